@@ -1,0 +1,93 @@
+/**
+ * Addresses as people write them: `host:port`, `[v6]:port`, `unix:/path`, and for listeners also `port`
+ * (127.0.0.1) and `:port` (all addresses).
+ */
+
+/** A TCP endpoint. `hostname` is an IP literal without brackets or a name; `port` is 0–65535. */
+export interface TcpAddress {
+  readonly transport: "tcp";
+  readonly hostname: string;
+  readonly port: number;
+}
+
+/** A unix socket. `path` is a file path. */
+export interface UnixAddress {
+  readonly transport: "unix";
+  readonly path: string;
+}
+
+export type Address = TcpAddress | UnixAddress;
+
+/** The longest unix socket path the kernel takes, in bytes (`sun_path` without its final NUL; macOS has 103). */
+const MAX_UNIX_PATH = 107;
+
+/** All addresses, IPv4 and IPv6 alike: a listener on `::` is dual-stack in Deno. */
+const ALL_ADDRESSES = "::";
+
+/**
+ * Parses where a service listens: `host:port`, `[v6]:port`, `port`, `:port`, `unix:/path`. Port 0 asks the
+ * kernel for a free one.
+ *
+ * @throws {SyntaxError} when the text is none of these; the message says what was expected.
+ */
+export function parseListenAddress(text: string): Address {
+  if (/^\d+$/.test(text)) return { transport: "tcp", hostname: "127.0.0.1", port: parsePort(text, text) };
+  if (/^:\d+$/.test(text)) {
+    return { transport: "tcp", hostname: ALL_ADDRESSES, port: parsePort(text.slice(1), text) };
+  }
+  return parseAddress(text);
+}
+
+/**
+ * Parses an upstream: `host:port`, `[v6]:port` or `unix:/path`; with `barePort`, also `port` on 127.0.0.1.
+ *
+ * @throws {SyntaxError} when the text is none of these, or the port is 0.
+ */
+export function parseUpstreamAddress(text: string, options: { barePort?: boolean } = {}): Address {
+  const address = options.barePort === true && /^\d+$/.test(text)
+    ? parseListenAddress(text)
+    : parseAddress(text);
+  if (address.transport === "tcp" && address.port === 0) {
+    throw new SyntaxError(`Cannot connect to port 0 in "${text}": expected 1-65535`);
+  }
+  return address;
+}
+
+/** Formats an address the way it is written in a configuration. */
+export function formatAddress(address: Address): string {
+  if (address.transport === "unix") return `unix:${address.path}`;
+  return address.hostname.includes(":")
+    ? `[${address.hostname}]:${address.port}`
+    : `${address.hostname}:${address.port}`;
+}
+
+function parseAddress(text: string): Address {
+  if (text.startsWith("unix:")) return parseUnixPath(text);
+  const match = /^(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([^:[\]\s/]+)):(\d+)$/.exec(text);
+  if (match === null) {
+    const hint = text.split(":").length > 2 && !text.includes("[")
+      ? "an IPv6 address is written in brackets, [::1]:5432"
+      : 'expected "host:port", "[v6]:port" or "unix:/path"';
+    throw new SyntaxError(`Cannot parse address "${text}": ${hint}`);
+  }
+  const [, v6, host, port] = match;
+  return { transport: "tcp", hostname: (v6 ?? host)!, port: parsePort(port!, text) };
+}
+
+function parseUnixPath(text: string): UnixAddress {
+  const path = text.slice("unix:".length);
+  if (path === "") throw new SyntaxError(`Cannot parse address "${text}": the path after "unix:" is missing`);
+  const length = new TextEncoder().encode(path).length;
+  if (length > MAX_UNIX_PATH) {
+    throw new SyntaxError(
+      `Cannot use "${text}": a unix socket path has at most ${MAX_UNIX_PATH} bytes, this one has ${length}`,
+    );
+  }
+  return { transport: "unix", path };
+}
+
+function parsePort(digits: string, text: string): number {
+  const port = Number(digits);
+  if (port > 65535) throw new SyntaxError(`Cannot parse port "${digits}" in "${text}": expected 0-65535`);
+  return port;
+}
