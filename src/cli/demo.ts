@@ -1,0 +1,89 @@
+/** `sluice demo`: the proxy at work, with nothing else installed. */
+
+import type { ServiceFigures } from "../observe/ledger.ts";
+import { type Demo, startDemo } from "../runtime/demo.ts";
+import { guardProcess } from "../runtime/guard.ts";
+import { stderrLog } from "../runtime/process_log.ts";
+import { onStopSignals } from "../runtime/signals.ts";
+import type { RunFlags } from "./args.ts";
+import { formatBytes } from "./format_bytes.ts";
+
+/** Between two counts, in milliseconds: smooth on a terminal, one line a second in a file. */
+const REDRAW_EVERY = 250;
+const PRINT_EVERY = 1000;
+
+/** Runs the demo until Ctrl-C, or for `duration` milliseconds. */
+export async function demo(duration: number | undefined, flags: RunFlags): Promise<void> {
+  const log = stderrLog({ level: flags.logLevel ?? "warn", format: flags.logFormat ?? "text" });
+  using _guard = guardProcess(log);
+  const ended = Promise.withResolvers<void>();
+  using _signals = onStopSignals(() => ended.resolve());
+  await using demo = await startDemo(log);
+  console.log(introduction(demo, duration));
+  const counts = showCounts(demo);
+  const timer = duration === undefined ? undefined : setTimeout(ended.resolve, duration);
+  await ended.promise;
+  clearTimeout(timer);
+  counts.finish();
+  await log.flush();
+}
+
+function introduction(demo: Demo, duration: number | undefined): string {
+  const parts = demo.services.map(({ name, listen, upstream, does }) =>
+    `  ${name.padEnd(6)} ${listen}  ->  ${upstream.padEnd(16)}  ${does}`
+  );
+  const tries = demo.services.map(({ listen }) => `  nc ${listen.replace(/:(\d+)$/, " $1")}`);
+  const end = duration === undefined ? "Ctrl-C ends it." : `It ends by itself after ${duration / 1000} s.`;
+  return [
+    "Two small servers, a proxy before each, and a client that talks through both:",
+    "",
+    ...parts,
+    "",
+    "Try it from another terminal:",
+    ...tries,
+    "",
+    "Your own services, the same way:  sluice 5000=db.internal:5432",
+    end,
+    "",
+  ].join("\n");
+}
+
+/** Shows the figures while they change: in place on a terminal, else a line per service and second. */
+function showCounts(demo: Demo): { finish(): void } {
+  const inPlace = Deno.stdout.isTerminal();
+  let drawn = 0;
+  const draw = () => {
+    const lines = inPlace ? table(demo.proxy.figures()) : demo.proxy.figures().map(sentence);
+    const up = inPlace && drawn > 0 ? `\x1b[${drawn}A` : "";
+    console.log(up + lines.map((line) => inPlace ? `\x1b[2K${line}` : line).join("\n"));
+    drawn = lines.length;
+  };
+  draw();
+  const timer = setInterval(draw, inPlace ? REDRAW_EVERY : PRINT_EVERY);
+  return {
+    finish() {
+      clearInterval(timer);
+      draw();
+    },
+  };
+}
+
+function table(services: ServiceFigures[]): string[] {
+  const rows = services.map(({ name, accepted, active, bytesFromClient, bytesFromUpstream }) => [
+    name,
+    String(accepted),
+    String(active),
+    formatBytes(bytesFromClient),
+    formatBytes(bytesFromUpstream),
+  ]);
+  return [["service", "accepted", "open", "from client", "from upstream"], ...rows].map((cells) =>
+    "  " + cells.map((cell, column) => column === 0 ? cell.padEnd(8) : cell.padStart(15)).join("")
+  );
+}
+
+function sentence({ name, accepted, active, bytesFromClient, bytesFromUpstream }: ServiceFigures): string {
+  const bytes = `${formatBytes(bytesFromClient)} from client, ${
+    formatBytes(bytesFromUpstream)
+  } from upstream`;
+  return `${name}: ${accepted} accepted, ${active} open, ${bytes}`;
+}

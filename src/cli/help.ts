@@ -1,0 +1,61 @@
+/** What `--help` prints. */
+
+import type { Topic } from "./args.ts";
+
+const SLUICE = `sluice: a TCP proxy
+
+Usage:
+  sluice LISTEN=UPSTREAM ...      proxy each LISTEN address to its UPSTREAM
+  sluice -c FILE                  run the services of a YAML file
+  sluice check FILE               check a file and say what is wrong with it
+  sluice demo                     see it work, with nothing else installed
+
+Examples:
+  sluice 5000=db.internal:5432
+  sluice 127.0.0.1:6379=unix:/run/redis.sock 0.0.0.0:3306=10.0.0.7:3306
+  sluice -c sluice.yaml --log-format json
+
+Addresses:
+  LISTEN     PORT (127.0.0.1), :PORT (all addresses), HOST:PORT, [V6]:PORT, unix:PATH; port 0 takes a free one
+  UPSTREAM   HOST:PORT, [V6]:PORT, unix:PATH, or PORT (127.0.0.1)
+
+Options:
+  -c, --config FILE       the configuration
+      --log-level LEVEL   debug, info (default), warn or error; logs go to stderr
+      --log-format FORMAT text (default) or json
+      --print-ready       print one line of JSON on stdout once everything listens
+      --ready-file PATH   write the same line to PATH
+  -h, --help              this text; also: sluice check --help, sluice demo --help
+  -V, --version           the version
+
+Stop it with Ctrl-C or SIGTERM: it stops accepting and waits for open connections (shutdown.drain, 30s); a second
+signal closes them at once.
+
+Exit codes: 0 stopped, 1 could not run, 2 wrong usage or configuration.
+`;
+
+const CHECK = `Usage: sluice check FILE
+
+Reads FILE as "sluice -c FILE" would and starts nothing. Prints "ok" and what each service would do, or every error
+with its place in the file.
+
+Exit codes: 0 the file is good, 2 it is not.
+`;
+
+const DEMO = `Usage: sluice demo [--for DURATION]
+
+Starts an echo server and a clock, a proxy before each, sends a little traffic through and shows the bytes move.
+Ends with Ctrl-C, or by itself after DURATION (such as 3s).
+
+Options:
+      --for DURATION      end after this time
+      --log-level LEVEL   debug, info, warn (default) or error
+      --log-format FORMAT text (default) or json
+  -h, --help              this text
+`;
+
+const TEXTS: Record<Topic, string> = { sluice: SLUICE, check: CHECK, demo: DEMO };
+
+export function helpText(topic: Topic): string {
+  return TEXTS[topic];
+}

@@ -1,0 +1,60 @@
+/** The command line: a command in, an exit code out. Only this folder prints. */
+
+import denoJson from "../../deno.json" with { type: "json" };
+import { ConfigError } from "../config/decode.ts";
+import { ListenError } from "../runtime/proxy.ts";
+import { type Command, parseCommand, UsageError } from "./args.ts";
+import { check } from "./check.ts";
+import { demo } from "./demo.ts";
+import { helpText } from "./help.ts";
+import { RunError } from "./ready.ts";
+import { run } from "./run.ts";
+
+/** Stopped cleanly, or the file is good. */
+const EXIT_OK = 0;
+/** Could not run. */
+const EXIT_FAILED = 1;
+/** Wrong usage or configuration. */
+const EXIT_USAGE = 2;
+
+/** Runs the command that `args` spell and resolves with the exit code. */
+export async function main(args: readonly string[]): Promise<number> {
+  try {
+    await execute(parseCommand(args));
+    return EXIT_OK;
+  } catch (error) {
+    return explain(error);
+  }
+}
+
+async function execute(command: Command): Promise<void> {
+  switch (command.kind) {
+    case "run":
+      return await run(command.source, command.flags);
+    case "check":
+      return await check(command.path);
+    case "demo":
+      return await demo(command.duration, command.flags);
+    case "help":
+      return console.log(helpText(command.topic).trimEnd());
+    case "version":
+      return console.log(`sluice ${denoJson.version} (deno ${Deno.version.deno}, ${Deno.build.target})`);
+  }
+}
+
+function explain(error: unknown): number {
+  if (error instanceof UsageError) {
+    const help = error.topic === "sluice" ? "sluice --help" : `sluice ${error.topic} --help`;
+    console.error(`sluice: ${error.message}\nSee ${help}`);
+    return EXIT_USAGE;
+  }
+  if (error instanceof ConfigError) {
+    console.error(error.message);
+    return EXIT_USAGE;
+  }
+  if (error instanceof ListenError || error instanceof RunError) {
+    console.error(`sluice: ${error.message}`);
+    return EXIT_FAILED;
+  }
+  throw error;
+}

@@ -1,0 +1,28 @@
+/** Telling scripts that everything listens: one line of JSON on stdout, in a file, or both. */
+
+import type { RunningProxy } from "../runtime/proxy.ts";
+import type { RunFlags } from "./args.ts";
+
+/** Something other than the configuration kept the program from running. */
+export class RunError extends Error {
+  override readonly name = "RunError";
+}
+
+/** Says what `flags` ask for, once all listeners are bound. Health comes later. */
+export async function announceReady(proxy: RunningProxy, flags: RunFlags): Promise<void> {
+  const line = JSON.stringify({ event: "ready", pid: Deno.pid, services: proxy.services });
+  if (flags.readyFile !== undefined) await writeAtomically(flags.readyFile, `${line}\n`);
+  if (flags.printReady) console.log(line);
+}
+
+/** A reader sees the whole line or no file: a rename replaces in one step. */
+async function writeAtomically(path: string, text: string): Promise<void> {
+  const temporary = `${path}.${Deno.pid}.tmp`;
+  try {
+    await Deno.writeTextFile(temporary, text);
+    await Deno.rename(temporary, path);
+  } catch (cause) {
+    await Deno.remove(temporary).catch(() => {});
+    throw new RunError(`Cannot write --ready-file "${path}": ${(cause as Error).message}`, { cause });
+  }
+}

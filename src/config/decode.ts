@@ -1,0 +1,58 @@
+/** From any document to a complete configuration, or to everything that is wrong with it. */
+
+import type { Config, ServiceConfig } from "./config.ts";
+import { findConflicts } from "./conflicts.ts";
+import { type EnvironmentLookup, expandEnvironment } from "./environment.ts";
+import { explainIssue } from "./explain.ts";
+import { Report } from "./report.ts";
+import { type ConfigFile, configFile, type ServiceEntry } from "./schema.ts";
+import type { Spelling } from "./spelling.ts";
+
+export interface DecodeOptions {
+  /** Where `${NAME}` is looked up; without it, values are taken as they are. */
+  readonly environment?: EnvironmentLookup;
+  /** How keys are spelled in problems: `snake_case` unless told. */
+  readonly spelling?: Spelling;
+  /** The file the document is from, for the error. */
+  readonly file?: string;
+}
+
+/**
+ * Decodes a document that was read from a file or put together by a program.
+ *
+ * @throws {ConfigError} with every problem of the document.
+ */
+export function decodeConfig(document: unknown, options: DecodeOptions = {}): Config {
+  const source = options.environment === undefined
+    ? { document, sources: new Map<string, string>(), problems: [] }
+    : expandEnvironment(document, options.environment);
+  const report = new Report(source, options.spelling ?? "snake_case");
+  const result = configFile.safeParse(source.document);
+  for (const issue of result.error?.issues ?? []) explainIssue(issue, report);
+  findConflicts(report);
+  report.throwIfAny(options.file);
+  // Without issues there is data; zod's result type cannot say so across the report.
+  const file = result.data!;
+  return {
+    log: file.log,
+    shutdown: file.shutdown,
+    services: file.services.map((service) => completeService(service, file.defaults)),
+  };
+}
+
+function completeService(service: ServiceEntry, defaults: ConfigFile["defaults"]): ServiceConfig {
+  const idleTimeout = service.idle_timeout ?? defaults.idle_timeout;
+  return {
+    name: service.name,
+    listen: service.listen,
+    unixMode: service.unix_mode,
+    upstream: service.upstream,
+    connectTimeout: service.connect_timeout ?? defaults.connect_timeout,
+    idleTimeout,
+    halfCloseTimeout: service.half_close_timeout ?? defaults.half_close_timeout ?? idleTimeout,
+    bufferSize: service.buffer_size ?? defaults.buffer_size,
+    nodelay: service.nodelay ?? defaults.nodelay,
+    keepalive: service.keepalive ?? defaults.keepalive,
+    reset: service.reset ?? defaults.reset,
+  };
+}

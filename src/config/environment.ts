@@ -1,0 +1,96 @@
+/** Environment variables in the values of a configuration: `${NAME}`, `${NAME:-default}`, `$$` for a `$`. */
+
+import { formatPath, type Problem } from "./config_error.ts";
+
+/** Gives the value of an environment variable, or undefined when it is not set. */
+export type EnvironmentLookup = (name: string) => string | undefined;
+
+/** A document after expansion. */
+export interface ExpandedDocument {
+  readonly document: unknown;
+  /**
+   * The text as it was written, by path, of every string that a variable went into. Its value may be a secret:
+   * messages show this text instead.
+   */
+  readonly sources: ReadonlyMap<string, string>;
+  /** Variables that are not set, and expressions that cannot be read. */
+  readonly problems: readonly Problem[];
+}
+
+/** How `${NAME}` and `${NAME:-default}` look, as a regular expression for a JSON Schema. */
+export const VARIABLE_PATTERN = "\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\\}";
+
+/**
+ * Expands the variables in all string values of a parsed document; keys stay as they are. As in a shell, the
+ * default also replaces a variable that is set but empty. A value stays a string, whatever it expands to, and
+ * one that cannot be expanded is left as it was written.
+ */
+export function expandEnvironment(document: unknown, lookup: EnvironmentLookup): ExpandedDocument {
+  const sources = new Map<string, string>();
+  const problems: Problem[] = [];
+  /** The collections around the current value: a YAML alias can put a collection into itself. */
+  const around = new Set<unknown>();
+
+  function expandText(text: string, path: PropertyKey[]): string {
+    const where = formatPath(path);
+    let failed = false;
+    let usesVariables = false;
+    const expanded = text.replace(/\$\$|\$\{[^}]*\}?/g, (expression) => {
+      if (expression === "$$") return "$";
+      usesVariables = true;
+      try {
+        return expandVariable(expression, lookup);
+      } catch (error) {
+        failed = true;
+        problems.push({ path: where, message: `Cannot expand "${expression}": ${(error as Error).message}` });
+        return expression;
+      }
+    });
+    if (failed) return text;
+    if (usesVariables) sources.set(where, text);
+    return expanded;
+  }
+
+  function expandValue(value: unknown, path: PropertyKey[]): unknown {
+    if (typeof value === "string") return expandText(value, path);
+    if (!isCollection(value)) return value;
+    if (around.has(value)) {
+      problems.push({
+        path: formatPath(path),
+        message: "Cannot use an alias inside the value it stands for",
+      });
+      return null;
+    }
+    around.add(value);
+    const expanded = Array.isArray(value)
+      ? value.map((entry, index) => expandValue(entry, [...path, index]))
+      : Object.fromEntries(
+        Object.entries(value).map(([key, entry]) => [key, expandValue(entry, [...path, key])]),
+      );
+    around.delete(value);
+    return expanded;
+  }
+
+  return { document: expandValue(document, []), sources, problems };
+}
+
+/** @throws {Error} when it cannot be read, or the variable is not set, has no default or is out of bounds. */
+function expandVariable(expression: string, lookup: EnvironmentLookup): string {
+  // A default cannot hold another expression: it would end at the first brace, in the middle of it.
+  const [, name, fallback] = /^\$\{([A-Za-z_]\w*)(?::-((?:(?!\$\{)[^}])*))?\}$/.exec(expression) ?? [];
+  if (name === undefined) {
+    throw new SyntaxError("expected ${NAME} or ${NAME:-default}, or $$ for a plain $");
+  }
+  // Throws when Deno may not read the variable; its message names the flag that allows it.
+  const value = lookup(name);
+  if (fallback !== undefined) return value === undefined || value === "" ? fallback : value;
+  if (value !== undefined) return value;
+  throw new ReferenceError(`the environment variable is not set, set it or write \${${name}:-default}`);
+}
+
+/** Lists and mappings, but not the dates and byte arrays that YAML can also give. */
+function isCollection(value: unknown): value is object {
+  if (Array.isArray(value)) return true;
+  return typeof value === "object" && value !== null && !(value instanceof Date) &&
+    !ArrayBuffer.isView(value);
+}

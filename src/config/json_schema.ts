@@ -1,0 +1,17 @@
+/** The JSON Schema of a configuration file, which gives editors completion and checks. */
+
+import { z } from "zod";
+import { configFile } from "./schema.ts";
+
+/** Generates the text of `schema.json`, laid out as `deno fmt` does it. */
+export function jsonSchemaText(): string {
+  // The values are checked by code; "any" keeps the JSON Schema that they bring in their metadata.
+  const { $schema, ...schema } = z.toJSONSchema(configFile, { io: "input", unrepresentable: "any" });
+  const described = {
+    $schema,
+    title: "sluice configuration",
+    description: "Everything a sluice configuration file can hold.",
+    ...schema,
+  };
+  return `${JSON.stringify(described, null, 2)}\n`;
+}

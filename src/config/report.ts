@@ -1,0 +1,75 @@
+/** Collects what is wrong with one document, and words it without giving away the environment. */
+
+import { ConfigError, formatPath, type Problem } from "./config_error.ts";
+import type { ExpandedDocument } from "./environment.ts";
+import { type Spelling, toCamelCase } from "./spelling.ts";
+
+/** How much of a value a message repeats, in characters. */
+const MAX_SHOWN = 100;
+
+/** The problems of one document. Paths are given as in the document and come out in the reader's spelling. */
+export class Report {
+  readonly #source: ExpandedDocument;
+  readonly #spelling: Spelling;
+  readonly #problems: Problem[];
+  /** Values that were never expanded: what is wrong with the raw text is of no interest. */
+  readonly #unexpanded: ReadonlySet<string>;
+
+  constructor(source: ExpandedDocument, spelling: Spelling) {
+    this.#source = source;
+    this.#spelling = spelling;
+    this.#problems = [...source.problems];
+    this.#unexpanded = new Set(source.problems.map((problem) => problem.path));
+  }
+
+  add(path: readonly PropertyKey[], message: string): void {
+    if (this.#unexpanded.has(formatPath(path))) return;
+    this.#problems.push({ path: this.spellPath(path), message });
+  }
+
+  /** The value at a path, after expansion; undefined when there is none. */
+  valueAt(path: readonly PropertyKey[]): unknown {
+    return path.reduce<unknown>((value, key) => {
+      return typeof value === "object" && value !== null && Object.hasOwn(value, key)
+        ? (value as Record<PropertyKey, unknown>)[key]
+        : undefined;
+    }, this.#source.document);
+  }
+
+  /** Whether the value at a path came from the environment and must not be repeated. */
+  isSecret(path: readonly PropertyKey[]): boolean {
+    return this.#source.sources.has(formatPath(path));
+  }
+
+  /** The value at a path for a message: quoted, or as `${NAME}` when it came from the environment. */
+  show(path: readonly PropertyKey[]): string {
+    const value = this.valueAt(path);
+    const source = this.#source.sources.get(formatPath(path));
+    if (source !== undefined) return `${value === "" ? "the empty value" : "the value"} of "${source}"`;
+    return showValue(value);
+  }
+
+  spell(key: string): string {
+    return this.#spelling === "camelCase" ? toCamelCase(key) : key;
+  }
+
+  spellPath(path: readonly PropertyKey[]): string {
+    return formatPath(path.map((key) => typeof key === "string" ? this.spell(key) : key));
+  }
+
+  /** @throws {ConfigError} when anything was added. */
+  throwIfAny(file: string | undefined): void {
+    if (this.#problems.length > 0) throw new ConfigError(this.#problems, { file });
+  }
+}
+
+function showValue(value: unknown): string {
+  if (value === undefined || value === null) return "nothing";
+  if (typeof value === "string") {
+    return `"${value.length > MAX_SHOWN ? `${value.slice(0, MAX_SHOWN)}…` : value}"`;
+  }
+  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
+  if (value instanceof Date) return "a date";
+  if (typeof value === "object") return "a mapping";
+  return typeof value === "function" ? "a function" : String(value);
+}

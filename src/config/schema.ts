@@ -1,0 +1,109 @@
+/** The shape of a configuration file: its keys, what they mean, and what they are when they are left out. */
+
+import { z } from "zod";
+import { listen, upstream } from "./address_fields.ts";
+import { choice, duration, flag, keepalive, name, size, unixMode } from "./fields.ts";
+
+/** Smaller buffers than a memory page, in bytes, only cost system calls. */
+const MIN_BUFFER = 4096;
+
+/** Larger buffers, in bytes, bring no more speed, and every busy connection has two. */
+const MAX_BUFFER = 16 * 1024 * 1024;
+
+/** The kernel counts keepalive times in seconds; in milliseconds. */
+const MIN_KEEPALIVE = 1000;
+
+const log = section("settings of the log, such as level: info", {
+  level: choice("debug", "info", "warn", "error").prefault("info").describe(
+    "The least important lines that are still logged.",
+  ),
+  format: choice("text", "json").prefault("text").describe(
+    "text is for people; json is one object per line.",
+  ),
+});
+
+const shutdown = section("settings of a stop, such as drain: 30s", {
+  drain: duration().prefault("30s").describe(
+    "How long a stop waits for open connections to end before it closes them. 0 closes them at once.",
+  ),
+});
+
+/** What a service can say for itself and `defaults` for all of them. */
+const knobs = {
+  connect_timeout: duration().describe(
+    "How long one attempt to reach the upstream may take, name lookup included. 0 is no limit.",
+  ),
+  idle_timeout: duration().describe(
+    "A connection is closed when no byte came from either side for this long. 0 is no limit.",
+  ),
+  half_close_timeout: duration().describe(
+    "The same once one side has finished sending. Left out, it is the service's idle_timeout. 0 is no limit.",
+  ),
+  buffer_size: size(MIN_BUFFER, MAX_BUFFER).describe(
+    "The largest buffer for each direction of a connection, 4KiB to 16MiB. Buffers start small and grow up to this.",
+  ),
+  nodelay: flag().describe("Send small packets at once (TCP_NODELAY)."),
+  keepalive: keepalive(MIN_KEEPALIVE).describe(
+    "Probe silent connections: true after the kernel's time, or after a duration of at least 1s.",
+  ),
+  reset: choice("close", "pass").describe(
+    "What the other side sees when one side resets its connection: an orderly close, or a reset too (pass).",
+  ),
+};
+
+const defaults = section("settings for all services, such as idle_timeout: 10m", {
+  connect_timeout: knobs.connect_timeout.prefault("5s"),
+  idle_timeout: knobs.idle_timeout.prefault("10m"),
+  half_close_timeout: knobs.half_close_timeout.optional(),
+  buffer_size: knobs.buffer_size.prefault("256KiB"),
+  nodelay: knobs.nodelay.prefault(true),
+  keepalive: knobs.keepalive.prefault(false),
+  reset: knobs.reset.prefault("close"),
+});
+
+const service = section("a service with name, listen and upstream", {
+  name: name().describe("What the service is called in logs and metrics. Every service has its own."),
+  listen: listen().describe(
+    "Where clients connect, one address or a list: host:port, port (127.0.0.1), :port (all addresses), " +
+      "[v6]:port or unix:/path. Port 0 takes a free one.",
+  ),
+  unix_mode: unixMode().optional().describe(
+    'Permissions of the unix sockets in listen, in octal such as "0660". Left out, the umask decides.',
+  ),
+  upstream: upstream().describe(
+    "Where connections go: host:port, [v6]:port or unix:/path. A name is looked up for each connection.",
+  ),
+  connect_timeout: knobs.connect_timeout.optional(),
+  idle_timeout: knobs.idle_timeout.optional(),
+  half_close_timeout: knobs.half_close_timeout.optional(),
+  buffer_size: knobs.buffer_size.optional(),
+  nodelay: knobs.nodelay.optional(),
+  keepalive: knobs.keepalive.optional(),
+  reset: knobs.reset.optional(),
+});
+
+/** A whole file. Keys that are not listed here are errors. */
+export const configFile = section("a mapping with services", {
+  log: log.prefault({}).describe("What is logged, and how."),
+  shutdown: shutdown.prefault({}).describe("How the program stops."),
+  defaults: defaults.prefault({}).describe("What services get that do not say otherwise."),
+  services: z.array(service, { error: "a list of services" }).min(1, { error: "at least one service" })
+    .describe("What to listen on, and where to connect to."),
+});
+
+/** A file as it is written. */
+export type ConfigFileInput = z.input<typeof configFile>;
+
+/** A file after parsing: numbers for durations and sizes, and defaults filled in. */
+export type ConfigFile = z.output<typeof configFile>;
+
+/** One service of a file after parsing; what it leaves out is in `defaults`. */
+export type ServiceEntry = ConfigFile["services"][number];
+
+/** A mapping with these keys and no others. `expected` completes "Expected …". */
+function section<Shape extends z.core.$ZodLooseShape>(expected: string, shape: Shape) {
+  const keys = Object.keys(shape).join(", ");
+  return z.strictObject(shape, {
+    error: (issue) => issue.code === "unrecognized_keys" ? keys : expected,
+  });
+}

@@ -1,0 +1,57 @@
+/** YAML text to a plain document, with errors that say where and what to do. */
+
+import { parse } from "@std/yaml";
+import { ConfigError } from "./config_error.ts";
+
+/**
+ * Parses the text of a configuration file.
+ *
+ * @throws {ConfigError} when it is not YAML, with line and column; `file` is the name for the error.
+ */
+export function parseYaml(text: string, file?: string): unknown {
+  try {
+    return parse(text);
+  } catch (cause) {
+    const position = positionOf(cause);
+    const where = position === undefined ? "" : ` at line ${position.line}, column ${position.column}`;
+    const hint = position === undefined ? "" : hintFor(text, position.line);
+    const message = `Cannot parse YAML${where}: ${reasonOf(cause)}${hint}`;
+    throw new ConfigError([{ path: "", message }], { file, cause });
+  }
+}
+
+interface Position {
+  /** Both count from 1. */
+  readonly line: number;
+  readonly column: number;
+}
+
+/** Where an error is, which the versions of @std/yaml tell in their message and js-yaml in a `mark`. */
+function positionOf(error: unknown): Position | undefined {
+  const { mark, message } = error as { mark?: { line?: number; column?: number }; message?: string };
+  if (mark?.line !== undefined && mark.column !== undefined) {
+    return { line: mark.line + 1, column: mark.column + 1 };
+  }
+  const [, line, column] = /at line (\d+), column (-?\d+)/.exec(message ?? "") ?? [];
+  if (line === undefined || column === undefined) return undefined;
+  // The first versions count the column from the wrong line after a repeated key, and end below 1.
+  return { line: Number(line), column: Math.max(1, Number(column)) };
+}
+
+/** The parser's reason alone: it repeats the position and quotes the line, which may hold a password. */
+function reasonOf(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const reason = message
+    .replace(/(?: at line \d+, column -?\d+| \(\d+:\d+\))[^]*$/, "")
+    .replace(/^Cannot [^:]*: /, "");
+  return /duplicated/.test(reason) ? "this key is already in the mapping" : reason;
+}
+
+/** The usual mistakes near a line. The parser notices some of them only on the next one. */
+function hintFor(text: string, line: number): string {
+  const near = text.split("\n").slice(Math.max(0, line - 2), line).join("\n");
+  if (/\[[\da-f.]*:[\da-f:.]*\]:\d/i.test(near)) return ', write an IPv6 address in quotes: "[::1]:5432"';
+  if (/[{[,][^"']*\$\{/.test(near)) return ', write a value with "${" in quotes inside { } and [ ]';
+  if (/^ *\t/m.test(near)) return ", indent with spaces instead of tabs";
+  return "";
+}

@@ -1,0 +1,78 @@
+/** {@linkcode Conn} over `Deno.TcpConn` and `Deno.UnixConn`. */
+
+import type { Address } from "./address.ts";
+import type { Conn } from "./conn.ts";
+
+export class DenoConn implements Conn {
+  readonly #conn: Deno.TcpConn | Deno.UnixConn;
+  #closed = false;
+
+  constructor(conn: Deno.TcpConn | Deno.UnixConn) {
+    this.#conn = conn;
+  }
+
+  get localAddress(): Address {
+    return addressOf(this.#conn.localAddr);
+  }
+
+  get remoteAddress(): Address {
+    return addressOf(this.#conn.remoteAddr);
+  }
+
+  read(buffer: Uint8Array): Promise<number | null> {
+    return this.#conn.read(buffer);
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    return this.#conn.write(bytes);
+  }
+
+  closeWrite(): Promise<void> {
+    return this.#conn.closeWrite();
+  }
+
+  close(): void {
+    // A second Deno close() throws BadResource.
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#conn.close();
+  }
+
+  /** Deno has no SO_LINGER: the peer sees a FIN, and a RST only if it goes on sending. */
+  reset(): void {
+    this.close();
+  }
+
+  setNoDelay(on: boolean): void {
+    if (!this.#closed && "setNoDelay" in this.#conn) this.#conn.setNoDelay(on);
+  }
+
+  setKeepAlive(_after: true | number): void {
+    if (!this.#closed && "setKeepAlive" in this.#conn) this.#conn.setKeepAlive(true);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** The address of a Deno socket; a unix client has none, so its path is empty. */
+export function addressOf(address: Deno.Addr): Address {
+  switch (address.transport) {
+    case "tcp":
+    case "udp":
+      return { transport: "tcp", hostname: unmapped(address.hostname), port: address.port };
+    case "unix":
+    case "unixpacket":
+      return { transport: "unix", path: address.path ?? "" };
+    default:
+      throw new TypeError(`Cannot use a socket of transport "${(address as Deno.Addr).transport}"`);
+  }
+}
+
+/** A dual-stack listener shows IPv4 clients as `::ffff:192.0.2.1` (RFC 4291 section 2.5.5.2). */
+export function unmapped(hostname: string): string {
+  return hostname.startsWith("::ffff:") && hostname.includes(".")
+    ? hostname.slice("::ffff:".length)
+    : hostname;
+}

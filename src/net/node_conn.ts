@@ -1,0 +1,121 @@
+/**
+ * {@linkcode Conn} over a `node:net` socket: the adapter that can send a RST and set a keepalive time.
+ *
+ * The socket must have been made with `allowHalfOpen: true`, or its writing side would end with the peer's.
+ */
+
+import type { Socket } from "node:net";
+import type { Address } from "./address.ts";
+import type { Conn } from "./conn.ts";
+import { unmapped } from "./deno_conn.ts";
+
+interface PendingRead {
+  readonly buffer: Uint8Array;
+  readonly resolve: (count: number | null) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class NodeConn implements Conn {
+  readonly #socket: Socket;
+  readonly localAddress: Address;
+  readonly remoteAddress: Address;
+  /** What arrived and was not asked for yet: at most one chunk, as the socket is paused behind it. */
+  #arrived: Uint8Array | undefined;
+  #ended = false;
+  #failure: Error | undefined;
+  #reading: PendingRead | undefined;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    this.localAddress = endpoint(socket.localAddress, socket.localPort);
+    this.remoteAddress = endpoint(socket.remoteAddress, socket.remotePort);
+    socket.pause();
+    socket.on("data", (chunk: Uint8Array) => {
+      socket.pause();
+      this.#arrived = chunk;
+      this.#settleRead();
+    });
+    socket.on("end", () => {
+      this.#ended = true;
+      this.#settleRead();
+    });
+    socket.on("error", (error) => this.#fail(error));
+    socket.on("close", () => this.#fail(new Deno.errors.Interrupted("Connection closed")));
+  }
+
+  read(buffer: Uint8Array): Promise<number | null> {
+    return new Promise((resolve, reject) => {
+      this.#reading = { buffer, resolve, reject };
+      this.#settleRead();
+      if (this.#reading !== undefined) this.#socket.resume();
+    });
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#socket.write(
+        bytes,
+        (error) => error ? reject(this.#failure ?? error) : resolve(bytes.byteLength),
+      );
+    });
+  }
+
+  closeWrite(): Promise<void> {
+    if (this.#failure !== undefined) return Promise.resolve();
+    // The callback also runs when the socket breaks first; the reading side reports that.
+    return new Promise((resolve) => void this.#socket.end(() => resolve()));
+  }
+
+  close(): void {
+    this.#socket.destroy();
+  }
+
+  reset(): void {
+    if (!this.#socket.destroyed) this.#socket.resetAndDestroy();
+  }
+
+  setNoDelay(on: boolean): void {
+    this.#socket.setNoDelay(on);
+  }
+
+  setKeepAlive(after: true | number): void {
+    this.#socket.setKeepAlive(true, after === true ? 0 : after);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    this.#settleRead();
+  }
+
+  /** Answers the pending read with bytes, the end or the failure, in that order; else leaves it pending. */
+  #settleRead(): void {
+    const reading = this.#reading;
+    if (reading === undefined) return;
+    if (this.#arrived !== undefined) {
+      this.#reading = undefined;
+      reading.resolve(this.#takeInto(reading.buffer, this.#arrived));
+    } else if (this.#ended) {
+      this.#reading = undefined;
+      reading.resolve(null);
+    } else if (this.#failure !== undefined) {
+      this.#reading = undefined;
+      reading.reject(this.#failure);
+    }
+  }
+
+  #takeInto(buffer: Uint8Array, chunk: Uint8Array): number {
+    const count = Math.min(buffer.byteLength, chunk.byteLength);
+    buffer.set(count === chunk.byteLength ? chunk : chunk.subarray(0, count));
+    this.#arrived = count === chunk.byteLength ? undefined : chunk.subarray(count);
+    return count;
+  }
+}
+
+function endpoint(hostname: string | undefined, port: number | undefined): Address {
+  return { transport: "tcp", hostname: unmapped(hostname ?? ""), port: port ?? 0 };
+}

@@ -1,0 +1,222 @@
+/** The relay: two directions between a client and its upstream, each ended on its own, failing together. */
+
+import { RelayBuffers } from "./buffers.ts";
+import type { Conn } from "./conn.ts";
+import { ProxyError, proxyErrorOf, type Side } from "./errors.ts";
+import type { IdleClock, Watched } from "./idle_clock.ts";
+import { type ByteCount, countingStream, type FlowObserver, readableFrom, writableTo } from "./streams.ts";
+
+/** How long writes already begun may take once the connection has failed, in milliseconds. */
+const LAST_WRITES = 1000;
+
+export type Peer = "client" | "upstream";
+
+export interface RelayOptions {
+  readonly client: Conn;
+  readonly upstream: Conn;
+  /** Largest relay buffer, in bytes. */
+  readonly bufferSize: number;
+  /** `pass`: a reset by one side becomes a reset of the other. */
+  readonly reset: "close" | "pass";
+  readonly fromClient: ByteCount;
+  readonly fromUpstream: ByteCount;
+  readonly idleClock: IdleClock;
+}
+
+/** How a relay ended: who finished sending first, or what broke it. */
+export type RelayOutcome =
+  | { readonly kind: "closed"; readonly first: Peer }
+  | { readonly kind: "failed"; readonly error: ProxyError };
+
+/** Relays one connection. Made once both sides are connected, and used once. */
+export class Relay implements FlowObserver, Watched {
+  readonly #options: RelayOptions;
+  readonly #upload: Direction;
+  readonly #download: Direction;
+  #firstToFinish: Peer | undefined;
+  #failure: ProxyError | undefined;
+  #lastWrites: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+  /** Counts reads that brought bytes, from either side: what the idle clock looks at. */
+  activity = 0;
+
+  constructor(options: RelayOptions) {
+    const { client, upstream, bufferSize } = options;
+    this.#options = options;
+    this.#upload = new Direction({
+      from: "client",
+      source: client,
+      to: "upstream",
+      sink: upstream,
+      count: options.fromClient,
+      buffers: new RelayBuffers(bufferSize),
+      observer: this,
+    });
+    this.#download = new Direction({
+      from: "upstream",
+      source: upstream,
+      to: "client",
+      sink: client,
+      count: options.fromUpstream,
+      buffers: new RelayBuffers(bufferSize),
+      observer: this,
+    });
+  }
+
+  /** One side has finished sending, the other has not. */
+  get isHalfClosed(): boolean {
+    return this.#firstToFinish !== undefined;
+  }
+
+  /** Relays until both sides have finished or one has failed; both connections are closed then. Never rejects. */
+  async run(): Promise<RelayOutcome> {
+    using _watch = this.#options.idleClock.watch(this);
+    await Promise.all([this.#runDirection(this.#upload), this.#runDirection(this.#download)]);
+    this.#closeBoth();
+    return this.#failure === undefined
+      ? { kind: "closed", first: this.#firstToFinish! }
+      : { kind: "failed", error: this.#failure };
+  }
+
+  /** Ends both ways: no more reads, what was read is written for at most a second, then both are closed. */
+  end(error: ProxyError): void {
+    if (this.#failure !== undefined || this.#closed) return;
+    this.#failure = error;
+    this.#lastWrites = setTimeout(() => this.#closeBoth(), LAST_WRITES);
+    this.#closeWhenDelivered();
+  }
+
+  /** Closes both connections now, whatever is still under way. */
+  abort(error: ProxyError): void {
+    this.#failure ??= error;
+    this.#closeBoth();
+  }
+
+  /** The idle clock ran out. */
+  expire(): void {
+    this.end(new ProxyError(this.isHalfClosed ? "half_close_timeout" : "idle_timeout", "proxy"));
+  }
+
+  /**
+   * After a failure nothing more is read, but for one case: a side that refuses our writes may have answered
+   * before it closed, and that answer is still to be had.
+   */
+  stopped(side: Side): ProxyError | undefined {
+    return this.#failure?.side === side ? undefined : this.#failure;
+  }
+
+  onActivity(): void {
+    this.activity += 1;
+  }
+
+  onFailure(error: ProxyError): void {
+    this.end(error);
+  }
+
+  onWritten(): void {
+    if (this.#failure !== undefined) this.#closeWhenDelivered();
+  }
+
+  async #runDirection(direction: Direction): Promise<void> {
+    try {
+      await direction.run();
+      this.#firstToFinish ??= direction.from;
+    } catch (cause) {
+      this.end(proxyErrorOf(cause, "proxy"));
+    }
+    if (this.#failure !== undefined) this.#closeWhenDelivered();
+  }
+
+  #closeWhenDelivered(): void {
+    if (this.#upload.isBusy || this.#download.isBusy) return;
+    const broken = this.#failure?.side;
+    if (broken === "client" && !this.#upload.isSettled) return;
+    if (broken === "upstream" && !this.#download.isSettled) return;
+    this.#closeBoth();
+  }
+
+  #closeBoth(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#lastWrites);
+    const { client, upstream, reset } = this.#options;
+    const broken = reset === "pass" && this.#failure?.isReset === true ? this.#failure.side : undefined;
+    // A side that already got its FIN has the whole answer; a RST could take it away from there again.
+    if (broken === "client" && !this.#upload.isFinished) upstream.reset();
+    if (broken === "upstream" && !this.#download.isFinished) client.reset();
+    client.close();
+    upstream.close();
+  }
+}
+
+interface DirectionOptions {
+  readonly from: Peer;
+  readonly source: Conn;
+  readonly to: Peer;
+  readonly sink: Conn;
+  readonly count: ByteCount;
+  readonly buffers: RelayBuffers;
+  readonly observer: FlowObserver;
+}
+
+/** Bytes from one connection to the other, until the first has finished sending. */
+class Direction {
+  readonly #options: DirectionOptions;
+  /** The source's FIN was passed on. */
+  isFinished = false;
+  /** Finished or failed. */
+  isSettled = false;
+
+  constructor(options: DirectionOptions) {
+    this.#options = options;
+  }
+
+  get from(): Peer {
+    return this.#options.from;
+  }
+
+  /** Bytes were read that are not written yet. */
+  get isBusy(): boolean {
+    return this.#options.buffers.isBusy;
+  }
+
+  /** Waits for the first byte with nothing but a small buffer; the streams are built when it comes. */
+  async run(): Promise<void> {
+    try {
+      const first = await this.#readFirst();
+      if (first === null) await this.#closeSink();
+      else await this.#pipe(first);
+      this.isFinished = true;
+    } finally {
+      this.isSettled = true;
+    }
+  }
+
+  async #readFirst(): Promise<number | null> {
+    const { from, source, buffers, observer } = this.#options;
+    try {
+      const count = await source.read(buffers.take());
+      if (count === null) buffers.unused();
+      else observer.onActivity();
+      return count;
+    } catch (cause) {
+      buffers.unused();
+      throw proxyErrorOf(cause, from);
+    }
+  }
+
+  #pipe(first: number): Promise<void> {
+    const { from, source, to, sink, count, buffers, observer } = this.#options;
+    return readableFrom({ conn: source, side: from, buffers, observer }, first)
+      .pipeThrough(countingStream(count))
+      .pipeTo(writableTo({ conn: sink, side: to, buffers, observer }));
+  }
+
+  async #closeSink(): Promise<void> {
+    try {
+      await this.#options.sink.closeWrite();
+    } catch (cause) {
+      throw proxyErrorOf(cause, this.#options.to);
+    }
+  }
+}

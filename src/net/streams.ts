@@ -1,0 +1,171 @@
+/**
+ * Web-standard streams over a {@linkcode Conn}, and the counter between them.
+ *
+ * Not the built-in `conn.readable` and `conn.writable`: those close the whole socket at EOF, which loses what
+ * the other side still had to say, and allocate 64 KiB for every pending read.
+ *
+ * Each class is one object handed to one stream. Its callbacks are made once per connection: nothing here
+ * allocates a closure per chunk.
+ */
+
+import type { RelayBuffers } from "./buffers.ts";
+import type { Conn } from "./conn.ts";
+import { type ProxyError, proxyErrorOf, type Side } from "./errors.ts";
+
+/** Bytes that passed, counted while they pass. */
+export interface ByteCount {
+  bytes: number;
+}
+
+/** The relay that a source and a sink belong to. */
+export interface FlowObserver {
+  /** Why nothing more may be read from that side, once the connection has failed; else undefined. */
+  stopped(side: Side): ProxyError | undefined;
+  /** Bytes were read from a peer. */
+  onActivity(): void;
+  /** A read or write failed. */
+  onFailure(error: ProxyError): void;
+  /** Bytes in flight reached the kernel. */
+  onWritten(): void;
+}
+
+/** One end of a direction: whose connection, with which buffers. */
+export interface FlowEnd {
+  readonly conn: Conn;
+  readonly side: Side;
+  readonly buffers: RelayBuffers;
+  readonly observer: FlowObserver;
+}
+
+/** No queue in front of a reader: bytes nobody asks for stay in the kernel, where they stop the sender. */
+const UNQUEUED = { highWaterMark: 0 };
+
+/** A stream of what `end.conn` sends, beginning with the `first` bytes, already read into its buffers. */
+export function readableFrom(end: FlowEnd, first: number): ReadableStream<Uint8Array> {
+  return new ReadableStream(new ConnSource(end, first), UNQUEUED);
+}
+
+/** A stream into `end.conn` that half-closes it at the end. */
+export function writableTo(end: FlowEnd): WritableStream<Uint8Array> {
+  return new WritableStream(new ConnSink(end));
+}
+
+/** A TransformStream that passes chunks on unchanged and counts their bytes. */
+export function countingStream(count: ByteCount): TransformStream<Uint8Array, Uint8Array> {
+  return new TransformStream(new ByteCounter(count), undefined, UNQUEUED);
+}
+
+class ByteCounter implements Transformer<Uint8Array, Uint8Array> {
+  readonly #count: ByteCount;
+
+  constructor(count: ByteCount) {
+    this.#count = count;
+  }
+
+  transform(chunk: Uint8Array, controller: TransformStreamDefaultController<Uint8Array>): void {
+    this.#count.bytes += chunk.byteLength;
+    controller.enqueue(chunk);
+  }
+}
+
+class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
+  readonly #end: FlowEnd;
+  #first: number;
+  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  /** Cancelled or failed: bytes that still arrive have nowhere to go. */
+  #over = false;
+
+  constructor(end: FlowEnd, first: number) {
+    this.#end = end;
+    this.#first = first;
+  }
+
+  /** Returns at once instead of with a promise, which saves two microtasks a chunk; the read enqueues later. */
+  pull(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    const { conn, buffers } = this.#end;
+    if (this.#first > 0) {
+      const count = this.#first;
+      this.#first = 0;
+      controller.enqueue(buffers.filled(count));
+      return;
+    }
+    this.#controller = controller;
+    if (this.#stop()) return;
+    conn.read(buffers.take()).then(this.#onRead, this.#onError);
+  }
+
+  cancel(): void {
+    this.#over = true;
+  }
+
+  /** Ends the stream when the relay reads no more from this side. */
+  #stop(): boolean {
+    const error = this.#end.observer.stopped(this.#end.side);
+    if (error === undefined) return false;
+    this.#over = true;
+    this.#controller!.error(error);
+    return true;
+  }
+
+  readonly #onRead = (count: number | null): void => {
+    const { buffers, observer } = this.#end;
+    if (count === null || this.#over || this.#stop()) {
+      buffers.unused();
+      if (!this.#over) this.#controller!.close();
+      return;
+    }
+    observer.onActivity();
+    this.#controller!.enqueue(buffers.filled(count));
+  };
+
+  readonly #onError = (cause: unknown): void => {
+    const { buffers, observer, side } = this.#end;
+    buffers.unused();
+    if (this.#over) return;
+    this.#over = true;
+    const error = proxyErrorOf(cause, side);
+    observer.onFailure(error);
+    this.#controller!.error(error);
+  };
+}
+
+class ConnSink implements UnderlyingSink<Uint8Array> {
+  readonly #end: FlowEnd;
+  #unwritten: Uint8Array | undefined;
+
+  constructor(end: FlowEnd) {
+    this.#end = end;
+  }
+
+  write(chunk: Uint8Array): Promise<void> {
+    this.#unwritten = chunk;
+    return this.#end.conn.write(chunk).then(this.#onWritten, this.#onError);
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#end.conn.closeWrite();
+    } catch (cause) {
+      this.#onError(cause);
+    }
+  }
+
+  readonly #onWritten = (count: number): void | Promise<void> => {
+    const { conn, buffers, observer } = this.#end;
+    const chunk = this.#unwritten!;
+    if (count < chunk.byteLength) {
+      this.#unwritten = chunk.subarray(count);
+      return conn.write(this.#unwritten).then(this.#onWritten, this.#onError);
+    }
+    this.#unwritten = undefined;
+    buffers.written();
+    observer.onWritten();
+  };
+
+  readonly #onError = (cause: unknown): never => {
+    const error = proxyErrorOf(cause, this.#end.side);
+    this.#end.buffers.abandoned();
+    this.#end.observer.onFailure(error);
+    throw error;
+  };
+}

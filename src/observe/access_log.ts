@@ -1,0 +1,50 @@
+/** One line for every connection: how it ended, who it was, how much it moved. */
+
+import type { ConnectionRecord } from "./ledger.ts";
+import type { Fields, Log } from "./log.ts";
+
+/** What an access log needs of an error: a code for programs, a reason for people, a cause in detail. */
+export interface Failure {
+  readonly code: string;
+  readonly reason: string;
+  readonly message: string;
+}
+
+export class AccessLog {
+  readonly #log: Log;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** A connection that was relayed ended. `code` is set when it did not end in order. */
+  closed(record: ConnectionRecord, reason: string, code?: string): void {
+    if (!this.#log.enabled("info")) return;
+    this.#log.info(`${record.service}: closed, ${reason}`, {
+      event: "connection_closed",
+      ...fieldsOf(record),
+      bytes_from_client: record.fromClient.bytes,
+      bytes_from_upstream: record.fromUpstream.bytes,
+      duration_ms: Math.round(record.age),
+      reason,
+      code,
+    });
+  }
+
+  /** A connection ended before it reached its upstream. */
+  failed(record: ConnectionRecord, failure: Failure): void {
+    if (!this.#log.enabled("warn")) return;
+    this.#log.warn(`${record.service}: failed, ${failure.reason}`, {
+      event: "connection_failed",
+      ...fieldsOf(record),
+      duration_ms: Math.round(record.age),
+      reason: failure.reason,
+      code: failure.code,
+      detail: failure.message === failure.reason ? undefined : failure.message,
+    });
+  }
+}
+
+function fieldsOf(record: ConnectionRecord): Fields {
+  return { service: record.service, client: record.client, upstream: record.upstream };
+}

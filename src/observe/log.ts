@@ -1,0 +1,118 @@
+/** The program's log: lines on stderr that never hold traffic up. The one importer of `@std/log`. */
+
+import { BaseHandler, type LevelName, Logger, type LogRecord } from "@std/log";
+import { LineQueue, type WriteBytes } from "./line_queue.ts";
+
+export type Level = "debug" | "info" | "warn" | "error";
+
+/** What belongs to a line beside its message; undefined values are left out. */
+export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
+
+export interface Log {
+  debug(message: string, fields?: Fields): void;
+  info(message: string, fields?: Fields): void;
+  warn(message: string, fields?: Fields): void;
+  error(message: string, fields?: Fields): void;
+  /** Whether lines of this level are written: ask before building an expensive one. */
+  enabled(level: Level): boolean;
+  /** Resolves when everything logged so far is written, or after a second if nobody takes it. */
+  flush(): Promise<void>;
+}
+
+export interface LogOptions {
+  readonly level: Level;
+  readonly format: "text" | "json";
+  /** ANSI colours in the text format. */
+  readonly colors: boolean;
+  readonly write: WriteBytes;
+}
+
+const LEVELS: Record<Level, LevelName> = { debug: "DEBUG", info: "INFO", warn: "WARN", error: "ERROR" };
+const SEVERITY: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 };
+const COLORS: Record<string, string> = {
+  DEBUG: "\x1b[2m",
+  INFO: "\x1b[36m",
+  WARN: "\x1b[33m",
+  ERROR: "\x1b[31m",
+};
+const RESET_COLOR = "\x1b[0m";
+
+/** Makes a log that writes through a bounded queue. */
+export function createLog(options: LogOptions): Log {
+  const queue = new LineQueue(options.write, (dropped) => {
+    const record = { levelName: "WARN", datetime: new Date(), msg: "Log lines dropped", args: [{ dropped }] };
+    return format(record);
+  });
+  const format = options.format === "json"
+    ? formatJson
+    : (record: LineRecord) => formatText(record, options.colors);
+  const level = LEVELS[options.level];
+  const logger = new Logger("sluice", level, { handlers: [new QueueHandler(level, queue, format)] });
+  return {
+    debug: (message, fields) => void logger.debug(message, fields),
+    info: (message, fields) => void logger.info(message, fields),
+    warn: (message, fields) => void logger.warn(message, fields),
+    error: (message, fields) => void logger.error(message, fields),
+    enabled: (wanted) => SEVERITY[wanted] >= SEVERITY[options.level],
+    flush: () => queue.flush(),
+  };
+}
+
+/** A log that says nothing, for library users who did not ask for one. */
+export function silentLog(): Log {
+  const nothing = () => {};
+  return {
+    debug: nothing,
+    info: nothing,
+    warn: nothing,
+    error: nothing,
+    enabled: () => false,
+    flush: () => Promise.resolve(),
+  };
+}
+
+type LineRecord = Pick<LogRecord, "levelName" | "datetime" | "msg" | "args">;
+
+class QueueHandler extends BaseHandler {
+  readonly #queue: LineQueue;
+
+  constructor(level: LevelName, queue: LineQueue, format: (record: LineRecord) => string) {
+    super(level, { formatter: format });
+    this.#queue = queue;
+  }
+
+  override log(line: string): void {
+    this.#queue.push(line);
+  }
+}
+
+function fieldsOf(record: LineRecord): [string, string | number | boolean][] {
+  const fields = (record.args[0] ?? {}) as Fields;
+  return Object.entries(fields).filter((entry): entry is [string, string | number | boolean] =>
+    entry[1] !== undefined
+  );
+}
+
+function formatJson(record: LineRecord): string {
+  return JSON.stringify({
+    time: record.datetime.toISOString(),
+    level: record.levelName.toLowerCase(),
+    message: record.msg,
+    ...Object.fromEntries(fieldsOf(record)),
+  });
+}
+
+function formatText(record: LineRecord, colors: boolean): string {
+  const time = record.datetime.toISOString().replace("T", " ").replace("Z", "");
+  const level = record.levelName.toLowerCase().padEnd(5);
+  const fields = fieldsOf(record).map(([key, value]) => ` ${key}=${quoteIfNeeded(value)}`).join("");
+  const painted = colors ? `${COLORS[record.levelName] ?? ""}${level}${RESET_COLOR}` : level;
+  const dimmed = colors && fields !== "" ? `\x1b[2m${fields}${RESET_COLOR}` : fields;
+  return `${time} ${painted} ${record.msg}${dimmed}`;
+}
+
+/** A value with spaces, quotes or control characters is quoted, so that a line stays one line and splits well. */
+function quoteIfNeeded(value: string | number | boolean): string {
+  const text = String(value);
+  return /^[^\s"=\p{Cc}]+$/u.test(text) ? text : JSON.stringify(text);
+}

@@ -1,0 +1,101 @@
+/** A whole proxy in this thread: all services of a configuration, from bind to drain. */
+
+import type { Config } from "../config/config.ts";
+import { formatAddress } from "../net/address.ts";
+import { ProxyError } from "../net/errors.ts";
+import type { ServiceFigures } from "../observe/ledger.ts";
+import type { Log } from "../observe/log.ts";
+import { Service } from "../proxy/service.ts";
+
+export { ListenError } from "../net/listen.ts";
+
+/** A service that listens. */
+export interface BoundService {
+  readonly name: string;
+  /** As in a configuration, with the real ports: `127.0.0.1:40123`, `[::1]:5000`, `unix:/run/x.sock`. */
+  readonly listen: readonly string[];
+}
+
+export interface StopOptions {
+  /** Milliseconds to wait for open connections; the configuration's `shutdown.drain` when absent. */
+  readonly drain?: number;
+}
+
+/** A running proxy. `await using` stops it, closing what is open, without a drain. */
+export interface RunningProxy extends AsyncDisposable {
+  readonly services: readonly BoundService[];
+  /** The figures of every service, now. */
+  figures(): ServiceFigures[];
+  /** Stops accepting, waits for open connections, then closes those left. Calling it again shortens the wait. */
+  stop(options?: StopOptions): Promise<StopReport>;
+}
+
+export interface StopReport {
+  /** Connections that were still open when the wait was over, and were closed. */
+  readonly cut: number;
+}
+
+/**
+ * Binds every address of every service, then starts accepting on all of them: all or nothing.
+ *
+ * @throws {ListenError} when an address cannot be bound; nothing listens then.
+ */
+export async function runProxy(config: Config, log: Log): Promise<RunningProxy> {
+  const services = config.services.map((service) => new Service(service, log));
+  try {
+    for (const service of services) await service.bind();
+  } catch (error) {
+    for (const service of services) service.stopAccepting();
+    throw error;
+  }
+  const proxy = new Proxy(services, config.shutdown.drain);
+  for (const service of services) service.start();
+  return proxy;
+}
+
+class Proxy implements RunningProxy {
+  readonly services: readonly BoundService[];
+  readonly #services: readonly Service[];
+  readonly #drain: number;
+  #stopping: Promise<StopReport> | undefined;
+  readonly #cutNow = Promise.withResolvers<void>();
+
+  constructor(services: readonly Service[], drain: number) {
+    this.#services = services;
+    this.#drain = drain;
+    this.services = services.map((service) => ({
+      name: service.config.name,
+      listen: service.addresses.map(formatAddress),
+    }));
+  }
+
+  figures(): ServiceFigures[] {
+    return this.#services.map((service) => service.ledger.figures());
+  }
+
+  stop(options: StopOptions = {}): Promise<StopReport> {
+    const drain = options.drain ?? this.#drain;
+    if (this.#stopping === undefined) this.#stopping = this.#stop(drain);
+    else if (drain === 0) this.#cutNow.resolve();
+    return this.#stopping;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop({ drain: 0 });
+  }
+
+  async #stop(drain: number): Promise<StopReport> {
+    for (const service of this.#services) service.stopAccepting();
+    const drained = Promise.all(this.#services.map((service) => service.drained()));
+    if (drain > 0) {
+      const deadline = setTimeout(() => this.#cutNow.resolve(), drain);
+      await Promise.race([drained, this.#cutNow.promise]);
+      clearTimeout(deadline);
+    }
+    const cut = this.#services.reduce((sum, service) => sum + service.active, 0);
+    const error = new ProxyError("shutdown", "proxy");
+    for (const service of this.#services) service.abortConnections(error);
+    await drained;
+    return { cut };
+  }
+}

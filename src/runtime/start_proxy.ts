@@ -1,0 +1,17 @@
+/** The proxy as a library. */
+
+import { decodeOptions, type ProxyOptions } from "../config/library.ts";
+import { silentLog } from "../observe/log.ts";
+import { type RunningProxy, runProxy } from "./proxy.ts";
+import { stderrLog } from "./process_log.ts";
+
+/**
+ * Starts a proxy in this thread. It logs to stderr only if `options.log` is given.
+ *
+ * @throws {ConfigError} naming every problem of the options
+ * @throws {ListenError} when an address cannot be bound; nothing listens then
+ */
+export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
+  const config = decodeOptions(options);
+  return await runProxy(config, options.log === undefined ? silentLog() : stderrLog(config.log));
+}
