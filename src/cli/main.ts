@@ -1,7 +1,7 @@
 /** The command line: a command in, an exit code out. Only this folder prints. */
 
 import denoJson from "../../deno.json" with { type: "json" };
-import { ConfigError } from "../config/decode.ts";
+import { ConfigError } from "../config/config_error.ts";
 import { ListenError } from "../runtime/proxy.ts";
 import { type Command, parseCommand, UsageError } from "./args.ts";
 import { check } from "./check.ts";

@@ -36,7 +36,8 @@ function explainUnknownKey(key: string, issue: z.core.$ZodIssueUnrecognizedKeys,
 function closestKey(key: string, known: readonly string[]): string | undefined {
   // camelCase and kebab-case are the same words in another style, not typing errors.
   const typed = toSnakeCase(key).replaceAll("-", "_");
-  const allowed = Math.max(1, Math.floor(typed.length / 3));
+  // Two letters in the wrong order count as two.
+  const allowed = typed.length < 4 ? 1 : Math.max(2, Math.floor(typed.length / 3));
   const ranked = known.map((each) => ({ each, slips: distance(typed, each) })).sort((a, b) =>
     a.slips - b.slips
   );

@@ -59,7 +59,10 @@ export class Report {
 
   /** @throws {ConfigError} when anything was added. */
   throwIfAny(file: string | undefined): void {
-    if (this.#problems.length > 0) throw new ConfigError(this.#problems, { file });
+    if (this.#problems.length === 0) return;
+    // The problems of one service belong together, whichever step found them, and [10] comes after [9].
+    const sorted = this.#problems.toSorted((a, b) => a.path.localeCompare(b.path, "en", { numeric: true }));
+    throw new ConfigError(sorted, { file });
   }
 }
 

@@ -13,7 +13,7 @@ const MAX_BUFFER = 16 * 1024 * 1024;
 /** The kernel counts keepalive times in seconds; in milliseconds. */
 const MIN_KEEPALIVE = 1000;
 
-const log = section("settings of the log, such as level: info", {
+const log = section('a mapping such as "level: info"', {
   level: choice("debug", "info", "warn", "error").prefault("info").describe(
     "The least important lines that are still logged.",
   ),
@@ -22,7 +22,7 @@ const log = section("settings of the log, such as level: info", {
   ),
 });
 
-const shutdown = section("settings of a stop, such as drain: 30s", {
+const shutdown = section('a mapping such as "drain: 30s"', {
   drain: duration().prefault("30s").describe(
     "How long a stop waits for open connections to end before it closes them. 0 closes them at once.",
   ),
@@ -51,7 +51,7 @@ const knobs = {
   ),
 };
 
-const defaults = section("settings for all services, such as idle_timeout: 10m", {
+const defaults = section('a mapping such as "idle_timeout: 10m"', {
   connect_timeout: knobs.connect_timeout.prefault("5s"),
   idle_timeout: knobs.idle_timeout.prefault("10m"),
   half_close_timeout: knobs.half_close_timeout.optional(),
@@ -61,7 +61,7 @@ const defaults = section("settings for all services, such as idle_timeout: 10m",
   reset: knobs.reset.prefault("close"),
 });
 
-const service = section("a service with name, listen and upstream", {
+const service = section("a mapping with name, listen and upstream", {
   name: name().describe("What the service is called in logs and metrics. Every service has its own."),
   listen: listen().describe(
     "Where clients connect, one address or a list: host:port, port (127.0.0.1), :port (all addresses), " +

@@ -12,7 +12,7 @@ const UNITS = {
 } as const;
 
 /** What `parseSize` accepts of strings, as a regular expression for a JSON Schema. */
-export const SIZE_PATTERN = "^[0-9]+([KkMmGg]?[Ii]?[Bb])?$";
+export const SIZE_PATTERN = "^[0-9]+(([KkMmGg][Ii]?)?[Bb])?$";
 
 /**
  * Parses a size into bytes: a whole number with a unit (`B`, `KB`, `MB`, `GB` of 1000; `KiB`, `MiB`, `GiB` of

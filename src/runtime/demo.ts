@@ -40,7 +40,10 @@ export async function startDemo(log: Log): Promise<Demo> {
   const echo = await serve(answerEcho, ending.signal);
   const clock = await serve(answerClock, ending.signal);
   const proxy = await runPreferring(log, { echo, clock });
-  const clients = proxy.services.map(({ listen }) => keepTalking(listen[0]!, ending.signal));
+  const clients = [
+    keepCalling(proxy.services[0]!.listen[0]!, "hello from the demo\n", ending.signal),
+    keepCalling(proxy.services[1]!.listen[0]!, "", ending.signal),
+  ];
   const does = { echo: "says back what you say", clock: "tells the time once a second" };
   return {
     proxy,
@@ -99,21 +102,24 @@ async function answerEcho(conn: Conn): Promise<void> {
 
 async function answerClock(conn: Conn, signal: AbortSignal): Promise<void> {
   const encoder = new TextEncoder();
-  while (!signal.aborted) {
+  const hungUp = new AbortController();
+  readToEnd(conn).then(() => hungUp.abort());
+  const ending = AbortSignal.any([signal, hungUp.signal]);
+  while (!ending.aborted) {
     await writeAll(conn, encoder.encode(`${new Date().toISOString()}\n`));
-    await sleep(TICK, signal);
+    await sleep(TICK, ending);
   }
 }
 
-/** The demo's own client of one service: talks, hangs up, calls again. */
-async function keepTalking(listen: string, signal: AbortSignal): Promise<void> {
+/** The demo's own client of one service: listens, says `line` now and then, hangs up, calls again. */
+async function keepCalling(listen: string, line: string, signal: AbortSignal): Promise<void> {
   const address = parseListenAddress(listen);
   while (!signal.aborted) {
     try {
       using conn = await dial(address, { adapter: "deno", timeout: 1000, controller: new AbortController() });
       const heard = readToEnd(conn);
-      for (let line = 0; line < LINES_PER_CALL && !signal.aborted; line++) {
-        await writeAll(conn, new TextEncoder().encode("hello from the demo\n"));
+      for (let said = 0; said < LINES_PER_CALL && !signal.aborted; said++) {
+        if (line !== "") await writeAll(conn, new TextEncoder().encode(line));
         await sleep(SPEAK_EVERY, signal);
       }
       conn.close();
@@ -129,6 +135,6 @@ async function readToEnd(conn: Conn): Promise<void> {
   try {
     while (await conn.read(buffer) !== null);
   } catch {
-    // Our own side hung up.
+    // Broken or hung up: the end either way.
   }
 }

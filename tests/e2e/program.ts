@@ -1,0 +1,202 @@
+/** Starts sluice the way a user does: as a program, on port 0, and waits for its ready line. */
+
+import { fileURLToPath } from "node:url";
+import { PERMISSIONS } from "../../.github/build/permissions.ts";
+
+/** The ready line of `--print-ready`. */
+export interface Ready {
+  readonly event: "ready";
+  readonly pid: number;
+  readonly services: readonly { readonly name: string; readonly listen: readonly string[] }[];
+}
+
+export interface Finished {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** The command that runs sluice: the built executable of SLUICE_BIN, or `deno run` with exactly its permissions. */
+export function sluiceCommand(): [string, ...string[]] {
+  const executable = Deno.env.get("SLUICE_BIN");
+  if (executable) return [executable];
+  const importMap = Deno.env.get("SLUICE_IMPORT_MAP");
+  return [
+    Deno.execPath(),
+    "run",
+    "--quiet",
+    ...PERMISSIONS,
+    ...(importMap ? ["--import-map", importMap] : []),
+    fileURLToPath(new URL("../../main.ts", import.meta.url)),
+  ];
+}
+
+/** Runs sluice to its end. */
+export async function runSluice(
+  args: string[],
+  options: { env?: Record<string, string> } = {},
+): Promise<Finished> {
+  const [command, ...prefix] = sluiceCommand();
+  const output = await new Deno.Command(command, {
+    args: [...prefix, ...args],
+    stdin: "null",
+    env: { NO_COLOR: "1", ...options.env },
+  }).output();
+  const decoder = new TextDecoder();
+  return { code: output.code, stdout: decoder.decode(output.stdout), stderr: decoder.decode(output.stderr) };
+}
+
+export interface StartOptions {
+  /** Goes before the command, such as `["prlimit", "--nofile=64"]`. */
+  readonly wrapper?: readonly string[];
+  readonly env?: Record<string, string>;
+}
+
+/** A running sluice. Disposing of it kills it, if it still runs. */
+export class Sluice implements AsyncDisposable {
+  readonly ready: Ready;
+  readonly #child: Deno.ChildProcess;
+  readonly #stderr: LineReader;
+  readonly #stdout: LineReader;
+  #status: Deno.CommandStatus | undefined;
+
+  private constructor(child: Deno.ChildProcess, stdout: LineReader, stderr: LineReader, ready: Ready) {
+    this.#child = child;
+    this.#stdout = stdout;
+    this.#stderr = stderr;
+    this.ready = ready;
+    child.status.then((status) => this.#status = status);
+  }
+
+  /** Starts sluice with these arguments and `--print-ready`. Throws with its stderr when it ends instead. */
+  static async start(args: string[], options: StartOptions = {}): Promise<Sluice> {
+    const [command, ...rest] = [...options.wrapper ?? [], ...sluiceCommand(), ...args, "--print-ready"];
+    const child = new Deno.Command(command!, {
+      args: rest,
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+      env: { NO_COLOR: "1", ...options.env },
+    }).spawn();
+    const stdout = new LineReader(child.stdout);
+    const stderr = new LineReader(child.stderr);
+    try {
+      const line = await stdout.find(() => true);
+      return new Sluice(child, stdout, stderr, JSON.parse(line));
+    } catch {
+      const status = await child.status;
+      await Promise.all([stdout.done, stderr.done]);
+      throw new Error(`sluice ended with code ${status.code} before it was ready:\n${stderr.text}`);
+    }
+  }
+
+  /** Starts one service before `upstream`, with more keys of a service as YAML flow entries: `reset: pass`. */
+  static async before(upstream: string, keys: string[] = [], options: StartOptions = {}): Promise<Sluice> {
+    const entries = ["name: test", "listen: 127.0.0.1:0", `upstream: "${upstream}"`, ...keys];
+    return await Sluice.withConfig(`services:\n  - { ${entries.join(", ")} }\n`, [], options);
+  }
+
+  /** Starts sluice on a configuration given as text. */
+  static async withConfig(yaml: string, args: string[] = [], options: StartOptions = {}): Promise<Sluice> {
+    const path = await Deno.makeTempFile({ suffix: ".yaml" });
+    try {
+      await Deno.writeTextFile(path, yaml);
+      return await Sluice.start(["-c", path, ...args], options);
+    } finally {
+      await Deno.remove(path);
+    }
+  }
+
+  get pid(): number {
+    return this.ready.pid;
+  }
+
+  /** Where a service listens: the first address of the first service unless told otherwise. */
+  address(service = 0, index = 0): string {
+    return this.ready.services[service]!.listen[index]!;
+  }
+
+  /** The port of {@linkcode address}. */
+  port(service = 0, index = 0): number {
+    return Number(/:(\d+)$/.exec(this.address(service, index))![1]);
+  }
+
+  /** All of stderr so far. */
+  get stderr(): string {
+    return this.#stderr.text;
+  }
+
+  /** The first line of stderr, past or future, that contains `text`. */
+  logged(text: string): Promise<string> {
+    return this.#stderr.find((line) => line.includes(text));
+  }
+
+  kill(signal: Deno.Signal): void {
+    this.#child.kill(signal);
+  }
+
+  /** Resolves when the program has ended. */
+  async ended(): Promise<Finished> {
+    const status = await this.#child.status;
+    await Promise.all([this.#stdout.done, this.#stderr.done]);
+    return { code: status.code, stdout: this.#stdout.text, stderr: this.#stderr.text };
+  }
+
+  /** Asks it to stop as Ctrl-C would, and resolves when it has. */
+  async stop(): Promise<Finished> {
+    this.kill("SIGINT");
+    return await this.ended();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#status === undefined) this.#child.kill("SIGKILL");
+    await this.ended();
+  }
+}
+
+/** Collects lines from a pipe and lets tests wait for one. */
+class LineReader {
+  readonly done: Promise<void>;
+  readonly #lines: string[] = [];
+  #rest = "";
+  #ended = false;
+  #changed = Promise.withResolvers<void>();
+
+  constructor(stream: ReadableStream<Uint8Array>) {
+    this.done = this.#read(stream);
+  }
+
+  get text(): string {
+    return this.#lines.map((line) => `${line}\n`).join("") + this.#rest;
+  }
+
+  async find(matches: (line: string) => boolean): Promise<string> {
+    for (let seen = 0;;) {
+      for (; seen < this.#lines.length; seen++) {
+        if (matches(this.#lines[seen]!)) return this.#lines[seen]!;
+      }
+      if (this.#ended) {
+        throw new Error(`The program ended without the line waited for; it wrote:\n${this.text}`);
+      }
+      await this.#changed.promise;
+    }
+  }
+
+  async #read(stream: ReadableStream<Uint8Array>): Promise<void> {
+    for await (
+      const text of stream.pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>)
+    ) {
+      const lines = (this.#rest + text).split("\n");
+      this.#rest = lines.pop()!;
+      this.#lines.push(...lines);
+      this.#wake();
+    }
+    this.#ended = true;
+    this.#wake();
+  }
+
+  #wake(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers<void>();
+  }
+}

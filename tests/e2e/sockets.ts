@@ -1,0 +1,148 @@
+/** Raw sockets for tests: upstreams on port 0, reading to the end, resets seen and sent. */
+
+import { createServer, type Socket } from "node:net";
+
+/** A TCP server on a free port of 127.0.0.1 that hands each connection to `handle`; errors there are collected. */
+export function upstream(handle: (conn: Deno.TcpConn) => Promise<void> | void): Upstream {
+  return new Upstream(Deno.listen({ hostname: "127.0.0.1", port: 0 }), handle);
+}
+
+export class Upstream implements AsyncDisposable {
+  readonly #listener: Deno.TcpListener;
+  readonly #conns = new Set<Deno.TcpConn>();
+  readonly #running: Promise<void>[] = [];
+  readonly #loop: Promise<void>;
+
+  constructor(listener: Deno.TcpListener, handle: (conn: Deno.TcpConn) => Promise<void> | void) {
+    this.#listener = listener;
+    this.#loop = this.#accept(handle);
+  }
+
+  get port(): number {
+    return this.#listener.addr.port;
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.port}`;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listener.close();
+    for (const conn of this.#conns) tryClose(conn);
+    await Promise.all([this.#loop, ...this.#running]);
+  }
+
+  async #accept(handle: (conn: Deno.TcpConn) => Promise<void> | void): Promise<void> {
+    for await (const conn of this.#listener) {
+      this.#conns.add(conn);
+      this.#running.push((async () => {
+        try {
+          await handle(conn);
+        } catch {
+          // A test that ends early closes these; what matters is asserted on the client's side.
+        }
+        tryClose(conn);
+        this.#conns.delete(conn);
+      })());
+    }
+  }
+}
+
+/** Sends back whatever comes, and the FIN after it. */
+export async function echo(conn: Deno.TcpConn): Promise<void> {
+  const buffer = new Uint8Array(64 * 1024);
+  for (let count = await conn.read(buffer); count !== null; count = await conn.read(buffer)) {
+    await writeAll(conn, buffer.subarray(0, count));
+  }
+  await conn.closeWrite();
+}
+
+export function connect(port: number): Promise<Deno.TcpConn> {
+  return Deno.connect({ hostname: "127.0.0.1", port });
+}
+
+export async function writeAll(conn: Deno.Conn, bytes: Uint8Array): Promise<void> {
+  for (let written = 0; written < bytes.byteLength;) written += await conn.write(bytes.subarray(written));
+}
+
+export async function writeText(conn: Deno.Conn, text: string): Promise<void> {
+  await writeAll(conn, new TextEncoder().encode(text));
+}
+
+/** Everything until the peer's FIN. */
+export async function readAll(conn: Deno.Conn): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  const buffer = new Uint8Array(64 * 1024);
+  for (let count = await conn.read(buffer); count !== null; count = await conn.read(buffer)) {
+    chunks.push(buffer.slice(0, count));
+  }
+  const all = new Uint8Array(chunks.reduce((sum, chunk) => sum + chunk.byteLength, 0));
+  let offset = 0;
+  for (const chunk of chunks) {
+    all.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return all;
+}
+
+/** Exactly `count` bytes as text; throws when the peer ends before. */
+export async function readText(conn: Deno.Conn, count: number): Promise<string> {
+  const bytes = new Uint8Array(count);
+  for (let filled = 0; filled < count;) {
+    const read = await conn.read(bytes.subarray(filled));
+    if (read === null) throw new Error(`Connection ended after ${filled} of ${count} bytes`);
+    filled += read;
+  }
+  return new TextDecoder().decode(bytes);
+}
+
+/** How a connection ends, without keeping what comes before: `fin`, or the name of the error (`ConnectionReset`). */
+export async function endOf(conn: Deno.Conn): Promise<string> {
+  const buffer = new Uint8Array(64 * 1024);
+  try {
+    while (await conn.read(buffer) !== null);
+    return "fin";
+  } catch (error) {
+    return (error as Error).name;
+  }
+}
+
+export function tryClose(conn: Deno.Conn): void {
+  try {
+    conn.close();
+  } catch {
+    // Closed already.
+  }
+}
+
+/** A server whose connections can be reset, which Deno's own cannot. */
+export async function resettableServer(): Promise<{
+  readonly address: string;
+  readonly accepted: () => Promise<Socket>;
+  [Symbol.asyncDispose](): Promise<void>;
+}> {
+  const sockets: Socket[] = [];
+  const waiting: ((socket: Socket) => void)[] = [];
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.on("error", () => {});
+    socket.resume();
+    const next = waiting.shift();
+    if (next) next(socket);
+    else sockets.push(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address() as { port: number };
+  const all = new Set<Socket>();
+  server.on("connection", (socket) => all.add(socket));
+  return {
+    address: `127.0.0.1:${port}`,
+    accepted: () => {
+      const socket = sockets.shift();
+      return socket ? Promise.resolve(socket) : new Promise((resolve) => waiting.push(resolve));
+    },
+    async [Symbol.asyncDispose]() {
+      for (const socket of all) socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
