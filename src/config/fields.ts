@@ -1,11 +1,12 @@
 /** The kinds of values in a configuration that are not addresses, as zod schemas. */
 
-import { type JsonSchema, scalar, textOrNumber, Unexpected } from "./scalar.ts";
 import { DURATION_PATTERN, formatDuration, parseDuration } from "./duration.ts";
+import { type JsonSchema, scalar, textOrNumber, Unexpected } from "./scalar.ts";
 import { formatSize, parseSize, SIZE_PATTERN } from "./size.ts";
 import { parseUnixMode, UNIX_MODE_PATTERN } from "./unix_mode.ts";
 
 const DURATION: JsonSchema = { type: "string", pattern: DURATION_PATTERN };
+
 /** A duration in milliseconds; `0` is off. */
 export function duration() {
   return scalar<string | number, number>({

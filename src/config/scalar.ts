@@ -9,6 +9,7 @@ import { VARIABLE_PATTERN } from "./environment.ts";
 /** Part of a JSON Schema. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
+/** How one kind of value is read, explained and completed. */
 export interface Scalar<Output> {
   /** Completes "Expected …". */
   readonly expected: string;
@@ -24,13 +25,14 @@ export class Unexpected extends SyntaxError {}
 /** Text that a variable goes into, whatever the value has to be afterwards. */
 export const FROM_ENVIRONMENT: JsonSchema = { type: "string", pattern: VARIABLE_PATTERN };
 
-/** A schema for one scalar; as text that holds a variable, editors accept every one of them. */
+/** A schema for one value. Editors also accept text with a variable in its place. */
 export function scalar<Input, Output>({ expected, parse, json }: Scalar<Output>) {
   return z.custom<Input>()
     .transform((value: unknown, context): Output => attempt(parse, value, { context, path: [], expected }))
     .meta({ anyOf: [...json, FROM_ENVIRONMENT] });
 }
 
+/** Where `attempt` puts an issue, and what it says was expected. */
 export interface Attempt {
   readonly context: z.core.$RefinementCtx;
   readonly path: PropertyKey[];

@@ -7,10 +7,15 @@
 
 /** Every connection waits for its first byte with one of these in each direction. */
 const SMALLEST = 4 * 1024;
-/** A full read multiplies the size by this: 4, 16, 64, 256 KiB. */
-const GROWTH = 4;
-/** What the pool keeps per buffer size, in bytes: enough for a burst, little beside the process itself. */
-const KEPT_BYTES = 4 * 1024 * 1024;
+/** A full read multiplies the size by this: 4, 32, 256 KiB. Smaller steps only left more buffers behind. */
+const GROWTH = 8;
+/** So many reads in a row must leave most of the buffer empty before it shrinks: bulk comes in uneven pieces. */
+const READS_TO_SHRINK = 4;
+/**
+ * What the pool keeps per buffer size, in bytes. With less, a burst of connections that grow and shrink leaves
+ * buffers to the garbage collector, which lets tens of megabytes of them lie before it acts.
+ */
+const KEPT_BYTES = 16 * 1024 * 1024;
 
 const pool = new Map<number, Uint8Array[]>();
 
@@ -25,13 +30,18 @@ function giveToPool(buffer: Uint8Array): void {
   else if ((kept.length + 1) * size <= KEPT_BYTES) kept.push(buffer);
 }
 
-/** The buffers of one direction of one connection: at most two are out at a time (one read, one written). */
-export class RelayBuffers {
+/**
+ * The one buffer of one direction of one connection: read into, then written from, then read into again. A slow
+ * reader so holds one buffer and stops its own sender. (Reading ahead into a second buffer while the first is
+ * written was measured: no faster, and twice the memory.)
+ */
+export class RelayBuffer {
   readonly #largest: number;
   #size: number;
-  #reading: Uint8Array | undefined;
-  /** Read and not yet written, oldest first. */
-  readonly #inFlight: Uint8Array[] = [];
+  #buffer: Uint8Array | undefined;
+  #smallReads = 0;
+  #isBusy = false;
+  #whenWritten: (() => void) | undefined;
 
   /** @param largest `buffer_size`, in bytes. */
   constructor(largest: number) {
@@ -39,45 +49,63 @@ export class RelayBuffers {
     this.#size = Math.min(SMALLEST, largest);
   }
 
-  /** Whether bytes were read that are not written yet. */
+  /** Bytes were read that are not written yet. */
   get isBusy(): boolean {
-    return this.#inFlight.length > 0;
+    return this.#isBusy;
   }
 
-  /** The buffer for the next read. */
+  /** Calls `read` once nothing waits to be written: now, or after the write under way. */
+  whenWritten(read: () => void): void {
+    if (this.#isBusy) this.#whenWritten = read;
+    else read();
+  }
+
+  /** Where the next read goes. */
   take(): Uint8Array {
-    return this.#reading = takeFromPool(this.#size);
+    return this.#buffer = takeFromPool(this.#size);
   }
 
-  /** The read brought `count` bytes: a view of them, to be handed back with {@linkcode written}. */
+  /** The read brought `count` bytes: a view of them. */
   filled(count: number): Uint8Array {
-    const buffer = this.#reading!;
-    this.#reading = undefined;
-    this.#inFlight.push(buffer);
+    const buffer = this.#buffer!;
     const size = buffer.byteLength;
+    this.#isBusy = true;
     if (count === size) {
       this.#size = Math.min(size * GROWTH, this.#largest);
+      this.#smallReads = 0;
       return buffer;
     }
-    // One step down at a time, so that a short read within bulk does not start over from the smallest.
-    if (count < size / GROWTH) this.#size = Math.max(SMALLEST, Math.ceil(size / GROWTH));
+    if (count >= size / GROWTH) {
+      this.#smallReads = 0;
+    } else if (++this.#smallReads === READS_TO_SHRINK) {
+      this.#size = Math.max(SMALLEST, Math.ceil(size / GROWTH));
+      this.#smallReads = 0;
+    }
     return buffer.subarray(0, count);
   }
 
-  /** The read brought none. */
+  /** The read brought nothing. */
   unused(): void {
-    if (this.#reading !== undefined) giveToPool(this.#reading);
-    this.#reading = undefined;
+    this.#giveBack();
   }
 
-  /** The oldest bytes in flight are written. */
+  /** All of it was written. */
   written(): void {
-    const buffer = this.#inFlight.shift();
-    if (buffer !== undefined) giveToPool(buffer);
+    this.#isBusy = false;
+    this.#giveBack();
+    const read = this.#whenWritten;
+    this.#whenWritten = undefined;
+    read?.();
   }
 
-  /** What is in flight will not be written any more. A failed write may still hold its buffer: it is not reused. */
+  /** It will not be written any more. A failed write may still hold the buffer, so nobody else gets it. */
   abandoned(): void {
-    this.#inFlight.length = 0;
+    this.#isBusy = false;
+    this.#buffer = undefined;
+  }
+
+  #giveBack(): void {
+    if (this.#buffer !== undefined) giveToPool(this.#buffer);
+    this.#buffer = undefined;
   }
 }

@@ -1,6 +1,6 @@
 /** The relay: two directions between a client and its upstream, each ended on its own, failing together. */
 
-import { RelayBuffers } from "./buffers.ts";
+import { RelayBuffer } from "./buffers.ts";
 import type { Conn } from "./conn.ts";
 import { ProxyError, proxyErrorOf, type Side } from "./errors.ts";
 import type { IdleClock, Watched } from "./idle_clock.ts";
@@ -49,7 +49,7 @@ export class Relay implements FlowObserver, Watched {
       to: "upstream",
       sink: upstream,
       count: options.fromClient,
-      buffers: new RelayBuffers(bufferSize),
+      buffer: new RelayBuffer(bufferSize),
       observer: this,
     });
     this.#download = new Direction({
@@ -58,7 +58,7 @@ export class Relay implements FlowObserver, Watched {
       to: "client",
       sink: client,
       count: options.fromUpstream,
-      buffers: new RelayBuffers(bufferSize),
+      buffer: new RelayBuffer(bufferSize),
       observer: this,
     });
   }
@@ -155,7 +155,7 @@ interface DirectionOptions {
   readonly to: Peer;
   readonly sink: Conn;
   readonly count: ByteCount;
-  readonly buffers: RelayBuffers;
+  readonly buffer: RelayBuffer;
   readonly observer: FlowObserver;
 }
 
@@ -177,7 +177,7 @@ class Direction {
 
   /** Bytes were read that are not written yet. */
   get isBusy(): boolean {
-    return this.#options.buffers.isBusy;
+    return this.#options.buffer.isBusy;
   }
 
   /** Waits for the first byte with nothing but a small buffer; the streams are built when it comes. */
@@ -193,23 +193,23 @@ class Direction {
   }
 
   async #readFirst(): Promise<number | null> {
-    const { from, source, buffers, observer } = this.#options;
+    const { from, source, buffer, observer } = this.#options;
     try {
-      const count = await source.read(buffers.take());
-      if (count === null) buffers.unused();
+      const count = await source.read(buffer.take());
+      if (count === null) buffer.unused();
       else observer.onActivity();
       return count;
     } catch (cause) {
-      buffers.unused();
+      buffer.unused();
       throw proxyErrorOf(cause, from);
     }
   }
 
   #pipe(first: number): Promise<void> {
-    const { from, source, to, sink, count, buffers, observer } = this.#options;
-    return readableFrom({ conn: source, side: from, buffers, observer }, first)
+    const { from, source, to, sink, count, buffer, observer } = this.#options;
+    return readableFrom({ conn: source, side: from, buffer, observer }, first)
       .pipeThrough(countingStream(count))
-      .pipeTo(writableTo({ conn: sink, side: to, buffers, observer }));
+      .pipeTo(writableTo({ conn: sink, side: to, buffer, observer }));
   }
 
   async #closeSink(): Promise<void> {

@@ -8,7 +8,7 @@
  * allocates a closure per chunk.
  */
 
-import type { RelayBuffers } from "./buffers.ts";
+import type { RelayBuffer } from "./buffers.ts";
 import type { Conn } from "./conn.ts";
 import { type ProxyError, proxyErrorOf, type Side } from "./errors.ts";
 
@@ -29,18 +29,18 @@ export interface FlowObserver {
   onWritten(): void;
 }
 
-/** One end of a direction: whose connection, with which buffers. */
+/** One end of a direction: whose connection, with which buffer. */
 export interface FlowEnd {
   readonly conn: Conn;
   readonly side: Side;
-  readonly buffers: RelayBuffers;
+  readonly buffer: RelayBuffer;
   readonly observer: FlowObserver;
 }
 
 /** No queue in front of a reader: bytes nobody asks for stay in the kernel, where they stop the sender. */
 const UNQUEUED = { highWaterMark: 0 };
 
-/** A stream of what `end.conn` sends, beginning with the `first` bytes, already read into its buffers. */
+/** A stream of what `end.conn` sends, beginning with the `first` bytes, already read into its buffer. */
 export function readableFrom(end: FlowEnd, first: number): ReadableStream<Uint8Array> {
   return new ReadableStream(new ConnSource(end, first), UNQUEUED);
 }
@@ -82,17 +82,22 @@ class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
 
   /** Returns at once instead of with a promise, which saves two microtasks a chunk; the read enqueues later. */
   pull(controller: ReadableStreamDefaultController<Uint8Array>): void {
-    const { conn, buffers } = this.#end;
+    const { buffer } = this.#end;
     if (this.#first > 0) {
       const count = this.#first;
       this.#first = 0;
-      controller.enqueue(buffers.filled(count));
+      controller.enqueue(buffer.filled(count));
       return;
     }
     this.#controller = controller;
-    if (this.#stop()) return;
-    conn.read(buffers.take()).then(this.#onRead, this.#onError);
+    buffer.whenWritten(this.#read);
   }
+
+  readonly #read = (): void => {
+    if (this.#over || this.#stop()) return;
+    const { conn, buffer } = this.#end;
+    conn.read(buffer.take()).then(this.#onRead, this.#onError);
+  };
 
   cancel(): void {
     this.#over = true;
@@ -108,19 +113,19 @@ class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
   }
 
   readonly #onRead = (count: number | null): void => {
-    const { buffers, observer } = this.#end;
+    const { buffer, observer } = this.#end;
     if (count === null || this.#over || this.#stop()) {
-      buffers.unused();
+      buffer.unused();
       if (!this.#over) this.#controller!.close();
       return;
     }
     observer.onActivity();
-    this.#controller!.enqueue(buffers.filled(count));
+    this.#controller!.enqueue(buffer.filled(count));
   };
 
   readonly #onError = (cause: unknown): void => {
-    const { buffers, observer, side } = this.#end;
-    buffers.unused();
+    const { buffer, observer, side } = this.#end;
+    buffer.unused();
     if (this.#over) return;
     this.#over = true;
     const error = proxyErrorOf(cause, side);
@@ -151,20 +156,20 @@ class ConnSink implements UnderlyingSink<Uint8Array> {
   }
 
   readonly #onWritten = (count: number): void | Promise<void> => {
-    const { conn, buffers, observer } = this.#end;
+    const { conn, buffer, observer } = this.#end;
     const chunk = this.#unwritten!;
     if (count < chunk.byteLength) {
       this.#unwritten = chunk.subarray(count);
       return conn.write(this.#unwritten).then(this.#onWritten, this.#onError);
     }
     this.#unwritten = undefined;
-    buffers.written();
+    buffer.written();
     observer.onWritten();
   };
 
   readonly #onError = (cause: unknown): never => {
     const error = proxyErrorOf(cause, this.#end.side);
-    this.#end.buffers.abandoned();
+    this.#end.buffer.abandoned();
     this.#end.observer.onFailure(error);
     throw error;
   };

@@ -1,0 +1,47 @@
+/** Starts sluice the way a user does, as a command, and waits for its ready line. */
+import { fileURLToPath } from "node:url";
+import type { Stage, Started } from "./stage.ts";
+import type { Running } from "./targets.ts";
+import { waitUntil } from "./wait.ts";
+
+/** The repository's directory, with a slash at its end. */
+export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+
+// What `deno task compile` bakes in, no more.
+const PERMISSIONS = ["net", "read", "write", "env", "sys"].map((each) => `--allow-${each}`);
+
+// The first start may have to fetch and compile dependencies.
+const READY_DEADLINE_MS = 60_000;
+
+/** The command before sluice's own arguments: an executable (SLUICE_BIN) or `deno run … main.ts`. */
+export function sluiceCommand(): { command: string; args: string[] } {
+  const bin = Deno.env.get("SLUICE_BIN");
+  if (bin) return { command: bin, args: [] };
+  const map = Deno.env.get("SLUICE_IMPORT_MAP");
+  const imports = map ? ["--import-map", map] : [];
+  return {
+    command: Deno.execPath(),
+    args: ["run", ...PERMISSIONS, "--no-prompt", ...imports, `${ROOT}main.ts`],
+  };
+}
+
+/** A sluice with one service before this upstream. */
+export async function startSluice(stage: Stage, upstream: number): Promise<Running> {
+  const { command, args } = sluiceCommand();
+  const own = [`0=127.0.0.1:${upstream}`, "--print-ready", "--log-level", "warn"];
+  const started = stage.start("sluice", command, [...args, ...own], { readLines: true });
+  await waitUntil(() => started.lines.length > 0 || started.obituary() !== "", READY_DEADLINE_MS);
+  const { pid, port } = readyLine(started);
+  return { port, pid, forks: false, stop: () => started.stop() };
+}
+
+/** Its own pid comes from the line, as SLUICE_BIN may be a wrapper. */
+function readyLine(started: Started): { pid: number; port: number } {
+  const line = started.lines[0];
+  if (line === undefined) throw new Error(started.obituary() || "sluice printed no ready line in time");
+  const ready: unknown = JSON.parse(line);
+  const { pid, services } = Object(ready);
+  const port = Number(/:(\d+)$/.exec(String(services?.[0]?.listen?.[0]))?.[1]);
+  if (!Number.isInteger(pid) || !Number.isInteger(port)) throw new Error(`not a ready line: ${line}`);
+  return { pid, port };
+}

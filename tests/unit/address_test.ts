@@ -1,0 +1,97 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import {
+  type Address,
+  formatAddress,
+  parseListenAddress,
+  parseUpstreamAddress,
+} from "../../src/net/address.ts";
+
+Deno.test("parseListenAddress() reads every way to write an address", () => {
+  const cases: [string, Address][] = [
+    ["5000", { transport: "tcp", hostname: "127.0.0.1", port: 5000 }],
+    ["0", { transport: "tcp", hostname: "127.0.0.1", port: 0 }],
+    [":5000", { transport: "tcp", hostname: "::", port: 5000 }],
+    ["0.0.0.0:65535", { transport: "tcp", hostname: "0.0.0.0", port: 65535 }],
+    ["localhost:5000", { transport: "tcp", hostname: "localhost", port: 5000 }],
+    ["[::1]:5000", { transport: "tcp", hostname: "::1", port: 5000 }],
+    ["[fe80::1%eth0]:5000", { transport: "tcp", hostname: "fe80::1%eth0", port: 5000 }],
+    ["unix:/run/a.sock", { transport: "unix", path: "/run/a.sock" }],
+    ["unix:a:1", { transport: "unix", path: "a:1" }],
+  ];
+  for (const [text, address] of cases) assert.deepEqual(parseListenAddress(text), address, text);
+});
+
+Deno.test("parseListenAddress() refuses what is not an address", () => {
+  const cases: [string, RegExp][] = [
+    ["", /^Cannot parse address "": expected /],
+    ["localhost", /^Cannot parse address "localhost": expected "host:port"/],
+    ["host:", /^Cannot parse address/],
+    ["host:http", /^Cannot parse address/],
+    ["a b:1", /^Cannot parse address/],
+    ["::1:5000", /: an IPv6 address is written in brackets, \[::1\]:5432$/],
+    ["[host]:5000", /^Cannot parse address/],
+    ["65536", /^Cannot parse port "65536" in "65536": expected 0-65535$/],
+    ["host:99999", /^Cannot parse port "99999" in "host:99999": expected 0-65535$/],
+    ["unix:", /: the path after "unix:" is missing$/],
+    [`unix:/${"x".repeat(107)}`, /: a unix socket path has at most 107 bytes, this one has 108$/],
+    [`unix:/${"ö".repeat(54)}`, /, this one has 109$/],
+  ];
+  for (const [text, message] of cases) {
+    assert.throws(() => parseListenAddress(text), { name: "SyntaxError", message }, text);
+  }
+});
+
+Deno.test("parseUpstreamAddress() wants a host, and a port other than 0", () => {
+  assert.deepEqual(parseUpstreamAddress("db:1"), { transport: "tcp", hostname: "db", port: 1 });
+  assert.throws(() => parseUpstreamAddress("5432"), {
+    name: "SyntaxError",
+    message: /^Cannot parse address "5432"/,
+  });
+  assert.throws(() => parseUpstreamAddress(":5432"), { name: "SyntaxError" });
+  assert.throws(() => parseUpstreamAddress("db:0"), {
+    name: "SyntaxError",
+    message: 'Cannot connect to port 0 in "db:0": expected 1-65535',
+  });
+});
+
+Deno.test("parseUpstreamAddress() takes a port on 127.0.0.1 with barePort", () => {
+  const options = { barePort: true };
+  assert.deepEqual(parseUpstreamAddress("5432", options), {
+    transport: "tcp",
+    hostname: "127.0.0.1",
+    port: 5432,
+  });
+  assert.throws(() => parseUpstreamAddress("0", options), /Cannot connect to port 0/);
+});
+
+Deno.test("parseListenAddress() reverses formatAddress()", () => {
+  const hostname = fc.oneof(fc.ipV4(), fc.ipV6(), fc.domain(), fc.constantFrom("localhost", "fe80::1%eth0"));
+  const path = fc.string({ unit: "binary", minLength: 1, maxLength: 26 }).filter((text) =>
+    text.isWellFormed()
+  );
+  const address: fc.Arbitrary<Address> = fc.oneof(
+    fc.record({ transport: fc.constant("tcp" as const), hostname, port: fc.integer({ min: 0, max: 65535 }) }),
+    fc.record({ transport: fc.constant("unix" as const), path }),
+  );
+  fc.assert(fc.property(address, (each) => {
+    // fast-check makes its records without a prototype.
+    assert.deepEqual(parseListenAddress(formatAddress(each)), { ...each });
+  }));
+});
+
+Deno.test("parseListenAddress() throws nothing but SyntaxError", () => {
+  const pieces = fc.array(
+    fc.constantFrom("unix:", "[", "]", ":", "::1", "a", "5000", "%", "/", " ", ".", "é"),
+  );
+  fc.assert(fc.property(fc.oneof(fc.string(), pieces.map((parts) => parts.join(""))), (text) => {
+    for (const parse of [parseListenAddress, parseUpstreamAddress]) {
+      try {
+        const address = parse(text);
+        assert.deepEqual(parseListenAddress(formatAddress(address)), address);
+      } catch (error) {
+        if (!(error instanceof SyntaxError)) throw error;
+      }
+    }
+  }));
+});

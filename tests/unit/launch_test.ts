@@ -1,0 +1,152 @@
+/** The launcher of tests/offline: which packages it takes, and that it is not noticed otherwise. */
+
+import assert from "node:assert/strict";
+import { fileURLToPath } from "node:url";
+
+const LAUNCHER = fileURLToPath(new URL("../offline/launch.ts", import.meta.url));
+const STAND_INS = fileURLToPath(new URL("../offline/import_map.json", import.meta.url));
+
+/** What the launched script tells of itself. */
+interface Told {
+  importMap: string;
+  args: string[];
+  cwd: string;
+  /** The permissions it has. */
+  granted: string[];
+}
+
+const TELL = `
+const names = ["net", "read", "write", "env", "sys", "run", "ffi"];
+const states = await Promise.all(names.map((name) => Deno.permissions.query({ name })));
+console.log(JSON.stringify({
+  importMap: Deno.env.get("SLUICE_IMPORT_MAP"),
+  args: Deno.args,
+  cwd: Deno.cwd(),
+  granted: names.filter((_, i) => states[i].state === "granted"),
+}));
+Deno.exit(7);
+`;
+
+const OUTLIVE = `
+Deno.addSignalListener("SIGTERM", () => Deno.exit(9));
+console.log("ready");
+setInterval(() => {}, 1000);
+`;
+
+/** A registry that gives one answer to everything, and counts. */
+class Registry implements AsyncDisposable {
+  requests = 0;
+  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+
+  constructor(answer: () => Response) {
+    this.#server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, () => {
+      this.requests++;
+      return answer();
+    });
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.#server.addr.port}/`;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#server.shutdown();
+  }
+}
+
+const answering = () =>
+  new Registry(() => Response.json({ scope: "std", name: "cli", versions: { "1.0.0": {} } }));
+const failing = () => new Registry(() => new Response(null, { status: 503 }));
+const gateway = () =>
+  new Registry(() => new Response("<h1>Log in</h1>", { headers: { "content-type": "text/html" } }));
+
+/** A command that launches a script, in a directory of its own with an empty cache. */
+function launch(
+  directory: string,
+  script: string,
+  env: Record<string, string>,
+  flags: string[] = [],
+): Deno.Command {
+  const file = `${directory}/script.ts`;
+  Deno.writeTextFileSync(file, script);
+  const { SLUICE_IMPORT_MAP: _, ...inherited } = Deno.env.toObject();
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-config", "-A", LAUNCHER, "run", ...flags, file, "--", "a b", "--x"],
+    clearEnv: true,
+    env: { ...inherited, DENO_DIR: `${directory}/cache`, INIT_CWD: directory, ...env },
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
+async function launchAndTell(env: Record<string, string>, flags: string[] = []) {
+  const directory = await Deno.realPath(await Deno.makeTempDir());
+  try {
+    const { code, stdout, stderr } = await launch(directory, TELL, env, flags).output();
+    const printed = new TextDecoder().decode(stderr);
+    assert.equal(code, 7, printed); // the script's own
+    const told: Told = JSON.parse(new TextDecoder().decode(stdout));
+    return { ...told, directory, stderr: printed };
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+Deno.test("launcher takes the real packages when JSR answers", async () => {
+  await using registry = answering();
+  const told = await launchAndTell({ JSR_URL: registry.url });
+  assert.equal(told.importMap, "");
+  assert.equal(told.stderr, "");
+  assert.equal(registry.requests, 1);
+});
+
+for (const [name, registryOf] of [["fails", failing], ["is a login page", gateway]] as const) {
+  Deno.test(`launcher takes the stand-ins and says so when JSR ${name}`, async () => {
+    await using registry = registryOf();
+    const told = await launchAndTell({ JSR_URL: registry.url });
+    assert.equal(told.importMap, STAND_INS);
+    assert.match(told.stderr, /^sluice: JSR cannot be reached .*\n$/);
+  });
+}
+
+for (const [name, importMap] of [["the stand-ins", STAND_INS], ["the real packages", ""]] as const) {
+  Deno.test(`launcher keeps to a choice made before: ${name}`, async () => {
+    await using registry = failing();
+    const told = await launchAndTell({ JSR_URL: registry.url, SLUICE_IMPORT_MAP: importMap });
+    assert.equal(told.importMap, importMap);
+    assert.equal(told.stderr, "");
+    assert.equal(registry.requests, 0);
+  });
+}
+
+Deno.test("launcher passes on arguments and the caller's directory", async () => {
+  const told = await launchAndTell({ SLUICE_IMPORT_MAP: "" });
+  assert.deepEqual(told.args, ["--", "a b", "--x"]);
+  assert.equal(told.cwd, told.directory);
+});
+
+Deno.test("launcher gives a run sluice's permissions unless it names its own", async () => {
+  const told = await launchAndTell({ SLUICE_IMPORT_MAP: "" });
+  assert.deepEqual(told.granted, ["net", "read", "write", "env", "sys"]);
+  const own = await launchAndTell({ SLUICE_IMPORT_MAP: "" }, ["--allow-env", "--allow-read", "--no-prompt"]);
+  assert.deepEqual(own.granted, ["read", "env"]);
+});
+
+Deno.test({
+  name: "launcher leaves a signal's answer to the program",
+  ignore: Deno.build.os === "windows", // it has no SIGTERM
+  fn: async () => {
+    const directory = await Deno.makeTempDir();
+    const child = launch(directory, OUTLIVE, { SLUICE_IMPORT_MAP: "" }).spawn();
+    const stdout = child.stdout.getReader();
+    try {
+      assert.match(new TextDecoder().decode((await stdout.read()).value), /^ready/);
+      child.kill("SIGTERM");
+      assert.equal((await child.status).code, 9);
+    } finally {
+      await Promise.all([stdout.cancel(), child.stderr.cancel()]);
+      await Deno.remove(directory, { recursive: true });
+    }
+  },
+});
