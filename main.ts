@@ -15,7 +15,7 @@
 
 import { main } from "./src/cli/main.ts";
 
-export { ConfigError } from "./src/config/decode.ts";
+export { ConfigError } from "./src/config/config_error.ts";
 export type { ProxyOptions } from "./src/config/library.ts";
 export type { ServiceFigures } from "./src/observe/ledger.ts";
 export { ListenError } from "./src/runtime/proxy.ts";

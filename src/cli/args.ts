@@ -1,6 +1,7 @@
 /** Command line arguments into a command. Pure: prints nothing, reads nothing. */
 
 import { parseArgs } from "@std/cli";
+import { closest, distance } from "fastest-levenshtein";
 import type { LogFormat, LogLevel } from "../config/config.ts";
 import { parseDuration } from "../config/duration.ts";
 
@@ -72,10 +73,7 @@ function parseRun(args: readonly string[]): Command {
   const path = stringOf(values, "config", "sluice");
   const stray = words.find((word) => !word.includes("="));
   if (stray !== undefined) {
-    const hint = /\.(ya?ml|json)$/.test(stray)
-      ? `to run a configuration: sluice -c ${stray}`
-      : "expected a command (check, demo) or listen=upstream, such as 5000=db.internal:5432";
-    throw new UsageError(`Unknown argument "${stray}": ${hint}`, "sluice");
+    throw new UsageError(`Unknown argument "${stray}": ${hintFor(stray)}`, "sluice");
   }
   if (path === undefined && words.length === 0) {
     throw new UsageError(
@@ -88,6 +86,15 @@ function parseRun(args: readonly string[]): Command {
   }
   const source: Source = path === undefined ? { kind: "quick", pairs: words } : { kind: "file", path };
   return { kind: "run", source, flags: runFlagsOf(values, "sluice") };
+}
+
+const COMMANDS = ["check", "demo", "help"];
+
+function hintFor(stray: string): string {
+  if (/\.(ya?ml|json)$/.test(stray)) return `to run a configuration: sluice -c ${stray}`;
+  const command = closest(stray, COMMANDS);
+  if (distance(stray, command) <= 2) return `did you mean "${command}"?`;
+  return "expected a command (check, demo) or listen=upstream, such as 5000=db.internal:5432";
 }
 
 function parseCheck(args: readonly string[]): Command {

@@ -34,6 +34,7 @@ export async function acceptConnections(listener: Listener, options: AcceptOptio
       pause = 0;
     } catch (error) {
       if (signal.aborted) return;
+      if (isLostClient(error)) continue;
       failures += 1;
       const now = performance.now();
       if (now - reportedAt >= REPORT_EVERY) {
@@ -45,4 +46,9 @@ export async function acceptConnections(listener: Listener, options: AcceptOptio
       await sleep(pause, signal);
     }
   }
+}
+
+/** A client that gave up between the kernel's accept and ours: Deno fails to read its address (ENOTCONN). */
+function isLostClient(error: unknown): boolean {
+  return error instanceof Deno.errors.NotConnected || error instanceof Deno.errors.ConnectionAborted;
 }

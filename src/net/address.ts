@@ -65,7 +65,7 @@ function parseAddress(text: string): Address {
   if (text.startsWith("unix:")) return parseUnixPath(text);
   const match = /^(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([^:[\]\s/]+)):(\d+)$/.exec(text);
   if (match === null) {
-    const hint = text.split(":").length > 2 && !text.includes("[")
+    const hint = /^[0-9a-fA-F:.]+$/.test(text) && text.split(":").length > 2
       ? "an IPv6 address is written in brackets, [::1]:5432"
       : 'expected "host:port", "[v6]:port" or "unix:/path"';
     throw new SyntaxError(`Cannot parse address "${text}": ${hint}`);

@@ -30,8 +30,10 @@ export class Connection {
       this.#configure(upstream);
       accessLog.closed(record, ...ending(await this.#relay(upstream, record)));
     } catch (cause) {
+      const error = proxyErrorOf(cause, "proxy");
+      if (error.isReset && config.reset === "pass") client.reset();
       ledger.connectionFailed();
-      accessLog.failed(record, proxyErrorOf(cause, "proxy"));
+      accessLog.failed(record, error);
     }
   }
 

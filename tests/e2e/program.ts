@@ -31,19 +31,35 @@ export function sluiceCommand(): [string, ...string[]] {
   ];
 }
 
-/** Runs sluice to its end. */
+/** Runs sluice to its end; one that does not end is told to after half a minute. */
 export async function runSluice(
   args: string[],
   options: { env?: Record<string, string> } = {},
 ): Promise<Finished> {
   const [command, ...prefix] = sluiceCommand();
+  const tooLong = new AbortController();
+  const timer = setTimeout(() => tooLong.abort(), PATIENCE);
   const output = await new Deno.Command(command, {
     args: [...prefix, ...args],
     stdin: "null",
     env: { NO_COLOR: "1", ...options.env },
+    signal: tooLong.signal,
   }).output();
+  clearTimeout(timer);
   const decoder = new TextDecoder();
   return { code: output.code, stdout: decoder.decode(output.stdout), stderr: decoder.decode(output.stderr) };
+}
+
+/** Fails when `promise` takes longer than `milliseconds`, where the test would hang with it. */
+export async function within<T>(milliseconds: number, what: string, promise: Promise<T>): Promise<T> {
+  const tooLong = Promise.withResolvers<never>();
+  const error = new Error(`${what} took longer than ${milliseconds} ms`);
+  const timer = setTimeout(() => tooLong.reject(error), milliseconds);
+  try {
+    return await Promise.race([promise, tooLong.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 export interface StartOptions {
@@ -154,6 +170,9 @@ export class Sluice implements AsyncDisposable {
   }
 }
 
+/** How long a test waits for the program's next line before it fails, in milliseconds. */
+const PATIENCE = 30_000;
+
 /** Collects lines from a pipe and lets tests wait for one. */
 class LineReader {
   readonly done: Promise<void>;
@@ -193,6 +212,19 @@ class LineReader {
     }
     this.#ended = true;
     this.#wake();
+  }
+
+  async #nextLine(): Promise<void> {
+    let timer;
+    const tooLong = new Promise<never>((_, reject) => {
+      const error = new Error(`Nothing new for ${PATIENCE / 1000} s; the program wrote:\n${this.text}`);
+      timer = setTimeout(() => reject(error), PATIENCE);
+    });
+    try {
+      await Promise.race([this.#changed.promise, tooLong]);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   #wake(): void {

@@ -49,7 +49,7 @@ export class Upstream implements AsyncDisposable {
 }
 
 /** Sends back whatever comes, and the FIN after it. */
-export async function echo(conn: Deno.TcpConn): Promise<void> {
+export async function echo(conn: Deno.Conn): Promise<void> {
   const buffer = new Uint8Array(64 * 1024);
   for (let count = await conn.read(buffer); count !== null; count = await conn.read(buffer)) {
     await writeAll(conn, buffer.subarray(0, count));
