@@ -1,0 +1,67 @@
+/** PostgreSQL through the proxy: many short connections, a few long ones, a large result. */
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { Sluice } from "../e2e/program.ts";
+import { Home } from "./home.ts";
+import { interopTest, run } from "./interop.ts";
+import type { RunningServer } from "./server.ts";
+
+const POSTGRES = { needs: ["initdb", "postgres", "psql"], install: "apt-get install postgresql" };
+const POSTGRES_AND_PGBENCH = { ...POSTGRES, needs: [...POSTGRES.needs, "pgbench"] };
+
+interopTest("PostgreSQL: pgbench has no failed transaction", POSTGRES_AND_PGBENCH, async (stage) => {
+  const { postgres, sluice } = await start(stage);
+  const port = sluice.port();
+  await run("pgbench", [...to(port), "--initialize", "--quiet", "postgres"]);
+  await assertAllProcessed(["--connect", "--client=4", "--transactions=50"]);
+  await assertAllProcessed(["--client=4", "--transactions=200"]);
+  // Each transaction writes one row; asked without the proxy.
+  const { text } = await run("psql", query(postgres.port, "SELECT count(*) FROM pgbench_history"));
+  assert.equal(text, `${4 * 50 + 4 * 200}\n`);
+
+  async function assertAllProcessed(load: string[]) {
+    const { text, stderr } = await run("pgbench", [...to(port), "--no-vacuum", ...load, "postgres"]);
+    const [, done, asked] = /transactions actually processed: (\d+)\/(\d+)/.exec(text) ?? [];
+    assert.ok(Number(asked) > 0 && done === asked, text);
+    assert.equal(/number of failed transactions: (\d+)/.exec(text)?.[1] ?? "0", "0"); // since version 15
+    assert.doesNotMatch(stderr, /error|fatal/i);
+  }
+});
+
+interopTest("PostgreSQL: a large result is the same as the direct one", POSTGRES, async (stage) => {
+  const { postgres, sluice } = await start(stage);
+  const copy = "COPY (SELECT i, md5(i::text) FROM generate_series(1, 200000) AS i) TO STDOUT";
+  const direct = await run("psql", query(postgres.port, copy));
+  const proxied = await run("psql", query(sluice.port(), copy));
+  assert.ok(proxied.stdout.byteLength > 7_000_000, `${proxied.stdout.byteLength} bytes`);
+  assert.equal(sha256(proxied.stdout), sha256(direct.stdout));
+});
+
+async function start(stage: AsyncDisposableStack): Promise<{ postgres: RunningServer; sluice: Sluice }> {
+  const home = stage.use(await Home.make("postgres"));
+  const data = `${home.path}/data`;
+  await home.run("initdb", ["--no-sync", "--no-locale", "--auth=trust", "--username=test", "-D", data]);
+  const postgres = stage.use(
+    await home.start((port) => ({
+      program: "postgres",
+      args: ["-D", data, "-h", "127.0.0.1", "-p", `${port}`, "-k", home.path, "-F"],
+      port,
+      ready: /database system is ready to accept connections/,
+      stop: "SIGQUIT",
+    })),
+  );
+  return { postgres, sluice: stage.use(await Sluice.before(`127.0.0.1:${postgres.port}`)) };
+}
+
+function to(port: number): string[] {
+  return ["--host=127.0.0.1", `--port=${port}`, "--username=test"];
+}
+
+function query(port: number, sql: string): string[] {
+  return [...to(port), "--no-psqlrc", "--tuples-only", "--no-align", `--command=${sql}`, "postgres"];
+}
+
+function sha256(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}

@@ -1,0 +1,126 @@
+/**
+ * Starts deno with the real `@std` packages where JSR can be reached, and with the stand-ins of this folder where
+ * it cannot. The tasks in deno.json run it:
+ *
+ *     deno run --no-config -A tests/offline/launch.ts <deno subcommand> [its arguments]
+ *
+ * - Flags that have a value are written `--flag=value`. A `run` that names no permissions gets those of sluice.
+ * - `run` starts in the directory of whoever called `deno task`, everything else in that of deno.json.
+ * - The choice is made once: SLUICE_IMPORT_MAP has it for every process below, as the path of an import map or, for
+ *   the real packages, empty. Tests that start `deno run` themselves pass it on.
+ *
+ * It needs nothing from a registry, or it could not do its job.
+ */
+
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { PERMISSIONS } from "../../.github/build/permissions.ts";
+import offline from "./import_map.json" with { type: "json" };
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const CONFIG = resolve(ROOT, "deno.json");
+const OFFLINE_IMPORT_MAP = fileURLToPath(new URL("import_map.json", import.meta.url));
+const PROBE_TIMEOUT_MS = 3_000;
+
+if (import.meta.main) Deno.exit(await main(Deno.args));
+
+async function main([subcommand, ...args]: readonly string[]): Promise<number> {
+  if (subcommand === undefined) {
+    say("Usage: launch.ts <deno subcommand> [arguments]");
+    return 2;
+  }
+  const importMap = Deno.env.get("SLUICE_IMPORT_MAP") ?? await chooseImportMap(subcommand);
+  const flags = ["--config", CONFIG, ...importMap ? ["--import-map", importMap] : []];
+  if (subcommand !== "run") return await runDeno([subcommand, ...flags, ...args], ROOT, importMap);
+
+  // The first argument that is no flag is the script. It is given from here, the script's own files from there.
+  const scriptAt = args.findIndex((arg) => !arg.startsWith("-"));
+  const before = scriptAt < 0 ? args : args.slice(0, scriptAt);
+  const script = scriptAt < 0 ? [] : [resolve(args[scriptAt]!), ...args.slice(scriptAt + 1)];
+  const hasPermissions = before.some((flag) => /^(-A|--allow-.*|-P.*|--permission-set.*)$/.test(flag));
+  if (!hasPermissions) flags.push(...PERMISSIONS);
+  const callersDirectory = Deno.env.get("INIT_CWD") ?? Deno.cwd();
+  return await runDeno(["run", ...flags, ...before, ...script], callersDirectory, importMap);
+}
+
+/** The import map to use: "" for the one of deno.json, else a path. Says so when it is not deno.json's. */
+async function chooseImportMap(subcommand: string): Promise<string> {
+  if (await canReachJsr() || await isCached(subcommand)) return "";
+  say(
+    "sluice: JSR cannot be reached and its packages are not cached; the stand-ins in tests/offline are used",
+  );
+  return OFFLINE_IMPORT_MAP;
+}
+
+function say(line: string): void {
+  Deno.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
+}
+
+async function canReachJsr(): Promise<boolean> {
+  const registry = (Deno.env.get("JSR_URL") ?? "https://jsr.io").replace(/\/?$/, "/");
+  try {
+    const response = await fetch(new URL("@std/cli/meta.json", registry), {
+      signal: AbortSignal.timeout(PROBE_TIMEOUT_MS),
+    });
+    // A page of some gateway in between is not JSR: it has no versions.
+    return response.ok && typeof (await response.json()).versions === "object";
+  } catch {
+    return false;
+  }
+}
+
+/** Whether deno has all of the JSR packages in its cache; for type checking that is more files than for running. */
+async function isCached(subcommand: string): Promise<boolean> {
+  const fromJsr = Object.entries(offline.imports).filter(([, target]) => target.startsWith("./"));
+  const { success } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "eval",
+      "--cached-only",
+      ...subcommand === "run" ? [] : ["--check"],
+      "--config",
+      CONFIG,
+      fromJsr.map(([name]) => `import "${name}";`).join(" "),
+    ],
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).output();
+  return success;
+}
+
+/** Runs deno to its end and returns its exit code. */
+async function runDeno(args: string[], cwd: string, importMap: string): Promise<number> {
+  const { INIT_CWD: _, ...env } = Deno.env.toObject();
+  const child = new Deno.Command(Deno.execPath(), {
+    args,
+    cwd,
+    clearEnv: true, // INIT_CWD was for this process: a `deno task` further down has its own
+    env: { ...env, SLUICE_IMPORT_MAP: importMap },
+    stdin: "inherit",
+    stdout: "inherit",
+    stderr: "inherit",
+  }).spawn();
+  outliveSignals(child);
+  return (await child.status).code;
+}
+
+/** Leaves the answer to a signal to the child: this process ends when it does. */
+function outliveSignals(child: Deno.ChildProcess): void {
+  const forward = (signal: Deno.Signal) => {
+    try {
+      child.kill(signal);
+    } catch {
+      // It has just ended.
+    }
+  };
+  if (Deno.build.os === "windows") {
+    // The console tells every process of its own accord.
+    for (const signal of ["SIGINT", "SIGBREAK"] as const) Deno.addSignalListener(signal, () => {});
+    return;
+  }
+  // So does a terminal on Ctrl-C; a second signal would tell sluice to stop without waiting.
+  const terminal = [Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal());
+  Deno.addSignalListener("SIGINT", () => terminal || forward("SIGINT"));
+  Deno.addSignalListener("SIGTERM", () => forward("SIGTERM"));
+  Deno.addSignalListener("SIGHUP", () => forward("SIGHUP"));
+}
