@@ -1,6 +1,9 @@
 /** Errors as values: what happened (`code`), whose side it was (`side`), and whether another try could help. */
 
-export type Side = "client" | "upstream" | "proxy";
+/** The two ends of a relayed connection. */
+export type Peer = "client" | "upstream";
+
+export type Side = Peer | "proxy";
 
 export type ErrorCode =
   | "address_in_use"

@@ -10,7 +10,7 @@
 
 import type { RelayBuffer } from "./buffers.ts";
 import type { Conn } from "./conn.ts";
-import { type ProxyError, proxyErrorOf, type Side } from "./errors.ts";
+import { type Peer, type ProxyError, proxyErrorOf } from "./errors.ts";
 
 /** Bytes that passed, counted while they pass. */
 export interface ByteCount {
@@ -20,39 +20,46 @@ export interface ByteCount {
 /** The relay that a source and a sink belong to. */
 export interface FlowObserver {
   /** Why nothing more may be read from that side, once the connection has failed; else undefined. */
-  stopped(side: Side): ProxyError | undefined;
+  stopped(side: Peer): ProxyError | undefined;
   /** Bytes were read from a peer. */
   onActivity(): void;
   /** A read or write failed. */
   onFailure(error: ProxyError): void;
   /** Bytes in flight reached the kernel. */
   onWritten(): void;
+  /** The other side has finished sending: ends sending to `side` too. */
+  finish(side: Peer): Promise<void>;
 }
 
 /** One end of a direction: whose connection, with which buffer. */
 export interface FlowEnd {
   readonly conn: Conn;
-  readonly side: Side;
+  readonly side: Peer;
   readonly buffer: RelayBuffer;
   readonly observer: FlowObserver;
 }
 
 /** No queue in front of a reader: bytes nobody asks for stay in the kernel, where they stop the sender. */
 const UNQUEUED = { highWaterMark: 0 };
+/**
+ * Room for one chunk more than is ever under way. The one buffer of a direction bounds what it holds; queues that
+ * never fill spare every chunk the promises of back-pressure.
+ */
+const ROOMY = { highWaterMark: 2 };
 
 /** A stream of what `end.conn` sends, beginning with the `first` bytes, already read into its buffer. */
 export function readableFrom(end: FlowEnd, first: number): ReadableStream<Uint8Array> {
   return new ReadableStream(new ConnSource(end, first), UNQUEUED);
 }
 
-/** A stream into `end.conn` that half-closes it at the end. */
-export function writableTo(end: FlowEnd): WritableStream<Uint8Array> {
-  return new WritableStream(new ConnSink(end));
+/** A stream into the connection of `sink`. */
+export function writableTo(sink: ConnSink): WritableStream<Uint8Array> {
+  return new WritableStream(sink, ROOMY);
 }
 
 /** A TransformStream that passes chunks on unchanged and counts their bytes. */
 export function countingStream(count: ByteCount): TransformStream<Uint8Array, Uint8Array> {
-  return new TransformStream(new ByteCounter(count), undefined, UNQUEUED);
+  return new TransformStream(new ByteCounter(count), ROOMY, ROOMY);
 }
 
 class ByteCounter implements Transformer<Uint8Array, Uint8Array> {
@@ -134,7 +141,8 @@ class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
   };
 }
 
-class ConnSink implements UnderlyingSink<Uint8Array> {
+/** Writes to a connection: the sink of a stream, or by itself. */
+export class ConnSink implements UnderlyingSink<Uint8Array> {
   readonly #end: FlowEnd;
   #unwritten: Uint8Array | undefined;
 
@@ -147,12 +155,8 @@ class ConnSink implements UnderlyingSink<Uint8Array> {
     return this.#end.conn.write(chunk).then(this.#onWritten, this.#onError);
   }
 
-  async close(): Promise<void> {
-    try {
-      await this.#end.conn.closeWrite();
-    } catch (cause) {
-      this.#onError(cause);
-    }
+  close(): Promise<void> {
+    return this.#end.observer.finish(this.#end.side).catch(this.#onError);
   }
 
   readonly #onWritten = (count: number): void | Promise<void> => {
