@@ -55,6 +55,8 @@ interface Parsed {
  * @throws {UsageError}
  */
 export function parseCommand(args: readonly string[]): Command {
+  // `deno task start -- --version` passes its "--" on.
+  if (args[0] === "--") return parseCommand(args.slice(1));
   const [first, ...rest] = args;
   if (first === "check") return parseCheck(rest);
   if (first === "demo") return parseDemo(rest);
@@ -92,6 +94,7 @@ const COMMANDS = ["check", "demo", "help"];
 
 function hintFor(stray: string): string {
   if (/\.(ya?ml|json)$/.test(stray)) return `to run a configuration: sluice -c ${stray}`;
+  if (COMMANDS.includes(stray)) return `a command comes first: sluice ${stray} ...`;
   const command = closest(stray, COMMANDS);
   if (distance(stray, command) <= 2) return `did you mean "${command}"?`;
   return "expected a command (check, demo) or listen=upstream, such as 5000=db.internal:5432";
@@ -136,11 +139,27 @@ function parse(
   const unknown = (arg: string) => {
     if (!/^-./.test(arg)) return;
     const name = arg.replace(/^--?/, "").replace(/=.*$/s, "");
-    if (known.has(name)) return;
-    throw new UsageError(`Unknown option "${arg}"`, topic);
+    if (known.has(name) && (arg.startsWith("--") || /^-.(=|$)/s.test(arg))) return;
+    throw new UsageError(`Unknown option "${arg}"${similarOption(name, [...known])}`, topic);
   };
-  const { _: words, ...values } = parseArgs([...args], { string: [...string, "_"], boolean, alias, unknown });
+  const { _: words, ...collected } = parseArgs([...args], {
+    string: [...string, "_"],
+    collect: string,
+    boolean,
+    alias,
+    unknown,
+  });
+  const values: Record<string, unknown> = { ...collected };
+  for (const name of string) {
+    const value = values[name];
+    if (Array.isArray(value) && value.length < 2) values[name] = value[0];
+  }
   return { words: words.map(String), values };
+}
+
+function similarOption(name: string, known: string[]): string {
+  const similar = closest(name, known.filter((option) => option.length > 1));
+  return distance(name, similar) <= 2 ? `: did you mean "--${similar}"?` : "";
 }
 
 function stringOf(values: Record<string, unknown>, name: string, topic: Topic): string | undefined {

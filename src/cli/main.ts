@@ -49,7 +49,7 @@ function explain(error: unknown): number {
     return EXIT_USAGE;
   }
   if (error instanceof ConfigError) {
-    console.error(error.message);
+    console.error(`sluice: ${error.message}`);
     return EXIT_USAGE;
   }
   if (error instanceof ListenError || error instanceof RunError) {

@@ -15,6 +15,20 @@ export async function announceReady(proxy: RunningProxy, flags: RunFlags): Promi
   if (flags.printReady) console.log(line);
 }
 
+/** A ready file of an earlier run would be believed by whoever waits for this one. */
+export async function removeStaleReadyFile(flags: RunFlags): Promise<void> {
+  if (flags.readyFile === undefined) return;
+  try {
+    await Deno.remove(flags.readyFile);
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cannotWrite(flags.readyFile, cause);
+  }
+}
+
+function cannotWrite(path: string, cause: unknown): RunError {
+  return new RunError(`Cannot write --ready-file "${path}": ${(cause as Error).message}`, { cause });
+}
+
 /** A reader sees the whole line or no file: a rename replaces in one step. */
 async function writeAtomically(path: string, text: string): Promise<void> {
   const temporary = `${path}.${Deno.pid}.tmp`;
@@ -23,6 +37,6 @@ async function writeAtomically(path: string, text: string): Promise<void> {
     await Deno.rename(temporary, path);
   } catch (cause) {
     await Deno.remove(temporary).catch(() => {});
-    throw new RunError(`Cannot write --ready-file "${path}": ${(cause as Error).message}`, { cause });
+    throw cannotWrite(path, cause);
   }
 }

@@ -5,10 +5,10 @@ import { loadConfigFile } from "../config/load.ts";
 import { parseQuickForm } from "../config/quick.ts";
 import { guardProcess } from "../runtime/guard.ts";
 import { type Log, stderrLog } from "../runtime/process_log.ts";
-import { type RunningProxy, runProxy } from "../runtime/proxy.ts";
+import { type RunningProxy, runProxy, type StopReport } from "../runtime/proxy.ts";
 import { onStopSignals } from "../runtime/signals.ts";
 import type { RunFlags, Source } from "./args.ts";
-import { announceReady } from "./ready.ts";
+import { announceReady, removeStaleReadyFile } from "./ready.ts";
 
 /**
  * Runs until a signal, then drains.
@@ -21,6 +21,7 @@ export async function run(source: Source, flags: RunFlags): Promise<void> {
   const config = withFlags(await configOf(source), flags);
   const log = stderrLog(config.log);
   using _guard = guardProcess(log);
+  await removeStaleReadyFile(flags);
   await using proxy = await runProxy(config, log);
   for (const { name, listen } of proxy.services) {
     log.info(`${name}: listening on ${listen.join(", ")}`, {
@@ -49,17 +50,21 @@ export function withFlags(config: Config, flags: RunFlags): Config {
 
 /** The first signal drains, a second one cuts. */
 async function untilStopped(proxy: RunningProxy, log: Log): Promise<void> {
-  const stopping = Promise.withResolvers<void>();
+  const stopped = Promise.withResolvers<StopReport>();
   let signals = 0;
-  using _signals = onStopSignals((signal) => {
+  // Never taken back: with the default action restored, a late signal would kill the program before its exit code.
+  onStopSignals((signal) => {
     signals += 1;
     if (signals > 1) return void proxy.stop({ drain: 0 });
     const open = proxy.figures().reduce((sum, service) => sum + service.active, 0);
-    const hint = open === 0 ? "" : `, waiting for ${open} open connection${open === 1 ? "" : "s"}`;
+    stopped.resolve(proxy.stop());
+    const hint = open === 0 ? "" : `, waiting for ${open} open ${connections(open)}`;
     log.info(`${signal}: no longer accepting${hint}`, { event: "stopping", signal, open });
-    stopping.resolve();
   });
-  await stopping.promise;
-  const { cut } = await proxy.stop();
-  log.info(cut === 0 ? "Stopped" : `Stopped, ${cut} connections cut`, { event: "stopped", cut });
+  const { cut } = await stopped.promise;
+  log.info(cut === 0 ? "Stopped" : `Stopped, ${cut} ${connections(cut)} cut`, { event: "stopped", cut });
+}
+
+function connections(count: number): string {
+  return count === 1 ? "connection" : "connections";
 }

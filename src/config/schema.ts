@@ -37,7 +37,7 @@ const knobs = {
     "A connection is closed when no byte came from either side for this long. 0 is no limit.",
   ),
   half_close_timeout: duration().describe(
-    "The same once one side has finished sending. Left out, it is the service's idle_timeout. 0 is no limit.",
+    "The same once one side has finished sending. Left out or 0, it is the service's idle_timeout.",
   ),
   buffer_size: size(MIN_BUFFER, MAX_BUFFER).describe(
     "The largest buffer for each direction of a connection, 4KiB to 16MiB. Buffers start small and grow up to this.",

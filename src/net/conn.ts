@@ -1,4 +1,4 @@
-/** The one connection type the proxy works with; `tcp_conn.ts` and `node_conn.ts` are its adapters. */
+/** The one connection type the proxy works with; `deno_conn.ts` and `node_conn.ts` are its adapters. */
 
 import type { Address } from "./address.ts";
 

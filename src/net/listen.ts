@@ -27,7 +27,8 @@ export class ListenError extends Error {
   readonly code: ErrorCode;
 
   constructor(address: Address, error: ProxyError) {
-    const remedy = REMEDIES[error.code];
+    // Of a unix socket the file system's own words say more.
+    const remedy = address.transport === "tcp" ? REMEDIES[error.code] : undefined;
     super(`Cannot listen on ${formatAddress(address)}: ${remedy ?? error.message}`, { cause: error });
     this.code = error.code;
   }

@@ -9,6 +9,8 @@ const MOST_WAITING = 4 * 1024 * 1024;
 const BATCH = 64 * 1024;
 /** How long {@linkcode LineQueue.flush} waits for a writer that takes nothing, in milliseconds. */
 const FLUSH_DEADLINE = 1000;
+/** A pipe that is full and does not block is tried again after so many milliseconds. */
+const RETRY_FULL_PIPE = 10;
 
 /** Takes lines at any time and writes them in order; what does not fit is dropped and counted. */
 export class LineQueue {
@@ -18,6 +20,7 @@ export class LineQueue {
   #lines: string[] = [];
   #waiting = 0;
   #dropped = 0;
+  #inFlight = 0;
   #writing: Promise<void> | undefined;
 
   /** @param describeDrops makes the line that stands where lines were dropped. */
@@ -36,7 +39,7 @@ export class LineQueue {
     this.#writing ??= this.#writeAll();
   }
 
-  /** Resolves when the queue is empty, or when the writer has taken nothing for a second. */
+  /** Resolves when the queue is empty, or after a second. */
   async flush(): Promise<void> {
     if (this.#writing === undefined) return;
     let deadline;
@@ -52,6 +55,8 @@ export class LineQueue {
       while (this.#lines.length > 0) await this.#writeBatch();
     } catch {
       // Nobody reads the log any more (a closed pipe): that must not end the proxy.
+      this.#dropped += this.#lines.length + this.#inFlight;
+      this.#inFlight = 0;
       this.#lines = [];
       this.#waiting = 0;
     } finally {
@@ -63,14 +68,27 @@ export class LineQueue {
     let end = 0;
     for (let size = 0; end < this.#lines.length && size < BATCH; end++) size += this.#lines[end]!.length;
     const lines = this.#lines.splice(0, end);
+    this.#inFlight = lines.length;
     if (this.#dropped > 0 && this.#lines.length === 0) {
       lines.push(this.#describeDrops(this.#dropped));
       this.#dropped = 0;
     }
     const text = lines.join("\n") + "\n";
     let bytes = this.#encoder.encode(text);
-    while (bytes.byteLength > 0) bytes = bytes.subarray(await this.#write(bytes));
+    while (bytes.byteLength > 0) bytes = bytes.subarray(await this.#writeSome(bytes));
+    this.#inFlight = 0;
     for (const line of lines) this.#waiting -= line.length + 1;
     this.#waiting = Math.max(0, this.#waiting);
+  }
+
+  async #writeSome(bytes: Uint8Array): Promise<number> {
+    for (;;) {
+      try {
+        return await this.#write(bytes);
+      } catch (error) {
+        if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+        await new Promise((resolve) => setTimeout(resolve, RETRY_FULL_PIPE));
+      }
+    }
   }
 }

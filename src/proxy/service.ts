@@ -23,6 +23,7 @@ export class Service {
   readonly #listeners: Listener[] = [];
   readonly #connections = new Set<Connection>();
   readonly #accepting = new AbortController();
+  readonly #loops: Promise<void>[] = [];
   #drained: (() => void) | undefined;
 
   constructor(config: ServiceConfig, log: Log) {
@@ -68,13 +69,18 @@ export class Service {
           failures,
           detail: error instanceof Error ? error.message : String(error),
         });
-      acceptConnections(listener, { onConnection, onError, signal });
+      this.#loops.push(acceptConnections(listener, { onConnection, onError, signal }));
     }
   }
 
   stopAccepting(): void {
     this.#accepting.abort();
     for (const listener of this.#listeners.splice(0)) listener.close();
+  }
+
+  /** Resolves when the listeners are gone: Deno removes a socket file only once its last accept has ended. */
+  async closed(): Promise<void> {
+    await Promise.all(this.#loops);
   }
 
   /** Resolves when no connection is open. */

@@ -96,6 +96,7 @@ class Proxy implements RunningProxy {
     const error = new ProxyError("shutdown", "proxy");
     for (const service of this.#services) service.abortConnections(error);
     await drained;
+    await Promise.all(this.#services.map((service) => service.closed()));
     return { cut };
   }
 }

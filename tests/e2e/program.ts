@@ -2,6 +2,7 @@
 
 import { fileURLToPath } from "node:url";
 import { PERMISSIONS } from "../../.github/build/permissions.ts";
+import { LineReader, PATIENCE } from "./line_reader.ts";
 
 /** The ready line of `--print-ready`. */
 export interface Ready {
@@ -158,77 +159,14 @@ export class Sluice implements AsyncDisposable {
     return { code: status.code, stdout: this.#stdout.text, stderr: this.#stderr.text };
   }
 
-  /** Asks it to stop as Ctrl-C would, and resolves when it has. */
+  /** Asks it to stop as Ctrl-C would, and resolves when it has. On Windows nobody can send that: it is killed. */
   async stop(): Promise<Finished> {
-    this.kill("SIGINT");
+    this.kill(Deno.build.os === "windows" ? "SIGKILL" : "SIGINT");
     return await this.ended();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#status === undefined) this.#child.kill("SIGKILL");
     await this.ended();
-  }
-}
-
-/** How long a test waits for the program's next line before it fails, in milliseconds. */
-const PATIENCE = 30_000;
-
-/** Collects lines from a pipe and lets tests wait for one. */
-class LineReader {
-  readonly done: Promise<void>;
-  readonly #lines: string[] = [];
-  #rest = "";
-  #ended = false;
-  #changed = Promise.withResolvers<void>();
-
-  constructor(stream: ReadableStream<Uint8Array>) {
-    this.done = this.#read(stream);
-  }
-
-  get text(): string {
-    return this.#lines.map((line) => `${line}\n`).join("") + this.#rest;
-  }
-
-  async find(matches: (line: string) => boolean): Promise<string> {
-    for (let seen = 0;;) {
-      for (; seen < this.#lines.length; seen++) {
-        if (matches(this.#lines[seen]!)) return this.#lines[seen]!;
-      }
-      if (this.#ended) {
-        throw new Error(`The program ended without the line waited for; it wrote:\n${this.text}`);
-      }
-      await this.#changed.promise;
-    }
-  }
-
-  async #read(stream: ReadableStream<Uint8Array>): Promise<void> {
-    for await (
-      const text of stream.pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>)
-    ) {
-      const lines = (this.#rest + text).split("\n");
-      this.#rest = lines.pop()!;
-      this.#lines.push(...lines);
-      this.#wake();
-    }
-    this.#ended = true;
-    this.#wake();
-  }
-
-  async #nextLine(): Promise<void> {
-    let timer;
-    const tooLong = new Promise<never>((_, reject) => {
-      const error = new Error(`Nothing new for ${PATIENCE / 1000} s; the program wrote:\n${this.text}`);
-      timer = setTimeout(() => reject(error), PATIENCE);
-    });
-    try {
-      await Promise.race([this.#changed.promise, tooLong]);
-    } finally {
-      clearTimeout(timer);
-    }
-  }
-
-  #wake(): void {
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers<void>();
   }
 }

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Finished, runSluice } from "./program.ts";
+
+const INVALID = fileURLToPath(new URL("../config/invalid/", import.meta.url));
+const VALID = fileURLToPath(new URL("../config/valid/", import.meta.url));
+const EXAMPLE = fileURLToPath(new URL("../../config.example.yaml", import.meta.url));
+
+/** Programs that run at once: starting one keeps a core busy. */
+const AT_ONCE = 3;
+
+Deno.test("check reports every problem of every invalid configuration, with code 2", async () => {
+  const files = yamlFiles(INVALID);
+  assert.ok(files.length >= 30, `only ${files.length} files`);
+  const results = await runAll(files.map((file) => ["check", file]));
+  for (const [index, file] of files.entries()) await assertRefused(results[index]!, file);
+});
+
+Deno.test("-c reports the same, starts nothing and prints nothing", async () => {
+  const files = ["everything_at_once.yaml", "yaml_repeated_key.yaml", "empty.yaml"].map((name) =>
+    join(INVALID, name)
+  );
+  const results = await runAll(files.map((file) => ["-c", file, "--print-ready"]));
+  for (const [index, file] of files.entries()) await assertRefused(results[index]!, file);
+});
+
+Deno.test("check says ok to every valid configuration and to config.example.yaml", async () => {
+  const files = [...yamlFiles(VALID), EXAMPLE];
+  assert.ok(files.length >= 9, `only ${files.length} files`);
+  const results = await runAll(files.map((file) => ["check", file]));
+  for (const [index, file] of files.entries()) {
+    const { code, stdout, stderr } = results[index]!;
+    assert.equal(stderr, "", file);
+    assert.match(stdout, /\nok\n$/, file);
+    assert.equal(code, 0, file);
+  }
+});
+
+Deno.test("a missing configuration is named, with code 2", async () => {
+  const missing = join(VALID, "no_such_file.yaml");
+  for (const result of await runAll([["check", missing], ["-c", missing, "--print-ready"]])) {
+    assert.deepEqual(problemsIn(result), [`Cannot read "${missing}": no such file, check the path`]);
+    assert.equal(result.stdout, "");
+    assert.equal(result.code, 2);
+  }
+});
+
+Deno.test("a directory is no configuration, with code 2", async () => {
+  for (const result of await runAll([["check", VALID], ["-c", VALID, "--print-ready"]])) {
+    const [problem, ...others] = problemsIn(result);
+    assert.ok(problem!.startsWith(`Cannot read "${VALID}": `), problem);
+    assert.deepEqual(others, []);
+    assert.equal(result.stdout, "");
+    assert.equal(result.code, 2);
+  }
+});
+
+Deno.test({
+  name: "a configuration that may not be read is named, with code 2 (needs Unix, and not root)",
+  ignore: Deno.build.os === "windows" || Deno.uid() === 0,
+  fn: async () => {
+    const file = await Deno.makeTempFile({ suffix: ".yaml" });
+    try {
+      await Deno.writeTextFile(file, "services: [{ name: a, listen: 0, upstream: db:1 }]\n");
+      await Deno.chmod(file, 0);
+      const result = await runSluice(["check", file]);
+      assert.deepEqual(problemsIn(result), [
+        `Cannot read "${file}": permission denied, make it readable for this user`,
+      ]);
+      assert.equal(result.code, 2);
+    } finally {
+      await Deno.remove(file);
+    }
+  },
+});
+
+Deno.test("variables of the configuration come from the environment of the program", async () => {
+  const file = await Deno.makeTempFile({ suffix: ".yaml" });
+  try {
+    await Deno.writeTextFile(
+      file,
+      "services: [{ name: a, listen: 127.0.0.1:0, upstream: '${SLUICE_TEST_UPSTREAM}' }]\n",
+    );
+    const unset = await runSluice(["check", file]);
+    assert.equal(unset.code, 2);
+    assert.match(unset.stderr, /services\[0\]\.upstream: Cannot expand "\$\{SLUICE_TEST_UPSTREAM\}"/);
+    const set = await runSluice(["check", file], { env: { SLUICE_TEST_UPSTREAM: "db.internal:5432" } });
+    assert.equal(set.code, 0, set.stderr);
+    assert.match(set.stdout, /-> db\.internal:5432 /);
+  } finally {
+    await Deno.remove(file);
+  }
+});
+
+/** Asserts that the program wrote exactly the `# expect:` lines of `file`. */
+async function assertRefused(result: Finished, file: string): Promise<void> {
+  const expected = (await Deno.readTextFile(file)).split("\n")
+    .filter((line) => line.startsWith("# expect: "))
+    .map((line) => line.slice("# expect: ".length));
+  assert.ok(expected.length > 0, `${file} expects nothing`);
+  assert.deepEqual(problemsIn(result).sort(), expected.sort(), file);
+  assert.ok(result.stderr.startsWith(`sluice: Cannot use the configuration "${file}":\n`), result.stderr);
+  assert.equal(result.stdout, "", file);
+  assert.equal(result.code, 2, file);
+}
+
+/** The problems on stderr: every line but the first, which names the file. */
+function problemsIn({ stderr }: Finished): string[] {
+  return stderr.trimEnd().split("\n").slice(1).map((line) => line.replace(/^ {2}/, ""));
+}
+
+/** Runs sluice once with each list of arguments, a few at once. */
+async function runAll(commands: readonly string[][]): Promise<Finished[]> {
+  const results: Finished[] = [];
+  const waiting = commands.entries();
+  await Promise.all(Array.from({ length: AT_ONCE }, async () => {
+    for (const [index, args] of waiting) results[index] = await runSluice(args);
+  }));
+  return results;
+}
+
+function yamlFiles(directory: string): string[] {
+  return [...Deno.readDirSync(directory)].map((entry) => entry.name)
+    .filter((name) => name.endsWith(".yaml")).sort().map((name) => join(directory, name));
+}

@@ -1,0 +1,135 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { namesIn } from "./files.ts";
+import { runSluice, Sluice } from "./program.ts";
+import { connect, echo, readAll, readText, tryClose, upstream, writeText } from "./sockets.ts";
+
+testUnix("a unix socket may be both the listener and the upstream", async (directory) => {
+  const [front, back] = [join(directory, "front.sock"), join(directory, "back.sock")];
+  await using _server = unixEcho(back);
+  await using sluice = await start(front, `unix:${back}`);
+  assert.deepEqual(sluice.ready.services, [{ name: "test", listen: [`unix:${front}`] }]);
+  using client = await Deno.connect({ transport: "unix", path: front });
+  await writeText(client, "over two unix sockets");
+  await client.closeWrite();
+  assert.equal(new TextDecoder().decode(await readAll(client)), "over two unix sockets");
+  const line = await sluice.logged("test: closed, client closed");
+  assert.ok(line.includes(` client=unix: upstream=unix:${back} bytes_from_client=21 `), line);
+});
+
+for (const level of ["info", "error"]) {
+  testUnix(`the socket file goes when the program stops, with log level ${level}`, async (directory) => {
+    const path = join(directory, "test.sock");
+    await using sluice = await Sluice.start([`unix:${path}=1`, "--log-level", level]);
+    assert.equal((await Deno.lstat(path)).isSocket, true);
+    assert.equal((await sluice.stop()).code, 0);
+    assert.deepEqual(await namesIn(directory), []);
+  });
+}
+
+testUnix("unix_mode sets the mode of the socket file", async (directory) => {
+  for (const mode of ["0600", "0666"]) {
+    const path = join(directory, `${mode}.sock`);
+    await using sluice = await start(path, "127.0.0.1:1", [`unix_mode: "${mode}"`]);
+    assert.equal((await Deno.stat(path)).mode! & 0o777, parseInt(mode, 8));
+    await sluice.stop();
+  }
+});
+
+testUnix("a socket file that a killed program left is replaced", async (directory) => {
+  const path = join(directory, "test.sock");
+  await using server = upstream(echo);
+  await using killed = await start(path, server.address);
+  killed.kill("SIGKILL");
+  await killed.ended();
+  assert.deepEqual(await namesIn(directory), ["test.sock"]);
+  await using _sluice = await start(path, server.address);
+  assert.equal(await ping(path), "ping");
+});
+
+testUnix("a socket that answers is left to its program: code 1", async (directory) => {
+  const path = join(directory, "test.sock");
+  await using server = upstream(echo);
+  await using _first = await start(path, server.address);
+  const { code, stdout, stderr } = await runSluice([`unix:${path}=${server.address}`, "--print-ready"]);
+  assert.ok(stderr.includes(`Cannot listen on unix:${path}: address already in use`), stderr);
+  assert.equal(code, 1);
+  assert.equal(stdout, "");
+  assert.equal(await ping(path), "ping");
+});
+
+testUnix("a path that is no socket is left alone: code 1", async (directory) => {
+  const path = join(directory, "precious.db");
+  await Deno.writeTextFile(path, "years of data");
+  const { code, stdout, stderr } = await runSluice([`unix:${path}=127.0.0.1:1`, "--print-ready"]);
+  assert.ok(stderr.includes(`Cannot listen on unix:${path}: `), stderr);
+  assert.match(stderr, /not a socket/);
+  assert.equal(code, 1);
+  assert.equal(stdout, "");
+  assert.equal(await Deno.readTextFile(path), "years of data");
+});
+
+testUnix("a directory that does not exist is named: code 1", async (directory) => {
+  const path = join(directory, "missing", "test.sock");
+  const { code, stderr } = await runSluice([`unix:${path}=127.0.0.1:1`]);
+  assert.ok(stderr.includes(`Cannot listen on unix:${path}: `), stderr);
+  assert.match(stderr, /no such file or directory/i);
+  assert.equal(code, 1);
+});
+
+testUnix("an upstream socket that is not there ends the connection and is named", async (directory) => {
+  const missing = join(directory, "missing.sock");
+  await using sluice = await Sluice.before(`unix:${missing}`);
+  using client = await connect(sluice.port());
+  assert.equal((await readAll(client)).byteLength, 0);
+  const line = await sluice.logged("test: failed, upstream no such socket");
+  assert.ok(line.includes(` upstream=unix:${missing} `), line);
+  assert.ok(line.includes(" code=no_such_socket "), line);
+});
+
+/** A test with a directory of its own for socket files. */
+function testUnix(name: string, fn: (directory: string) => Promise<void>): void {
+  Deno.test({
+    name: `${name} (needs Unix)`,
+    ignore: Deno.build.os === "windows",
+    fn: async () => {
+      // Not below $TMPDIR, which is long on macOS: a socket path has 103 bytes there.
+      const directory = await Deno.makeTempDir({ dir: "/tmp" });
+      try {
+        await fn(directory);
+      } finally {
+        await Deno.remove(directory, { recursive: true });
+      }
+    },
+  });
+}
+
+function start(listen: string, upstream: string, keys: string[] = []): Promise<Sluice> {
+  const entries = ["name: test", `listen: "unix:${listen}"`, `upstream: "${upstream}"`, ...keys];
+  return Sluice.withConfig(`services: [{ ${entries.join(", ")} }]\n`);
+}
+
+async function ping(path: string): Promise<string> {
+  using client = await Deno.connect({ transport: "unix", path });
+  await writeText(client, "ping");
+  return await readText(client, 4);
+}
+
+/** Answers the connections of a unix socket with what they say. */
+function unixEcho(path: string): AsyncDisposable {
+  const listener = Deno.listen({ transport: "unix", path });
+  const conns: Deno.UnixConn[] = [];
+  const serving = (async () => {
+    for await (const conn of listener) {
+      conns.push(conn);
+      await echo(conn);
+    }
+  })();
+  return {
+    async [Symbol.asyncDispose]() {
+      listener.close();
+      for (const conn of conns) tryClose(conn);
+      await serving;
+    },
+  };
+}

@@ -1,0 +1,158 @@
+/** Holds the source to its layout: who may import what, and who may call what. */
+
+import assert from "node:assert/strict";
+import { codeOf, cycleIn, importsOf, readSources, resolved, type Source } from "./source.ts";
+
+const MAX_LINES = 300;
+const VAGUE_NAMES = ["utils", "helpers", "common", "mod", "index"];
+
+/** What each folder may import, beside itself. `types` is for type-only imports; config's are free for all. */
+const MAY_IMPORT: Record<string, { code: string[]; types?: string[] }> = {
+  wire: { code: [] },
+  observe: { code: [] },
+  net: { code: ["wire"] },
+  config: { code: ["wire", "net/address.ts"] },
+  upstream: { code: ["net", "observe"] },
+  faults: { code: [] },
+  proxy: { code: ["wire", "net", "observe", "config", "upstream", "faults"] },
+  admin: { code: ["observe"] },
+  runtime: { code: ["wire", "net", "observe", "config", "upstream", "faults", "proxy", "admin"] },
+  cli: { code: ["config", "runtime"], types: ["observe"] },
+  main: { code: ["cli", "runtime", "config"], types: ["observe"] },
+};
+
+/** What only some places may name: a path that starts like one of `only`. */
+const RESERVED: { what: string; pattern: RegExp; only: string[] }[] = [
+  {
+    what: "opens sockets",
+    pattern: /\bDeno\.(listen|connect|listenTls|connectTls|startTls)\b/,
+    only: ["src/net/"],
+  },
+  { what: "serves HTTP", pattern: /\bDeno\.serve\b/, only: ["src/admin/"] },
+  { what: "handles signals", pattern: /\b(add|remove)SignalListener\b/, only: ["src/runtime/"] },
+  { what: "starts workers", pattern: /\bnew Worker\b/, only: ["src/runtime/"] },
+  { what: "ends the program", pattern: /\bDeno\.exit(Code)?\b/, only: ["main.ts"] },
+  { what: "prints", pattern: /\bconsole\b/, only: ["src/cli/"] },
+  { what: "uses Deno", pattern: /\bDeno\b/, only: ["main.ts", ...foldersBut("wire")] },
+  { what: "hides which part of Deno it uses", pattern: /\bDeno\b(?!\.)/, only: [] },
+];
+
+/** Which outside modules only some places may import. */
+const RESERVED_MODULES: { module: RegExp; only: string[] }[] = [
+  { module: /^(node:)?(net|tls)$/, only: ["src/net/", "src/wire/cidr.ts"] },
+  { module: /^@std\/log$/, only: ["src/observe/log.ts"] },
+  { module: /^(jsr:|https?:)/, only: [] },
+];
+
+Deno.test("the source keeps to its layout", () => {
+  const sources = readSources();
+  assert.ok(sources.length >= 40, `only ${sources.length} files`);
+  assert.ok(sources.flatMap(({ text }) => importsOf(text)).length >= 100);
+  assert.deepEqual(violations(sources), []);
+});
+
+Deno.test("the check of the layout finds what it is there for", () => {
+  const found = (path: string, text: string) =>
+    violations([{ path, text }]).map((line) => line.split(": ")[1]);
+  assert.deepEqual(found("src/net/a.ts", 'import { A } from "../proxy/b.ts";'), ["imports src/proxy/b.ts"]);
+  assert.deepEqual(found("src/net/a.ts", 'export * from "../config/b.ts";'), ["imports src/config/b.ts"]);
+  assert.deepEqual(found("src/net/a.ts", 'import {\n  type A,\n  b,\n} from "../config/b.ts";').length, 1);
+  assert.deepEqual(found("src/net/a.ts", 'const a = await import("../config/b.ts");').length, 1);
+  assert.deepEqual(found("src/wire/a.ts", 'import "../net/b.ts";').length, 1);
+  assert.deepEqual(found("src/config/a.ts", 'import { A } from "../net/conn.ts";').length, 1);
+  assert.deepEqual(found("src/cli/a.ts", 'import { A } from "../observe/ledger.ts";').length, 1);
+  assert.deepEqual(found("src/cli/a.ts", 'import { A } from "../../tests/a.ts";').length, 1);
+  assert.deepEqual(found("src/new/a.ts", "").length, 1);
+  assert.deepEqual(found("src/proxy/a.ts", 'import { connect } from "node:net";').length, 1);
+  assert.deepEqual(found("src/observe/b.ts", 'import { Logger } from "@std/log";').length, 1);
+  assert.deepEqual(found("src/proxy/a.ts", "Deno.listen({ port: 0 });"), ["opens sockets"]);
+  assert.deepEqual(found("src/proxy/a.ts", "const { exit } = Deno;"), ["hides which part of Deno it uses"]);
+  assert.deepEqual(found("src/net/a.ts", "Deno.exit(1);"), ["ends the program"]);
+  assert.deepEqual(found("src/net/a.ts", 'Deno.addSignalListener("SIGINT", f);'), ["handles signals"]);
+  assert.deepEqual(found("src/net/a.ts", "new Worker(url);"), ["starts workers"]);
+  assert.deepEqual(found("src/net/a.ts", "Deno.serve(f);"), ["serves HTTP"]);
+  assert.deepEqual(found("src/net/a.ts", 'const a = "// no comment"; console.log(a);'), ["prints"]);
+  assert.deepEqual(found("src/wire/a.ts", "Deno.pid;"), ["uses Deno"]);
+  assert.deepEqual(found("src/net/utils.ts", ""), ["has a name that says nothing"]);
+  assert.deepEqual(found("src/net/a.ts", "\n".repeat(MAX_LINES + 1)), [`has more than ${MAX_LINES} lines`]);
+
+  assert.deepEqual(found("src/net/a.ts", '// console.log("a")\n/* Deno.exit() */'), []);
+  assert.deepEqual(found("src/net/a.ts", 'const a = "console";'), []);
+  assert.deepEqual(found("src/net/a.ts", 'import type { A } from "../config/b.ts";'), []);
+  assert.deepEqual(found("src/net/a.ts", 'import { type A, type B } from "../config/b.ts";'), []);
+  assert.deepEqual(found("src/cli/a.ts", 'import type { A } from "../observe/ledger.ts";'), []);
+
+  const [cycle] = violations([
+    { path: "src/proxy/a.ts", text: 'import { b } from "./b.ts";' },
+    { path: "src/proxy/b.ts", text: 'import { a } from "./a.ts";' },
+  ]);
+  assert.equal(
+    cycle,
+    "src/proxy/a.ts: is in an import cycle: src/proxy/a.ts -> src/proxy/b.ts -> src/proxy/a.ts",
+  );
+});
+
+Deno.test("what folders may import makes no cycle", () => {
+  const graph = new Map(
+    Object.entries(MAY_IMPORT).map((
+      [folder, { code }],
+    ) => [folder, code.filter((name) => name in MAY_IMPORT)]),
+  );
+  assert.equal(cycleIn(graph), undefined);
+  assert.deepEqual(cycleIn(new Map([["a", ["b"]], ["b", ["c"]], ["c", ["b"]]])), ["b", "c", "b"]);
+});
+
+function violations(sources: readonly Source[]): string[] {
+  const found = sources.flatMap((source) => violationsIn(source).map((what) => `${source.path}: ${what}`));
+  const graph = new Map(sources.map(({ path, text }) => {
+    const code = importsOf(text).filter(({ typeOnly }) => !typeOnly);
+    return [path, code.map(({ module }) => resolved(path, module))];
+  }));
+  const cycle = cycleIn(graph);
+  return cycle === undefined
+    ? found
+    : [...found, `${cycle[0]}: is in an import cycle: ${cycle.join(" -> ")}`];
+}
+
+function violationsIn({ path, text }: Source): string[] {
+  const found: string[] = [];
+  const allowed = MAY_IMPORT[folderOf(path)];
+  if (allowed === undefined) return [`is in a folder that the layout does not know`];
+  if (text.split("\n").length - 1 > MAX_LINES) found.push(`has more than ${MAX_LINES} lines`);
+  if (VAGUE_NAMES.some((name) => path.endsWith(`/${name}.ts`))) found.push("has a name that says nothing");
+  for (const { module, typeOnly } of importsOf(text)) {
+    if (module.startsWith(".")) {
+      const target = resolved(path, module);
+      const folders = [
+        folderOf(path),
+        ...allowed.code,
+        ...typeOnly ? ["config", ...allowed.types ?? []] : [],
+      ];
+      const fits = folders.some((folder) =>
+        target === `src/${folder}` || target.startsWith(`src/${folder}/`)
+      );
+      if (!fits && !(target === "deno.json" && folderOf(path) === "cli")) found.push(`imports ${target}`);
+    }
+    const reserved = RESERVED_MODULES.find((rule) => rule.module.test(module));
+    if (reserved && !startsLike(path, reserved.only)) found.push(`imports ${module}`);
+  }
+  const code = codeOf(text);
+  for (const { what, pattern, only } of RESERVED) {
+    if (pattern.test(code) && !startsLike(path, only)) found.push(what);
+  }
+  return found;
+}
+
+function folderOf(path: string): string {
+  return path === "main.ts" ? "main" : path.split("/")[1]!;
+}
+
+function startsLike(path: string, starts: readonly string[]): boolean {
+  return starts.some((start) => path.startsWith(start));
+}
+
+function foldersBut(...folders: string[]): string[] {
+  return Object.keys(MAY_IMPORT).filter((folder) => !folders.includes(folder)).map((folder) =>
+    `src/${folder}/`
+  );
+}

@@ -1,0 +1,130 @@
+import assert from "node:assert/strict";
+import { type Command, parseCommand, type RunFlags, type Topic, UsageError } from "../../src/cli/args.ts";
+
+const PLAIN: RunFlags = {
+  logLevel: undefined,
+  logFormat: undefined,
+  readyFile: undefined,
+  printReady: false,
+};
+
+function quick(pairs: string[], flags: Partial<RunFlags> = {}): Command {
+  return { kind: "run", source: { kind: "quick", pairs }, flags: { ...PLAIN, ...flags } };
+}
+
+function file(path: string, flags: Partial<RunFlags> = {}): Command {
+  return { kind: "run", source: { kind: "file", path }, flags: { ...PLAIN, ...flags } };
+}
+
+const COMMANDS: [args: string[], command: Command][] = [
+  [["-c", "a.yaml"], file("a.yaml")],
+  [["-c=a.yaml"], file("a.yaml")],
+  [["--config", "a.yaml"], file("a.yaml")],
+  [["--config=a=b.yaml"], file("a=b.yaml")],
+  [["-c", "007"], file("007")],
+  [["-c", "check"], file("check")],
+  [["5000=db:5432"], quick(["5000=db:5432"])],
+  [["5000=1", ":0=unix:/run/a=b.sock"], quick(["5000=1", ":0=unix:/run/a=b.sock"])],
+  [["[::1]:5000=[::1]:1"], quick(["[::1]:5000=[::1]:1"])],
+  [["--", "5000=1"], quick(["5000=1"])],
+  [["0=1", "--print-ready"], quick(["0=1"], { printReady: true })],
+  [["--print-ready", "0=1"], quick(["0=1"], { printReady: true })],
+  [["0=1", "--ready-file", "/run/ready"], quick(["0=1"], { readyFile: "/run/ready" })],
+  [
+    ["-c", "a", "--log-level", "warn", "--log-format=json"],
+    file("a", { logLevel: "warn", logFormat: "json" }),
+  ],
+  [["check", "a.yaml"], { kind: "check", path: "a.yaml" }],
+  [["check", "5000"], { kind: "check", path: "5000" }],
+  [["check", "-c", "a.yaml"], { kind: "check", path: "a.yaml" }],
+  [["check", "--config=a.yaml"], { kind: "check", path: "a.yaml" }],
+  [["demo"], { kind: "demo", duration: undefined, flags: PLAIN }],
+  [["demo", "--for", "1m30s"], { kind: "demo", duration: 90_000, flags: PLAIN }],
+  [["demo", "--log-level=debug"], {
+    kind: "demo",
+    duration: undefined,
+    flags: { ...PLAIN, logLevel: "debug" },
+  }],
+  [["help"], { kind: "help", topic: "sluice" }],
+  [["help", "run"], { kind: "help", topic: "sluice" }],
+  [["help", "check"], { kind: "help", topic: "check" }],
+  [["help", "demo"], { kind: "help", topic: "demo" }],
+  [["-h"], { kind: "help", topic: "sluice" }],
+  [["--help", "0=1", "--log-level", "loud"], { kind: "help", topic: "sluice" }],
+  [["check", "-h"], { kind: "help", topic: "check" }],
+  [["demo", "--help"], { kind: "help", topic: "demo" }],
+  [["-V"], { kind: "version" }],
+  [["--version"], { kind: "version" }],
+];
+
+const MISTAKES: [args: string[], message: string | RegExp, topic: Topic][] = [
+  [[], /^Nothing to do: give -c FILE, or listen=upstream such as /, "sluice"],
+  [["--print-ready"], /^Nothing to do: /, "sluice"],
+  [["-c", "a.yaml", "0=1"], 'Cannot use "0=1" together with -c: put the service into a.yaml', "sluice"],
+  [["-c"], "Option --config needs a value", "sluice"],
+  [["-c", "--print-ready"], "Option --config needs a value", "sluice"],
+  [["--config="], "Option --config needs a value", "sluice"],
+  [["0=1", "--ready-file"], "Option --ready-file needs a value", "sluice"],
+  [["-x", "0=1"], 'Unknown option "-x"', "sluice"],
+  [["--bogus", "0=1"], 'Unknown option "--bogus"', "sluice"],
+  [["--no-print-ready", "0=1"], 'Unknown option "--no-print-ready"', "sluice"],
+  [["--__proto__=x", "0=1"], 'Unknown option "--__proto__=x"', "sluice"],
+  [["--for", "3s", "0=1"], 'Unknown option "--for"', "sluice"],
+  [
+    ["--log-level", "loud", "0=1"],
+    /^Cannot use "loud" for --log-level: expected debug, info, warn/,
+    "sluice",
+  ],
+  [["--log-format=xml", "0=1"], /^Cannot use "xml" for --log-format: expected text, json$/, "sluice"],
+  [["sluice.yml"], /to run a configuration: sluice -c sluice\.yml$/, "sluice"],
+  [["frobnicate"], /^Unknown argument "frobnicate": expected a command /, "sluice"],
+  [["5000"], /^Unknown argument "5000": expected .* listen=upstream/, "sluice"],
+  [["0=1", "db:5432"], /^Unknown argument "db:5432": expected .* listen=upstream/, "sluice"],
+  [["chekc"], /^Unknown argument "chekc": did you mean "check"\?$/, "sluice"],
+  [["dmeo"], /did you mean "demo"\?/, "sluice"],
+  [["hepl"], /did you mean "help"\?/, "sluice"],
+  [["check"], "No file given: sluice check FILE", "check"],
+  [["check", "a", "b"], "One file at a time, got 2", "check"],
+  [["check", "-c", "a", "b"], "One file at a time, got 2", "check"],
+  [["check", "a", "--print-ready"], 'Unknown option "--print-ready"', "check"],
+  [["demo", "5000"], 'Unknown argument "5000": sluice demo takes none', "demo"],
+  [["demo", "--for"], "Option --for needs a value", "demo"],
+  [["demo", "--for", "3"], /^Cannot use "3" for --for: .* a unit is missing/, "demo"],
+  [["demo", "--ready-file", "a"], 'Unknown option "--ready-file"', "demo"],
+  [["help", "me"], 'No help about "me": expected check or demo', "sluice"],
+  // One dash is for one letter: these must not be taken for anything else.
+  [["demo", "-for", "3s"], 'Unknown option "-for": did you mean "--for"?', "demo"],
+  [["0=1", "-print-ready"], 'Unknown option "-print-ready": did you mean "--print-ready"?', "sluice"],
+  [["-version"], 'Unknown option "-version": did you mean "--version"?', "sluice"],
+];
+
+for (const [args, command] of COMMANDS) {
+  Deno.test(`parseCommand() takes ${show(args)}`, () => {
+    assert.deepEqual(parseCommand(args), command);
+  });
+}
+
+for (const [args, message, topic] of MISTAKES) {
+  Deno.test(`parseCommand() refuses ${show(args)}`, () => {
+    assert.throws(() => parseCommand(args), { name: "UsageError", message, topic });
+    assert.throws(() => parseCommand(args), UsageError);
+  });
+}
+
+Deno.test("parseCommand() does not suggest a command for itself when options precede it", () => {
+  assert.throws(() => parseCommand(["--log-level", "debug", "check", "a.yaml"]), (error: Error) => {
+    assert.ok(error instanceof UsageError);
+    assert.doesNotMatch(error.message, /"check": did you mean "check"/);
+    return true;
+  });
+});
+
+Deno.test("parseCommand() does not silently drop one of two values", () => {
+  for (const args of [["-c", "a", "-c", "b"], ["0=1", "--log-level", "info", "--log-level", "warn"]]) {
+    assert.throws(() => parseCommand(args), { name: "UsageError", message: /more than once/ });
+  }
+});
+
+function show(args: string[]): string {
+  return args.length === 0 ? "no arguments" : args.join(" ");
+}

@@ -1,0 +1,82 @@
+/** Reads TypeScript source as far as the check of its layout needs: import lines, and code without its texts. */
+
+import { dirname, join, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+export interface Source {
+  /** From the root, with slashes. */
+  readonly path: string;
+  readonly text: string;
+}
+
+export interface Import {
+  readonly module: string;
+  readonly typeOnly: boolean;
+}
+
+/** main.ts and everything in src. */
+export function readSources(directory = join(ROOT, "src")): Source[] {
+  const below = [...Deno.readDirSync(directory)].flatMap((entry): Source[] => {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory) return readSources(path);
+    return entry.name.endsWith(".ts") ? [readSource(path)] : [];
+  });
+  return directory === join(ROOT, "src") ? [readSource(join(ROOT, "main.ts")), ...below] : below;
+}
+
+function readSource(path: string): Source {
+  return { path: relative(ROOT, path).replaceAll(sep, "/"), text: Deno.readTextFileSync(path) };
+}
+
+/** Every module that a source imports or exports from. `{ type A, type B }` counts as type-only. */
+export function importsOf(text: string): Import[] {
+  const pattern =
+    /^\s*(?:import|export)\b(?<clause>[^"';()]*?)\bfrom\s*["'](?<from>[^"']+)["']|^\s*import\s*["'](?<effect>[^"']+)["']|\bimport\(\s*["'](?<dynamic>[^"']+)["']/gm;
+  return [...withoutComments(text).matchAll(pattern)].map(({ groups }) => {
+    const { clause = "", from, effect, dynamic } = groups!;
+    const names = /^\s*\{(.*)\}\s*$/s.exec(clause)?.[1]?.split(",").map((name) => name.trim()).filter(
+      Boolean,
+    );
+    const typeOnly = /^\s*type\b/.test(clause) || (names?.every((name) => name.startsWith("type ")) ?? false);
+    return { module: (from ?? effect ?? dynamic)!, typeOnly };
+  });
+}
+
+/** Templates count as code: telling their texts from their expressions takes more than a pattern. */
+const STRING_OR_COMMENT = /"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\/\/[^\n]*|\/\*[\s\S]*?\*\//g;
+
+function withoutComments(text: string): string {
+  return text.replace(STRING_OR_COMMENT, (part) => part.startsWith("/") ? "" : part);
+}
+
+/** The text without comments, and with nothing between quotes. */
+export function codeOf(text: string): string {
+  return text.replace(STRING_OR_COMMENT, (part) => part.startsWith("/") ? "" : '""');
+}
+
+/** The path of an imported module from the root; another module stays as it is. */
+export function resolved(path: string, module: string): string {
+  return module.startsWith(".") ? join(dirname(path), module).replaceAll(sep, "/") : module;
+}
+
+/** A way from a node back to itself, if there is one. */
+export function cycleIn(graph: ReadonlyMap<string, readonly string[]>): string[] | undefined {
+  const done = new Set<string>();
+  const search = (node: string, way: readonly string[]): string[] | undefined => {
+    if (way.includes(node)) return [...way.slice(way.indexOf(node)), node];
+    if (done.has(node)) return undefined;
+    for (const next of graph.get(node) ?? []) {
+      const cycle = search(next, [...way, node]);
+      if (cycle !== undefined) return cycle;
+    }
+    done.add(node);
+    return undefined;
+  };
+  for (const node of graph.keys()) {
+    const cycle = search(node, []);
+    if (cycle !== undefined) return cycle;
+  }
+  return undefined;
+}
