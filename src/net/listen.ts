@@ -1,11 +1,10 @@
 /** Binding a listener: TCP or unix socket, on Deno's own API or on node:net. */
 
-import { createServer, type Server, type Socket } from "node:net";
 import { type Address, formatAddress } from "./address.ts";
 import type { Adapter, Conn } from "./conn.ts";
 import { addressOf, DenoConn } from "./deno_conn.ts";
 import { type ErrorCode, ProxyError, proxyErrorOf } from "./errors.ts";
-import { NodeConn } from "./node_conn.ts";
+import { NodeListener } from "./node_listener.ts";
 
 export interface Listener {
   /** The address bound, with the real port. */
@@ -13,6 +12,8 @@ export interface Listener {
   /** The next connection. Rejects while descriptors are short, and for good once closed. */
   accept(): Promise<Conn>;
   close(): void;
+  /** Descriptors ran out: a listener that does not get over this by itself starts anew. */
+  onShortage?(): void;
 }
 
 export interface ListenOptions {
@@ -54,7 +55,7 @@ export async function listen(address: Address, options: ListenOptions): Promise<
   try {
     if (address.transport === "unix") return await listenUnix(address.path, options.unixMode);
     return options.adapter === "node"
-      ? await listenNode(address.hostname, address.port)
+      ? await NodeListener.bind(address, BACKLOG)
       : listenDeno(address.hostname, address.port);
   } catch (cause) {
     if (cause instanceof ListenError) throw cause;
@@ -105,67 +106,4 @@ async function removeStaleSocket(path: string): Promise<void> {
     throw cause;
   }
   throw new ListenError(address, new ProxyError("address_in_use", "proxy"));
-}
-
-async function listenNode(host: string, port: number): Promise<Listener> {
-  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
-  const listener = new NodeListener(server);
-  await new Promise<void>((resolve, reject) => {
-    server.once("error", reject);
-    server.listen({ host, port, backlog: BACKLOG }, () => {
-      server.off("error", reject);
-      resolve();
-    });
-  });
-  listener.bound();
-  return listener;
-}
-
-/** Turns the events of a node:net server into `accept()`. */
-class NodeListener implements Listener {
-  readonly #server: Server;
-  readonly #waiting: Socket[] = [];
-  #accepting: PromiseWithResolvers<Conn> | undefined;
-  #closed = false;
-  address: Address = { transport: "tcp", hostname: "", port: 0 };
-
-  constructor(server: Server) {
-    this.#server = server;
-    server.on("connection", (socket) => {
-      if (this.#accepting === undefined) {
-        this.#waiting.push(socket);
-      } else {
-        this.#accepting.resolve(new NodeConn(socket));
-        this.#accepting = undefined;
-      }
-    });
-  }
-
-  /** Reads the address and from now on hands errors to whoever accepts. */
-  bound(): void {
-    const { address, port } = this.#server.address() as { address: string; port: number };
-    this.address = { transport: "tcp", hostname: address, port };
-    this.#server.on("error", (error) => this.#fail(error));
-  }
-
-  accept(): Promise<Conn> {
-    const socket = this.#waiting.shift();
-    if (socket !== undefined) return Promise.resolve(new NodeConn(socket));
-    if (this.#closed) return Promise.reject(new Deno.errors.BadResource("Listener has been closed"));
-    this.#accepting = Promise.withResolvers<Conn>();
-    return this.#accepting.promise;
-  }
-
-  close(): void {
-    if (this.#closed) return;
-    this.#closed = true;
-    this.#server.close();
-    for (const socket of this.#waiting.splice(0)) socket.destroy();
-    this.#fail(new Deno.errors.Interrupted("Listener has been closed"));
-  }
-
-  #fail(error: Error): void {
-    this.#accepting?.reject(error);
-    this.#accepting = undefined;
-  }
 }

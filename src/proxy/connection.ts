@@ -32,6 +32,7 @@ export class Connection {
     } catch (cause) {
       const error = proxyErrorOf(cause, "proxy");
       if (error.isReset && config.reset === "pass") client.reset();
+      if (error.code === "too_many_open_files") this.#service.onShortage();
       ledger.connectionFailed();
       accessLog.failed(record, error);
     }

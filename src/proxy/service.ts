@@ -83,6 +83,11 @@ export class Service {
     await Promise.all(this.#loops);
   }
 
+  /** A connection found no descriptor left for its upstream. */
+  onShortage(): void {
+    for (const listener of this.#listeners) listener.onShortage?.();
+  }
+
   /** Resolves when no connection is open. */
   drained(): Promise<void> {
     if (this.#connections.size === 0) return Promise.resolve();

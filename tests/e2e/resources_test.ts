@@ -67,20 +67,43 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: `a listener on node:net recovers from a shortage of descriptors too${onLinux}`,
+  ignore: !isLinux,
+  async fn() {
+    await using server = upstream(echo);
+    await using sluice = await Sluice.before(server.address, ["reset: pass"], {
+      wrapper: ["prlimit", "--nofile=64"],
+    });
+    const clients = await Promise.all(Array.from({ length: 200 }, () => connect(sluice.port())));
+    assert.match(await sluice.logged("failed,"), /failed, too many open files/);
+    for (const client of clients) client.close();
+    await exchange(sluice.port());
+  },
+});
+
 /** One request and answer through the proxy, tried until the proxy has descriptors again. */
 async function exchange(port: number): Promise<void> {
   const deadline = performance.now() + 20_000;
   for (;;) {
-    const client = await connect(port);
     try {
-      await writeText(client, "ping");
-      assert.equal(await readText(client, 4), "ping");
-      return;
+      return await tryExchange(port);
     } catch (error) {
       if (performance.now() > deadline) throw error;
-    } finally {
-      tryClose(client);
     }
+  }
+}
+
+async function tryExchange(port: number): Promise<void> {
+  const client = await connect(port);
+  // A listener that accepts nothing must not hold the test up.
+  const patience = setTimeout(() => client.close(), 3000);
+  try {
+    await writeText(client, "ping");
+    assert.equal(await readText(client, 4), "ping");
+  } finally {
+    clearTimeout(patience);
+    tryClose(client);
   }
 }
 

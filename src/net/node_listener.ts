@@ -1,0 +1,106 @@
+/** A {@linkcode Listener} over a `node:net` server, whose connections can be reset. */
+
+import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
+import type { TcpAddress } from "./address.ts";
+import type { Conn } from "./conn.ts";
+import type { Listener } from "./listen.ts";
+import { NodeConn } from "./node_conn.ts";
+
+/** How long after a shortage of descriptors the server is bound anew, in milliseconds: some should be free by then. */
+const REBIND_AFTER = 1000;
+
+export class NodeListener implements Listener {
+  readonly #backlog: number;
+  readonly #waiting: Socket[] = [];
+  #address: TcpAddress;
+  #server: Server | undefined;
+  #accepting: PromiseWithResolvers<Conn> | undefined;
+  #rebinding: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+
+  private constructor(address: TcpAddress, backlog: number) {
+    this.#address = address;
+    this.#backlog = backlog;
+  }
+
+  /** Binds `address`. Rejects with the error of node:net when it cannot. */
+  static async bind(address: TcpAddress, backlog: number): Promise<NodeListener> {
+    const listener = new NodeListener(address, backlog);
+    await listener.#listen();
+    return listener;
+  }
+
+  get address(): TcpAddress {
+    return this.#address;
+  }
+
+  accept(): Promise<Conn> {
+    const socket = this.#waiting.shift();
+    if (socket !== undefined) return Promise.resolve(new NodeConn(socket));
+    if (this.#closed) return Promise.reject(new Deno.errors.BadResource("Listener has been closed"));
+    this.#accepting = Promise.withResolvers<Conn>();
+    return this.#accepting.promise;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#rebinding);
+    this.#server?.close();
+    for (const socket of this.#waiting.splice(0)) socket.destroy();
+    this.#fail(new Deno.errors.Interrupted("Listener has been closed"));
+  }
+
+  /**
+   * In Deno 2.9.6 a node:net server whose accept failed for want of descriptors never accepts again, and says
+   * nothing; a new server on the same address does. Clients that waited in its backlog are lost with it.
+   */
+  onShortage(): void {
+    if (this.#closed) return;
+    this.#rebinding ??= setTimeout(() => this.#rebind(), REBIND_AFTER);
+  }
+
+  async #rebind(): Promise<void> {
+    this.#server?.close();
+    this.#server = undefined;
+    try {
+      await this.#listen();
+    } catch (error) {
+      this.#fail(error);
+    }
+    this.#rebinding = undefined;
+    if (this.#server === undefined) this.onShortage();
+  }
+
+  async #listen(): Promise<void> {
+    const { hostname: host, port } = this.#address;
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, this.#onConnection);
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      server.listen({ host, port, backlog: this.#backlog }, () => {
+        server.off("error", reject);
+        resolve();
+      });
+    });
+    server.on("error", (error) => this.#fail(error));
+    const bound = server.address() as AddressInfo;
+    this.#address = { transport: "tcp", hostname: bound.address, port: bound.port };
+    // Closed while it was being bound.
+    if (this.#closed) server.close();
+    this.#server = server;
+  }
+
+  readonly #onConnection = (socket: Socket): void => {
+    if (this.#accepting === undefined) {
+      this.#waiting.push(socket);
+    } else {
+      this.#accepting.resolve(new NodeConn(socket));
+      this.#accepting = undefined;
+    }
+  };
+
+  #fail(error: unknown): void {
+    this.#accepting?.reject(error);
+    this.#accepting = undefined;
+  }
+}
