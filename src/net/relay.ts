@@ -84,7 +84,7 @@ export class Relay implements FlowObserver, Watched {
   }
 
   /** Ends both ways: no more reads, what was read is written for at most a second, then both are closed. */
-  end(error: ProxyError): void {
+  onFailure(error: ProxyError): void {
     if (this.#failure !== undefined || this.#closed) return;
     this.#failure = error;
     this.#lastWrites = setTimeout(() => this.#closeBoth(), LAST_WRITES);
@@ -99,7 +99,7 @@ export class Relay implements FlowObserver, Watched {
 
   /** The idle clock ran out. */
   expire(): void {
-    this.end(new ProxyError(this.isHalfClosed ? "half_close_timeout" : "idle_timeout", "proxy"));
+    this.onFailure(new ProxyError(this.isHalfClosed ? "half_close_timeout" : "idle_timeout", "proxy"));
   }
 
   /**
@@ -114,22 +114,13 @@ export class Relay implements FlowObserver, Watched {
     this.activity += 1;
   }
 
-  onFailure(error: ProxyError): void {
-    this.end(error);
-  }
-
   onWritten(): void {
     if (this.#failure !== undefined) this.#closeWhenDelivered();
   }
 
-  /** Half-closes, unless both sides have finished: then closing, which follows, sends the same FIN for one call less. */
-  async finish(side: Peer): Promise<void> {
-    const other = side === "upstream" ? this.#download : this.#upload;
-    if (!other.isFinished) await this.#connOf(side).closeWrite();
-  }
-
-  #connOf(side: Peer): Conn {
-    return side === "client" ? this.#options.client : this.#options.upstream;
+  /** Once a side has finished, the other's end closes both: closing sends the same FIN for one call less. */
+  closesNext(side: Peer): boolean {
+    return (side === "upstream" ? this.#download : this.#upload).isFinished;
   }
 
   async #runDirection(direction: Direction): Promise<void> {
@@ -137,7 +128,7 @@ export class Relay implements FlowObserver, Watched {
       await direction.run();
       this.#firstToFinish ??= direction.from;
     } catch (cause) {
-      this.end(proxyErrorOf(cause, "proxy"));
+      this.onFailure(proxyErrorOf(cause, "proxy"));
     }
     if (this.#failure !== undefined) this.#closeWhenDelivered();
   }
@@ -195,11 +186,6 @@ class Direction {
     return this.#options.buffer.isBusy;
   }
 
-  /**
-   * Waits for bytes with nothing but a small buffer. The first are passed on by hand; the streams are built when a
-   * second read brings more. Many connections are one request and one answer, and many wait for hours after a
-   * greeting: these never pay for streams (a quarter of the CPU of a short connection, half the memory of an idle one).
-   */
   async run(): Promise<void> {
     try {
       await this.#relay();
@@ -209,6 +195,11 @@ class Direction {
     }
   }
 
+  /**
+   * Waits for bytes with nothing but a small buffer. The first are passed on by hand; the streams are built when a
+   * second read brings more. Many connections are one request and one answer, and many wait for hours after a
+   * greeting: these never pay for streams (a third of the CPU of a short connection, half the memory of an idle one).
+   */
   async #relay(): Promise<void> {
     const { from, source, to, sink, count, buffer, observer } = this.#options;
     const into = new ConnSink({ conn: sink, side: to, buffer, observer });

@@ -27,8 +27,8 @@ export interface FlowObserver {
   onFailure(error: ProxyError): void;
   /** Bytes in flight reached the kernel. */
   onWritten(): void;
-  /** The other side has finished sending: ends sending to `side` too. */
-  finish(side: Peer): Promise<void>;
+  /** Whether the connection to `side` is about to be closed, as that side has finished sending: no FIN is needed. */
+  closesNext(side: Peer): boolean;
 }
 
 /** One end of a direction: whose connection, with which buffer. */
@@ -87,7 +87,7 @@ class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
     this.#first = first;
   }
 
-  /** Returns at once instead of with a promise, which saves two microtasks a chunk; the read enqueues later. */
+  /** Returns at once; the read, which waits for the write under way, enqueues later. */
   pull(controller: ReadableStreamDefaultController<Uint8Array>): void {
     const { buffer } = this.#end;
     if (this.#first > 0) {
@@ -155,8 +155,9 @@ export class ConnSink implements UnderlyingSink<Uint8Array> {
     return this.#end.conn.write(chunk).then(this.#onWritten, this.#onError);
   }
 
-  close(): Promise<void> {
-    return this.#end.observer.finish(this.#end.side).catch(this.#onError);
+  async close(): Promise<void> {
+    const { conn, side, observer } = this.#end;
+    if (!observer.closesNext(side)) await conn.closeWrite().catch(this.#onError);
   }
 
   readonly #onWritten = (count: number): void | Promise<void> => {

@@ -68,6 +68,7 @@ export class LineQueue {
     let end = 0;
     for (let size = 0; end < this.#lines.length && size < BATCH; end++) size += this.#lines[end]!.length;
     const lines = this.#lines.splice(0, end);
+    const taken = lines.reduce((sum, line) => sum + line.length + 1, 0);
     this.#inFlight = lines.length;
     if (this.#dropped > 0 && this.#lines.length === 0) {
       lines.push(this.#describeDrops(this.#dropped));
@@ -77,8 +78,7 @@ export class LineQueue {
     let bytes = this.#encoder.encode(text);
     while (bytes.byteLength > 0) bytes = bytes.subarray(await this.#writeSome(bytes));
     this.#inFlight = 0;
-    for (const line of lines) this.#waiting -= line.length + 1;
-    this.#waiting = Math.max(0, this.#waiting);
+    this.#waiting -= taken;
   }
 
   async #writeSome(bytes: Uint8Array): Promise<number> {
