@@ -36,16 +36,16 @@ function giveToPool(buffer: Uint8Array): void {
  * written was measured: no faster, and twice the memory.)
  */
 export class RelayBuffer {
-  readonly #largest: number;
+  /** `buffer_size`, in bytes. */
+  readonly largest: number;
   #size: number;
   #buffer: Uint8Array | undefined;
   #smallReads = 0;
   #isBusy = false;
   #whenWritten: (() => void) | undefined;
 
-  /** @param largest `buffer_size`, in bytes. */
   constructor(largest: number) {
-    this.#largest = largest;
+    this.largest = largest;
     this.#size = Math.min(SMALLEST, largest);
   }
 
@@ -71,7 +71,7 @@ export class RelayBuffer {
     const size = buffer.byteLength;
     this.#isBusy = true;
     if (count === size) {
-      this.#size = Math.min(size * GROWTH, this.#largest);
+      this.#size = Math.min(size * GROWTH, this.largest);
       this.#smallReads = 0;
       return buffer;
     }

@@ -1,31 +1,25 @@
-/** Connecting to an upstream, with a deadline. */
+/** Connecting to an upstream. */
 
 import { connect as connectNode } from "node:net";
 import type { Address } from "./address.ts";
 import type { Adapter, Conn } from "./conn.ts";
 import { DenoConn } from "./deno_conn.ts";
-import { ProxyError, proxyErrorOf } from "./errors.ts";
+import { proxyErrorOf } from "./errors.ts";
 import { NodeConn } from "./node_conn.ts";
 
 export interface DialOptions {
   readonly adapter: Adapter;
-  /** Milliseconds for all of it, looking the name up included; 0 is no limit. */
-  readonly timeout: number;
-  /** Aborting it gives the dial up and throws its reason; the deadline does the same. */
-  readonly controller: AbortController;
+  /** Aborting it gives the dial up and throws its reason. */
+  readonly signal: AbortSignal;
 }
 
 /**
  * Connects to `address`. A host name is looked up each time and all its addresses are tried (happy eyeballs).
  *
- * @throws {ProxyError} of side `upstream`, or the reason of `controller`.
+ * @throws {ProxyError} of side `upstream`, or the reason of `signal`.
  */
 export async function dial(address: Address, options: DialOptions): Promise<Conn> {
-  const { adapter, timeout, controller } = options;
-  const { signal } = controller;
-  const deadline = timeout === 0
-    ? undefined
-    : setTimeout(() => controller.abort(new ProxyError("connect_timeout", "upstream")), timeout);
+  const { adapter, signal } = options;
   try {
     // Unix sockets have neither resets nor keepalive: one adapter does.
     return address.transport === "tcp" && adapter === "node"
@@ -33,8 +27,6 @@ export async function dial(address: Address, options: DialOptions): Promise<Conn
       : await dialDeno(address, signal);
   } catch (cause) {
     throw proxyErrorOf(signal.aborted ? signal.reason : cause, "upstream");
-  } finally {
-    clearTimeout(deadline);
   }
 }
 

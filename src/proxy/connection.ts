@@ -11,7 +11,7 @@ import type { Service } from "./service.ts";
 export class Connection {
   readonly #client: Conn;
   readonly #service: Service;
-  readonly #dialing = new AbortController();
+  #aborted: ProxyError | undefined;
   #relaying: Relay | undefined;
 
   constructor(client: Conn, service: Service) {
@@ -38,10 +38,11 @@ export class Connection {
     }
   }
 
-  /** Ends it at once. */
+  /** Ends it at once; a dial under way is closed when it comes back. */
   abort(error: ProxyError): void {
-    this.#dialing.abort(error);
+    this.#aborted = error;
     this.#relaying?.abort(error);
+    this.#client.close();
   }
 
   #configure(conn: Conn): void {
@@ -50,14 +51,15 @@ export class Connection {
     if (keepalive !== false) conn.setKeepAlive(keepalive);
   }
 
-  #connect(): Promise<Conn> {
-    const { config, adapter } = this.#service;
-    return dial(config.upstream, { adapter, timeout: config.connectTimeout, controller: this.#dialing });
+  async #connect(): Promise<Conn> {
+    const { config, adapter, dialDeadlines } = this.#service;
+    using deadline = dialDeadlines.start();
+    return await dial(config.upstream, { adapter, signal: deadline.signal });
   }
 
   #relay(upstream: Conn, record: ConnectionRecord): Promise<RelayOutcome> {
     const { config, idleClock } = this.#service;
-    this.#dialing.signal.throwIfAborted();
+    if (this.#aborted !== undefined) throw this.#aborted;
     this.#relaying = new Relay({
       client: this.#client,
       upstream,

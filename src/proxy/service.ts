@@ -4,7 +4,8 @@ import type { ServiceConfig } from "../config/config.ts";
 import { acceptConnections } from "../net/accept.ts";
 import { type Address, formatAddress } from "../net/address.ts";
 import { type Adapter, adapterFor, type Conn } from "../net/conn.ts";
-import type { ProxyError } from "../net/errors.ts";
+import { Deadlines } from "../net/deadlines.ts";
+import { ProxyError } from "../net/errors.ts";
 import { IdleClock } from "../net/idle_clock.ts";
 import { listen, type Listener } from "../net/listen.ts";
 import { AccessLog } from "../observe/access_log.ts";
@@ -17,6 +18,7 @@ export class Service {
   readonly ledger: ServiceLedger;
   readonly accessLog: AccessLog;
   readonly idleClock: IdleClock;
+  readonly dialDeadlines: Deadlines;
   /** Of both legs. */
   readonly adapter: Adapter;
   readonly #log: Log;
@@ -31,6 +33,10 @@ export class Service {
     this.ledger = new ServiceLedger(config.name);
     this.accessLog = new AccessLog(log);
     this.idleClock = new IdleClock(config.idleTimeout, config.halfCloseTimeout);
+    this.dialDeadlines = new Deadlines(
+      config.connectTimeout,
+      () => new ProxyError("connect_timeout", "upstream"),
+    );
     this.adapter = adapterFor(config);
     this.#log = log;
   }
@@ -99,6 +105,7 @@ export class Service {
   /** Ends every connection at once. */
   abortConnections(error: ProxyError): void {
     for (const connection of this.#connections) connection.abort(error);
+    this.dialDeadlines.abort(error);
   }
 
   async #handle(client: Conn): Promise<void> {

@@ -116,7 +116,7 @@ async function keepCalling(listen: string, line: string, signal: AbortSignal): P
   const address = parseListenAddress(listen);
   while (!signal.aborted) {
     try {
-      using conn = await dial(address, { adapter: "deno", timeout: 1000, controller: new AbortController() });
+      using conn = await dial(address, { adapter: "deno", signal: AbortSignal.timeout(1000) });
       const heard = readToEnd(conn);
       for (let said = 0; said < LINES_PER_CALL && !signal.aborted; said++) {
         if (line !== "") await writeAll(conn, new TextEncoder().encode(line));
