@@ -1,6 +1,6 @@
 /** The configuration as the rest of the program sees it: complete, readonly, in plain units. */
 
-import type { Address } from "../net/address.ts";
+import type { Address, TcpAddress } from "../net/address.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 export type LogFormat = "text" | "json";
@@ -9,7 +9,97 @@ export interface Config {
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
   /** `drain`: how long a stop waits for open connections, in milliseconds. */
   readonly shutdown: { readonly drain: number };
+  /** Every upstream group, whether it has a name of its own or was written in place; names are unique. */
+  readonly upstreams: readonly GroupConfig[];
   readonly services: readonly ServiceConfig[];
+}
+
+export type BalancePolicy = "round_robin" | "least_connections" | "random_two" | "source_hash";
+
+/** Where connections go: endpoints that can stand in for each other. */
+export interface GroupConfig {
+  /** As logs and metrics show it. A lone address is called by itself. */
+  readonly name: string;
+  readonly balance: BalancePolicy;
+  /** With discovery, the names to look up. */
+  readonly endpoints: readonly EndpointConfig[];
+  /** `attempts`: how many endpoints are tried for one client; `timeout`: for all of them, in milliseconds, 0 is no limit. */
+  readonly retry: { readonly attempts: number; readonly timeout: number };
+  readonly healthCheck: HealthCheckConfig | undefined;
+  readonly passive: PassiveConfig | undefined;
+  /** What happens to open connections of an endpoint that goes down. */
+  readonly onDown: "keep" | "close";
+  readonly pool: PoolConfig | undefined;
+  readonly discovery: DiscoveryConfig | undefined;
+}
+
+export interface EndpointConfig {
+  /** The port is 0 where SRV records bring it. */
+  readonly address: Address;
+  /** Share of the connections, in proportion to the others' weights; 1-1000. */
+  readonly weight: number;
+  /** Connections at the same time; 0 is no limit. */
+  readonly maxConnections: number;
+  /** Used only while no other endpoint can be. */
+  readonly backup: boolean;
+}
+
+/** Connects now and then to see whether an endpoint works. Times in milliseconds. */
+export interface HealthCheckConfig {
+  readonly interval: number;
+  /** For one check, connecting and answering included. */
+  readonly timeout: number;
+  /** So many good checks in a row bring an endpoint up, so many bad ones take it down. */
+  readonly rise: number;
+  readonly fall: number;
+  /** Bytes to send once connected, and bytes the answer must begin with. */
+  readonly send: Uint8Array | undefined;
+  readonly expect: Uint8Array | undefined;
+}
+
+/** So many failures of real connections within `window` take an endpoint out for `eject`. In milliseconds. */
+export interface PassiveConfig {
+  readonly failures: number;
+  readonly window: number;
+  readonly eject: number;
+}
+
+/** Upstream connections kept open ahead of their use. Times in milliseconds. */
+export interface PoolConfig {
+  /** `warm` hands out connections that were never used; `reuse` takes used ones back. */
+  readonly mode: "warm" | "reuse";
+  /** Connections waiting per endpoint. */
+  readonly maxIdle: number;
+  readonly maxIdleTime: number;
+  /** `reuse`: how long the upstream must be silent after its last byte before another client gets the connection. */
+  readonly quiet: number;
+  /** `reuse`: how many clients one connection may serve. */
+  readonly maxUses: number;
+}
+
+/** Endpoints that come and go in DNS. */
+export interface DiscoveryConfig {
+  /** `a`: addresses of the names, asked again when their TTL has passed; `srv`: SRV records, asked every `interval`. */
+  readonly dns: "a" | "srv";
+  /** Milliseconds. */
+  readonly interval: number;
+  /** The name server to ask; undefined for the system's. */
+  readonly server: TcpAddress | undefined;
+}
+
+/** Inclusive. */
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
+
+/** Where clients go that meet all conditions; a condition left out is met by everyone. */
+export interface RouteConfig {
+  readonly sourcePorts: readonly PortRange[] | undefined;
+  /** Addresses and CIDR blocks. */
+  readonly sourceAddresses: readonly string[] | undefined;
+  readonly listenPorts: readonly PortRange[] | undefined;
+  readonly upstream: GroupConfig;
 }
 
 /** What happens on the other side when one side's connection is reset. */
@@ -20,7 +110,10 @@ export interface ServiceConfig {
   readonly listen: readonly Address[];
   /** Mode bits of unix socket files, or undefined to leave them to the umask. */
   readonly unixMode: number | undefined;
-  readonly upstream: Address;
+  /** The first that matches decides. */
+  readonly routes: readonly RouteConfig[];
+  /** For clients no route matches; without it, they are refused. */
+  readonly upstream: GroupConfig | undefined;
   /** Milliseconds for one dial, DNS included; 0 is no limit. */
   readonly connectTimeout: number;
   /** Milliseconds without a byte from either side; 0 is no limit. */

@@ -1,0 +1,23 @@
+/** What a balancing policy is: a choice among endpoints that could all take the next connection. */
+
+/** An endpoint as a policy sees it. */
+export interface Candidate {
+  /** Tells endpoints apart, equally in every proxy of a fleet: the address. */
+  readonly key: string;
+  /** Share of the connections, in proportion to the others' weights; at least 1. */
+  readonly weight: number;
+  /** Connections open now. */
+  readonly active: number;
+}
+
+export interface Choice<Endpoint extends Candidate> {
+  /** All endpoints that count as equals; the same array as long as they do not change. */
+  readonly endpoints: readonly Endpoint[];
+  /** Whether an endpoint may be chosen now: it is up, not full, and was not tried before for this client. */
+  isAllowed(endpoint: Endpoint): boolean;
+  /** The client's address, without its port. */
+  readonly client: string;
+}
+
+/** Chooses an endpoint that is allowed; undefined when none is. */
+export type Policy = <Endpoint extends Candidate>(choice: Choice<Endpoint>) => Endpoint | undefined;
