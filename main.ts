@@ -18,6 +18,7 @@ import { main } from "./src/cli/main.ts";
 export { ConfigError } from "./src/config/config_error.ts";
 export type { ProxyOptions } from "./src/config/library.ts";
 export type { ServiceFigures } from "./src/observe/ledger.ts";
+export type { EndpointFigures, PoolFigures, UpstreamFigures } from "./src/observe/upstream_figures.ts";
 export { ListenError } from "./src/runtime/proxy.ts";
 export type { BoundService, RunningProxy, StopOptions, StopReport } from "./src/runtime/proxy.ts";
 export { startProxy } from "./src/runtime/start_proxy.ts";

@@ -1,39 +1,93 @@
 /** The addresses in a configuration, as zod schemas. */
 
-import { z } from "zod";
-import { type Address, parseListenAddress, parseUpstreamAddress } from "../net/address.ts";
-import { attempt, FROM_ENVIRONMENT, type JsonSchema, scalar, textOrNumber } from "./scalar.ts";
+import { type Address, parseUpstreamAddress, type TcpAddress } from "../net/address.ts";
+import { parseCidr } from "../wire/cidr.ts";
+import {
+  GROUP_NAME_PATTERN,
+  parseEndpointAddress,
+  parseNameServer,
+  parseUpstreamWord,
+  type UpstreamWord,
+} from "./address_text.ts";
+import type { PortRange } from "./config.ts";
+import { parseListenRange, parsePortRange, PORT_RANGE_PATTERN } from "./port_range.ts";
+import { type JsonSchema, scalar, scalars, textOrNumber, Unexpected } from "./scalar.ts";
 
-const LISTEN_ADDRESS: readonly JsonSchema[] = [
-  { type: "integer", minimum: 0, maximum: 65535 },
-  { type: "string", pattern: "^([0-9]+|[^\\s/]*:[0-9]+|unix:.+)$" },
-  FROM_ENVIRONMENT,
-];
+const UPSTREAM_ADDRESS: JsonSchema = { type: "string", pattern: "^([^\\s/]+:[0-9]+|unix:.+)$" };
+const EXPECTED_UPSTREAM = 'an address such as "db.internal:5432"';
 
-/** Where connections go to. */
-export function upstream() {
-  return scalar<string, Address>({
-    expected: 'an address such as "db.internal:5432"',
-    parse: (value) => parseUpstreamAddress(String(textOrNumber(value))),
-    json: [{ type: "string", pattern: "^([^\\s/]+:[0-9]+|unix:.+)$" }],
+/** Where connections go, in one word: an address, or the name of a group. */
+export function upstreamWord() {
+  return scalar<string, UpstreamWord>({
+    expected: EXPECTED_UPSTREAM,
+    parse: (value) => parseUpstreamWord(String(textOrNumber(value))),
+    json: [UPSTREAM_ADDRESS, { type: "string", pattern: GROUP_NAME_PATTERN }],
   });
 }
 
-/** Where connections come from: one address, or a list of them. */
+/** Where connections go: an address. */
+export function upstreamAddress() {
+  return scalar<string, Address>({
+    expected: EXPECTED_UPSTREAM,
+    parse: (value) => parseUpstreamAddress(String(textOrNumber(value))),
+    json: [UPSTREAM_ADDRESS],
+  });
+}
+
+/** The same, or a name without a port. Whether it may be one is up to the group's `discovery`. */
+export function endpointAddress() {
+  return scalar<string, Address>({
+    expected: EXPECTED_UPSTREAM,
+    parse: (value) => parseEndpointAddress(String(textOrNumber(value))),
+    json: [UPSTREAM_ADDRESS, { type: "string", pattern: "^[^:\\s/]*[A-Za-z][^:\\s/]*$" }],
+  });
+}
+
+/** Where connections come from: an address, the same with a range of ports, or a list of these. */
 export function listen() {
-  const expected = 'an address such as "127.0.0.1:5000"';
-  return z.custom<string | number | readonly (string | number)[]>().transform((value: unknown, context) => {
-    const entries: unknown[] = Array.isArray(value) ? value : [value];
-    if (entries.length === 0) {
-      context.issues.push({ code: "custom", message: "at least one address", input: value });
-    }
-    return entries.map((entry, index): Address => {
-      const path = Array.isArray(value) ? [index] : [];
-      return attempt((text) => parseListenAddress(String(textOrNumber(text))), entry, {
-        context,
-        path,
-        expected,
-      });
-    });
-  }).meta({ anyOf: [...LISTEN_ADDRESS, { type: "array", minItems: 1, items: { anyOf: LISTEN_ADDRESS } }] });
+  return scalars<string | number, Address>({
+    expected: 'an address such as "127.0.0.1:5000"',
+    each: "address",
+    parse: (value) => parseListenRange(String(textOrNumber(value))),
+    json: [
+      { type: "integer", minimum: 0, maximum: 65535 },
+      { type: "string", pattern: "^(([^\\s/]*:)?[0-9]+(-[0-9]+)?|unix:.+)$" },
+    ],
+  });
+}
+
+/** A port, a range of ports, or a list of these. */
+export function ports() {
+  return scalars<string | number, PortRange>({
+    expected: 'a port such as 5432 or a range such as "7000-7010"',
+    each: "port",
+    parse: (value) => [parsePortRange(textOrNumber(value))],
+    json: [
+      { type: "integer", minimum: 1, maximum: 65535 },
+      { type: "string", pattern: PORT_RANGE_PATTERN },
+    ],
+  });
+}
+
+/** An IP address, a block of them, or a list of these. */
+export function addressBlocks() {
+  return scalars<string, string>({
+    expected: 'an IP address or a block such as "10.1.0.0/16"',
+    each: "address",
+    parse: (value) => {
+      if (typeof value !== "string") throw new Unexpected();
+      parseCidr(value);
+      return [value];
+    },
+    json: [{ type: "string", pattern: "^[0-9a-fA-F.:]+(%[^/]+)?(/[0-9]+)?$" }],
+  });
+}
+
+/** Where to ask for names. */
+export function nameServer() {
+  return scalar<string, TcpAddress>({
+    expected: 'the IP address of a name server such as "10.0.0.2:53"',
+    parse: (value) => parseNameServer(String(textOrNumber(value))),
+    json: [{ type: "string", pattern: "^(\\[[0-9a-fA-F.:]+\\]|[0-9.]+)(:[0-9]+)?$|^[0-9a-fA-F.:]+$" }],
+  });
 }

@@ -1,11 +1,12 @@
 /** From any document to a complete configuration, or to everything that is wrong with it. */
 
-import type { Config, ServiceConfig } from "./config.ts";
+import type { Config, RouteConfig, ServiceConfig } from "./config.ts";
 import { findConflicts } from "./conflicts.ts";
 import { type EnvironmentLookup, expandEnvironment } from "./environment.ts";
 import { explainIssue } from "./explain.ts";
+import { Groups } from "./groups.ts";
 import { Report } from "./report.ts";
-import { type ConfigFile, configFile, type ServiceEntry } from "./schema.ts";
+import { type ConfigFile, configFile, type RouteEntry, type ServiceEntry } from "./schema.ts";
 import type { Spelling } from "./spelling.ts";
 
 export interface DecodeOptions {
@@ -33,20 +34,24 @@ export function decodeConfig(document: unknown, options: DecodeOptions = {}): Co
   report.throwIfAny(options.file);
   // Without issues there is data; zod's result type cannot say so across the report.
   const file = result.data!;
-  return {
-    log: file.log,
-    shutdown: file.shutdown,
-    services: file.services.map((service) => completeService(service, file.defaults)),
-  };
+  const groups = new Groups(file.upstreams);
+  const services = file.services.map((service) => completeService(service, file.defaults, groups));
+  return { log: file.log, shutdown: file.shutdown, upstreams: groups.all, services };
 }
 
-function completeService(service: ServiceEntry, defaults: ConfigFile["defaults"]): ServiceConfig {
+function completeService(
+  service: ServiceEntry,
+  defaults: ConfigFile["defaults"],
+  groups: Groups,
+): ServiceConfig {
+  const { name, routes = [], upstream } = service;
   const idleTimeout = service.idle_timeout ?? defaults.idle_timeout;
   return {
-    name: service.name,
+    name,
     listen: service.listen,
     unixMode: service.unix_mode,
-    upstream: service.upstream,
+    routes: routes.map((route, index) => completeRoute(route, groups, `${name}.routes[${index}]`)),
+    upstream: upstream && groups.groupOf(upstream, `${name}.upstream`),
     connectTimeout: service.connect_timeout ?? defaults.connect_timeout,
     idleTimeout,
     halfCloseTimeout: service.half_close_timeout ?? defaults.half_close_timeout ?? idleTimeout,
@@ -54,5 +59,14 @@ function completeService(service: ServiceEntry, defaults: ConfigFile["defaults"]
     nodelay: service.nodelay ?? defaults.nodelay,
     keepalive: service.keepalive ?? defaults.keepalive,
     reset: service.reset ?? defaults.reset,
+  };
+}
+
+function completeRoute(route: RouteEntry, groups: Groups, place: string): RouteConfig {
+  return {
+    sourcePorts: route.source_port,
+    sourceAddresses: route.source_ip,
+    listenPorts: route.listen_port,
+    upstream: groups.groupOf(route.upstream, place),
   };
 }

@@ -1,18 +1,39 @@
 /** The kinds of values in a configuration that are not addresses, as zod schemas. */
 
 import { DURATION_PATTERN, formatDuration, parseDuration } from "./duration.ts";
-import { type JsonSchema, scalar, textOrNumber, Unexpected } from "./scalar.ts";
+import { checkPayload, parsePayload, PAYLOAD_PATTERN } from "./payload.ts";
+import { type JsonSchema, scalar, type Single, textOrNumber, Unexpected } from "./scalar.ts";
 import { formatSize, parseSize, SIZE_PATTERN } from "./size.ts";
 import { parseUnixMode, UNIX_MODE_PATTERN } from "./unix_mode.ts";
 
 const DURATION: JsonSchema = { type: "string", pattern: DURATION_PATTERN };
 
-/** A duration in milliseconds; `0` is off. */
-export function duration() {
+/** A duration in milliseconds; `0` is off, unless there is a minimum. */
+export function duration(minimum = 0) {
   return scalar<string | number, number>({
-    expected: 'a duration such as "5s"',
-    parse: (value) => parseDuration(textOrNumber(value)),
-    json: [DURATION, { const: 0 }],
+    expected: minimum === 0
+      ? 'a duration such as "5s"'
+      : `a duration of at least "${formatDuration(minimum)}"`,
+    parse: (value) => {
+      const milliseconds = parseDuration(textOrNumber(value));
+      if (milliseconds < minimum) throw new Unexpected();
+      return milliseconds;
+    },
+    json: minimum === 0 ? [DURATION, { const: 0 }] : [DURATION],
+  });
+}
+
+/** A whole number within limits; as text too, which is what a variable gives. */
+export function count(minimum: number, maximum: number) {
+  return scalar<number | string, number>({
+    expected: `a whole number from ${minimum} to ${maximum}`,
+    parse: (value) => {
+      const number = typeof value === "string" && /^\d+$/.test(value) ? Number(value) : value;
+      if (typeof number !== "number" || !Number.isInteger(number)) throw new Unexpected();
+      if (number < minimum || number > maximum) throw new Unexpected();
+      return number;
+    },
+    json: [{ type: "integer", minimum, maximum }, { type: "string", pattern: "^[0-9]+$" }],
   });
 }
 
@@ -47,7 +68,7 @@ export function keepalive(minimum: number) {
     parse: (value) => {
       if (typeof value === "boolean" || value === "true" || value === "false") return parseFlag(value);
       if (!/^\d/.test(String(value))) throw new Unexpected();
-      const milliseconds = parseDuration(value);
+      const milliseconds = parseDuration(textOrNumber(value));
       if (milliseconds < minimum) throw new Unexpected();
       return milliseconds;
     },
@@ -91,7 +112,21 @@ export function unixMode() {
   });
 }
 
-function parseFlag(value: string | number | boolean): boolean {
+/** Bytes: text, which YAML lets hold `\r\n`, or hexadecimal digits, or in a program bytes. */
+export function payload() {
+  return scalar<string | Uint8Array, Uint8Array>({
+    expected: 'text in quotes such as "PING\\r\\n", or bytes such as "hex:0d0a"',
+    parse: (value) => {
+      if (value instanceof Uint8Array) return checkPayload(value);
+      // Unquoted, 0220 and 1e3 are numbers, and what was written is lost.
+      if (typeof value !== "string") throw new Unexpected();
+      return parsePayload(value);
+    },
+    json: [{ type: "string", pattern: PAYLOAD_PATTERN }],
+  });
+}
+
+function parseFlag(value: Single): boolean {
   if (value === true || value === "true") return true;
   if (value === false || value === "false") return false;
   throw new Unexpected();

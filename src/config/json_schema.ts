@@ -7,6 +7,8 @@ import { configFile } from "./schema.ts";
 export function jsonSchemaText(): string {
   // The values are checked by code; "any" keeps the JSON Schema that they bring in their metadata.
   const { $schema, ...schema } = z.toJSONSchema(configFile, { io: "input", unrepresentable: "any" });
+  // zod also writes the name of a definition into it, as a keyword that JSON Schema does not have.
+  for (const definition of Object.values(schema.$defs ?? {})) delete definition.id;
   const described = {
     $schema,
     title: "sluice configuration",

@@ -10,14 +10,16 @@ type CamelCasedKey<Key extends string> = Key extends `${infer Head}_${infer Tail
   : Key;
 
 /** A type with all its keys, and the keys of everything in it, in camelCase. */
-export type CamelCased<T> = T extends readonly (infer Entry)[] ? readonly CamelCased<Entry>[]
+export type CamelCased<T> = T extends Uint8Array ? T
+  : T extends readonly (infer Entry)[] ? readonly CamelCased<Entry>[]
   : T extends object
     ? { [Key in keyof T as Key extends string ? CamelCasedKey<Key> : Key]: CamelCased<T[Key]> }
   : T;
 
 /**
- * What a program can say about a proxy: everything a file can. Durations may be numbers of
- * milliseconds, and `unixMode` may be a number such as 0o660.
+ * What a program can say about a proxy: everything a file can. Durations may be numbers of milliseconds,
+ * `unixMode` may be a number such as 0o660, and `send` and `expect` may be bytes. The names of groups in
+ * `upstreams` stay as they are.
  */
 export type ProxyOptions = CamelCased<ConfigFileInput>;
 
@@ -25,9 +27,15 @@ export type ProxyOptions = CamelCased<ConfigFileInput>;
 const DURATION_KEYS: ReadonlySet<string> = new Set([
   "connect_timeout",
   "drain",
+  "eject",
   "half_close_timeout",
   "idle_timeout",
+  "interval",
   "keepalive",
+  "max_idle_time",
+  "quiet",
+  "timeout",
+  "window",
 ]);
 
 /**
@@ -42,16 +50,22 @@ export function decodeOptions(options: ProxyOptions): Config {
 /** Spells options like a file, so that one schema serves both. Keys without a value are left out. */
 export function toDocument(options: unknown): unknown {
   if (Array.isArray(options)) return options.map(toDocument);
-  if (!isPlainObject(options)) return options;
-  const entries = Object.entries(options).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(entries.map(([key, value]) => {
+  return mapEntries(options, (key, value) => {
     const spelled = toSnakeCase(key);
     return [spelled, toFileValue(spelled, value)];
-  }));
+  });
+}
+
+function mapEntries(value: unknown, map: (key: string, value: unknown) => [string, unknown]): unknown {
+  if (!isPlainObject(value)) return value;
+  const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
+  return Object.fromEntries(entries.map(([key, entry]) => map(key, entry)));
 }
 
 /** Writes what only programs can say as a file would; what cannot be written is left for the decoder to refuse. */
 function toFileValue(key: string, value: unknown): unknown {
+  // Its keys are names.
+  if (key === "upstreams") return mapEntries(value, (name, group) => [name, toDocument(group)]);
   if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) return toDocument(value);
   if (DURATION_KEYS.has(key)) return `${value}ms`;
   // A program's 0o660 is the number 432, which in a file is ambiguous.

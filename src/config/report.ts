@@ -54,7 +54,11 @@ export class Report {
   }
 
   spellPath(path: readonly PropertyKey[]): string {
-    return formatPath(path.map((key) => typeof key === "string" ? this.spell(key) : key));
+    return formatPath(path.map((key, index) => {
+      // The names of groups are the reader's own words.
+      const isName = index === 1 && path[0] === "upstreams";
+      return typeof key === "string" && !isName ? this.spell(key) : key;
+    }));
   }
 
   /** @throws {ConfigError} when anything was added. */
@@ -73,6 +77,7 @@ function showValue(value: unknown): string {
   }
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : "a list";
   if (value instanceof Date) return "a date";
+  if (value instanceof Uint8Array) return "bytes";
   if (typeof value === "object") return "a mapping";
   return typeof value === "function" ? "a function" : String(value);
 }

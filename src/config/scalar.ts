@@ -9,12 +9,15 @@ import { VARIABLE_PATTERN } from "./environment.ts";
 /** Part of a JSON Schema. */
 export type JsonSchema = Readonly<Record<string, unknown>>;
 
+/** What a single value can be in a document; bytes come from programs, and from `!!binary` in YAML. */
+export type Single = string | number | boolean | Uint8Array;
+
 /** How one kind of value is read, explained and completed. */
 export interface Scalar<Output> {
   /** Completes "Expected …". */
   readonly expected: string;
   /** Throws a SyntaxError or RangeError whose message says what is wrong, or an `Unexpected`. */
-  readonly parse: (value: string | number | boolean) => Output;
+  readonly parse: (value: Single) => Output;
   /** What editors are told to accept, besides `${NAME}`. */
   readonly json: readonly JsonSchema[];
 }
@@ -32,6 +35,28 @@ export function scalar<Input, Output>({ expected, parse, json }: Scalar<Output>)
     .meta({ anyOf: [...json, FROM_ENVIRONMENT] });
 }
 
+/** How the values of a list are read; one value may stand for several. */
+export interface Scalars<Output> extends Omit<Scalar<Output>, "parse"> {
+  readonly parse: (value: Single) => readonly Output[];
+  /** Completes "Expected at least one …". */
+  readonly each: string;
+}
+
+/** A schema for one value or a list of them. */
+export function scalars<Input, Output>({ expected, parse, json, each }: Scalars<Output>) {
+  const entry = [...json, FROM_ENVIRONMENT];
+  return z.custom<Input | readonly Input[]>().transform((value: unknown, context): Output[] => {
+    const entries: unknown[] = Array.isArray(value) ? value : [value];
+    if (entries.length === 0) {
+      context.issues.push({ code: "custom", message: `at least one ${each}`, input: value });
+    }
+    return entries.flatMap((text, index) => {
+      const path = Array.isArray(value) ? [index] : [];
+      return attempt(parse, text, { context, path, expected });
+    });
+  }).meta({ anyOf: [...entry, { type: "array", minItems: 1, items: { anyOf: entry } }] });
+}
+
 /** Where `attempt` puts an issue, and what it says was expected. */
 export interface Attempt {
   readonly context: z.core.$RefinementCtx;
@@ -47,7 +72,7 @@ export function attempt<Output>(
 ) {
   const issue = { code: "custom", message: expected, path, input: value } as const;
   try {
-    if (!isScalar(value)) throw new Unexpected();
+    if (!isSingle(value)) throw new Unexpected();
     return parse(value);
   } catch (error) {
     if (!(error instanceof SyntaxError || error instanceof RangeError)) throw error;
@@ -57,12 +82,13 @@ export function attempt<Output>(
   }
 }
 
-function isScalar(value: unknown): value is string | number | boolean {
-  return typeof value === "string" || typeof value === "number" || typeof value === "boolean";
+function isSingle(value: unknown): value is Single {
+  return typeof value === "string" || typeof value === "number" || typeof value === "boolean" ||
+    value instanceof Uint8Array;
 }
 
-/** @throws {Unexpected} for a yes or no. */
-export function textOrNumber(value: string | number | boolean): string | number {
-  if (typeof value === "boolean") throw new Unexpected();
+/** @throws {Unexpected} for a yes or no, and for bytes. */
+export function textOrNumber(value: Single): string | number {
+  if (typeof value !== "string" && typeof value !== "number") throw new Unexpected();
   return value;
 }

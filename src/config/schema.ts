@@ -1,8 +1,11 @@
 /** The shape of a configuration file: its keys, what they mean, and what they are when they are left out. */
 
 import { z } from "zod";
-import { listen, upstream } from "./address_fields.ts";
+import { addressBlocks, listen, ports } from "./address_fields.ts";
+import { GROUP_NAME_PATTERN } from "./address_text.ts";
 import { choice, duration, flag, keepalive, name, size, unixMode } from "./fields.ts";
+import { group, upstream } from "./group_schema.ts";
+import { section } from "./section.ts";
 
 /** Smaller buffers than a memory page, in bytes, only cost system calls. */
 const MIN_BUFFER = 4096;
@@ -61,17 +64,33 @@ const defaults = section('a mapping such as "idle_timeout: 10m"', {
   reset: knobs.reset.prefault("close"),
 });
 
+const route = section("a mapping with upstream, and conditions such as source_ip", {
+  source_port: ports().optional().describe(
+    'Ports of the client: one, a range such as "40000-40999", or a list. Left out, any.',
+  ),
+  source_ip: addressBlocks().optional().describe(
+    'Addresses of the client: one, a block such as "10.1.0.0/16", or a list. Left out, any.',
+  ),
+  listen_port: ports().optional().describe(
+    "Ports of the service, of which the client took one: one, a range, or a list. Left out, any.",
+  ),
+  upstream: upstream.describe("Where clients go that meet all conditions; as a service's upstream."),
+});
+
 const service = section("a mapping with name, listen and upstream", {
   name: name().describe("What the service is called in logs and metrics. Every service has its own."),
   listen: listen().describe(
     "Where clients connect, one address or a list: host:port, port (127.0.0.1), :port (all addresses), " +
-      "[v6]:port or unix:/path. Port 0 takes a free one.",
+      "[v6]:port or unix:/path. A port may be a range such as 7000-7010. Port 0 takes a free one.",
   ),
   unix_mode: unixMode().optional().describe(
     'Permissions of the unix sockets in listen, in octal such as "0660". Left out, the umask decides.',
   ),
-  upstream: upstream().describe(
-    "Where connections go: host:port, [v6]:port or unix:/path. A name is looked up for each connection.",
+  routes: z.array(route, { error: "a list of routes" }).min(1, { error: "at least one route" }).optional()
+    .describe("Where some clients go. The first route whose conditions a client meets decides."),
+  upstream: upstream.optional().describe(
+    "Where connections go: host:port, [v6]:port or unix:/path, the name of a group, a list of endpoints, or a " +
+      "group written in place. With routes, where clients go that none matches; left out, they are refused.",
   ),
   connect_timeout: knobs.connect_timeout.optional(),
   idle_timeout: knobs.idle_timeout.optional(),
@@ -80,13 +99,16 @@ const service = section("a mapping with name, listen and upstream", {
   nodelay: knobs.nodelay.optional(),
   keepalive: knobs.keepalive.optional(),
   reset: knobs.reset.optional(),
-});
+}).meta({ anyOf: [{ required: ["upstream"] }, { required: ["routes"] }] });
 
 /** A whole file. Keys that are not listed here are errors. */
 export const configFile = section("a mapping with services", {
   log: log.prefault({}).describe("What is logged, and how."),
   shutdown: shutdown.prefault({}).describe("How the program stops."),
   defaults: defaults.prefault({}).describe("What services get that do not say otherwise."),
+  upstreams: z.record(z.string(), group, { error: "a mapping of names to groups" }).prefault({})
+    .meta({ propertyNames: { pattern: GROUP_NAME_PATTERN } })
+    .describe("Groups of endpoints by name, for any number of services to use."),
   services: z.array(service, { error: "a list of services" }).min(1, { error: "at least one service" })
     .describe("What to listen on, and where to connect to."),
 });
@@ -100,10 +122,5 @@ export type ConfigFile = z.output<typeof configFile>;
 /** One service of a file after parsing; what it leaves out is in `defaults`. */
 export type ServiceEntry = ConfigFile["services"][number];
 
-/** A mapping with these keys and no others. `expected` completes "Expected …". */
-function section<Shape extends z.core.$ZodLooseShape>(expected: string, shape: Shape) {
-  const keys = Object.keys(shape).join(", ");
-  return z.strictObject(shape, {
-    error: (issue) => issue.code === "unrecognized_keys" ? keys : expected,
-  });
-}
+/** One route of a service after parsing. */
+export type RouteEntry = NonNullable<ServiceEntry["routes"]>[number];

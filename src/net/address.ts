@@ -61,6 +61,17 @@ export function formatAddress(address: Address): string {
     : `${address.hostname}:${address.port}`;
 }
 
+/** The address without its port; empty for a unix socket. */
+export function hostOf(address: Address): string {
+  return address.transport === "tcp" ? address.hostname : "";
+}
+
+/** What addresses have in common that are the same: host names are, whatever the case of their letters. */
+export function addressKey(address: Address): string {
+  const text = formatAddress(address);
+  return address.transport === "unix" ? text : text.toLowerCase();
+}
+
 function parseAddress(text: string): Address {
   if (text.startsWith("unix:")) return parseUnixPath(text);
   const match = /^(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([^:[\]\s/]+)):(\d+)$/.exec(text);

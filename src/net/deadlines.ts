@@ -13,7 +13,7 @@ export class Deadlines {
   #latest: Deadline | undefined;
 
   /**
-   * @param timeout Milliseconds; 0 is no deadline.
+   * @param timeout Milliseconds; Infinity is no deadline.
    * @param reason Makes what the signals abort with.
    */
   constructor(timeout: number, reason: () => unknown) {
@@ -21,20 +21,28 @@ export class Deadlines {
     this.#reason = reason;
   }
 
-  /** A deadline that begins now; dispose of it once what it bounds has ended. */
-  start(): Deadline {
+  /**
+   * A deadline that begins now; dispose of it once what it bounds has ended. One `within` less than the timeout,
+   * in milliseconds, is not shared.
+   */
+  start(within = this.#timeout): Deadline {
     const now = performance.now();
     const latest = this.#latest;
+    if (within < this.#timeout) return this.#begin(within, -Infinity);
     if (latest !== undefined && now <= latest.joinableUntil) return latest.join();
-    const deadline = new Deadline(now + this.#timeout / PARTS, (ended) => this.#end(ended));
-    if (this.#timeout > 0) deadline.arm(this.#timeout * (1 + 1 / PARTS), this.#reason);
-    this.#pending.add(deadline);
-    return this.#latest = deadline;
+    return this.#latest = this.#begin(this.#timeout * (1 + 1 / PARTS), now + this.#timeout / PARTS);
   }
 
   /** Passes all of them now. */
   abort(reason: unknown): void {
     for (const deadline of [...this.#pending]) deadline.pass(reason);
+  }
+
+  #begin(milliseconds: number, joinableUntil: number): Deadline {
+    const deadline = new Deadline(joinableUntil, (ended) => this.#end(ended));
+    if (milliseconds < Infinity) deadline.arm(milliseconds, this.#reason);
+    this.#pending.add(deadline);
+    return deadline;
   }
 
   #end(deadline: Deadline): void {

@@ -13,12 +13,16 @@ export type ErrorCode =
   | "connection_aborted"
   | "connection_refused"
   | "connection_reset"
+  | "endpoint_down"
+  | "endpoints_full"
   | "half_close_timeout"
   | "host_unreachable"
   | "idle_timeout"
   | "io_error"
   | "name_not_resolved"
   | "network_unreachable"
+  | "no_endpoint"
+  | "no_route"
   | "no_such_socket"
   | "permission_denied"
   | "shutdown"
@@ -30,7 +34,7 @@ export class ProxyError extends Error {
   override readonly name = "ProxyError";
   readonly code: ErrorCode;
   readonly side: Side;
-  /** Whether the same step may succeed on another endpoint or a little later. */
+  /** Whether connecting may succeed on another endpoint. */
   readonly retryable: boolean;
 
   constructor(code: ErrorCode, side: Side, options: { cause?: unknown; detail?: string } = {}) {
@@ -61,12 +65,16 @@ const DESCRIPTIONS: Record<ErrorCode, string> = {
   connection_aborted: "reset",
   connection_refused: "connection refused",
   connection_reset: "reset",
+  endpoint_down: "endpoint down",
+  endpoints_full: "every endpoint full",
   half_close_timeout: "half-close timeout",
   host_unreachable: "host unreachable",
   idle_timeout: "idle timeout",
   io_error: "failed",
   name_not_resolved: "name not resolved",
   network_unreachable: "network unreachable",
+  no_endpoint: "no endpoint known",
+  no_route: "no route",
   no_such_socket: "no such socket",
   permission_denied: "permission denied",
   shutdown: "shutdown",
@@ -75,12 +83,19 @@ const DESCRIPTIONS: Record<ErrorCode, string> = {
 };
 
 const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "address_not_available",
+  "broken_pipe",
   "connect_timeout",
+  "connection_aborted",
   "connection_refused",
+  "connection_reset",
   "host_unreachable",
+  "io_error",
   "name_not_resolved",
   "network_unreachable",
   "no_such_socket",
+  "permission_denied",
+  "timed_out",
 ]);
 
 /** errno names, as `code` of Node.js errors and of those Deno errors that have no class of their own. */

@@ -116,6 +116,10 @@ export class Relay implements FlowObserver, Watched {
     this.activity += 1;
   }
 
+  onEnd(side: Peer): void {
+    this.#firstToFinish ??= side;
+  }
+
   onWritten(): void {
     if (this.#failure !== undefined) this.#closeWhenDelivered();
   }
@@ -128,7 +132,6 @@ export class Relay implements FlowObserver, Watched {
   async #runDirection(direction: Direction): Promise<void> {
     try {
       await direction.run();
-      this.#firstToFinish ??= direction.from;
     } catch (cause) {
       this.onFailure(proxyErrorOf(cause, "proxy"));
     }
@@ -179,10 +182,6 @@ class Direction {
     this.#options = options;
   }
 
-  get from(): Peer {
-    return this.#options.from;
-  }
-
   /** Bytes were read that are not written yet. */
   get isBusy(): boolean {
     return this.#options.buffer.isBusy;
@@ -226,8 +225,11 @@ class Direction {
     if (failure !== undefined) throw failure;
     try {
       const count = await source.read(buffer.take());
-      if (count === null) buffer.unused();
-      else observer.onActivity();
+      if (count !== null) observer.onActivity();
+      else {
+        buffer.unused();
+        observer.onEnd(from);
+      }
       return count;
     } catch (cause) {
       buffer.unused();

@@ -23,6 +23,8 @@ export interface FlowObserver {
   stopped(side: Peer): ProxyError | undefined;
   /** Bytes were read from a peer. */
   onActivity(): void;
+  /** A peer has finished sending. */
+  onEnd(side: Peer): void;
   /** A read or write failed. */
   onFailure(error: ProxyError): void;
   /** Bytes in flight reached the kernel. */
@@ -120,10 +122,12 @@ class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
   }
 
   readonly #onRead = (count: number | null): void => {
-    const { buffer, observer } = this.#end;
+    const { buffer, observer, side } = this.#end;
     if (count === null || this.#over || this.#stop()) {
       buffer.unused();
-      if (!this.#over) this.#controller!.close();
+      if (this.#over) return;
+      observer.onEnd(side);
+      this.#controller!.close();
       return;
     }
     observer.onActivity();

@@ -31,6 +31,18 @@ export class AccessLog {
     });
   }
 
+  /** A connection was not let through. */
+  refused(record: ConnectionRecord, failure: Failure): void {
+    if (!this.#log.enabled("warn")) return;
+    this.#log.warn(`${record.service}: refused, ${failure.reason}`, {
+      event: "connection_refused",
+      ...fieldsOf(record),
+      reason: failure.reason,
+      code: failure.code,
+      detail: detailOf(failure),
+    });
+  }
+
   /** A connection ended before it reached its upstream. */
   failed(record: ConnectionRecord, failure: Failure): void {
     if (!this.#log.enabled("warn")) return;
@@ -40,11 +52,20 @@ export class AccessLog {
       duration_ms: Math.round(record.age),
       reason: failure.reason,
       code: failure.code,
-      detail: failure.message === failure.reason ? undefined : failure.message,
+      detail: detailOf(failure),
     });
   }
 }
 
+function detailOf({ message, reason }: Failure): string | undefined {
+  return message === reason ? undefined : message;
+}
+
 function fieldsOf(record: ConnectionRecord): Fields {
-  return { service: record.service, client: record.client, upstream: record.upstream };
+  return {
+    service: record.service,
+    client: record.client,
+    upstream: record.upstream || undefined,
+    attempts: record.attempts > 1 ? record.attempts : undefined,
+  };
 }

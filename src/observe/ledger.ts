@@ -9,6 +9,8 @@ export interface ServiceFigures {
   readonly active: number;
   /** Connections whose upstream could not be reached. */
   readonly failed: number;
+  /** Connections that were not let through, as no route was theirs. */
+  readonly refused: number;
   readonly bytesFromClient: number;
   readonly bytesFromUpstream: number;
 }
@@ -17,16 +19,18 @@ export interface ServiceFigures {
 export class ConnectionRecord implements Disposable {
   readonly service: string;
   readonly client: string;
-  readonly upstream: string;
+  /** The endpoint tried last, or empty. */
+  upstream = "";
+  /** Endpoints tried. */
+  attempts = 0;
   readonly fromClient = { bytes: 0 };
   readonly fromUpstream = { bytes: 0 };
   readonly #openedAt = performance.now();
   readonly #close: (record: ConnectionRecord) => void;
 
-  constructor(service: string, client: string, upstream: string, close: (record: ConnectionRecord) => void) {
+  constructor(service: string, client: string, close: (record: ConnectionRecord) => void) {
     this.service = service;
     this.client = client;
-    this.upstream = upstream;
     this.#close = close;
   }
 
@@ -45,6 +49,7 @@ export class ServiceLedger {
   readonly #open = new Set<ConnectionRecord>();
   #accepted = 0;
   #failed = 0;
+  #refused = 0;
   #bytesFromClient = 0;
   #bytesFromUpstream = 0;
 
@@ -52,8 +57,8 @@ export class ServiceLedger {
     this.name = name;
   }
 
-  open(client: string, upstream: string): ConnectionRecord {
-    const record = new ConnectionRecord(this.name, client, upstream, this.#close);
+  open(client: string): ConnectionRecord {
+    const record = new ConnectionRecord(this.name, client, this.#close);
     this.#accepted += 1;
     this.#open.add(record);
     return record;
@@ -61,6 +66,10 @@ export class ServiceLedger {
 
   connectionFailed(): void {
     this.#failed += 1;
+  }
+
+  connectionRefused(): void {
+    this.#refused += 1;
   }
 
   /** Adds up the figures: closed connections are summed already, open ones are asked. */
@@ -76,6 +85,7 @@ export class ServiceLedger {
       accepted: this.#accepted,
       active: this.#open.size,
       failed: this.#failed,
+      refused: this.#refused,
       bytesFromClient,
       bytesFromUpstream,
     };

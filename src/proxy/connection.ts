@@ -1,11 +1,11 @@
 /** The life of one connection, from accept to close, on one screen. */
 
-import { formatAddress } from "../net/address.ts";
+import { formatAddress, hostOf } from "../net/address.ts";
 import type { Conn } from "../net/conn.ts";
-import { dial } from "../net/dial.ts";
 import { type ProxyError, proxyErrorOf } from "../net/errors.ts";
 import { Relay, type RelayOutcome } from "../net/relay.ts";
 import type { ConnectionRecord } from "../observe/ledger.ts";
+import type { Lease } from "../upstream/lease.ts";
 import type { Service } from "./service.ts";
 
 export class Connection {
@@ -19,22 +19,19 @@ export class Connection {
     this.#service = service;
   }
 
-  /** accept → connect → relay through counters → account → close. Never rejects. */
+  /** accept → route → pick → connect → relay through counters → account → close. Never rejects. */
   async run(): Promise<void> {
-    const { config, ledger, accessLog } = this.#service;
+    const { ledger, accessLog } = this.#service;
     using client = this.#client;
-    using record = ledger.open(formatAddress(client.remoteAddress), formatAddress(config.upstream));
+    const { remoteAddress } = client;
+    using record = ledger.open(formatAddress(remoteAddress));
     try {
       this.#configure(client);
-      using upstream = await this.#connect();
-      this.#configure(upstream);
-      accessLog.closed(record, ...ending(await this.#relay(upstream, record)));
+      const connector = this.#service.route(client);
+      using lease = await connector.connect(hostOf(remoteAddress), record);
+      accessLog.closed(record, ...ending(await this.#relay(lease, record)));
     } catch (cause) {
-      const error = proxyErrorOf(cause, "proxy");
-      if (error.isReset && config.reset === "pass") client.reset();
-      if (error.code === "too_many_open_files") this.#service.onShortage();
-      ledger.connectionFailed();
-      accessLog.failed(record, error);
+      this.#fail(proxyErrorOf(cause, "proxy"), record);
     }
   }
 
@@ -51,25 +48,36 @@ export class Connection {
     if (keepalive !== false) conn.setKeepAlive(keepalive);
   }
 
-  async #connect(): Promise<Conn> {
-    const { config, adapter, dialDeadlines } = this.#service;
-    using deadline = dialDeadlines.start();
-    return await dial(config.upstream, { adapter, signal: deadline.signal });
-  }
-
-  #relay(upstream: Conn, record: ConnectionRecord): Promise<RelayOutcome> {
-    const { config, idleClock } = this.#service;
+  async #relay(lease: Lease, record: ConnectionRecord): Promise<RelayOutcome> {
     if (this.#aborted !== undefined) throw this.#aborted;
-    this.#relaying = new Relay({
+    const { config, idleClock } = this.#service;
+    const relay = this.#relaying = new Relay({
       client: this.#client,
-      upstream,
+      upstream: lease.conn,
       bufferSize: config.bufferSize,
       reset: config.reset,
       fromClient: record.fromClient,
       fromUpstream: record.fromUpstream,
       idleClock,
     });
-    return this.#relaying.run();
+    lease.whenDown((error) => relay.abort(error));
+    const outcome = await relay.run();
+    if (outcome.kind === "failed") lease.failed(outcome.error, record.fromUpstream.bytes);
+    return outcome;
+  }
+
+  /** The one place where an error before the relay becomes a log line and a count. */
+  #fail(error: ProxyError, record: ConnectionRecord): void {
+    const { config, ledger, accessLog } = this.#service;
+    if (error.isReset && config.reset === "pass") this.#client.reset();
+    if (error.code === "too_many_open_files") this.#service.onShortage();
+    if (error.code === "no_route") {
+      ledger.connectionRefused();
+      accessLog.refused(record, error);
+    } else {
+      ledger.connectionFailed();
+      accessLog.failed(record, error);
+    }
   }
 }
 

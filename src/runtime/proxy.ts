@@ -3,11 +3,17 @@
 import type { Config } from "../config/config.ts";
 import { formatAddress } from "../net/address.ts";
 import { ProxyError } from "../net/errors.ts";
+import { GaugeTable } from "../observe/gauge.ts";
 import type { ServiceFigures } from "../observe/ledger.ts";
+import { addUpPools, type UpstreamFigures } from "../observe/upstream_figures.ts";
 import type { Log } from "../observe/log.ts";
 import { Service } from "../proxy/service.ts";
+import { Group } from "../upstream/group.ts";
 
 export { ListenError } from "../net/listen.ts";
+
+/** Endpoints that connections can be counted for, those that come and go in DNS included. */
+const MAX_ENDPOINTS = 4096;
 
 /** A service that listens. */
 export interface BoundService {
@@ -26,6 +32,8 @@ export interface RunningProxy extends AsyncDisposable {
   readonly services: readonly BoundService[];
   /** The figures of every service, now. */
   figures(): ServiceFigures[];
+  /** The figures of every upstream group, now. */
+  upstreams(): UpstreamFigures[];
   /** Stops accepting, waits for open connections, then closes those left. Calling it again shortens the wait. */
   stop(options?: StopOptions): Promise<StopReport>;
 }
@@ -41,14 +49,17 @@ export interface StopReport {
  * @throws {ListenError} when an address cannot be bound; nothing listens then.
  */
 export async function runProxy(config: Config, log: Log): Promise<RunningProxy> {
-  const services = config.services.map((service) => new Service(service, log));
+  const gauges = new GaugeTable(MAX_ENDPOINTS);
+  const groups = new Map(config.upstreams.map((group) => [group, new Group(group, gauges, log)]));
+  const services = config.services.map((service) => new Service(service, groups, log));
   try {
     for (const service of services) await service.bind();
   } catch (error) {
     for (const service of services) service.stopAccepting();
     throw error;
   }
-  const proxy = new Proxy(services, config.shutdown.drain);
+  const proxy = new Proxy(services, [...groups.values()], config.shutdown.drain);
+  for (const group of groups.values()) group.start();
   for (const service of services) service.start();
   return proxy;
 }
@@ -56,12 +67,14 @@ export async function runProxy(config: Config, log: Log): Promise<RunningProxy> 
 class Proxy implements RunningProxy {
   readonly services: readonly BoundService[];
   readonly #services: readonly Service[];
+  readonly #groups: readonly Group[];
   readonly #drain: number;
   #stopping: Promise<StopReport> | undefined;
   readonly #cutNow = Promise.withResolvers<void>();
 
-  constructor(services: readonly Service[], drain: number) {
+  constructor(services: readonly Service[], groups: readonly Group[], drain: number) {
     this.#services = services;
+    this.#groups = groups;
     this.#drain = drain;
     this.services = services.map((service) => ({
       name: service.config.name,
@@ -71,6 +84,14 @@ class Proxy implements RunningProxy {
 
   figures(): ServiceFigures[] {
     return this.#services.map((service) => service.ledger.figures());
+  }
+
+  upstreams(): UpstreamFigures[] {
+    return this.#groups.map((group) => ({
+      name: group.name,
+      endpoints: group.endpoints.map((endpoint) => endpoint.figures()),
+      pool: addUpPools(this.#services.map((service) => service.poolFigures(group))),
+    }));
   }
 
   stop(options: StopOptions = {}): Promise<StopReport> {
@@ -94,9 +115,9 @@ class Proxy implements RunningProxy {
     }
     const cut = this.#services.reduce((sum, service) => sum + service.active, 0);
     const error = new ProxyError("shutdown", "proxy");
-    for (const service of this.#services) service.abortConnections(error);
-    await drained;
+    await Promise.all(this.#services.map((service) => service.abortConnections(error)));
     await Promise.all(this.#services.map((service) => service.closed()));
+    await Promise.all(this.#groups.map((group) => group.stop()));
     return { cut };
   }
 }

@@ -21,3 +21,8 @@ export interface Choice<Endpoint extends Candidate> {
 
 /** Chooses an endpoint that is allowed; undefined when none is. */
 export type Policy = <Endpoint extends Candidate>(choice: Choice<Endpoint>) => Endpoint | undefined;
+
+/** Connections in proportion to the weight. Equal proportions are equal numbers. */
+export function loadOf({ active, weight }: Candidate): number {
+  return active / weight;
+}

@@ -2,10 +2,11 @@
 import { Echo, measureIdle } from "./idle.ts";
 import { bulk, connections, type Load, requests } from "./loads.ts";
 import { streamModule } from "./nginx.ts";
-import type { Options, TargetName } from "./options.ts";
+import { type Options, PLAIN_TARGETS, type TargetName } from "./options.ts";
+import { pool } from "./pool.ts";
 import { cpuMs } from "./proc.ts";
 import { firstMissing, NGINX } from "./programs.ts";
-import type { Sample, Samples } from "./report.ts";
+import type { Sample, Samples } from "./samples.ts";
 import type { Stage } from "./stage.ts";
 import { type Running, TARGET_TABLE } from "./targets.ts";
 import { settled } from "./wait.ts";
@@ -30,6 +31,7 @@ export async function runBench(stage: Stage, options: Options, progress: Progres
     progress(`warm-up  ${lane.load.name.padEnd(12)}${lane.target}`);
     await attempt(progress, () => drive(stage, lane, options.warmupSeconds));
   }
+  const idlers = targets.filter((each) => each !== "direct" && PLAIN_TARGETS.includes(each));
   const samples: Samples = new Map(targets.map((target) => [target, []]));
   for (let round = 0; round < options.rounds; round++) {
     for (const target of targets) samples.get(target)?.push({});
@@ -37,7 +39,7 @@ export async function runBench(stage: Stage, options: Options, progress: Progres
       const sample = await attempt(progress, measure);
       Object.assign(samples.get(target)?.[round] ?? {}, sample);
       progress(
-        `round ${round + 1}  ${load.padEnd(12)}${target.padEnd(9)}${sample ? show(sample) : "failed"}`,
+        `round ${round + 1}  ${load.padEnd(12)}${target.padEnd(13)}${sample ? show(sample) : "failed"}`,
       );
     };
     // Neighbours in time are what is compared, so targets are the inner loop; their order turns with the
@@ -48,14 +50,14 @@ export async function runBench(stage: Stage, options: Options, progress: Progres
       }
     }
     if (!options.loads.includes("idle")) continue;
-    for (const target of turned(targets.filter((each) => each !== "direct"), round)) {
+    for (const target of turned(idlers, round)) {
       await take("idle", target, () => idle(stage, target, options.idleConnections));
     }
   }
   return samples;
 }
 
-/** Every target gets processes of its own for each load, so that their CPU time tells which load it was. */
+/** Every target of the load gets processes of its own for each load, so that their CPU time tells which load it was. */
 async function startLanes(
   stage: Stage,
   load: Load,
@@ -64,7 +66,7 @@ async function startLanes(
 ): Promise<Lane[]> {
   const upstream = await load.upstream(stage);
   const lanes: Lane[] = [];
-  for (const target of targets) {
+  for (const target of targets.filter((each) => load.targets.includes(each))) {
     progress(`starting ${load.name.padEnd(12)}${target}`);
     lanes.push({ target, load, running: await TARGET_TABLE[target].start(stage, upstream) });
   }
@@ -105,7 +107,7 @@ async function availableTargets({ targets }: Options, progress: Progress): Promi
 
 async function availableLoads(options: Options, progress: Progress): Promise<Load[]> {
   const found: Load[] = [];
-  for (const load of [bulk, requests(), connections]) {
+  for (const load of [bulk, requests(), connections, pool]) {
     if (!options.loads.includes(load.name)) continue;
     const missing = await firstMissing(load.needs);
     if (missing === null) found.push(load);

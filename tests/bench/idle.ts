@@ -1,8 +1,8 @@
 /** Memory per idle connection: before the first byte, and after one byte each way. */
 import { memoryKb } from "./proc.ts";
-import type { Sample } from "./report.ts";
+import type { Sample } from "./samples.ts";
 import type { Running } from "./targets.ts";
-import { settled, waitUntil } from "./wait.ts";
+import { settled, waitUntil, within } from "./wait.ts";
 
 const WARM_UP = 32;
 const AT_ONCE = 50;
@@ -96,7 +96,7 @@ export async function measureIdle(running: Running, echo: Echo, count: number): 
   await crowd.open(port, count);
   await expect(echo, count);
   const silent = await memory();
-  await within(crowd.exchange());
+  await within(DEADLINE_MS, crowd.exchange(), "echo");
   const used = await memory();
   return { idle_kb: (silent - before) / count, used_kb: (used - before) / count };
 }
@@ -106,7 +106,7 @@ async function warmUp(port: number, echo: Echo): Promise<void> {
   {
     using crowd = new Crowd();
     await crowd.open(port, WARM_UP);
-    await within(crowd.exchange());
+    await within(DEADLINE_MS, crowd.exchange(), "echo");
   }
   await expect(echo, 0);
 }
@@ -114,16 +114,4 @@ async function warmUp(port: number, echo: Echo): Promise<void> {
 async function expect(echo: Echo, open: number): Promise<void> {
   const there = await waitUntil(() => echo.open === open, DEADLINE_MS);
   if (!there) throw new Error(`the upstream has ${echo.open} connections instead of ${open}`);
-}
-
-async function within<T>(work: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`no echo within ${DEADLINE_MS} ms`)), DEADLINE_MS);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,10 +1,10 @@
-/** The three loads that are driven by programs made for it. */
+/** What a load is, and the three that are driven by programs made for it. */
 import { smallHttp, startNginx } from "./nginx.ts";
-import type { LoadName } from "./options.ts";
+import { type LoadName, PLAIN_TARGETS, type TargetName } from "./options.ts";
 import { AB, IPERF3, NGINX, type Program, REDIS_BENCHMARK, REDIS_SERVER } from "./programs.ts";
 import type { Stage } from "./stage.ts";
 import { listening } from "./targets.ts";
-import type { Sample } from "./report.ts";
+import type { Sample } from "./samples.ts";
 
 /** One run of a load. */
 export interface Driven {
@@ -16,10 +16,11 @@ export interface Driven {
 export interface Load {
   readonly name: LoadName;
   readonly needs: readonly Program[];
+  readonly targets: readonly TargetName[];
   /** Starts what the proxies stand before and returns its port. */
   upstream(stage: Stage): Promise<number>;
   drive(stage: Stage, port: number, seconds: number): Promise<Driven>;
-  /** The sample for the proxy's own CPU time per unit of work. */
+  /** The sample for the proxy's own CPU time per unit of work; empty where it is too little to tell. */
   cost(cpuMs: number, work: number): Sample;
 }
 
@@ -27,6 +28,7 @@ export interface Load {
 export const bulk: Load = {
   name: "bulk",
   needs: [IPERF3],
+  targets: PLAIN_TARGETS,
   upstream: async (stage) => {
     const args = (port: number) => ["-s", "-B", "127.0.0.1", "-p", String(port)];
     return (await listening((port) => stage.start("iperf3", IPERF3.command, args(port)))).port;
@@ -49,6 +51,7 @@ export function requests(): Load {
   return {
     name: "requests",
     needs: [REDIS_SERVER, REDIS_BENCHMARK],
+    targets: PLAIN_TARGETS,
     upstream: async (stage) => {
       const args = (
         port: number,
@@ -73,6 +76,7 @@ export function requests(): Load {
 export const connections: Load = {
   name: "connections",
   needs: [AB, NGINX],
+  targets: PLAIN_TARGETS,
   upstream: async (stage) =>
     (await listening((port) => startNginx(stage, "nginx (http)", smallHttp(port)))).port,
   async drive(stage, port, seconds) {

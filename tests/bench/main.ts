@@ -1,7 +1,7 @@
 /** `deno task bench`: sluice beside other proxies on this machine. See options.ts for what it takes. */
 import { runBench } from "./bench.ts";
 import { parseOptions, USAGE, UsageError } from "./options.ts";
-import { goalLines, outcomes, table } from "./report.ts";
+import { goalLines, outcomes, tables } from "./report.ts";
 import { writeResults } from "./results.ts";
 import { ROOT } from "./sluice.ts";
 import { Stage } from "./stage.ts";
@@ -29,7 +29,7 @@ async function main(args: string[]): Promise<number> {
   globalThis.addEventListener("unhandledrejection", () => stage.endNow());
   const samples = await runBench(stage, options, progress);
   const goals = outcomes(samples);
-  print(`${table(samples)}\n\n${goalLines(goals)}\n`);
+  print(`${tables(samples)}\n\n${goalLines(goals)}\n`);
   if (options.out !== null) await writeResults(options.out, options, samples, goals);
   else progress("results not written: this was no full run (--out FILE writes them all the same)");
   const all = goals.every(({ outcome }) => outcome === "reached");

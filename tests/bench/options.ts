@@ -1,13 +1,17 @@
 /** What the command line of the bench may say. */
 import { parseArgs } from "node:util";
 
-/** The four loads a target is put under. */
-export const LOADS = ["bulk", "requests", "connections", "idle"] as const;
+/** The loads a target is put under. */
+export const LOADS = ["bulk", "requests", "connections", "idle", "pool"] as const;
 export type LoadName = typeof LOADS[number];
 
-/** Everything compared; the order is the order of the table's rows. */
-export const TARGETS = ["direct", "sluice", "haproxy", "nginx", "socat"] as const;
+/** Everything compared. */
+export const TARGETS = ["direct", "sluice", "sluice+pool", "haproxy", "nginx", "socat"] as const;
 export type TargetName = typeof TARGETS[number];
+
+/** What is compared under the load `pool`, and under all others. */
+export const POOL_TARGETS: readonly TargetName[] = ["direct", "sluice", "sluice+pool"];
+export const PLAIN_TARGETS: readonly TargetName[] = TARGETS.filter((target) => target !== "sluice+pool");
 
 export interface Options {
   readonly rounds: number;

@@ -1,59 +1,34 @@
-/** Samples, what they come to, and how that is printed. */
+/** How samples are printed, and the goals they are held against. */
 import type { TargetName } from "./options.ts";
+import {
+  type Column,
+  COLUMNS,
+  type Comparison,
+  comparisonOf,
+  medianOf,
+  POOL,
+  PROXIES,
+  ratioOf,
+  type Samples,
+} from "./samples.ts";
 
-/** Every figure of the bench, with its title in the table and the digits that mean something. */
-export const COLUMNS = {
-  gbit_per_s: { title: "Gbit/s", digits: 1 },
-  cpu_ms_per_gb: { title: "CPU ms/GB", digits: 0 },
-  requests_per_s: { title: "requests/s", digits: 0 },
-  p50_ms: { title: "p50 ms", digits: 2 },
-  p99_ms: { title: "p99 ms", digits: 2 },
-  cpu_us_per_request: { title: "CPU µs/req", digits: 1 },
-  connections_per_s: { title: "conn/s", digits: 0 },
-  cpu_us_per_connection: { title: "CPU µs/conn", digits: 0 },
-  idle_kb: { title: "KB idle", digits: 1 },
-  used_kb: { title: "KB used", digits: 1 },
-} as const;
-export type Column = keyof typeof COLUMNS;
-export const COLUMN_NAMES = Object.keys(COLUMNS) as Column[];
-
-/** What one run of one load on one target gave. */
-export type Sample = Partial<Record<Column, number>>;
-
-/** Per target one sample a round, with all columns; a run that failed left its columns out. */
-export type Samples = Map<TargetName, Sample[]>;
-
-const REFERENCE: TargetName = "haproxy";
-
-/** The median over the rounds; null without a sample. */
-export function medianOf(samples: Samples, target: TargetName, column: Column): number | null {
-  return median((samples.get(target) ?? []).map((sample) => sample[column]));
+/** All that was measured; what nobody asked for is left out. */
+export function tables(samples: Samples): string {
+  return [PROXIES, POOL].filter((each) => isMeasured(samples, each)).map((each) => table(samples, each))
+    .join("\n\n");
 }
 
-/**
- * The median of the ratios to haproxy within each round. Not the ratio of the medians: the machine's speed changes
- * between rounds more than the programs differ.
- */
-export function ratioOf(samples: Samples, target: TargetName, column: Column): number | null {
-  const reference = samples.get(REFERENCE) ?? [];
-  return median((samples.get(target) ?? []).map((sample, round) => {
-    const own = sample[column], other = reference[round]?.[column];
-    return own === undefined || !other ? undefined : own / other;
-  }));
+function isMeasured(samples: Samples, { targets, columns }: Comparison): boolean {
+  return targets.some((target) => columns.some((column) => medianOf(samples, target, column) !== null));
 }
 
-function median(values: (number | undefined)[]): number | null {
-  const sorted = values.filter((value) => value !== undefined).sort((a, b) => a - b);
-  const low = sorted[Math.floor((sorted.length - 1) / 2)], high = sorted[Math.floor(sorted.length / 2)];
-  return low === undefined || high === undefined ? null : (low + high) / 2;
-}
-
-/** Rows are targets; a cell is the median and, in parentheses, the ratio to haproxy. */
-export function table(samples: Samples): string {
-  const head = ["", ...COLUMN_NAMES.map((column) => COLUMNS[column].title)];
-  const rows = [...samples.keys()].map((
+/** Rows are targets; a cell is the median and, in parentheses, the ratio to the reference. */
+function table(samples: Samples, { targets, columns }: Comparison): string {
+  const head = ["", ...columns.map((column) => COLUMNS[column].title)];
+  const rows = targets.filter((target) => samples.has(target)).map((target) => [
     target,
-  ) => [target, ...COLUMN_NAMES.map((column) => cell(samples, target, column))]);
+    ...columns.map((column) => cell(samples, target, column)),
+  ]);
   const all = [head, ...rows];
   const widths = head.map((_, i) => Math.max(...all.map((row) => row[i]?.length ?? 0)));
   return all.map((row) =>
@@ -67,10 +42,12 @@ function cell(samples: Samples, target: TargetName, column: Column): string {
   if (value === null) return "-";
   const ratio = ratioOf(samples, target, column);
   const text = value.toFixed(COLUMNS[column].digits);
-  return ratio === null || target === REFERENCE ? text : `${text} (${ratio.toFixed(2)}×)`;
+  return ratio === null || target === comparisonOf(column).reference
+    ? text
+    : `${text} (${ratio.toFixed(2)}×)`;
 }
 
-/** A goal for sluice: the ratio to haproxy, or a figure in KB. */
+/** A goal for the subject of the column's comparison: the ratio to its reference, or a figure in KB. */
 interface Goal {
   readonly name: string;
   readonly column: Column;
@@ -87,6 +64,7 @@ const GOALS: readonly Goal[] = [
   { name: "CPU per connection", column: "cpu_us_per_connection", kind: "ratio", at: "most", limit: 3.5 },
   { name: "idle before the first byte", column: "idle_kb", kind: "value", at: "most", limit: 60 },
   { name: "idle after a byte each way", column: "used_kb", kind: "value", at: "most", limit: 110 },
+  { name: "p99 to the first byte, pool", column: "first_byte_p99_ms", kind: "ratio", at: "most", limit: 0.5 },
 ];
 
 /** A goal and what became of it. */
@@ -97,10 +75,10 @@ export interface Outcome {
   readonly outcome: "reached" | "missed" | "not measured";
 }
 
-/** Holds sluice's figures against the goals. */
+/** Holds the figures against the goals. */
 export function outcomes(samples: Samples): Outcome[] {
   return GOALS.map(({ name, column, kind, at, limit }) => {
-    const measured = (kind === "ratio" ? ratioOf : medianOf)(samples, "sluice", column);
+    const measured = (kind === "ratio" ? ratioOf : medianOf)(samples, comparisonOf(column).subject, column);
     const goal = `${at === "least" ? "≥" : "≤"} ${limit}${kind === "ratio" ? "×" : " KB"}`;
     if (measured === null) return { name, goal, measured, outcome: "not measured" };
     const reached = at === "least" ? measured >= limit : measured <= limit;
@@ -113,5 +91,5 @@ export function goalLines(goals: readonly Outcome[]): string {
   const line = ({ name, goal, measured, outcome }: Outcome) => {
     return `  ${name.padEnd(28)} ${goal.padEnd(9)} ${(measured?.toFixed(2) ?? "-").padStart(8)}  ${outcome}`;
   };
-  return ["goals (sluice against haproxy)", ...goals.map(line)].join("\n");
+  return ["goals (sluice against haproxy, with the pool against without)", ...goals.map(line)].join("\n");
 }

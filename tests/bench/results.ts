@@ -1,7 +1,9 @@
 /** The results file: enough to judge and repeat a run, nothing that says whose machine it was. */
 import type { Options } from "./options.ts";
+import { ARRIVALS_PER_SECOND } from "./pool.ts";
 import { PROGRAMS, versionOf } from "./programs.ts";
-import { COLUMN_NAMES, medianOf, type Outcome, ratioOf, type Samples } from "./report.ts";
+import type { Outcome } from "./report.ts";
+import { type Column, medianOf, POOL, PROXIES, ratioOf, type Samples } from "./samples.ts";
 import { ROOT } from "./sluice.ts";
 
 /** Writes everything there is to know about a run. */
@@ -21,23 +23,26 @@ export async function writeResults(
       warmup_seconds: options.warmupSeconds,
       idle_connections: options.idleConnections,
       clients: 50,
+      pool_arrivals_per_s: ARRIVALS_PER_SECOND,
       threads: 1,
       sluice: Deno.env.get("SLUICE_BIN") ? "executable" : "deno run",
     },
     goals: goals.map((goal) => ({ ...goal, measured: rounded(goal.measured) })),
-    medians: perTarget(samples, medianOf),
-    ratios_to_haproxy: perTarget(samples, ratioOf),
+    medians: perTarget(samples, medianOf, [...PROXIES.columns, ...POOL.columns]),
+    ratios_to_haproxy: perTarget(samples, ratioOf, PROXIES.columns),
+    ratios_to_sluice: perTarget(samples, ratioOf, POOL.columns),
     samples: Object.fromEntries([...samples].map(([target, rounds]) => [target, rounds.map(roundedAll)])),
   };
   await Deno.writeTextFile(path, JSON.stringify(results, null, 2) + "\n");
 }
 
-function perTarget(samples: Samples, figure: typeof medianOf) {
-  const row = (target: Parameters<typeof medianOf>[1]) => {
-    const cells = COLUMN_NAMES.map((column) => [column, rounded(figure(samples, target, column))] as const);
-    return Object.fromEntries(cells.filter(([, value]) => value !== null));
-  };
-  return Object.fromEntries([...samples.keys()].map((target) => [target, row(target)]));
+function perTarget(samples: Samples, figure: typeof medianOf, columns: readonly Column[]) {
+  const rows = [...samples.keys()].map((target) => {
+    const cells = columns.map((column) => [column, rounded(figure(samples, target, column))] as const);
+    return [target, cells.filter(([, value]) => value !== null)] as const;
+  });
+  const measured = rows.filter(([, cells]) => cells.length > 0);
+  return Object.fromEntries(measured.map(([target, cells]) => [target, Object.fromEntries(cells)]));
 }
 
 function roundedAll(sample: Record<string, number>) {

@@ -27,8 +27,28 @@ export function sluiceCommand(): { command: string; args: string[] } {
 
 /** A sluice with one service before this upstream. */
 export async function startSluice(stage: Stage, upstream: number): Promise<Running> {
+  return await start(stage, [`0=127.0.0.1:${upstream}`]);
+}
+
+/** The same with a warm pool. */
+export async function startPooledSluice(stage: Stage, upstream: number): Promise<Running> {
+  const config = `${stage.dir}/sluice-pool-${upstream}.yaml`;
+  await Deno.writeTextFile(
+    config,
+    `upstreams:
+  greeter:
+    endpoints: ["127.0.0.1:${upstream}"]
+    pool: { max_idle: 8, max_idle_time: 5s }
+services:
+  - { name: bench, listen: "127.0.0.1:0", upstream: greeter }
+`,
+  );
+  return await start(stage, ["-c", config]);
+}
+
+async function start(stage: Stage, source: string[]): Promise<Running> {
   const { command, args } = sluiceCommand();
-  const own = [`0=127.0.0.1:${upstream}`, "--print-ready", "--log-level", "warn"];
+  const own = [...source, "--print-ready", "--log-level", "warn"];
   const started = stage.start("sluice", command, [...args, ...own], { readLines: true });
   await waitUntil(() => started.lines.length > 0 || started.obituary() !== "", READY_DEADLINE_MS);
   const { pid, port } = readyLine(started);

@@ -1,8 +1,8 @@
-/** What is compared: no proxy at all, sluice, and three others, each told to use one thread. */
+/** What is compared: no proxy at all, sluice with and without a pool, and three others, each told to use one thread. */
 import { startNginx, streamModule, streamProxy } from "./nginx.ts";
 import type { TargetName } from "./options.ts";
 import { HAPROXY, NGINX, type Program, SOCAT } from "./programs.ts";
-import { startSluice } from "./sluice.ts";
+import { startPooledSluice, startSluice } from "./sluice.ts";
 import type { Stage, Started } from "./stage.ts";
 import { connectable, freePort, waitUntil } from "./wait.ts";
 
@@ -25,6 +25,7 @@ export const TARGET_TABLE: Record<
 > = {
   direct: { needs: [], start: (_stage, upstream) => Promise.resolve(noProxy(upstream)) },
   sluice: { needs: [], start: startSluice },
+  "sluice+pool": { needs: [], start: startPooledSluice },
   haproxy: {
     needs: [HAPROXY],
     start: (stage, upstream) => listening((port) => haproxy(stage, port, upstream)),

@@ -1,4 +1,4 @@
-/** Waiting for a condition, with a deadline; nothing in the bench sleeps blindly. */
+/** Waiting for a condition, with a deadline; sleeping is only for what happens at set times. */
 
 /** Asks every few milliseconds until the answer is yes (true) or the deadline has passed (false). */
 export async function waitUntil(
@@ -35,6 +35,19 @@ export async function settled(
   return last;
 }
 
+/** The result of work that may not take longer; `what` should have come of it. */
+export async function within<T>(deadlineMs: number, work: Promise<T>, what: string): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`no ${what} within ${deadlineMs} ms`)), deadlineMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
 /** Whether something listens on this loopback port. */
 export async function connectable(port: number): Promise<boolean> {
   try {
@@ -53,6 +66,7 @@ export function freePort(): number {
   return port;
 }
 
-function pause(ms: number): Promise<void> {
+/** Resolves after so many milliseconds. */
+export function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }

@@ -11,6 +11,9 @@ export interface Ready {
   readonly services: readonly { readonly name: string; readonly listen: readonly string[] }[];
 }
 
+/** A line of a log in JSON. */
+export type LoggedEvent = Readonly<Record<string, unknown>>;
+
 export interface Finished {
   readonly code: number;
   readonly stdout: string;
@@ -113,6 +116,23 @@ export class Sluice implements AsyncDisposable {
     return await Sluice.withConfig(`services:\n  - { ${entries.join(", ")} }\n`, [], options);
   }
 
+  /**
+   * Starts one service before a group called "group", with YAML flow entries for its endpoints, more keys of the
+   * group, and more keys of the service. It logs JSON.
+   */
+  static async beforeGroup(
+    endpoints: string[],
+    group: string[] = [],
+    service: string[] = [],
+  ): Promise<Sluice> {
+    const keys = [`endpoints: [${endpoints.join(", ")}]`, ...group];
+    return await Sluice.withConfig(`
+log: { format: json }
+upstreams: { group: { ${keys.join(", ")} } }
+services: [{ ${["name: test", "listen: 0", "upstream: group", ...service].join(", ")} }]
+`);
+  }
+
   /** Starts sluice on a configuration given as text. */
   static async withConfig(yaml: string, args: string[] = [], options: StartOptions = {}): Promise<Sluice> {
     const path = await Deno.makeTempFile({ suffix: ".yaml" });
@@ -146,6 +166,19 @@ export class Sluice implements AsyncDisposable {
   /** The first line of stderr, past or future, that contains `text`. */
   logged(text: string): Promise<string> {
     return this.#stderr.find((line) => line.includes(text));
+  }
+
+  /** What was logged of an event so far; needs a log in JSON. */
+  events(event: string): LoggedEvent[] {
+    const lines = this.stderr.split("\n").slice(0, -1).filter((line) => line.startsWith("{"));
+    return lines.map((line) => JSON.parse(line)).filter((fields) => fields.event === event);
+  }
+
+  /** The same, once there are so many. */
+  async loggedEvents(event: string, count: number): Promise<LoggedEvent[]> {
+    let seen = 0;
+    await this.#stderr.find((line) => line.includes(`"event":"${event}"`) && ++seen === count);
+    return this.events(event);
   }
 
   kill(signal: Deno.Signal): void {

@@ -12,6 +12,7 @@ export class Upstream implements AsyncDisposable {
   readonly #conns = new Set<Deno.TcpConn>();
   readonly #running: Promise<void>[] = [];
   readonly #loop: Promise<void>;
+  #isListening = true;
 
   constructor(listener: Deno.TcpListener, handle: (conn: Deno.TcpConn) => Promise<void> | void) {
     this.#listener = listener;
@@ -26,8 +27,14 @@ export class Upstream implements AsyncDisposable {
     return `127.0.0.1:${this.port}`;
   }
 
+  /** Refuses connections from now on; those that are open stay. */
+  stopListening(): void {
+    if (this.#isListening) this.#listener.close();
+    this.#isListening = false;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#listener.close();
+    this.stopListening();
     for (const conn of this.#conns) tryClose(conn);
     await Promise.all([this.#loop, ...this.#running]);
   }
@@ -143,6 +150,60 @@ export async function resettableServer(): Promise<{
     async [Symbol.asyncDispose]() {
       for (const socket of all) socket.destroy();
       await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** Free ports in a row, below those that systems give out themselves: nobody takes one meanwhile. */
+export function freePorts(count: number): number[] {
+  for (;;) {
+    const first = 10_000 + Math.floor(Math.random() * 20_000);
+    const ports = Array.from({ length: count }, (_, index) => first + index);
+    const listeners: Deno.Listener[] = [];
+    try {
+      for (const port of ports) listeners.push(Deno.listen({ hostname: "127.0.0.1", port }));
+      return ports;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    } finally {
+      for (const listener of listeners) listener.close();
+    }
+  }
+}
+
+/** An address that refuses connections for as long as it is held: the client's end of a connection has it. */
+export async function refusingAddress(): Promise<AsyncDisposable & { readonly address: string }> {
+  const server = upstream(echo);
+  const holder = await connect(server.port);
+  return {
+    address: `127.0.0.1:${holder.localAddr.port}`,
+    async [Symbol.asyncDispose]() {
+      holder.close();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** A listener that accepts nothing and whose backlog is full: the kernel drops further SYNs. */
+export async function blackHole(): Promise<AsyncDisposable & { readonly address: string }> {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0, tcpBacklog: 1 });
+  const { port } = listener.addr;
+  const waiting: Deno.TcpConn[] = [];
+  const knock = async () => {
+    const conn = await Deno.connect({ hostname: "127.0.0.1", port, signal: AbortSignal.timeout(200) }).catch(
+      () => null,
+    );
+    if (conn !== null) waiting.push(conn);
+    return conn !== null;
+  };
+  // More than one at a time: on a busy machine a single one may be late without the backlog being full.
+  while ((await Promise.all([knock(), knock(), knock()])).includes(true));
+  return {
+    address: `127.0.0.1:${port}`,
+    async [Symbol.asyncDispose]() {
+      for (const conn of waiting) conn.close();
+      listener.close();
+      await Promise.resolve();
     },
   };
 }

@@ -26,6 +26,7 @@ const COMMANDS: [args: string[], command: Command][] = [
   [["5000=db:5432"], quick(["5000=db:5432"])],
   [["5000=1", ":0=unix:/run/a=b.sock"], quick(["5000=1", ":0=unix:/run/a=b.sock"])],
   [["[::1]:5000=[::1]:1"], quick(["[::1]:5000=[::1]:1"])],
+  [[":7000-7010=db:5432"], quick([":7000-7010=db:5432"])],
   [["--", "5000=1"], quick(["5000=1"])],
   [["0=1", "--print-ready"], quick(["0=1"], { printReady: true })],
   [["--print-ready", "0=1"], quick(["0=1"], { printReady: true })],

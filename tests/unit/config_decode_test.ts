@@ -3,19 +3,38 @@ import fc from "fast-check";
 import type { ServiceConfig } from "../../src/config/config.ts";
 import { ConfigError, formatPath, formatProblem } from "../../src/config/config_error.ts";
 import { decodeConfig } from "../../src/config/decode.ts";
+import { formatAddress } from "../../src/net/address.ts";
 import { parseUnixMode } from "../../src/config/unix_mode.ts";
 
 const SERVICE = { name: "a", listen: 5000, upstream: "db:5432" };
 
 Deno.test("decodeConfig() fills in everything that is left out", () => {
+  const upstream = {
+    name: "db:5432",
+    balance: "round_robin",
+    endpoints: [{
+      address: { transport: "tcp", hostname: "db", port: 5432 },
+      weight: 1,
+      maxConnections: 0,
+      backup: false,
+    }],
+    retry: { attempts: 3, timeout: 10_000 },
+    healthCheck: undefined,
+    passive: undefined,
+    onDown: "keep",
+    pool: undefined,
+    discovery: undefined,
+  };
   assert.deepEqual(decodeConfig({ services: [SERVICE] }), {
     log: { level: "info", format: "text" },
     shutdown: { drain: 30_000 },
+    upstreams: [upstream],
     services: [{
       name: "a",
       listen: [{ transport: "tcp", hostname: "127.0.0.1", port: 5000 }],
       unixMode: undefined,
-      upstream: { transport: "tcp", hostname: "db", port: 5432 },
+      routes: [],
+      upstream,
       connectTimeout: 5_000,
       idleTimeout: 600_000,
       halfCloseTimeout: 600_000,
@@ -67,6 +86,14 @@ Deno.test("decodeConfig() accepts the same port on different addresses", () => {
   assert.equal(decodeConfig({ services }).services.length, 2);
 });
 
+Deno.test("decodeConfig() makes an address of each port in a range to listen on", () => {
+  const portsOf = (listen: unknown) =>
+    decodeConfig({ services: [{ ...SERVICE, listen }] }).services[0]?.listen.map(formatAddress);
+  assert.deepEqual(portsOf("7000-7002"), ["127.0.0.1:7000", "127.0.0.1:7001", "127.0.0.1:7002"]);
+  assert.deepEqual(portsOf(["[::1]:1-2", 5, ":8-8"]), ["[::1]:1", "[::1]:2", "127.0.0.1:5", "[::]:8"]);
+  assert.equal(portsOf("localhost:9000-9999")?.length, 1000);
+});
+
 Deno.test("decodeConfig() does not expand variables without an environment", () => {
   const services = [{ ...SERVICE, name: "${NAME}" }];
   assert.equal(decodeConfig({ services }).services[0]?.name, "${NAME}");
@@ -79,17 +106,41 @@ Deno.test("decodeConfig() throws nothing but ConfigError", () => {
     fc.boolean(),
     fc.constantFrom(null, undefined, "${A}", "5s", []),
   );
+  const scalars = fc.oneof(scalar, fc.array(scalar, { maxLength: 3 }));
+  const endpoint = fc.record({ address: scalar, weight: scalar, backup: scalar }, { requiredKeys: [] });
+  const endpoints = fc.oneof(scalar, fc.array(fc.oneof(scalar, endpoint), { maxLength: 3 }));
+  const group = fc.record({
+    endpoints,
+    balance: scalar,
+    retry: fc.oneof(scalar, fc.record({ attempts: scalar, timeout: scalar })),
+    health_check: fc.oneof(scalar, fc.record({ send: scalar, expect: scalar }, { requiredKeys: [] })),
+    on_down: fc.oneof(scalar, fc.constant("close")),
+    pool: fc.oneof(scalar, fc.record({ mode: scalar, quiet: scalar }, { requiredKeys: [] })),
+    discovery: fc.oneof(
+      scalar,
+      fc.record({ dns: fc.oneof(scalar, fc.constantFrom("a", "srv")), server: scalar }),
+    ),
+  }, { requiredKeys: [] });
+  const upstream = fc.oneof(endpoints, group, fc.constant("pg"));
+  const route = fc.record({ source_port: scalars, source_ip: scalars, listen_port: scalars, upstream }, {
+    requiredKeys: [],
+  });
   const service = fc.record({
     name: scalar,
-    listen: fc.oneof(scalar, fc.array(scalar, { maxLength: 3 })),
+    listen: scalars,
     unix_mode: scalar,
-    upstream: scalar,
+    routes: fc.oneof(scalar, fc.array(fc.oneof(route, scalar), { maxLength: 3 })),
+    upstream,
     keepalive: scalar,
     buffer_size: scalar,
   }, { requiredKeys: [] });
   const file = fc.record({
     log: fc.oneof(scalar, fc.record({ level: scalar })),
     defaults: fc.oneof(scalar, fc.record({ idle_timeout: scalar })),
+    upstreams: fc.oneof(
+      scalar,
+      fc.dictionary(fc.oneof(fc.string(), fc.constant("pg")), fc.oneof(group, scalar)),
+    ),
     services: fc.oneof(scalar, fc.array(fc.oneof(service, scalar), { maxLength: 4 })),
   }, { requiredKeys: [] });
   fc.assert(fc.property(fc.oneof(file, fc.anything()), (document) => {

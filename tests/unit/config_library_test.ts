@@ -3,6 +3,7 @@ import { decodeConfig } from "../../src/config/decode.ts";
 import { DURATION_PATTERN } from "../../src/config/duration.ts";
 import { jsonSchemaText } from "../../src/config/json_schema.ts";
 import { decodeOptions, type ProxyOptions, toDocument } from "../../src/config/library.ts";
+import { type Schema, schemaKeys } from "./config_schema_keys.ts";
 
 const SERVICE = { name: "a", listen: 0, upstream: "db:5432" };
 
@@ -33,11 +34,10 @@ Deno.test("decodeOptions() decodes like a file with the same settings", () => {
 });
 
 Deno.test("decodeOptions() takes milliseconds wherever the schema has a duration", () => {
-  const keys = [
-    ...jsonSchemaText().matchAll(/"(\w+)": \{\s+"(?:description|default|anyOf)"[^}]*?"pattern": ("[^\n]*")/g),
-  ]
-    .filter(([, , pattern]) => JSON.parse(pattern!) === DURATION_PATTERN).map(([, key]) => key!);
-  assert.ok(new Set(keys).size >= 4, keys.join());
+  const keys = schemaKeys(JSON.parse(jsonSchemaText()) as Schema)
+    .filter(({ schema }) => schema.anyOf?.some(({ pattern }) => pattern === DURATION_PATTERN))
+    .map(({ path }) => path.at(-1)!);
+  assert.ok(new Set(keys).size >= 11, keys.join());
   for (const key of keys) assert.deepEqual(toDocument({ [key]: 1500 }), { [key]: "1500ms" }, key);
   assert.deepEqual(toDocument({ bufferSize: 65536 }), { buffer_size: 65536 });
 });
@@ -60,7 +60,7 @@ Deno.test("decodeOptions() reports problems in camelCase", () => {
   const problems = [
     [
       "services[0].colour",
-      /^Unknown key "colour": expected one of name, listen, unixMode, upstream, connectTimeout, /,
+      /^Unknown key "colour": expected one of name, listen, unixMode, routes, upstream, connectTimeout, /,
     ],
     ["services[0].connectTimeout", /^Cannot parse duration "-5": expected a number with a unit/],
     ["services[0].halfCloseTimeout", /^Cannot parse duration "5": a unit is missing/],
@@ -73,6 +73,98 @@ Deno.test("decodeOptions() reports problems in camelCase", () => {
     assert.deepEqual(found.map(({ path }) => path), problems.map(([path]) => path));
     for (const [index, [, message]] of problems.entries()) assert.match(found[index]!.message, message);
     return true;
+  });
+});
+
+Deno.test("decodeOptions() takes groups and routes like a file", () => {
+  const options: ProxyOptions = {
+    upstreams: {
+      my_group: {
+        endpoints: ["db1:5432", { address: "db2:5432", maxConnections: 5 }],
+        balance: "random_two",
+        retry: { timeout: 1500 },
+        healthCheck: { interval: 20, timeout: 0.2e3, send: new Uint8Array([1, 2]), expect: "hex:0a" },
+        passive: { window: 1000, eject: "3s" },
+        onDown: "close",
+        pool: { mode: "reuse", maxIdleTime: 100, quiet: 5, maxUses: 2 },
+        discovery: { dns: "a", interval: 200 },
+      },
+      maxIdle: { endpoints: ["db:1"] },
+    },
+    services: [{
+      ...SERVICE,
+      routes: [{
+        sourcePort: [1, "2-3"],
+        sourceIp: "10.0.0.1",
+        listenPort: [0, 5].slice(1),
+        upstream: "maxIdle",
+      }],
+      upstream: "my_group",
+    }],
+  };
+  const document = {
+    upstreams: {
+      my_group: {
+        endpoints: ["db1:5432", { address: "db2:5432", max_connections: 5 }],
+        balance: "random_two",
+        retry: { timeout: "1500ms" },
+        health_check: { interval: "20ms", timeout: "200ms", send: "hex:0102", expect: "\n" },
+        passive: { window: "1s", eject: "3s" },
+        on_down: "close",
+        pool: { mode: "reuse", max_idle_time: "100ms", quiet: "5ms", max_uses: 2 },
+        discovery: { dns: "a", interval: "200ms" },
+      },
+      maxIdle: { endpoints: ["db:1"] },
+    },
+    services: [{
+      ...SERVICE,
+      routes: [{ source_port: [1, "2-3"], source_ip: "10.0.0.1", listen_port: 5, upstream: "maxIdle" }],
+      upstream: "my_group",
+    }],
+  };
+  assert.deepEqual(decodeOptions(options), decodeConfig(document));
+});
+
+Deno.test("decodeOptions() copies bytes", () => {
+  const send = new Uint8Array([1, 2]);
+  const group = { endpoints: ["db:1"], healthCheck: { send } };
+  const { upstreams } = decodeOptions({
+    upstreams: { group },
+    services: [{ ...SERVICE, upstream: "group" }],
+  });
+  send[0] = 9;
+  assert.deepEqual(upstreams[0]?.healthCheck?.send, new Uint8Array([1, 2]));
+});
+
+Deno.test("decodeOptions() leaves the names of groups as they are", () => {
+  const options = {
+    upstreams: {
+      my_group: { endpoints: ["db:1"], onDown: "close", healthcheck: {}, pool: { maxUses: 1 } },
+      interval: 5,
+    },
+    services: [{ ...SERVICE, upstream: "my_grup", routes: [{ sourceIP: "10.0.0.1", upstream: "my_group" }] }],
+  };
+  assert.throws(() => decodeOptions(options as unknown as ProxyOptions), {
+    problems: [
+      {
+        path: "services[0].routes[0].sourceIP",
+        message: 'Unknown key "sourceIP": did you mean "sourceIp"?',
+      },
+      { path: "services[0].upstream", message: 'Unknown group "my_grup": did you mean "my_group"?' },
+      { path: "upstreams.interval", message: "Expected a mapping with endpoints, got 5" },
+      {
+        path: "upstreams.my_group.healthcheck",
+        message: 'Unknown key "healthcheck": did you mean "healthCheck"?',
+      },
+      {
+        path: "upstreams.my_group.onDown",
+        message: "Cannot close anything: without healthCheck and passive no endpoint goes down",
+      },
+      {
+        path: "upstreams.my_group.pool.maxUses",
+        message: 'Cannot use "maxUses" with mode warm: only reuse takes connections back',
+      },
+    ],
   });
 });
 

@@ -40,7 +40,7 @@ Deno.test("loadConfigFile() expands variables with the lookup it is given", asyn
   const text = "services: [{ name: a, listen: 1, upstream: '${HOST}:${PORT:-5432}' }]";
   await withFile(new TextEncoder().encode(text), async (file) => {
     const config = await loadConfigFile(file, (name) => name === "HOST" ? "db" : undefined);
-    assert.deepEqual(config.services[0]?.upstream, { transport: "tcp", hostname: "db", port: 5432 });
+    assert.equal(config.services[0]?.upstream?.name, "db:5432");
   });
 });
 

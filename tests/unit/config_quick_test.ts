@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import type { Config } from "../../src/config/config.ts";
 import { decodeConfig } from "../../src/config/decode.ts";
 import { parseQuickForm } from "../../src/config/quick.ts";
+import { formatAddress } from "../../src/net/address.ts";
 
 Deno.test("parseQuickForm() decodes like a file with the same services", () => {
   const args = ["5000=db.internal:5432", "127.0.0.1:6379=unix:/run/redis.sock", ":25=[::1]:2525"];
@@ -13,7 +15,7 @@ Deno.test("parseQuickForm() decodes like a file with the same services", () => {
 });
 
 Deno.test("parseQuickForm() takes a port alone for 127.0.0.1", () => {
-  assert.deepEqual(parseQuickForm(["5000=5432"]).services[0]?.upstream, {
+  assert.deepEqual(addressOf(parseQuickForm(["5000=5432"])), {
     transport: "tcp",
     hostname: "127.0.0.1",
     port: 5432,
@@ -21,10 +23,16 @@ Deno.test("parseQuickForm() takes a port alone for 127.0.0.1", () => {
 });
 
 Deno.test("parseQuickForm() splits at the first equals sign", () => {
-  assert.deepEqual(parseQuickForm(["5000=unix:/run/a=b"]).services[0]?.upstream, {
+  assert.deepEqual(addressOf(parseQuickForm(["5000=unix:/run/a=b"])), {
     transport: "unix",
     path: "/run/a=b",
   });
+});
+
+Deno.test("parseQuickForm() takes a range of ports", () => {
+  const [service] = parseQuickForm([":7000-7002=db:5432"]).services;
+  assert.equal(service?.name, ":7000-7002");
+  assert.deepEqual(service.listen.map(formatAddress), ["[::]:7000", "[::]:7001", "[::]:7002"]);
 });
 
 Deno.test("parseQuickForm() tells equal names apart", () => {
@@ -49,6 +57,9 @@ Deno.test("parseQuickForm() reports all arguments that are wrong", () => {
     "5004=a:1",
     "5004=b:1",
     "5005=5005",
+    "6000-6010=a:1",
+    "6005=6005",
+    "6020-6019=a:1",
   ];
   const form = "expected listen=upstream such as 5000=db.internal:5432";
   const address = 'expected "host:port", "[v6]:port" or "unix:/path"';
@@ -66,6 +77,15 @@ Deno.test("parseQuickForm() reports all arguments that are wrong", () => {
         path: "5005=5005",
         message: 'Cannot connect to "127.0.0.1:5005": the service itself listens there (5005=5005)',
       },
+      { path: "6005=6005", message: 'Cannot listen on "6005" twice: 6000-6010=a:1 overlaps it' },
+      {
+        path: "6005=6005",
+        message: 'Cannot connect to "127.0.0.1:6005": the service itself listens there (6005=6005)',
+      },
+      {
+        path: "6020-6019=a:1",
+        message: 'Cannot parse port range "6020-6019": the first port is larger than the last',
+      },
     ],
   });
 });
@@ -75,3 +95,7 @@ Deno.test("parseQuickForm() wants at least one argument", () => {
     problems: [{ path: "", message: "Missing a service: expected 5000=db.internal:5432" }],
   });
 });
+
+function addressOf({ services }: Config) {
+  return services[0]?.upstream?.endpoints[0]?.address;
+}

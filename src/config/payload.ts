@@ -1,0 +1,42 @@
+/** Bytes as people write them: plain text, or `hex:0d0a`. */
+
+/** The most bytes a health check sends or waits for: a question and the beginning of its answer. */
+const MAX_PAYLOAD = 4096;
+
+/** What `parsePayload` accepts, as a regular expression for a JSON Schema. */
+export const PAYLOAD_PATTERN = "^(hex:([0-9a-fA-F]{2})+|(?!hex:)[\\s\\S]+)$";
+
+/**
+ * Parses text into its UTF-8 bytes, or the bytes that are written in hexadecimal after `hex:`.
+ *
+ * @throws {SyntaxError} when there are no bytes, or what follows `hex:` is not pairs of hexadecimal digits.
+ * @throws {RangeError} when there are more than 4096 bytes.
+ */
+export function parsePayload(text: string): Uint8Array {
+  const bytes = text.startsWith("hex:")
+    ? parseHex(text.slice("hex:".length))
+    : new TextEncoder().encode(text);
+  return checkPayload(bytes);
+}
+
+/**
+ * Checks bytes that a program gives, and copies them: the program may change its own.
+ *
+ * @throws {SyntaxError | RangeError} as {@linkcode parsePayload}
+ */
+export function checkPayload(bytes: Uint8Array): Uint8Array {
+  if (bytes.length === 0) throw new SyntaxError("Cannot use no bytes: leave the key out");
+  if (bytes.length > MAX_PAYLOAD) {
+    throw new RangeError(`Cannot use ${bytes.length} bytes: expected at most ${MAX_PAYLOAD}`);
+  }
+  return bytes.slice();
+}
+
+function parseHex(digits: string): Uint8Array {
+  if (!/^([0-9a-f]{2})+$/i.test(digits)) {
+    throw new SyntaxError(
+      `Cannot parse bytes "hex:${digits}": expected pairs of hexadecimal digits such as "hex:0d0a"`,
+    );
+  }
+  return Uint8Array.fromHex(digits);
+}

@@ -1,0 +1,47 @@
+/** What is counted of upstream groups. */
+
+export interface UpstreamFigures {
+  readonly name: string;
+  readonly endpoints: readonly EndpointFigures[];
+  /** Of all services that use the group; undefined without a pool. */
+  readonly pool: PoolFigures | undefined;
+}
+
+export interface EndpointFigures {
+  readonly address: string;
+  /** `unknown` before the first health check and without one; `ejected` after failures of real connections. */
+  readonly state: "unknown" | "up" | "down" | "ejected";
+  readonly weight: number;
+  /** 0 is used first; a higher one only while no lower one can be. */
+  readonly tier: number;
+  /** Clients' connections open now. */
+  readonly active: number;
+  /** Connections made since the start, those opened ahead included, and attempts that failed. */
+  readonly connects: number;
+  readonly failures: number;
+}
+
+export interface PoolFigures {
+  /** Connections waiting now. */
+  readonly idle: number;
+  /** Clients that got a waiting connection, and that found none. */
+  readonly hits: number;
+  readonly misses: number;
+  /** Connections that waited too long, and that ended while they waited. */
+  readonly expired: number;
+  readonly lost: number;
+}
+
+/** The sum over several pools; undefined when there are none. */
+export function addUpPools(pools: readonly (PoolFigures | undefined)[]): PoolFigures | undefined {
+  const present = pools.filter((pool) => pool !== undefined);
+  if (present.length === 0) return undefined;
+  const sum = (key: keyof PoolFigures) => present.reduce((total, pool) => total + pool[key], 0);
+  return {
+    idle: sum("idle"),
+    hits: sum("hits"),
+    misses: sum("misses"),
+    expired: sum("expired"),
+    lost: sum("lost"),
+  };
+}

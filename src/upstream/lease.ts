@@ -1,0 +1,45 @@
+/** A connection to an endpoint, and the place it takes there. */
+
+import type { Conn } from "../net/conn.ts";
+import type { ProxyError } from "../net/errors.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { Group } from "./group.ts";
+
+/** A connection that the upstream resets within this time, in milliseconds, having sent nothing, never worked. */
+const AT_ONCE = 1000;
+
+/** Disposing of it closes the connection and frees the place. */
+export class Lease implements Disposable {
+  readonly conn: Conn;
+  readonly #group: Group;
+  readonly #endpoint: Endpoint;
+  readonly #openedAt = performance.now();
+  #watch: Disposable | undefined;
+  #isOver = false;
+
+  /** The place is taken already. */
+  constructor(group: Group, endpoint: Endpoint, conn: Conn) {
+    this.#group = group;
+    this.#endpoint = endpoint;
+    this.conn = conn;
+  }
+
+  /** The relay failed; counts against the endpoint if the connection was never of any use. */
+  failed(error: ProxyError, bytesFromUpstream: number): void {
+    if (error.side !== "upstream" || !error.isReset || bytesFromUpstream > 0) return;
+    if (performance.now() - this.#openedAt < AT_ONCE) this.#group.connectionFailed(this.#endpoint, error);
+  }
+
+  /** Calls `abort` should the endpoint go down while the connection is open. */
+  whenDown(abort: (error: ProxyError) => void): void {
+    this.#watch = this.#endpoint.whenDown(abort);
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#watch?.[Symbol.dispose]();
+    this.conn.close();
+    this.#endpoint.leave();
+  }
+}

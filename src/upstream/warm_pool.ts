@@ -1,0 +1,128 @@
+/** Connections opened ahead, each for one client. */
+
+import type { PoolConfig } from "../config/config.ts";
+import type { Conn } from "../net/conn.ts";
+import type { PoolFigures } from "../observe/upstream_figures.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { IdleShelf } from "./idle_shelf.ts";
+import { type Pool, PoolCounts } from "./pool.ts";
+import { WarmConn } from "./warm_conn.ts";
+
+/** First and longest pause after a connection could not be opened, in milliseconds. */
+const FIRST_PAUSE = 250;
+const LONGEST_PAUSE = 5000;
+
+/** How the pool stands with one endpoint. */
+interface Supply {
+  /** Connections being opened. */
+  opening: number;
+  /** When a client last came, and the earliest time to try again after a failure; as `performance.now()`. */
+  lastClient: number;
+  notBefore: number;
+  pause: number;
+}
+
+export class WarmPool implements Pool {
+  readonly #config: PoolConfig;
+  readonly #open: (endpoint: Endpoint) => Promise<Conn>;
+  readonly #shelf: IdleShelf<WarmConn>;
+  readonly #supplies = new Map<Endpoint, Supply>();
+  readonly #opening = new Set<Promise<void>>();
+  readonly #counts = new PoolCounts();
+  #stopped = false;
+
+  /** @param open Dials an endpoint; what comes of it is counted there. */
+  constructor(config: PoolConfig, open: (endpoint: Endpoint) => Promise<Conn>) {
+    this.#config = config;
+    this.#open = open;
+    this.#shelf = new IdleShelf({
+      maxIdleTime: config.maxIdleTime,
+      onExpired: (endpoint, conn) => {
+        this.#counts.expired += 1;
+        this.#replace(endpoint, conn);
+      },
+    });
+  }
+
+  take(endpoint: Endpoint): Conn | undefined {
+    const conn = this.#shelf.take(endpoint, "oldest");
+    if (conn === undefined) this.#counts.misses += 1;
+    else this.#counts.hits += 1;
+    this.#supplyOf(endpoint).lastClient = performance.now();
+    this.fill(endpoint);
+    return conn?.handOut();
+  }
+
+  adopt(_endpoint: Endpoint, conn: Conn): Conn {
+    return conn;
+  }
+
+  /** Opens as many connections as are missing, as far as the endpoint has places left. */
+  fill(endpoint: Endpoint): void {
+    const supply = this.#supplyOf(endpoint);
+    if (this.#stopped || !endpoint.isUp || performance.now() < supply.notBefore) return;
+    const places = endpoint.maxConnections === 0
+      ? this.#config.maxIdle
+      : Math.min(this.#config.maxIdle, endpoint.maxConnections - endpoint.active);
+    while (this.#shelf.count(endpoint) + supply.opening < places) {
+      supply.opening += 1;
+      const done = this.#openOne(endpoint, supply).then(() => void this.#opening.delete(done));
+      this.#opening.add(done);
+    }
+  }
+
+  drop(endpoint: Endpoint): void {
+    this.#shelf.drop(endpoint);
+    this.#supplies.delete(endpoint);
+  }
+
+  figures(): PoolFigures {
+    return this.#counts.figures(this.#shelf.count());
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#shelf.clear();
+    await Promise.all(this.#opening);
+  }
+
+  async #openOne(endpoint: Endpoint, supply: Supply): Promise<void> {
+    try {
+      const conn = await this.#open(endpoint);
+      supply.pause = 0;
+      if (this.#stopped || this.#supplies.get(endpoint) !== supply) return conn.close();
+      const warm: WarmConn = new WarmConn(conn, () => this.#lost(endpoint, warm));
+      this.#shelf.put(endpoint, warm);
+    } catch {
+      // The next client tries again, once the pause is over.
+      supply.pause = Math.min(Math.max(supply.pause * 2, FIRST_PAUSE), LONGEST_PAUSE);
+      supply.notBefore = performance.now() + supply.pause;
+    } finally {
+      supply.opening -= 1;
+    }
+  }
+
+  #lost(endpoint: Endpoint, conn: WarmConn): void {
+    if (!this.#shelf.remove(endpoint, conn)) return;
+    conn.close();
+    this.#counts.lost += 1;
+    this.#replace(endpoint, conn);
+  }
+
+  /**
+   * Opens another in place of one that ended unused, if a client has come since that one was opened. Without
+   * clients the pool so runs empty instead of opening and closing for ever, which servers may hold against it:
+   * MySQL blocks a host after `max_connect_errors` connections that ended before a login.
+   */
+  #replace(endpoint: Endpoint, ended: WarmConn): void {
+    if (this.#supplyOf(endpoint).lastClient > ended.idleSince) this.fill(endpoint);
+  }
+
+  #supplyOf(endpoint: Endpoint): Supply {
+    const known = this.#supplies.get(endpoint);
+    if (known !== undefined) return known;
+    const supply: Supply = { opening: 0, lastClient: -Infinity, notBefore: -Infinity, pause: 0 };
+    this.#supplies.set(endpoint, supply);
+    return supply;
+  }
+}

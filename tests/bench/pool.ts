@@ -1,0 +1,44 @@
+/** What a warm pool is for: clients of an upstream that takes its time to greet need not wait for it. */
+import { firstByteTimes } from "./arrivals.ts";
+import type { Load } from "./loads.ts";
+import { POOL_TARGETS } from "./options.ts";
+import { ROOT } from "./sluice.ts";
+import { listening } from "./targets.ts";
+
+/** Far below what the pool can refill: 8 connections, each ready again 5 ms after its replacement was dialled. */
+export const ARRIVALS_PER_SECOND = 200;
+
+/** Uncounted, before each turn: between turns a pool without clients runs empty. */
+const LEAD_IN = 20;
+
+export const pool: Load = {
+  name: "pool",
+  needs: [],
+  targets: POOL_TARGETS,
+  upstream: async (stage) => {
+    const args = [
+      "run",
+      "--no-config",
+      "--no-prompt",
+      "--allow-net=127.0.0.1",
+      `${ROOT}tests/bench/greeter.ts`,
+    ];
+    const start = (port: number) => stage.start("greeter", Deno.execPath(), [...args, String(port)]);
+    return (await listening(start)).port;
+  },
+  async drive(_stage, port, seconds) {
+    const count = Math.round(ARRIVALS_PER_SECOND * seconds);
+    const times = await firstByteTimes(port, ARRIVALS_PER_SECOND, LEAD_IN + count);
+    const sorted = times.slice(LEAD_IN).sort((a, b) => a - b);
+    const sample = { first_byte_p50_ms: percentile(sorted, 50), first_byte_p99_ms: percentile(sorted, 99) };
+    return { sample, work: count };
+  },
+  cost: () => ({}),
+};
+
+/** The smallest value that so many per cent of all do not exceed. */
+function percentile(sorted: readonly number[], percent: number): number {
+  const value = sorted[Math.ceil(sorted.length * percent / 100) - 1];
+  if (value === undefined) throw new Error("nothing was measured");
+  return value;
+}

@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { SecondChance } from "../../src/upstream/second_chance.ts";
+import { FakeConn, readOnce } from "./fake_conn.ts";
+
+const ENDS = ["end", new Deno.errors.ConnectionReset("reset")];
+
+Deno.test("a dead connection that nobody has used is dialled anew", async () => {
+  for (const end of ENDS) {
+    const [dead, fresh] = [new FakeConn(), new FakeConn()];
+    const conn = new SecondChance(dead, () => Promise.resolve(fresh));
+    const read = readOnce(conn);
+    dead.arrive(end);
+    fresh.arrive("hello");
+    assert.equal(await read, "hello");
+    assert.deepEqual([dead.isClosed, fresh.isClosed], [true, false]);
+    await conn.write(new TextEncoder().encode("request"));
+    assert.deepEqual([dead.written, fresh.written], ["", "request"]);
+  }
+});
+
+Deno.test("what the client says during the new dial goes to the new connection", async () => {
+  const [dead, fresh] = [new FakeConn(), new FakeConn()];
+  const dialled = Promise.withResolvers<FakeConn>();
+  const conn = new SecondChance(dead, () => dialled.promise);
+  const read = readOnce(conn);
+  dead.arrive("end");
+  await new Promise((resolve) => setTimeout(resolve));
+  const write = conn.write(new TextEncoder().encode("request"));
+  const finish = conn.closeWrite();
+  dialled.resolve(fresh);
+  fresh.arrive("answer");
+  assert.equal(await read, "answer");
+  await Promise.all([write, finish]);
+  assert.deepEqual([fresh.written, fresh.isFinished, dead.written], ["request", true, ""]);
+});
+
+Deno.test("once anything moved, the end is the end", async () => {
+  const redial = () => Promise.reject(new Error("must not dial"));
+  for (const end of ENDS) {
+    const answered = new FakeConn();
+    const first = new SecondChance(answered, redial);
+    answered.arrive("hello");
+    assert.equal(await readOnce(first), "hello");
+    answered.arrive(end);
+    await assertEnds(first, end);
+
+    const asked = new FakeConn();
+    const second = new SecondChance(asked, redial);
+    await second.write(new TextEncoder().encode("request"));
+    asked.arrive(end);
+    await assertEnds(second, end);
+
+    const finished = new FakeConn();
+    const third = new SecondChance(finished, redial);
+    await third.closeWrite();
+    finished.arrive(end);
+    await assertEnds(third, end);
+  }
+});
+
+Deno.test("there is one second chance, not a third", async () => {
+  const [dead, fresh] = [new FakeConn(), new FakeConn()];
+  const conn = new SecondChance(dead, () => Promise.resolve(fresh));
+  dead.arrive("end");
+  fresh.arrive("end");
+  assert.equal(await readOnce(conn), null);
+});
+
+Deno.test("a new dial that fails is what the reader gets", async () => {
+  const dead = new FakeConn();
+  const conn = new SecondChance(dead, () => Promise.reject(new Deno.errors.ConnectionRefused("no")));
+  dead.arrive("end");
+  await assert.rejects(readOnce(conn), Deno.errors.ConnectionRefused);
+});
+
+Deno.test("closing during the new dial closes what comes of it", async () => {
+  const [dead, fresh] = [new FakeConn(), new FakeConn()];
+  const dialled = Promise.withResolvers<FakeConn>();
+  const conn = new SecondChance(dead, () => dialled.promise);
+  const read = readOnce(conn);
+  dead.arrive("end");
+  await new Promise((resolve) => setTimeout(resolve));
+  conn.close();
+  dialled.resolve(fresh);
+  await assert.rejects(read);
+  assert.equal(fresh.isClosed, true);
+});
+
+async function assertEnds(conn: SecondChance, end: string | Error): Promise<void> {
+  if (typeof end === "string") assert.equal(await readOnce(conn), null);
+  else await assert.rejects(readOnce(conn), end);
+}

@@ -1,0 +1,160 @@
+import assert from "node:assert/strict";
+import type { PoolConfig } from "../../src/config/config.ts";
+import { GaugeTable } from "../../src/observe/gauge.ts";
+import { Endpoint } from "../../src/upstream/endpoint.ts";
+import { WarmPool } from "../../src/upstream/warm_pool.ts";
+import { FakeConn, readOnce } from "./fake_conn.ts";
+
+const CONFIG: PoolConfig = { mode: "warm", maxIdle: 2, maxIdleTime: 1_000_000, quiet: 50, maxUses: 1 };
+
+Deno.test("the pool opens max_idle connections and one for each that a client takes", async () => {
+  await using pool = new TestPool();
+  pool.fill();
+  await pool.opened(2);
+  assert.equal(pool.figures().idle, 2);
+  const first = pool.take()!;
+  await pool.opened(3);
+  assert.deepEqual(pool.figures(), { idle: 2, hits: 1, misses: 0, expired: 0, lost: 0 });
+  pool.dialled[0]!.arrive("hello");
+  assert.equal(await readOnce(first), "hello", "the oldest goes first");
+  first.close();
+});
+
+Deno.test("a client that finds none counts as a miss and has the pool filled", async () => {
+  await using pool = new TestPool();
+  assert.equal(pool.take(), undefined);
+  await pool.opened(2);
+  assert.deepEqual(pool.figures(), { idle: 2, hits: 0, misses: 1, expired: 0, lost: 0 });
+});
+
+Deno.test("a connection that ends while it waits is never handed out", async () => {
+  await using pool = new TestPool();
+  pool.fill();
+  await pool.opened(2);
+  pool.dialled[0]!.arrive("end");
+  await turn();
+  assert.deepEqual([pool.figures().idle, pool.figures().lost], [1, 1]);
+  assert.equal(pool.dialled[0]!.isClosed, true);
+  const conn = pool.take()!;
+  pool.dialled[1]!.arrive("hello");
+  assert.equal(await readOnce(conn), "hello");
+  conn.close();
+});
+
+Deno.test("one that ended unused is replaced only if a client came since it was opened", async () => {
+  await using pool = new TestPool();
+  pool.fill();
+  await pool.opened(2);
+  pool.dialled[0]!.arrive("end");
+  await turn();
+  assert.equal(pool.dialled.length, 2, "no client came");
+  pool.take()!.close();
+  await pool.opened(4);
+  await turn();
+  pool.take()!.close();
+  await pool.opened(5);
+  pool.dialled[3]!.arrive("end");
+  await pool.opened(6);
+});
+
+Deno.test("connections grow too old and are closed", async () => {
+  await using pool = new TestPool({ maxIdleTime: 20 });
+  pool.fill();
+  await pool.opened(2);
+  await pool.closed(2);
+  assert.deepEqual(pool.figures(), { idle: 0, hits: 0, misses: 0, expired: 2, lost: 0 });
+  assert.equal(pool.dialled.length, 2, "nobody came, so nothing is opened again");
+});
+
+Deno.test("the pool takes no more places than the endpoint has left", async () => {
+  await using pool = new TestPool({ maxIdle: 8 }, 3);
+  assert.equal(pool.endpoint.enter(), true);
+  pool.fill();
+  await pool.opened(2);
+  await turn();
+  assert.equal(pool.dialled.length, 2);
+  pool.endpoint.leave();
+});
+
+Deno.test("after a failure the pool waits before it tries again", async () => {
+  await using pool = new TestPool();
+  pool.isRefusing = true;
+  pool.fill();
+  await turn();
+  assert.equal(pool.attempts, 2);
+  pool.isRefusing = false;
+  assert.equal(pool.take(), undefined);
+  await turn();
+  assert.equal(pool.attempts, 2);
+});
+
+Deno.test("an endpoint that is dropped loses what waits and what is being opened", async () => {
+  await using pool = new TestPool();
+  pool.fill();
+  await pool.opened(2);
+  pool.take()!.close();
+  pool.drop();
+  await pool.opened(3);
+  await turn();
+  assert.ok(pool.dialled.every(({ isClosed }) => isClosed));
+  assert.equal(pool.figures().idle, 0);
+});
+
+class TestPool extends WarmPool implements AsyncDisposable {
+  readonly dialled: FakeConn[] = [];
+  isRefusing = false;
+  attempts = 0;
+  #watchers: (() => void)[] = [];
+  readonly endpoint: Endpoint;
+
+  constructor(config: Partial<PoolConfig> = {}, maxConnections = 0) {
+    super({ ...CONFIG, ...config }, () => this.#dial());
+    const address = { transport: "tcp", hostname: "192.0.2.1", port: 5432 } as const;
+    const gauge = new GaugeTable(1).claim()!;
+    this.endpoint = new Endpoint({ address, weight: 1, tier: 0, maxConnections }, gauge, undefined);
+  }
+
+  override fill(endpoint = this.endpoint): void {
+    super.fill(endpoint);
+  }
+
+  override take(endpoint = this.endpoint) {
+    return super.take(endpoint);
+  }
+
+  override drop(endpoint = this.endpoint): void {
+    super.drop(endpoint);
+  }
+
+  /** Resolves once that many connections were dialled and stand in the pool. */
+  async opened(count: number): Promise<void> {
+    while (this.dialled.length < count) await this.#change();
+    await turn();
+  }
+
+  async closed(count: number): Promise<void> {
+    while (this.dialled.filter(({ isClosed }) => isClosed).length < count) await turn();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  #dial(): Promise<FakeConn> {
+    this.attempts += 1;
+    if (this.isRefusing) return Promise.reject(new Deno.errors.ConnectionRefused("no"));
+    const conn = new FakeConn();
+    this.dialled.push(conn);
+    for (const resolve of this.#watchers.splice(0)) resolve();
+    return Promise.resolve(conn);
+  }
+
+  #change(): Promise<void> {
+    return new Promise((resolve) => this.#watchers.push(resolve));
+  }
+}
+
+/** Lets everything that is due happen. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}
