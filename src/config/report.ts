@@ -65,7 +65,8 @@ export class Report {
   throwIfAny(file: string | undefined): void {
     if (this.#problems.length === 0) return;
     // The problems of one service belong together, whichever step found them, and [10] comes after [9].
-    const sorted = this.#problems.toSorted((a, b) => a.path.localeCompare(b.path, "en", { numeric: true }));
+    const { compare } = new Intl.Collator("en", { numeric: true });
+    const sorted = this.#problems.toSorted((a, b) => compare(a.path, b.path));
     throw new ConfigError(sorted, { file });
   }
 }

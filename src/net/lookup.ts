@@ -1,8 +1,7 @@
 /** Host names to addresses, the way this machine finds them: /etc/hosts, DNS, or what else it is set up for. */
 
-import { lookup } from "node:dns/promises";
+import { lookup } from "node:dns";
 import { ProxyError, proxyErrorOf } from "./errors.ts";
-import { sleep } from "./sleep.ts";
 
 /** How long a dial waits for the resolver while it has an earlier answer to go by, in milliseconds. */
 const PATIENCE = 1000;
@@ -17,8 +16,8 @@ export interface NameLookupOptions {
   readonly find?: FindAddresses;
   /** How many names to remember. */
   readonly capacity?: number;
-  /** Resolves after so many milliseconds, or once `signal` aborts; a timer unless given. */
-  readonly wait?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+  /** Calls back after so many milliseconds, unless the result is called first; a timer unless given. */
+  readonly after?: (milliseconds: number, callback: () => void) => () => void;
 }
 
 /**
@@ -28,16 +27,16 @@ export interface NameLookupOptions {
 export class NameLookup {
   readonly #find: FindAddresses;
   readonly #capacity: number;
-  readonly #wait: (milliseconds: number, signal: AbortSignal) => Promise<void>;
+  readonly #after: (milliseconds: number, callback: () => void) => () => void;
   /** The last good answers, the oldest first. */
   readonly #known = new Map<string, readonly string[]>();
   readonly #pending = new Map<string, Promise<readonly string[]>>();
   #fallbacks = 0;
 
-  constructor({ find = systemAddresses, capacity = CAPACITY, wait = sleep }: NameLookupOptions = {}) {
+  constructor({ find = systemAddresses, capacity = CAPACITY, after = timer }: NameLookupOptions = {}) {
     this.#find = find;
     this.#capacity = capacity;
-    this.#wait = wait;
+    this.#after = after;
   }
 
   /** How many lookups failed or took too long, and were answered with the last good answer. */
@@ -79,16 +78,17 @@ export class NameLookup {
     }
   }
 
-  async #orLastGood(
-    found: Promise<readonly string[]>,
-    lastGood: readonly string[],
-  ): Promise<readonly string[]> {
-    const waiting = new AbortController();
-    const late = this.#wait(PATIENCE, waiting.signal).then(() => undefined);
-    const answer = await Promise.race([found.catch(() => undefined), late]);
-    waiting.abort();
-    if (answer === undefined) this.#fallbacks += 1;
-    return answer ?? lastGood;
+  #orLastGood(found: Promise<readonly string[]>, lastGood: readonly string[]): Promise<readonly string[]> {
+    return new Promise((resolve) => {
+      let isWaiting = true;
+      const fallBack = () => {
+        if (isWaiting) this.#fallbacks += 1;
+        isWaiting = false;
+        resolve(lastGood);
+      };
+      const stopWaiting = this.#after(PATIENCE, fallBack);
+      found.then(resolve, fallBack).finally(stopWaiting);
+    });
   }
 
   #remember(hostname: string, addresses: readonly string[]): void {
@@ -104,10 +104,19 @@ export function isIpLiteral(hostname: string): boolean {
   return hostname.includes(":") || /^\d+\.\d+\.\d+\.\d+$/.test(hostname);
 }
 
-async function systemAddresses(hostname: string): Promise<string[]> {
-  // In the order of RFC 6724, which Deno would change otherwise.
-  const found = await lookup(hostname, { all: true, order: "verbatim" });
-  return found.map(({ address }) => address);
+function systemAddresses(hostname: string): Promise<string[]> {
+  return new Promise((resolve, reject) => {
+    // In the order of RFC 6724, which Deno would change otherwise.
+    lookup(hostname, { all: true, order: "verbatim" }, (error, found) => {
+      if (error) reject(error);
+      else resolve(found.map(({ address }) => address));
+    });
+  });
+}
+
+function timer(milliseconds: number, callback: () => void): () => void {
+  const id = setTimeout(callback, milliseconds);
+  return () => clearTimeout(id);
 }
 
 function orAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {

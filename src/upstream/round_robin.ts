@@ -31,7 +31,10 @@ export class Turns {
     endpoints: readonly Endpoint[],
     isAllowed: (endpoint: Endpoint, index: number) => boolean,
   ): Endpoint | undefined {
-    if (endpoints !== this.#endpoints) this.#use(endpoints);
+    if (endpoints !== this.#endpoints) {
+      this.#endpoints = endpoints;
+      this.#turns = endpoints.map((endpoint) => this.#turnOf(endpoint));
+    }
     let total = 0;
     for (let index = 0; index < endpoints.length; index++) {
       const turn = this.#turns[index]!;
@@ -40,14 +43,6 @@ export class Turns {
     }
     const index = this.#shareOnePick(total);
     return index < 0 ? undefined : endpoints[index];
-  }
-
-  #use(endpoints: readonly Candidate[]): void {
-    this.#endpoints = endpoints;
-    this.#turns = endpoints.map((endpoint) => this.#turnOf(endpoint));
-    // Credits add up to 0, but endpoints that left took theirs along: newcomers would have to wait, or would rush.
-    const surplus = this.#turns.reduce((sum, { credit }) => sum + credit, 0) / endpoints.length;
-    for (const turn of this.#turns) turn.credit -= surplus;
   }
 
   #turnOf(endpoint: Candidate): Turn {

@@ -12,7 +12,7 @@ const AT_ONCE = 3;
 
 Deno.test("check reports every problem of every invalid configuration, with code 2", async () => {
   const files = yamlFiles(INVALID);
-  assert.ok(files.length >= 30, `only ${files.length} files`);
+  assert.ok(files.length >= 45, `only ${files.length} files`);
   const results = await runAll(files.map((file) => ["check", file]));
   for (const [index, file] of files.entries()) await assertRefused(results[index]!, file);
 });
@@ -27,7 +27,7 @@ Deno.test("-c reports the same, starts nothing and prints nothing", async () => 
 
 Deno.test("check says ok to every valid configuration and to config.example.yaml", async () => {
   const files = [...yamlFiles(VALID), EXAMPLE];
-  assert.ok(files.length >= 9, `only ${files.length} files`);
+  assert.ok(files.length >= 13, `only ${files.length} files`);
   const results = await runAll(files.map((file) => ["check", file]));
   for (const [index, file] of files.entries()) {
     const { code, stdout, stderr } = results[index]!;
@@ -35,6 +35,27 @@ Deno.test("check says ok to every valid configuration and to config.example.yaml
     assert.match(stdout, /\nok\n$/, file);
     assert.equal(code, 0, file);
   }
+});
+
+Deno.test("check prints where clients go, and what the groups are", async () => {
+  const { stdout } = await runSluice(["check", EXAMPLE]);
+  const [databases, groups] = [linesFrom(stdout, /^databases: /), linesFrom(stdout, /^group pg: /)];
+  assert.deepEqual(databases.slice(0, 6), [
+    "databases: 127.0.0.1:7000-7010 (deno)",
+    "  source_port 40000-40999, 41234 -> 10.0.0.7:5432 (deno)",
+    "  source_ip 10.1.0.0/16, 2001:db8::/32",
+    "  and listen_port 7001-7003      -> databases.routes[1] (deno)",
+    "  listen_port 7010               -> databases.routes[2] (deno)",
+    "  otherwise                      -> pg (deno)",
+  ]);
+  assert.deepEqual(groups.slice(0, 6), [
+    "group pg: round_robin, up to 3 attempts in 10s, on_down keep",
+    "  10.0.0.5:5432  weight 1",
+    "  10.0.0.6:5432  weight 1",
+    "  health_check   interval 5s, timeout 2s, rise 2, fall 3",
+    "  passive        failures 5, window 10s, eject 30s",
+    "  pool           warm, max_idle 8, max_idle_time 5s",
+  ]);
 });
 
 Deno.test("a missing configuration is named, with code 2", async () => {
@@ -103,6 +124,12 @@ async function assertRefused(result: Finished, file: string): Promise<void> {
   assert.ok(result.stderr.startsWith(`sluice: Cannot use the configuration "${file}":\n`), result.stderr);
   assert.equal(result.stdout, "", file);
   assert.equal(result.code, 2, file);
+}
+
+/** The lines of a text from the first that looks like `start`. */
+function linesFrom(text: string, start: RegExp): string[] {
+  const lines = text.split("\n");
+  return lines.slice(lines.findIndex((line) => start.test(line)));
 }
 
 /** The problems on stderr: every line but the first, which names the file. */

@@ -72,6 +72,79 @@ export class Member implements AsyncDisposable {
   }
 }
 
+/** Upstreams with the letters of a word for names. */
+export class Members implements AsyncDisposable {
+  readonly all: readonly Member[];
+
+  private constructor(all: readonly Member[]) {
+    this.all = all;
+  }
+
+  static async start(names: string): Promise<Members> {
+    return new Members(await Promise.all([...names].map((name) => Member.start(name))));
+  }
+
+  /** Their addresses, quoted for YAML. */
+  get endpoints(): string[] {
+    return this.all.map(({ address }) => `"${address}"`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const member of this.all) await member[Symbol.asyncDispose]();
+  }
+}
+
+/** Clients that come at once and stay, each with the name of its upstream, which is empty for those turned away. */
+export class Clients implements Disposable {
+  #all: readonly { readonly conn: Deno.TcpConn; readonly name: string }[] = [];
+
+  static async connect(port: number, count: number): Promise<Clients> {
+    const clients = new Clients();
+    clients.#all = await Promise.all(Array.from({ length: count }, async () => {
+      const conn = await connect(port);
+      return { conn, name: await askName(conn) };
+    }));
+    return clients;
+  }
+
+  /** How many are where. */
+  get counts(): Record<string, number> {
+    return countsOf(this.#all.map(({ name }) => name));
+  }
+
+  /** The connection of one of those that are there. */
+  at(name: string): Deno.TcpConn {
+    return this.#all.find((client) => client.name === name)!.conn;
+  }
+
+  /** Closes the connections of those that are there. */
+  leave(name: string): void {
+    for (const client of this.#all) if (client.name === name) client.conn.close();
+    this.#all = this.#all.filter((client) => client.name !== name);
+  }
+
+  /** Throws unless everyone who was let in still gets an echo. */
+  async checkAlive(): Promise<void> {
+    await Promise.all(
+      this.#all.filter(({ name }) => name !== "").map(async ({ conn, name }) => {
+        await writeText(conn, name);
+        if (await readText(conn, 1) !== name) throw new Error(`No echo from ${name}`);
+      }),
+    );
+  }
+
+  [Symbol.dispose](): void {
+    for (const { conn } of this.#all) tryClose(conn);
+  }
+}
+
+/** How often each name occurs, in the order of the alphabet. */
+export function countsOf(names: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const name of names.toSorted()) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
+}
+
 /** Which {@linkcode Member} a connection leads to; empty when it ends instead. */
 export async function askName(conn: Deno.Conn): Promise<string> {
   try {

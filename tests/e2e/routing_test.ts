@@ -75,7 +75,8 @@ Deno.test("refused clients are counted as refused, and not as failed", async () 
 
 for (const reset of ["close", "pass"]) {
   Deno.test({
-    name: `source addresses and blocks of IPv4 and IPv6 decide, with reset: ${reset} (needs ::1 and 127.0.0.2)`,
+    name:
+      `source addresses and blocks of IPv4 and IPv6 decide, with reset: ${reset} (needs ::1 and 127.0.0.2)`,
     ignore: !hasAddress("::1") || !hasAddress("127.0.0.2"),
     fn: async () => {
       await using a = await Member.start("a");

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import {
   type Address,
+  addressKey,
   formatAddress,
   parseListenAddress,
   parseUpstreamAddress,
@@ -63,6 +64,14 @@ Deno.test("parseUpstreamAddress() takes a port on 127.0.0.1 with barePort", () =
     port: 5432,
   });
   assert.throws(() => parseUpstreamAddress("0", options), /Cannot connect to port 0/);
+});
+
+Deno.test("addressKey() is the same for host names in any case, and not for paths", () => {
+  const keyOf = (text: string) => addressKey(parseListenAddress(text));
+  assert.equal(keyOf("DB.internal:1"), keyOf("db.INTERNAL:1"));
+  assert.equal(keyOf("[FE80::1]:1"), keyOf("[fe80::1]:1"));
+  assert.notEqual(keyOf("db.internal:1"), keyOf("db.internal:2"));
+  assert.notEqual(keyOf("unix:/run/DB"), keyOf("unix:/run/db"));
 });
 
 Deno.test("parseListenAddress() reverses formatAddress()", () => {

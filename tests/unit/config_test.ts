@@ -13,7 +13,7 @@ const INVALID = new URL("tests/config/invalid/", ROOT);
 
 Deno.test("loadConfigFile() accepts every file in tests/config/valid", async () => {
   const files = yamlFiles(VALID);
-  assert.ok(files.length >= 8, `only ${files.length} files`);
+  assert.ok(files.length >= 12, `only ${files.length} files`);
   for (const file of files) {
     const config = await load(new URL(file, VALID));
     assert.ok(config.services.length > 0, file);
@@ -22,7 +22,7 @@ Deno.test("loadConfigFile() accepts every file in tests/config/valid", async () 
 
 Deno.test("loadConfigFile() reports exactly what every file in tests/config/invalid expects", async () => {
   const files = yamlFiles(INVALID);
-  assert.ok(files.length >= 25, `only ${files.length} files`);
+  assert.ok(files.length >= 45, `only ${files.length} files`);
   for (const file of files) {
     const url = new URL(file, INVALID);
     const text = await Deno.readTextFile(url);
@@ -74,6 +74,35 @@ Deno.test("config.example.yaml shows the defaults of groups", async () => {
   assert.deepEqual(groupOf({ ...reuse, pool: memcached["pool"] }), groupOf(reuse));
   const srv = { endpoints: ["_a._tcp.b"], discovery: { dns: "srv", server: "10.0.0.2" } };
   assert.deepEqual(groupOf({ ...srv, discovery: orders["discovery"] }), groupOf(srv));
+});
+
+Deno.test("README.md has every key of the schema in its tables", async () => {
+  const readme = await Deno.readTextFile(new URL("README.md", ROOT));
+  const rows = new Set(
+    [...readme.matchAll(/^\| `([\w.[\]]+)`/gm)].map(([, key]) => key!.replaceAll("[]", "")),
+  );
+  const keys = schemaKeys(JSON.parse(jsonSchemaText()) as Schema).map(({ path }) => path)
+    .filter((path) => !path.slice(0, -1).includes("upstream"))
+    // A table has the keys of services, routes and groups by themselves.
+    .map((path) => path.join(".").replace(/^(defaults|upstreams\.\*|services\.routes)\./, ""));
+  assert.ok(keys.length > 60, `only ${keys.length} keys`);
+  const sections = new Set(["log", "shutdown", "defaults", "retry"]);
+  for (const key of keys.filter((each) => !sections.has(each))) {
+    assert.ok(rows.has(key) || rows.has(key.replace(/^services\./, "")), `${key} is missing`);
+  }
+});
+
+Deno.test("the configurations in README.md load", async () => {
+  const readme = await Deno.readTextFile(new URL("README.md", ROOT));
+  const blocks = [...readme.matchAll(/^```yaml\n(.*?)^```/gms)].map(([, text]) => text!);
+  assert.ok(blocks.length >= 7, `only ${blocks.length} examples`);
+  for (const block of blocks) {
+    const document = parse(block) as { upstreams?: Record<string, unknown>; services?: unknown };
+    // Some show a group alone.
+    const services = Object.keys(document.upstreams ?? {})
+      .map((name, index) => ({ name, listen: 5000 + index, upstream: name }));
+    decodeConfig({ services, ...document }, { environment: () => undefined });
+  }
 });
 
 Deno.test("schema.json is what deno task schema writes", async () => {

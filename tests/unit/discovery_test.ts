@@ -265,8 +265,12 @@ Deno.test("discover() leaves nothing behind when it ends while a name server is 
     signal: stop.signal,
   });
   await asked.promise;
+  const stoppedAt = performance.now();
   stop.abort();
   await discovering;
+  const took = performance.now() - stoppedAt;
+  // Queries that go on would take two seconds.
+  assert.ok(took < 1000, `${took} ms`);
   await new Promise<void>((resolve) => socket.close(() => resolve()));
   for (const query of queries) assert.ok(query.includes("\x02db\x04test\0"), JSON.stringify(query));
 });

@@ -80,16 +80,16 @@ Deno.test("NameLookup says that a name was not found, when it never was", async 
 
 Deno.test("NameLookup waits a second when it has an answer to go by, and does not ask anew meanwhile", async () => {
   const resolver = new FakeResolver();
-  const clock = new FakeClock();
-  const names = new NameLookup({ find: resolver.find, wait: clock.wait });
+  const timer = new FakeTimer();
+  const names = new NameLookup({ find: resolver.find, after: timer.after });
   const first = names.addresses("a", GOING_ON);
   resolver.answer("a", ["10.0.0.1"]);
   await first;
-  assert.deepEqual(clock.waits, []);
+  assert.deepEqual(timer.waits, []);
 
   const slow = names.addresses("a", GOING_ON);
-  assert.deepEqual(clock.waits, [1000]);
-  clock.pass();
+  assert.deepEqual(timer.waits, [1000]);
+  timer.runOut();
   assert.deepEqual(await slow, ["10.0.0.1"]);
   assert.deepEqual(await names.addresses("a", GOING_ON), ["10.0.0.1"]);
   assert.equal(names.fallbacks, 1);
@@ -102,7 +102,16 @@ Deno.test("NameLookup waits a second when it has an answer to go by, and does no
   resolver.fail("a", "ENOTFOUND");
   assert.deepEqual(await failing, ["10.0.0.2"]);
   assert.deepEqual(resolver.asked, ["a", "a", "a"]);
-  assert.ok(clock.isCancelled, "the wait goes on after the lookup has ended");
+  assert.ok(timer.isStopped, "the wait goes on after the lookup has ended");
+
+  // One that takes too long and then fails counts once.
+  assert.equal(names.fallbacks, 2);
+  const slowAndFailing = names.addresses("a", GOING_ON);
+  timer.runOut();
+  await slowAndFailing;
+  resolver.fail("a", "EAI_AGAIN");
+  await turn();
+  assert.equal(names.fallbacks, 3);
 });
 
 Deno.test("NameLookup remembers so many names, those that were answered last", async () => {
@@ -239,20 +248,17 @@ class FakeResolver {
   }
 }
 
-/** A wait that passes when the test says so. */
-class FakeClock {
+/** A timer that runs out when the test says so. */
+class FakeTimer {
   readonly waits: number[] = [];
-  pass = () => {};
-  #signal: AbortSignal | undefined;
+  isStopped = false;
+  runOut = () => {};
 
-  get isCancelled(): boolean {
-    return this.#signal!.aborted;
-  }
-
-  readonly wait = (milliseconds: number, signal: AbortSignal): Promise<void> => {
+  readonly after = (milliseconds: number, callback: () => void): () => void => {
     this.waits.push(milliseconds);
-    this.#signal = signal;
-    return new Promise((resolve) => this.pass = resolve);
+    this.runOut = callback;
+    this.isStopped = false;
+    return () => this.isStopped = true;
   };
 }
 

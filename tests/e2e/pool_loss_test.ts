@@ -1,0 +1,111 @@
+/** No client is given a connection that is dead or too old, however the upstream behaves. */
+
+import assert from "node:assert/strict";
+import { setTimeout as pause } from "node:timers/promises";
+import { eventually } from "./eventually.ts";
+import { type End, FickleServer } from "./fickle_server.ts";
+import { PooledProxy } from "./pooled.ts";
+import { Sluice } from "./program.ts";
+import { connect, readAll, readText, upstream, writeText } from "./sockets.ts";
+
+const ENDS: readonly End[] = ["fin", "reset"];
+
+/** Larger than what a pool reads ahead. */
+const LONG_GREETING = `220 ${"hello ".repeat(1000)}\r\n`;
+
+for (const reset of ["close", "pass"] as const) {
+  Deno.test(`a connection that waited for max_idle_time is closed and not handed out, with reset: ${reset}`, async () => {
+    let accepted = 0;
+    let ended = 0;
+    await using server = upstream(async (conn) => {
+      const number = String(accepted++);
+      const request = await readText(conn, 4).catch(() => undefined);
+      if (request === undefined) return void (ended += 1);
+      await writeText(conn, number);
+    });
+    await using proxy = await PooledProxy.before(server.address, { maxIdle: 3, maxIdleTime: 100 }, {
+      service: { reset },
+    });
+    await eventually("the upstream to see them all go", () => ended, (count) => count === 3);
+    assert.deepEqual(proxy.pool, { idle: 0, hits: 0, misses: 0, expired: 3, lost: 0 });
+    using client = await connect(proxy.port);
+    await writeText(client, "who?");
+    assert.equal(await readText(client, 1), "3");
+    assert.equal(proxy.pool.misses, 1);
+    await eventually("the client to have the pool filled again", () => accepted, (count) => count === 3 + 1 + 3);
+  });
+
+  Deno.test(`clients that come now and then get only young connections, with reset: ${reset}`, async () => {
+    const maxIdleTime = 60;
+    const acceptedAt: number[] = [];
+    await using server = upstream(async (conn) => {
+      const number = acceptedAt.push(performance.now()) - 1;
+      await readText(conn, 4);
+      await writeText(conn, String(number).padStart(4));
+    });
+    await using proxy = await PooledProxy.before(server.address, { maxIdle: 3, maxIdleTime }, {
+      service: { reset },
+    });
+    let oldest = -Infinity;
+    for (let visit = 0; visit < 40; visit++) {
+      await pause(visit * 3);
+      const startedAt = performance.now();
+      using client = await connect(proxy.port);
+      await writeText(client, "who?");
+      const number = Number(await readText(client, 4));
+      oldest = Math.max(oldest, startedAt - acceptedAt[number]!);
+    }
+    const { hits, misses } = proxy.pool;
+    assert.ok(hits >= 5 && misses >= 5, `${hits} hits and ${misses} misses: not what this is about`);
+    // The proxy may have taken note of a connection a moment after the upstream did.
+    assert.ok(oldest < maxIdleTime + 20, `a client got a connection ${Math.round(oldest)} ms old`);
+  });
+
+  for (const how of ENDS) {
+    Deno.test(`an upstream that restarts (${how}) costs no client anything, with reset: ${reset}`, async () => {
+      await using server = await FickleServer.start();
+      await using proxy = await PooledProxy.before(server.address, { maxIdle: 6 }, { service: { reset } });
+      for (let round = 1; round <= 20; round++) {
+        await proxy.holds(6);
+        await eventually("the upstream to have them", () => server.waiting, (count) => count === 6);
+        await server.restart(how);
+        await Promise.all(Array.from({ length: 8 }, () => exchange(proxy.port)));
+      }
+      const { hits, misses } = await proxy.holds(6);
+      assert.equal(hits + misses, 20 * 8);
+    });
+
+    for (const [greets, greeting] of [["", ""], [" that greets", "220 hello\r\n"]] as const) {
+      Deno.test(`an upstream${greets} that ends all idle connections (${how}) fails no client, with reset: ${reset}`, async () => {
+        await using server = await FickleServer.start({ greeting });
+        await using sluice = await Sluice.beforeGroup([`"${server.address}"`], ["pool: { max_idle: 8 }"], [
+          `reset: ${reset}`,
+        ]);
+        let ended = 0;
+        for (let round = 0; round < 60; round++) {
+          if (round % 3 > 0) await eventually("a full pool", () => server.waiting, (count) => count === 8);
+          ended += server.endWaiting(how);
+          await Promise.all(Array.from({ length: 5 }, () => exchange(sluice.port(), greeting)));
+        }
+        assert.ok(ended >= 40 * 8, `only ${ended} connections were ended`);
+      });
+    }
+
+    Deno.test(`a connection that ended (${how}) after a long greeting is not handed out, with reset: ${reset}`, async () => {
+      await using server = await FickleServer.start({ greeting: LONG_GREETING });
+      await using proxy = await PooledProxy.before(server.address, { maxIdle: 4 }, { service: { reset } });
+      await proxy.holds(4);
+      assert.equal(server.endWaiting(how), 4);
+      await exchange(proxy.port, LONG_GREETING);
+    });
+  }
+}
+
+/** A client that speaks at once, and needs the whole answer. */
+async function exchange(port: number, greeting = ""): Promise<void> {
+  using client = await connect(port);
+  await writeText(client, "ping");
+  assert.equal(await readText(client, greeting.length + 4), `${greeting}ping`);
+  await client.closeWrite();
+  assert.equal((await readAll(client)).length, 0);
+}

@@ -1,0 +1,64 @@
+/** A proxy in this process with a connection pool, and what it counts. */
+
+import {
+  type EndpointFigures,
+  type PoolFigures,
+  type ProxyOptions,
+  type RunningProxy,
+  startProxy,
+} from "../../main.ts";
+import { eventually } from "./eventually.ts";
+
+type Group = NonNullable<ProxyOptions["upstreams"]>[string];
+type Service = ProxyOptions["services"][number];
+
+/** A connection waits for longer than any test takes, unless the test says otherwise; in milliseconds. */
+const NO_EXPIRY = 600_000;
+
+export class PooledProxy implements AsyncDisposable {
+  readonly #proxy: RunningProxy;
+
+  private constructor(proxy: RunningProxy) {
+    this.#proxy = proxy;
+  }
+
+  /** Starts one service, with more keys of it, before a group of one endpoint, with more keys of that. */
+  static async before(
+    endpoint: string,
+    pool: NonNullable<Group["pool"]>,
+    { group = {}, service = {} }: { group?: Partial<Group>; service?: Partial<Service> } = {},
+  ): Promise<PooledProxy> {
+    return new PooledProxy(
+      await startProxy({
+        upstreams: { group: { endpoints: [endpoint], pool: { maxIdleTime: NO_EXPIRY, ...pool }, ...group } },
+        services: [{ name: "test", listen: 0, upstream: "group", ...service }],
+      }),
+    );
+  }
+
+  get port(): number {
+    return Number(this.#proxy.services[0]!.listen[0]!.split(":").at(-1));
+  }
+
+  get pool(): PoolFigures {
+    return this.#proxy.upstreams()[0]!.pool!;
+  }
+
+  get endpoint(): EndpointFigures {
+    return this.#proxy.upstreams()[0]!.endpoints[0]!;
+  }
+
+  /** Resolves once so many connections wait, and gives all that is counted then. */
+  holds(idle: number): Promise<PoolFigures> {
+    return this.until(`${idle} waiting connections`, (pool) => pool.idle === idle);
+  }
+
+  /** Resolves once the figures are as they should be. */
+  until(what: string, fits: (pool: PoolFigures) => boolean): Promise<PoolFigures> {
+    return eventually(what, () => this.pool, fits);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#proxy[Symbol.asyncDispose]();
+  }
+}

@@ -1,0 +1,118 @@
+import assert from "node:assert/strict";
+import { decodeConfig } from "../../src/config/decode.ts";
+import { describeConfig } from "../../src/runtime/describe.ts";
+
+Deno.test("describeConfig() says in a line what a simple service does, with the adapter of each leg", () => {
+  assert.deepEqual(
+    describe({
+      services: [
+        { name: "a", listen: 5000, upstream: "db:5432" },
+        {
+          name: "b",
+          listen: ["[::1]:5001", "unix:/run/b.sock"],
+          upstream: "unix:/run/db.sock",
+          reset: "pass",
+        },
+        { name: "c", listen: ":0", upstream: "db:5432", keepalive: "60s" },
+      ],
+    }),
+    [
+      "a: 127.0.0.1:5000 (deno) -> db:5432 (deno)",
+      "b: [::1]:5001 (node:net), unix:/run/b.sock (deno) -> unix:/run/db.sock (deno)",
+      "c: [::]:0 (node:net) -> db:5432 (node:net)",
+    ],
+  );
+});
+
+Deno.test("describeConfig() puts ports that follow each other together, and breaks long lines", () => {
+  const listen = [
+    ":7000-7010",
+    7011,
+    7012,
+    0,
+    0,
+    "[::1]:8000",
+    "unix:/run/a-long-name-of-a-socket.sock",
+    9000,
+  ];
+  const lines = describe({ services: [{ name: "a", listen, upstream: "db:5432" }] });
+  assert.deepEqual(lines, [
+    "a: [::]:7000-7010 (deno), 127.0.0.1:7011-7012 (deno), 127.0.0.1:0 (deno), 127.0.0.1:0 (deno),",
+    "    [::1]:8000 (deno), unix:/run/a-long-name-of-a-socket.sock (deno), 127.0.0.1:9000 (deno)",
+    "  -> db:5432 (deno)",
+  ]);
+});
+
+Deno.test("describeConfig() lists routes in their order, and what happens otherwise", () => {
+  const routes = [
+    { source_port: [40000, "41000-42000"], upstream: "a:1" },
+    { source_ip: "10.0.0.0/8", listen_port: 5000, upstream: ["b:1", "unix:/run/b.sock"] },
+    {
+      source_port: [1, 2, 3, 4, 5, 6],
+      source_ip: ["10.1.0.0/16", "10.2.0.0/16", "10.3.0.0/16"],
+      upstream: "c:1",
+    },
+  ];
+  const of = (service: object) =>
+    describe({ services: [{ name: "a", listen: 5000, reset: "pass", ...service }] }).slice(0, 7);
+  const refusing = of({ routes });
+  assert.deepEqual(refusing, [
+    "a: 127.0.0.1:5000 (node:net)",
+    "  source_port 40000, 41000-42000                      -> a:1 (node:net)",
+    "  source_ip 10.0.0.0/8 and listen_port 5000           -> a.routes[1] (node:net, deno)",
+    "  source_port 1, 2, 3, 4 (and 2 more)",
+    "  and source_ip 10.1.0.0/16, 10.2.0.0/16, 10.3.0.0/16 -> c:1 (node:net)",
+    "  otherwise                                           -> refused",
+    "group a.routes[1]: round_robin, up to 3 attempts in 10s",
+  ]);
+  assert.match(of({ routes, upstream: "d:1" })[5]!, /^ {2}otherwise +-> d:1 \(node:net\)$/);
+  const caught = of({ routes: [...routes, { upstream: "d:1" }] });
+  assert.match(caught[5]!, /^ {2}otherwise +-> d:1 \(node:net\)$/);
+  assert.doesNotMatch(caught.join("\n"), /refused/);
+});
+
+Deno.test("describeConfig() lists groups with all their settings, and never what a check sends", () => {
+  const lines = describe({
+    upstreams: {
+      pg: {
+        endpoints: ["10.0.0.5:5432", {
+          address: "10.0.0.66:5432",
+          weight: 2,
+          max_connections: 100,
+          backup: true,
+        }],
+        retry: { attempts: 1, timeout: 0 },
+        health_check: { send: "AUTH secret\r\n", expect: "+OK" },
+        passive: {},
+        pool: { mode: "reuse" },
+        on_down: "close",
+      },
+      orders: {
+        endpoints: ["_orders._tcp.internal"],
+        discovery: { dns: "srv", server: "10.0.0.2" },
+        pool: {},
+      },
+      names: { endpoints: ["db:1"], discovery: { dns: "a" } },
+    },
+    services: [{ name: "a", listen: 5000, upstream: "pg" }, { name: "b", listen: 5001, upstream: "names" }],
+  });
+  assert.deepEqual(lines.slice(2), [
+    "group pg: round_robin, 1 attempt, on_down close",
+    "  10.0.0.5:5432   weight 1",
+    "  10.0.0.66:5432  weight 2, max_connections 100, backup",
+    "  health_check    interval 5s, timeout 2s, rise 2, fall 3, send 13 B, expect 3 B",
+    "  passive         failures 5, window 10s, eject 30s",
+    "  pool            reuse, max_idle 8, max_idle_time 5s, quiet 50ms, max_uses 1000",
+    "group orders (unused): round_robin, up to 3 attempts in 10s",
+    "  _orders._tcp.internal  weight 1",
+    "  pool                   warm, max_idle 8, max_idle_time 5s",
+    "  discovery              dns srv, interval 10s, server 10.0.0.2:53",
+    "group names: round_robin, up to 3 attempts in 10s",
+    "  db:1       weight 1",
+    "  discovery  dns a",
+  ]);
+});
+
+function describe(document: unknown): string[] {
+  return describeConfig(decodeConfig(document));
+}
