@@ -4,7 +4,7 @@ import { connect as connectNode } from "node:net";
 import type { Address, TcpAddress } from "./address.ts";
 import type { Adapter, Conn } from "./conn.ts";
 import { DenoConn } from "./deno_conn.ts";
-import { proxyErrorOf } from "./errors.ts";
+import { ProxyError, proxyErrorOf } from "./errors.ts";
 import { connectFirst } from "./happy_eyeballs.ts";
 import { isIpLiteral, NameLookup } from "./lookup.ts";
 import { NodeConn } from "./node_conn.ts";
@@ -58,7 +58,19 @@ function dialHost(hostname: string, port: number, adapter: Adapter, signal: Abor
 }
 
 async function dialDeno(hostname: string, port: number, signal: AbortSignal): Promise<Conn> {
-  return new DenoConn(await Deno.connect({ hostname, port, signal }));
+  const conn = await Deno.connect({ hostname, port, signal });
+  const { localAddr: local, remoteAddr: remote } = conn;
+  if (local.port !== remote.port || local.hostname !== remote.hostname) return new DenoConn(conn);
+  conn.close();
+  throw metItself();
+}
+
+/**
+ * A socket may be given the very port it connects to, where nobody listens, and TCP then connects it to itself
+ * (simultaneous open, RFC 9293 section 3.5): a dead local port in the ephemeral range would now and then look alive.
+ */
+function metItself(): ProxyError {
+  return new ProxyError("connection_refused", "upstream");
 }
 
 /** Unix sockets have neither resets nor keepalive: one adapter does. */
@@ -80,7 +92,10 @@ function dialNode(host: string, port: number, signal: AbortSignal): Promise<Conn
     socket.once("connect", () => {
       signal.removeEventListener("abort", onAbort);
       socket.off("error", onError);
-      resolve(new NodeConn(socket));
+      if (socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress) {
+        socket.destroy();
+        reject(metItself());
+      } else resolve(new NodeConn(socket));
     });
   });
 }

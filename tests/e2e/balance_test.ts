@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { startProxy } from "../../main.ts";
-import { Clients, countsOf, type Member, Members, whoAnswers } from "./member.ts";
+import { Clients, countsOf, type Member, Members, Visits, whoAnswers } from "./member.ts";
 import { Sluice } from "./program.ts";
 import { connect, endOf } from "./sockets.ts";
 
@@ -12,8 +12,7 @@ Deno.test("round_robin gives each endpoint its weight in every cycle", async () 
   );
   await using sluice = await Sluice.beforeGroup(endpoints);
   const cycle = 8;
-  const names: string[] = [];
-  for (let client = 0; client < 50 * cycle; client++) names.push(await whoAnswers(sluice.port()));
+  const names = await new Visits(sluice.port()).make(50 * cycle);
   for (let start = 0; start < names.length; start += cycle) {
     const counts = countsOf(names.slice(start, start + cycle));
     for (const [name, weight] of Object.entries(weights)) {

@@ -12,7 +12,7 @@ export interface FickleServerOptions {
 
 /** It sends back what it gets, a FIN too. */
 export class FickleServer implements AsyncDisposable {
-  readonly #greeting: string;
+  readonly greeting: string;
   readonly #all = new Set<Socket>();
   readonly #waiting = new Set<Socket>();
   #listening: Server | undefined;
@@ -21,7 +21,7 @@ export class FickleServer implements AsyncDisposable {
   accepted = 0;
 
   private constructor({ greeting = "" }: FickleServerOptions) {
-    this.#greeting = greeting;
+    this.greeting = greeting;
   }
 
   static async start(options: FickleServerOptions = {}): Promise<FickleServer> {
@@ -50,13 +50,14 @@ export class FickleServer implements AsyncDisposable {
     return waiting.length;
   }
 
-  /** Ends everything and comes back where it was, as after a crash. */
-  async restart(how: End): Promise<void> {
+  /** Ends everything and comes back where it was, as after a crash; says how many waited. */
+  async restart(how: End): Promise<number> {
     const closed = this.#stopListening();
-    this.endWaiting(how);
+    const ended = this.endWaiting(how);
     for (const socket of this.#all) socket.destroy();
     await closed;
     await this.#listen();
+    return ended;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -84,7 +85,7 @@ export class FickleServer implements AsyncDisposable {
     this.accepted += 1;
     this.#all.add(socket);
     this.#waiting.add(socket);
-    if (this.#greeting !== "") socket.write(this.#greeting);
+    if (this.greeting !== "") socket.write(this.greeting);
     socket.on("data", (bytes) => {
       this.#waiting.delete(socket);
       socket.write(bytes);

@@ -138,6 +138,32 @@ export class Clients implements Disposable {
   }
 }
 
+/** Clients that come one after the other, each asking for the name of its upstream and leaving. */
+export class Visits {
+  /** Of all visits so far; empty for those turned away. */
+  readonly names: string[] = [];
+  readonly #port: number;
+
+  constructor(port: number) {
+    this.#port = port;
+  }
+
+  /** Makes so many more, and gives their names. */
+  async make(count: number): Promise<string[]> {
+    for (let visit = 0; visit < count; visit++) this.names.push(await whoAnswers(this.#port));
+    return this.names.slice(-count);
+  }
+
+  /** Makes visits until `done` is. */
+  async until<Value>(done: Promise<Value>): Promise<Value> {
+    let isDone = false;
+    const stop = () => void (isDone = true);
+    done.then(stop, stop);
+    while (!isDone) await this.make(1);
+    return await done;
+  }
+}
+
 /** How often each name occurs, in the order of the alphabet. */
 export function countsOf(names: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = {};

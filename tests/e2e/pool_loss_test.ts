@@ -5,7 +5,6 @@ import { setTimeout as pause } from "node:timers/promises";
 import { eventually } from "./eventually.ts";
 import { type End, FickleServer } from "./fickle_server.ts";
 import { PooledProxy } from "./pooled.ts";
-import { Sluice } from "./program.ts";
 import { connect, readAll, readText, upstream, writeText } from "./sockets.ts";
 
 const ENDS: readonly End[] = ["fin", "reset"];
@@ -30,9 +29,13 @@ for (const reset of ["close", "pass"] as const) {
     assert.deepEqual(proxy.pool, { idle: 0, hits: 0, misses: 0, expired: 3, lost: 0 });
     using client = await connect(proxy.port);
     await writeText(client, "who?");
-    assert.equal(await readText(client, 1), "3");
+    assert.ok(Number(await readText(client, 1)) >= 3);
     assert.equal(proxy.pool.misses, 1);
-    await eventually("the client to have the pool filled again", () => accepted, (count) => count === 3 + 1 + 3);
+    await eventually(
+      "the client to have the pool filled again",
+      () => accepted,
+      (count) => count === 3 + 1 + 3,
+    );
   });
 
   Deno.test(`clients that come now and then get only young connections, with reset: ${reset}`, async () => {
@@ -65,29 +68,24 @@ for (const reset of ["close", "pass"] as const) {
     Deno.test(`an upstream that restarts (${how}) costs no client anything, with reset: ${reset}`, async () => {
       await using server = await FickleServer.start();
       await using proxy = await PooledProxy.before(server.address, { maxIdle: 6 }, { service: { reset } });
-      for (let round = 1; round <= 20; round++) {
-        await proxy.holds(6);
-        await eventually("the upstream to have them", () => server.waiting, (count) => count === 6);
-        await server.restart(how);
+      let ended = 0;
+      for (let round = 0; round < 20; round++) {
+        await fullPool(proxy, server, 6);
+        ended += await server.restart(how);
         await Promise.all(Array.from({ length: 8 }, () => exchange(proxy.port)));
       }
-      const { hits, misses } = await proxy.holds(6);
-      assert.equal(hits + misses, 20 * 8);
+      assert.equal(ended, 20 * 6);
     });
 
     for (const [greets, greeting] of [["", ""], [" that greets", "220 hello\r\n"]] as const) {
       Deno.test(`an upstream${greets} that ends all idle connections (${how}) fails no client, with reset: ${reset}`, async () => {
         await using server = await FickleServer.start({ greeting });
-        await using sluice = await Sluice.beforeGroup([`"${server.address}"`], ["pool: { max_idle: 8 }"], [
-          `reset: ${reset}`,
-        ]);
-        let ended = 0;
-        for (let round = 0; round < 60; round++) {
-          if (round % 3 > 0) await eventually("a full pool", () => server.waiting, (count) => count === 8);
-          ended += server.endWaiting(how);
-          await Promise.all(Array.from({ length: 5 }, () => exchange(sluice.port(), greeting)));
+        await using proxy = await PooledProxy.before(server.address, { maxIdle: 8 }, { service: { reset } });
+        for (let round = 0; round < 40; round++) {
+          await fullPool(proxy, server, 8);
+          assert.equal(server.endWaiting(how), 8);
+          await Promise.all(Array.from({ length: 5 }, () => exchange(proxy.port, greeting)));
         }
-        assert.ok(ended >= 40 * 8, `only ${ended} connections were ended`);
       });
     }
 
@@ -95,10 +93,20 @@ for (const reset of ["close", "pass"] as const) {
       await using server = await FickleServer.start({ greeting: LONG_GREETING });
       await using proxy = await PooledProxy.before(server.address, { maxIdle: 4 }, { service: { reset } });
       await proxy.holds(4);
-      assert.equal(server.endWaiting(how), 4);
+      await eventually("the upstream to have them", () => server.waiting, (count) => count === 4);
+      server.endWaiting(how);
       await exchange(proxy.port, LONG_GREETING);
     });
   }
+}
+
+/** Resolves once the pool is full; clients come until it is, as without them it is not filled again after a failure. */
+async function fullPool(proxy: PooledProxy, server: FickleServer, size: number): Promise<void> {
+  const look = async () => {
+    if (proxy.pool.idle < size) await exchange(proxy.port, server.greeting);
+    return { idle: proxy.pool.idle, waiting: server.waiting };
+  };
+  await eventually("a full pool", look, ({ idle, waiting }) => idle === size && waiting === size);
 }
 
 /** A client that speaks at once, and needs the whole answer. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { startProxy } from "../../main.ts";
-import { askName, countsOf, Member, Members, whoAnswers } from "./member.ts";
+import { askName, countsOf, Member, Members, Visits, whoAnswers } from "./member.ts";
 import { Sluice } from "./program.ts";
 import {
   blackHole,
@@ -22,11 +22,8 @@ for (const reset of ["close", "pass"]) {
     await using group = await Members.start("abc");
     await using sluice = await Sluice.beforeGroup(group.endpoints, [], [`reset: ${reset}`]);
     group.all[1]!.goDown();
-    const names: string[] = [];
-    for (let client = 0; client < 30; client++) names.push(await whoAnswers(sluice.port()));
-    assert.equal(names.includes(""), false);
-    const counts = countsOf(names);
-    assert.deepEqual(Object.keys(counts), ["a", "c"]);
+    const names = await new Visits(sluice.port()).make(30);
+    assert.deepEqual(Object.keys(countsOf(names)), ["a", "c"]);
     const lines = await sluice.loggedEvents("connection_closed", 30);
     const retried = lines.filter(({ attempts }) => attempts !== undefined);
     assert.ok(retried.length >= 9, `${retried.length} of 30 met the endpoint that refuses`);
