@@ -2,6 +2,7 @@
 
 import denoJson from "../../deno.json" with { type: "json" };
 import { ConfigError } from "../config/config_error.ts";
+import { DescriptorError } from "../runtime/descriptors.ts";
 import { ListenError } from "../runtime/proxy.ts";
 import { type Command, parseCommand, UsageError } from "./args.ts";
 import { check } from "./check.ts";
@@ -52,7 +53,7 @@ function explain(error: unknown): number {
     console.error(`sluice: ${error.message}`);
     return EXIT_USAGE;
   }
-  if (error instanceof ListenError || error instanceof RunError) {
+  if (error instanceof ListenError || error instanceof DescriptorError || error instanceof RunError) {
     console.error(`sluice: ${error.message}`);
     return EXIT_FAILED;
   }

@@ -7,14 +7,25 @@ import {
   parseEndpointAddress,
   parseNameServer,
   parseUpstreamWord,
+  UNIX_PEERS,
   type UpstreamWord,
 } from "./address_text.ts";
 import type { PortRange } from "./config.ts";
 import { parseListenRange, parsePortRange, PORT_RANGE_PATTERN } from "./port_range.ts";
-import { type JsonSchema, scalar, scalars, textOrNumber, Unexpected } from "./scalar.ts";
+import { type JsonSchema, scalar, type Scalars, scalars, textOrNumber, Unexpected } from "./scalar.ts";
 
 const UPSTREAM_ADDRESS: JsonSchema = { type: "string", pattern: "^([^\\s/]+:[0-9]+|unix:.+)$" };
 const EXPECTED_UPSTREAM = 'an address such as "db.internal:5432"';
+
+const ADDRESS_BLOCKS: Scalars<string> = {
+  expected: 'an IP address or a block such as "10.1.0.0/16"',
+  parse: (value) => {
+    if (typeof value !== "string") throw new Unexpected();
+    parseCidr(value);
+    return [value];
+  },
+  json: [{ type: "string", pattern: "^[0-9a-fA-F.:]+(%[^/]+)?(/[0-9]+)?$" }],
+};
 
 /** Where connections go, in one word: an address, or the name of a group. */
 export function upstreamWord() {
@@ -71,15 +82,21 @@ export function ports() {
 
 /** An IP address, a block of them, or a list of these. */
 export function addressBlocks() {
+  return scalars<string, string>({ ...ADDRESS_BLOCKS, each: "address" });
+}
+
+/** The same, or an empty list. */
+export function accessList() {
+  return scalars<string, string>(ADDRESS_BLOCKS);
+}
+
+/** The same as {@linkcode addressBlocks}, and `unix` for peers on unix sockets, who have no address. */
+export function trustedPeers() {
   return scalars<string, string>({
-    expected: 'an IP address or a block such as "10.1.0.0/16"',
+    expected: 'an IP address, a block such as "10.1.0.0/16", or unix',
     each: "address",
-    parse: (value) => {
-      if (typeof value !== "string") throw new Unexpected();
-      parseCidr(value);
-      return [value];
-    },
-    json: [{ type: "string", pattern: "^[0-9a-fA-F.:]+(%[^/]+)?(/[0-9]+)?$" }],
+    parse: (value) => value === UNIX_PEERS ? [value] : ADDRESS_BLOCKS.parse(value),
+    json: [...ADDRESS_BLOCKS.json, { const: UNIX_PEERS }],
   });
 }
 

@@ -6,6 +6,9 @@ import { parseCidr } from "../wire/cidr.ts";
 /** How the name of a group looks: it has no colon, so that it cannot be an address, and is no number. */
 export const GROUP_NAME_PATTERN = "^[A-Za-z][A-Za-z0-9_.-]{0,63}$";
 
+/** What stands among addresses for all peers on unix sockets. */
+export const UNIX_PEERS = "unix";
+
 /** A name without a port. */
 const BARE_NAME = /^(?=.*[a-z])[^:[\]\s/]+$/i;
 

@@ -9,6 +9,8 @@ export interface Config {
   readonly log: { readonly level: LogLevel; readonly format: LogFormat };
   /** `drain`: how long a stop waits for open connections, in milliseconds. */
   readonly shutdown: { readonly drain: number };
+  /** Connections at the same time over all services; 0 is no limit. */
+  readonly limits: { readonly connections: number };
   /** Every upstream group, whether it has a name of its own or was written in place; names are unique. */
   readonly upstreams: readonly GroupConfig[];
   readonly services: readonly ServiceConfig[];
@@ -93,12 +95,53 @@ export interface PortRange {
   readonly last: number;
 }
 
+/** Who may send a PROXY header, and must: a connection from anywhere else is closed before a byte is read. */
+export interface AcceptProxyProtocolConfig {
+  /** Addresses, CIDR blocks, and `unix` for peers on unix sockets, who have no address. */
+  readonly from: readonly string[];
+  /** Milliseconds until the whole header must be there. */
+  readonly timeout: number;
+}
+
+/** So many a second on average, and so many at once after a pause. */
+export interface RateConfig {
+  readonly rate: number;
+  readonly burst: number;
+}
+
+/** Every limit that is 0 or undefined is off. */
+export interface LimitsConfig {
+  /** Connections at the same time: of the service, and of one client address (an IPv6 /64 is one client). */
+  readonly connections: number;
+  readonly connectionsPerClient: number;
+  readonly connectsPerSecond: RateConfig | undefined;
+  readonly connectsPerSecondPerClient: RateConfig | undefined;
+  /** Bytes a second, for each connection: from the client, and from the upstream. */
+  readonly upload: number;
+  readonly download: number;
+  /** What happens at `connections`: the client is closed, or waits and nobody else is accepted meanwhile. */
+  readonly whenFull: "refuse" | "wait";
+  /** Milliseconds after which a connection is closed whatever it does. */
+  readonly lifetime: number;
+}
+
+/** How a ClientHello is waited for, where a route asks for what it says. */
+export interface PeekConfig {
+  /** Milliseconds. */
+  readonly timeout: number;
+  readonly maxBytes: number;
+}
+
 /** Where clients go that meet all conditions; a condition left out is met by everyone. */
 export interface RouteConfig {
   readonly sourcePorts: readonly PortRange[] | undefined;
   /** Addresses and CIDR blocks. */
   readonly sourceAddresses: readonly string[] | undefined;
   readonly listenPorts: readonly PortRange[] | undefined;
+  /** Names of the TLS ClientHello (SNI), in lower case; `*.` in front stands for one label. */
+  readonly serverNames: readonly string[] | undefined;
+  /** Any of these is among the protocols that the ClientHello offers. */
+  readonly alpn: readonly string[] | undefined;
   readonly upstream: GroupConfig;
 }
 
@@ -110,6 +153,14 @@ export interface ServiceConfig {
   readonly listen: readonly Address[];
   /** Mode bits of unix socket files, or undefined to leave them to the umask. */
   readonly unixMode: number | undefined;
+  readonly acceptProxyProtocol: AcceptProxyProtocolConfig | undefined;
+  /** The header that each upstream connection begins with. */
+  readonly sendProxyProtocol: "v1" | "v2" | undefined;
+  /** Addresses and CIDR blocks; an empty `allow` is everyone, and `deny` wins. */
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+  readonly limits: LimitsConfig;
+  readonly peek: PeekConfig;
   /** The first that matches decides. */
   readonly routes: readonly RouteConfig[];
   /** For clients no route matches; without it, they are refused. */

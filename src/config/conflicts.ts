@@ -1,8 +1,10 @@
 /** Finds values that are right each by itself and impossible together. */
 
 import { type Address, addressKey } from "../net/address.ts";
+import { findAdmissionConflicts } from "./admission_conflicts.ts";
 import { entriesAt, type Found, keysAt, listenersAt, type Path } from "./found.ts";
 import { findGroupConflicts } from "./group_conflicts.ts";
+import { findProxyProtocolConflicts } from "./proxy_protocol_conflicts.ts";
 import type { Report } from "./report.ts";
 import { findRouteConflicts } from "./route_conflicts.ts";
 import { findUpstreamConflicts } from "./upstream_conflicts.ts";
@@ -21,6 +23,8 @@ export function findConflicts(report: Report): void {
     const own = listenersAt(path, report);
     for (const listener of own) findSameListener(listener, listeners, report);
     if (own.length === entriesAt([...path, "listen"], report).length) findUselessMode(path, own, report);
+    findAdmissionConflicts(path, report);
+    findProxyProtocolConflicts(path, report);
     findUpstreamConflicts(path, report);
     findRouteConflicts(path, report);
   }

@@ -1,12 +1,13 @@
 /** From any document to a complete configuration, or to everything that is wrong with it. */
 
-import type { Config, RouteConfig, ServiceConfig } from "./config.ts";
+import type { Config, LimitsConfig, RouteConfig, ServiceConfig } from "./config.ts";
 import { findConflicts } from "./conflicts.ts";
 import { type EnvironmentLookup, expandEnvironment } from "./environment.ts";
 import { explainIssue } from "./explain.ts";
 import { Groups } from "./groups.ts";
 import { Report } from "./report.ts";
-import { type ConfigFile, configFile, type RouteEntry, type ServiceEntry } from "./schema.ts";
+import type { RouteEntry } from "./route_schema.ts";
+import { type ConfigFile, configFile, type ServiceEntry } from "./schema.ts";
 import type { Spelling } from "./spelling.ts";
 
 export interface DecodeOptions {
@@ -36,7 +37,8 @@ export function decodeConfig(document: unknown, options: DecodeOptions = {}): Co
   const file = result.data!;
   const groups = new Groups(file.upstreams);
   const services = file.services.map((service) => completeService(service, file.defaults, groups));
-  return { log: file.log, shutdown: file.shutdown, upstreams: groups.all, services };
+  const { log, shutdown, limits } = file;
+  return { log, shutdown, limits, upstreams: groups.all, services };
 }
 
 function completeService(
@@ -50,6 +52,12 @@ function completeService(
     name,
     listen: service.listen,
     unixMode: service.unix_mode,
+    acceptProxyProtocol: service.accept_proxy_protocol,
+    sendProxyProtocol: service.send_proxy_protocol,
+    allow: service.allow ?? defaults.allow,
+    deny: service.deny ?? defaults.deny,
+    limits: completeLimits(service.limits),
+    peek: { timeout: service.peek.timeout, maxBytes: service.peek.max_bytes },
     routes: routes.map((route, index) => completeRoute(route, groups, `${name}.routes[${index}]`)),
     upstream: upstream && groups.groupOf(upstream, `${name}.upstream`),
     connectTimeout: service.connect_timeout ?? defaults.connect_timeout,
@@ -62,11 +70,26 @@ function completeService(
   };
 }
 
+function completeLimits(limits: ServiceEntry["limits"]): LimitsConfig {
+  return {
+    connections: limits.connections,
+    connectionsPerClient: limits.connections_per_client,
+    connectsPerSecond: limits.connects_per_second,
+    connectsPerSecondPerClient: limits.connects_per_second_per_client,
+    upload: limits.upload,
+    download: limits.download,
+    whenFull: limits.when_full,
+    lifetime: limits.lifetime,
+  };
+}
+
 function completeRoute(route: RouteEntry, groups: Groups, place: string): RouteConfig {
   return {
     sourcePorts: route.source_port,
     sourceAddresses: route.source_ip,
     listenPorts: route.listen_port,
+    serverNames: route.sni,
+    alpn: route.alpn,
     upstream: groups.groupOf(route.upstream, place),
   };
 }

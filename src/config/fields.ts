@@ -6,7 +6,8 @@ import { type JsonSchema, scalar, type Single, textOrNumber, Unexpected } from "
 import { formatSize, parseSize, SIZE_PATTERN } from "./size.ts";
 import { parseUnixMode, UNIX_MODE_PATTERN } from "./unix_mode.ts";
 
-const DURATION: JsonSchema = { type: "string", pattern: DURATION_PATTERN };
+/** How a duration is written. */
+export const DURATION: JsonSchema = { type: "string", pattern: DURATION_PATTERN };
 
 /** A duration in milliseconds; `0` is off, unless there is a minimum. */
 export function duration(minimum = 0) {

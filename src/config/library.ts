@@ -32,6 +32,7 @@ const DURATION_KEYS: ReadonlySet<string> = new Set([
   "idle_timeout",
   "interval",
   "keepalive",
+  "lifetime",
   "max_idle_time",
   "quiet",
   "timeout",

@@ -1,18 +1,23 @@
-/** Finds routes that no client can take. */
+/** Finds routes that no client can take, and a look at clients that no route asks for. */
 
 import { CidrSet } from "../wire/cidr.ts";
 import { entriesAt, findAllAt, findAt, keysAt, listenersAt, type Path } from "./found.ts";
 import { formatPortRange, mergePortRanges, parsePortRange } from "./port_range.ts";
 import type { Report } from "./report.ts";
 
-const CONDITIONS = ["source_port", "source_ip", "listen_port"];
+/** Conditions on the ClientHello, which only TLS clients send. */
+const HELLO_CONDITIONS = ["sni", "alpn"];
+const CONDITIONS = ["source_port", "source_ip", "listen_port", ...HELLO_CONDITIONS];
 
 /** Adds what is wrong with the routes of one service. */
 export function findRouteConflicts(service: Path, report: Report): void {
   const routes = report.valueAt([...service, "routes"]);
+  findUselessPeek(service, routes, report);
   if (!Array.isArray(routes)) return;
   const ports = listenPorts(service, report);
-  const hasUnix = listenersAt(service, report).some(({ value }) => value[0]?.transport === "unix");
+  // Clients on a unix socket have neither address nor port, and a PROXY header may speak of such a client.
+  const someLackAddress = report.valueAt([...service, "accept_proxy_protocol"]) !== undefined ||
+    listenersAt(service, report).some(({ value }) => value[0]?.transport === "unix");
   let catchAll: Path | undefined;
   const findUnreachable = (path: Path) => {
     if (catchAll === undefined) return;
@@ -22,20 +27,28 @@ export function findRouteConflicts(service: Path, report: Report): void {
     const path = [...service, "routes", index];
     findUnreachable(path);
     if (ports !== undefined) findOtherPorts([...path, "listen_port"], ports, report);
-    if (catchAll === undefined && takesAll(path, hasUnix, report)) catchAll = path;
+    if (catchAll === undefined && takesAll(path, someLackAddress, report)) catchAll = path;
   }
   const otherwise = [...service, "upstream"];
   if (report.valueAt(otherwise) !== undefined) findUnreachable(otherwise);
 }
 
+function findUselessPeek(service: Path, routes: unknown, report: Report): void {
+  const peek = [...service, "peek"];
+  // A route that cannot be read may have one of them.
+  if (report.valueAt(peek) === undefined || routes !== undefined && !Array.isArray(routes)) return;
+  const paths = (routes ?? []).map((_, index) => [...service, "routes", index]);
+  const asks = (path: Path) => keysAt(path, report)?.some((key) => HELLO_CONDITIONS.includes(key)) ?? true;
+  if (!paths.some(asks)) report.add(peek, "Cannot look for a ClientHello: no route asks for sni or alpn");
+}
+
 /** Whether every client meets the conditions of a route. */
-function takesAll(route: Path, hasUnix: boolean, report: Report): boolean {
+function takesAll(route: Path, someLackAddress: boolean, report: Report): boolean {
   const keys = keysAt(route, report);
   // An unknown key may be a condition with a typing error.
   if (keys === undefined || keys.some((key) => !CONDITIONS.includes(key) && key !== "upstream")) return false;
   const conditions = keys.filter((key) => key !== "upstream");
-  // Clients on a unix socket have neither address nor port.
-  if (conditions.length > 0 && hasUnix) return false;
+  if (conditions.length > 0 && someLackAddress) return false;
   return conditions.every((key) => isAnything(key, [...route, key], report));
 }
 

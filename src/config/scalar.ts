@@ -38,23 +38,24 @@ export function scalar<Input, Output>({ expected, parse, json }: Scalar<Output>)
 /** How the values of a list are read; one value may stand for several. */
 export interface Scalars<Output> extends Omit<Scalar<Output>, "parse"> {
   readonly parse: (value: Single) => readonly Output[];
-  /** Completes "Expected at least one …". */
-  readonly each: string;
+  /** Completes "Expected at least one …". Left out, the list may be empty. */
+  readonly each?: string;
 }
 
 /** A schema for one value or a list of them. */
 export function scalars<Input, Output>({ expected, parse, json, each }: Scalars<Output>) {
   const entry = [...json, FROM_ENVIRONMENT];
+  const minimum = each === undefined ? {} : { minItems: 1 };
   return z.custom<Input | readonly Input[]>().transform((value: unknown, context): Output[] => {
     const entries: unknown[] = Array.isArray(value) ? value : [value];
-    if (entries.length === 0) {
+    if (entries.length === 0 && each !== undefined) {
       context.issues.push({ code: "custom", message: `at least one ${each}`, input: value });
     }
     return entries.flatMap((text, index) => {
       const path = Array.isArray(value) ? [index] : [];
       return attempt(parse, text, { context, path, expected });
     });
-  }).meta({ anyOf: [...entry, { type: "array", minItems: 1, items: { anyOf: entry } }] });
+  }).meta({ anyOf: [...entry, { type: "array", ...minimum, items: { anyOf: entry } }] });
 }
 
 /** Where `attempt` puts an issue, and what it says was expected. */

@@ -1,10 +1,12 @@
 /** The shape of a configuration file: its keys, what they mean, and what they are when they are left out. */
 
 import { z } from "zod";
-import { addressBlocks, listen, ports } from "./address_fields.ts";
+import { accessList, listen } from "./address_fields.ts";
 import { GROUP_NAME_PATTERN } from "./address_text.ts";
+import { acceptProxyProtocol, limits, peek, processLimits } from "./admission_schema.ts";
 import { choice, duration, flag, keepalive, name, size, unixMode } from "./fields.ts";
 import { group, upstream } from "./group_schema.ts";
+import { route } from "./route_schema.ts";
 import { section } from "./section.ts";
 
 /** Smaller buffers than a memory page, in bytes, only cost system calls. */
@@ -33,6 +35,12 @@ const shutdown = section('a mapping such as "drain: 30s"', {
 
 /** What a service can say for itself and `defaults` for all of them. */
 const knobs = {
+  allow: accessList().describe(
+    'Addresses of clients who may come in: one, a block such as "10.0.0.0/8", or a list. An empty list is everyone.',
+  ),
+  deny: accessList().describe(
+    "Addresses of clients who may not, whatever allow says, written the same way.",
+  ),
   connect_timeout: duration().describe(
     "How long one attempt to reach the upstream may take, name lookup included. 0 is no limit.",
   ),
@@ -55,6 +63,8 @@ const knobs = {
 };
 
 const defaults = section('a mapping such as "idle_timeout: 10m"', {
+  allow: knobs.allow.prefault([]),
+  deny: knobs.deny.prefault([]),
   connect_timeout: knobs.connect_timeout.prefault("5s"),
   idle_timeout: knobs.idle_timeout.prefault("10m"),
   half_close_timeout: knobs.half_close_timeout.optional(),
@@ -62,19 +72,6 @@ const defaults = section('a mapping such as "idle_timeout: 10m"', {
   nodelay: knobs.nodelay.prefault(true),
   keepalive: knobs.keepalive.prefault(false),
   reset: knobs.reset.prefault("close"),
-});
-
-const route = section("a mapping with upstream, and conditions such as source_ip", {
-  source_port: ports().optional().describe(
-    'Ports of the client: one, a range such as "40000-40999", or a list. Left out, any.',
-  ),
-  source_ip: addressBlocks().optional().describe(
-    'Addresses of the client: one, a block such as "10.1.0.0/16", or a list. Left out, any.',
-  ),
-  listen_port: ports().optional().describe(
-    "Ports of the service, of which the client took one: one, a range, or a list. Left out, any.",
-  ),
-  upstream: upstream.describe("Where clients go that meet all conditions; as a service's upstream."),
 });
 
 const service = section("a mapping with name, listen and upstream", {
@@ -86,11 +83,22 @@ const service = section("a mapping with name, listen and upstream", {
   unix_mode: unixMode().optional().describe(
     'Permissions of the unix sockets in listen, in octal such as "0660". Left out, the umask decides.',
   ),
+  accept_proxy_protocol: acceptProxyProtocol.optional().describe(
+    "Takes the client's address from the PROXY protocol header (v1 or v2) that each connection must begin with. " +
+      "Left out, nobody may send one.",
+  ),
+  allow: knobs.allow.optional(),
+  deny: knobs.deny.optional(),
+  limits: limits.prefault({}).describe("How much of the service there is for clients."),
+  peek: peek.prefault({}).describe("Waiting for the ClientHello that routes with sni or alpn need."),
   routes: z.array(route, { error: "a list of routes" }).min(1, { error: "at least one route" }).optional()
     .describe("Where some clients go. The first route whose conditions a client meets decides."),
   upstream: upstream.optional().describe(
     "Where connections go: host:port, [v6]:port or unix:/path, the name of a group, a list of endpoints, or a " +
       "group written in place. With routes, where clients go that none matches; left out, they are refused.",
+  ),
+  send_proxy_protocol: choice("v1", "v2").optional().describe(
+    "Begins each upstream connection with a PROXY protocol header of this version. Left out, with none.",
   ),
   connect_timeout: knobs.connect_timeout.optional(),
   idle_timeout: knobs.idle_timeout.optional(),
@@ -105,6 +113,7 @@ const service = section("a mapping with name, listen and upstream", {
 export const configFile = section("a mapping with services", {
   log: log.prefault({}).describe("What is logged, and how."),
   shutdown: shutdown.prefault({}).describe("How the program stops."),
+  limits: processLimits.prefault({}).describe("How much there is for the clients of all services together."),
   defaults: defaults.prefault({}).describe("What services get that do not say otherwise."),
   upstreams: z.record(z.string(), group, { error: "a mapping of names to groups" }).prefault({})
     .meta({ propertyNames: { pattern: GROUP_NAME_PATTERN } })
@@ -121,6 +130,3 @@ export type ConfigFile = z.output<typeof configFile>;
 
 /** One service of a file after parsing; what it leaves out is in `defaults`. */
 export type ServiceEntry = ConfigFile["services"][number];
-
-/** One route of a service after parsing. */
-export type RouteEntry = NonNullable<ServiceEntry["routes"]>[number];

@@ -50,7 +50,7 @@ export function findUpstreamConflicts(service: Path, report: Report): void {
 }
 
 /** The name at a path, when what is there is no address but the name of a group. */
-function nameAt(path: Path, report: Report): string | undefined {
+export function nameAt(path: Path, report: Report): string | undefined {
   const value = report.valueAt(path);
   return typeof value === "string" && new RegExp(GROUP_NAME_PATTERN).test(value) ? value : undefined;
 }

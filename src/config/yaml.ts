@@ -14,8 +14,9 @@ export function parseYaml(text: string, file?: string): unknown {
   } catch (cause) {
     const position = positionOf(cause);
     const where = position === undefined ? "" : ` at line ${position.line}, column ${position.column}`;
-    const hint = position === undefined ? "" : hintFor(text, position.line);
-    const message = `Cannot parse YAML${where}: ${reasonOf(cause)}${hint}`;
+    const reason = reasonOf(cause);
+    const hint = position === undefined ? "" : hintFor(reason, text, position.line);
+    const message = `Cannot parse YAML${where}: ${reason}${hint}`;
     throw new ConfigError([{ path: "", message }], { file, cause });
   }
 }
@@ -48,10 +49,13 @@ function reasonOf(error: unknown): string {
 }
 
 /** The usual mistakes near a line. The parser notices some of them only on the next one. */
-function hintFor(text: string, line: number): string {
+function hintFor(reason: string, text: string, line: number): string {
   const near = text.split("\n").slice(Math.max(0, line - 2), line).join("\n");
   if (/\[[\da-f.]*:[\da-f:.]*\]:\d/i.test(near)) return ', write an IPv6 address in quotes: "[::1]:5432"';
   if (/[{[,][^"']*\$\{/.test(near)) return ', write a value with "${" in quotes inside { } and [ ]';
+  if (/alias/.test(reason) && /\*(?![\w-])/.test(near)) {
+    return ', write a value that begins with "*" in quotes';
+  }
   if (/^ *\t/m.test(near)) return ", indent with spaces instead of tabs";
   return "";
 }

@@ -1,4 +1,4 @@
-/** The accept loop: nothing in it waits but for the next connection. */
+/** The accept loop: nothing in it waits but for the next connection, unless it is told to. */
 
 import type { Conn } from "./conn.ts";
 import type { Listener } from "./listen.ts";
@@ -11,8 +11,8 @@ const LONGEST_PAUSE = 1000;
 const REPORT_EVERY = 1000;
 
 export interface AcceptOptions {
-  /** Takes the connection over. Must not throw and must not wait. */
-  readonly onConnection: (conn: Conn) => void;
+  /** Takes the connection over. Must not throw; nothing else is accepted until what it returns has resolved. */
+  readonly onConnection: (conn: Conn) => Promise<void> | void;
   /** Called at most once a second while accepting fails, with how often it failed since the last call. */
   readonly onError: (error: unknown, failures: number) => void;
   /** Ends the loop; close the listener with it. */
@@ -30,8 +30,9 @@ export async function acceptConnections(listener: Listener, options: AcceptOptio
   let reportedAt = -Infinity;
   while (!signal.aborted) {
     try {
-      onConnection(await listener.accept());
+      const ready = onConnection(await listener.accept());
       pause = 0;
+      if (ready !== undefined) await ready;
     } catch (error) {
       if (signal.aborted) return;
       if (isLostClient(error)) continue;

@@ -6,11 +6,17 @@ export type Peer = "client" | "upstream";
 export type Side = Peer | "proxy";
 
 export type ErrorCode =
+  | "access_denied"
   | "address_in_use"
   | "address_not_available"
   | "broken_pipe"
+  | "client_connect_rate"
+  | "client_connection_limit"
+  | "client_table_full"
+  | "connect_rate"
   | "connect_timeout"
   | "connection_aborted"
+  | "connection_limit"
   | "connection_refused"
   | "connection_reset"
   | "endpoint_down"
@@ -19,14 +25,24 @@ export type ErrorCode =
   | "host_unreachable"
   | "idle_timeout"
   | "io_error"
+  | "lifetime"
   | "name_not_resolved"
   | "network_unreachable"
   | "no_endpoint"
   | "no_route"
   | "no_such_socket"
   | "permission_denied"
+  | "proxy_header_invalid"
+  | "proxy_header_timeout"
+  | "proxy_not_trusted"
   | "shutdown"
   | "timed_out"
+  | "tls_certificate_rejected"
+  | "tls_handshake_failed"
+  | "tls_handshake_timeout"
+  | "tls_handshakes_full"
+  | "tls_refused"
+  | "tls_truncated"
   | "too_many_open_files";
 
 /** The one error of the data path. `message` is for people; logs and metrics go by `code` and `side`. */
@@ -47,7 +63,12 @@ export class ProxyError extends Error {
   /** The reason a connection ended, as logs show it: `upstream reset`, `idle timeout`. */
   get reason(): string {
     const what = DESCRIPTIONS[this.code];
-    return this.side === "proxy" ? what : `${this.side} ${what}`;
+    return this.side === "proxy" || this.isRefusal ? what : `${this.side} ${what}`;
+  }
+
+  /** Whether the client was not let in, as opposed to something that failed. */
+  get isRefusal(): boolean {
+    return REFUSALS.has(this.code);
   }
 
   /** Whether the peer on `side` broke the connection, as opposed to ending it in order. */
@@ -58,11 +79,17 @@ export class ProxyError extends Error {
 }
 
 const DESCRIPTIONS: Record<ErrorCode, string> = {
+  access_denied: "access denied",
   address_in_use: "address already in use",
   address_not_available: "no local address or port available",
   broken_pipe: "reset",
+  client_connect_rate: "client connects too often",
+  client_connection_limit: "client has too many connections",
+  client_table_full: "too many clients to count",
+  connect_rate: "too many connects a second",
   connect_timeout: "connect timeout",
   connection_aborted: "reset",
+  connection_limit: "connection limit",
   connection_refused: "connection refused",
   connection_reset: "reset",
   endpoint_down: "endpoint down",
@@ -71,16 +98,39 @@ const DESCRIPTIONS: Record<ErrorCode, string> = {
   host_unreachable: "host unreachable",
   idle_timeout: "idle timeout",
   io_error: "failed",
+  lifetime: "lifetime over",
   name_not_resolved: "name not resolved",
   network_unreachable: "network unreachable",
   no_endpoint: "no endpoint known",
   no_route: "no route",
   no_such_socket: "no such socket",
   permission_denied: "permission denied",
+  proxy_header_invalid: "no valid PROXY header",
+  proxy_header_timeout: "PROXY header timeout",
+  proxy_not_trusted: "may not send a PROXY header",
   shutdown: "shutdown",
   timed_out: "timed out",
+  tls_certificate_rejected: "TLS certificate rejected",
+  tls_handshake_failed: "TLS handshake failed",
+  tls_handshake_timeout: "TLS handshake timeout",
+  tls_handshakes_full: "closed for newer TLS handshakes",
+  tls_refused: "refused TLS",
+  tls_truncated: "closed without close_notify",
   too_many_open_files: "too many open files",
 };
+
+const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "access_denied",
+  "client_connect_rate",
+  "client_connection_limit",
+  "client_table_full",
+  "connect_rate",
+  "connection_limit",
+  "no_route",
+  "proxy_header_invalid",
+  "proxy_header_timeout",
+  "proxy_not_trusted",
+]);
 
 const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "address_not_available",
@@ -96,6 +146,10 @@ const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "no_such_socket",
   "permission_denied",
   "timed_out",
+  "tls_certificate_rejected",
+  "tls_handshake_failed",
+  "tls_handshake_timeout",
+  "tls_refused",
 ]);
 
 /** errno names, as `code` of Node.js errors and of those Deno errors that have no class of their own. */
@@ -131,6 +185,8 @@ const BY_CLASS: Record<string, ErrorCode> = {
   NotFound: "no_such_socket",
   PermissionDenied: "permission_denied",
   TimedOut: "timed_out",
+  // TLS is the only reader here that is told how many bytes must still come.
+  UnexpectedEof: "tls_truncated",
 };
 
 /** What this machine lacks: neither peer is to blame, whichever socket it was noticed on. */

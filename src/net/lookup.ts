@@ -2,6 +2,7 @@
 
 import { lookup } from "node:dns";
 import { ProxyError, proxyErrorOf } from "./errors.ts";
+import { orAborted } from "./or_aborted.ts";
 
 /** How long a dial waits for the resolver while it has an earlier answer to go by, in milliseconds. */
 const PATIENCE = 1000;
@@ -117,12 +118,4 @@ function systemAddresses(hostname: string): Promise<string[]> {
 function timer(milliseconds: number, callback: () => void): () => void {
   const id = setTimeout(callback, milliseconds);
   return () => clearTimeout(id);
-}
-
-function orAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
 }

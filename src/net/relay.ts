@@ -12,6 +12,7 @@ import {
   readableFrom,
   writableTo,
 } from "./streams.ts";
+import { bufferForRate, throttlingStream } from "./throttle.ts";
 
 /** A read of this many bytes, or a full buffer, is no message: from then on the direction runs through streams. */
 const BULK = 32 * 1024;
@@ -23,6 +24,8 @@ export interface RelayOptions {
   readonly upstream: Conn;
   /** Largest relay buffer, in bytes. */
   readonly bufferSize: number;
+  /** Limits in bytes a second; 0 is none. */
+  readonly rates: { readonly upload: number; readonly download: number };
   /** `pass`: a reset by one side becomes a reset of the other. */
   readonly reset: "close" | "pass";
   readonly fromClient: ByteCount;
@@ -48,7 +51,7 @@ export class Relay implements FlowObserver, Watched {
   activity = 0;
 
   constructor(options: RelayOptions) {
-    const { client, upstream, bufferSize } = options;
+    const { client, upstream, bufferSize, rates } = options;
     this.#options = options;
     this.#upload = new Direction({
       from: "client",
@@ -56,7 +59,8 @@ export class Relay implements FlowObserver, Watched {
       to: "upstream",
       sink: upstream,
       count: options.fromClient,
-      buffer: new RelayBuffer(bufferSize),
+      rate: rates.upload,
+      bufferSize,
       observer: this,
     });
     this.#download = new Direction({
@@ -65,7 +69,8 @@ export class Relay implements FlowObserver, Watched {
       to: "client",
       sink: client,
       count: options.fromUpstream,
-      buffer: new RelayBuffer(bufferSize),
+      rate: rates.download,
+      bufferSize,
       observer: this,
     });
   }
@@ -150,6 +155,8 @@ export class Relay implements FlowObserver, Watched {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#lastWrites);
+    this.#upload.stopWaiting();
+    this.#download.stopWaiting();
     const { client, upstream, reset } = this.#options;
     const broken = reset === "pass" && this.#failure?.isReset === true ? this.#failure.side : undefined;
     // A side that already got its FIN has the whole answer; a RST could take it away from there again.
@@ -166,25 +173,37 @@ interface DirectionOptions {
   readonly to: Peer;
   readonly sink: Conn;
   readonly count: ByteCount;
-  readonly buffer: RelayBuffer;
+  /** Bytes a second; 0 is no limit. */
+  readonly rate: number;
+  readonly bufferSize: number;
   readonly observer: FlowObserver;
 }
 
 /** Bytes from one connection to the other, until the first has finished sending. */
 class Direction {
   readonly #options: DirectionOptions;
+  readonly #buffer: RelayBuffer;
+  /** Ends the waiting for the rate. */
+  readonly #waiting: AbortController | undefined;
   /** The source's FIN was passed on. */
   isFinished = false;
   /** Finished or failed. */
   isSettled = false;
 
   constructor(options: DirectionOptions) {
+    const { rate, bufferSize } = options;
     this.#options = options;
+    this.#buffer = new RelayBuffer(rate > 0 ? bufferForRate(rate, bufferSize) : bufferSize);
+    if (rate > 0) this.#waiting = new AbortController();
   }
 
   /** Bytes were read that are not written yet. */
   get isBusy(): boolean {
-    return this.#options.buffer.isBusy;
+    return this.#buffer.isBusy;
+  }
+
+  stopWaiting(): void {
+    this.#waiting?.abort();
   }
 
   async run(): Promise<void> {
@@ -203,24 +222,32 @@ class Direction {
    * alone were half the memory of an idle connection.
    */
   async #relay(): Promise<void> {
-    const { from, source, to, sink, count, buffer, observer } = this.#options;
+    const { to, sink, count, observer } = this.#options;
+    const buffer = this.#buffer;
     const into = new ConnSink({ conn: sink, side: to, buffer, observer });
-    const bulk = Math.min(BULK, buffer.largest);
+    const bulk = this.#waiting === undefined ? Math.min(BULK, buffer.largest) : 0;
     for (;;) {
       const length = await this.#read();
       if (length === null) return await into.close();
-      if (length >= bulk) {
-        return await readableFrom({ conn: source, side: from, buffer, observer }, length)
-          .pipeThrough(countingStream(count))
-          .pipeTo(writableTo(into));
-      }
+      if (length >= bulk) return await this.#stream(length, into);
       count.bytes += length;
       await into.write(buffer.filled(length));
     }
   }
 
+  async #stream(first: number, into: ConnSink): Promise<void> {
+    const { from: side, source: conn, count, rate, observer } = this.#options;
+    const counted = readableFrom({ conn, side, buffer: this.#buffer, observer }, first)
+      .pipeThrough(countingStream(count));
+    const limited = this.#waiting === undefined
+      ? counted
+      : counted.pipeThrough(throttlingStream(rate, this.#waiting.signal));
+    await limited.pipeTo(writableTo(into));
+  }
+
   async #read(): Promise<number | null> {
-    const { from, source, buffer, observer } = this.#options;
+    const { from, source, observer } = this.#options;
+    const buffer = this.#buffer;
     const failure = observer.stopped(from);
     if (failure !== undefined) throw failure;
     try {

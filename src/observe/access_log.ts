@@ -10,8 +10,15 @@ export interface Failure {
   readonly message: string;
 }
 
+/** Lines about refused connections, per service. */
+const REFUSALS_A_SECOND = 10;
+
 export class AccessLog {
   readonly #log: Log;
+  #secondBegan = -Infinity;
+  #refusals = 0;
+  /** Refused without a line since the last one. */
+  #unsaid = 0;
 
   constructor(log: Log) {
     this.#log = log;
@@ -31,15 +38,28 @@ export class AccessLog {
     });
   }
 
-  /** A connection was not let through. */
+  /** A connection was not let in. Whoever is refused can come as often as he likes, so not each has its line. */
   refused(record: ConnectionRecord, failure: Failure): void {
     if (!this.#log.enabled("warn")) return;
+    const now = performance.now();
+    if (now - this.#secondBegan >= 1000) {
+      this.#secondBegan = now;
+      this.#refusals = 0;
+    }
+    this.#refusals += 1;
+    if (this.#refusals > REFUSALS_A_SECOND) {
+      this.#unsaid += 1;
+      return;
+    }
+    const unsaid = this.#unsaid || undefined;
+    this.#unsaid = 0;
     this.#log.warn(`${record.service}: refused, ${failure.reason}`, {
       event: "connection_refused",
       ...fieldsOf(record),
       reason: failure.reason,
       code: failure.code,
       detail: detailOf(failure),
+      not_logged: unsaid,
     });
   }
 
@@ -65,6 +85,8 @@ function fieldsOf(record: ConnectionRecord): Fields {
   return {
     service: record.service,
     client: record.client,
+    peer: record.peer,
+    sni: record.serverName,
     upstream: record.upstream || undefined,
     attempts: record.attempts > 1 ? record.attempts : undefined,
   };

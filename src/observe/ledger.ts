@@ -9,8 +9,9 @@ export interface ServiceFigures {
   readonly active: number;
   /** Connections whose upstream could not be reached. */
   readonly failed: number;
-  /** Connections that were not let through, as no route was theirs. */
+  /** Connections that were not let in, in all and by reason. */
   readonly refused: number;
+  readonly refusedBy: Readonly<Record<string, number>>;
   readonly bytesFromClient: number;
   readonly bytesFromUpstream: number;
 }
@@ -18,7 +19,12 @@ export interface ServiceFigures {
 /** The account of one connection. Open from accept to close; disposing of it closes it. */
 export class ConnectionRecord implements Disposable {
   readonly service: string;
-  readonly client: string;
+  /** Whose connection it is: the peer, or who a PROXY header says. */
+  client: string;
+  /** The peer, where a PROXY header told of another client. */
+  peer: string | undefined;
+  /** The name that the client asked for in its ClientHello. */
+  serverName: string | undefined;
   /** The endpoint tried last, or empty. */
   upstream = "";
   /** Endpoints tried. */
@@ -49,7 +55,7 @@ export class ServiceLedger {
   readonly #open = new Set<ConnectionRecord>();
   #accepted = 0;
   #failed = 0;
-  #refused = 0;
+  readonly #refusedBy = new Map<string, number>();
   #bytesFromClient = 0;
   #bytesFromUpstream = 0;
 
@@ -68,8 +74,8 @@ export class ServiceLedger {
     this.#failed += 1;
   }
 
-  connectionRefused(): void {
-    this.#refused += 1;
+  connectionRefused(code: string): void {
+    this.#refusedBy.set(code, (this.#refusedBy.get(code) ?? 0) + 1);
   }
 
   /** Adds up the figures: closed connections are summed already, open ones are asked. */
@@ -85,7 +91,8 @@ export class ServiceLedger {
       accepted: this.#accepted,
       active: this.#open.size,
       failed: this.#failed,
-      refused: this.#refused,
+      refused: this.#refusedBy.values().reduce((sum, count) => sum + count, 0),
+      refusedBy: Object.fromEntries(this.#refusedBy),
       bytesFromClient,
       bytesFromUpstream,
     };

@@ -1,51 +1,108 @@
 /** The life of one connection, from accept to close, on one screen. */
 
-import { formatAddress, hostOf } from "../net/address.ts";
 import type { Conn } from "../net/conn.ts";
-import { type ProxyError, proxyErrorOf } from "../net/errors.ts";
+import { ProxyError, proxyErrorOf } from "../net/errors.ts";
+import { peekClientHello } from "../net/peek.ts";
+import { receiveProxyHeader } from "../net/proxy_header.ts";
+import { ReadAheadConn } from "../net/read_ahead_conn.ts";
 import { Relay, type RelayOutcome } from "../net/relay.ts";
 import type { ConnectionRecord } from "../observe/ledger.ts";
 import type { Lease } from "../upstream/lease.ts";
+import type { Place } from "./admission.ts";
+import { ClientFacts } from "./client_facts.ts";
 import type { Service } from "./service.ts";
 
 export class Connection {
   readonly #client: Conn;
   readonly #service: Service;
+  readonly #entered = Promise.withResolvers<void>();
   #aborted: ProxyError | undefined;
   #relaying: Relay | undefined;
 
   constructor(client: Conn, service: Service) {
-    this.#client = client;
+    const { readAhead } = service;
+    this.#client = readAhead > 0 ? new ReadAheadConn(client, readAhead) : client;
     this.#service = service;
   }
 
-  /** accept → route → pick → connect → relay through counters → account → close. Never rejects. */
+  /** Resolves once the connection was let in or refused. */
+  get entered(): Promise<void> {
+    return this.#entered.promise;
+  }
+
+  /**
+   * accept → admit → PROXY header → peek → route → pick → connect → relay through counters → account → close.
+   * Never rejects.
+   */
   async run(): Promise<void> {
-    const { ledger, accessLog } = this.#service;
+    const { admission, ledger, accessLog, lifetimes } = this.#service;
     using client = this.#client;
-    const { remoteAddress } = client;
-    using record = ledger.open(formatAddress(remoteAddress));
+    const facts = new ClientFacts(client);
+    using record = ledger.open(facts.client);
+    using _lifetime = lifetimes?.watch(() => this.abort(new ProxyError("lifetime", "proxy")));
     try {
+      admission.checkPeer(facts.sourceAddress);
+      using _place = admission.enter() ?? await this.#waitForPlace();
+      this.#entered.resolve();
       this.#configure(client);
-      const connector = this.#service.route(client);
-      using lease = await connector.connect(hostOf(remoteAddress), record);
+      await this.#receiveHeader(facts, record);
+      using _clientPlace = admission.enterClient(facts.sourceAddress);
+      await this.#peek(facts, record);
+      const connector = this.#service.route(facts);
+      using lease = await connector.connect(facts.sourceAddress, record, this.#service.headerFor(facts));
       accessLog.closed(record, ...ending(await this.#relay(lease, record)));
     } catch (cause) {
-      this.#fail(proxyErrorOf(cause, "proxy"), record);
+      this.#fail(this.#aborted ?? proxyErrorOf(cause, "proxy"), record);
+    } finally {
+      this.#entered.resolve();
     }
   }
 
   /** Ends it at once; a dial under way is closed when it comes back. */
   abort(error: ProxyError): void {
-    this.#aborted = error;
+    this.#aborted ??= error;
     this.#relaying?.abort(error);
     this.#client.close();
+  }
+
+  async #waitForPlace(): Promise<Place> {
+    const { admission, stopping } = this.#service;
+    for (;;) {
+      await admission.freed(stopping);
+      if (this.#aborted !== undefined) throw this.#aborted;
+      stopping.throwIfAborted();
+      const place = admission.enter();
+      if (place !== undefined) return place;
+    }
   }
 
   #configure(conn: Conn): void {
     const { nodelay, keepalive } = this.#service.config;
     if (nodelay) conn.setNoDelay(true);
     if (keepalive !== false) conn.setKeepAlive(keepalive);
+  }
+
+  /** From then on the client is who the header says. */
+  async #receiveHeader(facts: ClientFacts, record: ConnectionRecord): Promise<void> {
+    const { headerDeadlines } = this.#service;
+    if (headerDeadlines === undefined) return;
+    using deadline = headerDeadlines.start();
+    const header = await receiveProxyHeader(this.#client as ReadAheadConn, deadline.signal);
+    if (!facts.takeOver(header)) return;
+    record.peer = record.client;
+    record.client = facts.client;
+  }
+
+  /** Looks at the ClientHello, if what route the client takes depends on it. */
+  async #peek(facts: ClientFacts, record: ConnectionRecord): Promise<void> {
+    if (!this.#service.needsHello(facts)) return;
+    using deadline = this.#service.peekDeadlines.start();
+    const hello = await peekClientHello(this.#client as ReadAheadConn, deadline.signal);
+    if (typeof hello === "string") facts.noHello = hello;
+    else {
+      facts.serverName = record.serverName = hello.serverName;
+      facts.alpn = hello.alpn;
+    }
   }
 
   async #relay(lease: Lease, record: ConnectionRecord): Promise<RelayOutcome> {
@@ -55,6 +112,7 @@ export class Connection {
       client: this.#client,
       upstream: lease.conn,
       bufferSize: config.bufferSize,
+      rates: config.limits,
       reset: config.reset,
       fromClient: record.fromClient,
       fromUpstream: record.fromUpstream,
@@ -71,8 +129,8 @@ export class Connection {
     const { config, ledger, accessLog } = this.#service;
     if (error.isReset && config.reset === "pass") this.#client.reset();
     if (error.code === "too_many_open_files") this.#service.onShortage();
-    if (error.code === "no_route") {
-      ledger.connectionRefused();
+    if (error.isRefusal) {
+      ledger.connectionRefused(error.code);
       accessLog.refused(record, error);
     } else {
       ledger.connectionFailed();

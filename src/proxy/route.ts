@@ -2,6 +2,7 @@
 
 import type { PortRange, RouteConfig } from "../config/config.ts";
 import { CidrSet } from "../wire/cidr.ts";
+import { ServerNameSet } from "../wire/client_hello_server_names.ts";
 
 /** What is known about a client when it is routed. */
 export interface RouteFacts {
@@ -11,6 +12,9 @@ export interface RouteFacts {
   readonly sourcePort: number;
   /** The port the client connected to; 0 for a unix socket. */
   readonly listenPort: number;
+  /** The name in the client's TLS ClientHello, and the protocols it offers; undefined when these are not known. */
+  readonly serverName?: string | undefined;
+  readonly alpn?: readonly string[] | undefined;
 }
 
 export interface RouteMatch {
@@ -22,6 +26,8 @@ export interface RouteMatch {
 export interface RouteMatcher {
   /** The route for a client; undefined when none fits. */
   match(facts: RouteFacts): RouteMatch | undefined;
+  /** Whether a ClientHello could lead the client to another route than it takes without one. */
+  needsHello(facts: RouteFacts): boolean;
 }
 
 /** One condition of a route, other than its source ports. */
@@ -40,12 +46,17 @@ export function compileRoutes(routes: readonly RouteConfig[]): RouteMatcher {
   const rules = routes.map((route, index) => ({ route, index, conditions: conditionsOf(route) }));
   const anyPort = reachable(rules.filter(({ route }) => route.sourcePorts === undefined));
   const byPort = new PortTable(rules);
+  const firstOnHello = routes.findIndex(({ serverNames, alpn }) =>
+    serverNames !== undefined || alpn !== undefined
+  );
+  const match = (facts: RouteFacts) => {
+    const one = firstThatFits(byPort.rulesFor(facts.sourcePort), facts);
+    const other = firstThatFits(anyPort, facts, one?.index);
+    return other ?? one;
+  };
   return {
-    match(facts) {
-      const one = firstThatFits(byPort.rulesFor(facts.sourcePort), facts);
-      const other = firstThatFits(anyPort, facts, one?.index);
-      return other ?? one;
-    },
+    match,
+    needsHello: (facts) => firstOnHello !== -1 && (match(facts)?.index ?? Infinity) > firstOnHello,
   };
 }
 
@@ -58,13 +69,18 @@ function firstThatFits(rules: readonly Rule[], facts: RouteFacts, before = Infin
   return undefined;
 }
 
-function conditionsOf({ sourceAddresses, listenPorts }: RouteConfig): Condition[] {
+function conditionsOf({ sourceAddresses, listenPorts, serverNames, alpn }: RouteConfig): Condition[] {
   const conditions: Condition[] = [];
   if (listenPorts !== undefined) conditions.push(({ listenPort }) => isIn(listenPorts, listenPort));
   if (sourceAddresses !== undefined) {
     const set = new CidrSet(sourceAddresses);
     conditions.push(({ sourceAddress }) => set.has(sourceAddress));
   }
+  if (serverNames !== undefined) {
+    const set = new ServerNameSet(serverNames);
+    conditions.push(({ serverName }) => serverName !== undefined && set.has(serverName));
+  }
+  if (alpn !== undefined) conditions.push((facts) => alpn.some((protocol) => facts.alpn?.includes(protocol)));
   return conditions;
 }
 

@@ -2,25 +2,50 @@
 
 import type { GroupConfig, ServiceConfig } from "../config/config.ts";
 import { acceptConnections } from "../net/accept.ts";
-import { type Address, formatAddress, hostOf } from "../net/address.ts";
+import { type Address, formatAddress } from "../net/address.ts";
 import { type Adapter, adapterFor, type Conn } from "../net/conn.ts";
-import { ProxyError } from "../net/errors.ts";
+import { Deadlines } from "../net/deadlines.ts";
+import { type ErrorCode, ProxyError, type Side } from "../net/errors.ts";
 import { IdleClock } from "../net/idle_clock.ts";
+import { LifetimeClock } from "../net/lifetime_clock.ts";
 import { listen, type Listener } from "../net/listen.ts";
 import { AccessLog } from "../observe/access_log.ts";
+import type { Gauge } from "../observe/gauge.ts";
 import { ServiceLedger } from "../observe/ledger.ts";
 import type { Log } from "../observe/log.ts";
 import type { PoolFigures } from "../observe/upstream_figures.ts";
 import { Connector } from "../upstream/connector.ts";
 import type { Group } from "../upstream/group.ts";
+import { MAX_PROXY_HEADER } from "../wire/proxy_protocol_header.ts";
+import { Admission, type LimitedGauge } from "./admission.ts";
+import type { ClientFacts } from "./client_facts.ts";
 import { Connection } from "./connection.ts";
-import { compileRoutes, type RouteFacts, type RouteMatcher } from "./route.ts";
+import { compileRoutes, type RouteMatcher } from "./route.ts";
+
+/** What services share, and what is made for each of them outside. */
+export interface ServiceParts {
+  /** Every group of the configuration. */
+  readonly groups: ReadonlyMap<GroupConfig, Group>;
+  /** Counts the connections of this service. */
+  readonly gauge: Gauge;
+  /** Counts those of all services, up to its limit. */
+  readonly all: LimitedGauge;
+  readonly log: Log;
+}
 
 export class Service {
   readonly config: ServiceConfig;
+  readonly admission: Admission;
   readonly ledger: ServiceLedger;
   readonly accessLog: AccessLog;
   readonly idleClock: IdleClock;
+  /** How long connections may live; undefined is for ever. */
+  readonly lifetimes: LifetimeClock | undefined;
+  /** How long PROXY headers may take; undefined when none are expected. */
+  readonly headerDeadlines: Deadlines | undefined;
+  readonly peekDeadlines: Deadlines;
+  /** Bytes to hold of a client's first ones, to look at them. */
+  readonly readAhead: number;
   /** Of both legs. */
   readonly adapter: Adapter;
   readonly #log: Log;
@@ -32,12 +57,20 @@ export class Service {
   readonly #loops: Promise<void>[] = [];
   #drained: (() => void) | undefined;
 
-  /** @param groups Every group of the configuration, made already. */
-  constructor(config: ServiceConfig, groups: ReadonlyMap<GroupConfig, Group>, log: Log) {
+  constructor(config: ServiceConfig, { groups, gauge, all, log }: ServiceParts) {
     this.config = config;
+    this.admission = new Admission(config, gauge, all);
     this.ledger = new ServiceLedger(config.name);
     this.accessLog = new AccessLog(log);
     this.idleClock = new IdleClock(config.idleTimeout, config.halfCloseTimeout);
+    const { limits, acceptProxyProtocol, peek, routes } = config;
+    if (limits.lifetime > 0) this.lifetimes = new LifetimeClock(limits.lifetime);
+    if (acceptProxyProtocol !== undefined) {
+      this.headerDeadlines = deadlines(acceptProxyProtocol.timeout, "proxy_header_timeout", "client");
+    }
+    this.peekDeadlines = deadlines(peek.timeout, "timed_out", "client");
+    const peeks = routes.some(({ serverNames, alpn }) => serverNames !== undefined || alpn !== undefined);
+    this.readAhead = (acceptProxyProtocol === undefined ? 0 : MAX_PROXY_HEADER) + (peeks ? peek.maxBytes : 0);
     this.adapter = adapterFor(config);
     this.#log = log;
     this.#routes = compileRoutes(config.routes);
@@ -75,13 +108,30 @@ export class Service {
     }
   }
 
+  /** Aborts when the service stops accepting. */
+  get stopping(): AbortSignal {
+    return this.#accepting.signal;
+  }
+
+  /** Whether where a client goes depends on its ClientHello. */
+  needsHello(facts: ClientFacts): boolean {
+    return this.config.routes.length > 0 && this.#routes.needsHello(facts);
+  }
+
   /** Where a client's connection goes. @throws {ProxyError} when no route is its own. */
-  route(client: Conn): Connector {
+  route(facts: ClientFacts): Connector {
     const { routes, upstream } = this.config;
-    const matched = routes.length === 0 ? undefined : this.#routes.match(factsOf(client));
+    const matched = routes.length === 0 ? undefined : this.#routes.match(facts);
     const group = matched?.route.upstream ?? upstream;
-    if (group === undefined) throw new ProxyError("no_route", "proxy");
-    return this.#connectors.get(group)!;
+    if (group !== undefined) return this.#connectors.get(group)!;
+    const { noHello } = facts;
+    throw new ProxyError("no_route", "proxy", noHello === undefined ? {} : { detail: noHello });
+  }
+
+  /** What upstream connections of a client begin with. */
+  headerFor(facts: ClientFacts): Uint8Array | undefined {
+    const { sendProxyProtocol } = this.config;
+    return sendProxyProtocol && facts.toHeader(sendProxyProtocol);
   }
 
   start(): void {
@@ -132,8 +182,14 @@ export class Service {
     await this.drained();
   }
 
-  async #handle(client: Conn): Promise<void> {
+  /** With `when_full: wait`, nothing else is accepted until this connection has its place. */
+  #handle(client: Conn): Promise<void> | undefined {
     const connection = new Connection(client, this);
+    this.#run(connection);
+    return this.config.limits.whenFull === "wait" ? connection.entered : undefined;
+  }
+
+  async #run(connection: Connection): Promise<void> {
     this.#connections.add(connection);
     await connection.run();
     this.#connections.delete(connection);
@@ -141,11 +197,6 @@ export class Service {
   }
 }
 
-function factsOf(client: Conn): RouteFacts {
-  const { remoteAddress: remote, localAddress: local } = client;
-  return {
-    sourceAddress: hostOf(remote),
-    sourcePort: remote.transport === "tcp" ? remote.port : 0,
-    listenPort: local.transport === "tcp" ? local.port : 0,
-  };
+function deadlines(timeout: number, code: ErrorCode, side: Side): Deadlines {
+  return new Deadlines(timeout, () => new ProxyError(code, side));
 }

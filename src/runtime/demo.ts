@@ -85,10 +85,11 @@ async function serve(
 ): Promise<Address> {
   const listener = await listen({ transport: "tcp", hostname: "127.0.0.1", port: 0 }, { adapter: "deno" });
   signal.addEventListener("abort", () => listener.close(), { once: true });
-  const onConnection = async (conn: Conn) => {
+  const serveOne = async (conn: Conn) => {
     using _conn = conn;
     await answer(conn, signal).catch(() => {/* the demo's peer went away */});
   };
+  const onConnection = (conn: Conn) => void serveOne(conn);
   acceptConnections(listener, { onConnection, onError: () => {}, signal });
   return listener.address;
 }

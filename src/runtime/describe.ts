@@ -4,18 +4,16 @@ import type { Config, GroupConfig, PortRange, RouteConfig, ServiceConfig } from 
 import { formatPortRange } from "../config/port_range.ts";
 import { type Address, formatAddress } from "../net/address.ts";
 import { adapterFor } from "../net/conn.ts";
+import { describeAdmission } from "./describe_admission.ts";
 import { describeGroup, isLone } from "./describe_group.ts";
+import { firstOf, WIDTH, wrap } from "./describe_lines.ts";
 
-/** The most columns a line has, unless a single piece of it is longer. */
-const WIDTH = 100;
 /** How far to the right the arrows of a service's routes are aligned. */
 const MAX_CONDITIONS = 56;
-/** How many ports or blocks of a condition are shown. */
-const MAX_SHOWN = 4;
 
 /**
- * Services, each with its addresses, routes and upstreams and the socket API of each leg; then groups that are more
- * than an address.
+ * What holds for all services; services, each with its addresses, who may come in, routes and upstreams and the socket
+ * API of each leg; then groups that are more than an address.
  */
 export function describeConfig(config: Config): string[] {
   const used = new Set(config.services.flatMap(({ routes, upstream }) => [
@@ -23,7 +21,9 @@ export function describeConfig(config: Config): string[] {
     ...upstream === undefined ? [] : [upstream],
   ]));
   const groups = config.upstreams.filter((group) => !isLone(group));
+  const { connections } = config.limits;
   return [
+    ...connections === 0 ? [] : [`all services: connections ${connections}`],
     ...config.services.flatMap(describeService),
     ...groups.flatMap((group) => describeGroup(group, used.has(group))),
   ];
@@ -35,22 +35,29 @@ function describeService(service: ServiceConfig): string[] {
   );
   const listen = wrap(`${service.name}:`, legs);
   const targets = describeTargets(service);
-  if (service.routes.length > 0) return [...listen, ...alignTargets(targets)];
+  const settings = describeAdmission(service);
+  if (service.routes.length > 0) return [...listen, ...settings, ...alignTargets(targets)];
   const arrow = `-> ${targets[0]?.target}`;
   const line = `${listen.at(-1)} ${arrow}`;
-  return line.length <= WIDTH ? [...listen.slice(0, -1), line] : [...listen, `  ${arrow}`];
+  const lines = line.length <= WIDTH ? [...listen.slice(0, -1), line] : [...listen, `  ${arrow}`];
+  return [...lines, ...settings];
+}
+
+interface Condition {
+  readonly key: string;
+  readonly values: readonly string[];
 }
 
 interface Target {
   /** None is met by everyone who is left. */
-  readonly conditions: readonly string[];
+  readonly conditions: readonly Condition[];
   readonly target: string;
 }
 
 /** Where clients go, in the order in which that is decided. */
 function describeTargets(service: ServiceConfig): Target[] {
   const targets = service.routes.map((route) => ({
-    conditions: describeConditions(route),
+    conditions: conditionsOf(route),
     target: describeTarget(service, route.upstream),
   }));
   // Behind a route without conditions nobody is left.
@@ -60,18 +67,17 @@ function describeTargets(service: ServiceConfig): Target[] {
   return [...targets, { conditions: [], target }];
 }
 
-function describeConditions({ sourcePorts, sourceAddresses, listenPorts }: RouteConfig): string[] {
-  return [
-    listed("source_port", sourcePorts?.map(formatPortRange)),
-    listed("source_ip", sourceAddresses),
-    listed("listen_port", listenPorts?.map(formatPortRange)),
-  ].filter((condition) => condition !== undefined);
-}
-
-function listed(key: string, values: readonly string[] | undefined): string | undefined {
-  if (values === undefined) return undefined;
-  const more = values.length > MAX_SHOWN ? ` (and ${values.length - MAX_SHOWN} more)` : "";
-  return `${key} ${values.slice(0, MAX_SHOWN).join(", ")}${more}`;
+function conditionsOf(route: RouteConfig): Condition[] {
+  const conditions: [key: string, values: readonly string[] | undefined][] = [
+    ["source_port", route.sourcePorts?.map(formatPortRange)],
+    ["source_ip", route.sourceAddresses],
+    ["listen_port", route.listenPorts?.map(formatPortRange)],
+    ["sni", route.serverNames],
+    ["alpn", route.alpn],
+  ];
+  return conditions.flatMap(([key, values]) =>
+    values === undefined ? [] : [{ key, values: firstOf(values) }]
+  );
 }
 
 function alignTargets(targets: readonly Target[]): string[] {
@@ -84,12 +90,15 @@ function alignTargets(targets: readonly Target[]): string[] {
   ]);
 }
 
-/** All conditions on one line, or a line for each when that is too long. */
-function conditionLines(conditions: readonly string[]): string[] {
+/** All conditions on one line, or lines for each when that is too long. */
+function conditionLines(conditions: readonly Condition[]): string[] {
   if (conditions.length === 0) return ["otherwise"];
-  const line = conditions.join(" and ");
+  const line = conditions.map(({ key, values }) => `${key} ${values.join(", ")}`).join(" and ");
   if (line.length <= MAX_CONDITIONS) return [line];
-  return conditions.map((condition, index) => index === 0 ? condition : `and ${condition}`);
+  return conditions.flatMap(({ key, values }, index) => {
+    const title = index === 0 ? key : `and ${key}`;
+    return wrap(title, values, { indent: " ".repeat(title.length), width: MAX_CONDITIONS });
+  });
 }
 
 function describeTarget(service: ServiceConfig, group: GroupConfig): string {
@@ -119,19 +128,4 @@ function listenRanges(addresses: readonly Address[]) {
     text: first === last ? formatAddress(address) : `${formatAddress(address)}-${last}`,
     transport: address.transport,
   }));
-}
-
-/** Pieces behind a title, on as many lines as they need. */
-function wrap(title: string, pieces: readonly string[]): string[] {
-  const lines: string[] = [];
-  let line = title;
-  for (const [index, piece] of pieces.entries()) {
-    const text = index < pieces.length - 1 ? ` ${piece},` : ` ${piece}`;
-    if (index > 0 && line.length + text.length > WIDTH) {
-      lines.push(line);
-      line = "   ";
-    }
-    line += text;
-  }
-  return [...lines, line];
 }

@@ -7,6 +7,7 @@ import { GaugeTable } from "../observe/gauge.ts";
 import type { ServiceFigures } from "../observe/ledger.ts";
 import { addUpPools, type UpstreamFigures } from "../observe/upstream_figures.ts";
 import type { Log } from "../observe/log.ts";
+import { checkDescriptors } from "./descriptors.ts";
 import { Service } from "../proxy/service.ts";
 import { Group } from "../upstream/group.ts";
 
@@ -47,11 +48,16 @@ export interface StopReport {
  * Binds every address of every service, then starts accepting on all of them: all or nothing.
  *
  * @throws {ListenError} when an address cannot be bound; nothing listens then.
+ * @throws {DescriptorError} when the process may not open enough descriptors for `limits.connections`.
  */
 export async function runProxy(config: Config, log: Log): Promise<RunningProxy> {
-  const gauges = new GaugeTable(MAX_ENDPOINTS);
+  checkDescriptors(config.limits.connections);
+  const gauges = new GaugeTable(MAX_ENDPOINTS + config.services.length + 1);
+  const all = { gauge: gauges.claim()!, limit: config.limits.connections };
   const groups = new Map(config.upstreams.map((group) => [group, new Group(group, gauges, log)]));
-  const services = config.services.map((service) => new Service(service, groups, log));
+  const services = config.services.map((service) =>
+    new Service(service, { groups, gauge: gauges.claim()!, all, log })
+  );
   try {
     for (const service of services) await service.bind();
   } catch (error) {

@@ -1,6 +1,6 @@
 /** From a group to a connection: pick an endpoint, dial it within its time, try the next one. */
 
-import type { Adapter, Conn } from "../net/conn.ts";
+import { type Adapter, type Conn, writeAll } from "../net/conn.ts";
 import { Deadlines } from "../net/deadlines.ts";
 import { dial } from "../net/dial.ts";
 import { ProxyError, proxyErrorOf } from "../net/errors.ts";
@@ -79,9 +79,10 @@ export class Connector {
    * Connects to an endpoint that `client`, an address without its port, gets by the group's policy; after a failure
    * to another one, `retry.attempts` times and for `retry.timeout` in all.
    *
+   * @param preface What the connection begins with.
    * @throws {ProxyError} of the last attempt, or why there was none.
    */
-  async connect(client: string, progress: Attempts): Promise<Lease> {
+  async connect(client: string, progress: Attempts, preface?: Uint8Array): Promise<Lease> {
     const { retry } = this.group.config;
     if (this.group.endpoints.length === 0) await this.#awaitEndpoints();
     const startedAt = performance.now();
@@ -95,7 +96,7 @@ export class Connector {
       progress.upstream = endpoint.key;
       progress.attempts += 1;
       try {
-        return new Lease(this.group, endpoint, await this.#open(endpoint, left));
+        return new Lease(this.group, endpoint, await this.#open(endpoint, left, preface));
       } catch (cause) {
         endpoint.leave();
         failure = proxyErrorOf(cause, "upstream");
@@ -107,14 +108,21 @@ export class Connector {
     }
   }
 
-  async #open(endpoint: Endpoint, within: number): Promise<Conn> {
-    const pool = this.#pool;
-    const pooled = pool?.take(endpoint);
-    if (pooled !== undefined) {
-      return new SecondChance(pooled, async () => pool!.adopt(endpoint, await this.#dial(endpoint)));
+  async #open(endpoint: Endpoint, within: number, preface: Uint8Array | undefined): Promise<Conn> {
+    const pooled = await this.#pool?.take(endpoint);
+    if (pooled === undefined) return await this.#openNew(endpoint, within, preface);
+    if (preface !== undefined && !(await isSaid(pooled, preface))) {
+      return await this.#openNew(endpoint, within, preface);
     }
+    return new SecondChance(pooled, () => this.#openNew(endpoint, this.#attemptTimeout, preface));
+  }
+
+  async #openNew(endpoint: Endpoint, within: number, preface: Uint8Array | undefined): Promise<Conn> {
     const conn = await this.#dial(endpoint, within);
-    return pool === undefined ? conn : pool.adopt(endpoint, conn);
+    if (preface !== undefined && !(await isSaid(conn, preface))) {
+      throw new ProxyError("connection_reset", "upstream");
+    }
+    return this.#pool?.adopt(endpoint, conn) ?? conn;
   }
 
   /** @param within Milliseconds; an attempt has no more than its own time either way. */
@@ -150,4 +158,15 @@ export class Connector {
 
 function connectTimeout(): ProxyError {
   return new ProxyError("connect_timeout", "upstream");
+}
+
+/** Writes the first bytes of a connection; closes it when it does not take them. */
+async function isSaid(conn: Conn, preface: Uint8Array): Promise<boolean> {
+  try {
+    await writeAll(conn, preface);
+    return true;
+  } catch {
+    conn.close();
+    return false;
+  }
 }

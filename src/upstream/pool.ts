@@ -6,7 +6,7 @@ import type { Endpoint } from "./endpoint.ts";
 
 export interface Pool {
   /** A waiting connection, for one client. */
-  take(endpoint: Endpoint): Conn | undefined;
+  take(endpoint: Endpoint): Promise<Conn | undefined>;
   /** Prepares a connection dialled for a client that found none waiting. */
   adopt(endpoint: Endpoint, conn: Conn): Conn;
   /** Closes what waits for this endpoint. */

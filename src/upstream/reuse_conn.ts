@@ -2,6 +2,7 @@
 
 import type { Conn } from "../net/conn.ts";
 import { ConnWrapper } from "../net/conn_wrapper.ts";
+import { ProxyError } from "../net/errors.ts";
 import type { Idle } from "./idle_shelf.ts";
 
 /** Bytes read ahead of the client; they are copied, so that a read can outlive the client it was begun for. */
@@ -45,7 +46,7 @@ export class ReuseConn implements Idle {
   /** The connection as its next client sees it. */
   use(): Conn {
     this.#uses += 1;
-    return this.#user = new Use(this.#conn, this);
+    return this.#user = new Use(this.#conn, this, this.#uses === 1);
   }
 
   /** The client is done with it. The read under way goes on: it notices when the upstream hangs up. */
@@ -99,6 +100,7 @@ export class ReuseConn implements Idle {
 /** One client's use of a connection. Closing it ends the connection, unless it has been given back before. */
 class Use extends ConnWrapper {
   readonly #shared: ReuseConn;
+  readonly #isFirst: boolean;
   #reader:
     | { buffer: Uint8Array; resolve(count: number | null): void; reject(cause: unknown): void }
     | undefined;
@@ -106,9 +108,10 @@ class Use extends ConnWrapper {
   #quiet: { timer: ReturnType<typeof setTimeout>; resolve(isQuiet: boolean): void } | undefined;
   #isOver = false;
 
-  constructor(conn: Conn, shared: ReuseConn) {
+  constructor(conn: Conn, shared: ReuseConn, isFirst: boolean) {
     super(conn);
     this.#shared = shared;
+    this.#isFirst = isFirst;
   }
 
   override read(buffer: Uint8Array): Promise<number | null> {
@@ -149,13 +152,17 @@ class Use extends ConnWrapper {
     this.close();
   }
 
-  /** Something came, or the end did: hands it to whoever reads. */
+  /**
+   * Something came, or the end did: hands it to whoever reads. What comes before a later client has said anything was
+   * meant for the one before, so the connection is of no use to this one.
+   */
   onArrival(): void {
     const reader = this.#reader;
     if (reader === undefined) return;
     try {
       const count = this.#shared.takeArrived(reader.buffer);
       if (count === undefined) return;
+      if (!this.#isFirst && this.#lastMove === "none") throw new ProxyError("connection_reset", "upstream");
       this.#lastMove = "from upstream";
       this.#reader = undefined;
       this.#endQuiet(false);

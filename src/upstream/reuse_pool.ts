@@ -22,12 +22,12 @@ export class ReusePool implements Pool {
     });
   }
 
-  take(endpoint: Endpoint): Conn | undefined {
+  take(endpoint: Endpoint): Promise<Conn | undefined> {
     // The newest: those that are not needed grow old and go.
     const conn = this.#shelf.take(endpoint, "newest");
     if (conn === undefined) this.#counts.misses += 1;
     else this.#counts.hits += 1;
-    return conn?.use();
+    return Promise.resolve(conn?.use());
   }
 
   adopt(endpoint: Endpoint, conn: Conn): Conn {

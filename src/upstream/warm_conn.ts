@@ -1,53 +1,43 @@
 /** An upstream connection opened ahead of its client. */
 
+import { setImmediate } from "node:timers";
 import type { Conn } from "../net/conn.ts";
-import { ConnWrapper } from "../net/conn_wrapper.ts";
+import { ReadAheadConn } from "../net/read_ahead_conn.ts";
 import type { Idle } from "./idle_shelf.ts";
 
-/** Room for a greeting, in bytes: the rest of a longer one waits in the kernel. */
-const GREETING = 4096;
+/** The longest greeting that is held, in bytes. After more than that, nobody sees the upstream hang up. */
+const GREETING = 64 * 1024;
 
 /**
  * While it waits, a read is always pending: an upstream that hangs up is noticed at once, and a greeting (MySQL,
  * SMTP, FTP) is kept. Once handed out it is the client's connection like any other; its first reads bring what came
  * meanwhile, then what the pending read brings.
  */
-export class WarmConn extends ConnWrapper implements Idle {
+export class WarmConn extends ReadAheadConn implements Idle {
   readonly idleSince = performance.now();
-  readonly #onLost: () => void;
-  #greeting: Uint8Array | undefined = new Uint8Array(GREETING);
-  /** Bytes of the greeting that came, and that were passed on. */
-  #filled = 0;
-  #passed = 0;
-  /** The read under way: whether it brought bytes into the greeting, or the end. */
-  #pending: Promise<boolean> | undefined;
   #isWaiting = true;
+  #isLost = false;
 
   /** @param onLost Called when the connection ends while it waits. */
   constructor(conn: Conn, onLost: () => void) {
-    super(conn);
-    this.#onLost = onLost;
-    this.#readAhead();
+    super(conn, GREETING);
+    this.#watch().catch(() => false).then((isOpen) => {
+      if (isOpen || !this.#isWaiting) return;
+      this.#isWaiting = false;
+      this.#isLost = true;
+      onLost();
+    });
   }
 
-  /** Gives the connection to its one client. */
-  handOut(): Conn {
+  /**
+   * Gives the connection to its one client; undefined when it has ended. Once a client was greeted, the connection
+   * cannot be exchanged for another any more, so a greeting is not given away before one more look for the end.
+   */
+  async handOut(): Promise<Conn | undefined> {
+    if (this.arrived.length > 0) await lookAround();
+    if (this.#isLost) return undefined;
     this.#isWaiting = false;
     return this;
-  }
-
-  override async read(buffer: Uint8Array): Promise<number | null> {
-    const greeting = this.#greeting;
-    if (greeting === undefined) return await this.inner.read(buffer);
-    if (this.#passed === this.#filled && this.#pending !== undefined && !(await this.#pending)) return null;
-    if (this.#passed < this.#filled) {
-      const bytes = greeting.subarray(this.#passed, Math.min(this.#filled, this.#passed + buffer.length));
-      buffer.set(bytes);
-      this.#passed += bytes.length;
-      return bytes.length;
-    }
-    this.#greeting = undefined;
-    return await this.inner.read(buffer);
   }
 
   override close(): void {
@@ -55,26 +45,14 @@ export class WarmConn extends ConnWrapper implements Idle {
     super.close();
   }
 
-  #readAhead(): void {
-    const room = this.#greeting!.subarray(this.#filled);
-    if (room.length === 0) return;
-    this.#pending = this.inner.read(room).then((count) => {
-      if (count === null) {
-        this.#lost();
-        return false;
-      }
-      this.#pending = undefined;
-      this.#filled += count;
-      if (this.#isWaiting) this.#readAhead();
-      return true;
-    });
-    // The reader it is handed out to gets the error; while it waits, nobody reads.
-    this.#pending.catch(() => this.#lost());
+  /** Whether it was still open when it was handed out, or when there was no room for more of its greeting. */
+  async #watch(): Promise<boolean> {
+    while (this.#isWaiting && !this.isFull) if (!(await this.more())) return false;
+    return true;
   }
+}
 
-  #lost(): void {
-    if (!this.#isWaiting) return;
-    this.#isWaiting = false;
-    this.#onLost();
-  }
+/** Resolves when whatever the kernel already has for any connection was taken notice of. */
+async function lookAround(): Promise<void> {
+  for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

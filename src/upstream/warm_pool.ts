@@ -44,13 +44,13 @@ export class WarmPool implements Pool {
     });
   }
 
-  take(endpoint: Endpoint): Conn | undefined {
-    const conn = this.#shelf.take(endpoint, "oldest");
+  async take(endpoint: Endpoint): Promise<Conn | undefined> {
+    const conn = await this.#takeAlive(endpoint);
     if (conn === undefined) this.#counts.misses += 1;
     else this.#counts.hits += 1;
     this.#supplyOf(endpoint).lastClient = performance.now();
     this.fill(endpoint);
-    return conn?.handOut();
+    return conn;
   }
 
   adopt(_endpoint: Endpoint, conn: Conn): Conn {
@@ -84,6 +84,16 @@ export class WarmPool implements Pool {
     this.#stopped = true;
     this.#shelf.clear();
     await Promise.all(this.#opening);
+  }
+
+  async #takeAlive(endpoint: Endpoint): Promise<Conn | undefined> {
+    for (;;) {
+      const waiting = this.#shelf.take(endpoint, "oldest");
+      const conn = await waiting?.handOut();
+      if (waiting === undefined || conn !== undefined) return conn;
+      waiting.close();
+      this.#counts.lost += 1;
+    }
   }
 
   async #openOne(endpoint: Endpoint, supply: Supply): Promise<void> {

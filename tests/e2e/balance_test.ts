@@ -153,7 +153,7 @@ Deno.test("a program has the same groups and sees their figures", async () => {
     pool: undefined,
   }]);
   b.goDown();
-  assert.equal(await endOf(held.at("b")), "fin");
+  assert.deepEqual(await held.ended("b"), ["fin"]);
   assert.equal(endpoints()[1]!.state, "down");
   held.leave("a");
   await proxy.stop();

@@ -12,7 +12,7 @@ const AT_ONCE = 3;
 
 Deno.test("check reports every problem of every invalid configuration, with code 2", async () => {
   const files = yamlFiles(INVALID);
-  assert.ok(files.length >= 45, `only ${files.length} files`);
+  assert.ok(files.length >= 55, `only ${files.length} files`);
   const results = await runAll(files.map((file) => ["check", file]));
   for (const [index, file] of files.entries()) await assertRefused(results[index]!, file);
 });
@@ -27,7 +27,7 @@ Deno.test("-c reports the same, starts nothing and prints nothing", async () => 
 
 Deno.test("check says ok to every valid configuration and to config.example.yaml", async () => {
   const files = [...yamlFiles(VALID), EXAMPLE];
-  assert.ok(files.length >= 13, `only ${files.length} files`);
+  assert.ok(files.length >= 16, `only ${files.length} files`);
   const results = await runAll(files.map((file) => ["check", file]));
   for (const [index, file] of files.entries()) {
     const { code, stdout, stderr } = results[index]!;
@@ -37,7 +37,7 @@ Deno.test("check says ok to every valid configuration and to config.example.yaml
   }
 });
 
-Deno.test("check prints where clients go, and what the groups are", async () => {
+Deno.test("check prints who may come in, where clients go, and what the groups are", async () => {
   const { stdout } = await runSluice(["check", EXAMPLE]);
   const [databases, groups] = [linesFrom(stdout, /^databases: /), linesFrom(stdout, /^group pg: /)];
   assert.deepEqual(databases.slice(0, 6), [
@@ -47,6 +47,21 @@ Deno.test("check prints where clients go, and what the groups are", async () => 
     "  and listen_port 7001-7003      -> databases.routes[1] (deno)",
     "  listen_port 7010               -> databases.routes[2] (deno)",
     "  otherwise                      -> pg (deno)",
+  ]);
+  assert.deepEqual(linesFrom(stdout, /^guarded: /).slice(0, 13), [
+    "guarded: 0.0.0.0:5433 (deno) -> pg (deno)",
+    "  accept_proxy_protocol  from 10.0.0.0/8, timeout 3s",
+    "  allow                  10.0.0.0/8, 192.168.1.7, 2001:db8::/32",
+    "  deny                   10.9.9.9",
+    "  limits                 connections 1000 (when_full refuse), connections_per_client 20,",
+    "                         connects_per_second 200 (burst 400),",
+    "                         connects_per_second_per_client 20 (burst 20), upload 10MB/s,",
+    "                         download 10MB/s, lifetime 12h",
+    "  send_proxy_protocol    v2",
+    "tls-names: 0.0.0.0:443 (deno)",
+    "  peek  timeout 3s, max_bytes 16KiB",
+    "  sni shop.example.com, *.shop.example.com and alpn h2 -> shop.internal:443 (deno)",
+    "  sni mail.example.com                                 -> mail.internal:443 (deno)",
   ]);
   assert.deepEqual(groups.slice(0, 6), [
     "group pg: round_robin, up to 3 attempts in 10s, on_down keep",

@@ -45,7 +45,9 @@ for (const reset of ["close", "pass"]) {
     );
     const visits = new Visits(sluice.port());
     const [ejected] = await visits.until(sluice.loggedEvents("endpoint_ejected", 1));
-    assert.deepEqual([ejected!.endpoint, ejected!.code], [resetting.address, "connection_reset"]);
+    assert.equal(ejected!.endpoint, resetting.address);
+    // The kernel tells whoever comes first of the reset; a write that comes after a read breaks a pipe.
+    assert.match(String(ejected!.code), /^(connection_reset|broken_pipe)$/);
     assert.deepEqual(countsOf(await visits.make(20)), { a: 20 });
     assert.equal(resets, 3);
   });
@@ -93,7 +95,7 @@ Deno.test("on_down: close ends the connections of an endpoint that clients found
   assert.deepEqual(held.counts, { a: 2, b: 2 });
   group.all[0]!.goDown();
   await new Visits(sluice.port()).until(sluice.loggedEvents("endpoint_ejected", 1));
-  assert.equal(await endOf(held.at("a")), "fin");
+  assert.deepEqual(await held.ended("a"), ["fin", "fin"]);
   await sluice.logged('"code":"endpoint_down"');
   held.leave("a");
   await held.checkAlive();

@@ -1,7 +1,8 @@
-/** Waiting for what cannot be awaited: counters and the like. */
+/** Waiting for what cannot be awaited: counters, and what a proxy in this process has read. */
 
 import { setTimeout as pause } from "node:timers/promises";
 import { PATIENCE } from "./line_reader.ts";
+import { connect, echo, readText, upstream, writeText } from "./sockets.ts";
 
 /** How often a value is looked at, in milliseconds. */
 const LOOK = 2;
@@ -18,4 +19,12 @@ export async function eventually<Value>(
     if (performance.now() > deadline) throw new Error(`Waited for ${what}, but: ${JSON.stringify(value)}`);
     await pause(LOOK);
   }
+}
+
+/** Resolves after a round trip over a socket of this process: what had arrived at others has been read then. */
+export async function roundTrip(): Promise<void> {
+  await using server = upstream(echo);
+  using conn = await connect(server.port);
+  await writeText(conn, "turn");
+  await readText(conn, 4);
 }

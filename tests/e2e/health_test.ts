@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { Clients, countsOf, Member, Members, Visits } from "./member.ts";
-import { type LoggedEvent, Sluice, within } from "./program.ts";
-import { blackHole, connect, endOf, readAll, readText, upstream, writeText } from "./sockets.ts";
+import { type LoggedEvent, Sluice } from "./program.ts";
+import { blackHole, connect, readAll, readText, upstream, writeText } from "./sockets.ts";
 
 const PING = 'send: "PING\\r\\n", expect: "+PONG"';
 
@@ -49,7 +49,7 @@ Deno.test("an endpoint whose checks alternate after it went down never enters ro
   const cause = 'answered "-LOADING\\r\\n" instead of "+PONG"';
   assert.deepEqual(stateChangeOf(down!), ["group", flapping.address, cause]);
   const visits = new Visits(sluice.port());
-  await visits.until(pinged(flapping, 30));
+  await visits.until(flapping.pinged(30));
   assert.deepEqual(Object.keys(countsOf(visits.names)), ["b"]);
   assert.deepEqual([flapping.clients, sluice.events("endpoint_down").length], [0, 1]);
   assert.deepEqual(sluice.events("endpoint_up"), []);
@@ -68,7 +68,7 @@ Deno.test("an endpoint stays in rotation as long as fewer than `fall` checks in 
     [`"${shaky.address}"`, `"${steady.address}"`],
     [`health_check: { interval: 10ms, rise: 2, fall: 3, ${PING} }`],
   );
-  await pinged(shaky, 30);
+  await shaky.pinged(30);
   assert.deepEqual(countsOf(await new Visits(sluice.port()).make(10)), { a: 5, b: 5 });
   assert.deepEqual(sluice.events("endpoint_down"), []);
 });
@@ -135,7 +135,7 @@ for (const onDown of ["close", "keep"]) {
       group.all[0]!.goDown();
       await sluice.loggedEvents("endpoint_down", 1);
       if (onDown === "close") {
-        assert.equal(await endOf(held.at("a")), "fin");
+        assert.deepEqual(await held.ended("a"), ["fin", "fin"]);
         const lines = await sluice.loggedEvents("connection_closed", 2);
         for (const { upstream, reason, code } of lines) {
           assert.deepEqual([upstream, reason, code], [
@@ -163,7 +163,7 @@ Deno.test("when every endpoint is down all are used all the same, and that is sa
   assert.deepEqual([line!.level, line!.upstream], ["error", "group"]);
   const visits = new Visits(sluice.port());
   assert.deepEqual(countsOf(await visits.make(10)), { a: 5, b: 5 });
-  await visits.until(Promise.all([pinged(a, a.pings + 10), pinged(b, b.pings + 10)]));
+  await visits.until(Promise.all([a.pinged(a.pings + 10), b.pinged(b.pings + 10)]));
   assert.equal(visits.names.includes(""), false);
   assert.equal(sluice.events("group_down").length, 1);
 
@@ -180,8 +180,4 @@ function isRetried({ attempts }: LoggedEvent): boolean {
 
 function stateChangeOf({ upstream, endpoint, cause }: LoggedEvent): unknown[] {
   return [upstream, endpoint, cause];
-}
-
-function pinged(member: Member, times: number): Promise<void> {
-  return within(30_000, `Check ${times} of ${member.name}`, member.pinged(times));
 }

@@ -1,7 +1,19 @@
 /** Upstreams that tell who they are, and clients that ask them. */
 
 import { connect as connectNode } from "node:net";
-import { connect, echo, readAll, readText, tryClose, Upstream, upstream, writeText } from "./sockets.ts";
+import { PATIENCE } from "./line_reader.ts";
+import { within } from "./program.ts";
+import {
+  connect,
+  echo,
+  endOf,
+  readAll,
+  readText,
+  tryClose,
+  Upstream,
+  upstream,
+  writeText,
+} from "./sockets.ts";
 
 /**
  * One of several upstreams that stand in for each other. It answers NAME with its name, a letter, and echoes from then
@@ -49,8 +61,11 @@ export class Member implements AsyncDisposable {
   }
 
   /** Resolves once PING has come so many times in all. */
-  async pinged(times: number): Promise<void> {
-    while (this.pings < times) await this.#pinged.promise;
+  pinged(times: number): Promise<void> {
+    const wait = async () => {
+      while (this.pings < times) await this.#pinged.promise;
+    };
+    return within(PATIENCE, `Check ${times} of ${this.name}`, wait());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -112,9 +127,10 @@ export class Clients implements Disposable {
     return countsOf(this.#all.map(({ name }) => name));
   }
 
-  /** The connection of one of those that are there. */
-  at(name: string): Deno.TcpConn {
-    return this.#all.find((client) => client.name === name)!.conn;
+  /** How the connections end of those that are there, once they do. */
+  ended(name: string): Promise<string[]> {
+    const conns = this.#all.filter((client) => client.name === name).map(({ conn }) => conn);
+    return within(PATIENCE, `The end of all of ${name}`, Promise.all(conns.map(endOf)));
   }
 
   /** Closes the connections of those that are there. */

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
-import { eventually } from "./eventually.ts";
+import { eventually, roundTrip } from "./eventually.ts";
 import { type End, FickleServer } from "./fickle_server.ts";
 import { PooledProxy } from "./pooled.ts";
 import { connect, readAll, readText, upstream, writeText } from "./sockets.ts";
@@ -89,11 +89,24 @@ for (const reset of ["close", "pass"] as const) {
       });
     }
 
+    Deno.test(`a client that has yet to speak is given another connection when its own ends (${how}), with reset: ${reset}`, async () => {
+      await using server = await FickleServer.start();
+      await using proxy = await PooledProxy.before(server.address, { maxIdle: 2 }, { service: { reset } });
+      await fullPool(proxy, server, 2);
+      using client = await connect(proxy.port);
+      await proxy.until("the client to have its connection", ({ hits }) => hits === 1);
+      assert.ok(server.endWaiting(how) >= 2);
+      await roundTrip();
+      await writeText(client, "ping");
+      assert.equal(await readText(client, 4), "ping");
+    });
+
     Deno.test(`a connection that ended (${how}) after a long greeting is not handed out, with reset: ${reset}`, async () => {
       await using server = await FickleServer.start({ greeting: LONG_GREETING });
       await using proxy = await PooledProxy.before(server.address, { maxIdle: 4 }, { service: { reset } });
       await proxy.holds(4);
       await eventually("the upstream to have them", () => server.waiting, (count) => count === 4);
+      await roundTrip();
       server.endWaiting(how);
       await exchange(proxy.port, LONG_GREETING);
     });

@@ -68,6 +68,7 @@ Deno.test("refused clients are counted as refused, and not as failed", async () 
     active: 0,
     failed: 0,
     refused: 1,
+    refusedBy: { no_route: 1 },
     bytesFromClient: 4,
     bytesFromUpstream: 1,
   }]);
@@ -102,6 +103,7 @@ services:
       assert.equal(await whoAnswers(port, { localAddress: "127.0.2.0" }), "c");
       assert.equal(await whoAnswers(port, { host: "::1", localAddress: "::1" }), "b");
       assert.equal(await whoAnswers(port, { localAddress: "127.0.0.3", localPort: localPort! }), "b");
+      assert.equal(await whoAnswers(port, { localAddress: "127.0.0.2", localPort: localPort! }), "a");
       assert.match(await sluice.logged("client=[::1]:"), new RegExp(` upstream=${b.address} `));
       assert.match(await sluice.logged("client=127.0.1.255:"), new RegExp(` upstream=${a.address} `));
     },

@@ -34,11 +34,18 @@ export class Home implements AsyncDisposable {
     return run(program, args, this.#options());
   }
 
-  /** Starts a server here, on a port that is free, and waits until it serves. */
-  async start(command: (port: number) => ServerCommand): Promise<RunningServer> {
+  /**
+   * Starts a server here, on a port that is free, and waits until it serves. `asRoot` is for those that become
+   * another user by themselves.
+   */
+  async start(
+    command: (port: number) => ServerCommand,
+    { asRoot = false }: { asRoot?: boolean } = {},
+  ): Promise<RunningServer> {
+    const options = asRoot ? { cwd: this.path } : this.#options();
     for (let attempt = 1;; attempt++) {
       try {
-        return await RunningServer.start(command(freePort()), this.#options());
+        return await RunningServer.start(command(freePort()), options);
       } catch (error) {
         if (attempt === ATTEMPTS || !`${error}`.includes("Address already in use")) throw error;
       }

@@ -28,11 +28,27 @@ Deno.test("decodeConfig() fills in everything that is left out", () => {
   assert.deepEqual(decodeConfig({ services: [SERVICE] }), {
     log: { level: "info", format: "text" },
     shutdown: { drain: 30_000 },
+    limits: { connections: 0 },
     upstreams: [upstream],
     services: [{
       name: "a",
       listen: [{ transport: "tcp", hostname: "127.0.0.1", port: 5000 }],
       unixMode: undefined,
+      acceptProxyProtocol: undefined,
+      sendProxyProtocol: undefined,
+      allow: [],
+      deny: [],
+      limits: {
+        connections: 0,
+        connectionsPerClient: 0,
+        connectsPerSecond: undefined,
+        connectsPerSecondPerClient: undefined,
+        upload: 0,
+        download: 0,
+        whenFull: "refuse",
+        lifetime: 0,
+      },
+      peek: { timeout: 3_000, maxBytes: 16_384 },
       routes: [],
       upstream,
       connectTimeout: 5_000,
@@ -122,13 +138,41 @@ Deno.test("decodeConfig() throws nothing but ConfigError", () => {
     ),
   }, { requiredKeys: [] });
   const upstream = fc.oneof(endpoints, group, fc.constant("pg"));
-  const route = fc.record({ source_port: scalars, source_ip: scalars, listen_port: scalars, upstream }, {
-    requiredKeys: [],
-  });
+  const route = fc.record({
+    source_port: scalars,
+    source_ip: scalars,
+    listen_port: scalars,
+    sni: fc.oneof(scalars, fc.constant("*.a.b.")),
+    alpn: scalars,
+    upstream,
+  }, { requiredKeys: [] });
+  const rate = fc.oneof(
+    scalar,
+    fc.double(),
+    fc.record({ rate: scalar, burst: scalar }, { requiredKeys: [] }),
+  );
+  const unix = fc.constantFrom("unix", "unix:/a", ["unix", "10.0.0.1"]);
+  const limits = fc.record({
+    connections: scalar,
+    connections_per_client: scalar,
+    connects_per_second: rate,
+    upload: scalar,
+    when_full: fc.oneof(scalar, fc.constant("wait")),
+    lifetime: scalar,
+  }, { requiredKeys: [] });
   const service = fc.record({
     name: scalar,
-    listen: scalars,
+    listen: fc.oneof(scalars, unix),
     unix_mode: scalar,
+    accept_proxy_protocol: fc.oneof(
+      scalar,
+      fc.record({ from: fc.oneof(scalars, unix), timeout: scalar }, { requiredKeys: [] }),
+    ),
+    allow: scalars,
+    deny: scalars,
+    limits: fc.oneof(scalar, limits),
+    peek: fc.oneof(scalar, fc.record({ timeout: scalar, max_bytes: scalar }, { requiredKeys: [] })),
+    send_proxy_protocol: fc.oneof(scalar, fc.constant("v2")),
     routes: fc.oneof(scalar, fc.array(fc.oneof(route, scalar), { maxLength: 3 })),
     upstream,
     keepalive: scalar,
@@ -136,7 +180,8 @@ Deno.test("decodeConfig() throws nothing but ConfigError", () => {
   }, { requiredKeys: [] });
   const file = fc.record({
     log: fc.oneof(scalar, fc.record({ level: scalar })),
-    defaults: fc.oneof(scalar, fc.record({ idle_timeout: scalar })),
+    limits: fc.oneof(scalar, fc.record({ connections: scalar })),
+    defaults: fc.oneof(scalar, fc.record({ idle_timeout: scalar, allow: scalars }, { requiredKeys: [] })),
     upstreams: fc.oneof(
       scalar,
       fc.dictionary(fc.oneof(fc.string(), fc.constant("pg")), fc.oneof(group, scalar)),

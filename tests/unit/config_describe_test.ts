@@ -113,6 +113,65 @@ Deno.test("describeConfig() lists groups with all their settings, and never what
   ]);
 });
 
+Deno.test("describeConfig() says who may come in to a service and how much they get, and nothing that is off", () => {
+  const lines = describe({
+    limits: { connections: 10_000 },
+    services: [
+      {
+        name: "a",
+        listen: [5000, "unix:/run/a.sock"],
+        accept_proxy_protocol: { from: ["10.0.0.0/8", "unix"] },
+        allow: ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"],
+        deny: "10.9.9.9",
+        limits: {
+          connections: 1_000,
+          connections_per_client: 20,
+          connects_per_second: { rate: 200, burst: 400 },
+          connects_per_second_per_client: 0.5,
+          upload: "10MB/s",
+          download: "64KiB/s",
+          when_full: "wait",
+          lifetime: "12h",
+        },
+        peek: { max_bytes: "4KiB" },
+        routes: [{ sni: ["b.example.com", "*.B.example.com"], alpn: "h2", upstream: "b:1" }],
+        upstream: "c:1",
+        send_proxy_protocol: "v2",
+      },
+      { name: "d", listen: 5001, upstream: "c:1", limits: { connections: 5, lifetime: 0 } },
+    ],
+  });
+  assert.deepEqual(lines, [
+    "all services: connections 10000",
+    "a: 127.0.0.1:5000 (deno), unix:/run/a.sock (deno)",
+    "  accept_proxy_protocol  from 10.0.0.0/8, unix, timeout 3s",
+    "  allow                  10.0.0.1, 10.0.0.2, 10.0.0.3, 10.0.0.4 (and 1 more)",
+    "  deny                   10.9.9.9",
+    "  limits                 connections 1000 (when_full wait), connections_per_client 20,",
+    "                         connects_per_second 200 (burst 400),",
+    "                         connects_per_second_per_client 0.5 (burst 1), upload 10MB/s,",
+    "                         download 64KiB/s, lifetime 12h",
+    "  peek                   timeout 3s, max_bytes 4KiB",
+    "  send_proxy_protocol    v2",
+    "  sni b.example.com, *.b.example.com and alpn h2 -> b:1 (deno)",
+    "  otherwise                                      -> c:1 (deno)",
+    "d: 127.0.0.1:5001 (deno) -> c:1 (deno)",
+    "  limits  connections 5 (when_full refuse)",
+  ]);
+});
+
+Deno.test("describeConfig() breaks a condition that is too long for a line", () => {
+  const names = ["one", "two", "three", "four", "five"].map((word) => `${word}.shop.example.com`);
+  const routes = [{ sni: names, alpn: ["h2", "http/1.1"], upstream: "b:1" }];
+  assert.deepEqual(describe({ services: [{ name: "a", listen: 5000, routes }] }).slice(2), [
+    "  sni one.shop.example.com, two.shop.example.com,",
+    "      three.shop.example.com,",
+    "      four.shop.example.com (and 1 more)",
+    "  and alpn h2, http/1.1 -> b:1 (deno)",
+    "  otherwise             -> refused",
+  ]);
+});
+
 function describe(document: unknown): string[] {
   return describeConfig(decodeConfig(document));
 }

@@ -69,21 +69,55 @@ Deno.test("decodeConfig() takes numbers and flags from the environment", () => {
   };
   const values = { NODELAY: "false", KEEPALIVE: "60s", BUFFER: "65536", PORT: "5432", IDLE: "0" };
   const config = decodeConfig(document, { environment: (name) => new Map(Object.entries(values)).get(name) });
-  const { upstream, ...service } = config.services[0]!;
-  assert.deepEqual(upstream?.endpoints[0]?.address, { transport: "tcp", hostname: "db", port: 5432 });
-  assert.deepEqual(service, {
-    name: "a",
-    listen: [{ transport: "tcp", hostname: "127.0.0.1", port: 5432 }],
-    unixMode: undefined,
-    routes: [],
-    connectTimeout: 5_000,
-    idleTimeout: 0,
-    halfCloseTimeout: 0,
-    bufferSize: 65_536,
-    nodelay: false,
-    keepalive: 60_000,
-    reset: "close",
-  });
+  const written = {
+    defaults: { nodelay: false, keepalive: "60s", buffer_size: 65_536 },
+    services: [{ name: "a", listen: 5432, upstream: "db:5432", idle_timeout: 0 }],
+  };
+  assert.deepEqual(config, decodeConfig(written));
+});
+
+Deno.test("decodeConfig() takes who may come in, and how much, from the environment", () => {
+  const document = {
+    limits: { connections: "${COUNT}" },
+    defaults: { allow: "${BLOCK}", deny: ["${BLOCK}", "10.0.0.1"] },
+    services: [{
+      name: "a",
+      listen: [1, "unix:/run/a"],
+      accept_proxy_protocol: { from: ["${BLOCK}", "${UNIX}"], timeout: "${TIME}" },
+      limits: {
+        connections: "${COUNT}",
+        connections_per_client: "${COUNT}",
+        connects_per_second: "${RATE}",
+        connects_per_second_per_client: { rate: "${RATE}", burst: "${COUNT}" },
+        upload: "${SPEED}",
+        download: "${COUNT}000",
+        when_full: "${FULL}",
+        lifetime: "${TIME}",
+      },
+      peek: { timeout: "${TIME}", max_bytes: "${COUNT}KiB" },
+      routes: [{ sni: ["*.${NAME}", "${NAME}"], alpn: "${PROTOCOL}", upstream: "db:1" }],
+      send_proxy_protocol: "${VERSION}",
+    }],
+  };
+  const values: Record<string, string> = {
+    COUNT: "7",
+    BLOCK: "10.0.0.0/8",
+    UNIX: "unix",
+    TIME: "5s",
+    RATE: "2.5",
+    SPEED: "10MB/s",
+    FULL: "wait",
+    NAME: "example.com",
+    PROTOCOL: "h2",
+    VERSION: "v1",
+  };
+  const written = JSON.parse(
+    JSON.stringify(document).replace(/\$\{(\w+)\}/g, (_, name: string) => values[name]!),
+  );
+  const config = decodeConfig(document, { environment: (name) => values[name] });
+  assert.deepEqual(config, decodeConfig(written));
+  assert.deepEqual(config.services[0]?.limits.connectsPerSecond, { rate: 2.5, burst: 3 });
+  assert.equal(config.services[0].limits.download, 7_000);
 });
 
 Deno.test("decodeConfig() takes groups and routes from the environment", () => {
@@ -118,6 +152,8 @@ Deno.test("decodeConfig() takes groups and routes from the environment", () => {
     sourcePorts: [{ first: 7, last: 7 }],
     sourceAddresses: ["10.0.0.7"],
     listenPorts: undefined,
+    serverNames: undefined,
+    alpn: undefined,
     upstream: pg,
   }]);
 });
@@ -151,14 +187,34 @@ Deno.test("decodeConfig() never repeats a value from the environment", () => {
     source_port: "${SECRET}",
     source_ip: ["${SECRET}", "${SECRET}/${SECRET}"],
     listen_port: ["${SECRET}", 1],
+    sni: ["${SECRET}", "*.${SECRET}"],
+    alpn: "${SECRET}",
     upstream: "${SECRET}",
   };
+  const rate = { rate: "${SECRET}", burst: "${SECRET}" };
+  const admission = {
+    allow: ["${SECRET}", "10.0.0.1"],
+    deny: "${SECRET}",
+    limits: {
+      connections: "${SECRET}",
+      connections_per_client: "${SECRET}",
+      connects_per_second: "${SECRET}",
+      connects_per_second_per_client: rate,
+      upload: "${SECRET}",
+      when_full: "wait",
+      lifetime: "${SECRET}",
+    },
+    peek: { timeout: "${SECRET}", max_bytes: "${SECRET}" },
+    send_proxy_protocol: "${SECRET}",
+  };
+  const trust = { from: ["${SECRET}", "unix"], timeout: "${SECRET}" };
   const service = {
     name: "${SECRET}",
     listen: "${SECRET}",
     unix_mode: "${SECRET}",
     routes: [route, { ...route, upstream: group }, { listen_port: 1, upstream: ["${SECRET}", endpoint] }],
     upstream: "${SECRET}",
+    ...admission,
     ...knobs,
   };
   const document = {
@@ -171,11 +227,15 @@ Deno.test("decodeConfig() never repeats a value from the environment", () => {
     },
     log: { level: "${SECRET}", format: "${SECRET}" },
     shutdown: { drain: "${SECRET}" },
-    defaults: knobs,
+    limits: { connections: "${SECRET}" },
+    defaults: { ...knobs, allow: "${SECRET}", deny: ["${SECRET}"] },
     services: [
       service,
       { ...service, listen: ["${SECRET}", "x:${SECRET}", 5000] },
       { ...service, upstream: "pg" },
+      { ...service, listen: ["unix:${SECRET}", "unix:/a"] },
+      { ...service, listen: "unix:${SECRET}", accept_proxy_protocol: trust },
+      { ...service, listen: 5001, accept_proxy_protocol: { from: "${SECRET}" } },
       "${SECRET}",
     ],
   };

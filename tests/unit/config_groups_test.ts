@@ -164,7 +164,13 @@ Deno.test("decodeConfig() gives every group a name of its own", () => {
 Deno.test("decodeConfig() reads routes with one value or several", () => {
   const routes = [
     { source_port: [40000, "40002-40004"], source_ip: "10.0.0.0/8", upstream: "a:1" },
-    { source_ip: ["::1", "10.1.2.3/8"], listen_port: "1-9", upstream: "b:1" },
+    {
+      source_ip: ["::1", "10.1.2.3/8"],
+      listen_port: "1-9",
+      sni: ["A.b.", "*.C"],
+      alpn: "h2",
+      upstream: "b:1",
+    },
     { upstream: "c:1" },
   ];
   const [service] = decodeConfig({ services: [{ name: "a", listen: 1, routes }] }).services;
@@ -175,15 +181,26 @@ Deno.test("decodeConfig() reads routes with one value or several", () => {
       sourcePorts: [{ first: 40000, last: 40000 }, { first: 40002, last: 40004 }],
       sourceAddresses: ["10.0.0.0/8"],
       listenPorts: undefined,
+      serverNames: undefined,
+      alpn: undefined,
       upstream: "a:1",
     },
     {
       sourcePorts: undefined,
       sourceAddresses: ["::1", "10.1.2.3/8"],
       listenPorts: [{ first: 1, last: 9 }],
+      serverNames: ["a.b", "*.c"],
+      alpn: ["h2"],
       upstream: "b:1",
     },
-    { sourcePorts: undefined, sourceAddresses: undefined, listenPorts: undefined, upstream: "c:1" },
+    {
+      sourcePorts: undefined,
+      sourceAddresses: undefined,
+      listenPorts: undefined,
+      serverNames: undefined,
+      alpn: undefined,
+      upstream: "c:1",
+    },
   ]);
 });
 

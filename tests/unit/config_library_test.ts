@@ -60,7 +60,7 @@ Deno.test("decodeOptions() reports problems in camelCase", () => {
   const problems = [
     [
       "services[0].colour",
-      /^Unknown key "colour": expected one of name, listen, unixMode, routes, upstream, connectTimeout, /,
+      /^Unknown key "colour": expected one of name, listen, unixMode, acceptProxyProtocol, allow, deny, /,
     ],
     ["services[0].connectTimeout", /^Cannot parse duration "-5": expected a number with a unit/],
     ["services[0].halfCloseTimeout", /^Cannot parse duration "5": a unit is missing/],
@@ -123,6 +123,92 @@ Deno.test("decodeOptions() takes groups and routes like a file", () => {
     }],
   };
   assert.deepEqual(decodeOptions(options), decodeConfig(document));
+});
+
+Deno.test("decodeOptions() takes who may come in, and how much, like a file", () => {
+  const options: ProxyOptions = {
+    limits: { connections: 10 },
+    defaults: { allow: "10.0.0.0/8", deny: [] },
+    services: [{
+      ...SERVICE,
+      acceptProxyProtocol: { from: ["10.0.0.1"], timeout: 250 },
+      sendProxyProtocol: "v1",
+      allow: ["::1"],
+      limits: {
+        connectionsPerClient: 5,
+        connectsPerSecond: 0.5,
+        connectsPerSecondPerClient: { rate: 1, burst: 2 },
+        upload: 2048,
+        whenFull: "refuse",
+        lifetime: 1500,
+      },
+      peek: { timeout: 20, maxBytes: 2048 },
+      routes: [{ sni: ["a.b"], alpn: "h2", upstream: "a:1" }],
+    }],
+  };
+  const document = {
+    limits: { connections: 10 },
+    defaults: { allow: "10.0.0.0/8", deny: [] },
+    services: [{
+      ...SERVICE,
+      accept_proxy_protocol: { from: ["10.0.0.1"], timeout: "250ms" },
+      send_proxy_protocol: "v1",
+      allow: ["::1"],
+      limits: {
+        connections_per_client: 5,
+        connects_per_second: 0.5,
+        connects_per_second_per_client: { rate: 1, burst: 2 },
+        upload: "2KiB/s",
+        when_full: "refuse",
+        lifetime: "1s500ms",
+      },
+      peek: { timeout: "20ms", max_bytes: "2KiB" },
+      routes: [{ sni: ["a.b"], alpn: "h2", upstream: "a:1" }],
+    }],
+  };
+  assert.deepEqual(decodeOptions(options), decodeConfig(document));
+});
+
+Deno.test("decodeOptions() reports conflicts of who may come in in camelCase", () => {
+  const options: ProxyOptions = {
+    defaults: { deny: "10.0.0.1" },
+    services: [
+      { ...SERVICE, listen: "unix:/run/a", limits: { connectsPerSecondPerClient: 1, whenFull: "wait" } },
+      {
+        ...SERVICE,
+        name: "b",
+        deny: [],
+        acceptProxyProtocol: { from: "unix" },
+        sendProxyProtocol: "v2",
+        upstream: { endpoints: ["db:1"], pool: { mode: "reuse" } },
+      },
+    ],
+  };
+  assert.throws(() => decodeOptions(options), {
+    problems: [
+      {
+        path: "services[0].deny",
+        message: 'Cannot check clients of "unix:/run/a" (services[0].listen) against defaults.deny: ' +
+          'they have no address, write "deny: []" here',
+      },
+      {
+        path: "services[0].limits.connectsPerSecondPerClient",
+        message: 'Cannot tell clients of "unix:/run/a" (services[0].listen) apart: they have no address',
+      },
+      {
+        path: "services[0].limits.whenFull",
+        message: "Cannot wait for a free place where there is no limit: set services[0].limits.connections",
+      },
+      {
+        path: "services[1].acceptProxyProtocol.from",
+        message: 'Cannot trust "unix": no address in services[1].listen is a unix socket',
+      },
+      {
+        path: "services[1].sendProxyProtocol",
+        message: "Cannot send a header on connections that were used before (services[1].upstream.pool.mode)",
+      },
+    ],
+  });
 });
 
 Deno.test("decodeOptions() copies bytes", () => {

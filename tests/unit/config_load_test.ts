@@ -88,6 +88,10 @@ Deno.test("parseYaml() knows the usual mistakes", () => {
     () => parseYaml("a: { b: ${NAME} }\n"),
     /, write a value with "\$\{" in quotes inside \{ \} and \[ \]$/,
   );
+  for (const text of ["sni: *.example.com\n", "sni: [a.b, *.example.com]\n", "sni:\n  - *\n"]) {
+    assert.throws(() => parseYaml(text), /, write a value that begins with "\*" in quotes$/, text);
+  }
+  assert.throws(() => parseYaml("a: *name\n"), /: [^,]*$/);
 });
 
 async function withFile(content: Uint8Array, use: (file: string) => Promise<void>): Promise<void> {

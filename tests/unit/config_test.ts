@@ -13,7 +13,7 @@ const INVALID = new URL("tests/config/invalid/", ROOT);
 
 Deno.test("loadConfigFile() accepts every file in tests/config/valid", async () => {
   const files = yamlFiles(VALID);
-  assert.ok(files.length >= 12, `only ${files.length} files`);
+  assert.ok(files.length >= 15, `only ${files.length} files`);
   for (const file of files) {
     const config = await load(new URL(file, VALID));
     assert.ok(config.services.length > 0, file);
@@ -22,7 +22,7 @@ Deno.test("loadConfigFile() accepts every file in tests/config/valid", async () 
 
 Deno.test("loadConfigFile() reports exactly what every file in tests/config/invalid expects", async () => {
   const files = yamlFiles(INVALID);
-  assert.ok(files.length >= 45, `only ${files.length} files`);
+  assert.ok(files.length >= 55, `only ${files.length} files`);
   for (const file of files) {
     const url = new URL(file, INVALID);
     const text = await Deno.readTextFile(url);
@@ -55,10 +55,11 @@ Deno.test("config.example.yaml shows the defaults", async () => {
     string,
     unknown
   >;
-  const shown = { log: example["log"], shutdown: example["shutdown"], defaults: example["defaults"] };
+  const { log, shutdown, limits, defaults } = example;
+  assert.ok([log, shutdown, limits, defaults].every((section) => section !== undefined));
   const services = [{ name: "a", listen: 0, upstream: "db:1" }];
   assert.deepEqual(
-    decodeConfig({ ...shown, services }, { environment: () => undefined }),
+    decodeConfig({ log, shutdown, limits, defaults, services }, { environment: () => undefined }),
     decodeConfig({ services }),
   );
 });
@@ -83,10 +84,10 @@ Deno.test("README.md has every key of the schema in its tables", async () => {
   );
   const keys = schemaKeys(JSON.parse(jsonSchemaText()) as Schema).map(({ path }) => path)
     .filter((path) => !path.slice(0, -1).includes("upstream"))
-    // A table has the keys of services, routes and groups by themselves.
-    .map((path) => path.join(".").replace(/^(defaults|upstreams\.\*|services\.routes)\./, ""));
+    // A table has the keys of services, routes, limits and groups by themselves.
+    .map((path) => path.join(".").replace(/^(defaults|upstreams\.\*|services\.(routes|limits))\./, ""));
   assert.ok(keys.length > 60, `only ${keys.length} keys`);
-  const sections = new Set(["log", "shutdown", "defaults", "retry"]);
+  const sections = new Set(["log", "shutdown", "limits", "defaults", "retry"]);
   for (const key of keys.filter((each) => !sections.has(each))) {
     assert.ok(rows.has(key) || rows.has(key.replace(/^services\./, "")), `${key} is missing`);
   }
@@ -136,6 +137,15 @@ Deno.test("schema.json accepts what loadConfigFile() accepts", async () => {
     { services: [{ ...service, upstream: { endpoints: [] } }] },
     { services: [{ ...service, upstream: ["db:1", 5] }] },
     { services: [{ ...service, routes: [{ source_port: "1:2", upstream: "db:1" }] }] },
+    { services: [{ ...service, routes: [{ sni: "*", upstream: "db:1" }] }] },
+    { services: [{ ...service, upstream: "db:1", accept_proxy_protocol: { from: [] } }] },
+    { services: [{ ...service, upstream: "db:1", accept_proxy_protocol: { timeout: "3s" } }] },
+    { services: [{ ...service, upstream: "db:1", allow: ["db.internal"] }] },
+    { services: [{ ...service, upstream: "db:1", limits: { connects_per_second: 0 } }] },
+    { services: [{ ...service, upstream: "db:1", limits: { connects_per_second: { burst: 5 } } }] },
+    { services: [{ ...service, upstream: "db:1", limits: { upload: "10MB" } }] },
+    { services: [{ ...service, upstream: "db:1", send_proxy_protocol: "v3" }] },
+    { services: [{ ...service, upstream: "db:1" }], limits: { upload: "10MB/s" } },
     { services: [{ ...service, upstream: "pg" }], upstreams: { "p g": { endpoints: ["db:1"] } } },
     { services: [{ ...service, upstream: "pg" }], upstreams: { pg: { endpoints: ["db:1"], balnce: "x" } } },
   ];

@@ -128,7 +128,13 @@ function fits({ sourcePorts, sourceAddresses, listenPorts }: RouteConfig, facts:
 }
 
 function routesOf(...rules: readonly Conditions[]): RouteConfig[] {
-  const none = { sourcePorts: undefined, sourceAddresses: undefined, listenPorts: undefined };
+  const none = {
+    sourcePorts: undefined,
+    sourceAddresses: undefined,
+    listenPorts: undefined,
+    serverNames: undefined,
+    alpn: undefined,
+  };
   return rules.map((conditions, index) => ({ ...none, ...conditions, upstream: groupOf(`group ${index}`) }));
 }
 

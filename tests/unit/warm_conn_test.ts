@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import type { Conn } from "../../src/net/conn.ts";
 import { WarmConn } from "../../src/upstream/warm_conn.ts";
 import { FakeConn, readOnce } from "./fake_conn.ts";
 
@@ -15,7 +16,7 @@ Deno.test("a greeting that came while it waited reaches the client first, in ord
   await settled();
   conn.arrive(", friend");
   await settled();
-  const client = warm.handOut();
+  const client = (await warm.handOut())!;
   conn.arrive("250 more");
   assert.equal(await readOnce(client, 4), "220 ");
   assert.equal(await readAhead(client, "hello, friend250 more".length), "hello, friend250 more");
@@ -23,7 +24,7 @@ Deno.test("a greeting that came while it waited reaches the client first, in ord
 
 Deno.test("a warm connection without a greeting hands its pending read over", async () => {
   const conn = new FakeConn();
-  const client = new WarmConn(conn, () => {}).handOut();
+  const client = (await new WarmConn(conn, () => {}).handOut())!;
   const read = readOnce(client);
   conn.arrive("answer");
   assert.equal(await read, "answer");
@@ -36,7 +37,7 @@ Deno.test("the end and an error of a connection handed out go to its client", as
   for (const end of ["end", new Deno.errors.ConnectionReset("reset")]) {
     let lost = 0;
     const conn = new FakeConn();
-    const client = new WarmConn(conn, () => void (lost += 1)).handOut();
+    const client = (await new WarmConn(conn, () => void (lost += 1)).handOut())!;
     conn.arrive(end);
     if (end === "end") assert.equal(await readOnce(client), null);
     else await assert.rejects(readOnce(client), Deno.errors.ConnectionReset);
@@ -69,14 +70,14 @@ Deno.test("closing a waiting connection is not losing it", async () => {
 Deno.test("a greeting larger than the room for it waits in the kernel and loses nothing", async () => {
   const conn = new FakeConn();
   const warm = new WarmConn(conn, () => {});
-  const greeting = "0123456789".repeat(1000);
+  const greeting = "0123456789".repeat(10_000);
   conn.arrive(greeting);
   await settled();
   assert.equal(conn.isRead, false);
-  assert.equal(await readAhead(warm.handOut(), greeting.length), greeting);
+  assert.equal(await readAhead((await warm.handOut())!, greeting.length), greeting);
 });
 
-async function readAhead(conn: WarmConn | ReturnType<WarmConn["handOut"]>, length: number): Promise<string> {
+async function readAhead(conn: Conn, length: number): Promise<string> {
   let text = "";
   while (text.length < length) text += await readOnce(conn, 4096);
   return text;

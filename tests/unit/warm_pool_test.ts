@@ -12,7 +12,7 @@ Deno.test("the pool opens max_idle connections and one for each that a client ta
   pool.fill();
   await pool.opened(2);
   assert.equal(pool.figures().idle, 2);
-  const first = pool.take()!;
+  const first = (await pool.take())!;
   await pool.opened(3);
   assert.deepEqual(pool.figures(), { idle: 2, hits: 1, misses: 0, expired: 0, lost: 0 });
   pool.dialled[0]!.arrive("hello");
@@ -22,7 +22,7 @@ Deno.test("the pool opens max_idle connections and one for each that a client ta
 
 Deno.test("a client that finds none counts as a miss and has the pool filled", async () => {
   await using pool = new TestPool();
-  assert.equal(pool.take(), undefined);
+  assert.equal(await pool.take(), undefined);
   await pool.opened(2);
   assert.deepEqual(pool.figures(), { idle: 2, hits: 0, misses: 1, expired: 0, lost: 0 });
 });
@@ -35,7 +35,7 @@ Deno.test("a connection that ends while it waits is never handed out", async () 
   await turn();
   assert.deepEqual([pool.figures().idle, pool.figures().lost], [1, 1]);
   assert.equal(pool.dialled[0]!.isClosed, true);
-  const conn = pool.take()!;
+  const conn = (await pool.take())!;
   pool.dialled[1]!.arrive("hello");
   assert.equal(await readOnce(conn), "hello");
   conn.close();
@@ -48,10 +48,10 @@ Deno.test("one that ended unused is replaced only if a client came since it was 
   pool.dialled[0]!.arrive("end");
   await turn();
   assert.equal(pool.dialled.length, 2, "no client came");
-  pool.take()!.close();
+  (await pool.take())!.close();
   await pool.opened(4);
   await turn();
-  pool.take()!.close();
+  (await pool.take())!.close();
   await pool.opened(5);
   pool.dialled[3]!.arrive("end");
   await pool.opened(6);
@@ -83,7 +83,7 @@ Deno.test("after a failure the pool waits before it tries again", async () => {
   await turn();
   assert.equal(pool.attempts, 2);
   pool.isRefusing = false;
-  assert.equal(pool.take(), undefined);
+  assert.equal(await pool.take(), undefined);
   await turn();
   assert.equal(pool.attempts, 2);
 });
@@ -92,7 +92,7 @@ Deno.test("an endpoint that is dropped loses what waits and what is being opened
   await using pool = new TestPool();
   pool.fill();
   await pool.opened(2);
-  pool.take()!.close();
+  (await pool.take())!.close();
   pool.drop();
   await pool.opened(3);
   await turn();

@@ -1,0 +1,35 @@
+/** What a route can ask of a TLS ClientHello, as zod schemas. */
+
+import { scalars, Unexpected } from "./scalar.ts";
+import { parseServerName, SERVER_NAME_PATTERN } from "./server_name.ts";
+
+/** The longest protocol name, in bytes: its length is sent in one (RFC 7301 section 3.1). */
+const MAX_PROTOCOL = 255;
+
+/** A server name, a pattern of them, or a list of these. */
+export function serverNames() {
+  return scalars<string, string>({
+    expected: 'a name such as "shop.example.com" or "*.example.com"',
+    each: "name",
+    parse: (value) => {
+      if (typeof value !== "string") throw new Unexpected();
+      return [parseServerName(value)];
+    },
+    json: [{ type: "string", pattern: SERVER_NAME_PATTERN }],
+  });
+}
+
+/** A protocol name of ALPN, or a list of them. */
+export function protocols() {
+  return scalars<string, string>({
+    expected: `a protocol such as "h2" or "http/1.1", 1 to ${MAX_PROTOCOL} bytes`,
+    each: "protocol",
+    parse: (value) => {
+      if (typeof value !== "string") throw new Unexpected();
+      const { length } = new TextEncoder().encode(value);
+      if (length < 1 || length > MAX_PROTOCOL) throw new Unexpected();
+      return [value];
+    },
+    json: [{ type: "string", minLength: 1, maxLength: MAX_PROTOCOL }],
+  });
+}

@@ -1,0 +1,31 @@
+/** The shape of a route: its conditions, and where it leads. */
+
+import type { z } from "zod";
+import { addressBlocks, ports } from "./address_fields.ts";
+import { protocols, serverNames } from "./client_hello_fields.ts";
+import { upstream } from "./group_schema.ts";
+import { section } from "./section.ts";
+
+export const route = section("a mapping with upstream, and conditions such as source_ip", {
+  source_port: ports().optional().describe(
+    'Ports of the client: one, a range such as "40000-40999", or a list. Left out, any.',
+  ),
+  source_ip: addressBlocks().optional().describe(
+    'Addresses of the client: one, a block such as "10.1.0.0/16", or a list. Left out, any.',
+  ),
+  listen_port: ports().optional().describe(
+    "Ports of the service, of which the client took one: one, a range, or a list. Left out, any.",
+  ),
+  sni: serverNames().optional().describe(
+    'Server names in the TLS ClientHello: one, a pattern such as "*.example.com", which stands for one label, ' +
+      "or a list. Left out, any, and connections without TLS too.",
+  ),
+  alpn: protocols().optional().describe(
+    'Protocols of which the TLS ClientHello offers one: "h2", or a list. Left out, any, and connections ' +
+      "without TLS too.",
+  ),
+  upstream: upstream.describe("Where clients go that meet all conditions; as a service's upstream."),
+});
+
+/** A route after parsing. */
+export type RouteEntry = z.output<typeof route>;

@@ -1,0 +1,30 @@
+/** The PROXY protocol on connections: a header received before the client's bytes. */
+
+import { decodeProxyHeader } from "../wire/proxy_protocol.ts";
+import type { ProxyHeader } from "../wire/proxy_protocol_header.ts";
+import { ProxyError } from "./errors.ts";
+import { orAborted } from "./or_aborted.ts";
+import type { ReadAheadConn } from "./read_ahead_conn.ts";
+
+/**
+ * Receives the header that a connection must begin with. The bytes after it are left to be read.
+ *
+ * @throws {ProxyError} of side `client` when there is no valid header, or the reason of `signal`.
+ */
+export async function receiveProxyHeader(conn: ReadAheadConn, signal: AbortSignal): Promise<ProxyHeader> {
+  for (;;) {
+    const decoded = decodeProxyHeader(conn.arrived);
+    switch (decoded.kind) {
+      case "header":
+        conn.skip(decoded.length);
+        return decoded.header;
+      case "invalid":
+        throw new ProxyError("proxy_header_invalid", "client", { detail: decoded.reason });
+      case "need_more":
+        if (conn.isFull) throw new ProxyError("proxy_header_invalid", "client", { detail: "too long" });
+        if (!(await orAborted(conn.more(), signal))) {
+          throw new ProxyError("proxy_header_invalid", "client", { detail: "closed before its end" });
+        }
+    }
+  }
+}

@@ -1,0 +1,22 @@
+/** Who may say, in a PROXY header, whose connection it is. */
+
+import { CidrSet } from "../wire/cidr.ts";
+
+/** Stands in the list for peers on unix sockets, who have no address. */
+const UNIX = "unix";
+
+export class TrustedPeers {
+  readonly #blocks: CidrSet;
+  readonly #unix: boolean;
+
+  /** @param from Addresses, CIDR blocks, and `unix`. */
+  constructor(from: readonly string[]) {
+    this.#blocks = new CidrSet(from.filter((text) => text !== UNIX));
+    this.#unix = from.includes(UNIX);
+  }
+
+  /** @param address Empty for a peer on a unix socket. */
+  has(address: string): boolean {
+    return address === "" ? this.#unix : this.#blocks.has(address);
+  }
+}

@@ -1,0 +1,83 @@
+/** Clients that come from an address of their choice, begin with bytes of their choice, and leave in any way. */
+
+import { connect, type Socket } from "node:net";
+
+export interface Coming {
+  /** 127.0.0.1 unless given. */
+  readonly host?: string;
+  readonly localAddress?: string;
+  /** What they say first, such as a PROXY header. */
+  readonly header?: Uint8Array | string;
+}
+
+/** A client who asks a {@linkcode Member} for its name. */
+export class Guest implements Disposable {
+  /** Who answered; empty for one who was turned away. */
+  readonly name: string;
+  /** The local port. */
+  readonly port: number;
+  /** Resolves once the connection is over: what `performance.now()` was then. */
+  readonly ended: Promise<number>;
+  readonly #socket: Socket;
+
+  private constructor(name: string, port: number, ended: Promise<number>, socket: Socket) {
+    this.name = name;
+    this.port = port;
+    this.ended = ended;
+    this.#socket = socket;
+  }
+
+  /** Resolves with the answer, or when there is none as the connection was closed. */
+  static async come(port: number, { header = "", ...from }: Coming = {}): Promise<Guest> {
+    const socket = connect({ host: "127.0.0.1", port, noDelay: true, ...from });
+    const ended = Promise.withResolvers<number>();
+    const failed = Promise.withResolvers<never>();
+    const answered = Promise.withResolvers<string>();
+    let localPort = 0;
+    socket.on("connect", () => localPort = socket.localPort ?? 0);
+    socket.on("data", (bytes) => answered.resolve(bytes.toString("latin1")));
+    socket.on("end", () => socket.destroy());
+    socket.on("error", (error: Error & { code?: string }) => {
+      // Closed with our question unread, or by ourselves.
+      if (error.code !== "ECONNRESET" && error.code !== "EPIPE") failed.reject(error);
+    });
+    socket.on("close", () => {
+      ended.resolve(performance.now());
+      answered.resolve("");
+    });
+    if (header.length > 0) socket.write(header);
+    socket.write("NAME");
+    const name = await Promise.race([answered.promise, failed.promise]);
+    return new Guest(name, localPort, ended.promise, socket);
+  }
+
+  reset(): void {
+    this.#socket.resetAndDestroy();
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.destroy();
+  }
+}
+
+/** Many of them, all gone in the end. */
+export class Guests implements Disposable {
+  readonly #all: Guest[] = [];
+
+  /** One more, who stays. */
+  async come(port: number, coming?: Coming): Promise<Guest> {
+    const guest = await Guest.come(port, coming);
+    this.#all.push(guest);
+    return guest;
+  }
+
+  /** So many at the same time; gives their names. */
+  async rush(port: number, count: number, coming?: Coming): Promise<string[]> {
+    const guests = await Promise.all(Array.from({ length: count }, () => this.come(port, coming)));
+    return guests.map(({ name }) => name);
+  }
+
+  [Symbol.dispose](): void {
+    for (const guest of this.#all) guest[Symbol.dispose]();
+  }
+}

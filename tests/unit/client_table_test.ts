@@ -1,0 +1,354 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { type Admission, type ClientLimits, ClientTable } from "../../src/observe/client_table.ts";
+import { SharedLock } from "../../src/observe/shared_lock.ts";
+import { type ClientKey, clientKeyOf } from "../../src/wire/client_key.ts";
+import type { Result, Task } from "./client_table_worker.ts";
+import { inThreads, startThread } from "./threads.ts";
+
+const START = Date.UTC(2030, 0, 1);
+const HOUR = 3_600_000;
+const WORKER = new URL("./client_table_worker.ts", import.meta.url);
+
+Deno.test("a client has so many connections at the same time, whatever others have", () => {
+  const table = new ClientTable(10, { connections: 2, rate: undefined });
+  for (const client of [key("192.0.2.1"), key("192.0.2.2"), key("2001:db8::1"), key("::1"), key("0.0.0.0")]) {
+    assert.deepEqual(times(3, () => table.enter(client)), ["ok", "ok", "too_many"]);
+    table.leave(client);
+    assert.deepEqual(times(2, () => table.enter(client)), ["ok", "too_many"]);
+  }
+});
+
+Deno.test("a table without limits counts all the same", () => {
+  const table = new ClientTable(1, { connections: 0, rate: undefined });
+  const client = key("192.0.2.1");
+  for (let entered = 0; entered < 10_000; entered++) assert.equal(table.enter(client), "ok");
+  for (let left = 0; left < 10_000; left++) table.leave(client);
+  assert.throws(() => table.leave(client), RangeError);
+});
+
+Deno.test("a client comes as fast as its rate, whatever others do", () => {
+  const clock = { now: START };
+  const table = tableOf(10, { connections: 0, rate: { rate: 2, burst: 3 } }, clock);
+  const clients = [key("192.0.2.1"), key("192.0.2.2")];
+  for (const client of clients) {
+    assert.deepEqual(times(4, () => table.enter(client)), ["ok", "ok", "ok", "too_fast"]);
+    for (let left = 0; left < 3; left++) table.leave(client);
+    assert.equal(table.enter(client), "too_fast");
+  }
+  clock.now += 500;
+  for (const client of clients) assert.deepEqual(times(2, () => table.enter(client)), ["ok", "too_fast"]);
+});
+
+Deno.test("who is refused for one limit spends nothing of the other", () => {
+  const clock = { now: START };
+  const table = tableOf(10, { connections: 1, rate: { rate: 1, burst: 2 } }, clock);
+  const client = key("192.0.2.1");
+  assert.deepEqual(times(9, () => table.enter(client)), ["ok", ...times(8, () => "too_many")]);
+  table.leave(client);
+  assert.equal(table.enter(client), "ok");
+  table.leave(client);
+  assert.deepEqual(times(9, () => table.enter(client)), times(9, () => "too_fast"));
+  clock.now += 1000;
+  assert.equal(table.enter(client), "ok");
+});
+
+Deno.test("nobody leaves who has not entered", () => {
+  const table = new ClientTable(10, { connections: 1, rate: undefined });
+  const error = {
+    name: "RangeError",
+    message: "Cannot count a connection less: the client has none open",
+  };
+  assert.throws(() => table.leave(key("192.0.2.1")), error);
+  table.enter(key("192.0.2.1"));
+  assert.throws(() => table.leave(key("192.0.2.2")), error);
+  table.leave(key("192.0.2.1"));
+  assert.throws(() => table.leave(key("192.0.2.1")), error);
+  assert.deepEqual(times(2, () => table.enter(key("192.0.2.1"))), ["ok", "too_many"]);
+});
+
+Deno.test("a full table refuses new clients, until one has nothing open", () => {
+  const table = new ClientTable(2, { connections: 2, rate: undefined });
+  const [one, two, three, four, five] = [1, 2, 3, 4, 5].map((host) => key(`192.0.2.${host}`));
+  assert.deepEqual([one, two, three, four].map((client) => table.enter(client!)), times(4, () => "ok"));
+  assert.equal(table.enter(five!), "table_full");
+  assert.throws(() => table.leave(five!), RangeError);
+  assert.equal(table.enter(three!), "ok");
+  table.leave(three!);
+  assert.equal(table.enter(five!), "table_full");
+  table.leave(three!);
+  assert.equal(table.enter(five!), "ok");
+  assert.equal(table.enter(three!), "table_full");
+  for (const client of [one, two, four, five]) {
+    assert.deepEqual(times(2, () => table.enter(client!)), ["ok", "too_many"]);
+  }
+});
+
+Deno.test("a client that came too fast keeps its place until it may come as before", () => {
+  const clock = { now: START };
+  const table = tableOf(1, { connections: 0, rate: { rate: 1, burst: 2 } }, clock);
+  const [one, two, three] = [1, 2, 3].map((host) => key(`192.0.2.${host}`));
+  for (const client of [one!, one!, two!]) {
+    assert.equal(table.enter(client), "ok");
+    table.leave(client);
+  }
+  clock.now += 999;
+  assert.equal(table.enter(three!), "table_full");
+  clock.now += 1;
+  assert.deepEqual(times(3, () => table.enter(three!)), ["ok", "ok", "too_fast"]);
+  assert.deepEqual(times(2, () => table.enter(one!)), ["ok", "too_fast"]);
+  assert.equal(table.enter(two!), "table_full");
+});
+
+Deno.test("a clock that is set back locks nobody out", () => {
+  const clock = { now: START };
+  const table = tableOf(1, { connections: 0, rate: { rate: 1, burst: 3 } }, clock);
+  const [one, two, three] = [1, 2, 3].map((host) => key(`192.0.2.${host}`));
+  for (const client of [one!, two!]) {
+    assert.equal(table.enter(client), "ok");
+    table.leave(client);
+  }
+  clock.now -= HOUR;
+  assert.deepEqual([table.enter(one!), table.enter(three!)], ["too_fast", "table_full"]);
+  clock.now += 1000;
+  assert.deepEqual(times(2, () => table.enter(one!)), ["ok", "too_fast"]);
+  clock.now += 2000;
+  assert.equal(table.enter(three!), "ok");
+});
+
+Deno.test("tables made of one buffer are one table", () => {
+  const limits = { connections: 2, rate: undefined };
+  const table = new ClientTable(1, limits);
+  const other = new ClientTable(table.buffer, limits);
+  const client = key("192.0.2.1");
+  assert.deepEqual([table.enter(client), other.enter(client), table.enter(client)], ["ok", "ok", "too_many"]);
+  other.leave(client);
+  other.leave(client);
+  assert.throws(() => table.leave(client), RangeError);
+});
+
+Deno.test("a table refuses numbers that make no sense", () => {
+  const limits = { connections: 1, rate: undefined };
+  for (const capacity of [0, -1, 1.5, NaN]) {
+    assert.throws(() => new ClientTable(capacity, limits), {
+      name: "RangeError",
+      message: `Cannot make a table of ${capacity} clients: expected a whole number above 0`,
+    });
+  }
+  for (const bytes of [0, 8, 24, 40]) {
+    assert.throws(() => new ClientTable(new SharedArrayBuffer(bytes), limits), RangeError);
+  }
+  for (const connections of [-1, 1.5, NaN, Infinity]) {
+    assert.throws(() => new ClientTable(1, { connections, rate: undefined }), {
+      name: "RangeError",
+      message: `Cannot limit clients to ${connections} connections: expected a whole number`,
+    });
+  }
+  assert.throws(() => new ClientTable(1, { connections: 1, rate: { rate: 0, burst: 1 } }), RangeError);
+});
+
+Deno.test("a table answers what a map with a bucket of tokens for each client would", () => {
+  const step = fc.record({
+    client: fc.nat(7),
+    pause: fc.oneof(fc.constant(0), fc.nat(700)),
+    enters: fc.boolean(),
+  });
+  const limits = fc.record({
+    connections: fc.nat(3),
+    rate: fc.option(
+      fc.record({ rate: fc.integer({ min: 1, max: 20 }), burst: fc.integer({ min: 1, max: 4 }) }),
+      {
+        nil: undefined,
+      },
+    ),
+  });
+  const steps = fc.array(step, { minLength: 20, maxLength: 200 });
+  fc.assert(fc.property(fc.integer({ min: 1, max: 4 }), limits, steps, (capacity, limits, steps) => {
+    const clock = { now: START };
+    const table = tableOf(capacity, limits, clock);
+    const model = new Model(2 * capacity, limits);
+    for (const { client, pause, enters } of steps) {
+      clock.now += pause;
+      model.pass(pause);
+      const address = client % 2 === 0 ? `10.0.0.${client}` : `2001:db8:0:${client}::1`;
+      if (enters) assert.equal(table.enter(key(address)), model.enter(address));
+      else if (model.leave(address)) table.leave(key(address));
+      else assert.throws(() => table.leave(key(address)), RangeError);
+    }
+  }));
+});
+
+Deno.test("ten thousand clients come by a table for a thousand, and those that stay are counted right", () => {
+  const clock = { now: START };
+  const limits = { connections: 4, rate: { rate: 1000, burst: 10 } };
+  const table = tableOf(1000, limits, clock);
+  const held = new Map<string, number>();
+  const random = randomNumbers(1);
+  const answers = new Map<Admission, number>();
+  for (let round = 0; round < 100_000; round++) {
+    clock.now += 1;
+    const host = random(10_000);
+    const address = host % 2 === 0 ? `10.0.${host >> 8}.${host & 255}` : `2001:db8:${host.toString(16)}::1`;
+    const open = held.get(address) ?? 0;
+    const isStaying = held.size < 900;
+    const answer = table.enter(key(address));
+    answers.set(answer, (answers.get(answer) ?? 0) + 1);
+    assert.equal(answer, open < limits.connections ? "ok" : "too_many");
+    if (answer !== "ok") continue;
+    if (isStaying || open > 0) held.set(address, open + 1);
+    else table.leave(key(address));
+    if (random(3) > 0) continue;
+    const [leaving] = held.keys();
+    table.leave(key(leaving!));
+    const left = held.get(leaving!)! - 1;
+    if (left > 0) held.set(leaving!, left);
+    else held.delete(leaving!);
+  }
+  assert.ok(answers.get("ok")! > 50_000 && answers.get("too_many")! > 100);
+  assert.ok(held.size > 500);
+  for (const [address, open] of held) {
+    for (let left = 0; left < open; left++) table.leave(key(address));
+    assert.throws(() => table.leave(key(address)), RangeError);
+  }
+});
+
+Deno.test("as many clients as a table was made for find a place", () => {
+  const table = new ClientTable(20_000, { connections: 1, rate: undefined });
+  for (let host = 0; host < 20_000; host++) {
+    assert.equal(table.enter(key(`10.1.${host >> 8}.${host & 255}`)), "ok");
+  }
+  for (let host = 0; host < 20_000; host++) {
+    assert.equal(table.enter(key(`10.1.${host >> 8}.${host & 255}`)), "too_many");
+  }
+});
+
+Deno.test("a table many times too small refuses and keeps its counts", () => {
+  const table = new ClientTable(100, { connections: 1, rate: undefined });
+  const clients = Array.from({ length: 5000 }, (_, host) => key(`10.1.${host >> 8}.${host & 255}`));
+  const held = clients.filter((client) => table.enter(client) === "ok");
+  assert.ok(held.length > 150 && held.length <= 200, `${held.length}`);
+  for (const client of held) assert.equal(table.enter(client), "too_many");
+  for (const client of held) table.leave(client);
+  for (const client of clients) assert.throws(() => table.leave(client), RangeError);
+});
+
+Deno.test("two threads never pass the limit of a client while places change hands", async () => {
+  const limits = { connections: 1, rate: undefined };
+  const clients = [1, 2, 3, 4, 5].map((host) => `192.0.2.${host}`);
+  const table = new ClientTable(1, limits);
+  const entered = new SharedArrayBuffer(clients.length * Int32Array.BYTES_PER_ELEMENT);
+  const task: Task = { table: table.buffer, limits, clients, entered, rounds: 100_000 };
+  const results = await inThreads<Task, Result>(2, WORKER, task);
+  const sum = new Int32Array(entered).reduce((sum, count) => sum + count, 0);
+  assert.equal(sum, results.reduce((sum, { ok = 0 }) => sum + ok, 0));
+  assert.ok(sum > task.rounds);
+  for (const client of clients) assert.throws(() => table.leave(key(client)), RangeError);
+});
+
+Deno.test("two threads never pass a limit of two, and lose no count", async () => {
+  const limits = { connections: 2, rate: undefined };
+  const clients = [1, 2, 3].map((host) => `2001:db8:0:${host}::1`);
+  const table = new ClientTable(2, limits);
+  // One place of each is taken for good, so that again only one thread at a time can be in.
+  for (const client of clients) table.enter(key(client));
+  const entered = new SharedArrayBuffer(clients.length * Int32Array.BYTES_PER_ELEMENT);
+  const task: Task = { table: table.buffer, limits, clients, entered, rounds: 100_000 };
+  const results = await inThreads<Task, Result>(2, WORKER, task);
+  const sum = new Int32Array(entered).reduce((sum, count) => sum + count, 0);
+  assert.equal(sum, results.reduce((sum, { ok = 0 }) => sum + ok, 0));
+  assert.ok(sum > task.rounds);
+  for (const client of clients) {
+    table.leave(key(client));
+    assert.throws(() => table.leave(key(client)), RangeError);
+  }
+});
+
+Deno.test("two threads together never pass the rate of a client", async () => {
+  const limits = { connections: 0, rate: { rate: 1e-6, burst: 30_000 } };
+  const table = new ClientTable(1, limits);
+  const entered = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+  const clients = ["192.0.2.1"];
+  const task: Task = { table: table.buffer, limits, clients, entered, rounds: 40_000 };
+  const results = await inThreads<Task, Result>(2, WORKER, task);
+  const sumOf = (answer: Admission) => results.reduce((sum, result) => sum + (result[answer] ?? 0), 0);
+  assert.deepEqual([sumOf("ok"), sumOf("too_fast")], [30_000, 50_000]);
+  assert.throws(() => table.leave(key("192.0.2.1")), RangeError);
+});
+
+Deno.test("a table outlives a thread that died while it was alone with it", () => {
+  const table = new ClientTable(1, { connections: 1, rate: undefined });
+  const client = key("192.0.2.1");
+  table.enter(client);
+  new SharedLock(new Int32Array(table.buffer), 0).acquire();
+  assert.equal(table.enter(client), "too_many");
+  table.leave(client);
+  assert.equal(table.enter(client), "ok");
+});
+
+/** A table without bounds on the search for a place, which a small table has none of either. */
+class Model {
+  readonly #places: number;
+  readonly #limits: ClientLimits;
+  /** Tokens in thousandths, which are whole numbers. */
+  readonly #clients = new Map<string, { open: number; tokens: number }>();
+
+  constructor(places: number, limits: ClientLimits) {
+    this.#places = places;
+    this.#limits = limits;
+  }
+
+  pass(milliseconds: number): void {
+    for (const client of this.#clients.values()) {
+      client.tokens = Math.min(client.tokens + milliseconds * (this.#limits.rate?.rate ?? 0), this.#full);
+    }
+  }
+
+  enter(address: string): Admission {
+    const { connections, rate } = this.#limits;
+    const client = this.#clients.get(address) ?? { open: 0, tokens: this.#full };
+    const busy = [...this.#clients].filter(([other, { open, tokens }]) =>
+      other !== address && (open > 0 || tokens < this.#full)
+    );
+    if (busy.length >= this.#places) return "table_full";
+    if (connections > 0 && client.open >= connections) return "too_many";
+    if (rate !== undefined && client.tokens < 1000) return "too_fast";
+    client.open += 1;
+    if (rate !== undefined) client.tokens -= 1000;
+    this.#clients.set(address, client);
+    return "ok";
+  }
+
+  leave(address: string): boolean {
+    const client = this.#clients.get(address);
+    if (client === undefined || client.open === 0) return false;
+    client.open -= 1;
+    return true;
+  }
+
+  get #full(): number {
+    return (this.#limits.rate?.burst ?? 0) * 1000;
+  }
+}
+
+function key(address: string): ClientKey {
+  const client = clientKeyOf(address);
+  assert.ok(client);
+  return client;
+}
+
+function tableOf(capacity: number, limits: ClientLimits, clock: { now: number }): ClientTable {
+  return new ClientTable(capacity, limits, () => clock.now);
+}
+
+function times<Value>(count: number, make: () => Value): Value[] {
+  return Array.from({ length: count }, make);
+}
+
+/** Whole numbers from 0 up to a bound, the same every time (a linear congruential generator). */
+function randomNumbers(seed: number): (bound: number) => number {
+  let state = seed;
+  return (bound) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor(state / 2 ** 32 * bound);
+  };
+}

@@ -1,0 +1,59 @@
+import assert from "node:assert/strict";
+import { ReadAheadConn } from "../../src/net/read_ahead_conn.ts";
+import { FakeConn, readOnce } from "./fake_conn.ts";
+
+Deno.test("what was looked at is read again, in order, without what was skipped", async () => {
+  const conn = new FakeConn();
+  const ahead = new ReadAheadConn(conn, 64);
+  conn.arrive("header");
+  assert.equal(await ahead.more(), true);
+  conn.arrive(" and body");
+  assert.equal(await ahead.more(), true);
+  assert.equal(new TextDecoder().decode(ahead.arrived), "header and body");
+  ahead.skip("header ".length);
+  assert.equal(await readOnce(ahead, 3), "and");
+  assert.equal(await readOnce(ahead), " body");
+  conn.arrive("rest");
+  assert.equal(await readOnce(ahead), "rest");
+});
+
+Deno.test("a look that was left waiting is taken over by the reader", async () => {
+  const conn = new FakeConn();
+  const ahead = new ReadAheadConn(conn, 64);
+  const look = ahead.more();
+  assert.equal(ahead.more(), look, "there is one read at a time");
+  const read = readOnce(ahead);
+  conn.arrive("late");
+  assert.equal(await read, "late");
+});
+
+Deno.test("the end is told to the one who looks and to the one who reads", async () => {
+  const conn = new FakeConn();
+  const ahead = new ReadAheadConn(conn, 64);
+  conn.arrive("last");
+  assert.equal(await ahead.more(), true);
+  conn.arrive("end");
+  assert.equal(await ahead.more(), false);
+  assert.equal(await ahead.more(), false);
+  assert.equal(await readOnce(ahead), "last");
+  assert.equal(await readOnce(ahead), null);
+});
+
+Deno.test("a connection that breaks says so to both", async () => {
+  const conn = new FakeConn();
+  const ahead = new ReadAheadConn(conn, 64);
+  const look = ahead.more();
+  conn.arrive(new Deno.errors.ConnectionReset("reset"));
+  await assert.rejects(look, Deno.errors.ConnectionReset);
+  await assert.rejects(readOnce(ahead), Deno.errors.ConnectionReset);
+});
+
+Deno.test("no more is held than there is room for", async () => {
+  const conn = new FakeConn();
+  const ahead = new ReadAheadConn(conn, 4);
+  conn.arrive("too much");
+  assert.equal(await ahead.more(), true);
+  assert.equal(ahead.isFull, true);
+  assert.equal(await readOnce(ahead), "too ");
+  assert.equal(await readOnce(ahead), "much");
+});
