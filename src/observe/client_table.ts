@@ -2,9 +2,9 @@
  * What each client of a service has open and how fast it comes, shared by all threads that have the table's memory.
  *
  * One lock guards the table, for less than a microsecond at a time: whoever holds it is alone with all entries, so
- * that a count never passes its limit, not even for a moment. {@linkcode SharedLock} tells how the lock survives a
- * thread that is terminated while it holds it; the entries do as every write leaves them right, and as a connection
- * takes its share of the rate before it is counted. At worst it is counted and its thread is gone.
+ * that a count never passes its limit, not even for a moment. Should a thread die while it holds the lock,
+ * {@linkcode SharedLock} lets the others go on, and they find the entries right: no write leaves them wrong, and a
+ * connection spends its share of the rate before it is counted. At worst that share is lost.
  */
 
 import type { RateConfig } from "../config/config.ts";
@@ -91,9 +91,9 @@ export class ClientTable {
     const known = entries.find(client);
     const entry = known ?? entries.findFree(client, time);
     if (entry === undefined) return "table_full";
-    const open = known === undefined ? 0 : entries.open(entry);
+    const open = entries.open(entry);
     if (open >= this.#connections) return "too_many";
-    const due = known === undefined ? 0 : entries.due(entry, time);
+    const due = entries.due(entry, time);
     if (this.#rate?.allows(due, time) === false) return "too_fast";
     if (known === undefined) entries.assign(entry, client);
     if (this.#rate !== undefined) entries.setDue(entry, this.#rate.next(due, time));

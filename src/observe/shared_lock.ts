@@ -2,11 +2,12 @@
  * A lock over a few memory accesses, for threads that share the memory.
  *
  * Its word goes up by one when it is taken and again when it is given back: it is odd while somebody holds it, and no
- * two holdings look the same. A thread that was terminated while it held the lock never gives it back, so one that
- * has waited through {@linkcode PATIENCE} turns of a millisecond and seen the same holding all the time takes it over.
- * What counts is turns and not the time, as a process that was suspended may find hours gone by while no thread ran.
- * Nobody may wait, or do anything slow, while holding the lock; then a holder that still lives cannot be mistaken for
- * a dead one, unless the system lets the waiting thread run a thousand times and the holder not once.
+ * two holdings look the same. Deno ends a thread between turns of its event loop, when it holds no lock. Should one die
+ * with the lock all the same, it never gives it back, so a thread that has waited for {@linkcode PATIENCE} turns of a
+ * millisecond and seen the same holding all the time takes it over. What counts is turns and not the time, as a process
+ * that was suspended may find hours gone by in which no thread ran. Nobody may wait, or do anything slow, while holding
+ * the lock: then a holder that lives is taken for dead only if the system lets the waiting thread run a thousand times
+ * and the holder not once.
  */
 
 /** Turns without a sign of life from the holder. */
@@ -47,7 +48,7 @@ export class SharedLock {
       if (looks % LOOKS !== 0) continue;
       Atomics.wait(this.#words, this.#index, word, TURN);
       turns += 1;
-      if (turns > this.#patience && this.#replace(word, word + 2)) return word + 2 | 0;
+      if (turns > this.#patience && this.#replace(word, word + 2)) return word + 2;
     }
   }
 

@@ -133,7 +133,7 @@ export class Connector {
       const conn = await dial(endpoint.address, { adapter, signal: deadline.signal });
       if (nodelay) conn.setNoDelay(true);
       if (keepalive !== false) conn.setKeepAlive(keepalive);
-      endpoint.succeeded();
+      this.group.connected(endpoint);
       return conn;
     } catch (cause) {
       const error = proxyErrorOf(cause, "upstream");

@@ -95,8 +95,16 @@ export class Group {
     return { [Symbol.dispose]: () => void this.#onUnusable.delete(drop) };
   }
 
+  /** A connection to an endpoint was made. */
+  connected(endpoint: Endpoint): void {
+    endpoint.succeeded();
+    if (this.#allDown) this.#cameUp();
+  }
+
   /** A connection to an endpoint could not be made, or was reset before it was of any use. */
   connectionFailed(endpoint: Endpoint, error: ProxyError): void {
+    const wasUp = endpoint.isUp;
+    if (wasUp) this.#cameUp();
     if (!endpoint.failed()) return;
     this.#log.warn(`${this.name}: endpoint ${endpoint.key} is taken out for a while, ${error.reason}`, {
       event: "endpoint_ejected",
@@ -106,7 +114,8 @@ export class Group {
       failures: this.config.passive?.failures,
       eject_ms: this.config.passive?.eject,
     });
-    this.#wentDown(endpoint);
+    // One that was down already, and used because all were, keeps its connections.
+    if (wasUp) this.#wentDown(endpoint);
   }
 
   #choose(client: string, tried: readonly Endpoint[], evenDown: boolean): Endpoint | undefined {
@@ -146,8 +155,9 @@ export class Group {
     });
   }
 
+  /** An ejection ends without anybody being told, so this is asked whenever an endpoint turns out to be up. */
   #cameUp(): void {
-    if (!this.#allDown) return;
+    if (!this.#allDown || !this.endpoints.some(({ isUp }) => isUp)) return;
     this.#allDown = false;
     this.#log.info(`${this.name}: an endpoint is up again`, { event: "group_up", upstream: this.name });
   }

@@ -59,7 +59,10 @@ ${service("denied_again", `allow: 127.0.0.2, deny: 127.0.0.0/8`)}
       });
       await using sluice = await Sluice.before(server.address, [`reset: ${reset}`, "deny: 127.0.0.2"]);
       using guests = new Guests();
-      assert.deepEqual(new Set(await guests.rush(sluice.port(), 20, { localAddress: "127.0.0.2" })), new Set([""]));
+      assert.deepEqual(
+        new Set(await guests.rush(sluice.port(), 20, { localAddress: "127.0.0.2" })),
+        new Set([""]),
+      );
       const line = await sluice.logged("client=127.0.0.2:");
       assert.match(
         line,

@@ -76,10 +76,10 @@ Deno.test("backups take over when no other endpoint can, and for no longer", asy
   const ask = async () =>
     countsOf(await Promise.all(Array.from({ length: 10 }, () => whoAnswers(sluice.port()))));
   assert.deepEqual(await ask(), { a: 5, b: 5 });
-  a.goDown();
+  await a.goDown();
   await sluice.logged(`"endpoint_down","upstream":"group","endpoint":"${a.address}"`);
   assert.deepEqual(await ask(), { b: 10 });
-  b.goDown();
+  await b.goDown();
   await sluice.logged(`"endpoint_down","upstream":"group","endpoint":"${b.address}"`);
   assert.deepEqual(await ask(), { c: 10 });
   a.comeBack();
@@ -152,7 +152,7 @@ Deno.test("a program has the same groups and sees their figures", async () => {
     ],
     pool: undefined,
   }]);
-  b.goDown();
+  await b.goDown();
   assert.deepEqual(await held.ended("b"), ["fin"]);
   assert.equal(endpoints()[1]!.state, "down");
   held.leave("a");

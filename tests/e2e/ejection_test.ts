@@ -13,7 +13,7 @@ for (const reset of ["close", "pass"]) {
     await using sluice = await Sluice.beforeGroup(group.endpoints, [passive], [`reset: ${reset}`]);
     const visits = new Visits(sluice.port());
     assert.deepEqual(countsOf(await visits.make(4)), { a: 2, b: 2 });
-    killed.goDown();
+    await killed.goDown();
     assert.deepEqual(countsOf(await visits.make(26)), { b: 26 });
     const [ejected, ...others] = await sluice.loggedEvents("endpoint_ejected", 1);
     const { level, upstream, endpoint, code, failures, eject_ms } = ejected!;
@@ -78,7 +78,7 @@ Deno.test("an endpoint comes back when `eject` is over, and not before", async (
   const passive = "passive: { failures: 2, window: 1h, eject: 500ms }";
   await using sluice = await Sluice.beforeGroup(group.endpoints, [passive]);
   const visits = new Visits(sluice.port());
-  killed.goDown();
+  await killed.goDown();
   const [ejected] = await visits.until(sluice.loggedEvents("endpoint_ejected", 1));
   killed.comeBack();
   const line = await visits.until(sluice.logged(`"upstream":"${killed.address}"`));
@@ -93,7 +93,7 @@ Deno.test("on_down: close ends the connections of an endpoint that clients found
   await using sluice = await Sluice.beforeGroup(group.endpoints, [passive, "on_down: close"]);
   using held = await Clients.connect(sluice.port(), 4);
   assert.deepEqual(held.counts, { a: 2, b: 2 });
-  group.all[0]!.goDown();
+  await group.all[0]!.goDown();
   await new Visits(sluice.port()).until(sluice.loggedEvents("endpoint_ejected", 1));
   assert.deepEqual(await held.ended("a"), ["fin", "fin"]);
   await sluice.logged('"code":"endpoint_down"');

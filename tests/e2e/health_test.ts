@@ -15,7 +15,7 @@ for (const reset of ["close", "pass"]) {
     await using sluice = await Sluice.beforeGroup(group.endpoints, [checks], [`reset: ${reset}`]);
     const visits = new Visits(sluice.port());
     assert.deepEqual(countsOf(await visits.make(12)), { a: 4, b: 4, c: 4 });
-    killed.goDown();
+    await killed.goDown();
     const [down] = await visits.until(sluice.loggedEvents("endpoint_down", 1));
     assert.deepEqual(stateChangeOf(down!), ["group", killed.address, "connection refused"]);
     const before = visits.names.length;
@@ -132,7 +132,7 @@ for (const onDown of ["close", "keep"]) {
       );
       using held = await Clients.connect(sluice.port(), 4);
       assert.deepEqual(held.counts, { a: 2, b: 2 });
-      group.all[0]!.goDown();
+      await group.all[0]!.goDown();
       await sluice.loggedEvents("endpoint_down", 1);
       if (onDown === "close") {
         assert.deepEqual(await held.ended("a"), ["fin", "fin"]);

@@ -108,11 +108,17 @@ Deno.test({
       const { a: letIn } = countsOf(names);
       assert.ok(letIn! >= 5 && letIn! <= 5 + refilled, `${letIn} of 20 in ${refilled} half seconds`);
       // Those who are refused do not put off when it is somebody's turn.
-      await within(3000, "to come in again", eventually("a place", () => visit(service), (name) => name === "a"));
+      await within(
+        3000,
+        "to come in again",
+        eventually("a place", () => visit(service), (name) => name === "a"),
+      );
     }
     assert.equal(await visit(1, "127.0.0.2"), "a", "another client has a rate of its own");
     await sluice.loggedEvents("connection_refused", 20);
-    const codes = new Set(sluice.events("connection_refused").map(({ service, code }) => `${service} ${code}`));
+    const codes = new Set(
+      sluice.events("connection_refused").map(({ service, code }) => `${service} ${code}`),
+    );
     assert.deepEqual(codes, new Set(["all connect_rate", "each client_connect_rate"]));
   },
 });

@@ -50,9 +50,9 @@ export class Member implements AsyncDisposable {
     return `127.0.0.1:${this.#port}`;
   }
 
-  /** Refuses connections until {@linkcode comeBack}; those that are open stay. */
-  goDown(): void {
-    this.#upstreams.at(-1)!.stopListening();
+  /** Resolves when connections are refused, until {@linkcode comeBack}; those that are open stay. */
+  async goDown(): Promise<void> {
+    await this.#upstreams.at(-1)!.stopListening();
   }
 
   comeBack(): void {

@@ -34,7 +34,7 @@ services:
     for (const guest of await fill(guests, plain)) guest[Symbol.dispose]();
     for (const guest of await fill(guests, plain)) guest.reset();
     for (const guest of await fill(guests, plain)) guest[Symbol.dispose]();
-    a.goDown();
+    await a.goDown();
     await eventually("the upstream to refuse", () => turnedAway(guests, plain), (code) => {
       return code && sluice.stderr.includes("code=connection_refused");
     });

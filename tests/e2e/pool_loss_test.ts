@@ -5,9 +5,13 @@ import { setTimeout as pause } from "node:timers/promises";
 import { eventually, roundTrip } from "./eventually.ts";
 import { type End, FickleServer } from "./fickle_server.ts";
 import { PooledProxy } from "./pooled.ts";
+import { within } from "./program.ts";
 import { connect, readAll, readText, upstream, writeText } from "./sockets.ts";
 
 const ENDS: readonly End[] = ["fin", "reset"];
+
+/** What is there already comes within this time, in milliseconds. */
+const AT_ONCE = 10_000;
 
 /** Larger than what a pool reads ahead. */
 const LONG_GREETING = `220 ${"hello ".repeat(1000)}\r\n`;
@@ -124,6 +128,10 @@ async function fullPool(proxy: PooledProxy, server: FickleServer, size: number):
 
 /** A client that speaks at once, and needs the whole answer. */
 async function exchange(port: number, greeting = ""): Promise<void> {
+  await within(AT_ONCE, "An exchange", tryExchange(port, greeting));
+}
+
+async function tryExchange(port: number, greeting: string): Promise<void> {
   using client = await connect(port);
   await writeText(client, "ping");
   assert.equal(await readText(client, greeting.length + 4), `${greeting}ping`);

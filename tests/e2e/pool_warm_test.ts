@@ -157,7 +157,7 @@ for (const reset of ["close", "pass"] as const) {
 async function visit(port: number): Promise<string> {
   using client = await connect(port);
   await writeText(client, "who?");
-  const number = await readText(client, 4);
+  const number = await within(AT_ONCE, "An answer", readText(client, 4));
   await client.closeWrite();
   assert.equal((await readAll(client)).length, 0);
   return number;

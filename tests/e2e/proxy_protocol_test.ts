@@ -1,11 +1,14 @@
 /** PROXY headers that come in: who is believed, what it changes, and what is turned away. */
 
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
+import fc from "fast-check";
+import { startProxy } from "../../main.ts";
 import { eventually, roundTrip } from "./eventually.ts";
 import { Guest } from "./guest.ts";
 import { Member } from "./member.ts";
 import { mirror, reflection } from "./mirror.ts";
-import { Sluice } from "./program.ts";
+import { Sluice, within } from "./program.ts";
 import * as by from "./proxy_headers.ts";
 import { connect, echo, endOf, readText, upstream, writeAll, writeText } from "./sockets.ts";
 
@@ -50,8 +53,12 @@ const WRONG: readonly (readonly [what: string, bytes: string, code: string])[] =
   ["LF without CR", "PROXY TCP4 1.1.1.1 2.2.2.2 1 2\n", "proxy_header_invalid"],
   ["a length too short", by.binaryHeader(by.PROXY, by.TCP4, ADDRESSES, 11), "proxy_header_invalid"],
   ["a length too long", by.binaryHeader(by.PROXY, by.TCP4, ADDRESSES, 65_535), "proxy_header_invalid"],
-  ["a length that cuts a TLV", by.binaryHeader(by.PROXY, by.TCP4, `${ADDRESSES}\x04\0`), "proxy_header_invalid"],
-  ["a length of more than comes", by.binaryHeader(by.PROXY, by.TCP4, ADDRESSES, 13), "proxy_header_timeout"],
+  [
+    "a length that cuts a TLV",
+    by.binaryHeader(by.PROXY, by.TCP4, `${ADDRESSES}\x04\0`),
+    "proxy_header_invalid",
+  ],
+  ["a length of more than comes", by.binaryHeader(by.PROXY, by.TCP4, ADDRESSES, 40), "proxy_header_timeout"],
   ["a wrong version", by.binaryHeader(0x31, by.TCP4, ADDRESSES), "proxy_header_invalid"],
   ["a wrong command", by.binaryHeader(0x22, by.TCP4, ADDRESSES), "proxy_header_invalid"],
   ["half a header", "PROXY TCP4 1.1.1.1", "proxy_header_timeout"],
@@ -85,22 +92,160 @@ for (const reset of ["close", "pass"]) {
   Deno.test(`what is no header is refused before the upstream sees a connection, with reset: ${reset}`, async () => {
     let accepted = 0;
     await using server = upstream(() => void (accepted += 1));
-    await using sluice = await start(server.address, reset, "250ms");
-    const began = performance.now();
+    await using proxy = await startProxy({
+      services: [{
+        name: "test",
+        listen: 0,
+        reset: reset as "close" | "pass",
+        acceptProxyProtocol: { from: "127.0.0.1", timeout: "250ms" },
+        upstream: server.address,
+      }],
+    });
+    const expected: Record<string, number> = {};
     for (const [what, bytes, code] of WRONG) {
-      using conn = await connect(sluice.port());
-      const connected = performance.now();
+      const began = performance.now();
+      using conn = await connect(Number(proxy.services[0]!.listen[0]!.split(":")[1]));
       await writeAll(conn, by.bytesOf(bytes));
       await endOf(conn);
-      const took = performance.now() - connected;
-      if (code === "proxy_header_timeout") assert.ok(took >= 245, `${what}: after ${took} ms`);
-      assert.ok(took < 1000, `${what}: after ${took} ms`);
-      // Where refusals come too fast for it, not each has a line.
-      if (performance.now() - began < 10) continue;
+      const took = performance.now() - began;
+      assert.ok(took < 1000 && took >= (code === "proxy_header_timeout" ? 245 : 0), `${what}: ${took} ms`);
+      expected[code] = (expected[code] ?? 0) + 1;
+      const refusedBy = () => proxy.figures()[0]!.refusedBy;
+      await eventually(`${what}: ${code}`, refusedBy, (counts) => isDeepStrictEqual(counts, expected));
     }
     assert.equal(accepted, 0);
   });
+
+  Deno.test(`a hundred random beginnings, twice, are over in time, with reset: ${reset}`, async () => {
+    // Whatever is let in after all is closed as well.
+    await using server = upstream(() => {});
+    await using sluice = await start(server.address, reset, "300ms");
+    const valid = fc.constantFrom(...HEADERS.map(([, header]) => by.bytesOf(header)));
+    const mutated = fc.tuple(valid, fc.nat(), fc.nat(255), fc.nat()).map(([header, at, byte, length]) => {
+      const bytes = header.slice(0, length % (header.length + 1));
+      if (bytes.length > 0) bytes[at % bytes.length] = byte;
+      return bytes;
+    });
+    for (const beginning of [fc.uint8Array({ maxLength: 5000 }), mutated]) {
+      const seed = Math.floor(Math.random() * 2 ** 31);
+      const all = fc.sample(beginning, { numRuns: 100, seed });
+      await within(
+        5000,
+        `the beginnings of seed ${seed}`,
+        Promise.all(all.map(async (bytes) => {
+          using conn = await connect(sluice.port());
+          // It may be refused before it has all.
+          await writeAll(conn, bytes).catch(() => {});
+          await endOf(conn);
+        })),
+      );
+    }
+    const conn = await connect(sluice.port());
+    await writeText(conn, HEADER_V1);
+    assert.equal(await endOf(conn), "fin");
+    conn.close();
+    assert.match(await sluice.logged("192.0.2.1:4001"), /connection_closed/);
+    assert.doesNotMatch(sluice.stderr, /"level":"error"|at async/);
+  });
 }
+
+Deno.test({
+  name: `whoever is not in "from" is closed at once, even on a dual-stack listener${onLinux}`,
+  ignore: !isLinux,
+  async fn() {
+    let accepted = 0;
+    await using server = upstream(async (conn) => {
+      accepted += 1;
+      await writeText(conn, "hello");
+    });
+    await using sluice = await start(server.address, "close", "10s");
+    for (const localAddress of ["127.0.0.2", "::1"]) {
+      const host = localAddress === "::1" ? "::1" : "127.0.0.1";
+      using guest = await Guest.come(sluice.port(), { host, localAddress, header: HEADER_V1 });
+      assert.equal(guest.name, "");
+    }
+    for (const line of await sluice.loggedEvents("connection_refused", 2)) {
+      assert.equal(line.code, "proxy_not_trusted");
+      assert.match(String(line.client), /^(127\.0\.0\.2|\[::1\]):\d+$/);
+    }
+    assert.equal(accepted, 0);
+    using guest = await Guest.come(sluice.port(), { header: HEADER_V1 });
+    assert.equal(guest.name, "hello");
+  },
+});
+
+for (const reset of ["close", "pass"]) {
+  Deno.test(`a server that speaks first does so once the header is there, with reset: ${reset}`, async () => {
+    let accepted = 0;
+    await using server = upstream(async (conn) => {
+      accepted += 1;
+      await writeText(conn, "220 hello\r\n");
+      await echo(conn);
+    });
+    await using sluice = await start(server.address, reset, "10s");
+    using conn = await connect(sluice.port());
+    await writeText(conn, HEADER_V1.slice(0, -1));
+    await roundTrip();
+    assert.equal(accepted, 0);
+    await writeText(conn, "\n");
+    assert.equal(await readText(conn, 11), "220 hello\r\n");
+    await writeText(conn, "QUIT");
+    assert.equal(await readText(conn, 4), "QUIT");
+  });
+}
+
+Deno.test("lists, routes and limits of clients go by the address in the header", async () => {
+  await using a = await Member.start("a");
+  await using b = await Member.start("b");
+  await using sluice = await Sluice.withConfig(`
+log: { format: json }
+services:
+  - name: test
+    listen: 0
+    accept_proxy_protocol: { from: 127.0.0.1 }
+    allow: [192.0.2.0/24, "2001:db8::/32"]
+    deny: 192.0.2.66
+    limits: { connections_per_client: 2, connects_per_second_per_client: { rate: 0.001, burst: 3 } }
+    routes:
+      - { source_ip: 192.0.2.128/25, upstream: "${b.address}" }
+      - { source_port: 7000, upstream: "${b.address}" }
+    upstream: "${a.address}"
+`);
+  const come = (source: string, port = 4000) => {
+    const [family, destination] = source.includes(":") ? ["TCP6", "::1"] : ["TCP4", "127.0.0.1"];
+    const header = `PROXY ${family} ${source} ${destination} ${port} 443\r\n`;
+    return Guest.come(sluice.port(), { header });
+  };
+  using first = await come("192.0.2.1");
+  using second = await come("192.0.2.1", 7000);
+  using third = await come("192.0.2.1");
+  using other = await come("192.0.2.200");
+  using sixth = await come("2001:db8::1");
+  using sameBlock = await come("2001:db8::2");
+  using full = await come("2001:db8::3");
+  using denied = await come("192.0.2.66");
+  using notAllowed = await come("198.51.100.1");
+  // The peer itself is not allowed, and that is who comes with UNKNOWN.
+  using unknown = await Guest.come(sluice.port(), { header: "PROXY UNKNOWN\r\n" });
+  const guests = [first, second, third, other, sixth, sameBlock, full, denied, notAllowed, unknown];
+  assert.equal(guests.map(({ name }) => name || "-").join(""), "ab-baa----");
+  const refused = (await sluice.loggedEvents("connection_refused", 5)).map((
+    { client, code },
+  ) => [client, code]);
+  assert.deepEqual(refused.map(([, code]) => code), [
+    "client_connection_limit",
+    "client_connection_limit",
+    "access_denied",
+    "access_denied",
+    "access_denied",
+  ]);
+  assert.deepEqual(refused.slice(0, 4).map(([client]) => client), [
+    "192.0.2.1:4000",
+    "[2001:db8::3]:4000",
+    "192.0.2.66:4000",
+    "198.51.100.1:4000",
+  ]);
+});
 
 function start(address: string, reset: string, timeout: string): Promise<Sluice> {
   return Sluice.withConfig(`

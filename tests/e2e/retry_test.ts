@@ -22,7 +22,7 @@ for (const reset of ["close", "pass"]) {
   Deno.test(`clients of an endpoint that refuses get to the other ones, with reset: ${reset}`, async () => {
     await using group = await Members.start("abc");
     await using sluice = await Sluice.beforeGroup(group.endpoints, [], [`reset: ${reset}`]);
-    group.all[1]!.goDown();
+    await group.all[1]!.goDown();
     const names = await new Visits(sluice.port()).make(30);
     assert.deepEqual(Object.keys(countsOf(names)), ["a", "c"]);
     const lines = await sluice.loggedEvents("connection_closed", 30);

@@ -27,16 +27,18 @@ export class Upstream implements AsyncDisposable {
     return `127.0.0.1:${this.port}`;
   }
 
-  /** Refuses connections from now on; those that are open stay. */
-  stopListening(): void {
+  /** Resolves when connections are refused; those that are open stay. */
+  async stopListening(): Promise<void> {
     if (this.#isListening) this.#listener.close();
     this.#isListening = false;
+    // As long as an accept is under way, the kernel lets clients in.
+    await this.#loop;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.stopListening();
+    await this.stopListening();
     for (const conn of this.#conns) tryClose(conn);
-    await Promise.all([this.#loop, ...this.#running]);
+    await Promise.all(this.#running);
   }
 
   async #accept(handle: (conn: Deno.TcpConn) => Promise<void> | void): Promise<void> {

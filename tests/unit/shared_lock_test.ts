@@ -4,6 +4,7 @@ import type { Result, Task } from "./shared_lock_worker.ts";
 import { inThreads } from "./threads.ts";
 
 const PATIENCE = 20;
+const WORKER = new URL("./shared_lock_worker.ts", import.meta.url);
 
 Deno.test("a lock is had again once it was given back", () => {
   const words = memory(3);
@@ -58,14 +59,18 @@ Deno.test("who was taken for dead cannot give back what another holds", () => {
 });
 
 Deno.test("two threads never hold a lock at once", async () => {
-  const words = memory(2);
-  const task: Task = { shared: words.buffer, rounds: 50_000 };
-  const module = new URL("./shared_lock_worker.ts", import.meta.url);
-  const holdings = (await inThreads<Task, Result>(2, module, task)).flat();
-  assert.equal(words[1], 2 * task.rounds);
-  // No holding was taken over, which would leave a gap.
-  assert.equal(words[0], 2 * words[1]!);
+  const words = memory(3);
+  const task: Task = { shared: words.buffer, patience: 1000, hold: 0, rounds: 50_000 };
+  const holdings = (await inThreads<Task, Result>(2, WORKER, task)).flat();
+  assert.deepEqual([...words], [2 * holdings.length, holdings.length, 0]);
   assert.equal(new Set(holdings).size, 2 * task.rounds);
+});
+
+Deno.test("a lock that is busy for longer than its patience is not taken over", async () => {
+  const words = memory(3);
+  const task: Task = { shared: words.buffer, patience: 150, hold: 10, rounds: 30 };
+  await inThreads<Task, Result>(2, WORKER, task);
+  assert.equal(words[1], 2 * task.rounds);
 });
 
 function memory(words: number): Int32Array<SharedArrayBuffer> {

@@ -12,39 +12,36 @@ interface Assignment<Task> {
 /** Starts the threads, has each do the task as {@linkcode answer} in the module says, and ends them. */
 export async function inThreads<Task, Result>(threads: number, module: URL, task: Task): Promise<Result[]> {
   const ready = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-  return await Promise.all(Array.from({ length: threads }, async () => {
-    const { port1, port2 } = new MessageChannel();
-    const assignment: Assignment<Task> = { task, ready, threads, port: port2 };
-    using thread = startThread(module, assignment, [port2]);
-    const result = Promise.withResolvers<Result>();
-    port1.onmessage = ({ data }) => result.resolve(data);
-    try {
-      return await Promise.race([result.promise, thread.failed]);
-    } finally {
-      port1.close();
-    }
-  }));
+  return await Promise.all(
+    Array.from({ length: threads }, () => inThread<Task, Result>(module, task, ready, threads)),
+  );
 }
 
-interface Thread extends Disposable {
-  /** Rejects with what the thread fails of. */
-  readonly failed: Promise<never>;
-}
-
-/** Starts one thread, which gets the message; disposing of it terminates it, wherever it is. */
-export function startThread(module: URL, message: unknown, transfer: Transferable[] = []): Thread {
+async function inThread<Task, Result>(
+  module: URL,
+  task: Task,
+  ready: SharedArrayBuffer,
+  threads: number,
+): Promise<Result> {
   const worker = new Worker(module, { type: "module" });
-  const { promise, reject } = Promise.withResolvers<never>();
-  promise.catch(() => {});
+  const { port1, port2 } = new MessageChannel();
+  const { promise, resolve, reject } = Promise.withResolvers<Result>();
+  port1.onmessage = ({ data }) => resolve(data);
   worker.onerror = (event) => {
     event.preventDefault();
     reject(new Error(event.message));
   };
-  worker.postMessage(message, transfer);
-  return { failed: promise, [Symbol.dispose]: () => worker.terminate() };
+  const assignment: Assignment<Task> = { task, ready, threads, port: port2 };
+  worker.postMessage(assignment, [port2]);
+  try {
+    return await promise;
+  } finally {
+    port1.close();
+    worker.terminate();
+  }
 }
 
-/** In a thread: does the task once all threads are there to do it, and answers with the result. */
+/** In a thread: does the task once all threads are there to do it, and answers with the result. A task must end. */
 export function answer<Task, Result>(run: (task: Task) => Result): void {
   addEventListener("message", (event) => {
     const { task, ready, threads, port }: Assignment<Task> = (event as MessageEvent).data;
