@@ -7,6 +7,7 @@ import type { Gauge } from "../observe/gauge.ts";
 import { RateLimit } from "../observe/rate_limit.ts";
 import { clientKeyOf } from "../wire/client_key.ts";
 import { AccessList } from "./access_list.ts";
+import { CountLimit } from "./count_limit.ts";
 import { TrustedPeers } from "./trusted_peers.ts";
 
 /** Clients whose connections can be counted at the same time, per service. */
@@ -18,34 +19,28 @@ const NO_ADDRESS = { family: 0, high: 0, low: 0 };
 /** A place that is taken; disposing of it gives it back. */
 export type Place = Disposable;
 
-/** A count and how high it may go; 0 is no limit. */
-export interface LimitedGauge {
-  readonly gauge: Gauge;
-  readonly limit: number;
-}
-
 const FREE: Place = { [Symbol.dispose]() {} };
 
 export class Admission {
   readonly #config: ServiceConfig;
   readonly #access: AccessList;
   readonly #trusted: TrustedPeers | undefined;
-  readonly #counts: readonly LimitedGauge[];
+  readonly #all: CountLimit;
+  readonly #own: CountLimit;
   readonly #rate: RateLimit | undefined;
   readonly #clients: ClientTable | undefined;
-  /** Told when a place becomes free. */
-  readonly #waiting = new Set<() => void>();
 
   /**
    * @param gauge Counts the connections of the service.
    * @param all Counts those of all services.
    */
-  constructor(config: ServiceConfig, gauge: Gauge, all: LimitedGauge) {
+  constructor(config: ServiceConfig, gauge: Gauge, all: CountLimit) {
     const { limits } = config;
     this.#config = config;
     this.#access = new AccessList(config.allow, config.deny);
     this.#trusted = config.acceptProxyProtocol && new TrustedPeers(config.acceptProxyProtocol.from);
-    this.#counts = [all, { gauge, limit: limits.connections }];
+    this.#all = all;
+    this.#own = new CountLimit(gauge, limits.connections);
     this.#rate = limits.connectsPerSecond && new RateLimit(undefined, limits.connectsPerSecond);
     this.#clients = limits.connectionsPerClient > 0 || limits.connectsPerSecondPerClient !== undefined
       ? new ClientTable(MAX_CLIENTS, {
@@ -73,40 +68,34 @@ export class Admission {
    * @throws {ProxyError}
    */
   enter(): Place | undefined {
-    const entered: Gauge[] = [];
-    for (const { gauge, limit } of this.#counts) {
-      if (gauge.enter(limit)) {
-        entered.push(gauge);
-        continue;
-      }
-      for (const each of entered) each.leave();
-      if (this.#config.limits.whenFull === "wait") return undefined;
-      throw new ProxyError("connection_limit", "client");
+    if (!this.#all.enter()) return this.#full();
+    if (!this.#own.enter()) {
+      this.#all.undo();
+      return this.#full();
     }
-    // A rate that was used up by clients who found no place would keep others out for nothing.
+    // Last: clients who found no place must not use up the rate of others.
     if (this.#rate?.take() === false) {
-      for (const each of entered) each.leave();
+      this.#own.undo();
+      this.#all.undo();
       throw new ProxyError("connect_rate", "client");
     }
     return {
       [Symbol.dispose]: () => {
-        for (const each of entered) each.leave();
-        for (const wake of this.#waiting) wake();
+        this.#own.leave();
+        this.#all.leave();
       },
     };
   }
 
   /** Resolves when a place may have become free, or `signal` aborts. */
-  freed(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      const done = () => {
-        this.#waiting.delete(done);
-        signal.removeEventListener("abort", done);
-        resolve();
-      };
-      this.#waiting.add(done);
-      signal.addEventListener("abort", done, { once: true });
-    });
+  async freed(signal: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wake = () => resolve();
+    const watches = [this.#all.onFree(wake), this.#own.onFree(wake)];
+    signal.addEventListener("abort", wake, { once: true });
+    await promise;
+    signal.removeEventListener("abort", wake);
+    for (const watch of watches) watch[Symbol.dispose]();
   }
 
   /**
@@ -129,6 +118,10 @@ export class Admission {
       case "table_full":
         throw new ProxyError("client_table_full", "client");
     }
+  }
+
+  #full(): undefined {
+    if (this.#config.limits.whenFull !== "wait") throw new ProxyError("connection_limit", "client");
   }
 
   #checkAccess(address: string): void {

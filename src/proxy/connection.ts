@@ -70,7 +70,7 @@ export class Connection {
     for (;;) {
       await admission.freed(stopping);
       if (this.#aborted !== undefined) throw this.#aborted;
-      stopping.throwIfAborted();
+      if (stopping.aborted) throw new ProxyError("shutdown", "proxy");
       const place = admission.enter();
       if (place !== undefined) return place;
     }

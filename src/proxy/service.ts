@@ -17,9 +17,10 @@ import type { PoolFigures } from "../observe/upstream_figures.ts";
 import { Connector } from "../upstream/connector.ts";
 import type { Group } from "../upstream/group.ts";
 import { MAX_PROXY_HEADER } from "../wire/proxy_protocol_header.ts";
-import { Admission, type LimitedGauge } from "./admission.ts";
+import { Admission } from "./admission.ts";
 import type { ClientFacts } from "./client_facts.ts";
 import { Connection } from "./connection.ts";
+import type { CountLimit } from "./count_limit.ts";
 import { compileRoutes, type RouteMatcher } from "./route.ts";
 
 /** What services share, and what is made for each of them outside. */
@@ -29,7 +30,7 @@ export interface ServiceParts {
   /** Counts the connections of this service. */
   readonly gauge: Gauge;
   /** Counts those of all services, up to its limit. */
-  readonly all: LimitedGauge;
+  readonly all: CountLimit;
   readonly log: Log;
 }
 

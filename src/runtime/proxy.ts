@@ -8,6 +8,7 @@ import type { ServiceFigures } from "../observe/ledger.ts";
 import { addUpPools, type UpstreamFigures } from "../observe/upstream_figures.ts";
 import type { Log } from "../observe/log.ts";
 import { checkDescriptors } from "./descriptors.ts";
+import { CountLimit } from "../proxy/count_limit.ts";
 import { Service } from "../proxy/service.ts";
 import { Group } from "../upstream/group.ts";
 
@@ -53,7 +54,7 @@ export interface StopReport {
 export async function runProxy(config: Config, log: Log): Promise<RunningProxy> {
   checkDescriptors(config.limits.connections);
   const gauges = new GaugeTable(MAX_ENDPOINTS + config.services.length + 1);
-  const all = { gauge: gauges.claim()!, limit: config.limits.connections };
+  const all = new CountLimit(gauges.claim()!, config.limits.connections);
   const groups = new Map(config.upstreams.map((group) => [group, new Group(group, gauges, log)]));
   const services = config.services.map((service) =>
     new Service(service, { groups, gauge: gauges.claim()!, all, log })

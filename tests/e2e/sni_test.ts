@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { clientHello } from "./client_hellos.ts";
 import { latin1, reflection } from "./mirror.ts";
+import { PEEK_TIMEOUT, Servers } from "./named_upstreams.ts";
 import { Sluice } from "./program.ts";
 import * as by from "./proxy_headers.ts";
-import { connect, echo, endOf, readAll, readText, upstream, writeAll, writeText } from "./sockets.ts";
+import { connect, echo, endOf, readText, upstream, writeAll, writeText } from "./sockets.ts";
 
-/** A timeout that no test waits for, and one that some do, in milliseconds. */
-const LONG = 20_000;
+/** A timeout that tests wait for, in milliseconds. */
 const SHORT = 300;
 
 for (const reset of ["close", "pass"]) {
@@ -124,7 +124,7 @@ services:
 
   Deno.test(`what is not TLS goes the default way at once, and is refused without one, with reset: ${reset}`, async () => {
     await using servers = new Servers("ab");
-    const keys = `reset: ${reset}, peek: { timeout: ${LONG}ms }, ` +
+    const keys = `reset: ${reset}, peek: { timeout: ${PEEK_TIMEOUT}ms }, ` +
       `routes: [{ sni: shop.example.com, upstream: "${servers.address("b")}" }]`;
     await using sluice = await Sluice.withConfig(`
 log: { format: json }
@@ -148,7 +148,7 @@ services:
     }
     using refused = await connect(sluice.port(1));
     assert.equal(await reflection(refused, "SSH-2.0-OpenSSH\r\n"), "");
-    assert.ok(performance.now() - began < LONG / 4);
+    assert.ok(performance.now() - began < PEEK_TIMEOUT / 4);
     const [line] = await sluice.loggedEvents("connection_refused", 1);
     assert.deepEqual([line!.code, line!.detail], ["no_route", "not TLS"]);
   });
@@ -172,40 +172,4 @@ services:
     using other = await connect(sluice.port());
     assert.match(await reflection(other, "PROXY TCP4 203.0.113.1 198.51.100.7 4001 443\r\nx"), /^a\r\n.*x$/s);
   });
-}
-
-/** Upstreams that send back their name, a letter, and all they got. */
-class Servers implements AsyncDisposable {
-  readonly #all = new Map<string, ReturnType<typeof upstream>>();
-
-  constructor(names: string) {
-    for (const name of names) this.#all.set(name, upstream((conn) => answer(conn, name)));
-  }
-
-  address(name: string): string {
-    return this.#all.get(name)!.address;
-  }
-
-  /** Starts a service with these keys in lines, "a" being the default. */
-  before(keys: string): Promise<Sluice> {
-    return Sluice.withConfig(`
-log: { format: json }
-services:
-  - name: test
-    listen: 0
-    peek: { timeout: ${LONG}ms }
-    upstream: "${this.address("a")}"${keys}
-`);
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const server of this.#all.values()) await server[Symbol.asyncDispose]();
-  }
-}
-
-async function answer(conn: Deno.Conn, name: string): Promise<void> {
-  const bytes = await readAll(conn);
-  await writeText(conn, name);
-  await writeAll(conn, bytes);
-  await conn.closeWrite();
 }

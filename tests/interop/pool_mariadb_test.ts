@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { PooledProxy } from "../e2e/pooled.ts";
-import { connect, readText } from "../e2e/sockets.ts";
+import { connect } from "../e2e/sockets.ts";
 import { readBytes } from "../e2e/request_server.ts";
 import { interopTest, run } from "./interop.ts";
 import { MARIADB, MariaDb, MARIADB_AND_SLAP, session, to } from "./mariadb.ts";
