@@ -1,0 +1,112 @@
+/** What went wrong with TLS, from what Deno and node:tls throw. Both run on rustls, and share its wording. */
+
+import { X509Certificate } from "node:crypto";
+import { type Peer, ProxyError, proxyErrorOf } from "./errors.ts";
+
+/** What peers mean by the alerts that end a handshake (RFC 8446 section 6.2), as rustls names them. */
+const ALERTS: Record<string, string> = {
+  AccessDenied: "denies access",
+  BadCertificate: "did not accept our certificate",
+  BadCertificateStatusResponse: "did not accept our certificate",
+  CertificateExpired: "says that our certificate has expired",
+  CertificateRequired: "wants a certificate and got none",
+  CertificateRevoked: "says that our certificate was revoked",
+  CertificateUnknown: "did not accept our certificate",
+  HandshakeFailure: "refused the handshake: no cipher in common, or it wants a certificate",
+  InsufficientSecurity: "refused the handshake as too weak",
+  NoApplicationProtocol: "has no protocol (ALPN) in common with us",
+  ProtocolVersion: "has no TLS version in common with us",
+  UnknownCA: "does not trust the issuer of our certificate",
+  UnrecognisedName: "does not know the server name",
+  UnsupportedCertificate: "did not accept our certificate",
+};
+
+/** What fails a certificate, from the words of rustls. The name check tells the names itself. */
+const CERTIFICATE_FAULTS: [RegExp, string][] = [
+  [/certificate expired|: Expired\b/, "it has expired"],
+  [/not valid yet|: NotValidYet\b/, "it is not valid yet"],
+  [/UnknownIssuer/, "its issuer is not trusted"],
+  [/CaUsedAsEndEntity/, "it is an authority's own certificate"],
+  [/extended key usage|InvalidPurpose/, "its key usage does not fit"],
+];
+
+/** What fails a handshake on this side, or makes no sense here. */
+const FAILURES: [RegExp, string][] = [
+  [/InvalidContentType|corrupt message/, "sent something that is not TLS"],
+  [/doesn't support any known protocol/, "has no protocol (ALPN) in common with us"],
+  [/sent no certificates/, "sent no certificate"],
+  [
+    /(SupportedVersions|SignatureAlgorithms)ExtensionRequired|Tls1[23]NotOffered/,
+    "has no TLS version in common with us",
+  ],
+  [
+    /socket hang up|disconnected before secure|unexpected end of file|without sending/,
+    "closed during the handshake",
+  ],
+];
+
+/** Whether it is TLS that failed, not the connection under it. */
+export function isTlsError(cause: unknown): boolean {
+  if (!(cause instanceof Error)) return false;
+  const { code } = cause as { code?: unknown };
+  return cause instanceof Deno.errors.InvalidData || typeof code === "string" && code.startsWith("ERR_SSL_");
+}
+
+/**
+ * The error of a TLS handshake with the peer on `side`.
+ *
+ * @returns `tls_refused` when the peer sent an alert, `tls_certificate_rejected` when its certificate failed a check
+ * (the message says which), `tls_handshake_failed` for what else is wrong with TLS, or what failed below it.
+ */
+export function tlsErrorOf(cause: unknown, side: Peer): ProxyError {
+  if (cause instanceof ProxyError || !(cause instanceof Error)) return proxyErrorOf(cause, side);
+  const { message } = cause;
+  const alert = /received fatal alert: (\w+)/.exec(message)?.[1];
+  if (alert !== undefined) {
+    return new ProxyError("tls_refused", side, {
+      cause,
+      detail: `The ${side} ${ALERTS[alert] ?? "refused TLS"} (alert ${alert})`,
+    });
+  }
+  if (message.startsWith("invalid peer certificate")) {
+    const fault = CERTIFICATE_FAULTS.find(([pattern]) => pattern.test(message))?.[1] ?? message;
+    return certificateRejected(side, fault, cause);
+  }
+  const failure = FAILURES.find(([pattern]) => pattern.test(message))?.[1];
+  if (failure !== undefined || isTlsError(cause)) {
+    const detail = failure === undefined ? `TLS failed: ${message}` : `The ${side} ${failure}`;
+    return new ProxyError("tls_handshake_failed", side, { cause, detail });
+  }
+  return proxyErrorOf(cause, side);
+}
+
+/** The peer's certificate fails a check: `fault`, such as "it has expired". */
+export function certificateRejected(side: Peer, fault: string, cause?: unknown): ProxyError {
+  const detail = `The certificate of the ${side} is not accepted: ${fault}`;
+  return new ProxyError("tls_certificate_rejected", side, { cause, detail });
+}
+
+/**
+ * Why a certificate that node:tls did not verify is bad; its own codes do not tell expired from untrusted.
+ *
+ * @param authorities Whom the certificate had to come from, as PEM.
+ * @param peer What it is used as.
+ */
+export function faultOf(
+  certificate: X509Certificate,
+  authorities: readonly string[] | undefined,
+  peer: Peer,
+  now = new Date(),
+): string {
+  const { validFromDate, validToDate, issuer } = certificate;
+  if (validToDate <= now) return `it expired on ${validToDate.toISOString()}`;
+  if (validFromDate > now) return `it is valid only from ${validFromDate.toISOString()}`;
+  const isIssued = authorities?.some((pem) => isIssuedBy(certificate, new X509Certificate(pem))) === true;
+  return isIssued
+    ? `its key usage does not allow it as a ${peer === "client" ? "client's" : "server's"}`
+    : `its issuer, ${issuer.split("\n").join(", ")}, is not trusted`;
+}
+
+function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+  return certificate.issuer === issuer.subject && certificate.verify(issuer.publicKey);
+}

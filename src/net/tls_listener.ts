@@ -1,0 +1,196 @@
+/** Plain TLS termination on `Deno.listenTls`: one certificate, and the least CPU. */
+
+import type { Address, TcpAddress } from "./address.ts";
+import type { Conn } from "./conn.ts";
+import { ConnWrapper } from "./conn_wrapper.ts";
+import { addressOf, DenoConn } from "./deno_conn.ts";
+import { proxyErrorOf } from "./errors.ts";
+import { type Listener, ListenError } from "./listen.ts";
+import type { Credentials } from "./tls_credentials.ts";
+import { tlsErrorOf } from "./tls_errors.ts";
+import type { PendingHandshakes } from "./tls_pending.ts";
+import type { Terminated } from "./tls_server.ts";
+
+/** As for plain TCP; see listen.ts. */
+const BACKLOG = 4096;
+
+export interface TlsListenOptions {
+  readonly credentials: Credentials;
+  /** Protocols offered (RFC 7301), the preferred ones first; a client that offers only others is refused. */
+  readonly alpn: readonly string[];
+}
+
+/** A client's connection, TLS inside: reading or writing begins with the handshake. It has no TCP options. */
+export class DenoTlsConn extends ConnWrapper {
+  readonly #conn: Deno.TlsConn;
+
+  constructor(conn: Deno.TlsConn) {
+    // A TlsConn is a TcpConn without options, and DenoConn asks for each of those before it uses it.
+    super(new DenoConn(conn as unknown as Deno.TcpConn));
+    this.#conn = conn;
+  }
+
+  /**
+   * Shakes hands with the client; the connection is closed when that fails. Deno 2.9.6 then drops its end, but the
+   * socket of a handshake that is cut short stays open until the client closes it: there is no way to get rid of a
+   * silent client here, as there is with a TlsServer.
+   *
+   * @param signal Its reason is thrown when it aborts before the handshake is done.
+   * @throws {ProxyError} of side `client`; see {@linkcode tlsErrorOf}.
+   */
+  async handshake(pending: PendingHandshakes, signal: AbortSignal): Promise<Terminated> {
+    let reason: unknown;
+    const end = (cause: unknown) => {
+      reason = cause;
+      this.close();
+    };
+    using _pending = pending.enter(end);
+    const onAbort = () => end(signal.reason);
+    signal.addEventListener("abort", onAbort, { once: true });
+    try {
+      signal.throwIfAborted();
+      const { alpnProtocol } = await this.#conn.handshake();
+      return { conn: this, facts: alpnProtocol === null ? {} : { alpn: alpnProtocol } };
+    } catch (cause) {
+      this.close();
+      throw reason ?? (signal.aborted ? signal.reason : tlsErrorOf(cause, "client"));
+    } finally {
+      signal.removeEventListener("abort", onAbort);
+    }
+  }
+}
+
+/** One bound socket, with at most one accept under way. */
+interface Bound {
+  readonly listener: Deno.TlsListener;
+  isAccepting: boolean;
+  /** Set while a retired listener may be about to close. */
+  check: ReturnType<typeof setTimeout> | undefined;
+}
+
+/**
+ * Accepts TLS clients, whose handshakes are still to come. The certificate is a listener's for good, so a new one
+ * takes a new listener on the same port (SO_REUSEPORT); the old one is closed when its queue was just seen empty.
+ * A client that arrives in the instant between is reset.
+ */
+export class TlsListener implements Listener {
+  readonly address: Address;
+  readonly #accepted: DenoTlsConn[] = [];
+  #current: Bound;
+  readonly #retired = new Set<Bound>();
+  #waiting: PromiseWithResolvers<Conn> | undefined;
+  #isClosed = false;
+
+  private constructor(listener: Deno.TlsListener) {
+    this.address = addressOf(listener.addr);
+    this.#current = { listener, isAccepting: false, check: undefined };
+  }
+
+  /**
+   * Binds `address`.
+   *
+   * @throws {ListenError} also when another program has bound it with SO_REUSEPORT.
+   */
+  static bind(address: TcpAddress, options: TlsListenOptions): TlsListener {
+    try {
+      // With SO_REUSEPORT a port that others share looks free.
+      const { hostname, port } = address;
+      if (port !== 0) Deno.listen({ hostname, port }).close();
+      return new TlsListener(bindShared(address, options));
+    } catch (cause) {
+      throw new ListenError(address, proxyErrorOf(cause, "proxy"));
+    }
+  }
+
+  /** Clients from now on get these credentials. Throws, and changes nothing, when they cannot be used. */
+  replace(options: TlsListenOptions): void {
+    if (this.#isClosed) return;
+    const listener = bindShared(this.address as TcpAddress, options);
+    this.#retired.add(this.#current);
+    this.#current = { listener, isAccepting: false, check: undefined };
+    if (this.#waiting !== undefined) this.#acceptFromAll();
+  }
+
+  accept(): Promise<Conn> {
+    if (this.#isClosed) return Promise.reject(new Deno.errors.BadResource("Listener has been closed"));
+    const conn = this.#accepted.shift();
+    if (conn !== undefined) return Promise.resolve(conn);
+    this.#waiting = Promise.withResolvers<Conn>();
+    this.#acceptFromAll();
+    return this.#waiting.promise;
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    for (const bound of [this.#current, ...this.#retired]) closeBound(bound);
+    this.#retired.clear();
+    for (const conn of this.#accepted.splice(0)) conn.close();
+    this.#fail(new Deno.errors.Interrupted("Listener has been closed"));
+  }
+
+  #acceptFromAll(): void {
+    for (const bound of [...this.#retired, this.#current]) this.#acceptFrom(bound);
+  }
+
+  #acceptFrom(bound: Bound): void {
+    // An accept that is not answered at once has found the queue empty.
+    if (this.#retired.has(bound)) bound.check ??= setTimeout(() => this.#closeIfEmpty(bound), 0);
+    if (bound.isAccepting) return;
+    bound.isAccepting = true;
+    bound.listener.accept().then((conn) => {
+      bound.isAccepting = false;
+      this.#deliver(new DenoTlsConn(conn));
+    }, (cause) => {
+      bound.isAccepting = false;
+      if (bound === this.#current) this.#fail(cause);
+    });
+  }
+
+  #closeIfEmpty(bound: Bound): void {
+    bound.check = undefined;
+    if (bound.isAccepting) {
+      // The timer may have come before what the kernel had for us in the same turn.
+      setImmediate(() => this.#retire(bound));
+    } else if (this.#waiting !== undefined) this.#acceptFrom(bound);
+  }
+
+  #retire(bound: Bound): void {
+    if (bound.isAccepting) {
+      if (this.#retired.delete(bound)) closeBound(bound);
+    } else if (this.#waiting !== undefined && this.#retired.has(bound)) this.#acceptFrom(bound);
+  }
+
+  #deliver(conn: DenoTlsConn): void {
+    if (this.#isClosed) return conn.close();
+    if (this.#waiting === undefined) return void this.#accepted.push(conn);
+    this.#waiting.resolve(conn);
+    this.#waiting = undefined;
+  }
+
+  #fail(cause: unknown): void {
+    this.#waiting?.reject(cause);
+    this.#waiting = undefined;
+  }
+}
+
+function closeBound({ listener, check }: Bound): void {
+  clearTimeout(check);
+  listener.close();
+}
+
+function bindShared(
+  { hostname, port }: TcpAddress,
+  { credentials, alpn }: TlsListenOptions,
+): Deno.TlsListener {
+  const { cert, key } = credentials;
+  return Deno.listenTls({
+    hostname,
+    port,
+    cert,
+    key,
+    reusePort: true,
+    tcpBacklog: BACKLOG,
+    ...alpn.length === 0 ? {} : { alpnProtocols: [...alpn] },
+  });
+}

@@ -1,0 +1,124 @@
+/** Notices when files change, however they are replaced. */
+
+import { dirname } from "node:path";
+import { sleep } from "./sleep.ts";
+
+/** Changes come in bursts, several events each; this long after the last one the files are read, in milliseconds. */
+const SETTLED_AFTER = 100;
+/** How long until a directory that is gone, or cannot be watched, is looked for again, in milliseconds. */
+const RETRY_AFTER = 5000;
+
+export interface WatchOptions {
+  /** Called when any of the files has other contents than before; never twice at a time. */
+  readonly onChange: () => void | Promise<void>;
+  /** A directory cannot be watched, for now. Called once, until it can again. */
+  readonly onError: (directory: string, error: unknown) => void;
+  /** Ends the watch. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Watches files until `signal` aborts, and resolves once it knows what they are now: read them only then, and no
+ * change goes unnoticed. It is their directories that are watched: replacing a file by renaming another
+ * over it would end a watch of the file itself, and where Kubernetes mounts a secret, only a symbolic link beside
+ * it is swapped.
+ *
+ * @returns `ended` resolves after `signal` has aborted, and rejects when the last `onChange` has.
+ */
+export async function watchFiles(
+  paths: readonly string[],
+  options: WatchOptions,
+): Promise<{ readonly ended: Promise<void> }> {
+  const directories = [...new Set(paths.map((path) => dirname(path)))];
+  const check = new ChangeCheck(paths, options);
+  await check.begin();
+  const watches = directories.map((directory) => watchDirectory(directory, check, options));
+  return { ended: Promise.all(watches).then(() => check.settled()) };
+}
+
+async function watchDirectory(
+  directory: string,
+  check: ChangeCheck,
+  { onError, signal }: WatchOptions,
+): Promise<void> {
+  let isReported = false;
+  while (!signal.aborted) {
+    try {
+      using watcher = Deno.watchFs(directory, { recursive: false });
+      const onAbort = () => watcher.close();
+      signal.addEventListener("abort", onAbort, { once: true });
+      isReported = false;
+      // What changed before there was a watch.
+      check.soon();
+      for await (const event of watcher) {
+        if (event.kind !== "access") check.soon();
+        if (event.kind === "remove" && !await exists(directory)) break;
+      }
+      signal.removeEventListener("abort", onAbort);
+    } catch (error) {
+      if (signal.aborted) return;
+      if (!isReported) onError(directory, error);
+      isReported = true;
+    }
+    await sleep(RETRY_AFTER, signal);
+  }
+}
+
+/** Compares the files with what they were, once events have ceased. */
+class ChangeCheck {
+  readonly #paths: readonly string[];
+  readonly #options: WatchOptions;
+  #known = "";
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #running: Promise<void> = Promise.resolve();
+
+  constructor(paths: readonly string[], options: WatchOptions) {
+    this.#paths = paths;
+    this.#options = options;
+    options.signal.addEventListener("abort", () => clearTimeout(this.#timer), { once: true });
+  }
+
+  async begin(): Promise<void> {
+    this.#known = await fingerprint(this.#paths);
+  }
+
+  /** Begins anew with each call, so that a file is not read while it is being written. */
+  soon(): void {
+    if (this.#options.signal.aborted) return;
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(() => {
+      const look = () => this.#look();
+      this.#running = this.#running.then(look, look);
+      // Whoever waits for the last one sees the rejection too.
+      this.#running.catch(() => {});
+    }, SETTLED_AFTER);
+  }
+
+  settled(): Promise<void> {
+    return this.#running;
+  }
+
+  async #look(): Promise<void> {
+    const now = await fingerprint(this.#paths);
+    if (now === this.#known || this.#options.signal.aborted) return;
+    this.#known = now;
+    await this.#options.onChange();
+  }
+}
+
+/** A digest of what is in the files; one that cannot be read counts as such. */
+async function fingerprint(paths: readonly string[]): Promise<string> {
+  const digests = await Promise.all(paths.map(async (path) => {
+    try {
+      const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(path));
+      return new Uint8Array(digest).toHex();
+    } catch (error) {
+      return (error as Error).name;
+    }
+  }));
+  return digests.join(" ");
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, () => false);
+}
