@@ -1,6 +1,7 @@
 /** Looking at a TLS ClientHello without taking it. */
 
 import { type ClientHello, parseClientHello } from "../wire/client_hello.ts";
+import { proxyErrorOf } from "./errors.ts";
 import { orAborted } from "./or_aborted.ts";
 import type { ReadAheadConn } from "./read_ahead_conn.ts";
 
@@ -27,7 +28,7 @@ export async function peekClientHello(
           if (!(await orAborted(conn.more(), signal))) return "closed before its ClientHello";
         } catch (cause) {
           if (signal.aborted) return "no ClientHello in time";
-          throw cause;
+          throw proxyErrorOf(cause, "client");
         }
     }
   }

@@ -2,7 +2,7 @@
 
 import { decodeProxyHeader } from "../wire/proxy_protocol.ts";
 import type { ProxyHeader } from "../wire/proxy_protocol_header.ts";
-import { ProxyError } from "./errors.ts";
+import { ProxyError, proxyErrorOf } from "./errors.ts";
 import { orAborted } from "./or_aborted.ts";
 import type { ReadAheadConn } from "./read_ahead_conn.ts";
 
@@ -12,6 +12,14 @@ import type { ReadAheadConn } from "./read_ahead_conn.ts";
  * @throws {ProxyError} of side `client` when there is no valid header, or the reason of `signal`.
  */
 export async function receiveProxyHeader(conn: ReadAheadConn, signal: AbortSignal): Promise<ProxyHeader> {
+  try {
+    return await receive(conn, signal);
+  } catch (cause) {
+    throw proxyErrorOf(cause, "client");
+  }
+}
+
+async function receive(conn: ReadAheadConn, signal: AbortSignal): Promise<ProxyHeader> {
   for (;;) {
     const decoded = decodeProxyHeader(conn.arrived);
     switch (decoded.kind) {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import { startProxy } from "../../main.ts";
 import { eventually } from "./eventually.ts";
-import { Guest, Guests } from "./guest.ts";
+import { Guest, Guests, hitAndRun } from "./guest.ts";
 import { Member, whoAnswers } from "./member.ts";
 import { Sluice } from "./program.ts";
 import { connect, echo, endOf, readText, upstream, writeText } from "./sockets.ts";
@@ -73,6 +73,43 @@ ${service("denied_again", `allow: 127.0.0.2, deny: 127.0.0.0/8`)}
       using client = await connect(sluice.port());
       assert.equal(await readText(client, 5), "hello");
       assert.equal(accepted, 1);
+    },
+  });
+}
+
+for (const reset of ["close", "pass"]) {
+  Deno.test({
+    name:
+      `who resets before being accepted has no address, and does not get in, with reset: ${reset}${onLinux}`,
+    ignore: !isLinux,
+    async fn() {
+      const received: string[] = [];
+      await using server = upstream(async (conn) => {
+        received.push(await readText(conn, 4));
+        await writeText(conn, "a");
+      });
+      const directory = await Deno.makeTempDir();
+      await using sluice = await Sluice.withConfig(`
+services:
+  - { name: denied, listen: 0, reset: ${reset}, deny: 127.0.0.1, upstream: "${server.address}" }
+  - name: header
+    listen: [0, "unix:${directory}/socket"]
+    reset: ${reset}
+    accept_proxy_protocol: { from: [unix, 127.0.0.2] }
+    upstream: "${server.address}"
+`);
+      const header = "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n";
+      sluice.kill("SIGSTOP");
+      await hitAndRun(sluice.port(0), "EVIL");
+      await hitAndRun(sluice.port(1), `${header}EVIL`);
+      sluice.kill("SIGCONT");
+      // Those behind them in the queues come in.
+      assert.equal(await whoAnswers(sluice.port(0), { localAddress: "127.0.0.2" }), "a");
+      using guest = await Guest.come(sluice.port(1), { localAddress: "127.0.0.2", header });
+      assert.equal(guest.name, "a");
+      assert.deepEqual(received, ["NAME", "NAME"]);
+      await sluice.stop();
+      await Deno.remove(directory, { recursive: true });
     },
   });
 }

@@ -60,6 +60,18 @@ export class Guest implements Disposable {
   }
 }
 
+/** Connects, sends, and resets the connection, whether anybody has accepted it or not. */
+export async function hitAndRun(port: number, bytes: string): Promise<void> {
+  const socket = connect({ host: "127.0.0.1", port });
+  await new Promise<void>((resolve, reject) => {
+    socket.on("error", reject);
+    socket.write(bytes, () => resolve());
+  });
+  const closed = new Promise<void>((resolve) => socket.on("close", () => resolve()));
+  socket.resetAndDestroy();
+  await closed;
+}
+
 /** Many of them, all gone in the end. */
 export class Guests implements Disposable {
   readonly #all: Guest[] = [];

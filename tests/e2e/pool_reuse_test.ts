@@ -145,6 +145,7 @@ for (const reset of ["close", "pass"] as const) {
     using client = await connect(proxy.port);
     await writeText(client, request);
     const first = await readBytes(client, 1000);
+    await stalled(proxy);
     await client.closeWrite();
     await pause(10 * QUIET);
     await assertAnswered(proxy.port, "answered");
@@ -165,6 +166,14 @@ async function assertAnswered(
   const answer = await within(AT_ONCE, "An answer", ask(port, request, end));
   assert.equal(answer.byteLength, answerTo(request).byteLength);
   assert.equal(hash(answer), hash(answerTo(request)));
+}
+
+/** Resolves once nothing has come from the upstream for a while: the client does not read. */
+async function stalled(proxy: PooledProxy): Promise<void> {
+  for (let before = -1; before !== proxy.service.bytesFromUpstream;) {
+    before = proxy.service.bytesFromUpstream;
+    await pause(100);
+  }
 }
 
 /** Makes a request, and resets once its answer has begun to come. */

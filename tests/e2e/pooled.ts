@@ -5,6 +5,7 @@ import {
   type PoolFigures,
   type ProxyOptions,
   type RunningProxy,
+  type ServiceFigures,
   startProxy,
 } from "../../main.ts";
 import { eventually } from "./eventually.ts";
@@ -42,6 +43,10 @@ export class PooledProxy implements AsyncDisposable {
 
   get pool(): PoolFigures {
     return this.#proxy.upstreams()[0]!.pool!;
+  }
+
+  get service(): ServiceFigures {
+    return this.#proxy.figures()[0]!;
   }
 
   get endpoint(): EndpointFigures {

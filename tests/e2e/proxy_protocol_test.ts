@@ -148,13 +148,15 @@ for (const reset of ["close", "pass"]) {
 
 for (const reset of ["close", "pass"]) {
   Deno.test(`a client who resets in the middle of a header is the one who did, with reset: ${reset}`, async () => {
-    await using server = upstream(echo);
-    await using sluice = await start(server.address, reset, "10s");
+    await using sluice = await start("127.0.0.1:1", reset, "10s", "limits: { connections: 1 }");
     const socket = connectNode({ host: "127.0.0.1", port: sluice.port() });
     await new Promise<void>((resolve) => socket.write(HEADER_V1.slice(0, -1), () => resolve()));
+    // Its place is taken, so it was accepted.
+    using other = await connect(sluice.port());
+    await endOf(other);
     socket.resetAndDestroy();
-    const line = JSON.parse(await sluice.logged('"code":'));
-    assert.deepEqual([line.code, line.reason], ["connection_reset", "client reset"]);
+    const line = JSON.parse(await sluice.logged('"code":"connection_reset"'));
+    assert.equal(line.reason, "client reset");
   });
 }
 
@@ -211,7 +213,7 @@ services:
   ]);
 });
 
-function start(address: string, reset: string, timeout: string): Promise<Sluice> {
+function start(address: string, reset: string, timeout: string, keys = ""): Promise<Sluice> {
   return Sluice.withConfig(`
 log: { format: json }
 services:
@@ -220,5 +222,6 @@ services:
     reset: ${reset}
     accept_proxy_protocol: { from: 127.0.0.1, timeout: ${timeout} }
     upstream: "${address}"
+    ${keys}
 `);
 }

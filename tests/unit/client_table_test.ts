@@ -1,14 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { type Admission, type ClientLimits, ClientTable } from "../../src/observe/client_table.ts";
+import { type ClientLimits, ClientTable } from "../../src/observe/client_table.ts";
 import { SharedLock } from "../../src/observe/shared_lock.ts";
 import { type ClientKey, clientKeyOf } from "../../src/wire/client_key.ts";
-import type { Result, Task } from "./client_table_worker.ts";
-import { inThreads } from "./threads.ts";
+import { ClientTableModel } from "./client_table_model.ts";
 
 const START = Date.UTC(2030, 0, 1);
 const HOUR = 3_600_000;
-const WORKER = new URL("./client_table_worker.ts", import.meta.url);
 
 Deno.test("a client has so many connections at the same time, whatever others have", () => {
   const table = new ClientTable(10, { connections: 2, rate: undefined });
@@ -166,7 +164,7 @@ Deno.test("a table answers what a map with a bucket of tokens for each client wo
   fc.assert(fc.property(fc.integer({ min: 1, max: 4 }), limits, steps, (capacity, limits, steps) => {
     const clock = { now: START };
     const table = tableOf(capacity, limits, clock);
-    const model = new Model(2 * capacity, limits);
+    const model = new ClientTableModel(2 * capacity, limits);
     for (const { client, pause, enters } of steps) {
       clock.now += pause;
       model.pass(pause);
@@ -227,49 +225,6 @@ Deno.test("a table many times too small refuses and keeps its counts", () => {
   for (const client of clients) assert.throws(() => table.leave(client), RangeError);
 });
 
-Deno.test("two threads never pass the limit of a client while places change hands", async () => {
-  const limits = { connections: 1, rate: undefined };
-  const clients = [1, 2, 3, 4, 5].map((host) => `192.0.2.${host}`);
-  const table = new ClientTable(1, limits);
-  const entered = new SharedArrayBuffer(clients.length * Int32Array.BYTES_PER_ELEMENT);
-  const task: Task = { table: table.buffer, limits, clients, entered, rounds: 100_000 };
-  const results = await inThreads<Task, Result>(2, WORKER, task);
-  const sum = new Int32Array(entered).reduce((sum, count) => sum + count, 0);
-  assert.equal(sum, results.reduce((sum, { ok = 0 }) => sum + ok, 0));
-  assert.ok(sum > task.rounds);
-  for (const client of clients) assert.throws(() => table.leave(key(client)), RangeError);
-});
-
-Deno.test("two threads never pass a limit of two, and lose no count", async () => {
-  const limits = { connections: 2, rate: undefined };
-  const clients = [1, 2, 3].map((host) => `2001:db8:0:${host}::1`);
-  const table = new ClientTable(2, limits);
-  // One place of each is taken for good, so that again only one thread at a time can be in.
-  for (const client of clients) table.enter(key(client));
-  const entered = new SharedArrayBuffer(clients.length * Int32Array.BYTES_PER_ELEMENT);
-  const task: Task = { table: table.buffer, limits, clients, entered, rounds: 100_000 };
-  const results = await inThreads<Task, Result>(2, WORKER, task);
-  const sum = new Int32Array(entered).reduce((sum, count) => sum + count, 0);
-  assert.equal(sum, results.reduce((sum, { ok = 0 }) => sum + ok, 0));
-  assert.ok(sum > task.rounds);
-  for (const client of clients) {
-    table.leave(key(client));
-    assert.throws(() => table.leave(key(client)), RangeError);
-  }
-});
-
-Deno.test("two threads together never pass the rate of a client", async () => {
-  const limits = { connections: 0, rate: { rate: 1e-6, burst: 30_000 } };
-  const table = new ClientTable(1, limits);
-  const entered = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-  const clients = ["192.0.2.1"];
-  const task: Task = { table: table.buffer, limits, clients, entered, rounds: 40_000 };
-  const results = await inThreads<Task, Result>(2, WORKER, task);
-  const sumOf = (answer: Admission) => results.reduce((sum, result) => sum + (result[answer] ?? 0), 0);
-  assert.deepEqual([sumOf("ok"), sumOf("too_fast")], [30_000, 50_000]);
-  assert.throws(() => table.leave(key("192.0.2.1")), RangeError);
-});
-
 Deno.test("a table outlives a thread that died while it was alone with it", () => {
   const table = new ClientTable(1, { connections: 1, rate: undefined });
   const client = key("192.0.2.1");
@@ -279,51 +234,6 @@ Deno.test("a table outlives a thread that died while it was alone with it", () =
   table.leave(client);
   assert.equal(table.enter(client), "ok");
 });
-
-/** A table without bounds on the search for a place, which a small table has none of either. */
-class Model {
-  readonly #places: number;
-  readonly #limits: ClientLimits;
-  /** Tokens in thousandths, which are whole numbers. */
-  readonly #clients = new Map<string, { open: number; tokens: number }>();
-
-  constructor(places: number, limits: ClientLimits) {
-    this.#places = places;
-    this.#limits = limits;
-  }
-
-  pass(milliseconds: number): void {
-    for (const client of this.#clients.values()) {
-      client.tokens = Math.min(client.tokens + milliseconds * (this.#limits.rate?.rate ?? 0), this.#full);
-    }
-  }
-
-  enter(address: string): Admission {
-    const { connections, rate } = this.#limits;
-    const client = this.#clients.get(address) ?? { open: 0, tokens: this.#full };
-    const busy = [...this.#clients].filter(([other, { open, tokens }]) =>
-      other !== address && (open > 0 || tokens < this.#full)
-    );
-    if (busy.length >= this.#places) return "table_full";
-    if (connections > 0 && client.open >= connections) return "too_many";
-    if (rate !== undefined && client.tokens < 1000) return "too_fast";
-    client.open += 1;
-    if (rate !== undefined) client.tokens -= 1000;
-    this.#clients.set(address, client);
-    return "ok";
-  }
-
-  leave(address: string): boolean {
-    const client = this.#clients.get(address);
-    if (client === undefined || client.open === 0) return false;
-    client.open -= 1;
-    return true;
-  }
-
-  get #full(): number {
-    return (this.#limits.rate?.burst ?? 0) * 1000;
-  }
-}
 
 function key(address: string): ClientKey {
   const client = clientKeyOf(address);
