@@ -6,9 +6,13 @@ import type { Report } from "./report.ts";
 /** Limits that are kept for each client address. */
 const PER_CLIENT = ["connections_per_client", "connects_per_second_per_client"];
 
+/** A keepalive that is none of these is a time. */
+const FLAGS = new Set(["true", "false"]);
+
 /** Adds what is wrong with who may come in to one service. */
 export function findAdmissionConflicts(service: Path, report: Report): void {
   findUselessWait([...service, "limits"], report);
+  findWaitOnNode(service, report);
   // With a PROXY header, it is the address in the header that counts.
   if (report.valueAt([...service, "accept_proxy_protocol"]) !== undefined) return;
   const socket = listenersAt(service, report).find(({ value }) => value[0]?.transport === "unix");
@@ -25,6 +29,24 @@ function findUselessWait(limits: Path, report: Report): void {
     [...limits, "when_full"],
     `Cannot wait for a free place where there is no limit: set ${missing}`,
   );
+}
+
+/** To let clients wait, a listener must stop accepting, and that of node:net cannot. */
+function findWaitOnNode(service: Path, report: Report): void {
+  const when = [...service, "limits", "when_full"];
+  if (report.valueAt(when) !== "wait") return;
+  const setting = (key: string) =>
+    [[...service, key], ["defaults", key]].find((path) => report.valueAt(path) !== undefined);
+  const reset = setting("reset");
+  const keepalive = setting("keepalive");
+  const cause = reset !== undefined && report.valueAt(reset) === "pass"
+    ? reset
+    : keepalive !== undefined && !FLAGS.has(String(report.valueAt(keepalive)))
+    ? keepalive
+    : undefined;
+  if (cause === undefined) return;
+  const what = `${report.spellPath(cause)} needs node:net, whose listener cannot stop accepting`;
+  report.add(when, `Cannot let clients wait here: ${what}`);
 }
 
 /** Clients on a unix socket have no address that could be in a list, or be counted. */

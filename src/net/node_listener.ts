@@ -91,6 +91,8 @@ export class NodeListener implements Listener {
   }
 
   readonly #onConnection = (socket: Socket): void => {
+    // Reset before it was accepted: nobody can tell any more who it was. Asking makes other sockets keep their address.
+    if (socket.remoteAddress === undefined) return void socket.on("error", () => {}).destroy();
     if (this.#accepting === undefined) {
       this.#waiting.push(socket);
     } else {

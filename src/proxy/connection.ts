@@ -7,6 +7,7 @@ import { receiveProxyHeader } from "../net/proxy_header.ts";
 import { ReadAheadConn } from "../net/read_ahead_conn.ts";
 import { Relay, type RelayOutcome } from "../net/relay.ts";
 import type { ConnectionRecord } from "../observe/ledger.ts";
+import type { Connector } from "../upstream/connector.ts";
 import type { Lease } from "../upstream/lease.ts";
 import type { Place } from "./admission.ts";
 import { ClientFacts } from "./client_facts.ts";
@@ -17,6 +18,7 @@ export class Connection {
   readonly #service: Service;
   readonly #entered = Promise.withResolvers<void>();
   #aborted: ProxyError | undefined;
+  #giveUp: ((error: ProxyError) => void) | undefined;
   #relaying: Relay | undefined;
 
   constructor(client: Conn, service: Service) {
@@ -49,7 +51,7 @@ export class Connection {
       using _clientPlace = admission.enterClient(facts.sourceAddress);
       await this.#peek(facts, record);
       const connector = this.#service.route(facts);
-      using lease = await connector.connect(facts.sourceAddress, record, this.#service.headerFor(facts));
+      using lease = await this.#connect(connector, facts, record);
       accessLog.closed(record, ...ending(await this.#relay(lease, record)));
     } catch (cause) {
       this.#fail(this.#aborted ?? proxyErrorOf(cause, "proxy"), record);
@@ -61,6 +63,7 @@ export class Connection {
   /** Ends it at once; a dial under way is closed when it comes back. */
   abort(error: ProxyError): void {
     this.#aborted ??= error;
+    this.#giveUp?.(error);
     this.#relaying?.abort(error);
     this.#client.close();
   }
@@ -103,6 +106,18 @@ export class Connection {
       facts.serverName = record.serverName = hello.serverName;
       facts.alpn = hello.alpn;
     }
+  }
+
+  /** Nobody waits for a dial any more once the connection is aborted. */
+  #connect(connector: Connector, facts: ClientFacts, record: ConnectionRecord): Promise<Lease> {
+    const { promise, resolve, reject } = Promise.withResolvers<Lease>();
+    this.#giveUp = reject;
+    if (this.#aborted !== undefined) reject(this.#aborted);
+    connector.connect(facts.sourceAddress, record, this.#service.headerFor(facts)).then((lease) => {
+      if (this.#aborted === undefined) resolve(lease);
+      else lease[Symbol.dispose]();
+    }, reject);
+    return promise;
   }
 
   async #relay(lease: Lease, record: ConnectionRecord): Promise<RelayOutcome> {

@@ -6,7 +6,7 @@ import { eventually } from "./eventually.ts";
 import { type Coming, type Guest, Guests } from "./guest.ts";
 import { Member } from "./member.ts";
 import { Sluice, within } from "./program.ts";
-import { connect, endOf, readText, tryClose, upstream, writeText } from "./sockets.ts";
+import { blackHole, connect, endOf, readText, tryClose, upstream, writeText } from "./sockets.ts";
 
 const isLinux = Deno.build.os === "linux";
 const onLinux = isLinux ? "" : " (skipped: needs prlimit, which Linux has)";
@@ -155,3 +155,22 @@ async function fill(guests: Guests, port: number, coming?: Coming): Promise<Gues
   assert.equal((await guests.come(port, coming)).name, "");
   return all;
 }
+
+Deno.test("a lifetime that is over during a dial frees the place at once", async () => {
+  await using hole = await blackHole();
+  await using sluice = await Sluice.withConfig(`
+log: { format: json }
+services:
+  - name: test
+    listen: 0
+    connect_timeout: 1h
+    limits: { connections: 1, lifetime: 1s }
+    upstream: "${hole.address}"
+`);
+  for (let round = 1; round <= 2; round++) {
+    using client = await connect(sluice.port());
+    assert.equal(await endOf(client), "fin");
+    const lines = await sluice.loggedEvents("connection_failed", round);
+    assert.equal(lines[round - 1]!.code, "lifetime");
+  }
+});
