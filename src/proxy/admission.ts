@@ -27,6 +27,13 @@ export class Admission {
   readonly #trusted: TrustedPeers | undefined;
   readonly #all: CountLimit;
   readonly #own: CountLimit;
+  /** All places are alike, so one object stands for each. */
+  readonly #place: Place = {
+    [Symbol.dispose]: () => {
+      this.#own.leave();
+      this.#all.leave();
+    },
+  };
   readonly #rate: RateLimit | undefined;
   readonly #clients: ClientTable | undefined;
 
@@ -79,12 +86,7 @@ export class Admission {
       this.#all.undo();
       throw new ProxyError("connect_rate", "client");
     }
-    return {
-      [Symbol.dispose]: () => {
-        this.#own.leave();
-        this.#all.leave();
-      },
-    };
+    return this.#place;
   }
 
   /** Resolves when a place may have become free, or `signal` aborts. */

@@ -16,7 +16,7 @@ import type { Service } from "./service.ts";
 export class Connection {
   readonly #client: Conn;
   readonly #service: Service;
-  readonly #entered = Promise.withResolvers<void>();
+  #onEntered: (() => void) | undefined;
   #aborted: ProxyError | undefined;
   #giveUp: ((error: ProxyError) => void) | undefined;
   #relaying: Relay | undefined;
@@ -27,9 +27,9 @@ export class Connection {
     this.#service = service;
   }
 
-  /** Resolves once the connection was let in or refused. */
-  get entered(): Promise<void> {
-    return this.#entered.promise;
+  /** Resolves once the connection was let in or refused; to be asked for before it runs. */
+  entered(): Promise<void> {
+    return new Promise((resolve) => this.#onEntered = resolve);
   }
 
   /**
@@ -45,7 +45,7 @@ export class Connection {
     try {
       admission.checkPeer(facts.sourceAddress);
       using _place = admission.enter() ?? await this.#waitForPlace();
-      this.#entered.resolve();
+      this.#onEntered?.();
       this.#configure(client);
       await this.#receiveHeader(facts, record);
       using _clientPlace = admission.enterClient(facts.sourceAddress);
@@ -56,7 +56,7 @@ export class Connection {
     } catch (cause) {
       this.#fail(this.#aborted ?? proxyErrorOf(cause, "proxy"), record);
     } finally {
-      this.#entered.resolve();
+      this.#onEntered?.();
     }
   }
 

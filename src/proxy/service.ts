@@ -186,8 +186,9 @@ export class Service {
   /** With `when_full: wait`, nothing else is accepted until this connection has its place. */
   #handle(client: Conn): Promise<void> | undefined {
     const connection = new Connection(client, this);
+    const entered = this.config.limits.whenFull === "wait" ? connection.entered() : undefined;
     this.#run(connection);
-    return this.config.limits.whenFull === "wait" ? connection.entered : undefined;
+    return entered;
   }
 
   async #run(connection: Connection): Promise<void> {

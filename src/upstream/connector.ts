@@ -108,8 +108,24 @@ export class Connector {
     }
   }
 
-  async #open(endpoint: Endpoint, within: number, preface: Uint8Array | undefined): Promise<Conn> {
-    const pooled = await this.#pool?.take(endpoint);
+  #open(endpoint: Endpoint, within: number, preface: Uint8Array | undefined): Promise<Conn> {
+    // Most groups have no pool, and every promise more is felt by short connections.
+    return this.#pool === undefined
+      ? this.#openNew(endpoint, within, preface)
+      : this.#openPooled(this.#pool, endpoint, within, preface);
+  }
+
+  async #openPooled(
+    pool: Pool,
+    endpoint: Endpoint,
+    within: number,
+    preface: Uint8Array | undefined,
+  ): Promise<Conn> {
+    const pooled = await pool.take(endpoint);
+    if (this.#stopped !== undefined) {
+      pooled?.close();
+      throw this.#stopped;
+    }
     if (pooled === undefined) return await this.#openNew(endpoint, within, preface);
     if (preface !== undefined && !(await isSaid(pooled, preface))) {
       return await this.#openNew(endpoint, within, preface);
@@ -117,8 +133,14 @@ export class Connector {
     return new SecondChance(pooled, () => this.#openNew(endpoint, this.#attemptTimeout, preface));
   }
 
-  async #openNew(endpoint: Endpoint, within: number, preface: Uint8Array | undefined): Promise<Conn> {
-    const conn = await this.#dial(endpoint, within);
+  #openNew(endpoint: Endpoint, within: number, preface: Uint8Array | undefined): Promise<Conn> {
+    const dialled = this.#dial(endpoint, within);
+    return preface === undefined && this.#pool === undefined
+      ? dialled
+      : dialled.then((conn) => this.#prepare(endpoint, conn, preface));
+  }
+
+  async #prepare(endpoint: Endpoint, conn: Conn, preface: Uint8Array | undefined): Promise<Conn> {
     if (preface !== undefined && !(await isSaid(conn, preface))) {
       throw new ProxyError("connection_reset", "upstream");
     }
