@@ -3,6 +3,8 @@
  * AbortController, not one each. The price is precision: one passes between one and 1.0625 timeouts after its start.
  */
 
+import { timerDelay } from "./sleep.ts";
+
 /** Deadlines that begin within this part of the timeout are one. */
 const PARTS = 16;
 
@@ -70,7 +72,7 @@ export class Deadline implements Disposable {
   }
 
   arm(after: number, reason: () => unknown): void {
-    this.#timer = setTimeout(() => this.pass(reason()), after);
+    this.#timer = setTimeout(() => this.pass(reason()), timerDelay(after));
   }
 
   join(): this {

@@ -11,8 +11,6 @@ import { LONGEST_QUOTE, quoted } from "./quote.ts";
 
 /** The time between two checks varies by this part of it, so that those of many proxies do not fall together. */
 const JITTER = 0.1;
-/** The longest delay a timer takes, in milliseconds; a longer one would fire at once. */
-const LONGEST_DELAY = 2 ** 31 - 1;
 /** How long the endpoint may take to close after a check, in milliseconds, and what it may send meanwhile, in bytes. */
 const LINGER = 1000;
 const LAST_BYTES = 64 * 1024;
@@ -57,7 +55,7 @@ export async function watchHealth(options: HealthWatchOptions): Promise<void> {
       const changed = hysteresis.observe(result.outcome === "good");
       if (changed !== undefined) onChange(changed, result.cause, result);
     });
-    await sleep(Math.min(Math.max(next - performance.now(), 0), LONGEST_DELAY), signal);
+    await sleep(next - performance.now(), signal);
   }
 }
 

@@ -59,6 +59,13 @@ Deno.test("a longer deadline than the timeout is the timeout", async () => {
   assert.equal(deadline.signal.reason, "too late");
 });
 
+Deno.test("a timeout as long as a timer takes does not pass at once, for its share that is longer", async () => {
+  const deadlines = new Deadlines(2 ** 31 - 1, () => "too late");
+  using deadline = deadlines.start();
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(deadline.signal.aborted, false);
+});
+
 function aborted(signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>();
   if (signal.aborted) resolve();
