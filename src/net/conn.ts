@@ -35,6 +35,18 @@ export function adapterFor(options: { reset: "close" | "pass"; keepalive: boolea
   return options.reset === "pass" || typeof options.keepalive === "number" ? "node" : "deno";
 }
 
+/** Socket options of a leg. */
+export interface SocketOptions {
+  readonly nodelay: boolean;
+  /** `true`: the kernel's own times; a number: milliseconds of silence before the first probe. */
+  readonly keepalive: boolean | number;
+}
+
+export function applySocketOptions(conn: Conn, { nodelay, keepalive }: SocketOptions): void {
+  if (nodelay) conn.setNoDelay(true);
+  if (keepalive !== false) conn.setKeepAlive(keepalive);
+}
+
 /** Writes all of `bytes`, however many writes that takes. */
 export async function writeAll(conn: Conn, bytes: Uint8Array): Promise<void> {
   for (let written = 0; written < bytes.byteLength;) {

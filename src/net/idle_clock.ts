@@ -6,6 +6,8 @@
  * 1.25 timeouts after its last byte.
  */
 
+import { WatchSet } from "./watch_set.ts";
+
 /** A connection as the clock sees it. */
 export interface Watched {
   /** Changes whenever bytes came from either side. */
@@ -33,8 +35,7 @@ export class IdleClock {
   readonly #idleTimeout: number;
   readonly #halfCloseTimeout: number;
   readonly #interval: number;
-  readonly #watches = new Set<Watch>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #watches = new WatchSet<Watch>(() => this.#interval, () => this.#look());
 
   /**
    * Both in milliseconds. `idleTimeout` 0 is no limit; `halfCloseTimeout` 0 leaves half-closed connections to
@@ -50,26 +51,15 @@ export class IdleClock {
   /** Watches a connection until the result is disposed of. */
   watch(watched: Watched): Disposable {
     if (this.#idleTimeout === Infinity && this.#halfCloseTimeout === Infinity) return NOTHING;
-    const watch: Watch = {
+    return this.#watches.add({
       watched,
       activity: watched.activity,
       isHalfClosed: watched.isHalfClosed,
       since: performance.now(),
-    };
-    this.#watches.add(watch);
-    this.#timer ??= setTimeout(() => this.#look(), this.#interval);
-    return {
-      [Symbol.dispose]: () => {
-        this.#watches.delete(watch);
-        if (this.#watches.size > 0) return;
-        clearTimeout(this.#timer);
-        this.#timer = undefined;
-      },
-    };
+    });
   }
 
   #look(): void {
-    this.#timer = setTimeout(() => this.#look(), this.#interval);
     const now = performance.now();
     for (const watch of this.#watches) {
       const { watched } = watch;

@@ -1,18 +1,17 @@
 /** Ends connections that have lived long enough: one timer for all, set for the oldest. */
 
+import { timerDelay } from "./sleep.ts";
+import { WatchSet } from "./watch_set.ts";
+
 interface Watch {
   readonly endsAt: number;
   readonly expire: () => void;
 }
 
-/** The longest delay a timer takes, in milliseconds; a longer one would fire at once. */
-const LONGEST_DELAY = 2 ** 31 - 1;
-
 export class LifetimeClock {
   readonly #lifetime: number;
   /** The oldest first, as all live equally long. */
-  readonly #watches = new Set<Watch>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #watches = new WatchSet<Watch>(() => this.#untilNext(), () => this.#look());
 
   /** @param lifetime Milliseconds. */
   constructor(lifetime: number) {
@@ -21,25 +20,12 @@ export class LifetimeClock {
 
   /** Calls `expire` when a lifetime has passed from now, until the result is disposed of. */
   watch(expire: () => void): Disposable {
-    const watch: Watch = { endsAt: performance.now() + this.#lifetime, expire };
-    this.#watches.add(watch);
-    if (this.#timer === undefined) this.#arm();
-    return {
-      [Symbol.dispose]: () => {
-        this.#watches.delete(watch);
-        if (this.#watches.size > 0) return;
-        clearTimeout(this.#timer);
-        this.#timer = undefined;
-      },
-    };
+    return this.#watches.add({ endsAt: performance.now() + this.#lifetime, expire });
   }
 
-  #arm(): void {
+  #untilNext(): number {
     const [oldest] = this.#watches;
-    this.#timer = oldest === undefined ? undefined : setTimeout(
-      () => this.#look(),
-      Math.min(Math.max(oldest.endsAt - performance.now(), 0), LONGEST_DELAY),
-    );
+    return timerDelay(oldest!.endsAt - performance.now());
   }
 
   #look(): void {
@@ -49,6 +35,5 @@ export class LifetimeClock {
       this.#watches.delete(watch);
       watch.expire();
     }
-    this.#arm();
   }
 }

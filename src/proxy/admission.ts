@@ -2,6 +2,7 @@
 
 import type { ServiceConfig } from "../config/config.ts";
 import { ProxyError } from "../net/errors.ts";
+import { orAborted } from "../net/or_aborted.ts";
 import { ClientTable } from "../observe/client_table.ts";
 import type { Gauge } from "../observe/gauge.ts";
 import { RateLimit } from "../observe/rate_limit.ts";
@@ -92,12 +93,9 @@ export class Admission {
   /** Resolves when a place may have become free, or `signal` aborts. */
   async freed(signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const wake = () => resolve();
-    const watches = [this.#all.onFree(wake), this.#own.onFree(wake)];
-    signal.addEventListener("abort", wake, { once: true });
-    await promise;
-    signal.removeEventListener("abort", wake);
-    for (const watch of watches) watch[Symbol.dispose]();
+    using _all = this.#all.onFree(resolve);
+    using _own = this.#own.onFree(resolve);
+    await orAborted(promise, signal).catch(() => {});
   }
 
   /**

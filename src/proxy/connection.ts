@@ -1,6 +1,7 @@
 /** The life of one connection, from accept to close, on one screen. */
 
-import type { Conn } from "../net/conn.ts";
+import { applySocketOptions, type Conn } from "../net/conn.ts";
+import type { Deadlines } from "../net/deadlines.ts";
 import { ProxyError, proxyErrorOf } from "../net/errors.ts";
 import { peekClientHello } from "../net/peek.ts";
 import { receiveProxyHeader } from "../net/proxy_header.ts";
@@ -37,7 +38,7 @@ export class Connection {
    * Never rejects.
    */
   async run(): Promise<void> {
-    const { admission, ledger, accessLog, lifetimes } = this.#service;
+    const { config, admission, ledger, accessLog, lifetimes, headerDeadlines } = this.#service;
     using client = this.#client;
     const facts = new ClientFacts(client);
     using record = ledger.open(facts.client);
@@ -46,10 +47,11 @@ export class Connection {
       admission.checkPeer(facts.sourceAddress);
       using _place = admission.enter() ?? await this.#waitForPlace();
       this.#onEntered?.();
-      this.#configure(client);
-      await this.#receiveHeader(facts, record);
+      applySocketOptions(client, config);
+      // A step that is not asked for costs no promise.
+      if (headerDeadlines !== undefined) await this.#receiveHeader(headerDeadlines, facts, record);
       using _clientPlace = admission.enterClient(facts.sourceAddress);
-      await this.#peek(facts, record);
+      if (this.#service.needsHello(facts)) await this.#peek(facts, record);
       const connector = this.#service.route(facts);
       using lease = await this.#connect(connector, facts, record);
       accessLog.closed(record, ...ending(await this.#relay(lease, record)));
@@ -79,26 +81,17 @@ export class Connection {
     }
   }
 
-  #configure(conn: Conn): void {
-    const { nodelay, keepalive } = this.#service.config;
-    if (nodelay) conn.setNoDelay(true);
-    if (keepalive !== false) conn.setKeepAlive(keepalive);
-  }
-
   /** From then on the client is who the header says. */
-  async #receiveHeader(facts: ClientFacts, record: ConnectionRecord): Promise<void> {
-    const { headerDeadlines } = this.#service;
-    if (headerDeadlines === undefined) return;
-    using deadline = headerDeadlines.start();
+  async #receiveHeader(within: Deadlines, facts: ClientFacts, record: ConnectionRecord): Promise<void> {
+    using deadline = within.start();
     const header = await receiveProxyHeader(this.#client as ReadAheadConn, deadline.signal);
     if (!facts.takeOver(header)) return;
     record.peer = record.client;
     record.client = facts.client;
   }
 
-  /** Looks at the ClientHello, if what route the client takes depends on it. */
+  /** Looks at the ClientHello, on which the route of the client depends. */
   async #peek(facts: ClientFacts, record: ConnectionRecord): Promise<void> {
-    if (!this.#service.needsHello(facts)) return;
     using deadline = this.#service.peekDeadlines.start();
     const hello = await peekClientHello(this.#client as ReadAheadConn, deadline.signal);
     if (typeof hello === "string") facts.noHello = hello;
@@ -110,9 +103,9 @@ export class Connection {
 
   /** Nobody waits for a dial any more once the connection is aborted. */
   #connect(connector: Connector, facts: ClientFacts, record: ConnectionRecord): Promise<Lease> {
+    if (this.#aborted !== undefined) throw this.#aborted;
     const { promise, resolve, reject } = Promise.withResolvers<Lease>();
     this.#giveUp = reject;
-    if (this.#aborted !== undefined) reject(this.#aborted);
     connector.connect(facts.sourceAddress, record, this.#service.headerFor(facts)).then((lease) => {
       if (this.#aborted === undefined) resolve(lease);
       else lease[Symbol.dispose]();

@@ -24,6 +24,8 @@ export interface RouteMatch {
 }
 
 export interface RouteMatcher {
+  /** Whether any route asks for what a ClientHello says. */
+  readonly readsHello: boolean;
   /** The route for a client; undefined when none fits. */
   match(facts: RouteFacts): RouteMatch | undefined;
   /** Whether a ClientHello could lead the client to another route than it takes without one. */
@@ -55,6 +57,7 @@ export function compileRoutes(routes: readonly RouteConfig[]): RouteMatcher {
     return other ?? one;
   };
   return {
+    readsHello: firstOnHello !== -1,
     match,
     needsHello: (facts) => firstOnHello !== -1 && (match(facts)?.index ?? Infinity) > firstOnHello,
   };

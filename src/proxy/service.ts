@@ -64,17 +64,17 @@ export class Service {
     this.ledger = new ServiceLedger(config.name);
     this.accessLog = new AccessLog(log);
     this.idleClock = new IdleClock(config.idleTimeout, config.halfCloseTimeout);
-    const { limits, acceptProxyProtocol, peek, routes } = config;
+    const { limits, acceptProxyProtocol, peek } = config;
     if (limits.lifetime > 0) this.lifetimes = new LifetimeClock(limits.lifetime);
     if (acceptProxyProtocol !== undefined) {
       this.headerDeadlines = deadlines(acceptProxyProtocol.timeout, "proxy_header_timeout", "client");
     }
     this.peekDeadlines = deadlines(peek.timeout, "timed_out", "client");
-    const peeks = routes.some(({ serverNames, alpn }) => serverNames !== undefined || alpn !== undefined);
-    this.readAhead = (acceptProxyProtocol === undefined ? 0 : MAX_PROXY_HEADER) + (peeks ? peek.maxBytes : 0);
+    this.#routes = compileRoutes(config.routes);
+    this.readAhead = (acceptProxyProtocol === undefined ? 0 : MAX_PROXY_HEADER) +
+      (this.#routes.readsHello ? peek.maxBytes : 0);
     this.adapter = adapterFor(config);
     this.#log = log;
-    this.#routes = compileRoutes(config.routes);
     const { connectTimeout, nodelay, keepalive } = config;
     const leg = { adapter: this.adapter, connectTimeout, nodelay, keepalive };
     for (const { upstream } of [...config.routes, config]) {
@@ -116,14 +116,12 @@ export class Service {
 
   /** Whether where a client goes depends on its ClientHello. */
   needsHello(facts: ClientFacts): boolean {
-    return this.config.routes.length > 0 && this.#routes.needsHello(facts);
+    return this.#routes.needsHello(facts);
   }
 
   /** Where a client's connection goes. @throws {ProxyError} when no route is its own. */
   route(facts: ClientFacts): Connector {
-    const { routes, upstream } = this.config;
-    const matched = routes.length === 0 ? undefined : this.#routes.match(facts);
-    const group = matched?.route.upstream ?? upstream;
+    const group = this.#routes.match(facts)?.route.upstream ?? this.config.upstream;
     if (group !== undefined) return this.#connectors.get(group)!;
     const { noHello } = facts;
     throw new ProxyError("no_route", "proxy", noHello === undefined ? {} : { detail: noHello });
@@ -180,7 +178,6 @@ export class Service {
   async abortConnections(error: ProxyError): Promise<void> {
     for (const connection of this.#connections) connection.abort(error);
     await Promise.all(this.#connectors.values().map((connector) => connector.stop(error)));
-    await this.drained();
   }
 
   /** With `when_full: wait`, nothing else is accepted until this connection has its place. */

@@ -123,6 +123,7 @@ class Proxy implements RunningProxy {
     const cut = this.#services.reduce((sum, service) => sum + service.active, 0);
     const error = new ProxyError("shutdown", "proxy");
     await Promise.all(this.#services.map((service) => service.abortConnections(error)));
+    await drained;
     await Promise.all(this.#services.map((service) => service.closed()));
     await Promise.all(this.#groups.map((group) => group.stop()));
     return { cut };

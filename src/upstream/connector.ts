@@ -1,6 +1,6 @@
 /** From a group to a connection: pick an endpoint, dial it within its time, try the next one. */
 
-import { type Adapter, type Conn, writeAll } from "../net/conn.ts";
+import { type Adapter, applySocketOptions, type Conn, type SocketOptions, writeAll } from "../net/conn.ts";
 import { Deadlines } from "../net/deadlines.ts";
 import { dial } from "../net/dial.ts";
 import { ProxyError, proxyErrorOf } from "../net/errors.ts";
@@ -14,13 +14,10 @@ import { SecondChance } from "./second_chance.ts";
 import { WarmPool } from "./warm_pool.ts";
 
 /** What a service wants of its upstream connections. */
-export interface LegOptions {
+export interface LegOptions extends SocketOptions {
   readonly adapter: Adapter;
   /** Milliseconds for one attempt; 0 is no limit. */
   readonly connectTimeout: number;
-  readonly nodelay: boolean;
-  /** `true`: the kernel's own times; a number: milliseconds of silence before the first probe. */
-  readonly keepalive: boolean | number;
 }
 
 /** Where the way of one connection is noted, attempt by attempt. */
@@ -84,7 +81,7 @@ export class Connector {
    */
   async connect(client: string, progress: Attempts, preface?: Uint8Array): Promise<Lease> {
     const { retry } = this.group.config;
-    if (this.group.endpoints.length === 0) await this.#awaitEndpoints();
+    if (this.group.endpoints.length === 0) await this.#discovered();
     const startedAt = performance.now();
     let tried = NONE;
     let failure: ProxyError | undefined;
@@ -149,12 +146,10 @@ export class Connector {
 
   /** @param within Milliseconds; an attempt has no more than its own time either way. */
   async #dial(endpoint: Endpoint, within = this.#attemptTimeout): Promise<Conn> {
-    const { adapter, nodelay, keepalive } = this.#leg;
     using deadline = this.#deadlines.start(within);
     try {
-      const conn = await dial(endpoint.address, { adapter, signal: deadline.signal });
-      if (nodelay) conn.setNoDelay(true);
-      if (keepalive !== false) conn.setKeepAlive(keepalive);
+      const conn = await dial(endpoint.address, { adapter: this.#leg.adapter, signal: deadline.signal });
+      applySocketOptions(conn, this.#leg);
       this.group.connected(endpoint);
       return conn;
     } catch (cause) {
@@ -164,9 +159,9 @@ export class Connector {
     }
   }
 
-  async #awaitEndpoints(): Promise<void> {
+  async #discovered(): Promise<void> {
     using deadline = this.#deadlines.start();
-    await this.group.known(deadline.signal);
+    await this.group.discovered(deadline.signal);
   }
 
   #unavailable(): ProxyError {

@@ -6,6 +6,7 @@ import type { ProxyError } from "../net/errors.ts";
 import type { Gauge } from "../observe/gauge.ts";
 import type { EndpointFigures } from "../observe/upstream_figures.ts";
 import { Ejection } from "./ejection.ts";
+import type { HealthState } from "./hysteresis.ts";
 import type { Candidate } from "./policy.ts";
 
 export interface EndpointSpec {
@@ -17,9 +18,6 @@ export interface EndpointSpec {
   readonly maxConnections: number;
 }
 
-/** What health checks found: `unknown` until the first has ended. */
-export type Health = "unknown" | "up" | "down";
-
 export class Endpoint implements Candidate {
   readonly key: string;
   readonly address: Address;
@@ -29,7 +27,8 @@ export class Endpoint implements Candidate {
   readonly #gauge: Gauge;
   readonly #ejection: Ejection | undefined;
   readonly #abortsWhenDown = new Set<(error: ProxyError) => void>();
-  health: Health = "unknown";
+  /** What health checks found: `unknown` until the first has ended. */
+  health: HealthState = "unknown";
   connects = 0;
   failures = 0;
 

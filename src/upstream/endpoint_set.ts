@@ -27,10 +27,6 @@ export class EndpointSet {
     return this.#all;
   }
 
-  get isEmpty(): boolean {
-    return this.#all.length === 0;
-  }
-
   /** Makes this the whole set. Endpoints that stay as they were keep their connections and their state. */
   replace(wanted: readonly EndpointSpec[]): EndpointChanges {
     const before = new Map(this.#all.map((endpoint) => [identityOf(endpoint), endpoint]));

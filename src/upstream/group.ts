@@ -53,13 +53,6 @@ export class Group {
     return this.#endpoints.all;
   }
 
-  /** There are endpoints, and each has been checked once where checks were asked for. */
-  get isReady(): boolean {
-    if (this.#endpoints.isEmpty) return false;
-    return this.config.healthCheck === undefined ||
-      this.endpoints.every(({ health }) => health !== "unknown");
-  }
-
   /** Starts health checks and discovery. */
   start(): void {
     this.#monitor.start(this.endpoints);
@@ -70,9 +63,9 @@ export class Group {
     for (const endpoint of this.endpoints) endpoint.retire();
   }
 
-  /** Resolves once endpoints are known: at once, unless their names are still being looked up for the first time. */
-  async known(signal: AbortSignal): Promise<void> {
-    if (this.#endpoints.isEmpty) await this.#monitor.discovered(signal);
+  /** Resolves once the names were looked up for the first time, or when `signal` aborts. */
+  discovered(signal: AbortSignal): Promise<void> {
+    return this.#monitor.discovered(signal);
   }
 
   /**

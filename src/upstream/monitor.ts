@@ -1,6 +1,7 @@
 /** What watches a group from outside its connections: health checks of each endpoint, and DNS. */
 
 import type { GroupConfig } from "../config/config.ts";
+import { orAborted } from "../net/or_aborted.ts";
 import type { Log } from "../observe/log.ts";
 import { discover } from "./discovery.ts";
 import type { Endpoint, EndpointSpec } from "./endpoint.ts";
@@ -43,12 +44,8 @@ export class Monitor {
   }
 
   /** Resolves at the first answer of DNS, or when `signal` aborts. */
-  discovered(signal: AbortSignal): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#firstAnswer.promise.then(resolve);
-    if (signal.aborted) resolve();
-    signal.addEventListener("abort", () => resolve(), { once: true });
-    return promise;
+  async discovered(signal: AbortSignal): Promise<void> {
+    await orAborted(this.#firstAnswer.promise, signal).catch(() => {});
   }
 
   /** Checks an endpoint from now on, if the group has checks. */

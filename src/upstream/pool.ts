@@ -23,6 +23,12 @@ export class PoolCounts {
   expired = 0;
   lost = 0;
 
+  /** A client came and found a connection, or none. */
+  asked(found: boolean): void {
+    if (found) this.hits += 1;
+    else this.misses += 1;
+  }
+
   figures(idle: number): PoolFigures {
     const { hits, misses, expired, lost } = this;
     return { idle, hits, misses, expired, lost };

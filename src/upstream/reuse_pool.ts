@@ -25,8 +25,7 @@ export class ReusePool implements Pool {
   take(endpoint: Endpoint): Promise<Conn | undefined> {
     // The newest: those that are not needed grow old and go.
     const conn = this.#shelf.take(endpoint, "newest");
-    if (conn === undefined) this.#counts.misses += 1;
-    else this.#counts.hits += 1;
+    this.#counts.asked(conn !== undefined);
     return Promise.resolve(conn?.use());
   }
 

@@ -46,8 +46,7 @@ export class WarmPool implements Pool {
 
   async take(endpoint: Endpoint): Promise<Conn | undefined> {
     const conn = await this.#takeAlive(endpoint);
-    if (conn === undefined) this.#counts.misses += 1;
-    else this.#counts.hits += 1;
+    this.#counts.asked(conn !== undefined);
     this.#supplyOf(endpoint).lastClient = performance.now();
     this.fill(endpoint);
     return conn;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { exists } from "./files.ts";
 import { Sluice, sluiceCommand } from "./program.ts";
-import { connect, echo, endOf, readAll, readText, upstream, writeText } from "./sockets.ts";
+import { connect, endOf, readAll, readText, refusingAddress, upstream, writeText } from "./sockets.ts";
 
 const ANSI = "\x1b[";
 
@@ -137,17 +137,4 @@ async function answerSeven(conn: Deno.Conn): Promise<void> {
   await readText(conn, 5);
   await writeText(conn, "goodbye");
   await readAll(conn);
-}
-
-/** An address that refuses connections for as long as it is held: the client's end of a connection has it. */
-async function refusingAddress(): Promise<AsyncDisposable & { readonly address: string }> {
-  const server = upstream(echo);
-  const holder = await connect(server.port);
-  return {
-    address: `127.0.0.1:${holder.localAddr.port}`,
-    async [Symbol.asyncDispose]() {
-      holder.close();
-      await server[Symbol.asyncDispose]();
-    },
-  };
 }

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { descriptorsReach, settledDescriptors } from "./descriptors.ts";
 import { Sluice } from "./program.ts";
 import { connect, echo, endOf, readText, tryClose, upstream, writeText } from "./sockets.ts";
 
@@ -104,32 +105,6 @@ async function tryExchange(port: number): Promise<void> {
   } finally {
     clearTimeout(patience);
     tryClose(client);
-  }
-}
-
-async function descriptors(pid: number): Promise<number> {
-  let count = 0;
-  for await (const _entry of Deno.readDir(`/proc/${pid}/fd`)) count += 1;
-  return count;
-}
-
-/** The count once two readings agree. */
-async function settledDescriptors(pid: number): Promise<number> {
-  for (let before = await descriptors(pid);;) {
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    const now = await descriptors(pid);
-    if (now === before) return now;
-    before = now;
-  }
-}
-
-/** The count as soon as it is `wanted`, or what it still is after ten seconds. */
-async function descriptorsReach(pid: number, wanted: number): Promise<number> {
-  const deadline = performance.now() + 10_000;
-  for (;;) {
-    const now = await descriptors(pid);
-    if (now === wanted || performance.now() > deadline) return now;
-    await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Sluice } from "./program.ts";
-import { connect, echo, endOf, readAll, readText, upstream, writeText } from "./sockets.ts";
+import { blackHole, connect, echo, endOf, readAll, readText, upstream, writeText } from "./sockets.ts";
 
 Deno.test("a refused upstream closes the client and names the cause", async () => {
   const port = await freePort();
@@ -24,7 +24,7 @@ Deno.test("an unknown host closes the client and names the cause", async () => {
 
 for (const reset of ["close", "pass"]) {
   Deno.test(`connect_timeout ends a dial that nobody answers, with reset: ${reset}`, async () => {
-    await using full = await fullBacklog();
+    await using full = await blackHole();
     await using sluice = await Sluice.before(full.address, ["connect_timeout: 300ms", `reset: ${reset}`]);
     using client = await connect(sluice.port());
     const started = performance.now();
@@ -115,26 +115,4 @@ async function freePort(): Promise<number> {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   await Promise.resolve();
   return listener.addr.port;
-}
-
-/** A listener that accepts nothing and whose backlog is full: the kernel drops further SYNs. */
-async function fullBacklog(): Promise<AsyncDisposable & { readonly address: string }> {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0, tcpBacklog: 1 });
-  const { port } = listener.addr;
-  const waiting: Deno.TcpConn[] = [];
-  for (;;) {
-    const conn = await Deno.connect({ hostname: "127.0.0.1", port, signal: AbortSignal.timeout(200) }).catch(
-      () => null,
-    );
-    if (conn === null) break;
-    waiting.push(conn);
-  }
-  return {
-    address: `127.0.0.1:${port}`,
-    async [Symbol.asyncDispose]() {
-      for (const conn of waiting) conn.close();
-      listener.close();
-      await Promise.resolve();
-    },
-  };
 }
