@@ -1,9 +1,10 @@
 /** The addresses in a configuration, as zod schemas. */
 
 import { type Address, parseUpstreamAddress, type TcpAddress } from "../net/address.ts";
-import { parseCidr } from "../wire/cidr.ts";
+import { CidrSet, parseCidr } from "../wire/cidr.ts";
 import {
   GROUP_NAME_PATTERN,
+  isIpAddress,
   parseEndpointAddress,
   parseNameServer,
   parseUpstreamWord,
@@ -16,6 +17,9 @@ import { type JsonSchema, scalar, type Scalars, scalars, textOrNumber, Unexpecte
 
 const UPSTREAM_ADDRESS: JsonSchema = { type: "string", pattern: "^([^\\s/]+:[0-9]+|unix:.+)$" };
 const EXPECTED_UPSTREAM = 'an address such as "db.internal:5432"';
+
+/** No address, but what stands for all of a machine (RFC 4291 section 2.5.2). */
+const UNSPECIFIED = new CidrSet(["0.0.0.0", "::"]);
 
 const ADDRESS_BLOCKS: Scalars<string> = {
   expected: 'an IP address or a block such as "10.1.0.0/16"',
@@ -64,6 +68,36 @@ export function listen() {
       { type: "integer", minimum: 0, maximum: 65535 },
       { type: "string", pattern: "^(([^\\s/]*:)?[0-9]+(-[0-9]+)?|unix:.+)$" },
     ],
+  });
+}
+
+/** Where one listener listens: an address with a single port. */
+export function adminListen() {
+  return scalar<string | number, Address>({
+    expected: 'an address such as "127.0.0.1:9000"',
+    parse: (value) => {
+      const text = String(textOrNumber(value));
+      const [address, ...others] = parseListenRange(text);
+      if (address !== undefined && others.length === 0) return address;
+      throw new SyntaxError(`Cannot listen on "${text}": expected one port, got a range of them`);
+    },
+    json: [
+      { type: "integer", minimum: 0, maximum: 65535 },
+      { type: "string", pattern: "^(([^\\s/]*:)?[0-9]+|unix:.+)$" },
+    ],
+  });
+}
+
+/** The address of this machine that connections are made from. */
+export function sourceAddress() {
+  return scalar<string, string>({
+    expected: 'an IP address of this machine such as "10.0.0.3"',
+    parse: (value) => {
+      if (typeof value !== "string" || !isIpAddress(value)) throw new Unexpected();
+      if (!UNSPECIFIED.has(value)) return value;
+      throw new SyntaxError(`Cannot connect from "${value}": it stands for any address, leave the key out`);
+    },
+    json: [{ type: "string", pattern: "^[0-9a-fA-F.:]+(%[^/]+)?$" }],
   });
 }
 

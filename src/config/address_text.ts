@@ -47,7 +47,8 @@ export function parseEndpointAddress(text: string): Address {
  */
 export function parseNameServer(text: string): TcpAddress {
   const hostname = /^\[(.*)\]$/.exec(text)?.[1] ?? text;
-  if (isIpAddress(hostname)) return { transport: "tcp", hostname, port: NAME_SERVER_PORT };
+  // A zone of other characters could not be read back with a port behind it.
+  if (isIpAddress(hostname) && /^[\d.:a-f]*(%[\w.-]+)?$/i.test(hostname)) return { transport: "tcp", hostname, port: NAME_SERVER_PORT };
   const address = /:\d+$/.test(text) ? parseUpstreamAddress(text) : undefined;
   if (address?.transport === "tcp" && isIpAddress(address.hostname)) return address;
   throw new SyntaxError(

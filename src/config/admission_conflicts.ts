@@ -1,13 +1,10 @@
 /** Finds access lists and limits that cannot hold. */
 
-import { findAt, type Found, listenersAt, type Path } from "./found.ts";
+import { findAt, type Found, listenersAt, nodeSettingsAt, type Path } from "./found.ts";
 import type { Report } from "./report.ts";
 
 /** Limits that are kept for each client address. */
 const PER_CLIENT = ["connections_per_client", "connects_per_second_per_client"];
-
-/** A keepalive that is none of these is a time. */
-const FLAGS = new Set(["true", "false"]);
 
 /** Adds what is wrong with who may come in to one service. */
 export function findAdmissionConflicts(service: Path, report: Report): void {
@@ -35,15 +32,7 @@ function findUselessWait(limits: Path, report: Report): void {
 function findWaitOnNode(service: Path, report: Report): void {
   const when = [...service, "limits", "when_full"];
   if (report.valueAt(when) !== "wait") return;
-  const setting = (key: string) =>
-    [[...service, key], ["defaults", key]].find((path) => report.valueAt(path) !== undefined);
-  const reset = setting("reset");
-  const keepalive = setting("keepalive");
-  const cause = reset !== undefined && report.valueAt(reset) === "pass"
-    ? reset
-    : keepalive !== undefined && !FLAGS.has(String(report.valueAt(keepalive)))
-    ? keepalive
-    : undefined;
+  const [cause] = nodeSettingsAt(service, report);
   if (cause === undefined) return;
   const what = `${report.spellPath(cause)} needs node:net, whose listener cannot stop accepting`;
   report.add(when, `Cannot let clients wait here: ${what}`);

@@ -1,6 +1,6 @@
 /** What a route can ask of a TLS ClientHello, as zod schemas. */
 
-import { scalars, Unexpected } from "./scalar.ts";
+import { type Scalars, scalars, Unexpected } from "./scalar.ts";
 import { parseServerName, SERVER_NAME_PATTERN } from "./server_name.ts";
 
 /** The longest protocol name, in bytes: its length is sent in one (RFC 7301 section 3.1). */
@@ -19,17 +19,23 @@ export function serverNames() {
   });
 }
 
+const PROTOCOLS: Scalars<string> = {
+  expected: `a protocol such as "h2" or "http/1.1", 1 to ${MAX_PROTOCOL} bytes`,
+  parse: (value) => {
+    if (typeof value !== "string") throw new Unexpected();
+    const { length } = new TextEncoder().encode(value);
+    if (length < 1 || length > MAX_PROTOCOL) throw new Unexpected();
+    return [value];
+  },
+  json: [{ type: "string", minLength: 1, maxLength: MAX_PROTOCOL }],
+};
+
 /** A protocol name of ALPN, or a list of them. */
 export function protocols() {
-  return scalars<string, string>({
-    expected: `a protocol such as "h2" or "http/1.1", 1 to ${MAX_PROTOCOL} bytes`,
-    each: "protocol",
-    parse: (value) => {
-      if (typeof value !== "string") throw new Unexpected();
-      const { length } = new TextEncoder().encode(value);
-      if (length < 1 || length > MAX_PROTOCOL) throw new Unexpected();
-      return [value];
-    },
-    json: [{ type: "string", minLength: 1, maxLength: MAX_PROTOCOL }],
-  });
+  return scalars<string, string>({ ...PROTOCOLS, each: "protocol" });
+}
+
+/** The same, or an empty list. */
+export function offeredProtocols() {
+  return scalars<string, string>(PROTOCOLS);
 }

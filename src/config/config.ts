@@ -6,7 +6,7 @@ export type LogLevel = "debug" | "info" | "warn" | "error";
 export type LogFormat = "text" | "json";
 
 export interface Config {
-  readonly log: { readonly level: LogLevel; readonly format: LogFormat };
+  readonly log: { readonly level: LogLevel; readonly format: LogFormat; readonly access: AccessLogConfig };
   /** `drain`: how long a stop waits for open connections, in milliseconds. */
   readonly shutdown: { readonly drain: number };
   /** Connections at the same time over all services; 0 is no limit. */
@@ -14,6 +14,26 @@ export interface Config {
   /** Every upstream group, whether it has a name of its own or was written in place; names are unique. */
   readonly upstreams: readonly GroupConfig[];
   readonly services: readonly ServiceConfig[];
+  /** Undefined: there is no admin interface. */
+  readonly admin: AdminConfig | undefined;
+}
+
+/** Where each connection leaves a line when it ends. */
+export interface AccessLogConfig {
+  /** Undefined: with the program's own log, on stderr. */
+  readonly path: string | undefined;
+  readonly format: LogFormat;
+  /** The share of connections that are logged, above 0 up to 1; those that failed or were refused always are. */
+  readonly sample: number;
+}
+
+/** The HTTP interface for operators. */
+export interface AdminConfig {
+  readonly listen: Address;
+  /** What requests must bring as `Authorization: Bearer`; undefined lets everyone in who reaches the address. */
+  readonly token: string | undefined;
+  /** Names that may stand in the Host header, besides IP addresses and localhost; in lower case. */
+  readonly hosts: readonly string[];
 }
 
 export type BalancePolicy = "round_robin" | "least_connections" | "random_two" | "source_hash";
@@ -132,6 +152,46 @@ export interface PeekConfig {
   readonly maxBytes: number;
 }
 
+/** PEM files: a certificate with its issuers behind it, and its key. */
+export interface CertificateConfig {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** TLS with clients. */
+export interface TlsConfig {
+  /** At least one. Which one a client gets depends on the name it asks for; the first is for all others. */
+  readonly certificates: readonly CertificateConfig[];
+  /** A PEM file: who issues certificates of clients. */
+  readonly clientCa: string | undefined;
+  /** `require`: a client needs a certificate; `request`: it may have none, but not a bad one; `none`: not asked for. */
+  readonly clientAuth: "require" | "request" | "none";
+  /** Protocols offered (RFC 7301), the preferred ones first. */
+  readonly alpn: readonly string[];
+  readonly minVersion: "1.2" | "1.3";
+  /**
+   * `true`: node:tls, where new certificates lose no handshake and silent clients are disposed of; `false`:
+   * Deno.listenTls, which takes less CPU.
+   */
+  readonly seamless: boolean;
+  /** Milliseconds. */
+  readonly handshakeTimeout: number;
+}
+
+/** TLS with upstreams. */
+export interface UpstreamTlsConfig {
+  /** A PEM file: who issues certificates of upstreams; undefined is whom Deno trusts. */
+  readonly ca: string | undefined;
+  /** For upstreams that ask for one. */
+  readonly certificate: CertificateConfig | undefined;
+  /** Whom the upstream's certificate must be for; undefined is the host of the endpoint. */
+  readonly serverName: string | undefined;
+  /** `false` accepts whatever certificate. */
+  readonly verify: boolean;
+  /** Protocols offered, the preferred ones first. */
+  readonly alpn: readonly string[];
+}
+
 /** Where clients go that meet all conditions; a condition left out is met by everyone. */
 export interface RouteConfig {
   readonly sourcePorts: readonly PortRange[] | undefined;
@@ -160,6 +220,10 @@ export interface ServiceConfig {
   readonly allow: readonly string[];
   readonly deny: readonly string[];
   readonly limits: LimitsConfig;
+  readonly tls: TlsConfig | undefined;
+  readonly upstreamTls: UpstreamTlsConfig | undefined;
+  /** The local IP address of upstream connections; undefined leaves it to the kernel. */
+  readonly sourceAddress: string | undefined;
   readonly peek: PeekConfig;
   /** The first that matches decides. */
   readonly routes: readonly RouteConfig[];

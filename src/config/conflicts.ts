@@ -1,13 +1,17 @@
 /** Finds values that are right each by itself and impossible together. */
 
 import { type Address, addressKey } from "../net/address.ts";
+import { findAdminConflicts } from "./admin_conflicts.ts";
 import { findAdmissionConflicts } from "./admission_conflicts.ts";
-import { entriesAt, type Found, keysAt, listenersAt, type Path } from "./found.ts";
+import { entriesAt, findAt, type Found, keysAt, listenersAt, type Path } from "./found.ts";
 import { findGroupConflicts } from "./group_conflicts.ts";
+import { parseListenRange } from "./port_range.ts";
 import { findProxyProtocolConflicts } from "./proxy_protocol_conflicts.ts";
 import type { Report } from "./report.ts";
 import { findRouteConflicts } from "./route_conflicts.ts";
+import { findTlsConflicts } from "./tls_conflicts.ts";
 import { findUpstreamConflicts } from "./upstream_conflicts.ts";
+import { findUpstreamLegConflicts } from "./upstream_leg_conflicts.ts";
 
 /**
  * Adds what is impossible in a document to a report. It reads the document itself, and only what can be read,
@@ -26,9 +30,14 @@ export function findConflicts(report: Report): void {
     findAdmissionConflicts(path, report);
     findProxyProtocolConflicts(path, report);
     findUpstreamConflicts(path, report);
+    findUpstreamLegConflicts(path, report);
     findRouteConflicts(path, report);
+    findTlsConflicts(path, report);
   }
   findGroupConflicts(paths, report);
+  const admin = findAt(["admin", "listen"], report, parseListenRange);
+  if (admin !== undefined) findSameListener(admin, listeners, report);
+  findAdminConflicts(report);
 }
 
 function findSameName(path: Path, names: Map<string, Path>, report: Report): void {

@@ -1,14 +1,17 @@
 /** From any document to a complete configuration, or to everything that is wrong with it. */
 
-import type { Config, LimitsConfig, RouteConfig, ServiceConfig } from "./config.ts";
+import { completeAdmin } from "./admin_schema.ts";
+import type { AccessLogConfig, Config, LimitsConfig, RouteConfig, ServiceConfig } from "./config.ts";
 import { findConflicts } from "./conflicts.ts";
 import { type EnvironmentLookup, expandEnvironment } from "./environment.ts";
 import { explainIssue } from "./explain.ts";
+import { type PathResolver, pathResolver } from "./file_path.ts";
 import { Groups } from "./groups.ts";
 import { Report } from "./report.ts";
 import type { RouteEntry } from "./route_schema.ts";
 import { type ConfigFile, configFile, type ServiceEntry } from "./schema.ts";
 import type { Spelling } from "./spelling.ts";
+import { completeTls, completeUpstreamTls } from "./tls_schema.ts";
 
 export interface DecodeOptions {
   /** Where `${NAME}` is looked up; without it, values are taken as they are. */
@@ -35,16 +38,30 @@ export function decodeConfig(document: unknown, options: DecodeOptions = {}): Co
   report.throwIfAny(options.file);
   // Without issues there is data; zod's result type cannot say so across the report.
   const file = result.data!;
+  const pathOf = pathResolver(options.file);
   const groups = new Groups(file.upstreams);
-  const services = file.services.map((service) => completeService(service, file.defaults, groups));
-  const { log, shutdown, limits } = file;
-  return { log, shutdown, limits, upstreams: groups.all, services };
+  const services = file.services.map((service) => completeService(service, file.defaults, groups, pathOf));
+  const { shutdown, limits, admin } = file;
+  return {
+    log: { ...file.log, access: completeAccessLog(file.log, pathOf) },
+    shutdown,
+    limits,
+    upstreams: groups.all,
+    services,
+    admin: admin && completeAdmin(admin),
+  };
+}
+
+function completeAccessLog({ access, format }: ConfigFile["log"], pathOf: PathResolver): AccessLogConfig {
+  const { path, sample } = access;
+  return { path: path && pathOf(path), format: access.format ?? format, sample };
 }
 
 function completeService(
   service: ServiceEntry,
   defaults: ConfigFile["defaults"],
   groups: Groups,
+  pathOf: PathResolver,
 ): ServiceConfig {
   const { name, routes = [], upstream } = service;
   const idleTimeout = service.idle_timeout ?? defaults.idle_timeout;
@@ -57,6 +74,9 @@ function completeService(
     allow: service.allow ?? defaults.allow,
     deny: service.deny ?? defaults.deny,
     limits: completeLimits(service.limits),
+    tls: service.tls && completeTls(service.tls, pathOf),
+    upstreamTls: service.upstream_tls && completeUpstreamTls(service.upstream_tls, pathOf),
+    sourceAddress: service.source_address,
     peek: { timeout: service.peek.timeout, maxBytes: service.peek.max_bytes },
     routes: routes.map((route, index) => completeRoute(route, groups, `${name}.routes[${index}]`)),
     upstream: upstream && groups.groupOf(upstream, `${name}.upstream`),

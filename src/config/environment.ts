@@ -1,6 +1,7 @@
 /** Environment variables in the values of a configuration: `${NAME}`, `${NAME:-default}`, `$$` for a `$`. */
 
 import { formatPath, type Problem } from "./config_error.ts";
+import { isSecretPath } from "./secrets.ts";
 
 /** Gives the value of an environment variable, or undefined when it is not set. */
 export type EnvironmentLookup = (name: string) => string | undefined;
@@ -42,7 +43,9 @@ export function expandEnvironment(document: unknown, lookup: EnvironmentLookup):
         return expandVariable(expression, lookup);
       } catch (error) {
         failed = true;
-        problems.push({ path: where, message: `Cannot expand "${expression}": ${(error as Error).message}` });
+        // What looks like a malformed expression may be part of a secret.
+        const shown = isSecretPath(path) ? "this value" : `"${expression}"`;
+        problems.push({ path: where, message: `Cannot expand ${shown}: ${(error as Error).message}` });
         return expression;
       }
     });

@@ -38,6 +38,23 @@ export function count(minimum: number, maximum: number) {
   });
 }
 
+/** A part of all, above 0 up to 1. */
+export function share() {
+  return scalar<number | string, number>({
+    expected: "a share above 0 and up to 1 such as 0.1",
+    parse: (value) => {
+      const number = typeof value === "string" && /^\d*\.?\d+$/.test(value) ? Number(value) : value;
+      // A NaN is neither, and YAML has a way to write it.
+      if (typeof number === "number" && number > 0 && number <= 1) return number;
+      throw new Unexpected();
+    },
+    json: [
+      { type: "number", exclusiveMinimum: 0, maximum: 1 },
+      { type: "string", pattern: "^[0-9]*\\.?[0-9]+$" },
+    ],
+  });
+}
+
 /** A size in bytes within limits. */
 export function size(minimum: number, maximum: number) {
   const expected = `a size from ${formatSize(minimum)} to ${formatSize(maximum)}`;

@@ -53,6 +53,24 @@ export function keysAt(path: Path, report: Report): string[] | undefined {
   return isMapping ? Object.keys(value) : undefined;
 }
 
+/** A keepalive that is none of these is a time. */
+const FLAGS = new Set(["true", "false"]);
+
+/** Where a setting of a service is: in the service, or in the defaults; undefined when it is in neither. */
+export function settingAt(service: Path, key: string, report: Report): Path | undefined {
+  return [[...service, key], ["defaults", key]].find((path) => report.valueAt(path) !== undefined);
+}
+
+/** Settings for which the connections with clients are those of node:net, of the service or its defaults. */
+export function nodeSettingsAt(service: Path, report: Report): Path[] {
+  const reset = settingAt(service, "reset", report);
+  const keepalive = settingAt(service, "keepalive", report);
+  return [
+    reset !== undefined && report.valueAt(reset) === "pass" ? reset : undefined,
+    keepalive !== undefined && !FLAGS.has(String(report.valueAt(keepalive))) ? keepalive : undefined,
+  ].filter((path) => path !== undefined);
+}
+
 /** Where a service listens; a range of ports is an address for each. */
 export function listenersAt(service: Path, report: Report): Found<Address[]>[] {
   return entriesAt([...service, "listen"], report)

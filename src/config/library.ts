@@ -29,6 +29,7 @@ const DURATION_KEYS: ReadonlySet<string> = new Set([
   "drain",
   "eject",
   "half_close_timeout",
+  "handshake_timeout",
   "idle_timeout",
   "interval",
   "keepalive",

@@ -29,7 +29,8 @@ export function checkPayload(bytes: Uint8Array): Uint8Array {
   if (bytes.length > MAX_PAYLOAD) {
     throw new RangeError(`Cannot use ${bytes.length} bytes: expected at most ${MAX_PAYLOAD}`);
   }
-  return bytes.slice();
+  // Not slice(), which of a Buffer is a view.
+  return new Uint8Array(bytes);
 }
 
 function parseHex(digits: string): Uint8Array {

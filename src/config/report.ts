@@ -2,6 +2,7 @@
 
 import { ConfigError, formatPath, type Problem } from "./config_error.ts";
 import type { ExpandedDocument } from "./environment.ts";
+import { describeSecret, isSecretPath } from "./secrets.ts";
 import { type Spelling, toCamelCase } from "./spelling.ts";
 
 /** How much of a value a message repeats, in characters. */
@@ -36,14 +37,15 @@ export class Report {
     }, this.#source.document);
   }
 
-  /** Whether the value at a path came from the environment and must not be repeated. */
+  /** Whether the value at a path must not be repeated: it came from the environment, or is always secret. */
   isSecret(path: readonly PropertyKey[]): boolean {
-    return this.#source.sources.has(formatPath(path));
+    return this.#source.sources.has(formatPath(path)) || isSecretPath(path);
   }
 
-  /** The value at a path for a message: quoted, or as `${NAME}` when it came from the environment. */
+  /** The value at a path for a message: quoted, as `${NAME}` when it came from the environment, or described. */
   show(path: readonly PropertyKey[]): string {
     const value = this.valueAt(path);
+    if (isSecretPath(path)) return describeSecret(value);
     const source = this.#source.sources.get(formatPath(path));
     if (source !== undefined) return `${value === "" ? "the empty value" : "the value"} of "${source}"`;
     return showValue(value);

@@ -40,6 +40,10 @@ function findUselessPeek(service: Path, routes: unknown, report: Report): void {
   const paths = (routes ?? []).map((_, index) => [...service, "routes", index]);
   const asks = (path: Path) => keysAt(path, report)?.some((key) => HELLO_CONDITIONS.includes(key)) ?? true;
   if (!paths.some(asks)) report.add(peek, "Cannot look for a ClientHello: no route asks for sni or alpn");
+  else if (report.valueAt([...service, "tls"]) !== undefined) {
+    const timeout = report.spellPath([...service, "tls", "handshake_timeout"]);
+    report.add(peek, `Cannot peek at what tls reads: set ${timeout} instead`);
+  }
 }
 
 /** Whether every client meets the conditions of a route. */

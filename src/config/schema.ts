@@ -1,13 +1,16 @@
 /** The shape of a configuration file: its keys, what they mean, and what they are when they are left out. */
 
 import { z } from "zod";
-import { accessList, listen } from "./address_fields.ts";
+import { accessList, listen, sourceAddress } from "./address_fields.ts";
 import { GROUP_NAME_PATTERN } from "./address_text.ts";
+import { admin } from "./admin_schema.ts";
 import { acceptProxyProtocol, limits, peek, processLimits } from "./admission_schema.ts";
-import { choice, duration, flag, keepalive, name, size, unixMode } from "./fields.ts";
+import { choice, duration, flag, keepalive, name, share, size, unixMode } from "./fields.ts";
+import { filePath } from "./file_path.ts";
 import { group, upstream } from "./group_schema.ts";
 import { route } from "./route_schema.ts";
 import { section } from "./section.ts";
+import { tls, upstreamTls } from "./tls_schema.ts";
 
 /** Smaller buffers than a memory page, in bytes, only cost system calls. */
 const MIN_BUFFER = 4096;
@@ -18,6 +21,16 @@ const MAX_BUFFER = 16 * 1024 * 1024;
 /** The kernel counts keepalive times in seconds; in milliseconds. */
 const MIN_KEEPALIVE = 1000;
 
+const access = section('a mapping such as "path: access.log"', {
+  path: filePath("/var/log/sluice/access.log").optional().describe(
+    "The file that lines are appended to. Left out, stderr.",
+  ),
+  format: choice("text", "json").optional().describe("How lines look. Left out, as the format of log."),
+  sample: share().prefault(1).describe(
+    "The share of connections that are logged, 0.1 for one in ten. Those that failed or were refused always are.",
+  ),
+});
+
 const log = section('a mapping such as "level: info"', {
   level: choice("debug", "info", "warn", "error").prefault("info").describe(
     "The least important lines that are still logged.",
@@ -25,6 +38,7 @@ const log = section('a mapping such as "level: info"', {
   format: choice("text", "json").prefault("text").describe(
     "text is for people; json is one object per line.",
   ),
+  access: access.prefault({}).describe("The line that each connection leaves when it ends."),
 });
 
 const shutdown = section('a mapping such as "drain: 30s"', {
@@ -91,6 +105,7 @@ const service = section("a mapping with name, listen and upstream", {
   deny: knobs.deny.optional(),
   limits: limits.prefault({}).describe("How much of the service there is for clients."),
   peek: peek.prefault({}).describe("Waiting for the ClientHello that routes with sni or alpn need."),
+  tls: tls.optional().describe("TLS with clients. Left out, what they send is passed on as it is."),
   routes: z.array(route, { error: "a list of routes" }).min(1, { error: "at least one route" }).optional()
     .describe("Where some clients go. The first route whose conditions a client meets decides."),
   upstream: upstream.optional().describe(
@@ -99,6 +114,12 @@ const service = section("a mapping with name, listen and upstream", {
   ),
   send_proxy_protocol: choice("v1", "v2").optional().describe(
     "Begins each upstream connection with a PROXY protocol header of this version. Left out, with none.",
+  ),
+  upstream_tls: upstreamTls.optional().describe(
+    "TLS with upstreams; {} will do. Left out, none, and TLS of clients is passed through.",
+  ),
+  source_address: sourceAddress().optional().describe(
+    "The address of this machine that upstream connections come from. Left out, the system chooses.",
   ),
   connect_timeout: knobs.connect_timeout.optional(),
   idle_timeout: knobs.idle_timeout.optional(),
@@ -118,6 +139,7 @@ export const configFile = section("a mapping with services", {
   upstreams: z.record(z.string(), group, { error: "a mapping of names to groups" }).prefault({})
     .meta({ propertyNames: { pattern: GROUP_NAME_PATTERN } })
     .describe("Groups of endpoints by name, for any number of services to use."),
+  admin: admin.optional().describe("The HTTP interface for operators. Left out, there is none."),
   services: z.array(service, { error: "a list of services" }).min(1, { error: "at least one service" })
     .describe("What to listen on, and where to connect to."),
 });

@@ -7,10 +7,13 @@ import { isIpAddress } from "./address_text.ts";
 const MAX_NAME = 253;
 
 const LABEL = "[A-Za-z0-9_-]{1,63}";
-const NAME = `(\\*\\.)?${LABEL}(\\.${LABEL})*`;
+const NAME = `${LABEL}(\\.${LABEL})*`;
+
+/** What `parseHostName` accepts, length and addresses aside, as a regular expression for a JSON Schema. */
+export const HOST_NAME_PATTERN = `^${NAME}\\.?$`;
 
 /** What `parseServerName` accepts, length and addresses aside, as a regular expression for a JSON Schema. */
-export const SERVER_NAME_PATTERN = `^${NAME}\\.?$`;
+export const SERVER_NAME_PATTERN = `^(\\*\\.)?${NAME}\\.?$`;
 
 /**
  * Parses a host name, or `*.` and a host name, which stands for names with one label in front of it. Gives it in
@@ -24,8 +27,37 @@ export function parseServerName(text: string): string {
   throw new SyntaxError(`Cannot use "${text}" as a server name: ${reasonFor(name)}`);
 }
 
+/**
+ * Parses a host name. Gives it in lower case and without a dot at its end.
+ *
+ * @throws {SyntaxError} when it is none; the message says how to write what was probably meant.
+ */
+export function parseHostName(text: string): string {
+  const name = text.toLowerCase().replace(/\.$/, "");
+  if (isHostName(name)) return name;
+  throw new SyntaxError(`Cannot use "${text}" as a host name: ${hostReasonFor(name)}`);
+}
+
 function isServerName(name: string): boolean {
-  return name.length <= MAX_NAME && new RegExp(`^${NAME}$`).test(name) && !isIpAddress(name);
+  return name.length <= MAX_NAME && new RegExp(`^(\\*\\.)?${NAME}$`).test(name) && !isIpAddress(name);
+}
+
+function isHostName(name: string): boolean {
+  return !name.startsWith("*") && isServerName(name);
+}
+
+function hostReasonFor(name: string): string {
+  const withoutPort = name.replace(/:\d+$/, "");
+  if (withoutPort !== name && isHostName(withoutPort)) return `a name has no port, write "${withoutPort}"`;
+  if (name.includes("*")) return 'it must be a whole name, without "*"';
+  const ascii = asciiFormOf(name);
+  return ascii === undefined ? "expected a name such as db.internal" : `write its ASCII form, "${ascii}"`;
+}
+
+/** Names are sent in their ASCII form (RFC 5890 section 2.3.2.1). Undefined for what is ASCII already, or no name. */
+function asciiFormOf(name: string): string | undefined {
+  const ascii = /^\p{ASCII}*$/u.test(name) ? "" : domainToASCII(name);
+  return isServerName(ascii) ? ascii : undefined;
 }
 
 function reasonFor(name: string): string {
@@ -33,9 +65,8 @@ function reasonFor(name: string): string {
   if (isIpAddress(name.replace(/^\[(.*)\]$/, "$1"))) return "clients do not send IP addresses as names";
   const withoutPort = name.replace(/:\d+$/, "");
   if (withoutPort !== name && isServerName(withoutPort)) return `a name has no port, write "${withoutPort}"`;
-  // Clients send the ASCII form of a name (RFC 5890 section 2.3.2.1).
-  const ascii = /^\p{ASCII}*$/u.test(name) ? "" : domainToASCII(name);
-  if (isServerName(ascii)) return `clients send its ASCII form, write "${ascii}"`;
+  const ascii = asciiFormOf(name);
+  if (ascii !== undefined) return `clients send its ASCII form, write "${ascii}"`;
   if (name.replace(/^\*\./, "").includes("*")) return 'a "*" can only be the whole first label';
   if (name.length > MAX_NAME) return `expected at most ${MAX_NAME} characters, got ${name.length}`;
   return "expected a name such as shop.example.com or *.example.com";

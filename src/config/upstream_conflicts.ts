@@ -56,7 +56,7 @@ export function nameAt(path: Path, report: Report): string | undefined {
 }
 
 /** The endpoints behind an upstream; of a named group, others may use it rightly and the upstream is to blame. */
-function leadsTo(path: Path, name: string | undefined, report: Report) {
+export function leadsTo(path: Path, name: string | undefined, report: Report) {
   if (name !== undefined) {
     const endpoints = endpointsAt(["upstreams", name, "endpoints"], report);
     return endpoints.map((endpoint) => ({ endpoint, path }));

@@ -4,9 +4,10 @@ import type { Config, GroupConfig, PortRange, RouteConfig, ServiceConfig } from 
 import { formatPortRange } from "../config/port_range.ts";
 import { type Address, formatAddress } from "../net/address.ts";
 import { adapterFor } from "../net/conn.ts";
-import { describeAdmission } from "./describe_admission.ts";
 import { describeGroup, isLone } from "./describe_group.ts";
 import { firstOf, WIDTH, wrap } from "./describe_lines.ts";
+import { describeProcess } from "./describe_process.ts";
+import { describeSettings } from "./describe_settings.ts";
 
 /** How far to the right the arrows of a service's routes are aligned. */
 const MAX_CONDITIONS = 56;
@@ -21,9 +22,8 @@ export function describeConfig(config: Config): string[] {
     ...upstream === undefined ? [] : [upstream],
   ]));
   const groups = config.upstreams.filter((group) => !isLone(group));
-  const { connections } = config.limits;
   return [
-    ...connections === 0 ? [] : [`all services: connections ${connections}`],
+    ...describeProcess(config),
     ...config.services.flatMap(describeService),
     ...groups.flatMap((group) => describeGroup(group, used.has(group))),
   ];
@@ -31,11 +31,11 @@ export function describeConfig(config: Config): string[] {
 
 function describeService(service: ServiceConfig): string[] {
   const legs = listenRanges(service.listen).map(({ text, transport }) =>
-    `${text} (${adapterOf(service, transport)})`
+    `${text} (${listenerApi(service, transport)})`
   );
   const listen = wrap(`${service.name}:`, legs);
   const targets = describeTargets(service);
-  const settings = describeAdmission(service);
+  const settings = describeSettings(service);
   if (service.routes.length > 0) return [...listen, ...settings, ...alignTargets(targets)];
   const arrow = `-> ${targets[0]?.target}`;
   const line = `${listen.at(-1)} ${arrow}`;
@@ -102,13 +102,22 @@ function conditionLines(conditions: readonly Condition[]): string[] {
 }
 
 function describeTarget(service: ServiceConfig, group: GroupConfig): string {
-  const adapters = new Set(group.endpoints.map(({ address }) => adapterOf(service, address.transport)));
-  return `${group.name} (${[...adapters].join(", ")})`;
+  const apis = new Set(group.endpoints.map(({ address }) => upstreamApi(service, address.transport)));
+  if (service.upstreamTls !== undefined) apis.add("node:tls");
+  return `${group.name} (${[...apis].join(", ")})`;
 }
 
-/** The socket API of a leg. */
-function adapterOf(service: ServiceConfig, transport: Address["transport"]): string {
-  return transport === "tcp" && adapterFor(service) === "node" ? "node:net" : "deno";
+/** What connections with clients stand on. */
+function listenerApi(service: ServiceConfig, transport: Address["transport"]): string {
+  if (service.tls?.seamless === false) return "Deno.listenTls";
+  const api = transport === "tcp" && adapterFor(service) === "node" ? "node:net" : "deno";
+  return service.tls === undefined ? api : `${api}, node:tls`;
+}
+
+/** What upstream connections stand on, TLS aside. Deno.connect cannot choose the address it connects from. */
+function upstreamApi(service: ServiceConfig, transport: Address["transport"]): string {
+  const needsNode = adapterFor(service) === "node" || service.sourceAddress !== undefined;
+  return transport === "tcp" && needsNode ? "node:net" : "deno";
 }
 
 /** The addresses as they are written: ports that follow each other are one range. */

@@ -26,10 +26,11 @@ Deno.test("decodeConfig() fills in everything that is left out", () => {
     discovery: undefined,
   };
   assert.deepEqual(decodeConfig({ services: [SERVICE] }), {
-    log: { level: "info", format: "text" },
+    log: { level: "info", format: "text", access: { path: undefined, format: "text", sample: 1 } },
     shutdown: { drain: 30_000 },
     limits: { connections: 0 },
     upstreams: [upstream],
+    admin: undefined,
     services: [{
       name: "a",
       listen: [{ transport: "tcp", hostname: "127.0.0.1", port: 5000 }],
@@ -48,6 +49,9 @@ Deno.test("decodeConfig() fills in everything that is left out", () => {
         whenFull: "refuse",
         lifetime: 0,
       },
+      tls: undefined,
+      upstreamTls: undefined,
+      sourceAddress: undefined,
       peek: { timeout: 3_000, maxBytes: 16_384 },
       routes: [],
       upstream,

@@ -160,6 +160,88 @@ Deno.test("describeConfig() says who may come in to a service and how much they 
   ]);
 });
 
+Deno.test("describeConfig() shows TLS either way, and the API that does it on each leg", () => {
+  const lines = describe({
+    services: [
+      {
+        name: "a",
+        listen: [5000, "unix:/run/a.sock"],
+        tls: {
+          certificates: [{ cert: "/c/a.pem", key: "/c/a.key" }, { cert: "/c/b.pem", key: "/c/b.key" }],
+          client_ca: "/c/ca.pem",
+          client_auth: "request",
+          alpn: ["h2", "http/1.1"],
+          min_version: 1.3,
+          handshake_timeout: "3s",
+        },
+        routes: [{ sni: "b.example.com", upstream: ["b:1", "unix:/run/b.sock"] }],
+        upstream: "c:1",
+        send_proxy_protocol: "v2",
+        upstream_tls: {
+          ca: "/c/up.pem",
+          cert: "/c/me.pem",
+          key: "/c/me.key",
+          server_name: "c.d",
+          alpn: "h2",
+        },
+        source_address: "10.0.0.3",
+      },
+      {
+        name: "b",
+        listen: 5001,
+        tls: { cert: "/c/a.pem", key: "/c/a.key", seamless: false },
+        upstream: "c:1",
+        upstream_tls: { verify: false },
+      },
+      {
+        name: "c",
+        listen: 5002,
+        tls: { cert: "/c/a.pem", key: "/c/a.key" },
+        upstream: "c:1",
+        reset: "pass",
+        upstream_tls: {},
+      },
+    ],
+  });
+  assert.deepEqual(lines.slice(0, 15), [
+    "a: 127.0.0.1:5000 (deno, node:tls), unix:/run/a.sock (deno, node:tls)",
+    "  tls                  /c/a.pem, /c/b.pem, client_ca /c/ca.pem, client_auth request,",
+    "                       alpn h2, http/1.1, min_version 1.3, handshake_timeout 3s",
+    "  send_proxy_protocol  v2",
+    "  upstream_tls         ca /c/up.pem, cert /c/me.pem, server_name c.d, alpn h2",
+    "  source_address       10.0.0.3",
+    "  sni b.example.com -> a.routes[0] (node:net, deno, node:tls)",
+    "  otherwise         -> c:1 (node:net, node:tls)",
+    "b: 127.0.0.1:5001 (Deno.listenTls) -> c:1 (deno, node:tls)",
+    "  tls           /c/a.pem, min_version 1.2, handshake_timeout 10s",
+    "  upstream_tls  verify false (any certificate is accepted)",
+    "c: 127.0.0.1:5002 (node:net, node:tls) -> c:1 (node:net, node:tls)",
+    "  tls           /c/a.pem, min_version 1.2, handshake_timeout 10s",
+    "  upstream_tls  ca of Deno",
+    "group a.routes[0]: round_robin, up to 3 attempts in 10s",
+  ]);
+});
+
+Deno.test("describeConfig() shows the access log and the admin interface, and never its token", () => {
+  const of = (document: object) =>
+    describe({ ...document, services: [{ name: "a", listen: 5000, upstream: "db:5432" }] }).slice(0, -1);
+  const token = "correct-horse-battery";
+  const hosts = ["a.internal", "b.internal"];
+  assert.deepEqual(of({ log: { access: {} } }), []);
+  assert.deepEqual(of({ log: { format: "json" } }), []);
+  assert.deepEqual(of({ log: { access: { path: "/log/a", sample: 0.1 } }, limits: { connections: 5 } }), [
+    "access log: /log/a, text, sample 0.1",
+    "all services: connections 5",
+  ]);
+  assert.deepEqual(of({ log: { access: { format: "json" } }, admin: { listen: "9000" } }), [
+    "access log: stderr, json",
+    "admin: 127.0.0.1:9000",
+  ]);
+  assert.deepEqual(of({ admin: { listen: ":9000", token, hosts } }), [
+    "admin: [::]:9000, token ***, hosts a.internal, b.internal",
+  ]);
+});
+
 Deno.test("describeConfig() breaks a condition that is too long for a line", () => {
   const names = ["one", "two", "three", "four", "five"].map((word) => `${word}.shop.example.com`);
   const routes = [{ sni: names, alpn: ["h2", "http/1.1"], upstream: "b:1" }];

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { isIpAddress } from "../../src/config/address_text.ts";
-import { parseServerName, SERVER_NAME_PATTERN } from "../../src/config/server_name.ts";
+import {
+  HOST_NAME_PATTERN,
+  parseHostName,
+  parseServerName,
+  SERVER_NAME_PATTERN,
+} from "../../src/config/server_name.ts";
 import { ServerNameSet } from "../../src/wire/client_hello_server_names.ts";
 
 Deno.test("parseServerName() gives names in lower case and without the dot at their end", () => {
@@ -67,4 +72,32 @@ Deno.test("what parseServerName() gives can be matched, and is itself again", ()
     assert.equal(parseServerName(pattern), pattern);
     assert.ok(new ServerNameSet([pattern]).has(isWild ? `${first}.${parent}` : parent));
   }));
+});
+
+Deno.test("parseHostName() gives names in lower case and without the dot at their end", () => {
+  for (
+    const [text, name] of [["DB.Internal.", "db.internal"], ["localhost", "localhost"], [
+      "_a.b",
+      "_a.b",
+    ]] as const
+  ) {
+    assert.equal(parseHostName(text), name);
+    assert.match(text, new RegExp(HOST_NAME_PATTERN));
+  }
+});
+
+Deno.test("parseHostName() says how to write what was probably meant", () => {
+  const cases: [text: string, reason: RegExp][] = [
+    ["*.example.com", /it must be a whole name, without "\*"$/],
+    ["*", /it must be a whole name, without "\*"$/],
+    ["db.internal:5432", /a name has no port, write "db.internal"$/],
+    ["bücher.example", /write its ASCII form, "xn--bcher-kva.example"$/],
+    ["192.0.2.1", /expected a name such as db\.internal$/],
+    ["", /expected a name such as db\.internal$/],
+    [`${"a.".repeat(126)}aa`, /expected a name such as db\.internal$/],
+  ];
+  for (const [text, reason] of cases) {
+    assert.throws(() => parseHostName(text), { name: "SyntaxError", message: reason }, text);
+    assert.throws(() => parseHostName(text), { message: /^Cannot use ".*" as a host name: / }, text);
+  }
 });

@@ -13,7 +13,7 @@ const INVALID = new URL("tests/config/invalid/", ROOT);
 
 Deno.test("loadConfigFile() accepts every file in tests/config/valid", async () => {
   const files = yamlFiles(VALID);
-  assert.ok(files.length >= 15, `only ${files.length} files`);
+  assert.ok(files.length >= 19, `only ${files.length} files`);
   for (const file of files) {
     const config = await load(new URL(file, VALID));
     assert.ok(config.services.length > 0, file);
@@ -22,7 +22,7 @@ Deno.test("loadConfigFile() accepts every file in tests/config/valid", async () 
 
 Deno.test("loadConfigFile() reports exactly what every file in tests/config/invalid expects", async () => {
   const files = yamlFiles(INVALID);
-  assert.ok(files.length >= 55, `only ${files.length} files`);
+  assert.ok(files.length >= 75, `only ${files.length} files`);
   for (const file of files) {
     const url = new URL(file, INVALID);
     const text = await Deno.readTextFile(url);
@@ -41,12 +41,38 @@ Deno.test("config.example.yaml loads", async () => {
   assert.ok(config.services.length > 1);
 });
 
+Deno.test("config.example.yaml is right with what it has commented out, too", async () => {
+  const document = parse(await exampleInFull());
+  const variables: Record<string, string> = { SLUICE_ADMIN_TOKEN: "correct-horse" };
+  const { log, admin, services } = decodeConfig(document, { environment: (name) => variables[name] });
+  assert.equal(log.access.path, "/var/log/sluice/access.log");
+  assert.equal(admin?.token, "correct-horse");
+  assert.equal(services.find(({ name }) => name === "secure")?.tls?.certificates.length, 2);
+  assert.ok(services.find(({ name }) => name === "towards-tls")?.upstreamTls?.certificate !== undefined);
+});
+
+Deno.test("config.example.yaml shows the defaults of TLS", async () => {
+  const { services } = parse(await exampleInFull()) as { services: Record<string, unknown>[] };
+  const find = (name: string) => services.find((service) => service["name"] === name)!;
+  const { tls } = find("secure") as { tls: Record<string, unknown> };
+  const upstreamTls = find("towards-tls")["upstream_tls"] as Record<string, unknown>;
+  const decode = (service: object) =>
+    decodeConfig({ services: [{ name: "a", listen: 0, upstream: "db:1", ...service }] }).services[0]!;
+  const { certificates, client_ca, alpn } = tls;
+  const { ca, cert, key, server_name } = upstreamTls;
+  assert.deepEqual(decode({ tls }).tls, decode({ tls: { certificates, client_ca, alpn } }).tls);
+  assert.deepEqual(
+    decode({ upstream_tls: upstreamTls }).upstreamTls,
+    decode({ upstream_tls: { ca, cert, key, server_name } }).upstreamTls,
+  );
+});
+
 Deno.test("config.example.yaml has every key of the schema", async () => {
-  const example = parse(await Deno.readTextFile(new URL("config.example.yaml", ROOT)));
+  const example = parse(await exampleInFull());
   const keys = schemaKeys(JSON.parse(jsonSchemaText()) as Schema).map(({ path }) => path)
     // What is written in place has the keys of a group, and is shown among these.
     .filter((path) => !path.slice(0, -1).includes("upstream"));
-  assert.ok(keys.length > 60, `only ${keys.length} keys`);
+  assert.ok(keys.length > 85, `only ${keys.length} keys`);
   for (const key of keys) assert.ok(hasKey(example, key), `${key.join(".")} is missing`);
 });
 
@@ -86,7 +112,7 @@ Deno.test("README.md has every key of the schema in its tables", async () => {
     .filter((path) => !path.slice(0, -1).includes("upstream"))
     // A table has the keys of services, routes, limits and groups by themselves.
     .map((path) => path.join(".").replace(/^(defaults|upstreams\.\*|services\.(routes|limits))\./, ""));
-  assert.ok(keys.length > 60, `only ${keys.length} keys`);
+  assert.ok(keys.length > 85, `only ${keys.length} keys`);
   const sections = new Set(["log", "shutdown", "limits", "defaults", "retry"]);
   for (const key of keys.filter((each) => !sections.has(each))) {
     assert.ok(rows.has(key) || rows.has(key.replace(/^services\./, "")), `${key} is missing`);
@@ -96,7 +122,7 @@ Deno.test("README.md has every key of the schema in its tables", async () => {
 Deno.test("the configurations in README.md load", async () => {
   const readme = await Deno.readTextFile(new URL("README.md", ROOT));
   const blocks = [...readme.matchAll(/^```yaml\n(.*?)^```/gms)].map(([, text]) => text!);
-  assert.ok(blocks.length >= 7, `only ${blocks.length} examples`);
+  assert.ok(blocks.length >= 8, `only ${blocks.length} examples`);
   for (const block of blocks) {
     const document = parse(block) as { upstreams?: Record<string, unknown>; services?: unknown };
     // Some show a group alone.
@@ -146,6 +172,18 @@ Deno.test("schema.json accepts what loadConfigFile() accepts", async () => {
     { services: [{ ...service, upstream: "db:1", limits: { upload: "10MB" } }] },
     { services: [{ ...service, upstream: "db:1", send_proxy_protocol: "v3" }] },
     { services: [{ ...service, upstream: "db:1" }], limits: { upload: "10MB/s" } },
+    { services: [{ ...service, upstream: "db:1", tls: {} }] },
+    { services: [{ ...service, upstream: "db:1", tls: { cert: "a.pem" } }] },
+    { services: [{ ...service, upstream: "db:1", tls: { certificates: [] } }] },
+    {
+      services: [{ ...service, upstream: "db:1", tls: { cert: "a.pem", key: "a.key", min_version: "1.1" } }],
+    },
+    { services: [{ ...service, upstream: "db:1", upstream_tls: { server_name: "*.internal" } }] },
+    { services: [{ ...service, upstream: "db:1", source_address: "eth0" }] },
+    { services: [{ ...service, upstream: "db:1" }], admin: {} },
+    { services: [{ ...service, upstream: "db:1" }], admin: { listen: "9000-9010" } },
+    { services: [{ ...service, upstream: "db:1" }], admin: { listen: 9000, token: "short" } },
+    { services: [{ ...service, upstream: "db:1" }], log: { access: { sample: 0 } } },
     { services: [{ ...service, upstream: "pg" }], upstreams: { "p g": { endpoints: ["db:1"] } } },
     { services: [{ ...service, upstream: "pg" }], upstreams: { pg: { endpoints: ["db:1"], balnce: "x" } } },
   ];
@@ -155,6 +193,14 @@ Deno.test("schema.json accepts what loadConfigFile() accepts", async () => {
 
 function yamlFiles(directory: URL): string[] {
   return [...Deno.readDirSync(directory)].map((entry) => entry.name).filter((name) => name.endsWith(".yaml"));
+}
+
+/** With what is commented out: no space is behind its `#`. */
+async function exampleInFull(): Promise<string> {
+  const text = await Deno.readTextFile(new URL("config.example.yaml", ROOT));
+  const full = text.replace(/^( +)#(?=\S| {2})/gm, "$1");
+  assert.ok(full.includes("\n    tls:\n      certificates:"), "nothing is commented out");
+  return full;
 }
 
 function load(url: URL) {
