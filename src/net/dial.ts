@@ -11,6 +11,11 @@ import { NodeConn } from "./node_conn.ts";
 
 export interface DialOptions {
   readonly adapter: Adapter;
+  /**
+   * The local IP address to connect from, which only node:net can set: a TCP connection is on it whatever `adapter`
+   * says. Undefined leaves it to the kernel. Unix sockets have none.
+   */
+  readonly localAddress?: string | undefined;
   /** Aborting it gives the dial up and throws its reason. */
   readonly signal: AbortSignal;
   /** Where host names are looked up; unless given, one that all dials share. */
@@ -27,22 +32,25 @@ const NAMES = new NameLookup();
  * @throws {ProxyError} of side `upstream`, or `proxy` when this machine lacks what it takes; or the reason of `signal`.
  */
 export async function dial(address: Address, options: DialOptions): Promise<Conn> {
-  const { adapter, signal } = options;
+  const { localAddress, signal } = options;
   try {
     if (address.transport === "unix") return await dialUnix(address.path);
-    return isIpLiteral(address.hostname)
-      ? await dialHost(address.hostname, address.port, adapter, signal)
-      : await dialName(address, options);
+    const { hostname, port } = address;
+    if (!isIpLiteral(hostname)) return await dialName(address, options);
+    if (!isReachable(hostname, localAddress)) throw otherFamily(hostname, localAddress);
+    return await dialHost(hostname, port, options, signal);
   } catch (cause) {
     throw proxyErrorOf(signal.aborted ? signal.reason : cause, "upstream");
   }
 }
 
 async function dialName({ hostname, port }: TcpAddress, options: DialOptions): Promise<Conn> {
-  const { adapter, signal, names = NAMES } = options;
-  const connect = (host: string, attempt: AbortSignal) => dialHost(host, port, adapter, attempt);
+  const { localAddress, signal, names = NAMES } = options;
+  const connect = (host: string, attempt: AbortSignal) => dialHost(host, port, options, attempt);
   try {
-    const addresses = await names.addresses(hostname, signal);
+    const found = await names.addresses(hostname, signal);
+    const addresses = found.filter((each) => isReachable(each, localAddress));
+    if (addresses.length === 0) throw otherFamily(hostname, localAddress);
     return addresses.length === 1
       ? await connect(addresses[0]!, signal)
       : await connectFirst(addresses, { connect, signal });
@@ -53,8 +61,27 @@ async function dialName({ hostname, port }: TcpAddress, options: DialOptions): P
   }
 }
 
-function dialHost(hostname: string, port: number, adapter: Adapter, signal: AbortSignal): Promise<Conn> {
-  return adapter === "node" ? dialNode(hostname, port, signal) : dialDeno(hostname, port, signal);
+function dialHost(
+  host: string,
+  port: number,
+  { adapter, localAddress }: DialOptions,
+  signal: AbortSignal,
+): Promise<Conn> {
+  return adapter === "node" || localAddress !== undefined
+    ? dialNode(host, port, localAddress, signal)
+    : dialDeno(host, port, signal);
+}
+
+/** A connection has both its ends in one address family. */
+function isReachable(address: string, from: string | undefined): boolean {
+  return from === undefined || address.includes(":") === from.includes(":");
+}
+
+function otherFamily(hostname: string, from: string | undefined): ProxyError {
+  const family = from?.includes(":") ? "IPv6" : "IPv4";
+  return new ProxyError("address_not_available", "proxy", {
+    detail: `Cannot connect to ${hostname} from the source address ${from}: it has no ${family} address`,
+  });
 }
 
 async function dialDeno(hostname: string, port: number, signal: AbortSignal): Promise<Conn> {
@@ -78,14 +105,25 @@ async function dialUnix(path: string): Promise<Conn> {
   return new DenoConn(await Deno.connect({ transport: "unix", path }));
 }
 
-function dialNode(host: string, port: number, signal: AbortSignal): Promise<Conn> {
+function dialNode(
+  host: string,
+  port: number,
+  localAddress: string | undefined,
+  signal: AbortSignal,
+): Promise<Conn> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();
-    const socket = connectNode({ host, port, allowHalfOpen: true, autoSelectFamily: false });
+    const socket = connectNode({
+      host,
+      port,
+      ...localAddress === undefined ? {} : { localAddress },
+      allowHalfOpen: true,
+      autoSelectFamily: false,
+    });
     const onAbort = () => socket.destroy(signal.reason);
-    const onError = (error: Error) => {
+    const onError = (error: NodeJS.ErrnoException) => {
       signal.removeEventListener("abort", onAbort);
-      reject(error);
+      reject(error.syscall === "bind" ? notOurs(localAddress, error) : error);
     };
     signal.addEventListener("abort", onAbort, { once: true });
     socket.once("error", onError);
@@ -98,4 +136,12 @@ function dialNode(host: string, port: number, signal: AbortSignal): Promise<Conn
       } else resolve(new NodeConn(socket));
     });
   });
+}
+
+/** Deno 2.9.6 says EINVAL for what the kernel calls EADDRNOTAVAIL here. */
+function notOurs(localAddress: string | undefined, cause: NodeJS.ErrnoException): ProxyError {
+  const detail = cause.code === "EADDRINUSE"
+    ? `No port is left to connect from at the source address ${localAddress}`
+    : `Cannot connect from the source address ${localAddress}: this machine does not have it`;
+  return new ProxyError("address_not_available", "proxy", { cause, detail });
 }

@@ -20,21 +20,19 @@ export interface TlsClientOptions {
   readonly authorities: readonly string[] | undefined;
   /** For an upstream that asks for a certificate. */
   readonly credentials: Credentials | undefined;
-  /** The name or address that the certificate must be for; a name is also sent (SNI). */
-  readonly serverName: string;
   /** `false` accepts whatever certificate. */
   readonly verify: boolean;
   /** Protocols offered (RFC 7301), the preferred ones first. */
   readonly alpn: readonly string[];
 }
 
-/** A connection inside TLS. */
-export interface Secured {
-  readonly conn: Conn;
-  /** The protocol agreed on. */
-  readonly alpn?: string;
-  /** `TLSv1.2` or `TLSv1.3`. */
-  readonly version?: string;
+/** One that is to be made, and whom to tell of its end. */
+interface Handshake {
+  readonly inner: Conn;
+  readonly duplex: ConnDuplex;
+  readonly serverName: string;
+  readonly onSecure: (conn: Conn) => void;
+  readonly onFailure: (error: ProxyError) => void;
 }
 
 /**
@@ -59,12 +57,13 @@ export class TlsClient {
    * Shakes hands with the upstream on `conn`, and takes the connection over: it is closed when that fails. A TLS 1.3
    * upstream that wants another certificate of us says so later: the first read throws `tls_refused`.
    *
+   * @param serverName The name or address that the certificate must be for; a name is also sent (SNI).
    * @param signal Its reason is thrown when it aborts before the handshake is done.
    * @throws {ProxyError} of side `upstream`; see {@linkcode tlsErrorOf}.
    */
-  async startTls(conn: Conn, signal: AbortSignal): Promise<Secured> {
+  async startTls(conn: Conn, serverName: string, signal: AbortSignal): Promise<Conn> {
     const duplex = new ConnDuplex(conn);
-    const outcome = Promise.withResolvers<Secured>();
+    const outcome = Promise.withResolvers<Conn>();
     const end = (cause: unknown) => {
       outcome.reject(cause);
       duplex.destroy();
@@ -73,7 +72,7 @@ export class TlsClient {
     signal.addEventListener("abort", onAbort, { once: true });
     try {
       if (signal.aborted) onAbort();
-      else this.#connect(conn, duplex, outcome.resolve, end);
+      else this.#connect({ inner: conn, duplex, serverName, onSecure: outcome.resolve, onFailure: end });
       return await outcome.promise;
     } catch (cause) {
       conn.close();
@@ -83,13 +82,8 @@ export class TlsClient {
     }
   }
 
-  #connect(
-    inner: Conn,
-    duplex: ConnDuplex,
-    onSecure: (secured: Secured) => void,
-    onFailure: (error: ProxyError) => void,
-  ): void {
-    const { serverName, alpn } = this.#options;
+  #connect({ inner, duplex, serverName, onSecure, onFailure }: Handshake): void {
+    const { alpn } = this.#options;
     let isDone = false;
     const fail = (cause: unknown) => {
       if (isDone) return;
@@ -115,21 +109,15 @@ export class TlsClient {
     socket.on("error", fail);
     socket.once("secureConnect", () => {
       if (isDone) return;
-      const fault = this.#certificateFault(socket);
+      const fault = this.#certificateFault(socket, serverName);
       if (fault !== undefined) return fail(certificateRejected("upstream", fault));
       isDone = true;
-      const conn = new TlsConn({ inner, duplex, socket, side: "upstream" });
-      const version = socket.getProtocol();
-      onSecure({
-        conn,
-        ...typeof socket.alpnProtocol === "string" ? { alpn: socket.alpnProtocol } : {},
-        ...version === null ? {} : { version },
-      });
+      onSecure(new TlsConn({ inner, duplex, socket, side: "upstream" }));
     });
   }
 
-  #certificateFault(socket: TLSSocket): string | undefined {
-    const { authorities, serverName, verify } = this.#options;
+  #certificateFault(socket: TLSSocket, serverName: string): string | undefined {
+    const { authorities, verify } = this.#options;
     if (!verify || socket.authorized) return undefined;
     const certificate = socket.getPeerX509Certificate();
     if (certificate === undefined) return "there is none";

@@ -1,29 +1,23 @@
 /** From a group to a connection: pick an endpoint, dial it within its time, try the next one. */
 
-import { type Adapter, applySocketOptions, type Conn, type SocketOptions, writeAll } from "../net/conn.ts";
+import type { Conn } from "../net/conn.ts";
 import { Deadlines } from "../net/deadlines.ts";
-import { dial } from "../net/dial.ts";
 import { ProxyError, proxyErrorOf } from "../net/errors.ts";
 import type { PoolFigures } from "../observe/upstream_figures.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Group } from "./group.ts";
 import { Lease } from "./lease.ts";
+import { Leg, type LegOptions } from "./leg.ts";
+import { Place } from "./places.ts";
 import type { Pool } from "./pool.ts";
 import { ReusePool } from "./reuse_pool.ts";
 import { SecondChance } from "./second_chance.ts";
 import { WarmPool } from "./warm_pool.ts";
 
-/** What a service wants of its upstream connections. */
-export interface LegOptions extends SocketOptions {
-  readonly adapter: Adapter;
-  /** Milliseconds for one attempt; 0 is no limit. */
-  readonly connectTimeout: number;
-}
-
 /** Where the way of one connection is noted, attempt by attempt. */
 export interface Attempts {
   /** The endpoint tried last. */
-  upstream: string;
+  endpoint: string;
   attempts: number;
 }
 
@@ -32,24 +26,25 @@ const NONE: readonly Endpoint[] = [];
 /** Connects the clients of one service to one group. */
 export class Connector {
   readonly group: Group;
-  readonly #leg: LegOptions;
+  readonly #leg: Leg;
   /** Milliseconds; Infinity is no limit. */
   readonly #attemptTimeout: number;
   readonly #deadlines: Deadlines;
   readonly #pool: Pool | undefined;
-  readonly #dropping: Disposable;
+  #watch: Disposable | undefined;
   #stopped: ProxyError | undefined;
 
-  constructor(group: Group, leg: LegOptions) {
+  constructor(group: Group, options: LegOptions) {
     this.group = group;
-    this.#leg = leg;
+    this.#leg = new Leg(group, options);
     const { retry, pool } = group.config;
     // One attempt may not take longer than all together.
-    this.#attemptTimeout = Math.min(leg.connectTimeout || Infinity, retry.timeout || Infinity);
+    this.#attemptTimeout = Math.min(options.connectTimeout || Infinity, retry.timeout || Infinity);
     this.#deadlines = new Deadlines(this.#attemptTimeout, connectTimeout);
     if (pool?.mode === "reuse") this.#pool = new ReusePool(pool);
-    else if (pool !== undefined) this.#pool = new WarmPool(pool, (endpoint) => this.#dial(endpoint));
-    this.#dropping = group.onUnusable((endpoint) => this.#pool?.drop(endpoint));
+    else if (pool !== undefined) {
+      this.#pool = new WarmPool(pool, (endpoint, place) => this.#openAhead(endpoint, place));
+    }
   }
 
   /** What the pool has counted; undefined without a pool. */
@@ -57,17 +52,22 @@ export class Connector {
     return this.#pool?.figures();
   }
 
-  /** Opens connections ahead, where a warm pool is asked for. */
+  /** Opens connections ahead, where a warm pool is asked for, to the endpoints there are and those that come. */
   start(): void {
-    if (this.#pool instanceof WarmPool) {
-      for (const endpoint of this.group.endpoints) this.#pool.fill(endpoint);
-    }
+    const pool = this.#pool;
+    if (pool === undefined) return;
+    this.#watch = this.group.watch({
+      added: (endpoint) => this.#fill(endpoint),
+      unusable: (endpoint) => pool.drop(endpoint),
+      makeRoom: (endpoint) => pool.dropOne(endpoint),
+    });
+    for (const endpoint of this.group.endpoints) this.#fill(endpoint);
   }
 
   /** Gives up what is being dialled and closes what waits. */
   async stop(reason: ProxyError): Promise<void> {
     this.#stopped = reason;
-    this.#dropping[Symbol.dispose]();
+    this.#watch?.[Symbol.dispose]();
     this.#deadlines.abort(reason);
     await this.#pool?.stop();
   }
@@ -87,10 +87,9 @@ export class Connector {
     let failure: ProxyError | undefined;
     let left = this.#attemptTimeout;
     for (;;) {
-      if (this.#stopped !== undefined) throw this.#stopped;
       const endpoint = this.group.enter(client, tried);
       if (endpoint === undefined) throw failure ?? this.#unavailable();
-      progress.upstream = endpoint.key;
+      progress.endpoint = endpoint.key;
       progress.attempts += 1;
       try {
         return new Lease(this.group, endpoint, await this.#open(endpoint, left, preface));
@@ -105,10 +104,14 @@ export class Connector {
     }
   }
 
+  #fill(endpoint: Endpoint): void {
+    if (this.#pool instanceof WarmPool) this.#pool.fill(endpoint);
+  }
+
   #open(endpoint: Endpoint, within: number, preface: Uint8Array | undefined): Promise<Conn> {
     // Most groups have no pool, and every promise more is felt by short connections.
     return this.#pool === undefined
-      ? this.#openNew(endpoint, within, preface)
+      ? this.#openNew(endpoint, undefined, within, preface)
       : this.#openPooled(this.#pool, endpoint, within, preface);
   }
 
@@ -118,45 +121,71 @@ export class Connector {
     within: number,
     preface: Uint8Array | undefined,
   ): Promise<Conn> {
-    const pooled = await pool.take(endpoint);
+    const found = await pool.take(endpoint);
+    if (found === undefined || found instanceof Place) {
+      return await this.#openNew(endpoint, found, within, preface);
+    }
     if (this.#stopped !== undefined) {
-      pooled?.close();
+      found.close();
       throw this.#stopped;
     }
-    if (pooled === undefined) return await this.#openNew(endpoint, within, preface);
-    if (preface !== undefined && !(await isSaid(pooled, preface))) {
-      return await this.#openNew(endpoint, within, preface);
-    }
-    return new SecondChance(pooled, () => this.#openNew(endpoint, this.#attemptTimeout, preface));
+    const pooled = preface === undefined ? found : await this.#beginPooled(endpoint, found, within, preface);
+    return pooled === undefined
+      ? await this.#openNew(endpoint, undefined, within, preface)
+      : new SecondChance(pooled, () => this.#openNew(endpoint, undefined, this.#attemptTimeout, preface));
   }
 
-  #openNew(endpoint: Endpoint, within: number, preface: Uint8Array | undefined): Promise<Conn> {
-    const dialled = this.#dial(endpoint, within);
-    return preface === undefined && this.#pool === undefined
-      ? dialled
-      : dialled.then((conn) => this.#prepare(endpoint, conn, preface));
-  }
-
-  async #prepare(endpoint: Endpoint, conn: Conn, preface: Uint8Array | undefined): Promise<Conn> {
-    if (preface !== undefined && !(await isSaid(conn, preface))) {
-      throw new ProxyError("connection_reset", "upstream");
-    }
-    return this.#pool?.adopt(endpoint, conn) ?? conn;
-  }
-
-  /** @param within Milliseconds; an attempt has no more than its own time either way. */
-  async #dial(endpoint: Endpoint, within = this.#attemptTimeout): Promise<Conn> {
+  /** Undefined when the connection is no good any more, which says nothing of the endpoint. */
+  async #beginPooled(
+    endpoint: Endpoint,
+    conn: Conn,
+    within: number,
+    preface: Uint8Array,
+  ): Promise<Conn | undefined> {
     using deadline = this.#deadlines.start(within);
     try {
-      const conn = await dial(endpoint.address, { adapter: this.#leg.adapter, signal: deadline.signal });
-      applySocketOptions(conn, this.#leg);
-      this.group.connected(endpoint);
-      return conn;
+      return await this.#leg.begin(endpoint, conn, preface, deadline.signal);
     } catch (cause) {
-      const error = proxyErrorOf(cause, "upstream");
-      if (error.side === "upstream") this.group.connectionFailed(endpoint, error);
-      throw error;
+      if (deadline.signal.aborted) throw cause;
+      return undefined;
     }
+  }
+
+  /**
+   * @param reserved A place to open it with, if there is one already.
+   * @param within Milliseconds; an attempt has no more than its own time either way.
+   */
+  async #openNew(
+    endpoint: Endpoint,
+    reserved: Place | undefined,
+    within: number,
+    preface: Uint8Array | undefined,
+  ): Promise<Conn> {
+    if (this.#stopped !== undefined) {
+      reserved?.[Symbol.dispose]();
+      throw this.#stopped;
+    }
+    using deadline = this.#deadlines.start(within);
+    const { signal } = deadline;
+    const found = reserved ?? endpoint.places.take() ?? await this.#waitForPlace(endpoint, signal);
+    const conn = found instanceof Place ? await this.#leg.open(endpoint, found, signal) : found;
+    try {
+      const begun = preface === undefined ? conn : await this.#leg.begin(endpoint, conn, preface, signal);
+      return this.#pool?.adopt(endpoint, begun) ?? begun;
+    } catch (cause) {
+      throw this.#leg.failed(endpoint, cause);
+    }
+  }
+
+  async #openAhead(endpoint: Endpoint, place: Place): Promise<Conn> {
+    using deadline = this.#deadlines.start();
+    return await this.#leg.open(endpoint, place, deadline.signal);
+  }
+
+  #waitForPlace(endpoint: Endpoint, signal: AbortSignal): Promise<Place | Conn> {
+    const granted = endpoint.places.wait(this.#pool, signal);
+    this.group.makeRoom(endpoint);
+    return granted;
   }
 
   async #discovered(): Promise<void> {
@@ -175,15 +204,4 @@ export class Connector {
 
 function connectTimeout(): ProxyError {
   return new ProxyError("connect_timeout", "upstream");
-}
-
-/** Writes the first bytes of a connection; closes it when it does not take them. */
-async function isSaid(conn: Conn, preface: Uint8Array): Promise<boolean> {
-  try {
-    await writeAll(conn, preface);
-    return true;
-  } catch {
-    conn.close();
-    return false;
-  }
 }

@@ -2,9 +2,12 @@
 
 import type { BalancePolicy, GroupConfig } from "../config/config.ts";
 import { ProxyError } from "../net/errors.ts";
+import type { Accounts, UpstreamRow } from "../observe/accounts.ts";
+import type { EventFeed } from "../observe/event_feed.ts";
 import type { GaugeTable } from "../observe/gauge.ts";
+import type { HistogramFigures } from "../observe/histogram.ts";
 import type { Log } from "../observe/log.ts";
-import { Endpoint, type EndpointSpec } from "./endpoint.ts";
+import { type AdminState, Endpoint, type EndpointSpec } from "./endpoint.ts";
 import { EndpointSet } from "./endpoint_set.ts";
 import { leastConnections } from "./least_connections.ts";
 import { Monitor } from "./monitor.ts";
@@ -20,26 +23,48 @@ const POLICIES: Record<BalancePolicy, () => Policy> = {
   source_hash: sourceHash,
 };
 
+/** What a group tells those who hold connections to its endpoints. Nothing of it may throw. */
+export interface GroupWatcher {
+  /** An endpoint has come. */
+  added(endpoint: Endpoint): void;
+  /** An endpoint went down or away. */
+  unusable(endpoint: Endpoint): void;
+  /** A client has no place left at an endpoint: closes a connection that nobody uses, and tells whether there was one. */
+  makeRoom(endpoint: Endpoint): boolean;
+}
+
+/** What groups share. */
+export interface GroupParts {
+  readonly gauges: GaugeTable;
+  readonly accounts: Accounts;
+  readonly events: EventFeed;
+  readonly log: Log;
+}
+
 export class Group {
   readonly config: GroupConfig;
-  readonly #gauges: GaugeTable;
-  readonly #log: Log;
+  readonly #parts: GroupParts;
+  readonly #row: UpstreamRow;
   readonly #policy: Policy;
   readonly #endpoints: EndpointSet;
   readonly #monitor: Monitor;
-  readonly #onUnusable = new Set<(endpoint: Endpoint) => void>();
+  readonly #watchers = new Set<GroupWatcher>();
   readonly #choice = new EndpointChoice();
   #allDown = false;
 
-  constructor(config: GroupConfig, gauges: GaugeTable, log: Log) {
+  constructor(config: GroupConfig, parts: GroupParts) {
     this.config = config;
-    this.#gauges = gauges;
-    this.#log = log;
+    this.#parts = parts;
+    this.#row = parts.accounts.upstreams.claim()!;
     this.#policy = POLICIES[config.balance]();
     this.#endpoints = new EndpointSet((spec) => this.#makeEndpoint(spec));
-    this.#monitor = new Monitor(config, log, {
+    this.#monitor = new Monitor(config, parts.log, {
       onEndpoints: (specs) => this.#replaceEndpoints(specs),
-      onHealth: (endpoint, state) => state === "down" ? this.#wentDown(endpoint) : this.#cameUp(),
+      onHealth: (endpoint, state) => {
+        this.#tell(endpoint, "health check");
+        if (state === "down") this.#wentDown(endpoint);
+        else this.#cameUp();
+      },
     });
     if (config.discovery !== undefined) return;
     this.#endpoints.replace(config.endpoints.map((each) => ({ ...each, tier: each.backup ? 1 : 0 })));
@@ -51,6 +76,19 @@ export class Group {
 
   get endpoints(): readonly Endpoint[] {
     return this.#endpoints.all;
+  }
+
+  /** Why it is not known yet what works here, in words. */
+  get notReady(): string[] {
+    const { healthCheck } = this.config;
+    if (this.endpoints.length === 0) return [`${this.name}: no endpoint is known yet`];
+    const isChecked = healthCheck === undefined || this.endpoints.every(({ health }) => health !== "unknown");
+    return isChecked ? [] : [`${this.name}: the first health checks are under way`];
+  }
+
+  /** In seconds: how long it took to make each connection, those opened ahead included. */
+  get connectTime(): HistogramFigures {
+    return this.#row.figures().connectTime;
   }
 
   /** Starts health checks and discovery. */
@@ -69,27 +107,50 @@ export class Group {
   }
 
   /**
-   * The endpoint for the next connection, in which a place is taken: give it back with `endpoint.leave()`. Undefined
-   * when every endpoint is full or was `tried`. While none is up, all are used as if they were.
+   * The endpoint for the next client, who is counted there until `endpoint.leave()`. Undefined when every endpoint
+   * is full or was `tried`. While none is up, all are used as if they were.
    */
   enter(client: string, tried: readonly Endpoint[]): Endpoint | undefined {
     for (;;) {
       const endpoint = this.#choose(client, tried, false) ??
         (this.endpoints.some(({ isUp }) => isUp) ? undefined : this.#choose(client, tried, true));
       if (endpoint === undefined || endpoint.enter()) return endpoint;
-      // Another thread took the last place meanwhile: the endpoint is full now, and is not chosen again.
+      // A client of another thread was the last one meanwhile: the endpoint is full now, and is not chosen again.
       if (!endpoint.isFull) return undefined;
     }
   }
 
-  /** Calls `drop` for every endpoint that goes down or away, until the result is disposed of. */
-  onUnusable(drop: (endpoint: Endpoint) => void): Disposable {
-    this.#onUnusable.add(drop);
-    return { [Symbol.dispose]: () => void this.#onUnusable.delete(drop) };
+  /** Tells `watcher` what happens, until the result is disposed of. */
+  watch(watcher: GroupWatcher): Disposable {
+    this.#watchers.add(watcher);
+    return { [Symbol.dispose]: () => void this.#watchers.delete(watcher) };
   }
 
-  /** A connection to an endpoint was made. */
-  connected(endpoint: Endpoint): void {
+  /** Has one connection to the endpoint closed that nobody uses, if there is any. */
+  makeRoom(endpoint: Endpoint): void {
+    this.#watchers.values().some((watcher) => watcher.makeRoom(endpoint));
+  }
+
+  /** Does what an operator says of an endpoint. */
+  setAdmin(endpoint: Endpoint, admin: AdminState): void {
+    if (endpoint.admin === admin) return;
+    const wasUp = endpoint.isUp;
+    endpoint.admin = admin;
+    this.#parts.log.info(`${this.name}: endpoint ${endpoint.key} is set to ${admin}`, {
+      event: "endpoint_set",
+      upstream: this.name,
+      endpoint: endpoint.key,
+      admin,
+    });
+    this.#tell(endpoint, "operator");
+    if (admin === "down") endpoint.abortConnections(new ProxyError("endpoint_down", "proxy"));
+    if (endpoint.isUp) this.#cameUp();
+    else if (wasUp) this.#isOut(endpoint);
+  }
+
+  /** A connection to an endpoint was made, in so many milliseconds. */
+  connected(endpoint: Endpoint, took: number): void {
+    this.#row.cells.connectTime.observe(took / 1000);
     endpoint.succeeded();
     if (this.#allDown) this.#cameUp();
   }
@@ -98,8 +159,9 @@ export class Group {
   connectionFailed(endpoint: Endpoint, error: ProxyError): void {
     const wasUp = endpoint.isUp;
     if (wasUp) this.#cameUp();
-    if (!endpoint.failed()) return;
-    this.#log.warn(`${this.name}: endpoint ${endpoint.key} is taken out for a while, ${error.reason}`, {
+    if (!endpoint.failed(error.code)) return;
+    this.#tell(endpoint, error.reason);
+    this.#parts.log.warn(`${this.name}: endpoint ${endpoint.key} is taken out for a while, ${error.reason}`, {
       event: "endpoint_ejected",
       upstream: this.name,
       endpoint: endpoint.key,
@@ -122,9 +184,18 @@ export class Group {
   }
 
   #makeEndpoint(spec: EndpointSpec): Endpoint | undefined {
-    const gauge = this.#gauges.claim();
-    if (gauge !== undefined) return new Endpoint(spec, gauge, this.config.passive);
-    this.#log.error(`${this.name}: no room left in the accounts for another endpoint`, {
+    const { gauges, accounts, log } = this.#parts;
+    const row = accounts.endpoints.claim();
+    const clients = gauges.claim();
+    const open = spec.maxConnections > 0 ? gauges.claim() : undefined;
+    const isCounted = row !== undefined && clients !== undefined;
+    if (isCounted && (open !== undefined || spec.maxConnections === 0)) {
+      return new Endpoint(spec, { row, clients, open }, this.config.passive);
+    }
+    row?.release();
+    clients?.release();
+    open?.release();
+    log.error(`${this.name}: no room left in the accounts for another endpoint`, {
       event: "endpoint_refused",
       upstream: this.name,
     });
@@ -133,14 +204,17 @@ export class Group {
 
   #replaceEndpoints(specs: readonly EndpointSpec[]): void {
     const { added, removed } = this.#endpoints.replace(specs);
-    for (const endpoint of added) this.#monitor.watch(endpoint);
+    for (const endpoint of added) {
+      this.#monitor.watch(endpoint);
+      for (const watcher of this.#watchers) watcher.added(endpoint);
+    }
     for (const endpoint of removed) {
       this.#monitor.unwatch(endpoint);
       this.#drop(endpoint);
       endpoint.retire();
     }
     const keys = this.endpoints.map(({ key }) => key).join(", ");
-    this.#log.info(`${this.name}: endpoints are now ${keys}`, {
+    this.#parts.log.info(`${this.name}: endpoints are now ${keys}`, {
       event: "endpoints_changed",
       upstream: this.name,
       added: added.length,
@@ -152,24 +226,34 @@ export class Group {
   #cameUp(): void {
     if (!this.#allDown || !this.endpoints.some(({ isUp }) => isUp)) return;
     this.#allDown = false;
-    this.#log.info(`${this.name}: an endpoint is up again`, { event: "group_up", upstream: this.name });
+    this.#parts.log.info(`${this.name}: an endpoint is up again`, { event: "group_up", upstream: this.name });
   }
 
   #wentDown(endpoint: Endpoint): void {
-    this.#drop(endpoint);
     if (this.config.onDown === "close") {
       endpoint.abortConnections(new ProxyError("endpoint_down", "proxy"));
     }
+    this.#isOut(endpoint);
+  }
+
+  /** It gets no more connections. */
+  #isOut(endpoint: Endpoint): void {
+    this.#drop(endpoint);
     if (this.#allDown || this.endpoints.some(({ isUp }) => isUp)) return;
     this.#allDown = true;
-    this.#log.error(`${this.name}: no endpoint is up, trying them all the same`, {
+    this.#parts.log.error(`${this.name}: no endpoint is up, trying them all the same`, {
       event: "group_down",
       upstream: this.name,
     });
   }
 
+  #tell(endpoint: Endpoint, reason: string): void {
+    const { key, state, admin } = endpoint;
+    this.#parts.events.endpointChanged({ upstream: this.name, endpoint: key, state, admin, reason });
+  }
+
   #drop(endpoint: Endpoint): void {
-    for (const drop of this.#onUnusable) drop(endpoint);
+    for (const watcher of this.#watchers) watcher.unusable(endpoint);
   }
 }
 
@@ -189,6 +273,7 @@ class EndpointChoice implements Choice<Endpoint> {
   }
 
   isAllowed(endpoint: Endpoint): boolean {
-    return (this.#evenDown || endpoint.isUp) && !endpoint.isFull && !this.#tried.includes(endpoint);
+    const isUsable = endpoint.isUp || this.#evenDown && endpoint.admin === "up";
+    return isUsable && !endpoint.isFull && !this.#tried.includes(endpoint);
   }
 }

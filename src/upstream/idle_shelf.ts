@@ -62,6 +62,13 @@ export class IdleShelf<Conn extends Idle> {
     return true;
   }
 
+  /** Closes the connection that waited longest; false when none waits. */
+  dropOne(endpoint: Endpoint): boolean {
+    const conn = this.take(endpoint, "oldest");
+    conn?.close();
+    return conn !== undefined;
+  }
+
   /** Closes all connections of an endpoint. */
   drop(endpoint: Endpoint): void {
     const conns = this.#idle.get(endpoint) ?? [];

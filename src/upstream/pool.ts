@@ -3,14 +3,17 @@
 import type { Conn } from "../net/conn.ts";
 import type { PoolFigures } from "../observe/upstream_figures.ts";
 import type { Endpoint } from "./endpoint.ts";
+import type { Place } from "./places.ts";
 
 export interface Pool {
-  /** A waiting connection, for one client. */
-  take(endpoint: Endpoint): Promise<Conn | undefined>;
+  /** For one client: a waiting connection, else the place to open one; undefined when there is none left. */
+  take(endpoint: Endpoint): Promise<Conn | Place | undefined>;
   /** Prepares a connection dialled for a client that found none waiting. */
   adopt(endpoint: Endpoint, conn: Conn): Conn;
   /** Closes what waits for this endpoint. */
   drop(endpoint: Endpoint): void;
+  /** Closes one that waits, and tells whether one did. */
+  dropOne(endpoint: Endpoint): boolean;
   figures(): PoolFigures;
   /** Closes all that wait, and resolves when nothing is under way. */
   stop(): Promise<void>;

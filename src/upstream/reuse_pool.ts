@@ -5,6 +5,7 @@ import type { Conn } from "../net/conn.ts";
 import type { PoolFigures } from "../observe/upstream_figures.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { IdleShelf } from "./idle_shelf.ts";
+import type { Place } from "./places.ts";
 import { type Pool, PoolCounts } from "./pool.ts";
 import { ReuseConn } from "./reuse_conn.ts";
 
@@ -22,11 +23,11 @@ export class ReusePool implements Pool {
     });
   }
 
-  take(endpoint: Endpoint): Promise<Conn | undefined> {
+  take(endpoint: Endpoint): Promise<Conn | Place | undefined> {
     // The newest: those that are not needed grow old and go.
     const conn = this.#shelf.take(endpoint, "newest");
     this.#counts.asked(conn !== undefined);
-    return Promise.resolve(conn?.use());
+    return Promise.resolve(conn?.use() ?? endpoint.places.take());
   }
 
   adopt(endpoint: Endpoint, conn: Conn): Conn {
@@ -49,6 +50,10 @@ export class ReusePool implements Pool {
 
   drop(endpoint: Endpoint): void {
     this.#shelf.drop(endpoint);
+  }
+
+  dropOne(endpoint: Endpoint): boolean {
+    return this.#shelf.dropOne(endpoint);
   }
 
   figures(): PoolFigures {

@@ -5,6 +5,7 @@ import type { Conn } from "../net/conn.ts";
 import type { PoolFigures } from "../observe/upstream_figures.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { IdleShelf } from "./idle_shelf.ts";
+import type { Place } from "./places.ts";
 import { type Pool, PoolCounts } from "./pool.ts";
 import { WarmConn } from "./warm_conn.ts";
 
@@ -24,15 +25,15 @@ interface Supply {
 
 export class WarmPool implements Pool {
   readonly #config: PoolConfig;
-  readonly #open: (endpoint: Endpoint) => Promise<Conn>;
+  readonly #open: (endpoint: Endpoint, place: Place) => Promise<Conn>;
   readonly #shelf: IdleShelf<WarmConn>;
   readonly #supplies = new Map<Endpoint, Supply>();
   readonly #opening = new Set<Promise<void>>();
   readonly #counts = new PoolCounts();
   #stopped = false;
 
-  /** @param open Dials an endpoint; what comes of it is counted there. */
-  constructor(config: PoolConfig, open: (endpoint: Endpoint) => Promise<Conn>) {
+  /** @param open Dials an endpoint, and takes the place over; what comes of it is counted there. */
+  constructor(config: PoolConfig, open: (endpoint: Endpoint, place: Place) => Promise<Conn>) {
     this.#config = config;
     this.#open = open;
     this.#shelf = new IdleShelf({
@@ -44,12 +45,14 @@ export class WarmPool implements Pool {
     });
   }
 
-  async take(endpoint: Endpoint): Promise<Conn | undefined> {
+  async take(endpoint: Endpoint): Promise<Conn | Place | undefined> {
     const conn = await this.#takeAlive(endpoint);
     this.#counts.asked(conn !== undefined);
     this.#supplyOf(endpoint).lastClient = performance.now();
+    // The client comes before those for whom the pool is filled.
+    const found = conn ?? endpoint.places.take();
     this.fill(endpoint);
-    return conn;
+    return found;
   }
 
   adopt(_endpoint: Endpoint, conn: Conn): Conn {
@@ -60,12 +63,11 @@ export class WarmPool implements Pool {
   fill(endpoint: Endpoint): void {
     const supply = this.#supplyOf(endpoint);
     if (this.#stopped || !endpoint.isUp || performance.now() < supply.notBefore) return;
-    const places = endpoint.maxConnections === 0
-      ? this.#config.maxIdle
-      : Math.min(this.#config.maxIdle, endpoint.maxConnections - endpoint.active);
-    while (this.#shelf.count(endpoint) + supply.opening < places) {
+    while (this.#shelf.count(endpoint) + supply.opening < this.#config.maxIdle) {
+      const place = endpoint.places.take();
+      if (place === undefined) return;
       supply.opening += 1;
-      const done = this.#openOne(endpoint, supply).then(() => void this.#opening.delete(done));
+      const done = this.#openOne(endpoint, place, supply).then(() => void this.#opening.delete(done));
       this.#opening.add(done);
     }
   }
@@ -73,6 +75,10 @@ export class WarmPool implements Pool {
   drop(endpoint: Endpoint): void {
     this.#shelf.drop(endpoint);
     this.#supplies.delete(endpoint);
+  }
+
+  dropOne(endpoint: Endpoint): boolean {
+    return this.#shelf.dropOne(endpoint);
   }
 
   figures(): PoolFigures {
@@ -95,11 +101,15 @@ export class WarmPool implements Pool {
     }
   }
 
-  async #openOne(endpoint: Endpoint, supply: Supply): Promise<void> {
+  async #openOne(endpoint: Endpoint, place: Place, supply: Supply): Promise<void> {
     try {
-      const conn = await this.#open(endpoint);
+      const conn = await this.#open(endpoint, place);
       supply.pause = 0;
       if (this.#stopped || this.#supplies.get(endpoint) !== supply) return conn.close();
+      if (endpoint.places.isWanted) {
+        if (!endpoint.places.offer(this, conn)) conn.close();
+        return;
+      }
       const warm: WarmConn = new WarmConn(conn, () => this.#lost(endpoint, warm));
       this.#shelf.put(endpoint, warm);
     } catch {

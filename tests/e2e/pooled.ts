@@ -11,6 +11,7 @@ import {
 import { eventually } from "./eventually.ts";
 
 type Group = NonNullable<ProxyOptions["upstreams"]>[string];
+type Endpoint = Group["endpoints"][number];
 type Service = ProxyOptions["services"][number];
 
 /** A connection waits for longer than any test takes, unless the test says otherwise; in milliseconds. */
@@ -23,22 +24,38 @@ export class PooledProxy implements AsyncDisposable {
     this.#proxy = proxy;
   }
 
-  /** Starts one service, with more keys of it, before a group of one endpoint, with more keys of that. */
+  /**
+   * Starts one service, or several that are alike, with more keys of them, before a group of one endpoint, with more
+   * keys of that.
+   */
   static async before(
-    endpoint: string,
+    endpoint: Endpoint,
     pool: NonNullable<Group["pool"]>,
-    { group = {}, service = {} }: { group?: Partial<Group>; service?: Partial<Service> } = {},
+    { group = {}, service = {}, services = 1 }: {
+      group?: Partial<Group>;
+      service?: Partial<Service>;
+      services?: number;
+    } = {},
   ): Promise<PooledProxy> {
+    const all = Array.from(
+      { length: services },
+      (_, index) => ({ name: `test${index}`, listen: 0, upstream: "group", ...service }),
+    );
     return new PooledProxy(
       await startProxy({
         upstreams: { group: { endpoints: [endpoint], pool: { maxIdleTime: NO_EXPIRY, ...pool }, ...group } },
-        services: [{ name: "test", listen: 0, upstream: "group", ...service }],
+        services: all,
       }),
     );
   }
 
   get port(): number {
-    return Number(this.#proxy.services[0]!.listen[0]!.split(":").at(-1));
+    return this.ports[0]!;
+  }
+
+  /** Of each service. */
+  get ports(): number[] {
+    return this.#proxy.services.map(({ listen }) => Number(listen[0]!.split(":").at(-1)));
   }
 
   get pool(): PoolFigures {

@@ -41,7 +41,6 @@ class Stage {
     return new TlsClient({
       authorities: await loadAuthorities(this.authority.cert),
       credentials: undefined,
-      serverName: "db.test",
       verify: true,
       alpn: [],
       ...options,
@@ -66,8 +65,7 @@ interopTest("TLS to an upstream: name, ALPN, half-close", OPENSSL, async (stage)
   const the = await Stage.create(stage);
   const server = await the.server(await the.authority.issue({ name: "db.test" }), { alpn: ["pg", "x"] });
   const client = await the.client({ alpn: ["x"] });
-  const { conn, alpn, version } = await client.startTls(await dial(server.port), NEVER);
-  assert.deepEqual([alpn, version], ["x", "TLSv1.3"]);
+  const conn = await client.startTls(await dial(server.port), "db.test", NEVER);
   assert.deepEqual(await server.outcome(), { serverName: "db.test", alpn: "x", version: "TLSv1.3" });
   assert.equal(await roundTrip(conn), "hello");
   await conn.closeWrite();
@@ -78,13 +76,12 @@ interopTest("TLS to an upstream: name, ALPN, half-close", OPENSSL, async (stage)
 interopTest("TLS to an upstream by its address sends no name", OPENSSL, async (stage) => {
   const the = await Stage.create(stage);
   const server = await the.server(await the.authority.issue({ name: "db", names: ["IP:127.0.0.1"] }));
-  const client = await the.client({ serverName: "127.0.0.1" });
-  const { conn } = await client.startTls(await dial(server.port), NEVER);
+  const client = await the.client();
+  const conn = await client.startTls(await dial(server.port), "127.0.0.1", NEVER);
   assert.deepEqual(await server.outcome(), { version: "TLSv1.3" });
   assert.equal(await roundTrip(conn), "hello");
   conn.close();
-  const other = await the.client({ serverName: "127.0.0.2" });
-  await assert.rejects(other.startTls(await dial(server.port), NEVER), {
+  await assert.rejects(client.startTls(await dial(server.port), "127.0.0.2", NEVER), {
     code: "tls_certificate_rejected",
     message: /: it is not for "127\.0\.0\.2" but for IP/,
   });
@@ -113,13 +110,13 @@ interopTest(
     const unverified = await the.client({ verify: false });
     for (const [pair, message] of cases) {
       const server = await the.server(pair);
-      await assert.rejects(client.startTls(await dial(server.port), NEVER), {
+      await assert.rejects(client.startTls(await dial(server.port), "db.test", NEVER), {
         name: "ProxyError",
         code: "tls_certificate_rejected",
         side: "upstream",
         message,
       });
-      const { conn } = await unverified.startTls(await dial(server.port), NEVER);
+      const conn = await unverified.startTls(await dial(server.port), "db.test", NEVER);
       assert.equal(await roundTrip(conn), "hello");
       conn.close();
     }
@@ -133,17 +130,17 @@ interopTest("an upstream gets our certificate, and its refusal is told", OPENSSL
   const credentials = await loadCredentials(
     await the.authority.issue({ name: "proxy", usage: "clientAuth" }),
   );
-  const known = await (await the.client({ credentials })).startTls(await dial(server.port), NEVER);
+  const known = await (await the.client({ credentials })).startTls(await dial(server.port), "db.test", NEVER);
   assert.equal((await server.outcome() as { clientSubject: string }).clientSubject, "O=Test, CN=proxy");
-  assert.equal(await roundTrip(known.conn), "hello");
-  known.conn.close();
+  assert.equal(await roundTrip(known), "hello");
+  known.close();
 
   for (const version of ["-tls1_2", "-tls1_3"]) {
     const openssl = stage.use(
       await OpensslServer.start(pair, [version, "-Verify", "1", "-CAfile", the.authority.cert]),
     );
     const attempt = async () => {
-      const { conn } = await (await the.client()).startTls(await dial(openssl.port), NEVER);
+      const conn = await (await the.client()).startTls(await dial(openssl.port), "db.test", NEVER);
       try {
         await conn.read(new Uint8Array(1));
       } finally {
@@ -163,7 +160,7 @@ interopTest("what else can go wrong with TLS to an upstream is said", OPENSSL, a
   const the = await Stage.create(stage);
   const client = await the.client({ alpn: ["x"] });
   const failure = async (port: number, signal = NEVER): Promise<ProxyError> => {
-    const outcome = await client.startTls(await dial(port), signal).catch((error) => error);
+    const outcome = await client.startTls(await dial(port), "db.test", signal).catch((error) => error);
     assert.ok(outcome instanceof ProxyError, String(outcome));
     assert.equal(outcome.side, "upstream");
     return outcome;

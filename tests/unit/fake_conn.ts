@@ -12,7 +12,7 @@ interface Reader {
 const ADDRESS: Address = { transport: "tcp", hostname: "192.0.2.1", port: 5432 };
 
 export class FakeConn implements Conn {
-  readonly localAddress = ADDRESS;
+  readonly localAddress: Address = ADDRESS;
   readonly remoteAddress = ADDRESS;
   /** Everything written, as text. */
   written = "";

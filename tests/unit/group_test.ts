@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import type { GroupConfig } from "../../src/config/config.ts";
 import { ProxyError } from "../../src/net/errors.ts";
-import { GaugeTable } from "../../src/observe/gauge.ts";
 import { type Log, silentLog } from "../../src/observe/log.ts";
 import { Group } from "../../src/upstream/group.ts";
+import { groupParts } from "./upstream_parts.ts";
 
 const REFUSED = new ProxyError("connection_refused", "upstream");
 
@@ -13,10 +13,10 @@ Deno.test("a group says that no endpoint is up each time it is so, and that one 
   for (let round = 1; round <= 2; round++) {
     group.connectionFailed(only!, REFUSED);
     assert.deepEqual(events.splice(0), ["endpoint_ejected", "group_down"]);
-    group.connected(only!);
+    group.connected(only!, 1);
     assert.deepEqual(events.splice(0), [], "it is used although it is out");
     while (!only!.isUp) await new Promise((resolve) => setTimeout(resolve, 5));
-    group.connected(only!);
+    group.connected(only!, 1);
     assert.deepEqual(events.splice(0), ["group_up"]);
   }
 });
@@ -62,8 +62,7 @@ function groupOf(config: Partial<GroupConfig>, maxConnections = 0): { group: Gro
       discovery: undefined,
       ...config,
     },
-    new GaugeTable(4),
-    log,
+    groupParts(log),
   );
   return { group, events };
 }

@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import type { PoolConfig } from "../../src/config/config.ts";
-import { GaugeTable } from "../../src/observe/gauge.ts";
+import type { Conn } from "../../src/net/conn.ts";
 import { Endpoint } from "../../src/upstream/endpoint.ts";
+import { Place, UNCOUNTED } from "../../src/upstream/places.ts";
+import { PlacedConn } from "../../src/upstream/placed_conn.ts";
 import { WarmPool } from "../../src/upstream/warm_pool.ts";
 import { FakeConn, readOnce } from "./fake_conn.ts";
+import { endpointAccounts } from "./upstream_parts.ts";
 
 const CONFIG: PoolConfig = { mode: "warm", maxIdle: 2, maxIdleTime: 1_000_000, quiet: 50, maxUses: 1 };
 
@@ -12,7 +15,7 @@ Deno.test("the pool opens max_idle connections and one for each that a client ta
   pool.fill();
   await pool.opened(2);
   assert.equal(pool.figures().idle, 2);
-  const first = (await pool.take())!;
+  const first = await pool.takeConn();
   await pool.opened(3);
   assert.deepEqual(pool.figures(), { idle: 2, hits: 1, misses: 0, expired: 0, lost: 0 });
   pool.dialled[0]!.arrive("hello");
@@ -22,7 +25,7 @@ Deno.test("the pool opens max_idle connections and one for each that a client ta
 
 Deno.test("a client that finds none counts as a miss and has the pool filled", async () => {
   await using pool = new TestPool();
-  assert.equal(await pool.take(), undefined);
+  assert.equal(await pool.take(), UNCOUNTED);
   await pool.opened(2);
   assert.deepEqual(pool.figures(), { idle: 2, hits: 0, misses: 1, expired: 0, lost: 0 });
 });
@@ -35,7 +38,7 @@ Deno.test("a connection that ends while it waits is never handed out", async () 
   await turn();
   assert.deepEqual([pool.figures().idle, pool.figures().lost], [1, 1]);
   assert.equal(pool.dialled[0]!.isClosed, true);
-  const conn = (await pool.take())!;
+  const conn = await pool.takeConn();
   pool.dialled[1]!.arrive("hello");
   assert.equal(await readOnce(conn), "hello");
   conn.close();
@@ -48,10 +51,10 @@ Deno.test("one that ended unused is replaced only if a client came since it was 
   pool.dialled[0]!.arrive("end");
   await turn();
   assert.equal(pool.dialled.length, 2, "no client came");
-  (await pool.take())!.close();
+  (await pool.takeConn()).close();
   await pool.opened(4);
   await turn();
-  (await pool.take())!.close();
+  (await pool.takeConn()).close();
   await pool.opened(5);
   pool.dialled[3]!.arrive("end");
   await pool.opened(6);
@@ -68,12 +71,52 @@ Deno.test("connections grow too old and are closed", async () => {
 
 Deno.test("the pool takes no more places than the endpoint has left", async () => {
   await using pool = new TestPool({ maxIdle: 8 }, 3);
-  assert.equal(pool.endpoint.enter(), true);
-  pool.fill();
+  const place = await pool.take();
+  assert.ok(place instanceof Place, "the client comes first");
   await pool.opened(2);
   await turn();
   assert.equal(pool.dialled.length, 2);
-  pool.endpoint.leave();
+  place[Symbol.dispose]();
+});
+
+Deno.test("what a client took from the pool keeps its place until it is closed", async () => {
+  await using pool = new TestPool({ maxIdle: 1 }, 1);
+  pool.fill();
+  await pool.opened(1);
+  const conn = await pool.takeConn();
+  assert.equal(await pool.take(), undefined);
+  conn.close();
+  await turn();
+  const place = await pool.take();
+  assert.ok(place instanceof Place);
+  place[Symbol.dispose]();
+});
+
+Deno.test("a client who waits for a place gets the next connection that his pool has opened, another's is closed", async () => {
+  await using pool = new TestPool({ maxIdle: 2 }, 2);
+  pool.fill();
+  const { signal } = new AbortController();
+  const mine = pool.endpoint.places.wait(pool, signal);
+  const other = pool.endpoint.places.wait({}, signal);
+  await pool.opened(2);
+  const conn = await mine;
+  assert.ok(!(conn instanceof Place));
+  const place = await other;
+  assert.ok(place instanceof Place);
+  assert.deepEqual(pool.dialled.map(({ isClosed }) => isClosed), [false, true]);
+  assert.equal(pool.figures().idle, 0);
+  conn.close();
+  place[Symbol.dispose]();
+});
+
+Deno.test("one that waits is closed to make room", async () => {
+  await using pool = new TestPool({ maxIdle: 2 }, 2);
+  pool.fill();
+  await pool.opened(2);
+  assert.equal(pool.dropOne(pool.endpoint), true);
+  assert.deepEqual(pool.dialled.map(({ isClosed }) => isClosed), [true, false]);
+  assert.equal(pool.dropOne(pool.endpoint), true);
+  assert.equal(pool.dropOne(pool.endpoint), false);
 });
 
 Deno.test("after a failure the pool waits before it tries again", async () => {
@@ -83,7 +126,7 @@ Deno.test("after a failure the pool waits before it tries again", async () => {
   await turn();
   assert.equal(pool.attempts, 2);
   pool.isRefusing = false;
-  assert.equal(await pool.take(), undefined);
+  assert.equal(await pool.take(), UNCOUNTED);
   await turn();
   assert.equal(pool.attempts, 2);
 });
@@ -92,7 +135,7 @@ Deno.test("an endpoint that is dropped loses what waits and what is being opened
   await using pool = new TestPool();
   pool.fill();
   await pool.opened(2);
-  (await pool.take())!.close();
+  (await pool.takeConn()).close();
   pool.drop();
   await pool.opened(3);
   await turn();
@@ -108,10 +151,10 @@ class TestPool extends WarmPool implements AsyncDisposable {
   readonly endpoint: Endpoint;
 
   constructor(config: Partial<PoolConfig> = {}, maxConnections = 0) {
-    super({ ...CONFIG, ...config }, () => this.#dial());
+    super({ ...CONFIG, ...config }, (_endpoint, place) => this.#dial(place));
     const address = { transport: "tcp", hostname: "192.0.2.1", port: 5432 } as const;
-    const gauge = new GaugeTable(1).claim()!;
-    this.endpoint = new Endpoint({ address, weight: 1, tier: 0, maxConnections }, gauge, undefined);
+    const spec = { address, weight: 1, tier: 0, maxConnections };
+    this.endpoint = new Endpoint(spec, endpointAccounts(maxConnections), undefined);
   }
 
   override fill(endpoint = this.endpoint): void {
@@ -120,6 +163,13 @@ class TestPool extends WarmPool implements AsyncDisposable {
 
   override take(endpoint = this.endpoint) {
     return super.take(endpoint);
+  }
+
+  /** For a client who must find one. */
+  async takeConn(): Promise<Conn> {
+    const found = await this.take();
+    assert.ok(found !== undefined && !(found instanceof Place));
+    return found;
   }
 
   override drop(endpoint = this.endpoint): void {
@@ -140,13 +190,16 @@ class TestPool extends WarmPool implements AsyncDisposable {
     await this.stop();
   }
 
-  #dial(): Promise<FakeConn> {
+  #dial(place: Place): Promise<Conn> {
     this.attempts += 1;
-    if (this.isRefusing) return Promise.reject(new Deno.errors.ConnectionRefused("no"));
+    if (this.isRefusing) {
+      place[Symbol.dispose]();
+      return Promise.reject(new Deno.errors.ConnectionRefused("no"));
+    }
     const conn = new FakeConn();
     this.dialled.push(conn);
     for (const resolve of this.#watchers.splice(0)) resolve();
-    return Promise.resolve(conn);
+    return Promise.resolve(new PlacedConn(conn, place));
   }
 
   #change(): Promise<void> {

@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { GaugeTable } from "../../src/observe/gauge.ts";
+import { PlacedConn } from "../../src/upstream/placed_conn.ts";
+import { Place, Places, UNCOUNTED } from "../../src/upstream/places.ts";
+import { FakeConn, readOnce } from "./fake_conn.ts";
+
+const NEVER = new AbortController().signal;
+const POOL = {};
+
+Deno.test("there are as many places as the limit says, and one that is left can be taken again", () => {
+  const { places, count } = placesFor(2);
+  const [first, second] = [places.take(), places.take()];
+  assert.ok(first !== undefined && second !== undefined);
+  assert.equal(places.take(), undefined);
+  first[Symbol.dispose]();
+  first[Symbol.dispose]();
+  assert.equal(count(), 1);
+  assert.ok(places.take() !== undefined);
+  assert.equal(places.take(), undefined);
+});
+
+Deno.test("without a limit nothing is counted", () => {
+  const places = new Places(0, undefined);
+  assert.equal(places.take(), UNCOUNTED);
+  assert.equal(places.take(), UNCOUNTED);
+});
+
+Deno.test("a place that is left goes to whoever waited longest, and to nobody else", async () => {
+  const { places, count } = placesFor(1);
+  const place = places.take()!;
+  const granted: string[] = [];
+  const waiting = ["first", "second"].map(async (name) => {
+    const next = await places.wait(POOL, NEVER);
+    granted.push(name);
+    return next as Place;
+  });
+  assert.equal(places.isWanted, true);
+  place[Symbol.dispose]();
+  assert.equal(places.take(), undefined, "it is passed on without being free");
+  (await waiting[0]!)[Symbol.dispose]();
+  const last = await waiting[1]!;
+  assert.deepEqual([granted, count(), places.isWanted], [["first", "second"], 1, false]);
+  last[Symbol.dispose]();
+  assert.equal(count(), 0);
+});
+
+Deno.test("who gives up waiting gets nothing, and who comes with an aborted signal does not wait", async () => {
+  const { places, count } = placesFor(1);
+  const place = places.take()!;
+  const abort = new AbortController();
+  const reason = new Error("too late");
+  const waiting = assert.rejects(places.wait(POOL, abort.signal), reason);
+  abort.abort(reason);
+  await waiting;
+  await assert.rejects(places.wait(POOL, abort.signal), reason);
+  assert.equal(places.isWanted, false);
+  place[Symbol.dispose]();
+  assert.equal(count(), 0);
+});
+
+Deno.test("a connection is offered to those of the same pool only", async () => {
+  const { places } = placesFor(1);
+  const place = places.take()!;
+  const stranger = places.wait({}, NEVER);
+  const conn = new FakeConn();
+  assert.equal(places.offer(POOL, conn), false);
+  const waiting = places.wait(POOL, NEVER);
+  assert.equal(places.offer(POOL, conn), true);
+  assert.equal(await waiting, conn);
+  assert.equal(places.offer(POOL, conn), false);
+  place[Symbol.dispose]();
+  assert.ok(await stranger instanceof Place);
+});
+
+Deno.test("once the endpoint is gone nobody waits, and the gauge is free after the last place", async () => {
+  const gauges = new GaugeTable(1);
+  const places = new Places(1, gauges.claim());
+  const place = places.take()!;
+  const waiting = places.wait(POOL, NEVER);
+  places.retire();
+  assert.equal(await waiting, UNCOUNTED);
+  assert.equal(places.take(), UNCOUNTED);
+  assert.equal(gauges.claim(), undefined);
+  place[Symbol.dispose]();
+  assert.ok(gauges.claim() !== undefined);
+});
+
+Deno.test("a place is left once the socket is closed, which is after what was under way on it", async () => {
+  for (const how of ["close", "reset"] as const) {
+    let isLeft = false;
+    const inner = new SlowToClose();
+    const conn = new PlacedConn(inner, new Place(() => void (isLeft = true)));
+    const read = assert.rejects(readOnce(conn));
+    conn[how]();
+    conn[how]();
+    await turn();
+    assert.equal(isLeft, false);
+    inner.closed();
+    await read;
+    await turn();
+    assert.equal(isLeft, true);
+  }
+});
+
+/** Whose read under way ends some time after `close()`. */
+class SlowToClose extends FakeConn {
+  closed = (): void => super.close();
+
+  override close(): void {}
+}
+
+function placesFor(limit: number): { places: Places; count: () => number } {
+  const gauge = new GaugeTable(1).claim()!;
+  return { places: new Places(limit, gauge), count: () => gauge.value };
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}
