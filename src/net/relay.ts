@@ -230,7 +230,7 @@ class Direction {
       const length = await this.#read();
       if (length === null) return await into.close();
       if (length >= bulk) return await this.#stream(length, into);
-      count.bytes += length;
+      count.add(length);
       await into.write(buffer.filled(length));
     }
   }

@@ -12,9 +12,9 @@ import type { RelayBuffer } from "./buffers.ts";
 import type { Conn } from "./conn.ts";
 import { type Peer, type ProxyError, proxyErrorOf } from "./errors.ts";
 
-/** Bytes that passed, counted while they pass. */
+/** Counts bytes while they pass. */
 export interface ByteCount {
-  bytes: number;
+  add(bytes: number): void;
 }
 
 /** The relay that a source and a sink belong to. */
@@ -72,7 +72,7 @@ class ByteCounter implements Transformer<Uint8Array, Uint8Array> {
   }
 
   transform(chunk: Uint8Array, controller: TransformStreamDefaultController<Uint8Array>): void {
-    this.#count.bytes += chunk.byteLength;
+    this.#count.add(chunk.byteLength);
     controller.enqueue(chunk);
   }
 }

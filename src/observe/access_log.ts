@@ -1,93 +1,59 @@
-/** One line for every connection: how it ended, who it was, how much it moved. */
+/** One line for every connection when it ends: how it ended, who it was, how much it moved. */
 
-import type { ConnectionRecord } from "./ledger.ts";
-import type { Fields, Log } from "./log.ts";
+import { accessFields, type ConnectionFacts } from "./access_line.ts";
+import type { Ending } from "./ending.ts";
+import type { Fields } from "./line_format.ts";
+import type { Log } from "./log.ts";
+import { RefusalBudget } from "./refusal_budget.ts";
 
-/** What an access log needs of an error: a code for programs, a reason for people, a cause in detail. */
-export interface Failure {
-  readonly code: string;
-  readonly reason: string;
-  readonly message: string;
+/** Where the lines go: the program's log, or a file of their own. */
+export type AccessSink = Pick<Log, "info" | "warn" | "enabled">;
+
+export interface AccessLogOptions {
+  /** The share of connections that ended in order and have a line. */
+  readonly sample?: number;
+  /** Decides which ones: from 0 up to 1, without 1. */
+  readonly random?: () => number;
+  /** Milliseconds of any clock that is not set back. */
+  readonly now?: () => number;
 }
 
-/** Lines about refused connections, per service. */
-const REFUSALS_A_SECOND = 10;
-
+/** The access log of one service. */
 export class AccessLog {
-  readonly #log: Log;
-  #secondBegan = -Infinity;
-  #refusals = 0;
-  /** Refused without a line since the last one. */
-  #unsaid = 0;
+  readonly #sink: AccessSink;
+  readonly #sample: number;
+  readonly #random: () => number;
+  readonly #budget: RefusalBudget;
 
-  constructor(log: Log) {
-    this.#log = log;
+  constructor(sink: AccessSink, options: AccessLogOptions = {}) {
+    const { sample = 1, random = Math.random, now = () => performance.now() } = options;
+    this.#sink = sink;
+    this.#sample = sample;
+    this.#random = random;
+    this.#budget = new RefusalBudget(now);
   }
 
-  /** A connection that was relayed ended. `code` is set when it did not end in order. */
-  closed(record: ConnectionRecord, reason: string, code?: string): void {
-    if (!this.#log.enabled("info")) return;
-    this.#log.info(`${record.service}: closed, ${reason}`, {
-      event: "connection_closed",
-      ...fieldsOf(record),
-      bytes_from_client: record.fromClient.bytes,
-      bytes_from_upstream: record.fromUpstream.bytes,
-      duration_ms: Math.round(record.age),
-      reason,
-      code,
+  /** A connection has ended, however far it came. */
+  ended(connection: ConnectionFacts, ending: Ending): void {
+    const level = ending.kind === "closed" ? "info" : "warn";
+    if (!this.#sink.enabled(level)) return;
+    const extra = ending.kind === "refused" ? this.#admitRefusal(ending) : this.#sampled(ending);
+    if (extra === undefined) return;
+    this.#sink[level](`${connection.service}: ${ending.kind}, ${ending.reason}`, {
+      ...accessFields(connection, ending),
+      ...extra,
     });
   }
 
-  /** A connection was not let in. Whoever is refused can come as often as he likes, so not each has its line. */
-  refused(record: ConnectionRecord, failure: Failure): void {
-    if (!this.#log.enabled("warn")) return;
-    const now = performance.now();
-    if (now - this.#secondBegan >= 1000) {
-      this.#secondBegan = now;
-      this.#refusals = 0;
-    }
-    this.#refusals += 1;
-    if (this.#refusals > REFUSALS_A_SECOND) {
-      this.#unsaid += 1;
-      return;
-    }
-    const unsaid = this.#unsaid || undefined;
-    this.#unsaid = 0;
-    this.#log.warn(`${record.service}: refused, ${failure.reason}`, {
-      event: "connection_refused",
-      ...fieldsOf(record),
-      reason: failure.reason,
-      code: failure.code,
-      detail: detailOf(failure),
-      not_logged: unsaid,
-    });
+  /** What the line says in addition; undefined when there is to be none. */
+  #admitRefusal({ key }: Ending): Fields | undefined {
+    const admitted = this.#budget.take(key);
+    return admitted && { not_logged: admitted.unsaid || undefined };
   }
 
-  /** A connection ended before it reached its upstream. */
-  failed(record: ConnectionRecord, failure: Failure): void {
-    if (!this.#log.enabled("warn")) return;
-    this.#log.warn(`${record.service}: failed, ${failure.reason}`, {
-      event: "connection_failed",
-      ...fieldsOf(record),
-      duration_ms: Math.round(record.age),
-      reason: failure.reason,
-      code: failure.code,
-      detail: detailOf(failure),
-    });
+  /** What did not end in order always has its line. */
+  #sampled({ code }: Ending): Fields | undefined {
+    if (code !== undefined || this.#sample === 1) return {};
+    return this.#random() < this.#sample ? { sample: this.#sample } : undefined;
   }
-}
-
-function detailOf({ message, reason }: Failure): string | undefined {
-  return message === reason ? undefined : message;
-}
-
-function fieldsOf(record: ConnectionRecord): Fields {
-  return {
-    service: record.service,
-    client: record.client,
-    peer: record.peer,
-    sni: record.serverName,
-    upstream: record.upstream || undefined,
-    attempts: record.attempts > 1 ? record.attempts : undefined,
-  };
 }

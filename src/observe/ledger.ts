@@ -1,106 +1,143 @@
-/** What is counted: connections and bytes, per service, live while a connection lives. */
+/** What is counted of a service and of its connections, live while they are open. */
 
-/** One service's figures at one moment. Bytes include those of connections still open. */
+import type { ServiceRow } from "./accounts.ts";
+import type { Counts } from "./columns.ts";
+import { type Abortable, type AbortCode, ConnectionRecord, type RecordKeeper } from "./connection_record.ts";
+import type { HistogramFigures } from "./histogram.ts";
+import type { OpenConnections } from "./open_connections.ts";
+
+export type { ConnectionRecord, ConnectionState } from "./connection_record.ts";
+
+/** One service's figures at one moment, of all threads. Bytes include those of connections still open. */
 export interface ServiceFigures {
   readonly name: string;
   /** Connections accepted since the start. */
   readonly accepted: number;
   /** Connections open now. */
   readonly active: number;
-  /** Connections whose upstream could not be reached. */
+  /** Connections whose upstream could not be reached, in all and by reason. */
   readonly failed: number;
+  readonly failedBy: Counts;
   /** Connections that were not let in, in all and by reason. */
   readonly refused: number;
-  readonly refusedBy: Readonly<Record<string, number>>;
+  readonly refusedBy: Counts;
+  /** Connections that were relayed and have ended, by reason: `client_closed`, `idle_timeout`, … */
+  readonly closedBy: Counts;
   readonly bytesFromClient: number;
   readonly bytesFromUpstream: number;
 }
 
-/** The account of one connection. Open from accept to close; disposing of it closes it. */
-export class ConnectionRecord implements Disposable {
-  readonly service: string;
-  /** Whose connection it is: the peer, or who a PROXY header says. */
-  client: string;
-  /** The peer, where a PROXY header told of another client. */
-  peer: string | undefined;
-  /** The name that the client asked for in its ClientHello. */
-  serverName: string | undefined;
-  /** The endpoint tried last, or empty. */
-  upstream = "";
-  /** Endpoints tried. */
-  attempts = 0;
-  readonly fromClient = { bytes: 0 };
-  readonly fromUpstream = { bytes: 0 };
-  readonly #openedAt = performance.now();
-  readonly #close: (record: ConnectionRecord) => void;
-
-  constructor(service: string, client: string, close: (record: ConnectionRecord) => void) {
-    this.service = service;
-    this.client = client;
-    this.#close = close;
-  }
-
-  /** Milliseconds since the connection was accepted. */
-  get age(): number {
-    return performance.now() - this.#openedAt;
-  }
-
-  [Symbol.dispose](): void {
-    this.#close(this);
-  }
+/** Figures that only monitoring asks for. Times are in seconds. */
+export interface ServiceMetrics extends ServiceFigures {
+  /** How often accepting a connection failed. */
+  readonly acceptErrors: number;
+  /** TLS handshakes with clients that came to their end. */
+  readonly tlsHandshake: HistogramFigures;
+  /** From the connection to the upstream, or the first byte of a client that spoke first, to the upstream's first byte. */
+  readonly firstByte: HistogramFigures;
+  /** How long relayed connections lasted that have ended. */
+  readonly duration: HistogramFigures;
 }
 
-export class ServiceLedger {
-  readonly name: string;
-  readonly #open = new Set<ConnectionRecord>();
-  #accepted = 0;
-  #failed = 0;
-  readonly #refusedBy = new Map<string, number>();
-  #bytesFromClient = 0;
-  #bytesFromUpstream = 0;
+/** Where a service has its accounts, among those of others. */
+export interface LedgerParts {
+  readonly row: ServiceRow;
+  readonly connections: OpenConnections;
+}
 
-  constructor(name: string) {
+/** The accounts of one service in one thread. */
+export class ServiceLedger implements RecordKeeper {
+  readonly name: string;
+  readonly #row: ServiceRow;
+  readonly #connections: OpenConnections;
+  readonly #open = new Set<ConnectionRecord>();
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(name: string, { row, connections }: LedgerParts) {
     this.name = name;
+    this.#row = row;
+    this.#connections = connections;
   }
 
-  open(client: string): ConnectionRecord {
-    const record = new ConnectionRecord(this.name, client, this.#close);
-    this.#accepted += 1;
+  /** Connections open now, in this thread. */
+  get active(): number {
+    return this.#open.size;
+  }
+
+  /**
+   * @param listener The address that the client connected to.
+   * @param connection What {@linkcode abortConnections} ends.
+   */
+  open(client: string, listener: string, connection: Abortable): ConnectionRecord {
+    const record = new ConnectionRecord({
+      id: this.#connections.nextId(),
+      service: this.name,
+      client,
+      listener,
+      connection,
+      row: this.#row,
+      keeper: this,
+    });
+    this.#row.cells.accepted.add();
     this.#open.add(record);
+    this.#connections.add(record);
     return record;
   }
 
-  connectionFailed(): void {
-    this.#failed += 1;
-  }
-
-  connectionRefused(code: string): void {
-    this.#refusedBy.set(code, (this.#refusedBy.get(code) ?? 0) + 1);
-  }
-
-  /** Adds up the figures: closed connections are summed already, open ones are asked. */
-  figures(): ServiceFigures {
-    let bytesFromClient = this.#bytesFromClient;
-    let bytesFromUpstream = this.#bytesFromUpstream;
-    for (const record of this.#open) {
-      bytesFromClient += record.fromClient.bytes;
-      bytesFromUpstream += record.fromUpstream.bytes;
-    }
-    return {
-      name: this.name,
-      accepted: this.#accepted,
-      active: this.#open.size,
-      failed: this.#failed,
-      refused: this.#refusedBy.values().reduce((sum, count) => sum + count, 0),
-      refusedBy: Object.fromEntries(this.#refusedBy),
-      bytesFromClient,
-      bytesFromUpstream,
-    };
-  }
-
-  readonly #close = (record: ConnectionRecord): void => {
+  /** A record was disposed of. */
+  closed(record: ConnectionRecord): void {
     if (!this.#open.delete(record)) return;
-    this.#bytesFromClient += record.fromClient.bytes;
-    this.#bytesFromUpstream += record.fromUpstream.bytes;
+    this.#connections.delete(record);
+    this.#row.cells.ended.add();
+    if (this.#open.size > 0) return;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  /** Accepting has failed so many times more. */
+  acceptFailed(failures: number): void {
+    this.#row.cells.acceptErrors.add(failures);
+  }
+
+  /** Ends every connection of this thread at once. */
+  abortConnections(code: AbortCode): void {
+    for (const record of this.#open) record.abort(code);
+  }
+
+  /** Resolves when no connection is open in this thread. */
+  drained(): Promise<void> {
+    if (this.#open.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** The figures of all threads. */
+  figures(): ServiceFigures {
+    return figuresOf(this.name, this.#row.figures());
+  }
+
+  /** The figures of all threads, those that only monitoring asks for included. */
+  metrics(): ServiceMetrics {
+    const counted = this.#row.figures();
+    const { acceptErrors, tlsHandshake, firstByte, duration } = counted;
+    return { ...figuresOf(this.name, counted), acceptErrors, tlsHandshake, firstByte, duration };
+  }
+}
+
+function figuresOf(name: string, counted: ReturnType<ServiceRow["figures"]>): ServiceFigures {
+  const { accepted, ended, failed, refused, closed, bytesFromClient, bytesFromUpstream } = counted;
+  return {
+    name,
+    accepted,
+    active: accepted - ended,
+    failed: sum(failed),
+    failedBy: failed,
+    refused: sum(refused),
+    refusedBy: refused,
+    closedBy: closed,
+    bytesFromClient,
+    bytesFromUpstream,
   };
+}
+
+function sum(counts: Counts): number {
+  return Object.values(counts).reduce((total, count) => total + count, 0);
 }

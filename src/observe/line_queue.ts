@@ -1,7 +1,17 @@
-/** A bounded queue of lines before a slow or blocked writer. */
+/** A bounded queue of lines before a slow, blocked or failing writer. */
 
 /** Writes some or all of the bytes, as `Deno.Writer.write` does. */
 export type WriteBytes = (bytes: Uint8Array) => Promise<number>;
+
+export interface LineQueueOptions {
+  readonly write: WriteBytes;
+  /** Makes the line that stands where lines were dropped. */
+  readonly describeDrops: (dropped: number) => string;
+  /** The writer threw; it is tried again, and nothing more is said until {@linkcode onWorking}. */
+  readonly onFailing?: (error: unknown) => void;
+  /** The writer works again; so many lines were dropped of which no line has told yet. */
+  readonly onWorking?: (dropped: number) => void;
+}
 
 /** Characters that may wait; about a minute of a busy proxy's lines. */
 const MOST_WAITING = 4 * 1024 * 1024;
@@ -11,22 +21,53 @@ const BATCH = 64 * 1024;
 const FLUSH_DEADLINE = 1000;
 /** A pipe that is full and does not block is tried again after so many milliseconds. */
 const RETRY_FULL_PIPE = 10;
+/** A writer that threw is tried again after so many milliseconds. */
+const RETRY_FAILED = 1000;
+const NEWLINE = "\n".charCodeAt(0);
+
+/** Lines on their way to the writer. */
+interface Batch {
+  readonly bytes: Uint8Array;
+  /** How many characters of waiting lines it holds. */
+  readonly characters: number;
+  /** Bytes that are written. */
+  written: number;
+}
+
+const NOTHING: Batch = { bytes: new Uint8Array(), characters: 0, written: 0 };
+
+/** A writer that takes over once `after` waiting lines have gone to the one before it. */
+interface Successor {
+  readonly write: WriteBytes;
+  after: number;
+  readonly onTakeOver: () => void;
+}
 
 /** Takes lines at any time and writes them in order; what does not fit is dropped and counted. */
 export class LineQueue {
-  readonly #write: WriteBytes;
-  readonly #describeDrops: (dropped: number) => string;
+  readonly #options: LineQueueOptions;
   readonly #encoder = new TextEncoder();
+  #write: WriteBytes;
+  #successor: Successor | undefined;
   #lines: string[] = [];
   #waiting = 0;
   #dropped = 0;
-  #inFlight = 0;
+  /** Of those dropped, how many a line has told of. */
+  #told = 0;
+  #batch: Batch | undefined;
   #writing: Promise<void> | undefined;
+  #isFailing = false;
+  #isClosed = false;
+  #retry: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param describeDrops makes the line that stands where lines were dropped. */
-  constructor(write: WriteBytes, describeDrops: (dropped: number) => string) {
-    this.#write = write;
-    this.#describeDrops = describeDrops;
+  constructor(options: LineQueueOptions) {
+    this.#options = options;
+    this.#write = options.write;
+  }
+
+  /** Lines dropped since the start. */
+  get dropped(): number {
+    return this.#dropped;
   }
 
   push(line: string): void {
@@ -36,11 +77,12 @@ export class LineQueue {
     }
     this.#lines.push(line);
     this.#waiting += line.length + 1;
-    this.#writing ??= this.#writeAll();
+    if (this.#retry === undefined) this.#start();
   }
 
-  /** Resolves when the queue is empty, or after a second. */
+  /** Resolves when all lines are written, or could not be, or after a second. */
   async flush(): Promise<void> {
+    this.#start();
     if (this.#writing === undefined) return;
     let deadline;
     const tooLong = new Promise<void>((resolve) => deadline = setTimeout(resolve, FLUSH_DEADLINE));
@@ -48,37 +90,90 @@ export class LineQueue {
     clearTimeout(deadline);
   }
 
+  /**
+   * Has lines pushed from now on written by another writer. Resolves when all before are written and the old one is
+   * no longer used; one that fails is replaced at once, and what it has not written whole goes to the new one.
+   */
+  replaceWriter(write: WriteBytes): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#successor = { write, after: this.#lines.length, onTakeOver: resolve };
+    this.#start();
+    return promise;
+  }
+
+  /**
+   * Writes what waits, as {@linkcode flush} does, and tries no longer. Nothing may be pushed afterwards. Tells how many
+   * lines could not be written.
+   */
+  async close(): Promise<number> {
+    this.#isClosed = true;
+    await this.flush();
+    const { bytes, written } = this.#batch ?? NOTHING;
+    return this.#lines.length + bytes.subarray(written).filter((byte) => byte === NEWLINE).length;
+  }
+
+  #start(): void {
+    if (this.#writing !== undefined) return;
+    if (this.#batch === undefined && this.#lines.length === 0 && this.#successor === undefined) return;
+    clearTimeout(this.#retry);
+    this.#retry = undefined;
+    this.#writing = this.#writeAll();
+  }
+
   async #writeAll(): Promise<void> {
     // Not in this turn: lines logged together are written together.
     await Promise.resolve();
     try {
-      while (this.#lines.length > 0) await this.#writeBatch();
-    } catch {
-      // Nobody reads the log any more (a closed pipe): that must not end the proxy.
-      this.#dropped += this.#lines.length + this.#inFlight;
-      this.#inFlight = 0;
-      this.#lines = [];
-      this.#waiting = 0;
+      for (;;) {
+        this.#changeWriter();
+        this.#batch ??= this.#nextBatch();
+        if (this.#batch === undefined) break;
+        await this.#writeBatch(this.#batch);
+      }
+    } catch (error) {
+      this.#failed(error);
     } finally {
       this.#writing = undefined;
     }
   }
 
-  async #writeBatch(): Promise<void> {
-    let end = 0;
-    for (let size = 0; end < this.#lines.length && size < BATCH; end++) size += this.#lines[end]!.length;
-    const lines = this.#lines.splice(0, end);
-    const taken = lines.reduce((sum, line) => sum + line.length + 1, 0);
-    this.#inFlight = lines.length;
-    if (this.#dropped > 0 && this.#lines.length === 0) {
-      lines.push(this.#describeDrops(this.#dropped));
-      this.#dropped = 0;
+  #changeWriter(): void {
+    const successor = this.#successor;
+    if (successor === undefined) return;
+    const isDue = this.#batch === undefined && successor.after === 0;
+    if (!isDue && !this.#isFailing) return;
+    // A line that was cut off is written anew, so that the new writer has it whole.
+    if (this.#batch !== undefined) {
+      const { bytes, written } = this.#batch;
+      this.#batch.written = written === 0 ? 0 : bytes.lastIndexOf(NEWLINE, written - 1) + 1;
     }
-    const text = lines.join("\n") + "\n";
-    let bytes = this.#encoder.encode(text);
-    while (bytes.byteLength > 0) bytes = bytes.subarray(await this.#writeSome(bytes));
-    this.#inFlight = 0;
-    this.#waiting -= taken;
+    this.#write = successor.write;
+    this.#successor = undefined;
+    successor.onTakeOver();
+  }
+
+  #nextBatch(): Batch | undefined {
+    const most = this.#successor?.after ?? this.#lines.length;
+    let count = 0;
+    for (let size = 0; count < most && size < BATCH; count++) size += this.#lines[count]!.length;
+    const lines = this.#lines.splice(0, count);
+    const characters = lines.reduce((sum, line) => sum + line.length + 1, 0);
+    if (this.#successor !== undefined) this.#successor.after -= count;
+    if (this.#dropped > this.#told && this.#lines.length === 0) {
+      lines.push(this.#options.describeDrops(this.#dropped - this.#told));
+      this.#told = this.#dropped;
+    }
+    if (lines.length === 0) return undefined;
+    return { bytes: this.#encoder.encode(lines.join("\n") + "\n"), characters, written: 0 };
+  }
+
+  async #writeBatch(batch: Batch): Promise<void> {
+    while (batch.written < batch.bytes.byteLength) {
+      batch.written += await this.#writeSome(batch.bytes.subarray(batch.written));
+      this.#worked();
+    }
+    this.#batch = undefined;
+    this.#waiting -= batch.characters;
   }
 
   async #writeSome(bytes: Uint8Array): Promise<number> {
@@ -90,5 +185,22 @@ export class LineQueue {
         await new Promise((resolve) => setTimeout(resolve, RETRY_FULL_PIPE));
       }
     }
+  }
+
+  /** A full disk or a closed pipe must not end the proxy. */
+  #failed(error: unknown): void {
+    if (!this.#isClosed) {
+      this.#retry = setTimeout(() => this.#start(), RETRY_FAILED);
+      Deno.unrefTimer(this.#retry);
+    }
+    if (this.#isFailing) return;
+    this.#isFailing = true;
+    this.#options.onFailing?.(error);
+  }
+
+  #worked(): void {
+    if (!this.#isFailing) return;
+    this.#isFailing = false;
+    this.#options.onWorking?.(this.#dropped - this.#told);
   }
 }

@@ -1,13 +1,12 @@
 /** The program's log: lines on stderr that never hold traffic up. The one importer of `@std/log`. */
 
 import { BaseHandler, type LevelName, Logger, type LogRecord } from "@std/log";
+import { escapeUnsafe, type Fields, jsonLine, textLine } from "./line_format.ts";
 import { LineQueue, type WriteBytes } from "./line_queue.ts";
 
 export type Level = "debug" | "info" | "warn" | "error";
 
-/** What belongs to a line beside its message; undefined values are left out. */
-export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
-
+/** `fields` belong to a line beside its message. */
 export interface Log {
   debug(message: string, fields?: Fields): void;
   info(message: string, fields?: Fields): void;
@@ -39,9 +38,10 @@ const RESET_COLOR = "\x1b[0m";
 
 /** Makes a log that writes through a bounded queue. */
 export function createLog(options: LogOptions): Log {
-  const queue = new LineQueue(options.write, (dropped) => {
-    const record = { levelName: "WARN", datetime: new Date(), msg: "Log lines dropped", args: [{ dropped }] };
-    return format(record);
+  const queue = new LineQueue({
+    write: options.write,
+    describeDrops: (dropped) =>
+      format({ levelName: "WARN", datetime: new Date(), msg: "Log lines dropped", args: [{ dropped }] }),
   });
   const format = options.format === "json"
     ? formatJson
@@ -86,33 +86,25 @@ class QueueHandler extends BaseHandler {
   }
 }
 
-function fieldsOf(record: LineRecord): [string, string | number | boolean][] {
-  const fields = (record.args[0] ?? {}) as Fields;
-  return Object.entries(fields).filter((entry): entry is [string, string | number | boolean] =>
-    entry[1] !== undefined
-  );
+function fieldsOf(record: LineRecord): Fields {
+  return (record.args[0] ?? {}) as Fields;
 }
 
 function formatJson(record: LineRecord): string {
-  return JSON.stringify({
+  return jsonLine({
     time: record.datetime.toISOString(),
     level: record.levelName.toLowerCase(),
     message: record.msg,
-    ...Object.fromEntries(fieldsOf(record)),
+    ...fieldsOf(record),
   });
 }
 
 function formatText(record: LineRecord, colors: boolean): string {
   const time = record.datetime.toISOString().replace("T", " ").replace("Z", "");
   const level = record.levelName.toLowerCase().padEnd(5);
-  const fields = fieldsOf(record).map(([key, value]) => ` ${key}=${quoteIfNeeded(value)}`).join("");
+  const fields = textLine(fieldsOf(record));
   const painted = colors ? `${COLORS[record.levelName] ?? ""}${level}${RESET_COLOR}` : level;
-  const dimmed = colors && fields !== "" ? `\x1b[2m${fields}${RESET_COLOR}` : fields;
-  return `${time} ${painted} ${record.msg}${dimmed}`;
-}
-
-/** A value with spaces, quotes or control characters is quoted, so that a line stays one line and splits well. */
-function quoteIfNeeded(value: string | number | boolean): string {
-  const text = String(value);
-  return /^[^\s"=\p{Cc}]+$/u.test(text) ? text : JSON.stringify(text);
+  const line = `${time} ${painted} ${escapeUnsafe(record.msg)}`;
+  if (fields === "") return line;
+  return colors ? `${line} \x1b[2m${fields}${RESET_COLOR}` : `${line} ${fields}`;
 }

@@ -1,5 +1,7 @@
 /** What is counted of upstream groups. */
 
+import type { Counts } from "./columns.ts";
+
 export interface UpstreamFigures {
   readonly name: string;
   readonly endpoints: readonly EndpointFigures[];
@@ -11,14 +13,19 @@ export interface EndpointFigures {
   readonly address: string;
   /** `unknown` before the first health check and without one; `ejected` after failures of real connections. */
   readonly state: "unknown" | "up" | "down" | "ejected";
+  /** What an operator has said: with `drain` it gets no new connections, with `down` its open ones end too. */
+  readonly admin: "up" | "down" | "drain";
   readonly weight: number;
   /** 0 is used first; a higher one only while no lower one can be. */
   readonly tier: number;
   /** Clients' connections open now. */
   readonly active: number;
-  /** Connections made since the start, those opened ahead included, and attempts that failed. */
+  /** 0 is no limit. */
+  readonly maxConnections: number;
+  /** Connections made since the start, those opened ahead included, and attempts that failed, in all and by reason. */
   readonly connects: number;
   readonly failures: number;
+  readonly failuresBy: Counts;
 }
 
 export interface PoolFigures {

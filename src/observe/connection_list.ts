@@ -1,0 +1,103 @@
+/** The list of open connections as an operator asks for it: filtered, sorted, one window of it. */
+
+import type { ConnectionRecord, ConnectionState } from "./connection_record.ts";
+
+export interface ConnectionQuery {
+  /** Text that the service, client, peer, SNI, upstream or endpoint contains, in any case; empty lets all through. */
+  readonly filter: string;
+  readonly sort: SortKey;
+  readonly isDescending: boolean;
+  readonly offset: number;
+  readonly limit: number;
+}
+
+/** `bytes` is the sum of both ways. */
+export type SortKey = "id" | "age" | "bytes" | "client" | "service" | "endpoint";
+
+export interface ConnectionPage {
+  /** Open now, and of these how many the filter lets through. */
+  readonly total: number;
+  readonly matching: number;
+  readonly connections: readonly ConnectionSnapshot[];
+}
+
+/** One open connection as it was when it was asked for, spelled as the admin interface shows it. */
+export interface ConnectionSnapshot {
+  readonly id: number;
+  readonly service: string;
+  readonly state: ConnectionState;
+  readonly client: string;
+  readonly peer: string | null;
+  readonly listener: string;
+  readonly sni: string | null;
+  readonly alpn: string | null;
+  readonly tls_version: string | null;
+  readonly client_subject: string | null;
+  readonly upstream: string | null;
+  readonly endpoint: string | null;
+  readonly attempts: number;
+  /** ISO 8601. */
+  readonly opened_at: string;
+  readonly age_ms: number;
+  readonly bytes: { readonly upload: number; readonly download: number };
+}
+
+/** What records are sorted by. All values of one key are of the same type. */
+const SORT_VALUES: Record<SortKey, (record: ConnectionRecord) => number | string> = {
+  id: ({ id }) => id,
+  age: ({ age }) => age,
+  bytes: ({ fromClient, fromUpstream }) => fromClient.bytes + fromUpstream.bytes,
+  client: ({ client }) => client,
+  service: ({ service }) => service,
+  endpoint: ({ endpoint }) => endpoint,
+};
+
+/** Connections that are equal by the key come in the order of their numbers. */
+export function listConnections(
+  records: readonly ConnectionRecord[],
+  query: ConnectionQuery,
+): ConnectionPage {
+  const { filter, sort, isDescending, offset, limit } = query;
+  const matching = filter === "" ? records : records.filter(matcher(filter));
+  // Read once: ages and bytes change, which must not confuse the sorting.
+  const keyed = matching.map((record) => ({ record, value: SORT_VALUES[sort](record) }));
+  const sign = isDescending ? -1 : 1;
+  keyed.sort((a, b) => {
+    if (a.value !== b.value) return a.value < b.value ? -sign : sign;
+    return a.record.id - b.record.id;
+  });
+  return {
+    total: records.length,
+    matching: matching.length,
+    connections: keyed.slice(offset, offset + limit).map(({ record }) => snapshotOf(record)),
+  };
+}
+
+function matcher(filter: string): (record: ConnectionRecord) => boolean {
+  const pattern = new RegExp(RegExp.escape(filter), "iu");
+  return ({ service, client, peer, serverName, upstream, endpoint }) =>
+    pattern.test(service) || pattern.test(client) || pattern.test(upstream) || pattern.test(endpoint) ||
+    peer !== undefined && pattern.test(peer) || serverName !== undefined && pattern.test(serverName);
+}
+
+function snapshotOf(record: ConnectionRecord): ConnectionSnapshot {
+  const { id, service, state, client, listener, attempts } = record;
+  return {
+    id,
+    service,
+    state,
+    client,
+    peer: record.peer ?? null,
+    listener,
+    sni: record.serverName ?? null,
+    alpn: record.alpn ?? null,
+    tls_version: record.tlsVersion ?? null,
+    client_subject: record.clientSubject ?? null,
+    upstream: record.upstream || null,
+    endpoint: record.endpoint || null,
+    attempts,
+    opened_at: new Date(record.openedAt).toISOString(),
+    age_ms: Math.round(record.age),
+    bytes: { upload: record.fromClient.bytes, download: record.fromUpstream.bytes },
+  };
+}

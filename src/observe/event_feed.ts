@@ -1,0 +1,108 @@
+/** What happens in the proxy, told to whoever listens at that moment. */
+
+import type { ConnectionFacts } from "./access_line.ts";
+import type { Ending } from "./ending.ts";
+import type { EndpointEvent, ProxyEvent } from "./events.ts";
+
+type OnEvent = (event: ProxyEvent) => void;
+type Told = Pick<ConnectionFacts, "id" | "service" | "client">;
+
+/** While nobody listens, telling costs a comparison. Events go to all subscribers in the order they are told. */
+export class EventFeed {
+  readonly #subscribers = new Set<{ readonly onEvent: OnEvent }>();
+  readonly #onError: (error: unknown) => void;
+  /** Told by subscribers while they were being told. */
+  readonly #queue: ProxyEvent[] = [];
+  #isTelling = false;
+
+  /** @param onError is told what a subscriber has thrown; that subscriber hears no more. */
+  constructor(onError: (error: unknown) => void) {
+    this.#onError = onError;
+  }
+
+  /** Whether anybody listens. */
+  get isHeard(): boolean {
+    return this.#subscribers.size > 0;
+  }
+
+  /** Calls `onEvent` for everything from now on, until the result is disposed of. It must not wait or block. */
+  subscribe(onEvent: OnEvent): Disposable {
+    const subscriber = { onEvent };
+    this.#subscribers.add(subscriber);
+    return { [Symbol.dispose]: () => void this.#subscribers.delete(subscriber) };
+  }
+
+  /** A connection was accepted. */
+  opened(connection: Told): void {
+    if (this.isHeard) this.#tell({ type: "opened", ...tellOf(connection) });
+  }
+
+  /** A connection has reached its upstream. */
+  connected(connection: Told & Pick<ConnectionFacts, "upstream" | "endpoint">): void {
+    if (!this.isHeard) return;
+    const { upstream, endpoint } = connection;
+    this.#tell({ type: "connected", ...tellOf(connection), upstream, endpoint });
+  }
+
+  /** A connection has ended, however far it came. */
+  ended(connection: ConnectionFacts, ending: Ending): void {
+    if (!this.isHeard) return;
+    const told = tellOf(connection);
+    const { kind, key: reason } = ending;
+    if (kind !== "closed") {
+      return this.#tell({ type: kind, ...told, reason, detail: ending.detail ?? ending.reason });
+    }
+    this.#tell({
+      type: "closed",
+      ...told,
+      endpoint: connection.endpoint,
+      reason,
+      bytes: { upload: connection.fromClient.bytes, download: connection.fromUpstream.bytes },
+      duration_ms: Math.round(connection.age),
+    });
+  }
+
+  /** The state of an endpoint has changed. */
+  endpointChanged(change: Omit<EndpointEvent, "type" | "time">): void {
+    if (this.isHeard) this.#tell({ type: "endpoint", time: now(), ...change });
+  }
+
+  /** The configuration was read anew: `detail` says what changed, or why nothing did. */
+  reloaded(ok: boolean, detail: string): void {
+    if (this.isHeard) this.#tell({ type: "reload", time: now(), ok, detail });
+  }
+
+  /** The proxy has begun to stop, with so many connections open. */
+  draining(open: number): void {
+    if (this.isHeard) this.#tell({ type: "drain", time: now(), open });
+  }
+
+  #tell(event: ProxyEvent): void {
+    this.#queue.push(event);
+    // What a subscriber causes comes after what he hears of, for the others too.
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#tellAll(next);
+    this.#isTelling = false;
+  }
+
+  #tellAll(event: ProxyEvent): void {
+    for (const subscriber of [...this.#subscribers]) {
+      if (!this.#subscribers.has(subscriber)) continue;
+      try {
+        subscriber.onEvent(event);
+      } catch (error) {
+        this.#subscribers.delete(subscriber);
+        this.#onError(error);
+      }
+    }
+  }
+}
+
+function tellOf({ id, service, client }: Told): Told & { time: string } {
+  return { time: now(), id, service, client };
+}
+
+function now(): string {
+  return new Date().toISOString();
+}

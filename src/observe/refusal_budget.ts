@@ -1,0 +1,49 @@
+/** How many lines about refused connections may be written: whoever is refused can come as often as he likes. */
+
+/** Lines for one reason. */
+const LINES_A_SECOND = 10;
+/** Milliseconds. */
+const SECOND = 1000;
+
+interface Spending {
+  secondBegan: number;
+  lines: number;
+  /** Without a line since the last one. */
+  unsaid: number;
+}
+
+/** Ten lines a second for each reason, so that a flood of one kind does not hide another. */
+export class RefusalBudget {
+  readonly #now: () => number;
+  readonly #byReason = new Map<string, Spending>();
+
+  /** @param now Milliseconds of any clock that is not set back. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /**
+   * Whether there may be a line now, and then how many refusals had none since the one before.
+   *
+   * @param reason One of few: each is remembered.
+   */
+  take(reason: string): { readonly unsaid: number } | undefined {
+    const now = this.#now();
+    let spending = this.#byReason.get(reason);
+    if (spending === undefined) {
+      spending = { secondBegan: now, lines: 0, unsaid: 0 };
+      this.#byReason.set(reason, spending);
+    } else if (now - spending.secondBegan >= SECOND) {
+      spending.secondBegan = now;
+      spending.lines = 0;
+    }
+    if (spending.lines === LINES_A_SECOND) {
+      spending.unsaid += 1;
+      return undefined;
+    }
+    spending.lines += 1;
+    const { unsaid } = spending;
+    spending.unsaid = 0;
+    return { unsaid };
+  }
+}
