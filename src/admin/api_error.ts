@@ -1,0 +1,42 @@
+/** What goes wrong with a request: a stable code for programs, its HTTP status, and a message for people. */
+
+/** Every code and its status (RFC 9110 section 15). Documented in docs/api.md. */
+export const ERROR_STATUS = {
+  bad_body: 400,
+  bad_host: 400,
+  bad_json: 400,
+  bad_query: 400,
+  unauthorized: 401,
+  foreign_origin: 403,
+  no_such_connection: 404,
+  no_such_endpoint: 404,
+  not_found: 404,
+  method_not_allowed: 405,
+  body_too_large: 413,
+  not_json: 415,
+  host_not_allowed: 421,
+  bad_configuration: 422,
+  internal_error: 500,
+  reload_unavailable: 501,
+  closing: 503,
+  too_many_streams: 503,
+} as const;
+
+export type ApiErrorCode = keyof typeof ERROR_STATUS;
+
+/** Ends the handling of a request; the client gets `{"error":{"code","message"}}`. */
+export class ApiError extends Error {
+  override readonly name = "ApiError";
+  readonly code: ApiErrorCode;
+  readonly headers: Readonly<Record<string, string>>;
+
+  constructor(code: ApiErrorCode, message: string, headers: Readonly<Record<string, string>> = {}) {
+    super(message);
+    this.code = code;
+    this.headers = headers;
+  }
+
+  get status(): number {
+    return ERROR_STATUS[this.code];
+  }
+}

@@ -1,0 +1,43 @@
+/** What the admin interface needs of the running proxy; `runtime/` provides it. */
+
+import type {
+  AdminEvent,
+  ConnectionPage,
+  ConnectionQuery,
+  DroppedEvent,
+  EndpointView,
+  ServiceView,
+  StatsEvent,
+  StatusView,
+  UpstreamView,
+} from "./views.ts";
+
+/** What happens in the proxy; the server itself adds the rest. */
+export type ProxyEvent = Exclude<AdminEvent, StatsEvent | DroppedEvent>;
+
+export interface ReloadOutcome {
+  readonly ok: boolean;
+  /** What changed, or why nothing did, in words. */
+  readonly detail: string;
+}
+
+export interface AdminBackend {
+  status(): StatusView;
+  services(): ServiceView[];
+  upstreams(): UpstreamView[];
+  connections(query: ConnectionQuery): Promise<ConnectionPage>;
+  /** The configuration in effect as JSON values, spelled as in a file, secrets masked. */
+  config(): unknown;
+  /** Prometheus text format 0.0.4. */
+  metrics(): string;
+  /** Closes both sides of a connection; false when there is none with this number. */
+  kill(id: number): Promise<boolean>;
+  /** Undefined when there is no such group or endpoint. */
+  setEndpoint(group: string, endpoint: string, admin: EndpointView["admin"]): EndpointView | undefined;
+  /** Begins to stop, as SIGTERM does; `deadline` in milliseconds, undefined is `shutdown.drain`. */
+  drain(deadline: number | undefined): void;
+  /** Reads the configuration anew, as SIGHUP does; undefined where there is no file to read. */
+  readonly reload: (() => Promise<ReloadOutcome>) | undefined;
+  /** Calls `onEvent` for everything as it happens, until the result is disposed of. Unheard events cost nothing. */
+  subscribe(onEvent: (event: ProxyEvent) => void): Disposable;
+}

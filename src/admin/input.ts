@@ -1,0 +1,121 @@
+/** What requests may say in their query and body, and nothing else: a misspelled parameter is an error, not ignored. */
+
+import { z } from "zod";
+import { ApiError } from "./api_error.ts";
+import type { ProxyEvent } from "./backend.ts";
+import type { ConnectionQuery, SortKey } from "./views.ts";
+
+const MAX_LIMIT = 1000;
+const DEFAULT_LIMIT = 100;
+/** Characters. */
+const MAX_FILTER = 200;
+
+const SORT_KEYS: readonly SortKey[] = ["id", "age", "bytes", "client", "service", "endpoint"];
+
+/** A record, so that the compiler misses a type of event that is forgotten. */
+const EVENT_TYPES: Readonly<Record<ProxyEvent["type"], true>> = {
+  opened: true,
+  connected: true,
+  closed: true,
+  refused: true,
+  failed: true,
+  endpoint: true,
+  reload: true,
+  drain: true,
+};
+
+/** Which events a stream brings. */
+export interface EventQuery {
+  /** Whether `stats` comes every second. */
+  readonly stats: boolean;
+  /** Undefined is all. */
+  readonly types: ReadonlySet<string> | undefined;
+}
+
+export const nothing = z.strictObject({});
+
+export const connectionQuery = z.strictObject({
+  filter: z.string().max(MAX_FILTER, `expected at most ${MAX_FILTER} characters`).default(""),
+  sort: z.string().regex(
+    new RegExp(`^-?(${SORT_KEYS.join("|")})$`),
+    `expected one of ${SORT_KEYS.join(", ")}, with "-" in front for the largest first`,
+  ).default("id"),
+  offset: wholeNumber(0, Number.MAX_SAFE_INTEGER).default(0),
+  limit: wholeNumber(1, MAX_LIMIT).default(DEFAULT_LIMIT),
+}).transform(({ filter, sort, offset, limit }): ConnectionQuery => ({
+  filter,
+  sort: sort.replace("-", "") as SortKey,
+  isDescending: sort.startsWith("-"),
+  offset,
+  limit,
+}));
+
+export const eventQuery = z.strictObject({
+  stats: z.enum(["0", "1"], 'expected "0" or "1"').default("1"),
+  types: z.string().transform((text) => new Set(text.split(","))).refine(
+    (types) => types.values().every((type) => Object.hasOwn(EVENT_TYPES, type)),
+    `expected some of ${Object.keys(EVENT_TYPES).join(",")}`,
+  ).optional(),
+}).transform(({ stats, types }): EventQuery => ({ stats: stats === "1", types }));
+
+export const endpointChange = z.strictObject({
+  state: z.enum(["up", "down", "drain"], 'expected "up", "down" or "drain"'),
+});
+
+/** @param parseDuration Milliseconds of `10s`; throws a SyntaxError or RangeError whose message says what is wrong. */
+export function drainOrder(parseDuration: (text: string) => number) {
+  const expected = 'expected a duration such as "10s", or milliseconds';
+  return z.strictObject({
+    deadline: z.union([z.string(), z.int(expected).nonnegative(expected)], expected).transform(
+      (value, context) => {
+        try {
+          // With a unit, milliseconds meet the same upper limit.
+          return parseDuration(typeof value === "number" ? `${value}ms` : value);
+        } catch (error) {
+          if (!(error instanceof SyntaxError || error instanceof RangeError)) throw error;
+          context.issues.push({ code: "custom", message: error.message, input: value });
+          return z.NEVER;
+        }
+      },
+    ).optional(),
+  });
+}
+
+/** @throws {ApiError} `bad_query` */
+export function readQuery<Output>(schema: z.ZodType<Output>, query: URLSearchParams): Output {
+  const names = [...query.keys()];
+  const repeated = names.find((name, index) => names.indexOf(name) !== index);
+  if (repeated !== undefined) {
+    throw new ApiError("bad_query", `The query parameter "${repeated}" is there more than once`);
+  }
+  return read(schema, Object.fromEntries(query), "bad_query", "query parameter");
+}
+
+/** @throws {ApiError} `bad_body` */
+export function readBody<Output>(schema: z.ZodType<Output>, body: unknown): Output {
+  return read(schema, body ?? {}, "bad_body", "field");
+}
+
+function read<Output>(
+  schema: z.ZodType<Output>,
+  value: unknown,
+  code: "bad_query" | "bad_body",
+  part: string,
+): Output {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  if (issue.code === "unrecognized_keys") {
+    throw new ApiError(code, `Unknown ${part} ${issue.keys.map((key) => `"${key}"`).join(", ")}`);
+  }
+  if (issue.path.length === 0) throw new ApiError(code, "Expected the body to be a JSON object");
+  throw new ApiError(code, `Cannot use the ${part} "${issue.path.join(".")}": ${issue.message}`);
+}
+
+function wholeNumber(least: number, most: number) {
+  const expected = `expected a whole number from ${least} to ${most}`;
+  return z.string().regex(/^\d+$/, expected).transform(Number).refine(
+    (value) => value >= least && value <= most,
+    expected,
+  );
+}

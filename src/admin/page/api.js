@@ -1,0 +1,79 @@
+/** Requests to the admin interface, with the token where it wants one. */
+
+/** The tab keeps the token, and nothing else does. */
+const TOKEN_KEY = "sluice.token";
+
+/** What the admin interface answers when it cannot do something; `status` 0 when there was no answer. */
+export class ApiError extends Error {
+  /**
+   * @param {number} status
+   * @param {string} message
+   */
+  constructor(status, message) {
+    super(message);
+    this.name = "ApiError";
+    this.status = status;
+  }
+
+  get isUnauthorised() {
+    return this.status === 401;
+  }
+}
+
+export class Api {
+  #token = sessionStorage.getItem(TOKEN_KEY) ?? "";
+
+  get hasToken() {
+    return this.#token !== "";
+  }
+
+  /**
+   * "" forgets it.
+   * @param {string} token
+   */
+  setToken(token) {
+    this.#token = token;
+    if (token === "") sessionStorage.removeItem(TOKEN_KEY);
+    else sessionStorage.setItem(TOKEN_KEY, token);
+  }
+
+  /**
+   * Throws an ApiError unless the answer is one of success, and an AbortError when `signal` aborts it.
+   * @param {string} path below `api/v1/`
+   * @param {{ method?: string, body?: unknown, signal?: AbortSignal }} [options]
+   */
+  async request(path, { method = "GET", body, signal } = {}) {
+    const headers = new Headers();
+    if (this.#token !== "") headers.set("authorization", `Bearer ${this.#token}`);
+    if (body !== undefined) headers.set("content-type", "application/json");
+    /** @type {RequestInit} */
+    const request = { method, headers, cache: "no-store" };
+    if (body !== undefined) request.body = JSON.stringify(body);
+    if (signal !== undefined) request.signal = signal;
+    const response = await this.#fetch(new URL(`api/v1/${path}`, document.baseURI), request);
+    if (!response.ok) throw new ApiError(response.status, await errorIn(response));
+    return response;
+  }
+
+  /**
+   * @param {URL} url
+   * @param {RequestInit} request
+   */
+  async #fetch(url, request) {
+    try {
+      return await fetch(url, request);
+    } catch (error) {
+      if (request.signal?.aborted) throw error;
+      throw new ApiError(0, `No answer from ${url.host}`);
+    }
+  }
+}
+
+/** @param {Response} response */
+async function errorIn(response) {
+  try {
+    return String((await response.json()).error.message);
+  } catch {
+    return `The admin interface answered ${response.status} ${response.statusText}`.trimEnd();
+  }
+}

@@ -1,0 +1,29 @@
+/** The line below the header that says why things are not as they should be. */
+
+import { byId, setAttribute, setHidden, setText } from "./element.js";
+
+export class Banner {
+  #element = byId("banner", HTMLDivElement);
+  #retry = byId("retry", HTMLButtonElement);
+
+  /** @param {() => void} onRetry */
+  constructor(onRetry) {
+    this.#retry.addEventListener("click", onRetry);
+  }
+
+  /**
+   * @param {string} text
+   * @param {"warning" | "bad"} tone
+   * @param {boolean} [canRetry]
+   */
+  show(text, tone, canRetry = false) {
+    setText(byId("banner-text", HTMLElement), text);
+    setAttribute(this.#element, "data-tone", tone);
+    setHidden(this.#retry, !canRetry);
+    setHidden(this.#element, false);
+  }
+
+  hide() {
+    setHidden(this.#element, true);
+  }
+}

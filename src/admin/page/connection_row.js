@@ -1,0 +1,118 @@
+/** One connection in the table. A row is made for one connection and never becomes another's. */
+
+import { ConfirmButton } from "./confirm_button.js";
+import { create, setAttribute, setText } from "./element.js";
+import { formatBytes, formatDuration, formatRate } from "./format.js";
+
+/** @import { ConnectionView, SortKey } from "../views.ts" */
+
+/**
+ * The columns before the button, with what the table can be sorted by.
+ * @type {readonly { label: string, sort?: SortKey, isNumber?: true }[]}
+ */
+export const COLUMNS = [
+  { label: "ID", sort: "id", isNumber: true },
+  { label: "Service", sort: "service" },
+  { label: "Client", sort: "client" },
+  { label: "TLS" },
+  { label: "Endpoint", sort: "endpoint" },
+  { label: "Age", sort: "age", isNumber: true },
+  { label: "Upload", isNumber: true },
+  { label: "Download", isNumber: true },
+  { label: "Bytes", sort: "bytes", isNumber: true },
+  { label: "Rate", isNumber: true },
+];
+
+export class ConnectionRow {
+  #cells = COLUMNS.map(({ label, isNumber }) =>
+    create("td", { class: `${label.toLowerCase()}${isNumber ? " number" : ""}`, "data-label": label })
+  );
+  #kill;
+  element;
+  /** @type {{ time: number, bytes: number } | undefined} */
+  #last;
+  #rate = "–";
+
+  /** Written once, as that takes long. */
+  #openedAt;
+
+  /**
+   * @param {ConnectionView} connection
+   * @param {(id: number) => Promise<void>} kill
+   */
+  constructor({ id, opened_at }, kill) {
+    this.#openedAt = new Date(opened_at).toLocaleString();
+    this.#kill = new ConfirmButton({
+      label: "Kill",
+      description: `kill connection ${id}`,
+      onConfirm: () => kill(id),
+    });
+    // The table is one stop of the Tab key; arrow keys go from row to row.
+    this.#kill.element.tabIndex = -1;
+    this.element = create("tr", {}, ...this.#cells, create("td", { class: "kill" }, this.#kill.element));
+  }
+
+  get button() {
+    return this.#kill.element;
+  }
+
+  /** @param {ConnectionView} connection */
+  update(connection) {
+    const { upload, download } = connection.bytes;
+    const texts = [
+      String(connection.id),
+      connection.service,
+      connection.client,
+      tlsOf(connection),
+      endpointOf(connection),
+      formatDuration(
+        connection.age_ms < 1000 ? connection.age_ms : Math.floor(connection.age_ms / 1000) * 1000,
+      ),
+      formatBytes(upload),
+      formatBytes(download),
+      formatBytes(upload + download),
+      this.#rateOf(connection.age_ms, upload + download),
+    ];
+    this.#cells.forEach((cell, index) => setText(cell, texts[index] ?? ""));
+    setAttribute(this.element, "data-state", connection.state);
+    setAttribute(this.element, "title", aboutOf(connection, this.#openedAt));
+  }
+
+  /**
+   * @param {number} age in milliseconds
+   * @param {number} bytes
+   */
+  #rateOf(age, bytes) {
+    const last = this.#last;
+    if (last === undefined || age - last.time >= 500) {
+      this.#last = { time: age, bytes };
+      if (last !== undefined) this.#rate = formatRate((bytes - last.bytes) * 1000 / (age - last.time));
+    }
+    return this.#rate;
+  }
+}
+
+/** @param {ConnectionView} connection */
+function tlsOf({ sni, alpn, tls_version }) {
+  return [sni, alpn, tls_version].filter((fact) => fact !== null).join(" ");
+}
+
+/** @param {ConnectionView} connection */
+function endpointOf({ state, endpoint }) {
+  return state === "open" ? endpoint ?? "" : [state, endpoint].filter((fact) => fact !== null).join(" ");
+}
+
+/**
+ * What the columns have no room for.
+ * @param {ConnectionView} connection
+ * @param {string} openedAt
+ */
+function aboutOf({ client, listener, peer, upstream, endpoint, attempts, client_subject }, openedAt) {
+  const facts = [`From ${client} to ${listener}`, `Opened at ${openedAt}`];
+  if (peer !== null) facts.push(`Through ${peer}`);
+  if (upstream !== null) {
+    facts.push(`Upstream ${upstream}, ${endpoint ?? "no endpoint so far"}, attempt ${attempts}`);
+  }
+  if (client_subject !== null) facts.push(`Client certificate ${client_subject}`);
+  return facts.join("\n");
+}

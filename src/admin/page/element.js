@@ -1,0 +1,82 @@
+/** Building and changing the document. Text goes in as text, and nothing is written that is there already. */
+
+/**
+ * The element of page.html with this id.
+ * @template {HTMLElement} Type
+ * @param {string} id
+ * @param {new () => Type} type
+ * @returns {Type}
+ */
+export function byId(id, type) {
+  const element = document.getElementById(id);
+  if (!(element instanceof type)) throw new Error(`page.html has no ${type.name} with the id ${id}`);
+  return element;
+}
+
+/**
+ * A new element with attributes and children.
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {Readonly<Record<string, string>>} [attributes]
+ * @param {...(Node | string)} children
+ */
+export function create(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
+/**
+ * @param {Element} element
+ * @param {string} text
+ */
+export function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/**
+ * Null takes the attribute away.
+ * @param {Element} element
+ * @param {string} name
+ * @param {string | null} value
+ */
+export function setAttribute(element, name, value) {
+  if (element.getAttribute(name) === value) return;
+  if (value === null) element.removeAttribute(name);
+  else element.setAttribute(name, value);
+}
+
+/**
+ * @param {HTMLElement} element
+ * @param {boolean} isHidden
+ */
+export function setHidden(element, isHidden) {
+  if (element.hidden !== isHidden) element.hidden = isHidden;
+}
+
+/**
+ * Makes these the children of an element, in this order. The one that has the focus is never moved, as it would lose
+ * it: the others are moved around it.
+ * @param {Element} parent
+ * @param {readonly Element[]} children
+ */
+export function arrange(parent, children) {
+  const focused = document.activeElement;
+  let cursor = parent.firstElementChild;
+  for (const child of children) {
+    if (cursor !== child && child.parentNode === parent && child.contains(focused)) {
+      while (cursor !== null && cursor !== child) cursor = removeAndAdvance(cursor);
+    }
+    if (cursor === child) cursor = child.nextElementSibling;
+    else parent.insertBefore(child, cursor);
+  }
+  while (cursor !== null) cursor = removeAndAdvance(cursor);
+}
+
+/** @param {Element} element */
+function removeAndAdvance(element) {
+  const next = element.nextElementSibling;
+  element.remove();
+  return next;
+}

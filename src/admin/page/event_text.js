@@ -1,0 +1,78 @@
+/** Events in words. */
+
+import { formatBytes, formatCount, formatDuration, formatReason } from "./format.js";
+import { isOrderly } from "./service_errors.js";
+
+/** @import { AdminEvent, StatsEvent } from "../views.ts" */
+
+/** @typedef {"traffic" | "problem" | "program"} EventKind */
+
+/**
+ * @typedef {object} EventText
+ * @property {EventKind} kind
+ * @property {string} label
+ * @property {string} text
+ */
+
+/**
+ * @param {Exclude<AdminEvent, StatsEvent>} event
+ * @returns {EventText}
+ */
+export function describeEvent(event) {
+  switch (event.type) {
+    case "opened":
+      return { kind: "traffic", label: "opened", text: connection(event) };
+    case "connected":
+      return { kind: "traffic", label: "connected", text: `${connection(event)} → ${event.endpoint}` };
+    case "closed": {
+      const { endpoint, reason, bytes, duration_ms } = event;
+      const sizes = `↑ ${formatBytes(bytes.upload)} ↓ ${formatBytes(bytes.download)}`;
+      return {
+        kind: isOrderly(reason) ? "traffic" : "problem",
+        label: "closed",
+        text: `${connection(event)} → ${endpoint}: ${formatReason(reason)} after ${
+          formatDuration(duration_ms)
+        }, ${sizes}`,
+      };
+    }
+    case "refused":
+    case "failed": {
+      const detail = event.detail === "" ? "" : ` (${event.detail})`;
+      const text = `${connection(event)}: ${formatReason(event.reason)}${detail}`;
+      return { kind: "problem", label: event.type, text };
+    }
+    case "endpoint": {
+      const { upstream, endpoint, state, admin, reason } = event;
+      const set = admin === "up" ? "" : `, set to ${admin}`;
+      const why = reason === "" ? "" : `: ${reason}`;
+      return {
+        kind: state === "down" || state === "ejected" ? "problem" : "program",
+        label: "endpoint",
+        text: `${upstream} ${endpoint} is ${state}${set}${why}`,
+      };
+    }
+    case "reload":
+      return {
+        kind: event.ok ? "program" : "problem",
+        label: "reload",
+        text: `${event.ok ? "Done" : "Not done"}: ${event.detail}`,
+      };
+    case "drain":
+      return {
+        kind: "program",
+        label: "drain",
+        text: `Stopping; ${formatCount(event.open)} connections are open`,
+      };
+    case "dropped":
+      return {
+        kind: "problem",
+        label: "dropped",
+        text: `${formatCount(event.count)} events are missing here, as this page was too slow for them`,
+      };
+  }
+}
+
+/** @param {{ id: number, service: string, client: string }} event */
+function connection({ id, service, client }) {
+  return `${service} #${id} ${client}`;
+}

@@ -1,0 +1,23 @@
+/** One line at the bottom of the window: what came of something the reader did. */
+
+import { byId, setText } from "./element.js";
+
+/** How long it stays, in milliseconds. */
+const STAY = 6000;
+
+export class Notice {
+  #element = byId("notice", HTMLParagraphElement);
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #timer;
+
+  /**
+   * @param {string} text
+   * @param {"done" | "problem"} tone
+   */
+  show(text, tone) {
+    clearTimeout(this.#timer);
+    this.#element.dataset["tone"] = tone;
+    setText(this.#element, text);
+    this.#timer = setTimeout(() => setText(this.#element, ""), STAY);
+  }
+}

@@ -1,0 +1,36 @@
+/** Which rows of a long table have to be there. */
+
+/** Rows beside those in sight, so that scrolling a little finds them there. */
+const MARGIN = 10;
+
+/**
+ * @typedef {object} RowWindow
+ * @property {number} offset the first row
+ * @property {number} limit how many rows
+ */
+
+/**
+ * The rows around those in sight; heights in pixels.
+ * @param {{ scrollTop: number, height: number, rowHeight: number, rows: number }} table
+ * @returns {RowWindow}
+ */
+export function rowWindow({ scrollTop, height, rowHeight, rows }) {
+  const inSight = Math.ceil(height / rowHeight) + 1;
+  const lastStart = Math.max(0, rows - inSight);
+  const first = Math.min(Math.max(0, Math.floor(scrollTop / rowHeight)), lastStart);
+  const offset = Math.max(0, first - MARGIN);
+  return { offset, limit: first + inSight + MARGIN - offset };
+}
+
+/**
+ * Whether scrolling has come so close to the end of the rows that are there that others are needed.
+ * @param {RowWindow} there
+ * @param {RowWindow} wanted
+ * @param {number} rows how many there are in all
+ */
+export function isNearItsEnd(there, wanted, rows) {
+  const end = Math.min(rows, wanted.offset + wanted.limit);
+  const missingAbove = there.offset - wanted.offset;
+  const missingBelow = end - (there.offset + there.limit);
+  return Math.max(missingAbove, missingBelow) > MARGIN / 2;
+}

@@ -1,0 +1,47 @@
+/** What went wrong in a service. */
+
+/** @import { ServiceView } from "../views.ts" */
+
+/** How a relayed connection ends when nothing went wrong. */
+const ORDERLY = new Set(["client_closed", "upstream_closed", "client_truncated", "upstream_truncated"]);
+
+/** @typedef {"failed" | "refused" | "broken"} ErrorKind */
+
+/**
+ * Errors of one kind and reason since the start.
+ * @typedef {object} ErrorCount
+ * @property {ErrorKind} kind
+ * @property {string} reason
+ * @property {number} count
+ */
+
+/**
+ * The errors of a service since the start, the most frequent first.
+ * @param {ServiceView} service
+ * @returns {ErrorCount[]}
+ */
+export function errorsOf({ connections, refused_by, closed_by }) {
+  const endings = Object.entries(closed_by).filter(([reason]) => !isOrderly(reason));
+  return [
+    ...counts("failed", [["upstream_not_reached", connections.failed]]),
+    ...counts("refused", Object.entries(refused_by)),
+    ...counts("broken", endings),
+  ].sort((a, b) => b.count - a.count);
+}
+
+/**
+ * Whether a relayed connection that ended for this reason ended well.
+ * @param {string} reason
+ */
+export function isOrderly(reason) {
+  return ORDERLY.has(reason);
+}
+
+/**
+ * @param {ErrorKind} kind
+ * @param {readonly (readonly [string, number])[]} entries
+ * @returns {ErrorCount[]}
+ */
+function counts(kind, entries) {
+  return entries.filter(([, count]) => count > 0).map(([reason, count]) => ({ kind, reason, count }));
+}

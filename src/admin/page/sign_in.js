@@ -1,0 +1,36 @@
+/** The form that asks for the token. */
+
+import { byId, setHidden, setText } from "./element.js";
+
+/** What an HTTP header can carry of a token, and the configuration accepts. */
+const TOKEN = /^[!-~]+$/;
+
+export class SignIn {
+  #form = byId("sign-in", HTMLFormElement);
+  #input = byId("token", HTMLInputElement);
+  #error = byId("token-error", HTMLParagraphElement);
+
+  /** @param {(token: string) => void} onToken */
+  constructor(onToken) {
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      const token = this.#input.value.trim();
+      if (TOKEN.test(token)) onToken(token);
+      else setText(this.#error, "A token has no spaces and only ASCII characters.");
+    });
+  }
+
+  /** @param {boolean} wasWrong a token was given, and refused */
+  ask(wasWrong) {
+    setHidden(this.#form, false);
+    setText(this.#error, wasWrong ? "This is not the token." : "");
+    this.#input.select();
+    this.#input.focus();
+  }
+
+  close() {
+    setHidden(this.#form, true);
+    setText(this.#error, "");
+    this.#input.value = "";
+  }
+}

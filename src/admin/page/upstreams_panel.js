@@ -1,0 +1,127 @@
+/** The upstream groups with their endpoints. */
+
+import { byId, create, setAttribute, setHidden, setText } from "./element.js";
+import { EndpointSwitch } from "./endpoint_switch.js";
+import { formatCount } from "./format.js";
+import { KeyedElements } from "./keyed_elements.js";
+
+/** @import { EndpointView, UpstreamView } from "../views.ts" */
+/** @import { SetEndpoint } from "./endpoint_switch.js" */
+
+const COLUMNS = 7;
+
+/**
+ * A row of the table: a group, or one of its endpoints.
+ * @typedef {{ group: UpstreamView, endpoint: EndpointView | undefined }} Item
+ */
+
+export class UpstreamsPanel {
+  #rows;
+
+  /** @param {SetEndpoint} setEndpoint */
+  constructor(setEndpoint) {
+    this.#rows = new KeyedElements(
+      byId("upstreams", HTMLTableSectionElement),
+      (/** @type {Item} */ { group, endpoint }) => JSON.stringify([group.name, endpoint?.address]),
+      ({ group, endpoint }) =>
+        endpoint === undefined ? new GroupRow() : new EndpointRow(group.name, endpoint.address, setEndpoint),
+    );
+  }
+
+  /** @param {readonly UpstreamView[]} upstreams */
+  update(upstreams) {
+    this.#rows.update(upstreams.flatMap((group) => [
+      { group, endpoint: undefined },
+      ...group.endpoints.map((endpoint) => ({ group, endpoint })),
+    ]));
+  }
+}
+
+class GroupRow {
+  #name = create("span", { class: "name" });
+  #about = create("span", { class: "minor" });
+  element = create(
+    "tr",
+    { class: "group" },
+    create("th", { scope: "colgroup", colspan: String(COLUMNS) }, this.#name, this.#about),
+  );
+
+  /** @param {Item} item */
+  update({ group }) {
+    const { name, balance, endpoints, pool } = group;
+    const usable = endpoints.filter((endpoint) => isUsable(endpoint)).length;
+    const about = [balance.replaceAll("_", " "), `${usable} of ${endpoints.length} usable`];
+    if (pool !== null) {
+      const taken = pool.hits + pool.misses;
+      about.push(`${formatCount(pool.idle)} opened ahead`);
+      if (taken > 0) about.push(`${Math.round(100 * pool.hits / taken)} % served from the pool`);
+    }
+    setText(this.#name, name);
+    setText(this.#about, about.join(" · "));
+    setAttribute(this.element, "data-usable", usable === 0 ? "none" : null);
+  }
+}
+
+class EndpointRow {
+  #address = create("span", { class: "address" });
+  #backup = create("span", { class: "tag plain" }, "backup");
+  #health = create("span", { class: "health" });
+  #weight = cell("Weight");
+  #connections = cell("Connections");
+  #connects = cell("Connects");
+  #failures = cell("Failures");
+  #switch;
+  element;
+
+  /**
+   * @param {string} group
+   * @param {string} address
+   * @param {SetEndpoint} setEndpoint
+   */
+  constructor(group, address, setEndpoint) {
+    this.#switch = new EndpointSwitch(group, address, setEndpoint);
+    this.element = create(
+      "tr",
+      {},
+      create("th", { scope: "row" }, this.#address, this.#backup),
+      create("td", { "data-label": "Health" }, this.#health),
+      this.#weight,
+      this.#connections,
+      this.#connects,
+      this.#failures,
+      create("td", { class: "switch" }, this.#switch.element),
+    );
+  }
+
+  /** @param {Item} item */
+  update({ endpoint }) {
+    if (endpoint === undefined) return;
+    const { address, state, backup, weight, active, max_connections, connects, failures } = endpoint;
+    setText(this.#address, address);
+    setHidden(this.#backup, !backup);
+    setText(this.#health, state);
+    setAttribute(this.#health, "data-health", state);
+    setText(this.#weight, String(weight));
+    setText(
+      this.#connections,
+      max_connections === null
+        ? formatCount(active)
+        : `${formatCount(active)} of ${formatCount(max_connections)}`,
+    );
+    setAttribute(this.#connections, "data-full", active === max_connections ? "" : null);
+    setText(this.#connects, formatCount(connects));
+    setText(this.#failures, formatCount(failures));
+    setAttribute(this.element, "data-usable", isUsable(endpoint) ? null : "none");
+    this.#switch.update(endpoint);
+  }
+}
+
+/** @param {EndpointView} endpoint */
+function isUsable({ state, admin }) {
+  return admin === "up" && (state === "up" || state === "unknown");
+}
+
+/** @param {string} label for where the table has no columns */
+function cell(label) {
+  return create("td", { class: "number", "data-label": label });
+}

@@ -1,0 +1,83 @@
+/** Finds the route of a request. */
+
+import { distance } from "fastest-levenshtein";
+import { ApiError } from "./api_error.ts";
+
+export type Method = "GET" | "POST" | "DELETE";
+
+/** What a handler gets of a request. */
+export interface Call {
+  /** What stands in the path where the pattern has names, decoded. */
+  readonly params: Readonly<Record<string, string>>;
+  readonly query: URLSearchParams;
+  /** The JSON value of the body; undefined when there is none. */
+  readonly body: unknown;
+}
+
+export interface Route {
+  readonly method: Method;
+  /** As in a URLPattern: `/api/v1/connections/:id`. */
+  readonly path: string;
+  /** Who may call it when a token is configured. */
+  readonly access: "everyone" | "token";
+  handle(call: Call): Response | Promise<Response>;
+}
+
+export interface Match {
+  readonly route: Route;
+  readonly params: Call["params"];
+}
+
+/** Letters by which a path may differ from one that was meant. */
+const MAX_SLIPS = 3;
+
+export class Router {
+  readonly #routes: readonly { readonly route: Route; readonly pattern: URLPattern }[];
+
+  constructor(routes: readonly Route[]) {
+    this.#routes = routes.map((route) => ({ route, pattern: new URLPattern({ pathname: route.path }) }));
+  }
+
+  /**
+   * The route for a path as it stands in the URL; HEAD goes where GET does.
+   *
+   * @throws {ApiError} `not_found`, `method_not_allowed`
+   */
+  find(method: string, pathname: string): Match {
+    const matches = this.#routes.flatMap(({ route, pattern }) => {
+      const groups = pattern.exec({ pathname })?.pathname.groups;
+      return groups === undefined ? [] : [{ route, groups }];
+    });
+    if (matches.length === 0) throw this.#notFound(pathname);
+    const wanted = method === "HEAD" ? "GET" : method;
+    const match = matches.find(({ route }) => route.method === wanted);
+    if (match === undefined) {
+      const allowed = matches.flatMap(({ route }) =>
+        route.method === "GET" ? ["GET", "HEAD"] : [route.method]
+      );
+      throw new ApiError("method_not_allowed", `${pathname} takes ${allowed.join(", ")}, not ${method}`, {
+        allow: allowed.join(", "),
+      });
+    }
+    return { route: match.route, params: this.#decode(match.groups, pathname) };
+  }
+
+  #decode(groups: Readonly<Record<string, string | undefined>>, pathname: string): Match["params"] {
+    try {
+      const entries = Object.entries(groups);
+      return Object.fromEntries(entries.map(([name, text]) => [name, decodeURIComponent(text ?? "")]));
+    } catch {
+      // A "%" that begins no escape.
+      throw this.#notFound(pathname);
+    }
+  }
+
+  #notFound(pathname: string): ApiError {
+    // The files of the page have dots, and would bury the rest.
+    const listed = this.#routes.map(({ route }) => route.path).filter((path) => !path.includes("."));
+    const paths = [...new Set(listed)].map((path) => path.replaceAll(/:(\w+)/g, "{$1}"));
+    const near = paths.filter((path) => path.endsWith(pathname) || distance(path, pathname) <= MAX_SLIPS);
+    const hint = near.length > 0 ? `did you mean ${near.join(" or ")}?` : `there are ${paths.join(", ")}`;
+    return new ApiError("not_found", `Nothing is at ${pathname}; ${hint}`);
+  }
+}

@@ -1,0 +1,51 @@
+/** The page of the admin interface before a proxy that is none, in a real browser. */
+
+import type { Page } from "puppeteer-core";
+import { pageFiles } from "../../src/admin/page/page.ts";
+import { type AdminServer, serveAdmin } from "../../src/admin/server.ts";
+import { parseDuration } from "../../src/config/duration.ts";
+import { openPage, type View } from "./browser.ts";
+import { BusyBackend } from "./busy_backend.ts";
+
+export interface PageStage {
+  readonly backend: BusyBackend;
+  readonly server: AdminServer;
+  readonly page: Page;
+}
+
+export interface PageStageOptions extends View {
+  /** How many are open; 300 unless given. */
+  readonly connections?: number;
+  readonly token?: string;
+}
+
+/** Serves the page and opens it; both go when the stage is disposed of. */
+export async function stagePage(
+  stage: AsyncDisposableStack,
+  options: PageStageOptions = {},
+): Promise<PageStage> {
+  const backend = new BusyBackend(options.connections ?? 300);
+  const server = await serveBackend(stage, backend, 0, options.token);
+  const page = await openPage(stage, urlOf(server), options);
+  return { backend, server, page };
+}
+
+/** Serves the admin interface on a port of 127.0.0.1. */
+export async function serveBackend(
+  stage: AsyncDisposableStack,
+  backend: BusyBackend,
+  port: number,
+  token?: string,
+): Promise<AdminServer> {
+  const listen = { transport: "tcp", hostname: "127.0.0.1", port } as const;
+  return stage.use(await serveAdmin({ listen, token, hosts: [], backend, pageFiles, parseDuration }));
+}
+
+export function portOf({ address }: AdminServer): number {
+  if (address.transport !== "tcp") throw new TypeError("It listens on a unix socket");
+  return address.port;
+}
+
+function urlOf(server: AdminServer): string {
+  return `http://127.0.0.1:${portOf(server)}/`;
+}
