@@ -1,9 +1,10 @@
 /** Command line arguments into a command. Pure: prints nothing, reads nothing. */
 
-import { parseArgs } from "@std/cli";
 import { closest, distance } from "fastest-levenshtein";
 import type { LogFormat, LogLevel } from "../config/config.ts";
-import { parseDuration } from "../config/duration.ts";
+import { ADMIN_COMMANDS, type AdminCommand, isAdminCommand, parseAdminCommand } from "./admin_args.ts";
+import { Options } from "./options.ts";
+import { type Topic, UsageError } from "./usage.ts";
 
 /** Where `run` takes its configuration from. */
 export type Source =
@@ -23,31 +24,15 @@ export type Command =
   | { readonly kind: "check"; readonly path: string }
   | { readonly kind: "demo"; readonly duration: number | undefined; readonly flags: RunFlags }
   | { readonly kind: "help"; readonly topic: Topic }
-  | { readonly kind: "version" };
+  | { readonly kind: "version" }
+  | AdminCommand;
 
-export type Topic = "sluice" | "check" | "demo";
+const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
+const LOG_FORMATS: readonly LogFormat[] = ["text", "json"];
 
-/** The arguments make no command. The message says what to type instead. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
-  readonly topic: Topic;
-
-  constructor(message: string, topic: Topic) {
-    super(message);
-    this.topic = topic;
-  }
-}
-
-const LOG_LEVELS: readonly string[] = ["debug", "info", "warn", "error"];
-const LOG_FORMATS: readonly string[] = ["text", "json"];
-
-const RUN_STRINGS = ["config", "log-level", "log-format", "ready-file"];
 const LOG_STRINGS = ["log-level", "log-format"];
 
-interface Parsed {
-  readonly words: string[];
-  readonly values: Record<string, unknown>;
-}
+const COMMANDS = ["check", "demo", ...ADMIN_COMMANDS, "help"];
 
 /**
  * Parses what follows the program's name.
@@ -57,22 +42,24 @@ interface Parsed {
 export function parseCommand(args: readonly string[]): Command {
   // `deno task start -- --version` passes its "--" on.
   if (args[0] === "--") return parseCommand(args.slice(1));
-  const [first, ...rest] = args;
+  const [first = "", ...rest] = args;
   if (first === "check") return parseCheck(rest);
   if (first === "demo") return parseDemo(rest);
   if (first === "help") return { kind: "help", topic: topicOf(rest[0]) };
+  if (isAdminCommand(first)) return parseAdminCommand(first, rest);
   return parseRun(args);
 }
 
 function parseRun(args: readonly string[]): Command {
-  const { words, values } = parse(args, "sluice", RUN_STRINGS, ["print-ready", "help", "version"], {
-    c: "config",
-    h: "help",
-    V: "version",
-  });
-  if (values.help === true) return { kind: "help", topic: "sluice" };
-  if (values.version === true) return { kind: "version" };
-  const path = stringOf(values, "config", "sluice");
+  const options = new Options(args, {
+    string: ["config", ...LOG_STRINGS, "ready-file"],
+    boolean: ["print-ready", "help", "version"],
+    alias: { c: "config", h: "help", V: "version" },
+  }, "sluice");
+  if (options.has("help")) return { kind: "help", topic: "sluice" };
+  if (options.has("version")) return { kind: "version" };
+  const path = options.string("config");
+  const { words } = options;
   const stray = words.find((word) => !word.includes("="));
   if (stray !== undefined) {
     throw new UsageError(`Unknown argument "${stray}": ${hintFor(stray)}`, "sluice");
@@ -87,24 +74,24 @@ function parseRun(args: readonly string[]): Command {
     throw new UsageError(`Cannot use "${words[0]}" together with -c: put the service into ${path}`, "sluice");
   }
   const source: Source = path === undefined ? { kind: "quick", pairs: words } : { kind: "file", path };
-  return { kind: "run", source, flags: runFlagsOf(values, "sluice") };
+  return { kind: "run", source, flags: runFlagsOf(options) };
 }
-
-const COMMANDS = ["check", "demo", "help"];
 
 function hintFor(stray: string): string {
   if (/\.(ya?ml|json)$/.test(stray)) return `to run a configuration: sluice -c ${stray}`;
   if (COMMANDS.includes(stray)) return `a command comes first: sluice ${stray} ...`;
   const command = closest(stray, COMMANDS);
   if (distance(stray, command) <= 2) return `did you mean "${command}"?`;
-  return "expected a command (check, demo) or listen=upstream, such as 5000=db.internal:5432";
+  const commands = COMMANDS.join(", ");
+  return `expected a command (${commands}) or listen=upstream, such as 5000=db.internal:5432`;
 }
 
 function parseCheck(args: readonly string[]): Command {
-  const { words, values } = parse(args, "check", ["config"], ["help"], { c: "config", h: "help" });
-  if (values.help === true) return { kind: "help", topic: "check" };
-  const named = stringOf(values, "config", "check");
-  const paths = named === undefined ? words : [named, ...words];
+  const names = { string: ["config"], boolean: ["help"], alias: { c: "config", h: "help" } };
+  const options = new Options(args, names, "check");
+  if (options.has("help")) return { kind: "help", topic: "check" };
+  const named = options.string("config");
+  const paths = named === undefined ? options.words : [named, ...options.words];
   if (paths.length !== 1) {
     throw new UsageError(
       paths.length === 0 ? "No file given: sluice check FILE" : `One file at a time, got ${paths.length}`,
@@ -115,88 +102,27 @@ function parseCheck(args: readonly string[]): Command {
 }
 
 function parseDemo(args: readonly string[]): Command {
-  const { words, values } = parse(args, "demo", [...LOG_STRINGS, "for"], ["help"], { h: "help" });
-  if (values.help === true) return { kind: "help", topic: "demo" };
-  if (words.length > 0) {
-    throw new UsageError(`Unknown argument "${words[0]}": sluice demo takes none`, "demo");
+  const names = { string: [...LOG_STRINGS, "for"], boolean: ["help"], alias: { h: "help" } };
+  const options = new Options(args, names, "demo");
+  if (options.has("help")) return { kind: "help", topic: "demo" };
+  if (options.words.length > 0) {
+    throw new UsageError(`Unknown argument "${options.words[0]}": sluice demo takes none`, "demo");
   }
-  const text = stringOf(values, "for", "demo");
+  return { kind: "demo", duration: options.duration("for"), flags: runFlagsOf(options) };
+}
+
+function runFlagsOf(options: Options): RunFlags {
   return {
-    kind: "demo",
-    duration: text === undefined ? undefined : durationOf(text),
-    flags: runFlagsOf(values, "demo"),
+    logLevel: options.choice("log-level", LOG_LEVELS),
+    logFormat: options.choice("log-format", LOG_FORMATS),
+    readyFile: options.string("ready-file"),
+    printReady: options.has("print-ready"),
   };
-}
-
-function parse(
-  args: readonly string[],
-  topic: Topic,
-  string: string[],
-  boolean: string[],
-  alias: Record<string, string>,
-): Parsed {
-  const known = new Set([...string, ...boolean, ...Object.keys(alias)]);
-  const unknown = (arg: string) => {
-    if (!/^-./.test(arg)) return;
-    const name = arg.replace(/^--?/, "").replace(/=.*$/s, "");
-    if (known.has(name) && (arg.startsWith("--") || /^-.(=|$)/s.test(arg))) return;
-    throw new UsageError(`Unknown option "${arg}"${similarOption(name, [...known])}`, topic);
-  };
-  const { _: words, ...collected } = parseArgs([...args], {
-    string: [...string, "_"],
-    collect: string,
-    boolean,
-    alias,
-    unknown,
-  });
-  const values: Record<string, unknown> = { ...collected };
-  for (const name of string) {
-    const value = values[name];
-    if (Array.isArray(value) && value.length < 2) values[name] = value[0];
-  }
-  return { words: words.map(String), values };
-}
-
-function similarOption(name: string, known: string[]): string {
-  const similar = closest(name, known.filter((option) => option.length > 1));
-  return distance(name, similar) <= 2 ? `: did you mean "--${similar}"?` : "";
-}
-
-function stringOf(values: Record<string, unknown>, name: string, topic: Topic): string | undefined {
-  const value = values[name];
-  if (value === undefined) return undefined;
-  if (Array.isArray(value)) throw new UsageError(`Option --${name} given more than once`, topic);
-  if (typeof value !== "string" || value === "") {
-    throw new UsageError(`Option --${name} needs a value`, topic);
-  }
-  return value;
-}
-
-function choiceOf(values: Record<string, unknown>, name: string, choices: readonly string[], topic: Topic) {
-  const value = stringOf(values, name, topic);
-  if (value === undefined || choices.includes(value)) return value;
-  throw new UsageError(`Cannot use "${value}" for --${name}: expected ${choices.join(", ")}`, topic);
-}
-
-function runFlagsOf(values: Record<string, unknown>, topic: Topic): RunFlags {
-  return {
-    logLevel: choiceOf(values, "log-level", LOG_LEVELS, topic) as LogLevel | undefined,
-    logFormat: choiceOf(values, "log-format", LOG_FORMATS, topic) as LogFormat | undefined,
-    readyFile: stringOf(values, "ready-file", topic),
-    printReady: values["print-ready"] === true,
-  };
-}
-
-function durationOf(text: string): number {
-  try {
-    return parseDuration(text);
-  } catch (cause) {
-    throw new UsageError(`Cannot use "${text}" for --for: ${(cause as Error).message}`, "demo");
-  }
 }
 
 function topicOf(word: string | undefined): Topic {
   if (word === undefined || word === "run") return "sluice";
-  if (word === "check" || word === "demo") return word;
-  throw new UsageError(`No help about "${word}": expected check or demo`, "sluice");
+  if (word === "check" || word === "demo" || isAdminCommand(word)) return word;
+  const topics = COMMANDS.filter((command) => command !== "help").join(", ");
+  throw new UsageError(`No help about "${word}": expected one of ${topics}`, "sluice");
 }

@@ -2,14 +2,18 @@
 
 import { loadConfigFile } from "../config/load.ts";
 import { describeConfig } from "../runtime/describe.ts";
+import { loadTls, warningsAbout } from "../runtime/tls_files.ts";
+import { warningsOf } from "../runtime/warnings.ts";
 
 /**
- * Prints what each service and group would do, then `ok`.
+ * Prints what each service and group would do and what is doubtful about it, then `ok`.
  *
- * @throws {ConfigError} with every problem of the file
+ * @throws {ConfigError} with every problem of the file, certificates and keys included
  */
 export async function check(path: string): Promise<void> {
   const config = await loadConfigFile(path, (name) => Deno.env.get(name));
+  const warnings = [...warningsOf(config), ...warningsAbout(await loadTls(config, path))];
   for (const line of describeConfig(config)) console.log(line);
+  for (const warning of warnings) console.log(`warning: ${warning}`);
   console.log("ok");
 }

@@ -1,14 +1,27 @@
 /** What `--help` prints. */
 
-import type { Topic } from "./args.ts";
+import { ADMIN_HELP } from "./admin_help.ts";
+import type { Topic } from "./usage.ts";
 
 const SLUICE = `sluice: a TCP proxy
 
-Usage:
+Run a proxy:
   sluice LISTEN=UPSTREAM ...      proxy each LISTEN address to its UPSTREAM
   sluice -c FILE                  run the services of a YAML file
   sluice check FILE               check a file and say what is wrong with it
   sluice demo                     see it work, with nothing else installed
+
+Look at one that is running (it needs admin.listen):
+  sluice top                      services, upstreams and connections, every second anew
+  sluice status                   the same once
+  sluice connections              list open connections
+
+Tell one that is running what to do:
+  sluice kill ID ...              close connections
+  sluice upstream GROUP ENDPOINT up|drain|down
+                                  take an endpoint out of use or back in
+  sluice reload                   read the configuration anew
+  sluice drain                    stop accepting, and end when open connections have
 
 Examples:
   sluice 5000=db.internal:5432
@@ -25,7 +38,7 @@ Options:
       --log-format FORMAT text (default) or json
       --print-ready       print one line of JSON on stdout once everything listens
       --ready-file PATH   write the same line to PATH
-  -h, --help              this text; also: sluice check --help, sluice demo --help
+  -h, --help              this text; every command has its own: sluice top --help
   -V, --version           the version
 
 Stop it with Ctrl-C or SIGTERM: it stops accepting and waits for open connections (shutdown.drain, 30s); a second
@@ -54,7 +67,7 @@ Options:
   -h, --help              this text
 `;
 
-const TEXTS: Record<Topic, string> = { sluice: SLUICE, check: CHECK, demo: DEMO };
+const TEXTS: Record<Topic, string> = { sluice: SLUICE, check: CHECK, demo: DEMO, ...ADMIN_HELP };
 
 export function helpText(topic: Topic): string {
   return TEXTS[topic];

@@ -3,13 +3,17 @@
 import denoJson from "../../deno.json" with { type: "json" };
 import { ConfigError } from "../config/config_error.ts";
 import { DescriptorError } from "../runtime/descriptors.ts";
-import { ListenError } from "../runtime/proxy.ts";
-import { type Command, parseCommand, UsageError } from "./args.ts";
+import { LogFileError } from "../runtime/process_log.ts";
+import { AdminListenError, ListenError } from "../runtime/proxy.ts";
+import { runAdminCommand } from "./admin_commands.ts";
+import { AdminError } from "./admin_error.ts";
+import { type Command, parseCommand } from "./args.ts";
 import { check } from "./check.ts";
 import { demo } from "./demo.ts";
 import { helpText } from "./help.ts";
 import { RunError } from "./ready.ts";
 import { run } from "./run.ts";
+import { UsageError } from "./usage.ts";
 
 /** Stopped cleanly, or the file is good. */
 const EXIT_OK = 0;
@@ -17,6 +21,9 @@ const EXIT_OK = 0;
 const EXIT_FAILED = 1;
 /** Wrong usage or configuration. */
 const EXIT_USAGE = 2;
+
+/** What keeps a command from doing what it should, and is no mistake in it. */
+const COULD_NOT = [AdminError, AdminListenError, DescriptorError, ListenError, LogFileError, RunError];
 
 /** Runs the command that `args` spell and resolves with the exit code. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -40,6 +47,8 @@ async function execute(command: Command): Promise<void> {
       return console.log(helpText(command.topic).trimEnd());
     case "version":
       return console.log(`sluice ${denoJson.version} (deno ${Deno.version.deno}, ${Deno.build.target})`);
+    default:
+      return await runAdminCommand(command);
   }
 }
 
@@ -53,8 +62,8 @@ function explain(error: unknown): number {
     console.error(`sluice: ${error.message}`);
     return EXIT_USAGE;
   }
-  if (error instanceof ListenError || error instanceof DescriptorError || error instanceof RunError) {
-    console.error(`sluice: ${error.message}`);
+  if (COULD_NOT.some((type) => error instanceof type)) {
+    console.error(`sluice: ${(error as Error).message}`);
     return EXIT_FAILED;
   }
   throw error;

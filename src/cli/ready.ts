@@ -10,7 +10,8 @@ export class RunError extends Error {
 
 /** Says what `flags` ask for, once all listeners are bound. Health comes later. */
 export async function announceReady(proxy: RunningProxy, flags: RunFlags): Promise<void> {
-  const line = JSON.stringify({ event: "ready", pid: Deno.pid, services: proxy.services });
+  const { services, admin } = proxy;
+  const line = JSON.stringify({ event: "ready", pid: Deno.pid, services, admin });
   if (flags.readyFile !== undefined) await writeAtomically(flags.readyFile, `${line}\n`);
   if (flags.printReady) console.log(line);
 }

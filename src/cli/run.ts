@@ -4,9 +4,9 @@ import type { Config } from "../config/config.ts";
 import { loadConfigFile } from "../config/load.ts";
 import { parseQuickForm } from "../config/quick.ts";
 import { guardProcess } from "../runtime/guard.ts";
-import { type Log, stderrLog } from "../runtime/process_log.ts";
-import { type RunningProxy, runProxy, type StopReport } from "../runtime/proxy.ts";
-import { onStopSignals } from "../runtime/signals.ts";
+import { stderrLog } from "../runtime/process_log.ts";
+import { type RunningProxy, runProxy } from "../runtime/proxy.ts";
+import { onReloadSignal, onReopenSignal, onStopSignals } from "../runtime/signals.ts";
 import type { RunFlags, Source } from "./args.ts";
 import { announceReady, removeStaleReadyFile } from "./ready.ts";
 
@@ -15,6 +15,8 @@ import { announceReady, removeStaleReadyFile } from "./ready.ts";
  *
  * @throws {ConfigError} when the configuration is wrong
  * @throws {ListenError} when an address cannot be bound
+ * @throws {AdminListenError} when that is the address of the admin interface
+ * @throws {LogFileError} when the access log cannot be opened
  * @throws {RunError} when the ready file cannot be written
  */
 export async function run(source: Source, flags: RunFlags): Promise<void> {
@@ -22,7 +24,7 @@ export async function run(source: Source, flags: RunFlags): Promise<void> {
   const log = stderrLog(config.log);
   using _guard = guardProcess(log);
   await removeStaleReadyFile(flags);
-  await using proxy = await runProxy(config, log);
+  await using proxy = await runProxy(config, log, source.kind === "file" ? source.path : undefined);
   for (const { name, listen } of proxy.services) {
     log.info(`${name}: listening on ${listen.join(", ")}`, {
       event: "listening",
@@ -30,9 +32,12 @@ export async function run(source: Source, flags: RunFlags): Promise<void> {
       listen: listen.join(","),
     });
   }
-  const stopped = untilStopped(proxy, log);
+  if (proxy.admin !== undefined) {
+    log.info(`Admin interface on ${proxy.admin}`, { event: "admin_listening", listen: proxy.admin });
+  }
+  listenToSignals(proxy);
   await announceReady(proxy, flags);
-  await stopped;
+  await proxy.stopped;
   await log.flush();
 }
 
@@ -45,26 +50,21 @@ function configOf(source: Source): Promise<Config> | Config {
 /** Flags win over the file. */
 export function withFlags(config: Config, flags: RunFlags): Config {
   const { level, format } = config.log;
-  return { ...config, log: { level: flags.logLevel ?? level, format: flags.logFormat ?? format } };
+  const log = { ...config.log, level: flags.logLevel ?? level, format: flags.logFormat ?? format };
+  return { ...config, log };
 }
 
-/** The first signal drains, a second one cuts. */
-async function untilStopped(proxy: RunningProxy, log: Log): Promise<void> {
-  const stopped = Promise.withResolvers<StopReport>();
+/** The first signal that asks for an end drains, a second one cuts. */
+function listenToSignals(proxy: RunningProxy): void {
   let signals = 0;
   // Never taken back: with the default action restored, a late signal would kill the program before its exit code.
   onStopSignals((signal) => {
     signals += 1;
-    if (signals > 1) return void proxy.stop({ drain: 0 });
-    const open = proxy.figures().reduce((sum, service) => sum + service.active, 0);
-    stopped.resolve(proxy.stop());
-    const hint = open === 0 ? "" : `, waiting for ${open} open ${connections(open)}`;
-    log.info(`${signal}: no longer accepting${hint}`, { event: "stopping", signal, open });
+    void proxy.stop(signals > 1 ? { drain: 0 } : { cause: signal });
   });
-  const { cut } = await stopped.promise;
-  log.info(cut === 0 ? "Stopped" : `Stopped, ${cut} ${connections(cut)} cut`, { event: "stopped", cut });
-}
-
-function connections(count: number): string {
-  return count === 1 ? "connection" : "connections";
+  onReloadSignal(() => {
+    void proxy.reloadCertificates();
+    void proxy.reopenLogs();
+  });
+  onReopenSignal(() => void proxy.reopenLogs());
 }

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { type Command, parseCommand, type RunFlags, type Topic, UsageError } from "../../src/cli/args.ts";
+import type { AdminFlags, ConnectionOrder } from "../../src/cli/admin_args.ts";
+import { type Command, parseCommand, type RunFlags } from "../../src/cli/args.ts";
+import { type Topic, UsageError } from "../../src/cli/usage.ts";
 
 const PLAIN: RunFlags = {
   logLevel: undefined,
@@ -15,6 +17,9 @@ function quick(pairs: string[], flags: Partial<RunFlags> = {}): Command {
 function file(path: string, flags: Partial<RunFlags> = {}): Command {
   return { kind: "run", source: { kind: "file", path }, flags: { ...PLAIN, ...flags } };
 }
+
+const NOWHERE: AdminFlags = { address: undefined, config: undefined, tokenFile: undefined };
+const LARGEST: ConnectionOrder = { filter: "", sort: "bytes", isDescending: true };
 
 const COMMANDS: [args: string[], command: Command][] = [
   [["-c", "a.yaml"], file("a.yaml")],
@@ -46,10 +51,52 @@ const COMMANDS: [args: string[], command: Command][] = [
     duration: undefined,
     flags: { ...PLAIN, logLevel: "debug" },
   }],
+  [["top"], { kind: "top", admin: NOWHERE, order: LARGEST }],
+  [["top", "--admin", "9901", "--filter=db", "--sort", "client"], {
+    kind: "top",
+    admin: { ...NOWHERE, address: "9901" },
+    order: { filter: "db", sort: "client", isDescending: false },
+  }],
+  [["top", "--sort", "age"], { kind: "top", admin: NOWHERE, order: { ...LARGEST, sort: "age" } }],
+  [["top", "--reverse"], { kind: "top", admin: NOWHERE, order: { ...LARGEST, isDescending: false } }],
+  [["status"], { kind: "status", admin: NOWHERE, json: false }],
+  [["status", "--json", "-c", "a.yaml", "--token-file", "t"], {
+    kind: "status",
+    admin: { address: undefined, config: "a.yaml", tokenFile: "t" },
+    json: true,
+  }],
+  [["connections"], { kind: "connections", admin: NOWHERE, order: LARGEST, limit: 100, json: false }],
+  [["connections", "--limit", "5000", "--sort", "id", "--reverse", "--json"], {
+    kind: "connections",
+    admin: NOWHERE,
+    order: { filter: "", sort: "id", isDescending: true },
+    limit: 5000,
+    json: true,
+  }],
+  [["kill", "12"], { kind: "kill", admin: NOWHERE, ids: [12], json: false }],
+  [["kill", "12", "7", "12", "--json"], { kind: "kill", admin: NOWHERE, ids: [12, 7], json: true }],
+  [["upstream", "db", "10.0.0.1:3306", "drain"], {
+    kind: "upstream",
+    admin: NOWHERE,
+    group: "db",
+    endpoint: "10.0.0.1:3306",
+    state: "drain",
+    json: false,
+  }],
+  [["reload", "--admin=unix:/run/a.sock"], {
+    kind: "reload",
+    admin: { ...NOWHERE, address: "unix:/run/a.sock" },
+  }],
+  [["drain"], { kind: "drain", admin: NOWHERE, deadline: undefined }],
+  [["drain", "--deadline", "10s"], { kind: "drain", admin: NOWHERE, deadline: 10_000 }],
+  [["drain", "--deadline", "0"], { kind: "drain", admin: NOWHERE, deadline: 0 }],
   [["help"], { kind: "help", topic: "sluice" }],
   [["help", "run"], { kind: "help", topic: "sluice" }],
   [["help", "check"], { kind: "help", topic: "check" }],
   [["help", "demo"], { kind: "help", topic: "demo" }],
+  [["help", "kill"], { kind: "help", topic: "kill" }],
+  [["kill", "--help"], { kind: "help", topic: "kill" }],
+  [["upstream", "-h"], { kind: "help", topic: "upstream" }],
   [["-h"], { kind: "help", topic: "sluice" }],
   [["--help", "0=1", "--log-level", "loud"], { kind: "help", topic: "sluice" }],
   [["check", "-h"], { kind: "help", topic: "check" }],
@@ -92,7 +139,25 @@ const MISTAKES: [args: string[], message: string | RegExp, topic: Topic][] = [
   [["demo", "--for"], "Option --for needs a value", "demo"],
   [["demo", "--for", "3"], /^Cannot use "3" for --for: .* a unit is missing/, "demo"],
   [["demo", "--ready-file", "a"], 'Unknown option "--ready-file"', "demo"],
-  [["help", "me"], 'No help about "me": expected check or demo', "sluice"],
+  [["help", "me"], /^No help about "me": expected one of check, demo, top, .*, drain$/, "sluice"],
+  [["tpo"], 'Unknown argument "tpo": did you mean "top"?', "sluice"],
+  [["conections"], 'Unknown argument "conections": did you mean "connections"?', "sluice"],
+  [["0=1", "top"], 'Unknown argument "top": a command comes first: sluice top ...', "sluice"],
+  [["top", "db"], 'Unknown argument "db": sluice top takes options only', "top"],
+  [["top", "--json"], 'Unknown option "--json"', "top"],
+  [["top", "--sort", "speed"], /^Cannot use "speed" for --sort: expected bytes, age, id, client/, "top"],
+  [["status", "--token", "secret"], /^Unknown option "--token"/, "status"],
+  [["status", "--admin"], "Option --admin needs a value", "status"],
+  [["connections", "--limit", "0"], /^Cannot use "0" for --limit: expected a whole number/, "connections"],
+  [["connections", "--limit", "1e3"], /^Cannot use "1e3" for --limit/, "connections"],
+  [["kill"], /^No connection given: sluice kill ID; /, "kill"],
+  [["kill", "12", "10.0.0.1:99"], /^Cannot use "10\.0\.0\.1:99" as a connection id/, "kill"],
+  [["kill", "9007199254740993"], /^Cannot use "9007199254740993" as a connection id/, "kill"],
+  [["kill", "--filter", "db"], 'Unknown option "--filter"', "kill"],
+  [["upstream", "db", "10.0.0.1:3306"], /^Three words are needed: sluice upstream GROUP /, "upstream"],
+  [["upstream", "db", "a:1", "up", "b:1"], /^Three words are needed: /, "upstream"],
+  [["upstream", "db", "a:1", "off"], 'Cannot set an endpoint to "off": expected up, drain, down', "upstream"],
+  [["drain", "--deadline", "10"], /^Cannot use "10" for --deadline: .* a unit is missing/, "drain"],
   // One dash is for one letter: these must not be taken for anything else.
   [["demo", "-for", "3s"], 'Unknown option "-for": did you mean "--for"?', "demo"],
   [["0=1", "-print-ready"], 'Unknown option "-print-ready": did you mean "--print-ready"?', "sluice"],

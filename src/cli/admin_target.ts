@@ -1,0 +1,104 @@
+/** Where the admin interface of the running proxy is, and what it wants to see. */
+
+import type { Config } from "../config/config.ts";
+import type { EnvironmentLookup } from "../config/environment.ts";
+import { loadConfigFile } from "../config/load.ts";
+import { type Address, parseUpstreamAddress } from "../net/address.ts";
+import type { AdminCommandName, AdminFlags } from "./admin_args.ts";
+import { UsageError } from "./usage.ts";
+
+export interface AdminTarget {
+  readonly address: Address;
+  /** Undefined where none was found: the proxy may need none. */
+  readonly token: string | undefined;
+}
+
+/** What can be in an HTTP header and is one word. */
+const TOKEN = /^[\x21-\x7e]+$/;
+
+/** Which addresses reach a listener on all of them. */
+const LOOPBACK_OF = new Map([["0.0.0.0", "127.0.0.1"], ["::", "::1"]]);
+
+/**
+ * Looks at the command line first, then into the configuration that it names, then at SLUICE_ADMIN and SLUICE_TOKEN.
+ *
+ * @throws {UsageError} when there is no address, or an address or token that cannot be used
+ * @throws {ConfigError} when the configuration is wrong
+ */
+export async function findAdmin(
+  flags: AdminFlags,
+  command: AdminCommandName,
+  environment: EnvironmentLookup,
+): Promise<AdminTarget> {
+  const config = flags.config === undefined ? undefined : await loadConfigFile(flags.config, environment);
+  const address = addressOf(flags, config, command, environment);
+  if (flags.tokenFile !== undefined) return { address, token: await readToken(flags.tokenFile, command) };
+  const token = config?.admin?.token ?? environment("SLUICE_TOKEN");
+  if (token === undefined || token === "") return { address, token: undefined };
+  return { address, token: checkedToken(token, "SLUICE_TOKEN", command) };
+}
+
+function addressOf(
+  flags: AdminFlags,
+  config: Config | undefined,
+  command: AdminCommandName,
+  environment: EnvironmentLookup,
+): Address {
+  if (flags.address !== undefined) return parsedAddress(flags.address, "--admin", command);
+  if (config !== undefined) return configuredAddress(flags.config!, config, command);
+  const variable = environment("SLUICE_ADMIN");
+  if (variable !== undefined && variable !== "") return parsedAddress(variable, "SLUICE_ADMIN", command);
+  throw new UsageError(
+    "Cannot tell where the proxy is: give --admin ADDRESS, or -c FILE with the proxy's configuration, or set " +
+      "SLUICE_ADMIN; ADDRESS is what admin.listen says",
+    command,
+  );
+}
+
+function parsedAddress(text: string, source: string, command: AdminCommandName): Address {
+  try {
+    return reachable(parseUpstreamAddress(text, { barePort: true }));
+  } catch (cause) {
+    throw new UsageError(`${source}: ${(cause as Error).message}`, command);
+  }
+}
+
+function configuredAddress(path: string, config: Config, command: AdminCommandName): Address {
+  if (config.admin === undefined) {
+    throw new UsageError(
+      `"${path}" has no "admin": the proxy has no admin interface; add admin.listen and restart it`,
+      command,
+    );
+  }
+  const { listen } = config.admin;
+  if (listen.transport === "tcp" && listen.port === 0) {
+    throw new UsageError(
+      `admin.listen in "${path}" leaves the port open: take it from the proxy's log and give --admin HOST:PORT`,
+      command,
+    );
+  }
+  return reachable(listen);
+}
+
+/** Nobody can connect to "all addresses". */
+function reachable(address: Address): Address {
+  if (address.transport === "unix") return address;
+  return { ...address, hostname: LOOPBACK_OF.get(address.hostname) ?? address.hostname };
+}
+
+async function readToken(path: string, command: AdminCommandName): Promise<string> {
+  const text = await Deno.readTextFile(path).catch((cause: Error) => {
+    const reason = cause instanceof Deno.errors.NotFound ? "no such file" : cause.message;
+    throw new UsageError(`Cannot read --token-file "${path}": ${reason}`, command);
+  });
+  return checkedToken(text.trim(), `--token-file "${path}"`, command);
+}
+
+/** Never shows the token. */
+function checkedToken(token: string, source: string, command: AdminCommandName): string {
+  if (TOKEN.test(token)) return token;
+  throw new UsageError(
+    `Cannot use the token in ${source}: expected one word of printable ASCII characters`,
+    command,
+  );
+}

@@ -1,0 +1,92 @@
+/** Options on the command line, read strictly: unknown, doubled and empty ones are errors. */
+
+import { parseArgs } from "@std/cli";
+import { closest, distance } from "fastest-levenshtein";
+import { parseDuration } from "../config/duration.ts";
+import { type Topic, UsageError } from "./usage.ts";
+
+/** Which options there are: with a value, without one, and their letters. */
+export interface OptionNames {
+  readonly string: readonly string[];
+  readonly boolean: readonly string[];
+  readonly alias: Readonly<Record<string, string>>;
+}
+
+/** What stood on the command line. Asking for a value that does not fit throws a UsageError. */
+export class Options {
+  /** What is no option, in order. */
+  readonly words: readonly string[];
+  readonly #values: Readonly<Record<string, unknown>>;
+  readonly #topic: Topic;
+
+  /** @throws {UsageError} when there is an option with another name. */
+  constructor(args: readonly string[], names: OptionNames, topic: Topic) {
+    const known = new Set([...names.string, ...names.boolean, ...Object.keys(names.alias)]);
+    const unknown = (arg: string) => {
+      if (!/^-./.test(arg)) return;
+      const name = arg.replace(/^--?/, "").replace(/=.*$/s, "");
+      if (known.has(name) && (arg.startsWith("--") || /^-.(=|$)/s.test(arg))) return;
+      throw new UsageError(`Unknown option "${arg}"${similarOption(name, [...known])}`, topic);
+    };
+    const { _: words, ...values } = parseArgs(args, {
+      string: [...names.string, "_"],
+      collect: [...names.string],
+      boolean: names.boolean,
+      alias: names.alias,
+      unknown,
+    });
+    this.words = words.map(String);
+    this.#values = values;
+    this.#topic = topic;
+  }
+
+  has(name: string): boolean {
+    return this.#values[name] === true;
+  }
+
+  string(name: string): string | undefined {
+    const value = this.#values[name];
+    const [first, second] = Array.isArray(value) ? value : [value];
+    if (second !== undefined) throw this.#wrong(`Option --${name} given more than once`);
+    if (first === undefined) return undefined;
+    if (typeof first !== "string" || first === "") throw this.#wrong(`Option --${name} needs a value`);
+    return first;
+  }
+
+  choice<Choice extends string>(name: string, choices: readonly Choice[]): Choice | undefined {
+    const value = this.string(name);
+    if (value === undefined) return undefined;
+    const choice = choices.find((choice) => choice === value);
+    if (choice !== undefined) return choice;
+    throw this.#wrong(`Cannot use "${value}" for --${name}: expected ${choices.join(", ")}`);
+  }
+
+  /** In milliseconds. */
+  duration(name: string): number | undefined {
+    const text = this.string(name);
+    if (text === undefined) return undefined;
+    try {
+      return parseDuration(text);
+    } catch (cause) {
+      throw this.#wrong(`Cannot use "${text}" for --${name}: ${(cause as Error).message}`);
+    }
+  }
+
+  /** A whole number of at least 1. */
+  count(name: string): number | undefined {
+    const text = this.string(name);
+    if (text === undefined) return undefined;
+    const count = Number(text);
+    if (/^\d+$/.test(text) && count >= 1 && Number.isSafeInteger(count)) return count;
+    throw this.#wrong(`Cannot use "${text}" for --${name}: expected a whole number, 1 or more`);
+  }
+
+  #wrong(message: string): UsageError {
+    return new UsageError(message, this.#topic);
+  }
+}
+
+function similarOption(name: string, known: string[]): string {
+  const similar = closest(name, known.filter((option) => option.length > 1));
+  return distance(name, similar) <= 2 ? `: did you mean "--${similar}"?` : "";
+}

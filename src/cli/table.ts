@@ -1,0 +1,103 @@
+/** Text in columns. */
+
+import { printable } from "./printable.ts";
+
+export interface Column {
+  readonly title: string;
+  /** Numbers stand at the right. */
+  readonly align: "left" | "right";
+  /** Room that is kept whatever the cells say, so that columns stay where they are while figures change. */
+  readonly reserve?: number;
+  /** Where there is too little room, cells are cut down to so many characters; without it they are not. */
+  readonly least?: number;
+  /** Before others are cut below their reserve, columns with a number are left out, the highest first. */
+  readonly leaveOut?: number;
+}
+
+export interface TableOptions {
+  /** Characters in a line; without it, lines are as long as it takes. */
+  readonly width?: number;
+  /** Blanks between two columns. */
+  readonly gap?: number;
+}
+
+/** The line of the titles, then one line for each row, no longer than the width and without blanks at the end. */
+export function tableLines(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  { width = Infinity, gap = 2 }: TableOptions = {},
+): string[] {
+  const cells = rows.map((row) => row.map(printable));
+  const fitted = fit(columns.map((column, index) => measured(column, index, cells)), width, gap);
+  return [columns.map(({ title }) => title), ...cells].map((row) => {
+    const line = fitted.map(({ index, column, width }) => aligned(row[index] ?? "", width, column.align));
+    return Array.from(line.join(" ".repeat(gap))).slice(0, width).join("").trimEnd();
+  });
+}
+
+/** Cuts in the middle: both the start of an address and its port tell something. */
+export function cut(text: string, width: number): string {
+  const characters = Array.from(text);
+  if (characters.length <= width) return text;
+  if (width <= 1) return "…".slice(0, width);
+  const end = Math.floor((width - 1) / 2);
+  return `${characters.slice(0, width - 1 - end).join("")}…${
+    characters.slice(characters.length - end).join("")
+  }`;
+}
+
+interface Measured {
+  readonly index: number;
+  readonly column: Column;
+  readonly width: number;
+}
+
+function measured(column: Column, index: number, rows: readonly (readonly string[])[]): Measured {
+  const least = Math.max(column.reserve ?? 0, lengthOf(column.title));
+  const width = rows.reduce((widest, row) => Math.max(widest, lengthOf(row[index] ?? "")), least);
+  return { index, column, width };
+}
+
+function fit(columns: readonly Measured[], width: number, gap: number): readonly Measured[] {
+  const room = width - gap * (columns.length - 1);
+  const least = columns.map(({ column, width }) => Math.min(width, column.least ?? width));
+  const wanted = columns.map(({ column }, i) => Math.max(least[i]!, column.reserve ?? 0));
+  const dispensable = columns.filter(({ column }) => column.leaveOut !== undefined);
+  if (sum(wanted) > room && dispensable.length > 0) {
+    const out = dispensable.reduce((a, b) => b.column.leaveOut! > a.column.leaveOut! ? b : a);
+    return fit(columns.filter((column) => column !== out), width, gap);
+  }
+  const widths = columns.map(({ width }) => width);
+  cutDown(widths, wanted, room);
+  cutDown(widths, least, room);
+  return columns.map((column, i) => ({ ...column, width: widths[i]! }));
+}
+
+/** Takes from the widest column again and again, but from none beyond its floor, until all fit into the room. */
+function cutDown(widths: number[], floors: readonly number[], room: number): void {
+  for (let excess = sum(widths) - room; excess > 0; excess--) {
+    const widest = widths.reduce(
+      (found, width, i) => width > floors[i]! && (found === -1 || width > widths[found]!) ? i : found,
+      -1,
+    );
+    if (widest === -1) return;
+    widths[widest]! -= 1;
+  }
+}
+
+function aligned(text: string, width: number, align: Column["align"]): string {
+  const shown = cut(text, width);
+  const blanks = " ".repeat(width - lengthOf(shown));
+  return align === "left" ? shown + blanks : blanks + shown;
+}
+
+/** In code points. Wide characters count as one: they are rare in addresses and names. */
+function lengthOf(text: string): number {
+  let length = 0;
+  for (const _ of text) length += 1;
+  return length;
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

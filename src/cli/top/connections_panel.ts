@@ -1,0 +1,68 @@
+/** The open connections: as many as there is room for, one of them selected. */
+
+import type { ConnectionView, SortKey } from "../../admin/views.ts";
+import { formatAge } from "../format_age.ts";
+import { formatBytesShort } from "../format_bytes.ts";
+import { printable } from "../printable.ts";
+import { type Column, tableLines } from "../table.ts";
+import { type Line, line } from "./line.ts";
+import { formatByteRate } from "./overview_panels.ts";
+import { UNKNOWN_RATES } from "./rates.ts";
+import type { TopState } from "./state.ts";
+
+const COLUMNS: readonly Column[] = [
+  { title: "ID", align: "right", reserve: 5 },
+  { title: "SERVICE", align: "left", reserve: 8, least: 6, leaveOut: 1 },
+  { title: "CLIENT", align: "left", reserve: 21, least: 15 },
+  { title: "ENDPOINT", align: "left", reserve: 13, least: 9 },
+  { title: "AGE", align: "right", reserve: 6, leaveOut: 2 },
+  { title: "UP/S", align: "right", reserve: 8 },
+  { title: "DOWN/S", align: "right", reserve: 8 },
+  { title: "BYTES", align: "right", reserve: 8, leaveOut: 3 },
+];
+
+/** What each order begins with. */
+const ORDERS: Record<SortKey, { readonly rising: string; readonly falling: string }> = {
+  bytes: { rising: "fewest bytes first", falling: "most bytes first" },
+  age: { rising: "newest first", falling: "oldest first" },
+  id: { rising: "by id", falling: "by id, reversed" },
+  client: { rising: "by client", falling: "by client, reversed" },
+  service: { rising: "by service", falling: "by service, reversed" },
+  endpoint: { rising: "by endpoint", falling: "by endpoint, reversed" },
+};
+
+/** What is listed, a heading, and at most `limit` connections. */
+export function connectionLines(state: TopState, width: number, limit: number): Line[] {
+  const connections = state.reading?.page.connections.slice(0, limit) ?? [];
+  const rows = connections.map((connection) => rowOf(connection, state));
+  const [heading = "", ...lines] = tableLines(COLUMNS, rows, { width: width - 1, gap: 1 });
+  return [
+    line(titleOf(state, connections.length)),
+    line(` ${heading}`, "heading"),
+    ...lines.map((text, index) => index === state.row ? line(`>${text}`, "selected") : line(` ${text}`)),
+  ];
+}
+
+function titleOf({ reading, order, offset }: TopState, shown: number): string {
+  if (reading === undefined) return "Connections";
+  const { total, matching } = reading.page;
+  const filter = order.filter === "" ? "" : `, ${matching} with "${printable(order.filter)}"`;
+  const place = shown === 0 || shown === matching ? "" : `, ${offset + 1}-${offset + shown}`;
+  const sorting = ORDERS[order.sort][order.isDescending ? "falling" : "rising"];
+  return `${total} ${total === 1 ? "connection" : "connections"}${filter}${place}, ${sorting}`;
+}
+
+function rowOf(connection: ConnectionView, { traffic }: TopState): string[] {
+  const { id, service, client, state, endpoint, age_ms, bytes } = connection;
+  const { upload, download } = traffic.get(id)?.rates ?? UNKNOWN_RATES;
+  return [
+    String(id),
+    service,
+    client,
+    state === "open" ? endpoint ?? "" : `(${state})`,
+    formatAge(age_ms),
+    formatByteRate(upload),
+    formatByteRate(download),
+    formatBytesShort(bytes.upload + bytes.download),
+  ];
+}

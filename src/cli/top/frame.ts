@@ -1,0 +1,132 @@
+/** The whole screen of `sluice top`. Pure: a state and a size in, lines out. */
+
+import { formatAge } from "../format_age.ts";
+import { printable } from "../printable.ts";
+import { openOf } from "../status_text.ts";
+import { connectionLines } from "./connections_panel.ts";
+import { KEYS } from "./keys.ts";
+import { type Line, line } from "./line.ts";
+import { endpointLines, serviceLines } from "./overview_panels.ts";
+import type { TopState } from "./state.ts";
+
+/** In characters. */
+export interface Size {
+  readonly columns: number;
+  readonly rows: number;
+}
+
+/** How the lines are shared out. */
+interface Layout {
+  /** Of services and of endpoints, without their headings. */
+  readonly services: number;
+  readonly endpoints: number;
+  readonly connections: number;
+  /** Whether there is a blank line between the parts. */
+  readonly isAiry: boolean;
+}
+
+/** What is always there: two lines above, one below, the headings of two tables, two of the third. */
+const FIXED_LINES = 7;
+
+/** From so many lines on, some are left blank. */
+const AIRY_FROM = 24;
+
+const KEY_LINE = "? help  q quit  j/k select  K kill  s sort  r reverse  / filter  p pause";
+
+/** At most as many lines as the size has, none longer than it is wide. */
+export function frame(state: TopState, size: Size): Line[] {
+  const lines = state.mode.kind === "help" ? helpLines() : bodyLines(state, size);
+  const shown = lines.slice(0, Math.max(0, size.rows - 1));
+  while (shown.length < size.rows - 1) shown.push(line(""));
+  return [...shown, lastLine(state)].map(({ text, tone }) => {
+    const fitted = Array.from(text).slice(0, size.columns).join("");
+    return { text: tone === "selected" ? fitted.padEnd(size.columns) : fitted, tone };
+  });
+}
+
+/** How many connections there is room for. */
+export function connectionRowsIn(state: TopState, size: Size): number {
+  return layoutOf(state, size).connections;
+}
+
+function bodyLines(state: TopState, size: Size): Line[] {
+  const layout = layoutOf(state, size);
+  const gap = layout.isAiry ? [line("")] : [];
+  return [
+    programLine(state, size.columns),
+    noticeLine(state),
+    ...serviceLines(state, size.columns, layout.services),
+    ...gap,
+    ...endpointLines(state, size.columns, layout.endpoints),
+    ...gap,
+    ...connectionLines(state, size.columns, layout.connections),
+  ];
+}
+
+/** Services and endpoints get what they need, up to a third each of the lines that are to be had. */
+function layoutOf({ stats }: TopState, { rows }: Size): Layout {
+  const isAiry = rows >= AIRY_FROM;
+  const free = Math.max(3, rows - FIXED_LINES - (isAiry ? 2 : 0));
+  const most = Math.floor(free / 3);
+  const endpointCount = (stats?.upstreams ?? []).reduce((sum, { endpoints }) => sum + endpoints.length, 0);
+  const services = Math.min(most, stats?.services.length ?? 0);
+  const endpoints = Math.min(most, endpointCount);
+  return { services, endpoints, connections: free - services - endpoints, isAiry };
+}
+
+function programLine({ stats }: TopState, columns: number): Line {
+  if (stats === undefined) return line("sluice", "heading");
+  const { version, state, started_at, threads, connections } = stats.status;
+  const age = formatAge(Date.parse(stats.time) - Date.parse(started_at));
+  const short = `sluice ${printable(version)}  ${state}  up ${age}`;
+  const full = `${short}  ${threads} ${threads === 1 ? "thread" : "threads"}`;
+  const open = `${openOf(connections.active, connections.limit)} open`;
+  const left = full.length + open.length + 2 <= columns ? full : short;
+  return line(left + open.padStart(Math.max(open.length + 2, columns - left.length)), "heading");
+}
+
+/** What is wrong first, then what is unusual, then what happened last. */
+function noticeLine({ stats, outage, isPaused, notice }: TopState): Line {
+  if (outage !== undefined) {
+    const since = stats === undefined ? "" : `, figures of ${stats.time.slice(11, 19)} UTC`;
+    return line(`DISCONNECTED (${outage.reason}), next try in ${outage.retryIn} s${since}`, "bad");
+  }
+  if (isPaused) return line("PAUSED: p goes on", "unusual");
+  if (notice !== "") return line(notice);
+  if (stats !== undefined && !stats.status.ready) {
+    return line(`NOT READY: ${stats.status.not_ready.map(printable).join("; ")}`, "unusual");
+  }
+  return line("");
+}
+
+function lastLine({ mode }: TopState): Line {
+  switch (mode.kind) {
+    case "list":
+      return line(KEY_LINE, "faint");
+    case "help":
+      return line("any key: back  q quit", "faint");
+    case "filter":
+      return line(`Filter: ${printable(mode.text)}_  (Enter: apply, Esc: leave as it was)`);
+    case "kill": {
+      const { id, client, service } = mode.connection;
+      return line(`Close connection ${id} (y/n)? ${printable(client)} to ${printable(service)}`, "bad");
+    }
+  }
+}
+
+function helpLines(): Line[] {
+  const width = Math.max(...KEYS.map(([keys]) => keys.length));
+  return [
+    line("Keys", "heading"),
+    line(""),
+    ...KEYS.map(([keys, does]) => line(`  ${keys.padEnd(width)}  ${does}`)),
+    line(""),
+    line("Figures", "heading"),
+    line(""),
+    line("  OPEN            connections now, and how many there may be"),
+    line("  NEW/S           connections a second"),
+    line("  UP/S, DOWN/S    bytes a second from clients, upstreams"),
+    line("  FAILED          since the start: upstream not reached"),
+    line("  REFUSED         since the start: client not let in"),
+  ];
+}

@@ -1,0 +1,167 @@
+/** `sluice top` at work: figures and keys come in, screens go out. */
+
+import { setTimeout as pause } from "node:timers/promises";
+import type { AdminEvent } from "../../admin/views.ts";
+import type { ConnectionOrder } from "../admin_args.ts";
+import type { AdminClient } from "../admin_client.ts";
+import { AdminError } from "../admin_error.ts";
+import { PAGE_LIMIT } from "../connection_pages.ts";
+import { printable } from "../printable.ts";
+import { connectionRowsIn, frame, type Size } from "./frame.ts";
+import { type Key, press } from "./keys.ts";
+import { initialState, type TopState, withReading, withRows, withStats } from "./state.ts";
+import type { Screen } from "./terminal.ts";
+
+/** How often the size of the terminal is looked at, in milliseconds. */
+const LOOK = 250;
+
+/** Seconds between two tries to reach the proxy: doubled each time, up to the second figure. */
+const FIRST_RETRY = 1;
+const LAST_RETRY = 8;
+
+export class TopSession {
+  readonly #client: AdminClient;
+  readonly #screen: Screen;
+  readonly #over = new AbortController();
+  readonly #ended = Promise.withResolvers<void>();
+  #state: TopState;
+  #size: Size;
+  #isReading = false;
+  /** Whether the list that is being read is no longer the one that is wanted. */
+  #isOutOfDate = false;
+
+  constructor(client: AdminClient, screen: Screen, order: ConnectionOrder) {
+    this.#client = client;
+    this.#screen = screen;
+    this.#state = initialState(order);
+    this.#size = screen.size();
+  }
+
+  /** Runs until somebody quits. Outages are shown and waited out. */
+  async run(): Promise<void> {
+    this.#screen.listen((key) => this.#guarded(() => this.#press(key)), () => this.quit());
+    const look = setInterval(() => this.#guarded(() => this.#resize()), LOOK);
+    const following = this.#follow().catch((error) => this.#fail(error));
+    try {
+      this.#update(this.#state);
+      await this.#ended.promise;
+    } finally {
+      clearInterval(look);
+      this.#over.abort();
+      this.#client[Symbol.dispose]();
+      await following;
+    }
+  }
+
+  quit(): void {
+    this.#ended.resolve();
+  }
+
+  async #follow(): Promise<void> {
+    for (let retryIn = FIRST_RETRY; !this.#over.signal.aborted; retryIn = Math.min(2 * retryIn, LAST_RETRY)) {
+      let reason = "connection ended";
+      try {
+        for await (const event of this.#client.events()) {
+          retryIn = FIRST_RETRY;
+          this.#onEvent(event);
+        }
+      } catch (error) {
+        if (!(error instanceof AdminError)) throw error;
+        reason = error.reason;
+      }
+      if (this.#over.signal.aborted) return;
+      this.#update({ ...this.#state, outage: { reason, retryIn } });
+      await pause(retryIn * 1000, undefined, { signal: this.#over.signal }).catch(() => {});
+    }
+  }
+
+  #onEvent(event: AdminEvent): void {
+    switch (event.type) {
+      case "stats":
+        this.#update(withStats(this.#state, event));
+        if (!this.#state.isPaused) this.#read();
+        return;
+      case "endpoint":
+        return this.#notice(`${event.upstream}: ${event.endpoint} is ${event.state}: ${event.reason}`);
+      case "reload":
+        return this.#notice(`Reload: ${event.detail}`);
+      case "drain":
+        return this.#notice(`Draining: ${event.open} connections open`);
+    }
+  }
+
+  #press(key: Key): void {
+    const before = this.#state;
+    const { state, action } = press(before, key);
+    this.#update(state);
+    if (action?.kind === "quit") this.quit();
+    if (action?.kind === "kill") void this.#kill(action.id).catch((error) => this.#fail(error));
+    if (state.order !== before.order || state.offset !== before.offset) this.#read();
+  }
+
+  async #kill(id: number): Promise<void> {
+    try {
+      const isClosed = await this.#client.kill(id);
+      this.#notice(isClosed ? `Closed connection ${id}` : `Connection ${id} had ended already`);
+      this.#read();
+    } catch (error) {
+      if (!(error instanceof AdminError)) throw error;
+      this.#notice(`Connection ${id} was not closed: ${error.message}`);
+    }
+  }
+
+  /** Asks for the connections that are to be shown; one question at a time. */
+  #read(): void {
+    this.#isOutOfDate = this.#isReading;
+    if (this.#isReading) return;
+    this.#isReading = true;
+    void this.#readPage().catch((error) => this.#fail(error)).finally(() => {
+      this.#isReading = false;
+      if (this.#isOutOfDate && !this.#over.signal.aborted) this.#read();
+    });
+  }
+
+  async #readPage(): Promise<void> {
+    const { order, offset, rows } = this.#state;
+    try {
+      const page = await this.#client.connections({ ...order, offset, limit: Math.min(rows, PAGE_LIMIT) });
+      const isWanted = this.#state.order === order && this.#state.offset === offset;
+      if (isWanted) this.#update(withReading(this.#state, { page, at: performance.now() }));
+    } catch (error) {
+      // An outage shows in the stream of events.
+      if (!(error instanceof AdminError)) throw error;
+      if (error.code !== "unreachable") this.#notice(error.message);
+    }
+  }
+
+  #resize(): void {
+    const { columns, rows } = this.#screen.size();
+    if (columns === this.#size.columns && rows === this.#size.rows) return;
+    this.#size = { columns, rows };
+    this.#update(this.#state);
+    this.#read();
+  }
+
+  #notice(text: string): void {
+    this.#update({ ...this.#state, notice: printable(text) });
+  }
+
+  #update(state: TopState): void {
+    if (this.#over.signal.aborted) return;
+    this.#state = withRows(state, connectionRowsIn(state, this.#size));
+    this.#screen.draw(frame(this.#state, this.#size));
+  }
+
+  /** What a timer or a key brings about must end in {@linkcode run}, which puts the terminal in order. */
+  #guarded(action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  #fail(error: unknown): void {
+    this.#ended.reject(error);
+  }
+}

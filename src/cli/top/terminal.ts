@@ -1,0 +1,101 @@
+/** The terminal as a screen: drawn over in place, keys read one by one, and left as it was found. */
+
+import { emitKeypressEvents, type Interface } from "node:readline";
+import { PassThrough } from "node:stream";
+import type { Size } from "./frame.ts";
+import type { Key } from "./keys.ts";
+import { type Line, painted } from "./line.ts";
+
+/** What `top` draws on. */
+export interface Screen {
+  size(): Size;
+  draw(lines: readonly Line[]): void;
+  /** Calls `onKey` for every key, and `onEnd` when there will be no more. */
+  listen(onKey: (key: Key) => void, onEnd: () => void): void;
+}
+
+/** The alternate screen, without a cursor, without breaking lines that are too long. */
+const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l";
+const LEAVE = "\x1b[?7h\x1b[?25h\x1b[?1049l";
+
+/** Between these, a terminal that knows them shows nothing half drawn; others ignore them. */
+const BEGIN_UPDATE = "\x1b[?2026h";
+const END_UPDATE = "\x1b[?2026l";
+
+const HOME = "\x1b[H";
+const CLEAR_LINE = "\x1b[2K";
+const CLEAR_BELOW = "\x1b[J";
+
+/** What terminals have that do not know their size, such as serial lines. */
+const STANDARD_SIZE: Size = { columns: 80, rows: 24 };
+
+/** An arrow key begins like Escape; what comes so much later does not belong to it. Milliseconds. */
+const ESCAPE_TIMEOUT = 50;
+
+/** Node's own keypress object. */
+interface Keypress {
+  readonly name?: string;
+  readonly ctrl: boolean;
+}
+
+/** Whether there is a terminal to draw on and one to read keys from. */
+export function hasTerminal(): boolean {
+  return Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
+}
+
+/** Standard input and output; disposing of it gives them back. */
+export class TerminalScreen implements Screen, AsyncDisposable {
+  readonly #hasColours: boolean;
+  readonly #bytes = new PassThrough();
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  #reading: Promise<void> | undefined;
+
+  /** Takes over the terminal. */
+  constructor(options: { colours: boolean }) {
+    this.#hasColours = options.colours;
+    this.#reader = Deno.stdin.readable.getReader();
+    Deno.stdin.setRaw(true);
+    write(ENTER);
+  }
+
+  size(): Size {
+    const { columns, rows } = Deno.consoleSize();
+    return { columns: columns || STANDARD_SIZE.columns, rows: rows || STANDARD_SIZE.rows };
+  }
+
+  draw(lines: readonly Line[]): void {
+    const texts = lines.map((line) => CLEAR_LINE + painted(line, this.#hasColours));
+    write(BEGIN_UPDATE + HOME + texts.join("\r\n") + CLEAR_BELOW + END_UPDATE);
+  }
+
+  listen(onKey: (key: Key) => void, onEnd: () => void): void {
+    // It takes only this property of an interface, and half a second without one.
+    emitKeypressEvents(this.#bytes, { escapeCodeTimeout: ESCAPE_TIMEOUT } as unknown as Interface);
+    this.#bytes.on("keypress", (text: string | undefined, { name, ctrl }: Keypress) => {
+      onKey({ name, text, isControl: ctrl });
+    });
+    // A terminal that is gone ends like one that was closed.
+    this.#reading = this.#read().catch(() => {}).then(onEnd);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    write(LEAVE);
+    Deno.stdin.setRaw(false);
+    this.#bytes.destroy();
+    await this.#reader.cancel();
+    await this.#reading;
+  }
+
+  async #read(): Promise<void> {
+    for (;;) {
+      const { done, value } = await this.#reader.read();
+      if (done) return;
+      this.#bytes.write(value);
+    }
+  }
+}
+
+function write(text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  for (let written = 0; written < bytes.length;) written += Deno.stdout.writeSync(bytes.subarray(written));
+}
