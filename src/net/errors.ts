@@ -25,6 +25,7 @@ export type ErrorCode =
   | "host_unreachable"
   | "idle_timeout"
   | "io_error"
+  | "killed"
   | "lifetime"
   | "name_not_resolved"
   | "network_unreachable"
@@ -63,12 +64,12 @@ export class ProxyError extends Error {
   /** The reason a connection ended, as logs show it: `upstream reset`, `idle timeout`. */
   get reason(): string {
     const what = DESCRIPTIONS[this.code];
-    return this.side === "proxy" || this.isRefusal ? what : `${this.side} ${what}`;
+    return this.side === "proxy" || REFUSALS.has(this.code) ? what : `${this.side} ${what}`;
   }
 
   /** Whether the client was not let in, as opposed to something that failed. */
   get isRefusal(): boolean {
-    return REFUSALS.has(this.code);
+    return REFUSALS.has(this.code) || this.side === "client" && TLS_FAULTS.has(this.code);
   }
 
   /** Whether the peer on `side` broke the connection, as opposed to ending it in order. */
@@ -98,6 +99,7 @@ const DESCRIPTIONS: Record<ErrorCode, string> = {
   host_unreachable: "host unreachable",
   idle_timeout: "idle timeout",
   io_error: "failed",
+  killed: "killed",
   lifetime: "lifetime over",
   name_not_resolved: "name not resolved",
   network_unreachable: "network unreachable",
@@ -130,6 +132,15 @@ const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "proxy_header_invalid",
   "proxy_header_timeout",
   "proxy_not_trusted",
+]);
+
+/** Of a client, one that is not let in; of an upstream, one that cannot be reached. */
+const TLS_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  "tls_certificate_rejected",
+  "tls_handshake_failed",
+  "tls_handshake_timeout",
+  "tls_handshakes_full",
+  "tls_refused",
 ]);
 
 const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([

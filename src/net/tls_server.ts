@@ -34,6 +34,8 @@ export interface TlsFacts {
   readonly version?: string;
   /** Of a verified client certificate: `O=Acme, CN=alice`. */
   readonly clientSubject?: string;
+  /** The common name in it: `alice`. */
+  readonly clientName?: string;
 }
 
 /** A connection inside TLS. */
@@ -178,6 +180,15 @@ function factsOf(socket: TLSSocket, subject: string | undefined): TlsFacts {
     ...typeof servername === "string" && servername !== "" ? { serverName: servername } : {},
     ...typeof alpnProtocol === "string" && alpnProtocol !== "" ? { alpn: alpnProtocol } : {},
     ...version === null ? {} : { version },
-    ...subject === undefined ? {} : { clientSubject: subject.split("\n").join(", ") },
+    ...subject === undefined ? {} : namesOf(subject),
+  };
+}
+
+/** Node.js puts each part of a subject on a line of its own. */
+function namesOf(subject: string): Pick<TlsFacts, "clientSubject" | "clientName"> {
+  const clientName = /^CN=(.+)$/m.exec(subject)?.[1];
+  return {
+    clientSubject: subject.split("\n").join(", "),
+    ...clientName === undefined ? {} : { clientName },
   };
 }

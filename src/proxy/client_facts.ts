@@ -2,16 +2,31 @@
 
 import { type Address, formatAddress, hostOf } from "../net/address.ts";
 import type { Conn } from "../net/conn.ts";
+import type { TlsFacts } from "../net/tls_server.ts";
 import { encodeProxyHeader } from "../wire/proxy_protocol.ts";
-import type { ProxyHeader } from "../wire/proxy_protocol_header.ts";
+import {
+  CLIENT_CERT_CONN,
+  CLIENT_CERT_SESS,
+  CLIENT_TLS,
+  type ProxyHeader,
+  type ProxyTls,
+  type ProxyTlvs,
+} from "../wire/proxy_protocol_header.ts";
 import type { RouteFacts } from "./route.ts";
+
+/** The longest name of a client that is told to an upstream, in characters: a PROXY header has no room for any. */
+const LONGEST_NAME = 256;
 
 export class ClientFacts implements RouteFacts {
   #source: Address;
   #destination: Address;
   readonly listenPort: number;
   serverName: string | undefined;
+  /** What a ClientHello offers, or once TLS is terminated the one protocol agreed on. */
   alpn: readonly string[] | undefined;
+  #tls: TlsFacts | undefined;
+  /** What the PROXY header said beside the addresses. */
+  #received: ProxyTlvs = {};
   /** Why there is no ClientHello, once one was looked for. */
   noHello: string | undefined;
 
@@ -35,11 +50,26 @@ export class ClientFacts implements RouteFacts {
   }
 
   /** Believes a PROXY header; one that says nothing (LOCAL, UNKNOWN) leaves the addresses of the socket: false. */
-  takeOver({ source, destination }: ProxyHeader): boolean {
+  takeOver({ command: _command, source, destination, ...tlvs }: ProxyHeader): boolean {
     if (source === undefined || destination === undefined) return false;
     this.#source = source;
     this.#destination = destination;
+    this.#received = tlvs;
+    this.serverName = tlvs.authority;
+    if (tlvs.alpn !== undefined) this.alpn = [tlvs.alpn];
     return true;
+  }
+
+  /** TLS with the client has ended at the peer who sent the PROXY header: what comes is what was inside. */
+  get isDecrypted(): boolean {
+    return ((this.#received.tls?.client ?? 0) & CLIENT_TLS) !== 0;
+  }
+
+  /** TLS with the client is terminated here. */
+  secured(tls: TlsFacts): void {
+    this.#tls = tls;
+    this.serverName = tls.serverName;
+    this.alpn = tls.alpn === undefined ? [] : [tls.alpn];
   }
 
   /**
@@ -50,13 +80,36 @@ export class ClientFacts implements RouteFacts {
     if (this.#source.transport === "unix") {
       return encodeProxyHeader({ command: "local" }, version === "v1" ? 1 : 2);
     }
-    const header = { command: "proxy", source: this.#source, destination: this.#destination } as const;
-    const { serverName } = this;
-    return encodeProxyHeader(
-      serverName === undefined ? header : { ...header, authority: serverName },
-      version === "v1" ? 1 : 2,
-    );
+    const header: ProxyHeader = {
+      command: "proxy",
+      source: this.#source,
+      destination: this.#destination,
+      ...this.#tlvs(),
+    };
+    return encodeProxyHeader(header, version === "v1" ? 1 : 2);
   }
+
+  #tlvs(): ProxyTlvs {
+    const { serverName } = this;
+    const tls = this.#tls;
+    return {
+      ...this.#received,
+      ...serverName === undefined ? {} : { authority: serverName },
+      ...tls?.alpn === undefined ? {} : { alpn: tls.alpn },
+      ...tls === undefined ? {} : { tls: tlvOf(tls) },
+    };
+  }
+}
+
+/** A certificate that is known was verified; without one, `verify` must not say so (proxy-protocol.txt, 2.2.6). */
+function tlvOf({ version, clientSubject, clientName }: TlsFacts): ProxyTls {
+  const hasCertificate = clientSubject !== undefined;
+  return {
+    client: hasCertificate ? CLIENT_TLS | CLIENT_CERT_CONN | CLIENT_CERT_SESS : CLIENT_TLS,
+    verify: hasCertificate ? 0 : 1,
+    ...version === undefined ? {} : { version },
+    ...clientName === undefined ? {} : { commonName: clientName.slice(0, LONGEST_NAME) },
+  };
 }
 
 function portOf(address: Address): number {

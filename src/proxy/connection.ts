@@ -1,21 +1,23 @@
 /** The life of one connection, from accept to close, on one screen. */
 
+import { formatAddress } from "../net/address.ts";
 import { applySocketOptions, type Conn } from "../net/conn.ts";
 import type { Deadlines } from "../net/deadlines.ts";
-import { ProxyError, proxyErrorOf } from "../net/errors.ts";
+import { type ErrorCode, ProxyError, proxyErrorOf } from "../net/errors.ts";
 import { peekClientHello } from "../net/peek.ts";
 import { receiveProxyHeader } from "../net/proxy_header.ts";
 import { ReadAheadConn } from "../net/read_ahead_conn.ts";
 import { Relay, type RelayOutcome } from "../net/relay.ts";
+import { endBeforeRelay, type Ending, endOfRelay } from "../observe/ending.ts";
 import type { ConnectionRecord } from "../observe/ledger.ts";
-import type { Connector } from "../upstream/connector.ts";
 import type { Lease } from "../upstream/lease.ts";
 import type { Place } from "./admission.ts";
 import { ClientFacts } from "./client_facts.ts";
-import type { Service } from "./service.ts";
+import type { Service, Target } from "./service.ts";
+import type { TlsTermination } from "./tls_termination.ts";
 
 export class Connection {
-  readonly #client: Conn;
+  #client: Conn;
   readonly #service: Service;
   #onEntered: (() => void) | undefined;
   #aborted: ProxyError | undefined;
@@ -34,36 +36,39 @@ export class Connection {
   }
 
   /**
-   * accept → admit → PROXY header → peek → route → pick → connect → relay through counters → account → close.
+   * accept → admit → PROXY header → TLS or peek → route → pick → connect → relay through counters → account → close.
    * Never rejects.
    */
   async run(): Promise<void> {
-    const { config, admission, ledger, accessLog, lifetimes, headerDeadlines } = this.#service;
-    using client = this.#client;
-    const facts = new ClientFacts(client);
-    using record = ledger.open(facts.client);
-    using _lifetime = lifetimes?.watch(() => this.abort(new ProxyError("lifetime", "proxy")));
+    const { config, admission, ledger, events, lifetimes, headerDeadlines, tls } = this.#service;
+    const facts = new ClientFacts(this.#client);
+    using record = ledger.open(facts.client, formatAddress(this.#client.localAddress), this);
+    using _lifetime = lifetimes?.watch(() => this.abort("lifetime"));
+    events.opened(record);
     try {
       admission.checkPeer(facts.sourceAddress);
       using _place = admission.enter() ?? await this.#waitForPlace();
       this.#onEntered?.();
-      applySocketOptions(client, config);
+      applySocketOptions(this.#client, config);
       // A step that is not asked for costs no promise.
       if (headerDeadlines !== undefined) await this.#receiveHeader(headerDeadlines, facts, record);
       using _clientPlace = admission.enterClient(facts.sourceAddress);
-      if (this.#service.needsHello(facts)) await this.#peek(facts, record);
-      const connector = this.#service.route(facts);
-      using lease = await this.#connect(connector, facts, record);
-      accessLog.closed(record, ...ending(await this.#relay(lease, record)));
+      if (tls !== undefined) await this.#secure(tls, facts, record);
+      else if (this.#service.needsHello(facts)) await this.#peek(facts, record);
+      const target = this.#service.route(facts);
+      using lease = await this.#connect(target, facts, record);
+      this.#end(record, endOfRelay(await this.#relay(lease, record)));
     } catch (cause) {
       this.#fail(this.#aborted ?? proxyErrorOf(cause, "proxy"), record);
     } finally {
+      this.#client.close();
       this.#onEntered?.();
     }
   }
 
   /** Ends it at once; a dial under way is closed when it comes back. */
-  abort(error: ProxyError): void {
+  abort(code: ErrorCode): void {
+    const error = new ProxyError(code, "proxy");
     this.#aborted ??= error;
     this.#giveUp?.(error);
     this.#relaying?.abort(error);
@@ -88,6 +93,24 @@ export class Connection {
     if (!facts.takeOver(header)) return;
     record.peer = record.client;
     record.client = facts.client;
+    record.serverName = header.authority;
+    record.alpn = header.alpn;
+    record.tlsVersion = header.tls?.version;
+    if (header.tls?.verify === 0) record.clientSubject = header.tls.commonName;
+    if (header.uniqueId !== undefined) record.uniqueId = header.uniqueId.toHex();
+  }
+
+  /** From then on the client is read and written inside TLS. */
+  async #secure(tls: TlsTermination, facts: ClientFacts, record: ConnectionRecord): Promise<void> {
+    using deadline = this.#service.handshakeDeadlines.start();
+    record.state = "handshake";
+    const { conn, facts: agreed } = await tls.terminate(this.#client, deadline.signal);
+    this.#client = conn;
+    facts.secured(agreed);
+    record.serverName = agreed.serverName;
+    record.alpn = agreed.alpn;
+    record.tlsVersion = agreed.version;
+    record.clientSubject = agreed.clientSubject;
   }
 
   /** Looks at the ClientHello, on which the route of the client depends. */
@@ -102,10 +125,13 @@ export class Connection {
   }
 
   /** Nobody waits for a dial any more once the connection is aborted. */
-  #connect(connector: Connector, facts: ClientFacts, record: ConnectionRecord): Promise<Lease> {
+  #connect({ connector, route }: Target, facts: ClientFacts, record: ConnectionRecord): Promise<Lease> {
     if (this.#aborted !== undefined) throw this.#aborted;
     const { promise, resolve, reject } = Promise.withResolvers<Lease>();
     this.#giveUp = reject;
+    record.state = "connecting";
+    record.route = route;
+    record.upstream = connector.group.name;
     connector.connect(facts.sourceAddress, record, this.#service.headerFor(facts)).then((lease) => {
       if (this.#aborted === undefined) resolve(lease);
       else lease[Symbol.dispose]();
@@ -115,7 +141,9 @@ export class Connection {
 
   async #relay(lease: Lease, record: ConnectionRecord): Promise<RelayOutcome> {
     if (this.#aborted !== undefined) throw this.#aborted;
-    const { config, idleClock } = this.#service;
+    const { config, events, idleClock } = this.#service;
+    record.state = "open";
+    events.connected(record);
     const relay = this.#relaying = new Relay({
       client: this.#client,
       upstream: lease.conn,
@@ -132,21 +160,17 @@ export class Connection {
     return outcome;
   }
 
-  /** The one place where an error before the relay becomes a log line and a count. */
   #fail(error: ProxyError, record: ConnectionRecord): void {
-    const { config, ledger, accessLog } = this.#service;
-    if (error.isReset && config.reset === "pass") this.#client.reset();
+    if (error.isReset && this.#service.config.reset === "pass") this.#client.reset();
     if (error.code === "too_many_open_files") this.#service.onShortage();
-    if (error.isRefusal) {
-      ledger.connectionRefused(error.code);
-      accessLog.refused(record, error);
-    } else {
-      ledger.connectionFailed();
-      accessLog.failed(record, error);
-    }
+    this.#end(record, endBeforeRelay(error));
   }
-}
 
-function ending(outcome: RelayOutcome): [reason: string, code?: string] {
-  return outcome.kind === "closed" ? [`${outcome.first} closed`] : [outcome.error.reason, outcome.error.code];
+  /** The one place where the end of a connection becomes a count, a line and an event. */
+  #end(record: ConnectionRecord, ending: Ending): void {
+    const { accessLog, events } = this.#service;
+    record.ended(ending);
+    accessLog.ended(record, ending);
+    events.ended(record, ending);
+  }
 }

@@ -9,19 +9,23 @@ import { type ErrorCode, ProxyError, type Side } from "../net/errors.ts";
 import { IdleClock } from "../net/idle_clock.ts";
 import { LifetimeClock } from "../net/lifetime_clock.ts";
 import { listen, type Listener } from "../net/listen.ts";
-import { AccessLog } from "../observe/access_log.ts";
+import type { AccessLog } from "../observe/access_log.ts";
+import type { EventFeed } from "../observe/event_feed.ts";
 import type { Gauge } from "../observe/gauge.ts";
-import { ServiceLedger } from "../observe/ledger.ts";
+import type { AbortCode } from "../observe/connection_record.ts";
+import type { ServiceLedger } from "../observe/ledger.ts";
 import type { Log } from "../observe/log.ts";
 import type { PoolFigures } from "../observe/upstream_figures.ts";
 import { Connector } from "../upstream/connector.ts";
 import type { Group } from "../upstream/group.ts";
+import type { UpstreamTls } from "../upstream/upstream_tls.ts";
 import { MAX_PROXY_HEADER } from "../wire/proxy_protocol_header.ts";
 import { Admission } from "./admission.ts";
 import type { ClientFacts } from "./client_facts.ts";
 import { Connection } from "./connection.ts";
 import type { CountLimit } from "./count_limit.ts";
 import { compileRoutes, type RouteMatcher } from "./route.ts";
+import type { TlsTermination } from "./tls_termination.ts";
 
 /** What services share, and what is made for each of them outside. */
 export interface ServiceParts {
@@ -29,9 +33,23 @@ export interface ServiceParts {
   readonly groups: ReadonlyMap<GroupConfig, Group>;
   /** Counts the connections of this service. */
   readonly gauge: Gauge;
+  /** Its accounts. */
+  readonly ledger: ServiceLedger;
+  /** Where the ends of its connections are logged, and what happens is told. */
+  readonly accessLog: AccessLog;
+  readonly events: EventFeed;
   /** Counts those of all services, up to its limit. */
   readonly all: CountLimit;
+  /** Of this service, where its configuration has them. */
+  readonly tls: TlsTermination | undefined;
+  readonly upstreamTls: UpstreamTls | undefined;
   readonly log: Log;
+}
+
+/** Where a connection goes, and by which route; undefined is the service's own upstream. */
+export interface Target {
+  readonly connector: Connector;
+  readonly route: number | undefined;
 }
 
 export class Service {
@@ -39,12 +57,16 @@ export class Service {
   readonly admission: Admission;
   readonly ledger: ServiceLedger;
   readonly accessLog: AccessLog;
+  readonly events: EventFeed;
   readonly idleClock: IdleClock;
   /** How long connections may live; undefined is for ever. */
   readonly lifetimes: LifetimeClock | undefined;
   /** How long PROXY headers may take; undefined when none are expected. */
   readonly headerDeadlines: Deadlines | undefined;
   readonly peekDeadlines: Deadlines;
+  /** TLS with clients; undefined leaves what they send as it is. */
+  readonly tls: TlsTermination | undefined;
+  readonly handshakeDeadlines: Deadlines;
   /** Bytes to hold of a client's first ones, to look at them. */
   readonly readAhead: number;
   /** Of both legs. */
@@ -52,17 +74,20 @@ export class Service {
   readonly #log: Log;
   readonly #routes: RouteMatcher;
   readonly #connectors = new Map<GroupConfig, Connector>();
+  /** Of its routes, in their order, and of clients that none of them fits. */
+  readonly #targets: readonly Target[];
+  readonly #otherwise: Target | undefined;
   readonly #listeners: Listener[] = [];
-  readonly #connections = new Set<Connection>();
   readonly #accepting = new AbortController();
   readonly #loops: Promise<void>[] = [];
-  #drained: (() => void) | undefined;
 
-  constructor(config: ServiceConfig, { groups, gauge, all, log }: ServiceParts) {
+  constructor(config: ServiceConfig, parts: ServiceParts) {
+    const { groups, tls } = parts;
     this.config = config;
-    this.admission = new Admission(config, gauge, all);
-    this.ledger = new ServiceLedger(config.name);
-    this.accessLog = new AccessLog(log);
+    this.admission = new Admission(config, parts.gauge, parts.all);
+    this.ledger = parts.ledger;
+    this.accessLog = parts.accessLog;
+    this.events = parts.events;
     this.idleClock = new IdleClock(config.idleTimeout, config.halfCloseTimeout);
     const { limits, acceptProxyProtocol, peek } = config;
     if (limits.lifetime > 0) this.lifetimes = new LifetimeClock(limits.lifetime);
@@ -70,17 +95,34 @@ export class Service {
       this.headerDeadlines = deadlines(acceptProxyProtocol.timeout, "proxy_header_timeout", "client");
     }
     this.peekDeadlines = deadlines(peek.timeout, "timed_out", "client");
+    this.tls = tls;
+    this.handshakeDeadlines = deadlines(
+      config.tls?.handshakeTimeout ?? Infinity,
+      "tls_handshake_timeout",
+      "client",
+    );
     this.#routes = compileRoutes(config.routes);
     this.readAhead = (acceptProxyProtocol === undefined ? 0 : MAX_PROXY_HEADER) +
-      (this.#routes.readsHello ? peek.maxBytes : 0);
+      (this.#routes.readsHello && tls === undefined ? peek.maxBytes : 0);
     this.adapter = adapterFor(config);
-    this.#log = log;
-    const { connectTimeout, nodelay, keepalive } = config;
-    const leg = { adapter: this.adapter, connectTimeout, nodelay, keepalive };
-    for (const { upstream } of [...config.routes, config]) {
-      if (upstream === undefined || this.#connectors.has(upstream)) continue;
-      this.#connectors.set(upstream, new Connector(groups.get(upstream)!, leg));
-    }
+    this.#log = parts.log;
+    const { connectTimeout, nodelay, keepalive, sourceAddress, sendProxyProtocol } = config;
+    const leg = {
+      adapter: this.adapter,
+      connectTimeout,
+      nodelay,
+      keepalive,
+      sourceAddress,
+      tls: parts.upstreamTls,
+      hasPreface: sendProxyProtocol !== undefined,
+    };
+    const targetOf = (upstream: GroupConfig, route?: number): Target => {
+      const connector = this.#connectors.get(upstream) ?? new Connector(groups.get(upstream)!, leg);
+      this.#connectors.set(upstream, connector);
+      return { connector, route };
+    };
+    this.#targets = config.routes.map(({ upstream }, index) => targetOf(upstream, index));
+    this.#otherwise = config.upstream && targetOf(config.upstream);
   }
 
   /** The addresses bound, with real ports. */
@@ -93,19 +135,15 @@ export class Service {
     return this.#connectors.get(group.config)?.poolFigures;
   }
 
-  /** Connections open now. */
-  get active(): number {
-    return this.#connections.size;
-  }
-
   /**
    * Binds all its addresses, without accepting yet.
    *
    * @throws {ListenError} what was bound already is left for {@linkcode stopAccepting}.
    */
   async bind(): Promise<void> {
+    const { adapter, config: { unixMode } } = this;
     for (const address of this.config.listen) {
-      this.#listeners.push(await listen(address, { adapter: this.adapter, unixMode: this.config.unixMode }));
+      this.#listeners.push(this.tls?.bind(address) ?? await listen(address, { adapter, unixMode }));
     }
   }
 
@@ -116,13 +154,14 @@ export class Service {
 
   /** Whether where a client goes depends on its ClientHello. */
   needsHello(facts: ClientFacts): boolean {
-    return this.#routes.needsHello(facts);
+    return !facts.isDecrypted && this.#routes.needsHello(facts);
   }
 
   /** Where a client's connection goes. @throws {ProxyError} when no route is its own. */
-  route(facts: ClientFacts): Connector {
-    const group = this.#routes.match(facts)?.route.upstream ?? this.config.upstream;
-    if (group !== undefined) return this.#connectors.get(group)!;
+  route(facts: ClientFacts): Target {
+    const match = this.#routes.match(facts);
+    const target = match === undefined ? this.#otherwise : this.#targets[match.index];
+    if (target !== undefined) return target;
     const { noHello } = facts;
     throw new ProxyError("no_route", "proxy", noHello === undefined ? {} : { detail: noHello });
   }
@@ -139,7 +178,8 @@ export class Service {
     const onConnection = (client: Conn) => this.#handle(client);
     for (const listener of this.#listeners) {
       const address = formatAddress(listener.address);
-      const onError = (error: unknown, failures: number) =>
+      const onError = (error: unknown, failures: number) => {
+        this.ledger.acceptFailed(failures);
         this.#log.error(`${this.config.name}: cannot accept connections, trying again`, {
           event: "accept_failed",
           service: this.config.name,
@@ -147,6 +187,7 @@ export class Service {
           failures,
           detail: error instanceof Error ? error.message : String(error),
         });
+      };
       this.#loops.push(acceptConnections(listener, { onConnection, onError, signal }));
     }
   }
@@ -166,33 +207,19 @@ export class Service {
     for (const listener of this.#listeners) listener.onShortage?.();
   }
 
-  /** Resolves when no connection is open. */
-  drained(): Promise<void> {
-    if (this.#connections.size === 0) return Promise.resolve();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#drained = resolve;
-    return promise;
-  }
-
   /** Ends every connection at once, and what is open ahead of clients. */
-  async abortConnections(error: ProxyError): Promise<void> {
-    for (const connection of this.#connections) connection.abort(error);
-    await Promise.all(this.#connectors.values().map((connector) => connector.stop(error)));
+  async abortConnections(code: AbortCode): Promise<void> {
+    this.ledger.abortConnections(code);
+    const reason = new ProxyError(code, "proxy");
+    await Promise.all(this.#connectors.values().map((connector) => connector.stop(reason)));
   }
 
   /** With `when_full: wait`, nothing else is accepted until this connection has its place. */
   #handle(client: Conn): Promise<void> | undefined {
     const connection = new Connection(client, this);
     const entered = this.config.limits.whenFull === "wait" ? connection.entered() : undefined;
-    this.#run(connection);
+    connection.run();
     return entered;
-  }
-
-  async #run(connection: Connection): Promise<void> {
-    this.#connections.add(connection);
-    await connection.run();
-    this.#connections.delete(connection);
-    if (this.#connections.size === 0) this.#drained?.();
   }
 }
 

@@ -1,21 +1,23 @@
 /** A whole proxy in this thread: all services of a configuration, from bind to drain. */
 
+import { serveAdmin } from "../admin/server.ts";
+import type { AdminServer } from "../admin/server.ts";
+import { pageFiles } from "../admin/page/page.ts";
 import type { Config } from "../config/config.ts";
+import { parseDuration } from "../config/duration.ts";
 import { formatAddress } from "../net/address.ts";
-import { ProxyError } from "../net/errors.ts";
-import { GaugeTable } from "../observe/gauge.ts";
+import { listen } from "../net/listen.ts";
 import type { ServiceFigures } from "../observe/ledger.ts";
-import { addUpPools, type UpstreamFigures } from "../observe/upstream_figures.ts";
 import type { Log } from "../observe/log.ts";
+import type { UpstreamFigures } from "../observe/upstream_figures.ts";
+import { ProxyBackend } from "./admin_backend.ts";
 import { checkDescriptors } from "./descriptors.ts";
-import { CountLimit } from "../proxy/count_limit.ts";
-import { Service } from "../proxy/service.ts";
-import { Group } from "../upstream/group.ts";
+import { buildParts, type Parts } from "./parts.ts";
+import { upstreamFigures } from "./upstream_snapshots.ts";
+import { warningsOf } from "./warnings.ts";
 
+export { AdminListenError } from "../admin/http_listener.ts";
 export { ListenError } from "../net/listen.ts";
-
-/** Endpoints that connections can be counted for, those that come and go in DNS included. */
-const MAX_ENDPOINTS = 4096;
 
 /** A service that listens. */
 export interface BoundService {
@@ -27,15 +29,25 @@ export interface BoundService {
 export interface StopOptions {
   /** Milliseconds to wait for open connections; the configuration's `shutdown.drain` when absent. */
   readonly drain?: number;
+  /** Who or what stops it, for the log. */
+  readonly cause?: string;
 }
 
 /** A running proxy. `await using` stops it, closing what is open, without a drain. */
 export interface RunningProxy extends AsyncDisposable {
   readonly services: readonly BoundService[];
+  /** The address of the admin interface, if there is one. */
+  readonly admin: string | undefined;
+  /** Resolves when it has stopped, whoever stopped it. */
+  readonly stopped: Promise<StopReport>;
   /** The figures of every service, now. */
   figures(): ServiceFigures[];
   /** The figures of every upstream group, now. */
   upstreams(): UpstreamFigures[];
+  /** Reads certificates and keys again, for new handshakes; one that cannot be used is logged, and the old one stays. */
+  reloadCertificates(): Promise<void>;
+  /** Opens the file of the access log anew, after it was moved away; one that cannot be opened is logged. */
+  reopenLogs(): Promise<void>;
   /** Stops accepting, waits for open connections, then closes those left. Calling it again shortens the wait. */
   stop(options?: StopOptions): Promise<StopReport>;
 }
@@ -48,84 +60,152 @@ export interface StopReport {
 /**
  * Binds every address of every service, then starts accepting on all of them: all or nothing.
  *
- * @throws {ListenError} when an address cannot be bound; nothing listens then.
+ * @param file Where the configuration is from, for errors.
+ * @throws {ListenError} when an address cannot be bound; nothing listens then. {@linkcode AdminListenError} for that
+ * of the admin interface.
+ * @throws {ConfigError} when certificates or keys cannot be used.
+ * @throws {LogFileError} when the access log cannot be opened.
  * @throws {DescriptorError} when the process may not open enough descriptors for `limits.connections`.
  */
-export async function runProxy(config: Config, log: Log): Promise<RunningProxy> {
+export async function runProxy(config: Config, log: Log, file?: string): Promise<RunningProxy> {
   checkDescriptors(config.limits.connections);
-  const gauges = new GaugeTable(MAX_ENDPOINTS + config.services.length + 1);
-  const all = new CountLimit(gauges.claim()!, config.limits.connections);
-  const groups = new Map(config.upstreams.map((group) => [group, new Group(group, gauges, log)]));
-  const services = config.services.map((service) =>
-    new Service(service, { groups, gauge: gauges.claim()!, all, log })
-  );
+  for (const warning of warningsOf(config)) log.warn(warning, { event: "configuration_warning" });
+  const parts = await buildParts(config, log, file);
+  const proxy = new Proxy(config, parts);
   try {
-    for (const service of services) await service.bind();
+    await proxy.start();
   } catch (error) {
-    for (const service of services) service.stopAccepting();
+    await proxy.abandon();
     throw error;
   }
-  const proxy = new Proxy(services, [...groups.values()], config.shutdown.drain);
-  for (const group of groups.values()) group.start();
-  for (const service of services) service.start();
   return proxy;
 }
 
 class Proxy implements RunningProxy {
-  readonly services: readonly BoundService[];
-  readonly #services: readonly Service[];
-  readonly #groups: readonly Group[];
-  readonly #drain: number;
-  #stopping: Promise<StopReport> | undefined;
+  readonly #config: Config;
+  readonly #parts: Parts;
+  readonly #startedAt = new Date();
+  readonly #stopped = Promise.withResolvers<StopReport>();
   readonly #cutNow = Promise.withResolvers<void>();
+  #services: readonly BoundService[] = [];
+  #admin: AdminServer | undefined;
+  #isStopping = false;
 
-  constructor(services: readonly Service[], groups: readonly Group[], drain: number) {
-    this.#services = services;
-    this.#groups = groups;
-    this.#drain = drain;
-    this.services = services.map((service) => ({
-      name: service.config.name,
-      listen: service.addresses.map(formatAddress),
+  constructor(config: Config, parts: Parts) {
+    this.#config = config;
+    this.#parts = parts;
+  }
+
+  get services(): readonly BoundService[] {
+    return this.#services;
+  }
+
+  get admin(): string | undefined {
+    return this.#admin && formatAddress(this.#admin.address);
+  }
+
+  get stopped(): Promise<StopReport> {
+    return this.#stopped.promise;
+  }
+
+  async start(): Promise<void> {
+    const { services, groups } = this.#parts;
+    for (const service of services) await service.bind();
+    await this.#startAdmin();
+    this.#services = services.map(({ config: { name }, addresses }) => ({
+      name,
+      listen: addresses.map(formatAddress),
     }));
+    for (const group of groups) group.start();
+    for (const service of services) service.start();
+  }
+
+  /** Gives back what a start that failed has taken. */
+  async abandon(): Promise<void> {
+    for (const service of this.#parts.services) service.stopAccepting();
+    await this.#close();
   }
 
   figures(): ServiceFigures[] {
-    return this.#services.map((service) => service.ledger.figures());
+    return this.#parts.services.map(({ ledger }) => ledger.figures());
   }
 
   upstreams(): UpstreamFigures[] {
-    return this.#groups.map((group) => ({
-      name: group.name,
-      endpoints: group.endpoints.map((endpoint) => endpoint.figures()),
-      pool: addUpPools(this.#services.map((service) => service.poolFigures(group))),
-    }));
+    return upstreamFigures(this.#parts.groups, this.#parts.services);
   }
 
-  stop(options: StopOptions = {}): Promise<StopReport> {
-    const drain = options.drain ?? this.#drain;
-    if (this.#stopping === undefined) this.#stopping = this.#stop(drain);
-    else if (drain === 0) this.#cutNow.resolve();
-    return this.#stopping;
+  reloadCertificates(): Promise<void> {
+    return this.#parts.tlsFiles.reload();
+  }
+
+  async reopenLogs(): Promise<void> {
+    const { accessFile, log } = this.#parts;
+    try {
+      await accessFile?.reopen();
+    } catch (error) {
+      const detail = error instanceof Error ? error.message : String(error);
+      log.error("Keeping the old file of the access log", { event: "access_log_not_reopened", detail });
+    }
+  }
+
+  stop({ drain = this.#config.shutdown.drain, cause = "stop" }: StopOptions = {}): Promise<StopReport> {
+    if (!this.#isStopping) {
+      this.#isStopping = true;
+      this.#stop(drain, cause).then(this.#stopped.resolve, this.#stopped.reject);
+    } else if (drain === 0) this.#cutNow.resolve();
+    return this.#stopped.promise;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop({ drain: 0 });
   }
 
-  async #stop(drain: number): Promise<StopReport> {
-    for (const service of this.#services) service.stopAccepting();
-    const drained = Promise.all(this.#services.map((service) => service.drained()));
+  async #startAdmin(): Promise<void> {
+    const { admin } = this.#config;
+    if (admin === undefined) return;
+    // Deno.serve calls a socket file in use that a killed program has left behind; a listener of ours removes it.
+    if (admin.listen.transport === "unix") (await listen(admin.listen, { adapter: "deno" })).close();
+    const backend = new ProxyBackend({
+      config: this.#config,
+      parts: this.#parts,
+      startedAt: this.#startedAt,
+      isStopping: () => this.#isStopping,
+      stop: (drain) => void this.stop({ cause: "admin", ...drain === undefined ? {} : { drain } }),
+    });
+    this.#admin = await serveAdmin({ ...admin, backend, pageFiles, parseDuration, log: this.#parts.log });
+  }
+
+  async #stop(drain: number, cause: string): Promise<StopReport> {
+    const { services, log, events } = this.#parts;
+    for (const service of services) service.stopAccepting();
+    const active = () => services.reduce((sum, { ledger }) => sum + ledger.active, 0);
+    const open = active();
+    const hint = open === 0 ? "" : `, waiting for ${open} open ${connections(open)}`;
+    log.info(`${cause}: no longer accepting${hint}`, { event: "stopping", signal: cause, open });
+    events.draining(open);
+    const drained = Promise.all(services.map(({ ledger }) => ledger.drained()));
     if (drain > 0) {
       const deadline = setTimeout(() => this.#cutNow.resolve(), drain);
       await Promise.race([drained, this.#cutNow.promise]);
       clearTimeout(deadline);
     }
-    const cut = this.#services.reduce((sum, service) => sum + service.active, 0);
-    const error = new ProxyError("shutdown", "proxy");
-    await Promise.all(this.#services.map((service) => service.abortConnections(error)));
+    const cut = active();
+    await Promise.all(services.map((service) => service.abortConnections("shutdown")));
     await drained;
-    await Promise.all(this.#services.map((service) => service.closed()));
-    await Promise.all(this.#groups.map((group) => group.stop()));
+    await this.#close();
+    log.info(cut === 0 ? "Stopped" : `Stopped, ${cut} ${connections(cut)} cut`, { event: "stopped", cut });
     return { cut };
   }
+
+  async #close(): Promise<void> {
+    const { services, groups, tlsFiles, accessFile, eventLoopDelay } = this.#parts;
+    await Promise.all(services.map((service) => service.closed()));
+    await Promise.all([...groups.map((group) => group.stop()), tlsFiles.stop(), this.#admin?.close()]);
+    eventLoopDelay[Symbol.dispose]();
+    await accessFile?.close();
+  }
+}
+
+function connections(count: number): string {
+  return count === 1 ? "connection" : "connections";
 }

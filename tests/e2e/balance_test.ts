@@ -144,11 +144,12 @@ Deno.test("a program has the same groups and sees their figures", async () => {
   const port = Number(/\d+$/.exec(proxy.services[0]!.listen[0]!)![0]);
   using held = await Clients.connect(port, 3);
   assert.deepEqual(held.counts, { a: 2, b: 1 });
+  const common = { state: "up", admin: "up", tier: 0, failures: 0, failuresBy: {} } as const;
   assert.deepEqual(proxy.upstreams(), [{
     name: "main",
     endpoints: [
-      { address: a.address, state: "up", weight: 2, tier: 0, active: 2, connects: 2, failures: 0 },
-      { address: b.address, state: "up", weight: 1, tier: 0, active: 1, connects: 1, failures: 0 },
+      { ...common, address: a.address, weight: 2, active: 2, maxConnections: 2, connects: 2 },
+      { ...common, address: b.address, weight: 1, active: 1, maxConnections: 0, connects: 1 },
     ],
     pool: undefined,
   }]);

@@ -137,8 +137,8 @@ for (const onDown of ["close", "keep"]) {
       if (onDown === "close") {
         assert.deepEqual(await held.ended("a"), ["fin", "fin"]);
         const lines = await sluice.loggedEvents("connection_closed", 2);
-        for (const { upstream, reason, code } of lines) {
-          assert.deepEqual([upstream, reason, code], [
+        for (const { endpoint, reason, code } of lines) {
+          assert.deepEqual([endpoint, reason, code], [
             group.all[0]!.address,
             "endpoint down",
             "endpoint_down",
@@ -175,7 +175,7 @@ Deno.test("when every endpoint is down all are used all the same, and that is sa
 });
 
 function isRetried({ attempts }: LoggedEvent): boolean {
-  return attempts !== undefined;
+  return attempts !== 1;
 }
 
 function stateChangeOf({ upstream, endpoint, cause }: LoggedEvent): unknown[] {

@@ -10,34 +10,45 @@ Deno.test("a closed connection is one line of text with everything about it", as
   await using server = upstream(answerSeven);
   await using sluice = await Sluice.before(server.address);
   const clientPort = await converse(sluice.port());
-  assert.match(
-    await sluice.logged("closed,"),
-    new RegExp(
-      "^\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d{3} info  test: closed, client closed event=connection_closed " +
-        `service=test client=127\\.0\\.0\\.1:${clientPort} upstream=${server.address} ` +
-        'bytes_from_client=5 bytes_from_upstream=7 duration_ms=\\d+ reason="client closed"$',
-    ),
-  );
+  const line = await sluice.logged("closed,");
+  const expected = [
+    "\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d{3} info  test: closed, client closed event=connection_closed",
+    `service=test client=127\\.0\\.0\\.1:${clientPort} id=1 listener=${sluice.address()}`,
+    `upstream=${server.address} endpoint=${server.address} attempts=1 connect_ms=[\\d.]+`,
+    "first_byte_client_ms=[\\d.]+ first_byte_upstream_ms=[\\d.]+ bytes_from_client=5 bytes_from_upstream=7",
+    'duration_ms=\\d+ ended_by=client reason="client closed"',
+  ];
+  assert.match(line, new RegExp(`^${expected.join(" ")}$`));
 });
 
 Deno.test("a closed connection is one JSON object with the same fields", async () => {
   await using server = upstream(answerSeven);
   await using sluice = await Sluice.start([`0=${server.address}`, "--log-format", "json"]);
   const clientPort = await converse(sluice.port());
-  const { time, duration_ms, ...rest } = JSON.parse(await sluice.logged("connection_closed"));
+  const { time, duration_ms, connect_ms, first_byte_client_ms, first_byte_upstream_ms, ...rest } = JSON.parse(
+    await sluice.logged("connection_closed"),
+  );
   assert.deepEqual(rest, {
     level: "info",
     message: "0: closed, client closed",
     event: "connection_closed",
     service: "0",
     client: `127.0.0.1:${clientPort}`,
+    id: 1,
+    listener: sluice.address(),
     upstream: server.address,
+    endpoint: server.address,
+    attempts: 1,
     bytes_from_client: 5,
     bytes_from_upstream: 7,
+    ended_by: "client",
     reason: "client closed",
   });
   assert.ok(Math.abs(Date.now() - Date.parse(time)) < 60_000, time);
-  assert.ok(Number.isInteger(duration_ms) && duration_ms >= 0, String(duration_ms));
+  assert.ok(Number.isInteger(duration_ms), String(duration_ms));
+  // Each comes after the one before; the last is rounded to whole milliseconds.
+  const times = [0, connect_ms, first_byte_client_ms, first_byte_upstream_ms, duration_ms + 1];
+  assert.deepEqual(times, times.toSorted((one, other) => one - other));
 });
 
 Deno.test("the first side to finish is the one that closed", async () => {
@@ -50,7 +61,10 @@ Deno.test("the first side to finish is the one that closed", async () => {
   using client = await connect(sluice.port());
   await readAll(client);
   client.close();
-  assert.match(await sluice.logged("closed,"), / test: closed, upstream closed .* bytes_from_upstream=3 /);
+  assert.match(
+    await sluice.logged("closed,"),
+    / test: closed, upstream closed .* bytes_from_upstream=3 .* ended_by=upstream /,
+  );
 });
 
 Deno.test("a connection whose upstream refuses is one line with the cause, in text and in json", async () => {
@@ -65,7 +79,10 @@ Deno.test("a connection whose upstream refuses is one line with the cause, in te
         line,
         / warn {2}0: failed, upstream connection refused event=connection_failed service=0 /,
       );
-      assert.match(line, / duration_ms=\d+ reason="upstream connection refused" code=connection_refused /);
+      assert.match(
+        line,
+        / duration_ms=\d+ ended_by=upstream reason="upstream connection refused" code=connection_refused /,
+      );
       continue;
     }
     const { level, service, client: address, upstream, reason, code } = JSON.parse(line);

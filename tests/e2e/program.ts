@@ -9,6 +9,7 @@ export interface Ready {
   readonly event: "ready";
   readonly pid: number;
   readonly services: readonly { readonly name: string; readonly listen: readonly string[] }[];
+  readonly admin?: string;
 }
 
 /** A line of a log in JSON. */

@@ -225,3 +225,32 @@ services:
     ${keys}
 `);
 }
+
+Deno.test("what a header says beside the addresses is logged, routed by and passed on", async () => {
+  await using server = upstream(mirror);
+  await using other = upstream(() => {});
+  const route = `routes: [{ sni: shop.example.com, upstream: "${server.address}" }]`;
+  await using sluice = await Sluice.withConfig(`
+log: { format: json }
+services:
+  - { name: test, listen: 0, accept_proxy_protocol: { from: 127.0.0.1 }, send_proxy_protocol: v2, ${route},
+      upstream: "${other.address}" }
+`);
+  const addresses = by.ipv4Block("192.0.2.7", "192.0.2.8", [1000, 443]);
+  const tls = "\x03\0\0\0\0" + by.tlv(0x21, "TLSv1.3") + by.tlv(0x22, "alice");
+  const tlvs = by.tlv(1, "h2") + by.tlv(2, "shop.example.com") + by.tlv(5, "\x01\xff") + by.tlv(0x20, tls) +
+    by.tlv(0xea, "more");
+  const header = by.binaryHeader(by.PROXY, by.TCP4, addresses + tlvs);
+  using conn = await connect(sluice.port());
+  // What comes is no ClientHello, and needs none: the TLS has ended before.
+  assert.equal(await reflection(conn, by.bytesOf(header), "ping"), `${header}ping`);
+  const [line] = await sluice.loggedEvents("connection_closed", 1);
+  const { sni, alpn, tls: version, client_subject, unique_id } = line!;
+  assert.deepEqual([sni, alpn, version, client_subject, unique_id], [
+    "shop.example.com",
+    "h2",
+    "TLSv1.3",
+    "alice",
+    "01ff",
+  ]);
+});

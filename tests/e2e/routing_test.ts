@@ -28,7 +28,7 @@ services:
     assert.equal((await Promise.all(answers)).join(""), "caaabac");
     assert.match(
       await sluice.logged(`client=127.0.0.1:${ports[4]} `),
-      new RegExp(`event=connection_closed .* upstream=${b.address} `),
+      new RegExp(`event=connection_closed .* route=1 upstream=\\S+ endpoint=${b.address} `),
     );
   });
 
@@ -67,8 +67,10 @@ Deno.test("refused clients are counted as refused, and not as failed", async () 
     accepted: 2,
     active: 0,
     failed: 0,
+    failedBy: {},
     refused: 1,
     refusedBy: { no_route: 1 },
+    closedBy: { client_closed: 1 },
     bytesFromClient: 4,
     bytesFromUpstream: 1,
   }]);
@@ -104,7 +106,10 @@ services:
       assert.equal(await whoAnswers(port, { host: "::1", localAddress: "::1" }), "b");
       assert.equal(await whoAnswers(port, { localAddress: "127.0.0.3", localPort: localPort! }), "b");
       assert.equal(await whoAnswers(port, { localAddress: "127.0.0.2", localPort: localPort! }), "a");
-      assert.match(await sluice.logged("client=[::1]:"), new RegExp(` upstream=${b.address} `));
+      assert.match(
+        await sluice.logged("client=[::1]:"),
+        new RegExp(` route=1 upstream=\\S+ endpoint=${b.address} `),
+      );
       assert.match(await sluice.logged("client=127.0.1.255:"), new RegExp(` upstream=${a.address} `));
     },
   });

@@ -13,6 +13,8 @@ export class Upstream implements AsyncDisposable {
   readonly #running: Promise<void>[] = [];
   readonly #loop: Promise<void>;
   #isListening = true;
+  /** Connections so far. */
+  accepted = 0;
 
   constructor(listener: Deno.TcpListener, handle: (conn: Deno.TcpConn) => Promise<void> | void) {
     this.#listener = listener;
@@ -43,6 +45,7 @@ export class Upstream implements AsyncDisposable {
 
   async #accept(handle: (conn: Deno.TcpConn) => Promise<void> | void): Promise<void> {
     for await (const conn of this.#listener) {
+      this.accepted += 1;
       this.#conns.add(conn);
       this.#running.push((async () => {
         try {

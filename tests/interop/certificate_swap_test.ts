@@ -1,0 +1,128 @@
+/** New certificates while clients come and go. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { eventually } from "../e2e/eventually.ts";
+import { Sluice } from "../e2e/program.ts";
+import { echo, readText, upstream, writeText } from "../e2e/sockets.ts";
+import { CertificateAuthority, type KeyPair, OPENSSL } from "./certificates.ts";
+import { interopTest } from "./interop.ts";
+import { NAME, tlsClient } from "./termination.ts";
+
+/** How often the certificate is changed under load, and how many clients connect one after the other meanwhile. */
+const SWAPS = 10;
+const CLIENTS = 4;
+
+interface Mounted {
+  readonly authority: CertificateAuthority;
+  readonly sluice: Sluice;
+  readonly directory: string;
+  /** Gives the service another certificate, in one step, as Kubernetes does it. */
+  swap(pair: KeyPair): Promise<void>;
+}
+
+/** Starts a sluice whose certificate is behind a symbolic link, as in a Kubernetes secret. */
+async function mounted(stage: AsyncDisposableStack, keys: string[] = []): Promise<Mounted> {
+  const authority = stage.use(await CertificateAuthority.create());
+  const directory = await Deno.makeTempDir({ prefix: "sluice-secret-" });
+  stage.defer(() => Deno.remove(directory, { recursive: true }));
+  let version = 0;
+  const swap = async (pair: KeyPair) => {
+    const name = `..${version++}`;
+    await Deno.mkdir(join(directory, name));
+    await Deno.copyFile(pair.cert, join(directory, name, "tls.crt"));
+    await Deno.copyFile(pair.key, join(directory, name, "tls.key"));
+    await Deno.symlink(name, join(directory, "..next"));
+    await Deno.rename(join(directory, "..next"), join(directory, "..data"));
+  };
+  await swap(await authority.issue({ name: NAME }));
+  for (const file of ["tls.crt", "tls.key"]) await Deno.symlink(`..data/${file}`, join(directory, file));
+  const server = stage.use(upstream(echo));
+  const tls = [`cert: "${directory}/tls.crt"`, `key: "${directory}/tls.key"`, ...keys].join(", ");
+  const service = `{ name: test, listen: "127.0.0.1:0", upstream: "${server.address}", tls: { ${tls} } }`;
+  const sluice = stage.use(await Sluice.withConfig(`log: { format: json }\nservices: [${service}]\n`));
+  return { authority, sluice, directory, swap };
+}
+
+/** Whether a client who asks for `hostname` is shown a certificate for it. */
+async function isServed(port: number, authority: CertificateAuthority, hostname: string): Promise<boolean> {
+  try {
+    using conn = await tlsClient(port, authority, { hostname });
+    await writeText(conn, "ping");
+    return await readText(conn, 4) === "ping";
+  } catch (error) {
+    if (/certificate not valid for name/.test(String(error))) return false;
+    throw error;
+  }
+}
+
+for (const seamless of [true, false]) {
+  const how = seamless ? "seamless" : "not seamless";
+
+  interopTest(`certificates change under a stream of handshakes, ${how}`, OPENSSL, async (stage) => {
+    const { authority, sluice, swap } = await mounted(stage, [`seamless: ${seamless}`]);
+    using old = await tlsClient(sluice.port(), authority);
+    const over = new AbortController();
+    let handshakes = 0;
+    const failures: string[] = [];
+    const client = async () => {
+      while (!over.signal.aborted) {
+        try {
+          using conn = await tlsClient(sluice.port(), authority);
+          await writeText(conn, "ping");
+          if (await readText(conn, 4) === "ping") handshakes += 1;
+        } catch (error) {
+          failures.push(String(error));
+        }
+      }
+    };
+    const clients = Array.from({ length: CLIENTS }, client);
+    try {
+      for (let count = 1; count <= SWAPS; count++) {
+        await swap(await authority.issue({ name: NAME, names: [`DNS:${NAME}`, `DNS:v${count}.test`] }));
+        await sluice.loggedEvents("certificate_reloaded", count);
+        // The old certificate is not for this name.
+        const isNew = () => isServed(sluice.port(), authority, `v${count}.test`);
+        if (seamless) assert.ok(await isNew());
+        else await eventually("the old listener to be gone", isNew, (value) => value);
+      }
+    } finally {
+      over.abort();
+      await Promise.all(clients);
+    }
+    assert.ok(handshakes >= SWAPS, `${handshakes} handshakes`);
+    if (seamless) assert.deepEqual(failures, []);
+    // The README says what a swap may cost: those who were in the queue of the listener that was closed.
+    else assert.ok(failures.length <= SWAPS * CLIENTS, `${failures.length} of ${handshakes}: ${failures[0]}`);
+    await writeText(old, "still");
+    assert.equal(await readText(old, 5), "still");
+  });
+}
+
+interopTest("a new certificate that cannot be used leaves the old one", OPENSSL, async (stage) => {
+  const { authority, sluice, directory, swap } = await mounted(stage);
+  const [first, second] = [await authority.issue({ name: NAME }), await authority.issue({ name: NAME })];
+  await swap({ cert: first.cert, key: second.key });
+  const [line] = await sluice.loggedEvents("certificate_rejected", 1);
+  assert.equal(line!.level, "error");
+  assert.match(
+    `${line!.message}`,
+    new RegExp(`^test: keeping the certificate in use\\. Cannot use the key in "${directory}/tls\\.key": `),
+  );
+  assert.doesNotMatch(sluice.stderr, /PRIVATE KEY/);
+  using client = await tlsClient(sluice.port(), authority);
+  await writeText(client, "ping");
+  assert.equal(await readText(client, 4), "ping");
+  await swap(await authority.issue({ name: "v2.test" }));
+  await sluice.loggedEvents("certificate_reloaded", 1);
+  assert.ok(await isServed(sluice.port(), authority, "v2.test"));
+});
+
+interopTest("SIGHUP reads certificates again, and ends nothing", OPENSSL, async (stage) => {
+  const { authority, sluice } = await mounted(stage);
+  using client = await tlsClient(sluice.port(), authority);
+  sluice.kill("SIGHUP");
+  await writeText(client, "ping");
+  assert.equal(await readText(client, 4), "ping");
+  assert.deepEqual(sluice.events("certificate_rejected"), []);
+});

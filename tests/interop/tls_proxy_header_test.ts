@@ -1,0 +1,68 @@
+/** TLS and the PROXY protocol on the same connection, on either side of the proxy. */
+
+import assert from "node:assert/strict";
+import { latin1, mirror, reflection } from "../e2e/mirror.ts";
+import * as by from "../e2e/proxy_headers.ts";
+import { connect, readText, writeAll, writeText } from "../e2e/sockets.ts";
+import { decodeProxyHeader } from "../../src/wire/proxy_protocol.ts";
+import type { ProxyHeader } from "../../src/wire/proxy_protocol_header.ts";
+import { OPENSSL } from "./certificates.ts";
+import { interopTest } from "./interop.ts";
+import { NAME, terminating, tlsClient } from "./termination.ts";
+import { openssl } from "./tls_clients.ts";
+
+interopTest("an upstream is told of the TLS that ended in the proxy", OPENSSL, async (stage) => {
+  const { authority, sluice } = await terminating(stage, {
+    tls: (authority) => [`client_ca: "${authority.cert}"`, "client_auth: request", "alpn: [imap, h2]"],
+    service: ["send_proxy_protocol: v2"],
+  });
+  using conn = await tlsClient(sluice.port(), authority, { alpn: ["h2"] });
+  const anonymous = headerIn(await reflection(conn, "ping"));
+  assert.equal(anonymous.authority, NAME);
+  assert.equal(anonymous.alpn, "h2");
+  // There is no certificate that could have been verified.
+  assert.deepEqual(anonymous.tls, { client: 1, verify: 1, version: "TLSv1.3" });
+  const alice = await authority.issue({ name: "alice", usage: "clientAuth" });
+  // More than a header has, so that all of it is back before the client goes.
+  const { received } = await openssl(
+    sluice.port(),
+    ["-cert", alice.cert, "-key", alice.key, "-servername", NAME, "-tls1_2"],
+    "p".repeat(500),
+  );
+  assert.match(received, /TLSv1\.2/);
+  assert.match(received, /alice/);
+  const lines = await sluice.loggedEvents("connection_closed", 2);
+  assert.equal(lines[0]!.sni, NAME);
+  assert.equal(lines[1]!.sni, NAME);
+});
+
+interopTest("a PROXY header comes before the handshake, from whom it may", OPENSSL, async (stage) => {
+  const { authority, sluice } = await terminating(stage, {
+    service: ["accept_proxy_protocol: { from: 127.0.0.1 }", "send_proxy_protocol: v1"],
+    handle: mirror,
+  });
+  const tcp = await connect(sluice.port());
+  const addresses = by.ipv4Block("192.0.2.7", "198.51.100.1", [1234, 443]);
+  await writeAll(tcp, by.bytesOf(by.binaryHeader(by.PROXY, by.TCP4, addresses)));
+  using client = await Deno.startTls(tcp, {
+    hostname: NAME,
+    caCerts: [await Deno.readTextFile(authority.cert)],
+  });
+  await writeText(client, "ping");
+  const line = "PROXY TCP4 192.0.2.7 198.51.100.1 1234 443\r\n";
+  await client.closeWrite();
+  assert.equal(await readText(client, line.length + 4), `${line}ping`);
+  // TLS without the header is no header.
+  using bare = await connect(sluice.port());
+  await writeText(bare, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03");
+  const [refused] = await sluice.loggedEvents("connection_refused", 1);
+  assert.equal(refused!.code, "proxy_header_invalid");
+});
+
+/** Of what an upstream got. */
+function headerIn(text: string): ProxyHeader {
+  const decoded = decodeProxyHeader(by.bytesOf(text));
+  assert.equal(decoded.kind, "header", latin1(by.bytesOf(text)));
+  if (decoded.kind !== "header") throw new Error("no header");
+  return decoded.header;
+}
