@@ -1,19 +1,14 @@
 /** What the admin interface needs of the running proxy; `runtime/` provides it. */
 
 import type {
-  AdminEvent,
   ConnectionPage,
   ConnectionQuery,
-  DroppedEvent,
   EndpointView,
   ServiceView,
-  StatsEvent,
   StatusView,
   UpstreamView,
 } from "./views.ts";
-
-/** What happens in the proxy; the server itself adds the rest. */
-export type ProxyEvent = Exclude<AdminEvent, StatsEvent | DroppedEvent>;
+import type { ProxyEvent } from "../observe/events.ts";
 
 export interface ReloadOutcome {
   readonly ok: boolean;

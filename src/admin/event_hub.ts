@@ -2,7 +2,8 @@
 
 import type { Log } from "../observe/log.ts";
 import { ApiError } from "./api_error.ts";
-import type { AdminBackend, ProxyEvent } from "./backend.ts";
+import type { ProxyEvent } from "../observe/events.ts";
+import type { AdminBackend } from "./backend.ts";
 import { EventStream } from "./event_stream.ts";
 import type { EventQuery } from "./input.ts";
 import type { DroppedEvent, StatsEvent } from "./views.ts";

@@ -1,5 +1,14 @@
 /** What the admin interface shows, as it is spelled in JSON. Documented in docs/api.md. Times are ISO 8601 in UTC. */
 
+import type { ProxyEvent } from "../observe/events.ts";
+
+export type {
+  ConnectionPage,
+  ConnectionQuery,
+  ConnectionSnapshot as ConnectionView,
+  SortKey,
+} from "../observe/connection_list.ts";
+
 /** `GET /api/v1/status`: the program. */
 export interface StatusView {
   readonly version: string;
@@ -79,94 +88,11 @@ export interface EndpointView {
   readonly failures: number;
 }
 
-/** Where a connection is on its way. */
-export type ConnectionState = "admitting" | "handshake" | "connecting" | "open";
-
-/** One open connection. */
-export interface ConnectionView {
-  readonly id: number;
-  readonly service: string;
-  readonly state: ConnectionState;
-  /** Address and port; who a PROXY header says, where there is one. */
-  readonly client: string;
-  /** The peer, where a PROXY header told of another client. */
-  readonly peer: string | null;
-  /** Where the client connected to. */
-  readonly listener: string;
-  readonly sni: string | null;
-  readonly alpn: string | null;
-  readonly tls_version: string | null;
-  /** The subject of the client's verified certificate. */
-  readonly client_subject: string | null;
-  /** The group, and its endpoint tried last. */
-  readonly upstream: string | null;
-  readonly endpoint: string | null;
-  readonly attempts: number;
-  readonly opened_at: string;
-  readonly age_ms: number;
-  readonly bytes: { readonly upload: number; readonly download: number };
-}
-
-/** How `GET /api/v1/connections` is asked: `?filter=…&sort=-bytes&offset=0&limit=100`. */
-export interface ConnectionQuery {
-  /** Text that the service, client, peer, SNI, upstream or endpoint contains, in any case; empty lets all through. */
-  readonly filter: string;
-  readonly sort: SortKey;
-  /** With `-` in front of the key. */
-  readonly isDescending: boolean;
-  readonly offset: number;
-  readonly limit: number;
-}
-
-/** `bytes` is the sum of both ways. */
-export type SortKey = "id" | "age" | "bytes" | "client" | "service" | "endpoint";
-
-/** `GET /api/v1/connections`. */
-export interface ConnectionPage {
-  /** Open now, and of these how many the filter lets through. */
-  readonly total: number;
-  readonly matching: number;
-  readonly connections: readonly ConnectionView[];
-}
-
-interface ConnectionEvent {
-  readonly time: string;
-  readonly id: number;
-  readonly service: string;
-  readonly client: string;
-}
-
-/** The events of `GET /api/v1/events`: the SSE event type is `type`, its data is the whole object as JSON. */
-export type AdminEvent =
-  | ConnectionEvent & { readonly type: "opened" }
-  | ConnectionEvent & { readonly type: "connected"; readonly upstream: string; readonly endpoint: string }
-  /** It was relayed and has ended; `reason` is a key of `closed_by`. */
-  | ConnectionEvent & {
-    readonly type: "closed";
-    readonly endpoint: string;
-    readonly reason: string;
-    readonly bytes: { readonly upload: number; readonly download: number };
-    readonly duration_ms: number;
-  }
-  /** It was not let in (`reason` is a key of `refused_by`), or did not get as far as its upstream. */
-  | ConnectionEvent & {
-    readonly type: "refused" | "failed";
-    readonly reason: string;
-    readonly detail: string;
-  }
-  | {
-    readonly type: "endpoint";
-    readonly time: string;
-    readonly upstream: string;
-    readonly endpoint: string;
-    readonly state: EndpointView["state"];
-    readonly admin: EndpointView["admin"];
-    readonly reason: string;
-  }
-  | { readonly type: "reload"; readonly time: string; readonly ok: boolean; readonly detail: string }
-  | { readonly type: "drain"; readonly time: string; readonly open: number }
-  | StatsEvent
-  | DroppedEvent;
+/**
+ * The events of `GET /api/v1/events`: the SSE event type is `type`, its data is the whole object as JSON. `reason` is
+ * a key of `closed_by` or `refused_by`.
+ */
+export type AdminEvent = ProxyEvent | StatsEvent | DroppedEvent;
 
 /** Once a second, and at once when the stream begins; with `?stats=0` never. */
 export interface StatsEvent {

@@ -1,7 +1,7 @@
 /** The running proxy as the admin interface sees it. */
 
 import denoJson from "../../deno.json" with { type: "json" };
-import type { AdminBackend, ProxyEvent } from "../admin/backend.ts";
+import type { AdminBackend } from "../admin/backend.ts";
 import type {
   ConnectionPage,
   ConnectionQuery,
@@ -14,6 +14,7 @@ import type { Config } from "../config/config.ts";
 import { encodeConfig } from "../config/encode.ts";
 import { formatAddress } from "../net/address.ts";
 import { listConnections } from "../observe/connection_list.ts";
+import type { ProxyEvent } from "../observe/events.ts";
 import { renderMetrics } from "../observe/metrics.ts";
 import { processFigures } from "../observe/process_figures.ts";
 import type { ServiceSnapshot } from "../observe/service_metrics.ts";

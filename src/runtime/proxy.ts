@@ -1,12 +1,14 @@
 /** A whole proxy in this thread: all services of a configuration, from bind to drain. */
 
+import { AdminListenError } from "../admin/http_listener.ts";
 import { serveAdmin } from "../admin/server.ts";
 import type { AdminServer } from "../admin/server.ts";
 import { pageFiles } from "../admin/page/page.ts";
 import type { Config } from "../config/config.ts";
 import { parseDuration } from "../config/duration.ts";
-import { formatAddress } from "../net/address.ts";
-import { listen } from "../net/listen.ts";
+import { type Address, formatAddress } from "../net/address.ts";
+import { listen, ListenError } from "../net/listen.ts";
+import { sleep } from "../net/sleep.ts";
 import type { ServiceFigures } from "../observe/ledger.ts";
 import type { Log } from "../observe/log.ts";
 import type { UpstreamFigures } from "../observe/upstream_figures.ts";
@@ -16,8 +18,7 @@ import { buildParts, type Parts } from "./parts.ts";
 import { upstreamFigures } from "./upstream_snapshots.ts";
 import { warningsOf } from "./warnings.ts";
 
-export { AdminListenError } from "../admin/http_listener.ts";
-export { ListenError } from "../net/listen.ts";
+export { AdminListenError, ListenError };
 
 /** A service that listens. */
 export interface BoundService {
@@ -48,7 +49,7 @@ export interface RunningProxy extends AsyncDisposable {
   reloadCertificates(): Promise<void>;
   /** Opens the file of the access log anew, after it was moved away; one that cannot be opened is logged. */
   reopenLogs(): Promise<void>;
-  /** Stops accepting, waits for open connections, then closes those left. Calling it again shortens the wait. */
+  /** Stops accepting, waits for open connections, then closes those left. A `drain` of another call may shorten the wait. */
   stop(options?: StopOptions): Promise<StopReport>;
 }
 
@@ -87,6 +88,8 @@ class Proxy implements RunningProxy {
   readonly #startedAt = new Date();
   readonly #stopped = Promise.withResolvers<StopReport>();
   readonly #cutNow = Promise.withResolvers<void>();
+  /** Aborts when nobody waits for open connections any more. */
+  readonly #waited = new AbortController();
   #services: readonly BoundService[] = [];
   #admin: AdminServer | undefined;
   #isStopping = false;
@@ -148,11 +151,12 @@ class Proxy implements RunningProxy {
     }
   }
 
-  stop({ drain = this.#config.shutdown.drain, cause = "stop" }: StopOptions = {}): Promise<StopReport> {
+  stop({ drain, cause = "stop" }: StopOptions = {}): Promise<StopReport> {
     if (!this.#isStopping) {
       this.#isStopping = true;
-      this.#stop(drain, cause).then(this.#stopped.resolve, this.#stopped.reject);
-    } else if (drain === 0) this.#cutNow.resolve();
+      this.#stop(drain ?? this.#config.shutdown.drain, cause)
+        .then(this.#stopped.resolve, this.#stopped.reject);
+    } else if (drain !== undefined) this.#cutAfter(drain);
     return this.#stopped.promise;
   }
 
@@ -163,8 +167,7 @@ class Proxy implements RunningProxy {
   async #startAdmin(): Promise<void> {
     const { admin } = this.#config;
     if (admin === undefined) return;
-    // Deno.serve calls a socket file in use that a killed program has left behind; a listener of ours removes it.
-    if (admin.listen.transport === "unix") (await listen(admin.listen, { adapter: "deno" })).close();
+    if (admin.listen.transport === "unix") await removeStaleSocket(admin.listen);
     const backend = new ProxyBackend({
       config: this.#config,
       parts: this.#parts,
@@ -184,11 +187,9 @@ class Proxy implements RunningProxy {
     log.info(`${cause}: no longer accepting${hint}`, { event: "stopping", signal: cause, open });
     events.draining(open);
     const drained = Promise.all(services.map(({ ledger }) => ledger.drained()));
-    if (drain > 0) {
-      const deadline = setTimeout(() => this.#cutNow.resolve(), drain);
-      await Promise.race([drained, this.#cutNow.promise]);
-      clearTimeout(deadline);
-    }
+    this.#cutAfter(drain);
+    await Promise.race([drained, this.#cutNow.promise]);
+    this.#waited.abort();
     const cut = active();
     await Promise.all(services.map((service) => service.abortConnections("shutdown")));
     await drained;
@@ -197,12 +198,27 @@ class Proxy implements RunningProxy {
     return { cut };
   }
 
+  /** Ends the wait for open connections after `drain` milliseconds, unless it ends before. */
+  #cutAfter(drain: number): void {
+    if (drain === 0) this.#cutNow.resolve();
+    else void sleep(drain, this.#waited.signal).then(this.#cutNow.resolve);
+  }
+
   async #close(): Promise<void> {
     const { services, groups, tlsFiles, accessFile, eventLoopDelay } = this.#parts;
     await Promise.all(services.map((service) => service.closed()));
     await Promise.all([...groups.map((group) => group.stop()), tlsFiles.stop(), this.#admin?.close()]);
     eventLoopDelay[Symbol.dispose]();
     await accessFile?.close();
+  }
+}
+
+/** Deno.serve calls a socket file in use that a killed program has left behind; a listener of ours removes it. */
+async function removeStaleSocket(address: Address): Promise<void> {
+  try {
+    (await listen(address, { adapter: "deno" })).close();
+  } catch (error) {
+    throw error instanceof ListenError ? new AdminListenError(address, error.cause as Error) : error;
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { EventHub, MAX_STREAMS } from "../../src/admin/event_hub.ts";
 import { MAX_WAITING } from "../../src/admin/event_stream.ts";
-import type { ProxyEvent } from "../../src/admin/backend.ts";
+import type { ProxyEvent } from "../../src/observe/events.ts";
 import { silentLog } from "../../src/observe/log.ts";
 import { eventually } from "../e2e/eventually.ts";
 import { endOf, writeText } from "../e2e/sockets.ts";

@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import type { ProxyEvent as AdminProxyEvent } from "../../src/admin/backend.ts";
 import { ProxyError } from "../../src/net/errors.ts";
 import { endBeforeRelay, endOfRelay } from "../../src/observe/ending.ts";
 import { EventFeed } from "../../src/observe/event_feed.ts";
@@ -15,10 +14,6 @@ const facts = connectionFacts({
   fromUpstream: { bytes: 4 },
   age: 5.6,
 });
-
-// The events are the ones that the admin interface documents: neither side has one, or a key, that the other lacks.
-const _fitsAdmin = (event: ProxyEvent): AdminProxyEvent => event;
-const _fitsFeed = (event: AdminProxyEvent): ProxyEvent => event;
 
 Deno.test("a subscriber hears of every event as it happens", () => {
   const feed = feedOf();

@@ -1,7 +1,8 @@
 /** An admin interface without a proxy behind it: what it shows is made up, what it is told is written down. */
 
 import { setTimeout as pause } from "node:timers/promises";
-import type { AdminBackend, ProxyEvent, ReloadOutcome } from "../../src/admin/backend.ts";
+import type { AdminBackend, ReloadOutcome } from "../../src/admin/backend.ts";
+import type { ProxyEvent } from "../../src/observe/events.ts";
 import { type AdminServer, serveAdmin } from "../../src/admin/server.ts";
 import type {
   ConnectionPage,

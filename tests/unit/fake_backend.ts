@@ -1,6 +1,7 @@
 /** A proxy that is none: the test says what it shows, and sees what it was told to do. */
 
-import type { AdminBackend, ProxyEvent, ReloadOutcome } from "../../src/admin/backend.ts";
+import type { AdminBackend, ReloadOutcome } from "../../src/admin/backend.ts";
+import type { ProxyEvent } from "../../src/observe/events.ts";
 import type {
   ConnectionPage,
   ConnectionQuery,
