@@ -19,7 +19,9 @@ export { ConfigError } from "./src/config/config_error.ts";
 export type { ProxyOptions } from "./src/config/library.ts";
 export type { ServiceFigures } from "./src/observe/ledger.ts";
 export type { EndpointFigures, PoolFigures, UpstreamFigures } from "./src/observe/upstream_figures.ts";
-export { ListenError } from "./src/runtime/proxy.ts";
+export { DescriptorError } from "./src/runtime/descriptors.ts";
+export { LogFileError } from "./src/runtime/process_log.ts";
+export { AdminListenError, ListenError } from "./src/runtime/proxy.ts";
 export type { BoundService, RunningProxy, StopOptions, StopReport } from "./src/runtime/proxy.ts";
 export { startProxy } from "./src/runtime/start_proxy.ts";
 

@@ -15,9 +15,8 @@ export const ERROR_STATUS = {
   body_too_large: 413,
   not_json: 415,
   host_not_allowed: 421,
-  bad_configuration: 422,
+  not_reloaded: 422,
   internal_error: 500,
-  reload_unavailable: 501,
   closing: 503,
   too_many_streams: 503,
 } as const;

@@ -31,8 +31,8 @@ export interface AdminBackend {
   setEndpoint(group: string, endpoint: string, admin: EndpointView["admin"]): EndpointView | undefined;
   /** Begins to stop, as SIGTERM does; `deadline` in milliseconds, undefined is `shutdown.drain`. */
   drain(deadline: number | undefined): void;
-  /** Reads the configuration anew, as SIGHUP does; undefined where there is no file to read. */
-  readonly reload: (() => Promise<ReloadOutcome>) | undefined;
+  /** Reads certificates and opens log files anew, as SIGHUP does. */
+  reload(): Promise<ReloadOutcome>;
   /** Calls `onEvent` for everything as it happens, until the result is disposed of. Unheard events cost nothing. */
   subscribe(onEvent: (event: ProxyEvent) => void): Disposable;
 }

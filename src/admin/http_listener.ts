@@ -1,9 +1,11 @@
 /** Binding the address of the admin interface. The only place that calls Deno.serve. */
 
+import { setTimeout as pause } from "node:timers/promises";
 import type { AdminConfig } from "../config/config.ts";
 
 type Address = AdminConfig["listen"];
 type SocketAddr = Deno.NetAddr | Deno.UnixAddr;
+type Server = Deno.HttpServer<SocketAddr>;
 type Handler = (request: Request, info: Deno.ServeHandlerInfo<SocketAddr>) => Promise<Response>;
 
 /** The address of the admin interface could not be bound. The message names the address, the cause and the remedy. */
@@ -28,16 +30,51 @@ const REMEDIES: Readonly<Record<string, string>> = {
 /** Where Deno.serve listens instead of, or beside, where it is told to. */
 const OVERRIDE = "DENO_SERVE_ADDRESS";
 
+/** How long to wait before listening again, in milliseconds. */
+const PAUSE = 1000;
+
+export interface HttpOptions {
+  readonly handler: Handler;
+  /** Ends it, and breaks off what is under way. */
+  readonly signal: AbortSignal;
+  /** Called with what has ended it against its will, at most once a second; it tries to listen again. */
+  readonly onFailure: (error: Error) => void;
+}
+
+export interface HttpListener {
+  /** What was bound, with the real port. */
+  readonly address: Address;
+  /** Resolves when everything is closed after `signal` has aborted. Never rejects. */
+  readonly finished: Promise<void>;
+}
+
 /**
- * Serves HTTP until `signal` is aborted, which breaks off what is under way.
+ * Serves HTTP. Deno.serve gives up for good when there is no descriptor left for a connection; what is open goes on
+ * then, and this listens again.
  *
  * @throws {AdminListenError}
  */
-export function serveHttp(
-  listen: Address,
-  signal: AbortSignal,
-  handler: Handler,
-): Deno.HttpServer<SocketAddr> {
+export function serveHttp(listen: Address, options: HttpOptions): HttpListener {
+  const first = bind(listen, options);
+  const address = addressOf(first.addr);
+  return { address, finished: keepServing(first, () => bind(address, options), options) };
+}
+
+async function keepServing(first: Server, again: () => Server, options: HttpOptions): Promise<void> {
+  const { signal, onFailure } = options;
+  let server: Server | undefined = first;
+  while (!signal.aborted) {
+    try {
+      await (server ?? again()).finished;
+    } catch (error) {
+      onFailure(error as Error);
+    }
+    server = undefined;
+    await pause(PAUSE, undefined, { signal }).catch(() => {});
+  }
+}
+
+function bind(listen: Address, { handler, signal }: HttpOptions): Server {
   // Whether a token is needed was decided for `listen`.
   const override = Deno.env.get(OVERRIDE);
   Deno.env.delete(OVERRIDE);
@@ -54,8 +91,7 @@ export function serveHttp(
   }
 }
 
-/** What was bound, with the real port. */
-export function addressOf(bound: SocketAddr): Address {
+function addressOf(bound: SocketAddr): Address {
   return "path" in bound
     ? { transport: "unix", path: bound.path }
     : { transport: "tcp", hostname: bound.hostname, port: bound.port };

@@ -138,13 +138,7 @@ function setEndpoint(backend: AdminBackend, { params, body }: Call): Response {
 
 async function reload(backend: AdminBackend, { body }: Call): Promise<Response> {
   readBody(nothing, body);
-  if (backend.reload === undefined) {
-    throw new ApiError(
-      "reload_unavailable",
-      "There is no configuration file to reload: sluice was not started with one",
-    );
-  }
   const { ok, detail } = await backend.reload();
-  if (!ok) throw new ApiError("bad_configuration", detail);
+  if (!ok) throw new ApiError("not_reloaded", detail);
   return json({ ok, detail });
 }

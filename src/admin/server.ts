@@ -5,7 +5,7 @@ import { type Log, silentLog } from "../observe/log.ts";
 import { ApiError } from "./api_error.ts";
 import type { AdminBackend } from "./backend.ts";
 import { EventHub } from "./event_hub.ts";
-import { addressOf, clientOf, serveHttp } from "./http_listener.ts";
+import { clientOf, serveHttp } from "./http_listener.ts";
 import { RequestHandler } from "./request_handler.ts";
 import { errorResponse, withSecurityHeaders } from "./responses.ts";
 import { type PageFile, routesOf } from "./routes.ts";
@@ -41,7 +41,7 @@ export async function serveAdmin(options: AdminServerOptions): Promise<AdminServ
   const hosts = listen.transport === "unix"
     ? undefined
     : new Set([...options.hosts, listen.hostname.toLowerCase()]);
-  return new Server(listen, new RequestHandler({ routes, token, hosts, log }), events);
+  return new Server(listen, new RequestHandler({ routes, token, hosts, log }), events, log);
 }
 
 class Server implements AdminServer {
@@ -53,12 +53,20 @@ class Server implements AdminServer {
   readonly #finished: Promise<void>;
   #closing: Promise<void> | undefined;
 
-  constructor(listen: AdminConfig["listen"], handler: RequestHandler, events: EventHub) {
+  constructor(listen: AdminConfig["listen"], handler: RequestHandler, events: EventHub, log: Log) {
     this.#handler = handler;
     this.#events = events;
-    const server = serveHttp(listen, this.#abort.signal, (request, info) => this.#answer(request, info));
-    this.#finished = server.finished;
-    this.address = addressOf(server.addr);
+    const { address, finished } = serveHttp(listen, {
+      handler: (request, info) => this.#answer(request, info),
+      signal: this.#abort.signal,
+      onFailure: (error) =>
+        log.error("The admin interface cannot accept connections, trying again", {
+          event: "admin_accept_failed",
+          detail: error.message,
+        }),
+    });
+    this.#finished = finished;
+    this.address = address;
   }
 
   close(): Promise<void> {

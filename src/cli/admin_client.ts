@@ -148,7 +148,9 @@ export class AdminClient implements Disposable {
       signal: AbortSignal.any([signal, this.#closed.signal]),
     });
     if (response.ok) return response;
-    throw refusal(this.address, response.status, this.#parsed(response, await response.text()));
+    const said = this.#parsed(response, await response.text());
+    const isTokenGiven = "authorization" in this.#headers;
+    throw refusal({ address: this.address, status: response.status, isTokenGiven }, said);
   }
 
   #parsed(response: Response, text: string): unknown {

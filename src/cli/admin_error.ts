@@ -35,13 +35,17 @@ export function unintelligible(address: string, status: number): AdminError {
 }
 
 /** The answer is an error; `body` is what it says, as JSON. */
-export function refusal(address: string, status: number, body: unknown): AdminError {
+export function refusal(
+  { address, status, isTokenGiven }: { address: string; status: number; isTokenGiven: boolean },
+  body: unknown,
+): AdminError {
   const { code, message } = (body as { error?: { code?: unknown; message?: unknown } } | null)?.error ?? {};
   if (typeof code !== "string" || typeof message !== "string") return unintelligible(address, status);
   if (code !== "unauthorized") return new AdminError(code, printable(message));
+  const what = isTokenGiven ? "does not take this token" : "wants its token";
   return new AdminError(
     code,
-    `The admin interface at ${address} wants its token: set SLUICE_TOKEN, or give --token-file FILE or -c FILE`,
+    `The admin interface at ${address} ${what}: set SLUICE_TOKEN, or give --token-file FILE or -c FILE`,
   );
 }
 

@@ -79,7 +79,8 @@ ${EXIT_CODES}`;
 
 const RELOAD = `Usage: sluice reload [OPTIONS]
 
-Has a running proxy read its configuration anew, as SIGHUP does, and says what changed. A wrong one changes nothing.
+Has a running proxy read its certificates and keys again and open the file of its access log anew, as SIGHUP does.
+What cannot be used stays as it was, and is said. The rest of the configuration is read at the start only.
 
 Options:
 ${HELP}

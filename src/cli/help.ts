@@ -20,7 +20,7 @@ Tell one that is running what to do:
   sluice kill ID ...              close connections
   sluice upstream GROUP ENDPOINT up|drain|down
                                   take an endpoint out of use or back in
-  sluice reload                   read the configuration anew
+  sluice reload                   read certificates again, open log files anew
   sluice drain                    stop accepting, and end when open connections have
 
 Examples:

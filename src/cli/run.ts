@@ -62,9 +62,6 @@ function listenToSignals(proxy: RunningProxy): void {
     signals += 1;
     void proxy.stop(signals > 1 ? { drain: 0 } : { cause: signal });
   });
-  onReloadSignal(() => {
-    void proxy.reloadCertificates();
-    void proxy.reopenLogs();
-  });
+  onReloadSignal(() => void proxy.reload());
   onReopenSignal(() => void proxy.reopenLogs());
 }

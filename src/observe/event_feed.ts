@@ -67,7 +67,7 @@ export class EventFeed {
     if (this.isHeard) this.#tell({ type: "endpoint", time: now(), ...change });
   }
 
-  /** The configuration was read anew: `detail` says what changed, or why nothing did. */
+  /** Certificates were read and log files opened anew: `detail` says what could not be used. */
   reloaded(ok: boolean, detail: string): void {
     if (this.isHeard) this.#tell({ type: "reload", time: now(), ok, detail });
   }

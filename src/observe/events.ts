@@ -49,7 +49,7 @@ export interface EndpointEvent {
   readonly reason: string;
 }
 
-/** The configuration was read anew; with `ok` false, nothing has changed. */
+/** Certificates were read and log files opened anew; with `ok` false, not all could be used. */
 export interface ReloadEvent {
   readonly type: "reload";
   readonly time: string;

@@ -115,7 +115,7 @@ function explain(cause: unknown, path: string): string {
   if (cause instanceof Deno.errors.NotCapable) {
     // Whatever else is allowed: https://docs.deno.com/runtime/fundamentals/security/
     return /^(\/dev|\/proc|\/sys)\//.test(path)
-      ? "Deno opens no such files; name one elsewhere"
+      ? "Deno opens no such files without --allow-all; name one elsewhere"
       : `not allowed; run with --allow-write=${path}`;
   }
   return `${cause instanceof Error ? cause.message : String(cause)}; make it writable`;

@@ -43,7 +43,7 @@ function writeEndpoints(text: PrometheusText, series: readonly EndpointSeries[])
     ]);
   text.gauge(
     "sluice_endpoint_up",
-    "Whether an endpoint can be used: 1, or 0 when health checks or failures have taken it out.",
+    "Whether an endpoint can be used: 1, or 0 when health checks, failures or an operator have taken it out.",
     series.map(({ labels, endpoints }) => [labels, endpoints.some(isUp) ? 1 : 0]),
   );
   text.gauge(
@@ -81,8 +81,8 @@ function writePools(text: PrometheusText, upstreams: readonly UpstreamSnapshot[]
   text.counter("sluice_pool_lost_total", "Connections that ended while they waited.", ofEach("lost"));
 }
 
-function isUp({ state }: EndpointFigures): boolean {
-  return state === "up" || state === "unknown";
+function isUp({ state, admin }: EndpointFigures): boolean {
+  return admin === "up" && (state === "up" || state === "unknown");
 }
 
 function addUp(all: readonly Counts[]): Counts {

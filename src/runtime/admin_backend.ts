@@ -1,7 +1,7 @@
 /** The running proxy as the admin interface sees it. */
 
 import denoJson from "../../deno.json" with { type: "json" };
-import type { AdminBackend } from "../admin/backend.ts";
+import type { AdminBackend, ReloadOutcome } from "../admin/backend.ts";
 import type {
   ConnectionPage,
   ConnectionQuery,
@@ -28,13 +28,12 @@ export interface ProxyBackendOptions {
   readonly parts: Parts;
   readonly startedAt: Date;
   readonly isStopping: () => boolean;
+  readonly reload: () => Promise<ReloadOutcome>;
   /** Begins to stop; `drain` in milliseconds, undefined is the configuration's. */
   readonly stop: (drain: number | undefined) => void;
 }
 
 export class ProxyBackend implements AdminBackend {
-  // A reload comes with the threads that must agree on it.
-  readonly reload = undefined;
   readonly #options: ProxyBackendOptions;
 
   constructor(options: ProxyBackendOptions) {
@@ -109,6 +108,10 @@ export class ProxyBackend implements AdminBackend {
 
   drain(deadline: number | undefined): void {
     this.#options.stop(deadline);
+  }
+
+  reload(): Promise<ReloadOutcome> {
+    return this.#options.reload();
   }
 
   subscribe(onEvent: (event: ProxyEvent) => void): Disposable {

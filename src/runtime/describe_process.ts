@@ -15,9 +15,11 @@ export function describeProcess({ log, admin, limits }: Config): string[] {
 
 /** Nothing, where its lines are among all others and look like them. */
 function describeAccessLog({ format, access }: Config["log"]): string[] {
-  if (access.path === undefined && access.format === format && access.sample === 1) return [];
+  if (access.path === undefined && access.sample === 1) return [];
   const sample = access.sample === 1 ? [] : [`sample ${access.sample}`];
-  return wrap("access log:", [access.path ?? "stderr", access.format, ...sample]);
+  // On stderr its lines look like all others.
+  const where = access.path === undefined ? ["stderr", format] : [access.path, access.format];
+  return wrap("access log:", [...where, ...sample]);
 }
 
 /** Of the token only that there is one. */

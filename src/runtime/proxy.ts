@@ -1,8 +1,8 @@
 /** A whole proxy in this thread: all services of a configuration, from bind to drain. */
 
 import { AdminListenError } from "../admin/http_listener.ts";
-import { serveAdmin } from "../admin/server.ts";
-import type { AdminServer } from "../admin/server.ts";
+import type { ReloadOutcome } from "../admin/backend.ts";
+import { type AdminServer, serveAdmin } from "../admin/server.ts";
 import { pageFiles } from "../admin/page/page.ts";
 import type { Config } from "../config/config.ts";
 import { parseDuration } from "../config/duration.ts";
@@ -45,10 +45,13 @@ export interface RunningProxy extends AsyncDisposable {
   figures(): ServiceFigures[];
   /** The figures of every upstream group, now. */
   upstreams(): UpstreamFigures[];
-  /** Reads certificates and keys again, for new handshakes; one that cannot be used is logged, and the old one stays. */
-  reloadCertificates(): Promise<void>;
-  /** Opens the file of the access log anew, after it was moved away; one that cannot be opened is logged. */
-  reopenLogs(): Promise<void>;
+  /**
+   * Reads certificates and keys again, for new handshakes, and opens the file of the access log anew. What cannot be
+   * used is logged, and what was in use stays.
+   */
+  reload(): Promise<ReloadOutcome>;
+  /** Opens the file of the access log anew, after it was moved away; resolves with what went wrong, which is logged. */
+  reopenLogs(): Promise<string[]>;
   /** Stops accepting, waits for open connections, then closes those left. A `drain` of another call may shorten the wait. */
   stop(options?: StopOptions): Promise<StopReport>;
 }
@@ -137,17 +140,23 @@ class Proxy implements RunningProxy {
     return upstreamFigures(this.#parts.groups, this.#parts.services);
   }
 
-  reloadCertificates(): Promise<void> {
-    return this.#parts.tlsFiles.reload();
+  async reload(): Promise<ReloadOutcome> {
+    const problems = [...await this.#parts.tlsFiles.reload(), ...await this.reopenLogs()];
+    const ok = problems.length === 0;
+    const detail = ok ? "Certificates were read and log files opened anew" : problems.join("; ");
+    this.#parts.events.reloaded(ok, detail);
+    return { ok, detail };
   }
 
-  async reopenLogs(): Promise<void> {
+  async reopenLogs(): Promise<string[]> {
     const { accessFile, log } = this.#parts;
     try {
       await accessFile?.reopen();
+      return [];
     } catch (error) {
       const detail = error instanceof Error ? error.message : String(error);
       log.error("Keeping the old file of the access log", { event: "access_log_not_reopened", detail });
+      return [detail];
     }
   }
 
@@ -173,6 +182,7 @@ class Proxy implements RunningProxy {
       parts: this.#parts,
       startedAt: this.#startedAt,
       isStopping: () => this.#isStopping,
+      reload: () => this.reload(),
       stop: (drain) => void this.stop({ cause: "admin", ...drain === undefined ? {} : { drain } }),
     });
     this.#admin = await serveAdmin({ ...admin, backend, pageFiles, parseDuration, log: this.#parts.log });

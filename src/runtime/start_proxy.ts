@@ -8,8 +8,11 @@ import { stderrLog } from "./process_log.ts";
 /**
  * Starts a proxy in this thread. It logs to stderr only if `options.log` is given.
  *
- * @throws {ConfigError} naming every problem of the options
- * @throws {ListenError} when an address cannot be bound; nothing listens then
+ * @throws {ConfigError} naming every problem of the options, certificates and keys included
+ * @throws {ListenError} when an address cannot be bound; nothing listens then. {@linkcode AdminListenError} for that
+ * of the admin interface
+ * @throws {LogFileError} when the access log cannot be opened
+ * @throws {DescriptorError} when the process may not open enough descriptors for `limits.connections`
  */
 export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   const config = decodeOptions(options);

@@ -126,28 +126,32 @@ export class TlsFiles {
     await this.#watch;
   }
 
-  /** Reads every file again; what cannot be used leaves what it was for as it is. */
-  async reload(): Promise<void> {
+  /** Reads every file again; what cannot be used leaves what it was for as it is, and is told. */
+  async reload(): Promise<string[]> {
+    const problems: string[] = [];
     for (const { service, files } of entriesOf(this.#loaded)) {
       const before = fingerprintOf(files);
       try {
         await files.reload();
       } catch (error) {
-        this.#log.error(`${service}: keeping the certificate in use. ${messageOf(error)}`, {
-          event: "certificate_rejected",
-          service,
-        });
+        const problem = `${service}: keeping the certificate in use. ${messageOf(error)}`;
+        this.#log.error(problem, { event: "certificate_rejected", service });
+        problems.push(problem);
         continue;
       }
       if (fingerprintOf(files) !== before) this.#reloaded(service, files.certificates);
     }
+    return problems;
   }
 
   async #watchOver(paths: readonly string[], loaded: Promise<void>): Promise<void> {
     this.#daily = setInterval(() => this.#warnOfExpiry(), DAY);
     const { ended } = await watchFiles(paths, {
       signal: this.#stopping.signal,
-      onChange: () => loaded.then(() => this.reload()),
+      onChange: async () => {
+        await loaded;
+        await this.reload();
+      },
       onError: (directory, error) =>
         this.#log.error(`Cannot watch "${directory}" for new certificates, trying again`, {
           event: "certificate_watch_failed",
@@ -163,7 +167,9 @@ export class TlsFiles {
       service,
       subjects: certificates.map(({ subject }) => subject).join("; ") || undefined,
     });
-    for (const warning of certificates.flatMap(({ warnings }) => warnings)) {
+    const now = Date.now();
+    const warnings = certificates.flatMap((each) => [...each.warnings, ...expiryWarning(each, now)]);
+    for (const warning of warnings) {
       this.#log.warn(warning, { event: "certificate_warning", service });
     }
   }

@@ -92,7 +92,13 @@ export class Connector {
       progress.endpoint = endpoint.key;
       progress.attempts += 1;
       try {
-        return new Lease(this.group, endpoint, await this.#open(endpoint, left, preface));
+        const conn = await this.#open(endpoint, left, preface);
+        // An operator has said so since it was chosen.
+        if (endpoint.admin === "down") {
+          conn.close();
+          throw new ProxyError("endpoint_down", "proxy");
+        }
+        return new Lease(this.group, endpoint, conn);
       } catch (cause) {
         endpoint.leave();
         failure = proxyErrorOf(cause, "upstream");
@@ -194,10 +200,13 @@ export class Connector {
   }
 
   #unavailable(): ProxyError {
-    const isFull = this.group.endpoints.some((endpoint) => endpoint.isFull);
+    const { name, endpoints } = this.group;
+    const isFull = endpoints.some((endpoint) => endpoint.admin === "up" && endpoint.isFull);
     const detail = isFull
-      ? `every endpoint of ${this.group.name} has its max_connections`
-      : `no endpoint of ${this.group.name} is known`;
+      ? `every endpoint of ${name} has its max_connections`
+      : endpoints.length > 0
+      ? `every endpoint of ${name} was taken out by an operator`
+      : `no endpoint of ${name} is known`;
     return new ProxyError(isFull ? "endpoints_full" : "no_endpoint", "proxy", { detail });
   }
 }

@@ -241,7 +241,10 @@ export class Group {
     this.#drop(endpoint);
     if (this.#allDown || this.endpoints.some(({ isUp }) => isUp)) return;
     this.#allDown = true;
-    this.#parts.log.error(`${this.name}: no endpoint is up, trying them all the same`, {
+    // What an operator has taken out is not tried, whatever else is down.
+    const isTried = this.endpoints.some(({ admin }) => admin === "up");
+    const means = isTried ? "trying them all the same" : "and none may be tried: clients are dropped";
+    this.#parts.log.error(`${this.name}: no endpoint is up, ${means}`, {
       event: "group_down",
       upstream: this.name,
     });

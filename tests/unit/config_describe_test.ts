@@ -233,8 +233,8 @@ Deno.test("describeConfig() shows the access log and the admin interface, and ne
     "access log: /log/a, text, sample 0.1",
     "all services: connections 5",
   ]);
-  assert.deepEqual(of({ log: { access: { format: "json" } }, admin: { listen: "9000" } }), [
-    "access log: stderr, json",
+  assert.deepEqual(of({ log: { access: { sample: 0.5 } }, admin: { listen: "9000" } }), [
+    "access log: stderr, text, sample 0.5",
     "admin: 127.0.0.1:9000",
   ]);
   assert.deepEqual(of({ admin: { listen: ":9000", token, hosts } }), [

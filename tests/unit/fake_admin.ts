@@ -114,10 +114,10 @@ export class FakeAdmin implements AdminBackend, AsyncDisposable {
     this.told.push(`drain ${deadline}`);
   }
 
-  reload: (() => Promise<ReloadOutcome>) | undefined = () => {
+  reload(): Promise<ReloadOutcome> {
     this.told.push("reload");
     return Promise.resolve(this.reloadOutcome);
-  };
+  }
 
   subscribe(onEvent: (event: ProxyEvent) => void): Disposable {
     this.#listeners.add(onEvent);

@@ -53,7 +53,7 @@ const CONNECTION: ConnectionView = {
   listener: "127.0.0.1:3306",
   sni: "db.example.com",
   alpn: null,
-  tls_version: "1.3",
+  tls_version: "TLSv1.3",
   client_subject: null,
   upstream: "databases",
   endpoint: "10.0.0.7:3306",
@@ -81,11 +81,13 @@ export function opened(id: number): ProxyEvent {
   return { type: "opened", time: TIME, id, service: "mysql", client: "192.0.2.44:51234" };
 }
 
+export const RELOADED = "Certificates were read and log files opened anew";
+
 export class FakeBackend implements AdminBackend {
   /** Why it is not ready. */
   notReady: readonly string[] = [];
-  /** What the next reload comes to; undefined is no file. */
-  outcome: ReloadOutcome | undefined = { ok: true, detail: "1 service changed: mysql" };
+  /** What the next reload comes to. */
+  outcome: ReloadOutcome = { ok: true, detail: RELOADED };
   /** Thrown by everything that shows something. */
   failure: Error | undefined;
   /** Instead of an answer, when connections are asked for. */
@@ -163,9 +165,8 @@ export class FakeBackend implements AdminBackend {
     this.drains.push(deadline);
   }
 
-  get reload(): AdminBackend["reload"] {
-    const { outcome } = this;
-    return outcome === undefined ? undefined : () => Promise.resolve(outcome);
+  reload(): Promise<ReloadOutcome> {
+    return Promise.resolve(this.outcome);
   }
 
   subscribe(onEvent: (event: ProxyEvent) => void): Disposable {
