@@ -8,10 +8,10 @@ import { dial } from "../net/dial.ts";
 import { listen, ListenError } from "../net/listen.ts";
 import { sleep } from "../net/sleep.ts";
 import type { Log } from "../observe/log.ts";
-import { type RunningProxy, runProxy } from "./proxy.ts";
+import { AdminListenError, type RunningProxy, runProxy } from "./proxy.ts";
 
 /** Ports people remember; a free one is taken where they are in use. */
-const PREFERRED = { echo: 5000, clock: 5001 };
+const PREFERRED = { echo: 5000, clock: 5001, admin: 5002 };
 /** How often the clock ticks and the demo's own client speaks, in milliseconds. */
 const TICK = 1000;
 const SPEAK_EVERY = 400;
@@ -33,7 +33,7 @@ export interface Demo extends AsyncDisposable {
 /**
  * Starts everything on 127.0.0.1.
  *
- * @throws {ListenError} when not even a free port can be had
+ * @throws {ListenError | AdminListenError} when not even a free port can be had
  */
 export async function startDemo(log: Log): Promise<Demo> {
   const ending = new AbortController();
@@ -68,13 +68,18 @@ async function runPreferring(log: Log, upstreams: { echo: Address; clock: Addres
       `${ports.clock}=${formatAddress(upstreams.clock)}`,
     ]);
     const [echo, clock] = config.services;
-    return runProxy({ ...config, services: [{ ...echo!, name: "echo" }, { ...clock!, name: "clock" }] }, log);
+    const admin: Address = { transport: "tcp", hostname: "127.0.0.1", port: ports.admin };
+    return runProxy({
+      ...config,
+      services: [{ ...echo!, name: "echo" }, { ...clock!, name: "clock" }],
+      admin: { listen: admin, token: undefined, hosts: [] },
+    }, log);
   };
   try {
     return await run(PREFERRED);
   } catch (error) {
-    if (error instanceof ListenError) return await run({ echo: 0, clock: 0 });
-    throw error;
+    if (!(error instanceof ListenError || error instanceof AdminListenError)) throw error;
+    return await run({ echo: 0, clock: 0, admin: 0 });
   }
 }
 
