@@ -1,14 +1,18 @@
 /** TLS with clients on node:tls: over any {@linkcode Conn}, with several certificates and clients' certificates. */
 
-import { createSecureContext, createServer, type SecureContext, type TLSSocket } from "node:tls";
+import type { Server, TLSSocket } from "node:tls";
 import type { Conn } from "./conn.ts";
+import { ProxyError } from "./errors.ts";
+import { ReadAheadConn } from "./read_ahead_conn.ts";
+import { TlsConn } from "./tls_conn.ts";
 import type { Credentials } from "./tls_credentials.ts";
 import { ConnDuplex } from "./tls_duplex.ts";
-import { TlsConn } from "./tls_conn.ts";
 import { certificateRejected, faultOf, tlsErrorOf } from "./tls_errors.ts";
-import { ProxyError } from "./errors.ts";
-import { ServerNames } from "./tls_names.ts";
 import type { PendingHandshakes } from "./tls_pending.ts";
+import { type CertificateServers, Served } from "./tls_served.ts";
+
+/** The longest ClientHello whose name is looked at, in bytes: what node:tls takes at most. */
+const MAX_HELLO = 64 * 1024;
 
 /** `require`: a client needs a certificate; `request`: it may have none, but not a bad one; `none`: not asked for. */
 export type ClientAuth = "require" | "request" | "none";
@@ -44,27 +48,19 @@ export interface Terminated {
   readonly facts: TlsFacts;
 }
 
-interface ServerContext {
-  readonly names: readonly string[];
-  readonly context: SecureContext;
-}
-
 export class TlsServer {
   readonly #pending: PendingHandshakes;
-  #options: TlsServerOptions;
-  #contexts: ServerNames<ServerContext>;
+  #served: Served;
 
   /** @throws {TypeError} when clients' certificates are asked for and no authority is given. */
   constructor(options: TlsServerOptions, pending: PendingHandshakes) {
     this.#pending = pending;
-    this.#options = options;
-    this.#contexts = contextsOf(options);
+    this.#served = new Served(options);
   }
 
   /** Handshakes from now on go by these options; those under way, and open connections, stay as they are. */
   update(options: TlsServerOptions): void {
-    this.#contexts = contextsOf(options);
-    this.#options = options;
+    this.#served = new Served(options);
   }
 
   /**
@@ -74,70 +70,65 @@ export class TlsServer {
    * @throws {ProxyError} of side `client`; see {@linkcode tlsErrorOf}.
    */
   async terminate(conn: Conn, signal: AbortSignal): Promise<Terminated> {
-    const handshake = new ServerHandshake(conn, this.#options, this.#contexts);
-    using _pending = this.#pending.enter((reason) => handshake.end(reason));
-    const onAbort = () => handshake.end(signal.reason);
+    const served = this.#served;
+    const ending = new AbortController();
+    using _pending = this.#pending.enter((reason) => ending.abort(reason));
+    const onAbort = () => ending.abort(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
     try {
       if (signal.aborted) onAbort();
-      return await handshake.done;
+      if (!served.goesByName) return await shakeHands(conn, served, served.servers, ending.signal);
+      const begun = new ReadAheadConn(conn, MAX_HELLO);
+      return await shakeHands(begun, served, await served.serversFor(begun, ending.signal), ending.signal);
+    } catch (cause) {
+      conn.close();
+      throw cause;
     } finally {
       signal.removeEventListener("abort", onAbort);
     }
   }
 }
 
-/** Everything that rustls goes by is in the context chosen by name: authorities and versions of the server's own are not looked at. */
-function contextsOf(options: TlsServerOptions): ServerNames<ServerContext> {
-  const { certificates, clientAuthorities, clientAuth, minVersion } = options;
-  if (clientAuth !== "none" && clientAuthorities.length === 0) {
-    throw new TypeError("Cannot verify client certificates: no authority is given");
-  }
-  return new ServerNames(certificates.map(({ cert, key, names }) => ({
-    names,
-    context: createSecureContext({
-      cert,
-      key,
-      minVersion: `TLSv${minVersion}`,
-      ...clientAuth === "none" ? {} : { ca: [...clientAuthorities] },
-    }),
-  })));
+function shakeHands(
+  conn: Conn,
+  { options }: Served,
+  servers: CertificateServers,
+  signal: AbortSignal,
+): Promise<Terminated> {
+  const handshake = new ServerHandshake(conn, options, servers);
+  const onAbort = () => handshake.end(signal.reason);
+  signal.addEventListener("abort", onAbort, { once: true });
+  if (signal.aborted) onAbort();
+  return handshake.done;
 }
 
-/**
- * One handshake, with a node:tls server of its own that never listens: a bare TLSSocket does not verify clients,
- * and of a server for all nobody could tell whose handshake an event is about. It costs 8 µs.
- */
 class ServerHandshake {
   readonly #conn: Conn;
   readonly #duplex: ConnDuplex;
   readonly #options: TlsServerOptions;
+  readonly #servers: CertificateServers;
+  readonly #server: Server;
   readonly #outcome = Promise.withResolvers<Terminated>();
   #isDone = false;
 
-  constructor(conn: Conn, options: TlsServerOptions, contexts: ServerNames<ServerContext>) {
+  constructor(conn: Conn, options: TlsServerOptions, servers: CertificateServers) {
     this.#conn = conn;
     this.#options = options;
+    this.#servers = servers;
     this.#duplex = new ConnDuplex(conn);
     this.#duplex.on("error", (error) => this.end(error));
     const onEnd = () => this.end(new Deno.errors.UnexpectedEof("unexpected end of file"));
     this.#duplex.on("close", onEnd);
     // node:tls waits on. A FIN right behind the last handshake message must not overtake it.
     this.#duplex.on("end", () => void setImmediate(onEnd));
-    const server = createServer({
-      SNICallback: (name, callback) => callback(null, contexts.choose(name).context),
-      requestCert: options.clientAuth !== "none",
-      // Not left to node:tls, which would close before anyone could see what is wrong with the certificate.
-      rejectUnauthorized: false,
-      allowHalfOpen: true,
-      ...options.alpn.length === 0 ? {} : { ALPNProtocols: [...options.alpn] },
-    });
-    server.on("secureConnection", (socket) => this.#onSecure(socket));
-    server.on("tlsClientError", (error, socket) => {
+    this.#server = servers.take();
+    this.#server.on("secureConnection", (socket) => this.#onSecure(socket));
+    this.#server.on("tlsClientError", (error, socket) => {
       socket.destroy();
+      this.#servers.giveBack(this.#server);
       this.end(error);
     });
-    server.emit("connection", this.#duplex);
+    this.#server.emit("connection", this.#duplex);
   }
 
   /** Rejects with a {@linkcode ProxyError}, or with what {@linkcode end} was called with. */
@@ -168,6 +159,7 @@ class ServerHandshake {
       return this.end(certificateRejected("client", faultOf(certificate, clientAuthorities, "client")));
     }
     this.#isDone = true;
+    this.#servers.giveBack(this.#server);
     this.#outcome.resolve({ conn, facts: factsOf(socket, isVerified ? certificate.subject : undefined) });
   }
 }

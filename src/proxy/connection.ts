@@ -77,8 +77,11 @@ export class Connection {
 
   async #waitForPlace(): Promise<Place> {
     const { admission, stopping } = this.#service;
+    const ending = new AbortController();
+    this.#giveUp = (error) => ending.abort(error);
+    const signal = AbortSignal.any([stopping, ending.signal]);
     for (;;) {
-      await admission.freed(stopping);
+      await admission.freed(signal);
       if (this.#aborted !== undefined) throw this.#aborted;
       if (stopping.aborted) throw new ProxyError("shutdown", "proxy");
       const place = admission.enter();

@@ -48,7 +48,10 @@ export class TlsTermination {
    */
   async reload(): Promise<void> {
     const options = await readOptions(this.#config);
-    for (const listener of this.#listeners) listener.replace(listenOptions(options));
+    // A listener is not replaced without need: that can cost clients.
+    if (options.certificates[0]!.cert !== this.#options.certificates[0]!.cert) {
+      for (const listener of this.#listeners) listener.replace(listenOptions(options));
+    }
     this.#server.update(options);
     this.#options = options;
   }
