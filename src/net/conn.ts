@@ -16,6 +16,11 @@ export interface Conn extends Disposable {
   closeWrite(): Promise<void>;
   /** Closes both ways and frees the descriptor. May be called twice; never throws. */
   close(): void;
+  /**
+   * Whether the peer is told of the end by more than a FIN: inside TLS by close_notify, for which a slow reader may
+   * have no room yet. `closeWrite()` waits for that, `close()` hardly does.
+   */
+  readonly hasLastWords?: boolean;
   /** Closes with a RST where the adapter can send one, else as {@linkcode close}. Never throws. */
   reset(): void;
   /** TCP_NODELAY. Does nothing on a unix socket. */

@@ -18,6 +18,10 @@ export abstract class ConnWrapper implements Conn {
     return this.inner.remoteAddress;
   }
 
+  get hasLastWords(): boolean {
+    return this.inner.hasLastWords === true;
+  }
+
   read(buffer: Uint8Array): Promise<number | null> {
     return this.inner.read(buffer);
   }

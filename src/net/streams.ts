@@ -161,7 +161,9 @@ export class ConnSink implements UnderlyingSink<Uint8Array> {
 
   async close(): Promise<void> {
     const { conn, side, observer } = this.#end;
-    if (!observer.closesNext(side)) await conn.closeWrite().catch(this.#onError);
+    if (conn.hasLastWords === true || !observer.closesNext(side)) {
+      await conn.closeWrite().catch(this.#onError);
+    }
   }
 
   readonly #onWritten = (count: number): void | Promise<void> => {

@@ -44,6 +44,10 @@ export class TlsConn extends ConnWrapper {
     duplex.hold();
   }
 
+  override get hasLastWords(): boolean {
+    return true;
+  }
+
   override async read(buffer: Uint8Array): Promise<number | null> {
     // What it holds decrypted comes first, so no more than a record or two waits here.
     if (this.#socket.readableLength === 0) this.#duplex.release();

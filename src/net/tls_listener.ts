@@ -30,6 +30,10 @@ export class DenoTlsConn extends ConnWrapper {
     this.#conn = conn;
   }
 
+  override get hasLastWords(): boolean {
+    return true;
+  }
+
   /**
    * Shakes hands with the client; the connection is closed when that fails. Deno 2.9.6 then drops its end, but the
    * socket of a handshake that is cut short stays open until the client closes it: there is no way to get rid of a

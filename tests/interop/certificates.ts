@@ -50,6 +50,8 @@ export class CertificateAuthority implements AsyncDisposable {
   /** The authority's own certificate. */
   readonly cert: string;
   #count = 0;
+  /** The database of openssl takes one at a time. */
+  #issuing: Promise<unknown> = Promise.resolve();
 
   private constructor(directory: string) {
     this.directory = directory;
@@ -67,7 +69,13 @@ export class CertificateAuthority implements AsyncDisposable {
   }
 
   /** Issues a certificate, with a key of its own. */
-  async issue(request: CertificateRequest): Promise<KeyPair> {
+  issue(request: CertificateRequest): Promise<KeyPair> {
+    const issued = this.#issuing.then(() => this.#issue(request));
+    this.#issuing = issued.catch(() => {});
+    return issued;
+  }
+
+  async #issue(request: CertificateRequest): Promise<KeyPair> {
     const { name, names = [`DNS:${name}`], newKey = EC, usage = "serverAuth", from = -1, until = 30 } =
       request;
     const file = `${this.#count++}`;

@@ -148,7 +148,7 @@ Deno.test({
     for (const path of ["/dev/full", "/dev/stdout", "/proc/self/fd/1"]) {
       await assert.rejects(
         AccessFile.open({ path, format: "text", log: heard().log }),
-        /: Deno opens no such files; name one elsewhere, or change log\.access\.path$/,
+        /: Deno opens no such files without --allow-all; name one elsewhere, or change log\.access\.path$/,
       );
     }
   },
