@@ -1,6 +1,9 @@
 /** Files of certificates and keys that are wrong, or soon will be: what `sluice check` says of them, and a start. */
 
 import assert from "node:assert/strict";
+import { decodeOptions } from "../../src/config/library.ts";
+import { type Log, silentLog } from "../../src/observe/log.ts";
+import { TlsFiles } from "../../src/runtime/tls_files.ts";
 import { runSluice, Sluice } from "../e2e/program.ts";
 import { CertificateAuthority, type KeyPair, OPENSSL } from "./certificates.ts";
 import { interopTest } from "./interop.ts";
@@ -146,4 +149,45 @@ async function configFor(authority: CertificateAuthority, { cert, key }: KeyPair
 
 function anonymous(text: string, { cert, key }: KeyPair): string {
   return text.replaceAll(cert, "CERT").replaceAll(key, "KEY");
+}
+
+interopTest("a certificate that soon ends is warned of once a day", OPENSSL, async (stage) => {
+  const authority = stage.use(await CertificateAuthority.create());
+  const pair = await authority.issue({ name: "one", until: 10 });
+  const later = await authority.issue({ name: "two", until: 20 });
+  const certificates = [pair, later].map(({ cert, key }) => ({ cert, key }));
+  const config = decodeOptions({
+    services: [{ name: "shop", listen: 0, upstream: "127.0.0.1:1", tls: { certificates } }],
+  });
+  const lines: string[] = [];
+  const log: Log = {
+    ...silentLog(),
+    warn: (message, fields) => lines.push(`${fields?.["event"]}: ${message}`),
+  };
+  const days = holdIntervals(stage, 86_400_000);
+  const files = await TlsFiles.open(config, log);
+  stage.defer(() => files.stop());
+  const text =
+    /^certificate_\w+: The certificate for O=Test, CN=one expires on \d{4}-\d\d-\d\d, in 9d\w* \(renew it\)$/;
+  assert.equal(lines.length, 1);
+  assert.match(lines[0]!, text);
+  for (let day = 1; day <= 3; day++) {
+    assert.equal(days.length, 1);
+    days[0]!();
+    assert.equal(lines.length, 1 + day);
+    assert.match(lines[day]!, text);
+  }
+});
+
+/** Intervals of so many milliseconds are the test's to call while it runs. */
+function holdIntervals(stage: AsyncDisposableStack, period: number): (() => void)[] {
+  const held: (() => void)[] = [];
+  const real = globalThis.setInterval;
+  globalThis.setInterval = ((callback: () => void, delay?: number) => {
+    if (delay !== period) return real(callback, delay);
+    held.push(callback);
+    return 0;
+  }) as typeof setInterval;
+  stage.defer(() => void (globalThis.setInterval = real));
+  return held;
 }
