@@ -48,7 +48,9 @@ export function parseEndpointAddress(text: string): Address {
 export function parseNameServer(text: string): TcpAddress {
   const hostname = /^\[(.*)\]$/.exec(text)?.[1] ?? text;
   // A zone of other characters could not be read back with a port behind it.
-  if (isIpAddress(hostname) && /^[\d.:a-f]*(%[\w.-]+)?$/i.test(hostname)) return { transport: "tcp", hostname, port: NAME_SERVER_PORT };
+  if (isIpAddress(hostname) && /^[\d.:a-f]*(%[\w.-]+)?$/i.test(hostname)) {
+    return { transport: "tcp", hostname, port: NAME_SERVER_PORT };
+  }
   const address = /:\d+$/.test(text) ? parseUpstreamAddress(text) : undefined;
   if (address?.transport === "tcp" && isIpAddress(address.hostname)) return address;
   throw new SyntaxError(

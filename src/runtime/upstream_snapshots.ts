@@ -18,7 +18,10 @@ export function upstreamFigures(groups: readonly Group[], services: readonly Ser
   }));
 }
 
-export function upstreamSnapshots(groups: readonly Group[], services: readonly Service[]): UpstreamSnapshot[] {
+export function upstreamSnapshots(
+  groups: readonly Group[],
+  services: readonly Service[],
+): UpstreamSnapshot[] {
   return upstreamFigures(groups, services).map((figures, index) => ({
     ...figures,
     connectTime: groups[index]!.connectTime,
