@@ -1,5 +1,6 @@
 /** Everything that the admin interface answers to. Documented in docs/api.md. */
 
+import { PROMETHEUS_CONTENT_TYPE } from "../observe/prometheus.ts";
 import { ApiError } from "./api_error.ts";
 import type { AdminBackend } from "./backend.ts";
 import type { EventHub } from "./event_hub.ts";
@@ -103,7 +104,7 @@ function readiness(backend: AdminBackend): Response {
 
 function metrics(backend: AdminBackend): Response {
   return new Response(backend.metrics(), {
-    headers: { "content-type": "text/plain; version=0.0.4; charset=utf-8" },
+    headers: { "content-type": PROMETHEUS_CONTENT_TYPE },
   });
 }
 

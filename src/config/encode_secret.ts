@@ -1,5 +1,6 @@
 /** How what is secret in a configuration is written as text: so that it can be decoded again, or not shown. */
 
+import { formatPayload } from "./payload.ts";
 import { formatSize } from "./size.ts";
 
 /** Writes values that are secret, or may be. */
@@ -17,12 +18,3 @@ export const MASKED: SecretFormat = {
 
 /** As they are. */
 export const PLAIN: SecretFormat = { token: (token) => token, payload: formatPayload };
-
-/** What people can read, and what does not begin like bytes. A decoder leaves U+FFFD where bytes are no UTF-8. */
-const LEGIBLE = /^(?!hex:)(?:(?!\uFFFD)\P{C}|[\t\r\n])+$/u;
-
-/** Formats bytes so that `parsePayload` gives them back: as text where it is legible, else in hexadecimal. */
-export function formatPayload(bytes: Uint8Array): string {
-  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
-  return LEGIBLE.test(text) ? text : `hex:${bytes.toHex()}`;
-}

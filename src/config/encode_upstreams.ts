@@ -6,6 +6,7 @@ import type { Config, GroupConfig, ServiceConfig } from "./config.ts";
 import type { UpstreamInput } from "./encode_document.ts";
 import { encodeGroup } from "./encode_group.ts";
 import type { SecretFormat } from "./encode_secret.ts";
+import { untakenName } from "./groups.ts";
 
 /**
  * Writes the upstreams of services and routes, so that `Groups` makes the same groups of them, with the same names
@@ -60,13 +61,6 @@ function namesInPlace(groups: readonly GroupConfig[], uses: Uses): Set<string> {
     taken.add(name);
   }
   return inPlace;
-}
-
-/** As `Groups` tells equal names apart. */
-function untakenName(wanted: string, taken: ReadonlySet<string>): string {
-  let name = wanted;
-  for (let count = 2; taken.has(name); count++) name = `${wanted}#${count}`;
-  return name;
 }
 
 /** How many groups have to be under `upstreams`: from there on, they are in the order of their first use. */

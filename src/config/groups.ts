@@ -1,7 +1,7 @@
 /** Upstreams as services write them into the groups they stand for. */
 
 import { addressKey, formatAddress } from "../net/address.ts";
-import type { EndpointConfig, GroupConfig } from "./config.ts";
+import type { EndpointConfig, GroupConfig, ServiceConfig } from "./config.ts";
 import { type EndpointEntry, plainEndpoint } from "./endpoint_schema.ts";
 import { type GroupEntry, plainGroup, type UpstreamEntry } from "./group_schema.ts";
 
@@ -38,13 +38,25 @@ export class Groups {
   }
 
   #add(wanted: string, entry: GroupEntry): GroupConfig {
-    let name = wanted;
     // A group may be called "db.upstream", which is also what the one in the service "db" is called.
-    for (let count = 2; this.#all.has(name); count++) name = `${wanted}#${count}`;
+    const name = untakenName(wanted, this.#all);
     const group = completeGroup(name, entry);
     this.#all.set(name, group);
     return group;
   }
+}
+
+/** Tells equal names apart: `wanted`, or else that with the first free number behind it. */
+export function untakenName(wanted: string, taken: { has(name: string): boolean }): string {
+  let name = wanted;
+  for (let count = 2; taken.has(name); count++) name = `${wanted}#${count}`;
+  return name;
+}
+
+/** Where the connections of a service can go, each group once, its own upstream last. */
+export function groupsOf({ routes, upstream }: ServiceConfig): GroupConfig[] {
+  const groups = [...routes.map((route) => route.upstream), ...upstream === undefined ? [] : [upstream]];
+  return [...new Set(groups)];
 }
 
 function completeGroup(name: string, entry: GroupEntry): GroupConfig {

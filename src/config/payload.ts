@@ -3,6 +3,9 @@
 /** The most bytes a health check sends or waits for: a question and the beginning of its answer. */
 const MAX_PAYLOAD = 4096;
 
+/** What people can read, and what does not begin like bytes. A decoder leaves U+FFFD where bytes are no UTF-8. */
+const LEGIBLE = /^(?!hex:)(?:(?!\uFFFD)\P{C}|[\t\r\n])+$/u;
+
 /** What `parsePayload` accepts, as a regular expression for a JSON Schema. */
 export const PAYLOAD_PATTERN = "^(hex:([0-9a-fA-F]{2})+|(?!hex:)[\\s\\S]+)$";
 
@@ -31,6 +34,12 @@ export function checkPayload(bytes: Uint8Array): Uint8Array {
   }
   // Not slice(), which of a Buffer is a view.
   return new Uint8Array(bytes);
+}
+
+/** Formats bytes so that `parsePayload` gives them back: as text where it is legible, else in hexadecimal. */
+export function formatPayload(bytes: Uint8Array): string {
+  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+  return LEGIBLE.test(text) ? text : `hex:${bytes.toHex()}`;
 }
 
 function parseHex(digits: string): Uint8Array {

@@ -1,10 +1,10 @@
 /** Ranges of ports as people write them: `5000` or `7000-7010`; to listen on, with a host before them. */
 
-import { type Address, parseListenAddress } from "../net/address.ts";
+import { type Address, formatAddress, parseListenAddress } from "../net/address.ts";
 import type { PortRange } from "./config.ts";
 
 /** The most ports one entry of `listen` may stand for: each is a socket of its own. */
-const MAX_LISTENERS = 1000;
+export const MAX_LISTENERS = 1000;
 
 /** What `parsePortRange` accepts of strings, as a regular expression for a JSON Schema. */
 export const PORT_RANGE_PATTERN = "^[0-9]+(-[0-9]+)?$";
@@ -52,6 +52,29 @@ export function parseListenRange(text: string): Address[] {
   return Array.from({ length: count }, (_, index) => parseListenAddress(`${host}${first + index}`));
 }
 
+/** Addresses that differ in their port alone, which goes up by one; `last` is that of the last one. */
+export interface AddressRun {
+  readonly first: Address;
+  readonly last: number;
+}
+
+/** Puts together what follows each other, `most` at the most. */
+export function runsOf(addresses: readonly Address[], most = Infinity): AddressRun[] {
+  const runs: AddressRun[] = [];
+  for (const address of addresses) {
+    const run = runs.at(-1);
+    const follows = run !== undefined && continues(run, address, most);
+    if (follows) runs[runs.length - 1] = { ...run, last: run.last + 1 };
+    else runs.push({ first: address, last: portOf(address) });
+  }
+  return runs;
+}
+
+/** Formats a run so that {@linkcode parseListenRange} gives it back. */
+export function formatRun({ first, last }: AddressRun): string {
+  return last === portOf(first) ? formatAddress(first) : `${formatAddress(first)}-${last}`;
+}
+
 /** Merges ranges that overlap or touch, in ascending order. */
 export function mergePortRanges(ranges: readonly PortRange[]): PortRange[] {
   const merged: PortRange[] = [];
@@ -66,4 +89,15 @@ export function mergePortRanges(ranges: readonly PortRange[]): PortRange[] {
 /** Formats a range so that `parsePortRange` gives it back. */
 export function formatPortRange({ first, last }: PortRange): string {
   return first === last ? String(first) : `${first}-${last}`;
+}
+
+function continues({ first, last }: AddressRun, address: Address, most: number): boolean {
+  if (first.transport === "unix" || address.transport === "unix") return false;
+  // Port 0 stands for any free one, which no range can begin with.
+  return first.port > 0 && last - first.port + 1 < most &&
+    address.hostname === first.hostname && address.port === last + 1;
+}
+
+function portOf(address: Address): number {
+  return address.transport === "tcp" ? address.port : 0;
 }

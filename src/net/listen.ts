@@ -44,7 +44,7 @@ const REMEDIES: Partial<Record<ErrorCode, string>> = {
 };
 
 /** Waiting connections that the kernel keeps: a burst should wait, not be refused. Capped by net.core.somaxconn. */
-const BACKLOG = 4096;
+export const BACKLOG = 4096;
 
 /**
  * Binds `address`.

@@ -102,10 +102,7 @@ export class TlsClient {
       ...alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] },
     };
     const socket = connect(options);
-    const onEnd = () => fail(new Deno.errors.UnexpectedEof("unexpected end of file"));
-    duplex.on("error", fail);
-    duplex.on("close", onEnd);
-    duplex.on("end", () => void setImmediate(onEnd));
+    duplex.whenOver(fail);
     socket.on("error", fail);
     socket.once("secureConnect", () => {
       if (isDone) return;

@@ -23,6 +23,18 @@ export class ConnDuplex extends Duplex {
     this.#conn = conn;
   }
 
+  /**
+   * Calls `onOver`, perhaps more than once, when the connection breaks, is closed or ends. In a handshake node:tls
+   * waits on when the peer has gone.
+   */
+  whenOver(onOver: (cause: Error) => void): void {
+    const onEnd = () => onOver(new Deno.errors.UnexpectedEof("unexpected end of file"));
+    this.on("error", onOver);
+    this.on("close", onEnd);
+    // A FIN right behind the last handshake message must not overtake it.
+    this.on("end", () => void setImmediate(onEnd));
+  }
+
   /** Resolves once everything handed over so far was written, or the connection has failed. */
   async flushed(): Promise<void> {
     while (this.writableLength > 0 && !this.destroyed) await this.#lastWrite;

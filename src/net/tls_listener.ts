@@ -5,14 +5,11 @@ import type { Conn } from "./conn.ts";
 import { ConnWrapper } from "./conn_wrapper.ts";
 import { addressOf, DenoConn } from "./deno_conn.ts";
 import { proxyErrorOf } from "./errors.ts";
-import { type Listener, ListenError } from "./listen.ts";
+import { BACKLOG, type Listener, ListenError } from "./listen.ts";
 import type { Credentials } from "./tls_credentials.ts";
 import { tlsErrorOf } from "./tls_errors.ts";
 import type { PendingHandshakes } from "./tls_pending.ts";
 import type { Terminated } from "./tls_server.ts";
-
-/** As for plain TCP; see listen.ts. */
-const BACKLOG = 4096;
 
 export interface TlsListenOptions {
   readonly credentials: Credentials;

@@ -116,11 +116,7 @@ class ServerHandshake {
     this.#options = options;
     this.#servers = servers;
     this.#duplex = new ConnDuplex(conn);
-    this.#duplex.on("error", (error) => this.end(error));
-    const onEnd = () => this.end(new Deno.errors.UnexpectedEof("unexpected end of file"));
-    this.#duplex.on("close", onEnd);
-    // node:tls waits on. A FIN right behind the last handshake message must not overtake it.
-    this.#duplex.on("end", () => void setImmediate(onEnd));
+    this.#duplex.whenOver((cause) => this.end(cause));
     this.#server = servers.take();
     this.#server.on("secureConnection", (socket) => this.#onSecure(socket));
     this.#server.on("tlsClientError", (error, socket) => {

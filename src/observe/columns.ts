@@ -5,6 +5,10 @@ import { bucketOf, type HistogramFigures } from "./histogram.ts";
 /** Counts by reason; only those that occurred. */
 export type Counts = Readonly<Record<string, number>>;
 
+export function totalOf(counts: Counts): number {
+  return Object.values(counts).reduce((total, count) => total + count, 0);
+}
+
 /** A column: so many numbers side by side, which only grow. */
 export interface Column<Cell, Figures> {
   readonly width: number;

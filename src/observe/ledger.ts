@@ -1,7 +1,7 @@
 /** What is counted of a service and of its connections, live while they are open. */
 
 import type { ServiceRow } from "./accounts.ts";
-import type { Counts } from "./columns.ts";
+import { type Counts, totalOf } from "./columns.ts";
 import { type Abortable, type AbortCode, ConnectionRecord, type RecordKeeper } from "./connection_record.ts";
 import type { HistogramFigures } from "./histogram.ts";
 import type { OpenConnections } from "./open_connections.ts";
@@ -128,16 +128,12 @@ function figuresOf(name: string, counted: ReturnType<ServiceRow["figures"]>): Se
     name,
     accepted,
     active: accepted - ended,
-    failed: sum(failed),
+    failed: totalOf(failed),
     failedBy: failed,
-    refused: sum(refused),
+    refused: totalOf(refused),
     refusedBy: refused,
     closedBy: closed,
     bytesFromClient,
     bytesFromUpstream,
   };
-}
-
-function sum(counts: Counts): number {
-  return Object.values(counts).reduce((total, count) => total + count, 0);
 }

@@ -41,6 +41,11 @@ export class ClientFacts implements RouteFacts {
     return formatAddress(this.#source);
   }
 
+  /** Where the client connected to, as it is logged. */
+  get listener(): string {
+    return formatAddress(this.#destination);
+  }
+
   get sourceAddress(): string {
     return hostOf(this.#source);
   }

@@ -1,6 +1,5 @@
 /** The life of one connection, from accept to close, on one screen. */
 
-import { formatAddress } from "../net/address.ts";
 import { applySocketOptions, type Conn } from "../net/conn.ts";
 import type { Deadlines } from "../net/deadlines.ts";
 import { type ErrorCode, ProxyError, proxyErrorOf } from "../net/errors.ts";
@@ -42,7 +41,7 @@ export class Connection {
   async run(): Promise<void> {
     const { config, admission, ledger, events, lifetimes, headerDeadlines, tls } = this.#service;
     const facts = new ClientFacts(this.#client);
-    using record = ledger.open(facts.client, formatAddress(this.#client.localAddress), this);
+    using record = ledger.open(facts.client, facts.listener, this);
     using _lifetime = lifetimes?.watch(() => this.abort("lifetime"));
     events.opened(record);
     try {

@@ -12,6 +12,7 @@ import type {
 } from "../admin/views.ts";
 import type { Config } from "../config/config.ts";
 import { encodeConfig } from "../config/encode.ts";
+import { groupsOf } from "../config/groups.ts";
 import { formatAddress } from "../net/address.ts";
 import { listConnections } from "../observe/connection_list.ts";
 import type { ProxyEvent } from "../observe/events.ts";
@@ -120,12 +121,11 @@ export class ProxyBackend implements AdminBackend {
 
   #serviceView({ config, addresses, ledger, tls }: Service): ServiceView {
     const { accepted, active, failed, refused, refusedBy, closedBy, ...figures } = ledger.figures();
-    const upstreams = [...config.routes.map(({ upstream }) => upstream), config.upstream];
     return {
       name: config.name,
       state: this.#options.isStopping() ? "draining" : "listening",
       listen: addresses.map(formatAddress),
-      upstreams: [...new Set(upstreams.flatMap((group) => group === undefined ? [] : [group.name]))],
+      upstreams: groupsOf(config).map((group) => group.name),
       connections: { total: accepted, active, limit: config.limits.connections || null, failed, refused },
       refused_by: refusedBy,
       closed_by: closedBy,

@@ -1,8 +1,9 @@
 /** What a configuration would do, in words. */
 
-import type { Config, GroupConfig, PortRange, RouteConfig, ServiceConfig } from "../config/config.ts";
-import { formatPortRange } from "../config/port_range.ts";
-import { type Address, formatAddress } from "../net/address.ts";
+import type { Config, GroupConfig, RouteConfig, ServiceConfig } from "../config/config.ts";
+import { groupsOf } from "../config/groups.ts";
+import { formatPortRange, formatRun, runsOf } from "../config/port_range.ts";
+import type { Address } from "../net/address.ts";
 import { adapterFor } from "../net/conn.ts";
 import { describeGroup, isLone } from "./describe_group.ts";
 import { firstOf, WIDTH, wrap } from "./describe_lines.ts";
@@ -17,10 +18,7 @@ const MAX_CONDITIONS = 56;
  * API of each leg; then groups that are more than an address.
  */
 export function describeConfig(config: Config): string[] {
-  const used = new Set(config.services.flatMap(({ routes, upstream }) => [
-    ...routes.map((route) => route.upstream),
-    ...upstream === undefined ? [] : [upstream],
-  ]));
+  const used = new Set(config.services.flatMap(groupsOf));
   const groups = config.upstreams.filter((group) => !isLone(group));
   return [
     ...describeProcess(config),
@@ -30,8 +28,8 @@ export function describeConfig(config: Config): string[] {
 }
 
 function describeService(service: ServiceConfig): string[] {
-  const legs = listenRanges(service.listen).map(({ text, transport }) =>
-    `${text} (${listenerApi(service, transport)})`
+  const legs = runsOf(service.listen).map((run) =>
+    `${formatRun(run)} (${listenerApi(service, run.first.transport)})`
   );
   const listen = wrap(`${service.name}:`, legs);
   const targets = describeTargets(service);
@@ -118,23 +116,4 @@ function listenerApi(service: ServiceConfig, transport: Address["transport"]): s
 function upstreamApi(service: ServiceConfig, transport: Address["transport"]): string {
   const needsNode = adapterFor(service) === "node" || service.sourceAddress !== undefined;
   return transport === "tcp" && needsNode ? "node:net" : "deno";
-}
-
-/** The addresses as they are written: ports that follow each other are one range. */
-function listenRanges(addresses: readonly Address[]) {
-  const ranges: { address: Address; ports: PortRange }[] = [];
-  for (const address of addresses) {
-    const before = ranges.at(-1);
-    const port = address.transport === "tcp" ? address.port : 0;
-    const follows = before !== undefined && before.address.transport === "tcp" &&
-      address.transport === "tcp" &&
-      before.address.hostname === address.hostname && before.ports.first > 0 &&
-      before.ports.last + 1 === port;
-    if (follows) ranges[ranges.length - 1] = { ...before, ports: { ...before.ports, last: port } };
-    else ranges.push({ address, ports: { first: port, last: port } });
-  }
-  return ranges.map(({ address, ports: { first, last } }) => ({
-    text: first === last ? formatAddress(address) : `${formatAddress(address)}-${last}`,
-    transport: address.transport,
-  }));
 }

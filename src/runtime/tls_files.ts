@@ -68,12 +68,7 @@ export async function loadTls(
 
 /** What is wrong with the files and no reason to refuse them, a line each. */
 export function warningsAbout(loaded: ReadonlyMap<ServiceConfig, ServiceTls>, now = Date.now()): string[] {
-  const warnings = entriesOf(loaded).flatMap(({ files }) =>
-    files.certificates.flatMap((certificate) => [
-      ...certificate.warnings,
-      ...expiryWarning(certificate, now),
-    ])
-  );
+  const warnings = entriesOf(loaded).flatMap(({ files }) => warningsAboutAll(files.certificates, now));
   return [...new Set(warnings)];
 }
 
@@ -168,8 +163,7 @@ export class TlsFiles {
       subjects: certificates.map(({ subject }) => subject).join("; ") || undefined,
     });
     const now = Date.now();
-    const warnings = certificates.flatMap((each) => [...each.warnings, ...expiryWarning(each, now)]);
-    for (const warning of warnings) {
+    for (const warning of warningsAboutAll(certificates, now)) {
       this.#log.warn(warning, { event: "certificate_warning", service });
     }
   }
@@ -189,6 +183,10 @@ function entriesOf(loaded: ReadonlyMap<ServiceConfig, ServiceTls>): Entry[] {
     ...tls === undefined ? [] : [{ service, files: tls }],
     ...upstreamTls === undefined ? [] : [{ service, files: upstreamTls }],
   ]);
+}
+
+function warningsAboutAll(certificates: readonly Credentials[], now: number): string[] {
+  return certificates.flatMap((each) => [...each.warnings, ...expiryWarning(each, now)]);
 }
 
 function expiryWarning({ subject, expiresAt }: Credentials, now: number): string[] {

@@ -1,6 +1,7 @@
 /** What a configuration may rightly say, and is seldom meant. */
 
-import type { Config, GroupConfig, ServiceConfig } from "../config/config.ts";
+import type { Config, ServiceConfig } from "../config/config.ts";
+import { groupsOf } from "../config/groups.ts";
 import { type Address, formatAddress } from "../net/address.ts";
 
 /** Protocols that begin in plain text, where TLS is asked for inside, by the ports they usually have. */
@@ -65,9 +66,4 @@ function upstreamWarning(name: string, protocol: string, address: Address): stri
     formatAddress(address)
   } looks like ${protocol}, which begins in plain text and is asked ` +
     `for TLS inside: most servers do not work with upstream_tls (${remedy})`;
-}
-
-function groupsOf({ routes, upstream }: ServiceConfig): GroupConfig[] {
-  const groups = [...routes.map((route) => route.upstream), ...upstream === undefined ? [] : [upstream]];
-  return [...new Set(groups)];
 }

@@ -4,6 +4,7 @@ import type { PassiveConfig } from "../config/config.ts";
 import { type Address, formatAddress } from "../net/address.ts";
 import type { ProxyError } from "../net/errors.ts";
 import type { EndpointRow } from "../observe/accounts.ts";
+import { totalOf } from "../observe/columns.ts";
 import type { Gauge } from "../observe/gauge.ts";
 import type { EndpointFigures } from "../observe/upstream_figures.ts";
 import { Ejection } from "./ejection.ts";
@@ -101,7 +102,7 @@ export class Endpoint implements Candidate {
   figures(): EndpointFigures {
     const { key: address, state, admin, weight, tier, active, maxConnections } = this;
     const { connects, failures: failuresBy } = this.#row.figures();
-    const failures = Object.values(failuresBy).reduce((sum, count) => sum + count, 0);
+    const failures = totalOf(failuresBy);
     return { address, state, admin, weight, tier, active, maxConnections, connects, failures, failuresBy };
   }
 

@@ -3,8 +3,7 @@ import fc from "fast-check";
 import { decodeConfig } from "../../src/config/decode.ts";
 import { encodeConfig } from "../../src/config/encode.ts";
 import { encodeListen } from "../../src/config/encode_listen.ts";
-import { formatPayload } from "../../src/config/encode_secret.ts";
-import { parsePayload } from "../../src/config/payload.ts";
+import { formatPayload, parsePayload } from "../../src/config/payload.ts";
 import { parseListenRange } from "../../src/config/port_range.ts";
 
 Deno.test("encodeListen() makes ranges of ports that follow each other", () => {
