@@ -1,7 +1,7 @@
 /** Command line arguments into a command. Pure: prints nothing, reads nothing. */
 
 import { closest, distance } from "fastest-levenshtein";
-import type { LogFormat, LogLevel } from "../config/config.ts";
+import type { LogFormat, LogLevel, Workers } from "../config/config.ts";
 import { ADMIN_COMMANDS, type AdminCommand, isAdminCommand, parseAdminCommand } from "./admin_args.ts";
 import { Options } from "./options.ts";
 import { type Topic, UsageError } from "./usage.ts";
@@ -11,8 +11,9 @@ export type Source =
   | { readonly kind: "file"; readonly path: string }
   | { readonly kind: "quick"; readonly pairs: readonly string[] };
 
-/** How a running proxy speaks; undefined leaves it to the configuration. */
+/** How a proxy runs and speaks; undefined leaves it to the configuration. */
 export interface RunFlags {
+  readonly workers: Workers | undefined;
   readonly logLevel: LogLevel | undefined;
   readonly logFormat: LogFormat | undefined;
   readonly readyFile: string | undefined;
@@ -52,7 +53,7 @@ export function parseCommand(args: readonly string[]): Command {
 
 function parseRun(args: readonly string[]): Command {
   const options = new Options(args, {
-    string: ["config", ...LOG_STRINGS, "ready-file"],
+    string: ["config", "workers", ...LOG_STRINGS, "ready-file"],
     boolean: ["print-ready", "help", "version"],
     alias: { c: "config", h: "help", V: "version" },
   }, "sluice");
@@ -113,6 +114,7 @@ function parseDemo(args: readonly string[]): Command {
 
 function runFlagsOf(options: Options): RunFlags {
   return {
+    workers: options.workers("workers"),
     logLevel: options.choice("log-level", LOG_LEVELS),
     logFormat: options.choice("log-format", LOG_FORMATS),
     readyFile: options.string("ready-file"),

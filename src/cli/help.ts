@@ -34,6 +34,7 @@ Addresses:
 
 Options:
   -c, --config FILE       the configuration
+      --workers N         threads that relay, 1 (default) to 256, or auto for one per CPU; wins over the file
       --log-level LEVEL   debug, info (default), warn or error; logs go to stderr
       --log-format FORMAT text (default) or json
       --print-ready       print one line of JSON on stdout once everything listens

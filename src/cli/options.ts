@@ -2,7 +2,9 @@
 
 import { parseArgs } from "@std/cli";
 import { closest, distance } from "fastest-levenshtein";
+import type { Workers } from "../config/config.ts";
 import { parseDuration } from "../config/duration.ts";
+import { parseWorkers } from "../config/workers.ts";
 import { type Topic, UsageError } from "./usage.ts";
 
 /** Which options there are: with a value, without one, and their letters. */
@@ -63,13 +65,12 @@ export class Options {
 
   /** In milliseconds. */
   duration(name: string): number | undefined {
-    const text = this.string(name);
-    if (text === undefined) return undefined;
-    try {
-      return parseDuration(text);
-    } catch (cause) {
-      throw this.#wrong(`Cannot use "${text}" for --${name}: ${(cause as Error).message}`);
-    }
+    return this.#parsed(name, parseDuration);
+  }
+
+  /** A number of threads, or `auto`. */
+  workers(name: string): Workers | undefined {
+    return this.#parsed(name, parseWorkers);
   }
 
   /** A whole number of at least 1. */
@@ -79,6 +80,17 @@ export class Options {
     const count = Number(text);
     if (/^\d+$/.test(text) && count >= 1 && Number.isSafeInteger(count)) return count;
     throw this.#wrong(`Cannot use "${text}" for --${name}: expected a whole number, 1 or more`);
+  }
+
+  /** `parse` throws what is wrong with the text. */
+  #parsed<Value>(name: string, parse: (text: string) => Value): Value | undefined {
+    const text = this.string(name);
+    if (text === undefined) return undefined;
+    try {
+      return parse(text);
+    } catch (cause) {
+      throw this.#wrong(`Cannot use "${text}" for --${name}: ${(cause as Error).message}`);
+    }
   }
 
   #wrong(message: string): UsageError {

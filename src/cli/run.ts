@@ -51,7 +51,7 @@ function configOf(source: Source): Promise<Config> | Config {
 export function withFlags(config: Config, flags: RunFlags): Config {
   const { level, format } = config.log;
   const log = { ...config.log, level: flags.logLevel ?? level, format: flags.logFormat ?? format };
-  return { ...config, log };
+  return { ...config, workers: flags.workers ?? config.workers, log };
 }
 
 /** The first signal that asks for an end drains, a second one cuts. */

@@ -5,10 +5,19 @@ import type { Address, TcpAddress } from "../net/address.ts";
 export type LogLevel = "debug" | "info" | "warn" | "error";
 export type LogFormat = "text" | "json";
 
+/** How many threads accept and relay; `auto` is one for each CPU. */
+export type Workers = number | "auto";
+
 export interface Config {
+  readonly workers: Workers;
   readonly log: { readonly level: LogLevel; readonly format: LogFormat; readonly access: AccessLogConfig };
-  /** `drain`: how long a stop waits for open connections, in milliseconds. */
-  readonly shutdown: { readonly drain: number };
+  /**
+   * `drain`: how long a stop waits for open connections; `delay`: how long it goes on accepting before that, no longer
+   * ready. In milliseconds.
+   */
+  readonly shutdown: { readonly drain: number; readonly delay: number };
+  /** `watch`: whether the configuration is read again when its file changes. */
+  readonly reload: { readonly watch: boolean };
   /** Connections at the same time over all services; 0 is no limit. */
   readonly limits: { readonly connections: number };
   /** Every upstream group, whether it has a name of its own or was written in place; names are unique. */

@@ -41,10 +41,12 @@ export function decodeConfig(document: unknown, options: DecodeOptions = {}): Co
   const pathOf = pathResolver(options.file);
   const groups = new Groups(file.upstreams);
   const services = file.services.map((service) => completeService(service, file.defaults, groups, pathOf));
-  const { shutdown, limits, admin } = file;
+  const { workers, shutdown, reload, limits, admin } = file;
   return {
+    workers,
     log: { ...file.log, access: completeAccessLog(file.log, pathOf) },
     shutdown,
+    reload,
     limits,
     upstreams: groups.all,
     services,

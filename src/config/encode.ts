@@ -32,13 +32,15 @@ type AccessLogPart = Complete<NonNullable<Part<"log">["access"]>>;
  * stands for itself.
  */
 export function encodeConfig(config: Config, options: EncodeOptions = {}): ConfigDocument {
-  const { log, shutdown, limits, services, admin } = config;
+  const { workers, log, shutdown, reload, limits, services, admin } = config;
   const secrets = options.secrets === "keep" ? PLAIN : MASKED;
   const upstreams = new UpstreamEncoder(config, secrets);
   const groups = upstreams.named.map((group) => [group.name, encodeGroup(group, secrets)] as const);
   const document: Complete<ConfigDocument> = {
+    workers,
     log: encodeLog(log),
-    shutdown: { drain: formatDuration(shutdown.drain) } satisfies Part<"shutdown">,
+    shutdown: encodeShutdown(shutdown),
+    reload: { watch: reload.watch } satisfies Part<"reload">,
     limits: limits.connections === 0
       ? undefined
       : { connections: limits.connections } satisfies Part<"limits">,
@@ -55,6 +57,10 @@ function encodeLog({ level, format, access }: Config["log"]): Part<"log"> {
     format,
     access: { path: access.path, format: access.format, sample: access.sample } satisfies AccessLogPart,
   };
+}
+
+function encodeShutdown({ drain, delay }: Config["shutdown"]): Part<"shutdown"> {
+  return { drain: formatDuration(drain), delay: delay === 0 ? undefined : formatDuration(delay) };
 }
 
 function encodeAdmin({ listen, token, hosts }: AdminConfig, secrets: SecretFormat): Part<"admin"> {

@@ -22,11 +22,11 @@ export function unlessEmpty<Entry>(list: readonly Entry[]): readonly Entry[] | u
   return list.length === 0 ? undefined : list;
 }
 
-/** A copy without the keys that have no value. */
+/** A copy without the keys that have no value; bytes are not copied. */
 export function withoutUndefined<Value>(value: Value): Value;
 export function withoutUndefined(value: unknown): unknown {
   if (Array.isArray(value)) return value.map((entry: unknown) => withoutUndefined(entry));
-  if (typeof value !== "object" || value === null) return value;
+  if (typeof value !== "object" || value === null || value instanceof Uint8Array) return value;
   const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
   return Object.fromEntries(entries.map(([key, entry]) => [key, withoutUndefined(entry)]));
 }

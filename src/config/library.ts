@@ -17,15 +17,16 @@ export type CamelCased<T> = T extends Uint8Array ? T
   : T;
 
 /**
- * What a program can say about a proxy: everything a file can. Durations may be numbers of milliseconds,
+ * What a program can say about a proxy: everything a file can that is not about the file. Durations may be numbers of milliseconds,
  * `unixMode` may be a number such as 0o660, and `send` and `expect` may be bytes. The names of groups in
  * `upstreams` stay as they are.
  */
-export type ProxyOptions = CamelCased<ConfigFileInput>;
+export type ProxyOptions = CamelCased<Omit<ConfigFileInput, "reload">>;
 
 /** The keys whose numbers are milliseconds; a file has no bare numbers there. */
 const DURATION_KEYS: ReadonlySet<string> = new Set([
   "connect_timeout",
+  "delay",
   "drain",
   "eject",
   "half_close_timeout",

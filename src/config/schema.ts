@@ -11,6 +11,7 @@ import { group, upstream } from "./group_schema.ts";
 import { route } from "./route_schema.ts";
 import { section } from "./section.ts";
 import { tls, upstreamTls } from "./tls_schema.ts";
+import { workers } from "./workers.ts";
 
 /** Smaller buffers than a memory page, in bytes, only cost system calls. */
 const MIN_BUFFER = 4096;
@@ -44,6 +45,16 @@ const log = section('a mapping such as "level: info"', {
 const shutdown = section('a mapping such as "drain: 30s"', {
   drain: duration().prefault("30s").describe(
     "How long a stop waits for open connections to end before it closes them. 0 closes them at once.",
+  ),
+  delay: duration().prefault(0).describe(
+    "How long a stop goes on accepting before that, while the proxy already says that it is not ready, so that " +
+      "load balancers notice. 0 is not at all.",
+  ),
+});
+
+const reload = section('a mapping such as "watch: true"', {
+  watch: flag().prefault(false).describe(
+    "Read the configuration again whenever its file changes, as SIGHUP does.",
   ),
 });
 
@@ -132,8 +143,12 @@ const service = section("a mapping with name, listen and upstream", {
 
 /** A whole file. Keys that are not listed here are errors. */
 export const configFile = section("a mapping with services", {
+  workers: workers().prefault(1).describe(
+    "How many threads accept and relay, 1 to 256, each on a core of its own. auto is one for each CPU.",
+  ),
   log: log.prefault({}).describe("What is logged, and how."),
   shutdown: shutdown.prefault({}).describe("How the program stops."),
+  reload: reload.prefault({}).describe("When the configuration is read again."),
   limits: processLimits.prefault({}).describe("How much there is for the clients of all services together."),
   defaults: defaults.prefault({}).describe("What services get that do not say otherwise."),
   upstreams: z.record(z.string(), group, { error: "a mapping of names to groups" }).prefault({})

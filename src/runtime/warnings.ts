@@ -17,12 +17,21 @@ const STARTTLS_PORTS: ReadonlyMap<number, string> = new Map([
   [5432, "PostgreSQL"],
 ]);
 
-/** A sentence for each doubtful thing, with the service it is about. */
-export function warningsOf(config: Config): string[] {
-  return config.services.flatMap((service) => [
-    ...uncheckedUpstream(service),
-    ...startTlsUpstreams(service),
-  ]);
+/** A sentence for each doubtful thing, with the service it is about. `system` is where it is to run. */
+export function warningsOf(config: Config, system: typeof Deno.build.os = Deno.build.os): string[] {
+  return [
+    ...workersInVain(config, system),
+    ...config.services.flatMap((service) => [
+      ...uncheckedUpstream(service),
+      ...startTlsUpstreams(service),
+    ]),
+  ];
+}
+
+/** Elsewhere, the kernel does not share out the clients of a port over the listeners of several threads. */
+function workersInVain({ workers }: Config, system: typeof Deno.build.os): string[] {
+  if (workers === 1 || system === "linux") return [];
+  return [`workers: one thread runs in place of ${workers}, more work on Linux only`];
 }
 
 function uncheckedUpstream({ name, upstreamTls }: ServiceConfig): string[] {

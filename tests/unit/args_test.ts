@@ -4,6 +4,7 @@ import { type Command, parseCommand, type RunFlags } from "../../src/cli/args.ts
 import { type Topic, UsageError } from "../../src/cli/usage.ts";
 
 const PLAIN: RunFlags = {
+  workers: undefined,
   logLevel: undefined,
   logFormat: undefined,
   readyFile: undefined,
@@ -40,6 +41,9 @@ const COMMANDS: [args: string[], command: Command][] = [
     ["-c", "a", "--log-level", "warn", "--log-format=json"],
     file("a", { logLevel: "warn", logFormat: "json" }),
   ],
+  [["0=1", "--workers", "4"], quick(["0=1"], { workers: 4 })],
+  [["--workers=auto", "0=1"], quick(["0=1"], { workers: "auto" })],
+  [["-c", "a", "--workers", "256"], file("a", { workers: 256 })],
   [["check", "a.yaml"], { kind: "check", path: "a.yaml" }],
   [["check", "5000"], { kind: "check", path: "5000" }],
   [["check", "-c", "a.yaml"], { kind: "check", path: "a.yaml" }],
@@ -124,6 +128,14 @@ const MISTAKES: [args: string[], message: string | RegExp, topic: Topic][] = [
     "sluice",
   ],
   [["--log-format=xml", "0=1"], /^Cannot use "xml" for --log-format: expected text, json$/, "sluice"],
+  [["0=1", "--workers"], "Option --workers needs a value", "sluice"],
+  ...["0", "257", "-1", "1.5", "many", "Auto"].map((text): [string[], string, Topic] => [
+    ["0=1", `--workers=${text}`],
+    `Cannot use "${text}" for --workers: expected a whole number from 1 to 256, or "auto"`,
+    "sluice",
+  ]),
+  [["0=1", "--worker", "2"], 'Unknown option "--worker": did you mean "--workers"?', "sluice"],
+  [["demo", "--workers", "2"], 'Unknown option "--workers"', "demo"],
   [["sluice.yml"], /to run a configuration: sluice -c sluice\.yml$/, "sluice"],
   [["frobnicate"], /^Unknown argument "frobnicate": expected a command /, "sluice"],
   [["5000"], /^Unknown argument "5000": expected .* listen=upstream/, "sluice"],

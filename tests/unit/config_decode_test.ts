@@ -26,8 +26,10 @@ Deno.test("decodeConfig() fills in everything that is left out", () => {
     discovery: undefined,
   };
   assert.deepEqual(decodeConfig({ services: [SERVICE] }), {
+    workers: 1,
     log: { level: "info", format: "text", access: { path: undefined, format: "text", sample: 1 } },
-    shutdown: { drain: 30_000 },
+    shutdown: { drain: 30_000, delay: 0 },
+    reload: { watch: false },
     limits: { connections: 0 },
     upstreams: [upstream],
     admin: undefined,
@@ -64,6 +66,20 @@ Deno.test("decodeConfig() fills in everything that is left out", () => {
       reset: "close",
     }],
   });
+});
+
+Deno.test("decodeConfig() takes a number of workers or auto", () => {
+  for (const workers of [1, 4, 256, "auto"] as const) {
+    assert.equal(decodeConfig({ workers, services: [SERVICE] }).workers, workers);
+    assert.equal(decodeConfig({ workers: String(workers), services: [SERVICE] }).workers, workers);
+  }
+  for (const workers of [0, -1, 257, 1.5, NaN, Infinity, "", "0", "1e2", "Auto", true, null, [2], {}]) {
+    assert.throws(
+      () => decodeConfig({ workers, services: [SERVICE] }),
+      /\n {2}workers: Expected a whole number from 1 to 256, or "auto", got /,
+      String(workers),
+    );
+  }
 });
 
 Deno.test("decodeConfig() prefers the service to defaults", () => {
@@ -183,7 +199,10 @@ Deno.test("decodeConfig() throws nothing but ConfigError", () => {
     buffer_size: scalar,
   }, { requiredKeys: [] });
   const file = fc.record({
+    workers: scalar,
     log: fc.oneof(scalar, fc.record({ level: scalar })),
+    shutdown: fc.oneof(scalar, fc.record({ drain: scalar, delay: scalar }, { requiredKeys: [] })),
+    reload: fc.oneof(scalar, fc.record({ watch: scalar })),
     limits: fc.oneof(scalar, fc.record({ connections: scalar })),
     defaults: fc.oneof(scalar, fc.record({ idle_timeout: scalar, allow: scalars }, { requiredKeys: [] })),
     upstreams: fc.oneof(

@@ -242,6 +242,29 @@ Deno.test("describeConfig() shows the access log and the admin interface, and ne
   ]);
 });
 
+Deno.test("describeConfig() shows threads, reload and shutdown, where they are not as usual", () => {
+  const of = (document: object) =>
+    describe({ ...document, services: [{ name: "a", listen: 5000, upstream: "db:5432" }] }).slice(0, -1);
+  assert.deepEqual(of({ workers: 1, shutdown: { drain: "5s", delay: 0 }, reload: { watch: false } }), []);
+  assert.deepEqual(of({ workers: "auto" }), ["threads: one per CPU"]);
+  assert.deepEqual(
+    of({
+      workers: 4,
+      admin: { listen: 9000 },
+      limits: { connections: 5 },
+      reload: { watch: true },
+      shutdown: { delay: "1m30s" },
+    }),
+    [
+      "threads: 4",
+      "admin: 127.0.0.1:9000",
+      "all services: connections 5",
+      "reload: on SIGHUP, and when the file changes",
+      "shutdown: delay 1m30s, drain 30s",
+    ],
+  );
+});
+
 Deno.test("describeConfig() breaks a condition that is too long for a line", () => {
   const names = ["one", "two", "three", "four", "five"].map((word) => `${word}.shop.example.com`);
   const routes = [{ sni: names, alpn: ["h2", "http/1.1"], upstream: "b:1" }];

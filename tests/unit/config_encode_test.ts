@@ -12,8 +12,10 @@ const TOKEN = "correct-horse-battery";
 
 /** Every key there is, set to something, and written as `encodeConfig()` writes it. */
 const EVERYTHING = {
+  workers: 4,
   log: { level: "debug", format: "json", access: { path: "/var/log/a.log", format: "text", sample: 0.5 } },
-  shutdown: { drain: "1m30s" },
+  shutdown: { drain: "1m30s", delay: "5s" },
+  reload: { watch: true },
   limits: { connections: 1000 },
   admin: { listen: "0.0.0.0:9000", token: TOKEN, hosts: ["proxy.internal"] },
   upstreams: {
@@ -139,8 +141,10 @@ Deno.test("encodeConfig() shows the defaults", () => {
   const group = { endpoints: ["a:1"], health_check: {}, passive: {}, pool: {}, discovery: { dns: "a" } };
   const config = decodeConfig({ services, upstreams: { group }, admin: { listen: 9000 } });
   assert.deepEqual(encodeConfig(config), {
+    workers: 1,
     log: { level: "info", format: "text", access: { format: "text", sample: 1 } },
     shutdown: { drain: "30s" },
+    reload: { watch: false },
     admin: { listen: "127.0.0.1:9000" },
     upstreams: {
       group: {
@@ -218,7 +222,7 @@ Deno.test("decodeConfig() makes of an encoding what it was made of, for every co
   const fitsSchema = new Ajv({ allowUnionTypes: true }).compile(schema);
   const entries = await Array.fromAsync(Deno.readDir(VALID));
   const files = entries.map(({ name }) => name).filter((name) => name.endsWith(".yaml"));
-  assert.ok(files.length >= 19, `only ${files.length} files`);
+  assert.ok(files.length >= 20, `only ${files.length} files`);
   const documents: [name: string, document: unknown][] = [["everything", EVERYTHING]];
   for (const file of files) documents.push([file, parse(await Deno.readTextFile(new URL(file, VALID)))]);
   const example = await Deno.readTextFile(new URL("config.example.yaml", ROOT));

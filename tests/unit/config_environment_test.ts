@@ -64,12 +64,25 @@ Deno.test("expandEnvironment() ends when an alias contains itself", () => {
 
 Deno.test("decodeConfig() takes numbers and flags from the environment", () => {
   const document = {
+    workers: "${WORKERS}",
+    shutdown: { delay: "${KEEPALIVE}" },
+    reload: { watch: "${NODELAY}" },
     defaults: { nodelay: "${NODELAY}", keepalive: "${KEEPALIVE}", buffer_size: "${BUFFER}" },
     services: [{ name: "a", listen: "${PORT}", upstream: "db:${PORT}", idle_timeout: "${IDLE}" }],
   };
-  const values = { NODELAY: "false", KEEPALIVE: "60s", BUFFER: "65536", PORT: "5432", IDLE: "0" };
+  const values = {
+    WORKERS: "4",
+    NODELAY: "false",
+    KEEPALIVE: "60s",
+    BUFFER: "65536",
+    PORT: "5432",
+    IDLE: "0",
+  };
   const config = decodeConfig(document, { environment: (name) => new Map(Object.entries(values)).get(name) });
   const written = {
+    workers: 4,
+    shutdown: { delay: "60s" },
+    reload: { watch: false },
     defaults: { nodelay: false, keepalive: "60s", buffer_size: 65_536 },
     services: [{ name: "a", listen: 5432, upstream: "db:5432", idle_timeout: 0 }],
   };
@@ -226,7 +239,9 @@ Deno.test("decodeConfig() never repeats a value from the environment", () => {
       pg: { endpoints: ["${SECRET}", "${SECRET}"] },
     },
     log: { level: "${SECRET}", format: "${SECRET}" },
-    shutdown: { drain: "${SECRET}" },
+    workers: "${SECRET}",
+    shutdown: { drain: "${SECRET}", delay: "${SECRET}" },
+    reload: { watch: "${SECRET}" },
     limits: { connections: "${SECRET}" },
     defaults: { ...knobs, allow: "${SECRET}", deny: ["${SECRET}"] },
     services: [

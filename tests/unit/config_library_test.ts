@@ -9,7 +9,8 @@ const SERVICE = { name: "a", listen: 0, upstream: "db:5432" };
 
 Deno.test("decodeOptions() decodes like a file with the same settings", () => {
   const options: ProxyOptions = {
-    shutdown: { drain: 250 },
+    workers: "auto",
+    shutdown: { drain: 250, delay: 1500 },
     defaults: { connectTimeout: "2s", idleTimeout: 0, keepalive: 60_000 },
     services: [{
       ...SERVICE,
@@ -20,7 +21,8 @@ Deno.test("decodeOptions() decodes like a file with the same settings", () => {
     }],
   };
   const document = {
-    shutdown: { drain: "250ms" },
+    workers: "auto",
+    shutdown: { drain: "250ms", delay: "1s500ms" },
     defaults: { connect_timeout: "2s", idle_timeout: 0, keepalive: "60s" },
     services: [{
       ...SERVICE,

@@ -13,7 +13,7 @@ const INVALID = new URL("tests/config/invalid/", ROOT);
 
 Deno.test("loadConfigFile() accepts every file in tests/config/valid", async () => {
   const files = yamlFiles(VALID);
-  assert.ok(files.length >= 19, `only ${files.length} files`);
+  assert.ok(files.length >= 20, `only ${files.length} files`);
   for (const file of files) {
     const config = await load(new URL(file, VALID));
     assert.ok(config.services.length > 0, file);
@@ -22,7 +22,7 @@ Deno.test("loadConfigFile() accepts every file in tests/config/valid", async () 
 
 Deno.test("loadConfigFile() reports exactly what every file in tests/config/invalid expects", async () => {
   const files = yamlFiles(INVALID);
-  assert.ok(files.length >= 75, `only ${files.length} files`);
+  assert.ok(files.length >= 79, `only ${files.length} files`);
   for (const file of files) {
     const url = new URL(file, INVALID);
     const text = await Deno.readTextFile(url);
@@ -81,11 +81,12 @@ Deno.test("config.example.yaml shows the defaults", async () => {
     string,
     unknown
   >;
-  const { log, shutdown, limits, defaults } = example;
-  assert.ok([log, shutdown, limits, defaults].every((section) => section !== undefined));
+  const { upstreams: _, admin: _admin, services: _services, ...settings } = example;
+  const sections = ["workers", "log", "shutdown", "reload", "limits", "defaults"];
+  assert.deepEqual(Object.keys(settings).toSorted(), sections.toSorted());
   const services = [{ name: "a", listen: 0, upstream: "db:1" }];
   assert.deepEqual(
-    decodeConfig({ log, shutdown, limits, defaults, services }, { environment: () => undefined }),
+    decodeConfig({ ...settings, services }, { environment: () => undefined }),
     decodeConfig({ services }),
   );
 });
@@ -113,7 +114,7 @@ Deno.test("README.md has every key of the schema in its tables", async () => {
     // A table has the keys of services, routes, limits and groups by themselves.
     .map((path) => path.join(".").replace(/^(defaults|upstreams\.\*|services\.(routes|limits))\./, ""));
   assert.ok(keys.length > 85, `only ${keys.length} keys`);
-  const sections = new Set(["log", "shutdown", "limits", "defaults", "retry"]);
+  const sections = new Set(["log", "shutdown", "reload", "limits", "defaults", "retry"]);
   for (const key of keys.filter((each) => !sections.has(each))) {
     assert.ok(rows.has(key) || rows.has(key.replace(/^services\./, "")), `${key} is missing`);
   }
@@ -180,6 +181,10 @@ Deno.test("schema.json accepts what loadConfigFile() accepts", async () => {
     },
     { services: [{ ...service, upstream: "db:1", upstream_tls: { server_name: "*.internal" } }] },
     { services: [{ ...service, upstream: "db:1", source_address: "eth0" }] },
+    { services: [{ ...service, upstream: "db:1" }], workers: 0 },
+    { services: [{ ...service, upstream: "db:1" }], workers: "all" },
+    { services: [{ ...service, upstream: "db:1" }], shutdown: { delay: 5 } },
+    { services: [{ ...service, upstream: "db:1" }], reload: true },
     { services: [{ ...service, upstream: "db:1" }], admin: {} },
     { services: [{ ...service, upstream: "db:1" }], admin: { listen: "9000-9010" } },
     { services: [{ ...service, upstream: "db:1" }], admin: { listen: 9000, token: "short" } },

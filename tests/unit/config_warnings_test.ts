@@ -64,6 +64,21 @@ Deno.test("warningsOf() has nothing to say about TLS that is passed through, or 
   );
 });
 
+Deno.test("warningsOf() says where more than one thread cannot share a port", () => {
+  const services = [{ name: "a", listen: 5000, upstream: "db:1" }];
+  const of = (workers: number | "auto", system: typeof Deno.build.os) =>
+    warningsOf(decodeConfig({ workers, services }), system);
+  assert.deepEqual(of(4, "linux"), []);
+  assert.deepEqual(of("auto", "linux"), []);
+  for (const system of ["darwin", "windows", "freebsd"] as const) {
+    assert.deepEqual(of(1, system), []);
+    assert.deepEqual(of(4, system), [
+      "workers: one thread runs in place of 4, more work on Linux only",
+    ]);
+    assert.equal(of("auto", system).length, 1);
+  }
+});
+
 function warn(service: object): string[] {
   return warningsOf(decodeConfig({ services: [{ name: "a", listen: 5000, ...service }] }));
 }
