@@ -80,6 +80,15 @@ Deno.test("check prints who may come in, where clients go, and what the groups a
   ]);
 });
 
+Deno.test("check prints how many threads run, what a stop waits for and when the file is read again", async () => {
+  const { stdout } = await runSluice(["check", join(VALID, "threads.yaml")]);
+  assert.deepEqual(stdout.split("\n").slice(0, 3), [
+    "threads: one per CPU",
+    "reload: on SIGHUP, and when the file changes",
+    "shutdown: delay 5s, drain 1m",
+  ]);
+});
+
 Deno.test("a missing configuration is named, with code 2", async () => {
   const missing = join(VALID, "no_such_file.yaml");
   for (const result of await runAll([["check", missing], ["-c", missing, "--print-ready"]])) {

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import type { AdminFlags, ConnectionOrder } from "../../src/cli/admin_args.ts";
 import { type Command, parseCommand, type RunFlags } from "../../src/cli/args.ts";
+import { withFlags } from "../../src/cli/run.ts";
 import { type Topic, UsageError } from "../../src/cli/usage.ts";
+import { decodeConfig } from "../../src/config/decode.ts";
+import { parseQuickForm } from "../../src/config/quick.ts";
 
 const PLAIN: RunFlags = {
   workers: undefined,
@@ -201,6 +204,19 @@ Deno.test("parseCommand() does not silently drop one of two values", () => {
   for (const args of [["-c", "a", "-c", "b"], ["0=1", "--log-level", "info", "--log-level", "warn"]]) {
     assert.throws(() => parseCommand(args), { name: "UsageError", message: /more than once/ });
   }
+});
+
+Deno.test("withFlags() prefers flags to the configuration, also to that of the quick form", () => {
+  const services = [{ name: "a", listen: 0, upstream: "db:1" }];
+  const file = decodeConfig({ workers: 2, log: { level: "warn" }, services });
+  assert.deepEqual(withFlags(file, PLAIN), file);
+  assert.deepEqual(withFlags(file, { ...PLAIN, workers: "auto", logFormat: "json" }), {
+    ...file,
+    workers: "auto",
+    log: { ...file.log, format: "json" },
+  });
+  assert.equal(withFlags(parseQuickForm(["0=1"]), PLAIN).workers, 1);
+  assert.equal(withFlags(parseQuickForm(["0=1"]), { ...PLAIN, workers: 4 }).workers, 4);
 });
 
 function show(args: string[]): string {
