@@ -12,7 +12,7 @@ import { warningsOf } from "../runtime/warnings.ts";
  */
 export async function check(path: string): Promise<void> {
   const config = await loadConfigFile(path, (name) => Deno.env.get(name));
-  const warnings = [...warningsOf(config), ...warningsAbout(await loadTls(config, path))];
+  const warnings = [...warningsOf(config), ...warningsAbout(await loadTls(config, undefined, path))];
   for (const line of describeConfig(config)) console.log(line);
   for (const warning of warnings) console.log(`warning: ${warning}`);
   console.log("ok");

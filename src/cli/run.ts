@@ -5,7 +5,7 @@ import { loadConfigFile } from "../config/load.ts";
 import { parseQuickForm } from "../config/quick.ts";
 import { guardProcess } from "../runtime/guard.ts";
 import { stderrLog } from "../runtime/process_log.ts";
-import { type RunningProxy, runProxy } from "../runtime/proxy.ts";
+import { type ConfigSource, type RunningProxy, runProxy } from "../runtime/proxy.ts";
 import { onReloadSignal, onReopenSignal, onStopSignals } from "../runtime/signals.ts";
 import type { RunFlags, Source } from "./args.ts";
 import { announceReady, removeStaleReadyFile } from "./ready.ts";
@@ -24,7 +24,7 @@ export async function run(source: Source, flags: RunFlags): Promise<void> {
   const log = stderrLog(config.log);
   using _guard = guardProcess(log);
   await removeStaleReadyFile(flags);
-  await using proxy = await runProxy(config, log, source.kind === "file" ? source.path : undefined);
+  await using proxy = await runProxy(config, log, reloadable(source, flags));
   for (const { name, listen } of proxy.services) {
     log.info(`${name}: listening on ${listen.join(", ")}`, {
       event: "listening",
@@ -45,6 +45,12 @@ function configOf(source: Source): Promise<Config> | Config {
   return source.kind === "file"
     ? loadConfigFile(source.path, (name) => Deno.env.get(name))
     : parseQuickForm(source.pairs);
+}
+
+/** What SIGHUP reads again; of a command line there is nothing to read. */
+function reloadable(source: Source, flags: RunFlags): ConfigSource | undefined {
+  if (source.kind !== "file") return undefined;
+  return { path: source.path, load: async () => withFlags(await configOf(source), flags) };
 }
 
 /** Flags win over the file. */

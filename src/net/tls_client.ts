@@ -11,7 +11,7 @@ import {
 import type { Conn } from "./conn.ts";
 import type { ProxyError } from "./errors.ts";
 import { TlsConn } from "./tls_conn.ts";
-import type { Credentials } from "./tls_credentials.ts";
+import type { TlsIdentity } from "./tls_credentials.ts";
 import { ConnDuplex } from "./tls_duplex.ts";
 import { certificateRejected, faultOf, tlsErrorOf } from "./tls_errors.ts";
 
@@ -19,7 +19,7 @@ export interface TlsClientOptions {
   /** The authorities that the upstream's certificate must come from, as PEM; those of Deno when undefined. */
   readonly authorities: readonly string[] | undefined;
   /** For an upstream that asks for a certificate. */
-  readonly credentials: Credentials | undefined;
+  readonly credentials: TlsIdentity | undefined;
   /** `false` accepts whatever certificate. */
   readonly verify: boolean;
   /** Protocols offered (RFC 7301), the preferred ones first. */

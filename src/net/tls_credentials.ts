@@ -9,17 +9,22 @@ export interface CredentialFiles {
   readonly key: string;
 }
 
-export interface CredentialsOptions {
+/** A certificate chain and its private key, as PEM: what a handshake takes. */
+export interface TlsIdentity {
   readonly cert: string;
   readonly key: string;
+  /** DNS names that the certificate is for, in lower case; `*.` in front stands for one label. */
   readonly names: readonly string[];
+}
+
+export interface CredentialsOptions extends TlsIdentity {
   readonly subject: string;
   readonly expiresAt: Date;
   readonly warnings: readonly string[];
 }
 
 /** A certificate chain with its key. The key is no property that printing or JSON would show. */
-export class Credentials {
+export class Credentials implements TlsIdentity {
   /** The chain, as PEM. */
   readonly cert: string;
   /** DNS names that the certificate is for, in lower case; `*.` in front stands for one label. */
@@ -44,6 +49,11 @@ export class Credentials {
   /** The private key, as PEM. */
   get key(): string {
     return this.#key;
+  }
+
+  /** What other threads can be sent. */
+  get identity(): TlsIdentity {
+    return { cert: this.cert, key: this.#key, names: this.names };
   }
 }
 

@@ -6,13 +6,13 @@ import { ConnWrapper } from "./conn_wrapper.ts";
 import { addressOf, DenoConn } from "./deno_conn.ts";
 import { proxyErrorOf } from "./errors.ts";
 import { BACKLOG, type Listener, ListenError } from "./listen.ts";
-import type { Credentials } from "./tls_credentials.ts";
+import type { TlsIdentity } from "./tls_credentials.ts";
 import { tlsErrorOf } from "./tls_errors.ts";
 import type { PendingHandshakes } from "./tls_pending.ts";
 import type { Terminated } from "./tls_server.ts";
 
 export interface TlsListenOptions {
-  readonly credentials: Credentials;
+  readonly credentials: TlsIdentity;
   /** Protocols offered (RFC 7301), the preferred ones first; a client that offers only others is refused. */
   readonly alpn: readonly string[];
 }

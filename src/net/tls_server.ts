@@ -5,7 +5,7 @@ import type { Conn } from "./conn.ts";
 import { ProxyError } from "./errors.ts";
 import { ReadAheadConn } from "./read_ahead_conn.ts";
 import { TlsConn } from "./tls_conn.ts";
-import type { Credentials } from "./tls_credentials.ts";
+import type { TlsIdentity } from "./tls_credentials.ts";
 import { ConnDuplex } from "./tls_duplex.ts";
 import { certificateRejected, faultOf, tlsErrorOf } from "./tls_errors.ts";
 import type { PendingHandshakes } from "./tls_pending.ts";
@@ -19,7 +19,7 @@ export type ClientAuth = "require" | "request" | "none";
 
 export interface TlsServerOptions {
   /** At least one. Chosen by the name a client asks for; the first is for those that ask for none or another. */
-  readonly certificates: readonly Credentials[];
+  readonly certificates: readonly TlsIdentity[];
   /** The authorities that clients' certificates must come from, as PEM; nobody else's. */
   readonly clientAuthorities: readonly string[];
   readonly clientAuth: ClientAuth;

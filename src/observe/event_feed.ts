@@ -11,13 +11,18 @@ type Told = Pick<ConnectionFacts, "id" | "service" | "client">;
 export class EventFeed {
   readonly #subscribers = new Set<{ readonly onEvent: OnEvent }>();
   readonly #onError: (error: unknown) => void;
+  readonly #onHeard: (isHeard: boolean) => void;
   /** Told by subscribers while they were being told. */
   readonly #queue: ProxyEvent[] = [];
   #isTelling = false;
 
-  /** @param onError is told what a subscriber has thrown; that subscriber hears no more. */
-  constructor(onError: (error: unknown) => void) {
+  /**
+   * @param onError is told what a subscriber has thrown; that subscriber hears no more.
+   * @param onHeard is told when somebody begins to listen where nobody did, and when the last one has stopped.
+   */
+  constructor(onError: (error: unknown) => void, onHeard: (isHeard: boolean) => void = () => {}) {
     this.#onError = onError;
+    this.#onHeard = onHeard;
   }
 
   /** Whether anybody listens. */
@@ -29,7 +34,13 @@ export class EventFeed {
   subscribe(onEvent: OnEvent): Disposable {
     const subscriber = { onEvent };
     this.#subscribers.add(subscriber);
-    return { [Symbol.dispose]: () => void this.#subscribers.delete(subscriber) };
+    if (this.#subscribers.size === 1) this.#onHeard(true);
+    return { [Symbol.dispose]: () => this.#unsubscribe(subscriber) };
+  }
+
+  /** Passes on what has happened in another thread. */
+  forward(event: ProxyEvent): void {
+    if (this.isHeard) this.#tell(event);
   }
 
   /** A connection was accepted. */
@@ -67,7 +78,7 @@ export class EventFeed {
     if (this.isHeard) this.#tell({ type: "endpoint", time: now(), ...change });
   }
 
-  /** Certificates were read and log files opened anew: `detail` says what could not be used. */
+  /** The configuration and certificates were read and log files opened anew: `detail` says what came of it. */
   reloaded(ok: boolean, detail: string): void {
     if (this.isHeard) this.#tell({ type: "reload", time: now(), ok, detail });
   }
@@ -92,10 +103,14 @@ export class EventFeed {
       try {
         subscriber.onEvent(event);
       } catch (error) {
-        this.#subscribers.delete(subscriber);
+        this.#unsubscribe(subscriber);
         this.#onError(error);
       }
     }
+  }
+
+  #unsubscribe(subscriber: { readonly onEvent: OnEvent }): void {
+    if (this.#subscribers.delete(subscriber) && this.#subscribers.size === 0) this.#onHeard(false);
   }
 }
 

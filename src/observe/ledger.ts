@@ -59,9 +59,9 @@ export class ServiceLedger implements RecordKeeper {
     this.#connections = connections;
   }
 
-  /** Connections open now, in this thread. */
-  get active(): number {
-    return this.#open.size;
+  /** The place of its accounts. */
+  get row(): number {
+    return this.#row.number;
   }
 
   /**
@@ -108,18 +108,18 @@ export class ServiceLedger implements RecordKeeper {
     if (this.#open.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
+}
 
-  /** The figures of all threads. */
-  figures(): ServiceFigures {
-    return figuresOf(this.name, this.#row.figures());
-  }
+/** The figures of a service in all threads. */
+export function serviceFigures(name: string, row: ServiceRow): ServiceFigures {
+  return figuresOf(name, row.figures());
+}
 
-  /** The figures of all threads, those that only monitoring asks for included. */
-  metrics(): ServiceMetrics {
-    const counted = this.#row.figures();
-    const { acceptErrors, tlsHandshake, firstByte, duration } = counted;
-    return { ...figuresOf(this.name, counted), acceptErrors, tlsHandshake, firstByte, duration };
-  }
+/** The same, with those that only monitoring asks for. */
+export function serviceMetrics(name: string, row: ServiceRow): ServiceMetrics {
+  const counted = row.figures();
+  const { acceptErrors, tlsHandshake, firstByte, duration } = counted;
+  return { ...figuresOf(name, counted), acceptErrors, tlsHandshake, firstByte, duration };
 }
 
 function figuresOf(name: string, counted: ReturnType<ServiceRow["figures"]>): ServiceFigures {

@@ -18,6 +18,12 @@ export interface Log {
   flush(): Promise<void>;
 }
 
+/** The log of a program, which a reload may change. */
+export interface ProgramLog extends Log {
+  /** What is logged from now on, and how. */
+  adjust(options: Pick<LogOptions, "level" | "format">): void;
+}
+
 export interface LogOptions {
   readonly level: Level;
   readonly format: "text" | "json";
@@ -26,8 +32,13 @@ export interface LogOptions {
   readonly write: WriteBytes;
 }
 
-const LEVELS: Record<Level, LevelName> = { debug: "DEBUG", info: "INFO", warn: "WARN", error: "ERROR" };
 const SEVERITY: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 };
+
+/** Whether lines of `level` are written where `least` is the least important level that is. */
+export function isLogged(level: Level, least: Level): boolean {
+  return SEVERITY[level] >= SEVERITY[least];
+}
+
 const COLORS: Record<string, string> = {
   DEBUG: "\x1b[2m",
   INFO: "\x1b[36m",
@@ -37,29 +48,33 @@ const COLORS: Record<string, string> = {
 const RESET_COLOR = "\x1b[0m";
 
 /** Makes a log that writes through a bounded queue. */
-export function createLog(options: LogOptions): Log {
+export function createLog(options: LogOptions): ProgramLog {
+  let { level, format } = options;
+  const lineOf = (record: LineRecord) =>
+    format === "json" ? formatJson(record) : formatText(record, options.colors);
   const queue = new LineQueue({
     write: options.write,
     describeDrops: (dropped) =>
-      format({ levelName: "WARN", datetime: new Date(), msg: "Log lines dropped", args: [{ dropped }] }),
+      lineOf({ levelName: "WARN", datetime: new Date(), msg: "Log lines dropped", args: [{ dropped }] }),
   });
-  const format = options.format === "json"
-    ? formatJson
-    : (record: LineRecord) => formatText(record, options.colors);
-  const level = LEVELS[options.level];
-  const logger = new Logger("sluice", level, { handlers: [new QueueHandler(level, queue, format)] });
+  // What is logged is decided here: the level of a Logger is its own for good.
+  const logger = new Logger("sluice", "DEBUG", { handlers: [new QueueHandler("DEBUG", queue, lineOf)] });
+  const logAt = (wanted: Level): Log["info"] => (message, fields) => {
+    if (isLogged(wanted, level)) logger[wanted](message, fields);
+  };
   return {
-    debug: (message, fields) => void logger.debug(message, fields),
-    info: (message, fields) => void logger.info(message, fields),
-    warn: (message, fields) => void logger.warn(message, fields),
-    error: (message, fields) => void logger.error(message, fields),
-    enabled: (wanted) => SEVERITY[wanted] >= SEVERITY[options.level],
+    debug: logAt("debug"),
+    info: logAt("info"),
+    warn: logAt("warn"),
+    error: logAt("error"),
+    enabled: (wanted) => isLogged(wanted, level),
     flush: () => queue.flush(),
+    adjust: (adjusted) => void ({ level, format } = adjusted),
   };
 }
 
 /** A log that says nothing, for library users who did not ask for one. */
-export function silentLog(): Log {
+export function silentLog(): ProgramLog {
   const nothing = () => {};
   return {
     debug: nothing,
@@ -68,6 +83,7 @@ export function silentLog(): Log {
     error: nothing,
     enabled: () => false,
     flush: () => Promise.resolve(),
+    adjust: nothing,
   };
 }
 

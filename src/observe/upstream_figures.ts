@@ -38,17 +38,3 @@ export interface PoolFigures {
   readonly expired: number;
   readonly lost: number;
 }
-
-/** The sum over several pools; undefined when there are none. */
-export function addUpPools(pools: readonly (PoolFigures | undefined)[]): PoolFigures | undefined {
-  const present = pools.filter((pool) => pool !== undefined);
-  if (present.length === 0) return undefined;
-  const sum = (key: keyof PoolFigures) => present.reduce((total, pool) => total + pool[key], 0);
-  return {
-    idle: sum("idle"),
-    hits: sum("hits"),
-    misses: sum("misses"),
-    expired: sum("expired"),
-    lost: sum("lost"),
-  };
-}

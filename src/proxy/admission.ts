@@ -3,16 +3,12 @@
 import type { ServiceConfig } from "../config/config.ts";
 import { ProxyError } from "../net/errors.ts";
 import { orAborted } from "../net/or_aborted.ts";
-import { ClientTable } from "../observe/client_table.ts";
-import type { Gauge } from "../observe/gauge.ts";
-import { RateLimit } from "../observe/rate_limit.ts";
+import type { ClientTable } from "../observe/client_table.ts";
+import type { RateLimit } from "../observe/rate_limit.ts";
 import { clientKeyOf } from "../wire/client_key.ts";
 import { AccessList } from "./access_list.ts";
 import { CountLimit } from "./count_limit.ts";
 import { TrustedPeers } from "./trusted_peers.ts";
-
-/** Clients whose connections can be counted at the same time, per service. */
-const MAX_CLIENTS = 65_536;
 
 /** All clients without an address, which a PROXY header may bring, are one: limits fail closed. */
 const NO_ADDRESS = { family: 0, high: 0, low: 0 };
@@ -22,40 +18,35 @@ export type Place = Disposable;
 
 const FREE: Place = { [Symbol.dispose]() {} };
 
+/** What clients are counted with, in all threads. */
+export interface AdmissionParts {
+  /** Connections of the service, and of all services. */
+  readonly own: CountLimit;
+  readonly all: CountLimit;
+  /** How fast they come. */
+  readonly rate: RateLimit | undefined;
+  /** What each client has open, and how fast it comes. */
+  readonly clients: ClientTable | undefined;
+}
+
 export class Admission {
   readonly #config: ServiceConfig;
+  readonly #parts: AdmissionParts;
   readonly #access: AccessList;
   readonly #trusted: TrustedPeers | undefined;
-  readonly #all: CountLimit;
-  readonly #own: CountLimit;
   /** All places are alike, so one object stands for each. */
   readonly #place: Place = {
     [Symbol.dispose]: () => {
-      this.#own.leave();
-      this.#all.leave();
+      this.#parts.own.leave();
+      this.#parts.all.leave();
     },
   };
-  readonly #rate: RateLimit | undefined;
-  readonly #clients: ClientTable | undefined;
 
-  /**
-   * @param gauge Counts the connections of the service.
-   * @param all Counts those of all services.
-   */
-  constructor(config: ServiceConfig, gauge: Gauge, all: CountLimit) {
-    const { limits } = config;
+  constructor(config: ServiceConfig, parts: AdmissionParts) {
     this.#config = config;
+    this.#parts = parts;
     this.#access = new AccessList(config.allow, config.deny);
     this.#trusted = config.acceptProxyProtocol && new TrustedPeers(config.acceptProxyProtocol.from);
-    this.#all = all;
-    this.#own = new CountLimit(gauge, limits.connections);
-    this.#rate = limits.connectsPerSecond && new RateLimit(undefined, limits.connectsPerSecond);
-    this.#clients = limits.connectionsPerClient > 0 || limits.connectsPerSecondPerClient !== undefined
-      ? new ClientTable(MAX_CLIENTS, {
-        connections: limits.connectionsPerClient,
-        rate: limits.connectsPerSecondPerClient,
-      })
-      : undefined;
   }
 
   /**
@@ -76,26 +67,37 @@ export class Admission {
    * @throws {ProxyError}
    */
   enter(): Place | undefined {
-    if (!this.#all.enter()) return this.#full();
-    if (!this.#own.enter()) {
-      this.#all.undo();
+    const { own, all, rate } = this.#parts;
+    if (own.isFull || !all.enter()) return this.#full();
+    if (!own.enter()) {
+      all.undo();
       return this.#full();
     }
     // Last: clients who found no place must not use up the rate of others.
-    if (this.#rate?.take() === false) {
-      this.#own.undo();
-      this.#all.undo();
+    if (rate?.take() === false) {
+      this.#place[Symbol.dispose]();
       throw new ProxyError("connect_rate", "client");
     }
     return this.#place;
   }
 
-  /** Resolves when a place may have become free, or `signal` aborts. */
-  async freed(signal: AbortSignal): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    using _all = this.#all.onFree(resolve);
-    using _own = this.#own.onFree(resolve);
-    await orAborted(promise, signal).catch(() => {});
+  /**
+   * The same, once there is a place.
+   *
+   * @throws {ProxyError} or the reason of `signal`.
+   */
+  async waitForPlace(signal: AbortSignal): Promise<Place> {
+    let freed = Promise.withResolvers<void>();
+    const onFree = () => freed.resolve();
+    using _all = this.#parts.all.onFree(onFree);
+    using _own = this.#parts.own.onFree(onFree);
+    for (;;) {
+      signal.throwIfAborted();
+      freed = Promise.withResolvers<void>();
+      const place = this.enter();
+      if (place !== undefined) return place;
+      await orAborted(freed.promise, signal);
+    }
   }
 
   /**
@@ -104,7 +106,7 @@ export class Admission {
    * @throws {ProxyError}
    */
   enterClient(address: string): Place {
-    const clients = this.#clients;
+    const { clients } = this.#parts;
     if (this.#trusted !== undefined) this.#checkAccess(address);
     if (clients === undefined) return FREE;
     const key = clientKeyOf(address) ?? NO_ADDRESS;

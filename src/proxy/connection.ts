@@ -74,18 +74,11 @@ export class Connection {
     this.#client.close();
   }
 
-  async #waitForPlace(): Promise<Place> {
+  #waitForPlace(): Promise<Place> {
     const { admission, stopping } = this.#service;
     const ending = new AbortController();
     this.#giveUp = (error) => ending.abort(error);
-    const signal = AbortSignal.any([stopping, ending.signal]);
-    for (;;) {
-      await admission.freed(signal);
-      if (this.#aborted !== undefined) throw this.#aborted;
-      if (stopping.aborted) throw new ProxyError("shutdown", "proxy");
-      const place = admission.enter();
-      if (place !== undefined) return place;
-    }
+    return admission.waitForPlace(AbortSignal.any([stopping, ending.signal]));
   }
 
   /** From then on the client is who the header says. */

@@ -1,16 +1,18 @@
-/** How many connections there may be at the same time, and who waits for one of them to end. */
+/** How many connections there may be at the same time in all threads, and who waits for one of them to end. */
 
 import type { Gauge } from "../observe/gauge.ts";
+import type { WakeUps } from "../observe/wake_ups.ts";
 
 export class CountLimit {
   readonly #gauge: Gauge;
   readonly #limit: number;
-  readonly #waiting = new Set<() => void>();
+  readonly #wakeUps: WakeUps;
 
   /** @param limit 0 is no limit. */
-  constructor(gauge: Gauge, limit: number) {
+  constructor(gauge: Gauge, limit: number, wakeUps: WakeUps) {
     this.#gauge = gauge;
     this.#limit = limit;
+    this.#wakeUps = wakeUps;
   }
 
   /** Takes a place; false when there is none. */
@@ -18,19 +20,30 @@ export class CountLimit {
     return this.#gauge.enter(this.#limit);
   }
 
-  /** Gives a place back that was not used after all: nobody could have had it meanwhile, so nobody is told. */
+  get isFull(): boolean {
+    return this.#limit > 0 && this.#gauge.value >= this.#limit;
+  }
+
+  /**
+   * Gives a place back that was not used after all. Nobody in this thread could have had it meanwhile, so only the
+   * others are told.
+   */
   undo(): void {
-    this.#gauge.leave();
+    if (this.#gauge.leave()) this.#wakeUps.tellOthers(this.#gauge.slot);
   }
 
   leave(): void {
-    this.#gauge.leave();
-    for (const wake of this.#waiting) wake();
+    if (this.#gauge.leave()) this.#wakeUps.freed(this.#gauge.slot);
   }
 
-  /** Calls `wake` whenever a place becomes free, until the result is disposed of. */
+  /**
+   * Calls `wake` whenever a place may have become free, until the result is disposed of. To be asked for before a
+   * last try to enter: what is left between a try and this is told to nobody.
+   */
   onFree(wake: () => void): Disposable {
-    this.#waiting.add(wake);
-    return { [Symbol.dispose]: () => void this.#waiting.delete(wake) };
+    const stack = new DisposableStack();
+    stack.use(this.#gauge.wait());
+    stack.use(this.#wakeUps.watch(this.#gauge.slot, wake));
+    return stack;
   }
 }

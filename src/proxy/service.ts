@@ -1,49 +1,41 @@
-/** A service: where it listens, where it leads, and the connections in between. */
+/** A service: who may come in, where clients are led, and the connections in between. */
 
 import type { GroupConfig, ServiceConfig } from "../config/config.ts";
-import { acceptConnections } from "../net/accept.ts";
-import { type Address, formatAddress } from "../net/address.ts";
 import { type Adapter, adapterFor, type Conn } from "../net/conn.ts";
 import { Deadlines } from "../net/deadlines.ts";
 import { type ErrorCode, ProxyError, type Side } from "../net/errors.ts";
 import { IdleClock } from "../net/idle_clock.ts";
 import { LifetimeClock } from "../net/lifetime_clock.ts";
-import { listen, type Listener } from "../net/listen.ts";
 import type { AccessLog } from "../observe/access_log.ts";
 import type { EventFeed } from "../observe/event_feed.ts";
-import type { Gauge } from "../observe/gauge.ts";
-import type { AbortCode } from "../observe/connection_record.ts";
 import type { ServiceLedger } from "../observe/ledger.ts";
 import type { Log } from "../observe/log.ts";
-import type { PoolFigures } from "../observe/upstream_figures.ts";
 import { Connector } from "../upstream/connector.ts";
 import type { Group } from "../upstream/group.ts";
 import type { UpstreamTls } from "../upstream/upstream_tls.ts";
 import { MAX_PROXY_HEADER } from "../wire/proxy_protocol_header.ts";
-import { Admission } from "./admission.ts";
+import type { Admission } from "./admission.ts";
 import type { ClientFacts } from "./client_facts.ts";
 import { Connection } from "./connection.ts";
-import type { CountLimit } from "./count_limit.ts";
 import { compileRoutes, type RouteMatcher } from "./route.ts";
 import type { TlsTermination } from "./tls_termination.ts";
 
 /** What services share, and what is made for each of them outside. */
 export interface ServiceParts {
-  /** Every group of the configuration. */
-  readonly groups: ReadonlyMap<GroupConfig, Group>;
-  /** Counts the connections of this service. */
-  readonly gauge: Gauge;
+  /** Every group of the configuration, by name. */
+  readonly groups: ReadonlyMap<string, Group>;
+  readonly admission: Admission;
   /** Its accounts. */
   readonly ledger: ServiceLedger;
   /** Where the ends of its connections are logged, and what happens is told. */
   readonly accessLog: AccessLog;
   readonly events: EventFeed;
-  /** Counts those of all services, up to its limit. */
-  readonly all: CountLimit;
   /** Of this service, where its configuration has them. */
   readonly tls: TlsTermination | undefined;
   readonly upstreamTls: UpstreamTls | undefined;
   readonly log: Log;
+  /** A connection found no descriptor left for its upstream. */
+  readonly onShortage: () => void;
 }
 
 /** Where a connection goes, and by which route; undefined is the service's own upstream. */
@@ -71,20 +63,21 @@ export class Service {
   readonly readAhead: number;
   /** Of both legs. */
   readonly adapter: Adapter;
-  readonly #log: Log;
+  readonly #parts: ServiceParts;
   readonly #routes: RouteMatcher;
-  readonly #connectors = new Map<GroupConfig, Connector>();
+  readonly #connectors = new Map<string, Connector>();
   /** Of its routes, in their order, and of clients that none of them fits. */
   readonly #targets: readonly Target[];
   readonly #otherwise: Target | undefined;
-  readonly #listeners: Listener[] = [];
-  readonly #accepting = new AbortController();
-  readonly #loops: Promise<void>[] = [];
+  readonly #stopping = new AbortController();
+  #open = 0;
+  #onGone: (() => void) | undefined;
 
   constructor(config: ServiceConfig, parts: ServiceParts) {
     const { groups, tls } = parts;
     this.config = config;
-    this.admission = new Admission(config, parts.gauge, parts.all);
+    this.#parts = parts;
+    this.admission = parts.admission;
     this.ledger = parts.ledger;
     this.accessLog = parts.accessLog;
     this.events = parts.events;
@@ -105,7 +98,6 @@ export class Service {
     this.readAhead = (acceptProxyProtocol === undefined ? 0 : MAX_PROXY_HEADER) +
       (this.#routes.readsHello && tls === undefined ? peek.maxBytes : 0);
     this.adapter = adapterFor(config);
-    this.#log = parts.log;
     const { connectTimeout, nodelay, keepalive, sourceAddress, sendProxyProtocol } = config;
     const leg = {
       adapter: this.adapter,
@@ -117,39 +109,18 @@ export class Service {
       hasPreface: sendProxyProtocol !== undefined,
     };
     const targetOf = (upstream: GroupConfig, route?: number): Target => {
-      const connector = this.#connectors.get(upstream) ?? new Connector(groups.get(upstream)!, leg);
-      this.#connectors.set(upstream, connector);
+      const { name } = upstream;
+      const connector = this.#connectors.get(name) ?? new Connector(groups.get(name)!, leg);
+      this.#connectors.set(name, connector);
       return { connector, route };
     };
     this.#targets = config.routes.map(({ upstream }, index) => targetOf(upstream, index));
     this.#otherwise = config.upstream && targetOf(config.upstream);
   }
 
-  /** The addresses bound, with real ports. */
-  get addresses(): Address[] {
-    return this.#listeners.map((listener) => listener.address);
-  }
-
-  /** What its pool for a group has counted, if it has one. */
-  poolFigures(group: Group): PoolFigures | undefined {
-    return this.#connectors.get(group.config)?.poolFigures;
-  }
-
-  /**
-   * Binds all its addresses, without accepting yet.
-   *
-   * @throws {ListenError} what was bound already is left for {@linkcode stopAccepting}.
-   */
-  async bind(): Promise<void> {
-    const { adapter, config: { unixMode } } = this;
-    for (const address of this.config.listen) {
-      this.#listeners.push(this.tls?.bind(address) ?? await listen(address, { adapter, unixMode }));
-    }
-  }
-
-  /** Aborts when the service stops accepting. */
+  /** Aborts when nobody who waits to come in is let in any more. */
   get stopping(): AbortSignal {
-    return this.#accepting.signal;
+    return this.#stopping.signal;
   }
 
   /** Whether where a client goes depends on its ClientHello. */
@@ -172,55 +143,65 @@ export class Service {
     return sendProxyProtocol && facts.toHeader(sendProxyProtocol);
   }
 
+  /** Opens connections ahead, where that is asked for. */
   start(): void {
     for (const connector of this.#connectors.values()) connector.start();
-    const { signal } = this.#accepting;
-    const onConnection = (client: Conn) => this.#handle(client);
-    for (const listener of this.#listeners) {
-      const address = formatAddress(listener.address);
-      const onError = (error: unknown, failures: number) => {
-        this.ledger.acceptFailed(failures);
-        this.#log.error(`${this.config.name}: cannot accept connections, trying again`, {
-          event: "accept_failed",
-          service: this.config.name,
-          listen: address,
-          failures,
-          detail: error instanceof Error ? error.message : String(error),
-        });
-      };
-      this.#loops.push(acceptConnections(listener, { onConnection, onError, signal }));
-    }
   }
 
-  stopAccepting(): void {
-    this.#accepting.abort();
-    for (const listener of this.#listeners.splice(0)) listener.close();
+  /**
+   * Takes a client. With `when_full: wait`, what it returns resolves once the client has its place, and nobody else
+   * is to be accepted meanwhile.
+   */
+  handle(client: Conn): Promise<void> | undefined {
+    const connection = new Connection(client, this);
+    const entered = this.config.limits.whenFull === "wait" ? connection.entered() : undefined;
+    this.#open += 1;
+    connection.run().then(this.#onEnded);
+    return entered;
   }
 
-  /** Resolves when the listeners are gone: Deno removes a socket file only once its last accept has ended. */
-  async closed(): Promise<void> {
-    await Promise.all(this.#loops);
+  /** Accepting has failed so many times more. */
+  acceptFailed(listen: string, error: unknown, failures: number): void {
+    const { name: service } = this.config;
+    this.ledger.acceptFailed(failures);
+    this.#parts.log.error(`${service}: cannot accept connections, trying again`, {
+      event: "accept_failed",
+      service,
+      listen,
+      failures,
+      detail: error instanceof Error ? error.message : String(error),
+    });
   }
 
-  /** A connection found no descriptor left for its upstream. */
   onShortage(): void {
-    for (const listener of this.#listeners) listener.onShortage?.();
+    this.#parts.onShortage();
   }
 
-  /** Ends every connection at once, and what is open ahead of clients. */
-  async abortConnections(code: AbortCode): Promise<void> {
-    this.ledger.abortConnections(code);
-    const reason = new ProxyError(code, "proxy");
+  /** No clients come any more: those who wait to come in give up. */
+  stopAccepting(): void {
+    this.#stopping.abort(new ProxyError("shutdown", "proxy"));
+  }
+
+  /**
+   * Another service has taken its place. Its connections go on; what is open ahead of clients is closed.
+   *
+   * @param onGone Called when the last of its connections has ended.
+   */
+  async retire(onGone: () => void): Promise<void> {
+    this.#onGone = onGone;
+    if (this.#open === 0) onGone();
+    await Promise.all(this.#connectors.values().map((connector) => connector.retire()));
+  }
+
+  /** Gives up what is being dialled, and closes what is open ahead of clients. */
+  async stop(reason: ProxyError): Promise<void> {
     await Promise.all(this.#connectors.values().map((connector) => connector.stop(reason)));
   }
 
-  /** With `when_full: wait`, nothing else is accepted until this connection has its place. */
-  #handle(client: Conn): Promise<void> | undefined {
-    const connection = new Connection(client, this);
-    const entered = this.config.limits.whenFull === "wait" ? connection.entered() : undefined;
-    connection.run();
-    return entered;
-  }
+  readonly #onEnded = (): void => {
+    this.#open -= 1;
+    if (this.#open === 0) this.#onGone?.();
+  };
 }
 
 function deadlines(timeout: number, code: ErrorCode, side: Side): Deadlines {

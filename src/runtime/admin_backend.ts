@@ -10,24 +10,21 @@ import type {
   StatusView,
   UpstreamView,
 } from "../admin/views.ts";
-import type { Config } from "../config/config.ts";
 import { encodeConfig } from "../config/encode.ts";
 import { groupsOf } from "../config/groups.ts";
 import { formatAddress } from "../net/address.ts";
-import { listConnections } from "../observe/connection_list.ts";
 import type { ProxyEvent } from "../observe/events.ts";
 import { renderMetrics } from "../observe/metrics.ts";
 import { processFigures } from "../observe/process_figures.ts";
 import type { ServiceSnapshot } from "../observe/service_metrics.ts";
-import type { Service } from "../proxy/service.ts";
-import type { Endpoint } from "../upstream/endpoint.ts";
-import type { Parts } from "./parts.ts";
+import type { KeptEndpoint } from "../upstream/kept_endpoint.ts";
+import type { KeptService } from "./kept_service.ts";
+import type { Supervisor } from "./supervisor.ts";
+import type { TlsFiles } from "./tls_files.ts";
 import { poolFigures, upstreamSnapshots } from "./upstream_snapshots.ts";
 
 export interface ProxyBackendOptions {
-  readonly config: Config;
-  readonly parts: Parts;
-  readonly startedAt: Date;
+  readonly supervisor: Supervisor;
   readonly isStopping: () => boolean;
   readonly reload: () => Promise<ReloadOutcome>;
   /** Begins to stop; `drain` in milliseconds, undefined is the configuration's. */
@@ -36,71 +33,75 @@ export interface ProxyBackendOptions {
 
 export class ProxyBackend implements AdminBackend {
   readonly #options: ProxyBackendOptions;
+  readonly #startedAt = new Date();
 
   constructor(options: ProxyBackendOptions) {
     this.#options = options;
   }
 
   status(): StatusView {
-    const { config, parts, startedAt, isStopping } = this.#options;
-    const notReady = isStopping() ? ["draining"] : parts.groups.flatMap((group) => group.notReady);
+    const { supervisor, isStopping } = this.#options;
+    const notReady = isStopping()
+      ? ["draining"]
+      : supervisor.services.length === 0
+      ? ["starting"]
+      : supervisor.groups.flatMap((group) => group.notReady);
     return {
       version: denoJson.version,
       deno: Deno.version.deno,
       pid: Deno.pid,
-      started_at: startedAt.toISOString(),
+      started_at: this.#startedAt.toISOString(),
       state: isStopping() ? "draining" : "running",
       ready: notReady.length === 0,
       not_ready: notReady,
-      threads: 1,
-      connections: { active: parts.connections.size, limit: config.limits.connections || null },
+      threads: supervisor.parts.threads.count,
+      connections: { active: supervisor.active, limit: supervisor.config.limits.connections || null },
     };
   }
 
   services(): ServiceView[] {
-    return this.#options.parts.services.map((service) => this.#serviceView(service));
+    return this.#options.supervisor.services.map((service) => this.#serviceView(service));
   }
 
   upstreams(): UpstreamView[] {
-    const { groups, services } = this.#options.parts;
-    return groups.map((group) => ({
+    const { supervisor } = this.#options;
+    return supervisor.groups.map((group) => ({
       name: group.name,
       balance: group.config.balance,
       endpoints: group.endpoints.map(endpointView),
-      pool: poolFigures(group, services) ?? null,
+      pool: poolFigures(group, supervisor) ?? null,
     }));
   }
 
   connections(query: ConnectionQuery): Promise<ConnectionPage> {
-    return Promise.resolve(listConnections(this.#options.parts.connections.all(), query));
+    return this.#options.supervisor.parts.threads.connections(query);
   }
 
   config(): unknown {
-    return encodeConfig(this.#options.config);
+    return encodeConfig(this.#options.supervisor.config);
   }
 
   metrics(): string {
-    const { config, parts } = this.#options;
+    const { supervisor } = this.#options;
+    const { memory, threads, tlsFiles } = supervisor.parts;
     return renderMetrics({
       version: denoJson.version,
       deno: Deno.version.deno,
-      threads: 1,
+      threads: threads.count,
       process: processFigures(),
-      eventLoopDelay: parts.accounts.program.figures().eventLoopDelay,
-      connectionLimit: config.limits.connections,
-      services: parts.services.map(serviceSnapshot),
-      upstreams: upstreamSnapshots(parts.groups, parts.services),
+      eventLoopDelay: memory.accounts.program.figures().eventLoopDelay,
+      connectionLimit: supervisor.config.limits.connections,
+      services: supervisor.services.map((service) => serviceSnapshot(service, tlsFiles)),
+      upstreams: upstreamSnapshots(supervisor),
     });
   }
 
   kill(id: number): Promise<boolean> {
-    const record = this.#options.parts.connections.find(id);
-    record?.abort("killed");
-    return Promise.resolve(record !== undefined);
+    return this.#options.supervisor.parts.threads.kill(id);
   }
 
   setEndpoint(group: string, endpoint: string, admin: EndpointView["admin"]): EndpointView | undefined {
-    const owner = this.#options.parts.groups.find(({ name }) => name === group);
+    const owner = this.#options.supervisor.groups.find(({ name }) => name === group);
     const found = owner?.endpoints.find(({ key }) => key === endpoint);
     if (owner === undefined || found === undefined) return undefined;
     owner.setAdmin(found, admin);
@@ -116,11 +117,13 @@ export class ProxyBackend implements AdminBackend {
   }
 
   subscribe(onEvent: (event: ProxyEvent) => void): Disposable {
-    return this.#options.parts.events.subscribe(onEvent);
+    return this.#options.supervisor.parts.events.subscribe(onEvent);
   }
 
-  #serviceView({ config, addresses, ledger, tls }: Service): ServiceView {
-    const { accepted, active, failed, refused, refusedBy, closedBy, ...figures } = ledger.figures();
+  #serviceView(service: KeptService): ServiceView {
+    const { config, addresses } = service;
+    const { accepted, active, failed, refused, refusedBy, closedBy, ...figures } = service.figures();
+    const files = this.#options.supervisor.parts.tlsFiles.of(config.name);
     return {
       name: config.name,
       state: this.#options.isStopping() ? "draining" : "listening",
@@ -130,8 +133,8 @@ export class ProxyBackend implements AdminBackend {
       refused_by: refusedBy,
       closed_by: closedBy,
       bytes: { upload: figures.bytesFromClient, download: figures.bytesFromUpstream },
-      tls: tls === undefined ? null : {
-        certificates: tls.certificates.map(({ subject, names, expiresAt }) => ({
+      tls: config.tls === undefined || files === undefined ? null : {
+        certificates: files.certificates.map(({ subject, names, expiresAt }) => ({
           subject,
           names,
           expires_at: expiresAt.toISOString(),
@@ -141,18 +144,19 @@ export class ProxyBackend implements AdminBackend {
   }
 }
 
-function serviceSnapshot({ config, ledger, tls }: Service): ServiceSnapshot {
+function serviceSnapshot(service: KeptService, tlsFiles: TlsFiles): ServiceSnapshot {
+  const { config } = service;
   return {
-    metrics: ledger.metrics(),
+    metrics: service.metrics(),
     connectionLimit: config.limits.connections,
-    certificates: (tls?.certificates ?? []).map(({ expiresAt }, index) => ({
+    certificates: (tlsFiles.of(config.name)?.certificates ?? []).map(({ expiresAt }, index) => ({
       path: config.tls!.certificates[index]!.cert,
       expiresAt: expiresAt.getTime(),
     })),
   };
 }
 
-function endpointView(endpoint: Endpoint): EndpointView {
+function endpointView(endpoint: KeptEndpoint): EndpointView {
   const { state, admin, weight, tier, active, maxConnections, connects, failures } = endpoint.figures();
   return {
     address: endpoint.key,

@@ -1,37 +1,31 @@
-/** A whole proxy in this thread: all services of a configuration, from bind to drain. */
+/** A whole proxy: all services of a configuration, from bind to drain. */
 
 import { AdminListenError } from "../admin/http_listener.ts";
 import type { ReloadOutcome } from "../admin/backend.ts";
-import { type AdminServer, serveAdmin } from "../admin/server.ts";
-import { pageFiles } from "../admin/page/page.ts";
 import type { Config } from "../config/config.ts";
-import { parseDuration } from "../config/duration.ts";
-import { type Address, formatAddress } from "../net/address.ts";
-import { listen, ListenError } from "../net/listen.ts";
-import { sleep } from "../net/sleep.ts";
+import { formatAddress } from "../net/address.ts";
+import { ListenError } from "../net/listen.ts";
 import type { ServiceFigures } from "../observe/ledger.ts";
-import type { Log } from "../observe/log.ts";
+import type { ProgramLog } from "../observe/log.ts";
 import type { UpstreamFigures } from "../observe/upstream_figures.ts";
-import { ProxyBackend } from "./admin_backend.ts";
+import { AdminInterface } from "./admin_interface.ts";
+import { ConfigWatch } from "./config_watch.ts";
 import { checkDescriptors } from "./descriptors.ts";
-import { buildParts, type Parts } from "./parts.ts";
+import { Reloader } from "./reloader.ts";
+import { Shutdown, type StopOptions, type StopReport } from "./shutdown.ts";
+import { buildSupervisor } from "./build_supervisor.ts";
+import type { Supervisor } from "./supervisor.ts";
 import { upstreamFigures } from "./upstream_snapshots.ts";
 import { warningsOf } from "./warnings.ts";
 
 export { AdminListenError, ListenError };
+export type { StopOptions, StopReport };
 
 /** A service that listens. */
 export interface BoundService {
   readonly name: string;
   /** As in a configuration, with the real ports: `127.0.0.1:40123`, `[::1]:5000`, `unix:/run/x.sock`. */
   readonly listen: readonly string[];
-}
-
-export interface StopOptions {
-  /** Milliseconds to wait for open connections; the configuration's `shutdown.drain` when absent. */
-  readonly drain?: number;
-  /** Who or what stops it, for the log. */
-  readonly cause?: string;
 }
 
 /** A running proxy. `await using` stops it, closing what is open, without a drain. */
@@ -46,8 +40,8 @@ export interface RunningProxy extends AsyncDisposable {
   /** The figures of every upstream group, now. */
   upstreams(): UpstreamFigures[];
   /**
-   * Reads certificates and keys again, for new handshakes, and opens the file of the access log anew. What cannot be
-   * used is logged, and what was in use stays.
+   * Reads the configuration again where it is from a file, certificates and keys for new handshakes, and opens the
+   * file of the access log anew. What cannot be used is logged, and what was in use stays.
    */
   reload(): Promise<ReloadOutcome>;
   /** Opens the file of the access log anew, after it was moved away; resolves with what went wrong, which is logged. */
@@ -56,26 +50,27 @@ export interface RunningProxy extends AsyncDisposable {
   stop(options?: StopOptions): Promise<StopReport>;
 }
 
-export interface StopReport {
-  /** Connections that were still open when the wait was over, and were closed. */
-  readonly cut: number;
+/** Where a configuration is from, and can be had from again. */
+export interface ConfigSource {
+  readonly path: string;
+  /** @throws {ConfigError} with every problem. */
+  readonly load: () => Promise<Config>;
 }
 
 /**
  * Binds every address of every service, then starts accepting on all of them: all or nothing.
  *
- * @param file Where the configuration is from, for errors.
+ * @param source Without it, a reload leaves the configuration as it is.
  * @throws {ListenError} when an address cannot be bound; nothing listens then. {@linkcode AdminListenError} for that
  * of the admin interface.
  * @throws {ConfigError} when certificates or keys cannot be used.
  * @throws {LogFileError} when the access log cannot be opened.
  * @throws {DescriptorError} when the process may not open enough descriptors for `limits.connections`.
  */
-export async function runProxy(config: Config, log: Log, file?: string): Promise<RunningProxy> {
+export async function runProxy(config: Config, log: ProgramLog, source?: ConfigSource): Promise<RunningProxy> {
   checkDescriptors(config.limits.connections);
   for (const warning of warningsOf(config)) log.warn(warning, { event: "configuration_warning" });
-  const parts = await buildParts(config, log, file);
-  const proxy = new Proxy(config, parts);
+  const proxy = new Proxy(config, buildSupervisor(config, log), source);
   try {
     await proxy.start();
   } catch (error) {
@@ -87,151 +82,88 @@ export async function runProxy(config: Config, log: Log, file?: string): Promise
 
 class Proxy implements RunningProxy {
   readonly #config: Config;
-  readonly #parts: Parts;
-  readonly #startedAt = new Date();
-  readonly #stopped = Promise.withResolvers<StopReport>();
-  readonly #cutNow = Promise.withResolvers<void>();
-  /** Aborts when nobody waits for open connections any more. */
-  readonly #waited = new AbortController();
-  #services: readonly BoundService[] = [];
-  #admin: AdminServer | undefined;
-  #isStopping = false;
+  readonly #supervisor: Supervisor;
+  readonly #reloader: Reloader;
+  readonly #shutdown: Shutdown;
+  readonly #admin: AdminInterface;
+  readonly #configWatch: ConfigWatch | undefined;
 
-  constructor(config: Config, parts: Parts) {
+  constructor(config: Config, supervisor: Supervisor, source: ConfigSource | undefined) {
     this.#config = config;
-    this.#parts = parts;
+    this.#supervisor = supervisor;
+    this.#reloader = new Reloader(supervisor, source);
+    this.#shutdown = new Shutdown(supervisor, () => this.#close());
+    this.#admin = new AdminInterface(config.admin, {
+      supervisor,
+      isStopping: () => this.#shutdown.hasBegun,
+      reload: () => this.reload(),
+      stop: (drain) => void this.stop({ cause: "admin", ...drain === undefined ? {} : { drain } }),
+    });
+    if (source !== undefined) {
+      this.#configWatch = new ConfigWatch(source.path, supervisor.parts.log, () => this.reload());
+    }
   }
 
   get services(): readonly BoundService[] {
-    return this.#services;
+    return this.#supervisor.services.map(({ name, addresses }) => ({ name, listen: addresses.map(formatAddress) }));
   }
 
   get admin(): string | undefined {
-    return this.#admin && formatAddress(this.#admin.address);
+    return this.#admin.address;
   }
 
   get stopped(): Promise<StopReport> {
-    return this.#stopped.promise;
+    return this.#shutdown.report;
   }
 
+  /** The admin interface first: whoever sees a service listen can ask how it is. */
   async start(): Promise<void> {
-    const { services, groups } = this.#parts;
-    for (const service of services) await service.bind();
-    await this.#startAdmin();
-    this.#services = services.map(({ config: { name }, addresses }) => ({
-      name,
-      listen: addresses.map(formatAddress),
-    }));
-    for (const group of groups) group.start();
-    for (const service of services) service.start();
+    await this.#admin.start();
+    await this.#reloader.begin(this.#config);
+    await this.#configWatch?.follow(this.#config.reload.watch);
   }
 
   /** Gives back what a start that failed has taken. */
   async abandon(): Promise<void> {
-    for (const service of this.#parts.services) service.stopAccepting();
+    const { threads, access } = this.#supervisor.parts;
+    threads.retire();
+    await threads.closeListeners();
+    await threads.finish();
     await this.#close();
+    await access.close();
   }
 
   figures(): ServiceFigures[] {
-    return this.#parts.services.map(({ ledger }) => ledger.figures());
+    return this.#supervisor.services.map((service) => service.figures());
   }
 
   upstreams(): UpstreamFigures[] {
-    return upstreamFigures(this.#parts.groups, this.#parts.services);
+    return upstreamFigures(this.#supervisor);
   }
 
   async reload(): Promise<ReloadOutcome> {
-    const problems = [...await this.#parts.tlsFiles.reload(), ...await this.reopenLogs()];
-    const ok = problems.length === 0;
-    const detail = ok ? "Certificates were read and log files opened anew" : problems.join("; ");
-    this.#parts.events.reloaded(ok, detail);
-    return { ok, detail };
+    if (this.#shutdown.hasBegun) return { ok: false, detail: "Nothing is read again while the program stops" };
+    const outcome = await this.#reloader.reload();
+    await this.#configWatch?.follow(this.#supervisor.config.reload.watch && !this.#shutdown.hasBegun);
+    return outcome;
   }
 
-  async reopenLogs(): Promise<string[]> {
-    const { accessFile, log } = this.#parts;
-    try {
-      await accessFile?.reopen();
-      return [];
-    } catch (error) {
-      const detail = error instanceof Error ? error.message : String(error);
-      log.error("Keeping the old file of the access log", { event: "access_log_not_reopened", detail });
-      return [detail];
-    }
+  reopenLogs(): Promise<string[]> {
+    return this.#reloader.reopenLogs();
   }
 
-  stop({ drain, cause = "stop" }: StopOptions = {}): Promise<StopReport> {
-    if (!this.#isStopping) {
-      this.#isStopping = true;
-      this.#stop(drain ?? this.#config.shutdown.drain, cause)
-        .then(this.#stopped.resolve, this.#stopped.reject);
-    } else if (drain !== undefined) this.#cutAfter(drain);
-    return this.#stopped.promise;
+  stop(options: StopOptions = {}): Promise<StopReport> {
+    return this.#shutdown.begin(options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop({ drain: 0 });
   }
 
-  async #startAdmin(): Promise<void> {
-    const { admin } = this.#config;
-    if (admin === undefined) return;
-    if (admin.listen.transport === "unix") await removeStaleSocket(admin.listen);
-    const backend = new ProxyBackend({
-      config: this.#config,
-      parts: this.#parts,
-      startedAt: this.#startedAt,
-      isStopping: () => this.#isStopping,
-      reload: () => this.reload(),
-      stop: (drain) => void this.stop({ cause: "admin", ...drain === undefined ? {} : { drain } }),
-    });
-    this.#admin = await serveAdmin({ ...admin, backend, pageFiles, parseDuration, log: this.#parts.log });
-  }
-
-  async #stop(drain: number, cause: string): Promise<StopReport> {
-    const { services, log, events } = this.#parts;
-    for (const service of services) service.stopAccepting();
-    const active = () => services.reduce((sum, { ledger }) => sum + ledger.active, 0);
-    const open = active();
-    const hint = open === 0 ? "" : `, waiting for ${open} open ${connections(open)}`;
-    log.info(`${cause}: no longer accepting${hint}`, { event: "stopping", signal: cause, open });
-    events.draining(open);
-    const drained = Promise.all(services.map(({ ledger }) => ledger.drained()));
-    this.#cutAfter(drain);
-    await Promise.race([drained, this.#cutNow.promise]);
-    this.#waited.abort();
-    const cut = active();
-    await Promise.all(services.map((service) => service.abortConnections("shutdown")));
-    await drained;
-    await this.#close();
-    log.info(cut === 0 ? "Stopped" : `Stopped, ${cut} ${connections(cut)} cut`, { event: "stopped", cut });
-    return { cut };
-  }
-
-  /** Ends the wait for open connections after `drain` milliseconds, unless it ends before. */
-  #cutAfter(drain: number): void {
-    if (drain === 0) this.#cutNow.resolve();
-    else void sleep(drain, this.#waited.signal).then(this.#cutNow.resolve);
-  }
-
+  /** What goes last, when nothing is accepted or open any more. */
   async #close(): Promise<void> {
-    const { services, groups, tlsFiles, accessFile, eventLoopDelay } = this.#parts;
-    await Promise.all(services.map((service) => service.closed()));
-    await Promise.all([...groups.map((group) => group.stop()), tlsFiles.stop(), this.#admin?.close()]);
-    eventLoopDelay[Symbol.dispose]();
-    await accessFile?.close();
+    await this.#configWatch?.follow(false);
+    await this.#reloader.settled();
+    await Promise.all([this.#supervisor.stop(), this.#admin.close()]);
   }
-}
-
-/** Deno.serve calls a socket file in use that a killed program has left behind; a listener of ours removes it. */
-async function removeStaleSocket(address: Address): Promise<void> {
-  try {
-    (await listen(address, { adapter: "deno" })).close();
-  } catch (error) {
-    throw error instanceof ListenError ? new AdminListenError(address, error.cause as Error) : error;
-  }
-}
-
-function connections(count: number): string {
-  return count === 1 ? "connection" : "connections";
 }

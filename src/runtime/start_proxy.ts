@@ -6,7 +6,7 @@ import { type RunningProxy, runProxy } from "./proxy.ts";
 import { stderrLog } from "./process_log.ts";
 
 /**
- * Starts a proxy in this thread. It logs to stderr only if `options.log` is given.
+ * Starts a proxy, in this thread unless `options.workers` says otherwise. It logs to stderr only if `options.log` is given.
  *
  * @throws {ConfigError} naming every problem of the options, certificates and keys included
  * @throws {ListenError} when an address cannot be bound; nothing listens then. {@linkcode AdminListenError} for that

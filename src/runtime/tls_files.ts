@@ -1,188 +1,183 @@
 /** Certificates and keys of all services: read at the start, read again when the files change, watched for their end. */
 
-import type { Config, ServiceConfig } from "../config/config.ts";
+import { isDeepStrictEqual } from "node:util";
+import type { Config } from "../config/config.ts";
 import { ConfigError, type Problem } from "../config/config_error.ts";
 import { formatDuration } from "../config/duration.ts";
 import type { Credentials } from "../net/tls_credentials.ts";
 import { CredentialsError } from "../net/tls_pem.ts";
 import { watchFiles } from "../net/watch_files.ts";
 import type { Log } from "../observe/log.ts";
-import { TlsTermination } from "../proxy/tls_termination.ts";
-import { UpstreamTls } from "../upstream/upstream_tls.ts";
+import { ServiceFiles } from "./service_files.ts";
 
 const DAY = 86_400_000;
 /** A certificate that ends within this time is worth a line a day, in milliseconds. */
 const WORTH_A_WARNING = 14 * DAY;
 
-/** TLS of one service, either way; undefined is without. */
-export interface ServiceTls {
-  readonly tls: TlsTermination | undefined;
-  readonly upstreamTls: UpstreamTls | undefined;
-}
-
-/** What is made of files and can be made of them again. */
-interface FromFiles {
-  readonly certificates: readonly Credentials[];
-  /** @throws {CredentialsError} and stays as it was. */
-  reload(): Promise<void>;
-}
-
-/** One side of one service. */
-interface Entry {
-  readonly service: string;
-  readonly files: FromFiles;
-}
+/** The files of each service that has any, by its name. */
+export type LoadedFiles = ReadonlyMap<string, ServiceFiles>;
 
 /**
  * Reads the files of a configuration, to see whether they can be used.
  *
+ * @param known Those in use, which stay where the configuration says the same of them, even if they cannot be used now.
  * @param file Where the configuration is from, for the error.
  * @throws {ConfigError} with every problem.
  */
-export async function loadTls(
-  config: Config,
-  file?: string,
-): Promise<ReadonlyMap<ServiceConfig, ServiceTls>> {
+export async function loadTls(config: Config, known: LoadedFiles = new Map(), file?: string): Promise<LoadedFiles> {
   const problems: Problem[] = [];
-  const attempt = async <Loaded>(path: string, load: () => Promise<Loaded>): Promise<Loaded | undefined> => {
-    try {
-      return await load();
-    } catch (error) {
-      if (!(error instanceof CredentialsError)) throw error;
-      problems.push({ path, message: error.message });
-      return undefined;
+  const loaded = new Map<string, ServiceFiles>();
+  for (const [index, { name, tls, upstreamTls }] of config.services.entries()) {
+    const files = new ServiceFiles({ name, tls, upstreamTls });
+    if (files.paths.length === 0 && tls === undefined && upstreamTls === undefined) continue;
+    const same = known.get(name);
+    if (same !== undefined && isDeepStrictEqual(same.config, files.config)) {
+      loaded.set(name, same);
+      continue;
     }
-  };
-  const loaded = new Map<ServiceConfig, ServiceTls>();
-  for (const [index, service] of config.services.entries()) {
-    const { tls, upstreamTls } = service;
-    loaded.set(service, {
-      tls: tls && await attempt(`services[${index}].tls`, () => TlsTermination.load(tls)),
-      upstreamTls: upstreamTls &&
-        await attempt(`services[${index}].upstream_tls`, () => UpstreamTls.load(upstreamTls)),
-    });
+    await files.read(collecting((key, message) =>
+      problems.push({ path: `services[${index}].${key}`, message })
+    ));
+    loaded.set(name, files);
   }
   if (problems.length > 0) throw new ConfigError(problems, { file });
   return loaded;
 }
 
 /** What is wrong with the files and no reason to refuse them, a line each. */
-export function warningsAbout(loaded: ReadonlyMap<ServiceConfig, ServiceTls>, now = Date.now()): string[] {
-  const warnings = entriesOf(loaded).flatMap(({ files }) => warningsAboutAll(files.certificates, now));
+export function warningsAbout(loaded: LoadedFiles, now = Date.now()): string[] {
+  const warnings = loaded.values().flatMap(({ all }) => warningsAboutAll(all, now));
   return [...new Set(warnings)];
+}
+
+export interface TlsFilesOptions {
+  readonly log: Log;
+  /** The certificates of a service were read anew, and are others than before or may be. */
+  readonly onChange: (files: ServiceFiles) => void;
 }
 
 /** The files of a running proxy. */
 export class TlsFiles {
-  readonly #log: Log;
-  readonly #stopping = new AbortController();
-  #loaded: ReadonlyMap<ServiceConfig, ServiceTls> = new Map();
-  #watch: Promise<void> = Promise.resolve();
-  #daily: ReturnType<typeof setInterval> | undefined;
+  readonly #options: TlsFilesOptions;
+  readonly #daily: ReturnType<typeof setInterval>;
+  #loaded: LoadedFiles = new Map();
+  #watch: { readonly stop: AbortController; ended: Promise<void> } | undefined;
 
-  private constructor(log: Log) {
-    this.#log = log;
+  constructor(options: TlsFilesOptions) {
+    this.#options = options;
+    this.#daily = setInterval(() => this.#warnOfExpiry(), DAY);
   }
 
   /**
-   * Reads the files, and reads them again whenever they change, until {@linkcode stop}.
+   * Reads what a configuration names that is not in use yet; {@linkcode use} must follow for it to have an effect.
    *
    * @param file Where the configuration is from, for the error.
    * @throws {ConfigError} with every problem.
    */
-  static async open(config: Config, log: Log, file?: string): Promise<TlsFiles> {
-    const paths = config.services.flatMap(({ tls, upstreamTls }) => [
-      ...tls === undefined ? [] : TlsTermination.pathsOf(tls),
-      ...upstreamTls === undefined ? [] : UpstreamTls.pathsOf(upstreamTls),
-    ]);
-    const files = new TlsFiles(log);
-    const loading = Promise.withResolvers<void>();
-    // The watch comes first, so that no change is missed.
-    if (paths.length > 0) await files.#watchOver(paths, loading.promise);
-    try {
-      files.#loaded = await loadTls(config, file);
-    } catch (error) {
-      loading.resolve();
-      await files.stop();
-      throw error;
-    }
-    loading.resolve();
-    for (const warning of warningsAbout(files.#loaded)) log.warn(warning, { event: "certificate_warning" });
-    return files;
+  load(config: Config, file?: string): Promise<LoadedFiles> {
+    return loadTls(config, this.#loaded, file);
   }
 
-  of(service: ServiceConfig): ServiceTls {
-    return this.#loaded.get(service)!;
+  /** Keeps these from now on, and reads them again whenever they change, until {@linkcode stop}. */
+  async use(loaded: LoadedFiles): Promise<void> {
+    const before = pathsOf(this.#loaded);
+    this.#loaded = loaded;
+    for (const warning of warningsAbout(loaded)) {
+      this.#options.log.warn(warning, { event: "certificate_warning" });
+    }
+    const paths = pathsOf(loaded);
+    if (isDeepStrictEqual(before, paths)) return;
+    await this.#stopWatch();
+    if (paths.length > 0) await this.#watchOver(paths);
+  }
+
+  of(service: string): ServiceFiles | undefined {
+    return this.#loaded.get(service);
   }
 
   async stop(): Promise<void> {
-    this.#stopping.abort();
     clearInterval(this.#daily);
-    await this.#watch;
+    await this.#stopWatch();
   }
 
   /** Reads every file again; what cannot be used leaves what it was for as it is, and is told. */
   async reload(): Promise<string[]> {
     const problems: string[] = [];
-    for (const { service, files } of entriesOf(this.#loaded)) {
+    for (const [service, files] of this.#loaded) {
       const before = fingerprintOf(files);
-      try {
-        await files.reload();
-      } catch (error) {
-        const problem = `${service}: keeping the certificate in use. ${messageOf(error)}`;
-        this.#log.error(problem, { event: "certificate_rejected", service });
+      await files.read(collecting((_key, message) => {
+        const problem = `${service}: keeping the certificate in use. ${message}`;
+        this.#options.log.error(problem, { event: "certificate_rejected", service });
         problems.push(problem);
-        continue;
-      }
-      if (fingerprintOf(files) !== before) this.#reloaded(service, files.certificates);
+      }));
+      // Authorities are not told apart, so threads are told in any case.
+      this.#options.onChange(files);
+      if (fingerprintOf(files) !== before) this.#tellOfNew(service, files.all);
     }
     return problems;
   }
 
-  async #watchOver(paths: readonly string[], loaded: Promise<void>): Promise<void> {
-    this.#daily = setInterval(() => this.#warnOfExpiry(), DAY);
+  async #watchOver(paths: readonly string[]): Promise<void> {
+    const stop = new AbortController();
+    const watch = this.#watch = { stop, ended: Promise.resolve() };
     const { ended } = await watchFiles(paths, {
-      signal: this.#stopping.signal,
-      onChange: async () => {
-        await loaded;
-        await this.reload();
-      },
+      signal: stop.signal,
+      onChange: async () => void await this.reload(),
       onError: (directory, error) =>
-        this.#log.error(`Cannot watch "${directory}" for new certificates, trying again`, {
+        this.#options.log.error(`Cannot watch "${directory}" for new certificates, trying again`, {
           event: "certificate_watch_failed",
           detail: messageOf(error),
         }),
     });
-    this.#watch = ended;
+    watch.ended = ended;
+    // What changed between the first reading and the watch.
+    await this.reload();
   }
 
-  #reloaded(service: string, certificates: readonly Credentials[]): void {
-    this.#log.info(`${service}: new certificates are in use`, {
+  async #stopWatch(): Promise<void> {
+    const watch = this.#watch;
+    this.#watch = undefined;
+    watch?.stop.abort();
+    await watch?.ended;
+  }
+
+  #tellOfNew(service: string, certificates: readonly Credentials[]): void {
+    this.#options.log.info(`${service}: new certificates are in use`, {
       event: "certificate_reloaded",
       service,
       subjects: certificates.map(({ subject }) => subject).join("; ") || undefined,
     });
     const now = Date.now();
     for (const warning of warningsAboutAll(certificates, now)) {
-      this.#log.warn(warning, { event: "certificate_warning", service });
+      this.#options.log.warn(warning, { event: "certificate_warning", service });
     }
   }
 
   #warnOfExpiry(): void {
     const now = Date.now();
-    for (const { service, files } of entriesOf(this.#loaded)) {
-      for (const warning of files.certificates.flatMap((certificate) => expiryWarning(certificate, now))) {
-        this.#log.warn(warning, { event: "certificate_expiring", service });
+    for (const [service, { all }] of this.#loaded) {
+      for (const warning of all.flatMap((certificate) => expiryWarning(certificate, now))) {
+        this.#options.log.warn(warning, { event: "certificate_expiring", service });
       }
     }
   }
 }
 
-function entriesOf(loaded: ReadonlyMap<ServiceConfig, ServiceTls>): Entry[] {
-  return [...loaded].flatMap(([{ name: service }, { tls, upstreamTls }]) => [
-    ...tls === undefined ? [] : [{ service, files: tls }],
-    ...upstreamTls === undefined ? [] : [{ service, files: upstreamTls }],
-  ]);
+/** Takes note of files that cannot be used. */
+function collecting(onProblem: (key: string, message: string) => void) {
+  return async <Loaded>(key: string, load: () => Promise<Loaded>): Promise<Loaded | undefined> => {
+    try {
+      return await load();
+    } catch (error) {
+      if (!(error instanceof CredentialsError)) throw error;
+      onProblem(key, error.message);
+      return undefined;
+    }
+  };
+}
+
+function pathsOf(loaded: LoadedFiles): string[] {
+  return [...new Set(loaded.values().flatMap(({ paths }) => paths))].sort();
 }
 
 function warningsAboutAll(certificates: readonly Credentials[], now: number): string[] {
@@ -204,8 +199,8 @@ function wholeHours(milliseconds: number): number {
 }
 
 /** Tells whether a reload brought anything new; authorities are not told apart. */
-function fingerprintOf({ certificates }: FromFiles): string {
-  return certificates.map(({ cert }) => cert).join();
+function fingerprintOf({ all }: ServiceFiles): string {
+  return all.map(({ cert }) => cert).join();
 }
 
 function messageOf(error: unknown): string {

@@ -1,28 +1,29 @@
 /** Figures of upstream groups, with the pools that services have for them. */
 
-import { addUpPools, type PoolFigures, type UpstreamFigures } from "../observe/upstream_figures.ts";
+import { groupsOf } from "../config/groups.ts";
+import type { PoolFigures, UpstreamFigures } from "../observe/upstream_figures.ts";
 import type { UpstreamSnapshot } from "../observe/upstream_metrics.ts";
-import type { Service } from "../proxy/service.ts";
-import type { Group } from "../upstream/group.ts";
+import type { GroupKeeper } from "../upstream/group_keeper.ts";
+import { poolFiguresOf } from "../upstream/pool.ts";
+import type { Supervisor } from "./supervisor.ts";
 
 /** What the pools of all services for a group have counted; undefined when there are none. */
-export function poolFigures(group: Group, services: readonly Service[]): PoolFigures | undefined {
-  return addUpPools(services.map((service) => service.poolFigures(group)));
+export function poolFigures(group: GroupKeeper, { services }: Supervisor): PoolFigures | undefined {
+  const isUsed = services.some(({ config }) => groupsOf(config).some(({ name }) => name === group.name));
+  return group.config.pool !== undefined && isUsed ? poolFiguresOf(group.row) : undefined;
 }
 
-export function upstreamFigures(groups: readonly Group[], services: readonly Service[]): UpstreamFigures[] {
-  return groups.map((group) => ({
+export function upstreamFigures(supervisor: Supervisor): UpstreamFigures[] {
+  return supervisor.groups.map((group) => ({
     name: group.name,
     endpoints: group.endpoints.map((endpoint) => endpoint.figures()),
-    pool: poolFigures(group, services),
+    pool: poolFigures(group, supervisor),
   }));
 }
 
-export function upstreamSnapshots(
-  groups: readonly Group[],
-  services: readonly Service[],
-): UpstreamSnapshot[] {
-  return upstreamFigures(groups, services).map((figures, index) => ({
+export function upstreamSnapshots(supervisor: Supervisor): UpstreamSnapshot[] {
+  const { groups } = supervisor;
+  return upstreamFigures(supervisor).map((figures, index) => ({
     ...figures,
     connectTime: groups[index]!.connectTime,
   }));

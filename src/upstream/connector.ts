@@ -3,7 +3,6 @@
 import type { Conn } from "../net/conn.ts";
 import { Deadlines } from "../net/deadlines.ts";
 import { ProxyError, proxyErrorOf } from "../net/errors.ts";
-import type { PoolFigures } from "../observe/upstream_figures.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Group } from "./group.ts";
 import { Lease } from "./lease.ts";
@@ -41,15 +40,11 @@ export class Connector {
     // One attempt may not take longer than all together.
     this.#attemptTimeout = Math.min(options.connectTimeout || Infinity, retry.timeout || Infinity);
     this.#deadlines = new Deadlines(this.#attemptTimeout, connectTimeout);
-    if (pool?.mode === "reuse") this.#pool = new ReusePool(pool);
+    const { row } = group;
+    if (pool?.mode === "reuse") this.#pool = new ReusePool(pool, row);
     else if (pool !== undefined) {
-      this.#pool = new WarmPool(pool, (endpoint, place) => this.#openAhead(endpoint, place));
+      this.#pool = new WarmPool(pool, (endpoint, place) => this.#openAhead(endpoint, place), row);
     }
-  }
-
-  /** What the pool has counted; undefined without a pool. */
-  get poolFigures(): PoolFigures | undefined {
-    return this.#pool?.figures();
   }
 
   /** Opens connections ahead, where a warm pool is asked for, to the endpoints there are and those that come. */
@@ -64,12 +59,17 @@ export class Connector {
     for (const endpoint of this.group.endpoints) this.#fill(endpoint);
   }
 
-  /** Gives up what is being dialled and closes what waits. */
+  /** Closes what waits, and keeps nothing ahead any more; its clients, and those who still come, are served. */
+  async retire(): Promise<void> {
+    this.#watch?.[Symbol.dispose]();
+    await this.#pool?.stop();
+  }
+
+  /** The same, and gives up what is being dialled. */
   async stop(reason: ProxyError): Promise<void> {
     this.#stopped = reason;
-    this.#watch?.[Symbol.dispose]();
     this.#deadlines.abort(reason);
-    await this.#pool?.stop();
+    await this.retire();
   }
 
   /**
@@ -94,7 +94,7 @@ export class Connector {
       try {
         const conn = await this.#open(endpoint, left, preface);
         // An operator has said so since it was chosen.
-        if (endpoint.admin === "down") {
+        if (endpoint.state.admin === "down") {
           conn.close();
           throw new ProxyError("endpoint_down", "proxy");
         }
@@ -201,7 +201,7 @@ export class Connector {
 
   #unavailable(): ProxyError {
     const { name, endpoints } = this.group;
-    const isFull = endpoints.some((endpoint) => endpoint.admin === "up" && endpoint.isFull);
+    const isFull = endpoints.some((endpoint) => endpoint.state.admin === "up" && endpoint.isFull);
     const detail = isFull
       ? `every endpoint of ${name} has its max_connections`
       : endpoints.length > 0

@@ -17,23 +17,27 @@ const SUCCESSES_PER_FAILURE = 2;
 
 interface Failure {
   readonly at: number;
-  /** Successes reported before it. */
+  /** Successes before it. */
   readonly successes: number;
 }
 
 export class Ejection {
   readonly #options: PassiveConfig;
+  readonly #successes: () => number;
   readonly #now: () => number;
   /** The latest failures, at most as many as eject; a ring. */
   #ring: Failure[] = [];
   /** Where the oldest of a full ring is. */
   #oldest = 0;
-  #successes = 0;
   #until = 0;
 
-  /** @param now The time in milliseconds, from a clock that starts at 0 or later and never goes back. */
-  constructor(options: PassiveConfig, now: () => number = () => performance.now()) {
+  /**
+   * @param successes Connections that were made so far, in all threads.
+   * @param now The time in milliseconds, from a clock that starts at 0 or later and never goes back.
+   */
+  constructor(options: PassiveConfig, successes: () => number, now: () => number = () => performance.now()) {
     this.#options = options;
+    this.#successes = successes;
     this.#now = now;
   }
 
@@ -50,18 +54,14 @@ export class Ejection {
   failed(): boolean {
     const now = this.#now();
     if (now < this.#until) return false;
-    this.#remember({ at: now, successes: this.#successes });
-    if (!this.#isTooMuch(now)) return false;
+    const successes = this.#successes();
+    this.#remember({ at: now, successes });
+    if (!this.#isTooMuch(now, successes)) return false;
     this.#until = now + this.#options.eject;
     // It comes back with a clean slate.
     this.#ring = [];
     this.#oldest = 0;
     return true;
-  }
-
-  /** A connection was made. */
-  succeeded(): void {
-    this.#successes += 1;
   }
 
   #remember(failure: Failure): void {
@@ -73,10 +73,10 @@ export class Ejection {
     }
   }
 
-  #isTooMuch(now: number): boolean {
+  #isTooMuch(now: number, successesNow: number): boolean {
     const { failures, window } = this.#options;
     if (this.#ring.length < failures) return false;
     const { at, successes } = this.#ring[this.#oldest]!;
-    return now - at <= window && this.#successes - successes <= failures * SUCCESSES_PER_FAILURE;
+    return now - at <= window && successesNow - successes <= failures * SUCCESSES_PER_FAILURE;
   }
 }

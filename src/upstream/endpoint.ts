@@ -1,13 +1,11 @@
-/** One place that connections can go to: its share of them, its load, and whether it works. */
+/** One place that connections of this thread can go to: its share of them, its load, and whether it works. */
 
-import type { PassiveConfig } from "../config/config.ts";
 import { type Address, formatAddress } from "../net/address.ts";
 import type { ProxyError } from "../net/errors.ts";
 import type { EndpointRow } from "../observe/accounts.ts";
-import { totalOf } from "../observe/columns.ts";
 import type { Gauge } from "../observe/gauge.ts";
 import type { EndpointFigures } from "../observe/upstream_figures.ts";
-import { Ejection } from "./ejection.ts";
+import type { WakeUps } from "../observe/wake_ups.ts";
 import type { HealthState } from "./hysteresis.ts";
 import { Places } from "./places.ts";
 import type { Candidate } from "./policy.ts";
@@ -24,6 +22,24 @@ export interface EndpointSpec {
 /** What an operator has said: with `drain` it gets no new connections, with `down` its open ones end too. */
 export type AdminState = EndpointFigures["admin"];
 
+/** Whether an endpoint works, as it was decided for all threads. */
+export interface EndpointState {
+  readonly health: HealthState;
+  readonly admin: AdminState;
+  /** Out for a while after failures of real connections. */
+  readonly isEjected: boolean;
+}
+
+/** An endpoint as threads are told of it; the numbers are places in the accounts. */
+export interface EndpointRecord extends EndpointSpec {
+  /** Its row, which no other endpoint has while this one is there. */
+  readonly id: number;
+  /** Gauges: of its clients, and of all that is open there, which only a limit needs. */
+  readonly clients: number;
+  readonly open: number | undefined;
+  readonly state: EndpointState;
+}
+
 /** What counts the connections of an endpoint. */
 export interface EndpointAccounts {
   /** Since the start. */
@@ -31,9 +47,11 @@ export interface EndpointAccounts {
   readonly clients: Gauge;
   /** Everything that is open or being opened; not needed without a limit. */
   readonly open: Gauge | undefined;
+  readonly wakeUps: WakeUps;
 }
 
 export class Endpoint implements Candidate {
+  readonly id: number;
   readonly key: string;
   readonly address: Address;
   readonly weight: number;
@@ -41,41 +59,36 @@ export class Endpoint implements Candidate {
   readonly maxConnections: number;
   /** What connections are opened with; a client has entered before it asks for one. */
   readonly places: Places;
+  state: EndpointState;
   readonly #row: EndpointRow;
   readonly #clients: Gauge;
-  readonly #ejection: Ejection | undefined;
   readonly #abortsWhenDown = new Set<(error: ProxyError) => void>();
-  /** What health checks found: `unknown` until the first has ended. */
-  health: HealthState = "unknown";
-  admin: AdminState = "up";
 
-  constructor(spec: EndpointSpec, accounts: EndpointAccounts, passive: PassiveConfig | undefined) {
-    this.key = formatAddress(spec.address);
-    this.address = spec.address;
-    this.weight = spec.weight;
-    this.tier = spec.tier;
-    this.maxConnections = spec.maxConnections;
-    this.#row = accounts.row;
-    this.#clients = accounts.clients;
-    this.places = new Places(spec.maxConnections, accounts.open);
-    this.#ejection = passive && new Ejection(passive);
+  constructor(record: EndpointRecord, { row, clients, open, wakeUps }: EndpointAccounts) {
+    this.id = record.id;
+    this.key = formatAddress(record.address);
+    this.address = record.address;
+    this.weight = record.weight;
+    this.tier = record.tier;
+    this.maxConnections = record.maxConnections;
+    this.state = record.state;
+    this.#row = row;
+    this.#clients = clients;
+    this.places = new Places(record.maxConnections, open, wakeUps);
   }
 
-  /** Clients that have entered. */
+  /** Clients that have entered, in all threads. */
   get active(): number {
     return this.#clients.value;
   }
 
   get isUp(): boolean {
-    return this.admin === "up" && this.health !== "down" && this.#ejection?.isEjected !== true;
+    const { health, admin, isEjected } = this.state;
+    return admin === "up" && health !== "down" && !isEjected;
   }
 
   get isFull(): boolean {
     return this.maxConnections > 0 && this.#clients.value >= this.maxConnections;
-  }
-
-  get state(): EndpointFigures["state"] {
-    return this.#ejection?.isEjected === true ? "ejected" : this.health;
   }
 
   /** Counts a client; false when there are as many as there may be. */
@@ -90,20 +103,11 @@ export class Endpoint implements Candidate {
   /** A connection was made. */
   succeeded(): void {
     this.#row.cells.connects.add();
-    this.#ejection?.succeeded();
   }
 
-  /** A real connection failed, by the code of its error; true when that takes the endpoint out. */
-  failed(code: string): boolean {
+  /** A real connection failed, by the code of its error. */
+  failed(code: string): void {
     this.#row.cells.failures.add(code);
-    return this.#ejection?.failed() ?? false;
-  }
-
-  figures(): EndpointFigures {
-    const { key: address, state, admin, weight, tier, active, maxConnections } = this;
-    const { connects, failures: failuresBy } = this.#row.figures();
-    const failures = totalOf(failuresBy);
-    return { address, state, admin, weight, tier, active, maxConnections, connects, failures, failuresBy };
   }
 
   /** Calls `abort` should the endpoint go down, until the result is disposed of. */
@@ -117,10 +121,8 @@ export class Endpoint implements Candidate {
     for (const abort of this.#abortsWhenDown) abort(error);
   }
 
-  /** It will not be used again: its places in the accounts are freed after its last connection. */
+  /** It will not be chosen again, and those who still come are not counted any more. */
   retire(): void {
-    this.#row.release();
-    this.#clients.release();
     this.places.retire();
   }
 }

@@ -1,54 +1,48 @@
-/** The endpoints of a group, in the order of their tiers, while they come and go. */
+/** Endpoints that come and go, of which those that stay keep their connections and their state. */
 
-import { formatAddress } from "../net/address.ts";
-import type { Endpoint, EndpointSpec } from "./endpoint.ts";
-
-export interface EndpointChanges {
+export interface EndpointChanges<Endpoint> {
   readonly added: readonly Endpoint[];
   readonly removed: readonly Endpoint[];
 }
 
-export class EndpointSet {
-  readonly #make: (wanted: EndpointSpec) => Endpoint | undefined;
-  #tiers: readonly (readonly Endpoint[])[] = [];
-  #all: readonly Endpoint[] = [];
+export interface EndpointSetOptions<Wanted, Endpoint> {
+  /** Equal for an endpoint that stays; one with another is another endpoint. */
+  readonly identityOf: (wanted: Wanted) => string | number;
+  /** Makes an endpoint, or nothing when no more can be accounted for. */
+  readonly make: (wanted: Wanted) => Endpoint | undefined;
+}
 
-  /** @param make Makes an endpoint, or nothing when no more can be accounted for. */
-  constructor(make: (wanted: EndpointSpec) => Endpoint | undefined) {
-    this.#make = make;
+export class EndpointSet<Wanted, Endpoint> {
+  readonly #options: EndpointSetOptions<Wanted, Endpoint>;
+  #all: ReadonlyMap<string | number, Endpoint> = new Map();
+  #list: readonly Endpoint[] = [];
+
+  constructor(options: EndpointSetOptions<Wanted, Endpoint>) {
+    this.#options = options;
   }
 
-  /** The endpoints to be used first come first. Neither array changes but with the endpoints in it. */
-  get tiers(): readonly (readonly Endpoint[])[] {
-    return this.#tiers;
-  }
-
+  /** The same array until endpoints change. */
   get all(): readonly Endpoint[] {
-    return this.#all;
+    return this.#list;
   }
 
-  /** Makes this the whole set. Endpoints that stay as they were keep their connections and their state. */
-  replace(wanted: readonly EndpointSpec[]): EndpointChanges {
-    const before = new Map(this.#all.map((endpoint) => [identityOf(endpoint), endpoint]));
+  /** Makes this the whole set. */
+  replace(wanted: readonly Wanted[]): EndpointChanges<Endpoint> {
+    const { identityOf, make } = this.#options;
+    const removed = new Map(this.#all);
+    const all = new Map<string | number, Endpoint>();
     const added: Endpoint[] = [];
-    const all: Endpoint[] = [];
     for (const each of wanted) {
       const identity = identityOf(each);
-      const same = before.get(identity);
-      before.delete(identity);
-      const endpoint = same ?? this.#make(each);
+      const same = removed.get(identity);
+      removed.delete(identity);
+      const endpoint = same ?? make(each);
       if (endpoint === undefined) continue;
-      all.push(endpoint);
+      all.set(identity, endpoint);
       if (same === undefined) added.push(endpoint);
     }
     this.#all = all;
-    const ranks = [...new Set(all.map(({ tier }) => tier))].sort((a, b) => a - b);
-    this.#tiers = ranks.map((rank) => all.filter(({ tier }) => tier === rank));
-    return { added, removed: [...before.values()] };
+    this.#list = [...all.values()];
+    return { added, removed: [...removed.values()] };
   }
-}
-
-/** What makes an endpoint another one: with a new weight it starts anew. */
-function identityOf({ address, weight, tier, maxConnections }: EndpointSpec): string {
-  return `${formatAddress(address)} ${weight} ${tier} ${maxConnections}`;
 }

@@ -1,16 +1,12 @@
-/** A group of endpoints that can stand in for each other, and which of them is next. */
+/** A group of endpoints that can stand in for each other, as one thread uses it: which of them is next. */
 
 import type { BalancePolicy, GroupConfig } from "../config/config.ts";
 import { ProxyError } from "../net/errors.ts";
-import type { Accounts, UpstreamRow } from "../observe/accounts.ts";
-import type { EventFeed } from "../observe/event_feed.ts";
-import type { GaugeTable } from "../observe/gauge.ts";
-import type { HistogramFigures } from "../observe/histogram.ts";
-import type { Log } from "../observe/log.ts";
-import { type AdminState, Endpoint, type EndpointSpec } from "./endpoint.ts";
+import { orAborted } from "../net/or_aborted.ts";
+import type { UpstreamRow } from "../observe/accounts.ts";
+import { Endpoint, type EndpointAccounts, type EndpointRecord, type EndpointState } from "./endpoint.ts";
 import { EndpointSet } from "./endpoint_set.ts";
 import { leastConnections } from "./least_connections.ts";
-import { Monitor } from "./monitor.ts";
 import type { Choice, Policy } from "./policy.ts";
 import { randomTwo } from "./random_two.ts";
 import { roundRobin } from "./round_robin.ts";
@@ -33,77 +29,95 @@ export interface GroupWatcher {
   makeRoom(endpoint: Endpoint): boolean;
 }
 
-/** What groups share. */
+/** A failed connection, in words that every thread understands. */
+export interface ConnectionFailure {
+  readonly code: string;
+  readonly reason: string;
+}
+
+/** What a group tells the one who decides for all threads. */
+export interface GroupOwner {
+  /** A connection could not be made, or was reset before it was of any use. */
+  connectionFailed(group: string, endpoint: number, failure: ConnectionFailure): void;
+  /** A client has no place left at an endpoint, and no connection of this thread is idle. */
+  makeRoom(group: string, endpoint: number): void;
+}
+
+/** What a thread makes its groups with. */
 export interface GroupParts {
-  readonly gauges: GaugeTable;
-  readonly accounts: Accounts;
-  readonly events: EventFeed;
-  readonly log: Log;
+  readonly row: UpstreamRow;
+  readonly accountsOf: (record: EndpointRecord) => EndpointAccounts;
+  readonly owner: GroupOwner;
 }
 
 export class Group {
-  readonly config: GroupConfig;
-  readonly #parts: GroupParts;
-  readonly #row: UpstreamRow;
-  readonly #policy: Policy;
-  readonly #endpoints: EndpointSet;
-  readonly #monitor: Monitor;
+  readonly row: UpstreamRow;
+  #config: GroupConfig;
+  #policy: Policy;
+  #tiers: readonly (readonly Endpoint[])[] = [];
+  readonly #owner: GroupOwner;
+  readonly #endpoints: EndpointSet<EndpointRecord, Endpoint>;
   readonly #watchers = new Set<GroupWatcher>();
   readonly #choice = new EndpointChoice();
-  #allDown = false;
+  readonly #known = Promise.withResolvers<void>();
 
-  constructor(config: GroupConfig, parts: GroupParts) {
-    this.config = config;
-    this.#parts = parts;
-    this.#row = parts.accounts.upstreams.claim()!;
+  constructor(config: GroupConfig, { row, accountsOf, owner }: GroupParts) {
+    this.row = row;
+    this.#config = config;
     this.#policy = POLICIES[config.balance]();
-    this.#endpoints = new EndpointSet((spec) => this.#makeEndpoint(spec));
-    this.#monitor = new Monitor(config, parts.log, {
-      onEndpoints: (specs) => this.#replaceEndpoints(specs),
-      onHealth: (endpoint, state) => {
-        this.#tell(endpoint, "health check");
-        if (state === "down") this.#wentDown(endpoint);
-        else this.#cameUp();
-      },
+    this.#owner = owner;
+    this.#endpoints = new EndpointSet({
+      identityOf: ({ id }) => id,
+      make: (record) => new Endpoint(record, accountsOf(record)),
     });
-    if (config.discovery !== undefined) return;
-    this.#endpoints.replace(config.endpoints.map((each) => ({ ...each, tier: each.backup ? 1 : 0 })));
+  }
+
+  get config(): GroupConfig {
+    return this.#config;
+  }
+
+  /** From now on this is how the next endpoint is chosen. */
+  set config(config: GroupConfig) {
+    if (config.balance !== this.#config.balance) this.#policy = POLICIES[config.balance]();
+    this.#config = config;
   }
 
   get name(): string {
-    return this.config.name;
+    return this.#config.name;
   }
 
   get endpoints(): readonly Endpoint[] {
     return this.#endpoints.all;
   }
 
-  /** Why it is not known yet what works here, in words. */
-  get notReady(): string[] {
-    const { healthCheck } = this.config;
-    if (this.endpoints.length === 0) return [`${this.name}: no endpoint is known yet`];
-    const isChecked = healthCheck === undefined || this.endpoints.every(({ health }) => health !== "unknown");
-    return isChecked ? [] : [`${this.name}: the first health checks are under way`];
+  /** Resolves once there are endpoints, or when `signal` aborts. */
+  async discovered(signal: AbortSignal): Promise<void> {
+    await orAborted(this.#known.promise, signal).catch(() => {});
   }
 
-  /** In seconds: how long it took to make each connection, those opened ahead included. */
-  get connectTime(): HistogramFigures {
-    return this.#row.figures().connectTime;
+  /** Makes these all its endpoints; those that stay keep their connections. */
+  setEndpoints(records: readonly EndpointRecord[]): void {
+    const { added, removed } = this.#endpoints.replace(records);
+    const ranks = [...new Set(this.endpoints.map(({ tier }) => tier))].sort((a, b) => a - b);
+    this.#tiers = ranks.map((rank) => this.endpoints.filter(({ tier }) => tier === rank));
+    for (const endpoint of added) {
+      for (const watcher of this.#watchers) watcher.added(endpoint);
+    }
+    for (const endpoint of removed) {
+      this.#drop(endpoint);
+      endpoint.retire();
+    }
+    if (this.endpoints.length > 0) this.#known.resolve();
   }
 
-  /** Starts health checks and discovery. */
-  start(): void {
-    this.#monitor.start(this.endpoints);
-  }
-
-  async stop(): Promise<void> {
-    await this.#monitor.stop();
-    for (const endpoint of this.endpoints) endpoint.retire();
-  }
-
-  /** Resolves once the names were looked up for the first time, or when `signal` aborts. */
-  discovered(signal: AbortSignal): Promise<void> {
-    return this.#monitor.discovered(signal);
+  /** What was decided of an endpoint. @param abort Ends its open connections. */
+  setState(id: number, state: EndpointState, abort: boolean): void {
+    const endpoint = this.endpoints.find((each) => each.id === id);
+    if (endpoint === undefined) return;
+    const wasUp = endpoint.isUp;
+    endpoint.state = state;
+    if (abort) endpoint.abortConnections(new ProxyError("endpoint_down", "proxy"));
+    if (wasUp && !endpoint.isUp) this.#drop(endpoint);
   }
 
   /**
@@ -128,53 +142,29 @@ export class Group {
 
   /** Has one connection to the endpoint closed that nobody uses, if there is any. */
   makeRoom(endpoint: Endpoint): void {
-    this.#watchers.values().some((watcher) => watcher.makeRoom(endpoint));
+    if (!this.#makeRoomHere(endpoint)) this.#owner.makeRoom(this.name, endpoint.id);
   }
 
-  /** Does what an operator says of an endpoint. */
-  setAdmin(endpoint: Endpoint, admin: AdminState): void {
-    if (endpoint.admin === admin) return;
-    const wasUp = endpoint.isUp;
-    endpoint.admin = admin;
-    this.#parts.log.info(`${this.name}: endpoint ${endpoint.key} is set to ${admin}`, {
-      event: "endpoint_set",
-      upstream: this.name,
-      endpoint: endpoint.key,
-      admin,
-    });
-    this.#tell(endpoint, "operator");
-    if (admin === "down") endpoint.abortConnections(new ProxyError("endpoint_down", "proxy"));
-    if (endpoint.isUp) this.#cameUp();
-    else if (wasUp) this.#isOut(endpoint);
+  /** The same, for a client of another thread. */
+  makeRoomFor(id: number): void {
+    const endpoint = this.endpoints.find((each) => each.id === id);
+    if (endpoint !== undefined) this.#makeRoomHere(endpoint);
   }
 
   /** A connection to an endpoint was made, in so many milliseconds. */
   connected(endpoint: Endpoint, took: number): void {
-    this.#row.cells.connectTime.observe(took / 1000);
+    this.row.cells.connectTime.observe(took / 1000);
     endpoint.succeeded();
-    if (this.#allDown) this.#cameUp();
   }
 
   /** A connection to an endpoint could not be made, or was reset before it was of any use. */
-  connectionFailed(endpoint: Endpoint, error: ProxyError): void {
-    const wasUp = endpoint.isUp;
-    if (wasUp) this.#cameUp();
-    if (!endpoint.failed(error.code)) return;
-    this.#tell(endpoint, error.reason);
-    this.#parts.log.warn(`${this.name}: endpoint ${endpoint.key} is taken out for a while, ${error.reason}`, {
-      event: "endpoint_ejected",
-      upstream: this.name,
-      endpoint: endpoint.key,
-      code: error.code,
-      failures: this.config.passive?.failures,
-      eject_ms: this.config.passive?.eject,
-    });
-    // One that was down already, and used because all were, keeps its connections.
-    if (wasUp) this.#wentDown(endpoint);
+  connectionFailed(endpoint: Endpoint, { code, reason }: ProxyError): void {
+    endpoint.failed(code);
+    this.#owner.connectionFailed(this.name, endpoint.id, { code, reason });
   }
 
   #choose(client: string, tried: readonly Endpoint[], evenDown: boolean): Endpoint | undefined {
-    for (const tier of this.#endpoints.tiers) {
+    for (const tier of this.#tiers) {
       const choice = this.#choice.among(tier, client, tried, evenDown);
       const only = tier.length === 1 ? tier[0]! : undefined;
       const endpoint = only === undefined ? this.#policy(choice) : choice.isAllowed(only) ? only : undefined;
@@ -183,76 +173,8 @@ export class Group {
     return undefined;
   }
 
-  #makeEndpoint(spec: EndpointSpec): Endpoint | undefined {
-    const { gauges, accounts, log } = this.#parts;
-    const row = accounts.endpoints.claim();
-    const clients = gauges.claim();
-    const open = spec.maxConnections > 0 ? gauges.claim() : undefined;
-    const isCounted = row !== undefined && clients !== undefined;
-    if (isCounted && (open !== undefined || spec.maxConnections === 0)) {
-      return new Endpoint(spec, { row, clients, open }, this.config.passive);
-    }
-    row?.release();
-    clients?.release();
-    open?.release();
-    log.error(`${this.name}: no room left in the accounts for another endpoint`, {
-      event: "endpoint_refused",
-      upstream: this.name,
-    });
-    return undefined;
-  }
-
-  #replaceEndpoints(specs: readonly EndpointSpec[]): void {
-    const { added, removed } = this.#endpoints.replace(specs);
-    for (const endpoint of added) {
-      this.#monitor.watch(endpoint);
-      for (const watcher of this.#watchers) watcher.added(endpoint);
-    }
-    for (const endpoint of removed) {
-      this.#monitor.unwatch(endpoint);
-      this.#drop(endpoint);
-      endpoint.retire();
-    }
-    const keys = this.endpoints.map(({ key }) => key).join(", ");
-    this.#parts.log.info(`${this.name}: endpoints are now ${keys}`, {
-      event: "endpoints_changed",
-      upstream: this.name,
-      added: added.length,
-      removed: removed.length,
-    });
-  }
-
-  /** An ejection ends without anybody being told, so this is asked whenever an endpoint turns out to be up. */
-  #cameUp(): void {
-    if (!this.#allDown || !this.endpoints.some(({ isUp }) => isUp)) return;
-    this.#allDown = false;
-    this.#parts.log.info(`${this.name}: an endpoint is up again`, { event: "group_up", upstream: this.name });
-  }
-
-  #wentDown(endpoint: Endpoint): void {
-    if (this.config.onDown === "close") {
-      endpoint.abortConnections(new ProxyError("endpoint_down", "proxy"));
-    }
-    this.#isOut(endpoint);
-  }
-
-  /** It gets no more connections. */
-  #isOut(endpoint: Endpoint): void {
-    this.#drop(endpoint);
-    if (this.#allDown || this.endpoints.some(({ isUp }) => isUp)) return;
-    this.#allDown = true;
-    // What an operator has taken out is not tried, whatever else is down.
-    const isTried = this.endpoints.some(({ admin }) => admin === "up");
-    const means = isTried ? "trying them all the same" : "and none may be tried: clients are dropped";
-    this.#parts.log.error(`${this.name}: no endpoint is up, ${means}`, {
-      event: "group_down",
-      upstream: this.name,
-    });
-  }
-
-  #tell(endpoint: Endpoint, reason: string): void {
-    const { key, state, admin } = endpoint;
-    this.#parts.events.endpointChanged({ upstream: this.name, endpoint: key, state, admin, reason });
+  #makeRoomHere(endpoint: Endpoint): boolean {
+    return this.#watchers.values().some((watcher) => watcher.makeRoom(endpoint));
   }
 
   #drop(endpoint: Endpoint): void {
@@ -276,7 +198,7 @@ class EndpointChoice implements Choice<Endpoint> {
   }
 
   isAllowed(endpoint: Endpoint): boolean {
-    const isUsable = endpoint.isUp || this.#evenDown && endpoint.admin === "up";
+    const isUsable = endpoint.isUp || this.#evenDown && endpoint.state.admin === "up";
     return isUsable && !endpoint.isFull && !this.#tried.includes(endpoint);
   }
 }

@@ -1,5 +1,6 @@
 /** Upstream connections that wait for a client: by endpoint, and none for longer than `max_idle_time`. */
 
+import type { UpstreamRow } from "../observe/accounts.ts";
 import type { Endpoint } from "./endpoint.ts";
 
 export interface Idle {
@@ -11,6 +12,8 @@ export interface Idle {
 export interface ShelfOptions<Conn> {
   /** Milliseconds. */
   readonly maxIdleTime: number;
+  /** Where those that wait, and that waited too long, are counted. */
+  readonly cells: Pick<UpstreamRow["cells"], "poolShelved" | "poolUnshelved" | "poolExpired">;
   /** A connection waited too long; it is closed already. */
   readonly onExpired: (endpoint: Endpoint, conn: Conn) => void;
 }
@@ -38,6 +41,7 @@ export class IdleShelf<Conn extends Idle> {
 
   put(endpoint: Endpoint, conn: Conn): void {
     const conns = this.#idle.get(endpoint);
+    this.#options.cells.poolShelved.add();
     if (conns === undefined) this.#idle.set(endpoint, [conn]);
     else conns.push(conn);
     this.#timer ??= setTimeout(() => this.#look(), this.#interval);
@@ -48,6 +52,7 @@ export class IdleShelf<Conn extends Idle> {
     this.#expire(endpoint);
     const conns = this.#idle.get(endpoint);
     const conn = which === "oldest" ? conns?.shift() : conns?.pop();
+    if (conn !== undefined) this.#options.cells.poolUnshelved.add();
     this.#restIfEmpty();
     return conn;
   }
@@ -58,6 +63,7 @@ export class IdleShelf<Conn extends Idle> {
     const index = conns?.indexOf(conn) ?? -1;
     if (index === -1) return false;
     conns!.splice(index, 1);
+    this.#options.cells.poolUnshelved.add();
     this.#restIfEmpty();
     return true;
   }
@@ -73,6 +79,7 @@ export class IdleShelf<Conn extends Idle> {
   drop(endpoint: Endpoint): void {
     const conns = this.#idle.get(endpoint) ?? [];
     this.#idle.delete(endpoint);
+    this.#options.cells.poolUnshelved.add(conns.length);
     for (const conn of conns) conn.close();
     this.#restIfEmpty();
   }
@@ -96,6 +103,8 @@ export class IdleShelf<Conn extends Idle> {
     const bornBefore = performance.now() - (this.#options.maxIdleTime || Infinity);
     while (conns !== undefined && conns.length > 0 && conns[0]!.idleSince <= bornBefore) {
       const conn = conns.shift()!;
+      this.#options.cells.poolUnshelved.add();
+      this.#options.cells.poolExpired.add();
       conn.close();
       this.#options.onExpired(endpoint, conn);
     }

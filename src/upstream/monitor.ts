@@ -1,17 +1,17 @@
 /** What watches a group from outside its connections: health checks of each endpoint, and DNS. */
 
 import type { GroupConfig } from "../config/config.ts";
-import { orAborted } from "../net/or_aborted.ts";
 import type { Log } from "../observe/log.ts";
 import { discover } from "./discovery.ts";
-import type { Endpoint, EndpointSpec } from "./endpoint.ts";
+import type { EndpointSpec } from "./endpoint.ts";
 import { watchHealth } from "./health_check.ts";
+import type { KeptEndpoint } from "./kept_endpoint.ts";
 
 export interface MonitorEvents {
   /** The endpoints there are from now on. */
   readonly onEndpoints: (specs: readonly EndpointSpec[]) => void;
   /** The state of the endpoint has changed already. */
-  readonly onHealth: (endpoint: Endpoint, state: "up" | "down") => void;
+  readonly onHealth: (endpoint: KeptEndpoint, state: "up" | "down") => void;
 }
 
 export class Monitor {
@@ -19,9 +19,8 @@ export class Monitor {
   readonly #log: Log;
   readonly #events: MonitorEvents;
   readonly #stopping = new AbortController();
-  readonly #checks = new Map<Endpoint, AbortController>();
+  readonly #checks = new Map<KeptEndpoint, AbortController>();
   readonly #tasks = new Set<Promise<void>>();
-  readonly #firstAnswer = Promise.withResolvers<void>();
   #isRunning = false;
 
   constructor(config: GroupConfig, log: Log, events: MonitorEvents) {
@@ -30,7 +29,7 @@ export class Monitor {
     this.#events = events;
   }
 
-  start(endpoints: readonly Endpoint[]): void {
+  start(endpoints: readonly KeptEndpoint[]): void {
     this.#isRunning = true;
     for (const endpoint of endpoints) this.watch(endpoint);
     if (this.#config.discovery !== undefined) this.#run(this.#discover(this.#config.discovery));
@@ -43,13 +42,8 @@ export class Monitor {
     await Promise.all(this.#tasks);
   }
 
-  /** Resolves at the first answer of DNS, or when `signal` aborts. */
-  async discovered(signal: AbortSignal): Promise<void> {
-    await orAborted(this.#firstAnswer.promise, signal).catch(() => {});
-  }
-
   /** Checks an endpoint from now on, if the group has checks. */
-  watch(endpoint: Endpoint): void {
+  watch(endpoint: KeptEndpoint): void {
     const check = this.#config.healthCheck;
     if (check === undefined || !this.#isRunning) return;
     const stop = new AbortController();
@@ -62,12 +56,12 @@ export class Monitor {
     }));
   }
 
-  unwatch(endpoint: Endpoint): void {
+  unwatch(endpoint: KeptEndpoint): void {
     this.#checks.get(endpoint)?.abort();
     this.#checks.delete(endpoint);
   }
 
-  #onHealth(endpoint: Endpoint, state: "up" | "down", cause: string): void {
+  #onHealth(endpoint: KeptEndpoint, state: "up" | "down", cause: string): void {
     const isNews = endpoint.health !== "unknown" || state === "down";
     endpoint.health = state;
     const fields = { event: `endpoint_${state}`, upstream: this.#config.name, endpoint: endpoint.key, cause };
@@ -87,15 +81,13 @@ export class Monitor {
         const { hostname, port } = address as Extract<typeof address, { transport: "tcp" }>;
         return { name: hostname, port, weight, backup };
       }),
-      onEndpoints: (found) => {
+      onEndpoints: (found) =>
         this.#events.onEndpoints(found.map(({ address, weight, tier, source }) => ({
           address,
           weight,
           tier,
           maxConnections: endpoints[source]!.maxConnections,
-        })));
-        this.#firstAnswer.resolve();
-      },
+        }))),
       onError: (name, error) =>
         this.#log.warn(`${upstream}: cannot look up ${name}, going on with what is known`, {
           event: "discovery_failed",

@@ -2,6 +2,7 @@
 
 import type { Conn } from "../net/conn.ts";
 import type { Gauge } from "../observe/gauge.ts";
+import type { WakeUps } from "../observe/wake_ups.ts";
 
 /** The right to one connection. Disposing of it passes it on; doing so again changes nothing. */
 export class Place implements Disposable {
@@ -31,24 +32,29 @@ interface Waiter {
 
 /**
  * Clients are counted elsewhere, and no more of them are let in than there are places. So one who finds none left
- * finds one that a pool holds, or one whose connection is just being closed, and need only wait for it.
+ * finds one that a pool holds, in this thread or another, or one whose connection is just being closed, and need only
+ * wait for it.
  */
 export class Places {
   readonly #limit: number;
   readonly #gauge: Gauge | undefined;
+  readonly #wakeUps: WakeUps;
   /** Those who came first are first. */
   readonly #waiters = new Set<Waiter>();
+  /** Shows other threads that somebody waits here. */
+  #waiting: DisposableStack | undefined;
   #isRetired = false;
 
   /** @param gauge Counts the places taken, up to `limit`; undefined is no limit. */
-  constructor(limit: number, gauge: Gauge | undefined) {
+  constructor(limit: number, gauge: Gauge | undefined, wakeUps: WakeUps) {
     this.#limit = limit;
     this.#gauge = gauge;
+    this.#wakeUps = wakeUps;
   }
 
-  /** Whether clients wait, for whom what is not in use is to be closed. */
+  /** Whether clients wait, in whatever thread, for whom what is not in use is to be closed. */
   get isWanted(): boolean {
-    return this.#waiters.size > 0;
+    return this.#waiters.size > 0 || this.#gauge?.isAwaited === true;
   }
 
   /** A place, if one is left. */
@@ -67,23 +73,23 @@ export class Places {
     return new Promise((resolve, reject) => {
       signal.throwIfAborted();
       const onAbort = () => {
-        this.#waiters.delete(waiter);
+        this.#remove(waiter);
         reject(signal.reason);
       };
       const waiter: Waiter = {
         pool,
         grant: (granted) => {
-          this.#waiters.delete(waiter);
+          this.#remove(waiter);
           signal.removeEventListener("abort", onAbort);
           resolve(granted);
         },
       };
       signal.addEventListener("abort", onAbort, { once: true });
-      this.#waiters.add(waiter);
+      this.#add(waiter);
     });
   }
 
-  /** Gives a connection with its place to a client of `pool` who waits; tells whether there is one. */
+  /** Gives a connection with its place to a client of `pool` who waits here; tells whether there is one. */
   offer(pool: object, conn: Conn): boolean {
     const waiter = this.#waiters.values().find((each) => each.pool === pool);
     waiter?.grant(conn);
@@ -93,13 +99,38 @@ export class Places {
   /** The endpoint is gone: those who still come are not counted any more. */
   retire(): void {
     this.#isRetired = true;
-    this.#gauge?.release();
     for (const waiter of [...this.#waiters]) waiter.grant(UNCOUNTED);
   }
 
+  #add(waiter: Waiter): void {
+    this.#waiters.add(waiter);
+    if (this.#waiting !== undefined) return;
+    this.#waiting = new DisposableStack();
+    this.#waiting.use(this.#gauge!.wait());
+    this.#waiting.use(this.#wakeUps.watch(this.#gauge!.slot, this.#serve));
+    // One may have been left in another thread before it could see that somebody waits.
+    this.#serve();
+  }
+
+  #remove(waiter: Waiter): void {
+    this.#waiters.delete(waiter);
+    if (this.#waiters.size > 0) return;
+    this.#waiting?.dispose();
+    this.#waiting = undefined;
+  }
+
+  /** Gives places that are left to those who wait. */
+  readonly #serve = (): void => {
+    for (const waiter of [...this.#waiters]) {
+      const place = this.take();
+      if (place === undefined) return;
+      waiter.grant(place);
+    }
+  };
+
   readonly #onLeft = (): void => {
     const [next] = this.#waiters;
-    if (next === undefined) this.#gauge!.leave();
-    else next.grant(new Place(this.#onLeft));
+    if (next !== undefined) next.grant(new Place(this.#onLeft));
+    else if (this.#gauge!.leave()) this.#wakeUps.freed(this.#gauge!.slot);
   };
 }

@@ -1,6 +1,7 @@
 /** What a connector asks of a pool, and what a pool counts. */
 
 import type { Conn } from "../net/conn.ts";
+import type { UpstreamRow } from "../observe/accounts.ts";
 import type { PoolFigures } from "../observe/upstream_figures.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Place } from "./places.ts";
@@ -14,26 +15,18 @@ export interface Pool {
   drop(endpoint: Endpoint): void;
   /** Closes one that waits, and tells whether one did. */
   dropOne(endpoint: Endpoint): boolean;
-  figures(): PoolFigures;
   /** Closes all that wait, and resolves when nothing is under way. */
   stop(): Promise<void>;
 }
 
-/** Counts of one pool. */
-export class PoolCounts {
-  hits = 0;
-  misses = 0;
-  expired = 0;
-  lost = 0;
-
-  /** A client came and found a connection, or none. */
-  asked(found: boolean): void {
-    if (found) this.hits += 1;
-    else this.misses += 1;
-  }
-
-  figures(idle: number): PoolFigures {
-    const { hits, misses, expired, lost } = this;
-    return { idle, hits, misses, expired, lost };
-  }
+/** What all pools of a group have counted, in all threads. */
+export function poolFiguresOf(row: UpstreamRow): PoolFigures {
+  const { poolHits, poolMisses, poolExpired, poolLost, poolShelved, poolUnshelved } = row.figures();
+  return {
+    idle: poolShelved - poolUnshelved,
+    hits: poolHits,
+    misses: poolMisses,
+    expired: poolExpired,
+    lost: poolLost,
+  };
 }

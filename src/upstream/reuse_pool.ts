@@ -2,31 +2,30 @@
 
 import type { PoolConfig } from "../config/config.ts";
 import type { Conn } from "../net/conn.ts";
-import type { PoolFigures } from "../observe/upstream_figures.ts";
+import type { UpstreamRow } from "../observe/accounts.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { IdleShelf } from "./idle_shelf.ts";
 import type { Place } from "./places.ts";
-import { type Pool, PoolCounts } from "./pool.ts";
+import type { Pool } from "./pool.ts";
 import { ReuseConn } from "./reuse_conn.ts";
 
 export class ReusePool implements Pool {
   readonly #config: PoolConfig;
   readonly #shelf: IdleShelf<ReuseConn>;
-  readonly #counts = new PoolCounts();
+  readonly #cells: UpstreamRow["cells"];
   #stopped = false;
 
-  constructor(config: PoolConfig) {
+  /** @param row The accounts of the group. */
+  constructor(config: PoolConfig, { cells }: Pick<UpstreamRow, "cells">) {
     this.#config = config;
-    this.#shelf = new IdleShelf({
-      maxIdleTime: config.maxIdleTime,
-      onExpired: () => void (this.#counts.expired += 1),
-    });
+    this.#cells = cells;
+    this.#shelf = new IdleShelf({ maxIdleTime: config.maxIdleTime, cells, onExpired: () => {} });
   }
 
   take(endpoint: Endpoint): Promise<Conn | Place | undefined> {
     // The newest: those that are not needed grow old and go.
     const conn = this.#shelf.take(endpoint, "newest");
-    this.#counts.asked(conn !== undefined);
+    this.#cells[conn === undefined ? "poolMisses" : "poolHits"].add();
     return Promise.resolve(conn?.use() ?? endpoint.places.take());
   }
 
@@ -36,13 +35,14 @@ export class ReusePool implements Pool {
       quiet,
       maxUses,
       onFree: (free) => {
-        const isWanted = !this.#stopped && endpoint.isUp && this.#shelf.count(endpoint) < maxIdle;
-        if (isWanted) this.#shelf.put(endpoint, free);
+        const isKept = !this.#stopped && endpoint.isUp && !endpoint.places.isWanted &&
+          this.#shelf.count(endpoint) < maxIdle;
+        if (isKept) this.#shelf.put(endpoint, free);
         else free.close();
       },
       onLost: (lost) => {
         if (!this.#shelf.remove(endpoint, lost)) return;
-        this.#counts.lost += 1;
+        this.#cells.poolLost.add();
         lost.close();
       },
     }).use();
@@ -54,10 +54,6 @@ export class ReusePool implements Pool {
 
   dropOne(endpoint: Endpoint): boolean {
     return this.#shelf.dropOne(endpoint);
-  }
-
-  figures(): PoolFigures {
-    return this.#counts.figures(this.#shelf.count());
   }
 
   stop(): Promise<void> {

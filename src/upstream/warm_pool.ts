@@ -2,11 +2,11 @@
 
 import type { PoolConfig } from "../config/config.ts";
 import type { Conn } from "../net/conn.ts";
-import type { PoolFigures } from "../observe/upstream_figures.ts";
+import type { UpstreamRow } from "../observe/accounts.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { IdleShelf } from "./idle_shelf.ts";
 import type { Place } from "./places.ts";
-import { type Pool, PoolCounts } from "./pool.ts";
+import type { Pool } from "./pool.ts";
 import { WarmConn } from "./warm_conn.ts";
 
 /** First and longest pause after a connection could not be opened, in milliseconds. */
@@ -29,25 +29,31 @@ export class WarmPool implements Pool {
   readonly #shelf: IdleShelf<WarmConn>;
   readonly #supplies = new Map<Endpoint, Supply>();
   readonly #opening = new Set<Promise<void>>();
-  readonly #counts = new PoolCounts();
+  readonly #cells: UpstreamRow["cells"];
   #stopped = false;
 
-  /** @param open Dials an endpoint, and takes the place over; what comes of it is counted there. */
-  constructor(config: PoolConfig, open: (endpoint: Endpoint, place: Place) => Promise<Conn>) {
+  /**
+   * @param open Dials an endpoint, and takes the place over; what comes of it is counted there.
+   * @param row The accounts of the group.
+   */
+  constructor(
+    config: PoolConfig,
+    open: (endpoint: Endpoint, place: Place) => Promise<Conn>,
+    { cells }: Pick<UpstreamRow, "cells">,
+  ) {
     this.#config = config;
+    this.#cells = cells;
     this.#open = open;
     this.#shelf = new IdleShelf({
       maxIdleTime: config.maxIdleTime,
-      onExpired: (endpoint, conn) => {
-        this.#counts.expired += 1;
-        this.#replace(endpoint, conn);
-      },
+      cells,
+      onExpired: (endpoint, conn) => this.#replace(endpoint, conn),
     });
   }
 
   async take(endpoint: Endpoint): Promise<Conn | Place | undefined> {
     const conn = await this.#takeAlive(endpoint);
-    this.#counts.asked(conn !== undefined);
+    this.#cells[conn === undefined ? "poolMisses" : "poolHits"].add();
     this.#supplyOf(endpoint).lastClient = performance.now();
     // The client comes before those for whom the pool is filled.
     const found = conn ?? endpoint.places.take();
@@ -81,10 +87,6 @@ export class WarmPool implements Pool {
     return this.#shelf.dropOne(endpoint);
   }
 
-  figures(): PoolFigures {
-    return this.#counts.figures(this.#shelf.count());
-  }
-
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#shelf.clear();
@@ -97,7 +99,7 @@ export class WarmPool implements Pool {
       const conn = await waiting?.handOut();
       if (waiting === undefined || conn !== undefined) return conn;
       waiting.close();
-      this.#counts.lost += 1;
+      this.#cells.poolLost.add();
     }
   }
 
@@ -124,7 +126,7 @@ export class WarmPool implements Pool {
   #lost(endpoint: Endpoint, conn: WarmConn): void {
     if (!this.#shelf.remove(endpoint, conn)) return;
     conn.close();
-    this.#counts.lost += 1;
+    this.#cells.poolLost.add();
     this.#replace(endpoint, conn);
   }
 

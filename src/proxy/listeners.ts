@@ -1,0 +1,174 @@
+/** The listeners of one thread, each with the service that its clients go to, which a reload may change. */
+
+import { isDeepStrictEqual } from "node:util";
+import { acceptConnections } from "../net/accept.ts";
+import { type Address, formatAddress } from "../net/address.ts";
+import type { Adapter, Conn } from "../net/conn.ts";
+import { listen, type Listener } from "../net/listen.ts";
+import { TlsListener, type TlsListenOptions } from "../net/tls_listener.ts";
+import type { Service } from "./service.ts";
+
+/** How an address is to be bound. */
+export interface BindPlan {
+  readonly address: Address;
+  readonly adapter: Adapter;
+  /** For a listener that does TLS itself. */
+  readonly tls: TlsListenOptions | undefined;
+  /** Mode bits for a unix socket file. */
+  readonly unixMode: number | undefined;
+  /** Other listeners, of this thread or others, have the address too (SO_REUSEPORT). */
+  readonly shared: boolean;
+}
+
+/** A bound address. */
+class Bound {
+  readonly listener: Listener;
+  #tls: TlsListenOptions | undefined;
+  #service: Service | undefined;
+  readonly #draining = new AbortController();
+  readonly #closing = new AbortController();
+  #loop: Promise<void> | undefined;
+
+  constructor(listener: Listener, tls: TlsListenOptions | undefined) {
+    this.listener = listener;
+    this.#tls = tls;
+  }
+
+  /** Whose clients come here; undefined before it has started. */
+  get service(): Service | undefined {
+    return this.#service;
+  }
+
+  /** Leads clients to a service from now on; the first time it begins to accept. */
+  leadTo(service: Service): void {
+    const { listener } = this;
+    const address = formatAddress(listener.address);
+    this.#service = service;
+    this.#loop ??= acceptConnections(listener, {
+      onConnection: (client: Conn) => this.#service!.handle(client),
+      onError: (error, failures) => this.#service!.acceptFailed(address, error, failures),
+      signal: this.#closing.signal,
+      draining: this.#draining.signal,
+    });
+  }
+
+  /** Not without need: replacing a listener can cost clients. */
+  updateTls(options: TlsListenOptions | undefined): void {
+    if (!(this.listener instanceof TlsListener) || options === undefined) return;
+    const isSame = options.credentials.cert === this.#tls?.credentials.cert &&
+      isDeepStrictEqual(options.alpn, this.#tls.alpn);
+    if (!isSame) this.listener.replace(options);
+    this.#tls = options;
+  }
+
+  /** Accepts who is on the way, then closes; resolves when it has. */
+  async drain(): Promise<void> {
+    this.#draining.abort();
+    await this.#loop;
+  }
+
+  /** Closes at once. Resolves when it is gone: Deno removes a socket file only once its last accept has ended. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    this.listener.close();
+    await this.#loop;
+  }
+}
+
+/** What a plan has come to. */
+interface Prepared {
+  readonly key: string;
+  readonly plan: BindPlan;
+  readonly bound: Bound;
+}
+
+export class Listeners {
+  #bound = new Map<string, Bound>();
+  /** What the plans of {@linkcode prepare} come to, in their order. */
+  #prepared: Prepared[] = [];
+  /** Those that are being drained, no longer wanted. */
+  readonly #leaving = new Set<Bound>();
+
+  /**
+   * Binds what is not bound yet, without accepting; {@linkcode commit} or {@linkcode discard} must follow.
+   *
+   * @returns The addresses bound, with real ports.
+   * @throws {ListenError} everything is as before then.
+   */
+  async prepare(plans: readonly BindPlan[]): Promise<Address[]> {
+    this.#prepared = [];
+    try {
+      for (const plan of plans) {
+        const bound = this.#bound.get(keyOf(plan, plan.address)) ?? new Bound(await bind(plan), plan.tls);
+        this.#prepared.push({ key: keyOf(plan, bound.listener.address), plan, bound });
+      }
+    } catch (error) {
+      await this.discard();
+      throw error;
+    }
+    return this.#prepared.map(({ bound }) => bound.listener.address);
+  }
+
+  /** Closes what was bound in vain. */
+  async discard(): Promise<void> {
+    const unused = this.#prepared.filter(({ key }) => !this.#bound.has(key));
+    this.#prepared = [];
+    await Promise.all(unused.map(({ bound }) => bound.close()));
+  }
+
+  /**
+   * Makes what was prepared all there is. Listeners that stay are not touched.
+   *
+   * @param services Whose clients come to each, in the order of the plans.
+   * @returns Resolves when the listeners that nobody wants any more have accepted who was on the way, and are closed.
+   */
+  async commit(services: readonly Service[]): Promise<void> {
+    const before = this.#bound;
+    this.#bound = new Map(this.#prepared.map(({ key, bound }) => [key, bound]));
+    this.#prepared.forEach(({ bound, plan }, index) => {
+      bound.updateTls(plan.tls);
+      bound.leadTo(services[index]!);
+    });
+    this.#prepared = [];
+    const unwanted = [...before].filter(([key]) => !this.#bound.has(key));
+    await Promise.all(unwanted.map(([, bound]) => this.#drain(bound)));
+  }
+
+  /** New handshakes with clients of a service are done with these options, where its listeners do TLS themselves. */
+  updateTls(service: Service, options: TlsListenOptions | undefined): void {
+    for (const bound of this.#bound.values()) if (bound.service === service) bound.updateTls(options);
+  }
+
+  /** Accepts who is on the way, then closes all; resolves when they are closed. */
+  async drain(): Promise<void> {
+    await Promise.all([...this.#bound.values(), ...this.#leaving].map((bound) => this.#drain(bound)));
+  }
+
+  /** Closes all at once. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#bound.values(), ...this.#leaving].map((bound) => bound.close()));
+  }
+
+  /** Descriptors ran out. */
+  onShortage(): void {
+    for (const { listener } of this.#bound.values()) listener.onShortage?.();
+  }
+
+  async #drain(bound: Bound): Promise<void> {
+    this.#leaving.add(bound);
+    await bound.drain();
+    this.#leaving.delete(bound);
+  }
+}
+
+async function bind({ address, adapter, tls, unixMode, shared }: BindPlan): Promise<Listener> {
+  return tls !== undefined && address.transport === "tcp"
+    ? TlsListener.bind(address, tls, { shared })
+    : await listen(address, { adapter, unixMode, shared });
+}
+
+/** What a listener can be used for that is there already. */
+function keyOf({ adapter, tls }: BindPlan, address: Address): string {
+  const api = address.transport === "unix" ? "unix" : tls === undefined ? adapter : "tls";
+  return `${formatAddress(address)} ${api}`;
+}

@@ -1,0 +1,60 @@
+/** Puts together what a proxy is made of: shared memory, logs, and the threads that relay. */
+
+import { availableParallelism } from "node:os";
+import type { Config } from "../config/config.ts";
+import { EventFeed } from "../observe/event_feed.ts";
+import type { ProgramLog } from "../observe/log.ts";
+import { canShare } from "../net/reserve.ts";
+import { AccessOutput } from "./access_output.ts";
+import { LocalSeat } from "./local_seat.ts";
+import { SharedMemory } from "./shared_memory.ts";
+import { Supervisor } from "./supervisor.ts";
+import type { Report, SupervisorCalls } from "./thread_calls.ts";
+import { type ThreadSeat, Threads } from "./threads.ts";
+import { TlsFiles } from "./tls_files.ts";
+import { WorkerSeat } from "./worker_seat.ts";
+
+/** Threads that a configuration asks for, where several can share an address; else one. */
+export function threadsOf({ workers }: Pick<Config, "workers">): number {
+  if (!canShare()) return 1;
+  return workers === "auto" ? availableParallelism() : workers;
+}
+
+/** Nothing listens yet. */
+export function buildSupervisor(config: Config, log: ProgramLog): Supervisor {
+  const memory = new SharedMemory(config, threadsOf(config));
+  const access = new AccessOutput(log);
+  const events: EventFeed = new EventFeed(
+    (error) => log.error("A reader of events failed", { event: "event_reader_failed", detail: String(error) }),
+    (isHeard) => threads.setHeard(isHeard),
+  );
+  const callsOf = (thread: number): SupervisorCalls => ({
+    connectionFailed: (group, endpoint, failure) =>
+      supervisor.groups.find(({ name }) => name === group)?.connectionFailed(endpoint, failure),
+    makeRoom: (group, endpoint) => threads.makeRoom(group, endpoint, thread),
+    freed: (gauge) => threads.wake(gauge, thread),
+  });
+  const onReports = (reports: readonly Report[]) => {
+    for (const report of reports) {
+      if (report.kind === "log") log[report.level](report.message, report.fields);
+      else if (report.kind === "access") access.info("", report.fields);
+      else events.forward(report.event);
+    }
+  };
+  const seats = memory.threads === 1
+    ? [new LocalSeat(memory.startOf(0, 0), { log, accessFile: access, events }, callsOf(0))]
+    : Array.from({ length: memory.threads }, (_, thread): ThreadSeat =>
+      new WorkerSeat(thread, {
+        log,
+        supervisor: callsOf(thread),
+        onReports,
+        startOf: (incarnation) => memory.startOf(thread, incarnation),
+        settle: () => supervisor.settle(thread),
+        refreshed: () => supervisor.plan(),
+        onReplaced: (replacement) => replacement.setHeard(events.isHeard),
+      }));
+  const threads = new Threads(seats);
+  const tlsFiles = new TlsFiles({ log, onChange: (files) => threads.setTls(files) });
+  const supervisor = new Supervisor({ log, access, events, tlsFiles, memory, threads });
+  return supervisor;
+}

@@ -1,0 +1,103 @@
+/** A service as the supervisor knows it: its configuration, and its places in what threads share. */
+
+import { isDeepStrictEqual } from "node:util";
+import type { ServiceConfig } from "../config/config.ts";
+import type { Address } from "../net/address.ts";
+import type { ServiceRow } from "../observe/accounts.ts";
+import { ClientTable } from "../observe/client_table.ts";
+import type { Gauge } from "../observe/gauge.ts";
+import { type ServiceFigures, serviceFigures, type ServiceMetrics, serviceMetrics } from "../observe/ledger.ts";
+import { RateLimit } from "../observe/rate_limit.ts";
+import type { SharedMemory } from "./shared_memory.ts";
+import type { ServicePlan } from "./thread_calls.ts";
+
+/** Clients whose connections can be counted at the same time, per service. */
+const MAX_CLIENTS = 65_536;
+
+export class KeptService {
+  readonly #threads: number;
+  readonly #row: ServiceRow;
+  readonly #gauge: Gauge;
+  #config: ServiceConfig;
+  #rate: RateLimit | undefined;
+  #clients: ClientTable | undefined;
+  /** Where it listens, with real ports, in the order of the configuration. */
+  addresses: readonly Address[] = [];
+
+  /** @throws {RangeError} when no room is left for another service. */
+  constructor(config: ServiceConfig, { accounts, gauges, threads }: SharedMemory) {
+    const row = accounts.services.claim();
+    const gauge = gauges.claim();
+    if (row === undefined || gauge === undefined) {
+      row?.release();
+      gauge?.release();
+      throw new RangeError("No room left in the accounts for another service: restart to make room");
+    }
+    this.#threads = threads;
+    this.#row = row;
+    this.#gauge = gauge;
+    this.#config = config;
+    this.#makeTables(undefined);
+  }
+
+  get config(): ServiceConfig {
+    return this.#config;
+  }
+
+  set config(config: ServiceConfig) {
+    const before = this.#config;
+    this.#config = config;
+    this.#makeTables(before);
+  }
+
+  get name(): string {
+    return this.#config.name;
+  }
+
+  /** What the configuration says but for TLS. */
+  get plan(): Omit<ServicePlan, "isSame" | "tls" | "upstreamTls"> {
+    return {
+      config: this.#config,
+      row: this.#row.number,
+      gauge: this.#gauge.slot,
+      rate: this.#rate?.buffer,
+      clients: this.#clients?.memory,
+    };
+  }
+
+  figures(): ServiceFigures {
+    return serviceFigures(this.name, this.#row);
+  }
+
+  metrics(): ServiceMetrics {
+    return serviceMetrics(this.name, this.#row);
+  }
+
+  /** Takes the connections of a thread that has ended off its clients. */
+  settle(thread: number): void {
+    this.#clients?.settle(thread);
+  }
+
+  /** It is there no more: its places are free once its last connection has ended. */
+  release(): void {
+    this.#row.release();
+    this.#gauge.release();
+  }
+
+  /** What is counted goes on being counted, unless it is to be counted in another way. */
+  #makeTables(before: ServiceConfig | undefined): void {
+    const { connectsPerSecond, connectionsPerClient, connectsPerSecondPerClient } = this.#config.limits;
+    const isSameRate = isDeepStrictEqual(before?.limits.connectsPerSecond, connectsPerSecond);
+    if (!isSameRate || before === undefined) {
+      this.#rate = connectsPerSecond && new RateLimit(undefined, connectsPerSecond);
+    }
+    const countsClients = connectionsPerClient > 0 || connectsPerSecondPerClient !== undefined;
+    if (!countsClients) this.#clients = undefined;
+    else {
+      this.#clients ??= new ClientTable({ clients: MAX_CLIENTS, threads: this.#threads }, {
+        connections: connectionsPerClient,
+        rate: connectsPerSecondPerClient,
+      });
+    }
+  }
+}

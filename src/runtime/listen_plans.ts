@@ -1,0 +1,99 @@
+/** From the addresses of a configuration to what threads bind. */
+
+import type { Config, ServiceConfig } from "../config/config.ts";
+import { type Address, formatAddress } from "../net/address.ts";
+import { adapterFor } from "../net/conn.ts";
+import { canShare, ListenError } from "../net/listen.ts";
+import { reserve } from "../net/reserve.ts";
+import { tlsListenOptions } from "../proxy/tls_termination.ts";
+import type { KeptService } from "./kept_service.ts";
+import type { ListenPlan } from "./thread_calls.ts";
+import type { Threads } from "./threads.ts";
+import type { LoadedFiles } from "./tls_files.ts";
+
+/**
+ * Plans for all addresses of a configuration, and the ports that are held for it until it is disposed of. An address
+ * that a service has already is planned as it is; a free port stays the one that was found.
+ *
+ * @param before The services there are, with the addresses they have.
+ * @throws {ListenError} when an address is in use.
+ */
+export async function planListeners(
+  config: Config,
+  files: LoadedFiles,
+  before: readonly KeptService[],
+): Promise<Listening> {
+  const known = new KnownAddresses(before);
+  const plans: ListenPlan[] = [];
+  using held = new DisposableStack();
+  for (const service of config.services) {
+    const tls = tlsListenOptions(service.tls, files.get(service.name)?.tls);
+    for (const address of service.listen) {
+      const isShared = canShare && address.transport === "tcp";
+      plans.push({
+        service: service.name,
+        address: known.take(service, address) ?? (isShared ? held.use(await reserve(address)).address : address),
+        adapter: adapterFor(service),
+        tls,
+        unixMode: service.unixMode,
+        shared: isShared,
+      });
+    }
+  }
+  return new Listening(plans, held.move());
+}
+
+export class Listening implements Disposable {
+  readonly plans: readonly ListenPlan[];
+  readonly #held: DisposableStack;
+  #addresses: readonly Address[] = [];
+
+  constructor(plans: readonly ListenPlan[], held: DisposableStack) {
+    this.plans = plans;
+    this.#held = held;
+  }
+
+  /** Has them bound. @throws {ListenError} nothing is bound then that was not before. */
+  async bind(threads: Threads): Promise<void> {
+    const bound = await threads.prepare(this.plans);
+    if ("refused" in bound) throw ListenError.of(bound.refused.message, bound.refused.code);
+    this.#addresses = bound.addresses;
+  }
+
+  /** Notes in the services where they listen. */
+  record(services: ReadonlyMap<string, KeptService>): void {
+    const addresses = Map.groupBy(this.#addresses.keys(), (index) => this.plans[index]!.service);
+    for (const [name, indices] of addresses) {
+      services.get(name)!.addresses = indices.map((index) => this.#addresses[index]!);
+    }
+  }
+
+  /** Gives free the ports that were held. */
+  [Symbol.dispose](): void {
+    this.#held.dispose();
+  }
+}
+
+/** What is bound already. */
+class KnownAddresses {
+  /** By what configurations say: an address that can be there once, or a free port of one service. */
+  readonly #real = new Map<string, Address[]>();
+
+  constructor(services: readonly KeptService[]) {
+    for (const { config, addresses } of services) {
+      for (const [index, address] of config.listen.entries()) {
+        this.#real.getOrInsertComputed(keyOf(config, address), () => []).push(addresses[index]!);
+      }
+    }
+  }
+
+  /** The real address, for one taker. */
+  take(service: ServiceConfig, address: Address): Address | undefined {
+    return this.#real.get(keyOf(service, address))?.shift();
+  }
+}
+
+function keyOf({ name }: ServiceConfig, address: Address): string {
+  const isFree = address.transport === "tcp" && address.port === 0;
+  return isFree ? `${formatAddress(address)} of ${name}` : formatAddress(address);
+}

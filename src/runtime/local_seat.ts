@@ -1,0 +1,39 @@
+/** The one thread of a proxy without workers: that in which it was started. */
+
+import type { AccessSink } from "../observe/access_log.ts";
+import type { EventFeed } from "../observe/event_feed.ts";
+import type { Log } from "../observe/log.ts";
+import { RelayThread } from "./relay_thread.ts";
+import type { ListenPlan, SupervisorCalls, ThreadPlan, ThreadStart } from "./thread_calls.ts";
+import type { ThreadSeat } from "./threads.ts";
+
+/** What the supervisor itself says things with. */
+export interface LocalVoice {
+  readonly log: Log;
+  readonly accessFile: AccessSink;
+  readonly events: EventFeed;
+}
+
+export class LocalSeat implements ThreadSeat {
+  readonly thread: RelayThread;
+
+  constructor(start: ThreadStart, voice: LocalVoice, supervisor: SupervisorCalls) {
+    const nothing = () => {};
+    this.thread = new RelayThread(start, {
+      ...voice,
+      supervisor,
+      // The log and the feed are those of the supervisor, who sees to it.
+      setLevel: nothing,
+      setHeard: nothing,
+      flush: nothing,
+    });
+  }
+
+  commit(_listeners: readonly ListenPlan[], plan: ThreadPlan): Promise<void> {
+    return this.thread.commit(plan);
+  }
+
+  retire(): void {}
+
+  terminate(): void {}
+}

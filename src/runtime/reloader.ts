@@ -1,0 +1,115 @@
+/** From one configuration to the next, while the proxy runs; a bad one changes nothing. */
+
+import type { ReloadOutcome } from "../admin/backend.ts";
+import type { Config } from "../config/config.ts";
+import { ConfigError } from "../config/config_error.ts";
+import { describeDiff } from "../config/diff.ts";
+import { ListenError } from "../net/listen.ts";
+import { LogFileError } from "../observe/log_file.ts";
+import { checkDescriptors, DescriptorError } from "./descriptors.ts";
+import type { ConfigSource } from "./proxy.ts";
+import type { Supervisor } from "./supervisor.ts";
+import { warningsOf } from "./warnings.ts";
+
+/** What makes a configuration one that cannot be used. */
+const REFUSALS = [ConfigError, DescriptorError, ListenError, LogFileError, RangeError];
+
+export class Reloader {
+  readonly #supervisor: Supervisor;
+  readonly #source: ConfigSource | undefined;
+  /** Reloads come one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(supervisor: Supervisor, source: ConfigSource | undefined) {
+    this.#supervisor = supervisor;
+    this.#source = source;
+  }
+
+  /** Makes this the first configuration. Throws when it cannot be used. */
+  async begin(config: Config): Promise<void> {
+    const { access, tlsFiles } = this.#supervisor.parts;
+    await access.use(await access.open(config.log.access));
+    await this.#supervisor.apply(config, await tlsFiles.load(config, this.#source?.path));
+  }
+
+  /** Reads everything again. Never rejects: what is wrong is in the outcome, and is logged. */
+  reload(): Promise<ReloadOutcome> {
+    const reloaded = this.#last.then(() => this.#reload());
+    this.#last = reloaded.catch(() => {});
+    return reloaded;
+  }
+
+  /** Resolves when no reload is under way. */
+  async settled(): Promise<void> {
+    await this.#last;
+  }
+
+  /** Opens the file of the access log anew; resolves with what went wrong, which is logged. */
+  async reopenLogs(): Promise<string[]> {
+    const { access, log } = this.#supervisor.parts;
+    try {
+      await access.reopen();
+      return [];
+    } catch (error) {
+      const detail = messageOf(error);
+      log.error("Keeping the old file of the access log", { event: "access_log_not_reopened", detail });
+      return [detail];
+    }
+  }
+
+  async #reload(): Promise<ReloadOutcome> {
+    const { events, tlsFiles } = this.#supervisor.parts;
+    const outcome = await this.#reloadConfig();
+    const problems = outcome.ok ? [...await tlsFiles.reload(), ...await this.reopenLogs()] : [];
+    const ok = outcome.ok && problems.length === 0;
+    const detail = outcome.ok
+      ? [outcome.detail, ...problems.length === 0 ? ["certificates were read and log files opened anew"] : problems]
+        .filter((part) => part !== "").join("; ")
+      : outcome.detail;
+    const sentence = detail.charAt(0).toUpperCase() + detail.slice(1);
+    events.reloaded(ok, sentence);
+    return { ok, detail: sentence };
+  }
+
+  async #reloadConfig(): Promise<ReloadOutcome> {
+    const source = this.#source;
+    if (source === undefined) return { ok: true, detail: "" };
+    const { log } = this.#supervisor.parts;
+    try {
+      const detail = await this.#apply(await source.load(), source.path);
+      log.info(`Reloaded "${source.path}": ${detail}`, { event: "reloaded" });
+      return { ok: true, detail };
+    } catch (error) {
+      if (!REFUSALS.some((type) => error instanceof type)) throw error;
+      const detail = messageOf(error);
+      log.error(`Cannot reload "${source.path}", and nothing is changed: ${detail}`, { event: "reload_refused" });
+      return { ok: false, detail };
+    }
+  }
+
+  /** Tells what has changed, in words. Throws when it cannot be used. */
+  async #apply(next: Config, path: string): Promise<string> {
+    const { access, log, tlsFiles } = this.#supervisor.parts;
+    const before = this.#supervisor.config;
+    if (next.limits.connections > before.limits.connections) checkDescriptors(next.limits.connections);
+    const files = await tlsFiles.load(next, path);
+    const { path: logPath, format } = before.log.access;
+    const isSameFile = logPath === next.log.access.path && format === next.log.access.format;
+    const file = isSameFile ? undefined : await access.open(next.log.access);
+    let diff;
+    try {
+      ({ diff } = await this.#supervisor.apply(next, files));
+    } catch (error) {
+      await file?.close();
+      throw error;
+    }
+    if (!isSameFile) await access.use(file);
+    log.adjust(next.log);
+    for (const warning of warningsOf(next)) log.warn(warning, { event: "configuration_warning" });
+    return describeDiff(diff);
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,114 @@
+/** The end of a proxy: no longer ready, no longer accepting, waiting for what is open, closing what is left. */
+
+import { sleep } from "../net/sleep.ts";
+import type { Supervisor } from "./supervisor.ts";
+
+/** How often it is said that connections are still waited for, in milliseconds. */
+const PROGRESS_EVERY = 5000;
+
+export interface StopOptions {
+  /** Milliseconds to wait for open connections; the configuration's `shutdown.drain` when absent. */
+  readonly drain?: number;
+  /** Who or what stops it, for the log. */
+  readonly cause?: string;
+}
+
+export interface StopReport {
+  /** Connections that were still open when the wait was over, and were closed. */
+  readonly cut: number;
+}
+
+export class Shutdown {
+  readonly #supervisor: Supervisor;
+  readonly #close: () => Promise<void>;
+  readonly #report = Promise.withResolvers<StopReport>();
+  /** Aborts when nobody waits for anything any more. */
+  readonly #cut = new AbortController();
+  #hasBegun = false;
+
+  /** @param close Ends what is left of the proxy when its connections have ended. */
+  constructor(supervisor: Supervisor, close: () => Promise<void>) {
+    this.#supervisor = supervisor;
+    this.#close = close;
+  }
+
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
+  /** Resolves when everything has ended. */
+  get report(): Promise<StopReport> {
+    return this.#report.promise;
+  }
+
+  /** Begins; the `drain` of a later call may shorten the wait. */
+  begin({ drain, cause = "stop" }: StopOptions): Promise<StopReport> {
+    if (!this.#hasBegun) {
+      this.#hasBegun = true;
+      this.#run(drain, cause).then(this.#report.resolve, this.#report.reject);
+    } else if (drain !== undefined) this.#cutAfter(drain);
+    return this.#report.promise;
+  }
+
+  async #run(drain: number | undefined, cause: string): Promise<StopReport> {
+    const supervisor = this.#supervisor;
+    const { log, events, threads } = supervisor.parts;
+    const { shutdown } = supervisor.config;
+    events.draining(supervisor.active);
+    threads.retire();
+    // A wait that somebody has chosen is the whole wait.
+    if (drain === undefined && shutdown.delay > 0) {
+      log.info(`${cause}: no longer ready, accepting for another ${shutdown.delay / 1000} s`, {
+        event: "stopping_soon",
+        signal: cause,
+        delay_ms: shutdown.delay,
+      });
+      await sleep(shutdown.delay, this.#cut.signal);
+    }
+    this.#cutAfter(drain ?? shutdown.drain);
+    await this.#untilCut(threads.drainListeners());
+    await threads.closeListeners();
+    const open = supervisor.active;
+    const hint = open === 0 ? "" : `, waiting for ${open} open ${connections(open)}`;
+    log.info(`${cause}: no longer accepting${hint}`, { event: "stopping", signal: cause, open });
+    const drained = threads.drained();
+    const progress = setInterval(() => this.#tellProgress(), PROGRESS_EVERY);
+    await this.#untilCut(drained);
+    clearInterval(progress);
+    const cut = supervisor.active;
+    this.#cut.abort();
+    await threads.abortConnections("shutdown");
+    await drained;
+    await threads.finish();
+    await this.#close();
+    log.info(cut === 0 ? "Stopped" : `Stopped, ${cut} ${connections(cut)} cut`, { event: "stopped", cut });
+    await supervisor.parts.access.close();
+    return { cut };
+  }
+
+  /** Ends the wait after `drain` milliseconds, unless it ends before. */
+  #cutAfter(drain: number): void {
+    if (drain === 0) this.#cut.abort();
+    else void sleep(drain, this.#cut.signal).then(() => this.#cut.abort());
+  }
+
+  async #untilCut(ended: Promise<void>): Promise<void> {
+    const { signal } = this.#cut;
+    if (signal.aborted) return;
+    const cut = Promise.withResolvers<void>();
+    signal.addEventListener("abort", () => cut.resolve(), { once: true });
+    await Promise.race([ended, cut.promise]);
+  }
+
+  #tellProgress(): void {
+    const open = this.#supervisor.active;
+    this.#supervisor.parts.log.info(`Still waiting for ${open} open ${connections(open)}`, {
+      event: "draining",
+      open,
+    });
+  }
+}
+
+function connections(count: number): string {
+  return count === 1 ? "connection" : "connections";
+}

@@ -1,0 +1,182 @@
+/** What holds all threads together: what is counted, which endpoints work, and the way from one configuration to the next. */
+
+import type { Config } from "../config/config.ts";
+import { type ConfigDiff, diffConfig } from "../config/diff.ts";
+import type { EventFeed } from "../observe/event_feed.ts";
+import type { Gauge } from "../observe/gauge.ts";
+import type { Log } from "../observe/log.ts";
+import { GroupKeeper } from "../upstream/group_keeper.ts";
+import type { AccessOutput } from "./access_output.ts";
+import { KeptService } from "./kept_service.ts";
+import { type Listening, planListeners } from "./listen_plans.ts";
+import { SharedMemory } from "./shared_memory.ts";
+import type { ThreadPlan } from "./thread_calls.ts";
+import type { LoadedFiles, TlsFiles } from "./tls_files.ts";
+import type { Threads } from "./threads.ts";
+
+export interface SupervisorParts {
+  readonly log: Log;
+  readonly access: AccessOutput;
+  readonly events: EventFeed;
+  readonly tlsFiles: TlsFiles;
+  readonly memory: SharedMemory;
+  readonly threads: Threads;
+}
+
+export class Supervisor {
+  readonly parts: SupervisorParts;
+  /** Counts the connections of all services. */
+  readonly #all: Gauge;
+  #config: Config | undefined;
+  #groups = new Map<string, GroupKeeper>();
+  #services = new Map<string, KeptService>();
+  /** Services that are gone from the configuration, and may still have connections. */
+  readonly #leaving = new Set<KeptService>();
+
+  constructor(parts: SupervisorParts) {
+    this.parts = parts;
+    this.#all = parts.memory.gauges.claim()!;
+  }
+
+  /** The one in effect. */
+  get config(): Config {
+    return this.#config!;
+  }
+
+  /** In the order of the configuration. */
+  get services(): KeptService[] {
+    return [...this.#services.values()];
+  }
+
+  get groups(): GroupKeeper[] {
+    return [...this.#groups.values()];
+  }
+
+  /** Connections open now, those of services that are gone included. */
+  get active(): number {
+    return [...this.#services.values(), ...this.#leaving].reduce((sum, each) => sum + each.figures().active, 0);
+  }
+
+  /**
+   * Makes this the configuration, or fails and leaves everything as it was.
+   *
+   * @param files Its certificates and keys.
+   * @returns what has changed; `closed` resolves when the listeners that are not in it any more are closed.
+   * @throws {ListenError} when an address cannot be bound.
+   * @throws {RangeError} when there is no room left to count for more services or groups.
+   */
+  async apply(next: Config, files: LoadedFiles): Promise<{ diff: ConfigDiff; closed: Promise<void> }> {
+    const diff = diffConfig(this.#config ?? nothingOf(next), next);
+    using undo = new DisposableStack();
+    const added = this.#claim(next, diff, undo);
+    const listening = await planListeners(next, files, this.services);
+    try {
+      await listening.bind(this.parts.threads);
+    } finally {
+      listening[Symbol.dispose]();
+    }
+    // Nothing can fail from here on.
+    undo.move();
+    await this.parts.tlsFiles.use(files);
+    return { diff, closed: this.#commit(next, diff, added, listening) };
+  }
+
+  /** What threads do from now on. */
+  plan(isSame: (service: string) => boolean = () => false): ThreadPlan {
+    const { limits, log, services } = this.#config!;
+    const { tlsFiles } = this.parts;
+    return {
+      groups: this.groups.map(({ config, row, records }) => ({ config, row: row.number, endpoints: records })),
+      services: services.map(({ name }) => ({
+        ...this.#services.get(name)!.plan,
+        isSame: isSame(name),
+        tls: tlsFiles.of(name)?.tls,
+        upstreamTls: tlsFiles.of(name)?.upstreamTls,
+      })),
+      listeners: [],
+      all: { gauge: this.#all.slot, limit: limits.connections },
+      log: { level: log.level, hasAccessFile: log.access.path !== undefined, sample: log.access.sample },
+    };
+  }
+
+  /** A thread has died: takes its connections out of all accounts, and tells how many there were. */
+  settle(thread: number): number {
+    const { memory, threads } = this.parts;
+    const before = this.active;
+    memory.accounts.settle(thread);
+    for (const service of [...this.#services.values(), ...this.#leaving]) service.settle(thread);
+    for (const gauge of memory.gauges.settle(thread)) threads.wake(gauge, thread);
+    return before - this.active;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.groups.map((group) => group.stop()), this.parts.tlsFiles.stop()]);
+  }
+
+  /** Takes places in the accounts for what is new. */
+  #claim(next: Config, diff: ConfigDiff, undo: DisposableStack): Added {
+    const isAdded = (differences: ConfigDiff["services"]) => {
+      const names = new Set(differences.filter(({ kind }) => kind === "added").map(({ name }) => name));
+      return ({ name }: { readonly name: string }) => names.has(name);
+    };
+    const { memory, threads: audience, events, log } = this.parts;
+    const { accounts, gauges } = memory;
+    for (const service of this.#leaving) {
+      if (service.figures().active > 0) continue;
+      service.release();
+      this.#leaving.delete(service);
+    }
+    return {
+      services: next.services.filter(isAdded(diff.services)).map((config) =>
+        undo.adopt(new KeptService(config, memory), (service) => service.release())
+      ),
+      groups: next.upstreams.filter(isAdded(diff.groups)).map((config) =>
+        undo.adopt(
+          new GroupKeeper(config, { accounts, gauges, events, log, audience }),
+          (group) => void group.stop(),
+        )
+      ),
+    };
+  }
+
+  #commit(next: Config, diff: ConfigDiff, added: Added, listening: Listening): Promise<void> {
+    const sameServices = namesOf(diff, "same");
+    const isRebuilt = diff.changedSettings.some((key) => key === "log" || key === "limits.connections");
+    this.#config = next;
+    const groupsBefore = this.#groups;
+    const newGroups = new Map(added.groups.map((group) => [group.name, group]));
+    this.#groups = new Map(next.upstreams.map(({ name }) => [name, newGroups.get(name) ?? groupsBefore.get(name)!]));
+    const servicesBefore = this.#services;
+    const newServices = new Map(added.services.map((service) => [service.name, service]));
+    this.#services = new Map(
+      next.services.map(({ name }) => [name, newServices.get(name) ?? servicesBefore.get(name)!]),
+    );
+    for (const config of next.upstreams) {
+      if (!newGroups.has(config.name)) this.#groups.get(config.name)!.update(config);
+    }
+    for (const config of next.services) this.#services.get(config.name)!.config = config;
+    listening.record(this.#services);
+    const closed = this.parts.threads.commit(
+      listening.plans,
+      this.plan((name) => sameServices.has(name) && !isRebuilt),
+    );
+    for (const group of added.groups) group.start();
+    for (const [name, group] of groupsBefore) if (!this.#groups.has(name)) void group.stop();
+    for (const [name, service] of servicesBefore) if (!this.#services.has(name)) this.#leaving.add(service);
+    return closed;
+  }
+}
+
+interface Added {
+  readonly services: readonly KeptService[];
+  readonly groups: readonly GroupKeeper[];
+}
+
+/** A configuration with the settings of another, and nothing in it. */
+function nothingOf(config: Config): Config {
+  return { ...config, services: [], upstreams: [] };
+}
+
+function namesOf(diff: ConfigDiff, kind: "same"): Set<string> {
+  return new Set(diff.services.filter((each) => each.kind === kind).map(({ name }) => name));
+}

@@ -1,0 +1,164 @@
+/** All threads that relay, as one: what is asked of them is asked of each, and a worker that dies is replaced. */
+
+import type { Address } from "../net/address.ts";
+import { type ConnectionPage, type ConnectionQuery, mergeConnectionPages } from "../observe/connection_list.ts";
+import type { AbortCode } from "../observe/connection_record.ts";
+import type { EndpointRecord, EndpointState } from "../upstream/endpoint.ts";
+import type { GroupAudience } from "../upstream/group_keeper.ts";
+import type { ServiceFiles } from "./service_files.ts";
+import type { Bound, ListenPlan, ThreadCalls, ThreadPlan } from "./thread_calls.ts";
+import { ThreadEndedError } from "./worker_thread.ts";
+
+/** One of the threads, from start to stop; another may take its place. */
+export interface ThreadSeat {
+  /** Undefined while a new one is being started. */
+  readonly thread: ThreadCalls | undefined;
+  /** What its thread does from now on, and one that takes its place. */
+  commit(listeners: readonly ListenPlan[], plan: ThreadPlan): Promise<void>;
+  /** No other thread takes its place from now on. */
+  retire(): void;
+  /** Ends it for good. */
+  terminate(): void;
+}
+
+export class Threads implements GroupAudience {
+  readonly #seats: readonly ThreadSeat[];
+
+  /** @param seats At least one. */
+  constructor(seats: readonly ThreadSeat[]) {
+    this.#seats = seats;
+  }
+
+  get count(): number {
+    return this.#seats.length;
+  }
+
+  /**
+   * Binds addresses in all threads that are there. Sockets in the file system are bound in the first one only.
+   *
+   * @returns the addresses with real ports, or why there are none: nothing is bound then that was not before.
+   */
+  async prepare(plans: readonly ListenPlan[]): Promise<Bound> {
+    const died: Bound = { refused: { message: "A thread has died meanwhile; try again", code: "io_error" } };
+    const seats = this.#seats.entries().filter(([, { thread }]) => thread !== undefined);
+    const outcomes = await Promise.all(seats.map(async ([index, { thread }]) => {
+      try {
+        return await thread!.prepare(plansOf(index, plans));
+      } catch (error) {
+        if (error instanceof ThreadEndedError) return died;
+        throw error;
+      }
+    }));
+    const refused = outcomes.find((outcome) => "refused" in outcome);
+    if (refused !== undefined) {
+      await this.discard();
+      return refused;
+    }
+    // One that is being started anew binds the same ones.
+    const [first] = outcomes as { addresses: Address[] }[];
+    return { addresses: plans.map(({ address }, index) => first?.addresses[index] ?? address) };
+  }
+
+  async discard(): Promise<void> {
+    await this.#ask((thread) => thread.discard(), undefined);
+  }
+
+  /** Resolves when the listeners that are not in the plan any more are closed. */
+  async commit(listeners: readonly ListenPlan[], plan: ThreadPlan): Promise<void> {
+    await Promise.all(this.#seats.map(async (seat, index) => {
+      const own = plansOf(index, listeners);
+      await seat.commit(own, { ...plan, listeners: own.map(({ service }) => service) });
+    }));
+  }
+
+  setTls({ config: { name }, tls, upstreamTls }: ServiceFiles): void {
+    this.#tell((thread) => thread.setTls(name, tls, upstreamTls));
+  }
+
+  setEndpoints(group: string, records: readonly EndpointRecord[]): void {
+    this.#tell((thread) => thread.setEndpoints(group, records));
+  }
+
+  setState(group: string, endpoint: number, state: EndpointState, abort: boolean): void {
+    this.#tell((thread) => thread.setState(group, endpoint, state, abort));
+  }
+
+  setHeard(isHeard: boolean): void {
+    this.#tell((thread) => thread.setHeard(isHeard));
+  }
+
+  /** @param but The thread that says so. */
+  wake(gauge: number, but?: number): void {
+    this.#tell((thread) => thread.wake(gauge), but);
+  }
+
+  makeRoom(group: string, endpoint: number, but: number): void {
+    this.#tell((thread) => thread.makeRoom(group, endpoint), but);
+  }
+
+  /** Of all threads, as if it were one. */
+  async connections(query: ConnectionQuery): Promise<ConnectionPage> {
+    // Each gives as many as could all be the first ones.
+    const first = { ...query, offset: 0, limit: query.offset + query.limit };
+    const none: ConnectionPage = { total: 0, matching: 0, connections: [] };
+    return mergeConnectionPages(await this.#ask((thread) => thread.connections(first), none), query);
+  }
+
+  async kill(id: number): Promise<boolean> {
+    const found = await this.#ask((thread) => thread.kill(id), false);
+    return found.includes(true);
+  }
+
+  async drainListeners(): Promise<void> {
+    await this.#ask((thread) => thread.drainListeners(), undefined);
+  }
+
+  async closeListeners(): Promise<void> {
+    await this.#ask((thread) => thread.closeListeners(), undefined);
+  }
+
+  async drained(): Promise<void> {
+    await this.#ask((thread) => thread.drained(), undefined);
+  }
+
+  async abortConnections(code: AbortCode): Promise<void> {
+    await this.#ask((thread) => thread.abortConnections(code), undefined);
+  }
+
+  /** No thread is replaced from now on. */
+  retire(): void {
+    for (const seat of this.#seats) seat.retire();
+  }
+
+  /** Ends all, when they have said what is to be said. */
+  async finish(): Promise<void> {
+    await this.#ask((thread) => thread.finish(), undefined);
+    for (const seat of this.#seats) seat.terminate();
+  }
+
+  #tell(call: (thread: ThreadCalls) => void, but?: number): void {
+    for (const [index, { thread }] of this.#seats.entries()) {
+      if (thread !== undefined && index !== but) call(thread);
+    }
+  }
+
+  /** @param otherwise The answer of a thread that is not there, or ends before it has answered. */
+  #ask<Answer>(
+    call: (thread: ThreadCalls, index: number) => Promise<Answer>,
+    otherwise: Answer,
+  ): Promise<Answer[]> {
+    return Promise.all(this.#seats.map(async ({ thread }, index) => {
+      try {
+        return thread === undefined ? otherwise : await call(thread, index);
+      } catch (error) {
+        if (error instanceof ThreadEndedError) return otherwise;
+        throw error;
+      }
+    }));
+  }
+}
+
+/** A socket in the file system can be bound once. */
+function plansOf(thread: number, plans: readonly ListenPlan[]): ListenPlan[] {
+  return plans.filter(({ address }) => thread === 0 || address.transport === "tcp");
+}

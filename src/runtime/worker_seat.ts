@@ -1,0 +1,127 @@
+/** A place for a worker, and for the one that takes its place when it dies. */
+
+import { sleep } from "../net/sleep.ts";
+import type { Log } from "../observe/log.ts";
+import type { ListenPlan, Report, SupervisorCalls, ThreadPlan, ThreadStart } from "./thread_calls.ts";
+import type { ThreadSeat } from "./threads.ts";
+import { ThreadEndedError, WorkerThread } from "./worker_thread.ts";
+
+/** How long until a worker that has died is replaced, in milliseconds: at first, and at most after several deaths. */
+const FIRST_PAUSE = 100;
+const LONGEST_PAUSE = 30_000;
+/** A worker that lived for so long, in milliseconds, did not die of its start. */
+const HEALTHY_AFTER = 60_000;
+
+export interface WorkerSeatOptions {
+  readonly log: Log;
+  readonly supervisor: SupervisorCalls;
+  readonly onReports: (reports: readonly Report[]) => void;
+  /** What a worker begins with that has so many predecessors. */
+  readonly startOf: (incarnation: number) => ThreadStart;
+  /**
+   * A worker has died: settles its accounts, and tells how many connections were lost with it. Called once more before
+   * another worker takes its number, as what it was doing when it was ended may come to its end only then.
+   */
+  readonly settle: () => number;
+  /** The plan as it would be now: endpoints come and go, and certificates are renewed. */
+  readonly refreshed: () => ThreadPlan;
+  /** Another worker has begun. */
+  readonly onReplaced: (thread: WorkerThread) => void;
+}
+
+export class WorkerSeat implements ThreadSeat {
+  readonly number: number;
+  readonly #options: WorkerSeatOptions;
+  readonly #retired = new AbortController();
+  #thread: WorkerThread;
+  /** It does what it should: others can ask it. */
+  #isSeated = true;
+  #work: { readonly listeners: readonly ListenPlan[]; readonly plan: ThreadPlan } | undefined;
+  #incarnation = 0;
+  #startedAt = performance.now();
+  #pause = 0;
+
+  constructor(number: number, options: WorkerSeatOptions) {
+    this.number = number;
+    this.#options = options;
+    this.#thread = this.#begin();
+  }
+
+  get thread(): WorkerThread | undefined {
+    return this.#isSeated ? this.#thread : undefined;
+  }
+
+  async commit(listeners: readonly ListenPlan[], plan: ThreadPlan): Promise<void> {
+    this.#work = { listeners, plan };
+    if (!this.#isSeated) return;
+    try {
+      await this.#thread.commit(plan);
+    } catch (error) {
+      if (!(error instanceof ThreadEndedError)) throw error;
+    }
+  }
+
+  retire(): void {
+    this.#retired.abort();
+  }
+
+  terminate(): void {
+    this.retire();
+    this.#thread.terminate();
+  }
+
+  #begin(): WorkerThread {
+    const { supervisor, onReports, startOf } = this.#options;
+    this.#startedAt = performance.now();
+    return new WorkerThread(startOf(this.#incarnation), {
+      supervisor,
+      onReports,
+      onDeath: (reason) => void this.#onDeath(reason),
+    });
+  }
+
+  async #onDeath(reason: string): Promise<void> {
+    const { log, settle } = this.#options;
+    this.#isSeated = false;
+    const lost = settle();
+    if (performance.now() - this.#startedAt > HEALTHY_AFTER) this.#pause = 0;
+    this.#pause = Math.min(Math.max(this.#pause * 2, FIRST_PAUSE), LONGEST_PAUSE);
+    log.error(`Thread ${this.number} has died, ${lost} connections are lost; starting another one`, {
+      event: "thread_died",
+      thread: this.number,
+      lost,
+      detail: reason,
+      retry_ms: this.#pause,
+    });
+    await sleep(this.#pause, this.#retired.signal);
+    if (this.#retired.signal.aborted) return;
+    settle();
+    this.#incarnation += 1;
+    this.#thread = this.#begin();
+    await this.#resume(this.#thread);
+  }
+
+  /** Gives a new worker the work of the one before it. */
+  async #resume(thread: WorkerThread): Promise<void> {
+    const { log, refreshed, onReplaced } = this.#options;
+    const work = this.#work;
+    try {
+      if (work !== undefined) {
+        const bound = await thread.prepare(work.listeners);
+        if ("refused" in bound) return thread.die(bound.refused.message);
+        if (work !== this.#work) {
+          // A reload came meanwhile.
+          await thread.discard();
+          return await this.#resume(thread);
+        }
+        this.#isSeated = true;
+        void thread.commit({ ...refreshed(), listeners: work.plan.listeners }).catch(() => {/* it died, which is told elsewhere */});
+      }
+      this.#isSeated = true;
+      onReplaced(thread);
+      log.info(`Thread ${this.number} works again`, { event: "thread_started", thread: this.number });
+    } catch (error) {
+      if (!(error instanceof ThreadEndedError)) thread.die(String(error));
+    }
+  }
+}

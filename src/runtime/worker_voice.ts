@@ -1,0 +1,69 @@
+/** What a worker has to say, sent to the supervisor in batches: there is one log, and it is there. */
+
+import type { LogLevel } from "../config/config.ts";
+import type { AccessSink } from "../observe/access_log.ts";
+import { EventFeed } from "../observe/event_feed.ts";
+import { isLogged, type Log } from "../observe/log.ts";
+import type { ThreadVoice } from "./relay_thread.ts";
+import type { Report, SupervisorCalls } from "./thread_calls.ts";
+
+/** How long a report may wait for others to come with it, in milliseconds. */
+const BATCH = 10;
+
+export class WorkerVoice implements ThreadVoice {
+  readonly log: Log;
+  readonly accessFile: AccessSink;
+  readonly events: EventFeed;
+  readonly supervisor: SupervisorCalls;
+  readonly #send: (reports: readonly Report[]) => void;
+  #level: LogLevel = "info";
+  #reports: Report[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #hearing: Disposable | undefined;
+
+  constructor(supervisor: SupervisorCalls, send: (reports: readonly Report[]) => void) {
+    this.supervisor = supervisor;
+    this.#send = send;
+    const logAt = (level: LogLevel): Log["info"] => (message, fields) => {
+      if (isLogged(level, this.#level)) this.#report({ kind: "log", level, message, fields });
+    };
+    this.log = {
+      debug: logAt("debug"),
+      info: logAt("info"),
+      warn: logAt("warn"),
+      error: logAt("error"),
+      enabled: (level) => isLogged(level, this.#level),
+      flush: () => Promise.resolve(this.flush()),
+    };
+    const access: AccessSink["info"] = (_message, fields = {}) => this.#report({ kind: "access", fields });
+    this.accessFile = { info: access, warn: access, enabled: () => true };
+    this.events = new EventFeed((error) =>
+      this.log.error("A reader of events failed", { event: "event_reader_failed", detail: String(error) })
+    );
+  }
+
+  setLevel(level: LogLevel): void {
+    this.#level = level;
+  }
+
+  setHeard(isHeard: boolean): void {
+    if (isHeard) this.#hearing ??= this.events.subscribe((event) => this.#report({ kind: "event", event }));
+    else {
+      this.#hearing?.[Symbol.dispose]();
+      this.#hearing = undefined;
+    }
+  }
+
+  /** Sends what waits. */
+  flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.#reports.length > 0) this.#send(this.#reports);
+    this.#reports = [];
+  }
+
+  #report(report: Report): void {
+    this.#reports.push(report);
+    this.#timer ??= setTimeout(() => this.flush(), BATCH);
+  }
+}
