@@ -1,0 +1,21 @@
+/** Connects clients, says so, and waits for what they are answered. */
+
+import type { Outcome } from "./accept_stage.ts";
+import type { BusyTask } from "./busy_clients.ts";
+
+addEventListener("message", async (event) => {
+  const { port, clients, connected }: BusyTask = (event as MessageEvent).data;
+  const connects = Array.from({ length: clients }, () => Deno.connect({ hostname: "127.0.0.1", port }));
+  const settled = await Promise.allSettled(connects);
+  const flag = new Int32Array(connected);
+  Atomics.store(flag, 0, 1);
+  Atomics.notify(flag, 0);
+  postMessage(await Promise.all(settled.map(outcomeOf)));
+});
+postMessage("ready");
+
+async function outcomeOf(connect: PromiseSettledResult<Deno.TcpConn>): Promise<Outcome> {
+  if (connect.status === "rejected") return "lost";
+  using conn = connect.value;
+  return await conn.read(new Uint8Array(1)).catch(() => null) === 1 ? "answered" : "lost";
+}
