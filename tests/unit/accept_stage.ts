@@ -54,8 +54,11 @@ export class Accepting implements AsyncDisposable {
   }
 }
 
-/** Connects and waits for the answer. */
-export async function ask(port: number): Promise<Outcome> {
+/** Connects and waits for the answer, on what `secure` makes of the connection. */
+export async function ask(
+  port: number,
+  secure: (conn: Deno.TcpConn) => Promise<Deno.Conn> | Deno.Conn = (conn) => conn,
+): Promise<Outcome> {
   let conn: Deno.TcpConn;
   try {
     conn = await Deno.connect({ hostname: "127.0.0.1", port });
@@ -63,7 +66,7 @@ export async function ask(port: number): Promise<Outcome> {
     // Deno's connect also rejects when a connection that the kernel had made was reset at once.
     return error instanceof Deno.errors.ConnectionRefused ? "refused" : "lost";
   }
-  using client = conn;
+  using client = await secure(conn);
   return await client.read(new Uint8Array(1)).catch(() => null) === 1 ? "answered" : "lost";
 }
 

@@ -6,12 +6,14 @@ import type { Outcome } from "./accept_stage.ts";
 export interface BusyTask {
   readonly port: number;
   readonly clients: number;
+  /** What each of them sends. */
+  readonly greeting: string;
   /** One number, set once all have connected. */
   readonly connected: SharedArrayBuffer;
 }
 
 /**
- * Connects so many `clients` while this thread does nothing else, for `busyFor` milliseconds. `before` is called
+ * Connects so many `clients`, who send `greeting`, while this thread does nothing else, for `busyFor` milliseconds. `before` is called
  * before it begins. Resolves with what becomes of the clients.
  */
 export async function connectWhileBusy(
@@ -19,6 +21,7 @@ export async function connectWhileBusy(
   clients: number,
   busyFor: number,
   before: () => void,
+  greeting = "",
 ): Promise<Outcome[]> {
   const worker = new Worker(new URL("busy_clients_worker.ts", import.meta.url), { type: "module" });
   const message = <Value>() =>
@@ -27,7 +30,7 @@ export async function connectWhileBusy(
   const connected = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   const outcomes = message<Outcome[]>().finally(() => worker.terminate());
   before();
-  const task: BusyTask = { port, clients, connected };
+  const task: BusyTask = { port, clients, greeting, connected };
   worker.postMessage(task);
   const began = performance.now();
   const flag = new Int32Array(connected);
