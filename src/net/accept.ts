@@ -1,7 +1,9 @@
 /** The accept loop: nothing in it waits but for the next connection, unless it is told to. */
 
+import { AcceptEnd } from "./accept_end.ts";
 import type { Conn } from "./conn.ts";
 import type { Listener } from "./listen.ts";
+import { orAborted } from "./or_aborted.ts";
 import { sleep } from "./sleep.ts";
 
 /** First and longest pause after `accept()` has failed, in milliseconds. */
@@ -15,27 +17,40 @@ export interface AcceptOptions {
   readonly onConnection: (conn: Conn) => Promise<void> | void;
   /** Called at most once a second while accepting fails, with how often it failed since the last call. */
   readonly onError: (error: unknown, failures: number) => void;
-  /** Ends the loop; close the listener with it. */
+  /** Closes the listener at once, and ends the loop. */
   readonly signal: AbortSignal;
+  /** Once it aborts, the listener is closed and the loop ends as soon as no client has come for ACCEPT_IDLE. */
+  readonly draining?: AbortSignal | undefined;
 }
 
 /**
- * Accepts until `signal` aborts. A failure, such as running out of descriptors, never ends the loop: it pauses,
- * longer each time, and goes on, while new clients wait in the kernel's backlog.
+ * Accepts until `signal` aborts, or until nobody comes any more once `draining` has, and closes the listener. What it
+ * had accepted by then is handed over all the same; what waits in the kernel's queue is reset.
+ *
+ * A failure, such as running out of descriptors, never ends the loop: it pauses, longer each time, and goes on, while
+ * new clients wait in the kernel's backlog. So they do while `onConnection` makes the loop wait, and neither counts
+ * as a time in which nobody came: such a drain ends when what it waits for does, or by `signal`.
  */
 export async function acceptConnections(listener: Listener, options: AcceptOptions): Promise<void> {
-  const { onConnection, onError, signal } = options;
+  const { onConnection, onError, signal, draining } = options;
+  const end = new AcceptEnd(listener, signal, draining);
   let pause = 0;
   let failures = 0;
   let reportedAt = -Infinity;
-  while (!signal.aborted) {
+  for (;;) {
+    // A closed listener still has those it accepted before; then it rejects.
+    const wasEnded = end.signal.aborted;
+    end.waiting();
     try {
-      const ready = onConnection(await listener.accept());
+      const conn = await listener.accept();
+      end.busy();
+      const ready = onConnection(conn);
       pause = 0;
-      if (ready !== undefined) await ready;
+      if (ready !== undefined && !end.signal.aborted) await orAborted(ready, end.signal);
     } catch (error) {
-      if (signal.aborted) return;
-      if (isLostClient(error)) continue;
+      end.busy();
+      if (wasEnded) return;
+      if (end.signal.aborted || isLostClient(error)) continue;
       failures += 1;
       const now = performance.now();
       if (now - reportedAt >= REPORT_EVERY) {
@@ -44,7 +59,7 @@ export async function acceptConnections(listener: Listener, options: AcceptOptio
         failures = 0;
       }
       pause = Math.min(Math.max(pause * 2, FIRST_PAUSE), LONGEST_PAUSE);
-      await sleep(pause, signal);
+      await sleep(pause, end.signal);
     }
   }
 }

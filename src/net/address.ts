@@ -61,6 +61,14 @@ export function formatAddress(address: Address): string {
     : `${address.hostname}:${address.port}`;
 }
 
+/**
+ * The address of a listener that was asked to bind `asked`, by what its socket tells: the real port, and the address
+ * that a name stands for. Of a link-local address sockets do not tell the zone, without which nobody can use it.
+ */
+export function boundAddress(asked: TcpAddress, told: TcpAddress): TcpAddress {
+  return asked.hostname.includes("%") ? { ...told, hostname: asked.hostname } : told;
+}
+
 /** The address without its port; empty for a unix socket. */
 export function hostOf(address: Address): string {
   return address.transport === "tcp" ? address.hostname : "";

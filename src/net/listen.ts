@@ -1,6 +1,6 @@
 /** Binding a listener: TCP or unix socket, on Deno's own API or on node:net. */
 
-import { type Address, formatAddress } from "./address.ts";
+import { type Address, boundAddress, formatAddress, type TcpAddress } from "./address.ts";
 import type { Adapter, Conn } from "./conn.ts";
 import { addressOf, DenoConn } from "./deno_conn.ts";
 import { type ErrorCode, ProxyError, proxyErrorOf } from "./errors.ts";
@@ -9,8 +9,12 @@ import { NodeListener } from "./node_listener.ts";
 export interface Listener {
   /** The address bound, with the real port. */
   readonly address: Address;
-  /** The next connection. Rejects while descriptors are short, and for good once closed. */
+  /**
+   * The next connection. Rejects while descriptors are short, and for good once the listener is closed and all that
+   * it had accepted by then has been handed out.
+   */
   accept(): Promise<Conn>;
+  /** Accepts nothing more; what waits in the kernel's queue is reset. May be called twice. */
   close(): void;
   /** Descriptors ran out: a listener that does not get over this by itself starts anew. */
   onShortage?(): void;
@@ -20,6 +24,11 @@ export interface ListenOptions {
   readonly adapter: Adapter;
   /** Mode bits for a unix socket file. */
   readonly unixMode?: number | undefined;
+  /**
+   * Bind a TCP address with SO_REUSEPORT, as each of several threads does; false unless given. An address in use is not
+   * found out then: see `reserve.ts`.
+   */
+  readonly shared?: boolean | undefined;
 }
 
 /** A listener could not be bound. The message names the address, the cause and the remedy. */
@@ -54,30 +63,39 @@ export const BACKLOG = 4096;
 export async function listen(address: Address, options: ListenOptions): Promise<Listener> {
   try {
     if (address.transport === "unix") return await listenUnix(address.path, options.unixMode);
-    return options.adapter === "node"
-      ? await NodeListener.bind(address, BACKLOG)
-      : listenDeno(address.hostname, address.port);
+    const { adapter, shared = false } = options;
+    return adapter === "node"
+      ? await NodeListener.bind(address, { backlog: BACKLOG, shared })
+      : listenDeno(address, shared);
   } catch (cause) {
     if (cause instanceof ListenError) throw cause;
     throw new ListenError(address, proxyErrorOf(cause, "proxy"));
   }
 }
 
-function listenDeno(hostname: string, port: number): Listener {
-  return denoListener(Deno.listen({ hostname, port, tcpBacklog: BACKLOG }));
+function listenDeno(asked: TcpAddress, shared: boolean): Listener {
+  const { hostname, port } = asked;
+  const listener = Deno.listen({ hostname, port, reusePort: shared, tcpBacklog: BACKLOG });
+  return denoListener(listener, boundAddress(asked, addressOf(listener.addr) as TcpAddress));
 }
 
-function denoListener(listener: Deno.Listener): Listener {
+function denoListener(listener: Deno.Listener, address: Address): Listener {
+  let isClosed = false;
   return {
-    address: addressOf(listener.addr),
+    address,
     accept: async () => new DenoConn(await listener.accept() as Deno.TcpConn | Deno.UnixConn),
-    close: () => listener.close(),
+    close: () => {
+      // A second Deno close() throws BadResource.
+      if (!isClosed) listener.close();
+      isClosed = true;
+    },
   };
 }
 
 async function listenUnix(path: string, mode: number | undefined): Promise<Listener> {
   await removeStaleSocket(path);
-  const listener = denoListener(Deno.listen({ transport: "unix", path }) as unknown as Deno.Listener);
+  const unix = Deno.listen({ transport: "unix", path }) as unknown as Deno.Listener;
+  const listener = denoListener(unix, addressOf(unix.addr));
   try {
     if (mode !== undefined) await Deno.chmod(path, mode);
   } catch (cause) {

@@ -1,7 +1,7 @@
 /** A {@linkcode Listener} over a `node:net` server, whose connections can be reset. */
 
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import type { TcpAddress } from "./address.ts";
+import { boundAddress, type TcpAddress } from "./address.ts";
 import type { Conn } from "./conn.ts";
 import type { Listener } from "./listen.ts";
 import { NodeConn } from "./node_conn.ts";
@@ -9,23 +9,33 @@ import { NodeConn } from "./node_conn.ts";
 /** How long after a shortage of descriptors the server is bound anew, in milliseconds: some should be free by then. */
 const REBIND_AFTER = 1000;
 
+export interface NodeListenOptions {
+  /** Waiting connections that the kernel keeps. */
+  readonly backlog: number;
+  /** Bind with SO_REUSEPORT. */
+  readonly shared: boolean;
+}
+
 export class NodeListener implements Listener {
-  readonly #backlog: number;
+  readonly #options: NodeListenOptions;
+  /** Accepted and not asked for yet. */
   readonly #waiting: Socket[] = [];
   #address: TcpAddress;
   #server: Server | undefined;
   #accepting: PromiseWithResolvers<Conn> | undefined;
   #rebinding: ReturnType<typeof setTimeout> | undefined;
+  /** Whether anybody ever asked for a connection. */
+  #isUsed = false;
   #closed = false;
 
-  private constructor(address: TcpAddress, backlog: number) {
+  private constructor(address: TcpAddress, options: NodeListenOptions) {
     this.#address = address;
-    this.#backlog = backlog;
+    this.#options = options;
   }
 
   /** Binds `address`. Rejects with the error of node:net when it cannot. */
-  static async bind(address: TcpAddress, backlog: number): Promise<NodeListener> {
-    const listener = new NodeListener(address, backlog);
+  static async bind(address: TcpAddress, options: NodeListenOptions): Promise<NodeListener> {
+    const listener = new NodeListener(address, options);
     await listener.#listen();
     return listener;
   }
@@ -35,6 +45,7 @@ export class NodeListener implements Listener {
   }
 
   accept(): Promise<Conn> {
+    this.#isUsed = true;
     const socket = this.#waiting.shift();
     if (socket !== undefined) return Promise.resolve(new NodeConn(socket));
     if (this.#closed) return Promise.reject(new Deno.errors.BadResource("Listener has been closed"));
@@ -47,7 +58,9 @@ export class NodeListener implements Listener {
     this.#closed = true;
     clearTimeout(this.#rebinding);
     this.#server?.close();
-    for (const socket of this.#waiting.splice(0)) socket.destroy();
+    // node:net accepts unasked. Whoever accepts takes these as well, but here nobody ever did.
+    const abandoned = this.#isUsed ? [] : this.#waiting.splice(0);
+    for (const socket of abandoned) socket.destroy();
     this.#fail(new Deno.errors.Interrupted("Listener has been closed"));
   }
 
@@ -74,17 +87,19 @@ export class NodeListener implements Listener {
 
   async #listen(): Promise<void> {
     const { hostname: host, port } = this.#address;
+    const { backlog, shared: reusePort } = this.#options;
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, this.#onConnection);
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen({ host, port, backlog: this.#backlog }, () => {
+      server.listen({ host, port, backlog, reusePort }, () => {
         server.off("error", reject);
         resolve();
       });
     });
     server.on("error", (error) => this.#fail(error));
     const bound = server.address() as AddressInfo;
-    this.#address = { transport: "tcp", hostname: bound.address, port: bound.port };
+    const told: TcpAddress = { transport: "tcp", hostname: bound.address, port: bound.port };
+    this.#address = boundAddress(this.#address, told);
     // Closed while it was being bound.
     if (this.#closed) server.close();
     this.#server = server;

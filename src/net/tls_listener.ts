@@ -1,6 +1,6 @@
 /** Plain TLS termination on `Deno.listenTls`: one certificate, and the least CPU. */
 
-import type { Address, TcpAddress } from "./address.ts";
+import { boundAddress, type TcpAddress } from "./address.ts";
 import type { Conn } from "./conn.ts";
 import { ConnWrapper } from "./conn_wrapper.ts";
 import { addressOf, DenoConn } from "./deno_conn.ts";
@@ -75,29 +75,36 @@ interface Bound {
  * A client that arrives in the instant between is reset.
  */
 export class TlsListener implements Listener {
-  readonly address: Address;
+  readonly address: TcpAddress;
   readonly #accepted: DenoTlsConn[] = [];
   #current: Bound;
   readonly #retired = new Set<Bound>();
+  /** Accepts under way, of all that are or were bound. */
+  #accepts = 0;
   #waiting: PromiseWithResolvers<Conn> | undefined;
   #isClosed = false;
 
-  private constructor(listener: Deno.TlsListener) {
-    this.address = addressOf(listener.addr);
+  private constructor(listener: Deno.TlsListener, asked: TcpAddress) {
+    this.address = boundAddress(asked, addressOf(listener.addr) as TcpAddress);
     this.#current = { listener, isAccepting: false, check: undefined };
   }
 
   /**
-   * Binds `address`.
+   * Binds `address`, in any case with SO_REUSEPORT.
    *
-   * @throws {ListenError} also when another program has bound it with SO_REUSEPORT.
+   * @param sharing.shared Others may have bound it so, as each of several threads does; false unless given.
+   * @throws {ListenError} unless `shared`, also when another program has bound it with SO_REUSEPORT.
    */
-  static bind(address: TcpAddress, options: TlsListenOptions): TlsListener {
+  static bind(
+    address: TcpAddress,
+    options: TlsListenOptions,
+    { shared = false }: { readonly shared?: boolean } = {},
+  ): TlsListener {
     try {
       // With SO_REUSEPORT a port that others share looks free.
       const { hostname, port } = address;
-      if (port !== 0) Deno.listen({ hostname, port }).close();
-      return new TlsListener(bindShared(address, options));
+      if (!shared && port !== 0) Deno.listen({ hostname, port }).close();
+      return new TlsListener(bindShared(address, options), address);
     } catch (cause) {
       throw new ListenError(address, proxyErrorOf(cause, "proxy"));
     }
@@ -106,18 +113,20 @@ export class TlsListener implements Listener {
   /** Clients from now on get these credentials. Throws, and changes nothing, when they cannot be used. */
   replace(options: TlsListenOptions): void {
     if (this.#isClosed) return;
-    const listener = bindShared(this.address as TcpAddress, options);
+    const listener = bindShared(this.address, options);
     this.#retired.add(this.#current);
     this.#current = { listener, isAccepting: false, check: undefined };
     if (this.#waiting !== undefined) this.#acceptFromAll();
   }
 
   accept(): Promise<Conn> {
-    if (this.#isClosed) return Promise.reject(new Deno.errors.BadResource("Listener has been closed"));
     const conn = this.#accepted.shift();
     if (conn !== undefined) return Promise.resolve(conn);
+    if (this.#isClosed && this.#accepts === 0) {
+      return Promise.reject(new Deno.errors.BadResource("Listener has been closed"));
+    }
     this.#waiting = Promise.withResolvers<Conn>();
-    this.#acceptFromAll();
+    if (!this.#isClosed) this.#acceptFromAll();
     return this.#waiting.promise;
   }
 
@@ -126,8 +135,6 @@ export class TlsListener implements Listener {
     this.#isClosed = true;
     for (const bound of [this.#current, ...this.#retired]) closeBound(bound);
     this.#retired.clear();
-    for (const conn of this.#accepted.splice(0)) conn.close();
-    this.#fail(new Deno.errors.Interrupted("Listener has been closed"));
   }
 
   #acceptFromAll(): void {
@@ -139,13 +146,20 @@ export class TlsListener implements Listener {
     if (this.#retired.has(bound)) bound.check ??= setTimeout(() => this.#closeIfEmpty(bound), 0);
     if (bound.isAccepting) return;
     bound.isAccepting = true;
+    this.#accepts += 1;
+    // In Deno 2.9.6 also an accept of a listener that was closed meanwhile can resolve.
     bound.listener.accept().then((conn) => {
-      bound.isAccepting = false;
+      this.#ended(bound);
       this.#deliver(new DenoTlsConn(conn));
     }, (cause) => {
-      bound.isAccepting = false;
-      if (bound === this.#current) this.#fail(cause);
+      this.#ended(bound);
+      if (this.#isClosed ? this.#accepts === 0 : bound === this.#current) this.#fail(cause);
     });
+  }
+
+  #ended(bound: Bound): void {
+    bound.isAccepting = false;
+    this.#accepts -= 1;
   }
 
   #closeIfEmpty(bound: Bound): void {
@@ -163,7 +177,6 @@ export class TlsListener implements Listener {
   }
 
   #deliver(conn: DenoTlsConn): void {
-    if (this.#isClosed) return conn.close();
     if (this.#waiting === undefined) return void this.#accepted.push(conn);
     this.#waiting.resolve(conn);
     this.#waiting = undefined;
