@@ -28,6 +28,15 @@ const SERVICE_COLUMNS = {
 const UPSTREAM_COLUMNS = {
   /** How long each connection took to be made, those opened ahead included. */
   connectTime: histogram(LATENCY_BOUNDS),
+  /** Clients that got a connection that waited in the pool, and that found none. */
+  poolHits: counter(),
+  poolMisses: counter(),
+  /** Connections that waited too long, and that ended while they waited. */
+  poolExpired: counter(),
+  poolLost: counter(),
+  /** Connections that began to wait, and those of them that do not any more, for whatever reason. */
+  poolShelved: counter(),
+  poolUnshelved: counter(),
 };
 
 const ENDPOINT_COLUMNS = {
@@ -51,12 +60,14 @@ export interface AccountsSize {
 }
 
 export class Accounts {
+  /** Of all threads, each of which has its share. */
   readonly program: ProgramRow;
   readonly services: CounterTable<typeof SERVICE_COLUMNS>;
   readonly upstreams: CounterTable<typeof UPSTREAM_COLUMNS>;
   readonly endpoints: CounterTable<typeof ENDPOINT_COLUMNS>;
   /** For the accounts of other threads. */
   readonly memory: SharedArrayBuffer;
+  readonly #program: CounterTable<typeof PROGRAM_COLUMNS>;
 
   /**
    * @param thread Which thread it is used in, from 0. Only one may be it at a time.
@@ -76,16 +87,23 @@ export class Accounts {
     }
     const table = <C extends Columns>(columns: C, rows: number, offset: number) =>
       new CounterTable(columns, { rows, threads: size.threads }, { memory: this.memory, offset, thread });
-    const program = table(PROGRAM_COLUMNS, 1, layout.program);
-    this.program = memory === undefined ? program.claim()! : program.at(0);
+    this.#program = table(PROGRAM_COLUMNS, 1, layout.program);
+    this.program = memory === undefined ? this.#program.claim()! : this.#program.at(0);
     this.services = table(SERVICE_COLUMNS, size.services, layout.services);
     this.upstreams = table(UPSTREAM_COLUMNS, size.upstreams, layout.upstreams);
     this.endpoints = table(ENDPOINT_COLUMNS, size.endpoints, layout.endpoints);
   }
 
-  /** The connections of a thread that has ended are over; what it has counted else stays. */
+  /**
+   * The connections of a thread that has ended are over, those that waited in pools included; what it has counted else
+   * stays. It counts nothing any more, even if it still runs. To be done again before another thread takes over its
+   * number: see {@linkcode CounterTable.settle}.
+   */
   settle(thread: number): void {
-    this.services.settle(thread, "ended", "accepted");
+    this.services.settle(thread, [["ended", "accepted"]]);
+    this.upstreams.settle(thread, [["poolUnshelved", "poolShelved"]]);
+    this.endpoints.settle(thread, []);
+    this.#program.settle(thread, []);
   }
 }
 

@@ -7,8 +7,12 @@
  * again, so that no search ends before the entry it is for. The hash is seeded by chance, so that nobody can choose
  * addresses that crowd the places of another client.
  *
- * Everything here is to be called while holding {@linkcode ClientEntries.lock}. A thread can be terminated at any
- * point, so every single write leaves the entries right: one is nobody's while its key changes.
+ * What a client has open is kept in shares, one for each thread, so that another can take off what a thread had that
+ * has ended. There is no sum beside them, which could be wrong: it is added up when it is asked for.
+ *
+ * Everything here is to be called while holding {@linkcode ClientEntries.lock}. Should a thread stop at any point all
+ * the same, every single write leaves the entries right: one is nobody's while its key changes, then its client's
+ * with nothing open, and a connection is counted in one write.
  */
 
 import type { CellRate } from "./cell_rate.ts";
@@ -25,51 +29,86 @@ export interface TableKey {
 const PROBES = 64;
 const PLACES_PER_CLIENT = 2;
 
-/** Words of 32 bits before the first entry. */
+/** Words of 32 bits before the first entry: these, and for each thread how many had its number before. */
 const LOCK = 0;
 const SEED = 1;
-const HEADER = 2;
-/** Words of an entry: the key, the state, and in two words the state of its {@linkcode CellRate}. */
+const LIVES = 2;
+/** Words of an entry: the key, the state, in two words the state of its {@linkcode CellRate}, and the shares. */
 const HIGH = 0;
 const LOW = 1;
 const FAMILY = 2;
 const STATE = 3;
 const DUE = 4;
-const ENTRY = 6;
+const SHARES = 6;
 
-/** The state of a place that was never used is 0, of an entry with a key this plus its open connections, … */
-const USED = 1 << 30;
+/** The state of a place that was never used is 0, of an entry with a key this, … */
+const USED = 1;
 /** … and of one that has lost its key this. */
-const NOBODY = 1 << 29;
-const COUNT = NOBODY - 1;
+const NOBODY = 2;
+
+export interface ClientTableSize {
+  /** Clients at the same time. There may be more, until one finds no place. */
+  readonly clients: number;
+  /** Threads in which connections are counted. */
+  readonly threads: number;
+}
 
 export class ClientEntries {
   readonly lock: SharedLock;
+  /** For the entries of other threads. */
+  readonly memory: SharedArrayBuffer;
+  readonly places: number;
   readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #numbers: Float64Array<SharedArrayBuffer>;
   readonly #rate: CellRate | undefined;
-  readonly #places: number;
+  readonly #threads: number;
+  readonly #thread: number;
+  readonly #life: number;
+  /** Words before the first entry, and of each. */
+  readonly #header: number;
+  readonly #width: number;
   readonly #probes: number;
 
   /**
-   * @param memory For how many clients to make it, or the memory of entries made elsewhere.
    * @param rate What decides when an entry is idle; undefined when only its open connections do.
-   * @throws {RangeError} when the memory is no positive whole number of clients.
+   * @param thread Whose connections are counted here, from 0.
+   * @param memory That of entries of the same size in another thread.
+   * @throws {RangeError} when the size makes no sense, the memory is not of it, or there is no such thread.
    */
-  constructor(memory: number | SharedArrayBuffer, rate: CellRate | undefined) {
-    this.#words = new Int32Array(typeof memory === "number" ? newMemory(memory) : memory);
-    this.#numbers = new Float64Array(this.#words.buffer);
-    this.#rate = rate;
-    this.#places = (this.#words.length - HEADER) / ENTRY;
-    if (!Number.isInteger(this.#places) || this.#places < 1) {
-      throw new RangeError("Cannot share a table of clients: expected the memory of one");
+  constructor(
+    { clients, threads }: ClientTableSize,
+    rate: CellRate | undefined,
+    thread = 0,
+    memory?: SharedArrayBuffer,
+  ) {
+    if (!Number.isInteger(clients) || clients < 1) {
+      throw new RangeError(`Cannot make a table of ${clients} clients: expected a whole number above 0`);
     }
-    this.#probes = Math.min(PROBES, this.#places);
+    if (!Number.isInteger(thread) || thread < 0 || thread >= threads) {
+      throw new RangeError(`Cannot count in thread ${thread}: there are ${threads}`);
+    }
+    this.places = clients * PLACES_PER_CLIENT;
+    this.#header = even(LIVES + threads);
+    this.#width = even(SHARES + threads);
+    const bytes = (this.#header + this.places * this.#width) * Int32Array.BYTES_PER_ELEMENT;
+    this.memory = memory ?? new SharedArrayBuffer(bytes);
+    if (this.memory.byteLength !== bytes) {
+      throw new RangeError(`Cannot count clients in ${this.memory.byteLength} bytes: expected ${bytes}`);
+    }
+    this.#words = new Int32Array(this.memory);
+    this.#numbers = new Float64Array(this.memory);
+    if (memory === undefined) this.#words[SEED] = crypto.getRandomValues(new Int32Array(1))[0]!;
+    this.#rate = rate;
+    this.#threads = threads;
+    this.#thread = thread;
+    this.#life = Atomics.load(this.#words, LIVES + thread);
+    this.#probes = Math.min(PROBES, this.places);
     this.lock = new SharedLock(this.#words, LOCK);
   }
 
-  get buffer(): SharedArrayBuffer {
-    return this.#words.buffer;
+  /** False once another thread has said that this one has ended. */
+  get isLive(): boolean {
+    return this.#words[LIVES + this.#thread] === this.#life;
   }
 
   /** The entry of a client, if it has one. */
@@ -77,13 +116,13 @@ export class ClientEntries {
     const words = this.#words;
     let place = this.#home(key);
     for (let probe = 0; probe < this.#probes; probe++) {
-      const entry = HEADER + place * ENTRY;
+      const entry = this.#header + place * this.#width;
       const state = words[entry + STATE]!;
       if (state === 0) return undefined;
       const isSame = words[entry + LOW] === (key.low | 0) && words[entry + HIGH] === (key.high | 0) &&
         words[entry + FAMILY] === (key.family | 0);
-      if (isSame && state !== NOBODY) return entry;
-      place = place + 1 === this.#places ? 0 : place + 1;
+      if (isSame && state === USED) return entry;
+      place = place + 1 === this.places ? 0 : place + 1;
     }
     return undefined;
   }
@@ -92,30 +131,50 @@ export class ClientEntries {
   findFree(key: TableKey, time: number): number | undefined {
     let place = this.#home(key);
     for (let probe = 0; probe < this.#probes; probe++) {
-      const entry = HEADER + place * ENTRY;
+      const entry = this.#header + place * this.#width;
       const state = this.#words[entry + STATE]!;
-      if ((state & USED) === 0) return entry;
-      if ((state & COUNT) === 0 && this.due(entry, time) <= time) return entry;
-      place = place + 1 === this.#places ? 0 : place + 1;
+      if (state !== USED) return entry;
+      if (this.open(entry) === 0 && this.due(entry, time) <= time) return entry;
+      place = place + 1 === this.places ? 0 : place + 1;
     }
     return undefined;
   }
 
-  /** Makes an entry that of another client, which is nobody's until {@linkcode setOpen}. */
+  /** Makes an entry that of another client. */
   assign(entry: number, { high, low, family }: TableKey): void {
     Atomics.store(this.#words, entry + STATE, NOBODY);
     this.#words[entry + HIGH] = high;
     this.#words[entry + LOW] = low;
     this.#words[entry + FAMILY] = family;
+    Atomics.store(this.#words, entry + STATE, USED);
   }
 
-  /** Connections that are open. */
+  /** Connections that are open, in all threads. */
   open(entry: number): number {
-    return this.#words[entry + STATE]! & COUNT;
+    let open = 0;
+    for (let thread = 0; thread < this.#threads; thread++) open += this.#words[entry + SHARES + thread]!;
+    return open;
   }
 
-  setOpen(entry: number, count: number): void {
-    Atomics.store(this.#words, entry + STATE, USED | count);
+  /** Those in this thread. */
+  own(entry: number): number {
+    return this.#words[entry + SHARES + this.#thread]!;
+  }
+
+  setOwn(entry: number, count: number): void {
+    Atomics.store(this.#words, entry + SHARES + this.#thread, count);
+  }
+
+  /** From now on a thread that has ended counts nothing, even if it still runs. */
+  end(thread: number): void {
+    this.#words[LIVES + thread]! += 1;
+  }
+
+  /** Takes the connections of a thread off the clients in some places. */
+  forget(thread: number, from: number, to: number): void {
+    for (let place = from; place < Math.min(to, this.places); place++) {
+      this.#words[this.#header + place * this.#width + SHARES + thread] = 0;
+    }
   }
 
   /** The state of the client's rate, which forgets a clock that was set back; 0 without a rate. */
@@ -138,18 +197,12 @@ export class ClientEntries {
     hash = mix(hash, family);
     hash = Math.imul(hash ^ hash >>> 16, 0x85ebca6b);
     hash = Math.imul(hash ^ hash >>> 13, 0xc2b2ae35);
-    return ((hash ^ hash >>> 16) >>> 0) % this.#places;
+    return ((hash ^ hash >>> 16) >>> 0) % this.places;
   }
 }
 
-function newMemory(capacity: number): SharedArrayBuffer {
-  if (!Number.isInteger(capacity) || capacity < 1) {
-    throw new RangeError(`Cannot make a table of ${capacity} clients: expected a whole number above 0`);
-  }
-  const length = HEADER + capacity * PLACES_PER_CLIENT * ENTRY;
-  const words = new Int32Array(new SharedArrayBuffer(length * Int32Array.BYTES_PER_ELEMENT));
-  words[SEED] = crypto.getRandomValues(new Int32Array(1))[0]!;
-  return words.buffer;
+function even(words: number): number {
+  return Math.ceil(words / 2) * 2;
 }
 
 /** The index of a number of 64 bits in an entry, whose own index is in words of 32. */

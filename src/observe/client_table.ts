@@ -4,12 +4,13 @@
  * One lock guards the table, for less than a microsecond at a time: whoever holds it is alone with all entries, so
  * that a count never passes its limit, not even for a moment. Should a thread die while it holds the lock,
  * {@linkcode SharedLock} lets the others go on, and they find the entries right: no write leaves them wrong, and a
- * connection spends its share of the rate before it is counted. At worst that share is lost.
+ * connection spends its share of the rate before it is counted. At worst that share is lost. What a dead thread had
+ * counted stays until another one takes it out with {@linkcode ClientTable.settle}.
  */
 
 import type { RateConfig } from "../config/config.ts";
 import { CellRate } from "./cell_rate.ts";
-import { ClientEntries, type TableKey } from "./client_entries.ts";
+import { ClientEntries, type ClientTableSize, type TableKey } from "./client_entries.ts";
 
 export interface ClientLimits {
   /** Open at the same time; 0 is no limit. */
@@ -21,36 +22,53 @@ export interface ClientLimits {
 /** `table_full`: no more clients can be counted, so this one must be refused. */
 export type Admission = "ok" | "too_many" | "too_fast" | "table_full";
 
+/** Where a table is used. */
+export interface ClientTablePlace {
+  /** In which thread, from 0. Only one may be it at a time. */
+  readonly thread?: number;
+  /** That of a table of the same size in another thread, to share it. */
+  readonly memory?: SharedArrayBuffer;
+  /** Milliseconds since 1970, the same in all threads. */
+  readonly now?: () => number;
+}
+
+/** Places to look at in one holding of the lock. */
+const SLICE = 256;
+
 export class ClientTable {
   readonly #entries: ClientEntries;
   readonly #connections: number;
   readonly #rate: CellRate | undefined;
 
   /**
-   * @param memory For how many clients to make it, with 48 bytes for each, or the {@linkcode buffer} of a table made
-   * elsewhere, to share it. There may be more clients, until one finds no place.
+   * @param size It takes 48 bytes for each client, and 16 more for one or two threads, and so on. A
+   * number is so many clients in one thread.
    * @param limits Of each client; the same for all that share the table.
-   * @param now Milliseconds since 1970, the same in all threads.
-   * @throws {RangeError} when the memory or a limit makes no sense.
+   * @throws {RangeError} when the size, a limit or the thread makes no sense, or the memory is not of that size.
    */
-  constructor(memory: number | SharedArrayBuffer, limits: ClientLimits, now: () => number = Date.now) {
+  constructor(
+    size: number | ClientTableSize,
+    limits: ClientLimits,
+    { thread, memory, now }: ClientTablePlace = {},
+  ) {
     const { connections, rate } = limits;
     if (!Number.isSafeInteger(connections) || connections < 0) {
       throw new RangeError(`Cannot limit clients to ${connections} connections: expected a whole number`);
     }
     this.#connections = connections || Infinity;
     this.#rate = rate && new CellRate(rate, now);
-    this.#entries = new ClientEntries(memory, this.#rate);
+    const expected = typeof size === "number" ? { clients: size, threads: 1 } : size;
+    this.#entries = new ClientEntries(expected, this.#rate, thread, memory);
   }
 
-  /** The memory, for other threads to make tables of. */
-  get buffer(): SharedArrayBuffer {
-    return this.#entries.buffer;
+  /** For the tables of other threads. */
+  get memory(): SharedArrayBuffer {
+    return this.#entries.memory;
   }
 
   /**
-   * Counts a connection of a client, unless that would break a limit. After `ok`, {@linkcode leave} must follow; any
-   * other answer has changed nothing.
+   * Counts a connection of a client, unless that would break a limit. After `ok`, {@linkcode leave} must follow, in
+   * the same thread; any other answer has changed nothing. A thread that counts as ended finds the table full.
    */
   enter(client: TableKey): Admission {
     const { lock } = this.#entries;
@@ -63,23 +81,44 @@ export class ClientTable {
   }
 
   /**
-   * Counts one connection of a client less.
+   * Counts one connection of a client less. Changes nothing in a thread that counts as ended, as another one has done
+   * it.
    *
-   * Those of a thread that was terminated stay counted, as an entry does not tell threads apart. To take them off, each
-   * thread's share of each client has to be kept in shared memory too, for another thread to leave in its place.
-   *
-   * @throws {RangeError} when none of it is open.
+   * @throws {RangeError} when none of it is open in this thread.
    */
   leave(client: TableKey): void {
     const { lock } = this.#entries;
     const holding = lock.acquire();
     try {
+      if (!this.#entries.isLive) return;
       const entry = this.#entries.find(client);
-      const open = entry === undefined ? 0 : this.#entries.open(entry);
+      const open = entry === undefined ? 0 : this.#entries.own(entry);
       if (entry === undefined || open === 0) {
         throw new RangeError("Cannot count a connection less: the client has none open");
       }
-      this.#entries.setOpen(entry, open - 1);
+      this.#entries.setOwn(entry, open - 1);
+    } finally {
+      lock.release(holding);
+    }
+  }
+
+  /**
+   * Takes the connections of a thread that has ended off all clients. It counts nothing any more, even if it still
+   * runs: a thread that was told to end goes on to the end of its turn. In between, others get the lock.
+   */
+  settle(thread: number): void {
+    const entries = this.#entries;
+    this.#alone(() => entries.end(thread));
+    for (let from = 0; from < entries.places; from += SLICE) {
+      this.#alone(() => entries.forget(thread, from, from + SLICE));
+    }
+  }
+
+  #alone(act: () => void): void {
+    const { lock } = this.#entries;
+    const holding = lock.acquire();
+    try {
+      act();
     } finally {
       lock.release(holding);
     }
@@ -87,6 +126,7 @@ export class ClientTable {
 
   #enter(client: TableKey): Admission {
     const entries = this.#entries;
+    if (!entries.isLive) return "table_full";
     const time = this.#rate?.time ?? 0;
     const known = entries.find(client);
     const entry = known ?? entries.findFree(client, time);
@@ -97,7 +137,7 @@ export class ClientTable {
     if (this.#rate?.allows(due, time) === false) return "too_fast";
     if (known === undefined) entries.assign(entry, client);
     if (this.#rate !== undefined) entries.setDue(entry, this.#rate.next(due, time));
-    entries.setOpen(entry, open + 1);
+    entries.setOwn(entry, entries.own(entry) + 1);
     return "ok";
   }
 }

@@ -25,20 +25,24 @@ export interface Slots {
   readonly claim: Claim;
 }
 
-/** A row belongs to somebody until it is released; what it is given afterwards must not count for the next owner. */
+/**
+ * A row belongs to somebody until it is released, and a share to a thread until it ends; what is given afterwards must
+ * not count for the next owner.
+ */
 export class Claim {
-  readonly #generations: Int32Array;
+  readonly #owners: Int32Array;
   readonly #row: number;
-  readonly #generation: number;
+  readonly #owner: number;
 
-  constructor(generations: Int32Array, row: number, generation: number) {
-    this.#generations = generations;
+  /** @param owners How many had each row in this thread before. */
+  constructor(owners: Int32Array, row: number) {
+    this.#owners = owners;
     this.#row = row;
-    this.#generation = generation;
+    this.#owner = Atomics.load(owners, row);
   }
 
   get holds(): boolean {
-    return this.#generations[this.#row] === this.#generation;
+    return this.#owners[this.#row] === this.#owner;
   }
 }
 

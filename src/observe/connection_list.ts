@@ -42,14 +42,27 @@ export interface ConnectionSnapshot {
   readonly bytes: { readonly upload: number; readonly download: number };
 }
 
-/** What records are sorted by. All values of one key are of the same type. */
-const SORT_VALUES: Record<SortKey, (record: ConnectionRecord) => number | string> = {
+/** All values of one key are of the same type. */
+type SortValue = number | string;
+
+/** What records are sorted by: nothing that is not in their snapshots. */
+const SORT_VALUES: Record<SortKey, (record: ConnectionRecord) => SortValue> = {
   id: ({ id }) => id,
-  age: ({ age }) => age,
+  age: ({ age }) => Math.round(age),
   bytes: ({ fromClient, fromUpstream }) => fromClient.bytes + fromUpstream.bytes,
   client: ({ client }) => client,
   service: ({ service }) => service,
   endpoint: ({ endpoint }) => endpoint,
+};
+
+/** The same of their snapshots. */
+const SNAPSHOT_VALUES: Record<SortKey, (connection: ConnectionSnapshot) => SortValue> = {
+  id: ({ id }) => id,
+  age: ({ age_ms }) => age_ms,
+  bytes: ({ bytes }) => bytes.upload + bytes.download,
+  client: ({ client }) => client,
+  service: ({ service }) => service,
+  endpoint: ({ endpoint }) => endpoint ?? "",
 };
 
 /** Connections that are equal by the key come in the order of their numbers. */
@@ -60,17 +73,56 @@ export function listConnections(
   const { filter, sort, isDescending, offset, limit } = query;
   const matching = filter === "" ? records : records.filter(matcher(filter));
   // Read once: ages and bytes change, which must not confuse the sorting.
-  const keyed = matching.map((record) => ({ record, value: SORT_VALUES[sort](record) }));
-  const sign = isDescending ? -1 : 1;
-  keyed.sort((a, b) => {
-    if (a.value !== b.value) return a.value < b.value ? -sign : sign;
-    return a.record.id - b.record.id;
-  });
+  const keyed = matching.map((record) => ({ record, id: record.id, value: SORT_VALUES[sort](record) }));
+  keyed.sort(comparer(isDescending));
   return {
     total: records.length,
     matching: matching.length,
-    connections: keyed.slice(offset, offset + limit).map(({ record }) => snapshotOf(record)),
+    connections: keyed.slice(offset, offset + limit).map(({ record, value }) => {
+      const snapshot = snapshotOf(record);
+      // An age goes on while the list is made, and the page must be in order by what it shows.
+      return sort === "age" ? { ...snapshot, age_ms: value as number } : snapshot;
+    }),
   };
+}
+
+/**
+ * The page that one thread with the connections of all would have given.
+ *
+ * @param pages What each thread has answered to {@linkcode queryOfEachThread}.
+ */
+export function mergeConnectionPages(
+  pages: readonly ConnectionPage[],
+  { sort, isDescending, offset, limit }: ConnectionQuery,
+): ConnectionPage {
+  const keyed = pages.flatMap(({ connections }) =>
+    connections.map((connection) => ({
+      connection,
+      id: connection.id,
+      value: SNAPSHOT_VALUES[sort](connection),
+    }))
+  );
+  keyed.sort(comparer(isDescending));
+  return {
+    total: pages.reduce((sum, { total }) => sum + total, 0),
+    matching: pages.reduce((sum, { matching }) => sum + matching, 0),
+    connections: keyed.slice(offset, offset + limit).map(({ connection }) => connection),
+  };
+}
+
+/** What each thread is to be asked: any of its first may be in the page of all. */
+export function queryOfEachThread(query: ConnectionQuery): ConnectionQuery {
+  return { ...query, offset: 0, limit: query.offset + query.limit };
+}
+
+interface Keyed {
+  readonly id: number;
+  readonly value: SortValue;
+}
+
+function comparer(isDescending: boolean): (a: Keyed, b: Keyed) => number {
+  const sign = isDescending ? -1 : 1;
+  return (a, b) => a.value === b.value ? a.id - b.id : a.value < b.value ? -sign : sign;
 }
 
 function matcher(filter: string): (record: ConnectionRecord) => boolean {

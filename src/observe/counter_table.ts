@@ -3,7 +3,8 @@
  * needs no locks; readers add the shares up. The share of a thread that has ended stays in the sums.
  *
  * Rows are claimed and released as services and endpoints come and go. Nobody zeroes the numbers of a row, as only
- * its own thread may write them: what a row had counted before it was claimed is noted, and subtracted.
+ * its own thread may write them: what a row had counted before it was claimed is noted, and subtracted. A row must
+ * not be released before what it counts has come to rest, or the rest is lost.
  */
 
 import { Claim, type Column } from "./columns.ts";
@@ -39,10 +40,13 @@ export class CounterTable<C extends Columns> {
   readonly #columns: C;
   readonly #width: number;
   readonly #shares: readonly Float64Array[];
-  /** What rows had counted when they were claimed. */
+  /** What rows had counted when they were claimed, in all shares together and in each. */
   readonly #before: Float64Array;
+  readonly #beforeInShares: readonly Float64Array[];
   /** Odd while the row is claimed. */
   readonly #generations: Int32Array;
+  /** How many had each row before, by thread; a thread that is started again is another owner. */
+  readonly #owners: readonly Int32Array[];
   readonly #thread: number;
   /** Where the search for a free row begins. */
   #next = 0;
@@ -53,12 +57,21 @@ export class CounterTable<C extends Columns> {
     this.#width = widthOf(columns);
     this.#thread = thread;
     const length = shareLength(columns, rows);
-    const share = (which: number) =>
+    const numbers = (which: number) =>
       new Float64Array(memory, offset + which * length * Float64Array.BYTES_PER_ELEMENT, length);
-    this.#shares = Array.from({ length: threads }, (_, which) => share(which));
-    this.#before = share(threads);
-    const generations = offset + (threads + 1) * length * Float64Array.BYTES_PER_ELEMENT;
-    this.#generations = new Int32Array(memory, generations, rows);
+    const words = (which: number) =>
+      new Int32Array(
+        memory,
+        offset + numbersBytes(columns, { rows, threads }) + which * wordsBytes(rows),
+        rows,
+      );
+    const ofThreads = <Part>(part: (which: number) => Part, first: number) =>
+      Array.from({ length: threads }, (_, which) => part(first + which));
+    this.#before = numbers(0);
+    this.#shares = ofThreads(numbers, 1);
+    this.#beforeInShares = ofThreads(numbers, 1 + threads);
+    this.#generations = words(0);
+    this.#owners = ofThreads(words, 1);
   }
 
   /** Takes a free row, whose counts begin at 0, until {@linkcode CounterRow.release}; undefined when there is none. */
@@ -68,7 +81,7 @@ export class CounterTable<C extends Columns> {
       this.#next = (row + 1) % this.rows;
       const generation = Atomics.load(this.#generations, row);
       if (isClaimed(generation) || !this.#replace(row, generation, generation + 1)) continue;
-      this.#before.set(this.#sum(row), row * this.#width);
+      this.#noteBefore(row);
       return this.#row(row, generation + 1);
     }
     return undefined;
@@ -87,13 +100,27 @@ export class CounterTable<C extends Columns> {
   }
 
   /**
-   * Makes one column equal to another in every row of a share whose thread has ended: nobody else will count the end
-   * of what that thread had begun.
+   * A thread has ended: nobody else will count the end of what it had begun, so one column is made equal to another in
+   * what its share has counted since each row was claimed. It counts nothing any more, even if it still runs: a thread
+   * that was told to end goes on to the end of its turn, and what it is just counting comes after this, when the clock
+   * says so. So do it again before another thread takes over its number.
+   *
+   * @param pairs Columns of ends, each with that of what had begun.
    */
-  settle(thread: number, ended: keyof C & string, began: keyof C & string): void {
+  settle(
+    thread: number,
+    pairs: readonly (readonly [ended: keyof C & string, began: keyof C & string])[],
+  ): void {
     const share = this.#shares[thread]!;
-    const [to, from] = [this.#offsetOf(ended), this.#offsetOf(began)];
-    for (let at = 0; at + this.#width <= share.length; at += this.#width) share[at + to] = share[at + from]!;
+    const before = this.#beforeInShares[thread]!;
+    for (let row = 0; row < this.rows; row++) Atomics.add(this.#owners[thread]!, row, 1);
+    for (const [ended, began] of pairs) {
+      const [to, from] = [this.#offsetOf(ended), this.#offsetOf(began)];
+      for (let row = 0; row < this.rows; row++) {
+        const at = row * this.#width;
+        share[at + to] = before[at + to]! + share[at + from]! - before[at + from]!;
+      }
+    }
   }
 
   #offsetOf(wanted: string): number {
@@ -106,11 +133,18 @@ export class CounterTable<C extends Columns> {
   }
 
   #row(row: number, generation: number): CounterRow<C> {
-    const claim = new Claim(this.#generations, row, generation);
+    const claim = new Claim(this.#owners[this.#thread]!, row);
     return new CounterRow(row, this.#cells(row, claim), {
       figures: () => this.#figures(row),
-      release: () => this.#replace(row, generation, (generation + 1) | 0),
+      release: () => this.#release(row, generation),
     });
+  }
+
+  #release(row: number, generation: number): void {
+    if (Atomics.load(this.#generations, row) !== generation) return;
+    // Before it is free: whoever claims it then must be the only owner.
+    for (const owners of this.#owners) Atomics.add(owners, row, 1);
+    this.#replace(row, generation, (generation + 1) | 0);
   }
 
   #cells(row: number, claim: Claim): Cells<C> {
@@ -135,6 +169,16 @@ export class CounterTable<C extends Columns> {
       return [name, value];
     });
     return Object.fromEntries(figures) as Figures<C>;
+  }
+
+  #noteBefore(row: number): void {
+    const begin = row * this.#width;
+    const before = this.#before.subarray(begin, begin + this.#width).fill(0);
+    for (const [thread, share] of this.#shares.entries()) {
+      const counted = share.slice(begin, begin + this.#width);
+      this.#beforeInShares[thread]!.set(counted, begin);
+      for (let at = 0; at < this.#width; at++) before[at]! += counted[at]!;
+    }
   }
 
   #sum(row: number): Float64Array {
@@ -182,10 +226,18 @@ export class CounterRow<C extends Columns> {
 }
 
 /** The bytes that a table takes: a multiple of 64. */
-export function tableBytes(columns: Columns, { rows, threads }: TableSize): number {
-  const numbers = (threads + 1) * shareLength(columns, rows) * Float64Array.BYTES_PER_ELEMENT;
-  const generations = rows * Int32Array.BYTES_PER_ELEMENT;
-  return numbers + Math.ceil(generations / CACHE_LINE) * CACHE_LINE;
+export function tableBytes(columns: Columns, size: TableSize): number {
+  return numbersBytes(columns, size) + (1 + size.threads) * wordsBytes(size.rows);
+}
+
+/** Of the numbers: shares, what was in each before, and that of all together. */
+function numbersBytes(columns: Columns, { rows, threads }: TableSize): number {
+  return (1 + 2 * threads) * shareLength(columns, rows) * Float64Array.BYTES_PER_ELEMENT;
+}
+
+/** Of one word for each row. */
+function wordsBytes(rows: number): number {
+  return Math.ceil(rows * Int32Array.BYTES_PER_ELEMENT / CACHE_LINE) * CACHE_LINE;
 }
 
 function shareLength(columns: Columns, rows: number): number {

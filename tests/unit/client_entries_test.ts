@@ -7,7 +7,7 @@ const TWO = { family: 6, high: 0x20010db8, low: 0 };
 const THREE = { family: 4, high: 0x20010db8, low: 0xffffffff };
 
 Deno.test("clients are told apart by every part of their key", () => {
-  const entries = new ClientEntries(2, undefined);
+  const entries = new ClientEntries({ clients: 2, threads: 1 }, undefined);
   const keys = [ONE, TWO, THREE, { ...ONE, high: 0 }];
   const places = keys.map((key) => take(entries, key));
   assert.equal(new Set(places).size, 4);
@@ -15,36 +15,38 @@ Deno.test("clients are told apart by every part of their key", () => {
   assert.equal(entries.find({ family: 6, high: 0, low: 0 }), undefined);
 });
 
-Deno.test("a client whose thread died before it was counted has left no trace", () => {
-  const entries = new ClientEntries(8, undefined);
+Deno.test("a client whose thread died before it was counted has nothing open, and its place goes to the next", () => {
+  const entries = new ClientEntries({ clients: 8, threads: 1 }, undefined);
   const keys = Array.from({ length: 16 }, (_, low) => ({ family: 4, high: 0, low }));
   const places = keys.map((key) => take(entries, key));
   assert.equal(new Set(places).size, 16);
   for (const [index, place] of places.entries()) {
     assert.equal(entries.findFree(ONE, 0), undefined);
-    entries.setOpen(place, 0);
+    entries.setOwn(place, 0);
     assert.equal(entries.findFree(ONE, 0), place);
     entries.assign(place, ONE);
     assert.deepEqual([ONE, ...keys].map((key) => entries.find(key)), [
-      undefined,
+      place,
       ...places.map((other) => other === place ? undefined : other),
     ]);
+    assert.equal(entries.open(place), 0);
+    assert.equal(entries.findFree(TWO, 0), place);
     assert.equal(take(entries, keys[index]!), place);
     assert.equal(entries.open(place), 1);
   }
 });
 
 Deno.test("an entry is free when its rate has recovered, and forgets a clock that was set back", () => {
-  const entries = new ClientEntries(1, new CellRate({ rate: 1, burst: 5 }));
+  const entries = new ClientEntries({ clients: 1, threads: 1 }, new CellRate({ rate: 1, burst: 5 }));
   const [one, two] = [take(entries, ONE), take(entries, TWO)];
-  entries.setOpen(one, 0);
+  entries.setOwn(one, 0);
   entries.setDue(one, 103);
   assert.equal(entries.findFree(THREE, 102.9), undefined);
   assert.equal(entries.findFree(THREE, 103), one);
   assert.equal(entries.due(one, 50), 55);
   assert.equal(entries.findFree(THREE, 54), undefined);
   assert.equal(entries.findFree(THREE, 55), one);
-  entries.setOpen(two, 0);
+  entries.setOwn(two, 0);
   entries.setDue(two, 1000);
   entries.setDue(one, 1000);
   assert.equal(entries.findFree(THREE, 10), undefined);
@@ -54,9 +56,15 @@ Deno.test("an entry is free when its rate has recovered, and forgets a clock tha
 Deno.test("tables place clients differently, so that nobody can tell who shares a place", () => {
   const keys = Array.from({ length: 20 }, (_, low) => ({ family: 4, high: 0, low }));
   const placesOf = (entries: ClientEntries) => keys.map((key) => entries.findFree(key, 0));
-  const tables = [new ClientEntries(1000, undefined), new ClientEntries(1000, undefined)];
+  const tables = [
+    new ClientEntries({ clients: 1000, threads: 1 }, undefined),
+    new ClientEntries({ clients: 1000, threads: 1 }, undefined),
+  ];
   assert.notDeepEqual(placesOf(tables[0]!), placesOf(tables[1]!));
-  assert.deepEqual(placesOf(new ClientEntries(tables[0]!.buffer, undefined)), placesOf(tables[0]!));
+  assert.deepEqual(
+    placesOf(new ClientEntries({ clients: 1000, threads: 1 }, undefined, 0, tables[0]!.memory)),
+    placesOf(tables[0]!),
+  );
 });
 
 function take(entries: ClientEntries, key: typeof ONE): number {
@@ -64,6 +72,6 @@ function take(entries: ClientEntries, key: typeof ONE): number {
   assert.ok(entry !== undefined);
   entries.assign(entry, key);
   entries.setDue(entry, 0);
-  entries.setOpen(entry, 1);
+  entries.setOwn(entry, 1);
   return entry;
 }

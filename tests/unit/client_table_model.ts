@@ -6,8 +6,8 @@ import type { Admission, ClientLimits } from "../../src/observe/client_table.ts"
 export class ClientTableModel {
   readonly #places: number;
   readonly #limits: ClientLimits;
-  /** Tokens in thousandths, which are whole numbers. */
-  readonly #clients = new Map<string, { open: number; tokens: number }>();
+  /** Open by thread; tokens in thousandths, which are whole numbers. */
+  readonly #clients = new Map<string, { open: number[]; tokens: number }>();
 
   constructor(places: number, limits: ClientLimits) {
     this.#places = places;
@@ -20,29 +20,38 @@ export class ClientTableModel {
     }
   }
 
-  enter(address: string): Admission {
+  enter(address: string, thread = 0): Admission {
     const { connections, rate } = this.#limits;
-    const client = this.#clients.get(address) ?? { open: 0, tokens: this.#full };
+    const client = this.#clients.get(address) ?? { open: [], tokens: this.#full };
     const busy = [...this.#clients].filter(([other, { open, tokens }]) =>
-      other !== address && (open > 0 || tokens < this.#full)
+      other !== address && (sumOf(open) > 0 || tokens < this.#full)
     );
     if (busy.length >= this.#places) return "table_full";
-    if (connections > 0 && client.open >= connections) return "too_many";
+    if (connections > 0 && sumOf(client.open) >= connections) return "too_many";
     if (rate !== undefined && client.tokens < 1000) return "too_fast";
-    client.open += 1;
+    client.open[thread] = (client.open[thread] ?? 0) + 1;
     if (rate !== undefined) client.tokens -= 1000;
     this.#clients.set(address, client);
     return "ok";
   }
 
-  leave(address: string): boolean {
+  leave(address: string, thread = 0): boolean {
     const client = this.#clients.get(address);
-    if (client === undefined || client.open === 0) return false;
-    client.open -= 1;
+    const open = client?.open[thread] ?? 0;
+    if (client === undefined || open === 0) return false;
+    client.open[thread] = open - 1;
     return true;
+  }
+
+  settle(thread: number): void {
+    for (const { open } of this.#clients.values()) delete open[thread];
   }
 
   get #full(): number {
     return (this.#limits.rate?.burst ?? 0) * 1000;
   }
+}
+
+function sumOf(open: readonly number[]): number {
+  return open.reduce((sum, count) => sum + count, 0);
 }

@@ -117,7 +117,7 @@ Deno.test("a clock that is set back locks nobody out", () => {
 Deno.test("tables made of one buffer are one table", () => {
   const limits = { connections: 2, rate: undefined };
   const table = new ClientTable(1, limits);
-  const other = new ClientTable(table.buffer, limits);
+  const other = new ClientTable({ clients: 1, threads: 1 }, limits, { memory: table.memory });
   const client = key("192.0.2.1");
   assert.deepEqual([table.enter(client), other.enter(client), table.enter(client)], ["ok", "ok", "too_many"]);
   other.leave(client);
@@ -133,8 +133,15 @@ Deno.test("a table refuses numbers that make no sense", () => {
       message: `Cannot make a table of ${capacity} clients: expected a whole number above 0`,
     });
   }
-  for (const bytes of [0, 8, 24, 40]) {
-    assert.throws(() => new ClientTable(new SharedArrayBuffer(bytes), limits), RangeError);
+  const { memory } = new ClientTable({ clients: 2, threads: 2 }, limits);
+  for (const size of [{ clients: 1, threads: 2 }, { clients: 2, threads: 4 }]) {
+    assert.throws(() => new ClientTable(size, limits, { thread: 1, memory }), RangeError);
+  }
+  for (const thread of [-1, 2, 0.5, NaN]) {
+    assert.throws(() => new ClientTable({ clients: 2, threads: 2 }, limits, { thread, memory }), {
+      name: "RangeError",
+      message: `Cannot count in thread ${thread}: there are 2`,
+    });
   }
   for (const connections of [-1, 1.5, NaN, Infinity]) {
     assert.throws(() => new ClientTable(1, { connections, rate: undefined }), {
@@ -149,7 +156,8 @@ Deno.test("a table answers what a map with a bucket of tokens for each client wo
   const step = fc.record({
     client: fc.nat(7),
     pause: fc.oneof(fc.constant(0), fc.nat(700)),
-    enters: fc.boolean(),
+    thread: fc.nat(2),
+    does: fc.constantFrom("enter", "enter", "enter", "leave", "leave", "leave", "settle"),
   });
   const limits = fc.record({
     connections: fc.nat(3),
@@ -163,14 +171,24 @@ Deno.test("a table answers what a map with a bucket of tokens for each client wo
   const steps = fc.array(step, { minLength: 20, maxLength: 200 });
   fc.assert(fc.property(fc.integer({ min: 1, max: 4 }), limits, steps, (capacity, limits, steps) => {
     const clock = { now: START };
-    const table = tableOf(capacity, limits, clock);
+    const size = { clients: capacity, threads: 3 };
+    const { memory } = new ClientTable(size, limits);
+    const start = (thread: number) => new ClientTable(size, limits, { thread, memory, now: () => clock.now });
+    const tables = [0, 1, 2].map(start);
     const model = new ClientTableModel(2 * capacity, limits);
-    for (const { client, pause, enters } of steps) {
+    for (const { client, pause, thread, does } of steps) {
       clock.now += pause;
       model.pass(pause);
       const address = addressOf(client);
-      if (enters) assert.equal(table.enter(key(address)), model.enter(address));
-      else if (model.leave(address)) table.leave(key(address));
+      const table = tables[thread]!;
+      if (does === "settle") {
+        tables[(thread + 1) % 3]!.settle(thread);
+        model.settle(thread);
+        assert.equal(table.enter(key(address)), "table_full");
+        table.leave(key(address));
+        tables[thread] = start(thread);
+      } else if (does === "enter") assert.equal(table.enter(key(address)), model.enter(address, thread));
+      else if (model.leave(address, thread)) table.leave(key(address));
       else assert.throws(() => table.leave(key(address)), RangeError);
     }
   }));
@@ -225,11 +243,40 @@ Deno.test("a table many times too small refuses and keeps its counts", () => {
   for (const client of clients) assert.throws(() => table.leave(client), RangeError);
 });
 
+Deno.test("what a thread had that has ended is off every client, and the places of clients it had alone are free", () => {
+  const size = { clients: 2000, threads: 3 };
+  const limits = { connections: 3, rate: undefined };
+  const first = new ClientTable(size, limits);
+  const tables = [
+    first,
+    ...[1, 2].map((thread) => new ClientTable(size, limits, { thread, memory: first.memory })),
+  ];
+  const clients = Array.from({ length: 2000 }, (_, host) => key(addressOf(host)));
+  for (const client of clients) {
+    assert.deepEqual(tables.map((table) => table.enter(client)), ["ok", "ok", "ok"]);
+  }
+  first.settle(1);
+  for (const client of clients) {
+    assert.deepEqual(times(2, () => first.enter(client)), ["ok", "too_many"]);
+    first.leave(client);
+    first.leave(client);
+    tables[2]!.leave(client);
+  }
+  const next = new ClientTable(size, limits, { thread: 1, memory: first.memory });
+  for (const client of clients) {
+    assert.throws(() => next.leave(client), RangeError);
+    assert.deepEqual(times(4, () => next.enter(client)), ["ok", "ok", "ok", "too_many"]);
+  }
+  first.settle(1);
+  const others = Array.from({ length: 2000 }, (_, host) => key(addressOf(4000 + host)));
+  for (const client of others) assert.equal(first.enter(client), "ok");
+});
+
 Deno.test("a table outlives a thread that died while it was alone with it", () => {
   const table = new ClientTable(1, { connections: 1, rate: undefined });
   const client = key("192.0.2.1");
   table.enter(client);
-  new SharedLock(new Int32Array(table.buffer), 0).acquire();
+  new SharedLock(new Int32Array(table.memory), 0).acquire();
   assert.equal(table.enter(client), "too_many");
   table.leave(client);
   assert.equal(table.enter(client), "ok");
@@ -247,7 +294,7 @@ function addressOf(client: number): string {
 }
 
 function tableOf(capacity: number, limits: ClientLimits, clock: { now: number }): ClientTable {
-  return new ClientTable(capacity, limits, () => clock.now);
+  return new ClientTable(capacity, limits, { now: () => clock.now });
 }
 
 function times<Value>(count: number, make: () => Value): Value[] {

@@ -5,6 +5,8 @@ import {
   type ConnectionPage,
   type ConnectionQuery,
   listConnections,
+  mergeConnectionPages,
+  queryOfEachThread,
   type SortKey,
 } from "../../src/observe/connection_list.ts";
 import { type ConnectionRecord, ServiceLedger } from "../../src/observe/ledger.ts";
@@ -138,6 +140,67 @@ Deno.test("pages after each other are the whole list, whatever is asked for", ()
     assert.equal(ids.length, whole.matching);
     assert.equal(new Set(ids).size, ids.length);
   }));
+});
+
+Deno.test("merged pages of threads are the page of one thread with all connections", () => {
+  const { now } = performance;
+  let at = 0;
+  performance.now = () => at;
+  const row = new Accounts({ services: 1, upstreams: 0, endpoints: 0, threads: 1 }).services.claim()!;
+  const facts = fc.record({
+    thread: fc.nat(3),
+    age: fc.double({ min: 0, max: 3, noNaN: true }),
+    service: fc.constantFrom("a", "b"),
+    client: fc.constantFrom("192.0.2.1:1", "192.0.2.2:1", "[::1]:5"),
+    endpoint: fc.constantFrom("", "x", "y"),
+    upload: fc.nat(2),
+    download: fc.nat(2),
+  });
+  const query = fc.record({
+    filter: fc.constantFrom("", "a", "192", "nothing"),
+    sort: fc.constantFrom<SortKey>("id", "age", "bytes", "client", "service", "endpoint"),
+    isDescending: fc.boolean(),
+    offset: fc.nat(12),
+    limit: fc.integer({ min: 1, max: 12 }),
+  });
+  try {
+    fc.assert(fc.property(fc.array(facts, { maxLength: 40 }), query, (all, query) => {
+      const threads = [0, 1, 2, 3].map((thread) => new OpenConnections(thread, 7));
+      const records = all.map(({ thread, age, service, client, endpoint, upload, download }) => {
+        at = 1000 - age;
+        const ledger = new ServiceLedger(service, { row, connections: threads[thread]! });
+        const record = ledger.open(client, "", UNTOUCHED);
+        record.endpoint = endpoint;
+        record.fromClient.add(upload);
+        record.fromUpstream.add(download);
+        return record;
+      });
+      at = 1000;
+      const pages = threads.map((connections) => {
+        const page = listConnections(connections.all(), queryOfEachThread(query));
+        // As it comes out of a message.
+        return structuredClone(page);
+      });
+      assert.deepEqual(mergeConnectionPages(pages, query), listConnections(records, query));
+    }));
+  } finally {
+    performance.now = now;
+  }
+});
+
+Deno.test("a page is in order by the ages it shows, though they go on while it is made", () => {
+  const { open, list } = stage();
+  const { now } = performance;
+  let at = 0;
+  performance.now = () => at += 0.4;
+  try {
+    for (let which = 0; which < 50; which++) open("db");
+    const ages = list({ sort: "age" }).connections.map(({ age_ms }) => age_ms);
+    assert.deepEqual(ages, ages.toSorted((a, b) => a - b));
+    assert.equal(ages.length, 50);
+  } finally {
+    performance.now = now;
+  }
 });
 
 Deno.test("the list is what the admin interface asks for", () => {

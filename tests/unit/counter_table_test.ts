@@ -148,6 +148,81 @@ Deno.test("what a thread that has ended left open is over, and nothing else chan
   }
 });
 
+Deno.test("what a thread that has ended left in pools is gone, and nothing else changes", () => {
+  const here = new Accounts(SIZE);
+  const there = new Accounts(SIZE, 1, here.memory);
+  const row = claim(here.upstreams);
+  row.cells.poolShelved.add(2);
+  const { cells } = there.upstreams.at(row.number);
+  cells.poolShelved.add(5);
+  cells.poolUnshelved.add(3);
+  for (const cell of [cells.poolHits, cells.poolMisses, cells.poolExpired, cells.poolLost]) cell.add();
+  here.settle(1);
+  const { connectTime: _, ...figures } = row.figures();
+  assert.deepEqual(figures, {
+    poolHits: 1,
+    poolMisses: 1,
+    poolExpired: 1,
+    poolLost: 1,
+    poolShelved: 7,
+    poolUnshelved: 5,
+  });
+});
+
+Deno.test("a thread that counts as ended counts nothing any more, and the next of its number does", () => {
+  const here = new Accounts(SIZE);
+  const rows = [claim(here.services), claim(here.upstreams), claim(here.endpoints)] as const;
+  const cellsOf = (accounts: Accounts) => [
+    accounts.services.at(0).cells.accepted,
+    accounts.upstreams.at(0).cells.poolShelved,
+    accounts.endpoints.at(0).cells.connects,
+  ];
+  const counted = () => {
+    const [{ accepted, ended }, { poolShelved, poolUnshelved }, { connects }] = [
+      rows[0].figures(),
+      rows[1].figures(),
+      rows[2].figures(),
+    ];
+    return [accepted, ended, poolShelved, poolUnshelved, connects];
+  };
+  const count = (cells: ReturnType<typeof cellsOf>) => cells.forEach((cell) => cell.add());
+  const old = new Accounts(SIZE, 1, here.memory);
+  const dead = cellsOf(old);
+  count(cellsOf(here));
+  count(dead);
+  here.settle(1);
+  count(dead);
+  old.program.cells.eventLoopDelay.observe(1);
+  assert.deepEqual(counted(), [2, 1, 2, 1, 2]);
+  here.settle(1);
+  const next = new Accounts(SIZE, 1, here.memory);
+  const live = cellsOf(next);
+  count(live);
+  count(dead);
+  next.program.cells.eventLoopDelay.observe(1);
+  assert.deepEqual(counted(), [3, 1, 3, 1, 3]);
+  assert.equal(countOf(here.program.figures().eventLoopDelay), 1);
+  count(cellsOf(here));
+  assert.deepEqual(counted(), [4, 1, 4, 1, 4]);
+});
+
+Deno.test("settling leaves alone what a row had counted for its owner before", () => {
+  const here = new Accounts({ ...SIZE, services: 1 });
+  const there = new Accounts({ ...SIZE, services: 1 }, 1, here.memory);
+  const old = claim(here.services);
+  there.services.at(0).cells.accepted.add(5);
+  there.services.at(0).cells.ended.add(2);
+  old.release();
+  const next = claim(here.services);
+  here.settle(1);
+  assert.deepEqual([next.figures().accepted, next.figures().ended], [0, 0]);
+  const again = new Accounts({ ...SIZE, services: 1 }, 1, here.memory).services.at(0);
+  again.cells.accepted.add(4);
+  again.cells.ended.add(1);
+  here.settle(1);
+  assert.deepEqual([next.figures().accepted, next.figures().ended], [4, 4]);
+});
+
 Deno.test("the tables of accounts do not overlap", () => {
   const size: AccountsSize = { services: 3, upstreams: 2, endpoints: 5, threads: 3 };
   const main = new Accounts(size);

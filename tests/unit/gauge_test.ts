@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Gauge, GaugeTable } from "../../src/observe/gauge.ts";
-import type { Result, Task } from "./gauge_worker.ts";
 
 Deno.test("a gauge counts up to its limit and no further", () => {
   const gauge = claim(new GaugeTable(1));
@@ -79,20 +78,127 @@ Deno.test("a gauge is released once, however often it is asked to", () => {
   assert.throws(() => full.leave(), RangeError);
 });
 
-Deno.test("tables made of one buffer are one table", () => {
-  const table = new GaugeTable(2);
-  const other = new GaugeTable(table.buffer);
-  assert.equal(other.capacity, 2);
-  const gauge = claim(table);
-  const same = other.at(gauge.slot);
+Deno.test("tables made of one memory are one table", () => {
+  const [table, other] = tables(2, 2);
+  assert.equal(other!.capacity, 2);
+  const gauge = claim(table!);
+  const same = other!.at(gauge.slot);
   assert.ok(same.enter(1));
   assert.equal(gauge.enter(1), false);
+  assert.equal(gauge.value, 1);
   gauge.release();
   assert.equal(same.enter(0), false);
-  assert.notEqual(claim(other).slot, gauge.slot);
-  assert.equal(table.claim(), undefined);
+  assert.notEqual(claim(other!).slot, gauge.slot);
+  assert.equal(table!.claim(), undefined);
   same.leave();
-  assert.equal(claim(other).slot, gauge.slot);
+  assert.equal(claim(other!).slot, gauge.slot);
+});
+
+Deno.test("a connection leaves in the thread in which it entered", () => {
+  const [table, other] = tables(2);
+  const gauge = claim(table!);
+  const same = other!.at(gauge.slot);
+  gauge.enter(0);
+  assert.throws(() => same.leave(), RangeError);
+  assert.equal(gauge.value, 1);
+  same.enter(0);
+  same.leave();
+  gauge.leave();
+  assert.equal(gauge.value, 0);
+});
+
+Deno.test("whoever has a gauge of a slot that was given on counts nothing for the next", () => {
+  const [table, other] = tables(2);
+  const old = claim(table!);
+  const oldElsewhere = other!.at(old.slot);
+  for (let round = 0; round < 100; round++) {
+    old.release();
+    const next = claim(table!);
+    assert.equal(next.slot, old.slot);
+    next.enter(0);
+    assert.deepEqual([old.enter(0), oldElsewhere.enter(0), old.value, next.value], [false, false, 0, 1]);
+    old.release();
+    assert.ok(next.enter(2));
+    next.leave();
+    next.leave();
+    next.release();
+  }
+});
+
+Deno.test("without a limit a gauge counts as many as a word holds", () => {
+  const table = new GaugeTable(1);
+  const gauge = claim(table);
+  for (let entered = 0; entered < 2 ** 20 - 1; entered++) gauge.enter(0);
+  assert.equal(gauge.value, 2 ** 20 - 1);
+  assert.deepEqual([gauge.enter(0), gauge.enter(2 ** 30)], [false, false]);
+  gauge.release();
+  assert.equal(table.claim(), undefined);
+});
+
+Deno.test("who leaves is told whether somebody waits, in any thread", () => {
+  const [table, other] = tables(2, 2);
+  const gauge = claim(table!);
+  const same = other!.at(gauge.slot);
+  const beside = claim(table!);
+  const enterAndLeave = (each: Gauge) => (each.enter(0), each.leave());
+  assert.equal(enterAndLeave(gauge), false);
+  const [first, second] = [same.wait(), gauge.wait()];
+  assert.deepEqual([gauge, same, beside].map(enterAndLeave), [true, true, false]);
+  first[Symbol.dispose]();
+  first[Symbol.dispose]();
+  assert.equal(enterAndLeave(same), true);
+  second[Symbol.dispose]();
+  assert.equal(enterAndLeave(gauge), false);
+});
+
+Deno.test("a thread that has ended leaves every gauge, and nothing else changes", () => {
+  const [table, other, third] = tables(3, 3);
+  const [one, two, released] = [claim(table!), claim(table!), claim(table!)];
+  for (const each of [table!, other!, third!]) {
+    each.at(one.slot).enter(0);
+    each.at(one.slot).enter(0);
+  }
+  other!.at(two.slot).enter(1);
+  other!.at(released.slot).enter(0);
+  released.release();
+  assert.equal(table!.claim(), undefined);
+  assert.deepEqual(table!.settle(1), []);
+  assert.deepEqual([one.value, two.value, released.value], [4, 0, 0]);
+  assert.ok(two.enter(1));
+  assert.equal(claim(table!).slot, released.slot);
+  assert.deepEqual(table!.settle(1), []);
+  assert.equal(one.value, 4);
+});
+
+Deno.test("a thread that counts as ended counts nothing any more, and the next of its number begins at 0", () => {
+  const size = { slots: 1, threads: 2 };
+  const table = new GaugeTable(size);
+  const gauge = claim(table);
+  const dead = new GaugeTable(size, 1, table.memory).at(0);
+  assert.ok(dead.enter(2) && gauge.enter(2));
+  const deadWaits = dead.wait();
+  table.settle(1);
+  assert.deepEqual([dead.enter(0), dead.leave(), gauge.value], [false, false, 1]);
+  using _deadWaitsAgain = dead.wait();
+  const next = new GaugeTable(size, 1, table.memory).at(0);
+  assert.throws(() => next.leave(), RangeError);
+  assert.ok(next.enter(2));
+  using _waits = next.wait();
+  deadWaits[Symbol.dispose]();
+  assert.deepEqual([dead.leave(), gauge.value], [false, 2]);
+  assert.equal(gauge.leave(), true);
+});
+
+Deno.test("settling tells for which gauges somebody waits who can have a place now, and forgets the dead", () => {
+  const [table, other] = tables(2, 4);
+  const gauges = [1, 2, 3, 4].map(() => claim(table!));
+  for (const { slot } of gauges.slice(0, 3)) other!.at(slot).enter(1);
+  using _waits = gauges[1]!.wait();
+  using _waitsToo = gauges[3]!.wait();
+  using _dead = other!.at(gauges[2]!.slot).wait();
+  assert.deepEqual(table!.settle(1), [gauges[1]!.slot]);
+  gauges[2]!.enter(0);
+  assert.equal(gauges[2]!.leave(), false);
 });
 
 Deno.test("a slot that nobody has claimed cannot be entered", () => {
@@ -102,10 +208,21 @@ Deno.test("a slot that nobody has claimed cannot be entered", () => {
   assert.ok(claim(table).enter(0));
 });
 
-Deno.test("a table refuses sizes and slots that make no sense", () => {
-  for (const capacity of [0, -1, 1.5, NaN]) assert.throws(() => new GaugeTable(capacity), RangeError);
-  assert.throws(() => new GaugeTable(new SharedArrayBuffer(0)), RangeError);
-  assert.throws(() => new GaugeTable(new SharedArrayBuffer(6)), RangeError);
+Deno.test("a table refuses sizes, threads, memory and slots that make no sense", () => {
+  for (const slots of [0, -1, 1.5, NaN]) {
+    assert.throws(() => new GaugeTable(slots), RangeError);
+    assert.throws(() => new GaugeTable({ slots, threads: 2 }), RangeError);
+  }
+  for (const thread of [-1, 2, 0.5, NaN]) {
+    assert.throws(() => new GaugeTable({ slots: 1, threads: 2 }, thread), {
+      name: "RangeError",
+      message: `Cannot count in thread ${thread}: there are 2`,
+    });
+  }
+  const { memory } = new GaugeTable({ slots: 100, threads: 2 });
+  for (const size of [{ slots: 200, threads: 2 }, { slots: 100, threads: 3 }]) {
+    assert.throws(() => new GaugeTable(size, 1, memory), RangeError);
+  }
   const table = new GaugeTable(2);
   for (const slot of [-1, 2, 0.5, NaN]) {
     assert.throws(() => table.at(slot), {
@@ -118,77 +235,66 @@ Deno.test("a table refuses sizes and slots that make no sense", () => {
 Deno.test("gauges of a table do what counters and a list of free slots would do", () => {
   const step = fc.oneof(
     fc.record({ does: fc.constantFrom("claim" as const) }),
-    fc.record({ does: fc.constantFrom("leave" as const, "release" as const), which: fc.nat(7) }),
-    fc.record({ does: fc.constant("enter" as const), which: fc.nat(7), limit: fc.nat(3) }),
+    fc.record({ does: fc.constant("settle" as const), thread: fc.nat(2) }),
+    fc.record({ does: fc.constant("release" as const), which: fc.nat(7) }),
+    fc.record({ does: fc.constant("leave" as const), which: fc.nat(7), thread: fc.nat(2) }),
+    fc.record({ does: fc.constant("enter" as const), which: fc.nat(7), thread: fc.nat(2), limit: fc.nat(4) }),
   );
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 4 }), fc.array(step, { maxLength: 60 }), (capacity, steps) => {
-      const table = new GaugeTable(capacity);
-      const known: { gauge: Gauge; count: number; released: boolean }[] = [];
+    fc.property(fc.integer({ min: 1, max: 4 }), fc.array(step, { maxLength: 80 }), (slots, steps) => {
+      const size = { slots, threads: 3 };
+      const supervisor = new GaugeTable(size);
+      const threads = [0, 1, 2].map((thread) => new GaugeTable(size, thread, supervisor.memory));
+      const known: { gauge: Gauge; inThreads: Gauge[]; counts: number[]; released: boolean }[] = [];
+      const countOf = ({ counts }: { counts: number[] }) => counts.reduce((sum, count) => sum + count);
+      const isTaken = (each: typeof known[number]) => countOf(each) > 0 || !each.released;
       for (const each of steps) {
         if (each.does === "claim") {
-          const taken = known.filter(({ count, released }) => count > 0 || !released).length;
-          const gauge = table.claim();
-          assert.equal(gauge !== undefined, taken < capacity);
-          if (gauge !== undefined) known.push({ gauge, count: 0, released: false });
-          continue;
+          const taken = known.filter(isTaken).length;
+          const gauge = supervisor.claim();
+          assert.equal(gauge !== undefined, taken < slots);
+          if (gauge === undefined) continue;
+          const inThreads = threads.map((table) => table.at(gauge.slot));
+          known.push({ gauge, inThreads, counts: [0, 0, 0], released: false });
+        } else if (each.does === "settle") {
+          supervisor.settle(each.thread);
+          const table = threads[each.thread] = new GaugeTable(size, each.thread, supervisor.memory);
+          for (const model of known) {
+            model.counts[each.thread] = 0;
+            if (isTaken(model)) model.inThreads[each.thread] = table.at(model.gauge.slot);
+          }
         }
-        const model = known[each.which];
+        const model = "which" in each ? known[each.which] : undefined;
         if (model === undefined) continue;
-        if (each.does === "enter") {
-          const fits = !model.released && (each.limit === 0 || model.count < each.limit);
-          assert.equal(model.gauge.enter(each.limit), fits);
-          if (fits) model.count += 1;
-        } else if (each.does === "release") {
+        if (each.does === "release") {
           model.gauge.release();
           model.released = true;
-        } else if (model.count > 0) {
-          model.gauge.leave();
-          model.count -= 1;
+        } else if (each.does === "enter") {
+          const fits = !model.released && (each.limit === 0 || countOf(model) < each.limit);
+          assert.equal(model.inThreads[each.thread]!.enter(each.limit), fits);
+          if (fits) model.counts[each.thread]! += 1;
+        } else if (each.does === "leave" && model.counts[each.thread]! > 0) {
+          model.inThreads[each.thread]!.leave();
+          model.counts[each.thread]! -= 1;
         }
-        if (!model.released || model.count > 0) assert.equal(model.gauge.value, model.count);
+        for (const each of known) assert.equal(each.gauge.value, countOf(each));
       }
     }),
   );
 });
 
-for (const limit of [1, 2]) {
-  Deno.test(`two threads never pass a limit of ${limit} in one gauge, and lose no count`, async () => {
-    const threads = 2;
-    const rounds = 50_000;
-    const table = new GaugeTable(1);
-    const gauge = claim(table);
-    // With a limit of 2, one place is taken for good, so that again only one thread at a time can be in the gauge.
-    for (let taken = 1; taken < limit; taken++) gauge.enter(limit);
-    const shared = new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT);
-    const task = { table: table.buffer, slot: gauge.slot, limit, rounds, shared, threads };
-    const results = await Promise.all(Array.from({ length: threads }, () => runInWorker(task)));
-    assert.deepEqual(results.map(({ highest }) => highest), [limit, limit]);
-    assert.equal(new Int32Array(shared)[1], threads * rounds);
-    assert.equal(gauge.value, limit - 1);
-  });
+/** The same table in so many threads. */
+function tables(threads: number, slots = 1): GaugeTable[] {
+  const first = new GaugeTable({ slots, threads });
+  const others = Array.from(
+    { length: threads - 1 },
+    (_, index) => new GaugeTable({ slots, threads }, index + 1, first.memory),
+  );
+  return [first, ...others];
 }
 
 function claim(table: GaugeTable): Gauge {
   const gauge = table.claim();
   assert.ok(gauge);
   return gauge;
-}
-
-async function runInWorker(task: Omit<Task, "port">): Promise<Result> {
-  const worker = new Worker(new URL("./gauge_worker.ts", import.meta.url), { type: "module" });
-  const { port1, port2 } = new MessageChannel();
-  const { promise, resolve, reject } = Promise.withResolvers<Result>();
-  port1.onmessage = ({ data }) => resolve(data);
-  worker.onerror = (event) => {
-    event.preventDefault();
-    reject(new Error(event.message));
-  };
-  worker.postMessage({ ...task, port: port2 }, [port2]);
-  try {
-    return await promise;
-  } finally {
-    port1.close();
-    worker.terminate();
-  }
 }

@@ -1,49 +1,41 @@
 /** Enters and leaves a gauge as fast as it can, at the same time as other threads. */
 
-import { GaugeTable } from "../../src/observe/gauge.ts";
+import { GaugeTable, type GaugeTableSize } from "../../src/observe/gauge.ts";
+import { answer } from "./threads.ts";
 
 export interface Task {
-  readonly table: SharedArrayBuffer;
+  readonly memory: SharedArrayBuffer;
+  readonly size: GaugeTableSize;
   readonly slot: number;
   readonly limit: number;
   /** How often to enter. */
   readonly rounds: number;
-  /** Two numbers shared by all threads: how many are ready, and one that only those in the gauge count up. */
+  /** Numbers of all threads: which is the next, how many are in the gauge, how often one entered alone. */
   readonly shared: SharedArrayBuffer;
-  readonly threads: number;
-  /** Where the result goes. */
-  readonly port: MessagePort;
 }
 
 export interface Result {
-  /** The highest value of the gauge that was seen. */
+  readonly thread: number;
+  /** The highest value of the gauge, and number of those in it, that were seen. */
   readonly highest: number;
+  readonly most: number;
 }
 
-addEventListener("message", (event) => {
-  const task: Task = (event as MessageEvent).data;
-  task.port.postMessage(hammer(task));
-});
-
-function hammer(task: Task): Result {
-  const gauge = new GaugeTable(task.table).at(task.slot);
+answer((task: Task): Result => {
   const shared = new Int32Array(task.shared);
-  awaitOthers(shared, task.threads);
-  let highest = 0;
+  const thread = Atomics.add(shared, 0, 1);
+  const gauge = new GaugeTable(task.size, thread, task.memory).at(task.slot);
+  let [highest, most] = [0, 0];
   for (let entered = 0; entered < task.rounds;) {
     if (gauge.enter(task.limit)) {
+      most = Math.max(most, Atomics.add(shared, 1, 1) + 1);
       highest = Math.max(highest, gauge.value);
       // Not atomic, so that counts are lost should two threads be in here at once.
-      shared[1] = shared[1]! + 1;
+      shared[2] = shared[2]! + 1;
+      Atomics.sub(shared, 1, 1);
       gauge.leave();
       entered += 1;
     } else highest = Math.max(highest, gauge.value);
   }
-  return { highest };
-}
-
-function awaitOthers(shared: Int32Array, threads: number): void {
-  Atomics.add(shared, 0, 1);
-  Atomics.notify(shared, 0);
-  for (let ready = 0; (ready = Atomics.load(shared, 0)) < threads;) Atomics.wait(shared, 0, ready);
-}
+  return { thread, highest, most };
+});

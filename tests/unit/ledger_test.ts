@@ -76,14 +76,14 @@ Deno.test("services with common accounts count apart, threads of a service toget
 });
 
 Deno.test("connections have numbers of their own in every service and thread, and are found by them", () => {
-  const threads = [new OpenConnections(), new OpenConnections(1), new OpenConnections(8191)];
+  const threads = [new OpenConnections(), new OpenConnections(1), new OpenConnections(255, 511)];
   const accounts = new Accounts(SIZE);
   const row = accounts.services.claim()!;
   const records = threads.flatMap((connections) =>
     ["a", "b"].map((name) => openIn(new ServiceLedger(name, { row, connections })))
   );
   const ids = records.map(({ id }) => id);
-  assert.deepEqual(ids.slice(0, 4), [1, 2, 2 ** 40 + 1, 2 ** 40 + 2]);
+  assert.deepEqual(ids.slice(0, 4), [1, 2, 2 ** 45 + 1, 2 ** 45 + 2]);
   assert.equal(new Set(ids).size, ids.length);
   assert.ok(ids.every(Number.isSafeInteger));
   const [here] = threads;
@@ -93,6 +93,22 @@ Deno.test("connections have numbers of their own in every service and thread, an
   records[1]![Symbol.dispose]();
   assert.equal(here!.find(2), undefined);
   assert.equal(here!.size, 1);
+});
+
+Deno.test("numbers of connections are exact, and other ones in every thread however often it is started", () => {
+  const lives = [0, 1, 2, 255].flatMap((thread) =>
+    [0, 1, 511].map((incarnation) => new OpenConnections(thread, incarnation))
+  );
+  const ids = lives.flatMap((connections) => [connections.nextId(), connections.nextId()]);
+  assert.equal(new Set(ids).size, ids.length);
+  assert.ok(ids.every((id) => Number.isSafeInteger(id) && id > 0));
+  assert.deepEqual(ids, ids.toSorted((a, b) => a - b));
+  assert.ok(Number.isSafeInteger(ids.at(-1)! + 2 ** 36 - 3));
+  assert.equal(new OpenConnections(3, 512).nextId(), new OpenConnections(3).nextId());
+  for (const thread of [-1, 256, 0.5, NaN]) assert.throws(() => new OpenConnections(thread), RangeError);
+  for (const incarnation of [-1, 0.5, NaN]) {
+    assert.throws(() => new OpenConnections(0, incarnation), RangeError);
+  }
 });
 
 Deno.test("a service ends its connections, and waits until the last is over", async () => {
