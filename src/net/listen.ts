@@ -34,13 +34,21 @@ export interface ListenOptions {
 /** A listener could not be bound. The message names the address, the cause and the remedy. */
 export class ListenError extends Error {
   override readonly name = "ListenError";
-  readonly code: ErrorCode;
 
-  constructor(address: Address, error: ProxyError) {
+  private constructor(message: string, readonly code: ErrorCode, cause?: ProxyError) {
+    super(message, { cause });
+  }
+
+  static at(address: Address, error: ProxyError): ListenError {
     // Of a unix socket the file system's own words say more.
     const remedy = address.transport === "tcp" ? REMEDIES[error.code] : undefined;
-    super(`Cannot listen on ${formatAddress(address)}: ${remedy ?? error.message}`, { cause: error });
-    this.code = error.code;
+    const message = `Cannot listen on ${formatAddress(address)}: ${remedy ?? error.message}`;
+    return new ListenError(message, error.code, error);
+  }
+
+  /** One that happened in another thread. */
+  static of({ message, code }: Pick<ListenError, "message" | "code">): ListenError {
+    return new ListenError(message, code);
   }
 }
 
@@ -69,7 +77,7 @@ export async function listen(address: Address, options: ListenOptions): Promise<
       : listenDeno(address, shared);
   } catch (cause) {
     if (cause instanceof ListenError) throw cause;
-    throw new ListenError(address, proxyErrorOf(cause, "proxy"));
+    throw ListenError.at(address, proxyErrorOf(cause, "proxy"));
   }
 }
 
@@ -115,7 +123,7 @@ async function removeStaleSocket(path: string): Promise<void> {
   if (info === undefined) return;
   if (info.isSocket !== true) {
     const detail = "the path exists and is not a socket (remove it or choose another path)";
-    throw new ListenError(address, new ProxyError("address_not_available", "proxy", { detail }));
+    throw ListenError.at(address, new ProxyError("address_not_available", "proxy", { detail }));
   }
   try {
     (await Deno.connect({ transport: "unix", path })).close();
@@ -123,5 +131,5 @@ async function removeStaleSocket(path: string): Promise<void> {
     if (cause instanceof Deno.errors.ConnectionRefused) return await Deno.remove(path);
     throw cause;
   }
-  throw new ListenError(address, new ProxyError("address_in_use", "proxy"));
+  throw ListenError.at(address, new ProxyError("address_in_use", "proxy"));
 }

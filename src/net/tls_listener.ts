@@ -106,7 +106,7 @@ export class TlsListener implements Listener {
       if (!shared && port !== 0) Deno.listen({ hostname, port }).close();
       return new TlsListener(bindShared(address, options), address);
     } catch (cause) {
-      throw new ListenError(address, proxyErrorOf(cause, "proxy"));
+      throw ListenError.at(address, proxyErrorOf(cause, "proxy"));
     }
   }
 

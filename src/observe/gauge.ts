@@ -179,6 +179,11 @@ export class Gauge {
     return Atomics.load(all.waiting, this.slot) > 0;
   }
 
+  /** Whether somebody waits, in any thread. */
+  get isAwaited(): boolean {
+    return Atomics.load(this.#words.all.waiting, this.slot) > 0;
+  }
+
   /**
    * Tells those who leave that somebody waits for a place, until it is disposed of, in the same thread. To be called
    * before the attempt to {@linkcode enter} after whose failure one waits.

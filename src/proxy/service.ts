@@ -58,6 +58,7 @@ export class Service {
   readonly peekDeadlines: Deadlines;
   /** TLS with clients; undefined leaves what they send as it is. */
   readonly tls: TlsTermination | undefined;
+  readonly upstreamTls: UpstreamTls | undefined;
   readonly handshakeDeadlines: Deadlines;
   /** Bytes to hold of a client's first ones, to look at them. */
   readonly readAhead: number;
@@ -89,6 +90,7 @@ export class Service {
     }
     this.peekDeadlines = deadlines(peek.timeout, "timed_out", "client");
     this.tls = tls;
+    this.upstreamTls = parts.upstreamTls;
     this.handshakeDeadlines = deadlines(
       config.tls?.handshakeTimeout ?? Infinity,
       "tls_handshake_timeout",

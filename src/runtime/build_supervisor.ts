@@ -6,11 +6,12 @@ import { EventFeed } from "../observe/event_feed.ts";
 import type { ProgramLog } from "../observe/log.ts";
 import { canShare } from "../net/reserve.ts";
 import { AccessOutput } from "./access_output.ts";
+import { LifeWatch } from "./life_watch.ts";
 import { LocalSeat } from "./local_seat.ts";
 import { SharedMemory } from "./shared_memory.ts";
 import { Supervisor } from "./supervisor.ts";
 import type { Report, SupervisorCalls } from "./thread_calls.ts";
-import { type ThreadSeat, Threads } from "./threads.ts";
+import { Threads } from "./threads.ts";
 import { TlsFiles } from "./tls_files.ts";
 import { WorkerSeat } from "./worker_seat.ts";
 
@@ -41,19 +42,23 @@ export function buildSupervisor(config: Config, log: ProgramLog): Supervisor {
       else events.forward(report.event);
     }
   };
-  const seats = memory.threads === 1
-    ? [new LocalSeat(memory.startOf(0, 0), { log, accessFile: access, events }, callsOf(0))]
-    : Array.from({ length: memory.threads }, (_, thread): ThreadSeat =>
-      new WorkerSeat(thread, {
-        log,
-        supervisor: callsOf(thread),
-        onReports,
-        startOf: (incarnation) => memory.startOf(thread, incarnation),
-        settle: () => supervisor.settle(thread),
-        refreshed: () => supervisor.plan(),
-        onReplaced: (replacement) => replacement.setHeard(events.isHeard),
-      }));
-  const threads = new Threads(seats);
+  const seatWorker = (thread: number) =>
+    new WorkerSeat(thread, {
+      log,
+      supervisor: callsOf(thread),
+      onReports,
+      startOf: (incarnation) => memory.startOf(thread, incarnation),
+      settle: () => supervisor.settle(thread),
+      refreshed: () => supervisor.plan(),
+      onReplaced: (replacement) => replacement.setHeard(events.isHeard),
+    });
+  const seatWorkers = () => {
+    const seats = Array.from({ length: memory.threads }, (_, thread) => seatWorker(thread));
+    return new Threads(seats, new LifeWatch(memory.signs, seats));
+  };
+  const threads: Threads = memory.threads === 1
+    ? new Threads([new LocalSeat(memory.startOf(0, 0), { log, accessFile: access, events }, callsOf(0))])
+    : seatWorkers();
   const tlsFiles = new TlsFiles({ log, onChange: (files) => threads.setTls(files) });
   const supervisor = new Supervisor({ log, access, events, tlsFiles, memory, threads });
   return supervisor;

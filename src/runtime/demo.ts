@@ -7,7 +7,7 @@ import { type Conn, writeAll } from "../net/conn.ts";
 import { dial } from "../net/dial.ts";
 import { listen, ListenError } from "../net/listen.ts";
 import { sleep } from "../net/sleep.ts";
-import type { Log } from "../observe/log.ts";
+import type { ProgramLog } from "../observe/log.ts";
 import { AdminListenError, type RunningProxy, runProxy } from "./proxy.ts";
 
 /** Ports people remember; a free one is taken where they are in use. */
@@ -35,7 +35,7 @@ export interface Demo extends AsyncDisposable {
  *
  * @throws {ListenError | AdminListenError} when not even a free port can be had
  */
-export async function startDemo(log: Log): Promise<Demo> {
+export async function startDemo(log: ProgramLog): Promise<Demo> {
   const ending = new AbortController();
   const echo = await serve(answerEcho, ending.signal);
   const clock = await serve(answerClock, ending.signal);
@@ -61,7 +61,7 @@ export async function startDemo(log: Log): Promise<Demo> {
   };
 }
 
-async function runPreferring(log: Log, upstreams: { echo: Address; clock: Address }): Promise<RunningProxy> {
+async function runPreferring(log: ProgramLog, upstreams: { echo: Address; clock: Address }): Promise<RunningProxy> {
   const run = (ports: typeof PREFERRED) => {
     const config = parseQuickForm([
       `${ports.echo}=${formatAddress(upstreams.echo)}`,

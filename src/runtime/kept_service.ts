@@ -11,11 +11,8 @@ import { RateLimit } from "../observe/rate_limit.ts";
 import type { SharedMemory } from "./shared_memory.ts";
 import type { ServicePlan } from "./thread_calls.ts";
 
-/** Clients whose connections can be counted at the same time, per service. */
-const MAX_CLIENTS = 65_536;
-
 export class KeptService {
-  readonly #threads: number;
+  readonly #memory: SharedMemory;
   readonly #row: ServiceRow;
   readonly #gauge: Gauge;
   #config: ServiceConfig;
@@ -25,15 +22,15 @@ export class KeptService {
   addresses: readonly Address[] = [];
 
   /** @throws {RangeError} when no room is left for another service. */
-  constructor(config: ServiceConfig, { accounts, gauges, threads }: SharedMemory) {
-    const row = accounts.services.claim();
-    const gauge = gauges.claim();
+  constructor(config: ServiceConfig, memory: SharedMemory) {
+    const row = memory.accounts.services.claim();
+    const gauge = memory.gauges.claim();
     if (row === undefined || gauge === undefined) {
       row?.release();
       gauge?.release();
       throw new RangeError("No room left in the accounts for another service: restart to make room");
     }
-    this.#threads = threads;
+    this.#memory = memory;
     this.#row = row;
     this.#gauge = gauge;
     this.#config = config;
@@ -94,7 +91,7 @@ export class KeptService {
     const countsClients = connectionsPerClient > 0 || connectsPerSecondPerClient !== undefined;
     if (!countsClients) this.#clients = undefined;
     else {
-      this.#clients ??= new ClientTable({ clients: MAX_CLIENTS, threads: this.#threads }, {
+      this.#clients ??= new ClientTable(this.#memory.clients, {
         connections: connectionsPerClient,
         rate: connectsPerSecondPerClient,
       });

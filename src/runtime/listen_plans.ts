@@ -3,8 +3,8 @@
 import type { Config, ServiceConfig } from "../config/config.ts";
 import { type Address, formatAddress } from "../net/address.ts";
 import { adapterFor } from "../net/conn.ts";
-import { canShare, ListenError } from "../net/listen.ts";
-import { reserve } from "../net/reserve.ts";
+import { ListenError } from "../net/listen.ts";
+import { canShare, reserve } from "../net/reserve.ts";
 import { tlsListenOptions } from "../proxy/tls_termination.ts";
 import type { KeptService } from "./kept_service.ts";
 import type { ListenPlan } from "./thread_calls.ts";
@@ -29,7 +29,7 @@ export async function planListeners(
   for (const service of config.services) {
     const tls = tlsListenOptions(service.tls, files.get(service.name)?.tls);
     for (const address of service.listen) {
-      const isShared = canShare && address.transport === "tcp";
+      const isShared = canShare() && address.transport === "tcp";
       plans.push({
         service: service.name,
         address: known.take(service, address) ?? (isShared ? held.use(await reserve(address)).address : address),
@@ -56,7 +56,7 @@ export class Listening implements Disposable {
   /** Has them bound. @throws {ListenError} nothing is bound then that was not before. */
   async bind(threads: Threads): Promise<void> {
     const bound = await threads.prepare(this.plans);
-    if ("refused" in bound) throw ListenError.of(bound.refused.message, bound.refused.code);
+    if ("refused" in bound) throw ListenError.of(bound.refused);
     this.#addresses = bound.addresses;
   }
 

@@ -228,13 +228,12 @@ export class RelayThread implements ThreadCalls {
   #admissionOf({ config, gauge, rate, clients }: ServicePlan, all: ThreadPlan["all"]): Admission {
     const { limits } = config;
     const { connectsPerSecond, connectionsPerClient: connections, connectsPerSecondPerClient } = limits;
-    const { size } = this.#start.gauges;
     return new Admission(config, {
       own: new CountLimit(this.#gauges.at(gauge), limits.connections, this.#wakeUps),
       all: new CountLimit(this.#gauges.at(all.gauge), all.limit, this.#wakeUps),
       rate: rate && connectsPerSecond && new RateLimit(rate, connectsPerSecond),
       clients: clients && new ClientTable(
-        { threads: size.threads },
+        this.#start.clients,
         { connections, rate: connectsPerSecondPerClient },
         { memory: clients, thread: this.#start.thread },
       ),

@@ -2,21 +2,26 @@
 
 import type { Config } from "../config/config.ts";
 import { Accounts, type AccountsSize } from "../observe/accounts.ts";
-import { GaugeTable } from "../observe/gauge.ts";
-import { LifeSigns } from "../observe/sign_of_life.ts";
+import type { ClientTableSize } from "../observe/client_entries.ts";
+import { GaugeTable, type GaugeTableSize } from "../observe/gauge.ts";
+import { SignsOfLife } from "../observe/sign_of_life.ts";
 import type { ThreadStart } from "./thread_calls.ts";
 
 /** Endpoints that connections can be counted for, those that come and go in DNS included. */
 const MAX_ENDPOINTS = 4096;
+/** Clients whose connections can be counted at the same time, per service. */
+const MAX_CLIENTS = 65_536;
 /** Services and groups that reloads can add, with those that still have connections. */
 const MORE_SERVICES = 1024;
 
 export class SharedMemory {
   readonly accounts: Accounts;
   readonly gauges: GaugeTable;
-  readonly signs: LifeSigns;
+  readonly signs: SignsOfLife;
+  readonly clients: ClientTableSize;
   readonly threads: number;
   readonly #size: AccountsSize;
+  readonly #gaugesSize: GaugeTableSize;
 
   constructor({ services, upstreams }: Config, threads: number) {
     this.threads = threads;
@@ -28,9 +33,10 @@ export class SharedMemory {
     };
     this.accounts = new Accounts(this.#size);
     // An endpoint has two: its clients, and all that is open there. One is for all services together.
-    const slots = 2 * MAX_ENDPOINTS + this.#size.services + 1;
-    this.gauges = new GaugeTable({ slots, threads });
-    this.signs = new LifeSigns(threads);
+    this.#gaugesSize = { slots: 2 * MAX_ENDPOINTS + this.#size.services + 1, threads };
+    this.gauges = new GaugeTable(this.#gaugesSize);
+    this.signs = new SignsOfLife(threads);
+    this.clients = { clients: MAX_CLIENTS, threads };
   }
 
   /** What a thread begins with. @param incarnation How often it was started before. */
@@ -39,13 +45,9 @@ export class SharedMemory {
       thread,
       incarnation,
       accounts: { size: this.#size, memory: this.accounts.memory },
-      gauges: { size: this.gauges.size, memory: this.gauges.buffer },
-      signs: this.signs.buffer,
+      gauges: { size: this.#gaugesSize, memory: this.gauges.memory },
+      clients: this.clients,
+      signs: this.signs.memory,
     };
-  }
-
-  /** The accounts as a thread that has died would keep them on. */
-  accountsOf(thread: number): Accounts {
-    return new Accounts(this.#size, thread, this.accounts.memory);
   }
 }

@@ -4,7 +4,7 @@ import type { Config } from "../config/config.ts";
 import { type ConfigDiff, diffConfig } from "../config/diff.ts";
 import type { EventFeed } from "../observe/event_feed.ts";
 import type { Gauge } from "../observe/gauge.ts";
-import type { Log } from "../observe/log.ts";
+import type { ProgramLog } from "../observe/log.ts";
 import { GroupKeeper } from "../upstream/group_keeper.ts";
 import type { AccessOutput } from "./access_output.ts";
 import { KeptService } from "./kept_service.ts";
@@ -15,7 +15,7 @@ import type { LoadedFiles, TlsFiles } from "./tls_files.ts";
 import type { Threads } from "./threads.ts";
 
 export interface SupervisorParts {
-  readonly log: Log;
+  readonly log: ProgramLog;
   readonly access: AccessOutput;
   readonly events: EventFeed;
   readonly tlsFiles: TlsFiles;

@@ -2,11 +2,13 @@
 
 import type { GroupConfig, LogLevel, ServiceConfig } from "../config/config.ts";
 import type { Address } from "../net/address.ts";
+import type { ErrorCode } from "../net/errors.ts";
 import type { AccountsSize } from "../observe/accounts.ts";
+import type { ClientTableSize } from "../observe/client_entries.ts";
 import type { ConnectionPage, ConnectionQuery } from "../observe/connection_list.ts";
 import type { AbortCode } from "../observe/connection_record.ts";
 import type { ProxyEvent } from "../observe/events.ts";
-import type { GaugeSize } from "../observe/gauge.ts";
+import type { GaugeTableSize } from "../observe/gauge.ts";
 import type { Fields } from "../observe/line_format.ts";
 import type { Level } from "../observe/log.ts";
 import type { BindPlan } from "../proxy/listeners.ts";
@@ -21,7 +23,9 @@ export interface ThreadStart {
   readonly thread: number;
   readonly incarnation: number;
   readonly accounts: { readonly size: AccountsSize; readonly memory: SharedArrayBuffer };
-  readonly gauges: { readonly size: GaugeSize; readonly memory: SharedArrayBuffer };
+  readonly gauges: { readonly size: GaugeTableSize; readonly memory: SharedArrayBuffer };
+  /** Clients of a service that can be counted, where they are. */
+  readonly clients: ClientTableSize;
   readonly signs: SharedArrayBuffer;
 }
 
@@ -63,7 +67,7 @@ export interface ThreadPlan {
 /** What became of binding addresses. */
 export type Bound =
   | { readonly addresses: readonly Address[] }
-  | { readonly refused: { readonly message: string; readonly code: string } };
+  | { readonly refused: { readonly message: string; readonly code: ErrorCode } };
 
 /** What the supervisor has a thread do. */
 export interface ThreadCalls {

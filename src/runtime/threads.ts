@@ -23,10 +23,15 @@ export interface ThreadSeat {
 
 export class Threads implements GroupAudience {
   readonly #seats: readonly ThreadSeat[];
+  readonly #watch: Disposable | undefined;
 
-  /** @param seats At least one. */
-  constructor(seats: readonly ThreadSeat[]) {
+  /**
+   * @param seats At least one.
+   * @param watch Sees to it that they live; ended with them.
+   */
+  constructor(seats: readonly ThreadSeat[], watch?: Disposable) {
     this.#seats = seats;
+    this.#watch = watch;
   }
 
   get count(): number {
@@ -127,6 +132,7 @@ export class Threads implements GroupAudience {
 
   /** No thread is replaced from now on. */
   retire(): void {
+    this.#watch?.[Symbol.dispose]();
     for (const seat of this.#seats) seat.retire();
   }
 

@@ -21,6 +21,10 @@ export interface Finished {
   readonly stderr: string;
 }
 
+/** For a whole run of these tests with several threads: SLUICE_TEST_WORKERS says how many. */
+const workers = Deno.env.get("SLUICE_TEST_WORKERS");
+const WORKERS = workers === undefined ? [] : ["--workers", workers];
+
 /** The command that runs sluice: the built executable of SLUICE_BIN, or `deno run` with exactly its permissions. */
 export function sluiceCommand(): [string, ...string[]] {
   const executable = Deno.env.get("SLUICE_BIN");
@@ -91,7 +95,8 @@ export class Sluice implements AsyncDisposable {
 
   /** Starts sluice with these arguments and `--print-ready`. Throws with its stderr when it ends instead. */
   static async start(args: string[], options: StartOptions = {}): Promise<Sluice> {
-    const [command, ...rest] = [...options.wrapper ?? [], ...sluiceCommand(), ...args, "--print-ready"];
+    const own = [...args, ...WORKERS, "--print-ready"];
+    const [command, ...rest] = [...options.wrapper ?? [], ...sluiceCommand(), ...own];
     const child = new Deno.Command(command!, {
       args: rest,
       stdin: "null",
