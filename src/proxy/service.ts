@@ -179,7 +179,7 @@ export class Service {
     this.#parts.onShortage();
   }
 
-  /** No clients come any more: those who wait to come in give up. */
+  /** It ends: whoever finds no place does not wait for one. */
   stopAccepting(): void {
     this.#stopping.abort(new ProxyError("shutdown", "proxy"));
   }

@@ -152,8 +152,8 @@ export class RelayThread implements ThreadCalls {
   }
 
   async drainListeners(): Promise<void> {
-    await this.#listeners.drain();
     this.#stopAccepting();
+    await this.#listeners.drain();
   }
 
   async closeListeners(): Promise<void> {
@@ -254,6 +254,7 @@ export class RelayThread implements ThreadCalls {
 
   #retire(service: Service, closed: Promise<void>): void {
     this.#retired.add(service);
+    if (!this.#services.has(service.config.name)) service.stopAccepting();
     void closed.then(() => service.retire(() => this.#retired.delete(service)));
   }
 }

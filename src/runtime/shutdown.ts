@@ -5,6 +5,11 @@ import type { Supervisor } from "./supervisor.ts";
 
 /** How often it is said that connections are still waited for, in milliseconds. */
 const PROGRESS_EVERY = 5000;
+/**
+ * How long listeners may take to close where clients never stop coming, in milliseconds: what waits in the queue of a
+ * listener that closes is reset, so it is to be closed when nobody has come for a moment, if there is such a moment.
+ */
+const LONGEST_ACCEPT = 5000;
 
 export interface StopOptions {
   /** Milliseconds to wait for open connections; the configuration's `shutdown.drain` when absent. */
@@ -65,9 +70,12 @@ export class Shutdown {
       });
       await sleep(shutdown.delay, this.#cut.signal);
     }
-    this.#cutAfter(drain ?? shutdown.drain);
-    await this.#untilCut(threads.drainListeners());
+    const patience = drain ?? shutdown.drain;
+    if (patience === 0) this.#cut.abort();
+    const late = sleep(Math.min(patience, LONGEST_ACCEPT), this.#cut.signal);
+    await this.#untilCut(Promise.race([threads.drainListeners(), late]));
     await threads.closeListeners();
+    this.#cutAfter(patience);
     const open = supervisor.active;
     const hint = open === 0 ? "" : `, waiting for ${open} open ${connections(open)}`;
     log.info(`${cause}: no longer accepting${hint}`, { event: "stopping", signal: cause, open });
@@ -81,8 +89,8 @@ export class Shutdown {
     await drained;
     await threads.finish();
     await this.#close();
-    log.info(cut === 0 ? "Stopped" : `Stopped, ${cut} ${connections(cut)} cut`, { event: "stopped", cut });
     await supervisor.parts.access.close();
+    log.info(cut === 0 ? "Stopped" : `Stopped, ${cut} ${connections(cut)} cut`, { event: "stopped", cut });
     return { cut };
   }
 

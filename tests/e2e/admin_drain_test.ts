@@ -46,6 +46,7 @@ for (const [way, drain] of Object.entries(WAYS)) {
         "draining",
         "draining",
       ]);
+      await sluice.logged('"event":"stopping"');
       await assert.rejects(connect(sluice.port()), Deno.errors.ConnectionRefused);
       await exchange(client);
       assert.equal((await admin.metrics()).sum("sluice_connections_active"), 1);
