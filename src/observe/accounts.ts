@@ -70,7 +70,8 @@ export class Accounts {
   readonly #program: CounterTable<typeof PROGRAM_COLUMNS>;
 
   /**
-   * @param thread Which thread it is used in, from 0. Only one may be it at a time.
+   * @param thread Which thread it is used in, from 0. Only one may be it at a time; where nothing is counted, any will
+   * do.
    * @param memory That of accounts of the same size in another thread, to share it.
    * @throws {RangeError} when the memory is not of that size, or there is no such thread.
    */

@@ -24,7 +24,7 @@ export type Admission = "ok" | "too_many" | "too_fast" | "table_full";
 
 /** Where a table is used. */
 export interface ClientTablePlace {
-  /** In which thread, from 0. Only one may be it at a time. */
+  /** In which thread, from 0. Only one may be it at a time; where nothing enters, any will do. */
   readonly thread?: number;
   /** That of a table of the same size in another thread, to share it. */
   readonly memory?: SharedArrayBuffer;

@@ -73,13 +73,13 @@ export function listConnections(
   const { filter, sort, isDescending, offset, limit } = query;
   const matching = filter === "" ? records : records.filter(matcher(filter));
   // Read once: ages and bytes change, which must not confuse the sorting.
-  const keyed = matching.map((record) => ({ record, id: record.id, value: SORT_VALUES[sort](record) }));
+  const keyed = matching.map((connection) => ({ connection, value: SORT_VALUES[sort](connection) }));
   keyed.sort(comparer(isDescending));
   return {
     total: records.length,
     matching: matching.length,
-    connections: keyed.slice(offset, offset + limit).map(({ record, value }) => {
-      const snapshot = snapshotOf(record);
+    connections: keyed.slice(offset, offset + limit).map(({ connection, value }) => {
+      const snapshot = snapshotOf(connection);
       // An age goes on while the list is made, and the page must be in order by what it shows.
       return sort === "age" ? { ...snapshot, age_ms: value as number } : snapshot;
     }),
@@ -96,11 +96,7 @@ export function mergeConnectionPages(
   { sort, isDescending, offset, limit }: ConnectionQuery,
 ): ConnectionPage {
   const keyed = pages.flatMap(({ connections }) =>
-    connections.map((connection) => ({
-      connection,
-      id: connection.id,
-      value: SNAPSHOT_VALUES[sort](connection),
-    }))
+    connections.map((connection) => ({ connection, value: SNAPSHOT_VALUES[sort](connection) }))
   );
   keyed.sort(comparer(isDescending));
   return {
@@ -116,13 +112,16 @@ export function queryOfEachThread(query: ConnectionQuery): ConnectionQuery {
 }
 
 interface Keyed {
-  readonly id: number;
+  readonly connection: { readonly id: number };
   readonly value: SortValue;
 }
 
 function comparer(isDescending: boolean): (a: Keyed, b: Keyed) => number {
   const sign = isDescending ? -1 : 1;
-  return (a, b) => a.value === b.value ? a.id - b.id : a.value < b.value ? -sign : sign;
+  return (a, b) => {
+    if (a.value !== b.value) return a.value < b.value ? -sign : sign;
+    return a.connection.id - b.connection.id;
+  };
 }
 
 function matcher(filter: string): (record: ConnectionRecord) => boolean {

@@ -7,10 +7,10 @@
  * before it is in its share, and leaves in reverse, so that whatever stops it between the two, the count is not too
  * low.
  *
- * **Waiting for a place** in any thread, so that no wake-up is lost. Who waits does, in this order: `wait()`, then
- * `enter()` once more, and only where that fails it waits, for messages that come between turns of its event loop.
- * Who leaves lowers the count before it looks for waiters. So either the one sees the place or the other the waiter.
- * As any of those who wait may have given up meanwhile, all threads are to be told, and each tries again.
+ * To wait for a place that any thread may leave, and miss none: first `wait()`, then `enter()` once more, and only
+ * where that fails wait to be told, which a message does in a later turn of the event loop. Who leaves lowers the count
+ * first, and then looks whether somebody waits. So either the one sees the place or the other the waiter. As each of
+ * those who wait may give up at any time, all threads are to be told, and all who wait try again.
  */
 
 import { GaugeShare } from "./gauge_share.ts";
@@ -42,7 +42,8 @@ export class GaugeTable {
 
   /**
    * @param size A number is so many slots for one thread.
-   * @param thread In which thread connections enter by this table, from 0. Only one may be it at a time.
+   * @param thread In which thread connections enter by this table, from 0. Only one may be it at a time; where nothing
+   * enters, any will do.
    * @param memory That of a table of the same size in another thread, to share it.
    * @throws {RangeError} when the size makes no sense, the memory is not of it, or there is no such thread.
    */

@@ -2,12 +2,12 @@
  * A lock over a few memory accesses, for threads that share the memory.
  *
  * Its word goes up by one when it is taken and again when it is given back: it is odd while somebody holds it, and no
- * two holdings look the same. Deno ends a thread between turns of its event loop, when it holds no lock. Should one die
- * with the lock all the same, it never gives it back, so a thread that has waited for {@linkcode PATIENCE} turns of a
- * millisecond and seen the same holding all the time takes it over. What counts is turns and not the time, as a process
- * that was suspended may find hours gone by in which no thread ran. Nobody may wait, or do anything slow, while holding
- * the lock: then a holder that lives is taken for dead only if the system lets the waiting thread run a thousand times
- * and the holder not once.
+ * two holdings look the same. Deno ends a thread between turns of its event loop, when it holds no lock: 2.9.6 lets a
+ * turn go on however long it takes. Should one die with the lock all the same, it never gives it back, so a thread that
+ * has waited for {@linkcode PATIENCE} turns of a millisecond and seen the same holding all the time takes it over. What
+ * counts is turns and not the time, as a process that was suspended may find hours gone by in which no thread ran.
+ * Nobody may wait, or do anything slow, while holding the lock: then a holder that lives is taken for dead only if the
+ * system lets the waiting thread run a thousand times and the holder not once.
  */
 
 /** Turns without a sign of life from the holder. */

@@ -151,6 +151,29 @@ Deno.test("who leaves is told whether somebody waits, in any thread", () => {
   assert.equal(enterAndLeave(gauge), false);
 });
 
+Deno.test("who begins to wait in the last moment before a place is free is not missed", () => {
+  const [table, other] = tables(2);
+  const gauge = claim(table!);
+  const same = other!.at(gauge.slot);
+  gauge.enter(1);
+  const { compareExchange } = Atomics;
+  let couldEnter: boolean | undefined;
+  // Between what a thread that leaves has read and what it writes, another registers and finds no place.
+  Atomics.compareExchange = ((...args: Parameters<typeof compareExchange>) => {
+    Atomics.compareExchange = compareExchange;
+    same.wait();
+    couldEnter = same.enter(1);
+    return compareExchange(...args);
+  }) as typeof compareExchange;
+  try {
+    assert.equal(gauge.leave(), true);
+  } finally {
+    Atomics.compareExchange = compareExchange;
+  }
+  assert.equal(couldEnter, false);
+  assert.ok(same.enter(1));
+});
+
 Deno.test("a thread that has ended leaves every gauge, and nothing else changes", () => {
   const [table, other, third] = tables(3, 3);
   const [one, two, released] = [claim(table!), claim(table!), claim(table!)];
