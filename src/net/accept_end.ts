@@ -9,9 +9,11 @@ import type { Listener } from "./listen.ts";
 export const ACCEPT_IDLE = 50;
 /**
  * Looks within that time. One timer for all of it would also pass while this thread is busy with something else, and
- * come before what the kernel had for us meanwhile.
+ * come before what the kernel had for us meanwhile. So does a look that is late: it tells nothing.
  */
 const LOOKS = 5;
+const LOOK_EVERY = ACCEPT_IDLE / LOOKS;
+const LATE = 2 * LOOK_EVERY;
 
 /** Closes the listener of one accept loop when that has to end. */
 export class AcceptEnd {
@@ -50,11 +52,12 @@ export class AcceptEnd {
   }
 
   #lookAgain(): void {
-    this.#timer = setTimeout(() => this.#look(), ACCEPT_IDLE / LOOKS);
+    const began = performance.now();
+    this.#timer = setTimeout(() => this.#look(performance.now() - began), LOOK_EVERY);
   }
 
-  #look(): void {
-    if (this.#quiet !== undefined) this.#quiet += 1;
+  #look(after: number): void {
+    if (this.#quiet !== undefined && after < LATE) this.#quiet += 1;
     // The first of them may have come right after the loop began to wait.
     if (this.#quiet === LOOKS + 1) this.#end();
     else this.#lookAgain();

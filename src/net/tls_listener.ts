@@ -66,8 +66,15 @@ interface Bound {
   readonly listener: Deno.TlsListener;
   isAccepting: boolean;
   /** Set while a retired listener may be about to close. */
-  check: ReturnType<typeof setTimeout> | undefined;
+  look: ReturnType<typeof setTimeout> | undefined;
+  /** Looks that came too late to tell anything. */
+  lateLooks: number;
 }
+
+/** A look that comes later than this after the accept it is about, in milliseconds, found the thread busy. */
+const LATE = 5;
+/** Then a retired listener is closed at last: its clients get the old certificate. */
+const MOST_LATE_LOOKS = 100;
 
 /**
  * Accepts TLS clients, whose handshakes are still to come. The certificate is a listener's for good, so a new one
@@ -86,7 +93,7 @@ export class TlsListener implements Listener {
 
   private constructor(listener: Deno.TlsListener, asked: TcpAddress) {
     this.address = boundAddress(asked, addressOf(listener.addr) as TcpAddress);
-    this.#current = { listener, isAccepting: false, check: undefined };
+    this.#current = newlyBound(listener);
   }
 
   /**
@@ -115,7 +122,7 @@ export class TlsListener implements Listener {
     if (this.#isClosed) return;
     const listener = bindShared(this.address, options);
     this.#retired.add(this.#current);
-    this.#current = { listener, isAccepting: false, check: undefined };
+    this.#current = newlyBound(listener);
     if (this.#waiting !== undefined) this.#acceptFromAll();
   }
 
@@ -142,8 +149,7 @@ export class TlsListener implements Listener {
   }
 
   #acceptFrom(bound: Bound): void {
-    // An accept that is not answered at once has found the queue empty.
-    if (this.#retired.has(bound)) bound.check ??= setTimeout(() => this.#closeIfEmpty(bound), 0);
+    if (this.#retired.has(bound) && !(bound.isAccepting && bound.look !== undefined)) this.#lookAt(bound);
     if (bound.isAccepting) return;
     bound.isAccepting = true;
     this.#accepts += 1;
@@ -162,12 +168,23 @@ export class TlsListener implements Listener {
     this.#accepts -= 1;
   }
 
-  #closeIfEmpty(bound: Bound): void {
-    bound.check = undefined;
-    if (bound.isAccepting) {
-      // The timer may have come before what the kernel had for us in the same turn.
-      setImmediate(() => this.#retire(bound));
-    } else if (this.#waiting !== undefined) this.#acceptFrom(bound);
+  /** An accept that is not answered at once has found the queue empty. */
+  #lookAt(bound: Bound): void {
+    clearTimeout(bound.look);
+    const began = performance.now();
+    bound.look = setTimeout(() => {
+      bound.look = undefined;
+      if (!bound.isAccepting) {
+        if (this.#waiting !== undefined) this.#acceptFrom(bound);
+      } else if (performance.now() - began > LATE && bound.lateLooks < MOST_LATE_LOOKS) {
+        // What came meanwhile has not been seen yet.
+        bound.lateLooks += 1;
+        this.#lookAt(bound);
+      } else {
+        // The timer may have come before what the kernel had for us in the same turn.
+        setImmediate(() => this.#retire(bound));
+      }
+    }, 0);
   }
 
   #retire(bound: Bound): void {
@@ -188,8 +205,12 @@ export class TlsListener implements Listener {
   }
 }
 
-function closeBound({ listener, check }: Bound): void {
-  clearTimeout(check);
+function newlyBound(listener: Deno.TlsListener): Bound {
+  return { listener, isAccepting: false, look: undefined, lateLooks: 0 };
+}
+
+function closeBound({ listener, look }: Bound): void {
+  clearTimeout(look);
   listener.close();
 }
 
