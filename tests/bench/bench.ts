@@ -67,7 +67,7 @@ export async function runBench(stage: Stage, options: Options, audience: Audienc
       // Neighbours in time are what is compared, so targets are the inner loop; their order turns with the
       // rounds, so that none always runs first.
       for (const { target, measure } of turned(row.cells, round)) {
-        const place = `round ${round + 1}/${options.rounds}  ${row.name.padEnd(12)}${target.padEnd(22)}`;
+        const place = `round ${round + 1}/${options.rounds}  ${row.name.padEnd(12)}${target.padEnd(23)}`;
         const sample = await attempt(place, remark, measure);
         if (sample === null) continue;
         Object.assign(findings.samples.get(target)?.[round] ?? {}, sample);
@@ -200,7 +200,7 @@ async function attempt<Result>(
     return await work();
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    remark(`${place.trim()} skipped: ${why.replaceAll(/\s*\n\s*/g, " / ")}`);
+    remark(`${place.replaceAll(/\s+/g, " ").trim()} skipped: ${why.replaceAll(/\s*\n\s*/g, " / ")}`);
     return null;
   }
 }

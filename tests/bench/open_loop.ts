@@ -47,8 +47,9 @@ export async function openLoop(plan: Plan): Promise<Timings> {
   );
   conns.forEach((conn) => conn.setNoDelay(true));
   const clock = new Worker(new URL("open_loop_clock.ts", import.meta.url), { type: "module" });
+  const stepMs = 1000 / plan.perSecond;
+  const due = new Int32Array(new SharedArrayBuffer(4)), stop = new Int32Array(new SharedArrayBuffer(4));
   try {
-    const stepMs = 1000 / plan.perSecond;
     // Time to start the thread; what is sent late for its sake belongs to the lead-in.
     const start = performance.now() + 50;
     const latencies = new Float64Array(count);
@@ -59,11 +60,16 @@ export async function openLoop(plan: Plan): Promise<Timings> {
     );
     // One that fails fails all; the others are left to end with their connections.
     const allAnswers = Promise.all(answers);
-    const sending = send(conns, clock, start, stepMs, count);
+    const order: ClockOrder = { due, stop, start: performance.timeOrigin + start - LEAD_MS, stepMs };
+    clock.postMessage(order);
+    const sending = send(conns, order, start, count);
     const deadline = 50 + count * stepMs + DEADLINE_MS;
     const [delays] = await within(deadline, Promise.all([sending, allAnswers]), "answer to every request");
     return { latencies, delays };
   } finally {
+    // A thread in a timed wait is not ended by terminate() alone; and after a failure sending goes on waiting for it.
+    Atomics.store(stop, 0, 1);
+    Atomics.notify(due, 0);
     clock.terminate();
     conns.forEach((conn) => conn.close());
   }
@@ -95,19 +101,15 @@ async function readAnswers(
 /** Sends each request when it is due and returns by how much each was late. */
 async function send(
   conns: readonly Deno.TcpConn[],
-  clock: Worker,
+  { due, stop, stepMs }: ClockOrder,
   start: number,
-  stepMs: number,
   count: number,
 ): Promise<Float64Array> {
-  const due = new Int32Array(new SharedArrayBuffer(4));
-  const order: ClockOrder = { due, start: performance.timeOrigin + start - LEAD_MS, stepMs, count };
-  clock.postMessage(order);
   const delays = new Float64Array(count);
   const writes: Promise<number>[] = [];
   let sent = 0;
-  while (sent < count) {
-    const soon = Atomics.load(due, 0);
+  while (sent < count && Atomics.load(stop, 0) === 0) {
+    const soon = Math.min(Atomics.load(due, 0), count);
     while (sent < soon) {
       const delay = performance.now() - start - sent * stepMs;
       if (delay < 0) {
@@ -120,6 +122,7 @@ async function send(
       writes.push(written);
       sent++;
     }
+    if (sent === count) break;
     const { async, value } = Atomics.waitAsync(due, 0, soon);
     if (async) await value;
   }
@@ -155,6 +158,11 @@ if (import.meta.main) {
   const [port = 0, perSecond = 0, count = 0] = Deno.args.map(Number);
   // Half a second, in which the client's own code is compiled.
   const leadIn = Math.round(perSecond / 2);
-  const timings = await openLoop({ port, connections: 50, perSecond, count: leadIn + count });
-  console.log(JSON.stringify(figuresOf(timings, leadIn)));
+  try {
+    const timings = await openLoop({ port, connections: 50, perSecond, count: leadIn + count });
+    console.log(JSON.stringify(figuresOf(timings, leadIn)));
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    Deno.exit(1);
+  }
 }

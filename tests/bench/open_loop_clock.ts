@@ -4,26 +4,23 @@
  */
 
 export interface ClockOrder {
-  /** How many requests are due; everyone who waits for it is told of a change. */
+  /** How many requests are due; whoever waits for a change is woken. */
   readonly due: Int32Array;
+  /** Anything but 0 ends the clock. */
+  readonly stop: Int32Array;
   /** When the first is, in ms since 1970. */
   readonly start: number;
   readonly stepMs: number;
-  readonly count: number;
 }
 
-function tick({ due, start, stepMs, count }: ClockOrder): void {
-  const never = new Int32Array(new SharedArrayBuffer(4));
-  for (let counted = 0; counted < count;) {
+/** Goes on until it is stopped: Deno sleeps through a notification now and then, and wakes at the next. */
+function tick({ due, stop, start, stepMs }: ClockOrder): void {
+  while (Atomics.load(stop, 0) === 0) {
     const elapsed = performance.timeOrigin + performance.now() - start;
-    const early = counted * stepMs - elapsed;
-    if (early > 0) {
-      Atomics.wait(never, 0, 0, early);
-      continue;
-    }
-    counted = Math.min(Math.floor(elapsed / stepMs) + 1, count);
+    const counted = Math.max(Math.floor(elapsed / stepMs) + 1, 0);
     Atomics.store(due, 0, counted);
     Atomics.notify(due, 0);
+    Atomics.wait(stop, 0, 0, counted * stepMs - elapsed);
   }
 }
 

@@ -30,8 +30,9 @@ function table(samples: Samples, comparison: Comparison): string {
 function cell(samples: Samples, { reference }: Comparison, target: TargetName, column: Column): string {
   const value = medianOf(samples, target, column);
   if (value === null) return "-";
-  const ratio = ratioOf(samples, target, reference, column);
-  const text = value.toFixed(columnInfo(column).digits);
+  const { digits, isOfClient } = columnInfo(column);
+  const ratio = isOfClient ? null : ratioOf(samples, target, reference, column);
+  const text = value.toFixed(digits);
   return ratio === null || target === reference ? text : `${text} (${ratio.toFixed(2)}×)`;
 }
 
