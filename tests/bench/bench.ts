@@ -1,4 +1,5 @@
 /** The order of things: which targets and loads there are, warm-up, then rounds over all of them in turns. */
+import { available, availableTargets } from "./available.ts";
 import { type Certificate, makeCertificate } from "./certificate.ts";
 import { growth } from "./growth.ts";
 import { idle } from "./idle.ts";
@@ -8,10 +9,8 @@ import { launch } from "./launch.ts";
 import type { Load, Trial } from "./load.ts";
 import { bulk, bulk8, connections, requests } from "./loads.ts";
 import { LOADS, type TargetName } from "./names.ts";
-import { streamModule } from "./nginx.ts";
 import type { Options } from "./options.ts";
 import { pool } from "./pool.ts";
-import { firstMissing, NGINX, type Program } from "./programs.ts";
 import type { Sample, Samples } from "./samples.ts";
 import { Sink } from "./sink.ts";
 import type { Stage } from "./stage.ts";
@@ -48,10 +47,11 @@ interface Cell {
 export async function runBench(stage: Stage, options: Options, audience: Audience): Promise<Findings> {
   const remarks: string[] = [];
   const remark = (line: string) => {
-    remarks.push(line);
-    audience.progress(line);
+    const told = line.replaceAll(`${stage.dir}/`, "");
+    remarks.push(told);
+    audience.progress(told);
   };
-  const targets = await availableTargets(options, remark);
+  const targets = await availableTargets(options.targets, remark);
   const findings = {
     samples: new Map(targets.map((target) => [target, [] as Sample[]])),
     remarks,
@@ -100,7 +100,7 @@ async function startLanes(
     handshakes,
     pool,
   ];
-  const loads = await available(all, options, remark);
+  const loads = await available(all, options.loads, remark);
   const certificate: Certificate = loads.some(({ hasTls }) => hasTls)
     ? await makeCertificate(stage)
     : { cert: "", key: "", bundle: "" };
@@ -144,7 +144,7 @@ async function rowsOf(
     const cells = row.map((lane) => ({ target: lane.target, measure: () => lane.drive(options.seconds) }));
     return row[0] ? [{ name: row[0].load.name, cells }] : [];
   });
-  const trials = (await available<Trial>([idle, growth, launch], options, remark)).map((trial): Row => {
+  const trials = (await available<Trial>([idle, growth, launch], options.loads, remark)).map((trial): Row => {
     const there = targets.filter((target) => trial.targets.includes(target));
     const cells = there.map((target) => {
       const { start, threadsToWarm } = TARGET_TABLE[target];
@@ -154,40 +154,6 @@ async function rowsOf(
   });
   const order: readonly string[] = LOADS;
   return [...driven, ...trials].sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
-}
-
-async function availableTargets(
-  { targets }: Options,
-  remark: (line: string) => void,
-): Promise<TargetName[]> {
-  const found: TargetName[] = [];
-  for (const target of targets) {
-    let missing = await firstMissing(TARGET_TABLE[target].needs);
-    if (target === "nginx" && missing === null && await streamModule() === null) missing = NGINX;
-    if (missing === null) found.push(target);
-    else remark(needs(target, missing));
-  }
-  return found;
-}
-
-/** Those asked for whose tools are installed. */
-async function available<Each extends Load | Trial>(
-  all: readonly Each[],
-  options: Options,
-  remark: (line: string) => void,
-): Promise<Each[]> {
-  const found: Each[] = [];
-  for (const each of all) {
-    if (!options.loads.includes(each.name)) continue;
-    const missing = await firstMissing(each.needs);
-    if (missing === null) found.push(each);
-    else remark(needs(each.name, missing));
-  }
-  return found;
-}
-
-function needs(what: string, { command, install }: Program): string {
-  return `${what} skipped: needs ${command}: ${install}`;
 }
 
 /** What fails costs its own cell of the table, not the others. */

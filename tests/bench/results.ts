@@ -18,7 +18,7 @@ export type Circumstances = Awaited<ReturnType<typeof circumstances>>;
 export async function circumstances(options: Options, args: readonly string[]) {
   return {
     date: new Date().toISOString(),
-    command: ["deno task bench", ...args].join(" "),
+    command: ["deno task bench", ...withoutOut(args)].join(" "),
     machine: await machine(),
     versions: await versions(),
     settings: {
@@ -34,6 +34,11 @@ export async function circumstances(options: Options, args: readonly string[]) {
     },
     peers: await peerSettings(),
   };
+}
+
+/** Where the results went is nobody's business. */
+function withoutOut(args: readonly string[]): string[] {
+  return args.filter((arg, at) => !arg.startsWith("--out") && args[at - 1] !== "--out");
 }
 
 /** Writes everything there is to know about a run, or about as much of one as there is. */
