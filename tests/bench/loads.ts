@@ -24,7 +24,7 @@ function iperf(
     needs: [IPERF3],
     targets,
     hasTls: false,
-    warmUp: { work: 8 },
+    warmUp: { work: 4 },
     upstream: async (stage) => {
       const args = (port: number) => ["-s", "-B", "127.0.0.1", "-p", String(port)];
       return (await listening((port) => stage.start("iperf3", IPERF3.command, args(port)))).port;
@@ -90,7 +90,7 @@ export const connections: Load = {
   needs: [AB, NGINX],
   targets: ALL_TARGETS,
   hasTls: false,
-  warmUp: { work: 40_000 },
+  warmUp: { work: 25_000 },
   upstream: startSmallHttp,
   async drive(stage, port, seconds) {
     const { perSecond, complete } = await runAb(stage, 50, seconds, [`http://127.0.0.1:${port}/`]);

@@ -28,9 +28,10 @@ export function haproxy(threads: number): StartPeer {
 }
 
 /**
- * bufsize: what nginx and sluice have, as its 16384 are for HTTP headers; it takes one only while there is data, so
- * idle connections cost nothing more. No splicing (`option splice-auto`), which is off unless asked for. Without
- * strict-limits it takes the descriptors it gets instead of refusing to start where the limit is low.
+ * bufsize: what nginx and sluice have, as its 16384 are meant for HTTP headers; in five rounds it took 10 to 17 % off
+ * the CPU time a GB. It takes a buffer only while there is data, so idle connections cost nothing more. No splicing
+ * (`option splice-auto`): it is off unless asked for, and was no better in the same rounds. Without strict-limits it
+ * takes the descriptors it gets instead of refusing to start where the limit is low.
  */
 function haproxyConfig({ port, upstream, certificate }: Place, threads: number): string {
   const tls = certificate === null ? "" : ` ssl crt ${certificate.bundle} ssl-min-ver TLSv1.3`;

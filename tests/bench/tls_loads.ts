@@ -27,7 +27,7 @@ export function tlsBulk(sink: Sink): Load {
     needs: [OPENSSL],
     targets: TLS_TARGETS,
     hasTls: true,
-    warmUp: { work: 5 },
+    warmUp: { work: 3 },
     upstream: () => Promise.resolve(sink.port),
     async drive(stage, port, seconds) {
       const before = sink.received;
@@ -68,7 +68,7 @@ export const handshakes: Load = {
   needs: [AB, NGINX, OPENSSL],
   targets: TLS_TARGETS,
   hasTls: true,
-  warmUp: { work: 8000 },
+  warmUp: { work: 4000 },
   upstream: startSmallHttp,
   async drive(stage, port, seconds) {
     const args = ["-f", "TLS1.3", `https://127.0.0.1:${port}/`];
