@@ -30,7 +30,8 @@ function iperf(
       return (await listening((port) => stage.start("iperf3", IPERF3.command, args(port)))).port;
     },
     async drive(stage, port, seconds) {
-      const length = ["-P", String(streams), "-t", String(seconds)];
+      // It takes whole seconds only.
+      const length = ["-P", String(streams), "-t", String(Math.ceil(seconds))];
       const args = ["-c", "127.0.0.1", "-p", String(port), ...length, "-J"];
       const run = () => stage.run(IPERF3.command, args, seconds * 1000 + 20_000);
       // Its server takes one client at a time and may still be busy with the last one's farewell.
