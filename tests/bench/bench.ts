@@ -1,127 +1,172 @@
 /** The order of things: which targets and loads there are, warm-up, then rounds over all of them in turns. */
-import { Echo, measureIdle } from "./idle.ts";
-import { bulk, connections, type Load, requests } from "./loads.ts";
-import { streamModule } from "./nginx.ts";
-import { type Options, PLAIN_TARGETS, type TargetName } from "./options.ts";
+import { available, availableTargets } from "./available.ts";
+import { type Certificate, makeCertificate } from "./certificate.ts";
+import { growth } from "./growth.ts";
+import { idle } from "./idle.ts";
+import { Lane } from "./lane.ts";
+import { latency } from "./latency.ts";
+import { launch } from "./launch.ts";
+import type { Load, Trial } from "./load.ts";
+import { bulk, bulk8, connections, requests } from "./loads.ts";
+import { LOADS, type TargetName } from "./names.ts";
+import type { Options } from "./options.ts";
 import { pool } from "./pool.ts";
-import { cpuMs } from "./proc.ts";
-import { firstMissing, NGINX } from "./programs.ts";
 import type { Sample, Samples } from "./samples.ts";
+import { Sink } from "./sink.ts";
 import type { Stage } from "./stage.ts";
-import { type Running, TARGET_TABLE } from "./targets.ts";
-import { settled } from "./wait.ts";
+import { TARGET_TABLE } from "./targets.ts";
+import { handshakes, tlsBulk } from "./tls_loads.ts";
 
-type Progress = (line: string) => void;
+/** What is known so far. */
+export interface Findings {
+  readonly samples: Samples;
+  /** What was left out or failed, and why. */
+  readonly remarks: string[];
+  /** Rounds that are complete. */
+  rounds: number;
+}
 
-/** One target under one load. */
-interface Lane {
+/** Hears what happens, and of the findings after each load of a round. */
+export interface Audience {
+  progress(line: string): void;
+  found(findings: Findings): Promise<void>;
+}
+
+/** One load: its targets are driven, or started afresh, in turns. */
+interface Row {
+  readonly name: string;
+  readonly cells: readonly Cell[];
+}
+
+interface Cell {
   readonly target: TargetName;
-  readonly load: Load;
-  readonly running: Running;
+  measure(): Promise<Sample>;
 }
 
 /** Runs everything asked for that can be run here. */
-export async function runBench(stage: Stage, options: Options, progress: Progress): Promise<Samples> {
-  const targets = await availableTargets(options, progress);
-  const lanes: Lane[][] = [];
-  for (const load of await availableLoads(options, progress)) {
-    lanes.push(await startLanes(stage, load, targets, progress));
-  }
-  for (const lane of lanes.flat()) {
-    progress(`warm-up  ${lane.load.name.padEnd(12)}${lane.target}`);
-    await attempt(progress, () => drive(stage, lane, options.warmupSeconds));
-  }
-  const idlers = targets.filter((each) => each !== "direct" && PLAIN_TARGETS.includes(each));
-  const samples: Samples = new Map(targets.map((target) => [target, []]));
+export async function runBench(stage: Stage, options: Options, audience: Audience): Promise<Findings> {
+  const remarks: string[] = [];
+  const remark = (line: string) => {
+    const told = line.replaceAll(`${stage.dir}/`, "");
+    remarks.push(told);
+    audience.progress(told);
+  };
+  const targets = await availableTargets(options.targets, remark);
+  const findings = {
+    samples: new Map(targets.map((target) => [target, [] as Sample[]])),
+    remarks,
+    rounds: 0,
+  };
+  using sink = new Sink();
+  const lanes = await startLanes(stage, options, targets, sink, audience, remark);
+  await warmUp(lanes.flat(), options, audience, remark);
+  const rows = await rowsOf(stage, options, targets, lanes, remark);
   for (let round = 0; round < options.rounds; round++) {
-    for (const target of targets) samples.get(target)?.push({});
-    const take = async (load: string, target: TargetName, measure: () => Promise<Sample>) => {
-      const sample = await attempt(progress, measure);
-      Object.assign(samples.get(target)?.[round] ?? {}, sample);
-      progress(
-        `round ${round + 1}  ${load.padEnd(12)}${target.padEnd(13)}${sample ? show(sample) : "failed"}`,
-      );
-    };
-    // Neighbours in time are what is compared, so targets are the inner loop; their order turns with the
-    // rounds, so that none always runs first.
-    for (const row of lanes) {
-      for (const lane of turned(row, round)) {
-        await take(lane.load.name, lane.target, () => drive(stage, lane, options.seconds));
+    for (const target of targets) findings.samples.get(target)?.push({});
+    for (const row of rows) {
+      // Neighbours in time are what is compared, so targets are the inner loop; their order turns with the
+      // rounds, so that none always runs first.
+      for (const { target, measure } of turned(row.cells, round)) {
+        const place = `round ${round + 1}/${options.rounds}  ${row.name.padEnd(12)}${target.padEnd(23)}`;
+        const sample = await attempt(place, remark, measure);
+        if (sample === null) continue;
+        Object.assign(findings.samples.get(target)?.[round] ?? {}, sample);
+        audience.progress(place + show(sample));
       }
+      await audience.found(findings);
     }
-    if (!options.loads.includes("idle")) continue;
-    for (const target of turned(idlers, round)) {
-      await take("idle", target, () => idle(stage, target, options.idleConnections));
-    }
+    findings.rounds++;
+    await audience.found(findings);
   }
-  return samples;
+  return findings;
 }
 
-/** Every target of the load gets processes of its own for each load, so that their CPU time tells which load it was. */
+/** Starts what is driven. A target that cannot start, as one that lacks a feature yet, is left out. */
 async function startLanes(
   stage: Stage,
-  load: Load,
-  targets: TargetName[],
-  progress: Progress,
-): Promise<Lane[]> {
-  const upstream = await load.upstream(stage);
-  const lanes: Lane[] = [];
-  for (const target of targets.filter((each) => load.targets.includes(each))) {
-    progress(`starting ${load.name.padEnd(12)}${target}`);
-    lanes.push({ target, load, running: await TARGET_TABLE[target].start(stage, upstream) });
+  options: Options,
+  targets: readonly TargetName[],
+  sink: Sink,
+  { progress }: Audience,
+  remark: (line: string) => void,
+): Promise<Lane[][]> {
+  const all: Load[] = [
+    bulk,
+    bulk8,
+    requests(),
+    latency,
+    connections,
+    tlsBulk(sink),
+    handshakes,
+    pool,
+  ];
+  const loads = await available(all, options.loads, remark);
+  const certificate: Certificate = loads.some(({ hasTls }) => hasTls)
+    ? await makeCertificate(stage)
+    : { cert: "", key: "", bundle: "" };
+  const lanes: Lane[][] = [];
+  for (const load of loads) {
+    const upstream = await load.upstream(stage);
+    const row: Lane[] = [];
+    for (const target of targets.filter((each) => load.targets.includes(each))) {
+      const place = `starting ${load.name.padEnd(12)}${target}`;
+      progress(place);
+      const lane = await attempt(place, remark, () => Lane.start(stage, load, target, upstream, certificate));
+      if (lane !== null) row.push(lane);
+    }
+    lanes.push(row);
   }
   return lanes;
 }
 
-/** Drives the load and takes the proxy's CPU time before and after. */
-async function drive(stage: Stage, { load, running }: Lane, seconds: number): Promise<Sample> {
-  const { pid, forks, port } = running;
-  if (pid === null) return (await load.drive(stage, port, seconds)).sample;
-  // A proxy may still be closing the connections of a run, or a forking one its children.
-  const cpu = () => settled(() => Promise.resolve(cpuMs(pid, forks)), 0, 50, 2000);
-  const before = await cpu();
-  const { sample, work } = await load.drive(stage, port, seconds);
-  return { ...sample, ...load.cost(await cpu() - before, work) };
+async function warmUp(
+  lanes: readonly Lane[],
+  { warmUpShare }: Options,
+  { progress }: Audience,
+  remark: (line: string) => void,
+): Promise<void> {
+  for (const lane of lanes) {
+    const place = `warm-up  ${lane.load.name.padEnd(12)}${lane.target}`;
+    progress(place);
+    await attempt(place, remark, () => lane.warmUp(warmUpShare));
+  }
 }
 
-async function idle(stage: Stage, target: TargetName, count: number): Promise<Sample> {
-  using echo = new Echo();
-  const running = await TARGET_TABLE[target].start(stage, echo.port);
+/** All that a round measures, in the order of the loads' names. */
+async function rowsOf(
+  stage: Stage,
+  options: Options,
+  targets: readonly TargetName[],
+  lanes: readonly Lane[][],
+  remark: (line: string) => void,
+): Promise<Row[]> {
+  const driven = lanes.flatMap((row): Row[] => {
+    const cells = row.map((lane) => ({ target: lane.target, measure: () => lane.drive(options.seconds) }));
+    return row[0] ? [{ name: row[0].load.name, cells }] : [];
+  });
+  const trials = (await available<Trial>([idle, growth, launch], options.loads, remark)).map((trial): Row => {
+    const there = targets.filter((target) => trial.targets.includes(target));
+    const cells = there.map((target) => {
+      const { start, threadsToWarm } = TARGET_TABLE[target];
+      return { target, measure: () => trial.measure(stage, start, options, threadsToWarm > 0) };
+    });
+    return { name: trial.name, cells };
+  });
+  const order: readonly string[] = LOADS;
+  return [...driven, ...trials].sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
+}
+
+/** What fails costs its own cell of the table, not the others. */
+async function attempt<Result>(
+  place: string,
+  remark: (line: string) => void,
+  work: () => Promise<Result>,
+): Promise<Result | null> {
   try {
-    return await measureIdle(running, echo, count);
-  } finally {
-    await running.stop();
-  }
-}
-
-async function availableTargets({ targets }: Options, progress: Progress): Promise<TargetName[]> {
-  const found: TargetName[] = [];
-  for (const target of targets) {
-    let missing = await firstMissing(TARGET_TABLE[target].needs);
-    if (target === "nginx" && missing === null && await streamModule() === null) missing = NGINX;
-    if (missing === null) found.push(target);
-    else progress(`${target} skipped: needs ${missing.command}: ${missing.install}`);
-  }
-  return found;
-}
-
-async function availableLoads(options: Options, progress: Progress): Promise<Load[]> {
-  const found: Load[] = [];
-  for (const load of [bulk, requests(), connections, pool]) {
-    if (!options.loads.includes(load.name)) continue;
-    const missing = await firstMissing(load.needs);
-    if (missing === null) found.push(load);
-    else progress(`${load.name} skipped: needs ${missing.command}: ${missing.install}`);
-  }
-  return found;
-}
-
-/** A run that fails costs its own cell of the table, not the others. */
-async function attempt(progress: Progress, measure: () => Promise<Sample>): Promise<Sample | null> {
-  try {
-    return await measure();
+    return await work();
   } catch (error) {
-    progress(error instanceof Error ? error.message : String(error));
+    const why = error instanceof Error ? error.message : String(error);
+    remark(`${place.replaceAll(/\s+/g, " ").trim()} skipped: ${why.replaceAll(/\s*\n\s*/g, " / ")}`);
     return null;
   }
 }

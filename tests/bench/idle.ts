@@ -1,4 +1,6 @@
 /** Memory per idle connection: before the first byte, and after one byte each way. */
+import type { Trial } from "./load.ts";
+import { PLAIN_TARGETS } from "./names.ts";
 import { memoryKb } from "./proc.ts";
 import type { Sample } from "./samples.ts";
 import type { Running } from "./targets.ts";
@@ -9,7 +11,7 @@ const AT_ONCE = 50;
 const DEADLINE_MS = 20_000;
 
 /** An echo server inside the bench, which knows how many connections it holds. */
-export class Echo implements Disposable {
+class Echo implements Disposable {
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   #closed = false;
   open = 0;
@@ -83,8 +85,23 @@ class Crowd implements Disposable {
   }
 }
 
-/** Measures a fresh process that stands before `echo`. */
-export async function measureIdle(running: Running, echo: Echo, count: number): Promise<Sample> {
+/** Measures a fresh process. */
+export const idle: Trial = {
+  name: "idle",
+  needs: [],
+  targets: PLAIN_TARGETS.filter((target) => target !== "direct"),
+  async measure(stage, start, { idleConnections }) {
+    using echo = new Echo();
+    const running = await start(stage, echo.port, null);
+    try {
+      return await measureIdle(running, echo, idleConnections);
+    } finally {
+      await running.stop();
+    }
+  },
+};
+
+async function measureIdle(running: Running, echo: Echo, count: number): Promise<Sample> {
   const { pid, port } = running;
   if (pid === null) return {};
   // A look at a forking server takes a while and its figures are large: the tolerance is per connection.

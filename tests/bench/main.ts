@@ -1,8 +1,9 @@
 /** `deno task bench`: sluice beside other proxies on this machine. See options.ts for what it takes. */
-import { runBench } from "./bench.ts";
+import { type Findings, runBench } from "./bench.ts";
+import { outcomes } from "./goals.ts";
 import { parseOptions, USAGE, UsageError } from "./options.ts";
-import { goalLines, outcomes, tables } from "./report.ts";
-import { writeResults } from "./results.ts";
+import { goalLines, tables } from "./report.ts";
+import { type Circumstances, circumstances, writeResults } from "./results.ts";
 import { ROOT } from "./sluice.ts";
 import { Stage } from "./stage.ts";
 
@@ -27,13 +28,27 @@ async function main(args: string[]): Promise<number> {
   }
   // A mistake outside every await would end Deno before the stage is disposed of.
   globalThis.addEventListener("unhandledrejection", () => stage.endNow());
-  const samples = await runBench(stage, options, progress);
-  const goals = outcomes(samples);
-  print(`${tables(samples)}\n\n${goalLines(goals)}\n`);
-  if (options.out !== null) await writeResults(options.out, options, samples, goals);
+  const around = await circumstances(options, args);
+  const findings = await runBench(stage, options, {
+    progress,
+    found: (findings) => keep(options.out, around, findings),
+  });
+  const goals = outcomes(findings.samples);
+  const remarks = findings.remarks.map((remark) => `  ${remark}\n`).join("");
+  print(`${tables(findings.samples)}\n\n${goalLines(goals)}\n${remarks && `\nLeft out:\n${remarks}`}`);
+  if (options.out !== null) await Deno.rename(partial(options.out), options.out);
   else progress("results not written: this was no full run (--out FILE writes them all the same)");
-  const all = goals.every(({ outcome }) => outcome === "reached");
+  const all = goals.every(({ outcome }) => outcome === "reached" || outcome === "stretch reached");
   return options.assert && !all ? 1 : 0;
+}
+
+/** What there is of the results goes where it stays when the bench is interrupted. */
+async function keep(out: string | null, around: Circumstances, findings: Findings): Promise<void> {
+  if (out !== null) await writeResults(partial(out), around, findings);
+}
+
+function partial(out: string): string {
+  return `${out}.partial`;
 }
 
 function print(text: string): void {
@@ -41,7 +56,9 @@ function print(text: string): void {
 }
 
 function progress(line: string): void {
-  Deno.stderr.writeSync(new TextEncoder().encode(`bench: ${line}\n`));
+  const seconds = Math.floor(performance.now() / 1000);
+  const elapsed = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
+  Deno.stderr.writeSync(new TextEncoder().encode(`bench ${elapsed.padStart(5)}  ${line}\n`));
 }
 
 try {

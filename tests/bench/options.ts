@@ -1,17 +1,6 @@
 /** What the command line of the bench may say. */
 import { parseArgs } from "node:util";
-
-/** The loads a target is put under. */
-export const LOADS = ["bulk", "requests", "connections", "idle", "pool"] as const;
-export type LoadName = typeof LOADS[number];
-
-/** Everything compared. */
-export const TARGETS = ["direct", "sluice", "sluice+pool", "haproxy", "nginx", "socat"] as const;
-export type TargetName = typeof TARGETS[number];
-
-/** What is compared under the load `pool`, and under all others. */
-export const POOL_TARGETS: readonly TargetName[] = ["direct", "sluice", "sluice+pool"];
-export const PLAIN_TARGETS: readonly TargetName[] = TARGETS.filter((target) => target !== "sluice+pool");
+import { LOAD_TABLE, type LoadName, LOADS, type TargetName, TARGETS } from "./names.ts";
 
 export interface Options {
   readonly rounds: number;
@@ -19,23 +8,35 @@ export interface Options {
   readonly loads: readonly LoadName[];
   /** How long one cell (one load on one target in one round) lasts. */
   readonly seconds: number;
-  /** How long each target is warmed up per load, uncounted. */
-  readonly warmupSeconds: number;
+  /** What part of each load's warm-up is done. */
+  readonly warmUpShare: number;
   readonly idleConnections: number;
+  /** How many connections each figure of the load growth is taken at. */
+  readonly growth: readonly Growth[];
+  /** How often a program is started for its start-up time, in each round. */
+  readonly launches: number;
   readonly assert: boolean;
   /** Where the results go; null = nowhere. */
   readonly out: string | null;
 }
 
+/** Connections that the load growth holds. */
+export const GROWTH = [10, 100, 1000, 5000] as const;
+export type Growth = typeof GROWTH[number];
+
 export const USAGE = `deno task bench [options]
-  --rounds N        rounds over all targets (3; 1 with --quick)
+  --rounds N        rounds over everything, in turns (5; 1 with --quick); five take about 25 minutes
   --only a,b        targets: ${TARGETS.join(", ")}
-  --loads a,b       loads: ${LOADS.join(", ")}
-  --quick           one second a cell; too coarse for CPU figures
-  --assert          exit code 1 when a goal is missed or was not measured
+                    (names with spaces in quotes: --only "sluice 2 threads,haproxy 2 threads")
+  --loads a,b       loads:
+${LOADS.map((load) => `                      ${load.padEnd(12)}${LOAD_TABLE[load]}`).join("\n")}
+  --quick           one second a cell and hardly any warm-up: shows that it runs, its figures mean little
+  --assert          exit code 1 when a target is missed or was not measured
   --out FILE        where to write the results (tests/bench/results.json; by default
-                    --quick, --only and --loads leave that file alone)
+                    --quick, --only and --loads leave that file alone). While the bench runs, what
+                    there is so far is in FILE.partial, which stays when it is interrupted.
   --help            this text
+SLUICE_BIN=FILE measures an executable instead of "deno run main.ts". What is not installed is left out, and named.
 `;
 
 /** A command line that cannot be understood. */
@@ -47,16 +48,18 @@ export function parseOptions(args: string[], defaultOut: string): Options | null
   if (values.help) return null;
   const quick = values.quick ?? false;
   const partial = quick || values.only !== undefined || values.loads !== undefined;
-  const rounds = Number(values.rounds ?? (quick ? 1 : 3));
+  const rounds = Number(values.rounds ?? (quick ? 1 : 5));
   if (!Number.isInteger(rounds) || rounds < 1) throw new UsageError("--rounds takes a number from 1");
   return {
     rounds,
     targets: choose("--only", values.only, TARGETS),
     loads: choose("--loads", values.loads, LOADS),
-    // A tick of /proc's CPU clock is 10 ms: three seconds keep that below one per cent.
-    seconds: quick ? 1 : 3,
-    warmupSeconds: quick ? 1 : 2,
-    idleConnections: 1000,
+    // A tick of /proc's CPU clock is 10 ms: two and a half seconds keep that below one per cent.
+    seconds: quick ? 1 : 2.5,
+    warmUpShare: quick ? 0.05 : 1,
+    idleConnections: 2000,
+    growth: GROWTH,
+    launches: quick ? 3 : 10,
     assert: values.assert ?? false,
     out: values.out ?? (partial ? null : defaultOut),
   };

@@ -1,8 +1,9 @@
 /** What a warm pool is for: clients of an upstream that takes its time to greet need not wait for it. */
 import { firstByteTimes } from "./arrivals.ts";
-import type { Load } from "./loads.ts";
-import { POOL_TARGETS } from "./options.ts";
+import type { Load } from "./load.ts";
+import { POOL_TARGETS } from "./names.ts";
 import { ROOT } from "./sluice.ts";
+import { percentile } from "./statistics.ts";
 import { listening } from "./targets.ts";
 
 /** Far below what the pool can refill: 8 connections, each ready again 5 ms after its replacement was dialled. */
@@ -15,6 +16,8 @@ export const pool: Load = {
   name: "pool",
   needs: [],
   targets: POOL_TARGETS,
+  hasTls: false,
+  warmUp: { work: ARRIVALS_PER_SECOND },
   upstream: async (stage) => {
     const args = [
       "run",
@@ -29,16 +32,9 @@ export const pool: Load = {
   async drive(_stage, port, seconds) {
     const count = Math.round(ARRIVALS_PER_SECOND * seconds);
     const times = await firstByteTimes(port, ARRIVALS_PER_SECOND, LEAD_IN + count);
-    const sorted = times.slice(LEAD_IN).sort((a, b) => a - b);
-    const sample = { first_byte_p50_ms: percentile(sorted, 50), first_byte_p99_ms: percentile(sorted, 99) };
+    const counted = times.slice(LEAD_IN);
+    const sample = { first_byte_p50_ms: percentile(counted, 50), first_byte_p99_ms: percentile(counted, 99) };
     return { sample, work: count };
   },
   cost: () => ({}),
 };
-
-/** The smallest value that so many per cent of all do not exceed. */
-function percentile(sorted: readonly number[], percent: number): number {
-  const value = sorted[Math.ceil(sorted.length * percent / 100) - 1];
-  if (value === undefined) throw new Error("nothing was measured");
-  return value;
-}

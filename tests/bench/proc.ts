@@ -19,6 +19,11 @@ export function cpuMs(pid: number, forks: boolean): number {
   return running.reduce((sum, ms) => sum + ms, own.ownMs + own.reapedMs);
 }
 
+/** CPU time, in ms, of children of a process that have ended. */
+export function reapedCpuMs(pid: number): number {
+  return readStat(pid)?.reapedMs ?? 0;
+}
+
 /**
  * Resident memory in KB. For a forking server the proportional share (Pss) of it and its children: their pages
  * are mostly one and the same, and RSS would count them once for each child.

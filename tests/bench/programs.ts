@@ -24,7 +24,19 @@ export const REDIS_BENCHMARK = program(
 );
 export const IPERF3 = program("iperf3", "iperf3", "-v", /iperf (\S+)/);
 export const AB = program("ab", "apache2-utils", "-V", /Version (\S+)/);
-export const PROGRAMS = [HAPROXY, NGINX, SOCAT, REDIS_SERVER, REDIS_BENCHMARK, IPERF3, AB];
+export const OPENSSL = program("openssl", "openssl", "version", /OpenSSL (\S+)/);
+export const NODE = program("node", "nodejs", "--version", /v(\S+)/);
+export const PROGRAMS = [
+  HAPROXY,
+  NGINX,
+  SOCAT,
+  NODE,
+  REDIS_SERVER,
+  REDIS_BENCHMARK,
+  IPERF3,
+  AB,
+  OPENSSL,
+];
 
 /** What a program says about its version, on either output; null when it is not installed. */
 export async function about(program: Program): Promise<string | null> {

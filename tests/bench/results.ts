@@ -1,44 +1,99 @@
 /** The results file: enough to judge and repeat a run, nothing that says whose machine it was. */
+import type { Findings } from "./bench.ts";
+import { COMPARISONS } from "./comparisons.ts";
+import { outcomes } from "./goals.ts";
+import { STEADY_RATE } from "./latency.ts";
+import type { TargetName } from "./names.ts";
 import type { Options } from "./options.ts";
+import { peerSettings } from "./peers.ts";
 import { ARRIVALS_PER_SECOND } from "./pool.ts";
 import { PROGRAMS, versionOf } from "./programs.ts";
-import type { Outcome } from "./report.ts";
-import { type Column, medianOf, POOL, PROXIES, ratioOf, type Samples } from "./samples.ts";
+import { type Column, medianOf, ratioOf, type Samples } from "./samples.ts";
 import { ROOT } from "./sluice.ts";
 
-/** Writes everything there is to know about a run. */
-export async function writeResults(
-  path: string,
-  options: Options,
-  samples: Samples,
-  goals: Outcome[],
-): Promise<void> {
-  const results = {
+/** What stays the same through a run. */
+export type Circumstances = Awaited<ReturnType<typeof circumstances>>;
+
+/** Date, machine, versions and settings of a run that starts now. */
+export async function circumstances(options: Options, args: readonly string[]) {
+  return {
     date: new Date().toISOString(),
+    command: ["deno task bench", ...withoutOut(args)].join(" "),
     machine: await machine(),
     versions: await versions(),
     settings: {
       rounds: options.rounds,
       seconds: options.seconds,
-      warmup_seconds: options.warmupSeconds,
+      warm_up_share: options.warmUpShare,
       idle_connections: options.idleConnections,
+      launches: options.launches,
       clients: 50,
+      steady_requests_per_s: STEADY_RATE,
       pool_arrivals_per_s: ARRIVALS_PER_SECOND,
-      threads: 1,
       sluice: Deno.env.get("SLUICE_BIN") ? "executable" : "deno run",
     },
-    goals: goals.map((goal) => ({ ...goal, measured: rounded(goal.measured) })),
-    medians: perTarget(samples, medianOf, [...PROXIES.columns, ...POOL.columns]),
-    ratios_to_haproxy: perTarget(samples, ratioOf, PROXIES.columns),
-    ratios_to_sluice: perTarget(samples, ratioOf, POOL.columns),
+    peers: await peerSettings(),
+  };
+}
+
+/** Where the results went is nobody's business. */
+function withoutOut(args: readonly string[]): string[] {
+  return args.filter((arg, at) => !arg.startsWith("--out") && args[at - 1] !== "--out");
+}
+
+/** Writes everything there is to know about a run, or about as much of one as there is. */
+export async function writeResults(
+  path: string,
+  circumstances: Circumstances,
+  { samples, remarks, rounds }: Findings,
+): Promise<void> {
+  const results = {
+    ...circumstances,
+    rounds_completed: rounds,
+    remarks,
+    goals: outcomes(samples).map((goal) => ({ ...goal, measured: rounded(goal.measured) })),
+    medians: perTarget(
+      [...samples.keys()],
+      columnsOf(samples),
+      (target, column) => medianOf(samples, target, column),
+    ),
+    ...ratios(samples),
     samples: Object.fromEntries([...samples].map(([target, rounds]) => [target, rounds.map(roundedAll)])),
   };
   await Deno.writeTextFile(path, JSON.stringify(results, null, 2) + "\n");
 }
 
-function perTarget(samples: Samples, figure: typeof medianOf, columns: readonly Column[]) {
-  const rows = [...samples.keys()].map((target) => {
-    const cells = columns.map((column) => [column, rounded(figure(samples, target, column))] as const);
+/** Every column of every table, in their order, once. */
+function columnsOf(samples: Samples): Column[] {
+  const columns = new Set(COMPARISONS.flatMap((each) => each.columns));
+  return [...columns].filter((column) =>
+    [...samples.keys()].some((target) => medianOf(samples, target, column) !== null)
+  );
+}
+
+/** Per reference the ratios of all that is compared with it. */
+function ratios(samples: Samples) {
+  const references = new Set(COMPARISONS.map(({ reference }) => reference));
+  return Object.fromEntries([...references].map((reference) => {
+    const tables = COMPARISONS.filter((each) => each.reference === reference);
+    const targets = new Set(tables.flatMap((each) => each.targets).filter((each) => samples.has(each)));
+    const columns = new Set(tables.flatMap((each) => each.columns));
+    const cells = perTarget(
+      [...targets],
+      [...columns],
+      (target, column) => ratioOf(samples, target, reference, column),
+    );
+    return [`ratios_to_${reference.replaceAll(" ", "_")}`, cells];
+  }));
+}
+
+function perTarget(
+  targets: readonly TargetName[],
+  columns: readonly Column[],
+  figure: (target: TargetName, column: Column) => number | null,
+) {
+  const rows = targets.map((target) => {
+    const cells = columns.map((column) => [column, rounded(figure(target, column))] as const);
     return [target, cells.filter(([, value]) => value !== null)] as const;
   });
   const measured = rows.filter(([, cells]) => cells.length > 0);

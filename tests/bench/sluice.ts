@@ -1,7 +1,8 @@
 /** Starts sluice the way a user does, as a command, and waits for its ready line. */
 import { fileURLToPath } from "node:url";
+import type { Certificate } from "./certificate.ts";
 import type { Stage, Started } from "./stage.ts";
-import type { Running } from "./targets.ts";
+import type { Running, Start } from "./targets.ts";
 import { waitUntil } from "./wait.ts";
 
 /** The repository's directory, with a slash at its end. */
@@ -26,23 +27,46 @@ export function sluiceCommand(): { command: string; args: string[] } {
 }
 
 /** A sluice with one service before this upstream. */
-export async function startSluice(stage: Stage, upstream: number): Promise<Running> {
-  return await start(stage, [`0=127.0.0.1:${upstream}`]);
-}
+export const startSluice: Start = async (stage, upstream, certificate) =>
+  certificate === null
+    ? await start(stage, [`0=127.0.0.1:${upstream}`])
+    : await startConfigured(stage, "tls", service(upstream, tls(certificate, "")));
+
+/** The same with Deno.listenTls; it makes a difference only where TLS ends. */
+export const startUnseamlessSluice: Start = async (stage, upstream, certificate) => {
+  const settings = certificate === null ? "" : tls(certificate, ", seamless: false");
+  return await startConfigured(stage, "unseamless", service(upstream, settings));
+};
+
+/** The same with two threads. */
+export const startThreadedSluice: Start = async (stage, upstream) =>
+  await startConfigured(stage, "threads", `workers: 2\n${service(upstream, "")}`);
 
 /** The same with a warm pool. */
-export async function startPooledSluice(stage: Stage, upstream: number): Promise<Running> {
-  const config = `${stage.dir}/sluice-pool-${upstream}.yaml`;
-  await Deno.writeTextFile(
-    config,
-    `upstreams:
+export const startPooledSluice: Start = async (stage, upstream) => {
+  const pool = `upstreams:
   greeter:
     endpoints: ["127.0.0.1:${upstream}"]
     pool: { max_idle: 8, max_idle_time: 5s }
 services:
   - { name: bench, listen: "127.0.0.1:0", upstream: greeter }
-`,
-  );
+`;
+  return await startConfigured(stage, "pool", pool);
+};
+
+function service(upstream: number, settings: string): string {
+  return `services:
+  - { name: bench, listen: "127.0.0.1:0", upstream: "127.0.0.1:${upstream}"${settings} }
+`;
+}
+
+function tls({ cert, key }: Certificate, more: string): string {
+  return `, tls: { cert: "${cert}", key: "${key}"${more} }`;
+}
+
+async function startConfigured(stage: Stage, name: string, text: string): Promise<Running> {
+  const config = await Deno.makeTempFile({ dir: stage.dir, prefix: `sluice-${name}-`, suffix: ".yaml" });
+  await Deno.writeTextFile(config, text);
   return await start(stage, ["-c", config]);
 }
 
@@ -50,9 +74,10 @@ async function start(stage: Stage, source: string[]): Promise<Running> {
   const { command, args } = sluiceCommand();
   const own = [...source, "--print-ready", "--log-level", "warn"];
   const started = stage.start("sluice", command, [...args, ...own], { readLines: true });
-  await waitUntil(() => started.lines.length > 0 || started.obituary() !== "", READY_DEADLINE_MS);
+  await waitUntil(() => started.lines.length > 0 || started.obituary() !== "", READY_DEADLINE_MS, 1);
+  const readyAfterMs = performance.now() - started.launchedAt;
   const { pid, port } = readyLine(started);
-  return { port, pid, forks: false, stop: () => started.stop() };
+  return { port, pid, forks: false, readyAfterMs, stop: () => started.stop() };
 }
 
 /** Its own pid comes from the line, as SLUICE_BIN may be a wrapper. */

@@ -8,6 +8,8 @@ const KEPT_OUTPUT = 4000;
 export interface Started {
   readonly pid: number;
   readonly name: string;
+  /** By `performance.now()`. */
+  readonly launchedAt: number;
   /** Lines of standard output; empty unless asked for at the start. */
   readonly lines: readonly string[];
   /** "" while it runs, else what it said last. */
@@ -30,6 +32,7 @@ export class Stage implements AsyncDisposable {
 
   /** Starts a server; its output is drained so that it can never block on it. */
   start(name: string, command: string, args: string[], options: StartOptions = {}): Started {
+    const launchedAt = performance.now();
     const child = this.#spawn(command, args, options.readLines ? "piped" : "null");
     const lines: string[] = [];
     let said = "", ended = "";
@@ -39,6 +42,7 @@ export class Stage implements AsyncDisposable {
     return {
       pid: child.pid,
       name,
+      launchedAt,
       lines,
       obituary: () => ended && `${ended}\n${said}`.trim(),
       stop: () => this.#stop(child),

@@ -1,8 +1,9 @@
-/** What is compared: no proxy at all, sluice with and without a pool, and three others, each told to use one thread. */
-import { startNginx, streamModule, streamProxy } from "./nginx.ts";
-import type { TargetName } from "./options.ts";
-import { HAPROXY, NGINX, type Program, SOCAT } from "./programs.ts";
-import { startPooledSluice, startSluice } from "./sluice.ts";
+/** What is compared: no proxy at all, sluice in several settings, and others; one thread each unless the name says two. */
+import type { Certificate } from "./certificate.ts";
+import type { TargetName } from "./names.ts";
+import { haproxy, nginx, nodePipe, socat, type StartPeer } from "./peers.ts";
+import { HAPROXY, NGINX, NODE, type Program, SOCAT } from "./programs.ts";
+import { startPooledSluice, startSluice, startThreadedSluice, startUnseamlessSluice } from "./sluice.ts";
 import type { Stage, Started } from "./stage.ts";
 import { connectable, freePort, waitUntil } from "./wait.ts";
 
@@ -13,64 +14,41 @@ export interface Running {
   readonly pid: number | null;
   /** It forks a process for each connection. */
   readonly forks: boolean;
+  /** From launch until it could be connected to, or said so. */
+  readonly readyAfterMs: number;
   stop(): Promise<void>;
 }
 
-/** Starts a proxy before an upstream on this loopback port. */
-export type Target = (stage: Stage, upstream: number) => Promise<Running>;
+/** Starts a proxy before an upstream on this loopback port, which ends TLS when there is a certificate. */
+export type Start = (stage: Stage, upstream: number, certificate: Certificate | null) => Promise<Running>;
 
-export const TARGET_TABLE: Record<
-  TargetName,
-  { readonly needs: readonly Program[]; readonly start: Target }
-> = {
-  direct: { needs: [], start: (_stage, upstream) => Promise.resolve(noProxy(upstream)) },
-  sluice: { needs: [], start: startSluice },
-  "sluice+pool": { needs: [], start: startPooledSluice },
-  haproxy: {
-    needs: [HAPROXY],
-    start: (stage, upstream) => listening((port) => haproxy(stage, port, upstream)),
-  },
-  nginx: { needs: [NGINX], start: (stage, upstream) => listening((port) => nginx(stage, port, upstream)) },
-  socat: {
-    needs: [SOCAT],
-    start: (stage, upstream) => listening((port) => socat(stage, port, upstream), true),
-  },
+interface Target {
+  readonly needs: readonly Program[];
+  /** Threads whose code is compiled as it runs, so that each takes work until it is at full speed. */
+  readonly threadsToWarm: 0 | 1 | 2;
+  readonly start: Start;
+}
+
+export const TARGET_TABLE: Record<TargetName, Target> = {
+  direct: { needs: [], threadsToWarm: 0, start: (_stage, upstream) => Promise.resolve(noProxy(upstream)) },
+  sluice: { needs: [], threadsToWarm: 1, start: startSluice },
+  "sluice seamless: false": { needs: [], threadsToWarm: 1, start: startUnseamlessSluice },
+  "sluice+pool": { needs: [], threadsToWarm: 1, start: startPooledSluice },
+  haproxy: { needs: [HAPROXY], threadsToWarm: 0, start: peer(haproxy(1)) },
+  nginx: { needs: [NGINX], threadsToWarm: 0, start: peer(nginx) },
+  socat: { needs: [SOCAT], threadsToWarm: 0, start: peer(socat, true) },
+  node: { needs: [NODE], threadsToWarm: 1, start: peer(nodePipe) },
+  "sluice 2 threads": { needs: [], threadsToWarm: 2, start: startThreadedSluice },
+  "haproxy 2 threads": { needs: [HAPROXY], threadsToWarm: 0, start: peer(haproxy(2)) },
 };
 
 function noProxy(port: number): Running {
-  return { port, pid: null, forks: false, stop: () => Promise.resolve() };
+  return { port, pid: null, forks: false, readyAfterMs: 0, stop: () => Promise.resolve() };
 }
 
-async function haproxy(stage: Stage, port: number, upstream: number): Promise<Started> {
-  const config = `${stage.dir}/haproxy-${port}.cfg`;
-  await Deno.writeTextFile(
-    config,
-    // no strict-limits: with a low descriptor limit it takes what it gets instead of refusing to start
-    `global
-  nbthread 1
-  maxconn 4000
-  no strict-limits
-defaults
-  mode tcp
-  timeout connect 5s
-  timeout client 10m
-  timeout server 10m
-listen bench
-  bind 127.0.0.1:${port}
-  server upstream 127.0.0.1:${upstream}
-`,
-  );
-  // -db keeps it in the foreground without a master, so that its pid is the one that works.
-  return stage.start("haproxy", HAPROXY.command, ["-db", "-q", "-f", config]);
-}
-
-async function nginx(stage: Stage, port: number, upstream: number): Promise<Started> {
-  return await startNginx(stage, "nginx", streamProxy(port, upstream), await streamModule() ?? "");
-}
-
-function socat(stage: Stage, port: number, upstream: number): Started {
-  const listen = `TCP-LISTEN:${port},bind=127.0.0.1,fork,reuseaddr,nodelay,backlog=4096`;
-  return stage.start("socat", SOCAT.command, ["-b", "65536", listen, `TCP:127.0.0.1:${upstream},nodelay`]);
+function peer(start: StartPeer, forks = false): Start {
+  return (stage, upstream, certificate) =>
+    listening((port) => start(stage, { port, upstream, certificate }), forks);
 }
 
 /**
@@ -84,9 +62,12 @@ export async function listening(
   for (let attempt = 1;; attempt++) {
     const port = freePort();
     const started = await start(port);
-    await waitUntil(async () => started.obituary() !== "" || await connectable(port), 10_000);
-    if (started.obituary() === "" && await connectable(port)) {
-      return { port, pid: started.pid, forks, stop: () => started.stop() };
+    const isReady = () => connectable(port);
+    // Asked every millisecond, as a start-up time may be just a few.
+    await waitUntil(async () => started.obituary() !== "" || await isReady(), 10_000, 1);
+    const readyAfterMs = performance.now() - started.launchedAt;
+    if (started.obituary() === "" && await isReady()) {
+      return { port, pid: started.pid, forks, readyAfterMs, stop: () => started.stop() };
     }
     const why = started.obituary() || `${started.name} did not listen within 10 s`;
     await started.stop();

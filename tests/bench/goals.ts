@@ -1,0 +1,134 @@
+/** What sluice is to reach, and what became of it. */
+import type { TargetName } from "./names.ts";
+import { type Column, medianOf, ratioOf, type Samples } from "./samples.ts";
+
+/** At least or at most. */
+type At = "≥" | "≤";
+
+/** A limit for one figure of a target: its ratio to another target, or itself. */
+interface Goal {
+  readonly issue: number;
+  readonly name: string;
+  readonly column: Column;
+  readonly target: TargetName;
+  /** What it is a ratio to; null = the figure itself counts. */
+  readonly reference: TargetName | null;
+  readonly at: At;
+  readonly limit: number;
+  /** Better still; null = there is no such aim. */
+  readonly stretch: number | null;
+  /** Of the limits, the figure's unit or the sign of a ratio. */
+  readonly unit: string;
+}
+
+/** A goal and what became of it. */
+export interface Outcome {
+  readonly issue: number;
+  readonly name: string;
+  readonly goal: string;
+  readonly stretch: string | null;
+  readonly measured: number | null;
+  readonly outcome: "stretch reached" | "reached" | "missed" | "not measured";
+}
+
+/** The goals of issue 6, then those of the issues before it. */
+const GOALS: readonly Goal[] = [
+  ratio(6, "bulk, one stream", "gbit_per_s", "≥", 1.3, 1.6),
+  ratio(6, "bulk, eight streams", "gbit_per_s_8", "≥", 1.3, 1.6),
+  ratio(6, "CPU per GB, one stream", "cpu_ms_per_gb", "≤", 0.75, 0.6),
+  ratio(6, "CPU per GB, eight streams", "cpu_ms_per_gb_8", "≤", 0.75, 0.6),
+  ratio(6, "requests/s", "requests_per_s", "≥", 0.95, 1.1),
+  ratio(6, "p99 at 5 000 requests/s", "steady_p99_ms", "≤", 1.2, 1),
+  ratio(6, "connections/s", "connections_per_s", "≥", 0.7, 1),
+  ratio(6, "CPU per connection", "cpu_us_per_connection", "≤", 1.5, 1),
+  figure(6, "idle, before the first byte", "idle_kb", 32, 24, "KB"),
+  figure(6, "idle, after a byte each way", "used_kb", 90, 60, "KB"),
+  ratio(6, "TLS bulk", "tls_gbit_per_s", "≥", 0.8, 1),
+  ratio(6, "TLS handshakes/s", "handshakes_per_s", "≥", 0.7, 1),
+  figure(6, "launch to ready", "start_ms", 150, null, "ms"),
+  ratio(2, "bulk", "gbit_per_s", "≥", 1.1),
+  ratio(2, "requests/s", "requests_per_s", "≥", 0.75),
+  ratio(2, "connections/s", "connections_per_s", "≥", 0.35),
+  ratio(2, "CPU per request", "cpu_us_per_request", "≤", 1.8),
+  ratio(2, "CPU per connection", "cpu_us_per_connection", "≤", 3.5),
+  figure(2, "idle, before the first byte", "idle_kb", 60, null, "KB"),
+  figure(2, "idle, after a byte each way", "used_kb", 110, null, "KB"),
+  {
+    ...ratio(3, "p99 to the first byte, pool to none", "first_byte_p99_ms", "≤", 0.5),
+    target: "sluice+pool",
+    reference: "sluice",
+  },
+];
+
+/** A goal against haproxy. */
+function ratio(
+  issue: number,
+  name: string,
+  column: Column,
+  at: At,
+  limit: number,
+  stretch: number | null = null,
+): Goal {
+  return {
+    issue,
+    name,
+    column,
+    target: "sluice",
+    reference: "haproxy",
+    at,
+    limit,
+    stretch,
+    unit: "×",
+  };
+}
+
+/** A goal that is a figure not to be exceeded. */
+function figure(
+  issue: number,
+  name: string,
+  column: Column,
+  limit: number,
+  stretch: number | null,
+  unit: string,
+): Goal {
+  return {
+    issue,
+    name,
+    column,
+    target: "sluice",
+    reference: null,
+    at: "≤",
+    limit,
+    stretch,
+    unit: ` ${unit}`,
+  };
+}
+
+/** Holds the figures against the goals. */
+export function outcomes(samples: Samples): Outcome[] {
+  return GOALS.map((goal) => {
+    const { issue, name, column, target, reference } = goal;
+    const measured = reference === null
+      ? medianOf(samples, target, column)
+      : ratioOf(samples, target, reference, column);
+    return {
+      issue,
+      name,
+      goal: spell(goal, goal.limit),
+      stretch: goal.stretch === null ? null : spell(goal, goal.stretch),
+      measured,
+      outcome: judge(goal, measured),
+    };
+  });
+}
+
+function judge({ at, limit, stretch }: Goal, measured: number | null): Outcome["outcome"] {
+  const reaches = (value: number, aim: number) => at === "≥" ? value >= aim : value <= aim;
+  if (measured === null) return "not measured";
+  if (!reaches(measured, limit)) return "missed";
+  return stretch !== null && reaches(measured, stretch) ? "stretch reached" : "reached";
+}
+
+function spell({ at, unit }: Goal, limit: number): string {
+  return `${at} ${limit}${unit}`;
+}

@@ -1,0 +1,46 @@
+/** The names of what is compared, and under which loads. */
+
+/** The loads a target is put under. */
+export const LOAD_TABLE = {
+  bulk: "one stream as fast as it goes (iperf3)",
+  bulk8: "eight streams (iperf3 -P 8)",
+  requests: "50 clients, each waiting for its answer (redis-benchmark)",
+  latency: "5 000 requests/s at set times, however late the answers are",
+  connections: "50 at a time, one small request on each (ab)",
+  "tls-bulk": "one TLS stream, as fast as it goes (openssl s_client)",
+  handshakes: "TLS connections, 50 at a time, one small request on each (ab)",
+  pool: "clients of an upstream that speaks first, 5 ms after it accepted",
+  idle: "memory of 2 000 connections",
+  growth: "requests with 10 to 5 000 clients",
+  start: "from launch to ready",
+} as const;
+
+export type LoadName = keyof typeof LOAD_TABLE;
+export const LOADS = Object.keys(LOAD_TABLE) as LoadName[];
+
+/** Everything compared. */
+export const TARGETS = [
+  "direct",
+  "sluice",
+  "sluice seamless: false",
+  "sluice+pool",
+  "haproxy",
+  "nginx",
+  "socat",
+  "node",
+  "sluice 2 threads",
+  "haproxy 2 threads",
+] as const;
+export type TargetName = typeof TARGETS[number];
+
+/** What has one thread and no special setting. */
+export const PLAIN_TARGETS: readonly TargetName[] = ["direct", "sluice", "haproxy", "nginx", "socat", "node"];
+
+/** What ends TLS. */
+export const TLS_TARGETS: readonly TargetName[] = ["sluice", "sluice seamless: false", "haproxy", "nginx"];
+
+/** What has two threads. */
+export const THREADED_TARGETS: readonly TargetName[] = ["sluice 2 threads", "haproxy 2 threads"];
+
+/** sluice with a warm pool and without. */
+export const POOL_TARGETS: readonly TargetName[] = ["direct", "sluice", "sluice+pool"];
