@@ -2,40 +2,40 @@
 
 import type { ConnectionRecord } from "./connection_record.ts";
 
-/**
- * Numbers are below 2 ** 53, and so exact. They tell, from the highest digit on: the thread, one of 256; which one it
- * is that has its number, of 512; and which of its connections, of 2 ** 36, which is 10 000 a second for 79 days.
- * A thread that lives longer goes on with the numbers of those after it, which begin anew after the 512th: a number
- * can come again only where one has had that many connections, or 512 have ended.
- */
-const THREADS = 2 ** 8;
-const INCARNATIONS = 2 ** 9;
-const CONNECTIONS = 2 ** 36;
+/** Which thread connections are open in, and what numbers were given so far. */
+export interface ConnectionNumbers {
+  /** From 0, of so many. */
+  readonly thread: number;
+  readonly threads: number;
+  /** How many connections each thread has had: a thread that is started again goes on where the one before it was. */
+  readonly memory: SharedArrayBuffer;
+}
+
+/** Memory for the numbers of so many threads. */
+export function newConnectionNumbers(threads: number): SharedArrayBuffer {
+  return new SharedArrayBuffer(threads * Float64Array.BYTES_PER_ELEMENT);
+}
 
 export class OpenConnections {
   readonly #records = new Map<number, ConnectionRecord>();
-  #lastId: number;
+  readonly #thread: number;
+  readonly #threads: number;
+  readonly #counts: Float64Array;
 
-  /**
-   * @param thread From 0 to 255.
-   * @param incarnation How many had this number of a thread before.
-   * @throws {RangeError} when there cannot be such a thread.
-   */
-  constructor(thread = 0, incarnation = 0) {
-    if (!Number.isInteger(thread) || thread < 0 || thread >= THREADS) {
-      throw new RangeError(`Cannot number connections of thread ${thread}: expected 0-${THREADS - 1}`);
-    }
-    if (!Number.isSafeInteger(incarnation) || incarnation < 0) {
-      throw new RangeError(
-        `Cannot number connections of incarnation ${incarnation}: expected a whole number`,
-      );
-    }
-    this.#lastId = (thread * INCARNATIONS + incarnation % INCARNATIONS) * CONNECTIONS;
+  constructor(numbers: ConnectionNumbers = { thread: 0, threads: 1, memory: newConnectionNumbers(1) }) {
+    this.#thread = numbers.thread;
+    this.#threads = numbers.threads;
+    this.#counts = new Float64Array(numbers.memory);
   }
 
-  /** A number for the next connection. No other one in the process has had it. */
+  /**
+   * A number for the next connection. No other one in the process has had it: threads take turns, so that numbers
+   * stay short for people, and each has its own without asking the others.
+   */
   nextId(): number {
-    return this.#lastId += 1;
+    const count = this.#counts[this.#thread]!;
+    this.#counts[this.#thread] = count + 1;
+    return count * this.#threads + this.#thread + 1;
   }
 
   add(record: ConnectionRecord): void {

@@ -47,7 +47,7 @@ export function buildSupervisor(config: Config, log: ProgramLog): Supervisor {
       log,
       supervisor: callsOf(thread),
       onReports,
-      startOf: (incarnation) => memory.startOf(thread, incarnation),
+      start: memory.startOf(thread),
       settle: () => supervisor.settle(thread),
       refreshed: () => supervisor.plan(),
       onReplaced: (replacement) => replacement.setHeard(events.isHeard),
@@ -57,7 +57,7 @@ export function buildSupervisor(config: Config, log: ProgramLog): Supervisor {
     return new Threads(seats, new LifeWatch(memory.signs, seats));
   };
   const threads: Threads = memory.threads === 1
-    ? new Threads([new LocalSeat(memory.startOf(0, 0), { log, accessFile: access, events }, callsOf(0))])
+    ? new Threads([new LocalSeat(memory.startOf(0), { log, accessFile: access, events }, callsOf(0))])
     : seatWorkers();
   const tlsFiles = new TlsFiles({ log, onChange: (files) => threads.setTls(files) });
   const supervisor = new Supervisor({ log, access, events, tlsFiles, memory, threads });

@@ -1,6 +1,6 @@
 /** What one thread relays: its listeners, services and groups, made and changed as the supervisor says. */
 
-import type { LogLevel } from "../config/config.ts";
+import type { GroupConfig, LogLevel } from "../config/config.ts";
 import { ListenError } from "../net/listen.ts";
 import { type ErrorCode, ProxyError } from "../net/errors.ts";
 import { AccessLog, type AccessSink } from "../observe/access_log.ts";
@@ -24,6 +24,7 @@ import { Service } from "../proxy/service.ts";
 import { tlsListenOptions, type TlsMaterial, TlsTermination } from "../proxy/tls_termination.ts";
 import type { EndpointAccounts, EndpointRecord, EndpointState } from "../upstream/endpoint.ts";
 import { Group } from "../upstream/group.ts";
+import { TurnCredits } from "../upstream/turns.ts";
 import { UpstreamTls, type UpstreamTlsMaterial } from "../upstream/upstream_tls.ts";
 import type {
   Bound,
@@ -57,6 +58,7 @@ export class RelayThread implements ThreadCalls {
   readonly #accounts: Accounts;
   readonly #gauges: GaugeTable;
   readonly #connections: OpenConnections;
+  readonly #credits: TurnCredits;
   readonly #wakeUps: WakeUps;
   readonly #vitals: DisposableStack;
   readonly #listeners = new Listeners();
@@ -67,12 +69,14 @@ export class RelayThread implements ThreadCalls {
   readonly #retired = new Set<Service>();
 
   constructor(start: ThreadStart, voice: ThreadVoice) {
-    const { thread, incarnation, accounts, gauges, signs } = start;
+    const { numbers, accounts, gauges, signs, credits } = start;
+    const { thread } = numbers;
     this.#start = start;
     this.#voice = voice;
     this.#accounts = new Accounts(accounts.size, thread, accounts.memory);
     this.#gauges = new GaugeTable(gauges.size, thread, gauges.memory);
-    this.#connections = new OpenConnections(thread, incarnation);
+    this.#connections = new OpenConnections(numbers);
+    this.#credits = new TurnCredits(credits.endpoints, credits.memory);
     this.#wakeUps = new WakeUps((gauge) => voice.supervisor.freed(gauge));
     this.#vitals = new DisposableStack();
     this.#vitals.use(new EventLoopDelay(this.#accounts.program.cells.eventLoopDelay));
@@ -171,27 +175,42 @@ export class RelayThread implements ThreadCalls {
     await Promise.all([...this.#services.values(), ...this.#retired].map((service) => service.stop(reason)));
   }
 
+  report(): Promise<void> {
+    this.#voice.flush();
+    return Promise.resolve();
+  }
+
   finish(): Promise<void> {
     this.#vitals.dispose();
     for (const group of this.#groups.values()) group.setEndpoints([]);
-    this.#voice.flush();
-    return Promise.resolve();
+    return this.report();
   }
 
   #stopAccepting(): void {
     for (const service of [...this.#services.values(), ...this.#retired]) service.stopAccepting();
   }
 
-  #setGroup({ config, row, endpoints }: GroupPlan): void {
+  #setGroup({ config: whole, row, endpoints }: GroupPlan): void {
+    const config = this.#withOwnShare(whole);
     const known = this.#groups.get(config.name);
     const group = known ?? new Group(config, {
       row: this.#accounts.upstreams.at(row),
       accountsOf: (record) => this.#accountsOf(record),
+      credits: this.#credits,
       owner: this.#voice.supervisor,
     });
     group.config = config;
     group.setEndpoints(endpoints);
     this.#groups.set(config.name, group);
+  }
+
+  /** What `max_idle` allows is for all threads together: each keeps its part of it ready. */
+  #withOwnShare(config: GroupConfig): GroupConfig {
+    const { pool } = config;
+    if (pool === undefined) return config;
+    const { thread, threads } = this.#start.numbers;
+    const more = thread < pool.maxIdle % threads ? 1 : 0;
+    return { ...config, pool: { ...pool, maxIdle: Math.floor(pool.maxIdle / threads) + more } };
   }
 
   #dropGroup(name: string): void {
@@ -235,7 +254,7 @@ export class RelayThread implements ThreadCalls {
       clients: clients && new ClientTable(
         this.#start.clients,
         { connections, rate: connectsPerSecondPerClient },
-        { memory: clients, thread: this.#start.thread },
+        { memory: clients, thread: this.#start.numbers.thread },
       ),
     });
   }

@@ -4,7 +4,9 @@ import type { Config } from "../config/config.ts";
 import { Accounts, type AccountsSize } from "../observe/accounts.ts";
 import type { ClientTableSize } from "../observe/client_entries.ts";
 import { GaugeTable, type GaugeTableSize } from "../observe/gauge.ts";
+import { newConnectionNumbers } from "../observe/open_connections.ts";
 import { SignsOfLife } from "../observe/sign_of_life.ts";
+import { TurnCredits } from "../upstream/turns.ts";
 import type { ThreadStart } from "./thread_calls.ts";
 
 /** Endpoints that connections can be counted for, those that come and go in DNS included. */
@@ -19,6 +21,8 @@ export class SharedMemory {
   readonly gauges: GaugeTable;
   readonly signs: SignsOfLife;
   readonly clients: ClientTableSize;
+  readonly credits: TurnCredits;
+  readonly #numbers: SharedArrayBuffer;
   readonly threads: number;
   readonly #size: AccountsSize;
   readonly #gaugesSize: GaugeTableSize;
@@ -36,14 +40,16 @@ export class SharedMemory {
     this.#gaugesSize = { slots: 2 * MAX_ENDPOINTS + this.#size.services + 1, threads };
     this.gauges = new GaugeTable(this.#gaugesSize);
     this.signs = new SignsOfLife(threads);
+    this.credits = new TurnCredits(MAX_ENDPOINTS);
+    this.#numbers = newConnectionNumbers(threads);
     this.clients = { clients: MAX_CLIENTS, threads };
   }
 
-  /** What a thread begins with. @param incarnation How often it was started before. */
-  startOf(thread: number, incarnation: number): ThreadStart {
+  /** What a thread begins with. */
+  startOf(thread: number): ThreadStart {
     return {
-      thread,
-      incarnation,
+      numbers: { thread, threads: this.threads, memory: this.#numbers },
+      credits: { endpoints: MAX_ENDPOINTS, memory: this.credits.memory },
       accounts: { size: this.#size, memory: this.accounts.memory },
       gauges: { size: this.#gaugesSize, memory: this.gauges.memory },
       clients: this.clients,

@@ -59,6 +59,8 @@ export class Shutdown {
     const supervisor = this.#supervisor;
     const { log, events, threads } = supervisor.parts;
     const { shutdown } = supervisor.config;
+    // What has happened before is told before.
+    await threads.report();
     events.draining(supervisor.active);
     threads.retire();
     // A wait that somebody has chosen is the whole wait.

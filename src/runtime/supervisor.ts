@@ -120,7 +120,7 @@ export class Supervisor {
       return ({ name }: { readonly name: string }) => names.has(name);
     };
     const { memory, threads: audience, events, log } = this.parts;
-    const { accounts, gauges } = memory;
+    const { accounts, gauges, credits } = memory;
     for (const service of this.#leaving) {
       if (service.figures().active > 0) continue;
       service.release();
@@ -132,7 +132,7 @@ export class Supervisor {
       ),
       groups: next.upstreams.filter(isAdded(diff.groups)).map((config) =>
         undo.adopt(
-          new GroupKeeper(config, { accounts, gauges, events, log, audience }),
+          new GroupKeeper(config, { accounts, gauges, credits, events, log, audience }),
           (group) => void group.stop(),
         )
       ),

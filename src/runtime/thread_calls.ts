@@ -11,6 +11,7 @@ import type { ProxyEvent } from "../observe/events.ts";
 import type { GaugeTableSize } from "../observe/gauge.ts";
 import type { Fields } from "../observe/line_format.ts";
 import type { Level } from "../observe/log.ts";
+import type { ConnectionNumbers } from "../observe/open_connections.ts";
 import type { BindPlan } from "../proxy/listeners.ts";
 import type { TlsMaterial } from "../proxy/tls_termination.ts";
 import type { EndpointRecord, EndpointState } from "../upstream/endpoint.ts";
@@ -19,9 +20,9 @@ import type { UpstreamTlsMaterial } from "../upstream/upstream_tls.ts";
 
 /** What a thread begins with. Everything shared is as large as it will ever be. */
 export interface ThreadStart {
-  /** Which one it is, from 0, and how often it was started before. */
-  readonly thread: number;
-  readonly incarnation: number;
+  /** Which one it is, of how many, and how connections are numbered. */
+  readonly numbers: ConnectionNumbers;
+  readonly credits: { readonly endpoints: number; readonly memory: SharedArrayBuffer };
   readonly accounts: { readonly size: AccountsSize; readonly memory: SharedArrayBuffer };
   readonly gauges: { readonly size: GaugeTableSize; readonly memory: SharedArrayBuffer };
   /** Clients of a service that can be counted, where they are. */
@@ -101,7 +102,9 @@ export interface ThreadCalls {
   drained(): Promise<void>;
   /** Ends every connection at once, and what is open ahead of clients. */
   abortConnections(code: AbortCode): Promise<void>;
-  /** Has everything reported that was not yet. Nothing is asked of it afterwards. */
+  /** Has everything reported that has happened so far. */
+  report(): Promise<void>;
+  /** Ends what goes on by itself, and has the rest reported. Nothing is asked of it afterwards. */
   finish(): Promise<void>;
 }
 

@@ -1,7 +1,7 @@
 /** All threads that relay, as one: what is asked of them is asked of each, and a worker that dies is replaced. */
 
 import type { Address } from "../net/address.ts";
-import { type ConnectionPage, type ConnectionQuery, mergeConnectionPages } from "../observe/connection_list.ts";
+import { type ConnectionPage, type ConnectionQuery, mergeConnectionPages, queryOfEachThread } from "../observe/connection_list.ts";
 import type { AbortCode } from "../observe/connection_record.ts";
 import type { EndpointRecord, EndpointState } from "../upstream/endpoint.ts";
 import type { GroupAudience } from "../upstream/group_keeper.ts";
@@ -104,7 +104,7 @@ export class Threads implements GroupAudience {
   /** Of all threads, as if it were one. */
   async connections(query: ConnectionQuery): Promise<ConnectionPage> {
     // Each gives as many as could all be the first ones.
-    const first = { ...query, offset: 0, limit: query.offset + query.limit };
+    const first = queryOfEachThread(query);
     const none: ConnectionPage = { total: 0, matching: 0, connections: [] };
     return mergeConnectionPages(await this.#ask((thread) => thread.connections(first), none), query);
   }
@@ -128,6 +128,11 @@ export class Threads implements GroupAudience {
 
   async abortConnections(code: AbortCode): Promise<void> {
     await this.#ask((thread) => thread.abortConnections(code), undefined);
+  }
+
+  /** Has everything reported that has happened so far. */
+  async report(): Promise<void> {
+    await this.#ask((thread) => thread.report(), undefined);
   }
 
   /** No thread is replaced from now on. */

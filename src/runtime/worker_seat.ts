@@ -16,8 +16,7 @@ export interface WorkerSeatOptions {
   readonly log: Log;
   readonly supervisor: SupervisorCalls;
   readonly onReports: (reports: readonly Report[]) => void;
-  /** What a worker begins with that has so many predecessors. */
-  readonly startOf: (incarnation: number) => ThreadStart;
+  readonly start: ThreadStart;
   /**
    * A worker has died: settles its accounts, and tells how many connections were lost with it. Called once more before
    * another worker takes its number, as what it was doing when it was ended may come to its end only then.
@@ -37,7 +36,6 @@ export class WorkerSeat implements ThreadSeat {
   /** It does what it should: others can ask it. */
   #isSeated = true;
   #work: { readonly listeners: readonly ListenPlan[]; readonly plan: ThreadPlan } | undefined;
-  #incarnation = 0;
   #startedAt = performance.now();
   #pause = 0;
 
@@ -71,9 +69,9 @@ export class WorkerSeat implements ThreadSeat {
   }
 
   #begin(): WorkerThread {
-    const { supervisor, onReports, startOf } = this.#options;
+    const { supervisor, onReports, start } = this.#options;
     this.#startedAt = performance.now();
-    return new WorkerThread(startOf(this.#incarnation), {
+    return new WorkerThread(start, {
       supervisor,
       onReports,
       onDeath: (reason) => void this.#onDeath(reason),
@@ -96,7 +94,6 @@ export class WorkerSeat implements ThreadSeat {
     await sleep(this.#pause, this.#retired.signal);
     if (this.#retired.signal.aborted) return;
     settle();
-    this.#incarnation += 1;
     this.#thread = this.#begin();
     await this.#resume(this.#thread);
   }

@@ -41,7 +41,7 @@ export class WorkerThread implements ThreadCalls {
     this.#listener = listener;
     this.#worker = new Worker(import.meta.resolve("./worker.ts"), {
       type: "module",
-      name: `sluice-${start.thread}`,
+      name: `sluice-${start.numbers.thread}`,
     });
     this.#worker.onmessage = ({ data }: MessageEvent<FromThread>) => this.#onMessage(data);
     this.#worker.onerror = (event) => {
@@ -127,6 +127,10 @@ export class WorkerThread implements ThreadCalls {
 
   abortConnections(code: AbortCode): Promise<void> {
     return this.#ask({ type: "call", name: "abortConnections", args: [code] });
+  }
+
+  report(): Promise<void> {
+    return this.#ask({ type: "call", name: "report", args: [] });
   }
 
   finish(): Promise<void> {

@@ -11,12 +11,13 @@ import type { Choice, Policy } from "./policy.ts";
 import { randomTwo } from "./random_two.ts";
 import { roundRobin } from "./round_robin.ts";
 import { sourceHash } from "./source_hash.ts";
+import type { TurnCredits } from "./turns.ts";
 
-const POLICIES: Record<BalancePolicy, () => Policy> = {
+const POLICIES: Record<BalancePolicy, (credits: TurnCredits) => Policy> = {
   round_robin: roundRobin,
   least_connections: leastConnections,
-  random_two: randomTwo,
-  source_hash: sourceHash,
+  random_two: () => randomTwo(),
+  source_hash: () => sourceHash(),
 };
 
 /** What a group tells those who hold connections to its endpoints. Nothing of it may throw. */
@@ -47,6 +48,7 @@ export interface GroupOwner {
 export interface GroupParts {
   readonly row: UpstreamRow;
   readonly accountsOf: (record: EndpointRecord) => EndpointAccounts;
+  readonly credits: TurnCredits;
   readonly owner: GroupOwner;
 }
 
@@ -55,16 +57,18 @@ export class Group {
   #config: GroupConfig;
   #policy: Policy;
   #tiers: readonly (readonly Endpoint[])[] = [];
+  readonly #credits: TurnCredits;
   readonly #owner: GroupOwner;
   readonly #endpoints: EndpointSet<EndpointRecord, Endpoint>;
   readonly #watchers = new Set<GroupWatcher>();
   readonly #choice = new EndpointChoice();
   readonly #known = Promise.withResolvers<void>();
 
-  constructor(config: GroupConfig, { row, accountsOf, owner }: GroupParts) {
+  constructor(config: GroupConfig, { row, accountsOf, credits, owner }: GroupParts) {
     this.row = row;
     this.#config = config;
-    this.#policy = POLICIES[config.balance]();
+    this.#policy = POLICIES[config.balance](credits);
+    this.#credits = credits;
     this.#owner = owner;
     this.#endpoints = new EndpointSet({
       identityOf: ({ id }) => id,
@@ -78,7 +82,7 @@ export class Group {
 
   /** From now on this is how the next endpoint is chosen. */
   set config(config: GroupConfig) {
-    if (config.balance !== this.#config.balance) this.#policy = POLICIES[config.balance]();
+    if (config.balance !== this.#config.balance) this.#policy = POLICIES[config.balance](this.#credits);
     this.#config = config;
   }
 

@@ -13,6 +13,7 @@ import { EndpointSet } from "./endpoint_set.ts";
 import type { ConnectionFailure } from "./group.ts";
 import { KeptEndpoint } from "./kept_endpoint.ts";
 import { Monitor } from "./monitor.ts";
+import type { TurnCredits } from "./turns.ts";
 
 /** Whom a keeper tells what it has decided: all threads. */
 export interface GroupAudience {
@@ -23,6 +24,7 @@ export interface GroupAudience {
 export interface KeeperParts {
   readonly gauges: GaugeTable;
   readonly accounts: Accounts;
+  readonly credits: TurnCredits;
   readonly events: EventFeed;
   readonly log: Log;
   readonly audience: GroupAudience;
@@ -167,13 +169,14 @@ export class GroupKeeper {
   }
 
   #makeEndpoint(spec: EndpointSpec): KeptEndpoint | undefined {
-    const { gauges, accounts, log } = this.#parts;
+    const { gauges, accounts, credits, log } = this.#parts;
     const row = accounts.endpoints.claim();
     const clients = gauges.claim();
     const open = spec.maxConnections > 0 ? gauges.claim() : undefined;
     const isCounted = row !== undefined && clients !== undefined;
     if (isCounted && (open !== undefined || spec.maxConnections === 0)) {
       const endpoint = new KeptEndpoint(spec, { row, clients, open }, this.#config.passive);
+      credits.reset(endpoint.id);
       const before = this.endpoints.find(({ key }) => key === endpoint.key);
       if (before !== undefined) {
         endpoint.health = before.health;

@@ -1,10 +1,10 @@
 /** Least connections: the endpoint with the fewest open for its weight. Those with equally few take turns, by weight. */
 
 import { loadOf, type Policy } from "./policy.ts";
-import { Turns } from "./round_robin.ts";
+import { type TurnCredits, Turns } from "./turns.ts";
 
-export function leastConnections(): Policy {
-  const turns = new Turns();
+export function leastConnections(credits: TurnCredits): Policy {
+  const turns = new Turns(credits);
   /** By index; what other threads change while the choice is made is not looked at again. */
   const loads: number[] = [];
   return (choice) => {

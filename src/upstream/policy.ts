@@ -2,6 +2,8 @@
 
 /** An endpoint as a policy sees it. */
 export interface Candidate {
+  /** A small number that no other endpoint has at the same time, equal in all threads. */
+  readonly id: number;
   /** Tells endpoints apart, equally in every proxy of a fleet: the address. */
   readonly key: string;
   /** Share of the connections, in proportion to the others' weights; at least 1. */
