@@ -20,6 +20,12 @@ export interface BindPlan {
   readonly shared: boolean;
 }
 
+/**
+ * How long listeners may take to close where clients never stop coming, in milliseconds: what waits in the queue of a
+ * listener that closes is reset, so it is to be closed when nobody has come for a moment, if there is such a moment.
+ */
+const LONGEST_DRAIN = 5000;
+
 /** A bound address. */
 class Bound {
   readonly listener: Listener;
@@ -64,7 +70,9 @@ class Bound {
   /** Accepts who is on the way, then closes; resolves when it has. */
   async drain(): Promise<void> {
     this.#draining.abort();
+    const late = setTimeout(() => void this.close(), LONGEST_DRAIN);
     await this.#loop;
+    clearTimeout(late);
   }
 
   /** Closes at once. Resolves when it is gone: Deno removes a socket file only once its last accept has ended. */

@@ -3,10 +3,13 @@
 import type { ReloadOutcome } from "../admin/backend.ts";
 import type { Config } from "../config/config.ts";
 import { ConfigError } from "../config/config_error.ts";
-import { describeDiff } from "../config/diff.ts";
+import { type ConfigDiff, describeDiff, diffConfig } from "../config/diff.ts";
+import { formatAddress } from "../net/address.ts";
 import { ListenError } from "../net/listen.ts";
+import type { Log } from "../observe/log.ts";
 import { LogFileError } from "../observe/log_file.ts";
 import { checkDescriptors, DescriptorError } from "./descriptors.ts";
+import type { KeptService } from "./kept_service.ts";
 import type { ConfigSource } from "./proxy.ts";
 import type { Supervisor } from "./supervisor.ts";
 import { warningsOf } from "./warnings.ts";
@@ -30,6 +33,7 @@ export class Reloader {
     const { access, tlsFiles } = this.#supervisor.parts;
     await access.use(await access.open(config.log.access));
     await this.#supervisor.apply(config, await tlsFiles.load(config, this.#source?.path));
+    tellListening(this.#supervisor.services, this.#supervisor.parts.log);
   }
 
   /** Reads everything again. Never rejects: what is wrong is in the outcome, and is logged. */
@@ -76,8 +80,11 @@ export class Reloader {
     if (source === undefined) return { ok: true, detail: "" };
     const { log } = this.#supervisor.parts;
     try {
-      const detail = await this.#apply(await source.load(), source.path);
-      log.info(`Reloaded "${source.path}": ${detail}`, { event: "reloaded" });
+      const diff = await this.#apply(await source.load(), source.path);
+      const detail = describeDiff(diff);
+      log[diff.needsRestart.length > 0 ? "warn" : "info"](`Reloaded "${source.path}": ${detail}`, {
+        event: "reloaded",
+      });
       return { ok: true, detail };
     } catch (error) {
       if (!REFUSALS.some((type) => error instanceof type)) throw error;
@@ -87,26 +94,47 @@ export class Reloader {
     }
   }
 
-  /** Tells what has changed, in words. Throws when it cannot be used. */
-  async #apply(next: Config, path: string): Promise<string> {
+  /** Tells what has changed. Throws when the configuration cannot be used. */
+  async #apply(wanted: Config, path: string): Promise<ConfigDiff> {
     const { access, log, tlsFiles } = this.#supervisor.parts;
     const before = this.#supervisor.config;
+    const diff = diffConfig(before, wanted);
+    // What only a restart brings stays as it is.
+    const next = { ...wanted, workers: before.workers, admin: before.admin };
     if (next.limits.connections > before.limits.connections) checkDescriptors(next.limits.connections);
     const files = await tlsFiles.load(next, path);
     const { path: logPath, format } = before.log.access;
     const isSameFile = logPath === next.log.access.path && format === next.log.access.format;
     const file = isSameFile ? undefined : await access.open(next.log.access);
-    let diff;
     try {
-      ({ diff } = await this.#supervisor.apply(next, files));
+      await this.#supervisor.apply(next, files);
     } catch (error) {
       await file?.close();
       throw error;
     }
     if (!isSameFile) await access.use(file);
     log.adjust(next.log);
+    this.#tellOfNew(diff);
     for (const warning of warningsOf(next)) log.warn(warning, { event: "configuration_warning" });
-    return describeDiff(diff);
+    return diff;
+  }
+
+  /** Where services listen that are new or may listen elsewhere now: of a free port nobody else would know. */
+  #tellOfNew({ services }: ConfigDiff): void {
+    const isNew = new Set(services.filter(({ kind }) => kind !== "same").map(({ name }) => name));
+    tellListening(this.#supervisor.services.filter(({ name }) => isNew.has(name)), this.#supervisor.parts.log);
+  }
+}
+
+/** Logs where services listen, a line each. */
+export function tellListening(services: readonly Pick<KeptService, "name" | "addresses">[], log: Log): void {
+  for (const { name, addresses } of services) {
+    const listen = addresses.map(formatAddress);
+    log.info(`${name}: listening on ${listen.join(", ")}`, {
+      event: "listening",
+      service: name,
+      listen: listen.join(","),
+    });
   }
 }
 

@@ -5,11 +5,6 @@ import type { Supervisor } from "./supervisor.ts";
 
 /** How often it is said that connections are still waited for, in milliseconds. */
 const PROGRESS_EVERY = 5000;
-/**
- * How long listeners may take to close where clients never stop coming, in milliseconds: what waits in the queue of a
- * listener that closes is reset, so it is to be closed when nobody has come for a moment, if there is such a moment.
- */
-const LONGEST_ACCEPT = 5000;
 
 export interface StopOptions {
   /** Milliseconds to wait for open connections; the configuration's `shutdown.drain` when absent. */
@@ -74,7 +69,7 @@ export class Shutdown {
     }
     const patience = drain ?? shutdown.drain;
     if (patience === 0) this.#cut.abort();
-    const late = sleep(Math.min(patience, LONGEST_ACCEPT), this.#cut.signal);
+    const late = sleep(patience, this.#cut.signal);
     await this.#untilCut(Promise.race([threads.drainListeners(), late]));
     await threads.closeListeners();
     this.#cutAfter(patience);
