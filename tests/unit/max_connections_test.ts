@@ -7,12 +7,10 @@ import type { PoolConfig } from "../../src/config/config.ts";
 import type { Address } from "../../src/net/address.ts";
 import { ProxyError } from "../../src/net/errors.ts";
 import { Connector } from "../../src/upstream/connector.ts";
-import { Group } from "../../src/upstream/group.ts";
+import type { Group } from "../../src/upstream/group.ts";
 import type { Lease } from "../../src/upstream/lease.ts";
 import { FakeConn } from "./fake_conn.ts";
-import { groupParts } from "./upstream_parts.ts";
-
-const ADDRESS = { transport: "tcp", hostname: "192.0.2.1", port: 5432 } as const;
+import { endpointsAt, KeptGroup } from "./upstream_parts.ts";
 
 interface Run {
   readonly mode: PoolConfig["mode"];
@@ -54,7 +52,7 @@ Deno.test("an endpoint never has more connections than max_connections, and no c
 
 /** An upstream and services before it, which do what the steps say. */
 class World implements AsyncDisposable {
-  readonly group: Group;
+  readonly #kept: KeptGroup;
   readonly #limit: number;
   readonly #connectors: readonly Connector[];
   #dials: PromiseWithResolvers<FakeConn>[] = [];
@@ -65,20 +63,11 @@ class World implements AsyncDisposable {
 
   constructor({ mode, limit, maxIdle, services }: Omit<Run, "steps">) {
     this.#limit = limit;
-    this.group = new Group(
-      {
-        name: "group",
-        balance: "round_robin",
-        endpoints: [{ address: ADDRESS, weight: 1, maxConnections: limit, backup: false }],
-        retry: { attempts: 1, timeout: 0 },
-        healthCheck: undefined,
-        passive: undefined,
-        onDown: "keep",
-        pool: { mode, maxIdle, maxIdleTime: 1_000_000, quiet: 1, maxUses: 3 },
-        discovery: undefined,
-      },
-      groupParts(),
-    );
+    this.#kept = new KeptGroup({
+      endpoints: endpointsAt(1, limit),
+      retry: { attempts: 1, timeout: 0 },
+      pool: { mode, maxIdle, maxIdleTime: 1_000_000, quiet: 1, maxUses: 3 },
+    });
     const leg = { adapter: "deno", connectTimeout: 0, nodelay: false, keepalive: false } as const;
     const more = { sourceAddress: undefined, tls: undefined, hasPreface: false, dial: () => this.#dial() };
     this.#connectors = Array.from(
@@ -86,6 +75,10 @@ class World implements AsyncDisposable {
       () => new Connector(this.group, { ...leg, ...more }),
     );
     for (const connector of this.#connectors) connector.start();
+  }
+
+  get group(): Group {
+    return this.#kept.group;
   }
 
   /** Clients that were let in and have not left. */
@@ -133,7 +126,7 @@ class World implements AsyncDisposable {
     await settled();
     assert.equal(this.group.endpoints[0]!.active, 0);
     assert.ok(this.#conns.every(({ isClosed }) => isClosed));
-    await this.group.stop();
+    await this.#kept[Symbol.asyncDispose]();
   }
 
   async #come(connector: Connector): Promise<void> {
