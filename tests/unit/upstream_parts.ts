@@ -99,7 +99,7 @@ export class KeptGroup implements AsyncDisposable {
 
 /** @param onEvent Is told what happens to endpoints. */
 export function keeperParts(
-  { accounts, gauges }: UpstreamMemory,
+  { accounts, gauges }: Pick<UpstreamMemory, "accounts" | "gauges">,
   audience: GroupAudience,
   log: Log = silentLog(),
   onEvent: (event: EndpointEvent) => void = () => {},
