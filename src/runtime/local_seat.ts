@@ -4,7 +4,7 @@ import type { AccessSink } from "../observe/access_log.ts";
 import type { EventFeed } from "../observe/event_feed.ts";
 import type { Log } from "../observe/log.ts";
 import { RelayThread } from "./relay_thread.ts";
-import type { ListenPlan, SupervisorCalls, ThreadPlan, ThreadStart } from "./thread_calls.ts";
+import type { Bound, ListenPlan, SupervisorCalls, ThreadPlan, ThreadStart } from "./thread_calls.ts";
 import type { ThreadSeat } from "./threads.ts";
 
 /** What the supervisor itself says things with. */
@@ -27,6 +27,10 @@ export class LocalSeat implements ThreadSeat {
       setHeard: nothing,
       flush: nothing,
     });
+  }
+
+  prepare(listeners: readonly ListenPlan[]): Promise<Bound> {
+    return this.thread.prepare(listeners);
   }
 
   commit(_listeners: readonly ListenPlan[], plan: ThreadPlan): Promise<void> {

@@ -13,7 +13,9 @@ import { ThreadEndedError } from "./worker_thread.ts";
 export interface ThreadSeat {
   /** Undefined while a new one is being started. */
   readonly thread: ThreadCalls | undefined;
-  /** What its thread does from now on, and one that takes its place. */
+  /** Has its thread bind addresses, as it is there; undefined while there is none. */
+  prepare(listeners: readonly ListenPlan[]): Promise<Bound> | undefined;
+  /** What its thread does from now on, and one that takes its place. `prepare` has come before. */
   commit(listeners: readonly ListenPlan[], plan: ThreadPlan): Promise<void>;
   /** No other thread takes its place from now on. */
   retire(): void;
@@ -45,22 +47,21 @@ export class Threads implements GroupAudience {
    */
   async prepare(plans: readonly ListenPlan[]): Promise<Bound> {
     const died: Bound = { refused: { message: "A thread has died meanwhile; try again", code: "io_error" } };
-    const seats = this.#seats.entries().filter(([, { thread }]) => thread !== undefined);
-    const outcomes = await Promise.all(seats.map(async ([index, { thread }]) => {
+    const outcomes = await Promise.all(this.#seats.map(async (seat, index) => {
       try {
-        return await thread!.prepare(plansOf(index, plans));
+        return await seat.prepare(plansOf(index, plans));
       } catch (error) {
         if (error instanceof ThreadEndedError) return died;
         throw error;
       }
     }));
-    const refused = outcomes.find((outcome) => "refused" in outcome);
+    const refused = outcomes.find((outcome) => outcome !== undefined && "refused" in outcome);
     if (refused !== undefined) {
       await this.discard();
       return refused;
     }
-    // One that is being started anew binds the same ones.
-    const [first] = outcomes as { addresses: Address[] }[];
+    // The first thread has them all. While it is being started anew, ports are those of the plans, which are real.
+    const [first] = outcomes as ({ addresses: readonly Address[] } | undefined)[];
     return { addresses: plans.map(({ address }, index) => first?.addresses[index] ?? address) };
   }
 

@@ -2,7 +2,7 @@
 
 import { sleep } from "../net/sleep.ts";
 import type { Log } from "../observe/log.ts";
-import type { ListenPlan, Report, SupervisorCalls, ThreadPlan, ThreadStart } from "./thread_calls.ts";
+import type { Bound, ListenPlan, Report, SupervisorCalls, ThreadPlan, ThreadStart } from "./thread_calls.ts";
 import type { ThreadSeat } from "./threads.ts";
 import { ThreadEndedError, WorkerThread } from "./worker_thread.ts";
 
@@ -35,6 +35,8 @@ export class WorkerSeat implements ThreadSeat {
   #thread: WorkerThread;
   /** It does what it should: others can ask it. */
   #isSeated = true;
+  /** The one that has bound what is to be committed. */
+  #prepared: WorkerThread | undefined;
   #work: { readonly listeners: readonly ListenPlan[]; readonly plan: ThreadPlan } | undefined;
   #startedAt = performance.now();
   #pause = 0;
@@ -49,11 +51,22 @@ export class WorkerSeat implements ThreadSeat {
     return this.#isSeated ? this.#thread : undefined;
   }
 
+  prepare(listeners: readonly ListenPlan[]): Promise<Bound> | undefined {
+    this.#prepared = this.thread;
+    return this.#prepared?.prepare(listeners);
+  }
+
   async commit(listeners: readonly ListenPlan[], plan: ThreadPlan): Promise<void> {
     this.#work = { listeners, plan };
-    if (!this.#isSeated) return;
+    const { thread } = this;
+    if (thread === undefined) return;
+    if (thread !== this.#prepared) {
+      // It came meanwhile, and has bound what there was before.
+      this.#isSeated = false;
+      return await this.#resume(thread);
+    }
     try {
-      await this.#thread.commit(plan);
+      await thread.commit(plan);
     } catch (error) {
       if (!(error instanceof ThreadEndedError)) throw error;
     }

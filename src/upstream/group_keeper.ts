@@ -1,7 +1,7 @@
 /** What is known of a group, decided in one place for all threads: its endpoints, and which of them work. */
 
 import { isDeepStrictEqual } from "node:util";
-import type { GroupConfig } from "../config/config.ts";
+import type { GroupConfig, PassiveConfig } from "../config/config.ts";
 import { formatAddress } from "../net/address.ts";
 import type { Accounts, UpstreamRow } from "../observe/accounts.ts";
 import type { EventFeed } from "../observe/event_feed.ts";
@@ -99,9 +99,7 @@ export class GroupKeeper {
   update(config: GroupConfig): void {
     const before = this.#config;
     this.#config = config;
-    if (!isDeepStrictEqual(before.passive, config.passive)) {
-      for (const endpoint of this.endpoints) endpoint.passive = config.passive;
-    }
+    if (!isDeepStrictEqual(before.passive, config.passive)) this.#setPassive(config.passive);
     const isWatchedAlike = isDeepStrictEqual(watchOf(before), watchOf(config));
     if (!isWatchedAlike) this.#stopMonitor(before);
     if (config.discovery === undefined) this.#replaceEndpoints(specsOf(config));
@@ -143,6 +141,14 @@ export class GroupKeeper {
       eject_ms: this.#config.passive?.eject,
     });
     if (wasUp) this.#isOut();
+  }
+
+  #setPassive(passive: PassiveConfig | undefined): void {
+    for (const endpoint of this.endpoints) {
+      const { isEjected } = endpoint.state;
+      endpoint.passive = passive;
+      if (isEjected) this.#backIn(endpoint);
+    }
   }
 
   #makeMonitor(): Monitor {
@@ -210,6 +216,8 @@ export class GroupKeeper {
       added: added.length,
       removed: removed.length,
     });
+    this.#cameUp();
+    this.#isOut();
   }
 
   #backIn(endpoint: KeptEndpoint): void {
@@ -223,7 +231,7 @@ export class GroupKeeper {
     this.#parts.log.info(`${this.name}: an endpoint is up again`, { event: "group_up", upstream: this.name });
   }
 
-  /** An endpoint gets no more connections. */
+  /** An endpoint gets no more connections, or is gone. */
   #isOut(): void {
     if (this.#allDown || this.endpoints.some(({ isUp }) => isUp)) return;
     this.#allDown = true;

@@ -3,7 +3,7 @@
 import { Accounts } from "../../src/observe/accounts.ts";
 import { listConnections, type SortKey } from "../../src/observe/connection_list.ts";
 import type { Abortable } from "../../src/observe/connection_record.ts";
-import { ServiceLedger } from "../../src/observe/ledger.ts";
+import { ServiceLedger, serviceMetrics } from "../../src/observe/ledger.ts";
 import { renderMetrics } from "../../src/observe/metrics.ts";
 import { OpenConnections } from "../../src/observe/open_connections.ts";
 import { processFigures } from "../../src/observe/process_figures.ts";
@@ -13,10 +13,8 @@ const UNTOUCHED: Abortable = { abort() {} };
 const SERVICES = 50;
 const accounts = new Accounts({ services: SERVICES, upstreams: 0, endpoints: 0, threads: 4 });
 const connections = new OpenConnections();
-const ledgers = Array.from(
-  { length: SERVICES },
-  (_, which) => new ServiceLedger(`service-${which}`, { row: accounts.services.claim()!, connections }),
-);
+const rows = Array.from({ length: SERVICES }, () => accounts.services.claim()!);
+const ledgers = rows.map((row, which) => new ServiceLedger(`service-${which}`, { row, connections }));
 const records = Array.from({ length: 5000 }, (_, which) => {
   const record = ledgers[which % SERVICES]!.open(
     `192.0.2.${which * 7 % 251}:${which * 31 % 60_000}`,
@@ -77,7 +75,11 @@ Deno.bench(`metrics of ${SERVICES} services in 4 threads`, () => {
     process: processFigures(),
     eventLoopDelay: accounts.program.figures().eventLoopDelay,
     connectionLimit: 0,
-    services: ledgers.map((ledger) => ({ metrics: ledger.metrics(), connectionLimit: 0, certificates: [] })),
+    services: rows.map((row, which) => ({
+      metrics: serviceMetrics(`service-${which}`, row),
+      connectionLimit: 0,
+      certificates: [],
+    })),
     upstreams: [],
   });
 });

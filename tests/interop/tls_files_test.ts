@@ -165,8 +165,9 @@ interopTest("a certificate that soon ends is warned of once a day", OPENSSL, asy
     warn: (message, fields) => lines.push(`${fields?.["event"]}: ${message}`),
   };
   const days = holdIntervals(stage, 86_400_000);
-  const files = await TlsFiles.open(config, log);
+  const files = new TlsFiles({ log, onChange: () => {} });
   stage.defer(() => files.stop());
+  await files.use(await files.load(config));
   const text =
     /^certificate_\w+: The certificate for O=Test, CN=one expires on \d{4}-\d\d-\d\d, in 9d\w* \(renew it\)$/;
   assert.equal(lines.length, 1);

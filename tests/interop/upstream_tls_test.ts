@@ -1,21 +1,23 @@
 /** TLS on upstream legs: what it is made of, when its handshake is done, and how it fails. */
 
 import assert from "node:assert/strict";
-import type { GroupConfig, PoolConfig, UpstreamTlsConfig } from "../../src/config/config.ts";
+import type { PoolConfig, UpstreamTlsConfig } from "../../src/config/config.ts";
 import { type Address, parseUpstreamAddress } from "../../src/net/address.ts";
 import { type Conn, writeAll } from "../../src/net/conn.ts";
 import { DenoConn } from "../../src/net/deno_conn.ts";
 import { ProxyError } from "../../src/net/errors.ts";
 import { PendingHandshakes } from "../../src/net/tls_pending.ts";
 import { TlsServer } from "../../src/net/tls_server.ts";
+import { type Attempt, ServiceFiles } from "../../src/runtime/service_files.ts";
 import { type Attempts, Connector } from "../../src/upstream/connector.ts";
-import { Group } from "../../src/upstream/group.ts";
+import type { GroupKeeper } from "../../src/upstream/group_keeper.ts";
 import type { LegOptions } from "../../src/upstream/leg.ts";
+import { poolFiguresOf } from "../../src/upstream/pool.ts";
 import { UpstreamTls } from "../../src/upstream/upstream_tls.ts";
 import { eventually } from "../e2e/eventually.ts";
 import { Sluice } from "../e2e/program.ts";
 import { connect, endOf, readText, type Upstream, upstream, writeText } from "../e2e/sockets.ts";
-import { groupParts } from "../unit/upstream_parts.ts";
+import { KeptGroup } from "../unit/upstream_parts.ts";
 import { CertificateAuthority, OPENSSL } from "./certificates.ts";
 import { interopTest } from "./interop.ts";
 import { echo, serverOptions, TerminatingServer } from "./tls_stage.ts";
@@ -29,26 +31,43 @@ interopTest("new files are used from the next handshake on, bad ones never", OPE
   const server = stage.use(await serverFor(authority, { clientAuth: "require" }));
   const pair = await authority.issue({ name: "old", usage: "clientAuth" });
   const config = { ...tlsConfig(authority), certificate: pair };
-  assert.deepEqual(UpstreamTls.pathsOf(config), [authority.cert, pair.cert, pair.key]);
-  assert.deepEqual(UpstreamTls.pathsOf({ ...config, ca: undefined, certificate: undefined }), []);
-  const tls = await UpstreamTls.load(config);
+  const files = filesOf(config);
+  assert.deepEqual(files.paths, [authority.cert, pair.cert, pair.key]);
+  assert.deepEqual(filesOf({ ...config, ca: undefined, certificate: undefined }).paths, []);
+  await files.read(insisting);
+  const tls = new UpstreamTls(config, files.upstreamTls!);
   const shownTo = async () => {
     const conn = await tls.startTls(new DenoConn(await connect(server.port)), addressOf(server), NEVER);
     const { clientSubject } = await server.outcome() as { clientSubject: string };
     assert.equal(await roundTrip(conn), "hello");
-    return { conn, clientSubject, subjects: tls.certificates.map(({ subject }) => subject) };
+    return { conn, clientSubject, subjects: files.all.map(({ subject }) => subject) };
   };
   const before = await shownTo();
   assert.deepEqual([before.clientSubject, ...before.subjects], ["O=Test, CN=old", "O=Test, CN=old"]);
 
   const next = await authority.issue({ name: "new", usage: "clientAuth" });
   await Deno.copyFile(next.cert, pair.cert);
-  await assert.rejects(tls.reload(), { name: "CredentialsError", message: /belongs to another certificate/ });
+  await assert.rejects(files.read(insisting), {
+    name: "CredentialsError",
+    message: /belongs to another certificate/,
+  });
+  const problems: unknown[] = [];
+  await files.read(async (key, load) => {
+    try {
+      return await load();
+    } catch {
+      problems.push(key);
+      return undefined;
+    }
+  });
+  assert.deepEqual(problems, ["upstream_tls"]);
+  tls.update(files.upstreamTls!);
   const still = await shownTo();
   assert.deepEqual([still.clientSubject, ...still.subjects], ["O=Test, CN=old", "O=Test, CN=old"]);
 
   await Deno.copyFile(next.key, pair.key);
-  await tls.reload();
+  await files.read(insisting);
+  tls.update(files.upstreamTls!);
   const after = await shownTo();
   assert.deepEqual([after.clientSubject, ...after.subjects], ["O=Test, CN=new", "O=Test, CN=new"]);
   assert.equal(await roundTrip(before.conn), "hello", "open connections stay");
@@ -58,18 +77,18 @@ interopTest("new files are used from the next handshake on, bad ones never", OPE
 interopTest("the name checked is server_name, or else the host of the endpoint", OPENSSL, async (stage) => {
   const authority = stage.use(await CertificateAuthority.create());
   const server = stage.use(await serverFor(authority, { names: ["DNS:db.test", "DNS:localhost"] }));
-  const named = await connectorFor(stage, server.port, { tls: tlsConfig(authority) });
+  const { connector: named } = await connectorFor(stage, server.port, { tls: tlsConfig(authority) });
   using lease = await named.connect("", progress());
   assert.equal(await roundTrip(lease.conn), "hello");
   assert.equal((await server.outcome() as { serverName: string }).serverName, "db.test");
 
   const tls = { ...tlsConfig(authority), serverName: undefined };
-  const byHost = await connectorFor(stage, server.port, { tls, host: "localhost" });
+  const { connector: byHost } = await connectorFor(stage, server.port, { tls, host: "localhost" });
   using other = await byHost.connect("", progress());
   assert.equal(await roundTrip(other.conn), "hello");
   assert.equal((await server.outcome() as { serverName: string }).serverName, "localhost");
 
-  const byAddress = await connectorFor(stage, server.port, { tls });
+  const { connector: byAddress } = await connectorFor(stage, server.port, { tls });
   await assert.rejects(byAddress.connect("", progress()), {
     code: "tls_certificate_rejected",
     message: /: it is not for "127\.0\.0\.1"/,
@@ -79,20 +98,23 @@ interopTest("the name checked is server_name, or else the host of the endpoint",
 interopTest("a warm pool has the handshake done ahead", OPENSSL, async (stage) => {
   const authority = stage.use(await CertificateAuthority.create());
   const server = stage.use(await serverFor(authority));
-  const connector = await connectorFor(stage, server.port, { tls: tlsConfig(authority), pool: POOL });
+  const { connector, keeper } = await connectorFor(stage, server.port, {
+    tls: tlsConfig(authority),
+    pool: POOL,
+  });
   connector.start();
   for (let shaken = 0; shaken < POOL.maxIdle; shaken++) {
     assert.ok(!(await server.outcome() instanceof Error));
   }
-  await eventually("a full pool", () => connector.poolFigures!.idle, (idle) => idle === POOL.maxIdle);
+  await eventually("a full pool", () => poolFiguresOf(keeper.row).idle, (idle) => idle === POOL.maxIdle);
   for (let client = 0; client < 5; client++) {
     using lease = await connector.connect("", progress());
     assert.equal(await roundTrip(lease.conn), "hello");
     await lease.conn.closeWrite();
     assert.equal(await lease.conn.read(new Uint8Array(1)), null);
-    await eventually("a full pool", () => connector.poolFigures!.idle, (idle) => idle === POOL.maxIdle);
+    await eventually("a full pool", () => poolFiguresOf(keeper.row).idle, (idle) => idle === POOL.maxIdle);
   }
-  assert.equal(connector.poolFigures!.hits, 5);
+  assert.equal(poolFiguresOf(keeper.row).hits, 5);
 });
 
 for (const pool of [undefined, POOL]) {
@@ -101,7 +123,7 @@ for (const pool of [undefined, POOL]) {
     const authority = stage.use(await CertificateAuthority.create());
     const headers: string[] = [];
     const server = stage.use(await headerServer(authority, headers));
-    const connector = await connectorFor(stage, server.port, {
+    const { connector, keeper } = await connectorFor(stage, server.port, {
       tls: tlsConfig(authority),
       hasPreface: true,
       pool,
@@ -109,14 +131,18 @@ for (const pool of [undefined, POOL]) {
     connector.start();
     for (let client = 1; client <= 4; client++) {
       if (pool !== undefined) {
-        await eventually("a full pool", () => connector.poolFigures!.idle, (idle) => idle === pool.maxIdle);
+        await eventually(
+          "a full pool",
+          () => poolFiguresOf(keeper.row).idle,
+          (idle) => idle === pool.maxIdle,
+        );
       }
       using lease = await connector.connect("", progress(), PREFACE);
       assert.equal(await roundTrip(lease.conn), "hello");
       assert.equal(headers.length, client);
     }
     assert.deepEqual(new Set(headers), new Set([new TextDecoder().decode(PREFACE)]));
-    if (pool !== undefined) assert.equal(connector.poolFigures!.hits, 4);
+    if (pool !== undefined) assert.equal(poolFiguresOf(keeper.row).hits, 4);
   });
 }
 
@@ -129,19 +155,23 @@ interopTest(
       while (await conn.read(new Uint8Array(1000)) !== null);
     }));
     const options = { tls: tlsConfig(authority), connectTimeout: 100 };
-    const alone = await connectorFor(stage, silent.port, options);
+    const { connector: alone } = await connectorFor(stage, silent.port, options);
     await assert.rejects(alone.connect("", progress()), {
       code: "tls_handshake_timeout",
       side: "upstream",
       reason: "upstream TLS handshake timeout",
     });
     const server = stage.use(await serverFor(authority));
-    const both = await connectorFor(stage, [silent.port, server.port], { ...options, connectTimeout: 1000 });
+    const ports = [silent.port, server.port];
+    const { connector: both, keeper } = await connectorFor(stage, ports, {
+      ...options,
+      connectTimeout: 1000,
+    });
     const attempt = progress();
     using lease = await both.connect("", attempt);
     assert.equal(await roundTrip(lease.conn), "hello");
     assert.deepEqual(attempt, { endpoint: `127.0.0.1:${server.port}`, attempts: 2 });
-    const figures = both.group.endpoints.map((endpoint) => endpoint.figures());
+    const figures = keeper.endpoints.map((endpoint) => endpoint.figures());
     assert.deepEqual(figures.map(({ connects, failures }) => [connects, failures]), [[0, 1], [1, 0]]);
   },
 );
@@ -151,11 +181,11 @@ interopTest("a failed handshake frees the place it was for", OPENSSL, async (sta
   const rogue = stage.use(await CertificateAuthority.create("Rogue CA"));
   const server = stage.use(await serverFor(rogue));
   const tls = tlsConfig(authority);
-  const connector = await connectorFor(stage, server.port, { tls, maxConnections: 1 });
+  const { connector, keeper } = await connectorFor(stage, server.port, { tls, maxConnections: 1 });
   for (let client = 0; client < 3; client++) {
     await assert.rejects(connector.connect("", progress()), { code: "tls_certificate_rejected" });
   }
-  assert.equal(connector.group.endpoints[0]!.figures().failures, 3);
+  assert.equal(keeper.endpoints[0]!.figures().failures, 3);
 });
 
 interopTest(
@@ -195,40 +225,41 @@ async function connectorFor(
   stage: AsyncDisposableStack,
   ports: number | readonly number[],
   { tls, host = "127.0.0.1", connectTimeout = 20_000, hasPreface = false, maxConnections = 0, pool }: Wanted,
-): Promise<Connector> {
-  const config: GroupConfig = {
-    name: "group",
-    balance: "round_robin",
-    endpoints: [ports].flat().map((port) => ({
-      address: parseUpstreamAddress(`${host}:${port}`),
-      weight: 1,
-      maxConnections,
-      backup: false,
-    })),
-    retry: { attempts: 3, timeout: 0 },
-    healthCheck: undefined,
-    passive: undefined,
-    onDown: "keep",
-    pool,
-    discovery: undefined,
-  };
+): Promise<{ connector: Connector; keeper: GroupKeeper }> {
+  const { group, keeper } = stage.use(
+    new KeptGroup({
+      endpoints: [ports].flat().map((port) => ({
+        address: parseUpstreamAddress(`${host}:${port}`),
+        weight: 1,
+        maxConnections,
+        backup: false,
+      })),
+      retry: { attempts: 3, timeout: 0 },
+      pool,
+    }),
+  );
+  const files = filesOf(tls);
+  await files.read(insisting);
   const leg: LegOptions = {
     adapter: "deno",
     connectTimeout,
     nodelay: true,
     keepalive: false,
     sourceAddress: undefined,
-    tls: await UpstreamTls.load(tls),
+    tls: new UpstreamTls(tls, files.upstreamTls!),
     hasPreface,
   };
-  const group = new Group(config, groupParts());
   const connector = new Connector(group, leg);
-  stage.defer(async () => {
-    await connector.stop(new ProxyError("shutdown", "proxy"));
-    await group.stop();
-  });
-  return connector;
+  stage.defer(() => connector.stop(new ProxyError("shutdown", "proxy")));
+  return { connector, keeper };
 }
+
+function filesOf(upstreamTls: UpstreamTlsConfig): ServiceFiles {
+  return new ServiceFiles({ name: "test", tls: undefined, upstreamTls });
+}
+
+/** Lets every error through. */
+const insisting: Attempt = (_key, load) => load();
 
 function tlsConfig(authority: CertificateAuthority): UpstreamTlsConfig {
   return { ca: authority.cert, certificate: undefined, serverName: "db.test", verify: true, alpn: [] };

@@ -2,11 +2,13 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { AccessFile } from "../../src/observe/access_file.ts";
 import { silentLog } from "../../src/observe/log.ts";
-import { openAccessFile } from "../../src/runtime/process_log.ts";
+import { AccessOutput } from "../../src/runtime/access_output.ts";
 import { heard, linesOf, numberIn, temporaryDirectory } from "./access_file_stage.ts";
 
 const IS_WINDOWS = Deno.build.os === "windows";
 const IS_ROOT = Deno.uid() === 0;
+
+const output = new AccessOutput(silentLog());
 
 Deno.test({
   name:
@@ -107,7 +109,7 @@ for (const [what, pathIn, message] of MISTAKES) {
       await using directory = await temporaryDirectory();
       await Deno.writeTextFile(join(directory.path, "file"), "");
       const path = pathIn(directory.path);
-      await assert.rejects(openAccessFile({ path, format: "text", sample: 1 }, silentLog()), {
+      await assert.rejects(output.open({ path, format: "text", sample: 1 }), {
         name: "LogFileError",
         message: `Cannot open the access log ${JSON.stringify(path)}: ${message}, or change log.access.path`,
       });
@@ -155,5 +157,5 @@ Deno.test({
 });
 
 Deno.test("without a path there is no file, as the lines go where the others go", async () => {
-  assert.equal(await openAccessFile({ path: undefined, format: "json", sample: 1 }, silentLog()), undefined);
+  assert.equal(await output.open({ path: undefined, format: "json", sample: 1 }), undefined);
 });

@@ -1,16 +1,42 @@
 /** Accounts of one service, for tests that have no proxy around them. */
 
-import { Accounts } from "../../src/observe/accounts.ts";
+import { Accounts, type ServiceRow } from "../../src/observe/accounts.ts";
 import type { Abortable } from "../../src/observe/connection_record.ts";
-import { type ConnectionRecord, ServiceLedger } from "../../src/observe/ledger.ts";
+import {
+  type ConnectionRecord,
+  type LedgerParts,
+  type ServiceFigures,
+  serviceFigures,
+  ServiceLedger,
+  type ServiceMetrics,
+  serviceMetrics,
+} from "../../src/observe/ledger.ts";
 import { OpenConnections } from "../../src/observe/open_connections.ts";
 
 /** A connection that nobody wants to end. */
 export const UNTOUCHED: Abortable = { abort() {} };
 
-export function ledgerAlone(name = "test"): ServiceLedger {
+export function ledgerAlone(name = "test"): CountedLedger {
   const accounts = new Accounts({ services: 1, upstreams: 0, endpoints: 0, threads: 1 });
-  return new ServiceLedger(name, { row: accounts.services.claim()!, connections: new OpenConnections() });
+  return new CountedLedger(name, { row: accounts.services.claim()!, connections: new OpenConnections() });
+}
+
+/** A ledger that can be asked for what it has counted, which a supervisor reads from the row. */
+export class CountedLedger extends ServiceLedger {
+  readonly #counted: ServiceRow;
+
+  constructor(name: string, parts: LedgerParts) {
+    super(name, parts);
+    this.#counted = parts.row;
+  }
+
+  figures(): ServiceFigures {
+    return serviceFigures(this.name, this.#counted);
+  }
+
+  metrics(): ServiceMetrics {
+    return serviceMetrics(this.name, this.#counted);
+  }
 }
 
 export function openIn(ledger: ServiceLedger, client = "192.0.2.1:4000"): ConnectionRecord {

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { Accounts } from "../../src/observe/accounts.ts";
 import { countOf } from "../../src/observe/histogram.ts";
-import { type ConnectionRecord, ServiceLedger } from "../../src/observe/ledger.ts";
+import type { ConnectionRecord } from "../../src/observe/ledger.ts";
 import { OpenConnections } from "../../src/observe/open_connections.ts";
-import { ledgerAlone, openIn } from "./ledger_alone.ts";
+import { CountedLedger, ledgerAlone, openIn } from "./ledger_alone.ts";
 
 const SIZE = { services: 2, upstreams: 0, endpoints: 0, threads: 2 };
 
@@ -55,22 +55,25 @@ Deno.test("every way to end is counted by its reason, and only relayed connectio
   assert.equal(countOf(duration), 2);
 });
 
-Deno.test("services with common accounts count apart, threads of a service together", () => {
+Deno.test("services with common accounts count apart, threads of a service together", async () => {
   const accounts = new Accounts(SIZE);
   const elsewhere = new Accounts(SIZE, 1, accounts.memory);
   const rows = [accounts.services.claim()!, accounts.services.claim()!];
   const connections = new OpenConnections();
-  const [a, b] = rows.map((row, index) => new ServiceLedger(`s${index}`, { row, connections }));
-  const bElsewhere = new ServiceLedger("s1", {
+  const [a, b] = rows.map((row, index) => new CountedLedger(`s${index}`, { row, connections }));
+  const bElsewhere = new CountedLedger("s1", {
     row: elsewhere.services.at(1),
     connections: new OpenConnections(1),
   });
   openIn(a!).fromClient.add(1);
   openIn(b!).fromClient.add(10);
-  openIn(bElsewhere).fromClient.add(100);
+  const there = openIn(bElsewhere);
+  there.fromClient.add(100);
   assert.deepEqual([a, b].map((ledger) => ledger!.figures().bytesFromClient), [1, 110]);
   assert.deepEqual([a, b].map((ledger) => ledger!.figures().active), [1, 2]);
-  assert.deepEqual([a, b, bElsewhere].map((ledger) => ledger!.active), [1, 1, 1]);
+  there[Symbol.dispose]();
+  await bElsewhere.drained();
+  assert.equal(bElsewhere.figures().active, 1, "each thread waits for its own connections");
   b!.acceptFailed(3);
   assert.equal(bElsewhere.metrics().acceptErrors, 3);
 });
@@ -80,7 +83,7 @@ Deno.test("connections have numbers of their own in every service and thread, an
   const accounts = new Accounts(SIZE);
   const row = accounts.services.claim()!;
   const records = threads.flatMap((connections) =>
-    ["a", "b"].map((name) => openIn(new ServiceLedger(name, { row, connections })))
+    ["a", "b"].map((name) => openIn(new CountedLedger(name, { row, connections })))
   );
   const ids = records.map(({ id }) => id);
   assert.deepEqual(ids.slice(0, 4), [1, 2, 2 ** 45 + 1, 2 ** 45 + 2]);
@@ -125,10 +128,10 @@ Deno.test("a service ends its connections, and waits until the last is over", as
   assert.deepEqual(aborted, ["1 shutdown", "2 shutdown", "1 killed"]);
   records[0]![Symbol.dispose]();
   await Promise.resolve();
-  assert.deepEqual([order, ledger.active], [[], 1]);
+  assert.deepEqual([order, ledger.figures().active], [[], 1]);
   records[1]![Symbol.dispose]();
   await Promise.all(waits);
-  assert.deepEqual([order, ledger.active], [["first", "second"], 0]);
+  assert.deepEqual([order, ledger.figures().active], [["first", "second"], 0]);
 });
 
 Deno.test("a connection may end while the service ends all", () => {
@@ -143,7 +146,7 @@ Deno.test("a connection may end while the service ends all", () => {
     });
   }
   ledger.abortConnections("shutdown");
-  assert.deepEqual([ended, ledger.active], [3, 0]);
+  assert.deepEqual([ended, ledger.figures().active], [3, 0]);
 });
 
 Deno.test("the steps of a connection are timed", () => {

@@ -7,54 +7,74 @@ import type { PoolConfig } from "../../src/config/config.ts";
 import type { Address } from "../../src/net/address.ts";
 import { ProxyError } from "../../src/net/errors.ts";
 import { Connector } from "../../src/upstream/connector.ts";
-import { Group } from "../../src/upstream/group.ts";
 import type { Lease } from "../../src/upstream/lease.ts";
 import { FakeConn } from "./fake_conn.ts";
-import { groupParts } from "./upstream_parts.ts";
-
-const ADDRESS = { transport: "tcp", hostname: "192.0.2.1", port: 5432 } as const;
+import { GroupThreads } from "./group_threads.ts";
+import { endpointsAt } from "./upstream_parts.ts";
 
 interface Run {
   readonly mode: PoolConfig["mode"];
   readonly limit: number;
   readonly maxIdle: number;
+  /** Services, and in how many threads. */
   readonly services: number;
+  readonly threads: number;
   readonly steps: readonly Step[];
 }
 
-type Step = readonly [what: "come" | "leave" | "finish" | "dialled" | "refused" | "lost", which: number];
+/** `message`: one of those between the threads arrives. */
+type Step = readonly [
+  what: "come" | "leave" | "finish" | "dialled" | "refused" | "lost" | "message",
+  which: number,
+];
 
-const RUNS: fc.Arbitrary<Run> = fc.record({
-  mode: fc.constantFrom("warm", "reuse"),
-  limit: fc.integer({ min: 1, max: 4 }),
-  maxIdle: fc.integer({ min: 1, max: 5 }),
-  services: fc.integer({ min: 1, max: 3 }),
-  steps: fc.array(
-    fc.tuple(
-      fc.constantFrom("come", "come", "leave", "finish", "dialled", "dialled", "refused", "lost"),
-      fc.nat(10),
+const runs = (threads: number): fc.Arbitrary<Run> =>
+  fc.record({
+    threads: fc.constant(threads),
+    mode: fc.constantFrom("warm", "reuse"),
+    limit: fc.integer({ min: 1, max: 4 }),
+    maxIdle: fc.integer({ min: 1, max: 5 }),
+    services: fc.integer({ min: 1, max: 3 }),
+    steps: fc.array(
+      fc.tuple(
+        fc.constantFrom(
+          "come",
+          "come",
+          "leave",
+          "finish",
+          "dialled",
+          "dialled",
+          "refused",
+          "lost",
+          "message",
+          "message",
+        ),
+        fc.nat(10),
+      ),
+      { maxLength: 60 },
     ),
-    { maxLength: 60 },
-  ),
-});
+  });
 
-Deno.test("an endpoint never has more connections than max_connections, and no client is refused in vain", async () => {
-  await fc.assert(
-    fc.asyncProperty(RUNS, async ({ steps, ...options }) => {
-      await using world = new World(options);
-      for (const step of steps) {
-        await world.take(step);
-        assert.equal(world.group.endpoints[0]!.active, world.clients);
-      }
-      await world.letEverybodyIn();
-    }),
-    { numRuns: 1000 },
-  );
-});
+for (const threads of [1, 2]) {
+  const inThreads = threads === 1 ? "" : `, in ${threads} threads`;
+  Deno.test(`an endpoint never has more connections than max_connections, and no client is refused in vain${inThreads}`, async () => {
+    await fc.assert(
+      fc.asyncProperty(runs(threads), async ({ steps, ...options }) => {
+        await using world = new World(options);
+        for (const step of steps) {
+          await world.take(step);
+          assert.equal(world.active, world.clients);
+        }
+        await world.letEverybodyIn();
+      }),
+      { numRuns: 1000 },
+    );
+  });
+}
 
 /** An upstream and services before it, which do what the steps say. */
 class World implements AsyncDisposable {
-  readonly group: Group;
+  readonly #group: GroupThreads;
   readonly #limit: number;
   readonly #connectors: readonly Connector[];
   #dials: PromiseWithResolvers<FakeConn>[] = [];
@@ -63,29 +83,25 @@ class World implements AsyncDisposable {
   #connecting = 0;
   #leases: Lease[] = [];
 
-  constructor({ mode, limit, maxIdle, services }: Omit<Run, "steps">) {
+  constructor({ mode, limit, maxIdle, services, threads }: Omit<Run, "steps">) {
     this.#limit = limit;
-    this.group = new Group(
-      {
-        name: "group",
-        balance: "round_robin",
-        endpoints: [{ address: ADDRESS, weight: 1, maxConnections: limit, backup: false }],
-        retry: { attempts: 1, timeout: 0 },
-        healthCheck: undefined,
-        passive: undefined,
-        onDown: "keep",
-        pool: { mode, maxIdle, maxIdleTime: 1_000_000, quiet: 1, maxUses: 3 },
-        discovery: undefined,
-      },
-      groupParts(),
-    );
+    this.#group = new GroupThreads(threads, {
+      endpoints: endpointsAt(1, limit),
+      retry: { attempts: 1, timeout: 0 },
+      pool: { mode, maxIdle, maxIdleTime: 1_000_000, quiet: 1, maxUses: 3 },
+    });
     const leg = { adapter: "deno", connectTimeout: 0, nodelay: false, keepalive: false } as const;
     const more = { sourceAddress: undefined, tls: undefined, hasPreface: false, dial: () => this.#dial() };
     this.#connectors = Array.from(
-      { length: services },
-      () => new Connector(this.group, { ...leg, ...more }),
+      { length: services * threads },
+      (_, index) => new Connector(this.#group.groups[index % threads]!, { ...leg, ...more }),
     );
     for (const connector of this.#connectors) connector.start();
+  }
+
+  /** Clients counted by any thread. */
+  get active(): number {
+    return this.#group.keeper.endpoints[0]!.figures().active;
   }
 
   /** Clients that were let in and have not left. */
@@ -112,15 +128,21 @@ class World implements AsyncDisposable {
         break;
       case "lost":
         this.#conns[which]?.arrive("end");
+        break;
+      case "message":
+        this.#group.post.deliver(which);
     }
     await settled();
   }
 
-  /** Dials take no longer than a moment from now on. */
+  /** Dials and messages take no longer than a moment from now on. */
   async letEverybodyIn(): Promise<void> {
-    while (this.#dials.length > 0) {
+    let rounds = 0;
+    while (this.#dials.length > 0 || this.#group.post.deliverAll() > 0) {
       for (const dial of this.#dials.splice(0)) this.#connected(dial);
       await settled();
+      rounds += 1;
+      assert.ok(rounds < 1000, "connections are opened and closed in a circle");
     }
     assert.equal(this.#connecting, 0, "somebody waits for ever");
   }
@@ -131,9 +153,9 @@ class World implements AsyncDisposable {
     for (const dial of this.#dials) dial.reject(new ProxyError("shutdown", "proxy"));
     await Promise.all(stopping);
     await settled();
-    assert.equal(this.group.endpoints[0]!.active, 0);
+    assert.equal(this.active, 0);
     assert.ok(this.#conns.every(({ isClosed }) => isClosed));
-    await this.group.stop();
+    await this.#group[Symbol.asyncDispose]();
   }
 
   async #come(connector: Connector): Promise<void> {

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
 import { Accounts } from "../../src/observe/accounts.ts";
-import { ServiceLedger } from "../../src/observe/ledger.ts";
 import { type MetricsSnapshot, renderMetrics } from "../../src/observe/metrics.ts";
 import { OpenConnections } from "../../src/observe/open_connections.ts";
 import type { EndpointFigures } from "../../src/observe/upstream_figures.ts";
 import type { UpstreamSnapshot } from "../../src/observe/upstream_metrics.ts";
-import { openIn, UNTOUCHED } from "./ledger_alone.ts";
+import { CountedLedger, openIn, UNTOUCHED } from "./ledger_alone.ts";
 import { parsePrometheus, type Sample } from "./prometheus_parser.ts";
 
 const PROMTOOL = findPromtool();
@@ -194,7 +193,7 @@ Deno.test({
 function stage() {
   const accounts = new Accounts({ services: 2, upstreams: 0, endpoints: 0, threads: 2 });
   const connections = new OpenConnections();
-  const ledger = (name: string) => new ServiceLedger(name, { row: accounts.services.claim()!, connections });
+  const ledger = (name: string) => new CountedLedger(name, { row: accounts.services.claim()!, connections });
   const ledgers = [ledger("web"), ledger("mail")] as const;
   const [web, mail] = ledgers;
   accounts.program.cells.eventLoopDelay.observe(0.003);

@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { GaugeTable } from "../../src/observe/gauge.ts";
+import { WakeUps } from "../../src/observe/wake_ups.ts";
 import { PlacedConn } from "../../src/upstream/placed_conn.ts";
 import { Place, Places, UNCOUNTED } from "../../src/upstream/places.ts";
 import { FakeConn, readOnce } from "./fake_conn.ts";
 
 const NEVER = new AbortController().signal;
 const POOL = {};
+const ALONE = new WakeUps(() => {});
 
 Deno.test("there are as many places as the limit says, and one that is left can be taken again", () => {
   const { places, count } = placesFor(2);
@@ -20,7 +22,7 @@ Deno.test("there are as many places as the limit says, and one that is left can 
 });
 
 Deno.test("without a limit nothing is counted", () => {
-  const places = new Places(0, undefined);
+  const places = new Places(0, undefined, ALONE);
   assert.equal(places.take(), UNCOUNTED);
   assert.equal(places.take(), UNCOUNTED);
 });
@@ -74,10 +76,13 @@ Deno.test("a connection is offered to those of the same pool only", async () => 
 
 Deno.test("once the endpoint is gone nobody waits, and the gauge is free after the last place", async () => {
   const gauges = new GaugeTable(1);
-  const places = new Places(1, gauges.claim());
+  const gauge = gauges.claim()!;
+  const places = new Places(1, gauge, ALONE);
   const place = places.take()!;
   const waiting = places.wait(POOL, NEVER);
   places.retire();
+  // As the keeper of the endpoint does.
+  gauge.release();
   assert.equal(await waiting, UNCOUNTED);
   assert.equal(places.take(), UNCOUNTED);
   assert.equal(gauges.claim(), undefined);
@@ -111,7 +116,7 @@ class SlowToClose extends FakeConn {
 
 function placesFor(limit: number): { places: Places; count: () => number } {
   const gauge = new GaugeTable(1).claim()!;
-  return { places: new Places(limit, gauge), count: () => gauge.value };
+  return { places: new Places(limit, gauge, ALONE), count: () => gauge.value };
 }
 
 function turn(): Promise<void> {

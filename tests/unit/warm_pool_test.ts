@@ -1,12 +1,15 @@
 import assert from "node:assert/strict";
 import type { PoolConfig } from "../../src/config/config.ts";
 import type { Conn } from "../../src/net/conn.ts";
-import { Endpoint } from "../../src/upstream/endpoint.ts";
+import type { UpstreamRow } from "../../src/observe/accounts.ts";
+import type { PoolFigures } from "../../src/observe/upstream_figures.ts";
+import type { Endpoint } from "../../src/upstream/endpoint.ts";
 import { Place, UNCOUNTED } from "../../src/upstream/places.ts";
 import { PlacedConn } from "../../src/upstream/placed_conn.ts";
+import { poolFiguresOf } from "../../src/upstream/pool.ts";
 import { WarmPool } from "../../src/upstream/warm_pool.ts";
 import { FakeConn, readOnce } from "./fake_conn.ts";
-import { endpointAccounts } from "./upstream_parts.ts";
+import { endpointAlone, upstreamRow } from "./upstream_parts.ts";
 
 const CONFIG: PoolConfig = { mode: "warm", maxIdle: 2, maxIdleTime: 1_000_000, quiet: 50, maxUses: 1 };
 
@@ -148,13 +151,18 @@ class TestPool extends WarmPool implements AsyncDisposable {
   isRefusing = false;
   attempts = 0;
   #watchers: (() => void)[] = [];
+  readonly #row: UpstreamRow;
   readonly endpoint: Endpoint;
 
   constructor(config: Partial<PoolConfig> = {}, maxConnections = 0) {
-    super({ ...CONFIG, ...config }, (_endpoint, place) => this.#dial(place));
-    const address = { transport: "tcp", hostname: "192.0.2.1", port: 5432 } as const;
-    const spec = { address, weight: 1, tier: 0, maxConnections };
-    this.endpoint = new Endpoint(spec, endpointAccounts(maxConnections), undefined);
+    const row = upstreamRow();
+    super({ ...CONFIG, ...config }, (_endpoint, place) => this.#dial(place), row);
+    this.#row = row;
+    this.endpoint = endpointAlone(maxConnections);
+  }
+
+  figures(): PoolFigures {
+    return poolFiguresOf(this.#row);
   }
 
   override fill(endpoint = this.endpoint): void {
