@@ -3,6 +3,7 @@
 import type { PassiveConfig } from "../config/config.ts";
 import { type Address, formatAddress } from "../net/address.ts";
 import type { ProxyError } from "../net/errors.ts";
+import { Linked, LinkedList } from "../net/linked_list.ts";
 import type { EndpointRow } from "../observe/accounts.ts";
 import { totalOf } from "../observe/columns.ts";
 import type { Gauge } from "../observe/gauge.ts";
@@ -44,7 +45,7 @@ export class Endpoint implements Candidate {
   readonly #row: EndpointRow;
   readonly #clients: Gauge;
   readonly #ejection: Ejection | undefined;
-  readonly #abortsWhenDown = new Set<(error: ProxyError) => void>();
+  readonly #abortsWhenDown = new LinkedList<AbortWhenDown>();
   /** What health checks found: `unknown` until the first has ended. */
   health: HealthState = "unknown";
   admin: AdminState = "up";
@@ -108,13 +109,14 @@ export class Endpoint implements Candidate {
 
   /** Calls `abort` should the endpoint go down, until the result is disposed of. */
   whenDown(abort: (error: ProxyError) => void): Disposable {
-    this.#abortsWhenDown.add(abort);
-    return { [Symbol.dispose]: () => void this.#abortsWhenDown.delete(abort) };
+    const watch = new AbortWhenDown(abort);
+    this.#abortsWhenDown.add(watch);
+    return watch;
   }
 
   /** Ends the connections that asked for it. */
   abortConnections(error: ProxyError): void {
-    for (const abort of this.#abortsWhenDown) abort(error);
+    for (const { abort } of this.#abortsWhenDown.all()) abort(error);
   }
 
   /** It will not be used again: its places in the accounts are freed after its last connection. */
@@ -122,5 +124,14 @@ export class Endpoint implements Candidate {
     this.#row.release();
     this.#clients.release();
     this.places.retire();
+  }
+}
+
+class AbortWhenDown extends Linked<AbortWhenDown> {
+  readonly abort: (error: ProxyError) => void;
+
+  constructor(abort: (error: ProxyError) => void) {
+    super();
+    this.abort = abort;
   }
 }
