@@ -89,9 +89,12 @@ export class Direction {
 
   readonly #read = (): void => {
     const { from, source, observer } = this.#ends;
-    const failure = observer.stopped(from);
-    if (failure !== undefined) this.#settle();
-    else source.read(this.#buffer.take()).then(this.#onRead, this.#onReadError);
+    if (observer.stopped(from) === undefined) {
+      source.read(this.#buffer.take()).then(this.#onRead, this.#onReadError);
+    } else {
+      this.#buffer.unused();
+      this.#settle();
+    }
   };
 
   readonly #onRead = (length: number | null): void => {

@@ -103,8 +103,8 @@ class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
   }
 
   readonly #read = (): void => {
-    if (this.#over || this.#stop()) return;
     const { conn, buffer } = this.#end;
+    if (this.#over || this.#stop()) return buffer.unused();
     conn.read(buffer.take()).then(this.#onRead, this.#onError);
   };
 
