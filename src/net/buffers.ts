@@ -40,6 +40,8 @@ export class RelayBuffer {
   readonly largest: number;
   #size: number;
   #buffer: Uint8Array | undefined;
+  /** What the last read filled: messages of one length follow each other, and making views costs more than reading. */
+  #view: Uint8Array | undefined;
   #smallReads = 0;
   #isBusy = false;
   #whenWritten: (() => void) | undefined;
@@ -62,6 +64,8 @@ export class RelayBuffer {
 
   /** Where the next read goes. */
   take(): Uint8Array {
+    if (this.#buffer?.byteLength === this.#size) return this.#buffer;
+    this.#giveBack();
     return this.#buffer = takeFromPool(this.#size);
   }
 
@@ -81,10 +85,11 @@ export class RelayBuffer {
       this.#size = Math.max(SMALLEST, Math.ceil(size / GROWTH));
       this.#smallReads = 0;
     }
-    return buffer.subarray(0, count);
+    if (this.#view?.byteLength !== count) this.#view = buffer.subarray(0, count);
+    return this.#view;
   }
 
-  /** The read brought nothing. */
+  /** Nothing is read into it any more. */
   unused(): void {
     this.#giveBack();
   }
@@ -92,7 +97,6 @@ export class RelayBuffer {
   /** All of it was written. */
   written(): void {
     this.#isBusy = false;
-    this.#giveBack();
     const read = this.#whenWritten;
     this.#whenWritten = undefined;
     read?.();
@@ -101,11 +105,11 @@ export class RelayBuffer {
   /** It will not be written any more. A failed write may still hold the buffer, so nobody else gets it. */
   abandoned(): void {
     this.#isBusy = false;
-    this.#buffer = undefined;
+    this.#buffer = this.#view = undefined;
   }
 
   #giveBack(): void {
     if (this.#buffer !== undefined) giveToPool(this.#buffer);
-    this.#buffer = undefined;
+    this.#buffer = this.#view = undefined;
   }
 }

@@ -84,8 +84,12 @@ function otherFamily(hostname: string, from: string | undefined): ProxyError {
   });
 }
 
-async function dialDeno(hostname: string, port: number, signal: AbortSignal): Promise<Conn> {
-  const conn = await Deno.connect({ hostname, port, signal });
+/** Attempts over several addresses are ours (happy eyeballs), and Deno's own cost something where there is one. */
+function dialDeno(hostname: string, port: number, signal: AbortSignal): Promise<Conn> {
+  return Deno.connect({ hostname, port, signal, autoSelectFamily: !isIpLiteral(hostname) }).then(notItself);
+}
+
+function notItself(conn: Deno.TcpConn): Conn {
   const { localAddr: local, remoteAddr: remote } = conn;
   if (local.port !== remote.port || local.hostname !== remote.hostname) return new DenoConn(conn);
   conn.close();

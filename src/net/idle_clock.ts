@@ -6,6 +6,7 @@
  * 1.25 timeouts after its last byte.
  */
 
+import { Linked } from "./linked_list.ts";
 import { WatchSet } from "./watch_set.ts";
 
 /** A connection as the clock sees it. */
@@ -17,12 +18,19 @@ export interface Watched {
   expire(): void;
 }
 
-interface Watch {
+class Watch extends Linked<Watch> {
   readonly watched: Watched;
   activity: number;
   isHalfClosed: boolean;
-  /** When the clock first saw the connection as it is now, in milliseconds. */
-  since: number;
+  /** When the clock first saw the connection as it is now, in milliseconds; undefined until it has looked once. */
+  since: number | undefined;
+
+  constructor(watched: Watched) {
+    super();
+    this.watched = watched;
+    this.activity = watched.activity;
+    this.isHalfClosed = watched.isHalfClosed;
+  }
 }
 
 /** Looks per timeout; each adds at most its own length to the timeout. */
@@ -51,23 +59,23 @@ export class IdleClock {
   /** Watches a connection until the result is disposed of. */
   watch(watched: Watched): Disposable {
     if (this.#idleTimeout === Infinity && this.#halfCloseTimeout === Infinity) return NOTHING;
-    return this.#watches.add({
-      watched,
-      activity: watched.activity,
-      isHalfClosed: watched.isHalfClosed,
-      since: performance.now(),
-    });
+    const watch = new Watch(watched);
+    this.#watches.add(watch);
+    return watch;
   }
 
   #look(): void {
     const now = performance.now();
-    for (const watch of this.#watches) {
-      const { watched } = watch;
-      if (watched.activity !== watch.activity || watched.isHalfClosed !== watch.isHalfClosed) {
+    for (const watch of this.#watches.all()) {
+      const { watched, since } = watch;
+      if (
+        since === undefined || watched.activity !== watch.activity ||
+        watched.isHalfClosed !== watch.isHalfClosed
+      ) {
         watch.activity = watched.activity;
         watch.isHalfClosed = watched.isHalfClosed;
         watch.since = now;
-      } else if (now - watch.since >= (watch.isHalfClosed ? this.#halfCloseTimeout : this.#idleTimeout)) {
+      } else if (now - since >= (watch.isHalfClosed ? this.#halfCloseTimeout : this.#idleTimeout)) {
         watched.expire();
       }
     }

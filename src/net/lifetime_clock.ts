@@ -1,11 +1,18 @@
 /** Ends connections that have lived long enough: one timer for all, set for the oldest. */
 
+import { Linked } from "./linked_list.ts";
 import { timerDelay } from "./sleep.ts";
 import { WatchSet } from "./watch_set.ts";
 
-interface Watch {
+class Watch extends Linked<Watch> {
   readonly endsAt: number;
   readonly expire: () => void;
+
+  constructor(endsAt: number, expire: () => void) {
+    super();
+    this.endsAt = endsAt;
+    this.expire = expire;
+  }
 }
 
 export class LifetimeClock {
@@ -20,20 +27,21 @@ export class LifetimeClock {
 
   /** Calls `expire` when a lifetime has passed from now, until the result is disposed of. */
   watch(expire: () => void): Disposable {
-    return this.#watches.add({ endsAt: performance.now() + this.#lifetime, expire });
+    const watch = new Watch(performance.now() + this.#lifetime, expire);
+    this.#watches.add(watch);
+    return watch;
   }
 
   #untilNext(): number {
-    const [oldest] = this.#watches;
-    return timerDelay(oldest!.endsAt - performance.now());
+    return timerDelay(this.#watches.first!.endsAt - performance.now());
   }
 
   #look(): void {
     const now = performance.now();
-    for (const watch of this.#watches) {
-      if (watch.endsAt > now) break;
-      this.#watches.delete(watch);
-      watch.expire();
+    for (let oldest = this.#watches.first; oldest !== undefined && oldest.endsAt <= now;) {
+      this.#watches.delete(oldest);
+      oldest.expire();
+      oldest = this.#watches.first;
     }
   }
 }

@@ -54,9 +54,9 @@ export function readableFrom(end: FlowEnd, first: number): ReadableStream<Uint8A
   return new ReadableStream(new ConnSource(end, first), UNQUEUED);
 }
 
-/** A stream into the connection of `sink`. */
-export function writableTo(sink: ConnSink): WritableStream<Uint8Array> {
-  return new WritableStream(sink, ROOMY);
+/** A stream into the connection of `writer`. */
+export function writableTo(writer: ConnWriter): WritableStream<Uint8Array> {
+  return new WritableStream(writer, ROOMY);
 }
 
 /** A TransformStream that passes chunks on unchanged and counts their bytes. */
@@ -103,8 +103,8 @@ class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
   }
 
   readonly #read = (): void => {
-    if (this.#over || this.#stop()) return;
     const { conn, buffer } = this.#end;
+    if (this.#over || this.#stop()) return buffer.unused();
     conn.read(buffer.take()).then(this.#onRead, this.#onError);
   };
 
@@ -146,42 +146,60 @@ class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
 }
 
 /** Writes to a connection: the sink of a stream, or by itself. */
-export class ConnSink implements UnderlyingSink<Uint8Array> {
+export class ConnWriter implements UnderlyingSink<Uint8Array> {
   readonly #end: FlowEnd;
   #unwritten: Uint8Array | undefined;
+  #onDone: (() => void) | undefined;
+  #onFailed: ((error: ProxyError) => void) | undefined;
 
   constructor(end: FlowEnd) {
     this.#end = end;
   }
 
+  /** Writes all of `bytes`, however many writes that takes, and calls `onDone`; or `onFailed`, once. */
+  send(bytes: Uint8Array, onDone: () => void, onFailed: (error: ProxyError) => void): void {
+    this.#onDone = onDone;
+    this.#onFailed = onFailed;
+    this.#write(bytes);
+  }
+
   write(chunk: Uint8Array): Promise<void> {
-    this.#unwritten = chunk;
-    return this.#end.conn.write(chunk).then(this.#onWritten, this.#onError);
+    return new Promise((resolve, reject) => this.send(chunk, resolve, reject));
   }
 
-  async close(): Promise<void> {
+  /** Ends sending, unless the connection is about to be closed as a whole. */
+  close(): Promise<void> | undefined {
     const { conn, side, observer } = this.#end;
-    if (conn.hasLastWords === true || !observer.closesNext(side)) {
-      await conn.closeWrite().catch(this.#onError);
-    }
+    if (conn.hasLastWords !== true && observer.closesNext(side)) return undefined;
+    return conn.closeWrite().catch((cause) => {
+      throw this.#failure(cause);
+    });
   }
 
-  readonly #onWritten = (count: number): void | Promise<void> => {
-    const { conn, buffer, observer } = this.#end;
-    const chunk = this.#unwritten!;
-    if (count < chunk.byteLength) {
-      this.#unwritten = chunk.subarray(count);
-      return conn.write(this.#unwritten).then(this.#onWritten, this.#onError);
-    }
+  #write(bytes: Uint8Array): void {
+    this.#unwritten = bytes;
+    this.#end.conn.write(bytes).then(this.#onWritten, this.#onError);
+  }
+
+  readonly #onWritten = (count: number): void => {
+    const { buffer, observer } = this.#end;
+    const bytes = this.#unwritten!;
+    if (count < bytes.byteLength) return this.#write(bytes.subarray(count));
     this.#unwritten = undefined;
     buffer.written();
     observer.onWritten();
+    this.#onDone!();
   };
 
-  readonly #onError = (cause: unknown): never => {
-    const error = proxyErrorOf(cause, this.#end.side);
-    this.#end.buffer.abandoned();
-    this.#end.observer.onFailure(error);
-    throw error;
+  readonly #onError = (cause: unknown): void => {
+    this.#onFailed!(this.#failure(cause));
   };
+
+  #failure(cause: unknown): ProxyError {
+    const { side, buffer, observer } = this.#end;
+    const error = proxyErrorOf(cause, side);
+    buffer.abandoned();
+    observer.onFailure(error);
+    return error;
+  }
 }

@@ -1,9 +1,10 @@
 /** Things that a timer looks at from time to time: it runs while there are any. */
 
-export class WatchSet<Watch> {
+import { type Linked, LinkedList } from "./linked_list.ts";
+
+export class WatchSet<Watch extends Linked<Watch>> extends LinkedList<Watch> {
   readonly #delay: () => number;
   readonly #look: () => void;
-  readonly #watches = new Set<Watch>();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /**
@@ -11,25 +12,19 @@ export class WatchSet<Watch> {
    * @param look Must not throw.
    */
   constructor(delay: () => number, look: () => void) {
+    super();
     this.#delay = delay;
     this.#look = look;
   }
 
-  /** In the order they were added. */
-  [Symbol.iterator](): Iterator<Watch> {
-    return this.#watches.values();
-  }
-
-  /** Keeps `watch` until the result is disposed of. */
-  add(watch: Watch): Disposable {
-    this.#watches.add(watch);
+  override add(watch: Watch): void {
+    super.add(watch);
     if (this.#timer === undefined) this.#arm();
-    return { [Symbol.dispose]: () => this.delete(watch) };
   }
 
-  delete(watch: Watch): void {
-    this.#watches.delete(watch);
-    if (this.#watches.size > 0) return;
+  override delete(watch: Watch): void {
+    super.delete(watch);
+    if (this.first !== undefined) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
   }
@@ -39,7 +34,7 @@ export class WatchSet<Watch> {
       this.#timer = undefined;
       this.#look();
       // Unless something was added meanwhile, and did so.
-      if (this.#timer === undefined && this.#watches.size > 0) this.#arm();
+      if (this.#timer === undefined && this.first !== undefined) this.#arm();
     }, this.#delay());
   }
 }

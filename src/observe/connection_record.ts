@@ -41,6 +41,8 @@ export interface RecordOptions {
 /** Open from accept to close; disposing of it closes it. Times are in milliseconds. */
 export class ConnectionRecord implements Disposable {
   readonly id: number;
+  /** Among the open ones of the thread. */
+  place = -1;
   readonly service: string;
   /** Whose connection it is, address and port: the peer, or who a PROXY header says. */
   client: string;
@@ -120,6 +122,10 @@ export class ConnectionRecord implements Disposable {
     const { cells } = this.#options.row;
     cells[kind].add(key);
     if (kind === "closed") cells.duration.observe(this.age / 1000);
+  }
+
+  isKeptBy(keeper: RecordKeeper): boolean {
+    return this.#options.keeper === keeper;
   }
 
   /** Ends the connection at once. */

@@ -50,7 +50,7 @@ export class ServiceLedger implements RecordKeeper {
   readonly name: string;
   readonly #row: ServiceRow;
   readonly #connections: OpenConnections;
-  readonly #open = new Set<ConnectionRecord>();
+  #active = 0;
   readonly #waiting: (() => void)[] = [];
 
   constructor(name: string, { row, connections }: LedgerParts) {
@@ -79,17 +79,17 @@ export class ServiceLedger implements RecordKeeper {
       keeper: this,
     });
     this.#row.cells.accepted.add();
-    this.#open.add(record);
+    this.#active += 1;
     this.#connections.add(record);
     return record;
   }
 
   /** A record was disposed of. */
   closed(record: ConnectionRecord): void {
-    if (!this.#open.delete(record)) return;
-    this.#connections.delete(record);
+    if (!this.#connections.delete(record)) return;
+    this.#active -= 1;
     this.#row.cells.ended.add();
-    if (this.#open.size > 0) return;
+    if (this.#active > 0) return;
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
@@ -100,12 +100,14 @@ export class ServiceLedger implements RecordKeeper {
 
   /** Ends every connection of this thread at once. */
   abortConnections(code: AbortCode): void {
-    for (const record of this.#open) record.abort(code);
+    for (const record of this.#connections.all()) {
+      if (record.isKeptBy(this)) record.abort(code);
+    }
   }
 
   /** Resolves when no connection is open in this thread. */
   drained(): Promise<void> {
-    if (this.#open.size === 0) return Promise.resolve();
+    if (this.#active === 0) return Promise.resolve();
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 }

@@ -17,7 +17,12 @@ export function newConnectionNumbers(threads: number): SharedArrayBuffer {
 }
 
 export class OpenConnections {
-  readonly #records = new Map<number, ConnectionRecord>();
+  /**
+   * Each has a place, which goes to another one later. Not a `Map`: the tables that it leaves behind keep what was in
+   * them alive for long after (see `net/linked_list.ts`).
+   */
+  readonly #places: (ConnectionRecord | undefined)[] = [];
+  readonly #free: number[] = [];
   readonly #thread: number;
   readonly #threads: number;
   readonly #counts: Float64Array;
@@ -39,24 +44,28 @@ export class OpenConnections {
   }
 
   add(record: ConnectionRecord): void {
-    this.#records.set(record.id, record);
+    record.place = this.#free.pop() ?? this.#places.length;
+    this.#places[record.place] = record;
   }
 
   /** Tells whether the record was there. */
   delete(record: ConnectionRecord): boolean {
-    return this.#records.delete(record.id);
+    if (this.#places[record.place] !== record) return false;
+    this.#places[record.place] = undefined;
+    this.#free.push(record.place);
+    return true;
   }
 
   find(id: number): ConnectionRecord | undefined {
-    return this.#records.get(id);
+    return this.#places.find((record) => record?.id === id);
   }
 
   get size(): number {
-    return this.#records.size;
+    return this.#places.length - this.#free.length;
   }
 
   /** In the order in which they were accepted. */
   all(): ConnectionRecord[] {
-    return [...this.#records.values()];
+    return this.#places.filter((record) => record !== undefined).sort((a, b) => a.id - b.id);
   }
 }

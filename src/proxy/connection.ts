@@ -56,7 +56,9 @@ export class Connection {
       else if (this.#service.needsHello(facts)) await this.#peek(facts, record);
       const target = this.#service.route(facts);
       using lease = await this.#connect(target, facts, record);
-      this.#end(record, endOfRelay(await this.#relay(lease, record)));
+      const outcome = await this.#relay(lease, record);
+      if (outcome.kind === "failed") lease.failed(outcome.error, record.fromUpstream.bytes);
+      this.#end(record, endOfRelay(outcome));
     } catch (cause) {
       this.#fail(this.#aborted ?? proxyErrorOf(cause, "proxy"), record);
     } finally {
@@ -134,7 +136,7 @@ export class Connection {
     return promise;
   }
 
-  async #relay(lease: Lease, record: ConnectionRecord): Promise<RelayOutcome> {
+  #relay(lease: Lease, record: ConnectionRecord): Promise<RelayOutcome> {
     if (this.#aborted !== undefined) throw this.#aborted;
     const { config, events, idleClock } = this.#service;
     record.state = "open";
@@ -150,9 +152,7 @@ export class Connection {
       idleClock,
     });
     lease.whenDown((error) => relay.abort(error));
-    const outcome = await relay.run();
-    if (outcome.kind === "failed") lease.failed(outcome.error, record.fromUpstream.bytes);
-    return outcome;
+    return relay.run();
   }
 
   #fail(error: ProxyError, record: ConnectionRecord): void {

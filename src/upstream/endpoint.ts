@@ -2,6 +2,7 @@
 
 import { type Address, formatAddress } from "../net/address.ts";
 import type { ProxyError } from "../net/errors.ts";
+import { Linked, LinkedList } from "../net/linked_list.ts";
 import type { EndpointRow } from "../observe/accounts.ts";
 import type { Gauge } from "../observe/gauge.ts";
 import type { EndpointFigures } from "../observe/upstream_figures.ts";
@@ -62,7 +63,7 @@ export class Endpoint implements Candidate {
   state: EndpointState;
   readonly #row: EndpointRow;
   readonly #clients: Gauge;
-  readonly #abortsWhenDown = new Set<(error: ProxyError) => void>();
+  readonly #abortsWhenDown = new LinkedList<AbortWhenDown>();
 
   constructor(record: EndpointRecord, { row, clients, open, wakeUps }: EndpointAccounts) {
     this.id = record.id;
@@ -112,17 +113,27 @@ export class Endpoint implements Candidate {
 
   /** Calls `abort` should the endpoint go down, until the result is disposed of. */
   whenDown(abort: (error: ProxyError) => void): Disposable {
-    this.#abortsWhenDown.add(abort);
-    return { [Symbol.dispose]: () => void this.#abortsWhenDown.delete(abort) };
+    const watch = new AbortWhenDown(abort);
+    this.#abortsWhenDown.add(watch);
+    return watch;
   }
 
   /** Ends the connections that asked for it. */
   abortConnections(error: ProxyError): void {
-    for (const abort of this.#abortsWhenDown) abort(error);
+    for (const { abort } of this.#abortsWhenDown.all()) abort(error);
   }
 
   /** It will not be chosen again, and those who still come are not counted any more. */
   retire(): void {
     this.places.retire();
+  }
+}
+
+class AbortWhenDown extends Linked<AbortWhenDown> {
+  readonly abort: (error: ProxyError) => void;
+
+  constructor(abort: (error: ProxyError) => void) {
+    super();
+    this.abort = abort;
   }
 }

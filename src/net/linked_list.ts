@@ -1,0 +1,56 @@
+/**
+ * A list that something of every connection enters and leaves, for as long as the process runs.
+ *
+ * Not a `Set`: its table is made anew every so many additions, and the tables before it, old by then, keep what was in
+ * them alive until the whole heap is collected. Connections that are over so survived every small collection, which
+ * took a fifth of the CPU time a connection (measured). What leaves this list is held by nothing, and holds nothing.
+ */
+
+/** What can be in a list, one at a time. Disposing of it takes it out; doing so again changes nothing. */
+export abstract class Linked<Item extends Linked<Item>> implements Disposable {
+  /** Kept by the list. */
+  list: LinkedList<Item> | undefined;
+  previous: Item | undefined;
+  next: Item | undefined;
+
+  [Symbol.dispose](): void {
+    this.list?.delete(this as unknown as Item);
+  }
+}
+
+export class LinkedList<Item extends Linked<Item>> {
+  #first: Item | undefined;
+  #last: Item | undefined;
+
+  /** The one that has been in the list longest. */
+  get first(): Item | undefined {
+    return this.#first;
+  }
+
+  /** All that are in the list now, in the order they were added. */
+  all(): Item[] {
+    const items: Item[] = [];
+    for (let item = this.#first; item !== undefined; item = item.next) items.push(item);
+    return items;
+  }
+
+  /** Adds an item that is in no list. */
+  add(item: Item): void {
+    item.list = this;
+    item.previous = this.#last;
+    if (this.#last === undefined) this.#first = item;
+    else this.#last.next = item;
+    this.#last = item;
+  }
+
+  /** Takes an item out, if it is in this list. */
+  delete(item: Item): void {
+    if (item.list !== this) return;
+    const { previous, next } = item;
+    if (previous === undefined) this.#first = next;
+    else previous.next = next;
+    if (next === undefined) this.#last = previous;
+    else next.previous = previous;
+    item.list = item.previous = item.next = undefined;
+  }
+}
