@@ -47,7 +47,7 @@ export function buildSupervisor(config: Config, log: ProgramLog): Supervisor {
       log,
       supervisor: callsOf(thread),
       onReports,
-      start: memory.startOf(thread),
+      start: () => memory.startOf(thread),
       settle: () => supervisor.settle(thread),
       refreshed: () => supervisor.plan(),
       onReplaced: (replacement) => replacement.setHeard(events.isHeard),

@@ -16,7 +16,8 @@ export interface WorkerSeatOptions {
   readonly log: Log;
   readonly supervisor: SupervisorCalls;
   readonly onReports: (reports: readonly Report[]) => void;
-  readonly start: ThreadStart;
+  /** What a worker begins with. */
+  readonly start: () => ThreadStart;
   /**
    * A worker has died: settles its accounts, and tells how many connections were lost with it. Called once more before
    * another worker takes its number, as what it was doing when it was ended may come to its end only then.
@@ -84,7 +85,7 @@ export class WorkerSeat implements ThreadSeat {
   #begin(): WorkerThread {
     const { supervisor, onReports, start } = this.#options;
     this.#startedAt = performance.now();
-    return new WorkerThread(start, {
+    return new WorkerThread(start(), {
       supervisor,
       onReports,
       onDeath: (reason) => void this.#onDeath(reason),

@@ -189,9 +189,7 @@ export class Connector {
   }
 
   #waitForPlace(endpoint: Endpoint, signal: AbortSignal): Promise<Place | Conn> {
-    const granted = endpoint.places.wait(this.#pool, signal);
-    this.group.makeRoom(endpoint);
-    return granted;
+    return endpoint.places.wait(this.#pool, signal, () => this.group.makeRoom(endpoint));
   }
 
   async #discovered(): Promise<void> {

@@ -28,6 +28,8 @@ interface Waiter {
   /** Whose connections it can use. */
   readonly pool: object | undefined;
   readonly grant: (granted: Place | Conn) => void;
+  /** Has a connection closed that nobody uses. */
+  readonly makeRoom: () => void;
 }
 
 /**
@@ -67,9 +69,11 @@ export class Places {
    * The next place that is left; or, if that comes first, a connection that `pool` has opened. To be called when
    * there is none to take.
    *
+   * @param makeRoom Has a connection closed that nobody uses, wherever it is. Called at once, and again whenever a
+   * place was left and somebody else was faster.
    * @throws the reason of `signal`.
    */
-  wait(pool: object | undefined, signal: AbortSignal): Promise<Place | Conn> {
+  wait(pool: object | undefined, signal: AbortSignal, makeRoom: () => void = () => {}): Promise<Place | Conn> {
     return new Promise((resolve, reject) => {
       signal.throwIfAborted();
       const onAbort = () => {
@@ -78,6 +82,7 @@ export class Places {
       };
       const waiter: Waiter = {
         pool,
+        makeRoom,
         grant: (granted) => {
           this.#remove(waiter);
           signal.removeEventListener("abort", onAbort);
@@ -86,6 +91,7 @@ export class Places {
       };
       signal.addEventListener("abort", onAbort, { once: true });
       this.#add(waiter);
+      if (this.#waiters.has(waiter)) makeRoom();
     });
   }
 
@@ -109,7 +115,8 @@ export class Places {
     this.#waiting.use(this.#gauge!.wait());
     this.#waiting.use(this.#wakeUps.watch(this.#gauge!.slot, this.#serve));
     // One may have been left in another thread before it could see that somebody waits.
-    this.#serve();
+    const place = this.take();
+    if (place !== undefined) waiter.grant(place);
   }
 
   #remove(waiter: Waiter): void {
@@ -123,7 +130,7 @@ export class Places {
   readonly #serve = (): void => {
     for (const waiter of [...this.#waiters]) {
       const place = this.take();
-      if (place === undefined) return;
+      if (place === undefined) return waiter.makeRoom();
       waiter.grant(place);
     }
   };

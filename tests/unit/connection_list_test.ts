@@ -10,7 +10,7 @@ import {
   type SortKey,
 } from "../../src/observe/connection_list.ts";
 import { type ConnectionRecord, ServiceLedger } from "../../src/observe/ledger.ts";
-import { OpenConnections } from "../../src/observe/open_connections.ts";
+import { newConnectionNumbers, OpenConnections } from "../../src/observe/open_connections.ts";
 import { Accounts } from "../../src/observe/accounts.ts";
 import { UNTOUCHED } from "./ledger_alone.ts";
 
@@ -164,8 +164,9 @@ Deno.test("merged pages of threads are the page of one thread with all connectio
     limit: fc.integer({ min: 1, max: 12 }),
   });
   try {
+    const memory = newConnectionNumbers(4);
     fc.assert(fc.property(fc.array(facts, { maxLength: 40 }), query, (all, query) => {
-      const threads = [0, 1, 2, 3].map((thread) => new OpenConnections(thread, 7));
+      const threads = [0, 1, 2, 3].map((thread) => new OpenConnections({ thread, threads: 4, memory }));
       const records = all.map(({ thread, age, service, client, endpoint, upload, download }) => {
         at = 1000 - age;
         const ledger = new ServiceLedger(service, { row, connections: threads[thread]! });

@@ -45,6 +45,7 @@ export class FakeThread implements ThreadCalls {
   closeListeners = () => this.#noted("closeListeners");
   drained = () => this.#noted("drained");
   abortConnections = (code: string) => this.#noted("abortConnections", code);
+  report = () => this.#noted("report");
   finish = () => this.#noted("finish");
 
   #noted(...call: unknown[]): Promise<void> {

@@ -138,6 +138,7 @@ function slotsByMember(members: readonly Candidate[]): number[] {
 
 function membersOf(weights: readonly number[]): Candidate[] {
   return weights.map((weight, index) => ({
+    id: index,
     key: `10.0.${index >> 8}.${index & 255}:5432`,
     weight,
     active: 0,

@@ -5,18 +5,28 @@ import type { Candidate, Policy } from "../../src/upstream/policy.ts";
 import { randomTwo } from "../../src/upstream/random_two.ts";
 import { roundRobin } from "../../src/upstream/round_robin.ts";
 import { sourceHash } from "../../src/upstream/source_hash.ts";
+import { TurnCredits } from "../../src/upstream/turns.ts";
+
+const MAX_ENDPOINTS = 4096;
+let nextId = 0;
+
+function credits(): TurnCredits {
+  return new TurnCredits(MAX_ENDPOINTS);
+}
 
 class Endpoint implements Candidate {
   active = 0;
   picks = 0;
   isUp = true;
 
+  readonly id = nextId++ % MAX_ENDPOINTS;
+
   constructor(readonly key: string, readonly weight: number) {}
 }
 
 const POLICIES: Record<string, (random: () => number) => Policy> = {
-  round_robin: () => roundRobin(),
-  least_connections: () => leastConnections(),
+  round_robin: () => roundRobin(credits()),
+  least_connections: () => leastConnections(credits()),
   random_two: (random) => randomTwo(random),
   source_hash: () => sourceHash(),
 };
@@ -75,13 +85,13 @@ for (const [name, make] of Object.entries(POLICIES)) {
 }
 
 Deno.test("round robin takes equal endpoints in their order", () => {
-  const policy = roundRobin();
+  const policy = roundRobin(credits());
   assert.equal(keysOf(policy, endpointsOf([1, 1, 1]), 3000), "abc".repeat(1000));
 });
 
 Deno.test("round robin spreads the turns of heavy endpoints", () => {
-  assert.equal(keysOf(roundRobin(), endpointsOf([5, 1, 1]), 21), "aabacaa".repeat(3));
-  assert.equal(keysOf(roundRobin(), endpointsOf([1, 2]), 9), "bab".repeat(3));
+  assert.equal(keysOf(roundRobin(credits()), endpointsOf([5, 1, 1]), 21), "aabacaa".repeat(3));
+  assert.equal(keysOf(roundRobin(credits()), endpointsOf([1, 2]), 9), "bab".repeat(3));
 });
 
 Deno.test("round robin is at most two picks off at any time after endpoints came, went, failed or returned", () => {
@@ -92,7 +102,7 @@ Deno.test("round robin is at most two picks off at any time after endpoints came
   const flags = fc.array(fc.boolean(), { minLength: 8, maxLength: 8 });
   const phase = fc.record({ up: flags, replaced: flags, picks: fc.integer({ min: 1, max: 30 }) });
   fc.assert(fc.property(weights, fc.array(phase, { maxLength: 30 }), (each, phases) => {
-    const policy = roundRobin();
+    const policy = roundRobin(credits());
     let endpoints = endpointsOf(each);
     for (const { up, replaced, picks } of phases) {
       endpoints = endpoints.map((endpoint, index) =>
@@ -105,7 +115,7 @@ Deno.test("round robin is at most two picks off at any time after endpoints came
 });
 
 Deno.test("an endpoint that was down for long gets no burst when it is back", () => {
-  const policy = roundRobin();
+  const policy = roundRobin(credits());
   const endpoints = endpointsOf([1, 1, 1]);
   assert.equal(keysOf(policy, endpoints, 2), "ab");
   endpoints[2]!.isUp = false;
@@ -117,7 +127,7 @@ Deno.test("an endpoint that was down for long gets no burst when it is back", ()
 });
 
 Deno.test("round robin goes on where it was when endpoints are added and removed", () => {
-  const policy = roundRobin();
+  const policy = roundRobin(credits());
   const [a, b, c, d] = endpointsOf([1, 1, 1, 1]) as [Endpoint, Endpoint, Endpoint, Endpoint];
   assert.equal(keysOf(policy, [a, b, c], 1), "a");
   assert.equal(keysOf(policy, [a, b], 2), "ba");
@@ -125,14 +135,14 @@ Deno.test("round robin goes on where it was when endpoints are added and removed
 });
 
 Deno.test("what a heavy endpoint did before it was removed does not weigh on light ones", () => {
-  const policy = roundRobin();
+  const policy = roundRobin(credits());
   const [a, b, heavy] = endpointsOf([1, 1, 1000]) as [Endpoint, Endpoint, Endpoint];
   keysOf(policy, [a, b, heavy], 700);
   assertFair(policy, [a, b], 20, 2);
 });
 
 Deno.test("round robin treats a newcomer fairly after a thousand others came and went", () => {
-  const policy = roundRobin();
+  const policy = roundRobin(credits());
   const stay = endpointsOf([1, 1, 1, 1]);
   for (let turn = 0; turn < 1000; turn++) {
     // Removed right after its turn, so that each leaves with a debt.
@@ -146,15 +156,15 @@ Deno.test("round robin treats a newcomer fairly after a thousand others came and
 Deno.test("least connections takes the lowest load for its weight", () => {
   const endpoints = endpointsOf([1, 2, 4]);
   for (const [index, active] of [3, 5, 11].entries()) endpoints[index]!.active = active;
-  assert.equal(keysOf(leastConnections(), endpoints, 3), "bbb");
+  assert.equal(keysOf(leastConnections(credits()), endpoints, 3), "bbb");
   endpoints[1]!.isUp = false;
-  assert.equal(keysOf(leastConnections(), endpoints, 3), "ccc");
+  assert.equal(keysOf(leastConnections(credits()), endpoints, 3), "ccc");
 });
 
 Deno.test("least connections has endpoints of equal load take turns", () => {
   const endpoints = endpointsOf([1, 1, 2, 1]);
   for (const [index, active] of [2, 3, 4, 2].entries()) endpoints[index]!.active = active;
-  assert.equal(keysOf(leastConnections(), endpoints, 8), "cadccadc");
+  assert.equal(keysOf(leastConnections(credits()), endpoints, 8), "cadccadc");
 });
 
 Deno.test("random two draws by weight, then takes the lower load", () => {

@@ -10,12 +10,14 @@ import { WakeUps } from "../../src/observe/wake_ups.ts";
 import { Endpoint, type EndpointRecord } from "../../src/upstream/endpoint.ts";
 import { Group, type GroupOwner } from "../../src/upstream/group.ts";
 import { type GroupAudience, GroupKeeper, type KeeperParts } from "../../src/upstream/group_keeper.ts";
+import { TurnCredits } from "../../src/upstream/turns.ts";
 import type { KeptEndpoint } from "../../src/upstream/kept_endpoint.ts";
 
 /** What threads share, all of which are this one: with room for two groups of a few endpoints. */
 export class UpstreamMemory {
   readonly accounts: Accounts;
   readonly gauges: GaugeTable;
+  readonly credits = new TurnCredits(8);
   readonly #accountsSize: AccountsSize;
   readonly #gaugesSize: GaugeTableSize;
 
@@ -38,6 +40,7 @@ export class UpstreamMemory {
         open: open === undefined ? undefined : gauges.at(open),
         wakeUps,
       }),
+      credits: this.credits,
       owner,
     });
     group.setEndpoints(records);
@@ -99,7 +102,7 @@ export class KeptGroup implements AsyncDisposable {
 
 /** @param onEvent Is told what happens to endpoints. */
 export function keeperParts(
-  { accounts, gauges }: Pick<UpstreamMemory, "accounts" | "gauges">,
+  { accounts, gauges, credits }: Pick<UpstreamMemory, "accounts" | "gauges" | "credits">,
   audience: GroupAudience,
   log: Log = silentLog(),
   onEvent: (event: EndpointEvent) => void = () => {},
@@ -110,7 +113,7 @@ export function keeperParts(
   events.subscribe((event) => {
     if (event.type === "endpoint") onEvent(event);
   });
-  return { accounts, gauges, events, log, audience };
+  return { accounts, gauges, credits, events, log, audience };
 }
 
 /** A group of one endpoint, as long as the test wants nothing else. */

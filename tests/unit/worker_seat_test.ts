@@ -200,7 +200,7 @@ type Logged = Readonly<Record<string, unknown>>;
 class Stage implements AsyncDisposable {
   readonly seat: WorkerSeat;
   readonly logged: Logged[] = [];
-  /** How many predecessors each worker had. */
+  /** Workers so far, numbered from 0. */
   readonly started: number[] = [];
   settled = 0;
   /** The plan as a new worker gets it. */
@@ -219,9 +219,9 @@ class Stage implements AsyncDisposable {
       log: this.#log(),
       supervisor: { connectionFailed() {}, makeRoom() {}, freed() {} },
       onReports() {},
-      startOf: (incarnation) => {
-        this.started.push(incarnation);
-        return this.#memory.startOf(0, incarnation);
+      start: () => {
+        this.started.push(this.started.length);
+        return this.#memory.startOf(0);
       },
       settle: () => {
         this.settled += 1;
