@@ -1,6 +1,5 @@
 /** Puts together what a proxy is made of: shared memory, logs, and the threads that relay. */
 
-import { availableParallelism } from "node:os";
 import type { Config } from "../config/config.ts";
 import { EventFeed } from "../observe/event_feed.ts";
 import type { ProgramLog } from "../observe/log.ts";
@@ -18,7 +17,7 @@ import { WorkerSeat } from "./worker_seat.ts";
 /** Threads that a configuration asks for, where several can share an address; else one. */
 export function threadsOf({ workers }: Pick<Config, "workers">): number {
   if (!canShare()) return 1;
-  return workers === "auto" ? availableParallelism() : workers;
+  return workers === "auto" ? navigator.hardwareConcurrency : workers;
 }
 
 /** Nothing listens yet. */

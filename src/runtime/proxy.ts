@@ -92,7 +92,10 @@ class Proxy implements RunningProxy {
     this.#config = config;
     this.#supervisor = supervisor;
     this.#reloader = new Reloader(supervisor, source);
-    this.#shutdown = new Shutdown(supervisor, () => this.#close());
+    this.#shutdown = new Shutdown(supervisor, {
+      settled: () => this.#reloader.settled(),
+      close: () => this.#close(),
+    });
     this.#admin = new AdminInterface(config.admin, {
       supervisor,
       isStopping: () => this.#shutdown.hasBegun,
@@ -163,7 +166,6 @@ class Proxy implements RunningProxy {
   /** What goes last, when nothing is accepted or open any more. */
   async #close(): Promise<void> {
     await this.#configWatch?.follow(false);
-    await this.#reloader.settled();
     await Promise.all([this.#supervisor.stop(), this.#admin.close()]);
   }
 }

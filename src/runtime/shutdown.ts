@@ -18,18 +18,25 @@ export interface StopReport {
   readonly cut: number;
 }
 
+/** What else has to end. */
+export interface ShutdownParts {
+  /** Resolves when nothing is being changed any more. */
+  readonly settled: () => Promise<void>;
+  /** Ends what is left of the proxy when its connections have ended. */
+  readonly close: () => Promise<void>;
+}
+
 export class Shutdown {
   readonly #supervisor: Supervisor;
-  readonly #close: () => Promise<void>;
+  readonly #parts: ShutdownParts;
   readonly #report = Promise.withResolvers<StopReport>();
   /** Aborts when nobody waits for anything any more. */
   readonly #cut = new AbortController();
   #hasBegun = false;
 
-  /** @param close Ends what is left of the proxy when its connections have ended. */
-  constructor(supervisor: Supervisor, close: () => Promise<void>) {
+  constructor(supervisor: Supervisor, parts: ShutdownParts) {
     this.#supervisor = supervisor;
-    this.#close = close;
+    this.#parts = parts;
   }
 
   get hasBegun(): boolean {
@@ -53,6 +60,8 @@ export class Shutdown {
   async #run(drain: number | undefined, cause: string): Promise<StopReport> {
     const supervisor = this.#supervisor;
     const { log, events, threads } = supervisor.parts;
+    // A reload under way may be binding listeners.
+    await this.#parts.settled();
     const { shutdown } = supervisor.config;
     // What has happened before is told before.
     await threads.report();
@@ -85,7 +94,7 @@ export class Shutdown {
     await threads.abortConnections("shutdown");
     await drained;
     await threads.finish();
-    await this.#close();
+    await this.#parts.close();
     await supervisor.parts.access.close();
     log.info(cut === 0 ? "Stopped" : `Stopped, ${cut} ${connections(cut)} cut`, { event: "stopped", cut });
     return { cut };
