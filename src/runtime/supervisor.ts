@@ -161,7 +161,7 @@ export class Supervisor {
       this.plan((name) => sameServices.has(name) && !isRebuilt),
     );
     for (const group of added.groups) group.start();
-    for (const [name, group] of groupsBefore) if (!this.#groups.has(name)) void group.stop();
+    for (const [name, group] of groupsBefore) if (!this.#groups.has(name)) void group.stop(closed);
     for (const [name, service] of servicesBefore) if (!this.#services.has(name)) this.#leaving.add(service);
     return closed;
   }

@@ -87,8 +87,9 @@ export class GroupKeeper {
     this.#monitor.start(this.endpoints);
   }
 
-  async stop(): Promise<void> {
-    await Promise.all([this.#monitor.stop(), this.#stopping]);
+  /** @param unused Resolves when no connection is made any more; until then it is only not watched. */
+  async stop(unused?: Promise<void>): Promise<void> {
+    await Promise.all([this.#monitor.stop(), this.#stopping, unused]);
     for (const endpoint of this.endpoints) endpoint.retire();
     this.row.release();
   }
