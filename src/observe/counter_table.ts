@@ -93,10 +93,20 @@ export class CounterTable<C extends Columns> {
    * @throws {RangeError} when there is no such row, or nobody has claimed it.
    */
   at(row: number): CounterRow<C> {
+    const found = this.find(row);
+    if (found === undefined) throw new RangeError(`Cannot use row ${row}: nobody has claimed it`);
+    return found;
+  }
+
+  /**
+   * The same; undefined when nobody has claimed it.
+   *
+   * @throws {RangeError} when there is no such row.
+   */
+  find(row: number): CounterRow<C> | undefined {
     const generation = this.#generations[row];
     if (generation === undefined) throw new RangeError(`Cannot use row ${row}: the table has ${this.rows}`);
-    if (!isClaimed(generation)) throw new RangeError(`Cannot use row ${row}: nobody has claimed it`);
-    return this.#row(row, generation);
+    return isClaimed(generation) ? this.#row(row, generation) : undefined;
   }
 
   /**

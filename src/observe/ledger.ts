@@ -59,11 +59,6 @@ export class ServiceLedger implements RecordKeeper {
     this.#connections = connections;
   }
 
-  /** The place of its accounts. */
-  get row(): number {
-    return this.#row.number;
-  }
-
   /**
    * @param listener The address that the client connected to.
    * @param connection What {@linkcode abortConnections} ends.

@@ -41,9 +41,13 @@ export class CountLimit {
    * last try to enter: what is left between a try and this is told to nobody.
    */
   onFree(wake: () => void): Disposable {
+    if (this.#limit === 0) return NOTHING;
     const stack = new DisposableStack();
     stack.use(this.#gauge.wait());
     stack.use(this.#wakeUps.watch(this.#gauge.slot, wake));
     return stack;
   }
 }
+
+/** Who waits where there is no limit would only be told of every connection that ends. */
+const NOTHING: Disposable = { [Symbol.dispose]() {} };

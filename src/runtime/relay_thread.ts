@@ -63,6 +63,8 @@ export class RelayThread implements ThreadCalls {
   readonly #vitals: DisposableStack;
   readonly #listeners = new Listeners();
   readonly #ledgers = new Map<string, ServiceLedger>();
+  /** Those of services that are gone, until their last connection has ended. */
+  readonly #leavingLedgers = new Set<ServiceLedger>();
   readonly #groups = new Map<string, Group>();
   #services = new Map<string, Service>();
   /** Services whose place others have taken, until their last connection has ended. */
@@ -109,8 +111,9 @@ export class RelayThread implements ThreadCalls {
     const closed = this.#listeners.commit(plan.listeners.map((name) => this.#services.get(name)!));
     for (const [name, service] of this.#services) if (before.get(name) !== service) service.start();
     for (const [name, service] of before) if (this.#services.get(name) !== service) this.#retire(service, closed);
+    for (const name of this.#ledgers.keys()) if (!this.#services.has(name)) this.#dropLedger(name, closed);
     for (const name of this.#groups.keys()) {
-      if (!plan.groups.some(({ config }) => config.name === name)) this.#dropGroup(name);
+      if (!plan.groups.some(({ config }) => config.name === name)) this.#dropGroup(name, closed);
     }
     return closed;
   }
@@ -166,11 +169,11 @@ export class RelayThread implements ThreadCalls {
   }
 
   async drained(): Promise<void> {
-    await Promise.all(this.#ledgers.values().map((ledger) => ledger.drained()));
+    await Promise.all(this.#allLedgers.map((ledger) => ledger.drained()));
   }
 
   async abortConnections(code: AbortCode): Promise<void> {
-    for (const ledger of this.#ledgers.values()) ledger.abortConnections(code);
+    for (const ledger of this.#allLedgers) ledger.abortConnections(code);
     const reason = new ProxyError(code as ErrorCode, "proxy");
     await Promise.all([...this.#services.values(), ...this.#retired].map((service) => service.stop(reason)));
   }
@@ -184,6 +187,10 @@ export class RelayThread implements ThreadCalls {
     this.#vitals.dispose();
     for (const group of this.#groups.values()) group.setEndpoints([]);
     return this.report();
+  }
+
+  get #allLedgers(): ServiceLedger[] {
+    return [...this.#ledgers.values(), ...this.#leavingLedgers];
   }
 
   #stopAccepting(): void {
@@ -213,14 +220,24 @@ export class RelayThread implements ThreadCalls {
     return { ...config, pool: { ...pool, maxIdle: Math.floor(pool.maxIdle / threads) + more } };
   }
 
-  #dropGroup(name: string): void {
-    this.#groups.get(name)!.setEndpoints([]);
+  /** Who was on the way to a service of it until that was closed is served. */
+  #dropGroup(name: string, closed: Promise<void>): void {
+    const group = this.#groups.get(name)!;
     this.#groups.delete(name);
+    void closed.then(() => group.setEndpoints([]));
   }
 
-  #accountsOf({ id, clients, open }: EndpointRecord): EndpointAccounts {
-    return {
-      row: this.#accounts.endpoints.at(id),
+  #dropLedger(name: string, closed: Promise<void>): void {
+    const ledger = this.#ledgers.get(name)!;
+    this.#ledgers.delete(name);
+    this.#leavingLedgers.add(ledger);
+    void closed.then(() => ledger.drained()).then(() => this.#leavingLedgers.delete(ledger));
+  }
+
+  #accountsOf({ id, clients, open }: EndpointRecord): EndpointAccounts | undefined {
+    const row = this.#accounts.endpoints.find(id);
+    return row && {
+      row,
       clients: this.#gauges.at(clients),
       open: open === undefined ? undefined : this.#gauges.at(open),
       wakeUps: this.#wakeUps,
@@ -262,7 +279,7 @@ export class RelayThread implements ThreadCalls {
   /** One for all services that have had the name, so that none of their connections is forgotten. */
   #ledgerOf({ config: { name }, row }: ServicePlan): ServiceLedger {
     const known = this.#ledgers.get(name);
-    if (known !== undefined && known.row === row) return known;
+    if (known !== undefined) return known;
     const ledger = new ServiceLedger(name, {
       row: this.#accounts.services.at(row),
       connections: this.#connections,

@@ -30,8 +30,8 @@ export class Supervisor {
   #config: Config | undefined;
   #groups = new Map<string, GroupKeeper>();
   #services = new Map<string, KeptService>();
-  /** Services that are gone from the configuration, and may still have connections. */
-  readonly #leaving = new Set<KeptService>();
+  /** Services that are gone from the configuration and may still have connections, or get some: until they are closed. */
+  readonly #leaving = new Map<KeptService, { isClosed: boolean }>();
 
   constructor(parts: SupervisorParts) {
     this.parts = parts;
@@ -54,7 +54,7 @@ export class Supervisor {
 
   /** Connections open now, those of services that are gone included. */
   get active(): number {
-    return [...this.#services.values(), ...this.#leaving].reduce((sum, each) => sum + each.figures().active, 0);
+    return [...this.#services.values(), ...this.#leaving.keys()].reduce((sum, each) => sum + each.figures().active, 0);
   }
 
   /**
@@ -104,7 +104,7 @@ export class Supervisor {
     const { memory, threads } = this.parts;
     const before = this.active;
     memory.accounts.settle(thread);
-    for (const service of [...this.#services.values(), ...this.#leaving]) service.settle(thread);
+    for (const service of [...this.#services.values(), ...this.#leaving.keys()]) service.settle(thread);
     for (const gauge of memory.gauges.settle(thread)) threads.wake(gauge, thread);
     return before - this.active;
   }
@@ -121,8 +121,8 @@ export class Supervisor {
     };
     const { memory, threads: audience, events, log } = this.parts;
     const { accounts, gauges, credits } = memory;
-    for (const service of this.#leaving) {
-      if (service.figures().active > 0) continue;
+    for (const [service, { isClosed }] of this.#leaving) {
+      if (!isClosed || service.figures().active > 0) continue;
       service.release();
       this.#leaving.delete(service);
     }
@@ -161,9 +161,15 @@ export class Supervisor {
       this.plan((name) => sameServices.has(name) && !isRebuilt),
     );
     for (const group of added.groups) group.start();
-    for (const [name, group] of groupsBefore) if (!this.#groups.has(name)) void group.stop();
-    for (const [name, service] of servicesBefore) if (!this.#services.has(name)) this.#leaving.add(service);
+    for (const [name, group] of groupsBefore) if (!this.#groups.has(name)) void group.stop(closed);
+    for (const [name, service] of servicesBefore) if (!this.#services.has(name)) this.#leave(service, closed);
     return closed;
+  }
+
+  #leave(service: KeptService, closed: Promise<void>): void {
+    const leaving = { isClosed: false };
+    this.#leaving.set(service, leaving);
+    void closed.then(() => leaving.isClosed = true);
   }
 }
 

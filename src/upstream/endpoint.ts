@@ -55,9 +55,7 @@ export class Endpoint implements Candidate {
   readonly id: number;
   readonly key: string;
   readonly address: Address;
-  readonly weight: number;
-  readonly tier: number;
-  readonly maxConnections: number;
+  #spec: EndpointSpec;
   /** What connections are opened with; a client has entered before it asks for one. */
   readonly places: Places;
   state: EndpointState;
@@ -69,13 +67,29 @@ export class Endpoint implements Candidate {
     this.id = record.id;
     this.key = formatAddress(record.address);
     this.address = record.address;
-    this.weight = record.weight;
-    this.tier = record.tier;
-    this.maxConnections = record.maxConnections;
+    this.#spec = record;
     this.state = record.state;
     this.#row = row;
     this.#clients = clients;
     this.places = new Places(record.maxConnections, open, wakeUps);
+  }
+
+  get weight(): number {
+    return this.#spec.weight;
+  }
+
+  get tier(): number {
+    return this.#spec.tier;
+  }
+
+  get maxConnections(): number {
+    return this.#spec.maxConnections;
+  }
+
+  /** Takes another weight, tier or limit over. */
+  update(record: EndpointRecord): void {
+    this.#spec = record;
+    this.places.limit = record.maxConnections;
   }
 
   /** Clients that have entered, in all threads. */

@@ -2,6 +2,7 @@
 
 export interface EndpointChanges<Endpoint> {
   readonly added: readonly Endpoint[];
+  readonly updated: readonly Endpoint[];
   readonly removed: readonly Endpoint[];
 }
 
@@ -10,6 +11,8 @@ export interface EndpointSetOptions<Wanted, Endpoint> {
   readonly identityOf: (wanted: Wanted) => string | number;
   /** Makes an endpoint, or nothing when no more can be accounted for. */
   readonly make: (wanted: Wanted) => Endpoint | undefined;
+  /** Brings one that stays up to date; tells whether that changed it. */
+  readonly update: (endpoint: Endpoint, wanted: Wanted) => boolean;
 }
 
 export class EndpointSet<Wanted, Endpoint> {
@@ -28,10 +31,11 @@ export class EndpointSet<Wanted, Endpoint> {
 
   /** Makes this the whole set. */
   replace(wanted: readonly Wanted[]): EndpointChanges<Endpoint> {
-    const { identityOf, make } = this.#options;
+    const { identityOf, make, update } = this.#options;
     const removed = new Map(this.#all);
     const all = new Map<string | number, Endpoint>();
     const added: Endpoint[] = [];
+    const updated: Endpoint[] = [];
     for (const each of wanted) {
       const identity = identityOf(each);
       const same = removed.get(identity);
@@ -40,9 +44,10 @@ export class EndpointSet<Wanted, Endpoint> {
       if (endpoint === undefined) continue;
       all.set(identity, endpoint);
       if (same === undefined) added.push(endpoint);
+      else if (update(endpoint, each)) updated.push(endpoint);
     }
     this.#all = all;
     this.#list = [...all.values()];
-    return { added, removed: [...removed.values()] };
+    return { added, updated, removed: [...removed.values()] };
   }
 }

@@ -47,7 +47,8 @@ export interface GroupOwner {
 /** What a thread makes its groups with. */
 export interface GroupParts {
   readonly row: UpstreamRow;
-  readonly accountsOf: (record: EndpointRecord) => EndpointAccounts;
+  /** Undefined for an endpoint that is gone already: word of that is on its way. */
+  readonly accountsOf: (record: EndpointRecord) => EndpointAccounts | undefined;
   readonly credits: TurnCredits;
   readonly owner: GroupOwner;
 }
@@ -72,7 +73,14 @@ export class Group {
     this.#owner = owner;
     this.#endpoints = new EndpointSet({
       identityOf: ({ id }) => id,
-      make: (record) => new Endpoint(record, accountsOf(record)),
+      make: (record) => {
+        const accounts = accountsOf(record);
+        return accounts && new Endpoint(record, accounts);
+      },
+      update: (endpoint, record) => {
+        endpoint.update(record);
+        return true;
+      },
     });
   }
 

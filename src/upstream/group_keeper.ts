@@ -48,7 +48,11 @@ export class GroupKeeper {
     this.row = row;
     this.#config = config;
     this.#parts = parts;
-    this.#endpoints = new EndpointSet({ identityOf, make: (spec) => this.#makeEndpoint(spec) });
+    this.#endpoints = new EndpointSet({
+      identityOf,
+      make: (spec) => this.#makeEndpoint(spec),
+      update: (endpoint, spec) => endpoint.update(spec),
+    });
     this.#monitor = this.#makeMonitor();
     if (config.discovery === undefined) this.#endpoints.replace(specsOf(config));
   }
@@ -89,8 +93,9 @@ export class GroupKeeper {
     this.#monitor.start(this.endpoints);
   }
 
-  async stop(): Promise<void> {
-    await Promise.all([this.#monitor.stop(), this.#stopping]);
+  /** @param unused Resolves when no connection is made any more; until then it is only not watched. */
+  async stop(unused?: Promise<void>): Promise<void> {
+    await Promise.all([this.#monitor.stop(), this.#stopping, unused]);
     for (const endpoint of this.endpoints) endpoint.retire();
     this.row.release();
   }
@@ -201,8 +206,8 @@ export class GroupKeeper {
   }
 
   #replaceEndpoints(specs: readonly EndpointSpec[]): void {
-    const { added, removed } = this.#endpoints.replace(specs);
-    if (added.length + removed.length === 0) return;
+    const { added, updated, removed } = this.#endpoints.replace(specs);
+    if (added.length + updated.length + removed.length === 0) return;
     this.#parts.audience.setEndpoints(this.name, this.records);
     for (const endpoint of added) this.#monitor.watch(endpoint);
     for (const endpoint of removed) {
@@ -252,9 +257,9 @@ export class GroupKeeper {
   }
 }
 
-/** What makes an endpoint another one: with a new weight it is counted anew. */
-function identityOf({ address, weight, tier, maxConnections }: EndpointSpec): string {
-  return `${formatAddress(address)} ${weight} ${tier} ${maxConnections}`;
+/** What makes an endpoint another one: what is open there is counted only where that is limited. */
+function identityOf({ address, maxConnections }: EndpointSpec): string {
+  return `${formatAddress(address)} ${maxConnections > 0}`;
 }
 
 function specsOf({ endpoints }: GroupConfig): EndpointSpec[] {

@@ -1,5 +1,6 @@
 /** What is known of one endpoint, in the one place where that is decided for all threads. */
 
+import { isDeepStrictEqual } from "node:util";
 import type { PassiveConfig } from "../config/config.ts";
 import { type Address, formatAddress } from "../net/address.ts";
 import type { EndpointRow } from "../observe/accounts.ts";
@@ -19,7 +20,7 @@ export interface ClaimedAccounts {
 
 export class KeptEndpoint {
   readonly key: string;
-  readonly spec: EndpointSpec;
+  #spec: EndpointSpec;
   /** What health checks found: `unknown` until the first has ended. */
   health: HealthState = "unknown";
   admin: AdminState = "up";
@@ -29,7 +30,7 @@ export class KeptEndpoint {
 
   constructor(spec: EndpointSpec, accounts: ClaimedAccounts, passive: PassiveConfig | undefined) {
     this.key = formatAddress(spec.address);
-    this.spec = spec;
+    this.#spec = spec;
     this.#accounts = accounts;
     this.passive = passive;
   }
@@ -40,7 +41,14 @@ export class KeptEndpoint {
   }
 
   get address(): Address {
-    return this.spec.address;
+    return this.#spec.address;
+  }
+
+  /** Takes another weight, tier or limit over; tells whether that changed it. */
+  update(spec: EndpointSpec): boolean {
+    const isSame = isDeepStrictEqual(this.#spec, spec);
+    this.#spec = spec;
+    return !isSame;
   }
 
   /** What takes it out after failures of real connections; those so far are forgotten. */
@@ -77,12 +85,12 @@ export class KeptEndpoint {
 
   record(): EndpointRecord {
     const { clients, open } = this.#accounts;
-    return { ...this.spec, id: this.id, clients: clients.slot, open: open?.slot, state: this.state };
+    return { ...this.#spec, id: this.id, clients: clients.slot, open: open?.slot, state: this.state };
   }
 
   figures(): EndpointFigures {
     const { key: address, condition: state, admin } = this;
-    const { weight, tier, maxConnections } = this.spec;
+    const { weight, tier, maxConnections } = this.#spec;
     const active = this.#accounts.clients.value;
     const { connects, failures: failuresBy } = this.#accounts.row.figures();
     const failures = totalOf(failuresBy);

@@ -38,7 +38,8 @@ interface Waiter {
  * wait for it.
  */
 export class Places {
-  readonly #limit: number;
+  /** What counts from the next one on. */
+  limit: number;
   readonly #gauge: Gauge | undefined;
   readonly #wakeUps: WakeUps;
   /** Those who came first are first. */
@@ -49,7 +50,7 @@ export class Places {
 
   /** @param gauge Counts the places taken, up to `limit`; undefined is no limit. */
   constructor(limit: number, gauge: Gauge | undefined, wakeUps: WakeUps) {
-    this.#limit = limit;
+    this.limit = limit;
     this.#gauge = gauge;
     this.#wakeUps = wakeUps;
   }
@@ -62,7 +63,7 @@ export class Places {
   /** A place, if one is left. */
   take(): Place | undefined {
     if (this.#gauge === undefined || this.#isRetired) return UNCOUNTED;
-    return this.#gauge.enter(this.#limit) ? new Place(this.#onLeft) : undefined;
+    return this.#gauge.enter(this.limit) ? new Place(this.#onLeft) : undefined;
   }
 
   /**

@@ -56,23 +56,50 @@ Deno.test("endpoints that stay keep what is known of them and who is there; othe
   assert.deepEqual([stage.logged(), stage.group.endpoints.length], [[], 2], "nothing was said of it again");
 });
 
-Deno.test("an endpoint with another weight, tier or limit is counted anew, and what is known of it stays", async () => {
+Deno.test("an endpoint with another weight, tier or limit is the same one, with its connections", async () => {
   for (const change of [{ weight: 2 }, { backup: true }, { maxConnections: 5 }]) {
-    await using stage = new Stage({ endpoints: [FIRST] });
+    await using stage = new Stage({ endpoints: [{ ...FIRST, maxConnections: 3 }] });
     const [before] = stage.endpoints;
     stage.foundDown(before!);
     stage.keeper.setAdmin(before!.kept, "drain");
     before!.used.enter();
-    stage.update({ endpoints: [{ ...FIRST, ...change }] });
+    stage.update({ endpoints: [{ ...FIRST, maxConnections: 3, ...change }] });
     const [after] = stage.endpoints;
-    assert.notEqual(after!.kept.id, before!.kept.id);
-    assert.deepEqual(after!.kept.state, { health: "down", admin: "drain", isEjected: false });
-    assert.deepEqual(after!.used.state, after!.kept.state);
-    assert.equal(after!.used.active, 0);
+    assert.equal(after!.kept, before!.kept);
+    assert.equal(after!.used, before!.used);
+    assert.deepEqual(after!.used.state, { health: "down", admin: "drain", isEjected: false });
+    const { weight, tier, maxConnections } = after!.used;
+    assert.deepEqual([weight, tier, maxConnections, after!.used.active], [
+      change.weight ?? 1,
+      change.backup ? 1 : 0,
+      change.maxConnections ?? 3,
+      1,
+    ]);
+    assert.deepEqual([after!.kept.figures().weight, after!.kept.figures().maxConnections], [
+      weight,
+      maxConnections,
+    ]);
+    const taken = Array.from({ length: maxConnections }, () => after!.used.places.take());
+    assert.ok(taken.every((place) => place !== undefined));
+    assert.equal(after!.used.places.take(), undefined);
+    for (const place of taken) place![Symbol.dispose]();
     before!.used.leave();
-    assert.equal(after!.used.active, 0);
-    assert.equal(stage.endpoints.length, 1);
   }
+});
+
+Deno.test("an endpoint that is to be counted is another one, and what is known of it stays", async () => {
+  await using stage = new Stage({ endpoints: [FIRST] });
+  const [before] = stage.endpoints;
+  stage.foundDown(before!);
+  stage.keeper.setAdmin(before!.kept, "drain");
+  before!.used.enter();
+  stage.update({ endpoints: [{ ...FIRST, maxConnections: 5 }] });
+  const [after] = stage.endpoints;
+  assert.notEqual(after!.kept.id, before!.kept.id);
+  assert.deepEqual(after!.kept.state, { health: "down", admin: "drain", isEjected: false });
+  assert.deepEqual(after!.used.state, after!.kept.state);
+  before!.used.leave();
+  assert.equal(after!.used.active, 0);
 });
 
 Deno.test("without health checks nothing is known to be down any more", async () => {

@@ -1,0 +1,85 @@
+/** A proxy in this thread without a program around it, whose configuration is the test's. */
+
+import type { Config } from "../../src/config/config.ts";
+import { decodeOptions, type ProxyOptions } from "../../src/config/library.ts";
+import type { TcpAddress } from "../../src/net/address.ts";
+import type { Log } from "../../src/observe/log.ts";
+import { silentLog } from "../../src/observe/log.ts";
+import { buildSupervisor } from "../../src/runtime/build_supervisor.ts";
+import { Reloader } from "../../src/runtime/reloader.ts";
+import { Shutdown } from "../../src/runtime/shutdown.ts";
+import type { Supervisor } from "../../src/runtime/supervisor.ts";
+import { echo, type Upstream, upstream } from "../e2e/sockets.ts";
+
+export type Logged = Readonly<Record<string, unknown>>;
+export type Service = ProxyOptions["services"][number];
+
+export class ProxyStage implements AsyncDisposable {
+  readonly supervisor: Supervisor;
+  readonly reloader: Reloader;
+  readonly shutdown: Shutdown;
+  /** An upstream that echoes. */
+  readonly upstream: Upstream = upstream(echo);
+  readonly logged: Logged[] = [];
+  /** What the file of the configuration holds, or what is wrong with it. */
+  file: Config | Promise<Config>;
+  readonly #watches = new Set<{ readonly event: string; resolve(logged: Logged): void }>();
+  #hasBegun = false;
+
+  /** @param optionsOf Of the whole, with the address of the upstream. */
+  constructor(optionsOf: (upstream: string) => ProxyOptions) {
+    this.file = decodeOptions(optionsOf(this.upstream.address));
+    this.supervisor = buildSupervisor(this.file, { ...this.#log(), adjust() {} });
+    this.reloader = new Reloader(this.supervisor, {
+      path: "sluice.yaml",
+      load: async () => await this.file,
+    });
+    this.shutdown = new Shutdown(this.supervisor, {
+      settled: () => this.reloader.settled(),
+      close: () => this.supervisor.stop(),
+    });
+  }
+
+  static async start(optionsOf: (upstream: string) => ProxyOptions): Promise<ProxyStage> {
+    const stage = new ProxyStage(optionsOf);
+    await stage.reloader.begin(await stage.file);
+    stage.#hasBegun = true;
+    return stage;
+  }
+
+  /** Where a service listens. */
+  port(service = "test"): number {
+    const [address] = this.supervisor.services.find(({ name }) => name === service)!.addresses;
+    return (address as TcpAddress).port;
+  }
+
+  /** Resolves when that is logged, from now on. */
+  next(event: string): Promise<Logged> {
+    const { promise, resolve } = Promise.withResolvers<Logged>();
+    this.#watches.add({ event, resolve });
+    return promise;
+  }
+
+  /** The events logged so far. */
+  get events(): unknown[] {
+    return this.logged.map(({ event }) => event);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#hasBegun) await this.shutdown.begin({ drain: 0 });
+    await this.upstream[Symbol.asyncDispose]();
+  }
+
+  #log(): Log {
+    const note: Log["info"] = (message, fields) => {
+      const line = { message, ...fields };
+      this.logged.push(line);
+      for (const watch of this.#watches) {
+        if (watch.event !== line["event" as never]) continue;
+        this.#watches.delete(watch);
+        watch.resolve(line);
+      }
+    };
+    return { ...silentLog(), info: note, warn: note, error: note, enabled: () => true };
+  }
+}
