@@ -9,6 +9,7 @@ import type { ServiceFigures } from "../observe/ledger.ts";
 import type { ProgramLog } from "../observe/log.ts";
 import type { UpstreamFigures } from "../observe/upstream_figures.ts";
 import { AdminInterface } from "./admin_interface.ts";
+import type { ConfigSource } from "./config_source.ts";
 import { ConfigWatch } from "./config_watch.ts";
 import { checkDescriptors } from "./descriptors.ts";
 import { Reloader } from "./reloader.ts";
@@ -18,6 +19,7 @@ import type { Supervisor } from "./supervisor.ts";
 import { upstreamFigures } from "./upstream_snapshots.ts";
 import { warningsOf } from "./warnings.ts";
 
+export type { ConfigSource };
 export { AdminListenError, ListenError };
 export type { StopOptions, StopReport };
 
@@ -48,13 +50,6 @@ export interface RunningProxy extends AsyncDisposable {
   reopenLogs(): Promise<string[]>;
   /** Stops accepting, waits for open connections, then closes those left. A `drain` of another call may shorten the wait. */
   stop(options?: StopOptions): Promise<StopReport>;
-}
-
-/** Where a configuration is from, and can be had from again. */
-export interface ConfigSource {
-  readonly path: string;
-  /** @throws {ConfigError} with every problem. */
-  readonly load: () => Promise<Config>;
 }
 
 /**

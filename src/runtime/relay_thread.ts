@@ -4,28 +4,19 @@ import type { GroupConfig, LogLevel } from "../config/config.ts";
 import { ListenError } from "../net/listen.ts";
 import { type ErrorCode, ProxyError } from "../net/errors.ts";
 import { AccessLog, type AccessSink } from "../observe/access_log.ts";
-import { Accounts } from "../observe/accounts.ts";
-import { ClientTable } from "../observe/client_table.ts";
 import { type ConnectionPage, type ConnectionQuery, listConnections } from "../observe/connection_list.ts";
 import type { AbortCode } from "../observe/connection_record.ts";
 import type { EventFeed } from "../observe/event_feed.ts";
-import { EventLoopDelay } from "../observe/event_loop_delay.ts";
-import { GaugeTable } from "../observe/gauge.ts";
-import { ServiceLedger } from "../observe/ledger.ts";
+import type { ServiceLedger } from "../observe/ledger.ts";
 import type { Log } from "../observe/log.ts";
-import { OpenConnections } from "../observe/open_connections.ts";
-import { RateLimit } from "../observe/rate_limit.ts";
-import { SignOfLife } from "../observe/sign_of_life.ts";
-import { WakeUps } from "../observe/wake_ups.ts";
 import { Admission } from "../proxy/admission.ts";
-import { CountLimit } from "../proxy/count_limit.ts";
 import { Listeners } from "../proxy/listeners.ts";
 import { Service } from "../proxy/service.ts";
 import { tlsListenOptions, type TlsMaterial, TlsTermination } from "../proxy/tls_termination.ts";
-import type { EndpointAccounts, EndpointRecord, EndpointState } from "../upstream/endpoint.ts";
+import type { EndpointRecord, EndpointState } from "../upstream/endpoint.ts";
 import { Group } from "../upstream/group.ts";
-import { TurnCredits } from "../upstream/turns.ts";
 import { UpstreamTls, type UpstreamTlsMaterial } from "../upstream/upstream_tls.ts";
+import { ThreadAccounts } from "./thread_accounts.ts";
 import type {
   Bound,
   GroupPlan,
@@ -53,14 +44,8 @@ export interface ThreadVoice {
 }
 
 export class RelayThread implements ThreadCalls {
-  readonly #start: ThreadStart;
   readonly #voice: ThreadVoice;
-  readonly #accounts: Accounts;
-  readonly #gauges: GaugeTable;
-  readonly #connections: OpenConnections;
-  readonly #credits: TurnCredits;
-  readonly #wakeUps: WakeUps;
-  readonly #vitals: DisposableStack;
+  readonly #accounts: ThreadAccounts;
   readonly #listeners = new Listeners();
   readonly #ledgers = new Map<string, ServiceLedger>();
   /** Those of services that are gone, until their last connection has ended. */
@@ -71,18 +56,8 @@ export class RelayThread implements ThreadCalls {
   readonly #retired = new Set<Service>();
 
   constructor(start: ThreadStart, voice: ThreadVoice) {
-    const { numbers, accounts, gauges, signs, credits } = start;
-    const { thread } = numbers;
-    this.#start = start;
     this.#voice = voice;
-    this.#accounts = new Accounts(accounts.size, thread, accounts.memory);
-    this.#gauges = new GaugeTable(gauges.size, thread, gauges.memory);
-    this.#connections = new OpenConnections(numbers);
-    this.#credits = new TurnCredits(credits.endpoints, credits.memory);
-    this.#wakeUps = new WakeUps((gauge) => voice.supervisor.freed(gauge));
-    this.#vitals = new DisposableStack();
-    this.#vitals.use(new EventLoopDelay(this.#accounts.program.cells.eventLoopDelay));
-    this.#vitals.use(new SignOfLife(signs, thread));
+    this.#accounts = new ThreadAccounts(start, (gauge) => voice.supervisor.freed(gauge));
   }
 
   async prepare(plans: readonly ListenPlan[]): Promise<Bound> {
@@ -137,7 +112,7 @@ export class RelayThread implements ThreadCalls {
   }
 
   wake(gauge: number): void {
-    this.#wakeUps.wake(gauge);
+    this.#accounts.wakeUps.wake(gauge);
   }
 
   makeRoom(group: string, endpoint: number): void {
@@ -149,11 +124,11 @@ export class RelayThread implements ThreadCalls {
   }
 
   connections(query: ConnectionQuery): Promise<ConnectionPage> {
-    return Promise.resolve(listConnections(this.#connections.all(), query));
+    return Promise.resolve(listConnections(this.#accounts.connections.all(), query));
   }
 
   kill(id: number): Promise<boolean> {
-    const record = this.#connections.find(id);
+    const record = this.#accounts.connections.find(id);
     record?.abort("killed");
     return Promise.resolve(record !== undefined);
   }
@@ -184,7 +159,7 @@ export class RelayThread implements ThreadCalls {
   }
 
   finish(): Promise<void> {
-    this.#vitals.dispose();
+    this.#accounts[Symbol.dispose]();
     for (const group of this.#groups.values()) group.setEndpoints([]);
     return this.report();
   }
@@ -201,9 +176,9 @@ export class RelayThread implements ThreadCalls {
     const config = this.#withOwnShare(whole);
     const known = this.#groups.get(config.name);
     const group = known ?? new Group(config, {
-      row: this.#accounts.upstreams.at(row),
-      accountsOf: (record) => this.#accountsOf(record),
-      credits: this.#credits,
+      row: this.#accounts.upstreamRow(row),
+      accountsOf: (record) => this.#accounts.endpoint(record),
+      credits: this.#accounts.credits,
       owner: this.#voice.supervisor,
     });
     group.config = config;
@@ -214,10 +189,9 @@ export class RelayThread implements ThreadCalls {
   /** What `max_idle` allows is for all threads together: each keeps its part of it ready. */
   #withOwnShare(config: GroupConfig): GroupConfig {
     const { pool } = config;
-    if (pool === undefined) return config;
-    const { thread, threads } = this.#start.numbers;
-    const more = thread < pool.maxIdle % threads ? 1 : 0;
-    return { ...config, pool: { ...pool, maxIdle: Math.floor(pool.maxIdle / threads) + more } };
+    return pool === undefined
+      ? config
+      : { ...config, pool: { ...pool, maxIdle: this.#accounts.shareOf(pool.maxIdle) } };
   }
 
   /** Who was on the way to a service of it until that was closed is served. */
@@ -234,23 +208,13 @@ export class RelayThread implements ThreadCalls {
     void closed.then(() => ledger.drained()).then(() => this.#leavingLedgers.delete(ledger));
   }
 
-  #accountsOf({ id, clients, open }: EndpointRecord): EndpointAccounts | undefined {
-    const row = this.#accounts.endpoints.find(id);
-    return row && {
-      row,
-      clients: this.#gauges.at(clients),
-      open: open === undefined ? undefined : this.#gauges.at(open),
-      wakeUps: this.#wakeUps,
-    };
-  }
-
   #makeService(plan: ServicePlan, { all, log }: ThreadPlan): Service {
     const { config, tls, upstreamTls } = plan;
     const { accessFile, events } = this.#voice;
     const sink = log.hasAccessFile && accessFile !== undefined ? accessFile : this.#voice.log;
     return new Service(config, {
       groups: this.#groups,
-      admission: this.#admissionOf(plan, all),
+      admission: new Admission(config, this.#accounts.admission(plan, all)),
       ledger: this.#ledgerOf(plan),
       accessLog: new AccessLog(sink, { sample: log.sample }),
       events,
@@ -261,29 +225,12 @@ export class RelayThread implements ThreadCalls {
     });
   }
 
-  #admissionOf({ config, gauge, rate, clients }: ServicePlan, all: ThreadPlan["all"]): Admission {
-    const { limits } = config;
-    const { connectsPerSecond, connectionsPerClient: connections, connectsPerSecondPerClient } = limits;
-    return new Admission(config, {
-      own: new CountLimit(this.#gauges.at(gauge), limits.connections, this.#wakeUps),
-      all: new CountLimit(this.#gauges.at(all.gauge), all.limit, this.#wakeUps),
-      rate: rate && connectsPerSecond && new RateLimit(rate, connectsPerSecond),
-      clients: clients && new ClientTable(
-        this.#start.clients,
-        { connections, rate: connectsPerSecondPerClient },
-        { memory: clients, thread: this.#start.numbers.thread },
-      ),
-    });
-  }
-
   /** One for all services that have had the name, so that none of their connections is forgotten. */
-  #ledgerOf({ config: { name }, row }: ServicePlan): ServiceLedger {
+  #ledgerOf(plan: ServicePlan): ServiceLedger {
+    const { name } = plan.config;
     const known = this.#ledgers.get(name);
     if (known !== undefined) return known;
-    const ledger = new ServiceLedger(name, {
-      row: this.#accounts.services.at(row),
-      connections: this.#connections,
-    });
+    const ledger = this.#accounts.ledger(plan);
     this.#ledgers.set(name, ledger);
     return ledger;
   }

@@ -9,8 +9,8 @@ import { ListenError } from "../net/listen.ts";
 import type { Log } from "../observe/log.ts";
 import { LogFileError } from "../observe/log_file.ts";
 import { checkDescriptors, DescriptorError } from "./descriptors.ts";
+import type { ConfigSource } from "./config_source.ts";
 import type { KeptService } from "./kept_service.ts";
-import type { ConfigSource } from "./proxy.ts";
 import type { Supervisor } from "./supervisor.ts";
 import { warningsOf } from "./warnings.ts";
 

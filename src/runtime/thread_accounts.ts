@@ -1,0 +1,85 @@
+/** What one thread counts in: its part of the memory that all threads share. */
+
+import { Accounts, type UpstreamRow } from "../observe/accounts.ts";
+import { ClientTable } from "../observe/client_table.ts";
+import { EventLoopDelay } from "../observe/event_loop_delay.ts";
+import { GaugeTable } from "../observe/gauge.ts";
+import { ServiceLedger } from "../observe/ledger.ts";
+import { OpenConnections } from "../observe/open_connections.ts";
+import { RateLimit } from "../observe/rate_limit.ts";
+import { SignOfLife } from "../observe/sign_of_life.ts";
+import { WakeUps } from "../observe/wake_ups.ts";
+import type { AdmissionParts } from "../proxy/admission.ts";
+import { CountLimit } from "../proxy/count_limit.ts";
+import type { EndpointAccounts, EndpointRecord } from "../upstream/endpoint.ts";
+import { TurnCredits } from "../upstream/turns.ts";
+import type { ServicePlan, ThreadPlan, ThreadStart } from "./thread_calls.ts";
+
+export class ThreadAccounts implements Disposable {
+  readonly connections: OpenConnections;
+  readonly credits: TurnCredits;
+  readonly wakeUps: WakeUps;
+  readonly #start: ThreadStart;
+  readonly #accounts: Accounts;
+  readonly #gauges: GaugeTable;
+  readonly #vitals = new DisposableStack();
+
+  /** @param onFreed A place in a gauge was left for which another thread may wait. */
+  constructor(start: ThreadStart, onFreed: (gauge: number) => void) {
+    const { numbers, accounts, gauges, signs, credits } = start;
+    const { thread } = numbers;
+    this.#start = start;
+    this.#accounts = new Accounts(accounts.size, thread, accounts.memory);
+    this.#gauges = new GaugeTable(gauges.size, thread, gauges.memory);
+    this.connections = new OpenConnections(numbers);
+    this.credits = new TurnCredits(credits.endpoints, credits.memory);
+    this.wakeUps = new WakeUps(onFreed);
+    this.#vitals.use(new EventLoopDelay(this.#accounts.program.cells.eventLoopDelay));
+    this.#vitals.use(new SignOfLife(signs, thread));
+  }
+
+  /** This thread's part of a number that is for all together. */
+  shareOf(whole: number): number {
+    const { thread, threads } = this.#start.numbers;
+    return Math.floor(whole / threads) + (thread < whole % threads ? 1 : 0);
+  }
+
+  upstreamRow(row: number): UpstreamRow {
+    return this.#accounts.upstreams.at(row);
+  }
+
+  /** Undefined for an endpoint that is gone already: word of that is on its way. */
+  endpoint({ id, clients, open }: EndpointRecord): EndpointAccounts | undefined {
+    const row = this.#accounts.endpoints.find(id);
+    return row && {
+      row,
+      clients: this.#gauges.at(clients),
+      open: open === undefined ? undefined : this.#gauges.at(open),
+      wakeUps: this.wakeUps,
+    };
+  }
+
+  ledger({ config: { name }, row }: ServicePlan): ServiceLedger {
+    return new ServiceLedger(name, { row: this.#accounts.services.at(row), connections: this.connections });
+  }
+
+  /** @param all Where the connections of all services are counted, and how many there may be. */
+  admission({ config, gauge, rate, clients }: ServicePlan, all: ThreadPlan["all"]): AdmissionParts {
+    const { connections, connectsPerSecond, connectionsPerClient, connectsPerSecondPerClient } = config.limits;
+    return {
+      own: new CountLimit(this.#gauges.at(gauge), connections, this.wakeUps),
+      all: new CountLimit(this.#gauges.at(all.gauge), all.limit, this.wakeUps),
+      rate: rate && connectsPerSecond && new RateLimit(rate, connectsPerSecond),
+      clients: clients && new ClientTable(
+        this.#start.clients,
+        { connections: connectionsPerClient, rate: connectsPerSecondPerClient },
+        { memory: clients, thread: this.#start.numbers.thread },
+      ),
+    };
+  }
+
+  /** Ends what goes on by itself. */
+  [Symbol.dispose](): void {
+    this.#vitals.dispose();
+  }
+}
