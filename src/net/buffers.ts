@@ -6,8 +6,8 @@
  */
 
 /** Every connection waits for its first byte with one of these in each direction. */
-const SMALLEST = 4 * 1024;
-/** A full read multiplies the size by this: 4, 32, 256 KiB. Smaller steps only left more buffers behind. */
+const SMALLEST = 2 * 1024;
+/** A full read multiplies the size by this: 2, 16, 128 KiB and so on. Smaller steps only left more buffers behind. */
 const GROWTH = 8;
 /** So many reads in a row must leave most of the buffer empty before it shrinks: bulk comes in uneven pieces. */
 const READS_TO_SHRINK = 4;
