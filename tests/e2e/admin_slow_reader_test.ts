@@ -51,7 +51,9 @@ services: [{ name: ${"x".repeat(64)}, listen: 0, upstream: "${server.address}" }
     const events = await within(PATIENCE, "Reading", readEvents(slow, (WARM_UP + 1) * BATCH * EVENTS));
     const at = events.findIndex(({ type }) => type === "dropped");
     assert.ok(at > 0, "nothing was dropped");
-    assert.equal(events.length - at - 1, WAITING);
+    // What several threads have kept for a moment comes when reading has begun, and finds room.
+    const later = events.length - at - 1 - WAITING;
+    assert.ok(later >= 0 && later <= (workers === 1 ? 0 : AT_ONCE * EVENTS), `${later} more than wait`);
     assert.ok(events.slice(at + 1).every(({ type }) => type !== "dropped"));
 
     const { code, stderr } = await within(PATIENCE, "Stopping", sluice.stop());
