@@ -28,3 +28,19 @@ export function assertTold(actual: readonly unknown[], expected: readonly unknow
     workers === 1 ? all : all.toSorted((one, other) => JSON.stringify(one) < JSON.stringify(other) ? -1 : 1);
   assert.deepEqual(ordered(actual), ordered(expected));
 }
+
+/** Which of so many threads a connection is in, from 0. */
+export function threadOf({ id }: { readonly id: number }, threads: number): number {
+  return (id - 1) % threads;
+}
+
+/** A test of what several threads do, with so many of them each time: other systems have one. */
+export function testThreads(name: string, fn: (threads: number) => Promise<void>, counts = [2, 4]): void {
+  for (const threads of counts) {
+    Deno.test({
+      name: `${threads} threads: ${name} (needs Linux)`,
+      ignore: Deno.build.os !== "linux",
+      fn: () => fn(threads),
+    });
+  }
+}
