@@ -27,8 +27,12 @@ export interface AdminBackend {
   metrics(): string;
   /** Closes both sides of a connection; false when there is none with this number. */
   kill(id: number): Promise<boolean>;
-  /** Undefined when there is no such group or endpoint. */
-  setEndpoint(group: string, endpoint: string, admin: EndpointView["admin"]): EndpointView | undefined;
+  /** Undefined when there is no such group or endpoint; else once it is so for every client who comes from then on. */
+  setEndpoint(
+    group: string,
+    endpoint: string,
+    admin: EndpointView["admin"],
+  ): EndpointView | undefined | Promise<EndpointView>;
   /** Begins to stop, as SIGTERM does; `deadline` in milliseconds, undefined is `shutdown.drain`. */
   drain(deadline: number | undefined): void;
   /** Reads certificates and opens log files anew, as SIGHUP does. */

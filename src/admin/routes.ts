@@ -122,11 +122,11 @@ async function kill(backend: AdminBackend, { params, body }: Call): Promise<Resp
   throw new ApiError("no_such_connection", `No connection ${JSON.stringify(text)} is open`);
 }
 
-function setEndpoint(backend: AdminBackend, { params, body }: Call): Response {
+async function setEndpoint(backend: AdminBackend, { params, body }: Call): Promise<Response> {
   const group = params["group"]!;
   const address = params["endpoint"]!;
   const { state } = readBody(endpointChange, body);
-  const endpoint = backend.setEndpoint(group, address, state);
+  const endpoint = await backend.setEndpoint(group, address, state);
   if (endpoint !== undefined) return json(endpoint);
   const known = backend.upstreams().find(({ name }) => name === group);
   throw new ApiError(

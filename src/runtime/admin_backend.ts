@@ -100,12 +100,18 @@ export class ProxyBackend implements AdminBackend {
     return this.#options.supervisor.parts.threads.kill(id);
   }
 
-  setEndpoint(group: string, endpoint: string, admin: EndpointView["admin"]): EndpointView | undefined {
-    const owner = this.#options.supervisor.groups.find(({ name }) => name === group);
+  setEndpoint(
+    group: string,
+    endpoint: string,
+    admin: EndpointView["admin"],
+  ): undefined | Promise<EndpointView> {
+    const { groups, parts: { threads } } = this.#options.supervisor;
+    const owner = groups.find(({ name }) => name === group);
     const found = owner?.endpoints.find(({ key }) => key === endpoint);
     if (owner === undefined || found === undefined) return undefined;
     owner.setAdmin(found, admin);
-    return endpointView(found);
+    // A thread that has answered knows what it was told before.
+    return threads.report().then(() => endpointView(found));
   }
 
   drain(deadline: number | undefined): void {

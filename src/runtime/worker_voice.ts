@@ -8,7 +8,12 @@ import type { ThreadVoice } from "./relay_thread.ts";
 import type { Report, SupervisorCalls } from "./thread_calls.ts";
 
 /** How long a report may wait for others to come with it, in milliseconds. */
-const BATCH = 10;
+const LONGEST_WAIT = 10;
+/**
+ * How many go together at most. A reader of events has room for a few hundred and loses what is more, however fast it
+ * reads: it can take nothing between those that come at once.
+ */
+const LARGEST_BATCH = 64;
 
 export class WorkerVoice implements ThreadVoice {
   readonly log: Log;
@@ -63,7 +68,7 @@ export class WorkerVoice implements ThreadVoice {
   }
 
   #report(report: Report): void {
-    this.#reports.push(report);
-    this.#timer ??= setTimeout(() => this.flush(), BATCH);
+    if (this.#reports.push(report) >= LARGEST_BATCH) this.flush();
+    else this.#timer ??= setTimeout(() => this.flush(), LONGEST_WAIT);
   }
 }

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { createParser } from "eventsource-parser";
 import type { AdminEvent } from "../../src/admin/views.ts";
 import { PATIENCE } from "./line_reader.ts";
-import { Sluice, within } from "./program.ts";
+import { Sluice, within, workers } from "./program.ts";
 import { connect, endOf, readText, upstream, writeText } from "./sockets.ts";
 
 const isLinux = Deno.build.os === "linux";
@@ -18,6 +18,12 @@ const EVENTS = 3;
 
 /** Events that wait for a reader, as docs/api.md says. */
 const WAITING = 256;
+
+/**
+ * Batches until the memory is that of a busy program. Of several threads each has a heap of its own, and so has the
+ * supervisor, which grow for longer, as each has but a part of the garbage.
+ */
+const WARM_UP = 2 * workers - 1;
 
 /** What garbage may add to the memory from one batch to the next, in bytes: far less than its connections took. */
 const GROWTH = 6 * 1024 * BATCH;
@@ -36,16 +42,18 @@ services: [{ name: ${"x".repeat(64)}, listen: 0, upstream: "${server.address}" }
 `);
     using slow = await openStream(sluice);
     using stuck = await openStream(sluice);
-    await visit(sluice.port(), BATCH);
+    for (let batch = 0; batch < WARM_UP; batch++) await visit(sluice.port(), BATCH);
     const before = await residentBytes(sluice.pid);
     await visit(sluice.port(), BATCH);
     const growth = await residentBytes(sluice.pid) - before;
     assert.ok(growth < GROWTH, `grew by ${growth} bytes`);
 
-    const events = await within(PATIENCE, "Reading", readEvents(slow, 2 * BATCH * EVENTS));
+    const events = await within(PATIENCE, "Reading", readEvents(slow, (WARM_UP + 1) * BATCH * EVENTS));
     const at = events.findIndex(({ type }) => type === "dropped");
     assert.ok(at > 0, "nothing was dropped");
-    assert.equal(events.length - at - 1, WAITING);
+    // What several threads have kept for a moment comes when reading has begun, and finds room.
+    const later = events.length - at - 1 - WAITING;
+    assert.ok(later >= 0 && later <= (workers === 1 ? 0 : AT_ONCE * EVENTS), `${later} more than wait`);
     assert.ok(events.slice(at + 1).every(({ type }) => type !== "dropped"));
 
     const { code, stderr } = await within(PATIENCE, "Stopping", sluice.stop());

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { exists } from "./files.ts";
+import { FIRST_ID } from "./several_threads.ts";
 import { Sluice, sluiceCommand } from "./program.ts";
 import { connect, endOf, readAll, readText, refusingAddress, upstream, writeText } from "./sockets.ts";
 
@@ -13,7 +14,7 @@ Deno.test("a closed connection is one line of text with everything about it", as
   const line = await sluice.logged("closed,");
   const expected = [
     "\\d{4}-\\d\\d-\\d\\d \\d\\d:\\d\\d:\\d\\d\\.\\d{3} info  test: closed, client closed event=connection_closed",
-    `service=test client=127\\.0\\.0\\.1:${clientPort} id=1 listener=${sluice.address()}`,
+    `service=test client=127\\.0\\.0\\.1:${clientPort} id=${FIRST_ID} listener=${sluice.address()}`,
     `upstream=${server.address} endpoint=${server.address} attempts=1 connect_ms=[\\d.]+`,
     "first_byte_client_ms=[\\d.]+ first_byte_upstream_ms=[\\d.]+ bytes_from_client=5 bytes_from_upstream=7",
     'duration_ms=\\d+ ended_by=client reason="client closed"',
@@ -25,16 +26,14 @@ Deno.test("a closed connection is one JSON object with the same fields", async (
   await using server = upstream(answerSeven);
   await using sluice = await Sluice.start([`0=${server.address}`, "--log-format", "json"]);
   const clientPort = await converse(sluice.port());
-  const { time, duration_ms, connect_ms, first_byte_client_ms, first_byte_upstream_ms, ...rest } = JSON.parse(
-    await sluice.logged("connection_closed"),
-  );
+  const { time, id, duration_ms, connect_ms, first_byte_client_ms, first_byte_upstream_ms, ...rest } = JSON
+    .parse(await sluice.logged("connection_closed"));
   assert.deepEqual(rest, {
     level: "info",
     message: "0: closed, client closed",
     event: "connection_closed",
     service: "0",
     client: `127.0.0.1:${clientPort}`,
-    id: 1,
     listener: sluice.address(),
     upstream: server.address,
     endpoint: server.address,
@@ -45,6 +44,7 @@ Deno.test("a closed connection is one JSON object with the same fields", async (
     reason: "client closed",
   });
   assert.ok(Math.abs(Date.now() - Date.parse(time)) < 60_000, time);
+  assert.match(JSON.stringify(id), new RegExp(`^${FIRST_ID}$`));
   assert.ok(Number.isInteger(duration_ms), String(duration_ms));
   // Each comes after the one before; the last is rounded to whole milliseconds.
   const times = [0, connect_ms, first_byte_client_ms, first_byte_upstream_ms, duration_ms + 1];

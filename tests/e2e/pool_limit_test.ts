@@ -1,10 +1,11 @@
 /** `max_connections` holds at the upstream, with everything that pools have open, and costs no client anything. */
 
 import assert from "node:assert/strict";
-import { eventually, roundTrip } from "./eventually.ts";
+import { CountingServer } from "./counting_server.ts";
+import { eventually } from "./eventually.ts";
 import { PooledProxy } from "./pooled.ts";
 import { within } from "./program.ts";
-import { connect, echo, endOf, readText, type Upstream, upstream, writeText } from "./sockets.ts";
+import { connect, endOf, readText, writeText } from "./sockets.ts";
 
 const LIMIT = 3;
 const ROUNDS = 40;
@@ -19,7 +20,7 @@ for (const reset of ["close", "pass"] as const) {
         services === 1 ? "one service" : "two services"
       } and a ${mode} pool, with reset: ${reset}`;
       Deno.test(`an upstream never sees more than max_connections, with ${what}`, async () => {
-        await using server = new CountingServer();
+        await using server = new CountingServer(LIMIT);
         await using proxy = await PooledProxy.before(
           { address: server.address, maxConnections: LIMIT },
           { mode, maxIdle: LIMIT, ...mode === "reuse" ? { quiet: 1 } : {} },
@@ -41,7 +42,7 @@ for (const reset of ["close", "pass"] as const) {
   }
 
   Deno.test(`connections that wait in one service's pool give way to another's clients, with reset: ${reset}`, async () => {
-    await using server = new CountingServer();
+    await using server = new CountingServer(LIMIT);
     await using proxy = await PooledProxy.before(
       { address: server.address, maxConnections: LIMIT },
       { maxIdle: LIMIT },
@@ -66,31 +67,6 @@ for (const reset of ["close", "pass"] as const) {
       assert.equal(await readText(conn, 4), "pong");
     }
   });
-}
-
-/** Echoes, and counts the connections that are open. */
-class CountingServer implements AsyncDisposable {
-  readonly #server: Upstream;
-  #open = 0;
-  most = 0;
-
-  constructor() {
-    this.#server = upstream(async (conn) => {
-      this.#open += 1;
-      // What has ended before this one began is noticed within a round trip.
-      if (this.#open > LIMIT) await roundTrip();
-      this.most = Math.max(this.most, this.#open);
-      await echo(conn).finally(() => this.#open -= 1);
-    });
-  }
-
-  get address(): string {
-    return this.#server.address;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server[Symbol.asyncDispose]();
-  }
 }
 
 /** One request and answer; a polite client waits for the other side's end. */

@@ -21,9 +21,11 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** For a whole run of these tests with several threads: SLUICE_TEST_WORKERS says how many. */
-const workers = Deno.env.get("SLUICE_TEST_WORKERS");
-const WORKERS = workers === undefined ? [] : ["--workers", workers];
+/**
+ * How many threads relay in the programs that these tests start, unless a test says it itself: for a whole run, as
+ * SLUICE_TEST_WORKERS says. Only Linux has more than one.
+ */
+export const workers = Deno.build.os === "linux" ? Number(Deno.env.get("SLUICE_TEST_WORKERS") ?? 1) : 1;
 
 /** The command that runs sluice: the built executable of SLUICE_BIN, or `deno run` with exactly its permissions. */
 export function sluiceCommand(): [string, ...string[]] {
@@ -75,6 +77,8 @@ export interface StartOptions {
   /** Goes before the command, such as `["prlimit", "--nofile=64"]`. */
   readonly wrapper?: readonly string[];
   readonly env?: Record<string, string>;
+  /** Threads that relay; as many as {@linkcode workers} unless given. */
+  readonly workers?: number | "auto";
 }
 
 /** A running sluice. Disposing of it kills it, if it still runs. */
@@ -95,7 +99,8 @@ export class Sluice implements AsyncDisposable {
 
   /** Starts sluice with these arguments and `--print-ready`. Throws with its stderr when it ends instead. */
   static async start(args: string[], options: StartOptions = {}): Promise<Sluice> {
-    const own = [...args, ...WORKERS, "--print-ready"];
+    const threads = options.workers ?? workers;
+    const own = [...args, ...threads === 1 ? [] : ["--workers", String(threads)], "--print-ready"];
     const [command, ...rest] = [...options.wrapper ?? [], ...sluiceCommand(), ...own];
     const child = new Deno.Command(command!, {
       args: rest,

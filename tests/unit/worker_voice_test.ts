@@ -94,6 +94,16 @@ Deno.test("a worker tells what happens only while somebody wants to hear it, and
   assert.deepEqual(ids, [2, 4]);
 });
 
+Deno.test("what is said at once is sent in batches that a reader of events has room for", () => {
+  using stage = new Stage();
+  const { voice, sent } = stage;
+  for (let line = 0; line < 150; line++) voice.log.info(`${line}`);
+  assert.deepEqual(sent.map(({ length }) => length), [64, 64]);
+  voice.flush();
+  const lines = sent.flat().map((report) => report.kind === "log" && report.message);
+  assert.deepEqual(lines, Array.from({ length: 150 }, (_, line) => `${line}`));
+});
+
 class Stage implements Disposable {
   readonly sent: (readonly Report[])[] = [];
   readonly voice = new WorkerVoice(SUPERVISOR, (reports) => this.sent.push(reports));
