@@ -40,7 +40,7 @@ export class RelayBuffer {
   readonly largest: number;
   #size: number;
   #buffer: Uint8Array | undefined;
-  /** What the last read filled: messages of one length follow each other, and making views costs more than reading. */
+  /** What the last read filled: messages of one length often follow each other, and need no new view then. */
   #view: Uint8Array | undefined;
   #smallReads = 0;
   #isBusy = false;

@@ -46,7 +46,7 @@ export interface DirectionOptions {
  * The streams are built once a read brings bulk, and stay. Three queues and a dozen promises a chunk cost nothing
  * beside 32 KiB, but for a request of forty bytes they doubled the CPU time (see tests/bench), and the objects
  * alone were half the memory of an idle connection. What is done by hand is done in callbacks made once for each
- * direction: async functions took three times the memory a connection, and collecting that a tenth of the time.
+ * direction: with async functions a connection of one request left 25 KB to the garbage collector instead of 20.
  */
 export class Direction {
   readonly #ends: DirectionEnds;

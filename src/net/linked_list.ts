@@ -1,9 +1,10 @@
 /**
  * A list that something of every connection enters and leaves, for as long as the process runs.
  *
- * Not a `Set`: its table is made anew every so many additions, and the tables before it, old by then, keep what was in
- * them alive until the whole heap is collected. Connections that are over so survived every small collection, which
- * took a fifth of the CPU time a connection (measured). What leaves this list is held by nothing, and holds nothing.
+ * Not a `Set`: with Sets and Maps that connections enter and leave, 4 to 6.5 KB of each connection that was over
+ * survived every small collection, and collecting took 12 to 21 us of about 100 us a connection; without them 0.4 KB and
+ * 3 us (by --trace-gc). Most likely it is the tables, made anew every so many additions: those before, old by then, keep
+ * what was in them. What leaves this list is held by nothing, and holds nothing.
  */
 
 /** What can be in a list, one at a time. Disposing of it takes it out; doing so again changes nothing. */
