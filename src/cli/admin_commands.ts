@@ -87,7 +87,7 @@ async function reload(client: AdminClient): Promise<void> {
 async function drain(client: AdminClient, { deadline }: CommandOf<"drain">): Promise<void> {
   await client.drain(deadline);
   console.log(
-    "Draining: it no longer accepts, and ends when its open connections have or its deadline has passed",
+    "Draining: it is no longer ready, and ends when its open connections have or its deadline has passed",
   );
 }
 

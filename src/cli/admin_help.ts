@@ -79,20 +79,26 @@ ${EXIT_CODES}`;
 
 const RELOAD = `Usage: sluice reload [OPTIONS]
 
-Has a running proxy read its certificates and keys again and open the file of its access log anew, as SIGHUP does.
-What cannot be used stays as it was, and is said. The rest of the configuration is read at the start only.
+Has a running proxy read its configuration, certificates and keys again and open the file of its access log anew, as
+SIGHUP does. Prints what is different. Open connections go on; new ones go by the new configuration.
+
+One that cannot be used changes nothing. A file of a certificate that cannot be used leaves the certificate in use.
+workers and admin need a restart. With another admin.listen in FILE, give the one in effect with --admin.
 
 Options:
 ${HELP}
 ${WHERE}
-${EXIT_CODES}`;
+Exit codes: 0 done, 1 something cannot be used, or not reached or refused, 2 wrong usage or configuration.
+`;
 
 const DRAIN = `Usage: sluice drain [--deadline DURATION] [OPTIONS]
 
-Has a running proxy end as SIGTERM does: it stops accepting at once and ends when its open connections have.
+Has a running proxy end as SIGTERM does: it is no longer ready, stops accepting after its shutdown.delay, and ends when
+its open connections have.
 
 Options:
-      --deadline DURATION close what is open after this time, such as 10s (default: its shutdown.drain)
+      --deadline DURATION stop accepting at once, and close what is open after this time, such as 10s
+                          (default: its shutdown.drain)
 ${HELP}
 ${WHERE}
 ${EXIT_CODES}`;

@@ -20,8 +20,8 @@ Tell one that is running what to do:
   sluice kill ID ...              close connections
   sluice upstream GROUP ENDPOINT up|drain|down
                                   take an endpoint out of use or back in
-  sluice reload                   read certificates again, open log files anew
-  sluice drain                    stop accepting, and end when open connections have
+  sluice reload                   read its configuration and certificates again
+  sluice drain                    stop, and end when open connections have
 
 Examples:
   sluice 5000=db.internal:5432
@@ -42,8 +42,8 @@ Options:
   -h, --help              this text; every command has its own: sluice top --help
   -V, --version           the version
 
-Stop it with Ctrl-C or SIGTERM: it stops accepting and waits for open connections (shutdown.drain, 30s); a second
-signal closes them at once.
+Stop it with Ctrl-C or SIGTERM: it goes on accepting for a while (shutdown.delay, 0), then waits for open connections
+(shutdown.drain, 30s); a second signal closes them at once. SIGHUP: as sluice reload.
 
 Exit codes: 0 stopped, 1 could not run, 2 wrong usage or configuration.
 `;

@@ -56,7 +56,7 @@ interopTest("page: it says that the program is not ready, and that it drains", C
   await waitForText(page, "#banner-text", /^Not ready: the upstream group "mail"/);
   backend.drain();
   await waitForText(page, "#state", /^Draining$/);
-  await waitForText(page, "#banner-text", /^Draining: it takes no new connections/);
+  await waitForText(page, "#banner-text", /^Draining: it is no longer ready/);
   await waitForText(page, "#events .text", /^Stopping; 299 connections are open$/);
 });
 

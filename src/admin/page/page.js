@@ -86,7 +86,7 @@ class Page {
     this.#wasDraining = status.state === "draining";
     if (this.#wasDraining) {
       this.#banner.show(
-        "Draining: it takes no new connections and stops when the open ones have ended.",
+        "Draining: it is no longer ready, and stops when its open connections have ended.",
         "warning",
       );
     } else if (!status.ready) {
