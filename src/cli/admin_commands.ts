@@ -6,7 +6,7 @@ import { AdminError } from "./admin_error.ts";
 import { findAdmin } from "./admin_target.ts";
 import { listConnections } from "./connection_pages.ts";
 import { connectionsText } from "./connections_text.ts";
-import { printable } from "./printable.ts";
+import { printable, printableLines } from "./printable.ts";
 import { endpointState, statusText } from "./status_text.ts";
 import { top } from "./top/top.ts";
 
@@ -81,7 +81,7 @@ async function upstream(client: AdminClient, command: CommandOf<"upstream">): Pr
 
 async function reload(client: AdminClient): Promise<void> {
   const { detail } = await client.reload();
-  console.log(printable(detail));
+  console.log(printableLines(detail));
 }
 
 async function drain(client: AdminClient, { deadline }: CommandOf<"drain">): Promise<void> {

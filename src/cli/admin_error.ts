@@ -1,6 +1,6 @@
 /** Why the admin interface did not do what it was asked, in words that say what to do about it. */
 
-import { printable } from "./printable.ts";
+import { printable, printableLines } from "./printable.ts";
 
 export class AdminError extends Error {
   override readonly name = "AdminError";
@@ -41,7 +41,7 @@ export function refusal(
 ): AdminError {
   const { code, message } = (body as { error?: { code?: unknown; message?: unknown } } | null)?.error ?? {};
   if (typeof code !== "string" || typeof message !== "string") return unintelligible(address, status);
-  if (code !== "unauthorized") return new AdminError(code, printable(message));
+  if (code !== "unauthorized") return new AdminError(code, printableLines(message));
   const what = isTokenGiven ? "does not take this token" : "wants its token";
   return new AdminError(
     code,

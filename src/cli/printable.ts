@@ -2,3 +2,8 @@
 export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu, "\ufffd");
 }
+
+/** The same for text of several lines, such as all that is wrong with a configuration. */
+export function printableLines(text: string): string {
+  return text.split("\n").map(printable).join("\n");
+}

@@ -3,9 +3,13 @@
 import type { TcpAddress } from "./address.ts";
 import { listen, type Listener } from "./listen.ts";
 
-/** Whether the kernel spreads clients over all who bind an address: elsewhere SO_REUSEPORT, if any, does something else. */
+/**
+ * Whether several listeners can share an address: the kernel spreads clients over all who bind it, which it does on
+ * Linux only, and Deno was started with `--unstable-net`. Without that flag it would end the whole process (exit code
+ * 70) at the attempt, and the one sign of it is an API that comes with it.
+ */
 export function canShare(os: typeof Deno.build.os = Deno.build.os): boolean {
-  return os === "linux" || os === "android";
+  return (os === "linux" || os === "android") && typeof Deno.listenDatagram === "function";
 }
 
 /** An address found to be free, for threads to bind with `shared`. */

@@ -5,6 +5,7 @@ import type { Conn } from "./conn.ts";
 import { ConnWrapper } from "./conn_wrapper.ts";
 import { addressOf, DenoConn } from "./deno_conn.ts";
 import { proxyErrorOf } from "./errors.ts";
+import { canShare } from "./reserve.ts";
 import { BACKLOG, type Listener, ListenError } from "./listen.ts";
 import type { TlsIdentity } from "./tls_credentials.ts";
 import { tlsErrorOf } from "./tls_errors.ts";
@@ -224,7 +225,7 @@ function bindShared(
     port,
     cert,
     key,
-    reusePort: true,
+    reusePort: canShare(),
     tcpBacklog: BACKLOG,
     ...alpn.length === 0 ? {} : { alpnProtocols: [...alpn] },
   });

@@ -180,6 +180,11 @@ export class Gauge {
     return Atomics.load(all.waiting, this.slot) > 0;
   }
 
+  /** Whether it is still what it was claimed for: it was not released. Nothing enters one that was. */
+  get isClaimed(): boolean {
+    return (Atomics.load(this.#words.all.entered, this.slot) & ~COUNT) === this.#claim;
+  }
+
   /** Whether somebody waits, in any thread. */
   get isAwaited(): boolean {
     return Atomics.load(this.#words.all.waiting, this.slot) > 0;

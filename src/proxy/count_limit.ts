@@ -5,7 +5,7 @@ import type { WakeUps } from "../observe/wake_ups.ts";
 
 export class CountLimit {
   readonly #gauge: Gauge;
-  readonly #limit: number;
+  #limit: number;
   readonly #wakeUps: WakeUps;
 
   /** @param limit 0 is no limit. */
@@ -13,6 +13,17 @@ export class CountLimit {
     this.#gauge = gauge;
     this.#limit = limit;
     this.#wakeUps = wakeUps;
+  }
+
+  /** How many there may be from now on; those who wait try again. */
+  set limit(limit: number) {
+    this.#limit = limit;
+    this.#wakeUps.wake(this.#gauge.slot);
+  }
+
+  /** Whether it still counts what it was made for. */
+  get isClaimed(): boolean {
+    return this.#gauge.isClaimed;
   }
 
   /** Takes a place; false when there is none. */

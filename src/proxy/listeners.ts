@@ -30,14 +30,18 @@ const LONGEST_DRAIN = 5000;
 class Bound {
   readonly listener: Listener;
   #tls: TlsListenOptions | undefined;
+  #mode: number | undefined;
   #service: Service | undefined;
+  /** Resolves when another service takes the place of the one there is. */
+  #replaced = Promise.withResolvers<void>();
   readonly #draining = new AbortController();
   readonly #closing = new AbortController();
   #loop: Promise<void> | undefined;
 
-  constructor(listener: Listener, tls: TlsListenOptions | undefined) {
+  constructor(listener: Listener, { tls, unixMode }: BindPlan) {
     this.listener = listener;
     this.#tls = tls;
+    this.#mode = unixMode;
   }
 
   /** Whose clients come here; undefined before it has started. */
@@ -45,26 +49,47 @@ class Bound {
     return this.#service;
   }
 
-  /** Leads clients to a service from now on; the first time it begins to accept. */
+  /**
+   * Leads clients to a service from now on; the first time it begins to accept. A client who waits for a place in the
+   * service before it goes on waiting, and keeps nobody else from being accepted.
+   */
   leadTo(service: Service): void {
     const { listener } = this;
     const address = formatAddress(listener.address);
+    if (service !== this.#service) {
+      this.#replaced.resolve();
+      this.#replaced = Promise.withResolvers();
+    }
     this.#service = service;
     this.#loop ??= acceptConnections(listener, {
-      onConnection: (client: Conn) => this.#service!.handle(client),
+      onConnection: (client: Conn) => this.#accepted(client),
       onError: (error, failures) => this.#service!.acceptFailed(address, error, failures),
       signal: this.#closing.signal,
       draining: this.#draining.signal,
     });
   }
 
-  /** Not without need: replacing a listener can cost clients. */
+  /** Not without need: replacing a listener can cost clients. What cannot be used leaves the old certificate. */
   updateTls(options: TlsListenOptions | undefined): void {
     if (!(this.listener instanceof TlsListener) || options === undefined) return;
     const isSame = options.credentials.cert === this.#tls?.credentials.cert &&
       isDeepStrictEqual(options.alpn, this.#tls.alpn);
-    if (!isSame) this.listener.replace(options);
-    this.#tls = options;
+    if (isSame) return;
+    try {
+      this.listener.replace(options);
+      this.#tls = options;
+    } catch (error) {
+      this.#service?.listenerKept(formatAddress(this.listener.address), error);
+    }
+  }
+
+  /** Sets the mode of a socket file, where it is another one now. */
+  setMode(mode: number | undefined): void {
+    const { address } = this.listener;
+    if (mode === this.#mode || address.transport !== "unix") return;
+    this.#mode = mode;
+    if (mode === undefined) return;
+    Deno.chmod(address.path, mode).catch((error) => this.#service?.listenerKept(formatAddress(address), error));
   }
 
   /** Accepts who is on the way, then closes; resolves when it has. */
@@ -80,6 +105,11 @@ class Bound {
     this.#closing.abort();
     this.listener.close();
     await this.#loop;
+  }
+
+  #accepted(client: Conn): Promise<void> | undefined {
+    const entered = this.#service!.handle(client);
+    return entered && Promise.race([entered, this.#replaced.promise]);
   }
 }
 
@@ -104,10 +134,10 @@ export class Listeners {
    * @throws {ListenError} everything is as before then.
    */
   async prepare(plans: readonly BindPlan[]): Promise<Address[]> {
-    this.#prepared = [];
+    await this.discard();
     try {
       for (const plan of plans) {
-        const bound = this.#bound.get(keyOf(plan, plan.address)) ?? new Bound(await bind(plan), plan.tls);
+        const bound = this.#bound.get(keyOf(plan, plan.address)) ?? new Bound(await bind(plan), plan);
         this.#prepared.push({ key: keyOf(plan, bound.listener.address), plan, bound });
       }
     } catch (error) {
@@ -134,8 +164,9 @@ export class Listeners {
     const before = this.#bound;
     this.#bound = new Map(this.#prepared.map(({ key, bound }) => [key, bound]));
     this.#prepared.forEach(({ bound, plan }, index) => {
-      bound.updateTls(plan.tls);
       bound.leadTo(services[index]!);
+      bound.updateTls(plan.tls);
+      bound.setMode(plan.unixMode);
     });
     this.#prepared = [];
     const unwanted = [...before].filter(([key]) => !this.#bound.has(key));
@@ -152,8 +183,9 @@ export class Listeners {
     await Promise.all([...this.#bound.values(), ...this.#leaving].map((bound) => this.#drain(bound)));
   }
 
-  /** Closes all at once. */
+  /** Closes all at once, what was only prepared included. */
   async close(): Promise<void> {
+    await this.discard();
     await Promise.all([...this.#bound.values(), ...this.#leaving].map((bound) => bound.close()));
   }
 

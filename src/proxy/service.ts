@@ -158,7 +158,7 @@ export class Service {
     const connection = new Connection(client, this);
     const entered = this.config.limits.whenFull === "wait" ? connection.entered() : undefined;
     this.#open += 1;
-    connection.run().then(this.#onEnded);
+    connection.run().then(this.#onEnded, this.#onBroken);
     return entered;
   }
 
@@ -171,6 +171,17 @@ export class Service {
       service,
       listen,
       failures,
+      detail: error instanceof Error ? error.message : String(error),
+    });
+  }
+
+  /** A listener goes on as it was, as it could not be changed. */
+  listenerKept(listen: string, error: unknown): void {
+    const { name: service } = this.config;
+    this.#parts.log.error(`${service}: ${listen} goes on as it was`, {
+      event: "listener_not_changed",
+      service,
+      listen,
       detail: error instanceof Error ? error.message : String(error),
     });
   }
@@ -203,6 +214,12 @@ export class Service {
   readonly #onEnded = (): void => {
     this.#open -= 1;
     if (this.#open === 0) this.#onGone?.();
+  };
+
+  /** A mistake, which the guard of the process tells. */
+  readonly #onBroken = (error: unknown): never => {
+    this.#onEnded();
+    throw error;
   };
 }
 

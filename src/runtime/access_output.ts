@@ -18,12 +18,13 @@ export class AccessOutput implements AccessSink {
     return true;
   }
 
+  /** Connections that were opened while there was a file may end when there is none. */
   info(message: string, fields?: Fields): void {
-    this.#file?.info(message, fields);
+    (this.#file ?? this.#log).info(message, fields);
   }
 
   warn(message: string, fields?: Fields): void {
-    this.#file?.info(message, fields);
+    (this.#file ?? this.#log).warn(message, fields);
   }
 
   /**

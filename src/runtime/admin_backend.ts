@@ -43,7 +43,7 @@ export class ProxyBackend implements AdminBackend {
     const { supervisor, isStopping } = this.#options;
     const notReady = isStopping()
       ? ["draining"]
-      : supervisor.services.length === 0
+      : !supervisor.hasBegun
       ? ["starting"]
       : supervisor.groups.flatMap((group) => group.notReady);
     return {

@@ -37,7 +37,7 @@ export function buildSupervisor(config: Config, log: ProgramLog): Supervisor {
   const onReports = (reports: readonly Report[]) => {
     for (const report of reports) {
       if (report.kind === "log") log[report.level](report.message, report.fields);
-      else if (report.kind === "access") access.info("", report.fields);
+      else if (report.kind === "access") access[report.level](report.message, report.fields);
       else events.forward(report.event);
     }
   };
@@ -59,6 +59,6 @@ export function buildSupervisor(config: Config, log: ProgramLog): Supervisor {
     ? new Threads([new LocalSeat(memory.startOf(0), { log, accessFile: access, events }, callsOf(0))])
     : seatWorkers();
   const tlsFiles = new TlsFiles({ log, onChange: (files) => threads.setTls(files) });
-  const supervisor = new Supervisor({ log, access, events, tlsFiles, memory, threads });
+  const supervisor = new Supervisor(config, { log, access, events, tlsFiles, memory, threads });
   return supervisor;
 }

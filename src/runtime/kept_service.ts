@@ -8,8 +8,12 @@ import { ClientTable } from "../observe/client_table.ts";
 import type { Gauge } from "../observe/gauge.ts";
 import { type ServiceFigures, serviceFigures, type ServiceMetrics, serviceMetrics } from "../observe/ledger.ts";
 import { RateLimit } from "../observe/rate_limit.ts";
+import { AccountsFullError } from "../observe/accounts_full_error.ts";
 import type { SharedMemory } from "./shared_memory.ts";
 import type { ServicePlan } from "./thread_calls.ts";
+
+/** As a reason, beside those of `observe/reasons.ts`. */
+const THREAD_DIED = "thread_died";
 
 export class KeptService {
   readonly #memory: SharedMemory;
@@ -17,18 +21,19 @@ export class KeptService {
   readonly #gauge: Gauge;
   #config: ServiceConfig;
   #rate: RateLimit | undefined;
+  #lost = 0;
   #clients: ClientTable | undefined;
   /** Where it listens, with real ports, in the order of the configuration. */
   addresses: readonly Address[] = [];
 
-  /** @throws {RangeError} when no room is left for another service. */
+  /** @throws {AccountsFullError} when no room is left for another service. */
   constructor(config: ServiceConfig, memory: SharedMemory) {
     const row = memory.accounts.services.claim();
     const gauge = memory.gauges.claim();
     if (row === undefined || gauge === undefined) {
       row?.release();
       gauge?.release();
-      throw new RangeError("No room left in the accounts for another service: restart to make room");
+      throw new AccountsFullError("services");
     }
     this.#memory = memory;
     this.#row = row;
@@ -63,22 +68,29 @@ export class KeptService {
   }
 
   figures(): ServiceFigures {
-    return serviceFigures(this.name, this.#row);
+    return this.#withLost(serviceFigures(this.name, this.#row));
   }
 
   metrics(): ServiceMetrics {
-    return serviceMetrics(this.name, this.#row);
+    return this.#withLost(serviceMetrics(this.name, this.#row));
   }
 
-  /** Takes the connections of a thread that has ended off its clients. */
-  settle(thread: number): void {
+  /** Takes the connections of a thread that has ended off its clients. @param lost How many there were. */
+  settle(thread: number, lost: number): void {
     this.#clients?.settle(thread);
+    this.#lost += lost;
   }
 
   /** It is there no more: its places are free once its last connection has ended. */
   release(): void {
     this.#row.release();
     this.#gauge.release();
+  }
+
+  /** The thread that would have counted how they ended is no more. */
+  #withLost<Figures extends ServiceFigures>(figures: Figures): Figures {
+    if (this.#lost === 0) return figures;
+    return { ...figures, closedBy: { ...figures.closedBy, [THREAD_DIED]: this.#lost } };
   }
 
   /** What is counted goes on being counted, unless it is to be counted in another way. */

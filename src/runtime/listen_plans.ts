@@ -1,10 +1,10 @@
 /** From the addresses of a configuration to what threads bind. */
 
 import type { Config, ServiceConfig } from "../config/config.ts";
-import { type Address, formatAddress } from "../net/address.ts";
+import { type Address, formatAddress, type TcpAddress } from "../net/address.ts";
 import { adapterFor } from "../net/conn.ts";
 import { ListenError } from "../net/listen.ts";
-import { canShare, reserve } from "../net/reserve.ts";
+import { canShare, type Reservation, reserve } from "../net/reserve.ts";
 import { tlsListenOptions } from "../proxy/tls_termination.ts";
 import type { KeptService } from "./kept_service.ts";
 import type { ListenPlan } from "./thread_calls.ts";
@@ -32,7 +32,8 @@ export async function planListeners(
       const isShared = canShare() && address.transport === "tcp";
       plans.push({
         service: service.name,
-        address: known.take(service, address) ?? (isShared ? held.use(await reserve(address)).address : address),
+        address: known.take(service, address) ??
+          (isShared ? held.use(await known.reserve(address)).address : address),
         adapter: adapterFor(service),
         tls,
         unixMode: service.unixMode,
@@ -78,12 +79,29 @@ export class Listening implements Disposable {
 class KnownAddresses {
   /** By what configurations say: an address that can be there once, or a free port of one service. */
   readonly #real = new Map<string, Address[]>();
+  readonly #all: readonly Address[];
 
   constructor(services: readonly KeptService[]) {
+    this.#all = services.flatMap(({ addresses }) => addresses);
     for (const { config, addresses } of services) {
       for (const [index, address] of config.listen.entries()) {
         this.#real.getOrInsertComputed(keyOf(config, address), () => []).push(addresses[index]!);
       }
+    }
+  }
+
+  /** @throws {ListenError} also when it is the program itself that has the port, by another address. */
+  async reserve(address: TcpAddress): Promise<Reservation> {
+    try {
+      return await reserve(address);
+    } catch (error) {
+      const own = this.#all.find((each) => each.transport === "tcp" && each.port === address.port);
+      if (!(error instanceof ListenError) || error.code !== "address_in_use" || own === undefined) throw error;
+      throw ListenError.of({
+        message: `Cannot listen on ${formatAddress(address)}: this program listens on ${formatAddress(own)} ` +
+          `(take that out first, and reload twice; or restart)`,
+        code: error.code,
+      });
     }
   }
 

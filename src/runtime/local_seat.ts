@@ -4,7 +4,7 @@ import type { AccessSink } from "../observe/access_log.ts";
 import type { EventFeed } from "../observe/event_feed.ts";
 import type { Log } from "../observe/log.ts";
 import { RelayThread } from "./relay_thread.ts";
-import type { Bound, ListenPlan, SupervisorCalls, ThreadPlan, ThreadStart } from "./thread_calls.ts";
+import type { BindOutcome, ListenPlan, SupervisorCalls, ThreadPlan, ThreadStart } from "./thread_calls.ts";
 import type { ThreadSeat } from "./threads.ts";
 
 /** What the supervisor itself says things with. */
@@ -29,7 +29,7 @@ export class LocalSeat implements ThreadSeat {
     });
   }
 
-  prepare(listeners: readonly ListenPlan[]): Promise<Bound> {
+  prepare(listeners: readonly ListenPlan[]): Promise<BindOutcome> {
     return this.thread.prepare(listeners);
   }
 

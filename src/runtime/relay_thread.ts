@@ -18,7 +18,7 @@ import { Group } from "../upstream/group.ts";
 import { UpstreamTls, type UpstreamTlsMaterial } from "../upstream/upstream_tls.ts";
 import { ThreadAccounts } from "./thread_accounts.ts";
 import type {
-  Bound,
+  BindOutcome,
   GroupPlan,
   ListenPlan,
   ServicePlan,
@@ -60,7 +60,7 @@ export class RelayThread implements ThreadCalls {
     this.#accounts = new ThreadAccounts(start, (gauge) => voice.supervisor.freed(gauge));
   }
 
-  async prepare(plans: readonly ListenPlan[]): Promise<Bound> {
+  async prepare(plans: readonly ListenPlan[]): Promise<BindOutcome> {
     try {
       return { addresses: await this.#listeners.prepare(plans) };
     } catch (error) {
@@ -77,16 +77,16 @@ export class RelayThread implements ThreadCalls {
     this.#voice.setLevel(plan.log.level);
     for (const group of plan.groups) this.#setGroup(group);
     const before = this.#services;
-    this.#services = new Map();
-    for (const each of plan.services) {
+    // Made before anything is given up: what cannot be made leaves all as it was.
+    const services = new Map(plan.services.map((each) => {
       const { name } = each.config;
-      const service = each.isSame ? before.get(name) : undefined;
-      this.#services.set(name, service ?? this.#makeService(each, plan));
-    }
-    const closed = this.#listeners.commit(plan.listeners.map((name) => this.#services.get(name)!));
-    for (const [name, service] of this.#services) if (before.get(name) !== service) service.start();
-    for (const [name, service] of before) if (this.#services.get(name) !== service) this.#retire(service, closed);
-    for (const name of this.#ledgers.keys()) if (!this.#services.has(name)) this.#dropLedger(name, closed);
+      return [name, (each.isSame ? before.get(name) : undefined) ?? this.#makeService(each, plan)];
+    }));
+    this.#services = services;
+    const closed = this.#listeners.commit(plan.listeners.map((name) => services.get(name)!));
+    for (const [name, service] of services) if (before.get(name) !== service) service.start();
+    for (const [name, service] of before) if (services.get(name) !== service) this.#retire(service, closed);
+    for (const name of this.#ledgers.keys()) if (!services.has(name)) this.#dropLedger(name, closed);
     for (const name of this.#groups.keys()) {
       if (!plan.groups.some(({ config }) => config.name === name)) this.#dropGroup(name, closed);
     }
@@ -194,11 +194,11 @@ export class RelayThread implements ThreadCalls {
       : { ...config, pool: { ...pool, maxIdle: this.#accounts.shareOf(pool.maxIdle) } };
   }
 
-  /** Who was on the way to a service of it until that was closed is served. */
+  /** Who is on the way to a service of it is served. */
   #dropGroup(name: string, closed: Promise<void>): void {
     const group = this.#groups.get(name)!;
     this.#groups.delete(name);
-    void closed.then(() => group.setEndpoints([]));
+    void closed.then(() => group.retire());
   }
 
   #dropLedger(name: string, closed: Promise<void>): void {
@@ -218,8 +218,8 @@ export class RelayThread implements ThreadCalls {
       ledger: this.#ledgerOf(plan),
       accessLog: new AccessLog(sink, { sample: log.sample }),
       events,
-      tls: config.tls && tls && new TlsTermination(config.tls, tls),
-      upstreamTls: config.upstreamTls && upstreamTls && new UpstreamTls(config.upstreamTls, upstreamTls),
+      tls: config.tls && new TlsTermination(config.tls, given(tls)),
+      upstreamTls: config.upstreamTls && new UpstreamTls(config.upstreamTls, given(upstreamTls)),
       log: this.#voice.log,
       onShortage: () => this.#listeners.onShortage(),
     });
@@ -240,4 +240,10 @@ export class RelayThread implements ThreadCalls {
     if (!this.#services.has(service.config.name)) service.stopAccepting();
     void closed.then(() => service.retire(() => this.#retired.delete(service)));
   }
+}
+
+/** Without its material TLS must not be left out. */
+function given<Material>(material: Material | undefined): Material {
+  if (material === undefined) throw new TypeError("Certificates are missing in the plan of a thread");
+  return material;
 }

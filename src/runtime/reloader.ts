@@ -6,6 +6,7 @@ import { ConfigError } from "../config/config_error.ts";
 import { type ConfigDiff, describeDiff, diffConfig } from "../config/diff.ts";
 import { formatAddress } from "../net/address.ts";
 import { ListenError } from "../net/listen.ts";
+import { AccountsFullError } from "../observe/accounts_full_error.ts";
 import type { Log } from "../observe/log.ts";
 import { LogFileError } from "../observe/log_file.ts";
 import { checkDescriptors, DescriptorError } from "./descriptors.ts";
@@ -15,21 +16,32 @@ import type { Supervisor } from "./supervisor.ts";
 import { warningsOf } from "./warnings.ts";
 
 /** What makes a configuration one that cannot be used. */
-const REFUSALS = [ConfigError, DescriptorError, ListenError, LogFileError, RangeError];
+const REFUSALS = [ConfigError, DescriptorError, ListenError, LogFileError, AccountsFullError];
+
+/** What comes with every reload. */
+const DONE = "certificates were read and log files opened anew";
 
 export class Reloader {
   readonly #supervisor: Supervisor;
   readonly #source: ConfigSource | undefined;
   /** Reloads come one after the other. */
   #last: Promise<unknown> = Promise.resolve();
+  /** Resolves when the listeners are closed that the last one has left without a service. */
+  #closed: Promise<void> = Promise.resolve();
 
   constructor(supervisor: Supervisor, source: ConfigSource | undefined) {
     this.#supervisor = supervisor;
     this.#source = source;
   }
 
-  /** Makes this the first configuration. Throws when it cannot be used. */
-  async begin(config: Config): Promise<void> {
+  /** Makes this the first configuration. Rejects when it cannot be used. */
+  begin(config: Config): Promise<void> {
+    const begun = this.#begin(config);
+    this.#last = begun.catch(() => {});
+    return begun;
+  }
+
+  async #begin(config: Config): Promise<void> {
     const { access, tlsFiles } = this.#supervisor.parts;
     await access.use(await access.open(config.log.access));
     await this.#supervisor.apply(config, await tlsFiles.load(config, this.#source?.path));
@@ -67,18 +79,20 @@ export class Reloader {
     const problems = outcome.ok ? [...await tlsFiles.reload(), ...await this.reopenLogs()] : [];
     const ok = outcome.ok && problems.length === 0;
     const detail = outcome.ok
-      ? [outcome.detail, ...problems.length === 0 ? ["certificates were read and log files opened anew"] : problems]
+      ? [outcome.detail, ...problems.length === 0 ? [outcome.detail === "" ? capitalized(DONE) : DONE] : problems]
         .filter((part) => part !== "").join("; ")
       : outcome.detail;
-    const sentence = detail.charAt(0).toUpperCase() + detail.slice(1);
-    events.reloaded(ok, sentence);
-    return { ok, detail: sentence };
+    events.reloaded(ok, detail);
+    return { ok, detail };
   }
 
   async #reloadConfig(): Promise<ReloadOutcome> {
     const source = this.#source;
-    if (source === undefined) return { ok: true, detail: "" };
     const { log } = this.#supervisor.parts;
+    if (source === undefined) {
+      log.info("Reading certificates and opening log files anew", { event: "reloaded" });
+      return { ok: true, detail: "" };
+    }
     try {
       const diff = await this.#apply(await source.load(), source.path);
       const detail = describeDiff(diff);
@@ -106,8 +120,10 @@ export class Reloader {
     const { path: logPath, format } = before.log.access;
     const isSameFile = logPath === next.log.access.path && format === next.log.access.format;
     const file = isSameFile ? undefined : await access.open(next.log.access);
+    // An address that is being given up cannot be bound.
+    await this.#closed;
     try {
-      await this.#supervisor.apply(next, files);
+      ({ closed: this.#closed } = await this.#supervisor.apply(next, files));
     } catch (error) {
       await file?.close();
       throw error;
@@ -136,6 +152,10 @@ export function tellListening(services: readonly Pick<KeptService, "name" | "add
       listen: listen.join(","),
     });
   }
+}
+
+function capitalized(sentence: string): string {
+  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
 }
 
 function messageOf(error: unknown): string {

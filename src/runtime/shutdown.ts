@@ -5,6 +5,10 @@ import type { Supervisor } from "./supervisor.ts";
 
 /** How often it is said that connections are still waited for, in milliseconds. */
 const PROGRESS_EVERY = 5000;
+/** How long threads may take to say what has happened so far, in milliseconds. */
+const REPORT_WITHIN = 1000;
+/** How long what should take a moment may take, in milliseconds, before the program ends without it. */
+const LONGEST_END = 5000;
 
 export interface StopOptions {
   /** Milliseconds to wait for open connections; the configuration's `shutdown.drain` when absent. */
@@ -64,7 +68,7 @@ export class Shutdown {
     await this.#parts.settled();
     const { shutdown } = supervisor.config;
     // What has happened before is told before.
-    await threads.report();
+    await this.#atMost(REPORT_WITHIN, threads.report());
     events.draining(supervisor.active);
     threads.retire();
     // A wait that somebody has chosen is the whole wait.
@@ -80,7 +84,7 @@ export class Shutdown {
     if (patience === 0) this.#cut.abort();
     const late = sleep(patience, this.#cut.signal);
     await this.#untilCut(Promise.race([threads.drainListeners(), late]));
-    await threads.closeListeners();
+    await this.#atMost(LONGEST_END, threads.closeListeners());
     this.#cutAfter(patience);
     const open = supervisor.active;
     const hint = open === 0 ? "" : `, waiting for ${open} open ${connections(open)}`;
@@ -91,9 +95,9 @@ export class Shutdown {
     clearInterval(progress);
     const cut = supervisor.active;
     this.#cut.abort();
-    await threads.abortConnections("shutdown");
-    await drained;
-    await threads.finish();
+    const ended = threads.abortConnections("shutdown").then(() => drained).then(() => threads.finish());
+    await this.#atMost(LONGEST_END, ended);
+    threads.terminate();
     await this.#parts.close();
     await supervisor.parts.access.close();
     log.info(cut === 0 ? "Stopped" : `Stopped, ${cut} ${connections(cut)} cut`, { event: "stopped", cut });
@@ -104,6 +108,13 @@ export class Shutdown {
   #cutAfter(drain: number): void {
     if (drain === 0) this.#cut.abort();
     else void sleep(drain, this.#cut.signal).then(() => this.#cut.abort());
+  }
+
+  /** A thread that takes no turns any more answers nothing. */
+  async #atMost(milliseconds: number, ended: Promise<void>): Promise<void> {
+    const late = new AbortController();
+    await Promise.race([ended, sleep(milliseconds, late.signal)]);
+    late.abort();
   }
 
   async #untilCut(ended: Promise<void>): Promise<void> {

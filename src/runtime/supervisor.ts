@@ -1,5 +1,6 @@
 /** What holds all threads together: what is counted, which endpoints work, and the way from one configuration to the next. */
 
+import { isDeepStrictEqual } from "node:util";
 import type { Config } from "../config/config.ts";
 import { type ConfigDiff, diffConfig } from "../config/diff.ts";
 import type { EventFeed } from "../observe/event_feed.ts";
@@ -27,20 +28,22 @@ export class Supervisor {
   readonly parts: SupervisorParts;
   /** Counts the connections of all services. */
   readonly #all: Gauge;
-  #config: Config | undefined;
+  #config: Config;
   #groups = new Map<string, GroupKeeper>();
   #services = new Map<string, KeptService>();
   /** Services that are gone from the configuration and may still have connections, or get some: until they are closed. */
   readonly #leaving = new Map<KeptService, { isClosed: boolean }>();
 
-  constructor(parts: SupervisorParts) {
+  /** @param config The first one, of which nothing is there before it is applied. */
+  constructor(config: Config, parts: SupervisorParts) {
     this.parts = parts;
+    this.#config = nothingOf(config);
     this.#all = parts.memory.gauges.claim()!;
   }
 
   /** The one in effect. */
   get config(): Config {
-    return this.#config!;
+    return this.#config;
   }
 
   /** In the order of the configuration. */
@@ -57,33 +60,36 @@ export class Supervisor {
     return [...this.#services.values(), ...this.#leaving.keys()].reduce((sum, each) => sum + each.figures().active, 0);
   }
 
+  /** Whether a configuration was applied. */
+  get hasBegun(): boolean {
+    return this.#services.size > 0;
+  }
+
   /**
    * Makes this the configuration, or fails and leaves everything as it was.
    *
    * @param files Its certificates and keys.
-   * @returns what has changed; `closed` resolves when the listeners that are not in it any more are closed.
+   * @returns once it is in effect; the promise in it resolves when the listeners that are not in it any more are closed.
    * @throws {ListenError} when an address cannot be bound.
-   * @throws {RangeError} when there is no room left to count for more services or groups.
+   * @throws {AccountsFullError} when there is no room left to count for more services or groups.
    */
-  async apply(next: Config, files: LoadedFiles): Promise<{ diff: ConfigDiff; closed: Promise<void> }> {
-    const diff = diffConfig(this.#config ?? nothingOf(next), next);
+  async apply(next: Config, files: LoadedFiles): Promise<{ readonly closed: Promise<void> }> {
+    const diff = diffConfig(this.#config, next);
     using undo = new DisposableStack();
     const added = this.#claim(next, diff, undo);
-    const listening = await planListeners(next, files, this.services);
-    try {
-      await listening.bind(this.parts.threads);
-    } finally {
-      listening[Symbol.dispose]();
-    }
-    // Nothing can fail from here on.
+    using listening = await planListeners(next, files, this.services);
+    await listening.bind(this.parts.threads);
+    // Nothing is waited for from here on: no thread may see half of it.
     undo.move();
-    await this.parts.tlsFiles.use(files);
-    return { diff, closed: this.#commit(next, diff, added, listening) };
+    this.parts.tlsFiles.use(files);
+    const closed = this.#commit(next, diff, added, listening).catch((error) => this.#tellUnexpected(error));
+    await this.parts.tlsFiles.watch();
+    return { closed };
   }
 
   /** What threads do from now on. */
   plan(isSame: (service: string) => boolean = () => false): ThreadPlan {
-    const { limits, log, services } = this.#config!;
+    const { limits, log, services } = this.#config;
     const { tlsFiles } = this.parts;
     return {
       groups: this.groups.map(({ config, row, records }) => ({ config, row: row.number, endpoints: records })),
@@ -102,11 +108,13 @@ export class Supervisor {
   /** A thread has died: takes its connections out of all accounts, and tells how many there were. */
   settle(thread: number): number {
     const { memory, threads } = this.parts;
-    const before = this.active;
+    const services = [...this.#services.values(), ...this.#leaving.keys()];
+    const before = services.map((service) => service.figures().active);
     memory.accounts.settle(thread);
-    for (const service of [...this.#services.values(), ...this.#leaving.keys()]) service.settle(thread);
+    const lost = services.map((service, index) => before[index]! - service.figures().active);
+    for (const [index, service] of services.entries()) service.settle(thread, lost[index]!);
     for (const gauge of memory.gauges.settle(thread)) threads.wake(gauge, thread);
-    return before - this.active;
+    return lost.reduce((sum, count) => sum + count, 0);
   }
 
   async stop(): Promise<void> {
@@ -141,7 +149,7 @@ export class Supervisor {
 
   #commit(next: Config, diff: ConfigDiff, added: Added, listening: Listening): Promise<void> {
     const sameServices = namesOf(diff, "same");
-    const isRebuilt = diff.changedSettings.some((key) => key === "log" || key === "limits.connections");
+    const isRebuilt = !isDeepStrictEqual(accessOf(this.#config), accessOf(next));
     this.#config = next;
     const groupsBefore = this.#groups;
     const newGroups = new Map(added.groups.map((group) => [group.name, group]));
@@ -166,6 +174,13 @@ export class Supervisor {
     return closed;
   }
 
+  #tellUnexpected(error: unknown): void {
+    this.parts.log.error("Unexpected error; please report it", {
+      event: "unexpected_error",
+      detail: error instanceof Error ? error.stack ?? error.message : String(error),
+    });
+  }
+
   #leave(service: KeptService, closed: Promise<void>): void {
     const leaving = { isClosed: false };
     this.#leaving.set(service, leaving);
@@ -176,6 +191,11 @@ export class Supervisor {
 interface Added {
   readonly services: readonly KeptService[];
   readonly groups: readonly GroupKeeper[];
+}
+
+/** What an access log is made with. */
+function accessOf({ log: { access } }: Config): unknown {
+  return { hasFile: access.path !== undefined, sample: access.sample };
 }
 
 /** A configuration with the settings of another, and nothing in it. */

@@ -22,6 +22,7 @@ export class ThreadAccounts implements Disposable {
   readonly #start: ThreadStart;
   readonly #accounts: Accounts;
   readonly #gauges: GaugeTable;
+  readonly #limits = new Map<number, CountLimit>();
   readonly #vitals = new DisposableStack();
 
   /** @param onFreed A place in a gauge was left for which another thread may wait. */
@@ -54,7 +55,7 @@ export class ThreadAccounts implements Disposable {
     return row && {
       row,
       clients: this.#gauges.at(clients),
-      open: open === undefined ? undefined : this.#gauges.at(open),
+      open: this.#gauges.at(open),
       wakeUps: this.wakeUps,
     };
   }
@@ -67,8 +68,8 @@ export class ThreadAccounts implements Disposable {
   admission({ config, gauge, rate, clients }: ServicePlan, all: ThreadPlan["all"]): AdmissionParts {
     const { connections, connectsPerSecond, connectionsPerClient, connectsPerSecondPerClient } = config.limits;
     return {
-      own: new CountLimit(this.#gauges.at(gauge), connections, this.wakeUps),
-      all: new CountLimit(this.#gauges.at(all.gauge), all.limit, this.wakeUps),
+      own: this.#limitOf(gauge, connections),
+      all: this.#limitOf(all.gauge, all.limit),
       rate: rate && connectsPerSecond && new RateLimit(rate, connectsPerSecond),
       clients: clients && new ClientTable(
         this.#start.clients,
@@ -76,6 +77,18 @@ export class ThreadAccounts implements Disposable {
         { memory: clients, thread: this.#start.numbers.thread },
       ),
     };
+  }
+
+  /** One for all services that have had the gauge: who waits by an old configuration goes by the new limit. */
+  #limitOf(gauge: number, limit: number): CountLimit {
+    const known = this.#limits.get(gauge);
+    if (known?.isClaimed === true) {
+      known.limit = limit;
+      return known;
+    }
+    const made = new CountLimit(this.#gauges.at(gauge), limit, this.wakeUps);
+    this.#limits.set(gauge, made);
+    return made;
   }
 
   /** Ends what goes on by itself. */

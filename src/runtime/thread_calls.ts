@@ -66,14 +66,14 @@ export interface ThreadPlan {
 }
 
 /** What became of binding addresses. */
-export type Bound =
+export type BindOutcome =
   | { readonly addresses: readonly Address[] }
   | { readonly refused: { readonly message: string; readonly code: ErrorCode } };
 
 /** What the supervisor has a thread do. */
 export interface ThreadCalls {
   /** Binds addresses that are new, without accepting; `commit` or `discard` must follow. */
-  prepare(listeners: readonly ListenPlan[]): Promise<Bound>;
+  prepare(listeners: readonly ListenPlan[]): Promise<BindOutcome>;
   /** Gives up what was prepared. */
   discard(): Promise<void>;
   /** Works by the plan from now on; resolves when the listeners that are not in it any more are closed. */
@@ -119,7 +119,7 @@ export interface SupervisorCalls {
 /** Lines of the log, of the access log, and events, in the order in which they came. */
 export type Report =
   | { readonly kind: "log"; readonly level: Level; readonly message: string; readonly fields: Fields | undefined }
-  | { readonly kind: "access"; readonly fields: Fields }
+  | { readonly kind: "access"; readonly level: "info" | "warn"; readonly message: string; readonly fields: Fields }
   | { readonly kind: "event"; readonly event: ProxyEvent };
 
 /** From the supervisor to a worker. The first message is `start`. */

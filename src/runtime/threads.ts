@@ -6,7 +6,7 @@ import type { AbortCode } from "../observe/connection_record.ts";
 import type { EndpointRecord, EndpointState } from "../upstream/endpoint.ts";
 import type { GroupAudience } from "../upstream/group_keeper.ts";
 import type { ServiceFiles } from "./service_files.ts";
-import type { Bound, ListenPlan, ThreadCalls, ThreadPlan } from "./thread_calls.ts";
+import type { BindOutcome, ListenPlan, ThreadCalls, ThreadPlan } from "./thread_calls.ts";
 import { ThreadEndedError } from "./worker_thread.ts";
 
 /** One of the threads, from start to stop; another may take its place. */
@@ -14,7 +14,7 @@ export interface ThreadSeat {
   /** Undefined while a new one is being started. */
   readonly thread: ThreadCalls | undefined;
   /** Has its thread bind addresses, as it is there; undefined while there is none. */
-  prepare(listeners: readonly ListenPlan[]): Promise<Bound> | undefined;
+  prepare(listeners: readonly ListenPlan[]): Promise<BindOutcome> | undefined;
   /** What its thread does from now on, and one that takes its place. `prepare` has come before. */
   commit(listeners: readonly ListenPlan[], plan: ThreadPlan): Promise<void>;
   /** No other thread takes its place from now on. */
@@ -45,16 +45,20 @@ export class Threads implements GroupAudience {
    *
    * @returns the addresses with real ports, or why there are none: nothing is bound then that was not before.
    */
-  async prepare(plans: readonly ListenPlan[]): Promise<Bound> {
-    const died: Bound = { refused: { message: "A thread has died meanwhile; try again", code: "io_error" } };
-    const outcomes = await Promise.all(this.#seats.map(async (seat, index) => {
-      try {
-        return await seat.prepare(plansOf(index, plans));
-      } catch (error) {
-        if (error instanceof ThreadEndedError) return died;
-        throw error;
-      }
-    }));
+  async prepare(plans: readonly ListenPlan[]): Promise<BindOutcome> {
+    const died: BindOutcome = { refused: { message: "A thread has died and is being started anew; try again", code: "io_error" } };
+    // Nobody else can try out sockets in the file system.
+    const needsFirst = plans.some(({ address }) => address.transport === "unix");
+    if (needsFirst && this.#seats[0]!.thread === undefined) return died;
+    const attempts = await Promise.allSettled(
+      this.#seats.map((seat, index) => seat.prepare(plansOf(index, plans))),
+    );
+    const mistake = attempts.find((each) => each.status === "rejected" && !(each.reason instanceof ThreadEndedError));
+    if (mistake !== undefined) {
+      await this.discard();
+      throw (mistake as PromiseRejectedResult).reason;
+    }
+    const outcomes = attempts.map((each) => each.status === "fulfilled" ? each.value : died);
     const refused = outcomes.find((outcome) => outcome !== undefined && "refused" in outcome);
     if (refused !== undefined) {
       await this.discard();
@@ -138,13 +142,18 @@ export class Threads implements GroupAudience {
 
   /** No thread is replaced from now on. */
   retire(): void {
-    this.#watch?.[Symbol.dispose]();
     for (const seat of this.#seats) seat.retire();
   }
 
   /** Ends all, when they have said what is to be said. */
   async finish(): Promise<void> {
     await this.#ask((thread) => thread.finish(), undefined);
+    this.terminate();
+  }
+
+  /** Ends all at once. */
+  terminate(): void {
+    this.#watch?.[Symbol.dispose]();
     for (const seat of this.#seats) seat.terminate();
   }
 
@@ -156,12 +165,12 @@ export class Threads implements GroupAudience {
 
   /** @param otherwise The answer of a thread that is not there, or ends before it has answered. */
   #ask<Answer>(
-    call: (thread: ThreadCalls, index: number) => Promise<Answer>,
+    call: (thread: ThreadCalls) => Promise<Answer>,
     otherwise: Answer,
   ): Promise<Answer[]> {
-    return Promise.all(this.#seats.map(async ({ thread }, index) => {
+    return Promise.all(this.#seats.map(async ({ thread }) => {
       try {
-        return thread === undefined ? otherwise : await call(thread, index);
+        return thread === undefined ? otherwise : await call(thread);
       } catch (error) {
         if (error instanceof ThreadEndedError) return otherwise;
         throw error;

@@ -61,7 +61,7 @@ export class TlsFiles {
   readonly #options: TlsFilesOptions;
   readonly #daily: ReturnType<typeof setInterval>;
   #loaded: LoadedFiles = new Map();
-  #watch: { readonly stop: AbortController; ended: Promise<void> } | undefined;
+  #watch: { readonly paths: readonly string[]; readonly stop: AbortController; ended: Promise<void> } | undefined;
 
   constructor(options: TlsFilesOptions) {
     this.#options = options;
@@ -78,15 +78,18 @@ export class TlsFiles {
     return loadTls(config, this.#loaded, file);
   }
 
-  /** Keeps these from now on, and reads them again whenever they change, until {@linkcode stop}. */
-  async use(loaded: LoadedFiles): Promise<void> {
-    const before = pathsOf(this.#loaded);
+  /** Keeps these from now on; {@linkcode watch} must follow. */
+  use(loaded: LoadedFiles): void {
     this.#loaded = loaded;
     for (const warning of warningsAbout(loaded)) {
       this.#options.log.warn(warning, { event: "certificate_warning" });
     }
-    const paths = pathsOf(loaded);
-    if (isDeepStrictEqual(before, paths)) return;
+  }
+
+  /** Reads the files again whenever they change, until {@linkcode stop}. */
+  async watch(): Promise<void> {
+    const paths = pathsOf(this.#loaded);
+    if (isDeepStrictEqual(this.#watch?.paths ?? [], paths)) return;
     await this.#stopWatch();
     if (paths.length > 0) await this.#watchOver(paths);
   }
@@ -110,6 +113,8 @@ export class TlsFiles {
         this.#options.log.error(problem, { event: "certificate_rejected", service });
         problems.push(problem);
       }));
+      // Another configuration may be in effect by now.
+      if (this.#loaded.get(service) !== files) continue;
       // Authorities are not told apart, so threads are told in any case.
       this.#options.onChange(files);
       if (fingerprintOf(files) !== before) this.#tellOfNew(service, files.all);
@@ -119,7 +124,7 @@ export class TlsFiles {
 
   async #watchOver(paths: readonly string[]): Promise<void> {
     const stop = new AbortController();
-    const watch = this.#watch = { stop, ended: Promise.resolve() };
+    const watch = this.#watch = { paths, stop, ended: Promise.resolve() };
     const { ended } = await watchFiles(paths, {
       signal: stop.signal,
       onChange: async () => void await this.reload(),

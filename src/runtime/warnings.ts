@@ -3,6 +3,7 @@
 import type { Config, ServiceConfig } from "../config/config.ts";
 import { groupsOf } from "../config/groups.ts";
 import { type Address, formatAddress } from "../net/address.ts";
+import { canShare } from "../net/reserve.ts";
 
 /** Protocols that begin in plain text, where TLS is asked for inside, by the ports they usually have. */
 const STARTTLS_PORTS: ReadonlyMap<number, string> = new Map([
@@ -30,8 +31,9 @@ export function warningsOf(config: Config, system: typeof Deno.build.os = Deno.b
 
 /** Elsewhere, the kernel does not share out the clients of a port over the listeners of several threads. */
 function workersInVain({ workers }: Config, system: typeof Deno.build.os): string[] {
-  if (workers === 1 || system === "linux") return [];
-  return [`workers: one thread runs in place of ${workers}, more work on Linux only`];
+  if (workers === 1 || canShare(system)) return [];
+  const why = system === "linux" ? "more need Deno to be started with --unstable-net" : "more work on Linux only";
+  return [`workers: one thread runs in place of ${workers}, ${why}`];
 }
 
 function uncheckedUpstream({ name, upstreamTls }: ServiceConfig): string[] {

@@ -2,7 +2,7 @@
 
 import { sleep } from "../net/sleep.ts";
 import type { Log } from "../observe/log.ts";
-import type { Bound, ListenPlan, Report, SupervisorCalls, ThreadPlan, ThreadStart } from "./thread_calls.ts";
+import type { BindOutcome, ListenPlan, Report, SupervisorCalls, ThreadPlan, ThreadStart } from "./thread_calls.ts";
 import type { ThreadSeat } from "./threads.ts";
 import { ThreadEndedError, WorkerThread } from "./worker_thread.ts";
 
@@ -52,7 +52,7 @@ export class WorkerSeat implements ThreadSeat {
     return this.#isSeated ? this.#thread : undefined;
   }
 
-  prepare(listeners: readonly ListenPlan[]): Promise<Bound> | undefined {
+  prepare(listeners: readonly ListenPlan[]): Promise<BindOutcome> | undefined {
     this.#prepared = this.thread;
     return this.#prepared?.prepare(listeners);
   }
@@ -61,12 +61,9 @@ export class WorkerSeat implements ThreadSeat {
     this.#work = { listeners, plan };
     const { thread } = this;
     if (thread === undefined) return;
-    if (thread !== this.#prepared) {
-      // It came meanwhile, and has bound what there was before.
-      this.#isSeated = false;
-      return await this.#resume(thread);
-    }
     try {
+      // One that came meanwhile has bound what there was before.
+      if (thread !== this.#prepared && !await this.#prepareAnew(thread, listeners)) return;
       await thread.commit(plan);
     } catch (error) {
       if (!(error instanceof ThreadEndedError)) throw error;
@@ -98,12 +95,14 @@ export class WorkerSeat implements ThreadSeat {
     const lost = settle();
     if (performance.now() - this.#startedAt > HEALTHY_AFTER) this.#pause = 0;
     this.#pause = Math.min(Math.max(this.#pause * 2, FIRST_PAUSE), LONGEST_PAUSE);
-    log.error(`Thread ${this.number} has died, ${lost} connections are lost; starting another one`, {
+    const isLast = this.#retired.signal.aborted;
+    const next = isLast ? "" : "; starting another one";
+    log.error(`Thread ${this.number} has died, ${lost} connections are lost${next}`, {
       event: "thread_died",
       thread: this.number,
       lost,
       detail: reason,
-      retry_ms: this.#pause,
+      retry_ms: isLast ? undefined : this.#pause,
     });
     await sleep(this.#pause, this.#retired.signal);
     if (this.#retired.signal.aborted) return;
@@ -115,18 +114,20 @@ export class WorkerSeat implements ThreadSeat {
   /** Gives a new worker the work of the one before it. */
   async #resume(thread: WorkerThread): Promise<void> {
     const { log, refreshed, onReplaced } = this.#options;
-    const work = this.#work;
     try {
-      if (work !== undefined) {
-        const bound = await thread.prepare(work.listeners);
-        if ("refused" in bound) return thread.die(bound.refused.message);
+      while (this.#work !== undefined) {
+        const work = this.#work;
+        if (!await this.#prepareAnew(thread, work.listeners)) return;
+        if (this.#retired.signal.aborted) return thread.terminate();
         if (work !== this.#work) {
           // A reload came meanwhile.
           await thread.discard();
-          return await this.#resume(thread);
+          continue;
         }
-        this.#isSeated = true;
-        void thread.commit({ ...refreshed(), listeners: work.plan.listeners }).catch(() => {/* it died, which is told elsewhere */});
+        void thread.commit({ ...refreshed(), listeners: work.plan.listeners }).catch((error) => {
+          if (!(error instanceof ThreadEndedError)) thread.die(String(error));
+        });
+        break;
       }
       this.#isSeated = true;
       onReplaced(thread);
@@ -134,5 +135,12 @@ export class WorkerSeat implements ThreadSeat {
     } catch (error) {
       if (!(error instanceof ThreadEndedError)) thread.die(String(error));
     }
+  }
+
+  /** Has it bind what it is to listen on; a worker that cannot dies of it. */
+  async #prepareAnew(thread: WorkerThread, listeners: readonly ListenPlan[]): Promise<boolean> {
+    const bound = await thread.prepare(listeners);
+    if ("refused" in bound) thread.die(bound.refused.message);
+    return !("refused" in bound);
   }
 }

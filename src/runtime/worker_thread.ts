@@ -6,7 +6,7 @@ import type { EndpointRecord, EndpointState } from "../upstream/endpoint.ts";
 import type { TlsMaterial } from "../proxy/tls_termination.ts";
 import type { UpstreamTlsMaterial } from "../upstream/upstream_tls.ts";
 import type {
-  Bound,
+  BindOutcome,
   CallMessage,
   FromThread,
   ListenPlan,
@@ -69,7 +69,7 @@ export class WorkerThread implements ThreadCalls {
     this.#asked.clear();
   }
 
-  prepare(listeners: readonly ListenPlan[]): Promise<Bound> {
+  prepare(listeners: readonly ListenPlan[]): Promise<BindOutcome> {
     return this.#ask({ type: "call", name: "prepare", args: [listeners] });
   }
 

@@ -40,8 +40,9 @@ export class WorkerVoice implements ThreadVoice {
       enabled: (level) => isLogged(level, this.#level),
       flush: () => Promise.resolve(this.flush()),
     };
-    const access: AccessSink["info"] = (_message, fields = {}) => this.#report({ kind: "access", fields });
-    this.accessFile = { info: access, warn: access, enabled: () => true };
+    const accessAt = (level: "info" | "warn"): AccessSink["info"] => (message, fields = {}) =>
+      this.#report({ kind: "access", level, message, fields });
+    this.accessFile = { info: accessAt("info"), warn: accessAt("warn"), enabled: () => true };
     this.events = new EventFeed((error) =>
       this.log.error("A reader of events failed", { event: "event_reader_failed", detail: String(error) })
     );

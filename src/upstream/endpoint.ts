@@ -35,9 +35,9 @@ export interface EndpointState {
 export interface EndpointRecord extends EndpointSpec {
   /** Its row, which no other endpoint has while this one is there. */
   readonly id: number;
-  /** Gauges: of its clients, and of all that is open there, which only a limit needs. */
+  /** Gauges: of its clients, and of all that is open there. */
   readonly clients: number;
-  readonly open: number | undefined;
+  readonly open: number;
   readonly state: EndpointState;
 }
 
@@ -46,8 +46,8 @@ export interface EndpointAccounts {
   /** Since the start. */
   readonly row: EndpointRow;
   readonly clients: Gauge;
-  /** Everything that is open or being opened; not needed without a limit. */
-  readonly open: Gauge | undefined;
+  /** Everything that is open or being opened. */
+  readonly open: Gauge;
   readonly wakeUps: WakeUps;
 }
 
@@ -61,6 +61,8 @@ export class Endpoint implements Candidate {
   state: EndpointState;
   readonly #row: EndpointRow;
   readonly #clients: Gauge;
+  #uncounted = 0;
+  #isRetired = false;
   readonly #abortsWhenDown = new LinkedList<AbortWhenDown>();
 
   constructor(record: EndpointRecord, { row, clients, open, wakeUps }: EndpointAccounts) {
@@ -89,6 +91,7 @@ export class Endpoint implements Candidate {
   /** Takes another weight, tier or limit over. */
   update(record: EndpointRecord): void {
     this.#spec = record;
+    this.state = record.state;
     this.places.limit = record.maxConnections;
   }
 
@@ -99,20 +102,27 @@ export class Endpoint implements Candidate {
 
   get isUp(): boolean {
     const { health, admin, isEjected } = this.state;
-    return admin === "up" && health !== "down" && !isEjected;
+    return admin === "up" && health !== "down" && !isEjected && !this.#isRetired;
   }
 
   get isFull(): boolean {
-    return this.maxConnections > 0 && this.#clients.value >= this.maxConnections;
+    return this.maxConnections > 0 && this.#clients.value >= this.maxConnections && this.#clients.isClaimed;
   }
 
-  /** Counts a client; false when there are as many as there may be. */
+  /**
+   * Counts a client; false when there are as many as there may be. Of an endpoint that is gone, as this thread may not
+   * know yet, nobody counts the clients any more, and they come in.
+   */
   enter(): boolean {
-    return this.#clients.enter(this.maxConnections);
+    if (this.#clients.enter(this.maxConnections)) return true;
+    if (this.#clients.isClaimed) return false;
+    this.#uncounted += 1;
+    return true;
   }
 
   leave(): void {
-    this.#clients.leave();
+    if (this.#uncounted > 0) this.#uncounted -= 1;
+    else this.#clients.leave();
   }
 
   /** A connection was made. */
@@ -137,8 +147,9 @@ export class Endpoint implements Candidate {
     for (const { abort } of this.#abortsWhenDown.all()) abort(error);
   }
 
-  /** It will not be chosen again, and those who still come are not counted any more. */
+  /** It is gone: nothing is kept ready for it, and those who still come are not counted any more. */
   retire(): void {
+    this.#isRetired = true;
     this.places.retire();
   }
 }

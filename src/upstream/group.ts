@@ -63,7 +63,8 @@ export class Group {
   readonly #endpoints: EndpointSet<EndpointRecord, Endpoint>;
   readonly #watchers = new Set<GroupWatcher>();
   readonly #choice = new EndpointChoice();
-  readonly #known = Promise.withResolvers<void>();
+  /** Clients who wait for the first endpoints. */
+  readonly #waiting = new Set<() => void>();
 
   constructor(config: GroupConfig, { row, accountsOf, credits, owner }: GroupParts) {
     this.row = row;
@@ -104,7 +105,10 @@ export class Group {
 
   /** Resolves once there are endpoints, or when `signal` aborts. */
   async discovered(signal: AbortSignal): Promise<void> {
-    await orAborted(this.#known.promise, signal).catch(() => {});
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.add(resolve);
+    await orAborted(promise, signal).catch(() => {});
+    this.#waiting.delete(resolve);
   }
 
   /** Makes these all its endpoints; those that stay keep their connections. */
@@ -119,7 +123,16 @@ export class Group {
       this.#drop(endpoint);
       endpoint.retire();
     }
-    if (this.endpoints.length > 0) this.#known.resolve();
+    if (this.endpoints.length === 0) return;
+    for (const resolve of this.#waiting) resolve();
+  }
+
+  /** The group is gone: clients on their way to it, or to one of its endpoints, are served and counted no more. */
+  retire(): void {
+    for (const endpoint of this.endpoints) {
+      this.#drop(endpoint);
+      endpoint.retire();
+    }
   }
 
   /** What was decided of an endpoint. @param abort Ends its open connections. */

@@ -3,6 +3,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { GroupConfig, PassiveConfig } from "../config/config.ts";
 import { formatAddress } from "../net/address.ts";
+import { AccountsFullError } from "../observe/accounts_full_error.ts";
 import type { Accounts, UpstreamRow } from "../observe/accounts.ts";
 import type { EventFeed } from "../observe/event_feed.ts";
 import type { GaugeTable } from "../observe/gauge.ts";
@@ -41,10 +42,10 @@ export class GroupKeeper {
   #isStarted = false;
   #allDown = false;
 
-  /** @throws {RangeError} when the accounts have no room for another group. */
+  /** @throws {AccountsFullError} when the accounts have no room for another group. */
   constructor(config: GroupConfig, parts: KeeperParts) {
     const row = parts.accounts.upstreams.claim();
-    if (row === undefined) throw new RangeError("No room left in the accounts for another upstream group");
+    if (row === undefined) throw new AccountsFullError("upstream groups");
     this.row = row;
     this.#config = config;
     this.#parts = parts;
@@ -183,17 +184,10 @@ export class GroupKeeper {
     const { gauges, accounts, credits, log } = this.#parts;
     const row = accounts.endpoints.claim();
     const clients = gauges.claim();
-    const open = spec.maxConnections > 0 ? gauges.claim() : undefined;
-    const isCounted = row !== undefined && clients !== undefined;
-    if (isCounted && (open !== undefined || spec.maxConnections === 0)) {
-      const endpoint = new KeptEndpoint(spec, { row, clients, open }, this.#config.passive);
-      credits.reset(endpoint.id);
-      const before = this.endpoints.find(({ key }) => key === endpoint.key);
-      if (before !== undefined) {
-        endpoint.health = before.health;
-        endpoint.admin = before.admin;
-      }
-      return endpoint;
+    const open = gauges.claim();
+    if (row !== undefined && clients !== undefined && open !== undefined) {
+      credits.reset(row.number);
+      return new KeptEndpoint(spec, { row, clients, open }, this.#config.passive);
     }
     row?.release();
     clients?.release();
@@ -257,9 +251,9 @@ export class GroupKeeper {
   }
 }
 
-/** What makes an endpoint another one: what is open there is counted only where that is limited. */
-function identityOf({ address, maxConnections }: EndpointSpec): string {
-  return `${formatAddress(address)} ${maxConnections > 0}`;
+/** What makes an endpoint another one. */
+function identityOf({ address }: EndpointSpec): string {
+  return formatAddress(address);
 }
 
 function specsOf({ endpoints }: GroupConfig): EndpointSpec[] {

@@ -15,7 +15,7 @@ import type { HealthState } from "./hysteresis.ts";
 export interface ClaimedAccounts {
   readonly row: EndpointRow;
   readonly clients: Gauge;
-  readonly open: Gauge | undefined;
+  readonly open: Gauge;
 }
 
 export class KeptEndpoint {
@@ -85,7 +85,7 @@ export class KeptEndpoint {
 
   record(): EndpointRecord {
     const { clients, open } = this.#accounts;
-    return { ...this.#spec, id: this.id, clients: clients.slot, open: open?.slot, state: this.state };
+    return { ...this.#spec, id: this.id, clients: clients.slot, open: open.slot, state: this.state };
   }
 
   figures(): EndpointFigures {
@@ -102,7 +102,7 @@ export class KeptEndpoint {
     clearTimeout(this.#backIn);
     this.#accounts.row.release();
     this.#accounts.clients.release();
-    this.#accounts.open?.release();
+    this.#accounts.open.release();
   }
 
   get #isEjected(): boolean {

@@ -40,7 +40,7 @@ interface Waiter {
 export class Places {
   /** What counts from the next one on. */
   limit: number;
-  readonly #gauge: Gauge | undefined;
+  readonly #gauge: Gauge;
   readonly #wakeUps: WakeUps;
   /** Those who came first are first. */
   readonly #waiters = new Set<Waiter>();
@@ -48,8 +48,11 @@ export class Places {
   #waiting: DisposableStack | undefined;
   #isRetired = false;
 
-  /** @param gauge Counts the places taken, up to `limit`; undefined is no limit. */
-  constructor(limit: number, gauge: Gauge | undefined, wakeUps: WakeUps) {
+  /**
+   * @param limit 0 is no limit, and then nothing is counted.
+   * @param gauge Counts the places taken.
+   */
+  constructor(limit: number, gauge: Gauge, wakeUps: WakeUps) {
     this.limit = limit;
     this.#gauge = gauge;
     this.#wakeUps = wakeUps;
@@ -57,13 +60,14 @@ export class Places {
 
   /** Whether clients wait, in whatever thread, for whom what is not in use is to be closed. */
   get isWanted(): boolean {
-    return this.#waiters.size > 0 || this.#gauge?.isAwaited === true;
+    return this.#waiters.size > 0 || this.#gauge.isAwaited;
   }
 
   /** A place, if one is left. */
   take(): Place | undefined {
-    if (this.#gauge === undefined || this.#isRetired) return UNCOUNTED;
-    return this.#gauge.enter(this.limit) ? new Place(this.#onLeft) : undefined;
+    if (this.limit === 0 || this.#isRetired) return UNCOUNTED;
+    if (this.#gauge.enter(this.limit)) return new Place(this.#onLeft);
+    return this.#gauge.isClaimed ? undefined : UNCOUNTED;
   }
 
   /**
@@ -113,8 +117,8 @@ export class Places {
     this.#waiters.add(waiter);
     if (this.#waiting !== undefined) return;
     this.#waiting = new DisposableStack();
-    this.#waiting.use(this.#gauge!.wait());
-    this.#waiting.use(this.#wakeUps.watch(this.#gauge!.slot, this.#serve));
+    this.#waiting.use(this.#gauge.wait());
+    this.#waiting.use(this.#wakeUps.watch(this.#gauge.slot, this.#serve));
     // One may have been left in another thread before it could see that somebody waits.
     const place = this.take();
     if (place !== undefined) waiter.grant(place);
@@ -139,6 +143,6 @@ export class Places {
   readonly #onLeft = (): void => {
     const [next] = this.#waiters;
     if (next !== undefined) next.grant(new Place(this.#onLeft));
-    else if (this.#gauge!.leave()) this.#wakeUps.freed(this.#gauge!.slot);
+    else if (this.#gauge.leave()) this.#wakeUps.freed(this.#gauge.slot);
   };
 }

@@ -2,7 +2,7 @@
 
 import type { Address } from "../../src/net/address.ts";
 import type { ConnectionPage } from "../../src/observe/connection_list.ts";
-import type { Bound, ListenPlan, ThreadCalls, ThreadPlan } from "../../src/runtime/thread_calls.ts";
+import type { BindOutcome, ListenPlan, ThreadCalls, ThreadPlan } from "../../src/runtime/thread_calls.ts";
 import type { ThreadSeat } from "../../src/runtime/threads.ts";
 
 const NO_CONNECTIONS: ConnectionPage = { total: 0, matching: 0, connections: [] };
@@ -14,7 +14,7 @@ export class FakeThread implements ThreadCalls {
   /** The plan it works by. */
   plan: ThreadPlan | undefined;
 
-  prepare(listeners: readonly ListenPlan[]): Promise<Bound> {
+  prepare(listeners: readonly ListenPlan[]): Promise<BindOutcome> {
     this.calls.push(["prepare", ...listeners.map(({ service }) => service)]);
     return Promise.resolve({ addresses: listeners.map(({ address }) => withPort(address)) });
   }
@@ -62,7 +62,7 @@ export class FakeSeat implements ThreadSeat {
   isRetired = false;
   isTerminated = false;
 
-  prepare(listeners: readonly ListenPlan[]): Promise<Bound> | undefined {
+  prepare(listeners: readonly ListenPlan[]): Promise<BindOutcome> | undefined {
     return this.thread?.prepare(listeners);
   }
 

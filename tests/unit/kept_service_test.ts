@@ -76,7 +76,7 @@ Deno.test("connections of a thread that has ended are taken off its clients", ()
   );
   assert.equal(tables[1]!.enter(CLIENT), "ok");
   assert.equal(tables[0]!.enter(CLIENT), "too_many");
-  service.settle(1);
+  service.settle(1, 0);
   assert.equal(tables[0]!.enter(CLIENT), "ok");
 });
 
@@ -89,7 +89,7 @@ Deno.test("the places of a service are free again once it is released, and all o
     taken.adopt(memory.gauges.claim()!, (each) => each.release());
   }
   const service = keep({});
-  assert.throws(() => keep({}), { name: "RangeError", message: /restart to make room/ });
+  assert.throws(() => keep({}), { name: "AccountsFullError", message: /restart to make room/ });
   service.release();
   for (let round = 0; round < 2 * memory.accounts.services.rows; round++) keep({}).release();
   taken.dispose();

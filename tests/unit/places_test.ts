@@ -22,7 +22,7 @@ Deno.test("there are as many places as the limit says, and one that is left can 
 });
 
 Deno.test("without a limit nothing is counted", () => {
-  const places = new Places(0, undefined, ALONE);
+  const places = new Places(0, new GaugeTable(1).claim()!, ALONE);
   assert.equal(places.take(), UNCOUNTED);
   assert.equal(places.take(), UNCOUNTED);
 });

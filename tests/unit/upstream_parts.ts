@@ -37,7 +37,7 @@ export class UpstreamMemory {
       accountsOf: ({ id, clients, open }) => ({
         row: accounts.endpoints.at(id),
         clients: gauges.at(clients),
-        open: open === undefined ? undefined : gauges.at(open),
+        open: gauges.at(open),
         wakeUps,
       }),
       credits: this.credits,
@@ -147,7 +147,7 @@ export function endpointAlone(maxConnections = 0): Endpoint {
   const { accounts, gauges } = new UpstreamMemory();
   const row = accounts.endpoints.claim()!;
   const clients = gauges.claim()!;
-  const open = maxConnections > 0 ? gauges.claim() : undefined;
+  const open = gauges.claim()!;
   const record: EndpointRecord = {
     address: { transport: "tcp", hostname: "192.0.2.1", port: 5432 },
     weight: 1,
@@ -155,7 +155,7 @@ export function endpointAlone(maxConnections = 0): Endpoint {
     maxConnections,
     id: row.number,
     clients: clients.slot,
-    open: open?.slot,
+    open: open.slot,
     state: { health: "unknown", admin: "up", isEjected: false },
   };
   return new Endpoint(record, { row, clients, open, wakeUps: new WakeUps(() => {}) });

@@ -21,7 +21,7 @@ Deno.test("what a worker says in one moment is sent together, in its order, and 
   assert.equal(sent.length, 1);
   const [one, two, three, four, ...more] = sent[0]!;
   assert.deepEqual(one, { kind: "log", level: "info", message: "first", fields: { event: "one" } });
-  assert.deepEqual(two, { kind: "access", fields: { id: 2 } });
+  assert.deepEqual(two, { kind: "access", level: "info", message: "", fields: { id: 2 } });
   assert.ok(three?.kind === "event" && three.event.type === "opened" && three.event.id === 3);
   assert.deepEqual(four, { kind: "log", level: "error", message: "fourth", fields: undefined });
   assert.deepEqual(more, []);
