@@ -235,7 +235,7 @@ export class RelayThread implements ThreadCalls {
       groups: this.#groups,
       admission: this.#admissionOf(plan, all),
       ledger: this.#ledgerOf(plan),
-      accessLog: new AccessLog(sink, { sample: log.sample }),
+      accessLog: new AccessLog(sink, { sample: log.sample, threads: this.#start.numbers.threads }),
       events,
       tls: config.tls && tls && new TlsTermination(config.tls, tls),
       upstreamTls: config.upstreamTls && upstreamTls && new UpstreamTls(config.upstreamTls, upstreamTls),
