@@ -12,6 +12,8 @@ export type AccessSink = Pick<Log, "info" | "warn" | "enabled">;
 export interface AccessLogOptions {
   /** The share of connections that ended in order and have a line. */
   readonly sample?: number;
+  /** How many threads write lines about the same service; 1 unless given. */
+  readonly threads?: number;
   /** Decides which ones: from 0 up to 1, without 1. */
   readonly random?: () => number;
   /** Milliseconds of any clock that is not set back. */
@@ -26,11 +28,11 @@ export class AccessLog {
   readonly #budget: RefusalBudget;
 
   constructor(sink: AccessSink, options: AccessLogOptions = {}) {
-    const { sample = 1, random = Math.random, now = () => performance.now() } = options;
+    const { sample = 1, threads = 1, random = Math.random, now = () => performance.now() } = options;
     this.#sink = sink;
     this.#sample = sample;
     this.#random = random;
-    this.#budget = new RefusalBudget(now);
+    this.#budget = new RefusalBudget(now, threads);
   }
 
   /** A connection has ended, however far it came. */

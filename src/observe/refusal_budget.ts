@@ -1,6 +1,6 @@
 /** How many lines about refused connections may be written: whoever is refused can come as often as he likes. */
 
-/** Lines for one reason. */
+/** Lines for one reason, in all threads. */
 const LINES_A_SECOND = 10;
 /** Milliseconds. */
 const SECOND = 1000;
@@ -12,14 +12,22 @@ interface Spending {
   unsaid: number;
 }
 
-/** Ten lines a second for each reason, so that a flood of one kind does not hide another. */
+/**
+ * Ten lines a second for each reason, so that a flood of one kind does not hide another. Of several threads each has its
+ * part of the ten, but one line at least.
+ */
 export class RefusalBudget {
   readonly #now: () => number;
+  readonly #linesASecond: number;
   readonly #byReason = new Map<string, Spending>();
 
-  /** @param now Milliseconds of any clock that is not set back. */
-  constructor(now: () => number) {
+  /**
+   * @param now Milliseconds of any clock that is not set back.
+   * @param threads How many threads write such lines.
+   */
+  constructor(now: () => number, threads: number) {
     this.#now = now;
+    this.#linesASecond = Math.max(1, Math.floor(LINES_A_SECOND / threads));
   }
 
   /**
@@ -37,7 +45,7 @@ export class RefusalBudget {
       spending.secondBegan = now;
       spending.lines = 0;
     }
-    if (spending.lines === LINES_A_SECOND) {
+    if (spending.lines === this.#linesASecond) {
       spending.unsaid += 1;
       return undefined;
     }

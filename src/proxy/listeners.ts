@@ -89,7 +89,9 @@ class Bound {
     if (mode === this.#mode || address.transport !== "unix") return;
     this.#mode = mode;
     if (mode === undefined) return;
-    Deno.chmod(address.path, mode).catch((error) => this.#service?.listenerKept(formatAddress(address), error));
+    Deno.chmod(address.path, mode).catch((error) =>
+      this.#service?.listenerKept(formatAddress(address), error)
+    );
   }
 
   /** Accepts who is on the way, then closes; resolves when it has. */

@@ -25,7 +25,8 @@ export function buildSupervisor(config: Config, log: ProgramLog): Supervisor {
   const memory = new SharedMemory(config, threadsOf(config));
   const access = new AccessOutput(log);
   const events: EventFeed = new EventFeed(
-    (error) => log.error("A reader of events failed", { event: "event_reader_failed", detail: String(error) }),
+    (error) =>
+      log.error("A reader of events failed", { event: "event_reader_failed", detail: String(error) }),
     (isHeard) => threads.setHeard(isHeard),
   );
   const callsOf = (thread: number): SupervisorCalls => ({

@@ -61,7 +61,10 @@ export async function startDemo(log: ProgramLog): Promise<Demo> {
   };
 }
 
-async function runPreferring(log: ProgramLog, upstreams: { echo: Address; clock: Address }): Promise<RunningProxy> {
+async function runPreferring(
+  log: ProgramLog,
+  upstreams: { echo: Address; clock: Address },
+): Promise<RunningProxy> {
   const run = (ports: typeof PREFERRED) => {
     const config = parseQuickForm([
       `${ports.echo}=${formatAddress(upstreams.echo)}`,

@@ -6,7 +6,12 @@ import type { Address } from "../net/address.ts";
 import type { ServiceRow } from "../observe/accounts.ts";
 import { ClientTable } from "../observe/client_table.ts";
 import type { Gauge } from "../observe/gauge.ts";
-import { type ServiceFigures, serviceFigures, type ServiceMetrics, serviceMetrics } from "../observe/ledger.ts";
+import {
+  type ServiceFigures,
+  serviceFigures,
+  type ServiceMetrics,
+  serviceMetrics,
+} from "../observe/ledger.ts";
 import { RateLimit } from "../observe/rate_limit.ts";
 import { AccountsFullError } from "../observe/accounts_full_error.ts";
 import type { SharedMemory } from "./shared_memory.ts";

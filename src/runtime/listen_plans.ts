@@ -96,9 +96,12 @@ class KnownAddresses {
       return await reserve(address);
     } catch (error) {
       const own = this.#all.find((each) => each.transport === "tcp" && each.port === address.port);
-      if (!(error instanceof ListenError) || error.code !== "address_in_use" || own === undefined) throw error;
+      if (!(error instanceof ListenError) || error.code !== "address_in_use" || own === undefined) {
+        throw error;
+      }
       throw ListenError.of({
-        message: `Cannot listen on ${formatAddress(address)}: this program listens on ${formatAddress(own)} ` +
+        message:
+          `Cannot listen on ${formatAddress(address)}: this program listens on ${formatAddress(own)} ` +
           `(take that out first, and reload twice; or restart)`,
         code: error.code,
       });

@@ -62,7 +62,11 @@ export interface RunningProxy extends AsyncDisposable {
  * @throws {LogFileError} when the access log cannot be opened.
  * @throws {DescriptorError} when the process may not open enough descriptors for `limits.connections`.
  */
-export async function runProxy(config: Config, log: ProgramLog, source?: ConfigSource): Promise<RunningProxy> {
+export async function runProxy(
+  config: Config,
+  log: ProgramLog,
+  source?: ConfigSource,
+): Promise<RunningProxy> {
   checkDescriptors(config.limits.connections);
   for (const warning of warningsOf(config)) log.warn(warning, { event: "configuration_warning" });
   const proxy = new Proxy(config, buildSupervisor(config, log), source);
@@ -103,7 +107,10 @@ class Proxy implements RunningProxy {
   }
 
   get services(): readonly BoundService[] {
-    return this.#supervisor.services.map(({ name, addresses }) => ({ name, listen: addresses.map(formatAddress) }));
+    return this.#supervisor.services.map(({ name, addresses }) => ({
+      name,
+      listen: addresses.map(formatAddress),
+    }));
   }
 
   get admin(): string | undefined {
@@ -140,7 +147,9 @@ class Proxy implements RunningProxy {
   }
 
   async reload(): Promise<ReloadOutcome> {
-    if (this.#shutdown.hasBegun) return { ok: false, detail: "Nothing is read again while the program stops" };
+    if (this.#shutdown.hasBegun) {
+      return { ok: false, detail: "Nothing is read again while the program stops" };
+    }
     const outcome = await this.#reloader.reload();
     await this.#configWatch?.follow(this.#supervisor.config.reload.watch && !this.#shutdown.hasBegun);
     return outcome;

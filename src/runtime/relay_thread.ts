@@ -216,7 +216,7 @@ export class RelayThread implements ThreadCalls {
       groups: this.#groups,
       admission: new Admission(config, this.#accounts.admission(plan, all)),
       ledger: this.#ledgerOf(plan),
-      accessLog: new AccessLog(sink, { sample: log.sample }),
+      accessLog: new AccessLog(sink, { sample: log.sample, threads: this.#accounts.threads }),
       events,
       tls: config.tls && new TlsTermination(config.tls, given(tls)),
       upstreamTls: config.upstreamTls && new UpstreamTls(config.upstreamTls, given(upstreamTls)),

@@ -79,7 +79,10 @@ export class Reloader {
     const problems = outcome.ok ? [...await tlsFiles.reload(), ...await this.reopenLogs()] : [];
     const ok = outcome.ok && problems.length === 0;
     const detail = outcome.ok
-      ? [outcome.detail, ...problems.length === 0 ? [outcome.detail === "" ? capitalized(DONE) : DONE] : problems]
+      ? [
+        outcome.detail,
+        ...problems.length === 0 ? [outcome.detail === "" ? capitalized(DONE) : DONE] : problems,
+      ]
         .filter((part) => part !== "").join("; ")
       : outcome.detail;
     events.reloaded(ok, detail);
@@ -103,7 +106,9 @@ export class Reloader {
     } catch (error) {
       if (!REFUSALS.some((type) => error instanceof type)) throw error;
       const detail = messageOf(error);
-      log.error(`Cannot reload "${source.path}", and nothing is changed: ${detail}`, { event: "reload_refused" });
+      log.error(`Cannot reload "${source.path}", and nothing is changed: ${detail}`, {
+        event: "reload_refused",
+      });
       return { ok: false, detail };
     }
   }
@@ -138,7 +143,10 @@ export class Reloader {
   /** Where services listen that are new or may listen elsewhere now: of a free port nobody else would know. */
   #tellOfNew({ services }: ConfigDiff): void {
     const isNew = new Set(services.filter(({ kind }) => kind !== "same").map(({ name }) => name));
-    tellListening(this.#supervisor.services.filter(({ name }) => isNew.has(name)), this.#supervisor.parts.log);
+    tellListening(
+      this.#supervisor.services.filter(({ name }) => isNew.has(name)),
+      this.#supervisor.parts.log,
+    );
   }
 }
 

@@ -54,7 +54,10 @@ export class ServiceFiles {
 
   get paths(): string[] {
     const { tls, upstreamTls } = this.config;
-    return [...tls === undefined ? [] : pathsOf(tls), ...upstreamTls === undefined ? [] : upstreamPathsOf(upstreamTls)];
+    return [
+      ...tls === undefined ? [] : pathsOf(tls),
+      ...upstreamTls === undefined ? [] : upstreamPathsOf(upstreamTls),
+    ];
   }
 
   /** Reads the files. What cannot be used stays as it was, together with all else of the same side. */
@@ -77,7 +80,9 @@ export type Attempt = <Loaded>(
   load: () => Promise<Loaded>,
 ) => Promise<Loaded | undefined>;
 
-async function readTls({ certificates, clientCa }: TlsConfig): Promise<Pick<Read, "certificates" | "clientAuthorities">> {
+async function readTls(
+  { certificates, clientCa }: TlsConfig,
+): Promise<Pick<Read, "certificates" | "clientAuthorities">> {
   return {
     certificates: await Promise.all(certificates.map((files) => loadCredentials(files))),
     clientAuthorities: clientCa === undefined ? [] : await loadAuthorities(clientCa),

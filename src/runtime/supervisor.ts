@@ -57,7 +57,10 @@ export class Supervisor {
 
   /** Connections open now, those of services that are gone included. */
   get active(): number {
-    return [...this.#services.values(), ...this.#leaving.keys()].reduce((sum, each) => sum + each.figures().active, 0);
+    return [...this.#services.values(), ...this.#leaving.keys()].reduce(
+      (sum, each) => sum + each.figures().active,
+      0,
+    );
   }
 
   /** Whether a configuration was applied. */
@@ -92,7 +95,11 @@ export class Supervisor {
     const { limits, log, services } = this.#config;
     const { tlsFiles } = this.parts;
     return {
-      groups: this.groups.map(({ config, row, records }) => ({ config, row: row.number, endpoints: records })),
+      groups: this.groups.map(({ config, row, records }) => ({
+        config,
+        row: row.number,
+        endpoints: records,
+      })),
       services: services.map(({ name }) => ({
         ...this.#services.get(name)!.plan,
         isSame: isSame(name),
@@ -153,7 +160,9 @@ export class Supervisor {
     this.#config = next;
     const groupsBefore = this.#groups;
     const newGroups = new Map(added.groups.map((group) => [group.name, group]));
-    this.#groups = new Map(next.upstreams.map(({ name }) => [name, newGroups.get(name) ?? groupsBefore.get(name)!]));
+    this.#groups = new Map(
+      next.upstreams.map(({ name }) => [name, newGroups.get(name) ?? groupsBefore.get(name)!]),
+    );
     const servicesBefore = this.#services;
     const newServices = new Map(added.services.map((service) => [service.name, service]));
     this.#services = new Map(

@@ -39,6 +39,11 @@ export class ThreadAccounts implements Disposable {
     this.#vitals.use(new SignOfLife(signs, thread));
   }
 
+  /** How many there are together. */
+  get threads(): number {
+    return this.#start.numbers.threads;
+  }
+
   /** This thread's part of a number that is for all together. */
   shareOf(whole: number): number {
     const { thread, threads } = this.#start.numbers;
@@ -66,7 +71,8 @@ export class ThreadAccounts implements Disposable {
 
   /** @param all Where the connections of all services are counted, and how many there may be. */
   admission({ config, gauge, rate, clients }: ServicePlan, all: ThreadPlan["all"]): AdmissionParts {
-    const { connections, connectsPerSecond, connectionsPerClient, connectsPerSecondPerClient } = config.limits;
+    const { connections, connectsPerSecond, connectionsPerClient, connectsPerSecondPerClient } =
+      config.limits;
     return {
       own: this.#limitOf(gauge, connections),
       all: this.#limitOf(all.gauge, all.limit),

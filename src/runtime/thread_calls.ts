@@ -118,8 +118,18 @@ export interface SupervisorCalls {
 
 /** Lines of the log, of the access log, and events, in the order in which they came. */
 export type Report =
-  | { readonly kind: "log"; readonly level: Level; readonly message: string; readonly fields: Fields | undefined }
-  | { readonly kind: "access"; readonly level: "info" | "warn"; readonly message: string; readonly fields: Fields }
+  | {
+    readonly kind: "log";
+    readonly level: Level;
+    readonly message: string;
+    readonly fields: Fields | undefined;
+  }
+  | {
+    readonly kind: "access";
+    readonly level: "info" | "warn";
+    readonly message: string;
+    readonly fields: Fields;
+  }
   | { readonly kind: "event"; readonly event: ProxyEvent };
 
 /** From the supervisor to a worker. The first message is `start`. */

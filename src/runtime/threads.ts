@@ -1,7 +1,12 @@
 /** All threads that relay, as one: what is asked of them is asked of each, and a worker that dies is replaced. */
 
 import type { Address } from "../net/address.ts";
-import { type ConnectionPage, type ConnectionQuery, mergeConnectionPages, queryOfEachThread } from "../observe/connection_list.ts";
+import {
+  type ConnectionPage,
+  type ConnectionQuery,
+  mergeConnectionPages,
+  queryOfEachThread,
+} from "../observe/connection_list.ts";
 import type { AbortCode } from "../observe/connection_record.ts";
 import type { EndpointRecord, EndpointState } from "../upstream/endpoint.ts";
 import type { GroupAudience } from "../upstream/group_keeper.ts";
@@ -46,14 +51,18 @@ export class Threads implements GroupAudience {
    * @returns the addresses with real ports, or why there are none: nothing is bound then that was not before.
    */
   async prepare(plans: readonly ListenPlan[]): Promise<BindOutcome> {
-    const died: BindOutcome = { refused: { message: "A thread has died and is being started anew; try again", code: "io_error" } };
+    const died: BindOutcome = {
+      refused: { message: "A thread has died and is being started anew; try again", code: "io_error" },
+    };
     // Nobody else can try out sockets in the file system.
     const needsFirst = plans.some(({ address }) => address.transport === "unix");
     if (needsFirst && this.#seats[0]!.thread === undefined) return died;
     const attempts = await Promise.allSettled(
       this.#seats.map((seat, index) => seat.prepare(plansOf(index, plans))),
     );
-    const mistake = attempts.find((each) => each.status === "rejected" && !(each.reason instanceof ThreadEndedError));
+    const mistake = attempts.find((each) =>
+      each.status === "rejected" && !(each.reason instanceof ThreadEndedError)
+    );
     if (mistake !== undefined) {
       await this.discard();
       throw (mistake as PromiseRejectedResult).reason;

@@ -24,7 +24,11 @@ export type LoadedFiles = ReadonlyMap<string, ServiceFiles>;
  * @param file Where the configuration is from, for the error.
  * @throws {ConfigError} with every problem.
  */
-export async function loadTls(config: Config, known: LoadedFiles = new Map(), file?: string): Promise<LoadedFiles> {
+export async function loadTls(
+  config: Config,
+  known: LoadedFiles = new Map(),
+  file?: string,
+): Promise<LoadedFiles> {
   const problems: Problem[] = [];
   const loaded = new Map<string, ServiceFiles>();
   for (const [index, { name, tls, upstreamTls }] of config.services.entries()) {
@@ -35,9 +39,9 @@ export async function loadTls(config: Config, known: LoadedFiles = new Map(), fi
       loaded.set(name, same);
       continue;
     }
-    await files.read(collecting((key, message) =>
-      problems.push({ path: `services[${index}].${key}`, message })
-    ));
+    await files.read(
+      collecting((key, message) => problems.push({ path: `services[${index}].${key}`, message })),
+    );
     loaded.set(name, files);
   }
   if (problems.length > 0) throw new ConfigError(problems, { file });
@@ -61,7 +65,9 @@ export class TlsFiles {
   readonly #options: TlsFilesOptions;
   readonly #daily: ReturnType<typeof setInterval>;
   #loaded: LoadedFiles = new Map();
-  #watch: { readonly paths: readonly string[]; readonly stop: AbortController; ended: Promise<void> } | undefined;
+  #watch:
+    | { readonly paths: readonly string[]; readonly stop: AbortController; ended: Promise<void> }
+    | undefined;
 
   constructor(options: TlsFilesOptions) {
     this.#options = options;

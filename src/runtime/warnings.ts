@@ -32,7 +32,9 @@ export function warningsOf(config: Config, system: typeof Deno.build.os = Deno.b
 /** Elsewhere, the kernel does not share out the clients of a port over the listeners of several threads. */
 function workersInVain({ workers }: Config, system: typeof Deno.build.os): string[] {
   if (workers === 1 || canShare(system)) return [];
-  const why = system === "linux" ? "more need Deno to be started with --unstable-net" : "more work on Linux only";
+  const why = system === "linux"
+    ? "more need Deno to be started with --unstable-net"
+    : "more work on Linux only";
   return [`workers: one thread runs in place of ${workers}, ${why}`];
 }
 

@@ -2,7 +2,14 @@
 
 import { guardProcess } from "./guard.ts";
 import { RelayThread } from "./relay_thread.ts";
-import type { CallMessage, FromThread, SupervisorCalls, ThreadCalls, ThreadStart, ToThread } from "./thread_calls.ts";
+import type {
+  CallMessage,
+  FromThread,
+  SupervisorCalls,
+  ThreadCalls,
+  ThreadStart,
+  ToThread,
+} from "./thread_calls.ts";
 import { WorkerVoice } from "./worker_voice.ts";
 
 /** The part of the worker's global scope that is used; its types are of another library than the rest. */
@@ -39,6 +46,10 @@ async function answer(relay: RelayThread, { name, args, request }: CallMessage<T
     if (request !== undefined) scope.postMessage({ type: "answer", request, value });
   } catch (error) {
     if (request === undefined) throw error;
-    scope.postMessage({ type: "failed", request, message: error instanceof Error ? error.message : String(error) });
+    scope.postMessage({
+      type: "failed",
+      request,
+      message: error instanceof Error ? error.message : String(error),
+    });
   }
 }

@@ -2,7 +2,14 @@
 
 import { sleep } from "../net/sleep.ts";
 import type { Log } from "../observe/log.ts";
-import type { BindOutcome, ListenPlan, Report, SupervisorCalls, ThreadPlan, ThreadStart } from "./thread_calls.ts";
+import type {
+  BindOutcome,
+  ListenPlan,
+  Report,
+  SupervisorCalls,
+  ThreadPlan,
+  ThreadStart,
+} from "./thread_calls.ts";
 import type { ThreadSeat } from "./threads.ts";
 import { ThreadEndedError, WorkerThread } from "./worker_thread.ts";
 

@@ -76,8 +76,9 @@ export class KeptEndpoint {
     if (ejection?.failed() !== true) return false;
     const wait = () => {
       // Timers may be early by a fraction of a millisecond.
-      if (ejection.isEjected) this.#backIn = setTimeout(wait, Math.max(1, ejection.until - performance.now()));
-      else onBackIn();
+      if (ejection.isEjected) {
+        this.#backIn = setTimeout(wait, Math.max(1, ejection.until - performance.now()));
+      } else onBackIn();
     };
     wait();
     return true;

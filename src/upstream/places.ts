@@ -78,7 +78,11 @@ export class Places {
    * place was left and somebody else was faster.
    * @throws the reason of `signal`.
    */
-  wait(pool: object | undefined, signal: AbortSignal, makeRoom: () => void = () => {}): Promise<Place | Conn> {
+  wait(
+    pool: object | undefined,
+    signal: AbortSignal,
+    makeRoom: () => void = () => {},
+  ): Promise<Place | Conn> {
     return new Promise((resolve, reject) => {
       signal.throwIfAborted();
       const onAbort = () => {

@@ -29,6 +29,12 @@ export function assertTold(actual: readonly unknown[], expected: readonly unknow
   assert.deepEqual(ordered(actual), ordered(expected));
 }
 
+/**
+ * Visits, one after the other, after which every thread knows what the supervisor has decided and said: it sends them
+ * messages. One thread knows at once.
+ */
+export const HEARD_AFTER = workers === 1 ? 0 : 10;
+
 /** Which of so many threads a connection is in, from 0. */
 export function threadOf({ id }: { readonly id: number }, threads: number): number {
   return (id - 1) % threads;

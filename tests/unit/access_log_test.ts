@@ -162,6 +162,14 @@ Deno.test("ten refusals a second have a line, and the next line says how many ha
   assert.deepEqual(refuse(1), [2]);
 });
 
+Deno.test("several threads share the ten lines, and each has one at least", () => {
+  for (const [threads, count] of [[2, 5], [4, 2], [10, 1], [16, 1]] as const) {
+    const { log, lines } = kept({ threads, now: () => 0 });
+    for (let refusal = 0; refusal < 20; refusal++) log.ended(connectionFacts(), DENIED);
+    assert.equal(lines.length, count, `${threads} threads`);
+  }
+});
+
 Deno.test("a flood of refusals for one reason hides neither those for another, nor failures", () => {
   const { log, lines } = kept({ now: () => 0 });
   for (let count = 0; count < 1000; count++) log.ended(connectionFacts(), DENIED);
