@@ -214,7 +214,7 @@ export class RelayThread implements ThreadCalls {
   }
 
   #dropGroup(name: string): void {
-    this.#groups.get(name)!.setEndpoints([]);
+    this.#groups.get(name)!.retire();
     this.#groups.delete(name);
   }
 

@@ -32,6 +32,8 @@ export class Supervisor {
   #services = new Map<string, KeptService>();
   /** Services that are gone from the configuration, and may still have connections. */
   readonly #leaving = new Set<KeptService>();
+  /** Those of them that may still accept who was on the way. */
+  readonly #closing = new Set<KeptService>();
 
   constructor(parts: SupervisorParts) {
     this.parts = parts;
@@ -122,7 +124,7 @@ export class Supervisor {
     const { memory, threads: audience, events, log } = this.parts;
     const { accounts, gauges, credits } = memory;
     for (const service of this.#leaving) {
-      if (service.figures().active > 0) continue;
+      if (this.#closing.has(service) || service.figures().active > 0) continue;
       service.release();
       this.#leaving.delete(service);
     }
@@ -162,7 +164,10 @@ export class Supervisor {
     );
     for (const group of added.groups) group.start();
     for (const [name, group] of groupsBefore) if (!this.#groups.has(name)) void group.stop();
-    for (const [name, service] of servicesBefore) if (!this.#services.has(name)) this.#leaving.add(service);
+    const removed = servicesBefore.values().filter(({ name }) => !this.#services.has(name)).toArray();
+    for (const service of removed) this.#leaving.add(service), this.#closing.add(service);
+    const onClosed = () => removed.forEach((service) => this.#closing.delete(service));
+    closed.then(onClosed, onClosed);
     return closed;
   }
 }

@@ -64,6 +64,8 @@ export class Endpoint implements Candidate {
   readonly #row: EndpointRow;
   readonly #clients: Gauge;
   readonly #abortsWhenDown = new LinkedList<AbortWhenDown>();
+  /** Clients who came when it was gone already, and are in no gauge. */
+  #uncounted = 0;
 
   constructor(record: EndpointRecord, { row, clients, open, wakeUps }: EndpointAccounts) {
     this.id = record.id;
@@ -92,13 +94,21 @@ export class Endpoint implements Candidate {
     return this.maxConnections > 0 && this.#clients.value >= this.maxConnections;
   }
 
-  /** Counts a client; false when there are as many as there may be. */
+  /**
+   * Counts a client; false when there are as many as there may be. One who comes although the endpoint is gone was on
+   * the way when it went, or this thread has not heard of it yet: it is let in.
+   */
   enter(): boolean {
-    return this.#clients.enter(this.maxConnections);
+    if (this.#clients.enter(this.maxConnections)) return true;
+    if (!this.#clients.isReleased) return false;
+    this.#uncounted += 1;
+    return true;
   }
 
+  /** Who leaves first matters to nobody any more, once there are those who are not counted. */
   leave(): void {
-    this.#clients.leave();
+    if (this.#uncounted > 0) this.#uncounted -= 1;
+    else this.#clients.leave();
   }
 
   /** A connection was made. */
@@ -123,7 +133,7 @@ export class Endpoint implements Candidate {
     for (const { abort } of this.#abortsWhenDown.all()) abort(error);
   }
 
-  /** It will not be chosen again, and those who still come are not counted any more. */
+  /** It is gone: those who still come are not counted any more. */
   retire(): void {
     this.places.retire();
   }

@@ -62,7 +62,8 @@ export class Places {
   /** A place, if one is left. */
   take(): Place | undefined {
     if (this.#gauge === undefined || this.#isRetired) return UNCOUNTED;
-    return this.#gauge.enter(this.#limit) ? new Place(this.#onLeft) : undefined;
+    if (this.#gauge.enter(this.#limit)) return new Place(this.#onLeft);
+    return this.#gauge.isReleased ? UNCOUNTED : undefined;
   }
 
   /**
