@@ -50,7 +50,9 @@ Deno.test("endpoints that stay keep what is known of them and who is there; othe
   assert.deepEqual(stage.group.endpoints.map(({ key }) => key), ["192.0.2.1:3", "192.0.2.1:2"]);
   assert.deepEqual(watched, ["added 192.0.2.1:3", "unusable 192.0.2.1:1"]);
   assert.deepEqual(stage.logged(), ["endpoint_set", "endpoints_changed"]);
-  assert.equal(first!.used.enter(), false, "nobody is counted there any more");
+  assert.equal(first!.used.enter(), true, "who was on the way is let in");
+  assert.equal(first!.used.active, 0, "nobody is counted there any more");
+  first!.used.leave();
   same!.used.leave();
   stage.update({ endpoints: [THIRD, SECOND], retry: { attempts: 1, timeout: 0 } });
   assert.deepEqual([stage.logged(), stage.group.endpoints.length], [[], 2], "nothing was said of it again");
