@@ -109,6 +109,8 @@ export class RelayThread implements ThreadCalls {
     const closed = this.#listeners.commit(plan.listeners.map((name) => this.#services.get(name)!));
     for (const [name, service] of this.#services) if (before.get(name) !== service) service.start();
     for (const [name, service] of before) if (this.#services.get(name) !== service) this.#retire(service, closed);
+    // Should one of the name come again, it is counted anew.
+    for (const name of this.#ledgers.keys()) if (!this.#services.has(name)) this.#ledgers.delete(name);
     for (const name of this.#groups.keys()) {
       if (!plan.groups.some(({ config }) => config.name === name)) this.#dropGroup(name);
     }
@@ -166,11 +168,11 @@ export class RelayThread implements ThreadCalls {
   }
 
   async drained(): Promise<void> {
-    await Promise.all(this.#ledgers.values().map((ledger) => ledger.drained()));
+    await Promise.all(this.#ledgersInUse().map((ledger) => ledger.drained()));
   }
 
   async abortConnections(code: AbortCode): Promise<void> {
-    for (const ledger of this.#ledgers.values()) ledger.abortConnections(code);
+    for (const ledger of this.#ledgersInUse()) ledger.abortConnections(code);
     const reason = new ProxyError(code as ErrorCode, "proxy");
     await Promise.all([...this.#services.values(), ...this.#retired].map((service) => service.stop(reason)));
   }
@@ -259,7 +261,12 @@ export class RelayThread implements ThreadCalls {
     });
   }
 
-  /** One for all services that have had the name, so that none of their connections is forgotten. */
+  /** All that may have connections, of services that are gone too. */
+  #ledgersInUse(): ServiceLedger[] {
+    return [...new Set([...this.#services.values(), ...this.#retired].map(({ ledger }) => ledger))];
+  }
+
+  /** One for all services that take over from each other: they are counted as one. */
   #ledgerOf({ config: { name }, row }: ServicePlan): ServiceLedger {
     const known = this.#ledgers.get(name);
     if (known !== undefined && known.row === row) return known;

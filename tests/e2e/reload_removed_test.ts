@@ -38,3 +38,30 @@ Deno.test({
     assert.deepEqual(stage.sluice.events("connection_failed"), []);
   },
 });
+
+Deno.test({
+  name:
+    "a stop waits for connections of a service that was removed, also when one of its name has come since",
+  ignore: Deno.build.os === "windows", // needs SIGHUP
+  async fn() {
+    await using server = upstream(echo);
+    const service = (name: string) =>
+      `services: [{ name: ${name}, listen: "127.0.0.1:0", upstream: "${server.address}" }]\n`;
+    await using stage = await Reloadable.start(service("one"));
+    using client = await connect(stage.sluice.port());
+    await writeText(client, "before");
+    assert.equal(await readText(client, 6), "before");
+    await stage.reload(service("other"));
+    await stage.reload(service("one"));
+    stage.sluice.kill("SIGTERM");
+    const [stopping] = await stage.sluice.loggedEvents("stopping", 1);
+    assert.equal(stopping!["open"], 1);
+    await writeText(client, "after");
+    assert.equal(await readText(client, 5), "after");
+    client.close();
+    const { code, stderr } = await stage.sluice.ended();
+    assert.equal(code, 0, stderr);
+    assert.equal(stage.sluice.events("stopped")[0]!["cut"], 0);
+    assert.equal(stage.sluice.events("connection_closed").length, 1);
+  },
+});
