@@ -7,8 +7,8 @@ import type { AccessLine } from "./incidents.ts";
 const LOOK_EVERY = 100;
 /** A line comes at the latest so long after its connection has ended, in milliseconds. */
 const LATEST = 5000;
-/** Lines are kept so long for who asks for them, in milliseconds. */
-const KEPT_FOR = 30_000;
+/** Lines are kept so long for who asks for them, in milliseconds: longer than any client is idle. */
+const KEPT_FOR = 60_000;
 
 interface Kept {
   readonly line: AccessLine;

@@ -33,6 +33,8 @@ export type IncidentKind =
   | "set_down"
   /** A service is not there, or not any more. */
   | "absent"
+  /** A listener of Deno.listenTls gave way to one with a new certificate, which may reset who comes in that instant. */
+  | "replaced"
   /** An operator has closed the connection of a client. */
   | "kill";
 
@@ -77,7 +79,9 @@ export class Incidents {
     if (line === undefined) {
       if (loss.wasServed) return undefined;
       // Of clients who are not let in, a service logs no more than ten a second.
-      return has("absent", loss.service) ? "absent" : loss.service === "limited" ? "limit" : undefined;
+      if (has("absent", loss.service)) return "absent";
+      if (has("replaced", loss.service)) return "listener replaced";
+      return loss.service === "limited" ? "limit" : undefined;
     }
     if (line.code === "killed") return has("kill", line.client) ? "killed" : undefined;
     if (line.event === "connection_refused" && LIMIT_CODES.has(line.code ?? "")) {

@@ -50,7 +50,13 @@ export class Program {
       env: { NO_COLOR: "1" },
     }).spawn();
     const log = new Listening(child.stderr, onAlarm);
-    for await (const line of linesOf(child.stdout)) {
+    const lines = linesOf(child.stdout);
+    const { value: line } = await lines.next();
+    if (line !== undefined) {
+      // Nothing more comes, but whoever closes a pipe ends programs that write to it.
+      void (async () => {
+        for await (const _line of lines);
+      })();
       return new Program(child, JSON.parse(line), log);
     }
     await log.ended;

@@ -52,6 +52,7 @@ export class Reloads {
     if (random.chance(0.06)) {
       // As by somebody who saves a file again and again.
       for (let more = random.integer(1, 4); more > 0; more--) {
+        this.#noteAbsent();
         await this.#write(settings.text());
         this.#parts.program.kill("SIGHUP");
         this.count += 1;
@@ -69,7 +70,7 @@ export class Reloads {
 
   async #reload(what: string): Promise<void> {
     const { program, admin, settings, random, onWrong } = this.#parts;
-    for (const name of EXTRAS) if (!settings.extras.has(name)) this.#goes(name);
+    this.#noteAbsent();
     await this.#write(settings.text());
     this.count += 1;
     if (random.chance(0.7)) program.kill("SIGHUP");
@@ -105,8 +106,9 @@ export class Reloads {
 
   /** Both files in one turn, as nearly as there is such a thing. */
   async #replaceCertificate(): Promise<void> {
-    const { authority, certificate } = this.#parts;
+    const { authority, certificate, incidents } = this.#parts;
     const fresh = await authority.issue({ name: "soak.test", names: ["IP:127.0.0.1"] });
+    incidents.note("replaced", "native");
     for (const key of ["cert", "key"] as const) Deno.renameSync(fresh[key], certificate[key]);
   }
 
@@ -125,8 +127,14 @@ export class Reloads {
     return services.find(({ name }) => name === "plain")?.idle_timeout ?? "";
   }
 
-  #goes(name: string): void {
-    if (!this.#ends.has(name)) this.#ends.set(name, this.#parts.incidents.begin("absent", name));
+  /** Before the file says so. */
+  #noteAbsent(): void {
+    const { settings, incidents } = this.#parts;
+    for (const name of EXTRAS) {
+      if (settings.extras.has(name) || this.#ends.has(name)) continue;
+      this.#ends.set(name, incidents.begin("absent", name));
+      this.#addresses.delete(name);
+    }
   }
 
   async #findExtras(): Promise<void> {

@@ -1,6 +1,7 @@
 /** What clients do: each script is the whole conduct of one kind of client. */
 
 import { Buffer } from "node:buffer";
+import { sleep } from "./clock.ts";
 import type { Random } from "./random.ts";
 import { EXTRAS, SERVICES } from "./settings.ts";
 import {
@@ -12,6 +13,7 @@ import {
   type Verb,
   WrongBytesError,
 } from "./talk.ts";
+import type { Report } from "./upstreams.ts";
 import type { Wire } from "./wire.ts";
 
 /** A client on its visit to a service. */
@@ -23,8 +25,8 @@ export interface Session {
   readonly random: Random;
   /** Resolves after so many milliseconds, or when the load ends. */
   pause(milliseconds: number): Promise<void>;
-  /** Whether the upstream has received what it was to receive. */
-  reported(): Promise<boolean>;
+  /** What the upstream says of what it is sent from now on. */
+  reported(): Promise<Report>;
 }
 
 export interface Script {
@@ -44,6 +46,8 @@ const ANY = WITHOUT("limited", "brief");
 const TO_THE_END = WITHOUT("limited", "brief", "reuse");
 /** How long an upstream may wait for a client that is about to say something, in milliseconds. */
 const MOMENT = 300;
+/** An upstream has received everything within this time, in milliseconds. */
+const REPORT_AFTER = 10_000;
 
 /** Ends the visit in order: finishes, and waits for the other side to. */
 async function leave({ wire, intake, random }: Session): Promise<void> {
@@ -128,7 +132,11 @@ async function finishesLast(session: Session): Promise<void> {
   await session.pause(random.integer(0, 50));
   await sendPattern(wire, seed, size);
   await wire.end();
-  if (!await reported) throw new WrongBytesError("The upstream got other bytes");
+  const report = await Promise.race([reported, sleep(REPORT_AFTER, new AbortController().signal)]);
+  if (report === "wrong") throw new WrongBytesError("The upstream got other bytes");
+  if (report !== "right") {
+    throw new LostError(`The upstream ${report === "lost" ? "has lost it" : "says nothing"}`);
+  }
 }
 
 /** The upstream breaks the connection: what comes before is right, and it ends. */

@@ -13,6 +13,7 @@ import { Random } from "./random.ts";
 import { Reloads } from "./reloads.ts";
 import { lookAt, mostFrequent, type Sample } from "./samples.ts";
 import { SERVICES } from "./settings.ts";
+import { spells } from "./spells.ts";
 import { Stage } from "./stage.ts";
 import { Traffic } from "./traffic.ts";
 
@@ -256,11 +257,4 @@ export class Soak implements AsyncDisposable {
     );
     return Promise.resolve();
   }
-}
-
-/** How long each spell of load is, in minutes: a warm-up, and then about two each. */
-export function spells(minutes: number): number[] {
-  const warmUp = Math.min(1, minutes / 4);
-  const count = Math.max(1, Math.round((minutes - warmUp) / 2));
-  return [warmUp, ...Array.from({ length: count }, () => (minutes - warmUp) / count)];
 }

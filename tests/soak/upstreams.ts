@@ -8,12 +8,15 @@ import { SocketWire, type Wire } from "./wire.ts";
 const V2_SIGNATURE = [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a];
 const V1_FIRST = 0x50;
 
-/** What upstreams tell the other side of a visit, past the proxy: whether what came was right. */
-export class Reports {
-  readonly #waiting = new Map<number, (isRight: boolean) => void>();
+/** What has come of what a visit sent: all of it, something else, or not all. */
+export type Report = "right" | "wrong" | "lost";
 
-  /** Whether all that a visit sent has come. */
-  of(visit: number): Promise<boolean> {
+/** What upstreams tell the other side of a visit, past the proxy. */
+export class Reports {
+  readonly #waiting = new Map<number, (report: Report) => void>();
+
+  /** What has come of what a visit sends from now on. */
+  of(visit: number): Promise<Report> {
     return new Promise((resolve) => this.#waiting.set(visit, resolve));
   }
 
@@ -21,8 +24,8 @@ export class Reports {
     this.#waiting.delete(visit);
   }
 
-  tell(visit: number, isRight: boolean): void {
-    this.#waiting.get(visit)?.(isRight);
+  tell(visit: number, report: Report): void {
+    this.#waiting.get(visit)?.(report);
     this.#waiting.delete(visit);
   }
 }
@@ -129,7 +132,11 @@ export class Upstream {
       case "FIRST": {
         await wire.end();
         const all = intake.pattern(seed, size).then(() => intake.end());
-        this.#options.reports.tell(visit, await this.#isRight(visit, all));
+        const report = await this.#isRight(visit, all).then(
+          (isRight) => isRight ? "right" : "wrong",
+          () => "lost" as const,
+        );
+        this.#options.reports.tell(visit, report);
         return true;
       }
       case "BREAK":
