@@ -56,7 +56,8 @@ export class NodeConn implements Conn {
     return new Promise((resolve, reject) => {
       this.#socket.write(
         bytes,
-        (error) => error ? reject(this.#failure ?? error) : resolve(bytes.byteLength),
+        // When a read fails, writes under way are told ECANCELED before anybody is told why.
+        (error) => error ? reject(this.#failure ?? this.#socket.errored ?? error) : resolve(bytes.byteLength),
       );
     });
   }

@@ -64,6 +64,8 @@ export class Endpoint implements Candidate {
   #uncounted = 0;
   #isRetired = false;
   readonly #abortsWhenDown = new LinkedList<AbortWhenDown>();
+  /** Clients who came when it was gone already, and are in no gauge. */
+  #uncounted = 0;
 
   constructor(record: EndpointRecord, { row, clients, open, wakeUps }: EndpointAccounts) {
     this.id = record.id;
@@ -120,6 +122,7 @@ export class Endpoint implements Candidate {
     return true;
   }
 
+  /** Who leaves first matters to nobody any more, once there are those who are not counted. */
   leave(): void {
     if (this.#uncounted > 0) this.#uncounted -= 1;
     else this.#clients.leave();

@@ -25,7 +25,7 @@ export class Admin {
   readonly #headers: Readonly<Record<string, string>>;
 
   /** @param headers Sent with every request; they may replace Host. */
-  constructor({ ready }: Sluice, headers: Readonly<Record<string, string>> = {}) {
+  constructor({ ready }: Pick<Sluice, "ready">, headers: Readonly<Record<string, string>> = {}) {
     const address = ready.admin!;
     const [, host, port] = /^(.+):(\d+)$/.exec(address) ?? [];
     this.#where = address.startsWith("unix:")

@@ -54,3 +54,38 @@ Deno.test("an endpoint that was tried, or is full, is not entered, up or not", a
   assert.equal(only!.isUp, false);
   assert.equal(group.enter("192.0.2.9", [only!]), undefined);
 });
+
+Deno.test("who comes to an endpoint that was given back is let in, and counted by nobody", async () => {
+  await using stage = new KeptGroup({ endpoints: endpointsAt(1, 1) });
+  const { group, memory } = stage;
+  const [only] = group.endpoints;
+  assert.equal(group.enter("192.0.2.9", []), only);
+  assert.equal(group.enter("192.0.2.9", []), undefined, "full");
+  // As when a service is removed: the thread has yet to hear of it, or has and still lets in who was on the way.
+  await stage.keeper.stop();
+  only!.leave();
+  assert.equal(only!.active, 0);
+  for (let client = 0; client < 3; client++) assert.equal(group.enter("192.0.2.9", []), only);
+  const place = only!.places.take();
+  assert.ok(place !== undefined, "connections are no longer limited either");
+  place[Symbol.dispose]();
+  const others = Array.from({ length: memory.gauges.capacity }, () => memory.gauges.claim());
+  assert.ok(others.every((gauge) => gauge?.value === 0), "the slots are free, for others");
+  for (let client = 0; client < 3; client++) only!.leave();
+  assert.ok(others.every((gauge) => gauge?.value === 0));
+});
+
+Deno.test("who was counted before an endpoint was given back leaves its slot to others, whoever leaves first", async () => {
+  await using stage = new KeptGroup();
+  const { group, memory } = stage;
+  const [only] = group.endpoints;
+  group.enter("192.0.2.9", []);
+  await stage.keeper.stop();
+  group.retire();
+  assert.equal(group.enter("192.0.2.9", []), only, "it is still there for who was on the way");
+  only!.leave();
+  only!.leave();
+  assert.throws(() => only!.leave(), RangeError, "nobody is left");
+  const others = Array.from({ length: memory.gauges.capacity }, () => memory.gauges.claim());
+  assert.ok(others.every((gauge) => gauge !== undefined));
+});

@@ -1,0 +1,30 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect, createServer, type Socket } from "node:net";
+import { proxyErrorOf } from "../../src/net/errors.ts";
+import { NodeConn } from "../../src/net/node_conn.ts";
+
+/** More than the kernel takes for a peer that does not read. */
+const TOO_MUCH = 32 * 1024 * 1024;
+
+Deno.test("a write that a reset cuts short fails with the reset, not with having been cancelled", async () => {
+  const server = createServer({ allowHalfOpen: true });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  const peer = connect({ port, host: "127.0.0.1" });
+  peer.pause();
+  peer.on("error", () => {});
+  const [accepted] = await once(server, "connection") as [Socket];
+  const ended = new Promise<void>((resolve) => accepted.once("close", () => resolve()));
+  using conn = new NodeConn(accepted);
+  const written = conn.write(new Uint8Array(TOO_MUCH));
+  const read = conn.read(new Uint8Array(1));
+  peer.resetAndDestroy();
+  const codes = (await Promise.allSettled([written, read])).map((outcome) =>
+    outcome.status === "rejected" ? proxyErrorOf(outcome.reason, "client").code : outcome.value
+  );
+  assert.deepEqual(codes, ["connection_reset", "connection_reset"]);
+  await ended;
+  await new Promise((resolve) => server.close(resolve));
+});
