@@ -145,11 +145,6 @@ export class Gauge {
     return ((word ^ this.#claim) & CLAIM) === 0 ? word & COUNT : 0;
   }
 
-  /** Whether it was released, and so counts nothing any more that enters. */
-  get isReleased(): boolean {
-    return (Atomics.load(this.#words.all.entered, this.slot) & ~COUNT) !== this.#claim;
-  }
-
   /**
    * Counts one more, unless there are `limit` already (0: no limit but that of a word, 1 048 575), or the gauge was
    * released, or the thread counts as ended; tells whether it did.

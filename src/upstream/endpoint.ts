@@ -61,11 +61,10 @@ export class Endpoint implements Candidate {
   state: EndpointState;
   readonly #row: EndpointRow;
   readonly #clients: Gauge;
+  /** Clients who came when it was gone already, and are in no gauge. */
   #uncounted = 0;
   #isRetired = false;
   readonly #abortsWhenDown = new LinkedList<AbortWhenDown>();
-  /** Clients who came when it was gone already, and are in no gauge. */
-  #uncounted = 0;
 
   constructor(record: EndpointRecord, { row, clients, open, wakeUps }: EndpointAccounts) {
     this.id = record.id;

@@ -135,14 +135,6 @@ export class Group {
     }
   }
 
-  /**
-   * It is gone from the configuration. Clients of services that are gone as well may still be on the way to it: they
-   * find its endpoints as they are, and are not counted.
-   */
-  retire(): void {
-    for (const endpoint of this.endpoints) endpoint.retire();
-  }
-
   /** What was decided of an endpoint. @param abort Ends its open connections. */
   setState(id: number, state: EndpointState, abort: boolean): void {
     const endpoint = this.endpoints.find((each) => each.id === id);
