@@ -1,5 +1,6 @@
 /** A proxy in this thread without a program around it, whose configuration is the test's. */
 
+import assert from "node:assert/strict";
 import type { Config } from "../../src/config/config.ts";
 import { decodeOptions, type ProxyOptions } from "../../src/config/library.ts";
 import type { TcpAddress } from "../../src/net/address.ts";
@@ -9,7 +10,7 @@ import { buildSupervisor } from "../../src/runtime/build_supervisor.ts";
 import { Reloader } from "../../src/runtime/reloader.ts";
 import { Shutdown } from "../../src/runtime/shutdown.ts";
 import type { Supervisor } from "../../src/runtime/supervisor.ts";
-import { echo, type Upstream, upstream } from "../e2e/sockets.ts";
+import { connect, echo, readText, type Upstream, upstream, writeText } from "../e2e/sockets.ts";
 
 export type Logged = Readonly<Record<string, unknown>>;
 export type Service = ProxyOptions["services"][number];
@@ -82,4 +83,21 @@ export class ProxyStage implements AsyncDisposable {
     };
     return { ...silentLog(), info: note, warn: note, error: note, enabled: () => true };
   }
+}
+
+/** A client of an upstream that echoes, once it has been through. */
+export async function echoed(port: number): Promise<Deno.TcpConn> {
+  const client = await connect(port);
+  assert.equal(await roundTrip(client), "hello");
+  return client;
+}
+
+export async function roundTrip(client: Deno.TcpConn): Promise<string> {
+  await writeText(client, "hello");
+  return await readText(client, 5);
+}
+
+/** Lets everything that is due happen. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
 }

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { decodeOptions } from "../../src/config/library.ts";
-import { connect, endOf, readText, writeText } from "../e2e/sockets.ts";
-import { ProxyStage, type Service } from "./proxy_stage.ts";
+import { connect, endOf } from "../e2e/sockets.ts";
+import { echoed, ProxyStage, roundTrip, type Service, turn } from "./proxy_stage.ts";
 
 Deno.test("connections of a service that has changed go on, and are counted with the new ones", async () => {
   await using stage = await ProxyStage.start((upstream) => ({
@@ -58,20 +58,4 @@ async function reload(stage: ProxyStage, ...services: Service[]): Promise<void> 
   stage.file = decodeOptions({ services });
   const { ok, detail } = await stage.reloader.reload();
   assert.ok(ok, detail);
-}
-
-async function echoed(port: number): Promise<Deno.TcpConn> {
-  const client = await connect(port);
-  assert.equal(await roundTrip(client), "hello");
-  return client;
-}
-
-async function roundTrip(client: Deno.TcpConn): Promise<string> {
-  await writeText(client, "hello");
-  return await readText(client, 5);
-}
-
-/** Lets everything that is due happen. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
 }

@@ -4,9 +4,8 @@ import { ConfigError } from "../../src/config/config_error.ts";
 import { decodeOptions, type ProxyOptions } from "../../src/config/library.ts";
 import type { ProxyEvent } from "../../src/observe/events.ts";
 import { Reloader } from "../../src/runtime/reloader.ts";
-import { connect, readText, writeText } from "../e2e/sockets.ts";
 import { temporaryDirectory } from "./access_file_stage.ts";
-import { ProxyStage } from "./proxy_stage.ts";
+import { echoed, ProxyStage, roundTrip, turn } from "./proxy_stage.ts";
 
 Deno.test("a reload makes the file the configuration, and tells what has changed", async () => {
   await using stage = await start();
@@ -175,20 +174,4 @@ async function finished(stage: ProxyStage): Promise<void> {
   await client.closeWrite();
   assert.equal(await client.read(new Uint8Array(1)), null);
   while (stage.supervisor.active > 0) await turn();
-}
-
-async function echoed(port: number): Promise<Deno.TcpConn> {
-  const client = await connect(port);
-  assert.equal(await roundTrip(client), "hello");
-  return client;
-}
-
-async function roundTrip(client: Deno.TcpConn): Promise<string> {
-  await writeText(client, "hello");
-  return await readText(client, 5);
-}
-
-/** Lets everything that is due happen. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve));
 }

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { mock } from "node:test";
 import type { ProxyEvent } from "../../src/observe/events.ts";
-import { connect, endOf, readText, writeText } from "../e2e/sockets.ts";
-import { ProxyStage } from "./proxy_stage.ts";
+import { connect, endOf } from "../e2e/sockets.ts";
+import { echoed, ProxyStage, roundTrip } from "./proxy_stage.ts";
 
 const LONG = 1_000_000;
 
@@ -144,15 +144,4 @@ function start(shutdown: { drain?: number; delay?: number }): Promise<ProxyStage
 function saidIn({ logged }: ProxyStage): string[] {
   const events = new Set<unknown>(["stopping_soon", "stopping", "draining", "stopped"]);
   return logged.filter(({ event }) => events.has(event)).map(({ message }) => message as string);
-}
-
-async function echoed(port: number): Promise<Deno.TcpConn> {
-  const client = await connect(port);
-  assert.equal(await roundTrip(client), "hello");
-  return client;
-}
-
-async function roundTrip(client: Deno.TcpConn): Promise<string> {
-  await writeText(client, "hello");
-  return await readText(client, 5);
 }
