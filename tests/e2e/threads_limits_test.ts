@@ -63,7 +63,7 @@ testThreads("of 200 who race no more get in than the rate allows", async (thread
 for (const mode of ["warm", "reuse"]) {
   testThreads(`an upstream never sees more than max_connections, with a ${mode} pool`, async (threads) => {
     const limit = 7;
-    await using server = new CountingServer(limit);
+    await using server = new CountingServer(limit, 2);
     const quiet = mode === "reuse" ? ", quiet: 1ms" : "";
     await using sluice = await start(
       threads,
