@@ -8,10 +8,11 @@ import { NAME, tlsClient } from "../interop/termination.ts";
 import type { ConnectionPage } from "../../src/admin/views.ts";
 import { Admin } from "./admin.ts";
 import { eventually } from "./eventually.ts";
+import { namesIn } from "./files.ts";
 import { Clients, countsOf, type Member, Members, whoAnswers } from "./member.ts";
 import { Sluice, type StartOptions, within } from "./program.ts";
 import { testThreads, threadOf } from "./several_threads.ts";
-import { connect, echo, endOf, readAll, readText, upstream, writeAll, writeText } from "./sockets.ts";
+import { connect, echo, readAll, readText, upstream, writeAll, writeText } from "./sockets.ts";
 
 /** Far below the drain of 30 s that is proven not to be waited for, in milliseconds. */
 const AT_ONCE = 10_000;
@@ -58,7 +59,7 @@ testThreads("a unix socket is served by one thread, and its file goes with it", 
   assert.deepEqual(await busyThreads(sluice, threads, "127.0.0.1:"), everyThread(threads));
   for (const conn of [...unix, ...tcp]) conn.close();
   assert.equal((await sluice.stop()).code, 0);
-  assert.deepEqual([...Deno.readDirSync(directory)], []);
+  assert.deepEqual(await namesIn(directory), []);
 });
 
 for (const seamless of [true, false]) {
