@@ -25,6 +25,13 @@ export async function run(source: Source, flags: RunFlags): Promise<void> {
   using _guard = guardProcess(log);
   await removeStaleReadyFile(flags);
   await using proxy = await runProxy(config, log, reloadable(source, flags));
+  for (const { name, listen } of proxy.services) {
+    log.info(`${name}: listening on ${listen.join(", ")}`, {
+      event: "listening",
+      service: name,
+      listen: listen.join(","),
+    });
+  }
   if (proxy.admin !== undefined) {
     log.info(`Admin interface on ${proxy.admin}`, { event: "admin_listening", listen: proxy.admin });
   }

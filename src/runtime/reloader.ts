@@ -7,11 +7,9 @@ import { type ConfigDiff, describeDiff, diffConfig } from "../config/diff.ts";
 import { formatAddress } from "../net/address.ts";
 import { ListenError } from "../net/listen.ts";
 import { AccountsFullError } from "../observe/accounts_full_error.ts";
-import type { Log } from "../observe/log.ts";
 import { LogFileError } from "../observe/log_file.ts";
 import { checkDescriptors, DescriptorError } from "./descriptors.ts";
 import type { ConfigSource } from "./config_source.ts";
-import type { KeptService } from "./kept_service.ts";
 import type { Supervisor } from "./supervisor.ts";
 import { warningsOf } from "./warnings.ts";
 
@@ -45,7 +43,6 @@ export class Reloader {
     const { access, tlsFiles } = this.#supervisor.parts;
     await access.use(await access.open(config.log.access));
     await this.#supervisor.apply(config, await tlsFiles.load(config, this.#source?.path));
-    tellListening(this.#supervisor.services, this.#supervisor.parts.log);
   }
 
   /** Reads everything again. Never rejects: what is wrong is in the outcome, and is logged. */
@@ -143,22 +140,14 @@ export class Reloader {
   /** Where services listen that are new or may listen elsewhere now: of a free port nobody else would know. */
   #tellOfNew({ services }: ConfigDiff): void {
     const isNew = new Set(services.filter(({ kind }) => kind !== "same").map(({ name }) => name));
-    tellListening(
-      this.#supervisor.services.filter(({ name }) => isNew.has(name)),
-      this.#supervisor.parts.log,
-    );
-  }
-}
-
-/** Logs where services listen, a line each. */
-export function tellListening(services: readonly Pick<KeptService, "name" | "addresses">[], log: Log): void {
-  for (const { name, addresses } of services) {
-    const listen = addresses.map(formatAddress);
-    log.info(`${name}: listening on ${listen.join(", ")}`, {
-      event: "listening",
-      service: name,
-      listen: listen.join(","),
-    });
+    for (const { name, addresses } of this.#supervisor.services.filter((each) => isNew.has(each.name))) {
+      const listen = addresses.map(formatAddress);
+      this.#supervisor.parts.log.info(`${name}: listening on ${listen.join(", ")}`, {
+        event: "listening",
+        service: name,
+        listen: listen.join(","),
+      });
+    }
   }
 }
 

@@ -53,7 +53,7 @@ services: [{ name: ${"x".repeat(64)}, listen: 0, upstream: "${server.address}" }
     assert.ok(at > 0, "nothing was dropped");
     // What several threads have kept for a moment comes when reading has begun, and finds room.
     const later = events.length - at - 1 - WAITING;
-    assert.ok(later >= 0 && later <= (workers === 1 ? 0 : AT_ONCE * EVENTS), `${later} more than wait`);
+    assert.ok(workers === 1 ? later === 0 : later >= 0, `${later} more than wait`);
     assert.ok(events.slice(at + 1).every(({ type }) => type !== "dropped"));
 
     const { code, stderr } = await within(PATIENCE, "Stopping", sluice.stop());

@@ -9,7 +9,7 @@ import { interopTest } from "../interop/interop.ts";
 import { Admin } from "./admin.ts";
 import { brief, type EventReader } from "./event_reader.ts";
 import { PATIENCE } from "./line_reader.ts";
-import { Sluice, within } from "./program.ts";
+import { Sluice, within, workers } from "./program.ts";
 import { resettableServer, upstream } from "./sockets.ts";
 
 /** A connection through the program over which "hello" has gone up and "hi" down. */
@@ -130,7 +130,8 @@ for (const { way, service = [], end, reason, before = [] } of RELAYED) {
       endpoint,
     });
     const times = all.map((event) => Date.parse(event.time));
-    assert.deepEqual(times, times.toSorted((a, b) => a - b));
+    // What another thread has to tell comes up to 10 ms later, and as much more as it has to wait for its turn.
+    if (workers === 1) assert.deepEqual(times, times.toSorted((a, b) => a - b));
     assert.ok(Math.abs(Date.parse(time) - Date.parse(all[0]!.time) - duration_ms) <= 5, `${duration_ms} ms`);
   });
 }
