@@ -56,16 +56,15 @@ export class AccessLines {
     return this.#counts.get(`${service} ${event}`) ?? 0;
   }
 
-  /** The client has the address now: what is known of one who had it before is of no interest. */
-  begins(service: string, client: string): void {
-    this.#kept.delete(`${service} ${client}`);
-  }
-
-  /** The line of a connection that has ended just now, once it is there; undefined when it does not come. */
-  async find(service: string, client: string): Promise<AccessLine | undefined> {
+  /**
+   * The line of a connection that has ended just now, once it is there; undefined when it does not come.
+   *
+   * @param since Lines seen before, in milliseconds of `performance.now()`, are of who had the address before.
+   */
+  async find(service: string, client: string, since: number): Promise<AccessLine | undefined> {
     for (const deadline = performance.now() + LATEST; performance.now() < deadline;) {
       const found = this.#kept.get(`${service} ${client}`);
-      if (found !== undefined) return found.line;
+      if (found !== undefined && found.seenAt >= since) return found.line;
       await pause(LOOK_EVERY);
     }
     return undefined;

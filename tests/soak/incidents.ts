@@ -87,6 +87,8 @@ export class Incidents {
     if (line.event === "connection_refused" && LIMIT_CODES.has(line.code ?? "")) {
       return loss.service === "limited" && !loss.wasServed ? "limit" : undefined;
     }
+    // When this process is late to say something.
+    if (line.code === "idle_timeout") return loss.service === "brief" && !loss.wasServed ? "idle" : undefined;
     if (line.code === "endpoint_down") return has("set_down", loss.service) ? "endpoint set down" : undefined;
     if (line.ended_by === "upstream") return has("outage", loss.service) ? "endpoint down" : undefined;
     return undefined;

@@ -1,5 +1,6 @@
 /** Reloads: a change each time, now and then several at once, new certificates, or a mistake. */
 
+import type { ServiceView } from "../../src/admin/views.ts";
 import type { Admin } from "../e2e/admin.ts";
 import type { CertificateAuthority, KeyPair } from "../interop/certificates.ts";
 import { becomes } from "./clock.ts";
@@ -31,6 +32,8 @@ export class Reloads {
   #addresses = new Map<string, string>();
   /** How many there were, and how many of them had to be refused. */
   count = 0;
+  /** Certificates so far, beside the first. */
+  #issued = 0;
   refused = 0;
 
   constructor(parts: ReloadsParts) {
@@ -81,6 +84,7 @@ export class Reloads {
     const isThere = await becomes(async () => await this.#version() === settings.idleTimeout, PATIENCE);
     if (!isThere) onWrong(`A reload had no effect within ${PATIENCE / 1000} s: ${what}`);
     await this.#findExtras();
+    await this.#findCertificate();
   }
 
   async #makeMistake(): Promise<void> {
@@ -104,10 +108,11 @@ export class Reloads {
     await this.#write(settings.text());
   }
 
-  /** Both files in one turn, as nearly as there is such a thing. */
+  /** Both files in one turn. When sluice reads in between it keeps what it has, and has to notice the rest. */
   async #replaceCertificate(): Promise<void> {
     const { authority, certificate, incidents } = this.#parts;
-    const fresh = await authority.issue({ name: "soak.test", names: ["IP:127.0.0.1"] });
+    this.#issued += 1;
+    const fresh = await authority.issue({ name: `soak-${this.#issued}.test`, names: ["IP:127.0.0.1"] });
     incidents.note("replaced", "native");
     for (const key of ["cert", "key"] as const) Deno.renameSync(fresh[key], certificate[key]);
   }
@@ -135,6 +140,19 @@ export class Reloads {
       this.#ends.set(name, incidents.begin("absent", name));
       this.#addresses.delete(name);
     }
+  }
+
+  /** The newest must be in use, at once or soon. */
+  async #findCertificate(): Promise<void> {
+    if (this.#issued === 0) return;
+    const { admin, onWrong } = this.#parts;
+    const name = `soak-${this.#issued}.test`;
+    const isInUse = await becomes(async () => {
+      const services = await admin.view<readonly ServiceView[]>("services");
+      const withTls = services.filter(({ tls }) => tls !== null);
+      return withTls.length > 0 && withTls.every(({ tls }) => tls!.certificates[0]!.subject.includes(name));
+    }, PATIENCE);
+    if (!isInUse) onWrong(`The certificate of ${name} is not in use after ${PATIENCE / 1000} s`);
   }
 
   async #findExtras(): Promise<void> {

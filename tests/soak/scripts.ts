@@ -3,7 +3,7 @@
 import { Buffer } from "node:buffer";
 import { sleep } from "./clock.ts";
 import type { Random } from "./random.ts";
-import { EXTRAS, SERVICES } from "./settings.ts";
+import { BRIEF_IDLE, EXTRAS, SERVICES } from "./settings.ts";
 import {
   encodeOrder,
   type Intake,
@@ -207,8 +207,8 @@ async function crowds(session: Session): Promise<void> {
 
 /** Says something, and then nothing until it is closed for that. */
 async function fallsSilent(session: Session): Promise<void> {
-  await ask(session, 100);
   const from = performance.now();
+  await ask(session, 100);
   try {
     await session.intake.end();
   } catch (error) {
@@ -216,7 +216,9 @@ async function fallsSilent(session: Session): Promise<void> {
     if (error instanceof WrongBytesError) throw error;
   }
   const after = performance.now() - from;
-  if (after < 1000 || after > 15_000) throw new LostError(`Closed as idle after ${Math.round(after)} ms`);
+  if (after < BRIEF_IDLE || after > 15_000) {
+    throw new WrongBytesError(`Closed as idle after ${Math.round(after)} ms`);
+  }
 }
 
 export const SCRIPTS: readonly Script[] = [

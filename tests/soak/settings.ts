@@ -135,8 +135,8 @@ defaults: { buffer_size: ${bufferSize}, nodelay: ${nodelay}, idle_timeout: 10m }
 upstreams:
 ${this.#groups()}services:
 ${service("plain", `idle_timeout: ${this.idleTimeout}`)}
-${service("tls", `tls: { cert: ${cert}, key: ${key}, handshake_timeout: 2s }`)}
-${service("native", `tls: { cert: ${cert}, key: ${key}, handshake_timeout: 2s, seamless: false }`)}
+${service("tls", `tls: { cert: ${cert}, key: ${key}, handshake_timeout: 5s }`)}
+${service("native", `tls: { cert: ${cert}, key: ${key}, handshake_timeout: 5s, seamless: false }`)}
 ${service("pass", "reset: pass")}
 ${led("trio")}
 ${led("warm")}

@@ -21,8 +21,11 @@ import { Traffic } from "./traffic.ts";
 const PATIENCE = 60_000;
 /** How long sluice may take to notice that they have. */
 const REST_PATIENCE = 15_000;
-/** Pools keep connections for 2 s, and endpoints are ejected for 1 s; then nothing changes any more. */
-const SETTLING = 4000;
+/**
+ * How long a rest is before it is measured, in milliseconds: pools keep connections for 2 s, and V8 gives memory back
+ * that it does not need when there has been nothing to do for about 8 s.
+ */
+const SETTLING = 12_000;
 
 export interface Course {
   /** Samples under load, one a second. */

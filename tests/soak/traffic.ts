@@ -102,7 +102,6 @@ export class Traffic {
     try {
       entered = await this.#enter(script, door, random);
       intake = new Intake(entered.wire);
-      if (entered.client !== undefined) this.#parts.lines.begins(service, entered.client);
       const played = script.play(this.#session(visit, service, entered, intake, random));
       played.catch(() => {});
       await Promise.race([played, late.promise]);
@@ -140,7 +139,9 @@ export class Traffic {
 
   async #judge(who: string, loss: Loss, error: unknown): Promise<void> {
     const { lines, incidents, onWrong } = this.#parts;
-    const line = loss.client === undefined ? undefined : await lines.find(loss.service, loss.client);
+    const line = loss.client === undefined
+      ? undefined
+      : await lines.find(loss.service, loss.client, loss.from);
     const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
     const said = line === undefined ? "no line in the access log" : JSON.stringify(line);
     const excuse = error instanceof WrongBytesError ? undefined : incidents.excuseFor(loss, line);

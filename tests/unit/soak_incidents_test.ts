@@ -59,6 +59,8 @@ Deno.test("only who was not served yet may find a service gone, or be turned awa
   assert.equal(excuse("limited", false, turnedAway("limited")), "limit");
   assert.equal(excuse("limited", true, turnedAway("limited")), undefined);
   assert.equal(excuse("plain", false, turnedAway("plain")), undefined);
+  assert.equal(excuse("brief", false, line("brief", { code: "idle_timeout" })), "idle");
+  assert.equal(excuse("plain", false, line("plain", { code: "idle_timeout" })), undefined);
 });
 
 Deno.test("ends that nothing here could have brought about are strange", () => {
