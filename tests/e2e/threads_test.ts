@@ -12,7 +12,6 @@ import { namesIn } from "./files.ts";
 import { Clients, countsOf, type Member, Members, whoAnswers } from "./member.ts";
 import { Sluice, type StartOptions, within } from "./program.ts";
 import { testThreads, threadOf } from "./several_threads.ts";
-import { namesIn } from "./files.ts";
 import { connect, echo, readAll, readText, upstream, writeAll, writeText } from "./sockets.ts";
 
 /** Far below the drain of 30 s that is proven not to be waited for, in milliseconds. */
