@@ -37,7 +37,8 @@ export class TlsConn extends ConnWrapper {
   readonly #arrived: Uint8Array[] = [];
   #reading: PendingRead | undefined;
   #isEnded = false;
-  #failure: Error | undefined;
+  #isOver = false;
+  #error: Error | undefined;
   #end: Promise<void> | undefined;
   #isWriting = false;
   #hasSentEnd = false;
@@ -60,7 +61,7 @@ export class TlsConn extends ConnWrapper {
       this.#settleRead();
     });
     socket.on("error", (error) => this.#fail(error));
-    socket.on("close", () => this.#fail(new Deno.errors.Interrupted("Connection closed")));
+    socket.on("close", () => this.#fail());
   }
 
   override get hasLastWords(): boolean {
@@ -112,7 +113,7 @@ export class TlsConn extends ConnWrapper {
 
   async #sendEnd(): Promise<void> {
     // The callback also runs when the socket breaks first; the reading side reports that.
-    if (this.#failure === undefined) await new Promise<void>((resolve) => void this.#socket.end(resolve));
+    if (!this.#isOver) await new Promise<void>((resolve) => void this.#socket.end(resolve));
     // node:tls calls back just before it hands close_notify to the duplex.
     await new Promise<void>((resolve) => void setImmediate(resolve));
     await this.#duplex.flushed();
@@ -120,8 +121,15 @@ export class TlsConn extends ConnWrapper {
     if (!this.#duplex.destroyed) await this.inner.closeWrite();
   }
 
-  #fail(error: Error): void {
-    this.#failure ??= error;
+  /** What it broke with. Made when asked for: most connections are closed when nobody reads or writes any more. */
+  get #failure(): Error | undefined {
+    if (this.#isOver) this.#error ??= new Deno.errors.Interrupted("Connection closed");
+    return this.#error;
+  }
+
+  #fail(error?: Error): void {
+    this.#isOver = true;
+    this.#error ??= error;
     this.#settleRead();
   }
 

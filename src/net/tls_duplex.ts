@@ -26,11 +26,11 @@ export class ConnDuplex extends Duplex {
   }
 
   /**
-   * Calls `onOver`, perhaps more than once, when the connection breaks, is closed or ends. In a handshake node:tls
-   * waits on when the peer has gone.
+   * Calls `onOver`, perhaps more than once, when the connection breaks, or, without a cause, when it is closed or ends.
+   * In a handshake node:tls waits on when the peer has gone.
    */
-  whenOver(onOver: (cause: Error) => void): void {
-    const onEnd = () => onOver(new Deno.errors.UnexpectedEof("unexpected end of file"));
+  whenOver(onOver: (cause?: Error) => void): void {
+    const onEnd = () => onOver();
     this.on("error", onOver);
     this.on("close", onEnd);
     // A FIN right behind the last handshake message must not overtake it.
