@@ -141,6 +141,7 @@ class ServerHandshake {
     this.#looking?.abort();
     this.#duplex?.destroy();
   }
+
   #onSecure(socket: TLSSocket, conn: Conn): void {
     const subject = this.#options.clientAuth === "none" ? undefined : this.#verified(socket);
     if (this.#isDone) return;
