@@ -85,7 +85,7 @@ export class TlsClient {
   #connect({ inner, duplex, serverName, onSecure, onFailure }: Handshake): void {
     const { alpn } = this.#options;
     let isDone = false;
-    const fail = (cause: unknown) => {
+    const fail = (cause?: unknown) => {
       if (isDone) return;
       isDone = true;
       onFailure(tlsErrorOf(cause, "upstream"));

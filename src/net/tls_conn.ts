@@ -4,7 +4,6 @@ import type { TLSSocket } from "node:tls";
 import type { Conn } from "./conn.ts";
 import { ConnWrapper } from "./conn_wrapper.ts";
 import type { Peer } from "./errors.ts";
-import { NodeConn } from "./node_conn.ts";
 import type { ConnDuplex } from "./tls_duplex.ts";
 import { isTlsError, tlsErrorOf } from "./tls_errors.ts";
 
@@ -20,6 +19,12 @@ export interface TlsConnOptions {
   readonly side: Peer;
 }
 
+interface PendingRead {
+  readonly buffer: Uint8Array;
+  readonly resolve: (count: number | null) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /**
  * Half-closes inside TLS: `closeWrite()` sends close_notify and a FIN, and reading goes on (RFC 8446 section 6.1).
  * A FIN without close_notify reads as the end: node:tls does not tell.
@@ -27,11 +32,16 @@ export interface TlsConnOptions {
 export class TlsConn extends ConnWrapper {
   readonly #socket: TLSSocket;
   readonly #duplex: ConnDuplex;
-  readonly #stream: NodeConn;
   readonly #side: Peer;
+  /** What came out of TLS and was not asked for yet: of one read of the duplex, which is held behind it, or two. */
+  readonly #arrived: Uint8Array[] = [];
+  #reading: PendingRead | undefined;
+  #isEnded = false;
+  #isOver = false;
+  #error: Error | undefined;
   #end: Promise<void> | undefined;
   #isWriting = false;
-  #isEnded = false;
+  #hasSentEnd = false;
   #isClosed = false;
 
   /** Takes the socket over as soon as its handshake is done, before it can emit anything more. */
@@ -39,33 +49,44 @@ export class TlsConn extends ConnWrapper {
     super(inner);
     this.#socket = socket;
     this.#duplex = duplex;
-    this.#stream = new NodeConn(socket);
     this.#side = side;
     duplex.hold();
+    // Never paused: that takes longer than to decrypt a record, and holding the duplex does as well.
+    socket.on("data", (chunk: Uint8Array) => {
+      this.#arrived.push(chunk);
+      this.#settleRead();
+    });
+    socket.on("end", () => {
+      this.#isEnded = true;
+      this.#settleRead();
+    });
+    socket.on("error", (error) => this.#fail(error));
+    socket.on("close", () => this.#fail());
   }
 
   override get hasLastWords(): boolean {
     return true;
   }
 
-  override async read(buffer: Uint8Array): Promise<number | null> {
-    // What it holds decrypted comes first, so no more than a record or two waits here.
-    if (this.#socket.readableLength === 0) this.#duplex.release();
-    try {
-      return await this.#stream.read(buffer);
-    } catch (cause) {
-      // A TLS 1.3 server refuses a client's certificate when the client's handshake is long done.
-      throw isTlsError(cause) ? tlsErrorOf(cause, this.#side) : cause;
-    } finally {
-      this.#duplex.hold();
-    }
+  override read(buffer: Uint8Array): Promise<number | null> {
+    return new Promise((resolve, reject) => {
+      this.#reading = { buffer, resolve, reject };
+      this.#settleRead();
+      // What it holds decrypted comes first, so no more than that waits here.
+      if (this.#reading !== undefined) this.#duplex.release();
+    });
   }
 
-  override async write(bytes: Uint8Array): Promise<number> {
+  override write(bytes: Uint8Array): Promise<number> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
     this.#isWriting = true;
-    const count = await this.#stream.write(bytes);
-    this.#isWriting = false;
-    return count;
+    return new Promise((resolve, reject) => {
+      this.#socket.write(bytes, (error) => {
+        if (error) return reject(this.#failure ?? error);
+        this.#isWriting = false;
+        resolve(bytes.byteLength);
+      });
+    });
   }
 
   override closeWrite(): Promise<void> {
@@ -76,7 +97,7 @@ export class TlsConn extends ConnWrapper {
   override close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    if (this.#isWriting || this.#isEnded || this.#socket.destroyed) return this.#destroy();
+    if (this.#isWriting || this.#hasSentEnd || this.#socket.destroyed) return this.#destroy();
     const timer = setTimeout(() => this.#destroy(), LAST_WORDS);
     this.closeWrite().catch(() => {}).finally(() => {
       clearTimeout(timer);
@@ -91,12 +112,56 @@ export class TlsConn extends ConnWrapper {
   }
 
   async #sendEnd(): Promise<void> {
-    await this.#stream.closeWrite();
+    // The callback also runs when the socket breaks first; the reading side reports that.
+    if (!this.#isOver) await new Promise<void>((resolve) => void this.#socket.end(resolve));
     // node:tls calls back just before it hands close_notify to the duplex.
     await new Promise<void>((resolve) => void setImmediate(resolve));
     await this.#duplex.flushed();
-    this.#isEnded = true;
+    this.#hasSentEnd = true;
     if (!this.#duplex.destroyed) await this.inner.closeWrite();
+  }
+
+  /** What it broke with. Made when asked for: most connections are closed when nobody reads or writes any more. */
+  get #failure(): Error | undefined {
+    if (this.#isOver) this.#error ??= new Deno.errors.Interrupted("Connection closed");
+    return this.#error;
+  }
+
+  #fail(error?: Error): void {
+    this.#isOver = true;
+    this.#error ??= error;
+    this.#settleRead();
+  }
+
+  /** Answers the pending read with bytes, the end or the failure, in that order; else leaves it pending. */
+  #settleRead(): void {
+    const reading = this.#reading;
+    if (reading === undefined) return;
+    if (this.#arrived.length > 0) {
+      reading.resolve(this.#takeInto(reading.buffer));
+    } else if (this.#isEnded) {
+      reading.resolve(null);
+    } else if (this.#failure !== undefined) {
+      // A TLS 1.3 server refuses a client's certificate when the client's handshake is long done.
+      reading.reject(isTlsError(this.#failure) ? tlsErrorOf(this.#failure, this.#side) : this.#failure);
+    } else {
+      return;
+    }
+    this.#reading = undefined;
+    this.#duplex.hold();
+  }
+
+  #takeInto(buffer: Uint8Array): number {
+    const chunk = this.#arrived[0]!;
+    const count = Math.min(buffer.byteLength, chunk.byteLength);
+    if (count === chunk.byteLength) {
+      buffer.set(chunk);
+      this.#arrived.shift();
+    } else {
+      buffer.set(chunk.subarray(0, count));
+      this.#arrived[0] = chunk.subarray(count);
+    }
+    return count;
   }
 
   #destroy(): void {

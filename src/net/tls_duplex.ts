@@ -1,10 +1,11 @@
 /** A {@linkcode Conn} as a Node.js stream, which node:tls runs over. */
 
 import { Duplex } from "node:stream";
+import { RelayBuffer } from "./buffers.ts";
 import { type Conn, writeAll } from "./conn.ts";
 
-/** One TLS record with its header fits (RFC 8446 section 5.2), so it takes one read. */
-const READ_SIZE = 16 * 1024 + 512;
+/** What is read at a time of bulk, in bytes: several TLS records, which node:tls decrypts at once. */
+const LARGEST_READ = 64 * 1024;
 
 /**
  * Never a net.Socket: over one, node:tls in Deno 2.9.6 shows even a reset as a clean end, and a connection of
@@ -12,6 +13,7 @@ const READ_SIZE = 16 * 1024 + 512;
  */
 export class ConnDuplex extends Duplex {
   readonly #conn: Conn;
+  readonly #buffer = new RelayBuffer(LARGEST_READ);
   #lastWrite: Promise<void> = Promise.resolve();
   /** Bytes are read from the connection only then. */
   #isOpen = true;
@@ -24,11 +26,11 @@ export class ConnDuplex extends Duplex {
   }
 
   /**
-   * Calls `onOver`, perhaps more than once, when the connection breaks, is closed or ends. In a handshake node:tls
-   * waits on when the peer has gone.
+   * Calls `onOver`, perhaps more than once, when the connection breaks, or, without a cause, when it is closed or ends.
+   * In a handshake node:tls waits on when the peer has gone.
    */
-  whenOver(onOver: (cause: Error) => void): void {
-    const onEnd = () => onOver(new Deno.errors.UnexpectedEof("unexpected end of file"));
+  whenOver(onOver: (cause?: Error) => void): void {
+    const onEnd = () => onOver();
     this.on("error", onOver);
     this.on("close", onEnd);
     // A FIN right behind the last handshake message must not overtake it.
@@ -60,11 +62,25 @@ export class ConnDuplex extends Duplex {
       this.#isAsked = true;
       return;
     }
-    const buffer = new Uint8Array(READ_SIZE);
-    this.#conn.read(buffer).then((count) => {
-      if (!this.destroyed) this.push(count === null ? null : buffer.subarray(0, count));
-    }, (cause) => void this.destroy(cause));
+    this.#conn.read(this.#buffer.take()).then(this.#onRead, this.#onReadError);
   }
+
+  readonly #onRead = (count: number | null): void => {
+    if (count === null || this.destroyed) {
+      this.#buffer.unused();
+      if (!this.destroyed) this.push(null);
+      return;
+    }
+    this.push(this.#buffer.filled(count));
+    // node:tls copies what it is given at once; only what waits in the queue of the stream is still needed.
+    if (this.readableLength === 0) this.#buffer.written();
+    else this.#buffer.abandoned();
+  };
+
+  readonly #onReadError = (cause: Error): void => {
+    this.#buffer.unused();
+    this.destroy(cause);
+  };
 
   override _write(bytes: Uint8Array, _encoding: string, callback: (error?: Error | null) => void): void {
     this.#lastWrite = writeAll(this.#conn, bytes).then(() => callback(), callback);

@@ -55,10 +55,12 @@ export function isTlsError(cause: unknown): boolean {
 /**
  * The error of a TLS handshake with the peer on `side`.
  *
+ * @param cause Undefined when the peer has gone.
  * @returns `tls_refused` when the peer sent an alert, `tls_certificate_rejected` when its certificate failed a check
  * (the message says which), `tls_handshake_failed` for what else is wrong with TLS, or what failed below it.
  */
 export function tlsErrorOf(cause: unknown, side: Peer): ProxyError {
+  if (cause === undefined) return tlsErrorOf(new Deno.errors.UnexpectedEof("unexpected end of file"), side);
   if (cause instanceof ProxyError || !(cause instanceof Error)) return proxyErrorOf(cause, side);
   const { message } = cause;
   const alert = /received fatal alert: (\w+)/.exec(message)?.[1];

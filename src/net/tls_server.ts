@@ -1,6 +1,6 @@
 /** TLS with clients on node:tls: over any {@linkcode Conn}, with several certificates and clients' certificates. */
 
-import type { Server, TLSSocket } from "node:tls";
+import type { TLSSocket } from "node:tls";
 import type { Conn } from "./conn.ts";
 import { ProxyError } from "./errors.ts";
 import { ReadAheadConn } from "./read_ahead_conn.ts";
@@ -71,15 +71,15 @@ export class TlsServer {
    */
   async terminate(conn: Conn, signal: AbortSignal): Promise<Terminated> {
     const served = this.#served;
-    const ending = new AbortController();
-    using _pending = this.#pending.enter((reason) => ending.abort(reason));
-    const onAbort = () => ending.abort(signal.reason);
+    const handshake = new ServerHandshake(served.options);
+    using _pending = this.#pending.enter((reason) => handshake.end(reason));
+    const onAbort = () => handshake.end(signal.reason);
     signal.addEventListener("abort", onAbort, { once: true });
     try {
       if (signal.aborted) onAbort();
-      if (!served.goesByName) return await shakeHands(conn, served, served.servers, ending.signal);
-      const begun = new ReadAheadConn(conn, MAX_HELLO);
-      return await shakeHands(begun, served, await served.serversFor(begun, ending.signal), ending.signal);
+      else if (served.goesByName) await handshake.beginByName(conn, served);
+      else handshake.begin(conn, served.servers);
+      return await handshake.done;
     } catch (cause) {
       conn.close();
       throw cause;
@@ -89,42 +89,16 @@ export class TlsServer {
   }
 }
 
-function shakeHands(
-  conn: Conn,
-  { options }: Served,
-  servers: CertificateServers,
-  signal: AbortSignal,
-): Promise<Terminated> {
-  const handshake = new ServerHandshake(conn, options, servers);
-  const onAbort = () => handshake.end(signal.reason);
-  signal.addEventListener("abort", onAbort, { once: true });
-  if (signal.aborted) onAbort();
-  return handshake.done;
-}
-
 class ServerHandshake {
-  readonly #conn: Conn;
-  readonly #duplex: ConnDuplex;
   readonly #options: TlsServerOptions;
-  readonly #servers: CertificateServers;
-  readonly #server: Server;
   readonly #outcome = Promise.withResolvers<Terminated>();
+  /** While the name that the client asks for is looked at. */
+  #looking: AbortController | undefined;
+  #duplex: ConnDuplex | undefined;
   #isDone = false;
 
-  constructor(conn: Conn, options: TlsServerOptions, servers: CertificateServers) {
-    this.#conn = conn;
+  constructor(options: TlsServerOptions) {
     this.#options = options;
-    this.#servers = servers;
-    this.#duplex = new ConnDuplex(conn);
-    this.#duplex.whenOver((cause) => this.end(cause));
-    this.#server = servers.take();
-    this.#server.on("secureConnection", (socket) => this.#onSecure(socket));
-    this.#server.on("tlsClientError", (error, socket) => {
-      socket.destroy();
-      this.#servers.giveBack(this.#server);
-      this.end(error);
-    });
-    this.#server.emit("connection", this.#duplex);
   }
 
   /** Rejects with a {@linkcode ProxyError}, or with what {@linkcode end} was called with. */
@@ -132,31 +106,65 @@ class ServerHandshake {
     return this.#outcome.promise;
   }
 
-  /** Without effect once the handshake is done. */
-  end(cause: unknown): void {
-    if (this.#isDone) return;
-    this.#isDone = true;
-    this.#outcome.reject(cause instanceof Error ? tlsErrorOf(cause, "client") : cause);
-    this.#duplex.destroy();
+  /** With the certificate for the name that the client asks for. */
+  async beginByName(conn: Conn, served: Served): Promise<void> {
+    // It may fail before anybody waits for it.
+    this.done.catch(() => {});
+    this.#looking = new AbortController();
+    const begun = new ReadAheadConn(conn, MAX_HELLO);
+    this.begin(begun, await served.serversFor(begun, this.#looking.signal));
   }
 
-  #onSecure(socket: TLSSocket): void {
+  /** Without effect once {@linkcode end} was called. */
+  begin(conn: Conn, servers: CertificateServers): void {
     if (this.#isDone) return;
-    const conn = new TlsConn({ inner: this.#conn, duplex: this.#duplex, socket, side: "client" });
+    const duplex = this.#duplex = new ConnDuplex(conn);
+    duplex.whenOver((cause) => this.end(cause));
+    const server = servers.take();
+    server.on("secureConnection", (socket) => {
+      servers.giveBack(server);
+      if (!this.#isDone) this.#onSecure(socket, new TlsConn({ inner: conn, duplex, socket, side: "client" }));
+    });
+    server.on("tlsClientError", (error, socket) => {
+      socket.destroy();
+      servers.giveBack(server);
+      this.end(error);
+    });
+    server.emit("connection", duplex);
+  }
+
+  /** Without effect once the handshake is done; without a cause the client has gone. */
+  end(cause?: unknown): void {
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.#outcome.reject(cause === undefined || cause instanceof Error ? tlsErrorOf(cause, "client") : cause);
+    this.#looking?.abort();
+    this.#duplex?.destroy();
+  }
+
+  #onSecure(socket: TLSSocket, conn: Conn): void {
+    const subject = this.#options.clientAuth === "none" ? undefined : this.#verified(socket);
+    if (this.#isDone) return;
+    this.#isDone = true;
+    this.#outcome.resolve({ conn, facts: factsOf(socket, subject) });
+  }
+
+  /** The subject of the client's certificate, if it has one; ends the handshake when it must not come in. */
+  #verified(socket: TLSSocket): string | undefined {
     const certificate = socket.getPeerX509Certificate();
     const { clientAuth, clientAuthorities } = this.#options;
-    if (clientAuth === "require" && certificate === undefined) {
-      return this.end(
-        new ProxyError("tls_certificate_rejected", "client", { detail: "The client sent no certificate" }),
-      );
+    if (certificate === undefined) {
+      if (clientAuth === "require") {
+        this.end(
+          new ProxyError("tls_certificate_rejected", "client", { detail: "The client sent no certificate" }),
+        );
+      }
+      return undefined;
     }
-    const isVerified = clientAuth !== "none" && certificate !== undefined;
-    if (isVerified && !socket.authorized) {
-      return this.end(certificateRejected("client", faultOf(certificate, clientAuthorities, "client")));
+    if (!socket.authorized) {
+      this.end(certificateRejected("client", faultOf(certificate, clientAuthorities, "client")));
     }
-    this.#isDone = true;
-    this.#servers.giveBack(this.#server);
-    this.#outcome.resolve({ conn, facts: factsOf(socket, isVerified ? certificate.subject : undefined) });
+    return certificate.subject;
   }
 }
 
