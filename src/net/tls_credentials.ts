@@ -75,7 +75,8 @@ export async function loadCredentials(files: CredentialFiles, now = new Date()):
   checkValidity(files.cert, leaf, now);
   return new Credentials({
     cert: chain.map(String).join(""),
-    key: key.export({ type: "pkcs8", format: "pem" }) as string,
+    // node:tls reads it for each handshake, and tries PKCS#8 as an RSA key first, which takes 30 µs.
+    key: key.export({ type: key.asymmetricKeyType === "ec" ? "sec1" : "pkcs8", format: "pem" }) as string,
     names: namesOf(leaf),
     subject: oneLine(leaf.subject),
     expiresAt: leaf.validToDate,

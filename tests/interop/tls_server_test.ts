@@ -45,6 +45,21 @@ interopTest("a server picks the certificate by the name the client asks for", OP
   }
 });
 
+interopTest("a server serves with a key of every kind that is read", OPENSSL, async (stage) => {
+  const authority = stage.use(await CertificateAuthority.create());
+  const curves = ["P-256", "P-384", "P-521"].map((curve) => ["ec", "-pkeyopt", `ec_paramgen_curve:${curve}`]);
+  for (const [index, newKey] of [RSA, ["ed25519"], ...curves].entries()) {
+    const pair = await authority.issue({ name: `key${index}.test`, newKey });
+    const server = stage.use(new TerminatingServer(await serverOptions(authority, [pair])));
+    const { received, report } = await openssl(
+      server.port,
+      ["-CAfile", authority.cert, "-verify_return_error"],
+      "hello",
+    );
+    assert.equal(received, "hello", `${newKey}: ${report}`);
+  }
+});
+
 for (const version of ["-tls1_2", "-tls1_3"]) {
   interopTest(
     `client certificates are verified, whatever certificate serves (${version})`,
