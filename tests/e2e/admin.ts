@@ -13,7 +13,7 @@ import { type Family, parsePrometheus } from "../unit/prometheus_parser.ts";
 import { EventReader } from "./event_reader.ts";
 import { eventually } from "./eventually.ts";
 import { PATIENCE } from "./line_reader.ts";
-import { type Sluice, within } from "./program.ts";
+import { type Sluice, within, workers } from "./program.ts";
 
 export interface Answer {
   readonly status: number;
@@ -93,7 +93,10 @@ export class Admin {
 
   /** A stream of events, without `stats`. */
   async events(): Promise<EventReader> {
-    return new EventReader(await this.#send("GET", "/api/v1/events?stats=0"));
+    const reader = new EventReader(await this.#send("GET", "/api/v1/events?stats=0"));
+    // Threads are told that somebody listens, and answer this after that.
+    if (workers > 1) await this.connections();
+    return reader;
   }
 
   #send(method: string, path: string, body?: unknown): Promise<IncomingMessage> {

@@ -56,6 +56,8 @@ services:
   );
   const admin = new Admin(sluice);
   using events = await admin.events();
+  // Every thread has heard that somebody listens once it has answered.
+  await admin.connections();
   let bytes = 0;
   const converse = async (client: number) => {
     using conn = await connect(sluice.port(0));
