@@ -19,6 +19,8 @@ export class ConnDuplex extends Duplex {
   #isOpen = true;
   /** The stream asked for bytes meanwhile. */
   #isAsked = false;
+  /** It goes once everything is written. */
+  #isLeaving = false;
 
   constructor(conn: Conn) {
     super({ allowHalfOpen: true });
@@ -55,6 +57,17 @@ export class ConnDuplex extends Duplex {
     if (!this.#isAsked) return;
     this.#isAsked = false;
     this._read();
+  }
+
+  /**
+   * Without an error, only once what was handed over is written, or the connection is closed: node:tls destroys what
+   * it runs over as soon as both sides have finished, and its close_notify may still be under way.
+   */
+  override destroy(error?: Error): this {
+    if (error !== undefined || this.writableLength === 0) return super.destroy(error);
+    if (!this.#isLeaving) void this.flushed().then(() => super.destroy());
+    this.#isLeaving = true;
+    return this;
   }
 
   override _read(): void {

@@ -217,7 +217,7 @@ async function fallsSilent(session: Session): Promise<void> {
   }
   const after = performance.now() - from;
   if (after < BRIEF_IDLE || after > 15_000) {
-    throw new WrongBytesError(`Closed as idle after ${Math.round(after)} ms`);
+    throw new LostError(`Closed as idle after ${Math.round(after)} ms`);
   }
 }
 

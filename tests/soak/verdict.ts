@@ -15,7 +15,7 @@ const RSS_SHARE = 0.15;
 const RSS_LEAST_MB = 25;
 
 /** What has not stayed level. */
-export function unlevel({ underLoad, atRest }: Course): string[] {
+export function unlevel({ atRest }: Course): string[] {
   const wrong: string[] = [];
   const [first] = atRest;
   const last = atRest.at(-1);
