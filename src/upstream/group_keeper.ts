@@ -247,7 +247,13 @@ export class GroupKeeper {
   #changed(endpoint: KeptEndpoint, reason: string, abort: boolean): void {
     const { id, key, state, condition, admin } = endpoint;
     // Told before what comes of it, which another thread may tell at once.
-    this.#parts.events.endpointChanged({ upstream: this.name, endpoint: key, state: condition, admin, reason });
+    this.#parts.events.endpointChanged({
+      upstream: this.name,
+      endpoint: key,
+      state: condition,
+      admin,
+      reason,
+    });
     this.#parts.audience.setState(this.name, id, state, abort);
   }
 }
