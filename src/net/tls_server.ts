@@ -1,6 +1,7 @@
 /** TLS with clients on node:tls: over any {@linkcode Conn}, with several certificates and clients' certificates. */
 
 import type { TLSSocket } from "node:tls";
+import { isDeepStrictEqual } from "node:util";
 import type { Conn } from "./conn.ts";
 import { ProxyError } from "./errors.ts";
 import { ReadAheadConn } from "./read_ahead_conn.ts";
@@ -58,8 +59,12 @@ export class TlsServer {
     this.#served = new Served(options);
   }
 
-  /** Handshakes from now on go by these options; those under way, and open connections, stay as they are. */
+  /**
+   * Handshakes from now on go by these options; those under way, and open connections, stay as they are. The same ones
+   * again, as most reloads bring, change nothing: what V8 does not see of node:tls servers is more than what it does.
+   */
   update(options: TlsServerOptions): void {
+    if (isDeepStrictEqual(options, this.#served.options)) return;
     this.#served = new Served(options);
   }
 
