@@ -177,7 +177,9 @@ Deno.test("events of a client who comes when the service is full: refused connec
   await using sluice = await startBefore(server.address, ["limits: { connections: 1 }"]);
   const first = clientOf(sluice);
   await server.accepted();
-  using events = await new Admin(sluice).events();
+  const admin = new Admin(sluice);
+  await admin.openConnection();
+  using events = await admin.events();
   clientOf(sluice);
   await expectTurnedAway(events, "refused connection_limit", /connection limit/);
   first.destroy();
