@@ -192,7 +192,7 @@ async function mute(session: Session): Promise<void> {
   const answer = (async () => {
     while (await wire.read() !== null);
   })().catch(() => {});
-  await (isPatient ? Promise.race([answer, session.pause(10_000)]) : session.pause(random.size(1, 1000)));
+  await (isPatient ? Promise.race([answer, session.pause(15_000)]) : session.pause(random.size(1, 1000)));
   if (random.chance(0.5)) wire.reset();
 }
 

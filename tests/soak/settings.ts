@@ -131,12 +131,12 @@ log: { level: ${level}, format: json, access: { path: "${accessLog}", format: js
 admin: { listen: "127.0.0.1:0" }
 shutdown: { drain: 20s }
 reload: { watch: ${watch} }
-defaults: { buffer_size: ${bufferSize}, nodelay: ${nodelay}, idle_timeout: 10m }
+defaults: { buffer_size: ${bufferSize}, nodelay: ${nodelay}, idle_timeout: 10m, connect_timeout: 30s }
 upstreams:
 ${this.#groups()}services:
 ${service("plain", `idle_timeout: ${this.idleTimeout}`)}
-${service("tls", `tls: { cert: ${cert}, key: ${key}, handshake_timeout: 5s }`)}
-${service("native", `tls: { cert: ${cert}, key: ${key}, handshake_timeout: 5s, seamless: false }`)}
+${service("tls", `tls: { cert: ${cert}, key: ${key}, handshake_timeout: 10s }`)}
+${service("native", `tls: { cert: ${cert}, key: ${key}, handshake_timeout: 10s, seamless: false }`)}
 ${service("pass", "reset: pass")}
 ${led("trio")}
 ${led("warm")}
