@@ -6,6 +6,7 @@ import { parseQuickForm } from "../config/quick.ts";
 import { guardProcess } from "../runtime/guard.ts";
 import { stderrLog } from "../runtime/process_log.ts";
 import { type ConfigSource, type RunningProxy, runProxy } from "../runtime/proxy.ts";
+import { tellListening } from "../runtime/tell_listening.ts";
 import { onReloadSignal, onReopenSignal, onStopSignals } from "../runtime/signals.ts";
 import type { RunFlags, Source } from "./args.ts";
 import { announceReady, removeStaleReadyFile } from "./ready.ts";
@@ -25,13 +26,7 @@ export async function run(source: Source, flags: RunFlags): Promise<void> {
   using _guard = guardProcess(log);
   await removeStaleReadyFile(flags);
   await using proxy = await runProxy(config, log, reloadable(source, flags));
-  for (const { name, listen } of proxy.services) {
-    log.info(`${name}: listening on ${listen.join(", ")}`, {
-      event: "listening",
-      service: name,
-      listen: listen.join(","),
-    });
-  }
+  for (const { name, listen } of proxy.services) tellListening(log, name, listen);
   if (proxy.admin !== undefined) {
     log.info(`Admin interface on ${proxy.admin}`, { event: "admin_listening", listen: proxy.admin });
   }

@@ -2,6 +2,14 @@
 
 import type { Log } from "../observe/log.ts";
 
+/** Logs a mistake of the program itself. */
+export function tellUnexpected(log: Log, cause: unknown): void {
+  log.error("Unexpected error; please report it", {
+    event: "unexpected_error",
+    detail: cause instanceof Error ? cause.stack ?? cause.message : String(cause),
+  });
+}
+
 /** Logs errors that nobody caught instead of letting them end the process, until disposed of. */
 export function guardProcess(log: Log): Disposable {
   const onError = (event: Event) => {
@@ -9,10 +17,7 @@ export function guardProcess(log: Log): Disposable {
     const cause: unknown = event instanceof PromiseRejectionEvent
       ? event.reason
       : (event as ErrorEvent).error;
-    log.error("Unexpected error; please report it", {
-      event: "unexpected_error",
-      detail: cause instanceof Error ? cause.stack ?? cause.message : String(cause),
-    });
+    tellUnexpected(log, cause);
   };
   addEventListener("unhandledrejection", onError);
   addEventListener("error", onError);

@@ -11,6 +11,7 @@ import { LogFileError } from "../observe/log_file.ts";
 import { checkDescriptors, DescriptorError } from "./descriptors.ts";
 import type { ConfigSource } from "./config_source.ts";
 import type { Supervisor } from "./supervisor.ts";
+import { tellListening } from "./tell_listening.ts";
 import { warningsOf } from "./warnings.ts";
 
 /** What makes a configuration one that cannot be used. */
@@ -141,12 +142,7 @@ export class Reloader {
   #tellOfNew({ services }: ConfigDiff): void {
     const isNew = new Set(services.filter(({ kind }) => kind !== "same").map(({ name }) => name));
     for (const { name, addresses } of this.#supervisor.services.filter((each) => isNew.has(each.name))) {
-      const listen = addresses.map(formatAddress);
-      this.#supervisor.parts.log.info(`${name}: listening on ${listen.join(", ")}`, {
-        event: "listening",
-        service: name,
-        listen: listen.join(","),
-      });
+      tellListening(this.#supervisor.parts.log, name, addresses.map(formatAddress));
     }
   }
 }

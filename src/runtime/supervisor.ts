@@ -2,12 +2,13 @@
 
 import { isDeepStrictEqual } from "node:util";
 import type { Config } from "../config/config.ts";
-import { type ConfigDiff, diffConfig } from "../config/diff.ts";
+import { type ConfigDiff, diffConfig, type Difference, type DifferenceKind } from "../config/diff.ts";
 import type { EventFeed } from "../observe/event_feed.ts";
 import type { Gauge } from "../observe/gauge.ts";
 import type { ProgramLog } from "../observe/log.ts";
 import { GroupKeeper } from "../upstream/group_keeper.ts";
 import type { AccessOutput } from "./access_output.ts";
+import { tellUnexpected } from "./guard.ts";
 import { KeptService } from "./kept_service.ts";
 import { type Listening, planListeners } from "./listen_plans.ts";
 import { SharedMemory } from "./shared_memory.ts";
@@ -57,10 +58,7 @@ export class Supervisor {
 
   /** Connections open now, those of services that are gone included. */
   get active(): number {
-    return [...this.#services.values(), ...this.#leaving.keys()].reduce(
-      (sum, each) => sum + each.figures().active,
-      0,
-    );
+    return this.#counted.reduce((sum, each) => sum + each.figures().active, 0);
   }
 
   /** Whether a configuration was applied. */
@@ -85,7 +83,8 @@ export class Supervisor {
     // Nothing is waited for from here on: no thread may see half of it.
     undo.move();
     this.parts.tlsFiles.use(files);
-    const closed = this.#commit(next, diff, added, listening).catch((error) => this.#tellUnexpected(error));
+    const closed = this.#commit(next, diff, added, listening)
+      .catch((error) => tellUnexpected(this.parts.log, error));
     await this.parts.tlsFiles.watch();
     return { closed };
   }
@@ -115,7 +114,7 @@ export class Supervisor {
   /** A thread has died: takes its connections out of all accounts, and tells how many there were. */
   settle(thread: number): number {
     const { memory, threads } = this.parts;
-    const services = [...this.#services.values(), ...this.#leaving.keys()];
+    const services = this.#counted;
     const before = services.map((service) => service.figures().active);
     memory.accounts.settle(thread);
     const lost = services.map((service, index) => before[index]! - service.figures().active);
@@ -128,12 +127,14 @@ export class Supervisor {
     await Promise.all([...this.groups.map((group) => group.stop()), this.parts.tlsFiles.stop()]);
   }
 
+  /** All whose connections are in the accounts. */
+  get #counted(): KeptService[] {
+    return [...this.#services.values(), ...this.#leaving.keys()];
+  }
+
   /** Takes places in the accounts for what is new. */
   #claim(next: Config, diff: ConfigDiff, undo: DisposableStack): Added {
-    const isAdded = (differences: ConfigDiff["services"]) => {
-      const names = new Set(differences.filter(({ kind }) => kind === "added").map(({ name }) => name));
-      return ({ name }: { readonly name: string }) => names.has(name);
-    };
+    const [addedServices, addedGroups] = [namesOf(diff.services, "added"), namesOf(diff.groups, "added")];
     const { memory, threads: audience, events, log } = this.parts;
     const { accounts, gauges, credits } = memory;
     for (const [service, { isClosed }] of this.#leaving) {
@@ -142,10 +143,10 @@ export class Supervisor {
       this.#leaving.delete(service);
     }
     return {
-      services: next.services.filter(isAdded(diff.services)).map((config) =>
+      services: next.services.filter(({ name }) => addedServices.has(name)).map((config) =>
         undo.adopt(new KeptService(config, memory), (service) => service.release())
       ),
-      groups: next.upstreams.filter(isAdded(diff.groups)).map((config) =>
+      groups: next.upstreams.filter(({ name }) => addedGroups.has(name)).map((config) =>
         undo.adopt(
           new GroupKeeper(config, { accounts, gauges, credits, events, log, audience }),
           (group) => void group.stop(),
@@ -155,7 +156,7 @@ export class Supervisor {
   }
 
   #commit(next: Config, diff: ConfigDiff, added: Added, listening: Listening): Promise<void> {
-    const sameServices = namesOf(diff, "same");
+    const sameServices = namesOf(diff.services, "same");
     const isRebuilt = !isDeepStrictEqual(accessOf(this.#config), accessOf(next));
     this.#config = next;
     const groupsBefore = this.#groups;
@@ -183,13 +184,6 @@ export class Supervisor {
     return closed;
   }
 
-  #tellUnexpected(error: unknown): void {
-    this.parts.log.error("Unexpected error; please report it", {
-      event: "unexpected_error",
-      detail: error instanceof Error ? error.stack ?? error.message : String(error),
-    });
-  }
-
   #leave(service: KeptService, closed: Promise<void>): void {
     const leaving = { isClosed: false };
     this.#leaving.set(service, leaving);
@@ -212,6 +206,6 @@ function nothingOf(config: Config): Config {
   return { ...config, services: [], upstreams: [] };
 }
 
-function namesOf(diff: ConfigDiff, kind: "same"): Set<string> {
-  return new Set(diff.services.filter((each) => each.kind === kind).map(({ name }) => name));
+function namesOf(differences: readonly Difference[], kind: DifferenceKind): Set<string> {
+  return new Set(differences.filter((each) => each.kind === kind).map(({ name }) => name));
 }

@@ -1,4 +1,5 @@
 /** `deno task bench`: sluice beside other proxies on this machine. See options.ts for what it takes. */
+import { print, progressOf } from "./console.ts";
 import { type Findings, runBench } from "./bench.ts";
 import { outcomes } from "./goals.ts";
 import { parseOptions, USAGE, UsageError } from "./options.ts";
@@ -6,6 +7,8 @@ import { goalLines, tables } from "./report.ts";
 import { type Circumstances, circumstances, writeResults } from "./results.ts";
 import { ROOT } from "./sluice.ts";
 import { Stage } from "./stage.ts";
+
+const progress = progressOf("bench");
 
 /** Runs the bench and returns the exit code. */
 async function main(args: string[]): Promise<number> {
@@ -49,16 +52,6 @@ async function keep(out: string | null, around: Circumstances, findings: Finding
 
 function partial(out: string): string {
   return `${out}.partial`;
-}
-
-function print(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(text));
-}
-
-function progress(line: string): void {
-  const seconds = Math.floor(performance.now() / 1000);
-  const elapsed = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-  Deno.stderr.writeSync(new TextEncoder().encode(`bench ${elapsed.padStart(5)}  ${line}\n`));
 }
 
 try {

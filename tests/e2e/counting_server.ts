@@ -1,7 +1,8 @@
 /** An upstream that counts who is in. */
 
+import assert from "node:assert/strict";
 import { roundTrip } from "./eventually.ts";
-import { echo, type Upstream, upstream } from "./sockets.ts";
+import { connect, echo, endOf, readText, type Upstream, upstream, writeText } from "./sockets.ts";
 
 /** Echoes, and counts the connections that are open. */
 export class CountingServer implements AsyncDisposable {
@@ -38,4 +39,14 @@ export class CountingServer implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#server[Symbol.asyncDispose]();
   }
+}
+
+/** One request and answer; a polite client waits for the other side's end. */
+export async function exchange(port: number, isPolite: boolean): Promise<void> {
+  using client = await connect(port);
+  await writeText(client, "ping");
+  assert.equal(await readText(client, 4), "ping");
+  if (!isPolite) return;
+  await client.closeWrite();
+  assert.equal(await endOf(client), "fin");
 }

@@ -1,11 +1,11 @@
 /** `max_connections` holds at the upstream, with everything that pools have open, and costs no client anything. */
 
 import assert from "node:assert/strict";
-import { CountingServer } from "./counting_server.ts";
+import { CountingServer, exchange } from "./counting_server.ts";
 import { eventually } from "./eventually.ts";
 import { PooledProxy } from "./pooled.ts";
 import { within } from "./program.ts";
-import { connect, endOf, readText, writeText } from "./sockets.ts";
+import { connect, readText, writeText } from "./sockets.ts";
 
 const LIMIT = 3;
 const ROUNDS = 40;
@@ -67,14 +67,4 @@ for (const reset of ["close", "pass"] as const) {
       assert.equal(await readText(conn, 4), "pong");
     }
   });
-}
-
-/** One request and answer; a polite client waits for the other side's end. */
-async function exchange(port: number, isPolite: boolean): Promise<void> {
-  using client = await connect(port);
-  await writeText(client, "ping");
-  assert.equal(await readText(client, 4), "ping");
-  if (!isPolite) return;
-  await client.closeWrite();
-  assert.equal(await endOf(client), "fin");
 }

@@ -2,13 +2,12 @@
 
 import assert from "node:assert/strict";
 import { Admin } from "./admin.ts";
-import { CountingServer } from "./counting_server.ts";
+import { CountingServer, exchange } from "./counting_server.ts";
 import { eventually } from "./eventually.ts";
 import { Guest, Guests } from "./guest.ts";
 import { countsOf, Member } from "./member.ts";
 import { Sluice, within } from "./program.ts";
 import { testThreads, threadOf } from "./several_threads.ts";
-import { connect, endOf, readText, writeText } from "./sockets.ts";
 
 /** What is not slow on purpose comes within this time, in milliseconds. */
 const AT_ONCE = 10_000;
@@ -131,14 +130,4 @@ testThreads("a place that is left in one thread is at once that of who waits in 
 function start(threads: number, yaml: string): Promise<Sluice> {
   const common = "admin: { listen: 127.0.0.1:0 }\nlog: { format: json }\n";
   return Sluice.withConfig(common + yaml, [], { workers: threads });
-}
-
-/** One request and answer; a polite client waits for the other side's end. */
-async function exchange(port: number, isPolite: boolean): Promise<void> {
-  using client = await connect(port);
-  await writeText(client, "ping");
-  assert.equal(await readText(client, 4), "ping");
-  if (!isPolite) return;
-  await client.closeWrite();
-  assert.equal(await endOf(client), "fin");
 }

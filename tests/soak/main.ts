@@ -1,9 +1,12 @@
 /** `deno task soak`: sluice under mixed load for ten minutes, while everything about it changes. */
 
+import { print, progressOf } from "../bench/console.ts";
 import { Findings } from "./findings.ts";
 import { parseOptions, USAGE, UsageError } from "./options.ts";
 import { Soak } from "./soak.ts";
 import { courseText, unlevel } from "./verdict.ts";
+
+const progress = progressOf("soak");
 
 /** Returns the exit code. */
 async function main(args: string[]): Promise<number> {
@@ -40,16 +43,6 @@ async function main(args: string[]): Promise<number> {
     }`,
   );
   return 1;
-}
-
-function print(text: string): void {
-  Deno.stdout.writeSync(new TextEncoder().encode(text));
-}
-
-function progress(line: string): void {
-  const seconds = Math.floor(performance.now() / 1000);
-  const elapsed = `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
-  Deno.stderr.writeSync(new TextEncoder().encode(`soak ${elapsed.padStart(5)}  ${line}\n`));
 }
 
 try {
