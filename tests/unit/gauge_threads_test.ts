@@ -45,11 +45,11 @@ Deno.test("threads that are ended at any point and started again leave the count
     const thread = round % size.threads;
     await Promise.all(lives.map((life) => life.progress()));
     lives[thread]!.end();
-    table.settle(thread);
-    // Of the dead: since they are out of the gauge, the others may come in.
+    // First the observers' number (the dead does nothing more): once it is settled, the others may come in.
     for (const { slot } of gauges) {
       Atomics.sub(inside[0]!, slot, Atomics.exchange(inside[1 + thread]!, slot, 0));
     }
+    table.settle(thread);
     lives[thread] = start(thread);
   }
   const held = (await Promise.all(lives.map((life) => life.stop()))).map(({ most, held }) => {
