@@ -76,7 +76,8 @@ const knobs = {
     "The same once one side has finished sending. Left out or 0, it is the service's idle_timeout.",
   ),
   buffer_size: size(MIN_BUFFER, MAX_BUFFER).describe(
-    "The largest buffer for each direction of a connection, 4KiB to 16MiB. Buffers start small and grow up to this.",
+    "The largest buffer for each direction of a connection, 4KiB to 16MiB. Buffers start small and grow up to this; " +
+      "beyond 256KiB only while those that large take less than 64MiB in a thread.",
   ),
   nodelay: flag().describe("Send small packets at once (TCP_NODELAY)."),
   keepalive: keepalive(MIN_KEEPALIVE).describe(
@@ -93,7 +94,7 @@ const defaults = section('a mapping such as "idle_timeout: 10m"', {
   connect_timeout: knobs.connect_timeout.prefault("5s"),
   idle_timeout: knobs.idle_timeout.prefault("10m"),
   half_close_timeout: knobs.half_close_timeout.optional(),
-  buffer_size: knobs.buffer_size.prefault("256KiB"),
+  buffer_size: knobs.buffer_size.prefault("1MiB"),
   nodelay: knobs.nodelay.prefault(true),
   keepalive: knobs.keepalive.prefault(false),
   reset: knobs.reset.prefault("close"),

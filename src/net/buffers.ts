@@ -16,14 +16,34 @@ const READS_TO_SHRINK = 4;
  * buffers to the garbage collector, which lets tens of megabytes of them lie before it acts.
  */
 const KEPT_BYTES = 16 * 1024 * 1024;
+/** Whatever `buffer_size` is, every direction may have a buffer of this size. */
+const FOR_EVERYBODY = 256 * 1024;
+/**
+ * What a thread has in larger buffers, in bytes. A buffer is not given up while a slow reader has yet to take what is in
+ * it, so who comes once these are all in use gets one that is not larger than what everybody may have.
+ */
+const LARGE_BYTES = 64 * 1024 * 1024;
 
 const pool = new Map<number, Uint8Array[]>();
+/** Bytes of the buffers in use that are larger than what everybody may have. */
+let largeBytes = 0;
 
+/** A buffer of at most `size` bytes: smaller only where so large ones are all in use. */
 function takeFromPool(size: number): Uint8Array {
+  if (size > FOR_EVERYBODY) {
+    if (largeBytes + size > LARGE_BYTES) return takeFromPool(FOR_EVERYBODY);
+    largeBytes += size;
+  }
   return pool.get(size)?.pop() ?? new Uint8Array(size);
 }
 
+/** The buffer is not in use any more, though nobody else may have it. */
+function forget(buffer: Uint8Array): void {
+  if (buffer.byteLength > FOR_EVERYBODY) largeBytes -= buffer.byteLength;
+}
+
 function giveToPool(buffer: Uint8Array): void {
+  forget(buffer);
   const size = buffer.byteLength;
   const kept = pool.get(size);
   if (kept === undefined) pool.set(size, [buffer]);
@@ -66,7 +86,9 @@ export class RelayBuffer {
   take(): Uint8Array {
     if (this.#buffer?.byteLength === this.#size) return this.#buffer;
     this.#giveBack();
-    return this.#buffer = takeFromPool(this.#size);
+    this.#buffer = takeFromPool(this.#size);
+    this.#size = this.#buffer.byteLength;
+    return this.#buffer;
   }
 
   /** The read brought `count` bytes: a view of them. */
@@ -105,6 +127,7 @@ export class RelayBuffer {
   /** It will not be written any more. A failed write may still hold the buffer, so nobody else gets it. */
   abandoned(): void {
     this.#isBusy = false;
+    if (this.#buffer !== undefined) forget(this.#buffer);
     this.#buffer = this.#view = undefined;
   }
 

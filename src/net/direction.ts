@@ -1,6 +1,7 @@
 /** One direction of a relay: bytes from one connection to the other. */
 
 import { RelayBuffer } from "./buffers.ts";
+import { bulkTurns } from "./bulk_turns.ts";
 import type { Conn } from "./conn.ts";
 import { type Peer, proxyErrorOf } from "./errors.ts";
 import {
@@ -129,7 +130,10 @@ export class Direction {
     const limited = this.#waiting === undefined
       ? counted
       : counted.pipeThrough(throttlingStream(this.#rate, this.#waiting.signal));
-    limited.pipeTo(writableTo(this.#writer)).then(this.#onFinished, this.#onError);
+    bulkTurns.enter();
+    limited.pipeTo(writableTo(this.#writer))
+      .finally(() => bulkTurns.leave())
+      .then(this.#onFinished, this.#onError);
   }
 
   readonly #onFinished = (): void => {

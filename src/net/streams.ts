@@ -9,6 +9,7 @@
  */
 
 import type { RelayBuffer } from "./buffers.ts";
+import { bulkTurns } from "./bulk_turns.ts";
 import type { Conn } from "./conn.ts";
 import { type Peer, type ProxyError, proxyErrorOf } from "./errors.ts";
 
@@ -89,7 +90,7 @@ class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
     this.#first = first;
   }
 
-  /** Returns at once; the read, which waits for the write under way, enqueues later. */
+  /** Returns at once; the read, which waits for the write under way and its turn, enqueues later. */
   pull(controller: ReadableStreamDefaultController<Uint8Array>): void {
     const { buffer } = this.#end;
     if (this.#first > 0) {
@@ -99,8 +100,10 @@ class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
       return;
     }
     this.#controller = controller;
-    buffer.whenWritten(this.#read);
+    buffer.whenWritten(this.#takeTurn);
   }
+
+  readonly #takeTurn = (): void => bulkTurns.take(this.#read);
 
   readonly #read = (): void => {
     const { conn, buffer } = this.#end;

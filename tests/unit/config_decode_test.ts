@@ -60,7 +60,7 @@ Deno.test("decodeConfig() fills in everything that is left out", () => {
       connectTimeout: 5_000,
       idleTimeout: 600_000,
       halfCloseTimeout: 600_000,
-      bufferSize: 262_144,
+      bufferSize: 1_048_576,
       nodelay: true,
       keepalive: false,
       reset: "close",

@@ -1,0 +1,108 @@
+import assert from "node:assert/strict";
+import { setTimeout as afterMs } from "node:timers/promises";
+import { BulkTurns } from "../../src/net/bulk_turns.ts";
+import type { Conn } from "../../src/net/conn.ts";
+import { IdleClock } from "../../src/net/idle_clock.ts";
+import { Relay } from "../../src/net/relay.ts";
+
+/** Far more reads than the test takes: without turns it fails instead of going on for ever. */
+const MANY = 10_000_000;
+const ADDRESS = { transport: "tcp", hostname: "127.0.0.1", port: 1 } as const;
+
+Deno.test("streams that never have to wait leave the thread to others", async () => {
+  const source = new EndlessConn();
+  const sink = new EndlessConn();
+  sink.finishes = true;
+  const idleClock = new IdleClock(0, 0);
+  const relayed = new Relay({
+    client: source,
+    upstream: sink,
+    bufferSize: 64 * 1024,
+    rates: { upload: 0, download: 0 },
+    reset: "close",
+    fromClient: { add: () => {} },
+    fromUpstream: { add: () => {} },
+    idleClock,
+  }).run();
+  // Without turns not even the first of these would fire: microtasks that make microtasks never end.
+  for (let timers = 0; timers < 20; timers++) {
+    const before = source.reads;
+    await afterMs(5);
+    assert.ok(source.reads > before, "and bulk goes on meanwhile");
+  }
+  source.finishes = true;
+  assert.deepEqual(await relayed, { kind: "closed", first: "upstream" });
+});
+
+Deno.test("a turn is over after its time; who has to wait goes on after the timer, in order", async () => {
+  const turns = new BulkTurns();
+  turns.enter();
+  const order: string[] = [];
+  turns.take(() => order.push("first"));
+  assert.deepEqual(order, ["first"], "a turn that has just begun lets in at once");
+  busy(5);
+  turns.take(() => {
+    order.push("second");
+    queueMicrotask(() => order.push("the rest"));
+    busy(5);
+  });
+  turns.take(() => order.push("third"));
+  assert.deepEqual(order, ["first"]);
+  await until(() => order.includes("third"));
+  assert.deepEqual(
+    order,
+    ["first", "second", "the rest", "third"],
+    "what takes all of a turn leaves the next to others",
+  );
+  turns.leave();
+});
+
+Deno.test("the last who leaves lets everybody in who waits, and leaves no timer behind", () => {
+  const turns = new BulkTurns();
+  turns.enter();
+  turns.enter();
+  let reads = 0;
+  turns.take(() => reads += 1);
+  busy(5);
+  turns.take(() => reads += 1);
+  turns.leave();
+  assert.equal(reads, 1, "another is still moving bulk");
+  turns.leave();
+  assert.equal(reads, 2);
+});
+
+/** Holds the thread for `milliseconds`. */
+function busy(milliseconds: number): void {
+  for (const end = performance.now() + milliseconds; performance.now() < end;);
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await afterMs(1);
+}
+
+/** Always has bytes to read, and takes all that are written, until it `finishes`. */
+class EndlessConn implements Conn {
+  readonly localAddress = ADDRESS;
+  readonly remoteAddress = ADDRESS;
+  finishes = false;
+  reads = 0;
+
+  read(buffer: Uint8Array): Promise<number | null> {
+    this.reads += 1;
+    return Promise.resolve(this.finishes || this.reads > MANY ? null : buffer.byteLength);
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    return Promise.resolve(bytes.byteLength);
+  }
+
+  closeWrite(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): void {}
+  reset(): void {}
+  setNoDelay(): void {}
+  setKeepAlive(): void {}
+  [Symbol.dispose](): void {}
+}

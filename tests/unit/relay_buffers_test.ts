@@ -1,0 +1,63 @@
+import assert from "node:assert/strict";
+import { RelayBuffer } from "../../src/net/buffers.ts";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+
+Deno.test("a buffer grows while reads fill it, up to the largest it may be", () => {
+  const buffer = new RelayBuffer(MIB);
+  const sizes = [1, 2, 3, 4, 5].map(() => fill(buffer));
+  assert.deepEqual(sizes, [2 * KIB, 16 * KIB, 128 * KIB, MIB, MIB]);
+  buffer.unused();
+});
+
+Deno.test("a buffer shrinks after four reads in a row that leave most of it empty", () => {
+  const buffer = new RelayBuffer(128 * KIB);
+  grow(buffer, 128 * KIB);
+  for (let read = 0; read < 3; read++) use(buffer, 100);
+  use(buffer, 64 * KIB);
+  for (let read = 0; read < 4; read++) {
+    assert.equal(buffer.take().byteLength, 128 * KIB);
+    use(buffer, 100);
+  }
+  assert.equal(buffer.take().byteLength, 16 * KIB);
+  buffer.unused();
+});
+
+for (const end of ["unused", "abandoned"] as const) {
+  Deno.test(`64 MiB are in large buffers, others get 256 KiB, until some are ${end}`, () => {
+    const large = Array.from({ length: 64 }, () => new RelayBuffer(MIB));
+    for (const buffer of large) grow(buffer, MIB);
+    const late = new RelayBuffer(16 * MIB);
+    const sizes = [1, 2, 3, 4, 5].map(() => fill(late));
+    assert.deepEqual(sizes, [2 * KIB, 16 * KIB, 128 * KIB, 256 * KIB, 256 * KIB]);
+    for (const buffer of large.slice(0, 16)) buffer[end]();
+    assert.equal(fill(late), 2 * MIB, "it grows once there is room");
+    late.unused();
+    for (const buffer of large.slice(16)) buffer[end]();
+    const again = Array.from({ length: 4 }, () => new RelayBuffer(16 * MIB));
+    for (const buffer of again) grow(buffer, 16 * MIB);
+    for (const buffer of again) buffer.unused();
+  });
+}
+
+/** Reads and writes as much as the buffer takes, and says how much that was. */
+function fill(buffer: RelayBuffer): number {
+  const size = buffer.take().byteLength;
+  use(buffer, size);
+  return size;
+}
+
+function use(buffer: RelayBuffer, count: number): void {
+  buffer.take();
+  assert.equal(buffer.filled(count).byteLength, count);
+  buffer.written();
+}
+
+/** Fills the buffer until it is of `size`, and holds it so. */
+function grow(buffer: RelayBuffer, size: number): void {
+  for (let fills = 0; buffer.take().byteLength < size; fills++) {
+    assert.ok(fills < 10, "it does not grow");
+    fill(buffer);
+  }
+}
