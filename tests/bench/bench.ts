@@ -1,5 +1,6 @@
 /** The order of things: which targets and loads there are, warm-up, then rounds over all of them in turns. */
 import { available, availableTargets } from "./available.ts";
+import { beside } from "./beside.ts";
 import { type Certificate, makeCertificate } from "./certificate.ts";
 import { growth } from "./growth.ts";
 import { idle } from "./idle.ts";
@@ -95,6 +96,7 @@ async function startLanes(
     bulk8,
     requests(),
     latency,
+    beside,
     connections,
     tlsBulk(sink),
     handshakes,

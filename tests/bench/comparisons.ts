@@ -1,5 +1,5 @@
 /** Which figures stand side by side: the tables of the bench. */
-import { PLAIN_TARGETS, POOL_TARGETS, type TargetName, THREADED_TARGETS, TLS_TARGETS } from "./names.ts";
+import { POOL_TARGETS, RELAY_TARGETS, type TargetName, THREADED_TARGETS, TLS_TARGETS } from "./names.ts";
 import { GROWTH } from "./options.ts";
 import { type Column, GROWTH_COLUMNS, type GrowthFigure } from "./samples.ts";
 
@@ -34,6 +34,11 @@ export const COMPARISONS: readonly Comparison[] = [
     "steady_p999_ms",
     "steady_late_p99_ms",
     "steady_cpu_us_per_request",
+  ]),
+  plain("Small requests of four clients beside eight bulk streams", [
+    "beside_p50_ms",
+    "beside_p99_ms",
+    "beside_gbit_per_s",
   ]),
   plain("Connections and their memory", [
     "connections_per_s",
@@ -84,5 +89,5 @@ export const COMPARISONS: readonly Comparison[] = [
 ];
 
 function plain(title: string, columns: readonly Column[]): Comparison {
-  return { title, targets: PLAIN_TARGETS, columns, reference: "haproxy" };
+  return { title, targets: RELAY_TARGETS, columns, reference: "haproxy" };
 }

@@ -1,6 +1,6 @@
 /** The loads in plain TCP that are driven by programs made for it. */
 import type { Load } from "./load.ts";
-import { type LoadName, PLAIN_TARGETS, THREADED_TARGETS } from "./names.ts";
+import { type LoadName, RELAY_TARGETS, THREADED_TARGETS } from "./names.ts";
 import { smallHttp, startNginx } from "./nginx.ts";
 import { AB, IPERF3, NGINX, REDIS_BENCHMARK, REDIS_SERVER } from "./programs.ts";
 import { benchmark, startRedisServer } from "./redis.ts";
@@ -9,7 +9,7 @@ import type { Stage } from "./stage.ts";
 import { listening } from "./targets.ts";
 import { parseAb, parseIperf } from "./tool_output.ts";
 
-const ALL_TARGETS = [...PLAIN_TARGETS, ...THREADED_TARGETS];
+const ALL_TARGETS = [...RELAY_TARGETS, ...THREADED_TARGETS];
 
 /** iperf3: as fast as it goes, from client to server. */
 function iperf(
@@ -45,7 +45,7 @@ function iperf(
 export const bulk: Load = iperf(
   "bulk",
   1,
-  PLAIN_TARGETS,
+  RELAY_TARGETS,
   (gbit_per_s) => ({ gbit_per_s }),
   (cpu_ms_per_gb) => ({ cpu_ms_per_gb }),
 );

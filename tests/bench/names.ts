@@ -6,6 +6,7 @@ export const LOAD_TABLE = {
   bulk8: "eight streams (iperf3 -P 8)",
   requests: "50 clients, each waiting for its answer (redis-benchmark)",
   latency: "5 000 requests/s at set times, however late the answers are",
+  beside: "one small request after the other beside eight bulk streams (socat), four clients",
   connections: "50 at a time, one small request on each (ab)",
   "tls-bulk": "one TLS stream, as fast as it goes (openssl s_client)",
   handshakes: "TLS connections, 50 at a time, one small request on each (ab)",
@@ -28,6 +29,7 @@ export const TARGETS = [
   "nginx",
   "socat",
   "node",
+  "bare Deno",
   "sluice 2 threads",
   "haproxy 2 threads",
 ] as const;
@@ -35,6 +37,9 @@ export type TargetName = typeof TARGETS[number];
 
 /** What has one thread and no special setting. */
 export const PLAIN_TARGETS: readonly TargetName[] = ["direct", "sluice", "haproxy", "nginx", "socat", "node"];
+
+/** The same, and what a relay on Deno takes at least. */
+export const RELAY_TARGETS: readonly TargetName[] = [...PLAIN_TARGETS, "bare Deno"];
 
 /** What ends TLS. */
 export const TLS_TARGETS: readonly TargetName[] = ["sluice", "sluice seamless: false", "haproxy", "nginx"];

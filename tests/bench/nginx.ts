@@ -35,7 +35,7 @@ export async function startNginx(
 }
 
 /**
- * The proxy. Its buffer has the size of sluice's default and of haproxy's here: 16k, its own, is for web pages.
+ * The proxy. Its buffer has the size of haproxy's here: 16k, its own, is for web pages.
  * TCP_NODELAY is on by itself.
  */
 export function streamProxy({ port, upstream, certificate }: Place): string {

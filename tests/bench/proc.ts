@@ -19,6 +19,11 @@ export function cpuMs(pid: number, forks: boolean): number {
   return running.reduce((sum, ms) => sum + ms, own.ownMs + own.reapedMs);
 }
 
+/** Bytes that a process has written, to whatever. */
+export function writtenBytes(pid: number): number {
+  return field(`/proc/${pid}/io`, "wchar") ?? 0;
+}
+
 /** CPU time, in ms, of children of a process that have ended. */
 export function reapedCpuMs(pid: number): number {
   return readStat(pid)?.reapedMs ?? 0;
@@ -59,7 +64,7 @@ function readStat(pid: number): Stat | null {
 }
 
 function field(path: string, name: string): number | null {
-  const match = read(path)?.match(new RegExp(`^${name}:\\s+(\\d+) kB`, "m"));
+  const match = read(path)?.match(new RegExp(`^${name}:\\s+(\\d+)( kB)?$`, "m"));
   return match ? Number(match[1]) : null;
 }
 

@@ -27,6 +27,9 @@ const FIXED_COLUMNS = {
   /** By how much the client itself was late to send. */
   steady_late_p99_ms: { title: "client late p99 ms", digits: 2, isOfClient: true },
   steady_cpu_us_per_request: { title: "CPU µs/req", digits: 1 },
+  beside_p50_ms: { title: "p50 ms", digits: 1 },
+  beside_p99_ms: { title: "p99 ms", digits: 1 },
+  beside_gbit_per_s: { title: "Gbit/s beside", digits: 1 },
   connections_per_s: { title: "conn/s", digits: 0 },
   cpu_us_per_connection: { title: "CPU µs/conn", digits: 0 },
   idle_kb: { title: "KB/conn idle", digits: 1 },

@@ -1,7 +1,7 @@
 /** What is compared: no proxy at all, sluice in several settings, and others; one thread each unless the name says two. */
 import type { Certificate } from "./certificate.ts";
 import type { TargetName } from "./names.ts";
-import { haproxy, nginx, nodePipe, socat, type StartPeer } from "./peers.ts";
+import { bareRelay, haproxy, nginx, nodePipe, socat, type StartPeer } from "./peers.ts";
 import { HAPROXY, NGINX, NODE, type Program, SOCAT } from "./programs.ts";
 import { startPooledSluice, startSluice, startThreadedSluice, startUnseamlessSluice } from "./sluice.ts";
 import type { Stage, Started } from "./stage.ts";
@@ -38,6 +38,7 @@ export const TARGET_TABLE: Record<TargetName, Target> = {
   nginx: { needs: [NGINX], threadsToWarm: 0, start: peer(nginx) },
   socat: { needs: [SOCAT], threadsToWarm: 0, start: peer(socat, true) },
   node: { needs: [NODE], threadsToWarm: 1, start: peer(nodePipe) },
+  "bare Deno": { needs: [], threadsToWarm: 1, start: peer(bareRelay) },
   "sluice 2 threads": { needs: [], threadsToWarm: 2, start: startThreadedSluice },
   "haproxy 2 threads": { needs: [HAPROXY], threadsToWarm: 0, start: peer(haproxy(2)) },
 };

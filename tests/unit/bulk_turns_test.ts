@@ -7,6 +7,8 @@ import { Relay } from "../../src/net/relay.ts";
 
 /** Far more reads than the test takes: without turns it fails instead of going on for ever. */
 const MANY = 10_000_000;
+/** Longer than any turn, in milliseconds. */
+const LONG = 1000;
 const ADDRESS = { transport: "tcp", hostname: "127.0.0.1", port: 1 } as const;
 
 Deno.test("streams that never have to wait leave the thread to others", async () => {
@@ -35,16 +37,17 @@ Deno.test("streams that never have to wait leave the thread to others", async ()
 });
 
 Deno.test("a turn is over after its time; who has to wait goes on after the timer, in order", async () => {
-  const turns = new BulkTurns();
+  const clock = new Clock();
+  const turns = new BulkTurns(clock);
   turns.enter();
   const order: string[] = [];
   turns.take(() => order.push("first"));
   assert.deepEqual(order, ["first"], "a turn that has just begun lets in at once");
-  busy(5);
+  clock.time += LONG;
   turns.take(() => {
     order.push("second");
     queueMicrotask(() => order.push("the rest"));
-    busy(5);
+    clock.time += LONG;
   });
   turns.take(() => order.push("third"));
   assert.deepEqual(order, ["first"]);
@@ -57,13 +60,34 @@ Deno.test("a turn is over after its time; who has to wait goes on after the time
   turns.leave();
 });
 
+Deno.test("who has the turn goes on until it has to wait, then the next does", async () => {
+  const clock = new Clock();
+  const turns = new BulkTurns(clock);
+  turns.enter();
+  const order: string[] = [];
+  const direction = (name: string) => {
+    const read = () => {
+      order.push(name);
+      const reads = order.filter((each) => each === name).length;
+      if (reads < 3) queueMicrotask(() => turns.take(read));
+    };
+    return read;
+  };
+  turns.take(() => clock.time += LONG);
+  for (const name of ["a", "b", "c"]) turns.take(direction(name));
+  await until(() => order.length === 9);
+  assert.deepEqual(order, ["a", "a", "a", "b", "b", "b", "c", "c", "c"]);
+  turns.leave();
+});
+
 Deno.test("the last who leaves lets everybody in who waits, and leaves no timer behind", () => {
-  const turns = new BulkTurns();
+  const clock = new Clock();
+  const turns = new BulkTurns(clock);
   turns.enter();
   turns.enter();
   let reads = 0;
   turns.take(() => reads += 1);
-  busy(5);
+  clock.time += LONG;
   turns.take(() => reads += 1);
   turns.leave();
   assert.equal(reads, 1, "another is still moving bulk");
@@ -71,9 +95,12 @@ Deno.test("the last who leaves lets everybody in who waits, and leaves no timer 
   assert.equal(reads, 2);
 });
 
-/** Holds the thread for `milliseconds`. */
-function busy(milliseconds: number): void {
-  for (const end = performance.now() + milliseconds; performance.now() < end;);
+class Clock {
+  time = 0;
+
+  now(): number {
+    return this.time;
+  }
 }
 
 async function until(isSo: () => boolean): Promise<void> {
