@@ -4,6 +4,7 @@ import { PLAIN_TARGETS } from "./names.ts";
 import type { Figures } from "./open_loop.ts";
 import { REDIS_BENCHMARK, REDIS_SERVER } from "./programs.ts";
 import { benchmark, startRedisServer } from "./redis.ts";
+import { scriptArgs } from "./script.ts";
 import { ROOT } from "./sluice.ts";
 
 /** Requests a second. */
@@ -26,9 +27,7 @@ export const latency: Load = {
   upstream: async (stage) => (await startRedisServer(stage)).port,
   async drive(stage, port, seconds) {
     const count = Math.round(STEADY_RATE * seconds);
-    const permissions = ["--no-prompt", "--allow-net=127.0.0.1", `--allow-read=${ROOT}tests/bench`];
-    const script = [`${ROOT}tests/bench/open_loop.ts`, String(port), String(STEADY_RATE), String(count)];
-    const args = ["run", "--no-config", ...permissions, ...script];
+    const args = scriptArgs("open_loop.ts", [port, STEADY_RATE, count], [`--allow-read=${ROOT}tests/bench`]);
     const { p50, p99, p999, delayP99 }: Figures = JSON.parse(
       await stage.run(Deno.execPath(), args, seconds * 1000 + 30_000),
     );

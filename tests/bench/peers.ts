@@ -2,6 +2,7 @@
 import type { Certificate } from "./certificate.ts";
 import { smallHttp, startNginx, streamModule, streamProxy } from "./nginx.ts";
 import { HAPROXY, NODE, SOCAT } from "./programs.ts";
+import { scriptArgs } from "./script.ts";
 import type { Stage, Started } from "./stage.ts";
 
 /** Where a proxy stands, and whether it ends TLS. Ports are numbers, or words where they only stand for some. */
@@ -15,7 +16,6 @@ export interface Place {
 /** Starts a proxy at a place. */
 export type StartPeer = (stage: Stage, place: Place) => Started | Promise<Started>;
 
-const BARE_RELAY = new URL("bare_relay.ts", import.meta.url).pathname;
 const NODE_SCRIPT = new URL("node_pipe.mjs", import.meta.url).pathname;
 
 /** haproxy with so many threads. */
@@ -71,10 +71,7 @@ export const nodePipe: StartPeer = (stage, { port, upstream }) =>
 
 /** The leanest relay on Deno. */
 export const bareRelay: StartPeer = (stage, { port, upstream }) =>
-  stage.start("bare_relay.ts", Deno.execPath(), [
-    ...["run", "--no-config", "--no-prompt", "--allow-net=127.0.0.1"],
-    ...[BARE_RELAY, String(port), String(upstream)],
-  ]);
+  stage.start("bare_relay.ts", Deno.execPath(), scriptArgs("bare_relay.ts", [port, upstream]));
 
 /** What the others were told, for the results; PORT and UPSTREAM stand for numbers. */
 export async function peerSettings(): Promise<Record<string, string>> {

@@ -2,7 +2,7 @@
 import { firstByteTimes } from "./arrivals.ts";
 import type { Load } from "./load.ts";
 import { POOL_TARGETS } from "./names.ts";
-import { ROOT } from "./sluice.ts";
+import { scriptArgs } from "./script.ts";
 import { percentile } from "./statistics.ts";
 import { listening } from "./targets.ts";
 
@@ -19,14 +19,7 @@ export const pool: Load = {
   hasTls: false,
   warmUp: { work: ARRIVALS_PER_SECOND },
   upstream: async (stage) => {
-    const args = [
-      "run",
-      "--no-config",
-      "--no-prompt",
-      "--allow-net=127.0.0.1",
-      `${ROOT}tests/bench/greeter.ts`,
-    ];
-    const start = (port: number) => stage.start("greeter", Deno.execPath(), [...args, String(port)]);
+    const start = (port: number) => stage.start("greeter", Deno.execPath(), scriptArgs("greeter.ts", [port]));
     return (await listening(start)).port;
   },
   async drive(_stage, port, seconds) {

@@ -42,7 +42,7 @@ export class CountingServer implements AsyncDisposable {
 }
 
 /** One request and answer; a polite client waits for the other side's end. */
-export async function exchange(port: number, isPolite: boolean): Promise<void> {
+export async function exchange(port: number, isPolite = true): Promise<void> {
   using client = await connect(port);
   await writeText(client, "ping");
   assert.equal(await readText(client, 4), "ping");

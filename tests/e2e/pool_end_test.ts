@@ -1,6 +1,7 @@
 /** What becomes of waiting connections: when their endpoint goes down, when the program stops, and after use. */
 
 import assert from "node:assert/strict";
+import { exchange } from "./counting_server.ts";
 import { descriptorsReach, settledDescriptors } from "./descriptors.ts";
 import { eventually } from "./eventually.ts";
 import { PooledProxy } from "./pooled.ts";
@@ -112,14 +113,4 @@ for (const reset of ["close", "pass"] as const) {
       assert.equal(accepted, 1 + 500 + 10);
     },
   });
-}
-
-/** One request and answer; a client that leaves politely waits for the other side's end. */
-async function exchange(port: number, isPolite = true): Promise<void> {
-  using client = await connect(port);
-  await writeText(client, "ping");
-  assert.equal(await readText(client, 4), "ping");
-  if (!isPolite) return;
-  await client.closeWrite();
-  assert.equal(await endOf(client), "fin");
 }
