@@ -5,11 +5,8 @@ import { ConfigError } from "../config/config_error.ts";
 import { DescriptorError } from "../runtime/descriptors.ts";
 import { LogFileError } from "../runtime/process_log.ts";
 import { AdminListenError, ListenError } from "../runtime/proxy.ts";
-import { runAdminCommand } from "./admin_commands.ts";
 import { AdminError } from "./admin_error.ts";
 import { type Command, parseCommand } from "./args.ts";
-import { check } from "./check.ts";
-import { demo } from "./demo.ts";
 import { helpText } from "./help.ts";
 import { RunError } from "./ready.ts";
 import { run } from "./run.ts";
@@ -35,20 +32,27 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
+/** What `run` has no use for is loaded when it is asked for: a proxy is ready the sooner. */
 async function execute(command: Command): Promise<void> {
   switch (command.kind) {
     case "run":
       return await run(command.source, command.flags);
-    case "check":
+    case "check": {
+      const { check } = await import("./check.ts");
       return await check(command.path);
-    case "demo":
+    }
+    case "demo": {
+      const { demo } = await import("./demo.ts");
       return await demo(command.duration, command.flags);
+    }
     case "help":
       return console.log(helpText(command.topic).trimEnd());
     case "version":
       return console.log(`sluice ${denoJson.version} (deno ${Deno.version.deno}, ${Deno.build.target})`);
-    default:
+    default: {
+      const { runAdminCommand } = await import("./admin_commands.ts");
       return await runAdminCommand(command);
+    }
   }
 }
 

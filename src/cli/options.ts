@@ -1,6 +1,6 @@
 /** Options on the command line, read strictly: unknown, doubled and empty ones are errors. */
 
-import { parseArgs } from "@std/cli";
+import { parseArgs } from "@std/cli/parse-args";
 import { closest, distance } from "fastest-levenshtein";
 import type { Workers } from "../config/config.ts";
 import { parseDuration } from "../config/duration.ts";

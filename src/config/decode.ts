@@ -32,7 +32,8 @@ export function decodeConfig(document: unknown, options: DecodeOptions = {}): Co
     ? { document, sources: new Map<string, string>(), problems: [] }
     : expandEnvironment(document, options.environment);
   const report = new Report(source, options.spelling ?? "snake_case");
-  const result = configFile.safeParse(source.document);
+  // Without `jitless`, zod writes and compiles code for each mapping, to be fast from the second document on.
+  const result = configFile.safeParse(source.document, { jitless: true });
   for (const issue of result.error?.issues ?? []) explainIssue(issue, report);
   findConflicts(report);
   report.throwIfAny(options.file);

@@ -4,7 +4,6 @@ import type { Config } from "./config.ts";
 import { ConfigError } from "./config_error.ts";
 import { decodeConfig } from "./decode.ts";
 import type { EnvironmentLookup } from "./environment.ts";
-import { parseYaml } from "./yaml.ts";
 
 /**
  * Reads and decodes a YAML file. `environment` looks up the variables in its values.
@@ -12,7 +11,9 @@ import { parseYaml } from "./yaml.ts";
  * @throws {ConfigError} when the file cannot be read or parsed, or with every problem in it.
  */
 export async function loadConfigFile(path: string, environment: EnvironmentLookup): Promise<Config> {
-  const document = parseYaml(await readText(path), path);
+  const text = await readText(path);
+  const { parseYaml } = await import("./yaml.ts"); // only now: `sluice LISTEN=UPSTREAM` is ready sooner without
+  const document = parseYaml(text, path);
   if (document === null || document === undefined) {
     throw problemWith(path, 'The file is empty: expected "services:" with at least one service');
   }

@@ -30,9 +30,10 @@ export const FROM_ENVIRONMENT: JsonSchema = { type: "string", pattern: VARIABLE_
 
 /** A schema for one value. Editors also accept text with a variable in its place. */
 export function scalar<Input, Output>({ expected, parse, json }: Scalar<Output>) {
-  return z.custom<Input>()
-    .transform((value: unknown, context): Output => attempt(parse, value, { context, path: [], expected }))
-    .meta({ anyOf: [...json, FROM_ENVIRONMENT] });
+  return reading<Input, Output>(
+    (value, context) => attempt(parse, value, { context, path: [], expected }),
+    { anyOf: [...json, FROM_ENVIRONMENT] },
+  );
 }
 
 /** How the values of a list are read; one value may stand for several. */
@@ -46,7 +47,7 @@ export interface Scalars<Output> extends Omit<Scalar<Output>, "parse"> {
 export function scalars<Input, Output>({ expected, parse, json, each }: Scalars<Output>) {
   const entry = [...json, FROM_ENVIRONMENT];
   const minimum = each === undefined ? {} : { minItems: 1 };
-  return z.custom<Input | readonly Input[]>().transform((value: unknown, context): Output[] => {
+  return reading<Input | readonly Input[], Output[]>((value, context) => {
     const entries: unknown[] = Array.isArray(value) ? value : [value];
     if (entries.length === 0 && each !== undefined) {
       context.issues.push({ code: "custom", message: `at least one ${each}`, input: value });
@@ -55,7 +56,20 @@ export function scalars<Input, Output>({ expected, parse, json, each }: Scalars<
       const path = Array.isArray(value) ? [index] : [];
       return attempt(parse, text, { context, path, expected });
     });
-  }).meta({ anyOf: [...entry, { type: "array", ...minimum, items: { anyOf: entry } }] });
+  }, { anyOf: [...entry, { type: "array", ...minimum, items: { anyOf: entry } }] });
+}
+
+/**
+ * A schema that takes anything and says itself what is wrong with it. Every schema costs start-up time, so there are
+ * three here and not the five of `z.custom().transform().meta()`, whose `meta` makes a copy.
+ */
+function reading<Input, Output>(
+  read: (value: unknown, context: z.core.$RefinementCtx) => Output,
+  json: JsonSchema,
+): z.ZodType<Output, Input> {
+  const schema = z.unknown().transform(read) as z.ZodType<Output> as z.ZodType<Output, Input>;
+  z.globalRegistry.add(schema, json);
+  return schema;
 }
 
 /** Where `attempt` puts an issue, and what it says was expected. */

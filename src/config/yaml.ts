@@ -1,6 +1,6 @@
 /** YAML text to a plain document, with errors that say where and what to do. */
 
-import { parse } from "@std/yaml";
+import { parse } from "@std/yaml/parse";
 import { ConfigError } from "./config_error.ts";
 
 /**

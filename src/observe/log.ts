@@ -1,6 +1,8 @@
 /** The program's log: lines on stderr that never hold traffic up. The one importer of `@std/log`. */
 
-import { BaseHandler, type LevelName, Logger, type LogRecord } from "@std/log";
+import { BaseHandler } from "@std/log/base-handler";
+import type { LevelName } from "@std/log/levels";
+import { Logger, type LogRecord } from "@std/log/logger";
 import { escapeUnsafe, type Fields, jsonLine, textLine } from "./line_format.ts";
 import { LineQueue, type WriteBytes } from "./line_queue.ts";
 

@@ -40,7 +40,7 @@ const RESERVED: { what: string; pattern: RegExp; only: string[] }[] = [
 /** Which outside modules only some places may import. */
 const RESERVED_MODULES: { module: RegExp; only: string[] }[] = [
   { module: /^(node:)?(net|tls)$/, only: ["src/net/", "src/wire/cidr.ts"] },
-  { module: /^@std\/log$/, only: ["src/observe/log.ts"] },
+  { module: /^@std\/log(\/|$)/, only: ["src/observe/log.ts"] },
   { module: /^(jsr:|https?:)/, only: [] },
 ];
 
@@ -65,6 +65,7 @@ Deno.test("the check of the layout finds what it is there for", () => {
   assert.deepEqual(found("src/new/a.ts", "").length, 1);
   assert.deepEqual(found("src/proxy/a.ts", 'import { connect } from "node:net";').length, 1);
   assert.deepEqual(found("src/observe/b.ts", 'import { Logger } from "@std/log";').length, 1);
+  assert.deepEqual(found("src/observe/b.ts", 'import { Logger } from "@std/log/logger";').length, 1);
   assert.deepEqual(found("src/proxy/a.ts", "Deno.listen({ port: 0 });"), ["opens sockets"]);
   assert.deepEqual(found("src/proxy/a.ts", "const { exit } = Deno;"), ["hides which part of Deno it uses"]);
   assert.deepEqual(found("src/net/a.ts", "Deno.exit(1);"), ["ends the program"]);

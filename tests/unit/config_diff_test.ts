@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parse } from "@std/yaml";
+import { parse } from "@std/yaml/parse";
 import type { Config } from "../../src/config/config.ts";
 import { decodeConfig } from "../../src/config/decode.ts";
 import { canChangeInPlace, type ConfigDiff, describeDiff, diffConfig } from "../../src/config/diff.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { parse } from "@std/yaml";
+import { parse } from "@std/yaml/parse";
 import { Ajv } from "npm:ajv@8.20.0";
 import { decodeConfig } from "../../src/config/decode.ts";
 import { encodeConfig } from "../../src/config/encode.ts";

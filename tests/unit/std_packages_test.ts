@@ -4,9 +4,11 @@
  */
 
 import assert from "node:assert/strict";
-import { parseArgs } from "@std/cli";
-import { BaseHandler, type LevelName, Logger, LogLevels, type LogRecord } from "@std/log";
-import { parse } from "@std/yaml";
+import { parseArgs } from "@std/cli/parse-args";
+import { BaseHandler } from "@std/log/base-handler";
+import { type LevelName, LogLevels } from "@std/log/levels";
+import { Logger, type LogRecord } from "@std/log/logger";
+import { parse } from "@std/yaml/parse";
 
 // The parsers make objects with or without a prototype; only the contents count here.
 const plain = (value: unknown) => structuredClone(value);
