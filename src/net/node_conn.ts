@@ -8,6 +8,7 @@ import type { Socket } from "node:net";
 import type { Address } from "./address.ts";
 import type { Conn } from "./conn.ts";
 import { unmapped } from "./deno_conn.ts";
+import { giveBack } from "./give_back.ts";
 
 interface PendingRead {
   readonly buffer: Uint8Array;
@@ -111,8 +112,14 @@ export class NodeConn implements Conn {
 
   #takeInto(buffer: Uint8Array, chunk: Uint8Array): number {
     const count = Math.min(buffer.byteLength, chunk.byteLength);
-    buffer.set(count === chunk.byteLength ? chunk : chunk.subarray(0, count));
-    this.#arrived = count === chunk.byteLength ? undefined : chunk.subarray(count);
+    if (count < chunk.byteLength) {
+      buffer.set(chunk.subarray(0, count));
+      this.#arrived = chunk.subarray(count);
+    } else {
+      buffer.set(chunk);
+      giveBack(chunk);
+      this.#arrived = undefined;
+    }
     return count;
   }
 }

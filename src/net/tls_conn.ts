@@ -4,8 +4,10 @@ import type { TLSSocket } from "node:tls";
 import type { Conn } from "./conn.ts";
 import { ConnWrapper } from "./conn_wrapper.ts";
 import type { Peer } from "./errors.ts";
+import { giveBack } from "./give_back.ts";
 import type { ConnDuplex } from "./tls_duplex.ts";
 import { isTlsError, tlsErrorOf } from "./tls_errors.ts";
+import { giveBackEncrypted } from "./tls_output.ts";
 
 /** How long `close()` tries to send close_notify to a peer that does not read, in milliseconds. */
 const LAST_WORDS = 1000;
@@ -51,6 +53,7 @@ export class TlsConn extends ConnWrapper {
     this.#duplex = duplex;
     this.#side = side;
     duplex.hold();
+    giveBackEncrypted(socket);
     // Never paused: that takes longer than to decrypt a record, and holding the duplex does as well.
     socket.on("data", (chunk: Uint8Array) => {
       this.#arrived.push(chunk);
@@ -156,6 +159,7 @@ export class TlsConn extends ConnWrapper {
     const count = Math.min(buffer.byteLength, chunk.byteLength);
     if (count === chunk.byteLength) {
       buffer.set(chunk);
+      giveBack(chunk);
       this.#arrived.shift();
     } else {
       buffer.set(chunk.subarray(0, count));

@@ -3,6 +3,7 @@
 import { Duplex } from "node:stream";
 import { RelayBuffer } from "./buffers.ts";
 import { type Conn, writeAll } from "./conn.ts";
+import { giveBack } from "./give_back.ts";
 
 /** What is read at a time of bulk, in bytes: several TLS records, which node:tls decrypts at once. */
 const LARGEST_READ = 64 * 1024;
@@ -96,7 +97,10 @@ export class ConnDuplex extends Duplex {
   };
 
   override _write(bytes: Uint8Array, _encoding: string, callback: (error?: Error | null) => void): void {
-    this.#lastWrite = writeAll(this.#conn, bytes).then(() => callback(), callback);
+    this.#lastWrite = writeAll(this.#conn, bytes).then(() => {
+      giveBack(bytes); // made for this write
+      callback();
+    }, callback);
   }
 
   override _final(callback: (error?: Error | null) => void): void {
