@@ -9,6 +9,8 @@
 const SMALLEST = 2 * 1024;
 /** A full read multiplies the size by this: 2, 16, 128 KiB and so on. Smaller steps only left more buffers behind. */
 const GROWTH = 8;
+/** What of a buffer makes a read a full one: what was inside TLS records falls short of the last bytes. */
+const FULL = 15 / 16;
 /** So many reads in a row must leave most of the buffer empty before it shrinks: bulk comes in uneven pieces. */
 const READS_TO_SHRINK = 4;
 /**
@@ -96,17 +98,16 @@ export class RelayBuffer {
     const buffer = this.#buffer!;
     const size = buffer.byteLength;
     this.#isBusy = true;
-    if (count === size) {
+    if (count >= size * FULL) {
       this.#size = Math.min(size * GROWTH, this.largest);
       this.#smallReads = 0;
-      return buffer;
-    }
-    if (count >= size / GROWTH) {
+    } else if (count >= size / GROWTH) {
       this.#smallReads = 0;
     } else if (++this.#smallReads === READS_TO_SHRINK) {
       this.#size = Math.max(SMALLEST, Math.ceil(size / GROWTH));
       this.#smallReads = 0;
     }
+    if (count === size) return buffer;
     if (this.#view?.byteLength !== count) this.#view = buffer.subarray(0, count);
     return this.#view;
   }

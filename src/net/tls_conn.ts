@@ -35,7 +35,7 @@ export class TlsConn extends ConnWrapper {
   readonly #socket: TLSSocket;
   readonly #duplex: ConnDuplex;
   readonly #side: Peer;
-  /** What came out of TLS and was not asked for yet: of one read of the duplex, which is held behind it, or two. */
+  /** What came out of TLS and was not taken yet: of one read of the duplex, which is held behind it, or two. */
   readonly #arrived: Uint8Array[] = [];
   #reading: PendingRead | undefined;
   #isEnded = false;
@@ -57,7 +57,8 @@ export class TlsConn extends ConnWrapper {
     // Never paused: that takes longer than to decrypt a record, and holding the duplex does as well.
     socket.on("data", (chunk: Uint8Array) => {
       this.#arrived.push(chunk);
-      this.#settleRead();
+      // What the duplex has read comes in pieces, one right after the other.
+      if (this.#arrived.length === 1) queueMicrotask(this.#onArrived);
     });
     socket.on("end", () => {
       this.#isEnded = true;
@@ -76,7 +77,7 @@ export class TlsConn extends ConnWrapper {
       this.#reading = { buffer, resolve, reject };
       this.#settleRead();
       // What it holds decrypted comes first, so no more than that waits here.
-      if (this.#reading !== undefined) this.#duplex.release();
+      if (this.#reading !== undefined) this.#duplex.release(buffer.byteLength);
     });
   }
 
@@ -136,6 +137,8 @@ export class TlsConn extends ConnWrapper {
     this.#settleRead();
   }
 
+  readonly #onArrived = (): void => this.#settleRead();
+
   /** Answers the pending read with bytes, the end or the failure, in that order; else leaves it pending. */
   #settleRead(): void {
     const reading = this.#reading;
@@ -155,17 +158,21 @@ export class TlsConn extends ConnWrapper {
   }
 
   #takeInto(buffer: Uint8Array): number {
-    const chunk = this.#arrived[0]!;
-    const count = Math.min(buffer.byteLength, chunk.byteLength);
-    if (count === chunk.byteLength) {
-      buffer.set(chunk);
+    let taken = 0;
+    while (this.#arrived.length > 0 && taken < buffer.byteLength) {
+      const chunk = this.#arrived[0]!;
+      const room = buffer.byteLength - taken;
+      if (chunk.byteLength > room) {
+        buffer.set(chunk.subarray(0, room), taken);
+        this.#arrived[0] = chunk.subarray(room);
+        return buffer.byteLength;
+      }
+      buffer.set(chunk, taken);
+      taken += chunk.byteLength;
       giveBack(chunk);
       this.#arrived.shift();
-    } else {
-      buffer.set(chunk.subarray(0, count));
-      this.#arrived[0] = chunk.subarray(count);
     }
-    return count;
+    return taken;
   }
 
   #destroy(): void {

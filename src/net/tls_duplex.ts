@@ -5,8 +5,11 @@ import { RelayBuffer } from "./buffers.ts";
 import { type Conn, writeAll } from "./conn.ts";
 import { giveBack } from "./give_back.ts";
 
-/** What is read at a time of bulk, in bytes: several TLS records, which node:tls decrypts at once. */
-const LARGEST_READ = 64 * 1024;
+/** What is read at a time of bulk, in bytes, where whoever is behind TLS has room for it; and room or not. */
+const LARGEST_READ = 1024 * 1024;
+const ALWAYS_READ = 64 * 1024;
+/** What node:tls gets at a time, in bytes: more does not stay in the processor's cache, and it keeps buffers as large. */
+const LARGEST_PIECE = 64 * 1024;
 
 /**
  * Never a net.Socket: over one, node:tls in Deno 2.9.6 shows even a reset as a clean end, and a connection of
@@ -18,6 +21,8 @@ export class ConnDuplex extends Duplex {
   #lastWrite: Promise<void> = Promise.resolve();
   /** Bytes are read from the connection only then. */
   #isOpen = true;
+  /** So many at most. */
+  #room = ALWAYS_READ;
   /** The stream asked for bytes meanwhile. */
   #isAsked = false;
   /** It goes once everything is written. */
@@ -53,8 +58,10 @@ export class ConnDuplex extends Duplex {
     this.#isOpen = false;
   }
 
-  release(): void {
+  /** Reads on, for somebody who has room for so many bytes. */
+  release(room: number): void {
     this.#isOpen = true;
+    this.#room = Math.max(room, ALWAYS_READ);
     if (!this.#isAsked) return;
     this.#isAsked = false;
     this._read();
@@ -76,7 +83,9 @@ export class ConnDuplex extends Duplex {
       this.#isAsked = true;
       return;
     }
-    this.#conn.read(this.#buffer.take()).then(this.#onRead, this.#onReadError);
+    const buffer = this.#buffer.take();
+    const limited = buffer.byteLength > this.#room ? buffer.subarray(0, this.#room) : buffer;
+    this.#conn.read(limited).then(this.#onRead, this.#onReadError);
   }
 
   readonly #onRead = (count: number | null): void => {
@@ -85,11 +94,19 @@ export class ConnDuplex extends Duplex {
       if (!this.destroyed) this.push(null);
       return;
     }
-    this.push(this.#buffer.filled(count));
+    const bytes = this.#buffer.filled(count);
+    if (count <= LARGEST_PIECE) this.push(bytes);
+    else this.#pushPieces(bytes);
     // node:tls copies what it is given at once; only what waits in the queue of the stream is still needed.
     if (this.readableLength === 0) this.#buffer.written();
     else this.#buffer.abandoned();
   };
+
+  #pushPieces(bytes: Uint8Array): void {
+    for (let start = 0; start < bytes.byteLength && !this.destroyed; start += LARGEST_PIECE) {
+      this.push(bytes.subarray(start, start + LARGEST_PIECE));
+    }
+  }
 
   readonly #onReadError = (cause: Error): void => {
     this.#buffer.unused();

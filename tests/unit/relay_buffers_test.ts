@@ -11,6 +11,16 @@ Deno.test("a buffer grows while reads fill it, up to the largest it may be", () 
   buffer.unused();
 });
 
+Deno.test("a read that all but fills a buffer makes it grow, as TLS leaves the last bytes empty", () => {
+  const buffer = new RelayBuffer(MIB);
+  grow(buffer, 128 * KIB);
+  use(buffer, 119 * KIB);
+  assert.equal(buffer.take().byteLength, 128 * KIB);
+  use(buffer, 120 * KIB);
+  assert.equal(buffer.take().byteLength, MIB);
+  buffer.unused();
+});
+
 Deno.test("a buffer shrinks after four reads in a row that leave most of it empty", () => {
   const buffer = new RelayBuffer(128 * KIB);
   grow(buffer, 128 * KIB);

@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import type { Address } from "../../src/net/address.ts";
+import type { Conn } from "../../src/net/conn.ts";
+import { ConnDuplex } from "../../src/net/tls_duplex.ts";
+
+const KIB = 1024;
+const NOBODY: Address = { transport: "unix", path: "" };
+
+/** Has as many bytes as anybody asks for, so many reads long. */
+class Plenty implements Conn {
+  readonly localAddress = NOBODY;
+  readonly remoteAddress = NOBODY;
+  readonly asked: number[] = [];
+  #left: number;
+
+  constructor(reads: number) {
+    this.#left = reads;
+  }
+
+  read(buffer: Uint8Array): Promise<number | null> {
+    if (this.#left-- === 0) return Promise.resolve(null);
+    this.asked.push(buffer.byteLength);
+    return Promise.resolve(buffer.byteLength);
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    return Promise.resolve(bytes.byteLength);
+  }
+
+  closeWrite(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  close(): void {}
+  reset(): void {}
+  setNoDelay(): void {}
+  setKeepAlive(): void {}
+  [Symbol.dispose](): void {}
+}
+
+/** Reads it all for somebody who has room for so many bytes: what was asked for, and the pieces that came. */
+async function readAll(reads: number, room: number | undefined) {
+  const conn = new Plenty(reads);
+  const duplex = new ConnDuplex(conn);
+  if (room !== undefined) duplex.release(room);
+  const pieces: number[] = [];
+  duplex.on("data", (piece: Uint8Array) => void pieces.push(piece.byteLength));
+  await new Promise((resolve) => duplex.once("end", resolve));
+  duplex.destroy();
+  return { asked: conn.asked, pieces };
+}
+
+Deno.test("bulk inside TLS is read in buffers that grow to 1 MiB, and given to node:tls in pieces", async () => {
+  const { asked, pieces } = await readAll(5, 16 * 1024 * KIB);
+  assert.deepEqual(asked, [2, 16, 128, 1024, 1024].map((size) => size * KIB));
+  assert.deepEqual(pieces.slice(0, 5), [2, 16, 64, 64, 64].map((size) => size * KIB));
+  assert.ok(pieces.every((size) => size <= 64 * KIB));
+  assert.equal(pieces.reduce((sum, size) => sum + size, 0), asked.reduce((sum, size) => sum + size, 0));
+});
+
+for (
+  const [who, room, most] of [
+    ["somebody with 256 KiB of room", 256, 256],
+    ["somebody with hardly any room, which is a few records", 2, 64],
+    ["nobody yet, as in a handshake", undefined, 64],
+  ] as const
+) {
+  Deno.test(`no more than ${most} KiB at a time are read for ${who}`, async () => {
+    const { asked } = await readAll(8, room === undefined ? undefined : room * KIB);
+    assert.equal(Math.max(...asked), most * KIB);
+  });
+}
