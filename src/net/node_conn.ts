@@ -5,10 +5,14 @@
  */
 
 import type { Socket } from "node:net";
+import { clearImmediate, setImmediate } from "node:timers";
 import type { Address } from "./address.ts";
 import type { Conn } from "./conn.ts";
+import { Arrived } from "./arrived.ts";
 import { unmapped } from "./deno_conn.ts";
-import { giveBack } from "./give_back.ts";
+
+/** What node:net reads at most at a time, in bytes. As much means that more is there, which it reads right after. */
+const FULL_CHUNK = 64 * 1024;
 
 interface PendingRead {
   readonly buffer: Uint8Array;
@@ -20,8 +24,10 @@ export class NodeConn implements Conn {
   readonly #socket: Socket;
   readonly localAddress: Address;
   readonly remoteAddress: Address;
-  /** What arrived and was not asked for yet: at most one chunk, as the socket is paused behind it. */
-  #arrived: Uint8Array | undefined;
+  /** At most a chunk more than was asked for, as the socket is paused behind it. */
+  readonly #arrived = new Arrived();
+  /** Until then more may arrive of what is being read. */
+  #afterChunks: ReturnType<typeof setImmediate> | undefined;
   #ended = false;
   #failure: Error | undefined;
   #reading: PendingRead | undefined;
@@ -32,9 +38,10 @@ export class NodeConn implements Conn {
     this.remoteAddress = endpoint(socket.remoteAddress, socket.remotePort);
     socket.pause();
     socket.on("data", (chunk: Uint8Array) => {
-      socket.pause();
-      this.#arrived = chunk;
-      this.#settleRead();
+      this.#arrived.push(chunk);
+      const room = this.#reading?.buffer.byteLength ?? 0;
+      if (chunk.byteLength < FULL_CHUNK || this.#arrived.byteLength >= room) this.#onArrived();
+      else this.#afterChunks ??= setImmediate(this.#onArrived);
     });
     socket.on("end", () => {
       this.#ended = true;
@@ -94,13 +101,20 @@ export class NodeConn implements Conn {
     this.#settleRead();
   }
 
+  readonly #onArrived = (): void => {
+    if (this.#afterChunks !== undefined) clearImmediate(this.#afterChunks);
+    this.#afterChunks = undefined;
+    this.#socket.pause();
+    this.#settleRead();
+  };
+
   /** Answers the pending read with bytes, the end or the failure, in that order; else leaves it pending. */
   #settleRead(): void {
     const reading = this.#reading;
     if (reading === undefined) return;
-    if (this.#arrived !== undefined) {
+    if (this.#arrived.byteLength > 0) {
       this.#reading = undefined;
-      reading.resolve(this.#takeInto(reading.buffer, this.#arrived));
+      reading.resolve(this.#arrived.takeInto(reading.buffer));
     } else if (this.#ended) {
       this.#reading = undefined;
       reading.resolve(null);
@@ -108,19 +122,6 @@ export class NodeConn implements Conn {
       this.#reading = undefined;
       reading.reject(this.#failure);
     }
-  }
-
-  #takeInto(buffer: Uint8Array, chunk: Uint8Array): number {
-    const count = Math.min(buffer.byteLength, chunk.byteLength);
-    if (count < chunk.byteLength) {
-      buffer.set(chunk.subarray(0, count));
-      this.#arrived = chunk.subarray(count);
-    } else {
-      buffer.set(chunk);
-      giveBack(chunk);
-      this.#arrived = undefined;
-    }
-    return count;
   }
 }
 

@@ -1,10 +1,10 @@
 /** {@linkcode Conn} inside TLS, on node:tls over another `Conn`. */
 
 import type { TLSSocket } from "node:tls";
+import { Arrived } from "./arrived.ts";
 import type { Conn } from "./conn.ts";
 import { ConnWrapper } from "./conn_wrapper.ts";
 import type { Peer } from "./errors.ts";
-import { giveBack } from "./give_back.ts";
 import type { ConnDuplex } from "./tls_duplex.ts";
 import { isTlsError, tlsErrorOf } from "./tls_errors.ts";
 import { giveBackEncrypted } from "./tls_output.ts";
@@ -36,7 +36,7 @@ export class TlsConn extends ConnWrapper {
   readonly #duplex: ConnDuplex;
   readonly #side: Peer;
   /** What came out of TLS and was not taken yet: of one read of the duplex, which is held behind it, or two. */
-  readonly #arrived: Uint8Array[] = [];
+  readonly #arrived = new Arrived();
   #reading: PendingRead | undefined;
   #isEnded = false;
   #isOver = false;
@@ -56,9 +56,9 @@ export class TlsConn extends ConnWrapper {
     giveBackEncrypted(socket);
     // Never paused: that takes longer than to decrypt a record, and holding the duplex does as well.
     socket.on("data", (chunk: Uint8Array) => {
-      this.#arrived.push(chunk);
       // What the duplex has read comes in pieces, one right after the other.
-      if (this.#arrived.length === 1) queueMicrotask(this.#onArrived);
+      if (this.#arrived.byteLength === 0) queueMicrotask(this.#onArrived);
+      this.#arrived.push(chunk);
     });
     socket.on("end", () => {
       this.#isEnded = true;
@@ -143,8 +143,8 @@ export class TlsConn extends ConnWrapper {
   #settleRead(): void {
     const reading = this.#reading;
     if (reading === undefined) return;
-    if (this.#arrived.length > 0) {
-      reading.resolve(this.#takeInto(reading.buffer));
+    if (this.#arrived.byteLength > 0) {
+      reading.resolve(this.#arrived.takeInto(reading.buffer));
     } else if (this.#isEnded) {
       reading.resolve(null);
     } else if (this.#failure !== undefined) {
@@ -155,24 +155,6 @@ export class TlsConn extends ConnWrapper {
     }
     this.#reading = undefined;
     this.#duplex.hold();
-  }
-
-  #takeInto(buffer: Uint8Array): number {
-    let taken = 0;
-    while (this.#arrived.length > 0 && taken < buffer.byteLength) {
-      const chunk = this.#arrived[0]!;
-      const room = buffer.byteLength - taken;
-      if (chunk.byteLength > room) {
-        buffer.set(chunk.subarray(0, room), taken);
-        this.#arrived[0] = chunk.subarray(room);
-        return buffer.byteLength;
-      }
-      buffer.set(chunk, taken);
-      taken += chunk.byteLength;
-      giveBack(chunk);
-      this.#arrived.shift();
-    }
-    return taken;
   }
 
   #destroy(): void {
