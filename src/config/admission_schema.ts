@@ -8,7 +8,7 @@ import { section } from "./section.ts";
 const MAX_CONNECTIONS = 1_000_000;
 
 /**
- * The slowest a connection can be made, in bytes a second: at less, the 4 KiB that a relay buffer begins with would
+ * The slowest a connection can be made, in bytes a second: at less, the 2 KiB that a relay buffer begins with would
  * take longer than timeouts of clients, and `upload: 10` is somebody who forgot the unit.
  */
 const MIN_BANDWIDTH = 1024;

@@ -20,7 +20,8 @@ function isMeasured(samples: Samples, targets: readonly TargetName[], column: Co
 function table(samples: Samples, comparison: Comparison): string {
   const { targets, columns } = comparison;
   const head = ["", ...columns.map((column) => columnInfo(column).title)];
-  const rows = targets.filter((target) => samples.has(target)).map((target) => [
+  const isShown = (target: TargetName) => columns.some((column) => isMeasured(samples, [target], column));
+  const rows = targets.filter(isShown).map((target) => [
     target,
     ...columns.map((column) => cell(samples, comparison, target, column)),
   ]);
