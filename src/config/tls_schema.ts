@@ -38,8 +38,8 @@ export const tls = section('a mapping such as "cert: db.pem" and "key: db.key"',
   ),
   min_version: tlsVersion().prefault("1.2").describe("The oldest version of TLS that clients may speak."),
   seamless: flag().prefault(true).describe(
-    "true: new certificates lose no handshake, and silent clients are disposed of. false: faster, for one " +
-      "certificate and nothing else of the above but alpn (Deno.listenTls).",
+    "true: new certificates lose no handshake, and silent clients are disposed of. false: cheaper handshakes, for " +
+      "one certificate and nothing else of the above but alpn (Deno.listenTls).",
   ),
   handshake_timeout: duration(1).prefault("10s").describe("How long the handshake with a client may take."),
 }).meta({ anyOf: [{ required: ["certificates"] }, { required: ["cert", "key"] }] });
