@@ -61,7 +61,7 @@ export function scalars<Input, Output>({ expected, parse, json, each }: Scalars<
 
 /**
  * A schema that takes anything and says itself what is wrong with it. Every schema costs start-up time, so there are
- * three here and not the five of `z.custom().transform().meta()`, whose `meta` makes a copy.
+ * three here and not the four of `z.custom().transform().meta()`, whose `meta` makes a copy.
  */
 function reading<Input, Output>(
   read: (value: unknown, context: z.core.$RefinementCtx) => Output,

@@ -84,11 +84,12 @@ export class RelayBuffer {
     else read();
   }
 
-  /** Where the next read goes. */
-  take(): Uint8Array {
-    if (this.#buffer?.byteLength === this.#size) return this.#buffer;
+  /** Where the next read goes, which has no use for more than `most` bytes. */
+  take(most = Infinity): Uint8Array {
+    const size = Math.min(this.#size, most);
+    if (this.#buffer?.byteLength === size) return this.#buffer;
     this.#giveBack();
-    this.#buffer = takeFromPool(this.#size);
+    this.#buffer = takeFromPool(size);
     this.#size = this.#buffer.byteLength;
     return this.#buffer;
   }
@@ -101,7 +102,7 @@ export class RelayBuffer {
     if (count >= size * FULL) {
       this.#size = Math.min(size * GROWTH, this.largest);
       this.#smallReads = 0;
-    } else if (count >= size / GROWTH) {
+    } else if (count >= size * FULL / GROWTH) {
       this.#smallReads = 0;
     } else if (++this.#smallReads === READS_TO_SHRINK) {
       this.#size = Math.max(SMALLEST, Math.ceil(size / GROWTH));

@@ -83,9 +83,7 @@ export class ConnDuplex extends Duplex {
       this.#isAsked = true;
       return;
     }
-    const buffer = this.#buffer.take();
-    const limited = buffer.byteLength > this.#room ? buffer.subarray(0, this.#room) : buffer;
-    this.#conn.read(limited).then(this.#onRead, this.#onReadError);
+    this.#conn.read(this.#buffer.take(this.#room)).then(this.#onRead, this.#onReadError);
   }
 
   readonly #onRead = (count: number | null): void => {
@@ -98,8 +96,10 @@ export class ConnDuplex extends Duplex {
     if (count <= LARGEST_PIECE) this.push(bytes);
     else this.#pushPieces(bytes);
     // node:tls copies what it is given at once; only what waits in the queue of the stream is still needed.
-    if (this.readableLength === 0) this.#buffer.written();
-    else this.#buffer.abandoned();
+    if (this.readableLength > 0) return this.#buffer.abandoned();
+    this.#buffer.written();
+    // A large one is for others as long as nothing is read, which may be for good.
+    if (bytes.buffer.byteLength > ALWAYS_READ) this.#buffer.unused();
   };
 
   #pushPieces(bytes: Uint8Array): void {

@@ -3,8 +3,11 @@ import fc from "fast-check";
 import { Arrived } from "../../src/net/arrived.ts";
 
 Deno.test("what arrives in chunks of any size is taken into buffers of any size, in order and once", () => {
-  const chunk = fc.uint8Array({ minLength: 1, maxLength: 20 });
-  const buffer = fc.integer({ min: 1, max: 30 });
+  const chunk = fc.oneof(
+    fc.uint8Array({ minLength: 1, maxLength: 20 }),
+    fc.integer({ min: 4096, max: 9000 }).map((length) => Uint8Array.from({ length }, (_, at) => at % 251)),
+  );
+  const buffer = fc.oneof(fc.integer({ min: 1, max: 30 }), fc.integer({ min: 4000, max: 20_000 }));
   fc.assert(fc.property(fc.array(fc.oneof(chunk, buffer)), (steps) => {
     const arrived = new Arrived();
     const sent: number[] = [];

@@ -28,3 +28,25 @@ Deno.test("a write that a reset cuts short fails with the reset, not with having
   await ended;
   await new Promise((resolve) => server.close(resolve));
 });
+
+for (const room of [2 * 1024, 1024 * 1024]) {
+  Deno.test(`exactly one chunk of 64 KiB, and silence, is read into a buffer of ${room} bytes`, async () => {
+    const chunk = Uint8Array.from({ length: 64 * 1024 }, (_, at) => at % 251);
+    const server = createServer({ allowHalfOpen: true });
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as { port: number };
+    const peer = connect({ port, host: "127.0.0.1" });
+    const [accepted] = await once(server, "connection") as [Socket];
+    const conn = new NodeConn(accepted);
+    // All of it is there before anything is read.
+    await new Promise<void>((resolve) => void peer.write(chunk, () => resolve()));
+    const received: number[] = [];
+    const buffer = new Uint8Array(room);
+    while (received.length < chunk.length) received.push(...buffer.subarray(0, await conn.read(buffer) ?? 0));
+    assert.deepEqual(Uint8Array.from(received), chunk);
+    conn.close();
+    peer.destroy();
+    await new Promise((resolve) => server.close(resolve));
+  });
+}

@@ -21,6 +21,33 @@ Deno.test("a read that all but fills a buffer makes it grow, as TLS leaves the l
   buffer.unused();
 });
 
+Deno.test("reads of one length, whatever it is, do not make a buffer grow and shrink in turns", () => {
+  for (const length of [1919, 1920, 2047, 2048, 15 * KIB, 16 * KIB - 1, 120 * KIB, 127 * KIB]) {
+    const buffer = new RelayBuffer(MIB);
+    grow(buffer, 128 * KIB);
+    for (let read = 0; read < 20; read++) use(buffer, Math.min(length, buffer.take().byteLength));
+    const sizes = Array.from({ length: 20 }, () => {
+      const size = buffer.take().byteLength;
+      use(buffer, length);
+      return size;
+    });
+    assert.equal(new Set(sizes).size, 1, `${length}: ${sizes}`);
+    buffer.unused();
+  }
+});
+
+Deno.test("a buffer is no larger than whoever takes it has a use for", () => {
+  const buffer = new RelayBuffer(MIB);
+  grow(buffer, MIB);
+  assert.deepEqual([64 * KIB, 256 * KIB, undefined].map((most) => buffer.take(most).byteLength / KIB), [
+    64,
+    64,
+    64,
+  ]);
+  grow(buffer, MIB);
+  buffer.unused();
+});
+
 Deno.test("a buffer shrinks after four reads in a row that leave most of it empty", () => {
   const buffer = new RelayBuffer(128 * KIB);
   grow(buffer, 128 * KIB);

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers";
 import type { Address } from "../../src/net/address.ts";
 import type { Conn } from "../../src/net/conn.ts";
+import { RelayBuffer } from "../../src/net/buffers.ts";
 import { ConnDuplex } from "../../src/net/tls_duplex.ts";
 
 const KIB = 1024;
@@ -70,3 +72,28 @@ for (
     assert.equal(Math.max(...asked), most * KIB);
   });
 }
+
+Deno.test("who is destroyed while nothing is read leaves its large buffer to others", async () => {
+  const all = 64; // MiB of a thread in large buffers
+  for (let count = 0; count < all; count++) {
+    const conn = new Plenty(Infinity);
+    const duplex = new ConnDuplex(conn);
+    duplex.release(1024 * KIB);
+    await new Promise<void>((resolve) => {
+      duplex.on("data", () => {
+        if (conn.asked.at(-1) === 1024 * KIB) resolve();
+      });
+    });
+    duplex.hold();
+    await new Promise((resolve) => setImmediate(resolve)); // what was being read has come
+    duplex.destroy();
+  }
+  const buffer = new RelayBuffer(1024 * KIB);
+  while (buffer.take().byteLength < 1024 * KIB) {
+    const { byteLength } = buffer.take();
+    assert.notEqual(byteLength, 256 * KIB, "no large buffer is left");
+    buffer.filled(byteLength);
+    buffer.written();
+  }
+  buffer.unused();
+});
