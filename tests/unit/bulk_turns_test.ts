@@ -1,15 +1,12 @@
 import assert from "node:assert/strict";
 import { setTimeout as afterMs } from "node:timers/promises";
 import { BulkTurns } from "../../src/net/bulk_turns.ts";
-import type { Conn } from "../../src/net/conn.ts";
 import { IdleClock } from "../../src/net/idle_clock.ts";
 import { Relay } from "../../src/net/relay.ts";
+import { EndlessConn } from "./endless_conn.ts";
 
-/** Far more reads than the test takes: without turns it fails instead of going on for ever. */
-const MANY = 10_000_000;
 /** Longer than any turn, in milliseconds. */
 const LONG = 1000;
-const ADDRESS = { transport: "tcp", hostname: "127.0.0.1", port: 1 } as const;
 
 Deno.test("streams that never have to wait leave the thread to others", async () => {
   const source = new EndlessConn();
@@ -105,31 +102,4 @@ class Clock {
 
 async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await afterMs(1);
-}
-
-/** Always has bytes to read, and takes all that are written, until it `finishes`. */
-class EndlessConn implements Conn {
-  readonly localAddress = ADDRESS;
-  readonly remoteAddress = ADDRESS;
-  finishes = false;
-  reads = 0;
-
-  read(buffer: Uint8Array): Promise<number | null> {
-    this.reads += 1;
-    return Promise.resolve(this.finishes || this.reads > MANY ? null : buffer.byteLength);
-  }
-
-  write(bytes: Uint8Array): Promise<number> {
-    return Promise.resolve(bytes.byteLength);
-  }
-
-  closeWrite(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  close(): void {}
-  reset(): void {}
-  setNoDelay(): void {}
-  setKeepAlive(): void {}
-  [Symbol.dispose](): void {}
 }

@@ -8,14 +8,9 @@ import { NodeConn } from "../../src/net/node_conn.ts";
 const TOO_MUCH = 32 * 1024 * 1024;
 
 Deno.test("a write that a reset cuts short fails with the reset, not with having been cancelled", async () => {
-  const server = createServer({ allowHalfOpen: true });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as { port: number };
-  const peer = connect({ port, host: "127.0.0.1" });
+  const { server, peer, accepted } = await connected();
   peer.pause();
   peer.on("error", () => {});
-  const [accepted] = await once(server, "connection") as [Socket];
   const ended = new Promise<void>((resolve) => accepted.once("close", () => resolve()));
   using conn = new NodeConn(accepted);
   const written = conn.write(new Uint8Array(TOO_MUCH));
@@ -32,12 +27,7 @@ Deno.test("a write that a reset cuts short fails with the reset, not with having
 for (const room of [2 * 1024, 1024 * 1024]) {
   Deno.test(`exactly one chunk of 64 KiB, and silence, is read into a buffer of ${room} bytes`, async () => {
     const chunk = Uint8Array.from({ length: 64 * 1024 }, (_, at) => at % 251);
-    const server = createServer({ allowHalfOpen: true });
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const { port } = server.address() as { port: number };
-    const peer = connect({ port, host: "127.0.0.1" });
-    const [accepted] = await once(server, "connection") as [Socket];
+    const { server, peer, accepted } = await connected();
     const conn = new NodeConn(accepted);
     // All of it is there before anything is read.
     await new Promise<void>((resolve) => void peer.write(chunk, () => resolve()));
@@ -49,4 +39,15 @@ for (const room of [2 * 1024, 1024 * 1024]) {
     peer.destroy();
     await new Promise((resolve) => server.close(resolve));
   });
+}
+
+/** A server, a client of it, and the server's side of that client's connection. */
+async function connected() {
+  const server = createServer({ allowHalfOpen: true });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as { port: number };
+  const peer = connect({ port, host: "127.0.0.1" });
+  const [accepted] = await once(server, "connection") as [Socket];
+  return { server, peer, accepted };
 }

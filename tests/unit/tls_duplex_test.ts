@@ -1,43 +1,26 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
-import type { Address } from "../../src/net/address.ts";
-import type { Conn } from "../../src/net/conn.ts";
 import { RelayBuffer } from "../../src/net/buffers.ts";
 import { ConnDuplex } from "../../src/net/tls_duplex.ts";
+import { EndlessConn } from "./endless_conn.ts";
 
 const KIB = 1024;
-const NOBODY: Address = { transport: "unix", path: "" };
 
 /** Has as many bytes as anybody asks for, so many reads long. */
-class Plenty implements Conn {
-  readonly localAddress = NOBODY;
-  readonly remoteAddress = NOBODY;
+class Plenty extends EndlessConn {
   readonly asked: number[] = [];
-  #left: number;
+  readonly #most: number;
 
-  constructor(reads: number) {
-    this.#left = reads;
+  constructor(most: number) {
+    super();
+    this.#most = most;
   }
 
-  read(buffer: Uint8Array): Promise<number | null> {
-    if (this.#left-- === 0) return Promise.resolve(null);
-    this.asked.push(buffer.byteLength);
-    return Promise.resolve(buffer.byteLength);
+  override read(buffer: Uint8Array): Promise<number | null> {
+    this.finishes = this.asked.length === this.#most;
+    if (!this.finishes) this.asked.push(buffer.byteLength);
+    return super.read(buffer);
   }
-
-  write(bytes: Uint8Array): Promise<number> {
-    return Promise.resolve(bytes.byteLength);
-  }
-
-  closeWrite(): Promise<void> {
-    return Promise.resolve();
-  }
-
-  close(): void {}
-  reset(): void {}
-  setNoDelay(): void {}
-  setKeepAlive(): void {}
-  [Symbol.dispose](): void {}
 }
 
 /** Reads it all for somebody who has room for so many bytes: what was asked for, and the pieces that came. */
