@@ -9,15 +9,16 @@ import { parseListenRange } from "./port_range.ts";
 import { findProxyProtocolConflicts } from "./proxy_protocol_conflicts.ts";
 import type { Report } from "./report.ts";
 import { findRouteConflicts } from "./route_conflicts.ts";
+import type { Steps } from "./steps.ts";
 import { findTlsConflicts } from "./tls_conflicts.ts";
 import { findUpstreamConflicts } from "./upstream_conflicts.ts";
 import { findUpstreamLegConflicts } from "./upstream_leg_conflicts.ts";
 
 /**
  * Adds what is impossible in a document to a report. It reads the document itself, and only what can be read,
- * so that these problems are found even when others prevent the document from being decoded.
+ * so that these problems are found even when others prevent the document from being decoded. Each step takes one service.
  */
-export function findConflicts(report: Report): void {
+export function* findConflicts(report: Report): Steps<void> {
   const services = report.valueAt(["services"]);
   const paths: Path[] = Array.isArray(services) ? services.map((_, index) => ["services", index]) : [];
   const names = new Map<string, Path>();
@@ -33,8 +34,9 @@ export function findConflicts(report: Report): void {
     findUpstreamLegConflicts(path, report);
     findRouteConflicts(path, report);
     findTlsConflicts(path, report);
+    yield;
   }
-  findGroupConflicts(paths, report);
+  yield* findGroupConflicts(paths, report);
   const admin = findAt(["admin", "listen"], report, parseListenRange);
   if (admin !== undefined) findSameListener(admin, listeners, report);
   findAdminConflicts(report);

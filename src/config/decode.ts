@@ -1,5 +1,6 @@
 /** From any document to a complete configuration, or to everything that is wrong with it. */
 
+import type { z } from "zod";
 import { completeAdmin } from "./admin_schema.ts";
 import type { AccessLogConfig, Config, LimitsConfig, RouteConfig, ServiceConfig } from "./config.ts";
 import { findConflicts } from "./conflicts.ts";
@@ -9,8 +10,9 @@ import { type PathResolver, pathResolver } from "./file_path.ts";
 import { Groups } from "./groups.ts";
 import { Report } from "./report.ts";
 import type { RouteEntry } from "./route_schema.ts";
-import { type ConfigFile, configFile, type ServiceEntry } from "./schema.ts";
+import { type ConfigFile, configFile, configFileFrame, service, type ServiceEntry } from "./schema.ts";
 import type { Spelling } from "./spelling.ts";
+import { atOnce, type Steps } from "./steps.ts";
 import { completeTls, completeUpstreamTls } from "./tls_schema.ts";
 
 export interface DecodeOptions {
@@ -28,20 +30,28 @@ export interface DecodeOptions {
  * @throws {ConfigError} with every problem of the document.
  */
 export function decodeConfig(document: unknown, options: DecodeOptions = {}): Config {
+  return atOnce(decodingSteps(document, options));
+}
+
+/** The same as {@linkcode decodeConfig}, in steps that each take one service. */
+export function* decodingSteps(document: unknown, options: DecodeOptions): Steps<Config> {
   const source = options.environment === undefined
     ? { document, sources: new Map<string, string>(), problems: [] }
-    : expandEnvironment(document, options.environment);
+    : yield* expandEnvironment(document, options.environment);
   const report = new Report(source, options.spelling ?? "snake_case");
-  // Without `jitless`, zod writes and compiles code for each mapping, to be fast from the second document on.
-  const result = configFile.safeParse(source.document, { jitless: true });
-  for (const issue of result.error?.issues ?? []) explainIssue(issue, report);
-  findConflicts(report);
+  const parsed = yield* parseFile(source.document);
+  for (const issue of parsed.issues) explainIssue(issue, report);
+  yield* findConflicts(report);
   report.throwIfAny(options.file);
   // Without issues there is data; zod's result type cannot say so across the report.
-  const file = result.data!;
+  const file = parsed.file!;
   const pathOf = pathResolver(options.file);
   const groups = new Groups(file.upstreams);
-  const services = file.services.map((service) => completeService(service, file.defaults, groups, pathOf));
+  const services: ServiceConfig[] = [];
+  for (const service of file.services) {
+    services.push(completeService(service, file.defaults, groups, pathOf));
+    yield;
+  }
   const { workers, shutdown, reload, limits, admin } = file;
   return {
     workers,
@@ -53,6 +63,36 @@ export function decodeConfig(document: unknown, options: DecodeOptions = {}): Co
     services,
     admin: admin && completeAdmin(admin),
   };
+}
+
+interface ParsedFile {
+  /** Undefined when there are issues. */
+  readonly file: ConfigFile | undefined;
+  readonly issues: readonly z.core.$ZodIssue[];
+}
+
+/** Without `jitless`, zod writes and compiles code for each mapping, to be fast from the second document on. */
+const OPTIONS = { jitless: true };
+
+/** Does what the schema of a whole file would do, a service at a time. */
+function* parseFile(document: unknown): Steps<ParsedFile> {
+  const entries = (document as { services?: unknown } | null)?.services;
+  if (!Array.isArray(entries) || entries.length === 0) {
+    const { data, error } = configFile.safeParse(document, OPTIONS);
+    return { file: data, issues: error?.issues ?? [] };
+  }
+  const frame = configFileFrame.safeParse(document, OPTIONS);
+  const issues = [...frame.error?.issues ?? []];
+  const services: ServiceEntry[] = [];
+  for (const [index, entry] of entries.entries()) {
+    const { data, error } = service.safeParse(entry, OPTIONS);
+    if (data !== undefined) services.push(data);
+    for (const issue of error?.issues ?? []) {
+      issues.push({ ...issue, path: ["services", index, ...issue.path] });
+    }
+    yield;
+  }
+  return { file: frame.data && { ...frame.data, services }, issues };
 }
 
 function completeAccessLog({ access, format }: ConfigFile["log"], pathOf: PathResolver): AccessLogConfig {

@@ -2,6 +2,7 @@
 
 import { formatPath, type Problem } from "./config_error.ts";
 import { isSecretPath } from "./secrets.ts";
+import type { Steps } from "./steps.ts";
 
 /** Gives the value of an environment variable, or undefined when it is not set. */
 export type EnvironmentLookup = (name: string) => string | undefined;
@@ -24,15 +25,51 @@ export const VARIABLE_PATTERN = "\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\\}";
 /**
  * Expands the variables in all string values of a parsed document; keys stay as they are. As in a shell, the
  * default also replaces a variable that is set but empty. A value stays a string, whatever it expands to, and
- * one that cannot be expanded is left as it was written.
+ * one that cannot be expanded is left as it was written. Each step takes one service.
  */
-export function expandEnvironment(document: unknown, lookup: EnvironmentLookup): ExpandedDocument {
-  const sources = new Map<string, string>();
-  const problems: Problem[] = [];
-  /** The collections around the current value: a YAML alias can put a collection into itself. */
-  const around = new Set<unknown>();
+export function* expandEnvironment(document: unknown, lookup: EnvironmentLookup): Steps<ExpandedDocument> {
+  const expansion = new Expansion(lookup);
+  if (!isCollection(document) || Array.isArray(document)) return expansion.of(document);
+  const entries: [string, unknown][] = [];
+  for (const [key, value] of Object.entries(document)) {
+    if (key !== "services" || !Array.isArray(value)) entries.push([key, expansion.expand(value, [key])]);
+    else {
+      const services: unknown[] = [];
+      for (const [index, service] of value.entries()) {
+        services.push(expansion.expand(service, [key, index]));
+        yield;
+      }
+      entries.push([key, services]);
+    }
+  }
+  const { sources, problems } = expansion;
+  return { document: Object.fromEntries(entries), sources, problems };
+}
 
-  function expandText(text: string, path: PropertyKey[]): string {
+class Expansion {
+  readonly sources = new Map<string, string>();
+  readonly problems: Problem[] = [];
+  readonly #lookup: EnvironmentLookup;
+
+  constructor(lookup: EnvironmentLookup) {
+    this.#lookup = lookup;
+  }
+
+  of(document: unknown): ExpandedDocument {
+    return { document: this.expand(document, []), sources: this.sources, problems: this.problems };
+  }
+
+  expand(value: unknown, path: PropertyKey[]): unknown {
+    if (typeof value === "string") return value.includes("$") ? this.#expandText(value, path) : value;
+    if (!isCollection(value)) return value;
+    return Array.isArray(value)
+      ? value.map((entry, index) => this.expand(entry, [...path, index]))
+      : Object.fromEntries(
+        Object.entries(value).map(([key, entry]) => [key, this.expand(entry, [...path, key])]),
+      );
+  }
+
+  #expandText(text: string, path: PropertyKey[]): string {
     const where = formatPath(path);
     let failed = false;
     let usesVariables = false;
@@ -40,41 +77,19 @@ export function expandEnvironment(document: unknown, lookup: EnvironmentLookup):
       if (expression === "$$") return "$";
       usesVariables = true;
       try {
-        return expandVariable(expression, lookup);
+        return expandVariable(expression, this.#lookup);
       } catch (error) {
         failed = true;
         // What looks like a malformed expression may be part of a secret.
         const shown = isSecretPath(path) ? "this value" : `"${expression}"`;
-        problems.push({ path: where, message: `Cannot expand ${shown}: ${(error as Error).message}` });
+        this.problems.push({ path: where, message: `Cannot expand ${shown}: ${(error as Error).message}` });
         return expression;
       }
     });
     if (failed) return text;
-    if (usesVariables) sources.set(where, text);
+    if (usesVariables) this.sources.set(where, text);
     return expanded;
   }
-
-  function expandValue(value: unknown, path: PropertyKey[]): unknown {
-    if (typeof value === "string") return expandText(value, path);
-    if (!isCollection(value)) return value;
-    if (around.has(value)) {
-      problems.push({
-        path: formatPath(path),
-        message: "Cannot use an alias inside the value it stands for",
-      });
-      return null;
-    }
-    around.add(value);
-    const expanded = Array.isArray(value)
-      ? value.map((entry, index) => expandValue(entry, [...path, index]))
-      : Object.fromEntries(
-        Object.entries(value).map(([key, entry]) => [key, expandValue(entry, [...path, key])]),
-      );
-    around.delete(value);
-    return expanded;
-  }
-
-  return { document: expandValue(document, []), sources, problems };
 }
 
 /** @throws {Error} when it cannot be read, or the variable is not set, has no default or is out of bounds. */

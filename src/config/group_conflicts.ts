@@ -4,13 +4,14 @@ import { type Address, addressKey } from "../net/address.ts";
 import { GROUP_NAME_PATTERN, isIpAddress } from "./address_text.ts";
 import { keysAt, type Path } from "./found.ts";
 import type { Report } from "./report.ts";
+import type { Steps } from "./steps.ts";
 import { endpointsAt, upstreamPaths, whyNoAddress } from "./upstream_conflicts.ts";
 
 /** Settings of a pool that say something about connections that are taken back. */
 const REUSE_KEYS = ["quiet", "max_uses"];
 
-/** Adds what is wrong with each group of a document: the named ones, and those in services and routes. */
-export function findGroupConflicts(services: readonly Path[], report: Report): void {
+/** Adds what is wrong with each group of a document: the named ones, and those in services and routes, a step each. */
+export function* findGroupConflicts(services: readonly Path[], report: Report): Steps<void> {
   const names = keysAt(["upstreams"], report) ?? [];
   for (const name of names) findBadName(name, report);
   const inPlace = services.flatMap((service) => upstreamPaths(service, report));
@@ -20,6 +21,7 @@ export function findGroupConflicts(services: readonly Path[], report: Report): v
     findEndpointConflicts([...path, "endpoints"], report);
     findWrongAddresses(path, report);
     findUselessKeys(path, report);
+    yield;
   }
 }
 

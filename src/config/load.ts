@@ -2,8 +2,9 @@
 
 import type { Config } from "./config.ts";
 import { ConfigError } from "./config_error.ts";
-import { decodeConfig } from "./decode.ts";
+import { decodingSteps } from "./decode.ts";
 import type { EnvironmentLookup } from "./environment.ts";
+import { inTurns } from "./steps.ts";
 
 /**
  * Reads and decodes a YAML file. `environment` looks up the variables in its values.
@@ -21,7 +22,7 @@ export async function loadConfigFile(path: string, environment: EnvironmentLooku
     const found = Array.isArray(document) ? "a list" : "a single value";
     throw problemWith(path, `Expected a mapping with "services:" at the top, got ${found}`);
   }
-  return decodeConfig(document, { environment, file: path });
+  return await inTurns(decodingSteps(document, { environment, file: path }));
 }
 
 async function readText(path: string): Promise<string> {

@@ -100,7 +100,8 @@ const defaults = section('a mapping such as "idle_timeout: 10m"', {
   reset: knobs.reset.prefault("close"),
 });
 
-const service = section("a mapping with name, listen and upstream", {
+/** One service. */
+export const service = section("a mapping with name, listen and upstream", {
   name: name().describe("What the service is called in logs and metrics. Every service has its own."),
   listen: listen().describe(
     "Where clients connect, one address or a list: host:port, port (127.0.0.1), :port (all addresses), " +
@@ -142,8 +143,7 @@ const service = section("a mapping with name, listen and upstream", {
   reset: knobs.reset.optional(),
 }).meta({ anyOf: [{ required: ["upstream"] }, { required: ["routes"] }] });
 
-/** A whole file. Keys that are not listed here are errors. */
-export const configFile = section("a mapping with services", {
+const settings = {
   workers: workers().prefault(1).describe(
     "How many threads accept and relay, 1 to 256, each on a core of its own. auto is one for each CPU.",
   ),
@@ -156,9 +156,19 @@ export const configFile = section("a mapping with services", {
     .meta({ propertyNames: { pattern: GROUP_NAME_PATTERN } })
     .describe("Groups of endpoints by name, for any number of services to use."),
   admin: admin.optional().describe("The HTTP interface for operators. Left out, there is none."),
+};
+
+const FILE = "a mapping with services";
+
+/** A whole file. Keys that are not listed here are errors. */
+export const configFile = section(FILE, {
+  ...settings,
   services: z.array(service, { error: "a list of services" }).min(1, { error: "at least one service" })
     .describe("What to listen on, and where to connect to."),
 });
+
+/** A file without a look at its services. */
+export const configFileFrame = section(FILE, { ...settings, services: z.unknown() });
 
 /** A file as it is written. */
 export type ConfigFileInput = z.input<typeof configFile>;

@@ -1,6 +1,7 @@
 /** YAML text to a plain document, with errors that say where and what to do. */
 
 import { parse } from "@std/yaml/parse";
+import { resolveAliases, TOO_DEEP } from "./aliases.ts";
 import { ConfigError } from "./config_error.ts";
 
 /**
@@ -10,8 +11,12 @@ import { ConfigError } from "./config_error.ts";
  */
 export function parseYaml(text: string, file?: string): unknown {
   try {
-    return parse(text);
+    // The core schema has no merge keys, which the parser would copy without a limit: `resolveAliases` has one.
+    const document: unknown = parse(text, { schema: "core" });
+    resolveAliases(document);
+    return document;
   } catch (cause) {
+    if (cause instanceof ConfigError) throw new ConfigError(cause.problems, { file });
     const position = positionOf(cause);
     const where = position === undefined ? "" : ` at line ${position.line}, column ${position.column}`;
     const reason = reasonOf(cause);
@@ -41,6 +46,7 @@ function positionOf(error: unknown): Position | undefined {
 
 /** The parser's reason alone: it repeats the position and quotes the line, which may hold a password. */
 function reasonOf(error: unknown): string {
+  if (error instanceof RangeError) return TOO_DEEP; // of the call stack
   const message = error instanceof Error ? error.message : String(error);
   const reason = message
     .replace(/(?: at line \d+, column -?\d+| \(\d+:\d+\))[^]*$/, "")

@@ -218,6 +218,22 @@ for (
   });
 }
 
+Deno.test("parse() with the core schema has no merge keys, dates or bytes", () => {
+  const text = "a: &a {x: 1}\nb: {<<: *a}\nc: 2001-12-14\nd: 12\ne: 1.5\nf: ~\ng: true\nh: 127:22";
+  const value = {
+    a: { x: 1 },
+    b: { "<<": { x: 1 } },
+    c: "2001-12-14",
+    d: 12,
+    e: 1.5,
+    f: null,
+    g: true,
+    h: "127:22",
+  };
+  assert.deepEqual(plain(parse(text, { schema: "core" })), value);
+  assert.throws(() => parse("a: !!binary aGk=", { schema: "core" }), SyntaxError);
+});
+
 Deno.test("parse() says where a mistake is", () => {
   assert.throws(
     () => parse("a: 1\nb:\n  c: 1\n  c: 2\n"),
