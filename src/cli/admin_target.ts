@@ -3,6 +3,8 @@
 import type { Config } from "../config/config.ts";
 import type { EnvironmentLookup } from "../config/environment.ts";
 import { loadConfigFile } from "../config/load.ts";
+import { readFault } from "../files/file_fault.ts";
+import { readTextFile } from "../files/read_file.ts";
 import { type Address, parseUpstreamAddress } from "../net/address.ts";
 import type { AdminCommandName, AdminFlags } from "./admin_args.ts";
 import { UsageError } from "./usage.ts";
@@ -12,6 +14,9 @@ export interface AdminTarget {
   /** Undefined where none was found: the proxy may need none. */
   readonly token: string | undefined;
 }
+
+/** How long `--token-file <(print-the-token)` may take, in milliseconds: somebody may be asked for a pass phrase. */
+const TOKEN_PIPE_TIMEOUT = 60_000;
 
 /** What can be in an HTTP header and is one word. */
 const TOKEN = /^[\x21-\x7e]+$/;
@@ -87,9 +92,8 @@ function reachable(address: Address): Address {
 }
 
 async function readToken(path: string, command: AdminCommandName): Promise<string> {
-  const text = await Deno.readTextFile(path).catch((cause: Error) => {
-    const reason = cause instanceof Deno.errors.NotFound ? "no such file" : cause.message;
-    throw new UsageError(`Cannot read --token-file "${path}": ${reason}`, command);
+  const text = await readTextFile(path, { pipeTimeout: TOKEN_PIPE_TIMEOUT }).catch((cause: unknown) => {
+    throw new UsageError(`Cannot read --token-file "${path}": ${readFault(cause).fault}`, command);
   });
   return checkedToken(text.trim(), `--token-file "${path}"`, command);
 }

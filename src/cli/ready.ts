@@ -1,5 +1,8 @@
 /** Telling scripts that everything listens: one line of JSON on stdout, in a file, or both. */
 
+import { answerWithin, UnusableFileError } from "../files/answer_within.ts";
+import { writeFault } from "../files/file_fault.ts";
+import { kindOf } from "../files/read_file.ts";
 import type { RunningProxy } from "../runtime/proxy.ts";
 import type { RunFlags } from "./args.ts";
 
@@ -18,26 +21,34 @@ export async function announceReady(proxy: RunningProxy, flags: RunFlags): Promi
 
 /** A ready file of an earlier run would be believed by whoever waits for this one. */
 export async function removeStaleReadyFile(flags: RunFlags): Promise<void> {
-  if (flags.readyFile === undefined) return;
+  const path = flags.readyFile;
+  if (path === undefined) return;
   try {
-    await Deno.remove(flags.readyFile);
+    const info = await answerWithin(path, () => Deno.lstat(path));
+    // It is replaced: whoever names a pipe or /dev/stdout wants to keep that.
+    if (!info.isFile && !info.isSymlink) {
+      throw new UnusableFileError(`it is ${kindOf(info)}, not a regular file`);
+    }
+    await answerWithin(path, () => Deno.remove(path));
   } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotFound)) throw cannotWrite(flags.readyFile, cause);
+    if (!(cause instanceof Deno.errors.NotFound)) throw cannotWrite(path, cause);
   }
 }
 
 function cannotWrite(path: string, cause: unknown): RunError {
-  return new RunError(`Cannot write --ready-file "${path}": ${(cause as Error).message}`, { cause });
+  const { fault, remedy } = writeFault(cause, path);
+  const help = remedy === undefined ? "" : `; ${remedy}`;
+  return new RunError(`Cannot write --ready-file ${JSON.stringify(path)}: ${fault}${help}`, { cause });
 }
 
 /** A reader sees the whole line or no file: a rename replaces in one step. */
 async function writeAtomically(path: string, text: string): Promise<void> {
   const temporary = `${path}.${Deno.pid}.tmp`;
   try {
-    await Deno.writeTextFile(temporary, text);
-    await Deno.rename(temporary, path);
+    await answerWithin(temporary, () => Deno.writeTextFile(temporary, text));
+    await answerWithin(path, () => Deno.rename(temporary, path));
   } catch (cause) {
-    await Deno.remove(temporary).catch(() => {});
+    await answerWithin(temporary, () => Deno.remove(temporary)).catch(() => {});
     throw cannotWrite(path, cause);
   }
 }

@@ -3,8 +3,10 @@
 import type { Config } from "../config/config.ts";
 import { loadConfigFile } from "../config/load.ts";
 import { parseQuickForm } from "../config/quick.ts";
+import { fileInfo } from "../files/read_file.ts";
 import { guardProcess } from "../runtime/guard.ts";
 import { stderrLog } from "../runtime/process_log.ts";
+import type { Log } from "../observe/log.ts";
 import { type ConfigSource, type RunningProxy, runProxy } from "../runtime/proxy.ts";
 import { tellListening } from "../runtime/tell_listening.ts";
 import { onReloadSignal, onReopenSignal, onStopSignals } from "../runtime/signals.ts";
@@ -25,7 +27,7 @@ export async function run(source: Source, flags: RunFlags): Promise<void> {
   const log = stderrLog(config.log);
   using _guard = guardProcess(log);
   await removeStaleReadyFile(flags);
-  await using proxy = await runProxy(config, log, reloadable(source, flags));
+  await using proxy = await runProxy(config, log, await reloadable(source, flags, log));
   for (const { name, listen } of proxy.services) tellListening(log, name, listen);
   if (proxy.admin !== undefined) {
     log.info(`Admin interface on ${proxy.admin}`, { event: "admin_listening", listen: proxy.admin });
@@ -42,9 +44,19 @@ function configOf(source: Source): Promise<Config> | Config {
     : parseQuickForm(source.pairs);
 }
 
-/** What SIGHUP reads again; of a command line there is nothing to read. */
-function reloadable(source: Source, flags: RunFlags): ConfigSource | undefined {
+/** What SIGHUP reads again; of a command line there is nothing to read, and a pipe is empty now. */
+async function reloadable(source: Source, flags: RunFlags, log: Log): Promise<ConfigSource | undefined> {
   if (source.kind !== "file") return undefined;
+  const isFile = await fileInfo(source.path).then((info) => info.isFile, () => true);
+  if (!isFile) {
+    log.info(
+      `"${source.path}" cannot be read twice: a reload reads certificates and opens log files anew only`,
+      {
+        event: "configuration_piped",
+      },
+    );
+    return undefined;
+  }
   return { path: source.path, load: async () => withFlags(await configOf(source), flags) };
 }
 

@@ -1,10 +1,18 @@
 /** Reads a configuration file. */
 
+import { readFault } from "../files/file_fault.ts";
+import { readFile } from "../files/read_file.ts";
 import type { Config } from "./config.ts";
 import { ConfigError } from "./config_error.ts";
 import { decodingSteps } from "./decode.ts";
 import type { EnvironmentLookup } from "./environment.ts";
 import { inTurns } from "./steps.ts";
+
+/**
+ * How long a pipe may take until its end, in milliseconds: `-c <(generate)` takes as long as the program in it, but one
+ * that never ends must not look like a start that goes on.
+ */
+const PIPE_TIMEOUT = 60_000;
 
 /**
  * Reads and decodes a YAML file. `environment` looks up the variables in its values.
@@ -27,21 +35,18 @@ export async function loadConfigFile(path: string, environment: EnvironmentLooku
 
 async function readText(path: string): Promise<string> {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(await Deno.readFile(path));
+    return new TextDecoder("utf-8", { fatal: true }).decode(
+      await readFile(path, { pipeTimeout: PIPE_TIMEOUT }),
+    );
   } catch (cause) {
     throw problemWith(path, `Cannot read "${path}": ${explainReadError(cause)}`, cause);
   }
 }
 
 function explainReadError(cause: unknown): string {
-  if (cause instanceof Deno.errors.NotFound) return "no such file, check the path";
-  if (cause instanceof Deno.errors.IsADirectory) return "it is a directory, name a file in it";
-  if (cause instanceof Deno.errors.PermissionDenied) {
-    return "permission denied, make it readable for this user";
-  }
-  if (cause instanceof Deno.errors.NotCapable) return "Deno was started without --allow-read for it";
   if (cause instanceof TypeError) return "it is not UTF-8 text, save it with that encoding";
-  return cause instanceof Error ? cause.message : String(cause);
+  const { fault, remedy } = readFault(cause);
+  return remedy === undefined ? fault : `${fault}, ${remedy}`;
 }
 
 function problemWith(file: string, message: string, cause?: unknown): ConfigError {

@@ -1,6 +1,7 @@
 /** Certificates and private keys from PEM files, checked before anything is served with them. */
 
 import type { KeyObject, X509Certificate } from "node:crypto";
+import { fileInfo } from "../files/read_file.ts";
 import { CredentialsError, parseCertificates, parseKey, readPem } from "./tls_pem.ts";
 
 /** A certificate file, the server's own certificate first (RFC 8446 section 4.4.2), and the file of its key. */
@@ -120,8 +121,8 @@ function checkValidity(path: string, certificate: X509Certificate, now: Date): v
 }
 
 async function keyFileWarnings(path: string): Promise<string[]> {
-  // Windows has no mode bits.
-  const mode = (await Deno.stat(path)).mode ?? 0;
+  // Windows has no mode bits; and a file that is gone since it was read is no reason to refuse what was in it.
+  const mode = await fileInfo(path).then((info) => info.mode ?? 0, () => 0);
   return (mode & READABLE_BY_OTHERS) === 0
     ? []
     : [`The key file "${path}" is readable by other users (chmod 600 it)`];

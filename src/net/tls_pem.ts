@@ -1,6 +1,8 @@
 /** PEM files (RFC 7468) of certificates and private keys: reading them, and saying what is wrong with them. */
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { readFault } from "../files/file_fault.ts";
+import { readTextFile } from "../files/read_file.ts";
 
 /** Which of the files is at fault. */
 export type CredentialFile = "cert" | "key" | "ca";
@@ -22,26 +24,18 @@ const SMALLEST_RSA = 2048;
 const CURVES = new Set(["prime256v1", "P-256", "secp384r1", "P-384", "secp521r1", "P-521"]);
 
 /**
- * Reads a file.
+ * Reads a file. It must be a regular one, as it is read again whenever it may have changed: a pipe would be empty by then.
  *
  * @throws {CredentialsError}
  */
 export async function readPem(file: CredentialFile, path: string): Promise<string> {
   try {
-    return await Deno.readTextFile(path);
+    return await readTextFile(path);
   } catch (cause) {
-    throw new CredentialsError(file, `Cannot read "${path}": ${readFailure(cause)}`);
+    const { fault, remedy } = readFault(cause);
+    const help = remedy === undefined ? "" : ` (${remedy})`;
+    throw new CredentialsError(file, `Cannot read "${path}": ${fault}${help}`);
   }
-}
-
-function readFailure(cause: unknown): string {
-  if (cause instanceof Deno.errors.NotFound) return "no such file (check the path)";
-  if (cause instanceof Deno.errors.PermissionDenied) {
-    return "permission denied (let the user that runs sluice read it)";
-  }
-  if (cause instanceof Deno.errors.NotCapable) return "not allowed by Deno (add it to --allow-read)";
-  if (cause instanceof Deno.errors.IsADirectory) return "it is a directory (name the file)";
-  return cause instanceof Error ? cause.message : String(cause);
 }
 
 /**

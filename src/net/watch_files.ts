@@ -1,6 +1,7 @@
 /** Notices when files change, however they are replaced. */
 
 import { dirname } from "node:path";
+import { fileInfo, readFile } from "../files/read_file.ts";
 import { sleep } from "./sleep.ts";
 
 /** Changes come in bursts, several events each; this long after the last one the files are read, in milliseconds. */
@@ -110,7 +111,7 @@ class ChangeCheck {
 async function fingerprint(paths: readonly string[]): Promise<string> {
   const digests = await Promise.all(paths.map(async (path) => {
     try {
-      const digest = await crypto.subtle.digest("SHA-256", await Deno.readFile(path));
+      const digest = await crypto.subtle.digest("SHA-256", await readFile(path));
       return new Uint8Array(digest).toHex();
     } catch (error) {
       return (error as Error).name;
@@ -120,5 +121,5 @@ async function fingerprint(paths: readonly string[]): Promise<string> {
 }
 
 async function exists(path: string): Promise<boolean> {
-  return await Deno.stat(path).then(() => true, () => false);
+  return await fileInfo(path).then(() => true, (error) => !(error instanceof Deno.errors.NotFound));
 }

@@ -11,6 +11,8 @@ export interface LineQueueOptions {
   readonly onFailing?: (error: unknown) => void;
   /** The writer works again; so many lines were dropped of which no line has told yet. */
   readonly onWorking?: (dropped: number) => void;
+  /** See {@linkcode LineQueue.replaceWriter}, in milliseconds. */
+  readonly handoverTimeout?: number;
 }
 
 /** Characters that may wait; about a minute of a busy proxy's lines. */
@@ -21,6 +23,10 @@ const BATCH = 64 * 1024;
 const FLUSH_DEADLINE = 1000;
 /** A pipe that is full and does not block is tried again after so many milliseconds. */
 const RETRY_FULL_PIPE = 10;
+/** The longest pause between two such tries: nobody may be reading the pipe for hours. */
+const LONGEST_RETRY_FULL_PIPE = 500;
+/** How long a writer that is to be replaced may take for what is before the change, in milliseconds. */
+const HANDOVER_TIMEOUT = 5000;
 /** A writer that threw is tried again after so many milliseconds. */
 const RETRY_FAILED = 1000;
 const NEWLINE = "\n".charCodeAt(0);
@@ -40,7 +46,8 @@ const NOTHING: Batch = { bytes: new Uint8Array(), characters: 0, written: 0 };
 interface Successor {
   readonly write: WriteBytes;
   after: number;
-  readonly onTakeOver: () => void;
+  /** It has taken over, or never will. */
+  readonly onDecided: (hasTakenOver: boolean) => void;
 }
 
 /** Takes lines at any time and writes them in order; what does not fit is dropped and counted. */
@@ -59,6 +66,8 @@ export class LineQueue {
   #isFailing = false;
   #isClosed = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
+  /** Fails the write under way, which may hang for good. */
+  #giveUp: ((reason: Error) => void) | undefined;
 
   constructor(options: LineQueueOptions) {
     this.#options = options;
@@ -92,13 +101,26 @@ export class LineQueue {
 
   /**
    * Has lines pushed from now on written by another writer. Resolves when all before are written and the old one is
-   * no longer used; one that fails is replaced at once, and what it has not written whole goes to the new one.
+   * no longer used. One that fails is replaced at once, one that still hangs after five seconds too, and what it has not
+   * written whole goes to the new one.
+   *
+   * @param onTakeOver Called in the turn in which the new one takes over.
+   * @returns false when the queue was closed before.
    */
-  replaceWriter(write: WriteBytes): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#successor = { write, after: this.#lines.length, onTakeOver: resolve };
+  async replaceWriter(write: WriteBytes, onTakeOver: () => void = () => {}): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const onDecided = (hasTakenOver: boolean) => {
+      if (hasTakenOver) onTakeOver();
+      resolve(hasTakenOver);
+    };
+    this.#successor = { write, after: this.#lines.length, onDecided };
     this.#start();
-    return promise;
+    const { handoverTimeout = HANDOVER_TIMEOUT } = this.#options;
+    const hangs = new Error(`a write has not returned for ${handoverTimeout / 1000} s`);
+    const late = setTimeout(() => this.#giveUp?.(hangs), handoverTimeout);
+    const hasTakenOver = await promise;
+    clearTimeout(late);
+    return hasTakenOver;
   }
 
   /**
@@ -108,6 +130,8 @@ export class LineQueue {
   async close(): Promise<number> {
     this.#isClosed = true;
     await this.flush();
+    this.#successor?.onDecided(false);
+    this.#successor = undefined;
     const { bytes, written } = this.#batch ?? NOTHING;
     return this.#lines.length + bytes.subarray(written).filter((byte) => byte === NEWLINE).length;
   }
@@ -134,6 +158,7 @@ export class LineQueue {
       this.#failed(error);
     } finally {
       this.#writing = undefined;
+      if (this.#isFailing && this.#successor !== undefined) this.#start();
     }
   }
 
@@ -149,7 +174,7 @@ export class LineQueue {
     }
     this.#write = successor.write;
     this.#successor = undefined;
-    successor.onTakeOver();
+    successor.onDecided(true);
   }
 
   #nextBatch(): Batch | undefined {
@@ -177,12 +202,25 @@ export class LineQueue {
   }
 
   async #writeSome(bytes: Uint8Array): Promise<number> {
-    for (;;) {
+    const written = Promise.withResolvers<number>();
+    this.#giveUp = written.reject;
+    this.#untilSomeIsWritten(bytes).then(written.resolve, written.reject);
+    try {
+      return await written.promise;
+    } finally {
+      this.#giveUp = undefined;
+    }
+  }
+
+  async #untilSomeIsWritten(bytes: Uint8Array): Promise<number> {
+    const write = this.#write;
+    for (let pause = RETRY_FULL_PIPE;; pause = Math.min(2 * pause, LONGEST_RETRY_FULL_PIPE)) {
       try {
-        return await this.#write(bytes);
+        return await write(bytes);
       } catch (error) {
-        if (!(error instanceof Deno.errors.WouldBlock)) throw error;
-        await new Promise((resolve) => setTimeout(resolve, RETRY_FULL_PIPE));
+        // After it was given up, this one ends at its next error.
+        if (!(error instanceof Deno.errors.WouldBlock) || this.#write !== write) throw error;
+        await new Promise((resolve) => setTimeout(resolve, pause));
       }
     }
   }

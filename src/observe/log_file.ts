@@ -1,5 +1,7 @@
 /** The file of the access log: appended to through a bounded queue, and opened anew when it was rotated away. */
 
+import { type AppendFile, openForAppend } from "../files/append_file.ts";
+import { writeFault } from "../files/file_fault.ts";
 import { LineQueue } from "./line_queue.ts";
 import type { Log } from "./log.ts";
 
@@ -23,11 +25,11 @@ export class LogFile {
   readonly #path: string;
   readonly #log: LogFileOptions["log"];
   readonly #queue: LineQueue;
-  #file: Deno.FsFile;
+  #file: AppendFile;
   #isClosed = false;
   #reopening: Promise<void> = Promise.resolve();
 
-  private constructor(file: Deno.FsFile, { path, describeDrops, log }: LogFileOptions) {
+  private constructor(file: AppendFile, { path, describeDrops, log }: LogFileOptions) {
     this.#path = path;
     this.#log = log;
     this.#file = file;
@@ -38,7 +40,7 @@ export class LogFile {
         log.error("Cannot write the access log, trying again once a second", {
           event: "access_log_failed",
           path,
-          detail: error instanceof Error ? error.message : String(error),
+          detail: writeFault(error, path).fault,
         }),
       onWorking: (dropped) =>
         log.info("Writing the access log again", { event: "access_log_recovered", path, dropped }),
@@ -47,7 +49,7 @@ export class LogFile {
 
   /** Opens the file, or creates it. @throws {LogFileError} */
   static async open(options: LogFileOptions): Promise<LogFile> {
-    return new LogFile(await openForAppend(options.path), options);
+    return new LogFile(await open(options.path), options);
   }
 
   /** Lines dropped since the start, because the file took them too slowly or not at all. */
@@ -86,37 +88,25 @@ export class LogFile {
   }
 
   async #reopen(): Promise<void> {
-    const next = await openForAppend(this.#path);
-    if (!this.#isClosed) await this.#queue.replaceWriter((bytes) => next.write(bytes));
-    // It may have been closed meanwhile, after waiting in vain for the old file to take its lines.
-    if (this.#isClosed) return next.close();
-    this.#file.close();
-    this.#file = next;
+    const next = await open(this.#path);
+    // A pipe is never moved away, and what waits in front of it would wait again.
+    if (next.isSame(this.#file)) return next.close();
+    const onTakeOver = () => {
+      this.#file.close();
+      this.#file = next;
+    };
+    const write = (bytes: Uint8Array) => next.write(bytes);
+    // It may be closed meanwhile, after waiting in vain for the old file to take its lines.
+    if (this.#isClosed || !await this.#queue.replaceWriter(write, onTakeOver)) next.close();
   }
 }
 
-async function openForAppend(path: string): Promise<Deno.FsFile> {
+async function open(path: string): Promise<AppendFile> {
   try {
-    return await Deno.open(path, { append: true, create: true, mode: MODE });
+    return await openForAppend(path, MODE);
   } catch (cause) {
-    const why = `Cannot open the access log ${JSON.stringify(path)}: ${explain(cause, path)}`;
+    const { fault, remedy = "make it writable" } = writeFault(cause, path);
+    const why = `Cannot open the access log ${JSON.stringify(path)}: ${fault}; ${remedy}`;
     throw new LogFileError(`${why}, or change log.access.path`, { cause });
   }
-}
-
-function explain(cause: unknown, path: string): string {
-  if (cause instanceof Deno.errors.NotFound || cause instanceof Deno.errors.NotADirectory) {
-    return "its folder does not exist; create the folder";
-  }
-  if (cause instanceof Deno.errors.IsADirectory) return "it is a folder; name a file in it";
-  if (cause instanceof Deno.errors.PermissionDenied) {
-    return "permission denied; let the user that runs sluice write it";
-  }
-  if (cause instanceof Deno.errors.NotCapable) {
-    // Whatever else is allowed: https://docs.deno.com/runtime/fundamentals/security/
-    return /^(\/dev|\/proc|\/sys)\//.test(path)
-      ? "Deno opens no such files without --allow-all; name one elsewhere"
-      : `not allowed; run with --allow-write=${path}`;
-  }
-  return `${cause instanceof Error ? cause.message : String(cause)}; make it writable`;
 }

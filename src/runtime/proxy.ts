@@ -92,7 +92,7 @@ class Proxy implements RunningProxy {
     this.#supervisor = supervisor;
     this.#reloader = new Reloader(supervisor, source);
     this.#shutdown = new Shutdown(supervisor, {
-      settled: () => this.#reloader.settled(),
+      endChanges: () => this.#reloader.stop(),
       close: () => this.#close(),
     });
     this.#admin = new AdminInterface(config.admin, {

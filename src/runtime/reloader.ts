@@ -1,11 +1,13 @@
 /** From one configuration to the next, while the proxy runs; a bad one changes nothing. */
 
 import type { ReloadOutcome } from "../admin/backend.ts";
-import type { Config } from "../config/config.ts";
+import type { AccessLogConfig, Config } from "../config/config.ts";
 import { ConfigError } from "../config/config_error.ts";
 import { type ConfigDiff, describeDiff, diffConfig } from "../config/diff.ts";
 import { formatAddress } from "../net/address.ts";
 import { ListenError } from "../net/listen.ts";
+import { orAborted } from "../net/or_aborted.ts";
+import type { AccessFile } from "../observe/access_file.ts";
 import { AccountsFullError } from "../observe/accounts_full_error.ts";
 import { LogFileError } from "../observe/log_file.ts";
 import { checkDescriptors, DescriptorError } from "./descriptors.ts";
@@ -17,6 +19,8 @@ import { warningsOf } from "./warnings.ts";
 /** What makes a configuration one that cannot be used. */
 const REFUSALS = [ConfigError, DescriptorError, ListenError, LogFileError, AccountsFullError];
 
+const STOPPED: ReloadOutcome = { ok: false, detail: "Nothing is read again while the program stops" };
+
 /** What comes with every reload. */
 const DONE = "certificates were read and log files opened anew";
 
@@ -27,6 +31,7 @@ export class Reloader {
   #last: Promise<unknown> = Promise.resolve();
   /** Resolves when the listeners are closed that the last one has left without a service. */
   #closed: Promise<void> = Promise.resolve();
+  readonly #stopped = new AbortController();
 
   constructor(supervisor: Supervisor, source: ConfigSource | undefined) {
     this.#supervisor = supervisor;
@@ -48,14 +53,26 @@ export class Reloader {
 
   /** Reads everything again. Never rejects: what is wrong is in the outcome, and is logged. */
   reload(): Promise<ReloadOutcome> {
-    const reloaded = this.#last.then(() => this.#reload());
+    const reloaded = this.#last.then(() => this.#reload()).catch((error) => {
+      if (this.#stopped.signal.aborted && error === this.#stopped.signal.reason) return STOPPED;
+      throw error;
+    });
     this.#last = reloaded.catch(() => {});
     return reloaded;
   }
 
-  /** Resolves when no reload is under way. */
-  async settled(): Promise<void> {
+  /**
+   * Begins no further reload, and gives up one that still reads files, which may hang. Resolves when none is under way.
+   */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
     await this.#last;
+  }
+
+  /** Waits for files, but not when the program is to stop. @throws the reason of the signal */
+  #unlessStopped<Read>(reading: () => Promise<Read>): Promise<Read> {
+    this.#stopped.signal.throwIfAborted();
+    return orAborted(reading(), this.#stopped.signal);
   }
 
   /** Opens the file of the access log anew; resolves with what went wrong, which is logged. */
@@ -74,7 +91,9 @@ export class Reloader {
   async #reload(): Promise<ReloadOutcome> {
     const { events, tlsFiles } = this.#supervisor.parts;
     const outcome = await this.#reloadConfig();
-    const problems = outcome.ok ? [...await tlsFiles.reload(), ...await this.reopenLogs()] : [];
+    const problems = outcome.ok
+      ? await this.#unlessStopped(async () => [...await tlsFiles.reload(), ...await this.reopenLogs()])
+      : [];
     const ok = outcome.ok && problems.length === 0;
     const detail = outcome.ok
       ? [
@@ -95,7 +114,7 @@ export class Reloader {
       return { ok: true, detail: "" };
     }
     try {
-      const diff = await this.#apply(await source.load(), source.path);
+      const diff = await this.#apply(await this.#unlessStopped(() => source.load()), source.path);
       const detail = describeDiff(diff);
       log[diff.needsRestart.length > 0 ? "warn" : "info"](`Reloaded "${source.path}": ${detail}`, {
         event: "reloaded",
@@ -119,13 +138,13 @@ export class Reloader {
     // What only a restart brings stays as it is.
     const next = { ...wanted, workers: before.workers, admin: before.admin };
     if (next.limits.connections > before.limits.connections) checkDescriptors(next.limits.connections);
-    const files = await tlsFiles.load(next, path);
+    const files = await this.#unlessStopped(() => tlsFiles.load(next, path));
     const { path: logPath, format } = before.log.access;
     const isSameFile = logPath === next.log.access.path && format === next.log.access.format;
-    const file = isSameFile ? undefined : await access.open(next.log.access);
-    // An address that is being given up cannot be bound.
-    await this.#closed;
+    const file = isSameFile ? undefined : await this.#openAccess(next.log.access);
     try {
+      // An address that is being given up cannot be bound.
+      await this.#unlessStopped(() => this.#closed);
       ({ closed: this.#closed } = await this.#supervisor.apply(next, files));
     } catch (error) {
       await file?.close();
@@ -136,6 +155,17 @@ export class Reloader {
     this.#tellOfNew(diff);
     for (const warning of warningsOf(next)) log.warn(warning, { event: "configuration_warning" });
     return diff;
+  }
+
+  async #openAccess(config: AccessLogConfig): Promise<AccessFile | undefined> {
+    const opening = this.#supervisor.parts.access.open(config);
+    try {
+      return await this.#unlessStopped(() => opening);
+    } catch (error) {
+      // If it comes after all.
+      void opening.then((file) => file?.close(), () => {});
+      throw error;
+    }
   }
 
   /** Where services listen that are new or may listen elsewhere now: of a free port nobody else would know. */

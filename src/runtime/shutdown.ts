@@ -24,8 +24,8 @@ export interface StopReport {
 
 /** What else has to end. */
 export interface ShutdownParts {
-  /** Resolves when nothing is being changed any more. */
-  readonly settled: () => Promise<void>;
+  /** Has nothing changed from now on; resolves when nothing is being changed any more. */
+  readonly endChanges: () => Promise<void>;
   /** Ends what is left of the proxy when its connections have ended. */
   readonly close: () => Promise<void>;
 }
@@ -65,7 +65,7 @@ export class Shutdown {
     const supervisor = this.#supervisor;
     const { log, events, threads } = supervisor.parts;
     // A reload under way may be binding listeners.
-    await this.#parts.settled();
+    await this.#atMost(LONGEST_END, this.#parts.endChanges());
     const { shutdown } = supervisor.config;
     // What has happened before is told before.
     await this.#atMost(REPORT_WITHIN, threads.report());
@@ -98,7 +98,7 @@ export class Shutdown {
     const ended = threads.abortConnections("shutdown").then(() => drained).then(() => threads.finish());
     await this.#atMost(LONGEST_END, ended);
     threads.terminate();
-    await this.#parts.close();
+    await this.#atMost(LONGEST_END, this.#parts.close());
     await supervisor.parts.access.close();
     log.info(cut === 0 ? "Stopped" : `Stopped, ${cut} ${connections(cut)} cut`, { event: "stopped", cut });
     return { cut };

@@ -118,7 +118,7 @@ Deno.test({
       await Deno.chmod(file, 0);
       const result = await runSluice(["check", file]);
       assert.deepEqual(problemsIn(result), [
-        `Cannot read "${file}": permission denied, make it readable for this user`,
+        `Cannot read "${file}": permission denied, let the user that runs sluice read it`,
       ]);
       assert.equal(result.code, 2);
     } finally {

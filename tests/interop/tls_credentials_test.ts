@@ -81,7 +81,7 @@ interopTest("loadCredentials() says what is wrong, in which file, and what to do
   const cases: [KeyPair, "cert" | "key", RegExp][] = [
     [{ ...good, cert: "no.pem" }, "cert", /^Cannot read "no\.pem": no such file \(check the path\)$/],
     [{ ...good, key: "no.key" }, "key", /^Cannot read "no\.key": no such file/],
-    [{ ...good, cert: authority.directory }, "cert", /: it is a directory \(name the file\)$/],
+    [{ ...good, cert: authority.directory }, "cert", /: it is a directory \(name a file in it\)$/],
     [{ ...good, cert: empty }, "cert", /^Cannot find a certificate in .*: expected PEM, /],
     [{ ...good, key: empty }, "key", /^Cannot find a private key in .*: expected PEM, /],
     [{ cert: good.key, key: good.cert }, "cert", /it holds a private key \(cert and key may be swapped\)$/],

@@ -9,15 +9,16 @@ const VAGUE_NAMES = ["utils", "helpers", "common", "mod", "index"];
 /** What each folder may import, beside itself. `types` is for type-only imports; config's are free for all. */
 const MAY_IMPORT: Record<string, { code: string[]; types?: string[] }> = {
   wire: { code: [] },
-  observe: { code: [] },
-  net: { code: ["wire"] },
-  config: { code: ["wire", "net/address.ts"] },
+  files: { code: [] },
+  observe: { code: ["files"] },
+  net: { code: ["wire", "files"] },
+  config: { code: ["wire", "files", "net/address.ts"] },
   upstream: { code: ["net", "observe"] },
   faults: { code: [] },
   proxy: { code: ["wire", "net", "observe", "config", "upstream", "faults"] },
   admin: { code: ["observe"] },
-  runtime: { code: ["wire", "net", "observe", "config", "upstream", "faults", "proxy", "admin"] },
-  cli: { code: ["config", "runtime", "net/address.ts"], types: ["observe", "admin"] },
+  runtime: { code: ["wire", "files", "net", "observe", "config", "upstream", "faults", "proxy", "admin"] },
+  cli: { code: ["files", "config", "runtime", "net/address.ts"], types: ["observe", "admin"] },
   main: { code: ["cli", "runtime", "config"], types: ["observe"] },
 };
 

@@ -288,3 +288,37 @@ class Writer {
     this.#open();
   }
 }
+
+Deno.test("a writer whose write hangs is replaced after a time, and no line is lost", async () => {
+  const written: string[] = [];
+  const called = Promise.withResolvers<void>();
+  const failures: unknown[] = [];
+  const queue = new LineQueue({
+    write: () => {
+      called.resolve();
+      return new Promise<never>(() => {});
+    },
+    describeDrops,
+    onFailing: (error) => failures.push((error as Error).message),
+    handoverTimeout: 20,
+  });
+  queue.push("one");
+  await called.promise;
+  const replaced = queue.replaceWriter((bytes) => {
+    written.push(new TextDecoder().decode(bytes));
+    return Promise.resolve(bytes.byteLength);
+  });
+  queue.push("two");
+  assert.equal(await replaced, true);
+  await queue.flush();
+  assert.equal(written.join(""), "one\ntwo\n");
+  assert.deepEqual(failures, ["a write has not returned for 0.02 s"]);
+});
+
+Deno.test("LineQueue.close() ends the wait for a successor of a writer that hangs", async () => {
+  const queue = new LineQueue({ write: () => new Promise<never>(() => {}), describeDrops });
+  queue.push("one");
+  const replaced = queue.replaceWriter(() => Promise.reject(new Error("never called")));
+  assert.equal(await queue.close(), 1);
+  assert.equal(await replaced, false);
+});

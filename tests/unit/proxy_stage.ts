@@ -36,7 +36,7 @@ export class ProxyStage implements AsyncDisposable {
       load: async () => await this.file,
     });
     this.shutdown = new Shutdown(this.supervisor, {
-      settled: () => this.reloader.settled(),
+      endChanges: () => this.reloader.stop(),
       close: () => this.supervisor.stop(),
     });
   }

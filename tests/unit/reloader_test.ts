@@ -99,15 +99,24 @@ Deno.test("reloads come one after the other, each with the file as it is then", 
   await turn();
   file("second");
   const second = stage.reloader.reload();
-  const settled = stage.reloader.settled();
   await turn();
   assert.deepEqual(stage.supervisor.services.map(({ name }) => name), ["test"]);
   held.resolve();
   assert.equal((await first).ok, true);
   assert.deepEqual((await second).detail.split(";")[0], "1 service added (second), 1 removed (first)");
-  await settled;
   assert.deepEqual(stage.supervisor.services.map(({ name }) => name), ["second"]);
   assert.equal(loads.length, 2);
+});
+
+Deno.test("Reloader.stop() gives up a reload whose file never answers, and those behind it", async () => {
+  await using stage = await start();
+  stage.file = new Promise<never>(() => {});
+  const reloads = [stage.reloader.reload(), stage.reloader.reload()];
+  await turn();
+  await stage.reloader.stop();
+  const stopped = { ok: false, detail: "Nothing is read again while the program stops" };
+  assert.deepEqual(await Promise.all(reloads), [stopped, stopped]);
+  assert.deepEqual(await stage.reloader.reload(), stopped);
 });
 
 Deno.test("a reload after one that was refused works, whatever was wrong", async () => {

@@ -1,0 +1,77 @@
+/** Reads files that a user has named: within a time, up to a size, and from devices and pipes only where that makes sense. */
+
+import { answerWithin, FILE_TIMEOUT, UnusableFileError } from "./answer_within.ts";
+
+/** No configuration, certificate, key or token is larger, in bytes. */
+const LARGEST = 16 * 1024 * 1024;
+/** What is read at a time when nobody knows how much there is, in bytes. */
+const PIECE = 64 * 1024;
+
+export interface ReadOptions {
+  /**
+   * How long a pipe or a device may take until its end, in milliseconds: whoever writes into it may still be at work.
+   * Without it, only regular files are read.
+   */
+  readonly pipeTimeout?: number;
+}
+
+/**
+ * Reads a file to its end.
+ *
+ * @throws {UnusableFileError} when it is no file, does not answer, or is larger than 16 MiB
+ * @throws what `Deno.open` does
+ */
+export async function readFile(
+  path: string,
+  { pipeTimeout }: ReadOptions = {},
+): Promise<Uint8Array<ArrayBuffer>> {
+  // Before it is opened: that may be what does not return.
+  const info = await fileInfo(path);
+  if (info.isDirectory) throw new Deno.errors.IsADirectory("Is a directory");
+  if (!info.isFile && (pipeTimeout === undefined || !(info.isFifo || info.isCharDevice))) {
+    throw new UnusableFileError(`it is ${kindOf(info)}, not a regular file`);
+  }
+  if (info.size > LARGEST) throw tooLarge();
+  const timeout = info.isFile ? FILE_TIMEOUT : pipeTimeout;
+  return await answerWithin(path, () => readToEnd(path, info.isFile ? info.size : PIECE), undefined, timeout);
+}
+
+/** As {@linkcode readFile}, of a text in UTF-8. */
+export async function readTextFile(path: string, options?: ReadOptions): Promise<string> {
+  return new TextDecoder().decode(await readFile(path, options));
+}
+
+/** What there is at a path. @throws {UnusableFileError} when it does not answer, and what `Deno.stat` does */
+export function fileInfo(path: string): Promise<Deno.FileInfo> {
+  return answerWithin(path, () => Deno.stat(path));
+}
+
+/** What it is that is no regular file. */
+export function kindOf(info: Deno.FileInfo): string {
+  if (info.isDirectory) return "a directory";
+  if (info.isFifo) return "a pipe";
+  if (info.isSocket) return "a socket";
+  return "a device";
+}
+
+/** @param expected How many bytes it may have, so that one call reads them and the next finds the end. */
+async function readToEnd(path: string, expected: number): Promise<Uint8Array<ArrayBuffer>> {
+  using file = await Deno.open(path);
+  let bytes = new Uint8Array(expected + 1);
+  let length = 0;
+  for (;;) {
+    const count = await file.read(bytes.subarray(length));
+    if (count === null) return bytes.subarray(0, length);
+    length += count;
+    if (length > LARGEST) throw tooLarge();
+    if (length === bytes.byteLength) {
+      const larger = new Uint8Array(2 * length + PIECE);
+      larger.set(bytes);
+      bytes = larger;
+    }
+  }
+}
+
+function tooLarge(): UnusableFileError {
+  return new UnusableFileError(`it is larger than ${LARGEST / 1024 / 1024} MiB`);
+}
