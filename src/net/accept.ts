@@ -3,7 +3,7 @@
 import { AcceptEnd } from "./accept_end.ts";
 import type { Conn } from "./conn.ts";
 import type { Listener } from "./listen.ts";
-import { orAborted } from "./or_aborted.ts";
+import { abortable } from "./abortable.ts";
 import { sleep } from "./sleep.ts";
 
 /** First and longest pause after `accept()` has failed, in milliseconds. */
@@ -46,7 +46,7 @@ export async function acceptConnections(listener: Listener, options: AcceptOptio
       end.busy();
       const ready = onConnection(conn);
       pause = 0;
-      if (ready !== undefined && !end.signal.aborted) await orAborted(ready, end.signal);
+      if (ready !== undefined && !end.signal.aborted) await abortable(ready, end.signal);
     } catch (error) {
       end.busy();
       if (wasEnded) return;

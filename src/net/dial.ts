@@ -34,6 +34,7 @@ const NAMES = new NameLookup();
 export async function dial(address: Address, options: DialOptions): Promise<Conn> {
   const { localAddress, signal } = options;
   try {
+    signal.throwIfAborted();
     if (address.transport === "unix") return await dialUnix(address.path);
     const { hostname, port } = address;
     if (!isIpLiteral(hostname)) return await dialName(address, options);

@@ -2,7 +2,7 @@
 
 import { lookup } from "node:dns";
 import { ProxyError, proxyErrorOf } from "./errors.ts";
-import { orAborted } from "./or_aborted.ts";
+import { abortable } from "./abortable.ts";
 
 /** How long a dial waits for the resolver while it has an earlier answer to go by, in milliseconds. */
 const PATIENCE = 1000;
@@ -53,7 +53,7 @@ export class NameLookup {
    */
   async addresses(hostname: string, signal: AbortSignal): Promise<readonly string[]> {
     signal.throwIfAborted();
-    return await orAborted(this.#pending.get(hostname) ?? this.#ask(hostname), signal);
+    return await abortable(this.#pending.get(hostname) ?? this.#ask(hostname), signal);
   }
 
   #ask(hostname: string): Promise<readonly string[]> {

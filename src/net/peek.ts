@@ -2,7 +2,7 @@
 
 import { type ClientHello, parseClientHello } from "../wire/client_hello.ts";
 import { proxyErrorOf } from "./errors.ts";
-import { orAborted } from "./or_aborted.ts";
+import { abortable } from "./abortable.ts";
 import type { ReadAheadConn } from "./read_ahead_conn.ts";
 
 /**
@@ -25,7 +25,7 @@ export async function peekClientHello(
       case "need_more":
         if (conn.isFull) return "ClientHello longer than max_bytes";
         try {
-          if (!(await orAborted(conn.more(), signal))) return "closed before its ClientHello";
+          if (!(await abortable(conn.more(), signal))) return "closed before its ClientHello";
         } catch (cause) {
           if (signal.aborted) return "no ClientHello in time";
           throw proxyErrorOf(cause, "client");

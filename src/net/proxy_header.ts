@@ -3,7 +3,7 @@
 import { decodeProxyHeader } from "../wire/proxy_protocol.ts";
 import type { ProxyHeader } from "../wire/proxy_protocol_header.ts";
 import { ProxyError, proxyErrorOf } from "./errors.ts";
-import { orAborted } from "./or_aborted.ts";
+import { abortable } from "./abortable.ts";
 import type { ReadAheadConn } from "./read_ahead_conn.ts";
 
 /**
@@ -30,7 +30,7 @@ async function receive(conn: ReadAheadConn, signal: AbortSignal): Promise<ProxyH
         throw new ProxyError("proxy_header_invalid", "client", { detail: decoded.reason });
       case "need_more":
         if (conn.isFull) throw new ProxyError("proxy_header_invalid", "client", { detail: "too long" });
-        if (!(await orAborted(conn.more(), signal))) {
+        if (!(await abortable(conn.more(), signal))) {
           throw new ProxyError("proxy_header_invalid", "client", { detail: "closed before its end" });
         }
     }

@@ -46,11 +46,12 @@ export class DenoTlsConn extends ConnWrapper {
       reason = cause;
       this.close();
     };
-    using _pending = pending.enter(end);
     const onAbort = () => end(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
     try {
+      // Before it counts: one that is over already evicts nobody.
       signal.throwIfAborted();
+      using _pending = pending.enter(end);
+      signal.addEventListener("abort", onAbort, { once: true });
       const { alpnProtocol } = await this.#conn.handshake();
       return { conn: this, facts: alpnProtocol === null ? {} : { alpn: alpnProtocol } };
     } catch (cause) {

@@ -77,12 +77,13 @@ export class TlsServer {
   async terminate(conn: Conn, signal: AbortSignal): Promise<Terminated> {
     const served = this.#served;
     const handshake = new ServerHandshake(served.options);
-    using _pending = this.#pending.enter((reason) => handshake.end(reason));
     const onAbort = () => handshake.end(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
     try {
-      if (signal.aborted) onAbort();
-      else if (served.goesByName) await handshake.beginByName(conn, served);
+      // Before it counts: one that is over already evicts nobody.
+      signal.throwIfAborted();
+      using _pending = this.#pending.enter((reason) => handshake.end(reason));
+      signal.addEventListener("abort", onAbort, { once: true });
+      if (served.goesByName) await handshake.beginByName(conn, served);
       else handshake.begin(conn, served.servers);
       return await handshake.done;
     } catch (cause) {

@@ -2,7 +2,7 @@
 
 import type { ServiceConfig } from "../config/config.ts";
 import { ProxyError } from "../net/errors.ts";
-import { orAborted } from "../net/or_aborted.ts";
+import { abortable } from "../net/abortable.ts";
 import type { ClientTable } from "../observe/client_table.ts";
 import type { RateLimit } from "../observe/rate_limit.ts";
 import { clientKeyOf } from "../wire/client_key.ts";
@@ -96,7 +96,7 @@ export class Admission {
       freed = Promise.withResolvers<void>();
       const place = this.enter();
       if (place !== undefined) return place;
-      await orAborted(freed.promise, signal);
+      await abortable(freed.promise, signal);
     }
   }
 

@@ -92,7 +92,6 @@ async function serve(
   signal: AbortSignal,
 ): Promise<Address> {
   const listener = await listen({ transport: "tcp", hostname: "127.0.0.1", port: 0 }, { adapter: "deno" });
-  signal.addEventListener("abort", () => listener.close(), { once: true });
   const serveOne = async (conn: Conn) => {
     using _conn = conn;
     await answer(conn, signal).catch(() => {/* the demo's peer went away */});

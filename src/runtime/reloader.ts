@@ -6,7 +6,7 @@ import { ConfigError } from "../config/config_error.ts";
 import { type ConfigDiff, describeDiff, diffConfig } from "../config/diff.ts";
 import { formatAddress } from "../net/address.ts";
 import { ListenError } from "../net/listen.ts";
-import { orAborted } from "../net/or_aborted.ts";
+import { abortable } from "../net/abortable.ts";
 import type { AccessFile } from "../observe/access_file.ts";
 import { AccountsFullError } from "../observe/accounts_full_error.ts";
 import { LogFileError } from "../observe/log_file.ts";
@@ -72,7 +72,7 @@ export class Reloader {
   /** Waits for files, but not when the program is to stop. @throws the reason of the signal */
   #unlessStopped<Read>(reading: () => Promise<Read>): Promise<Read> {
     this.#stopped.signal.throwIfAborted();
-    return orAborted(reading(), this.#stopped.signal);
+    return abortable(reading(), this.#stopped.signal);
   }
 
   /** Opens the file of the access log anew; resolves with what went wrong, which is logged. */

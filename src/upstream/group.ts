@@ -2,7 +2,7 @@
 
 import type { BalancePolicy, GroupConfig } from "../config/config.ts";
 import { ProxyError } from "../net/errors.ts";
-import { orAborted } from "../net/or_aborted.ts";
+import { abortable } from "../net/abortable.ts";
 import type { UpstreamRow } from "../observe/accounts.ts";
 import { Endpoint, type EndpointAccounts, type EndpointRecord, type EndpointState } from "./endpoint.ts";
 import { EndpointSet } from "./endpoint_set.ts";
@@ -107,7 +107,7 @@ export class Group {
   async discovered(signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.add(resolve);
-    await orAborted(promise, signal).catch(() => {});
+    await abortable(promise, signal).catch(() => {});
     this.#waiting.delete(resolve);
   }
 

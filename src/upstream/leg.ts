@@ -66,9 +66,11 @@ export class Leg {
    */
   async begin(endpoint: Endpoint, conn: Conn, preface: Uint8Array, signal: AbortSignal): Promise<Conn> {
     try {
+      signal.throwIfAborted();
       await writeAll(conn, preface);
     } catch (cause) {
       conn.close();
+      if (signal.aborted) throw signal.reason;
       throw new ProxyError("connection_reset", "upstream", { cause });
     }
     const { tls } = this.#options;

@@ -2,7 +2,7 @@
 
 import { DenoConn } from "../../src/net/deno_conn.ts";
 import { type Conn, writeAll } from "../../src/net/conn.ts";
-import { orAborted } from "../../src/net/or_aborted.ts";
+import { abortable } from "../../src/net/abortable.ts";
 import { loadAuthorities, loadCredentials } from "../../src/net/tls_credentials.ts";
 import { PendingHandshakes } from "../../src/net/tls_pending.ts";
 import { type Terminated, TlsServer, type TlsServerOptions } from "../../src/net/tls_server.ts";
@@ -79,7 +79,7 @@ export class TerminatingServer implements AsyncDisposable {
       const terminated = await this.server.terminate(conn, signal);
       this.#report(terminated.facts);
       try {
-        await orAborted(handle(terminated), this.#ended.signal);
+        await abortable(handle(terminated), this.#ended.signal);
       } finally {
         terminated.conn.close();
       }

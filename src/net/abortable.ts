@@ -1,0 +1,12 @@
+/**
+ * Settles as `promise` does, or rejects with the reason of `signal` when that aborts first or has aborted already: an
+ * "abort" event that is over comes to no listener.
+ */
+export function abortable<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
