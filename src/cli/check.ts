@@ -1,6 +1,6 @@
 /** `sluice check FILE`: read it as `-c` would, start nothing. */
 
-import { loadConfigFile } from "../config/load.ts";
+import { ConfigFile } from "../config/load.ts";
 import { describeConfig } from "../runtime/describe.ts";
 import { loadTls, warningsAbout } from "../runtime/tls_files.ts";
 import { warningsOf } from "../runtime/warnings.ts";
@@ -11,8 +11,9 @@ import { warningsOf } from "../runtime/warnings.ts";
  * @throws {ConfigError} with every problem of the file, certificates and keys included
  */
 export async function check(path: string): Promise<void> {
-  const config = await loadConfigFile(path, (name) => Deno.env.get(name));
-  const warnings = [...warningsOf(config), ...warningsAbout(await loadTls(config, undefined, path))];
+  const file = new ConfigFile(path, (name) => Deno.env.get(name));
+  const config = await file.load();
+  const warnings = [...warningsOf(config), ...warningsAbout(await loadTls(config, undefined, file))];
   for (const line of describeConfig(config)) console.log(line);
   for (const warning of warnings) console.log(`warning: ${warning}`);
   console.log("ok");

@@ -7,6 +7,7 @@ import { LogFileError } from "../runtime/process_log.ts";
 import { AdminListenError, ListenError } from "../runtime/proxy.ts";
 import { AdminError } from "./admin_error.ts";
 import { type Command, parseCommand } from "./args.ts";
+import { withPictures } from "./config_problems.ts";
 import { helpText } from "./help.ts";
 import { RunError } from "./ready.ts";
 import { run } from "./run.ts";
@@ -63,7 +64,8 @@ function explain(error: unknown): number {
     return EXIT_USAGE;
   }
   if (error instanceof ConfigError) {
-    console.error(`sluice: ${error.message}`);
+    const text = Deno.stderr.isTerminal() ? withPictures(error, !Deno.noColor) : error.message;
+    console.error(`sluice: ${text}`);
     return EXIT_USAGE;
   }
   if (COULD_NOT.some((type) => error instanceof type)) {

@@ -1,7 +1,7 @@
 /** `sluice -c FILE` and `sluice LISTEN=UPSTREAM ...`: run until told to stop. */
 
 import type { Config } from "../config/config.ts";
-import { loadConfigFile } from "../config/load.ts";
+import { ConfigFile } from "../config/load.ts";
 import { parseQuickForm } from "../config/quick.ts";
 import { fileInfo } from "../files/read_file.ts";
 import { guardProcess } from "../runtime/guard.ts";
@@ -23,11 +23,13 @@ import { announceReady, removeStaleReadyFile } from "./ready.ts";
  * @throws {RunError} when the ready file cannot be written
  */
 export async function run(source: Source, flags: RunFlags): Promise<void> {
-  const config = withFlags(await configOf(source), flags);
+  const file = source.kind === "file" ? new ConfigFile(source.path, (name) => Deno.env.get(name)) : undefined;
+  const written = source.kind === "quick" ? parseQuickForm(source.pairs) : await file!.load();
+  const config = withFlags(written, flags);
   const log = stderrLog(config.log);
   using _guard = guardProcess(log);
   await removeStaleReadyFile(flags);
-  await using proxy = await runProxy(config, log, await reloadable(source, flags, log));
+  await using proxy = await runProxy(config, log, file && await sourceOf(file, flags, log));
   for (const { name, listen } of proxy.services) tellListening(log, name, listen);
   if (proxy.admin !== undefined) {
     log.info(`Admin interface on ${proxy.admin}`, { event: "admin_listening", listen: proxy.admin });
@@ -38,26 +40,20 @@ export async function run(source: Source, flags: RunFlags): Promise<void> {
   await log.flush();
 }
 
-function configOf(source: Source): Promise<Config> | Config {
-  return source.kind === "file"
-    ? loadConfigFile(source.path, (name) => Deno.env.get(name))
-    : parseQuickForm(source.pairs);
-}
-
 /** What SIGHUP reads again; of a command line there is nothing to read, and a pipe is empty now. */
-async function reloadable(source: Source, flags: RunFlags, log: Log): Promise<ConfigSource | undefined> {
-  if (source.kind !== "file") return undefined;
-  const isFile = await fileInfo(source.path).then((info) => info.isFile, () => true);
+async function sourceOf(file: ConfigFile, flags: RunFlags, log: Log): Promise<ConfigSource> {
+  const isFile = await fileInfo(file.path).then((info) => info.isFile, () => true);
   if (!isFile) {
     log.info(
-      `"${source.path}" cannot be read twice: a reload reads certificates and opens log files anew only`,
-      {
-        event: "configuration_piped",
-      },
+      `"${file.path}" cannot be read twice: a reload reads certificates and opens log files anew only`,
+      { event: "configuration_piped" },
     );
-    return undefined;
   }
-  return { path: source.path, load: async () => withFlags(await configOf(source), flags) };
+  return {
+    path: file.path,
+    load: isFile ? async () => withFlags(await file.load(), flags) : undefined,
+    locate: (error) => file.locate(error),
+  };
 }
 
 /** Flags win over the file. */

@@ -3,7 +3,8 @@
  * million values.
  */
 
-import { ConfigError, formatPath } from "./config_error.ts";
+import { ConfigError } from "./config_error.ts";
+import { formatPath } from "./key_path.ts";
 
 /** The most values that aliases may add to those that are written: enough for 10 000 services that merge 20 keys. */
 const MAX_ADDED = 250_000;

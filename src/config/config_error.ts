@@ -1,12 +1,40 @@
 /** The one error that a bad configuration ends in, and the problems it lists. */
 
+import { maskSecrets } from "./excerpt.ts";
+import { parsePath } from "./key_path.ts";
+import { isSecretPath } from "./secrets.ts";
+
+/** A place in the text of a file. All count from 1; `length` is that of what is there on its line, in characters. */
+export interface Position {
+  readonly line: number;
+  readonly column: number;
+  readonly length: number;
+}
+
 /** One thing that is wrong with a configuration. */
 export interface Problem {
   /** Where: `services[2].listen[0]`; empty for the file as a whole. */
   readonly path: string;
   /** What, in one line. */
   readonly message: string;
+  /** What is at fault there: the value, unless told. A key may also be there twice. */
+  readonly fault?: "key" | "repeated key";
+  /** The path where `path` is not in the file: some values can be written in two places. */
+  readonly otherwise?: string;
+  /** Where in the text, when the configuration was read from one. */
+  readonly position?: Position;
 }
+
+/** What a configuration was read from. */
+export interface ConfigErrorOptions {
+  readonly file?: string | undefined;
+  /** The text of the file; messages never have more of it than the values at fault. */
+  readonly text?: string | undefined;
+  readonly cause?: unknown;
+}
+
+/** The most problems that a message lists; `problems` has all. */
+const MAX_LISTED = 50;
 
 /** A configuration that cannot be used. `problems` has everything that is wrong with it, never just the first. */
 export class ConfigError extends Error {
@@ -14,14 +42,33 @@ export class ConfigError extends Error {
   readonly problems: readonly Problem[];
   /** The file the configuration was read from, when it was one. */
   readonly file: string | undefined;
+  readonly #text: string | undefined;
 
-  constructor(problems: readonly Problem[], options: { file?: string | undefined; cause?: unknown } = {}) {
+  constructor(problems: readonly Problem[], options: ConfigErrorOptions = {}) {
+    const { file, text } = options;
     const lines = problems.map(onOneLine);
-    const subject = options.file === undefined ? "the configuration" : `the configuration "${options.file}"`;
-    const details = lines.map((problem) => `\n  ${formatProblem(problem)}`).join("");
-    super(`Cannot use ${subject}:${details}`, "cause" in options ? { cause: options.cause } : {});
+    const details = linesOf(lines, file).map((line) => `\n  ${line}`).join("");
+    const subject = `Cannot use the configuration${file === undefined ? "" : ` "${file}"`}`;
+    super(`${subject}:${details}`, "cause" in options ? { cause: options.cause } : {});
     this.problems = lines;
-    this.file = options.file;
+    this.file = file;
+    this.#text = text;
+  }
+
+  /** The problems with their places, in one line. */
+  get summary(): string {
+    return this.lines.join("; ");
+  }
+
+  /** The first problems, each with its place in the file, and how many there are more. */
+  get lines(): string[] {
+    return linesOf(this.problems, this.file);
+  }
+
+  /** The line that a problem is on, without what is secret; undefined when nobody may see it. */
+  lineOf({ path, position }: Problem): string | undefined {
+    if (position === undefined || isSecretPath(parsePath(path))) return undefined;
+    return this.#text === undefined ? undefined : maskSecrets(this.#text, position.line);
   }
 }
 
@@ -30,18 +77,19 @@ export function formatProblem(problem: Problem): string {
   return problem.path === "" ? problem.message : `${problem.path}: ${problem.message}`;
 }
 
-/** Formats the keys and indexes that lead to a value: `services[2].listen[0]`. */
-export function formatPath(path: readonly PropertyKey[]): string {
-  return path.reduce<string>((text, key) => {
-    if (typeof key === "number") return `${text}[${key}]`;
-    if (!/^[\w-]+$/.test(String(key))) return `${text}[${JSON.stringify(String(key))}]`;
-    return text === "" ? String(key) : `${text}.${String(key)}`;
-  }, "");
+function linesOf(problems: readonly Problem[], file: string | undefined): string[] {
+  const lines = problems.slice(0, MAX_LISTED).map((problem) => {
+    const { position } = problem;
+    const place = position === undefined ? "" : `${file ?? ""}:${position.line}:${position.column}: `;
+    return `${place}${formatProblem(problem)}`;
+  });
+  const left = problems.length - lines.length;
+  return left === 0 ? lines : [...lines, `and ${left} more ${left === 1 ? "problem" : "problems"}`];
 }
 
 /** Control characters in a value must not break the one line per problem, or reach a terminal. */
 function onOneLine(problem: Problem): Problem {
-  return { path: escapeControls(problem.path), message: escapeControls(problem.message) };
+  return { ...problem, path: escapeControls(problem.path), message: escapeControls(problem.message) };
 }
 
 function escapeControls(text: string): string {

@@ -1,6 +1,7 @@
 /** Environment variables in the values of a configuration: `${NAME}`, `${NAME:-default}`, `$$` for a `$`. */
 
-import { formatPath, type Problem } from "./config_error.ts";
+import type { Problem } from "./config_error.ts";
+import { formatPath } from "./key_path.ts";
 import { isSecretPath } from "./secrets.ts";
 import type { Steps } from "./steps.ts";
 

@@ -55,5 +55,5 @@ function explainUnknownKey(key: string, issue: z.core.$ZodIssueUnrecognizedKeys,
   const hint = closest === undefined
     ? `expected one of ${known.map((each) => report.spell(each)).join(", ")}`
     : `did you mean "${report.spell(closest)}"?`;
-  report.add([...issue.path, key], `Unknown key "${report.spell(key)}": ${hint}`);
+  report.addKey([...issue.path, key], `Unknown key "${report.spell(key)}": ${hint}`);
 }

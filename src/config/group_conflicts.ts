@@ -27,7 +27,7 @@ export function* findGroupConflicts(services: readonly Path[], report: Report): 
 
 function findBadName(name: string, report: Report): void {
   if (new RegExp(GROUP_NAME_PATTERN).test(name)) return;
-  report.add(
+  report.addKey(
     ["upstreams", name],
     `Cannot use the name "${name}" for a group: expected a letter, then letters, digits, "_", "." or "-", ` +
       "at most 64 in all",

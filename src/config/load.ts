@@ -1,11 +1,13 @@
-/** Reads a configuration file. */
+/** Reads a configuration file, and finds the places in it that problems are about. */
 
 import { readFault } from "../files/file_fault.ts";
 import { readFile } from "../files/read_file.ts";
 import type { Config } from "./config.ts";
-import { ConfigError } from "./config_error.ts";
+import { ConfigError, type Problem } from "./config_error.ts";
 import { decodingSteps } from "./decode.ts";
 import type { EnvironmentLookup } from "./environment.ts";
+import { parsePath } from "./key_path.ts";
+import type { Positions } from "./positions.ts";
 import { inTurns } from "./steps.ts";
 
 /**
@@ -19,18 +21,84 @@ const PIPE_TIMEOUT = 60_000;
  *
  * @throws {ConfigError} when the file cannot be read or parsed, or with every problem in it.
  */
-export async function loadConfigFile(path: string, environment: EnvironmentLookup): Promise<Config> {
-  const text = await readText(path);
-  const { parseYaml } = await import("./yaml.ts"); // only now: `sluice LISTEN=UPSTREAM` is ready sooner without
-  const document = parseYaml(text, path);
+export function loadConfigFile(path: string, environment: EnvironmentLookup): Promise<Config> {
+  return new ConfigFile(path, environment).load();
+}
+
+/** A YAML file that can be read again, and in which places can be found. */
+export class ConfigFile {
+  /** As errors name it. */
+  readonly path: string;
+  readonly #environment: EnvironmentLookup;
+  /** The text that was read last. */
+  #text: string | undefined;
+
+  constructor(path: string, environment: EnvironmentLookup) {
+    this.path = path;
+    this.#environment = environment;
+  }
+
+  /**
+   * Reads and decodes the file.
+   *
+   * @throws {ConfigError} as {@linkcode loadConfigFile}, with positions.
+   */
+  async load(): Promise<Config> {
+    this.#text = undefined;
+    try {
+      this.#text = await readText(this.path);
+      const { parseYaml } = await import("./yaml.ts"); // only now: `sluice LISTEN=UPSTREAM` is ready sooner without
+      const document = parseYaml(this.#text, this.path);
+      checkMapping(document, this.path);
+      return await inTurns(
+        decodingSteps(document, { environment: this.#environment, file: this.path }),
+      );
+    } catch (error) {
+      throw error instanceof ConfigError ? await this.locate(error) : error;
+    }
+  }
+
+  /** The same error with the positions of its problems, of what the file said when it was last read. */
+  async locate(error: ConfigError): Promise<ConfigError> {
+    const text = this.#text;
+    if (text === undefined || text === "") return error;
+    const { positionsOf } = await import("./positions.ts"); // its library takes 20 ms
+    const positions = await inTurns(positionsOf(text));
+    const problems = error.problems.map((problem) => locateProblem(problem, positions)).sort(byPosition);
+    return new ConfigError(problems, { file: this.path, text, cause: error.cause });
+  }
+}
+
+function locateProblem(problem: Problem, positions: Positions): Problem {
+  const { fault = "value", otherwise } = problem;
+  if (fault === "repeated key") {
+    const position = positions.repeatedKey ?? problem.position;
+    return position === undefined ? problem : { ...problem, position };
+  }
+  if (problem.path === "" || problem.position !== undefined) return problem;
+  const isElsewhere = otherwise !== undefined && !positions.has(parsePath(problem.path)) &&
+    positions.has(parsePath(otherwise));
+  const path = isElsewhere ? otherwise : problem.path;
+  const position = positions.find(parsePath(path), fault);
+  return position === undefined ? problem : { ...problem, path, position };
+}
+
+/** In the order of the file; first what concerns it as a whole. */
+function byPosition({ position: a }: Problem, { position: b }: Problem): number {
+  return (a?.line ?? 0) - (b?.line ?? 0) || (a?.column ?? 0) - (b?.column ?? 0);
+}
+
+function checkMapping(document: unknown, path: string): void {
   if (document === null || document === undefined) {
     throw problemWith(path, 'The file is empty: expected "services:" with at least one service');
   }
   if (typeof document !== "object" || Array.isArray(document)) {
     const found = Array.isArray(document) ? "a list" : "a single value";
-    throw problemWith(path, `Expected a mapping with "services:" at the top, got ${found}`);
+    const message = `Expected a mapping with "services:" at the top, got ${found}`;
+    throw new ConfigError([{ path: "", message, position: { line: 1, column: 1, length: 1 } }], {
+      file: path,
+    });
   }
-  return await inTurns(decodingSteps(document, { environment, file: path }));
 }
 
 async function readText(path: string): Promise<string> {

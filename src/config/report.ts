@@ -1,6 +1,7 @@
 /** Collects what is wrong with one document, and words it without giving away the environment. */
 
-import { ConfigError, formatPath, type Problem } from "./config_error.ts";
+import { ConfigError, type Problem } from "./config_error.ts";
+import { formatPath } from "./key_path.ts";
 import type { ExpandedDocument } from "./environment.ts";
 import { describeSecret, isSecretPath } from "./secrets.ts";
 import { type Spelling, toCamelCase } from "./spelling.ts";
@@ -26,6 +27,11 @@ export class Report {
   add(path: readonly PropertyKey[], message: string): void {
     if (this.#unexpanded.has(formatPath(path))) return;
     this.#problems.push({ path: this.spellPath(path), message });
+  }
+
+  /** Adds what is wrong with the key at the end of a path. */
+  addKey(path: readonly PropertyKey[], message: string): void {
+    this.#problems.push({ path: this.spellPath(path), message, fault: "key" });
   }
 
   /** The value at a path, after expansion; undefined when there is none. */

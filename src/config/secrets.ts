@@ -1,6 +1,6 @@
 /** Which values of a configuration are secret wherever they come from, so that no message repeats them. */
 
-import { formatPath } from "./config_error.ts";
+import { formatPath } from "./key_path.ts";
 
 const SECRETS: ReadonlySet<string> = new Set(["admin.token"]);
 

@@ -2,12 +2,12 @@
 
 import { parse } from "@std/yaml/parse";
 import { resolveAliases, TOO_DEEP } from "./aliases.ts";
-import { ConfigError } from "./config_error.ts";
+import { ConfigError, type Position, type Problem } from "./config_error.ts";
 
 /**
  * Parses the text of a configuration file.
  *
- * @throws {ConfigError} when it is not YAML, with line and column; `file` is the name for the error.
+ * @throws {ConfigError} when it is not YAML, with its position; `file` is the name for the error.
  */
 export function parseYaml(text: string, file?: string): unknown {
   try {
@@ -16,42 +16,41 @@ export function parseYaml(text: string, file?: string): unknown {
     resolveAliases(document);
     return document;
   } catch (cause) {
-    if (cause instanceof ConfigError) throw new ConfigError(cause.problems, { file });
-    const position = positionOf(cause);
-    const where = position === undefined ? "" : ` at line ${position.line}, column ${position.column}`;
-    const reason = reasonOf(cause);
-    const hint = position === undefined ? "" : hintFor(reason, text, position.line);
-    const message = `Cannot parse YAML${where}: ${reason}${hint}`;
-    throw new ConfigError([{ path: "", message }], { file, cause });
+    if (cause instanceof ConfigError) throw new ConfigError(cause.problems, { file, text });
+    throw new ConfigError([problemOf(cause, text)], { file, text, cause });
   }
 }
 
-interface Position {
-  /** Both count from 1. */
-  readonly line: number;
-  readonly column: number;
+function problemOf(cause: unknown, text: string): Problem {
+  if (cause instanceof RangeError) return { path: "", message: TOO_DEEP }; // of the call stack
+  const reason = reasonOf(cause);
+  const position = positionOf(cause);
+  if (/duplicated/.test(reason)) {
+    const message = "Cannot parse YAML: this key is already in the mapping";
+    return { path: "", message, fault: "repeated key", ...position && { position } };
+  }
+  const hint = position === undefined ? "" : hintFor(reason, text, position.line);
+  return { path: "", message: `Cannot parse YAML: ${reason}${hint}`, ...position && { position } };
 }
 
 /** Where an error is, which the versions of @std/yaml tell in their message and js-yaml in a `mark`. */
 function positionOf(error: unknown): Position | undefined {
   const { mark, message } = error as { mark?: { line?: number; column?: number }; message?: string };
   if (mark?.line !== undefined && mark.column !== undefined) {
-    return { line: mark.line + 1, column: mark.column + 1 };
+    return { line: mark.line + 1, column: mark.column + 1, length: 1 };
   }
   const [, line, column] = /at line (\d+), column (-?\d+)/.exec(message ?? "") ?? [];
   if (line === undefined || column === undefined) return undefined;
   // The first versions count the column from the wrong line after a repeated key, and end below 1.
-  return { line: Number(line), column: Math.max(1, Number(column)) };
+  return { line: Number(line), column: Math.max(1, Number(column)), length: 1 };
 }
 
 /** The parser's reason alone: it repeats the position and quotes the line, which may hold a password. */
 function reasonOf(error: unknown): string {
-  if (error instanceof RangeError) return TOO_DEEP; // of the call stack
   const message = error instanceof Error ? error.message : String(error);
-  const reason = message
+  return message
     .replace(/(?: at line \d+, column -?\d+| \(\d+:\d+\))[^]*$/, "")
     .replace(/^Cannot [^:]*: /, "");
-  return /duplicated/.test(reason) ? "this key is already in the mapping" : reason;
 }
 
 /** The usual mistakes near a line. The parser notices some of them only on the next one. */

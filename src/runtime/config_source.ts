@@ -1,10 +1,13 @@
 /** Where a configuration is from, and can be had from again. */
 
 import type { Config } from "../config/config.ts";
+import type { ConfigError } from "../config/config_error.ts";
 
 export interface ConfigSource {
-  /** The file. */
+  /** The file, or the name of what was read. */
   readonly path: string;
-  /** @throws {ConfigError} with every problem. */
-  readonly load: () => Promise<Config>;
+  /** Undefined where it can be read but once. @throws {ConfigError} with every problem. */
+  readonly load: (() => Promise<Config>) | undefined;
+  /** The same error with the places in the file of what it is about. */
+  readonly locate: (error: ConfigError) => Promise<ConfigError>;
 }

@@ -101,7 +101,7 @@ class Proxy implements RunningProxy {
       reload: () => this.reload(),
       stop: (drain) => void this.stop({ cause: "admin", ...drain === undefined ? {} : { drain } }),
     });
-    if (source !== undefined) {
+    if (source?.load !== undefined) {
       this.#configWatch = new ConfigWatch(source.path, supervisor.parts.log, () => this.reload());
     }
   }

@@ -48,7 +48,7 @@ export class Reloader {
   async #begin(config: Config): Promise<void> {
     const { access, tlsFiles } = this.#supervisor.parts;
     await access.use(await access.open(config.log.access));
-    await this.#supervisor.apply(config, await tlsFiles.load(config, this.#source?.path));
+    await this.#supervisor.apply(config, await tlsFiles.load(config, this.#source));
   }
 
   /** Reads everything again. Never rejects: what is wrong is in the outcome, and is logged. */
@@ -109,12 +109,12 @@ export class Reloader {
   async #reloadConfig(): Promise<ReloadOutcome> {
     const source = this.#source;
     const { log } = this.#supervisor.parts;
-    if (source === undefined) {
+    if (source?.load === undefined) {
       log.info("Reading certificates and opening log files anew", { event: "reloaded" });
       return { ok: true, detail: "" };
     }
     try {
-      const diff = await this.#apply(await this.#unlessStopped(() => source.load()), source.path);
+      const diff = await this.#apply(await this.#unlessStopped(source.load));
       const detail = describeDiff(diff);
       log[diff.needsRestart.length > 0 ? "warn" : "info"](`Reloaded "${source.path}": ${detail}`, {
         event: "reloaded",
@@ -131,14 +131,14 @@ export class Reloader {
   }
 
   /** Tells what has changed. Throws when the configuration cannot be used. */
-  async #apply(wanted: Config, path: string): Promise<ConfigDiff> {
+  async #apply(wanted: Config): Promise<ConfigDiff> {
     const { access, log, tlsFiles } = this.#supervisor.parts;
     const before = this.#supervisor.config;
     const diff = diffConfig(before, wanted);
     // What only a restart brings stays as it is.
     const next = { ...wanted, workers: before.workers, admin: before.admin };
     if (next.limits.connections > before.limits.connections) checkDescriptors(next.limits.connections);
-    const files = await this.#unlessStopped(() => tlsFiles.load(next, path));
+    const files = await this.#unlessStopped(() => tlsFiles.load(next, this.#source));
     const { path: logPath, format } = before.log.access;
     const isSameFile = logPath === next.log.access.path && format === next.log.access.format;
     const file = isSameFile ? undefined : await this.#openAccess(next.log.access);
@@ -182,5 +182,6 @@ function capitalized(sentence: string): string {
 }
 
 function messageOf(error: unknown): string {
+  if (error instanceof ConfigError) return error.summary;
   return error instanceof Error ? error.message : String(error);
 }

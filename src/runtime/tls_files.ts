@@ -1,13 +1,14 @@
 /** Certificates and keys of all services: read at the start, read again when the files change, watched for their end. */
 
 import { isDeepStrictEqual } from "node:util";
-import type { Config } from "../config/config.ts";
+import type { Config, TlsConfig } from "../config/config.ts";
 import { ConfigError, type Problem } from "../config/config_error.ts";
 import { formatDuration } from "../config/duration.ts";
 import type { Credentials } from "../net/tls_credentials.ts";
 import { CredentialsError } from "../net/tls_pem.ts";
 import { watchFiles } from "../net/watch_files.ts";
 import type { Log } from "../observe/log.ts";
+import type { ConfigSource } from "./config_source.ts";
 import { ServiceFiles } from "./service_files.ts";
 
 const DAY = 86_400_000;
@@ -21,13 +22,13 @@ export type LoadedFiles = ReadonlyMap<string, ServiceFiles>;
  * Reads the files of a configuration, to see whether they can be used.
  *
  * @param known Those in use, which stay where the configuration says the same of them, even if they cannot be used now.
- * @param file Where the configuration is from, for the error.
+ * @param source Where the configuration is from, for the error.
  * @throws {ConfigError} with every problem.
  */
 export async function loadTls(
   config: Config,
   known: LoadedFiles = new Map(),
-  file?: string,
+  source?: Pick<ConfigSource, "path" | "locate">,
 ): Promise<LoadedFiles> {
   const problems: Problem[] = [];
   const loaded = new Map<string, ServiceFiles>();
@@ -40,12 +41,13 @@ export async function loadTls(
       continue;
     }
     await files.read(
-      collecting((key, message) => problems.push({ path: `services[${index}].${key}`, message })),
+      collecting((key, error) => problems.push(problemWith(`services[${index}]`, key, error, tls))),
     );
     loaded.set(name, files);
   }
-  if (problems.length > 0) throw new ConfigError(problems, { file });
-  return loaded;
+  if (problems.length === 0) return loaded;
+  const error = new ConfigError(problems, { file: source?.path });
+  throw source === undefined ? error : await source.locate(error);
 }
 
 /** What is wrong with the files and no reason to refuse them, a line each. */
@@ -77,11 +79,11 @@ export class TlsFiles {
   /**
    * Reads what a configuration names that is not in use yet; {@linkcode use} must follow for it to have an effect.
    *
-   * @param file Where the configuration is from, for the error.
+   * @param source Where the configuration is from, for the error.
    * @throws {ConfigError} with every problem.
    */
-  load(config: Config, file?: string): Promise<LoadedFiles> {
-    return loadTls(config, this.#loaded, file);
+  load(config: Config, source?: ConfigSource): Promise<LoadedFiles> {
+    return loadTls(config, this.#loaded, source);
   }
 
   /** Keeps these from now on; {@linkcode watch} must follow. */
@@ -114,7 +116,7 @@ export class TlsFiles {
     const problems: string[] = [];
     for (const [service, files] of this.#loaded) {
       const before = fingerprintOf(files);
-      await files.read(collecting((_key, message) => {
+      await files.read(collecting((_key, { message }) => {
         const problem = `${service}: keeping the certificate in use. ${message}`;
         this.#options.log.error(problem, { event: "certificate_rejected", service });
         problems.push(problem);
@@ -174,14 +176,33 @@ export class TlsFiles {
   }
 }
 
+/** What can name files in a service. */
+type TlsKey = "tls" | "upstream_tls";
+
+/** Finds the key that names the file. A lone certificate may be in a list, or be written without one. */
+function problemWith(
+  service: string,
+  key: TlsKey,
+  { file, message }: CredentialsError,
+  tls: TlsConfig | undefined,
+): Problem {
+  const path = `${service}.${key}`;
+  if (key === "upstream_tls" || tls === undefined) return { path: `${path}.${file}`, message };
+  if (file === "ca") return { path: `${path}.client_ca`, message };
+  const index = tls.certificates.findIndex((files) => message.includes(`"${files[file]}"`));
+  const listed = `${path}.certificates[${Math.max(0, index)}].${file}`;
+  if (tls.certificates.length > 1) return { path: listed, message };
+  return { path: `${path}.${file}`, message, otherwise: listed };
+}
+
 /** Takes note of files that cannot be used. */
-function collecting(onProblem: (key: string, message: string) => void) {
-  return async <Loaded>(key: string, load: () => Promise<Loaded>): Promise<Loaded | undefined> => {
+function collecting(onProblem: (key: TlsKey, error: CredentialsError) => void) {
+  return async <Loaded>(key: TlsKey, load: () => Promise<Loaded>): Promise<Loaded | undefined> => {
     try {
       return await load();
     } catch (error) {
       if (!(error instanceof CredentialsError)) throw error;
-      onProblem(key, error.message);
+      onProblem(key, error);
       return undefined;
     }
   };

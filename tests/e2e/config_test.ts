@@ -163,9 +163,11 @@ function linesFrom(text: string, start: RegExp): string[] {
   return lines.slice(lines.findIndex((line) => start.test(line)));
 }
 
-/** The problems on stderr: every line but the first, which names the file. */
+/** The problems on stderr, without their places: every line but the first, which names the file. */
 function problemsIn({ stderr }: Finished): string[] {
-  return stderr.trimEnd().split("\n").slice(1).map((line) => line.replace(/^ {2}/, ""));
+  return stderr.trimEnd().split("\n").slice(1).map((line) =>
+    line.replace(/^ {2}(\S+?\.yaml:\d+:\d+: )?/, "")
+  );
 }
 
 /** Runs sluice once with each list of arguments, a few at once. */

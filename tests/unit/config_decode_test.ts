@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import type { ServiceConfig } from "../../src/config/config.ts";
-import { ConfigError, formatPath, formatProblem } from "../../src/config/config_error.ts";
+import { ConfigError, formatProblem } from "../../src/config/config_error.ts";
+import { formatPath } from "../../src/config/key_path.ts";
 import { decodeConfig } from "../../src/config/decode.ts";
 import { formatAddress } from "../../src/net/address.ts";
 import { parseUnixMode } from "../../src/config/unix_mode.ts";

@@ -237,12 +237,14 @@ Deno.test("decodeOptions() leaves the names of groups as they are", () => {
       {
         path: "services[0].routes[0].sourceIP",
         message: 'Unknown key "sourceIP": did you mean "sourceIp"?',
+        fault: "key",
       },
       { path: "services[0].upstream", message: 'Unknown group "my_grup": did you mean "my_group"?' },
       { path: "upstreams.interval", message: "Expected a mapping with endpoints, got 5" },
       {
         path: "upstreams.my_group.healthcheck",
         message: 'Unknown key "healthcheck": did you mean "healthCheck"?',
+        fault: "key",
       },
       {
         path: "upstreams.my_group.onDown",

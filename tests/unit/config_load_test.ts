@@ -61,10 +61,10 @@ Deno.test("parseYaml() gives line and column, and never a piece of the file", ()
     "services: @hunter2\n",
   ];
   for (const text of texts) {
-    assert.throws(() => parseYaml(text), (error) => {
+    assert.throws(() => parseYaml(text, "a.yaml"), (error) => {
       assert.ok(error instanceof ConfigError);
       assert.equal(error.problems.length, 1);
-      assert.match(error.message, /\n {2}Cannot parse YAML at line \d+, column \d+: \w/);
+      assert.match(error.message, /\n {2}a\.yaml:\d+:\d+: Cannot parse YAML: \w/);
       assert.doesNotMatch(error.message, /hunter2/);
       return true;
     });

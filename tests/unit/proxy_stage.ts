@@ -34,6 +34,7 @@ export class ProxyStage implements AsyncDisposable {
     this.reloader = new Reloader(this.supervisor, {
       path: "sluice.yaml",
       load: async () => await this.file,
+      locate: (error) => Promise.resolve(error),
     });
     this.shutdown = new Shutdown(this.supervisor, {
       endChanges: () => this.reloader.stop(),

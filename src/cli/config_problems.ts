@@ -1,0 +1,49 @@
+/** What is wrong with a configuration, for people at a terminal: each problem with its line and a caret under it. */
+
+import type { ConfigError, Problem } from "../config/config_error.ts";
+import { printable } from "./printable.ts";
+
+/** How much of a long line is shown, in characters. */
+const WIDTH = 100;
+
+/** What of a line stands before the place in question, where all of it is too long. */
+const BEFORE = 60;
+
+/** Formats the message of an error with a picture of every place. */
+export function withPictures(error: ConfigError, colours: boolean): string {
+  const [subject = "", ...lines] = error.message.split("\n");
+  const paragraphs = lines.map((line, index) => {
+    const problem = error.problems[index];
+    const picture = problem === undefined ? [] : pictureOf(problem, error, colours);
+    return [colours ? inBold(line) : line, ...picture].join("\n");
+  });
+  // Short lines follow each other, pictures stand apart.
+  const gap = paragraphs.some((paragraph) => paragraph.includes("\n")) ? "\n\n" : "\n";
+  return [subject, ...paragraphs].join(gap);
+}
+
+function pictureOf(problem: Problem, error: ConfigError, colours: boolean): string[] {
+  const line = error.lineOf(problem);
+  if (line === undefined || problem.position === undefined) return [];
+  const { line: number, column, length } = problem.position;
+  const start = line.length > WIDTH ? Math.max(0, column - 1 - BEFORE) : 0;
+  const shown = printable(line.slice(start, start + WIDTH).replaceAll("\t", "→"));
+  const before = (start > 0 ? 1 : 0) + column - 1 - start;
+  const caret = "^".repeat(Math.max(1, Math.min(length, line.length - column + 1, WIDTH)));
+  const gutter = String(number).padStart(5);
+  const text = `${start > 0 ? "…" : ""}${shown}${line.length > start + WIDTH ? "…" : ""}`;
+  return [
+    `${gutter} | ${text}`,
+    `${" ".repeat(gutter.length)} | ${" ".repeat(before)}${colours ? inRed(caret) : caret}`,
+  ];
+}
+
+/** `place: path: message`, of which the message stays as it is. */
+function inBold(line: string): string {
+  const [place] = /^\s*\S+:\d+:\d+:/.exec(line) ?? [];
+  return place === undefined ? line : `\x1b[1m${place}\x1b[22m${line.slice(place.length)}`;
+}
+
+function inRed(text: string): string {
+  return `\x1b[31m${text}\x1b[39m`;
+}

@@ -1,0 +1,19 @@
+/** Paths to values in a document, as keys and as text. */
+
+/** Formats the keys and indexes that lead to a value: `services[2].listen[0]`. */
+export function formatPath(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, key) => {
+    if (typeof key === "number") return `${text}[${key}]`;
+    if (!/^[\w-]+$/.test(String(key))) return `${text}[${JSON.stringify(String(key))}]`;
+    return text === "" ? String(key) : `${text}.${String(key)}`;
+  }, "");
+}
+
+/** Parses what {@linkcode formatPath} gives. */
+export function parsePath(text: string): (string | number)[] {
+  const keys = text.matchAll(/\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]|([\w-]+)/g);
+  return [...keys].map(([, index, quoted, plain]): string | number => {
+    if (index !== undefined) return Number(index);
+    return quoted === undefined ? plain! : JSON.parse(quoted);
+  });
+}

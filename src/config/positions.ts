@@ -1,0 +1,168 @@
+/** Where the values of a YAML file are in its text. @std/yaml does not tell; the package yaml has its parts with offsets. */
+
+import { CST, Lexer, Parser } from "yaml";
+import type { Position } from "./config_error.ts";
+import type { Steps } from "./steps.ts";
+
+type Token = CST.Token;
+type Item = CST.CollectionItem;
+
+/** A value, with the key before it. Either may be missing. */
+interface Node {
+  readonly key: Token | undefined;
+  readonly value: Token | undefined;
+}
+
+/** What is looked for at a path: the value or its key. */
+export type Fault = "key" | "value";
+
+/** Reads a text, which may be no YAML at all, a few hundred parts at a step. */
+export function* positionsOf(text: string): Steps<Positions> {
+  const parser = new Parser();
+  const documents: Token[] = [];
+  let count = 0;
+  for (const lexeme of new Lexer().lex(text)) {
+    documents.push(...parser.next(lexeme));
+    if (++count % 256 === 0) yield;
+  }
+  documents.push(...parser.end());
+  return new Positions(text, documents.find((token) => token.type === "document"));
+}
+
+export class Positions {
+  readonly #text: string;
+  readonly #root: Node;
+  /** The values that have an anchor, in the order of the text. */
+  readonly #anchors: { readonly name: string; readonly offset: number; readonly value: Token }[] = [];
+  /** The first key that its mapping has twice. */
+  #repeated: Token | undefined;
+
+  constructor(text: string, document: CST.Document | undefined) {
+    this.#text = text;
+    this.#root = { key: undefined, value: document?.value };
+    if (document?.value !== undefined) {
+      this.#anchor(document.start, document.value);
+      this.#visit(document.value);
+    }
+  }
+
+  /** Where the second of two equal keys in a mapping is; undefined when there is none. */
+  get repeatedKey(): Position | undefined {
+    return this.#repeated && this.#at(this.#repeated);
+  }
+
+  /** Whether there is something at a path. */
+  has(path: readonly (string | number)[]): boolean {
+    return this.#find(path).found;
+  }
+
+  /** Where what is at a path is, or what should have it. Undefined in an empty text. */
+  find(path: readonly (string | number)[], fault: Fault = "value"): Position | undefined {
+    const { node: { key, value }, found } = this.#find(path);
+    const isSpread = value === undefined || value.type === "block-map" || value.type === "block-seq";
+    const token = key !== undefined && (fault === "key" || isSpread || !found) ? key : value;
+    return token && this.#at(token);
+  }
+
+  /** The node at a path, or the last one on the way to it. */
+  #find(path: readonly (string | number)[]): { readonly node: Node; readonly found: boolean } {
+    let node = this.#root;
+    for (const key of path) {
+      const next = this.#child(node.value, key);
+      if (next === undefined) return { node, found: false };
+      node = next;
+    }
+    return { node, found: true };
+  }
+
+  #child(collection: Token | undefined, key: string | number, depth = 0): Node | undefined {
+    const token = this.#behindAlias(collection);
+    if (depth > MAX_MERGES) return undefined;
+    if (typeof key === "number") {
+      const item = entriesOf(token)[key];
+      // Of an entry without a value there is but the dash.
+      const dash = item?.start.find(({ type }) => type === "seq-item-ind");
+      return item && { key: item.value === undefined ? dash : undefined, value: item.value };
+    }
+    const pairs = pairsOf(token);
+    const own = pairs.find((pair) => keyOf(pair) === key);
+    if (own !== undefined) return { key: own.key ?? undefined, value: own.value };
+    for (const { value } of pairs.filter((pair) => keyOf(pair) === "<<")) {
+      const entries = entriesOf(value);
+      for (const source of entries.length === 0 ? [value] : entries.map((entry) => entry.value)) {
+        const merged = this.#child(source, key, depth + 1);
+        if (merged !== undefined) return merged;
+      }
+    }
+    return undefined;
+  }
+
+  #behindAlias(token: Token | undefined): Token | undefined {
+    let target = token;
+    for (let count = 0; target?.type === "alias" && count < MAX_MERGES; count++) {
+      const { source, offset } = target;
+      target = this.#anchors.findLast((each) => each.name === source.slice(1) && each.offset < offset)?.value;
+    }
+    return target;
+  }
+
+  #visit(token: Token): void {
+    if (!("items" in token)) return;
+    const keys = new Set<string>();
+    for (const item of token.items) {
+      const { start, key, sep, value } = item;
+      const name = keyOf(item);
+      if (name !== undefined) {
+        if (keys.has(name)) this.#repeated ??= key!;
+        keys.add(name);
+      }
+      if (key) this.#anchor(start, key);
+      if (value) this.#anchor(sep ?? start, value);
+      if (key) this.#visit(key);
+      if (value) this.#visit(value);
+    }
+  }
+
+  #anchor(before: readonly CST.SourceToken[], value: Token): void {
+    const anchor = before.findLast(({ type }) => type === "anchor");
+    if (anchor === undefined) return;
+    this.#anchors.push({ name: anchor.source.slice(1), offset: anchor.offset, value });
+  }
+
+  #at(token: Token): Position {
+    const offset = offsetOf(token);
+    const before = this.#text.slice(0, offset);
+    const lineStart = before.lastIndexOf("\n") + 1;
+    const source = "source" in token && token.type !== "block-scalar" ? token.source : "";
+    return {
+      line: before.split("\n").length,
+      column: offset - lineStart + 1,
+      length: Math.max(1, source.split(/\r?\n/, 1)[0]!.trimEnd().length),
+    };
+  }
+}
+
+/** Aliases of aliases and merges of merges that are followed; no sane file comes near. */
+const MAX_MERGES = 100;
+
+function entriesOf(token: Token | undefined): Item[] {
+  if (token?.type === "block-seq") {
+    return token.items.filter(({ start }) => start.some(({ type }) => type === "seq-item-ind"));
+  }
+  if (token?.type !== "flow-collection" || token.start.type !== "flow-seq-start") return [];
+  return token.items.filter(({ key, sep, value }) => key || sep || value);
+}
+
+function pairsOf(token: Token | undefined): Item[] {
+  if (token?.type === "block-map") return token.items;
+  return token?.type === "flow-collection" && token.start.type === "flow-map-start" ? token.items : [];
+}
+
+function keyOf({ key }: Item): string | undefined {
+  return CST.isScalar(key) ? CST.resolveAsScalar(key, false, () => {})?.value : undefined;
+}
+
+/** A block scalar begins with its `|`. */
+function offsetOf(token: Token): number {
+  return token.type === "block-scalar" ? token.props[0]?.offset ?? token.offset : token.offset;
+}
