@@ -13,16 +13,23 @@
  * @module
  */
 
-import { main } from "./src/cli/main.ts";
+import { EarlySignals } from "./src/runtime/signals.ts";
 
+export { AdminListenError } from "./src/admin/http_listener.ts";
 export { ConfigError } from "./src/config/config_error.ts";
 export type { ProxyOptions } from "./src/config/library.ts";
+export { ListenError } from "./src/net/listen_error.ts";
+export { LogFileError } from "./src/observe/log_file.ts";
 export type { ServiceFigures } from "./src/observe/ledger.ts";
 export type { EndpointFigures, PoolFigures, UpstreamFigures } from "./src/observe/upstream_figures.ts";
 export { DescriptorError } from "./src/runtime/descriptors.ts";
-export { LogFileError } from "./src/runtime/process_log.ts";
-export { AdminListenError, ListenError } from "./src/runtime/proxy.ts";
 export type { BoundService, RunningProxy, StopOptions, StopReport } from "./src/runtime/proxy.ts";
 export { startProxy } from "./src/runtime/start_proxy.ts";
 
-if (import.meta.main) Deno.exit(await main(Deno.args));
+if (import.meta.main) {
+  // Before the program itself is loaded, which takes tens of milliseconds in which they would end it. So what is
+  // imported above is little.
+  const early = new EarlySignals();
+  const { main } = await import("./src/cli/main.ts");
+  Deno.exit(await main(Deno.args, early));
+}

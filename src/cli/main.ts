@@ -5,6 +5,7 @@ import { ConfigError } from "../config/config_error.ts";
 import { DescriptorError } from "../runtime/descriptors.ts";
 import { LogFileError } from "../runtime/process_log.ts";
 import { AdminListenError, ListenError } from "../runtime/proxy.ts";
+import type { EarlySignals } from "../runtime/signals.ts";
 import { AdminError } from "./admin_error.ts";
 import { type Command, parseCommand } from "./args.ts";
 import { withPictures } from "./config_problems.ts";
@@ -23,10 +24,14 @@ const EXIT_USAGE = 2;
 /** What keeps a command from doing what it should, and is no mistake in it. */
 const COULD_NOT = [AdminError, AdminListenError, DescriptorError, ListenError, LogFileError, RunError];
 
-/** Runs the command that `args` spell and resolves with the exit code. */
-export async function main(args: readonly string[]): Promise<number> {
+/**
+ * Runs the command that `args` spell and resolves with the exit code.
+ *
+ * @param early What has kept signals from ending the program so far.
+ */
+export async function main(args: readonly string[], early: EarlySignals): Promise<number> {
   try {
-    await execute(parseCommand(args));
+    await execute(parseCommand(args), early);
     return EXIT_OK;
   } catch (error) {
     return explain(error);
@@ -34,10 +39,11 @@ export async function main(args: readonly string[]): Promise<number> {
 }
 
 /** What `run` has no use for is loaded when it is asked for: a proxy is ready the sooner. */
-async function execute(command: Command): Promise<void> {
+async function execute(command: Command, early: EarlySignals): Promise<void> {
+  if (command.kind === "run") return await run(command.source, command.flags, early);
+  // Only a proxy reloads: `sluice top` ends with its terminal.
+  early[Symbol.dispose]();
   switch (command.kind) {
-    case "run":
-      return await run(command.source, command.flags);
     case "check": {
       const { check } = await import("./check.ts");
       return await check(command.path);

@@ -9,12 +9,14 @@ import { stderrLog } from "../runtime/process_log.ts";
 import type { Log } from "../observe/log.ts";
 import { type ConfigSource, type RunningProxy, runProxy } from "../runtime/proxy.ts";
 import { tellListening } from "../runtime/tell_listening.ts";
-import { onReloadSignal, onReopenSignal, onStopSignals } from "../runtime/signals.ts";
+import { type EarlySignals, onReloadSignal, onReopenSignal, onStopRequests } from "../runtime/signals.ts";
 import type { RunFlags, Source } from "./args.ts";
 import { announceReady, removeStaleReadyFile } from "./ready.ts";
 
 /**
  * Runs until a signal, then drains.
+ *
+ * @param early What has kept signals from ending the program so far.
  *
  * @throws {ConfigError} when the configuration is wrong
  * @throws {ListenError} when an address cannot be bound
@@ -22,7 +24,7 @@ import { announceReady, removeStaleReadyFile } from "./ready.ts";
  * @throws {LogFileError} when the access log cannot be opened
  * @throws {RunError} when the ready file cannot be written
  */
-export async function run(source: Source, flags: RunFlags): Promise<void> {
+export async function run(source: Source, flags: RunFlags, early: EarlySignals): Promise<void> {
   const file = source.kind === "file" ? new ConfigFile(source.path, (name) => Deno.env.get(name)) : undefined;
   const written = source.kind === "quick" ? parseQuickForm(source.pairs) : await file!.load();
   const config = withFlags(written, flags);
@@ -34,7 +36,7 @@ export async function run(source: Source, flags: RunFlags): Promise<void> {
   if (proxy.admin !== undefined) {
     log.info(`Admin interface on ${proxy.admin}`, { event: "admin_listening", listen: proxy.admin });
   }
-  listenToSignals(proxy);
+  listenToSignals(proxy, early);
   await announceReady(proxy, flags);
   await proxy.stopped;
   await log.flush();
@@ -64,13 +66,17 @@ export function withFlags(config: Config, flags: RunFlags): Config {
 }
 
 /** The first signal that asks for an end drains, a second one cuts. */
-function listenToSignals(proxy: RunningProxy): void {
+function listenToSignals(proxy: RunningProxy, early: EarlySignals): void {
   let signals = 0;
   // Never taken back: with the default action restored, a late signal would kill the program before its exit code.
-  onStopSignals((signal) => {
+  onStopRequests((signal) => {
     signals += 1;
     void proxy.stop(signals > 1 ? { drain: 0 } : { cause: signal });
   });
   onReloadSignal(() => void proxy.reload());
   onReopenSignal(() => void proxy.reopenLogs());
+  early[Symbol.dispose]();
+  // What was asked for during the start may be about a file that had been read or opened by then.
+  if (early.has("SIGHUP")) void proxy.reload();
+  else if (early.has("SIGUSR2")) void proxy.reopenLogs();
 }

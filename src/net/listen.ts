@@ -1,9 +1,10 @@
 /** Binding a listener: TCP or unix socket, on Deno's own API or on node:net. */
 
-import { type Address, boundAddress, formatAddress, type TcpAddress } from "./address.ts";
+import { type Address, boundAddress, type TcpAddress } from "./address.ts";
 import type { Adapter, Conn } from "./conn.ts";
 import { addressOf, DenoConn } from "./deno_conn.ts";
-import { type ErrorCode, ProxyError, proxyErrorOf } from "./errors.ts";
+import { ProxyError, proxyErrorOf } from "./errors.ts";
+import { ListenError } from "./listen_error.ts";
 import { NodeListener } from "./node_listener.ts";
 
 export interface Listener {
@@ -30,35 +31,6 @@ export interface ListenOptions {
    */
   readonly shared?: boolean | undefined;
 }
-
-/** A listener could not be bound. The message names the address, the cause and the remedy. */
-export class ListenError extends Error {
-  override readonly name = "ListenError";
-
-  private constructor(message: string, readonly code: ErrorCode, cause?: ProxyError) {
-    super(message, { cause });
-  }
-
-  static at(address: Address, error: ProxyError): ListenError {
-    // Of a unix socket the file system's own words say more.
-    const remedy = address.transport === "tcp" ? REMEDIES[error.code] : undefined;
-    const message = `Cannot listen on ${formatAddress(address)}: ${remedy ?? error.message}`;
-    return new ListenError(message, error.code, error);
-  }
-
-  /** One that happened in another thread. */
-  static of({ message, code }: Pick<ListenError, "message" | "code">): ListenError {
-    return new ListenError(message, code);
-  }
-}
-
-const REMEDIES: Partial<Record<ErrorCode, string>> = {
-  address_in_use: "address already in use (another program listens there; stop it or choose another port)",
-  address_not_available:
-    'no such local address (listen on one that this machine has, or on all with ":port")',
-  name_not_resolved: "the name cannot be resolved (use an IP address)",
-  permission_denied: "permission denied (ports below 1024 need root or CAP_NET_BIND_SERVICE)",
-};
 
 /** Waiting connections that the kernel keeps: a burst should wait, not be refused. Capped by net.core.somaxconn. */
 export const BACKLOG = 4096;

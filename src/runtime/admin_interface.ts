@@ -6,7 +6,8 @@ import { type AdminServer, serveAdmin } from "../admin/server.ts";
 import type { AdminConfig } from "../config/config.ts";
 import { parseDuration } from "../config/duration.ts";
 import { type Address, formatAddress } from "../net/address.ts";
-import { listen, ListenError } from "../net/listen.ts";
+import { listen } from "../net/listen.ts";
+import { ListenError } from "../net/listen_error.ts";
 import { ProxyBackend, type ProxyBackendOptions } from "./admin_backend.ts";
 
 export class AdminInterface {

@@ -5,7 +5,8 @@ import { type Address, formatAddress, parseListenAddress } from "../net/address.
 import { acceptConnections } from "../net/accept.ts";
 import { type Conn, writeAll } from "../net/conn.ts";
 import { dial } from "../net/dial.ts";
-import { listen, ListenError } from "../net/listen.ts";
+import { listen } from "../net/listen.ts";
+import { ListenError } from "../net/listen_error.ts";
 import { sleep } from "../net/sleep.ts";
 import type { ProgramLog } from "../observe/log.ts";
 import { AdminListenError, type RunningProxy, runProxy } from "./proxy.ts";

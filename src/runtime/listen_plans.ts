@@ -3,7 +3,7 @@
 import type { Config, ServiceConfig } from "../config/config.ts";
 import { type Address, formatAddress, type TcpAddress } from "../net/address.ts";
 import { adapterFor } from "../net/conn.ts";
-import { ListenError } from "../net/listen.ts";
+import { ListenError } from "../net/listen_error.ts";
 import { canShare, type Reservation, reserve } from "../net/reserve.ts";
 import { tlsListenOptions } from "../proxy/tls_termination.ts";
 import type { KeptService } from "./kept_service.ts";

@@ -4,7 +4,7 @@ import { AdminListenError } from "../admin/http_listener.ts";
 import type { ReloadOutcome } from "../admin/backend.ts";
 import type { Config } from "../config/config.ts";
 import { formatAddress } from "../net/address.ts";
-import { ListenError } from "../net/listen.ts";
+import { ListenError } from "../net/listen_error.ts";
 import type { ServiceFigures } from "../observe/ledger.ts";
 import type { ProgramLog } from "../observe/log.ts";
 import type { UpstreamFigures } from "../observe/upstream_figures.ts";

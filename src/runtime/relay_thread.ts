@@ -1,7 +1,7 @@
 /** What one thread relays: its listeners, services and groups, made and changed as the supervisor says. */
 
 import type { GroupConfig, LogLevel } from "../config/config.ts";
-import { ListenError } from "../net/listen.ts";
+import { ListenError } from "../net/listen_error.ts";
 import { type ErrorCode, ProxyError } from "../net/errors.ts";
 import { AccessLog, type AccessSink } from "../observe/access_log.ts";
 import { type ConnectionPage, type ConnectionQuery, listConnections } from "../observe/connection_list.ts";

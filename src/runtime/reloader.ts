@@ -5,7 +5,7 @@ import type { AccessLogConfig, Config } from "../config/config.ts";
 import { ConfigError } from "../config/config_error.ts";
 import { type ConfigDiff, describeDiff, diffConfig } from "../config/diff.ts";
 import { formatAddress } from "../net/address.ts";
-import { ListenError } from "../net/listen.ts";
+import { ListenError } from "../net/listen_error.ts";
 import { abortable } from "../net/abortable.ts";
 import type { AccessFile } from "../observe/access_file.ts";
 import { AccountsFullError } from "../observe/accounts_full_error.ts";

@@ -24,6 +24,47 @@ export function onReopenSignal(onReopen: () => void): Disposable {
   return on(REOPEN_SIGNALS, onReopen);
 }
 
+/**
+ * SIGHUP and SIGUSR2 from the first moment on, as either would end the program while it starts; until disposed of.
+ */
+export class EarlySignals implements Disposable {
+  readonly #came = new Set<Deno.Signal>();
+  readonly #listening: Disposable;
+
+  constructor() {
+    this.#listening = on([...RELOAD_SIGNALS, ...REOPEN_SIGNALS], (signal) => this.#came.add(signal));
+  }
+
+  /** Whether that one came so far. */
+  has(signal: Deno.Signal): boolean {
+    return this.#came.has(signal);
+  }
+
+  [Symbol.dispose](): void {
+    this.#listening[Symbol.dispose]();
+  }
+}
+
+/** Signals of a kind within so many milliseconds are one where there is a process that passes on what it gets. */
+const ONE_SIGNAL = 1000;
+/** Has the number of that process, as `deno task start` sets it. */
+const FORWARDER = "SLUICE_SIGNALS_FROM";
+
+/**
+ * Calls `onStop` for every signal that asks the program to end. A service manager or a terminal signals the whole group
+ * of processes, and whoever has started this one passes on what the group has got already: that is no second signal.
+ */
+export function onStopRequests(onStop: (signal: Deno.Signal) => void): Disposable {
+  if (Deno.env.get(FORWARDER) !== String(Deno.ppid)) return onStopSignals(onStop);
+  let last = -Infinity;
+  return onStopSignals((signal) => {
+    const now = performance.now();
+    if (now - last < ONE_SIGNAL) return;
+    last = now;
+    onStop(signal);
+  });
+}
+
 function on(signals: readonly Deno.Signal[], listener: (signal: Deno.Signal) => void): Disposable {
   const handlers = signals.map((signal) => ({ signal, handler: () => listener(signal) }));
   for (const { signal, handler } of handlers) Deno.addSignalListener(signal, handler);

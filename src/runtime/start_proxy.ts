@@ -1,9 +1,7 @@
 /** The proxy as a library. */
 
-import { decodeOptions, type ProxyOptions } from "../config/library.ts";
-import { silentLog } from "../observe/log.ts";
-import { type RunningProxy, runProxy } from "./proxy.ts";
-import { stderrLog } from "./process_log.ts";
+import type { ProxyOptions } from "../config/library.ts";
+import type { RunningProxy } from "./proxy.ts";
 
 /**
  * Starts a proxy, in this thread unless `options.workers` says otherwise. It logs to stderr only if `options.log` is given.
@@ -15,6 +13,13 @@ import { stderrLog } from "./process_log.ts";
  * @throws {DescriptorError} when the process may not open enough descriptors for `limits.connections`
  */
 export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
+  // Loaded only now: main.ts exports this and is the program too, which must listen to signals before it loads more.
+  const [{ decodeOptions }, { silentLog }, { stderrLog }, { runProxy }] = await Promise.all([
+    import("../config/library.ts"),
+    import("../observe/log.ts"),
+    import("./process_log.ts"),
+    import("./proxy.ts"),
+  ]);
   const config = decodeOptions(options);
   return await runProxy(config, options.log === undefined ? silentLog() : stderrLog(config.log));
 }

@@ -74,6 +74,8 @@ export async function within<T>(milliseconds: number, what: string, promise: Pro
 }
 
 export interface StartOptions {
+  /** What starts sluice, in place of {@linkcode sluiceCommand}. */
+  readonly command?: readonly string[];
   /** Goes before the command, such as `["prlimit", "--nofile=64"]`. */
   readonly wrapper?: readonly string[];
   readonly env?: Record<string, string>;
@@ -85,12 +87,21 @@ export interface StartOptions {
 export class Sluice implements AsyncDisposable {
   readonly ready: Ready;
   readonly #child: Deno.ChildProcess;
+  /** It is the first of a process group, all of which ends with it. */
+  readonly #isGroup: boolean;
   readonly #stderr: LineReader;
   readonly #stdout: LineReader;
   #status: Deno.CommandStatus | undefined;
 
-  private constructor(child: Deno.ChildProcess, stdout: LineReader, stderr: LineReader, ready: Ready) {
+  private constructor(
+    child: Deno.ChildProcess,
+    isGroup: boolean,
+    stdout: LineReader,
+    stderr: LineReader,
+    ready: Ready,
+  ) {
     this.#child = child;
+    this.#isGroup = isGroup;
     this.#stdout = stdout;
     this.#stderr = stderr;
     this.ready = ready;
@@ -101,7 +112,7 @@ export class Sluice implements AsyncDisposable {
   static async start(args: string[], options: StartOptions = {}): Promise<Sluice> {
     const threads = options.workers ?? workers;
     const own = [...args, ...threads === 1 ? [] : ["--workers", String(threads)], "--print-ready"];
-    const [command, ...rest] = [...options.wrapper ?? [], ...sluiceCommand(), ...own];
+    const [command, ...rest] = [...options.wrapper ?? [], ...options.command ?? sluiceCommand(), ...own];
     const child = new Deno.Command(command!, {
       args: rest,
       stdin: "null",
@@ -113,7 +124,7 @@ export class Sluice implements AsyncDisposable {
     const stderr = new LineReader(child.stderr);
     try {
       const line = await stdout.find(() => true);
-      return new Sluice(child, stdout, stderr, JSON.parse(line));
+      return new Sluice(child, options.wrapper?.[0] === "setsid", stdout, stderr, JSON.parse(line));
     } catch {
       const status = await child.status;
       await Promise.all([stdout.done, stderr.done]);
@@ -196,6 +207,11 @@ services: [{ ${["name: test", "listen: 0", "upstream: group", ...service].join("
     this.#child.kill(signal);
   }
 
+  /** Signals all of its process group, as a service manager does; needs `wrapper: ["setsid"]`. */
+  killGroup(signal: Deno.Signal): void {
+    Deno.kill(-this.#child.pid, signal);
+  }
+
   /** Resolves when the program has ended. */
   async ended(): Promise<Finished> {
     const status = await this.#child.status;
@@ -210,7 +226,13 @@ services: [{ ${["name: test", "listen: 0", "upstream: group", ...service].join("
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#status === undefined) this.#child.kill("SIGKILL");
+    if (this.#isGroup) {
+      try {
+        this.killGroup("SIGKILL");
+      } catch {
+        // All of it has ended.
+      }
+    } else if (this.#status === undefined) this.#child.kill("SIGKILL");
     await this.ended();
   }
 }

@@ -25,6 +25,10 @@ const PROBE_TIMEOUT_MS = 3_000;
 if (import.meta.main) Deno.exit(await main(Deno.args));
 
 async function main([subcommand, ...args]: readonly string[]): Promise<number> {
+  // They would end this process, and leave the child behind or never start it.
+  if (Deno.build.os !== "windows") {
+    for (const signal of ["SIGHUP", "SIGUSR2"] as const) Deno.addSignalListener(signal, () => {});
+  }
   if (subcommand === undefined) {
     say("Usage: launch.ts <deno subcommand> [arguments]");
     return 2;
@@ -95,7 +99,8 @@ async function runDeno(args: string[], cwd: string, importMap: string): Promise<
     args,
     cwd,
     clearEnv: true, // INIT_CWD was for this process: a `deno task` further down has its own
-    env: { ...env, SLUICE_IMPORT_MAP: importMap },
+    // A whole group may be signalled: then the child gets each signal, and again from here.
+    env: { ...env, SLUICE_IMPORT_MAP: importMap, SLUICE_SIGNALS_FROM: String(Deno.pid) },
     stdin: "inherit",
     stdout: "inherit",
     stderr: "inherit",
@@ -118,9 +123,10 @@ function outliveSignals(child: Deno.ChildProcess): void {
     for (const signal of ["SIGINT", "SIGBREAK"] as const) Deno.addSignalListener(signal, () => {});
     return;
   }
-  // So does a terminal on Ctrl-C; a second signal would tell sluice to stop without waiting.
+  // So does a terminal on Ctrl-C, and not every program takes two signals for one.
   const terminal = [Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal());
   Deno.addSignalListener("SIGINT", () => terminal || forward("SIGINT"));
-  Deno.addSignalListener("SIGTERM", () => forward("SIGTERM"));
-  Deno.addSignalListener("SIGHUP", () => forward("SIGHUP"));
+  for (const signal of ["SIGTERM", "SIGHUP", "SIGUSR2", "SIGQUIT"] as const) {
+    Deno.addSignalListener(signal, () => forward(signal));
+  }
 }

@@ -19,7 +19,17 @@ const MAY_IMPORT: Record<string, { code: string[]; types?: string[] }> = {
   admin: { code: ["observe"] },
   runtime: { code: ["wire", "files", "net", "observe", "config", "upstream", "faults", "proxy", "admin"] },
   cli: { code: ["files", "config", "runtime", "net/address.ts"], types: ["observe", "admin"] },
-  main: { code: ["cli", "runtime", "config"], types: ["observe"] },
+  main: {
+    code: [
+      "cli",
+      "runtime",
+      "config",
+      "admin/http_listener.ts",
+      "net/listen_error.ts",
+      "observe/log_file.ts",
+    ],
+    types: ["observe"],
+  },
 };
 
 /** What only some places may name: a path that starts like one of `only`. */

@@ -1,0 +1,33 @@
+/** The error of an address that cannot be bound, apart from what binds one: programs that import it need only this. */
+
+import { type Address, formatAddress } from "./address.ts";
+import type { ErrorCode, ProxyError } from "./errors.ts";
+
+/** A listener could not be bound. The message names the address, the cause and the remedy. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+
+  private constructor(message: string, readonly code: ErrorCode, cause?: ProxyError) {
+    super(message, { cause });
+  }
+
+  static at(address: Address, error: ProxyError): ListenError {
+    // Of a unix socket the file system's own words say more.
+    const remedy = address.transport === "tcp" ? REMEDIES[error.code] : undefined;
+    const message = `Cannot listen on ${formatAddress(address)}: ${remedy ?? error.message}`;
+    return new ListenError(message, error.code, error);
+  }
+
+  /** One that happened in another thread. */
+  static of({ message, code }: Pick<ListenError, "message" | "code">): ListenError {
+    return new ListenError(message, code);
+  }
+}
+
+const REMEDIES: Partial<Record<ErrorCode, string>> = {
+  address_in_use: "address already in use (another program listens there; stop it or choose another port)",
+  address_not_available:
+    'no such local address (listen on one that this machine has, or on all with ":port")',
+  name_not_resolved: "the name cannot be resolved (use an IP address)",
+  permission_denied: "permission denied (ports below 1024 need root or CAP_NET_BIND_SERVICE)",
+};
