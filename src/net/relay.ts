@@ -8,6 +8,8 @@ import type { ByteCount } from "./streams.ts";
 
 /** How long writes already begun may take once the connection has failed, in milliseconds. */
 const LAST_WRITES = 1000;
+/** So many bytes are no answer but a farewell: close_notify in any version and cipher of TLS, or a line such as `BYE`. */
+const FAREWELL = 100;
 
 export interface RelayOptions {
   readonly client: Conn;
@@ -23,9 +25,9 @@ export interface RelayOptions {
   readonly idleClock: IdleClock;
 }
 
-/** How a relay ended: who finished sending first, or what broke it. */
+/** How a relay ended: who finished sending first, and whether the other one then reset; or what broke it. */
 export type RelayOutcome =
-  | { readonly kind: "closed"; readonly first: Peer }
+  | { readonly kind: "closed"; readonly first: Peer; readonly thenReset?: true }
   | { readonly kind: "failed"; readonly error: ProxyError };
 
 /** Relays one connection. Made once both sides are connected, and used once. */
@@ -36,7 +38,10 @@ export class Relay implements DirectionObserver, Watched {
   readonly #outcome = Promise.withResolvers<RelayOutcome>();
   #watch: Disposable | undefined;
   #firstToFinish: Peer | undefined;
+  /** What the other one had sent by then, in bytes. */
+  #sentByOther = 0;
   #failure: ProxyError | undefined;
+  #isResetAfterClose = false;
   #lastWrites: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
   /** Counts reads that brought bytes, from either side: what the idle clock looks at. */
@@ -72,6 +77,7 @@ export class Relay implements DirectionObserver, Watched {
   onFailure(error: ProxyError): void {
     if (this.#failure !== undefined || this.#closed) return;
     this.#failure = error;
+    this.#isResetAfterClose = this.#isAfterClose(error);
     this.#lastWrites = setTimeout(() => this.#closeBoth(), LAST_WRITES);
     this.#closeWhenDelivered();
   }
@@ -100,7 +106,9 @@ export class Relay implements DirectionObserver, Watched {
   }
 
   onEnd(side: Peer): void {
-    this.#firstToFinish ??= side;
+    if (this.#firstToFinish !== undefined) return;
+    this.#firstToFinish = side;
+    this.#sentByOther = this.#countOf(otherThan(side)).bytes;
   }
 
   onWritten(): void {
@@ -118,11 +126,31 @@ export class Relay implements DirectionObserver, Watched {
     if (!this.#upload.isSettled || !this.#download.isSettled) return;
     this.#closeBoth();
     this.#watch?.[Symbol.dispose]();
-    this.#outcome.resolve(
-      this.#failure === undefined
-        ? { kind: "closed", first: this.#firstToFinish! }
-        : { kind: "failed", error: this.#failure },
-    );
+    this.#outcome.resolve(this.#howItEnded());
+  }
+
+  /**
+   * Whether a reset takes nothing away: one side had finished, and the other, which resets, got all of its bytes and has
+   * sent no more than a farewell since. So ends a server that closes over a close_notify which it does not read. But an
+   * upstream that a client asked something and that had not answered by then still owes that.
+   */
+  #isAfterClose({ isReset, side }: ProxyError): boolean {
+    if (!isReset || side === "proxy" || this.#firstToFinish !== otherThan(side)) return false;
+    if (this.#upload.isBusy || this.#download.isBusy) return false;
+    const { fromClient } = this.#options;
+    const sentSince = this.#countOf(side).bytes - this.#sentByOther;
+    return sentSince <= FAREWELL && (side === "client" || this.#sentByOther > 0 || fromClient.bytes === 0);
+  }
+
+  #countOf(side: Peer): ByteCount {
+    return side === "client" ? this.#options.fromClient : this.#options.fromUpstream;
+  }
+
+  #howItEnded(): RelayOutcome {
+    if (this.#failure === undefined) return { kind: "closed", first: this.#firstToFinish! };
+    return this.#isResetAfterClose
+      ? { kind: "closed", first: this.#firstToFinish!, thenReset: true }
+      : { kind: "failed", error: this.#failure };
   }
 
   #closeWhenDelivered(): void {
@@ -147,4 +175,8 @@ export class Relay implements DirectionObserver, Watched {
     client.close();
     upstream.close();
   }
+}
+
+function otherThan(side: Peer): Peer {
+  return side === "client" ? "upstream" : "client";
 }

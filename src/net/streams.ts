@@ -15,6 +15,8 @@ import { type Peer, type ProxyError, proxyErrorOf } from "./errors.ts";
 
 /** Counts bytes while they pass. */
 export interface ByteCount {
+  /** So far. */
+  readonly bytes: number;
   add(bytes: number): void;
 }
 

@@ -14,9 +14,9 @@ export interface Failure {
   readonly isRefusal: boolean;
 }
 
-/** How a relay ended: who finished sending first, or what broke it. */
+/** How a relay ended: who finished sending first, and whether the other one then reset; or what broke it. */
 export type RelayEnd =
-  | { readonly kind: "closed"; readonly first: "client" | "upstream" }
+  | { readonly kind: "closed"; readonly first: "client" | "upstream"; readonly thenReset?: true }
   | { readonly kind: "failed"; readonly error: Failure };
 
 export interface Ending {
@@ -42,12 +42,13 @@ const TRUNCATED = "tls_truncated";
 /** The ending of a connection that was relayed. */
 export function endOfRelay(end: RelayEnd): Ending {
   if (end.kind === "closed") {
-    const { first } = end;
+    const { first, thenReset = false } = end;
+    const other = first === "client" ? "upstream" : "client";
     return {
       kind: "closed",
       endedBy: first,
-      key: `${first}_closed`,
-      reason: `${first} closed`,
+      key: thenReset ? `${other}_reset_after_close` : `${first}_closed`,
+      reason: thenReset ? `${first} closed, then ${other} reset` : `${first} closed`,
       code: undefined,
       detail: undefined,
     };

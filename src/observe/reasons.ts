@@ -43,8 +43,18 @@ export const FAILURE_CODES: readonly string[] = [
   "too_many_open_files",
 ];
 
-/** How a relay ends in order: a side has finished sending, or has ended TLS without saying so. */
-const ORDERLY_ENDS = ["client_closed", "upstream_closed", "client_truncated", "upstream_truncated"];
+/**
+ * How a relay ends in order: a side has finished sending, or has ended TLS without saying so, or resets when the other
+ * one has finished and nothing is left to be said.
+ */
+const ORDERLY_ENDS = [
+  "client_closed",
+  "upstream_closed",
+  "client_truncated",
+  "upstream_truncated",
+  "client_reset_after_close",
+  "upstream_reset_after_close",
+];
 
 /** How a relay ends: in order, or by a failure of the proxy itself or of the side in front of the code. */
 export const CLOSE_REASONS: readonly string[] = [

@@ -5,6 +5,8 @@ import { connect, endOf, readText, resettableServer, upstream, writeText } from 
 
 /** What the issue allows from a reset on one side to the end of the other. */
 const AT_ONCE = 1000;
+/** Of a group: one failure takes an endpoint out. */
+const EJECT_AT_ONCE = "passive: { failures: 1, window: 1h, eject: 1h }";
 
 for (const reset of ["close", "pass"] as const) {
   const expected = reset === "pass" ? "ConnectionReset" : "fin";
@@ -53,6 +55,57 @@ for (const reset of ["close", "pass"] as const) {
     const rest = readText(client, answer.length - 1);
     socket.resetAndDestroy();
     assert.equal(first + await rest, answer);
+  });
+}
+
+for (const reset of ["close", "pass"] as const) {
+  Deno.test(`a reset when the other side has finished and all was said is no failure, with reset: ${reset}`, async () => {
+    await using server = await resettableServer();
+    const key = `reset: ${reset}`;
+    await using sluice = await Sluice.beforeGroup([`"${server.address}"`], [EJECT_AT_ONCE], [key]);
+    // The client hangs up after an answer, and before any.
+    for (const answer of ["answer", ""]) {
+      using client = await connect(sluice.port());
+      const socket = await server.accepted();
+      const finished = new Promise((resolve) => socket.once("end", resolve));
+      if (answer !== "") {
+        await writeText(client, "question");
+        socket.write(answer);
+        await readText(client, answer.length);
+      }
+      await client.closeWrite();
+      await finished;
+      socket.resetAndDestroy();
+      assert.equal(await endOf(client), reset === "pass" ? "ConnectionReset" : "fin");
+    }
+    // The upstream hangs up.
+    const client = await connectResettable(sluice.port());
+    (await server.accepted()).end("greeting");
+    await new Promise((resolve) => client.once("end", resolve).resume());
+    client.resetAndDestroy();
+    const lines = await sluice.loggedEvents("connection_closed", 3);
+    assert.deepEqual(lines.map(({ reason, code, ended_by }) => [reason, code, ended_by]), [
+      ["client closed, then upstream reset", undefined, "client"],
+      ["client closed, then upstream reset", undefined, "client"],
+      ["upstream closed, then client reset", undefined, "upstream"],
+    ]);
+    assert.deepEqual(sluice.events("endpoint_ejected"), []);
+  });
+
+  Deno.test(`a reset instead of the answer to a client that has finished is a failure, with reset: ${reset}`, async () => {
+    await using server = await resettableServer();
+    const key = `reset: ${reset}`;
+    await using sluice = await Sluice.beforeGroup([`"${server.address}"`], [EJECT_AT_ONCE], [key]);
+    using client = await connect(sluice.port());
+    await writeText(client, "question");
+    await client.closeWrite();
+    const socket = await server.accepted();
+    if (!socket.readableEnded) await new Promise((resolve) => socket.once("end", resolve));
+    socket.resetAndDestroy();
+    await endOf(client);
+    const [line] = await sluice.loggedEvents("connection_closed", 1);
+    assert.deepEqual([line!.reason, line!.code], ["upstream reset", "connection_reset"]);
+    await sluice.loggedEvents("endpoint_ejected", 1);
   });
 }
 

@@ -22,13 +22,16 @@ export interface TerminatingOptions {
   /** More YAML flow entries of the service. */
   readonly service?: readonly string[];
   readonly handle?: (conn: Deno.TcpConn) => Promise<void> | void;
+  /** Where the proxy connects to; that server unless given. */
+  readonly upstream?: string;
   readonly start?: StartOptions;
 }
 
 /** Starts it before a server that sends back what it gets. It logs JSON. */
 export async function terminating(
   stage: AsyncDisposableStack,
-  { tls = () => [], names = [], service = [], handle = echo, start = {} }: TerminatingOptions = {},
+  { tls = () => [], names = [], service = [], handle = echo, upstream: address, start = {} }:
+    TerminatingOptions = {},
 ): Promise<Terminating> {
   const authority = stage.use(await CertificateAuthority.create());
   const pair = await authority.issue({ name: NAME });
@@ -38,7 +41,7 @@ export async function terminating(
   const server = stage.use(upstream(handle));
   const certificates = [pair, ...others].map(({ cert, key }) => `{ cert: "${cert}", key: "${key}" }`);
   const entries = [`certificates: [${certificates.join(", ")}]`, ...await tls(authority)];
-  const keys = [`upstream: "${server.address}"`, `tls: { ${entries.join(", ")} }`, ...service];
+  const keys = [`upstream: "${address ?? server.address}"`, `tls: { ${entries.join(", ")} }`, ...service];
   const yaml = `log: { format: json }\nservices: [{ name: test, listen: "127.0.0.1:0", ${
     keys.join(", ")
   } }]\n`;

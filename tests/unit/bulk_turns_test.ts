@@ -19,8 +19,8 @@ Deno.test("streams that never have to wait leave the thread to others", async ()
     bufferSize: 64 * 1024,
     rates: { upload: 0, download: 0 },
     reset: "close",
-    fromClient: { add: () => {} },
-    fromUpstream: { add: () => {} },
+    fromClient: { bytes: 0, add: () => {} },
+    fromUpstream: { bytes: 0, add: () => {} },
     idleClock,
   }).run();
   // Without turns not even the first of these would fire: microtasks that make microtasks never end.

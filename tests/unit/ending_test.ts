@@ -9,6 +9,20 @@ type Row = [what: string, ending: Ending, endedBy: string, key: string, reason: 
 const RELAYED: Row[] = [
   ["the client's FIN came first", fin("client"), "client", "client_closed", "client closed"],
   ["the upstream's FIN came first", fin("upstream"), "upstream", "upstream_closed", "upstream closed"],
+  [
+    "the client's FIN came first, and a reset then",
+    fin("client", true),
+    "client",
+    "upstream_reset_after_close",
+    "client closed, then upstream reset",
+  ],
+  [
+    "the upstream's FIN came first, and a reset then",
+    fin("upstream", true),
+    "upstream",
+    "client_reset_after_close",
+    "upstream closed, then client reset",
+  ],
   broken("connection_reset", "client", "client_connection_reset", "client reset"),
   broken("connection_reset", "upstream", "upstream_connection_reset", "upstream reset"),
   broken("broken_pipe", "client", "client_broken_pipe", "client reset"),
@@ -80,14 +94,14 @@ Deno.test("every key is one that is counted, whatever ends a connection", () => 
     sides.map((side) => new ProxyError(code as ErrorCode, side))
   );
   const unknown = errors.map((error) => endOfRelay({ kind: "failed", error }).key)
-    .concat(sides.slice(0, 2).map((first) => fin(first as "client" | "upstream").key))
+    .concat((["client", "upstream"] as const).flatMap((first) => [fin(first).key, fin(first, true).key]))
     .filter((key) => !CLOSE_REASONS.includes(key));
   assert.deepEqual([...new Set(unknown)], []);
   assert.deepEqual(errors.map((error) => endBeforeRelay(error).key), errors.map(({ code }) => code));
 });
 
-function fin(first: "client" | "upstream"): Ending {
-  const outcome: RelayOutcome = { kind: "closed", first };
+function fin(first: "client" | "upstream", thenReset = false): Ending {
+  const outcome: RelayOutcome = { kind: "closed", first, ...thenReset ? { thenReset } : {} };
   return endOfRelay(outcome);
 }
 

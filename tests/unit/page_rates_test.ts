@@ -44,7 +44,7 @@ Deno.test("errors are what was refused, failed or broke off, the most frequent f
     ...service,
     connections: { ...service.connections, failed: 2 },
     refused_by: { access_denied: 1 },
-    closed_by: { client_closed: 900, client_truncated: 8, upstream_closed: 7, idle_timeout: 3 },
+    closed_by: { client_closed: 900, client_truncated: 8, upstream_reset_after_close: 7, idle_timeout: 3 },
   });
   assert.deepEqual(found.map(({ kind, reason, count }) => `${kind} ${reason} ${count}`), [
     "broken idle_timeout 3",

@@ -67,6 +67,8 @@ Deno.test("however a connection ends, it is counted by a reason of the list", ()
   const endings: Ending[] = [
     endOfRelay({ kind: "closed", first: "client" }),
     endOfRelay({ kind: "closed", first: "upstream" }),
+    endOfRelay({ kind: "closed", first: "client", thenReset: true }),
+    endOfRelay({ kind: "closed", first: "upstream", thenReset: true }),
     ...errors.map((error) => endOfRelay({ kind: "failed", error })),
     ...errors.map(endBeforeRelay),
   ];

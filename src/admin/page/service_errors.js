@@ -3,7 +3,14 @@
 /** @import { ServiceView } from "../views.ts" */
 
 /** How a relayed connection ends when nothing went wrong. */
-const ORDERLY = new Set(["client_closed", "upstream_closed", "client_truncated", "upstream_truncated"]);
+const ORDERLY = new Set([
+  "client_closed",
+  "upstream_closed",
+  "client_truncated",
+  "upstream_truncated",
+  "client_reset_after_close",
+  "upstream_reset_after_close",
+]);
 
 /** @typedef {"failed" | "refused" | "broken"} ErrorKind */
 
