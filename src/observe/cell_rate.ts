@@ -2,8 +2,9 @@
  * The generic cell rate algorithm (ITU-T I.371 annex A, virtual scheduling): a token bucket whose state is one number.
  *
  * The number is when the next arrival is due, were all evenly spaced; one that comes up to `burst` - 1 spaces earlier
- * is let in. Time is counted in spaces, which is the clock times the rate: so a space is exactly 1 whatever the rate,
- * and no rounding adds up.
+ * is let in. Time is counted in units, `unit` of them a second. Unless told otherwise there are as many as the rate: so
+ * a space is exactly 1 whatever the rate, and no rounding adds up. A state that outlives its rate keeps its unit, and so
+ * means the same moment at every rate.
  *
  * The clock is `Date.now`, the one clock that is the same in all threads: `performance.now()` counts from the start of
  * its thread, and `performance.timeOrigin` tells that start by a system clock that may have been set since another
@@ -17,46 +18,61 @@ import type { RateConfig } from "../config/config.ts";
 const MAX_RATE = 1_000_000;
 
 export class CellRate {
-  readonly #rate: number;
+  /** How many units there are in a second, and between two arrivals. */
+  readonly #unit: number;
+  readonly #space: number;
   readonly #burst: number;
+  /** What rounding may add up to within a burst, where a space is no whole number of units. */
+  readonly #slack: number;
   readonly #now: () => number;
 
   /**
    * @param now Milliseconds since 1970.
+   * @param unit How many units of time there are in a second.
    * @throws {RangeError} when the rate is not above 0 and at most 1 000 000, or the burst no whole number above 0.
    */
-  constructor({ rate, burst }: RateConfig, now: () => number = Date.now) {
+  constructor({ rate, burst }: RateConfig, now: () => number = Date.now, unit = rate) {
     if (!(rate > 0 && rate <= MAX_RATE)) {
       throw new RangeError(`Cannot limit to a rate of ${rate}: expected above 0, at most ${MAX_RATE}`);
     }
     if (!Number.isSafeInteger(burst) || burst < 1) {
       throw new RangeError(`Cannot limit to a burst of ${burst}: expected a whole number above 0`);
     }
-    this.#rate = rate;
+    this.#unit = unit;
+    this.#space = unit / rate;
     this.#burst = burst;
+    this.#slack = Number.isInteger(this.#space) ? 0 : this.#space / 64;
     this.#now = now;
   }
 
   /**
-   * The time now, in spaces. Where threads share a state, it must be read after the state: then the state is never
+   * The time now, in units. Where threads share a state, it must be read after the state: then the state is never
    * further ahead of it than the burst, other than by a clock that was set back.
    */
   get time(): number {
-    return this.#now() * this.#rate / 1000;
+    return this.#now() * this.#unit / 1000;
   }
 
-  /** The state as it can be at a time: not as far ahead as a clock that was set back has left it. */
+  /**
+   * The state as it can be at a time: not as far ahead as a clock that was set back has left it, or a rate that allowed
+   * a longer burst.
+   */
   settle(due: number, time: number): number {
-    return Math.min(due, time + this.#burst);
+    return Math.min(due, time + this.#burst * this.#space);
   }
 
   /** Whether one may come in. */
   allows(due: number, time: number): boolean {
-    return Math.max(due, time) <= time + this.#burst - 1;
+    return Math.max(due, time) <= time + (this.#burst - 1) * this.#space + this.#slack;
   }
 
   /** The state after one has come in. */
   next(due: number, time: number): number {
-    return Math.max(due, time) + 1;
+    return Math.max(due, time) + this.#space;
+  }
+
+  /** The state as if one that has come in had not. */
+  previous(due: number): number {
+    return due - this.#space;
   }
 }

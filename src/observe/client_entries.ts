@@ -15,7 +15,8 @@
  * with nothing open, and a connection is counted in one write.
  */
 
-import type { CellRate } from "./cell_rate.ts";
+import type { RateConfig } from "../config/config.ts";
+import { CellRate } from "./cell_rate.ts";
 import { SharedLock } from "./shared_lock.ts";
 
 /** Equal for addresses that count as one client. Numbers of 32 bits. */
@@ -29,10 +30,16 @@ export interface TableKey {
 const PROBES = 64;
 const PLACES_PER_CLIENT = 2;
 
-/** Words of 32 bits before the first entry: these, and for each thread how many had its number before. */
+/**
+ * Words of 32 bits before the first entry: these, of which two are the unit of time that states of rates are in, and
+ * for each thread how many had its number before.
+ */
 const LOCK = 0;
 const SEED = 1;
-const LIVES = 2;
+const UNIT = 2;
+const LIVES = 4;
+/** Units of time in a second, where the table was made without a rate. */
+const MILLISECONDS = 1000;
 /** Words of an entry: the key, the state, in two words the state of its {@linkcode CellRate}, and the shares. */
 const HIGH = 0;
 const LOW = 1;
@@ -53,14 +60,25 @@ export interface ClientTableSize {
   readonly threads: number;
 }
 
+/** Where entries are used. */
+export interface ClientEntriesPlace {
+  /** Whose connections are counted here, from 0. Only one may be it at a time; where nothing enters, any will do. */
+  readonly thread?: number | undefined;
+  /** That of entries of the same size in another thread, to share it. */
+  readonly memory?: SharedArrayBuffer | undefined;
+  /** Milliseconds since 1970, the same in all threads. */
+  readonly now?: (() => number) | undefined;
+}
+
 export class ClientEntries {
   readonly lock: SharedLock;
+  /** What decides when an entry is idle; undefined when only its open connections do. */
+  readonly rate: CellRate | undefined;
   /** For the entries of other threads. */
   readonly memory: SharedArrayBuffer;
   readonly places: number;
   readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #numbers: Float64Array<SharedArrayBuffer>;
-  readonly #rate: CellRate | undefined;
   readonly #threads: number;
   readonly #thread: number;
   readonly #life: number;
@@ -70,16 +88,15 @@ export class ClientEntries {
   readonly #probes: number;
 
   /**
-   * @param rate What decides when an entry is idle; undefined when only its open connections do.
-   * @param thread Whose connections are counted here, from 0.
-   * @param memory That of entries of the same size in another thread.
-   * @throws {RangeError} when the size makes no sense, the memory is not of it, or there is no such thread.
+   * @param rate How fast each client may come. It may be another one than that of the memory so far, as after a reload:
+   * what clients have spent stays spent.
+   * @throws {RangeError} when the size or the rate makes no sense, the memory is not of that size, or there is no such
+   * thread.
    */
   constructor(
     { clients, threads }: ClientTableSize,
-    rate: CellRate | undefined,
-    thread = 0,
-    memory?: SharedArrayBuffer,
+    rate: RateConfig | undefined,
+    { thread = 0, memory, now }: ClientEntriesPlace = {},
   ) {
     if (!Number.isInteger(clients) || clients < 1) {
       throw new RangeError(`Cannot make a table of ${clients} clients: expected a whole number above 0`);
@@ -97,8 +114,11 @@ export class ClientEntries {
     }
     this.#words = new Int32Array(this.memory);
     this.#numbers = new Float64Array(this.memory);
-    if (memory === undefined) this.#words[SEED] = crypto.getRandomValues(new Int32Array(1))[0]!;
-    this.#rate = rate;
+    if (memory === undefined) {
+      this.#words[SEED] = crypto.getRandomValues(new Int32Array(1))[0]!;
+      this.#numbers[UNIT / 2] = rate?.rate ?? MILLISECONDS;
+    }
+    this.rate = rate && new CellRate(rate, now, this.#numbers[UNIT / 2]);
     this.#threads = threads;
     this.#thread = thread;
     this.#life = Atomics.load(this.#words, LIVES + thread);
@@ -146,6 +166,7 @@ export class ClientEntries {
     this.#words[entry + HIGH] = high;
     this.#words[entry + LOW] = low;
     this.#words[entry + FAMILY] = family;
+    this.setDue(entry, 0);
     Atomics.store(this.#words, entry + STATE, USED);
   }
 
@@ -179,8 +200,8 @@ export class ClientEntries {
 
   /** The state of the client's rate, which forgets a clock that was set back; 0 without a rate. */
   due(entry: number, time: number): number {
-    if (this.#rate === undefined) return 0;
-    const due = this.#rate.settle(this.#numbers[numberAt(entry)]!, time);
+    if (this.rate === undefined) return 0;
+    const due = this.rate.settle(this.#numbers[numberAt(entry)]!, time);
     this.setDue(entry, due);
     return due;
   }

@@ -9,8 +9,12 @@
  */
 
 import type { RateConfig } from "../config/config.ts";
-import { CellRate } from "./cell_rate.ts";
-import { ClientEntries, type ClientTableSize, type TableKey } from "./client_entries.ts";
+import {
+  ClientEntries,
+  type ClientEntriesPlace,
+  type ClientTableSize,
+  type TableKey,
+} from "./client_entries.ts";
 
 export interface ClientLimits {
   /** Open at the same time; 0 is no limit. */
@@ -22,43 +26,30 @@ export interface ClientLimits {
 /** `table_full`: no more clients can be counted, so this one must be refused. */
 export type Admission = "ok" | "too_many" | "too_fast" | "table_full";
 
-/** Where a table is used. */
-export interface ClientTablePlace {
-  /** In which thread, from 0. Only one may be it at a time; where nothing enters, any will do. */
-  readonly thread?: number;
-  /** That of a table of the same size in another thread, to share it. */
-  readonly memory?: SharedArrayBuffer;
-  /** Milliseconds since 1970, the same in all threads. */
-  readonly now?: () => number;
-}
-
 /** Places to look at in one holding of the lock. */
 const SLICE = 256;
 
 export class ClientTable {
   readonly #entries: ClientEntries;
   readonly #connections: number;
-  readonly #rate: CellRate | undefined;
 
   /**
    * @param size It takes 48 bytes for each client, and 16 more for one or two threads, and so on. A
    * number is so many clients in one thread.
-   * @param limits Of each client; the same for all that share the table.
+   * @param limits Of each client. Those who share the table may have others for a moment, as in a reload.
    * @throws {RangeError} when the size, a limit or the thread makes no sense, or the memory is not of that size.
    */
   constructor(
     size: number | ClientTableSize,
-    limits: ClientLimits,
-    { thread, memory, now }: ClientTablePlace = {},
+    { connections, rate }: ClientLimits,
+    place?: ClientEntriesPlace,
   ) {
-    const { connections, rate } = limits;
     if (!Number.isSafeInteger(connections) || connections < 0) {
       throw new RangeError(`Cannot limit clients to ${connections} connections: expected a whole number`);
     }
     this.#connections = connections || Infinity;
-    this.#rate = rate && new CellRate(rate, now);
     const expected = typeof size === "number" ? { clients: size, threads: 1 } : size;
-    this.#entries = new ClientEntries(expected, this.#rate, thread, memory);
+    this.#entries = new ClientEntries(expected, rate, place);
   }
 
   /** For the tables of other threads. */
@@ -87,18 +78,30 @@ export class ClientTable {
    * @throws {RangeError} when none of it is open in this thread.
    */
   leave(client: TableKey): void {
-    const { lock } = this.#entries;
-    const holding = lock.acquire();
+    this.#leave(client, false);
+  }
+
+  /** The same for a connection that was not let in after all: the client's rate is as if it had not come. */
+  refund(client: TableKey): void {
+    this.#leave(client, true);
+  }
+
+  #leave(client: TableKey, isRefund: boolean): void {
+    const entries = this.#entries;
+    const holding = entries.lock.acquire();
     try {
-      if (!this.#entries.isLive) return;
-      const entry = this.#entries.find(client);
-      const open = entry === undefined ? 0 : this.#entries.own(entry);
+      if (!entries.isLive) return;
+      const entry = entries.find(client);
+      const open = entry === undefined ? 0 : entries.own(entry);
       if (entry === undefined || open === 0) {
         throw new RangeError("Cannot count a connection less: the client has none open");
       }
-      this.#entries.setOwn(entry, open - 1);
+      if (isRefund && entries.rate !== undefined) {
+        entries.setDue(entry, entries.rate.previous(entries.due(entry, entries.rate.time)));
+      }
+      entries.setOwn(entry, open - 1);
     } finally {
-      lock.release(holding);
+      entries.lock.release(holding);
     }
   }
 
@@ -127,16 +130,17 @@ export class ClientTable {
   #enter(client: TableKey): Admission {
     const entries = this.#entries;
     if (!entries.isLive) return "table_full";
-    const time = this.#rate?.time ?? 0;
+    const { rate } = entries;
+    const time = rate?.time ?? 0;
     const known = entries.find(client);
     const entry = known ?? entries.findFree(client, time);
     if (entry === undefined) return "table_full";
     const open = entries.open(entry);
     if (open >= this.#connections) return "too_many";
     const due = entries.due(entry, time);
-    if (this.#rate?.allows(due, time) === false) return "too_fast";
+    if (rate?.allows(due, time) === false) return "too_fast";
     if (known === undefined) entries.assign(entry, client);
-    if (this.#rate !== undefined) entries.setDue(entry, this.#rate.next(due, time));
+    if (rate !== undefined) entries.setDue(entry, rate.next(due, time));
     entries.setOwn(entry, entries.own(entry) + 1);
     return "ok";
   }

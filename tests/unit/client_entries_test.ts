@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { CellRate } from "../../src/observe/cell_rate.ts";
 import { ClientEntries } from "../../src/observe/client_entries.ts";
 
 const ONE = { family: 6, high: 0x20010db8, low: 0xffffffff };
@@ -37,7 +36,7 @@ Deno.test("a client whose thread died before it was counted has nothing open, an
 });
 
 Deno.test("an entry is free when its rate has recovered, and forgets a clock that was set back", () => {
-  const entries = new ClientEntries({ clients: 1, threads: 1 }, new CellRate({ rate: 1, burst: 5 }));
+  const entries = new ClientEntries({ clients: 1, threads: 1 }, { rate: 1, burst: 5 });
   const [one, two] = [take(entries, ONE), take(entries, TWO)];
   entries.setOwn(one, 0);
   entries.setDue(one, 103);
@@ -62,7 +61,7 @@ Deno.test("tables place clients differently, so that nobody can tell who shares 
   ];
   assert.notDeepEqual(placesOf(tables[0]!), placesOf(tables[1]!));
   assert.deepEqual(
-    placesOf(new ClientEntries({ clients: 1000, threads: 1 }, undefined, 0, tables[0]!.memory)),
+    placesOf(new ClientEntries({ clients: 1000, threads: 1 }, undefined, { memory: tables[0]!.memory })),
     placesOf(tables[0]!),
   );
 });

@@ -51,6 +51,68 @@ Deno.test("who is refused for one limit spends nothing of the other", () => {
   assert.equal(table.enter(client), "ok");
 });
 
+Deno.test("a connection that was not let in after all costs its client nothing, and nobody else either", () => {
+  const clock = { now: START };
+  const table = tableOf(10, { connections: 2, rate: { rate: 1, burst: 3 } }, clock);
+  const [one, two] = [key("192.0.2.1"), key("192.0.2.2")];
+  for (let tries = 0; tries < 50; tries++) {
+    assert.equal(table.enter(one), "ok");
+    clock.now += tries % 7;
+    table.refund(one);
+  }
+  assert.throws(() => table.refund(one), RangeError);
+  assert.equal(table.enter(two), "ok");
+  for (const client of [one, two]) assert.equal(table.enter(client), "ok");
+  table.refund(one);
+  for (const _ of [1, 2, 3]) {
+    assert.equal(table.enter(one), "ok");
+    table.leave(one);
+  }
+  assert.equal(table.enter(one), "too_fast");
+});
+
+Deno.test("a table keeps what is right of it when its rate changes, faster or slower, in threads that know and do not", () => {
+  const rates = fc.record({
+    rate: fc.constantFrom(0.5, 1, 3, 7, 20, 100),
+    burst: fc.integer({ min: 1, max: 9 }),
+  });
+  fc.assert(fc.property(fc.option(rates, { nil: undefined }), rates, (before, after) => {
+    const clock = { now: START };
+    const size = { clients: 50, threads: 2 };
+    const old = new ClientTable(size, { connections: 0, rate: before }, { now: () => clock.now });
+    const clients = Array.from({ length: 50 }, (_, host) => key(addressOf(host)));
+    for (const client of clients) old.enter(client);
+    for (const client of clients) old.leave(client);
+    // Nobody has spent anything any more.
+    clock.now += 2000;
+    const place = { memory: old.memory, thread: 1, now: () => clock.now };
+    const table = new ClientTable(size, { connections: 0, rate: after }, place);
+    const others = Array.from({ length: 50 }, (_, host) => key(addressOf(1000 + host)));
+    for (const client of [...clients.slice(0, 25), ...others.slice(0, 25)]) {
+      assert.deepEqual(times(after.burst + 1, () => table.enter(client)), [
+        ...times(after.burst, () => "ok"),
+        "too_fast",
+      ]);
+      if (before === undefined) continue;
+      // Where it is not known yet that the rate is another one, what was spent is spent too.
+      const seen = times(before.burst, () => old.enter(client)).filter((answer) => answer === "ok").length;
+      assert.ok(seen < before.burst || after.burst / after.rate < 1 / before.rate + 1e-9, `${seen}`);
+    }
+  }));
+});
+
+Deno.test("what a client has spent stays spent when its rate changes, but never more than the new burst", () => {
+  const clock = { now: START };
+  const old = tableOf(1, { connections: 0, rate: { rate: 1, burst: 5 } }, clock);
+  const client = key("192.0.2.1");
+  assert.deepEqual(times(6, () => old.enter(client)), [...times(5, () => "ok"), "too_fast"]);
+  const place = { memory: old.memory, now: () => clock.now };
+  const table = new ClientTable(1, { connections: 0, rate: { rate: 10, burst: 3 } }, place);
+  assert.equal(table.enter(client), "too_fast");
+  clock.now += 100;
+  assert.deepEqual(times(2, () => table.enter(client)), ["ok", "too_fast"]);
+});
+
 Deno.test("nobody leaves who has not entered", () => {
   const table = new ClientTable(10, { connections: 1, rate: undefined });
   const error = {

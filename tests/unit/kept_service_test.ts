@@ -54,6 +54,32 @@ Deno.test("another rate begins anew; clients are counted on, with whatever limit
   assert.deepEqual([table.enter(CLIENT), table.enter(CLIENT)], ["ok", "too_many"]);
 });
 
+Deno.test("clients who have spent nothing come in at another rate as anybody does, and so do new ones", () => {
+  const { memory, keep, configOf } = stage();
+  const service = keep({ connectsPerSecondPerClient: { rate: 100, burst: 100 } });
+  const clock = { now: Date.UTC(2030, 0, 1) };
+  const table = () => {
+    const { config: { limits }, clients } = service.plan;
+    return new ClientTable(memory.clients, {
+      connections: limits.connectionsPerClient,
+      rate: limits.connectsPerSecondPerClient,
+    }, { memory: clients!, now: () => clock.now });
+  };
+  const before = table();
+  for (let low = 0; low < 60_000; low++) before.enter({ family: 4, high: 0, low });
+  for (let low = 0; low < 60_000; low++) before.leave({ family: 4, high: 0, low });
+  clock.now += 1000;
+  service.config = configOf({ connectsPerSecondPerClient: { rate: 1, burst: 1 } });
+  const after = table();
+  for (const low of [1, 59_999, 60_000, 60_001]) {
+    assert.equal(after.enter({ family: 4, high: 0, low }), "ok");
+    assert.equal(after.enter({ family: 4, high: 0, low }), "too_fast");
+  }
+  for (let low = 200_000; low < 200_200; low++) {
+    assert.equal(after.enter({ family: 4, high: 0, low }), "ok");
+  }
+});
+
 Deno.test("limits that are taken away take their tables along, and new ones get new tables", () => {
   const { keep, configOf } = stage();
   const limits: Limits = { connectsPerSecond: 1, connectsPerSecondPerClient: 1 };
