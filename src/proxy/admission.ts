@@ -3,20 +3,13 @@
 import type { ServiceConfig } from "../config/config.ts";
 import { ProxyError } from "../net/errors.ts";
 import { abortable } from "../net/abortable.ts";
+import type { TableKey } from "../observe/client_entries.ts";
 import type { ClientTable } from "../observe/client_table.ts";
 import type { RateLimit } from "../observe/rate_limit.ts";
 import { clientKeyOf } from "../wire/client_key.ts";
 import { AccessList } from "./access_list.ts";
 import { CountLimit } from "./count_limit.ts";
 import { TrustedPeers } from "./trusted_peers.ts";
-
-/** All clients without an address, which a PROXY header may bring, are one: limits fail closed. */
-const NO_ADDRESS = { family: 0, high: 0, low: 0 };
-
-/** A place that is taken; disposing of it gives it back. */
-export type Place = Disposable;
-
-const FREE: Place = { [Symbol.dispose]() {} };
 
 /** What clients are counted with, in all threads. */
 export interface AdmissionParts {
@@ -29,90 +22,69 @@ export interface AdmissionParts {
   readonly clients: ClientTable | undefined;
 }
 
+/** All clients without an address, which a PROXY header may bring, are one: limits fail closed. */
+const NO_ADDRESS: TableKey = { family: 0, high: 0, low: 0 };
+
 export class Admission {
-  readonly #config: ServiceConfig;
-  readonly #parts: AdmissionParts;
+  readonly parts: AdmissionParts;
+  /** Whether one who finds no place waits for it. */
+  readonly waits: boolean;
   readonly #access: AccessList;
   readonly #trusted: TrustedPeers | undefined;
-  /** All places are alike, so one object stands for each. */
-  readonly #place: Place = {
-    [Symbol.dispose]: () => {
-      this.#parts.own.leave();
-      this.#parts.all.leave();
-    },
-  };
 
-  constructor(config: ServiceConfig, parts: AdmissionParts) {
-    this.#config = config;
-    this.#parts = parts;
-    this.#access = new AccessList(config.allow, config.deny);
-    this.#trusted = config.acceptProxyProtocol && new TrustedPeers(config.acceptProxyProtocol.from);
+  constructor({ limits, allow, deny, acceptProxyProtocol }: ServiceConfig, parts: AdmissionParts) {
+    this.parts = parts;
+    this.waits = limits.whenFull === "wait";
+    this.#access = new AccessList(allow, deny);
+    this.#trusted = acceptProxyProtocol && new TrustedPeers(acceptProxyProtocol.from);
   }
 
   /**
-   * Looks at the peer of a new connection. Where a PROXY header is expected, the peer must be one that may send it,
-   * and the client is looked at once the header has said who it is.
+   * Looks at the peer of a new connection: where a PROXY header is expected, it must be one that may send it.
    *
    * @throws {ProxyError}
    */
   checkPeer(address: string): void {
-    if (this.#trusted === undefined) this.#checkAccess(address);
-    else if (!this.#trusted.has(address)) throw new ProxyError("proxy_not_trusted", "client");
+    if (this.#trusted?.has(address) === false) throw new ProxyError("proxy_not_trusted", "client");
+  }
+
+  /** @throws {ProxyError} when the client may not come in at all. */
+  checkAccess(address: string): void {
+    if (!this.#access.permits(address)) throw new ProxyError("access_denied", "client");
+  }
+}
+
+/**
+ * What one connection has taken of the limits, step by step. Disposing of it gives back the places; and of a client who
+ * was not let in everything, as who is refused must use up nothing that others need.
+ *
+ * So the order is: what concerns nobody else, as soon as the client is known; a place among all; and last the rate of
+ * the service, the one thing that does not come back when a connection ends.
+ */
+export class Entry implements Disposable {
+  readonly #admission: Admission;
+  #client: TableKey | undefined;
+  #hasPlace = false;
+  #isIn = false;
+
+  constructor(admission: Admission) {
+    this.#admission = admission;
   }
 
   /**
-   * Takes a place among the connections of the service and of all services. With `when_full: wait`, gives undefined
-   * when there is none.
+   * Looks at the client, known by its own address by now, and takes a place among its connections.
    *
    * @throws {ProxyError}
    */
-  enter(): Place | undefined {
-    const { own, all, rate } = this.#parts;
-    if (own.isFull || !all.enter()) return this.#full();
-    if (!own.enter()) {
-      all.undo();
-      return this.#full();
-    }
-    // Last: clients who found no place must not use up the rate of others.
-    if (rate?.take() === false) {
-      this.#place[Symbol.dispose]();
-      throw new ProxyError("connect_rate", "client");
-    }
-    return this.#place;
-  }
-
-  /**
-   * The same, once there is a place.
-   *
-   * @throws {ProxyError} or the reason of `signal`.
-   */
-  async waitForPlace(signal: AbortSignal): Promise<Place> {
-    let freed = Promise.withResolvers<void>();
-    const onFree = () => freed.resolve();
-    using _all = this.#parts.all.onFree(onFree);
-    using _own = this.#parts.own.onFree(onFree);
-    for (;;) {
-      signal.throwIfAborted();
-      freed = Promise.withResolvers<void>();
-      const place = this.enter();
-      if (place !== undefined) return place;
-      await abortable(freed.promise, signal);
-    }
-  }
-
-  /**
-   * Takes a place among the connections of one client, known by its own address by now.
-   *
-   * @throws {ProxyError}
-   */
-  enterClient(address: string): Place {
-    const { clients } = this.#parts;
-    if (this.#trusted !== undefined) this.#checkAccess(address);
-    if (clients === undefined) return FREE;
+  enterClient(address: string): void {
+    this.#admission.checkAccess(address);
+    const { clients } = this.#admission.parts;
+    if (clients === undefined) return;
     const key = clientKeyOf(address) ?? NO_ADDRESS;
     switch (clients.enter(key)) {
       case "ok":
-        return { [Symbol.dispose]: () => clients.leave(key) };
+        this.#client = key;
+        return;
       case "too_many":
         throw new ProxyError("client_connection_limit", "client");
       case "too_fast":
@@ -122,11 +94,61 @@ export class Admission {
     }
   }
 
-  #full(): undefined {
-    if (this.#config.limits.whenFull !== "wait") throw new ProxyError("connection_limit", "client");
+  /**
+   * Takes a place among the connections of the service and of all services. With `when_full: wait`, gives false when
+   * there is none.
+   *
+   * @throws {ProxyError}
+   */
+  takePlace(): boolean {
+    const { parts: { own, all }, waits } = this.#admission;
+    // One that has none to give must not hold one of all, not even for a moment.
+    this.#hasPlace = !own.isFull && all.enter();
+    if (this.#hasPlace && !own.enter()) {
+      this.#hasPlace = false;
+      all.undo();
+    }
+    if (!this.#hasPlace && !waits) throw new ProxyError("connection_limit", "client");
+    return this.#hasPlace;
   }
 
-  #checkAccess(address: string): void {
-    if (!this.#access.permits(address)) throw new ProxyError("access_denied", "client");
+  /**
+   * The same, once there is a place.
+   *
+   * @throws {ProxyError} or the reason of `signal`.
+   */
+  async waitForPlace(signal: AbortSignal): Promise<void> {
+    const { own, all } = this.#admission.parts;
+    let freed = Promise.withResolvers<void>();
+    const onFree = () => freed.resolve();
+    using _all = all.onFree(onFree);
+    using _own = own.onFree(onFree);
+    for (;;) {
+      signal.throwIfAborted();
+      freed = Promise.withResolvers<void>();
+      if (this.takePlace()) return;
+      await abortable(freed.promise, signal);
+    }
+  }
+
+  /**
+   * The client is in, unless clients come too fast. What it then does, it has spent its rate on.
+   *
+   * @throws {ProxyError}
+   */
+  letIn(): void {
+    if (this.#admission.parts.rate?.take() === false) throw new ProxyError("connect_rate", "client");
+    this.#isIn = true;
+  }
+
+  [Symbol.dispose](): void {
+    const { own, all, clients } = this.#admission.parts;
+    if (this.#hasPlace) {
+      own.leave();
+      all.leave();
+    }
+    if (this.#client === undefined) return;
+    if (this.#isIn) clients!.leave(this.#client);
+    else clients!.refund(this.#client);
   }
 }

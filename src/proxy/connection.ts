@@ -10,7 +10,7 @@ import { Relay, type RelayOutcome } from "../net/relay.ts";
 import { endBeforeRelay, type Ending, endOfRelay } from "../observe/ending.ts";
 import type { ConnectionRecord } from "../observe/ledger.ts";
 import type { Lease } from "../upstream/lease.ts";
-import type { Place } from "./admission.ts";
+import { Entry } from "./admission.ts";
 import { ClientFacts } from "./client_facts.ts";
 import type { Service, Target } from "./service.ts";
 import type { TlsTermination } from "./tls_termination.ts";
@@ -35,7 +35,7 @@ export class Connection {
   }
 
   /**
-   * accept → admit → PROXY header → TLS or peek → route → pick → connect → relay through counters → account → close.
+   * accept → PROXY header → admit → TLS or peek → route → pick → connect → relay through counters → account → close.
    * Never rejects.
    */
   async run(): Promise<void> {
@@ -46,12 +46,18 @@ export class Connection {
     events.opened(record);
     try {
       admission.checkPeer(facts.sourceAddress);
-      using _place = admission.enter() ?? await this.#waitForPlace();
+      using entry = new Entry(admission);
+      // Who is refused for a limit of its own needs no place, and must not wait for one.
+      if (headerDeadlines === undefined) entry.enterClient(facts.sourceAddress);
+      if (!entry.takePlace()) await this.#waitForPlace(entry);
       this.#onEntered?.();
       applySocketOptions(this.#client, config);
       // A step that is not asked for costs no promise.
-      if (headerDeadlines !== undefined) await this.#receiveHeader(headerDeadlines, facts, record);
-      using _clientPlace = admission.enterClient(facts.sourceAddress);
+      if (headerDeadlines !== undefined) {
+        await this.#receiveHeader(headerDeadlines, facts, record);
+        entry.enterClient(facts.sourceAddress);
+      }
+      entry.letIn();
       if (tls !== undefined) await this.#secure(tls, facts, record);
       else if (this.#service.needsHello(facts)) await this.#peek(facts, record);
       const target = this.#service.route(facts);
@@ -76,11 +82,10 @@ export class Connection {
     this.#client.close();
   }
 
-  #waitForPlace(): Promise<Place> {
-    const { admission, stopping } = this.#service;
+  #waitForPlace(entry: Entry): Promise<void> {
     const ending = new AbortController();
     this.#giveUp = (error) => ending.abort(error);
-    return admission.waitForPlace(AbortSignal.any([stopping, ending.signal]));
+    return entry.waitForPlace(AbortSignal.any([this.#service.stopping, ending.signal]));
   }
 
   /** From then on the client is who the header says. */

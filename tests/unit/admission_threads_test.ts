@@ -5,8 +5,7 @@ import fc from "fast-check";
 import type { ServiceConfig } from "../../src/config/config.ts";
 import { decodeOptions } from "../../src/config/library.ts";
 import { type Gauge, GaugeTable } from "../../src/observe/gauge.ts";
-import { RateLimit } from "../../src/observe/rate_limit.ts";
-import { Admission, type Place } from "../../src/proxy/admission.ts";
+import { Admission, Entry } from "../../src/proxy/admission.ts";
 import { CountLimit } from "../../src/proxy/count_limit.ts";
 import { Post, wakeUpsOf } from "./group_threads.ts";
 
@@ -15,7 +14,7 @@ const NEVER = new AbortController().signal;
 Deno.test("a place that is left in one thread lets in who waits in another, of the service and of all", async () => {
   for (const limits of [{ own: 1, all: 0 }, { own: 0, all: 1 }, { own: 1, all: 1 }]) {
     const { service: [here, there], post, counts } = stage(limits);
-    const place = here!.enter()!;
+    const place = enter(here!)!;
     const waiting = new Waiting(there!);
     await turn();
     assert.equal(waiting.isOver, false);
@@ -29,17 +28,17 @@ Deno.test("a place that is left in one thread lets in who waits in another, of t
 
 Deno.test("a service that is full leaves the places of all to others", () => {
   const { service: [here, there], other: [elsewhere], post, counts } = stage({ own: 1, all: 2 });
-  using _place = here!.enter()!;
-  assert.equal(there!.enter(), undefined);
+  using _place = enter(here!)!;
+  assert.equal(enter(there!), undefined);
   assert.deepEqual(counts(), [1, 1]);
-  using place = elsewhere!.enter();
+  using place = enter(elsewhere!);
   assert.ok(place !== undefined);
   assert.equal(post.size, 0);
 });
 
 Deno.test("those who wait for a full service do not wake each other in a circle, whatever is free of all", async () => {
   const { service, post, counts } = stage({ own: 1, all: 5 });
-  const place = service[0]!.enter()!;
+  const place = enter(service[0]!)!;
   const abort = new AbortController();
   const waiting = [0, 1, 2].map((thread) => new Waiting(service[thread]!, abort.signal));
   await turn();
@@ -69,7 +68,7 @@ Deno.test("a place of all that was taken for a moment, and not used after all, i
   await turn();
   // It is free, and the word of that is still to come.
   all.leave();
-  assert.equal(late.enter(), undefined);
+  assert.equal(enter(late), undefined);
   assert.deepEqual([counts(), post.size], [[1, 0], 2]);
   post.deliverAll();
   await far.place;
@@ -82,27 +81,17 @@ Deno.test("a place of all that was taken for a moment, and not used after all, i
 
 Deno.test("who gives up waiting leaves no trace, and is told why", async () => {
   const { service: [here, there], post, gauges } = stage({ own: 1, all: 1 });
-  const place = here!.enter()!;
+  const place = enter(here!)!;
   const abort = new AbortController();
   const reason = new Error("the service stops");
-  const rejected = assert.rejects(there!.waitForPlace(abort.signal), reason);
+  const rejected = assert.rejects(wait(there!, abort.signal), reason);
   assert.deepEqual(gauges.map(({ isAwaited }) => isAwaited), [true, true]);
   abort.abort(reason);
   await rejected;
   assert.deepEqual(gauges.map(({ isAwaited }) => isAwaited), [false, false]);
   place[Symbol.dispose]();
   assert.equal(post.size, 0);
-  await assert.rejects(there!.waitForPlace(abort.signal), reason);
-});
-
-Deno.test("clients who find no place use up none of the rate of others, and one too fast gives its places back", () => {
-  const { service: [here, there], counts } = stage({ own: 1, all: 0, rate: 2 });
-  const place = here!.enter()!;
-  for (let client = 0; client < 5; client++) assert.equal(there!.enter(), undefined);
-  place[Symbol.dispose]();
-  there!.enter()![Symbol.dispose]();
-  assert.throws(() => there!.enter(), { code: "connect_rate" });
-  assert.deepEqual(counts(), [0, 0]);
+  await assert.rejects(wait(there!, abort.signal), reason);
 });
 
 interface Step {
@@ -165,13 +154,13 @@ Deno.test("whatever happens in whatever order, limits hold, and nobody waits whi
 /** A client who waits for a place, and has it until the end. */
 class Waiting {
   readonly admission: Admission;
-  readonly place: Promise<Place>;
+  readonly place: Promise<Entry>;
   isOver = false;
   readonly #abort = new AbortController();
 
   constructor(admission: Admission, signal = NEVER) {
     this.admission = admission;
-    this.place = admission.waitForPlace(AbortSignal.any([this.#abort.signal, signal]));
+    this.place = wait(admission, AbortSignal.any([this.#abort.signal, signal]));
     this.place.then(() => this.isOver = true, () => {});
   }
 
@@ -183,36 +172,39 @@ class Waiting {
   }
 }
 
+/** A place, if there is one now. */
+function enter(admission: Admission): Entry | undefined {
+  const entry = new Entry(admission);
+  return entry.takePlace() ? entry : undefined;
+}
+
+async function wait(admission: Admission, signal: AbortSignal): Promise<Entry> {
+  const entry = new Entry(admission);
+  await entry.waitForPlace(signal);
+  return entry;
+}
+
 interface Limits {
   readonly own: number;
   readonly all: number;
-  readonly rate?: number;
 }
 
 const THREADS = 3;
 
 /** A service with these limits, and another one without one of its own, in several threads. */
-function stage({ own, all, rate }: Limits) {
+function stage({ own, all }: Limits) {
   const size = { slots: 3, threads: THREADS };
   const table = new GaugeTable(size);
   const gauges = [table.claim()!, table.claim()!, table.claim()!] as const;
   const [ownGauge, allGauge, otherGauge] = gauges;
   const post = new Post();
-  const connectsPerSecond = rate === undefined ? undefined : { rate: 1, burst: rate };
-  const shared = connectsPerSecond && new RateLimit(undefined, connectsPerSecond);
   const wakeUpsOfAll = wakeUpsOf(THREADS, post);
   const inThread = wakeUpsOfAll.map((wakeUps, thread) => {
     const here = new GaugeTable(size, thread, table.memory);
     const limitOf = (gauge: Gauge, limit: number) => new CountLimit(here.at(gauge.slot), limit, wakeUps);
-    const admission = (limit: CountLimit, of: RateLimit | undefined) =>
-      new Admission(CONFIG, { own: limit, all: limitOf(allGauge, all), rate: of, clients: undefined });
-    return {
-      service: admission(
-        limitOf(ownGauge, own),
-        connectsPerSecond && new RateLimit(shared!.buffer, connectsPerSecond),
-      ),
-      other: admission(limitOf(otherGauge, 0), undefined),
-    };
+    const admission = (limit: CountLimit) =>
+      new Admission(CONFIG, { own: limit, all: limitOf(allGauge, all), rate: undefined, clients: undefined });
+    return { service: admission(limitOf(ownGauge, own)), other: admission(limitOf(otherGauge, 0)) };
   });
   const service = inThread.map((each) => each.service);
   const other = inThread.map((each) => each.other);
