@@ -8,12 +8,17 @@ import {
   type SecureContext,
   type TLSSocket,
 } from "node:tls";
+import { MalformedError } from "../wire/byte_reader.ts";
+import { readCertificate } from "../wire/certificate.ts";
+import { ServerIdentity } from "../wire/server_identity.ts";
 import type { Conn } from "./conn.ts";
 import type { ProxyError } from "./errors.ts";
+import { ChainVerifier } from "./tls_chain.ts";
 import { TlsConn } from "./tls_conn.ts";
 import type { TlsIdentity } from "./tls_credentials.ts";
 import { ConnDuplex } from "./tls_duplex.ts";
-import { certificateRejected, faultOf, tlsErrorOf } from "./tls_errors.ts";
+import { certificateRejected, tlsErrorOf } from "./tls_errors.ts";
+import { peerChainOf, withoutParsedChain } from "./workarounds/tls_peer_chain.ts";
 
 export interface TlsClientOptions {
   /** The authorities that the upstream's certificate must come from, as PEM; those of Deno when undefined. */
@@ -42,10 +47,12 @@ interface Handshake {
 export class TlsClient {
   readonly #options: TlsClientOptions;
   readonly #context: SecureContext;
+  readonly #upstreams: ChainVerifier;
 
   constructor(options: TlsClientOptions) {
     const { authorities, credentials } = options;
     this.#options = options;
+    this.#upstreams = new ChainVerifier(authorities ?? [], "upstream");
     this.#context = createSecureContext({
       minVersion: "TLSv1.2",
       ...authorities === undefined ? {} : { ca: [...authorities] },
@@ -98,10 +105,12 @@ export class TlsClient {
       ...isIP(serverName) === 0 ? { servername: serverName } : { host: serverName },
       // Not left to node:tls, which would close before anyone could see what is wrong with the certificate.
       rejectUnauthorized: false,
+      // That of node:tls reads names from a text in which one can look like several.
+      checkServerIdentity: () => undefined,
       allowHalfOpen: true,
       ...alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] },
     };
-    const socket = connect(options);
+    const socket = withoutParsedChain(connect(options));
     duplex.whenOver(fail);
     socket.on("error", fail);
     socket.once("secureConnect", () => {
@@ -114,13 +123,32 @@ export class TlsClient {
   }
 
   #certificateFault(socket: TLSSocket, serverName: string): string | undefined {
-    const { authorities, verify } = this.#options;
-    if (!verify || socket.authorized) return undefined;
-    const certificate = socket.getPeerX509Certificate();
-    if (certificate === undefined) return "there is none";
-    return codeOf(socket.authorizationError) === "ERR_TLS_CERT_ALTNAME_INVALID"
-      ? `it is not for "${serverName}" but for ${certificate.subjectAltName ?? "no name at all"}`
-      : faultOf(certificate, authorities, "upstream");
+    if (!this.#options.verify) return undefined;
+    const chain = peerChainOf(socket);
+    if (chain.length === 0) return "there is none";
+    try {
+      const fault = this.#chainFault(socket, chain);
+      if (fault !== undefined) return fault;
+      const identity = new ServerIdentity(readCertificate(chain[0]!));
+      return identity.isFor(serverName) ? undefined : `it is not for "${serverName}" but for ${identity}`;
+    } catch (cause) {
+      if (cause instanceof MalformedError) return `it cannot be read: ${cause.message}`;
+      throw cause;
+    }
+  }
+
+  /**
+   * Deno 2.9.6 looks at nothing but names in a chain whose certificates its library cannot read, such as those of
+   * X.509 version 1, and calls it authorized. So with authorities of its own every chain is judged here as well, once.
+   */
+  #chainFault(socket: TLSSocket, chain: readonly Uint8Array[]): string | undefined {
+    const { authorities } = this.#options;
+    if (!socket.authorized) {
+      return this.#upstreams.faultOf(chain) ?? `it does not verify (${codeOf(socket.authorizationError)})`;
+    }
+    if (authorities !== undefined) return this.#upstreams.faultOf(chain);
+    // Whether its certificate was verified is not known. Sessions of clients are never resumed in Deno 2.9.6.
+    return socket.isSessionReused() ? "it was not verified: the session was resumed" : undefined;
   }
 }
 

@@ -2,6 +2,9 @@
 
 import type { KeyObject, X509Certificate } from "node:crypto";
 import { fileInfo } from "../files/read_file.ts";
+import { MalformedError } from "../wire/byte_reader.ts";
+import { type Certificate, readCertificate, readHolder } from "../wire/certificate.ts";
+import { DistinguishedName } from "../wire/distinguished_name.ts";
 import { CredentialsError, parseCertificates, parseKey, readPem } from "./tls_pem.ts";
 
 /** A certificate file, the server's own certificate first (RFC 8446 section 4.4.2), and the file of its key. */
@@ -71,6 +74,7 @@ const READABLE_BY_OTHERS = 0o044;
 export async function loadCredentials(files: CredentialFiles, now = new Date()): Promise<Credentials> {
   const chain = parseCertificates("cert", files.cert, await readPem("cert", files.cert));
   const leaf = chain[0]!;
+  const { subject, names } = namesOf(files.cert, leaf);
   const key = parseKey(files.key, await readPem("key", files.key));
   checkKey(files, chain, key);
   checkValidity(files.cert, leaf, now);
@@ -78,8 +82,8 @@ export async function loadCredentials(files: CredentialFiles, now = new Date()):
     cert: chain.map(String).join(""),
     // node:tls reads it for each handshake, and tries PKCS#8 as an RSA key first, which takes 30 µs.
     key: key.export({ type: key.asymmetricKeyType === "ec" ? "sec1" : "pkcs8", format: "pem" }) as string,
-    names: namesOf(leaf),
-    subject: oneLine(leaf.subject),
+    names,
+    subject,
     expiresAt: leaf.validToDate,
     warnings: [...await keyFileWarnings(files.key), ...chainWarnings(files.cert, chain, now)],
   });
@@ -133,9 +137,9 @@ function chainWarnings(path: string, chain: X509Certificate[], now: Date): strin
   return chain.slice(1).flatMap((issuer, index) => [
     ...issuer.validToDate <= now
       ? [
-        `Certificate ${index + 2} in "${path}", ${oneLine(issuer.subject)}, expired on ${
-          day(issuer.validToDate)
-        }`,
+        `Certificate ${index + 2} in "${path}", ${new DistinguishedName(
+          readHolder(issuer.raw).subject,
+        )}, expired on ${day(issuer.validToDate)}`,
       ]
       : [],
     ...chain[index]!.issuer === issuer.subject
@@ -144,19 +148,25 @@ function chainWarnings(path: string, chain: X509Certificate[], now: Date): strin
   ]);
 }
 
-/** The DNS names among the subject alternative names; where there are none at all, the common name. */
-function namesOf({ subject, subjectAltName }: X509Certificate): string[] {
-  if (subjectAltName === undefined) {
-    const name = /^CN=(.+)$/m.exec(subject)?.[1];
-    return name === undefined ? [] : [name.toLowerCase()];
+/** Whom a certificate is for: its subject, and the DNS names that clients can ask for. */
+function namesOf(path: string, { raw }: X509Certificate): { subject: string; names: string[] } {
+  try {
+    const certificate = readCertificate(raw);
+    const subject = new DistinguishedName(certificate.subject);
+    return {
+      subject: String(subject),
+      names: dnsNamesOf(certificate, subject).map((name) => name.toLowerCase()),
+    };
+  } catch (cause) {
+    if (!(cause instanceof MalformedError)) throw cause;
+    throw new CredentialsError("cert", `Cannot parse the certificate in "${path}": ${cause.message}`);
   }
-  return subjectAltName.split(", ").filter((name) => name.startsWith("DNS:"))
-    .map((name) => name.slice("DNS:".length).toLowerCase());
 }
 
-/** Node.js puts each part of a distinguished name on a line of its own. */
-function oneLine(distinguishedName: string): string {
-  return distinguishedName.split("\n").join(", ");
+/** Those among the subject alternative names; where there are none at all, the common name. */
+function dnsNamesOf({ extensions }: Certificate, { commonName }: DistinguishedName): readonly string[] {
+  if (extensions.alternativeNames !== undefined) return extensions.alternativeNames.dns;
+  return commonName === undefined ? [] : [commonName];
 }
 
 function day(date: Date): string {

@@ -1,6 +1,5 @@
 /** What went wrong with TLS, from what Deno and node:tls throw. Both run on rustls, and share its wording. */
 
-import { X509Certificate } from "node:crypto";
 import { type Peer, ProxyError, proxyErrorOf } from "./errors.ts";
 
 /** What peers mean by the alerts that end a handshake (RFC 8446 section 6.2), as rustls names them. */
@@ -86,29 +85,4 @@ export function tlsErrorOf(cause: unknown, side: Peer): ProxyError {
 export function certificateRejected(side: Peer, fault: string, cause?: unknown): ProxyError {
   const detail = `The certificate of the ${side} is not accepted: ${fault}`;
   return new ProxyError("tls_certificate_rejected", side, { cause, detail });
-}
-
-/**
- * Why a certificate that node:tls did not verify is bad; its own codes do not tell expired from untrusted.
- *
- * @param authorities Whom the certificate had to come from, as PEM.
- * @param peer What it is used as.
- */
-export function faultOf(
-  certificate: X509Certificate,
-  authorities: readonly string[] | undefined,
-  peer: Peer,
-  now = new Date(),
-): string {
-  const { validFromDate, validToDate, issuer } = certificate;
-  if (validToDate <= now) return `it expired on ${validToDate.toISOString()}`;
-  if (validFromDate > now) return `it is valid only from ${validFromDate.toISOString()}`;
-  const isIssued = authorities?.some((pem) => isIssuedBy(certificate, new X509Certificate(pem))) === true;
-  return isIssued
-    ? `its key usage does not allow it as a ${peer === "client" ? "client's" : "server's"}`
-    : `its issuer, ${issuer.split("\n").join(", ")}, is not trusted`;
-}
-
-function isIssuedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
-  return certificate.issuer === issuer.subject && certificate.verify(issuer.publicKey);
 }

@@ -3,6 +3,7 @@
 import { createServer, type Server, type TlsOptions } from "node:tls";
 import { peekClientHello } from "./peek.ts";
 import type { ReadAheadConn } from "./read_ahead_conn.ts";
+import { ChainVerifier } from "./tls_chain.ts";
 import { ServerNames } from "./tls_names.ts";
 import type { TlsServerOptions } from "./tls_server.ts";
 
@@ -16,6 +17,8 @@ export class Served {
   readonly options: TlsServerOptions;
   /** Whether the name a client asks for makes a difference. */
   readonly goesByName: boolean;
+  /** Judges the certificates of clients where node:tls does not. */
+  readonly clients: ChainVerifier;
   readonly #servers: ServerNames<CertificateServers>;
 
   /** @throws {TypeError} when clients' certificates are asked for and no authority is given. */
@@ -26,6 +29,7 @@ export class Served {
     }
     this.options = options;
     this.goesByName = certificates.length > 1;
+    this.clients = new ChainVerifier(clientAuthorities, "client");
     this.#servers = new ServerNames(certificates.map(({ cert, key, names }) =>
       new CertificateServers(names, {
         cert,

@@ -2,15 +2,19 @@
 
 import type { TLSSocket } from "node:tls";
 import { isDeepStrictEqual } from "node:util";
+import { MalformedError } from "../wire/byte_reader.ts";
+import { readHolder } from "../wire/certificate.ts";
+import { DistinguishedName } from "../wire/distinguished_name.ts";
 import type { Conn } from "./conn.ts";
 import { ProxyError } from "./errors.ts";
 import { ReadAheadConn } from "./read_ahead_conn.ts";
 import { TlsConn } from "./tls_conn.ts";
 import type { TlsIdentity } from "./tls_credentials.ts";
 import { ConnDuplex } from "./tls_duplex.ts";
-import { certificateRejected, faultOf, tlsErrorOf } from "./tls_errors.ts";
+import { certificateRejected, tlsErrorOf } from "./tls_errors.ts";
 import type { PendingHandshakes } from "./tls_pending.ts";
 import { type CertificateServers, Served } from "./tls_served.ts";
+import { peerChainOf } from "./workarounds/tls_peer_chain.ts";
 
 /** The longest ClientHello whose name is looked at, in bytes: what node:tls takes at most. */
 const MAX_HELLO = 64 * 1024;
@@ -37,9 +41,9 @@ export interface TlsFacts {
   readonly alpn?: string;
   /** `TLSv1.2` or `TLSv1.3`. */
   readonly version?: string;
-  /** Of a verified client certificate: `O=Acme, CN=alice`. */
+  /** Of a verified client certificate, with everything escaped that could mislead: `O=Acme, CN=alice`. */
   readonly clientSubject?: string;
-  /** The common name in it: `alice`. */
+  /** The common name in it as it is, with whatever characters; of several the last: `alice`. */
   readonly clientName?: string;
 }
 
@@ -76,14 +80,14 @@ export class TlsServer {
    */
   async terminate(conn: Conn, signal: AbortSignal): Promise<Terminated> {
     const served = this.#served;
-    const handshake = new ServerHandshake(served.options);
+    const handshake = new ServerHandshake(served);
     const onAbort = () => handshake.end(signal.reason);
     try {
       // Before it counts: one that is over already evicts nobody.
       signal.throwIfAborted();
       using _pending = this.#pending.enter((reason) => handshake.end(reason));
       signal.addEventListener("abort", onAbort, { once: true });
-      if (served.goesByName) await handshake.beginByName(conn, served);
+      if (served.goesByName) await handshake.beginByName(conn);
       else handshake.begin(conn, served.servers);
       return await handshake.done;
     } catch (cause) {
@@ -96,15 +100,15 @@ export class TlsServer {
 }
 
 class ServerHandshake {
-  readonly #options: TlsServerOptions;
+  readonly #served: Served;
   readonly #outcome = Promise.withResolvers<Terminated>();
   /** While the name that the client asks for is looked at. */
   #looking: AbortController | undefined;
   #duplex: ConnDuplex | undefined;
   #isDone = false;
 
-  constructor(options: TlsServerOptions) {
-    this.#options = options;
+  constructor(served: Served) {
+    this.#served = served;
   }
 
   /** Rejects with a {@linkcode ProxyError}, or with what {@linkcode end} was called with. */
@@ -113,12 +117,12 @@ class ServerHandshake {
   }
 
   /** With the certificate for the name that the client asks for. */
-  async beginByName(conn: Conn, served: Served): Promise<void> {
+  async beginByName(conn: Conn): Promise<void> {
     // It may fail before anybody waits for it.
     this.done.catch(() => {});
     this.#looking = new AbortController();
     const begun = new ReadAheadConn(conn, MAX_HELLO);
-    this.begin(begun, await served.serversFor(begun, this.#looking.signal));
+    this.begin(begun, await this.#served.serversFor(begun, this.#looking.signal));
   }
 
   /** Without effect once {@linkcode end} was called. */
@@ -149,48 +153,51 @@ class ServerHandshake {
   }
 
   #onSecure(socket: TLSSocket, conn: Conn): void {
-    const subject = this.#options.clientAuth === "none" ? undefined : this.#verified(socket);
+    const subject = this.#served.options.clientAuth === "none" ? undefined : this.#verified(socket);
     if (this.#isDone) return;
     this.#isDone = true;
     this.#outcome.resolve({ conn, facts: factsOf(socket, subject) });
   }
 
   /** The subject of the client's certificate, if it has one; ends the handshake when it must not come in. */
-  #verified(socket: TLSSocket): string | undefined {
-    const certificate = socket.getPeerX509Certificate();
-    const { clientAuth, clientAuthorities } = this.#options;
-    if (certificate === undefined) {
-      if (clientAuth === "require") {
+  #verified(socket: TLSSocket): DistinguishedName | undefined {
+    const chain = peerChainOf(socket);
+    if (chain.length === 0) {
+      if (this.#served.options.clientAuth === "require") {
         this.end(
           new ProxyError("tls_certificate_rejected", "client", { detail: "The client sent no certificate" }),
         );
       }
       return undefined;
     }
-    if (!socket.authorized) {
-      this.end(certificateRejected("client", faultOf(certificate, clientAuthorities, "client")));
+    try {
+      const { subject, notBefore, notAfter } = readHolder(chain[0]!);
+      const now = Date.now();
+      // Of a resumed session nobody has asked whether its certificate is good for this server, and still is.
+      const isVerified = socket.authorized && !socket.isSessionReused() && notBefore <= now &&
+        now <= notAfter;
+      const fault = isVerified ? undefined : this.#served.clients.faultOf(chain, now) ??
+        (socket.authorized ? undefined : `it does not verify (${socket.authorizationError})`);
+      if (fault !== undefined) this.end(certificateRejected("client", fault));
+      return new DistinguishedName(subject);
+    } catch (cause) {
+      if (!(cause instanceof MalformedError)) throw cause;
+      this.end(certificateRejected("client", `it cannot be read: ${cause.message}`));
+      return undefined;
     }
-    return certificate.subject;
   }
 }
 
-function factsOf(socket: TLSSocket, subject: string | undefined): TlsFacts {
+function factsOf(socket: TLSSocket, subject: DistinguishedName | undefined): TlsFacts {
   // Node.js says false, null or "" for what there is not.
   const { servername, alpnProtocol } = socket as { servername?: unknown; alpnProtocol?: unknown };
   const version = socket.getProtocol();
+  const clientName = subject?.commonName;
   return {
     ...typeof servername === "string" && servername !== "" ? { serverName: servername } : {},
     ...typeof alpnProtocol === "string" && alpnProtocol !== "" ? { alpn: alpnProtocol } : {},
     ...version === null ? {} : { version },
-    ...subject === undefined ? {} : namesOf(subject),
-  };
-}
-
-/** Node.js puts each part of a subject on a line of its own. */
-function namesOf(subject: string): Pick<TlsFacts, "clientSubject" | "clientName"> {
-  const clientName = /^CN=(.+)$/m.exec(subject)?.[1];
-  return {
-    clientSubject: subject.split("\n").join(", "),
+    ...subject === undefined ? {} : { clientSubject: String(subject) },
     ...clientName === undefined ? {} : { clientName },
   };
 }

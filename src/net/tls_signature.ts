@@ -1,0 +1,83 @@
+/** Signatures of certificates, of the kinds that the TLS library takes. */
+
+import { constants, createPublicKey, type KeyObject, verify } from "node:crypto";
+import type { Certificate } from "../wire/certificate.ts";
+import { DER, DerReader } from "../wire/der.ts";
+
+/** The smallest RSA modulus that the TLS library takes, in bits. */
+const SMALLEST_RSA = 2048;
+
+interface Scheme {
+  /** Of the key. */
+  readonly type: "rsa" | "ec" | "ed25519";
+  readonly hash?: string;
+  readonly padding?: number;
+}
+
+/** By the object ID of the algorithm. SHA-1 and MD5 are missing on purpose. */
+const SCHEMES: Record<string, Scheme> = {
+  "1.2.840.113549.1.1.11": { type: "rsa", hash: "sha256", padding: constants.RSA_PKCS1_PADDING },
+  "1.2.840.113549.1.1.12": { type: "rsa", hash: "sha384", padding: constants.RSA_PKCS1_PADDING },
+  "1.2.840.113549.1.1.13": { type: "rsa", hash: "sha512", padding: constants.RSA_PKCS1_PADDING },
+  "1.2.840.10045.4.3.2": { type: "ec", hash: "sha256" },
+  "1.2.840.10045.4.3.3": { type: "ec", hash: "sha384" },
+  "1.2.840.10045.4.3.4": { type: "ec", hash: "sha512" },
+  "1.3.101.112": { type: "ed25519" },
+};
+const RSA_PSS = "1.2.840.113549.1.1.10";
+/** By the object ID of the hash. */
+const PSS_HASHES: Record<string, string> = {
+  "2.16.840.1.101.3.4.2.1": "sha256",
+  "2.16.840.1.101.3.4.2.2": "sha384",
+  "2.16.840.1.101.3.4.2.3": "sha512",
+};
+
+/**
+ * Whether the owner of a key has signed a certificate.
+ *
+ * @param publicKey As SubjectPublicKeyInfo.
+ * @throws {MalformedError} when the algorithm is not written as it must be.
+ */
+export function isSignedBy(certificate: Certificate, publicKey: Uint8Array): boolean {
+  const scheme = schemeOf(certificate);
+  const key = scheme === undefined ? undefined : keyOf(publicKey);
+  if (scheme === undefined || key === undefined || !fits(key, scheme)) return false;
+  const { hash = null, padding } = scheme;
+  // The length of the salt is that of the hash, as TLS has it (RFC 8446 section 4.2.3).
+  const saltLength = constants.RSA_PSS_SALTLEN_DIGEST;
+  try {
+    return verify(
+      hash,
+      certificate.signed,
+      padding === undefined ? key : { key, padding, saltLength },
+      certificate.signature,
+    );
+  } catch {
+    // A signature that is not even one.
+    return false;
+  }
+}
+
+function schemeOf({ signatureAlgorithm: { id, raw } }: Certificate): Scheme | undefined {
+  if (id !== RSA_PSS) return SCHEMES[id];
+  const algorithm = new DerReader(raw).inside(DER.sequence);
+  algorithm.objectId();
+  // Without a hash in it, it would be SHA-1.
+  if (algorithm.isAtEnd) return undefined;
+  const field = algorithm.inside(DER.sequence).optional(0xa0);
+  const hash = field && PSS_HASHES[new DerReader(field.content).inside(DER.sequence).objectId()];
+  return hash === undefined ? undefined : { type: "rsa", hash, padding: constants.RSA_PKCS1_PSS_PADDING };
+}
+
+function keyOf(publicKey: Uint8Array): KeyObject | undefined {
+  try {
+    return createPublicKey({ key: publicKey as Buffer, format: "der", type: "spki" });
+  } catch {
+    return undefined;
+  }
+}
+
+function fits({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject, { type }: Scheme): boolean {
+  return asymmetricKeyType === type &&
+    (type !== "rsa" || (asymmetricKeyDetails?.modulusLength ?? 0) >= SMALLEST_RSA);
+}

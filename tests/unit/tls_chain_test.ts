@@ -1,0 +1,285 @@
+import assert from "node:assert/strict";
+import { generateKeyPairSync, X509Certificate } from "node:crypto";
+import { ChainVerifier } from "../../src/net/tls_chain.ts";
+import {
+  alternativeNames,
+  authority,
+  authorityFlag,
+  CLIENT_AUTH,
+  commonName,
+  type Contents,
+  dnsName,
+  issue,
+  type Issued,
+  type Issuer,
+  keyUsage,
+  nameOf,
+  newKeys,
+  noAuthority,
+  notNames,
+  onlyNames,
+  organization,
+  SCHEMES,
+  SERVER_AUTH,
+  unknownExtension,
+  usableFor,
+} from "./certificate_bytes.ts";
+
+const DAY = 86_400_000;
+const root = authority();
+const client: Contents = { subject: "alice", extensions: [noAuthority, usableFor(CLIENT_AUTH)] };
+const below = (issuer: Issuer, contents: Partial<Contents> = {}): Issued =>
+  issue({ subject: "Middle", extensions: [authorityFlag()], ...contents }, issuer);
+
+function faultOf(
+  chain: readonly Issued[],
+  roots: readonly Issued[] = [root],
+  now?: number,
+): string | undefined {
+  return new ChainVerifier(roots.map(({ pem }) => pem), "client").faultOf(chain.map(({ raw }) => raw), now);
+}
+
+Deno.test("what the tests build is a certificate to node:crypto too", () => {
+  const leaf = new X509Certificate(issue(client, root).raw);
+  assert.equal(leaf.subject, "CN=alice");
+  assert.equal(leaf.verify(root.keys.publicKey), true);
+});
+
+Deno.test("ChainVerifier accepts a certificate of an authority, and one of an authority below it", () => {
+  const middle = below(root);
+  const lower = below(middle, { subject: "Lower", extensions: [authorityFlag(0), keyUsage(5)] });
+  assert.equal(faultOf([issue(client, root)]), undefined);
+  assert.equal(faultOf([issue(client, middle), middle]), undefined);
+  assert.equal(faultOf([issue(client, lower), lower, middle]), undefined);
+  assert.equal(faultOf([issue(client, lower), root, middle, lower]), undefined, "in whatever order");
+  assert.equal(faultOf([issue({ subject: "bob" }, root)]), undefined, "without any extension");
+  assert.equal(
+    faultOf([issue(client, middle)], [middle]),
+    undefined,
+    "an authority in the middle may be named",
+  );
+});
+
+Deno.test("ChainVerifier refuses what no authority of its own has issued", () => {
+  const other = authority("Other");
+  const namesake = authority();
+  const untrusted = "its issuer, CN=Root, is not trusted";
+  assert.equal(faultOf([issue(client, other)]), "its issuer, CN=Other, is not trusted");
+  assert.equal(faultOf([issue(client, namesake)]), untrusted, "the same name");
+  assert.equal(faultOf([issue(client, namesake), namesake]), untrusted, "the chain brings its own authority");
+  assert.equal(faultOf([issue(client, root)], [other]), untrusted, "the authority was replaced");
+  assert.equal(faultOf([issue(client, root)], []), untrusted, "none is left");
+  const middle = below(root);
+  assert.equal(
+    faultOf([issue(client, middle)]),
+    "its issuer, CN=Middle, is not trusted",
+    "the middle is missing",
+  );
+  assert.equal(faultOf([]), "there is none");
+  const alone = issue(client);
+  assert.equal(faultOf([alone]), "its issuer, CN=alice, is not trusted");
+  assert.equal(faultOf([alone], [alone]), undefined, "unless it was named itself");
+});
+
+Deno.test("ChainVerifier looks at the dates of every certificate that an authority has issued", () => {
+  const past = { from: -9, until: -2 };
+  const future = { from: 2, until: 9 };
+  assert.match(faultOf([issue({ ...client, ...past }, root)])!, /^it expired on \d{4}-/);
+  assert.match(faultOf([issue({ ...client, ...future }, root)])!, /^it is valid only from \d{4}-/);
+  const old = below(root, past);
+  assert.match(faultOf([issue(client, old), old])!, /^its issuer, CN=Middle, is not good: it expired on /);
+  const early = below(root, future);
+  assert.match(
+    faultOf([issue(client, early), early])!,
+    /^its issuer, CN=Middle, is not good: it is valid only from /,
+  );
+  const pinned = issue({ ...client, ...past });
+  assert.match(faultOf([pinned], [pinned])!, /^it expired on /);
+  // A named authority is trusted as it is, as in full handshakes.
+  assert.equal(faultOf([issue(client, root)], [authority("Root", { ...past, keys: root.keys })]), undefined);
+});
+
+Deno.test("ChainVerifier remembers what was good, and not for longer than that is valid", () => {
+  const middle = below(root, { until: 5 });
+  const chain = [issue(client, middle), middle].map(({ raw }) => raw);
+  const verifier = new ChainVerifier([root.pem], "client");
+  for (let round = 0; round < 2; round++) {
+    assert.equal(verifier.faultOf(chain), undefined);
+    assert.match(
+      verifier.faultOf(chain, Date.now() + 6 * DAY)!,
+      /^its issuer, CN=Middle, is not good: it expired on /,
+    );
+    assert.match(verifier.faultOf(chain, Date.now() + 31 * DAY)!, /^it expired on /);
+    assert.match(verifier.faultOf(chain, Date.now() - 2 * DAY)!, /^it is valid only from /);
+  }
+  assert.equal(verifier.faultOf(chain.slice(0, 1)), "its issuer, CN=Middle, is not trusted");
+  for (let count = 0; count < 300; count++) {
+    assert.equal(verifier.faultOf([issue(client, root).raw]), undefined);
+  }
+  assert.equal(verifier.faultOf(chain), undefined);
+});
+
+Deno.test("ChainVerifier goes by what a certificate may be used for", () => {
+  const unfit = "its key usage does not allow it as a client's";
+  assert.equal(faultOf([issue({ subject: "a", extensions: [usableFor(SERVER_AUTH)] }, root)]), unfit);
+  assert.equal(
+    faultOf([issue({ subject: "a", extensions: [usableFor(SERVER_AUTH, CLIENT_AUTH)] }, root)]),
+    undefined,
+  );
+  const middle = below(root, { extensions: [authorityFlag(), usableFor(SERVER_AUTH)] });
+  assert.equal(faultOf([issue(client, middle), middle]), `its issuer, CN=Middle, is not good: ${unfit}`);
+  const server = issue({ subject: "a", extensions: [usableFor(CLIENT_AUTH)] }, root);
+  assert.equal(
+    new ChainVerifier([root.pem], "upstream").faultOf([server.raw]),
+    "its key usage does not allow it as a server's",
+  );
+  assert.equal(
+    faultOf([issue({ subject: "a", extensions: [authorityFlag()] }, root)]),
+    "it is an authority's own certificate",
+  );
+});
+
+Deno.test("ChainVerifier takes nobody for an authority who is none", () => {
+  const issuerFault = (extensions: Uint8Array[]) => {
+    const middle = below(root, { extensions });
+    return faultOf([issue(client, middle), middle])?.replace("its issuer, CN=Middle, is not good: ", "");
+  };
+  assert.equal(issuerFault([noAuthority]), "it is no authority");
+  assert.equal(issuerFault([]), "it is no authority");
+  assert.equal(
+    issuerFault([authorityFlag(), keyUsage(0)]),
+    "its key usage does not allow it to sign certificates",
+  );
+  assert.equal(issuerFault([authorityFlag(), keyUsage(5)]), undefined);
+  assert.equal(
+    issuerFault([authorityFlag(), unknownExtension(true)]),
+    "it has a critical extension, 1.2.3.4, that is not understood",
+  );
+  assert.equal(issuerFault([authorityFlag(), unknownExtension(false)]), undefined);
+  const mallory = issue({ subject: "mallory", extensions: [noAuthority] }, root);
+  const forged = issue({ subject: "admin" }, mallory);
+  assert.equal(faultOf([forged, mallory]), "its issuer, CN=mallory, is not good: it is no authority");
+});
+
+Deno.test("ChainVerifier counts authorities where one says how many may follow", () => {
+  const none = below(root, { extensions: [authorityFlag(0)] });
+  const lower = below(none, { subject: "Lower" });
+  assert.equal(faultOf([issue(client, none), none]), undefined);
+  assert.equal(
+    faultOf([issue(client, lower), lower, none]),
+    "its issuer, CN=Middle, is not good: there are more authorities below it than it allows",
+  );
+});
+
+Deno.test("ChainVerifier goes by the names that an authority may issue for", () => {
+  const middle = below(root, {
+    extensions: [
+      authorityFlag(),
+      onlyNames(dnsName("shop.test"), Uint8Array.of(0x87, 8, 10, 0, 0, 0, 255, 0, 0, 0)),
+    ],
+  });
+  const fault = (...names: Uint8Array[]) =>
+    faultOf([issue({ subject: "a", extensions: [alternativeNames(...names)] }, middle), middle]);
+  const refused = "its issuer, CN=Middle, is not good: it may not issue for these names";
+  const ip = (...bytes: number[]) => Uint8Array.of(0x87, bytes.length, ...bytes);
+  assert.equal(fault(dnsName("a.shop.test"), dnsName("shop.test")), undefined);
+  assert.equal(fault(dnsName("bank.test")), refused);
+  assert.equal(fault(dnsName("workshop.test")), refused);
+  assert.equal(fault(dnsName("shop.test"), dnsName("bank.test")), refused);
+  assert.equal(fault(ip(10, 1, 2, 3)), undefined);
+  assert.equal(fault(ip(11, 1, 2, 3)), refused);
+  assert.equal(fault(ip(...new Uint8Array(16))), refused);
+  const acme = nameOf([organization("Acme")]);
+  const directory = Uint8Array.of(0xa4, acme.length, ...acme);
+  const excluding = below(root, { extensions: [authorityFlag(), notNames(dnsName("shop.test"), directory)] });
+  const leaf = (subject: string | Uint8Array, ...names: Uint8Array[]) =>
+    faultOf([
+      issue({ subject, extensions: names.length ? [alternativeNames(...names)] : [] }, excluding),
+      excluding,
+    ]);
+  assert.equal(leaf("a", dnsName("bank.test")), undefined);
+  assert.equal(leaf("a", dnsName("a.shop.test")), refused);
+  assert.equal(leaf(nameOf([organization("Acme")], [commonName("a")])), refused);
+  assert.equal(leaf(nameOf([organization("Other")], [commonName("a")])), undefined);
+  const constrained = authority("Root", { extensions: [authorityFlag(), onlyNames(dnsName("shop.test"))] });
+  assert.equal(
+    faultOf([issue({ subject: "a", extensions: [alternativeNames(dnsName("b.test"))] }, constrained)], [
+      constrained,
+    ]),
+    "its issuer, CN=Root, may not issue for its names",
+  );
+});
+
+Deno.test("ChainVerifier says what to do about X.509 version 1", () => {
+  assert.match(
+    faultOf([issue({ subject: "alice", version: 1 }, root)])!,
+    /^it is of X\.509 version 1; make it version 3, as "openssl x509 -req" does with -extfile FILE /,
+  );
+  const middle = below(root, { version: 1, extensions: [] });
+  assert.match(
+    faultOf([issue(client, middle), middle])!,
+    /^its issuer, CN=Middle, is not good: it is of X\.509 version 1/,
+  );
+  // An authority may be of version 1: its own certificate is not judged.
+  const old = authority("Old", { version: 1, extensions: [] });
+  assert.equal(faultOf([issue(client, old)], [old]), undefined);
+  assert.equal(faultOf([old], [old]), undefined, "so may one that was named itself");
+  const odd = authority("Odd", { extensions: [authorityFlag(), authorityFlag()] });
+  assert.equal(faultOf([issue(client, odd)], [odd]), undefined, "nor may it be read in all its parts");
+});
+
+Deno.test("ChainVerifier verifies signatures of every kind that TLS takes, and no weak ones", () => {
+  const rsa = (modulusLength: number) => generateKeyPairSync("rsa", { modulusLength });
+  const strong = rsa(2048);
+  const cases = [
+    ["sha256", newKeys(), true],
+    ["sha384", newKeys("P-384"), true],
+    ["sha256", newKeys("P-384"), true],
+    ["ed25519", generateKeyPairSync("ed25519"), true],
+    ["rsaSha256", strong, true],
+    ["rsaSha384", strong, true],
+    ["rsaSha512", strong, true],
+    ["pssSha256", strong, true],
+    ["pssSha384", strong, true],
+    ["pssSha512", strong, true],
+    ["rsaSha1", strong, false],
+    ["rsaSha256", rsa(1024), false],
+  ] as const;
+  for (const [name, keys, isGood] of cases) {
+    const issuer = { name: nameOf([commonName("Signer")]), keys, scheme: SCHEMES[name] };
+    // Its own signature does not matter, so it may be of another key.
+    const named = issue({ subject: "Signer", extensions: [authorityFlag()], keys }, root);
+    const fault = faultOf([issue(client, issuer)], [named]);
+    assert.equal(fault, isGood ? undefined : "its issuer, CN=Signer, is not trusted", name);
+  }
+});
+
+Deno.test("ChainVerifier refuses a certificate that was changed anywhere, and survives whatever comes", () => {
+  const middle = below(root);
+  const good = issue(client, middle).raw;
+  const verifier = new ChainVerifier([root.pem], "client");
+  assert.equal(verifier.faultOf([good, middle.raw]), undefined);
+  for (let at = 0; at < good.length; at++) {
+    for (const bit of [1, 0x80]) {
+      const changed = good.slice();
+      changed[at]! ^= bit;
+      assert.notEqual(verifier.faultOf([changed, middle.raw]), undefined, `byte ${at}`);
+    }
+    assert.notEqual(verifier.faultOf([good.subarray(0, at), middle.raw]), undefined);
+  }
+  assert.notEqual(verifier.faultOf([Uint8Array.of(...good, 0), middle.raw]), undefined);
+  assert.notEqual(verifier.faultOf([new Uint8Array()]), undefined);
+});
+
+Deno.test("ChainVerifier gives up on a maze of authorities", () => {
+  const keys = newKeys();
+  const maze = Array.from(
+    { length: 15 },
+    () => below({ name: nameOf([commonName("Middle")]), keys }, { keys }),
+  );
+  const leaf = issue(client, { name: maze[0]!.name, keys });
+  const began = performance.now();
+  assert.notEqual(faultOf([leaf, ...maze]), undefined);
+  assert.ok(performance.now() - began < 1000);
+  assert.equal(faultOf([leaf, ...maze, ...maze]), "its chain is too long");
+});
