@@ -46,6 +46,11 @@ export function fileInfo(path: string): Promise<Deno.FileInfo> {
   return answerWithin(path, () => Deno.stat(path));
 }
 
+/** Where symbolic links lead to. @throws {UnusableFileError} when it does not answer, and what `Deno.realPath` does */
+export function realPath(path: string): Promise<string> {
+  return answerWithin(path, () => Deno.realPath(path));
+}
+
 /** What it is that is no regular file. */
 export function kindOf(info: Deno.FileInfo): string {
   if (info.isDirectory) return "a directory";

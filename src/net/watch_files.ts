@@ -1,11 +1,13 @@
 /** Notices when files change, however they are replaced. */
 
-import { dirname } from "node:path";
-import { fileInfo, readFile } from "../files/read_file.ts";
+import { basename, dirname } from "node:path";
+import { fileInfo, readFile, realPath } from "../files/read_file.ts";
 import { sleep } from "./sleep.ts";
 
 /** Changes come in bursts, several events each; this long after the last one the files are read, in milliseconds. */
 const SETTLED_AFTER = 100;
+/** They are read so long after the first one at the latest, in milliseconds: something may be written all the time. */
+const LONGEST_WAIT = 1000;
 /** How long until a directory that is gone, or cannot be watched, is looked for again, in milliseconds. */
 const RETRY_AFTER = 5000;
 
@@ -52,7 +54,7 @@ async function watchDirectory(
       // What changed before there was a watch.
       check.soon();
       for await (const event of watcher) {
-        if (event.kind !== "access") check.soon();
+        if (check.concerns(event)) check.soon();
         if (event.kind === "remove" && !await exists(directory)) break;
       }
       signal.removeEventListener("abort", onAbort);
@@ -70,7 +72,11 @@ class ChangeCheck {
   readonly #paths: readonly string[];
   readonly #options: WatchOptions;
   #known = "";
+  /** Names of the files, and of those that symbolic links lead to. */
+  #names = new Set<string>();
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** When the first of the events came that were not looked into yet. */
+  #since: number | undefined;
   #running: Promise<void> = Promise.resolve();
 
   constructor(paths: readonly string[], options: WatchOptions) {
@@ -80,19 +86,29 @@ class ChangeCheck {
   }
 
   async begin(): Promise<void> {
-    this.#known = await fingerprint(this.#paths);
+    this.#known = await this.#fingerprint();
   }
 
-  /** Begins anew with each call, so that a file is not read while it is being written. */
+  /** Whether an event may be about the files: what is written into another one, such as a log beside them, is not. */
+  concerns({ kind, paths }: Deno.FsEvent): boolean {
+    if (kind === "access") return false;
+    // Whatever comes, goes or is renamed may be a symbolic link on the way to them.
+    return kind !== "modify" || paths.some((path) => this.#names.has(basename(path)));
+  }
+
+  /** Begins anew with each call, so that a file is not read while it is being written; but not for ever. */
   soon(): void {
     if (this.#options.signal.aborted) return;
+    const now = performance.now();
+    this.#since ??= now;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
+      this.#since = undefined;
       const look = () => this.#look();
       this.#running = this.#running.then(look, look);
       // Whoever waits for the last one sees the rejection too.
       this.#running.catch(() => {});
-    }, SETTLED_AFTER);
+    }, Math.min(SETTLED_AFTER, Math.max(this.#since + LONGEST_WAIT - now, 0)));
   }
 
   settled(): Promise<void> {
@@ -100,24 +116,27 @@ class ChangeCheck {
   }
 
   async #look(): Promise<void> {
-    const now = await fingerprint(this.#paths);
+    const now = await this.#fingerprint();
     if (now === this.#known || this.#options.signal.aborted) return;
     this.#known = now;
     await this.#options.onChange();
   }
+
+  async #fingerprint(): Promise<string> {
+    const real = await Promise.all(this.#paths.map((path) => realPath(path).catch(() => path)));
+    this.#names = new Set([...this.#paths, ...real].map((path) => basename(path)));
+    return (await Promise.all(this.#paths.map(digestOf))).join(" ");
+  }
 }
 
-/** A digest of what is in the files; one that cannot be read counts as such. */
-async function fingerprint(paths: readonly string[]): Promise<string> {
-  const digests = await Promise.all(paths.map(async (path) => {
-    try {
-      const digest = await crypto.subtle.digest("SHA-256", await readFile(path));
-      return new Uint8Array(digest).toHex();
-    } catch (error) {
-      return (error as Error).name;
-    }
-  }));
-  return digests.join(" ");
+/** A digest of what is in a file; one that cannot be read counts as such. */
+async function digestOf(path: string): Promise<string> {
+  try {
+    const digest = await crypto.subtle.digest("SHA-256", await readFile(path));
+    return new Uint8Array(digest).toHex();
+  } catch (error) {
+    return (error as Error).name;
+  }
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { watchFiles } from "../../src/net/watch_files.ts";
+import { within } from "../e2e/program.ts";
 
 /** Watches `a.pem` and `b.key` in a new directory, and hands out what they are whenever a change is reported. */
 class Watched implements AsyncDisposable {
@@ -107,3 +108,44 @@ Deno.test("watchFiles() says once that a directory is missing, and ends when it 
   assert.equal(await watched.next(), "error NotFound");
   assert.deepEqual(watched.unseen, []);
 });
+
+Deno.test("watchFiles() is not held up by what is written beside the file all the time", async () => {
+  await using watched = await Watched.start(plain);
+  using _busy = busyBeside(
+    watched.directory,
+    (path) => Deno.writeTextFileSync(path, "line\n", { append: true }),
+  );
+  await Deno.writeTextFile(join(watched.directory, "a.pem"), "two");
+  assert.equal(await within(8000, "a look", watched.next()), "two");
+});
+
+Deno.test("watchFiles() reads at the latest a second after a change, whatever comes and goes beside the file", async () => {
+  await using watched = await Watched.start(plain);
+  using _busy = busyBeside(watched.directory, (path) => {
+    Deno.writeTextFileSync(path, "line\n");
+    Deno.removeSync(path);
+  });
+  await Deno.writeTextFile(join(watched.directory, "a.pem"), "two");
+  assert.equal(await within(8000, "a look", watched.next()), "two");
+});
+
+Deno.test({
+  name: "watchFiles() sees what is written into the file that a symbolic link leads to (needs Unix)",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using watched = await Watched.start(async (directory) => {
+      const path = join(directory, "a.pem");
+      await Deno.writeTextFile(join(directory, "real.pem"), "one");
+      await Deno.symlink("real.pem", path);
+      return path;
+    });
+    await Deno.writeTextFile(join(watched.directory, "real.pem"), "two");
+    assert.equal(await watched.next(), "two");
+  },
+});
+
+/** Does something to another file all the time. */
+function busyBeside(directory: string, touch: (path: string) => void): Disposable {
+  const timer = setInterval(() => touch(join(directory, "access.log")), 10);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
