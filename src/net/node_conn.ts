@@ -10,6 +10,7 @@ import type { Address } from "./address.ts";
 import type { Conn } from "./conn.ts";
 import { Arrived } from "./arrived.ts";
 import { unmapped } from "./deno_conn.ts";
+import { EarlyWrites } from "./workarounds/early_half_close.ts";
 
 /** What node:net reads at most at a time, in bytes. As much means that more is there, which it reads right after. */
 const FULL_CHUNK = 64 * 1024;
@@ -31,6 +32,10 @@ export class NodeConn implements Conn {
   #ended = false;
   #failure: Error | undefined;
   #reading: PendingRead | undefined;
+  /** The peer has sent something. */
+  #hasReceived = false;
+  /** Where writes go before it has. */
+  #early: EarlyWrites | undefined;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -38,6 +43,7 @@ export class NodeConn implements Conn {
     this.remoteAddress = endpoint(socket.remoteAddress, socket.remotePort);
     socket.pause();
     socket.on("data", (chunk: Uint8Array) => {
+      this.#hasReceived = true;
       this.#arrived.push(chunk);
       const room = this.#reading?.buffer.byteLength ?? 0;
       if (chunk.byteLength < FULL_CHUNK || this.#arrived.byteLength >= room) this.#onArrived();
@@ -62,7 +68,7 @@ export class NodeConn implements Conn {
   write(bytes: Uint8Array): Promise<number> {
     if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
-      this.#socket.write(
+      this.#writable(bytes.byteLength).write(
         bytes,
         // When a read fails, writes under way are told ECANCELED before anybody is told why.
         (error) => error ? reject(this.#failure ?? this.#socket.errored ?? error) : resolve(bytes.byteLength),
@@ -72,16 +78,19 @@ export class NodeConn implements Conn {
 
   closeWrite(): Promise<void> {
     if (this.#failure !== undefined) return Promise.resolve();
+    this.#early?.close();
     // The callback also runs when the socket breaks first; the reading side reports that.
     return new Promise((resolve) => void this.#socket.end(() => resolve()));
   }
 
   close(): void {
     this.#socket.destroy();
+    this.#early?.close();
   }
 
   reset(): void {
     if (!this.#socket.destroyed) this.#socket.resetAndDestroy();
+    this.#early?.close();
   }
 
   setNoDelay(on: boolean): void {
@@ -94,6 +103,14 @@ export class NodeConn implements Conn {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** Where to write so many bytes. */
+  #writable(length: number): Socket {
+    if (!this.#hasReceived) return (this.#early ??= new EarlyWrites(this.#socket)).socketFor(length);
+    this.#early?.close();
+    this.#early = undefined;
+    return this.#socket;
   }
 
   #fail(error: Error): void {

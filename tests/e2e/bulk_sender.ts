@@ -1,0 +1,41 @@
+/** Sends more than the kernel takes for a side that does not read. */
+
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { writeAll } from "./sockets.ts";
+
+/** More than loopback takes on both legs of a proxy. */
+export const BULK = Uint8Array.from({ length: 32 * 1024 * 1024 + 1 }, (_, at) => (at * 31) ^ (at >> 13));
+export const BULK_HASH = hashOf(BULK);
+
+/** Sends all of it, and its FIN. */
+export class Sender {
+  #sent = 0;
+
+  async send(conn: Deno.TcpConn | Deno.TlsConn): Promise<void> {
+    for (; this.#sent < BULK.byteLength; this.#sent += 64 * 1024) {
+      await writeAll(conn, BULK.subarray(this.#sent, this.#sent + 64 * 1024));
+    }
+    await conn.closeWrite();
+  }
+
+  /** The same, for somebody who looks at how it ended only later. */
+  start(conn: Deno.TcpConn | Deno.TlsConn): Promise<void> {
+    const sent = this.send(conn);
+    sent.catch(() => {});
+    return sent;
+  }
+
+  /** Resolves when nothing more of it is taken for the moment, as the other side does not read. */
+  async stalls(): Promise<void> {
+    for (let seen = -1; seen !== this.#sent || seen === 0;) {
+      seen = this.#sent;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    assert.ok(this.#sent < BULK.byteLength, "all of it found room");
+  }
+}
+
+export function hashOf(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
