@@ -14,7 +14,7 @@ import {
 } from "../wire/proxy_protocol_header.ts";
 import type { RouteFacts } from "./route.ts";
 
-/** The longest name of a client that is told to an upstream, in characters: a PROXY header has no room for any. */
+/** The longest common name that is told to an upstream, in characters; certificates have 64 at most (RFC 5280). */
 const LONGEST_NAME = 256;
 
 export class ClientFacts implements RouteFacts {
@@ -113,8 +113,13 @@ function tlvOf({ version, clientSubject, clientName }: TlsFacts): ProxyTls {
     client: hasCertificate ? CLIENT_TLS | CLIENT_CERT_CONN | CLIENT_CERT_SESS : CLIENT_TLS,
     verify: hasCertificate ? 0 : 1,
     ...version === undefined ? {} : { version },
-    ...clientName === undefined ? {} : { commonName: clientName.slice(0, LONGEST_NAME) },
+    ...clientName === undefined || isMistakable(clientName) ? {} : { commonName: clientName },
   };
+}
+
+/** A name that is cut, by us or at a NUL by a program in C, could be somebody else's: none is better. */
+function isMistakable(name: string): boolean {
+  return name.length > LONGEST_NAME || name.includes("\0");
 }
 
 function portOf(address: Address): number {

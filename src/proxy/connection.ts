@@ -10,6 +10,7 @@ import { Relay, type RelayOutcome } from "../net/relay.ts";
 import { endBeforeRelay, type Ending, endOfRelay } from "../observe/ending.ts";
 import type { ConnectionRecord } from "../observe/ledger.ts";
 import type { Lease } from "../upstream/lease.ts";
+import { commonNameText } from "../wire/distinguished_name.ts";
 import { Entry } from "./admission.ts";
 import { ClientFacts } from "./client_facts.ts";
 import type { Service, Target } from "./service.ts";
@@ -98,8 +99,10 @@ export class Connection {
     record.serverName = header.authority;
     record.alpn = header.alpn;
     record.tlsVersion = header.tls?.version;
-    if (header.tls?.verify === 0) record.clientSubject = header.tls.commonName;
-    if (header.uniqueId !== undefined) record.uniqueId = header.uniqueId.toHex();
+    const { tls, uniqueId } = header;
+    // As a subject of our own is written, so that one rule finds both; what is empty says nothing.
+    if (tls?.verify === 0 && tls.commonName) record.clientSubject = commonNameText(tls.commonName);
+    if (uniqueId !== undefined && uniqueId.length > 0) record.uniqueId = uniqueId.toHex();
   }
 
   /** From then on the client is read and written inside TLS. */

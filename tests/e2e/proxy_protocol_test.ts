@@ -252,7 +252,29 @@ services:
     "shop.example.com",
     "h2",
     "TLSv1.3",
-    "alice",
+    "CN=alice",
     "01ff",
   ]);
+});
+
+Deno.test("a name in a header is logged as a subject is, and what is empty not at all", async () => {
+  await using server = upstream(mirror);
+  await using sluice = await Sluice.withConfig(`
+log: { format: json }
+services:
+  - { name: test, listen: 0, accept_proxy_protocol: { from: 127.0.0.1 }, send_proxy_protocol: v2,
+      upstream: "${server.address}" }
+`);
+  const addresses = by.ipv4Block("192.0.2.7", "192.0.2.8", [1000, 443]);
+  const withName = (name: string, more = "") => {
+    const tls = by.tlv(0x20, "\x07\0\0\0\0" + by.tlv(0x21, "TLSv1.3") + by.tlv(0x22, name));
+    return by.binaryHeader(by.PROXY, by.TCP4, addresses + more + tls);
+  };
+  for (const header of [withName("x\nCN=admin, CN=bob\x1b"), withName("", by.tlv(5, ""))]) {
+    using conn = await connect(sluice.port());
+    assert.equal(await reflection(conn, by.bytesOf(header), "ping"), `${header}ping`);
+  }
+  const [forged, empty] = await sluice.loggedEvents("connection_closed", 2);
+  assert.equal(forged!.client_subject, "CN=x\\0aCN=admin\\, CN=bob\\1b");
+  assert.deepEqual([empty!.tls, empty!.client_subject, empty!.unique_id], ["TLSv1.3", undefined, undefined]);
 });

@@ -4,6 +4,17 @@ import assert from "node:assert/strict";
 import { latin1, mirror, reflection } from "../e2e/mirror.ts";
 import * as by from "../e2e/proxy_headers.ts";
 import { connect, readText, writeAll, writeText } from "../e2e/sockets.ts";
+import {
+  alternativeNames,
+  authority as newAuthority,
+  CLIENT_AUTH,
+  commonName,
+  dnsName,
+  issue,
+  nameOf,
+  organization,
+  usableFor,
+} from "../unit/certificate_bytes.ts";
 import { decodeProxyHeader } from "../../src/wire/proxy_protocol.ts";
 import type { ProxyHeader } from "../../src/wire/proxy_protocol_header.ts";
 import { OPENSSL } from "./certificates.ts";
@@ -34,6 +45,37 @@ interopTest("an upstream is told of the TLS that ended in the proxy", OPENSSL, a
   const lines = await sluice.loggedEvents("connection_closed", 2);
   assert.equal(lines[0]!.sni, NAME);
   assert.equal(lines[1]!.sni, NAME);
+});
+
+interopTest("an upstream is told the common name, whatever else the subject says", OPENSSL, async (stage) => {
+  const clients = newAuthority();
+  const { authority, sluice } = await terminating(stage, {
+    tls: async (authority) => [`client_ca: "${await authority.file("clients.pem", clients.pem)}"`],
+    service: ["send_proxy_protocol: v2"],
+  });
+  const subjects: [Uint8Array[][], string, string | undefined][] = [
+    [[[organization("x\nCN=admin")], [commonName("bob")]], "O=x\\0aCN=admin, CN=bob", "bob"],
+    [[[organization("x, CN=admin"), commonName("bob")]], "O=x\\, CN=admin+CN=bob", "bob"],
+    [[[commonName("admin")], [commonName("bob")]], "CN=admin, CN=bob", "bob"],
+    [[[commonName("bob\nCN=admin")]], "CN=bob\\0aCN=admin", "bob\nCN=admin"],
+    [[[commonName("admin\0.bob")]], "CN=admin\\00.bob", undefined],
+    [[[commonName(`${"a".repeat(256)}b`)]], `CN=${"a".repeat(256)}b`, undefined],
+    [[[organization("x\nCN=admin")]], "O=x\\0aCN=admin", undefined],
+  ];
+  for (const [index, [sets, subject, name]] of subjects.entries()) {
+    const extensions = [usableFor(CLIENT_AUTH), alternativeNames(dnsName("x, DNS:admin"))];
+    const { pem, keys } = issue({ subject: nameOf(...sets), extensions }, clients);
+    const cert = await authority.file(`${index}.pem`, pem);
+    const key = keys.privateKey.export({ type: "pkcs8", format: "pem" }) as string;
+    const args = ["-cert", cert, "-key", await authority.file(`${index}.key`, key), "-servername", NAME];
+    const { received } = await openssl(sluice.port(), args, "p".repeat(1500));
+    const pass = name === undefined ? "" : by.tlv(0x22, name);
+    assert.ok(received.includes(`${by.tlv(0x21, "TLSv1.3")}${pass}`), JSON.stringify(received.slice(0, 200)));
+    const lines = await sluice.loggedEvents("connection_closed", index + 1);
+    assert.equal(lines[index]!.client_subject, subject);
+    // TLV 0x22 is there at most once, and only with this name.
+    assert.equal(received.slice(0, 400).split("\x22\0").length, name === undefined ? 1 : 2);
+  }
 });
 
 interopTest("a PROXY header comes before the handshake, from whom it may", OPENSSL, async (stage) => {
