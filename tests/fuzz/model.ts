@@ -1,0 +1,105 @@
+/** Random sequences against services of every kind, side by side, until the time is over. */
+
+import { Random } from "../soak/random.ts";
+import type { Failure } from "./failure.ts";
+import { Replays } from "./replays.ts";
+import { randomSequence, simpler } from "./sequence/commands.ts";
+import { SequenceRun } from "./sequence/run.ts";
+import { shrink } from "./sequence/shrink.ts";
+import { serviceRows } from "./services.ts";
+import { type Premises, Stage, type Target } from "./stage.ts";
+
+/** Sequences that run at the same time. */
+const LANES = 4;
+/** How long anything may take, in milliseconds: the machine may be busy. */
+const PATIENCE = 15_000;
+/** How long a failure is shrunk, in milliseconds. */
+const SHRINKING = 60_000;
+const WORKERS = [1, 2] as const;
+
+export interface ModelOptions {
+  readonly seed: number;
+  readonly only: number | undefined;
+  readonly without: readonly string[];
+  readonly premises: Premises;
+  readonly signal: AbortSignal;
+  readonly say: (line: string) => void;
+}
+
+export class Model {
+  readonly #options: ModelOptions;
+  readonly #stages: Stage[] = [];
+  readonly #busy = new Map<Target, Promise<void>>();
+  readonly failures: Failure[] = [];
+  #next = 0;
+  done = 0;
+
+  constructor(options: ModelOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the signal is aborted and what was under way has ended, or at the first failures. */
+  async run(): Promise<void> {
+    const { seed, premises, only, say } = this.#options;
+    const rows = serviceRows(new Random(seed));
+    try {
+      for (const workers of WORKERS) {
+        this.#stages.push(await Stage.set({ premises, workers, rows, number: workers }));
+      }
+      const targets = this.#stages.flatMap((stage) => stage.targets);
+      say(`${rows.length} services, with 1 and with 2 workers`);
+      if (only !== undefined) await this.#runOne(only, targets);
+      else await Promise.all(Array.from({ length: LANES }, () => this.#lane(targets)));
+    } finally {
+      for (const stage of this.#stages) await stage[Symbol.asyncDispose]();
+    }
+    for (const failure of this.failures) await this.#shrink(failure);
+  }
+
+  async #lane(targets: readonly Target[]): Promise<void> {
+    while (!this.#options.signal.aborted && this.failures.length === 0) {
+      await this.#runOne(this.#next++, targets);
+    }
+  }
+
+  /** The same number is the same sequence against the same service, whatever runs beside it. */
+  async #runOne(number: number, targets: readonly Target[]): Promise<void> {
+    const target = targets[number % targets.length]!;
+    while (this.#busy.has(target)) await this.#busy.get(target);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#busy.set(target, promise);
+    try {
+      const random = new Random(this.#options.seed ^ Math.imul(number + 1, 0x9e3779b1));
+      const commands = randomSequence(random, target.row)
+        .filter(({ op }) => !this.#options.without.includes(op));
+      const fault = await new SequenceRun(target, PATIENCE).run(commands);
+      this.done += 1;
+      if (fault === undefined) return;
+      this.#options.say(`sequence ${number} fails: ${fault}`);
+      const { row, stage: { workers } } = target;
+      this.failures.push({ number, row, workers, commands, fault, isAlone: false, tries: 0 });
+    } finally {
+      this.#busy.delete(target);
+      resolve();
+    }
+  }
+
+  async #shrink(failure: Failure): Promise<void> {
+    const { premises, say } = this.#options;
+    await using replays = new Replays(premises, failure.row, failure.workers);
+    const deadline = performance.now() + SHRINKING;
+    say(`sequence ${failure.number}: looking for the shortest that fails`);
+    failure.commands = await shrink(failure.commands, {
+      simpler,
+      goesOn: () => performance.now() < deadline,
+      fails: async (commands) => {
+        const fault = await replays.faultOf(commands);
+        failure.tries += 1;
+        if (fault === undefined) return false;
+        failure.fault = fault;
+        failure.isAlone = true;
+        return true;
+      },
+    });
+  }
+}

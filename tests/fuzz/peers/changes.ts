@@ -1,0 +1,25 @@
+/** Waiting for what ends of connections tell: for a condition, and not for a time. */
+
+export class Changes {
+  #next = Promise.withResolvers<void>();
+
+  /** Something is different. */
+  tell(): void {
+    this.#next.resolve();
+    this.#next = Promise.withResolvers();
+  }
+
+  /** True as soon as `isSo`; false when that takes longer than so many milliseconds. */
+  async until(isSo: () => boolean, milliseconds: number): Promise<boolean> {
+    const late = Promise.withResolvers<"late">();
+    const timer = setTimeout(() => late.resolve("late"), milliseconds);
+    try {
+      while (!isSo()) {
+        if (await Promise.race([this.#next.promise, late.promise]) === "late") return isSo();
+      }
+      return true;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
