@@ -25,6 +25,12 @@ const ADDRESS_BLOCKS: Scalars<string> = {
   expected: 'an IP address or a block such as "10.1.0.0/16"',
   parse: (value) => {
     if (typeof value !== "string") throw new Unexpected();
+    if (/,|\d\s+\d/.test(value)) {
+      throw new SyntaxError(
+        `Cannot parse "${value}": several addresses are written as a list, [10.0.0.0/8, 192.168.0.0/16]`,
+      );
+    }
+    if (value === "*") throw new SyntaxError('Cannot parse "*": everyone is 0.0.0.0/0 and ::/0');
     parseCidr(value);
     return [value];
   },

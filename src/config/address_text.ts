@@ -1,6 +1,6 @@
 /** The addresses that only a configuration has: they may be names of something else, or lack their port. */
 
-import { type Address, parseUpstreamAddress, type TcpAddress } from "../net/address.ts";
+import { type Address, checkHost, parseUpstreamAddress, type TcpAddress } from "../net/address.ts";
 import { parseCidr } from "../wire/cidr.ts";
 
 /** How the name of a group looks: it has no colon, so that it cannot be an address, and is no number. */
@@ -36,7 +36,10 @@ export function parseUpstreamWord(text: string): UpstreamWord {
  * @throws {SyntaxError} when it is neither.
  */
 export function parseEndpointAddress(text: string): Address {
-  if (BARE_NAME.test(text)) return { transport: "tcp", hostname: text, port: 0 };
+  if (BARE_NAME.test(text)) {
+    checkHost(text);
+    return { transport: "tcp", hostname: text, port: 0 };
+  }
   return parseUpstreamAddress(text);
 }
 

@@ -17,9 +17,9 @@ export function findAdminConflicts(report: Report): void {
   const listen = findAt(LISTEN, report, parseListenAddress);
   if (listen === undefined || isLocal(listen.value) || report.valueAt(TOKEN) !== undefined) return;
   const where = `${report.show(LISTEN)} (${report.spellPath(LISTEN)})`;
-  report.add(
+  report.addMissing(
     TOKEN,
-    `Missing key "token": other machines can reach ${where}, set a token or listen on 127.0.0.1`,
+    `other machines can reach ${where}, set a token or listen on 127.0.0.1`,
   );
 }
 

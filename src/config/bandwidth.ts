@@ -17,8 +17,12 @@ export const BANDWIDTH_PATTERN = "^[0-9]+((([KkMmGg][Ii]?)?[Bb])/s)?$";
 export function parseBandwidth(value: string | number): number {
   const text = String(value);
   if (!new RegExp(BANDWIDTH_PATTERN).test(text)) {
+    const [, size] = /^(\d+[kmg]i?b)(ps)?$/i.exec(text) ?? [];
     throw new SyntaxError(
-      `Cannot parse rate "${text}": expected bytes a second such as "10MB/s" or "64KiB/s"`,
+      `Cannot parse rate "${text}": ` +
+        (size === undefined
+          ? 'expected bytes a second such as "10MB/s" or "64KiB/s"'
+          : `did you mean "${size}/s"?`),
     );
   }
   try {

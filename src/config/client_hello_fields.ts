@@ -25,6 +25,12 @@ const PROTOCOLS: Scalars<string> = {
     if (typeof value !== "string") throw new Unexpected();
     const { length } = new TextEncoder().encode(value);
     if (length < 1 || length > MAX_PROTOCOL) throw new Unexpected();
+    if (value === "*") throw new SyntaxError('Cannot use "*" as a protocol: leave alpn out for any');
+    if (/[,\s]/.test(value)) {
+      throw new SyntaxError(
+        `Cannot use "${value}" as a protocol: several are written as a list, [h2, http/1.1]`,
+      );
+    }
     return [value];
   },
   json: [{ type: "string", minLength: 1, maxLength: MAX_PROTOCOL }],

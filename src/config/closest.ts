@@ -1,13 +1,72 @@
-/** What somebody meant who made a typing error. */
+/** What somebody meant who made a typing error, or uses the words of another program. */
 
 import { distance } from "fastest-levenshtein";
 
-/** The candidate that differs from what was typed by no more than a slip or two. */
+/** The candidate that differs from what was typed by no more than a slip or two, or goes on like it. */
 export function closestOf(typed: string, candidates: readonly string[]): string | undefined {
+  const plain = lettersOf(typed);
   // Two letters in the wrong order count as two.
-  const allowed = typed.length < 4 ? 1 : Math.max(2, Math.floor(typed.length / 3));
-  const ranked = candidates.map((each) => ({ each, slips: distance(typed, each) })).sort((a, b) =>
-    a.slips - b.slips
-  );
-  return ranked[0] !== undefined && ranked[0].slips <= allowed ? ranked[0].each : undefined;
+  const allowed = plain.length < 4 ? 1 : Math.max(2, Math.floor(plain.length / 3));
+  // "v3" is no slip of "v2".
+  const isShort = plain.length < 3;
+  const [best] = candidates.map((each) => ({ each, slips: distance(plain, lettersOf(each)) }))
+    .filter(({ each }) => !isShort || each.length !== plain.length)
+    .sort((a, b) => a.slips - b.slips);
+  if (best !== undefined && best.slips <= allowed) return best.each;
+  const similar = candidates.filter((each) => goOnAlike(plain, lettersOf(each)));
+  return similar.length === 1 ? similar[0] : undefined;
+}
+
+/** Keys of other programs, and what they are called here. */
+const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
+  listen: ["bind", "port", "address", "source", "from", "local", "listener"],
+  upstream: [
+    "target",
+    "backend",
+    "server",
+    "servers",
+    "to",
+    "dest",
+    "destination",
+    "forward",
+    "remote",
+    "proxy_pass",
+  ],
+  endpoints: ["servers", "backends", "hosts", "addresses", "nodes", "members"],
+  balance: ["policy", "lb", "lb_policy", "algorithm", "strategy"],
+  services: ["listeners", "proxies", "frontends", "streams", "routers"],
+  upstreams: ["backends", "clusters", "groups", "pools"],
+  cert: ["certificate", "crt", "certificate_file", "cert_file", "ssl_certificate"],
+  key: ["private_key", "key_file", "ssl_certificate_key"],
+  client_ca: ["ca", "ca_file", "cafile"],
+  ca: ["ca_file", "cafile"],
+  certificates: ["certs"],
+  tls: ["ssl"],
+  workers: ["threads", "processes"],
+  connections: ["max_connections", "maxconn"],
+  max_connections: ["maxconn", "max_conns"],
+  sni: ["server_name", "host", "hostname"],
+};
+
+/** The keys that may be meant by one that there is not: the closest, those it is part of, or what others call so. */
+export function keysLike(typed: string, known: readonly string[]): string[] {
+  const longer = known.filter((each) => each.endsWith(`_${typed}`) || each.startsWith(`${typed}_`));
+  if (longer.length > 1) return longer;
+  const closest = closestOf(typed, known) ?? longer[0];
+  if (closest !== undefined) return [closest];
+  return known.filter((each) => Object.hasOwn(SYNONYMS, each) && SYNONYMS[each]!.includes(typed));
+}
+
+/** Formats words as a choice: `a, b or c`. */
+export function anyOf(words: readonly string[]): string {
+  const last = words.at(-1) ?? "";
+  return words.length < 2 ? last : `${words.slice(0, -1).join(", ")} or ${last}`;
+}
+
+function lettersOf(text: string): string {
+  return text.toLowerCase().replace(/[\s_.-]/g, "");
+}
+
+function goOnAlike(a: string, b: string): boolean {
+  return Math.min(a.length, b.length) >= 4 && (a.startsWith(b) || b.startsWith(a));
 }

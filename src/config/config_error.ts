@@ -17,8 +17,8 @@ export interface Problem {
   readonly path: string;
   /** What, in one line. */
   readonly message: string;
-  /** What is at fault there: the value, unless told. A key may also be there twice. */
-  readonly fault?: "key" | "repeated key";
+  /** What is at fault there: the value, unless told. What concerns the text as YAML has no path. */
+  readonly fault?: "key" | "repeated key" | "without end";
   /** The path where `path` is not in the file: some values can be written in two places. */
   readonly otherwise?: string;
   /** Where in the text, when the configuration was read from one. */

@@ -44,7 +44,19 @@ export function formatDuration(milliseconds: number): string {
   return text;
 }
 
+/** Units as other programs write them. */
+const OTHER_UNITS: readonly (readonly [pattern: RegExp, unit: string])[] = [
+  [/^(ms|msecs?|millis|milliseconds?)$/i, "ms"],
+  [/^(s|secs?|seconds?)$/i, "s"],
+  [/^(m|mins?|minutes?)$/i, "m"],
+  [/^(h|hrs?|hours?)$/i, "h"],
+  [/^(d|days?)$/i, "d"],
+];
+
 function hintFor(text: string): string {
+  const [, number, word = ""] = /^\s*(\d+)\s*([a-z]+)\s*$/i.exec(text) ?? [];
+  const unit = OTHER_UNITS.find(([pattern]) => pattern.test(word))?.[1];
+  if (number !== undefined && unit !== undefined) return `did you mean "${number}${unit}"?`;
   if (/^\d+$/.test(text)) return `a unit is missing, write "${text}s" or "${text}ms"`;
   if (/^(\d+(\.\d+)?(ms|s|m|h|d))+$/.test(text)) {
     return 'expected whole numbers, "1s500ms" instead of "1.5s"';

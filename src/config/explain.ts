@@ -1,7 +1,8 @@
 /** Turns what zod found into sentences for people. */
 
 import type { z } from "zod";
-import { closestOf } from "./closest.ts";
+import { anyOf, keysLike } from "./closest.ts";
+import { configKeys } from "./json_schema.ts";
 import type { Report } from "./report.ts";
 import { toSnakeCase } from "./spelling.ts";
 
@@ -16,7 +17,7 @@ export function explainIssue(issue: Issue, report: Report): void {
   const { path, message: expected } = issue;
   const key = path.at(-1);
   if (typeof key === "string" && report.valueAt(path) === undefined) {
-    report.add(path, `Missing key "${report.spell(key)}": expected ${expected}`);
+    report.addMissing(path, `expected ${expected}`);
     return;
   }
   const meant = issue.code === "invalid_union" ? issue.errors.find(isRightKind) : undefined;
@@ -24,10 +25,42 @@ export function explainIssue(issue: Issue, report: Report): void {
     for (const inner of meant) explainIssue({ ...inner, path: [...path, ...inner.path] }, report);
     return;
   }
-  const detail = detailOf(issue);
   // A parser's message repeats the value, or parts of it.
-  const repeatable = detail !== undefined && !report.isSecret(path);
-  report.add(path, repeatable ? detail : `Expected ${expected}, got ${report.show(path)}`);
+  const isSecret = report.isSecret(path);
+  const detail = isSecret ? undefined : detailOf(issue);
+  const value = report.valueAt(path);
+  if (detail !== undefined) report.add(path, typeof value === "string" ? withShort(detail, value) : detail);
+  else {
+    const remedy = isSecret ? undefined : remedyFor(issue, value, report);
+    report.add(
+      path,
+      `Expected ${expected}, got ${report.show(path)}${remedy === undefined ? "" : `: ${remedy}`}`,
+    );
+  }
+}
+
+/** How much of a value a parser's message may repeat, in characters. */
+const MAX_REPEATED = 100;
+
+function withShort(detail: string, value: string): string {
+  return value.length > MAX_REPEATED ? detail.replaceAll(value, `${value.slice(0, MAX_REPEATED)}…`) : detail;
+}
+
+/** What to write in place of a value, as far as can be guessed. */
+function remedyFor(issue: Issue, value: unknown, report: Report): string | undefined {
+  const key = issue.path.at(-1);
+  if (value === null && typeof key === "string") return `the value after "${report.spell(key)}:" is missing`;
+  if (issue.code === "custom") {
+    const meant: unknown = issue.params?.["meant"];
+    return typeof meant === "string" ? `did you mean "${meant}"?` : undefined;
+  }
+  const [, word] = typeof value === "string" ? /^([a-z_]+):\S/.exec(value) ?? [] : [];
+  if (word !== undefined && configKeys().has(word)) return `a space is missing after "${word}:"`;
+  if (issue.code !== "invalid_type" || issue.expected !== "array") return undefined;
+  if (typeof value === "object") return 'begin each of them with "- "';
+  return typeof value === "string" && value.length < MAX_REPEATED
+    ? `write it as a list, ["${value}"]`
+    : undefined;
 }
 
 /**
@@ -51,9 +84,11 @@ function detailOf(issue: Issue): string | undefined {
 function explainUnknownKey(key: string, issue: z.core.$ZodIssueUnrecognizedKeys, report: Report): void {
   const known = issue.message.split(", ");
   // camelCase and kebab-case are the same words in another style, not typing errors.
-  const closest = closestOf(toSnakeCase(key).replaceAll("-", "_"), known);
-  const hint = closest === undefined
+  const meant = keysLike(toSnakeCase(key).replaceAll("-", "_"), known);
+  const hint = meant.length === 0
     ? `expected one of ${known.map((each) => report.spell(each)).join(", ")}`
-    : `did you mean "${report.spell(closest)}"?`;
+    : `did you mean ${anyOf(meant.map((each) => `"${report.spell(each)}"`))}?`;
+  // That one is not missing, then.
+  for (const each of meant) report.ignoreMissing([...issue.path, each]);
   report.addKey([...issue.path, key], `Unknown key "${report.spell(key)}": ${hint}`);
 }

@@ -1,5 +1,6 @@
 /** The kinds of values in a configuration that are not addresses, as zod schemas. */
 
+import { closestOf } from "./closest.ts";
 import { DURATION_PATTERN, formatDuration, parseDuration } from "./duration.ts";
 import { checkPayload, parsePayload, PAYLOAD_PATTERN } from "./payload.ts";
 import { type JsonSchema, scalar, type Single, textOrNumber, Unexpected } from "./scalar.ts";
@@ -85,7 +86,7 @@ export function keepalive(minimum: number) {
     expected,
     parse: (value) => {
       if (typeof value === "boolean" || value === "true" || value === "false") return parseFlag(value);
-      if (!/^\d/.test(String(value))) throw new Unexpected();
+      if (!/^\d/.test(String(value))) return parseFlag(value);
       const milliseconds = parseDuration(textOrNumber(value));
       if (milliseconds < minimum) throw new Unexpected();
       return milliseconds;
@@ -101,8 +102,8 @@ export function choice<const Word extends string>(...words: Word[]) {
     expected: `${quoted.slice(0, -1).join(", ")} or ${quoted.at(-1)}`,
     parse: (value) => {
       const word = words.find((candidate) => candidate === value);
-      if (word === undefined) throw new Unexpected();
-      return word;
+      if (word !== undefined) return word;
+      throw new Unexpected(undefined, { meant: closestOf(String(value), words) });
     },
     json: [{ enum: words }],
   });
@@ -114,8 +115,13 @@ export function name() {
   return scalar<string, string>({
     expected: "a name of 1 to 64 printable characters without spaces",
     parse: (value) => {
-      if (typeof value !== "string" || !new RegExp(pattern, "u").test(value)) throw new Unexpected();
-      return value;
+      const isName = (text: string) => new RegExp(pattern, "u").test(text);
+      if (typeof value === "string" && isName(value)) return value;
+      // A number is a name in quotes.
+      const proposal = String(value).trim().replace(/[\s\p{C}]+/gu, "-");
+      throw new Unexpected(undefined, {
+        meant: isName(proposal) ? proposal : undefined,
+      });
     },
     json: [{ type: "string", pattern }],
   });
@@ -144,8 +150,15 @@ export function payload() {
   });
 }
 
+/** What other formats, and YAML 1.1, have for a yes or no. */
+const YES: readonly Single[] = ["yes", "on", "y", "enabled", "enable", 1, "1"];
+const NO: readonly Single[] = ["no", "off", "n", "disabled", "disable", "none", 0, "0"];
+
 function parseFlag(value: Single): boolean {
   if (value === true || value === "true") return true;
   if (value === false || value === "false") return false;
+  const word = typeof value === "string" ? value.toLowerCase() : value;
+  if (YES.includes(word) || word === "true") throw new Unexpected(undefined, { meant: "true" });
+  if (NO.includes(word) || word === "false") throw new Unexpected(undefined, { meant: "false" });
   throw new Unexpected();
 }

@@ -3,10 +3,19 @@
 import { z } from "zod";
 import { configFile } from "./schema.ts";
 
+/** All keys there are in a configuration, wherever. */
+export function configKeys(): ReadonlySet<string> {
+  const keys = new Set<string>();
+  JSON.stringify(generate(), (name, value) => {
+    if (name === "properties") { for (const key of Object.keys(value)) keys.add(key); }
+    return value;
+  });
+  return keys;
+}
+
 /** Generates the text of `schema.json`, laid out as `deno fmt` does it. */
 export function jsonSchemaText(): string {
-  // The values are checked by code; "any" keeps the JSON Schema that they bring in their metadata.
-  const { $schema, ...schema } = z.toJSONSchema(configFile, { io: "input", unrepresentable: "any" });
+  const { $schema, ...schema } = generate();
   // zod also writes the name of a definition into it, as a keyword that JSON Schema does not have.
   for (const definition of Object.values(schema.$defs ?? {})) delete definition.id;
   const described = {
@@ -16,4 +25,9 @@ export function jsonSchemaText(): string {
     ...schema,
   };
   return `${JSON.stringify(described, null, 2)}\n`;
+}
+
+function generate() {
+  // The values are checked by code; "any" keeps the JSON Schema that they bring in their metadata.
+  return z.toJSONSchema(configFile, { io: "input", unrepresentable: "any" });
 }

@@ -64,15 +64,23 @@ export class ConfigFile {
     if (text === undefined || text === "") return error;
     const { positionsOf } = await import("./positions.ts"); // its library takes 20 ms
     const positions = await inTurns(positionsOf(text));
-    const problems = error.problems.map((problem) => locateProblem(problem, positions)).sort(byPosition);
+    // Tabs make other values of the lines, of which nobody wants to read.
+    const { tab } = positions;
+    const problems = tab === undefined
+      ? error.problems.map((problem) => locateProblem(problem, positions)).sort(byPosition)
+      : [{
+        path: "",
+        message: "Cannot parse YAML: this line begins with a tab, indent with spaces",
+        position: tab,
+      }];
     return new ConfigError(problems, { file: this.path, text, cause: error.cause });
   }
 }
 
 function locateProblem(problem: Problem, positions: Positions): Problem {
   const { fault = "value", otherwise } = problem;
-  if (fault === "repeated key") {
-    const position = positions.repeatedKey ?? problem.position;
+  if (fault === "repeated key" || fault === "without end") {
+    const position = fault === "without end" ? positions.withoutEnd : positions.repeatedKey;
     return position === undefined ? problem : { ...problem, position };
   }
   if (problem.path === "" || problem.position !== undefined) return problem;

@@ -36,11 +36,16 @@ export class Positions {
   readonly #anchors: { readonly name: string; readonly offset: number; readonly value: Token }[] = [];
   /** The first key that its mapping has twice. */
   #repeated: Token | undefined;
+  /** The first bracket or quote that is not closed. */
+  #withoutEnd: Token | undefined;
+  /** The first tab that a block is indented with. */
+  #tab: Token | undefined;
 
   constructor(text: string, document: CST.Document | undefined) {
     this.#text = text;
     this.#root = { key: undefined, value: document?.value };
     if (document?.value !== undefined) {
+      this.#lookAtStart(document.start);
       this.#anchor(document.start, document.value);
       this.#visit(document.value);
     }
@@ -49,6 +54,16 @@ export class Positions {
   /** Where the second of two equal keys in a mapping is; undefined when there is none. */
   get repeatedKey(): Position | undefined {
     return this.#repeated && this.#at(this.#repeated);
+  }
+
+  /** Where a bracket or quote is that is never closed. */
+  get withoutEnd(): Position | undefined {
+    return this.#withoutEnd && this.#at(this.#withoutEnd);
+  }
+
+  /** Where the first line begins with a tab that must not. */
+  get tab(): Position | undefined {
+    return this.#tab && { ...this.#at(this.#tab), length: 1 };
   }
 
   /** Whether there is something at a path. */
@@ -107,10 +122,16 @@ export class Positions {
   }
 
   #visit(token: Token): void {
+    if (isWithoutEnd(token)) this.#withoutEnd = token; // the innermost: those around it have none either
     if (!("items" in token)) return;
     const keys = new Set<string>();
     for (const item of token.items) {
       const { start, key, sep, value } = item;
+      if (token.type !== "flow-collection") {
+        this.#lookAtStart(start);
+        const isBlock = !value || value.type === "block-map" || value.type === "block-seq";
+        if (isBlock) this.#lookAtStart(sep ?? []);
+      }
       const name = keyOf(item);
       if (name !== undefined) {
         if (keys.has(name)) this.#repeated ??= key!;
@@ -121,6 +142,15 @@ export class Positions {
       if (key) this.#visit(key);
       if (value) this.#visit(value);
     }
+  }
+
+  /** Looks at what stands before a value or key of a block: spaces, line ends, anchors. */
+  #lookAtStart(tokens: readonly CST.SourceToken[]): void {
+    this.#tab ??= tokens.find(({ type, source, offset }) => {
+      if (type !== "space" || !source.includes("\t")) return false;
+      const lineStart = this.#text.lastIndexOf("\n", offset - 1) + 1;
+      return offset === 0 || this.#text.slice(lineStart, offset).trim() === "";
+    });
   }
 
   #anchor(before: readonly CST.SourceToken[], value: Token): void {
@@ -160,6 +190,17 @@ function pairsOf(token: Token | undefined): Item[] {
 
 function keyOf({ key }: Item): string | undefined {
   return CST.isScalar(key) ? CST.resolveAsScalar(key, false, () => {})?.value : undefined;
+}
+
+function isWithoutEnd(token: Token): boolean {
+  if (token.type === "flow-collection") return !token.end.some(({ type }) => /-(map|seq)-end$/.test(type));
+  const quote = token.type === "double-quoted-scalar"
+    ? '"'
+    : token.type === "single-quoted-scalar"
+    ? "'"
+    : undefined;
+  return quote !== undefined && "source" in token &&
+    (token.source.length < 2 || !token.source.endsWith(quote));
 }
 
 /** A block scalar begins with its `|`. */

@@ -16,6 +16,9 @@ export class Report {
   readonly #problems: Problem[];
   /** Values that were never expanded: what is wrong with the raw text is of no interest. */
   readonly #unexpanded: ReadonlySet<string>;
+  readonly #missing: Problem[] = [];
+  /** Keys that are there with a typing error. */
+  readonly #mistyped = new Set<string>();
 
   constructor(source: ExpandedDocument, spelling: Spelling) {
     this.#source = source;
@@ -27,6 +30,17 @@ export class Report {
   add(path: readonly PropertyKey[], message: string): void {
     if (this.#unexpanded.has(formatPath(path))) return;
     this.#problems.push({ path: this.spellPath(path), message });
+  }
+
+  /** Adds that there is nothing at a path. `what` says what there should be. */
+  addMissing(path: readonly PropertyKey[], what: string): void {
+    const message = `Missing key "${this.spell(String(path.at(-1)))}": ${what}`;
+    this.#missing.push({ path: this.spellPath(path), message });
+  }
+
+  /** A key is there, by another name: that it is missing is no problem of its own. */
+  ignoreMissing(path: readonly PropertyKey[]): void {
+    this.#mistyped.add(this.spellPath(path));
   }
 
   /** Adds what is wrong with the key at the end of a path. */
@@ -71,10 +85,12 @@ export class Report {
 
   /** @throws {ConfigError} when anything was added. */
   throwIfAny(file: string | undefined): void {
-    if (this.#problems.length === 0) return;
+    const missing = this.#missing.filter(({ path }) => !this.#mistyped.has(path));
+    const problems = [...this.#problems, ...missing];
+    if (problems.length === 0) return;
     // The problems of one service belong together, whichever step found them, and [10] comes after [9].
     const { compare } = new Intl.Collator("en", { numeric: true });
-    const sorted = this.#problems.toSorted((a, b) => compare(a.path, b.path));
+    const sorted = problems.sort((a, b) => compare(a.path, b.path));
     throw new ConfigError(sorted, { file });
   }
 }

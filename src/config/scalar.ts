@@ -22,8 +22,16 @@ export interface Scalar<Output> {
   readonly json: readonly JsonSchema[];
 }
 
-/** The value is not what was expected, and there is no more to say about it. */
-export class Unexpected extends SyntaxError {}
+/** The value is not what was expected, and there is no more to say about it than what may be meant. */
+export class Unexpected extends SyntaxError {
+  /** What to write instead. */
+  readonly meant: string | undefined;
+
+  constructor(message?: string, options: { meant?: string | undefined } = {}) {
+    super(message);
+    this.meant = options.meant;
+  }
+}
 
 /** Text that a variable goes into, whatever the value has to be afterwards. */
 export const FROM_ENVIRONMENT: JsonSchema = { type: "string", pattern: VARIABLE_PATTERN };
@@ -79,7 +87,7 @@ export interface Attempt {
   readonly expected: string;
 }
 
-/** Parses a value; when that fails, records an issue whose `params.detail` is the parser's message. */
+/** Parses a value; when that fails, records an issue with the parser's message (`params.detail`) or proposal (`params.meant`). */
 export function attempt<Output>(
   parse: Scalar<Output>["parse"],
   value: unknown,
@@ -91,8 +99,8 @@ export function attempt<Output>(
     return parse(value);
   } catch (error) {
     if (!(error instanceof SyntaxError || error instanceof RangeError)) throw error;
-    const detail = error instanceof Unexpected ? undefined : error.message;
-    context.issues.push({ ...issue, params: { detail } });
+    const params = error instanceof Unexpected ? { meant: error.meant } : { detail: error.message };
+    context.issues.push({ ...issue, params });
     return z.NEVER;
   }
 }

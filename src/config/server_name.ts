@@ -62,6 +62,7 @@ function asciiFormOf(name: string): string | undefined {
 
 function reasonFor(name: string): string {
   if (name === "*") return "leave sni out to take every client";
+  if (name.includes(",")) return "several names are written as a list, [a.example.com, b.example.com]";
   if (isIpAddress(name.replace(/^\[(.*)\]$/, "$1"))) return "clients do not send IP addresses as names";
   const withoutPort = name.replace(/:\d+$/, "");
   if (withoutPort !== name && isServerName(withoutPort)) return `a name has no port, write "${withoutPort}"`;

@@ -26,9 +26,11 @@ export function parseSize(value: string | number): number {
   const [, count, suffix] = /^(\d+)([a-z]*)$/i.exec(text) ?? [];
   const unit = (suffix === "" ? "b" : suffix)?.toLowerCase();
   if (count === undefined || unit === undefined || !Object.hasOwn(UNITS, unit)) {
-    throw new SyntaxError(
-      `Cannot parse size "${text}": expected a whole number with a unit (B, KiB, MiB, GiB, KB, MB, GB) such as "64KiB"`,
-    );
+    const [, number, letter] = /^\s*(\d+)\s*([kmg])(?:i?b)?\s*$/i.exec(text) ?? [];
+    const hint = number === undefined
+      ? 'expected a whole number with a unit (B, KiB, MiB, GiB, KB, MB, GB) such as "64KiB"'
+      : `did you mean "${number}${letter!.toUpperCase()}iB"?`;
+    throw new SyntaxError(`Cannot parse size "${text}": ${hint}`);
   }
   const bytes = Number(count) * UNITS[unit as keyof typeof UNITS];
   if (!Number.isSafeInteger(bytes)) throw new RangeError(`Cannot use size "${text}": it is too large`);

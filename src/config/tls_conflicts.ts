@@ -43,7 +43,7 @@ export function findHalfCertificate(path: Path, report: Report): void {
   const [missing, what] = has("cert")
     ? ["key", "the private key of cert"]
     : ["cert", "the certificate that key is for"];
-  report.add([...path, missing], `Missing key "${missing}": expected the path of a file with ${what}`);
+  report.addMissing([...path, missing], `expected the path of a file with ${what}`);
 }
 
 /** The handshake agrees on one of the protocols that are offered; a route for others has no clients. */

@@ -12,8 +12,8 @@ export function tlsVersion() {
     expected: '"1.2" or "1.3"',
     parse: (value) => {
       const version = VERSIONS.find((each) => each === String(textOrNumber(value)));
-      if (version === undefined) throw new Unexpected();
-      return version;
+      if (version !== undefined) return version;
+      throw new Unexpected(undefined, { meant: VERSIONS.find((each) => String(value).endsWith(each)) });
     },
     json: [{ enum: [...VERSIONS, ...VERSIONS.map(Number)] }],
   });

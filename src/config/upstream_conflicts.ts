@@ -30,10 +30,7 @@ export function endpointsAt(path: Path, report: Report): Found<Address>[] {
 export function findUpstreamConflicts(service: Path, report: Report): void {
   const has = (key: string) => report.valueAt([...service, key]) !== undefined;
   if (!has("upstream") && !has("routes")) {
-    report.add(
-      [...service, "upstream"],
-      'Missing key "upstream": expected an address such as "db.internal:5432"',
-    );
+    report.addMissing([...service, "upstream"], 'expected an address such as "db.internal:5432"');
   }
   const listeners = listenersAt(service, report);
   for (const path of upstreamPaths(service, report)) {
@@ -79,7 +76,7 @@ function findUnknownName(name: string, path: Path, report: Report): void {
   } else {
     const closest = closestOf(name, names);
     const hint = closest === undefined
-      ? `expected one of ${names.join(", ")}, or an address such as "${name}:5432"`
+      ? `expected one of ${names.join(", ")}, or an address, which has a port, "${name}:5432"`
       : `did you mean "${closest}"?`;
     report.add(path, `Unknown group "${name}": ${hint}`);
   }

@@ -27,9 +27,9 @@ function findUpstreamTlsConflicts(service: Path, tls: Path, report: Report): voi
   if (trustsAnyone || has("server_name")) return;
   const nameless = findNameless(service, report);
   if (nameless === undefined) return;
-  report.add(
+  report.addMissing(
     [...tls, "server_name"],
-    `Missing key "${report.spell("server_name")}": expected the name that certificates must be for, ` +
+    "expected the name that certificates must be for, " +
       `which ${nameless} does not tell`,
   );
 }

@@ -3,6 +3,7 @@
 import { parse } from "@std/yaml/parse";
 import { resolveAliases, TOO_DEEP } from "./aliases.ts";
 import { ConfigError, type Position, type Problem } from "./config_error.ts";
+import { mistakeNear, remedyNear } from "./yaml_mistakes.ts";
 
 /**
  * Parses the text of a configuration file.
@@ -29,8 +30,16 @@ function problemOf(cause: unknown, text: string): Problem {
     const message = "Cannot parse YAML: this key is already in the mapping";
     return { path: "", message, fault: "repeated key", ...position && { position } };
   }
-  const hint = position === undefined ? "" : hintFor(reason, text, position.line);
-  return { path: "", message: `Cannot parse YAML: ${reason}${hint}`, ...position && { position } };
+  if (/unexpected end of the stream within/.test(reason)) {
+    const message = "Cannot parse YAML: what begins here has no end, a bracket or quote is missing";
+    return { path: "", message, fault: "without end", ...position && { position } };
+  }
+  const mistake = position && mistakeNear(text, position.line);
+  if (mistake !== undefined) {
+    return { path: "", message: `Cannot parse YAML: ${mistake.message}`, position: mistake.position };
+  }
+  const remedy = position === undefined ? "" : remedyNear(reason, text, position.line);
+  return { path: "", message: `Cannot parse YAML: ${reason}${remedy}`, ...position && { position } };
 }
 
 /** Where an error is, which the versions of @std/yaml tell in their message and js-yaml in a `mark`. */
@@ -51,16 +60,4 @@ function reasonOf(error: unknown): string {
   return message
     .replace(/(?: at line \d+, column -?\d+| \(\d+:\d+\))[^]*$/, "")
     .replace(/^Cannot [^:]*: /, "");
-}
-
-/** The usual mistakes near a line. The parser notices some of them only on the next one. */
-function hintFor(reason: string, text: string, line: number): string {
-  const near = text.split("\n").slice(Math.max(0, line - 2), line).join("\n");
-  if (/\[[\da-f.]*:[\da-f:.]*\]:\d/i.test(near)) return ', write an IPv6 address in quotes: "[::1]:5432"';
-  if (/[{[,][^"']*\$\{/.test(near)) return ', write a value with "${" in quotes inside { } and [ ]';
-  if (/alias/.test(reason) && /\*(?![\w-])/.test(near)) {
-    return ', write a value that begins with "*" in quotes';
-  }
-  if (/^ *\t/m.test(near)) return ", indent with spaces instead of tabs";
-  return "";
 }

@@ -3,6 +3,8 @@
  * (127.0.0.1) and `:port` (all addresses).
  */
 
+import { faultOfAddress, faultOfHost, faultOfHostAndPort, faultOfUrl, isUrl } from "./address_faults.ts";
+
 /** A TCP endpoint. `hostname` is an IP literal without brackets or a name; `port` is 0–65535. */
 export interface TcpAddress {
   readonly transport: "tcp";
@@ -53,6 +55,12 @@ export function parseUpstreamAddress(text: string, options: { barePort?: boolean
   return address;
 }
 
+/** @throws {SyntaxError} when no connection can ever be made to a host of that name. */
+export function checkHost(host: string): void {
+  const fault = faultOfHost(host);
+  if (fault !== undefined) throw new SyntaxError(`Cannot use "${host}" as a host: ${fault}`);
+}
+
 /** Formats an address the way it is written in a configuration. */
 export function formatAddress(address: Address): string {
   if (address.transport === "unix") return `unix:${address.path}`;
@@ -84,12 +92,13 @@ function parseAddress(text: string): Address {
   if (text.startsWith("unix:")) return parseUnixPath(text);
   const match = /^(?:\[([0-9a-fA-F:.]+(?:%[\w.-]+)?)\]|([^:[\]\s/]+)):(\d+)$/.exec(text);
   if (match === null) {
-    const hint = /^[0-9a-fA-F:.]+$/.test(text) && text.split(":").length > 2
-      ? "an IPv6 address is written in brackets, [::1]:5432"
-      : 'expected "host:port", "[v6]:port" or "unix:/path"';
-    throw new SyntaxError(`Cannot parse address "${text}": ${hint}`);
+    throw new SyntaxError(
+      isUrl(text) ? faultOfUrl(text) : `Cannot parse address "${text}": ${faultOfAddress(text)}`,
+    );
   }
   const [, v6, host, port] = match;
+  const fault = host === undefined ? undefined : faultOfHostAndPort(host, port!);
+  if (fault !== undefined) throw new SyntaxError(`Cannot parse address "${text}": ${fault}`);
   return { transport: "tcp", hostname: (v6 ?? host)!, port: parsePort(port!, text) };
 }
 

@@ -79,7 +79,7 @@ Deno.test("without an address the three ways to give one are named", async () =>
 
 for (
   const { args, env = {}, says } of [
-    { args: ["--admin", "proxy"], says: '--admin: Cannot parse address "proxy": expected "host:port"' },
+    { args: ["--admin", "proxy"], says: '--admin: Cannot parse address "proxy": the port is missing' },
     { args: ["--admin", "0"], says: '--admin: Cannot connect to port 0 in "0"' },
     { args: [], env: { SLUICE_ADMIN: "a:b:c" }, says: 'SLUICE_ADMIN: Cannot parse address "a:b:c"' },
     {

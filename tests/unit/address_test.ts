@@ -26,7 +26,7 @@ Deno.test("parseListenAddress() reads every way to write an address", () => {
 Deno.test("parseListenAddress() refuses what is not an address", () => {
   const cases: [string, RegExp][] = [
     ["", /^Cannot parse address "": expected /],
-    ["localhost", /^Cannot parse address "localhost": expected "host:port"/],
+    ["localhost", /^Cannot parse address "localhost": the port is missing, write "localhost:5432"$/],
     ["host:", /^Cannot parse address/],
     ["host:http", /^Cannot parse address/],
     ["a b:1", /^Cannot parse address/],

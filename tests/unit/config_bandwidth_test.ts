@@ -23,7 +23,6 @@ Deno.test("parseBandwidth() refuses sizes without a second, and seconds without 
   for (
     const text of [
       "",
-      "10MB",
       "10/s",
       "10Mbit/s",
       "10MB/S",
@@ -38,6 +37,12 @@ Deno.test("parseBandwidth() refuses sizes without a second, and seconds without 
     assert.throws(() => parseBandwidth(text), {
       name: "SyntaxError",
       message: `Cannot parse rate "${text}": expected bytes a second such as "10MB/s" or "64KiB/s"`,
+    });
+  }
+  for (const text of ["10MB", "10MBps"]) {
+    assert.throws(() => parseBandwidth(text), {
+      name: "SyntaxError",
+      message: `Cannot parse rate "${text}": did you mean "10MB/s"?`,
     });
   }
   for (const value of [-1, 1.5, NaN, Infinity]) assert.throws(() => parseBandwidth(value), SyntaxError);

@@ -62,7 +62,7 @@ Deno.test("parseQuickForm() reports all arguments that are wrong", () => {
     "6020-6019=a:1",
   ];
   const form = "expected listen=upstream such as 5000=db.internal:5432";
-  const address = 'expected "host:port", "[v6]:port" or "unix:/path"';
+  const address = 'the port is missing, write "db:5432"';
   assert.throws(() => parseQuickForm(args), {
     name: "ConfigError",
     problems: [

@@ -1,0 +1,97 @@
+/** Why a text is no address, said so that whoever typed it knows what to type instead. */
+
+import { IP_WORDS, readIpAddress } from "../wire/ip_address.ts";
+
+const FORMS = '"host:port", "[v6]:port" or "unix:/path"';
+
+/** The longest host name there can be, in characters (RFC 1035 section 3.1, less the dot of the root), and its parts. */
+const MAX_NAME = 253;
+const MAX_LABEL = 63;
+
+/** Where a protocol has its servers, for those whose URLs people have at hand. */
+const PORTS: ReadonlyMap<string, number> = new Map([
+  ["amqp", 5672],
+  ["http", 80],
+  ["https", 443],
+  ["mongodb", 27017],
+  ["mysql", 3306],
+  ["nats", 4222],
+  ["postgres", 5432],
+  ["postgresql", 5432],
+  ["redis", 6379],
+  ["rediss", 6379],
+  ["smtp", 25],
+  ["ssh", 22],
+]);
+
+/** A mistake, and what to say about it. The first that is found in a text is the one. */
+const MISTAKES: readonly (readonly [pattern: RegExp, explain: (...groups: string[]) => string])[] = [
+  [/^\s|\s$/, () => "there is a space before or after it"],
+  [/^[^"']*[,\s]+\S+:/, () => "several addresses are written as a list, [db1:5432, db2:5432]"],
+  [/^@/, () => 'an abstract socket is written "unix:@name"'],
+  [/^unix:/i, () => '"unix:" is written in small letters'],
+  [/^(\.{0,2}\/.*)$/, (_, path) => `a unix socket is written with "unix:" before its path, "unix:${path}"`],
+  [/^:?(\d+)$/, (_, port) => `the host is missing, write "127.0.0.1:${port}" for this machine`],
+  [/^([\w.-]+:\d+):(\d+)$/, (_, listen, port) => twoPorts(listen!, port!)],
+  [/^(?=.*::|(?:[^:]*:){3})[\da-f:.]+(?:%.*)?$/i, () => "an IPv6 address is written in brackets, [::1]:5432"],
+  [
+    /^(\[.*\]|[^:[\]\s/]+):?$/,
+    (_, host) => faultOfHost(host!) ?? `the port is missing, write "${host}:5432"`,
+  ],
+  [/^[^:/]+:([^:/\s]*)$/, (_, port) => `"${port}" is no port, expected a number such as 5432`],
+  [/:\d+[^\d].*$/, () => `expected ${FORMS}, and nothing after the port`],
+];
+
+/** What Docker and ssh would do with it. */
+function twoPorts(listen: string, port: string): string {
+  return `two ports are two keys, "listen: ${listen}" and "upstream: 127.0.0.1:${port}"`;
+}
+
+/** Tells why a text is no address. */
+export function faultOfAddress(text: string): string {
+  for (const [pattern, explain] of MISTAKES) {
+    const found = pattern.exec(text);
+    if (found !== null) return explain(...found);
+  }
+  return `expected ${FORMS}`;
+}
+
+/** Whether a text looks like a URL, which may have a password in it. */
+export function isUrl(text: string): boolean {
+  return /^[a-z][a-z\d+.-]*:\/\//i.test(text) && !/^unix:/i.test(text);
+}
+
+/** Tells what to write in place of a URL. Nothing is repeated of it but host and port. */
+export function faultOfUrl(text: string): string {
+  const [, scheme = "", host = "", port] =
+    /^([^:]+):\/\/(?:[^/]*@)?(\[[^\]]*\]|[^:/?#]*)(?::(\d+))?/.exec(text) ?? [];
+  const written = `${host || "db.internal"}:${port ?? PORTS.get(scheme.toLowerCase()) ?? 5432}`;
+  return `Cannot use a URL as an address: leave "${scheme}://" out, and all but host and port, write "${written}"`;
+}
+
+/** Tells why a host and port cannot be an address; undefined when they can. */
+export function faultOfHostAndPort(host: string, port: string): string | undefined {
+  return /^\d+$/.test(host) ? twoPorts(host, port) : faultOfHost(host);
+}
+
+/** Tells why no connection can ever be made to a host of that name; undefined when one may. */
+export function faultOfHost(host: string): string | undefined {
+  if (/^\[.*\]$/.test(host)) return undefined;
+  if (host === "*") return 'write "0.0.0.0", or ":port", for all addresses';
+  if (host.startsWith("$")) {
+    return `a variable is written in braces, "\${${host.replace(/\W/g, "") || "NAME"}}"`;
+  }
+  const strange = /[^\p{L}\p{M}\p{N}._-]/u.exec(host)?.[0];
+  if (strange !== undefined) return `"${strange}" cannot be in the name of a host`;
+  const labels = host.replace(/\.$/, "").split(".");
+  // The last part of a name is never a number, so that it cannot be taken for an address (RFC 3696 section 2).
+  if (/^\d+$/.test(labels.at(-1)!) && !readIpAddress(host, new Uint32Array(IP_WORDS))) {
+    return `"${host}" is no IPv4 address, which has four numbers from 0 to 255`;
+  }
+  if (labels.includes("")) return `"${host}" has nothing between two dots`;
+  if (host.length > MAX_NAME) return `the name of a host has at most ${MAX_NAME} characters`;
+  if (labels.some((label) => label.length > MAX_LABEL)) {
+    return `a part of a host's name has at most ${MAX_LABEL} characters`;
+  }
+  return undefined;
+}
