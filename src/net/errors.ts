@@ -1,5 +1,7 @@
 /** Errors as values: what happened (`code`), whose side it was (`side`), and whether another try could help. */
 
+import { faultAfterHandshake, isTlsError } from "./tls_faults.ts";
+
 /** The two ends of a relayed connection. */
 export type Peer = "client" | "upstream";
 
@@ -39,6 +41,7 @@ export type ErrorCode =
   | "shutdown"
   | "timed_out"
   | "tls_certificate_rejected"
+  | "tls_failed"
   | "tls_handshake_failed"
   | "tls_handshake_timeout"
   | "tls_handshakes_full"
@@ -113,6 +116,7 @@ const DESCRIPTIONS: Record<ErrorCode, string> = {
   shutdown: "shutdown",
   timed_out: "timed out",
   tls_certificate_rejected: "TLS certificate rejected",
+  tls_failed: "TLS failed",
   tls_handshake_failed: "TLS handshake failed",
   tls_handshake_timeout: "TLS handshake timeout",
   tls_handshakes_full: "closed for newer TLS handshakes",
@@ -213,6 +217,11 @@ const OWN_FAULT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 export function proxyErrorOf(cause: unknown, side: Side): ProxyError {
   if (cause instanceof ProxyError) return cause;
   if (!(cause instanceof Error)) return new ProxyError("io_error", side, { cause, detail: String(cause) });
+  // That of a handshake has been made sense of where it was shaken.
+  if (isTlsError(cause)) {
+    const { code, detail } = faultAfterHandshake(cause.message, side);
+    return new ProxyError(code, side, { cause, detail });
+  }
   const code = codeOf(cause);
   return new ProxyError(code, OWN_FAULT.has(code) ? "proxy" : side, { cause, detail: cause.message });
 }

@@ -6,7 +6,8 @@ import type { Conn } from "./conn.ts";
 import { ConnWrapper } from "./conn_wrapper.ts";
 import type { Peer } from "./errors.ts";
 import type { ConnDuplex } from "./tls_duplex.ts";
-import { isTlsError, tlsErrorOf } from "./tls_errors.ts";
+import { tlsErrorOf } from "./tls_errors.ts";
+import { alertIn, isTlsError } from "./tls_faults.ts";
 import { giveBackEncrypted } from "./tls_output.ts";
 
 /** How long `close()` tries to send close_notify to a peer that does not read, in milliseconds. */
@@ -38,6 +39,7 @@ export class TlsConn extends ConnWrapper {
   /** What came out of TLS and was not taken yet: of one read of the duplex, which is held behind it, or two. */
   readonly #arrived = new Arrived();
   #reading: PendingRead | undefined;
+  #hasRead = false;
   #isEnded = false;
   #isOver = false;
   #error: Error | undefined;
@@ -144,17 +146,23 @@ export class TlsConn extends ConnWrapper {
     const reading = this.#reading;
     if (reading === undefined) return;
     if (this.#arrived.byteLength > 0) {
+      this.#hasRead = true;
       reading.resolve(this.#arrived.takeInto(reading.buffer));
     } else if (this.#isEnded) {
       reading.resolve(null);
     } else if (this.#failure !== undefined) {
-      // A TLS 1.3 server refuses a client's certificate when the client's handshake is long done.
-      reading.reject(isTlsError(this.#failure) ? tlsErrorOf(this.#failure, this.#side) : this.#failure);
+      reading.reject(this.#readError(this.#failure));
     } else {
       return;
     }
     this.#reading = undefined;
     this.#duplex.hold();
+  }
+
+  /** A TLS 1.3 server refuses a client's certificate when the client's handshake is long done, before it says anything. */
+  #readError(failure: Error): Error {
+    const mayBeRefusal = this.#side === "upstream" && !this.#hasRead && isTlsError(failure);
+    return mayBeRefusal && alertIn(failure.message) !== undefined ? tlsErrorOf(failure, "upstream") : failure;
   }
 
   #destroy(): void {

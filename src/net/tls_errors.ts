@@ -1,24 +1,7 @@
 /** What went wrong with TLS, from what Deno and node:tls throw. Both run on rustls, and share its wording. */
 
 import { type Peer, ProxyError, proxyErrorOf } from "./errors.ts";
-
-/** What peers mean by the alerts that end a handshake (RFC 8446 section 6.2), as rustls names them. */
-const ALERTS: Record<string, string> = {
-  AccessDenied: "denies access",
-  BadCertificate: "did not accept our certificate",
-  BadCertificateStatusResponse: "did not accept our certificate",
-  CertificateExpired: "says that our certificate has expired",
-  CertificateRequired: "wants a certificate and got none",
-  CertificateRevoked: "says that our certificate was revoked",
-  CertificateUnknown: "did not accept our certificate",
-  HandshakeFailure: "refused the handshake: no cipher in common, or it wants a certificate",
-  InsufficientSecurity: "refused the handshake as too weak",
-  NoApplicationProtocol: "has no protocol (ALPN) in common with us",
-  ProtocolVersion: "has no TLS version in common with us",
-  UnknownCA: "does not trust the issuer of our certificate",
-  UnrecognisedName: "does not know the server name",
-  UnsupportedCertificate: "did not accept our certificate",
-};
+import { alertIn, ALERTS, isTlsError } from "./tls_faults.ts";
 
 /** What fails a certificate, from the words of rustls. The name check tells the names itself. */
 const CERTIFICATE_FAULTS: [RegExp, string][] = [
@@ -44,13 +27,6 @@ const FAILURES: [RegExp, string][] = [
   ],
 ];
 
-/** Whether it is TLS that failed, not the connection under it. */
-export function isTlsError(cause: unknown): boolean {
-  if (!(cause instanceof Error)) return false;
-  const { code } = cause as { code?: unknown };
-  return cause instanceof Deno.errors.InvalidData || typeof code === "string" && code.startsWith("ERR_SSL_");
-}
-
 /**
  * The error of a TLS handshake with the peer on `side`.
  *
@@ -62,7 +38,7 @@ export function tlsErrorOf(cause: unknown, side: Peer): ProxyError {
   if (cause === undefined) return tlsErrorOf(new Deno.errors.UnexpectedEof("unexpected end of file"), side);
   if (cause instanceof ProxyError || !(cause instanceof Error)) return proxyErrorOf(cause, side);
   const { message } = cause;
-  const alert = /received fatal alert: (\w+)/.exec(message)?.[1];
+  const alert = alertIn(message);
   if (alert !== undefined) {
     return new ProxyError("tls_refused", side, {
       cause,

@@ -35,6 +35,7 @@ export const FAILURE_CODES: readonly string[] = [
   "shutdown",
   "timed_out",
   "tls_certificate_rejected",
+  "tls_failed",
   "tls_handshake_failed",
   "tls_handshake_timeout",
   "tls_handshakes_full",

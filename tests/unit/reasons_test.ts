@@ -41,6 +41,7 @@ const CODES = Object.keys(
     shutdown: true,
     timed_out: true,
     tls_certificate_rejected: true,
+    tls_failed: true,
     tls_handshake_failed: true,
     tls_handshake_timeout: true,
     tls_handshakes_full: true,
