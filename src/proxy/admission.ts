@@ -132,11 +132,13 @@ export class Entry implements Disposable {
   }
 
   /**
-   * The client is in, unless clients come too fast. What it then does, it has spent its rate on.
+   * The client is in, unless clients come too fast. Whatever it does then, it has spent its rate on; doing this again
+   * changes nothing.
    *
    * @throws {ProxyError}
    */
   letIn(): void {
+    if (this.#isIn) return;
     if (this.#admission.parts.rate?.take() === false) throw new ProxyError("connect_rate", "client");
     this.#isIn = true;
   }

@@ -58,10 +58,13 @@ export class Connection {
         await this.#receiveHeader(headerDeadlines, facts, record);
         entry.enterClient(facts.sourceAddress);
       }
-      entry.letIn();
-      if (tls !== undefined) await this.#secure(tls, facts, record);
-      else if (this.#service.needsHello(facts)) await this.#peek(facts, record);
+      if (tls !== undefined) {
+        // What a handshake costs is for the rate to bound, whatever comes of it.
+        entry.letIn();
+        await this.#secure(tls, facts, record);
+      } else if (this.#service.needsHello(facts)) await this.#peek(facts, record);
       const target = this.#service.route(facts);
+      entry.letIn();
       using lease = await this.#connect(target, facts, record);
       const outcome = await this.#relay(lease, record);
       if (outcome.kind === "failed") lease.failed(outcome.error, record.fromUpstream.bytes);

@@ -24,8 +24,8 @@ import { FakeConn } from "./fake_conn.ts";
 import { KeptGroup } from "./upstream_parts.ts";
 
 const START = Date.UTC(2030, 0, 1);
-/** The clients there are; the last one is denied. */
-const CLIENTS = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.9.9.9"];
+/** The clients there are; the last but one is denied, and the last one has no route where there are some. */
+const CLIENTS = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.9.9.9", "10.8.8.8"];
 /** Whose address the PROXY header does not tell. */
 const UNKNOWN = "unknown";
 /** Larger than any burst here. */
@@ -41,6 +41,7 @@ Deno.test("a refused connection leaves every limit exactly as it was, whatever l
   );
   const options = fc.record({
     hasHeader: fc.boolean(),
+    hasRoutes: fc.boolean(),
     waits: fc.boolean(),
     all: fc.nat(4),
     own: fc.integer({ min: 1, max: 4 }),
@@ -82,6 +83,7 @@ Deno.test("a refused connection leaves every limit exactly as it was, whatever l
       "connect_rate",
       "connection_limit",
       "killed",
+      "no_route",
     ]),
   );
 });
@@ -147,6 +149,8 @@ Deno.test("clients whose PROXY header brings no address, as of unix sockets, are
 
 interface StageOptions {
   readonly hasHeader?: boolean;
+  /** One for those whose addresses begin with 10.0.0, and none for others. */
+  readonly hasRoutes?: boolean;
   readonly waits?: boolean;
   /** 0 is no limit. */
   readonly own?: number;
@@ -183,10 +187,13 @@ class Stage implements AsyncDisposable {
     this.#rate = rate && new RateLimit(undefined, rate, clock);
     this.#clientLimits = { connections: perClient, rate: clientRate };
     this.#clients = new ClientTable(64, this.#clientLimits, { now: clock });
-    const config = decodeOptions({ services: [this.#serviceOptions()] }).services[0]!;
+    const config = decodeOptions({
+      upstreams: { group: { endpoints: ["192.0.2.1:1"] } },
+      services: [this.#serviceOptions()],
+    }).services[0]!;
     const accounts = new Accounts({ services: 1, upstreams: 0, endpoints: 0, threads: 1 });
     this.#service = new Service(config, {
-      groups: new Map([[config.upstream!.name, this.#kept.group]]),
+      groups: new Map([["group", this.#kept.group]]),
       admission: new Admission(config, {
         own: new CountLimit(this.#own, own, wakeUps),
         all: new CountLimit(this.#all, all, wakeUps),
@@ -211,12 +218,12 @@ class Stage implements AsyncDisposable {
   }
 
   #serviceOptions(): ProxyOptions["services"][number] {
-    const { hasHeader = false, waits = false, own = 0 } = this.#options;
+    const { hasHeader = false, hasRoutes = false, waits = false, own = 0 } = this.#options;
     const limits: Limits = { connections: own === 0 ? 1000 : own, whenFull: waits ? "wait" : "refuse" };
     return {
       name: "test",
       listen: 0,
-      upstream: "192.0.2.1:1",
+      ...hasRoutes ? { routes: [{ sourceIp: ["10.0.0.0/24"], upstream: "group" }] } : { upstream: "group" },
       connectTimeout: 0,
       deny: ["10.9.9.9"],
       limits,
