@@ -4,7 +4,7 @@ import type { Conn } from "../net/conn.ts";
 import { Deadlines } from "../net/deadlines.ts";
 import { ProxyError, proxyErrorOf } from "../net/errors.ts";
 import type { Endpoint } from "./endpoint.ts";
-import type { Group } from "./group.ts";
+import type { Group, Unavailable } from "./group.ts";
 import { Lease } from "./lease.ts";
 import { Leg, type LegOptions } from "./leg.ts";
 import { Place } from "./places.ts";
@@ -26,8 +26,7 @@ const NONE: readonly Endpoint[] = [];
 export class Connector {
   readonly group: Group;
   readonly #leg: Leg;
-  /** Milliseconds; Infinity is no limit. */
-  readonly #attemptTimeout: number;
+  /** Of one attempt. */
   readonly #deadlines: Deadlines;
   readonly #pool: Pool | undefined;
   #watch: Disposable | undefined;
@@ -38,8 +37,8 @@ export class Connector {
     this.#leg = new Leg(group, options);
     const { retry, pool } = group.config;
     // One attempt may not take longer than all together.
-    this.#attemptTimeout = Math.min(options.connectTimeout || Infinity, retry.timeout || Infinity);
-    this.#deadlines = new Deadlines(this.#attemptTimeout, connectTimeout);
+    const timeout = Math.min(options.connectTimeout || Infinity, retry.timeout || Infinity);
+    this.#deadlines = new Deadlines(timeout, connectTimeout);
     const { row } = group;
     if (pool?.mode === "reuse") this.#pool = new ReusePool(pool, row);
     else if (pool !== undefined) {
@@ -81,20 +80,20 @@ export class Connector {
    */
   async connect(client: string, progress: Attempts, preface?: Uint8Array): Promise<Lease> {
     const { retry } = this.group.config;
-    if (this.group.endpoints.length === 0) await this.#discovered();
+    if (!this.group.isSettled) await this.#settled();
     const startedAt = performance.now();
     let tried = NONE;
     let failure: ProxyError | undefined;
-    let left = this.#attemptTimeout;
+    let left = Infinity;
     for (;;) {
       const endpoint = this.group.enter(client, tried);
-      if (endpoint === undefined) throw failure ?? this.#unavailable();
+      if (typeof endpoint === "string") throw failure ?? this.#unavailable(endpoint);
       progress.endpoint = endpoint.key;
       progress.attempts += 1;
       try {
         const conn = await this.#open(endpoint, left, preface);
-        // An operator has said so since it was chosen.
-        if (endpoint.state.admin === "down") {
+        // It went down since it was chosen.
+        if (!this.group.keeps(endpoint)) {
           conn.close();
           throw new ProxyError("endpoint_down", "proxy");
         }
@@ -138,7 +137,7 @@ export class Connector {
     const pooled = preface === undefined ? found : await this.#beginPooled(endpoint, found, within, preface);
     return pooled === undefined
       ? await this.#openNew(endpoint, undefined, within, preface)
-      : new SecondChance(pooled, () => this.#openNew(endpoint, undefined, this.#attemptTimeout, preface));
+      : new SecondChance(pooled, () => this.#openNew(endpoint, undefined, Infinity, preface));
   }
 
   /** Undefined when the connection is no good any more, which says nothing of the endpoint. */
@@ -192,20 +191,21 @@ export class Connector {
     return endpoint.places.wait(this.#pool, signal, () => this.group.makeRoom(endpoint));
   }
 
-  async #discovered(): Promise<void> {
+  async #settled(): Promise<void> {
     using deadline = this.#deadlines.start();
-    await this.group.discovered(deadline.signal);
+    await this.group.settled(deadline.signal);
   }
 
-  #unavailable(): ProxyError {
-    const { name, endpoints } = this.group;
-    const isFull = endpoints.some((endpoint) => endpoint.state.admin === "up" && endpoint.isFull);
-    const detail = isFull
-      ? `every endpoint of ${name} has its max_connections`
-      : endpoints.length > 0
-      ? `every endpoint of ${name} was taken out by an operator`
-      : `no endpoint of ${name} is known`;
-    return new ProxyError(isFull ? "endpoints_full" : "no_endpoint", "proxy", { detail });
+  #unavailable(why: Unavailable): ProxyError {
+    const { name } = this.group;
+    const details: Record<Unavailable, string> = {
+      full: `every endpoint of ${name} has its max_connections`,
+      taken_out: `every endpoint of ${name} was taken out by an operator`,
+      unknown: `no endpoint of ${name} is known`,
+    };
+    return new ProxyError(why === "full" ? "endpoints_full" : "no_endpoint", "proxy", {
+      detail: details[why],
+    });
   }
 }
 

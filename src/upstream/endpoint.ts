@@ -102,8 +102,12 @@ export class Endpoint implements Candidate {
   }
 
   get isUp(): boolean {
-    const { health, admin, isEjected } = this.state;
-    return admin === "up" && health !== "down" && !isEjected && !this.#isRetired;
+    return this.state.admin === "up" && !this.isOut && !this.#isRetired;
+  }
+
+  /** Whether checks or failures have taken it out, which says nothing of what an operator wants. */
+  get isOut(): boolean {
+    return this.state.health === "down" || this.state.isEjected;
   }
 
   get isFull(): boolean {

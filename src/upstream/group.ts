@@ -5,9 +5,10 @@ import { ProxyError } from "../net/errors.ts";
 import { abortable } from "../net/abortable.ts";
 import type { UpstreamRow } from "../observe/accounts.ts";
 import { Endpoint, type EndpointAccounts, type EndpointRecord, type EndpointState } from "./endpoint.ts";
+import { EndpointChoice, TRUST, type Trust } from "./endpoint_choice.ts";
 import { EndpointSet } from "./endpoint_set.ts";
 import { leastConnections } from "./least_connections.ts";
-import type { Choice, Policy } from "./policy.ts";
+import type { Policy } from "./policy.ts";
 import { randomTwo } from "./random_two.ts";
 import { roundRobin } from "./round_robin.ts";
 import { sourceHash } from "./source_hash.ts";
@@ -53,6 +54,9 @@ export interface GroupParts {
   readonly owner: GroupOwner;
 }
 
+/** Why there is no endpoint for a client: those it may use are full, an operator has taken out all, none is known. */
+export type Unavailable = "full" | "taken_out" | "unknown";
+
 export class Group {
   readonly row: UpstreamRow;
   #config: GroupConfig;
@@ -63,7 +67,7 @@ export class Group {
   readonly #endpoints: EndpointSet<EndpointRecord, Endpoint>;
   readonly #watchers = new Set<GroupWatcher>();
   readonly #choice = new EndpointChoice();
-  /** Clients who wait for the first endpoints. */
+  /** Clients who wait until it is {@linkcode isSettled}. */
   readonly #waiting = new Set<() => void>();
 
   constructor(config: GroupConfig, { row, accountsOf, credits, owner }: GroupParts) {
@@ -91,8 +95,9 @@ export class Group {
 
   /** From now on this is how the next endpoint is chosen. */
   set config(config: GroupConfig) {
-    if (config.balance !== this.#config.balance) this.#policy = POLICIES[config.balance](this.#credits);
+    this.#policy = POLICIES[config.balance](this.#credits);
     this.#config = config;
+    this.#stateChanged();
   }
 
   get name(): string {
@@ -103,8 +108,18 @@ export class Group {
     return this.#endpoints.all;
   }
 
-  /** Resolves once there are endpoints, or when `signal` aborts. */
-  async discovered(signal: AbortSignal): Promise<void> {
+  /**
+   * Whether it is known whom to give a client: there are endpoints, and of several that are checked one was found up, or
+   * all have had their first check.
+   */
+  get isSettled(): boolean {
+    const { endpoints } = this;
+    if (this.#config.healthCheck === undefined || endpoints.length < 2) return endpoints.length > 0;
+    return this.#hasFoundUp || !endpoints.some((endpoint) => endpoint.isUp && !this.#isFoundUp(endpoint));
+  }
+
+  /** Resolves once it {@linkcode isSettled}, or when `signal` aborts. */
+  async settled(signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.add(resolve);
     await abortable(promise, signal).catch(() => {});
@@ -123,8 +138,7 @@ export class Group {
       this.#drop(endpoint);
       endpoint.retire();
     }
-    if (this.endpoints.length === 0) return;
-    for (const resolve of this.#waiting) resolve();
+    this.#stateChanged();
   }
 
   /** The group is gone: clients on their way to it, or to one of its endpoints, are served and counted no more. */
@@ -143,20 +157,30 @@ export class Group {
     endpoint.state = state;
     if (abort) endpoint.abortConnections(new ProxyError("endpoint_down", "proxy"));
     if (wasUp && !endpoint.isUp) this.#drop(endpoint);
+    this.#stateChanged();
   }
 
   /**
-   * The endpoint for the next client, who is counted there until `endpoint.leave()`. Undefined when every endpoint
-   * is full or was `tried`. While none is up, all are used as if they were.
+   * The endpoint for the next client, who is counted there until `endpoint.leave()`. One that was `tried` is not chosen
+   * again. One whose first check is still to come is used while none was found up; and while none is up, all are used
+   * as if they were.
    */
-  enter(client: string, tried: readonly Endpoint[]): Endpoint | undefined {
+  enter(client: string, tried: readonly Endpoint[]): Endpoint | Unavailable {
+    const choice = this.#choice.begin(client, tried, this.#config.healthCheck !== undefined);
     for (;;) {
-      const endpoint = this.#choose(client, tried, false) ??
-        (this.endpoints.some(({ isUp }) => isUp) ? undefined : this.#choose(client, tried, true));
-      if (endpoint === undefined || endpoint.enter()) return endpoint;
-      // A client of another thread was the last one meanwhile: the endpoint is full now, and is not chosen again.
-      if (!endpoint.isFull) return undefined;
+      const endpoint = this.#choose();
+      if (endpoint === undefined) {
+        return choice.sawFull ? "full" : this.endpoints.length > 0 ? "taken_out" : "unknown";
+      }
+      if (endpoint.enter()) return endpoint;
+      // A client of another thread was the last one meanwhile. It was full when this client came, even if it is not now.
+      choice.wasFull(endpoint);
     }
+  }
+
+  /** Whether a connection that was just made may stay. What was decided meanwhile it could not have been told. */
+  keeps(endpoint: Endpoint): boolean {
+    return endpoint.state.admin !== "down" && !(this.#closesDown && endpoint.isOut);
   }
 
   /** Tells `watcher` what happens, until the result is disposed of. */
@@ -188,14 +212,48 @@ export class Group {
     this.#owner.connectionFailed(this.name, endpoint.id, { code, reason });
   }
 
-  #choose(client: string, tried: readonly Endpoint[], evenDown: boolean): Endpoint | undefined {
+  #choose(): Endpoint | undefined {
+    for (const trust of TRUST) {
+      const endpoint = this.#chooseBy(trust);
+      // Full is not down: nobody is sent to a worse one for it.
+      if (endpoint !== undefined || this.#choice.hasUsable(this.endpoints)) return endpoint;
+    }
+    return undefined;
+  }
+
+  #chooseBy(trust: Trust): Endpoint | undefined {
     for (const tier of this.#tiers) {
-      const choice = this.#choice.among(tier, client, tried, evenDown);
+      const choice = this.#choice.among(tier, trust);
       const only = tier.length === 1 ? tier[0]! : undefined;
       const endpoint = only === undefined ? this.#policy(choice) : choice.isAllowed(only) ? only : undefined;
       if (endpoint !== undefined) return endpoint;
     }
     return undefined;
+  }
+
+  #isFoundUp(endpoint: Endpoint): boolean {
+    return endpoint.isUp && (this.#config.healthCheck === undefined || endpoint.state.health === "up");
+  }
+
+  get #hasFoundUp(): boolean {
+    return this.endpoints.some((endpoint) => this.#isFoundUp(endpoint));
+  }
+
+  /** With `on_down: close`, connections to an endpoint that is down have somewhere better to go. */
+  get #closesDown(): boolean {
+    return this.#config.onDown === "close" && this.#hasFoundUp;
+  }
+
+  /** What is known of an endpoint, or which ones there are, has changed. */
+  #stateChanged(): void {
+    if (this.#closesDown) {
+      for (const endpoint of this.endpoints) {
+        // They came while none was up.
+        if (endpoint.isOut) endpoint.abortConnections(new ProxyError("endpoint_down", "proxy"));
+      }
+    }
+    if (this.#waiting.size === 0 || !this.isSettled) return;
+    for (const resolve of this.#waiting) resolve();
   }
 
   #makeRoomHere(endpoint: Endpoint): boolean {
@@ -204,26 +262,5 @@ export class Group {
 
   #drop(endpoint: Endpoint): void {
     for (const watcher of this.#watchers) watcher.unusable(endpoint);
-  }
-}
-
-/** What a policy is asked. One object serves all choices of a group, as each is made at once. */
-class EndpointChoice implements Choice<Endpoint> {
-  endpoints: readonly Endpoint[] = [];
-  client = "";
-  #tried: readonly Endpoint[] = [];
-  #evenDown = false;
-
-  among(endpoints: readonly Endpoint[], client: string, tried: readonly Endpoint[], evenDown: boolean): this {
-    this.endpoints = endpoints;
-    this.client = client;
-    this.#tried = tried;
-    this.#evenDown = evenDown;
-    return this;
-  }
-
-  isAllowed(endpoint: Endpoint): boolean {
-    const isUsable = endpoint.isUp || this.#evenDown && endpoint.state.admin === "up";
-    return isUsable && !endpoint.isFull && !this.#tried.includes(endpoint);
   }
 }

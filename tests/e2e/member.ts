@@ -22,7 +22,7 @@ import {
 export class Member implements AsyncDisposable {
   readonly name: string;
   /** What PING is answered, the first, the second and so on. */
-  answer: (ping: number) => string = () => "+PONG\r\n";
+  answer: (ping: number) => string | Promise<string> = () => "+PONG\r\n";
   /** How often PING and NAME came so far. */
   pings = 0;
   clients = 0;
@@ -78,7 +78,7 @@ export class Member implements AsyncDisposable {
       this.pings += 1;
       this.#pinged.resolve();
       this.#pinged = Promise.withResolvers();
-      await writeText(conn, this.answer(this.pings));
+      await writeText(conn, await this.answer(this.pings));
       return void await readAll(conn);
     }
     this.clients += 1;

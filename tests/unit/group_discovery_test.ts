@@ -17,7 +17,7 @@ Deno.test("a group has no endpoints until their names are looked up, and then th
   server.addresses = ["192.0.2.7", "192.0.2.8"];
   await using stage = new KeptGroup({ endpoints: NAMED, discovery: discoveryAt(server) });
   assert.deepEqual(stage.keeper.notReady, ["group: no endpoint is known yet"]);
-  assert.equal(stage.group.enter("", []), undefined);
+  assert.equal(stage.group.enter("", []), "unknown");
   stage.keeper.start();
   await found(stage);
   assert.deepEqual(keysOf(stage), ["192.0.2.7:5432", "192.0.2.8:5432"]);
@@ -67,7 +67,7 @@ function discoveryAt({ address }: NameServer): DiscoveryConfig {
 }
 
 async function found({ group }: KeptGroup): Promise<void> {
-  await group.discovered(new AbortController().signal);
+  await group.settled(new AbortController().signal);
 }
 
 /** Resolves when an endpoint comes. */

@@ -84,8 +84,12 @@ export class KeptGroup implements AsyncDisposable {
   }
 
   /** Health checks have found an endpoint down. */
-  foundDown({ kept }: { readonly kept: KeptEndpoint }): void {
-    kept.health = "down";
+  foundDown(endpoint: { readonly kept: KeptEndpoint }): void {
+    this.found(endpoint, "down");
+  }
+
+  found({ kept }: { readonly kept: KeptEndpoint }, health: "up" | "down"): void {
+    kept.health = health;
     this.group.setState(kept.id, kept.state, false);
   }
 
