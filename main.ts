@@ -15,7 +15,7 @@
 
 import { EarlySignals } from "./src/runtime/signals.ts";
 
-export { AdminListenError } from "./src/admin/http_listener.ts";
+export { AdminListenError } from "./src/runtime/admin_listen_error.ts";
 export { ConfigError } from "./src/config/config_error.ts";
 export type { ProxyOptions } from "./src/config/library.ts";
 export { ListenError } from "./src/net/listen_error.ts";

@@ -68,20 +68,31 @@ export class TokenCheck {
     this.#digest = token === undefined ? undefined : digestOf(token);
   }
 
+  /** Whether a request has the token, in a time that tells nothing of how much of it was right. */
+  accepts(headers: Headers): boolean {
+    if (this.#digest === undefined) return true;
+    const given = tokenOf(headers);
+    return given !== undefined && timingSafeEqual(digestOf(given), this.#digest);
+  }
+
   /**
-   * Checks the bearer token of a request (RFC 6750 section 2.1), in a time that tells nothing of how much was right.
+   * Checks the bearer token of a request.
    *
    * @throws {ApiError} `unauthorized`
    */
   check(headers: Headers): void {
-    if (this.#digest === undefined) return;
-    const given = /^bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
-    if (given !== undefined && timingSafeEqual(digestOf(given), this.#digest)) return;
+    if (this.accepts(headers)) return;
+    const given = tokenOf(headers);
     const what = given === undefined ? "A token is needed" : "The token is wrong";
     throw new ApiError("unauthorized", `${what}: send "Authorization: Bearer TOKEN" with admin.token`, {
       "www-authenticate": 'Bearer realm="sluice"',
     });
   }
+}
+
+/** RFC 6750 section 2.1. */
+function tokenOf(headers: Headers): string | undefined {
+  return /^bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
 }
 
 /** Digests are of one length, which {@linkcode timingSafeEqual} needs and which hides the token's. */

@@ -8,6 +8,7 @@ import { EventStream } from "./event_stream.ts";
 import type { EventQuery } from "./input.ts";
 import type { DroppedEvent, StatsEvent } from "./views.ts";
 
+/** The most streams there can be, and at most half of all connections: the other half is for requests. */
 export const MAX_STREAMS = 32;
 
 /** How often `stats` comes, in milliseconds. */
@@ -21,6 +22,7 @@ export class EventHub {
   readonly #backend: AdminBackend;
   readonly #log: Log;
   readonly #tick: number;
+  readonly #most: number;
   readonly #streams = new Map<EventStream, EventQuery>();
   #source: Disposable | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -28,11 +30,16 @@ export class EventHub {
   /** Of the event written last. */
   #id = 0;
 
-  /** @param tick Milliseconds. */
-  constructor(backend: AdminBackend, log: Log, tick = TICK) {
+  /** @param options `tick` in milliseconds; `connections`: how many the admin interface may have. */
+  constructor(
+    backend: AdminBackend,
+    log: Log,
+    { tick = TICK, connections = Infinity }: { tick?: number; connections?: number } = {},
+  ) {
     this.#backend = backend;
     this.#log = log;
     this.#tick = tick;
+    this.#most = Math.max(1, Math.min(MAX_STREAMS, Math.floor(connections / 2)));
   }
 
   /**
@@ -41,8 +48,8 @@ export class EventHub {
    * @throws {ApiError} `too_many_streams`
    */
   open(query: EventQuery): EventStream["body"] {
-    if (this.#streams.size === MAX_STREAMS) {
-      throw new ApiError("too_many_streams", `${MAX_STREAMS} event streams are open, the most there can be`);
+    if (this.#streams.size === this.#most) {
+      throw new ApiError("too_many_streams", `${this.#most} event streams are open, the most there can be`);
     }
     const stream = new EventStream(dropped, () => this.#remove(stream));
     if (query.stats) stream.pushStats(this.#stats());

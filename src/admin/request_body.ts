@@ -1,6 +1,7 @@
 /** The body of a request: JSON, and not much of it. */
 
 import { ApiError } from "./api_error.ts";
+import { type AdminRequest, BodyTimeout } from "./request.ts";
 
 /** Bytes. */
 export const MAX_BODY = 64 * 1024;
@@ -8,9 +9,9 @@ export const MAX_BODY = 64 * 1024;
 /**
  * The JSON value in a request's body; undefined when it is empty.
  *
- * @throws {ApiError} `body_too_large`, `bad_body`, `not_json`, `bad_json`
+ * @throws {ApiError} `body_too_large`, `body_timeout`, `bad_body`, `not_json`, `bad_json`
  */
-export async function readJson(request: Request): Promise<unknown> {
+export async function readJson(request: AdminRequest): Promise<unknown> {
   if (Number(request.headers.get("content-length")) > MAX_BODY) throw tooLarge();
   const bytes = await readBytes(request);
   if (bytes.byteLength === 0) return undefined;
@@ -26,18 +27,18 @@ export async function readJson(request: Request): Promise<unknown> {
   }
 }
 
-async function readBytes(request: Request): Promise<Uint8Array> {
+async function readBytes(request: AdminRequest): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   let size = 0;
   try {
-    // Leaving the loop cancels the stream.
-    for await (const chunk of request.body ?? []) {
+    for await (const chunk of request.body) {
       size += chunk.byteLength;
       if (size > MAX_BODY) throw tooLarge();
       chunks.push(chunk);
     }
   } catch (cause) {
     if (cause instanceof ApiError) throw cause;
+    if (cause instanceof BodyTimeout) throw new ApiError("body_timeout", "The body took too long to come");
     throw new ApiError("bad_body", "The body ended too early");
   }
   const bytes = new Uint8Array(size);

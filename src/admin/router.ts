@@ -2,6 +2,7 @@
 
 import { distance } from "fastest-levenshtein";
 import { ApiError } from "./api_error.ts";
+import { shortened } from "./shortened.ts";
 
 export type Method = "GET" | "POST" | "DELETE";
 
@@ -12,6 +13,8 @@ export interface Call {
   readonly query: URLSearchParams;
   /** The JSON value of the body; undefined when there is none. */
   readonly body: unknown;
+  /** Whether the client may see everything: it brought the token, or there is none. */
+  readonly isTrusted: boolean;
 }
 
 export interface Route {
@@ -55,9 +58,13 @@ export class Router {
       const allowed = matches.flatMap(({ route }) =>
         route.method === "GET" ? ["GET", "HEAD"] : [route.method]
       );
-      throw new ApiError("method_not_allowed", `${pathname} takes ${allowed.join(", ")}, not ${method}`, {
-        allow: allowed.join(", "),
-      });
+      throw new ApiError(
+        "method_not_allowed",
+        `${shortened(pathname)} takes ${allowed.join(", ")}, not ${method}`,
+        {
+          allow: allowed.join(", "),
+        },
+      );
     }
     return { route: match.route, params: this.#decode(match.groups, pathname) };
   }
@@ -76,8 +83,13 @@ export class Router {
     // The files of the page have dots, and would bury the rest.
     const listed = this.#routes.map(({ route }) => route.path).filter((path) => !path.includes("."));
     const paths = [...new Set(listed)].map((path) => path.replaceAll(/:(\w+)/g, "{$1}"));
-    const near = paths.filter((path) => path.endsWith(pathname) || distance(path, pathname) <= MAX_SLIPS);
+    const near = paths.filter((path) => path.endsWith(pathname) || isNear(path, pathname));
     const hint = near.length > 0 ? `did you mean ${near.join(" or ")}?` : `there are ${paths.join(", ")}`;
-    return new ApiError("not_found", `Nothing is at ${pathname}; ${hint}`);
+    return new ApiError("not_found", `Nothing is at ${shortened(pathname)}; ${hint}`);
   }
+}
+
+/** The distance takes a time that grows with both lengths, and a client chooses one of them. */
+function isNear(path: string, asked: string): boolean {
+  return Math.abs(path.length - asked.length) <= MAX_SLIPS && distance(path, asked) <= MAX_SLIPS;
 }

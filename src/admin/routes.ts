@@ -35,7 +35,7 @@ export interface RouteOptions {
 export function routesOf({ backend, events, page, parseDuration }: RouteOptions): Route[] {
   return [
     { method: "GET", path: "/healthz", access: "everyone", handle: () => json({ status: "ok" }) },
-    { method: "GET", path: "/readyz", access: "everyone", handle: () => readiness(backend) },
+    { method: "GET", path: "/readyz", access: "everyone", handle: (call) => readiness(backend, call) },
     { method: "GET", path: "/metrics", access: "token", handle: () => metrics(backend) },
     view("/api/v1/status", () => backend.status()),
     view("/api/v1/services", () => backend.services()),
@@ -97,9 +97,17 @@ function order(method: "POST" | "DELETE", path: string, handle: Route["handle"])
   };
 }
 
-function readiness(backend: AdminBackend): Response {
-  const { ready, not_ready } = backend.status();
+/** Whoever may ask only whether it is ready does not get to know the names of groups. */
+function readiness(backend: AdminBackend, { isTrusted }: Call): Response {
+  const { ready, not_ready: reasons } = backend.status();
+  const not_ready = isTrusted ? reasons : reasons.length > 0 ? [reasonOf(reasons)] : [];
   return json({ ready, not_ready }, ready ? 200 : 503);
+}
+
+/** `draining` and `starting` are alone; else each reason begins with the name of a group. */
+function reasonOf(reasons: readonly string[]): string {
+  const [first] = reasons;
+  return first === "draining" || first === "starting" ? first : "upstreams";
 }
 
 function metrics(backend: AdminBackend): Response {

@@ -1,74 +1,85 @@
-/** The admin interface: HTTP/1.1 on a TCP port or a unix socket. */
+/** The admin interface: answers HTTP/1.1 on the connections that it is given. */
 
 import type { AdminConfig } from "../config/config.ts";
 import { type Log, silentLog } from "../observe/log.ts";
+import { RefusalBudget } from "../observe/refusal_budget.ts";
 import { ApiError } from "./api_error.ts";
 import type { AdminBackend } from "./backend.ts";
+import type { AdminConn } from "./conn_stream.ts";
 import { EventHub } from "./event_hub.ts";
-import { clientOf, serveHttp } from "./http_listener.ts";
+import { HttpServer } from "./http_server.ts";
+import type { AdminRequest } from "./request.ts";
 import { RequestHandler } from "./request_handler.ts";
 import { errorResponse, withSecurityHeaders } from "./responses.ts";
 import { type PageFile, routesOf } from "./routes.ts";
 
-export interface AdminServerOptions extends AdminConfig {
+export interface AdminServerOptions
+  extends Pick<AdminConfig, "listen" | "token" | "hosts" | "maxConnections"> {
   readonly backend: AdminBackend;
   /** The files of the web page by their paths. */
   readonly pageFiles: () => Promise<ReadonlyMap<string, PageFile>>;
   /** Milliseconds of `10s`; throws a SyntaxError or RangeError whose message says what is wrong. */
   readonly parseDuration: (text: string) => number;
   readonly log?: Log;
-}
-
-export interface AdminServer extends AsyncDisposable {
-  /** The address bound, with the real port. */
-  readonly address: AdminConfig["listen"];
-  /** Ends event streams, waits for answers under way for at most a second, then closes every connection. */
-  close(): Promise<void>;
+  /** Milliseconds of any clock that is not set back. */
+  readonly now?: () => number;
+  /** How often deadlines of connections are looked at, in milliseconds: every second unless given. */
+  readonly lookEvery?: number;
 }
 
 /** How long requests under way may hold up the end, in milliseconds. */
 const CLOSE_DEADLINE = 1000;
 
-/**
- * Starts the admin interface. On a unix socket, whoever may open the file may ask, by any Host.
- *
- * @throws {AdminListenError} when the address cannot be bound.
- */
-export async function serveAdmin(options: AdminServerOptions): Promise<AdminServer> {
-  const { listen, token, backend, parseDuration, log = silentLog() } = options;
-  const events = new EventHub(backend, log);
-  const routes = routesOf({ backend, events, page: await options.pageFiles(), parseDuration });
-  const hosts = listen.transport === "unix"
-    ? undefined
-    : new Set([...options.hosts, listen.hostname.toLowerCase()]);
-  return new Server(listen, new RequestHandler({ routes, token, hosts, log }), events, log);
-}
-
-class Server implements AdminServer {
-  readonly address: AdminConfig["listen"];
+export class AdminServer implements AsyncDisposable {
   readonly #handler: RequestHandler;
   readonly #events: EventHub;
-  readonly #underWay = new Set<Promise<void>>();
-  readonly #abort = new AbortController();
-  readonly #finished: Promise<void>;
+  readonly #http: HttpServer;
+  readonly #log: Log;
+  readonly #budget: RefusalBudget;
   #closing: Promise<void> | undefined;
 
-  constructor(listen: AdminConfig["listen"], handler: RequestHandler, events: EventHub, log: Log) {
-    this.#handler = handler;
-    this.#events = events;
-    const { address, finished } = serveHttp(listen, {
-      handler: (request, info) => this.#answer(request, info),
-      signal: this.#abort.signal,
-      onFailure: (error) =>
-        log.error("The admin interface cannot accept connections, trying again", {
-          event: "admin_accept_failed",
-          detail: error.message,
-        }),
+  private constructor(options: AdminServerOptions, page: ReadonlyMap<string, PageFile>) {
+    const { listen, token, backend, parseDuration, maxConnections } = options;
+    const { log = silentLog(), now = () => performance.now(), lookEvery = 1000 } = options;
+    this.#log = log;
+    this.#budget = new RefusalBudget(now, 1);
+    this.#events = new EventHub(backend, log, { connections: maxConnections });
+    const routes = routesOf({ backend, events: this.#events, page, parseDuration });
+    const hosts = listen.transport === "unix"
+      ? undefined
+      : new Set([...options.hosts, listen.hostname.toLowerCase()]);
+    this.#handler = new RequestHandler({ routes, token, hosts, log, budget: this.#budget });
+    this.#http = new HttpServer({
+      answer: (request, client) => this.#answer(request, client),
+      maxConnections,
+      now,
+      lookEvery,
     });
-    this.#finished = finished;
-    this.address = address;
   }
 
+  /** On a unix socket, whoever may open the file may ask, by any Host. */
+  static async create(options: AdminServerOptions): Promise<AdminServer> {
+    return new AdminServer(options, await options.pageFiles());
+  }
+
+  /** Serves a connection that was accepted. @param client Who it is, for the log. */
+  serve(conn: AdminConn, client: string): void {
+    if (this.#http.serve(conn, client)) return;
+    const admitted = this.#budget.take("too_many_connections");
+    if (admitted === undefined) return;
+    this.#log.warn("The admin interface has too many connections (admin.max_connections)", {
+      event: "admin_connection_refused",
+      client,
+      not_logged: admitted.unsaid || undefined,
+    });
+  }
+
+  /** Descriptors are short: closes connections that ask for nothing. */
+  evictIdle(): void {
+    this.#http.evictIdle();
+  }
+
+  /** Ends event streams, waits for answers under way for at most a second, then closes every connection. */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }
@@ -77,14 +88,8 @@ class Server implements AdminServer {
     await this.close();
   }
 
-  async #answer(
-    request: Request,
-    info: Deno.ServeHandlerInfo<Deno.NetAddr | Deno.UnixAddr>,
-  ): Promise<Response> {
-    // It rejects when the client has gone before the end.
-    const ended = info.completed.catch(() => {}).finally(() => this.#underWay.delete(ended));
-    this.#underWay.add(ended);
-    if (this.#closing === undefined) return await this.#handler.handle(request, clientOf(info.remoteAddr));
+  async #answer(request: AdminRequest, client: string): Promise<Response> {
+    if (this.#closing === undefined) return await this.#handler.handle(request, client);
     return withSecurityHeaders(errorResponse(new ApiError("closing", "sluice is stopping")));
   }
 
@@ -92,12 +97,8 @@ class Server implements AdminServer {
     this.#events.close();
     const { promise: tooLong, resolve } = Promise.withResolvers<void>();
     const deadline = setTimeout(resolve, CLOSE_DEADLINE);
-    await Promise.race([Promise.all(this.#underWay), tooLong]);
+    await Promise.race([this.#http.answered(), tooLong]);
     clearTimeout(deadline);
-    // An answer that is complete has yet to be written.
-    await new Promise((written) => setTimeout(written, 0));
-    // shutdown() waits for clients that never read their answer, and cannot be hurried afterwards.
-    this.#abort.abort();
-    await this.#finished;
+    this.#http.close();
   }
 }

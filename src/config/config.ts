@@ -43,6 +43,10 @@ export interface AdminConfig {
   readonly token: string | undefined;
   /** Names that may stand in the Host header, besides IP addresses and localhost; in lower case. */
   readonly hosts: readonly string[];
+  /** Connections at the same time, event streams included. */
+  readonly maxConnections: number;
+  /** Mode bits for its unix socket file; undefined: what the umask makes of it. */
+  readonly unixMode: number | undefined;
 }
 
 export type BalancePolicy = "round_robin" | "least_connections" | "random_two" | "source_hash";

@@ -9,6 +9,7 @@ import { MASKED, PLAIN, type SecretFormat } from "./encode_secret.ts";
 import { encodeService } from "./encode_service.ts";
 import { UpstreamEncoder } from "./encode_upstreams.ts";
 import type { ConfigFileInput } from "./schema.ts";
+import { formatUnixMode } from "./unix_mode.ts";
 
 export interface EncodeOptions {
   /**
@@ -63,10 +64,13 @@ function encodeShutdown({ drain, delay }: Config["shutdown"]): Part<"shutdown"> 
   return { drain: formatDuration(drain), delay: delay === 0 ? undefined : formatDuration(delay) };
 }
 
-function encodeAdmin({ listen, token, hosts }: AdminConfig, secrets: SecretFormat): Part<"admin"> {
+function encodeAdmin(admin: AdminConfig, secrets: SecretFormat): Part<"admin"> {
+  const { listen, token, hosts, maxConnections, unixMode } = admin;
   return {
     listen: formatAddress(listen),
     token: token === undefined ? undefined : secrets.token(token),
     hosts: unlessEmpty(hosts),
+    max_connections: maxConnections,
+    unix_mode: unixMode === undefined ? undefined : formatUnixMode(unixMode),
   };
 }

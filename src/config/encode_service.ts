@@ -9,6 +9,7 @@ import { encodeTls, encodeUpstreamTls } from "./encode_tls.ts";
 import type { UpstreamEncoder } from "./encode_upstreams.ts";
 import { formatPortRange } from "./port_range.ts";
 import { formatSize } from "./size.ts";
+import { formatUnixMode } from "./unix_mode.ts";
 
 type Part<Key extends keyof ServiceInput> = Complete<NonNullable<ServiceInput[Key]>>;
 type RouteInput = NonNullable<ServiceInput["routes"]>[number];
@@ -19,7 +20,7 @@ export function encodeService(service: ServiceConfig, upstreams: UpstreamEncoder
   return {
     name: service.name,
     listen: encodeListen(service.listen),
-    unix_mode: unixMode === undefined ? undefined : `0${unixMode.toString(8).padStart(3, "0")}`,
+    unix_mode: unixMode === undefined ? undefined : formatUnixMode(unixMode),
     accept_proxy_protocol: acceptProxyProtocol && encodeAcceptProxyProtocol(acceptProxyProtocol),
     allow: unlessEmpty(service.allow),
     deny: unlessEmpty(service.deny),

@@ -23,6 +23,11 @@ export function parseUnixMode(value: string | number): number {
   throw new SyntaxError(`Cannot parse mode ${digits}: write it as octal digits in quotes such as "0660"`);
 }
 
+/** Formats mode bits so that {@linkcode parseUnixMode} gives them back. */
+export function formatUnixMode(mode: number): string {
+  return `0${mode.toString(8).padStart(3, "0")}`;
+}
+
 /** Whether the owner may do what the group may, and the group what others may, and somebody may do something. */
 function makesSense(mode: number): boolean {
   if (!Number.isInteger(mode) || mode < 0o100 || mode > 0o777) return false;

@@ -7,20 +7,30 @@ import type { ErrorCode, ProxyError } from "./errors.ts";
 export class ListenError extends Error {
   override readonly name = "ListenError";
 
-  private constructor(message: string, readonly code: ErrorCode, cause?: ProxyError) {
+  readonly code: ErrorCode;
+  /** The cause and the remedy, without the address. */
+  readonly detail: string;
+
+  private constructor(message: string, detail: string, code: ErrorCode, cause?: ProxyError) {
     super(message, { cause });
+    this.code = code;
+    this.detail = detail;
   }
 
   static at(address: Address, error: ProxyError): ListenError {
-    // Of a unix socket the file system's own words say more.
-    const remedy = address.transport === "tcp" ? REMEDIES[error.code] : undefined;
-    const message = `Cannot listen on ${formatAddress(address)}: ${remedy ?? error.message}`;
-    return new ListenError(message, error.code, error);
+    const remedies = address.transport === "tcp" ? REMEDIES : UNIX_REMEDIES;
+    const detail = remedies[error.code] ?? error.message;
+    return new ListenError(
+      `Cannot listen on ${formatAddress(address)}: ${detail}`,
+      detail,
+      error.code,
+      error,
+    );
   }
 
   /** One that happened in another thread. */
   static of({ message, code }: Pick<ListenError, "message" | "code">): ListenError {
-    return new ListenError(message, code);
+    return new ListenError(message, message, code);
   }
 }
 
@@ -30,4 +40,9 @@ const REMEDIES: Partial<Record<ErrorCode, string>> = {
     'no such local address (listen on one that this machine has, or on all with ":port")',
   name_not_resolved: "the name cannot be resolved (use an IP address)",
   permission_denied: "permission denied (ports below 1024 need root or CAP_NET_BIND_SERVICE)",
+};
+
+/** Of other codes the file system's own words say more. */
+const UNIX_REMEDIES: Partial<Record<ErrorCode, string>> = {
+  address_in_use: "address already in use (another program answers there; stop it or choose another path)",
 };

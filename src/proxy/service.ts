@@ -3,7 +3,7 @@
 import type { GroupConfig, ServiceConfig } from "../config/config.ts";
 import { type Adapter, adapterFor, type Conn } from "../net/conn.ts";
 import { Deadlines } from "../net/deadlines.ts";
-import { type ErrorCode, ProxyError, type Side } from "../net/errors.ts";
+import { type ErrorCode, ProxyError, proxyErrorOf, type Side } from "../net/errors.ts";
 import { IdleClock } from "../net/idle_clock.ts";
 import { LifetimeClock } from "../net/lifetime_clock.ts";
 import type { AccessLog } from "../observe/access_log.ts";
@@ -34,7 +34,7 @@ export interface ServiceParts {
   readonly tls: TlsTermination | undefined;
   readonly upstreamTls: UpstreamTls | undefined;
   readonly log: Log;
-  /** A connection found no descriptor left for its upstream. */
+  /** A client found no descriptor left, for itself or for its upstream. */
   readonly onShortage: () => void;
 }
 
@@ -166,6 +166,7 @@ export class Service {
   acceptFailed(listen: string, error: unknown, failures: number): void {
     const { name: service } = this.config;
     this.ledger.acceptFailed(failures);
+    if (proxyErrorOf(error, "proxy").code === "too_many_open_files") this.onShortage();
     this.#parts.log.error(`${service}: cannot accept connections, trying again`, {
       event: "accept_failed",
       service,

@@ -1,22 +1,20 @@
 /** The admin interface of a running proxy, where its configuration asks for one. */
 
-import { AdminListenError } from "../admin/http_listener.ts";
 import { pageFiles } from "../admin/page/page.ts";
-import { type AdminServer, serveAdmin } from "../admin/server.ts";
 import type { AdminConfig } from "../config/config.ts";
 import { parseDuration } from "../config/duration.ts";
-import { type Address, formatAddress } from "../net/address.ts";
-import { listen } from "../net/listen.ts";
-import { ListenError } from "../net/listen_error.ts";
+import { formatAddress } from "../net/address.ts";
 import { ProxyBackend, type ProxyBackendOptions } from "./admin_backend.ts";
+import type { ListeningAdmin } from "./admin_listener.ts";
 
 export class AdminInterface {
   readonly #config: AdminConfig | undefined;
   readonly #options: ProxyBackendOptions;
-  #server: AdminServer | undefined;
+  #server: ListeningAdmin | undefined;
 
-  constructor(config: AdminConfig | undefined, options: ProxyBackendOptions) {
-    this.#config = config;
+  /** @param maxConnections How many it may have, where descriptors are few. */
+  constructor(config: AdminConfig | undefined, maxConnections: number, options: ProxyBackendOptions) {
+    this.#config = config && { ...config, maxConnections };
     this.#options = options;
   }
 
@@ -29,22 +27,19 @@ export class AdminInterface {
   async start(): Promise<void> {
     const config = this.#config;
     if (config === undefined) return;
-    if (config.listen.transport === "unix") await removeStaleSocket(config.listen);
+    // Loading node:http takes 2 ms, which a start without the interface need not spend.
+    const { listenAdmin } = await import("./admin_listener.ts");
     const { log } = this.#options.supervisor.parts;
     const backend = new ProxyBackend(this.#options);
-    this.#server = await serveAdmin({ ...config, backend, pageFiles, parseDuration, log });
+    this.#server = await listenAdmin({ ...config, backend, pageFiles, parseDuration, log });
+  }
+
+  /** Descriptors are short: clients of services come first. */
+  evictIdle(): void {
+    this.#server?.evictIdle();
   }
 
   async close(): Promise<void> {
     await this.#server?.close();
-  }
-}
-
-/** Deno.serve calls a socket file in use that a killed program has left behind; a listener of ours removes it. */
-async function removeStaleSocket(address: Address): Promise<void> {
-  try {
-    (await listen(address, { adapter: "deno" })).close();
-  } catch (error) {
-    throw error instanceof ListenError ? new AdminListenError(address, error.cause as Error) : error;
   }
 }

@@ -20,8 +20,12 @@ export function threadsOf({ workers }: Pick<Config, "workers">): number {
   return workers === "auto" ? navigator.hardwareConcurrency : workers;
 }
 
-/** Nothing listens yet. */
-export function buildSupervisor(config: Config, log: ProgramLog): Supervisor {
+/** Nothing listens yet. @param onShortage Called when a client of any thread finds no descriptor left. */
+export function buildSupervisor(
+  config: Config,
+  log: ProgramLog,
+  onShortage: () => void = () => {},
+): Supervisor {
   const memory = new SharedMemory(config, threadsOf(config));
   const access = new AccessOutput(log);
   const events: EventFeed = new EventFeed(
@@ -34,6 +38,7 @@ export function buildSupervisor(config: Config, log: ProgramLog): Supervisor {
       supervisor.groups.find(({ name }) => name === group)?.connectionFailed(endpoint, failure),
     makeRoom: (group, endpoint) => threads.makeRoom(group, endpoint, thread),
     freed: (gauge) => threads.wake(gauge, thread),
+    descriptorsShort: onShortage,
   });
   const onReports = (reports: readonly Report[]) => {
     for (const report of reports) {

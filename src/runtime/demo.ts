@@ -76,7 +76,7 @@ async function runPreferring(
     return runProxy({
       ...config,
       services: [{ ...echo!, name: "echo" }, { ...clock!, name: "clock" }],
-      admin: { listen: admin, token: undefined, hosts: [] },
+      admin: { listen: admin, token: undefined, hosts: [], maxConnections: 64, unixMode: undefined },
     }, log);
   };
   try {

@@ -1,11 +1,19 @@
 /** Whether the process may open enough descriptors for the connections it is configured for. */
 
+import type { Config } from "../config/config.ts";
+
 /** A connection has two: the client's and the upstream's. */
 const PER_CONNECTION = 2;
 /** For listeners, the log, health checks, and what the runtime itself has open. */
 const FOR_THE_REST = 32;
 /** More are not tried out, as that takes time: about a second for these. */
 const MOST_TRIED = 200_000;
+/** So many are tried out at least where connections are limited, for reloads that raise the limit: 10 ms. */
+const LEAST_TRIED = 1024;
+/** Without a limit of connections, the admin interface may have one in so many of all descriptors. */
+const ADMIN_SHARE = 4;
+/** The admin interface can be asked in any case. */
+const LEAST_ADMIN = 4;
 
 /** The configuration promises more connections than this process can have. */
 export class DescriptorError extends Error {
@@ -13,23 +21,75 @@ export class DescriptorError extends Error {
 }
 
 /**
- * Opens as many descriptors as `connections` need, and closes them again: Deno has no call for the limit itself.
- *
- * @throws {DescriptorError} when that many cannot be opened.
+ * What was free when the program began. Deno has no call for the limit, and may not read it in `/proc`; the way to find
+ * it is to open descriptors until none is left. That is done once, before there is any client who could need one.
  */
-export function checkDescriptors(connections: number): void {
-  if (connections === 0 || Deno.build.os === "windows") return;
-  const wanted = connections * PER_CONNECTION + FOR_THE_REST;
-  const opened: Deno.FsFile[] = [];
-  try {
-    while (opened.length < Math.min(wanted, MOST_TRIED)) opened.push(Deno.openSync("/dev/null"));
-  } catch {
-    const possible = Math.max(0, Math.floor((opened.length - FOR_THE_REST) / PER_CONNECTION));
-    throw new DescriptorError(
-      `Cannot have ${connections} connections (limits.connections): each takes two descriptors, and what is left ` +
-        `is enough for ${possible}. Raise the limit ("ulimit -n ${wanted + FOR_THE_REST}") or lower the key`,
-    );
-  } finally {
-    for (const file of opened) file.close();
+export class DescriptorBudget {
+  /** Free at the start: so many, or more where `isAll` is false. */
+  readonly #free: number;
+  readonly #isAll: boolean;
+  /** Connections that the admin interface may have. */
+  readonly adminConnections: number;
+
+  private constructor(free: number, isAll: boolean, { admin, limits }: Asked) {
+    this.#free = free;
+    this.#isAll = isAll;
+    const left = limits.connections === 0
+      ? Math.floor(free / ADMIN_SHARE)
+      : free - needOf(limits.connections);
+    this.adminConnections = admin === undefined
+      ? 0
+      : isAll
+      ? Math.min(admin.maxConnections, Math.max(left, LEAST_ADMIN))
+      : admin.maxConnections;
   }
+
+  /** Opens as many descriptors as a configuration may need, and closes them again. */
+  static probe(config: Asked, open: () => Disposable = openNull): DescriptorBudget {
+    const wanted = wantedBy(config);
+    if (wanted === 0 || Deno.build.os === "windows") return new DescriptorBudget(0, false, config);
+    const opened: Disposable[] = [];
+    try {
+      while (opened.length < wanted) opened.push(open());
+      return new DescriptorBudget(opened.length, false, config);
+    } catch {
+      return new DescriptorBudget(opened.length, true, config);
+    } finally {
+      for (const file of opened) file[Symbol.dispose]();
+    }
+  }
+
+  /**
+   * Whether so many connections are known to fit; false when that many descriptors were never tried out. Opens
+   * nothing: a running program must not take them from its clients to find out.
+   *
+   * @throws {DescriptorError} when they do not fit.
+   */
+  check(connections: number): boolean {
+    if (connections === 0) return true;
+    const need = needOf(connections);
+    if (need <= this.#free) return true;
+    if (!this.#isAll) return false;
+    const possible = Math.max(0, Math.floor((this.#free - FOR_THE_REST) / PER_CONNECTION));
+    throw new DescriptorError(
+      `Cannot have ${connections} connections (limits.connections): each takes two descriptors, and there are ` +
+        `enough for ${possible}. Raise the limit ("ulimit -n ${need + FOR_THE_REST}") or lower the key`,
+    );
+  }
+}
+
+type Asked = Pick<Config, "admin" | "limits">;
+
+function needOf(connections: number): number {
+  return connections * PER_CONNECTION + FOR_THE_REST;
+}
+
+function wantedBy({ admin, limits }: Asked): number {
+  const forAdmin = admin?.maxConnections ?? 0;
+  if (limits.connections === 0) return forAdmin * ADMIN_SHARE;
+  return Math.min(Math.max(needOf(limits.connections) + forAdmin, LEAST_TRIED), MOST_TRIED);
+}
+
+function openNull(): Disposable {
+  return Deno.openSync("/dev/null");
 }

@@ -1,6 +1,5 @@
 /** A whole proxy: all services of a configuration, from bind to drain. */
 
-import { AdminListenError } from "../admin/http_listener.ts";
 import type { ReloadOutcome } from "../admin/backend.ts";
 import type { Config } from "../config/config.ts";
 import { formatAddress } from "../net/address.ts";
@@ -9,9 +8,10 @@ import type { ServiceFigures } from "../observe/ledger.ts";
 import type { ProgramLog } from "../observe/log.ts";
 import type { UpstreamFigures } from "../observe/upstream_figures.ts";
 import { AdminInterface } from "./admin_interface.ts";
+import { AdminListenError } from "./admin_listen_error.ts";
 import type { ConfigSource } from "./config_source.ts";
 import { ConfigWatch } from "./config_watch.ts";
-import { checkDescriptors } from "./descriptors.ts";
+import { DescriptorBudget } from "./descriptors.ts";
 import { Reloader } from "./reloader.ts";
 import { Shutdown, type StopOptions, type StopReport } from "./shutdown.ts";
 import { buildSupervisor } from "./build_supervisor.ts";
@@ -67,9 +67,11 @@ export async function runProxy(
   log: ProgramLog,
   source?: ConfigSource,
 ): Promise<RunningProxy> {
-  checkDescriptors(config.limits.connections);
+  const descriptors = DescriptorBudget.probe(config);
+  descriptors.check(config.limits.connections);
   for (const warning of warningsOf(config)) log.warn(warning, { event: "configuration_warning" });
-  const proxy = new Proxy(config, buildSupervisor(config, log), source);
+  const supervisor = buildSupervisor(config, log, () => proxy.descriptorsShort());
+  const proxy: Proxy = new Proxy(config, { supervisor, source, descriptors });
   try {
     await proxy.start();
   } catch (error) {
@@ -77,6 +79,12 @@ export async function runProxy(
     throw error;
   }
   return proxy;
+}
+
+interface ProxyParts {
+  readonly supervisor: Supervisor;
+  readonly source: ConfigSource | undefined;
+  readonly descriptors: DescriptorBudget;
 }
 
 class Proxy implements RunningProxy {
@@ -87,15 +95,15 @@ class Proxy implements RunningProxy {
   readonly #admin: AdminInterface;
   readonly #configWatch: ConfigWatch | undefined;
 
-  constructor(config: Config, supervisor: Supervisor, source: ConfigSource | undefined) {
+  constructor(config: Config, { supervisor, source, descriptors }: ProxyParts) {
     this.#config = config;
     this.#supervisor = supervisor;
-    this.#reloader = new Reloader(supervisor, source);
+    this.#reloader = new Reloader(supervisor, source, descriptors);
     this.#shutdown = new Shutdown(supervisor, {
       endChanges: () => this.#reloader.stop(),
       close: () => this.#close(),
     });
-    this.#admin = new AdminInterface(config.admin, {
+    this.#admin = new AdminInterface(config.admin, descriptors.adminConnections, {
       supervisor,
       isStopping: () => this.#shutdown.hasBegun,
       reload: () => this.reload(),
@@ -136,6 +144,11 @@ class Proxy implements RunningProxy {
     await threads.finish();
     await this.#close();
     await access.close();
+  }
+
+  /** Clients of services come before those of the admin interface. */
+  descriptorsShort(): void {
+    this.#admin.evictIdle();
   }
 
   figures(): ServiceFigures[] {

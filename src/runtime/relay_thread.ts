@@ -221,7 +221,10 @@ export class RelayThread implements ThreadCalls {
       tls: config.tls && new TlsTermination(config.tls, given(tls)),
       upstreamTls: config.upstreamTls && new UpstreamTls(config.upstreamTls, given(upstreamTls)),
       log: this.#voice.log,
-      onShortage: () => this.#listeners.onShortage(),
+      onShortage: () => {
+        this.#listeners.onShortage();
+        this.#voice.supervisor.descriptorsShort();
+      },
     });
   }
 

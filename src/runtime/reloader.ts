@@ -10,7 +10,7 @@ import { abortable } from "../net/abortable.ts";
 import type { AccessFile } from "../observe/access_file.ts";
 import { AccountsFullError } from "../observe/accounts_full_error.ts";
 import { LogFileError } from "../observe/log_file.ts";
-import { checkDescriptors, DescriptorError } from "./descriptors.ts";
+import { type DescriptorBudget, DescriptorError } from "./descriptors.ts";
 import type { ConfigSource } from "./config_source.ts";
 import type { Supervisor } from "./supervisor.ts";
 import { tellListening } from "./tell_listening.ts";
@@ -27,15 +27,17 @@ const DONE = "certificates were read and log files opened anew";
 export class Reloader {
   readonly #supervisor: Supervisor;
   readonly #source: ConfigSource | undefined;
+  readonly #descriptors: DescriptorBudget;
   /** Reloads come one after the other. */
   #last: Promise<unknown> = Promise.resolve();
   /** Resolves when the listeners are closed that the last one has left without a service. */
   #closed: Promise<void> = Promise.resolve();
   readonly #stopped = new AbortController();
 
-  constructor(supervisor: Supervisor, source: ConfigSource | undefined) {
+  constructor(supervisor: Supervisor, source: ConfigSource | undefined, descriptors: DescriptorBudget) {
     this.#supervisor = supervisor;
     this.#source = source;
+    this.#descriptors = descriptors;
   }
 
   /** Makes this the first configuration. Rejects when it cannot be used. */
@@ -137,7 +139,8 @@ export class Reloader {
     const diff = diffConfig(before, wanted);
     // What only a restart brings stays as it is.
     const next = { ...wanted, workers: before.workers, admin: before.admin };
-    if (next.limits.connections > before.limits.connections) checkDescriptors(next.limits.connections);
+    const { connections } = next.limits;
+    const fits = connections <= before.limits.connections || this.#descriptors.check(connections);
     const files = await this.#unlessStopped(() => tlsFiles.load(next, this.#source));
     const { path: logPath, format } = before.log.access;
     const isSameFile = logPath === next.log.access.path && format === next.log.access.format;
@@ -152,6 +155,11 @@ export class Reloader {
     }
     if (!isSameFile) await access.use(file);
     log.adjust(next.log);
+    if (!fits) {
+      log.warn(`Whether there are descriptors for ${connections} connections shows only at the next start`, {
+        event: "configuration_warning",
+      });
+    }
     this.#tellOfNew(diff);
     for (const warning of warningsOf(next)) log.warn(warning, { event: "configuration_warning" });
     return diff;

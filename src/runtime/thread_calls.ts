@@ -114,6 +114,8 @@ export interface SupervisorCalls {
   makeRoom(group: string, endpoint: number): void;
   /** A place in a gauge was left for which another thread may wait. */
   freed(gauge: number): void;
+  /** A client found no descriptor left. */
+  descriptorsShort(): void;
 }
 
 /** Lines of the log, of the access log, and events, in the order in which they came. */

@@ -22,6 +22,7 @@ const STARTTLS_PORTS: ReadonlyMap<number, string> = new Map([
 export function warningsOf(config: Config, system: typeof Deno.build.os = Deno.build.os): string[] {
   return [
     ...workersInVain(config, system),
+    ...modeInVain(config),
     ...config.services.flatMap((service) => [
       ...uncheckedUpstream(service),
       ...startTlsUpstreams(service),
@@ -36,6 +37,11 @@ function workersInVain({ workers }: Config, system: typeof Deno.build.os): strin
     ? "more need Deno to be started with --unstable-net"
     : "more work on Linux only";
   return [`workers: one thread runs in place of ${workers}, ${why}`];
+}
+
+function modeInVain({ admin }: Config): string[] {
+  if (admin?.unixMode === undefined || admin.listen.transport === "unix") return [];
+  return [`admin: unix_mode does nothing, ${formatAddress(admin.listen)} is no unix socket`];
 }
 
 function uncheckedUpstream({ name, upstreamTls }: ServiceConfig): string[] {

@@ -32,6 +32,7 @@ function begin(start: ThreadStart): RelayThread {
     connectionFailed: (...args) => tell({ type: "call", name: "connectionFailed", args }),
     makeRoom: (...args) => tell({ type: "call", name: "makeRoom", args }),
     freed: (...args) => tell({ type: "call", name: "freed", args }),
+    descriptorsShort: () => tell({ type: "call", name: "descriptorsShort", args: [] }),
   };
   const voice = new WorkerVoice(supervisor, (reports) => scope.postMessage({ type: "reports", reports }));
   guardProcess(voice.log);

@@ -64,7 +64,7 @@ Deno.test("an address in use: code 1, and what to do about it", async () => {
   assert.equal(stdout, "");
   const said =
     `sluice: Cannot listen on ${server.address} (admin.listen): address already in use (another program ` +
-    "listens there; stop it or choose another address)\n";
+    "listens there; stop it or choose another port)\n";
   assert.ok(stderr.endsWith(said), stderr);
 });
 
@@ -96,7 +96,8 @@ Deno.test({
     await eventually("an answer", isRefused, (answer) => answer.status === 200);
     assert.equal((await admin.service()).name, "test");
     sluice.kill("SIGTERM");
-    assert.equal((await events.ended()).at(-1)!.type, "drain");
+    // Of several threads some may still tell of clients who have gone.
+    assert.ok((await events.ended()).some(({ type }) => type === "drain"));
     const { code, stderr } = await sluice.ended();
     assert.equal(code, 0, stderr);
     assert.doesNotMatch(stderr, /unexpected_error/);

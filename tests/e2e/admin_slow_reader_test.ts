@@ -67,7 +67,7 @@ services: [{ name: ${"x".repeat(64)}, listen: 0, upstream: "${server.address}" }
 async function openStream(sluice: Sluice): Promise<Deno.Conn> {
   const conn = await connect(Number(/\d+$/.exec(sluice.ready.admin!)![0]));
   await writeText(conn, "GET /api/v1/events?stats=0 HTTP/1.0\r\nHost: localhost\r\n\r\n");
-  const status = "HTTP/1.0 200 OK\r\n";
+  const status = "HTTP/1.1 200 OK\r\n";
   assert.equal(await readText(conn, status.length), status);
   return conn;
 }

@@ -2,14 +2,14 @@
 
 import type { Page } from "puppeteer-core";
 import { pageFiles } from "../../src/admin/page/page.ts";
-import { type AdminServer, serveAdmin } from "../../src/admin/server.ts";
+import { listenAdmin, type ListeningAdmin } from "../../src/runtime/admin_listener.ts";
 import { parseDuration } from "../../src/config/duration.ts";
 import { openPage, type View } from "./browser.ts";
 import { BusyBackend } from "./busy_backend.ts";
 
 export interface PageStage {
   readonly backend: BusyBackend;
-  readonly server: AdminServer;
+  readonly server: ListeningAdmin;
   readonly page: Page;
 }
 
@@ -36,16 +36,18 @@ export async function serveBackend(
   backend: BusyBackend,
   port: number,
   token?: string,
-): Promise<AdminServer> {
+): Promise<ListeningAdmin> {
   const listen = { transport: "tcp", hostname: "127.0.0.1", port } as const;
-  return stage.use(await serveAdmin({ listen, token, hosts: [], backend, pageFiles, parseDuration }));
+  return stage.use(
+    await listenAdmin({ listen, token, hosts: [], maxConnections: 64, backend, pageFiles, parseDuration }),
+  );
 }
 
-export function portOf({ address }: AdminServer): number {
+export function portOf({ address }: ListeningAdmin): number {
   if (address.transport !== "tcp") throw new TypeError("It listens on a unix socket");
   return address.port;
 }
 
-function urlOf(server: AdminServer): string {
+function urlOf(server: ListeningAdmin): string {
   return `http://127.0.0.1:${portOf(server)}/`;
 }

@@ -224,7 +224,7 @@ Deno.test("a queue has room for so many events, the last ones", async () => {
 
 Deno.test("figures that were not taken in time give way to newer ones", async () => {
   const backend = new FakeBackend();
-  const hub = new EventHub(backend, silentLog(), 2);
+  const hub = new EventHub(backend, silentLog(), { tick: 2 });
   const body = hub.open({ stats: true, types: undefined });
   backend.publish(opened(1));
   await eventually("figures to be told", () => backend.looks, (count) => count >= 5);
@@ -236,7 +236,7 @@ Deno.test("figures that were not taken in time give way to newer ones", async ()
 
 Deno.test("readers share the figures, and a stream without them gets a comment now and then", async () => {
   const backend = new FakeBackend();
-  const hub = new EventHub(backend, silentLog(), 2);
+  const hub = new EventHub(backend, silentLog(), { tick: 2 });
   const loud = [1, 2, 3].map(() => new Reader(hub.open({ stats: true, types: undefined })));
   const quiet = new Reader(hub.open({ stats: false, types: undefined }));
   assert.equal(backend.looks, 3);
@@ -255,7 +255,7 @@ Deno.test("readers share the figures, and a stream without them gets a comment n
 Deno.test("streams end when the proxy cannot tell its figures, and the log says why", async () => {
   const { log, lines } = recordingLog();
   const backend = new FakeBackend();
-  const reader = new Reader(new EventHub(backend, log, 1).open({ stats: true, types: undefined }));
+  const reader = new Reader(new EventHub(backend, log, { tick: 1 }).open({ stats: true, types: undefined }));
   assert.equal((await reader.next())?.event, "stats");
   backend.failure = new Error("no figures");
   while (await reader.next() !== undefined);

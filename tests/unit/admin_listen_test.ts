@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { serveAdmin } from "../../src/admin/server.ts";
 import { parseDuration } from "../../src/config/duration.ts";
+import { listenAdmin } from "../../src/runtime/admin_listener.ts";
 import { eventually } from "../e2e/eventually.ts";
 import { connect, endOf, readText, writeText } from "../e2e/sockets.ts";
 import { ask, connectTo, get, stage } from "./admin_stage.ts";
@@ -12,10 +12,11 @@ Deno.test("an address that cannot be bound is an error that names it, its cause 
   const path = `${directory}/admin.sock`;
   await using other = await stage({ listen: { transport: "unix", path } });
   const serve = (listen: typeof admin.server.address) =>
-    serveAdmin({
+    listenAdmin({
       listen,
       token: undefined,
       hosts: [],
+      maxConnections: 64,
       backend: new FakeBackend(),
       pageFiles: () => Promise.resolve(new Map()),
       parseDuration,

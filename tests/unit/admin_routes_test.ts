@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ask, codeOf, order, outcome, recordingLog, stage } from "./admin_stage.ts";
+import { ask, codeOf, order, outcome, recordingLog, type Stage, stage } from "./admin_stage.ts";
 import { RELOADED } from "./fake_backend.ts";
 
 Deno.test("the admin interface answers GET and HEAD, with headers that keep browsers in bounds", async () => {
@@ -31,6 +31,25 @@ Deno.test("/readyz says why the proxy is not ready", async () => {
   const { status, text } = await outcome(`${admin.url}/readyz`);
   assert.equal(status, 503);
   assert.deepEqual(JSON.parse(text), { ready: false, not_ready: ["draining"] });
+});
+
+Deno.test("/readyz names groups only to those who bring the token, where there is one", async () => {
+  const token = "correct-horse-battery";
+  const reasons = ["billing-db: no endpoint is known yet", "cache: the first health checks are under way"];
+  const asked = async (admin: Stage, headers: HeadersInit = {}) => {
+    admin.backend.notReady = reasons;
+    const { status, text } = await outcome(`${admin.url}/readyz`, { headers });
+    assert.equal(status, 503);
+    return JSON.parse(text).not_ready;
+  };
+  await using open = await stage();
+  assert.deepEqual(await asked(open), reasons);
+  await using closed = await stage({ token });
+  assert.deepEqual(await asked(closed), ["upstreams"]);
+  assert.deepEqual(await asked(closed, { authorization: "Bearer wrong-horse-battery" }), ["upstreams"]);
+  assert.deepEqual(await asked(closed, { authorization: `Bearer ${token}` }), reasons);
+  closed.backend.notReady = ["draining"];
+  assert.equal((await outcome(`${closed.url}/readyz`)).text, '{"ready":false,"not_ready":["draining"]}\n');
 });
 
 Deno.test("an unknown path gets the near ones, a wrong method those that would do", async () => {

@@ -2,13 +2,17 @@
 
 import assert from "node:assert/strict";
 import { parseDuration } from "../../src/config/duration.ts";
-import { type AdminServer, type AdminServerOptions, serveAdmin } from "../../src/admin/server.ts";
+import {
+  type AdminListenOptions,
+  listenAdmin,
+  type ListeningAdmin,
+} from "../../src/runtime/admin_listener.ts";
 import { type Log, silentLog } from "../../src/observe/log.ts";
 import { readAll, writeText } from "../e2e/sockets.ts";
 import { FakeBackend } from "./fake_backend.ts";
 
 export interface Stage extends AsyncDisposable {
-  readonly server: AdminServer;
+  readonly server: ListeningAdmin;
   readonly backend: FakeBackend;
   /** `127.0.0.1:40123` */
   readonly host: string;
@@ -16,16 +20,17 @@ export interface Stage extends AsyncDisposable {
 }
 
 /** Where a test has not said otherwise: a free port of 127.0.0.1, no token, a page of two files. */
-export async function stage(options: Partial<AdminServerOptions> = {}): Promise<Stage> {
+export async function stage(options: Partial<AdminListenOptions> = {}): Promise<Stage> {
   const backend = new FakeBackend();
   const page = new Map([
     ["/", { type: "text/html; charset=utf-8", body: "<!doctype html><title>sluice</title>" }],
     ["/page.js", { type: "text/javascript", body: new TextEncoder().encode("export {};\n") }],
   ]);
-  const server = await serveAdmin({
+  const server = await listenAdmin({
     listen: { transport: "tcp", hostname: "127.0.0.1", port: 0 },
     token: undefined,
     hosts: [],
+    maxConnections: 64,
     backend,
     pageFiles: () => Promise.resolve(page),
     parseDuration,
@@ -64,7 +69,7 @@ export function get(path: string, ...lines: string[]): string {
   return [`GET ${path} HTTP/1.1`, ...lines, "Connection: close", "", ""].join("\n");
 }
 
-export async function connectTo(address: AdminServer["address"]): Promise<Deno.Conn> {
+export async function connectTo(address: ListeningAdmin["address"]): Promise<Deno.Conn> {
   return address.transport === "unix"
     ? await Deno.connect({ transport: "unix", path: address.path })
     : await Deno.connect({ hostname: address.hostname, port: address.port });

@@ -39,7 +39,7 @@ const RESERVED: { what: string; pattern: RegExp; only: string[] }[] = [
     pattern: /\bDeno\.(listen|connect|listenTls|connectTls|startTls)\b/,
     only: ["src/net/"],
   },
-  { what: "serves HTTP", pattern: /\bDeno\.serve\b/, only: ["src/admin/"] },
+  { what: "serves HTTP", pattern: /\bDeno\.serve\b/, only: [] },
   { what: "handles signals", pattern: /\b(add|remove)SignalListener\b/, only: ["src/runtime/"] },
   { what: "starts workers", pattern: /\bnew Worker\b/, only: ["src/runtime/"] },
   { what: "ends the program", pattern: /\bDeno\.exit(Code)?\b/, only: ["main.ts"] },
@@ -51,6 +51,7 @@ const RESERVED: { what: string; pattern: RegExp; only: string[] }[] = [
 /** Which outside modules only some places may import. */
 const RESERVED_MODULES: { module: RegExp; only: string[] }[] = [
   { module: /^(node:)?(net|tls)$/, only: ["src/net/", "src/wire/cidr.ts"] },
+  { module: /^(node:)?https?$/, only: ["src/admin/"] },
   { module: /^@std\/log(\/|$)/, only: ["src/observe/log.ts"] },
   { module: /^(jsr:|https?:)/, only: [] },
 ];

@@ -17,7 +17,13 @@ const EVERYTHING = {
   shutdown: { drain: "1m30s", delay: "5s" },
   reload: { watch: true },
   limits: { connections: 1000 },
-  admin: { listen: "0.0.0.0:9000", token: TOKEN, hosts: ["proxy.internal"] },
+  admin: {
+    listen: "unix:/run/admin.sock",
+    token: TOKEN,
+    hosts: ["proxy.internal"],
+    max_connections: 100,
+    unix_mode: "0660",
+  },
   upstreams: {
     cache: {
       balance: "least_connections",
@@ -145,7 +151,7 @@ Deno.test("encodeConfig() shows the defaults", () => {
     log: { level: "info", format: "text", access: { format: "text", sample: 1 } },
     shutdown: { drain: "30s" },
     reload: { watch: false },
-    admin: { listen: "127.0.0.1:9000" },
+    admin: { listen: "127.0.0.1:9000", max_connections: 64 },
     upstreams: {
       group: {
         balance: "round_robin",

@@ -3,7 +3,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import type { AdminBackend, ReloadOutcome } from "../../src/admin/backend.ts";
 import type { ProxyEvent } from "../../src/observe/events.ts";
-import { type AdminServer, serveAdmin } from "../../src/admin/server.ts";
+import { listenAdmin, type ListeningAdmin } from "../../src/runtime/admin_listener.ts";
 import type {
   ConnectionPage,
   ConnectionQuery,
@@ -26,7 +26,7 @@ export class FakeAdmin implements AdminBackend, AsyncDisposable {
   /** What it was told, in order. */
   readonly told: string[] = [];
   readonly #listeners = new Set<(event: ProxyEvent) => void>();
-  #server: AdminServer | undefined;
+  #server: ListeningAdmin | undefined;
 
   constructor(connections = 3) {
     this.connectionViews = Array.from({ length: connections }, (_, index) => aConnection(index + 1));
@@ -45,10 +45,11 @@ export class FakeAdmin implements AdminBackend, AsyncDisposable {
     listen: Address = { transport: "tcp", hostname: "127.0.0.1", port: 0 },
     token?: string,
   ): Promise<void> {
-    this.#server = await serveAdmin({
+    this.#server = await listenAdmin({
       listen,
       token,
       hosts: [],
+      maxConnections: 64,
       backend: this,
       pageFiles: () => Promise.resolve(new Map()),
       parseDuration,

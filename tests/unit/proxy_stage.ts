@@ -2,11 +2,13 @@
 
 import assert from "node:assert/strict";
 import type { Config } from "../../src/config/config.ts";
+import type { ConfigError } from "../../src/config/config_error.ts";
 import { decodeOptions, type ProxyOptions } from "../../src/config/library.ts";
 import type { TcpAddress } from "../../src/net/address.ts";
 import type { Log } from "../../src/observe/log.ts";
 import { silentLog } from "../../src/observe/log.ts";
 import { buildSupervisor } from "../../src/runtime/build_supervisor.ts";
+import { DescriptorBudget } from "../../src/runtime/descriptors.ts";
 import { Reloader } from "../../src/runtime/reloader.ts";
 import { Shutdown } from "../../src/runtime/shutdown.ts";
 import type { Supervisor } from "../../src/runtime/supervisor.ts";
@@ -17,6 +19,7 @@ export type Service = ProxyOptions["services"][number];
 
 export class ProxyStage implements AsyncDisposable {
   readonly supervisor: Supervisor;
+  readonly descriptors: DescriptorBudget;
   readonly reloader: Reloader;
   readonly shutdown: Shutdown;
   /** An upstream that echoes. */
@@ -31,11 +34,13 @@ export class ProxyStage implements AsyncDisposable {
   constructor(optionsOf: (upstream: string) => ProxyOptions) {
     this.file = decodeOptions(optionsOf(this.upstream.address));
     this.supervisor = buildSupervisor(this.file, { ...this.#log(), adjust() {} });
-    this.reloader = new Reloader(this.supervisor, {
+    this.descriptors = DescriptorBudget.probe(this.file);
+    const source = {
       path: "sluice.yaml",
       load: async () => await this.file,
-      locate: (error) => Promise.resolve(error),
-    });
+      locate: (error: ConfigError) => Promise.resolve(error),
+    };
+    this.reloader = new Reloader(this.supervisor, source, this.descriptors);
     this.shutdown = new Shutdown(this.supervisor, {
       endChanges: () => this.reloader.stop(),
       close: () => this.supervisor.stop(),

@@ -163,7 +163,7 @@ Deno.test("the access log goes to another file from a reload on, and a file that
 Deno.test("without a file a reload reads certificates and opens logs anew, and leaves the rest", async () => {
   await using stage = await start();
   const { config } = stage.supervisor;
-  const { ok, detail } = await new Reloader(stage.supervisor, undefined).reload();
+  const { ok, detail } = await new Reloader(stage.supervisor, undefined, stage.descriptors).reload();
   assert.deepEqual([ok, detail], [true, "Certificates were read and log files opened anew"]);
   assert.equal(stage.supervisor.config, config);
 });

@@ -217,7 +217,7 @@ class Stage implements AsyncDisposable {
     mock.method(performance, "now", () => this.#now);
     this.seat = new WorkerSeat(0, {
       log: this.#log(),
-      supervisor: { connectionFailed() {}, makeRoom() {}, freed() {} },
+      supervisor: { connectionFailed() {}, makeRoom() {}, freed() {}, descriptorsShort() {} },
       onReports() {},
       start: () => {
         this.started.push(this.started.length);

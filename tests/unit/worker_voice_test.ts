@@ -5,7 +5,12 @@ import type { Report, SupervisorCalls } from "../../src/runtime/thread_calls.ts"
 import { WorkerVoice } from "../../src/runtime/worker_voice.ts";
 
 const BATCH = 10;
-const SUPERVISOR: SupervisorCalls = { connectionFailed() {}, makeRoom() {}, freed() {} };
+const SUPERVISOR: SupervisorCalls = {
+  connectionFailed() {},
+  makeRoom() {},
+  freed() {},
+  descriptorsShort() {},
+};
 
 Deno.test("what a worker says in one moment is sent together, in its order, and no later than a batch may wait", () => {
   using stage = new Stage();

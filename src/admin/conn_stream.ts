@@ -1,0 +1,78 @@
+/** An accepted connection as a Node.js stream, which node:http reads requests from. */
+
+import { Duplex } from "node:stream";
+
+/** What the admin interface needs of a connection. */
+export interface AdminConn {
+  /** Reads at least one byte; `null` once the peer has finished sending. */
+  read(buffer: Uint8Array): Promise<number | null>;
+  /** Resolves with how many bytes the kernel took. */
+  write(bytes: Uint8Array): Promise<number>;
+  /** May be called twice; never throws. */
+  close(): void;
+}
+
+/** Bytes to read at a time: a request head is hardly ever larger. */
+const READ_SIZE = 4096;
+
+export class ConnStream extends Duplex {
+  readonly #conn: AdminConn;
+  readonly #now: () => number;
+  readonly #onRead: () => void;
+  /** When the kernel last took something of the write under way, by the clock; undefined: nothing is. */
+  #writingSince: number | undefined;
+
+  /** @param onRead Called for everything that the client sends. */
+  constructor(conn: AdminConn, now: () => number, onRead: () => void) {
+    super({ allowHalfOpen: true });
+    this.#conn = conn;
+    this.#now = now;
+    this.#onRead = onRead;
+  }
+
+  /** How long the client has taken nothing of what is being written, in milliseconds; 0 when nothing is. */
+  get stuckFor(): number {
+    return this.#writingSince === undefined ? 0 : this.#now() - this.#writingSince;
+  }
+
+  override async _read(): Promise<void> {
+    const buffer = new Uint8Array(READ_SIZE);
+    try {
+      const count = await this.#conn.read(buffer);
+      if (this.destroyed) return;
+      if (count !== null) this.#onRead();
+      this.push(count === null ? null : buffer.subarray(0, count));
+    } catch (error) {
+      this.destroy(error as Error);
+    }
+  }
+
+  override async _write(
+    bytes: Uint8Array,
+    _encoding: string,
+    callback: (error?: Error | null) => void,
+  ): Promise<void> {
+    try {
+      for (let written = 0; written < bytes.byteLength;) {
+        this.#writingSince = this.#now();
+        written += await this.#conn.write(bytes.subarray(written));
+      }
+    } catch (error) {
+      return callback(error as Error);
+    } finally {
+      this.#writingSince = undefined;
+    }
+    callback();
+  }
+
+  /** The answer is complete and nothing else will be sent: a client that goes on sending has nothing to say. */
+  override _final(callback: (error?: Error | null) => void): void {
+    callback();
+    this.destroy();
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#conn.close();
+    callback(error);
+  }
+}

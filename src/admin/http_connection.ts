@@ -1,0 +1,97 @@
+/** One connection to the admin interface: what it does now, and by when that has to be over. */
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { type AdminConn, ConnStream } from "./conn_stream.ts";
+import { BodyTimeout } from "./request.ts";
+
+/** How long a whole request head may take, from the first byte; of a new connection, from its beginning. Milliseconds. */
+export const HEAD_DEADLINE = 10_000;
+/** How long the body may take after that. */
+export const BODY_DEADLINE = 10_000;
+/** How long a connection may say nothing between two requests. */
+export const IDLE_DEADLINE = 60_000;
+/** How long a client may take nothing of an answer; readers of events may take their time. */
+export const STUCK_DEADLINE = 30_000;
+
+/**
+ * `idle`: nothing of a (next) request has come. `head` and `body`: it is on the way. `answer`: it is here, and being
+ * answered. `stream`: the answer is one that goes on.
+ */
+type Phase = "idle" | "head" | "body" | "answer" | "stream";
+
+const NO_HEAD = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+
+export class HttpConnection {
+  readonly stream: ConnStream;
+  /** For the log. */
+  readonly client: string;
+  readonly #now: () => number;
+  #phase: Phase = "idle";
+  #since: number;
+  #expireBody: ((reason: Error) => void) | undefined;
+  /** Until the first request is whole the deadline is that of a head: a new client has a reason to be here. */
+  #isNew = true;
+
+  constructor(conn: AdminConn, client: string, now: () => number) {
+    this.stream = new ConnStream(conn, now, () => this.#onRead());
+    this.client = client;
+    this.#now = now;
+    this.#since = now();
+  }
+
+  /** When the phase began that it is in. */
+  get since(): number {
+    return this.#since;
+  }
+
+  /** Whether no whole request of it is here: closing it breaks nothing off. */
+  get isIdle(): boolean {
+    return this.#phase === "idle" || this.#phase === "head";
+  }
+
+  /** A request head is complete; returns what rejects when its body has taken too long. */
+  requested(request: IncomingMessage, response: ServerResponse): Promise<never> {
+    this.#isNew = false;
+    const { promise, reject } = Promise.withResolvers<never>();
+    // Nobody may be reading the body.
+    promise.catch(() => {});
+    this.#expireBody = reject;
+    this.#enter(request.complete ? "answer" : "body");
+    request.once("end", () => this.#phase === "body" && this.#enter("answer"));
+    response.once("close", () => this.#enter("idle"));
+    return promise;
+  }
+
+  /** The answer is one that goes on for as long as the client wants. */
+  streams(): void {
+    this.#enter("stream");
+  }
+
+  /** Ends what has taken too long. */
+  check(): void {
+    const lasted = this.#now() - this.#since;
+    if (this.#phase === "body" && lasted >= BODY_DEADLINE) {
+      // The handler that reads it answers, and that answer has its own deadline.
+      this.#enter("answer");
+      this.#expireBody!(new BodyTimeout());
+    } else if (this.#phase === "head" && lasted >= HEAD_DEADLINE) {
+      this.stream.end(NO_HEAD);
+    } else if (this.#phase === "idle" && lasted >= (this.#isNew ? HEAD_DEADLINE : IDLE_DEADLINE)) {
+      this.stream.destroy();
+    } else if (this.#phase === "answer" && this.stream.stuckFor >= STUCK_DEADLINE) {
+      this.stream.destroy();
+    }
+  }
+
+  #onRead(): void {
+    if (this.#phase !== "idle") return;
+    // The first byte does not give a new client more time.
+    if (this.#isNew) this.#phase = "head";
+    else this.#enter("head");
+  }
+
+  #enter(phase: Phase): void {
+    this.#phase = phase;
+    this.#since = this.#now();
+  }
+}

@@ -1,0 +1,60 @@
+/** The address of the admin interface: binds it, and hands over who connects. */
+
+import { AdminServer, type AdminServerOptions } from "../admin/server.ts";
+import { acceptConnections } from "../net/accept.ts";
+import { type Address, formatAddress } from "../net/address.ts";
+import type { Conn } from "../net/conn.ts";
+import { listen } from "../net/listen.ts";
+import { ListenError } from "../net/listen_error.ts";
+import { AdminListenError } from "./admin_listen_error.ts";
+
+export interface AdminListenOptions extends AdminServerOptions {
+  /** Mode bits for a unix socket file. */
+  readonly unixMode?: number | undefined;
+}
+
+export interface ListeningAdmin extends AsyncDisposable {
+  /** The address bound, with the real port. */
+  readonly address: Address;
+  /** Descriptors are short: closes connections that ask for nothing. */
+  evictIdle(): void;
+  /** Ends it: answers under way have a second. */
+  close(): Promise<void>;
+}
+
+/** @throws {AdminListenError} */
+export async function listenAdmin(options: AdminListenOptions): Promise<ListeningAdmin> {
+  const { listen: asked, unixMode, log } = options;
+  const listener = await listen(asked, { adapter: "deno", unixMode }).catch((error) => {
+    throw error instanceof ListenError ? new AdminListenError(asked, error) : error;
+  });
+  const server = await AdminServer.create(options);
+  const ending = new AbortController();
+  const accepting = acceptConnections(listener, {
+    onConnection: (conn) => server.serve(conn, clientOf(conn)),
+    onError: (error) => {
+      server.evictIdle();
+      log?.error("The admin interface cannot accept connections, trying again", {
+        event: "admin_accept_failed",
+        detail: (error as Error).message,
+      });
+    },
+    signal: ending.signal,
+  });
+  const close = async () => {
+    await server.close();
+    ending.abort();
+    await accepting;
+  };
+  return {
+    address: listener.address,
+    evictIdle: () => server.evictIdle(),
+    close,
+    [Symbol.asyncDispose]: close,
+  };
+}
+
+/** Clients of unix sockets have no address. */
+function clientOf({ remoteAddress }: Conn): string {
+  return remoteAddress.transport === "unix" ? "unix" : formatAddress(remoteAddress);
+}
