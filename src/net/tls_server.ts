@@ -65,11 +65,13 @@ export class TlsServer {
 
   /**
    * Handshakes from now on go by these options; those under way, and open connections, stay as they are. The same ones
-   * again, as most reloads bring, change nothing: what V8 does not see of node:tls servers is more than what it does.
+   * again, as most reloads bring, change nothing, and this is false: what V8 does not see of node:tls servers is more
+   * than what it does.
    */
-  update(options: TlsServerOptions): void {
-    if (isDeepStrictEqual(options, this.#served.options)) return;
+  update(options: TlsServerOptions): boolean {
+    if (isDeepStrictEqual(options, this.#served.options)) return false;
     this.#served = new Served(options);
+    return true;
   }
 
   /**
@@ -135,8 +137,7 @@ class ServerHandshake {
       servers.giveBack(server);
       if (!this.#isDone) this.#onSecure(socket, new TlsConn({ inner: conn, duplex, socket, side: "client" }));
     });
-    server.on("tlsClientError", (error, socket) => {
-      socket.destroy();
+    server.on("tlsClientError", (error) => {
       servers.giveBack(server);
       this.end(error);
     });

@@ -12,7 +12,7 @@ import type { ServiceLedger } from "../observe/ledger.ts";
 import type { Log } from "../observe/log.ts";
 import { Connector } from "../upstream/connector.ts";
 import type { Group } from "../upstream/group.ts";
-import type { UpstreamTls } from "../upstream/upstream_tls.ts";
+import type { UpstreamTls, UpstreamTlsMaterial } from "../upstream/upstream_tls.ts";
 import { MAX_PROXY_HEADER } from "../wire/proxy_protocol_header.ts";
 import type { Admission } from "./admission.ts";
 import type { ClientFacts } from "./client_facts.ts";
@@ -58,7 +58,6 @@ export class Service {
   readonly peekDeadlines: Deadlines;
   /** TLS with clients; undefined leaves what they send as it is. */
   readonly tls: TlsTermination | undefined;
-  readonly upstreamTls: UpstreamTls | undefined;
   readonly handshakeDeadlines: Deadlines;
   /** Bytes to hold of a client's first ones, to look at them. */
   readonly readAhead: number;
@@ -90,7 +89,6 @@ export class Service {
     }
     this.peekDeadlines = deadlines(peek.timeout, "timed_out", "client");
     this.tls = tls;
-    this.upstreamTls = parts.upstreamTls;
     this.handshakeDeadlines = deadlines(
       config.tls?.handshakeTimeout ?? Infinity,
       "tls_handshake_timeout",
@@ -143,6 +141,12 @@ export class Service {
   headerFor(facts: ClientFacts): Uint8Array | undefined {
     const { sendProxyProtocol } = this.config;
     return sendProxyProtocol && facts.toHeader(sendProxyProtocol);
+  }
+
+  /** Connections to upstreams are made with these files from now on, and none that was made before is handed out. */
+  updateUpstreamTls(material: UpstreamTlsMaterial): void {
+    if (this.#parts.upstreamTls?.update(material) !== true) return;
+    for (const connector of this.#connectors.values()) connector.renew();
   }
 
   /** Opens connections ahead, where that is asked for. */

@@ -100,7 +100,7 @@ export class RelayThread implements ThreadCalls {
       service.tls?.update(tls);
       this.#listeners.updateTls(service, tlsListenOptions(service.config.tls, tls));
     }
-    if (upstreamTls !== undefined) service.upstreamTls?.update(upstreamTls);
+    if (upstreamTls !== undefined) service.updateUpstreamTls(upstreamTls);
   }
 
   setEndpoints(group: string, records: readonly EndpointRecord[]): void {

@@ -29,6 +29,8 @@ export class Connector {
   /** Of one attempt. */
   readonly #deadlines: Deadlines;
   readonly #pool: Pool | undefined;
+  /** How often the way to endpoints has changed. */
+  #generation = 0;
   #watch: Disposable | undefined;
   #stopped: ProxyError | undefined;
 
@@ -56,6 +58,15 @@ export class Connector {
       makeRoom: (endpoint) => pool.dropOne(endpoint),
     });
     for (const endpoint of this.group.endpoints) this.#fill(endpoint);
+  }
+
+  /**
+   * Whom TLS trusts, or what it shows, has changed: nobody is given a connection any more that was opened before. Those
+   * in use go on.
+   */
+  renew(): void {
+    this.#generation += 1;
+    this.#pool?.renew();
   }
 
   /** Closes what waits, and keeps nothing ahead any more; its clients, and those who still come, are served. */
@@ -172,11 +183,13 @@ export class Connector {
     }
     using deadline = this.#deadlines.start(within);
     const { signal } = deadline;
+    const generation = this.#generation;
     const found = reserved ?? endpoint.places.take() ?? await this.#waitForPlace(endpoint, signal);
     const conn = found instanceof Place ? await this.#leg.open(endpoint, found, signal) : found;
     try {
       const begun = preface === undefined ? conn : await this.#leg.begin(endpoint, conn, preface, signal);
-      return this.#pool?.adopt(endpoint, begun) ?? begun;
+      const pool = this.#pool;
+      return pool === undefined ? begun : pool.adopt(endpoint, begun, () => generation === this.#generation);
     } catch (cause) {
       throw this.#leg.failed(endpoint, cause);
     }

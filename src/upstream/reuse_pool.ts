@@ -29,13 +29,13 @@ export class ReusePool implements Pool {
     return Promise.resolve(conn?.use() ?? endpoint.places.take());
   }
 
-  adopt(endpoint: Endpoint, conn: Conn): Conn {
+  adopt(endpoint: Endpoint, conn: Conn, isCurrent: () => boolean): Conn {
     const { quiet, maxUses, maxIdle } = this.#config;
     return new ReuseConn(conn, {
       quiet,
       maxUses,
       onFree: (free) => {
-        const isKept = !this.#stopped && endpoint.isUp && !endpoint.places.isWanted &&
+        const isKept = !this.#stopped && isCurrent() && endpoint.isUp && !endpoint.places.isWanted &&
           this.#shelf.count(endpoint) < maxIdle;
         if (isKept) this.#shelf.put(endpoint, free);
         else free.close();
@@ -50,6 +50,10 @@ export class ReusePool implements Pool {
 
   drop(endpoint: Endpoint): void {
     this.#shelf.drop(endpoint);
+  }
+
+  renew(): void {
+    this.#shelf.clear();
   }
 
   dropOne(endpoint: Endpoint): boolean {

@@ -1,5 +1,6 @@
 /** TLS with the upstreams of one service. */
 
+import { isDeepStrictEqual } from "node:util";
 import type { UpstreamTlsConfig } from "../config/config.ts";
 import { type Address, hostOf } from "../net/address.ts";
 import type { Conn } from "../net/conn.ts";
@@ -16,16 +17,21 @@ export interface UpstreamTlsMaterial {
 
 export class UpstreamTls {
   readonly #config: UpstreamTlsConfig;
+  #material: UpstreamTlsMaterial;
   #client: TlsClient;
 
   constructor(config: UpstreamTlsConfig, material: UpstreamTlsMaterial) {
     this.#config = config;
+    this.#material = material;
     this.#client = clientOf(config, material);
   }
 
-  /** Handshakes from now on are done with this; open connections stay. */
-  update(material: UpstreamTlsMaterial): void {
+  /** Handshakes from now on are done with this; open connections stay. False when it is what it was. */
+  update(material: UpstreamTlsMaterial): boolean {
+    if (isDeepStrictEqual(material, this.#material)) return false;
+    this.#material = material;
     this.#client = clientOf(this.#config, material);
+    return true;
   }
 
   /**

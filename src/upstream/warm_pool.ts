@@ -83,6 +83,13 @@ export class WarmPool implements Pool {
     this.#supplies.delete(endpoint);
   }
 
+  renew(): void {
+    for (const endpoint of [...this.#supplies.keys()]) {
+      this.drop(endpoint);
+      this.fill(endpoint);
+    }
+  }
+
   dropOne(endpoint: Endpoint): boolean {
     return this.#shelf.dropOne(endpoint);
   }

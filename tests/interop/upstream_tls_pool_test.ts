@@ -1,11 +1,12 @@
 /** Pools whose connections have TLS inside. */
 
 import assert from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
 import type { Conn } from "../../src/net/conn.ts";
 import { eventually } from "../e2e/eventually.ts";
 import { PooledProxy } from "../e2e/pooled.ts";
 import { connect, endOf, readText, writeText } from "../e2e/sockets.ts";
-import { CertificateAuthority, OPENSSL } from "./certificates.ts";
+import { CertificateAuthority, type KeyPair, OPENSSL } from "./certificates.ts";
 import { interopTest } from "./interop.ts";
 import { echo, serverOptions, TerminatingServer } from "./tls_stage.ts";
 
@@ -50,6 +51,126 @@ interopTest("a reuse pool hands a TLS connection from client to client", OPENSSL
   assert.equal(handshakes, 1);
   assert.equal(proxy.pool.hits, 4);
 });
+
+/** A proxy before a server that knows its clients, and the files of the proxy, which a test can replace. */
+async function renewable(
+  stage: AsyncDisposableStack,
+  pool: Parameters<typeof PooledProxy.before>[1],
+): Promise<Renewable> {
+  const [authority, stranger] = [await CertificateAuthority.create(), await CertificateAuthority.create()];
+  stage.use(authority);
+  stage.use(stranger);
+  const options = await serverOptions(authority, [await authority.issue({ name: "db.test" })], {
+    clientAuth: "require",
+  });
+  const log: string[] = [];
+  const server = stage.use(
+    new TerminatingServer(options, async (terminated) => {
+      const subject = String(terminated.facts.clientSubject);
+      log.push(`open ${subject}`);
+      await echo(terminated).catch(() => {});
+      log.push(`end ${subject}`);
+    }),
+  );
+  const ca = await authority.file("trusted.pem", await Deno.readTextFile(authority.cert));
+  const own = await authority.issue({ name: "old", usage: "clientAuth" });
+  const upstreamTls = { ca, serverName: "db.test", cert: own.cert, key: own.key };
+  const address = `127.0.0.1:${server.port}`;
+  const proxy = stage.use(await PooledProxy.before({ address }, pool, { service: { upstreamTls } }));
+  return { proxy, authority, stranger, ca, own, log };
+}
+
+interface Renewable {
+  readonly proxy: PooledProxy;
+  readonly authority: CertificateAuthority;
+  /** Another one, with the same name. */
+  readonly stranger: CertificateAuthority;
+  readonly ca: string;
+  readonly own: KeyPair;
+  /** What the server saw. */
+  readonly log: readonly string[];
+}
+
+interopTest("a warm pool drops what was opened under another ca", OPENSSL, async (stage) => {
+  const { proxy, ca, stranger, authority, log } = await renewable(stage, { maxIdle: 2 });
+  await proxy.holds(2);
+  await eventually("both on the other side", () => log.length, (count) => count === 2);
+  await Deno.copyFile(stranger.cert, ca);
+  // Without any client.
+  await eventually(
+    "their end",
+    () => log.slice(2),
+    (lines) => isDeepStrictEqual(lines, ["end O=Test, CN=old", "end O=Test, CN=old"]),
+  );
+  assert.equal(proxy.pool.idle, 0);
+  using refused = await connect(proxy.port);
+  assert.equal(await endOf(refused), "fin");
+  await Deno.copyFile(authority.cert, ca);
+  await eventually("a client that is served", () => isServed(proxy.port), (served) => served);
+  await proxy.holds(2);
+});
+
+interopTest("a warm pool shows the new certificate once there is one", OPENSSL, async (stage) => {
+  const { proxy, own, authority, log } = await renewable(stage, { maxIdle: 1 });
+  await proxy.holds(1);
+  const renewed = await authority.issue({ name: "new", usage: "clientAuth" });
+  await Deno.copyFile(renewed.key, own.key);
+  await Deno.copyFile(renewed.cert, own.cert);
+  await eventually(
+    "another connection ahead",
+    () => [...log].sort(),
+    (lines) => isDeepStrictEqual(lines, ["end O=Test, CN=old", "open O=Test, CN=new", "open O=Test, CN=old"]),
+  );
+  await proxy.holds(1);
+});
+
+interopTest(
+  "a reuse pool takes no connection back that was opened under another ca",
+  OPENSSL,
+  async (stage) => {
+    const { proxy, ca, stranger, log } = await renewable(stage, { mode: "reuse", maxIdle: 2, quiet: 1 });
+    using busy = await served(proxy.port);
+    using idle = await served(proxy.port);
+    await idle.closeWrite();
+    assert.equal(await endOf(idle), "fin");
+    await proxy.holds(1);
+    await Deno.copyFile(stranger.cert, ca);
+    await proxy.holds(0);
+    // The one in use goes on, and serves nobody after its client.
+    await writeText(busy, "ping");
+    assert.equal(await readText(busy, 4), "ping");
+    await busy.closeWrite();
+    assert.equal(await endOf(busy), "fin");
+    await eventually("its end on the other side", () => log.length, (count) => count === 4);
+    assert.equal(proxy.pool.idle, 0);
+    assert.equal(await isServed(proxy.port), false);
+  },
+);
+
+interopTest("files that are written again as they were drop nothing", OPENSSL, async (stage) => {
+  const { proxy, ca, own, authority, log } = await renewable(stage, { maxIdle: 1 });
+  await proxy.holds(1);
+  for (const path of [ca, own.cert, own.key]) await Deno.writeTextFile(path, await Deno.readTextFile(path));
+  // The change of another file is seen after these.
+  const renewed = await authority.issue({ name: "new", usage: "clientAuth" });
+  await Deno.copyFile(renewed.key, own.key);
+  await Deno.copyFile(renewed.cert, own.cert);
+  await eventually("the new certificate", () => log.includes("open O=Test, CN=new"), (isThere) => isThere);
+  assert.deepEqual(log.filter((line) => line.startsWith("open")), [
+    "open O=Test, CN=old",
+    "open O=Test, CN=new",
+  ]);
+});
+
+async function isServed(port: number): Promise<boolean> {
+  using conn = await connect(port);
+  try {
+    await writeText(conn, "ping");
+    return await readText(conn, 4) === "ping";
+  } catch {
+    return false;
+  }
+}
 
 async function pooled(
   stage: AsyncDisposableStack,

@@ -146,6 +146,75 @@ Deno.test("an endpoint that is dropped loses what waits and what is being opened
   assert.equal(pool.figures().idle, 0);
 });
 
+Deno.test("renew() closes what waits and what is being opened, and opens others", async () => {
+  await using pool = new TestPool();
+  pool.fill();
+  pool.renew();
+  await pool.opened(4);
+  assert.deepEqual(pool.dialled.map(({ isClosed }) => isClosed), [true, true, false, false]);
+  pool.renew();
+  await pool.opened(6);
+  assert.deepEqual(pool.dialled.map(({ isClosed }) => isClosed), [true, true, true, true, false, false]);
+  assert.deepEqual(pool.figures(), { idle: 2, hits: 0, misses: 0, expired: 0, lost: 0 });
+});
+
+Deno.test("a stopped pool opens nothing, and keeps nothing that was being opened", async () => {
+  const pool = new TestPool();
+  pool.fill();
+  const stopping = pool.stop();
+  pool.fill();
+  await stopping;
+  pool.fill();
+  assert.equal(pool.attempts, 2);
+  assert.deepEqual(pool.dialled.map(({ isClosed }) => isClosed), [true, true]);
+  assert.equal(pool.figures().idle, 0);
+});
+
+Deno.test("the pause after a failure doubles until one succeeds, and starts over then", async () => {
+  const { now } = performance;
+  let at = now.call(performance);
+  performance.now = () => at;
+  try {
+    await using pool = new TestPool({ maxIdle: 1 });
+    const isTried = async (after: number) => {
+      const before = pool.attempts;
+      at += after;
+      pool.fill();
+      await turn();
+      return pool.attempts > before;
+    };
+    pool.isRefusing = true;
+    assert.equal(await isTried(0), true);
+    assert.deepEqual([await isTried(249), await isTried(1)], [false, true]);
+    assert.deepEqual([await isTried(499), await isTried(1)], [false, true]);
+    pool.isRefusing = false;
+    assert.deepEqual([await isTried(999), await isTried(1)], [false, true]);
+    pool.isRefusing = true;
+    pool.dialled[0]!.arrive("end");
+    await turn();
+    assert.equal(await isTried(0), true);
+    assert.deepEqual([await isTried(249), await isTried(1)], [false, true]);
+  } finally {
+    performance.now = now;
+  }
+});
+
+Deno.test("one that ends while it is handed out is lost once, and the client gets the next", async () => {
+  await using pool = new TestPool();
+  pool.fill();
+  await pool.opened(2);
+  // Once it has greeted, it is looked at once more.
+  pool.dialled[0]!.arrive("hello");
+  await turn();
+  const taken = pool.takeConn();
+  pool.dialled[0]!.arrive("end");
+  pool.dialled[1]!.arrive("again");
+  assert.equal(await readOnce(await taken), "again");
+  const { lost, hits } = pool.figures();
+  assert.deepEqual([lost, hits], [1, 1]);
+  assert.equal(pool.dialled[0]!.isClosed, true);
+});
+
 class TestPool extends WarmPool implements AsyncDisposable {
   readonly dialled: FakeConn[] = [];
   isRefusing = false;
