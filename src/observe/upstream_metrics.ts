@@ -43,8 +43,13 @@ function writeEndpoints(text: PrometheusText, series: readonly EndpointSeries[])
     ]);
   text.gauge(
     "sluice_endpoint_up",
-    "Whether an endpoint can be used: 1, or 0 when health checks, failures or an operator have taken it out.",
+    "Whether an endpoint works: 1, or 0 when health checks or failures of connections have taken it out.",
     series.map(({ labels, endpoints }) => [labels, endpoints.some(isUp) ? 1 : 0]),
+  );
+  text.gauge(
+    "sluice_endpoint_enabled",
+    "Whether an endpoint may be used: 1, or 0 when an operator has set it to drain or down.",
+    series.map(({ labels, endpoints }) => [labels, endpoints.some(({ admin }) => admin === "up") ? 1 : 0]),
   );
   text.gauge(
     "sluice_endpoint_connections_active",
@@ -81,8 +86,9 @@ function writePools(text: PrometheusText, upstreams: readonly UpstreamSnapshot[]
   text.counter("sluice_pool_lost_total", "Connections that ended while they waited.", ofEach("lost"));
 }
 
-function isUp({ state, admin }: EndpointFigures): boolean {
-  return admin === "up" && (state === "up" || state === "unknown");
+/** What an operator says is another question. */
+function isUp({ state }: EndpointFigures): boolean {
+  return state === "up" || state === "unknown";
 }
 
 function addUp(all: readonly Counts[]): Counts {

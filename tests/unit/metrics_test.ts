@@ -65,12 +65,18 @@ Deno.test("metrics of upstreams say what was counted", () => {
     name: "db",
     pool: { idle: 2, hits: 10, misses: 3, expired: 4, lost: 5 },
     connectTime: { bounds: [1], counts: [5, 1], sum: 7 },
-    endpoints: [{ ...endpoint, address: "10.0.0.1:5432", failuresBy: {} }, failing],
+    endpoints: [
+      { ...endpoint, address: "10.0.0.1:5432", failuresBy: {} },
+      failing,
+      { ...endpoint, address: "10.0.0.2:5432", admin: "drain", connects: 0, failuresBy: {} },
+    ],
   }])));
   const of = (name: string) => metrics.get(name)?.samples.map(short);
-  assert.deepEqual(of("sluice_endpoint_up"), ["db 10.0.0.1:5432 1", "db [::1]:5433 0"]);
-  assert.deepEqual(of("sluice_endpoint_connections_active"), ["db 10.0.0.1:5432 1", "db [::1]:5433 1"]);
-  assert.deepEqual(of("sluice_upstream_connects_total"), ["db 10.0.0.1:5432 5", "db [::1]:5433 5"]);
+  const ofEach = (name: string) => of(name)?.map((sample) => Number(sample.split(" ").at(-1)));
+  assert.deepEqual(of("sluice_endpoint_up"), ["db 10.0.0.1:5432 1", "db [::1]:5433 0", "db 10.0.0.2:5432 1"]);
+  assert.deepEqual(ofEach("sluice_endpoint_enabled"), [1, 1, 0]);
+  assert.deepEqual(ofEach("sluice_endpoint_connections_active"), [1, 1, 1]);
+  assert.deepEqual(ofEach("sluice_upstream_connects_total"), [5, 5, 0]);
   assert.deepEqual(of("sluice_upstream_failures_total"), [
     "db [::1]:5433 connection_refused 2",
     "db [::1]:5433 connect_timeout 1",
