@@ -50,8 +50,9 @@ Exit codes: 0 stopped, 1 could not run, 2 wrong usage or configuration.
 
 const CHECK = `Usage: sluice check FILE
 
-Reads FILE as "sluice -c FILE" would and starts nothing. Prints "ok" and what each service would do, or every error
-with its place in the file.
+Reads FILE as "sluice -c FILE" would, with its certificates and keys, looks for the folders of files to write, and
+starts nothing. Prints "ok" and what each service would do, or every error with its place in the file. FILE may be -,
+standard input.
 
 Exit codes: 0 the file is good, 2 it is not.
 `;

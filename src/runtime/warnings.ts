@@ -4,6 +4,7 @@ import type { Config, ServiceConfig } from "../config/config.ts";
 import { groupsOf } from "../config/groups.ts";
 import { type Address, formatAddress } from "../net/address.ts";
 import { canShare } from "../net/reserve.ts";
+import { blockMeantBy } from "../wire/cidr.ts";
 
 /** Protocols that begin in plain text, where TLS is asked for inside, by the ports they usually have. */
 const STARTTLS_PORTS: ReadonlyMap<number, string> = new Map([
@@ -23,6 +24,7 @@ export function warningsOf(config: Config, system: typeof Deno.build.os = Deno.b
   return [
     ...workersInVain(config, system),
     ...modeInVain(config),
+    ...blocksOfMore(config),
     ...config.services.flatMap((service) => [
       ...uncheckedUpstream(service),
       ...startTlsUpstreams(service),
@@ -42,6 +44,23 @@ function workersInVain({ workers }: Config, system: typeof Deno.build.os): strin
 function modeInVain({ admin }: Config): string[] {
   if (admin?.unixMode === undefined || admin.listen.transport === "unix") return [];
   return [`admin: unix_mode does nothing, ${formatAddress(admin.listen)} is no unix socket`];
+}
+
+/** Of an address in a block, what stands behind the prefix is of no effect; who wrote it may have meant less. */
+function blocksOfMore({ services }: Config): string[] {
+  const texts = services.flatMap(({ allow, deny, acceptProxyProtocol, routes }) => [
+    ...allow,
+    ...deny,
+    ...acceptProxyProtocol?.from ?? [],
+    ...routes.flatMap(({ sourceAddresses }) => sourceAddresses ?? []),
+  ]);
+  return [...new Set(texts)].flatMap((text) => {
+    const meant = text.includes("/") ? blockMeantBy(text) : undefined;
+    const [address] = text.split("/");
+    return meant === undefined
+      ? []
+      : [`${text} stands for all of ${meant} (write that, or ${address} for it alone)`];
+  });
 }
 
 function uncheckedUpstream({ name, upstreamTls }: ServiceConfig): string[] {

@@ -5,7 +5,7 @@
  * when a set here takes 0.1 to 0.7 µs.
  */
 
-import { formatIpv4, IP_WORDS, isIpv4, readIpAddress, withoutZone } from "./ip_address.ts";
+import { formatIp, formatIpv4, IP_WORDS, isIpv4, readIpAddress, withoutZone } from "./ip_address.ts";
 
 export type IpFamily = "ipv4" | "ipv6";
 
@@ -48,6 +48,23 @@ export function parseCidr(text: string): Cidr {
     return { address: formatIpv4(words), prefix: prefix - MAPPED_PREFIX, family: "ipv4" };
   }
   return { address: withoutZone(literal), prefix, family: "ipv6" };
+}
+
+/**
+ * Gives the block that a text stands for where it says more than that: `10.0.0.0/8` for `10.0.0.5/8`. Undefined for
+ * what is written as it is meant.
+ *
+ * @throws {SyntaxError} as {@linkcode parseCidr}
+ */
+export function blockMeantBy(text: string): string | undefined {
+  const { prefix, family, address } = parseCidr(text);
+  const words = new Uint32Array(IP_WORDS);
+  readIpAddress(address, words);
+  const free = (family === "ipv4" ? 32 : 128) - prefix;
+  const value = words.reduce((sum, word) => sum << 32n | BigInt(word), 0n);
+  const first = value >> BigInt(free) << BigInt(free);
+  if (first === value) return undefined;
+  return `${formatIp(wordsOf([first]))}/${prefix}`;
 }
 
 /** Addresses and blocks, compiled so that a look-up takes a binary search however many there are. */

@@ -35,6 +35,20 @@ export function formatIpv4(words: Uint32Array): string {
   return [24, 16, 8, 0].map((shift) => value >>> shift & 255).join(".");
 }
 
+/** Formats an address as RFC 5952 recommends: IPv4 with dots, IPv6 with its longest zeros left out. */
+export function formatIp(words: Uint32Array): string {
+  if (isIpv4(words)) return formatIpv4(words);
+  const groups = [...words].flatMap((word) => [word >>> 16, word & 0xffff]).map((group) =>
+    group.toString(16)
+  );
+  const zeros = [...groups.join(":").matchAll(/(?<![^:])0(?::0)+(?![^:])/g)].map(([run]) => run);
+  const longest = zeros.reduce((best, run) => run.length > best.length ? run : best, "");
+  const text = groups.join(":");
+  if (longest === "") return text;
+  const at = text.search(new RegExp(`(?<![^:])${longest}(?![^:])`));
+  return `${text.slice(0, at).replace(/:$/, "")}::${text.slice(at + longest.length).replace(/^:/, "")}`;
+}
+
 export function withoutZone(text: string): string {
   const percent = text.indexOf("%");
   return percent < 0 ? text : text.slice(0, percent);

@@ -1,7 +1,7 @@
 /** The places of what is wrong with a configuration: on the command line, in a terminal, in a reload. */
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { Admin } from "./admin.ts";
 import { runSluice, Sluice, sluiceCommand } from "./program.ts";
 
@@ -29,6 +29,35 @@ Deno.test("check and start name the place of a certificate that cannot be read",
     assert.equal(code, 2);
     assert.ok(stderr.includes(`\n  ${file.path}:2:67: services[0].tls.cert: Cannot read "`), stderr);
   }
+});
+
+Deno.test({
+  name:
+    "check names folders that files are to be written to and that are not there, all at once (needs Unix)",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using file = await temporaryFile(`log: { access: { path: nodir/access.log } }
+admin: { listen: "unix:/no/dir/admin.sock" }
+services:
+  - { name: a, listen: [0, "unix:/no/dir/a.sock"], upstream: "db:1" }
+  - { name: b, listen: "unix:${join("/dev/null", "b.sock")}", upstream: "db:1", tls: { cert: c, key: k } }
+  - { name: c, listen: 0, upstream: "unix:/no/dir/is/no/problem.sock" }
+`);
+    const { code, stderr } = await runSluice(["check", file.path]);
+    const folder = dirname(file.path);
+    assert.equal(code, 2);
+    const why = "its folder does not exist (create the folder)";
+    assert.deepEqual(
+      stderr.trimEnd().split("\n").slice(1).map((line) => line.replace(file.path, "").trim()),
+      [
+        `:1:24: log.access.path: Cannot write "${folder}/nodir/access.log": ${why}`,
+        `:2:18: admin.listen: Cannot write "/no/dir/admin.sock": ${why}`,
+        `:4:24: services[0].listen: Cannot write "/no/dir/a.sock": ${why}`,
+        `:5:24: services[1].listen: Cannot write "/dev/null/b.sock": ${why}`,
+        `:5:80: services[1].tls.cert: Cannot read "${folder}/c": no such file (check the path)`,
+      ],
+    );
+  },
 });
 
 Deno.test("a reload that is refused names the places, in its log line and its answer", async () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { BlockList, isIP } from "node:net";
 import fc from "fast-check";
-import { type Cidr, CidrSet, parseCidr } from "../../src/wire/cidr.ts";
+import { blockMeantBy, type Cidr, CidrSet, parseCidr } from "../../src/wire/cidr.ts";
 
 Deno.test("parseCidr() reads addresses and blocks", () => {
   const cases: [string, Cidr][] = [
@@ -158,3 +158,32 @@ Deno.test("a set gives the answers of node:net's BlockList", () => {
 function familyOf(address: string): "ipv4" | "ipv6" {
   return isIP(address) === 6 ? "ipv6" : "ipv4";
 }
+
+Deno.test("blockMeantBy() gives the block of an address inside it, and nothing for what is a block", () => {
+  const cases: [string, string | undefined][] = [
+    ["10.0.0.5/8", "10.0.0.0/8"],
+    ["10.0.0.0/8", undefined],
+    ["10.0.0.5", undefined],
+    ["10.0.0.5/32", undefined],
+    ["1.2.3.4/0", "0.0.0.0/0"],
+    ["2001:db8::1/32", "2001:db8::/32"],
+    ["2001:db8::/32", undefined],
+    ["::1/0", "::/0"],
+    ["::ffff:10.0.0.5/104", "10.0.0.0/8"],
+    ["2001:0:0:1:0:0:0:1/127", "2001:0:0:1::/127"],
+    ["1:2:3:4:5:6:7:9/127", "1:2:3:4:5:6:7:8/127"],
+    ["1:0:0:4:0:0:7:9/127", "1::4:0:0:7:8/127"],
+  ];
+  for (const [text, block] of cases) assert.equal(blockMeantBy(text), block, text);
+});
+
+Deno.test("blockMeantBy() gives a block that has the same addresses, and stands for itself", () => {
+  fc.assert(fc.property(fc.ipV6(), fc.nat(128), (address, prefix) => {
+    const text = `${address}/${prefix}`;
+    const block = blockMeantBy(text);
+    if (block === undefined) return;
+    assert.equal(blockMeantBy(block), undefined, block);
+    assert.equal(new CidrSet([block]).has(address), true, block);
+    assert.equal(parseCidr(block).prefix, parseCidr(text).prefix);
+  }));
+});

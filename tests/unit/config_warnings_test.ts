@@ -86,6 +86,21 @@ Deno.test("warningsOf() says where more than one thread cannot share a port", ()
   }
 });
 
+Deno.test("warningsOf() says once what a block stands for that is written with an address in it", () => {
+  const block = "10.0.0.5/8 stands for all of 10.0.0.0/8 (write that, or 10.0.0.5 for it alone)";
+  const upstream = "db:1";
+  assert.deepEqual(
+    warn({ upstream, allow: ["10.0.0.5/8", "10.0.0.5", "10.0.0.5/32", "0.0.0.0/0", "::/0"] }),
+    [block],
+  );
+  assert.deepEqual(warn({ upstream, deny: "10.0.0.5/8", accept_proxy_protocol: { from: ["10.0.0.5/8"] } }), [
+    block,
+  ]);
+  assert.deepEqual(warn({ upstream, routes: [{ source_ip: "2001:db8::1/32", upstream }] }), [
+    "2001:db8::1/32 stands for all of 2001:db8::/32 (write that, or 2001:db8::1 for it alone)",
+  ]);
+});
+
 function warn(service: object): string[] {
   return warningsOf(decodeConfig({ services: [{ name: "a", listen: 5000, ...service }] }));
 }
