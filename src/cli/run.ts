@@ -11,7 +11,7 @@ import { type ConfigSource, type RunningProxy, runProxy } from "../runtime/proxy
 import { tellListening } from "../runtime/tell_listening.ts";
 import { type EarlySignals, onReloadSignal, onReopenSignal, onStopRequests } from "../runtime/signals.ts";
 import type { RunFlags, Source } from "./args.ts";
-import { announceReady, removeStaleReadyFile } from "./ready.ts";
+import { announceReady, removeStaleReadyFile, RunError } from "./ready.ts";
 
 /**
  * Runs until a signal, then drains.
@@ -22,7 +22,7 @@ import { announceReady, removeStaleReadyFile } from "./ready.ts";
  * @throws {ListenError} when an address cannot be bound
  * @throws {AdminListenError} when that is the address of the admin interface
  * @throws {LogFileError} when the access log cannot be opened
- * @throws {RunError} when the ready file cannot be written
+ * @throws {RunError} when the ready file cannot be written, or the proxy could not go on
  */
 export async function run(source: Source, flags: RunFlags, early: EarlySignals): Promise<void> {
   const file = source.kind === "file" ? new ConfigFile(source.path, (name) => Deno.env.get(name)) : undefined;
@@ -38,8 +38,9 @@ export async function run(source: Source, flags: RunFlags, early: EarlySignals):
   }
   listenToSignals(proxy, early);
   await announceReady(proxy, flags);
-  await proxy.stopped;
+  const { failure } = await proxy.stopped;
   await log.flush();
+  if (failure !== undefined) throw new RunError(failure);
 }
 
 /** What SIGHUP reads again; of a command line there is nothing to read, and a pipe is empty now. */

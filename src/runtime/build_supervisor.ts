@@ -20,11 +20,22 @@ export function threadsOf({ workers }: Pick<Config, "workers">): number {
   return workers === "auto" ? navigator.hardwareConcurrency : workers;
 }
 
-/** Nothing listens yet. @param onShortage Called when a client of any thread finds no descriptor left. */
+/** What happens in threads that is about the whole process. */
+export interface ProcessEvents {
+  /** A client of any thread finds no descriptor left. */
+  readonly onShortage: () => void;
+  /**
+   * A thread takes no turns any more. Deno ends no thread in the middle of a turn, so it keeps what it has open, its
+   * listeners first of all, to which the kernel goes on to send clients. Only the end of the process closes them.
+   */
+  readonly onHung: (thread: number) => void;
+}
+
+/** Nothing listens yet. */
 export function buildSupervisor(
   config: Config,
   log: ProgramLog,
-  onShortage: () => void = () => {},
+  { onShortage, onHung }: ProcessEvents = { onShortage() {}, onHung() {} },
 ): Supervisor {
   const memory = new SharedMemory(config, threadsOf(config));
   const access = new AccessOutput(log);
@@ -59,7 +70,13 @@ export function buildSupervisor(
     });
   const seatWorkers = () => {
     const seats = Array.from({ length: memory.threads }, (_, thread) => seatWorker(thread));
-    return new Threads(seats, new LifeWatch(memory.signs, seats));
+    const onSilent = (thread: number) => {
+      // Another one in its place would get a part of the clients, and this one still the other part.
+      threads.retire();
+      seats[thread]!.thread?.die("it shows no sign of life");
+      onHung(thread);
+    };
+    return new Threads(seats, new LifeWatch(memory.signs, seats, onSilent));
   };
   const threads: Threads = memory.threads === 1
     ? new Threads([new LocalSeat(memory.startOf(0), { log, accessFile: access, events }, callsOf(0))])

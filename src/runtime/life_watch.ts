@@ -1,7 +1,6 @@
-/** Notices workers that take no turns any more: that have ended without a word, or run in a circle. */
+/** Notices workers that take no turns any more: that wait for the kernel, or run in a circle. */
 
 import type { SignsOfLife } from "../observe/sign_of_life.ts";
-import type { WorkerThread } from "./worker_thread.ts";
 
 /** Milliseconds between two looks, and how many in a row a worker may show nothing: half a minute of a busy machine. */
 const LOOK_EVERY = 1000;
@@ -9,17 +8,23 @@ const PATIENCE = 30;
 
 /** Where a worker is, if there is one. */
 export interface WatchedSeat {
-  readonly thread: Pick<WorkerThread, "die"> | undefined;
+  readonly thread: unknown;
 }
 
 export class LifeWatch implements Disposable {
   readonly #timer: ReturnType<typeof setInterval>;
 
-  constructor(signs: SignsOfLife, seats: readonly WatchedSeat[], lookEvery = LOOK_EVERY) {
+  /** @param onSilent A worker has shown nothing for so long. Called again and again while it is there. */
+  constructor(
+    signs: SignsOfLife,
+    seats: readonly WatchedSeat[],
+    onSilent: (thread: number) => void,
+    lookEvery = LOOK_EVERY,
+  ) {
     this.#timer = setInterval(() => {
       for (const [thread, seat] of seats.entries()) {
         if (seat.thread === undefined) signs.forget(thread);
-        else if (signs.look(thread) >= PATIENCE) seat.thread.die("it shows no sign of life");
+        else if (signs.look(thread) >= PATIENCE) onSilent(thread);
       }
     }, lookEvery);
     this.#timer.unref();

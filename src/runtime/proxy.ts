@@ -23,6 +23,9 @@ export type { ConfigSource };
 export { AdminListenError, ListenError };
 export type { StopOptions, StopReport };
 
+/** How long connections of other threads may go on when one hangs, to which clients come meanwhile; in milliseconds. */
+const LONGEST_DRAIN_OF_HUNG = 5000;
+
 /** A service that listens. */
 export interface BoundService {
   readonly name: string;
@@ -70,7 +73,10 @@ export async function runProxy(
   const descriptors = DescriptorBudget.probe(config);
   descriptors.check(config.limits.connections);
   for (const warning of warningsOf(config)) log.warn(warning, { event: "configuration_warning" });
-  const supervisor = buildSupervisor(config, log, () => proxy.descriptorsShort());
+  const supervisor = buildSupervisor(config, log, {
+    onShortage: () => proxy.descriptorsShort(),
+    onHung: (thread) => proxy.endFor(thread),
+  });
   const proxy: Proxy = new Proxy(config, { supervisor, source, descriptors });
   try {
     await proxy.start();
@@ -174,6 +180,17 @@ class Proxy implements RunningProxy {
 
   stop(options: StopOptions = {}): Promise<StopReport> {
     return this.#shutdown.begin(options);
+  }
+
+  /** Ends everything because a thread hangs. */
+  endFor(thread: number): void {
+    if (this.#shutdown.hasBegun) return;
+    const failure =
+      `Thread ${thread} hangs: it shows no sign of life, and cannot be ended; start sluice anew`;
+    const { parts, config } = this.#supervisor;
+    parts.log.error(failure, { event: "thread_hung", thread });
+    const drain = Math.min(config.shutdown.drain, LONGEST_DRAIN_OF_HUNG);
+    void this.#shutdown.begin({ cause: `Thread ${thread} hangs`, drain, failure });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -20,6 +20,8 @@ export interface StopOptions {
 export interface StopReport {
   /** Connections that were still open when the wait was over, and were closed. */
   readonly cut: number;
+  /** What has gone wrong, where that is why it stopped. */
+  readonly failure?: string;
 }
 
 /** What else has to end. */
@@ -37,6 +39,7 @@ export class Shutdown {
   /** Aborts when nobody waits for anything any more. */
   readonly #cut = new AbortController();
   #hasBegun = false;
+  #failure: string | undefined;
 
   constructor(supervisor: Supervisor, parts: ShutdownParts) {
     this.#supervisor = supervisor;
@@ -53,9 +56,12 @@ export class Shutdown {
   }
 
   /** Begins; the `drain` of a later call may shorten the wait. */
-  begin({ drain, cause = "stop" }: StopOptions): Promise<StopReport> {
+  begin(
+    { drain, cause = "stop", failure }: StopOptions & Pick<StopReport, "failure">,
+  ): Promise<StopReport> {
     if (!this.#hasBegun) {
       this.#hasBegun = true;
+      this.#failure = failure;
       this.#run(drain, cause).then(this.#report.resolve, this.#report.reject);
     } else if (drain !== undefined) this.#cutAfter(drain);
     return this.#report.promise;
@@ -82,7 +88,8 @@ export class Shutdown {
     }
     const patience = drain ?? shutdown.drain;
     if (patience === 0) this.#cut.abort();
-    const late = sleep(patience, this.#cut.signal);
+    // A thread that hangs answers nothing.
+    const late = sleep(Math.min(patience, LONGEST_END), this.#cut.signal);
     await this.#untilCut(Promise.race([threads.drainListeners(), late]));
     await this.#atMost(LONGEST_END, threads.closeListeners());
     this.#cutAfter(patience);
@@ -101,7 +108,7 @@ export class Shutdown {
     await this.#atMost(LONGEST_END, this.#parts.close());
     await supervisor.parts.access.close();
     log.info(cut === 0 ? "Stopped" : `Stopped, ${cut} ${connections(cut)} cut`, { event: "stopped", cut });
-    return { cut };
+    return this.#failure === undefined ? { cut } : { cut, failure: this.#failure };
   }
 
   /** Ends the wait after `drain` milliseconds, unless it ends before. */
