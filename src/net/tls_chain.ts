@@ -31,6 +31,10 @@ const MAX_SIGNATURES = 24;
 const MAX_CHAIN = 16;
 const MAX_REMEMBERED = 256;
 
+/** What OpenSSL needs for more than version 1 is an extension. */
+export const MAKE_VERSION_3 = 'make it version 3, as "openssl x509 -req" does with -extfile FILE and ' +
+  "a line such as basicConstraints=CA:FALSE in that file";
+
 /** From when to when, in milliseconds as of `Date.now()`, all of a chain is valid. */
 interface Validity {
   readonly notBefore: number;
@@ -177,10 +181,7 @@ function dateFault({ notBefore, notAfter }: Certificate, now: number): string | 
 }
 
 function versionFault({ version }: Certificate): string | undefined {
-  return version === 3
-    ? undefined
-    : `it is of X.509 version ${version}; make it version 3, as "openssl x509 -req" does with ` +
-      "-extfile FILE and a line such as basicConstraints=CA:FALSE in that file";
+  return version === 3 ? undefined : `it is of X.509 version ${version}; ${MAKE_VERSION_3}`;
 }
 
 function criticalFault({ extensions: { unknownCritical: [id] } }: Certificate): string | undefined {

@@ -5,6 +5,7 @@ import { fileInfo } from "../files/read_file.ts";
 import { MalformedError } from "../wire/byte_reader.ts";
 import { type Certificate, readCertificate, readHolder } from "../wire/certificate.ts";
 import { DistinguishedName } from "../wire/distinguished_name.ts";
+import { MAKE_VERSION_3 } from "./tls_chain.ts";
 import { CredentialsError, parseCertificates, parseKey, readPem } from "./tls_pem.ts";
 
 /** A certificate file, the server's own certificate first (RFC 8446 section 4.4.2), and the file of its key. */
@@ -74,7 +75,7 @@ const READABLE_BY_OTHERS = 0o044;
 export async function loadCredentials(files: CredentialFiles, now = new Date()): Promise<Credentials> {
   const chain = parseCertificates("cert", files.cert, await readPem("cert", files.cert));
   const leaf = chain[0]!;
-  const { subject, names } = namesOf(files.cert, leaf);
+  const { subject, names, version } = namesOf(files.cert, leaf);
   const key = parseKey(files.key, await readPem("key", files.key));
   checkKey(files, chain, key);
   checkValidity(files.cert, leaf, now);
@@ -85,7 +86,11 @@ export async function loadCredentials(files: CredentialFiles, now = new Date()):
     names,
     subject,
     expiresAt: leaf.validToDate,
-    warnings: [...await keyFileWarnings(files.key), ...chainWarnings(files.cert, chain, now)],
+    warnings: [
+      ...await keyFileWarnings(files.key),
+      ...versionWarnings(files.cert, version),
+      ...chainWarnings(files.cert, chain, now),
+    ],
   });
 }
 
@@ -148,12 +153,28 @@ function chainWarnings(path: string, chain: X509Certificate[], now: Date): strin
   ]);
 }
 
-/** Whom a certificate is for: its subject, and the DNS names that clients can ask for. */
-function namesOf(path: string, { raw }: X509Certificate): { subject: string; names: string[] } {
+/** The libraries of many peers refuse others than version 3, as the one here does. */
+function versionWarnings(path: string, version: number): string[] {
+  return version === 3
+    ? []
+    : [`The certificate in "${path}" is of X.509 version ${version}, which many refuse (${MAKE_VERSION_3})`];
+}
+
+interface Names {
+  /** Whom a certificate is for. */
+  readonly subject: string;
+  /** The DNS names that clients can ask for. */
+  readonly names: string[];
+  readonly version: number;
+}
+
+function namesOf(path: string, { raw }: X509Certificate): Names {
   try {
     const certificate = readCertificate(raw);
+    const { version } = certificate;
     const subject = new DistinguishedName(certificate.subject);
     return {
+      version,
       subject: String(subject),
       names: dnsNamesOf(certificate, subject).map((name) => name.toLowerCase()),
     };

@@ -3,6 +3,7 @@ import { inspect } from "node:util";
 import { loadAuthorities, loadCredentials } from "../../src/net/tls_credentials.ts";
 import { CredentialsError } from "../../src/net/tls_pem.ts";
 import { CertificateAuthority, EC, type KeyPair, OPENSSL, RSA } from "./certificates.ts";
+import { commonName, issue, nameOf, organization } from "../unit/certificate_bytes.ts";
 import { interopTest } from "./interop.ts";
 
 interopTest("loadCredentials() reads RSA, EC and Ed25519 keys in every PEM form", OPENSSL, async (stage) => {
@@ -125,6 +126,27 @@ interopTest(
     assert.deepEqual(more, []);
   },
 );
+
+interopTest("loadCredentials() warns of a certificate that many refuse", OPENSSL, async (stage) => {
+  const authority = stage.use(await CertificateAuthority.create());
+  const { pem, keys } = issue({
+    subject: nameOf([organization("x\nCN=a")], [commonName("b.test")]),
+    version: 1,
+  });
+  const cert = await authority.file("old.pem", pem);
+  const key = await authority.file(
+    "old.key",
+    keys.privateKey.export({ type: "pkcs8", format: "pem" }) as string,
+  );
+  await Deno.chmod(key, 0o600);
+  const { warnings, names, subject } = await loadCredentials({ cert, key });
+  assert.equal(warnings.length, 1);
+  assert.match(
+    warnings[0]!,
+    /^The certificate in ".*old\.pem" is of X\.509 version 1, which many refuse \(make it /,
+  );
+  assert.deepEqual([names, subject], [["b.test"], "O=x\\0aCN=a, CN=b.test"]);
+});
 
 interopTest("printing credentials shows no key", OPENSSL, async (stage) => {
   const authority = stage.use(await CertificateAuthority.create());

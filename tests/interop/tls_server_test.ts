@@ -8,6 +8,13 @@ import { TlsServer } from "../../src/net/tls_server.ts";
 import { connect, readText, writeText } from "../e2e/sockets.ts";
 import { curl, openssl } from "./tls_clients.ts";
 import { serverOptions, TerminatingServer } from "./tls_stage.ts";
+import {
+  authority as newAuthority,
+  authorityFlag,
+  issue,
+  type Issued,
+  unknownExtension,
+} from "../unit/certificate_bytes.ts";
 
 interopTest("a server picks the certificate by the name the client asks for", OPENSSL, async (stage) => {
   const authority = stage.use(await CertificateAuthority.create());
@@ -117,6 +124,42 @@ for (const version of ["-tls1_2", "-tls1_3"]) {
       }
     },
   );
+}
+
+for (const version of ["-tls1_2", "-tls1_3"]) {
+  interopTest(`a refusal says what is wrong with the client's chain (${version})`, OPENSSL, async (stage) => {
+    const authority = stage.use(await CertificateAuthority.create());
+    const clients = newAuthority();
+    const server = stage.use(
+      new TerminatingServer(
+        await serverOptions(authority, [await authority.issue({ name: "a.test" })], {
+          clientAuth: "require",
+          clientAuthorities: [clients.pem],
+        }),
+      ),
+    );
+    const old = issue({ subject: "Old", extensions: [authorityFlag()], from: -9, until: -2 }, clients);
+    const cases: [Issued[], RegExp][] = [
+      [
+        [issue({ subject: "alice", version: 1 }, clients)],
+        /: it is of X\.509 version 1; make it version 3, as "openssl x509 -req" does with -extfile FILE and a line such as basicConstraints=CA:FALSE in that file$/,
+      ],
+      [[issue({ subject: "alice" }, old), old], /: its issuer, CN=Old, is not good: it expired on \d{4}-/],
+      [[issue({ subject: "alice" }, old)], /: its issuer, CN=Old, is not trusted$/],
+      [
+        [issue({ subject: "alice", extensions: [unknownExtension(true)] }, clients)],
+        /: it cannot be read, or has a critical extension that is not understood$/,
+      ],
+    ];
+    for (const [index, [chain, message]] of cases.entries()) {
+      const cert = await authority.file(`client${index}.pem`, chain.map(({ pem }) => pem).join(""));
+      const text = chain[0]!.keys.privateKey.export({ type: "pkcs8", format: "pem" }) as string;
+      const key = await authority.file(`client${index}.key`, text);
+      await openssl(server.port, [version, "-cert", cert, "-cert_chain", cert, "-key", key], "hello");
+      const refused = () => server.outcome().then((outcome) => Promise.reject(outcome));
+      await assert.rejects(refused(), { code: "tls_certificate_rejected", message }, String(message));
+    }
+  });
 }
 
 const CURL = { needs: ["openssl", "curl"], install: "apt-get install openssl curl" };
