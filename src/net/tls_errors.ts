@@ -28,6 +28,12 @@ const FAILURES: [RegExp, string][] = [
 ];
 
 /**
+ * The code of node:tls when a handshake fails because a certificate cannot be used to verify its owner's signature.
+ * Whether somebody who is trusted has issued it is judged after the handshake.
+ */
+const UNREADABLE = "UNABLE_TO_VERIFY_LEAF_SIGNATURE";
+
+/**
  * The error of a TLS handshake with the peer on `side`.
  *
  * @param cause Undefined when the peer has gone.
@@ -44,6 +50,13 @@ export function tlsErrorOf(cause: unknown, side: Peer): ProxyError {
       cause,
       detail: `The ${side} ${ALERTS[alert] ?? "refused TLS"} (alert ${alert})`,
     });
+  }
+  if ((cause as { code?: unknown }).code === UNREADABLE) {
+    return certificateRejected(
+      side,
+      "it cannot be read, or has a critical extension that is not understood",
+      cause,
+    );
   }
   if (message.startsWith("invalid peer certificate")) {
     const fault = CERTIFICATE_FAULTS.find(([pattern]) => pattern.test(message))?.[1] ?? message;
