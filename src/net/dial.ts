@@ -8,6 +8,11 @@ import { ProxyError, proxyErrorOf } from "./errors.ts";
 import { connectFirst } from "./happy_eyeballs.ts";
 import { isIpLiteral, NameLookup } from "./lookup.ts";
 import { NodeConn } from "./node_conn.ts";
+import { sleep } from "./sleep.ts";
+
+/** First and longest pause before a unix socket whose backlog is full is tried again, in milliseconds. */
+const FIRST_PAUSE = 2;
+const LONGEST_PAUSE = 100;
 
 export interface DialOptions {
   readonly adapter: Adapter;
@@ -35,7 +40,7 @@ export async function dial(address: Address, options: DialOptions): Promise<Conn
   const { localAddress, signal } = options;
   try {
     signal.throwIfAborted();
-    if (address.transport === "unix") return await dialUnix(address.path);
+    if (address.transport === "unix") return await dialUnix(address.path, signal);
     const { hostname, port } = address;
     if (!isIpLiteral(hostname)) return await dialName(address, options);
     if (!isReachable(hostname, localAddress)) throw otherFamily(hostname, localAddress);
@@ -105,9 +110,20 @@ function metItself(): ProxyError {
   return new ProxyError("connection_refused", "upstream");
 }
 
-/** Unix sockets have neither resets nor keepalive: one adapter does. */
-async function dialUnix(path: string): Promise<Conn> {
-  return new DenoConn(await Deno.connect({ transport: "unix", path }));
+/**
+ * Unix sockets have neither resets nor keepalive: one adapter does. Where TCP would send its SYN again, a unix socket
+ * whose backlog is full says EAGAIN at once, so that trying again is left to us.
+ */
+async function dialUnix(path: string, signal: AbortSignal): Promise<Conn> {
+  for (let pause = FIRST_PAUSE;; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
+    signal.throwIfAborted();
+    try {
+      return new DenoConn(await Deno.connect({ transport: "unix", path }));
+    } catch (cause) {
+      if (!(cause instanceof Deno.errors.WouldBlock)) throw cause;
+    }
+    await sleep(pause, signal);
+  }
 }
 
 function dialNode(

@@ -101,7 +101,8 @@ async function removeStaleSocket(path: string): Promise<void> {
     (await Deno.connect({ transport: "unix", path })).close();
   } catch (cause) {
     if (cause instanceof Deno.errors.ConnectionRefused) return await Deno.remove(path);
-    throw cause;
+    // Somebody listens there who is behind with accepting.
+    if (!(cause instanceof Deno.errors.WouldBlock)) throw cause;
   }
   throw ListenError.at(address, new ProxyError("address_in_use", "proxy"));
 }

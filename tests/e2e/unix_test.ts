@@ -89,6 +89,39 @@ testUnix("an upstream socket that is not there ends the connection and is named"
   assert.ok(line.includes(" code=no_such_socket "), line);
 });
 
+testUnix("a full backlog of an upstream costs its clients time, up to connect_timeout", async (directory) => {
+  if (Deno.build.os !== "linux") return;
+  const path = join(directory, "full.sock");
+  using listener = Deno.listen({ transport: "unix", path }) as unknown as Deno.Listener;
+  using queue = new DisposableStack();
+  const fill = async () => {
+    for (;;) queue.use(await Deno.connect({ transport: "unix", path }));
+  };
+  await assert.rejects(fill(), Deno.errors.WouldBlock);
+  const timeouts = ["connect_timeout: 300ms", "connect_timeout: 1h"];
+  await using sluice = await Sluice.withConfig(
+    "log: { format: json }\nservices:\n" +
+      timeouts.map((keys, index) => `  - { name: s${index}, listen: 0, upstream: "unix:${path}", ${keys} }\n`)
+        .join(""),
+  );
+  using late = await connect(sluice.port(0));
+  assert.equal((await readAll(late)).byteLength, 0);
+  const [failed] = await sluice.loggedEvents("connection_failed", 1);
+  assert.equal(failed!.code, "connect_timeout");
+  using patient = await connect(sluice.port(1));
+  await writeText(patient, "ping");
+  // Those who wait in the queue first, then the client.
+  const text = async (conn: Deno.Conn) => {
+    const buffer = new Uint8Array(4);
+    return await conn.read(buffer) === null ? "" : new TextDecoder().decode(buffer);
+  };
+  queue.dispose();
+  for (let found = ""; found !== "ping";) {
+    using conn = await listener.accept();
+    found = await text(conn);
+  }
+});
+
 /** A test with a directory of its own for socket files. */
 function testUnix(name: string, fn: (directory: string) => Promise<void>): void {
   Deno.test({
