@@ -9,7 +9,8 @@
  *
  * To wait for a place that any thread may leave, and miss none: first `wait()`, then `enter()` once more, and only
  * where that fails wait to be told, which a message does in a later turn of the event loop. Who leaves lowers the count
- * first, and then looks whether somebody waits. So either the one sees the place or the other the waiter. As each of
+ * first, and then looks whether somebody waits; that is counted in the shares alone, and whoever asks goes through them,
+ * so that a thread that ends leaves no waiter behind, wherever it was. So either the one sees the place or the other the waiter. As each of
  * those who wait may give up at any time, all threads are to be told, and all who wait try again.
  */
 
@@ -69,7 +70,7 @@ export class GaugeTable {
     const [all, ...own] = shares;
     this.capacity = slots;
     this.#shares = own;
-    this.#words = { all: all!, own: own[thread]! };
+    this.#words = { all: all!, own: own[thread]!, shares: own };
   }
 
   /** Takes a free slot, until {@linkcode Gauge.release}; undefined when there is none. */
@@ -97,7 +98,7 @@ export class GaugeTable {
   }
 
   /**
-   * Takes out of every gauge what a thread had entered that has ended, and all its waiters. It counts nothing any
+   * Takes out of every gauge what a thread had entered that has ended, and forgets its waiters. It counts nothing any
    * more, even if it still runs: a thread that was told to end goes on to the end of its turn, and what it is just
    * doing comes after this, when the clock says so. So do it again before another thread takes over its number.
    *
@@ -105,15 +106,15 @@ export class GaugeTable {
    */
   settle(thread: number): number[] {
     const share = this.#shares[thread]!;
-    const { entered, waiting } = this.#words.all;
+    const { entered } = this.#words.all;
     const wanted: number[] = [];
     share.end();
     for (let slot = 0; slot < this.capacity; slot++) {
-      Atomics.sub(waiting, slot, Atomics.exchange(share.waiting, slot, 0));
+      Atomics.store(share.waiting, slot, 0);
       const left = Atomics.exchange(share.entered, slot, 0);
       if (left === 0) continue;
       takeOut(entered, slot, left);
-      if (Atomics.load(waiting, slot) > 0) wanted.push(slot);
+      if (isAwaited(this.#shares, slot)) wanted.push(slot);
     }
     return wanted;
   }
@@ -124,6 +125,8 @@ interface GaugeWords {
   readonly all: GaugeShare;
   /** That of the thread. */
   readonly own: GaugeShare;
+  /** Those of all threads. */
+  readonly shares: readonly GaugeShare[];
 }
 
 export class Gauge {
@@ -170,14 +173,14 @@ export class Gauge {
    * @throws {RangeError} when nothing is left that entered in this thread.
    */
   leave(): boolean {
-    const { all, own } = this.#words;
+    const { all, own, shares } = this.#words;
     if (!own.isLive) return false;
     if (!takeOne(own.entered, this.slot)) {
       if (!own.isLive) return false;
       throw new RangeError(`Cannot leave gauge ${this.slot}: nothing is in it`);
     }
     takeOut(all.entered, this.slot, 1);
-    return Atomics.load(all.waiting, this.slot) > 0;
+    return isAwaited(shares, this.slot);
   }
 
   /** Whether it is still what it was claimed for: it was not released. Nothing enters one that was. */
@@ -187,7 +190,7 @@ export class Gauge {
 
   /** Whether somebody waits, in any thread. */
   get isAwaited(): boolean {
-    return Atomics.load(this.#words.all.waiting, this.slot) > 0;
+    return isAwaited(this.#words.shares, this.slot);
   }
 
   /**
@@ -195,14 +198,13 @@ export class Gauge {
    * before the attempt to {@linkcode enter} after whose failure one waits.
    */
   wait(): Disposable {
-    const { all, own } = this.#words;
+    const { own } = this.#words;
     if (!own.isLive) return { [Symbol.dispose]() {} };
-    Atomics.add(all.waiting, this.slot, 1);
     Atomics.add(own.waiting, this.slot, 1);
     let waits = true;
     return {
       [Symbol.dispose]: () => {
-        if (waits && own.isLive && takeOne(own.waiting, this.slot)) Atomics.sub(all.waiting, this.slot, 1);
+        if (waits && own.isLive) takeOne(own.waiting, this.slot);
         waits = false;
       },
     };
@@ -217,6 +219,12 @@ export class Gauge {
       if (replace(words, this.slot, word, freeWhenEmpty(word ^ (CLAIMED | RELEASED)))) return;
     }
   }
+}
+
+/** A plain loop: every connection asks a few times. */
+function isAwaited(shares: readonly GaugeShare[], slot: number): boolean {
+  for (const { waiting } of shares) if (Atomics.load(waiting, slot) > 0) return true;
+  return false;
 }
 
 /** Takes what has left out of the word of a slot. */

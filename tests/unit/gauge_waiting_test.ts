@@ -36,6 +36,32 @@ Deno.test("who waits for the place of a thread that has ended is told when it is
   assert.equal(gauge.value, 1);
 });
 
+Deno.test("Gauge.wait() leaves no waiter behind when its thread ends between any two steps of it", () => {
+  for (let steps = 1;; steps++) {
+    const { table, gauge } = stage();
+    const other = new GaugeTable(SIZE, 1, table.memory).at(gauge.slot);
+    let taken = 0;
+    const add = Atomics.add;
+    Atomics.add = ((...args: Parameters<typeof add>) => {
+      const before = add(...args);
+      taken += 1;
+      if (taken === steps) throw new Error("ended");
+      return before;
+    }) as typeof add;
+    try {
+      other.wait();
+    } catch {
+      // As if the thread had ended there.
+    }
+    Atomics.add = add;
+    const hasEnded = taken === steps;
+    assert.ok(steps > 1 || gauge.isAwaited);
+    table.settle(1);
+    assert.equal(gauge.isAwaited, false, `after ${steps} steps`);
+    if (!hasEnded) return;
+  }
+});
+
 /** Threads, whose messages are passed on to all. */
 class Threads implements Disposable {
   readonly #workers = new Map<number, Worker>();
