@@ -54,6 +54,7 @@ export class RelayThread implements ThreadCalls {
   #services = new Map<string, Service>();
   /** Services whose place others have taken, until their last connection has ended. */
   readonly #retired = new Set<Service>();
+  #unplannedClosed: Promise<void> = Promise.resolve();
 
   constructor(start: ThreadStart, voice: ThreadVoice) {
     this.#voice = voice;
@@ -73,7 +74,8 @@ export class RelayThread implements ThreadCalls {
     return this.#listeners.discard();
   }
 
-  commit(plan: ThreadPlan): Promise<void> {
+  // deno-lint-ignore require-await -- what it throws is the answer too
+  async commit(plan: ThreadPlan): Promise<void> {
     this.#voice.setLevel(plan.log.level);
     for (const group of plan.groups) this.#setGroup(group);
     const before = this.#services;
@@ -90,7 +92,11 @@ export class RelayThread implements ThreadCalls {
     for (const name of this.#groups.keys()) {
       if (!plan.groups.some(({ config }) => config.name === name)) this.#dropGroup(name, closed);
     }
-    return closed;
+    this.#unplannedClosed = closed;
+  }
+
+  unplannedClosed(): Promise<void> {
+    return this.#unplannedClosed;
   }
 
   setTls(name: string, tls: TlsMaterial | undefined, upstreamTls: UpstreamTlsMaterial | undefined): void {

@@ -12,7 +12,7 @@ import { AccountsFullError } from "../observe/accounts_full_error.ts";
 import { LogFileError } from "../observe/log_file.ts";
 import { type DescriptorBudget, DescriptorError } from "./descriptors.ts";
 import type { ConfigSource } from "./config_source.ts";
-import type { Supervisor } from "./supervisor.ts";
+import type { Applied, Supervisor } from "./supervisor.ts";
 import { tellListening } from "./tell_listening.ts";
 import { warningsOf } from "./warnings.ts";
 
@@ -50,7 +50,8 @@ export class Reloader {
   async #begin(config: Config): Promise<void> {
     const { access, tlsFiles } = this.#supervisor.parts;
     await access.use(await access.open(config.log.access));
-    await this.#supervisor.apply(config, await tlsFiles.load(config, this.#source));
+    const { mistakes } = await this.#supervisor.apply(config, await tlsFiles.load(config, this.#source));
+    if (mistakes.length > 0) throw mistakes[0];
   }
 
   /** Reads everything again. Never rejects: what is wrong is in the outcome, and is logged. */
@@ -116,7 +117,8 @@ export class Reloader {
       return { ok: true, detail: "" };
     }
     try {
-      const diff = await this.#apply(await this.#unlessStopped(source.load));
+      const { diff, mistakes } = await this.#apply(await this.#unlessStopped(source.load));
+      if (mistakes.length > 0) return this.#incomplete(source.path, mistakes);
       const detail = describeDiff(diff);
       log[diff.needsRestart.length > 0 ? "warn" : "info"](`Reloaded "${source.path}": ${detail}`, {
         event: "reloaded",
@@ -132,8 +134,18 @@ export class Reloader {
     }
   }
 
-  /** Tells what has changed. Throws when the configuration cannot be used. */
-  async #apply(wanted: Config): Promise<ConfigDiff> {
+  /** Some threads cannot work by what is the configuration now. */
+  #incomplete(path: string, mistakes: readonly unknown[]): ReloadOutcome {
+    const { log, threads } = this.#supervisor.parts;
+    const detail =
+      `it is the configuration now, but ${mistakes.length} of ${threads.count} threads cannot work ` +
+      `by it: ${messageOf(mistakes[0])}`;
+    log.error(`Reloaded "${path}" in part: ${detail}`, { event: "reload_incomplete" });
+    return { ok: false, detail: capitalized(detail) };
+  }
+
+  /** Tells what has changed, and what keeps threads from it. Throws when the configuration cannot be used. */
+  async #apply(wanted: Config): Promise<{ diff: ConfigDiff; mistakes: readonly unknown[] }> {
     const { access, log, tlsFiles } = this.#supervisor.parts;
     const before = this.#supervisor.config;
     const diff = diffConfig(before, wanted);
@@ -145,14 +157,16 @@ export class Reloader {
     const { path: logPath, format } = before.log.access;
     const isSameFile = logPath === next.log.access.path && format === next.log.access.format;
     const file = isSameFile ? undefined : await this.#openAccess(next.log.access);
+    let applied: Applied;
     try {
       // An address that is being given up cannot be bound.
       await this.#unlessStopped(() => this.#closed);
-      ({ closed: this.#closed } = await this.#supervisor.apply(next, files));
+      applied = await this.#supervisor.apply(next, files);
     } catch (error) {
       await file?.close();
       throw error;
     }
+    this.#closed = applied.closed;
     if (!isSameFile) await access.use(file);
     log.adjust(next.log);
     if (!fits) {
@@ -162,7 +176,7 @@ export class Reloader {
     }
     this.#tellOfNew(diff);
     for (const warning of warningsOf(next)) log.warn(warning, { event: "configuration_warning" });
-    return diff;
+    return { diff, mistakes: applied.mistakes };
   }
 
   async #openAccess(config: AccessLogConfig): Promise<AccessFile | undefined> {

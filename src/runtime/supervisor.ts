@@ -70,11 +70,12 @@ export class Supervisor {
    * Makes this the configuration, or fails and leaves everything as it was.
    *
    * @param files Its certificates and keys.
-   * @returns once it is in effect; the promise in it resolves when the listeners that are not in it any more are closed.
+   * @returns once it is in effect: `closed` resolves when the listeners that are not in it any more are closed, and
+   * `mistakes` are what keeps threads from working by it.
    * @throws {ListenError} when an address cannot be bound.
    * @throws {AccountsFullError} when there is no room left to count for more services or groups.
    */
-  async apply(next: Config, files: LoadedFiles): Promise<{ readonly closed: Promise<void> }> {
+  async apply(next: Config, files: LoadedFiles): Promise<Applied> {
     const diff = diffConfig(this.#config, next);
     using undo = new DisposableStack();
     const added = this.#claim(next, diff, undo);
@@ -83,10 +84,11 @@ export class Supervisor {
     // Nothing is waited for from here on: no thread may see half of it.
     undo.move();
     this.parts.tlsFiles.use(files);
-    const closed = this.#commit(next, diff, added, listening)
-      .catch((error) => tellUnexpected(this.parts.log, error));
+    const { committed, closed } = this.#commit(next, diff, added, listening);
+    const mistakes = await committed;
+    for (const mistake of mistakes) tellUnexpected(this.parts.log, mistake);
     await this.parts.tlsFiles.watch();
-    return { closed };
+    return { closed, mistakes };
   }
 
   /** What threads do from now on. */
@@ -155,7 +157,7 @@ export class Supervisor {
     };
   }
 
-  #commit(next: Config, diff: ConfigDiff, added: Added, listening: Listening): Promise<void> {
+  #commit(next: Config, diff: ConfigDiff, added: Added, listening: Listening): Committing {
     const sameServices = namesOf(diff.services, "same");
     const isRebuilt = !isDeepStrictEqual(accessOf(this.#config), accessOf(next));
     this.#config = next;
@@ -174,14 +176,18 @@ export class Supervisor {
     }
     for (const config of next.services) this.#services.get(config.name)!.config = config;
     listening.record(this.#services);
-    const closed = this.parts.threads.commit(
+    const { log, threads } = this.parts;
+    const committed = threads.commit(
       listening.plans,
       this.plan((name) => sameServices.has(name) && !isRebuilt),
+    );
+    const closed = committed.then(() => threads.unplannedClosed()).catch((error) =>
+      tellUnexpected(log, error)
     );
     for (const group of added.groups) group.start();
     for (const [name, group] of groupsBefore) if (!this.#groups.has(name)) void group.stop(closed);
     for (const [name, service] of servicesBefore) if (!this.#services.has(name)) this.#leave(service, closed);
-    return closed;
+    return { committed, closed };
   }
 
   #leave(service: KeptService, closed: Promise<void>): void {
@@ -189,6 +195,17 @@ export class Supervisor {
     this.#leaving.set(service, leaving);
     void closed.then(() => leaving.isClosed = true);
   }
+}
+
+/** What came of a configuration. */
+export interface Applied {
+  readonly closed: Promise<void>;
+  readonly mistakes: readonly unknown[];
+}
+
+interface Committing {
+  readonly committed: Promise<readonly unknown[]>;
+  readonly closed: Promise<void>;
 }
 
 interface Added {

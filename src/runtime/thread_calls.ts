@@ -76,8 +76,10 @@ export interface ThreadCalls {
   prepare(listeners: readonly ListenPlan[]): Promise<BindOutcome>;
   /** Gives up what was prepared. */
   discard(): Promise<void>;
-  /** Works by the plan from now on; resolves when the listeners that are not in it any more are closed. */
+  /** Works by the plan from now on; rejects when it cannot, and works on as before. */
   commit(plan: ThreadPlan): Promise<void>;
+  /** Resolves when the listeners are closed that are not in the plan any more. */
+  unplannedClosed(): Promise<void>;
   /** Certificates were read anew. */
   setTls(service: string, tls: TlsMaterial | undefined, upstreamTls: UpstreamTlsMaterial | undefined): void;
   /** The endpoints of a group that there are from now on. */

@@ -20,7 +20,10 @@ export interface ThreadSeat {
   readonly thread: ThreadCalls | undefined;
   /** Has its thread bind addresses, as it is there; undefined while there is none. */
   prepare(listeners: readonly ListenPlan[]): Promise<BindOutcome> | undefined;
-  /** What its thread does from now on, and one that takes its place. `prepare` has come before. */
+  /**
+   * What its thread does from now on, and one that takes its place. `prepare` has come before. Rejects when the thread
+   * cannot work by it.
+   */
   commit(listeners: readonly ListenPlan[], plan: ThreadPlan): Promise<void>;
   /** No other thread takes its place from now on. */
   retire(): void;
@@ -82,12 +85,20 @@ export class Threads implements GroupAudience {
     await this.#ask((thread) => thread.discard(), undefined);
   }
 
-  /** Resolves when the listeners that are not in the plan any more are closed. */
-  async commit(listeners: readonly ListenPlan[], plan: ThreadPlan): Promise<void> {
-    await Promise.all(this.#seats.map(async (seat, index) => {
+  /** Has all work by a plan; resolves with what keeps any from it, which is a mistake of this program. */
+  async commit(listeners: readonly ListenPlan[], plan: ThreadPlan): Promise<unknown[]> {
+    const commits = await Promise.allSettled(this.#seats.map(async (seat, index) => {
       const own = plansOf(index, listeners);
       await seat.commit(own, { ...plan, listeners: own.map(({ service }) => service) });
     }));
+    return commits.filter(({ status }) => status === "rejected").map((commit) =>
+      (commit as PromiseRejectedResult).reason
+    );
+  }
+
+  /** Resolves when the listeners are closed that are not in the plan any more. */
+  async unplannedClosed(): Promise<void> {
+    await this.#ask((thread) => thread.unplannedClosed(), undefined);
   }
 
   setTls({ config: { name }, tls, upstreamTls }: ServiceFiles): void {

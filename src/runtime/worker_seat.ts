@@ -69,11 +69,15 @@ export class WorkerSeat implements ThreadSeat {
     const { thread } = this;
     if (thread === undefined) return;
     try {
-      // One that came meanwhile has bound what there was before.
-      if (thread !== this.#prepared && !await this.#prepareAnew(thread, listeners)) return;
-      await thread.commit(plan);
+      if (thread === this.#prepared) return await thread.commit(plan);
+      // One that came meanwhile has bound what there was before; and what was told since then must not be undone.
+      if (!await this.#prepareAnew(thread, listeners)) return;
+      await thread.commit({ ...this.#options.refreshed(), listeners: plan.listeners });
     } catch (error) {
-      if (!(error instanceof ThreadEndedError)) throw error;
+      if (error instanceof ThreadEndedError) return;
+      // Another one may do better than one that works by what was before.
+      thread.die(String(error));
+      throw error;
     }
   }
 
@@ -101,7 +105,7 @@ export class WorkerSeat implements ThreadSeat {
     this.#isSeated = false;
     const lost = settle();
     if (performance.now() - this.#startedAt > HEALTHY_AFTER) this.#pause = 0;
-    this.#pause = Math.min(Math.max(this.#pause * 2, FIRST_PAUSE), LONGEST_PAUSE);
+    this.#lengthenPause();
     const isLast = this.#retired.signal.aborted;
     const next = isLast ? "" : "; starting another one";
     log.error(`Thread ${this.number} has died, ${lost} connections are lost${next}`, {
@@ -111,11 +115,34 @@ export class WorkerSeat implements ThreadSeat {
       detail: reason,
       retry_ms: isLast ? undefined : this.#pause,
     });
-    await sleep(this.#pause, this.#retired.signal);
-    if (this.#retired.signal.aborted) return;
-    settle();
-    this.#thread = this.#begin();
-    await this.#resume(this.#thread);
+    const thread = await this.#beginAgain();
+    if (thread !== undefined) await this.#resume(thread);
+  }
+
+  /** The next worker, as soon as one can be started; undefined when none is to follow. */
+  async #beginAgain(): Promise<WorkerThread | undefined> {
+    const { log, settle } = this.#options;
+    for (;;) {
+      await sleep(this.#pause, this.#retired.signal);
+      if (this.#retired.signal.aborted) return undefined;
+      settle();
+      try {
+        return this.#thread = this.#begin();
+      } catch (error) {
+        // The system may have no thread or memory left for it, for now.
+        this.#lengthenPause();
+        log.error(`Cannot start thread ${this.number}, trying again`, {
+          event: "thread_not_started",
+          thread: this.number,
+          detail: String(error),
+          retry_ms: this.#pause,
+        });
+      }
+    }
+  }
+
+  #lengthenPause(): void {
+    this.#pause = Math.min(Math.max(this.#pause * 2, FIRST_PAUSE), LONGEST_PAUSE);
   }
 
   /** Gives a new worker the work of the one before it. */

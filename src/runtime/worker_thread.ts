@@ -81,6 +81,10 @@ export class WorkerThread implements ThreadCalls {
     return this.#ask({ type: "call", name: "commit", args: [plan] });
   }
 
+  unplannedClosed(): Promise<void> {
+    return this.#ask({ type: "call", name: "unplannedClosed", args: [] });
+  }
+
   setTls(...args: [string, TlsMaterial | undefined, UpstreamTlsMaterial | undefined]): void {
     this.#post({ type: "call", name: "setTls", args });
   }

@@ -41,6 +41,7 @@ export class FakeThread implements ThreadCalls {
   wake = (gauge: number) => void this.#noted("wake", gauge);
   makeRoom = (group: string, endpoint: number) => void this.#noted("makeRoom", group, endpoint);
   setHeard = (isHeard: boolean) => void this.#noted("setHeard", isHeard);
+  unplannedClosed = () => this.#noted("unplannedClosed");
   drainListeners = () => this.#noted("drainListeners");
   closeListeners = () => this.#noted("closeListeners");
   drained = () => this.#noted("drained");

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { mock } from "node:test";
 import { ConfigError } from "../../src/config/config_error.ts";
 import { decodeOptions, type ProxyOptions } from "../../src/config/library.ts";
 import type { ProxyEvent } from "../../src/observe/events.ts";
+import { RelayThread } from "../../src/runtime/relay_thread.ts";
 import { Reloader } from "../../src/runtime/reloader.ts";
 import { temporaryDirectory } from "./access_file_stage.ts";
 import { echoed, ProxyStage, roundTrip, turn } from "./proxy_stage.ts";
@@ -106,6 +108,23 @@ Deno.test("reloads come one after the other, each with the file as it is then", 
   assert.deepEqual((await second).detail.split(";")[0], "1 service added (second), 1 removed (first)");
   assert.deepEqual(stage.supervisor.services.map(({ name }) => name), ["second"]);
   assert.equal(loads.length, 2);
+});
+
+Deno.test("Reloader.reload() says when a thread cannot work by what is the configuration now", async () => {
+  await using stage = await start();
+  stage.file = decodeOptions({ services: [service("next")] });
+  const mistake = () => Promise.reject(new TypeError("a mistake"));
+  const commit = mock.method(RelayThread.prototype, "commit", mistake);
+  try {
+    assert.deepEqual(await stage.reloader.reload(), {
+      ok: false,
+      detail: "It is the configuration now, but 1 of 1 threads cannot work by it: a mistake",
+    });
+  } finally {
+    commit.mock.restore();
+  }
+  assert.ok(stage.events.includes("unexpected_error"));
+  assert.ok(stage.events.includes("reload_incomplete"));
 });
 
 Deno.test("Reloader.stop() gives up a reload whose file never answers, and those behind it", async () => {

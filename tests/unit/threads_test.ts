@@ -14,7 +14,7 @@ Deno.test("an address is bound in every thread, a socket file in the first one o
   const { seats, threads } = stage(3);
   const plans = [planOf("files", UNIX), planOf("db", TCP)];
   assert.deepEqual(await threads.prepare(plans), { addresses: [UNIX, TCP] });
-  await threads.commit(plans, PLAN);
+  assert.deepEqual(await threads.commit(plans, PLAN), []);
   for (const [index, { thread, committed: [work] }] of seats.entries()) {
     const services = index === 0 ? ["files", "db"] : ["db"];
     assert.deepEqual(thread!.calls, [["prepare", ...services]]);
@@ -81,6 +81,14 @@ Deno.test("what is asked of all does not wait for one that dies, or is not there
   await threads.drained();
   seats[2]!.thread!.drained = () => Promise.reject(new TypeError("a mistake"));
   await assert.rejects(threads.drained(), TypeError);
+});
+
+Deno.test("Threads.commit() tells what keeps threads from a plan, and goes on with the others", async () => {
+  const { seats, threads } = stage(3);
+  const mistake = new TypeError("a mistake");
+  seats[1]!.commit = () => Promise.reject(mistake);
+  assert.deepEqual(await threads.commit([planOf("db", TCP)], PLAN), [mistake]);
+  assert.deepEqual(seats.map(({ committed }) => committed.length), [1, 0, 1]);
 });
 
 Deno.test("connections of all threads are one list, and any window of it can be had", async () => {

@@ -120,6 +120,93 @@ Deno.test({
 });
 
 Deno.test({
+  name: "WorkerSeat.commit() gives a worker that came meanwhile what is planned by the time it has bound",
+  ignore: !canShare(),
+  fn: async () => {
+    await using stage = new Stage();
+    await using old = greeter("old");
+    await using current = greeter("new");
+    const { seat } = stage;
+    const [before, after] = [stage.planTo(old), stage.planTo(current)];
+    const [first, second] = [await stage.listenPlan(), await stage.listenPlan()];
+    stage.current = before;
+    await seat.prepare([first]);
+    await seat.commit([first], before);
+    await seat.prepare([second]);
+    seat.thread!.die("the test says so");
+    const replaced = stage.replaced();
+    stage.pass(FIRST_PAUSE);
+    await replaced;
+    const committed = seat.commit([second], before);
+    // An endpoint has gone, or a certificate was renewed, while it binds.
+    stage.current = after;
+    await committed;
+    using _client = await greeted(second, "new");
+  },
+});
+
+Deno.test({
+  name:
+    "WorkerSeat.commit() rejects when the worker cannot work by the plan, and another one takes its place",
+  ignore: !canShare(),
+  fn: async () => {
+    await using stage = new Stage();
+    await using server = greeter("here");
+    const { seat } = stage;
+    stage.current = stage.planTo(server);
+    const plan = await stage.listenPlan();
+    await seat.prepare([plan]);
+    const replaced = stage.replaced();
+    const { services } = stage.current;
+    const broken = { ...stage.current, services: services.map((each) => ({ ...each, row: 1e6 })) };
+    await assert.rejects(seat.commit([plan], broken), /Cannot use row 1000000/);
+    assert.equal(seat.thread, undefined);
+    stage.pass(FIRST_PAUSE);
+    await replaced;
+    using _client = await greeted(plan, "here");
+  },
+});
+
+Deno.test({
+  name: "a worker that cannot be started is tried again, later and later",
+  ignore: !canShare(),
+  fn: async () => {
+    await using stage = new Stage();
+    const { seat } = stage;
+    const original = globalThis.Worker;
+    let refusals = 2;
+    globalThis.Worker = class extends original {
+      constructor(...args: ConstructorParameters<typeof Worker>) {
+        if (refusals > 0) {
+          refusals -= 1;
+          throw new Error("no thread left");
+        }
+        super(...args);
+      }
+    };
+    try {
+      seat.thread!.die("the test says so");
+      for (const pause of [FIRST_PAUSE, 2 * FIRST_PAUSE]) {
+        stage.pass(pause);
+        await turn();
+        const failed = stage.logged.at(-1);
+        assert.deepEqual(failed, {
+          event: "thread_not_started",
+          thread: 0,
+          detail: "Error: no thread left",
+          retry_ms: 2 * pause,
+        });
+      }
+      const replaced = stage.replaced();
+      stage.pass(4 * FIRST_PAUSE);
+      assert.equal(await replaced, seat.thread);
+    } finally {
+      globalThis.Worker = original;
+    }
+  },
+});
+
+Deno.test({
   name: "a worker that cannot bind what it is to have is no use: another one tries, later and later",
   ignore: !canShare(),
   fn: async () => {
