@@ -1,6 +1,7 @@
 /** PEM files (RFC 7468) of certificates and private keys: reading them, and saying what is wrong with them. */
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
+import { DerReader } from "../wire/der.ts";
 import { readFault } from "../files/file_fault.ts";
 import { readTextFile } from "../files/read_file.ts";
 
@@ -53,11 +54,17 @@ export function parseCertificates(file: CredentialFile, path: string, pem: strin
   }
   return blocks.map((block, index) => {
     try {
-      return new X509Certificate(block);
+      return withoutTrust(new X509Certificate(block));
     } catch {
       throw new CredentialsError(file, `Cannot parse certificate ${index + 1} in "${path}": it is damaged`);
     }
   });
+}
+
+/** What OpenSSL puts behind a TRUSTED CERTIFICATE, the TLS library takes for damage. */
+function withoutTrust(certificate: X509Certificate): X509Certificate {
+  const { raw } = new DerReader(certificate.raw).any();
+  return raw.length === certificate.raw.length ? certificate : new X509Certificate(raw);
 }
 
 /**

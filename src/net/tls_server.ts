@@ -45,6 +45,8 @@ export interface TlsFacts {
   readonly clientSubject?: string;
   /** The common name in it as it is, with whatever characters; of several the last: `alice`. */
   readonly clientName?: string;
+  /** That certificate came in an earlier handshake, whose session was resumed. */
+  readonly isResumed?: true;
 }
 
 /** A connection inside TLS. */
@@ -200,5 +202,6 @@ function factsOf(socket: TLSSocket, subject: DistinguishedName | undefined): Tls
     ...version === null ? {} : { version },
     ...subject === undefined ? {} : { clientSubject: String(subject) },
     ...clientName === undefined ? {} : { clientName },
+    ...subject !== undefined && socket.isSessionReused() ? { isResumed: true } : {},
   };
 }

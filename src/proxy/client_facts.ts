@@ -107,10 +107,11 @@ export class ClientFacts implements RouteFacts {
 }
 
 /** A certificate that is known was verified; without one, `verify` must not say so (proxy-protocol.txt, 2.2.6). */
-function tlvOf({ version, clientSubject, clientName }: TlsFacts): ProxyTls {
+function tlvOf({ version, clientSubject, clientName, isResumed }: TlsFacts): ProxyTls {
   const hasCertificate = clientSubject !== undefined;
+  const certificate = CLIENT_CERT_SESS | (isResumed ? 0 : CLIENT_CERT_CONN);
   return {
-    client: hasCertificate ? CLIENT_TLS | CLIENT_CERT_CONN | CLIENT_CERT_SESS : CLIENT_TLS,
+    client: hasCertificate ? CLIENT_TLS | certificate : CLIENT_TLS,
     verify: hasCertificate ? 0 : 1,
     ...version === undefined ? {} : { version },
     ...clientName === undefined || isMistakable(clientName) ? {} : { commonName: clientName },

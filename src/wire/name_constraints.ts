@@ -45,7 +45,9 @@ export function allows({ permitted, excluded }: NameConstraints, names: readonly
     const sameKind = (constraint: DerValue) => constraint.tag === name.tag;
     const wanted = permitted.filter(sameKind);
     return (wanted.length === 0 || wanted.some((constraint) => isWithin(name, constraint) === true)) &&
-      excluded.filter(sameKind).every((constraint) => isWithin(name, constraint) === false);
+      excluded.filter(sameKind).every((constraint) =>
+        isWithin(name, constraint) === false && !standsFor(name, constraint)
+      );
   });
 }
 
@@ -55,6 +57,13 @@ function isWithin(name: DerValue, constraint: DerValue): boolean | undefined {
   if (name.tag === NAME_KIND.ip) return isAddressWithin(name.content, constraint.content);
   if (name.tag === NAME_KIND.directory) return isDirectoryWithin(name.content, constraint.content);
   return undefined;
+}
+
+/** Whether the wildcard in a name includes what a constraint is about. */
+function standsFor(name: DerValue, constraint: DerValue): boolean {
+  if (name.tag !== NAME_KIND.dns) return false;
+  const [wildcard, wanted] = [text(name.content), text(constraint.content)];
+  return wildcard.startsWith("*.") && isDnsWithin(wanted, wildcard.slice("*.".length));
 }
 
 /** `a.example.com` is within `example.com`, and within `.example.com`, in which `example.com` itself is not. */

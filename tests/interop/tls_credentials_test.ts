@@ -175,6 +175,9 @@ interopTest(
       `comments are fine\n${await Deno.readTextFile(authority.cert)}${await Deno.readTextFile(other.cert)}`,
     );
     assert.equal((await loadAuthorities(both)).length, 2);
+    const trusted = await authority.convert(authority.cert, "x509", "-addtrust", "clientAuth", "-trustout");
+    assert.match(await Deno.readTextFile(trusted), /^-----BEGIN TRUSTED CERTIFICATE-----/);
+    assert.deepEqual(await loadAuthorities(trusted), await loadAuthorities(authority.cert));
     const empty = await authority.file("empty.pem", "nothing");
     await assert.rejects(
       loadAuthorities(empty),

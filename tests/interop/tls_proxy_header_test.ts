@@ -78,6 +78,32 @@ interopTest("an upstream is told the common name, whatever else the subject says
   }
 });
 
+for (const version of ["-tls1_2", "-tls1_3"]) {
+  interopTest(
+    `an upstream is told whether a certificate came in this handshake (${version})`,
+    OPENSSL,
+    async (stage) => {
+      const { authority, sluice } = await terminating(stage, {
+        tls: (authority) => [`client_ca: "${authority.cert}"`],
+        service: ["send_proxy_protocol: v2"],
+        // Sessions are of one thread.
+        start: { workers: 1 },
+      });
+      const alice = await authority.issue({ name: "alice", usage: "clientAuth" });
+      const session = `${authority.directory}/session`;
+      const headerWith = async (args: string[]) =>
+        (await openssl(sluice.port(), [version, "-servername", NAME, ...args], "p".repeat(500))).received;
+      const tlv = (client: string) =>
+        `${client}\0\0\0\0${by.tlv(0x21, version === "-tls1_2" ? "TLSv1.2" : "TLSv1.3")}`;
+      const full = await headerWith(["-cert", alice.cert, "-key", alice.key, "-sess_out", session]);
+      assert.ok(full.includes(tlv("\x07")), JSON.stringify(full));
+      const resumed = await headerWith(["-sess_in", session]);
+      assert.ok(resumed.includes(tlv("\x05")), JSON.stringify(resumed));
+      assert.ok(resumed.includes(by.tlv(0x22, "alice")));
+    },
+  );
+}
+
 interopTest("a PROXY header comes before the handshake, from whom it may", OPENSSL, async (stage) => {
   const { authority, sluice } = await terminating(stage, {
     service: ["accept_proxy_protocol: { from: 127.0.0.1 }", "send_proxy_protocol: v1"],

@@ -91,7 +91,12 @@ for (const version of VERSIONS) {
     const first = await sessions.server();
     await sessions.login(first);
     // Without a certificate: this is a resumed session, and a good one.
-    assert.equal((await sessions.resume(first) as TlsFacts).clientSubject, "O=Test, CN=alice");
+    const resumed = await sessions.resume(first) as TlsFacts;
+    assert.deepEqual([resumed.clientSubject, resumed.clientName, resumed.isResumed], [
+      "O=Test, CN=alice",
+      "alice",
+      true,
+    ]);
     assert.equal(
       (await sessions.resume(await sessions.server()) as TlsFacts).clientSubject,
       "O=Test, CN=alice",
@@ -170,6 +175,27 @@ interopTest("a session of TLS 1.2 is none where 1.3 is the least", OPENSSL, asyn
   const outcome = await sessions.resume(await sessions.server({ minVersion: "1.3" }));
   assert.ok(outcome instanceof ProxyError);
   assert.equal(outcome.message, "The client has no TLS version in common with us");
+});
+
+interopTest("with threads, a session is resumed in its own or not at all", OPENSSL, async (stage) => {
+  const tls = (authority: CertificateAuthority) => [`client_ca: "${authority.cert}"`];
+  const { authority, sluice } = await terminating(stage, { tls, start: { workers: 2 } });
+  const alice = await authority.issue({ name: "alice", usage: "clientAuth" });
+  const file = `${authority.directory}/session`;
+  const login = ["-servername", NAME, "-cert", alice.cert, "-key", alice.key, "-sess_out", file];
+  assert.equal((await openssl(sluice.port(), login, "hello")).received, "hello");
+  const seen = new Set<string>();
+  for (let count = 0; seen.size < 2 && count < 100; count++) {
+    seen.add((await openssl(sluice.port(), ["-servername", NAME, "-sess_in", file], "hello")).received);
+  }
+  assert.deepEqual([...seen].sort(), ["", "hello"]);
+  const closed = await sluice.loggedEvents("connection_closed", 2);
+  assert.deepEqual(
+    new Set(closed.map(({ client_subject }) => client_subject)),
+    new Set(["O=Test, CN=alice"]),
+  );
+  const [refused] = await sluice.loggedEvents("connection_refused", 1);
+  assert.equal(refused!.detail, "The client sent no certificate");
 });
 
 for (const version of VERSIONS) {

@@ -199,6 +199,8 @@ Deno.test("ChainVerifier goes by the names that an authority may issue for", () 
     ]);
   assert.equal(leaf("a", dnsName("bank.test")), undefined);
   assert.equal(leaf("a", dnsName("a.shop.test")), refused);
+  assert.equal(leaf("a", dnsName("*.test")), refused, "a wildcard for what is excluded");
+  assert.equal(leaf("a", dnsName("*.bank.test")), undefined);
   assert.equal(leaf(nameOf([organization("Acme")], [commonName("a")])), refused);
   assert.equal(leaf(nameOf([organization("Other")], [commonName("a")])), undefined);
   const constrained = authority("Root", { extensions: [authorityFlag(), onlyNames(dnsName("shop.test"))] });
