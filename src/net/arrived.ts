@@ -1,6 +1,6 @@
 /** What arrived on a stream of Node.js and was not taken yet. */
 
-import { giveBack } from "./give_back.ts";
+import { detachBuffer } from "./workarounds/detach_buffer.ts";
 
 export class Arrived {
   readonly #chunks: Uint8Array[] = [];
@@ -29,7 +29,7 @@ export class Arrived {
       } else {
         buffer.set(chunk, taken);
         taken += chunk.byteLength;
-        giveBack(chunk);
+        detachBuffer(chunk);
         chunks.shift();
       }
     }

@@ -144,7 +144,7 @@ function dialNode(
     const onAbort = () => socket.destroy(signal.reason);
     const onError = (error: NodeJS.ErrnoException) => {
       signal.removeEventListener("abort", onAbort);
-      reject(error.syscall === "bind" ? notOurs(localAddress, error) : error);
+      reject(error.syscall === "bind" ? bindError(localAddress, error) : error);
     };
     signal.addEventListener("abort", onAbort, { once: true });
     socket.once("error", onError);
@@ -159,10 +159,11 @@ function dialNode(
   });
 }
 
-/** Deno 2.9.6 says EINVAL for what the kernel calls EADDRNOTAVAIL here. */
-function notOurs(localAddress: string | undefined, cause: NodeJS.ErrnoException): ProxyError {
-  const detail = cause.code === "EADDRINUSE"
-    ? `No port is left to connect from at the source address ${localAddress}`
-    : `Cannot connect from the source address ${localAddress}: this machine does not have it`;
-  return new ProxyError("address_not_available", "proxy", { cause, detail });
+/** Deno 2.9.6 says EINVAL for what the kernel calls EADDRNOTAVAIL here. What else there may be, is left as it is. */
+function bindError(localAddress: string | undefined, cause: NodeJS.ErrnoException): Error {
+  const why = {
+    EADDRINUSE: `No port is left to connect from at the source address ${localAddress}`,
+    EADDRNOTAVAIL: `Cannot connect from the source address ${localAddress}: this machine does not have it`,
+  }[cause.code === "EINVAL" ? "EADDRNOTAVAIL" : String(cause.code)];
+  return why === undefined ? cause : new ProxyError("address_not_available", "proxy", { cause, detail: why });
 }

@@ -6,10 +6,12 @@ import { listen, type Listener } from "./listen.ts";
 /**
  * Whether several listeners can share an address: the kernel spreads clients over all who bind it, which it does on
  * Linux only, and Deno was started with `--unstable-net`. Without that flag it would end the whole process (exit code
- * 70) at the attempt, and the one sign of it is an API that comes with it.
+ * 70) at the attempt, and the one sign of it are the APIs that come with it: all of these, as one that has become stable
+ * in another Deno comes without.
  */
 export function canShare(os: typeof Deno.build.os = Deno.build.os): boolean {
-  return (os === "linux" || os === "android") && typeof Deno.listenDatagram === "function";
+  const isUnstable = typeof Deno.listenDatagram === "function" && typeof Deno.QuicEndpoint === "function";
+  return (os === "linux" || os === "android") && isUnstable;
 }
 
 /** An address found to be free, for threads to bind with `shared`. */

@@ -8,7 +8,7 @@ import type { Peer } from "./errors.ts";
 import type { ConnDuplex } from "./tls_duplex.ts";
 import { tlsErrorOf } from "./tls_errors.ts";
 import { alertIn, isTlsError } from "./tls_faults.ts";
-import { giveBackEncrypted } from "./tls_output.ts";
+import { detachEncrypted } from "./workarounds/tls_output.ts";
 
 /** How long `close()` tries to send close_notify to a peer that does not read, in milliseconds. */
 const LAST_WORDS = 1000;
@@ -55,7 +55,7 @@ export class TlsConn extends ConnWrapper {
     this.#duplex = duplex;
     this.#side = side;
     duplex.hold();
-    giveBackEncrypted(socket);
+    detachEncrypted(socket);
     // Never paused: that takes longer than to decrypt a record, and holding the duplex does as well.
     socket.on("data", (chunk: Uint8Array) => {
       // What the duplex has read comes in pieces, one right after the other.

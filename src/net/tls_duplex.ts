@@ -3,7 +3,8 @@
 import { Duplex } from "node:stream";
 import { RelayBuffer } from "./buffers.ts";
 import { type Conn, writeAll } from "./conn.ts";
-import { giveBack } from "./give_back.ts";
+import { detachBuffer } from "./workarounds/detach_buffer.ts";
+import { memoryTricks } from "./workarounds/memory_tricks.ts";
 
 /** What is read at a time of bulk, in bytes, where whoever is behind TLS has room for it; and room or not. */
 const LARGEST_READ = 1024 * 1024;
@@ -96,7 +97,7 @@ export class ConnDuplex extends Duplex {
     if (count <= LARGEST_PIECE) this.push(bytes);
     else this.#pushPieces(bytes);
     // node:tls copies what it is given at once; only what waits in the queue of the stream is still needed.
-    if (this.readableLength > 0) return this.#buffer.abandoned();
+    if (this.readableLength > 0 || !memoryTricks.areOn) return this.#buffer.abandoned();
     this.#buffer.written();
     // A large one is for others as long as nothing is read, which may be for good.
     if (bytes.buffer.byteLength > ALWAYS_READ) this.#buffer.unused();
@@ -115,7 +116,7 @@ export class ConnDuplex extends Duplex {
 
   override _write(bytes: Uint8Array, _encoding: string, callback: (error?: Error | null) => void): void {
     this.#lastWrite = writeAll(this.#conn, bytes).then(() => {
-      giveBack(bytes); // made for this write
+      detachBuffer(bytes); // made for this write
       callback();
     }, callback);
   }

@@ -4,6 +4,7 @@ import type { ReloadOutcome } from "../admin/backend.ts";
 import type { Config } from "../config/config.ts";
 import { formatAddress } from "../net/address.ts";
 import { ListenError } from "../net/listen_error.ts";
+import { checkMemoryTricks } from "../net/workarounds/memory_check.ts";
 import type { ServiceFigures } from "../observe/ledger.ts";
 import type { ProgramLog } from "../observe/log.ts";
 import type { UpstreamFigures } from "../observe/upstream_figures.ts";
@@ -72,6 +73,8 @@ export async function runProxy(
 ): Promise<RunningProxy> {
   const descriptors = DescriptorBudget.probe(config);
   descriptors.check(config.limits.connections);
+  const harm = await checkMemoryTricks();
+  if (harm !== undefined) log.warn(harm, { event: "deno_untested" });
   for (const warning of warningsOf(config)) log.warn(warning, { event: "configuration_warning" });
   const supervisor = buildSupervisor(config, log, {
     onShortage: () => proxy.descriptorsShort(),

@@ -1,6 +1,7 @@
 /** What all threads share: the accounts, and the gauges that limits go by. */
 
 import type { Config } from "../config/config.ts";
+import { memoryTricks } from "../net/workarounds/memory_tricks.ts";
 import { Accounts, type AccountsSize } from "../observe/accounts.ts";
 import type { ClientTableSize } from "../observe/client_entries.ts";
 import { GaugeTable, type GaugeTableSize } from "../observe/gauge.ts";
@@ -54,6 +55,7 @@ export class SharedMemory {
       gauges: { size: this.#gaugesSize, memory: this.gauges.memory },
       clients: this.clients,
       signs: this.signs.memory,
+      memoryTricks: memoryTricks.areOn,
     };
   }
 }

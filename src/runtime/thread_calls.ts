@@ -28,6 +28,8 @@ export interface ThreadStart {
   /** Clients of a service that can be counted, where they are. */
   readonly clients: ClientTableSize;
   readonly signs: SharedArrayBuffer;
+  /** Whether Deno treats memory as `net/workarounds/memory_tricks.ts` expects it to. */
+  readonly memoryTricks: boolean;
 }
 
 /** What is behind one address of one service. */

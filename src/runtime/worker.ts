@@ -1,5 +1,6 @@
 /** The entry of a worker: one relay thread, which does what the supervisor's messages say. */
 
+import { memoryTricks } from "../net/workarounds/memory_tricks.ts";
 import { guardProcess } from "./guard.ts";
 import { RelayThread } from "./relay_thread.ts";
 import type {
@@ -36,6 +37,7 @@ function begin(start: ThreadStart): RelayThread {
   };
   const voice = new WorkerVoice(supervisor, (reports) => scope.postMessage({ type: "reports", reports }));
   guardProcess(voice.log);
+  memoryTricks.areOn = start.memoryTricks;
   return new RelayThread(start, voice);
 }
 

@@ -55,7 +55,8 @@ export class KnownAnswer<Value> {
     try {
       const { value, ttl } = await this.#lookUp(this.#value);
       this.#value = value;
-      this.#due = ttl === undefined
+      // One that is no number would be due at every moment.
+      this.#due = ttl === undefined || Number.isNaN(ttl)
         ? asking.nextTurn()
         : asking.now() + Math.min(Math.max(ttl, SHORTEST_TTL), LONGEST_TTL);
       this.#isFailing = false;

@@ -69,7 +69,7 @@ export class DnsResolver implements Resolver {
     return {
       v4: v4.status === "fulfilled" ? v4.value.map(({ address }) => address) : undefined,
       v6: v6.status === "fulfilled" ? v6.value.map(({ address }) => address) : undefined,
-      ttl: isKnown ? Math.min(...found.map(({ ttl }) => ttl)) * 1000 : undefined,
+      ttl: isKnown ? shortest(found) : undefined,
     };
   }
 
@@ -104,6 +104,12 @@ class Query implements Disposable {
   [Symbol.dispose](): void {
     this.#signal.removeEventListener("abort", this.#onAbort);
   }
+}
+
+/** In milliseconds; undefined where one is not what the types of node:dns promise. */
+function shortest(records: readonly { readonly ttl: unknown }[]): number | undefined {
+  const ttls = records.map(({ ttl }) => ttl).filter((ttl) => typeof ttl === "number" && ttl >= 0) as number[];
+  return ttls.length === records.length ? Math.min(...ttls) * 1000 : undefined;
 }
 
 /** With the root at its end, no search domain is put behind a name. */

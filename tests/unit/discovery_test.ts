@@ -54,9 +54,11 @@ Deno.test("discover() asks again once the TTL has passed, which counts as 1 s to
 });
 
 Deno.test("discover() asks every interval, 10 % more or less, where there is no TTL", async () => {
-  for (const [random, due] of [[0, 9000], [0.5, 10_000], [1, 11_000]] as const) {
+  for (
+    const [random, due, ttl] of [[0, 9000, undefined], [0.5, 10_000, NaN], [1, 11_000, undefined]] as const
+  ) {
     await using discovery = new Discovery({ entries: [entry("a", 1)], interval: 10_000 }, random);
-    discovery.dns.setAddresses("a", { v4: ["10.0.0.1"], ttl: undefined });
+    discovery.dns.setAddresses("a", { v4: ["10.0.0.1"], ttl });
     await discovery.start();
     await discovery.pass(due - 1);
     assert.equal(discovery.dns.takeAsked().length, 1);

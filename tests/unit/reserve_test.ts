@@ -12,6 +12,19 @@ Deno.test("an address is shared where the kernel spreads the clients", () => {
   assert.equal(canShare(), canShare(Deno.build.os));
 });
 
+Deno.test("an address is not shared unless all APIs of --unstable-net are there", () => {
+  for (const api of ["listenDatagram", "QuicEndpoint"]) {
+    const deno = Deno as unknown as Record<string, unknown>;
+    const there = Object.getOwnPropertyDescriptor(deno, api)!;
+    Object.defineProperty(deno, api, { value: undefined, configurable: true });
+    try {
+      assert.equal(canShare("linux"), false, api);
+    } finally {
+      Object.defineProperty(deno, api, there);
+    }
+  }
+});
+
 Deno.test({ name: "port 0 is one port, held until it is released", ignore: !canShare(), fn: reservesPort });
 
 async function reservesPort(): Promise<void> {

@@ -1,7 +1,8 @@
 /** What a socket of node:tls has encrypted, as memory. */
 
 import type { TLSSocket } from "node:tls";
-import { giveBack } from "./give_back.ts";
+import { detachBuffer } from "./detach_buffer.ts";
+import { memoryTricks } from "./memory_tricks.ts";
 
 /** What has no type in Node.js. Where it is not like that, the garbage collector has to do. */
 interface Handle {
@@ -10,17 +11,17 @@ interface Handle {
 }
 
 /**
- * Gives back what the socket has encrypted once it goes on to the next: over a stream of JavaScript it makes two
+ * Frees what the socket has encrypted once it goes on to the next: over a stream of JavaScript it makes two
  * ArrayBuffers of 48 KiB, of which the stream only sees the second. With both left to the garbage collector that
  * was a third of the CPU time of TLS bulk.
  */
-export function giveBackEncrypted(socket: TLSSocket): void {
+export function detachEncrypted(socket: TLSSocket): void {
   const { _handle: handle } = socket as { _handle?: Handle | null };
   const drain = handle?.drainEncOut;
-  if (typeof drain !== "function") return;
+  if (typeof drain !== "function" || !memoryTricks.areOn) return;
   let last: Uint8Array | undefined;
   handle!.drainEncOut = () => {
-    if (last !== undefined) giveBack(last);
+    if (last !== undefined) detachBuffer(last);
     return last = drain.call(handle);
   };
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
-import { giveBack } from "../../src/net/give_back.ts";
+import { detachBuffer } from "../../src/net/workarounds/detach_buffer.ts";
 import { NodeConn } from "../../src/net/node_conn.ts";
 
 /** What goes through, what node:net reads at a time, and how much may be in memory at any time, in bytes. */
@@ -9,11 +9,11 @@ const BULK = 64 * 1024 * 1024;
 const CHUNK = 64 * 1024;
 const IN_MEMORY = 4 * 1024 * 1024;
 
-Deno.test("the memory of bytes is given back", () => {
+Deno.test("detachBuffer() frees the memory of bytes", () => {
   const bytes = new Uint8Array(65_536);
-  giveBack(bytes);
+  detachBuffer(bytes);
   assert.deepEqual([bytes.byteLength, bytes.buffer.byteLength], [0, 0]);
-  giveBack(bytes); // once more is nothing
+  detachBuffer(bytes); // once more is nothing
 });
 
 for (
@@ -27,7 +27,7 @@ for (
 ) {
   Deno.test(`${what} stays as it is`, () => {
     const { length, buffer } = bytes;
-    giveBack(bytes);
+    detachBuffer(bytes);
     assert.deepEqual([bytes.length, bytes.buffer === buffer], [length, true]);
   });
 }

@@ -1,0 +1,116 @@
+/** Finds out whether the tricks with memory do harm in this Deno. */
+
+import { Buffer } from "node:buffer";
+import { type Conn, writeAll } from "../conn.ts";
+import { TlsClient } from "../tls_client.ts";
+import { PendingHandshakes } from "../tls_pending.ts";
+import { TlsServer } from "../tls_server.ts";
+import { memoryPipe } from "./memory_pipe.ts";
+import { memoryTricks } from "./memory_tricks.ts";
+
+/** The versions of Deno that all tests have run with. */
+const TESTED: readonly string[] = ["2.9.6"];
+/** What goes each way, in bytes: more than any buffer on the way, so that all of them are used again. */
+const BULK = 1024 * 1024;
+const PIECE = 48 * 1024;
+/** As much as crypto.getRandomValues gives at a time. */
+const RANDOM = 65_536;
+/** Milliseconds; it takes about ten. */
+const PATIENCE = 5000;
+/** Nobody is to trust it: made for this check, and its key is known to everybody. */
+const IDENTITY = {
+  names: [],
+  cert: `-----BEGIN CERTIFICATE-----
+MIIBfzCCASWgAwIBAgIUUBQQywU/Mlhagi4aKMVsgmjCckYwCgYIKoZIzj0EAwIw
+FDESMBAGA1UEAwwJc2VsZi10ZXN0MCAXDTI2MTEyOTAwNTM0MloYDzIxMjYxMTA1
+MDA1MzQyWjAUMRIwEAYDVQQDDAlzZWxmLXRlc3QwWTATBgcqhkjOPQIBBggqhkjO
+PQMBBwNCAATDGZSLlV34M6zq0zNsKoPrYt3Lg3RYvuNpJp4VVMklEZVMCLfNEm0+
+4zLWICuQlXct123tX2tF9FrL2osVqxrCo1MwUTAdBgNVHQ4EFgQUWH/0+MFRLKBM
+yablb4TSVy4YIt4wHwYDVR0jBBgwFoAUWH/0+MFRLKBMyablb4TSVy4YIt4wDwYD
+VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiEA8kwGWPoEcnSsuEB0sswq
+K2gR32R62QnHpVRskkmRlzgCICgGG1yDa4fAJWnBryt0DW/kA7qQitng9BypzJHZ
+CNvh
+-----END CERTIFICATE-----
+`,
+  key: `-----BEGIN EC PRIVATE KEY-----
+MHcCAQEEIGzG21FQvljiFswET4HRekWa3X5AtLKTFi7JOApsjheFoAoGCCqGSM49
+AwEHoUQDQgAEwxmUi5Vd+DOs6tMzbCqD62Ldy4N0WL7jaSaeFVTJJRGVTAi3zRJt
+PuMy1iArkJV3Lddt7V9rRfRay9qLFasawg==
+-----END EC PRIVATE KEY-----
+`,
+};
+
+/**
+ * Turns the tricks with memory off where they do harm: in a Deno that they were not tested with, 1 MiB goes through TLS
+ * both ways, in memory. To be called before any connection is made.
+ *
+ * @param version Of Deno.
+ * @returns What to warn of.
+ */
+export async function checkMemoryTricks(version = Deno.version.deno): Promise<string | undefined> {
+  if (TESTED.includes(version) || await isUnharmed()) return undefined;
+  memoryTricks.areOn = false;
+  const which = "Deno " + version;
+  return await isUnharmed()
+    ? `${which} treats memory in another way than those tested: TLS and node:net take more CPU time`
+    : `TLS does not work with ${which}: a test of 1 MiB failed`;
+}
+
+async function isUnharmed(): Promise<boolean> {
+  const tooLong = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => tooLong.resolve(false), PATIENCE);
+  const [client, server] = memoryPipe();
+  try {
+    return await Promise.race([exchange(client, server), tooLong.promise]);
+  } catch {
+    return false;
+  } finally {
+    clearTimeout(timer);
+    client.close();
+    server.close();
+  }
+}
+
+/** Whether what was sent both ways has arrived. */
+async function exchange(client: Conn, server: Conn): Promise<boolean> {
+  const { signal } = new AbortController();
+  const tlsServer = new TlsServer(
+    { certificates: [IDENTITY], clientAuthorities: [], clientAuth: "none", alpn: [], minVersion: "1.2" },
+    new PendingHandshakes(1),
+  );
+  const tlsClient = new TlsClient({
+    authorities: undefined,
+    credentials: undefined,
+    verify: false,
+    alpn: [],
+  });
+  const [near, { conn: far }] = await Promise.all([
+    tlsClient.startTls(client, "self-test", signal),
+    tlsServer.terminate(server, signal),
+  ]);
+  const sent = new Uint8Array(BULK);
+  for (let at = 0; at < BULK; at += RANDOM) crypto.getRandomValues(sent.subarray(at, at + RANDOM));
+  const arrived = await Promise.all([
+    send(near, sent).then(() => arrivesOn(near, sent)),
+    send(far, sent).then(() => arrivesOn(far, sent)),
+  ]);
+  near.close();
+  far.close();
+  return !arrived.includes(false);
+}
+
+async function send(conn: Conn, bytes: Uint8Array): Promise<void> {
+  // Copies: what is sent may be freed.
+  for (let at = 0; at < bytes.byteLength; at += PIECE) await writeAll(conn, bytes.slice(at, at + PIECE));
+}
+
+async function arrivesOn(conn: Conn, expected: Uint8Array): Promise<boolean> {
+  const buffer = new Uint8Array(2 * PIECE);
+  for (let at = 0; at < expected.byteLength;) {
+    const count = await conn.read(buffer);
+    if (count === null) return false;
+    if (Buffer.compare(buffer.subarray(0, count), expected.subarray(at, at + count)) !== 0) return false;
+    at += count;
+  }
+  return true;
+}
