@@ -33,7 +33,7 @@ const LOG_FORMATS: readonly LogFormat[] = ["text", "json"];
 
 const LOG_STRINGS = ["log-level", "log-format"];
 
-const COMMANDS = ["check", "demo", ...ADMIN_COMMANDS, "help"];
+const COMMANDS = ["check", "demo", ...ADMIN_COMMANDS, "help", "version"];
 
 /**
  * Parses what follows the program's name.
@@ -47,6 +47,10 @@ export function parseCommand(args: readonly string[]): Command {
   if (first === "check") return parseCheck(rest);
   if (first === "demo") return parseDemo(rest);
   if (first === "help") return { kind: "help", topic: topicOf(rest[0]) };
+  if (first === "version") {
+    if (rest.length === 0) return { kind: "version" };
+    throw new UsageError(`Unknown argument "${rest[0]}": sluice version takes none`, "sluice");
+  }
   if (isAdminCommand(first)) return parseAdminCommand(first, rest);
   return parseRun(args);
 }
@@ -55,7 +59,7 @@ function parseRun(args: readonly string[]): Command {
   const options = new Options(args, {
     string: ["config", "workers", ...LOG_STRINGS, "ready-file"],
     boolean: ["print-ready", "help", "version"],
-    alias: { c: "config", h: "help", V: "version" },
+    alias: { c: "config", h: "help", v: "version", V: "version" },
   }, "sluice");
   if (options.has("help")) return { kind: "help", topic: "sluice" };
   if (options.has("version")) return { kind: "version" };
@@ -79,6 +83,7 @@ function parseRun(args: readonly string[]): Command {
 }
 
 function hintFor(stray: string): string {
+  if (stray === "-") return "to read a configuration from standard input: sluice -c -";
   if (/\.(ya?ml|json)$/.test(stray)) return `to run a configuration: sluice -c ${stray}`;
   if (COMMANDS.includes(stray)) return `a command comes first: sluice ${stray} ...`;
   const command = closest(stray, COMMANDS);
@@ -125,6 +130,7 @@ function runFlagsOf(options: Options): RunFlags {
 function topicOf(word: string | undefined): Topic {
   if (word === undefined || word === "run") return "sluice";
   if (word === "check" || word === "demo" || isAdminCommand(word)) return word;
-  const topics = COMMANDS.filter((command) => command !== "help").join(", ");
+  if (word === "version") return "sluice";
+  const topics = COMMANDS.filter((command) => command !== "help" && command !== "version").join(", ");
   throw new UsageError(`No help about "${word}": expected one of ${topics}`, "sluice");
 }

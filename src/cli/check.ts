@@ -21,7 +21,7 @@ export async function check(path: string): Promise<void> {
     problems.push(...error.problems);
   });
   if (files === undefined || problems.length > 0) {
-    throw await file.locate(new ConfigError(problems, { file: path }));
+    throw await file.locate(new ConfigError(problems, { file: file.path }));
   }
   const warnings = [...warningsOf(config), ...warningsAbout(files)];
   for (const line of describeConfig(config)) console.log(line);

@@ -1,6 +1,7 @@
 /** What `sluice connections` prints. */
 
 import type { ConnectionPage, ConnectionView } from "../admin/views.ts";
+import { amountOf } from "../runtime/amount.ts";
 import { formatAge } from "./format_age.ts";
 import { formatBytes } from "./format_bytes.ts";
 import { type Column, tableLines } from "./table.ts";
@@ -41,5 +42,5 @@ function row({ id, service, client, endpoint, age_ms, bytes, state }: Connection
 }
 
 function openConnections(count: number): string {
-  return count === 1 ? "1 open connection" : `${count} open connections`;
+  return amountOf(count, "open connection");
 }

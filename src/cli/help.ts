@@ -33,14 +33,14 @@ Addresses:
   UPSTREAM   HOST:PORT, [V6]:PORT, unix:PATH, or PORT (127.0.0.1)
 
 Options:
-  -c, --config FILE       the configuration
+  -c, --config FILE       the configuration; - reads standard input, and a reload then reads certificates only
       --workers N         threads that relay, 1 (default) to 256, or auto for one per CPU; wins over the file
       --log-level LEVEL   debug, info (default), warn or error; logs go to stderr
       --log-format FORMAT text (default) or json
       --print-ready       print one line of JSON on stdout once everything listens
       --ready-file PATH   write the same line to PATH
   -h, --help              this text; every command has its own: sluice top --help
-  -V, --version           the version
+  -v, -V, --version       the version
 
 Stop it with Ctrl-C or SIGTERM: it goes on accepting for a while (shutdown.delay, 0), then waits for open connections
 (shutdown.drain, 30s); a second signal closes them at once. SIGHUP: as sluice reload.

@@ -19,6 +19,8 @@ export class Options {
   /** What is no option, in order. */
   readonly words: readonly string[];
   readonly #values: Readonly<Record<string, unknown>>;
+  /** The options as they were typed, by their names: the last of each. */
+  readonly #typed: ReadonlyMap<string, string>;
   readonly #topic: Topic;
 
   /** @throws {UsageError} when there is an option with another name. */
@@ -39,6 +41,13 @@ export class Options {
     });
     this.words = words.map(String);
     this.#values = values;
+    this.#typed = new Map(
+      args.flatMap((arg) => {
+        const [typed, name = ""] = /^--?([^=]+)/.exec(arg) ?? [];
+        const known = Object.hasOwn(names.alias, name) ? names.alias[name]! : name;
+        return typed === undefined ? [] : [[known, typed]];
+      }),
+    );
     this.#topic = topic;
   }
 
@@ -49,9 +58,11 @@ export class Options {
   string(name: string): string | undefined {
     const value = this.#values[name];
     const [first, second] = Array.isArray(value) ? value : [value];
-    if (second !== undefined) throw this.#wrong(`Option --${name} given more than once`);
+    if (second !== undefined) throw this.#wrong(`Option ${this.#as(name)} given more than once`);
     if (first === undefined) return undefined;
-    if (typeof first !== "string" || first === "") throw this.#wrong(`Option --${name} needs a value`);
+    if (typeof first !== "string" || first === "") {
+      throw this.#wrong(`Option ${this.#as(name)} needs a value`);
+    }
     return first;
   }
 
@@ -60,7 +71,7 @@ export class Options {
     if (value === undefined) return undefined;
     const choice = choices.find((choice) => choice === value);
     if (choice !== undefined) return choice;
-    throw this.#wrong(`Cannot use "${value}" for --${name}: expected ${choices.join(", ")}`);
+    throw this.#wrong(`Cannot use "${value}" for ${this.#as(name)}: expected ${choices.join(", ")}`);
   }
 
   /** In milliseconds. */
@@ -79,7 +90,7 @@ export class Options {
     if (text === undefined) return undefined;
     const count = Number(text);
     if (/^\d+$/.test(text) && count >= 1 && Number.isSafeInteger(count)) return count;
-    throw this.#wrong(`Cannot use "${text}" for --${name}: expected a whole number, 1 or more`);
+    throw this.#wrong(`Cannot use "${text}" for ${this.#as(name)}: expected a whole number, 1 or more`);
   }
 
   /** `parse` throws what is wrong with the text. */
@@ -89,8 +100,13 @@ export class Options {
     try {
       return parse(text);
     } catch (cause) {
-      throw this.#wrong(`Cannot use "${text}" for --${name}: ${(cause as Error).message}`);
+      throw this.#wrong(`Cannot use "${text}" for ${this.#as(name)}: ${(cause as Error).message}`);
     }
+  }
+
+  /** An option as it was typed, or would be. */
+  #as(name: string): string {
+    return this.#typed.get(name) ?? `--${name}`;
   }
 
   #wrong(message: string): UsageError {

@@ -45,7 +45,8 @@ export async function run(source: Source, flags: RunFlags, early: EarlySignals):
 
 /** What SIGHUP reads again; of a command line there is nothing to read, and a pipe is empty now. */
 async function sourceOf(file: ConfigFile, flags: RunFlags, log: Log): Promise<ConfigSource> {
-  const isFile = await fileInfo(file.path).then((info) => info.isFile, () => true);
+  const isFile = !file.isStandardInput &&
+    await fileInfo(file.path).then((info) => info.isFile, () => true);
   if (!isFile) {
     log.info(
       `"${file.path}" cannot be read twice: a reload reads certificates and opens log files anew only`,

@@ -1,6 +1,7 @@
 /** What `sluice status` prints. */
 
 import type { EndpointView, ServiceView, StatusView, UpstreamView } from "../admin/views.ts";
+import { amountOf } from "../runtime/amount.ts";
 import { formatAge } from "./format_age.ts";
 import { formatBytes } from "./format_bytes.ts";
 import { printable } from "./printable.ts";
@@ -71,10 +72,11 @@ function programLines(status: StatusView, now: number): string[] {
     ? "ready"
     : `not ready (${not_ready.map(printable).join("; ") || "no reason given"})`;
   return [
-    `sluice ${printable(version)} (deno ${printable(deno)}), pid ${pid}, ${threads} ${
-      threads === 1 ? "thread" : "threads"
-    }, started ${age} ago`,
-    `${state}, ${readiness}, ${openOf(connections.active, connections.limit)} connections open`,
+    `sluice ${printable(version)} (deno ${printable(deno)}), pid ${pid}, ${amountOf(threads, "thread")}, ` +
+    `started ${age} ago`,
+    `${state}, ${readiness}, ${openOf(connections.active, connections.limit)} ${
+      connections.active === 1 && connections.limit === null ? "connection" : "connections"
+    } open`,
   ];
 }
 

@@ -34,7 +34,8 @@ export function decodeConfig(document: unknown, options: DecodeOptions = {}): Co
 }
 
 /** The same as {@linkcode decodeConfig}, in steps that each take one service. */
-export function* decodingSteps(document: unknown, options: DecodeOptions): Steps<Config> {
+export function* decodingSteps(written: unknown, options: DecodeOptions): Steps<Config> {
+  const document = withoutExtensions(written);
   const source = options.environment === undefined
     ? { document, sources: new Map<string, string>(), problems: [] }
     : yield* expandEnvironment(document, options.environment);
@@ -63,6 +64,14 @@ export function* decodingSteps(document: unknown, options: DecodeOptions): Steps
     services,
     admin: admin && completeAdmin(admin),
   };
+}
+
+/** Leaves out keys at the top that begin with `x-`: they hold what aliases stand for, and are no settings. */
+function withoutExtensions(document: unknown): unknown {
+  if (typeof document !== "object" || document === null || Array.isArray(document)) return document;
+  const entries = Object.entries(document);
+  const kept = entries.filter(([key]) => !key.startsWith("x-"));
+  return kept.length === entries.length ? document : Object.fromEntries(kept);
 }
 
 interface ParsedFile {

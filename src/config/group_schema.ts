@@ -1,6 +1,7 @@
 /** The shape of an upstream group: its keys, what they mean, and what they are when they are left out. */
 
 import { z } from "zod";
+import { GROUP_NAME_PATTERN } from "./address_text.ts";
 import { endpointAddress, nameServer, upstreamAddress, upstreamWord } from "./address_fields.ts";
 import { type EndpointEntry, endpointList } from "./endpoint_schema.ts";
 import { choice, count, duration, payload } from "./fields.ts";
@@ -93,6 +94,34 @@ export const group = section(GROUP, {
   ...groupSettings.shape,
 }).meta({ id: "group" });
 
+/**
+ * Groups by name. A name may be anything that is also in every object, such as "constructor": `z.record` refuses
+ * a mapping that has it.
+ */
+export const namedGroups = z.unknown().transform((value, context) => {
+  const groups = new Map<string, GroupEntry>();
+  if (!isMapping(value)) {
+    context.issues.push({ code: "custom", message: "a mapping of names to groups", input: value });
+    return groups;
+  }
+  for (const [name, entry] of Object.entries(value)) {
+    const { data, error } = group.safeParse(entry, { jitless: true });
+    if (data !== undefined) groups.set(name, data);
+    for (const issue of error?.issues ?? []) {
+      context.issues.push({ ...issue, input: entry, path: [name, ...issue.path] } as z.core.$ZodRawIssue);
+    }
+  }
+  return groups;
+}) as z.ZodType<ReadonlyMap<string, GroupEntry>> as z.ZodType<
+  ReadonlyMap<string, GroupEntry>,
+  Readonly<Record<string, z.input<typeof group>>>
+>;
+z.globalRegistry.add(namedGroups, {
+  type: "object",
+  propertyNames: { type: "string", pattern: GROUP_NAME_PATTERN },
+  additionalProperties: { $ref: "#/$defs/group" },
+});
+
 /** Where connections go: an address, a list of endpoints, the name of a group, or a group. */
 export const upstream = z.union([
   upstreamWord(),
@@ -111,6 +140,10 @@ export type UpstreamEntry = z.output<typeof upstream>;
 /** A group of which nothing is known but its endpoints. */
 export function plainGroup(endpoints: EndpointEntry[]): GroupEntry {
   return { endpoints, ...groupSettings.parse({}) };
+}
+
+function isMapping(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function inPlace(entry: GroupEntry) {

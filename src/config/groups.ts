@@ -11,8 +11,8 @@ export class Groups {
   readonly #named = new Map<string, GroupConfig>();
   readonly #lone = new Map<string, GroupConfig>();
 
-  constructor(upstreams: Readonly<Record<string, GroupEntry>>) {
-    for (const [name, entry] of Object.entries(upstreams)) this.#named.set(name, this.#add(name, entry));
+  constructor(upstreams: ReadonlyMap<string, GroupEntry>) {
+    for (const [name, entry] of upstreams) this.#named.set(name, this.#add(name, entry));
   }
 
   /** Every group once. */

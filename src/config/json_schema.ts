@@ -23,6 +23,7 @@ export function jsonSchemaText(): string {
     title: "sluice configuration",
     description: "Everything a sluice configuration file can hold.",
     ...schema,
+    patternProperties: { "^x-": { description: "Anything, for YAML anchors: it is no setting." } },
   };
   return `${JSON.stringify(described, null, 2)}\n`;
 }

@@ -1,7 +1,7 @@
 /** Reads a configuration file, and finds the places in it that problems are about. */
 
 import { readFault } from "../files/file_fault.ts";
-import { readFile } from "../files/read_file.ts";
+import { readFile, readStandardInput } from "../files/read_file.ts";
 import type { Config } from "./config.ts";
 import { ConfigError, type Problem } from "./config_error.ts";
 import { decodingSteps } from "./decode.ts";
@@ -29,12 +29,16 @@ export function loadConfigFile(path: string, environment: EnvironmentLookup): Pr
 export class ConfigFile {
   /** As errors name it. */
   readonly path: string;
+  /** It can be read but once. */
+  readonly isStandardInput: boolean;
   readonly #environment: EnvironmentLookup;
   /** The text that was read last. */
   #text: string | undefined;
 
+  /** @param path `-` for standard input. */
   constructor(path: string, environment: EnvironmentLookup) {
-    this.path = path;
+    this.isStandardInput = path === "-";
+    this.path = this.isStandardInput ? "<stdin>" : path;
     this.#environment = environment;
   }
 
@@ -46,7 +50,7 @@ export class ConfigFile {
   async load(): Promise<Config> {
     this.#text = undefined;
     try {
-      this.#text = await readText(this.path);
+      this.#text = await readText(this.path, this.isStandardInput);
       const { parseYaml } = await import("./yaml.ts"); // only now: `sluice LISTEN=UPSTREAM` is ready sooner without
       const document = parseYaml(this.#text, this.path);
       checkMapping(document, this.path);
@@ -109,11 +113,11 @@ function checkMapping(document: unknown, path: string): void {
   }
 }
 
-async function readText(path: string): Promise<string> {
+async function readText(path: string, isStandardInput: boolean): Promise<string> {
   try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(
-      await readFile(path, { pipeTimeout: PIPE_TIMEOUT }),
-    );
+    const bytes =
+      await (isStandardInput ? readStandardInput() : readFile(path, { pipeTimeout: PIPE_TIMEOUT }));
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
     throw problemWith(path, `Cannot read "${path}": ${explainReadError(cause)}`, cause);
   }

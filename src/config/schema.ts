@@ -2,12 +2,11 @@
 
 import { z } from "zod";
 import { accessList, listen, sourceAddress } from "./address_fields.ts";
-import { GROUP_NAME_PATTERN } from "./address_text.ts";
 import { admin } from "./admin_schema.ts";
 import { acceptProxyProtocol, limits, peek, processLimits } from "./admission_schema.ts";
 import { choice, duration, flag, keepalive, name, share, size, unixMode } from "./fields.ts";
 import { filePath } from "./file_path.ts";
-import { group, upstream } from "./group_schema.ts";
+import { namedGroups, upstream } from "./group_schema.ts";
 import { route } from "./route_schema.ts";
 import { section } from "./section.ts";
 import { tls, upstreamTls } from "./tls_schema.ts";
@@ -152,9 +151,9 @@ const settings = {
   reload: reload.prefault({}).describe("When the configuration is read again."),
   limits: processLimits.prefault({}).describe("How much there is for the clients of all services together."),
   defaults: defaults.prefault({}).describe("What services get that do not say otherwise."),
-  upstreams: z.record(z.string(), group, { error: "a mapping of names to groups" }).prefault({})
-    .meta({ propertyNames: { pattern: GROUP_NAME_PATTERN } })
-    .describe("Groups of endpoints by name, for any number of services to use."),
+  upstreams: namedGroups.prefault({}).describe(
+    "Groups of endpoints by name, for any number of services to use.",
+  ),
   admin: admin.optional().describe("The HTTP interface for operators. Left out, there is none."),
 };
 

@@ -59,9 +59,25 @@ export function kindOf(info: Deno.FileInfo): string {
   return "a device";
 }
 
-/** @param expected How many bytes it may have, so that one call reads them and the next finds the end. */
+/**
+ * Reads standard input to its end, however long that takes.
+ *
+ * @throws {UnusableFileError} when it is larger than 16 MiB
+ */
+export function readStandardInput(): Promise<Uint8Array<ArrayBuffer>> {
+  return readAll(Deno.stdin, PIECE);
+}
+
 async function readToEnd(path: string, expected: number): Promise<Uint8Array<ArrayBuffer>> {
   using file = await Deno.open(path);
+  return await readAll(file, expected);
+}
+
+/** @param expected How many bytes there may be, so that one call reads them and the next finds the end. */
+async function readAll(
+  file: { read(bytes: Uint8Array): Promise<number | null> },
+  expected: number,
+): Promise<Uint8Array<ArrayBuffer>> {
   let bytes = new Uint8Array(expected + 1);
   let length = 0;
   for (;;) {

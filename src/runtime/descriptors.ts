@@ -1,6 +1,7 @@
 /** Whether the process may open enough descriptors for the connections it is configured for. */
 
 import type { Config } from "../config/config.ts";
+import { amountOf } from "./amount.ts";
 
 /** A connection has two: the client's and the upstream's. */
 const PER_CONNECTION = 2;
@@ -72,7 +73,9 @@ export class DescriptorBudget {
     if (!this.#isAll) return false;
     const possible = Math.max(0, Math.floor((this.#free - FOR_THE_REST) / PER_CONNECTION));
     throw new DescriptorError(
-      `Cannot have ${connections} connections (limits.connections): each takes two descriptors, and there are ` +
+      `Cannot have ${
+        amountOf(connections, "connection")
+      } (limits.connections): each takes two descriptors, and there are ` +
         `enough for ${possible}. Raise the limit ("ulimit -n ${need + FOR_THE_REST}") or lower the key`,
     );
   }

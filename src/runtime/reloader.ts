@@ -10,6 +10,7 @@ import { abortable } from "../net/abortable.ts";
 import type { AccessFile } from "../observe/access_file.ts";
 import { AccountsFullError } from "../observe/accounts_full_error.ts";
 import { LogFileError } from "../observe/log_file.ts";
+import { amountOf } from "./amount.ts";
 import { type DescriptorBudget, DescriptorError } from "./descriptors.ts";
 import type { ConfigSource } from "./config_source.ts";
 import type { Applied, Supervisor } from "./supervisor.ts";
@@ -114,7 +115,7 @@ export class Reloader {
     const { log } = this.#supervisor.parts;
     if (source?.load === undefined) {
       log.info("Reading certificates and opening log files anew", { event: "reloaded" });
-      return { ok: true, detail: "" };
+      return { ok: true, detail: source === undefined ? "" : `"${source.path}" cannot be read again` };
     }
     try {
       const { diff, mistakes } = await this.#apply(await this.#unlessStopped(source.load));
@@ -170,9 +171,14 @@ export class Reloader {
     if (!isSameFile) await access.use(file);
     log.adjust(next.log);
     if (!fits) {
-      log.warn(`Whether there are descriptors for ${connections} connections shows only at the next start`, {
-        event: "configuration_warning",
-      });
+      log.warn(
+        `Whether there are descriptors for ${
+          amountOf(connections, "connection")
+        } shows only at the next start`,
+        {
+          event: "configuration_warning",
+        },
+      );
     }
     this.#tellOfNew(diff);
     for (const warning of warningsOf(next)) log.warn(warning, { event: "configuration_warning" });

@@ -1,6 +1,7 @@
 /** The end of a proxy: no longer ready, no longer accepting, waiting for what is open, closing what is left. */
 
 import { sleep } from "../net/sleep.ts";
+import { amountOf } from "./amount.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 /** How often it is said that connections are still waited for, in milliseconds. */
@@ -94,7 +95,7 @@ export class Shutdown {
     await this.#atMost(LONGEST_END, threads.closeListeners());
     this.#cutAfter(patience);
     const open = supervisor.active;
-    const hint = open === 0 ? "" : `, waiting for ${open} open ${connections(open)}`;
+    const hint = open === 0 ? "" : `, waiting for ${amountOf(open, "open connection")}`;
     log.info(`${cause}: no longer accepting${hint}`, { event: "stopping", signal: cause, open });
     const drained = threads.drained();
     const progress = setInterval(() => this.#tellProgress(), PROGRESS_EVERY);
@@ -107,7 +108,10 @@ export class Shutdown {
     threads.terminate();
     await this.#atMost(LONGEST_END, this.#parts.close());
     await supervisor.parts.access.close();
-    log.info(cut === 0 ? "Stopped" : `Stopped, ${cut} ${connections(cut)} cut`, { event: "stopped", cut });
+    log.info(cut === 0 ? "Stopped" : `Stopped, ${amountOf(cut, "connection")} cut`, {
+      event: "stopped",
+      cut,
+    });
     return this.#failure === undefined ? { cut } : { cut, failure: this.#failure };
   }
 
@@ -134,13 +138,9 @@ export class Shutdown {
 
   #tellProgress(): void {
     const open = this.#supervisor.active;
-    this.#supervisor.parts.log.info(`Still waiting for ${open} open ${connections(open)}`, {
+    this.#supervisor.parts.log.info(`Still waiting for ${amountOf(open, "open connection")}`, {
       event: "draining",
       open,
     });
   }
-}
-
-function connections(count: number): string {
-  return count === 1 ? "connection" : "connections";
 }

@@ -10,6 +10,7 @@ import type {
   ThreadPlan,
   ThreadStart,
 } from "./thread_calls.ts";
+import { amountOf } from "./amount.ts";
 import type { ThreadSeat } from "./threads.ts";
 import { ThreadEndedError, WorkerThread } from "./worker_thread.ts";
 
@@ -108,7 +109,7 @@ export class WorkerSeat implements ThreadSeat {
     this.#lengthenPause();
     const isLast = this.#retired.signal.aborted;
     const next = isLast ? "" : "; starting another one";
-    log.error(`Thread ${this.number} has died, ${lost} connections are lost${next}`, {
+    log.error(`Thread ${this.number} has died, with ${amountOf(lost, "connection")}${next}`, {
       event: "thread_died",
       thread: this.number,
       lost,

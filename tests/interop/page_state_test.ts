@@ -57,7 +57,7 @@ interopTest("page: it says that the program is not ready, and that it drains", C
   backend.drain();
   await waitForText(page, "#state", /^Draining$/);
   await waitForText(page, "#banner-text", /^Draining: it is no longer ready/);
-  await waitForText(page, "#events .text", /^Stopping; 299 connections are open$/);
+  await waitForText(page, "#events .text", /^Stopping; 299 connections open$/);
 });
 
 interopTest("page: what comes from the network is text", CHROMIUM, async (stage) => {

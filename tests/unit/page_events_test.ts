@@ -84,7 +84,7 @@ Deno.test("the page tells what happens to endpoints and to the program", () => {
     "problem endpoint: db 10.0.0.7:3306 is down: connection refused",
     "program endpoint: db 10.0.0.7:3306 is up, set to drain",
     "problem reload: Not done: unknown key",
-    "program drain: Stopping; 12 connections are open",
-    "problem dropped: 1,500 events are missing here, as this page was too slow for them",
+    "program drain: Stopping; 12 connections open",
+    "problem dropped: 1,500 events missing here, as this page was too slow",
   ]);
 });

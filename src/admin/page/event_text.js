@@ -1,6 +1,6 @@
 /** Events in words. */
 
-import { formatBytes, formatCount, formatDuration, formatReason } from "./format.js";
+import { formatAmount, formatBytes, formatDuration, formatReason } from "./format.js";
 import { isOrderly } from "./service_errors.js";
 
 /** @import { AdminEvent, StatsEvent } from "../views.ts" */
@@ -61,13 +61,13 @@ export function describeEvent(event) {
       return {
         kind: "program",
         label: "drain",
-        text: `Stopping; ${formatCount(event.open)} connections are open`,
+        text: `Stopping; ${formatAmount(event.open, "connection")} open`,
       };
     case "dropped":
       return {
         kind: "problem",
         label: "dropped",
-        text: `${formatCount(event.count)} events are missing here, as this page was too slow for them`,
+        text: `${formatAmount(event.count, "event")} missing here, as this page was too slow`,
       };
   }
 }

@@ -40,6 +40,15 @@ export function formatCount(count) {
 }
 
 /**
+ * How many of what: `1 connection`, `1,234 connections`.
+ * @param {number} count
+ * @param {string} noun
+ */
+export function formatAmount(count, noun) {
+  return `${formatCount(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/**
  * How many in a second: `0`, `0.4`, `12`, `3,400`.
  * @param {number} perSecond
  */

@@ -1,5 +1,6 @@
 /** The open connections: as many as there is room for, one of them selected. */
 
+import { amountOf } from "../../runtime/amount.ts";
 import type { ConnectionView, SortKey } from "../../admin/views.ts";
 import { formatAge } from "../format_age.ts";
 import { formatBytesShort } from "../format_bytes.ts";
@@ -49,7 +50,7 @@ function titleOf({ reading, order, offset }: TopState, shown: number): string {
   const filter = order.filter === "" ? "" : `, ${matching} with "${printable(order.filter)}"`;
   const place = shown === 0 || shown === matching ? "" : `, ${offset + 1}-${offset + shown}`;
   const sorting = ORDERS[order.sort][order.isDescending ? "falling" : "rising"];
-  return `${total} ${total === 1 ? "connection" : "connections"}${filter}${place}, ${sorting}`;
+  return `${amountOf(total, "connection")}${filter}${place}, ${sorting}`;
 }
 
 function rowOf(connection: ConnectionView, { traffic }: TopState): string[] {

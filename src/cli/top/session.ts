@@ -1,6 +1,7 @@
 /** `sluice top` at work: figures and keys come in, screens go out. */
 
 import { setTimeout as pause } from "node:timers/promises";
+import { amountOf } from "../../runtime/amount.ts";
 import type { AdminEvent } from "../../admin/views.ts";
 import type { ConnectionOrder } from "../admin_args.ts";
 import type { AdminClient } from "../admin_client.ts";
@@ -86,7 +87,7 @@ export class TopSession {
       case "reload":
         return this.#notice(`Reload: ${event.detail}`);
       case "drain":
-        return this.#notice(`Draining: ${event.open} connections open`);
+        return this.#notice(`Draining: ${amountOf(event.open, "connection")} open`);
     }
   }
 
