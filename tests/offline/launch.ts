@@ -8,6 +8,8 @@
  * - `run` starts in the directory of whoever called `deno task`, everything else in that of deno.json.
  * - The choice is made once: SLUICE_IMPORT_MAP has it for every process below, as the path of an import map or, for
  *   the real packages, empty. Tests that start `deno run` themselves pass it on.
+ * - What was found out is kept in Deno's cache, and goes with it: JSR is asked only when packages are missing there, and
+ *   once an hour while it cannot be reached.
  *
  * It needs nothing from a registry, or it could not do its job.
  */
@@ -15,7 +17,9 @@
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PERMISSIONS } from "../../.github/build/permissions.ts";
+import denoJson from "../../deno.json" with { type: "json" };
 import offline from "./import_map.json" with { type: "json" };
+import { Memory } from "./memory.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const CONFIG = resolve(ROOT, "deno.json");
@@ -49,11 +53,25 @@ async function main([subcommand, ...args]: readonly string[]): Promise<number> {
 
 /** The import map to use: "" for the one of deno.json, else a path. Says so when it is not deno.json's. */
 async function chooseImportMap(subcommand: string): Promise<string> {
-  if (await canReachJsr() || await isCached(subcommand)) return "";
+  const question = [Deno.version.deno, registryUrl(), subcommand === "run", denoJson.imports];
+  const memory = await Memory.about(question);
+  if (memory.isCached) return "";
+  if (!memory.isUnreachable) {
+    if (await isCached(subcommand)) {
+      await memory.keep({ cached: true });
+      return "";
+    }
+    if (await canReachJsr()) return "";
+    await memory.keep({ unreachableAt: Date.now() });
+  }
   say(
     "sluice: JSR cannot be reached and its packages are not cached; the stand-ins in tests/offline are used",
   );
   return OFFLINE_IMPORT_MAP;
+}
+
+function registryUrl(): string {
+  return (Deno.env.get("JSR_URL") ?? "https://jsr.io").replace(/\/?$/, "/");
 }
 
 function say(line: string): void {
@@ -61,9 +79,8 @@ function say(line: string): void {
 }
 
 async function canReachJsr(): Promise<boolean> {
-  const registry = (Deno.env.get("JSR_URL") ?? "https://jsr.io").replace(/\/?$/, "/");
   try {
-    const response = await fetch(new URL("@std/cli/meta.json", registry), {
+    const response = await fetch(new URL("@std/cli/meta.json", registryUrl()), {
       signal: AbortSignal.timeout(PROBE_TIMEOUT_MS),
     });
     // A page of some gateway in between is not JSR: it has no versions.

@@ -2,8 +2,13 @@
 
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
+import denoJson from "../../deno.json" with { type: "json" };
+import offline from "../offline/import_map.json" with { type: "json" };
 
 const LAUNCHER = fileURLToPath(new URL("../offline/launch.ts", import.meta.url));
+const DENO_JSON = fileURLToPath(new URL("../../deno.json", import.meta.url));
+/** What comes from JSR: `@std/cli/parse-args`. */
+const FROM_JSR = Object.keys(offline.imports).filter((name) => name.startsWith("@std/"));
 const STAND_INS = fileURLToPath(new URL("../offline/import_map.json", import.meta.url));
 
 /** What the launched script tells of itself. */
@@ -38,10 +43,10 @@ class Registry implements AsyncDisposable {
   requests = 0;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
 
-  constructor(answer: () => Response) {
-    this.#server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, () => {
+  constructor(answer: (request: Request) => Response) {
+    this.#server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, (request) => {
       this.requests++;
-      return answer();
+      return answer(request);
     });
   }
 
@@ -59,6 +64,39 @@ const answering = () =>
 const failing = () => new Registry(() => new Response(null, { status: 503 }));
 const gateway = () =>
   new Registry(() => new Response("<h1>Log in</h1>", { headers: { "content-type": "text/html" } }));
+
+/** A registry that has empty packages in place of those that are used. */
+async function packages(): Promise<Registry> {
+  const file = "export {};\n";
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(file));
+  const checksum = `sha256-${new Uint8Array(digest).toHex()}`;
+  const exported = Map.groupBy(
+    FROM_JSR.map((name) => name.split("/")),
+    ([, name]) => name!,
+  );
+  return new Registry((request) => {
+    const [, , name, wanted] = new URL(request.url).pathname.split("/");
+    const version = /[\d.]+/.exec(denoJson.imports[`@std/${name}` as keyof typeof denoJson.imports])![0];
+    if (wanted === "meta.json") {
+      return Response.json({ scope: "std", name, latest: version, versions: { [version]: {} } });
+    }
+    if (!wanted!.endsWith("_meta.json")) return new Response(file);
+    const paths = exported.get(name!)!.map(([, , path]) => path!);
+    return Response.json({
+      manifest: Object.fromEntries(paths.map((path) => [`/${path}.ts`, { size: file.length, checksum }])),
+      exports: Object.fromEntries(paths.map((path) => [`./${path}`, `./${path}.ts`])),
+    });
+  });
+}
+
+/** Has Deno load all packages into a cache. */
+async function download(cache: string, registry: string): Promise<void> {
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", "--config", DENO_JSON, FROM_JSR.map((name) => `import "${name}";`).join(" ")],
+    env: { DENO_DIR: cache, JSR_URL: registry },
+  }).output();
+  assert.ok(success, new TextDecoder().decode(stderr));
+}
 
 /** A command that launches a script, in a directory of its own with an empty cache. */
 function launch(
@@ -83,14 +121,19 @@ function launch(
 async function launchAndTell(env: Record<string, string>, flags: string[] = []) {
   const directory = await Deno.realPath(await Deno.makeTempDir());
   try {
-    const { code, stdout, stderr } = await launch(directory, TELL, env, flags).output();
-    const printed = new TextDecoder().decode(stderr);
-    assert.equal(code, 7, printed); // the script's own
-    const told: Told = JSON.parse(new TextDecoder().decode(stdout));
-    return { ...told, directory, stderr: printed };
+    return await launchAndTellIn(directory, env, flags);
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
+}
+
+/** The same in a directory whose cache is kept. */
+async function launchAndTellIn(directory: string, env: Record<string, string>, flags: string[] = []) {
+  const { code, stdout, stderr } = await launch(directory, TELL, env, flags).output();
+  const printed = new TextDecoder().decode(stderr);
+  assert.equal(code, 7, printed); // the script's own
+  const told: Told = JSON.parse(new TextDecoder().decode(stdout));
+  return { ...told, directory, stderr: printed };
 }
 
 Deno.test("launcher takes the real packages when JSR answers", async () => {
@@ -109,6 +152,41 @@ for (const [name, registryOf] of [["fails", failing], ["is a login page", gatewa
     assert.match(told.stderr, /^sluice: JSR cannot be reached .*\n$/);
   });
 }
+
+Deno.test("launcher asks JSR once while it cannot be reached, and says so each time", async () => {
+  await using registry = failing();
+  const directory = await Deno.realPath(await Deno.makeTempDir());
+  try {
+    for (let start = 1; start <= 3; start++) {
+      const told = await launchAndTellIn(directory, { JSR_URL: registry.url });
+      assert.equal(told.importMap, STAND_INS);
+      assert.match(told.stderr, /^sluice: JSR cannot be reached /);
+      assert.equal(registry.requests, 1);
+    }
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
+
+Deno.test("launcher asks nobody while all packages are cached, and asks again when the cache is gone", async () => {
+  await using registry = await packages();
+  const directory = await Deno.realPath(await Deno.makeTempDir());
+  const env = { JSR_URL: registry.url };
+  try {
+    await download(`${directory}/cache`, registry.url);
+    const requests = registry.requests;
+    assert.ok(requests > 0);
+    for (let start = 1; start <= 3; start++) {
+      assert.equal((await launchAndTellIn(directory, env)).importMap, "");
+      assert.equal(registry.requests, requests);
+    }
+    await Deno.remove(`${directory}/cache`, { recursive: true });
+    assert.equal((await launchAndTellIn(directory, env)).importMap, "");
+    assert.equal(registry.requests, requests + 1);
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+});
 
 for (const [name, importMap] of [["the stand-ins", STAND_INS], ["the real packages", ""]] as const) {
   Deno.test(`launcher keeps to a choice made before: ${name}`, async () => {
