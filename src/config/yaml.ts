@@ -25,7 +25,8 @@ export function parseYaml(text: string, file?: string): unknown {
 function problemOf(cause: unknown, text: string): Problem {
   if (cause instanceof RangeError) return { path: "", message: TOO_DEEP }; // of the call stack
   const reason = reasonOf(cause);
-  const position = positionOf(cause);
+  const told = positionOf(cause);
+  const position = told && inText(told, text);
   if (/duplicated/.test(reason)) {
     const message = "Cannot parse YAML: this key is already in the mapping";
     return { path: "", message, fault: "repeated key", ...position && { position } };
@@ -52,6 +53,17 @@ function positionOf(error: unknown): Position | undefined {
   if (line === undefined || column === undefined) return undefined;
   // The first versions count the column from the wrong line after a repeated key, and end below 1.
   return { line: Number(line), column: Math.max(1, Number(column)), length: 1 };
+}
+
+/** Parsers count differently where they stop at the end, at a NUL or at a strange line end. */
+function inText({ line, column, length }: Position, text: string): Position {
+  const nul = text.indexOf("\0");
+  const before = nul < 0 ? undefined : text.slice(0, nul).split("\n");
+  if (before !== undefined) return { line: before.length, column: before.at(-1)!.length + 1, length };
+  const lines = text.split("\n");
+  const within = Math.min(line, lines.length);
+  const end = lines[within - 1]!.length + 1;
+  return { line: within, column: within < line ? end : Math.min(column, end), length };
 }
 
 /** The parser's reason alone: it repeats the position and quotes the line, which may hold a password. */
