@@ -82,39 +82,49 @@ const MOST_LATE_LOOKS = 100;
 /**
  * Accepts TLS clients, whose handshakes are still to come. The certificate is a listener's for good, so a new one
  * takes a new listener on the same port (SO_REUSEPORT); the old one is closed when its queue was just seen empty.
- * A client that arrives in the instant between is reset.
+ * A client that arrives in the instant between is reset. Where addresses cannot be shared, the old one is closed first,
+ * and clients that come before the new one is bound, a moment later, are refused.
  */
 export class TlsListener implements Listener {
   readonly address: TcpAddress;
   readonly #accepted: DenoTlsConn[] = [];
-  #current: Bound;
+  readonly #canShare: boolean;
+  /** Undefined while the one before it is closing. */
+  #current: Bound | undefined;
+  /** What it is to be bound with then. */
+  #next: TlsListenOptions | undefined;
   readonly #retired = new Set<Bound>();
   /** Accepts under way, of all that are or were bound. */
   #accepts = 0;
   #waiting: PromiseWithResolvers<Conn> | undefined;
   #isClosed = false;
 
-  private constructor(listener: Deno.TlsListener, asked: TcpAddress) {
+  private constructor(listener: Deno.TlsListener, asked: TcpAddress, canShare: boolean) {
     this.address = boundAddress(asked, addressOf(listener.addr) as TcpAddress);
+    this.#canShare = canShare;
     this.#current = newlyBound(listener);
   }
 
   /**
-   * Binds `address`, in any case with SO_REUSEPORT.
+   * Binds `address`, with SO_REUSEPORT where that can be.
    *
    * @param sharing.shared Others may have bound it so, as each of several threads does; false unless given.
+   * @param sharing.reusePort Whether addresses can be shared; as {@linkcode canShare} unless given.
    * @throws {ListenError} unless `shared`, also when another program has bound it with SO_REUSEPORT.
    */
   static bind(
     address: TcpAddress,
     options: TlsListenOptions,
-    { shared = false }: { readonly shared?: boolean } = {},
+    { shared = false, reusePort = canShare() }: {
+      readonly shared?: boolean;
+      readonly reusePort?: boolean;
+    } = {},
   ): TlsListener {
     try {
       // With SO_REUSEPORT a port that others share looks free.
       const { hostname, port } = address;
       if (!shared && port !== 0) Deno.listen({ hostname, port }).close();
-      return new TlsListener(bindShared(address, options), address);
+      return new TlsListener(bind(address, options, reusePort), address, reusePort);
     } catch (cause) {
       throw ListenError.at(address, proxyErrorOf(cause, "proxy"));
     }
@@ -123,8 +133,9 @@ export class TlsListener implements Listener {
   /** Clients from now on get these credentials. Throws, and changes nothing, when they cannot be used. */
   replace(options: TlsListenOptions): void {
     if (this.#isClosed) return;
-    const listener = bindShared(this.address, options);
-    this.#retired.add(this.#current);
+    if (!this.#canShare) return this.#replaceAlone(options);
+    const listener = bind(this.address, options, true);
+    this.#retired.add(this.#current!);
     this.#current = newlyBound(listener);
     if (this.#waiting !== undefined) this.#acceptFromAll();
   }
@@ -135,20 +146,46 @@ export class TlsListener implements Listener {
     if (this.#isClosed && this.#accepts === 0) {
       return Promise.reject(new Deno.errors.BadResource("Listener has been closed"));
     }
-    this.#waiting = Promise.withResolvers<Conn>();
-    if (!this.#isClosed) this.#acceptFromAll();
-    return this.#waiting.promise;
+    const { promise } = this.#waiting = Promise.withResolvers<Conn>();
+    if (this.#next !== undefined) this.#bindNext();
+    else if (!this.#isClosed) this.#acceptFromAll();
+    return promise;
   }
 
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    for (const bound of [this.#current, ...this.#retired]) closeBound(bound);
+    for (const bound of this.#all) closeBound(bound);
     this.#retired.clear();
   }
 
+  get #all(): Bound[] {
+    return [...this.#retired, ...this.#current === undefined ? [] : [this.#current]];
+  }
+
+  #replaceAlone(options: TlsListenOptions): void {
+    // What cannot be used is found out while the old one is there.
+    bind({ ...this.address, port: 0 }, options, false).close();
+    this.#next = options;
+    if (this.#current !== undefined) closeBound(this.#current);
+    this.#current = undefined;
+    this.#bindNext();
+  }
+
+  /** Once the old one has gone, which it has when its last accept has ended. When it fails, the next accept tries again. */
+  #bindNext(): void {
+    if (this.#next === undefined || this.#isClosed || this.#accepts > 0) return;
+    try {
+      this.#current = newlyBound(bind(this.address, this.#next, false));
+    } catch (cause) {
+      return this.#fail(cause);
+    }
+    this.#next = undefined;
+    if (this.#waiting !== undefined) this.#acceptFromAll();
+  }
+
   #acceptFromAll(): void {
-    for (const bound of [...this.#retired, this.#current]) this.#acceptFrom(bound);
+    for (const bound of this.#all) this.#acceptFrom(bound);
   }
 
   #acceptFrom(bound: Bound): void {
@@ -160,9 +197,11 @@ export class TlsListener implements Listener {
     bound.listener.accept().then((conn) => {
       this.#ended(bound);
       this.#deliver(new DenoTlsConn(conn));
+      this.#bindNext();
     }, (cause) => {
       this.#ended(bound);
       if (this.#isClosed ? this.#accepts === 0 : bound === this.#current) this.#fail(cause);
+      this.#bindNext();
     });
   }
 
@@ -217,9 +256,10 @@ function closeBound({ listener, look }: Bound): void {
   listener.close();
 }
 
-function bindShared(
+function bind(
   { hostname, port }: TcpAddress,
   { credentials, alpn }: TlsListenOptions,
+  reusePort: boolean,
 ): Deno.TlsListener {
   const { cert, key } = credentials;
   return Deno.listenTls({
@@ -227,7 +267,7 @@ function bindShared(
     port,
     cert,
     key,
-    reusePort: canShare(),
+    reusePort,
     tcpBacklog: BACKLOG,
     ...alpn.length === 0 ? {} : { alpnProtocols: [...alpn] },
   });

@@ -27,15 +27,20 @@ export interface Finished {
  */
 export const workers = Deno.build.os === "linux" ? Number(Deno.env.get("SLUICE_TEST_WORKERS") ?? 1) : 1;
 
-/** The command that runs sluice: the built executable of SLUICE_BIN, or `deno run` with exactly its permissions. */
-export function sluiceCommand(): [string, ...string[]] {
+/**
+ * The command that runs sluice: the built executable of SLUICE_BIN, or `deno run` with exactly its permissions; without
+ * `--unstable-net`, which deno.json says, where `isStable`.
+ */
+export function sluiceCommand(isStable = false): [string, ...string[]] {
   const executable = Deno.env.get("SLUICE_BIN");
   if (executable) return [executable];
-  const importMap = Deno.env.get("SLUICE_IMPORT_MAP");
+  const configuration = fileURLToPath(new URL("../../deno.json", import.meta.url));
+  const importMap = Deno.env.get("SLUICE_IMPORT_MAP") || (isStable ? configuration : undefined);
   return [
     Deno.execPath(),
     "run",
     "--quiet",
+    ...(isStable ? ["--no-config"] : []),
     ...PERMISSIONS,
     ...(importMap ? ["--import-map", importMap] : []),
     fileURLToPath(new URL("../../main.ts", import.meta.url)),
@@ -81,6 +86,8 @@ export interface StartOptions {
   readonly env?: Record<string, string>;
   /** Threads that relay; as many as {@linkcode workers} unless given. */
   readonly workers?: number | "auto";
+  /** Without `--unstable-net`. Not for an executable, which always has it. */
+  readonly isStable?: boolean;
 }
 
 /** A running sluice. Disposing of it kills it, if it still runs. */

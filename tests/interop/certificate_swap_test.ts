@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { eventually } from "../e2e/eventually.ts";
-import { Sluice } from "../e2e/program.ts";
+import { Sluice, type StartOptions } from "../e2e/program.ts";
 import { echo, readText, upstream, writeText } from "../e2e/sockets.ts";
 import { CertificateAuthority, type KeyPair, OPENSSL } from "./certificates.ts";
 import { interopTest } from "./interop.ts";
@@ -22,7 +22,11 @@ interface Mounted {
 }
 
 /** Starts a sluice whose certificate is behind a symbolic link, as in a Kubernetes secret. */
-async function mounted(stage: AsyncDisposableStack, keys: string[] = []): Promise<Mounted> {
+async function mounted(
+  stage: AsyncDisposableStack,
+  keys: string[] = [],
+  start: StartOptions = {},
+): Promise<Mounted> {
   const authority = stage.use(await CertificateAuthority.create());
   const directory = await Deno.makeTempDir({ prefix: "sluice-secret-" });
   stage.defer(() => Deno.remove(directory, { recursive: true }));
@@ -40,7 +44,8 @@ async function mounted(stage: AsyncDisposableStack, keys: string[] = []): Promis
   const server = stage.use(upstream(echo));
   const tls = [`cert: "${directory}/tls.crt"`, `key: "${directory}/tls.key"`, ...keys].join(", ");
   const service = `{ name: test, listen: "127.0.0.1:0", upstream: "${server.address}", tls: { ${tls} } }`;
-  const sluice = stage.use(await Sluice.withConfig(`log: { format: json }\nservices: [${service}]\n`));
+  const yaml = `log: { format: json }\nservices: [${service}]\n`;
+  const sluice = stage.use(await Sluice.withConfig(yaml, [], start));
   return { authority, sluice, directory, swap };
 }
 
@@ -113,6 +118,29 @@ for (const seamless of [true, false]) {
     assert.equal(await readText(old, 5), "still");
   });
 }
+
+interopTest(
+  "a new certificate is served by Deno.listenTls without --unstable-net",
+  OPENSSL,
+  async (stage) => {
+    const start = { isStable: true, workers: 1 };
+    const { authority, sluice, swap } = await mounted(stage, ["seamless: false"], start);
+    using old = await tlsClient(sluice.port(), authority);
+    for (let count = 1; count <= 3; count++) {
+      await swap(await authority.issue({ name: `v${count}.test` }));
+      await sluice.loggedEvents("certificate_reloaded", count);
+      await eventually(
+        "the new certificate",
+        // In the moment without a listener it refuses.
+        () => isServed(sluice.port(), authority, `v${count}.test`).catch(() => false),
+        (served) => served,
+      );
+    }
+    assert.deepEqual(sluice.events("listener_not_changed"), []);
+    await writeText(old, "ping");
+    assert.equal(await readText(old, 4), "ping");
+  },
+);
 
 interopTest("a new certificate that cannot be used leaves the old one", OPENSSL, async (stage) => {
   const { authority, sluice, directory, swap } = await mounted(stage);

@@ -7,7 +7,8 @@ import { ProxyError, proxyErrorOf } from "../../src/net/errors.ts";
 import { type Credentials, loadCredentials } from "../../src/net/tls_credentials.ts";
 import { DenoTlsConn, TlsListener } from "../../src/net/tls_listener.ts";
 import { PendingHandshakes } from "../../src/net/tls_pending.ts";
-import { readAll, writeText } from "../e2e/sockets.ts";
+import { eventually } from "../e2e/eventually.ts";
+import { readAll, readText, writeText } from "../e2e/sockets.ts";
 import { CertificateAuthority, OPENSSL } from "./certificates.ts";
 import { interopTest } from "./interop.ts";
 import { openssl } from "./tls_clients.ts";
@@ -222,3 +223,46 @@ async function cutConnection(listener: TlsListener, port: number): Promise<DenoT
   raw.end();
   return conn;
 }
+
+interopTest("a new certificate is served where no address can be shared", OPENSSL, async (stage) => {
+  const authority = stage.use(await CertificateAuthority.create());
+  const caCerts = [await Deno.readTextFile(authority.cert)];
+  const identities = await Promise.all(["a.test", "b.test"].map(async (name) => ({
+    name,
+    credentials: await loadCredentials(await authority.issue({ name })),
+  })));
+  const listener = TlsListener.bind(ANYWHERE, { ...identities[0]!, alpn: [] }, { reusePort: false });
+  const { port } = listener.address as TcpAddress;
+  const ended = new AbortController();
+  const failures: unknown[] = [];
+  const loop = acceptConnections(listener, {
+    onConnection: (conn) => void echo({ conn, facts: {} }).catch(() => {}).finally(() => conn.close()),
+    onError: (error) => void failures.push(error),
+    signal: ended.signal,
+  });
+  const connect = (hostname: string) =>
+    eventually(`a connection with the certificate of ${hostname}`, async () => {
+      const tcp = await Deno.connect({ hostname: "127.0.0.1", port }).catch(() => undefined);
+      return tcp === undefined ? undefined : await Deno.startTls(tcp, { hostname, caCerts });
+    }, (conn) => conn !== undefined);
+  const roundTrip = async (conn: Deno.TlsConn) => {
+    await writeText(conn, "ping");
+    assert.equal(await readText(conn, 4), "ping");
+  };
+  const old = stage.use((await connect("a.test"))!);
+  await roundTrip(old);
+  for (let round = 1; round <= 6; round++) {
+    const { name, credentials } = identities[round % 2]!;
+    listener.replace({ credentials, alpn: [] });
+    using conn = (await connect(name))!;
+    await roundTrip(conn);
+  }
+  const bad = { credentials: { cert: "no certificate", key: "", names: [] }, alpn: [] };
+  assert.throws(() => listener.replace(bad));
+  using conn = (await connect("a.test"))!;
+  await roundTrip(conn);
+  await roundTrip(old);
+  ended.abort();
+  await loop;
+  assert.deepEqual(failures, []);
+});
