@@ -1,8 +1,6 @@
 /** What is different between two configurations, and what it takes to go from one to the other. */
 
-import { isDeepStrictEqual } from "node:util";
 import type { Config, GroupConfig, ServiceConfig } from "./config.ts";
-import { withoutUndefined } from "./encode_document.ts";
 
 export type DifferenceKind = "added" | "removed" | "changed" | "same";
 
@@ -110,8 +108,30 @@ function changedKeys(before: Config, after: Config, effect: "live" | "restart"):
   ).map((setting) => SETTINGS[setting].key);
 }
 
+/**
+ * Compares configurations by value; what is undefined equals what is absent. They have mappings, lists, bytes and plain
+ * values, of which `isDeepStrictEqual` takes ten times as long: thousands of services are compared in one turn.
+ */
 function isEqual(before: unknown, after: unknown): boolean {
-  return isDeepStrictEqual(withoutUndefined(before), withoutUndefined(after));
+  if (Object.is(before, after)) return true;
+  if (typeof before !== "object" || typeof after !== "object" || before === null || after === null) {
+    return false;
+  }
+  if (Array.isArray(before) || ArrayBuffer.isView(before)) return isEqualList(before, after);
+  if (Array.isArray(after) || ArrayBuffer.isView(after)) return false;
+  const [some, others] = [before, after] as Readonly<Record<string, unknown>>[];
+  return Object.keys(some!).every((key) => isEqual(some![key], others![key])) &&
+    Object.keys(others!).every((key) => others![key] === undefined || Object.hasOwn(some!, key));
+}
+
+function isEqualList(before: object, after: object): boolean {
+  if (
+    Array.isArray(before) !== Array.isArray(after) || ArrayBuffer.isView(before) !== ArrayBuffer.isView(after)
+  ) {
+    return false;
+  }
+  const [some, others] = [before, after] as (readonly unknown[])[];
+  return some!.length === others!.length && some!.every((entry, index) => isEqual(entry, others![index]));
 }
 
 /** How many names a line has for each kind. */
