@@ -10,6 +10,7 @@ import { AdminError } from "./admin_error.ts";
 import { type Command, parseCommand } from "./args.ts";
 import { withPictures } from "./config_problems.ts";
 import { helpText } from "./help.ts";
+import { printableLines } from "./printable.ts";
 import { RunError } from "./ready.ts";
 import { run } from "./run.ts";
 import { UsageError } from "./usage.ts";
@@ -66,7 +67,7 @@ async function execute(command: Command, early: EarlySignals): Promise<void> {
 function explain(error: unknown): number {
   if (error instanceof UsageError) {
     const help = error.topic === "sluice" ? "sluice --help" : `sluice ${error.topic} --help`;
-    console.error(`sluice: ${error.message}\nSee ${help}`);
+    console.error(`sluice: ${printableLines(error.message)}\nSee ${help}`);
     return EXIT_USAGE;
   }
   if (error instanceof ConfigError) {
@@ -75,7 +76,7 @@ function explain(error: unknown): number {
     return EXIT_USAGE;
   }
   if (COULD_NOT.some((type) => error instanceof type)) {
-    console.error(`sluice: ${(error as Error).message}`);
+    console.error(`sluice: ${printableLines((error as Error).message)}`);
     return EXIT_FAILED;
   }
   throw error;

@@ -48,7 +48,7 @@ export class ConfigError extends Error {
     const { file, text } = options;
     const lines = problems.map(onOneLine);
     const details = linesOf(lines, file).map((line) => `\n  ${line}`).join("");
-    const subject = `Cannot use the configuration${file === undefined ? "" : ` "${file}"`}`;
+    const subject = `Cannot use the configuration${file === undefined ? "" : ` "${escapeControls(file)}"`}`;
     super(`${subject}:${details}`, "cause" in options ? { cause: options.cause } : {});
     this.problems = lines;
     this.file = file;
@@ -80,7 +80,9 @@ export function formatProblem(problem: Problem): string {
 function linesOf(problems: readonly Problem[], file: string | undefined): string[] {
   const lines = problems.slice(0, MAX_LISTED).map((problem) => {
     const { position } = problem;
-    const place = position === undefined ? "" : `${file ?? ""}:${position.line}:${position.column}: `;
+    const place = position === undefined
+      ? ""
+      : `${escapeControls(file ?? "")}:${position.line}:${position.column}: `;
     return `${place}${formatProblem(problem)}`;
   });
   const left = problems.length - lines.length;

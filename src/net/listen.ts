@@ -1,5 +1,6 @@
 /** Binding a listener: TCP or unix socket, on Deno's own API or on node:net. */
 
+import { answerWithin } from "../files/answer_within.ts";
 import { type Address, boundAddress, type TcpAddress } from "./address.ts";
 import type { Adapter, Conn } from "./conn.ts";
 import { addressOf, DenoConn } from "./deno_conn.ts";
@@ -88,7 +89,7 @@ async function listenUnix(path: string, mode: number | undefined): Promise<Liste
 /** A socket file that nobody answers is left over from a program that died; anything else is not ours to remove. */
 async function removeStaleSocket(path: string): Promise<void> {
   const address: Address = { transport: "unix", path };
-  const info = await Deno.lstat(path).catch((cause) => {
+  const info = await answerWithin(path, () => Deno.lstat(path)).catch((cause) => {
     if (cause instanceof Deno.errors.NotFound) return undefined;
     throw cause;
   });

@@ -1,5 +1,6 @@
 /** The error of an address that cannot be bound, apart from what binds one: programs that import it need only this. */
 
+import { writeFault } from "../files/file_fault.ts";
 import { type Address, formatAddress } from "./address.ts";
 import type { ErrorCode, ProxyError } from "./errors.ts";
 
@@ -18,8 +19,9 @@ export class ListenError extends Error {
   }
 
   static at(address: Address, error: ProxyError): ListenError {
-    const remedies = address.transport === "tcp" ? REMEDIES : UNIX_REMEDIES;
-    const detail = remedies[error.code] ?? error.message;
+    const detail = address.transport === "tcp"
+      ? REMEDIES[error.code] ?? error.message
+      : unixDetail(address.path, error);
     return new ListenError(
       `Cannot listen on ${formatAddress(address)}: ${detail}`,
       detail,
@@ -42,7 +44,12 @@ const REMEDIES: Partial<Record<ErrorCode, string>> = {
   permission_denied: "permission denied (ports below 1024 need root or CAP_NET_BIND_SERVICE)",
 };
 
-/** Of other codes the file system's own words say more. */
-const UNIX_REMEDIES: Partial<Record<ErrorCode, string>> = {
-  address_in_use: "address already in use (another program answers there; stop it or choose another path)",
-};
+/** Of a unix socket, most that can be wrong is about its file. */
+function unixDetail(path: string, error: ProxyError): string {
+  if (error.code === "address_in_use") {
+    return "address already in use (another program answers there; stop it or choose another path)";
+  }
+  if (error.cause === undefined) return error.message;
+  const { fault, remedy } = writeFault(error.cause, path);
+  return remedy === undefined ? fault : `${fault} (${remedy})`;
+}

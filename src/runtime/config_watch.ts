@@ -1,5 +1,6 @@
 /** Reloads the configuration when its file changes, where that is asked for. */
 
+import { readFault } from "../files/file_fault.ts";
 import { watchFiles } from "../net/watch_files.ts";
 import type { Log } from "../observe/log.ts";
 
@@ -31,7 +32,7 @@ export class ConfigWatch {
       onError: (directory, error) =>
         this.#log.error(`Cannot watch "${directory}" for a new configuration, trying again`, {
           event: "configuration_watch_failed",
-          detail: error instanceof Error ? error.message : String(error),
+          detail: readFault(error).fault,
         }),
     });
   }

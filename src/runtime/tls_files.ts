@@ -6,6 +6,7 @@ import { ConfigError, type Problem } from "../config/config_error.ts";
 import { formatDuration } from "../config/duration.ts";
 import type { Credentials } from "../net/tls_credentials.ts";
 import { CredentialsError } from "../net/tls_pem.ts";
+import { readFault } from "../files/file_fault.ts";
 import { watchFiles } from "../net/watch_files.ts";
 import type { Log } from "../observe/log.ts";
 import type { ConfigSource } from "./config_source.ts";
@@ -139,7 +140,7 @@ export class TlsFiles {
       onError: (directory, error) =>
         this.#options.log.error(`Cannot watch "${directory}" for new certificates, trying again`, {
           event: "certificate_watch_failed",
-          detail: messageOf(error),
+          detail: readFault(error).fault,
         }),
     });
     watch.ended = ended;
@@ -233,8 +234,4 @@ function wholeHours(milliseconds: number): number {
 /** Tells whether a reload brought anything new; authorities are not told apart. */
 function fingerprintOf({ all }: ServiceFiles): string {
   return all.map(({ cert }) => cert).join();
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -140,3 +140,40 @@ Deno.test({
     assert.match(large.stderr, /Cannot read ".*": it is larger than 16 MiB/);
   },
 });
+
+Deno.test({
+  name:
+    "messages about files have neither the system's numbers and calls, nor control characters of a path (needs Unix)",
+  ignore,
+  fn: async () => {
+    await using directory = await folder();
+    const config = join(directory.path, "sluice.yaml");
+    const socket = join(directory.path, "no", "x.sock");
+    await Deno.writeTextFile(
+      config,
+      `services: [{ name: a, listen: "unix:${socket}", upstream: "127.0.0.1:1" }]\n`,
+    );
+    const file = join(directory.path, "file");
+    await Deno.writeTextFile(file, "");
+    const unlisted = "its folder does not exist";
+    for (
+      const [args, message] of [
+        [["-c", config], `Cannot listen on unix:${socket}: ${unlisted} (create the folder)`],
+        [
+          ["5000=127.0.0.1:1", "--ready-file", join(file, "x")],
+          `Cannot write --ready-file "${file}/x": ${unlisted}; create the folder`,
+        ],
+        [
+          ["status", "--admin", "1", "--token-file", directory.path],
+          `Cannot read --token-file "${directory.path}": it is a directory`,
+        ],
+        [["check", "/no\x1b[31m\nfile"], 'Cannot use the configuration "/no\\u001b[31m\\u000afile":'],
+      ] as const
+    ) {
+      const { code, stderr } = await runSluice([...args]);
+      assert.ok(code > 0);
+      assert.equal(stderr.split("\n")[0], `sluice: ${message}`);
+      assert.doesNotMatch(stderr.replaceAll("\n", ""), /os error|\p{Cc}/u);
+    }
+  },
+});

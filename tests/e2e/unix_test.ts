@@ -75,7 +75,7 @@ testUnix("a directory that does not exist is named: code 1", async (directory) =
   const path = join(directory, "missing", "test.sock");
   const { code, stderr } = await runSluice([`unix:${path}=127.0.0.1:1`]);
   assert.ok(stderr.includes(`Cannot listen on unix:${path}: `), stderr);
-  assert.match(stderr, /no such file or directory/i);
+  assert.match(stderr, /: its folder does not exist \(create the folder\)\n$/);
   assert.equal(code, 1);
 });
 

@@ -39,7 +39,7 @@ interopTest("TLS comes, changes and goes with reloads, and open connections stay
     yaml(tls({ cert: `${authority.directory}/none.pem`, key: other.key })),
     "reload_refused",
   );
-  assert.match(String(refused["message"]), /services\[0\]\.tls: .*none\.pem/);
+  assert.match(String(refused["message"]), /services\[0\]\.tls\b.*none\.pem/);
   using still = await tlsClient(port, authority);
   await echoed(still);
 

@@ -31,7 +31,10 @@ Deno.test("an address that cannot be bound is an error that names it, its cause 
       { transport: "tcp", hostname: "2001:db8::1", port: 80 },
       /^Cannot listen on \[2001:db8::1\]:80 .*no such local/,
     ],
-    [{ transport: "unix", path: `${directory}/none/x.sock` }, /^Cannot listen on unix:.*: No such file/],
+    [
+      { transport: "unix", path: `${directory}/none/x.sock` },
+      /^Cannot listen on unix:.* \(admin\.listen\): its folder does not exist \(create the folder\)$/,
+    ],
   ];
   for (const [listen, message] of cases) {
     await assert.rejects(serve(listen), { name: "AdminListenError", message });
