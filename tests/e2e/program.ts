@@ -29,7 +29,7 @@ export const workers = Deno.build.os === "linux" ? Number(Deno.env.get("SLUICE_T
 
 /**
  * The command that runs sluice: the built executable of SLUICE_BIN, or `deno run` with exactly its permissions; without
- * `--unstable-net`, which deno.json says, where `isStable`.
+ * `--unstable-net`, which deno.json says, where `isStable`; an executable always has it.
  */
 export function sluiceCommand(isStable = false): [string, ...string[]] {
   const executable = Deno.env.get("SLUICE_BIN");
@@ -86,8 +86,6 @@ export interface StartOptions {
   readonly env?: Record<string, string>;
   /** Threads that relay; as many as {@linkcode workers} unless given. */
   readonly workers?: number | "auto";
-  /** Without `--unstable-net`. Not for an executable, which always has it. */
-  readonly isStable?: boolean;
 }
 
 /** A running sluice. Disposing of it kills it, if it still runs. */

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { eventually } from "../e2e/eventually.ts";
-import { Sluice, type StartOptions } from "../e2e/program.ts";
+import { Sluice, sluiceCommand, type StartOptions } from "../e2e/program.ts";
 import { echo, readText, upstream, writeText } from "../e2e/sockets.ts";
 import { CertificateAuthority, type KeyPair, OPENSSL } from "./certificates.ts";
 import { interopTest } from "./interop.ts";
@@ -123,7 +123,7 @@ interopTest(
   "a new certificate is served by Deno.listenTls without --unstable-net",
   OPENSSL,
   async (stage) => {
-    const start = { isStable: true, workers: 1 };
+    const start = { command: sluiceCommand(true), workers: 1 };
     const { authority, sluice, swap } = await mounted(stage, ["seamless: false"], start);
     using old = await tlsClient(sluice.port(), authority);
     for (let count = 1; count <= 3; count++) {
