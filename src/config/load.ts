@@ -8,7 +8,7 @@ import { decodingSteps } from "./decode.ts";
 import type { EnvironmentLookup } from "./environment.ts";
 import { parsePath } from "./key_path.ts";
 import type { Positions } from "./positions.ts";
-import { inTurns } from "./steps.ts";
+import { inTurns, type Steps } from "./steps.ts";
 
 /**
  * How long a pipe may take until its end, in milliseconds: `-c <(generate)` takes as long as the program in it, but one
@@ -68,17 +68,23 @@ export class ConfigFile {
     if (text === undefined || text === "") return error;
     const { positionsOf } = await import("./positions.ts"); // its library takes 20 ms
     const positions = await inTurns(positionsOf(text));
-    // Tabs make other values of the lines, of which nobody wants to read.
-    const { tab } = positions;
-    const problems = tab === undefined
-      ? error.problems.map((problem) => locateProblem(problem, positions)).sort(byPosition)
-      : [{
-        path: "",
-        message: "Cannot parse YAML: this line begins with a tab, indent with spaces",
-        position: tab,
-      }];
+    const problems = await inTurns(locateAll(error.problems, positions));
     return new ConfigError(problems, { file: this.path, text, cause: error.cause });
   }
+}
+
+/** Finds the places of problems, one in each step. */
+function* locateAll(problems: readonly Problem[], positions: Positions): Steps<Problem[]> {
+  // Tabs make other values of the lines, of which nobody wants to read.
+  const { tab: position } = positions;
+  const message = "Cannot parse YAML: this line begins with a tab, indent with spaces";
+  if (position !== undefined) return [{ path: "", message, position }];
+  const located: Problem[] = [];
+  for (const problem of problems) {
+    located.push(locateProblem(problem, positions));
+    yield;
+  }
+  return located.sort(byPosition);
 }
 
 function locateProblem(problem: Problem, positions: Positions): Problem {

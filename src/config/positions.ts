@@ -34,6 +34,9 @@ export class Positions {
   readonly #root: Node;
   /** The values that have an anchor, in the order of the text. */
   readonly #anchors: { readonly name: string; readonly offset: number; readonly value: Token }[] = [];
+  readonly #lineStarts: readonly number[];
+  readonly #entries = new Map<Token, readonly Item[]>();
+  readonly #pairs = new Map<Token, ReadonlyMap<string, Item>>();
   /** The first key that its mapping has twice. */
   #repeated: Token | undefined;
   /** The first bracket or quote that is not closed. */
@@ -43,6 +46,7 @@ export class Positions {
 
   constructor(text: string, document: CST.Document | undefined) {
     this.#text = text;
+    this.#lineStarts = [0, ...text.matchAll(/\n/g).map(({ index }) => index + 1)];
     this.#root = { key: undefined, value: document?.value };
     if (document?.value !== undefined) {
       this.#lookAtStart(document.start);
@@ -90,31 +94,40 @@ export class Positions {
     return { node, found: true };
   }
 
-  #child(collection: Token | undefined, key: string | number, depth = 0): Node | undefined {
+  /** @param seen The mappings that were looked at for this key: many may merge the same. */
+  #child(collection: Token | undefined, key: string | number, seen = new Set<Token>()): Node | undefined {
     const token = this.#behindAlias(collection);
-    if (depth > MAX_MERGES) return undefined;
+    if (token === undefined || seen.has(token)) return undefined;
+    seen.add(token);
     if (typeof key === "number") {
-      const item = entriesOf(token)[key];
+      const item = this.#entriesOf(token)[key];
       // Of an entry without a value there is but the dash.
       const dash = item?.start.find(({ type }) => type === "seq-item-ind");
       return item && { key: item.value === undefined ? dash : undefined, value: item.value };
     }
-    const pairs = pairsOf(token);
-    const own = pairs.find((pair) => keyOf(pair) === key);
+    const pairs = this.#pairsOf(token);
+    const own = pairs.get(key);
     if (own !== undefined) return { key: own.key ?? undefined, value: own.value };
-    for (const { value } of pairs.filter((pair) => keyOf(pair) === "<<")) {
-      const entries = entriesOf(value);
-      for (const source of entries.length === 0 ? [value] : entries.map((entry) => entry.value)) {
-        const merged = this.#child(source, key, depth + 1);
-        if (merged !== undefined) return merged;
-      }
+    const merged = pairs.get("<<")?.value;
+    const entries = merged === undefined ? [] : this.#entriesOf(merged);
+    for (const source of entries.length === 0 ? [merged] : entries.map(({ value }) => value)) {
+      const found = this.#child(source, key, seen);
+      if (found !== undefined) return found;
     }
     return undefined;
   }
 
+  #entriesOf(token: Token): readonly Item[] {
+    return this.#entries.getOrInsertComputed(token, entriesOf);
+  }
+
+  #pairsOf(token: Token): ReadonlyMap<string, Item> {
+    return this.#pairs.getOrInsertComputed(token, pairsOf);
+  }
+
   #behindAlias(token: Token | undefined): Token | undefined {
     let target = token;
-    for (let count = 0; target?.type === "alias" && count < MAX_MERGES; count++) {
+    for (let count = 0; target?.type === "alias" && count < MAX_ALIASES; count++) {
       const { source, offset } = target;
       target = this.#anchors.findLast((each) => each.name === source.slice(1) && each.offset < offset)?.value;
     }
@@ -161,31 +174,37 @@ export class Positions {
 
   #at(token: Token): Position {
     const offset = offsetOf(token);
-    const before = this.#text.slice(0, offset);
-    const lineStart = before.lastIndexOf("\n") + 1;
+    const line = this.#lineStarts.findLastIndex((start) => start <= offset);
     const source = "source" in token && token.type !== "block-scalar" ? token.source : "";
     return {
-      line: before.split("\n").length,
-      column: offset - lineStart + 1,
+      line: line + 1,
+      column: offset - this.#lineStarts[line]! + 1,
       length: Math.max(1, source.split(/\r?\n/, 1)[0]!.trimEnd().length),
     };
   }
 }
 
-/** Aliases of aliases and merges of merges that are followed; no sane file comes near. */
-const MAX_MERGES = 100;
+/** Aliases of aliases that are followed; an alias may stand for itself. */
+const MAX_ALIASES = 100;
 
-function entriesOf(token: Token | undefined): Item[] {
-  if (token?.type === "block-seq") {
+function entriesOf(token: Token): readonly Item[] {
+  if (token.type === "block-seq") {
     return token.items.filter(({ start }) => start.some(({ type }) => type === "seq-item-ind"));
   }
-  if (token?.type !== "flow-collection" || token.start.type !== "flow-seq-start") return [];
+  if (token.type !== "flow-collection" || token.start.type !== "flow-seq-start") return [];
   return token.items.filter(({ key, sep, value }) => key || sep || value);
 }
 
-function pairsOf(token: Token | undefined): Item[] {
-  if (token?.type === "block-map") return token.items;
-  return token?.type === "flow-collection" && token.start.type === "flow-map-start" ? token.items : [];
+/** The pairs of a mapping by their keys, of equal ones the first. */
+function pairsOf(token: Token): ReadonlyMap<string, Item> {
+  const isMapping = token.type === "block-map" ||
+    token.type === "flow-collection" && token.start.type === "flow-map-start";
+  const pairs = new Map<string, Item>();
+  for (const item of isMapping ? token.items : []) {
+    const key = keyOf(item);
+    if (key !== undefined && !pairs.has(key)) pairs.set(key, item);
+  }
+  return pairs;
 }
 
 function keyOf({ key }: Item): string | undefined {
