@@ -20,7 +20,7 @@ const REFUSED: Case[] = [
       const [one, other] = [await authority.issue({ name: "one" }), await authority.issue({ name: "other" })];
       return { cert: one.cert, key: other.key };
     },
-    [/services\[0\]\.tls: Cannot use the key in "KEY": it belongs to another certificate than "CERT"$/m],
+    [/services\[0\]\.tls\.key: Cannot use the key in "KEY": it belongs to another certificate than "CERT"$/m],
   ],
   [
     "a certificate that is not there",
@@ -28,7 +28,7 @@ const REFUSED: Case[] = [
       ...await authority.issue({ name: "one" }),
       cert: `${authority.directory}/no.pem`,
     }),
-    [/services\[0\]\.tls: Cannot read "CERT": no such file \(check the path\)$/m],
+    [/services\[0\]\.tls\.cert: Cannot read "CERT": no such file \(check the path\)$/m],
   ],
   [
     "a key that is not there",
@@ -36,7 +36,7 @@ const REFUSED: Case[] = [
       ...await authority.issue({ name: "one" }),
       key: `${authority.directory}/no.key`,
     }),
-    [/services\[0\]\.tls: Cannot read "KEY": no such file \(check the path\)$/m],
+    [/services\[0\]\.tls\.key: Cannot read "KEY": no such file \(check the path\)$/m],
   ],
   [
     "cert and key swapped",
@@ -49,7 +49,7 @@ const REFUSED: Case[] = [
   [
     "a certificate that has expired",
     (authority) => authority.issue({ name: "one", from: -30, until: -1 }),
-    [/services\[0\]\.tls: Cannot use "CERT": the certificate expired on \d{4}-\d\d-\d\d \(renew it\)$/m],
+    [/services\[0\]\.tls\.cert: Cannot use "CERT": the certificate expired on \d{4}-\d\d-\d\d \(renew it\)$/m],
   ],
   [
     "a certificate whose time is still to come",
@@ -132,11 +132,11 @@ services:
   );
   const { code, stderr } = await runSluice(["check", path]);
   assert.equal(code, CONFIGURATION_ERROR);
-  assert.match(stderr, /services\[0\]\.tls: Cannot read ".*no\.key": no such file/);
-  assert.match(stderr, /services\[1\]\.tls: Cannot read ".*no\.pem": no such file/);
+  assert.match(stderr, /services\[0\]\.tls\.key: Cannot read ".*no\.key": no such file/);
+  assert.match(stderr, /services\[1\]\.tls\.client_ca: Cannot read ".*no\.pem": no such file/);
   assert.match(
     stderr,
-    /services\[2\]\.upstream_tls: Cannot find a certificate in ".*": it holds a private key/,
+    /services\[2\]\.upstream_tls\.ca: Cannot find a certificate in ".*": it holds a private key/,
   );
 });
 
