@@ -6,6 +6,7 @@ import { failureText } from "./failure.ts";
 import { Model } from "./model.ts";
 import { type Options, parseOptions, USAGE, UsageError } from "./options.ts";
 import type { Premises } from "./stage.ts";
+import { Wire } from "./wire.ts";
 
 const progress = progressOf("fuzz");
 
@@ -28,21 +29,50 @@ async function main(args: string[]): Promise<number> {
   progress(`--seed ${options.seed}`);
   const timer = setTimeout(() => stop.abort(), options.duration);
   await using cleanUp = new AsyncDisposableStack();
-  const text = await runModel(options, await premisesOf(cleanUp), stop.signal);
+  const premises = await premisesOf(cleanUp);
+  const results = await Promise.all([
+    options.part === "wire" ? NONE : runModel(options, premises, stop.signal),
+    options.part === "model" || options.only !== undefined ? NONE : runWire(options, premises, stop.signal),
+  ]);
   clearTimeout(timer);
-  print(`${text}--seed ${options.seed}\n`);
-  return text.startsWith("-") ? 1 : 0;
+  const failed = results.reduce((sum, { failures }) => sum + failures.length, 0);
+  for (const failure of results.flatMap(({ failures }) => failures)) print(failure);
+  print(results.map(({ done }) => done).join(""));
+  print(`${failed === 0 ? "Nothing is wrong" : `${failed} things are wrong`} (--seed ${options.seed}).\n`);
+  return failed === 0 ? 0 : 1;
 }
+
+/** What a part of the fuzzer has found, and has done. */
+interface Result {
+  readonly failures: readonly string[];
+  readonly done: string;
+}
+
+const NONE: Result = { failures: [], done: "" };
 
 async function runModel(
   { seed, only, without }: Options,
   premises: Premises,
   signal: AbortSignal,
-): Promise<string> {
+): Promise<Result> {
   const model = new Model({ seed, only, without, premises, signal, say: progress });
   await model.run();
-  const failures = model.failures.map((failure) => failureText(failure, seed)).join("");
-  return `${failures}${model.done} sequences, ${model.failures.length} failed\n`;
+  return {
+    failures: [
+      ...model.failures.map((failure) => failureText(failure, seed)),
+      ...model.faults.map((fault) => `- ${fault}\n`),
+    ],
+    done: `${model.done} sequences of connections\n`,
+  };
+}
+
+async function runWire({ seed }: Options, premises: Premises, signal: AbortSignal): Promise<Result> {
+  const wire = new Wire({ seed, premises, signal, say: progress });
+  await wire.run();
+  return {
+    failures: wire.failures.map((failure) => `- ${failure}\n`),
+    done: `${wire.fed} wrong inputs to parsers, ${wire.fired} to the program\n`,
+  };
 }
 
 async function premisesOf(cleanUp: AsyncDisposableStack): Promise<Premises> {

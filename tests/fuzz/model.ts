@@ -15,6 +15,8 @@ const LANES = 4;
 const PATIENCE = 15_000;
 /** How long a failure is shrunk, in milliseconds. */
 const SHRINKING = 60_000;
+/** How often everything has to come to rest, in milliseconds. */
+const EPOCH = 20_000;
 const WORKERS = [1, 2] as const;
 
 export interface ModelOptions {
@@ -31,6 +33,8 @@ export class Model {
   readonly #stages: Stage[] = [];
   readonly #busy = new Map<Target, Promise<void>>();
   readonly failures: Failure[] = [];
+  /** What no single sequence is the reason of. */
+  readonly faults: string[] = [];
   #next = 0;
   done = 0;
 
@@ -49,16 +53,28 @@ export class Model {
       const targets = this.#stages.flatMap((stage) => stage.targets);
       say(`${rows.length} services, with 1 and with 2 workers`);
       if (only !== undefined) await this.#runOne(only, targets);
-      else await Promise.all(Array.from({ length: LANES }, () => this.#lane(targets)));
+      else while (this.#goesOn) await this.#epoch(targets);
     } finally {
       for (const stage of this.#stages) await stage[Symbol.asyncDispose]();
     }
     for (const failure of this.failures) await this.#shrink(failure);
   }
 
-  async #lane(targets: readonly Target[]): Promise<void> {
-    while (!this.#options.signal.aborted && this.failures.length === 0) {
-      await this.#runOne(this.#next++, targets);
+  get #goesOn(): boolean {
+    return !this.#options.signal.aborted && this.failures.length + this.faults.length === 0;
+  }
+
+  /** Sequences for a while, and then what must come back has to. */
+  async #epoch(targets: readonly Target[]): Promise<void> {
+    const end = performance.now() + EPOCH;
+    const lane = async () => {
+      while (this.#goesOn && performance.now() < end) await this.#runOne(this.#next++, targets);
+    };
+    await Promise.all(Array.from({ length: LANES }, lane));
+    if (this.failures.length > 0) return;
+    for (const stage of this.#stages) {
+      const fault = await stage.resources.fault();
+      if (fault !== undefined) this.faults.push(`with ${stage.workers} workers, ${fault}`);
     }
   }
 

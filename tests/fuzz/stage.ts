@@ -8,6 +8,7 @@ import { AccessLog } from "./access_log.ts";
 import { Arrivals } from "./peers/arrivals.ts";
 import { Changes } from "./peers/changes.ts";
 import { Figures } from "./figures.ts";
+import { Resources } from "./resources.ts";
 import { configText, type Place, type Reloadable, type ServiceRow } from "./services.ts";
 
 /** What all programs of a run share. */
@@ -53,6 +54,7 @@ export class Stage implements AsyncDisposable {
   #isOver = false;
   admin!: Admin;
   access!: AccessLog;
+  resources!: Resources;
   /** Lines of its log that should not be there, and its end. */
   readonly alarms: string[] = [];
 
@@ -125,6 +127,7 @@ export class Stage implements AsyncDisposable {
     await this.#program?.ended;
     for (const { arrivals } of this.#services) arrivals.stop();
     this.access?.[Symbol.dispose]();
+    this.resources?.[Symbol.dispose]();
     await Deno.remove(this.#directory, { recursive: true });
   }
 
@@ -160,6 +163,8 @@ export class Stage implements AsyncDisposable {
     });
     this.admin = new Admin(this.#program);
     this.access = new AccessLog(this.#accessLog);
+    const idle = async () => (await this.figures()).sum("sluice_pool_idle_connections");
+    this.resources = await Resources.of(this.#program.pid, idle);
   }
 
   #alarm(what: string): void {

@@ -240,7 +240,8 @@ export class SequenceRun {
     const { stage, name } = this.#target;
     let found: number | undefined;
     await this.#eventually(`connection ${link.number} in the list of the admin interface`, async () => {
-      if (link.client.ending !== undefined || link.client.isGone) return true;
+      // It may be over, and then it is in no list.
+      if (link.client.ending !== undefined || link.client.isGone || link.isBroken) return true;
       const { connections } = await stage.admin.view<ConnectionPage>("connections?limit=1000");
       const known = this.#links.map(({ id }) => id);
       const own = connections.filter((each) => each.service === name);

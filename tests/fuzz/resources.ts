@@ -1,0 +1,74 @@
+/** Descriptors and memory of a program: both come back once it has nothing to do. */
+
+import { setTimeout as pause } from "node:timers/promises";
+import { growth, lookAt, type Sample } from "../soak/samples.ts";
+
+/** Descriptors that come and go by themselves: requests to the admin interface, files that are read. */
+const SLACK = 4;
+/** How long descriptors may take to come back, in milliseconds. */
+const PATIENCE = 10_000;
+const LOOK = 100;
+/** How often memory is looked at, in milliseconds. */
+const EVERY = 2000;
+/** Looks from which a trend can be told. */
+const LEAST_SAMPLES = 20;
+/** Growth that is none, in megabytes: arenas of malloc, caches, garbage that is not collected yet. */
+const NO_GROWTH = 64;
+
+export class Resources implements Disposable {
+  readonly #pid: number;
+  readonly #idle: () => Promise<number>;
+  readonly #samples: Sample[] = [];
+  readonly #timer: ReturnType<typeof setInterval>;
+  #base = 0;
+
+  private constructor(pid: number, idle: () => Promise<number>) {
+    this.#pid = pid;
+    this.#idle = idle;
+    this.#timer = setInterval(() => void this.#sample(), EVERY);
+  }
+
+  /** @param idle How many connections a program at rest keeps, as in a pool. */
+  static async of(pid: number, idle: () => Promise<number>): Promise<Resources> {
+    const resources = new Resources(pid, idle);
+    resources.#base = await resources.#besidesIdle();
+    return resources;
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+
+  /** What has not come back, of a program that has come to rest; undefined when all has. */
+  async fault(): Promise<string | undefined> {
+    let now = this.#base;
+    for (const deadline = performance.now() + PATIENCE;;) {
+      now = await this.#besidesIdle();
+      if (now <= this.#base + SLACK) break;
+      if (performance.now() > deadline) {
+        return `${now} descriptors are open at rest, pools aside, ${this.#base} were at the beginning`;
+      }
+      await pause(LOOK);
+    }
+    // The first half is for caches and pools to fill.
+    const later = this.#samples.slice(Math.floor(this.#samples.length / 2));
+    if (later.length < LEAST_SAMPLES / 2) return undefined;
+    const grown = growth(later.map(({ at, rssMb }) => ({ at, value: rssMb })));
+    return grown > NO_GROWTH ? `memory has grown by ${Math.round(grown)} MB in the second half` : undefined;
+  }
+
+  /** Descriptors and those of the pool, of the same moment. */
+  async #besidesIdle(): Promise<number> {
+    for (;;) {
+      const before = await this.#idle();
+      const descriptors = (await lookAt(this.#pid, 0))?.descriptors ?? 0;
+      if (await this.#idle() === before) return descriptors - before;
+      await pause(LOOK);
+    }
+  }
+
+  async #sample(): Promise<void> {
+    const sample = await lookAt(this.#pid, performance.now() / 1000);
+    if (sample !== undefined) this.#samples.push(sample);
+  }
+}

@@ -1,0 +1,133 @@
+/** Sends what is wrong to a running program: it goes on, ends each connection in time, and serves who comes next. */
+
+import { setImmediate } from "node:timers";
+import { setTimeout as pause } from "node:timers/promises";
+import type { ConnectionPage } from "../../../src/admin/views.ts";
+import type { Random } from "../../soak/random.ts";
+import { mutate, split } from "./mutation.ts";
+import { REQUESTS } from "./samples.ts";
+import { type Reader, READERS, TIMEOUT, type WireStage } from "./stage.ts";
+
+/** Connections at the same time. */
+const BATCH = 24;
+/** How long a connection may take to end beyond its timeout, in milliseconds: the machine may be busy. */
+const LATE = 8000;
+/** How long after its timeout it is looked whether it has not ended because it is relayed, in milliseconds. */
+const EARLY = 200;
+
+export interface Shot {
+  readonly to: string;
+  readonly bytes: Uint8Array;
+  readonly pieces: readonly Uint8Array[];
+  /** Whether the client finishes sending, or waits. */
+  readonly finishes: boolean;
+}
+
+/** A batch of connections with wrong bytes, a reload of a wrong configuration, and then clients that are right. @throws with what is wrong. */
+export async function fireBatch(stage: WireStage, random: Random): Promise<number> {
+  const shots = Array.from({ length: BATCH }, () => shotOf(random));
+  await Promise.all(shots.map((shot) => fire(stage, shot)));
+  await reloadWrong(stage, random);
+  for (const reader of READERS) {
+    await stage.serveGoodClient(reader).catch((error) => {
+      throw new Error(
+        `a client of "${reader.name}" that does all right: ${error}\n${shots.map(shotText).join("\n")}`,
+      );
+    });
+  }
+  if (stage.alarms.length > 0) throw new Error(`${stage.alarms[0]}\n${shots.map(shotText).join("\n")}`);
+  return BATCH;
+}
+
+function shotOf(random: Random): Shot {
+  const isRequest = random.chance(0.2);
+  const { name, samples }: Pick<Reader, "name" | "samples"> = isRequest
+    ? { name: "admin", samples: REQUESTS }
+    : random.pick(READERS);
+  const bytes = mutate(random.pick(samples), random, random.pick(samples));
+  return { to: name, bytes, pieces: split(bytes, random), finishes: isRequest || random.chance(0.5) };
+}
+
+function shotText({ to, bytes, pieces, finishes }: Shot): string {
+  const hex = bytes.byteLength > 600 ? `${bytes.subarray(0, 600).toHex()}…` : bytes.toHex();
+  return `  ${to}, ${pieces.length} pieces${finishes ? ", FIN" : ""}: ${hex}`;
+}
+
+async function fire(stage: WireStage, shot: Shot): Promise<void> {
+  const isRequest = shot.to === "admin";
+  const conn = isRequest
+    ? await Deno.connect({ hostname: "127.0.0.1", port: stage.adminPort })
+    : await stage.connect(shot.to);
+  const ended = readToEnd(conn);
+  try {
+    await send(conn, shot);
+    const { port } = conn.localAddr;
+    for (const began = performance.now();;) {
+      if (await isOver(ended, TIMEOUT + EARLY)) return;
+      // A stream of events, or a connection kept for the next request.
+      if (isRequest) return;
+      const state = await stateOf(stage, port);
+      // What was right enough is relayed, and waits for more.
+      if (!shot.finishes && (state === undefined || state === "open")) return;
+      if (performance.now() - began > TIMEOUT + LATE) {
+        throw new Error(`still ${state ?? "there"} after ${(TIMEOUT + LATE) / 1000} s\n${shotText(shot)}`);
+      }
+    }
+  } finally {
+    conn.close();
+    await ended;
+  }
+}
+
+/** Whether it ends within so many milliseconds. */
+async function isOver(ended: Promise<void>, milliseconds: number): Promise<boolean> {
+  const stop = new AbortController();
+  const late = pause(milliseconds, false, { signal: stop.signal }).catch(() => true);
+  const isOver = await Promise.race([ended.then(() => true), late]);
+  stop.abort();
+  return isOver;
+}
+
+async function stateOf(stage: WireStage, port: number): Promise<string | undefined> {
+  const { connections } = await stage.admin.view<ConnectionPage>("connections?limit=1000");
+  return connections.find(({ client, peer }) =>
+    [client, peer].some((address) => address?.endsWith(`:${port}`))
+  )?.state;
+}
+
+/** Each piece in a turn of its own, so that they do not all come in one read. */
+async function send(conn: Deno.TcpConn, { pieces, finishes }: Shot): Promise<void> {
+  try {
+    for (const piece of pieces) {
+      for (let at = 0; at < piece.byteLength;) at += await conn.write(piece.subarray(at));
+      await new Promise<void>((resolve) => setImmediate(resolve));
+    }
+    if (finishes) await conn.closeWrite();
+  } catch {
+    // It was closed before all was said, which is an end.
+  }
+}
+
+async function readToEnd(conn: Deno.Conn): Promise<void> {
+  const buffer = new Uint8Array(65_536);
+  try {
+    while (await conn.read(buffer) !== null);
+  } catch {
+    // A reset is an end, too.
+  }
+}
+
+/** What is refused changes nothing; what is not is put right again. */
+async function reloadWrong(stage: WireStage, random: Random): Promise<void> {
+  const right = new TextEncoder().encode(stage.services);
+  const wrong = mutate(right, random, right);
+  const first = await stage.reload(wrong);
+  const text = new TextDecoder().decode(wrong);
+  if (first.status !== 200 && first.status !== 422) {
+    throw new Error(`POST /api/v1/reload: ${first.status} ${first.text}\n${text}`);
+  }
+  const { status, text: answer } = await stage.reload(stage.services);
+  if (status !== 200) {
+    throw new Error(`what is right is refused: ${status} ${answer}, after ${first.status} for\n${text}`);
+  }
+}
