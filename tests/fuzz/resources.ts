@@ -11,9 +11,9 @@ const LOOK = 100;
 /** How often memory is looked at, in milliseconds. */
 const EVERY = 2000;
 /** Looks from which a trend can be told. */
-const LEAST_SAMPLES = 20;
+const LEAST_SAMPLES = 60;
 /** Growth that is none, in megabytes: arenas of malloc, caches, garbage that is not collected yet. */
-const NO_GROWTH = 64;
+const NO_GROWTH = 100;
 
 export class Resources implements Disposable {
   readonly #pid: number;
@@ -50,9 +50,9 @@ export class Resources implements Disposable {
       }
       await pause(LOOK);
     }
+    if (this.#samples.length < LEAST_SAMPLES) return undefined;
     // The first half is for caches and pools to fill.
     const later = this.#samples.slice(Math.floor(this.#samples.length / 2));
-    if (later.length < LEAST_SAMPLES / 2) return undefined;
     const grown = growth(later.map(({ at, rssMb }) => ({ at, value: rssMb })));
     return grown > NO_GROWTH ? `memory has grown by ${Math.round(grown)} MB in the second half` : undefined;
   }

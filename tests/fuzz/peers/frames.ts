@@ -23,11 +23,6 @@ export class FrameReader {
   #id = 0;
   #left = 0;
 
-  /** Whether it is between two frames. */
-  get isBetween(): boolean {
-    return this.#filled === 0 && this.#left === 0;
-  }
-
   /**
    * Calls `onPayload` with each piece and, at the first one of a frame, how long its header was.
    *

@@ -67,6 +67,11 @@ export class Link {
     return this.acts.some(({ by, kind }) => by === from || by === "proxy" || kind !== "finish");
   }
 
+  /** It may be over: somebody broke it, or both have finished. */
+  get mayBeOver(): boolean {
+    return this.isBroken || new Set(this.acts.map(({ by }) => by)).size === 2;
+  }
+
   /** Somebody broke it. */
   get isBroken(): boolean {
     return this.acts.some(({ kind }) => kind !== "finish");
