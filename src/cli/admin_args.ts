@@ -1,6 +1,7 @@
 /** Arguments of the commands that talk to a running proxy. */
 
 import type { EndpointView, SortKey } from "../admin/views.ts";
+import { closestOf } from "../config/closest.ts";
 import { Options } from "./options.ts";
 import { UsageError } from "./usage.ts";
 
@@ -193,5 +194,7 @@ function endpointStateOf(words: readonly string[]) {
     );
   }
   if (state === "up" || state === "drain" || state === "down") return { group, endpoint, state } as const;
-  throw new UsageError(`Cannot set an endpoint to "${state}": expected up, drain, down`, "upstream");
+  const meant = closestOf(state, ["up", "drain", "down"]);
+  const hint = meant === undefined ? "expected up, drain, down" : `did you mean "${meant}"?`;
+  throw new UsageError(`Cannot set an endpoint to "${state}": ${hint}`, "upstream");
 }

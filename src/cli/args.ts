@@ -1,6 +1,6 @@
 /** Command line arguments into a command. Pure: prints nothing, reads nothing. */
 
-import { closest, distance } from "fastest-levenshtein";
+import { closestOf } from "../config/closest.ts";
 import type { LogFormat, LogLevel, Workers } from "../config/config.ts";
 import { ADMIN_COMMANDS, type AdminCommand, isAdminCommand, parseAdminCommand } from "./admin_args.ts";
 import { Options } from "./options.ts";
@@ -86,8 +86,8 @@ function hintFor(stray: string): string {
   if (stray === "-") return "to read a configuration from standard input: sluice -c -";
   if (/\.(ya?ml|json)$/.test(stray)) return `to run a configuration: sluice -c ${stray}`;
   if (COMMANDS.includes(stray)) return `a command comes first: sluice ${stray} ...`;
-  const command = closest(stray, COMMANDS);
-  if (distance(stray, command) <= 2) return `did you mean "${command}"?`;
+  const command = closestOf(stray, COMMANDS);
+  if (command !== undefined) return `did you mean "${command}"?`;
   const commands = COMMANDS.join(", ");
   return `expected a command (${commands}) or listen=upstream, such as 5000=db.internal:5432`;
 }

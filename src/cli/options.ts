@@ -1,8 +1,8 @@
 /** Options on the command line, read strictly: unknown, doubled and empty ones are errors. */
 
 import { parseArgs } from "@std/cli/parse-args";
-import { closest, distance } from "fastest-levenshtein";
 import type { Workers } from "../config/config.ts";
+import { closestOf } from "../config/closest.ts";
 import { parseDuration } from "../config/duration.ts";
 import { parseWorkers } from "../config/workers.ts";
 import { type Topic, UsageError } from "./usage.ts";
@@ -71,7 +71,9 @@ export class Options {
     if (value === undefined) return undefined;
     const choice = choices.find((choice) => choice === value);
     if (choice !== undefined) return choice;
-    throw this.#wrong(`Cannot use "${value}" for ${this.#as(name)}: expected ${choices.join(", ")}`);
+    const meant = closestOf(value, choices);
+    const hint = meant === undefined ? `expected ${choices.join(", ")}` : `did you mean "${meant}"?`;
+    throw this.#wrong(`Cannot use "${value}" for ${this.#as(name)}: ${hint}`);
   }
 
   /** In milliseconds. */
@@ -115,6 +117,6 @@ export class Options {
 }
 
 function similarOption(name: string, known: string[]): string {
-  const similar = closest(name, known.filter((option) => option.length > 1));
-  return distance(name, similar) <= 2 ? `: did you mean "--${similar}"?` : "";
+  const similar = closestOf(name, known.filter((option) => option.length > 1));
+  return similar === undefined ? "" : `: did you mean "--${similar}"?`;
 }

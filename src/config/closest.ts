@@ -5,11 +5,10 @@ import { distance } from "fastest-levenshtein";
 /** The candidate that differs from what was typed by no more than a slip or two, or goes on like it. */
 export function closestOf(typed: string, candidates: readonly string[]): string | undefined {
   const plain = lettersOf(typed);
-  // Two letters in the wrong order count as two.
   const allowed = plain.length < 4 ? 1 : Math.max(2, Math.floor(plain.length / 3));
   // "v3" is no slip of "v2".
   const isShort = plain.length < 3;
-  const [best] = candidates.map((each) => ({ each, slips: distance(plain, lettersOf(each)) }))
+  const [best] = candidates.map((each) => ({ each, slips: slipsBetween(plain, lettersOf(each)) }))
     .filter(({ each }) => !isShort || each.length !== plain.length)
     .sort((a, b) => a.slips - b.slips);
   if (best !== undefined && best.slips <= allowed) return best.each;
@@ -61,6 +60,12 @@ export function keysLike(typed: string, known: readonly string[]): string[] {
 export function anyOf(words: readonly string[]): string {
   const last = words.at(-1) ?? "";
   return words.length < 2 ? last : `${words.slice(0, -1).join(", ")} or ${last}`;
+}
+
+/** How many letters are wrong; letters in another order are one slip. */
+function slipsBetween(a: string, b: string): number {
+  const slips = distance(a, b);
+  return slips === 2 && [...a].sort().join() === [...b].sort().join() ? 1 : slips;
 }
 
 function lettersOf(text: string): string {

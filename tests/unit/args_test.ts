@@ -134,7 +134,7 @@ const MISTAKES: [args: string[], message: string | RegExp, topic: Topic][] = [
   [["0=1", "--ready-file"], "Option --ready-file needs a value", "sluice"],
   [["-x", "0=1"], 'Unknown option "-x"', "sluice"],
   [["--bogus", "0=1"], 'Unknown option "--bogus"', "sluice"],
-  [["--no-print-ready", "0=1"], 'Unknown option "--no-print-ready"', "sluice"],
+  [["--no-print-ready", "0=1"], 'Unknown option "--no-print-ready": did you mean "--print-ready"?', "sluice"],
   [["--__proto__=x", "0=1"], 'Unknown option "--__proto__=x"', "sluice"],
   [["--for", "3s", "0=1"], 'Unknown option "--for"', "sluice"],
   [
@@ -142,6 +142,8 @@ const MISTAKES: [args: string[], message: string | RegExp, topic: Topic][] = [
     /^Cannot use "loud" for --log-level: expected debug, info, warn/,
     "sluice",
   ],
+  [["--log-level=warning", "0=1"], 'Cannot use "warning" for --log-level: did you mean "warn"?', "sluice"],
+  [["upstream", "a", "b:1", "dwon"], 'Cannot set an endpoint to "dwon": did you mean "down"?', "upstream"],
   [["--log-format=xml", "0=1"], /^Cannot use "xml" for --log-format: expected text, json$/, "sluice"],
   [["0=1", "--workers"], "Option --workers needs a value", "sluice"],
   ...["0", "257", "-1", "1.5", "many", "Auto"].map((text): [string[], string, Topic] => [
