@@ -5,6 +5,8 @@
  * stands between the read and the write: a filter may keep, split or copy what it is given.
  */
 
+import { forget, giveToPool, takeFromPool } from "./buffer_pool.ts";
+
 /** Every connection waits for its first byte with one of these in each direction. */
 const SMALLEST = 2 * 1024;
 /** A full read multiplies the size by this: 2, 16, 128 KiB and so on. Smaller steps only left more buffers behind. */
@@ -13,45 +15,6 @@ const GROWTH = 8;
 const FULL = 15 / 16;
 /** So many reads in a row must leave most of the buffer empty before it shrinks: bulk comes in uneven pieces. */
 const READS_TO_SHRINK = 4;
-/**
- * What the pool keeps per buffer size, in bytes. With less, a burst of connections that grow and shrink leaves
- * buffers to the garbage collector, which lets tens of megabytes of them lie before it acts.
- */
-const KEPT_BYTES = 16 * 1024 * 1024;
-/** Whatever `buffer_size` is, every direction may have a buffer of this size. */
-const FOR_EVERYBODY = 256 * 1024;
-/**
- * What a thread has in larger buffers, in bytes. A buffer is not given up while a slow reader has yet to take what is in
- * it, so who comes once these are all in use gets one that is not larger than what everybody may have.
- */
-const LARGE_BYTES = 64 * 1024 * 1024;
-
-const pool = new Map<number, Uint8Array[]>();
-/** Bytes of the buffers in use that are larger than what everybody may have. */
-let largeBytes = 0;
-
-/** A buffer of at most `size` bytes: smaller only where so large ones are all in use. */
-function takeFromPool(size: number): Uint8Array {
-  if (size > FOR_EVERYBODY) {
-    if (largeBytes + size > LARGE_BYTES) return takeFromPool(FOR_EVERYBODY);
-    largeBytes += size;
-  }
-  return pool.get(size)?.pop() ?? new Uint8Array(size);
-}
-
-/** The buffer is not in use any more, though nobody else may have it. */
-function forget(buffer: Uint8Array): void {
-  if (buffer.byteLength > FOR_EVERYBODY) largeBytes -= buffer.byteLength;
-}
-
-function giveToPool(buffer: Uint8Array): void {
-  forget(buffer);
-  const size = buffer.byteLength;
-  const kept = pool.get(size);
-  if (kept === undefined) pool.set(size, [buffer]);
-  else if ((kept.length + 1) * size <= KEPT_BYTES) kept.push(buffer);
-}
-
 /**
  * The one buffer of one direction of one connection: read into, then written from, then read into again. A slow
  * reader so holds one buffer and stops its own sender. (Reading ahead into a second buffer while the first is

@@ -1,6 +1,7 @@
 /** What one thread relays: its listeners, services and groups, made and changed as the supervisor says. */
 
 import type { GroupConfig, LogLevel } from "../config/config.ts";
+import { emptyPool } from "../net/buffer_pool.ts";
 import { ListenError } from "../net/listen_error.ts";
 import { type ErrorCode, ProxyError } from "../net/errors.ts";
 import { AccessLog, type AccessSink } from "../observe/access_log.ts";
@@ -55,6 +56,7 @@ export class RelayThread implements ThreadCalls {
   /** Services whose place others have taken, until their last connection has ended. */
   readonly #retired = new Set<Service>();
   #unplannedClosed: Promise<void> = Promise.resolve();
+  #bufferSizes = "";
 
   constructor(start: ThreadStart, voice: ThreadVoice) {
     this.#voice = voice;
@@ -85,6 +87,7 @@ export class RelayThread implements ThreadCalls {
       return [name, (each.isSame ? before.get(name) : undefined) ?? this.#makeService(each, plan)];
     }));
     this.#services = services;
+    this.#trimBuffers();
     const closed = this.#listeners.commit(plan.listeners.map((name) => services.get(name)!));
     for (const [name, service] of services) if (before.get(name) !== service) service.start();
     for (const [name, service] of before) if (services.get(name) !== service) this.#retire(service, closed);
@@ -232,6 +235,13 @@ export class RelayThread implements ThreadCalls {
         this.#voice.supervisor.descriptorsShort();
       },
     });
+  }
+
+  /** Sizes that no service has any more stay with its last connections only. */
+  #trimBuffers(): void {
+    const sizes = [...new Set(this.#services.values().map(({ config }) => config.bufferSize))].sort().join();
+    if (sizes !== this.#bufferSizes) emptyPool();
+    this.#bufferSizes = sizes;
   }
 
   /** One for all services that have had the name, so that none of their connections is forgotten. */

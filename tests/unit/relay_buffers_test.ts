@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { emptyPool, pooledBytes } from "../../src/net/buffer_pool.ts";
 import { RelayBuffer } from "../../src/net/buffers.ts";
 
 const KIB = 1024;
@@ -77,6 +78,27 @@ for (const end of ["unused", "abandoned"] as const) {
     for (const buffer of again) buffer.unused();
   });
 }
+
+Deno.test("free buffers are kept of a few sizes, and those that are used stay", () => {
+  emptyPool();
+  const used = new RelayBuffer(100 * KIB);
+  // As TLS asks for what it has room for.
+  for (let size = 65 * KIB; size < 565 * KIB; size += KIB) {
+    const odd = new RelayBuffer(size);
+    grow(odd, size);
+    odd.unused();
+    grow(used, 100 * KIB);
+    used.unused();
+    assert.ok(pooledBytes() <= 16 * MIB, `${pooledBytes()} bytes after ${size}`);
+  }
+  const before = pooledBytes();
+  const again = new RelayBuffer(100 * KIB);
+  grow(again, 100 * KIB);
+  assert.equal(before - pooledBytes(), 100 * KIB, "it is taken from the pool");
+  again.abandoned();
+  emptyPool();
+  assert.equal(pooledBytes(), 0);
+});
 
 /** Reads and writes as much as the buffer takes, and says how much that was. */
 function fill(buffer: RelayBuffer): number {

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { decodeOptions } from "../../src/config/library.ts";
+import { pooledBytes } from "../../src/net/buffer_pool.ts";
 import { connect, endOf } from "../e2e/sockets.ts";
 import { echoed, ProxyStage, roundTrip, type Service, turn } from "./proxy_stage.ts";
 
@@ -52,6 +53,24 @@ Deno.test("a client who was on the way to a service that goes is served, and so 
     using conn = client;
     assert.equal(await roundTrip(conn), "hello");
   }
+});
+
+Deno.test("free relay buffers go when a reload changes buffer_size, and stay when it does not", async () => {
+  await using stage = await ProxyStage.start((upstream) => ({
+    services: [{ name: "test", listen: 0, upstream, bufferSize: "64KiB" }],
+  }));
+  const own = { name: "test", listen: 0, upstream: stage.upstream.address };
+  {
+    using client = await echoed(stage.port());
+    await client.closeWrite();
+    await endOf(client);
+  }
+  const free = pooledBytes();
+  assert.ok(free > 0);
+  await reload(stage, { ...own, bufferSize: "64KiB", idleTimeout: 60_000 });
+  assert.equal(pooledBytes(), free);
+  await reload(stage, { ...own, bufferSize: "96KiB" });
+  assert.equal(pooledBytes(), 0);
 });
 
 async function reload(stage: ProxyStage, ...services: Service[]): Promise<void> {
