@@ -84,6 +84,8 @@ class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
   readonly #end: FlowEnd;
   #first: number;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
+  /** A read is under way, or waits for its turn. */
+  #isReading = false;
   /** Cancelled or failed: bytes that still arrive have nowhere to go. */
   #over = false;
 
@@ -92,7 +94,10 @@ class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
     this.#first = first;
   }
 
-  /** Returns at once; the read, which waits for the write under way and its turn, enqueues later. */
+  /**
+   * Returns at once; the read, which waits for the write under way and its turn, enqueues later. The stream may ask
+   * twice for one chunk, as it does not see that a read is under way: there is one buffer, so one read at a time.
+   */
   pull(controller: ReadableStreamDefaultController<Uint8Array>): void {
     const { buffer } = this.#end;
     if (this.#first > 0) {
@@ -101,6 +106,8 @@ class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
       controller.enqueue(buffer.filled(count));
       return;
     }
+    if (this.#isReading) return;
+    this.#isReading = true;
     this.#controller = controller;
     buffer.whenWritten(this.#takeTurn);
   }
@@ -136,6 +143,7 @@ class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
       return;
     }
     observer.onActivity();
+    this.#isReading = false;
     this.#controller!.enqueue(buffer.filled(count));
   };
 

@@ -26,6 +26,8 @@ export class ConnDuplex extends Duplex {
   #room = ALWAYS_READ;
   /** The stream asked for bytes meanwhile. */
   #isAsked = false;
+  /** The buffer is being filled, or passed on: the stream may ask for more at any piece of it. */
+  #isReading = false;
   /** It goes once everything is written. */
   #isLeaving = false;
 
@@ -63,9 +65,7 @@ export class ConnDuplex extends Duplex {
   release(room: number): void {
     this.#isOpen = true;
     this.#room = Math.max(room, ALWAYS_READ);
-    if (!this.#isAsked) return;
-    this.#isAsked = false;
-    this._read();
+    this.#readIfAsked();
   }
 
   /**
@@ -80,10 +80,14 @@ export class ConnDuplex extends Duplex {
   }
 
   override _read(): void {
-    if (!this.#isOpen) {
-      this.#isAsked = true;
-      return;
-    }
+    this.#isAsked = true;
+    this.#readIfAsked();
+  }
+
+  #readIfAsked(): void {
+    if (!this.#isAsked || !this.#isOpen || this.#isReading) return;
+    this.#isAsked = false;
+    this.#isReading = true;
     this.#conn.read(this.#buffer.take(this.#room)).then(this.#onRead, this.#onReadError);
   }
 
@@ -97,10 +101,12 @@ export class ConnDuplex extends Duplex {
     if (count <= LARGEST_PIECE) this.push(bytes);
     else this.#pushPieces(bytes);
     // node:tls copies what it is given at once; only what waits in the queue of the stream is still needed.
-    if (this.readableLength > 0 || !memoryTricks.areOn) return this.#buffer.abandoned();
-    this.#buffer.written();
+    if (this.readableLength > 0 || !memoryTricks.areOn) this.#buffer.abandoned();
+    else this.#buffer.written();
     // A large one is for others as long as nothing is read, which may be for good.
     if (bytes.buffer.byteLength > ALWAYS_READ) this.#buffer.unused();
+    this.#isReading = false;
+    this.#readIfAsked();
   };
 
   #pushPieces(bytes: Uint8Array): void {

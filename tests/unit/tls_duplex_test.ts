@@ -80,3 +80,38 @@ Deno.test("who is destroyed while nothing is read leaves its large buffer to oth
   }
   buffer.unused();
 });
+
+Deno.test("a stream that asks for more while it is given pieces of a read gets them unchanged", async () => {
+  const conn = new Numbered(6);
+  const duplex = new ConnDuplex(conn);
+  duplex.release(1024 * KIB);
+  const numbers = new Set<string>();
+  let total = 0;
+  duplex.on("data", (piece: Uint8Array) => {
+    total += piece.byteLength;
+    numbers.add(`${total}: ${[...new Set(piece)]}`);
+    duplex.hold();
+    duplex.read(0);
+    duplex.release(1024 * KIB);
+  });
+  await new Promise((resolve) => duplex.once("end", resolve));
+  duplex.destroy();
+  const expected: string[] = [];
+  let sum = 0;
+  conn.asked.forEach((size, read) => {
+    for (let start = 0; start < size; start += 64 * KIB) {
+      sum += Math.min(size - start, 64 * KIB);
+      expected.push(`${sum}: ${read + 1}`);
+    }
+  });
+  assert.deepEqual([...numbers], expected);
+});
+
+/** Fills each read with its number, as soon as it is called. */
+class Numbered extends Plenty {
+  override read(buffer: Uint8Array): Promise<number | null> {
+    const read = super.read(buffer);
+    buffer.fill(this.asked.length);
+    return read;
+  }
+}
