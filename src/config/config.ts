@@ -90,6 +90,10 @@ export interface HealthCheckConfig {
   /** Bytes to send once connected, and bytes the answer must begin with. */
   readonly send: Uint8Array | undefined;
   readonly expect: Uint8Array | undefined;
+  /** Whether it is made inside TLS; undefined is as the services of the group are. */
+  readonly tls: boolean | undefined;
+  /** The header that it begins with; undefined is as in the services of the group. */
+  readonly proxyProtocol: "none" | "v1" | "v2" | undefined;
 }
 
 /** So many failures of real connections within `window` take an endpoint out for `eject`. In milliseconds. */

@@ -47,7 +47,7 @@ function encodeEndpoint(endpoint: EndpointConfig): Complete<EndpointInput> {
 }
 
 function encodeHealthCheck(check: HealthCheckConfig, secrets: SecretFormat): Part<"health_check"> {
-  const { interval, timeout, rise, fall, send, expect } = check;
+  const { interval, timeout, rise, fall, send, expect, tls, proxyProtocol } = check;
   return {
     interval: formatDuration(interval),
     timeout: formatDuration(timeout),
@@ -55,6 +55,8 @@ function encodeHealthCheck(check: HealthCheckConfig, secrets: SecretFormat): Par
     fall,
     send: send && secrets.payload(send),
     expect: expect && secrets.payload(expect),
+    tls,
+    proxy_protocol: proxyProtocol,
   };
 }
 

@@ -1,11 +1,12 @@
 /** Finds what is impossible inside one upstream group. */
 
+import { isDeepStrictEqual } from "node:util";
 import { type Address, addressKey } from "../net/address.ts";
 import { GROUP_NAME_PATTERN, isIpAddress } from "./address_text.ts";
 import { keysAt, type Path } from "./found.ts";
 import type { Report } from "./report.ts";
 import type { Steps } from "./steps.ts";
-import { endpointsAt, upstreamPaths, whyNoAddress } from "./upstream_conflicts.ts";
+import { endpointsAt, nameAt, upstreamPaths, whyNoAddress } from "./upstream_conflicts.ts";
 
 /** Settings of a pool that say something about connections that are taken back. */
 const REUSE_KEYS = ["quiet", "max_uses"];
@@ -14,13 +15,23 @@ const REUSE_KEYS = ["quiet", "max_uses"];
 export function* findGroupConflicts(services: readonly Path[], report: Report): Steps<void> {
   const names = keysAt(["upstreams"], report) ?? [];
   for (const name of names) findBadName(name, report);
-  const inPlace = services.flatMap((service) => upstreamPaths(service, report));
-  for (const path of [...names.map((name) => ["upstreams", name]), ...inPlace]) {
+  const inPlace = services.flatMap((service) =>
+    upstreamPaths(service, report).map((path) => ({ path, service, name: nameAt(path, report) }))
+  );
+  const users = Map.groupBy(inPlace, ({ name }) => name);
+  const named = names.map((name) => ({
+    path: ["upstreams", name],
+    users: [...new Set(users.get(name)?.map(({ service }) => service))],
+  }));
+  for (
+    const { path, users } of [...named, ...inPlace.map(({ path, service }) => ({ path, users: [service] }))]
+  ) {
     if (Array.isArray(report.valueAt(path))) findEndpointConflicts(path, report);
     if (keysAt(path, report) === undefined) continue;
     findEndpointConflicts([...path, "endpoints"], report);
     findWrongAddresses(path, report);
     findUselessKeys(path, report);
+    findUnclearCheck(path, users, report);
     yield;
   }
 }
@@ -78,6 +89,49 @@ function isServiceName(address: Address): boolean {
 
 function isHostAndPort(address: Address): boolean {
   return address.transport === "tcp" && address.port !== 0 && !isIpAddress(address.hostname);
+}
+
+/** Checks speak as the services of their group do, which must be told where these do not agree. */
+function findUnclearCheck(group: Path, users: readonly Path[], report: Report): void {
+  const check = [...group, "health_check"];
+  if (keysAt(check, report) === undefined) return;
+  const chosen = (key: string) => report.valueAt([...check, key]);
+  const askFor = (key: string, choices: string, of: string, isSame: (one: Path, other: Path) => boolean) => {
+    const other = chosen(key) === undefined ? users.find((user) => !isSame(users[0]!, user)) : undefined;
+    if (other === undefined) return;
+    const [one, two] = [users[0]!, other].map((user) => report.spellPath(user));
+    report.addMissing(
+      [...check, key],
+      `expected ${choices}, as ${one} and ${two} differ in ${report.spell(of)}`,
+    );
+  };
+  askFor(
+    "tls",
+    "true or false",
+    "upstream_tls",
+    (one, other) => isDeepStrictEqual(upstreamTlsAt(one, report), upstreamTlsAt(other, report)),
+  );
+  const headerAt = (user: Path) => report.valueAt([...user, "send_proxy_protocol"]);
+  askFor(
+    "proxy_protocol",
+    "none, v1 or v2",
+    "send_proxy_protocol",
+    (one, other) => headerAt(one) === headerAt(other),
+  );
+  if (![true, "true"].includes(chosen("tls") as never)) return;
+  if (users.some((user) => upstreamTlsAt(user, report) !== undefined)) return;
+  report.add(
+    [...check, "tls"],
+    `Cannot check inside TLS: no service that uses the group has "${report.spell("upstream_tls")}"`,
+  );
+}
+
+/** The settings of a service for TLS with upstreams, those included that are left out and make no difference. */
+function upstreamTlsAt(service: Path, report: Report): unknown {
+  const path = [...service, "upstream_tls"];
+  if (keysAt(path, report) === undefined) return undefined;
+  const { verify = true, alpn = [], ...others } = report.valueAt(path) as Record<string, unknown>;
+  return { ...others, verify: String(verify), alpn };
 }
 
 function findUselessKeys(group: Path, report: Report): void {

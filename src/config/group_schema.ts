@@ -4,7 +4,7 @@ import { z } from "zod";
 import { GROUP_NAME_PATTERN } from "./address_text.ts";
 import { endpointAddress, nameServer, upstreamAddress, upstreamWord } from "./address_fields.ts";
 import { type EndpointEntry, endpointList } from "./endpoint_schema.ts";
-import { choice, count, duration, payload } from "./fields.ts";
+import { choice, count, duration, flag, payload } from "./fields.ts";
 import { section } from "./section.ts";
 
 /** The shortest time between two checks or two look-ups, in milliseconds: less is a flood. */
@@ -32,6 +32,14 @@ const healthCheck = section('a mapping such as "interval: 5s"', {
   ),
   expect: payload().optional().describe(
     "What the answer must begin with, written the same way. Left out, an open connection is enough.",
+  ),
+  tls: flag().optional().describe(
+    "Whether checks are made inside TLS, with the upstream_tls of the first service that has one. Left out, they are " +
+      "where the services that use the group do so; to be said where these differ.",
+  ),
+  proxy_protocol: choice("none", "v1", "v2").optional().describe(
+    "The PROXY header that a check begins with: that of a connection of the proxy itself (LOCAL, or UNKNOWN in v1). " +
+      "Left out, the version of the services that use the group; to be said where these differ.",
   ),
 });
 

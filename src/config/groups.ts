@@ -1,7 +1,7 @@
 /** Upstreams as services write them into the groups they stand for. */
 
 import { addressKey, formatAddress } from "../net/address.ts";
-import type { EndpointConfig, GroupConfig, ServiceConfig } from "./config.ts";
+import type { EndpointConfig, GroupConfig, HealthCheckConfig, ServiceConfig } from "./config.ts";
 import { type EndpointEntry, plainEndpoint } from "./endpoint_schema.ts";
 import { type GroupEntry, plainGroup, type UpstreamEntry } from "./group_schema.ts";
 
@@ -67,7 +67,7 @@ function completeGroup(name: string, entry: GroupEntry): GroupConfig {
     balance,
     endpoints: entry.endpoints.map(completeEndpoint),
     retry,
-    healthCheck: check && { ...check, send: check.send, expect: check.expect },
+    healthCheck: check && completeCheck(check),
     passive,
     onDown: entry.on_down,
     pool: pool && {
@@ -79,6 +79,11 @@ function completeGroup(name: string, entry: GroupEntry): GroupConfig {
     },
     discovery: discovery && { ...discovery, server: discovery.server },
   };
+}
+
+function completeCheck(check: NonNullable<GroupEntry["health_check"]>): HealthCheckConfig {
+  const { interval, timeout, rise, fall, send, expect, tls, proxy_protocol: proxyProtocol } = check;
+  return { interval, timeout, rise, fall, send, expect, tls, proxyProtocol };
 }
 
 function completeEndpoint({ address, weight, max_connections, backup }: EndpointEntry): EndpointConfig {

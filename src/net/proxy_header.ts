@@ -1,6 +1,6 @@
 /** The PROXY protocol on connections: a header received before the client's bytes. */
 
-import { decodeProxyHeader } from "../wire/proxy_protocol.ts";
+import { decodeProxyHeader, encodeProxyHeader } from "../wire/proxy_protocol.ts";
 import type { ProxyHeader } from "../wire/proxy_protocol_header.ts";
 import { ProxyError, proxyErrorOf } from "./errors.ts";
 import { abortable } from "./abortable.ts";
@@ -17,6 +17,11 @@ export async function receiveProxyHeader(conn: ReadAheadConn, signal: AbortSigna
   } catch (cause) {
     throw proxyErrorOf(cause, "client");
   }
+}
+
+/** What a connection begins with that is the proxy's own, and no client's: LOCAL, for which version 1 has UNKNOWN. */
+export function ownProxyHeader(version: "v1" | "v2"): Uint8Array {
+  return encodeProxyHeader({ command: "local" }, version === "v1" ? 1 : 2);
 }
 
 async function receive(conn: ReadAheadConn, signal: AbortSignal): Promise<ProxyHeader> {

@@ -81,7 +81,7 @@ export function buildSupervisor(
   const threads: Threads = memory.threads === 1
     ? new Threads([new LocalSeat(memory.startOf(0), { log, accessFile: access, events }, callsOf(0))])
     : seatWorkers();
-  const tlsFiles = new TlsFiles({ log, onChange: (files) => threads.setTls(files) });
-  const supervisor = new Supervisor(config, { log, access, events, tlsFiles, memory, threads });
+  const tlsFiles = new TlsFiles({ log, onChange: (files) => supervisor.setTls(files) });
+  const supervisor: Supervisor = new Supervisor(config, { log, access, events, tlsFiles, memory, threads });
   return supervisor;
 }

@@ -60,11 +60,14 @@ function describeWatch(group: GroupConfig): [label: string, text: string][] {
 }
 
 /** Of what is sent and expected only how much there is: it may be a password. */
-function describeCheck({ interval, timeout, rise, fall, send, expect }: HealthCheckConfig): string {
+function describeCheck(check: HealthCheckConfig): string {
+  const { interval, timeout, rise, fall, send, expect, tls, proxyProtocol } = check;
   const times = `interval ${formatDuration(interval)}, timeout ${formatDuration(timeout)}`;
   const sent = send === undefined ? "" : `, send ${send.length} B`;
   const expected = expect === undefined ? "" : `, expect ${expect.length} B`;
-  return `${times}, rise ${rise}, fall ${fall}${sent}${expected}`;
+  const inside = tls === undefined ? "" : `, tls ${tls}`;
+  const header = proxyProtocol === undefined ? "" : `, proxy_protocol ${proxyProtocol}`;
+  return `${times}, rise ${rise}, fall ${fall}${sent}${expected}${inside}${header}`;
 }
 
 function describePassive({ failures, window, eject }: PassiveConfig): string {

@@ -1,16 +1,19 @@
 /** What holds all threads together: what is counted, which endpoints work, and the way from one configuration to the next. */
 
 import { isDeepStrictEqual } from "node:util";
+import { checkLegsOf } from "../config/check_leg.ts";
 import type { Config } from "../config/config.ts";
 import { type ConfigDiff, diffConfig, type Difference, type DifferenceKind } from "../config/diff.ts";
 import type { EventFeed } from "../observe/event_feed.ts";
 import type { Gauge } from "../observe/gauge.ts";
 import type { ProgramLog } from "../observe/log.ts";
+import type { CheckLegOptions } from "../upstream/check_leg.ts";
 import { GroupKeeper } from "../upstream/group_keeper.ts";
 import type { AccessOutput } from "./access_output.ts";
 import { tellUnexpected } from "./guard.ts";
 import { KeptService } from "./kept_service.ts";
 import { type Listening, planListeners } from "./listen_plans.ts";
+import type { ServiceFiles } from "./service_files.ts";
 import { SharedMemory } from "./shared_memory.ts";
 import type { ThreadPlan } from "./thread_calls.ts";
 import type { LoadedFiles, TlsFiles } from "./tls_files.ts";
@@ -78,13 +81,14 @@ export class Supervisor {
   async apply(next: Config, files: LoadedFiles): Promise<Applied> {
     const diff = diffConfig(this.#config, next);
     using undo = new DisposableStack();
-    const added = this.#claim(next, diff, undo);
+    const legs = checkLegsIn(next, files);
+    const added = this.#claim(next, diff, legs, undo);
     using listening = await planListeners(next, files, this.services);
     await listening.bind(this.parts.threads);
     // Nothing is waited for from here on: no thread may see half of it.
     undo.move();
     this.parts.tlsFiles.use(files);
-    const { committed, closed } = this.#commit(next, diff, added, listening);
+    const { committed, closed } = this.#commit(next, diff, { added, legs, listening });
     const mistakes = await committed;
     for (const mistake of mistakes) tellUnexpected(this.parts.log, mistake);
     await this.parts.tlsFiles.watch();
@@ -125,6 +129,12 @@ export class Supervisor {
     return lost.reduce((sum, count) => sum + count, 0);
   }
 
+  /** The certificates of a service were read anew. */
+  setTls(files: ServiceFiles): void {
+    this.parts.threads.setTls(files);
+    for (const group of this.groups) group.setTls(files.config.name, files.upstreamTls);
+  }
+
   async stop(): Promise<void> {
     await Promise.all([...this.groups.map((group) => group.stop()), this.parts.tlsFiles.stop()]);
   }
@@ -135,7 +145,7 @@ export class Supervisor {
   }
 
   /** Takes places in the accounts for what is new. */
-  #claim(next: Config, diff: ConfigDiff, undo: DisposableStack): Added {
+  #claim(next: Config, diff: ConfigDiff, legs: CheckLegs, undo: DisposableStack): Added {
     const [addedServices, addedGroups] = [namesOf(diff.services, "added"), namesOf(diff.groups, "added")];
     const { memory, threads: audience, events, log } = this.parts;
     const { accounts, gauges, credits } = memory;
@@ -150,14 +160,18 @@ export class Supervisor {
       ),
       groups: next.upstreams.filter(({ name }) => addedGroups.has(name)).map((config) =>
         undo.adopt(
-          new GroupKeeper(config, { accounts, gauges, credits, events, log, audience }),
+          new GroupKeeper(
+            config,
+            { accounts, gauges, credits, events, log, audience },
+            legs.get(config.name),
+          ),
           (group) => void group.stop(),
         )
       ),
     };
   }
 
-  #commit(next: Config, diff: ConfigDiff, added: Added, listening: Listening): Committing {
+  #commit(next: Config, diff: ConfigDiff, { added, legs, listening }: Ready): Committing {
     const sameServices = namesOf(diff.services, "same");
     const isRebuilt = !isDeepStrictEqual(accessOf(this.#config), accessOf(next));
     this.#config = next;
@@ -172,7 +186,9 @@ export class Supervisor {
       next.services.map(({ name }) => [name, newServices.get(name) ?? servicesBefore.get(name)!]),
     );
     for (const config of next.upstreams) {
-      if (!newGroups.has(config.name)) this.#groups.get(config.name)!.update(config);
+      if (!newGroups.has(config.name)) {
+        this.#groups.get(config.name)!.update(config, legs.get(config.name));
+      }
     }
     for (const config of next.services) this.#services.get(config.name)!.config = config;
     listening.record(this.#services);
@@ -208,9 +224,30 @@ interface Committing {
   readonly closed: Promise<void>;
 }
 
+/** How the checks of groups begin, by their names. */
+type CheckLegs = ReadonlyMap<string, CheckLegOptions>;
+
+/** What a configuration takes that is to be committed. */
+interface Ready {
+  readonly added: Added;
+  readonly legs: CheckLegs;
+  readonly listening: Listening;
+}
+
 interface Added {
   readonly services: readonly KeptService[];
   readonly groups: readonly GroupKeeper[];
+}
+
+/** How the checks of each group begin that has some. */
+function checkLegsIn(config: Config, files: LoadedFiles): CheckLegs {
+  const legs = checkLegsOf(config).entries().map(([group, { proxyProtocol, tlsOf }]) => {
+    const material = tlsOf && files.get(tlsOf.name)?.upstreamTls;
+    const tls = tlsOf?.upstreamTls && material &&
+      { service: tlsOf.name, config: tlsOf.upstreamTls, material };
+    return [group, { proxyProtocol, tls }] as const;
+  });
+  return new Map(legs);
 }
 
 /** What an access log is made with. */

@@ -9,12 +9,14 @@ import type { EventFeed } from "../observe/event_feed.ts";
 import type { GaugeTable } from "../observe/gauge.ts";
 import type { HistogramFigures } from "../observe/histogram.ts";
 import type { Log } from "../observe/log.ts";
+import { CheckLeg, type CheckLegOptions } from "./check_leg.ts";
 import type { AdminState, EndpointRecord, EndpointSpec, EndpointState } from "./endpoint.ts";
 import { EndpointSet } from "./endpoint_set.ts";
 import type { ConnectionFailure } from "./group.ts";
 import { KeptEndpoint } from "./kept_endpoint.ts";
 import { Monitor } from "./monitor.ts";
 import type { TurnCredits } from "./turns.ts";
+import type { UpstreamTlsMaterial } from "./upstream_tls.ts";
 
 /** Whom a keeper tells what it has decided: all threads. */
 export interface GroupAudience {
@@ -36,18 +38,23 @@ export class GroupKeeper {
   readonly #parts: KeeperParts;
   readonly #endpoints: EndpointSet<EndpointSpec, KeptEndpoint>;
   #config: GroupConfig;
+  #leg: CheckLeg;
   #monitor: Monitor;
   /** Those that are being stopped. */
   #stopping: Promise<void> = Promise.resolve();
   #isStarted = false;
   #allDown = false;
 
-  /** @throws {AccountsFullError} when the accounts have no room for another group. */
-  constructor(config: GroupConfig, parts: KeeperParts) {
+  /**
+   * @param leg How health checks begin.
+   * @throws {AccountsFullError} when the accounts have no room for another group.
+   */
+  constructor(config: GroupConfig, parts: KeeperParts, leg: CheckLegOptions = {}) {
     const row = parts.accounts.upstreams.claim();
     if (row === undefined) throw new AccountsFullError("upstream groups");
     this.row = row;
     this.#config = config;
+    this.#leg = new CheckLeg(leg);
     this.#parts = parts;
     this.#endpoints = new EndpointSet({
       identityOf,
@@ -101,17 +108,24 @@ export class GroupKeeper {
     this.row.release();
   }
 
-  /** From now on it is this group. Endpoints that stay keep what is known of them. */
-  update(config: GroupConfig): void {
+  /** From now on it is this group. Endpoints that stay keep what is known of them. @param leg How health checks begin. */
+  update(config: GroupConfig, leg: CheckLegOptions = {}): void {
     const before = this.#config;
+    const legBefore = this.#leg;
     this.#config = config;
+    this.#leg = legBefore.updatedTo(leg);
     if (!isDeepStrictEqual(before.passive, config.passive)) this.#setPassive(config.passive);
-    const isWatchedAlike = isDeepStrictEqual(watchOf(before), watchOf(config));
+    const isWatchedAlike = this.#leg === legBefore && isDeepStrictEqual(watchOf(before), watchOf(config));
     if (!isWatchedAlike) this.#stopMonitor(before);
     if (config.discovery === undefined) this.#replaceEndpoints(specsOf(config));
     if (isWatchedAlike) return;
     this.#monitor = this.#makeMonitor();
     if (this.#isStarted) this.#monitor.start(this.endpoints);
+  }
+
+  /** A service has other certificates, with which checks are made that go by it. */
+  setTls(service: string, material: UpstreamTlsMaterial | undefined): void {
+    if (this.#leg.service === service && material !== undefined) this.#leg.tls!.update(material);
   }
 
   /** Does what an operator says of an endpoint. */
@@ -158,7 +172,7 @@ export class GroupKeeper {
   }
 
   #makeMonitor(): Monitor {
-    return new Monitor(this.#config, this.#parts.log, {
+    return new Monitor(this.#config, this.#leg, this.#parts.log, {
       onEndpoints: (specs) => this.#replaceEndpoints(specs),
       onHealth: (endpoint, state) => {
         const wentDown = state === "down";

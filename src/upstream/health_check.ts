@@ -6,6 +6,7 @@ import { type Conn, writeAll } from "../net/conn.ts";
 import { dial, type DialOptions } from "../net/dial.ts";
 import { type ErrorCode, ProxyError, proxyErrorOf } from "../net/errors.ts";
 import { sleep } from "../net/sleep.ts";
+import type { CheckLeg } from "./check_leg.ts";
 import { Hysteresis } from "./hysteresis.ts";
 import { LONGEST_QUOTE, quoted } from "./quote.ts";
 
@@ -26,6 +27,8 @@ export interface CheckResult {
 
 export interface HealthWatchOptions {
   readonly address: Address;
+  /** What it says before anything else; nothing unless given. */
+  readonly leg?: CheckLeg;
   readonly check: HealthCheckConfig;
   /** Throws ProxyErrors, or what its signal aborts with. */
   readonly dial?: (address: Address, options: DialOptions) => Promise<Conn>;
@@ -130,9 +133,10 @@ class Check implements Disposable {
   async #converse(): Promise<Verdict> {
     const { address, check, dial: connect = dial } = this.#options;
     const { signal } = this.#over;
-    const conn = this.#conn = await connect(address, { adapter: "deno", signal });
+    this.#conn = await connect(address, { adapter: "deno", signal });
     // A dial may succeed although it was told to stop.
     signal.throwIfAborted();
+    const conn = await this.#begin(this.#conn);
     if (check.send !== undefined) {
       this.#late = `cannot send within ${durationText(check.timeout)}`;
       this.#sending = writeAll(conn, check.send);
@@ -142,6 +146,18 @@ class Check implements Disposable {
     if (check.expect !== undefined) return await this.#answer(conn, check.expect);
     await this.#sending;
     return good("connected");
+  }
+
+  /** Says what comes before anything else. */
+  async #begin(conn: Conn): Promise<Conn> {
+    const { address, leg, check } = this.#options;
+    if (leg?.header !== undefined) {
+      this.#late = `cannot send within ${durationText(check.timeout)}`;
+      await writeAll(conn, leg.header);
+    }
+    if (leg?.tls === undefined) return conn;
+    this.#late = "TLS handshake timeout";
+    return this.#conn = await leg.tls.startTls(conn, address, this.#over.signal);
   }
 
   async #answer(conn: Conn, expected: Uint8Array): Promise<Verdict> {

@@ -2,6 +2,7 @@
 
 import type { GroupConfig } from "../config/config.ts";
 import type { Log } from "../observe/log.ts";
+import type { CheckLeg } from "./check_leg.ts";
 import { discover } from "./discovery.ts";
 import type { EndpointSpec } from "./endpoint.ts";
 import { watchHealth } from "./health_check.ts";
@@ -16,6 +17,7 @@ export interface MonitorEvents {
 
 export class Monitor {
   readonly #config: GroupConfig;
+  readonly #leg: CheckLeg;
   readonly #log: Log;
   readonly #events: MonitorEvents;
   readonly #stopping = new AbortController();
@@ -23,8 +25,10 @@ export class Monitor {
   readonly #tasks = new Set<Promise<void>>();
   #isRunning = false;
 
-  constructor(config: GroupConfig, log: Log, events: MonitorEvents) {
+  /** @param leg What health checks say before anything else. */
+  constructor(config: GroupConfig, leg: CheckLeg, log: Log, events: MonitorEvents) {
     this.#config = config;
+    this.#leg = leg;
     this.#log = log;
     this.#events = events;
   }
@@ -51,6 +55,7 @@ export class Monitor {
     this.#run(watchHealth({
       address: endpoint.address,
       check,
+      leg: this.#leg,
       onChange: (state, cause) => this.#onHealth(endpoint, state, cause),
       signal: stop.signal,
     }));

@@ -39,6 +39,8 @@ const EVERYTHING = {
         fall: 4,
         send: "AUTH hunter2\r\n",
         expect: "hex:2b4f4bff",
+        tls: false,
+        proxy_protocol: "v2",
       },
       passive: { failures: 6, window: "7s", eject: "8s" },
       on_down: "close",

@@ -95,6 +95,8 @@ Deno.test("decodeConfig() gives back every value of a service and a group", () =
       rise: count(1, 100),
       send: fc.string({ minLength: 1 }).filter((text) => !text.startsWith("hex:")),
       expect: fc.uint8Array({ minLength: 1 }),
+      tls: fc.constant(false),
+      proxy_protocol: fc.constantFrom("none", "v1", "v2"),
     }),
     passive: some({ window: duration(1), eject: duration(1) }),
     pool: some({ mode: fc.constant("reuse"), max_idle: count(1), max_idle_time: duration(1) }),

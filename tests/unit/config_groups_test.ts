@@ -13,7 +13,16 @@ Deno.test("decodeConfig() reads every setting of a group", () => {
         { address: "unix:/run/pg.sock", backup: true },
       ],
       retry: { attempts: 5, timeout: "1m" },
-      health_check: { interval: "1s", timeout: "2s", rise: 3, fall: 4, send: "PING\r\n", expect: "hex:2B50" },
+      health_check: {
+        interval: "1s",
+        timeout: "2s",
+        rise: 3,
+        fall: 4,
+        send: "PING\r\n",
+        expect: "hex:2B50",
+        tls: false,
+        proxy_protocol: "v1",
+      },
       passive: { failures: 6, window: "7s", eject: "8s" },
       on_down: "close",
       pool: { mode: "reuse", max_idle: 9, max_idle_time: "10s", quiet: "11ms", max_uses: 12 },
@@ -45,6 +54,8 @@ Deno.test("decodeConfig() reads every setting of a group", () => {
       fall: 4,
       send: new Uint8Array([80, 73, 78, 71, 13, 10]),
       expect: new Uint8Array([43, 80]),
+      tls: false,
+      proxyProtocol: "v1",
     },
     passive: { failures: 6, window: 7_000, eject: 8_000 },
     onDown: "close",
@@ -67,6 +78,8 @@ Deno.test("decodeConfig() fills in what a group leaves out", () => {
     fall: 3,
     send: undefined,
     expect: undefined,
+    tls: undefined,
+    proxyProtocol: undefined,
   });
   assert.deepEqual(group.passive, { failures: 5, window: 10_000, eject: 30_000 });
   assert.deepEqual(group.pool, { mode: "warm", maxIdle: 8, maxIdleTime: 5_000, quiet: 50, maxUses: 1_000 });

@@ -4,7 +4,7 @@ import { parseUpstreamAddress } from "../../src/net/address.ts";
 import { ProxyError } from "../../src/net/errors.ts";
 import { type Log, silentLog } from "../../src/observe/log.ts";
 import { GroupKeeper } from "../../src/upstream/group_keeper.ts";
-import { refusingAddress } from "../e2e/sockets.ts";
+import { readAll, refusingAddress, upstream } from "../e2e/sockets.ts";
 import { endpointsAt, groupConfig, keeperParts, KeptGroup, UpstreamMemory } from "./upstream_parts.ts";
 
 const REFUSED = new ProxyError("connection_refused", "upstream");
@@ -17,6 +17,8 @@ const CHECK: HealthCheckConfig = {
   fall: 1,
   send: undefined,
   expect: undefined,
+  tls: undefined,
+  proxyProtocol: undefined,
 };
 const [FIRST, SECOND, THIRD] = endpointsAt(3) as [Endpoint, Endpoint, Endpoint];
 type Endpoint = GroupConfig["endpoints"][number];
@@ -205,6 +207,34 @@ Deno.test("a keeper gives all its places back when it stops, and says so when th
   const second = new GroupKeeper(groupConfig({ endpoints: [] }), parts);
   assert.throws(() => new GroupKeeper(groupConfig(), parts), { name: "AccountsFullError" });
   for (const keeper of [limited, second]) await keeper.stop();
+});
+
+Deno.test("a reload that changes how services begin changes how checks do, and the health stays", async () => {
+  const first: string[] = [];
+  let came = Promise.withResolvers<void>();
+  await using server = upstream(async (conn) => {
+    first.push(new TextDecoder().decode(await readAll(conn)));
+    came.resolve();
+  });
+  const next = async () => {
+    await came.promise;
+    came = Promise.withResolvers();
+    return first.splice(0);
+  };
+  const [hostname, port] = server.address.split(":");
+  const address = { transport: "tcp", hostname: hostname!, port: Number(port) } as const;
+  await using stage = new KeptGroup({ endpoints: [{ ...FIRST, address }], healthCheck: CHECK });
+  const { keeper } = stage;
+  const found = stage.nextEvent();
+  keeper.start();
+  assert.deepEqual(await next(), [""]);
+  assert.equal((await found).state, "up");
+  keeper.update(keeper.config, { proxyProtocol: "v1" });
+  assert.equal(stage.endpoints[0]!.kept.health, "up");
+  assert.deepEqual(await next(), ["PROXY UNKNOWN\r\n"]);
+  keeper.update({ ...keeper.config, onDown: "close" }, { proxyProtocol: "v1" });
+  keeper.update(keeper.config);
+  assert.deepEqual(await next(), [""], "what has not changed was not checked again");
 });
 
 /** A group whose keeper says what it logs. */

@@ -13,6 +13,8 @@ const CHECK: GroupConfig["healthCheck"] = {
   fall: 1,
   send: undefined,
   expect: undefined,
+  tls: undefined,
+  proxyProtocol: undefined,
 };
 const REFUSED = new ProxyError("connection_refused", "upstream");
 

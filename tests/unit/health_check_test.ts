@@ -7,6 +7,7 @@ import { type Address, parseUpstreamAddress } from "../../src/net/address.ts";
 import type { Conn } from "../../src/net/conn.ts";
 import type { DialOptions } from "../../src/net/dial.ts";
 import { ProxyError } from "../../src/net/errors.ts";
+import { CheckLeg } from "../../src/upstream/check_leg.ts";
 import { type CheckResult, type HealthWatchOptions, watchHealth } from "../../src/upstream/health_check.ts";
 import { endOf, readAll, readText, resettableServer, upstream, writeText } from "../e2e/sockets.ts";
 
@@ -17,6 +18,8 @@ const CHECK: HealthCheckConfig = {
   fall: 3,
   send: undefined,
   expect: undefined,
+  tls: undefined,
+  proxyProtocol: undefined,
 };
 const ADDRESS = parseUpstreamAddress("127.0.0.1:1");
 const PING = { send: bytes("PING\r\n"), expect: bytes("+PONG") };
@@ -410,6 +413,24 @@ Deno.test("watchHealth() ends while a real endpoint is silent", async () => {
   assert.deepEqual(watch.results, []);
 });
 
+Deno.test("watchHealth() gives a TLS handshake no more time than the whole check has", async () => {
+  const closed = Promise.withResolvers<string>();
+  await using server = upstream(async (conn) => {
+    // The header, and a ClientHello that nobody answers.
+    assert.equal(await readText(conn, 15), "PROXY UNKNOWN\r\n");
+    await conn.read(new Uint8Array(4096));
+    closed.resolve(await endOf(conn));
+  });
+  const config = { ca: undefined, certificate: undefined, serverName: "db.test", verify: false, alpn: [] };
+  const material = { authorities: undefined, credentials: undefined };
+  const leg = new CheckLeg({ proxyProtocol: "v1", tls: { service: "test", config, material } });
+  assert.equal(
+    await firstCause({ address: server.address, timeout: 50, leg }),
+    "bad: TLS handshake timeout",
+  );
+  await closed.promise;
+});
+
 type WatchSettings =
   & Partial<HealthCheckConfig>
   & Partial<Omit<HealthWatchOptions, "address" | "check">>
@@ -423,7 +444,7 @@ class Watch implements AsyncDisposable {
   readonly done: Promise<void>;
   readonly #stop = new AbortController();
 
-  constructor({ address, signal, dial, random, ...check }: WatchSettings) {
+  constructor({ address, signal, dial, random, leg, ...check }: WatchSettings) {
     const first = Promise.withResolvers<CheckResult>();
     this.firstResult = first.promise;
     this.done = watchHealth({
@@ -431,6 +452,7 @@ class Watch implements AsyncDisposable {
       check: { ...CHECK, ...check },
       ...dial && { dial },
       ...random && { random },
+      ...leg && { leg },
       onResult: (result) => {
         this.results.push(result);
         first.resolve(result);
