@@ -65,9 +65,12 @@ function parseRun(args: readonly string[]): Command {
   if (options.has("version")) return { kind: "version" };
   const path = options.string("config");
   const { words } = options;
-  const stray = words.find((word) => !word.includes("="));
+  const stray = words.find((word) => !word.includes("=") || word === "=");
   if (stray !== undefined) {
-    throw new UsageError(`Unknown argument "${stray}": ${hintFor(stray)}`, "sluice");
+    const hint = path === undefined || RUN.includes(stray)
+      ? hintFor(stray, words)
+      : `-c ${path} is the one file that is run`;
+    throw new UsageError(`Unknown argument "${stray}": ${hint}`, "sluice");
   }
   if (path === undefined && words.length === 0) {
     throw new UsageError(
@@ -82,10 +85,18 @@ function parseRun(args: readonly string[]): Command {
   return { kind: "run", source, flags: runFlagsOf(options) };
 }
 
-function hintFor(stray: string): string {
+/** Words that other programs begin with. */
+const RUN = ["run", "start", "serve", "proxy"];
+
+function hintFor(stray: string, words: readonly string[]): string {
   if (stray === "-") return "to read a configuration from standard input: sluice -c -";
   if (/\.(ya?ml|json)$/.test(stray)) return `to run a configuration: sluice -c ${stray}`;
   if (COMMANDS.includes(stray)) return `a command comes first: sluice ${stray} ...`;
+  if (RUN.includes(stray)) return "leave it out, sluice -c FILE runs a configuration";
+  const [listen = "", upstream = "", ...more] = words.filter((word) => word !== "=");
+  const isPair = more.length === 0 && [listen, upstream].every((word) => /^[^=]*\d$/.test(word));
+  if (isPair) return `did you mean "${listen}=${upstream}"?`;
+  if (/^\d+:\d+$/.test(stray)) return `did you mean "${stray.replace(":", "=")}"?`;
   const command = closestOf(stray, COMMANDS);
   if (command !== undefined) return `did you mean "${command}"?`;
   const commands = COMMANDS.join(", ");

@@ -30,7 +30,10 @@ export class Options {
       if (!/^-./.test(arg)) return;
       const name = arg.replace(/^--?/, "").replace(/=.*$/s, "");
       if (known.has(name) && (arg.startsWith("--") || /^-.(=|$)/s.test(arg))) return;
-      throw new UsageError(`Unknown option "${arg}"${similarOption(name, [...known])}`, topic);
+      const [, letter = "", value = ""] = /^-([a-z])=?([^-].*)$/i.exec(arg) ?? [];
+      const isGlued = names.string.includes(names.alias[letter] ?? "");
+      const hint = isGlued ? `: did you mean "-${letter} ${value}"?` : similarOption(name, [...known]);
+      throw new UsageError(`Unknown option "${arg}"${hint}`, topic);
     };
     const { _: words, ...values } = parseArgs(args, {
       string: [...names.string, "_"],
@@ -117,6 +120,7 @@ export class Options {
 }
 
 function similarOption(name: string, known: string[]): string {
+  if ((name === "f" || name === "file") && known.includes("config")) return `: did you mean "-c"?`;
   const similar = closestOf(name, known.filter((option) => option.length > 1));
   return similar === undefined ? "" : `: did you mean "--${similar}"?`;
 }

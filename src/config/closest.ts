@@ -5,7 +5,7 @@ import { distance } from "fastest-levenshtein";
 /** The candidate that differs from what was typed by no more than a slip or two, or goes on like it. */
 export function closestOf(typed: string, candidates: readonly string[]): string | undefined {
   const plain = lettersOf(typed);
-  const allowed = plain.length < 4 ? 1 : Math.max(2, Math.floor(plain.length / 3));
+  const allowed = plain.length < 5 ? 1 : Math.max(2, Math.floor(plain.length / 3));
   // "v3" is no slip of "v2".
   const isShort = plain.length < 3;
   const [best] = candidates.map((each) => ({ each, slips: slipsBetween(plain, lettersOf(each)) }))

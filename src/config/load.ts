@@ -125,11 +125,14 @@ async function readText(path: string, isStandardInput: boolean): Promise<string>
       await (isStandardInput ? readStandardInput() : readFile(path, { pipeTimeout: PIPE_TIMEOUT }));
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw problemWith(path, `Cannot read "${path}": ${explainReadError(cause)}`, cause);
+    throw problemWith(path, `Cannot read "${path}": ${explainReadError(cause, path)}`, cause);
   }
 }
 
-function explainReadError(cause: unknown): string {
+function explainReadError(cause: unknown, path: string): string {
+  if (/^https?:\/\//.test(path)) {
+    return "it is a URL, write it to a file, or into - (standard input) by a pipe";
+  }
   if (cause instanceof TypeError) return "it is not UTF-8 text, save it with that encoding";
   const { fault, remedy } = readFault(cause);
   return remedy === undefined ? fault : `${fault}, ${remedy}`;

@@ -79,7 +79,11 @@ export function faultOfHost(host: string): string | undefined {
   if (/^\[.*\]$/.test(host)) return undefined;
   if (host === "*") return 'write "0.0.0.0", or ":port", for all addresses';
   if (host.startsWith("$")) {
-    return `a variable is written in braces, "\${${host.replace(/\W/g, "") || "NAME"}}"`;
+    {
+      return `a variable of a configuration file is written in braces, "\${${
+        host.replace(/\W/g, "") || "NAME"
+      }}"`;
+    }
   }
   const strange = /[^\p{L}\p{M}\p{N}._-]/u.exec(host)?.[0];
   if (strange !== undefined) return `"${strange}" cannot be in the name of a host`;

@@ -152,7 +152,7 @@ const TYPED: [text: string, ...problems: string[]][] = [
     listen: 5000
     upstream: $DB_HOST:5432
 `,
-    '4:15: services[0].upstream: Cannot parse address "$DB_HOST:5432": a variable is written in braces, "${DB_HOST}"',
+    '4:15: services[0].upstream: Cannot parse address "$DB_HOST:5432": a variable of a configuration file is written in braces, "${DB_HOST}"',
   ],
   [
     `services:
