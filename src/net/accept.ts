@@ -15,6 +15,8 @@ const REPORT_EVERY = 1000;
 export interface AcceptOptions {
   /** Takes the connection over. Must not throw; nothing else is accepted until what it returns has resolved. */
   readonly onConnection: (conn: Conn) => Promise<void> | void;
+  /** A client had gone before its address could be asked for: there is nothing left of it but that it came. */
+  readonly onLost?: () => void;
   /** Called at most once a second while accepting fails, with how often it failed since the last call. */
   readonly onError: (error: unknown, failures: number) => void;
   /** Closes the listener at once, and ends the loop. */
@@ -32,7 +34,7 @@ export interface AcceptOptions {
  * as a time in which nobody came: such a drain ends when what it waits for does, or by `signal`.
  */
 export async function acceptConnections(listener: Listener, options: AcceptOptions): Promise<void> {
-  const { onConnection, onError, signal, draining } = options;
+  const { onConnection, onLost, onError, signal, draining } = options;
   const end = new AcceptEnd(listener, signal, draining);
   let pause = 0;
   let failures = 0;
@@ -49,8 +51,12 @@ export async function acceptConnections(listener: Listener, options: AcceptOptio
       if (ready !== undefined && !end.signal.aborted) await abortable(ready, end.signal);
     } catch (error) {
       end.busy();
+      if (isLostClient(error)) {
+        onLost?.();
+        continue;
+      }
       if (wasEnded) return;
-      if (end.signal.aborted || isLostClient(error)) continue;
+      if (end.signal.aborted) continue;
       failures += 1;
       const now = performance.now();
       if (now - reportedAt >= REPORT_EVERY) {
@@ -64,7 +70,7 @@ export async function acceptConnections(listener: Listener, options: AcceptOptio
   }
 }
 
-/** A client that gave up between the kernel's accept and ours: Deno fails to read its address (ENOTCONN). */
-function isLostClient(error: unknown): boolean {
+/** Whether an accept failed as its client gave up before it: Deno cannot read its address then (ENOTCONN). */
+export function isLostClient(error: unknown): boolean {
   return error instanceof Deno.errors.NotConnected || error instanceof Deno.errors.ConnectionAborted;
 }

@@ -12,7 +12,8 @@ export interface Listener {
   /** The address bound, with the real port. */
   readonly address: Address;
   /**
-   * The next connection. Rejects while descriptors are short, and for good once the listener is closed and all that
+   * The next connection. Rejects for a client that has gone before it was accepted (NotConnected), while descriptors
+   * are short, and for good once the listener is closed and all that
    * it had accepted by then has been handed out.
    */
   accept(): Promise<Conn>;

@@ -18,8 +18,8 @@ export interface NodeListenOptions {
 
 export class NodeListener implements Listener {
   readonly #options: NodeListenOptions;
-  /** Accepted and not asked for yet. */
-  readonly #waiting: Socket[] = [];
+  /** Accepted and not asked for yet; null stands for a client that has gone. */
+  readonly #waiting: (Socket | null)[] = [];
   #address: TcpAddress;
   #server: Server | undefined;
   #accepting: PromiseWithResolvers<Conn> | undefined;
@@ -47,7 +47,8 @@ export class NodeListener implements Listener {
   accept(): Promise<Conn> {
     this.#isUsed = true;
     const socket = this.#waiting.shift();
-    if (socket !== undefined) return Promise.resolve(new NodeConn(socket));
+    if (socket) return Promise.resolve(new NodeConn(socket));
+    if (socket === null) return Promise.reject(gone());
     if (this.#closed) return Promise.reject(new Deno.errors.BadResource("Listener has been closed"));
     this.#accepting = Promise.withResolvers<Conn>();
     return this.#accepting.promise;
@@ -60,7 +61,7 @@ export class NodeListener implements Listener {
     this.#server?.close();
     // node:net accepts unasked. Whoever accepts takes these as well, but here nobody ever did.
     const abandoned = this.#isUsed ? [] : this.#waiting.splice(0);
-    for (const socket of abandoned) socket.destroy();
+    for (const socket of abandoned) socket?.destroy();
     this.#fail(new Deno.errors.Interrupted("Listener has been closed"));
   }
 
@@ -107,8 +108,11 @@ export class NodeListener implements Listener {
 
   readonly #onConnection = (socket: Socket): void => {
     // Reset before it was accepted: nobody can tell any more who it was. Asking makes other sockets keep their address.
-    if (socket.remoteAddress === undefined) return void socket.on("error", () => {}).destroy();
-    if (this.#accepting === undefined) {
+    if (socket.remoteAddress === undefined) {
+      socket.on("error", () => {}).destroy();
+      if (this.#accepting === undefined) this.#waiting.push(null);
+      else this.#fail(gone());
+    } else if (this.#accepting === undefined) {
       this.#waiting.push(socket);
     } else {
       this.#accepting.resolve(new NodeConn(socket));
@@ -120,4 +124,8 @@ export class NodeListener implements Listener {
     this.#accepting?.reject(error);
     this.#accepting = undefined;
   }
+}
+
+function gone(): Error {
+  return new Deno.errors.NotConnected("The client has gone");
 }

@@ -1,5 +1,6 @@
 /** Plain TLS termination on `Deno.listenTls`: one certificate, and the least CPU. */
 
+import { isLostClient } from "./accept.ts";
 import { boundAddress, type TcpAddress } from "./address.ts";
 import type { Conn } from "./conn.ts";
 import { ConnWrapper } from "./conn_wrapper.ts";
@@ -87,7 +88,8 @@ const MOST_LATE_LOOKS = 100;
  */
 export class TlsListener implements Listener {
   readonly address: TcpAddress;
-  readonly #accepted: DenoTlsConn[] = [];
+  /** Clients not asked for yet, those included that have gone: the errors of their accepts. */
+  readonly #accepted: (DenoTlsConn | Error)[] = [];
   readonly #canShare: boolean;
   /** Undefined while the one before it is closing. */
   #current: Bound | undefined;
@@ -142,6 +144,7 @@ export class TlsListener implements Listener {
 
   accept(): Promise<Conn> {
     const conn = this.#accepted.shift();
+    if (conn instanceof Error) return Promise.reject(conn);
     if (conn !== undefined) return Promise.resolve(conn);
     if (this.#isClosed && this.#accepts === 0) {
       return Promise.reject(new Deno.errors.BadResource("Listener has been closed"));
@@ -200,7 +203,8 @@ export class TlsListener implements Listener {
       this.#bindNext();
     }, (cause) => {
       this.#ended(bound);
-      if (this.#isClosed ? this.#accepts === 0 : bound === this.#current) this.#fail(cause);
+      if (isLostClient(cause)) this.#deliver(cause);
+      else if (this.#isClosed ? this.#accepts === 0 : bound === this.#current) this.#fail(cause);
       this.#bindNext();
     });
   }
@@ -235,8 +239,9 @@ export class TlsListener implements Listener {
     } else if (this.#waiting !== undefined && this.#retired.has(bound)) this.#acceptFrom(bound);
   }
 
-  #deliver(conn: DenoTlsConn): void {
+  #deliver(conn: DenoTlsConn | Error): void {
     if (this.#waiting === undefined) return void this.#accepted.push(conn);
+    if (conn instanceof Error) return this.#fail(conn);
     this.#waiting.resolve(conn);
     this.#waiting = undefined;
   }

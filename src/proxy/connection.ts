@@ -16,6 +16,9 @@ import { ClientFacts } from "./client_facts.ts";
 import type { Service, Target } from "./service.ts";
 import type { TlsTermination } from "./tls_termination.ts";
 
+/** In place of the address of a client that has gone. */
+const UNKNOWN = "unknown";
+
 export class Connection {
   #client: Conn;
   readonly #service: Service;
@@ -172,11 +175,21 @@ export class Connection {
     this.#end(record, endBeforeRelay(error));
   }
 
-  /** The one place where the end of a connection becomes a count, a line and an event. */
   #end(record: ConnectionRecord, ending: Ending): void {
-    const { accessLog, events } = this.#service;
-    record.ended(ending);
-    accessLog.ended(record, ending);
-    events.ended(record, ending);
+    end(this.#service, record, ending);
   }
+}
+
+/** A client that had reset before anybody could ask who it was: all there is to do is to count it, and to say so. */
+export function recordLostClient(service: Service, listener: string): void {
+  using record = service.ledger.open(UNKNOWN, listener, { abort: () => {} });
+  service.events.opened(record);
+  end(service, record, endBeforeRelay(new ProxyError("connection_reset", "client")));
+}
+
+/** The one place where the end of a connection becomes a count, a line and an event. */
+function end({ accessLog, events }: Service, record: ConnectionRecord, ending: Ending): void {
+  record.ended(ending);
+  accessLog.ended(record, ending);
+  events.ended(record, ending);
 }

@@ -63,6 +63,7 @@ class Bound {
     this.#service = service;
     this.#loop ??= acceptConnections(listener, {
       onConnection: (client: Conn) => this.#accepted(client),
+      onLost: () => this.#service!.lost(address),
       onError: (error, failures) => this.#service!.acceptFailed(address, error, failures),
       signal: this.#closing.signal,
       draining: this.#draining.signal,

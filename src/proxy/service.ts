@@ -16,7 +16,7 @@ import type { UpstreamTls, UpstreamTlsMaterial } from "../upstream/upstream_tls.
 import { MAX_PROXY_HEADER } from "../wire/proxy_protocol_header.ts";
 import type { Admission } from "./admission.ts";
 import type { ClientFacts } from "./client_facts.ts";
-import { Connection } from "./connection.ts";
+import { Connection, recordLostClient } from "./connection.ts";
 import { compileRoutes, type RouteMatcher } from "./route.ts";
 import type { TlsTermination } from "./tls_termination.ts";
 
@@ -164,6 +164,11 @@ export class Service {
     this.#open += 1;
     connection.run().then(this.#onEnded, this.#onBroken);
     return entered;
+  }
+
+  /** A client that came to `listen` had reset before it was accepted. */
+  lost(listen: string): void {
+    recordLostClient(this, listen);
   }
 
   /** Accepting has failed so many times more. */

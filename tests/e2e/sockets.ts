@@ -1,6 +1,6 @@
 /** Raw sockets for tests: upstreams on port 0, reading to the end, resets seen and sent. */
 
-import { createServer, type Socket } from "node:net";
+import { connect as connectNode, createServer, type Socket } from "node:net";
 
 /** A TCP server on a free port of 127.0.0.1 that hands each connection to `handle`; errors there are collected. */
 export function upstream(handle: (conn: Deno.TcpConn) => Promise<void> | void): Upstream {
@@ -211,4 +211,13 @@ export async function blackHole(): Promise<AsyncDisposable & { readonly address:
       await Promise.resolve();
     },
   };
+}
+
+/** Resolves once a client has connected and reset. */
+export function connectAndReset(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connectNode({ host: "127.0.0.1", port }, () => socket.resetAndDestroy());
+    socket.on("error", reject);
+    socket.on("close", () => resolve());
+  });
 }
