@@ -5,7 +5,7 @@ import type { EnvironmentLookup } from "../config/environment.ts";
 import { loadConfigFile } from "../config/load.ts";
 import { readFault } from "../files/file_fault.ts";
 import { readTextFile } from "../files/read_file.ts";
-import { type Address, parseUpstreamAddress } from "../net/address.ts";
+import { type Address, isAbstract, parseUpstreamAddress } from "../net/address.ts";
 import type { AdminCommandName, AdminFlags } from "./admin_args.ts";
 import { UsageError } from "./usage.ts";
 
@@ -62,8 +62,9 @@ function addressOf(
 
 function parsedAddress(text: string, source: string, command: AdminCommandName): Address {
   try {
-    return reachable(parseUpstreamAddress(text, { barePort: true }));
+    return reachable(parseUpstreamAddress(text, { barePort: true }), source, command);
   } catch (cause) {
+    if (cause instanceof UsageError) throw cause;
     throw new UsageError(`${source}: ${(cause as Error).message}`, command);
   }
 }
@@ -82,12 +83,19 @@ function configuredAddress(path: string, config: Config, command: AdminCommandNa
       command,
     );
   }
-  return reachable(listen);
+  return reachable(listen, `admin.listen in "${path}"`, command);
 }
 
-/** Nobody can connect to "all addresses". */
-function reachable(address: Address): Address {
-  if (address.transport === "unix") return address;
+/** Nobody can connect to "all addresses", nor Deno's fetch to an abstract socket. */
+function reachable(address: Address, source: string, command: AdminCommandName): Address {
+  if (address.transport === "unix") {
+    if (!isAbstract(address)) return address;
+    throw new UsageError(
+      `${source}: commands cannot connect to an abstract socket: listen on a file or a port, or ask by ` +
+        `"curl --abstract-unix-socket ${address.path.slice(1)} http://localhost/api/v1/status"`,
+      command,
+    );
+  }
   return { ...address, hostname: LOOPBACK_OF.get(address.hostname) ?? address.hostname };
 }
 

@@ -1,6 +1,6 @@
 /** Finds values that are right each by itself and impossible together. */
 
-import { type Address, addressKey } from "../net/address.ts";
+import { type Address, addressKey, isAbstract } from "../net/address.ts";
 import { findAdminConflicts } from "./admin_conflicts.ts";
 import { findAdmissionConflicts } from "./admission_conflicts.ts";
 import { entriesAt, findAt, type Found, keysAt, listenersAt, type Path } from "./found.ts";
@@ -72,7 +72,7 @@ function findSameListener(
 function findUselessMode(path: Path, listeners: readonly Found<Address[]>[], report: Report): void {
   const mode = [...path, "unix_mode"];
   if (report.valueAt(mode) === undefined || listeners.length === 0) return;
-  if (listeners.some(({ value }) => value[0]?.transport === "unix")) return;
+  if (listeners.some(({ value: [first] }) => first?.transport === "unix" && !isAbstract(first))) return;
   report.add(
     mode,
     `Cannot set the mode of a socket file: no address in ${report.spellPath([...path, "listen"])} is one`,

@@ -3,7 +3,14 @@
  * (127.0.0.1) and `:port` (all addresses).
  */
 
-import { faultOfAddress, faultOfHost, faultOfHostAndPort, faultOfUrl, isUrl } from "./address_faults.ts";
+import {
+  faultOfAddress,
+  faultOfHost,
+  faultOfHostAndPort,
+  faultOfUnixPath,
+  faultOfUrl,
+  isUrl,
+} from "./address_faults.ts";
 
 /** A TCP endpoint. `hostname` is an IP literal without brackets or a name; `port` is 0–65535. */
 export interface TcpAddress {
@@ -12,7 +19,7 @@ export interface TcpAddress {
   readonly port: number;
 }
 
-/** A unix socket. `path` is a file path. */
+/** A unix socket. `path` is a file path, or `@` and the name of an abstract socket, which Linux has. */
 export interface UnixAddress {
   readonly transport: "unix";
   readonly path: string;
@@ -20,8 +27,8 @@ export interface UnixAddress {
 
 export type Address = TcpAddress | UnixAddress;
 
-/** The longest unix socket path the kernel takes, in bytes (`sun_path` without its final NUL; macOS has 103). */
-const MAX_UNIX_PATH = 107;
+/** What stands for the NUL byte with which names of abstract sockets begin, as in `ss` and systemd. */
+const ABSTRACT = "@";
 
 /** All addresses, IPv4 and IPv6 alike: a listener on `::` is dual-stack in Deno. */
 const ALL_ADDRESSES = "::";
@@ -59,6 +66,21 @@ export function parseUpstreamAddress(text: string, options: { barePort?: boolean
 export function checkHost(host: string): void {
   const fault = faultOfHost(host);
   if (fault !== undefined) throw new SyntaxError(`Cannot use "${host}" as a host: ${fault}`);
+}
+
+/** Whether a unix socket has a name instead of a file (unix(7)). */
+export function isAbstract({ path }: UnixAddress): boolean {
+  return path.startsWith(ABSTRACT);
+}
+
+/** The path as the system has it. */
+export function systemPath({ path }: UnixAddress): string {
+  return path.startsWith(ABSTRACT) ? `\0${path.slice(ABSTRACT.length)}` : path;
+}
+
+/** The address of a socket with this path, as the system has it. */
+export function unixAddress(path: string): UnixAddress {
+  return { transport: "unix", path: path.startsWith("\0") ? `${ABSTRACT}${path.slice(1)}` : path };
 }
 
 /** Formats an address the way it is written in a configuration. */
@@ -105,12 +127,8 @@ function parseAddress(text: string): Address {
 function parseUnixPath(text: string): UnixAddress {
   const path = text.slice("unix:".length);
   if (path === "") throw new SyntaxError(`Cannot parse address "${text}": the path after "unix:" is missing`);
-  const length = new TextEncoder().encode(path).length;
-  if (length > MAX_UNIX_PATH) {
-    throw new SyntaxError(
-      `Cannot use "${text}": a unix socket path has at most ${MAX_UNIX_PATH} bytes, this one has ${length}`,
-    );
-  }
+  const fault = faultOfUnixPath(path);
+  if (fault !== undefined) throw new SyntaxError(`Cannot use "${text}": ${fault}`);
   return { transport: "unix", path };
 }
 

@@ -99,3 +99,25 @@ export function faultOfHost(host: string): string | undefined {
   }
   return undefined;
 }
+
+/** The longest unix socket path the kernel takes, in bytes (`sun_path` without its final NUL; macOS has 103). */
+const MAX_UNIX_PATH = 107;
+
+/**
+ * What keeps a path from being that of a unix socket.
+ *
+ * @param os Where it is to be used.
+ */
+export function faultOfUnixPath(
+  path: string,
+  os: typeof Deno.build.os = Deno.build.os,
+): string | undefined {
+  if (path.includes("\0")) return 'a path has no NUL byte (an abstract socket is written "unix:@name")';
+  if (path.startsWith("@") && os !== "linux" && os !== "android") {
+    return `abstract sockets are on Linux only (the socket file is written "unix:./${path}")`;
+  }
+  if (path === "@") return 'the name after "@" is missing';
+  const length = new TextEncoder().encode(path).length;
+  if (length <= MAX_UNIX_PATH) return undefined;
+  return `a unix socket path has at most ${MAX_UNIX_PATH} bytes, this one has ${length}`;
+}

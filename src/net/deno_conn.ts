@@ -1,6 +1,6 @@
 /** {@linkcode Conn} over `Deno.TcpConn` and `Deno.UnixConn`. */
 
-import type { Address } from "./address.ts";
+import { type Address, unixAddress } from "./address.ts";
 import type { Conn } from "./conn.ts";
 
 /**
@@ -94,7 +94,7 @@ export function addressOf(address: Deno.Addr): Address {
       return { transport: "tcp", hostname: unmapped(address.hostname), port: address.port };
     case "unix":
     case "unixpacket":
-      return { transport: "unix", path: address.path ?? "" };
+      return unixAddress(address.path ?? "");
     default:
       throw new TypeError(`Cannot use a socket of transport "${(address as Deno.Addr).transport}"`);
   }

@@ -1,7 +1,7 @@
 /** Connecting to an upstream. */
 
 import { connect as connectNode } from "node:net";
-import type { Address, TcpAddress } from "./address.ts";
+import { type Address, systemPath, type TcpAddress, type UnixAddress } from "./address.ts";
 import type { Adapter, Conn } from "./conn.ts";
 import { DenoConn } from "./deno_conn.ts";
 import { ProxyError, proxyErrorOf } from "./errors.ts";
@@ -40,7 +40,7 @@ export async function dial(address: Address, options: DialOptions): Promise<Conn
   const { localAddress, signal } = options;
   try {
     signal.throwIfAborted();
-    if (address.transport === "unix") return await dialUnix(address.path, signal);
+    if (address.transport === "unix") return await dialUnix(address, signal);
     const { hostname, port } = address;
     if (!isIpLiteral(hostname)) return await dialName(address, options);
     if (!isReachable(hostname, localAddress)) throw otherFamily(hostname, localAddress);
@@ -114,7 +114,8 @@ function metItself(): ProxyError {
  * Unix sockets have neither resets nor keepalive: one adapter does. Where TCP would send its SYN again, a unix socket
  * whose backlog is full says EAGAIN at once, so that trying again is left to us.
  */
-async function dialUnix(path: string, signal: AbortSignal): Promise<Conn> {
+async function dialUnix(address: UnixAddress, signal: AbortSignal): Promise<Conn> {
+  const path = systemPath(address);
   for (let pause = FIRST_PAUSE;; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
     signal.throwIfAborted();
     try {

@@ -1,12 +1,12 @@
 /** Binding a listener: TCP or unix socket, on Deno's own API or on node:net. */
 
-import { answerWithin } from "../files/answer_within.ts";
-import { type Address, boundAddress, type TcpAddress } from "./address.ts";
+import { type Address, boundAddress, type TcpAddress, type UnixAddress } from "./address.ts";
 import type { Adapter, Conn } from "./conn.ts";
 import { addressOf, DenoConn } from "./deno_conn.ts";
-import { ProxyError, proxyErrorOf } from "./errors.ts";
+import { proxyErrorOf } from "./errors.ts";
 import { ListenError } from "./listen_error.ts";
 import { NodeListener } from "./node_listener.ts";
+import { bindUnix } from "./unix_listener.ts";
 
 export interface Listener {
   /** The address bound, with the real port. */
@@ -44,7 +44,7 @@ export const BACKLOG = 4096;
  */
 export async function listen(address: Address, options: ListenOptions): Promise<Listener> {
   try {
-    if (address.transport === "unix") return await listenUnix(address.path, options.unixMode);
+    if (address.transport === "unix") return await listenUnix(address, options.unixMode);
     const { adapter, shared = false } = options;
     return adapter === "node"
       ? await NodeListener.bind(address, { backlog: BACKLOG, shared })
@@ -74,37 +74,7 @@ function denoListener(listener: Deno.Listener, address: Address): Listener {
   };
 }
 
-async function listenUnix(path: string, mode: number | undefined): Promise<Listener> {
-  await removeStaleSocket(path);
-  const unix = Deno.listen({ transport: "unix", path }) as unknown as Deno.Listener;
-  const listener = denoListener(unix, addressOf(unix.addr));
-  try {
-    if (mode !== undefined) await Deno.chmod(path, mode);
-  } catch (cause) {
-    listener.close();
-    throw cause;
-  }
-  return listener;
-}
-
-/** A socket file that nobody answers is left over from a program that died; anything else is not ours to remove. */
-async function removeStaleSocket(path: string): Promise<void> {
-  const address: Address = { transport: "unix", path };
-  const info = await answerWithin(path, () => Deno.lstat(path)).catch((cause) => {
-    if (cause instanceof Deno.errors.NotFound) return undefined;
-    throw cause;
-  });
-  if (info === undefined) return;
-  if (info.isSocket !== true) {
-    const detail = "the path exists and is not a socket (remove it or choose another path)";
-    throw ListenError.at(address, new ProxyError("address_not_available", "proxy", { detail }));
-  }
-  try {
-    (await Deno.connect({ transport: "unix", path })).close();
-  } catch (cause) {
-    if (cause instanceof Deno.errors.ConnectionRefused) return await Deno.remove(path);
-    // Somebody listens there who is behind with accepting.
-    if (!(cause instanceof Deno.errors.WouldBlock)) throw cause;
-  }
-  throw ListenError.at(address, new ProxyError("address_in_use", "proxy"));
+async function listenUnix(asked: UnixAddress, mode: number | undefined): Promise<Listener> {
+  const listener = await bindUnix(asked, mode);
+  return denoListener(listener, addressOf(listener.addr));
 }

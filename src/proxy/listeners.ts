@@ -2,7 +2,7 @@
 
 import { isDeepStrictEqual } from "node:util";
 import { acceptConnections } from "../net/accept.ts";
-import { type Address, formatAddress } from "../net/address.ts";
+import { type Address, formatAddress, isAbstract } from "../net/address.ts";
 import type { Adapter, Conn } from "../net/conn.ts";
 import { listen, type Listener } from "../net/listen.ts";
 import { TlsListener, type TlsListenOptions } from "../net/tls_listener.ts";
@@ -87,7 +87,7 @@ class Bound {
   /** Sets the mode of a socket file, where it is another one now. */
   setMode(mode: number | undefined): void {
     const { address } = this.listener;
-    if (mode === this.#mode || address.transport !== "unix") return;
+    if (mode === this.#mode || address.transport !== "unix" || isAbstract(address)) return;
     this.#mode = mode;
     if (mode === undefined) return;
     Deno.chmod(address.path, mode).catch((error) =>

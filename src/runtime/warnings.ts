@@ -2,7 +2,7 @@
 
 import type { Config, ServiceConfig } from "../config/config.ts";
 import { groupsOf } from "../config/groups.ts";
-import { type Address, formatAddress } from "../net/address.ts";
+import { type Address, formatAddress, isAbstract } from "../net/address.ts";
 import { canShare } from "../net/reserve.ts";
 import { blockMeantBy } from "../wire/cidr.ts";
 
@@ -42,8 +42,10 @@ function workersInVain({ workers }: Config, system: typeof Deno.build.os): strin
 }
 
 function modeInVain({ admin }: Config): string[] {
-  if (admin?.unixMode === undefined || admin.listen.transport === "unix") return [];
-  return [`admin: unix_mode does nothing, ${formatAddress(admin.listen)} is no unix socket`];
+  if (admin?.unixMode === undefined) return [];
+  const { listen } = admin;
+  if (listen.transport === "unix" && !isAbstract(listen)) return [];
+  return [`admin: unix_mode does nothing, ${formatAddress(listen)} has no socket file`];
 }
 
 /** Of an address in a block, what stands behind the prefix is of no effect; who wrote it may have meant less. */

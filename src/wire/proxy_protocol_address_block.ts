@@ -74,14 +74,17 @@ function readIp(block: ByteReader, family: number): string {
 
 function readPath(block: ByteReader): ProxyAddress {
   const bytes = block.piece(PATH_LENGTH, "the path").rest();
-  const end = bytes.indexOf(0);
-  return { transport: "unix", path: DECODER.decode(end < 0 ? bytes : bytes.subarray(0, end)) };
+  // The name of an abstract socket begins with a NUL byte, which is written as "@".
+  const isAbstract = bytes[0] === 0 && bytes[1] !== 0;
+  const end = bytes.indexOf(0, isAbstract ? 1 : 0);
+  const text = DECODER.decode(end < 0 ? bytes : bytes.subarray(0, end));
+  return { transport: "unix", path: isAbstract ? `@${text.slice(1)}` : text };
 }
 
 function writePaths(...addresses: (ProxyAddress & { transport: "unix" })[]): AddressBlock {
   const bytes = new Uint8Array(ADDRESS_BLOCK_LENGTH[UNIX]!);
   for (const [index, { path }] of addresses.entries()) {
-    const encoded = ENCODER.encode(path);
+    const encoded = ENCODER.encode(path.startsWith("@") ? `\0${path.slice(1)}` : path);
     if (encoded.length > PATH_LENGTH) {
       throw new RangeError(`Cannot send "${path}" in a PROXY header: longer than ${PATH_LENGTH} bytes`);
     }

@@ -122,6 +122,37 @@ testUnix("a full backlog of an upstream costs its clients time, up to connect_ti
   }
 });
 
+Deno.test({
+  name: "abstract sockets work wherever a unix socket does (needs Linux)",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    const name = (what: string) => `sluice-${what}-${crypto.randomUUID()}`;
+    const [front, back, admin] = [name("front"), name("back"), name("admin")];
+    await using _server = unixEcho(`\0${back}`);
+    await using sluice = await Sluice.withConfig(`
+admin: { listen: "unix:@${admin}" }
+services: [{ name: test, listen: "unix:@${front}", upstream: "unix:@${back}" }]
+`);
+    assert.deepEqual(sluice.ready.services, [{ name: "test", listen: [`unix:@${front}`] }]);
+    assert.equal(sluice.ready.admin, `unix:@${admin}`);
+    assert.equal(await ping(`\0${front}`), "ping");
+    const line = await sluice.logged("test: closed, client closed");
+    assert.ok(line.includes(` upstream=unix:@${back} `), line);
+    const status = await runSluice(["status", "--admin", `unix:@${admin}`]);
+    assert.equal(status.code, 2);
+    assert.ok(status.stderr.includes(`curl --abstract-unix-socket ${admin} `), status.stderr);
+    using operator = await Deno.connect({ transport: "unix", path: `\0${admin}` });
+    await writeText(
+      operator,
+      "GET /api/v1/services HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    );
+    assert.match(new TextDecoder().decode(await readAll(operator)), new RegExp(`"unix:@${front}"`));
+    const taken = await runSluice([`unix:@${front}=1`]);
+    assert.equal(taken.code, 1);
+    assert.ok(taken.stderr.includes(`Cannot listen on unix:@${front}: address already in use`), taken.stderr);
+  },
+});
+
 /** A test with a directory of its own for socket files. */
 function testUnix(name: string, fn: (directory: string) => Promise<void>): void {
   Deno.test({

@@ -4,9 +4,13 @@ import {
   type Address,
   addressKey,
   formatAddress,
+  isAbstract,
   parseListenAddress,
   parseUpstreamAddress,
+  systemPath,
+  unixAddress,
 } from "../../src/net/address.ts";
+import { faultOfUnixPath } from "../../src/net/address_faults.ts";
 
 Deno.test("parseListenAddress() reads every way to write an address", () => {
   const cases: [string, Address][] = [
@@ -34,6 +38,7 @@ Deno.test("parseListenAddress() refuses what is not an address", () => {
     ["[host]:5000", /^Cannot parse address/],
     ["65536", /^Cannot parse port "65536" in "65536": expected 0-65535$/],
     ["host:99999", /^Cannot parse port "99999" in "host:99999": expected 0-65535$/],
+    ["unix:\0abs", /: a path has no NUL byte \(an abstract socket is written "unix:@name"\)$/],
     ["unix:", /: the path after "unix:" is missing$/],
     [`unix:/${"x".repeat(107)}`, /: a unix socket path has at most 107 bytes, this one has 108$/],
     [`unix:/${"ö".repeat(54)}`, /, this one has 109$/],
@@ -77,7 +82,7 @@ Deno.test("addressKey() is the same for host names in any case, and not for path
 Deno.test("parseListenAddress() reverses formatAddress()", () => {
   const hostname = fc.oneof(fc.ipV4(), fc.ipV6(), fc.domain(), fc.constantFrom("localhost", "fe80::1%eth0"));
   const path = fc.string({ unit: "binary", minLength: 1, maxLength: 26 }).filter((text) =>
-    text.isWellFormed()
+    text.isWellFormed() && faultOfUnixPath(text) === undefined
   );
   const address: fc.Arbitrary<Address> = fc.oneof(
     fc.record({ transport: fc.constant("tcp" as const), hostname, port: fc.integer({ min: 0, max: 65535 }) }),
@@ -103,4 +108,18 @@ Deno.test("parseListenAddress() throws nothing but SyntaxError", () => {
       }
     }
   }));
+});
+
+Deno.test("abstract sockets are written with an @, where there are any", () => {
+  assert.equal(faultOfUnixPath("@postgres", "linux"), undefined);
+  assert.equal(faultOfUnixPath("@", "linux"), 'the name after "@" is missing');
+  assert.equal(
+    faultOfUnixPath("@postgres", "darwin"),
+    'abstract sockets are on Linux only (the socket file is written "unix:./@postgres")',
+  );
+  for (const path of ["@a", "/run/a.sock", "./@a"]) {
+    assert.deepEqual(unixAddress(systemPath({ transport: "unix", path })), { transport: "unix", path });
+  }
+  assert.equal(systemPath({ transport: "unix", path: "@a" }), "\0a");
+  assert.ok(isAbstract(unixAddress("\0a")));
 });

@@ -24,7 +24,6 @@ const MAY_IMPORT: Record<string, { code: string[]; types?: string[] }> = {
       "cli",
       "runtime",
       "config",
-      "admin/http_listener.ts",
       "net/listen_error.ts",
       "observe/log_file.ts",
     ],

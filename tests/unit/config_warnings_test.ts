@@ -58,7 +58,9 @@ Deno.test("warningsOf() says each thing once, and looks at routes too", () => {
 Deno.test("warningsOf() says that a mode is of no use where the admin interface has no socket file", () => {
   const services = [{ name: "a", listen: 5000, upstream: "web:80" }];
   const of = (listen: string) => warningsOf(decodeConfig({ admin: { listen, unix_mode: "0660" }, services }));
-  assert.deepEqual(of("127.0.0.1:9000"), ["admin: unix_mode does nothing, 127.0.0.1:9000 is no unix socket"]);
+  assert.deepEqual(of("127.0.0.1:9000"), [
+    "admin: unix_mode does nothing, 127.0.0.1:9000 has no socket file",
+  ]);
   assert.deepEqual(of("unix:/run/a.sock"), []);
 });
 

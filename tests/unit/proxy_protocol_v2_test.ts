@@ -24,6 +24,11 @@ Deno.test("version 2: headers are decoded byte by byte as the specification lays
       source: { transport: "unix", path: "" },
       destination: { transport: "unix", path: "x".repeat(108) },
     }],
+    [`213100d8 ${path("\0abstract")} ${path("@abstract")}`, {
+      command: "proxy",
+      source: { transport: "unix", path: "@abstract" },
+      destination: { transport: "unix", path: "@abstract" },
+    }],
     ["20000000", { command: "local" }],
     // Family, addresses and anything else are to be ignored.
     ["2011000c c0a80001 c0a8000b dc04 01bb", { command: "local" }],
@@ -177,6 +182,14 @@ Deno.test("version 2: the longest values go through, and bytes that mean somethi
     tls: { client: 0, verify: 0xffff_ffff, commonName: "\ufeffa" },
   };
   const bytes = encodeProxyHeader(header, 2);
+  assert.deepEqual(decodeProxyHeader(bytes), { kind: "header", header, length: bytes.length });
+});
+
+Deno.test("version 2: the name of an abstract socket begins with a NUL byte, as in the system", () => {
+  const unix = (path: string) => ({ transport: "unix", path }) as const;
+  const header = proxied(unix("@name"), unix("/run/a.sock"));
+  const bytes = encodeProxyHeader(header, 2);
+  assert.deepEqual(bytes.slice(16, 22), bytesOf("\0name\0"));
   assert.deepEqual(decodeProxyHeader(bytes), { kind: "header", header, length: bytes.length });
 });
 
