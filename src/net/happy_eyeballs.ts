@@ -79,7 +79,7 @@ class Race<Connected extends Disposable> {
     for (const [index, address] of this.#addresses.entries()) {
       this.#delay = new AbortController();
       attempts.push(this.#attempt(index, address));
-      if (index < this.#addresses.length - 1) await wait(ATTEMPT_DELAY, this.#delay.signal);
+      await wait(ATTEMPT_DELAY, this.#delay.signal);
       if (this.#isOver) return;
     }
     await Promise.all(attempts);
@@ -110,7 +110,8 @@ class Race<Connected extends Disposable> {
       code !== "network_unreachable" && code !== "io_error" &&
       !(code === "address_not_available" && isV6(this.#addresses[index]!))
     );
-    return this.#failures[shortage !== -1 ? shortage : Math.max(ofPeer, 0)];
+    // A shortage tells enough itself: what tells most is not behind it.
+    return this.#failures[Math.max(shortage, ofPeer, 0)];
   }
 }
 

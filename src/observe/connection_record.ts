@@ -124,10 +124,6 @@ export class ConnectionRecord implements Disposable {
     if (kind === "closed") cells.duration.observe(this.age / 1000);
   }
 
-  isKeptBy(keeper: RecordKeeper): boolean {
-    return this.#options.keeper === keeper;
-  }
-
   /** Ends the connection at once. */
   abort(code: AbortCode): void {
     this.#options.connection.abort(code);

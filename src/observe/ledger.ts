@@ -2,7 +2,7 @@
 
 import type { ServiceRow } from "./accounts.ts";
 import { type Counts, totalOf } from "./columns.ts";
-import { type Abortable, type AbortCode, ConnectionRecord, type RecordKeeper } from "./connection_record.ts";
+import { type Abortable, ConnectionRecord, type RecordKeeper } from "./connection_record.ts";
 import type { HistogramFigures } from "./histogram.ts";
 import type { OpenConnections } from "./open_connections.ts";
 
@@ -61,7 +61,7 @@ export class ServiceLedger implements RecordKeeper {
 
   /**
    * @param listener The address that the client connected to.
-   * @param connection What {@linkcode abortConnections} ends.
+   * @param connection What the record's `abort()` ends.
    */
   open(client: string, listener: string, connection: Abortable): ConnectionRecord {
     const record = new ConnectionRecord({
@@ -91,13 +91,6 @@ export class ServiceLedger implements RecordKeeper {
   /** Accepting has failed so many times more. */
   acceptFailed(failures: number): void {
     this.#row.cells.acceptErrors.add(failures);
-  }
-
-  /** Ends every connection of this thread at once. */
-  abortConnections(code: AbortCode): void {
-    for (const record of this.#connections.all()) {
-      if (record.isKeptBy(this)) record.abort(code);
-    }
   }
 
   /** Resolves when no connection is open in this thread. */

@@ -157,7 +157,7 @@ export class RelayThread implements ThreadCalls {
   }
 
   async abortConnections(code: AbortCode): Promise<void> {
-    for (const ledger of this.#allLedgers) ledger.abortConnections(code);
+    for (const record of this.#accounts.connections.all()) record.abort(code);
     const reason = new ProxyError(code as ErrorCode, "proxy");
     await Promise.all([...this.#services.values(), ...this.#retired].map((service) => service.stop(reason)));
   }

@@ -16,7 +16,7 @@ import { silentLog } from "../../src/observe/log.ts";
 import { OpenConnections } from "../../src/observe/open_connections.ts";
 import { RateLimit } from "../../src/observe/rate_limit.ts";
 import { WakeUps } from "../../src/observe/wake_ups.ts";
-import { Admission } from "../../src/proxy/admission.ts";
+import { Admission, Entry } from "../../src/proxy/admission.ts";
 import { CountLimit } from "../../src/proxy/count_limit.ts";
 import { Service } from "../../src/proxy/service.ts";
 import { clientKeyOf } from "../../src/wire/client_key.ts";
@@ -145,6 +145,18 @@ Deno.test("clients whose PROXY header brings no address, as of unix sockets, are
   assert.equal(await stage.come(UNKNOWN), "in");
   assert.equal(await stage.come(UNKNOWN), "client_connection_limit");
   assert.equal(await stage.come(CLIENTS[0]!), "in");
+});
+
+Deno.test("who is let in once is in: being let in again takes nothing", () => {
+  const config = decodeOptions({ services: [{ name: "test", listen: 0, upstream: "192.0.2.1:1" }] })
+    .services[0]!;
+  const gauges = new GaugeTable(2);
+  const [own, all] = [0, 0].map((limit) => new CountLimit(gauges.claim()!, limit, new WakeUps(() => {})));
+  const rate = new RateLimit(undefined, { rate: 1, burst: 2 }, () => START);
+  const admission = new Admission(config, { own: own!, all: all!, rate, clients: undefined });
+  using entry = new Entry(admission);
+  for (let again = 0; again < 3; again++) entry.letIn();
+  assert.deepEqual([rate.take(), rate.take()], [true, false]);
 });
 
 interface StageOptions {

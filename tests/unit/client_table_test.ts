@@ -113,6 +113,23 @@ Deno.test("what a client has spent stays spent when its rate changes, but never 
   assert.deepEqual(times(2, () => table.enter(client)), ["ok", "too_fast"]);
 });
 
+Deno.test("a client owes nothing for one who had its place, whatever became of the rate meanwhile", () => {
+  const clock = { now: START };
+  const limits: ClientLimits = { connections: 0, rate: { rate: 1, burst: 3 } };
+  const before = tableOf(1, limits, clock);
+  const [one, two, three] = [1, 2, 3].map((host) => key(`192.0.2.${host}`));
+  for (const client of [one!, two!]) {
+    for (const _ of [1, 2, 3]) assert.equal(before.enter(client), "ok");
+    for (const _ of [1, 2, 3]) before.leave(client);
+  }
+  assert.equal(before.enter(three!), "table_full");
+  const { memory } = before;
+  const without = new ClientTable(1, { connections: 0, rate: undefined }, { memory });
+  assert.equal(without.enter(three!), "ok");
+  const after = new ClientTable(1, limits, { memory, now: () => clock.now });
+  assert.deepEqual(times(4, () => after.enter(three!)), ["ok", "ok", "ok", "too_fast"]);
+});
+
 Deno.test("nobody leaves who has not entered", () => {
   const table = new ClientTable(10, { connections: 1, rate: undefined });
   const error = {

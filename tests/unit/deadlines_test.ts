@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Deadlines } from "../../src/net/deadlines.ts";
+import { FakeTime } from "./fake_time.ts";
 
 /** Never over within a test. */
 const FOR_EVER = 1_000_000;
@@ -24,6 +25,22 @@ Deno.test("deadlines that begin together are one, and live as long as one is nee
   assert.equal(second.signal.reason, "stop");
   using third = deadlines.start();
   assert.equal(third.signal.aborted, false, "one that has passed is not shared any more");
+});
+
+Deno.test("who joins a deadline has the whole timeout, and nobody has more than a sixteenth more", async () => {
+  using time = new FakeTime();
+  const deadlines = new Deadlines(1600, () => "too late");
+  using first = deadlines.start();
+  await time.advance(100);
+  using joiner = deadlines.start();
+  assert.equal(joiner.signal, first.signal);
+  await time.advance(10);
+  using next = deadlines.start();
+  assert.notEqual(next.signal, first.signal);
+  await time.advance(1580);
+  assert.equal(joiner.signal.aborted, false);
+  await time.advance(10);
+  assert.deepEqual([joiner.signal.aborted, next.signal.aborted], [true, false]);
 });
 
 Deno.test("a deadline nobody needs any more leaves nothing behind", () => {

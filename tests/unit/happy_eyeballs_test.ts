@@ -103,6 +103,7 @@ Deno.test("connectFirst() throws the failure that tells most", async () => {
     // Out of ports, which is no matter of the family.
     [{ "10.0.0.1": notAvailable, "10.0.0.2": refused }, notAvailable, "address_not_available"],
     [{ "::1": refused, "10.0.0.1": shortage }, shortage, "too_many_open_files"],
+    [{ "::1": shortage, "10.0.0.1": refused }, shortage, "too_many_open_files"],
     [{ "::1": notAvailable, "::2": noNetwork }, notAvailable, "address_not_available"],
     [{ "::1": noNetwork, "::2": notAvailable }, noNetwork, "network_unreachable"],
   ];

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import { mock } from "node:test";
-import { setImmediate } from "node:timers";
 import fc from "fast-check";
 import type { HealthCheckConfig } from "../../src/config/config.ts";
 import { type Address, parseUpstreamAddress } from "../../src/net/address.ts";
@@ -10,6 +9,7 @@ import { ProxyError } from "../../src/net/errors.ts";
 import { CheckLeg } from "../../src/upstream/check_leg.ts";
 import { type CheckResult, type HealthWatchOptions, watchHealth } from "../../src/upstream/health_check.ts";
 import { endOf, readAll, readText, resettableServer, upstream, writeText } from "../e2e/sockets.ts";
+import { FakeTime, settled } from "./fake_time.ts";
 
 const CHECK: HealthCheckConfig = {
   interval: 60_000,
@@ -584,36 +584,6 @@ function fakeDial(conn: FakeConn): () => Promise<Conn> {
 /** A dial that goes on until it is given up. */
 function untilAborted(_address: Address, { signal }: DialOptions): Promise<Conn> {
   return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
-}
-
-/** Time that passes when the test says so, for timers and for performance.now(). */
-class FakeTime implements Disposable {
-  #now = 0;
-
-  constructor() {
-    mock.method(performance, "now", () => this.#now);
-    mock.timers.enable({ apis: ["setTimeout"] });
-  }
-
-  /** In steps of 10 ms, between which everything runs that can. */
-  async advance(milliseconds: number): Promise<void> {
-    for (const end = this.#now + milliseconds; this.#now < end;) {
-      await settled();
-      this.#now += 10;
-      mock.timers.tick(10);
-    }
-    await settled();
-  }
-
-  [Symbol.dispose](): void {
-    mock.timers.reset();
-    mock.restoreAll();
-  }
-}
-
-/** Resolves when everything has run that waits for no timer and no socket. */
-function settled(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
 
 function split(text: string, sizes: readonly number[]): string[] {

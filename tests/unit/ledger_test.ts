@@ -113,7 +113,7 @@ Deno.test("a service ends its connections, and waits until the last is over", as
   );
   const order: string[] = [];
   const waits = ["first", "second"].map((name) => ledger.drained().then(() => order.push(name)));
-  ledger.abortConnections("shutdown");
+  for (const record of records) record.abort("shutdown");
   records[0]!.abort("killed");
   assert.deepEqual(aborted, ["1 shutdown", "2 shutdown", "1 killed"]);
   records[0]![Symbol.dispose]();
@@ -124,10 +124,14 @@ Deno.test("a service ends its connections, and waits until the last is over", as
   assert.deepEqual([order, ledger.figures().active], [["first", "second"], 0]);
 });
 
-Deno.test("a connection may end while the service ends all", () => {
-  const ledger = ledgerAlone("db");
+Deno.test("a connection may end while all are ended, those of another service too", () => {
+  const accounts = new Accounts({ services: 2, upstreams: 0, endpoints: 0, threads: 1 });
+  const connections = new OpenConnections();
+  const ledgers = ["db", "web"].map((name) =>
+    new CountedLedger(name, { row: accounts.services.claim()!, connections })
+  );
   let ended = 0;
-  for (let which = 0; which < 3; which++) {
+  for (const ledger of [...ledgers, ...ledgers]) {
     const record: ConnectionRecord = ledger.open("", "", {
       abort() {
         ended += 1;
@@ -135,8 +139,8 @@ Deno.test("a connection may end while the service ends all", () => {
       },
     });
   }
-  ledger.abortConnections("shutdown");
-  assert.deepEqual([ended, ledger.figures().active], [3, 0]);
+  for (const record of connections.all()) record.abort("shutdown");
+  assert.deepEqual([ended, ...ledgers.map((ledger) => ledger.figures().active)], [4, 0, 0]);
 });
 
 Deno.test("the steps of a connection are timed", () => {

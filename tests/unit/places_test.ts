@@ -74,6 +74,40 @@ Deno.test("a connection is offered to those of the same pool only", async () => 
   assert.ok(await stranger instanceof Place);
 });
 
+Deno.test("who waits has room made again whenever a place went to somebody else", async () => {
+  const gauges = new GaugeTable({ slots: 1, threads: 2 });
+  const gauge = gauges.claim()!;
+  const wakeUps = new WakeUps(() => {});
+  const places = new Places(1, gauge, wakeUps);
+  const elsewhere = new Places(
+    1,
+    new GaugeTable({ slots: 1, threads: 2 }, 1, gauges.memory).at(gauge.slot),
+    ALONE,
+  );
+  const place = elsewhere.take()!;
+  let asked = 0;
+  const waiting = places.wait(POOL, NEVER, () => void (asked += 1));
+  assert.equal(asked, 1);
+  // Left, and taken again by a client of that thread before word of it arrives here.
+  place[Symbol.dispose]();
+  const again = elsewhere.take()!;
+  wakeUps.wake(gauge.slot);
+  assert.equal(asked, 2);
+  again[Symbol.dispose]();
+  wakeUps.wake(gauge.slot);
+  (await waiting as Place)[Symbol.dispose]();
+  assert.deepEqual([asked, gauge.value], [2, 0]);
+});
+
+Deno.test("once the endpoint is gone who comes does not wait, even before its gauge was given back", () => {
+  const { places, count } = placesFor(1);
+  const place = places.take()!;
+  places.retire();
+  assert.equal(places.take(), UNCOUNTED);
+  place[Symbol.dispose]();
+  assert.equal(count(), 0);
+});
+
 Deno.test("once the endpoint is gone nobody waits, and the gauge is free after the last place", async () => {
   const gauges = new GaugeTable(1);
   const gauge = gauges.claim()!;

@@ -1,0 +1,34 @@
+/** Time that passes when a test says so. */
+
+import { mock } from "node:test";
+import { setImmediate } from "node:timers";
+
+/** Time that passes when the test says so, for timers and for performance.now(). */
+export class FakeTime implements Disposable {
+  #now = 0;
+
+  constructor() {
+    mock.method(performance, "now", () => this.#now);
+    mock.timers.enable({ apis: ["setTimeout"] });
+  }
+
+  /** In steps of 10 ms, between which everything runs that can. */
+  async advance(milliseconds: number): Promise<void> {
+    for (const end = this.#now + milliseconds; this.#now < end;) {
+      await settled();
+      this.#now += 10;
+      mock.timers.tick(10);
+    }
+    await settled();
+  }
+
+  [Symbol.dispose](): void {
+    mock.timers.reset();
+    mock.restoreAll();
+  }
+}
+
+/** Resolves when everything has run that waits for no timer and no socket. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
