@@ -25,10 +25,10 @@ export function decodeProxyHeader(bytes: Uint8Array): DecodedProxyHeader {
 
 /**
  * Encodes a header. Version 1 has only addresses of one family, IPv4 or IPv6: all else is sent as UNKNOWN, without
- * addresses. Version 2 with `crc32c` has a checksum.
+ * addresses. Version 2 with `crc32c` has a checksum. Records that would make it longer than
+ * {@linkcode MAX_PROXY_HEADER} are left out, see `writeTlvs`.
  *
- * @throws {RangeError} when a hostname is no IP address, a value is out of its range, or the header would be longer
- * than {@linkcode MAX_PROXY_HEADER}.
+ * @throws {RangeError} when a hostname is no IP address, or a value is out of its range.
  */
 export function encodeProxyHeader(
   header: ProxyHeader,

@@ -5,18 +5,31 @@ import { CHECKSUM_LENGTH, MAX_UNIQUE_ID, TLS_FIELDS, TLS_TYPE, TLV_TYPE } from "
 
 const UTF8 = new TextEncoder();
 
-/** @throws {RangeError} when a value cannot be one of its kind. */
-export function writeTlvs(tlvs: ProxyTlvs): Uint8Array<ArrayBuffer> {
+/**
+ * The records that find room in so many bytes. What is left out are whole records: the first to stay is that of TLS,
+ * which says whether the client's certificate was verified, then the unique ID, the authority, ALPN, the namespace,
+ * and those of other types in their order, each if it still fits.
+ *
+ * @throws {RangeError} when a value cannot be one of its kind.
+ */
+export function writeTlvs(tlvs: ProxyTlvs, room: number): Uint8Array<ArrayBuffer> {
   if (tlvs.uniqueId !== undefined && tlvs.uniqueId.length > MAX_UNIQUE_ID) {
     throw new RangeError(`Cannot send a unique ID of more than ${MAX_UNIQUE_ID} bytes in a PROXY header`);
   }
+  const alpn = textTlv(TLV_TYPE.alpn, tlvs.alpn, latin1Bytes);
+  const authority = textTlv(TLV_TYPE.authority, tlvs.authority, utf8Bytes);
+  const uniqueId = tlv(TLV_TYPE.uniqueId, tlvs.uniqueId);
+  const tls = tlv(TLV_TYPE.tls, tlvs.tls && tlsValue(tlvs.tls));
+  const namespace = textTlv(TLV_TYPE.namespace, tlvs.namespace, asciiBytes);
+  const others = otherTlvs(tlvs.others);
+  const kept = new Set<Uint8Array>();
+  for (const record of [tls, uniqueId, authority, alpn, namespace, ...others]) {
+    if (record.length > room) continue;
+    room -= record.length;
+    kept.add(record);
+  }
   return concatenate(
-    textTlv(TLV_TYPE.alpn, tlvs.alpn, latin1Bytes),
-    textTlv(TLV_TYPE.authority, tlvs.authority, utf8Bytes),
-    tlv(TLV_TYPE.uniqueId, tlvs.uniqueId),
-    tlv(TLV_TYPE.tls, tlvs.tls && tlsValue(tlvs.tls)),
-    textTlv(TLV_TYPE.namespace, tlvs.namespace, asciiBytes),
-    otherTlvs(tlvs.others),
+    ...[alpn, authority, uniqueId, tls, namespace, ...others].filter((record) => kept.has(record)),
   );
 }
 
@@ -46,19 +59,19 @@ function tlsValue(tls: ProxyTls): Uint8Array {
     textTlv(TLS_TYPE.cipher, tls.cipher, asciiBytes),
     textTlv(TLS_TYPE.signatureAlgorithm, tls.signatureAlgorithm, asciiBytes),
     textTlv(TLS_TYPE.keyAlgorithm, tls.keyAlgorithm, asciiBytes),
-    otherTlvs(tls.others),
+    ...otherTlvs(tls.others),
   );
 }
 
-function otherTlvs(others: readonly ProxyTlv[] = []): Uint8Array {
-  return concatenate(...others.map(({ type, value }) => tlv(type, value)));
+function otherTlvs(others: readonly ProxyTlv[] = []): Uint8Array[] {
+  return others.map(({ type, value }) => tlv(type, value));
 }
 
 function textTlv(type: number, text: string | undefined, encode: (text: string) => Uint8Array): Uint8Array {
   return tlv(type, text === undefined ? undefined : encode(text));
 }
 
-/** Nothing when there is no value. One too long for its length makes the header too long as well. */
+/** Nothing when there is no value. One too long for its length finds no room in a header. */
 function tlv(type: number, value: Uint8Array | undefined): Uint8Array {
   if (value === undefined) return new Uint8Array(0);
   return concatenate(Uint8Array.of(type, value.length >>> 8, value.length), value);

@@ -42,16 +42,13 @@ export function decodeBinary(bytes: Uint8Array): DecodedProxyHeader {
   }
 }
 
-/** @throws {RangeError} when something in the header cannot be sent, or it gets too long. */
+/** Records that find no room are left out. @throws {RangeError} when something in the header cannot be sent. */
 export function encodeBinary(header: ProxyHeader, withChecksum: boolean): Uint8Array<ArrayBuffer> {
   if (header.command === "local") return Uint8Array.of(...SIGNATURE, VERSION << 4 | LOCAL, 0, 0, 0);
   const { family, bytes: addresses } = writeAddressBlock(header);
-  const tlvs = writeTlvs(header);
   const checksum = withChecksum ? emptyChecksumTlv() : new Uint8Array(0);
+  const tlvs = writeTlvs(header, MAX_PROXY_HEADER - FIXED_LENGTH - addresses.length - checksum.length);
   const length = addresses.length + tlvs.length + checksum.length;
-  if (FIXED_LENGTH + length > MAX_PROXY_HEADER) {
-    throw new RangeError(`Cannot send a PROXY header of more than ${MAX_PROXY_HEADER} bytes`);
-  }
   const familyAndTransport = family === UNSPEC ? 0 : family << 4 | STREAM;
   const fixed = Uint8Array.of(...SIGNATURE, VERSION << 4 | PROXY, familyAndTransport, length >>> 8, length);
   const bytes = concatenate(fixed, addresses, tlvs, checksum);
@@ -77,6 +74,10 @@ function readFixedPart(bytes: Uint8Array): FixedPart | undefined {
   const addressesLength = ADDRESS_BLOCK_LENGTH[family];
   if (addressesLength === undefined) throw new MalformedError("unknown address family");
   if (transport > DGRAM) throw new MalformedError("unknown transport protocol");
+  // Either both are specified or neither: a receiver must refuse all else (section 2.2).
+  if ((family === UNSPEC) !== (transport === UNSPEC)) {
+    throw new MalformedError("an address family without a transport protocol, or the other way round");
+  }
   if (high === undefined) return undefined;
   const length = FIXED_LENGTH + high * 256 + (low ?? 0);
   if (length > MAX_PROXY_HEADER) throw new MalformedError(`longer than ${MAX_PROXY_HEADER} bytes`);

@@ -69,8 +69,8 @@ interopTest("health checks of haproxy come as LOCAL, and are its own", HAPROXY, 
   bind 127.0.0.1:${port}
   server sluice 127.0.0.1:${sluice.port()} send-proxy-v2 check inter 100ms`,
   );
-  const line = JSON.parse(await sluice.logged('event":"connection_'));
-  assert.equal(line.event, "connection_closed", JSON.stringify(line));
+  // It resets each connection at once: some of them before they are accepted.
+  const line = JSON.parse(await sluice.logged('event":"connection_closed'));
   assert.match(line.client, /^127\.0\.0\.1:\d+$/);
   assert.equal(line.peer, undefined);
 });

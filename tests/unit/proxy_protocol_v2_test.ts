@@ -35,11 +35,13 @@ Deno.test("version 2: headers are decoded byte by byte as the specification lays
     ["20ff0003 020009", { command: "local" }],
     ["21000000", { command: "proxy" }],
     ["21000005 020002 6162", { command: "proxy", authority: "ab" }],
-    // Datagrams, and the transport that is not specified.
+    // Datagrams.
     ["2112000c c0a80001 c0a8000b dc04 01bb", { command: "proxy" }],
     [`213200d8 ${path("a")} ${path("b")}`, { command: "proxy" }],
-    ["21100010 c0a80001 c0a8000b dc04 01bb 010001 41", { command: "proxy", alpn: "A" }],
-    ["21010000", { command: "proxy" }],
+    ["21120010 c0a80001 c0a8000b dc04 01bb 010001 41", { command: "proxy", alpn: "A" }],
+    // With LOCAL, families and transports that do not go together are ignored as well.
+    ["20010000", { command: "local" }],
+    ["2010000c c0a80001 c0a8000b dc04 01bb", { command: "local" }],
   ];
   for (const [rest, header] of cases) {
     const bytes = fromHex(SIGNATURE + rest);
@@ -111,7 +113,7 @@ Deno.test("version 2: a name in another encoding than UTF-8 is read as far as it
 
 Deno.test("version 2: a header is refused at its first wrong byte", () => {
   const block = "c0a80001 c0a8000b dc04 01bb";
-  const cases: [right: string, wrong: string, reason: RegExp][] = [
+  const cases: (readonly [right: string, wrong: string, reason: RegExp])[] = [
     ["", "11", /version/],
     ["", "31", /version/],
     ["", "22", /command/],
@@ -120,6 +122,7 @@ Deno.test("version 2: a header is refused at its first wrong byte", () => {
     ["21", "f1", /family/],
     ["21", "13", /transport/],
     ["21", "1f", /transport/],
+    ...["01", "02", "10", "20", "30"].map((wrong) => ["21", wrong, /without a transport/] as const),
     ["2111 00", "0b", /addresses/],
     ["2121 00", "23", /addresses/],
     ["2131 00", "d7", /addresses/],
@@ -168,9 +171,44 @@ Deno.test("version 2: the longest header is 4096 bytes", () => {
   assert.equal(bytes.length, MAX_PROXY_HEADER);
   assert.deepEqual(decodeProxyHeader(bytes), { kind: "header", header: header(room), length: bytes.length });
   for (const length of [room + 1, 65_535, 65_536 + 1]) {
-    assert.throws(() => encodeProxyHeader(header(length), 2), RangeError);
+    assert.deepEqual(encodeProxyHeader(header(length), 2), encodeProxyHeader(ENDPOINTS, 2));
   }
-  assert.throws(() => encodeProxyHeader(header(room), 2, { crc32c: true }), RangeError);
+  const options = { crc32c: true };
+  assert.deepEqual(encodeProxyHeader(header(room), 2, options), encodeProxyHeader(ENDPOINTS, 2, options));
+});
+
+Deno.test("version 2: records that find no room are left out, TLS stays first", () => {
+  const other = (type: number, length: number) => ({ type, value: new Uint8Array(length) });
+  const all = {
+    uniqueId: new Uint8Array(128),
+    authority: "a".repeat(200),
+    alpn: "h2",
+    namespace: "n".repeat(150),
+    others: [other(0xe0, 90), other(0xe1, 80), other(0xe2, 30)],
+  };
+  const cases: [room: number, kept: string[]][] = [
+    [131, ["uniqueId"]],
+    // What comes later stays where it still fits.
+    [130, ["alpn", "e0"]],
+    [131 + 203, ["uniqueId", "authority"]],
+    [131 + 203 + 5, ["uniqueId", "authority", "alpn"]],
+    [131 + 203 + 5 + 153, ["uniqueId", "authority", "alpn", "namespace"]],
+    [131 + 203 + 5 + 153 + 93 + 82, ["uniqueId", "authority", "alpn", "namespace", "e0", "e2"]],
+    [131 + 203 + 5 + 153 + 93 + 83, ["uniqueId", "authority", "alpn", "namespace", "e0", "e1"]],
+    [0, []],
+  ];
+  for (const [room, kept] of cases) {
+    // A record of TLS that leaves so much room: 3 and 5 bytes, and 3 of the record in it.
+    const filler = other(0x40, MAX_PROXY_HEADER - 16 - 12 - 3 - 5 - 3 - room);
+    const tls = { client: 7, verify: 0, others: [filler] };
+    const decoded = decodeProxyHeader(encodeProxyHeader({ ...ENDPOINTS, ...all, tls }, 2));
+    assert.ok(decoded.kind === "header");
+    const { command: _command, source: _source, destination: _destination, tls: sent, others = [], ...rest } =
+      decoded.header;
+    assert.deepEqual(sent, tls);
+    const found = [...Object.keys(rest), ...others.map(({ type }) => type.toString(16))];
+    assert.deepEqual(found.sort(), kept.sort(), `room for ${room} bytes`);
+  }
 });
 
 Deno.test("version 2: the longest values go through, and bytes that mean something elsewhere", () => {
