@@ -68,7 +68,7 @@ export class RelayBuffer {
     } else if (count >= size * FULL / GROWTH) {
       this.#smallReads = 0;
     } else if (++this.#smallReads === READS_TO_SHRINK) {
-      this.#size = Math.max(SMALLEST, Math.ceil(size / GROWTH));
+      this.#size = Math.max(Math.min(SMALLEST, this.largest), Math.ceil(size / GROWTH));
       this.#smallReads = 0;
     }
     if (count === size) return buffer;

@@ -62,6 +62,18 @@ Deno.test("a buffer shrinks after four reads in a row that leave most of it empt
   buffer.unused();
 });
 
+Deno.test("a buffer that is small at its largest neither shrinks nor grows", () => {
+  // What a rate of 1 kB/s takes in 50 ms: a chunk of 2 KiB would hold up what comes for two seconds.
+  for (const largest of [1, 50, 2 * KIB]) {
+    const buffer = new RelayBuffer(largest);
+    for (const count of [1, 1, 1, 1, 1, largest, largest]) {
+      assert.equal(buffer.take().byteLength, largest);
+      use(buffer, count);
+    }
+    buffer.unused();
+  }
+});
+
 for (const end of ["unused", "abandoned"] as const) {
   Deno.test(`64 MiB are in large buffers, others get 256 KiB, until some are ${end}`, () => {
     const large = Array.from({ length: 64 }, () => new RelayBuffer(MIB));
