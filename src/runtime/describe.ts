@@ -1,5 +1,6 @@
 /** What a configuration would do, in words. */
 
+import { checkLegsOf } from "../config/check_leg.ts";
 import type { Config, GroupConfig, RouteConfig, ServiceConfig } from "../config/config.ts";
 import { groupsOf } from "../config/groups.ts";
 import { formatPortRange, formatRun, runsOf } from "../config/port_range.ts";
@@ -20,10 +21,11 @@ const MAX_CONDITIONS = 56;
 export function describeConfig(config: Config): string[] {
   const used = new Set(config.services.flatMap(groupsOf));
   const groups = config.upstreams.filter((group) => !isLone(group));
+  const legs = checkLegsOf(config);
   return [
     ...describeProcess(config),
     ...config.services.flatMap(describeService),
-    ...groups.flatMap((group) => describeGroup(group, used.has(group))),
+    ...groups.flatMap((group) => describeGroup(group, used.has(group), legs.get(group.name))),
   ];
 }
 

@@ -1,5 +1,6 @@
 /** What an upstream group would do, in words. */
 
+import type { CheckLegConfig } from "../config/check_leg.ts";
 import type {
   DiscoveryConfig,
   EndpointConfig,
@@ -19,8 +20,12 @@ export function isLone({ name, endpoints }: GroupConfig): boolean {
   return endpoints[0] !== undefined && formatAddress(endpoints[0].address) === name;
 }
 
-/** A title, and a line for each endpoint and each thing that watches over them. */
-export function describeGroup(group: GroupConfig, isUsed: boolean): string[] {
+/** A title, and a line for each endpoint and each thing that watches over them. @param leg How its checks begin. */
+export function describeGroup(
+  group: GroupConfig,
+  isUsed: boolean,
+  leg: CheckLegConfig | undefined,
+): string[] {
   const { attempts, timeout } = group.retry;
   const tries = attempts === 1 ? "1 attempt" : `up to ${attempts} attempts`;
   const settings = [group.balance, timeout === 0 ? tries : `${tries} in ${formatDuration(timeout)}`];
@@ -28,7 +33,7 @@ export function describeGroup(group: GroupConfig, isUsed: boolean): string[] {
   if (isWatched) settings.push(`on_down ${group.onDown}`);
   const rows = [
     ...group.endpoints.map((endpoint) => [nameOf(endpoint.address), describeEndpoint(endpoint)] as const),
-    ...describeWatch(group),
+    ...describeWatch(group, leg),
   ];
   const width = Math.min(MAX_LABEL, Math.max(...rows.map(([label]) => label.length)));
   return [
@@ -49,9 +54,9 @@ function describeEndpoint({ weight, maxConnections, backup }: EndpointConfig): s
   return settings.join(", ");
 }
 
-function describeWatch(group: GroupConfig): [label: string, text: string][] {
+function describeWatch(group: GroupConfig, leg: CheckLegConfig | undefined): [label: string, text: string][] {
   const rows: [string, string | undefined][] = [
-    ["health_check", group.healthCheck && describeCheck(group.healthCheck)],
+    ["health_check", group.healthCheck && describeCheck(group.healthCheck, leg)],
     ["passive", group.passive && describePassive(group.passive)],
     ["pool", group.pool && describePool(group.pool)],
     ["discovery", group.discovery && describeDiscovery(group.discovery)],
@@ -60,14 +65,14 @@ function describeWatch(group: GroupConfig): [label: string, text: string][] {
 }
 
 /** Of what is sent and expected only how much there is: it may be a password. */
-function describeCheck(check: HealthCheckConfig): string {
-  const { interval, timeout, rise, fall, send, expect, tls, proxyProtocol } = check;
+function describeCheck(check: HealthCheckConfig, leg: CheckLegConfig | undefined): string {
+  const { interval, timeout, rise, fall, send, expect } = check;
   const times = `interval ${formatDuration(interval)}, timeout ${formatDuration(timeout)}`;
   const sent = send === undefined ? "" : `, send ${send.length} B`;
   const expected = expect === undefined ? "" : `, expect ${expect.length} B`;
-  const inside = tls === undefined ? "" : `, tls ${tls}`;
-  const header = proxyProtocol === undefined ? "" : `, proxy_protocol ${proxyProtocol}`;
-  return `${times}, rise ${rise}, fall ${fall}${sent}${expected}${inside}${header}`;
+  const header = leg?.proxyProtocol === undefined ? "" : `, PROXY ${leg.proxyProtocol}`;
+  const tls = leg?.tlsOf === undefined ? "" : `, TLS as ${leg.tlsOf.name}`;
+  return `${times}, rise ${rise}, fall ${fall}${header}${tls}${sent}${expected}`;
 }
 
 function describePassive({ failures, window, eject }: PassiveConfig): string {
