@@ -1,6 +1,6 @@
 /** Finds values that are right each by itself and impossible together. */
 
-import { type Address, addressKey, isAbstract } from "../net/address.ts";
+import { type Address, hostKey, isAbstract, overlaps } from "../net/address.ts";
 import { findAdminConflicts } from "./admin_conflicts.ts";
 import { findAdmissionConflicts } from "./admission_conflicts.ts";
 import { entriesAt, findAt, type Found, keysAt, listenersAt, type Path } from "./found.ts";
@@ -22,7 +22,7 @@ export function* findConflicts(report: Report): Steps<void> {
   const services = report.valueAt(["services"]);
   const paths: Path[] = Array.isArray(services) ? services.map((_, index) => ["services", index]) : [];
   const names = new Map<string, Path>();
-  const listeners = new Map<string, Found<Address[]>>();
+  const listeners: Listeners = new Map();
   for (const path of paths.filter((each) => keysAt(each, report) !== undefined)) {
     findSameName([...path, "name"], names, report);
     const own = listenersAt(path, report);
@@ -53,20 +53,36 @@ function findSameName(path: Path, names: Map<string, Path>, report: Report): voi
   }
 }
 
-function findSameListener(
-  listener: Found<Address[]>,
-  listeners: Map<string, Found<Address[]>>,
-  report: Report,
-): void {
-  // Port 0 takes another free port each time.
-  const keys = listener.value.filter((address) => address.transport === "unix" || address.port !== 0)
-    .map(addressKey);
-  const first = keys.map((key) => listeners.get(key)).find((other) => other !== undefined);
-  for (const key of keys) if (!listeners.has(key)) listeners.set(key, listener);
+/** Listeners so far, by their port, or their path. */
+type Listeners = Map<string | number, { readonly address: Address; readonly listener: Found<Address[]> }[]>;
+
+function findSameListener(listener: Found<Address[]>, listeners: Listeners, report: Report): void {
+  let first: Found<Address[]> | undefined;
+  let isSame = false;
+  const own = listener.value.map((address) => ({ address, listener }));
+  for (const each of own) {
+    const { address } = each;
+    const others = listeners.getOrInsertComputed(
+      address.transport === "tcp" ? address.port : address.path,
+      () => [],
+    );
+    const other = others.find((other) => other.listener !== listener && overlaps(other.address, address));
+    if (first === undefined && other !== undefined) {
+      first = other.listener;
+      isSame = first.value.length === 1 && own.length === 1 && isOne(other.address, address);
+    }
+    others.push(each);
+  }
   if (first === undefined) return;
   const { path } = listener;
-  const how = first.value.length === 1 && keys.length === 1 ? "is the same" : "overlaps it";
+  const how = isSame ? "is the same" : "overlaps it";
   report.add(path, `Cannot listen on ${report.show(path)} twice: ${report.spellPath(first.path)} ${how}`);
+}
+
+/** Whether addresses that overlap are one, and not all addresses and one of them. */
+function isOne(one: Address, other: Address): boolean {
+  return one.transport === "unix" || other.transport === "unix" ||
+    hostKey(one.hostname) === hostKey(other.hostname);
 }
 
 function findUselessMode(path: Path, listeners: readonly Found<Address[]>[], report: Report): void {

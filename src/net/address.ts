@@ -3,6 +3,7 @@
  * (127.0.0.1) and `:port` (all addresses).
  */
 
+import { formatIp, IP_WORDS, readIpAddress } from "../wire/ip_address.ts";
 import {
   faultOfAddress,
   faultOfHost,
@@ -32,6 +33,8 @@ const ABSTRACT = "@";
 
 /** All addresses, IPv4 and IPv6 alike: a listener on `::` is dual-stack in Deno. */
 const ALL_ADDRESSES = "::";
+const ALL_IPV4 = "0.0.0.0";
+const IPV4 = /^\d+\.\d+\.\d+\.\d+$/;
 
 /**
  * Parses where a service listens: `host:port`, `[v6]:port`, `port`, `:port`, `unix:/path`. Port 0 asks the
@@ -108,6 +111,33 @@ export function hostOf(address: Address): string {
 export function addressKey(address: Address): string {
   const text = formatAddress(address);
   return address.transport === "unix" ? text : text.toLowerCase();
+}
+
+/**
+ * Whether two listeners cannot have these addresses at the same time: they are the same, however they are written, or
+ * one is all addresses of the port. Of host names other than localhost nothing is known but that they are themselves.
+ */
+export function overlaps(one: Address, other: Address): boolean {
+  if (one.transport === "unix" || other.transport === "unix") return addressKey(one) === addressKey(other);
+  if (one.port !== other.port || one.port === 0) return false;
+  const [a, b] = [hostKey(one.hostname), hostKey(other.hostname)];
+  return a === b || covers(a, b) || covers(b, a);
+}
+
+/** What spellings of a host have in common. `localhost` is what listeners bind for it (RFC 6761 section 6.3). */
+export function hostKey(hostname: string): string {
+  const name = hostname.toLowerCase();
+  if (name === "localhost") return "127.0.0.1";
+  const words = new Uint32Array(IP_WORDS);
+  if (!readIpAddress(name, words)) return name;
+  const percent = name.indexOf("%");
+  return percent < 0 ? formatIp(words) : `${formatIp(words)}${name.slice(percent)}`;
+}
+
+/** A listener on `::` takes clients of IPv4 too. */
+function covers(all: string, host: string): boolean {
+  if (all === ALL_ADDRESSES) return host.includes(":") || IPV4.test(host);
+  return all === ALL_IPV4 && IPV4.test(host);
 }
 
 function parseAddress(text: string): Address {

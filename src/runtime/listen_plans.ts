@@ -1,7 +1,7 @@
 /** From the addresses of a configuration to what threads bind. */
 
 import type { Config, ServiceConfig } from "../config/config.ts";
-import { type Address, formatAddress, type TcpAddress } from "../net/address.ts";
+import { type Address, formatAddress, overlaps, type TcpAddress } from "../net/address.ts";
 import { adapterFor } from "../net/conn.ts";
 import { ListenError } from "../net/listen_error.ts";
 import { canShare, type Reservation, reserve } from "../net/reserve.ts";
@@ -28,12 +28,14 @@ export async function planListeners(
   using held = new DisposableStack();
   for (const service of config.services) {
     const tls = tlsListenOptions(service.tls, files.get(service.name)?.tls);
-    for (const address of service.listen) {
-      const isShared = canShare() && address.transport === "tcp";
+    for (const asked of service.listen) {
+      const isShared = canShare() && asked.transport === "tcp";
+      const address = known.take(service, asked) ??
+        (isShared ? held.use(await known.reserve(asked)).address : asked);
+      refuseOverlap(plans, address, asked);
       plans.push({
         service: service.name,
-        address: known.take(service, address) ??
-          (isShared ? held.use(await known.reserve(address)).address : address),
+        address,
         adapter: adapterFor(service),
         tls,
         unixMode: service.unixMode,
@@ -42,6 +44,19 @@ export async function planListeners(
     }
   }
   return new Listening(plans, held.move());
+}
+
+/** The kernel would refuse it, if threads did not share addresses, and would spread the clients over both services. */
+function refuseOverlap(plans: readonly ListenPlan[], address: Address, asked: Address): void {
+  const other = plans.find((plan) => overlaps(plan.address, address));
+  if (other === undefined) return;
+  const [text, real, theirs] = [asked, address, other.address].map(formatAddress);
+  const what = text === real ? "" : `that is ${real}, and `;
+  const where = real === theirs ? "it" : theirs;
+  throw ListenError.of({
+    message: `Cannot listen on ${text}: ${what}${other.service} listens on ${where} already`,
+    code: "address_in_use",
+  });
 }
 
 export class Listening implements Disposable {

@@ -157,3 +157,66 @@ function hasIPv6(): boolean {
     return false;
   }
 }
+
+Deno.test("an address has one service, however it is written: check says so", async () => {
+  for (
+    const [one, other] of [
+      ["25100", "localhost:25100"],
+      ["[::1]:25100", "[0:0::1]:25100"],
+      [":25100", "10.0.0.1:25100"],
+    ] as const
+  ) {
+    const { code, stderr } = await check(`
+services:
+  - { name: a, listen: "${one}", upstream: "db:1" }
+  - { name: b, listen: "${other}", upstream: "db:1" }
+`);
+    assert.equal(code, 2, stderr);
+    assert.match(stderr, /services\[1\]\.listen: Cannot listen on ".*" twice: services\[0\]\.listen/);
+  }
+});
+
+Deno.test({
+  name:
+    "two names of one address are refused when it is bound, and neither service starts (needs a host name)",
+  ignore: !isOwnName(Deno.hostname()),
+  fn: async () => {
+    const free = Deno.listen({ hostname: Deno.hostname(), port: 0 });
+    const { hostname, port } = free.addr;
+    free.close();
+    await using server = upstream(echo);
+    const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+    const started = Sluice.withConfig(`
+services:
+  - { name: a, listen: "${host}:${port}", upstream: "${server.address}" }
+  - { name: b, listen: "${Deno.hostname()}:${port}", upstream: "${server.address}" }
+`);
+    await assert.rejects(started, (error: Error) => {
+      assert.match(error.message, /ended with code 1 before it was ready/);
+      const why =
+        `Cannot listen on ${Deno.hostname()}:${port}: that is ${host}:${port}, and a listens on it already`;
+      assert.ok(error.message.includes(why), error.message);
+      return true;
+    });
+  },
+});
+
+/** Whether a listener can be bound by that name. */
+function isOwnName(name: string): boolean {
+  try {
+    Deno.listen({ hostname: name, port: 0 }).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function check(yaml: string): ReturnType<typeof runSluice> {
+  const path = await Deno.makeTempFile({ suffix: ".yaml" });
+  try {
+    await Deno.writeTextFile(path, yaml);
+    return await runSluice(["check", path]);
+  } finally {
+    await Deno.remove(path);
+  }
+}

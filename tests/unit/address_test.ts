@@ -5,6 +5,7 @@ import {
   addressKey,
   formatAddress,
   isAbstract,
+  overlaps,
   parseListenAddress,
   parseUpstreamAddress,
   systemPath,
@@ -122,4 +123,34 @@ Deno.test("abstract sockets are written with an @, where there are any", () => {
   }
   assert.equal(systemPath({ transport: "unix", path: "@a" }), "\0a");
   assert.ok(isAbstract(unixAddress("\0a")));
+});
+
+Deno.test("overlaps() knows what two listeners cannot have at the same time", () => {
+  const isSo = (one: string, other: string) => {
+    const [a, b] = [parseListenAddress(one), parseListenAddress(other)];
+    assert.equal(overlaps(a, b), overlaps(b, a));
+    return overlaps(a, b);
+  };
+  for (
+    const [one, other] of [
+      ["5000", "LocalHost:5000"],
+      ["[::1]:5000", "[0:0::1]:5000"],
+      ["10.0.0.1:5000", "[::ffff:10.0.0.1]:5000"],
+      ["0.0.0.0:5000", "10.0.0.1:5000"],
+      [":5000", "0.0.0.0:5000"],
+      [":5000", "[fe80::1%eth0]:5000"],
+      ["unix:/run/a.sock", "unix:/run/a.sock"],
+    ] as const
+  ) assert.ok(isSo(one, other), `${one} ${other}`);
+  for (
+    const [one, other] of [
+      ["5000", "5001"],
+      ["0", "0"],
+      ["127.0.0.1:5000", "127.0.0.2:5000"],
+      ["0.0.0.0:5000", "[::1]:5000"],
+      ["[fe80::1%eth0]:5000", "[fe80::1%eth1]:5000"],
+      [":5000", "db.internal:5000"],
+      ["unix:/run/a.sock", "unix:/run/A.sock"],
+    ] as const
+  ) assert.ok(!isSo(one, other), `${one} ${other}`);
 });

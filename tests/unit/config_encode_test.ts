@@ -58,7 +58,7 @@ const EVERYTHING = {
   services: [
     {
       name: "secure",
-      listen: ["0.0.0.0:7000-7010", "[::]:7010", "unix:/run/secure.sock"],
+      listen: ["0.0.0.0:7000-7010", "[::]:7011", "unix:/run/secure.sock"],
       unix_mode: "0660",
       accept_proxy_protocol: { from: ["10.0.0.0/8", "unix"], timeout: "3s" },
       allow: ["10.0.0.0/8", "2001:db8::/32"],
