@@ -101,7 +101,7 @@ Deno.test("describeConfig() lists groups with all their settings, and never what
       upstream_tls: { server_name: "db" },
     }, { name: "b", listen: 5001, upstream: "names" }],
   });
-  assert.deepEqual(lines.slice(2), [
+  assert.deepEqual(lines.slice(3), [
     "group pg: round_robin, 1 attempt, on_down close",
     "  10.0.0.5:5432   weight 1",
     "  10.0.0.66:5432  weight 2, max_connections 100, backup",
