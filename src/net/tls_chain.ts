@@ -24,9 +24,14 @@ import { isSignedBy } from "./tls_signature.ts";
 /** What a certificate is used for (RFC 5280 section 4.2.1.12). */
 const PURPOSE: Record<Peer, string> = { client: "1.3.6.1.5.5.7.3.2", upstream: "1.3.6.1.5.5.7.3.1" };
 
-/** The most authorities between a certificate and one that is trusted, and the most signatures that are looked at. */
+/** The most authorities between a certificate and one that is trusted. */
 const MAX_DEPTH = 6;
-const MAX_SIGNATURES = 24;
+/**
+ * The most signatures that are verified for one chain, each of which takes 0.4 ms: a chain of two authorities has three.
+ * To explain why a chain was refused it must not take more, whatever a client sends.
+ */
+const MAX_SIGNATURES = 8;
+const MAX_TO_EXPLAIN = 2;
 /** The longest chain that is looked at, and the chains that are remembered. */
 const MAX_CHAIN = 16;
 const MAX_REMEMBERED = 256;
@@ -43,8 +48,9 @@ interface Validity {
 
 interface Search {
   /** What the peer sent beside its own certificate. */
-  readonly pool: readonly Certificate[];
+  pool: readonly Certificate[];
   readonly now: number;
+  /** How many more may be verified. */
   signatures: number;
   /** Why the first way that was tried leads to no authority. */
   fault: string | undefined;
@@ -76,27 +82,44 @@ export class ChainVerifier {
     const key = keyOf(chain);
     const known = this.#good.get(key);
     if (known !== undefined && known.notBefore <= now && now <= known.notAfter) return undefined;
+    return this.#judged(chain, now, MAX_SIGNATURES, key);
+  }
+
+  /**
+   * Why node:tls may have refused a chain. It does not verify more than two signatures for that, so what it finds no
+   * fault with is not good for that reason.
+   */
+  explain(chain: readonly Uint8Array[], now = Date.now()): string | undefined {
+    return this.#judged(chain, now, MAX_TO_EXPLAIN);
+  }
+
+  /** @param key What the chain is remembered by if it is good; it is not without one. */
+  #judged(
+    chain: readonly Uint8Array[],
+    now: number,
+    signatures: number,
+    key?: string,
+  ): string | undefined {
     try {
-      return this.#judge(chain, now, key);
+      return this.#judge(chain, { now, signatures, pool: [], fault: undefined }, key);
     } catch (cause) {
       if (cause instanceof MalformedError) return `it cannot be read: ${cause.message}`;
       throw cause;
     }
   }
 
-  #judge([first, ...others]: readonly Uint8Array[], now: number, key: string): string | undefined {
+  #judge([first, ...others]: readonly Uint8Array[], search: Search, key?: string): string | undefined {
     if (first === undefined) return "there is none";
     if (others.length >= MAX_CHAIN) return "its chain is too long";
     const leaf = readCertificate(first);
     const isTrusted = this.#trusted.some(({ raw }) => sameBytes(raw, leaf.raw));
-    const fault = dateFault(leaf, now) ?? (isTrusted ? undefined : versionFault(leaf));
+    const fault = dateFault(leaf, search.now) ?? (isTrusted ? undefined : versionFault(leaf));
     if (fault !== undefined) return fault;
-    const pool = others.flatMap((raw) => readable(readCertificate, raw));
-    const search: Search = { pool, now, signatures: 0, fault: undefined };
+    search.pool = others.flatMap((raw) => readable(readCertificate, raw));
     const path = isTrusted ? [leaf] : this.#pathFrom([leaf], search);
     if (path === undefined) return search.fault;
     const unfit = isTrusted ? undefined : this.#useFault(leaf);
-    if (unfit === undefined) this.#remember(key, path);
+    if (unfit === undefined && key !== undefined) this.#remember(key, path);
     return unfit;
   }
 
@@ -170,8 +193,8 @@ function keyOf(chain: readonly Uint8Array[]): string {
 }
 
 function isSigned(certificate: Certificate, issuer: Pick<Certificate, "publicKey">, search: Search): boolean {
-  search.signatures += 1;
-  return search.signatures <= MAX_SIGNATURES && isSignedBy(certificate, issuer.publicKey);
+  search.signatures -= 1;
+  return search.signatures >= 0 && isSignedBy(certificate, issuer.publicKey);
 }
 
 function dateFault({ notBefore, notAfter }: Certificate, now: number): string | undefined {

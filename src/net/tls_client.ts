@@ -144,7 +144,7 @@ export class TlsClient {
   #chainFault(socket: TLSSocket, chain: readonly Uint8Array[]): string | undefined {
     const { authorities } = this.#options;
     if (!socket.authorized) {
-      return this.#upstreams.faultOf(chain) ?? `it does not verify (${codeOf(socket.authorizationError)})`;
+      return this.#upstreams.explain(chain) ?? `it does not verify (${codeOf(socket.authorizationError)})`;
     }
     if (authorities !== undefined) return this.#upstreams.faultOf(chain);
     // Whether its certificate was verified is not known. Sessions of clients are never resumed in Deno 2.9.6.

@@ -179,8 +179,12 @@ class ServerHandshake {
       // Of a resumed session nobody has asked whether its certificate is good for this server, and still is.
       const isVerified = socket.authorized && !socket.isSessionReused() && notBefore <= now &&
         now <= notAfter;
-      const fault = isVerified ? undefined : this.#served.clients.faultOf(chain, now) ??
-        (socket.authorized ? undefined : `it does not verify (${socket.authorizationError})`);
+      const { clients } = this.#served;
+      const fault = isVerified
+        ? undefined
+        : socket.authorized
+        ? clients.faultOf(chain, now)
+        : clients.explain(chain, now) ?? `it does not verify (${socket.authorizationError})`;
       if (fault !== undefined) this.end(certificateRejected("client", fault));
       return new DistinguishedName(subject);
     } catch (cause) {
