@@ -42,6 +42,8 @@ export interface ServiceView {
     readonly failed: number;
     readonly refused: number;
   };
+  /** Counts by reason: `connect_timeout`, `killed`, …; only those that occurred. */
+  readonly failed_by: Readonly<Record<string, number>>;
   /** Counts by reason: `access_denied`, `connection_limit`, …; only those that occurred. */
   readonly refused_by: Readonly<Record<string, number>>;
   /** Counts by reason: `client_closed`, `upstream_reset`, `idle_timeout`, …; only those that occurred. */

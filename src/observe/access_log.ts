@@ -4,6 +4,7 @@ import { accessFields, type ConnectionFacts } from "./access_line.ts";
 import type { Ending } from "./ending.ts";
 import type { Fields } from "./line_format.ts";
 import type { Log } from "./log.ts";
+import { isOnPurpose } from "./reasons.ts";
 import { RefusalBudget } from "./refusal_budget.ts";
 
 /** Where the lines go: the program's log, or a file of their own. */
@@ -37,7 +38,7 @@ export class AccessLog {
 
   /** A connection has ended, however far it came. */
   ended(connection: ConnectionFacts, ending: Ending): void {
-    const level = ending.kind === "closed" ? "info" : "warn";
+    const level = ending.kind === "closed" || isOnPurpose(ending.key) ? "info" : "warn";
     if (!this.#sink.enabled(level)) return;
     const extra = ending.kind === "refused" ? this.#admitRefusal(ending) : this.#sampled(ending);
     if (extra === undefined) return;

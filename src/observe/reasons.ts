@@ -44,6 +44,14 @@ export const FAILURE_CODES: readonly string[] = [
   "too_many_open_files",
 ];
 
+/** What an operator did, or the configuration says: nothing has gone wrong, and nobody is to be called. */
+const ON_PURPOSE: ReadonlySet<string> = new Set(["endpoint_down", "killed", "lifetime", "shutdown"]);
+
+/** Whether connections ended by this code were ended on purpose. */
+export function isOnPurpose(code: string): boolean {
+  return ON_PURPOSE.has(code);
+}
+
 /**
  * How a relay ends in order: a side has finished sending, or has ended TLS without saying so, or resets when the other
  * one has finished and nothing is left to be said.

@@ -128,7 +128,8 @@ export class ProxyBackend implements AdminBackend {
 
   #serviceView(service: KeptService): ServiceView {
     const { config, addresses } = service;
-    const { accepted, active, failed, refused, refusedBy, closedBy, ...figures } = service.figures();
+    const { accepted, active, failed, failedBy, refused, refusedBy, closedBy, ...figures } = service
+      .figures();
     const files = this.#options.supervisor.parts.tlsFiles.of(config.name);
     return {
       name: config.name,
@@ -136,6 +137,7 @@ export class ProxyBackend implements AdminBackend {
       listen: addresses.map(formatAddress),
       upstreams: groupsOf(config).map((group) => group.name),
       connections: { total: accepted, active, limit: config.limits.connections || null, failed, refused },
+      failed_by: failedBy,
       refused_by: refusedBy,
       closed_by: closedBy,
       bytes: { upload: figures.bytesFromClient, download: figures.bytesFromUpstream },

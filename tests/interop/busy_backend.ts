@@ -81,7 +81,18 @@ export class BusyBackend implements AdminBackend {
       const total = this.#accepted.get(name)!;
       const connections = { total, active: this.sessions.activeOf(name), limit, failed, refused };
       const bytes = this.#bytes.get(name)!;
-      return { name, state, listen, upstreams, connections, refused_by, closed_by, bytes, tls };
+      return {
+        name,
+        state,
+        listen,
+        upstreams,
+        connections,
+        failed_by: {},
+        refused_by,
+        closed_by,
+        bytes,
+        tls,
+      };
     });
   }
 

@@ -26,6 +26,7 @@ export const SERVICES: readonly ServiceSketch[] = [
     upstreams: ["databases"],
     limit: 5000,
     failed: 4,
+    failed_by: {},
     refused_by: { access_denied: 61, connection_limit: 7 },
     closed_by: {
       client_closed: 183_204,
@@ -48,6 +49,7 @@ export const SERVICES: readonly ServiceSketch[] = [
     upstreams: ["sessions", "caches"],
     limit: null,
     failed: 0,
+    failed_by: {},
     refused_by: {},
     closed_by: { client_closed: 1_204_117 },
     bytes: { upload: 93_118_040_112, download: 81_004_576_004 },
@@ -65,6 +67,7 @@ export const SERVICES: readonly ServiceSketch[] = [
     upstreams: ["mail"],
     limit: 200,
     failed: 219,
+    failed_by: {},
     refused_by: { client_rate_limit: 18_402, access_denied: 530, connection_limit: 12 },
     closed_by: {
       client_closed: 40_218,
@@ -93,6 +96,7 @@ export const SERVICES: readonly ServiceSketch[] = [
     upstreams: ["warehouse"],
     limit: 50,
     failed: 0,
+    failed_by: {},
     refused_by: {},
     closed_by: { client_closed: 41 },
     bytes: { upload: 118_204, download: 2_611_204_118 },

@@ -184,6 +184,14 @@ Deno.test("a flood of refusals for one reason hides neither those for another, n
   assert.ok(lines.every(({ not_logged }) => not_logged === undefined));
 });
 
+Deno.test("what an operator ended before it reached its upstream is no warning", () => {
+  const { log, lines } = kept();
+  for (const code of ["killed", "endpoint_down", "shutdown", "lifetime", "connect_timeout"] as const) {
+    log.ended(connectionFacts(), endBeforeRelay(new ProxyError(code, "proxy")));
+  }
+  assert.deepEqual(lines.map(({ level }) => level), ["info", "info", "info", "info", "warn"]);
+});
+
 function kept(options: AccessLogOptions = {}, level: "info" | "warn" = "info") {
   const lines: Record<string, unknown>[] = [];
   const note = (level: string) => (message: string, fields: Fields = {}) => {

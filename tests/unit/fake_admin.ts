@@ -156,6 +156,7 @@ export function aService(name: string, changes: Partial<ServiceView> = {}): Serv
     listen: ["127.0.0.1:3306"],
     upstreams: ["db"],
     connections: { total: 120, active: 3, limit: 100, failed: 4, refused: 5 },
+    failed_by: {},
     refused_by: {},
     closed_by: {},
     bytes: { upload: 2048, download: 3 * 1024 ** 2 },

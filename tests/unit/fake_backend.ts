@@ -20,6 +20,7 @@ const SERVICE: ServiceView = {
   listen: ["127.0.0.1:3306"],
   upstreams: ["databases"],
   connections: { total: 1843, active: 1, limit: 500, failed: 2, refused: 7 },
+  failed_by: { connect_timeout: 2 },
   refused_by: { access_denied: 7 },
   closed_by: { client_closed: 1830, idle_timeout: 3 },
   bytes: { upload: 52_311_040, download: 918_552_576 },

@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import type { ServiceView, StatsEvent } from "../../src/admin/views.ts";
 import { Rates } from "../../src/admin/page/rates.js";
-import { errorsOf } from "../../src/admin/page/service_errors.js";
+import { errorsOf, isOrderly } from "../../src/admin/page/service_errors.js";
+import { FAILURE_CODES, isOnPurpose } from "../../src/observe/reasons.ts";
 
 Deno.test("rates are unknown at first, and then what came since the sample before", () => {
   const rates = new Rates();
@@ -36,6 +37,21 @@ Deno.test("a sample that is no newer than the one before changes nothing", () =>
   rates.add(stats(0, {}));
   assert.equal(rates.add(stats(0, { upload: 5 })).all, undefined);
   assert.equal(rates.add(stats(1, { upload: 7 })).all?.upload, 7);
+});
+
+Deno.test("what an operator did, or the configuration says, is no error", () => {
+  const service = serviceWith({});
+  const codes = FAILURE_CODES.filter(isOnPurpose);
+  assert.ok(codes.includes("killed") && codes.includes("endpoint_down"), codes.join());
+  const counts = Object.fromEntries(codes.map((code) => [code, 5]));
+  const found = errorsOf({
+    ...service,
+    connections: { ...service.connections, failed: 5 * codes.length + 1 },
+    failed_by: { ...counts, connect_timeout: 1 },
+    closed_by: { ...counts, idle_timeout: 1 },
+  });
+  assert.deepEqual(found.map(({ kind, count }) => [kind, count]), [["failed", 1], ["broken", 1]]);
+  for (const code of FAILURE_CODES) assert.equal(isOrderly(code), isOnPurpose(code), code);
 });
 
 Deno.test("errors are what was refused, failed or broke off, the most frequent first; orderly ends are none", () => {
@@ -98,6 +114,7 @@ function serviceWith({ total = 0, refused = 0, upload = 0, download = 0 }: Count
     listen: ["127.0.0.1:3306"],
     upstreams: ["databases"],
     connections: { total, active: 0, limit: null, failed: 0, refused },
+    failed_by: {},
     refused_by: { access_denied: refused },
     closed_by: {},
     bytes: { upload, download },

@@ -39,7 +39,7 @@ export function describeEvent(event) {
     case "failed": {
       const detail = event.detail === "" ? "" : ` (${event.detail})`;
       const text = `${connection(event)}: ${formatReason(event.reason)}${detail}`;
-      return { kind: "problem", label: event.type, text };
+      return { kind: isOrderly(event.reason) ? "traffic" : "problem", label: event.type, text };
     }
     case "endpoint": {
       const { upstream, endpoint, state, admin, reason } = event;

@@ -2,6 +2,9 @@
 
 /** @import { ServiceView } from "../views.ts" */
 
+/** What an operator did, or the configuration says: `onPurpose` in observe/reasons.ts. */
+const ON_PURPOSE = new Set(["endpoint_down", "killed", "lifetime", "shutdown"]);
+
 /** How a relayed connection ends when nothing went wrong. */
 const ORDERLY = new Set([
   "client_closed",
@@ -27,21 +30,23 @@ const ORDERLY = new Set([
  * @param {ServiceView} service
  * @returns {ErrorCount[]}
  */
-export function errorsOf({ connections, refused_by, closed_by }) {
+export function errorsOf({ connections, failed_by, refused_by, closed_by }) {
+  const onPurpose = Object.entries(failed_by).filter(([reason]) => ON_PURPOSE.has(reason));
+  const failed = connections.failed - onPurpose.reduce((sum, [, count]) => sum + count, 0);
   const endings = Object.entries(closed_by).filter(([reason]) => !isOrderly(reason));
   return [
-    ...counts("failed", [["upstream_not_reached", connections.failed]]),
+    ...counts("failed", [["upstream_not_reached", failed]]),
     ...counts("refused", Object.entries(refused_by)),
     ...counts("broken", endings),
   ].sort((a, b) => b.count - a.count);
 }
 
 /**
- * Whether a relayed connection that ended for this reason ended well.
+ * Whether nothing went wrong with a connection that ended for this reason.
  * @param {string} reason
  */
 export function isOrderly(reason) {
-  return ORDERLY.has(reason);
+  return ORDERLY.has(reason) || ON_PURPOSE.has(reason);
 }
 
 /**
