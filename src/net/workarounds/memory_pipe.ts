@@ -38,7 +38,7 @@ class MemoryConn implements Conn {
   }
 
   closeWrite(): Promise<void> {
-    this.close();
+    this.peer?.arrive(null);
     return Promise.resolve();
   }
 

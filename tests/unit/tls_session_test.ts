@@ -1,0 +1,188 @@
+/** Whole sessions between TlsServer and TlsClient, in memory: handshake, bytes both ways, and both ends. */
+
+import assert from "node:assert/strict";
+import type { Conn } from "../../src/net/conn.ts";
+import { TlsClient } from "../../src/net/tls_client.ts";
+import { PendingHandshakes } from "../../src/net/tls_pending.ts";
+import { type TlsFacts, TlsServer, type TlsServerOptions } from "../../src/net/tls_server.ts";
+import { memoryPipe } from "../../src/net/workarounds/memory_pipe.ts";
+import { alternativeNames, authority, CLIENT_AUTH, dnsName, issue, usableFor } from "./certificate_bytes.ts";
+import { readOnce } from "./fake_conn.ts";
+
+const root = authority();
+const NEVER = new AbortController().signal;
+
+function identity(name: string) {
+  const { pem, keys } = issue({ subject: name, extensions: [alternativeNames(dnsName(name))] }, root);
+  return { cert: pem, key: keyOf(keys), names: [name] };
+}
+
+function clientIdentity(name: string, issuer = root) {
+  const { pem, keys } = issue({ subject: name, extensions: [usableFor(CLIENT_AUTH)] }, issuer);
+  return { cert: pem, key: keyOf(keys), names: [] };
+}
+
+function keyOf({ privateKey }: { privateKey: { export(options: object): unknown } }): string {
+  return privateKey.export({ type: "sec1", format: "pem" }) as string;
+}
+
+interface Session {
+  readonly client: Conn;
+  readonly server: Conn;
+  readonly facts: TlsFacts;
+}
+
+interface Asked {
+  readonly options?: Partial<TlsServerOptions>;
+  readonly credentials?: ReturnType<typeof identity>;
+  readonly name?: string;
+  readonly alpn?: string[];
+}
+
+async function session(
+  { options = {}, credentials, name = "a.test", alpn = [] }: Asked = {},
+): Promise<Session> {
+  const pending = new PendingHandshakes(1);
+  const server = new TlsServer({
+    certificates: [identity("a.test")],
+    clientAuthorities: [root.pem],
+    clientAuth: "none",
+    alpn: [],
+    minVersion: "1.2",
+    ...options,
+  }, pending);
+  const client = new TlsClient({ authorities: [root.pem], credentials, verify: true, alpn });
+  const [near, far] = memoryPipe();
+  const [shaken, terminated] = await Promise.allSettled([
+    client.startTls(near, name, NEVER),
+    server.terminate(far, NEVER),
+  ]);
+  assert.equal(pending.size, 0);
+  if (shaken.status === "fulfilled" && terminated.status === "fulfilled") {
+    return { client: shaken.value, server: terminated.value.conn, facts: terminated.value.facts };
+  }
+  if (shaken.status === "fulfilled") shaken.value.close();
+  if (terminated.status === "fulfilled") terminated.value.conn.close();
+  // The one that refuses says why, the other one that it was hung up on.
+  const reasons = [shaken, terminated].flatMap((each) => each.status === "rejected" ? [each.reason] : []);
+  throw reasons.find(({ message }) => !/closed during the handshake/.test(message)) ?? reasons[0];
+}
+
+Deno.test("a session carries bytes both ways, and each way ends on its own", async () => {
+  const { client, server, facts } = await session();
+  assert.deepEqual(facts, { serverName: "a.test", version: "TLSv1.3" });
+  await client.write(bytes("question"));
+  assert.equal(await readOnce(server), "question");
+  await client.closeWrite();
+  assert.equal(await readOnce(server), null);
+  await server.write(bytes("answer"));
+  assert.equal(await readOnce(client), "answer");
+  await server.closeWrite();
+  assert.equal(await readOnce(client), null);
+  client.close();
+  server.close();
+});
+
+for (const who of ["client", "server"] as const) {
+  Deno.test(`bytes and close_notify of a ${who} that closes reach the other side`, async () => {
+    const ends = await session();
+    const other = who === "client" ? ends.server : ends.client;
+    await ends[who].write(bytes("last words"));
+    ends[who].close();
+    assert.equal(await readOnce(other), "last words");
+    assert.equal(await readOnce(other), null);
+    other.close();
+  });
+}
+
+Deno.test("the certificate is chosen by the name that the client asks for", async () => {
+  const certificates = [identity("a.test"), identity("b.test")];
+  for (const name of ["a.test", "b.test"]) {
+    const { client, server, facts } = await session({ options: { certificates }, name });
+    assert.equal(facts.serverName, name);
+    client.close();
+    server.close();
+  }
+  await assert.rejects(session({ options: { certificates }, name: "c.test" }), {
+    code: "tls_certificate_rejected",
+    side: "upstream",
+  });
+});
+
+Deno.test("the protocol that both have is agreed on, and none is refused", async () => {
+  const options = { alpn: ["h2", "http/1.1"] };
+  const { client, server, facts } = await session({ options, alpn: ["http/1.1", "x"] });
+  assert.equal(facts.alpn, "http/1.1");
+  client.close();
+  server.close();
+  await assert.rejects(session({ options, alpn: ["x"] }), {
+    code: "tls_handshake_failed",
+    message: "The client has no protocol (ALPN) in common with us",
+  });
+});
+
+for (const clientAuth of ["require", "request"] as const) {
+  Deno.test(`a client shows whom its certificate is for, with client_auth: ${clientAuth}`, async () => {
+    const { client, server, facts } = await session({
+      options: { clientAuth },
+      credentials: clientIdentity("alice"),
+    });
+    assert.equal(facts.clientName, "alice");
+    client.close();
+    server.close();
+  });
+
+  Deno.test(`a client with another's certificate is closed, with client_auth: ${clientAuth}`, async () => {
+    const credentials = clientIdentity("alice", authority("Rogue"));
+    await assert.rejects(session({ options: { clientAuth }, credentials }), {
+      code: "tls_certificate_rejected",
+      side: "client",
+    });
+  });
+}
+
+Deno.test("a client without a certificate comes in where none is required, and nowhere else", async () => {
+  const { client, server, facts } = await session({ options: { clientAuth: "request" } });
+  assert.equal(facts.clientName, undefined);
+  client.close();
+  server.close();
+  await assert.rejects(session({ options: { clientAuth: "require" } }), {
+    code: "tls_certificate_rejected",
+    message: "The client sent no certificate",
+  });
+});
+
+Deno.test("new options are for the next handshakes, also where they are others than before", async () => {
+  const server = new TlsServer({
+    certificates: [identity("a.test")],
+    clientAuthorities: [],
+    clientAuth: "none",
+    alpn: [],
+    minVersion: "1.2",
+  }, new PendingHandshakes(1));
+  const client = new TlsClient({ authorities: [root.pem], credentials: undefined, verify: true, alpn: [] });
+  const open = async (name: string) => {
+    const [near, far] = memoryPipe();
+    const [shaken, terminated] = await Promise.allSettled([
+      client.startTls(near, name, NEVER),
+      server.terminate(far, NEVER),
+    ]);
+    if (terminated.status === "fulfilled") terminated.value.conn.close();
+    if (shaken.status === "rejected") throw shaken.reason;
+    shaken.value.close();
+  };
+  await open("a.test");
+  server.update({
+    certificates: [identity("b.test")],
+    clientAuthorities: [],
+    clientAuth: "none",
+    alpn: [],
+    minVersion: "1.2",
+  });
+  await open("b.test");
+  await assert.rejects(open("a.test"), { code: "tls_certificate_rejected" });
+});
+
+function bytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
