@@ -70,6 +70,6 @@ export function accessFields(connection: ConnectionFacts, ending: Ending): Field
 }
 
 /** To a tenth of a millisecond, which is what they are for in a local network. */
-function tenths(milliseconds: number | undefined): number | undefined {
+export function tenths(milliseconds: number | undefined): number | undefined {
   return milliseconds === undefined ? undefined : Math.round(milliseconds * 10) / 10;
 }

@@ -43,11 +43,12 @@ export class Connection {
    * Never rejects.
    */
   async run(): Promise<void> {
-    const { config, admission, ledger, events, lifetimes, headerDeadlines, tls } = this.#service;
+    const { config, admission, ledger, events, debugLines, lifetimes, headerDeadlines, tls } = this.#service;
     const facts = new ClientFacts(this.#client);
     using record = ledger.open(facts.client, facts.listener, this);
     using _lifetime = lifetimes?.watch(() => this.abort("lifetime"));
     events.opened(record);
+    debugLines.accepted(record);
     try {
       admission.checkPeer(facts.sourceAddress);
       using entry = new Entry(admission);
@@ -152,9 +153,10 @@ export class Connection {
 
   #relay(lease: Lease, record: ConnectionRecord): Promise<RelayOutcome> {
     if (this.#aborted !== undefined) throw this.#aborted;
-    const { config, events, idleClock } = this.#service;
+    const { config, events, debugLines, idleClock } = this.#service;
     record.state = "open";
     events.connected(record);
+    debugLines.connected(record);
     const relay = this.#relaying = new Relay({
       client: this.#client,
       upstream: lease.conn,

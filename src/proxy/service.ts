@@ -7,6 +7,7 @@ import { type ErrorCode, ProxyError, proxyErrorOf, type Side } from "../net/erro
 import { IdleClock } from "../net/idle_clock.ts";
 import { LifetimeClock } from "../net/lifetime_clock.ts";
 import type { AccessLog } from "../observe/access_log.ts";
+import { DebugLines } from "../observe/debug_lines.ts";
 import type { EventFeed } from "../observe/event_feed.ts";
 import type { ServiceLedger } from "../observe/ledger.ts";
 import type { Log } from "../observe/log.ts";
@@ -50,6 +51,7 @@ export class Service {
   readonly ledger: ServiceLedger;
   readonly accessLog: AccessLog;
   readonly events: EventFeed;
+  readonly debugLines: DebugLines;
   readonly idleClock: IdleClock;
   /** How long connections may live; undefined is for ever. */
   readonly lifetimes: LifetimeClock | undefined;
@@ -81,6 +83,7 @@ export class Service {
     this.ledger = parts.ledger;
     this.accessLog = parts.accessLog;
     this.events = parts.events;
+    this.debugLines = new DebugLines(parts.log);
     this.idleClock = new IdleClock(config.idleTimeout, config.halfCloseTimeout);
     const { limits, acceptProxyProtocol, peek } = config;
     if (limits.lifetime > 0) this.lifetimes = new LifetimeClock(limits.lifetime);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { exists } from "./files.ts";
 import { FIRST_ID } from "./several_threads.ts";
 import { Sluice, sluiceCommand } from "./program.ts";
-import { connect, endOf, readAll, readText, refusingAddress, upstream, writeText } from "./sockets.ts";
+import { connect, echo, endOf, readAll, readText, refusingAddress, upstream, writeText } from "./sockets.ts";
 
 const ANSI = "\x1b[";
 
@@ -155,3 +155,28 @@ async function answerSeven(conn: Deno.Conn): Promise<void> {
   await writeText(conn, "goodbye");
   await readAll(conn);
 }
+
+Deno.test("at level debug a connection has a line when it is accepted and one when it is connected", async () => {
+  await using server = upstream(echo);
+  const config = (level: string) =>
+    `log: { level: ${level}, format: json }\nservices: [{ name: test, listen: 0, upstream: "${server.address}" }]`;
+  for (const [level, events] of [["debug", 1], ["info", 0]] as const) {
+    await using sluice = await Sluice.withConfig(config(level));
+    using client = await connect(sluice.port());
+    await writeText(client, "x");
+    assert.equal(await readText(client, 1), "x");
+    client.close();
+    const [closed] = await sluice.loggedEvents("connection_closed", 1);
+    const accepted = sluice.events("connection_accepted");
+    const connected = sluice.events("connection_connected");
+    assert.deepEqual([accepted.length, connected.length], [events, events]);
+    for (const line of [...accepted, ...connected]) {
+      assert.deepEqual([line["level"], line["id"], line["client"]], [
+        "debug",
+        closed!["id"],
+        closed!["client"],
+      ]);
+    }
+    if (level === "debug") assert.equal(connected[0]!["endpoint"], server.address);
+  }
+});
