@@ -24,7 +24,7 @@ const FLUSH_DEADLINE = 1000;
 /** A pipe that is full and does not block is tried again after so many milliseconds. */
 const RETRY_FULL_PIPE = 10;
 /** The longest pause between two such tries: nobody may be reading the pipe for hours. */
-const LONGEST_RETRY_FULL_PIPE = 500;
+const LONGEST_RETRY_FULL_PIPE = 100;
 /** How long a writer that is to be replaced may take for what is before the change, in milliseconds. */
 const HANDOVER_TIMEOUT = 5000;
 /** A writer that threw is tried again after so many milliseconds. */

@@ -11,7 +11,7 @@ globalThis.Worker = class extends OriginalWorker {
   }
 };
 
-// Thirty seconds of looks in three.
+// Thirty seconds of looks in six.
 globalThis.setInterval =
   ((callback: () => void, delay?: number) =>
-    originalInterval(callback, delay === 1000 ? 100 : delay)) as typeof setInterval;
+    originalInterval(callback, delay === 1000 ? 200 : delay)) as typeof setInterval;

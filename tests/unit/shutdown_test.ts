@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { mock } from "node:test";
+import { setImmediate } from "node:timers";
 import type { ProxyEvent } from "../../src/observe/events.ts";
 import { connect, endOf } from "../e2e/sockets.ts";
+import { RelayThread } from "../../src/runtime/relay_thread.ts";
 import { echoed, ProxyStage, roundTrip } from "./proxy_stage.ts";
 
 const LONG = 1_000_000;
@@ -111,6 +113,34 @@ Deno.test("a delay that is over leads to the drain", async () => {
   await stopping;
   await client.closeWrite();
   assert.deepEqual(await report, { cut: 0 });
+});
+
+Deno.test("a stop ends by its deadline though a thread answers nothing at all", async () => {
+  const drain = 30_000;
+  const stage = await start({ drain });
+  const never = () => new Promise<never>(() => {});
+  const names = ["report", "drainListeners", "closeListeners", "drained", "abortConnections"] as const;
+  mock.timers.enable({ apis: ["setTimeout"] });
+  const hangs = names.map((name) => mock.method(RelayThread.prototype, name, never));
+  let report: unknown;
+  try {
+    void stage.shutdown.begin({}).then((ended) => report = ended);
+    let seconds = 0;
+    for (; report === undefined && seconds < 120; seconds++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      mock.timers.tick(1000);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.deepEqual(report, { cut: 0 });
+    assert.ok(seconds * 1000 <= drain + 20_000, `${seconds} s`);
+  } finally {
+    mock.timers.reset();
+    for (const hang of hangs) hang.mock.restore();
+  }
+  const { threads } = stage.supervisor.parts;
+  await threads.closeListeners();
+  await threads.finish();
+  await stage.upstream[Symbol.asyncDispose]();
 });
 
 Deno.test("a long wait says now and then how many connections it is for", async () => {
