@@ -79,6 +79,7 @@ export class RelayThread implements ThreadCalls {
   // deno-lint-ignore require-await -- what it throws is the answer too
   async commit(plan: ThreadPlan): Promise<void> {
     this.#voice.setLevel(plan.log.level);
+    this.#accounts.setLimit(plan.all);
     for (const group of plan.groups) this.#setGroup(group);
     const before = this.#services;
     // Made before anything is given up: what cannot be made leaves all as it was.

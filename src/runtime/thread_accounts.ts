@@ -85,6 +85,11 @@ export class ThreadAccounts implements Disposable {
     };
   }
 
+  /** The limit of all services together, which holds for those too that stay as they are. */
+  setLimit({ gauge, limit }: ThreadPlan["all"]): void {
+    this.#limitOf(gauge, limit);
+  }
+
   /** One for all services that have had the gauge: who waits by an old configuration goes by the new limit. */
   #limitOf(gauge: number, limit: number): CountLimit {
     const known = this.#limits.get(gauge);

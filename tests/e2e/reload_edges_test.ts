@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { eventually } from "./eventually.ts";
+import { Guests } from "./guest.ts";
 import { Member } from "./member.ts";
 import { within } from "./program.ts";
 import { Reloadable } from "./reload_stage.ts";
@@ -31,6 +32,23 @@ testUnix("a client whose upstream is taken out while it sends its PROXY header i
   await writeText(client, "192.0.2.2 1000 2000\r\nNAME");
   assert.equal(await within(AT_ONCE, "the answer", readText(client, 1)), "a");
   client.close();
+});
+
+testUnix("limits.connections alone may change: it holds for services that stay as they are", async () => {
+  await using a = await Member.start("a");
+  const yaml = (limit: number) => `limits: { connections: ${limit} }\n${service(`upstream: "${a.address}"`)}`;
+  await using stage = await Reloadable.start(yaml(1));
+  const port = stage.sluice.port();
+  using guests = new Guests();
+  assert.deepEqual(await guests.rush(port, 1), ["a"]);
+  assert.deepEqual(await guests.rush(port, 1), [""]);
+  await stage.reload(yaml(2));
+  assert.deepEqual(await guests.rush(port, 1), ["a"]);
+  assert.deepEqual(await guests.rush(port, 1), [""]);
+  await stage.reload(yaml(0));
+  assert.deepEqual(await guests.rush(port, 3), ["a", "a", "a"]);
+  await stage.reload(yaml(3));
+  assert.deepEqual(await guests.rush(port, 1), [""]);
 });
 
 testUnix("who waits for a place gets one when the limit is raised, and those behind as well", async () => {

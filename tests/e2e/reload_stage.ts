@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { Admin } from "./admin.ts";
-import { type LoggedEvent, Sluice } from "./program.ts";
+import { type LoggedEvent, Sluice, type StartOptions } from "./program.ts";
 
 export class Reloadable implements AsyncDisposable {
   readonly sluice: Sluice;
@@ -19,10 +19,10 @@ export class Reloadable implements AsyncDisposable {
   }
 
   /** Starts with these services and settings; it logs JSON and has an admin interface. */
-  static async start(yaml: string): Promise<Reloadable> {
+  static async start(yaml: string, options: StartOptions = {}): Promise<Reloadable> {
     const directory = await Deno.makeTempDir();
     await Deno.writeTextFile(join(directory, "sluice.yaml"), withAdmin(yaml));
-    return new Reloadable(await Sluice.start(["-c", join(directory, "sluice.yaml")]), directory);
+    return new Reloadable(await Sluice.start(["-c", join(directory, "sluice.yaml")], options), directory);
   }
 
   /** Replaces the file as editors do, in one step. */
