@@ -26,10 +26,10 @@ export function parseSize(value: string | number): number {
   const [, count, suffix] = /^(\d+)([a-z]*)$/i.exec(text) ?? [];
   const unit = (suffix === "" ? "b" : suffix)?.toLowerCase();
   if (count === undefined || unit === undefined || !Object.hasOwn(UNITS, unit)) {
-    const [, number, letter] = /^\s*(\d+)\s*([kmg])(?:i?b)?\s*$/i.exec(text) ?? [];
+    const [, number, written = ""] = /^\s*(\d+)\s*([kmg](?:i?b)?)\s*$/i.exec(text) ?? [];
     const hint = number === undefined
       ? 'expected a whole number with a unit (B, KiB, MiB, GiB, KB, MB, GB) such as "64KiB"'
-      : `did you mean "${number}${letter!.toUpperCase()}iB"?`;
+      : `did you mean "${number}${written.length === 1 ? `${written.toUpperCase()}iB` : written}"?`;
     throw new SyntaxError(`Cannot parse size "${text}": ${hint}`);
   }
   const bytes = Number(count) * UNITS[unit as keyof typeof UNITS];

@@ -22,7 +22,7 @@ Deno.test("parseSize() knows decimal and binary units and bare bytes", () => {
 
 Deno.test("parseSize() refuses what is not a size", () => {
   for (
-    const text of ["", "KiB", "64K", "64 KiB", "1.5MiB", "-1", "1e3", "64iB", "64TiB", " 64", "64constructor"]
+    const text of ["", "KiB", "1.5MiB", "-1", "1e3", "64iB", "64TiB", " 64", "64constructor"]
   ) {
     assert.throws(() => parseSize(text), {
       name: "SyntaxError",
@@ -30,6 +30,16 @@ Deno.test("parseSize() refuses what is not a size", () => {
     });
   }
   for (const value of [-1, 1.5, NaN, Infinity]) assert.throws(() => parseSize(value), SyntaxError);
+});
+
+Deno.test("parseSize() proposes what is meant by other units and spaces", () => {
+  for (
+    const [text, meant] of [["64K", "64KiB"], ["64 KiB", "64KiB"], ["2m", "2MiB"], ["1 GB", "1GB"]] as const
+  ) {
+    const message = `Cannot parse size "${text}": did you mean "${meant}"?`;
+    assert.throws(() => parseSize(text), { name: "SyntaxError", message });
+    parseSize(meant);
+  }
 });
 
 Deno.test("parseSize() refuses what cannot be counted in whole bytes", () => {
