@@ -2,7 +2,6 @@
 
 import type { BalancePolicy, GroupConfig } from "../config/config.ts";
 import { ProxyError } from "../net/errors.ts";
-import { abortable } from "../net/abortable.ts";
 import type { UpstreamRow } from "../observe/accounts.ts";
 import { Endpoint, type EndpointAccounts, type EndpointRecord, type EndpointState } from "./endpoint.ts";
 import { EndpointChoice, TRUST, type Trust } from "./endpoint_choice.ts";
@@ -12,6 +11,7 @@ import type { Policy } from "./policy.ts";
 import { randomTwo } from "./random_two.ts";
 import { roundRobin } from "./round_robin.ts";
 import { sourceHash } from "./source_hash.ts";
+import { Settling } from "./settling.ts";
 import type { TurnCredits } from "./turns.ts";
 
 const POLICIES: Record<BalancePolicy, (credits: TurnCredits) => Policy> = {
@@ -67,8 +67,7 @@ export class Group {
   readonly #endpoints: EndpointSet<EndpointRecord, Endpoint>;
   readonly #watchers = new Set<GroupWatcher>();
   readonly #choice = new EndpointChoice();
-  /** Clients who wait until it is {@linkcode isSettled}. */
-  readonly #waiting = new Set<() => void>();
+  readonly #settling = new Settling();
 
   constructor(config: GroupConfig, { row, accountsOf, credits, owner }: GroupParts) {
     this.row = row;
@@ -108,22 +107,14 @@ export class Group {
     return this.#endpoints.all;
   }
 
-  /**
-   * Whether it is known whom to give a client: there are endpoints, and of several that are checked one was found up, or
-   * all have had their first check.
-   */
+  /** Whether it is known enough of its endpoints to choose one: there are some, and of several the checks have begun. */
   get isSettled(): boolean {
-    const { endpoints } = this;
-    if (this.#config.healthCheck === undefined || endpoints.length < 2) return endpoints.length > 0;
-    return this.#hasFoundUp || !endpoints.some((endpoint) => endpoint.isUp && !this.#isFoundUp(endpoint));
+    return this.#settling.isSettled;
   }
 
   /** Resolves once it {@linkcode isSettled}, or when `signal` aborts. */
-  async settled(signal: AbortSignal): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#waiting.add(resolve);
-    await abortable(promise, signal).catch(() => {});
-    this.#waiting.delete(resolve);
+  settled(signal: AbortSignal): Promise<void> {
+    return this.#settling.settled(signal);
   }
 
   /** Makes these all its endpoints; those that stay keep their connections. */
@@ -147,6 +138,7 @@ export class Group {
       this.#drop(endpoint);
       endpoint.retire();
     }
+    this.#stateChanged();
   }
 
   /** What was decided of an endpoint. @param abort Ends its open connections. */
@@ -252,8 +244,14 @@ export class Group {
         if (endpoint.isOut) endpoint.abortConnections(new ProxyError("endpoint_down", "proxy"));
       }
     }
-    if (this.#waiting.size === 0 || !this.isSettled) return;
-    for (const resolve of this.#waiting) resolve();
+    this.#settling.update({ hasUsable: this.#hasFoundUp, isPending: this.#isPending });
+  }
+
+  /** Whether first results are to come that matter: alone, an endpoint is used whatever its check will say. */
+  get #isPending(): boolean {
+    const { endpoints } = this;
+    if (this.#config.healthCheck === undefined || endpoints.length < 2) return endpoints.length === 0;
+    return endpoints.some((endpoint) => endpoint.isUp && !this.#isFoundUp(endpoint));
   }
 
   #makeRoomHere(endpoint: Endpoint): boolean {

@@ -3,7 +3,8 @@ import type { GroupConfig } from "../../src/config/config.ts";
 import { ProxyError } from "../../src/net/errors.ts";
 import { type Log, silentLog } from "../../src/observe/log.ts";
 import type { Endpoint } from "../../src/upstream/endpoint.ts";
-import { endpointsAt, KeptGroup } from "./upstream_parts.ts";
+import { FakeTime } from "./fake_time.ts";
+import { endpointsAt, groupConfig, KeptGroup } from "./upstream_parts.ts";
 
 const NEVER = new AbortController().signal;
 const CHECK: GroupConfig["healthCheck"] = {
@@ -117,6 +118,8 @@ Deno.test("clients wait for the first results where there are several endpoints,
   assert.equal(several.group.isSettled, true);
   several.found(two!, "down");
   assert.equal(several.group.isSettled, true, "all have been checked");
+  several.keeper.update(groupConfig({ endpoints: endpointsAt(3), healthCheck: CHECK }));
+  assert.equal(several.group.isSettled, false, "none is up, and there is one more");
   await using alone = new KeptGroup({ healthCheck: CHECK });
   assert.equal(alone.group.isSettled, true, "there is no choice");
   await using unchecked = new KeptGroup({ endpoints: endpointsAt(2) });
@@ -125,6 +128,30 @@ Deno.test("clients wait for the first results where there are several endpoints,
   drained.keeper.setAdmin(drained.endpoints[0]!.kept, "drain");
   drained.found(drained.endpoints[1]!, "down");
   assert.equal(drained.group.isSettled, true, "the other is not to be used whatever its check says");
+});
+
+Deno.test("once one was found up, the others have a moment for their first results, and only the first time", async () => {
+  using time = new FakeTime();
+  await using stage = new KeptGroup({ endpoints: endpointsAt(3), healthCheck: CHECK });
+  const { group } = stage;
+  const [one, two, three] = stage.endpoints;
+  stage.found(one!, "up");
+  assert.equal(group.isSettled, false);
+  let isOver = false;
+  void group.settled(NEVER).then(() => isOver = true);
+  await time.advance(90);
+  assert.deepEqual([group.isSettled, isOver], [false, false]);
+  await time.advance(10);
+  assert.deepEqual([group.isSettled, isOver], [true, true]);
+  stage.found(two!, "up");
+  stage.found(three!, "up");
+  // As after a reload that brings another.
+  stage.keeper.update(groupConfig({ endpoints: endpointsAt(4), healthCheck: CHECK }));
+  assert.equal(group.isSettled, true);
+
+  await using quick = new KeptGroup({ endpoints: endpointsAt(2), healthCheck: CHECK });
+  for (const each of quick.endpoints) quick.found(each, "up");
+  assert.equal(quick.group.isSettled, true);
 });
 
 for (const onDown of ["close", "keep"] as const) {

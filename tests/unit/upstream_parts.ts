@@ -101,6 +101,7 @@ export class KeptGroup implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.keeper.stop();
+    this.group.retire();
   }
 }
 
