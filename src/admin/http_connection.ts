@@ -13,11 +13,14 @@ export const IDLE_DEADLINE = 60_000;
 /** How long a client may take nothing of an answer; readers of events may take their time. */
 export const STUCK_DEADLINE = 30_000;
 
+/** How long a client has to take in that it was too slow. */
+const CLOSE_DEADLINE = 1000;
+
 /**
  * `idle`: nothing of a (next) request has come. `head` and `body`: it is on the way. `answer`: it is here, and being
- * answered. `stream`: the answer is one that goes on.
+ * answered. `stream`: the answer is one that goes on. `closing`: the client is told that it was too slow.
  */
-type Phase = "idle" | "head" | "body" | "answer" | "stream";
+type Phase = "idle" | "head" | "body" | "answer" | "stream" | "closing";
 
 const NO_HEAD = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
@@ -28,6 +31,8 @@ export class HttpConnection {
   readonly #now: () => number;
   #phase: Phase = "idle";
   #since: number;
+  /** Requests that are not answered: a client may send the next one before it has the answer (pipelining). */
+  #underWay = 0;
   #expireBody: ((reason: Error) => void) | undefined;
   /** Until the first request is whole the deadline is that of a head: a new client has a reason to be here. */
   #isNew = true;
@@ -46,19 +51,23 @@ export class HttpConnection {
 
   /** Whether no whole request of it is here: closing it breaks nothing off. */
   get isIdle(): boolean {
-    return this.#phase === "idle" || this.#phase === "head";
+    return this.#underWay === 0;
   }
 
   /** A request head is complete; returns what rejects when its body has taken too long. */
   requested(request: IncomingMessage, response: ServerResponse): Promise<never> {
     this.#isNew = false;
+    this.#underWay += 1;
     const { promise, reject } = Promise.withResolvers<never>();
     // Nobody may be reading the body.
     promise.catch(() => {});
     this.#expireBody = reject;
     this.#enter(request.complete ? "answer" : "body");
     request.once("end", () => this.#phase === "body" && this.#enter("answer"));
-    response.once("close", () => this.#enter("idle"));
+    response.once("close", () => {
+      this.#underWay -= 1;
+      this.#enter(this.#underWay === 0 ? "idle" : "answer");
+    });
     return promise;
   }
 
@@ -75,7 +84,10 @@ export class HttpConnection {
       this.#enter("answer");
       this.#expireBody!(new BodyTimeout());
     } else if (this.#phase === "head" && lasted >= HEAD_DEADLINE) {
+      this.#enter("closing");
       this.stream.end(NO_HEAD);
+    } else if (this.#phase === "closing" && lasted >= CLOSE_DEADLINE) {
+      this.stream.destroy();
     } else if (this.#phase === "idle" && lasted >= (this.#isNew ? HEAD_DEADLINE : IDLE_DEADLINE)) {
       this.stream.destroy();
     } else if (this.#phase === "answer" && this.stream.stuckFor >= STUCK_DEADLINE) {

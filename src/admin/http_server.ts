@@ -53,8 +53,9 @@ export class HttpServer {
     Object.defineProperty(this.#server, "listening", { value: true });
     this.#server.on("clientError", (error: NodeJS.ErrnoException, stream) => {
       const isTooLarge = error.code === "HPE_HEADER_OVERFLOW";
-      if (error.code?.startsWith("HPE_")) stream.end(isTooLarge ? HEAD_TOO_LARGE : BAD_REQUEST);
-      else stream.destroy();
+      if (error.code?.startsWith("HPE_") && stream.writable) {
+        stream.end(isTooLarge ? HEAD_TOO_LARGE : BAD_REQUEST);
+      } else stream.destroy();
     });
   }
 

@@ -77,6 +77,25 @@ Deno.test("a new connection takes the place of the one that has asked for nothin
   assert.deepEqual(lines, []);
 });
 
+Deno.test("a connection with a request under way is neither idle nor evicted, answers before it or not", async () => {
+  await using admin = await timed({ maxConnections: 8 });
+  const { promise, resolve } = Promise.withResolvers<never>();
+  admin.backend.pending = promise;
+  const head = `Host: ${admin.host}\r\n\r\n`;
+  const both = `GET /healthz HTTP/1.1\r\n${head}GET /api/v1/connections HTTP/1.1\r\n${head}`;
+  using busy = await admin.connect(both);
+  await readUntil(busy, '{"status":"ok"}');
+  await eventually("the second request", () => admin.backend.queries.length, (count) => count === 1);
+  await admin.pass(IDLE_DEADLINE);
+  const silent = await Promise.all(Array.from({ length: 9 }, () => admin.connect()));
+  assert.equal(await endOf(silent[0]!), "fin");
+  admin.server.evictIdle();
+  for (const conn of silent.slice(1)) assert.equal(await endOf(conn), "fin");
+  resolve(undefined as never);
+  await readUntil(busy, "HTTP/1.1 ");
+  for (const conn of silent) conn.close();
+});
+
 Deno.test("what is no request of HTTP/1.1, or too long a head, is answered as that", async () => {
   await using admin = await timed();
   using other = await admin.connect("\x16\x03\x01\x02\x00\x01\x00");
