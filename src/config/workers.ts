@@ -1,5 +1,6 @@
 /** How many threads relay: a number of them, or one for each CPU. */
 
+import { closestOf } from "./closest.ts";
 import type { Workers } from "./config.ts";
 import { scalar, type Single, Unexpected } from "./scalar.ts";
 
@@ -19,7 +20,7 @@ export function parseWorkers(value: Single): Workers {
   if (typeof count === "number" && Number.isInteger(count) && count >= 1 && count <= MAX_WORKERS) {
     return count;
   }
-  throw new Unexpected(`expected ${EXPECTED}`);
+  throw new Unexpected(`expected ${EXPECTED}`, { meant: closestOf(String(value), ["auto"]) });
 }
 
 /** A number of threads, as a zod schema. */

@@ -154,3 +154,70 @@ Deno.test("overlaps() knows what two listeners cannot have at the same time", ()
     ] as const
   ) assert.ok(!isSo(one, other), `${one} ${other}`);
 });
+
+Deno.test("parseUpstreamAddress() says what is wrong with what people type", () => {
+  const cases: [text: string, says: string][] = [
+    ["localhost", 'the port is missing, write "localhost:5432"'],
+    ["[::1]", 'the port is missing, write "[::1]:5432"'],
+    ["5432", 'the host is missing, write "127.0.0.1:5432" for this machine'],
+    [":5432", 'the host is missing, write "127.0.0.1:5432" for this machine'],
+    ["5000:5432", 'two ports are two keys, "listen: 5000" and "upstream: 127.0.0.1:5432"'],
+    ["0.0.0.0:5000:5432", 'two ports are two keys, "listen: 0.0.0.0:5000" and "upstream: 127.0.0.1:5432"'],
+    ["/run/db.sock", 'a unix socket is written with "unix:" before its path, "unix:/run/db.sock"'],
+    ["UNIX:/run/db.sock", '"unix:" is written in small letters'],
+    ["@name", 'an abstract socket is written "unix:@name"'],
+    ["db:postgres", '"postgres" is no port, expected a number such as 5432'],
+    ["db:5432 ", "there is a space before or after it"],
+    ["db1:5432, db2:5432", "several addresses are written as a list, [db1:5432, db2:5432]"],
+    ["$DB_HOST:5432", 'a variable of a configuration file is written in braces, "${DB_HOST}"'],
+    ["db,internal:5432", '"," cannot be in the name of a host'],
+    ["user@db:5432", '"@" cannot be in the name of a host'],
+    ["*:5000", 'write "0.0.0.0", or ":port", for all addresses'],
+    ["256.0.0.1:80", '"256.0.0.1" is no IPv4 address, which has four numbers from 0 to 255'],
+    ["10.0.0:80", '"10.0.0" is no IPv4 address, which has four numbers from 0 to 255'],
+    ["db..internal:80", '"db..internal" has nothing between two dots'],
+    ["::1:5432", "an IPv6 address is written in brackets, [::1]:5432"],
+    ["fe80::1%eth0:80", "an IPv6 address is written in brackets, [::1]:5432"],
+    ["db:5432/name", 'expected "host:port", "[v6]:port" or "unix:/path", and nothing after the port'],
+    [`${"a".repeat(64)}:1`, "a part of a host's name has at most 63 characters"],
+    [`${"a.".repeat(127)}b:1`, "the name of a host has at most 253 characters"],
+  ];
+  for (const [text, says] of cases) {
+    const message = `Cannot parse address "${text}": ${says}`;
+    assert.throws(() => parseUpstreamAddress(text), { name: "SyntaxError", message }, text);
+  }
+});
+
+Deno.test("parseUpstreamAddress() takes host and port out of a URL, and repeats no password", () => {
+  const cases: [url: string, meant: string][] = [
+    ["http://db:5432", "db:5432"],
+    ["https://db.internal/path?a=b", "db.internal:443"],
+    ["postgres://me:hunter2@db/name", "db:5432"],
+    ["redis://:hunt@er2@cache:6380/0", "cache:6380"],
+    ["tcp://[::1]:80", "[::1]:80"],
+    ["what://", "db.internal:5432"],
+  ];
+  for (const [url, meant] of cases) {
+    const scheme = url.slice(0, url.indexOf(":"));
+    const message =
+      `Cannot use a URL as an address: leave "${scheme}://" out, and all but host and port, write "${meant}"`;
+    assert.throws(() => parseUpstreamAddress(url), { name: "SyntaxError", message }, url);
+  }
+});
+
+Deno.test("parseUpstreamAddress() takes names as they are used", () => {
+  for (
+    const host of [
+      "db",
+      "db.",
+      "my_db",
+      "a-b.c",
+      "1st.example",
+      "xn--bcher-kva.example",
+      "bücher.example",
+      "10.0.0.1",
+    ]
+  ) {
+    assert.deepEqual(parseUpstreamAddress(`${host}:1`), { transport: "tcp", hostname: host, port: 1 });
+  }
+});
