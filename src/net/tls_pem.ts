@@ -99,7 +99,7 @@ export function parseKey(path: string, pem: string): KeyObject {
 }
 
 /** What keeps the TLS library from using such a key: it would say so only at the first handshake. */
-function kindFault(key: KeyObject): string | undefined {
+export function kindFault(key: KeyObject): string | undefined {
   const { asymmetricKeyType: type, asymmetricKeyDetails: details = {} } = key;
   if (type === "ed25519") return undefined;
   if (type === "rsa") {

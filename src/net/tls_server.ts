@@ -2,7 +2,6 @@
 
 import type { TLSSocket } from "node:tls";
 import { isDeepStrictEqual } from "node:util";
-import { MalformedError } from "../wire/byte_reader.ts";
 import { readHolder } from "../wire/certificate.ts";
 import { DistinguishedName } from "../wire/distinguished_name.ts";
 import type { Conn } from "./conn.ts";
@@ -164,16 +163,18 @@ class ServerHandshake {
 
   /** The subject of the client's certificate, if it has one; ends the handshake when it must not come in. */
   #verified(socket: TLSSocket): DistinguishedName | undefined {
-    const chain = peerChainOf(socket);
-    if (chain.length === 0) {
-      if (this.#served.options.clientAuth === "require") {
-        this.end(
-          new ProxyError("tls_certificate_rejected", "client", { detail: "The client sent no certificate" }),
-        );
-      }
-      return undefined;
-    }
     try {
+      const chain = peerChainOf(socket);
+      if (chain.length === 0) {
+        if (this.#served.options.clientAuth === "require") {
+          this.end(
+            new ProxyError("tls_certificate_rejected", "client", {
+              detail: "The client sent no certificate",
+            }),
+          );
+        }
+        return undefined;
+      }
       const { subject, notBefore, notAfter } = readHolder(chain[0]!);
       const now = Date.now();
       // Of a resumed session nobody has asked whether its certificate is good for this server, and still is.
@@ -188,8 +189,8 @@ class ServerHandshake {
       if (fault !== undefined) this.end(certificateRejected("client", fault));
       return new DistinguishedName(subject);
     } catch (cause) {
-      if (!(cause instanceof MalformedError)) throw cause;
-      this.end(certificateRejected("client", `it cannot be read: ${cause.message}`));
+      // Whatever happens here, nobody comes in.
+      this.end(certificateRejected("client", `it cannot be read: ${(cause as Error).message}`, cause));
       return undefined;
     }
   }

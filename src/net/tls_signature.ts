@@ -3,9 +3,7 @@
 import { constants, createPublicKey, type KeyObject, verify } from "node:crypto";
 import type { Certificate } from "../wire/certificate.ts";
 import { DER, DerReader } from "../wire/der.ts";
-
-/** The smallest RSA modulus that the TLS library takes, in bits. */
-const SMALLEST_RSA = 2048;
+import { kindFault } from "./tls_pem.ts";
 
 interface Scheme {
   /** Of the key. */
@@ -39,23 +37,17 @@ const PSS_HASHES: Record<string, string> = {
  * @throws {MalformedError} when the algorithm is not written as it must be.
  */
 export function isSignedBy(certificate: Certificate, publicKey: Uint8Array): boolean {
+  const { signed, signature } = certificate;
   const scheme = schemeOf(certificate);
-  const key = scheme === undefined ? undefined : keyOf(publicKey);
-  if (scheme === undefined || key === undefined || !fits(key, scheme)) return false;
+  if (scheme === undefined) return false;
+  const key = keyOf(publicKey);
+  if (key === undefined || key.asymmetricKeyType !== scheme.type || kindFault(key) !== undefined) {
+    return false;
+  }
   const { hash = null, padding } = scheme;
   // The length of the salt is that of the hash, as TLS has it (RFC 8446 section 4.2.3).
   const saltLength = constants.RSA_PSS_SALTLEN_DIGEST;
-  try {
-    return verify(
-      hash,
-      certificate.signed,
-      padding === undefined ? key : { key, padding, saltLength },
-      certificate.signature,
-    );
-  } catch {
-    // A signature that is not even one.
-    return false;
-  }
+  return verify(hash, signed, padding === undefined ? key : { key, padding, saltLength }, signature);
 }
 
 function schemeOf({ signatureAlgorithm: { id, raw } }: Certificate): Scheme | undefined {
@@ -75,9 +67,4 @@ function keyOf(publicKey: Uint8Array): KeyObject | undefined {
   } catch {
     return undefined;
   }
-}
-
-function fits({ asymmetricKeyType, asymmetricKeyDetails }: KeyObject, { type }: Scheme): boolean {
-  return asymmetricKeyType === type &&
-    (type !== "rsa" || (asymmetricKeyDetails?.modulusLength ?? 0) >= SMALLEST_RSA);
 }

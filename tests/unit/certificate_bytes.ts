@@ -119,6 +119,8 @@ export const SCHEMES = {
   pssSha256: pss("sha256", "2.16.840.1.101.3.4.2.1", 32),
   pssSha384: pss("sha384", "2.16.840.1.101.3.4.2.2", 48),
   pssSha512: pss("sha512", "2.16.840.1.101.3.4.2.3", 64),
+  // Without parameters it is SHA-1.
+  pssSha1: { algorithm: sequence(objectId("1.2.840.113549.1.1.10")), hash: "sha1" },
   ed25519: { algorithm: sequence(objectId("1.3.101.112")), hash: null },
 } satisfies Record<string, Scheme>;
 

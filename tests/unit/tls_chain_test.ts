@@ -52,6 +52,12 @@ Deno.test("ChainVerifier accepts a certificate of an authority, and one of an au
   assert.equal(faultOf([issue(client, middle), middle]), undefined);
   assert.equal(faultOf([issue(client, lower), lower, middle]), undefined);
   assert.equal(faultOf([issue(client, lower), root, middle, lower]), undefined, "in whatever order");
+  const damaged = { ...middle, raw: middle.raw.subarray(1) };
+  assert.equal(
+    faultOf([issue(client, middle), damaged, middle]),
+    undefined,
+    "what is of no use does not matter",
+  );
   assert.equal(faultOf([issue({ subject: "bob" }, root)]), undefined, "without any extension");
   assert.equal(
     faultOf([issue(client, middle)], [middle]),
@@ -117,6 +123,31 @@ Deno.test("ChainVerifier remembers what was good, and not for longer than that i
     assert.equal(verifier.faultOf([issue(client, root).raw]), undefined);
   }
   assert.equal(verifier.faultOf(chain), undefined);
+});
+
+Deno.test("ChainVerifier takes the first and the last second of a certificate for good", () => {
+  const { raw } = issue(client, root);
+  const { validFromDate, validToDate } = new X509Certificate(raw);
+  const verifier = new ChainVerifier([root.pem], "client");
+  for (let round = 0; round < 2; round++) {
+    for (const date of [validFromDate, validToDate]) {
+      assert.equal(verifier.faultOf([raw], date.getTime()), undefined);
+    }
+    assert.match(verifier.faultOf([raw], validFromDate.getTime() - 1)!, /^it is valid only from /);
+    assert.match(verifier.faultOf([raw], validToDate.getTime() + 1)!, /^it expired on /);
+  }
+});
+
+Deno.test("ChainVerifier refuses again what it has refused", () => {
+  const verifier = new ChainVerifier([root.pem], "client");
+  const unfit = issue({ subject: "a", extensions: [usableFor(SERVER_AUTH)] }, root).raw;
+  for (let round = 0; round < 3; round++) {
+    assert.equal(verifier.faultOf([unfit]), "its key usage does not allow it as a client's");
+  }
+  // Explaining is no approval either.
+  const stray = [issue(client, root).raw, issue(client, authority()).raw];
+  assert.equal(verifier.explain(stray.slice(0, 1)), undefined);
+  assert.equal(verifier.faultOf(stray.slice(1)), "its issuer, CN=Root, is not trusted");
 });
 
 Deno.test("ChainVerifier goes by what a certificate may be used for", () => {
@@ -245,6 +276,8 @@ Deno.test("ChainVerifier verifies signatures of every kind that TLS takes, and n
     ["pssSha384", strong, true],
     ["pssSha512", strong, true],
     ["rsaSha1", strong, false],
+    ["pssSha1", strong, false],
+    ["sha256", newKeys("secp256k1"), false],
     ["rsaSha256", rsa(1024), false],
   ] as const;
   for (const [name, keys, isGood] of cases) {
@@ -311,6 +344,6 @@ Deno.test("ChainVerifier gives up on a maze of authorities", () => {
     () => below({ name: nameOf([commonName("Middle")]), keys }, { keys }),
   );
   const leaf = issue(client, { name: maze[0]!.name, keys });
-  assert.notEqual(faultOf([leaf, ...maze]), undefined);
+  assert.equal(faultOf([leaf, ...maze]), "its issuer, CN=Middle, is not trusted");
   assert.equal(faultOf([leaf, ...maze, ...maze]), "its chain is too long");
 });
