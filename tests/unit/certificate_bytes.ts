@@ -139,6 +139,8 @@ export interface Contents {
   /** Days from now. */
   readonly from?: number;
   readonly until?: number;
+  /** In place of these, as DER. */
+  readonly dates?: readonly [Uint8Array, Uint8Array];
   readonly keys?: Keys;
 }
 
@@ -164,7 +166,7 @@ export function issue(contents: Contents, issuer?: Issuer): Issued {
     integer(1),
     scheme.algorithm,
     by,
-    sequence(time(from), time(until)),
+    sequence(...contents.dates ?? [time(from), time(until)]),
     name,
     new Uint8Array(keys.publicKey.export({ type: "spki", format: "der" })),
     ...extensions.length === 0 ? [] : [der(0xa3, sequence(...extensions))],

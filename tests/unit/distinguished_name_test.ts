@@ -49,6 +49,8 @@ Deno.test("DistinguishedName reads every kind of string, and shows what is none 
   assert.equal(named([commonName(der(0x1c, Uint8Array.of(0, 1, 0xf6, 0x42)))]), "🙂");
   assert.equal(shown([commonName(der(0x0c, Uint8Array.of(0xff)))]), "CN=#0c01ff");
   assert.equal(shown([commonName(der(0x1e, Uint8Array.of(0)))]), "CN=#1e0100");
+  assert.equal(shown([commonName(der(0x1e, Uint8Array.of(0, 65, 0)))]), "CN=#1e03004100");
+  assert.equal(named([commonName("\ufeffa")]), "\ufeffa");
   assert.equal(shown([commonName(der(0x1c, Uint8Array.of(0xff, 0, 0, 0)))]), "CN=#1c04ff000000");
   assert.equal(shown([commonName(der(0x02, Uint8Array.of(7)))]), "CN=#020107");
 });
