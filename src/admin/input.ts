@@ -84,7 +84,8 @@ export function drainOrder(parseDuration: (text: string) => number) {
 /** @throws {ApiError} `bad_query` */
 export function readQuery<Output>(schema: z.ZodType<Output>, query: URLSearchParams): Output {
   const names = [...query.keys()];
-  const repeated = names.find((name, index) => names.indexOf(name) !== index);
+  const seen = new Set<string>();
+  const repeated = names.find((name) => seen.size === seen.add(name).size);
   if (repeated !== undefined) {
     throw new ApiError("bad_query", `The query parameter "${repeated}" is there more than once`);
   }

@@ -2,8 +2,12 @@
 
 import { distance } from "fastest-levenshtein";
 
+/** Characters of what can still be a slip: how long a comparison takes grows with both lengths. */
+const LONGEST = 200;
+
 /** The candidate that differs from what was typed by no more than a slip or two, or goes on like it. */
 export function closestOf(typed: string, candidates: readonly string[]): string | undefined {
+  if (typed.length > LONGEST) return undefined;
   const plain = lettersOf(typed);
   const allowed = plain.length < 5 ? 1 : Math.max(2, Math.floor(plain.length / 3));
   // "v3" is no slip of "v2".
