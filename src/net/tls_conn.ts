@@ -112,7 +112,6 @@ export class TlsConn extends ConnWrapper {
   }
 
   override reset(): void {
-    this.#isClosed = true;
     this.inner.reset();
     this.#destroy();
   }

@@ -26,6 +26,9 @@ Deno.test("TlsConn.read() gives what came, in order and as far as there is room,
   socket.emit("data", bytes("re"));
   assert.equal(await next, "more", "pieces that come together are read together");
   assert.equal(duplex.isOpen, false);
+  const last = readOnce(conn, 100);
+  socket.emit("data", bytes("last"));
+  assert.equal(await last, "last");
 });
 
 Deno.test("TlsConn.read() gives bytes, then the end as often as it is asked for, whatever breaks then", async () => {
@@ -128,6 +131,24 @@ Deno.test("TlsConn.closeWrite() sends the FIN when close_notify is written, and 
   assert.deepEqual([socket.ends, inner.isFinished, inner.isClosed], [1, true, false]);
 });
 
+Deno.test("TlsConn.closeWrite() waits for the writes under way", async () => {
+  const { conn, socket, duplex } = new Stage();
+  let flushes = 0;
+  duplex.flushed = () => {
+    flushes += 1;
+    return Promise.resolve();
+  };
+  const written = Promise.withResolvers<void>();
+  socket.end = (callback) => void written.promise.then(callback);
+  const closed = conn.closeWrite();
+  await setImmediate();
+  await setImmediate();
+  assert.equal(flushes, 0);
+  written.resolve();
+  await closed;
+  assert.equal(flushes, 1);
+});
+
 Deno.test("TlsConn.closeWrite() of a connection that broke does not wait for a socket that says nothing any more", async () => {
   const { conn, socket, inner } = new Stage();
   socket.emit("error", new Error("broken"));
@@ -170,6 +191,11 @@ Deno.test("TlsConn.close() gives a peer that does not read a second", async () =
 for (
   const [what, prepare] of [
     ["during a write", ({ conn }: Stage) => void conn.write(bytes("x"))],
+    ["after a write that failed", async ({ conn, socket }: Stage) => {
+      const written = conn.write(bytes("x"));
+      socket.taken(new Error("cancelled"));
+      await assert.rejects(written);
+    }],
     ["when the end was sent", ({ conn }: Stage) => conn.closeWrite()],
     ["when the socket is gone", ({ socket }: Stage) => void (socket.destroyed = true)],
   ] as [string, (stage: Stage) => Promise<void> | void][]
