@@ -111,10 +111,6 @@ export class Relay implements DirectionObserver, Watched {
     this.#sentByOther = this.#countOf(otherThan(side)).bytes;
   }
 
-  onWritten(): void {
-    if (this.#failure !== undefined) this.#closeWhenDelivered();
-  }
-
   /** Once a side has finished, the other's end closes both: closing sends the same FIN for one call less. */
   closesNext(side: Peer): boolean {
     return (side === "upstream" ? this.#download : this.#upload).isFinished;

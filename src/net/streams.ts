@@ -28,10 +28,8 @@ export interface FlowObserver {
   onActivity(): void;
   /** A peer has finished sending. */
   onEnd(side: Peer): void;
-  /** A read or write failed. */
+  /** A read failed while writes may be under way: sooner than the stream says so. */
   onFailure(error: ProxyError): void;
-  /** Bytes in flight reached the kernel. */
-  onWritten(): void;
   /** Whether the connection to `side` is about to be closed, as that side has finished sending: no FIN is needed. */
   closesNext(side: Peer): boolean;
 }
@@ -195,12 +193,10 @@ export class ConnWriter implements UnderlyingSink<Uint8Array> {
   }
 
   readonly #onWritten = (count: number): void => {
-    const { buffer, observer } = this.#end;
     const bytes = this.#unwritten!;
     if (count < bytes.byteLength) return this.#write(bytes.subarray(count));
     this.#unwritten = undefined;
-    buffer.written();
-    observer.onWritten();
+    this.#end.buffer.written();
     this.#onDone!();
   };
 
@@ -209,10 +205,8 @@ export class ConnWriter implements UnderlyingSink<Uint8Array> {
   };
 
   #failure(cause: unknown): ProxyError {
-    const { side, buffer, observer } = this.#end;
-    const error = proxyErrorOf(cause, side);
+    const { side, buffer } = this.#end;
     buffer.abandoned();
-    observer.onFailure(error);
-    return error;
+    return proxyErrorOf(cause, side);
   }
 }

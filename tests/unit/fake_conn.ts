@@ -28,9 +28,9 @@ export class FakeConn implements Conn {
   }
 
   /** Bytes from the peer; `"end"` is its FIN, an error breaks the connection. */
-  arrive(what: string | Error): void {
+  arrive(what: string | Uint8Array | Error): void {
     this.#arrived.push(
-      typeof what === "string" && what !== "end" ? new TextEncoder().encode(what) : what as Error,
+      typeof what === "string" && what !== "end" ? new TextEncoder().encode(what) : what as "end",
     );
     this.#deliver();
   }

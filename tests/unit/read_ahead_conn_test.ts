@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers/promises";
 import { ReadAheadConn } from "../../src/net/read_ahead_conn.ts";
 import { FakeConn, readOnce } from "./fake_conn.ts";
 
@@ -56,4 +57,14 @@ Deno.test("no more is held than there is room for", async () => {
   assert.equal(ahead.isFull, true);
   assert.equal(await readOnce(ahead), "too ");
   assert.equal(await readOnce(ahead), "much");
+});
+
+Deno.test("a connection that breaks when nobody looks any more leaves no error behind", async () => {
+  const fake = new FakeConn();
+  using conn = new ReadAheadConn(fake, 64);
+  void conn.more();
+  fake.arrive(new Deno.errors.ConnectionReset("reset"));
+  // A rejection that nobody has handled by then fails the test.
+  await setImmediate();
+  await assert.rejects(conn.read(new Uint8Array(1)), Deno.errors.ConnectionReset);
 });

@@ -19,7 +19,6 @@ const OBSERVER: FlowObserver = {
   onFailure: (error) => {
     throw error;
   },
-  onWritten: () => {},
   closesNext: () => false,
 };
 

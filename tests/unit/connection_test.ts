@@ -1,0 +1,423 @@
+/** The life of one connection, around a service without sockets. */
+
+import assert from "node:assert/strict";
+import { setImmediate } from "node:timers/promises";
+import { decodeOptions, type ProxyOptions } from "../../src/config/library.ts";
+import type { Conn } from "../../src/net/conn.ts";
+import { Deadlines } from "../../src/net/deadlines.ts";
+import { ProxyError } from "../../src/net/errors.ts";
+import { IdleClock } from "../../src/net/idle_clock.ts";
+import { LifetimeClock } from "../../src/net/lifetime_clock.ts";
+import type { Ending } from "../../src/observe/ending.ts";
+import { Admission, type AdmissionParts } from "../../src/proxy/admission.ts";
+import { Connection, recordLostClient } from "../../src/proxy/connection.ts";
+import type { Service } from "../../src/proxy/service.ts";
+import { encodeProxyHeader } from "../../src/wire/proxy_protocol.ts";
+import { clientHello } from "../e2e/client_hellos.ts";
+import { FakeTime, settled } from "./fake_time.ts";
+import { ledgerAlone } from "./ledger_alone.ts";
+import { latin1 } from "./proxy_headers.ts";
+import { BROKEN, RESET, SlowConn } from "./relay_stage.ts";
+
+type Options = Partial<ProxyOptions["services"][number]>;
+
+Deno.test("Connection.run() relays, and tells of each step in order", async () => {
+  const stage = new Stage();
+  const ran = stage.run();
+  await stage.dialled();
+  assert.equal(stage.state, "connecting");
+  stage.answer();
+  await setImmediate();
+  assert.equal(stage.state, "open");
+  await stage.client.arriveAll("ping", "end");
+  await stage.upstream.arriveAll("pong", "end");
+  await ran;
+  assert.deepEqual([stage.upstream.written, stage.client.written], ["ping", "pong"]);
+  assert.deepEqual(stage.told, ["opened", "connected", "ended client_closed"]);
+  assert.deepEqual(stage.leases, { failed: 0, disposed: 1 });
+  assert.deepEqual([stage.inside, stage.client.isClosed], [0, true]);
+});
+
+Deno.test("the client gets nodelay and keepalive, as the service has them", async () => {
+  const options: [Options, (string | number | boolean)[]][] = [
+    [{}, ["nodelay"]],
+    [{ nodelay: false }, []],
+    [{ keepalive: true }, ["nodelay", true]],
+    [{ keepalive: "30s" }, ["nodelay", 30_000]],
+  ];
+  for (const [option, expected] of options) {
+    const stage = new Stage(option);
+    await stage.ends("killed");
+    assert.deepEqual(stage.client.options, expected);
+  }
+});
+
+for (const code of ["killed", "shutdown"] as const) {
+  Deno.test(`a connection ${code} while it dials ends at once, and frees the place of a late dial`, async () => {
+    const stage = new Stage();
+    const ran = stage.run();
+    await stage.dialled();
+    stage.connection.abort(code);
+    await ran;
+    assert.deepEqual([stage.told.at(-1), stage.client.isClosed, stage.inside], [`ended ${code}`, true, 0]);
+    assert.equal(stage.leases.disposed, 0);
+    stage.answer();
+    await setImmediate();
+    assert.equal(stage.leases.disposed, 1);
+  });
+}
+
+Deno.test("a connection killed while it is relayed closes both sides, with its first reason", async () => {
+  const stage = new Stage();
+  const ran = stage.run();
+  await stage.dialled();
+  stage.answer();
+  await setImmediate();
+  stage.connection.abort("killed");
+  stage.connection.abort("shutdown");
+  await ran;
+  assert.deepEqual([stage.client.isClosed, stage.upstream.isClosed], [true, true]);
+  assert.equal(stage.told.at(-1), "ended killed");
+});
+
+Deno.test("a connection is killed while it waits for a place, its PROXY header, its handshake or ClientHello", async () => {
+  const cases: [string, Options, Partial<Service>][] = [
+    ["place", { limits: { connections: 1, whenFull: "wait" } }, {}],
+    ["header", { acceptProxyProtocol: { from: ["192.0.2.1"] } }, { readAhead: 4096, headerDeadlines: NEVER }],
+    ["handshake", {}, { tls: { terminate: handshake } as unknown as Service["tls"] }],
+    ["hello", {}, { readAhead: 4096, needsHello: () => true }],
+  ];
+  for (const [what, options, parts] of cases) {
+    const stage = new Stage(options, { ...parts, isFull: what === "place" });
+    const ran = stage.run();
+    await setImmediate();
+    assert.equal(stage.told.length, 1, what);
+    stage.connection.abort("killed");
+    await ran;
+    assert.deepEqual([stage.told.at(-1), stage.dials], ["ended killed", 0], what);
+  }
+});
+
+Deno.test("what is aborted before it dials or is relayed does neither", async () => {
+  const early = new Stage();
+  early.onRoute = () => early.connection.abort("killed");
+  await early.run();
+  assert.deepEqual([early.dials, early.told], [0, ["opened", "ended killed"]]);
+
+  const late = new Stage();
+  const ran = late.run();
+  await late.dialled();
+  late.answer();
+  late.connection.abort("killed");
+  await ran;
+  assert.deepEqual(late.told, ["opened", "ended killed"]);
+  assert.equal(late.leases.disposed, 1);
+});
+
+Deno.test("a client that is refused or gone has entered: nobody else waits for it", async () => {
+  const refused = new Stage({ deny: ["192.0.2.1"] });
+  const entered = refused.connection.entered();
+  await refused.run();
+  await entered;
+  assert.equal(refused.told.at(-1), "ended access_denied");
+
+  const full = new Stage({ limits: { connections: 1 } }, { isFull: true });
+  const alsoEntered = full.connection.entered();
+  await full.run();
+  await alsoEntered;
+  assert.equal(full.told.at(-1), "ended connection_limit");
+});
+
+Deno.test("a client has entered as soon as it has its place", async () => {
+  const stage = new Stage();
+  const entered = stage.connection.entered();
+  const ran = stage.run();
+  await entered;
+  stage.connection.abort("killed");
+  await ran;
+});
+
+for (const reset of ["close", "pass"] as const) {
+  Deno.test(`a reset before the relay is one for the client with reset: ${reset}`, async () => {
+    for (const [error, isReset] of [[RESET, true], [BROKEN, true], [new Error("no"), false]] as const) {
+      const stage = new Stage({ reset });
+      const ran = stage.run();
+      await stage.dialled();
+      stage.refuse(new ProxyError(isReset ? "connection_reset" : "io_error", "upstream", { cause: error }));
+      await ran;
+      assert.equal(stage.client.isReset, isReset && reset === "pass");
+      assert.equal(stage.client.isClosed, true);
+    }
+  });
+}
+
+Deno.test("a dial without a descriptor left tells the listeners, other failures do not", async () => {
+  for (const [code, shortages] of [["too_many_open_files", 1], ["connection_refused", 0]] as const) {
+    const stage = new Stage();
+    const ran = stage.run();
+    await stage.dialled();
+    stage.refuse(new ProxyError(code, "proxy"));
+    await ran;
+    assert.deepEqual([stage.shortages, stage.told.at(-1)], [shortages, `ended ${code}`]);
+  }
+});
+
+Deno.test("a relay that fails tells its lease, one that ends in order does not", async () => {
+  const stage = new Stage();
+  const ran = stage.run();
+  await stage.dialled();
+  stage.answer();
+  await setImmediate();
+  await stage.upstream.arriveAll(RESET);
+  await ran;
+  assert.deepEqual(stage.leases, { failed: 1, disposed: 1 });
+  assert.equal(stage.told.at(-1), "ended upstream_connection_reset");
+});
+
+Deno.test("an endpoint that goes down ends the relay with its reason", async () => {
+  const stage = new Stage();
+  const ran = stage.run();
+  await stage.dialled();
+  stage.answer();
+  await setImmediate();
+  stage.goDown(new ProxyError("endpoint_down", "upstream"));
+  await ran;
+  assert.equal(stage.told.at(-1), "ended upstream_endpoint_down");
+});
+
+Deno.test("a connection lives no longer than its lifetime", async () => {
+  using time = new FakeTime();
+  const stage = new Stage({}, { lifetimes: new LifetimeClock(1000) });
+  const ran = stage.run();
+  await settled();
+  await time.advance(990);
+  assert.equal(stage.client.isClosed, false);
+  await time.advance(120);
+  await ran;
+  assert.equal(stage.told.at(-1), "ended lifetime");
+});
+
+Deno.test("what a PROXY header says of the client is told of the connection", async () => {
+  const header = latin1(encodeProxyHeader({
+    command: "proxy",
+    source: { transport: "tcp", hostname: "198.51.100.7", port: 7 },
+    destination: { transport: "tcp", hostname: "198.51.100.8", port: 8 },
+    authority: "db.test",
+    alpn: "h2",
+    uniqueId: Uint8Array.of(1, 255),
+    tls: { client: 7, verify: 0, version: "TLSv1.3", commonName: "alice" },
+  }, 2));
+  const stage = new Stage({ acceptProxyProtocol: { from: ["192.0.2.1"] } }, {
+    readAhead: 4096,
+    headerDeadlines: NEVER,
+  });
+  const ran = stage.run();
+  stage.client.arriveBytes(header);
+  await stage.dialled();
+  const { client, peer, serverName, alpn, tlsVersion, clientSubject, uniqueId } = stage.record!;
+  assert.deepEqual({ client, peer, serverName, alpn, tlsVersion, clientSubject, uniqueId }, {
+    client: "198.51.100.7:7",
+    peer: "192.0.2.1:5432",
+    serverName: "db.test",
+    alpn: "h2",
+    tlsVersion: "TLSv1.3",
+    clientSubject: "CN=alice",
+    uniqueId: "01ff",
+  });
+  stage.connection.abort("killed");
+  await ran;
+
+  const local = new Stage({ acceptProxyProtocol: { from: ["192.0.2.1"] } }, {
+    readAhead: 4096,
+    headerDeadlines: NEVER,
+  });
+  const localRan = local.run();
+  local.client.arriveBytes(latin1(encodeProxyHeader({ command: "local" }, 2)));
+  await local.dialled();
+  assert.deepEqual([local.record!.client, local.record!.peer], ["192.0.2.1:5432", undefined]);
+  local.connection.abort("killed");
+  await localRan;
+});
+
+Deno.test("the name of a ClientHello is told of the connection, and all of it is relayed", async () => {
+  const hello = latin1(clientHello({ sni: "db.test" }));
+  const stage = new Stage({}, { readAhead: 4096, needsHello: () => true });
+  const ran = stage.run();
+  stage.client.arriveBytes(hello);
+  await stage.dialled();
+  assert.equal(stage.record!.serverName, "db.test");
+  stage.answer();
+  await setImmediate();
+  assert.equal(stage.upstream.writes, 1);
+  stage.connection.abort("killed");
+  await ran;
+});
+
+Deno.test("a TLS client is read inside TLS from its handshake on, and what was agreed on is told", async () => {
+  const inside = new LooseConn();
+  const stage = new Stage({}, {
+    tls: {
+      terminate: () =>
+        Promise.resolve({
+          conn: inside,
+          facts: { serverName: "db.test", alpn: "h2", version: "TLSv1.3", clientSubject: "CN=alice" },
+        }),
+    } as unknown as Service["tls"],
+  });
+  const ran = stage.run();
+  await stage.dialled();
+  const { serverName, alpn, tlsVersion, clientSubject } = stage.record!;
+  assert.deepEqual([serverName, alpn, tlsVersion, clientSubject], ["db.test", "h2", "TLSv1.3", "CN=alice"]);
+  stage.answer();
+  await setImmediate();
+  await inside.arriveAll("secret", "end");
+  await stage.upstream.arriveAll("end");
+  await ran;
+  assert.deepEqual([stage.upstream.written, inside.isClosed], ["secret", true]);
+});
+
+Deno.test("recordLostClient() counts a client that nobody knows, with its reason", () => {
+  const stage = new Stage();
+  recordLostClient(stage.service, "127.0.0.1:5432");
+  const { accepted, active, failedBy } = stage.ledger.figures();
+  assert.deepEqual([accepted, active, stage.record!.client], [1, 0, "unknown"]);
+  assert.deepEqual(failedBy, { connection_reset: 1 });
+  assert.deepEqual(stage.told, ["opened", "ended connection_reset"]);
+});
+
+const NEVER = new Deadlines(Infinity, () => new Error("never"));
+
+/** As long as the client's connection is open. */
+async function handshake(client: Conn): Promise<never> {
+  await client.read(new Uint8Array(1));
+  throw new Error("read something");
+}
+
+/** Remembers its options, and is read in steps. */
+class LooseConn extends SlowConn {
+  readonly options: (string | number | boolean)[] = [];
+
+  override setNoDelay(on = true): void {
+    if (on) this.options.push("nodelay");
+  }
+
+  override setKeepAlive(after: true | number = true): void {
+    this.options.push(after);
+  }
+
+  async arriveAll(...what: (string | Error)[]): Promise<void> {
+    for (const each of what) {
+      this.arrive(each);
+      await setImmediate();
+    }
+  }
+
+  /** Bytes of a text with a character each. */
+  arriveBytes(text: string): void {
+    this.arrive(Uint8Array.from(text, (each) => each.charCodeAt(0)));
+  }
+}
+
+/** A connection in a service whose dials the test answers. */
+class Stage {
+  readonly client = new LooseConn();
+  readonly upstream = new LooseConn();
+  readonly ledger = ledgerAlone();
+  readonly service: Service;
+  readonly connection: Connection;
+  readonly told: string[] = [];
+  readonly leases = { failed: 0, disposed: 0 };
+  record: Parameters<Service["events"]["ended"]>[0] & { state?: string } | undefined;
+  dials = 0;
+  shortages = 0;
+  /** Places taken. */
+  inside = 0;
+  onRoute = () => {};
+  goDown: (error: ProxyError) => void = () => {};
+  readonly #dialled = Promise.withResolvers<void>();
+  readonly #dial = Promise.withResolvers<unknown>();
+
+  constructor(
+    options: Options = {},
+    { isFull = false, ...parts }: Partial<Service> & { isFull?: boolean } = {},
+  ) {
+    const { services: [config] } = decodeOptions({
+      services: [{ name: "test", listen: "127.0.0.1:0", upstream: "127.0.0.1:1", ...options }],
+    });
+    const limit = {
+      isFull,
+      enter: () => ++this.inside > 0,
+      leave: () => void this.inside--,
+      undo: () => void this.inside--,
+      onFree: () => ({ [Symbol.dispose]() {} }),
+    };
+    const counts = { own: limit, all: limit, rate: undefined, clients: undefined };
+    this.service = {
+      config,
+      admission: new Admission(config!, counts as unknown as AdmissionParts),
+      ledger: this.ledger,
+      accessLog: { ended: () => {} },
+      events: {
+        opened: (record: Stage["record"]) => {
+          this.record = record;
+          this.told.push("opened");
+        },
+        connected: () => this.told.push("connected"),
+        ended: (_record: unknown, { key }: Ending) => this.told.push(`ended ${key}`),
+      },
+      readAhead: 0,
+      needsHello: () => false,
+      route: () => {
+        this.onRoute();
+        return { connector: { group: { name: "group" }, connect: () => this.#connect() }, route: undefined };
+      },
+      headerFor: () => undefined,
+      handshakeDeadlines: NEVER,
+      peekDeadlines: NEVER,
+      idleClock: new IdleClock(0, 0),
+      stopping: new AbortController().signal,
+      onShortage: () => this.shortages += 1,
+      ...parts,
+    } as unknown as Service;
+    this.connection = new Connection(this.client, this.service);
+  }
+
+  get state(): string | undefined {
+    return this.record?.state;
+  }
+
+  run(): Promise<void> {
+    return this.connection.run();
+  }
+
+  dialled(): Promise<void> {
+    return this.#dialled.promise;
+  }
+
+  answer(): void {
+    this.#dial.resolve({
+      conn: this.upstream,
+      whenDown: (abort: (error: ProxyError) => void) => this.goDown = abort,
+      failed: () => this.leases.failed += 1,
+      [Symbol.dispose]: () => void (this.leases.disposed += 1),
+    });
+  }
+
+  refuse(error: ProxyError): void {
+    this.#dial.reject(error);
+  }
+
+  /** Runs it up to its dial, and ends it. */
+  async ends(code: "killed"): Promise<void> {
+    const ran = this.run();
+    await this.dialled();
+    this.connection.abort(code);
+    await ran;
+  }
+
+  #connect(): Promise<unknown> {
+    this.dials += 1;
+    this.#dialled.resolve();
+    return this.#dial.promise;
+  }
+}
