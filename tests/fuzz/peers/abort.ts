@@ -25,7 +25,8 @@ export function abort(conn: Deno.Conn): void {
 /** Deno does not say: it is found by its addresses. */
 function descriptorOf(conn: Deno.Conn): number | undefined {
   const { localAddr: local, remoteAddr: remote } = conn;
-  if (local.transport !== "tcp" || remote.transport !== "tcp") return undefined;
+  // Those of TLS have no transport in Deno 2.9.6.
+  if (!("hostname" in local && "hostname" in remote)) return undefined;
   for (let fd = 3; fd < MOST_DESCRIPTORS; fd++) {
     if (addressOf("getsockname", fd) !== `${local.hostname}:${local.port}`) continue;
     if (addressOf("getpeername", fd) === `${remote.hostname}:${remote.port}`) return fd;

@@ -50,10 +50,6 @@ export class End {
     return this.#gate !== undefined;
   }
 
-  get isTcp(): boolean {
-    return this.#conn.localAddr.transport === "tcp";
-  }
-
   /** Reads until the other side ends; not to be called where somebody else reads and calls {@linkcode take}. */
   async read(): Promise<void> {
     const buffer = new Uint8Array(65_536);

@@ -57,6 +57,11 @@ export class Link {
     if (loses) this.#lose(by);
   }
 
+  finish(side: Side): void {
+    this.act(side, "finish", false);
+    this.end(side)!.finish();
+  }
+
   actOfProxy(kind: "killed" | "endpoint_down"): void {
     this.acts.push({ by: "proxy", kind, afterOther: false });
     this.#lose("client", "upstream");
