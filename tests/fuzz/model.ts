@@ -32,6 +32,7 @@ export class Model {
   readonly #options: ModelOptions;
   readonly #stages: Stage[] = [];
   readonly #busy = new Map<Target, Promise<void>>();
+  readonly #failed = new Set<Target>();
   readonly failures: Failure[] = [];
   /** What no single sequence is the reason of. */
   readonly faults: string[] = [];
@@ -82,6 +83,8 @@ export class Model {
   async #runOne(number: number, targets: readonly Target[]): Promise<void> {
     const target = targets[number % targets.length]!;
     while (this.#busy.has(target)) await this.#busy.get(target);
+    // What is left over there would be found again.
+    if (this.#failed.has(target)) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#busy.set(target, promise);
     try {
@@ -91,6 +94,7 @@ export class Model {
       const fault = await new SequenceRun(target, PATIENCE).run(commands);
       this.done += 1;
       if (fault === undefined) return;
+      this.#failed.add(target);
       this.#options.say(`sequence ${number} fails: ${fault}`);
       const { row, stage: { workers } } = target;
       this.failures.push({ number, row, workers, commands, fault, isAlone: false, tries: 0 });

@@ -101,9 +101,13 @@ function oneWay(random: Random, row: ServiceRow): Command[] {
   ];
 }
 
-/** With `reuse`, upstreams see no ends of clients; on unix sockets, it is not known who came before whom. */
-function isPossible({ op }: Command, { pool, upstream }: ServiceRow): boolean {
-  return !(op === "finish" && pool === "reuse") && !(op === "burst" && upstream === "unix");
+/**
+ * With `reuse`, upstreams see no ends of clients. Unix sockets have no resets, and those of an upstream do not tell who
+ * came before whom.
+ */
+function isPossible({ op }: Command, { pool, listen, upstream }: ServiceRow): boolean {
+  if (op === "burst") return listen === "tcp" && upstream === "tcp";
+  return !(op === "finish" && pool === "reuse");
 }
 
 function earlyOf(random: Random, { pool }: ServiceRow): "nothing" | "finish" | "send" {

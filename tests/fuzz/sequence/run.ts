@@ -121,6 +121,8 @@ export class SequenceRun {
         }
         if (pool === "reuse") {
           if (side === "upstream") await this.#answer(link);
+          // The next client may get the connection, and must not find it stalled.
+          for (const each of [link.client, link.upstream]) each?.resume();
           if (op === "close") await settle(this.#scene);
         }
         const other = link.end(otherOf(side))!;
@@ -184,7 +186,9 @@ export class SequenceRun {
     }
     if (how === "down") {
       this.#scene.mayFail = true;
-      for (const link of this.#scene.links) if (link.endpoint === endpoint) link.actOfProxy("endpoint_down");
+      const own = this.#scene.links.filter((link) => link.endpoint === endpoint);
+      for (const link of own) await this.#ensureOpen(link);
+      for (const link of own) link.actOfProxy("endpoint_down");
     }
     await stage.setEndpoint(name, arrivals.addresses[endpoint]!, how);
   }
