@@ -78,14 +78,13 @@ class ByteCounter implements Transformer<Uint8Array, Uint8Array> {
   }
 }
 
+/** Cancelled only over a failed write, under which nothing is read: there is one buffer. */
 class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
   readonly #end: FlowEnd;
   #first: number;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
   /** A read is under way, or waits for its turn. */
   #isReading = false;
-  /** Cancelled or failed: bytes that still arrive have nowhere to go. */
-  #over = false;
 
   constructor(end: FlowEnd, first: number) {
     this.#end = end;
@@ -114,42 +113,35 @@ class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
 
   readonly #read = (): void => {
     const { conn, buffer } = this.#end;
-    if (this.#over || this.#stop()) return buffer.unused();
+    if (this.#stop()) return buffer.unused();
     conn.read(buffer.take()).then(this.#onRead, this.#onError);
   };
-
-  cancel(): void {
-    this.#over = true;
-  }
 
   /** Ends the stream when the relay reads no more from this side. */
   #stop(): boolean {
     const error = this.#end.observer.stopped(this.#end.side);
     if (error === undefined) return false;
-    this.#over = true;
     this.#controller!.error(error);
     return true;
   }
 
   readonly #onRead = (count: number | null): void => {
     const { buffer, observer, side } = this.#end;
-    if (count === null || this.#over || this.#stop()) {
+    if (count === null) {
       buffer.unused();
-      if (this.#over) return;
       observer.onEnd(side);
       this.#controller!.close();
-      return;
+    } else if (this.#stop()) buffer.unused();
+    else {
+      observer.onActivity();
+      this.#isReading = false;
+      this.#controller!.enqueue(buffer.filled(count));
     }
-    observer.onActivity();
-    this.#isReading = false;
-    this.#controller!.enqueue(buffer.filled(count));
   };
 
   readonly #onError = (cause: unknown): void => {
     const { buffer, observer, side } = this.#end;
     buffer.unused();
-    if (this.#over) return;
-    this.#over = true;
     const error = proxyErrorOf(cause, side);
     observer.onFailure(error);
     this.#controller!.error(error);
@@ -195,7 +187,6 @@ export class ConnWriter implements UnderlyingSink<Uint8Array> {
   readonly #onWritten = (count: number): void => {
     const bytes = this.#unwritten!;
     if (count < bytes.byteLength) return this.#write(bytes.subarray(count));
-    this.#unwritten = undefined;
     this.#end.buffer.written();
     this.#onDone!();
   };

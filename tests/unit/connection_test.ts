@@ -33,7 +33,13 @@ Deno.test("Connection.run() relays, and tells of each step in order", async () =
   await stage.upstream.arriveAll("pong", "end");
   await ran;
   assert.deepEqual([stage.upstream.written, stage.client.written], ["ping", "pong"]);
-  assert.deepEqual(stage.told, ["opened", "connected", "ended client_closed"]);
+  assert.deepEqual(stage.told, [
+    "opened",
+    "accepted line",
+    "connected",
+    "connected line",
+    "ended client_closed",
+  ]);
   assert.deepEqual(stage.leases, { failed: 0, disposed: 1 });
   assert.deepEqual([stage.inside, stage.client.isClosed], [0, true]);
 });
@@ -91,7 +97,7 @@ Deno.test("a connection is killed while it waits for a place, its PROXY header, 
     const stage = new Stage(options, { ...parts, isFull: what === "place" });
     const ran = stage.run();
     await setImmediate();
-    assert.equal(stage.told.length, 1, what);
+    assert.equal(stage.told.length, 2, what);
     stage.connection.abort("killed");
     await ran;
     assert.deepEqual([stage.told.at(-1), stage.dials], ["ended killed", 0], what);
@@ -102,7 +108,7 @@ Deno.test("what is aborted before it dials or is relayed does neither", async ()
   const early = new Stage();
   early.onRoute = () => early.connection.abort("killed");
   await early.run();
-  assert.deepEqual([early.dials, early.told], [0, ["opened", "ended killed"]]);
+  assert.deepEqual([early.dials, early.told], [0, ["opened", "accepted line", "ended killed"]]);
 
   const late = new Stage();
   const ran = late.run();
@@ -110,7 +116,7 @@ Deno.test("what is aborted before it dials or is relayed does neither", async ()
   late.answer();
   late.connection.abort("killed");
   await ran;
-  assert.deepEqual(late.told, ["opened", "ended killed"]);
+  assert.deepEqual(late.told, ["opened", "accepted line", "ended killed"]);
   assert.equal(late.leases.disposed, 1);
 });
 
@@ -364,6 +370,10 @@ class Stage {
         },
         connected: () => this.told.push("connected"),
         ended: (_record: unknown, { key }: Ending) => this.told.push(`ended ${key}`),
+      },
+      debugLines: {
+        accepted: () => this.told.push("accepted line"),
+        connected: () => this.told.push("connected line"),
       },
       readAhead: 0,
       needsHello: () => false,

@@ -1,9 +1,10 @@
-/** Bulk: what runs through streams from a large read on. */
+/** Bulk: what runs through streams from a large read on. Time stands still, so no turn of bulk is ever over. */
 
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import { emptyPool, pooledBytes } from "../../src/net/buffer_pool.ts";
 import { ProxyError } from "../../src/net/errors.ts";
+import { FakeTime } from "./fake_time.ts";
 import { BROKEN, RelayStage, RESET, SIDES, tally } from "./relay_stage.ts";
 
 /** With buffers of so many bytes a read that fills one is bulk. */
@@ -14,6 +15,7 @@ const KILLED = new ProxyError("killed", "proxy");
 
 for (const [one, other] of SIDES) {
   Deno.test(`a Direction passes on bulk of the ${one}, then messages again, then FIN`, async () => {
+    using _still = new FakeTime();
     const [fromClient, fromUpstream] = [tally(), tally()];
     const stage = new RelayStage({ bufferSize: SMALL, fromClient, fromUpstream });
     await stage.arrive(one, BULK);
@@ -35,6 +37,7 @@ for (const [one, other] of SIDES) {
   });
 
   Deno.test(`a Direction writes all of the ${one}'s bytes in as many pieces as it takes`, async () => {
+    using _still = new FakeTime();
     const stage = new RelayStage({ bufferSize: SMALL });
     stage[other].takes = 1000;
     await stage.arrive(one, "short", BULK, "end");
@@ -45,13 +48,16 @@ for (const [one, other] of SIDES) {
   });
 
   Deno.test(`a Direction fails by the ${one} when bulk of it breaks off, and passes on what came before`, async () => {
+    using _still = new FakeTime();
     const stage = new RelayStage({ bufferSize: SMALL, reset: "pass" });
     await stage.arrive(one, BULK, RESET);
+    assert.deepEqual([stage.isClosed, stage.hasEnded], [true, true], "at once");
     assert.deepEqual(await stage.failure(), ["connection_reset", one]);
     assert.deepEqual([stage[other].written, stage[other].isReset], [BULK, true]);
   });
 
   Deno.test(`a Direction fails by the ${other} when it does not take bulk, and its answer gets through`, async () => {
+    using _still = new FakeTime();
     const stage = new RelayStage({ bufferSize: SMALL });
     await stage.arrive(one, BULK);
     stage[other].breaks = BROKEN;
@@ -63,6 +69,7 @@ for (const [one, other] of SIDES) {
   });
 
   Deno.test(`a Direction reads no more bulk from the ${one} once the ${other} has failed`, async () => {
+    using _still = new FakeTime();
     const stage = new RelayStage({ bufferSize: SMALL });
     await stage.arrive(one, BULK);
     stage[other].holds = true;
@@ -70,12 +77,14 @@ for (const [one, other] of SIDES) {
     await stage.arrive(other, RESET);
     await stage.arrive(one, "too late");
     assert.deepEqual([stage.isClosed, stage.hasEnded], [false, false], "a write is under way");
+    const { reads } = stage[one];
     stage[other].release();
     assert.deepEqual(await stage.failure(), ["connection_reset", other]);
-    assert.equal(stage[other].written, BULK + "under way");
+    assert.deepEqual([stage[other].written, stage[one].reads], [BULK + "under way", reads]);
   });
 
   Deno.test(`a Direction takes no bulk that the ${one} sends while it is ended`, async () => {
+    using _still = new FakeTime();
     const stage = new RelayStage({ bufferSize: SMALL });
     await stage.arrive(one, BULK);
     stage.relay.expire();
@@ -86,6 +95,7 @@ for (const [one, other] of SIDES) {
 
   for (const bytes of ["message", BULK]) {
     Deno.test(`a buffer that a failed write of ${bytes.length} bytes may hold is for nobody else, from the ${one}`, async () => {
+      using _still = new FakeTime();
       emptyPool();
       const stage = new RelayStage({ bufferSize: SMALL });
       stage[other].breaks = BROKEN;
@@ -98,7 +108,21 @@ for (const [one, other] of SIDES) {
     });
   }
 
+  Deno.test(`a buffer is for others once nothing more is read into it from the ${one}`, async () => {
+    using _still = new FakeTime();
+    emptyPool();
+    const stage = new RelayStage({ bufferSize: SMALL });
+    stage[other].holds = true;
+    await stage.arrive(one, "under way");
+    await stage.arrive(other, RESET);
+    stage[other].release();
+    await stage.outcome;
+    assert.equal(pooledBytes(), 2 * 2048);
+    emptyPool();
+  });
+
   Deno.test(`both buffers are for others once a relay that the ${one} ends is over`, async () => {
+    using _still = new FakeTime();
     emptyPool();
     const stage = new RelayStage({ bufferSize: SMALL });
     await stage.arrive(one, "hello", "end");
@@ -117,6 +141,7 @@ for (const [one, other] of SIDES) {
 }
 
 Deno.test("a Direction is done with bulk as soon as it is killed, while a write waits", async () => {
+  using _still = new FakeTime();
   const stage = new RelayStage({ bufferSize: SMALL });
   stage.upstream.holds = true;
   await stage.arrive("client", BULK);

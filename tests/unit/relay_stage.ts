@@ -15,8 +15,14 @@ export class SlowConn extends FakeConn {
   breaks: Error | undefined;
   hasLastWords = false;
   closes = 0;
+  reads = 0;
   writes = 0;
   #held: PromiseWithResolvers<void> | undefined;
+
+  override read(buffer: Uint8Array): Promise<number | null> {
+    this.reads += 1;
+    return super.read(buffer);
+  }
 
   override async write(bytes: Uint8Array): Promise<number> {
     this.writes += 1;
