@@ -8,6 +8,9 @@ import { type Options, parseOptions, USAGE, UsageError } from "./options.ts";
 import type { Premises } from "./stage.ts";
 import { Wire } from "./wire.ts";
 
+/** In milliseconds. */
+const REPORT_EVERY = 5000;
+
 const progress = progressOf("fuzz");
 
 /** Returns the exit code. */
@@ -18,23 +21,22 @@ async function main(args: string[]): Promise<number> {
     return 0;
   }
   if (Deno.build.os !== "linux") throw new UsageError("the fuzzer resets sockets by libc: it needs Linux");
-  const stop = new AbortController();
+  const interrupt = new AbortController();
+  const stop = AbortSignal.any([interrupt.signal, AbortSignal.timeout(options.duration)]);
   const onSignal = () => {
     // Whoever asks twice does not want to wait.
-    if (stop.signal.aborted) Deno.exit(130);
+    if (interrupt.signal.aborted) Deno.exit(130);
     progress("ending; once more to end at once");
-    stop.abort();
+    interrupt.abort();
   };
   for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, onSignal);
   progress(`--seed ${options.seed}`);
-  const timer = setTimeout(() => stop.abort(), options.duration);
   await using cleanUp = new AsyncDisposableStack();
   const premises = await premisesOf(cleanUp);
   const results = await Promise.all([
-    options.part === "wire" ? NONE : runModel(options, premises, stop.signal),
-    options.part === "model" || options.only !== undefined ? NONE : runWire(options, premises, stop.signal),
+    options.part === "wire" ? NONE : runModel(options, premises, stop, interrupt.signal),
+    options.part === "model" || options.only !== undefined ? NONE : runWire(options, premises, stop),
   ]);
-  clearTimeout(timer);
   const failed = results.reduce((sum, { failures }) => sum + failures.length, 0);
   for (const failure of results.flatMap(({ failures }) => failures)) print(failure);
   print(results.map(({ done }) => done).join(""));
@@ -54,8 +56,10 @@ async function runModel(
   { seed, only, without }: Options,
   premises: Premises,
   signal: AbortSignal,
+  interrupted: AbortSignal,
 ): Promise<Result> {
-  const model = new Model({ seed, only, without, premises, signal, say: progress });
+  const model = new Model({ seed, only, without, premises, signal, interrupted, say: progress });
+  using _reports = reportTo(() => `${model.done} sequences of connections`);
   await model.run();
   return {
     failures: [
@@ -68,11 +72,18 @@ async function runModel(
 
 async function runWire({ seed }: Options, premises: Premises, signal: AbortSignal): Promise<Result> {
   const wire = new Wire({ seed, premises, signal, say: progress });
+  using _reports = reportTo(() => `${wire.fed} wrong inputs to parsers, ${wire.fired} to the program`);
   await wire.run();
   return {
     failures: wire.failures.map((failure) => `- ${failure}\n`),
     done: `${wire.fed} wrong inputs to parsers, ${wire.fired} to the program\n`,
   };
+}
+
+/** Says now and then how far it is, to somebody who sits before a terminal. */
+function reportTo(text: () => string): Disposable {
+  const timer = Deno.stderr.isTerminal() ? setInterval(() => progress(text()), REPORT_EVERY) : undefined;
+  return { [Symbol.dispose]: () => clearInterval(timer) };
 }
 
 async function premisesOf(cleanUp: AsyncDisposableStack): Promise<Premises> {

@@ -24,7 +24,10 @@ export interface ModelOptions {
   readonly only: number | undefined;
   readonly without: readonly string[];
   readonly premises: Premises;
+  /** Aborted when the time is over. */
   readonly signal: AbortSignal;
+  /** Aborted when somebody does not want to wait: nothing is shrunk any more. */
+  readonly interrupted: AbortSignal;
   readonly say: (line: string) => void;
 }
 
@@ -105,13 +108,13 @@ export class Model {
   }
 
   async #shrink(failure: Failure): Promise<void> {
-    const { premises, say } = this.#options;
+    const { premises, say, interrupted } = this.#options;
     await using replays = new Replays(premises, failure.row, failure.workers);
     const deadline = performance.now() + SHRINKING;
     say(`sequence ${failure.number}: looking for the shortest that fails`);
     failure.commands = await shrink(failure.commands, {
       simpler,
-      goesOn: () => performance.now() < deadline,
+      goesOn: () => performance.now() < deadline && !interrupted.aborted,
       fails: async (commands) => {
         const fault = await replays.faultOf(commands);
         failure.tries += 1;

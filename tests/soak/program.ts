@@ -47,6 +47,8 @@ export class Program {
       stdout: "piped",
       stderr: "piped",
       env: { NO_COLOR: "1" },
+      // Ctrl-C goes to all of the terminal's processes, and is not meant for what is under test.
+      detached: true,
     }).spawn();
     const log = new Listening(child.stderr, onAlarm);
     const lines = linesOf(child.stdout);
