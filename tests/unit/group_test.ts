@@ -152,6 +152,15 @@ Deno.test("once one was found up, the others have a moment for their first resul
   await using quick = new KeptGroup({ endpoints: endpointsAt(2), healthCheck: CHECK });
   for (const each of quick.endpoints) quick.found(each, "up");
   assert.equal(quick.group.isSettled, true);
+  quick.keeper.update(groupConfig({ endpoints: endpointsAt(3), healthCheck: CHECK }));
+  assert.equal(quick.group.isSettled, true, "nobody waits for the one that a reload adds");
+  // Had none been up, it could be the only one.
+  for (const each of quick.endpoints.slice(0, 2)) quick.found(each, "down");
+  assert.equal(quick.group.isSettled, false);
+  quick.found(quick.endpoints[0]!, "up");
+  assert.equal(quick.group.isSettled, false);
+  await time.advance(100);
+  assert.equal(quick.group.isSettled, true);
 });
 
 for (const onDown of ["close", "keep"] as const) {
