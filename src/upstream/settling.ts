@@ -18,15 +18,14 @@ export interface Findings {
 
 export class Settling {
   #findings: Findings = { hasUsable: false, isPending: true };
-  /** The grace is over, or was not needed. */
+  /** There is one to go to, and the grace is over, or was not needed. */
   #isOver = false;
   #grace: ReturnType<typeof setTimeout> | undefined;
   readonly #waiting = new Set<() => void>();
 
   /** Whether there is nothing to wait for. */
   get isSettled(): boolean {
-    const { hasUsable, isPending } = this.#findings;
-    return !isPending || hasUsable && this.#isOver;
+    return !this.#findings.isPending || this.#isOver;
   }
 
   /** Resolves once it {@linkcode isSettled}, or when `signal` aborts. */

@@ -67,15 +67,17 @@ for (const version of ["v1", "v2"]) {
         );
         assert.equal(await stateOf(sluice), "up");
         // The group may say otherwise, and then it is as it says.
-        const plain = stage.use(
-          await start(
-            `127.0.0.1:${port}`,
-            HTTP.replace("{", "{ proxy_protocol: none, tls: false,"),
-            `send_proxy_protocol: ${version}`,
-            ...tls,
-          ),
-        );
-        assert.equal(await stateOf(plain), "down");
+        for (const said of ["proxy_protocol: none", ...inside === "" ? [] : ["tls: false"]]) {
+          const other = stage.use(
+            await start(
+              `127.0.0.1:${port}`,
+              HTTP.replace("{", `{ ${said},`),
+              `send_proxy_protocol: ${version}`,
+              ...tls,
+            ),
+          );
+          assert.equal(await stateOf(other), "down", said);
+        }
       },
     );
   }
