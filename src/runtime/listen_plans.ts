@@ -23,7 +23,7 @@ export async function planListeners(
   files: LoadedFiles,
   before: readonly KeptService[],
 ): Promise<Listening> {
-  const known = new KnownAddresses(before);
+  const known = new KnownAddresses(before, config.admin?.listen);
   const plans: ListenPlan[] = [];
   using held = new DisposableStack();
   for (const service of config.services) {
@@ -95,8 +95,10 @@ class KnownAddresses {
   /** By what configurations say: an address that can be there once, or a free port of one service. */
   readonly #real = new Map<string, Address[]>();
   readonly #all: readonly Address[];
+  readonly #admin: Address | undefined;
 
-  constructor(services: readonly KeptService[]) {
+  constructor(services: readonly KeptService[], admin: Address | undefined) {
+    this.#admin = admin;
     this.#all = services.flatMap(({ addresses }) => addresses);
     for (const { config, addresses } of services) {
       for (const [index, address] of config.listen.entries()) {
@@ -110,17 +112,27 @@ class KnownAddresses {
     try {
       return await reserve(address);
     } catch (error) {
-      const own = this.#all.find((each) => each.transport === "tcp" && each.port === address.port);
-      if (!(error instanceof ListenError) || error.code !== "address_in_use" || own === undefined) {
-        throw error;
-      }
+      if (!(error instanceof ListenError) || error.code !== "address_in_use") throw error;
+      const own = this.#ownerOf(address.port);
+      if (own === undefined) throw error;
       throw ListenError.of({
-        message:
-          `Cannot listen on ${formatAddress(address)}: this program listens on ${formatAddress(own)} ` +
-          `(take that out first, and reload twice; or restart)`,
+        message: `Cannot listen on ${formatAddress(address)}: ${own}`,
         code: error.code,
       });
     }
+  }
+
+  #ownerOf(port: number): string | undefined {
+    const hasPort = (each: Address | undefined) => each?.transport === "tcp" && each.port === port;
+    const own = this.#all.find(hasPort);
+    if (own !== undefined) {
+      return `this program listens on ${
+        formatAddress(own)
+      } (take that out first, and reload twice; or restart)`;
+    }
+    return hasPort(this.#admin)
+      ? `the admin interface listens on ${formatAddress(this.#admin!)} (admin.listen)`
+      : undefined;
   }
 
   /** The real address, for one taker. */

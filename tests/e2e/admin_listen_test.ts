@@ -34,6 +34,35 @@ testUnix(
   },
 );
 
+testUnix("admin.unix_mode says who may open the socket", async (path) => {
+  for (const mode of ["0600", "0666"]) {
+    await using sluice = await Sluice.withConfig(
+      `admin: { listen: "unix:${path}", unix_mode: "${mode}" }\n` +
+        'services: [{ name: test, listen: 0, upstream: "127.0.0.1:1" }]\n',
+    );
+    assert.equal((await Deno.stat(path)).mode! & 0o777, parseInt(mode, 8));
+    assert.equal((await new Admin(sluice).status()).pid, sluice.pid);
+    await sluice.stop();
+  }
+});
+
+testUnix("of several programs that find a stale socket one gets it, and keeps it", async (path) => {
+  await using killed = await start(`unix:${path}`);
+  killed.kill("SIGKILL");
+  await killed.ended();
+  const started = await Promise.allSettled(Array.from({ length: 4 }, () => start(`unix:${path}`)));
+  const running = started.flatMap((each) => each.status === "fulfilled" ? [each.value] : []);
+  try {
+    assert.equal(running.length, 1);
+    assert.equal((await new Admin(running[0]!).status()).pid, running[0]!.pid);
+  } finally {
+    await Promise.all(running.map((each) => each[Symbol.asyncDispose]()));
+  }
+  for (const each of started) {
+    if (each.status === "rejected") assert.match(String(each.reason), /address already in use/);
+  }
+});
+
 testUnix("a unix socket that another program answers on is left to it: code 1", async (path) => {
   await using first = await start(`unix:${path}`);
   const { code, stdout, stderr } = await runWith(config(`unix:${path}`));

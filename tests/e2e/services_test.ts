@@ -201,6 +201,27 @@ services:
   },
 });
 
+Deno.test({
+  name: "a service that a name leads to the admin interface's address is told so (needs a host name)",
+  ignore: Deno.build.os !== "linux" || !isOwnName(Deno.hostname()),
+  fn: async () => {
+    const free = Deno.listen({ hostname: Deno.hostname(), port: 0 });
+    const { hostname, port } = free.addr;
+    free.close();
+    const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+    const started = Sluice.withConfig(`
+admin: { listen: "${host}:${port}", token: correct-horse-battery }
+services: [{ name: a, listen: "${Deno.hostname()}:${port}", upstream: "127.0.0.1:1" }]
+`);
+    await assert.rejects(started, (error: Error) => {
+      const why =
+        `Cannot listen on ${Deno.hostname()}:${port}: the admin interface listens on ${host}:${port}`;
+      assert.ok(error.message.includes(why), error.message);
+      return true;
+    });
+  },
+});
+
 /** Whether a listener can be bound by that name. */
 function isOwnName(name: string): boolean {
   try {
