@@ -130,9 +130,8 @@ function latin1(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 }
 
-/** Numbers of 2 or 4 bytes each, the most significant byte first; throws where one is no character. */
+/** Numbers of 2 or 4 bytes each, the most significant byte first; throws where one is cut, or no character. */
 function codePoints(bytes: Uint8Array, size: 2 | 4): string {
-  if (bytes.length % size !== 0) throw new RangeError("half a character");
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let text = "";
   for (let at = 0; at < bytes.length; at += size) {

@@ -45,6 +45,11 @@ Deno.test("allows() compares addresses under a mask", () => {
   assert.equal(isPermitted(ip(11, 1, 2, 3), net), false);
   assert.equal(isExcluded(ip(10, 1, 2, 3), net), true);
   assert.equal(isExcluded(ip(11, 1, 2, 3), net), false);
+  assert.equal(
+    isExcluded(ip(...[42, 46], 1, 2), ip(9, 9, 9, 9, 255, 46, 1, 2)),
+    false,
+    "no wildcard, though *. too",
+  );
   const net6 = ip(0xfd, ...new Array(15).fill(0), 0xff, ...new Array(15).fill(0));
   assert.equal(isPermitted(ip(0xfd, ...new Array(15).fill(1)), net6), true);
   assert.equal(isPermitted(ip(10, 1, 2, 3), net6), false, "the other family");

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { generateKeyPairSync, X509Certificate } from "node:crypto";
 import { ChainVerifier } from "../../src/net/tls_chain.ts";
+import { isSignedBy } from "../../src/net/tls_signature.ts";
+import { readAuthority, readCertificate } from "../../src/wire/certificate.ts";
 import {
   alternativeNames,
   authority,
@@ -128,9 +130,9 @@ Deno.test("ChainVerifier remembers what was good, and not for longer than that i
 Deno.test("ChainVerifier takes the first and the last second of a certificate for good", () => {
   const { raw } = issue(client, root);
   const { validFromDate, validToDate } = new X509Certificate(raw);
-  const verifier = new ChainVerifier([root.pem], "client");
-  for (let round = 0; round < 2; round++) {
-    for (const date of [validFromDate, validToDate]) {
+  for (const date of [validFromDate, validToDate]) {
+    const verifier = new ChainVerifier([root.pem], "client");
+    for (let round = 0; round < 2; round++) {
       assert.equal(verifier.faultOf([raw], date.getTime()), undefined);
     }
     assert.match(verifier.faultOf([raw], validFromDate.getTime() - 1)!, /^it is valid only from /);
@@ -286,6 +288,14 @@ Deno.test("ChainVerifier verifies signatures of every kind that TLS takes, and n
     const named = issue({ subject: "Signer", extensions: [authorityFlag()], keys }, root);
     const fault = faultOf([issue(client, issuer)], [named]);
     assert.equal(fault, isGood ? undefined : "its issuer, CN=Signer, is not trusted", name);
+  }
+});
+
+Deno.test("isSignedBy() takes no key that cannot be read for the signer's", () => {
+  const certificate = readCertificate(issue(client, root).raw);
+  assert.equal(isSignedBy(certificate, readAuthority(root.raw).publicKey), true);
+  for (const key of [[], [0x30, 0], [...readAuthority(root.raw).publicKey.subarray(1)]]) {
+    assert.equal(isSignedBy(certificate, Uint8Array.from(key)), false);
   }
 });
 
