@@ -28,8 +28,6 @@ export class ConnDuplex extends Duplex {
   #isAsked = false;
   /** The buffer is being filled, or passed on: the stream may ask for more at any piece of it. */
   #isReading = false;
-  /** It goes once everything is written. */
-  #isLeaving = false;
 
   constructor(conn: Conn) {
     super({ allowHalfOpen: true });
@@ -74,8 +72,7 @@ export class ConnDuplex extends Duplex {
    */
   override destroy(error?: Error): this {
     if (error !== undefined || this.writableLength === 0) return super.destroy(error);
-    if (!this.#isLeaving) void this.flushed().then(() => super.destroy());
-    this.#isLeaving = true;
+    void this.flushed().then(() => super.destroy());
     return this;
   }
 

@@ -10,4 +10,34 @@ export interface Equivalent {
   readonly reason: string;
 }
 
-export const EQUIVALENT: readonly Equivalent[] = [];
+export const EQUIVALENT: readonly Equivalent[] = [
+  {
+    file: "src/net/tls_duplex.ts",
+    code: "if (error !== undefined || this.writableLength === 0) return super.destroy(error);",
+    original: "return super.destroy(error);",
+    reason: "a stream that is destroyed once more does nothing",
+  },
+  {
+    file: "src/net/tls_duplex.ts",
+    code: "if (count <= LARGEST_PIECE) this.push(bytes);",
+    original: "<=",
+    reason: "a read of just one piece is pushed as it is either way",
+  },
+  {
+    file: "src/net/tls_duplex.ts",
+    code: "else this.#buffer.written();",
+    reason: "nobody asks this buffer whether it is busy; RelayBuffer wants to be told all the same",
+  },
+  {
+    file: "src/net/tls_duplex.ts",
+    code: "if (bytes.buffer.byteLength > ALWAYS_READ) this.#buffer.unused();",
+    original: ">",
+    reason: "buffers of 64 KiB go back to the pool and come from there again: a matter of time alone",
+  },
+  {
+    file: "src/net/tls_duplex.ts",
+    code: "for (let start = 0; start < bytes.byteLength && !this.destroyed; start += LARGEST_PIECE) {",
+    original: "<",
+    reason: "a piece of no bytes changes nothing in a stream that goes on",
+  },
+];

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { setImmediate } from "node:timers";
 import { RelayBuffer } from "../../src/net/buffers.ts";
 import { ConnDuplex } from "../../src/net/tls_duplex.ts";
@@ -9,6 +10,7 @@ const KIB = 1024;
 /** Has as many bytes as anybody asks for, so many reads long. */
 class Plenty extends EndlessConn {
   readonly asked: number[] = [];
+  isOver = false;
   readonly #most: number;
 
   constructor(most: number) {
@@ -17,7 +19,7 @@ class Plenty extends EndlessConn {
   }
 
   override read(buffer: Uint8Array): Promise<number | null> {
-    this.finishes = this.asked.length === this.#most;
+    this.finishes = this.isOver || this.asked.length === this.#most;
     if (!this.finishes) this.asked.push(buffer.byteLength);
     return super.read(buffer);
   }
@@ -56,30 +58,48 @@ for (
   });
 }
 
-Deno.test("who is destroyed while nothing is read leaves its large buffer to others", async () => {
-  const all = 64; // MiB of a thread in large buffers
-  for (let count = 0; count < all; count++) {
-    const conn = new Plenty(Infinity);
-    const duplex = new ConnDuplex(conn);
-    duplex.release(1024 * KIB);
-    await new Promise<void>((resolve) => {
-      duplex.on("data", () => {
-        if (conn.asked.at(-1) === 1024 * KIB) resolve();
-      });
-    });
+/** How a stream of bulk ends: what is to be done with it, and the event that tells that it has. */
+const ENDS: [how: string, end: (conn: Plenty, duplex: ConnDuplex) => Promise<unknown>][] = [
+  ["is destroyed while nothing is read", async (_conn, duplex) => {
     duplex.hold();
     await new Promise((resolve) => setImmediate(resolve)); // what was being read has come
     duplex.destroy();
-  }
-  const buffer = new RelayBuffer(1024 * KIB);
-  while (buffer.take().byteLength < 1024 * KIB) {
-    const { byteLength } = buffer.take();
-    assert.notEqual(byteLength, 256 * KIB, "no large buffer is left");
-    buffer.filled(byteLength);
-    buffer.written();
-  }
-  buffer.unused();
-});
+  }],
+  ["has ended", (conn, duplex) => {
+    conn.isOver = true;
+    return once(duplex, "end");
+  }],
+  ["has broken", (conn, duplex) => {
+    conn.read = () => Promise.reject(new Error("broken"));
+    return new Promise((resolve) => duplex.once("error", resolve));
+  }],
+];
+
+for (const [how, end] of ENDS) {
+  Deno.test(`who ${how} leaves its large buffer to others`, async () => {
+    const all = 64; // MiB of a thread in large buffers
+    for (let count = 0; count < all; count++) {
+      const conn = new Plenty(Infinity);
+      const duplex = new ConnDuplex(conn);
+      duplex.release(1024 * KIB);
+      await new Promise<void>((resolve) => {
+        duplex.on("data", () => {
+          if (conn.asked.at(-1) === 1024 * KIB) resolve();
+        });
+      });
+      await end(conn, duplex);
+      duplex.destroy();
+    }
+    const buffer = new RelayBuffer(1024 * KIB);
+    while (buffer.take().byteLength < 1024 * KIB) {
+      const { byteLength } = buffer.take();
+      assert.notEqual(byteLength, 256 * KIB, "no large buffer is left");
+      buffer.filled(byteLength);
+      buffer.written();
+    }
+    buffer.unused();
+  });
+}
 
 Deno.test("a stream that asks for more while it is given pieces of a read gets them unchanged", async () => {
   const conn = new Numbered(6);
