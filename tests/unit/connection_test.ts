@@ -11,6 +11,7 @@ import { LifetimeClock } from "../../src/net/lifetime_clock.ts";
 import type { Ending } from "../../src/observe/ending.ts";
 import { Admission, type AdmissionParts } from "../../src/proxy/admission.ts";
 import { Connection, recordLostClient } from "../../src/proxy/connection.ts";
+import type { ClientFacts } from "../../src/proxy/client_facts.ts";
 import type { Service } from "../../src/proxy/service.ts";
 import { encodeProxyHeader } from "../../src/wire/proxy_protocol.ts";
 import { clientHello } from "../e2e/client_hellos.ts";
@@ -25,7 +26,8 @@ Deno.test("Connection.run() relays, and tells of each step in order", async () =
   const stage = new Stage();
   const ran = stage.run();
   await stage.dialled();
-  assert.equal(stage.state, "connecting");
+  assert.deepEqual([stage.state, stage.record!.upstream, stage.record!.route], ["connecting", "group", 3]);
+  assert.equal(stage.lives, 1);
   stage.answer();
   await setImmediate();
   assert.equal(stage.state, "open");
@@ -41,7 +43,9 @@ Deno.test("Connection.run() relays, and tells of each step in order", async () =
     "ended client_closed",
   ]);
   assert.deepEqual(stage.leases, { failed: 0, disposed: 1 });
-  assert.deepEqual([stage.inside, stage.client.isClosed], [0, true]);
+  assert.deepEqual([stage.inside, stage.client.isClosed, stage.lives], [0, true, 0]);
+  const { accepted, active } = stage.ledger.figures();
+  assert.deepEqual([accepted, active], [1, 0]);
 });
 
 Deno.test("the client gets nodelay and keepalive, as the service has them", async () => {
@@ -64,6 +68,7 @@ for (const code of ["killed", "shutdown"] as const) {
     const ran = stage.run();
     await stage.dialled();
     stage.connection.abort(code);
+    stage.connection.abort("lifetime");
     await ran;
     assert.deepEqual([stage.told.at(-1), stage.client.isClosed, stage.inside], [`ended ${code}`, true, 0]);
     assert.equal(stage.leases.disposed, 0);
@@ -89,7 +94,7 @@ Deno.test("a connection killed while it is relayed closes both sides, with its f
 Deno.test("a connection is killed while it waits for a place, its PROXY header, its handshake or ClientHello", async () => {
   const cases: [string, Options, Partial<Service>][] = [
     ["place", { limits: { connections: 1, whenFull: "wait" } }, {}],
-    ["header", { acceptProxyProtocol: { from: ["192.0.2.1"] } }, { readAhead: 4096, headerDeadlines: NEVER }],
+    ["header", { acceptProxyProtocol: { from: ["192.0.2.1"] } }, { readAhead: 4096, headerDeadlines: LONG }],
     ["handshake", {}, { tls: { terminate: handshake } as unknown as Service["tls"] }],
     ["hello", {}, { readAhead: 4096, needsHello: () => true }],
   ];
@@ -120,6 +125,41 @@ Deno.test("what is aborted before it dials or is relayed does neither", async ()
   assert.equal(late.leases.disposed, 1);
 });
 
+Deno.test("no relay begins once a connection was aborted, however late", async () => {
+  for (let microtasks = 0; microtasks < 12; microtasks++) {
+    const stage = new Stage();
+    const ran = stage.run();
+    await stage.dialled();
+    stage.answer();
+    for (let passed = 0; passed < microtasks; passed++) await undefined;
+    stage.told.push("aborted");
+    stage.connection.abort("killed");
+    await ran;
+    await setImmediate();
+    assert.deepEqual(stage.told.slice(stage.told.indexOf("aborted")), ["aborted", "ended killed"]);
+    assert.equal(stage.leases.disposed, 1);
+  }
+});
+
+Deno.test("a peer that may not send a PROXY header is closed before anything is read", async () => {
+  const stage = new Stage({ acceptProxyProtocol: { from: ["198.51.100.1"] } }, {
+    readAhead: 4096,
+    headerDeadlines: LONG,
+  });
+  await stage.run();
+  assert.deepEqual([stage.told.at(-1), stage.client.reads], ["ended proxy_not_trusted", 0]);
+});
+
+Deno.test("where a client goes that sends no ClientHello is decided by why there is none", async () => {
+  const stage = new Stage({}, { readAhead: 4096, needsHello: () => true });
+  const ran = stage.run();
+  stage.client.arrive("GET / HTTP/1.1");
+  await stage.dialled();
+  assert.deepEqual([stage.facts!.noHello, stage.facts!.serverName], ["not TLS", undefined]);
+  stage.connection.abort("killed");
+  await ran;
+});
+
 Deno.test("a client that is refused or gone has entered: nobody else waits for it", async () => {
   const refused = new Stage({ deny: ["192.0.2.1"] });
   const entered = refused.connection.entered();
@@ -132,6 +172,18 @@ Deno.test("a client that is refused or gone has entered: nobody else waits for i
   await full.run();
   await alsoEntered;
   assert.equal(full.told.at(-1), "ended connection_limit");
+});
+
+Deno.test("a client that waits for a place has not entered", async () => {
+  const stage = new Stage({ limits: { connections: 1, whenFull: "wait" } }, { isFull: true });
+  let hasEntered = false;
+  const entered = stage.connection.entered().then(() => hasEntered = true);
+  const ran = stage.run();
+  await setImmediate();
+  assert.equal(hasEntered, false);
+  stage.connection.abort("killed");
+  await ran;
+  await entered;
 });
 
 Deno.test("a client has entered as soon as it has its place", async () => {
@@ -210,12 +262,12 @@ Deno.test("what a PROXY header says of the client is told of the connection", as
     destination: { transport: "tcp", hostname: "198.51.100.8", port: 8 },
     authority: "db.test",
     alpn: "h2",
-    uniqueId: Uint8Array.of(1, 255),
+    uniqueId: Uint8Array.of(255),
     tls: { client: 7, verify: 0, version: "TLSv1.3", commonName: "alice" },
   }, 2));
   const stage = new Stage({ acceptProxyProtocol: { from: ["192.0.2.1"] } }, {
     readAhead: 4096,
-    headerDeadlines: NEVER,
+    headerDeadlines: LONG,
   });
   const ran = stage.run();
   stage.client.arriveBytes(header);
@@ -228,30 +280,32 @@ Deno.test("what a PROXY header says of the client is told of the connection", as
     alpn: "h2",
     tlsVersion: "TLSv1.3",
     clientSubject: "CN=alice",
-    uniqueId: "01ff",
+    uniqueId: "ff",
   });
   stage.connection.abort("killed");
   await ran;
 
   const local = new Stage({ acceptProxyProtocol: { from: ["192.0.2.1"] } }, {
     readAhead: 4096,
-    headerDeadlines: NEVER,
+    headerDeadlines: LONG,
   });
   const localRan = local.run();
   local.client.arriveBytes(latin1(encodeProxyHeader({ command: "local" }, 2)));
   await local.dialled();
+  assert.equal(local.record!.uniqueId, undefined);
   assert.deepEqual([local.record!.client, local.record!.peer], ["192.0.2.1:5432", undefined]);
   local.connection.abort("killed");
   await localRan;
 });
 
 Deno.test("the name of a ClientHello is told of the connection, and all of it is relayed", async () => {
-  const hello = latin1(clientHello({ sni: "db.test" }));
+  const hello = latin1(clientHello({ sni: "db.test", alpn: ["h2", "http/1.1"] }));
   const stage = new Stage({}, { readAhead: 4096, needsHello: () => true });
   const ran = stage.run();
   stage.client.arriveBytes(hello);
   await stage.dialled();
   assert.equal(stage.record!.serverName, "db.test");
+  assert.deepEqual([stage.facts!.serverName, stage.facts!.alpn], ["db.test", ["h2", "http/1.1"]]);
   stage.answer();
   await setImmediate();
   assert.equal(stage.upstream.writes, 1);
@@ -261,19 +315,18 @@ Deno.test("the name of a ClientHello is told of the connection, and all of it is
 
 Deno.test("a TLS client is read inside TLS from its handshake on, and what was agreed on is told", async () => {
   const inside = new LooseConn();
-  const stage = new Stage({}, {
-    tls: {
-      terminate: () =>
-        Promise.resolve({
-          conn: inside,
-          facts: { serverName: "db.test", alpn: "h2", version: "TLSv1.3", clientSubject: "CN=alice" },
-        }),
-    } as unknown as Service["tls"],
-  });
+  const facts = { serverName: "db.test", alpn: "h2", version: "TLSv1.3", clientSubject: "CN=alice" };
+  let state: string | undefined;
+  const terminate = () => {
+    state = stage.state;
+    return Promise.resolve({ conn: inside, facts });
+  };
+  const stage = new Stage({}, { tls: { terminate } as unknown as Service["tls"] });
   const ran = stage.run();
   await stage.dialled();
   const { serverName, alpn, tlsVersion, clientSubject } = stage.record!;
   assert.deepEqual([serverName, alpn, tlsVersion, clientSubject], ["db.test", "h2", "TLSv1.3", "CN=alice"]);
+  assert.deepEqual([state, stage.facts!.serverName, stage.facts!.alpn], ["handshake", "db.test", ["h2"]]);
   stage.answer();
   await setImmediate();
   await inside.arriveAll("secret", "end");
@@ -291,7 +344,8 @@ Deno.test("recordLostClient() counts a client that nobody knows, with its reason
   assert.deepEqual(stage.told, ["opened", "ended connection_reset"]);
 });
 
-const NEVER = new Deadlines(Infinity, () => new Error("never"));
+/** Far too long to pass, yet a timer that the test runner would find if it were left behind. */
+const LONG = new Deadlines(60_000, () => new Error("never"));
 
 /** As long as the client's connection is open. */
 async function handshake(client: Conn): Promise<never> {
@@ -334,6 +388,10 @@ class Stage {
   readonly told: string[] = [];
   readonly leases = { failed: 0, disposed: 0 };
   record: Parameters<Service["events"]["ended"]>[0] & { state?: string } | undefined;
+  /** What is known when it dials. */
+  facts: ClientFacts | undefined;
+  /** Lifetimes that are watched. */
+  lives = 0;
   dials = 0;
   shortages = 0;
   /** Places taken. */
@@ -379,11 +437,17 @@ class Stage {
       needsHello: () => false,
       route: () => {
         this.onRoute();
-        return { connector: { group: { name: "group" }, connect: () => this.#connect() }, route: undefined };
+        return { connector: { group: { name: "group" }, connect: () => this.#connect() }, route: 3 };
       },
-      headerFor: () => undefined,
-      handshakeDeadlines: NEVER,
-      peekDeadlines: NEVER,
+      headerFor: (facts: ClientFacts) => void (this.facts = facts),
+      lifetimes: {
+        watch: () => {
+          this.lives += 1;
+          return { [Symbol.dispose]: () => void (this.lives -= 1) };
+        },
+      },
+      handshakeDeadlines: LONG,
+      peekDeadlines: LONG,
       idleClock: new IdleClock(0, 0),
       stopping: new AbortController().signal,
       onShortage: () => this.shortages += 1,

@@ -68,3 +68,26 @@ Deno.test("a connection that breaks when nobody looks any more leaves no error b
   await setImmediate();
   await assert.rejects(conn.read(new Uint8Array(1)), Deno.errors.ConnectionReset);
 });
+
+Deno.test("what is held grows up to its capacity, and later reads go to the connection itself", async () => {
+  const first = "a".repeat(4096);
+  const second = "b".repeat(4000);
+  const conn = new FakeConn();
+  const ahead = new ReadAheadConn(conn, 9000);
+  for (
+    const [text, held] of [[first, first], [second, first + second], ["cd", first + second + "cd"]] as const
+  ) {
+    conn.arrive(text);
+    while (ahead.arrived.byteLength < held.length) assert.equal(await ahead.more(), true);
+    assert.equal(new TextDecoder().decode(ahead.arrived), held);
+    assert.equal(ahead.isFull, false);
+  }
+  assert.equal(await readOnce(ahead, 9000), first + second + "cd");
+  for (const text of ["later", "and later"]) {
+    conn.arrive(text);
+    assert.equal(await readOnce(ahead), text);
+    assert.deepEqual([ahead.arrived.byteLength, ahead.isFull], [0, true]);
+  }
+  conn.arrive("end");
+  assert.equal(await readOnce(ahead), null);
+});

@@ -74,6 +74,66 @@ Deno.test("a buffer that is small at its largest neither shrinks nor grows", () 
   }
 });
 
+Deno.test("a buffer waits for its bytes to be written before it is read into again", () => {
+  const buffer = new RelayBuffer(MIB);
+  let reads = 0;
+  const read = () => void reads++;
+  assert.equal(buffer.isBusy, false);
+  buffer.whenWritten(read);
+  assert.equal(reads, 1, "at once while nothing is to be written");
+  const taken = buffer.take();
+  assert.equal(buffer.take(), taken);
+  assert.equal(buffer.filled(taken.byteLength), taken, "a full one needs no view");
+  assert.equal(buffer.isBusy, true);
+  buffer.whenWritten(read);
+  assert.equal(reads, 1);
+  buffer.written();
+  assert.deepEqual([reads, buffer.isBusy], [2, false]);
+  use(buffer, 10);
+  assert.equal(reads, 2, "only once");
+  buffer.take();
+  buffer.filled(10);
+  buffer.abandoned();
+  assert.equal(buffer.isBusy, false);
+  const { byteLength } = buffer.take();
+  buffer.unused();
+  assert.equal(buffer.take().byteLength, byteLength);
+  buffer.unused();
+});
+
+Deno.test("an abandoned buffer and one that is free are not had any more", () => {
+  emptyPool();
+  const buffer = new RelayBuffer(KIB);
+  const abandoned = buffer.take();
+  buffer.filled(10);
+  buffer.abandoned();
+  const free = buffer.take();
+  assert.notEqual(free, abandoned);
+  buffer.unused();
+  const other = new RelayBuffer(KIB);
+  assert.equal(other.take(), free);
+  assert.notEqual(buffer.take(), free);
+  for (const each of [buffer, other]) each.unused();
+  emptyPool();
+});
+
+Deno.test("small reads count anew after a full one, and after the buffer has shrunk", () => {
+  const buffer = new RelayBuffer(128 * KIB);
+  grow(buffer, 128 * KIB);
+  const read = (count: number, times: number) => {
+    for (let read = 0; read < times; read++) use(buffer, count);
+    return buffer.take().byteLength;
+  };
+  assert.equal(read(100, 3), 128 * KIB);
+  assert.equal(read(128 * KIB, 1), 128 * KIB);
+  assert.equal(read(100, 3), 128 * KIB);
+  assert.equal(read(100, 1), 16 * KIB);
+  assert.equal(read(100, 3), 16 * KIB);
+  assert.equal(read(100, 1), 2 * KIB);
+  assert.equal(read(10, 8), 2 * KIB);
+  buffer.unused();
+});
+
 for (const end of ["unused", "abandoned"] as const) {
   Deno.test(`64 MiB are in large buffers, others get 256 KiB, until some are ${end}`, () => {
     const large = Array.from({ length: 64 }, () => new RelayBuffer(MIB));
