@@ -47,9 +47,10 @@ export class SequenceRun {
     }
   }
 
-  /** Resolves when the service has nothing to do, and false when that is not to be. */
+  /** True once the service can be used again with nothing left over; false when that is not to be. */
   async comesToRest(): Promise<boolean> {
-    const { stage, name } = this.#scene.target;
+    const { stage, name, arrivals } = this.#scene.target;
+    if (arrivals.wrong !== undefined) return false;
     try {
       await this.#scene.waiting.eventually("rest", async () => (await stage.figures()).of(name).active === 0);
       return true;
