@@ -50,7 +50,7 @@ Deno.test("check prints who may come in, where clients go, and what the groups a
     "  otherwise                      -> pg (deno)",
   ]);
   assert.deepEqual(linesFrom(stdout, /^guarded: /).slice(0, 13), [
-    "guarded: 0.0.0.0:5433 (deno) -> pg (deno)",
+    "guarded: 0.0.0.0:5433 (deno) -> 10.0.0.7:5432 (deno)",
     "  accept_proxy_protocol  from 10.0.0.0/8, timeout 3s",
     "  allow                  10.0.0.0/8, 192.168.1.7, 2001:db8::/32",
     "  deny                   10.9.9.9",
