@@ -11,7 +11,7 @@ const LOOK = 100;
 /** How often memory is looked at, in milliseconds. */
 const EVERY = 2000;
 /** Looks from which a trend can be told. */
-const LEAST_SAMPLES = 60;
+const LEAST_SAMPLES = 120;
 /** Growth that is none, in megabytes: arenas of malloc, caches, garbage that is not collected yet. */
 const NO_GROWTH = 100;
 
