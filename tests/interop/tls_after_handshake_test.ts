@@ -112,9 +112,8 @@ class Openssl implements AsyncDisposable {
       let seen = 0;
       const write = this.#keyboard.write(new TextEncoder().encode(`${command}\n`));
       const isDone = write.then(() => output.find((line) => line.startsWith(done) && seen++ === index));
-      // Once its connection is closed it may end, or say no more.
-      isDone.catch(() => {});
-      await Promise.race([isDone, over]);
+      // Once its connection is closed it may end, or write no more, before the line about that is logged.
+      await Promise.race([isDone.catch(() => over), over]);
     }
   }
 
