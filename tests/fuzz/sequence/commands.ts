@@ -71,9 +71,11 @@ const AFTER_OPEN: readonly Weighted[] = [
 export function randomSequence(random: Random, row: ServiceRow): Command[] {
   const commands: Command[] = [];
   let links = 0;
-  const open = () => commands.push({ op: "open", link: links++, early: earlyOf(random, row) });
-  open();
-  if (random.chance(0.3)) commands.push(...oneWay(random, row));
+  const open = (early = earlyOf(random, row)) => commands.push({ op: "open", link: links++, early });
+  if (random.chance(0.35)) {
+    open("nothing");
+    commands.push(...oneWay(random, row));
+  } else open();
   for (let left = random.integer(1, 12); left > 0; left--) {
     if (links < MOST_LINKS && random.chance(0.12)) open();
     else {
@@ -95,7 +97,7 @@ function oneWay(random: Random, row: ServiceRow): Command[] {
   const size = row.rate === "slow" ? 128 * 1024 : random.integer(...LARGE);
   return [
     { op: "finish", link: 0, side },
-    ...random.chance(0.7) ? [{ op: "settle" } as const] : [],
+    { op: "settle" },
     ...random.chance(0.8) ? [{ op: "stall", link: 0, side } as const] : [],
     { op: "send", link: 0, side: other, size },
   ];
