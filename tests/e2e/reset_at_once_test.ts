@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { eventually } from "./eventually.ts";
 import { Sluice } from "./program.ts";
 import { connect, connectAndReset, echo, readText, upstream, writeText } from "./sockets.ts";
+import { suspend } from "./suspend.ts";
 
 const CLIENTS = 100;
 /** What the kernel still knows of such a client is not the same everywhere. */
@@ -22,7 +23,7 @@ admin: { listen: "127.0.0.1:0" }
 services: [{ name: test, listen: "127.0.0.1:0", upstream: "${server.address}", reset: ${reset} }]
 `);
       // Nobody accepts meanwhile: the kernel alone answers.
-      sluice.kill("SIGSTOP");
+      await suspend(sluice);
       for (let count = 0; count < CLIENTS; count++) await connectAndReset(sluice.port());
       sluice.kill("SIGCONT");
       const lines = await sluice.loggedEvents("connection_failed", CLIENTS);

@@ -5,6 +5,7 @@ import { connectAndReset } from "../e2e/sockets.ts";
 import { OPENSSL } from "./certificates.ts";
 import { interopTest } from "./interop.ts";
 import { terminating } from "./termination.ts";
+import { suspend } from "../e2e/suspend.ts";
 
 const CLIENTS = 100;
 
@@ -15,7 +16,7 @@ for (const seamless of [true, false]) {
     async (stage) => {
       const { sluice } = await terminating(stage, { tls: () => [`seamless: ${seamless}`] });
       // Nobody accepts meanwhile: the kernel alone answers.
-      sluice.kill("SIGSTOP");
+      await suspend(sluice);
       for (let count = 0; count < CLIENTS; count++) await connectAndReset(sluice.port());
       sluice.kill("SIGCONT");
       const lines = await sluice.loggedEvents("connection_failed", CLIENTS);

@@ -73,6 +73,20 @@ Deno.test(
   },
 );
 
+Deno.test("NodeConn.close() leaves no descriptor behind while a write waits", { ignore }, async () => {
+  const before = descriptors();
+  {
+    await using pair = await connected();
+    const conn = new NodeConn(pair.accepted);
+    pair.peer.pause();
+    const written = send(conn);
+    await waits(pair.accepted);
+    conn.close();
+    await assert.rejects(written);
+  }
+  assert.deepEqual(descriptors(), before);
+});
+
 Deno.test("NodeConn tells of a reset by a peer that finished sending first, as the doing of that peer", {
   ignore,
 }, async () => {
@@ -86,6 +100,18 @@ Deno.test("NodeConn tells of a reset by a peer that finished sending first, as t
   peer.resetAndDestroy();
   const error = await written.then(() => undefined, (cause) => proxyErrorOf(cause, "client"));
   assert.equal(error?.isReset, true, error?.code);
+});
+
+Deno.test("NodeConn has one descriptor again once it has sent its FIN", { ignore }, async () => {
+  await using pair = await connected();
+  const before = descriptors();
+  using conn = new NodeConn(pair.accepted);
+  const heard = drained(pair.peer, 64 * 1024);
+  await writeAll(conn, new Uint8Array(64 * 1024));
+  assert.equal(descriptors().sockets, before.sockets + 1);
+  await conn.closeWrite();
+  assert.deepEqual(descriptors(), before);
+  await heard;
 });
 
 Deno.test("NodeConn has one descriptor again once its peer has sent something", { ignore }, async () => {

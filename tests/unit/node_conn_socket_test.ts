@@ -49,6 +49,11 @@ Deno.test("NodeConn reads chunks that fill what node:net reads at a time togethe
   await setImmediate();
   assert.equal(socket.calls.filter((call) => call === "pause").length, 3);
 
+  const again = conn.read(large);
+  socket.emit("data", new Uint8Array(CHUNK));
+  await setImmediate();
+  assert.equal(await again, CHUNK, "a full one that is the last");
+
   const exact = conn.read(new Uint8Array(CHUNK));
   socket.emit("data", new Uint8Array(CHUNK));
   assert.equal(socket.calls.at(-1), "pause", "there is no room for more");
