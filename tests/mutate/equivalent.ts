@@ -40,4 +40,26 @@ export const EQUIVALENT: readonly Equivalent[] = [
     original: "<",
     reason: "a piece of no bytes changes nothing in a stream that goes on",
   },
+  {
+    file: "src/net/direction.ts",
+    code: "const BULK = 32 * 1024;",
+    reason: "when streams begin is a matter of speed: the same bytes pass",
+  },
+  {
+    file: "src/net/direction.ts",
+    code: "if (length >= this.#bulk) return this.#stream(length);",
+    original: ">=",
+    replacement: ">",
+    reason: "when streams begin is a matter of speed: the same bytes pass",
+  },
+  {
+    file: "src/net/streams.ts",
+    code: "const UNQUEUED = { highWaterMark: 0 };",
+    reason: "a source reads one chunk at a time however many are asked for, as there is one buffer",
+  },
+  {
+    file: "src/net/streams.ts",
+    code: "const ROOMY = { highWaterMark: 2 };",
+    reason: "room in queues that never fill is a matter of speed",
+  },
 ];
