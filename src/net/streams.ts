@@ -28,7 +28,7 @@ export interface FlowObserver {
   onActivity(): void;
   /** A peer has finished sending. */
   onEnd(side: Peer): void;
-  /** A read failed while writes may be under way: sooner than the stream says so. */
+  /** A read failed: told before the stream passes it on. */
   onFailure(error: ProxyError): void;
   /** Whether the connection to `side` is about to be closed, as that side has finished sending: no FIN is needed. */
   closesNext(side: Peer): boolean;
