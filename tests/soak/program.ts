@@ -50,6 +50,10 @@ export class Program {
       // Ctrl-C goes to all of the terminal's processes, and is not meant for what is under test.
       detached: true,
     }).spawn();
+    // Nor may it outlive whoever does not wait for its end.
+    const onUnload = () => child.kill("SIGKILL");
+    addEventListener("unload", onUnload);
+    void child.status.then(() => removeEventListener("unload", onUnload));
     const log = new Listening(child.stderr, onAlarm);
     const lines = linesOf(child.stdout);
     const { value: line } = await lines.next();
