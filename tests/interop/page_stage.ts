@@ -4,7 +4,7 @@ import type { Page } from "puppeteer-core";
 import { pageFiles } from "../../src/admin/page/page.ts";
 import { listenAdmin, type ListeningAdmin } from "../../src/runtime/admin_listener.ts";
 import { parseDuration } from "../../src/config/duration.ts";
-import { openPage, type View } from "./browser.ts";
+import { openPage, type View, waitForText } from "./browser.ts";
 import { BusyBackend } from "./busy_backend.ts";
 
 export interface PageStage {
@@ -28,6 +28,15 @@ export async function stagePage(
   const server = await serveBackend(stage, backend, 0, options.token);
   const page = await openPage(stage, urlOf(server), options);
   return { backend, server, page };
+}
+
+/**
+ * Scrolls to the connections, which are asked for only in sight. The page must be complete first: what comes above them
+ * later would move them out of sight again.
+ */
+export async function showConnections(page: Page): Promise<void> {
+  await waitForText(page, "#state", /^Running$/);
+  await page.$eval("#rows", (rows) => rows.scrollIntoView());
 }
 
 /** Serves the admin interface on a port of 127.0.0.1. */

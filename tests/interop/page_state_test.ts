@@ -5,7 +5,7 @@ import axe from "axe-core";
 import { eventually } from "../e2e/eventually.ts";
 import { CHROMIUM, textsOf, waitForText } from "./browser.ts";
 import { interopTest } from "./interop.ts";
-import { portOf, serveBackend, stagePage } from "./page_stage.ts";
+import { portOf, serveBackend, showConnections, stagePage } from "./page_stage.ts";
 
 interopTest("page: it asks for the token, and keeps it for this tab only", CHROMIUM, async (stage) => {
   const { page } = await stagePage(stage, { token: "correct-horse" });
@@ -16,8 +16,7 @@ interopTest("page: it asks for the token, and keeps it for this tab only", CHROM
   await waitForText(page, "#token-error", /^This is not the token\.$/);
   await page.type("#token", "correct-horse");
   await page.keyboard.press("Enter");
-  await waitForText(page, "#state", /^Running$/);
-  await page.$eval("#rows", (rows) => rows.scrollIntoView());
+  await showConnections(page);
   await waitForText(page, "#matching", /^299 open$/);
   assert.equal(await page.$eval("#sign-in", (form) => form.hidden), true);
 
@@ -71,8 +70,7 @@ interopTest("page: what comes from the network is text", CHROMIUM, async (stage)
 
 interopTest("page: 400 pixels are enough, and nothing is cut off", CHROMIUM, async (stage) => {
   const { page } = await stagePage(stage, { width: 400 });
-  await waitForText(page, "#state", /^Running$/);
-  await page.$eval("#rows", (rows) => rows.scrollIntoView());
+  await showConnections(page);
   await waitForText(page, "#connection-rows .client", /^10\./);
   assert.equal(await page.$eval("html", (html) => html.scrollWidth), 400);
   await page.select("#sort", "client");

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { eventually } from "../e2e/eventually.ts";
 import { CHROMIUM, focusedIn, textsOf, waitForText } from "./browser.ts";
 import { interopTest } from "./interop.ts";
-import { stagePage } from "./page_stage.ts";
+import { showConnections, stagePage } from "./page_stage.ts";
 
 const ROWS = "#connection-rows tr";
 
@@ -33,7 +33,7 @@ interopTest("page: services and upstreams are there, and figures move", CHROMIUM
 
 interopTest("page: of 5000 connections, only those in sight are asked for", CHROMIUM, async (stage) => {
   const { page, backend } = await stagePage(stage, { connections: 5000 });
-  await page.$eval("#rows", (rows) => rows.scrollIntoView());
+  await showConnections(page);
   await waitForText(page, "#matching", /^4,9\d\d open$/);
   const bySize = await textsOf(page, ".bytes.number");
   await page.$eval("#rows", (rows) => rows.scrollTo(0, rows.scrollHeight));
@@ -73,7 +73,7 @@ interopTest("page: / goes to the filter, Escape empties it, column heads sort", 
 
 interopTest("page: Kill asks once, and a second press closes this connection", CHROMIUM, async (stage) => {
   const { page, backend } = await stagePage(stage);
-  await page.$eval("#rows", (rows) => rows.scrollIntoView());
+  await showConnections(page);
   const id = await waitForText(page, `${ROWS}:nth-child(3) .id`, /^\d+$/);
   const button = `button[aria-label="kill connection ${id}"]`;
   await page.click(button, { count: 2 });
@@ -95,7 +95,7 @@ interopTest(
   CHROMIUM,
   async (stage) => {
     const { page, backend } = await stagePage(stage);
-    await page.$eval("#rows", (rows) => rows.scrollIntoView());
+    await showConnections(page);
     await waitForText(page, `${ROWS}:nth-child(12) .id`, /^\d+$/);
     const ids = await textsOf(page, `${ROWS} .id`);
     await page.focus("#columns .bytes button");

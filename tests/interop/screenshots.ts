@@ -3,7 +3,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { waitForText } from "./browser.ts";
-import { stagePage } from "./page_stage.ts";
+import { showConnections, stagePage } from "./page_stage.ts";
 
 /** As long as the curves of the page go back, in seconds. */
 const HISTORY = 120;
@@ -22,7 +22,7 @@ async function takeScreenshots(): Promise<void> {
   await pause(HISTORY * 1000);
   for (const theme of ["light", "dark"] as const) {
     await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: theme }]);
-    await page.$eval("#rows", (rows) => rows.scrollIntoView());
+    await showConnections(page);
     await waitForText(page, "#connection-rows .rate", /\/s$/);
     await page.$eval("body", (body) => body.scrollIntoView());
     await page.screenshot({ path: pathOf(`page-${theme}.png`), fullPage: true });
