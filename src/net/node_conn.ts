@@ -77,7 +77,8 @@ export class NodeConn implements Conn {
   }
 
   closeWrite(): Promise<void> {
-    if (this.#failure !== undefined) return Promise.resolve();
+    // The callback of a socket that was closed here would never be called.
+    if (this.#failure !== undefined || this.#socket.destroyed) return Promise.resolve();
     this.#early?.close();
     // The callback also runs when the socket breaks first; the reading side reports that.
     return new Promise((resolve) => void this.#socket.end(() => resolve()));

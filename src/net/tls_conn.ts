@@ -117,8 +117,11 @@ export class TlsConn extends ConnWrapper {
   }
 
   async #sendEnd(): Promise<void> {
-    // The callback also runs when the socket breaks first; the reading side reports that.
-    if (!this.#isOver) await new Promise<void>((resolve) => void this.#socket.end(resolve));
+    // The callback also runs when the socket breaks meanwhile; the reading side reports that. It does not when the socket
+    // was destroyed before.
+    if (!this.#isOver && !this.#socket.destroyed) {
+      await new Promise<void>((resolve) => void this.#socket.end(resolve));
+    }
     // node:tls calls back just before it hands close_notify to the duplex.
     await new Promise<void>((resolve) => void setImmediate(resolve));
     await this.#duplex.flushed();

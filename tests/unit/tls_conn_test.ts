@@ -156,6 +156,13 @@ Deno.test("TlsConn.closeWrite() of a connection that broke does not wait for a s
   assert.deepEqual([socket.ends, inner.isFinished], [0, true]);
 });
 
+Deno.test("TlsConn.closeWrite() of a connection that was closed resolves", async () => {
+  const { conn, socket } = new Stage();
+  socket.destroyed = true;
+  await conn.closeWrite();
+  assert.equal(socket.ends, 0);
+});
+
 Deno.test("TlsConn.closeWrite() sends no FIN where the duplex is gone", async () => {
   const { conn, duplex, inner } = new Stage();
   duplex.destroyed = true;
