@@ -1,8 +1,9 @@
 /** `deno task bench`: sluice beside other proxies on this machine. See options.ts for what it takes. */
-import { print, progressOf } from "./console.ts";
+import { print, progressOf } from "../support/console.ts";
 import { type Findings, runBench } from "./bench.ts";
 import { outcomes } from "./goals.ts";
-import { parseOptions, USAGE, UsageError } from "./options.ts";
+import { runCommand, UsageError } from "../support/command.ts";
+import { type Options, parseOptions, USAGE } from "./options.ts";
 import { goalLines, tables } from "./report.ts";
 import { type Circumstances, circumstances, writeResults } from "./results.ts";
 import { ROOT } from "./sluice.ts";
@@ -11,12 +12,7 @@ import { Stage } from "./stage.ts";
 const progress = progressOf("bench");
 
 /** Runs the bench and returns the exit code. */
-async function main(args: string[]): Promise<number> {
-  const options = parseOptions(args, `${ROOT}tests/bench/results.json`);
-  if (options === null) {
-    print(USAGE);
-    return 0;
-  }
+async function main(options: Options): Promise<number> {
   if (Deno.build.os !== "linux") {
     throw new UsageError("the bench reads CPU time and memory from /proc: it needs Linux");
   }
@@ -31,7 +27,7 @@ async function main(args: string[]): Promise<number> {
   }
   // A mistake outside every await would end Deno before the stage is disposed of.
   globalThis.addEventListener("unhandledrejection", () => stage.endNow());
-  const around = await circumstances(options, args);
+  const around = await circumstances(options, Deno.args);
   const findings = await runBench(stage, options, {
     progress,
     found: (findings) => keep(options.out, around, findings),
@@ -54,10 +50,9 @@ function partial(out: string): string {
   return `${out}.partial`;
 }
 
-try {
-  Deno.exit(await main(Deno.args));
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  progress(`${error.message}\n\n${USAGE}`);
-  Deno.exit(2);
-}
+await runCommand({
+  usage: USAGE,
+  parse: (args) => parseOptions(args, `${ROOT}tests/bench/results.json`),
+  run: main,
+  progress,
+});

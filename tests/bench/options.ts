@@ -1,6 +1,7 @@
 /** What the command line of the bench may say. */
 import { parseArgs } from "node:util";
 import { LOAD_TABLE, type LoadName, LOADS, type TargetName, TARGETS } from "./names.ts";
+import { UsageError } from "../support/command.ts";
 
 export interface Options {
   readonly rounds: number;
@@ -38,9 +39,6 @@ ${LOADS.map((load) => `                      ${load.padEnd(12)}${LOAD_TABLE[load
   --help            this text
 SLUICE_BIN=FILE measures an executable instead of "deno run main.ts". What is not installed is left out, and named.
 `;
-
-/** A command line that cannot be understood. */
-export class UsageError extends Error {}
 
 /** Parses the arguments; null means that help was asked for. */
 export function parseOptions(args: string[], defaultOut: string): Options | null {

@@ -1,10 +1,11 @@
 /** `deno task fuzz`: random sequences of what happens to connections, and random bytes, against the whole program. */
 
-import { print, progressOf } from "../bench/console.ts";
+import { print, progressOf } from "../support/console.ts";
 import { CertificateAuthority } from "../interop/certificates.ts";
 import { failureText } from "./failure.ts";
 import { Model } from "./model.ts";
-import { type Options, parseOptions, USAGE, UsageError } from "./options.ts";
+import { runCommand, stopOnSignals, UsageError } from "../support/command.ts";
+import { type Options, parseOptions, USAGE } from "./options.ts";
 import type { Premises } from "./stage.ts";
 import { Wire } from "./wire.ts";
 
@@ -14,27 +15,15 @@ const REPORT_EVERY = 5000;
 const progress = progressOf("fuzz");
 
 /** Returns the exit code. */
-async function main(args: string[]): Promise<number> {
-  const options = parseOptions(args);
-  if (options === null) {
-    print(USAGE);
-    return 0;
-  }
+async function main(options: Options): Promise<number> {
   if (Deno.build.os !== "linux") throw new UsageError("the fuzzer resets sockets by libc: it needs Linux");
-  const interrupt = new AbortController();
-  const stop = AbortSignal.any([interrupt.signal, AbortSignal.timeout(options.duration)]);
-  const onSignal = () => {
-    // Whoever asks twice does not want to wait.
-    if (interrupt.signal.aborted) Deno.exit(130);
-    progress("ending; once more to end at once");
-    interrupt.abort();
-  };
-  for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, onSignal);
+  const interrupted = stopOnSignals(progress);
+  const stop = AbortSignal.any([interrupted, AbortSignal.timeout(options.duration)]);
   progress(`--seed ${options.seed}`);
   await using cleanUp = new AsyncDisposableStack();
   const premises = await premisesOf(cleanUp);
   const results = await Promise.all([
-    options.part === "wire" ? NONE : runModel(options, premises, stop, interrupt.signal),
+    options.part === "wire" ? NONE : runModel(options, premises, stop, interrupted),
     options.part === "model" || options.only !== undefined ? NONE : runWire(options, premises, stop),
   ]);
   const failed = results.reduce((sum, { failures }) => sum + failures.length, 0);
@@ -99,10 +88,4 @@ async function premisesOf(cleanUp: AsyncDisposableStack): Promise<Premises> {
   };
 }
 
-try {
-  Deno.exit(await main(Deno.args));
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  progress(`${error.message}\n\n${USAGE}`);
-  Deno.exit(2);
-}
+await runCommand({ usage: USAGE, parse: parseOptions, run: main, progress });

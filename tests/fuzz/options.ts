@@ -2,6 +2,7 @@
 
 import { parseArgs } from "node:util";
 import { parseDuration } from "../../src/config/duration.ts";
+import { LARGEST_SEED, randomSeed, UsageError } from "../support/command.ts";
 
 export interface Options {
   /** In milliseconds. */
@@ -14,8 +15,6 @@ export interface Options {
   readonly without: readonly string[];
 }
 
-const LARGEST_SEED = 2 ** 32 - 1;
-
 export const USAGE = `deno task fuzz [options]
   --for 60s       how long it goes on (60s)
   --seed N        what everything is drawn from, 0 to ${LARGEST_SEED}; left out, a new one, which is printed
@@ -26,9 +25,6 @@ export const USAGE = `deno task fuzz [options]
 SLUICE_BIN=FILE tests an executable instead of "deno run main.ts". Needs Linux and openssl.
 Ctrl-C ends it early, with the verdict so far. The exit code is 1 when anything is wrong.
 `;
-
-/** A command line that cannot be understood. */
-export class UsageError extends Error {}
 
 /** Parses the arguments; null means that help was asked for. @throws {UsageError} */
 export function parseOptions(args: string[], newSeed: () => number = randomSeed): Options | null {
@@ -78,8 +74,4 @@ function wholeNumber(name: string, text: string): number {
   const value = Number(text);
   if (/^\d+$/.test(text) && value <= LARGEST_SEED) return value;
   throw new UsageError(`${name} takes a whole number from 0 to ${LARGEST_SEED}, not "${text}"`);
-}
-
-function randomSeed(): number {
-  return crypto.getRandomValues(new Uint32Array(1))[0]!;
 }

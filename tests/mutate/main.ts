@@ -1,10 +1,11 @@
 /** `deno task mutate`: small mistakes in the source, one at a time, and whether the tests notice. */
 
 import { fileURLToPath } from "node:url";
-import { print, progressOf } from "../bench/console.ts";
+import { print, progressOf } from "../support/console.ts";
 import { Campaign } from "./campaign.ts";
 import { type Mutant, mutantsOf, mutantText } from "./mutants.ts";
-import { type Options, parseOptions, USAGE, UsageError } from "./options.ts";
+import { runCommand, UsageError } from "../support/command.ts";
+import { type Options, parseOptions, USAGE } from "./options.ts";
 import { importGraph, testsThatReach } from "./reach.ts";
 import { reasonFor, resultText } from "./verdicts.ts";
 
@@ -12,12 +13,7 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const progress = progressOf("mutate");
 
 /** Returns the exit code. */
-async function main(args: string[]): Promise<number> {
-  const options = parseOptions(args);
-  if (options === null) {
-    print(USAGE);
-    return 0;
-  }
+async function main(options: Options): Promise<number> {
   Deno.chdir(ROOT);
   const files = await filesOfTree();
   const mutants = chosen(files, options);
@@ -75,10 +71,4 @@ function chosen(files: readonly string[], { paths, only, lines }: Options): Muta
     .filter(({ line }) => lines === undefined || line >= lines[0] && line <= lines[1]);
 }
 
-try {
-  Deno.exit(await main(Deno.args));
-} catch (error) {
-  if (!(error instanceof UsageError)) throw error;
-  progress(`${error.message}\n\n${USAGE}`);
-  Deno.exit(2);
-}
+await runCommand({ usage: USAGE, parse: parseOptions, run: main, progress });

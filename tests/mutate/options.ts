@@ -1,6 +1,7 @@
 /** What the command line of the mutation tests may say. */
 
 import { parseArgs } from "node:util";
+import { UsageError } from "../support/command.ts";
 
 export interface Options {
   /** Files and folders of the source. */
@@ -31,9 +32,6 @@ export const USAGE = `deno task mutate [FILES] [options]
 Runs tests/unit against copies of the tree, each with one small mistake. The exit code is 1 when a mistake is not
 noticed that tests/mutate/equivalent.ts does not have.
 `;
-
-/** A command line that cannot be understood. */
-export class UsageError extends Error {}
 
 /** Parses the arguments; null means that help was asked for. @throws {UsageError} */
 export function parseOptions(args: string[]): Options | null {

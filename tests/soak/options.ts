@@ -1,6 +1,7 @@
 /** What the command line of the soak may say. */
 
 import { parseArgs } from "node:util";
+import { LARGEST_SEED, randomSeed, UsageError } from "../support/command.ts";
 
 export interface Options {
   readonly minutes: number;
@@ -11,8 +12,6 @@ export interface Options {
   readonly rate: number;
 }
 
-const LARGEST_SEED = 2 ** 32 - 1;
-
 export const USAGE = `deno task soak [options]
   --minutes M     how long the load lasts (10; fractions will do, at least 0.5)
   --workers N     threads of sluice, 1 to 256 (2)
@@ -22,9 +21,6 @@ export const USAGE = `deno task soak [options]
 SLUICE_BIN=FILE tests an executable instead of "deno run main.ts". Needs Linux and openssl.
 Ctrl-C ends it early, with the verdict so far. The exit code is 1 when anything is wrong.
 `;
-
-/** A command line that cannot be understood. */
-export class UsageError extends Error {}
 
 /** Parses the arguments; null means that help was asked for. @throws {UsageError} */
 export function parseOptions(args: string[], newSeed: () => number = randomSeed): Options | null {
@@ -69,8 +65,4 @@ function numberOf(name: string, text: string, { least, most, whole = false }: {
     );
   }
   return value;
-}
-
-function randomSeed(): number {
-  return crypto.getRandomValues(new Uint32Array(1))[0]!;
 }

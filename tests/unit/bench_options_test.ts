@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { LOADS, TARGETS } from "../bench/names.ts";
-import { parseOptions, USAGE, UsageError } from "../bench/options.ts";
+import { parseOptions, USAGE } from "../bench/options.ts";
+import { UsageError } from "../support/command.ts";
 
 Deno.test("a full bench has five rounds over everything and writes its results", () => {
   const options = parseOptions([], "results.json");

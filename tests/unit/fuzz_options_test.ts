@@ -1,7 +1,8 @@
 /** The command line of the fuzzer. */
 
 import assert from "node:assert/strict";
-import { parseOptions, UsageError } from "../fuzz/options.ts";
+import { parseOptions } from "../fuzz/options.ts";
+import { UsageError } from "../support/command.ts";
 
 Deno.test("fuzz options: what is left out", () => {
   assert.deepEqual(parseOptions([], () => 7), {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { parseOptions, USAGE, UsageError } from "../soak/options.ts";
+import { parseOptions, USAGE } from "../soak/options.ts";
+import { UsageError } from "../support/command.ts";
 
 Deno.test("a soak takes ten minutes with two workers and a new seed, unless it is told otherwise", () => {
   assert.deepEqual(parseOptions([], () => 7), { minutes: 10, workers: 2, rate: 150, seed: 7 });
