@@ -85,10 +85,23 @@ function explainUnknownKey(key: string, issue: z.core.$ZodIssueUnrecognizedKeys,
   const known = issue.message.split(", ");
   // camelCase and kebab-case are the same words in another style, not typing errors.
   const meant = keysLike(toSnakeCase(key).replaceAll("-", "_"), known);
-  const hint = meant.length === 0
-    ? `expected one of ${known.map((each) => report.spell(each)).join(", ")}`
-    : `did you mean ${anyOf(meant.map((each) => `"${report.spell(each)}"`))}?`;
+  const hint = meant.length > 0
+    ? `did you mean ${anyOf(meant.map((each) => `"${report.spell(each)}"`))}?`
+    : placeOf(toSnakeCase(key), report) ??
+      `expected one of ${known.map((each) => report.spell(each)).join(", ")}`;
   // That one is not missing, then.
   for (const each of meant) report.ignoreMissing([...issue.path, each]);
   report.addKey([...issue.path, key], `Unknown key "${report.spell(key)}": ${hint}`);
+}
+
+/** More places than this are no help. */
+const MAX_PLACES = 3;
+
+/** Where a key belongs that stands in the wrong mapping. */
+function placeOf(key: string, report: Report): string | undefined {
+  const places = [...configKeys().get(key) ?? []];
+  if (places.length === 0 || places.length > MAX_PLACES) return undefined;
+  return `it belongs ${
+    anyOf(places.map((place) => place === "" ? "at the top of the file" : `under "${report.spell(place)}"`))
+  }`;
 }

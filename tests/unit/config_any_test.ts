@@ -13,7 +13,7 @@ const SOON = 5000;
 
 const RUNS = Number(Deno.env.get("SLUICE_FUZZ_RUNS") ?? 300);
 
-const KEYS = [...configKeys(), "x-base", "<<", "constructor", "__proto__"];
+const KEYS = [...configKeys().keys(), "x-base", "<<", "constructor", "__proto__"];
 
 /** Pieces that configurations are made of, and that break them. */
 const PIECES = [
