@@ -21,6 +21,8 @@ import { latin1 } from "./proxy_headers.ts";
 import { BROKEN, RESET, SlowConn } from "./relay_stage.ts";
 
 type Options = Partial<ProxyOptions["services"][number]>;
+/** Of the service: how fast clients may come. */
+type Rate = Pick<NonNullable<AdmissionParts["rate"]>, "take">;
 
 Deno.test("Connection.run() relays, and tells of each step in order", async () => {
   const stage = new Stage();
@@ -151,13 +153,16 @@ Deno.test("a peer that may not send a PROXY header is closed before anything is 
 });
 
 Deno.test("where a client goes that sends no ClientHello is decided by why there is none", async () => {
-  const stage = new Stage({}, { readAhead: 4096, needsHello: () => true });
-  const ran = stage.run();
-  stage.client.arrive("GET / HTTP/1.1");
-  await stage.dialled();
-  assert.deepEqual([stage.facts!.noHello, stage.facts!.serverName], ["not TLS", undefined]);
-  stage.connection.abort("killed");
-  await ran;
+  // The first byte tells, and may be all that there is room for.
+  for (const readAhead of [4096, 1]) {
+    const stage = new Stage({}, { readAhead, needsHello: () => true });
+    const ran = stage.run();
+    stage.client.arrive("GET / HTTP/1.1");
+    await stage.dialled();
+    assert.deepEqual([stage.facts!.noHello, stage.facts!.serverName], ["not TLS", undefined]);
+    stage.connection.abort("killed");
+    await ran;
+  }
 });
 
 Deno.test("a client that is refused or gone has entered: nobody else waits for it", async () => {
@@ -296,6 +301,22 @@ Deno.test("what a PROXY header says of the client is told of the connection", as
   assert.deepEqual([local.record!.client, local.record!.peer], ["192.0.2.1:5432", undefined]);
   local.connection.abort("killed");
   await localRan;
+
+  const nameless = new Stage({ acceptProxyProtocol: { from: ["192.0.2.1"] } }, {
+    readAhead: 4096,
+    headerDeadlines: LONG,
+  });
+  const namelessRan = nameless.run();
+  nameless.client.arriveBytes(latin1(encodeProxyHeader({
+    command: "proxy",
+    source: { transport: "tcp", hostname: "198.51.100.7", port: 7 },
+    destination: { transport: "tcp", hostname: "198.51.100.8", port: 8 },
+    uniqueId: new Uint8Array(0),
+  }, 2)));
+  await nameless.dialled();
+  assert.deepEqual([nameless.record!.client, nameless.record!.uniqueId], ["198.51.100.7:7", undefined]);
+  nameless.connection.abort("killed");
+  await namelessRan;
 });
 
 Deno.test("the name of a ClientHello is told of the connection, and all of it is relayed", async () => {
@@ -334,6 +355,32 @@ Deno.test("a TLS client is read inside TLS from its handshake on, and what was a
   await ran;
   assert.deepEqual([stage.upstream.written, inside.isClosed], ["secret", true]);
 });
+
+for (
+  const [room, handshakes, left, end] of [[1, 1, 0, "tls_handshake_failed"], [
+    0,
+    0,
+    0,
+    "connect_rate",
+  ]] as const
+) {
+  Deno.test(`a handshake costs the service its rate, whatever comes of it: ${end}`, async () => {
+    let begun = 0;
+    const terminate = () => {
+      begun += 1;
+      return Promise.reject(new ProxyError("tls_handshake_failed", "client"));
+    };
+    const rate = { left: room as number, take: () => rate.left > 0 && rate.left-- > 0 };
+    const stage = new Stage({}, { tls: { terminate } as unknown as Service["tls"], rate });
+    await stage.run();
+    assert.deepEqual([begun, rate.left, stage.told.at(-1), stage.inside], [
+      handshakes,
+      left,
+      `ended ${end}`,
+      0,
+    ]);
+  });
+}
 
 Deno.test("recordLostClient() counts a client that nobody knows, with its reason", () => {
   const stage = new Stage();
@@ -403,7 +450,7 @@ class Stage {
 
   constructor(
     options: Options = {},
-    { isFull = false, ...parts }: Partial<Service> & { isFull?: boolean } = {},
+    { isFull = false, rate, ...parts }: Partial<Service> & { isFull?: boolean; rate?: Rate } = {},
   ) {
     const { services: [config] } = decodeOptions({
       services: [{ name: "test", listen: "127.0.0.1:0", upstream: "127.0.0.1:1", ...options }],
@@ -415,7 +462,7 @@ class Stage {
       undo: () => void this.inside--,
       onFree: () => ({ [Symbol.dispose]() {} }),
     };
-    const counts = { own: limit, all: limit, rate: undefined, clients: undefined };
+    const counts = { own: limit, all: limit, rate, clients: undefined };
     this.service = {
       config,
       admission: new Admission(config!, counts as unknown as AdmissionParts),
