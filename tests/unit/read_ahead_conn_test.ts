@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import { ReadAheadConn } from "../../src/net/read_ahead_conn.ts";
 import { FakeConn, readOnce } from "./fake_conn.ts";
+import { SlowConn } from "./relay_stage.ts";
 
 Deno.test("what was looked at is read again, in order, without what was skipped", async () => {
   const conn = new FakeConn();
@@ -29,7 +30,7 @@ Deno.test("a look that was left waiting is taken over by the reader", async () =
 });
 
 Deno.test("the end is told to the one who looks and to the one who reads", async () => {
-  const conn = new FakeConn();
+  const conn = new SlowConn();
   const ahead = new ReadAheadConn(conn, 64);
   conn.arrive("last");
   assert.equal(await ahead.more(), true);
@@ -38,6 +39,19 @@ Deno.test("the end is told to the one who looks and to the one who reads", async
   assert.equal(await ahead.more(), false);
   assert.equal(await readOnce(ahead), "last");
   assert.equal(await readOnce(ahead), null);
+  assert.equal(conn.reads, 2, "it was read up to its end, and no more");
+});
+
+Deno.test("room for what is held is doubled when it is full, up to the capacity", async () => {
+  const conn = new FakeConn();
+  const ahead = new ReadAheadConn(conn, 9000);
+  conn.arrive("x".repeat(10_000));
+  for (const [held, isFull] of [[4096, false], [8192, false], [9000, true]] as const) {
+    assert.equal(await ahead.more(), true);
+    assert.deepEqual([ahead.arrived.byteLength, ahead.isFull], [held, isFull]);
+  }
+  assert.equal((await readOnce(ahead, 10_000))!.length, 9000);
+  assert.equal((await readOnce(ahead, 10_000))!.length, 1000);
 });
 
 Deno.test("a connection that breaks says so to both", async () => {
