@@ -1,6 +1,7 @@
 /** Bulk: what runs through streams from a large read on. Time stands still, so no turn of bulk is ever over. */
 
 import assert from "node:assert/strict";
+import { mock } from "node:test";
 import { setImmediate } from "node:timers/promises";
 import { emptyPool, pooledBytes } from "../../src/net/buffer_pool.ts";
 import { ProxyError } from "../../src/net/errors.ts";
@@ -34,6 +35,7 @@ for (const [one, other] of SIDES) {
     ]);
     await stage.arrive(other, "end");
     assert.deepEqual(await stage.outcome, { kind: "closed", first: one });
+    assert.equal(stage[one].isFinished, false, "closing it is its FIN");
   });
 
   Deno.test(`a Direction writes all of the ${one}'s bytes in as many pieces as it takes`, async () => {
@@ -150,4 +152,68 @@ Deno.test("a Direction is done with bulk as soon as it is killed, while a write 
   await setImmediate();
   assert.equal(stage.hasEnded, true);
   assert.deepEqual(await stage.failure(), ["killed", "proxy"]);
+});
+
+Deno.test("a Direction whose bulk is over leaves the turns of others as they are", async () => {
+  using time = new FakeTime();
+  const over = new RelayStage({ bufferSize: SMALL });
+  const goesOn = new RelayStage({ bufferSize: SMALL });
+  await over.arrive("client", BULK);
+  await goesOn.arrive("client", BULK);
+  // Longer than a turn.
+  mock.method(performance, "now", () => 10);
+  const { reads } = goesOn.client;
+  await goesOn.arrive("client", "one more", "and another");
+  assert.equal(goesOn.upstream.written, BULK + "one more", "the next read waits for its turn");
+  await over.arrive("client", "end");
+  await over.arrive("upstream", "end");
+  assert.equal((await over.outcome).kind, "closed");
+  assert.equal(goesOn.client.reads, reads);
+  await time.advance(10);
+  assert.equal(goesOn.upstream.written, BULK + "one more" + "and another");
+  goesOn.relay.abort(KILLED);
+  await goesOn.outcome;
+});
+
+Deno.test("each Direction keeps to its own rate", async () => {
+  using time = new FakeTime();
+  const stage = new RelayStage({ rates: { upload: 10, download: 20 } });
+  stage.client.arrive("0123456789");
+  stage.upstream.arrive("0123456789");
+  await time.advance(500);
+  const { upstream, client } = stage;
+  assert.ok(upstream.written.length >= 4 && upstream.written.length <= 6, upstream.written);
+  assert.ok(client.written.length >= 9 && client.written.length <= 10, client.written);
+  stage.relay.abort(KILLED);
+  await stage.outcome;
+});
+
+Deno.test("a Direction keeps to the lowest rate there is, and to one for messages smaller than its buffer", async () => {
+  using time = new FakeTime();
+  const slow = new RelayStage({ rates: { upload: 1, download: 0 } });
+  slow.client.arrive("ab");
+  await time.advance(900);
+  assert.equal(slow.upstream.written, "");
+  await time.advance(1000);
+  assert.equal(slow.upstream.written, "a");
+  slow.relay.abort(KILLED);
+  await slow.outcome;
+
+  const stage = new RelayStage({ rates: { upload: 0, download: 100 } });
+  for (let count = 0; count < 20; count++) stage.upstream.arrive("abc");
+  await time.advance(200);
+  const { length } = stage.client.written;
+  assert.ok(length >= 15 && length <= 25, `${length} bytes in 200 ms`);
+  stage.relay.abort(KILLED);
+  await stage.outcome;
+});
+
+Deno.test("a Direction waits for its rate no longer than its relay lives", async () => {
+  using time = new FakeTime();
+  const stage = new RelayStage({ rates: { upload: 1, download: 0 } });
+  stage.client.arrive("slow");
+  await time.advance(100);
+  stage.relay.abort(KILLED);
+  await setImmediate();
+  assert.deepEqual([stage.hasEnded, stage.upstream.written], [true, ""]);
 });

@@ -149,39 +149,6 @@ Deno.test("Relay.abort() ends the wait for a rate, in both directions", async ()
   }
 });
 
-Deno.test("Relay keeps to the rate of each direction", async () => {
-  using time = new FakeTime();
-  const stage = new RelayStage({ rates: { upload: 10, download: 20 } });
-  stage.client.arrive("0123456789");
-  stage.upstream.arrive("0123456789");
-  await time.advance(500);
-  const { upstream, client } = stage;
-  assert.ok(upstream.written.length >= 4 && upstream.written.length <= 6, upstream.written);
-  assert.ok(client.written.length >= 9 && client.written.length <= 10, client.written);
-  stage.relay.abort(KILLED);
-  await stage.outcome;
-});
-
-Deno.test("Relay keeps to the lowest rate there is, and to one for messages smaller than its buffer", async () => {
-  using time = new FakeTime();
-  const slow = new RelayStage({ rates: { upload: 1, download: 0 } });
-  slow.client.arrive("ab");
-  await time.advance(900);
-  assert.equal(slow.upstream.written, "");
-  await time.advance(1000);
-  assert.equal(slow.upstream.written, "a");
-  slow.relay.abort(KILLED);
-  await slow.outcome;
-
-  const stage = new RelayStage({ rates: { upload: 0, download: 100 } });
-  for (let count = 0; count < 20; count++) stage.upstream.arrive("abc");
-  await time.advance(200);
-  const { length } = stage.client.written;
-  assert.ok(length >= 15 && length <= 25, `${length} bytes in 200 ms`);
-  stage.relay.abort(KILLED);
-  await stage.outcome;
-});
-
 Deno.test("the first failure of a relay stays its reason", async () => {
   const stage = new RelayStage();
   stage.client.holds = true;
