@@ -1,8 +1,11 @@
 /** The streams of a direction, over connections without sockets. */
 
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers/promises";
+import { emptyPool, pooledBytes } from "../../src/net/buffer_pool.ts";
 import { RelayBuffer } from "../../src/net/buffers.ts";
 import { bulkTurns } from "../../src/net/bulk_turns.ts";
+import { type Peer, ProxyError } from "../../src/net/errors.ts";
 import {
   ConnWriter,
   countingStream,
@@ -11,6 +14,7 @@ import {
   writableTo,
 } from "../../src/net/streams.ts";
 import { EndlessConn } from "./endless_conn.ts";
+import { BROKEN, RESET, SlowConn } from "./relay_stage.ts";
 
 const OBSERVER: FlowObserver = {
   stopped: () => undefined,
@@ -49,6 +53,165 @@ Deno.test("at most one read is under way, however long reads and writes take", a
     }
   }
 });
+
+Deno.test("a source gives its first bytes, then what it is asked for, then the end, and tells of each", async () => {
+  using stage = new SourceStage("first");
+  assert.equal(await stage.read(), "first");
+  stage.buffer.written();
+  assert.deepEqual([stage.conn.reads, stage.told], [0, []], "nobody asked for more");
+  for (const text of ["second", "third"]) {
+    const read = stage.read();
+    stage.conn.arrive(text);
+    assert.equal(await read, text);
+    assert.equal(stage.buffer.isBusy, true);
+    stage.buffer.written();
+  }
+  const end = stage.read();
+  assert.deepEqual([stage.conn.reads, pooledBytes()], [3, 0]);
+  stage.conn.arrive("end");
+  assert.equal(await end, undefined);
+  assert.deepEqual(stage.told, ["activity", "activity", "end of client"]);
+  assert.equal(pooledBytes(), SIZE, "its buffer is free");
+});
+
+Deno.test("a source does not read before what it gave was written", async () => {
+  using stage = new SourceStage("first");
+  assert.equal(await stage.read(), "first");
+  const read = stage.read();
+  await setImmediate();
+  assert.equal(stage.conn.reads, 0);
+  stage.buffer.written();
+  stage.conn.arrive("second");
+  assert.equal(await read, "second");
+});
+
+Deno.test("a source fails with the reason of its relay, of which it neither reads nor gives more", async () => {
+  for (const [when, reads] of [["before", 0], ["while", 1]] as const) {
+    using stage = new SourceStage("first");
+    await stage.read();
+    stage.buffer.written();
+    if (when === "before") stage.failure = KILLED;
+    const read = stage.read();
+    stage.failure = KILLED;
+    stage.conn.arrive("too late");
+    await assert.rejects(read, KILLED);
+    await setImmediate();
+    assert.deepEqual([stage.conn.reads, stage.told, pooledBytes()], [reads, [], SIZE], `${when} it reads`);
+  }
+});
+
+Deno.test("a source whose connection breaks tells of it before its stream does", async () => {
+  using stage = new SourceStage("first");
+  await stage.read();
+  stage.buffer.written();
+  const read = stage.read().catch((error: ProxyError) => stage.told.push(`stream: ${error.code}`));
+  stage.conn.arrive(RESET);
+  await read;
+  assert.deepEqual(stage.told, ["connection_reset of client", "stream: connection_reset"]);
+  assert.equal(pooledBytes(), SIZE);
+});
+
+Deno.test("ConnWriter writes everything in as many pieces as it takes, then says so once", async () => {
+  using stage = new SourceStage("0123456789");
+  stage.conn.takes = 4;
+  const done: unknown[] = [];
+  stage.writer.send(stage.buffer.filled(10), () => done.push("done"), (error) => done.push(error));
+  assert.deepEqual([done, stage.buffer.isBusy], [[], true]);
+  await setImmediate();
+  assert.deepEqual([stage.conn.written, stage.conn.writes], ["0123456789", 3]);
+  assert.deepEqual([done, stage.buffer.isBusy], [["done"], false]);
+});
+
+Deno.test("ConnWriter fails with the side that it writes to, and gives its buffer to nobody", async () => {
+  using stage = new SourceStage("0123456789");
+  stage.conn.breaks = BROKEN;
+  await assert.rejects(stage.writer.write(stage.buffer.filled(10)), {
+    code: "broken_pipe",
+    side: "upstream",
+  });
+  assert.equal(stage.buffer.isBusy, false);
+  stage.buffer.unused();
+  assert.equal(pooledBytes(), 0);
+});
+
+Deno.test("ConnWriter sends a FIN, but where the connection is closed next and has nothing else to say", async () => {
+  for (
+    const [closesNext, hasLastWords, isFinished] of [
+      [false, false, true],
+      [false, true, true],
+      [true, false, false],
+      [true, true, true],
+    ] as const
+  ) {
+    using stage = new SourceStage("first");
+    stage.closes = closesNext;
+    stage.conn.hasLastWords = hasLastWords;
+    await stage.writer.close();
+    assert.equal(stage.conn.isFinished, isFinished, `${closesNext} ${hasLastWords}`);
+  }
+  using stage = new SourceStage("first");
+  stage.conn.closeWrite = () => Promise.reject(RESET);
+  await assert.rejects(async () => await stage.writer.close(), {
+    code: "connection_reset",
+    side: "upstream",
+  });
+});
+
+/** Of a buffer, in bytes: the smallest there is. */
+const SIZE = 2048;
+const KILLED = new ProxyError("killed", "proxy");
+
+/** A connection with its buffer, which holds the first bytes already; and what its relay is told. */
+class SourceStage implements FlowObserver, Disposable {
+  readonly conn = new SlowConn();
+  readonly buffer = new RelayBuffer(SIZE);
+  readonly writer: ConnWriter;
+  readonly told: string[] = [];
+  failure: ProxyError | undefined;
+  closes = false;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+
+  constructor(first: string) {
+    emptyPool();
+    const bytes = new TextEncoder().encode(first);
+    this.buffer.take().set(bytes);
+    const end = { conn: this.conn, buffer: this.buffer, observer: this };
+    this.#reader = readableFrom({ ...end, side: "client" }, bytes.byteLength).getReader();
+    this.writer = new ConnWriter({ ...end, side: "upstream" });
+    bulkTurns.enter();
+  }
+
+  /** The next chunk; undefined at the end. */
+  async read(): Promise<string | undefined> {
+    const { done, value } = await this.#reader.read();
+    return done ? undefined : new TextDecoder().decode(value);
+  }
+
+  stopped(): ProxyError | undefined {
+    return this.failure;
+  }
+
+  onActivity(): void {
+    this.told.push("activity");
+  }
+
+  onEnd(side: Peer): void {
+    this.told.push(`end of ${side}`);
+  }
+
+  onFailure({ code, side }: ProxyError): void {
+    this.told.push(`${code} of ${side}`);
+  }
+
+  closesNext(): boolean {
+    return this.closes;
+  }
+
+  [Symbol.dispose](): void {
+    bulkTurns.leave();
+    emptyPool();
+  }
+}
 
 /** Reads so many chunks of one byte each, each read and write after so many microtasks. */
 class CountingConn extends EndlessConn {
