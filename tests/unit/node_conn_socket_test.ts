@@ -61,6 +61,19 @@ Deno.test("NodeConn reads chunks that fill what node:net reads at a time togethe
   await setImmediate();
 });
 
+Deno.test("NodeConn does not pause the next read for what belonged to the one before", async () => {
+  const { conn, socket } = played();
+  const buffer = new Uint8Array(1024 * 1024);
+  const read = conn.read(buffer);
+  for (const length of [CHUNK, CHUNK, 1]) socket.emit("data", new Uint8Array(length));
+  assert.equal(await read, 2 * CHUNK + 1);
+  const next = conn.read(buffer);
+  await setImmediate();
+  assert.deepEqual(socket.calls, ["pause", "resume", "pause", "resume"]);
+  socket.emit("data", bytes("a"));
+  assert.equal(await next, 1);
+});
+
 Deno.test("NodeConn gives bytes, then the end, whatever comes after", async () => {
   const { conn, socket } = played();
   socket.emit("data", bytes("bye"));
@@ -69,6 +82,7 @@ Deno.test("NodeConn gives bytes, then the end, whatever comes after", async () =
   assert.equal(await conn.read(new Uint8Array(8)), 3);
   assert.equal(await conn.read(new Uint8Array(8)), null);
   assert.equal(await conn.read(new Uint8Array(8)), null);
+  assert.equal(socket.calls.includes("resume"), false, "nothing more is asked of the socket");
 });
 
 Deno.test("NodeConn ends a read that waits with the end, the failure or the close", async () => {
@@ -83,6 +97,7 @@ Deno.test("NodeConn ends a read that waits with the end, the failure or the clos
   failed.socket.emit("close");
   await assert.rejects(failing, RESET);
   await assert.rejects(failed.conn.read(new Uint8Array(8)), RESET, "the first failure stays");
+  assert.deepEqual(failed.socket.calls, ["pause", "resume"], "a broken socket is not read");
 
   const closed = played();
   const closing = closed.conn.read(new Uint8Array(8));
