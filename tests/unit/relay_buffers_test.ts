@@ -101,6 +101,34 @@ Deno.test("a buffer waits for its bytes to be written before it is read into aga
   buffer.unused();
 });
 
+Deno.test("messages of one length are read into the same buffer, with one view", () => {
+  const buffer = new RelayBuffer(MIB);
+  const message = (length: number) => {
+    buffer.take();
+    const view = buffer.filled(length);
+    buffer.written();
+    return view;
+  };
+  const first = message(10);
+  assert.equal(message(10), first);
+  assert.equal(message(10).byteLength, 10);
+  assert.equal(message(20).byteLength, 20);
+  assert.equal(message(10).byteLength, 10);
+  buffer.unused();
+});
+
+Deno.test("a buffer that is outgrown goes back to the pool", () => {
+  emptyPool();
+  const buffer = new RelayBuffer(MIB);
+  for (const free of [0, 2, 2 + 16, 2 + 16 + 128, 2 + 16 + 128]) {
+    buffer.take();
+    assert.equal(pooledBytes() / KIB, free);
+    fill(buffer);
+  }
+  buffer.unused();
+  emptyPool();
+});
+
 Deno.test("an abandoned buffer and one that is free are not had any more", () => {
   emptyPool();
   const buffer = new RelayBuffer(KIB);
