@@ -53,6 +53,18 @@ export const EQUIVALENT: readonly Equivalent[] = [
     reason: "when streams begin is a matter of speed: the same bytes pass",
   },
   {
+    file: "src/net/direction.ts",
+    code: "this.#bulk = rate > 0 ? 0 : Math.min(BULK, buffer.largest);",
+    original: ">",
+    reason: "when streams begin is a matter of speed: the same bytes pass",
+  },
+  {
+    file: "src/net/direction.ts",
+    code: "this.#bulk = rate > 0 ? 0 : Math.min(BULK, buffer.largest);",
+    original: "0",
+    reason: "no read is shorter than one byte, nor is the buffer larger than that at a byte a second",
+  },
+  {
     file: "src/net/streams.ts",
     code: "const UNQUEUED = { highWaterMark: 0 };",
     reason: "a source reads one chunk at a time however many are asked for, as there is one buffer",
@@ -61,5 +73,40 @@ export const EQUIVALENT: readonly Equivalent[] = [
     file: "src/net/streams.ts",
     code: "const ROOMY = { highWaterMark: 2 };",
     reason: "room in queues that never fill is a matter of speed",
+  },
+  {
+    file: "src/proxy/connection.ts",
+    code: "this.#client = readAhead > 0 ? new ReadAheadConn(client, readAhead) : client;",
+    original: ">",
+    reason: "one that reads no byte ahead passes everything on: it costs some memory",
+  },
+  {
+    file: "src/net/read_ahead_conn.ts",
+    code: "if (this.#buffer === undefined) return await this.inner.read(buffer);",
+    original: "await this.inner.read(buffer)",
+    reason: "a promise that an async function returns is waited for either way, a microtask or two longer",
+  },
+  {
+    file: "src/net/read_ahead_conn.ts",
+    code: "return await this.inner.read(buffer);",
+    original: "await this.inner.read(buffer)",
+    reason: "a promise that an async function returns is waited for either way, a microtask or two longer",
+  },
+  {
+    file: "src/net/node_conn.ts",
+    code: "const room = this.#reading?.buffer.byteLength ?? 0;",
+    original: "0",
+    reason: "as a chunk has at least one byte, room for one is as little as none",
+  },
+  {
+    file: "src/net/node_conn.ts",
+    code: "this.#early = undefined;",
+    reason: "a descriptor that is closed once more stays closed",
+  },
+  {
+    file: "src/net/buffers.ts",
+    code: "#smallReads = 0;",
+    original: "0",
+    reason: "nothing shrinks before it has grown, and then it counts anew",
   },
 ];
