@@ -87,7 +87,7 @@ function explainUnknownKey(key: string, issue: z.core.$ZodIssueUnrecognizedKeys,
   const meant = keysLike(toSnakeCase(key).replaceAll("-", "_"), known);
   const hint = meant.length > 0
     ? `did you mean ${anyOf(meant.map((each) => `"${report.spell(each)}"`))}?`
-    : placeOf(toSnakeCase(key), report) ??
+    : placeOf(toSnakeCase(key), issue, report) ??
       `expected one of ${known.map((each) => report.spell(each)).join(", ")}`;
   // That one is not missing, then.
   for (const each of meant) report.ignoreMissing([...issue.path, each]);
@@ -98,10 +98,13 @@ function explainUnknownKey(key: string, issue: z.core.$ZodIssueUnrecognizedKeys,
 const MAX_PLACES = 3;
 
 /** Where a key belongs that stands in the wrong mapping. */
-function placeOf(key: string, report: Report): string | undefined {
+function placeOf(key: string, { path }: Issue, report: Report): string | undefined {
   const places = [...configKeys().get(key) ?? []];
   if (places.length === 0 || places.length > MAX_PLACES) return undefined;
-  return `it belongs ${
-    anyOf(places.map((place) => place === "" ? "at the top of the file" : `under "${report.spell(place)}"`))
+  // Of two mappings of one name, only one has it: the name alone does not tell which.
+  const here = path.findLast((part) => typeof part === "string") ?? "";
+  if (places.some((place) => place === here)) return undefined;
+  return `it is a key of ${
+    anyOf(places.map((place) => place === "" ? "the top of the file" : `"${report.spell(place)}"`))
   }`;
 }

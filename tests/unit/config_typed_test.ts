@@ -409,7 +409,7 @@ services:
 `,
     '5:15: services[0].limits.connection: Unknown key "connection": did you mean "connections"?',
     '5:38: services[0].limits.upload: Cannot parse rate "10MB": did you mean "10MB/s"?',
-    '6:5: services[0].alpn: Unknown key "alpn": it belongs under "tls", under "routes" or under "upstream_tls"',
+    '6:5: services[0].alpn: Unknown key "alpn": it is a key of "tls", "routes" or "upstream_tls"',
     '7:5: services[0].idle-timeout: Unknown key "idle-timeout": did you mean "idle_timeout"?',
     '8:22: services[0].connect_timeout: Cannot parse duration "2sec": did you mean "2s"?',
   ],
