@@ -28,6 +28,8 @@ Deno.test("NodeConn reads from its socket only while somebody reads from it", as
   assert.equal(await conn.read(rest), 2);
   assert.equal(text(rest.subarray(0, 2)), "ef");
   assert.deepEqual(socket.calls.length, 3, "what is there needs no socket");
+  socket.emit("data", new Uint8Array(CHUNK));
+  assert.deepEqual(socket.calls.slice(3), ["pause"], "at once, as nobody reads");
 });
 
 Deno.test("NodeConn reads chunks that fill what node:net reads at a time together, as far as there is room", async () => {
