@@ -20,16 +20,14 @@ export interface Watched {
 
 class Watch extends Linked<Watch> {
   readonly watched: Watched;
-  activity: number;
-  isHalfClosed: boolean;
-  /** When the clock first saw the connection as it is now, in milliseconds; undefined until it has looked once. */
+  // As the clock last saw it, and when it first saw it so, in milliseconds; undefined until it has looked once.
+  activity: number | undefined;
+  isHalfClosed: boolean | undefined;
   since: number | undefined;
 
   constructor(watched: Watched) {
     super();
     this.watched = watched;
-    this.activity = watched.activity;
-    this.isHalfClosed = watched.isHalfClosed;
   }
 }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { mock } from "node:test";
 import { Deadlines } from "../../src/net/deadlines.ts";
 import { FakeTime } from "./fake_time.ts";
 
@@ -46,9 +47,12 @@ Deno.test("who joins a deadline has the whole timeout, and nobody has more than 
 Deno.test("a deadline nobody needs any more leaves nothing behind", () => {
   const deadlines = new Deadlines(FOR_EVER, () => "too late");
   const first = deadlines.start();
-  first[Symbol.dispose]();
+  const { signal } = first;
+  for (const user of [first, deadlines.start(), deadlines.start()]) user[Symbol.dispose]();
   using next = deadlines.start();
-  assert.notEqual(next.signal, first.signal);
+  assert.notEqual(next.signal, signal);
+  deadlines.abort("stop");
+  assert.deepEqual([signal.aborted, next.signal.aborted], [false, true]);
 });
 
 Deno.test("a shorter deadline is nobody else's", async () => {
@@ -64,7 +68,10 @@ Deno.test("a shorter deadline is nobody else's", async () => {
 
 Deno.test("an infinite timeout passes only when aborted", () => {
   const deadlines = new Deadlines(Infinity, () => "too late");
+  using _time = new FakeTime();
   using deadline = deadlines.start();
+  mock.timers.tick(2 ** 31);
+  assert.equal(deadline.signal.aborted, false);
   deadlines.abort("stop");
   assert.equal(deadline.signal.reason, "stop");
 });
