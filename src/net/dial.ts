@@ -147,7 +147,7 @@ function dialNode(
       signal.removeEventListener("abort", onAbort);
       reject(error.syscall === "bind" ? bindError(localAddress, error) : error);
     };
-    signal.addEventListener("abort", onAbort, { once: true });
+    signal.addEventListener("abort", onAbort);
     socket.once("error", onError);
     socket.once("connect", () => {
       signal.removeEventListener("abort", onAbort);

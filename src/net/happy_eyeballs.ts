@@ -60,7 +60,7 @@ class Race<Connected extends Disposable> {
     const { signal } = this.#options;
     signal.throwIfAborted();
     const onAbort = () => this.#outcome.reject(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
+    signal.addEventListener("abort", onAbort);
     try {
       // It never rejects, and ends by itself once the race is over.
       this.#start();

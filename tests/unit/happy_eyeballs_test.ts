@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
 import fc from "fast-check";
 import type { Adapter, Conn } from "../../src/net/conn.ts";
 import { dial } from "../../src/net/dial.ts";
@@ -86,6 +87,20 @@ Deno.test("connectFirst() throws the reason of its signal at once, and gives up 
   const before = new Race(["::1", "10.0.0.1"], AbortSignal.abort(reason));
   await assert.rejects(before.result, reason);
   assert.deepEqual(before.begun, []);
+});
+
+Deno.test("connectFirst() leaves no listener on its signal and no delay, however it ends", async () => {
+  for (const end of ["connects", "fails", "aborts"]) {
+    const stop = new AbortController();
+    const race = new Race(["::1"], stop.signal);
+    assert.equal(getEventListeners(stop.signal, "abort").length, 1);
+    if (end === "connects") race.connect("::1");
+    else if (end === "fails") await race.fail("::1", new Deno.errors.ConnectionRefused());
+    else stop.abort(new Error("too long"));
+    await race.result.catch(() => {});
+    assert.equal(getEventListeners(stop.signal, "abort").length, 0, end);
+    assert.equal(race.waits.at(-1)!.aborted, true, end);
+  }
 });
 
 Deno.test("connectFirst() throws the failure that tells most", async () => {
@@ -184,6 +199,8 @@ class FakeConn implements Disposable {
 class Race {
   readonly result: Promise<FakeConn>;
   readonly delays: number[] = [];
+  /** What ends the delays. */
+  readonly waits: AbortSignal[] = [];
   readonly #attempts = new Map<string, { ended: PromiseWithResolvers<FakeConn>; signal: AbortSignal }>();
   readonly #stop = new AbortController();
   #passDelay = () => {};
@@ -198,6 +215,7 @@ class Race {
       signal,
       wait: (milliseconds, signal) => {
         this.delays.push(milliseconds);
+        this.waits.push(signal);
         return new Promise((resolve) => {
           this.#passDelay = resolve;
           signal.addEventListener("abort", () => resolve());
