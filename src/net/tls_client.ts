@@ -1,6 +1,5 @@
 /** TLS with upstreams, on node:tls over any {@linkcode Conn}. */
 
-import { isIP } from "node:net";
 import {
   connect,
   type ConnectionOptions,
@@ -75,7 +74,7 @@ export class TlsClient {
       duplex.destroy();
     };
     const onAbort = () => end(signal.reason);
-    signal.addEventListener("abort", onAbort, { once: true });
+    signal.addEventListener("abort", onAbort);
     try {
       if (signal.aborted) onAbort();
       else this.#connect({ inner: conn, duplex, serverName, onSecure: outcome.resolve, onFailure: end });
@@ -96,28 +95,27 @@ export class TlsClient {
       isDone = true;
       onFailure(tlsErrorOf(cause, "upstream"));
     };
-    // The types leave allowHalfOpen out.
-    const options: ConnectionOptions & { readonly allowHalfOpen: boolean } = {
+    const options: ConnectionOptions = {
       socket: duplex,
       secureContext: this.#context,
-      // An address is checked, and never sent (RFC 6066 section 3).
-      ...isIP(serverName) === 0 ? { servername: serverName } : { host: serverName },
+      // Sent unless it is an address (RFC 6066 section 3).
+      host: serverName,
       // Not left to node:tls, which would close before anyone could see what is wrong with the certificate.
       rejectUnauthorized: false,
       // That of node:tls reads names from a text in which one can look like several.
       checkServerIdentity: () => undefined,
-      allowHalfOpen: true,
       ...alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] },
     };
     const socket = withoutParsedChain(connect(options));
     duplex.whenOver(fail);
     socket.on("error", fail);
     socket.once("secureConnect", () => {
-      if (isDone) return;
       const fault = this.#certificateFault(socket, serverName);
-      if (fault !== undefined) return fail(certificateRejected("upstream", fault));
-      isDone = true;
-      onSecure(new TlsConn({ inner, duplex, socket, side: "upstream" }));
+      if (fault !== undefined) fail(certificateRejected("upstream", fault));
+      else {
+        isDone = true;
+        onSecure(new TlsConn({ inner, duplex, socket, side: "upstream" }));
+      }
     });
   }
 
@@ -143,15 +141,10 @@ export class TlsClient {
   #chainFault(socket: TLSSocket, chain: readonly Uint8Array[]): string | undefined {
     const { authorities } = this.#options;
     if (!socket.authorized) {
-      return this.#upstreams.explain(chain) ?? `it does not verify (${codeOf(socket.authorizationError)})`;
+      return this.#upstreams.explain(chain) ?? `it does not verify (${socket.authorizationError})`;
     }
     if (authorities !== undefined) return this.#upstreams.faultOf(chain);
     // Whether its certificate was verified is not known. Sessions of clients are never resumed in Deno 2.9.6.
     return socket.isSessionReused() ? "it was not verified: the session was resumed" : undefined;
   }
-}
-
-/** node:tls gives either the code itself or an error that has it. */
-function codeOf(error: unknown): unknown {
-  return typeof error === "object" && error !== null ? (error as { code?: unknown }).code : error;
 }

@@ -38,7 +38,6 @@ export class Served {
         requestCert: clientAuth !== "none",
         // Not left to node:tls, which would close before anyone could see what is wrong with the certificate.
         rejectUnauthorized: false,
-        allowHalfOpen: true,
         // Longer ones would end after 120 s, and failed ones be kept for that long: Deno 2.9.6 lets their timer run on.
         handshakeTimeout: NO_TIMEOUT,
         ...clientAuth === "none" ? {} : { ca: [...clientAuthorities] },
@@ -69,10 +68,10 @@ export class Served {
  */
 export class CertificateServers {
   readonly names: readonly string[];
-  readonly #options: TlsOptions & { readonly allowHalfOpen: boolean };
+  readonly #options: TlsOptions;
   readonly #idle: Server[] = [];
 
-  constructor(names: readonly string[], options: TlsOptions & { readonly allowHalfOpen: boolean }) {
+  constructor(names: readonly string[], options: TlsOptions) {
     this.names = names;
     this.#options = options;
   }

@@ -89,7 +89,7 @@ export class TlsServer {
       // Before it counts: one that is over already evicts nobody.
       signal.throwIfAborted();
       using _pending = this.#pending.enter((reason) => handshake.end(reason));
-      signal.addEventListener("abort", onAbort, { once: true });
+      signal.addEventListener("abort", onAbort);
       if (served.goesByName) await handshake.beginByName(conn);
       else handshake.begin(conn, served.servers);
       return await handshake.done;
@@ -156,9 +156,10 @@ class ServerHandshake {
 
   #onSecure(socket: TLSSocket, conn: Conn): void {
     const subject = this.#served.options.clientAuth === "none" ? undefined : this.#verified(socket);
-    if (this.#isDone) return;
-    this.#isDone = true;
-    this.#outcome.resolve({ conn, facts: factsOf(socket, subject) });
+    if (!this.#isDone) {
+      this.#isDone = true;
+      this.#outcome.resolve({ conn, facts: factsOf(socket, subject) });
+    }
   }
 
   /** The subject of the client's certificate, if it has one; ends the handshake when it must not come in. */
@@ -191,7 +192,6 @@ class ServerHandshake {
     } catch (cause) {
       // Whatever happens here, nobody comes in.
       this.end(certificateRejected("client", `it cannot be read: ${(cause as Error).message}`, cause));
-      return undefined;
     }
   }
 }

@@ -12,6 +12,25 @@ export interface Equivalent {
 
 export const EQUIVALENT: readonly Equivalent[] = [
   {
+    file: "src/net/tls_server.ts",
+    code: "const isVerified = socket.authorized && !socket.isSessionReused() && notBefore <= now &&",
+    original: "<=",
+    reason: "in this one millisecond ChainVerifier judges the chain as well, and takes it for good",
+  },
+  {
+    file: "src/net/tls_server.ts",
+    code: "now <= notAfter;",
+    original: "<=",
+    reason: "in this one millisecond ChainVerifier judges the chain as well, and takes it for good",
+  },
+  {
+    file: "src/net/tls_served.ts",
+    code: "const NO_TIMEOUT = -1;",
+    original: "1",
+    replacement: "2",
+    reason: "any number below 0 is no timeout",
+  },
+  {
     file: "src/net/tls_duplex.ts",
     code: "if (error !== undefined || this.writableLength === 0) return super.destroy(error);",
     original: "return super.destroy(error);",

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { proxyErrorOf } from "../../src/net/errors.ts";
 import { tlsErrorOf } from "../../src/net/tls_errors.ts";
+import { isTlsError } from "../../src/net/tls_faults.ts";
 
 /** As Deno.listenTls and as node:tls throw it. */
 const ENGINES: [name: string, thrown: (message: string) => Error][] = [
@@ -54,3 +55,10 @@ for (const [engine, thrown] of ENGINES) {
     assert.deepEqual(codes, expected);
   });
 }
+
+Deno.test("isTlsError() takes errors of the two engines, and nothing else that has their code", () => {
+  for (const [, thrown] of ENGINES) assert.equal(isTlsError(thrown("what fails")), true);
+  for (const other of [undefined, "ERR_SSL_ERROR", { code: "ERR_SSL_ERROR" }, new Error("ERR_SSL_ERROR")]) {
+    assert.equal(isTlsError(other), false);
+  }
+});

@@ -23,3 +23,11 @@ Deno.test("PendingHandshakes copes with a handshake that disposes of itself when
   pending.enter(() => {});
   assert.equal(pending.size, 1);
 });
+
+Deno.test("PendingHandshakes ends each of those that do not leave once", () => {
+  const ended: number[] = [];
+  const pending = new PendingHandshakes(1);
+  for (const id of [0, 1, 2]) pending.enter(() => ended.push(id));
+  assert.deepEqual(ended, [0, 1]);
+  assert.equal(pending.size, 1);
+});

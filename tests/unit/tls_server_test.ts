@@ -1,8 +1,13 @@
 import assert from "node:assert/strict";
+import { mock } from "node:test";
+import { setImmediate } from "node:timers/promises";
 import { PendingHandshakes } from "../../src/net/tls_pending.ts";
+import { CertificateServers } from "../../src/net/tls_served.ts";
 import { TlsServer, type TlsServerOptions } from "../../src/net/tls_server.ts";
 import { alternativeNames, authority, dnsName, issue } from "./certificate_bytes.ts";
-import { FakeConn } from "./fake_conn.ts";
+import { countedSignal } from "./counted_signal.ts";
+import { FakeConn, readOnce } from "./fake_conn.ts";
+import { session } from "./tls_stage.ts";
 
 const root = authority();
 const NEVER = new AbortController().signal;
@@ -68,4 +73,127 @@ for (const names of [["a.test"], ["a.test", "b.test"]]) {
     await assert.rejects(server.terminate(conn, AbortSignal.abort(new Error("late"))), { message: "late" });
     assert.deepEqual([conn.isClosed, conn.isRead], [true, false]);
   });
+
+  Deno.test(`terminate() leaves nobody listening to its signal, with ${kind}`, async () => {
+    const counted = countedSignal();
+    const conn = new FakeConn();
+    const outcome = new TlsServer(options(...names), new PendingHandshakes(1)).terminate(
+      conn,
+      counted.signal,
+    );
+    assert.equal(counted.listeners, 1);
+    conn.arrive("end");
+    await assert.rejects(outcome, { message: "The client closed during the handshake" });
+    assert.equal(counted.listeners, 0);
+  });
+}
+
+Deno.test("terminate() closes at once when its signal aborts", async () => {
+  const conn = new FakeConn();
+  const ending = new AbortController();
+  const outcome = new TlsServer(options("a.test"), new PendingHandshakes(1)).terminate(conn, ending.signal);
+  ending.abort(new Error("enough"));
+  assert.equal(conn.isClosed, true);
+  await assert.rejects(outcome, { message: "enough" });
+});
+
+Deno.test("every node:tls server goes back when its handshake is over, however that ends", async () => {
+  using servers = new Servers();
+  const { client, server } = await session();
+  assert.deepEqual(servers.counts, { taken: 1, givenBack: 1 });
+  client.close();
+  server.close();
+  for (const what of ["GET / HTTP/1.1\r\n\r\n", "end", new Error("reset"), "abort"]) {
+    servers.clear();
+    const conn = new FakeConn();
+    const ending = new AbortController();
+    const outcome = new TlsServer(options("a.test"), new PendingHandshakes(1)).terminate(conn, ending.signal);
+    if (what === "abort") ending.abort();
+    else conn.arrive(what);
+    await assert.rejects(outcome);
+    for (let turn = 0; turn < 10; turn++) await setImmediate();
+    assert.deepEqual(servers.counts, { taken: 1, givenBack: 1 }, String(what));
+  }
+});
+
+Deno.test("no node:tls server is taken for a client that is ended before its name is known", async () => {
+  using servers = new Servers();
+  const conn = new FakeConn();
+  const ending = new AbortController();
+  const server = new TlsServer(options("a.test", "b.test"), new PendingHandshakes(1));
+  const outcome = server.terminate(conn, ending.signal);
+  ending.abort(new Error("enough"));
+  await assert.rejects(outcome, { message: "enough" });
+  assert.deepEqual(servers.counts, { taken: 0, givenBack: 0 });
+});
+
+Deno.test("a handshake that fails in the moment in which it is ended fails once", async () => {
+  for (let microtasks = 0; microtasks < 20; microtasks++) {
+    const server = new TlsServer(options("a.test", "b.test"), new PendingHandshakes(1));
+    const conn = new FakeConn();
+    const ending = new AbortController();
+    const outcome = server.terminate(conn, ending.signal).catch(({ message }) => message);
+    conn.arrive(new Error("reset"));
+    for (let passed = 0; passed < microtasks; passed++) await null;
+    ending.abort(new Error("enough"));
+    assert.match(await outcome, /^(reset|enough)$/);
+    assert.equal(conn.isClosed, true);
+  }
+  // Whatever was rejected and not heard would fail this test by now.
+  await setImmediate();
+});
+
+Deno.test("the name in a ClientHello is looked for in its first 64 KiB, and the rest is for node:tls", async () => {
+  using servers = new Servers();
+  const conn = new FakeConn();
+  const ending = new AbortController();
+  const server = new TlsServer(options("a.test", "b.test"), new PendingHandshakes(1));
+  const outcome = server.terminate(conn, ending.signal);
+  // 64 KiB in records of 16 KiB, which are not yet the whole of it.
+  const record = new Uint8Array(16 * 1024);
+  record.set([22, 3, 1, (record.length - 5) >> 8, (record.length - 5) & 0xff]);
+  const first = record.slice();
+  first.set([1, 0, 0xff, 0xff, 3, 3], 5);
+  for (const bytes of [first, record, record]) conn.arrive(bytes);
+  for (let turn = 0; turn < 5; turn++) await setImmediate();
+  assert.deepEqual(servers.counts, { taken: 0, givenBack: 0 });
+  conn.arrive(record);
+  for (let turn = 0; turn < 5; turn++) await setImmediate();
+  assert.deepEqual(servers.counts, { taken: 1, givenBack: 0 });
+  ending.abort(new Error("enough"));
+  await assert.rejects(outcome, { message: "enough" });
+});
+
+Deno.test("a FIN right behind a handshake ends what the client sends, not the connection", async () => {
+  const { client, server, wires: [near] } = await session();
+  await near.closeWrite();
+  assert.equal(await readOnce(server), null);
+  for (let turn = 0; turn < 5; turn++) await setImmediate();
+  await server.write(new TextEncoder().encode("answer"));
+  assert.equal(await readOnce(client), "answer");
+  client.close();
+  server.close();
+});
+
+/** The node:tls servers that are taken and given back. */
+class Servers implements Disposable {
+  readonly #take = mock.method(CertificateServers.prototype, "take");
+  readonly #giveBack = mock.method(CertificateServers.prototype, "giveBack");
+
+  /** Of those given back, each is one that was taken. */
+  get counts() {
+    const taken = new Set(this.#take.mock.calls.map(({ result }) => result));
+    const givenBack = this.#giveBack.mock.calls.map(({ arguments: [server] }) => server);
+    return { taken: taken.size, givenBack: givenBack.filter((server) => taken.has(server)).length };
+  }
+
+  clear(): void {
+    this.#take.mock.resetCalls();
+    this.#giveBack.mock.resetCalls();
+  }
+
+  [Symbol.dispose](): void {
+    this.#take.mock.restore();
+    this.#giveBack.mock.restore();
+  }
 }

@@ -2,72 +2,15 @@
 
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
-import type { Conn } from "../../src/net/conn.ts";
 import { TlsClient } from "../../src/net/tls_client.ts";
 import { PendingHandshakes } from "../../src/net/tls_pending.ts";
-import { type TlsFacts, TlsServer, type TlsServerOptions } from "../../src/net/tls_server.ts";
+import { TlsServer } from "../../src/net/tls_server.ts";
 import { memoryPipe } from "../../src/net/workarounds/memory_pipe.ts";
-import { alternativeNames, authority, CLIENT_AUTH, dnsName, issue, usableFor } from "./certificate_bytes.ts";
+import { authority } from "./certificate_bytes.ts";
 import { readOnce } from "./fake_conn.ts";
+import { clientIdentity, identity, root, session } from "./tls_stage.ts";
 
-const root = authority();
 const NEVER = new AbortController().signal;
-
-function identity(name: string) {
-  const { pem, keys } = issue({ subject: name, extensions: [alternativeNames(dnsName(name))] }, root);
-  return { cert: pem, key: keyOf(keys), names: [name] };
-}
-
-function clientIdentity(name: string, issuer = root) {
-  const { pem, keys } = issue({ subject: name, extensions: [usableFor(CLIENT_AUTH)] }, issuer);
-  return { cert: pem, key: keyOf(keys), names: [] };
-}
-
-function keyOf({ privateKey }: { privateKey: { export(options: object): unknown } }): string {
-  return privateKey.export({ type: "sec1", format: "pem" }) as string;
-}
-
-interface Session {
-  readonly client: Conn;
-  readonly server: Conn;
-  readonly facts: TlsFacts;
-}
-
-interface Asked {
-  readonly options?: Partial<TlsServerOptions>;
-  readonly credentials?: ReturnType<typeof identity>;
-  readonly name?: string;
-  readonly alpn?: string[];
-}
-
-async function session(
-  { options = {}, credentials, name = "a.test", alpn = [] }: Asked = {},
-): Promise<Session> {
-  const pending = new PendingHandshakes(1);
-  const server = new TlsServer({
-    certificates: [identity("a.test")],
-    clientAuthorities: [root.pem],
-    clientAuth: "none",
-    alpn: [],
-    minVersion: "1.2",
-    ...options,
-  }, pending);
-  const client = new TlsClient({ authorities: [root.pem], credentials, verify: true, alpn });
-  const [near, far] = memoryPipe();
-  const [shaken, terminated] = await Promise.allSettled([
-    client.startTls(near, name, NEVER),
-    server.terminate(far, NEVER),
-  ]);
-  assert.equal(pending.size, 0);
-  if (shaken.status === "fulfilled" && terminated.status === "fulfilled") {
-    return { client: shaken.value, server: terminated.value.conn, facts: terminated.value.facts };
-  }
-  if (shaken.status === "fulfilled") shaken.value.close();
-  if (terminated.status === "fulfilled") terminated.value.conn.close();
-  // The one that refuses says why, the other one that it was hung up on.
-  const reasons = [shaken, terminated].flatMap((each) => each.status === "rejected" ? [each.reason] : []);
-  throw reasons.find(({ message }) => !/closed during the handshake/.test(message)) ?? reasons[0];
-}
 
 Deno.test("a session carries bytes both ways, and each way ends on its own", async () => {
   const { client, server, facts } = await session();
