@@ -128,4 +128,16 @@ export const EQUIVALENT: readonly Equivalent[] = [
     original: "0",
     reason: "nothing shrinks before it has grown, and then it counts anew",
   },
+  {
+    file: "src/proxy/admission.ts",
+    code: "const NO_ADDRESS: TableKey = { family: 0, high: 0, low: 0 };",
+    reason: "a client with an address is of the family 4 or 6, and no other",
+  },
+  {
+    file: "src/net/dial.ts",
+    code: "return addresses.length === 1",
+    original: "1",
+    replacement: "0",
+    reason: "a race that one address runs alone is that address: it costs a timer",
+  },
 ];

@@ -148,16 +148,42 @@ Deno.test("clients whose PROXY header brings no address, as of unix sockets, are
 });
 
 Deno.test("who is let in once is in: being let in again takes nothing", () => {
+  const rate = new RateLimit(undefined, { rate: 1, burst: 2 }, () => START);
+  using entry = new Entry(admissionBy({ rate }));
+  for (let again = 0; again < 3; again++) entry.letIn();
+  assert.deepEqual([rate.take(), rate.take()], [true, false]);
+});
+
+Deno.test("a client that the table does not take is refused for that, and has nothing to give back", () => {
+  for (
+    const [answer, code] of [
+      ["too_many", "client_connection_limit"],
+      ["too_fast", "client_connect_rate"],
+      ["table_full", "client_table_full"],
+    ]
+  ) {
+    const told: string[] = [];
+    const clients = {
+      enter: () => answer,
+      leave: () => told.push("leave"),
+      refund: () => told.push("refund"),
+    } as unknown as ClientTable;
+    {
+      using entry = new Entry(admissionBy({ clients }));
+      assert.throws(() => entry.enterClient("10.0.0.1"), { code, side: "client" });
+    }
+    assert.deepEqual(told, []);
+  }
+});
+
+/** A service without limits but these. */
+function admissionBy(limits: { rate?: RateLimit; clients?: ClientTable }): Admission {
   const config = decodeOptions({ services: [{ name: "test", listen: 0, upstream: "192.0.2.1:1" }] })
     .services[0]!;
   const gauges = new GaugeTable(2);
   const [own, all] = [0, 0].map((limit) => new CountLimit(gauges.claim()!, limit, new WakeUps(() => {})));
-  const rate = new RateLimit(undefined, { rate: 1, burst: 2 }, () => START);
-  const admission = new Admission(config, { own: own!, all: all!, rate, clients: undefined });
-  using entry = new Entry(admission);
-  for (let again = 0; again < 3; again++) entry.letIn();
-  assert.deepEqual([rate.take(), rate.take()], [true, false]);
-});
+  return new Admission(config, { own: own!, all: all!, rate: undefined, clients: undefined, ...limits });
+}
 
 interface StageOptions {
   readonly hasHeader?: boolean;
