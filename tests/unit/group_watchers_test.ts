@@ -1,6 +1,7 @@
 /** What a group tells those who hold connections to its endpoints, its keeper and its accounts. */
 
 import assert from "node:assert/strict";
+import type { GroupConfig } from "../../src/config/config.ts";
 import { ProxyError } from "../../src/net/errors.ts";
 import type { Endpoint } from "../../src/upstream/endpoint.ts";
 import { UNCOUNTED } from "../../src/upstream/places.ts";
@@ -60,7 +61,7 @@ Deno.test("a watcher hears of endpoints that come, go down and go, each once, un
 
 Deno.test("an endpoint that has gone, by itself or with its group, counts nobody who still comes", async () => {
   await using stage = new KeptGroup({ endpoints: endpointsAt(2, 1) });
-  const { group, keeper } = stage;
+  const { group } = stage;
   const watcher = new Watcher();
   group.watch(watcher);
   const [first, second] = group.endpoints;
@@ -71,7 +72,8 @@ Deno.test("an endpoint that has gone, by itself or with its group, counts nobody
     return place!;
   };
   const places = [takeAll(first!), takeAll(second!)];
-  keeper.update(groupConfig({ endpoints: endpointsAt(1, 1) }));
+  // Before the keeper has given back what counts them.
+  group.setEndpoints(stage.keeper.records.slice(0, 1));
   assert.equal(second!.places.take(), UNCOUNTED);
   assert.equal(first!.places.take(), undefined);
   assert.deepEqual(watcher.heard.splice(0), ["unusable 192.0.2.1:2"]);
@@ -152,3 +154,24 @@ Deno.test("the only endpoint is said to have been taken out, and none to be unkn
   await using nobody = new KeptGroup({ endpoints: [] });
   assert.equal(nobody.group.enter("", []), "unknown");
 });
+
+Deno.test("nobody waits for the first results of a group that is gone", async () => {
+  await using stage = new KeptGroup({ endpoints: endpointsAt(2), healthCheck: CHECK });
+  const { group } = stage;
+  assert.equal(group.isSettled, false);
+  const settled = group.settled(new AbortController().signal);
+  group.retire();
+  await settled;
+  assert.equal(group.isSettled, true);
+});
+
+const CHECK: GroupConfig["healthCheck"] = {
+  interval: 1e6,
+  timeout: 1000,
+  rise: 1,
+  fall: 1,
+  send: undefined,
+  expect: undefined,
+  tls: undefined,
+  proxyProtocol: undefined,
+};
