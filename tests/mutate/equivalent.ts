@@ -197,4 +197,25 @@ export const EQUIVALENT: readonly Equivalent[] = [
     code: "return undefined;",
     reason: "at its end a function returns undefined by itself",
   },
+  {
+    file: "src/upstream/settling.ts",
+    code: "#findings: Findings = { hasUsable: false, isPending: true };",
+    original: "false",
+    reason: "update() is told both before hasUsable is looked at",
+  },
+  {
+    file: "src/upstream/settling.ts",
+    code: "this.#waiting.delete(resolve);",
+    reason: "what is resolved already is resolved once more: only memory is held longer",
+  },
+  {
+    file: "src/upstream/endpoint_choice.ts",
+    code: "sawFull = false;",
+    reason: "begin() says so before anybody asks",
+  },
+  {
+    file: "src/upstream/endpoint_choice.ts",
+    code: "#areChecked = false;",
+    reason: "begin() says so before anybody asks",
+  },
 ];
