@@ -139,6 +139,8 @@ export const EQUIVALENT: readonly Equivalent[] = [
     original: "1",
     replacement: "0",
     reason: "a race that one address runs alone is that address: it costs a timer",
+  },
+  {
     file: "src/upstream/connector.ts",
     code: "#generation = 0;",
     reason: "a number that is compared with itself of earlier, and only for being the same",
@@ -217,5 +219,24 @@ export const EQUIVALENT: readonly Equivalent[] = [
     file: "src/upstream/endpoint_choice.ts",
     code: "#areChecked = false;",
     reason: "begin() says so before anybody asks",
+  },
+  {
+    file: "src/upstream/places.ts",
+    code: "return this.#waiters.size > 0 || this.#gauge.isAwaited;",
+    original: "0",
+    replacement: "1",
+    reason: "those who wait here are seen in the gauge as well, which takes a little longer",
+  },
+  {
+    file: "src/upstream/places.ts",
+    code: 'signal.removeEventListener("abort", onAbort);',
+    reason: "who is served already is not served or refused again: only memory is held longer",
+  },
+  {
+    file: "src/upstream/places.ts",
+    code: 'signal.addEventListener("abort", onAbort, { once: true });',
+    original: "true",
+    replacement: "false",
+    reason: "a signal aborts once",
   },
 ];

@@ -124,6 +124,65 @@ Deno.test("once the endpoint is gone nobody waits, and the gauge is free after t
   assert.ok(gauges.claim() !== undefined);
 });
 
+Deno.test("who waits is told of places that other threads leave, however others here come and go", async () => {
+  const { here, there, told } = twoThreads();
+  const place = there.take()!;
+  assert.equal(there.isWanted, false);
+  place[Symbol.dispose]();
+  assert.deepEqual(told, [], "nobody waits");
+  for (const round of ["first", "second"]) {
+    const taken = there.take()!;
+    const abort = new AbortController();
+    const hasty = assert.rejects(here.wait(POOL, abort.signal));
+    const patient = here.wait(POOL, NEVER);
+    assert.deepEqual([there.isWanted, here.isWanted], [true, true], round);
+    abort.abort(new Error("too late"));
+    await hasty;
+    assert.equal(there.isWanted, true);
+    taken[Symbol.dispose]();
+    (await patient as Place)[Symbol.dispose]();
+    assert.deepEqual([there.isWanted, told.splice(0)], [false, ["there"]], round);
+  }
+});
+
+Deno.test("a place that was left before it was seen that somebody waits is found all the same", async () => {
+  const { here, there } = twoThreads();
+  let asked = 0;
+  // Nothing tells of it: it is free already.
+  const place = await here.wait(POOL, NEVER, () => void (asked += 1));
+  assert.ok(place instanceof Place);
+  assert.deepEqual([asked, there.take(), here.isWanted], [0, undefined, false]);
+  place[Symbol.dispose]();
+});
+
+Deno.test("of a gauge that was given back nobody is refused a place", () => {
+  const gauge = new GaugeTable(1).claim()!;
+  const places = new Places(1, gauge, ALONE);
+  const place = places.take()!;
+  assert.equal(places.take(), undefined);
+  gauge.release();
+  assert.equal(places.take(), UNCOUNTED);
+  place[Symbol.dispose]();
+});
+
+/** One place, in two threads that are told of each other's at once. */
+function twoThreads() {
+  const size = { slots: 1, threads: 2 };
+  const gauges = new GaugeTable(size);
+  const gauge = gauges.claim()!;
+  const told: string[] = [];
+  const hereWakeUps: WakeUps = new WakeUps((slot) => {
+    told.push("here");
+    thereWakeUps.wake(slot);
+  });
+  const thereWakeUps: WakeUps = new WakeUps((slot) => {
+    told.push("there");
+    hereWakeUps.wake(slot);
+  });
+  const other = new GaugeTable(size, 1, gauges.memory).at(gauge.slot);
+  return { here: new Places(1, gauge, hereWakeUps), there: new Places(1, other, thereWakeUps), told };
+}
+
 Deno.test("a place is left once the socket is closed, which is after what was under way on it", async () => {
   for (const how of ["close", "reset"] as const) {
     let isLeft = false;
