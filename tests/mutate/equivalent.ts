@@ -239,4 +239,45 @@ export const EQUIVALENT: readonly Equivalent[] = [
     replacement: "false",
     reason: "a signal aborts once",
   },
+  {
+    file: "src/upstream/reuse_conn.ts",
+    code: "const READ_AHEAD = 32 * 1024;",
+    original: "32",
+    replacement: "33",
+    reason: "how much is read at once is a matter of speed",
+  },
+  {
+    file: "src/upstream/reuse_conn.ts",
+    code: "idleSince = 0;",
+    reason: "free() says since when, before it can wait anywhere",
+  },
+  {
+    file: "src/upstream/reuse_conn.ts",
+    code: "this.#quiet = undefined;",
+    reason: "a timer that was cleared and a promise that is over stay so",
+  },
+  {
+    file: "src/upstream/warm_pool.ts",
+    code: "supply.pause = 0;",
+    original: "0",
+    replacement: "1",
+    reason: "twice 1 is still less than the first pause",
+  },
+  {
+    file: "src/upstream/second_chance.ts",
+    code: "return undefined;",
+    reason: "at its end a function returns undefined by itself",
+  },
+  {
+    file: "src/upstream/second_chance.ts",
+    code: "return await this.inner.read(buffer);",
+    original: "await this.inner.read(buffer)",
+    reason: "a promise that is returned is awaited by whoever called: only the stack of an error tells",
+  },
+  {
+    file: "src/upstream/second_chance.ts",
+    code: "return await this.inner.write(bytes);",
+    original: "await this.inner.write(bytes)",
+    reason: "a promise that is returned is awaited by whoever called: only the stack of an error tells",
+  },
 ];

@@ -93,6 +93,15 @@ Deno.test("Ejection leaves a busy endpoint alone that fails now and then", () =>
   }
 });
 
+Deno.test("Ejection needs one failure in three connections", () => {
+  for (const [successes, ejects] of [[6, true], [7, false]] as const) {
+    const { ejection, succeed } = ejectionAt(0);
+    ejection.failed();
+    succeed(successes);
+    assert.deepEqual(fail(ejection, 2), [false, ejects]);
+  }
+});
+
 Deno.test("Ejection takes a busy endpoint out once it stops working", () => {
   const { ejection, succeed } = ejectionAt(0);
   ejection.failed();

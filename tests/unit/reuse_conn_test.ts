@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import type { Conn } from "../../src/net/conn.ts";
 import { ReuseConn } from "../../src/upstream/reuse_conn.ts";
 import { FakeConn, readOnce } from "./fake_conn.ts";
+import { FakeTime, settled } from "./fake_time.ts";
 
 /** Long enough to be waited out, short enough to wait for; in milliseconds. */
 const QUIET = 5;
@@ -139,6 +140,90 @@ Deno.test("an answer larger than the reader's buffer comes in pieces", async () 
   assert.equal(await readOnce(client, 4), "0123");
   assert.equal(await readOnce(client, 4), "4567");
   assert.equal(await readOnce(client, 4), "89");
+});
+
+Deno.test("it is given back once the quiet time is over, and waits from then on", async () => {
+  using time = new FakeTime();
+  const { conn, shared, events } = setUp(50);
+  const client = shared.use();
+  await exchange(client, conn);
+  const end = readOnce(client);
+  const finish = client.closeWrite();
+  await time.advance(40);
+  assert.deepEqual(events, []);
+  await time.advance(10);
+  await finish;
+  assert.deepEqual([events, shared.idleSince, await end], [["free"], 50, null]);
+  shared.close();
+  assert.equal(conn.isClosed, true);
+});
+
+Deno.test("what is written and ended is passed on, and so is how that went", async () => {
+  const { conn, shared } = setUp();
+  const client = shared.use();
+  assert.equal(await client.write(new TextEncoder().encode("request")), 7);
+  const broken = new Deno.errors.BrokenPipe("broken");
+  conn.closeWrite = () => Promise.reject(broken);
+  await assert.rejects(client.closeWrite(), broken);
+});
+
+Deno.test("a single byte is an answer too", async () => {
+  const { conn, shared } = setUp();
+  const client = shared.use();
+  conn.arrive("x");
+  assert.equal(await readOnce(client), "x");
+});
+
+Deno.test("closing during the quiet time does not wait for what is under way on the connection", async () => {
+  for (const end of ["close", "reset"] as const) {
+    using time = new FakeTime();
+    const { conn, shared, events } = setUp(50);
+    const client = shared.use();
+    await exchange(client, conn);
+    const read = readOnce(client);
+    const finish = client.closeWrite();
+    await time.advance(10);
+    // Its read under way goes on for a while, as that of a socket does.
+    const over = conn.close;
+    conn.close = conn.reset = () => {};
+    client[end]();
+    await finish;
+    await time.advance(100);
+    assert.deepEqual(events, []);
+    over.call(conn);
+    await assert.rejects(read);
+  }
+});
+
+Deno.test("who has closed it resets nothing", () => {
+  const { conn, shared } = setUp();
+  const client = shared.use();
+  client.close();
+  client.reset();
+  assert.deepEqual([conn.isClosed, conn.isReset], [true, false]);
+});
+
+Deno.test("what comes before the next client has said anything was meant for the one before", async () => {
+  const { conn, shared } = setUp();
+  const first = shared.use();
+  await exchange(first, conn);
+  const end = readOnce(first);
+  await first.closeWrite();
+  await end;
+  const second = shared.use();
+  conn.arrive("late");
+  await settled();
+  await assert.rejects(readOnce(second), { code: "connection_reset", side: "upstream" });
+});
+
+Deno.test("a connection that broke is not given back, whatever its client still does", async () => {
+  const { conn, shared, events } = setUp();
+  const client = shared.use();
+  await exchange(client, conn);
+  conn.arrive(new Deno.errors.ConnectionReset("reset"));
+  await assert.rejects(readOnce(client));
+  await client.closeWrite();
+  assert.deepEqual([events, conn.isFinished], [[], true]);
 });
 
 async function exchange(client: Conn, conn: FakeConn): Promise<void> {

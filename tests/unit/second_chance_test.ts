@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { SecondChance } from "../../src/upstream/second_chance.ts";
 import { FakeConn, readOnce } from "./fake_conn.ts";
+import { settled } from "./fake_time.ts";
 
 const ENDS = ["end", new Deno.errors.ConnectionReset("reset")];
 
@@ -85,6 +86,60 @@ Deno.test("closing during the new dial closes what comes of it", async () => {
   await assert.rejects(read);
   assert.equal(fresh.isClosed, true);
 });
+
+Deno.test("what is read, written and ended is passed on, and so is how that went", async () => {
+  const inner = new FakeConn();
+  const conn = new SecondChance(inner, () => Promise.reject(new Error("must not dial")));
+  assert.equal(await conn.write(new TextEncoder().encode("request")), 7);
+  const broken = new Deno.errors.BrokenPipe("broken");
+  inner.closeWrite = () => Promise.reject(broken);
+  await assert.rejects(conn.closeWrite(), broken);
+});
+
+Deno.test("who closes or resets it while it waits ends the connection, and has none dialled", async () => {
+  for (const how of ["close", "reset"] as const) {
+    for (const end of ENDS) {
+      let dials = 0;
+      const inner = new EndsItsReads(end);
+      const conn = new SecondChance(inner, () => {
+        dials += 1;
+        return Promise.resolve(new FakeConn());
+      });
+      const read = assertEnds(conn, end);
+      conn[how]();
+      await read;
+      assert.deepEqual([dials, inner.isClosed, inner.isReset], [0, true, how === "reset"]);
+    }
+  }
+});
+
+Deno.test("resetting during the new dial closes what comes of it", async () => {
+  const [dead, fresh] = [new FakeConn(), new FakeConn()];
+  const dialled = Promise.withResolvers<FakeConn>();
+  const conn = new SecondChance(dead, () => dialled.promise);
+  const read = assert.rejects(readOnce(conn));
+  dead.arrive("end");
+  await settled();
+  conn.reset();
+  dialled.resolve(fresh);
+  await read;
+  assert.equal(fresh.isClosed, true);
+});
+
+/** Whose read under way ends in this way when it is closed. */
+class EndsItsReads extends FakeConn {
+  readonly #end: string | Error;
+
+  constructor(end: string | Error) {
+    super();
+    this.#end = end;
+  }
+
+  override close(): void {
+    this.arrive(this.#end);
+    super.close();
+  }
+}
 
 async function assertEnds(conn: SecondChance, end: string | Error): Promise<void> {
   if (typeof end === "string") assert.equal(await readOnce(conn), null);

@@ -9,6 +9,7 @@ import { PlacedConn } from "../../src/upstream/placed_conn.ts";
 import { poolFiguresOf } from "../../src/upstream/pool.ts";
 import { WarmPool } from "../../src/upstream/warm_pool.ts";
 import { FakeConn, readOnce } from "./fake_conn.ts";
+import { FakeTime } from "./fake_time.ts";
 import { endpointAlone, upstreamRow } from "./upstream_parts.ts";
 
 const CONFIG: PoolConfig = { mode: "warm", maxIdle: 2, maxIdleTime: 1_000_000, quiet: 50, maxUses: 1 };
@@ -213,6 +214,35 @@ Deno.test("one that ends while it is handed out is lost once, and the client get
   const { lost, hits } = pool.figures();
   assert.deepEqual([lost, hits], [1, 1]);
   assert.equal(pool.dialled[0]!.isClosed, true);
+});
+
+Deno.test("one that was opened as the last client came is not replaced", async () => {
+  using time = new FakeTime();
+  await using pool = new TestPool();
+  assert.equal(await pool.take(), UNCOUNTED);
+  await time.advance(10);
+  assert.equal(pool.figures().idle, 2);
+  pool.dialled[0]!.arrive("end");
+  await time.advance(10);
+  assert.deepEqual([pool.figures().lost, pool.dialled.length], [1, 2]);
+});
+
+Deno.test("one that was dialled for a client is that client's as it is", async () => {
+  await using pool = new TestPool();
+  const conn = new FakeConn();
+  assert.equal(pool.adopt(pool.endpoint, conn), conn);
+});
+
+Deno.test("who stops the pool waits for what it is opening", async () => {
+  const dialling = Promise.withResolvers<Conn>();
+  const pool = new WarmPool(CONFIG, () => dialling.promise, upstreamRow());
+  pool.fill(endpointAlone());
+  let isStopped = false;
+  const stopping = pool.stop().then(() => isStopped = true);
+  await turn();
+  assert.equal(isStopped, false);
+  dialling.resolve(new FakeConn());
+  await stopping;
 });
 
 class TestPool extends WarmPool implements AsyncDisposable {
