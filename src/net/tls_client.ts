@@ -89,11 +89,9 @@ export class TlsClient {
 
   #connect({ inner, duplex, serverName, onSecure, onFailure }: Handshake): void {
     const { alpn } = this.#options;
-    let isDone = false;
+    let isSecure = false;
     const fail = (cause?: unknown) => {
-      if (isDone) return;
-      isDone = true;
-      onFailure(tlsErrorOf(cause, "upstream"));
+      if (!isSecure) onFailure(tlsErrorOf(cause, "upstream"));
     };
     const options: ConnectionOptions = {
       socket: duplex,
@@ -113,7 +111,7 @@ export class TlsClient {
       const fault = this.#certificateFault(socket, serverName);
       if (fault !== undefined) fail(certificateRejected("upstream", fault));
       else {
-        isDone = true;
+        isSecure = true;
         onSecure(new TlsConn({ inner, duplex, socket, side: "upstream" }));
       }
     });

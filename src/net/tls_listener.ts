@@ -53,7 +53,7 @@ export class DenoTlsConn extends ConnWrapper {
       // Before it counts: one that is over already evicts nobody.
       signal.throwIfAborted();
       using _pending = pending.enter(end);
-      signal.addEventListener("abort", onAbort, { once: true });
+      signal.addEventListener("abort", onAbort);
       const { alpnProtocol } = await this.#conn.handshake();
       return { conn: this, facts: alpnProtocol === null ? {} : { alpn: alpnProtocol } };
     } catch (cause) {

@@ -189,7 +189,7 @@ function time(days: number): Uint8Array {
   return text(0x18, `${iso.slice(0, "2026-01-01T00:00:00".length).replaceAll(/[-:T]/g, "")}Z`);
 }
 
-function pemOf(raw: Uint8Array): string {
+export function pemOf(raw: Uint8Array, label = "CERTIFICATE"): string {
   const lines = raw.toBase64().match(/.{1,64}/g)!.join("\n");
-  return `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`;
+  return `-----BEGIN ${label}-----\n${lines}\n-----END ${label}-----\n`;
 }

@@ -357,3 +357,113 @@ Deno.test("ChainVerifier gives up on a maze of authorities", () => {
   assert.equal(faultOf([leaf, ...maze]), "its issuer, CN=Middle, is not trusted");
   assert.equal(faultOf([leaf, ...maze, ...maze]), "its chain is too long");
 });
+
+/** An authority below another one, and so many more below it, the lowest first. */
+function lineage(depth: number): Issued[] {
+  const chain: Issued[] = [];
+  for (let level = 0; level < depth; level++) {
+    chain.unshift(below(chain[0] ?? root, { subject: `Level ${level}` }));
+  }
+  return chain;
+}
+
+/** So many authorities of one name, of which the last one has issued the leaf. */
+function namesakes(count: number): Issued[] {
+  const all = Array.from({ length: count }, () => below(root));
+  return [issue(client, all.at(-1)!), ...all];
+}
+
+Deno.test("ChainVerifier goes as far as six authorities, and no further", () => {
+  const six = lineage(6);
+  assert.equal(faultOf([issue(client, six[0]), ...six]), undefined);
+  const seven = lineage(7);
+  assert.equal(faultOf([issue(client, seven[0]), ...seven]), "its issuer, CN=Level 0, is not trusted");
+});
+
+Deno.test("ChainVerifier verifies eight signatures, and no more", () => {
+  // One for each of the namesakes, and the one of the authority.
+  assert.equal(faultOf(namesakes(7)), undefined);
+  assert.equal(faultOf(namesakes(8)), "its issuer, CN=Root, is not trusted");
+});
+
+Deno.test("ChainVerifier looks at a chain of sixteen, and at no longer one", () => {
+  const stray = authority("Stray");
+  const chain = (length: number) => [issue(client, root), ...Array.from({ length: length - 1 }, () => stray)];
+  assert.equal(faultOf(chain(16)), undefined);
+  assert.equal(faultOf(chain(17)), "its chain is too long");
+});
+
+Deno.test("ChainVerifier does not count an authority that only has new keys", () => {
+  const old = below(root, { extensions: [authorityFlag(0)] });
+  const renewed = below(old);
+  assert.equal(faultOf([issue(client, renewed), renewed, old]), undefined);
+  const lower = below(renewed, { subject: "Lower" });
+  assert.equal(
+    faultOf([issue(client, lower), lower, renewed, old]),
+    "its issuer, CN=Middle, is not good: there are more authorities below it than it allows",
+  );
+  const one = below(root, { extensions: [authorityFlag(1)] });
+  const next = below(one, { subject: "Lower" });
+  assert.equal(faultOf([issue(client, next), next, one]), undefined);
+});
+
+Deno.test("ChainVerifier says what was wrong with the first way that it tried", () => {
+  const old = below(root, { from: -9, until: -2 });
+  const plain = below(root, { extensions: [noAuthority], keys: old.keys });
+  const leaf = issue(client, old);
+  assert.match(faultOf([leaf, old, plain])!, /^its issuer, CN=Middle, is not good: it expired on /);
+  assert.equal(faultOf([leaf, plain, old]), "its issuer, CN=Middle, is not good: it is no authority");
+  const only = (name: string) =>
+    authority("Root", { extensions: [authorityFlag(), onlyNames(dnsName(name))] });
+  const constrained = only("shop.test");
+  const named = issue({ subject: "a", extensions: [alternativeNames(dnsName("b.test"))] }, constrained);
+  assert.equal(
+    faultOf([named, below(constrained, { subject: "Root", extensions: [noAuthority] })], [constrained]),
+    "its issuer, CN=Root, may not issue for its names",
+  );
+});
+
+Deno.test("ChainVerifier goes by the names of the certificate, however far above the constraint is", () => {
+  const shopOnly = [authorityFlag(), onlyNames(dnsName("shop.test"))];
+  const named = (name: string, issuer: Issuer) =>
+    issue({ subject: "a", extensions: [alternativeNames(dnsName(name))] }, issuer);
+  const constrained = authority("Root", { extensions: shopOnly });
+  const middle = below(constrained);
+  assert.equal(faultOf([named("shop.test", middle), middle], [constrained]), undefined);
+  assert.equal(
+    faultOf([named("b.test", middle), middle], [constrained]),
+    "its issuer, CN=Root, may not issue for its names",
+  );
+  const upper = below(root, { subject: "Upper", extensions: shopOnly });
+  const lower = below(upper, { subject: "Lower" });
+  assert.equal(faultOf([named("shop.test", lower), lower, upper]), undefined);
+  assert.equal(
+    faultOf([named("b.test", lower), lower, upper]),
+    "its issuer, CN=Upper, is not good: it may not issue for these names",
+  );
+});
+
+Deno.test("ChainVerifier refuses what it does not understand in the certificate itself", () => {
+  assert.equal(
+    faultOf([issue({ subject: "a", extensions: [unknownExtension(true)] }, root)]),
+    "it has a critical extension, 1.2.3.4, that is not understood",
+  );
+  assert.equal(faultOf([issue({ subject: "a", extensions: [unknownExtension(false)] }, root)]), undefined);
+});
+
+Deno.test("ChainVerifier takes no failure of its own for an approval", () => {
+  const good = issue(client, root).raw;
+  assert.throws(() => new ChainVerifier(["no PEM"], "client").faultOf([good]));
+  const holes = [good, undefined] as unknown as Uint8Array[];
+  assert.throws(() => new ChainVerifier([root.pem], "client").faultOf(holes), TypeError);
+  assert.throws(() => new ChainVerifier([root.pem], "client").explain(holes), TypeError);
+});
+
+Deno.test("ChainVerifier still knows who is good when it has seen many", () => {
+  const verifier = new ChainVerifier([root.pem], "client");
+  const keys = newKeys();
+  const many = Array.from({ length: 258 }, (_, id) => issue({ subject: `client ${id}`, keys }, root).raw);
+  for (let round = 0; round < 2; round++) {
+    for (const raw of many) assert.equal(verifier.faultOf([raw]), undefined);
+  }
+});

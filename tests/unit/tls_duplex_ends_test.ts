@@ -60,6 +60,16 @@ Deno.test("a ConnDuplex that is held reads no further, and goes on when it is re
   duplex.destroy();
 });
 
+Deno.test("a ConnDuplex that nobody asks for bytes reads none", () => {
+  const conn = new FakeConn();
+  const duplex = new ConnDuplex(conn);
+  duplex.release(100);
+  assert.equal(conn.isRead, false);
+  duplex.read(0);
+  assert.equal(conn.isRead, true);
+  duplex.destroy();
+});
+
 Deno.test("a ConnDuplex whose bytes nobody takes reads no further than into its queue", async () => {
   const conn = new FakeConn();
   const duplex = new ConnDuplex(conn);

@@ -7,6 +7,7 @@ import type { Credentials } from "../../src/net/tls_credentials.ts";
 import { DenoTlsConn, TlsListener } from "../../src/net/tls_listener.ts";
 import { eventually } from "../e2e/eventually.ts";
 import { ANYWHERE } from "./accept_stage.ts";
+import { ScriptedDeno } from "./scripted_listen_tls.ts";
 
 const OPTIONS = { credentials: { cert: "", key: "" } as Credentials, alpn: [] };
 
@@ -170,47 +171,4 @@ async function settled(): Promise<void> {
 
 async function turn(): Promise<void> {
   await new Promise((resolve) => setImmediate(resolve));
-}
-
-/** Stands for Deno.listenTls. */
-class ScriptedDeno implements Disposable {
-  /** Of all listeners, in the order they began. */
-  readonly accepts: PromiseWithResolvers<Deno.TlsConn>[] = [];
-  /** Ports of the listeners that were closed: 4321, 4322 and so on. */
-  readonly closed: number[] = [];
-  /** What was bound with. */
-  readonly asked: (Deno.ListenTlsOptions & Deno.TlsCertifiedKeyPem)[] = [];
-  /** Binds of a port other than 0 that fail as yet. */
-  freeAgainAfter = 0;
-  readonly #listenTls = Deno.listenTls;
-  #port = 4321;
-
-  constructor() {
-    Deno.listenTls = (options) => {
-      const { port } = options;
-      this.asked.push(options);
-      if (port !== 0 && this.freeAgainAfter-- > 0) throw new Deno.errors.AddrInUse("in use");
-      return this.#listener(this.#port++) as unknown as Deno.TlsListener;
-    };
-  }
-
-  resolve({ resolve }: PromiseWithResolvers<Deno.TlsConn>): void {
-    resolve({ close: () => {} } as unknown as Deno.TlsConn);
-  }
-
-  [Symbol.dispose](): void {
-    Deno.listenTls = this.#listenTls;
-  }
-
-  #listener(port: number) {
-    return {
-      addr: { transport: "tcp", hostname: "127.0.0.1", port },
-      accept: () => {
-        const accept = Promise.withResolvers<Deno.TlsConn>();
-        this.accepts.push(accept);
-        return accept.promise;
-      },
-      close: () => void this.closed.push(port),
-    };
-  }
 }
