@@ -84,6 +84,11 @@ export const EQUIVALENT: readonly Equivalent[] = [
     reason: "no read is shorter than one byte, nor is the buffer larger than that at a byte a second",
   },
   {
+    file: "src/net/relay.ts",
+    code: "#sentByOther = 0;",
+    reason: "it is looked at only once a side has finished, which sets it",
+  },
+  {
     file: "src/net/streams.ts",
     code: "const UNQUEUED = { highWaterMark: 0 };",
     reason: "a source reads one chunk at a time however many are asked for, as there is one buffer",

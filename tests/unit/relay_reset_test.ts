@@ -23,6 +23,7 @@ const OVER: [what: string, steps: Step[], first: Peer][] = [
     "client",
   ],
   ["a server says farewell first", [...TALK, ["client", "end"], ["upstream", FAREWELL]], "client"],
+  ["an answer of one byte is one", [["client", "question"], ["upstream", "y"], ["client", "end"]], "client"],
   ["nobody has said anything", [["client", "end"]], "client"],
   ["the client only listened", [["upstream", "greeting"], ["client", "end"]], "client"],
   ["a client closes over what it does not read", [...TALK, ["upstream", "end"]], "upstream"],

@@ -69,8 +69,10 @@ for (const [one, other] of SIDES) {
     await stage.arrive(other, "late");
     stage.relay.expire();
     await setImmediate();
-    assert.deepEqual([stage.isClosed, stage.hasEnded], [false, false]);
+    assert.deepEqual([stage.isClosed, stage.hasEnded, stage.watched], [false, false, 1]);
     stage[one].release();
+    await setImmediate();
+    assert.deepEqual([stage.isClosed, stage.hasEnded], [true, true]);
     assert.deepEqual(await stage.failure(), ["idle_timeout", "proxy"]);
     assert.deepEqual([stage[one].written, stage.isClosed, stage.watched], ["late", true, 0]);
   });
