@@ -55,17 +55,31 @@ async function openPipe(path: string): Promise<AppendFile> {
   const { O_APPEND, O_NONBLOCK, O_RDWR } = constants;
   const descriptor = await promisify(open)(path, O_RDWR | O_APPEND | O_NONBLOCK);
   const identity = identityOf(await promisify(fstat)(descriptor));
+  let isClosed = false;
+  /** The number may be a client's socket as soon as it is closed, so nothing is under way with it by then. */
+  let underWay = 0;
+  const closeUnused = () => {
+    if (isClosed && underWay === 0) close(descriptor, () => {});
+  };
   return {
     identity,
     write: (bytes) =>
-      new Promise((resolve, reject) =>
+      new Promise((resolve, reject) => {
+        if (isClosed) return reject(new Deno.errors.BadResource("The pipe is closed"));
+        underWay += 1;
         write(descriptor, bytes, (error, count) => {
+          underWay -= 1;
+          closeUnused();
           if (error === null) resolve(count);
           else reject(error.code === "EAGAIN" ? new Deno.errors.WouldBlock(error.message) : error);
-        })
-      ),
+        });
+      }),
     isSame: (other) => identity !== undefined && identity === other.identity,
-    close: () => close(descriptor, () => {}),
+    close: () => {
+      if (isClosed) return;
+      isClosed = true;
+      closeUnused();
+    },
   };
 }
 

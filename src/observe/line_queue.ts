@@ -65,9 +65,13 @@ export class LineQueue {
   #writing: Promise<void> | undefined;
   #isFailing = false;
   #isClosed = false;
+  /** Closed, and the time for what waited is over: nothing is written or reported any more. */
+  #isOver = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
   /** Fails the write under way, which may hang for good. */
   #giveUp: ((reason: Error) => void) | undefined;
+  /** Ends the pause before a full pipe is tried again. */
+  #endPause: (() => void) | undefined;
 
   constructor(options: LineQueueOptions) {
     this.#options = options;
@@ -130,6 +134,8 @@ export class LineQueue {
   async close(): Promise<number> {
     this.#isClosed = true;
     await this.flush();
+    this.#isOver = true;
+    this.#giveUp?.(new Error("closed"));
     this.#successor?.onDecided(false);
     this.#successor = undefined;
     const { bytes, written } = this.#batch ?? NOTHING;
@@ -203,7 +209,10 @@ export class LineQueue {
 
   async #writeSome(bytes: Uint8Array): Promise<number> {
     const written = Promise.withResolvers<number>();
-    this.#giveUp = written.reject;
+    this.#giveUp = (reason) => {
+      written.reject(reason);
+      this.#endPause?.();
+    };
     this.#untilSomeIsWritten(bytes).then(written.resolve, written.reject);
     try {
       return await written.promise;
@@ -218,11 +227,24 @@ export class LineQueue {
       try {
         return await write(bytes);
       } catch (error) {
-        // After it was given up, this one ends at its next error.
-        if (!(error instanceof Deno.errors.WouldBlock) || this.#write !== write) throw error;
-        await new Promise((resolve) => setTimeout(resolve, pause));
+        if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+        await this.#pause(pause);
+        // It was given up meanwhile, and its file may be closed.
+        if (this.#isOver || this.#write !== write) throw error;
       }
     }
+  }
+
+  /** Resolves after so many milliseconds, or when the write is given up. */
+  #pause(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.#endPause?.(), milliseconds);
+      this.#endPause = () => {
+        clearTimeout(timer);
+        this.#endPause = undefined;
+        resolve();
+      };
+    });
   }
 
   /** A full disk or a closed pipe must not end the proxy. */
@@ -231,7 +253,7 @@ export class LineQueue {
       this.#retry = setTimeout(() => this.#start(), RETRY_FAILED);
       Deno.unrefTimer(this.#retry);
     }
-    if (this.#isFailing) return;
+    if (this.#isFailing || this.#isOver) return;
     this.#isFailing = true;
     this.#options.onFailing?.(error);
   }

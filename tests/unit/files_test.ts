@@ -109,7 +109,10 @@ Deno.test({
     const again = await openForAppend(path, 0o640);
     assert.ok(again.isSame(pipe));
     again.close();
+    const last = pipe.write(bytes);
     pipe.close();
+    await assert.rejects(last, Deno.errors.WouldBlock);
+    await assert.rejects(pipe.write(bytes), Deno.errors.BadResource, "its number may be another file's");
   },
 });
 

@@ -322,3 +322,16 @@ Deno.test("LineQueue.close() ends the wait for a successor of a writer that hang
   assert.equal(await queue.close(), 1);
   assert.equal(await replaced, false);
 });
+
+Deno.test("LineQueue.close() ends the tries of a full pipe, whose file may be closed then", async () => {
+  const failures: unknown[] = [];
+  const queue = new LineQueue({
+    write: () => Promise.reject(new Deno.errors.WouldBlock("full")),
+    describeDrops,
+    onFailing: (error) => failures.push(error),
+  });
+  queue.push("one");
+  assert.equal(await queue.close(), 1);
+  // A next try would be a timer that is left over, which Deno reports.
+  assert.deepEqual(failures, []);
+});
