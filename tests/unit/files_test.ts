@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { answerWithin } from "../../src/files/answer_within.ts";
 import { openForAppend } from "../../src/files/append_file.ts";
 import { readFault, writeFault } from "../../src/files/file_fault.ts";
-import { readFile, readTextFile } from "../../src/files/read_file.ts";
+import { fileInfo, readFile, readTextFile } from "../../src/files/read_file.ts";
+import { eventually } from "../e2e/eventually.ts";
 import { temporaryDirectory } from "./access_file_stage.ts";
 
 const ignore = Deno.build.os !== "linux";
@@ -56,8 +57,10 @@ Deno.test({
     });
     const again = { message: "an earlier attempt at it has not returned yet" };
     await assert.rejects(readFile(path, { pipeTimeout: 50 }), again);
-    // Lets go of the thread that waits for a writer.
+    // Lets go of the thread that waits for a writer; until it has returned, nothing else is asked of the path.
     (await Deno.open(path, { read: true, write: true })).close();
+    const isFree = () => fileInfo(path).then(() => true, () => false);
+    await eventually("the path to be free", isFree, (free) => free);
   },
 });
 
