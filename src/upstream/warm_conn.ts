@@ -23,7 +23,6 @@ export class WarmConn extends ReadAheadConn implements Idle {
     super(conn, GREETING);
     this.#watch().catch(() => false).then((isOpen) => {
       if (isOpen || !this.#isWaiting) return;
-      this.#isWaiting = false;
       this.#isLost = true;
       onLost();
     });

@@ -285,4 +285,9 @@ export const EQUIVALENT: readonly Equivalent[] = [
     original: "await this.inner.write(bytes)",
     reason: "a promise that is returned is awaited by whoever called: only the stack of an error tells",
   },
+  {
+    file: "src/upstream/hysteresis.ts",
+    code: "#against = 0;",
+    reason: "the first result decides by itself, and the count begins with it",
+  },
 ];

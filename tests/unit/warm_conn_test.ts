@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setImmediate } from "node:timers";
 import type { Conn } from "../../src/net/conn.ts";
 import { WarmConn } from "../../src/upstream/warm_conn.ts";
 import { FakeConn, readOnce } from "./fake_conn.ts";
@@ -75,6 +76,54 @@ Deno.test("a greeting larger than the room for it waits in the kernel and loses 
   await settled();
   assert.equal(conn.isRead, false);
   assert.equal(await readAhead((await warm.handOut())!, greeting.length), greeting);
+});
+
+Deno.test("one that ended while it waited is given to nobody", async () => {
+  const conn = new FakeConn();
+  const warm = new WarmConn(conn, () => {});
+  conn.arrive("end");
+  await settled();
+  assert.equal(await warm.handOut(), undefined);
+});
+
+Deno.test("64 KiB of a greeting are held, and no byte more is read", async () => {
+  const conn = new FakeConn();
+  new WarmConn(conn, () => {});
+  conn.arrive("x".repeat(64 * 1024 - 1));
+  await settled();
+  assert.equal(conn.isRead, true);
+  conn.arrive("x");
+  await settled();
+  assert.equal(conn.isRead, false);
+});
+
+Deno.test("one that has greeted is handed out after two more turns, in which its end is noticed; others at once", async () => {
+  for (const [greeting, turns] of [["", 0], ["x", 2], ["220 hello", 2]] as const) {
+    const conn = new FakeConn();
+    const warm = new WarmConn(conn, () => {});
+    if (greeting !== "") conn.arrive(greeting);
+    await settled();
+    let isOut = false;
+    const out = warm.handOut().then((given) => {
+      isOut = true;
+      return given;
+    });
+    let passed = 0;
+    for (await settled(); !isOut; await settled()) {
+      await new Promise((resolve) => setImmediate(resolve));
+      passed += 1;
+    }
+    assert.equal(passed, turns);
+    assert.equal(await out, warm);
+  }
+  const conn = new FakeConn();
+  let lost = 0;
+  const warm = new WarmConn(conn, () => void (lost += 1));
+  conn.arrive("x");
+  await settled();
+  const out = warm.handOut();
+  conn.arrive("end");
+  assert.deepEqual([await out, lost], [undefined, 1]);
 });
 
 async function readAhead(conn: Conn, length: number): Promise<string> {
