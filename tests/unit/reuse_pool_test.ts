@@ -118,6 +118,6 @@ Deno.test("who finds none gets a place to open one, as long as there is one", as
 
 Deno.test("nothing is kept once the pool is stopped", async () => {
   const stage = new Stage();
-  await stage.serve(() => stage.pool.stop());
+  await stage.serve(() => stage.pool.stop().then(() => {}));
   assert.deepEqual([stage.dialled[0]!.isClosed, stage.figures().idle], [true, 0]);
 });
