@@ -295,4 +295,10 @@ export const EQUIVALENT: readonly Equivalent[] = [
     code: "return undefined;",
     reason: "at its end a function returns undefined by itself",
   },
+  {
+    file: "src/upstream/kept_endpoint.ts",
+    code: "this.#backIn = setTimeout(wait, Math.max(1, ejection.until - performance.now()));",
+    original: "1",
+    reason: "how soon a timer that was early by less than a millisecond is set again: a matter of time alone",
+  },
 ];

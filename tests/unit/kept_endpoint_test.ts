@@ -17,7 +17,7 @@ function kept(passive?: PassiveConfig) {
   const { accounts, gauges } = new UpstreamMemory();
   const row = accounts.endpoints.claim()!;
   const [clients, open] = [gauges.claim()!, gauges.claim()!];
-  return { endpoint: new KeptEndpoint(SPEC, { row, clients, open }, passive), row, clients, open };
+  return { endpoint: new KeptEndpoint(SPEC, { row, clients, open }, passive), row, clients, open, accounts };
 }
 
 Deno.test("threads and people are told all that is known of it", () => {
@@ -113,9 +113,11 @@ Deno.test("other rules, or its end, leave no ejection to be over", async () => {
 });
 
 Deno.test("its places in the accounts are for others after its end", () => {
-  const { endpoint, clients, open } = kept();
+  const { endpoint, clients, open, accounts } = kept();
+  while (accounts.endpoints.claim() !== undefined);
   endpoint.retire();
   assert.deepEqual([clients.isClaimed, open.isClaimed], [false, false]);
+  assert.equal(accounts.endpoints.claim()?.number, endpoint.id);
 });
 
 Deno.test("connections that were made speak for it when others fail", () => {
