@@ -24,6 +24,18 @@ export const EQUIVALENT: readonly Equivalent[] = [
     reason: "in this one millisecond ChainVerifier judges the chain as well, and takes it for good",
   },
   {
+    file: "src/net/tls_credentials.ts",
+    code: "const mode = await fileInfo(path).then((info) => info.mode ?? 0, () => 0);",
+    original: "0",
+    reason: "1 lets nobody read either",
+  },
+  {
+    file: "src/net/tls_credentials.ts",
+    code: "const mode = await fileInfo(path).then((info) => info.mode ?? 0, () => 0);",
+    original: "info.mode ?? 0",
+    reason: "null has no bits either",
+  },
+  {
     file: "src/net/tls_served.ts",
     code: "const NO_TIMEOUT = -1;",
     original: "1",

@@ -459,11 +459,54 @@ Deno.test("ChainVerifier takes no failure of its own for an approval", () => {
   assert.throws(() => new ChainVerifier([root.pem], "client").explain(holes), TypeError);
 });
 
-Deno.test("ChainVerifier still knows who is good when it has seen many", () => {
+/** Knows how often somebody has gone through it, which takes more than a key to remember it by. */
+class Chain extends Array<Uint8Array> {
+  judged = 0;
+
+  override [Symbol.iterator]() {
+    this.judged += 1;
+    return super[Symbol.iterator]();
+  }
+}
+
+const remembering = (id: number, keys = newKeys()) =>
+  Chain.of(issue({ subject: `${id}`, keys }, root).raw) as Chain;
+
+Deno.test("ChainVerifier judges what it has found good once, as long as that is valid", () => {
+  const verifier = new ChainVerifier([root.pem], "client");
+  const chain = remembering(1);
+  const { validFromDate, validToDate } = new X509Certificate(chain[0]!);
+  for (const now of [Date.now(), validFromDate.getTime(), validToDate.getTime()]) {
+    assert.equal(verifier.faultOf(chain, now), undefined);
+    assert.equal(chain.judged, 1);
+  }
+  for (const date of [validFromDate.getTime() - 1, validToDate.getTime() + 1]) {
+    chain.judged = 0;
+    assert.notEqual(verifier.faultOf(chain, date), undefined);
+    assert.equal(chain.judged, 1);
+  }
+});
+
+Deno.test("ChainVerifier remembers 256 chains, the latest ones", () => {
   const verifier = new ChainVerifier([root.pem], "client");
   const keys = newKeys();
-  const many = Array.from({ length: 258 }, (_, id) => issue({ subject: `client ${id}`, keys }, root).raw);
-  for (let round = 0; round < 2; round++) {
-    for (const raw of many) assert.equal(verifier.faultOf([raw]), undefined);
-  }
+  const chains = Array.from({ length: 257 }, (_, id) => remembering(id, keys));
+  for (const chain of chains) assert.equal(verifier.faultOf(chain), undefined);
+  for (const chain of chains.slice(1)) assert.equal(verifier.faultOf(chain), undefined);
+  assert.ok(chains.every(({ judged }) => judged === 1));
+  assert.equal(verifier.faultOf(chains[0]!), undefined);
+  assert.equal(chains[0]!.judged, 2);
+});
+
+Deno.test("ChainVerifier reads its authorities once", () => {
+  const authorities = [root.pem];
+  let reads = 0;
+  authorities.flatMap = ((read: (pem: string) => unknown[]) => {
+    reads += 1;
+    return [root.pem].flatMap(read);
+  }) as typeof authorities.flatMap;
+  const verifier = new ChainVerifier(authorities, "client");
+  assert.equal(verifier.faultOf([issue(client, root).raw]), undefined);
+  assert.equal(verifier.faultOf([issue(client, root).raw]), undefined);
+  assert.equal(reads, 1);
 });
