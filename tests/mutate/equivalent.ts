@@ -313,4 +313,10 @@ export const EQUIVALENT: readonly Equivalent[] = [
     original: "1",
     reason: "how soon a timer that was early by less than a millisecond is set again: a matter of time alone",
   },
+  {
+    file: "src/upstream/leg.ts",
+    code: "return tls === undefined ? conn : await secure(tls, endpoint, conn, signal);",
+    original: "await secure(tls, endpoint, conn, signal)",
+    reason: "a promise that is returned is awaited by whoever called: only the stack of an error tells",
+  },
 ];

@@ -230,6 +230,30 @@ for (const onDown of ["close", "keep"] as const) {
   });
 }
 
+Deno.test("only what an operator sets down loses its connections at once, not what is taken in again", async () => {
+  const passive = { failures: 1, window: 1000, eject: 1e6 };
+  const told: unknown[] = [];
+  const keeper = new GroupKeeper(
+    groupConfig({ passive }),
+    keeperParts(new UpstreamMemory(), {
+      ...AUDIENCE,
+      setState: (_name, _id, { admin, isEjected }, abort) => told.push([admin, isEjected, abort]),
+    }),
+  );
+  const [only] = keeper.endpoints;
+  for (const admin of ["drain", "down", "up"] as const) keeper.setAdmin(only!, admin);
+  keeper.connectionFailed(only!.id, { code: "connection_refused", reason: "refused" });
+  keeper.update(groupConfig());
+  assert.deepEqual(told, [
+    ["drain", false, false],
+    ["down", false, true],
+    ["up", false, false],
+    ["up", true, false],
+    ["up", false, false],
+  ]);
+  await keeper.stop();
+});
+
 /** How many more there are to be claimed. */
 function claims(table: { claim(): unknown }): number {
   let count = 0;
