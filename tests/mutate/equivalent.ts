@@ -319,4 +319,9 @@ export const EQUIVALENT: readonly Equivalent[] = [
     original: "await secure(tls, endpoint, conn, signal)",
     reason: "a promise that is returned is awaited by whoever called: only the stack of an error tells",
   },
+  {
+    file: "src/upstream/idle_shelf.ts",
+    code: "const SHORTEST_LOOK = 5;",
+    reason: "how often it is looked for what is too old is a matter of speed: who takes one looks anyway",
+  },
 ];

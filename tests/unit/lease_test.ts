@@ -11,6 +11,7 @@ Deno.test("a connection that its upstream breaks at once, having sent nothing, c
   using time = new FakeTime();
   await using stage = new KeptGroup();
   const [only] = stage.endpoints;
+  await time.advance(500);
   const lease = new Lease(stage.group, only!.used, new FakeConn());
   const failures = () => only!.kept.figures().failures;
   lease.failed(new ProxyError("connection_reset", "client"), 0);
