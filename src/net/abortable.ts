@@ -1,6 +1,6 @@
 /**
- * Settles as `promise` does, or rejects with the reason of `signal` when that aborts first or has aborted already: an
- * "abort" event that is over comes to no listener.
+ * Settles as `promise` does, or rejects with the reason of `signal` if that aborts first or has already
+ * aborted: a listener added after the "abort" event is never called.
  */
 export function abortable<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
   return new Promise((resolve, reject) => {

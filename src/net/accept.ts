@@ -15,7 +15,7 @@ const REPORT_EVERY = 1000;
 export interface AcceptOptions {
   /** Takes the connection over. Must not throw; nothing else is accepted until what it returns has resolved. */
   readonly onConnection: (conn: Conn) => Promise<void> | void;
-  /** A client had gone before its address could be asked for: there is nothing left of it but that it came. */
+  /** A client disconnected before its address could be read: only the fact that it connected is known. */
   readonly onLost?: () => void;
   /** Called at most once a second while accepting fails, with how often it failed since the last call. */
   readonly onError: (error: unknown, failures: number) => void;
@@ -70,7 +70,10 @@ export async function acceptConnections(listener: Listener, options: AcceptOptio
   }
 }
 
-/** Whether an accept failed as its client gave up before it: Deno cannot read its address then (ENOTCONN). */
+/**
+ * Whether an accept failed because its client disconnected first: Deno then cannot read its address
+ * (ENOTCONN).
+ */
 export function isLostClient(error: unknown): boolean {
   return error instanceof Deno.errors.NotConnected || error instanceof Deno.errors.ConnectionAborted;
 }

@@ -28,7 +28,7 @@ export interface UnixAddress {
 
 export type Address = TcpAddress | UnixAddress;
 
-/** What stands for the NUL byte with which names of abstract sockets begin, as in `ss` and systemd. */
+/** Replaces the leading NUL byte in names of abstract sockets, as in `ss` and systemd. */
 const ABSTRACT = "@";
 
 /** All addresses, IPv4 and IPv6 alike: a listener on `::` is dual-stack in Deno. */
@@ -65,7 +65,7 @@ export function parseUpstreamAddress(text: string, options: { barePort?: boolean
   return address;
 }
 
-/** @throws {SyntaxError} when no connection can ever be made to a host of that name. */
+/** @throws {SyntaxError} when no host can have that name. */
 export function checkHost(host: string): void {
   const fault = faultOfHost(host);
   if (fault !== undefined) throw new SyntaxError(`Cannot use "${host}" as a host: ${fault}`);
@@ -76,12 +76,12 @@ export function isAbstract({ path }: UnixAddress): boolean {
   return path.startsWith(ABSTRACT);
 }
 
-/** The path as the system has it. */
+/** The path in the form that the system uses. */
 export function systemPath({ path }: UnixAddress): string {
   return path.startsWith(ABSTRACT) ? `\0${path.slice(ABSTRACT.length)}` : path;
 }
 
-/** The address of a socket with this path, as the system has it. */
+/** The address of a socket with this path, given in the form that the system uses. */
 export function unixAddress(path: string): UnixAddress {
   return { transport: "unix", path: path.startsWith("\0") ? `${ABSTRACT}${path.slice(1)}` : path };
 }
@@ -114,8 +114,8 @@ export function addressKey(address: Address): string {
 }
 
 /**
- * Whether two listeners cannot have these addresses at the same time: they are the same, however they are written, or
- * one is all addresses of the port. Of host names other than localhost nothing is known but that they are themselves.
+ * Whether two listeners cannot have these addresses at the same time: they are equal, in any spelling, or one
+ * means all addresses of the port. Host names other than localhost are only compared as text.
  */
 export function overlaps(one: Address, other: Address): boolean {
   if (one.transport === "unix" || other.transport === "unix") return addressKey(one) === addressKey(other);
@@ -124,7 +124,10 @@ export function overlaps(one: Address, other: Address): boolean {
   return a === b || covers(a, b) || covers(b, a);
 }
 
-/** What spellings of a host have in common. `localhost` is what listeners bind for it (RFC 6761 section 6.3). */
+/**
+ * The canonical spelling of a host. `localhost` becomes the address that listeners bind for it (RFC 6761
+ * section 6.3).
+ */
 export function hostKey(hostname: string): string {
   const name = hostname.toLowerCase();
   if (name === "localhost") return "127.0.0.1";
@@ -134,7 +137,7 @@ export function hostKey(hostname: string): string {
   return percent < 0 ? formatIp(words) : `${formatIp(words)}${name.slice(percent)}`;
 }
 
-/** A listener on `::` takes clients of IPv4 too. */
+/** A listener on `::` accepts IPv4 clients too. */
 function covers(all: string, host: string): boolean {
   if (all === ALL_ADDRESSES) return host.includes(":") || IPV4.test(host);
   return all === ALL_IPV4 && IPV4.test(host);

@@ -1,14 +1,17 @@
-/** Why a text is no address, said so that whoever typed it knows what to type instead. */
+/** Explains why a text is not an address, and what to type instead. */
 
 import { IP_WORDS, readIpAddress } from "../wire/ip_address.ts";
 
 const FORMS = '"host:port", "[v6]:port" or "unix:/path"';
 
-/** The longest host name there can be, in characters (RFC 1035 section 3.1, less the dot of the root), and its parts. */
+/**
+ * The longest possible host name, in characters (RFC 1035 section 3.1, less the dot of the root), and its
+ * parts.
+ */
 const MAX_NAME = 253;
 const MAX_LABEL = 63;
 
-/** Where a protocol has its servers, for those whose URLs people have at hand. */
+/** The default ports of protocols whose URLs users are likely to paste. */
 const PORTS: ReadonlyMap<string, number> = new Map([
   ["amqp", 5672],
   ["http", 80],
@@ -24,7 +27,7 @@ const PORTS: ReadonlyMap<string, number> = new Map([
   ["ssh", 22],
 ]);
 
-/** A mistake, and what to say about it. The first that is found in a text is the one. */
+/** A mistake and its message. Only the first one found in a text is reported. */
 const MISTAKES: readonly (readonly [pattern: RegExp, explain: (...groups: string[]) => string])[] = [
   [/^\s|\s$/, () => "there is a space before or after it"],
   [/^[^"']*[,\s]+\S+:/, () => "several addresses are written as a list, [db1:5432, db2:5432]"],
@@ -42,12 +45,12 @@ const MISTAKES: readonly (readonly [pattern: RegExp, explain: (...groups: string
   [/:\d+[^\d].*$/, () => `expected ${FORMS}, and nothing after the port`],
 ];
 
-/** What Docker and ssh would do with it. */
+/** How Docker and ssh would read it. */
 function twoPorts(listen: string, port: string): string {
   return `two ports are two keys, "listen: ${listen}" and "upstream: 127.0.0.1:${port}"`;
 }
 
-/** Tells why a text is no address. */
+/** Explains why a text is not an address. */
 export function faultOfAddress(text: string): string {
   for (const [pattern, explain] of MISTAKES) {
     const found = pattern.exec(text);
@@ -61,7 +64,7 @@ export function isUrl(text: string): boolean {
   return /^[a-z][a-z\d+.-]*:\/\//i.test(text) && !/^unix:/i.test(text);
 }
 
-/** Tells what to write in place of a URL. Nothing is repeated of it but host and port. */
+/** Tells what to write instead of a URL. The message repeats only its host and port. */
 export function faultOfUrl(text: string): string {
   const [, scheme = "", host = "", port] =
     /^([^:]+):\/\/(?:[^/]*@)?(\[[^\]]*\]|[^:/?#]*)(?::(\d+))?/.exec(text) ?? [];
@@ -69,12 +72,12 @@ export function faultOfUrl(text: string): string {
   return `Cannot use a URL as an address: leave "${scheme}://" out, and all but host and port, write "${written}"`;
 }
 
-/** Tells why a host and port cannot be an address; undefined when they can. */
+/** Explains why a host and port cannot be an address; undefined when they can. */
 export function faultOfHostAndPort(host: string, port: string): string | undefined {
   return /^\d+$/.test(host) ? twoPorts(host, port) : faultOfHost(host);
 }
 
-/** Tells why no connection can ever be made to a host of that name; undefined when one may. */
+/** Explains why no host can have that name; undefined when one can. */
 export function faultOfHost(host: string): string | undefined {
   if (/^\[.*\]$/.test(host)) return undefined;
   if (host === "*") return 'write "0.0.0.0", or ":port", for all addresses';
@@ -104,9 +107,9 @@ export function faultOfHost(host: string): string | undefined {
 const MAX_UNIX_PATH = 107;
 
 /**
- * What keeps a path from being that of a unix socket.
+ * The reason why a path cannot be that of a unix socket.
  *
- * @param os Where it is to be used.
+ * @param os The operating system that will use it.
  */
 export function faultOfUnixPath(
   path: string,

@@ -1,36 +1,37 @@
 /** Free relay buffers of this thread, by size. */
 
 /**
- * What the pool keeps per buffer size, in bytes. With less, a burst of connections that grow and shrink leaves
- * buffers to the garbage collector, which lets tens of megabytes of them lie before it acts.
+ * The most that the pool keeps per buffer size, in bytes. With less, bursts of connections that grow and
+ * shrink leave buffers to the garbage collector, which lets tens of megabytes pile up before it runs.
  */
 const KEPT_BYTES = 16 * 1024 * 1024;
 /**
- * Of how many sizes. A `buffer_size` has three or four; what TLS has room for, and a `bandwidth`, can make a buffer of any
- * size, which may never be asked for again.
+ * The number of sizes that the pool keeps. A `buffer_size` needs three or four; the room in TLS and a
+ * `bandwidth` can ask for a buffer of any size, which may never be needed again.
  */
 const KEPT_SIZES = 16;
-/** Whatever `buffer_size` is, every direction may have a buffer of this size. */
+/** Every direction may have a buffer of this size, whatever `buffer_size` is. */
 const FOR_EVERYBODY = 256 * 1024;
 /**
- * What a thread has in larger buffers, in bytes. A buffer is not given up while a slow reader has yet to take what is in
- * it, so who comes once these are all in use gets one that is not larger than what everybody may have.
+ * The most that a thread uses for larger buffers, in bytes. A buffer stays in use while a slow reader has not
+ * taken its content. When all larger ones are in use, a direction gets one of the size that is always
+ * available.
  */
 const LARGE_BYTES = 64 * 1024 * 1024;
 
 /** Free buffers of one size. */
 class Shelf {
   readonly buffers: Uint8Array[] = [];
-  /** One was asked for since the shelves were last gone through. */
+  /** Whether a buffer was taken since the last sweep. */
   isUsed = true;
 }
 
-/** Those that were longest gone through come first. */
+/** In the order of the last sweep, the oldest first. */
 const shelves = new Map<number, Shelf>();
-/** Bytes of the buffers in use that are larger than what everybody may have. */
+/** Bytes of the buffers in use that are larger than the size that is always available. */
 let largeBytes = 0;
 
-/** A buffer of at most `size` bytes: smaller only where so large ones are all in use. */
+/** A buffer of at most `size` bytes: smaller only when all large ones are in use. */
 export function takeFromPool(size: number): Uint8Array {
   if (size > FOR_EVERYBODY) {
     if (largeBytes + size > LARGE_BYTES) return takeFromPool(FOR_EVERYBODY);
@@ -42,7 +43,7 @@ export function takeFromPool(size: number): Uint8Array {
   return shelf.buffers.pop() ?? new Uint8Array(size);
 }
 
-/** The buffer is not in use any more, though nobody else may have it. */
+/** The buffer is no longer in use, but must not be reused. */
 export function forget(buffer: Uint8Array): void {
   if (buffer.byteLength > FOR_EVERYBODY) largeBytes -= buffer.byteLength;
 }
@@ -54,7 +55,7 @@ export function giveToPool(buffer: Uint8Array): void {
   if ((buffers.length + 1) * size <= KEPT_BYTES) buffers.push(buffer);
 }
 
-/** Leaves all free buffers to the garbage collector: other sizes are in use from now on. */
+/** Leaves all free buffers to the garbage collector, because other sizes are used from now on. */
 export function emptyPool(): void {
   shelves.clear();
 }
@@ -71,12 +72,12 @@ function newShelf(size: number): Shelf {
   return shelf;
 }
 
-/** Drops the first shelf from which nothing was taken since it was last gone through. */
+/** Drops the first shelf that was not used since the last sweep. */
 function dropUnusedShelf(): void {
   for (const [size, shelf] of shelves) {
     shelves.delete(size);
     if (!shelf.isUsed) return;
-    // It comes again at the end, and goes then unless it is used meanwhile.
+    // It moves to the end, and the next sweep drops it unless it is used meanwhile.
     shelf.isUsed = false;
     shelves.set(size, shelf);
   }

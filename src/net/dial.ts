@@ -111,8 +111,8 @@ function metItself(): ProxyError {
 }
 
 /**
- * Unix sockets have neither resets nor keepalive: one adapter does. Where TCP would send its SYN again, a unix socket
- * whose backlog is full says EAGAIN at once, so that trying again is left to us.
+ * Unix sockets have neither resets nor keepalive, so one adapter is enough. TCP resends its SYN when a
+ * backlog is full; a unix socket returns EAGAIN at once, so this code retries.
  */
 async function dialUnix(address: UnixAddress, signal: AbortSignal): Promise<Conn> {
   const path = systemPath(address);
@@ -160,7 +160,7 @@ function dialNode(
   });
 }
 
-/** Deno 2.9.6 says EINVAL for what the kernel calls EADDRNOTAVAIL here. What else there may be, is left as it is. */
+/** Deno 2.9.6 reports EINVAL where the kernel returns EADDRNOTAVAIL. Other errors stay as they are. */
 function bindError(localAddress: string | undefined, cause: NodeJS.ErrnoException): Error {
   const why = {
     EADDRINUSE: `No port is left to connect from at the source address ${localAddress}`,

@@ -217,7 +217,7 @@ const OWN_FAULT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 export function proxyErrorOf(cause: unknown, side: Side): ProxyError {
   if (cause instanceof ProxyError) return cause;
   if (!(cause instanceof Error)) return new ProxyError("io_error", side, { cause, detail: String(cause) });
-  // That of a handshake has been made sense of where it was shaken.
+  // Handshake errors have already been translated where the handshake was done.
   if (isTlsError(cause)) {
     const { code, detail } = faultAfterHandshake(cause.message, side);
     return new ProxyError(code, side, { cause, detail });

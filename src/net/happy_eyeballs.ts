@@ -110,7 +110,7 @@ class Race<Connected extends Disposable> {
       code !== "network_unreachable" && code !== "io_error" &&
       !(code === "address_not_available" && isV6(this.#addresses[index]!))
     );
-    // A shortage tells enough itself: what tells most is not behind it.
+    // Running out of descriptors explains enough: an earlier failure does not take precedence.
     return this.#failures[Math.max(shortage, ofPeer, 0)];
   }
 }

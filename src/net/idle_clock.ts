@@ -20,7 +20,8 @@ export interface Watched {
 
 class Watch extends Linked<Watch> {
   readonly watched: Watched;
-  // As the clock last saw it, and when it first saw it so, in milliseconds; undefined until it has looked once.
+  // The last observed value, and when it was first observed, in milliseconds; undefined before the first
+  // check.
   activity: number | undefined;
   isHalfClosed: boolean | undefined;
   since: number | undefined;

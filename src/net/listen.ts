@@ -12,9 +12,9 @@ export interface Listener {
   /** The address bound, with the real port. */
   readonly address: Address;
   /**
-   * The next connection. Rejects for a client that has gone before it was accepted (NotConnected), while descriptors
-   * are short, and for good once the listener is closed and all that
-   * it had accepted by then has been handed out.
+   * The next connection. Rejects if a client disconnected before it was accepted (NotConnected) and while no
+   * descriptor is free. Rejects always once the listener is closed and every connection accepted by then has
+   * been returned.
    */
   accept(): Promise<Conn>;
   /** Accepts nothing more; what waits in the kernel's queue is reset. May be called twice. */

@@ -1,4 +1,6 @@
-/** The error of an address that cannot be bound, apart from what binds one: programs that import it need only this. */
+/**
+ * The error for an address that cannot be bound. It has its own file so that programs can import it alone.
+ */
 
 import { writeFault } from "../files/file_fault.ts";
 import { type Address, formatAddress } from "./address.ts";
@@ -30,7 +32,7 @@ export class ListenError extends Error {
     );
   }
 
-  /** One that happened in another thread. */
+  /** Rebuilds an error that happened in another thread. */
   static of({ message, code }: Pick<ListenError, "message" | "code">): ListenError {
     return new ListenError(message, message, code);
   }
@@ -44,7 +46,7 @@ const REMEDIES: Partial<Record<ErrorCode, string>> = {
   permission_denied: "permission denied (ports below 1024 need root or CAP_NET_BIND_SERVICE)",
 };
 
-/** Of a unix socket, most that can be wrong is about its file. */
+/** Most errors of a unix socket concern its file. */
 function unixDetail(path: string, error: ProxyError): string {
   if (error.code === "address_in_use") {
     return "address already in use (another program answers there; stop it or choose another path)";

@@ -34,7 +34,7 @@ export class NodeConn implements Conn {
   #reading: PendingRead | undefined;
   /** The peer has sent something. */
   #hasReceived = false;
-  /** Where writes go before it has. */
+  /** Where writes go before the peer has sent anything. */
   #early: EarlyWrites | undefined;
 
   constructor(socket: Socket) {
@@ -77,7 +77,7 @@ export class NodeConn implements Conn {
   }
 
   closeWrite(): Promise<void> {
-    // The callback of a socket that was closed here would never be called.
+    // A socket that was closed here would never call its callback.
     if (this.#failure !== undefined || this.#socket.destroyed) return Promise.resolve();
     this.#early?.close();
     // The callback also runs when the socket breaks first; the reading side reports that.
@@ -106,7 +106,7 @@ export class NodeConn implements Conn {
     this.close();
   }
 
-  /** Where to write so many bytes. */
+  /** Where to write this many bytes. */
   #writable(length: number): Socket {
     if (!this.#hasReceived) return (this.#early ??= new EarlyWrites(this.#socket)).socketFor(length);
     this.#early?.close();

@@ -18,7 +18,7 @@ export interface NodeListenOptions {
 
 export class NodeListener implements Listener {
   readonly #options: NodeListenOptions;
-  /** Accepted and not asked for yet; null stands for a client that has gone. */
+  /** Connections that were accepted and not yet taken; null is a client that disconnected. */
   readonly #waiting: (Socket | null)[] = [];
   #address: TcpAddress;
   #server: Server | undefined;

@@ -19,7 +19,10 @@ export async function receiveProxyHeader(conn: ReadAheadConn, signal: AbortSigna
   }
 }
 
-/** What a connection begins with that is the proxy's own, and no client's: LOCAL, for which version 1 has UNKNOWN. */
+/**
+ * The header of a connection that the proxy opens for itself, without a client: LOCAL, or UNKNOWN in version
+ * 1.
+ */
 export function ownProxyHeader(version: "v1" | "v2"): Uint8Array {
   return encodeProxyHeader({ command: "local" }, version === "v1" ? 1 : 2);
 }

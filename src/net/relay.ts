@@ -8,7 +8,10 @@ import type { ByteCount } from "./streams.ts";
 
 /** How long writes already begun may take once the connection has failed, in milliseconds. */
 const LAST_WRITES = 1000;
-/** So many bytes are no answer but a farewell: close_notify in any version and cipher of TLS, or a line such as `BYE`. */
+/**
+ * At most this many bytes are a closing message, not an answer: close_notify in any version and cipher of
+ * TLS, or a line such as `BYE`.
+ */
 const FAREWELL = 100;
 
 export interface RelayOptions {
@@ -25,7 +28,9 @@ export interface RelayOptions {
   readonly idleClock: IdleClock;
 }
 
-/** How a relay ended: who finished sending first, and whether the other one then reset; or what broke it. */
+/**
+ * How a relay ended: which side finished sending first and whether the other one then reset, or the error.
+ */
 export type RelayOutcome =
   | { readonly kind: "closed"; readonly first: Peer; readonly thenReset?: true }
   | { readonly kind: "failed"; readonly error: ProxyError };
@@ -38,7 +43,7 @@ export class Relay implements DirectionObserver, Watched {
   readonly #outcome = Promise.withResolvers<RelayOutcome>();
   #watch: Disposable | undefined;
   #firstToFinish: Peer | undefined;
-  /** What the other one had sent by then, in bytes. */
+  /** How many bytes the other side had sent by then. */
   #sentByOther = 0;
   #failure: ProxyError | undefined;
   #isResetAfterClose = false;
@@ -126,9 +131,10 @@ export class Relay implements DirectionObserver, Watched {
   }
 
   /**
-   * Whether a reset takes nothing away: one side had finished, and the other, which resets, got all of its bytes and has
-   * sent no more than a farewell since. So ends a server that closes over a close_notify which it does not read. But an
-   * upstream that a client asked something and that had not answered by then still owes that.
+   * Whether a reset loses no data: one side had finished, and the side that resets received all of its bytes
+   * and has sent no more than a closing message since. A server that closes without reading close_notify
+   * resets like this. A reset by an upstream that has not answered the client's request, however, loses the
+   * answer.
    */
   #isAfterClose({ isReset, side }: ProxyError): boolean {
     if (!isReset || side === "proxy" || this.#firstToFinish !== otherThan(side)) return false;

@@ -4,10 +4,10 @@ import type { TcpAddress } from "./address.ts";
 import { listen, type Listener } from "./listen.ts";
 
 /**
- * Whether several listeners can share an address: the kernel spreads clients over all who bind it, which it does on
- * Linux only, and Deno was started with `--unstable-net`. Without that flag it would end the whole process (exit code
- * 70) at the attempt, and the one sign of it are the APIs that come with it: all of these, as one that has become stable
- * in another Deno comes without.
+ * Whether several listeners can share an address: the kernel spreads clients over all who bind it, which it
+ * does on Linux only, and Deno was started with `--unstable-net`. Without that flag it would end the whole
+ * process (exit code 70) at the attempt. Only the APIs that the flag enables reveal it. All of them are
+ * checked, because another version of Deno may offer a single one without the flag.
  */
 export function canShare(os: typeof Deno.build.os = Deno.build.os): boolean {
   const isUnstable = typeof Deno.listenDatagram === "function" && typeof Deno.QuicEndpoint === "function";

@@ -28,7 +28,7 @@ export interface FlowObserver {
   onActivity(): void;
   /** A peer has finished sending. */
   onEnd(side: Peer): void;
-  /** A read failed: told before the stream passes it on. */
+  /** Called when a read fails, before the stream passes the error on. */
   onFailure(error: ProxyError): void;
   /** Whether the connection to `side` is about to be closed, as that side has finished sending: no FIN is needed. */
   closesNext(side: Peer): boolean;
@@ -78,12 +78,12 @@ class ByteCounter implements Transformer<Uint8Array, Uint8Array> {
   }
 }
 
-/** Cancelled only over a failed write, under which nothing is read: there is one buffer. */
+/** Cancelled only after a failed write, during which no read is in progress: there is one buffer. */
 class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
   readonly #end: FlowEnd;
   #first: number;
   #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-  /** A read is under way, or waits for its turn. */
+  /** A read is in progress, or waits for its turn. */
   #isReading = false;
 
   constructor(end: FlowEnd, first: number) {
@@ -92,8 +92,9 @@ class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
   }
 
   /**
-   * Returns at once; the read, which waits for the write under way and its turn, enqueues later. The stream may ask
-   * twice for one chunk, as it does not see that a read is under way: there is one buffer, so one read at a time.
+   * Returns at once; the read waits for the current write and its turn, and enqueues later. The stream may
+   * ask twice for one chunk, because it does not know that a read is in progress. There is one buffer, so
+   * there is one read at a time.
    */
   pull(controller: ReadableStreamDefaultController<Uint8Array>): void {
     const { buffer } = this.#end;

@@ -1,9 +1,9 @@
 /**
- * Whether a chain of certificates is good now, judged by what is in it (RFC 5280 section 6): dates, signatures, who may
- * issue what. node:tls judges only in full handshakes: on a resumed session it calls every certificate authorized, and
- * of an upstream's certificate that its library cannot read it looks at nothing but names.
+ * Validates a certificate chain (RFC 5280 section 6): dates, signatures, and which authority may issue what.
+ * node:tls does this only in full handshakes: on a resumed session it calls every certificate authorized, and
+ * if its library cannot parse an upstream's certificate, it checks only names.
  *
- * As everywhere in TLS, an authority that was named as trusted is trusted, whatever its own certificate says.
+ * As usual in TLS, a configured authority is trusted whatever its own certificate says.
  */
 
 import { hash, X509Certificate } from "node:crypto";
@@ -21,38 +21,38 @@ import { allows } from "../wire/name_constraints.ts";
 import type { Peer } from "./errors.ts";
 import { isSignedBy } from "./tls_signature.ts";
 
-/** What a certificate is used for (RFC 5280 section 4.2.1.12). */
+/** The purpose of a certificate (RFC 5280 section 4.2.1.12). */
 const PURPOSE: Record<Peer, string> = { client: "1.3.6.1.5.5.7.3.2", upstream: "1.3.6.1.5.5.7.3.1" };
 
 /** The most authorities between a certificate and one that is trusted. */
 const MAX_DEPTH = 6;
 /**
- * The most signatures that are verified for one chain, each of which takes 0.4 ms: a chain of two authorities has three.
- * To explain why a chain was refused it must not take more, whatever a client sends.
+ * The most signatures that are verified for one chain. Each takes 0.4 ms; a chain of two authorities has
+ * three. Explaining why a chain was refused must not take more, whatever a client sends.
  */
 const MAX_SIGNATURES = 8;
 const MAX_TO_EXPLAIN = 2;
-/** The longest chain that is looked at, and the chains that are remembered. */
+/** The longest chain that is examined, and the number of chains that are cached. */
 const MAX_CHAIN = 16;
 const MAX_REMEMBERED = 256;
 
-/** What OpenSSL needs for more than version 1 is an extension. */
+/** OpenSSL writes a version above 1 only if there is an extension. */
 export const MAKE_VERSION_3 = 'make it version 3, as "openssl x509 -req" does with -extfile FILE and ' +
   "a line such as basicConstraints=CA:FALSE in that file";
 
-/** From when to when, in milliseconds as of `Date.now()`, all of a chain is valid. */
+/** The period in which a whole chain is valid, in milliseconds as of `Date.now()`. */
 interface Validity {
   readonly notBefore: number;
   readonly notAfter: number;
 }
 
 interface Search {
-  /** What the peer sent beside its own certificate. */
+  /** The certificates that the peer sent in addition to its own. */
   pool: readonly Certificate[];
   readonly now: number;
-  /** How many more may be verified. */
+  /** How many more signatures may be verified. */
   signatures: number;
-  /** Why the first way that was tried leads to no authority. */
+  /** Why the first path that was tried does not lead to an authority. */
   fault: string | undefined;
 }
 
@@ -60,12 +60,12 @@ export class ChainVerifier {
   readonly #pems: readonly string[];
   readonly #peer: Peer;
   #authorities: readonly TrustedAuthority[] | undefined;
-  /** What was found good, by a hash of the chain; the signatures in it stay good. */
+  /** Valid chains by their hash; their signatures stay valid. */
   readonly #good = new Map<string, Validity>();
 
   /**
-   * @param authorities Whom a chain has to lead to, as PEM.
-   * @param peer Whose certificates these are.
+   * @param authorities The authorities that a chain has to lead to, as PEM.
+   * @param peer The peer that the certificates belong to.
    */
   constructor(authorities: readonly string[], peer: Peer) {
     this.#pems = authorities;
@@ -73,9 +73,9 @@ export class ChainVerifier {
   }
 
   /**
-   * Undefined when the chain is good, else what is wrong with it: "it expired on …".
+   * Undefined when the chain is valid, else the problem: "it expired on …".
    *
-   * @param chain As DER, the peer's own certificate first; in what order the others are does not matter.
+   * @param chain As DER, the peer's own certificate first; the others may be in any order.
    * @param now As of `Date.now()`.
    */
   faultOf(chain: readonly Uint8Array[], now = Date.now()): string | undefined {
@@ -86,14 +86,14 @@ export class ChainVerifier {
   }
 
   /**
-   * Why node:tls may have refused a chain. It does not verify more than two signatures for that, so what it finds no
-   * fault with is not good for that reason.
+   * Explains why node:tls may have refused a chain. It verifies at most two signatures, so a chain in which
+   * it finds no fault is not necessarily valid.
    */
   explain(chain: readonly Uint8Array[], now = Date.now()): string | undefined {
     return this.#judged(chain, now, MAX_TO_EXPLAIN);
   }
 
-  /** @param key What the chain is remembered by if it is good; it is not without one. */
+  /** @param key The cache key of the chain if it is valid; without a key it is not cached. */
   #judged(
     chain: readonly Uint8Array[],
     now: number,
@@ -129,7 +129,7 @@ export class ChainVerifier {
     );
   }
 
-  /** The certificates from the peer's own to the one that an authority has issued. */
+  /** The certificates from the peer's own to the one that an authority issued. */
   #pathFrom(path: readonly Certificate[], search: Search): readonly Certificate[] | undefined {
     const last = path.at(-1)!;
     const isIssuer = ({ subject }: Pick<Certificate, "subject">) => sameBytes(subject, last.issuer);
@@ -153,10 +153,13 @@ export class ChainVerifier {
     return undefined;
   }
 
-  /** Why this one, which is no authority that was named, may not have issued the last one of `path`. */
+  /**
+   * Why this certificate, which is not a configured authority, cannot be the issuer of the last one of
+   * `path`.
+   */
   #issuerFault(issuer: Certificate, path: readonly Certificate[], now: number): string | undefined {
     const { isAuthority, pathLength = Infinity, signsCertificates, nameConstraints } = issuer.extensions;
-    // Those with its own name do not count (RFC 5280 section 6.1.4).
+    // Self-issued certificates do not count (RFC 5280 section 6.1.4).
     const between = path.slice(1).filter(({ subject, issuer }) => !sameBytes(subject, issuer)).length;
     return dateFault(issuer, now) ?? versionFault(issuer) ??
       (!isAuthority ? "it is no authority" : undefined) ??
@@ -187,7 +190,7 @@ export class ChainVerifier {
   }
 }
 
-/** Different chains have different keys: each certificate says in itself where it ends. */
+/** Different chains have different keys, because each certificate contains its own length. */
 function keyOf(chain: readonly Uint8Array[]): string {
   return chain.map((raw) => hash("sha256", raw, "base64")).join();
 }
@@ -211,12 +214,12 @@ function criticalFault({ extensions: { unknownCritical: [id] } }: Certificate): 
   return id === undefined ? undefined : `it has a critical extension, ${id}, that is not understood`;
 }
 
-/** What a constraint of an authority is about: the alternative names, and the subject. */
+/** The names that an authority's constraints apply to: the alternative names, and the subject. */
 function namesOf({ subject, extensions: { alternativeNames } }: Certificate) {
   return [...alternativeNames?.all ?? [], { tag: NAME_KIND.directory, content: subject, raw: subject }];
 }
 
-/** What cannot be read issues nothing. */
+/** An authority that cannot be parsed issues nothing. */
 function readable<Read>(read: (raw: Uint8Array) => Read, raw: Uint8Array): Read[] {
   try {
     return [read(raw)];

@@ -100,7 +100,7 @@ export class TlsClient {
       host: serverName,
       // Not left to node:tls, which would close before anyone could see what is wrong with the certificate.
       rejectUnauthorized: false,
-      // That of node:tls reads names from a text in which one can look like several.
+      // The check of node:tls parses names from a text in which one name can look like several.
       checkServerIdentity: () => undefined,
       ...alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] },
     };
@@ -127,14 +127,15 @@ export class TlsClient {
       const identity = new ServerIdentity(readCertificate(chain[0]!));
       return identity.isFor(serverName) ? undefined : `it is not for "${serverName}" but for ${identity}`;
     } catch (cause) {
-      // Whatever happens here, it passes for nobody.
+      // If anything throws here, the certificate is rejected.
       return `it cannot be read: ${(cause as Error).message}`;
     }
   }
 
   /**
-   * Deno 2.9.6 looks at nothing but names in a chain whose certificates its library cannot read, such as those of
-   * X.509 version 1, and calls it authorized. So with authorities of its own every chain is judged here as well, once.
+   * If its library cannot parse the certificates of a chain, such as X.509 version 1, Deno 2.9.6 checks only
+   * names and calls the chain authorized. So if authorities are configured, every chain is also validated
+   * here, once.
    */
   #chainFault(socket: TLSSocket, chain: readonly Uint8Array[]): string | undefined {
     const { authorities } = this.#options;

@@ -117,8 +117,8 @@ export class TlsConn extends ConnWrapper {
   }
 
   async #sendEnd(): Promise<void> {
-    // The callback also runs when the socket breaks meanwhile; the reading side reports that. It does not when the socket
-    // was destroyed before.
+    // The callback also runs if the socket breaks meanwhile; the reading side reports that. It does not run
+    // if the socket was destroyed before.
     if (!this.#isOver && !this.#socket.destroyed) {
       await new Promise<void>((resolve) => void this.#socket.end(resolve));
     }
@@ -161,7 +161,10 @@ export class TlsConn extends ConnWrapper {
     this.#duplex.hold();
   }
 
-  /** A TLS 1.3 server refuses a client's certificate when the client's handshake is long done, before it says anything. */
+  /**
+   * A TLS 1.3 server refuses a client's certificate after the client's handshake is complete, before it sends
+   * any data.
+   */
   #readError(failure: Error): Error {
     const mayBeRefusal = this.#side === "upstream" && !this.#hasRead && isTlsError(failure);
     return mayBeRefusal && alertIn(failure.message) !== undefined ? tlsErrorOf(failure, "upstream") : failure;

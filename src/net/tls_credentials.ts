@@ -130,7 +130,7 @@ function checkValidity(path: string, certificate: X509Certificate, now: Date): v
 }
 
 async function keyFileWarnings(path: string): Promise<string[]> {
-  // Windows has no mode bits; and a file that is gone since it was read is no reason to refuse what was in it.
+  // Windows has no mode bits. A file that was removed after it was read is no reason to refuse its content.
   const mode = await fileInfo(path).then((info) => info.mode ?? 0, () => 0);
   return (mode & READABLE_BY_OTHERS) === 0
     ? []
@@ -153,7 +153,7 @@ function chainWarnings(path: string, chain: X509Certificate[], now: Date): strin
   ]);
 }
 
-/** The libraries of many peers refuse others than version 3, as the one here does. */
+/** Many TLS libraries, this one included, accept only version 3. */
 function versionWarnings(path: string, version: number): string[] {
   return version === 3
     ? []
@@ -161,7 +161,7 @@ function versionWarnings(path: string, version: number): string[] {
 }
 
 interface Names {
-  /** Whom a certificate is for. */
+  /** The owner of a certificate. */
   readonly subject: string;
   /** The DNS names that clients can ask for. */
   readonly names: string[];
@@ -184,7 +184,7 @@ function namesOf(path: string, { raw }: X509Certificate): Names {
   }
 }
 
-/** Those among the subject alternative names; where there are none at all, the common name. */
+/** The DNS names in the subject alternative names; if there are no alternative names, the common name. */
 function dnsNamesOf({ extensions }: Certificate, { commonName }: DistinguishedName): readonly string[] {
   if (extensions.alternativeNames !== undefined) return extensions.alternativeNames.dns;
   return commonName === undefined ? [] : [commonName];

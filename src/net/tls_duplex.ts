@@ -26,7 +26,7 @@ export class ConnDuplex extends Duplex {
   #room = ALWAYS_READ;
   /** The stream asked for bytes meanwhile. */
   #isAsked = false;
-  /** The buffer is being filled, or passed on: the stream may ask for more at any piece of it. */
+  /** The buffer is being filled or passed on: the stream may ask for more after any piece of it. */
   #isReading = false;
 
   constructor(conn: Conn) {

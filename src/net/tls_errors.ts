@@ -28,8 +28,8 @@ const FAILURES: [RegExp, string][] = [
 ];
 
 /**
- * The code of node:tls when a handshake fails because a certificate cannot be used to verify its owner's signature.
- * Whether somebody who is trusted has issued it is judged after the handshake.
+ * The code of node:tls when a handshake fails because a certificate cannot be used to verify its owner's
+ * signature. The issuer is checked after the handshake.
  */
 const UNREADABLE = "UNABLE_TO_VERIFY_LEAF_SIGNATURE";
 

@@ -1,8 +1,8 @@
-/** What rustls, on which both Deno.listenTls and node:tls run, says of TLS that failed, put in our own words. */
+/** Translates TLS errors of rustls, which both Deno.listenTls and node:tls use, into messages for users. */
 
 import type { ErrorCode } from "./errors.ts";
 
-/** What peers mean by the alerts that end a handshake (RFC 8446 section 6.2), as rustls names them. */
+/** The meaning of alerts that end a handshake (RFC 8446 section 6.2), by their names in rustls. */
 export const ALERTS: Readonly<Record<string, string>> = {
   AccessDenied: "denies access",
   BadCertificate: "did not accept our certificate",
@@ -20,20 +20,20 @@ export const ALERTS: Readonly<Record<string, string>> = {
   UnsupportedCertificate: "did not accept our certificate",
 };
 
-/** Those that mean the same when the handshake is done: some peers look at our certificate only then. */
+/** Alerts that mean the same after the handshake: some peers check our certificate only then. */
 const OF_CERTIFICATE = /Certificate|UnknownCA|AccessDenied/;
 
-/** What fails TLS when the handshake is done. */
+/** TLS failures after the handshake. */
 const FAULTS: [RegExp, string][] = [
   [/TooManyKeyUpdateRequests/, "asked for new keys too often"],
   [/TooManyRenegotiationRequests/, "tried to renegotiate"],
-  // The answer to our no_renegotiation of peers that cannot do without.
+  // The reply to our no_renegotiation from peers that require renegotiation.
   [/alert: (HandshakeFailure|NoRenegotiation)/, "ended TLS as after an attempt to renegotiate"],
   [/InvalidContentType|corrupt message/, "sent something that is not TLS"],
   [/cannot decrypt/, "sent what cannot be decrypted"],
 ];
 
-/** Whether it is TLS that failed, not the connection under it. */
+/** Whether TLS failed, rather than the connection under it. */
 export function isTlsError(cause: unknown): boolean {
   if (!(cause instanceof Error)) return false;
   const { code } = cause as { code?: unknown };
@@ -45,7 +45,10 @@ export function alertIn(message: string): string | undefined {
   return /received fatal alert: (\w+)/.exec(message)?.[1];
 }
 
-/** Why TLS failed when its handshake was done, as a code and in words. A message of rustls that is new is shown as it is. */
+/**
+ * Why TLS failed after its handshake, as a code and a message. An unknown message of rustls is shown
+ * unchanged.
+ */
 export function faultAfterHandshake(message: string, who: string): { code: ErrorCode; detail: string } {
   const alert = alertIn(message);
   if (alert !== undefined && OF_CERTIFICATE.test(alert)) {

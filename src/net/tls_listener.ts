@@ -50,7 +50,7 @@ export class DenoTlsConn extends ConnWrapper {
     };
     const onAbort = () => end(signal.reason);
     try {
-      // Before it counts: one that is over already evicts nobody.
+      // Before it is counted: a connection that has already ended must not evict another.
       signal.throwIfAborted();
       using _pending = pending.enter(end);
       signal.addEventListener("abort", onAbort);
@@ -81,19 +81,19 @@ const LATE = 5;
 const MOST_LATE_LOOKS = 100;
 
 /**
- * Accepts TLS clients, whose handshakes are still to come. The certificate is a listener's for good, so a new one
- * takes a new listener on the same port (SO_REUSEPORT); the old one is closed when its queue was just seen empty.
- * A client that arrives in the instant between is reset. Where addresses cannot be shared, the old one is closed first,
- * and clients that come before the new one is bound, a moment later, are refused.
+ * Accepts TLS clients before their handshakes. The certificate of a listener cannot change, so a new
+ * certificate needs a new listener on the same port (SO_REUSEPORT); the old one is closed when its queue is
+ * empty. A client that connects between the check and the close is reset. If addresses cannot be shared, the
+ * old one is closed first, and clients that connect before the new one is bound are refused.
  */
 export class TlsListener implements Listener {
   readonly address: TcpAddress;
-  /** Clients not asked for yet, those included that have gone: the errors of their accepts. */
+  /** Clients not yet taken, and the accept errors of those that disconnected. */
   readonly #accepted: (DenoTlsConn | Error)[] = [];
   readonly #canShare: boolean;
-  /** Undefined while the one before it is closing. */
+  /** Undefined while the previous listener is closing. */
   #current: Bound | undefined;
-  /** What it is to be bound with then. */
+  /** The credentials to bind the next listener with. */
   #next: TlsListenOptions | undefined;
   readonly #retired = new Set<Bound>();
   /** Accepts under way, of all that are or were bound. */
@@ -108,10 +108,10 @@ export class TlsListener implements Listener {
   }
 
   /**
-   * Binds `address`, with SO_REUSEPORT where that can be.
+   * Binds `address`, with SO_REUSEPORT if possible.
    *
-   * @param sharing.shared Others may have bound it so, as each of several threads does; false unless given.
-   * @param sharing.reusePort Whether addresses can be shared; as {@linkcode canShare} unless given.
+   * @param sharing.shared Whether others, such as other threads, may also bind it; false by default.
+   * @param sharing.reusePort Whether addresses can be shared; {@linkcode canShare} by default.
    * @throws {ListenError} unless `shared`, also when another program has bound it with SO_REUSEPORT.
    */
   static bind(
@@ -167,7 +167,7 @@ export class TlsListener implements Listener {
   }
 
   #replaceAlone(options: TlsListenOptions): void {
-    // What cannot be used is found out while the old one is there.
+    // Unusable credentials must fail while the old listener is still bound.
     bind({ ...this.address, port: 0 }, options, false).close();
     this.#next = options;
     if (this.#current !== undefined) closeBound(this.#current);
@@ -175,7 +175,7 @@ export class TlsListener implements Listener {
     this.#bindNext();
   }
 
-  /** Once the old one has gone, which it has when its last accept has ended. When it fails, the next accept tries again. */
+  /** Binds once the old listener's last accept has ended. If it fails, the next accept tries again. */
   #bindNext(): void {
     if (this.#next === undefined || this.#isClosed || this.#accepts > 0) return;
     try {

@@ -25,7 +25,8 @@ const SMALLEST_RSA = 2048;
 const CURVES = new Set(["prime256v1", "P-256", "secp384r1", "P-384", "secp521r1", "P-521"]);
 
 /**
- * Reads a file. It must be a regular one, as it is read again whenever it may have changed: a pipe would be empty by then.
+ * Reads a file. It must be a regular file, because it is read again whenever it may have changed: a pipe
+ * would be empty by then.
  *
  * @throws {CredentialsError}
  */
@@ -61,7 +62,7 @@ export function parseCertificates(file: CredentialFile, path: string, pem: strin
   });
 }
 
-/** What OpenSSL puts behind a TRUSTED CERTIFICATE, the TLS library takes for damage. */
+/** The TLS library rejects the data that OpenSSL appends to a TRUSTED CERTIFICATE. */
 function withoutTrust(certificate: X509Certificate): X509Certificate {
   const { raw } = new DerReader(certificate.raw).any();
   return raw.length === certificate.raw.length ? certificate : new X509Certificate(raw);

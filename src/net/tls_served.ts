@@ -17,7 +17,7 @@ export class Served {
   readonly options: TlsServerOptions;
   /** Whether the name a client asks for makes a difference. */
   readonly goesByName: boolean;
-  /** Judges the certificates of clients where node:tls does not. */
+  /** Validates client certificates where node:tls does not. */
   readonly clients: ChainVerifier;
   readonly #servers: ServerNames<CertificateServers>;
 

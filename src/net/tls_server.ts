@@ -40,11 +40,11 @@ export interface TlsFacts {
   readonly alpn?: string;
   /** `TLSv1.2` or `TLSv1.3`. */
   readonly version?: string;
-  /** Of a verified client certificate, with everything escaped that could mislead: `O=Acme, CN=alice`. */
+  /** The subject of a verified client certificate, with misleading characters escaped: `O=Acme, CN=alice`. */
   readonly clientSubject?: string;
-  /** The common name in it as it is, with whatever characters; of several the last: `alice`. */
+  /** Its common name unescaped, with any characters; the last one of several: `alice`. */
   readonly clientName?: string;
-  /** That certificate came in an earlier handshake, whose session was resumed. */
+  /** The session was resumed: the certificate was sent in an earlier handshake. */
   readonly isResumed?: true;
 }
 
@@ -65,9 +65,9 @@ export class TlsServer {
   }
 
   /**
-   * Handshakes from now on go by these options; those under way, and open connections, stay as they are. The same ones
-   * again, as most reloads bring, change nothing, and this is false: what V8 does not see of node:tls servers is more
-   * than what it does.
+   * New handshakes use these options; handshakes in progress and open connections stay as they are. Returns
+   * false and does nothing if the options are the same, as in most reloads: a node:tls server has more memory
+   * outside V8's heap than V8 knows of.
    */
   update(options: TlsServerOptions): boolean {
     if (isDeepStrictEqual(options, this.#served.options)) return false;
@@ -86,7 +86,7 @@ export class TlsServer {
     const handshake = new ServerHandshake(served);
     const onAbort = () => handshake.end(signal.reason);
     try {
-      // Before it counts: one that is over already evicts nobody.
+      // Before it is counted: a connection that has already ended must not evict another.
       signal.throwIfAborted();
       using _pending = this.#pending.enter((reason) => handshake.end(reason));
       signal.addEventListener("abort", onAbort);
@@ -178,7 +178,7 @@ class ServerHandshake {
       }
       const { subject, notBefore, notAfter } = readHolder(chain[0]!);
       const now = Date.now();
-      // Of a resumed session nobody has asked whether its certificate is good for this server, and still is.
+      // node:tls does not check whether the certificate of a resumed session is valid for this server now.
       const isVerified = socket.authorized && !socket.isSessionReused() && notBefore <= now &&
         now <= notAfter;
       const { clients } = this.#served;
@@ -190,7 +190,7 @@ class ServerHandshake {
       if (fault !== undefined) this.end(certificateRejected("client", fault));
       return new DistinguishedName(subject);
     } catch (cause) {
-      // Whatever happens here, nobody comes in.
+      // If anything throws here, the client is refused.
       this.end(certificateRejected("client", `it cannot be read: ${(cause as Error).message}`, cause));
     }
   }

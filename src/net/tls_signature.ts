@@ -1,4 +1,4 @@
-/** Signatures of certificates, of the kinds that the TLS library takes. */
+/** Verifies certificate signatures, with the algorithms that the TLS library accepts. */
 
 import { constants, createPublicKey, type KeyObject, verify } from "node:crypto";
 import type { Certificate } from "../wire/certificate.ts";
@@ -31,10 +31,10 @@ const PSS_HASHES: Record<string, string> = {
 };
 
 /**
- * Whether the owner of a key has signed a certificate.
+ * Whether a certificate was signed with the private key of `publicKey`.
  *
  * @param publicKey As SubjectPublicKeyInfo.
- * @throws {MalformedError} when the algorithm is not written as it must be.
+ * @throws {MalformedError} when the algorithm is malformed.
  */
 export function isSignedBy(certificate: Certificate, publicKey: Uint8Array): boolean {
   const { signed, signature } = certificate;
@@ -45,7 +45,7 @@ export function isSignedBy(certificate: Certificate, publicKey: Uint8Array): boo
     return false;
   }
   const { hash = null, padding } = scheme;
-  // The length of the salt is that of the hash, as TLS has it (RFC 8446 section 4.2.3).
+  // The salt is as long as the hash, as in TLS (RFC 8446 section 4.2.3).
   const saltLength = constants.RSA_PSS_SALTLEN_DIGEST;
   return verify(hash, signed, padding === undefined ? key : { key, padding, saltLength }, signature);
 }
@@ -54,7 +54,7 @@ function schemeOf({ signatureAlgorithm: { id, raw } }: Certificate): Scheme | un
   if (id !== RSA_PSS) return SCHEMES[id];
   const algorithm = new DerReader(raw).inside(DER.sequence);
   algorithm.objectId();
-  // Without a hash in it, it would be SHA-1.
+  // If the parameters name no hash, the default is SHA-1.
   if (algorithm.isAtEnd) return undefined;
   const field = algorithm.inside(DER.sequence).optional(0xa0);
   const hash = field && PSS_HASHES[new DerReader(field.content).inside(DER.sequence).objectId()];

@@ -1,4 +1,6 @@
-/** Binding a unix socket: with its permissions from the first moment, and never in another program's place. */
+/**
+ * Binds a unix socket with its final permissions from the start, and never replaces another program's socket.
+ */
 
 import { dirname } from "node:path";
 import { answerWithin } from "../files/answer_within.ts";
@@ -7,13 +9,13 @@ import { ProxyError } from "./errors.ts";
 import { ListenError } from "./listen_error.ts";
 import { sleep } from "./sleep.ts";
 
-/** How often another program is asked whether it has finished, and for how long, in milliseconds. */
+/** How often and for how long to retry while another program holds the lock, in milliseconds. */
 const LOCK_EVERY = 10;
 const LOCK_WITHIN = 5000;
 
 /** @param mode Bits of the socket file; undefined leaves them to the umask. */
 export async function bindUnix(address: UnixAddress, mode: number | undefined): Promise<Deno.Listener> {
-  // The kernel takes these away with their last socket, and nobody can be in the way but who is there.
+  // The kernel removes an abstract name with its last socket, so a conflict always means a live program.
   if (isAbstract(address)) return open(address);
   using _lock = await lockFolder(address);
   await removeStaleSocket(address);
@@ -25,9 +27,9 @@ function open(address: UnixAddress): Deno.Listener {
 }
 
 /**
- * A socket takes clients as soon as it is there, and a `chmod` comes after that. The umask is the whole process's, so
- * it is only ever made narrower, for the 30 µs of one call: a file that another thread makes meanwhile gets fewer
- * permissions, never more.
+ * A socket accepts clients as soon as it exists, before a `chmod` could run. The umask belongs to the whole
+ * process, so it is only made narrower, for the 30 µs of one call: a file that another thread creates
+ * meanwhile gets fewer permissions, never more.
  */
 function openWithMode(address: UnixAddress, mode: number): Deno.Listener {
   const before = narrowUmask(mode);
@@ -46,7 +48,7 @@ function openWithMode(address: UnixAddress, mode: number): Deno.Listener {
   return listener;
 }
 
-/** The umask as it was; undefined where a program that uses sluice as a library has not allowed it. */
+/** The previous umask; undefined if a program that uses sluice as a library does not permit changing it. */
 function narrowUmask(mode: number): number | undefined {
   if (Deno.permissions.querySync({ name: "sys", kind: "umask" }).state !== "granted") return undefined;
   const before = Deno.umask();
@@ -55,12 +57,13 @@ function narrowUmask(mode: number): number | undefined {
 }
 
 /**
- * Only one program at a time looks for a stale socket, removes it and binds its own: between the look and the removal
- * another one may have put its own in the place. The lock is on the folder, where it leaves no file behind.
+ * Only one program at a time checks for a stale socket, removes it and binds its own. Without the lock,
+ * another program could bind its socket between check and removal. The lock is on the folder, so it leaves no
+ * file behind.
  */
 async function lockFolder(address: UnixAddress): Promise<Disposable> {
   const folder = dirname(address.path);
-  // Who may not read it may still bind in it; where it is missing, the bind tells.
+  // A user without read permission may still bind in it; if it is missing, the bind fails with a clear error.
   const file = await answerWithin(folder, () => Deno.open(folder), (late) => late.close()).catch(() =>
     undefined
   );
@@ -85,7 +88,10 @@ function lockedOut(address: UnixAddress, folder: string): ListenError {
   return ListenError.at(address, new ProxyError("io_error", "proxy", { detail }));
 }
 
-/** A socket file that nobody answers is left over from a program that died; anything else is not ours to remove. */
+/**
+ * A socket file that refuses connections is left over from a program that died; other files must not be
+ * removed.
+ */
 async function removeStaleSocket(address: UnixAddress): Promise<void> {
   const { path } = address;
   const info = await answerWithin(path, () => Deno.lstat(path)).catch((cause) => {
@@ -101,7 +107,7 @@ async function removeStaleSocket(address: UnixAddress): Promise<void> {
     (await Deno.connect({ transport: "unix", path })).close();
   } catch (cause) {
     if (cause instanceof Deno.errors.ConnectionRefused) return await Deno.remove(path);
-    // Somebody listens there who is behind with accepting.
+    // A program is listening, but its backlog is full.
     if (!(cause instanceof Deno.errors.WouldBlock)) throw cause;
   }
   throw ListenError.at(address, new ProxyError("address_in_use", "proxy"));

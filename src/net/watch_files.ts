@@ -6,7 +6,7 @@ import { sleep } from "./sleep.ts";
 
 /** Changes come in bursts, several events each; this long after the last one the files are read, in milliseconds. */
 const SETTLED_AFTER = 100;
-/** They are read so long after the first one at the latest, in milliseconds: something may be written all the time. */
+/** The longest delay after the first event, in milliseconds: writes may never pause. */
 const LONGEST_WAIT = 1000;
 /** How long until a directory that is gone, or cannot be watched, is looked for again, in milliseconds. */
 const RETRY_AFTER = 5000;
@@ -75,7 +75,7 @@ class ChangeCheck {
   /** Names of the files, and of those that symbolic links lead to. */
   #names = new Set<string>();
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** When the first of the events came that were not looked into yet. */
+  /** When the first unhandled event came. */
   #since: number | undefined;
   #running: Promise<void> = Promise.resolve();
 
@@ -89,14 +89,16 @@ class ChangeCheck {
     this.#known = await this.#fingerprint();
   }
 
-  /** Whether an event may be about the files: what is written into another one, such as a log beside them, is not. */
+  /**
+   * Whether an event may concern the files. Writes to other files, such as a log in the same folder, do not.
+   */
   concerns({ kind, paths }: Deno.FsEvent): boolean {
     if (kind === "access") return false;
-    // Whatever comes, goes or is renamed may be a symbolic link on the way to them.
+    // Anything created, removed or renamed may be a symbolic link on the path to them.
     return kind !== "modify" || paths.some((path) => this.#names.has(basename(path)));
   }
 
-  /** Begins anew with each call, so that a file is not read while it is being written; but not for ever. */
+  /** Each call restarts the delay, so that a file is not read while it is being written, up to a limit. */
   soon(): void {
     if (this.#options.signal.aborted) return;
     const now = performance.now();
@@ -129,7 +131,7 @@ class ChangeCheck {
   }
 }
 
-/** A digest of what is in a file; one that cannot be read counts as such. */
+/** A digest of a file's content; for an unreadable file, the name of the error. */
 async function digestOf(path: string): Promise<string> {
   try {
     const digest = await crypto.subtle.digest("SHA-256", await readFile(path));

@@ -6,11 +6,11 @@ import { DER, DerReader, type DerValue } from "./der.ts";
 export const NAME_KIND = { email: 0x81, dns: 0x82, directory: 0xa4, uri: 0x86, ip: 0x87 } as const;
 
 export interface AlternativeNames {
-  /** As they are written, `*.` in front included; only those that are ASCII. */
+  /** As they are written, including a leading `*.`; only ASCII names. */
   readonly dns: readonly string[];
   /** 4 or 16 bytes each. */
   readonly ip: readonly Uint8Array[];
-  /** All of them: the kind, and what is in it. */
+  /** All of them: the kind and its content. */
   readonly all: readonly DerValue[];
 }
 
@@ -29,7 +29,7 @@ export function readAlternativeNames(content: Uint8Array): AlternativeNames {
   };
 }
 
-/** Undefined for what cannot be a name: it matches nothing, and is shown nowhere. */
+/** Undefined for an invalid name: it matches nothing and is not shown. */
 function dnsNameOf(content: Uint8Array): string | undefined {
   const name = new TextDecoder("latin1").decode(content);
   return /^[!-~]+$/.test(name) && !/[,"\\]/.test(name) ? name : undefined;

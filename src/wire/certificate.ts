@@ -1,4 +1,4 @@
-/** Reads X.509 certificates (RFC 5280 section 4.1), as far as it takes to judge a chain of them. */
+/** Reads X.509 certificates (RFC 5280 section 4.1), as far as chain validation needs. */
 
 import { MalformedError } from "./byte_reader.ts";
 import { DER, DerReader, type DerValue, sameBytes, wholeSequence } from "./der.ts";
@@ -19,7 +19,10 @@ const EXTENSION = {
   extendedKeyUsage: "2.5.29.37",
 };
 
-/** Where revocations are listed, which nobody looks at here: the only other one that the TLS library lets pass. */
+/**
+ * CRL distribution points, which are not used here: the only other critical extension that the TLS library
+ * accepts.
+ */
 const CRL_DISTRIBUTION_POINTS = "2.5.29.31";
 
 /** Bits of the key usage, the first one leftmost in its byte. */
@@ -36,14 +39,14 @@ export interface Certificate {
   readonly raw: Uint8Array;
   /** 1, 2 or 3. */
   readonly version: number;
-  /** What the issuer has signed. */
+  /** The bytes that the issuer signed. */
   readonly signed: Uint8Array;
   readonly signatureAlgorithm: SignatureAlgorithm;
   readonly signature: Uint8Array;
-  /** As DER: two names are the same when their bytes are. */
+  /** As DER: two names are equal if their bytes are. */
   readonly issuer: Uint8Array;
   readonly subject: Uint8Array;
-  /** The first and the last moment at which it is valid, in milliseconds as of `Date.now()`. */
+  /** Its validity period, both ends included, in milliseconds as of `Date.now()`. */
   readonly notBefore: number;
   readonly notAfter: number;
   /** The SubjectPublicKeyInfo. */
@@ -52,17 +55,17 @@ export interface Certificate {
 }
 
 export interface Extensions {
-  /** It says of itself that it is an authority's. */
+  /** The certificate claims to be an authority's. */
   readonly isAuthority: boolean;
-  /** How many other authorities may stand between it and the last certificate of a chain. */
+  /** How many other authorities may be between it and the last certificate of a chain. */
   readonly pathLength: number | undefined;
-  /** Whether its key may sign certificates; undefined when it does not say. */
+  /** Whether its key may sign certificates; undefined without a key usage extension. */
   readonly signsCertificates: boolean | undefined;
-  /** Object IDs of what its key may be used for; undefined when it does not say. */
+  /** Object IDs of its extended key usage; undefined without that extension. */
   readonly extendedKeyUsage: readonly string[] | undefined;
   readonly alternativeNames: AlternativeNames | undefined;
   readonly nameConstraints: NameConstraints | undefined;
-  /** Object IDs of critical extensions that are none of these. */
+  /** Object IDs of other critical extensions. */
   readonly unknownCritical: readonly string[];
 }
 
@@ -93,7 +96,7 @@ export function readCertificate(raw: Uint8Array): Certificate {
   return { raw, version, signed: signed.raw, signatureAlgorithm, signature, ...namesAndDates, publicKey, extensions };
 }
 
-/** What an authority that is trusted is known by: the rest of its certificate may say what it likes. */
+/** The fields that identify a trusted authority; the rest of its certificate is ignored. */
 export interface TrustedAuthority {
   readonly raw: Uint8Array;
   readonly subject: Uint8Array;
@@ -122,11 +125,11 @@ export function readAuthority(raw: Uint8Array): TrustedAuthority {
   };
 }
 
-/** What is asked of a certificate that the TLS library has verified. */
+/** The fields needed of a certificate that the TLS library has verified. */
 export type Holder = Pick<Certificate, "subject" | "notBefore" | "notAfter">;
 
 /**
- * Reads only whom a certificate was issued to, and from when to when it is valid.
+ * Reads only the subject and the validity period of a certificate.
  *
  * @throws {MalformedError}
  */

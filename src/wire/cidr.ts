@@ -51,8 +51,8 @@ export function parseCidr(text: string): Cidr {
 }
 
 /**
- * Gives the block that a text stands for where it says more than that: `10.0.0.0/8` for `10.0.0.5/8`. Undefined for
- * what is written as it is meant.
+ * Returns the block if a text has bits set beyond its prefix: `10.0.0.0/8` for `10.0.0.5/8`. Undefined if it
+ * has none.
  *
  * @throws {SyntaxError} as {@linkcode parseCidr}
  */

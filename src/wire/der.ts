@@ -1,4 +1,4 @@
-/** Reads DER (X.690), in which certificates are written, from bytes that anyone may have sent. */
+/** Reads DER (X.690), the encoding of certificates, from untrusted bytes. */
 
 import { MalformedError } from "./byte_reader.ts";
 
@@ -23,7 +23,7 @@ export const DER = {
   set: 0x31,
 } as const;
 
-/** Lengths of four bytes and more do not occur: no certificate has 16 MiB. */
+/** Lengths of four bytes and more are refused: no certificate has 16 MiB. */
 const MAX_LENGTH_BYTES = 3;
 
 /** One value with its tag. Both arrays are views. */
@@ -34,7 +34,7 @@ export interface DerValue {
   readonly raw: Uint8Array;
 }
 
-/** Reads one value after the other. Every method throws a {@linkcode MalformedError} when there is no such value. */
+/** Reads values in sequence. Every method throws a {@linkcode MalformedError} if there is no such value. */
 export class DerReader {
   readonly #bytes: Uint8Array;
   #at = 0;
@@ -71,7 +71,7 @@ export class DerReader {
     return this.#bytes[this.#at] === tag && !this.isAtEnd ? this.any() : undefined;
   }
 
-  /** A reader of what is in the next value. */
+  /** A reader for the content of the next value. */
   inside(tag: number): DerReader {
     return new DerReader(this.read(tag).content);
   }
@@ -109,7 +109,7 @@ export class DerReader {
     if (!this.isAtEnd) throw new MalformedError("DER values are left over");
   }
 
-  /** In the shortest form, which is the only one in DER. */
+  /** In the shortest form, the only valid one in DER. */
   #length(): number {
     const first = this.#byte();
     if (first < 0x80) return first;
@@ -130,7 +130,7 @@ export class DerReader {
   }
 }
 
-/** The one value that fills `bytes`, as a reader of what is in it. */
+/** The single value that fills `bytes`, as a reader for its content. */
 export function wholeSequence(bytes: Uint8Array): DerReader {
   const outer = new DerReader(bytes);
   const inner = outer.inside(DER.sequence);
@@ -159,7 +159,7 @@ function objectIdOf(content: Uint8Array): string {
   return [root, joined - 40 * root, ...rest].join(".");
 }
 
-/** Whether two values, with their tags, are the same one. */
+/** Whether two values, including their tags, are equal. */
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }

@@ -1,6 +1,6 @@
 /**
- * Names in certificates (X.501): of whom one is issued to, and by whom. Read from the DER, as the text that Deno makes
- * of a name escapes nothing: there, a value with a line feed in it looks like two attributes.
+ * Names of subjects and issuers in certificates (X.501). They are read from the DER, because Deno formats
+ * names without escaping: a value with a line feed looks like two attributes.
  */
 
 import { DER, DerReader, type DerValue } from "./der.ts";
@@ -27,13 +27,13 @@ const COMMON_NAME = "CN";
 
 interface Attribute {
   readonly type: string;
-  /** Undefined where the value is no text, or is broken. */
+  /** Undefined if the value is not text or is malformed. */
   readonly value: string | undefined;
   readonly raw: Uint8Array;
 }
 
 export class DistinguishedName {
-  /** The most significant part first; a part is a set that nearly always has one attribute. */
+  /** The most significant part first; a part is a set, nearly always of one attribute. */
   readonly #parts: readonly (readonly Attribute[])[];
 
   /**
@@ -50,8 +50,8 @@ export class DistinguishedName {
   }
 
   /**
-   * The value of the common name as it is, whatever is in it. Of several it is the last, which is the most specific
-   * one; undefined when there is none, or when that one is no text.
+   * The unescaped value of the common name. If there are several, the last one, which is the most specific;
+   * undefined when there is none, or when that one is not text.
    */
   get commonName(): string | undefined {
     return this.#parts.flat().findLast(({ type }) => type === COMMON_NAME)?.value;
@@ -87,7 +87,9 @@ function textOf({ type, value, raw }: Attribute): string {
   return `${type}=${value === undefined ? `#${raw.toHex()}` : escaped(value)}`;
 }
 
-/** What would end a value or be taken for something else; control characters, separators, and what formats text. */
+/**
+ * Characters that would end a value or mislead: control characters, separators, and formatting characters.
+ */
 const SPECIAL = /^[ #]|[ ]$|[",+;<>\\\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 function escaped(value: string): string {
@@ -108,7 +110,7 @@ const DECODERS: Record<number, (bytes: Uint8Array) => string> = {
   [DER.utf8String]: (bytes) => UTF8.decode(bytes),
   [DER.numericString]: latin1,
   [DER.printableString]: latin1,
-  // T.61 as everybody writes it, which is Latin-1.
+  // T.61 as it is used in practice, which is Latin-1.
   [DER.teletexString]: latin1,
   [DER.ia5String]: latin1,
   [DER.visibleString]: latin1,
@@ -117,7 +119,7 @@ const DECODERS: Record<number, (bytes: Uint8Array) => string> = {
 };
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Undefined when it is no string, or a broken one. */
+/** Undefined when it is not a string or is malformed. */
 function stringOf({ tag, content }: DerValue): string | undefined {
   try {
     return DECODERS[tag]?.(content);
@@ -130,7 +132,10 @@ function latin1(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 }
 
-/** Numbers of 2 or 4 bytes each, the most significant byte first; throws where one is cut, or no character. */
+/**
+ * Numbers of 2 or 4 bytes each, the most significant byte first; throws if one is truncated or not a
+ * character.
+ */
 function codePoints(bytes: Uint8Array, size: 2 | 4): string {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let text = "";

@@ -21,7 +21,7 @@ export function readNameConstraints(content: Uint8Array): NameConstraints {
   return { permitted, excluded };
 }
 
-/** Minimum and maximum are never used (RFC 5280 allows no other than the default). */
+/** Minimum and maximum must be absent (RFC 5280 allows only the defaults). */
 function readSubtrees(field: DerValue | undefined): DerValue[] {
   if (field === undefined) return [];
   const subtrees = new DerReader(field.content);
@@ -35,8 +35,8 @@ function readSubtrees(field: DerValue | undefined): DerValue[] {
 }
 
 /**
- * Whether an authority with these constraints may issue for all these names. Names of a kind that is constrained, and
- * that cannot be compared here (email, URI, other), are not allowed.
+ * Whether an authority with these constraints may issue for all these names. Names of a constrained kind that
+ * cannot be compared here (email, URI, other) are not allowed.
  *
  * @param names Subject alternative names, and the subject as a directory name.
  */
@@ -51,7 +51,7 @@ export function allows({ permitted, excluded }: NameConstraints, names: readonly
   });
 }
 
-/** Undefined where that cannot be told. */
+/** Undefined if that cannot be determined. */
 function isWithin(name: DerValue, constraint: DerValue): boolean | undefined {
   if (name.tag === NAME_KIND.dns) return isDnsWithin(text(name.content), text(constraint.content));
   if (name.tag === NAME_KIND.ip) return isAddressWithin(name.content, constraint.content);
@@ -59,14 +59,17 @@ function isWithin(name: DerValue, constraint: DerValue): boolean | undefined {
   return undefined;
 }
 
-/** Whether the wildcard in a name includes what a constraint is about. */
+/** Whether the wildcard in a name covers a name under the constraint. */
 function standsFor(name: DerValue, constraint: DerValue): boolean {
   if (name.tag !== NAME_KIND.dns) return false;
   const [wildcard, wanted] = [text(name.content), text(constraint.content)];
   return wildcard.startsWith("*.") && isDnsWithin(wanted, wildcard.slice("*.".length));
 }
 
-/** `a.example.com` is within `example.com`, and within `.example.com`, in which `example.com` itself is not. */
+/**
+ * `a.example.com` is within both `example.com` and `.example.com`; `example.com` is not within
+ * `.example.com`.
+ */
 function isDnsWithin(name: string, constraint: string): boolean {
   if (constraint === "") return true;
   if (constraint.startsWith(".")) return name.endsWith(constraint);
@@ -83,7 +86,7 @@ function isAddressWithin(address: Uint8Array, constraint: Uint8Array): boolean {
   return address.every((byte, index) => ((byte ^ constraint[index]!) & constraint[size + index]!) === 0);
 }
 
-/** The constraint is how the name begins. */
+/** The constraint is a prefix of the name. */
 function isDirectoryWithin(name: Uint8Array, constraint: Uint8Array): boolean {
   const [parts, wanted] = [partsOf(name), partsOf(constraint)];
   return wanted.length <= parts.length && wanted.every((part, index) => sameBytes(part, parts[index]!));

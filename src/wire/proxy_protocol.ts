@@ -24,11 +24,11 @@ export function decodeProxyHeader(bytes: Uint8Array): DecodedProxyHeader {
 }
 
 /**
- * Encodes a header. Version 1 has only addresses of one family, IPv4 or IPv6: all else is sent as UNKNOWN, without
- * addresses. Version 2 with `crc32c` has a checksum. Records that would make it longer than
+ * Encodes a header. Version 1 has only addresses of one family, IPv4 or IPv6: everything else is sent as
+ * UNKNOWN, without addresses. Version 2 with `crc32c` has a checksum. Records that would make it longer than
  * {@linkcode MAX_PROXY_HEADER} are left out, see `writeTlvs`.
  *
- * @throws {RangeError} when a hostname is no IP address, or a value is out of its range.
+ * @throws {RangeError} when a hostname is not an IP address, or a value is out of its range.
  */
 export function encodeProxyHeader(
   header: ProxyHeader,

@@ -6,11 +6,11 @@ import { CHECKSUM_LENGTH, MAX_UNIQUE_ID, TLS_FIELDS, TLS_TYPE, TLV_TYPE } from "
 const UTF8 = new TextEncoder();
 
 /**
- * The records that find room in so many bytes. What is left out are whole records: the first to stay is that of TLS,
- * which says whether the client's certificate was verified, then the unique ID, the authority, ALPN, the namespace,
- * and those of other types in their order, each if it still fits.
+ * The records that fit into this many bytes; others are omitted whole. The TLS record comes first, because it
+ * says whether the client's certificate was verified. Then come the unique ID, the authority, ALPN, the
+ * namespace, and other types in their order, each if it still fits.
  *
- * @throws {RangeError} when a value cannot be one of its kind.
+ * @throws {RangeError} when a value is invalid for its type.
  */
 export function writeTlvs(tlvs: ProxyTlvs, room: number): Uint8Array<ArrayBuffer> {
   if (tlvs.uniqueId !== undefined && tlvs.uniqueId.length > MAX_UNIQUE_ID) {
@@ -71,7 +71,9 @@ function textTlv(type: number, text: string | undefined, encode: (text: string) 
   return tlv(type, text === undefined ? undefined : encode(text));
 }
 
-/** Nothing when there is no value. One too long for its length finds no room in a header. */
+/**
+ * Nothing when there is no value. A value too long for the length field does not fit into a header either.
+ */
 function tlv(type: number, value: Uint8Array | undefined): Uint8Array {
   if (value === undefined) return new Uint8Array(0);
   return concatenate(Uint8Array.of(type, value.length >>> 8, value.length), value);

@@ -42,7 +42,7 @@ export function decodeBinary(bytes: Uint8Array): DecodedProxyHeader {
   }
 }
 
-/** Records that find no room are left out. @throws {RangeError} when something in the header cannot be sent. */
+/** Omits records that do not fit. @throws {RangeError} when something in the header cannot be sent. */
 export function encodeBinary(header: ProxyHeader, withChecksum: boolean): Uint8Array<ArrayBuffer> {
   if (header.command === "local") return Uint8Array.of(...SIGNATURE, VERSION << 4 | LOCAL, 0, 0, 0);
   const { family, bytes: addresses } = writeAddressBlock(header);
@@ -74,7 +74,7 @@ function readFixedPart(bytes: Uint8Array): FixedPart | undefined {
   const addressesLength = ADDRESS_BLOCK_LENGTH[family];
   if (addressesLength === undefined) throw new MalformedError("unknown address family");
   if (transport > DGRAM) throw new MalformedError("unknown transport protocol");
-  // Either both are specified or neither: a receiver must refuse all else (section 2.2).
+  // Either both are specified or neither: a receiver must refuse anything else (section 2.2).
   if ((family === UNSPEC) !== (transport === UNSPEC)) {
     throw new MalformedError("an address family without a transport protocol, or the other way round");
   }

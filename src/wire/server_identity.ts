@@ -1,17 +1,17 @@
-/** Whether a server's certificate is for the host that was asked for (RFC 6125 section 6, RFC 9525). */
+/** Whether a server's certificate is for the requested host (RFC 6125 section 6, RFC 9525). */
 
 import type { Certificate } from "./certificate.ts";
 import { sameBytes } from "./der.ts";
 import { commonNameText, DistinguishedName } from "./distinguished_name.ts";
 import { IP_WORDS, isIpv4, readIpAddress } from "./ip_address.ts";
 
-/** A wildcard stands for the first of so many labels at least. */
+/** A wildcard name needs at least this many labels; the wildcard replaces the first. */
 const FEWEST_LABELS = 3;
 
 export class ServerIdentity {
   readonly #dns: readonly string[];
   readonly #ip: readonly Uint8Array[];
-  /** Counts only where there is no DNS name, as of old. */
+  /** Used only if there is no DNS name, for old certificates. */
   readonly #commonName: string | undefined;
 
   constructor({ subject, extensions: { alternativeNames } }: Certificate) {

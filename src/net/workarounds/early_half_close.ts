@@ -1,31 +1,31 @@
 /**
  * Writes to a peer that has sent nothing yet, over node:net.
  *
- * A socket of node:net in Deno 2.9.6 that has received no byte takes its peer's FIN for a broken connection: every
- * write that waits for room in the kernel fails with EPIPE, whether the FIN came before the write or after, and how
- * much of it was written is not known. A download for a client that half-closes first, or an upload to an upstream
- * that does, so ended after the 4 MB that loopback takes at once, and with a FIN. See `poll_tcp_handle`, step 4, in
- * https://github.com/denoland/deno/blob/v2.9.5/libs/core/uv_compat/tcp.rs, which
- * https://github.com/denoland/deno/pull/33860 mended for peers that have sent something.
+ * A socket of node:net in Deno 2.9.6 that has received no byte treats its peer's FIN as a broken connection:
+ * every write that waits for room in the kernel fails with EPIPE, whether the FIN came before or after the
+ * write, and the number of bytes written is unknown. A download to a client that half-closes first, or an
+ * upload to an upstream that does, therefore ended after the 4 MB that loopback buffers, with a FIN. See
+ * `poll_tcp_handle`, step 4, in https://github.com/denoland/deno/blob/v2.9.5/libs/core/uv_compat/tcp.rs,
+ * which https://github.com/denoland/deno/pull/33860 fixed for peers that have sent something.
  *
- * So what may have to wait is written through a second descriptor of the same socket, as a pipe: the writes of pipes
- * are not looked at like that. All else, reading, FIN and RST, stays with the socket itself.
+ * So writes that may have to wait go through a second descriptor of the same socket, opened as a pipe: pipe
+ * writes have no such check. Reading, FIN and RST stay with the socket itself.
  *
- * tests/unit/early_half_close_test.ts fails once Deno does it right: this file can go then.
+ * tests/unit/early_half_close_test.ts fails once Deno has fixed this: then delete this file.
  */
 
 import { Socket } from "node:net";
 import process from "node:process";
 
 /**
- * What the kernel takes at once of a connection of which nothing was read: greetings, a PROXY header and a ClientHello.
- * The smallest send buffer of an established connection has room for twenty segments of each 536 bytes and what they
- * cost (`tcp_init_buffer_space` in Linux).
+ * The bytes that the kernel accepts at once on a connection whose peer has read nothing: greetings, a PROXY
+ * header and a ClientHello. The smallest send buffer of an established connection has room for twenty
+ * segments of 536 bytes with their overhead (`tcp_init_buffer_space` in Linux).
  */
 const SURE_BYTES = 4096;
 const SURE_WRITES = 8;
 
-/** What of the handle of a socket is used, and of `process.binding("pipe_wrap")`. */
+/** The parts of a socket handle and of `process.binding("pipe_wrap")` that are used here. */
 interface TcpHandle {
   /** A new descriptor of the socket; negative when there is none. */
   fdForIpc?(): number;
@@ -35,7 +35,7 @@ interface PipeBinding {
   readonly socketType: { readonly SOCKET: number };
 }
 
-/** Decides where writes go. To be asked only as long as the peer has sent nothing. */
+/** Decides where writes go. Call it only while the peer has sent nothing. */
 export class EarlyWrites {
   readonly #socket: Socket;
   #second: Socket | undefined;
@@ -47,7 +47,7 @@ export class EarlyWrites {
   }
 
   /**
-   * Where to write so many bytes.
+   * Where to write this many bytes.
    *
    * @throws {Error} with the code EMFILE when no descriptor is left.
    */
@@ -65,7 +65,7 @@ export class EarlyWrites {
   }
 }
 
-/** The same connection once more, to write to; undefined where there is no such thing. */
+/** A second handle of the same connection for writes; undefined where the platform has none. */
 function secondOf(socket: Socket): Socket | undefined {
   const { _handle: handle } = socket as unknown as { _handle: TcpHandle | null };
   if (handle === null) return undefined; // destroyed: it fails what is written
@@ -79,7 +79,7 @@ function secondOf(socket: Socket): Socket | undefined {
   const status = pipe.open(descriptor);
   if (status !== 0) throw new Error(`Cannot write through a second descriptor: status ${status}`);
   const options = { handle: pipe, readable: false, writable: true, allowHalfOpen: true };
-  // As a write of the socket itself would: whoever writes first after a reset is told of it, and nobody else.
+  // As with a write on the socket itself: only the first write after a reset gets the error.
   return new Socket(options).on("error", (error) => socket.destroy(error));
 }
 

@@ -1,4 +1,4 @@
-/** Finds out whether the tricks with memory do harm in this Deno. */
+/** Checks whether the memory tricks are safe in this version of Deno. */
 
 import { Buffer } from "node:buffer";
 import { type Conn, writeAll } from "../conn.ts";
@@ -8,16 +8,16 @@ import { TlsServer } from "../tls_server.ts";
 import { memoryPipe } from "./memory_pipe.ts";
 import { memoryTricks } from "./memory_tricks.ts";
 
-/** The versions of Deno that all tests have run with. */
+/** The versions of Deno that all tests passed with. */
 const TESTED: readonly string[] = ["2.9.6"];
-/** What goes each way, in bytes: more than any buffer on the way, so that all of them are used again. */
+/** The bytes sent in each direction: more than any buffer on the path, so that all of them are reused. */
 const BULK = 1024 * 1024;
 const PIECE = 48 * 1024;
-/** As much as crypto.getRandomValues gives at a time. */
+/** The limit of one crypto.getRandomValues call. */
 const RANDOM = 65_536;
 /** Milliseconds; it takes about ten. */
 const PATIENCE = 5000;
-/** Nobody is to trust it: made for this check, and its key is known to everybody. */
+/** Made for this check only: its key is public, so it must not be trusted. */
 const IDENTITY = {
   names: [],
   cert: `-----BEGIN CERTIFICATE-----
@@ -41,11 +41,11 @@ PuMy1iArkJV3Lddt7V9rRfRay9qLFasawg==
 };
 
 /**
- * Turns the tricks with memory off where they do harm: in a Deno that they were not tested with, 1 MiB goes through TLS
- * both ways, in memory. To be called before any connection is made.
+ * Disables the memory tricks if they are unsafe: with an untested version of Deno, it sends 1 MiB through TLS
+ * in both directions, in memory. Call it before the first connection.
  *
  * @param version Of Deno.
- * @returns What to warn of.
+ * @returns The warning to log, if any.
  */
 export async function checkMemoryTricks(version = Deno.version.deno): Promise<string | undefined> {
   if (TESTED.includes(version) || await isUnharmed()) return undefined;

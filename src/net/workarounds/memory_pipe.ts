@@ -1,4 +1,4 @@
-/** Two connections in memory, of which one reads what the other writes. */
+/** Two connections in memory: each reads what the other writes. */
 
 import type { Address } from "../address.ts";
 import type { Conn } from "../conn.ts";
@@ -16,7 +16,7 @@ class MemoryConn implements Conn {
   readonly localAddress = ADDRESS;
   readonly remoteAddress = ADDRESS;
   peer: MemoryConn | undefined;
-  /** What the peer has sent and nobody read yet. `null` is its FIN. */
+  /** Chunks that the peer has sent and that are not read yet. `null` is its FIN. */
   readonly #sent: (Uint8Array | null)[] = [];
   #onSent: (() => void) | undefined;
 

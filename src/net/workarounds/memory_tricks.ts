@@ -1,7 +1,7 @@
 /**
- * Memory that is used again, or given up at once, because of how Deno does things that it promises nowhere: what Node.js
- * made is detached once it was read (`detach_buffer.ts`) or sent (`tls_output.ts`), and node:tls is given bytes in a
- * buffer that is read into again right after (`../tls_duplex.ts`). In a Deno that does them in another way this would
- * change bytes under way, and `memory_check.ts` turns it off.
+ * Memory that is reused or freed early, relying on undocumented behaviour of Deno: buffers of Node.js are
+ * detached once they are read (`detach_buffer.ts`) or sent (`tls_output.ts`), and node:tls gets bytes in a
+ * buffer that is overwritten right after (`../tls_duplex.ts`). If another version of Deno behaves
+ * differently, this would corrupt data in transit, so `memory_check.ts` disables it.
  */
 export const memoryTricks = { areOn: true };
