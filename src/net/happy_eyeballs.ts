@@ -89,9 +89,11 @@ class Race<Connected extends Disposable> {
   async #attempt(index: number, address: string): Promise<void> {
     try {
       const connected = await this.#options.connect(address, this.#attempts.signal);
-      if (this.#isOver) return connected[Symbol.dispose]();
-      this.#isOver = true;
-      this.#outcome.resolve(connected);
+      if (this.#isOver) connected[Symbol.dispose]();
+      else {
+        this.#isOver = true;
+        this.#outcome.resolve(connected);
+      }
     } catch (cause) {
       this.#failures[index] = cause;
     }
