@@ -52,7 +52,8 @@ Deno.test("the oldest or the newest is taken, of the endpoint that is meant, and
 Deno.test("one is taken out by itself once, and the others stay", () => {
   const { shelf, put, figures } = shelfOf(1e6);
   const [one, other] = [endpointAlone(), endpointAlone()];
-  const [a, b] = [put(one, "a"), put(one, "b")];
+  const [b, a] = [put(one, "b"), put(one, "a")];
+  assert.equal(shelf.count(other), 0);
   assert.equal(shelf.remove(other, a), false);
   assert.equal(shelf.remove(one, b), true);
   assert.equal(shelf.remove(one, b), false);
@@ -118,4 +119,20 @@ Deno.test("without max_idle_time nothing grows too old", async () => {
   await time.advance(100_000);
   assert.deepEqual([shelf.count(), expired], [1, []]);
   shelf.clear();
+});
+
+Deno.test("it leaves no timer once it is empty, by whatever way", async () => {
+  // What is left would be found by the sanitizers.
+  const { shelf, put } = shelfOf(1e6);
+  const endpoint = endpointAlone();
+  assert.equal(shelf.remove(endpoint, put(endpoint, "a")), true);
+  const expired = Promise.withResolvers<void>();
+  const short = new IdleShelf<FakeIdle>({
+    maxIdleTime: 1,
+    cells: upstreamRow().cells,
+    onExpired: () => expired.resolve(),
+  });
+  short.put(endpoint, new FakeIdle("b"));
+  await expired.promise;
+  assert.equal(short.count(), 0);
 });
