@@ -324,4 +324,11 @@ export const EQUIVALENT: readonly Equivalent[] = [
     code: "const SHORTEST_LOOK = 5;",
     reason: "how often it is looked for what is too old is a matter of speed: who takes one looks anyway",
   },
+  {
+    file: "src/upstream/resolver.ts",
+    code: 'signal.addEventListener("abort", this.#onAbort, { once: true });',
+    original: "true",
+    replacement: "false",
+    reason: "a signal aborts once",
+  },
 ];

@@ -139,3 +139,11 @@ Deno.test("queries are given up with the signal, which keeps nothing of those th
   await assert.rejects(resolver.addresses("db.test", abort.signal), reason);
   await assert.rejects(resolver.services("_db._tcp.test", abort.signal), reason);
 });
+
+Deno.test("nothing is given up that is over", async () => {
+  const abort = new AbortController();
+  using answers = new Answers({ resolve4: V4 });
+  await new DnsResolver(undefined).addresses("db.test", abort.signal);
+  abort.abort();
+  assert.equal(answers.cancelled, 0);
+});
