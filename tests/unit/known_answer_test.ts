@@ -67,7 +67,7 @@ Deno.test("the first failure in a row is told, and the end of them; meanwhile th
   await stage.ask({ value: "one", ttl: undefined });
   assert.deepEqual(stage.said, []);
   for (let round = 0; round < 2; round++) {
-    for (let failure = 0; failure < 2; failure++) {
+    for (let failure = 0; failure < 3; failure++) {
       stage.now = stage.known.due;
       await stage.ask(new Error("refused"));
       assert.deepEqual([stage.known.value, stage.known.due], ["one", stage.now + 7]);
