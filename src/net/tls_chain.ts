@@ -150,7 +150,6 @@ export class ChainVerifier {
       } else search.fault ??= `its issuer, ${new DistinguishedName(issuer.subject)}, is not good: ${fault}`;
     }
     search.fault ??= `its issuer, ${new DistinguishedName(last.issuer)}, is not trusted`;
-    return undefined;
   }
 
   /**
@@ -203,7 +202,6 @@ function isSigned(certificate: Certificate, issuer: Pick<Certificate, "publicKey
 function dateFault({ notBefore, notAfter }: Certificate, now: number): string | undefined {
   if (now > notAfter) return `it expired on ${new Date(notAfter).toISOString()}`;
   if (now < notBefore) return `it is valid only from ${new Date(notBefore).toISOString()}`;
-  return undefined;
 }
 
 function versionFault({ version }: Certificate): string | undefined {

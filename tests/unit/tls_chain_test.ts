@@ -413,13 +413,17 @@ Deno.test("ChainVerifier says what was wrong with the first way that it tried", 
   const leaf = issue(client, old);
   assert.match(faultOf([leaf, old, plain])!, /^its issuer, CN=Middle, is not good: it expired on /);
   assert.equal(faultOf([leaf, plain, old]), "its issuer, CN=Middle, is not good: it is no authority");
-  const only = (name: string) =>
-    authority("Root", { extensions: [authorityFlag(), onlyNames(dnsName(name))] });
-  const constrained = only("shop.test");
-  const named = issue({ subject: "a", extensions: [alternativeNames(dnsName("b.test"))] }, constrained);
+  const constrained = authority("Root", { extensions: [authorityFlag(), onlyNames(dnsName("shop.test"))] });
+  const over = below(constrained, { from: -9, until: -2 });
+  const middle = below(constrained, { keys: over.keys });
+  const named = issue({ subject: "a", extensions: [alternativeNames(dnsName("b.test"))] }, middle);
   assert.equal(
-    faultOf([named, below(constrained, { subject: "Root", extensions: [noAuthority] })], [constrained]),
+    faultOf([named, middle, over], [constrained]),
     "its issuer, CN=Root, may not issue for its names",
+  );
+  assert.match(
+    faultOf([named, over, middle], [constrained])!,
+    /^its issuer, CN=Middle, is not good: it expired on /,
   );
 });
 
