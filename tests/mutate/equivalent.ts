@@ -331,4 +331,32 @@ export const EQUIVALENT: readonly Equivalent[] = [
     replacement: "false",
     reason: "a signal aborts once",
   },
+  {
+    file: "src/upstream/discovery.ts",
+    code: "return a < b ? -1 : Number(a > b);",
+    original: "1",
+    replacement: "2",
+    reason: "only the sign of it counts",
+  },
+  {
+    file: "src/upstream/discovery.ts",
+    code: "await wait(Math.max(due - now(), 0), signal);",
+    original: "0",
+    replacement: "1",
+    reason: "a millisecond more before it is asked again is a matter of time alone",
+  },
+  {
+    file: "src/upstream/entry_names.ts",
+    code: "return { priority: 0, weight: 1, port, target: name };",
+    original: "0",
+    replacement: "1",
+    reason: "the one record there is comes first whatever its priority",
+  },
+  {
+    file: "src/upstream/entry_names.ts",
+    code: "return { priority: 0, weight: 1, port, target: name };",
+    original: "1",
+    replacement: "0",
+    reason: "a weight of 0 counts as 1",
+  },
 ];

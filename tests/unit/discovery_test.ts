@@ -247,6 +247,19 @@ Deno.test("discover() ends with its signal, whatever it waits for, and says noth
   assert.deepEqual(before.dns.takeAsked(), []);
 });
 
+Deno.test("discover() is over when everything is that it has asked for", async () => {
+  const asking = new Discovery({ entries: [entry("a", 1)] });
+  asking.dns.setAddresses("a", { v4: ["10.0.0.1"] });
+  const answer = asking.dns.hold("a");
+  await asking.start();
+  let isOver = false;
+  const stopped = asking.stop().then(() => isOver = true);
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.equal(isOver, false);
+  answer();
+  await stopped;
+});
+
 Deno.test("discover() leaves nothing behind when it ends while a name server is silent", async () => {
   const socket = createSocket("udp4");
   const queries: string[] = [];
