@@ -68,7 +68,7 @@ export class TokenCheck {
     this.#digest = token === undefined ? undefined : digestOf(token);
   }
 
-  /** Whether a request has the token, in a time that tells nothing of how much of it was right. */
+  /** Whether a request has the token, compared in constant time. */
   accepts(headers: Headers): boolean {
     if (this.#digest === undefined) return true;
     const given = tokenOf(headers);

@@ -2,13 +2,13 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-/** Resolves when all of it was handed to the connection, or the client has gone. Never rejects. */
+/** Resolves when all of it was passed to the connection, or the client has disconnected. Never rejects. */
 export async function writeAnswer(
   response: Response,
   request: IncomingMessage,
   to: ServerResponse,
 ): Promise<void> {
-  // What is left of a request that was answered early would have to be read first.
+  // After an early answer, the rest of the request would have to be read before the next one.
   if (!request.complete) to.setHeader("connection", "close");
   for (const [name, value] of response.headers) to.setHeader(name, value);
   to.statusCode = response.status;
@@ -18,7 +18,7 @@ export async function writeAnswer(
   to.end(request.method === "HEAD" ? undefined : body);
 }
 
-/** Whether it ends only when the client goes or the program stops. */
+/** Whether it ends only when the client disconnects or the program stops. */
 export function isStream(response: Response): boolean {
   return response.headers.get("content-type") === "text/event-stream";
 }
@@ -29,7 +29,7 @@ async function writeStream(
   to: ServerResponse,
 ): Promise<void> {
   const reader = body.getReader();
-  // It may be open for days, and a proxy on the way must not wait for its end.
+  // It may stay open for days, and a proxy on the path must not buffer it.
   to.setHeader("connection", "close");
   to.flushHeaders();
   const gone = new Promise<void>((resolve) => to.once("close", resolve));
@@ -40,7 +40,7 @@ async function writeStream(
     return;
   }
   for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
-    // Nothing is taken out of the stream before the connection has room for it.
+    // Reads from the stream only when the connection has room.
     if (!to.write(piece.value)) {
       await Promise.race([new Promise((resolve) => to.once("drain", resolve)), gone]);
     }

@@ -12,17 +12,17 @@ export interface AdminConn {
   close(): void;
 }
 
-/** Bytes to read at a time: a request head is hardly ever larger. */
+/** Bytes per read: a request head is rarely larger. */
 const READ_SIZE = 4096;
 
 export class ConnStream extends Duplex {
   readonly #conn: AdminConn;
   readonly #now: () => number;
   readonly #onRead: () => void;
-  /** When the kernel last took something of the write under way, by the clock; undefined: nothing is. */
+  /** When the kernel last accepted bytes of the current write, by the clock; undefined without a write. */
   #writingSince: number | undefined;
 
-  /** @param onRead Called for everything that the client sends. */
+  /** @param onRead Called for each chunk that the client sends. */
   constructor(conn: AdminConn, now: () => number, onRead: () => void) {
     super({ allowHalfOpen: true });
     this.#conn = conn;
@@ -30,7 +30,7 @@ export class ConnStream extends Duplex {
     this.#onRead = onRead;
   }
 
-  /** How long the client has taken nothing of what is being written, in milliseconds; 0 when nothing is. */
+  /** How long the current write has made no progress, in milliseconds; 0 without a write. */
   get stuckFor(): number {
     return this.#writingSince === undefined ? 0 : this.#now() - this.#writingSince;
   }
@@ -65,7 +65,7 @@ export class ConnStream extends Duplex {
     callback();
   }
 
-  /** The answer is complete and nothing else will be sent: a client that goes on sending has nothing to say. */
+  /** The answer is complete and nothing else will be sent: whatever the client still sends is ignored. */
   override _final(callback: (error?: Error | null) => void): void {
     callback();
     this.destroy();

@@ -1,17 +1,17 @@
-/** The connections of the admin interface: only so many, and a new one makes one that says nothing go. */
+/** Limits the connections of the admin interface: a new one evicts an idle one. */
 
 import type { HttpConnection } from "./http_connection.ts";
 
 export class ConnectionCap {
   readonly #most: number;
   readonly #lookEvery: number;
-  /** In the order in which they came. */
+  /** In the order of arrival. */
   readonly #connections = new Set<HttpConnection>();
   #timer: ReturnType<typeof setInterval> | undefined;
 
   /**
-   * @param most How many there may be at the same time; at least 1.
-   * @param lookEvery How often deadlines are looked at, in milliseconds.
+   * @param most The most concurrent connections; at least 1.
+   * @param lookEvery How often deadlines are checked, in milliseconds.
    */
   constructor(most: number, lookEvery: number) {
     this.#most = most;
@@ -22,7 +22,10 @@ export class ConnectionCap {
     return this.#connections.size;
   }
 
-  /** Lets a connection in, in the place of one without a request where all are taken; false when there is none. */
+  /**
+   * Admits a connection, evicting one without a request if the limit is reached; false when none can be
+   * evicted.
+   */
   enter(connection: HttpConnection): boolean {
     if (this.#connections.size >= this.#most && !this.#evictOldestIdle()) return false;
     this.#connections.add(connection);
@@ -31,12 +34,12 @@ export class ConnectionCap {
     return true;
   }
 
-  /** Closes all that have no request under way: something else needs their descriptors. */
+  /** Closes all connections without a request in progress, because their descriptors are needed elsewhere. */
   evictIdle(): void {
     for (const connection of this.#connections) if (connection.isIdle) connection.stream.destroy();
   }
 
-  /** Breaks all off. */
+  /** Aborts all. */
   close(): void {
     for (const { stream } of this.#connections) stream.destroy();
   }

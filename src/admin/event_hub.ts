@@ -8,7 +8,7 @@ import { EventStream } from "./event_stream.ts";
 import type { EventQuery } from "./input.ts";
 import type { DroppedEvent, StatsEvent } from "./views.ts";
 
-/** The most streams there can be, and at most half of all connections: the other half is for requests. */
+/** The most streams, which is also limited to half of all connections: the other half is for requests. */
 export const MAX_STREAMS = 32;
 
 /** How often `stats` comes, in milliseconds. */
@@ -30,7 +30,7 @@ export class EventHub {
   /** Of the event written last. */
   #id = 0;
 
-  /** @param options `tick` in milliseconds; `connections`: how many the admin interface may have. */
+  /** @param options `tick` in milliseconds; `connections`: the most that the admin interface may have. */
   constructor(
     backend: AdminBackend,
     log: Log,

@@ -1,24 +1,28 @@
-/** One connection to the admin interface: what it does now, and by when that has to be over. */
+/** One connection to the admin interface: its phase, and the deadline of that phase. */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type AdminConn, ConnStream } from "./conn_stream.ts";
 import { BodyTimeout } from "./request.ts";
 
-/** How long a whole request head may take, from the first byte; of a new connection, from its beginning. Milliseconds. */
+/**
+ * How long a request head may take, from its first byte, or from the accept of a new connection.
+ * Milliseconds.
+ */
 export const HEAD_DEADLINE = 10_000;
 /** How long the body may take after that. */
 export const BODY_DEADLINE = 10_000;
-/** How long a connection may say nothing between two requests. */
+/** How long a connection may be idle between two requests. */
 export const IDLE_DEADLINE = 60_000;
-/** How long a client may take nothing of an answer; readers of events may take their time. */
+/** How long a client may read nothing of an answer; event streams have no such limit. */
 export const STUCK_DEADLINE = 30_000;
 
-/** How long a client has to take in that it was too slow. */
+/** How long a client may take to read the answer that it was too slow. */
 const CLOSE_DEADLINE = 1000;
 
 /**
- * `idle`: nothing of a (next) request has come. `head` and `body`: it is on the way. `answer`: it is here, and being
- * answered. `stream`: the answer is one that goes on. `closing`: the client is told that it was too slow.
+ * `idle`: no byte of a (next) request has arrived. `head` and `body`: it is being received. `answer`: it is
+ * being answered. `stream`: the answer is an event stream. `closing`: the client receives the answer that it
+ * was too slow.
  */
 type Phase = "idle" | "head" | "body" | "answer" | "stream" | "closing";
 
@@ -34,7 +38,10 @@ export class HttpConnection {
   /** Requests that are not answered: a client may send the next one before it has the answer (pipelining). */
   #underWay = 0;
   #expireBody: ((reason: Error) => void) | undefined;
-  /** Until the first request is whole the deadline is that of a head: a new client has a reason to be here. */
+  /**
+   * Until the first request is complete, the deadline is that of a head: a new client should send one at
+   * once.
+   */
   #isNew = true;
 
   constructor(conn: AdminConn, client: string, now: () => number) {
@@ -44,22 +51,22 @@ export class HttpConnection {
     this.#since = now();
   }
 
-  /** When the phase began that it is in. */
+  /** When the current phase began. */
   get since(): number {
     return this.#since;
   }
 
-  /** Whether no whole request of it is here: closing it breaks nothing off. */
+  /** Whether it has no complete request in progress: closing it aborts nothing. */
   get isIdle(): boolean {
     return this.#underWay === 0;
   }
 
-  /** A request head is complete; returns what rejects when its body has taken too long. */
+  /** A request head is complete. Returns a promise that rejects when the body takes too long. */
   requested(request: IncomingMessage, response: ServerResponse): Promise<never> {
     this.#isNew = false;
     this.#underWay += 1;
     const { promise, reject } = Promise.withResolvers<never>();
-    // Nobody may be reading the body.
+    // Prevents an unhandled rejection if the handler never reads the body.
     promise.catch(() => {});
     this.#expireBody = reject;
     this.#enter(request.complete ? "answer" : "body");
@@ -71,12 +78,12 @@ export class HttpConnection {
     return promise;
   }
 
-  /** The answer is one that goes on for as long as the client wants. */
+  /** The answer is a stream that lasts until the client closes it. */
   streams(): void {
     this.#enter("stream");
   }
 
-  /** Ends what has taken too long. */
+  /** Ends a phase that has passed its deadline. */
   check(): void {
     const lasted = this.#now() - this.#since;
     if (this.#phase === "body" && lasted >= BODY_DEADLINE) {

@@ -1,6 +1,7 @@
 /**
- * HTTP/1.1 on connections that others accept. The parser is that of node:http; Deno.serve accepts by itself, as many
- * connections as come, waits for their requests without end, and stops for good when descriptors run out.
+ * HTTP/1.1 on connections that the caller accepts. The parser is that of node:http. Deno.serve accepts
+ * connections itself and without a limit, waits for their requests without a timeout, and stops permanently
+ * when descriptors run out.
  */
 
 import {
@@ -23,11 +24,11 @@ const MAX_HEAD = 16 * 1024;
 export interface HttpServerOptions {
   /** Answers a request; `client` is for the log. Must not throw. */
   readonly answer: (request: AdminRequest, client: string) => Promise<Response>;
-  /** Connections at the same time. */
+  /** The most concurrent connections. */
   readonly maxConnections: number;
-  /** Milliseconds of any clock that is not set back. */
+  /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
-  /** How often deadlines are looked at, in milliseconds. */
+  /** How often deadlines are checked, in milliseconds. */
   readonly lookEvery: number;
 }
 
@@ -49,7 +50,8 @@ export class HttpServer {
       { maxHeaderSize: MAX_HEAD, requireHostHeader: false, keepAliveTimeout: 0 },
       (request, response) => this.#requested(request, response),
     );
-    // Of a server that does not listen, node:http in Deno 2.9.6 (Node.js does not) closes connections after each answer.
+    // If a server does not listen, node:http in Deno 2.9.6 closes connections after each answer; Node.js does
+    // not.
     Object.defineProperty(this.#server, "listening", { value: true });
     this.#server.on("clientError", (error: NodeJS.ErrnoException, stream) => {
       const isTooLarge = error.code === "HPE_HEADER_OVERFLOW";
@@ -59,11 +61,11 @@ export class HttpServer {
     });
   }
 
-  /** Serves a connection; false when there is no place for it, and it is closed. */
+  /** Serves a connection. Closes it and returns false when the limit is reached. */
   serve(conn: AdminConn, client: string): boolean {
     const connection = new HttpConnection(conn, client, this.#now);
     const { stream } = connection;
-    // That a client breaks off is its own business.
+    // Ignore clients that abort.
     stream.on("error", () => {});
     if (!this.#connections.enter(connection)) {
       stream.end(NO_PLACE);
@@ -74,17 +76,17 @@ export class HttpServer {
     return true;
   }
 
-  /** Closes connections without a request: something else needs their descriptors. */
+  /** Closes connections without a request, because their descriptors are needed elsewhere. */
   evictIdle(): void {
     this.#connections.evictIdle();
   }
 
-  /** Resolves when the requests that are under way now are answered. */
+  /** Resolves when the requests now in progress are answered. */
   async answered(): Promise<void> {
     await Promise.all(this.#underWay);
   }
 
-  /** Breaks off every connection. */
+  /** Aborts every connection. */
   close(): void {
     this.#connections.close();
   }
@@ -99,7 +101,7 @@ export class HttpServer {
 
   async #exchange(connection: HttpConnection, request: IncomingMessage, to: ServerResponse): Promise<void> {
     const isWritten = new Promise((resolve) => to.once("close", resolve));
-    // A connection that breaks is told of here too.
+    // Broken connections are reported here too.
     to.on("error", () => {});
     request.on("error", () => {});
     const expired = connection.requested(request, to);
@@ -118,7 +120,7 @@ const NO_PLACE = written(
   new ApiError("too_many_connections", "All connections that admin.max_connections allows are in use"),
 );
 
-/** What a connection gets that has no request to answer. */
+/** The response on a connection without a request to answer. */
 function written({ code, message, status }: ApiError): string {
   const body = JSON.stringify({ error: { code, message } }) + "\n";
   return [

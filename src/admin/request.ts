@@ -6,7 +6,7 @@ export interface AdminRequest {
   readonly method: string;
   /** As it was sent: path and query, or a whole URL. */
   readonly target: string;
-  /** A header that was sent twice has both values. */
+  /** A header that was sent twice keeps both values. */
   readonly headers: Headers;
   /** Rejects when the client ends early, and with a {@linkcode BodyTimeout}. */
   readonly body: AsyncIterable<Uint8Array>;
@@ -37,7 +37,7 @@ async function* bodyOf(message: IncomingMessage, expired: Promise<never>): Async
   }
 }
 
-/** Where a request goes, by the path and the query of its target; undefined for `*` and what is no URL. */
+/** The path and query of a request's target; undefined for `*` and for an invalid URL. */
 export function urlOf(target: string): URL | undefined {
   const text = target.startsWith("/") ? `http://admin${target}` : target;
   return URL.canParse(text) ? new URL(text) : undefined;

@@ -16,7 +16,7 @@ export interface RequestHandlerOptions {
   /** Names that the Host header may have; undefined is any. */
   readonly hosts: ReadonlySet<string> | undefined;
   readonly log: Log;
-  /** How many lines there may be about requests that were refused or failed. */
+  /** Limits the log lines about requests that were refused or failed. */
   readonly budget: RefusalBudget;
 }
 
@@ -69,7 +69,7 @@ export class RequestHandler {
     return errorResponse(new ApiError("internal_error", "Something went wrong here; the log says what"));
   }
 
-  /** Who changed something is worth a line; who tried to, one of ten a second. */
+  /** Every change is logged; of failed attempts, at most ten a second. */
   #note(request: AdminRequest, { status }: Response, client: string): void {
     const admitted = status < 400 ? { unsaid: 0 } : this.#budget.take(String(status));
     if (admitted === undefined) return;

@@ -97,14 +97,14 @@ function order(method: "POST" | "DELETE", path: string, handle: Route["handle"])
   };
 }
 
-/** Whoever may ask only whether it is ready does not get to know the names of groups. */
+/** A client without the token only learns whether sluice is ready, not the names of groups. */
 function readiness(backend: AdminBackend, { isTrusted }: Call): Response {
   const { ready, not_ready: reasons } = backend.status();
   const not_ready = isTrusted ? reasons : reasons.length > 0 ? [reasonOf(reasons)] : [];
   return json({ ready, not_ready }, ready ? 200 : 503);
 }
 
-/** `draining` and `starting` are alone; else each reason begins with the name of a group. */
+/** `draining` and `starting` stand alone; any other reason begins with the name of a group. */
 function reasonOf(reasons: readonly string[]): string {
   const [first] = reasons;
   return first === "draining" || first === "starting" ? first : "upstreams";

@@ -1,4 +1,4 @@
-/** The admin interface: answers HTTP/1.1 on the connections that it is given. */
+/** The admin interface: answers HTTP/1.1 on the connections passed to it. */
 
 import type { AdminConfig } from "../config/config.ts";
 import { type Log, silentLog } from "../observe/log.ts";
@@ -21,9 +21,9 @@ export interface AdminServerOptions
   /** Milliseconds of `10s`; throws a SyntaxError or RangeError whose message says what is wrong. */
   readonly parseDuration: (text: string) => number;
   readonly log?: Log;
-  /** Milliseconds of any clock that is not set back. */
+  /** Milliseconds of a monotonic clock. */
   readonly now?: () => number;
-  /** How often deadlines of connections are looked at, in milliseconds: every second unless given. */
+  /** How often deadlines of connections are checked, in milliseconds; 1000 by default. */
   readonly lookEvery?: number;
 }
 
@@ -57,12 +57,12 @@ export class AdminServer implements AsyncDisposable {
     });
   }
 
-  /** On a unix socket, whoever may open the file may ask, by any Host. */
+  /** On a unix socket, the file permissions decide access, and any Host is accepted. */
   static async create(options: AdminServerOptions): Promise<AdminServer> {
     return new AdminServer(options, await options.pageFiles());
   }
 
-  /** Serves a connection that was accepted. @param client Who it is, for the log. */
+  /** Serves an accepted connection. @param client The client's name for the log. */
   serve(conn: AdminConn, client: string): void {
     if (this.#http.serve(conn, client)) return;
     const admitted = this.#budget.take("too_many_connections");
@@ -74,12 +74,12 @@ export class AdminServer implements AsyncDisposable {
     });
   }
 
-  /** Descriptors are short: closes connections that ask for nothing. */
+  /** Descriptors are short: closes idle connections. */
   evictIdle(): void {
     this.#http.evictIdle();
   }
 
-  /** Ends event streams, waits for answers under way for at most a second, then closes every connection. */
+  /** Ends event streams, waits at most a second for answers in progress, then closes every connection. */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }

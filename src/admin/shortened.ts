@@ -1,7 +1,7 @@
-/** Characters of a text that a client chose, in log lines and messages. */
+/** The longest client-supplied text in log lines and messages, in characters. */
 const MOST = 200;
 
-/** A text of at most 200 characters; of a longer one its beginning. */
+/** The text, truncated to 200 characters. */
 export function shortened(text: string): string {
   return text.length <= MOST ? text : `${text.slice(0, MOST - 1)}…`;
 }

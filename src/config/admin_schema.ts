@@ -7,7 +7,7 @@ import type { AdminConfig } from "./config.ts";
 import { count, unixMode } from "./fields.ts";
 import { section } from "./section.ts";
 
-/** The page of one browser alone takes up to six. */
+/** One browser with the page open uses up to six. */
 const MIN_CONNECTIONS = 8;
 const MAX_CONNECTIONS = 4096;
 

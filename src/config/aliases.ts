@@ -1,31 +1,31 @@
 /**
- * What aliases and merge keys (`<<`) of YAML stand for. Both are bounded: nine lines of nine aliases each make 387
- * million values.
+ * Expands aliases and merge keys (`<<`) of YAML. Both are limited, because nine lines of nine aliases each
+ * expand to 387 million values.
  */
 
 import { ConfigError } from "./config_error.ts";
 import { formatPath } from "./key_path.ts";
 
-/** The most values that aliases may add to those that are written: enough for 10 000 services that merge 20 keys. */
+/** The most values that aliases may add to the document: enough for 10 000 services that merge 20 keys. */
 const MAX_ADDED = 250_000;
 
-/** The most text that they may add, in characters. */
+/** The most text that aliases may add, in characters. */
 const MAX_ADDED_TEXT = 4 * 1024 * 1024;
 
-/** How deep collections may be in each other; a configuration needs eight levels. */
+/** How deep collections may be nested; a configuration needs eight levels. */
 const MAX_DEPTH = 64;
 
-/** What a value takes once every alias in it is written out. */
+/** The size of a value with all its aliases expanded. */
 interface Extent {
   readonly values: number;
   readonly characters: number;
 }
 
 /**
- * Replaces the merge keys of a document that was just parsed, in place. Collections that aliases share stay shared.
+ * Replaces the merge keys of a parsed document, in place. Collections shared by aliases stay shared.
  *
- * @throws {ConfigError} when aliases stand for too much or for what they are in, when collections are nested too
- * deeply, or when something is merged that is no mapping.
+ * @throws {ConfigError} when aliases expand to too much or refer to a collection that contains them, when
+ * collections are nested too deeply, or when a merged value is not a mapping.
  */
 export function resolveAliases(document: unknown): void {
   new AliasResolver().extentOf(document);
@@ -33,11 +33,11 @@ export function resolveAliases(document: unknown): void {
 
 class AliasResolver {
   readonly #path: PropertyKey[] = [];
-  /** The collections that were looked at, and what they take. */
+  /** The collections visited so far, and their sizes. */
   readonly #known = new Map<object, Extent>();
-  /** Those around the current value. */
+  /** The collections that contain the current value. */
   readonly #around = new Set<object>();
-  /** What aliases have added so far: all of a collection that is met again. */
+  /** The size that aliases have added so far: a collection counts again each time it is repeated. */
   #added = 0;
   #addedText = 0;
 
@@ -72,7 +72,7 @@ class AliasResolver {
     return { values, characters };
   }
 
-  /** A key of the mapping itself wins, then that of the mapping that is named first. */
+  /** A key of the mapping itself wins, then the key of the first merged mapping. */
   #merge(mapping: Record<string, unknown>): void {
     const merged = mapping[MERGE];
     delete mapping[MERGE];
@@ -83,7 +83,7 @@ class AliasResolver {
       }
       for (const key of Object.keys(source)) {
         if (Object.hasOwn(mapping, key)) continue;
-        // Not an assignment, which would make `__proto__` the prototype.
+        // An assignment to `__proto__` would set the prototype.
         Object.defineProperty(mapping, key, { ...WRITABLE, value: source[key] });
       }
     }
@@ -106,7 +106,7 @@ class AliasResolver {
   }
 }
 
-/** What is wrong with collections in collections in collections. */
+/** The message for collections that are nested too deeply. */
 export const TOO_DEEP = `Cannot use collections nested so deeply: expected at most ${MAX_DEPTH} levels`;
 
 /** The key whose value is merged. */

@@ -1,16 +1,16 @@
-/** How the health checks of groups begin: as the connections of clients do that they stand for. */
+/** How health checks of groups start their connections: in the same way as clients' connections. */
 
 import type { Config, GroupConfig, ServiceConfig } from "./config.ts";
 import { groupsOf } from "./groups.ts";
 
-/** What a check says before anything else. */
+/** What a check sends first. */
 export interface CheckLegConfig {
   readonly proxyProtocol: "v1" | "v2" | undefined;
-  /** The service by whose `upstreamTls` TLS is made; undefined is none. */
+  /** The service whose `upstreamTls` the check uses; undefined means no TLS. */
   readonly tlsOf: ServiceConfig | undefined;
 }
 
-/** By the names of those groups that are checked. */
+/** By the names of the groups that have health checks. */
 export function checkLegsOf({ services, upstreams }: Pick<Config, "services" | "upstreams">) {
   const users = Map.groupBy(
     services.flatMap((service) => groupsOf(service).map(({ name }) => ({ name, service }))),
@@ -24,7 +24,7 @@ export function checkLegsOf({ services, upstreams }: Pick<Config, "services" | "
   );
 }
 
-/** What a group does not say itself is as in the services that use it, which are alike in that. */
+/** A setting that the group omits comes from the services that use it, which must agree. */
 function checkLegOf({ healthCheck }: GroupConfig, users: readonly ServiceConfig[]): CheckLegConfig {
   const tlsOf = healthCheck?.tls === false
     ? undefined

@@ -1,16 +1,16 @@
-/** What somebody meant who made a typing error, or uses the words of another program. */
+/** Guesses the intended word after a typing error, or for a key of another program. */
 
 import { distance } from "fastest-levenshtein";
 
-/** Characters of what can still be a slip: how long a comparison takes grows with both lengths. */
+/** The longest text that is compared, in characters: the time of a comparison grows with both lengths. */
 const LONGEST = 200;
 
-/** The candidate that differs from what was typed by no more than a slip or two, or goes on like it. */
+/** The candidate that differs from the typed text by at most one or two errors, or begins with it. */
 export function closestOf(typed: string, candidates: readonly string[]): string | undefined {
   if (typed.length > LONGEST) return undefined;
   const plain = lettersOf(typed);
   const allowed = plain.length < 5 ? 1 : Math.max(2, Math.floor(plain.length / 3));
-  // "v3" is no slip of "v2".
+  // "v3" is not a typing error for "v2".
   const isShort = plain.length < 3;
   const [best] = candidates.map((each) => ({ each, slips: slipsBetween(plain, lettersOf(each)) }))
     .filter(({ each }) => !isShort || each.length !== plain.length)
@@ -20,7 +20,7 @@ export function closestOf(typed: string, candidates: readonly string[]): string 
   return similar.length === 1 ? similar[0] : undefined;
 }
 
-/** Keys of other programs, and what they are called here. */
+/** Keys of other programs, and their names here. */
 const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   listen: ["bind", "port", "address", "source", "from", "local", "listener"],
   upstream: [
@@ -51,7 +51,9 @@ const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
   sni: ["server_name", "host", "hostname"],
 };
 
-/** The keys that may be meant by one that there is not: the closest, those it is part of, or what others call so. */
+/**
+ * The keys that an unknown key may mean: the closest, those that contain it, or the key of another program.
+ */
 export function keysLike(typed: string, known: readonly string[]): string[] {
   const longer = known.filter((each) => each.endsWith(`_${typed}`) || each.startsWith(`${typed}_`));
   if (longer.length > 1) return longer;
@@ -66,7 +68,7 @@ export function anyOf(words: readonly string[]): string {
   return words.length < 2 ? last : `${words.slice(0, -1).join(", ")} or ${last}`;
 }
 
-/** How many letters are wrong; letters in another order are one slip. */
+/** How many letters differ; swapped letters count as one error. */
 function slipsBetween(a: string, b: string): number {
   const slips = distance(a, b);
   return slips === 2 && [...a].sort().join() === [...b].sort().join() ? 1 : slips;

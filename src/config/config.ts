@@ -43,9 +43,9 @@ export interface AdminConfig {
   readonly token: string | undefined;
   /** Names that may stand in the Host header, besides IP addresses and localhost; in lower case. */
   readonly hosts: readonly string[];
-  /** Connections at the same time, event streams included. */
+  /** The most concurrent connections, event streams included. */
   readonly maxConnections: number;
-  /** Mode bits for its unix socket file; undefined: what the umask makes of it. */
+  /** Mode bits for its unix socket file; undefined leaves them to the umask. */
   readonly unixMode: number | undefined;
 }
 
@@ -90,9 +90,9 @@ export interface HealthCheckConfig {
   /** Bytes to send once connected, and bytes the answer must begin with. */
   readonly send: Uint8Array | undefined;
   readonly expect: Uint8Array | undefined;
-  /** Whether it is made inside TLS; undefined is as the services of the group are. */
+  /** Whether checks use TLS; undefined means as in the services of the group. */
   readonly tls: boolean | undefined;
-  /** The header that it begins with; undefined is as in the services of the group. */
+  /** The PROXY header of a check; undefined means as in the services of the group. */
   readonly proxyProtocol: "none" | "v1" | "v2" | undefined;
 }
 

@@ -4,7 +4,9 @@ import { maskSecrets } from "./excerpt.ts";
 import { parsePath } from "./key_path.ts";
 import { isSecretPath } from "./secrets.ts";
 
-/** A place in the text of a file. All count from 1; `length` is that of what is there on its line, in characters. */
+/**
+ * A position in the text of a file. Lines and columns count from 1; `length` is in characters, on that line.
+ */
 export interface Position {
   readonly line: number;
   readonly column: number;
@@ -17,18 +19,18 @@ export interface Problem {
   readonly path: string;
   /** What, in one line. */
   readonly message: string;
-  /** What is at fault there: the value, unless told. What concerns the text as YAML has no path. */
+  /** The part at fault: the value by default. YAML syntax errors have no path. */
   readonly fault?: "key" | "repeated key" | "without end";
-  /** The path where `path` is not in the file: some values can be written in two places. */
+  /** The path to use if `path` is not in the file: some values can be written in two places. */
   readonly otherwise?: string;
-  /** Where in the text, when the configuration was read from one. */
+  /** The position, if the configuration was read from a text. */
   readonly position?: Position;
 }
 
-/** What a configuration was read from. */
+/** The source of a configuration. */
 export interface ConfigErrorOptions {
   readonly file?: string | undefined;
-  /** The text of the file; messages never have more of it than the values at fault. */
+  /** The text of the file; messages contain only the values at fault. */
   readonly text?: string | undefined;
   readonly cause?: unknown;
 }
@@ -60,12 +62,12 @@ export class ConfigError extends Error {
     return this.lines.join("; ");
   }
 
-  /** The first problems, each with its place in the file, and how many there are more. */
+  /** The first problems, each with its position in the file, and the number of further ones. */
   get lines(): string[] {
     return linesOf(this.problems, this.file);
   }
 
-  /** The line that a problem is on, without what is secret; undefined when nobody may see it. */
+  /** The line of a problem, with secrets removed; undefined when it must not be shown. */
   lineOf({ path, position }: Problem): string | undefined {
     if (position === undefined || isSecretPath(parsePath(path))) return undefined;
     return this.#text === undefined ? undefined : maskSecrets(this.#text, position.line);

@@ -15,8 +15,9 @@ import { findUpstreamConflicts } from "./upstream_conflicts.ts";
 import { findUpstreamLegConflicts } from "./upstream_leg_conflicts.ts";
 
 /**
- * Adds what is impossible in a document to a report. It reads the document itself, and only what can be read,
- * so that these problems are found even when others prevent the document from being decoded. Each step takes one service.
+ * Adds conflicts in a document to a report. It reads the raw document, and only its valid parts, so that it
+ * finds these problems even when others prevent the document from being decoded. Each step handles one
+ * service.
  */
 export function* findConflicts(report: Report): Steps<void> {
   const services = report.valueAt(["services"]);
@@ -53,7 +54,7 @@ function findSameName(path: Path, names: Map<string, Path>, report: Report): voi
   }
 }
 
-/** Listeners so far, by their port, or their path. */
+/** Listeners so far, by port or path. */
 type Listeners = Map<string | number, { readonly address: Address; readonly listener: Found<Address[]> }[]>;
 
 function findSameListener(listener: Found<Address[]>, listeners: Listeners, report: Report): void {
@@ -79,7 +80,7 @@ function findSameListener(listener: Found<Address[]>, listeners: Listeners, repo
   report.add(path, `Cannot listen on ${report.show(path)} twice: ${report.spellPath(first.path)} ${how}`);
 }
 
-/** Whether addresses that overlap are one, and not all addresses and one of them. */
+/** Whether overlapping addresses are equal, rather than a wildcard and a specific address. */
 function isOne(one: Address, other: Address): boolean {
   return one.transport === "unix" || other.transport === "unix" ||
     hostKey(one.hostname) === hostKey(other.hostname);

@@ -33,7 +33,7 @@ export function decodeConfig(document: unknown, options: DecodeOptions = {}): Co
   return atOnce(decodingSteps(document, options));
 }
 
-/** The same as {@linkcode decodeConfig}, in steps that each take one service. */
+/** The same as {@linkcode decodeConfig}, in steps of one service each. */
 export function* decodingSteps(written: unknown, options: DecodeOptions): Steps<Config> {
   const document = withoutExtensions(written);
   const source = options.environment === undefined
@@ -66,7 +66,7 @@ export function* decodingSteps(written: unknown, options: DecodeOptions): Steps<
   };
 }
 
-/** Leaves out keys at the top that begin with `x-`: they hold what aliases stand for, and are no settings. */
+/** Omits top-level keys that begin with `x-`: they hold anchors, not settings. */
 function withoutExtensions(document: unknown): unknown {
   if (typeof document !== "object" || document === null || Array.isArray(document)) return document;
   const entries = Object.entries(document);
@@ -80,10 +80,13 @@ interface ParsedFile {
   readonly issues: readonly z.core.$ZodIssue[];
 }
 
-/** Without `jitless`, zod writes and compiles code for each mapping, to be fast from the second document on. */
+/**
+ * Without `jitless`, zod generates and compiles code for each mapping, which only pays off from the second
+ * document on.
+ */
 const OPTIONS = { jitless: true };
 
-/** Does what the schema of a whole file would do, a service at a time. */
+/** Validates a whole file as its schema would, one service at a time. */
 function* parseFile(document: unknown): Steps<ParsedFile> {
   const entries = (document as { services?: unknown } | null)?.services;
   if (!Array.isArray(entries) || entries.length === 0) {

@@ -109,8 +109,8 @@ function changedKeys(before: Config, after: Config, effect: "live" | "restart"):
 }
 
 /**
- * Compares configurations by value; what is undefined equals what is absent. They have mappings, lists, bytes and plain
- * values, of which `isDeepStrictEqual` takes ten times as long: thousands of services are compared in one turn.
+ * Compares configurations by value; undefined equals absent. They consist of mappings, lists, bytes and plain
+ * values. `isDeepStrictEqual` takes ten times as long, and thousands of services are compared in one turn.
  */
 function isEqual(before: unknown, after: unknown): boolean {
   if (Object.is(before, after)) return true;

@@ -26,7 +26,7 @@ export const VARIABLE_PATTERN = "\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\\}";
 /**
  * Expands the variables in all string values of a parsed document; keys stay as they are. As in a shell, the
  * default also replaces a variable that is set but empty. A value stays a string, whatever it expands to, and
- * one that cannot be expanded is left as it was written. Each step takes one service.
+ * one that cannot be expanded stays unchanged. Each step handles one service.
  */
 export function* expandEnvironment(document: unknown, lookup: EnvironmentLookup): Steps<ExpandedDocument> {
   const expansion = new Expansion(lookup);

@@ -1,15 +1,18 @@
-/** Lines of a configuration that may be shown to whoever reads its errors. */
+/** Lines of a configuration that are safe to show in error messages. */
 
-/** What follows a token is secret, whatever it looks like; also in a comment, or where the YAML is broken. */
+/** Text after a token key is secret, whatever it looks like, also in a comment or in broken YAML. */
 const TOKEN = /(token["']?\s*[:=]\s*)(?!\s|$).*$/i;
 
 /** A line that only begins a value. */
 const OPEN_TOKEN = /token["']?\s*:\s*(?:[|>][-+\d]*)?\s*(?:#.*)?$/i;
 
-/** Part of a key or certificate in PEM, or of what is as long and means as little. */
+/** Part of a PEM key or certificate, or of similar long opaque text. */
 const ENCODED = /-----BEGIN|[A-Za-z0-9+/=_-]{40,}/;
 
-/** The line `number` (from 1) of a text without what may be secret; undefined when all of it may be. */
+/**
+ * The line `number` (from 1) of a text with possible secrets removed; undefined when the whole line may be
+ * secret.
+ */
 export function maskSecrets(text: string, number: number): string | undefined {
   const lines = text.split("\n", number);
   const line = lines[number - 1]?.replace(/\r$/, "");

@@ -46,7 +46,7 @@ function withShort(detail: string, value: string): string {
   return value.length > MAX_REPEATED ? detail.replaceAll(value, `${value.slice(0, MAX_REPEATED)}…`) : detail;
 }
 
-/** What to write in place of a value, as far as can be guessed. */
+/** The likely correction of a value. */
 function remedyFor(issue: Issue, value: unknown, report: Report): string | undefined {
   const key = issue.path.at(-1);
   if (value === null && typeof key === "string") return `the value after "${report.spell(key)}:" is missing`;
@@ -89,7 +89,7 @@ function explainUnknownKey(key: string, issue: z.core.$ZodIssueUnrecognizedKeys,
     ? `did you mean ${anyOf(meant.map((each) => `"${report.spell(each)}"`))}?`
     : placeOf(toSnakeCase(key), issue, report) ??
       `expected one of ${known.map((each) => report.spell(each)).join(", ")}`;
-  // That one is not missing, then.
+  // So that key is not missing.
   for (const each of meant) report.ignoreMissing([...issue.path, each]);
   report.addKey([...issue.path, key], `Unknown key "${report.spell(key)}": ${hint}`);
 }
@@ -97,11 +97,11 @@ function explainUnknownKey(key: string, issue: z.core.$ZodIssueUnrecognizedKeys,
 /** More places than this are no help. */
 const MAX_PLACES = 3;
 
-/** Where a key belongs that stands in the wrong mapping. */
+/** The mapping where a misplaced key belongs. */
 function placeOf(key: string, { path }: Issue, report: Report): string | undefined {
   const places = [...configKeys().get(key) ?? []];
   if (places.length === 0 || places.length > MAX_PLACES) return undefined;
-  // Of two mappings of one name, only one has it: the name alone does not tell which.
+  // If two mappings have the same name and only one has the key, the name alone is ambiguous.
   const here = path.findLast((part) => typeof part === "string") ?? "";
   if (places.some((place) => place === here)) return undefined;
   return `it is a key of ${

@@ -150,7 +150,7 @@ export function payload() {
   });
 }
 
-/** What other formats, and YAML 1.1, have for a yes or no. */
+/** Booleans of other formats and of YAML 1.1. */
 const YES: readonly Single[] = ["yes", "on", "y", "enabled", "enable", 1, "1"];
 const NO: readonly Single[] = ["no", "off", "n", "disabled", "disable", "none", 0, "0"];
 

@@ -11,7 +11,9 @@ import { endpointsAt, nameAt, upstreamPaths, whyNoAddress } from "./upstream_con
 /** Settings of a pool that say something about connections that are taken back. */
 const REUSE_KEYS = ["quiet", "max_uses"];
 
-/** Adds what is wrong with each group of a document: the named ones, and those in services and routes, a step each. */
+/**
+ * Reports conflicts in each group of a document: named groups and those in services and routes, one per step.
+ */
 export function* findGroupConflicts(services: readonly Path[], report: Report): Steps<void> {
   const names = keysAt(["upstreams"], report) ?? [];
   for (const name of names) findBadName(name, report);
@@ -91,7 +93,7 @@ function isHostAndPort(address: Address): boolean {
   return address.transport === "tcp" && address.port !== 0 && !isIpAddress(address.hostname);
 }
 
-/** Checks speak as the services of their group do, which must be told where these do not agree. */
+/** Checks use the settings of the group's services; if these differ, the group must set them itself. */
 function findUnclearCheck(group: Path, users: readonly Path[], report: Report): void {
   const check = [...group, "health_check"];
   if (keysAt(check, report) === undefined) return;
@@ -126,7 +128,7 @@ function findUnclearCheck(group: Path, users: readonly Path[], report: Report): 
   );
 }
 
-/** The settings of a service for TLS with upstreams, those included that are left out and make no difference. */
+/** The upstream TLS settings of a service, with defaults filled in. */
 function upstreamTlsAt(service: Path, report: Report): unknown {
   const path = [...service, "upstream_tls"];
   if (keysAt(path, report) === undefined) return undefined;

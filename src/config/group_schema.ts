@@ -103,8 +103,8 @@ export const group = section(GROUP, {
 }).meta({ id: "group" });
 
 /**
- * Groups by name. A name may be anything that is also in every object, such as "constructor": `z.record` refuses
- * a mapping that has it.
+ * Groups by name. A name may equal a property of every object, such as "constructor": `z.record` refuses a
+ * mapping with such a key.
  */
 export const namedGroups = z.unknown().transform((value, context) => {
   const groups = new Map<string, GroupEntry>();

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { configFile } from "./schema.ts";
 
 /**
- * All keys there are in a configuration, and of each the keys that it can stand under: `balance` under `upstream` and
+ * All keys of a configuration, each with its possible parent keys: `balance` under `upstream` and
  * `upstreams`. The top of the file is "".
  */
 export function configKeys(): ReadonlyMap<string, ReadonlySet<string>> {

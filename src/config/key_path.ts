@@ -9,7 +9,7 @@ export function formatPath(path: readonly PropertyKey[]): string {
   }, "");
 }
 
-/** Parses what {@linkcode formatPath} gives. */
+/** Parses a path formatted by {@linkcode formatPath}. */
 export function parsePath(text: string): (string | number)[] {
   const keys = text.matchAll(/\[(\d+)\]|\[("(?:[^"\\]|\\.)*")\]|([\w-]+)/g);
   return [...keys].map(([, index, quoted, plain]): string | number => {

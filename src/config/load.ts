@@ -1,4 +1,4 @@
-/** Reads a configuration file, and finds the places in it that problems are about. */
+/** Reads a configuration file, and finds the positions of problems in it. */
 
 import { readFault } from "../files/file_fault.ts";
 import { readFile, readStandardInput } from "../files/read_file.ts";
@@ -11,8 +11,8 @@ import type { Positions } from "./positions.ts";
 import { inTurns, type Steps } from "./steps.ts";
 
 /**
- * How long a pipe may take until its end, in milliseconds: `-c <(generate)` takes as long as the program in it, but one
- * that never ends must not look like a start that goes on.
+ * How long a pipe may take until its end, in milliseconds. `-c <(generate)` takes as long as its program, but
+ * a pipe that never ends must not block the start forever.
  */
 const PIPE_TIMEOUT = 60_000;
 
@@ -25,14 +25,14 @@ export function loadConfigFile(path: string, environment: EnvironmentLookup): Pr
   return new ConfigFile(path, environment).load();
 }
 
-/** A YAML file that can be read again, and in which places can be found. */
+/** A YAML file that can be reread, and that can find positions. */
 export class ConfigFile {
-  /** As errors name it. */
+  /** The name of the file in errors. */
   readonly path: string;
-  /** It can be read but once. */
+  /** Whether it can be read only once. */
   readonly isStandardInput: boolean;
   readonly #environment: EnvironmentLookup;
-  /** The text that was read last. */
+  /** The text of the last read. */
   #text: string | undefined;
 
   /** @param path `-` for standard input. */
@@ -62,7 +62,7 @@ export class ConfigFile {
     }
   }
 
-  /** The same error with the positions of its problems, of what the file said when it was last read. */
+  /** The same error with the positions of its problems, in the text of the last read. */
   async locate(error: ConfigError): Promise<ConfigError> {
     const text = this.#text;
     if (text === undefined || text === "") return error;
@@ -73,9 +73,9 @@ export class ConfigFile {
   }
 }
 
-/** Finds the places of problems, one in each step. */
+/** Finds the positions of problems, one per step. */
 function* locateAll(problems: readonly Problem[], positions: Positions): Steps<Problem[]> {
-  // Tabs make other values of the lines, of which nobody wants to read.
+  // After a tab, lines parse to unintended values, whose problems are only noise.
   const { tab: position } = positions;
   const message = "Cannot parse YAML: this line begins with a tab, indent with spaces";
   if (position !== undefined) return [{ path: "", message, position }];
@@ -101,7 +101,7 @@ function locateProblem(problem: Problem, positions: Positions): Problem {
   return position === undefined ? problem : { ...problem, path, position };
 }
 
-/** In the order of the file; first what concerns it as a whole. */
+/** In the order of the file; problems of the whole file come first. */
 function byPosition({ position: a }: Problem, { position: b }: Problem): number {
   return (a?.line ?? 0) - (b?.line ?? 0) || (a?.column ?? 0) - (b?.column ?? 0);
 }

@@ -1,4 +1,4 @@
-/** Where the values of a YAML file are in its text. @std/yaml does not tell; the package yaml has its parts with offsets. */
+/** Finds values of a YAML file in its text. @std/yaml gives no positions; the package yaml gives offsets. */
 
 import { CST, Lexer, Parser } from "yaml";
 import type { Position } from "./config_error.ts";
@@ -7,16 +7,16 @@ import type { Steps } from "./steps.ts";
 type Token = CST.Token;
 type Item = CST.CollectionItem;
 
-/** A value, with the key before it. Either may be missing. */
+/** A value and its key. Either may be missing. */
 interface Node {
   readonly key: Token | undefined;
   readonly value: Token | undefined;
 }
 
-/** What is looked for at a path: the value or its key. */
+/** What to find at a path: the value or its key. */
 export type Fault = "key" | "value";
 
-/** Reads a text, which may be no YAML at all, a few hundred parts at a step. */
+/** Reads a text, which may be invalid YAML, a few hundred tokens per step. */
 export function* positionsOf(text: string): Steps<Positions> {
   const parser = new Parser();
   const documents: Token[] = [];
@@ -32,12 +32,12 @@ export function* positionsOf(text: string): Steps<Positions> {
 export class Positions {
   readonly #text: string;
   readonly #root: Node;
-  /** The values that have an anchor, in the order of the text. */
+  /** Values with an anchor, in the order of the text. */
   readonly #anchors: { readonly name: string; readonly offset: number; readonly value: Token }[] = [];
   readonly #lineStarts: readonly number[];
   readonly #entries = new Map<Token, readonly Item[]>();
   readonly #pairs = new Map<Token, ReadonlyMap<string, Item>>();
-  /** The first key that its mapping has twice. */
+  /** The first duplicate key of a mapping. */
   #repeated: Token | undefined;
   /** The first bracket or quote that is not closed. */
   #withoutEnd: Token | undefined;
@@ -55,27 +55,27 @@ export class Positions {
     }
   }
 
-  /** Where the second of two equal keys in a mapping is; undefined when there is none. */
+  /** The position of the second of two equal keys in a mapping; undefined when there is none. */
   get repeatedKey(): Position | undefined {
     return this.#repeated && this.#at(this.#repeated);
   }
 
-  /** Where a bracket or quote is that is never closed. */
+  /** The position of a bracket or quote that is never closed. */
   get withoutEnd(): Position | undefined {
     return this.#withoutEnd && this.#at(this.#withoutEnd);
   }
 
-  /** Where the first line begins with a tab that must not. */
+  /** The position of the first tab used as indentation. */
   get tab(): Position | undefined {
     return this.#tab && { ...this.#at(this.#tab), length: 1 };
   }
 
-  /** Whether there is something at a path. */
+  /** Whether a path exists in the text. */
   has(path: readonly (string | number)[]): boolean {
     return this.#find(path).found;
   }
 
-  /** Where what is at a path is, or what should have it. Undefined in an empty text. */
+  /** The position of a path, or of its closest existing parent. Undefined in an empty text. */
   find(path: readonly (string | number)[], fault: Fault = "value"): Position | undefined {
     const { node: { key, value }, found } = this.#find(path);
     const isSpread = value === undefined || value.type === "block-map" || value.type === "block-seq";
@@ -83,7 +83,7 @@ export class Positions {
     return token && this.#at(token);
   }
 
-  /** The node at a path, or the last one on the way to it. */
+  /** The node at a path, or its closest existing parent. */
   #find(path: readonly (string | number)[]): { readonly node: Node; readonly found: boolean } {
     let node = this.#root;
     for (const key of path) {
@@ -94,14 +94,14 @@ export class Positions {
     return { node, found: true };
   }
 
-  /** @param seen The mappings that were looked at for this key: many may merge the same. */
+  /** @param seen The mappings already searched for this key: many may merge the same one. */
   #child(collection: Token | undefined, key: string | number, seen = new Set<Token>()): Node | undefined {
     const token = this.#behindAlias(collection);
     if (token === undefined || seen.has(token)) return undefined;
     seen.add(token);
     if (typeof key === "number") {
       const item = this.#entriesOf(token)[key];
-      // Of an entry without a value there is but the dash.
+      // An entry without a value has only the dash.
       const dash = item?.start.find(({ type }) => type === "seq-item-ind");
       return item && { key: item.value === undefined ? dash : undefined, value: item.value };
     }
@@ -157,7 +157,7 @@ export class Positions {
     }
   }
 
-  /** Looks at what stands before a value or key of a block: spaces, line ends, anchors. */
+  /** Examines the tokens before a value or key of a block: spaces, line ends, anchors. */
   #lookAtStart(tokens: readonly CST.SourceToken[]): void {
     this.#tab ??= tokens.find(({ type, source, offset }) => {
       if (type !== "space" || !source.includes("\t")) return false;
@@ -184,7 +184,7 @@ export class Positions {
   }
 }
 
-/** Aliases of aliases that are followed; an alias may stand for itself. */
+/** The longest chain of aliases that is followed; an alias may refer to itself. */
 const MAX_ALIASES = 100;
 
 function entriesOf(token: Token): readonly Item[] {
@@ -195,7 +195,7 @@ function entriesOf(token: Token): readonly Item[] {
   return token.items.filter(({ key, sep, value }) => key || sep || value);
 }
 
-/** The pairs of a mapping by their keys, of equal ones the first. */
+/** The pairs of a mapping by key; the first one of duplicates. */
 function pairsOf(token: Token): ReadonlyMap<string, Item> {
   const isMapping = token.type === "block-map" ||
     token.type === "flow-collection" && token.start.type === "flow-map-start";

@@ -17,7 +17,7 @@ export class Report {
   /** Values that were never expanded: what is wrong with the raw text is of no interest. */
   readonly #unexpanded: ReadonlySet<string>;
   readonly #missing: Problem[] = [];
-  /** Keys that are there with a typing error. */
+  /** Keys that are present, but misspelt. */
   readonly #mistyped = new Set<string>();
 
   constructor(source: ExpandedDocument, spelling: Spelling) {
@@ -32,18 +32,18 @@ export class Report {
     this.#problems.push({ path: this.spellPath(path), message });
   }
 
-  /** Adds that there is nothing at a path. `what` says what there should be. */
+  /** Reports that the value at a path is missing. `what` describes the expected value. */
   addMissing(path: readonly PropertyKey[], what: string): void {
     const message = `Missing key "${this.spell(String(path.at(-1)))}": ${what}`;
     this.#missing.push({ path: this.spellPath(path), message });
   }
 
-  /** A key is there, by another name: that it is missing is no problem of its own. */
+  /** The key is present under another name, so that it is missing is not a separate problem. */
   ignoreMissing(path: readonly PropertyKey[]): void {
     this.#mistyped.add(this.spellPath(path));
   }
 
-  /** Adds what is wrong with the key at the end of a path. */
+  /** Reports a problem with the key at the end of a path. */
   addKey(path: readonly PropertyKey[], message: string): void {
     this.#problems.push({ path: this.spellPath(path), message, fault: "key" });
   }

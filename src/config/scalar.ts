@@ -22,7 +22,7 @@ export interface Scalar<Output> {
   readonly json: readonly JsonSchema[];
 }
 
-/** The value is not what was expected, and there is no more to say about it than what may be meant. */
+/** The value is not what was expected; the message only adds a proposal. */
 export class Unexpected extends SyntaxError {
   /** What to write instead. */
   readonly meant: string | undefined;

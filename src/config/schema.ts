@@ -166,7 +166,7 @@ export const configFile = section(FILE, {
     .describe("What to listen on, and where to connect to."),
 });
 
-/** A file without a look at its services. */
+/** A file whose services are not validated. */
 export const configFileFrame = section(FILE, { ...settings, services: z.unknown() });
 
 /** A file as it is written. */

@@ -1,12 +1,15 @@
-/** Long work in steps, so that a reload of thousands of services does not hold up the connections of this thread. */
+/**
+ * Splits long work into steps, so that a reload of thousands of services does not block the connections of
+ * this thread.
+ */
 
 /** Work that can be interrupted at each `yield`. */
 export type Steps<Result> = Generator<void, Result>;
 
-/** How long steps follow each other before connections get their turn, in milliseconds. */
+/** How long steps run before the event loop handles connections, in milliseconds. */
 const TURN = 2;
 
-/** Takes all steps at once. */
+/** Runs all steps at once. */
 export function atOnce<Result>(steps: Steps<Result>): Result {
   for (;;) {
     const step = steps.next();
@@ -14,7 +17,7 @@ export function atOnce<Result>(steps: Steps<Result>): Result {
   }
 }
 
-/** Takes the steps with the event loop's turn in between every few milliseconds. */
+/** Runs the steps, and yields to the event loop every few milliseconds. */
 export async function inTurns<Result>(steps: Steps<Result>): Promise<Result> {
   let since = performance.now();
   for (;;) {

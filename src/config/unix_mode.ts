@@ -23,7 +23,7 @@ export function parseUnixMode(value: string | number): number {
   throw new SyntaxError(`Cannot parse mode ${digits}: write it as octal digits in quotes such as "0660"`);
 }
 
-/** Formats mode bits so that {@linkcode parseUnixMode} gives them back. */
+/** Formats mode bits so that {@linkcode parseUnixMode} parses them. */
 export function formatUnixMode(mode: number): string {
   return `0${mode.toString(8).padStart(3, "0")}`;
 }

@@ -12,7 +12,8 @@ import { mistakeNear, remedyNear } from "./yaml_mistakes.ts";
  */
 export function parseYaml(text: string, file?: string): unknown {
   try {
-    // The core schema has no merge keys, which the parser would copy without a limit: `resolveAliases` has one.
+    // The core schema has no merge keys: the parser would copy them without a limit, `resolveAliases` has
+    // one.
     const document: unknown = parse(text, { schema: "core" });
     resolveAliases(document);
     return document;
@@ -55,7 +56,7 @@ function positionOf(error: unknown): Position | undefined {
   return { line: Number(line), column: Math.max(1, Number(column)), length: 1 };
 }
 
-/** Parsers count differently where they stop at the end, at a NUL or at a strange line end. */
+/** Parsers report different positions if they stop at the end, at a NUL or at an unusual line end. */
 function inText({ line, column, length }: Position, text: string): Position {
   const nul = text.indexOf("\0");
   const before = nul < 0 ? undefined : text.slice(0, nul).split("\n");

@@ -1,21 +1,26 @@
-/** The usual mistakes in YAML. A parser notices some of them only lines later, and tells what it tried to do. */
+/**
+ * The usual mistakes in YAML. A parser notices some of them only lines later, and its message describes its
+ * own state.
+ */
 
 import type { Position } from "./config_error.ts";
 import { configKeys } from "./json_schema.ts";
 
 export interface Mistake {
-  /** In place of what the parser says. */
+  /** The message that replaces the parser's. */
   readonly message: string;
   readonly position: Position;
 }
 
-/** How many lines before the one that a parser stops at may be to blame. */
+/** How many lines before the parser's position may contain the mistake. */
 const LINES_BEFORE = 2;
 
-/** What a line may begin with before its first value. */
+/** What may precede the first value of a line. */
 const START = String.raw`^(\s*(?:- +)*)`;
 
-/** How lines look that are wrong whatever is around them, and what to say. Group 1 is what stands before the fault. */
+/**
+ * Patterns of lines that are wrong in any context, and their messages. Group 1 is the text before the fault.
+ */
 const IN_A_LINE: readonly (readonly [pattern: RegExp, message: string])[] = [
   [
     new RegExp(`${START.slice(0, -1)}(?:[\\w-]+:\\s+)?)[@\`%]`),
@@ -27,7 +32,10 @@ const IN_A_LINE: readonly (readonly [pattern: RegExp, message: string])[] = [
   ],
 ];
 
-/** Finds the mistake near a line (from 1) that a parser stopped at. Nothing of the text is repeated but known keys. */
+/**
+ * Finds the mistake near the line (from 1) where a parser stopped. The message repeats only known keys of the
+ * text.
+ */
 export function mistakeNear(text: string, line: number): Mistake | undefined {
   const lines = text.split("\n");
   for (let number = Math.min(line, lines.length); number >= Math.max(1, line - LINES_BEFORE); number--) {
@@ -50,7 +58,7 @@ function mistakeIn(text: string, line: number): Mistake | undefined {
   return undefined;
 }
 
-/** What to do about what a parser says at a line. */
+/** How to fix an error that a parser reports at a line. */
 export function remedyNear(reason: string, text: string, line: number): string {
   const near = text.split("\n").slice(Math.max(0, line - 2), line).join("\n");
   if (/\[[\da-f.]*:[\da-f:.]*\]:\d/i.test(near)) return ', write an IPv6 address in quotes: "[::1]:5432"';

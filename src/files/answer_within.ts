@@ -1,29 +1,32 @@
-/** A time limit for calls to the file system: a stalled network mount, or a pipe that nobody feeds, answers never. */
+/**
+ * A time limit for calls to the file system: a stalled network mount, or a pipe without a writer, never
+ * answers.
+ */
 
-/** How long a file may take to be opened, read or looked at, in milliseconds. */
+/** How long opening, reading or examining a file may take, in milliseconds. */
 export const FILE_TIMEOUT = 10_000;
 /**
- * The same while another call hangs: several files of one stalled mount must not each take the whole time. In
- * milliseconds; a disk that works answers within it.
+ * The limit while another call hangs: several files on one stalled mount must not each take the whole time.
+ * In milliseconds; a working disk answers within it.
  */
 const TIMEOUT_WHILE_ANOTHER_HANGS = 250;
 
-/** A file that exists and cannot be used as what it is. The message says why, in words that follow "because". */
+/** A file that exists but cannot be used. The message gives the reason, worded to follow "because". */
 export class UnusableFileError extends Error {
   override readonly name = "UnusableFileError";
 }
 
 /**
- * Calls that were given up and have not returned, with their paths. Each holds one of Deno's 512 threads for blocking
- * calls until it does, so nothing else is asked of the path before.
+ * Calls that timed out and have not returned, with their paths. Until it returns, each occupies one of Deno's
+ * 512 threads for blocking calls, so no other call is made for its path.
  */
 const hanging = new Map<Promise<unknown>, string>();
 
 /**
- * Calls `attempt`, and gives up on it after a time. The call itself cannot be taken back.
+ * Calls `attempt`, and stops waiting after a timeout. The call itself cannot be cancelled.
  *
- * @param path What it is about.
- * @param onLate Takes what a call results in that was given up: closes what it has opened.
+ * @param path The file's path.
+ * @param onLate Receives the late result of a call that timed out, to close what it opened.
  * @param timeout In milliseconds.
  * @throws {UnusableFileError} when it takes too long, or an earlier one for the path still hangs
  */

@@ -1,29 +1,30 @@
-/** Files that are appended to: opened so that no pipe, device or stalled mount holds anything up. */
+/** Opens files to append to, so that no pipe, device or stalled mount blocks the program. */
 
 import { answerWithin, UnusableFileError } from "./answer_within.ts";
 import { fileInfo, kindOf } from "./read_file.ts";
 
 export interface AppendFile {
-  /** Writes some or all of the bytes. @throws {Deno.errors.WouldBlock} where a pipe has no room for any. */
+  /** Writes some or all of the bytes. @throws {Deno.errors.WouldBlock} when a pipe is full. */
   write(bytes: Uint8Array): Promise<number>;
-  /** Whether it is the file that `other` is: that one was not moved away. */
+  /** Whether it is the same file as `other`, which was then not moved away. */
   isSame(other: AppendFile): boolean;
   close(): void;
-  /** Which file it is, where the system tells files apart by numbers. */
+  /** The file's identity, on systems that number files. */
   readonly identity: string | undefined;
 }
 
 /**
- * Opens a file to append to, or creates it. A pipe (FIFO) is opened whether or not anybody reads it, and keeps what
- * it has room for until somebody does.
+ * Opens a file to append to, or creates it. A pipe (FIFO) is opened even without a reader, and buffers data
+ * until there is one.
  *
- * @param mode Of a file that is created.
- * @throws {UnusableFileError} when it is nothing to append to, or does not answer
+ * @param mode The mode of a newly created file.
+ * @throws {UnusableFileError} when it cannot be appended to, or does not answer
  * @throws what `Deno.open` does
  */
 export async function openForAppend(path: string, mode: number): Promise<AppendFile> {
   const info = await fileInfo(path).catch((error) => {
-    // To look at what may only be written takes another permission; opening it says what is wrong, if anything is.
+    // Examining a write-only file needs another permission; if anything is wrong, opening it fails with the
+    // reason.
     if (error instanceof Deno.errors.NotFound || error instanceof Deno.errors.NotCapable) return undefined;
     throw error;
   });
@@ -46,8 +47,9 @@ async function openFile(path: string, mode: number): Promise<AppendFile> {
 }
 
 /**
- * For reading too, or opening it would wait for a reader, and the last reader's end would be an error; and so that a
- * write does not wait: one that does cannot be taken back, and holds up the end of the process. Deno.open cannot say that.
+ * Opens for reading too: otherwise opening would wait for a reader, and an error would follow when the last
+ * reader closes. Opens non-blocking: a blocked write cannot be cancelled, and delays the exit of the process.
+ * Deno.open has no option for that.
  */
 async function openPipe(path: string): Promise<AppendFile> {
   const { close, constants, fstat, open, write } = await import("node:fs");
@@ -56,7 +58,9 @@ async function openPipe(path: string): Promise<AppendFile> {
   const descriptor = await promisify(open)(path, O_RDWR | O_APPEND | O_NONBLOCK);
   const identity = identityOf(await promisify(fstat)(descriptor));
   let isClosed = false;
-  /** The number may be a client's socket as soon as it is closed, so nothing is under way with it by then. */
+  /**
+   * The descriptor number may be reused for a client's socket once it is closed, so no call may still use it.
+   */
   let underWay = 0;
   const closeUnused = () => {
     if (isClosed && underWay === 0) close(descriptor, () => {});

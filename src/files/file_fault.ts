@@ -1,8 +1,8 @@
-/** What is wrong with a file and what to do about it, in words of this program: the system's have its calls in them. */
+/** Describes a file error and its remedy in this program's words: the system's messages name its calls. */
 
 import { UnusableFileError } from "./answer_within.ts";
 
-/** Why a file cannot be used, as a clause after a colon, and what a user can do, where anything is known to help. */
+/** Why a file cannot be used, as a clause after a colon, and the remedy if one is known. */
 export interface FileFault {
   readonly fault: string;
   readonly remedy: string | undefined;
@@ -37,7 +37,7 @@ export function writeFault(cause: unknown, path: string): FileFault {
     return { fault: "permission denied", remedy: "let the user that runs sluice write it" };
   }
   if (cause instanceof Deno.errors.NotCapable) {
-    // Whatever else is allowed: https://docs.deno.com/runtime/fundamentals/security/
+    // Even if everything else is allowed: https://docs.deno.com/runtime/fundamentals/security/
     return /^(\/dev|\/proc|\/sys)\//.test(path)
       ? { fault: "Deno opens no such files without --allow-all", remedy: "name one elsewhere" }
       : { fault: "not allowed", remedy: `run with --allow-write=${path}` };
@@ -54,7 +54,7 @@ function otherFault(cause: unknown): FileFault {
   return { fault: systemMessage(cause), remedy: undefined };
 }
 
-/** `Read-only file system (os error 30): remove '/x'`, without the number and the call that nobody here has made. */
+/** `Read-only file system (os error 30): remove '/x'`, without the number and the system call. */
 function systemMessage(cause: unknown): string {
   const message = cause instanceof Error ? cause.message : String(cause);
   const plain = message.replace(/ \(os error \d+\).*$/s, "");

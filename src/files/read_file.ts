@@ -1,15 +1,18 @@
-/** Reads files that a user has named: within a time, up to a size, and from devices and pipes only where that makes sense. */
+/**
+ * Reads files that a user has named, with limits of time and size, and from devices and pipes only where that
+ * makes sense.
+ */
 
 import { answerWithin, FILE_TIMEOUT, UnusableFileError } from "./answer_within.ts";
 
 /** No configuration, certificate, key or token is larger, in bytes. */
 const LARGEST = 16 * 1024 * 1024;
-/** What is read at a time when nobody knows how much there is, in bytes. */
+/** The bytes to read at a time when the size is unknown. */
 const PIECE = 64 * 1024;
 
 export interface ReadOptions {
   /**
-   * How long a pipe or a device may take until its end, in milliseconds: whoever writes into it may still be at work.
+   * How long a pipe or a device may take until its end, in milliseconds: its writer may still be running.
    * Without it, only regular files are read.
    */
   readonly pipeTimeout?: number;
@@ -18,14 +21,14 @@ export interface ReadOptions {
 /**
  * Reads a file to its end.
  *
- * @throws {UnusableFileError} when it is no file, does not answer, or is larger than 16 MiB
+ * @throws {UnusableFileError} when it is not a file, does not answer, or is larger than 16 MiB
  * @throws what `Deno.open` does
  */
 export async function readFile(
   path: string,
   { pipeTimeout }: ReadOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  // Before it is opened: that may be what does not return.
+  // Before it is opened, because the open may never return.
   const info = await fileInfo(path);
   if (info.isDirectory) throw new Deno.errors.IsADirectory("Is a directory");
   if (!info.isFile && (pipeTimeout === undefined || !(info.isFifo || info.isCharDevice))) {
@@ -41,17 +44,20 @@ export async function readTextFile(path: string, options?: ReadOptions): Promise
   return new TextDecoder().decode(await readFile(path, options));
 }
 
-/** What there is at a path. @throws {UnusableFileError} when it does not answer, and what `Deno.stat` does */
+/** The file info of a path. @throws {UnusableFileError} when it does not answer, and what `Deno.stat` does */
 export function fileInfo(path: string): Promise<Deno.FileInfo> {
   return answerWithin(path, () => Deno.stat(path));
 }
 
-/** Where symbolic links lead to. @throws {UnusableFileError} when it does not answer, and what `Deno.realPath` does */
+/**
+ * The target of symbolic links. @throws {UnusableFileError} when it does not answer, and what `Deno.realPath`
+ * does
+ */
 export function realPath(path: string): Promise<string> {
   return answerWithin(path, () => Deno.realPath(path));
 }
 
-/** What it is that is no regular file. */
+/** The kind of a file that is not regular. */
 export function kindOf(info: Deno.FileInfo): string {
   if (info.isDirectory) return "a directory";
   if (info.isFifo) return "a pipe";
@@ -73,7 +79,7 @@ async function readToEnd(path: string, expected: number): Promise<Uint8Array<Arr
   return await readAll(file, expected);
 }
 
-/** @param expected How many bytes there may be, so that one call reads them and the next finds the end. */
+/** @param expected The likely number of bytes, so that one call reads them and the next finds the end. */
 async function readAll(
   file: { read(bytes: Uint8Array): Promise<number | null> },
   expected: number,

@@ -2,7 +2,7 @@
 
 /** @import { ServiceView } from "../views.ts" */
 
-/** What an operator did, or the configuration says: `onPurpose` in observe/reasons.ts. */
+/** Caused by an operator or by the configuration: `onPurpose` in observe/reasons.ts. */
 const ON_PURPOSE = new Set(["endpoint_down", "killed", "lifetime", "shutdown"]);
 
 /** How a relayed connection ends when nothing went wrong. */
