@@ -101,6 +101,11 @@ export const EQUIVALENT: readonly Equivalent[] = [
     reason: "it is looked at only once a side has finished, which sets it",
   },
   {
+    file: "src/net/dial.ts",
+    code: 'socket.off("error", onError);',
+    reason: "to reject what is resolved does nothing: it only frees memory",
+  },
+  {
     file: "src/net/streams.ts",
     code: "const UNQUEUED = { highWaterMark: 0 };",
     reason: "a source reads one chunk at a time however many are asked for, as there is one buffer",

@@ -1,11 +1,13 @@
 /** What dials connect from and with, and what they leave behind. */
 
 import assert from "node:assert/strict";
-import { getEventListeners } from "node:events";
+import { getEventListeners, once } from "node:events";
+import { Socket, type TcpSocketConnectOpts } from "node:net";
 import { mock } from "node:test";
 import type { Adapter } from "../../src/net/conn.ts";
 import { DenoConn } from "../../src/net/deno_conn.ts";
 import { dial, type DialOptions } from "../../src/net/dial.ts";
+import { ProxyError } from "../../src/net/errors.ts";
 import { NameLookup } from "../../src/net/lookup.ts";
 import { NodeConn } from "../../src/net/node_conn.ts";
 import { NotedTimers } from "./noted_timers.ts";
@@ -116,6 +118,40 @@ Deno.test("a connection whose two ends are one is refused, as nobody listens the
     assert.equal(closes, isRefused ? 1 : 0);
   }
 });
+
+Deno.test("a connection of node:net to itself is refused, and closed", { ignore }, async () => {
+  const { connect } = Socket.prototype;
+  let closed: Promise<unknown> | undefined;
+  // From the very port that it connects to, as the kernel may choose.
+  mock.method(Socket.prototype, "connect", function (this: Socket, ...args: [[TcpSocketConnectOpts]]) {
+    const [[options]] = args;
+    Object.assign(options, { localAddress: "127.0.0.1", localPort: options.port });
+    closed = once(this, "close");
+    return connect.apply(this, args as never);
+  });
+  try {
+    const dialled = dial(tcp("127.0.0.1", closedPort()), { adapter: "node", signal: GOING_ON });
+    await assert.rejects(dialled, { code: "connection_refused", cause: undefined });
+    await closed;
+  } finally {
+    mock.restoreAll();
+  }
+});
+
+for (const adapter of ADAPTERS) {
+  Deno.test(`dial() connects to nobody once its signal has aborted in a lookup, with the ${adapter} adapter`, async () => {
+    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    const ending = new AbortController();
+    const tooLate = new ProxyError("connect_timeout", "upstream");
+    const names = new NameLookup();
+    names.addresses = () => {
+      ending.abort(tooLate);
+      return Promise.resolve(["127.0.0.1"]);
+    };
+    const dialled = dial(tcp("db.test", listener.addr.port), { adapter, names, signal: ending.signal });
+    await assert.rejects(dialled, tooLate);
+  });
+}
 
 Deno.test("dial() leaves the lookup to Deno only where that may connect to the name and not to its address", async () => {
   using connects = connecting(({ hostname }) => {

@@ -60,6 +60,15 @@ Deno.test("connectFirst() begins the next attempt at once when one fails, whiche
   assert.ok(race.isGivenUp("10.0.0.2"));
 });
 
+Deno.test("connectFirst() lets attempts take their time once all have begun", async () => {
+  const race = new Race(["::1", "10.0.0.1"]);
+  await race.passDelay();
+  await race.passDelay();
+  await race.fail("10.0.0.1", new Deno.errors.ConnectionRefused());
+  const conn = race.connect("::1");
+  assert.equal(await race.result, conn);
+});
+
 Deno.test("connectFirst() disposes of what connects after the race is over", async () => {
   const race = new Race(["::1", "10.0.0.1"]);
   await race.passDelay();
