@@ -27,8 +27,8 @@ export type { BoundService, RunningProxy, StopOptions, StopReport } from "./src/
 export { startProxy } from "./src/runtime/start_proxy.ts";
 
 if (import.meta.main) {
-  // Before the program itself is loaded, which takes tens of milliseconds in which they would end it. So what is
-  // imported above is little.
+  // Before the program itself is loaded: that takes tens of milliseconds, during which these signals would
+  // kill it. The imports above are therefore few.
   const early = new EarlySignals();
   const { main } = await import("./src/cli/main.ts");
   Deno.exit(await main(Deno.args, early));

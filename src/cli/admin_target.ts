@@ -15,7 +15,10 @@ export interface AdminTarget {
   readonly token: string | undefined;
 }
 
-/** How long `--token-file <(print-the-token)` may take, in milliseconds: somebody may be asked for a pass phrase. */
+/**
+ * How long `--token-file <(print-the-token)` may take, in milliseconds: the program may ask the user for a
+ * pass phrase.
+ */
 const TOKEN_PIPE_TIMEOUT = 60_000;
 
 /** What can be in an HTTP header and is one word. */
@@ -86,7 +89,7 @@ function configuredAddress(path: string, config: Config, command: AdminCommandNa
   return reachable(listen, `admin.listen in "${path}"`, command);
 }
 
-/** Nobody can connect to "all addresses", nor Deno's fetch to an abstract socket. */
+/** No client can connect to "all addresses", and Deno's fetch cannot connect to an abstract socket. */
 function reachable(address: Address, source: string, command: AdminCommandName): Address {
   if (address.transport === "unix") {
     if (!isAbstract(address)) return address;

@@ -85,7 +85,7 @@ function parseRun(args: readonly string[]): Command {
   return { kind: "run", source, flags: runFlagsOf(options) };
 }
 
-/** Words that other programs begin with. */
+/** Commands of other programs. */
 const RUN = ["run", "start", "serve", "proxy"];
 
 function hintFor(stray: string, words: readonly string[]): string {

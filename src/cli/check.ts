@@ -8,9 +8,9 @@ import { loadTls, warningsAbout } from "../runtime/tls_files.ts";
 import { warningsOf } from "../runtime/warnings.ts";
 
 /**
- * Prints what each service and group would do and what is doubtful about it, then `ok`.
+ * Prints what each service and group would do, warnings about them, then `ok`.
  *
- * @throws {ConfigError} with every problem of the file, certificates, keys and missing folders included
+ * @throws {ConfigError} with every problem of the file, including certificates, keys and missing folders
  */
 export async function check(path: string): Promise<void> {
   const file = new ConfigFile(path, (name) => Deno.env.get(name));

@@ -1,4 +1,4 @@
-/** What is wrong with a configuration, for people at a terminal: each problem with its line and a caret under it. */
+/** Shows the problems of a configuration at a terminal: each with its line and a caret under it. */
 
 import type { ConfigError, Problem } from "../config/config_error.ts";
 import { printable } from "./printable.ts";
@@ -6,10 +6,10 @@ import { printable } from "./printable.ts";
 /** How much of a long line is shown, in characters. */
 const WIDTH = 100;
 
-/** What of a line stands before the place in question, where all of it is too long. */
+/** How much of a long line is shown before the position, in characters. */
 const BEFORE = 60;
 
-/** Formats the message of an error with a picture of every place. */
+/** Formats the message of an error with an excerpt for every position. */
 export function withPictures(error: ConfigError, colours: boolean): string {
   const [subject = "", ...lines] = error.message.split("\n");
   const paragraphs = lines.map((line, index) => {
@@ -17,7 +17,7 @@ export function withPictures(error: ConfigError, colours: boolean): string {
     const picture = problem === undefined ? [] : pictureOf(problem, error, colours);
     return [colours ? inBold(line) : line, ...picture].join("\n");
   });
-  // Short lines follow each other, pictures stand apart.
+  // Short lines follow each other; excerpts are separated by blank lines.
   const gap = paragraphs.some((paragraph) => paragraph.includes("\n")) ? "\n\n" : "\n";
   return [subject, ...paragraphs].join(gap);
 }
@@ -38,7 +38,7 @@ function pictureOf(problem: Problem, error: ConfigError, colours: boolean): stri
   ];
 }
 
-/** `place: path: message`, of which the message stays as it is. */
+/** `place: path: message`; the message stays unchanged. */
 function inBold(line: string): string {
   const [place] = /^\s*\S+:\d+:\d+:/.exec(line) ?? [];
   return place === undefined ? line : `\x1b[1m${place}\x1b[22m${line.slice(place.length)}`;

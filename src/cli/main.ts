@@ -26,9 +26,9 @@ const EXIT_USAGE = 2;
 const COULD_NOT = [AdminError, AdminListenError, DescriptorError, ListenError, LogFileError, RunError];
 
 /**
- * Runs the command that `args` spell and resolves with the exit code.
+ * Runs the command in `args` and resolves with the exit code.
  *
- * @param early What has kept signals from ending the program so far.
+ * @param early The handlers that have caught signals so far.
  */
 export async function main(args: readonly string[], early: EarlySignals): Promise<number> {
   try {
@@ -42,7 +42,7 @@ export async function main(args: readonly string[], early: EarlySignals): Promis
 /** What `run` has no use for is loaded when it is asked for: a proxy is ready the sooner. */
 async function execute(command: Command, early: EarlySignals): Promise<void> {
   if (command.kind === "run") return await run(command.source, command.flags, early);
-  // Only a proxy reloads: `sluice top` ends with its terminal.
+  // Only a proxy reloads; SIGHUP ends `sluice top` with its terminal.
   early[Symbol.dispose]();
   switch (command.kind) {
     case "check": {

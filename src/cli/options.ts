@@ -19,7 +19,7 @@ export class Options {
   /** What is no option, in order. */
   readonly words: readonly string[];
   readonly #values: Readonly<Record<string, unknown>>;
-  /** The options as they were typed, by their names: the last of each. */
+  /** The options as they were typed, by name; the last one of duplicates. */
   readonly #typed: ReadonlyMap<string, string>;
   readonly #topic: Topic;
 
@@ -109,7 +109,7 @@ export class Options {
     }
   }
 
-  /** An option as it was typed, or would be. */
+  /** An option as the user typed it, or would type it. */
   #as(name: string): string {
     return this.#typed.get(name) ?? `--${name}`;
   }

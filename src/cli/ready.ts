@@ -25,7 +25,7 @@ export async function removeStaleReadyFile(flags: RunFlags): Promise<void> {
   if (path === undefined) return;
   try {
     const info = await answerWithin(path, () => Deno.lstat(path));
-    // It is replaced: whoever names a pipe or /dev/stdout wants to keep that.
+    // The file is replaced, which must not happen to a pipe or /dev/stdout.
     if (!info.isFile && !info.isSymlink) {
       throw new UnusableFileError(`it is ${kindOf(info)}, not a regular file`);
     }

@@ -16,13 +16,13 @@ import { announceReady, removeStaleReadyFile, RunError } from "./ready.ts";
 /**
  * Runs until a signal, then drains.
  *
- * @param early What has kept signals from ending the program so far.
+ * @param early The handlers that have caught signals so far.
  *
  * @throws {ConfigError} when the configuration is wrong
  * @throws {ListenError} when an address cannot be bound
- * @throws {AdminListenError} when that is the address of the admin interface
+ * @throws {AdminListenError} when the admin interface cannot be bound
  * @throws {LogFileError} when the access log cannot be opened
- * @throws {RunError} when the ready file cannot be written, or the proxy could not go on
+ * @throws {RunError} when the ready file cannot be written, or the proxy cannot continue
  */
 export async function run(source: Source, flags: RunFlags, early: EarlySignals): Promise<void> {
   const file = source.kind === "file" ? new ConfigFile(source.path, (name) => Deno.env.get(name)) : undefined;
@@ -43,7 +43,7 @@ export async function run(source: Source, flags: RunFlags, early: EarlySignals):
   if (failure !== undefined) throw new RunError(failure);
 }
 
-/** What SIGHUP reads again; of a command line there is nothing to read, and a pipe is empty now. */
+/** What SIGHUP reloads. A command line has no file to read, and a pipe is empty by now. */
 async function sourceOf(file: ConfigFile, flags: RunFlags, log: Log): Promise<ConfigSource> {
   const isFile = !file.isStandardInput &&
     await fileInfo(file.path).then((info) => info.isFile, () => true);
@@ -78,7 +78,7 @@ function listenToSignals(proxy: RunningProxy, early: EarlySignals): void {
   onReloadSignal(() => void proxy.reload());
   onReopenSignal(() => void proxy.reopenLogs());
   early[Symbol.dispose]();
-  // What was asked for during the start may be about a file that had been read or opened by then.
+  // A signal during the start may concern a file that had already been read or opened.
   if (early.has("SIGHUP")) void proxy.reload();
   else if (early.has("SIGUSR2")) void proxy.reopenLogs();
 }

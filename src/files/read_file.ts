@@ -50,8 +50,9 @@ export function fileInfo(path: string): Promise<Deno.FileInfo> {
 }
 
 /**
- * The target of symbolic links. @throws {UnusableFileError} when it does not answer, and what `Deno.realPath`
- * does
+ * The target of symbolic links.
+ *
+ * @throws {UnusableFileError} when it does not answer, and what `Deno.realPath` does
  */
 export function realPath(path: string): Promise<string> {
   return answerWithin(path, () => Deno.realPath(path));

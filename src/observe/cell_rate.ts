@@ -1,10 +1,10 @@
 /**
  * The generic cell rate algorithm (ITU-T I.371 annex A, virtual scheduling): a token bucket whose state is one number.
  *
- * The number is when the next arrival is due, were all evenly spaced; one that comes up to `burst` - 1 spaces earlier
- * is let in. Time is counted in units, `unit` of them a second. Unless told otherwise there are as many as the rate: so
- * a space is exactly 1 whatever the rate, and no rounding adds up. A state that outlives its rate keeps its unit, and so
- * means the same moment at every rate.
+ * The number is when the next arrival is due, were all evenly spaced; one that comes up to `burst` - 1 spaces
+ * earlier is let in. Time is counted in units, `unit` per second. The default is the rate itself, so that a
+ * space is exactly 1 and no rounding accumulates. A state that outlives its rate keeps its unit, so it means
+ * the same moment at every rate.
  *
  * The clock is `Date.now`, the one clock that is the same in all threads: `performance.now()` counts from the start of
  * its thread, and `performance.timeOrigin` tells that start by a system clock that may have been set since another
@@ -18,17 +18,17 @@ import type { RateConfig } from "../config/config.ts";
 const MAX_RATE = 1_000_000;
 
 export class CellRate {
-  /** How many units there are in a second, and between two arrivals. */
+  /** Units per second, and units between two arrivals. */
   readonly #unit: number;
   readonly #space: number;
   readonly #burst: number;
-  /** What rounding may add up to within a burst, where a space is no whole number of units. */
+  /** The rounding error that may accumulate within a burst if a space is not a whole number of units. */
   readonly #slack: number;
   readonly #now: () => number;
 
   /**
    * @param now Milliseconds since 1970.
-   * @param unit How many units of time there are in a second.
+   * @param unit Units of time per second.
    * @throws {RangeError} when the rate is not above 0 and at most 1 000 000, or the burst no whole number above 0.
    */
   constructor({ rate, burst }: RateConfig, now: () => number = Date.now, unit = rate) {
@@ -54,8 +54,8 @@ export class CellRate {
   }
 
   /**
-   * The state as it can be at a time: not as far ahead as a clock that was set back has left it, or a rate that allowed
-   * a longer burst.
+   * The state limited to what is possible now: a clock that was set back, or a rate with a longer burst, may
+   * have left it too far ahead.
    */
   settle(due: number, time: number): number {
     return Math.min(due, time + this.#burst * this.#space);
@@ -71,7 +71,7 @@ export class CellRate {
     return Math.max(due, time) + this.#space;
   }
 
-  /** The state as if one that has come in had not. */
+  /** The state before the arrival that is taken back. */
   previous(due: number): number {
     return due - this.#space;
   }

@@ -31,14 +31,14 @@ const PROBES = 64;
 const PLACES_PER_CLIENT = 2;
 
 /**
- * Words of 32 bits before the first entry: these, of which two are the unit of time that states of rates are in, and
- * for each thread how many had its number before.
+ * 32-bit words before the first entry: these, two of which hold the time unit of rate states, and for each
+ * thread how many earlier threads had its number.
  */
 const LOCK = 0;
 const SEED = 1;
 const UNIT = 2;
 const LIVES = 4;
-/** Units of time in a second, where the table was made without a rate. */
+/** Units of time per second, for a table made without a rate. */
 const MILLISECONDS = 1000;
 /** Words of an entry: the key, the state, in two words the state of its {@linkcode CellRate}, and the shares. */
 const HIGH = 0;
@@ -60,11 +60,14 @@ export interface ClientTableSize {
   readonly threads: number;
 }
 
-/** Where entries are used. */
+/** The user of the entries. */
 export interface ClientEntriesPlace {
-  /** Whose connections are counted here, from 0. Only one may be it at a time; where nothing enters, any will do. */
+  /**
+   * The thread whose connections are counted here, from 0. Only one user may have it at a time; if nothing
+   * enters, any number works.
+   */
   readonly thread?: number | undefined;
-  /** That of entries of the same size in another thread, to share it. */
+  /** The memory of entries of the same size in another thread, to share it. */
   readonly memory?: SharedArrayBuffer | undefined;
   /** Milliseconds since 1970, the same in all threads. */
   readonly now?: (() => number) | undefined;
@@ -72,7 +75,7 @@ export interface ClientEntriesPlace {
 
 export class ClientEntries {
   readonly lock: SharedLock;
-  /** What decides when an entry is idle; undefined when only its open connections do. */
+  /** The rate that decides when an entry is idle; undefined when only its open connections decide. */
   readonly rate: CellRate | undefined;
   /** For the entries of other threads. */
   readonly memory: SharedArrayBuffer;
@@ -88,10 +91,9 @@ export class ClientEntries {
   readonly #probes: number;
 
   /**
-   * @param rate How fast each client may come. It may be another one than that of the memory so far, as after a reload:
+   * @param rate The rate per client. It may differ from the previous one of the memory, as after a reload:
    * what clients have spent stays spent.
-   * @throws {RangeError} when the size or the rate makes no sense, the memory is not of that size, or there is no such
-   * thread.
+   * @throws {RangeError} when the size, the rate or the thread is invalid, or the memory is not of that size.
    */
   constructor(
     { clients, threads }: ClientTableSize,

@@ -36,7 +36,8 @@ export class ClientTable {
   /**
    * @param size It takes 48 bytes for each client, and 16 more for one or two threads, and so on. A
    * number is so many clients in one thread.
-   * @param limits Of each client. Those who share the table may have others for a moment, as in a reload.
+   * @param limits The limits per client. Threads that share the table may have different ones for a moment,
+   * as in a reload.
    * @throws {RangeError} when the size, a limit or the thread makes no sense, or the memory is not of that size.
    */
   constructor(
@@ -81,7 +82,7 @@ export class ClientTable {
     this.#leave(client, false);
   }
 
-  /** The same for a connection that was not let in after all: the client's rate is as if it had not come. */
+  /** The same for a connection that was refused later: the client's rate is restored. */
   refund(client: TableKey): void {
     this.#leave(client, true);
   }

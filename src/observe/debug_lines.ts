@@ -1,4 +1,4 @@
-/** Lines about connections on their way, at the level debug: a line at the end is all that other levels have. */
+/** Log lines about open connections, at level debug: other levels only log the end of a connection. */
 
 import { type ConnectionFacts, tenths } from "./access_line.ts";
 import type { Log } from "./log.ts";
@@ -10,7 +10,7 @@ export class DebugLines {
     this.#log = log;
   }
 
-  /** A client is there, and nothing is decided about it. */
+  /** A client has connected, and nothing is decided yet. */
   accepted({ service, id, client, listener }: ConnectionFacts): void {
     if (!this.#log.enabled("debug")) return;
     this.#log.debug(`${service}: accepted`, {

@@ -14,7 +14,9 @@ export interface Failure {
   readonly isRefusal: boolean;
 }
 
-/** How a relay ended: who finished sending first, and whether the other one then reset; or what broke it. */
+/**
+ * How a relay ended: which side finished sending first and whether the other one then reset, or the error.
+ */
 export type RelayEnd =
   | { readonly kind: "closed"; readonly first: "client" | "upstream"; readonly thenReset?: true }
   | { readonly kind: "failed"; readonly error: Failure };

@@ -7,11 +7,12 @@
  * before it is in its share, and leaves in reverse, so that whatever stops it between the two, the count is not too
  * low.
  *
- * To wait for a place that any thread may leave, and miss none: first `wait()`, then `enter()` once more, and only
- * where that fails wait to be told, which a message does in a later turn of the event loop. Who leaves lowers the count
- * first, and then looks whether somebody waits; that is counted in the shares alone, and whoever asks goes through them,
- * so that a thread that ends leaves no waiter behind, wherever it was. So either the one sees the place or the other the waiter. As each of
- * those who wait may give up at any time, all threads are to be told, and all who wait try again.
+ * To wait for a place that any thread may leave, and miss none: first `wait()`, then `enter()` once more, and
+ * only where that fails wait to be told, which a message does in a later turn of the event loop. Who leaves
+ * lowers the count first, and then checks for waiters. Waiters are counted only in the shares of threads, and
+ * a check reads all shares, so that a thread that ends leaves no waiter behind, wherever it stopped. So
+ * either the one sees the place or the other the waiter. As each of those who wait may give up at any time,
+ * all threads are to be told, and all who wait try again.
  */
 
 import { GaugeShare } from "./gauge_share.ts";
@@ -98,9 +99,10 @@ export class GaugeTable {
   }
 
   /**
-   * Takes out of every gauge what a thread had entered that has ended, and forgets its waiters. It counts nothing any
-   * more, even if it still runs: a thread that was told to end goes on to the end of its turn, and what it is just
-   * doing comes after this, when the clock says so. So do it again before another thread takes over its number.
+   * Removes from every gauge what an ended thread had entered, and its waiters. That thread counts nothing
+   * any more, even if it still runs: a thread that was told to end goes on to the end of its turn, and what
+   * it is just doing comes after this, when the clock says so. So do it again before another thread takes
+   * over its number.
    *
    * @returns the slots of gauges where places became free for which somebody waits: all threads are to be told.
    */
@@ -125,7 +127,7 @@ interface GaugeWords {
   readonly all: GaugeShare;
   /** That of the thread. */
   readonly own: GaugeShare;
-  /** Those of all threads. */
+  /** The waiters of all threads. */
   readonly shares: readonly GaugeShare[];
 }
 
@@ -221,7 +223,7 @@ export class Gauge {
   }
 }
 
-/** A plain loop: every connection asks a few times. */
+/** A plain loop, because every connection calls this a few times. */
 function isAwaited(shares: readonly GaugeShare[], slot: number): boolean {
   for (const { waiting } of shares) if (Atomics.load(waiting, slot) > 0) return true;
   return false;

@@ -61,7 +61,7 @@ export class ServiceLedger implements RecordKeeper {
 
   /**
    * @param listener The address that the client connected to.
-   * @param connection What the record's `abort()` ends.
+   * @param connection The connection that the record's `abort()` ends.
    */
   open(client: string, listener: string, connection: Abortable): ConnectionRecord {
     const record = new ConnectionRecord({

@@ -23,9 +23,9 @@ const BATCH = 64 * 1024;
 const FLUSH_DEADLINE = 1000;
 /** A pipe that is full and does not block is tried again after so many milliseconds. */
 const RETRY_FULL_PIPE = 10;
-/** The longest pause between two such tries: nobody may be reading the pipe for hours. */
+/** The longest pause between two retries: the pipe may have no reader for hours. */
 const LONGEST_RETRY_FULL_PIPE = 100;
-/** How long a writer that is to be replaced may take for what is before the change, in milliseconds. */
+/** How long a writer that is being replaced may take to write earlier lines, in milliseconds. */
 const HANDOVER_TIMEOUT = 5000;
 /** A writer that threw is tried again after so many milliseconds. */
 const RETRY_FAILED = 1000;
@@ -46,7 +46,7 @@ const NOTHING: Batch = { bytes: new Uint8Array(), characters: 0, written: 0 };
 interface Successor {
   readonly write: WriteBytes;
   after: number;
-  /** It has taken over, or never will. */
+  /** Called when the new writer has taken over, or never will. */
   readonly onDecided: (hasTakenOver: boolean) => void;
 }
 
@@ -65,12 +65,12 @@ export class LineQueue {
   #writing: Promise<void> | undefined;
   #isFailing = false;
   #isClosed = false;
-  /** Closed, and the time for what waited is over: nothing is written or reported any more. */
+  /** Closed, and the time to write waiting lines is over: nothing is written or reported any more. */
   #isOver = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
-  /** Fails the write under way, which may hang for good. */
+  /** Fails the current write, which may hang forever. */
   #giveUp: ((reason: Error) => void) | undefined;
-  /** Ends the pause before a full pipe is tried again. */
+  /** Ends the pause before the next write to a full pipe. */
   #endPause: (() => void) | undefined;
 
   constructor(options: LineQueueOptions) {
@@ -104,11 +104,11 @@ export class LineQueue {
   }
 
   /**
-   * Has lines pushed from now on written by another writer. Resolves when all before are written and the old one is
-   * no longer used. One that fails is replaced at once, one that still hangs after five seconds too, and what it has not
-   * written whole goes to the new one.
+   * Has lines pushed from now on written by another writer. Resolves when all earlier lines are written and
+   * the old writer is no longer used. An old writer that fails is replaced at once, and one that hangs is
+   * replaced after five seconds; the new one writes its incomplete lines.
    *
-   * @param onTakeOver Called in the turn in which the new one takes over.
+   * @param onTakeOver Called in the same turn in which the new writer takes over.
    * @returns false when the queue was closed before.
    */
   async replaceWriter(write: WriteBytes, onTakeOver: () => void = () => {}): Promise<boolean> {
@@ -229,13 +229,13 @@ export class LineQueue {
       } catch (error) {
         if (!(error instanceof Deno.errors.WouldBlock)) throw error;
         await this.#pause(pause);
-        // It was given up meanwhile, and its file may be closed.
+        // The write was abandoned meanwhile, and its file may be closed.
         if (this.#isOver || this.#write !== write) throw error;
       }
     }
   }
 
-  /** Resolves after so many milliseconds, or when the write is given up. */
+  /** Resolves after this many milliseconds, or when the write is abandoned. */
   #pause(milliseconds: number): Promise<void> {
     return new Promise((resolve) => {
       const timer = setTimeout(() => this.#endPause?.(), milliseconds);

@@ -89,14 +89,14 @@ export class LogFile {
 
   async #reopen(): Promise<void> {
     const next = await open(this.#path);
-    // A pipe is never moved away, and what waits in front of it would wait again.
+    // A pipe is never rotated, and its waiting lines would only wait again.
     if (next.isSame(this.#file)) return next.close();
     const onTakeOver = () => {
       this.#file.close();
       this.#file = next;
     };
     const write = (bytes: Uint8Array) => next.write(bytes);
-    // It may be closed meanwhile, after waiting in vain for the old file to take its lines.
+    // The queue may be closed by now, after the old file never accepted its lines.
     if (this.#isClosed || !await this.#queue.replaceWriter(write, onTakeOver)) next.close();
   }
 }

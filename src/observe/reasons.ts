@@ -44,7 +44,7 @@ export const FAILURE_CODES: readonly string[] = [
   "too_many_open_files",
 ];
 
-/** What an operator did, or the configuration says: nothing has gone wrong, and nobody is to be called. */
+/** Reasons caused by an operator or the configuration: nothing failed, and no alert should fire. */
 const ON_PURPOSE: ReadonlySet<string> = new Set(["endpoint_down", "killed", "lifetime", "shutdown"]);
 
 /** Whether connections ended by this code were ended on purpose. */
@@ -53,8 +53,8 @@ export function isOnPurpose(code: string): boolean {
 }
 
 /**
- * How a relay ends in order: a side has finished sending, or has ended TLS without saying so, or resets when the other
- * one has finished and nothing is left to be said.
+ * How a relay ends normally: a side finishes sending, ends TLS without close_notify, or resets after the
+ * other one has finished and no data is left.
  */
 const ORDERLY_ENDS = [
   "client_closed",

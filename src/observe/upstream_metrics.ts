@@ -86,7 +86,7 @@ function writePools(text: PrometheusText, upstreams: readonly UpstreamSnapshot[]
   text.counter("sluice_pool_lost_total", "Connections that ended while they waited.", ofEach("lost"));
 }
 
-/** What an operator says is another question. */
+/** What an operator has set is a separate metric. */
 function isUp({ state }: EndpointFigures): boolean {
   return state === "up" || state === "unknown";
 }

@@ -22,12 +22,12 @@ export interface AdmissionParts {
   readonly clients: ClientTable | undefined;
 }
 
-/** All clients without an address, which a PROXY header may bring, are one: limits fail closed. */
+/** All clients without an address, which a PROXY header may announce, count as one: limits fail closed. */
 const NO_ADDRESS: TableKey = { family: 0, high: 0, low: 0 };
 
 export class Admission {
   readonly parts: AdmissionParts;
-  /** Whether one who finds no place waits for it. */
+  /** Whether a client waits for a free slot. */
   readonly waits: boolean;
   readonly #access: AccessList;
   readonly #trusted: TrustedPeers | undefined;
@@ -40,7 +40,7 @@ export class Admission {
   }
 
   /**
-   * Looks at the peer of a new connection: where a PROXY header is expected, it must be one that may send it.
+   * Checks the peer of a new connection: if a PROXY header is expected, the peer must be allowed to send one.
    *
    * @throws {ProxyError}
    */
@@ -48,18 +48,18 @@ export class Admission {
     if (this.#trusted?.has(address) === false) throw new ProxyError("proxy_not_trusted", "client");
   }
 
-  /** @throws {ProxyError} when the client may not come in at all. */
+  /** @throws {ProxyError} when the client is not allowed at all. */
   checkAccess(address: string): void {
     if (!this.#access.permits(address)) throw new ProxyError("access_denied", "client");
   }
 }
 
 /**
- * What one connection has taken of the limits, step by step. Disposing of it gives back the places; and of a client who
- * was not let in everything, as who is refused must use up nothing that others need.
+ * The limits that one connection has consumed, step by step. Disposing releases its slots. For a refused
+ * client it releases everything, so that refused clients take no capacity from others.
  *
- * So the order is: what concerns nobody else, as soon as the client is known; a place among all; and last the rate of
- * the service, the one thing that does not come back when a connection ends.
+ * So the order is: limits of the client alone, as soon as its address is known; then a slot among all
+ * connections; and last the rate of the service, the only one that the end of a connection does not release.
  */
 export class Entry implements Disposable {
   readonly #admission: Admission;
@@ -72,7 +72,7 @@ export class Entry implements Disposable {
   }
 
   /**
-   * Looks at the client, known by its own address by now, and takes a place among its connections.
+   * Checks the client, whose own address is now known, and takes one of its connection slots.
    *
    * @throws {ProxyError}
    */
@@ -95,14 +95,14 @@ export class Entry implements Disposable {
   }
 
   /**
-   * Takes a place among the connections of the service and of all services. With `when_full: wait`, gives false when
-   * there is none.
+   * Takes a connection slot of the service and one of all services. With `when_full: wait`, returns false
+   * when none is free.
    *
    * @throws {ProxyError}
    */
   takePlace(): boolean {
     const { parts: { own, all }, waits } = this.#admission;
-    // One that has none to give must not hold one of all, not even for a moment.
+    // A full service must not hold a slot of all services, not even for a moment.
     this.#hasPlace = !own.isFull && all.enter();
     if (this.#hasPlace && !own.enter()) {
       this.#hasPlace = false;
@@ -132,8 +132,8 @@ export class Entry implements Disposable {
   }
 
   /**
-   * The client is in, unless clients come too fast. Whatever it does then, it has spent its rate on; doing this again
-   * changes nothing.
+   * Admits the client, unless clients arrive too fast. From then on, its rate is spent whatever it does;
+   * calling this again changes nothing.
    *
    * @throws {ProxyError}
    */

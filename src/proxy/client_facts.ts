@@ -14,7 +14,10 @@ import {
 } from "../wire/proxy_protocol_header.ts";
 import type { RouteFacts } from "./route.ts";
 
-/** The longest common name that is told to an upstream, in characters; certificates have 64 at most (RFC 5280). */
+/**
+ * The longest common name that is sent to an upstream, in characters; certificates allow 64 at most (RFC
+ * 5280).
+ */
 const LONGEST_NAME = 256;
 
 export class ClientFacts implements RouteFacts {
@@ -118,7 +121,9 @@ function tlvOf({ version, clientSubject, clientName, isResumed }: TlsFacts): Pro
   };
 }
 
-/** A name that is cut, by us or at a NUL by a program in C, could be somebody else's: none is better. */
+/**
+ * A truncated name, cut here or at a NUL by a program in C, could be that of another client: it is omitted.
+ */
 function isMistakable(name: string): boolean {
   return name.length > LONGEST_NAME || name.includes("\0");
 }

@@ -16,7 +16,7 @@ import { ClientFacts } from "./client_facts.ts";
 import type { Service, Target } from "./service.ts";
 import type { TlsTermination } from "./tls_termination.ts";
 
-/** In place of the address of a client that has gone. */
+/** Replaces the address of a client that disconnected early. */
 const UNKNOWN = "unknown";
 
 export class Connection {
@@ -52,7 +52,7 @@ export class Connection {
     try {
       admission.checkPeer(facts.sourceAddress);
       using entry = new Entry(admission);
-      // Who is refused for a limit of its own needs no place, and must not wait for one.
+      // A client that exceeds its own limits needs no slot, and must not wait for one.
       if (headerDeadlines === undefined) entry.enterClient(facts.sourceAddress);
       if (!entry.takePlace()) await this.#waitForPlace(entry);
       this.#onEntered?.();
@@ -63,7 +63,7 @@ export class Connection {
         entry.enterClient(facts.sourceAddress);
       }
       if (tls !== undefined) {
-        // What a handshake costs is for the rate to bound, whatever comes of it.
+        // The rate limits the cost of handshakes, even of those that fail.
         entry.letIn();
         await this.#secure(tls, facts, record);
       } else if (this.#service.needsHello(facts)) await this.#peek(facts, record);
@@ -107,7 +107,8 @@ export class Connection {
     record.alpn = header.alpn;
     record.tlsVersion = header.tls?.version;
     const { tls, uniqueId } = header;
-    // As a subject of our own is written, so that one rule finds both; what is empty says nothing.
+    // In the same form as the subject of a certificate verified here, so that one rule matches both; empty
+    // means none.
     if (tls?.verify === 0 && tls.commonName) record.clientSubject = commonNameText(tls.commonName);
     if (uniqueId !== undefined && uniqueId.length > 0) record.uniqueId = uniqueId.toHex();
   }
@@ -182,7 +183,7 @@ export class Connection {
   }
 }
 
-/** A client that had reset before anybody could ask who it was: all there is to do is to count it, and to say so. */
+/** A client that reset before its address could be read is only counted and logged. */
 export function recordLostClient(service: Service, listener: string): void {
   using record = service.ledger.open(UNKNOWN, listener, { abort: () => {} });
   service.events.opened(record);

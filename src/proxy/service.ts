@@ -146,7 +146,7 @@ export class Service {
     return sendProxyProtocol && facts.toHeader(sendProxyProtocol);
   }
 
-  /** Connections to upstreams are made with these files from now on, and none that was made before is handed out. */
+  /** New connections to upstreams use these files, and no earlier connection is handed out. */
   updateUpstreamTls(material: UpstreamTlsMaterial): void {
     if (this.#parts.upstreamTls?.update(material) !== true) return;
     for (const connector of this.#connectors.values()) connector.renew();
@@ -169,7 +169,7 @@ export class Service {
     return entered;
   }
 
-  /** A client that came to `listen` had reset before it was accepted. */
+  /** A client of `listen` reset before it was accepted. */
   lost(listen: string): void {
     recordLostClient(this, listen);
   }

@@ -12,7 +12,7 @@ export class AdminInterface {
   readonly #options: ProxyBackendOptions;
   #server: ListeningAdmin | undefined;
 
-  /** @param maxConnections How many it may have, where descriptors are few. */
+  /** @param maxConnections The most connections, when descriptors are few. */
   constructor(config: AdminConfig | undefined, maxConnections: number, options: ProxyBackendOptions) {
     this.#config = config && { ...config, maxConnections };
     this.#options = options;

@@ -1,4 +1,4 @@
-/** The address of the admin interface: binds it, and hands over who connects. */
+/** Binds the address of the admin interface, and passes its connections on. */
 
 import { AdminServer, type AdminServerOptions } from "../admin/server.ts";
 import { acceptConnections } from "../net/accept.ts";
@@ -16,9 +16,9 @@ export interface AdminListenOptions extends AdminServerOptions {
 export interface ListeningAdmin extends AsyncDisposable {
   /** The address bound, with the real port. */
   readonly address: Address;
-  /** Descriptors are short: closes connections that ask for nothing. */
+  /** Descriptors are short: closes idle connections. */
   evictIdle(): void;
-  /** Ends it: answers under way have a second. */
+  /** Stops it; answers in progress have a second to finish. */
   close(): Promise<void>;
 }
 

@@ -20,13 +20,14 @@ export function threadsOf({ workers }: Pick<Config, "workers">): number {
   return workers === "auto" ? navigator.hardwareConcurrency : workers;
 }
 
-/** What happens in threads that is about the whole process. */
+/** Events in threads that concern the whole process. */
 export interface ProcessEvents {
   /** A client of any thread finds no descriptor left. */
   readonly onShortage: () => void;
   /**
-   * A thread takes no turns any more. Deno ends no thread in the middle of a turn, so it keeps what it has open, its
-   * listeners first of all, to which the kernel goes on to send clients. Only the end of the process closes them.
+   * A thread runs no event loop turns any more. Deno cannot terminate a thread in the middle of a turn, so
+   * its sockets stay open, including its listeners, to which the kernel keeps sending clients. Only the end
+   * of the process closes them.
    */
   readonly onHung: (thread: number) => void;
 }
@@ -71,7 +72,7 @@ export function buildSupervisor(
   const seatWorkers = () => {
     const seats = Array.from({ length: memory.threads }, (_, thread) => seatWorker(thread));
     const onSilent = (thread: number) => {
-      // Another one in its place would get a part of the clients, and this one still the other part.
+      // A replacement would get only a part of the clients; the hung thread would still get the others.
       threads.retire();
       seats[thread]!.thread?.die("it shows no sign of life");
       onHung(thread);

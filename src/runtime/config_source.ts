@@ -6,8 +6,8 @@ import type { ConfigError } from "../config/config_error.ts";
 export interface ConfigSource {
   /** The file, or the name of what was read. */
   readonly path: string;
-  /** Undefined where it can be read but once. @throws {ConfigError} with every problem. */
+  /** Undefined if it can be read only once. @throws {ConfigError} with every problem. */
   readonly load: (() => Promise<Config>) | undefined;
-  /** The same error with the places in the file of what it is about. */
+  /** The same error with the positions of its problems in the file. */
   readonly locate: (error: ConfigError) => Promise<ConfigError>;
 }

@@ -20,7 +20,7 @@ export function isLone({ name, endpoints }: GroupConfig): boolean {
   return endpoints[0] !== undefined && formatAddress(endpoints[0].address) === name;
 }
 
-/** A title, and a line for each endpoint and each thing that watches over them. @param leg How its checks begin. */
+/** A title, a line for each endpoint, and one for each kind of check. @param leg How its checks start. */
 export function describeGroup(
   group: GroupConfig,
   isUsed: boolean,

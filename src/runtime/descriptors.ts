@@ -9,11 +9,13 @@ const PER_CONNECTION = 2;
 const FOR_THE_REST = 32;
 /** More are not tried out, as that takes time: about a second for these. */
 const MOST_TRIED = 200_000;
-/** So many are tried out at least where connections are limited, for reloads that raise the limit: 10 ms. */
+/**
+ * The fewest descriptors to probe if connections are limited, for reloads that raise the limit; takes 10 ms.
+ */
 const LEAST_TRIED = 1024;
-/** Without a limit of connections, the admin interface may have one in so many of all descriptors. */
+/** Without a limit of connections, the admin interface may use one in this many of all descriptors. */
 const ADMIN_SHARE = 4;
-/** The admin interface can be asked in any case. */
+/** The admin interface always gets this many. */
 const LEAST_ADMIN = 4;
 
 /** The configuration promises more connections than this process can have. */
@@ -22,14 +24,15 @@ export class DescriptorError extends Error {
 }
 
 /**
- * What was free when the program began. Deno has no call for the limit, and may not read it in `/proc`; the way to find
- * it is to open descriptors until none is left. That is done once, before there is any client who could need one.
+ * The descriptors that were free at the start. Deno has no call for the limit, and may lack permission to
+ * read it in `/proc`, so the only way is to open descriptors until none is left. This is done once, before
+ * any client needs one.
  */
 export class DescriptorBudget {
-  /** Free at the start: so many, or more where `isAll` is false. */
+  /** The number free at the start, or a lower bound if `isAll` is false. */
   readonly #free: number;
   readonly #isAll: boolean;
-  /** Connections that the admin interface may have. */
+  /** The most connections of the admin interface. */
   readonly adminConnections: number;
 
   private constructor(free: number, isAll: boolean, { admin, limits }: Asked) {
@@ -61,8 +64,8 @@ export class DescriptorBudget {
   }
 
   /**
-   * Whether so many connections are known to fit; false when that many descriptors were never tried out. Opens
-   * nothing: a running program must not take them from its clients to find out.
+   * Whether this many connections are known to fit; false when that many descriptors were never probed. Opens
+   * nothing: a running program must not take descriptors from its clients to find out.
    *
    * @throws {DescriptorError} when they do not fit.
    */

@@ -1,4 +1,4 @@
-/** The folders that a configuration wants files written to: one that is missing keeps the program from starting. */
+/** Checks the folders of files that a configuration writes: a missing one prevents the start. */
 
 import { dirname } from "node:path";
 import type { Config } from "../config/config.ts";
@@ -7,13 +7,13 @@ import { writeFault } from "../files/file_fault.ts";
 import { fileInfo } from "../files/read_file.ts";
 import type { Address } from "../net/address.ts";
 
-/** A file that will be written, and where the configuration says so. */
+/** A file that will be written, and its key in the configuration. */
 interface Written {
   readonly path: string;
   readonly file: string;
 }
 
-/** Finds files that cannot be written because of their folders: the access log, and unix sockets. */
+/** Finds files whose folders prevent writing: the access log and unix sockets. */
 export async function findMissingFolders({ log, admin, services }: Config): Promise<Problem[]> {
   const { path: logFile } = log.access;
   const written = [
@@ -26,7 +26,7 @@ export async function findMissingFolders({ log, admin, services }: Config): Prom
 }
 
 function socketsOf(listen: readonly Address[], path: string): Written[] {
-  // Those in the abstract namespace (unix:@name) are in no folder.
+  // Abstract sockets (unix:@name) have no folder.
   return listen.filter((address) => address.transport === "unix")
     .filter((address) => !/^[@\0]/.test(address.path))
     .map((address) => ({ path, file: address.path }));

@@ -1,4 +1,4 @@
-/** Notices workers that take no turns any more: that wait for the kernel, or run in a circle. */
+/** Detects workers whose event loop is stuck: blocked in the kernel, or in an endless loop. */
 
 import type { SignsOfLife } from "../observe/sign_of_life.ts";
 
@@ -14,7 +14,7 @@ export interface WatchedSeat {
 export class LifeWatch implements Disposable {
   readonly #timer: ReturnType<typeof setInterval>;
 
-  /** @param onSilent A worker has shown nothing for so long. Called again and again while it is there. */
+  /** @param onSilent Called repeatedly while a worker shows no heartbeat within the limit. */
   constructor(
     signs: SignsOfLife,
     seats: readonly WatchedSeat[],

@@ -46,7 +46,10 @@ export async function planListeners(
   return new Listening(plans, held.move());
 }
 
-/** The kernel would refuse it, if threads did not share addresses, and would spread the clients over both services. */
+/**
+ * If threads did not share addresses, the kernel would refuse this; as they do, it would spread the clients
+ * over both services.
+ */
 function refuseOverlap(plans: readonly ListenPlan[], address: Address, asked: Address): void {
   const other = plans.find((plan) => overlaps(plan.address, address));
   if (other === undefined) return;

@@ -24,7 +24,10 @@ export type { ConfigSource };
 export { AdminListenError, ListenError };
 export type { StopOptions, StopReport };
 
-/** How long connections of other threads may go on when one hangs, to which clients come meanwhile; in milliseconds. */
+/**
+ * How long connections of other threads may continue when one hangs, in milliseconds: the hung thread still
+ * receives clients.
+ */
 const LONGEST_DRAIN_OF_HUNG = 5000;
 
 /** A service that listens. */
@@ -185,7 +188,7 @@ class Proxy implements RunningProxy {
     return this.#shutdown.begin(options);
   }
 
-  /** Ends everything because a thread hangs. */
+  /** Stops the program because a thread hangs. */
   endFor(thread: number): void {
     if (this.#shutdown.hasBegun) return;
     const failure =

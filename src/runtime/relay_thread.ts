@@ -238,7 +238,7 @@ export class RelayThread implements ThreadCalls {
     });
   }
 
-  /** Sizes that no service has any more stay with its last connections only. */
+  /** Only open connections keep buffers of sizes that no service uses any more. */
   #trimBuffers(): void {
     const sizes = [...new Set(this.#services.values().map(({ config }) => config.bufferSize))].sort().join();
     if (sizes !== this.#bufferSizes) emptyPool();

@@ -66,14 +66,15 @@ export class Reloader {
   }
 
   /**
-   * Begins no further reload, and gives up one that still reads files, which may hang. Resolves when none is under way.
+   * Starts no further reload, and cancels one that still reads files, which may hang. Resolves when none is
+   * in progress.
    */
   async stop(): Promise<void> {
     this.#stopped.abort();
     await this.#last;
   }
 
-  /** Waits for files, but not when the program is to stop. @throws the reason of the signal */
+  /** Waits for files until the program stops. @throws the reason of the signal */
   #unlessStopped<Read>(reading: () => Promise<Read>): Promise<Read> {
     this.#stopped.signal.throwIfAborted();
     return abortable(reading(), this.#stopped.signal);
@@ -135,7 +136,7 @@ export class Reloader {
     }
   }
 
-  /** Some threads cannot work by what is the configuration now. */
+  /** Some threads cannot apply the current configuration. */
   #incomplete(path: string, mistakes: readonly unknown[]): ReloadOutcome {
     const { log, threads } = this.#supervisor.parts;
     const detail =
@@ -145,7 +146,10 @@ export class Reloader {
     return { ok: false, detail: capitalized(detail) };
   }
 
-  /** Tells what has changed, and what keeps threads from it. Throws when the configuration cannot be used. */
+  /**
+   * Returns the changes, and the errors of threads that cannot apply them. Throws when the configuration
+   * cannot be used.
+   */
   async #apply(wanted: Config): Promise<{ diff: ConfigDiff; mistakes: readonly unknown[] }> {
     const { access, log, tlsFiles } = this.#supervisor.parts;
     const before = this.#supervisor.config;
@@ -160,7 +164,7 @@ export class Reloader {
     const file = isSameFile ? undefined : await this.#openAccess(next.log.access);
     let applied: Applied;
     try {
-      // An address that is being given up cannot be bound.
+      // An address that is being closed cannot be bound yet.
       await this.#unlessStopped(() => this.#closed);
       applied = await this.#supervisor.apply(next, files);
     } catch (error) {
@@ -190,7 +194,7 @@ export class Reloader {
     try {
       return await this.#unlessStopped(() => opening);
     } catch (error) {
-      // If it comes after all.
+      // The result may still arrive later.
       void opening.then((file) => file?.close(), () => {});
       throw error;
     }

@@ -21,13 +21,13 @@ export interface StopOptions {
 export interface StopReport {
   /** Connections that were still open when the wait was over, and were closed. */
   readonly cut: number;
-  /** What has gone wrong, where that is why it stopped. */
+  /** The failure, if one caused the stop. */
   readonly failure?: string;
 }
 
 /** What else has to end. */
 export interface ShutdownParts {
-  /** Has nothing changed from now on; resolves when nothing is being changed any more. */
+  /** Prevents further changes; resolves when no change is in progress. */
   readonly endChanges: () => Promise<void>;
   /** Ends what is left of the proxy when its connections have ended. */
   readonly close: () => Promise<void>;
@@ -89,7 +89,7 @@ export class Shutdown {
     }
     const patience = drain ?? shutdown.drain;
     if (patience === 0) this.#cut.abort();
-    // A thread that hangs answers nothing.
+    // A thread that hangs does not answer.
     const late = sleep(Math.min(patience, LONGEST_END), this.#cut.signal);
     await this.#untilCut(Promise.race([threads.drainListeners(), late]));
     await this.#atMost(LONGEST_END, threads.closeListeners());

@@ -24,9 +24,7 @@ export function onReopenSignal(onReopen: () => void): Disposable {
   return on(REOPEN_SIGNALS, onReopen);
 }
 
-/**
- * SIGHUP and SIGUSR2 from the first moment on, as either would end the program while it starts; until disposed of.
- */
+/** Catches SIGHUP and SIGUSR2 until disposed of, because either would kill the program during its start. */
 export class EarlySignals implements Disposable {
   readonly #came = new Set<Deno.Signal>();
   readonly #listening: Disposable;
@@ -35,7 +33,7 @@ export class EarlySignals implements Disposable {
     this.#listening = on([...RELOAD_SIGNALS, ...REOPEN_SIGNALS], (signal) => this.#came.add(signal));
   }
 
-  /** Whether that one came so far. */
+  /** Whether this signal has arrived so far. */
   has(signal: Deno.Signal): boolean {
     return this.#came.has(signal);
   }
@@ -45,14 +43,15 @@ export class EarlySignals implements Disposable {
   }
 }
 
-/** Signals of a kind within so many milliseconds are one where there is a process that passes on what it gets. */
+/** Equal signals within this many milliseconds count as one if a parent process forwards signals. */
 const ONE_SIGNAL = 1000;
-/** Has the number of that process, as `deno task start` sets it. */
+/** Holds the id of that process; `deno task start` sets it. */
 const FORWARDER = "SLUICE_SIGNALS_FROM";
 
 /**
- * Calls `onStop` for every signal that asks the program to end. A service manager or a terminal signals the whole group
- * of processes, and whoever has started this one passes on what the group has got already: that is no second signal.
+ * Calls `onStop` for every signal that asks the program to stop. A service manager or a terminal signals the
+ * whole process group, and the parent process then forwards the same signal: the copy does not count as a
+ * second one.
  */
 export function onStopRequests(onStop: (signal: Deno.Signal) => void): Disposable {
   if (Deno.env.get(FORWARDER) !== String(Deno.ppid)) return onStopSignals(onStop);

@@ -13,7 +13,8 @@ import type { RunningProxy } from "./proxy.ts";
  * @throws {DescriptorError} when the process may not open enough descriptors for `limits.connections`
  */
 export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
-  // Loaded only now: main.ts exports this and is the program too, which must listen to signals before it loads more.
+  // Imported only now: main.ts exports this function and is also the program, which must handle signals
+  // before it loads more.
   const [{ decodeOptions }, { silentLog }, { stderrLog }, { runProxy }] = await Promise.all([
     import("../config/library.ts"),
     import("../observe/log.ts"),

@@ -73,8 +73,8 @@ export class Supervisor {
    * Makes this the configuration, or fails and leaves everything as it was.
    *
    * @param files Its certificates and keys.
-   * @returns once it is in effect: `closed` resolves when the listeners that are not in it any more are closed, and
-   * `mistakes` are what keeps threads from working by it.
+   * @returns once it is in effect: `closed` resolves when the listeners that it no longer contains are
+   * closed, and `mistakes` are the errors of threads that cannot apply it.
    * @throws {ListenError} when an address cannot be bound.
    * @throws {AccountsFullError} when there is no room left to count for more services or groups.
    */
@@ -129,7 +129,7 @@ export class Supervisor {
     return lost.reduce((sum, count) => sum + count, 0);
   }
 
-  /** The certificates of a service were read anew. */
+  /** The certificates of a service were reloaded. */
   setTls(files: ServiceFiles): void {
     this.parts.threads.setTls(files);
     for (const group of this.groups) group.setTls(files.config.name, files.upstreamTls);
@@ -213,7 +213,7 @@ export class Supervisor {
   }
 }
 
-/** What came of a configuration. */
+/** The outcome of a configuration. */
 export interface Applied {
   readonly closed: Promise<void>;
   readonly mistakes: readonly unknown[];
@@ -224,10 +224,10 @@ interface Committing {
   readonly closed: Promise<void>;
 }
 
-/** How the checks of groups begin, by their names. */
+/** How the checks of groups start, by group name. */
 type CheckLegs = ReadonlyMap<string, CheckLegOptions>;
 
-/** What a configuration takes that is to be committed. */
+/** The resources of a configuration that is to be committed. */
 interface Ready {
   readonly added: Added;
   readonly legs: CheckLegs;
@@ -239,7 +239,7 @@ interface Added {
   readonly groups: readonly GroupKeeper[];
 }
 
-/** How the checks of each group begin that has some. */
+/** How the checks start, for each group that has checks. */
 function checkLegsIn(config: Config, files: LoadedFiles): CheckLegs {
   const legs = checkLegsOf(config).entries().map(([group, { proxyProtocol, tlsOf }]) => {
     const material = tlsOf && files.get(tlsOf.name)?.upstreamTls;

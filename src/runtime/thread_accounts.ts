@@ -85,7 +85,7 @@ export class ThreadAccounts implements Disposable {
     };
   }
 
-  /** The limit of all services together, which holds for those too that stay as they are. */
+  /** The limit of all services together, which also applies to unchanged services. */
   setLimit({ gauge, limit }: ThreadPlan["all"]): void {
     this.#limitOf(gauge, limit);
   }

@@ -78,9 +78,9 @@ export interface ThreadCalls {
   prepare(listeners: readonly ListenPlan[]): Promise<BindOutcome>;
   /** Gives up what was prepared. */
   discard(): Promise<void>;
-  /** Works by the plan from now on; rejects when it cannot, and works on as before. */
+  /** Applies the plan; if it cannot, rejects and keeps the previous one. */
   commit(plan: ThreadPlan): Promise<void>;
-  /** Resolves when the listeners are closed that are not in the plan any more. */
+  /** Resolves when the listeners that the plan no longer contains are closed. */
   unplannedClosed(): Promise<void>;
   /** Certificates were read anew. */
   setTls(service: string, tls: TlsMaterial | undefined, upstreamTls: UpstreamTlsMaterial | undefined): void;

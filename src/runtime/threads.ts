@@ -21,8 +21,8 @@ export interface ThreadSeat {
   /** Has its thread bind addresses, as it is there; undefined while there is none. */
   prepare(listeners: readonly ListenPlan[]): Promise<BindOutcome> | undefined;
   /**
-   * What its thread does from now on, and one that takes its place. `prepare` has come before. Rejects when the thread
-   * cannot work by it.
+   * Applies the plan in the thread, and in its later replacement. Call `prepare` first. Rejects when the
+   * thread cannot apply it.
    */
   commit(listeners: readonly ListenPlan[], plan: ThreadPlan): Promise<void>;
   /** No other thread takes its place from now on. */
@@ -85,7 +85,10 @@ export class Threads implements GroupAudience {
     await this.#ask((thread) => thread.discard(), undefined);
   }
 
-  /** Has all work by a plan; resolves with what keeps any from it, which is a mistake of this program. */
+  /**
+   * Applies a plan in all threads; resolves with the errors of those that cannot, which are bugs of this
+   * program.
+   */
   async commit(listeners: readonly ListenPlan[], plan: ThreadPlan): Promise<unknown[]> {
     const commits = await Promise.allSettled(this.#seats.map(async (seat, index) => {
       const own = plansOf(index, listeners);
@@ -96,7 +99,7 @@ export class Threads implements GroupAudience {
     );
   }
 
-  /** Resolves when the listeners are closed that are not in the plan any more. */
+  /** Resolves when the listeners that the plan no longer contains are closed. */
   async unplannedClosed(): Promise<void> {
     await this.#ask((thread) => thread.unplannedClosed(), undefined);
   }

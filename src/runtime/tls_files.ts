@@ -23,7 +23,7 @@ export type LoadedFiles = ReadonlyMap<string, ServiceFiles>;
  * Reads the files of a configuration, to see whether they can be used.
  *
  * @param known Those in use, which stay where the configuration says the same of them, even if they cannot be used now.
- * @param source Where the configuration is from, for the error.
+ * @param source The name of the configuration for the error.
  * @throws {ConfigError} with every problem.
  */
 export async function loadTls(
@@ -80,7 +80,7 @@ export class TlsFiles {
   /**
    * Reads what a configuration names that is not in use yet; {@linkcode use} must follow for it to have an effect.
    *
-   * @param source Where the configuration is from, for the error.
+   * @param source The name of the configuration for the error.
    * @throws {ConfigError} with every problem.
    */
   load(config: Config, source?: ConfigSource): Promise<LoadedFiles> {
@@ -177,10 +177,10 @@ export class TlsFiles {
   }
 }
 
-/** What can name files in a service. */
+/** The sections of a service that can name files. */
 type TlsKey = "tls" | "upstream_tls";
 
-/** Finds the key that names the file. A lone certificate may be in a list, or be written without one. */
+/** Finds the key that names the file. A single certificate may be written with or without a list. */
 function problemWith(
   service: string,
   key: TlsKey,

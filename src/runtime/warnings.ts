@@ -48,7 +48,7 @@ function modeInVain({ admin }: Config): string[] {
   return [`admin: unix_mode does nothing, ${formatAddress(listen)} has no socket file`];
 }
 
-/** Of an address in a block, what stands behind the prefix is of no effect; who wrote it may have meant less. */
+/** Bits beyond the prefix of a block have no effect; the author may have meant a smaller block. */
 function blocksOfMore({ services }: Config): string[] {
   const texts = services.flatMap(({ allow, deny, acceptProxyProtocol, routes }) => [
     ...allow,

@@ -71,12 +71,12 @@ export class WorkerSeat implements ThreadSeat {
     if (thread === undefined) return;
     try {
       if (thread === this.#prepared) return await thread.commit(plan);
-      // One that came meanwhile has bound what there was before; and what was told since then must not be undone.
+      // A replacement started meanwhile has bound the previous plan, and later commands must not be undone.
       if (!await this.#prepareAnew(thread, listeners)) return;
       await thread.commit({ ...this.#options.refreshed(), listeners: plan.listeners });
     } catch (error) {
       if (error instanceof ThreadEndedError) return;
-      // Another one may do better than one that works by what was before.
+      // A new worker may succeed where one that keeps the previous plan has failed.
       thread.die(String(error));
       throw error;
     }

@@ -1,4 +1,4 @@
-/** How the health checks of a group begin, with what it takes. */
+/** How the health checks of a group start their connections, with the required credentials. */
 
 import { isDeepStrictEqual } from "node:util";
 import type { UpstreamTlsConfig } from "../config/config.ts";
@@ -6,9 +6,9 @@ import { ownProxyHeader } from "../net/proxy_header.ts";
 import { UpstreamTls, type UpstreamTlsMaterial } from "./upstream_tls.ts";
 
 export interface CheckLegOptions {
-  /** The PROXY header that a check begins with; undefined is none. */
+  /** The PROXY header that a check sends first; undefined means none. */
   readonly proxyProtocol?: "v1" | "v2" | undefined;
-  /** TLS, which comes after it, and the service whose it is; undefined is none. */
+  /** TLS after the header, and the service that it belongs to; undefined means none. */
   readonly tls?: {
     readonly service: string;
     readonly config: UpstreamTlsConfig;
@@ -17,7 +17,7 @@ export interface CheckLegOptions {
 }
 
 export class CheckLeg {
-  /** That of a connection of the proxy itself. */
+  /** The header of a connection of the proxy itself. */
   readonly header: Uint8Array | undefined;
   readonly tls: UpstreamTls | undefined;
   readonly #options: CheckLegOptions;
@@ -29,12 +29,12 @@ export class CheckLeg {
     this.tls = tls && new UpstreamTls(tls.config, tls.material);
   }
 
-  /** The service whose TLS it is. */
+  /** The service that the TLS settings belong to. */
   get service(): string | undefined {
     return this.#options.tls?.service;
   }
 
-  /** This one, when it says the same as another; it then has the other's certificates. */
+  /** Returns this one, with the new certificates, if only these differ; otherwise a new one. */
   updatedTo(options: CheckLegOptions): CheckLeg {
     if (!isDeepStrictEqual(saidBy(this.#options), saidBy(options))) return new CheckLeg(options);
     if (options.tls !== undefined) this.tls!.update(options.tls.material);

@@ -26,10 +26,10 @@ const NONE: readonly Endpoint[] = [];
 export class Connector {
   readonly group: Group;
   readonly #leg: Leg;
-  /** Of one attempt. */
+  /** The limits of one attempt. */
   readonly #deadlines: Deadlines;
   readonly #pool: Pool | undefined;
-  /** How often the way to endpoints has changed. */
+  /** How often the connection settings of endpoints have changed. */
   #generation = 0;
   #watch: Disposable | undefined;
   #stopped: ProxyError | undefined;
@@ -61,8 +61,8 @@ export class Connector {
   }
 
   /**
-   * Whom TLS trusts, or what it shows, has changed: nobody is given a connection any more that was opened before. Those
-   * in use go on.
+   * The authorities or certificates of TLS have changed: no client gets a connection that was opened before.
+   * Connections in use continue.
    */
   renew(): void {
     this.#generation += 1;
@@ -103,7 +103,7 @@ export class Connector {
       progress.attempts += 1;
       try {
         const conn = await this.#open(endpoint, left, preface);
-        // It went down since it was chosen.
+        // The endpoint went down after it was chosen.
         if (!this.group.keeps(endpoint)) {
           conn.close();
           throw new ProxyError("endpoint_down", "proxy");

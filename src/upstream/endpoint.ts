@@ -105,7 +105,7 @@ export class Endpoint implements Candidate {
     return this.state.admin === "up" && !this.isOut && !this.#isRetired;
   }
 
-  /** Whether checks or failures have taken it out, which says nothing of what an operator wants. */
+  /** Whether checks or failures have ejected it, regardless of what an operator has set. */
   get isOut(): boolean {
     return this.state.health === "down" || this.state.isEjected;
   }

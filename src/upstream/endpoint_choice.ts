@@ -1,18 +1,18 @@
-/** Which endpoints of a group a client may get. */
+/** Decides which endpoints of a group a client may get. */
 
 import type { Endpoint } from "./endpoint.ts";
 import type { Choice } from "./policy.ts";
 
-/** What must be known of an endpoint for a client to get it: that a check found it up, that none found it down, nothing. */
+/** The required health of an endpoint: a check found it up, no check found it down, or anything. */
 export type Trust = "found_up" | "not_down" | "any";
 /** In the order in which they are asked for. */
 export const TRUST: readonly Trust[] = ["found_up", "not_down", "any"];
 
-/** What a policy is asked. One object serves all choices of a group, as each is made at once. */
+/** The input of a policy. One object serves all choices of a group, because each choice is synchronous. */
 export class EndpointChoice implements Choice<Endpoint> {
   endpoints: readonly Endpoint[] = [];
   client = "";
-  /** Whether one that could have been chosen was full. */
+  /** Whether an eligible endpoint was full. */
   sawFull = false;
   #tried: readonly Endpoint[] = [];
   #areChecked = false;
@@ -34,21 +34,21 @@ export class EndpointChoice implements Choice<Endpoint> {
 
   isAllowed(endpoint: Endpoint): boolean {
     if (!this.#isTrusted(endpoint) || this.#tried.includes(endpoint)) return false;
-    // Asked once: another thread may change it at any time.
+    // Read once: another thread may change it at any time.
     const { isFull } = endpoint;
     if (isFull) this.sawFull = true;
     return !isFull;
   }
 
-  /** Not to be chosen any more for this client. */
+  /** Excludes an endpoint for this client. */
   wasFull(endpoint: Endpoint): void {
     this.sawFull = true;
     this.#tried = [...this.#tried, endpoint];
   }
 
-  /** Whether there are some of the trust that was asked for, so that those with less are not to be used. */
+  /** Whether there are endpoints at the requested trust level, so that lower levels must not be used. */
   hasUsable(endpoints: readonly Endpoint[]): boolean {
-    // One that was found up, and could not be reached all the same, is no reason against one that is yet to be checked.
+    // An endpoint that was found up but could not be reached does not rule out one that is not yet checked.
     return endpoints.some((endpoint) =>
       this.#isTrusted(endpoint) && (this.#trust !== "found_up" || !this.#tried.includes(endpoint))
     );

@@ -54,7 +54,10 @@ export interface GroupParts {
   readonly owner: GroupOwner;
 }
 
-/** Why there is no endpoint for a client: those it may use are full, an operator has taken out all, none is known. */
+/**
+ * Why there is no endpoint for a client: those it may use are full, an operator has disabled all, or none is
+ * known.
+ */
 export type Unavailable = "full" | "taken_out" | "unknown";
 
 export class Group {
@@ -107,7 +110,10 @@ export class Group {
     return this.#endpoints.all;
   }
 
-  /** Whether it is known enough of its endpoints to choose one: there are some, and of several the checks have begun. */
+  /**
+   * Whether enough is known to choose an endpoint: there are endpoints, and if there are several, their first
+   * results are in or the wait for them is over.
+   */
   get isSettled(): boolean {
     return this.#settling.isSettled;
   }
@@ -153,9 +159,9 @@ export class Group {
   }
 
   /**
-   * The endpoint for the next client, who is counted there until `endpoint.leave()`. One that was `tried` is not chosen
-   * again. One whose first check is still to come is used while none was found up; and while none is up, all are used
-   * as if they were.
+   * The endpoint for the next client, which counts there until `endpoint.leave()`. An endpoint in `tried` is
+   * not chosen again. An endpoint before its first check is used only while none was found up. While none is
+   * up, all are used as if they were.
    */
   enter(client: string, tried: readonly Endpoint[]): Endpoint | Unavailable {
     const choice = this.#choice.begin(client, tried, this.#config.healthCheck !== undefined);
@@ -165,12 +171,13 @@ export class Group {
         return choice.sawFull ? "full" : this.endpoints.length > 0 ? "taken_out" : "unknown";
       }
       if (endpoint.enter()) return endpoint;
-      // A client of another thread was the last one meanwhile. It was full when this client came, even if it is not now.
+      // A client of another thread took the last slot. The endpoint was full for this client, even if it is
+      // not now.
       choice.wasFull(endpoint);
     }
   }
 
-  /** Whether a connection that was just made may stay. What was decided meanwhile it could not have been told. */
+  /** Whether a new connection may stay. Decisions during its connect did not reach it. */
   keeps(endpoint: Endpoint): boolean {
     return endpoint.state.admin !== "down" && !(this.#closesDown && endpoint.isOut);
   }
@@ -207,7 +214,7 @@ export class Group {
   #choose(): Endpoint | undefined {
     for (const trust of TRUST) {
       const endpoint = this.#chooseBy(trust);
-      // Full is not down: nobody is sent to a worse one for it.
+      // Full is not down: clients do not fall back to a worse endpoint.
       if (endpoint !== undefined || this.#choice.hasUsable(this.endpoints)) return endpoint;
     }
     return undefined;
@@ -231,23 +238,23 @@ export class Group {
     return this.endpoints.some((endpoint) => this.#isFoundUp(endpoint));
   }
 
-  /** With `on_down: close`, connections to an endpoint that is down have somewhere better to go. */
+  /** With `on_down: close`, connections to a down endpoint close once a better one exists. */
   get #closesDown(): boolean {
     return this.#config.onDown === "close" && this.#hasFoundUp;
   }
 
-  /** What is known of an endpoint, or which ones there are, has changed. */
+  /** The health of an endpoint, or the list of endpoints, has changed. */
   #stateChanged(): void {
     if (this.#closesDown) {
       for (const endpoint of this.endpoints) {
-        // They came while none was up.
+        // These clients arrived while no endpoint was up.
         if (endpoint.isOut) endpoint.abortConnections(new ProxyError("endpoint_down", "proxy"));
       }
     }
     this.#settling.update({ hasUsable: this.#hasFoundUp, isPending: this.#isPending });
   }
 
-  /** Whether first results are to come that matter: alone, an endpoint is used whatever its check will say. */
+  /** Whether to wait for first results: a single endpoint is used whatever its check finds. */
   get #isPending(): boolean {
     const { endpoints } = this;
     if (this.#config.healthCheck === undefined || endpoints.length < 2) return endpoints.length === 0;

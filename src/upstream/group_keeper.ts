@@ -108,7 +108,11 @@ export class GroupKeeper {
     this.row.release();
   }
 
-  /** From now on it is this group. Endpoints that stay keep what is known of them. @param leg How health checks begin. */
+  /**
+   * Replaces the group's configuration. Remaining endpoints keep their state.
+   *
+   * @param leg How health checks start.
+   */
   update(config: GroupConfig, leg: CheckLegOptions = {}): void {
     const before = this.#config;
     const legBefore = this.#leg;
@@ -123,7 +127,7 @@ export class GroupKeeper {
     if (this.#isStarted) this.#monitor.start(this.endpoints);
   }
 
-  /** A service has other certificates, with which checks are made that go by it. */
+  /** A service has new certificates, which its group's checks use too. */
   setTls(service: string, material: UpstreamTlsMaterial | undefined): void {
     if (this.#leg.service === service && material !== undefined) this.#leg.tls!.update(material);
   }

@@ -27,7 +27,7 @@ export interface CheckResult {
 
 export interface HealthWatchOptions {
   readonly address: Address;
-  /** What it says before anything else; nothing unless given. */
+  /** What it sends first; nothing by default. */
   readonly leg?: CheckLeg;
   readonly check: HealthCheckConfig;
   /** Throws ProxyErrors, or what its signal aborts with. */
@@ -148,7 +148,7 @@ class Check implements Disposable {
     return good("connected");
   }
 
-  /** Says what comes before anything else. */
+  /** Sends the PROXY header and starts TLS. */
   async #begin(conn: Conn): Promise<Conn> {
     const { address, leg, check } = this.#options;
     if (leg?.header !== undefined) {

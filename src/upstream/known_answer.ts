@@ -55,7 +55,7 @@ export class KnownAnswer<Value> {
     try {
       const { value, ttl } = await this.#lookUp(this.#value);
       this.#value = value;
-      // One that is no number would be due at every moment.
+      // A NaN would make the answer always due.
       this.#due = ttl === undefined || Number.isNaN(ttl)
         ? asking.nextTurn()
         : asking.now() + Math.min(Math.max(ttl, SHORTEST_TTL), LONGEST_TTL);

@@ -25,7 +25,7 @@ export class Monitor {
   readonly #tasks = new Set<Promise<void>>();
   #isRunning = false;
 
-  /** @param leg What health checks say before anything else. */
+  /** @param leg What health checks send first. */
   constructor(config: GroupConfig, leg: CheckLeg, log: Log, events: MonitorEvents) {
     this.#config = config;
     this.#leg = leg;

@@ -10,14 +10,16 @@ export interface Pool {
   /** For one client: a waiting connection, else the place to open one; undefined when there is none left. */
   take(endpoint: Endpoint): Promise<Conn | Place | undefined>;
   /**
-   * Prepares a connection dialled for a client that found none waiting.
+   * Prepares a connection dialled for a client that found no idle one.
    *
-   * @param isCurrent Whether it would be opened in the same way today; one that would not serves no further client.
+   * @param isCurrent Whether it matches the current settings; one that does not serves no further client.
    */
   adopt(endpoint: Endpoint, conn: Conn, isCurrent: () => boolean): Conn;
   /** Closes what waits for this endpoint. */
   drop(endpoint: Endpoint): void;
-  /** Connections are opened in another way from now on: closes all that wait, and keeps none that is being opened. */
+  /**
+   * The connection settings have changed: closes all idle connections, and keeps none that is being opened.
+   */
   renew(): void;
   /** Closes one that waits, and tells whether one did. */
   dropOne(endpoint: Endpoint): boolean;

@@ -106,7 +106,7 @@ class Query implements Disposable {
   }
 }
 
-/** In milliseconds; undefined where one is not what the types of node:dns promise. */
+/** In milliseconds; undefined if a value does not match the types of node:dns. */
 function shortest(records: readonly { readonly ttl: unknown }[]): number | undefined {
   const ttls = records.map(({ ttl }) => ttl).filter((ttl) => typeof ttl === "number" && ttl >= 0) as number[];
   return ttls.length === records.length ? Math.min(...ttls) * 1000 : undefined;

@@ -1,29 +1,29 @@
-/** How long the first clients of a group wait for what its health checks find. */
+/** Decides how long the first clients of a group wait for the results of its health checks. */
 
 import { abortable } from "../net/abortable.ts";
 
 /**
- * Milliseconds that the other endpoints have for their first results once one was found up. Without it all who come
- * meanwhile would go to the one that answered first, and those with long connections stay there.
+ * Milliseconds that the other endpoints have for their first results once one is up. Without it, all clients
+ * in this time would go to the endpoint that answered first, and long connections would stay there.
  */
 const GRACE = 100;
 
-/** What is known of a group. */
+/** The state of a group. */
 export interface Findings {
-  /** A client can go somewhere that is known to work. */
+  /** An endpoint is known to work. */
   readonly hasUsable: boolean;
-  /** More will be known soon. */
+  /** More results are expected soon. */
   readonly isPending: boolean;
 }
 
 export class Settling {
   #findings: Findings = { hasUsable: false, isPending: true };
-  /** There is one to go to, and the grace is over, or was not needed. */
+  /** An endpoint is up, and the grace period is over or was not needed. */
   #isOver = false;
   #grace: ReturnType<typeof setTimeout> | undefined;
   readonly #waiting = new Set<() => void>();
 
-  /** Whether there is nothing to wait for. */
+  /** Whether clients need not wait. */
   get isSettled(): boolean {
     return !this.#findings.isPending || this.#isOver;
   }
@@ -36,7 +36,7 @@ export class Settling {
     this.#waiting.delete(resolve);
   }
 
-  /** This is known from now on. */
+  /** Updates the state. */
   update(findings: Findings): void {
     const { hasUsable, isPending } = this.#findings = findings;
     if (!hasUsable) this.#isOver = false;

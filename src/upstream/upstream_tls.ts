@@ -26,7 +26,7 @@ export class UpstreamTls {
     this.#client = clientOf(config, material);
   }
 
-  /** Handshakes from now on are done with this; open connections stay. False when it is what it was. */
+  /** New handshakes use these options; open connections stay. Returns false when nothing changed. */
   update(material: UpstreamTlsMaterial): boolean {
     if (isDeepStrictEqual(material, this.#material)) return false;
     this.#material = material;
