@@ -106,6 +106,12 @@ export const EQUIVALENT: readonly Equivalent[] = [
     reason: "to reject what is resolved does nothing: it only frees memory",
   },
   {
+    file: "src/net/dial.ts",
+    code: "return await connect(hostname, signal);",
+    original: "await connect(hostname, signal)",
+    reason: "a promise that is returned is awaited by dial(): only the stack of an error tells",
+  },
+  {
     file: "src/net/streams.ts",
     code: "const UNQUEUED = { highWaterMark: 0 };",
     reason: "a source reads one chunk at a time however many are asked for, as there is one buffer",

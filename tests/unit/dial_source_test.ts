@@ -154,25 +154,46 @@ for (const adapter of ADAPTERS) {
 }
 
 Deno.test("dial() leaves the lookup to Deno only where that may connect to the name and not to its address", async () => {
-  using connects = connecting(({ hostname }) => {
-    if (hostname === "127.0.0.1") throw new Deno.errors.NotCapable("Requires net access");
-    return { localAddr: tcp("127.0.0.1", 1), remoteAddr: tcp("127.0.0.1", 2), close() {} };
-  });
-  await dial(tcp("db.test", 2), { adapter: "deno", names: namesOf("127.0.0.1"), signal: GOING_ON });
-  assert.deepEqual(
-    connects.options.map(({ hostname, autoSelectFamily }) => [hostname, autoSelectFamily]),
-    [["127.0.0.1", false], ["db.test", true]],
-  );
+  for (const addresses of [["127.0.0.1"], ["127.0.0.1", "127.0.0.2"]]) {
+    using connects = connecting(({ hostname }) => {
+      if (hostname !== "db.test") throw new Deno.errors.NotCapable("Requires net access");
+      return { localAddr: tcp("127.0.0.1", 1), remoteAddr: tcp("127.0.0.3", 2), close() {} };
+    });
+    const names = namesOf(...addresses);
+    const conn = await dial(tcp("db.test", 2), { adapter: "deno", names, signal: GOING_ON });
+    assert.deepEqual(conn.remoteAddress, tcp("127.0.0.3", 2));
+    assert.deepEqual(
+      connects.options.map(({ hostname, autoSelectFamily }) => [hostname, autoSelectFamily]),
+      [...addresses.map((address) => [address, false]), ["db.test", true]],
+    );
+  }
 });
 
 Deno.test("dial() tries a full backlog again after 2 ms, then after twice as long each time, up to 100 ms", async () => {
-  using timers = new NotedTimers(queueMicrotask);
-  using _connects = connecting(() => {
+  using connects = connecting(() => {
     if (timers.delays.length < 8) throw new Deno.errors.WouldBlock();
     return { localAddr: {}, remoteAddr: { transport: "unix", path: "/full" }, close() {} };
   });
+  const triesBefore: number[] = [];
+  using timers = new NotedTimers((fire) =>
+    queueMicrotask(() => {
+      triesBefore.push(connects.options.length);
+      fire();
+    })
+  );
   await dial({ transport: "unix", path: "/full" }, { adapter: "deno", signal: GOING_ON });
   assert.deepEqual(timers.delays, [2, 4, 8, 16, 32, 64, 100, 100]);
+  assert.deepEqual(triesBefore, [1, 2, 3, 4, 5, 6, 7, 8]);
+});
+
+Deno.test("dial() says that there is no such socket", async () => {
+  // Should it try again and again, it ends with another code.
+  const signal = AbortSignal.timeout(1000);
+  await assert.rejects(dial({ transport: "unix", path: "/missing.sock" }, { adapter: "deno", signal }), {
+    name: "ProxyError",
+    code: "no_such_socket",
+    side: "upstream",
+  });
 });
 
 interface ConnectOptions {
