@@ -35,7 +35,7 @@ export interface ConfigErrorOptions {
   readonly cause?: unknown;
 }
 
-/** The most problems that a message lists; `problems` has all. */
+/** The most problems that a message lists; `problems` contains all of them. */
 const MAX_LISTED = 50;
 
 /** A configuration that cannot be used. `problems` has everything that is wrong with it, never just the first. */

@@ -94,7 +94,7 @@ function explainUnknownKey(key: string, issue: z.core.$ZodIssueUnrecognizedKeys,
   report.addKey([...issue.path, key], `Unknown key "${report.spell(key)}": ${hint}`);
 }
 
-/** More places than this are no help. */
+/** A message with more places than this would not help. */
 const MAX_PLACES = 3;
 
 /** The mapping where a misplaced key belongs. */

@@ -117,7 +117,7 @@ export function name() {
     parse: (value) => {
       const isName = (text: string) => new RegExp(pattern, "u").test(text);
       if (typeof value === "string" && isName(value)) return value;
-      // A number is a name in quotes.
+      // In quotes, a number is a name.
       const proposal = String(value).trim().replace(/[\s\p{C}]+/gu, "-");
       throw new Unexpected(undefined, {
         meant: isName(proposal) ? proposal : undefined,

@@ -41,7 +41,7 @@ export class Positions {
   #repeated: Token | undefined;
   /** The first bracket or quote that is not closed. */
   #withoutEnd: Token | undefined;
-  /** The first tab that a block is indented with. */
+  /** The first tab that indents a block. */
   #tab: Token | undefined;
 
   constructor(text: string, document: CST.Document | undefined) {

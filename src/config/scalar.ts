@@ -87,7 +87,10 @@ export interface Attempt {
   readonly expected: string;
 }
 
-/** Parses a value; when that fails, records an issue with the parser's message (`params.detail`) or proposal (`params.meant`). */
+/**
+ * Parses a value. If that fails, records an issue with the parser's message (`params.detail`) or proposal
+ * (`params.meant`).
+ */
 export function attempt<Output>(
   parse: Scalar<Output>["parse"],
   value: unknown,

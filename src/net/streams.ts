@@ -15,7 +15,7 @@ import { type Peer, type ProxyError, proxyErrorOf } from "./errors.ts";
 
 /** Counts bytes while they pass. */
 export interface ByteCount {
-  /** So far. */
+  /** The bytes so far. */
   readonly bytes: number;
   add(bytes: number): void;
 }

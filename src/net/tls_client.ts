@@ -143,7 +143,8 @@ export class TlsClient {
       return this.#upstreams.explain(chain) ?? `it does not verify (${socket.authorizationError})`;
     }
     if (authorities !== undefined) return this.#upstreams.faultOf(chain);
-    // Whether its certificate was verified is not known. Sessions of clients are never resumed in Deno 2.9.6.
+    // On a resumed session, it is unknown whether the certificate was verified. Deno 2.9.6 never resumes
+    // client sessions.
     return socket.isSessionReused() ? "it was not verified: the session was resumed" : undefined;
   }
 }

@@ -6,7 +6,7 @@ import { DER, DerReader } from "../wire/der.ts";
 import { kindFault } from "./tls_pem.ts";
 
 interface Scheme {
-  /** Of the key. */
+  /** The type of the key. */
   readonly type: "rsa" | "ec" | "ed25519";
   readonly hash?: string;
   readonly padding?: number;

@@ -190,7 +190,7 @@ export function recordLostClient(service: Service, listener: string): void {
   end(service, record, endBeforeRelay(new ProxyError("connection_reset", "client")));
 }
 
-/** The one place where the end of a connection becomes a count, a line and an event. */
+/** The only place that counts, logs and reports the end of a connection. */
 function end({ accessLog, events }: Service, record: ConnectionRecord, ending: Ending): void {
   record.ended(ending);
   accessLog.ended(record, ending);

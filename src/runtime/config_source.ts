@@ -4,7 +4,7 @@ import type { Config } from "../config/config.ts";
 import type { ConfigError } from "../config/config_error.ts";
 
 export interface ConfigSource {
-  /** The file, or the name of what was read. */
+  /** The file, or the name of another source. */
   readonly path: string;
   /** Undefined if it can be read only once. @throws {ConfigError} with every problem. */
   readonly load: (() => Promise<Config>) | undefined;

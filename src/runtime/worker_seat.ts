@@ -120,7 +120,7 @@ export class WorkerSeat implements ThreadSeat {
     if (thread !== undefined) await this.#resume(thread);
   }
 
-  /** The next worker, as soon as one can be started; undefined when none is to follow. */
+  /** The next worker, as soon as one can be started; undefined when there must be none. */
   async #beginAgain(): Promise<WorkerThread | undefined> {
     const { log, settle } = this.#options;
     for (;;) {
@@ -130,7 +130,7 @@ export class WorkerSeat implements ThreadSeat {
       try {
         return this.#thread = this.#begin();
       } catch (error) {
-        // The system may have no thread or memory left for it, for now.
+        // The system may have no thread or memory left at the moment.
         this.#lengthenPause();
         log.error(`Cannot start thread ${this.number}, trying again`, {
           event: "thread_not_started",

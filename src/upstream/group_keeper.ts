@@ -46,7 +46,7 @@ export class GroupKeeper {
   #allDown = false;
 
   /**
-   * @param leg How health checks begin.
+   * @param leg How health checks start.
    * @throws {AccountsFullError} when the accounts have no room for another group.
    */
   constructor(config: GroupConfig, parts: KeeperParts, leg: CheckLegOptions = {}) {

@@ -34,7 +34,7 @@ export interface SignatureAlgorithm {
   readonly raw: Uint8Array;
 }
 
-/** Byte arrays are views of what was read. */
+/** Byte arrays are views of the input. */
 export interface Certificate {
   readonly raw: Uint8Array;
   /** 1, 2 or 3. */
@@ -139,7 +139,7 @@ export function readHolder(raw: Uint8Array): Holder {
   return readNamesAndDates(fields);
 }
 
-/** Over version, serial number and signature algorithm. */
+/** Skips version, serial number and signature algorithm. */
 function skipToIssuer(fields: DerReader): void {
   fields.optional(VERSION);
   fields.read(DER.integer);

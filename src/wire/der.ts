@@ -30,7 +30,7 @@ const MAX_LENGTH_BYTES = 3;
 export interface DerValue {
   readonly tag: number;
   readonly content: Uint8Array;
-  /** With tag and length. */
+  /** The bytes including tag and length. */
   readonly raw: Uint8Array;
 }
 

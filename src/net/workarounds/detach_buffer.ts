@@ -1,4 +1,4 @@
-/** Memory that was used once. */
+/** Frees memory that is no longer used. */
 
 import { memoryTricks } from "./memory_tricks.ts";
 

@@ -71,7 +71,7 @@ async function isUnharmed(): Promise<boolean> {
   }
 }
 
-/** Whether what was sent both ways has arrived. */
+/** Whether the data sent in both directions arrived unchanged. */
 async function exchange(client: Conn, server: Conn): Promise<boolean> {
   const { signal } = new AbortController();
   const tlsServer = new TlsServer(
@@ -100,7 +100,7 @@ async function exchange(client: Conn, server: Conn): Promise<boolean> {
 }
 
 async function send(conn: Conn, bytes: Uint8Array): Promise<void> {
-  // Copies: what is sent may be freed.
+  // Copies, because a sent buffer may be freed.
   for (let at = 0; at < bytes.byteLength; at += PIECE) await writeAll(conn, bytes.slice(at, at + PIECE));
 }
 
