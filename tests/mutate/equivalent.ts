@@ -370,4 +370,23 @@ export const EQUIVALENT: readonly Equivalent[] = [
     replacement: "0",
     reason: "a weight of 0 counts as 1",
   },
+  {
+    file: "src/upstream/turns.ts",
+    code: "this.lock = new SharedLock(new Int32Array(this.memory, 0, 1), 0);",
+    original: "1",
+    replacement: "2",
+    reason: "the lock is the first word, however many more are seen",
+  },
+  {
+    file: "src/upstream/turns.ts",
+    code: "let next = -1;",
+    reason: "somebody is allowed, as the total is not 0, and so it is set",
+  },
+  {
+    file: "src/upstream/random_two.ts",
+    code: "if (first === undefined || allowed.length === 1) return first;",
+    original: "1",
+    replacement: "0",
+    reason: "of one alone there is no second to be drawn: a matter of speed",
+  },
 ];

@@ -53,3 +53,9 @@ Deno.test("what an allowed one earns and pays adds up", () => {
   assert.equal(ids(turns, endpoints, 1), "0");
   assert.deepEqual([...credits.credits], [-0.5, 0.5]);
 });
+
+Deno.test("who was allowed in a longer list is not looked at in a shorter one", () => {
+  const turns = new Turns(new TurnCredits(3));
+  assert.equal(ids(turns, candidates(1, 1, 1), 1), "0");
+  assert.equal(ids(turns, candidates(1, 1), 2), "10");
+});
