@@ -49,7 +49,7 @@ async function sourceOf(file: ConfigFile, flags: RunFlags, log: Log): Promise<Co
     await fileInfo(file.path).then((info) => info.isFile, () => true);
   if (!isFile) {
     log.info(
-      `"${file.path}" cannot be read twice: a reload reads certificates and opens log files anew only`,
+      `"${file.path}" cannot be read twice: a reload only rereads certificates and reopens log files`,
       { event: "configuration_piped" },
     );
   }

@@ -191,8 +191,7 @@ class Proxy implements RunningProxy {
   /** Stops the program because a thread hangs. */
   endFor(thread: number): void {
     if (this.#shutdown.hasBegun) return;
-    const failure =
-      `Thread ${thread} hangs: it shows no sign of life, and cannot be ended; start sluice anew`;
+    const failure = `Thread ${thread} does not respond and cannot be ended: restart sluice`;
     const { parts, config } = this.#supervisor;
     parts.log.error(failure, { event: "thread_hung", thread });
     const drain = Math.min(config.shutdown.drain, LONGEST_DRAIN_OF_HUNG);

@@ -25,7 +25,7 @@ services: [{ name: test, listen: 127.0.0.1:0, upstream: "${server.address}" }]
     const { code, stderr } = await within(25_000, "the end", sluice.ended());
     await Promise.all(clients.map(endOf));
     for (const client of clients) client.close();
-    const failure = "Thread 1 hangs: it shows no sign of life, and cannot be ended; start sluice anew";
+    const failure = "Thread 1 does not respond and cannot be ended: restart sluice";
     assert.equal(code, 1);
     assert.deepEqual(sluice.events("thread_hung").map(({ message }) => message), [failure]);
     assert.equal(stderr.split("\n").at(-2), `sluice: ${failure}`);
