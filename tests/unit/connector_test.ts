@@ -9,7 +9,7 @@ import { attempts, connectorOf, ConnectorStage, untilAborted } from "./connector
 import { FakeConn } from "./fake_conn.ts";
 import { FakeTime } from "./fake_time.ts";
 import { GroupThreads } from "./group_threads.ts";
-import { endpointsAt, groupConfig, KeptGroup } from "./upstream_parts.ts";
+import { CHECK, endpointsAt, groupConfig, KeptGroup } from "./upstream_parts.ts";
 
 const SHUTDOWN = new ProxyError("shutdown", "proxy");
 const REFUSED = new ProxyError("connection_refused", "upstream");
@@ -233,14 +233,3 @@ Deno.test("a connection to an endpoint that an operator took down meanwhile is c
 });
 
 const POOL: GroupConfig["pool"] = { mode: "warm", maxIdle: 1, maxIdleTime: 1e6, quiet: 1, maxUses: 1 };
-
-const CHECK: GroupConfig["healthCheck"] = {
-  interval: 1e6,
-  timeout: 1000,
-  rise: 1,
-  fall: 1,
-  send: undefined,
-  expect: undefined,
-  tls: undefined,
-  proxyProtocol: undefined,
-};

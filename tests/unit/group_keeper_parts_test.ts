@@ -2,25 +2,15 @@
 
 import assert from "node:assert/strict";
 import { mock } from "node:test";
-import type { HealthCheckConfig, UpstreamTlsConfig } from "../../src/config/config.ts";
+import type { UpstreamTlsConfig } from "../../src/config/config.ts";
 import { silentLog } from "../../src/observe/log.ts";
 import { GroupKeeper } from "../../src/upstream/group_keeper.ts";
 import type { KeptEndpoint } from "../../src/upstream/kept_endpoint.ts";
 import { Monitor } from "../../src/upstream/monitor.ts";
 import { UpstreamTls } from "../../src/upstream/upstream_tls.ts";
-import { endpointsAt, groupConfig, keeperParts, KeptGroup, UpstreamMemory } from "./upstream_parts.ts";
+import { CHECK, endpointsAt, groupConfig, keeperParts, KeptGroup, UpstreamMemory } from "./upstream_parts.ts";
 
 const AUDIENCE = { setEndpoints() {}, setState() {} };
-const CHECK: HealthCheckConfig = {
-  interval: 1e6,
-  timeout: 1000,
-  rise: 1,
-  fall: 1,
-  send: undefined,
-  expect: undefined,
-  tls: undefined,
-  proxyProtocol: undefined,
-};
 const TLS: UpstreamTlsConfig = {
   ca: undefined,
   certificate: undefined,

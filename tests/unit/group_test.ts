@@ -1,22 +1,11 @@
 import assert from "node:assert/strict";
-import type { GroupConfig } from "../../src/config/config.ts";
 import { ProxyError } from "../../src/net/errors.ts";
 import { type Log, silentLog } from "../../src/observe/log.ts";
 import type { Endpoint } from "../../src/upstream/endpoint.ts";
 import { FakeTime } from "./fake_time.ts";
-import { endpointsAt, groupConfig, KeptGroup } from "./upstream_parts.ts";
+import { CHECK, endpointsAt, groupConfig, KeptGroup } from "./upstream_parts.ts";
 
 const NEVER = new AbortController().signal;
-const CHECK: GroupConfig["healthCheck"] = {
-  interval: 1e6,
-  timeout: 1000,
-  rise: 1,
-  fall: 1,
-  send: undefined,
-  expect: undefined,
-  tls: undefined,
-  proxyProtocol: undefined,
-};
 const REFUSED = new ProxyError("connection_refused", "upstream");
 
 Deno.test("a group says that no endpoint is up each time it is so, and that one is up again", async () => {

@@ -1,12 +1,11 @@
 /** What a group tells those who hold connections to its endpoints, its keeper and its accounts. */
 
 import assert from "node:assert/strict";
-import type { GroupConfig } from "../../src/config/config.ts";
 import { ProxyError } from "../../src/net/errors.ts";
 import type { Endpoint } from "../../src/upstream/endpoint.ts";
 import { UNCOUNTED } from "../../src/upstream/places.ts";
 import { GroupThreads } from "./group_threads.ts";
-import { endpointsAt, groupConfig, KeptGroup } from "./upstream_parts.ts";
+import { CHECK, endpointsAt, groupConfig, KeptGroup } from "./upstream_parts.ts";
 
 const REFUSED = new ProxyError("connection_refused", "upstream");
 
@@ -164,14 +163,3 @@ Deno.test("nobody waits for the first results of a group that is gone", async ()
   await settled;
   assert.equal(group.isSettled, true);
 });
-
-const CHECK: GroupConfig["healthCheck"] = {
-  interval: 1e6,
-  timeout: 1000,
-  rise: 1,
-  fall: 1,
-  send: undefined,
-  expect: undefined,
-  tls: undefined,
-  proxyProtocol: undefined,
-};

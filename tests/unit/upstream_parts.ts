@@ -1,6 +1,6 @@
 /** What upstream groups are made with, for tests of them: one that decides, and those of threads that use it. */
 
-import type { GroupConfig } from "../../src/config/config.ts";
+import type { GroupConfig, HealthCheckConfig } from "../../src/config/config.ts";
 import { Accounts, type AccountsSize, type UpstreamRow } from "../../src/observe/accounts.ts";
 import { EventFeed } from "../../src/observe/event_feed.ts";
 import type { EndpointEvent } from "../../src/observe/events.ts";
@@ -120,6 +120,18 @@ export function keeperParts(
   });
   return { accounts, gauges, credits, events, log, audience };
 }
+
+/** Checks that come only when a test has them made: the next one is a quarter of an hour away. */
+export const CHECK: HealthCheckConfig = {
+  interval: 1e6,
+  timeout: 1000,
+  rise: 1,
+  fall: 1,
+  send: undefined,
+  expect: undefined,
+  tls: undefined,
+  proxyProtocol: undefined,
+};
 
 /** A group of one endpoint, as long as the test wants nothing else. */
 export function groupConfig(config: Partial<GroupConfig> = {}): GroupConfig {
