@@ -389,4 +389,10 @@ export const EQUIVALENT: readonly Equivalent[] = [
     replacement: "0",
     reason: "of one alone there is no second to be drawn: a matter of speed",
   },
+  {
+    file: "src/upstream/source_hash.ts",
+    code: "let highest = -1;",
+    original: "1",
+    reason: "it is below every hash, but for one in 2 ** 32",
+  },
 ];
