@@ -63,7 +63,8 @@ for (const reset of ["close", "pass"] as const) {
     await using server = await resettableServer();
     const key = `reset: ${reset}`;
     await using sluice = await Sluice.beforeGroup([`"${server.address}"`], [EJECT_AT_ONCE], [key]);
-    // The client hangs up after an answer, and before any.
+    // One after the other, as threads log by themselves. The client hangs up after an answer, and before any.
+    const lines: Awaited<ReturnType<typeof sluice.loggedEvents>> = [];
     for (const answer of ["answer", ""]) {
       using client = await connect(sluice.port());
       const socket = await server.accepted();
@@ -77,13 +78,14 @@ for (const reset of ["close", "pass"] as const) {
       await finished;
       socket.resetAndDestroy();
       assert.equal(await endOf(client), reset === "pass" ? "ConnectionReset" : "fin");
+      lines.push((await sluice.loggedEvents("connection_closed", lines.length + 1)).at(-1)!);
     }
     // The upstream hangs up.
     const client = await connectResettable(sluice.port());
     (await server.accepted()).end("greeting");
     await new Promise((resolve) => client.once("end", resolve).resume());
     client.resetAndDestroy();
-    const lines = await sluice.loggedEvents("connection_closed", 3);
+    lines.push((await sluice.loggedEvents("connection_closed", 3)).at(-1)!);
     assert.deepEqual(lines.map(({ reason, code, ended_by }) => [reason, code, ended_by]), [
       ["client closed, then upstream reset", undefined, "client"],
       ["client closed, then upstream reset", undefined, "client"],
