@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { mock } from "node:test";
 import type { GroupConfig, HealthCheckConfig } from "../../src/config/config.ts";
+import { parseUpstreamAddress } from "../../src/net/address.ts";
 import type { Conn } from "../../src/net/conn.ts";
 import { silentLog } from "../../src/observe/log.ts";
 import { CheckLeg } from "../../src/upstream/check_leg.ts";
@@ -29,8 +30,8 @@ class Stage extends Monitor {
   readonly specs: EndpointSpec[] = [];
   #news = Promise.withResolvers<void>();
 
-  constructor(config: Partial<GroupConfig> = {}, leg = new CheckLeg()) {
-    super(groupConfig({ healthCheck: CHECK, ...config }), leg, silentLog(), {
+  constructor(config: Partial<GroupConfig> = {}, leg = new CheckLeg(), log = silentLog()) {
+    super(groupConfig({ healthCheck: CHECK, ...config }), leg, log, {
       onEndpoints: (specs) => {
         this.specs.push(...specs);
         this.#news.resolve();
@@ -152,3 +153,33 @@ Deno.test("endpoints that names bring have the weights, limits and tiers of thei
     { address: at(2), weight: 4, tier: 1, maxConnections: 5 },
   ]);
 });
+
+for (
+  const [before, state, level] of [
+    ["unknown", "up", "debug"],
+    ["down", "up", "info"],
+    ["unknown", "down", "warn"],
+    ["up", "down", "warn"],
+  ] as const
+) {
+  Deno.test(`a monitor logs an endpoint that was ${before} and is ${state} at the level ${level}`, async () => {
+    await using server = upstream(async (conn) => void await conn.read(new Uint8Array(1)));
+    const logged: string[] = [];
+    const at = (name: string) => (_line: string, fields?: Record<string, unknown>) =>
+      void logged.push(`${name} ${fields?.["event"]}`);
+    const log = {
+      ...silentLog(),
+      debug: at("debug"),
+      info: at("info"),
+      warn: at("warn"),
+      error: at("error"),
+    };
+    const stage = new Stage({}, new CheckLeg(), log);
+    const endpoint = state === "down" ? absent() : keptAt(parseUpstreamAddress(server.address));
+    endpoint.health = before;
+    stage.start([endpoint]);
+    await stage.news();
+    await stage.stop();
+    assert.deepEqual(logged, [`${level} endpoint_${state}`]);
+  });
+}
