@@ -1,18 +1,11 @@
 import assert from "node:assert/strict";
 import { mock } from "node:test";
-import type { UpstreamTlsConfig } from "../../src/config/config.ts";
 import { CheckLeg } from "../../src/upstream/check_leg.ts";
 import { UpstreamTls } from "../../src/upstream/upstream_tls.ts";
+import { UNVERIFIED_TLS } from "./upstream_parts.ts";
 
-const CONFIG: UpstreamTlsConfig = {
-  ca: undefined,
-  certificate: undefined,
-  serverName: undefined,
-  verify: false,
-  alpn: [],
-};
 const MATERIAL = { authorities: undefined, credentials: undefined };
-const TLS = { service: "mine", config: CONFIG, material: MATERIAL };
+const TLS = { service: "mine", config: UNVERIFIED_TLS, material: MATERIAL };
 
 Deno.test("it says what it is told to, and nothing otherwise", () => {
   const silent = new CheckLeg();
@@ -28,14 +21,14 @@ Deno.test("one that says the same stays, with the certificates of now; else ther
   try {
     const leg = new CheckLeg({ proxyProtocol: "v2", tls: TLS });
     const material = { ...MATERIAL, authorities: ["another"] };
-    const same = { proxyProtocol: "v2", tls: { ...TLS, config: { ...CONFIG }, material } } as const;
+    const same = { proxyProtocol: "v2", tls: { ...TLS, config: { ...UNVERIFIED_TLS }, material } } as const;
     assert.equal(leg.updatedTo(same), leg);
     assert.deepEqual(update.mock.calls.map((call) => call.arguments), [[material]]);
     const others = [
       { ...same, proxyProtocol: "v1" },
       { ...same, tls: undefined },
       { ...same, tls: { ...TLS, service: "other" } },
-      { ...same, tls: { ...TLS, config: { ...CONFIG, verify: true } } },
+      { ...same, tls: { ...TLS, config: { ...UNVERIFIED_TLS, verify: true } } },
     ] as const;
     for (const options of others) {
       const other = leg.updatedTo(options);

@@ -2,22 +2,22 @@
 
 import assert from "node:assert/strict";
 import { mock } from "node:test";
-import type { UpstreamTlsConfig } from "../../src/config/config.ts";
 import { silentLog } from "../../src/observe/log.ts";
 import { GroupKeeper } from "../../src/upstream/group_keeper.ts";
 import type { KeptEndpoint } from "../../src/upstream/kept_endpoint.ts";
 import { Monitor } from "../../src/upstream/monitor.ts";
 import { UpstreamTls } from "../../src/upstream/upstream_tls.ts";
-import { CHECK, endpointsAt, groupConfig, keeperParts, KeptGroup, UpstreamMemory } from "./upstream_parts.ts";
+import {
+  CHECK,
+  endpointsAt,
+  groupConfig,
+  keeperParts,
+  KeptGroup,
+  UNVERIFIED_TLS,
+  UpstreamMemory,
+} from "./upstream_parts.ts";
 
 const AUDIENCE = { setEndpoints() {}, setState() {} };
-const TLS: UpstreamTlsConfig = {
-  ca: undefined,
-  certificate: undefined,
-  serverName: undefined,
-  verify: false,
-  alpn: [],
-};
 
 Deno.test("nothing is watched before it starts, and then what has not changed is not watched anew", async () => {
   const starts = mock.method(Monitor.prototype, "start", () => {});
@@ -72,7 +72,7 @@ Deno.test("checks that go by a service get its certificates, and nobody else's",
   try {
     const material = { authorities: undefined, credentials: undefined };
     const keeper = new GroupKeeper(groupConfig(), keeperParts(new UpstreamMemory(), AUDIENCE), {
-      tls: { service: "mine", config: TLS, material },
+      tls: { service: "mine", config: UNVERIFIED_TLS, material },
     });
     keeper.setTls("other", material);
     keeper.setTls("mine", undefined);

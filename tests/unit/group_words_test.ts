@@ -1,24 +1,15 @@
 /** What is said of a group and its endpoints, in log lines and events. */
 
 import assert from "node:assert/strict";
-import type { GroupConfig, HealthCheckConfig } from "../../src/config/config.ts";
+import type { GroupConfig } from "../../src/config/config.ts";
 import { ProxyError } from "../../src/net/errors.ts";
 import { type Log, silentLog } from "../../src/observe/log.ts";
 import { upstream } from "../e2e/sockets.ts";
 import { NameServer } from "./name_server.ts";
-import { endpointsAt, groupConfig, KeptGroup } from "./upstream_parts.ts";
+import { CHECK, endpointsAt, groupConfig, KeptGroup } from "./upstream_parts.ts";
 
 const REFUSED = new ProxyError("connection_refused", "upstream");
-const CHECK: HealthCheckConfig = {
-  interval: 20,
-  timeout: 1000,
-  rise: 1,
-  fall: 1,
-  send: undefined,
-  expect: undefined,
-  tls: undefined,
-  proxyProtocol: undefined,
-};
+const OFTEN = { ...CHECK, interval: 20 };
 
 interface Line {
   readonly level: string;
@@ -158,7 +149,7 @@ Deno.test("endpoints that come and go are named, and counted", async () => {
 Deno.test("checks say that an endpoint went down and came up; that it is up to begin with is no news", async () => {
   const directory = await Deno.makeTempDir();
   const address = { transport: "unix", path: `${directory}/socket` } as const;
-  await using stage = new Stage({ endpoints: [{ ...endpointsAt(1)[0]!, address }], healthCheck: CHECK });
+  await using stage = new Stage({ endpoints: [{ ...endpointsAt(1)[0]!, address }], healthCheck: OFTEN });
   const { keeper } = stage;
   assert.deepEqual(keeper.notReady, ["group: the first health checks are under way"]);
   keeper.start();
@@ -196,7 +187,7 @@ Deno.test("that an endpoint is up to begin with is told to those who want to kno
   await using server = upstream(() => Promise.resolve());
   const [hostname, port] = server.address.split(":");
   const address = { transport: "tcp", hostname: hostname!, port: Number(port) } as const;
-  await using stage = new Stage({ endpoints: [{ ...endpointsAt(1)[0]!, address }], healthCheck: CHECK });
+  await using stage = new Stage({ endpoints: [{ ...endpointsAt(1)[0]!, address }], healthCheck: OFTEN });
   stage.keeper.start();
   assert.equal((await stage.saying("endpoint_up")).level, "debug");
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { mock } from "node:test";
-import type { GroupConfig, HealthCheckConfig } from "../../src/config/config.ts";
+import type { GroupConfig } from "../../src/config/config.ts";
 import { parseUpstreamAddress } from "../../src/net/address.ts";
 import type { Conn } from "../../src/net/conn.ts";
 import { silentLog } from "../../src/observe/log.ts";
@@ -11,18 +11,9 @@ import { Monitor } from "../../src/upstream/monitor.ts";
 import { UpstreamTls } from "../../src/upstream/upstream_tls.ts";
 import { upstream } from "../e2e/sockets.ts";
 import { NameServer } from "./name_server.ts";
-import { endpointsAt, groupConfig, UpstreamMemory } from "./upstream_parts.ts";
+import { CHECK, endpointsAt, groupConfig, UpstreamMemory } from "./upstream_parts.ts";
 
-const CHECK: HealthCheckConfig = {
-  interval: 20,
-  timeout: 1000,
-  rise: 1,
-  fall: 1,
-  send: undefined,
-  expect: undefined,
-  tls: undefined,
-  proxyProtocol: undefined,
-};
+const OFTEN = { ...CHECK, interval: 20 };
 
 /** A monitor, and what it tells. */
 class Stage extends Monitor {
@@ -31,7 +22,7 @@ class Stage extends Monitor {
   #news = Promise.withResolvers<void>();
 
   constructor(config: Partial<GroupConfig> = {}, leg = new CheckLeg(), log = silentLog()) {
-    super(groupConfig({ healthCheck: CHECK, ...config }), leg, log, {
+    super(groupConfig({ healthCheck: OFTEN, ...config }), leg, log, {
       onEndpoints: (specs) => {
         this.specs.push(...specs);
         this.#news.resolve();

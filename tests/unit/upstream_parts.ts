@@ -1,6 +1,6 @@
 /** What upstream groups are made with, for tests of them: one that decides, and those of threads that use it. */
 
-import type { GroupConfig, HealthCheckConfig } from "../../src/config/config.ts";
+import type { GroupConfig, HealthCheckConfig, UpstreamTlsConfig } from "../../src/config/config.ts";
 import { Accounts, type AccountsSize, type UpstreamRow } from "../../src/observe/accounts.ts";
 import { EventFeed } from "../../src/observe/event_feed.ts";
 import type { EndpointEvent } from "../../src/observe/events.ts";
@@ -120,6 +120,15 @@ export function keeperParts(
   });
   return { accounts, gauges, credits, events, log, audience };
 }
+
+/** TLS to an upstream whose certificate may be any. */
+export const UNVERIFIED_TLS: UpstreamTlsConfig = {
+  ca: undefined,
+  certificate: undefined,
+  serverName: undefined,
+  verify: false,
+  alpn: [],
+};
 
 /** Checks that come only when a test has them made: the next one is a quarter of an hour away. */
 export const CHECK: HealthCheckConfig = {

@@ -1,18 +1,11 @@
 import assert from "node:assert/strict";
 import { mock } from "node:test";
-import type { UpstreamTlsConfig } from "../../src/config/config.ts";
 import type { Conn } from "../../src/net/conn.ts";
 import { TlsClient } from "../../src/net/tls_client.ts";
 import { UpstreamTls } from "../../src/upstream/upstream_tls.ts";
 import { FakeConn } from "./fake_conn.ts";
+import { UNVERIFIED_TLS } from "./upstream_parts.ts";
 
-const CONFIG: UpstreamTlsConfig = {
-  ca: undefined,
-  certificate: undefined,
-  serverName: undefined,
-  verify: false,
-  alpn: [],
-};
 const MATERIAL = { authorities: undefined, credentials: undefined };
 const NEVER = new AbortController().signal;
 
@@ -26,7 +19,7 @@ Deno.test("the certificate must be for the host of the endpoint, unless another 
   try {
     const address = { transport: "tcp", hostname: "db.test", port: 5432 } as const;
     for (const serverName of [undefined, "other.test"]) {
-      const tls = new UpstreamTls({ ...CONFIG, serverName }, MATERIAL);
+      const tls = new UpstreamTls({ ...UNVERIFIED_TLS, serverName }, MATERIAL);
       assert.equal(await tls.startTls(new FakeConn(), address, NEVER), shaken);
     }
     assert.deepEqual(names, ["db.test", "other.test"]);
@@ -43,7 +36,7 @@ Deno.test("handshakes are done with what it was given last, and the same is no c
   });
   try {
     const address = { transport: "tcp", hostname: "db.test", port: 5432 } as const;
-    const tls = new UpstreamTls(CONFIG, MATERIAL);
+    const tls = new UpstreamTls(UNVERIFIED_TLS, MATERIAL);
     const shake = () => tls.startTls(new FakeConn(), address, NEVER);
     await shake();
     assert.equal(tls.update({ ...MATERIAL }), false);
