@@ -13,16 +13,20 @@
  * @module
  */
 
-import { EarlySignals } from "./src/runtime/signals.ts";
+import { EarlySignals } from "./src/runtime/control/signals.ts";
 
-export { AdminListenError } from "./src/runtime/admin_listen_error.ts";
+export { AdminListenError } from "./src/runtime/admin/listen_error.ts";
 export { ConfigError } from "./src/config/config_error.ts";
 export type { ProxyOptions } from "./src/config/library.ts";
-export { ListenError } from "./src/net/listen_error.ts";
-export { LogFileError } from "./src/observe/log_file.ts";
-export type { ServiceFigures } from "./src/observe/ledger.ts";
-export type { EndpointFigures, PoolFigures, UpstreamFigures } from "./src/observe/upstream_figures.ts";
-export { DescriptorError } from "./src/runtime/descriptors.ts";
+export { ListenError } from "./src/net/socket/listen_error.ts";
+export { LogFileError } from "./src/observe/log/log_file.ts";
+export type { ServiceFigures } from "./src/observe/counters/ledger.ts";
+export type {
+  EndpointFigures,
+  PoolFigures,
+  UpstreamFigures,
+} from "./src/observe/metrics/upstream_figures.ts";
+export { DescriptorError } from "./src/runtime/files/descriptors.ts";
 export type { BoundService, RunningProxy, StopOptions, StopReport } from "./src/runtime/proxy.ts";
 export { startProxy } from "./src/runtime/start_proxy.ts";
 

@@ -8,7 +8,7 @@ import type {
   StatusView,
   UpstreamView,
 } from "./views.ts";
-import type { ProxyEvent } from "../observe/events.ts";
+import type { ProxyEvent } from "../observe/events/events.ts";
 
 export interface ReloadOutcome {
   readonly ok: boolean;

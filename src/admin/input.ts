@@ -2,7 +2,7 @@
 
 import { z } from "zod";
 import { ApiError } from "./api_error.ts";
-import type { ProxyEvent } from "../observe/events.ts";
+import type { ProxyEvent } from "../observe/events/events.ts";
 import type { ConnectionQuery, SortKey } from "./views.ts";
 
 const MAX_LIMIT = 1000;

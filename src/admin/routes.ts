@@ -1,9 +1,9 @@
 /** Everything that the admin interface answers to. Documented in docs/api.md. */
 
-import { PROMETHEUS_CONTENT_TYPE } from "../observe/prometheus.ts";
+import { PROMETHEUS_CONTENT_TYPE } from "../observe/metrics/prometheus.ts";
 import { ApiError } from "./api_error.ts";
 import type { AdminBackend } from "./backend.ts";
-import type { EventHub } from "./event_hub.ts";
+import type { EventHub } from "./events/event_hub.ts";
 import {
   connectionQuery,
   drainOrder,
@@ -13,8 +13,8 @@ import {
   readBody,
   readQuery,
 } from "./input.ts";
-import { json } from "./responses.ts";
-import type { Call, Route } from "./router.ts";
+import { json } from "./http/responses.ts";
+import type { Call, Route } from "./http/router.ts";
 
 /** A file of the web page. */
 export interface PageFile {

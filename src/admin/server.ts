@@ -1,16 +1,16 @@
 /** The admin interface: answers HTTP/1.1 on the connections passed to it. */
 
 import type { AdminConfig } from "../config/config.ts";
-import { type Log, silentLog } from "../observe/log.ts";
-import { RefusalBudget } from "../observe/refusal_budget.ts";
+import { type Log, silentLog } from "../observe/log/log.ts";
+import { LogRateLimiter } from "../observe/log/log_rate_limiter.ts";
 import { ApiError } from "./api_error.ts";
 import type { AdminBackend } from "./backend.ts";
-import type { AdminConn } from "./conn_stream.ts";
-import { EventHub } from "./event_hub.ts";
-import { HttpServer } from "./http_server.ts";
-import type { AdminRequest } from "./request.ts";
-import { RequestHandler } from "./request_handler.ts";
-import { errorResponse, withSecurityHeaders } from "./responses.ts";
+import type { AdminConn } from "./http/conn_stream.ts";
+import { EventHub } from "./events/event_hub.ts";
+import { HttpServer } from "./http/http_server.ts";
+import type { AdminRequest } from "./http/request.ts";
+import { RequestHandler } from "./http/request_handler.ts";
+import { errorResponse, withSecurityHeaders } from "./http/responses.ts";
 import { type PageFile, routesOf } from "./routes.ts";
 
 export interface AdminServerOptions
@@ -35,14 +35,14 @@ export class AdminServer implements AsyncDisposable {
   readonly #events: EventHub;
   readonly #http: HttpServer;
   readonly #log: Log;
-  readonly #budget: RefusalBudget;
+  readonly #budget: LogRateLimiter;
   #closing: Promise<void> | undefined;
 
   private constructor(options: AdminServerOptions, page: ReadonlyMap<string, PageFile>) {
     const { listen, token, backend, parseDuration, maxConnections } = options;
     const { log = silentLog(), now = () => performance.now(), lookEvery = 1000 } = options;
     this.#log = log;
-    this.#budget = new RefusalBudget(now, 1);
+    this.#budget = new LogRateLimiter(now, 1);
     this.#events = new EventHub(backend, log, { connections: maxConnections });
     const routes = routesOf({ backend, events: this.#events, page, parseDuration });
     const hosts = listen.transport === "unix"
@@ -70,7 +70,7 @@ export class AdminServer implements AsyncDisposable {
     this.#log.warn("The admin interface has too many connections (admin.max_connections)", {
       event: "admin_connection_refused",
       client,
-      not_logged: admitted.unsaid || undefined,
+      suppressed: admitted.suppressed || undefined,
     });
   }
 

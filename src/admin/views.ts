@@ -1,13 +1,13 @@
 /** What the admin interface shows, as it is spelled in JSON. Documented in docs/api.md. Times are ISO 8601 in UTC. */
 
-import type { ProxyEvent } from "../observe/events.ts";
+import type { ProxyEvent } from "../observe/events/events.ts";
 
 export type {
   ConnectionPage,
   ConnectionQuery,
   ConnectionSnapshot as ConnectionView,
   SortKey,
-} from "../observe/connection_list.ts";
+} from "../observe/counters/connection_list.ts";
 
 /** `GET /api/v1/status`: the program. */
 export interface StatusView {

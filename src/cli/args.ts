@@ -1,8 +1,8 @@
 /** Command line arguments into a command. Pure: prints nothing, reads nothing. */
 
-import { closestOf } from "../config/closest.ts";
+import { closestOf } from "../config/input/closest.ts";
 import type { LogFormat, LogLevel, Workers } from "../config/config.ts";
-import { ADMIN_COMMANDS, type AdminCommand, isAdminCommand, parseAdminCommand } from "./admin_args.ts";
+import { ADMIN_COMMANDS, type AdminCommand, isAdminCommand, parseAdminCommand } from "./admin/args.ts";
 import { Options } from "./options.ts";
 import { type Topic, UsageError } from "./usage.ts";
 

@@ -2,10 +2,10 @@
 
 import { ConfigError } from "../config/config_error.ts";
 import { ConfigFile } from "../config/load.ts";
-import { describeConfig } from "../runtime/describe.ts";
-import { findMissingFolders } from "../runtime/folders.ts";
-import { loadTls, warningsAbout } from "../runtime/tls_files.ts";
-import { warningsOf } from "../runtime/warnings.ts";
+import { describeConfig } from "../runtime/describe/describe.ts";
+import { findMissingFolders } from "../runtime/files/folders.ts";
+import { loadTls, warningsAbout } from "../runtime/files/tls_files.ts";
+import { warningsOf } from "../runtime/control/warnings.ts";
 
 /**
  * Prints what each service and group would do, warnings about them, then `ok`.

@@ -1,7 +1,7 @@
 /** Shows the problems of a configuration at a terminal: each with its line and a caret under it. */
 
 import type { ConfigError, Problem } from "../config/config_error.ts";
-import { printable } from "./printable.ts";
+import { printable } from "./format/printable.ts";
 
 /** How much of a long line is shown, in characters. */
 const WIDTH = 100;

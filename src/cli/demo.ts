@@ -1,12 +1,12 @@
 /** `sluice demo`: the proxy at work, with nothing else installed. */
 
-import type { ServiceFigures } from "../observe/ledger.ts";
+import type { ServiceFigures } from "../observe/counters/ledger.ts";
 import { type Demo, startDemo } from "../runtime/demo.ts";
-import { guardProcess } from "../runtime/guard.ts";
-import { stderrLog } from "../runtime/process_log.ts";
-import { onStopSignals } from "../runtime/signals.ts";
+import { guardProcess } from "../runtime/control/guard.ts";
+import { stderrLog } from "../runtime/files/process_log.ts";
+import { onStopSignals } from "../runtime/control/signals.ts";
 import type { RunFlags } from "./args.ts";
-import { formatBytes } from "./format_bytes.ts";
+import { formatBytes } from "./format/bytes.ts";
 
 /** Between two counts, in milliseconds: smooth on a terminal, one line a second in a file. */
 const REDRAW_EVERY = 250;

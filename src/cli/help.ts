@@ -1,6 +1,6 @@
 /** What `--help` prints. */
 
-import { ADMIN_HELP } from "./admin_help.ts";
+import { ADMIN_HELP } from "./admin/help.ts";
 import type { Topic } from "./usage.ts";
 
 const SLUICE = `sluice: a TCP proxy

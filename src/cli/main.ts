@@ -2,15 +2,15 @@
 
 import denoJson from "../../deno.json" with { type: "json" };
 import { ConfigError } from "../config/config_error.ts";
-import { DescriptorError } from "../runtime/descriptors.ts";
-import { LogFileError } from "../runtime/process_log.ts";
+import { DescriptorError } from "../runtime/files/descriptors.ts";
+import { LogFileError } from "../runtime/files/process_log.ts";
 import { AdminListenError, ListenError } from "../runtime/proxy.ts";
-import type { EarlySignals } from "../runtime/signals.ts";
-import { AdminError } from "./admin_error.ts";
+import type { EarlySignals } from "../runtime/control/signals.ts";
+import { AdminError } from "./admin/error.ts";
 import { type Command, parseCommand } from "./args.ts";
 import { withPictures } from "./config_problems.ts";
 import { helpText } from "./help.ts";
-import { printableLines } from "./printable.ts";
+import { printableLines } from "./format/printable.ts";
 import { RunError } from "./ready.ts";
 import { run } from "./run.ts";
 import { UsageError } from "./usage.ts";
@@ -58,7 +58,7 @@ async function execute(command: Command, early: EarlySignals): Promise<void> {
     case "version":
       return console.log(`sluice ${denoJson.version} (deno ${Deno.version.deno}, ${Deno.build.target})`);
     default: {
-      const { runAdminCommand } = await import("./admin_commands.ts");
+      const { runAdminCommand } = await import("./admin/commands.ts");
       return await runAdminCommand(command);
     }
   }

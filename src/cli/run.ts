@@ -2,14 +2,19 @@
 
 import type { Config } from "../config/config.ts";
 import { ConfigFile } from "../config/load.ts";
-import { parseQuickForm } from "../config/quick.ts";
+import { parseQuickForm } from "../config/input/quick.ts";
 import { fileInfo } from "../files/read_file.ts";
-import { guardProcess } from "../runtime/guard.ts";
-import { stderrLog } from "../runtime/process_log.ts";
-import type { Log } from "../observe/log.ts";
+import { guardProcess } from "../runtime/control/guard.ts";
+import { stderrLog } from "../runtime/files/process_log.ts";
+import type { Log } from "../observe/log/log.ts";
 import { type ConfigSource, type RunningProxy, runProxy } from "../runtime/proxy.ts";
-import { tellListening } from "../runtime/tell_listening.ts";
-import { type EarlySignals, onReloadSignal, onReopenSignal, onStopRequests } from "../runtime/signals.ts";
+import { tellListening } from "../runtime/control/tell_listening.ts";
+import {
+  type EarlySignals,
+  onReloadSignal,
+  onReopenSignal,
+  onStopRequests,
+} from "../runtime/control/signals.ts";
 import type { RunFlags, Source } from "./args.ts";
 import { announceReady, removeStaleReadyFile, RunError } from "./ready.ts";
 

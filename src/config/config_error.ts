@@ -1,8 +1,8 @@
 /** The one error that a bad configuration ends in, and the problems it lists. */
 
-import { maskSecrets } from "./excerpt.ts";
-import { parsePath } from "./key_path.ts";
-import { isSecretPath } from "./secrets.ts";
+import { maskSecrets } from "./input/excerpt.ts";
+import { parsePath } from "./input/key_path.ts";
+import { isSecretPath } from "./values/secrets.ts";
 
 /**
  * A position in the text of a file. Lines and columns count from 1; `length` is in characters, on that line.

@@ -1,19 +1,25 @@
 /** From any document to a complete configuration, or to everything that is wrong with it. */
 
 import type { z } from "zod";
-import { completeAdmin } from "./admin_schema.ts";
+import { completeAdmin } from "./schema/admin_schema.ts";
 import type { AccessLogConfig, Config, LimitsConfig, RouteConfig, ServiceConfig } from "./config.ts";
-import { findConflicts } from "./conflicts.ts";
-import { type EnvironmentLookup, expandEnvironment } from "./environment.ts";
-import { explainIssue } from "./explain.ts";
-import { type PathResolver, pathResolver } from "./file_path.ts";
-import { Groups } from "./groups.ts";
-import { Report } from "./report.ts";
-import type { RouteEntry } from "./route_schema.ts";
-import { type ConfigFile, configFile, configFileFrame, service, type ServiceEntry } from "./schema.ts";
-import type { Spelling } from "./spelling.ts";
-import { atOnce, type Steps } from "./steps.ts";
-import { completeTls, completeUpstreamTls } from "./tls_schema.ts";
+import { findConflicts } from "./rules/conflicts.ts";
+import { type EnvironmentLookup, expandEnvironment } from "./input/environment.ts";
+import { explainIssue } from "./input/explain.ts";
+import { type PathResolver, pathResolver } from "./values/file_path.ts";
+import { Groups } from "./rules/groups.ts";
+import { Report } from "./input/report.ts";
+import type { RouteEntry } from "./schema/route_schema.ts";
+import {
+  type ConfigFile,
+  configFile,
+  configFileFrame,
+  service,
+  type ServiceEntry,
+} from "./schema/config_schema.ts";
+import type { Spelling } from "./schema/spelling.ts";
+import { atOnce, type Steps } from "./input/steps.ts";
+import { completeTls, completeUpstreamTls } from "./schema/tls_schema.ts";
 
 export interface DecodeOptions {
   /** Where `${NAME}` is looked up; without it, values are taken as they are. */

@@ -2,8 +2,8 @@
 
 import type { Config } from "./config.ts";
 import { decodeConfig } from "./decode.ts";
-import type { ConfigFileInput } from "./schema.ts";
-import { toSnakeCase } from "./spelling.ts";
+import type { ConfigFileInput } from "./schema/config_schema.ts";
+import { toSnakeCase } from "./schema/spelling.ts";
 
 type CamelCasedKey<Key extends string> = Key extends `${infer Head}_${infer Tail}`
   ? `${Head}${Capitalize<CamelCasedKey<Tail>>}`

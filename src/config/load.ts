@@ -5,10 +5,10 @@ import { readFile, readStandardInput } from "../files/read_file.ts";
 import type { Config } from "./config.ts";
 import { ConfigError, type Problem } from "./config_error.ts";
 import { decodingSteps } from "./decode.ts";
-import type { EnvironmentLookup } from "./environment.ts";
-import { parsePath } from "./key_path.ts";
-import type { Positions } from "./positions.ts";
-import { inTurns, type Steps } from "./steps.ts";
+import type { EnvironmentLookup } from "./input/environment.ts";
+import { parsePath } from "./input/key_path.ts";
+import type { Positions } from "./input/positions.ts";
+import { inTurns, type Steps } from "./input/steps.ts";
 
 /**
  * How long a pipe may take until its end, in milliseconds. `-c <(generate)` takes as long as its program, but
@@ -51,7 +51,7 @@ export class ConfigFile {
     this.#text = undefined;
     try {
       this.#text = await readText(this.path, this.isStandardInput);
-      const { parseYaml } = await import("./yaml.ts"); // only now: `sluice LISTEN=UPSTREAM` is ready sooner without
+      const { parseYaml } = await import("./input/yaml.ts"); // only now: `sluice LISTEN=UPSTREAM` is ready sooner without
       const document = parseYaml(this.#text, this.path);
       checkMapping(document, this.path);
       return await inTurns(
@@ -66,7 +66,7 @@ export class ConfigFile {
   async locate(error: ConfigError): Promise<ConfigError> {
     const text = this.#text;
     if (text === undefined || text === "") return error;
-    const { positionsOf } = await import("./positions.ts"); // its library takes 20 ms
+    const { positionsOf } = await import("./input/positions.ts"); // its library takes 20 ms
     const positions = await inTurns(positionsOf(text));
     const problems = await inTurns(locateAll(error.problems, positions));
     return new ConfigError(problems, { file: this.path, text, cause: error.cause });

@@ -3,7 +3,7 @@
  * (127.0.0.1) and `:port` (all addresses).
  */
 
-import { formatIp, IP_WORDS, readIpAddress } from "../wire/ip_address.ts";
+import { formatIp, IP_WORDS, readIpAddress } from "../wire/ip/ip_address.ts";
 import {
   faultOfAddress,
   faultOfHost,

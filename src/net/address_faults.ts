@@ -1,6 +1,6 @@
 /** Explains why a text is not an address, and what to type instead. */
 
-import { IP_WORDS, readIpAddress } from "../wire/ip_address.ts";
+import { IP_WORDS, readIpAddress } from "../wire/ip/ip_address.ts";
 
 const FORMS = '"host:port", "[v6]:port" or "unix:/path"';
 

@@ -51,7 +51,7 @@ export class RelayBuffer {
   take(most = Infinity): Uint8Array {
     const size = Math.min(this.#size, most);
     if (this.#buffer?.byteLength === size) return this.#buffer;
-    this.#giveBack();
+    this.#detachBuffer();
     this.#buffer = takeFromPool(size);
     this.#size = this.#buffer.byteLength;
     return this.#buffer;
@@ -78,7 +78,7 @@ export class RelayBuffer {
 
   /** Nothing is read into it any more. */
   unused(): void {
-    this.#giveBack();
+    this.#detachBuffer();
   }
 
   /** All of it was written. */
@@ -96,7 +96,7 @@ export class RelayBuffer {
     this.#buffer = this.#view = undefined;
   }
 
-  #giveBack(): void {
+  #detachBuffer(): void {
     if (this.#buffer !== undefined) giveToPool(this.#buffer);
     this.#buffer = this.#view = undefined;
   }

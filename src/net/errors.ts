@@ -1,6 +1,6 @@
 /** Errors as values: what happened (`code`), whose side it was (`side`), and whether another try could help. */
 
-import { faultAfterHandshake, isTlsError } from "./tls_faults.ts";
+import { faultAfterHandshake, isTlsError } from "./tls/faults.ts";
 
 /** The two ends of a relayed connection. */
 export type Peer = "client" | "upstream";

@@ -1,6 +1,6 @@
 /** Who may come in, by address. */
 
-import { CidrSet } from "../wire/cidr.ts";
+import { CidrSet } from "../wire/ip/cidr.ts";
 
 export class AccessList {
   readonly #allow: CidrSet | undefined;

@@ -2,11 +2,11 @@
 
 import type { ServiceConfig } from "../config/config.ts";
 import { ProxyError } from "../net/errors.ts";
-import { abortable } from "../net/abortable.ts";
-import type { TableKey } from "../observe/client_entries.ts";
-import type { ClientTable } from "../observe/client_table.ts";
-import type { RateLimit } from "../observe/rate_limit.ts";
-import { clientKeyOf } from "../wire/client_key.ts";
+import { abortable } from "../net/timers/abortable.ts";
+import type { TableKey } from "../shared/client_entries.ts";
+import type { ClientTable } from "../shared/client_table.ts";
+import type { RateLimit } from "../shared/rate_limit.ts";
+import { clientKeyOf } from "../wire/ip/client_key.ts";
 import { AccessList } from "./access_list.ts";
 import { CountLimit } from "./count_limit.ts";
 import { TrustedPeers } from "./trusted_peers.ts";

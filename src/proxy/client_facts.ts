@@ -1,9 +1,9 @@
 /** What is known of a client: from its socket, from a PROXY header, from its ClientHello. */
 
 import { type Address, formatAddress, hostOf } from "../net/address.ts";
-import type { Conn } from "../net/conn.ts";
-import type { TlsFacts } from "../net/tls_server.ts";
-import { encodeProxyHeader } from "../wire/proxy_protocol.ts";
+import type { Conn } from "../net/socket/conn.ts";
+import type { TlsFacts } from "../net/tls/server.ts";
+import { encodeProxyHeader } from "../wire/proxy_protocol/proxy_protocol.ts";
 import {
   CLIENT_CERT_CONN,
   CLIENT_CERT_SESS,
@@ -11,7 +11,7 @@ import {
   type ProxyHeader,
   type ProxyTls,
   type ProxyTlvs,
-} from "../wire/proxy_protocol_header.ts";
+} from "../wire/proxy_protocol/header.ts";
 import type { RouteFacts } from "./route.ts";
 
 /**

@@ -1,16 +1,16 @@
 /** The life of one connection, from accept to close, on one screen. */
 
-import { applySocketOptions, type Conn } from "../net/conn.ts";
-import type { Deadlines } from "../net/deadlines.ts";
+import { applySocketOptions, type Conn } from "../net/socket/conn.ts";
+import type { Deadlines } from "../net/timers/deadlines.ts";
 import { type ErrorCode, ProxyError, proxyErrorOf } from "../net/errors.ts";
-import { peekClientHello } from "../net/peek.ts";
-import { receiveProxyHeader } from "../net/proxy_header.ts";
-import { ReadAheadConn } from "../net/read_ahead_conn.ts";
-import { Relay, type RelayOutcome } from "../net/relay.ts";
-import { endBeforeRelay, type Ending, endOfRelay } from "../observe/ending.ts";
-import type { ConnectionRecord } from "../observe/ledger.ts";
+import { peekClientHello } from "../net/socket/peek.ts";
+import { receiveProxyHeader } from "../net/socket/proxy_header.ts";
+import { ReadAheadConn } from "../net/socket/read_ahead_conn.ts";
+import { Relay, type RelayOutcome } from "../relay/relay.ts";
+import { type CloseReason, endBeforeRelay, endOfRelay } from "../observe/close_reason.ts";
+import type { ConnectionRecord } from "../observe/counters/ledger.ts";
 import type { Lease } from "../upstream/lease.ts";
-import { commonNameText } from "../wire/distinguished_name.ts";
+import { commonNameText } from "../wire/certificate/distinguished_name.ts";
 import { Entry } from "./admission.ts";
 import { ClientFacts } from "./client_facts.ts";
 import type { Service, Target } from "./service.ts";
@@ -178,7 +178,7 @@ export class Connection {
     this.#end(record, endBeforeRelay(error));
   }
 
-  #end(record: ConnectionRecord, ending: Ending): void {
+  #end(record: ConnectionRecord, ending: CloseReason): void {
     end(this.#service, record, ending);
   }
 }
@@ -191,7 +191,7 @@ export function recordLostClient(service: Service, listener: string): void {
 }
 
 /** The only place that counts, logs and reports the end of a connection. */
-function end({ accessLog, events }: Service, record: ConnectionRecord, ending: Ending): void {
+function end({ accessLog, events }: Service, record: ConnectionRecord, ending: CloseReason): void {
   record.ended(ending);
   accessLog.ended(record, ending);
   events.ended(record, ending);

@@ -1,7 +1,7 @@
 /** How many connections there may be at the same time in all threads, and who waits for one of them to end. */
 
-import type { Gauge } from "../observe/gauge.ts";
-import type { WakeUps } from "../observe/wake_ups.ts";
+import type { Gauge } from "../shared/gauge.ts";
+import type { WakeUps } from "../shared/wake_ups.ts";
 
 export class CountLimit {
   readonly #gauge: Gauge;

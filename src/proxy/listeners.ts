@@ -1,11 +1,11 @@
 /** The listeners of one thread, each with the service that its clients go to, which a reload may change. */
 
 import { isDeepStrictEqual } from "node:util";
-import { acceptConnections } from "../net/accept.ts";
+import { acceptConnections } from "../net/socket/accept.ts";
 import { type Address, formatAddress, isAbstract } from "../net/address.ts";
-import type { Adapter, Conn } from "../net/conn.ts";
-import { listen, type Listener } from "../net/listen.ts";
-import { TlsListener, type TlsListenOptions } from "../net/tls_listener.ts";
+import type { Adapter, Conn } from "../net/socket/conn.ts";
+import { listen, type Listener } from "../net/socket/listen.ts";
+import { TlsListener, type TlsListenOptions } from "../net/tls/listener.ts";
 import type { Service } from "./service.ts";
 
 /** How an address is to be bound. */
@@ -53,7 +53,7 @@ class Bound {
    * Leads clients to a service from now on; the first time it begins to accept. A client who waits for a place in the
    * service before it goes on waiting, and keeps nobody else from being accepted.
    */
-  leadTo(service: Service): void {
+  setService(service: Service): void {
     const { listener } = this;
     const address = formatAddress(listener.address);
     if (service !== this.#service) {
@@ -167,7 +167,7 @@ export class Listeners {
     const before = this.#bound;
     this.#bound = new Map(this.#prepared.map(({ key, bound }) => [key, bound]));
     this.#prepared.forEach(({ bound, plan }, index) => {
-      bound.leadTo(services[index]!);
+      bound.setService(services[index]!);
       bound.updateTls(plan.tls);
       bound.setMode(plan.unixMode);
     });

@@ -1,8 +1,8 @@
 /** Which of a service's routes a client takes: the first of which it meets all conditions. */
 
 import type { PortRange, RouteConfig } from "../config/config.ts";
-import { CidrSet } from "../wire/cidr.ts";
-import { ServerNameSet } from "../wire/client_hello_server_names.ts";
+import { CidrSet } from "../wire/ip/cidr.ts";
+import { ServerNameSet } from "../wire/client_hello/server_names.ts";
 
 /** What is known about a client when it is routed. */
 export interface RouteFacts {

@@ -1,20 +1,20 @@
 /** A service: who may come in, where clients are led, and the connections in between. */
 
 import type { GroupConfig, ServiceConfig } from "../config/config.ts";
-import { type Adapter, adapterFor, type Conn } from "../net/conn.ts";
-import { Deadlines } from "../net/deadlines.ts";
+import { type Adapter, adapterFor, type Conn } from "../net/socket/conn.ts";
+import { Deadlines } from "../net/timers/deadlines.ts";
 import { type ErrorCode, ProxyError, proxyErrorOf, type Side } from "../net/errors.ts";
-import { IdleClock } from "../net/idle_clock.ts";
-import { LifetimeClock } from "../net/lifetime_clock.ts";
-import type { AccessLog } from "../observe/access_log.ts";
-import { DebugLines } from "../observe/debug_lines.ts";
-import type { EventFeed } from "../observe/event_feed.ts";
-import type { ServiceLedger } from "../observe/ledger.ts";
-import type { Log } from "../observe/log.ts";
+import { IdleClock } from "../net/timers/idle_clock.ts";
+import { LifetimeClock } from "../net/timers/lifetime_clock.ts";
+import type { AccessLog } from "../observe/log/access_log.ts";
+import { DebugLines } from "../observe/log/debug_lines.ts";
+import type { EventFeed } from "../observe/events/event_feed.ts";
+import type { ServiceLedger } from "../observe/counters/ledger.ts";
+import type { Log } from "../observe/log/log.ts";
 import { Connector } from "../upstream/connector.ts";
 import type { Group } from "../upstream/group.ts";
 import type { UpstreamTls, UpstreamTlsMaterial } from "../upstream/upstream_tls.ts";
-import { MAX_PROXY_HEADER } from "../wire/proxy_protocol_header.ts";
+import { MAX_PROXY_HEADER } from "../wire/proxy_protocol/header.ts";
 import type { Admission } from "./admission.ts";
 import type { ClientFacts } from "./client_facts.ts";
 import { Connection, recordLostClient } from "./connection.ts";

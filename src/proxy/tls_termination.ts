@@ -1,11 +1,11 @@
 /** TLS with the clients of one service: what it is served with, and where the handshake is done. */
 
 import type { TlsConfig } from "../config/config.ts";
-import type { Conn } from "../net/conn.ts";
-import type { TlsIdentity } from "../net/tls_credentials.ts";
-import { DenoTlsConn, type TlsListenOptions } from "../net/tls_listener.ts";
-import { PendingHandshakes } from "../net/tls_pending.ts";
-import { type Terminated, TlsServer, type TlsServerOptions } from "../net/tls_server.ts";
+import type { Conn } from "../net/socket/conn.ts";
+import type { TlsIdentity } from "../net/tls/credentials.ts";
+import { DenoTlsConn, type TlsListenOptions } from "../net/tls/listener.ts";
+import { PendingHandshakes } from "../net/tls/pending.ts";
+import { type Terminated, TlsServer, type TlsServerOptions } from "../net/tls/server.ts";
 
 /** Handshakes of a service under way at the same time; one more ends the oldest, which is most likely a silent client. */
 const MAX_PENDING = 1024;

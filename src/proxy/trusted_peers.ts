@@ -1,6 +1,6 @@
 /** Who may say, in a PROXY header, whose connection it is. */
 
-import { CidrSet } from "../wire/cidr.ts";
+import { CidrSet } from "../wire/ip/cidr.ts";
 
 /** Stands in the list for peers on unix sockets, who have no address. */
 const UNIX = "unix";

@@ -1,14 +1,14 @@
 /** The demo's moving parts: two small servers, a proxy before each, and clients that keep it busy. */
 
-import { parseQuickForm } from "../config/quick.ts";
+import { parseQuickForm } from "../config/input/quick.ts";
 import { type Address, formatAddress, parseListenAddress } from "../net/address.ts";
-import { acceptConnections } from "../net/accept.ts";
-import { type Conn, writeAll } from "../net/conn.ts";
-import { dial } from "../net/dial.ts";
-import { listen } from "../net/listen.ts";
-import { ListenError } from "../net/listen_error.ts";
-import { sleep } from "../net/sleep.ts";
-import type { ProgramLog } from "../observe/log.ts";
+import { acceptConnections } from "../net/socket/accept.ts";
+import { type Conn, writeAll } from "../net/socket/conn.ts";
+import { dial } from "../net/socket/dial.ts";
+import { listen } from "../net/socket/listen.ts";
+import { ListenError } from "../net/socket/listen_error.ts";
+import { sleep } from "../net/timers/sleep.ts";
+import type { ProgramLog } from "../observe/log/log.ts";
 import { AdminListenError, type RunningProxy, runProxy } from "./proxy.ts";
 
 /** Ports people remember; a free one is taken where they are in use. */

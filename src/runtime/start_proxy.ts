@@ -17,8 +17,8 @@ export async function startProxy(options: ProxyOptions): Promise<RunningProxy> {
   // before it loads more.
   const [{ decodeOptions }, { silentLog }, { stderrLog }, { runProxy }] = await Promise.all([
     import("../config/library.ts"),
-    import("../observe/log.ts"),
-    import("./process_log.ts"),
+    import("../observe/log/log.ts"),
+    import("./files/process_log.ts"),
     import("./proxy.ts"),
   ]);
   const config = decodeOptions(options);

@@ -1,17 +1,17 @@
 /** From a group to a connection: pick an endpoint, dial it within its time, try the next one. */
 
-import type { Conn } from "../net/conn.ts";
-import { Deadlines } from "../net/deadlines.ts";
+import type { Conn } from "../net/socket/conn.ts";
+import { Deadlines } from "../net/timers/deadlines.ts";
 import { ProxyError, proxyErrorOf } from "../net/errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Group, Unavailable } from "./group.ts";
 import { Lease } from "./lease.ts";
-import { Leg, type LegOptions } from "./leg.ts";
-import { Place } from "./places.ts";
-import type { Pool } from "./pool.ts";
-import { ReusePool } from "./reuse_pool.ts";
-import { SecondChance } from "./second_chance.ts";
-import { WarmPool } from "./warm_pool.ts";
+import { UpstreamDialer, type UpstreamDialerOptions } from "./upstream_dialer.ts";
+import { Permit } from "./pool/connection_semaphore.ts";
+import type { Pool } from "./pool/pool.ts";
+import { ReusePool } from "./pool/reuse_pool.ts";
+import { StaleConnRetry } from "./pool/stale_conn_retry.ts";
+import { WarmPool } from "./pool/warm_pool.ts";
 
 /** Where the way of one connection is noted, attempt by attempt. */
 export interface Attempts {
@@ -25,7 +25,7 @@ const NONE: readonly Endpoint[] = [];
 /** Connects the clients of one service to one group. */
 export class Connector {
   readonly group: Group;
-  readonly #leg: Leg;
+  readonly #leg: UpstreamDialer;
   /** The limits of one attempt. */
   readonly #deadlines: Deadlines;
   readonly #pool: Pool | undefined;
@@ -34,9 +34,9 @@ export class Connector {
   #watch: Disposable | undefined;
   #stopped: ProxyError | undefined;
 
-  constructor(group: Group, options: LegOptions) {
+  constructor(group: Group, options: UpstreamDialerOptions) {
     this.group = group;
-    this.#leg = new Leg(group, options);
+    this.#leg = new UpstreamDialer(group, options);
     const { retry, pool } = group.config;
     // One attempt may not take longer than all together.
     const timeout = Math.min(options.connectTimeout || Infinity, retry.timeout || Infinity);
@@ -55,7 +55,7 @@ export class Connector {
     this.#watch = this.group.watch({
       added: (endpoint) => this.#fill(endpoint),
       unusable: (endpoint) => pool.drop(endpoint),
-      makeRoom: (endpoint) => pool.dropOne(endpoint),
+      evictIdle: (endpoint) => pool.dropOne(endpoint),
     });
     for (const endpoint of this.group.endpoints) this.#fill(endpoint);
   }
@@ -138,7 +138,7 @@ export class Connector {
     preface: Uint8Array | undefined,
   ): Promise<Conn> {
     const found = await pool.take(endpoint);
-    if (found === undefined || found instanceof Place) {
+    if (found === undefined || found instanceof Permit) {
       return await this.#openNew(endpoint, found, within, preface);
     }
     if (this.#stopped !== undefined) {
@@ -148,7 +148,7 @@ export class Connector {
     const pooled = preface === undefined ? found : await this.#beginPooled(endpoint, found, within, preface);
     return pooled === undefined
       ? await this.#openNew(endpoint, undefined, within, preface)
-      : new SecondChance(pooled, () => this.#openNew(endpoint, undefined, Infinity, preface));
+      : new StaleConnRetry(pooled, () => this.#openNew(endpoint, undefined, Infinity, preface));
   }
 
   /** Undefined when the connection is no good any more, which says nothing of the endpoint. */
@@ -173,7 +173,7 @@ export class Connector {
    */
   async #openNew(
     endpoint: Endpoint,
-    reserved: Place | undefined,
+    reserved: Permit | undefined,
     within: number,
     preface: Uint8Array | undefined,
   ): Promise<Conn> {
@@ -185,7 +185,7 @@ export class Connector {
     const { signal } = deadline;
     const generation = this.#generation;
     const found = reserved ?? endpoint.places.take() ?? await this.#waitForPlace(endpoint, signal);
-    const conn = found instanceof Place ? await this.#leg.open(endpoint, found, signal) : found;
+    const conn = found instanceof Permit ? await this.#leg.open(endpoint, found, signal) : found;
     try {
       const begun = preface === undefined ? conn : await this.#leg.begin(endpoint, conn, preface, signal);
       const pool = this.#pool;
@@ -195,13 +195,13 @@ export class Connector {
     }
   }
 
-  async #openAhead(endpoint: Endpoint, place: Place): Promise<Conn> {
+  async #openAhead(endpoint: Endpoint, place: Permit): Promise<Conn> {
     using deadline = this.#deadlines.start();
     return await this.#leg.open(endpoint, place, deadline.signal);
   }
 
-  #waitForPlace(endpoint: Endpoint, signal: AbortSignal): Promise<Place | Conn> {
-    return endpoint.places.wait(this.#pool, signal, () => this.group.makeRoom(endpoint));
+  #waitForPlace(endpoint: Endpoint, signal: AbortSignal): Promise<Permit | Conn> {
+    return endpoint.places.wait(this.#pool, signal, () => this.group.evictIdle(endpoint));
   }
 
   async #settled(): Promise<void> {

@@ -3,13 +3,13 @@
 import { type Address, formatAddress } from "../net/address.ts";
 import type { ProxyError } from "../net/errors.ts";
 import { Linked, LinkedList } from "../net/linked_list.ts";
-import type { EndpointRow } from "../observe/accounts.ts";
-import type { Gauge } from "../observe/gauge.ts";
-import type { EndpointFigures } from "../observe/upstream_figures.ts";
-import type { WakeUps } from "../observe/wake_ups.ts";
-import type { HealthState } from "./hysteresis.ts";
-import { Places } from "./places.ts";
-import type { Candidate } from "./policy.ts";
+import type { EndpointRow } from "../observe/counters/accounts.ts";
+import type { Gauge } from "../shared/gauge.ts";
+import type { EndpointFigures } from "../observe/metrics/upstream_figures.ts";
+import type { WakeUps } from "../shared/wake_ups.ts";
+import type { HealthState } from "./health/hysteresis.ts";
+import { ConnectionSemaphore } from "./pool/connection_semaphore.ts";
+import type { Candidate } from "./balance/policy.ts";
 
 export interface EndpointSpec {
   readonly address: Address;
@@ -57,7 +57,7 @@ export class Endpoint implements Candidate {
   readonly address: Address;
   #spec: EndpointSpec;
   /** What connections are opened with; a client has entered before it asks for one. */
-  readonly places: Places;
+  readonly places: ConnectionSemaphore;
   state: EndpointState;
   readonly #row: EndpointRow;
   readonly #clients: Gauge;
@@ -74,7 +74,7 @@ export class Endpoint implements Candidate {
     this.state = record.state;
     this.#row = row;
     this.#clients = clients;
-    this.places = new Places(record.maxConnections, open, wakeUps);
+    this.places = new ConnectionSemaphore(record.maxConnections, open, wakeUps);
   }
 
   get weight(): number {

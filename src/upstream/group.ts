@@ -2,17 +2,17 @@
 
 import type { BalancePolicy, GroupConfig } from "../config/config.ts";
 import { ProxyError } from "../net/errors.ts";
-import type { UpstreamRow } from "../observe/accounts.ts";
+import type { UpstreamRow } from "../observe/counters/accounts.ts";
 import { Endpoint, type EndpointAccounts, type EndpointRecord, type EndpointState } from "./endpoint.ts";
-import { EndpointChoice, TRUST, type Trust } from "./endpoint_choice.ts";
-import { EndpointSet } from "./endpoint_set.ts";
-import { leastConnections } from "./least_connections.ts";
-import type { Policy } from "./policy.ts";
-import { randomTwo } from "./random_two.ts";
-import { roundRobin } from "./round_robin.ts";
-import { sourceHash } from "./source_hash.ts";
-import { Settling } from "./settling.ts";
-import type { TurnCredits } from "./turns.ts";
+import { EndpointChoice, TRUST, type Trust } from "./balance/endpoint_choice.ts";
+import { EndpointSet } from "./discovery/endpoint_set.ts";
+import { leastConnections } from "./balance/least_connections.ts";
+import type { Policy } from "./balance/policy.ts";
+import { randomTwo } from "./balance/random_two.ts";
+import { roundRobin } from "./balance/round_robin.ts";
+import { sourceHash } from "./balance/source_hash.ts";
+import { Settling } from "./health/settling.ts";
+import type { TurnCredits } from "./balance/smooth_weighted_round_robin.ts";
 
 const POLICIES: Record<BalancePolicy, (credits: TurnCredits) => Policy> = {
   round_robin: roundRobin,
@@ -28,7 +28,7 @@ export interface GroupWatcher {
   /** An endpoint went down or away. */
   unusable(endpoint: Endpoint): void;
   /** A client has no place left at an endpoint: closes a connection that nobody uses, and tells whether there was one. */
-  makeRoom(endpoint: Endpoint): boolean;
+  evictIdle(endpoint: Endpoint): boolean;
 }
 
 /** A failed connection, in words that every thread understands. */
@@ -42,7 +42,7 @@ export interface GroupOwner {
   /** A connection could not be made, or was reset before it was of any use. */
   connectionFailed(group: string, endpoint: number, failure: ConnectionFailure): void;
   /** A client has no place left at an endpoint, and no connection of this thread is idle. */
-  makeRoom(group: string, endpoint: number): void;
+  evictIdle(group: string, endpoint: number): void;
 }
 
 /** What a thread makes its groups with. */
@@ -189,8 +189,8 @@ export class Group {
   }
 
   /** Has one connection to the endpoint closed that nobody uses, if there is any. */
-  makeRoom(endpoint: Endpoint): void {
-    if (!this.#makeRoomHere(endpoint)) this.#owner.makeRoom(this.name, endpoint.id);
+  evictIdle(endpoint: Endpoint): void {
+    if (!this.#makeRoomHere(endpoint)) this.#owner.evictIdle(this.name, endpoint.id);
   }
 
   /** The same, for a client of another thread. */
@@ -262,7 +262,7 @@ export class Group {
   }
 
   #makeRoomHere(endpoint: Endpoint): boolean {
-    return this.#watchers.values().some((watcher) => watcher.makeRoom(endpoint));
+    return this.#watchers.values().some((watcher) => watcher.evictIdle(endpoint));
   }
 
   #drop(endpoint: Endpoint): void {

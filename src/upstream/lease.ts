@@ -1,6 +1,6 @@
 /** A connection to an endpoint, and the place it takes there. */
 
-import type { Conn } from "../net/conn.ts";
+import type { Conn } from "../net/socket/conn.ts";
 import type { ProxyError } from "../net/errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Group } from "./group.ts";

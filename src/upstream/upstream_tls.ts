@@ -3,9 +3,9 @@
 import { isDeepStrictEqual } from "node:util";
 import type { UpstreamTlsConfig } from "../config/config.ts";
 import { type Address, hostOf } from "../net/address.ts";
-import type { Conn } from "../net/conn.ts";
-import { TlsClient } from "../net/tls_client.ts";
-import type { TlsIdentity } from "../net/tls_credentials.ts";
+import type { Conn } from "../net/socket/conn.ts";
+import { TlsClient } from "../net/tls/client.ts";
+import type { TlsIdentity } from "../net/tls/credentials.ts";
 
 /** What was in the files. */
 export interface UpstreamTlsMaterial {

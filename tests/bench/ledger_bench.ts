@@ -1,12 +1,12 @@
 /** What the accounts cost, with `deno bench`: to count a chunk at most 50 ns, to list 5000 connections at most 5 ms. */
 
-import { Accounts } from "../../src/observe/accounts.ts";
-import { listConnections, type SortKey } from "../../src/observe/connection_list.ts";
-import type { Abortable } from "../../src/observe/connection_record.ts";
-import { ServiceLedger, serviceMetrics } from "../../src/observe/ledger.ts";
-import { renderMetrics } from "../../src/observe/metrics.ts";
-import { OpenConnections } from "../../src/observe/open_connections.ts";
-import { processFigures } from "../../src/observe/process_figures.ts";
+import { Accounts } from "../../src/observe/counters/accounts.ts";
+import { listConnections, type SortKey } from "../../src/observe/counters/connection_list.ts";
+import type { Abortable } from "../../src/observe/counters/connection_record.ts";
+import { ServiceLedger, serviceMetrics } from "../../src/observe/counters/ledger.ts";
+import { renderMetrics } from "../../src/observe/metrics/metrics.ts";
+import { OpenConnections } from "../../src/observe/counters/open_connections.ts";
+import { processFigures } from "../../src/observe/metrics/process_figures.ts";
 
 /** Nobody ends the connections of a benchmark. */
 const UNTOUCHED: Abortable = { abort() {} };

@@ -1,8 +1,8 @@
 /** `deno task bench`: sluice beside other proxies on this machine. See options.ts for what it takes. */
-import { print, progressOf } from "../support/console.ts";
+import { print, progressOf } from "../support/program/console.ts";
 import { type Findings, runBench } from "./bench.ts";
 import { outcomes } from "./goals.ts";
-import { runCommand, UsageError } from "../support/command.ts";
+import { runCommand, UsageError } from "../support/program/command.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
 import { goalLines, tables } from "./report.ts";
 import { type Circumstances, circumstances, writeResults } from "./results.ts";

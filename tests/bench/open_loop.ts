@@ -46,7 +46,7 @@ export async function openLoop(plan: Plan): Promise<Timings> {
     Array.from({ length: connections }, () => Deno.connect({ hostname: "127.0.0.1", port })),
   );
   conns.forEach((conn) => conn.setNoDelay(true));
-  const clock = new Worker(new URL("open_loop_clock.ts", import.meta.url), { type: "module" });
+  const clock = new Worker(new URL("./open_loop_clock.ts", import.meta.url), { type: "module" });
   const stepMs = 1000 / plan.perSecond;
   const due = new Int32Array(new SharedArrayBuffer(4)), stop = new Int32Array(new SharedArrayBuffer(4));
   try {

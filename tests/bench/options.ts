@@ -1,7 +1,7 @@
 /** What the command line of the bench may say. */
 import { parseArgs } from "node:util";
 import { LOAD_TABLE, type LoadName, LOADS, type TargetName, TARGETS } from "./names.ts";
-import { UsageError } from "../support/command.ts";
+import { UsageError } from "../support/program/command.ts";
 
 export interface Options {
   readonly rounds: number;

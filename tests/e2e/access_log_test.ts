@@ -1,10 +1,18 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { eventually } from "./eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import { namesIn } from "./files.ts";
 import { assertNumbered, FIRST_ID } from "./several_threads.ts";
-import { runSluice, Sluice } from "./program.ts";
-import { connect, echo, endOf, readText, refusingAddress, upstream, writeText } from "./sockets.ts";
+import { runSluice, Sluice } from "../support/program/program.ts";
+import {
+  connect,
+  echo,
+  endOf,
+  readText,
+  refusingAddress,
+  upstream,
+  writeText,
+} from "../support/peers/sockets.ts";
 
 const IS_WINDOWS = Deno.build.os === "windows";
 

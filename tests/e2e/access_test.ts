@@ -3,11 +3,11 @@
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import { startProxy } from "../../main.ts";
-import { eventually } from "./eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import { Guest, Guests, hitAndRun } from "./guest.ts";
-import { Member, whoAnswers } from "./member.ts";
-import { Sluice } from "./program.ts";
-import { connect, echo, endOf, readText, upstream, writeText } from "./sockets.ts";
+import { Member, whoAnswers } from "../support/peers/member.ts";
+import { Sluice } from "../support/program/program.ts";
+import { connect, echo, endOf, readText, upstream, writeText } from "../support/peers/sockets.ts";
 
 const isLinux = Deno.build.os === "linux";
 const onLinux = isLinux ? "" : " (skipped: needs 127.0.0.2 and ::1, which Linux has)";
@@ -136,12 +136,12 @@ services: [{ name: test, listen: 0, upstream: "${a.address}", deny: 127.0.0.0/8 
   const first = (await sluice.loggedEvents("connection_refused", 10)).length;
   assert.ok(first <= 10 * (seconds + 1), `${first} lines in ${seconds} s`);
   // Once the second is over, the next one who comes is logged, with the number of those who were not.
-  const counted = await eventually("a line with not_logged", async () => {
+  const counted = await eventually("a line with suppressed", async () => {
     using _guest = await Guest.come(sluice.port());
     visits += 1;
     const lines = sluice.events("connection_refused");
-    const unsaid = lines.map(({ not_logged }) => Number(not_logged ?? 0)).filter((count) => count > 0);
-    return unsaid.length === 0 ? 0 : lines.length + unsaid.reduce((sum, count) => sum + count);
+    const suppressed = lines.map(({ suppressed }) => Number(suppressed ?? 0)).filter((count) => count > 0);
+    return suppressed.length === 0 ? 0 : lines.length + suppressed.reduce((sum, count) => sum + count);
   }, (sum) => sum > 0);
   // Everyone up to the line that says it; those who came since then are not many.
   assert.ok(counted > 100 && counted <= visits, `${counted} of ${visits}`);

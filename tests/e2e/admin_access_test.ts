@@ -1,9 +1,9 @@
 /** Whom the admin interface of the program lets in, and what it shows them. */
 
 import assert from "node:assert/strict";
-import { Admin, type Answer } from "./admin.ts";
-import { Sluice } from "./program.ts";
-import { connect, readAll, writeText } from "./sockets.ts";
+import { Admin, type Answer } from "../support/program/admin.ts";
+import { Sluice } from "../support/program/program.ts";
+import { connect, readAll, writeText } from "../support/peers/sockets.ts";
 
 const TOKEN = "correct-horse-battery";
 

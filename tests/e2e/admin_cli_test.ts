@@ -1,8 +1,8 @@
 /** The commands that talk to a running proxy, against an admin interface with made up figures. */
 
 import assert from "node:assert/strict";
-import { aService, FakeAdmin } from "../unit/fake_admin.ts";
-import { type Finished, runSluice } from "./program.ts";
+import { aService, FakeAdmin } from "../support/peers/fake_admin.ts";
+import { type Finished, runSluice } from "../support/program/program.ts";
 
 /** Runs a command on a fake proxy. */
 function ask(fake: FakeAdmin, ...args: string[]): Promise<Finished> {

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { FakeAdmin } from "../unit/fake_admin.ts";
-import { type Finished, runSluice } from "./program.ts";
+import { FakeAdmin } from "../support/peers/fake_admin.ts";
+import { type Finished, runSluice } from "../support/program/program.ts";
 
 const TOKEN = "correct-horse-battery";
 

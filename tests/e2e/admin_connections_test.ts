@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { Admin } from "./admin.ts";
-import { eventually } from "./eventually.ts";
-import { PATIENCE } from "./line_reader.ts";
-import { Sluice, within } from "./program.ts";
-import { connect, echo, endOf, readText, tryClose, upstream, writeText } from "./sockets.ts";
+import { Admin } from "../support/program/admin.ts";
+import { eventually } from "../support/eventually.ts";
+import { PATIENCE } from "../support/peers/line_reader.ts";
+import { Sluice, within } from "../support/program/program.ts";
+import { connect, echo, endOf, readText, tryClose, upstream, writeText } from "../support/peers/sockets.ts";
 
 const isLinux = Deno.build.os === "linux";
 const onLinux = isLinux ? "" : " (skipped: needs prlimit, which Linux has)";

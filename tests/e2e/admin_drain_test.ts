@@ -2,11 +2,19 @@
 
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
-import { Admin } from "./admin.ts";
+import { Admin } from "../support/program/admin.ts";
 import { brief } from "./event_reader.ts";
-import { eventually } from "./eventually.ts";
-import { Sluice, within } from "./program.ts";
-import { connect, echo, readAll, readText, refusingAddress, upstream, writeText } from "./sockets.ts";
+import { eventually } from "../support/eventually.ts";
+import { Sluice, within } from "../support/program/program.ts";
+import {
+  connect,
+  echo,
+  readAll,
+  readText,
+  refusingAddress,
+  upstream,
+  writeText,
+} from "../support/peers/sockets.ts";
 
 /** Far below the drain of 30 s, in milliseconds. */
 const AT_ONCE = 10_000;

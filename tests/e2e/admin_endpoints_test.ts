@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import type { EndpointView, UpstreamView } from "../../src/admin/views.ts";
-import { Admin } from "./admin.ts";
+import { Admin } from "../support/program/admin.ts";
 import { brief } from "./event_reader.ts";
-import { eventually } from "./eventually.ts";
-import { Clients, countsOf, Members, Visits } from "./member.ts";
-import { Sluice, workers } from "./program.ts";
-import { connect, endOf } from "./sockets.ts";
+import { eventually } from "../support/eventually.ts";
+import { Clients, countsOf, Members, Visits } from "../support/peers/member.ts";
+import { Sluice, workers } from "../support/program/program.ts";
+import { connect, endOf } from "../support/peers/sockets.ts";
 
 Deno.test("an endpoint on drain gets no new clients and keeps its own, until it is up again", async () => {
   await using stage = await Stage.start();

@@ -1,11 +1,19 @@
 /** Ending single connections from outside. */
 
 import assert from "node:assert/strict";
-import { Admin } from "./admin.ts";
+import { Admin } from "../support/program/admin.ts";
 import { brief } from "./event_reader.ts";
-import { Clients, Members } from "./member.ts";
-import { Sluice, within, workers } from "./program.ts";
-import { blackHole, connect, endOf, readText, upstream, writeAll, writeText } from "./sockets.ts";
+import { Clients, Members } from "../support/peers/member.ts";
+import { Sluice, within, workers } from "../support/program/program.ts";
+import {
+  blackHole,
+  connect,
+  endOf,
+  readText,
+  upstream,
+  writeAll,
+  writeText,
+} from "../support/peers/sockets.ts";
 
 /** How long a connection that was killed may stay, in milliseconds. */
 const AT_ONCE = 1000;

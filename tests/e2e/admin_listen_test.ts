@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { Admin } from "./admin.ts";
-import { eventually } from "./eventually.ts";
+import { Admin } from "../support/program/admin.ts";
+import { eventually } from "../support/eventually.ts";
 import { exists } from "./files.ts";
-import { runSluice, Sluice } from "./program.ts";
-import { connect, echo, upstream } from "./sockets.ts";
+import { runSluice, Sluice } from "../support/program/program.ts";
+import { connect, echo, upstream } from "../support/peers/sockets.ts";
 
 const isLinux = Deno.build.os === "linux";
 const onLinux = isLinux ? "" : " (skipped: needs prlimit, which Linux has)";

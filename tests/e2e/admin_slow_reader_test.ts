@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { createParser } from "eventsource-parser";
 import type { AdminEvent } from "../../src/admin/views.ts";
-import { PATIENCE } from "./line_reader.ts";
-import { Sluice, within, workers } from "./program.ts";
-import { connect, endOf, readText, upstream, writeText } from "./sockets.ts";
+import { PATIENCE } from "../support/peers/line_reader.ts";
+import { Sluice, within, workers } from "../support/program/program.ts";
+import { connect, endOf, readText, upstream, writeText } from "../support/peers/sockets.ts";
 
 const isLinux = Deno.build.os === "linux";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { startProxy } from "../../main.ts";
-import { Clients, countsOf, type Member, Members, Visits, whoAnswers } from "./member.ts";
-import { Sluice } from "./program.ts";
-import { connect, endOf } from "./sockets.ts";
+import { Clients, countsOf, type Member, Members, Visits, whoAnswers } from "../support/peers/member.ts";
+import { Sluice } from "../support/program/program.ts";
+import { connect, endOf } from "../support/peers/sockets.ts";
 
 Deno.test("round_robin gives each endpoint its weight in every cycle", async () => {
   await using group = await Members.start("abcd");

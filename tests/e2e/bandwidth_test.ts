@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { Sluice } from "./program.ts";
-import { connect, echo, readAll, readText, upstream, writeAll, writeText } from "./sockets.ts";
+import { Sluice } from "../support/program/program.ts";
+import { connect, echo, readAll, readText, upstream, writeAll, writeText } from "../support/peers/sockets.ts";
 
 const isLinux = Deno.build.os === "linux";
 

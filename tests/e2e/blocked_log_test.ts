@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { exists } from "./files.ts";
-import { type Ready, sluiceCommand, within } from "./program.ts";
-import { connect, echo, endOf, readAll, upstream, writeAll } from "./sockets.ts";
+import { type Ready, sluiceCommand, within } from "../support/program/program.ts";
+import { connect, echo, endOf, readAll, upstream, writeAll } from "../support/peers/sockets.ts";
 
 const MEGABYTE = 1024 * 1024;
 /** Of Linux; others have less. */

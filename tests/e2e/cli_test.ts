@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import denoJson from "../../deno.json" with { type: "json" };
 import { namesIn } from "./files.ts";
-import { runSluice, Sluice, sluiceCommand } from "./program.ts";
-import { connect, echo, readText, upstream, writeText } from "./sockets.ts";
+import { runSluice, Sluice, sluiceCommand } from "../support/program/program.ts";
+import { connect, echo, readText, upstream, writeText } from "../support/peers/sockets.ts";
 
 Deno.test({
   name: "the program runs with the permissions of the executable and no others (not with SLUICE_BIN)",

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
-import { Admin } from "./admin.ts";
-import { runSluice, Sluice, sluiceCommand } from "./program.ts";
+import { Admin } from "../support/program/admin.ts";
+import { runSluice, Sluice, sluiceCommand } from "../support/program/program.ts";
 
 const BAD = "services:\n  - name: a\n    listen: 127.0.0.1:0\n    upstrem: db:5432\n    upstream: db:1\n";
 const PROBLEM = 'services[0].upstrem: Unknown key "upstrem": did you mean "upstream"?';

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Finished, runSluice } from "./program.ts";
+import { type Finished, runSluice } from "../support/program/program.ts";
 
 const INVALID = fileURLToPath(new URL("../config/invalid/", import.meta.url));
 const VALID = fileURLToPath(new URL("../config/valid/", import.meta.url));

@@ -1,8 +1,16 @@
 /** An upstream that counts who is in. */
 
 import assert from "node:assert/strict";
-import { roundTrip } from "./eventually.ts";
-import { connect, echo, endOf, readText, type Upstream, upstream, writeText } from "./sockets.ts";
+import { roundTrip } from "../support/eventually.ts";
+import {
+  connect,
+  echo,
+  endOf,
+  readText,
+  type Upstream,
+  upstream,
+  writeText,
+} from "../support/peers/sockets.ts";
 
 /** Echoes, and counts the connections that are open. */
 export class CountingServer implements AsyncDisposable {

@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { type ProxyOptions, type RunningProxy, startProxy } from "../../main.ts";
-import { DNSMASQ, DnsServer, type Service } from "../interop/dns_server.ts";
-import { interopTest } from "../interop/interop.ts";
-import { eventually } from "./eventually.ts";
-import { askName, Member, whoAnswers } from "./member.ts";
-import { connect, echo, readText, Upstream, writeText } from "./sockets.ts";
+import { DNSMASQ, DnsServer, type Service } from "../support/peers/dns_server.ts";
+import { interopTest } from "../support/interop.ts";
+import { eventually } from "../support/eventually.ts";
+import { askName, Member, whoAnswers } from "../support/peers/member.ts";
+import { connect, echo, readText, Upstream, writeText } from "../support/peers/sockets.ts";
 
 /** How often SRV records are looked up, in milliseconds, and by how much that varies. */
 const INTERVAL = 1000;

@@ -1,10 +1,10 @@
 /** Endpoints that failures of real connections take out for a while. */
 
 import assert from "node:assert/strict";
-import { Clients, countsOf, Member, Members, Visits } from "./member.ts";
-import { Sluice } from "./program.ts";
+import { Clients, countsOf, Member, Members, Visits } from "../support/peers/member.ts";
+import { Sluice } from "../support/program/program.ts";
 import { HEARD_AFTER } from "./several_threads.ts";
-import { connect, endOf, readText, resettableServer } from "./sockets.ts";
+import { connect, endOf, readText, resettableServer } from "../support/peers/sockets.ts";
 
 for (const reset of ["close", "pass"]) {
   Deno.test(`an endpoint that refuses is taken out, and nobody tries it any more, with reset: ${reset}`, async () => {

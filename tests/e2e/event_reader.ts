@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import type { IncomingMessage } from "node:http";
 import { createParser } from "eventsource-parser";
 import type { AdminEvent } from "../../src/admin/views.ts";
-import { PATIENCE } from "./line_reader.ts";
-import { within } from "./program.ts";
+import { PATIENCE } from "../support/peers/line_reader.ts";
+import { within } from "../support/program/program.ts";
 
 /** Events of a stream, in the order they came. */
 export class EventReader implements Disposable {

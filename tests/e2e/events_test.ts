@@ -4,13 +4,13 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, type Socket } from "node:net";
 import type { AdminEvent } from "../../src/admin/views.ts";
-import { CertificateAuthority, OPENSSL } from "../interop/certificates.ts";
-import { interopTest } from "../interop/interop.ts";
-import { Admin } from "./admin.ts";
+import { CertificateAuthority, OPENSSL } from "../support/certificates.ts";
+import { interopTest } from "../support/interop.ts";
+import { Admin } from "../support/program/admin.ts";
 import { brief, type EventReader } from "./event_reader.ts";
-import { PATIENCE } from "./line_reader.ts";
-import { Sluice, within, workers } from "./program.ts";
-import { resettableServer, upstream } from "./sockets.ts";
+import { PATIENCE } from "../support/peers/line_reader.ts";
+import { Sluice, within, workers } from "../support/program/program.ts";
+import { resettableServer, upstream } from "../support/peers/sockets.ts";
 
 /** A connection through the program over which "hello" has gone up and "hi" down. */
 interface Talk {

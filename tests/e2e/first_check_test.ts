@@ -1,12 +1,12 @@
 /** What clients get while nobody has checked an endpoint yet, and what becomes of them once somebody has. */
 
 import assert from "node:assert/strict";
-import { Admin } from "./admin.ts";
+import { Admin } from "../support/program/admin.ts";
 import { CountingServer, exchange } from "./counting_server.ts";
-import { eventually } from "./eventually.ts";
-import { Clients, countsOf, Members, Visits } from "./member.ts";
-import { Sluice } from "./program.ts";
-import { Reloadable } from "./reload_stage.ts";
+import { eventually } from "../support/eventually.ts";
+import { Clients, countsOf, Members, Visits } from "../support/peers/member.ts";
+import { Sluice } from "../support/program/program.ts";
+import { Reloadable } from "../support/program/reload_stage.ts";
 
 const CHECK =
   'health_check: { interval: 20ms, timeout: 20s, rise: 1, fall: 1, send: "PING\\r\\n", expect: "+PONG" }';

@@ -1,9 +1,9 @@
 /** A side that finishes sending first, perhaps before its first byte, gets all that the other one still has to say. */
 
 import assert from "node:assert/strict";
-import { BULK, BULK_HASH as HASH, hashOf, Sender } from "./bulk_sender.ts";
-import { Sluice } from "./program.ts";
-import { connect, readAll, readText, upstream, writeText } from "./sockets.ts";
+import { BULK, BULK_HASH as HASH, hashOf, Sender } from "../support/peers/bulk_sender.ts";
+import { Sluice } from "../support/program/program.ts";
+import { connect, readAll, readText, upstream, writeText } from "../support/peers/sockets.ts";
 
 const LEGS: Record<string, string[]> = {
   "Deno's own sockets": [],

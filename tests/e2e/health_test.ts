@@ -1,9 +1,9 @@
 /** Endpoints that health checks take out and bring back. */
 
 import assert from "node:assert/strict";
-import { Clients, countsOf, Member, Members, Visits } from "./member.ts";
-import { type LoggedEvent, Sluice } from "./program.ts";
-import { blackHole, connect, readAll, readText, upstream, writeText } from "./sockets.ts";
+import { Clients, countsOf, Member, Members, Visits } from "../support/peers/member.ts";
+import { type LoggedEvent, Sluice } from "../support/program/program.ts";
+import { blackHole, connect, readAll, readText, upstream, writeText } from "../support/peers/sockets.ts";
 
 const PING = 'send: "PING\\r\\n", expect: "+PONG"';
 

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
-import { Sluice, sluiceCommand, within } from "./program.ts";
-import { connect, echo, endOf, upstream } from "./sockets.ts";
+import { Sluice, sluiceCommand, within } from "../support/program/program.ts";
+import { connect, echo, endOf, upstream } from "../support/peers/sockets.ts";
 
 const PRELOAD = fileURLToPath(new URL("./hung_thread_preload.ts", import.meta.url));
 

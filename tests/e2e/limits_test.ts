@@ -1,11 +1,11 @@
 /** How many may be in at the same time, and how fast they may come. */
 
 import assert from "node:assert/strict";
-import { eventually, roundTrip } from "./eventually.ts";
+import { eventually, roundTrip } from "../support/eventually.ts";
 import { Guest, Guests } from "./guest.ts";
-import { countsOf, Member, whoAnswers } from "./member.ts";
-import { Sluice, within, workers } from "./program.ts";
-import { readText, upstream, writeText } from "./sockets.ts";
+import { countsOf, Member, whoAnswers } from "../support/peers/member.ts";
+import { Sluice, within, workers } from "../support/program/program.ts";
+import { readText, upstream, writeText } from "../support/peers/sockets.ts";
 
 const isLinux = Deno.build.os === "linux";
 const onLinux = isLinux ? "" : " (skipped: needs 127.0.0.2, which Linux has)";

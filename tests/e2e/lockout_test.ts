@@ -1,11 +1,11 @@
 /** One client that is refused again and again keeps nobody else out. */
 
 import assert from "node:assert/strict";
-import { Admin } from "./admin.ts";
+import { Admin } from "../support/program/admin.ts";
 import { Guest, Guests } from "./guest.ts";
-import { countsOf, Member } from "./member.ts";
-import { Sluice, within } from "./program.ts";
-import { Reloadable } from "./reload_stage.ts";
+import { countsOf, Member } from "../support/peers/member.ts";
+import { Sluice, within } from "../support/program/program.ts";
+import { Reloadable } from "../support/program/reload_stage.ts";
 
 const isLinux = Deno.build.os === "linux";
 const onLinux = isLinux ? "" : " (skipped: needs 127.0.0.2, which Linux has)";

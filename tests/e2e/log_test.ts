@@ -2,8 +2,17 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { exists } from "./files.ts";
 import { FIRST_ID } from "./several_threads.ts";
-import { Sluice, sluiceCommand } from "./program.ts";
-import { connect, echo, endOf, readAll, readText, refusingAddress, upstream, writeText } from "./sockets.ts";
+import { Sluice, sluiceCommand } from "../support/program/program.ts";
+import {
+  connect,
+  echo,
+  endOf,
+  readAll,
+  readText,
+  refusingAddress,
+  upstream,
+  writeText,
+} from "../support/peers/sockets.ts";
 
 const ANSI = "\x1b[";
 

@@ -1,14 +1,23 @@
 /** What the program counts, as its metrics and its API tell it. */
 
 import assert from "node:assert/strict";
-import { interopTest, run } from "../interop/interop.ts";
-import { Admin } from "./admin.ts";
-import { clientHello } from "./client_hellos.ts";
-import { eventually } from "./eventually.ts";
-import { Member } from "./member.ts";
-import { mirror } from "./mirror.ts";
-import { Sluice } from "./program.ts";
-import { connect, echo, endOf, readAll, readText, upstream, writeAll, writeText } from "./sockets.ts";
+import { interopTest, run } from "../support/interop.ts";
+import { Admin } from "../support/program/admin.ts";
+import { clientHello } from "../support/bytes/client_hellos.ts";
+import { eventually } from "../support/eventually.ts";
+import { Member } from "../support/peers/member.ts";
+import { mirror } from "../support/peers/mirror.ts";
+import { Sluice } from "../support/program/program.ts";
+import {
+  connect,
+  echo,
+  endOf,
+  readAll,
+  readText,
+  upstream,
+  writeAll,
+  writeText,
+} from "../support/peers/sockets.ts";
 
 const ADMIN = "admin: { listen: 127.0.0.1:0 }\nlog: { level: error }\n";
 

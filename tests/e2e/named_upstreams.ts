@@ -1,7 +1,7 @@
 /** Upstreams that show where a connection came to, and what it brought. */
 
-import { Sluice } from "./program.ts";
-import { readAll, upstream, writeAll, writeText } from "./sockets.ts";
+import { Sluice } from "../support/program/program.ts";
+import { readAll, upstream, writeAll, writeText } from "../support/peers/sockets.ts";
 
 /** No test waits for it, in milliseconds. */
 export const PEEK_TIMEOUT = 20_000;

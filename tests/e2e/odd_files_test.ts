@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { eventually } from "./eventually.ts";
-import { runSluice, Sluice, within } from "./program.ts";
-import { connect, echo, endOf, upstream } from "./sockets.ts";
+import { eventually } from "../support/eventually.ts";
+import { runSluice, Sluice, within } from "../support/program/program.ts";
+import { connect, echo, endOf, upstream } from "../support/peers/sockets.ts";
 
 const ignore = Deno.build.os === "windows";
 /** Far more than anything here takes, and less than a wait for a file. */

@@ -2,11 +2,19 @@
 
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
-import { eventually } from "./eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import { type Coming, type Guest, Guests } from "./guest.ts";
-import { Member } from "./member.ts";
-import { Sluice, within } from "./program.ts";
-import { blackHole, connect, endOf, readText, tryClose, upstream, writeText } from "./sockets.ts";
+import { Member } from "../support/peers/member.ts";
+import { Sluice, within } from "../support/program/program.ts";
+import {
+  blackHole,
+  connect,
+  endOf,
+  readText,
+  tryClose,
+  upstream,
+  writeText,
+} from "../support/peers/sockets.ts";
 
 const isLinux = Deno.build.os === "linux";
 const onLinux = isLinux ? "" : " (skipped: needs prlimit, which Linux has)";

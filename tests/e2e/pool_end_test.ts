@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { exchange } from "./counting_server.ts";
-import { descriptorsReach, settledDescriptors } from "./descriptors.ts";
-import { eventually } from "./eventually.ts";
-import { PooledProxy } from "./pooled.ts";
-import { Sluice, within } from "./program.ts";
-import { connect, echo, endOf, readText, upstream, writeText } from "./sockets.ts";
+import { descriptorsReach, settledDescriptors } from "../support/peers/descriptors.ts";
+import { eventually } from "../support/eventually.ts";
+import { PooledProxy } from "../support/program/pooled.ts";
+import { Sluice, within } from "../support/program/program.ts";
+import { connect, echo, endOf, readText, upstream, writeText } from "../support/peers/sockets.ts";
 
 /** Far below the drain of 30 s that is proven not to be waited for, in milliseconds. */
 const AT_ONCE = 10_000;

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { CountingServer, exchange } from "./counting_server.ts";
-import { eventually } from "./eventually.ts";
-import { PooledProxy } from "./pooled.ts";
-import { within } from "./program.ts";
-import { connect, readText, writeText } from "./sockets.ts";
+import { eventually } from "../support/eventually.ts";
+import { PooledProxy } from "../support/program/pooled.ts";
+import { within } from "../support/program/program.ts";
+import { connect, readText, writeText } from "../support/peers/sockets.ts";
 
 const LIMIT = 3;
 const ROUNDS = 40;

@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
-import { eventually, roundTrip } from "./eventually.ts";
+import { eventually, roundTrip } from "../support/eventually.ts";
 import { type End, FickleServer } from "./fickle_server.ts";
-import { PooledProxy } from "./pooled.ts";
-import { within } from "./program.ts";
-import { connect, readAll, readText, upstream, writeText } from "./sockets.ts";
+import { PooledProxy } from "../support/program/pooled.ts";
+import { within } from "../support/program/program.ts";
+import { connect, readAll, readText, upstream, writeText } from "../support/peers/sockets.ts";
 
 const ENDS: readonly End[] = ["fin", "reset"];
 

@@ -4,11 +4,11 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { connect as connectNode } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
-import { eventually, roundTrip } from "./eventually.ts";
-import { PooledProxy } from "./pooled.ts";
-import { answerTo, ask, makeRequest, readBytes, RequestServer } from "./request_server.ts";
-import { within } from "./program.ts";
-import { connect, endOf, readAll, writeText } from "./sockets.ts";
+import { eventually, roundTrip } from "../support/eventually.ts";
+import { PooledProxy } from "../support/program/pooled.ts";
+import { answerTo, ask, makeRequest, readBytes, RequestServer } from "../support/peers/request_server.ts";
+import { within } from "../support/program/program.ts";
+import { connect, endOf, readAll, writeText } from "../support/peers/sockets.ts";
 
 const MEGABYTE = 1024 * 1024;
 

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { eventually, roundTrip } from "./eventually.ts";
-import { PooledProxy } from "./pooled.ts";
-import { within } from "./program.ts";
-import { connect, echo, readAll, readText, upstream, writeAll, writeText } from "./sockets.ts";
+import { eventually, roundTrip } from "../support/eventually.ts";
+import { PooledProxy } from "../support/program/pooled.ts";
+import { within } from "../support/program/program.ts";
+import { connect, echo, readAll, readText, upstream, writeAll, writeText } from "../support/peers/sockets.ts";
 
 const MEGABYTE = 1024 * 1024;
 

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { latin1, mirror, reflection } from "./mirror.ts";
-import { PooledProxy } from "./pooled.ts";
-import { Sluice } from "./program.ts";
-import * as by from "./proxy_headers.ts";
+import { latin1, mirror, reflection } from "../support/peers/mirror.ts";
+import { PooledProxy } from "../support/program/pooled.ts";
+import { Sluice } from "../support/program/program.ts";
+import * as by from "../support/bytes/proxy_headers.ts";
 import {
   connect,
   echo,
@@ -15,7 +15,7 @@ import {
   upstream,
   writeAll,
   writeText,
-} from "./sockets.ts";
+} from "../support/peers/sockets.ts";
 
 const isWindows = Deno.build.os === "windows";
 const isLinux = Deno.build.os === "linux";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { Sluice, workers } from "./program.ts";
-import { connect, echo, readAll, readText, upstream, writeAll, writeText } from "./sockets.ts";
+import { Sluice, workers } from "../support/program/program.ts";
+import { connect, echo, readAll, readText, upstream, writeAll, writeText } from "../support/peers/sockets.ts";
 
 const MEGABYTE = 1024 * 1024;
 

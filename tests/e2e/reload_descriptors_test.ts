@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { Guests } from "./guest.ts";
-import { Member } from "./member.ts";
-import { Reloadable } from "./reload_stage.ts";
+import { Member } from "../support/peers/member.ts";
+import { Reloadable } from "../support/program/reload_stage.ts";
 
 const isLinux = Deno.build.os === "linux";
 

@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { eventually } from "./eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import { Guests } from "./guest.ts";
-import { Member } from "./member.ts";
-import { within } from "./program.ts";
-import { Reloadable } from "./reload_stage.ts";
-import { connect, freePorts, readAll, readText, writeText } from "./sockets.ts";
+import { Member } from "../support/peers/member.ts";
+import { within } from "../support/program/program.ts";
+import { Reloadable } from "../support/program/reload_stage.ts";
+import { connect, freePorts, readAll, readText, writeText } from "../support/peers/sockets.ts";
 
 const AT_ONCE = 5000;
 

@@ -1,8 +1,8 @@
 /** What becomes of clients who are on their way to a service when a reload removes it. */
 
 import assert from "node:assert/strict";
-import { Reloadable } from "./reload_stage.ts";
-import { connect, echo, readText, upstream, writeText } from "./sockets.ts";
+import { Reloadable } from "../support/program/reload_stage.ts";
+import { connect, echo, readText, upstream, writeText } from "../support/peers/sockets.ts";
 
 const HEADER = "PROXY TCP4 192.0.2.1 192.0.2.2 1000 2000\r\n";
 

@@ -3,11 +3,20 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { eventually } from "./eventually.ts";
-import { Member } from "./member.ts";
-import { within } from "./program.ts";
-import { Reloadable } from "./reload_stage.ts";
-import { connect, echo, endOf, readAll, readText, tryClose, upstream, writeText } from "./sockets.ts";
+import { eventually } from "../support/eventually.ts";
+import { Member } from "../support/peers/member.ts";
+import { within } from "../support/program/program.ts";
+import { Reloadable } from "../support/program/reload_stage.ts";
+import {
+  connect,
+  echo,
+  endOf,
+  readAll,
+  readText,
+  tryClose,
+  upstream,
+  writeText,
+} from "../support/peers/sockets.ts";
 
 const AT_ONCE = 2000;
 

@@ -1,10 +1,10 @@
 /** Clients that connect and reset before they are accepted: each is counted, and its end has a reason. */
 
 import assert from "node:assert/strict";
-import { eventually } from "./eventually.ts";
-import { Sluice } from "./program.ts";
-import { connect, connectAndReset, echo, readText, upstream, writeText } from "./sockets.ts";
-import { suspend } from "./suspend.ts";
+import { eventually } from "../support/eventually.ts";
+import { Sluice } from "../support/program/program.ts";
+import { connect, connectAndReset, echo, readText, upstream, writeText } from "../support/peers/sockets.ts";
+import { suspend } from "../support/program/suspend.ts";
 
 const CLIENTS = 100;
 /** What the kernel still knows of such a client is not the same everywhere. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { connect as connectNode, type Socket } from "node:net";
-import { Sluice } from "./program.ts";
-import { connect, endOf, readText, resettableServer, upstream, writeText } from "./sockets.ts";
+import { Sluice } from "../support/program/program.ts";
+import { connect, endOf, readText, resettableServer, upstream, writeText } from "../support/peers/sockets.ts";
 
 /** What the issue allows from a reset on one side to the end of the other. */
 const AT_ONCE = 1000;

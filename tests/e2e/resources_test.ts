@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
-import { descriptorsReach, settledDescriptors } from "./descriptors.ts";
-import { Sluice } from "./program.ts";
-import { connect, echo, endOf, readText, tryClose, upstream, writeText } from "./sockets.ts";
+import { descriptorsReach, settledDescriptors } from "../support/peers/descriptors.ts";
+import { Sluice } from "../support/program/program.ts";
+import { connect, echo, endOf, readText, tryClose, upstream, writeText } from "../support/peers/sockets.ts";
 
 const isLinux = Deno.build.os === "linux";
 const onLinux = isLinux ? "" : " (skipped: reads /proc, which needs Linux)";

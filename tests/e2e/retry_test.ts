@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { startProxy } from "../../main.ts";
-import { PATIENCE } from "./line_reader.ts";
-import { askName, countsOf, Member, Members, Visits, whoAnswers } from "./member.ts";
-import { Sluice, within } from "./program.ts";
+import { PATIENCE } from "../support/peers/line_reader.ts";
+import { askName, countsOf, Member, Members, Visits, whoAnswers } from "../support/peers/member.ts";
+import { Sluice, within } from "../support/program/program.ts";
 import {
   blackHole,
   connect,
@@ -13,7 +13,7 @@ import {
   refusingAddress,
   Upstream,
   writeText,
-} from "./sockets.ts";
+} from "../support/peers/sockets.ts";
 
 /** Starts a program that can change what is mounted for itself alone. */
 const UNSHARE = ["unshare", "--map-root-user", "--mount"] as const;

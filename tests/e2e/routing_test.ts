@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { startProxy } from "../../main.ts";
-import { askName, Member, whoAnswers } from "./member.ts";
-import { Sluice } from "./program.ts";
-import { connect, endOf, freePorts } from "./sockets.ts";
+import { askName, Member, whoAnswers } from "../support/peers/member.ts";
+import { Sluice } from "../support/program/program.ts";
+import { connect, endOf, freePorts } from "../support/peers/sockets.ts";
 
 const WINDOWS = Deno.build.os === "windows";
 

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { namesIn } from "./files.ts";
-import { runSluice, Sluice } from "./program.ts";
-import { connect, echo, readText, upstream, writeText } from "./sockets.ts";
+import { runSluice, Sluice } from "../support/program/program.ts";
+import { connect, echo, readText, upstream, writeText } from "../support/peers/sockets.ts";
 
 const WINDOWS = Deno.build.os === "windows";
 

@@ -1,7 +1,7 @@
 /** What tests may expect of several threads as of one, and what of one alone. */
 
 import assert from "node:assert/strict";
-import { workers } from "./program.ts";
+import { workers } from "../support/program/program.ts";
 
 /**
  * Throws unless each of so many connections is there once, in the order of their numbers. Of several threads each has

@@ -1,8 +1,8 @@
 /** Connects to a name with two addresses until this process cannot any more, and prints why. */
 
-import { dial } from "../../src/net/dial.ts";
-import { NameLookup } from "../../src/net/lookup.ts";
-import type { Conn } from "../../src/net/conn.ts";
+import { dial } from "../../src/net/socket/dial.ts";
+import { NameLookup } from "../../src/net/socket/lookup.ts";
+import type { Conn } from "../../src/net/socket/conn.ts";
 import { ProxyError } from "../../src/net/errors.ts";
 
 if (import.meta.main) console.log(await connectUntilFailure());

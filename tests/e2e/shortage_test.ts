@@ -35,7 +35,7 @@ Deno.test({
 });
 
 async function shortage([command, ...args]: readonly [string, ...string[]]): Promise<string[]> {
-  const program = fileURLToPath(new URL("shortage_program.ts", import.meta.url));
+  const program = fileURLToPath(new URL("./shortage_program.ts", import.meta.url));
   const output = await new Deno.Command(command, {
     args: [...args, Deno.execPath(), "run", "-A", "--quiet", "--no-check", "--no-config", program],
     env: { NO_COLOR: "1" },

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
-import { Sluice, within } from "./program.ts";
-import { connect, echo, endOf, readAll, readText, upstream, writeAll, writeText } from "./sockets.ts";
+import { Sluice, within } from "../support/program/program.ts";
+import {
+  connect,
+  echo,
+  endOf,
+  readAll,
+  readText,
+  upstream,
+  writeAll,
+  writeText,
+} from "../support/peers/sockets.ts";
 
 /** Far below the drain of 30 s that these tests prove not to be waited for, in milliseconds. */
 const AT_ONCE = 10_000;

@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { eventually } from "./eventually.ts";
-import { Sluice, sluiceCommand, within } from "./program.ts";
-import { connect, echo, readText, upstream, writeText } from "./sockets.ts";
+import { eventually } from "../support/eventually.ts";
+import { Sluice, sluiceCommand, within } from "../support/program/program.ts";
+import { connect, echo, readText, upstream, writeText } from "../support/peers/sockets.ts";
 
 const DENO_JSON = fileURLToPath(new URL("../../deno.json", import.meta.url));
 /** A task, the launcher that it starts, and the program that this starts. */

@@ -1,12 +1,12 @@
 /** Routes by what a ClientHello says, without a byte of the connection changed. */
 
 import assert from "node:assert/strict";
-import { clientHello } from "./client_hellos.ts";
-import { latin1, reflection } from "./mirror.ts";
+import { clientHello } from "../support/bytes/client_hellos.ts";
+import { latin1, reflection } from "../support/peers/mirror.ts";
 import { PEEK_TIMEOUT, Servers } from "./named_upstreams.ts";
-import { Sluice } from "./program.ts";
-import * as by from "./proxy_headers.ts";
-import { connect, echo, endOf, readText, upstream, writeAll, writeText } from "./sockets.ts";
+import { Sluice } from "../support/program/program.ts";
+import * as by from "../support/bytes/proxy_headers.ts";
+import { connect, echo, endOf, readText, upstream, writeAll, writeText } from "../support/peers/sockets.ts";
 
 /** A timeout that tests wait for, in milliseconds. */
 const SHORT = 300;

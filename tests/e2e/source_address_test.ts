@@ -1,11 +1,11 @@
 /** `source_address`: where upstream connections come from. */
 
 import assert from "node:assert/strict";
-import { dial } from "../../src/net/dial.ts";
-import { NameLookup } from "../../src/net/lookup.ts";
-import { eventually } from "./eventually.ts";
-import { Sluice } from "./program.ts";
-import { connect, echo, readAll, readText, upstream, writeText } from "./sockets.ts";
+import { dial } from "../../src/net/socket/dial.ts";
+import { NameLookup } from "../../src/net/socket/lookup.ts";
+import { eventually } from "../support/eventually.ts";
+import { Sluice } from "../support/program/program.ts";
+import { connect, echo, readAll, readText, upstream, writeText } from "../support/peers/sockets.ts";
 
 /** All of 127.0.0.0/8 is this machine's, on Linux; elsewhere 127.0.0.1 only. */
 const ignore = Deno.build.os !== "linux";

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { Admin } from "./admin.ts";
-import { type Finished, Sluice, sluiceCommand } from "./program.ts";
+import { Admin } from "../support/program/admin.ts";
+import { type Finished, Sluice, sluiceCommand } from "../support/program/program.ts";
 
 const GOOD = "services: [{ name: a, listen: 127.0.0.1:0, upstream: 'db:1' }]\n";
 

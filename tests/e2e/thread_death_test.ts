@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { type RunningProxy, startProxy } from "../../main.ts";
-import { eventually } from "./eventually.ts";
-import { connect, echo, endOf, readText, tryClose, upstream, writeText } from "./sockets.ts";
+import { eventually } from "../support/eventually.ts";
+import { connect, echo, endOf, readText, tryClose, upstream, writeText } from "../support/peers/sockets.ts";
 
 const CLIENTS = 40;
 

@@ -3,12 +3,12 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { ConnectionPage, ConnectionView, SortKey } from "../../src/admin/views.ts";
-import { Admin } from "./admin.ts";
-import { eventually } from "./eventually.ts";
-import { Clients, Members } from "./member.ts";
-import { Sluice, within } from "./program.ts";
+import { Admin } from "../support/program/admin.ts";
+import { eventually } from "../support/eventually.ts";
+import { Clients, Members } from "../support/peers/member.ts";
+import { Sluice, within } from "../support/program/program.ts";
 import { testThreads, threadOf } from "./several_threads.ts";
-import { connect, echo, endOf, readAll, upstream, writeAll } from "./sockets.ts";
+import { connect, echo, endOf, readAll, upstream, writeAll } from "../support/peers/sockets.ts";
 
 /** How long a connection that was killed may stay, in milliseconds. */
 const AT_ONCE = 1000;

@@ -1,12 +1,12 @@
 /** Limits hold over all threads, exactly, and a place that is left in one lets in who waits in another. */
 
 import assert from "node:assert/strict";
-import { Admin } from "./admin.ts";
+import { Admin } from "../support/program/admin.ts";
 import { CountingServer, exchange } from "./counting_server.ts";
-import { eventually } from "./eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import { Guest, Guests } from "./guest.ts";
-import { countsOf, Member } from "./member.ts";
-import { Sluice, within } from "./program.ts";
+import { countsOf, Member } from "../support/peers/member.ts";
+import { Sluice, within } from "../support/program/program.ts";
 import { testThreads, threadOf } from "./several_threads.ts";
 
 /** What is not slow on purpose comes within this time, in milliseconds. */

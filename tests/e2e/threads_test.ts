@@ -2,17 +2,17 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { CertificateAuthority, OPENSSL } from "../interop/certificates.ts";
-import { interopTest } from "../interop/interop.ts";
-import { NAME, tlsClient } from "../interop/termination.ts";
+import { CertificateAuthority, OPENSSL } from "../support/certificates.ts";
+import { interopTest } from "../support/interop.ts";
+import { NAME, tlsClient } from "../support/program/termination.ts";
 import type { ConnectionPage } from "../../src/admin/views.ts";
-import { Admin } from "./admin.ts";
-import { eventually } from "./eventually.ts";
+import { Admin } from "../support/program/admin.ts";
+import { eventually } from "../support/eventually.ts";
 import { namesIn } from "./files.ts";
-import { Clients, countsOf, type Member, Members, whoAnswers } from "./member.ts";
-import { Sluice, type StartOptions, within } from "./program.ts";
+import { Clients, countsOf, type Member, Members, whoAnswers } from "../support/peers/member.ts";
+import { Sluice, type StartOptions, within } from "../support/program/program.ts";
 import { testThreads, threadOf } from "./several_threads.ts";
-import { connect, echo, readAll, readText, upstream, writeAll, writeText } from "./sockets.ts";
+import { connect, echo, readAll, readText, upstream, writeAll, writeText } from "../support/peers/sockets.ts";
 
 /** Far below the drain of 30 s that is proven not to be waited for, in milliseconds. */
 const AT_ONCE = 10_000;

@@ -1,6 +1,15 @@
 import assert from "node:assert/strict";
-import { Sluice } from "./program.ts";
-import { blackHole, connect, echo, endOf, readAll, readText, upstream, writeText } from "./sockets.ts";
+import { Sluice } from "../support/program/program.ts";
+import {
+  blackHole,
+  connect,
+  echo,
+  endOf,
+  readAll,
+  readText,
+  upstream,
+  writeText,
+} from "../support/peers/sockets.ts";
 
 Deno.test("a refused upstream closes the client and names the cause", async () => {
   const port = await freePort();

@@ -1,9 +1,9 @@
 /** `sluice top` in a real terminal, and without one. */
 
 import assert from "node:assert/strict";
-import { FakeAdmin } from "../unit/fake_admin.ts";
-import { LineReader } from "./line_reader.ts";
-import { runSluice, sluiceCommand, within } from "./program.ts";
+import { FakeAdmin } from "../support/peers/fake_admin.ts";
+import { LineReader } from "../support/peers/line_reader.ts";
+import { runSluice, sluiceCommand, within } from "../support/program/program.ts";
 
 Deno.test("sluice top without a terminal says what to use instead", async () => {
   await using fake = await FakeAdmin.start();

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { namesIn } from "./files.ts";
-import { runSluice, Sluice } from "./program.ts";
-import { connect, echo, readAll, readText, tryClose, upstream, writeText } from "./sockets.ts";
+import { runSluice, Sluice } from "../support/program/program.ts";
+import { connect, echo, readAll, readText, tryClose, upstream, writeText } from "../support/peers/sockets.ts";
 
 testUnix("a unix socket may be both the listener and the upstream", async (directory) => {
   const [front, back] = [join(directory, "front.sock"), join(directory, "back.sock")];

@@ -6,7 +6,7 @@ export interface ConnectionLine extends AccessLine {
   readonly id: number;
   readonly bytes_from_client?: number;
   readonly bytes_from_upstream?: number;
-  readonly not_logged?: number;
+  readonly suppressed?: number;
 }
 
 export class AccessLog implements Disposable {

@@ -1,10 +1,10 @@
 /** `deno task fuzz`: random sequences of what happens to connections, and random bytes, against the whole program. */
 
-import { print, progressOf } from "../support/console.ts";
-import { CertificateAuthority } from "../interop/certificates.ts";
+import { print, progressOf } from "../support/program/console.ts";
+import { CertificateAuthority } from "../support/certificates.ts";
 import { failureText } from "./failure.ts";
 import { Model } from "./model.ts";
-import { runCommand, stopOnSignals, UsageError } from "../support/command.ts";
+import { runCommand, stopOnSignals, UsageError } from "../support/program/command.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
 import type { Premises } from "./stage.ts";
 import { Wire } from "./wire.ts";

@@ -1,8 +1,8 @@
 /** What the command line of the fuzzer may say. */
 
 import { parseArgs } from "node:util";
-import { parseDuration } from "../../src/config/duration.ts";
-import { LARGEST_SEED, randomSeed, UsageError } from "../support/command.ts";
+import { parseDuration } from "../../src/config/values/duration.ts";
+import { LARGEST_SEED, randomSeed, UsageError } from "../support/program/command.ts";
 
 export interface Options {
   /** In milliseconds. */

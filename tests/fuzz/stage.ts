@@ -1,8 +1,8 @@
 /** A running sluice with services of many kinds, their upstreams, and what can be known of it from outside. */
 
 import { join } from "node:path";
-import { Admin } from "../e2e/admin.ts";
-import type { KeyPair } from "../interop/certificates.ts";
+import { Admin } from "../support/program/admin.ts";
+import type { KeyPair } from "../support/certificates.ts";
 import { Program } from "../soak/program.ts";
 import { AccessLog } from "./access_log.ts";
 import { Arrivals } from "./peers/arrivals.ts";

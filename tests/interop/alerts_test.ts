@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { Admin } from "../e2e/admin.ts";
-import { Members } from "../e2e/member.ts";
-import { Sluice } from "../e2e/program.ts";
-import { interopTest, run } from "./interop.ts";
+import { Admin } from "../support/program/admin.ts";
+import { Members } from "../support/peers/member.ts";
+import { Sluice } from "../support/program/program.ts";
+import { interopTest, run } from "../support/interop.ts";
 
 const PROMTOOL = { needs: ["promtool"], install: "apt-get install prometheus" };
 

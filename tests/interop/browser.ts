@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { type Browser, type ConsoleMessage, launch, type Page } from "puppeteer-core";
-import { eventually } from "../e2e/eventually.ts";
-import { findProgram, type Needs } from "./interop.ts";
+import { eventually } from "../support/eventually.ts";
+import { findProgram, type Needs } from "../support/interop.ts";
 
 export const CHROMIUM: Needs = { needs: ["chromium"], install: "apt-get install chromium" };
 

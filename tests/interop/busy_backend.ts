@@ -1,7 +1,7 @@
 /** A proxy that is none, with a lot going on: it shows believable figures, which move when it is told to. */
 
 import type { AdminBackend } from "../../src/admin/backend.ts";
-import type { ProxyEvent } from "../../src/observe/events.ts";
+import type { ProxyEvent } from "../../src/observe/events/events.ts";
 import type {
   ConnectionPage,
   ConnectionQuery,

@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { eventually } from "../e2e/eventually.ts";
-import { Sluice, sluiceCommand, type StartOptions } from "../e2e/program.ts";
-import { echo, readText, upstream, writeText } from "../e2e/sockets.ts";
-import { CertificateAuthority, type KeyPair, OPENSSL } from "./certificates.ts";
-import { interopTest } from "./interop.ts";
-import { NAME, tlsClient } from "./termination.ts";
+import { eventually } from "../support/eventually.ts";
+import { Sluice, sluiceCommand, type StartOptions } from "../support/program/program.ts";
+import { echo, readText, upstream, writeText } from "../support/peers/sockets.ts";
+import { CertificateAuthority, type KeyPair, OPENSSL } from "../support/certificates.ts";
+import { interopTest } from "../support/interop.ts";
+import { NAME, tlsClient } from "../support/program/termination.ts";
 
 /** How often the certificate is changed under load, and how many clients connect one after the other meanwhile. */
 const SWAPS = 10;

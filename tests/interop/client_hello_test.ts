@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { connect } from "node:tls";
-import { parseClientHello } from "../../src/wire/client_hello.ts";
-import { inRecords, withoutRecords } from "../unit/client_hello_bytes.ts";
-import { interopTest, spawn } from "./interop.ts";
+import { parseClientHello } from "../../src/wire/client_hello/client_hello.ts";
+import { inRecords, withoutRecords } from "../support/bytes/client_hello_bytes.ts";
+import { interopTest, spawn } from "../support/interop.ts";
 
 interface Said {
   readonly serverName?: string;

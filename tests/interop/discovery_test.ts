@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { formatAddress } from "../../src/net/address.ts";
-import { discover, type DiscoverOptions } from "../../src/upstream/discovery.ts";
-import { DNSMASQ, DnsServer, type Service } from "./dns_server.ts";
-import { interopTest } from "./interop.ts";
+import { discover, type DiscoverOptions } from "../../src/upstream/discovery/discovery.ts";
+import { DNSMASQ, DnsServer, type Service } from "../support/peers/dns_server.ts";
+import { interopTest } from "../support/interop.ts";
 
 /** What is awaited comes within this time, or the test fails. */
 const DEADLINE_MS = 20_000;

@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { Home } from "./home.ts";
-import type { Needs } from "./interop.ts";
+import type { Needs } from "../support/interop.ts";
 import type { RunningServer } from "./server.ts";
 
 export const HAPROXY: Needs = { needs: ["haproxy"], install: "apt-get install haproxy" };

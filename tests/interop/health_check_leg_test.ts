@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import type { UpstreamView } from "../../src/admin/views.ts";
-import { Admin } from "../e2e/admin.ts";
-import { eventually } from "../e2e/eventually.ts";
-import { Sluice } from "../e2e/program.ts";
-import { connect, readText, writeText } from "../e2e/sockets.ts";
-import { CertificateAuthority, OPENSSL } from "./certificates.ts";
+import { Admin } from "../support/program/admin.ts";
+import { eventually } from "../support/eventually.ts";
+import { Sluice } from "../support/program/program.ts";
+import { connect, readText, writeText } from "../support/peers/sockets.ts";
+import { CertificateAuthority, OPENSSL } from "../support/certificates.ts";
 import { HAPROXY, startHaproxy, TELL_ADDRESSES } from "./haproxy.ts";
-import { interopTest } from "./interop.ts";
+import { interopTest } from "../support/interop.ts";
 import { OpensslServer } from "./openssl_server.ts";
 
 const NAME = "db.internal.test";

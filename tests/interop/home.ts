@@ -1,6 +1,6 @@
 /** Where a real server lives during a test: a temporary directory, and an account that is not root. */
 
-import { type Output, run } from "./interop.ts";
+import { type Output, run } from "../support/interop.ts";
 import { RunningServer, type ServerCommand } from "./server.ts";
 
 /** The user and group of a program, as `Deno.Command` takes them. */

@@ -1,7 +1,7 @@
 /** Starts MariaDB, and its command line client. */
 
 import { Home } from "./home.ts";
-import { findProgram, type Output, run } from "./interop.ts";
+import { findProgram, type Output, run } from "../support/interop.ts";
 import type { NetworkNamespace } from "./network_namespace.ts";
 import type { RunningServer } from "./server.ts";
 

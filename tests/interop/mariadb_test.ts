@@ -1,9 +1,9 @@
 /** MariaDB through the proxy, to its port and to its unix socket: many clients, and a session. */
 
 import assert from "node:assert/strict";
-import { Sluice } from "../e2e/program.ts";
+import { Sluice } from "../support/program/program.ts";
 import { Home } from "./home.ts";
-import { interopTest, type Output, run } from "./interop.ts";
+import { interopTest, type Output, run } from "../support/interop.ts";
 import type { RunningServer } from "./server.ts";
 
 const MARIADB = {

@@ -2,7 +2,7 @@
 
 import { randomBytes, randomInt } from "node:crypto";
 import { join } from "node:path";
-import { interopTest, type Needs, run } from "./interop.ts";
+import { interopTest, type Needs, run } from "../support/interop.ts";
 
 /** Capabilities of Linux by number (linux/capability.h): to set up networks, and namespaces with their mounts. */
 const CAP_NET_ADMIN = 12n;

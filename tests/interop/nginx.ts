@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 import { Home } from "./home.ts";
-import { findProgram, type Needs, run } from "./interop.ts";
+import { findProgram, type Needs, run } from "../support/interop.ts";
 import type { RunningServer } from "./server.ts";
 
 export const NGINX: Needs = { needs: ["nginx"], install: "apt-get install nginx libnginx-mod-stream" };

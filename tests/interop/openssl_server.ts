@@ -1,7 +1,7 @@
 /** `openssl s_server` on a free port. */
 
-import type { KeyPair } from "./certificates.ts";
-import { spawn } from "./interop.ts";
+import type { KeyPair } from "../support/certificates.ts";
+import { spawn } from "../support/interop.ts";
 
 export class OpensslServer implements AsyncDisposable {
   readonly port: number;

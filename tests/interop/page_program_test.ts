@@ -1,11 +1,11 @@
 /** The page of the admin interface of the real program, in Chromium. */
 
 import assert from "node:assert/strict";
-import { eventually } from "../e2e/eventually.ts";
-import { type Ready, Sluice } from "../e2e/program.ts";
-import { connect, echo, endOf, readText, upstream, writeText } from "../e2e/sockets.ts";
+import { eventually } from "../support/eventually.ts";
+import { type Ready, Sluice } from "../support/program/program.ts";
+import { connect, echo, endOf, readText, upstream, writeText } from "../support/peers/sockets.ts";
 import { CHROMIUM, openPage, textsOf, waitForText } from "./browser.ts";
-import { interopTest } from "./interop.ts";
+import { interopTest } from "../support/interop.ts";
 
 interopTest("page: a connection appears, its bytes move, and Kill closes it", CHROMIUM, async (stage) => {
   const server = stage.use(upstream(echo));

@@ -2,8 +2,8 @@
 
 import type { Page } from "puppeteer-core";
 import { pageFiles } from "../../src/admin/page/page.ts";
-import { listenAdmin, type ListeningAdmin } from "../../src/runtime/admin_listener.ts";
-import { parseDuration } from "../../src/config/duration.ts";
+import { listenAdmin, type ListeningAdmin } from "../../src/runtime/admin/listener.ts";
+import { parseDuration } from "../../src/config/values/duration.ts";
 import { openPage, type View, waitForText } from "./browser.ts";
 import { BusyBackend } from "./busy_backend.ts";
 

@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import axe from "axe-core";
-import { eventually } from "../e2e/eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import { CHROMIUM, textsOf, waitForText } from "./browser.ts";
-import { interopTest } from "./interop.ts";
+import { interopTest } from "../support/interop.ts";
 import { portOf, serveBackend, showConnections, stagePage } from "./page_stage.ts";
 
 interopTest("page: it asks for the token, and keeps it for this tab only", CHROMIUM, async (stage) => {

@@ -1,9 +1,9 @@
 /** The page of the admin interface in Chromium: what it shows, and what comes of pressing its buttons. */
 
 import assert from "node:assert/strict";
-import { eventually } from "../e2e/eventually.ts";
+import { eventually } from "../support/eventually.ts";
 import { CHROMIUM, focusedIn, textsOf, waitForText } from "./browser.ts";
-import { interopTest } from "./interop.ts";
+import { interopTest } from "../support/interop.ts";
 import { showConnections, stagePage } from "./page_stage.ts";
 
 const ROWS = "#connection-rows tr";

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { connect as connectNode } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
-import { PooledProxy } from "../e2e/pooled.ts";
+import { PooledProxy } from "../support/program/pooled.ts";
 import { MARIADB, MariaDb, session } from "./mariadb.ts";
 import { namespaceTest, NetworkNamespace } from "./network_namespace.ts";
 

@@ -2,10 +2,10 @@
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { PooledProxy } from "../e2e/pooled.ts";
-import { connect } from "../e2e/sockets.ts";
-import { readBytes } from "../e2e/request_server.ts";
-import { interopTest, run } from "./interop.ts";
+import { PooledProxy } from "../support/program/pooled.ts";
+import { connect } from "../support/peers/sockets.ts";
+import { readBytes } from "../support/peers/request_server.ts";
+import { interopTest, run } from "../support/interop.ts";
 import { MARIADB, MariaDb, MARIADB_AND_SLAP, session, to } from "./mariadb.ts";
 
 for (const reset of ["close", "pass"] as const) {

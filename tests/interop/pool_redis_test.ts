@@ -1,8 +1,8 @@
 /** Redis behind a warm pool: a session is one client's own, and no command is lost. */
 
 import assert from "node:assert/strict";
-import { PooledProxy } from "../e2e/pooled.ts";
-import { interopTest, run } from "./interop.ts";
+import { PooledProxy } from "../support/program/pooled.ts";
+import { interopTest, run } from "../support/interop.ts";
 import { REDIS, REDIS_AND_TOOLS, startRedis } from "./redis.ts";
 import { bulk, RedisClient } from "./resp.ts";
 

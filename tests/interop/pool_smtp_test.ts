@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { PooledProxy } from "../e2e/pooled.ts";
-import { connect, readAll, readText, writeText } from "../e2e/sockets.ts";
-import { interopTest } from "./interop.ts";
+import { PooledProxy } from "../support/program/pooled.ts";
+import { connect, readAll, readText, writeText } from "../support/peers/sockets.ts";
+import { interopTest } from "../support/interop.ts";
 import { MailServer, send } from "./mail.ts";
 
 /** The server and the client come from npm. */

@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
-import { Sluice } from "../e2e/program.ts";
+import { Sluice } from "../support/program/program.ts";
 import { Home } from "./home.ts";
-import { interopTest, run } from "./interop.ts";
+import { interopTest, run } from "../support/interop.ts";
 import type { RunningServer } from "./server.ts";
 
 const POSTGRES = { needs: ["initdb", "postgres", "psql"], install: "apt-get install postgresql" };

@@ -1,10 +1,10 @@
 /** The PROXY protocol with those who made it and those who speak it: both ways, the addresses compared. */
 
 import assert from "node:assert/strict";
-import { Sluice } from "../e2e/program.ts";
-import { connect, echo, readAll, readText, upstream, writeText } from "../e2e/sockets.ts";
+import { Sluice } from "../support/program/program.ts";
+import { connect, echo, readAll, readText, upstream, writeText } from "../support/peers/sockets.ts";
 import { HAPROXY, startHaproxy, TELL_ADDRESSES } from "./haproxy.ts";
-import { interopTest, run } from "./interop.ts";
+import { interopTest, run } from "../support/interop.ts";
 import { hasStream, NGINX, sendHeader, startNginx, tellHeader } from "./nginx.ts";
 
 const VERSIONS = ["v1", "v2"] as const;

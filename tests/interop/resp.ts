@@ -1,7 +1,7 @@
 /** A Redis client that shows the bytes: replies are raw RESP, one character per byte. */
 
 import { Buffer } from "node:buffer";
-import { connect, readAll, tryClose, writeAll } from "../e2e/sockets.ts";
+import { connect, readAll, tryClose, writeAll } from "../support/peers/sockets.ts";
 
 /** A command and its arguments, one character per byte. */
 export type Command = readonly string[];

@@ -1,6 +1,6 @@
 /** Starts a real server, waits for the line that says it is ready, and ends it by its process id. */
 
-import { type RunOptions, spawn } from "./interop.ts";
+import { type RunOptions, spawn } from "../support/interop.ts";
 
 /** How long a server may take until it serves. */
 const READY_MS = 30_000;

@@ -3,9 +3,9 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { randomBytes } from "node:crypto";
-import { Sluice } from "../e2e/program.ts";
-import { connect, readAll, readText, tryClose, writeText } from "../e2e/sockets.ts";
-import { interopTest } from "./interop.ts";
+import { Sluice } from "../support/program/program.ts";
+import { connect, readAll, readText, tryClose, writeText } from "../support/peers/sockets.ts";
+import { interopTest } from "../support/interop.ts";
 import { MailServer, type Message, send } from "./mail.ts";
 
 /** The server and the client come from npm. */

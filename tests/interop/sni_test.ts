@@ -1,10 +1,10 @@
 /** Real TLS sessions through routes by SNI and ALPN: the handshake is between the client and the server it meant. */
 
 import assert from "node:assert/strict";
-import { Sluice } from "../e2e/program.ts";
-import { CertificateAuthority, OPENSSL } from "./certificates.ts";
+import { Sluice } from "../support/program/program.ts";
+import { CertificateAuthority, OPENSSL } from "../support/certificates.ts";
 import { HAPROXY, startHaproxy } from "./haproxy.ts";
-import { interopTest } from "./interop.ts";
+import { interopTest } from "../support/interop.ts";
 import { OpensslServer } from "./openssl_server.ts";
 import { curl, openssl } from "./tls_clients.ts";
 

@@ -1,14 +1,22 @@
 /** TLS from clients ends in the proxy: who gets in, and how connections end. */
 
 import assert from "node:assert/strict";
-import { clientHello } from "../e2e/client_hellos.ts";
-import { descriptorsReach, settledDescriptors } from "../e2e/descriptors.ts";
-import { connect, endOf, readAll, readText, upstream, writeAll, writeText } from "../e2e/sockets.ts";
-import { Sluice } from "../e2e/program.ts";
-import { CertificateAuthority, type KeyPair, OPENSSL } from "./certificates.ts";
-import { interopTest, run, spawn } from "./interop.ts";
+import { clientHello } from "../support/bytes/client_hellos.ts";
+import { descriptorsReach, settledDescriptors } from "../support/peers/descriptors.ts";
+import {
+  connect,
+  endOf,
+  readAll,
+  readText,
+  upstream,
+  writeAll,
+  writeText,
+} from "../support/peers/sockets.ts";
+import { Sluice } from "../support/program/program.ts";
+import { CertificateAuthority, type KeyPair, OPENSSL } from "../support/certificates.ts";
+import { interopTest, run, spawn } from "../support/interop.ts";
 import { REDIS, startRedis } from "./redis.ts";
-import { NAME, terminating, tlsClient } from "./termination.ts";
+import { NAME, terminating, tlsClient } from "../support/program/termination.ts";
 import { openssl } from "./tls_clients.ts";
 
 const REDIS_CLI = {

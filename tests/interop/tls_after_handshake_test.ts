@@ -1,12 +1,12 @@
 /** What fails TLS when the handshake is long done has a reason of its own, the same with both engines. */
 
 import assert from "node:assert/strict";
-import { Sluice } from "../e2e/program.ts";
-import { LineReader } from "../e2e/line_reader.ts";
-import { connect, endOf } from "../e2e/sockets.ts";
-import { CertificateAuthority, OPENSSL } from "./certificates.ts";
-import { interopTest, spawn } from "./interop.ts";
-import { NAME, terminating } from "./termination.ts";
+import { Sluice } from "../support/program/program.ts";
+import { LineReader } from "../support/peers/line_reader.ts";
+import { connect, endOf } from "../support/peers/sockets.ts";
+import { CertificateAuthority, OPENSSL } from "../support/certificates.ts";
+import { interopTest, spawn } from "../support/interop.ts";
+import { NAME, terminating } from "../support/program/termination.ts";
 
 const OPENSSL_AND_STDBUF = {
   needs: [...OPENSSL.needs, "stdbuf"],

@@ -1,10 +1,10 @@
 /** What bulk inside TLS leaves to the garbage collector: nothing, either way. */
 
 import assert from "node:assert/strict";
-import { type Conn, writeAll } from "../../src/net/conn.ts";
-import { writeAll as writeAllTo } from "../e2e/sockets.ts";
-import { CertificateAuthority, OPENSSL } from "./certificates.ts";
-import { interopTest } from "./interop.ts";
+import { type Conn, writeAll } from "../../src/net/socket/conn.ts";
+import { writeAll as writeAllTo } from "../support/peers/sockets.ts";
+import { CertificateAuthority, OPENSSL } from "../support/certificates.ts";
+import { interopTest } from "../support/interop.ts";
 import { serverOptions, TerminatingServer } from "./tls_stage.ts";
 
 /** What goes through at a time, how often, and how much of it may be in memory at any time, in bytes. */

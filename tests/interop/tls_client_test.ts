@@ -1,15 +1,15 @@
 import assert from "node:assert/strict";
-import { type Conn, writeAll } from "../../src/net/conn.ts";
-import { DenoConn } from "../../src/net/deno_conn.ts";
+import { type Conn, writeAll } from "../../src/net/socket/conn.ts";
+import { DenoConn } from "../../src/net/socket/deno_conn.ts";
 import { ProxyError } from "../../src/net/errors.ts";
-import { loadAuthorities, loadCredentials } from "../../src/net/tls_credentials.ts";
-import { TlsClient, type TlsClientOptions } from "../../src/net/tls_client.ts";
-import { connect, upstream } from "../e2e/sockets.ts";
-import { CertificateAuthority, type KeyPair, OPENSSL } from "./certificates.ts";
-import { interopTest } from "./interop.ts";
+import { loadAuthorities, loadCredentials } from "../../src/net/tls/credentials.ts";
+import { TlsClient, type TlsClientOptions } from "../../src/net/tls/client.ts";
+import { connect, upstream } from "../support/peers/sockets.ts";
+import { CertificateAuthority, type KeyPair, OPENSSL } from "../support/certificates.ts";
+import { interopTest } from "../support/interop.ts";
 import { OpensslServer } from "./openssl_server.ts";
 import { serverOptions, TerminatingServer } from "./tls_stage.ts";
-import type { TlsServerOptions } from "../../src/net/tls_server.ts";
+import type { TlsServerOptions } from "../../src/net/tls/server.ts";
 
 const NEVER = new AbortController().signal;
 

@@ -1,6 +1,6 @@
 /** TLS clients to test servers with: `openssl s_client` and curl. */
 
-import { run, spawn } from "./interop.ts";
+import { run, spawn } from "../support/interop.ts";
 
 export interface ClientResult {
   readonly code: number;

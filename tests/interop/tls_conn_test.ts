@@ -1,16 +1,23 @@
 import assert from "node:assert/strict";
 import { connect as connectNode, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { writeAll } from "../../src/net/conn.ts";
+import { writeAll } from "../../src/net/socket/conn.ts";
 import { ProxyError } from "../../src/net/errors.ts";
-import { PendingHandshakes } from "../../src/net/tls_pending.ts";
-import type { Terminated } from "../../src/net/tls_server.ts";
-import { connect as connectTcp, echo, readAll, readText, upstream, writeText } from "../e2e/sockets.ts";
-import { CertificateAuthority, OPENSSL } from "./certificates.ts";
-import { interopTest } from "./interop.ts";
+import { PendingHandshakes } from "../../src/net/tls/pending.ts";
+import type { Terminated } from "../../src/net/tls/server.ts";
+import {
+  connect as connectTcp,
+  echo,
+  readAll,
+  readText,
+  upstream,
+  writeText,
+} from "../support/peers/sockets.ts";
+import { CertificateAuthority, OPENSSL } from "../support/certificates.ts";
+import { interopTest } from "../support/interop.ts";
 import { openssl } from "./tls_clients.ts";
 import { type Handler, serverOptions, TerminatingServer } from "./tls_stage.ts";
-import type { TlsServerOptions } from "../../src/net/tls_server.ts";
+import type { TlsServerOptions } from "../../src/net/tls/server.ts";
 
 interface Started {
   readonly authority: CertificateAuthority;

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { inspect } from "node:util";
-import { loadAuthorities, loadCredentials } from "../../src/net/tls_credentials.ts";
-import { CredentialsError } from "../../src/net/tls_pem.ts";
-import { CertificateAuthority, EC, type KeyPair, OPENSSL, RSA } from "./certificates.ts";
-import { commonName, issue, nameOf, organization } from "../unit/certificate_bytes.ts";
-import { interopTest } from "./interop.ts";
+import { loadAuthorities, loadCredentials } from "../../src/net/tls/credentials.ts";
+import { CredentialsError } from "../../src/net/tls/pem.ts";
+import { CertificateAuthority, EC, type KeyPair, OPENSSL, RSA } from "../support/certificates.ts";
+import { commonName, issue, nameOf, organization } from "../support/bytes/certificate_bytes.ts";
+import { interopTest } from "../support/interop.ts";
 
 interopTest("loadCredentials() reads RSA, EC and Ed25519 keys in every PEM form", OPENSSL, async (stage) => {
   const authority = stage.use(await CertificateAuthority.create());

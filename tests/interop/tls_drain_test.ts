@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
-import { ACCEPT_IDLE } from "../../src/net/accept_end.ts";
+import { ACCEPT_IDLE } from "../../src/net/socket/accept_end.ts";
 import type { TcpAddress } from "../../src/net/address.ts";
-import { reserve } from "../../src/net/reserve.ts";
-import { type Credentials, loadCredentials } from "../../src/net/tls_credentials.ts";
-import { TlsListener } from "../../src/net/tls_listener.ts";
-import { Accepting, ANYWHERE, ask, type Outcome } from "../unit/accept_stage.ts";
-import { connectWhileBusy } from "../unit/busy_clients.ts";
-import { CertificateAuthority, OPENSSL } from "./certificates.ts";
-import { interopTest } from "./interop.ts";
+import { reserve } from "../../src/net/socket/reserve.ts";
+import { type Credentials, loadCredentials } from "../../src/net/tls/credentials.ts";
+import { TlsListener } from "../../src/net/tls/listener.ts";
+import { Accepting, ANYWHERE, ask, type Outcome } from "../support/peers/accept_stage.ts";
+import { connectWhileBusy } from "../support/peers/busy_clients.ts";
+import { CertificateAuthority, OPENSSL } from "../support/certificates.ts";
+import { interopTest } from "../support/interop.ts";
 
 interface Stage {
   readonly credentials: Credentials;

@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { decodeOptions } from "../../src/config/library.ts";
-import { type Log, silentLog } from "../../src/observe/log.ts";
-import { TlsFiles } from "../../src/runtime/tls_files.ts";
-import { runSluice, Sluice } from "../e2e/program.ts";
-import { CertificateAuthority, type KeyPair, OPENSSL } from "./certificates.ts";
-import { interopTest } from "./interop.ts";
+import { type Log, silentLog } from "../../src/observe/log/log.ts";
+import { TlsFiles } from "../../src/runtime/files/tls_files.ts";
+import { runSluice, Sluice } from "../support/program/program.ts";
+import { CertificateAuthority, type KeyPair, OPENSSL } from "../support/certificates.ts";
+import { interopTest } from "../support/interop.ts";
 
 const CONFIGURATION_ERROR = 2;
 

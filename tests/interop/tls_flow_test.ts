@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { connect as connectNode, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { descriptorsReach, settledDescriptors } from "../e2e/descriptors.ts";
-import { Sluice } from "../e2e/program.ts";
+import { descriptorsReach, settledDescriptors } from "../support/peers/descriptors.ts";
+import { Sluice } from "../support/program/program.ts";
 import {
   echo,
   endOf,
@@ -14,10 +14,10 @@ import {
   upstream,
   writeAll,
   writeText,
-} from "../e2e/sockets.ts";
-import { OPENSSL } from "./certificates.ts";
-import { interopTest } from "./interop.ts";
-import { NAME, terminating, tlsClient } from "./termination.ts";
+} from "../support/peers/sockets.ts";
+import { OPENSSL } from "../support/certificates.ts";
+import { interopTest } from "../support/interop.ts";
+import { NAME, terminating, tlsClient } from "../support/program/termination.ts";
 
 const MEBIBYTE = new Uint8Array(1 << 20);
 /** In MiB: more than the buffers of two sockets hold. */

@@ -1,11 +1,11 @@
 /** A side that finishes sending first gets all that the other one still has to say, inside TLS over node:net. */
 
 import assert from "node:assert/strict";
-import { BULK_HASH, hashOf, Sender } from "../e2e/bulk_sender.ts";
-import { readAll } from "../e2e/sockets.ts";
-import { OPENSSL } from "./certificates.ts";
-import { interopTest } from "./interop.ts";
-import { terminating, tlsClient } from "./termination.ts";
+import { BULK_HASH, hashOf, Sender } from "../support/peers/bulk_sender.ts";
+import { readAll } from "../support/peers/sockets.ts";
+import { OPENSSL } from "../support/certificates.ts";
+import { interopTest } from "../support/interop.ts";
+import { terminating, tlsClient } from "../support/program/termination.ts";
 
 interopTest(
   "a TLS client that half-closes before its first byte and reads late gets 32 MiB, with reset: pass",

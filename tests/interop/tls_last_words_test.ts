@@ -2,14 +2,14 @@
 
 import assert from "node:assert/strict";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { type Conn, writeAll } from "../../src/net/conn.ts";
-import { ConnWrapper } from "../../src/net/conn_wrapper.ts";
-import { DenoConn } from "../../src/net/deno_conn.ts";
-import { PendingHandshakes } from "../../src/net/tls_pending.ts";
-import { TlsServer } from "../../src/net/tls_server.ts";
-import { readAll } from "../e2e/sockets.ts";
-import { CertificateAuthority, OPENSSL } from "./certificates.ts";
-import { interopTest } from "./interop.ts";
+import { type Conn, writeAll } from "../../src/net/socket/conn.ts";
+import { ConnWrapper } from "../../src/net/socket/conn_wrapper.ts";
+import { DenoConn } from "../../src/net/socket/deno_conn.ts";
+import { PendingHandshakes } from "../../src/net/tls/pending.ts";
+import { TlsServer } from "../../src/net/tls/server.ts";
+import { readAll } from "../support/peers/sockets.ts";
+import { CertificateAuthority, OPENSSL } from "../support/certificates.ts";
+import { interopTest } from "../support/interop.ts";
 import { serverOptions } from "./tls_stage.ts";
 
 /** Turns of the event loop that a write takes. */

@@ -1,16 +1,16 @@
 import assert from "node:assert/strict";
 import { connect as connectNode } from "node:net";
-import { acceptConnections } from "../../src/net/accept.ts";
+import { acceptConnections } from "../../src/net/socket/accept.ts";
 import type { TcpAddress } from "../../src/net/address.ts";
-import { writeAll } from "../../src/net/conn.ts";
+import { writeAll } from "../../src/net/socket/conn.ts";
 import { ProxyError, proxyErrorOf } from "../../src/net/errors.ts";
-import { type Credentials, loadCredentials } from "../../src/net/tls_credentials.ts";
-import { DenoTlsConn, TlsListener } from "../../src/net/tls_listener.ts";
-import { PendingHandshakes } from "../../src/net/tls_pending.ts";
-import { eventually } from "../e2e/eventually.ts";
-import { readAll, readText, writeText } from "../e2e/sockets.ts";
-import { CertificateAuthority, OPENSSL } from "./certificates.ts";
-import { interopTest } from "./interop.ts";
+import { type Credentials, loadCredentials } from "../../src/net/tls/credentials.ts";
+import { DenoTlsConn, TlsListener } from "../../src/net/tls/listener.ts";
+import { PendingHandshakes } from "../../src/net/tls/pending.ts";
+import { eventually } from "../support/eventually.ts";
+import { readAll, readText, writeText } from "../support/peers/sockets.ts";
+import { CertificateAuthority, OPENSSL } from "../support/certificates.ts";
+import { interopTest } from "../support/interop.ts";
 import { openssl } from "./tls_clients.ts";
 import { echo } from "./tls_stage.ts";
 

@@ -3,16 +3,16 @@
 import assert from "node:assert/strict";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import type { Conn } from "../../src/net/conn.ts";
-import { ConnWrapper } from "../../src/net/conn_wrapper.ts";
-import { DenoConn } from "../../src/net/deno_conn.ts";
-import { PendingHandshakes } from "../../src/net/tls_pending.ts";
-import { TlsServer } from "../../src/net/tls_server.ts";
-import { clientHello } from "../e2e/client_hellos.ts";
-import { eventually, roundTrip } from "../e2e/eventually.ts";
-import { connect, tryClose, writeAll } from "../e2e/sockets.ts";
-import { CertificateAuthority, type KeyPair, OPENSSL } from "./certificates.ts";
-import { interopTest } from "./interop.ts";
+import type { Conn } from "../../src/net/socket/conn.ts";
+import { ConnWrapper } from "../../src/net/socket/conn_wrapper.ts";
+import { DenoConn } from "../../src/net/socket/deno_conn.ts";
+import { PendingHandshakes } from "../../src/net/tls/pending.ts";
+import { TlsServer } from "../../src/net/tls/server.ts";
+import { clientHello } from "../support/bytes/client_hellos.ts";
+import { eventually, roundTrip } from "../support/eventually.ts";
+import { connect, tryClose, writeAll } from "../support/peers/sockets.ts";
+import { CertificateAuthority, type KeyPair, OPENSSL } from "../support/certificates.ts";
+import { interopTest } from "../support/interop.ts";
 import { serverOptions } from "./tls_stage.ts";
 
 const CLIENTS = 20;

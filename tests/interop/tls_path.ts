@@ -1,6 +1,6 @@
 /** A way to a server on which a client's bytes arrive piecemeal, or stop for a while. */
 
-import { type Upstream, upstream, writeAll } from "../e2e/sockets.ts";
+import { type Upstream, upstream, writeAll } from "../support/peers/sockets.ts";
 
 export interface PathOptions {
   /** Goes before what the client sends. */

@@ -2,13 +2,13 @@
 
 import assert from "node:assert/strict";
 import { connect as connectNode } from "node:net";
-import { clientHello } from "../e2e/client_hellos.ts";
-import { descriptorsReach, settledDescriptors } from "../e2e/descriptors.ts";
-import * as by from "../e2e/proxy_headers.ts";
-import { connect, endOf, readAll, readText, writeAll, writeText } from "../e2e/sockets.ts";
-import { type CertificateAuthority, OPENSSL } from "./certificates.ts";
-import { interopTest } from "./interop.ts";
-import { NAME, terminating, tlsClient } from "./termination.ts";
+import { clientHello } from "../support/bytes/client_hellos.ts";
+import { descriptorsReach, settledDescriptors } from "../support/peers/descriptors.ts";
+import * as by from "../support/bytes/proxy_headers.ts";
+import { connect, endOf, readAll, readText, writeAll, writeText } from "../support/peers/sockets.ts";
+import { type CertificateAuthority, OPENSSL } from "../support/certificates.ts";
+import { interopTest } from "../support/interop.ts";
+import { NAME, terminating, tlsClient } from "../support/program/termination.ts";
 import { Path } from "./tls_path.ts";
 
 const HELLO = clientHello({ sni: NAME });

@@ -1,9 +1,9 @@
 /** TLS and the PROXY protocol on the same connection, on either side of the proxy. */
 
 import assert from "node:assert/strict";
-import { latin1, mirror, reflection } from "../e2e/mirror.ts";
-import * as by from "../e2e/proxy_headers.ts";
-import { connect, readText, writeAll, writeText } from "../e2e/sockets.ts";
+import { latin1, mirror, reflection } from "../support/peers/mirror.ts";
+import * as by from "../support/bytes/proxy_headers.ts";
+import { connect, readText, writeAll, writeText } from "../support/peers/sockets.ts";
 import {
   alternativeNames,
   authority as newAuthority,
@@ -14,12 +14,12 @@ import {
   nameOf,
   organization,
   usableFor,
-} from "../unit/certificate_bytes.ts";
-import { decodeProxyHeader } from "../../src/wire/proxy_protocol.ts";
-import type { ProxyHeader } from "../../src/wire/proxy_protocol_header.ts";
-import { OPENSSL } from "./certificates.ts";
-import { interopTest } from "./interop.ts";
-import { NAME, terminating, tlsClient } from "./termination.ts";
+} from "../support/bytes/certificate_bytes.ts";
+import { decodeProxyHeader } from "../../src/wire/proxy_protocol/proxy_protocol.ts";
+import type { ProxyHeader } from "../../src/wire/proxy_protocol/header.ts";
+import { OPENSSL } from "../support/certificates.ts";
+import { interopTest } from "../support/interop.ts";
+import { NAME, terminating, tlsClient } from "../support/program/termination.ts";
 import { openssl } from "./tls_clients.ts";
 
 interopTest("an upstream is told of the TLS that ended in the proxy", OPENSSL, async (stage) => {

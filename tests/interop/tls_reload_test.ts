@@ -1,11 +1,11 @@
 /** TLS of a service, from one configuration to the next. */
 
 import assert from "node:assert/strict";
-import { Reloadable } from "../e2e/reload_stage.ts";
-import { connect, echo, readText, upstream, writeText } from "../e2e/sockets.ts";
-import { CertificateAuthority, OPENSSL } from "./certificates.ts";
-import { interopTest } from "./interop.ts";
-import { NAME, tlsClient } from "./termination.ts";
+import { Reloadable } from "../support/program/reload_stage.ts";
+import { connect, echo, readText, upstream, writeText } from "../support/peers/sockets.ts";
+import { CertificateAuthority, OPENSSL } from "../support/certificates.ts";
+import { interopTest } from "../support/interop.ts";
+import { NAME, tlsClient } from "../support/program/termination.ts";
 
 interopTest("TLS comes, changes and goes with reloads, and open connections stay", OPENSSL, async (stage) => {
   const authority = stage.use(await CertificateAuthority.create());

@@ -1,11 +1,11 @@
 /** TLS clients that connect and reset before they are accepted: each is counted, and its end has a reason. */
 
 import assert from "node:assert/strict";
-import { connectAndReset } from "../e2e/sockets.ts";
-import { OPENSSL } from "./certificates.ts";
-import { interopTest } from "./interop.ts";
-import { terminating } from "./termination.ts";
-import { suspend } from "../e2e/suspend.ts";
+import { connectAndReset } from "../support/peers/sockets.ts";
+import { OPENSSL } from "../support/certificates.ts";
+import { interopTest } from "../support/interop.ts";
+import { terminating } from "../support/program/termination.ts";
+import { suspend } from "../support/program/suspend.ts";
 
 const CLIENTS = 100;
 

@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { connect as connectNode, createServer, type Socket } from "node:net";
-import { connect, echo, endOf, readText, Upstream, upstream, writeText } from "../e2e/sockets.ts";
-import { Sluice } from "../e2e/program.ts";
-import { CertificateAuthority, OPENSSL } from "./certificates.ts";
-import { interopTest } from "./interop.ts";
-import { NAME, terminating, tlsClient } from "./termination.ts";
+import { connect, echo, endOf, readText, Upstream, upstream, writeText } from "../support/peers/sockets.ts";
+import { Sluice } from "../support/program/program.ts";
+import { CertificateAuthority, OPENSSL } from "../support/certificates.ts";
+import { interopTest } from "../support/interop.ts";
+import { NAME, terminating, tlsClient } from "../support/program/termination.ts";
 
 for (const engine of ["node:tls", "Deno.listenTls"]) {
   const tls = () => [`seamless: ${engine === "node:tls"}`];

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { CertificateAuthority, OPENSSL, RSA } from "./certificates.ts";
-import { interopTest } from "./interop.ts";
-import { writeAll } from "../../src/net/conn.ts";
-import { DenoConn } from "../../src/net/deno_conn.ts";
-import { PendingHandshakes } from "../../src/net/tls_pending.ts";
-import { TlsServer } from "../../src/net/tls_server.ts";
-import { connect, readText, writeText } from "../e2e/sockets.ts";
+import { CertificateAuthority, OPENSSL, RSA } from "../support/certificates.ts";
+import { interopTest } from "../support/interop.ts";
+import { writeAll } from "../../src/net/socket/conn.ts";
+import { DenoConn } from "../../src/net/socket/deno_conn.ts";
+import { PendingHandshakes } from "../../src/net/tls/pending.ts";
+import { TlsServer } from "../../src/net/tls/server.ts";
+import { connect, readText, writeText } from "../support/peers/sockets.ts";
 import { curl, openssl } from "./tls_clients.ts";
 import { serverOptions, TerminatingServer } from "./tls_stage.ts";
 import {
@@ -14,7 +14,7 @@ import {
   issue,
   type Issued,
   unknownExtension,
-} from "../unit/certificate_bytes.ts";
+} from "../support/bytes/certificate_bytes.ts";
 
 interopTest("a server picks the certificate by the name the client asks for", OPENSSL, async (stage) => {
   const authority = stage.use(await CertificateAuthority.create());

@@ -2,11 +2,11 @@
 
 import assert from "node:assert/strict";
 import { ProxyError } from "../../src/net/errors.ts";
-import type { TlsFacts, TlsServerOptions } from "../../src/net/tls_server.ts";
-import { eventually } from "../e2e/eventually.ts";
-import { CertificateAuthority, type KeyPair, OPENSSL } from "./certificates.ts";
-import { interopTest } from "./interop.ts";
-import { NAME, terminating } from "./termination.ts";
+import type { TlsFacts, TlsServerOptions } from "../../src/net/tls/server.ts";
+import { eventually } from "../support/eventually.ts";
+import { CertificateAuthority, type KeyPair, OPENSSL } from "../support/certificates.ts";
+import { interopTest } from "../support/interop.ts";
+import { NAME, terminating } from "../support/program/termination.ts";
 import { openssl } from "./tls_clients.ts";
 import { serverOptions, TerminatingServer } from "./tls_stage.ts";
 

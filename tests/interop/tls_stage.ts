@@ -1,12 +1,12 @@
 /** A server that terminates TLS and hands each connection to the test. */
 
-import { DenoConn } from "../../src/net/deno_conn.ts";
-import { type Conn, writeAll } from "../../src/net/conn.ts";
-import { abortable } from "../../src/net/abortable.ts";
-import { loadAuthorities, loadCredentials } from "../../src/net/tls_credentials.ts";
-import { PendingHandshakes } from "../../src/net/tls_pending.ts";
-import { type Terminated, TlsServer, type TlsServerOptions } from "../../src/net/tls_server.ts";
-import type { CertificateAuthority, KeyPair } from "./certificates.ts";
+import { DenoConn } from "../../src/net/socket/deno_conn.ts";
+import { type Conn, writeAll } from "../../src/net/socket/conn.ts";
+import { abortable } from "../../src/net/timers/abortable.ts";
+import { loadAuthorities, loadCredentials } from "../../src/net/tls/credentials.ts";
+import { PendingHandshakes } from "../../src/net/tls/pending.ts";
+import { type Terminated, TlsServer, type TlsServerOptions } from "../../src/net/tls/server.ts";
+import type { CertificateAuthority, KeyPair } from "../support/certificates.ts";
 
 export type Handler = (terminated: Terminated) => Promise<void>;
 

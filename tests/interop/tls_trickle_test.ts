@@ -1,12 +1,12 @@
 /** Clients that trickle a ClientHello without an end are all gone after `handshake_timeout`. */
 
 import assert from "node:assert/strict";
-import { clientHello } from "../e2e/client_hellos.ts";
-import { descriptorsReach, settledDescriptors } from "../e2e/descriptors.ts";
-import { connect, tryClose } from "../e2e/sockets.ts";
-import { OPENSSL } from "./certificates.ts";
-import { interopTest } from "./interop.ts";
-import { NAME, terminating } from "./termination.ts";
+import { clientHello } from "../support/bytes/client_hellos.ts";
+import { descriptorsReach, settledDescriptors } from "../support/peers/descriptors.ts";
+import { connect, tryClose } from "../support/peers/sockets.ts";
+import { OPENSSL } from "../support/certificates.ts";
+import { interopTest } from "../support/interop.ts";
+import { NAME, terminating } from "../support/program/termination.ts";
 
 /** As many handshakes as a service has at a time, and those who evict the oldest of them. */
 const FIRST = 1024;

@@ -2,12 +2,12 @@
 
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
-import type { Conn } from "../../src/net/conn.ts";
-import { eventually } from "../e2e/eventually.ts";
-import { PooledProxy } from "../e2e/pooled.ts";
-import { connect, endOf, readText, writeText } from "../e2e/sockets.ts";
-import { CertificateAuthority, type KeyPair, OPENSSL } from "./certificates.ts";
-import { interopTest } from "./interop.ts";
+import type { Conn } from "../../src/net/socket/conn.ts";
+import { eventually } from "../support/eventually.ts";
+import { PooledProxy } from "../support/program/pooled.ts";
+import { connect, endOf, readText, writeText } from "../support/peers/sockets.ts";
+import { CertificateAuthority, type KeyPair, OPENSSL } from "../support/certificates.ts";
+import { interopTest } from "../support/interop.ts";
 import { echo, serverOptions, TerminatingServer } from "./tls_stage.ts";
 
 interopTest(

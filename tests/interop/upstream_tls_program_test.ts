@@ -1,10 +1,10 @@
 /** TLS between the proxy and its upstreams, with `openssl s_server` there. */
 
 import assert from "node:assert/strict";
-import { Sluice } from "../e2e/program.ts";
-import { connect, endOf, readText, writeText } from "../e2e/sockets.ts";
-import { CertificateAuthority, type CertificateRequest, OPENSSL } from "./certificates.ts";
-import { interopTest } from "./interop.ts";
+import { Sluice } from "../support/program/program.ts";
+import { connect, endOf, readText, writeText } from "../support/peers/sockets.ts";
+import { CertificateAuthority, type CertificateRequest, OPENSSL } from "../support/certificates.ts";
+import { interopTest } from "../support/interop.ts";
 import { OpensslServer } from "./openssl_server.ts";
 
 const NAME = "db.internal.test";

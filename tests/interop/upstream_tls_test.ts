@@ -3,23 +3,23 @@
 import assert from "node:assert/strict";
 import type { PoolConfig, UpstreamTlsConfig } from "../../src/config/config.ts";
 import { type Address, parseUpstreamAddress } from "../../src/net/address.ts";
-import { type Conn, writeAll } from "../../src/net/conn.ts";
-import { DenoConn } from "../../src/net/deno_conn.ts";
+import { type Conn, writeAll } from "../../src/net/socket/conn.ts";
+import { DenoConn } from "../../src/net/socket/deno_conn.ts";
 import { ProxyError } from "../../src/net/errors.ts";
-import { PendingHandshakes } from "../../src/net/tls_pending.ts";
-import { TlsServer } from "../../src/net/tls_server.ts";
-import { type Attempt, ServiceFiles } from "../../src/runtime/service_files.ts";
+import { PendingHandshakes } from "../../src/net/tls/pending.ts";
+import { TlsServer } from "../../src/net/tls/server.ts";
+import { type Attempt, ServiceFiles } from "../../src/runtime/files/service_files.ts";
 import { type Attempts, Connector } from "../../src/upstream/connector.ts";
-import type { GroupKeeper } from "../../src/upstream/group_keeper.ts";
-import type { LegOptions } from "../../src/upstream/leg.ts";
-import { poolFiguresOf } from "../../src/upstream/pool.ts";
+import type { GroupController } from "../../src/upstream/group_controller.ts";
+import type { UpstreamDialerOptions } from "../../src/upstream/upstream_dialer.ts";
+import { poolFiguresOf } from "../../src/upstream/pool/pool.ts";
 import { UpstreamTls } from "../../src/upstream/upstream_tls.ts";
-import { eventually } from "../e2e/eventually.ts";
-import { Sluice } from "../e2e/program.ts";
-import { connect, endOf, readText, type Upstream, upstream, writeText } from "../e2e/sockets.ts";
-import { KeptGroup } from "../unit/upstream_parts.ts";
-import { CertificateAuthority, OPENSSL } from "./certificates.ts";
-import { interopTest } from "./interop.ts";
+import { eventually } from "../support/eventually.ts";
+import { Sluice } from "../support/program/program.ts";
+import { connect, endOf, readText, type Upstream, upstream, writeText } from "../support/peers/sockets.ts";
+import { KeptGroup } from "../support/fakes/upstream_parts.ts";
+import { CertificateAuthority, OPENSSL } from "../support/certificates.ts";
+import { interopTest } from "../support/interop.ts";
 import { echo, serverOptions, TerminatingServer } from "./tls_stage.ts";
 
 const NEVER = new AbortController().signal;
@@ -225,7 +225,7 @@ async function connectorFor(
   stage: AsyncDisposableStack,
   ports: number | readonly number[],
   { tls, host = "127.0.0.1", connectTimeout = 20_000, hasPreface = false, maxConnections = 0, pool }: Wanted,
-): Promise<{ connector: Connector; keeper: GroupKeeper }> {
+): Promise<{ connector: Connector; keeper: GroupController }> {
   const { group, keeper } = stage.use(
     new KeptGroup({
       endpoints: [ports].flat().map((port) => ({
@@ -240,7 +240,7 @@ async function connectorFor(
   );
   const files = filesOf(tls);
   await files.read(insisting);
-  const leg: LegOptions = {
+  const leg: UpstreamDialerOptions = {
     adapter: "deno",
     connectTimeout,
     nodelay: true,

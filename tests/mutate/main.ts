@@ -1,10 +1,10 @@
 /** `deno task mutate`: small mistakes in the source, one at a time, and whether the tests notice. */
 
 import { fileURLToPath } from "node:url";
-import { print, progressOf } from "../support/console.ts";
+import { print, progressOf } from "../support/program/console.ts";
 import { Campaign } from "./campaign.ts";
 import { type Mutant, mutantsOf, mutantText } from "./mutants.ts";
-import { runCommand, UsageError } from "../support/command.ts";
+import { runCommand, UsageError } from "../support/program/command.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
 import { importGraph, testsThatReach } from "./reach.ts";
 import { reasonFor, resultText } from "./verdicts.ts";

@@ -55,7 +55,7 @@ export function mutated(text: string, { start, end, replacement }: Mutant): stri
   return text.slice(0, start) + replacement + text.slice(end);
 }
 
-/** A mutant in a line: `src/net/relay.ts:95 #12 negate condition: a < b -> !(a < b)`. */
+/** A mutant in a line: `src/relay/relay.ts:95 #12 negate condition: a < b -> !(a < b)`. */
 export function mutantText({ file, line, number, operator, original, replacement }: Mutant): string {
   return `${file}:${line} #${number} ${operator}: ${brief(original)} -> ${brief(replacement)}`;
 }

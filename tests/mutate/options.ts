@@ -1,7 +1,7 @@
 /** What the command line of the mutation tests may say. */
 
 import { parseArgs } from "node:util";
-import { UsageError } from "../support/command.ts";
+import { UsageError } from "../support/program/command.ts";
 
 export interface Options {
   /** Files and folders of the source. */

@@ -1,6 +1,6 @@
 /** Whether the counters of sluice agree with each other, and with what was seen from outside. */
 
-import type { Metrics } from "../e2e/admin.ts";
+import type { Metrics } from "../support/program/admin.ts";
 
 export interface Seen {
   /** Services whose counters go on for the whole run. */

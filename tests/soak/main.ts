@@ -1,8 +1,8 @@
 /** `deno task soak`: sluice under mixed load for ten minutes, while everything about it changes. */
 
-import { print, progressOf } from "../support/console.ts";
+import { print, progressOf } from "../support/program/console.ts";
 import { Findings } from "./findings.ts";
-import { runCommand, stopOnSignals, UsageError } from "../support/command.ts";
+import { runCommand, stopOnSignals, UsageError } from "../support/program/command.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
 import { Soak } from "./soak.ts";
 import { courseText, unlevel } from "./verdict.ts";

@@ -1,6 +1,6 @@
 /** Operators, who look at everything, close connections, and take endpoints out; and endpoints that go down by themselves. */
 
-import type { Admin } from "../e2e/admin.ts";
+import type { Admin } from "../support/program/admin.ts";
 import type { ConnectionPage } from "../../src/admin/views.ts";
 import { sleep } from "./clock.ts";
 import type { Incidents } from "./incidents.ts";

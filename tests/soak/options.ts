@@ -1,7 +1,7 @@
 /** What the command line of the soak may say. */
 
 import { parseArgs } from "node:util";
-import { LARGEST_SEED, randomSeed, UsageError } from "../support/command.ts";
+import { LARGEST_SEED, randomSeed, UsageError } from "../support/program/command.ts";
 
 export interface Options {
   readonly minutes: number;

@@ -1,6 +1,6 @@
 /** Sluice as a program: started as a user does, and listened to. */
 
-import { type Ready, sluiceCommand } from "../e2e/program.ts";
+import { type Ready, sluiceCommand } from "../support/program/program.ts";
 
 /** Events of its log that nothing here is a reason for. */
 const ALARMS: ReadonlySet<string> = new Set([

@@ -1,8 +1,8 @@
 /** Reloads: a change each time, now and then several at once, new certificates, or a mistake. */
 
 import type { ServiceView } from "../../src/admin/views.ts";
-import type { Admin } from "../e2e/admin.ts";
-import type { CertificateAuthority, KeyPair } from "../interop/certificates.ts";
+import type { Admin } from "../support/program/admin.ts";
+import type { CertificateAuthority, KeyPair } from "../support/certificates.ts";
 import { becomes } from "./clock.ts";
 import type { Incidents } from "./incidents.ts";
 import type { Program } from "./program.ts";

@@ -1,6 +1,6 @@
 /** The configuration of sluice under the soak, and how it changes at random. */
 
-import { formatDuration } from "../../src/config/duration.ts";
+import { formatDuration } from "../../src/config/values/duration.ts";
 import type { Random } from "./random.ts";
 
 /** What stays the same. */

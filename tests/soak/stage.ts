@@ -1,8 +1,8 @@
 /** Everything that a soak needs: directories, certificates, upstreams, and sluice itself. */
 
 import { join } from "node:path";
-import { Admin } from "../e2e/admin.ts";
-import { CertificateAuthority } from "../interop/certificates.ts";
+import { Admin } from "../support/program/admin.ts";
+import { CertificateAuthority } from "../support/certificates.ts";
 import { Findings } from "./findings.ts";
 import { Program } from "./program.ts";
 import { MEMBERS, SERVICES, Settings } from "./settings.ts";

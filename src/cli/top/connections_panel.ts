@@ -1,11 +1,11 @@
 /** The open connections: as many as there is room for, one of them selected. */
 
-import { amountOf } from "../../runtime/amount.ts";
+import { amountOf } from "../../runtime/control/amount.ts";
 import type { ConnectionView, SortKey } from "../../admin/views.ts";
-import { formatAge } from "../format_age.ts";
-import { formatBytesShort } from "../format_bytes.ts";
-import { printable } from "../printable.ts";
-import { type Column, tableLines } from "../table.ts";
+import { formatAge } from "../format/age.ts";
+import { formatBytesShort } from "../format/bytes.ts";
+import { printable } from "../format/printable.ts";
+import { type Column, tableLines } from "../format/table.ts";
 import { type Line, line } from "./line.ts";
 import { formatByteRate } from "./overview_panels.ts";
 import { UNKNOWN_RATES } from "./rates.ts";

@@ -1,8 +1,8 @@
 /** The whole screen of `sluice top`. Pure: a state and a size in, lines out. */
 
-import { formatAge } from "../format_age.ts";
-import { printable } from "../printable.ts";
-import { openOf } from "../status_text.ts";
+import { formatAge } from "../format/age.ts";
+import { printable } from "../format/printable.ts";
+import { openOf } from "../admin/status_text.ts";
 import { connectionLines } from "./connections_panel.ts";
 import { KEYS } from "./keys.ts";
 import { type Line, line } from "./line.ts";

@@ -1,6 +1,6 @@
 /** What the keys of `sluice top` do. */
 
-import { isDescendingByNature, SORT_KEYS } from "../admin_args.ts";
+import { isDescendingByNature, SORT_KEYS } from "../admin/args.ts";
 import { selectedConnection, type TopState, withOrder, withSelectionMoved } from "./state.ts";
 
 /** One key press: its name where it has one (`up`, `return`, `escape`, `c`), and the text that it types. */

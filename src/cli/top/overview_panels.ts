@@ -1,9 +1,9 @@
 /** Services and upstream endpoints, each a table of a few lines. */
 
 import type { EndpointView, ServiceView, UpstreamView } from "../../admin/views.ts";
-import { formatBytesShort } from "../format_bytes.ts";
-import { endpointState, openOf } from "../status_text.ts";
-import { type Column, tableLines } from "../table.ts";
+import { formatBytesShort } from "../format/bytes.ts";
+import { endpointState, openOf } from "../admin/status_text.ts";
+import { type Column, tableLines } from "../format/table.ts";
 import { type Line, line, type Tone } from "./line.ts";
 import { endpointKey, type Rate, UNKNOWN_RATES } from "./rates.ts";
 import type { TopState } from "./state.ts";

@@ -1,13 +1,13 @@
 /** `sluice top` at work: figures and keys come in, screens go out. */
 
 import { setTimeout as pause } from "node:timers/promises";
-import { amountOf } from "../../runtime/amount.ts";
+import { amountOf } from "../../runtime/control/amount.ts";
 import type { AdminEvent } from "../../admin/views.ts";
-import type { ConnectionOrder } from "../admin_args.ts";
-import type { AdminClient } from "../admin_client.ts";
-import { AdminError } from "../admin_error.ts";
-import { PAGE_LIMIT } from "../connection_pages.ts";
-import { printable } from "../printable.ts";
+import type { ConnectionOrder } from "../admin/args.ts";
+import type { AdminClient } from "../admin/client.ts";
+import { AdminError } from "../admin/error.ts";
+import { PAGE_LIMIT } from "../admin/connection_pages.ts";
+import { printable } from "../format/printable.ts";
 import { connectionRowsIn, frame, type Size } from "./frame.ts";
 import { type Key, press } from "./keys.ts";
 import { initialState, type TopState, withReading, withRows, withStats } from "./state.ts";

@@ -1,8 +1,8 @@
 /** `sluice top`: a proxy at work, in the terminal. */
 
-import { onStopSignals } from "../../runtime/signals.ts";
-import type { ConnectionOrder } from "../admin_args.ts";
-import type { AdminClient } from "../admin_client.ts";
+import { onStopSignals } from "../../runtime/control/signals.ts";
+import type { ConnectionOrder } from "../admin/args.ts";
+import type { AdminClient } from "../admin/client.ts";
 import { UsageError } from "../usage.ts";
 import { TopSession } from "./session.ts";
 import { hasTerminal, TerminalScreen } from "./terminal.ts";

@@ -11,7 +11,7 @@
  * So writes that may have to wait go through a second descriptor of the same socket, opened as a pipe: pipe
  * writes have no such check. Reading, FIN and RST stay with the socket itself.
  *
- * tests/unit/early_half_close_test.ts fails once Deno has fixed this: then delete this file.
+ * tests/unit/net/workarounds/early_half_close_test.ts fails once Deno has fixed this: then delete this file.
  */
 
 import { Socket } from "node:net";

@@ -1,10 +1,10 @@
 /** Checks whether the memory tricks are safe in this version of Deno. */
 
 import { Buffer } from "node:buffer";
-import { type Conn, writeAll } from "../conn.ts";
-import { TlsClient } from "../tls_client.ts";
-import { PendingHandshakes } from "../tls_pending.ts";
-import { TlsServer } from "../tls_server.ts";
+import { type Conn, writeAll } from "../socket/conn.ts";
+import { TlsClient } from "../tls/client.ts";
+import { PendingHandshakes } from "../tls/pending.ts";
+import { TlsServer } from "../tls/server.ts";
 import { memoryPipe } from "./memory_pipe.ts";
 import { memoryTricks } from "./memory_tricks.ts";
 

@@ -1,7 +1,7 @@
 /** Two connections in memory: each reads what the other writes. */
 
 import type { Address } from "../address.ts";
-import type { Conn } from "../conn.ts";
+import type { Conn } from "../socket/conn.ts";
 
 const ADDRESS: Address = { transport: "unix", path: "" };
 

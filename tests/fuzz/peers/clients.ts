@@ -1,6 +1,6 @@
 /** Connecting to a service as its clients do: PROXY header, TLS, and what of them there is. */
 
-import { binaryHeader, bytesOf, ipv4Block, PROXY, TCP4 } from "../../e2e/proxy_headers.ts";
+import { binaryHeader, bytesOf, ipv4Block, PROXY, TCP4 } from "../../support/bytes/proxy_headers.ts";
 import type { ServiceRow } from "../services.ts";
 import { shuttle } from "./shuttle.ts";
 

@@ -17,7 +17,7 @@ export interface EndOptions {
 }
 
 /** How the other side ended: in order, or by an error of this name. */
-export type Ending = "eof" | string;
+export type CloseReason = "eof" | string;
 
 export class End {
   readonly #options: EndOptions;
@@ -32,7 +32,7 @@ export class End {
   /** Bytes that have come, and were right. */
   received = 0;
   /** How the other side has ended, once it has. */
-  ending: Ending | undefined;
+  ending: CloseReason | undefined;
   /** What broke while it was sending. */
   writeError: string | undefined;
   /** Bytes that came and that nobody has sent. */
@@ -81,7 +81,7 @@ export class End {
   }
 
   /** The other side has ended. */
-  end(how: Ending): void {
+  end(how: CloseReason): void {
     if (this.isGone) return;
     this.ending ??= how;
     this.#options.changes.tell();

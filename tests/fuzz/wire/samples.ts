@@ -1,8 +1,8 @@
 /** What is right, of every kind: what is mutated begins with one of these. */
 
-import { clientHello } from "../../e2e/client_hellos.ts";
-import { HEADERS } from "../../e2e/proxy_header_cases.ts";
-import { bytesOf } from "../../e2e/proxy_headers.ts";
+import { clientHello } from "../../support/bytes/client_hellos.ts";
+import { HEADERS } from "../../support/bytes/proxy_header_cases.ts";
+import { bytesOf } from "../../support/bytes/proxy_headers.ts";
 import {
   alternativeNames,
   authority,
@@ -13,7 +13,7 @@ import {
   organization,
   SERVER_AUTH,
   usableFor,
-} from "../../unit/certificate_bytes.ts";
+} from "../../support/bytes/certificate_bytes.ts";
 
 export const HELLOS: readonly Uint8Array[] = [
   clientHello(),

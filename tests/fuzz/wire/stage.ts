@@ -1,11 +1,11 @@
 /** A running sluice whose services read bytes themselves, before or instead of relaying them. */
 
 import { join } from "node:path";
-import { Admin, type Answer } from "../../e2e/admin.ts";
-import { bytesOf } from "../../e2e/proxy_headers.ts";
-import { HEADER_V1 } from "../../e2e/proxy_header_cases.ts";
-import { clientHello } from "../../e2e/client_hellos.ts";
-import { echo, freePorts, readAll, type Upstream, upstream, writeAll } from "../../e2e/sockets.ts";
+import { Admin, type Answer } from "../../support/program/admin.ts";
+import { bytesOf } from "../../support/bytes/proxy_headers.ts";
+import { HEADER_V1 } from "../../support/bytes/proxy_header_cases.ts";
+import { clientHello } from "../../support/bytes/client_hellos.ts";
+import { echo, freePorts, readAll, type Upstream, upstream, writeAll } from "../../support/peers/sockets.ts";
 import { Program } from "../../soak/program.ts";
 import type { Premises } from "../stage.ts";
 import { PROXY_HEADERS, RECORDS } from "./samples.ts";

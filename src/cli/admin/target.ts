@@ -1,0 +1,119 @@
+/** Where the admin interface of the running proxy is, and what it wants to see. */
+
+import type { Config } from "../../config/config.ts";
+import type { EnvironmentLookup } from "../../config/input/environment.ts";
+import { loadConfigFile } from "../../config/load.ts";
+import { readFault } from "../../files/file_fault.ts";
+import { readTextFile } from "../../files/read_file.ts";
+import { type Address, isAbstract, parseUpstreamAddress } from "../../net/address.ts";
+import type { AdminCommandName, AdminFlags } from "./args.ts";
+import { UsageError } from "../usage.ts";
+
+export interface AdminTarget {
+  readonly address: Address;
+  /** Undefined where none was found: the proxy may need none. */
+  readonly token: string | undefined;
+}
+
+/**
+ * How long `--token-file <(print-the-token)` may take, in milliseconds: the program may ask the user for a
+ * pass phrase.
+ */
+const TOKEN_PIPE_TIMEOUT = 60_000;
+
+/** What can be in an HTTP header and is one word. */
+const TOKEN = /^[\x21-\x7e]+$/;
+
+/** Which addresses reach a listener on all of them. */
+const LOOPBACK_OF = new Map([["0.0.0.0", "127.0.0.1"], ["::", "::1"]]);
+
+/**
+ * Looks at the command line first, then into the configuration that it names, then at SLUICE_ADMIN and SLUICE_TOKEN.
+ *
+ * @throws {UsageError} when there is no address, or an address or token that cannot be used
+ * @throws {ConfigError} when the configuration is wrong
+ */
+export async function findAdmin(
+  flags: AdminFlags,
+  command: AdminCommandName,
+  environment: EnvironmentLookup,
+): Promise<AdminTarget> {
+  const config = flags.config === undefined ? undefined : await loadConfigFile(flags.config, environment);
+  const address = addressOf(flags, config, command, environment);
+  if (flags.tokenFile !== undefined) return { address, token: await readToken(flags.tokenFile, command) };
+  const token = config?.admin?.token ?? environment("SLUICE_TOKEN");
+  if (token === undefined || token === "") return { address, token: undefined };
+  return { address, token: checkedToken(token, "SLUICE_TOKEN", command) };
+}
+
+function addressOf(
+  flags: AdminFlags,
+  config: Config | undefined,
+  command: AdminCommandName,
+  environment: EnvironmentLookup,
+): Address {
+  if (flags.address !== undefined) return parsedAddress(flags.address, "--admin", command);
+  if (config !== undefined) return configuredAddress(flags.config!, config, command);
+  const variable = environment("SLUICE_ADMIN");
+  if (variable !== undefined && variable !== "") return parsedAddress(variable, "SLUICE_ADMIN", command);
+  throw new UsageError(
+    "Cannot tell where the proxy is: give --admin ADDRESS, or -c FILE with the proxy's configuration, or set " +
+      "SLUICE_ADMIN; ADDRESS is what admin.listen says",
+    command,
+  );
+}
+
+function parsedAddress(text: string, source: string, command: AdminCommandName): Address {
+  try {
+    return reachable(parseUpstreamAddress(text, { barePort: true }), source, command);
+  } catch (cause) {
+    if (cause instanceof UsageError) throw cause;
+    throw new UsageError(`${source}: ${(cause as Error).message}`, command);
+  }
+}
+
+function configuredAddress(path: string, config: Config, command: AdminCommandName): Address {
+  if (config.admin === undefined) {
+    throw new UsageError(
+      `"${path}" has no "admin": the proxy has no admin interface; add admin.listen and restart it`,
+      command,
+    );
+  }
+  const { listen } = config.admin;
+  if (listen.transport === "tcp" && listen.port === 0) {
+    throw new UsageError(
+      `admin.listen in "${path}" leaves the port open: take it from the proxy's log and give --admin HOST:PORT`,
+      command,
+    );
+  }
+  return reachable(listen, `admin.listen in "${path}"`, command);
+}
+
+/** No client can connect to "all addresses", and Deno's fetch cannot connect to an abstract socket. */
+function reachable(address: Address, source: string, command: AdminCommandName): Address {
+  if (address.transport === "unix") {
+    if (!isAbstract(address)) return address;
+    throw new UsageError(
+      `${source}: commands cannot connect to an abstract socket: listen on a file or a port, or ask by ` +
+        `"curl --abstract-unix-socket ${address.path.slice(1)} http://localhost/api/v1/status"`,
+      command,
+    );
+  }
+  return { ...address, hostname: LOOPBACK_OF.get(address.hostname) ?? address.hostname };
+}
+
+async function readToken(path: string, command: AdminCommandName): Promise<string> {
+  const text = await readTextFile(path, { pipeTimeout: TOKEN_PIPE_TIMEOUT }).catch((cause: unknown) => {
+    throw new UsageError(`Cannot read --token-file "${path}": ${readFault(cause).fault}`, command);
+  });
+  return checkedToken(text.trim(), `--token-file "${path}"`, command);
+}
+
+/** Never shows the token. */
+function checkedToken(token: string, source: string, command: AdminCommandName): string {
+  if (TOKEN.test(token)) return token;
+  throw new UsageError(
+    `Cannot use the token in ${source}: expected one word of printable ASCII characters`,
+    command,
+  );
+}

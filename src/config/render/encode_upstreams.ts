@@ -1,0 +1,77 @@
+/** Finds out how each upstream group of a configuration is written: by its name, in place, or as an address. */
+
+import { formatAddress } from "../../net/address.ts";
+import { GROUP_NAME_PATTERN } from "../values/address_text.ts";
+import type { Config, GroupConfig, ServiceConfig } from "../config.ts";
+import type { UpstreamInput } from "./encode_document.ts";
+import { encodeGroup } from "./encode_group.ts";
+import type { SecretFormat } from "./encode_secret.ts";
+import { untakenName } from "../rules/groups.ts";
+
+/**
+ * Writes the upstreams of services and routes, so that `Groups` makes the same groups of them, with the same names
+ * and in the same order. A group is written in place where it can be: there it changes only with its service.
+ */
+export class UpstreamEncoder {
+  /** The groups to be written under `upstreams`. */
+  readonly named: readonly GroupConfig[];
+  readonly #secrets: SecretFormat;
+  readonly #names: ReadonlySet<string>;
+  readonly #inPlace: ReadonlySet<string>;
+
+  constructor({ upstreams, services }: Config, secrets: SecretFormat) {
+    const uses = usesIn(services);
+    this.#secrets = secrets;
+    this.#inPlace = namesInPlace(upstreams, uses);
+    this.named = upstreams.slice(0, countNamed(upstreams, uses, this.#inPlace));
+    this.#names = new Set(this.named.map(({ name }) => name));
+  }
+
+  encode(group: GroupConfig): UpstreamInput {
+    if (this.#names.has(group.name)) return group.name;
+    if (this.#inPlace.has(group.name)) return encodeGroup(group, this.#secrets);
+    // What is called neither by a name of its own nor by its place was written as its only endpoint.
+    return formatAddress(group.endpoints[0]!.address);
+  }
+}
+
+/** Where each group is used, by its name. */
+type Uses = ReadonlyMap<string, readonly string[]>;
+
+/** Groups are in the order of their first use. */
+function usesIn(services: readonly ServiceConfig[]): Uses {
+  const uses = new Map<string, string[]>();
+  const use = (group: GroupConfig, place: string) => {
+    uses.set(group.name, [...uses.get(group.name) ?? [], place]);
+  };
+  for (const { name, routes, upstream } of services) {
+    for (const [index, route] of routes.entries()) use(route.upstream, `${name}.routes[${index}]`);
+    if (upstream !== undefined) use(upstream, `${name}.upstream`);
+  }
+  return uses;
+}
+
+/** The groups that are used once, and would be called as they are if they were written there. */
+function namesInPlace(groups: readonly GroupConfig[], uses: Uses): Set<string> {
+  const inPlace = new Set<string>();
+  const taken = new Set<string>();
+  for (const { name } of groups) {
+    const [place, ...others] = uses.get(name) ?? [];
+    if (place !== undefined && others.length === 0 && untakenName(place, taken) === name) inPlace.add(name);
+    taken.add(name);
+  }
+  return inPlace;
+}
+
+/** How many groups have to be under `upstreams`: from there on, they are in the order of their first use. */
+function countNamed(groups: readonly GroupConfig[], uses: Uses, inPlace: ReadonlySet<string>): number {
+  const order = new Map([...uses.keys()].map((name, index) => [name, index]));
+  let next = Infinity;
+  for (const [index, { name }] of [...groups.entries()].reverse()) {
+    const mustBeNamed = new RegExp(GROUP_NAME_PATTERN).test(name) && !inPlace.has(name);
+    const use = order.get(name);
+    if (mustBeNamed || use === undefined || use > next) return index + 1;
+    next = use;
+  }
+  return 0;
+}

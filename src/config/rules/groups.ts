@@ -1,0 +1,91 @@
+/** Upstreams as services write them into the groups they stand for. */
+
+import { addressKey, formatAddress } from "../../net/address.ts";
+import type { EndpointConfig, GroupConfig, HealthCheckConfig, ServiceConfig } from "../config.ts";
+import { type EndpointEntry, plainEndpoint } from "../schema/endpoint_schema.ts";
+import { type GroupEntry, plainGroup, type UpstreamEntry } from "../schema/group_schema.ts";
+
+/** The groups of a configuration: those with a name first, then the others in the order of their first use. */
+export class Groups {
+  readonly #all = new Map<string, GroupConfig>();
+  readonly #named = new Map<string, GroupConfig>();
+  readonly #lone = new Map<string, GroupConfig>();
+
+  constructor(upstreams: ReadonlyMap<string, GroupEntry>) {
+    for (const [name, entry] of upstreams) this.#named.set(name, this.#add(name, entry));
+  }
+
+  /** Every group once. */
+  get all(): GroupConfig[] {
+    return [...this.#all.values()];
+  }
+
+  /** The group of an upstream: the same for the same name or address. `place` names one written in place. */
+  groupOf(upstream: UpstreamEntry, place: string): GroupConfig {
+    if (upstream.kind === "group") return this.#add(place, upstream.group);
+    if (upstream.kind === "name") {
+      const group = this.#named.get(upstream.name);
+      // Names that lead nowhere are problems, of which there are none left here.
+      if (group === undefined) throw new Error(`Unknown group "${upstream.name}"`);
+      return group;
+    }
+    const { address } = upstream;
+    const known = this.#lone.get(addressKey(address));
+    if (known !== undefined) return known;
+    const group = this.#add(formatAddress(address), plainGroup([plainEndpoint(address)]));
+    this.#lone.set(addressKey(address), group);
+    return group;
+  }
+
+  #add(wanted: string, entry: GroupEntry): GroupConfig {
+    // A group may be called "db.upstream", which is also what the one in the service "db" is called.
+    const name = untakenName(wanted, this.#all);
+    const group = completeGroup(name, entry);
+    this.#all.set(name, group);
+    return group;
+  }
+}
+
+/** Tells equal names apart: `wanted`, or else that with the first free number behind it. */
+export function untakenName(wanted: string, taken: { has(name: string): boolean }): string {
+  let name = wanted;
+  for (let count = 2; taken.has(name); count++) name = `${wanted}#${count}`;
+  return name;
+}
+
+/** Where the connections of a service can go, each group once, its own upstream last. */
+export function groupsOf({ routes, upstream }: ServiceConfig): GroupConfig[] {
+  const groups = [...routes.map((route) => route.upstream), ...upstream === undefined ? [] : [upstream]];
+  return [...new Set(groups)];
+}
+
+function completeGroup(name: string, entry: GroupEntry): GroupConfig {
+  const { balance, retry, passive, pool, discovery } = entry;
+  const check = entry.health_check;
+  return {
+    name,
+    balance,
+    endpoints: entry.endpoints.map(completeEndpoint),
+    retry,
+    healthCheck: check && completeCheck(check),
+    passive,
+    onDown: entry.on_down,
+    pool: pool && {
+      mode: pool.mode,
+      maxIdle: pool.max_idle,
+      maxIdleTime: pool.max_idle_time,
+      quiet: pool.quiet,
+      maxUses: pool.max_uses,
+    },
+    discovery: discovery && { ...discovery, server: discovery.server },
+  };
+}
+
+function completeCheck(check: NonNullable<GroupEntry["health_check"]>): HealthCheckConfig {
+  const { interval, timeout, rise, fall, send, expect, tls, proxy_protocol: proxyProtocol } = check;
+  return { interval, timeout, rise, fall, send, expect, tls, proxyProtocol };
+}
+
+function completeEndpoint({ address, weight, max_connections, backup }: EndpointEntry): EndpointConfig {
+  return { address, weight, maxConnections: max_connections, backup };
+}

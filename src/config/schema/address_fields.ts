@@ -1,0 +1,157 @@
+/** The addresses in a configuration, as zod schemas. */
+
+import { type Address, parseUpstreamAddress, type TcpAddress } from "../../net/address.ts";
+import { CidrSet, parseCidr } from "../../wire/ip/cidr.ts";
+import {
+  GROUP_NAME_PATTERN,
+  isIpAddress,
+  parseEndpointAddress,
+  parseNameServer,
+  parseUpstreamWord,
+  UNIX_PEERS,
+  type UpstreamWord,
+} from "../values/address_text.ts";
+import type { PortRange } from "../config.ts";
+import { parseListenRange, parsePortRange, PORT_RANGE_PATTERN } from "../values/port_range.ts";
+import {
+  type JsonSchema,
+  scalar,
+  type Scalars,
+  scalars,
+  textOrNumber,
+  Unexpected,
+} from "../values/scalar.ts";
+
+const UPSTREAM_ADDRESS: JsonSchema = { type: "string", pattern: "^([^\\s/]+:[0-9]+|unix:.+)$" };
+const EXPECTED_UPSTREAM = 'an address such as "db.internal:5432"';
+
+/** No address, but what stands for all of a machine (RFC 4291 section 2.5.2). */
+const UNSPECIFIED = new CidrSet(["0.0.0.0", "::"]);
+
+const ADDRESS_BLOCKS: Scalars<string> = {
+  expected: 'an IP address or a block such as "10.1.0.0/16"',
+  parse: (value) => {
+    if (typeof value !== "string") throw new Unexpected();
+    if (/,|\d\s+\d/.test(value)) {
+      throw new SyntaxError(
+        `Cannot parse "${value}": several addresses are written as a list, [10.0.0.0/8, 192.168.0.0/16]`,
+      );
+    }
+    if (value === "*") throw new SyntaxError('Cannot parse "*": everyone is 0.0.0.0/0 and ::/0');
+    parseCidr(value);
+    return [value];
+  },
+  json: [{ type: "string", pattern: "^[0-9a-fA-F.:]+(%[^/]+)?(/[0-9]+)?$" }],
+};
+
+/** Where connections go, in one word: an address, or the name of a group. */
+export function upstreamWord() {
+  return scalar<string, UpstreamWord>({
+    expected: EXPECTED_UPSTREAM,
+    parse: (value) => parseUpstreamWord(String(textOrNumber(value))),
+    json: [UPSTREAM_ADDRESS, { type: "string", pattern: GROUP_NAME_PATTERN }],
+  });
+}
+
+/** Where connections go: an address. */
+export function upstreamAddress() {
+  return scalar<string, Address>({
+    expected: EXPECTED_UPSTREAM,
+    parse: (value) => parseUpstreamAddress(String(textOrNumber(value))),
+    json: [UPSTREAM_ADDRESS],
+  });
+}
+
+/** The same, or a name without a port. Whether it may be one is up to the group's `discovery`. */
+export function endpointAddress() {
+  return scalar<string, Address>({
+    expected: EXPECTED_UPSTREAM,
+    parse: (value) => parseEndpointAddress(String(textOrNumber(value))),
+    json: [UPSTREAM_ADDRESS, { type: "string", pattern: "^[^:\\s/]*[A-Za-z][^:\\s/]*$" }],
+  });
+}
+
+/** Where connections come from: an address, the same with a range of ports, or a list of these. */
+export function listen() {
+  return scalars<string | number, Address>({
+    expected: 'an address such as "127.0.0.1:5000"',
+    each: "address",
+    parse: (value) => parseListenRange(String(textOrNumber(value))),
+    json: [
+      { type: "integer", minimum: 0, maximum: 65535 },
+      { type: "string", pattern: "^(([^\\s/]*:)?[0-9]+(-[0-9]+)?|unix:.+)$" },
+    ],
+  });
+}
+
+/** Where one listener listens: an address with a single port. */
+export function adminListen() {
+  return scalar<string | number, Address>({
+    expected: 'an address such as "127.0.0.1:9000"',
+    parse: (value) => {
+      const text = String(textOrNumber(value));
+      const [address, ...others] = parseListenRange(text);
+      if (address !== undefined && others.length === 0) return address;
+      throw new SyntaxError(`Cannot listen on "${text}": expected one port, got a range of them`);
+    },
+    json: [
+      { type: "integer", minimum: 0, maximum: 65535 },
+      { type: "string", pattern: "^(([^\\s/]*:)?[0-9]+|unix:.+)$" },
+    ],
+  });
+}
+
+/** The address of this machine that connections are made from. */
+export function sourceAddress() {
+  return scalar<string, string>({
+    expected: 'an IP address of this machine such as "10.0.0.3"',
+    parse: (value) => {
+      if (typeof value !== "string" || !isIpAddress(value)) throw new Unexpected();
+      if (!UNSPECIFIED.has(value)) return value;
+      throw new SyntaxError(`Cannot connect from "${value}": it stands for any address, leave the key out`);
+    },
+    json: [{ type: "string", pattern: "^[0-9a-fA-F.:]+(%[^/]+)?$" }],
+  });
+}
+
+/** A port, a range of ports, or a list of these. */
+export function ports() {
+  return scalars<string | number, PortRange>({
+    expected: 'a port such as 5432 or a range such as "7000-7010"',
+    each: "port",
+    parse: (value) => [parsePortRange(textOrNumber(value))],
+    json: [
+      { type: "integer", minimum: 1, maximum: 65535 },
+      { type: "string", pattern: PORT_RANGE_PATTERN },
+    ],
+  });
+}
+
+/** An IP address, a block of them, or a list of these. */
+export function addressBlocks() {
+  return scalars<string, string>({ ...ADDRESS_BLOCKS, each: "address" });
+}
+
+/** The same, or an empty list. */
+export function accessList() {
+  return scalars<string, string>(ADDRESS_BLOCKS);
+}
+
+/** The same as {@linkcode addressBlocks}, and `unix` for peers on unix sockets, who have no address. */
+export function trustedPeers() {
+  return scalars<string, string>({
+    expected: 'an IP address, a block such as "10.1.0.0/16", or unix',
+    each: "address",
+    parse: (value) => value === UNIX_PEERS ? [value] : ADDRESS_BLOCKS.parse(value),
+    json: [...ADDRESS_BLOCKS.json, { const: UNIX_PEERS }],
+  });
+}
+
+/** Where to ask for names. */
+export function nameServer() {
+  return scalar<string, TcpAddress>({
+    expected: 'the IP address of a name server such as "10.0.0.2:53"',
+    parse: (value) => parseNameServer(String(textOrNumber(value))),
+    json: [{ type: "string", pattern: "^(\\[[0-9a-fA-F.:]+\\]|[0-9.]+)(:[0-9]+)?$|^[0-9a-fA-F.:]+$" }],
+  });
+}

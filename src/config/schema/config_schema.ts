@@ -1,0 +1,179 @@
+/** The shape of a configuration file: its keys, what they mean, and what they are when they are left out. */
+
+import { z } from "zod";
+import { accessList, listen, sourceAddress } from "./address_fields.ts";
+import { admin } from "./admin_schema.ts";
+import { acceptProxyProtocol, limits, peek, processLimits } from "./admission_schema.ts";
+import { choice, duration, flag, keepalive, name, share, size, unixMode } from "./fields.ts";
+import { filePath } from "../values/file_path.ts";
+import { namedGroups, upstream } from "./group_schema.ts";
+import { route } from "./route_schema.ts";
+import { section } from "./section.ts";
+import { tls, upstreamTls } from "./tls_schema.ts";
+import { workers } from "./workers.ts";
+
+/** Smaller buffers than a memory page, in bytes, only cost system calls. */
+const MIN_BUFFER = 4096;
+
+/** Larger buffers, in bytes, bring no more speed, and every busy connection has two. */
+const MAX_BUFFER = 16 * 1024 * 1024;
+
+/** The kernel counts keepalive times in seconds; in milliseconds. */
+const MIN_KEEPALIVE = 1000;
+
+const access = section('a mapping such as "path: access.log"', {
+  path: filePath("/var/log/sluice/access.log").optional().describe(
+    "The file that lines are appended to. Left out, stderr.",
+  ),
+  format: choice("text", "json").optional().describe("How lines look. Left out, as the format of log."),
+  sample: share().prefault(1).describe(
+    "The share of connections that are logged, 0.1 for one in ten. Those that failed or were refused always are.",
+  ),
+});
+
+const log = section('a mapping such as "level: info"', {
+  level: choice("debug", "info", "warn", "error").prefault("info").describe(
+    "The least important lines that are still logged.",
+  ),
+  format: choice("text", "json").prefault("text").describe(
+    "text is for people; json is one object per line.",
+  ),
+  access: access.prefault({}).describe("The line that each connection leaves when it ends."),
+});
+
+const shutdown = section('a mapping such as "drain: 30s"', {
+  drain: duration().prefault("30s").describe(
+    "How long a stop waits for open connections to end before it closes them. 0 closes them at once.",
+  ),
+  delay: duration().prefault(0).describe(
+    "How long a stop goes on accepting before that, while the proxy already says that it is not ready, so that " +
+      "load balancers notice. 0 is not at all.",
+  ),
+});
+
+const reload = section('a mapping such as "watch: true"', {
+  watch: flag().prefault(false).describe(
+    "Read the configuration again whenever its file changes, as SIGHUP does.",
+  ),
+});
+
+/** What a service can say for itself and `defaults` for all of them. */
+const knobs = {
+  allow: accessList().describe(
+    'Addresses of clients who may come in: one, a block such as "10.0.0.0/8", or a list. An empty list is everyone.',
+  ),
+  deny: accessList().describe(
+    "Addresses of clients who may not, whatever allow says, written the same way.",
+  ),
+  connect_timeout: duration().describe(
+    "How long one attempt to reach the upstream may take, name lookup included. 0 is no limit.",
+  ),
+  idle_timeout: duration().describe(
+    "A connection is closed when no byte came from either side for this long. 0 is no limit.",
+  ),
+  half_close_timeout: duration().describe(
+    "The same once one side has finished sending. Left out or 0, it is the service's idle_timeout.",
+  ),
+  buffer_size: size(MIN_BUFFER, MAX_BUFFER).describe(
+    "The largest buffer for each direction of a connection, 4KiB to 16MiB. Buffers start small and grow up to this; " +
+      "beyond 256KiB only while those that large take less than 64MiB in a thread.",
+  ),
+  nodelay: flag().describe("Send small packets at once (TCP_NODELAY)."),
+  keepalive: keepalive(MIN_KEEPALIVE).describe(
+    "Probe silent connections: true after the kernel's time, or after a duration of at least 1s.",
+  ),
+  reset: choice("close", "pass").describe(
+    "What the other side sees when one side resets its connection: an orderly close, or a reset too (pass).",
+  ),
+};
+
+const defaults = section('a mapping such as "idle_timeout: 10m"', {
+  allow: knobs.allow.prefault([]),
+  deny: knobs.deny.prefault([]),
+  connect_timeout: knobs.connect_timeout.prefault("5s"),
+  idle_timeout: knobs.idle_timeout.prefault("10m"),
+  half_close_timeout: knobs.half_close_timeout.optional(),
+  buffer_size: knobs.buffer_size.prefault("1MiB"),
+  nodelay: knobs.nodelay.prefault(true),
+  keepalive: knobs.keepalive.prefault(false),
+  reset: knobs.reset.prefault("close"),
+});
+
+/** One service. */
+export const service = section("a mapping with name, listen and upstream", {
+  name: name().describe("What the service is called in logs and metrics. Every service has its own."),
+  listen: listen().describe(
+    "Where clients connect, one address or a list: host:port, port (127.0.0.1), :port (all addresses), " +
+      "[v6]:port or unix:/path. A port may be a range such as 7000-7010. Port 0 takes a free one.",
+  ),
+  unix_mode: unixMode().optional().describe(
+    'Permissions of the unix sockets in listen, in octal such as "0660". Left out, the umask decides.',
+  ),
+  accept_proxy_protocol: acceptProxyProtocol.optional().describe(
+    "Takes the client's address from the PROXY protocol header (v1 or v2) that each connection must begin with. " +
+      "Left out, nobody may send one.",
+  ),
+  allow: knobs.allow.optional(),
+  deny: knobs.deny.optional(),
+  limits: limits.prefault({}).describe("How much of the service there is for clients."),
+  peek: peek.prefault({}).describe("Waiting for the ClientHello that routes with sni or alpn need."),
+  tls: tls.optional().describe("TLS with clients. Left out, what they send is passed on as it is."),
+  routes: z.array(route, { error: "a list of routes" }).min(1, { error: "at least one route" }).optional()
+    .describe("Where some clients go. The first route whose conditions a client meets decides."),
+  upstream: upstream.optional().describe(
+    "Where connections go: host:port, [v6]:port or unix:/path, the name of a group, a list of endpoints, or a " +
+      "group written in place. With routes, where clients go that none matches; left out, they are refused.",
+  ),
+  send_proxy_protocol: choice("v1", "v2").optional().describe(
+    "Begins each upstream connection with a PROXY protocol header of this version. Left out, with none.",
+  ),
+  upstream_tls: upstreamTls.optional().describe(
+    "TLS with upstreams; {} will do. Left out, none, and TLS of clients is passed through.",
+  ),
+  source_address: sourceAddress().optional().describe(
+    "The address of this machine that upstream connections come from. Left out, the system chooses.",
+  ),
+  connect_timeout: knobs.connect_timeout.optional(),
+  idle_timeout: knobs.idle_timeout.optional(),
+  half_close_timeout: knobs.half_close_timeout.optional(),
+  buffer_size: knobs.buffer_size.optional(),
+  nodelay: knobs.nodelay.optional(),
+  keepalive: knobs.keepalive.optional(),
+  reset: knobs.reset.optional(),
+}).meta({ anyOf: [{ required: ["upstream"] }, { required: ["routes"] }] });
+
+const settings = {
+  workers: workers().prefault(1).describe(
+    "How many threads accept and relay, 1 to 256, each on a core of its own. auto is one for each CPU.",
+  ),
+  log: log.prefault({}).describe("What is logged, and how."),
+  shutdown: shutdown.prefault({}).describe("How the program stops."),
+  reload: reload.prefault({}).describe("When the configuration is read again."),
+  limits: processLimits.prefault({}).describe("How much there is for the clients of all services together."),
+  defaults: defaults.prefault({}).describe("What services get that do not say otherwise."),
+  upstreams: namedGroups.prefault({}).describe(
+    "Groups of endpoints by name, for any number of services to use.",
+  ),
+  admin: admin.optional().describe("The HTTP interface for operators. Left out, there is none."),
+};
+
+const FILE = "a mapping with services";
+
+/** A whole file. Keys that are not listed here are errors. */
+export const configFile = section(FILE, {
+  ...settings,
+  services: z.array(service, { error: "a list of services" }).min(1, { error: "at least one service" })
+    .describe("What to listen on, and where to connect to."),
+});
+
+/** A file whose services are not validated. */
+export const configFileFrame = section(FILE, { ...settings, services: z.unknown() });
+
+/** A file as it is written. */
+export type ConfigFileInput = z.input<typeof configFile>;
+
+/** A file after parsing: numbers for durations and sizes, and defaults filled in. */
+export type ConfigFile = z.output<typeof configFile>;
+
+/** One service of a file after parsing; what it leaves out is in `defaults`. */
+export type ServiceEntry = ConfigFile["services"][number];

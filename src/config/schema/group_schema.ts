@@ -1,0 +1,159 @@
+/** The shape of an upstream group: its keys, what they mean, and what they are when they are left out. */
+
+import { z } from "zod";
+import { GROUP_NAME_PATTERN } from "../values/address_text.ts";
+import { endpointAddress, nameServer, upstreamAddress, upstreamWord } from "./address_fields.ts";
+import { type EndpointEntry, endpointList } from "./endpoint_schema.ts";
+import { choice, count, duration, flag, payload } from "./fields.ts";
+import { section } from "./section.ts";
+
+/** The shortest time between two checks or two look-ups, in milliseconds: less is a flood. */
+const MIN_CHECK_INTERVAL = 10;
+const MIN_DISCOVERY_INTERVAL = 100;
+
+const GROUP = "a mapping with endpoints";
+
+const retry = section('a mapping such as "attempts: 3"', {
+  attempts: count(1, 100).prefault(3).describe("How many endpoints are tried for one client."),
+  timeout: duration().prefault("10s").describe("How long all attempts together may take. 0 is no limit."),
+});
+
+const healthCheck = section('a mapping such as "interval: 5s"', {
+  interval: duration(MIN_CHECK_INTERVAL).prefault("5s").describe(
+    "How often each endpoint is checked, give or take 10 %.",
+  ),
+  timeout: duration(1).prefault("2s").describe(
+    "How long one check may take, connecting and answer included.",
+  ),
+  rise: count(1, 100).prefault(2).describe("So many good checks in a row bring an endpoint up."),
+  fall: count(1, 100).prefault(3).describe("So many bad checks in a row take an endpoint down."),
+  send: payload().optional().describe(
+    'What to send once connected: text such as "PING\\r\\n", or bytes such as "hex:0d0a". Left out, nothing.',
+  ),
+  expect: payload().optional().describe(
+    "What the answer must begin with, written the same way. Left out, an open connection is enough.",
+  ),
+  tls: flag().optional().describe(
+    "Whether checks are made inside TLS, with the upstream_tls of the first service that has one. Left out, they are " +
+      "where the services that use the group do so; to be said where these differ.",
+  ),
+  proxy_protocol: choice("none", "v1", "v2").optional().describe(
+    "The PROXY header that a check begins with: that of a connection of the proxy itself (LOCAL, or UNKNOWN in v1). " +
+      "Left out, the version of the services that use the group; to be said where these differ.",
+  ),
+});
+
+const passive = section('a mapping such as "failures: 5"', {
+  failures: count(1, 1000).prefault(5).describe(
+    "So many failures of clients' connections (not connected, or reset at once) take an endpoint out.",
+  ),
+  window: duration(1).prefault("10s").describe("The time within which failures count together."),
+  eject: duration(1).prefault("30s").describe("How long the endpoint stays out."),
+});
+
+const pool = section('a mapping such as "max_idle: 8"', {
+  mode: choice("warm", "reuse").prefault("warm").describe(
+    "warm hands out connections that were never used. reuse also takes used ones back, which is " +
+      "for protocols without session state only.",
+  ),
+  max_idle: count(1, 1000).prefault(8).describe("Connections waiting for each endpoint."),
+  max_idle_time: duration(1).prefault("5s").describe("How long a connection may wait before it is closed."),
+  quiet: duration(1).prefault("50ms").describe(
+    "For reuse: how long the upstream must be silent before another client gets the connection.",
+  ),
+  max_uses: count(1, 1_000_000).prefault(1000).describe(
+    "For reuse: how many clients one connection may serve.",
+  ),
+});
+
+const discovery = section('a mapping such as "dns: srv"', {
+  dns: choice("a", "srv").describe(
+    "a: addresses of the endpoints' names, looked up again when their TTL has passed. " +
+      "srv: SRV records of the endpoints' names, which bring ports, priorities and weights.",
+  ),
+  interval: duration(MIN_DISCOVERY_INTERVAL).prefault("10s").describe("How often SRV records are looked up."),
+  server: nameServer().optional().describe(
+    "The name server to ask, an IP address with a port or without one (53). Left out, those of the system.",
+  ),
+});
+
+const groupSettings = section(GROUP, {
+  balance: choice("round_robin", "least_connections", "random_two", "source_hash").prefault("round_robin")
+    .describe("Which endpoint the next connection goes to."),
+  retry: retry.prefault({}).describe("Trying other endpoints before a client is dropped."),
+  health_check: healthCheck.optional().describe("Checks each endpoint now and then. Left out, none does."),
+  passive: passive.optional().describe(
+    "Takes out an endpoint that fails clients' connections. Left out, nothing does.",
+  ),
+  on_down: choice("keep", "close").prefault("keep").describe(
+    "What happens to the open connections of an endpoint that goes down.",
+  ),
+  pool: pool.optional().describe("Keeps connections open ahead of their use. Left out, none are."),
+  discovery: discovery.optional().describe(
+    "Finds endpoints in DNS. Left out, a name is looked up for each connection.",
+  ),
+});
+
+/** A group with settings of its own. */
+export const group = section(GROUP, {
+  endpoints: endpointList(endpointAddress()).describe(
+    "Where connections go; each can stand in for the others. With discovery, the names to look up.",
+  ),
+  ...groupSettings.shape,
+}).meta({ id: "group" });
+
+/**
+ * Groups by name. A name may equal a property of every object, such as "constructor": `z.record` refuses a
+ * mapping with such a key.
+ */
+export const namedGroups = z.unknown().transform((value, context) => {
+  const groups = new Map<string, GroupEntry>();
+  if (!isMapping(value)) {
+    context.issues.push({ code: "custom", message: "a mapping of names to groups", input: value });
+    return groups;
+  }
+  for (const [name, entry] of Object.entries(value)) {
+    const { data, error } = group.safeParse(entry, { jitless: true });
+    if (data !== undefined) groups.set(name, data);
+    for (const issue of error?.issues ?? []) {
+      context.issues.push({ ...issue, input: entry, path: [name, ...issue.path] } as z.core.$ZodRawIssue);
+    }
+  }
+  return groups;
+}) as z.ZodType<ReadonlyMap<string, GroupEntry>> as z.ZodType<
+  ReadonlyMap<string, GroupEntry>,
+  Readonly<Record<string, z.input<typeof group>>>
+>;
+z.globalRegistry.add(namedGroups, {
+  type: "object",
+  propertyNames: { type: "string", pattern: GROUP_NAME_PATTERN },
+  additionalProperties: { $ref: "#/$defs/group" },
+});
+
+/** Where connections go: an address, a list of endpoints, the name of a group, or a group. */
+export const upstream = z.union([
+  upstreamWord(),
+  endpointList(upstreamAddress()).transform((endpoints) => inPlace(plainGroup(endpoints))),
+  group.transform(inPlace),
+], { error: 'an address such as "db.internal:5432", a list of addresses or a group' }).meta({
+  id: "upstream",
+});
+
+/** A group after parsing. */
+export type GroupEntry = z.output<typeof group>;
+
+/** An upstream after parsing. */
+export type UpstreamEntry = z.output<typeof upstream>;
+
+/** A group of which nothing is known but its endpoints. */
+export function plainGroup(endpoints: EndpointEntry[]): GroupEntry {
+  return { endpoints, ...groupSettings.parse({}) };
+}
+
+function isMapping(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function inPlace(entry: GroupEntry) {
+  return { kind: "group", group: entry } as const;
+}

@@ -1,0 +1,76 @@
+/** Limits that are not plain numbers, as zod schemas. */
+
+import { z } from "zod";
+import { BANDWIDTH_PATTERN, formatBandwidth, parseBandwidth } from "../values/bandwidth.ts";
+import type { RateConfig } from "../config.ts";
+import { formatDuration, parseDuration } from "../values/duration.ts";
+import { count, DURATION } from "./fields.ts";
+import { scalar, textOrNumber, Unexpected } from "../values/scalar.ts";
+import { section } from "./section.ts";
+
+/** How many connections a second, and how many at once, can still be told from no limit. */
+const MAX_RATE = 1_000_000;
+
+/** A duration in milliseconds, or `0` for no limit. */
+export function timeLimit(minimum: number) {
+  return scalar<string | number, number>({
+    expected: `a duration of at least "${formatDuration(minimum)}", or 0`,
+    parse: (value) => {
+      const milliseconds = parseDuration(textOrNumber(value));
+      if (milliseconds !== 0 && milliseconds < minimum) throw new Unexpected();
+      return milliseconds;
+    },
+    json: [DURATION, { const: 0 }],
+  });
+}
+
+/** Bytes a second, or `0` for no limit. */
+export function bandwidth(minimum: number) {
+  return scalar<string | number, number>({
+    expected: `a rate of at least "${formatBandwidth(minimum)}" such as "10MB/s", or 0`,
+    parse: (value) => {
+      const bytesPerSecond = parseBandwidth(textOrNumber(value));
+      if (bytesPerSecond !== 0 && bytesPerSecond < minimum) throw new Unexpected();
+      return bytesPerSecond;
+    },
+    json: [{ type: "string", pattern: BANDWIDTH_PATTERN }, { const: 0 }, { type: "integer", minimum }],
+  });
+}
+
+/** So many a second, as a number or as a mapping that also says how many at once. */
+export function rate() {
+  const mapping = section('a mapping such as "rate: 200"', {
+    rate: perSecond().describe("How many a second on average. 0.5 is one in two seconds."),
+    burst: count(1, MAX_RATE).optional().describe(
+      "How many at once after a pause. Left out, it is the rate, and at least 1.",
+    ),
+  });
+  return z.union([
+    perSecond().transform((rate) => withBurst({ rate })),
+    mapping.transform(withBurst),
+  ], { error: 'a number such as 200, or a mapping such as "rate: 200"' });
+}
+
+function withBurst(
+  { rate, burst = Math.ceil(rate) }: { rate: number; burst?: number | undefined },
+): RateConfig {
+  return { rate, burst };
+}
+
+function perSecond() {
+  const expected = `a number above 0 and up to ${MAX_RATE}`;
+  return scalar<number | string, number>({
+    expected,
+    parse: (value) => {
+      const number = typeof value === "string" && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value;
+      if (typeof number !== "number") throw new Unexpected();
+      // A NaN is neither, and YAML has a way to write it.
+      if (number > 0 && number <= MAX_RATE) return number;
+      throw new RangeError(`Expected ${expected}, got ${number}`);
+    },
+    json: [
+      { type: "number", exclusiveMinimum: 0, maximum: MAX_RATE },
+      { type: "string", pattern: "^[0-9]+(\\.[0-9]+)?$" },
+    ],
+  });
+}

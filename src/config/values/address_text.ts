@@ -1,0 +1,72 @@
+/** The addresses that only a configuration has: they may be names of something else, or lack their port. */
+
+import { type Address, checkHost, parseUpstreamAddress, type TcpAddress } from "../../net/address.ts";
+import { parseCidr } from "../../wire/ip/cidr.ts";
+
+/** How the name of a group looks: it has no colon, so that it cannot be an address, and is no number. */
+export const GROUP_NAME_PATTERN = "^[A-Za-z][A-Za-z0-9_.-]{0,63}$";
+
+/** What stands among addresses for all peers on unix sockets. */
+export const UNIX_PEERS = "unix";
+
+/** A name without a port. */
+const BARE_NAME = /^(?=.*[a-z])[^:[\]\s/]+$/i;
+
+/** The port of DNS. */
+const NAME_SERVER_PORT = 53;
+
+/** An upstream that is a single word. */
+export type UpstreamWord =
+  | { readonly kind: "address"; readonly address: Address }
+  | { readonly kind: "name"; readonly name: string };
+
+/**
+ * Parses an address or the name of a group.
+ *
+ * @throws {SyntaxError} when it is neither.
+ */
+export function parseUpstreamWord(text: string): UpstreamWord {
+  if (new RegExp(GROUP_NAME_PATTERN).test(text)) return { kind: "name", name: text };
+  return { kind: "address", address: parseUpstreamAddress(text) };
+}
+
+/**
+ * Parses an address or, with port 0, a name whose SRV records have the ports.
+ *
+ * @throws {SyntaxError} when it is neither.
+ */
+export function parseEndpointAddress(text: string): Address {
+  if (BARE_NAME.test(text)) {
+    checkHost(text);
+    return { transport: "tcp", hostname: text, port: 0 };
+  }
+  return parseUpstreamAddress(text);
+}
+
+/**
+ * Parses an IP address with a port or, for port 53, without one. IPv6 may then do without brackets.
+ *
+ * @throws {SyntaxError} when it is neither.
+ */
+export function parseNameServer(text: string): TcpAddress {
+  const hostname = /^\[(.*)\]$/.exec(text)?.[1] ?? text;
+  // A zone of other characters could not be read back with a port behind it.
+  if (isIpAddress(hostname) && /^[\d.:a-f]*(%[\w.-]+)?$/i.test(hostname)) {
+    return { transport: "tcp", hostname, port: NAME_SERVER_PORT };
+  }
+  const address = /:\d+$/.test(text) ? parseUpstreamAddress(text) : undefined;
+  if (address?.transport === "tcp" && isIpAddress(address.hostname)) return address;
+  throw new SyntaxError(
+    `Cannot use "${text}" as a name server: expected an IP address such as "10.0.0.2:53"`,
+  );
+}
+
+/** Whether the text is an IP address, and not a name that stands for some. */
+export function isIpAddress(text: string): boolean {
+  try {
+    parseCidr(text);
+    return !text.includes("/");
+  } catch {
+    return false;
+  }
+}

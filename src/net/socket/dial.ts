@@ -1,0 +1,170 @@
+/** Connecting to an upstream. */
+
+import { connect as connectNode } from "node:net";
+import { type Address, systemPath, type TcpAddress, type UnixAddress } from "../address.ts";
+import type { Adapter, Conn } from "./conn.ts";
+import { DenoConn } from "./deno_conn.ts";
+import { ProxyError, proxyErrorOf } from "../errors.ts";
+import { connectFirst } from "./happy_eyeballs.ts";
+import { isIpLiteral, NameLookup } from "./lookup.ts";
+import { NodeConn } from "./node_conn.ts";
+import { sleep } from "../timers/sleep.ts";
+
+/** First and longest pause before a unix socket whose backlog is full is tried again, in milliseconds. */
+const FIRST_PAUSE = 2;
+const LONGEST_PAUSE = 100;
+
+export interface DialOptions {
+  readonly adapter: Adapter;
+  /**
+   * The local IP address to connect from, which only node:net can set: a TCP connection is on it whatever `adapter`
+   * says. Undefined leaves it to the kernel. Unix sockets have none.
+   */
+  readonly localAddress?: string | undefined;
+  /** Aborting it gives the dial up and throws its reason. */
+  readonly signal: AbortSignal;
+  /** Where host names are looked up; unless given, one that all dials share. */
+  readonly names?: NameLookup;
+}
+
+/** Shared, so that what one service learned of a name serves the others. */
+const NAMES = new NameLookup();
+
+/**
+ * Connects to `address`. A host name is looked up each time and all its addresses are tried (happy eyeballs); when
+ * the lookup fails, those of the last one that went well.
+ *
+ * @throws {ProxyError} of side `upstream`, or `proxy` when this machine lacks what it takes; or the reason of `signal`.
+ */
+export async function dial(address: Address, options: DialOptions): Promise<Conn> {
+  const { localAddress, signal } = options;
+  try {
+    signal.throwIfAborted();
+    if (address.transport === "unix") return await dialUnix(address, signal);
+    const { hostname, port } = address;
+    if (!isIpLiteral(hostname)) return await dialName(address, options);
+    if (!isReachable(hostname, localAddress)) throw otherFamily(hostname, localAddress);
+    return await dialHost(hostname, port, options, signal);
+  } catch (cause) {
+    throw proxyErrorOf(signal.aborted ? signal.reason : cause, "upstream");
+  }
+}
+
+async function dialName({ hostname, port }: TcpAddress, options: DialOptions): Promise<Conn> {
+  const { localAddress, signal, names = NAMES } = options;
+  const connect = (host: string, attempt: AbortSignal) => dialHost(host, port, options, attempt);
+  try {
+    const found = await names.addresses(hostname, signal);
+    const addresses = found.filter((each) => isReachable(each, localAddress));
+    if (addresses.length === 0) throw otherFamily(hostname, localAddress);
+    return addresses.length === 1
+      ? await connect(addresses[0]!, signal)
+      : await connectFirst(addresses, { connect, signal });
+  } catch (cause) {
+    // Where --allow-net grants the name and not its addresses, Deno connects when it does the lookup itself.
+    if (signal.aborted || proxyErrorOf(cause, "upstream").code !== "permission_denied") throw cause;
+    return await connect(hostname, signal);
+  }
+}
+
+function dialHost(
+  host: string,
+  port: number,
+  { adapter, localAddress }: DialOptions,
+  signal: AbortSignal,
+): Promise<Conn> {
+  return adapter === "node" || localAddress !== undefined
+    ? dialNode(host, port, localAddress, signal)
+    : dialDeno(host, port, signal);
+}
+
+/** A connection has both its ends in one address family. */
+function isReachable(address: string, from: string | undefined): boolean {
+  return from === undefined || address.includes(":") === from.includes(":");
+}
+
+function otherFamily(hostname: string, from: string | undefined): ProxyError {
+  const family = from?.includes(":") ? "IPv6" : "IPv4";
+  return new ProxyError("address_not_available", "proxy", {
+    detail: `Cannot connect to ${hostname} from the source address ${from}: it has no ${family} address`,
+  });
+}
+
+/** Attempts over several addresses are ours (happy eyeballs), and Deno's own cost something where there is one. */
+function dialDeno(hostname: string, port: number, signal: AbortSignal): Promise<Conn> {
+  return Deno.connect({ hostname, port, signal, autoSelectFamily: !isIpLiteral(hostname) }).then(notItself);
+}
+
+function notItself(conn: Deno.TcpConn): Conn {
+  const { localAddr: local, remoteAddr: remote } = conn;
+  if (local.port !== remote.port || local.hostname !== remote.hostname) return new DenoConn(conn);
+  conn.close();
+  throw metItself();
+}
+
+/**
+ * A socket may be given the very port it connects to, where nobody listens, and TCP then connects it to itself
+ * (simultaneous open, RFC 9293 section 3.5): a dead local port in the ephemeral range would now and then look alive.
+ */
+function metItself(): ProxyError {
+  return new ProxyError("connection_refused", "upstream");
+}
+
+/**
+ * Unix sockets have neither resets nor keepalive, so one adapter is enough. TCP resends its SYN when a
+ * backlog is full; a unix socket returns EAGAIN at once, so this code retries.
+ */
+async function dialUnix(address: UnixAddress, signal: AbortSignal): Promise<Conn> {
+  const path = systemPath(address);
+  for (let pause = FIRST_PAUSE;; pause = Math.min(pause * 2, LONGEST_PAUSE)) {
+    signal.throwIfAborted();
+    try {
+      return new DenoConn(await Deno.connect({ transport: "unix", path }));
+    } catch (cause) {
+      if (!(cause instanceof Deno.errors.WouldBlock)) throw cause;
+    }
+    await sleep(pause, signal);
+  }
+}
+
+function dialNode(
+  host: string,
+  port: number,
+  localAddress: string | undefined,
+  signal: AbortSignal,
+): Promise<Conn> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const socket = connectNode({
+      host,
+      port,
+      ...localAddress === undefined ? {} : { localAddress },
+      allowHalfOpen: true,
+      autoSelectFamily: false,
+    });
+    const onAbort = () => socket.destroy(signal.reason);
+    const onError = (error: NodeJS.ErrnoException) => {
+      signal.removeEventListener("abort", onAbort);
+      reject(error.syscall === "bind" ? bindError(localAddress, error) : error);
+    };
+    signal.addEventListener("abort", onAbort);
+    socket.once("error", onError);
+    socket.once("connect", () => {
+      signal.removeEventListener("abort", onAbort);
+      socket.off("error", onError);
+      if (socket.localPort === socket.remotePort && socket.localAddress === socket.remoteAddress) {
+        socket.destroy();
+        reject(metItself());
+      } else resolve(new NodeConn(socket));
+    });
+  });
+}
+
+/** Deno 2.9.6 reports EINVAL where the kernel returns EADDRNOTAVAIL. Other errors stay as they are. */
+function bindError(localAddress: string | undefined, cause: NodeJS.ErrnoException): Error {
+  const why = {
+    EADDRINUSE: `No port is left to connect from at the source address ${localAddress}`,
+    EADDRNOTAVAIL: `Cannot connect from the source address ${localAddress}: this machine does not have it`,
+  }[cause.code === "EINVAL" ? "EADDRNOTAVAIL" : String(cause.code)];
+  return why === undefined ? cause : new ProxyError("address_not_available", "proxy", { cause, detail: why });
+}

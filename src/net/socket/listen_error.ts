@@ -1,0 +1,57 @@
+/**
+ * The error for an address that cannot be bound. It has its own file so that programs can import it alone.
+ */
+
+import { writeFault } from "../../files/file_fault.ts";
+import { type Address, formatAddress } from "../address.ts";
+import type { ErrorCode, ProxyError } from "../errors.ts";
+
+/** A listener could not be bound. The message names the address, the cause and the remedy. */
+export class ListenError extends Error {
+  override readonly name = "ListenError";
+
+  readonly code: ErrorCode;
+  /** The cause and the remedy, without the address. */
+  readonly detail: string;
+
+  private constructor(message: string, detail: string, code: ErrorCode, cause?: ProxyError) {
+    super(message, { cause });
+    this.code = code;
+    this.detail = detail;
+  }
+
+  static at(address: Address, error: ProxyError): ListenError {
+    const detail = address.transport === "tcp"
+      ? REMEDIES[error.code] ?? error.message
+      : unixDetail(address.path, error);
+    return new ListenError(
+      `Cannot listen on ${formatAddress(address)}: ${detail}`,
+      detail,
+      error.code,
+      error,
+    );
+  }
+
+  /** Rebuilds an error that happened in another thread. */
+  static of({ message, code }: Pick<ListenError, "message" | "code">): ListenError {
+    return new ListenError(message, message, code);
+  }
+}
+
+const REMEDIES: Partial<Record<ErrorCode, string>> = {
+  address_in_use: "address already in use (another program listens there; stop it or choose another port)",
+  address_not_available:
+    'no such local address (listen on one that this machine has, or on all with ":port")',
+  name_not_resolved: "the name cannot be resolved (use an IP address)",
+  permission_denied: "permission denied (ports below 1024 need root or CAP_NET_BIND_SERVICE)",
+};
+
+/** Most errors of a unix socket concern its file. */
+function unixDetail(path: string, error: ProxyError): string {
+  if (error.code === "address_in_use") {
+    return "address already in use (another program answers there; stop it or choose another path)";
+  }
+  if (error.cause === undefined) return error.message;
+  const { fault, remedy } = writeFault(error.cause, path);
+  return remedy === undefined ? fault : `${fault} (${remedy})`;
+}

@@ -1,0 +1,148 @@
+/**
+ * {@linkcode Conn} over a `node:net` socket: the adapter that can send a RST and set a keepalive time.
+ *
+ * The socket must have been made with `allowHalfOpen: true`, or its writing side would end with the peer's.
+ */
+
+import type { Socket } from "node:net";
+import { clearImmediate, setImmediate } from "node:timers";
+import type { Address } from "../address.ts";
+import type { Conn } from "./conn.ts";
+import { ReceiveBuffer } from "./receive_buffer.ts";
+import { unmapped } from "./deno_conn.ts";
+import { EarlyWrites } from "../workarounds/early_half_close.ts";
+
+/** What node:net reads at most at a time, in bytes. As much means that more is there, which it reads right after. */
+const FULL_CHUNK = 64 * 1024;
+
+interface PendingRead {
+  readonly buffer: Uint8Array;
+  readonly resolve: (count: number | null) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class NodeConn implements Conn {
+  readonly #socket: Socket;
+  readonly localAddress: Address;
+  readonly remoteAddress: Address;
+  /** At most a chunk more than was asked for, as the socket is paused behind it. */
+  readonly #arrived = new ReceiveBuffer();
+  /** Until then more may arrive of what is being read. */
+  #afterChunks: ReturnType<typeof setImmediate> | undefined;
+  #ended = false;
+  #failure: Error | undefined;
+  #reading: PendingRead | undefined;
+  /** The peer has sent something. */
+  #hasReceived = false;
+  /** Where writes go before the peer has sent anything. */
+  #early: EarlyWrites | undefined;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    this.localAddress = endpoint(socket.localAddress, socket.localPort);
+    this.remoteAddress = endpoint(socket.remoteAddress, socket.remotePort);
+    socket.pause();
+    socket.on("data", (chunk: Uint8Array) => {
+      this.#hasReceived = true;
+      this.#arrived.push(chunk);
+      const room = this.#reading?.buffer.byteLength ?? 0;
+      if (chunk.byteLength < FULL_CHUNK || this.#arrived.byteLength >= room) this.#onArrived();
+      else this.#afterChunks ??= setImmediate(this.#onArrived);
+    });
+    socket.on("end", () => {
+      this.#ended = true;
+      this.#settleRead();
+    });
+    socket.on("error", (error) => this.#fail(error));
+    socket.on("close", () => this.#fail(new Deno.errors.Interrupted("Connection closed")));
+  }
+
+  read(buffer: Uint8Array): Promise<number | null> {
+    return new Promise((resolve, reject) => {
+      this.#reading = { buffer, resolve, reject };
+      this.#settleRead();
+      if (this.#reading !== undefined) this.#socket.resume();
+    });
+  }
+
+  write(bytes: Uint8Array): Promise<number> {
+    if (this.#failure !== undefined) return Promise.reject(this.#failure);
+    return new Promise((resolve, reject) => {
+      this.#writable(bytes.byteLength).write(
+        bytes,
+        // When a read fails, writes under way are told ECANCELED before anybody is told why.
+        (error) => error ? reject(this.#failure ?? this.#socket.errored ?? error) : resolve(bytes.byteLength),
+      );
+    });
+  }
+
+  closeWrite(): Promise<void> {
+    // A socket that was closed here would never call its callback.
+    if (this.#failure !== undefined || this.#socket.destroyed) return Promise.resolve();
+    this.#early?.close();
+    // The callback also runs when the socket breaks first; the reading side reports that.
+    return new Promise((resolve) => void this.#socket.end(() => resolve()));
+  }
+
+  close(): void {
+    this.#socket.destroy();
+    this.#early?.close();
+  }
+
+  reset(): void {
+    if (!this.#socket.destroyed) this.#socket.resetAndDestroy();
+    this.#early?.close();
+  }
+
+  setNoDelay(on: boolean): void {
+    this.#socket.setNoDelay(on);
+  }
+
+  setKeepAlive(after: true | number): void {
+    this.#socket.setKeepAlive(true, after === true ? 0 : after);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  /** Where to write this many bytes. */
+  #writable(length: number): Socket {
+    if (!this.#hasReceived) return (this.#early ??= new EarlyWrites(this.#socket)).socketFor(length);
+    this.#early?.close();
+    this.#early = undefined;
+    return this.#socket;
+  }
+
+  #fail(error: Error): void {
+    this.#failure ??= error;
+    this.#settleRead();
+  }
+
+  readonly #onArrived = (): void => {
+    if (this.#afterChunks !== undefined) clearImmediate(this.#afterChunks);
+    this.#afterChunks = undefined;
+    this.#socket.pause();
+    this.#settleRead();
+  };
+
+  /** Answers the pending read with bytes, the end or the failure, in that order; else leaves it pending. */
+  #settleRead(): void {
+    const reading = this.#reading;
+    if (reading === undefined) return;
+    if (this.#arrived.byteLength > 0) {
+      this.#reading = undefined;
+      reading.resolve(this.#arrived.takeInto(reading.buffer));
+    } else if (this.#ended) {
+      this.#reading = undefined;
+      reading.resolve(null);
+    } else if (this.#failure !== undefined) {
+      this.#reading = undefined;
+      reading.reject(this.#failure);
+    }
+  }
+}
+
+function endpoint(hostname: string | undefined, port: number | undefined): Address {
+  return { transport: "tcp", hostname: unmapped(hostname ?? ""), port: port ?? 0 };
+}

@@ -1,0 +1,46 @@
+/** The PROXY protocol on connections: a header received before the client's bytes. */
+
+import { decodeProxyHeader, encodeProxyHeader } from "../../wire/proxy_protocol/proxy_protocol.ts";
+import type { ProxyHeader } from "../../wire/proxy_protocol/header.ts";
+import { ProxyError, proxyErrorOf } from "../errors.ts";
+import { abortable } from "../timers/abortable.ts";
+import type { ReadAheadConn } from "./read_ahead_conn.ts";
+
+/**
+ * Receives the header that a connection must begin with. The bytes after it are left to be read.
+ *
+ * @throws {ProxyError} of side `client` when there is no valid header, or the reason of `signal`.
+ */
+export async function receiveProxyHeader(conn: ReadAheadConn, signal: AbortSignal): Promise<ProxyHeader> {
+  try {
+    return await receive(conn, signal);
+  } catch (cause) {
+    throw proxyErrorOf(cause, "client");
+  }
+}
+
+/**
+ * The header of a connection that the proxy opens for itself, without a client: LOCAL, or UNKNOWN in version
+ * 1.
+ */
+export function ownProxyHeader(version: "v1" | "v2"): Uint8Array {
+  return encodeProxyHeader({ command: "local" }, version === "v1" ? 1 : 2);
+}
+
+async function receive(conn: ReadAheadConn, signal: AbortSignal): Promise<ProxyHeader> {
+  for (;;) {
+    const decoded = decodeProxyHeader(conn.arrived);
+    switch (decoded.kind) {
+      case "header":
+        conn.skip(decoded.length);
+        return decoded.header;
+      case "invalid":
+        throw new ProxyError("proxy_header_invalid", "client", { detail: decoded.reason });
+      case "need_more":
+        if (conn.isFull) throw new ProxyError("proxy_header_invalid", "client", { detail: "too long" });
+        if (!(await abortable(conn.more(), signal))) {
+          throw new ProxyError("proxy_header_invalid", "client", { detail: "closed before its end" });
+        }
+    }
+  }
+}

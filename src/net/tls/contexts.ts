@@ -1,0 +1,89 @@
+/** What handshakes with clients are served with: a certificate for each name, and node:tls servers that have it. */
+
+import { createServer, type Server, type TlsOptions } from "node:tls";
+import { peekClientHello } from "../socket/peek.ts";
+import type { ReadAheadConn } from "../socket/read_ahead_conn.ts";
+import { ChainVerifier } from "./chain.ts";
+import { ServerNames } from "./names.ts";
+import type { TlsServerOptions } from "./server.ts";
+
+/** Servers of one certificate that are kept: as many as handshakes are often under way at the same time. */
+const MAX_IDLE = 256;
+/** As `handshakeTimeout`, where 0 stands for the default, 120 s. */
+const NO_TIMEOUT = -1;
+
+/** Made anew when the options change: handshakes under way keep theirs. */
+export class TlsContexts {
+  readonly options: TlsServerOptions;
+  /** Whether the name a client asks for makes a difference. */
+  readonly goesByName: boolean;
+  /** Validates client certificates where node:tls does not. */
+  readonly clients: ChainVerifier;
+  readonly #servers: ServerNames<TlsServerPool>;
+
+  /** @throws {TypeError} when clients' certificates are asked for and no authority is given. */
+  constructor(options: TlsServerOptions) {
+    const { certificates, clientAuthorities, clientAuth, alpn, minVersion } = options;
+    if (clientAuth !== "none" && clientAuthorities.length === 0) {
+      throw new TypeError("Cannot verify client certificates: no authority is given");
+    }
+    this.options = options;
+    this.goesByName = certificates.length > 1;
+    this.clients = new ChainVerifier(clientAuthorities, "client");
+    this.#servers = new ServerNames(certificates.map(({ cert, key, names }) =>
+      new TlsServerPool(names, {
+        cert,
+        key,
+        minVersion: `TLSv${minVersion}`,
+        requestCert: clientAuth !== "none",
+        // Not left to node:tls, which would close before anyone could see what is wrong with the certificate.
+        rejectUnauthorized: false,
+        // Longer ones would end after 120 s, and failed ones be kept for that long: Deno 2.9.6 lets their timer run on.
+        handshakeTimeout: NO_TIMEOUT,
+        ...clientAuth === "none" ? {} : { ca: [...clientAuthorities] },
+        ...alpn.length === 0 ? {} : { ALPNProtocols: [...alpn] },
+      })
+    ));
+  }
+
+  /** The servers with the certificate for a client whose bytes are held; looks at its name where that matters. */
+  async serversFor(conn: ReadAheadConn, signal: AbortSignal): Promise<TlsServerPool> {
+    const hello = await peekClientHello(conn, signal);
+    // What else is wrong with it, node:tls finds as well, and says it in its own words.
+    return this.#servers.choose(typeof hello === "string" ? "" : hello.serverName ?? "");
+  }
+
+  /** Those for clients whose name makes no difference. */
+  get servers(): TlsServerPool {
+    return this.#servers.choose("");
+  }
+}
+
+/**
+ * Servers that never listen, alike, one for each handshake under way: of a server for all nobody could tell whose
+ * handshake an event is about. They are used again, as making one takes 0.1 to 0.3 ms.
+ *
+ * One server with an SNICallback for each handshake would be simpler. But in Deno 2.9.6 all that belongs to a
+ * handshake that ends before the callback is called is kept for ever, 30 KB for every port scan and TCP health check.
+ */
+export class TlsServerPool {
+  readonly names: readonly string[];
+  readonly #options: TlsOptions;
+  readonly #idle: Server[] = [];
+
+  constructor(names: readonly string[], options: TlsOptions) {
+    this.names = names;
+    this.#options = options;
+  }
+
+  /** One that nobody listens to. */
+  take(): Server {
+    return this.#idle.pop() ?? createServer(this.#options);
+  }
+
+  /** Once it has told how the handshake ended, which it does once. */
+  detachBuffer(server: Server): void {
+    server.removeAllListeners("secureConnection").removeAllListeners("tlsClientError");
+    if (this.#idle.length < MAX_IDLE) this.#idle.push(server);
+  }
+}

@@ -1,0 +1,195 @@
+/** Certificates and private keys from PEM files, checked before anything is served with them. */
+
+import type { KeyObject, X509Certificate } from "node:crypto";
+import { fileInfo } from "../../files/read_file.ts";
+import { MalformedError } from "../../wire/byte_reader.ts";
+import { type Certificate, readCertificate, readHolder } from "../../wire/certificate/certificate.ts";
+import { DistinguishedName } from "../../wire/certificate/distinguished_name.ts";
+import { MAKE_VERSION_3 } from "./chain.ts";
+import { CredentialsError, parseCertificates, parseKey, readPem } from "./pem.ts";
+
+/** A certificate file, the server's own certificate first (RFC 8446 section 4.4.2), and the file of its key. */
+export interface CredentialFiles {
+  readonly cert: string;
+  readonly key: string;
+}
+
+/** A certificate chain and its private key, as PEM: what a handshake takes. */
+export interface TlsIdentity {
+  readonly cert: string;
+  readonly key: string;
+  /** DNS names that the certificate is for, in lower case; `*.` in front stands for one label. */
+  readonly names: readonly string[];
+}
+
+export interface CredentialsOptions extends TlsIdentity {
+  readonly subject: string;
+  readonly expiresAt: Date;
+  readonly warnings: readonly string[];
+}
+
+/** A certificate chain with its key. The key is no property that printing or JSON would show. */
+export class Credentials implements TlsIdentity {
+  /** The chain, as PEM. */
+  readonly cert: string;
+  /** DNS names that the certificate is for, in lower case; `*.` in front stands for one label. */
+  readonly names: readonly string[];
+  /** Whom the certificate was issued to, `CN=db.internal`. */
+  readonly subject: string;
+  /** The end of the certificate's validity; of its issuers', {@linkcode warnings} tell. */
+  readonly expiresAt: Date;
+  /** What is wrong but no reason to refuse, for the log. */
+  readonly warnings: readonly string[];
+  readonly #key: string;
+
+  constructor({ cert, key, names, subject, expiresAt, warnings }: CredentialsOptions) {
+    this.cert = cert;
+    this.#key = key;
+    this.names = names;
+    this.subject = subject;
+    this.expiresAt = expiresAt;
+    this.warnings = warnings;
+  }
+
+  /** The private key, as PEM. */
+  get key(): string {
+    return this.#key;
+  }
+
+  /** What other threads can be sent. */
+  get identity(): TlsIdentity {
+    return { cert: this.cert, key: this.#key, names: this.names };
+  }
+}
+
+/** Permission bits that let others than the owner read. */
+const READABLE_BY_OTHERS = 0o044;
+
+/**
+ * Reads a certificate with its key (RSA, EC or Ed25519; PKCS#8, PKCS#1 or SEC 1; both may be in one file).
+ *
+ * @param now The time at which the certificate must be valid.
+ * @throws {CredentialsError} when a file cannot be read or used, the key is another certificate's, or the
+ * certificate is not valid at that time.
+ */
+export async function loadCredentials(files: CredentialFiles, now = new Date()): Promise<Credentials> {
+  const chain = parseCertificates("cert", files.cert, await readPem("cert", files.cert));
+  const leaf = chain[0]!;
+  const { subject, names, version } = namesOf(files.cert, leaf);
+  const key = parseKey(files.key, await readPem("key", files.key));
+  checkKey(files, chain, key);
+  checkValidity(files.cert, leaf, now);
+  return new Credentials({
+    cert: chain.map(String).join(""),
+    // node:tls reads it for each handshake, and tries PKCS#8 as an RSA key first, which takes 30 µs.
+    key: key.export({ type: key.asymmetricKeyType === "ec" ? "sec1" : "pkcs8", format: "pem" }) as string,
+    names,
+    subject,
+    expiresAt: leaf.validToDate,
+    warnings: [
+      ...await keyFileWarnings(files.key),
+      ...versionWarnings(files.cert, version),
+      ...chainWarnings(files.cert, chain, now),
+    ],
+  });
+}
+
+/**
+ * Reads the certificates of the authorities that are trusted, as one PEM each.
+ *
+ * @throws {CredentialsError} when the file cannot be read, or holds none or a broken one.
+ */
+export async function loadAuthorities(path: string): Promise<readonly string[]> {
+  return parseCertificates("ca", path, await readPem("ca", path)).map(String);
+}
+
+function checkKey({ cert, key: path }: CredentialFiles, chain: X509Certificate[], key: KeyObject): void {
+  const owner = chain.findIndex((certificate) => certificate.checkPrivateKey(key));
+  if (owner === 0) return;
+  const detail = owner === -1
+    ? `it belongs to another certificate than "${cert}"`
+    : `it belongs to certificate ${owner + 1} in "${cert}" (put that one first)`;
+  throw new CredentialsError("key", `Cannot use the key in "${path}": ${detail}`);
+}
+
+function checkValidity(path: string, certificate: X509Certificate, now: Date): void {
+  const { validFromDate, validToDate } = certificate;
+  if (validToDate <= now) {
+    throw new CredentialsError(
+      "cert",
+      `Cannot use "${path}": the certificate expired on ${day(validToDate)} (renew it)`,
+    );
+  }
+  if (validFromDate > now) {
+    const remedy = "check the clock of this machine";
+    throw new CredentialsError(
+      "cert",
+      `Cannot use "${path}": the certificate is valid only from ${validFromDate.toISOString()} (${remedy})`,
+    );
+  }
+}
+
+async function keyFileWarnings(path: string): Promise<string[]> {
+  // Windows has no mode bits. A file that was removed after it was read is no reason to refuse its content.
+  const mode = await fileInfo(path).then((info) => info.mode ?? 0, () => 0);
+  return (mode & READABLE_BY_OTHERS) === 0
+    ? []
+    : [`The key file "${path}" is readable by other users (chmod 600 it)`];
+}
+
+/** Issuers are not refused: chains in use hold old cross-signed roots that clients do without. */
+function chainWarnings(path: string, chain: X509Certificate[], now: Date): string[] {
+  return chain.slice(1).flatMap((issuer, index) => [
+    ...issuer.validToDate <= now
+      ? [
+        `Certificate ${index + 2} in "${path}", ${new DistinguishedName(
+          readHolder(issuer.raw).subject,
+        )}, expired on ${day(issuer.validToDate)}`,
+      ]
+      : [],
+    ...chain[index]!.issuer === issuer.subject
+      ? []
+      : [`Certificate ${index + 2} in "${path}" is not the issuer of the one before it`],
+  ]);
+}
+
+/** Many TLS libraries, this one included, accept only version 3. */
+function versionWarnings(path: string, version: number): string[] {
+  return version === 3
+    ? []
+    : [`The certificate in "${path}" is of X.509 version ${version}, which many refuse (${MAKE_VERSION_3})`];
+}
+
+interface Names {
+  /** The owner of a certificate. */
+  readonly subject: string;
+  /** The DNS names that clients can ask for. */
+  readonly names: string[];
+  readonly version: number;
+}
+
+function namesOf(path: string, { raw }: X509Certificate): Names {
+  try {
+    const certificate = readCertificate(raw);
+    const { version } = certificate;
+    const subject = new DistinguishedName(certificate.subject);
+    return {
+      version,
+      subject: String(subject),
+      names: dnsNamesOf(certificate, subject).map((name) => name.toLowerCase()),
+    };
+  } catch (cause) {
+    if (!(cause instanceof MalformedError)) throw cause;
+    throw new CredentialsError("cert", `Cannot parse the certificate in "${path}": ${cause.message}`);
+  }
+}
+
+/** The DNS names in the subject alternative names; if there are no alternative names, the common name. */
+function dnsNamesOf({ extensions }: Certificate, { commonName }: DistinguishedName): readonly string[] {
+  if (extensions.alternativeNames !== undefined) return extensions.alternativeNames.dns;
+  return commonName === undefined ? [] : [commonName];
+}
+
+function day(date: Date): string {
+  return date.toISOString().slice(0, "2026-01-01".length);
+}

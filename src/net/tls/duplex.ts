@@ -1,0 +1,136 @@
+/** A {@linkcode Conn} as a Node.js stream, which node:tls runs over. */
+
+import { Duplex } from "node:stream";
+import { RelayBuffer } from "../../net/buffers.ts";
+import { type Conn, writeAll } from "../socket/conn.ts";
+import { detachBuffer } from "../workarounds/detach_buffer.ts";
+import { memoryTricks } from "../workarounds/memory_tricks.ts";
+
+/** What is read at a time of bulk, in bytes, where whoever is behind TLS has room for it; and room or not. */
+const LARGEST_READ = 1024 * 1024;
+const ALWAYS_READ = 64 * 1024;
+/** What node:tls gets at a time, in bytes: more does not stay in the processor's cache, and it keeps buffers as large. */
+const LARGEST_PIECE = 64 * 1024;
+
+/**
+ * Never a net.Socket: over one, node:tls in Deno 2.9.6 shows even a reset as a clean end, and a connection of
+ * which bytes were read already cannot be one.
+ */
+export class ConnDuplex extends Duplex {
+  readonly #conn: Conn;
+  readonly #buffer = new RelayBuffer(LARGEST_READ);
+  #lastWrite: Promise<void> = Promise.resolve();
+  /** Bytes are read from the connection only then. */
+  #isOpen = true;
+  /** So many at most. */
+  #room = ALWAYS_READ;
+  /** The stream asked for bytes meanwhile. */
+  #isAsked = false;
+  /** The buffer is being filled or passed on: the stream may ask for more after any piece of it. */
+  #isReading = false;
+
+  constructor(conn: Conn) {
+    super({ allowHalfOpen: true });
+    this.#conn = conn;
+  }
+
+  /**
+   * Calls `onOver`, perhaps more than once, when the connection breaks, or, without a cause, when it is closed or ends.
+   * In a handshake node:tls waits on when the peer has gone.
+   */
+  whenOver(onOver: (cause?: Error) => void): void {
+    const onEnd = () => onOver();
+    this.on("error", onOver);
+    this.on("close", onEnd);
+    // A FIN right behind the last handshake message must not overtake it.
+    this.on("end", () => void setImmediate(onEnd));
+  }
+
+  /** Resolves once everything handed over so far was written, or the connection has failed. */
+  async flushed(): Promise<void> {
+    while (this.writableLength > 0 && !this.destroyed) await this.#lastWrite;
+  }
+
+  /**
+   * Reads no further until {@linkcode release}: a paused TLSSocket in Deno 2.9.6 does not pause what it runs over,
+   * and would take in everything that the peer sends. A read under way goes on.
+   */
+  hold(): void {
+    this.#isOpen = false;
+  }
+
+  /** Reads on, for somebody who has room for so many bytes. */
+  release(room: number): void {
+    this.#isOpen = true;
+    this.#room = Math.max(room, ALWAYS_READ);
+    this.#readIfAsked();
+  }
+
+  /**
+   * Without an error, only once what was handed over is written, or the connection is closed: node:tls destroys what
+   * it runs over as soon as both sides have finished, and its close_notify may still be under way.
+   */
+  override destroy(error?: Error): this {
+    if (error !== undefined || this.writableLength === 0) return super.destroy(error);
+    void this.flushed().then(() => super.destroy());
+    return this;
+  }
+
+  override _read(): void {
+    this.#isAsked = true;
+    this.#readIfAsked();
+  }
+
+  #readIfAsked(): void {
+    if (!this.#isAsked || !this.#isOpen || this.#isReading) return;
+    this.#isAsked = false;
+    this.#isReading = true;
+    this.#conn.read(this.#buffer.take(this.#room)).then(this.#onRead, this.#onReadError);
+  }
+
+  readonly #onRead = (count: number | null): void => {
+    if (count === null || this.destroyed) {
+      this.#buffer.unused();
+      if (!this.destroyed) this.push(null);
+      return;
+    }
+    const bytes = this.#buffer.filled(count);
+    if (count <= LARGEST_PIECE) this.push(bytes);
+    else this.#pushPieces(bytes);
+    // node:tls copies what it is given at once; only what waits in the queue of the stream is still needed.
+    if (this.readableLength > 0 || !memoryTricks.areOn) this.#buffer.abandoned();
+    else this.#buffer.written();
+    // A large one is for others as long as nothing is read, which may be for good.
+    if (bytes.buffer.byteLength > ALWAYS_READ) this.#buffer.unused();
+    this.#isReading = false;
+    this.#readIfAsked();
+  };
+
+  #pushPieces(bytes: Uint8Array): void {
+    for (let start = 0; start < bytes.byteLength && !this.destroyed; start += LARGEST_PIECE) {
+      this.push(bytes.subarray(start, start + LARGEST_PIECE));
+    }
+  }
+
+  readonly #onReadError = (cause: Error): void => {
+    this.#buffer.unused();
+    this.destroy(cause);
+  };
+
+  override _write(bytes: Uint8Array, _encoding: string, callback: (error?: Error | null) => void): void {
+    this.#lastWrite = writeAll(this.#conn, bytes).then(() => {
+      detachBuffer(bytes); // made for this write
+      callback();
+    }, callback);
+  }
+
+  override _final(callback: (error?: Error | null) => void): void {
+    // That the peer is gone shows in reading.
+    this.#conn.closeWrite().then(() => callback(), () => callback());
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#conn.close();
+    callback(error);
+  }
+}

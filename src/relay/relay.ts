@@ -1,0 +1,184 @@
+/** The relay: two directions between a client and its upstream, each ended on its own, failing together. */
+
+import type { Conn } from "../net/socket/conn.ts";
+import { Direction, type DirectionObserver } from "./direction.ts";
+import { type Peer, ProxyError } from "../net/errors.ts";
+import type { IdleClock, Watched } from "../net/timers/idle_clock.ts";
+import type { ByteCount } from "./streams.ts";
+
+/** How long writes already begun may take once the connection has failed, in milliseconds. */
+const LAST_WRITES = 1000;
+/**
+ * At most this many bytes are a closing message, not an answer: close_notify in any version and cipher of
+ * TLS, or a line such as `BYE`.
+ */
+const FAREWELL = 100;
+
+export interface RelayOptions {
+  readonly client: Conn;
+  readonly upstream: Conn;
+  /** Largest relay buffer, in bytes. */
+  readonly bufferSize: number;
+  /** Limits in bytes a second; 0 is none. */
+  readonly rates: { readonly upload: number; readonly download: number };
+  /** `pass`: a reset by one side becomes a reset of the other. */
+  readonly reset: "close" | "pass";
+  readonly fromClient: ByteCount;
+  readonly fromUpstream: ByteCount;
+  readonly idleClock: IdleClock;
+}
+
+/**
+ * How a relay ended: which side finished sending first and whether the other one then reset, or the error.
+ */
+export type RelayOutcome =
+  | { readonly kind: "closed"; readonly first: Peer; readonly thenReset?: true }
+  | { readonly kind: "failed"; readonly error: ProxyError };
+
+/** Relays one connection. Made once both sides are connected, and used once. */
+export class Relay implements DirectionObserver, Watched {
+  readonly #options: RelayOptions;
+  readonly #upload: Direction;
+  readonly #download: Direction;
+  readonly #outcome = Promise.withResolvers<RelayOutcome>();
+  #watch: Disposable | undefined;
+  #firstToFinish: Peer | undefined;
+  /** How many bytes the other side had sent by then. */
+  #sentByOther = 0;
+  #failure: ProxyError | undefined;
+  #isResetAfterClose = false;
+  #lastWrites: ReturnType<typeof setTimeout> | undefined;
+  #closed = false;
+  /** Counts reads that brought bytes, from either side: what the idle clock looks at. */
+  activity = 0;
+
+  constructor(options: RelayOptions) {
+    const { client, upstream, fromClient, fromUpstream, bufferSize, rates } = options;
+    this.#options = options;
+    this.#upload = new Direction(
+      { from: "client", source: client, to: "upstream", sink: upstream, count: fromClient, observer: this },
+      { rate: rates.upload, bufferSize },
+    );
+    this.#download = new Direction(
+      { from: "upstream", source: upstream, to: "client", sink: client, count: fromUpstream, observer: this },
+      { rate: rates.download, bufferSize },
+    );
+  }
+
+  /** One side has finished sending, the other has not. */
+  get isHalfClosed(): boolean {
+    return this.#firstToFinish !== undefined;
+  }
+
+  /** Relays until both sides have finished or one has failed; both connections are closed then. Never rejects. */
+  run(): Promise<RelayOutcome> {
+    this.#watch = this.#options.idleClock.watch(this);
+    this.#upload.start();
+    this.#download.start();
+    return this.#outcome.promise;
+  }
+
+  /** Ends both ways: no more reads, what was read is written for at most a second, then both are closed. */
+  onFailure(error: ProxyError): void {
+    if (this.#failure !== undefined || this.#closed) return;
+    this.#failure = error;
+    this.#isResetAfterClose = this.#isAfterClose(error);
+    this.#lastWrites = setTimeout(() => this.#closeBoth(), LAST_WRITES);
+    this.#closeWhenDelivered();
+  }
+
+  /** Closes both connections now, whatever is still under way. */
+  abort(error: ProxyError): void {
+    this.#failure ??= error;
+    this.#closeBoth();
+  }
+
+  /** The idle clock ran out. */
+  expire(): void {
+    this.onFailure(new ProxyError(this.isHalfClosed ? "half_close_timeout" : "idle_timeout", "proxy"));
+  }
+
+  /**
+   * After a failure nothing more is read, but for one case: a side that refuses our writes may have answered
+   * before it closed, and that answer is still to be had.
+   */
+  stopped(side: Peer): ProxyError | undefined {
+    return this.#failure?.side === side ? undefined : this.#failure;
+  }
+
+  onActivity(): void {
+    this.activity += 1;
+  }
+
+  onEnd(side: Peer): void {
+    if (this.#firstToFinish !== undefined) return;
+    this.#firstToFinish = side;
+    this.#sentByOther = this.#countOf(otherThan(side)).bytes;
+  }
+
+  /** Once a side has finished, the other's end closes both: closing sends the same FIN for one call less. */
+  closesNext(side: Peer): boolean {
+    return (side === "upstream" ? this.#download : this.#upload).isFinished;
+  }
+
+  /** A direction has finished, or failed with what {@linkcode onFailure} was told. */
+  onSettled(): void {
+    if (this.#failure !== undefined) this.#closeWhenDelivered();
+    if (!this.#upload.isSettled || !this.#download.isSettled) return;
+    this.#closeBoth();
+    this.#watch?.[Symbol.dispose]();
+    this.#outcome.resolve(this.#howItEnded());
+  }
+
+  /**
+   * Whether a reset loses no data: one side had finished, and the side that resets received all of its bytes
+   * and has sent no more than a closing message since. A server that closes without reading close_notify
+   * resets like this. A reset by an upstream that has not answered the client's request, however, loses the
+   * answer.
+   */
+  #isAfterClose({ isReset, side }: ProxyError): boolean {
+    if (!isReset || side === "proxy" || this.#firstToFinish !== otherThan(side)) return false;
+    if (this.#upload.isBusy || this.#download.isBusy) return false;
+    const { fromClient } = this.#options;
+    const sentSince = this.#countOf(side).bytes - this.#sentByOther;
+    return sentSince <= FAREWELL && (side === "client" || this.#sentByOther > 0 || fromClient.bytes === 0);
+  }
+
+  #countOf(side: Peer): ByteCount {
+    return side === "client" ? this.#options.fromClient : this.#options.fromUpstream;
+  }
+
+  #howItEnded(): RelayOutcome {
+    if (this.#failure === undefined) return { kind: "closed", first: this.#firstToFinish! };
+    return this.#isResetAfterClose
+      ? { kind: "closed", first: this.#firstToFinish!, thenReset: true }
+      : { kind: "failed", error: this.#failure };
+  }
+
+  #closeWhenDelivered(): void {
+    if (this.#upload.isBusy || this.#download.isBusy) return;
+    const broken = this.#failure?.side;
+    if (broken === "client" && !this.#upload.isSettled) return;
+    if (broken === "upstream" && !this.#download.isSettled) return;
+    this.#closeBoth();
+  }
+
+  #closeBoth(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#lastWrites);
+    this.#upload.stopWaiting();
+    this.#download.stopWaiting();
+    const { client, upstream, reset } = this.#options;
+    const broken = reset === "pass" && this.#failure?.isReset === true ? this.#failure.side : undefined;
+    // A side that already got its FIN has the whole answer; a RST could take it away from there again.
+    if (broken === "client" && !this.#upload.isFinished) upstream.reset();
+    if (broken === "upstream" && !this.#download.isFinished) client.reset();
+    client.close();
+    upstream.close();
+  }
+}
+
+function otherThan(side: Peer): Peer {
+  return side === "client" ? "upstream" : "client";
+}

@@ -1,0 +1,88 @@
+/** Puts together what a proxy is made of: shared memory, logs, and the threads that relay. */
+
+import type { Config } from "../../config/config.ts";
+import { EventFeed } from "../../observe/events/event_feed.ts";
+import type { ProgramLog } from "../../observe/log/log.ts";
+import { canShare } from "../../net/socket/reserve.ts";
+import { AccessOutput } from "../files/access_output.ts";
+import { HeartbeatMonitor } from "./heartbeat_monitor.ts";
+import { LocalSlot } from "../worker/local_slot.ts";
+import { SharedMemory } from "../worker/shared_memory.ts";
+import { Supervisor } from "./supervisor.ts";
+import type { Report, SupervisorCalls } from "../worker/thread_calls.ts";
+import { Threads } from "./threads.ts";
+import { TlsFiles } from "../files/tls_files.ts";
+import { WorkerSlot } from "../worker/worker_slot.ts";
+
+/** Threads that a configuration asks for, where several can share an address; else one. */
+export function threadsOf({ workers }: Pick<Config, "workers">): number {
+  if (!canShare()) return 1;
+  return workers === "auto" ? navigator.hardwareConcurrency : workers;
+}
+
+/** Events in threads that concern the whole process. */
+export interface ProcessEvents {
+  /** A client of any thread finds no descriptor left. */
+  readonly onShortage: () => void;
+  /**
+   * A thread runs no event loop turns any more. Deno cannot terminate a thread in the middle of a turn, so
+   * its sockets stay open, including its listeners, to which the kernel keeps sending clients. Only the end
+   * of the process closes them.
+   */
+  readonly onHung: (thread: number) => void;
+}
+
+/** Nothing listens yet. */
+export function buildSupervisor(
+  config: Config,
+  log: ProgramLog,
+  { onShortage, onHung }: ProcessEvents = { onShortage() {}, onHung() {} },
+): Supervisor {
+  const memory = new SharedMemory(config, threadsOf(config));
+  const access = new AccessOutput(log);
+  const events: EventFeed = new EventFeed(
+    (error) =>
+      log.error("A reader of events failed", { event: "event_reader_failed", detail: String(error) }),
+    (isHeard) => threads.setSubscribed(isHeard),
+  );
+  const callsOf = (thread: number): SupervisorCalls => ({
+    connectionFailed: (group, endpoint, failure) =>
+      supervisor.groups.find(({ name }) => name === group)?.connectionFailed(endpoint, failure),
+    evictIdle: (group, endpoint) => threads.evictIdle(group, endpoint, thread),
+    freed: (gauge) => threads.wake(gauge, thread),
+    descriptorsShort: onShortage,
+  });
+  const onReports = (reports: readonly Report[]) => {
+    for (const report of reports) {
+      if (report.kind === "log") log[report.level](report.message, report.fields);
+      else if (report.kind === "access") access[report.level](report.message, report.fields);
+      else events.forward(report.event);
+    }
+  };
+  const startWorker = (thread: number) =>
+    new WorkerSlot(thread, {
+      log,
+      supervisor: callsOf(thread),
+      onReports,
+      start: () => memory.startOf(thread),
+      settle: () => supervisor.settle(thread),
+      refreshed: () => supervisor.plan(),
+      onReplaced: (replacement) => replacement.setSubscribed(events.isHeard),
+    });
+  const startWorkers = () => {
+    const seats = Array.from({ length: memory.threads }, (_, thread) => startWorker(thread));
+    const onSilent = (thread: number) => {
+      // A replacement would get only a part of the clients; the hung thread would still get the others.
+      threads.retire();
+      seats[thread]!.thread?.die("it shows no sign of life");
+      onHung(thread);
+    };
+    return new Threads(seats, new HeartbeatMonitor(memory.signs, seats, onSilent));
+  };
+  const threads: Threads = memory.threads === 1
+    ? new Threads([new LocalSlot(memory.startOf(0), { log, accessFile: access, events }, callsOf(0))])
+    : startWorkers();
+  const tlsFiles = new TlsFiles({ log, onChange: (files) => supervisor.setTls(files) });
+  const supervisor: Supervisor = new Supervisor(config, { log, access, events, tlsFiles, memory, threads });
+  return supervisor;
+}

@@ -1,0 +1,219 @@
+/** From one configuration to the next, while the proxy runs; a bad one changes nothing. */
+
+import type { ReloadOutcome } from "../../admin/backend.ts";
+import type { AccessLogConfig, Config } from "../../config/config.ts";
+import { ConfigError } from "../../config/config_error.ts";
+import { type ConfigDiff, describeDiff, diffConfig } from "../../config/diff.ts";
+import { formatAddress } from "../../net/address.ts";
+import { ListenError } from "../../net/socket/listen_error.ts";
+import { abortable } from "../../net/timers/abortable.ts";
+import type { AccessFile } from "../../observe/log/access_file.ts";
+import { AccountsFullError } from "../../observe/counters/accounts_full_error.ts";
+import { LogFileError } from "../../observe/log/log_file.ts";
+import { amountOf } from "./amount.ts";
+import { type DescriptorBudget, DescriptorError } from "../files/descriptors.ts";
+import type { ConfigSource } from "./config_source.ts";
+import type { Applied, Supervisor } from "./supervisor.ts";
+import { tellListening } from "./tell_listening.ts";
+import { warningsOf } from "./warnings.ts";
+
+/** What makes a configuration one that cannot be used. */
+const REFUSALS = [ConfigError, DescriptorError, ListenError, LogFileError, AccountsFullError];
+
+const STOPPED: ReloadOutcome = { ok: false, detail: "Nothing is read again while the program stops" };
+
+/** What comes with every reload. */
+const DONE = "certificates were read and log files opened anew";
+
+export class Reloader {
+  readonly #supervisor: Supervisor;
+  readonly #source: ConfigSource | undefined;
+  readonly #descriptors: DescriptorBudget;
+  /** Reloads come one after the other. */
+  #last: Promise<unknown> = Promise.resolve();
+  /** Resolves when the listeners are closed that the last one has left without a service. */
+  #closed: Promise<void> = Promise.resolve();
+  readonly #stopped = new AbortController();
+
+  constructor(supervisor: Supervisor, source: ConfigSource | undefined, descriptors: DescriptorBudget) {
+    this.#supervisor = supervisor;
+    this.#source = source;
+    this.#descriptors = descriptors;
+  }
+
+  /** Makes this the first configuration. Rejects when it cannot be used. */
+  begin(config: Config): Promise<void> {
+    const begun = this.#begin(config);
+    this.#last = begun.catch(() => {});
+    return begun;
+  }
+
+  async #begin(config: Config): Promise<void> {
+    const { access, tlsFiles } = this.#supervisor.parts;
+    await access.use(await access.open(config.log.access));
+    const { mistakes } = await this.#supervisor.apply(config, await tlsFiles.load(config, this.#source));
+    if (mistakes.length > 0) throw mistakes[0];
+  }
+
+  /** Reads everything again. Never rejects: what is wrong is in the outcome, and is logged. */
+  reload(): Promise<ReloadOutcome> {
+    const reloaded = this.#last.then(() => this.#reload()).catch((error) => {
+      if (this.#stopped.signal.aborted && error === this.#stopped.signal.reason) return STOPPED;
+      throw error;
+    });
+    this.#last = reloaded.catch(() => {});
+    return reloaded;
+  }
+
+  /**
+   * Starts no further reload, and cancels one that still reads files, which may hang. Resolves when none is
+   * in progress.
+   */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#last;
+  }
+
+  /** Waits for files until the program stops. @throws the reason of the signal */
+  #unlessStopped<Read>(reading: () => Promise<Read>): Promise<Read> {
+    this.#stopped.signal.throwIfAborted();
+    return abortable(reading(), this.#stopped.signal);
+  }
+
+  /** Opens the file of the access log anew; resolves with what went wrong, which is logged. */
+  async reopenLogs(): Promise<string[]> {
+    const { access, log } = this.#supervisor.parts;
+    try {
+      await access.reopen();
+      return [];
+    } catch (error) {
+      const detail = messageOf(error);
+      log.error("Keeping the old file of the access log", { event: "access_log_not_reopened", detail });
+      return [detail];
+    }
+  }
+
+  async #reload(): Promise<ReloadOutcome> {
+    const { events, tlsFiles } = this.#supervisor.parts;
+    const outcome = await this.#reloadConfig();
+    const problems = outcome.ok
+      ? await this.#unlessStopped(async () => [...await tlsFiles.reload(), ...await this.reopenLogs()])
+      : [];
+    const ok = outcome.ok && problems.length === 0;
+    const detail = outcome.ok
+      ? [
+        outcome.detail,
+        ...problems.length === 0 ? [outcome.detail === "" ? capitalized(DONE) : DONE] : problems,
+      ]
+        .filter((part) => part !== "").join("; ")
+      : outcome.detail;
+    events.reloaded(ok, detail);
+    return { ok, detail };
+  }
+
+  async #reloadConfig(): Promise<ReloadOutcome> {
+    const source = this.#source;
+    const { log } = this.#supervisor.parts;
+    if (source?.load === undefined) {
+      log.info("Reading certificates and opening log files anew", { event: "reloaded" });
+      return { ok: true, detail: source === undefined ? "" : `"${source.path}" cannot be read again` };
+    }
+    try {
+      const { diff, mistakes } = await this.#apply(await this.#unlessStopped(source.load));
+      if (mistakes.length > 0) return this.#incomplete(source.path, mistakes);
+      const detail = describeDiff(diff);
+      log[diff.needsRestart.length > 0 ? "warn" : "info"](`Reloaded "${source.path}": ${detail}`, {
+        event: "reloaded",
+      });
+      return { ok: true, detail };
+    } catch (error) {
+      if (!REFUSALS.some((type) => error instanceof type)) throw error;
+      const detail = messageOf(error);
+      log.error(`Cannot reload "${source.path}", and nothing is changed: ${detail}`, {
+        event: "reload_refused",
+      });
+      return { ok: false, detail };
+    }
+  }
+
+  /** Some threads cannot apply the current configuration. */
+  #incomplete(path: string, mistakes: readonly unknown[]): ReloadOutcome {
+    const { log, threads } = this.#supervisor.parts;
+    const detail =
+      `it is the configuration now, but ${mistakes.length} of ${threads.count} threads cannot work ` +
+      `by it: ${messageOf(mistakes[0])}`;
+    log.error(`Reloaded "${path}" in part: ${detail}`, { event: "reload_incomplete" });
+    return { ok: false, detail: capitalized(detail) };
+  }
+
+  /**
+   * Returns the changes, and the errors of threads that cannot apply them. Throws when the configuration
+   * cannot be used.
+   */
+  async #apply(wanted: Config): Promise<{ diff: ConfigDiff; mistakes: readonly unknown[] }> {
+    const { access, log, tlsFiles } = this.#supervisor.parts;
+    const before = this.#supervisor.config;
+    const diff = diffConfig(before, wanted);
+    // What only a restart brings stays as it is.
+    const next = { ...wanted, workers: before.workers, admin: before.admin };
+    const { connections } = next.limits;
+    const fits = connections <= before.limits.connections || this.#descriptors.check(connections);
+    const files = await this.#unlessStopped(() => tlsFiles.load(next, this.#source));
+    const { path: logPath, format } = before.log.access;
+    const isSameFile = logPath === next.log.access.path && format === next.log.access.format;
+    const file = isSameFile ? undefined : await this.#openAccess(next.log.access);
+    let applied: Applied;
+    try {
+      // An address that is being closed cannot be bound yet.
+      await this.#unlessStopped(() => this.#closed);
+      applied = await this.#supervisor.apply(next, files);
+    } catch (error) {
+      await file?.close();
+      throw error;
+    }
+    this.#closed = applied.closed;
+    if (!isSameFile) await access.use(file);
+    log.adjust(next.log);
+    if (!fits) {
+      log.warn(
+        `Whether there are descriptors for ${
+          amountOf(connections, "connection")
+        } shows only at the next start`,
+        {
+          event: "configuration_warning",
+        },
+      );
+    }
+    this.#tellOfNew(diff);
+    for (const warning of warningsOf(next)) log.warn(warning, { event: "configuration_warning" });
+    return { diff, mistakes: applied.mistakes };
+  }
+
+  async #openAccess(config: AccessLogConfig): Promise<AccessFile | undefined> {
+    const opening = this.#supervisor.parts.access.open(config);
+    try {
+      return await this.#unlessStopped(() => opening);
+    } catch (error) {
+      // The result may still arrive later.
+      void opening.then((file) => file?.close(), () => {});
+      throw error;
+    }
+  }
+
+  /** Where services listen that are new or may listen elsewhere now: of a free port nobody else would know. */
+  #tellOfNew({ services }: ConfigDiff): void {
+    const isNew = new Set(services.filter(({ kind }) => kind !== "same").map(({ name }) => name));
+    for (const { name, addresses } of this.#supervisor.services.filter((each) => isNew.has(each.name))) {
+      tellListening(this.#supervisor.parts.log, name, addresses.map(formatAddress));
+    }
+  }
+}
+
+function capitalized(sentence: string): string {
+  return sentence.charAt(0).toUpperCase() + sentence.slice(1);
+}
+
+function messageOf(error: unknown): string {
+  if (error instanceof ConfigError) return error.summary;
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,146 @@
+/** The end of a proxy: no longer ready, no longer accepting, waiting for what is open, closing what is left. */
+
+import { sleep } from "../../net/timers/sleep.ts";
+import { amountOf } from "./amount.ts";
+import type { Supervisor } from "./supervisor.ts";
+
+/** How often it is said that connections are still waited for, in milliseconds. */
+const PROGRESS_EVERY = 5000;
+/** How long threads may take to say what has happened so far, in milliseconds. */
+const REPORT_WITHIN = 1000;
+/** How long what should take a moment may take, in milliseconds, before the program ends without it. */
+const LONGEST_END = 5000;
+
+export interface StopOptions {
+  /** Milliseconds to wait for open connections; the configuration's `shutdown.drain` when absent. */
+  readonly drain?: number;
+  /** Who or what stops it, for the log. */
+  readonly cause?: string;
+}
+
+export interface StopReport {
+  /** Connections that were still open when the wait was over, and were closed. */
+  readonly cut: number;
+  /** The failure, if one caused the stop. */
+  readonly failure?: string;
+}
+
+/** What else has to end. */
+export interface ShutdownParts {
+  /** Prevents further changes; resolves when no change is in progress. */
+  readonly endChanges: () => Promise<void>;
+  /** Ends what is left of the proxy when its connections have ended. */
+  readonly close: () => Promise<void>;
+}
+
+export class Shutdown {
+  readonly #supervisor: Supervisor;
+  readonly #parts: ShutdownParts;
+  readonly #report = Promise.withResolvers<StopReport>();
+  /** Aborts when nobody waits for anything any more. */
+  readonly #cut = new AbortController();
+  #hasBegun = false;
+  #failure: string | undefined;
+
+  constructor(supervisor: Supervisor, parts: ShutdownParts) {
+    this.#supervisor = supervisor;
+    this.#parts = parts;
+  }
+
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
+  /** Resolves when everything has ended. */
+  get report(): Promise<StopReport> {
+    return this.#report.promise;
+  }
+
+  /** Begins; the `drain` of a later call may shorten the wait. */
+  begin(
+    { drain, cause = "stop", failure }: StopOptions & Pick<StopReport, "failure">,
+  ): Promise<StopReport> {
+    if (!this.#hasBegun) {
+      this.#hasBegun = true;
+      this.#failure = failure;
+      this.#run(drain, cause).then(this.#report.resolve, this.#report.reject);
+    } else if (drain !== undefined) this.#cutAfter(drain);
+    return this.#report.promise;
+  }
+
+  async #run(drain: number | undefined, cause: string): Promise<StopReport> {
+    const supervisor = this.#supervisor;
+    const { log, events, threads } = supervisor.parts;
+    // A reload under way may be binding listeners.
+    await this.#atMost(LONGEST_END, this.#parts.endChanges());
+    const { shutdown } = supervisor.config;
+    // What has happened before is told before.
+    await this.#atMost(REPORT_WITHIN, threads.report());
+    events.draining(supervisor.active);
+    threads.retire();
+    // A wait that somebody has chosen is the whole wait.
+    if (drain === undefined && shutdown.delay > 0) {
+      log.info(`${cause}: no longer ready, accepting for another ${shutdown.delay / 1000} s`, {
+        event: "stopping_soon",
+        signal: cause,
+        delay_ms: shutdown.delay,
+      });
+      await sleep(shutdown.delay, this.#cut.signal);
+    }
+    const patience = drain ?? shutdown.drain;
+    if (patience === 0) this.#cut.abort();
+    // A thread that hangs does not answer.
+    const late = sleep(Math.min(patience, LONGEST_END), this.#cut.signal);
+    await this.#untilCut(Promise.race([threads.drainListeners(), late]));
+    await this.#atMost(LONGEST_END, threads.closeListeners());
+    this.#cutAfter(patience);
+    const open = supervisor.active;
+    const hint = open === 0 ? "" : `, waiting for ${amountOf(open, "open connection")}`;
+    log.info(`${cause}: no longer accepting${hint}`, { event: "stopping", signal: cause, open });
+    const drained = threads.drained();
+    const progress = setInterval(() => this.#tellProgress(), PROGRESS_EVERY);
+    await this.#untilCut(drained);
+    clearInterval(progress);
+    const cut = supervisor.active;
+    this.#cut.abort();
+    const ended = threads.abortConnections("shutdown").then(() => drained).then(() => threads.finish());
+    await this.#atMost(LONGEST_END, ended);
+    threads.terminate();
+    await this.#atMost(LONGEST_END, this.#parts.close());
+    await supervisor.parts.access.close();
+    log.info(cut === 0 ? "Stopped" : `Stopped, ${amountOf(cut, "connection")} cut`, {
+      event: "stopped",
+      cut,
+    });
+    return this.#failure === undefined ? { cut } : { cut, failure: this.#failure };
+  }
+
+  /** Ends the wait after `drain` milliseconds, unless it ends before. */
+  #cutAfter(drain: number): void {
+    if (drain === 0) this.#cut.abort();
+    else void sleep(drain, this.#cut.signal).then(() => this.#cut.abort());
+  }
+
+  /** A thread that takes no turns any more answers nothing. */
+  async #atMost(milliseconds: number, ended: Promise<void>): Promise<void> {
+    const late = new AbortController();
+    await Promise.race([ended, sleep(milliseconds, late.signal)]);
+    late.abort();
+  }
+
+  async #untilCut(ended: Promise<void>): Promise<void> {
+    const { signal } = this.#cut;
+    if (signal.aborted) return;
+    const cut = Promise.withResolvers<void>();
+    signal.addEventListener("abort", () => cut.resolve(), { once: true });
+    await Promise.race([ended, cut.promise]);
+  }
+
+  #tellProgress(): void {
+    const open = this.#supervisor.active;
+    this.#supervisor.parts.log.info(`Still waiting for ${amountOf(open, "open connection")}`, {
+      event: "draining",
+      open,
+    });
+  }
+}

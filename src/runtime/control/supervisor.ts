@@ -1,0 +1,265 @@
+/** What holds all threads together: what is counted, which endpoints work, and the way from one configuration to the next. */
+
+import { isDeepStrictEqual } from "node:util";
+import { checkLegsOf } from "../../config/rules/check_leg.ts";
+import type { Config } from "../../config/config.ts";
+import { type ConfigDiff, diffConfig, type Difference, type DifferenceKind } from "../../config/diff.ts";
+import type { EventFeed } from "../../observe/events/event_feed.ts";
+import type { Gauge } from "../../shared/gauge.ts";
+import type { ProgramLog } from "../../observe/log/log.ts";
+import type { CheckLegOptions } from "../../upstream/health/check_leg.ts";
+import { GroupController } from "../../upstream/group_controller.ts";
+import type { AccessOutput } from "../files/access_output.ts";
+import { tellUnexpected } from "./guard.ts";
+import { ServiceController } from "../worker/service_controller.ts";
+import { type Listening, planListeners } from "./listen_plans.ts";
+import type { ServiceFiles } from "../files/service_files.ts";
+import { SharedMemory } from "../worker/shared_memory.ts";
+import type { ThreadPlan } from "../worker/thread_calls.ts";
+import type { LoadedFiles, TlsFiles } from "../files/tls_files.ts";
+import type { Threads } from "./threads.ts";
+
+export interface SupervisorParts {
+  readonly log: ProgramLog;
+  readonly access: AccessOutput;
+  readonly events: EventFeed;
+  readonly tlsFiles: TlsFiles;
+  readonly memory: SharedMemory;
+  readonly threads: Threads;
+}
+
+export class Supervisor {
+  readonly parts: SupervisorParts;
+  /** Counts the connections of all services. */
+  readonly #all: Gauge;
+  #config: Config;
+  #groups = new Map<string, GroupController>();
+  #services = new Map<string, ServiceController>();
+  /** Services that are gone from the configuration and may still have connections, or get some: until they are closed. */
+  readonly #leaving = new Map<ServiceController, { isClosed: boolean }>();
+
+  /** @param config The first one, of which nothing is there before it is applied. */
+  constructor(config: Config, parts: SupervisorParts) {
+    this.parts = parts;
+    this.#config = nothingOf(config);
+    this.#all = parts.memory.gauges.claim()!;
+  }
+
+  /** The one in effect. */
+  get config(): Config {
+    return this.#config;
+  }
+
+  /** In the order of the configuration. */
+  get services(): ServiceController[] {
+    return [...this.#services.values()];
+  }
+
+  get groups(): GroupController[] {
+    return [...this.#groups.values()];
+  }
+
+  /** Connections open now, those of services that are gone included. */
+  get active(): number {
+    return this.#counted.reduce((sum, each) => sum + each.figures().active, 0);
+  }
+
+  /** Whether a configuration was applied. */
+  get hasBegun(): boolean {
+    return this.#services.size > 0;
+  }
+
+  /**
+   * Makes this the configuration, or fails and leaves everything as it was.
+   *
+   * @param files Its certificates and keys.
+   * @returns once it is in effect: `closed` resolves when the listeners that it no longer contains are
+   * closed, and `mistakes` are the errors of threads that cannot apply it.
+   * @throws {ListenError} when an address cannot be bound.
+   * @throws {AccountsFullError} when there is no room left to count for more services or groups.
+   */
+  async apply(next: Config, files: LoadedFiles): Promise<Applied> {
+    const diff = diffConfig(this.#config, next);
+    using undo = new DisposableStack();
+    const legs = checkLegsIn(next, files);
+    const added = this.#claim(next, diff, legs, undo);
+    using listening = await planListeners(next, files, this.services);
+    await listening.bind(this.parts.threads);
+    // Nothing is waited for from here on: no thread may see half of it.
+    undo.move();
+    this.parts.tlsFiles.use(files);
+    const { committed, closed } = this.#commit(next, diff, { added, legs, listening });
+    const mistakes = await committed;
+    for (const mistake of mistakes) tellUnexpected(this.parts.log, mistake);
+    await this.parts.tlsFiles.watch();
+    return { closed, mistakes };
+  }
+
+  /** What threads do from now on. */
+  plan(isSame: (service: string) => boolean = () => false): ThreadPlan {
+    const { limits, log, services } = this.#config;
+    const { tlsFiles } = this.parts;
+    return {
+      groups: this.groups.map(({ config, row, records }) => ({
+        config,
+        row: row.number,
+        endpoints: records,
+      })),
+      services: services.map(({ name }) => ({
+        ...this.#services.get(name)!.plan,
+        isSame: isSame(name),
+        tls: tlsFiles.of(name)?.tls,
+        upstreamTls: tlsFiles.of(name)?.upstreamTls,
+      })),
+      listeners: [],
+      all: { gauge: this.#all.slot, limit: limits.connections },
+      log: { level: log.level, hasAccessFile: log.access.path !== undefined, sample: log.access.sample },
+    };
+  }
+
+  /** A thread has died: takes its connections out of all accounts, and tells how many there were. */
+  settle(thread: number): number {
+    const { memory, threads } = this.parts;
+    const services = this.#counted;
+    const before = services.map((service) => service.figures().active);
+    memory.accounts.settle(thread);
+    const lost = services.map((service, index) => before[index]! - service.figures().active);
+    for (const [index, service] of services.entries()) service.settle(thread, lost[index]!);
+    for (const gauge of memory.gauges.settle(thread)) threads.wake(gauge, thread);
+    return lost.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** The certificates of a service were reloaded. */
+  setTls(files: ServiceFiles): void {
+    this.parts.threads.setTls(files);
+    for (const group of this.groups) group.setTls(files.config.name, files.upstreamTls);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.groups.map((group) => group.stop()), this.parts.tlsFiles.stop()]);
+  }
+
+  /** All whose connections are in the accounts. */
+  get #counted(): ServiceController[] {
+    return [...this.#services.values(), ...this.#leaving.keys()];
+  }
+
+  /** Takes places in the accounts for what is new. */
+  #claim(next: Config, diff: ConfigDiff, legs: CheckLegs, undo: DisposableStack): Added {
+    const [addedServices, addedGroups] = [namesOf(diff.services, "added"), namesOf(diff.groups, "added")];
+    const { memory, threads: audience, events, log } = this.parts;
+    const { accounts, gauges, credits } = memory;
+    for (const [service, { isClosed }] of this.#leaving) {
+      if (!isClosed || service.figures().active > 0) continue;
+      service.release();
+      this.#leaving.delete(service);
+    }
+    return {
+      services: next.services.filter(({ name }) => addedServices.has(name)).map((config) =>
+        undo.adopt(new ServiceController(config, memory), (service) => service.release())
+      ),
+      groups: next.upstreams.filter(({ name }) => addedGroups.has(name)).map((config) =>
+        undo.adopt(
+          new GroupController(
+            config,
+            { accounts, gauges, credits, events, log, audience },
+            legs.get(config.name),
+          ),
+          (group) => void group.stop(),
+        )
+      ),
+    };
+  }
+
+  #commit(next: Config, diff: ConfigDiff, { added, legs, listening }: Ready): Committing {
+    const sameServices = namesOf(diff.services, "same");
+    const isRebuilt = !isDeepStrictEqual(accessOf(this.#config), accessOf(next));
+    this.#config = next;
+    const groupsBefore = this.#groups;
+    const newGroups = new Map(added.groups.map((group) => [group.name, group]));
+    this.#groups = new Map(
+      next.upstreams.map(({ name }) => [name, newGroups.get(name) ?? groupsBefore.get(name)!]),
+    );
+    const servicesBefore = this.#services;
+    const newServices = new Map(added.services.map((service) => [service.name, service]));
+    this.#services = new Map(
+      next.services.map(({ name }) => [name, newServices.get(name) ?? servicesBefore.get(name)!]),
+    );
+    for (const config of next.upstreams) {
+      if (!newGroups.has(config.name)) {
+        this.#groups.get(config.name)!.update(config, legs.get(config.name));
+      }
+    }
+    for (const config of next.services) this.#services.get(config.name)!.config = config;
+    listening.record(this.#services);
+    const { log, threads } = this.parts;
+    const committed = threads.commit(
+      listening.plans,
+      this.plan((name) => sameServices.has(name) && !isRebuilt),
+    );
+    const closed = committed.then(() => threads.unplannedClosed()).catch((error) =>
+      tellUnexpected(log, error)
+    );
+    for (const group of added.groups) group.start();
+    for (const [name, group] of groupsBefore) if (!this.#groups.has(name)) void group.stop(closed);
+    for (const [name, service] of servicesBefore) if (!this.#services.has(name)) this.#leave(service, closed);
+    return { committed, closed };
+  }
+
+  #leave(service: ServiceController, closed: Promise<void>): void {
+    const leaving = { isClosed: false };
+    this.#leaving.set(service, leaving);
+    void closed.then(() => leaving.isClosed = true);
+  }
+}
+
+/** The outcome of a configuration. */
+export interface Applied {
+  readonly closed: Promise<void>;
+  readonly mistakes: readonly unknown[];
+}
+
+interface Committing {
+  readonly committed: Promise<readonly unknown[]>;
+  readonly closed: Promise<void>;
+}
+
+/** How the checks of groups start, by group name. */
+type CheckLegs = ReadonlyMap<string, CheckLegOptions>;
+
+/** The resources of a configuration that is to be committed. */
+interface Ready {
+  readonly added: Added;
+  readonly legs: CheckLegs;
+  readonly listening: Listening;
+}
+
+interface Added {
+  readonly services: readonly ServiceController[];
+  readonly groups: readonly GroupController[];
+}
+
+/** How the checks start, for each group that has checks. */
+function checkLegsIn(config: Config, files: LoadedFiles): CheckLegs {
+  const legs = checkLegsOf(config).entries().map(([group, { proxyProtocol, tlsOf }]) => {
+    const material = tlsOf && files.get(tlsOf.name)?.upstreamTls;
+    const tls = tlsOf?.upstreamTls && material &&
+      { service: tlsOf.name, config: tlsOf.upstreamTls, material };
+    return [group, { proxyProtocol, tls }] as const;
+  });
+  return new Map(legs);
+}
+
+/** What an access log is made with. */
+function accessOf({ log: { access } }: Config): unknown {
+  return { hasFile: access.path !== undefined, sample: access.sample };
+}
+
+/** A configuration with the settings of another, and nothing in it. */
+function nothingOf(config: Config): Config {
+  return { ...config, services: [], upstreams: [] };
+}
+
+function namesOf(differences: readonly Difference[], kind: DifferenceKind): Set<string> {
+  return new Set(differences.filter((each) => each.kind === kind).map(({ name }) => name));
+}

@@ -1,0 +1,109 @@
+/** What one thread counts in: its part of the memory that all threads share. */
+
+import { Accounts, type UpstreamRow } from "../../observe/counters/accounts.ts";
+import { ClientTable } from "../../shared/client_table.ts";
+import { EventLoopDelay } from "../../observe/metrics/event_loop_delay.ts";
+import { GaugeTable } from "../../shared/gauge.ts";
+import { ServiceLedger } from "../../observe/counters/ledger.ts";
+import { OpenConnections } from "../../observe/counters/open_connections.ts";
+import { RateLimit } from "../../shared/rate_limit.ts";
+import { Heartbeat } from "../../shared/heartbeat.ts";
+import { WakeUps } from "../../shared/wake_ups.ts";
+import type { AdmissionParts } from "../../proxy/admission.ts";
+import { CountLimit } from "../../proxy/count_limit.ts";
+import type { EndpointAccounts, EndpointRecord } from "../../upstream/endpoint.ts";
+import { TurnCredits } from "../../upstream/balance/smooth_weighted_round_robin.ts";
+import type { ServicePlan, ThreadPlan, ThreadStart } from "../worker/thread_calls.ts";
+
+export class ThreadAccounts implements Disposable {
+  readonly connections: OpenConnections;
+  readonly credits: TurnCredits;
+  readonly wakeUps: WakeUps;
+  readonly #start: ThreadStart;
+  readonly #accounts: Accounts;
+  readonly #gauges: GaugeTable;
+  readonly #limits = new Map<number, CountLimit>();
+  readonly #vitals = new DisposableStack();
+
+  /** @param onFreed A place in a gauge was left for which another thread may wait. */
+  constructor(start: ThreadStart, onFreed: (gauge: number) => void) {
+    const { numbers, accounts, gauges, signs, credits } = start;
+    const { thread } = numbers;
+    this.#start = start;
+    this.#accounts = new Accounts(accounts.size, thread, accounts.memory);
+    this.#gauges = new GaugeTable(gauges.size, thread, gauges.memory);
+    this.connections = new OpenConnections(numbers);
+    this.credits = new TurnCredits(credits.endpoints, credits.memory);
+    this.wakeUps = new WakeUps(onFreed);
+    this.#vitals.use(new EventLoopDelay(this.#accounts.program.cells.eventLoopDelay));
+    this.#vitals.use(new Heartbeat(signs, thread));
+  }
+
+  /** How many there are together. */
+  get threads(): number {
+    return this.#start.numbers.threads;
+  }
+
+  /** This thread's part of a number that is for all together. */
+  shareOf(whole: number): number {
+    const { thread, threads } = this.#start.numbers;
+    return Math.floor(whole / threads) + (thread < whole % threads ? 1 : 0);
+  }
+
+  upstreamRow(row: number): UpstreamRow {
+    return this.#accounts.upstreams.at(row);
+  }
+
+  /** Undefined for an endpoint that is gone already: word of that is on its way. */
+  endpoint({ id, clients, open }: EndpointRecord): EndpointAccounts | undefined {
+    const row = this.#accounts.endpoints.find(id);
+    return row && {
+      row,
+      clients: this.#gauges.at(clients),
+      open: this.#gauges.at(open),
+      wakeUps: this.wakeUps,
+    };
+  }
+
+  ledger({ config: { name }, row }: ServicePlan): ServiceLedger {
+    return new ServiceLedger(name, { row: this.#accounts.services.at(row), connections: this.connections });
+  }
+
+  /** @param all Where the connections of all services are counted, and how many there may be. */
+  admission({ config, gauge, rate, clients }: ServicePlan, all: ThreadPlan["all"]): AdmissionParts {
+    const { connections, connectsPerSecond, connectionsPerClient, connectsPerSecondPerClient } =
+      config.limits;
+    return {
+      own: this.#limitOf(gauge, connections),
+      all: this.#limitOf(all.gauge, all.limit),
+      rate: rate && connectsPerSecond && new RateLimit(rate, connectsPerSecond),
+      clients: clients && new ClientTable(
+        this.#start.clients,
+        { connections: connectionsPerClient, rate: connectsPerSecondPerClient },
+        { memory: clients, thread: this.#start.numbers.thread },
+      ),
+    };
+  }
+
+  /** The limit of all services together, which also applies to unchanged services. */
+  setLimit({ gauge, limit }: ThreadPlan["all"]): void {
+    this.#limitOf(gauge, limit);
+  }
+
+  /** One for all services that have had the gauge: who waits by an old configuration goes by the new limit. */
+  #limitOf(gauge: number, limit: number): CountLimit {
+    const known = this.#limits.get(gauge);
+    if (known?.isClaimed === true) {
+      known.limit = limit;
+      return known;
+    }
+    const made = new CountLimit(this.#gauges.at(gauge), limit, this.wakeUps);
+    this.#limits.set(gauge, made);
+    return made;
+  }
+
+  /** Ends what goes on by itself. */
+  [Symbol.dispose](): void {
+    this.#vitals.dispose();
+  }
+}

@@ -1,0 +1,54 @@
+/** Where the access log goes when it has a file of its own, which a reload may change. */
+
+import type { AccessLogConfig } from "../../config/config.ts";
+import { AccessFile } from "../../observe/log/access_file.ts";
+import type { AccessSink } from "../../observe/log/access_log.ts";
+import type { Fields } from "../../observe/log/line_format.ts";
+import type { Log } from "../../observe/log/log.ts";
+
+export class AccessOutput implements AccessSink {
+  readonly #log: Log;
+  #file: AccessFile | undefined;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  enabled(): boolean {
+    return true;
+  }
+
+  /** Connections that were opened while there was a file may end when there is none. */
+  info(message: string, fields?: Fields): void {
+    (this.#file ?? this.#log).info(message, fields);
+  }
+
+  warn(message: string, fields?: Fields): void {
+    (this.#file ?? this.#log).warn(message, fields);
+  }
+
+  /**
+   * Opens the file of a configuration, for {@linkcode use}; undefined where it has none.
+   *
+   * @throws {LogFileError} when it cannot be opened.
+   */
+  async open({ path, format }: AccessLogConfig): Promise<AccessFile | undefined> {
+    return path === undefined ? undefined : await AccessFile.open({ path, format, log: this.#log });
+  }
+
+  /** Lines go there from now on. Resolves when the file before is written and closed. */
+  async use(file: AccessFile | undefined): Promise<void> {
+    const before = this.#file;
+    this.#file = file;
+    await before?.close();
+  }
+
+  /** See {@linkcode AccessFile.reopen}. @throws {LogFileError} the old file stays in use then. */
+  async reopen(): Promise<void> {
+    await this.#file?.reopen();
+  }
+
+  close(): Promise<void> {
+    return this.use(undefined);
+  }
+}

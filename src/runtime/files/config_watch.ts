@@ -1,0 +1,39 @@
+/** Reloads the configuration when its file changes, where that is asked for. */
+
+import { readFault } from "../../files/file_fault.ts";
+import { watchFiles } from "./watch_files.ts";
+import type { Log } from "../../observe/log/log.ts";
+
+export class ConfigWatch {
+  readonly #path: string;
+  readonly #log: Log;
+  readonly #onChange: () => Promise<unknown>;
+  #stop: AbortController | undefined;
+
+  constructor(path: string, log: Log, onChange: () => Promise<unknown>) {
+    this.#path = path;
+    this.#log = log;
+    this.#onChange = onChange;
+  }
+
+  /** Watches the file from now on, or does so no longer. */
+  async follow(isWanted: boolean): Promise<void> {
+    if (isWanted === (this.#stop !== undefined)) return;
+    if (!isWanted) {
+      this.#stop!.abort();
+      this.#stop = undefined;
+      return;
+    }
+    const stop = this.#stop = new AbortController();
+    await watchFiles([this.#path], {
+      signal: stop.signal,
+      // Not waited for: a reload may be what ends the watch.
+      onChange: () => void this.#onChange(),
+      onError: (directory, error) =>
+        this.#log.error(`Cannot watch "${directory}" for a new configuration, trying again`, {
+          event: "configuration_watch_failed",
+          detail: readFault(error).fault,
+        }),
+    });
+  }
+}

@@ -1,0 +1,14 @@
+/** The log of a process, on stderr. */
+
+import { createLog, type LogOptions, type ProgramLog } from "../../observe/log/log.ts";
+
+export { LogFileError } from "../../observe/log/log_file.ts";
+
+/** Logs to stderr, coloured on a terminal unless NO_COLOR is set (no-color.org). */
+export function stderrLog(options: Pick<LogOptions, "level" | "format">): ProgramLog {
+  return createLog({
+    ...options,
+    colors: Deno.stderr.isTerminal() && !Deno.env.get("NO_COLOR"),
+    write: (bytes) => Deno.stderr.write(bytes),
+  });
+}

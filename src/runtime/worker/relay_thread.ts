@@ -1,0 +1,273 @@
+/** What one thread relays: its listeners, services and groups, made and changed as the supervisor says. */
+
+import type { GroupConfig, LogLevel } from "../../config/config.ts";
+import { emptyPool } from "../../net/buffer_pool.ts";
+import { ListenError } from "../../net/socket/listen_error.ts";
+import { type ErrorCode, ProxyError } from "../../net/errors.ts";
+import { AccessLog, type AccessSink } from "../../observe/log/access_log.ts";
+import {
+  type ConnectionPage,
+  type ConnectionQuery,
+  listConnections,
+} from "../../observe/counters/connection_list.ts";
+import type { AbortCode } from "../../observe/counters/connection_record.ts";
+import type { EventFeed } from "../../observe/events/event_feed.ts";
+import type { ServiceLedger } from "../../observe/counters/ledger.ts";
+import type { Log } from "../../observe/log/log.ts";
+import { Admission } from "../../proxy/admission.ts";
+import { Listeners } from "../../proxy/listeners.ts";
+import { Service } from "../../proxy/service.ts";
+import { tlsListenOptions, type TlsMaterial, TlsTermination } from "../../proxy/tls_termination.ts";
+import type { EndpointRecord, EndpointState } from "../../upstream/endpoint.ts";
+import { Group } from "../../upstream/group.ts";
+import { UpstreamTls, type UpstreamTlsMaterial } from "../../upstream/upstream_tls.ts";
+import { ThreadAccounts } from "../control/thread_accounts.ts";
+import type {
+  BindOutcome,
+  GroupPlan,
+  ListenPlan,
+  ServicePlan,
+  SupervisorCalls,
+  ThreadCalls,
+  ThreadPlan,
+  ThreadStart,
+} from "./thread_calls.ts";
+
+/** Where a thread says what happens. */
+export interface Reporter {
+  readonly log: Log;
+  /** Where the ends of connections are logged when they have a file of their own. */
+  readonly accessFile: AccessSink | undefined;
+  readonly events: EventFeed;
+  readonly supervisor: SupervisorCalls;
+  /** The least important lines of the log that are written. */
+  setLevel(level: LogLevel): void;
+  /** Whether anybody wants to know what happens. */
+  setSubscribed(isHeard: boolean): void;
+  /** Says at once what was kept back. */
+  flush(): void;
+}
+
+export class RelayThread implements ThreadCalls {
+  readonly #voice: Reporter;
+  readonly #accounts: ThreadAccounts;
+  readonly #listeners = new Listeners();
+  readonly #ledgers = new Map<string, ServiceLedger>();
+  /** Those of services that are gone, until their last connection has ended. */
+  readonly #leavingLedgers = new Set<ServiceLedger>();
+  readonly #groups = new Map<string, Group>();
+  #services = new Map<string, Service>();
+  /** Services whose place others have taken, until their last connection has ended. */
+  readonly #retired = new Set<Service>();
+  #unplannedClosed: Promise<void> = Promise.resolve();
+  #bufferSizes = "";
+
+  constructor(start: ThreadStart, voice: Reporter) {
+    this.#voice = voice;
+    this.#accounts = new ThreadAccounts(start, (gauge) => voice.supervisor.freed(gauge));
+  }
+
+  async prepare(plans: readonly ListenPlan[]): Promise<BindOutcome> {
+    try {
+      return { addresses: await this.#listeners.prepare(plans) };
+    } catch (error) {
+      if (!(error instanceof ListenError)) throw error;
+      return { refused: { message: error.message, code: error.code } };
+    }
+  }
+
+  discard(): Promise<void> {
+    return this.#listeners.discard();
+  }
+
+  // deno-lint-ignore require-await -- what it throws is the answer too
+  async commit(plan: ThreadPlan): Promise<void> {
+    this.#voice.setLevel(plan.log.level);
+    this.#accounts.setLimit(plan.all);
+    for (const group of plan.groups) this.#setGroup(group);
+    const before = this.#services;
+    // Made before anything is given up: what cannot be made leaves all as it was.
+    const services = new Map(plan.services.map((each) => {
+      const { name } = each.config;
+      return [name, (each.isSame ? before.get(name) : undefined) ?? this.#makeService(each, plan)];
+    }));
+    this.#services = services;
+    this.#trimBuffers();
+    const closed = this.#listeners.commit(plan.listeners.map((name) => services.get(name)!));
+    for (const [name, service] of services) if (before.get(name) !== service) service.start();
+    for (const [name, service] of before) if (services.get(name) !== service) this.#retire(service, closed);
+    for (const name of this.#ledgers.keys()) if (!services.has(name)) this.#dropLedger(name, closed);
+    for (const name of this.#groups.keys()) {
+      if (!plan.groups.some(({ config }) => config.name === name)) this.#dropGroup(name, closed);
+    }
+    this.#unplannedClosed = closed;
+  }
+
+  unplannedClosed(): Promise<void> {
+    return this.#unplannedClosed;
+  }
+
+  setTls(name: string, tls: TlsMaterial | undefined, upstreamTls: UpstreamTlsMaterial | undefined): void {
+    const service = this.#services.get(name);
+    if (service === undefined) return;
+    if (tls !== undefined) {
+      service.tls?.update(tls);
+      this.#listeners.updateTls(service, tlsListenOptions(service.config.tls, tls));
+    }
+    if (upstreamTls !== undefined) service.updateUpstreamTls(upstreamTls);
+  }
+
+  setEndpoints(group: string, records: readonly EndpointRecord[]): void {
+    this.#groups.get(group)?.setEndpoints(records);
+  }
+
+  setState(group: string, endpoint: number, state: EndpointState, abort: boolean): void {
+    this.#groups.get(group)?.setState(endpoint, state, abort);
+  }
+
+  wake(gauge: number): void {
+    this.#accounts.wakeUps.wake(gauge);
+  }
+
+  evictIdle(group: string, endpoint: number): void {
+    this.#groups.get(group)?.makeRoomFor(endpoint);
+  }
+
+  setSubscribed(isHeard: boolean): void {
+    this.#voice.setSubscribed(isHeard);
+  }
+
+  connections(query: ConnectionQuery): Promise<ConnectionPage> {
+    return Promise.resolve(listConnections(this.#accounts.connections.all(), query));
+  }
+
+  kill(id: number): Promise<boolean> {
+    const record = this.#accounts.connections.find(id);
+    record?.abort("killed");
+    return Promise.resolve(record !== undefined);
+  }
+
+  async drainListeners(): Promise<void> {
+    this.#stopAccepting();
+    await this.#listeners.drain();
+  }
+
+  async closeListeners(): Promise<void> {
+    this.#stopAccepting();
+    await this.#listeners.close();
+  }
+
+  async drained(): Promise<void> {
+    await Promise.all(this.#allLedgers.map((ledger) => ledger.drained()));
+  }
+
+  async abortConnections(code: AbortCode): Promise<void> {
+    for (const record of this.#accounts.connections.all()) record.abort(code);
+    const reason = new ProxyError(code as ErrorCode, "proxy");
+    await Promise.all([...this.#services.values(), ...this.#retired].map((service) => service.stop(reason)));
+  }
+
+  report(): Promise<void> {
+    this.#voice.flush();
+    return Promise.resolve();
+  }
+
+  finish(): Promise<void> {
+    this.#accounts[Symbol.dispose]();
+    for (const group of this.#groups.values()) group.setEndpoints([]);
+    return this.report();
+  }
+
+  get #allLedgers(): ServiceLedger[] {
+    return [...this.#ledgers.values(), ...this.#leavingLedgers];
+  }
+
+  #stopAccepting(): void {
+    for (const service of [...this.#services.values(), ...this.#retired]) service.stopAccepting();
+  }
+
+  #setGroup({ config: whole, row, endpoints }: GroupPlan): void {
+    const config = this.#withOwnShare(whole);
+    const known = this.#groups.get(config.name);
+    const group = known ?? new Group(config, {
+      row: this.#accounts.upstreamRow(row),
+      accountsOf: (record) => this.#accounts.endpoint(record),
+      credits: this.#accounts.credits,
+      owner: this.#voice.supervisor,
+    });
+    group.config = config;
+    group.setEndpoints(endpoints);
+    this.#groups.set(config.name, group);
+  }
+
+  /** What `max_idle` allows is for all threads together: each keeps its part of it ready. */
+  #withOwnShare(config: GroupConfig): GroupConfig {
+    const { pool } = config;
+    return pool === undefined
+      ? config
+      : { ...config, pool: { ...pool, maxIdle: this.#accounts.shareOf(pool.maxIdle) } };
+  }
+
+  /** Who is on the way to a service of it is served. */
+  #dropGroup(name: string, closed: Promise<void>): void {
+    const group = this.#groups.get(name)!;
+    this.#groups.delete(name);
+    void closed.then(() => group.retire());
+  }
+
+  #dropLedger(name: string, closed: Promise<void>): void {
+    const ledger = this.#ledgers.get(name)!;
+    this.#ledgers.delete(name);
+    this.#leavingLedgers.add(ledger);
+    void closed.then(() => ledger.drained()).then(() => this.#leavingLedgers.delete(ledger));
+  }
+
+  #makeService(plan: ServicePlan, { all, log }: ThreadPlan): Service {
+    const { config, tls, upstreamTls } = plan;
+    const { accessFile, events } = this.#voice;
+    const sink = log.hasAccessFile && accessFile !== undefined ? accessFile : this.#voice.log;
+    return new Service(config, {
+      groups: this.#groups,
+      admission: new Admission(config, this.#accounts.admission(plan, all)),
+      ledger: this.#ledgerOf(plan),
+      accessLog: new AccessLog(sink, { sample: log.sample, threads: this.#accounts.threads }),
+      events,
+      tls: config.tls && new TlsTermination(config.tls, given(tls)),
+      upstreamTls: config.upstreamTls && new UpstreamTls(config.upstreamTls, given(upstreamTls)),
+      log: this.#voice.log,
+      onShortage: () => {
+        this.#listeners.onShortage();
+        this.#voice.supervisor.descriptorsShort();
+      },
+    });
+  }
+
+  /** Only open connections keep buffers of sizes that no service uses any more. */
+  #trimBuffers(): void {
+    const sizes = [...new Set(this.#services.values().map(({ config }) => config.bufferSize))].sort().join();
+    if (sizes !== this.#bufferSizes) emptyPool();
+    this.#bufferSizes = sizes;
+  }
+
+  /** One for all services that have had the name, so that none of their connections is forgotten. */
+  #ledgerOf(plan: ServicePlan): ServiceLedger {
+    const { name } = plan.config;
+    const known = this.#ledgers.get(name);
+    if (known !== undefined) return known;
+    const ledger = this.#accounts.ledger(plan);
+    this.#ledgers.set(name, ledger);
+    return ledger;
+  }
+
+  #retire(service: Service, closed: Promise<void>): void {
+    this.#retired.add(service);
+    if (!this.#services.has(service.config.name)) service.stopAccepting();
+    void closed.then(() => service.retire(() => this.#retired.delete(service)));
+  }
+}
+
+/** Without its material TLS must not be left out. */
+function given<Material>(material: Material | undefined): Material {
+  if (material === undefined) throw new TypeError("Certificates are missing in the plan of a thread");
+  return material;
+}

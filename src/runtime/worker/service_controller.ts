@@ -1,0 +1,117 @@
+/** A service as the supervisor knows it: its configuration, and its places in what threads share. */
+
+import { isDeepStrictEqual } from "node:util";
+import type { ServiceConfig } from "../../config/config.ts";
+import type { Address } from "../../net/address.ts";
+import type { ServiceRow } from "../../observe/counters/accounts.ts";
+import { ClientTable } from "../../shared/client_table.ts";
+import type { Gauge } from "../../shared/gauge.ts";
+import {
+  type ServiceFigures,
+  serviceFigures,
+  type ServiceMetrics,
+  serviceMetrics,
+} from "../../observe/counters/ledger.ts";
+import { RateLimit } from "../../shared/rate_limit.ts";
+import { AccountsFullError } from "../../observe/counters/accounts_full_error.ts";
+import type { SharedMemory } from "./shared_memory.ts";
+import type { ServicePlan } from "./thread_calls.ts";
+
+/** As a reason, beside those of `observe/reasons.ts`. */
+const THREAD_DIED = "thread_died";
+
+export class ServiceController {
+  readonly #memory: SharedMemory;
+  readonly #row: ServiceRow;
+  readonly #gauge: Gauge;
+  #config: ServiceConfig;
+  #rate: RateLimit | undefined;
+  #lost = 0;
+  #clients: ClientTable | undefined;
+  /** Where it listens, with real ports, in the order of the configuration. */
+  addresses: readonly Address[] = [];
+
+  /** @throws {AccountsFullError} when no room is left for another service. */
+  constructor(config: ServiceConfig, memory: SharedMemory) {
+    const row = memory.accounts.services.claim();
+    const gauge = memory.gauges.claim();
+    if (row === undefined || gauge === undefined) {
+      row?.release();
+      gauge?.release();
+      throw new AccountsFullError("services");
+    }
+    this.#memory = memory;
+    this.#row = row;
+    this.#gauge = gauge;
+    this.#config = config;
+    this.#makeTables(undefined);
+  }
+
+  get config(): ServiceConfig {
+    return this.#config;
+  }
+
+  set config(config: ServiceConfig) {
+    const before = this.#config;
+    this.#config = config;
+    this.#makeTables(before);
+  }
+
+  get name(): string {
+    return this.#config.name;
+  }
+
+  /** What the configuration says but for TLS. */
+  get plan(): Omit<ServicePlan, "isSame" | "tls" | "upstreamTls"> {
+    return {
+      config: this.#config,
+      row: this.#row.number,
+      gauge: this.#gauge.slot,
+      rate: this.#rate?.buffer,
+      clients: this.#clients?.memory,
+    };
+  }
+
+  figures(): ServiceFigures {
+    return this.#withLost(serviceFigures(this.name, this.#row));
+  }
+
+  metrics(): ServiceMetrics {
+    return this.#withLost(serviceMetrics(this.name, this.#row));
+  }
+
+  /** Takes the connections of a thread that has ended off its clients. @param lost How many there were. */
+  settle(thread: number, lost: number): void {
+    this.#clients?.settle(thread);
+    this.#lost += lost;
+  }
+
+  /** It is there no more: its places are free once its last connection has ended. */
+  release(): void {
+    this.#row.release();
+    this.#gauge.release();
+  }
+
+  /** The thread that would have counted how they ended is no more. */
+  #withLost<Figures extends ServiceFigures>(figures: Figures): Figures {
+    if (this.#lost === 0) return figures;
+    return { ...figures, closedBy: { ...figures.closedBy, [THREAD_DIED]: this.#lost } };
+  }
+
+  /** What is counted goes on being counted, unless it is to be counted in another way. */
+  #makeTables(before: ServiceConfig | undefined): void {
+    const { connectsPerSecond, connectionsPerClient, connectsPerSecondPerClient } = this.#config.limits;
+    const isSameRate = isDeepStrictEqual(before?.limits.connectsPerSecond, connectsPerSecond);
+    if (!isSameRate || before === undefined) {
+      this.#rate = connectsPerSecond && new RateLimit(undefined, connectsPerSecond);
+    }
+    const countsClients = connectionsPerClient > 0 || connectsPerSecondPerClient !== undefined;
+    if (!countsClients) this.#clients = undefined;
+    else {
+      this.#clients ??= new ClientTable(this.#memory.clients, {
+        connections: connectionsPerClient,
+        rate: connectsPerSecondPerClient,
+      });
+    }
+  }
+}

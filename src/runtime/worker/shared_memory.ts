@@ -1,0 +1,61 @@
+/** What all threads share: the accounts, and the gauges that limits go by. */
+
+import type { Config } from "../../config/config.ts";
+import { memoryTricks } from "../../net/workarounds/memory_tricks.ts";
+import { Accounts, type AccountsSize } from "../../observe/counters/accounts.ts";
+import type { ClientTableSize } from "../../shared/client_entries.ts";
+import { GaugeTable, type GaugeTableSize } from "../../shared/gauge.ts";
+import { newConnectionNumbers } from "../../observe/counters/open_connections.ts";
+import { SignsOfLife } from "../../shared/heartbeat.ts";
+import { TurnCredits } from "../../upstream/balance/smooth_weighted_round_robin.ts";
+import type { ThreadStart } from "./thread_calls.ts";
+
+/** Endpoints that connections can be counted for, those that come and go in DNS included. */
+const MAX_ENDPOINTS = 4096;
+/** Clients whose connections can be counted at the same time, per service. */
+const MAX_CLIENTS = 65_536;
+/** Services and groups that reloads can add, with those that still have connections. */
+const MORE_SERVICES = 1024;
+
+export class SharedMemory {
+  readonly accounts: Accounts;
+  readonly gauges: GaugeTable;
+  readonly signs: SignsOfLife;
+  readonly clients: ClientTableSize;
+  readonly credits: TurnCredits;
+  readonly #numbers: SharedArrayBuffer;
+  readonly threads: number;
+  readonly #size: AccountsSize;
+  readonly #gaugesSize: GaugeTableSize;
+
+  constructor({ services, upstreams }: Config, threads: number) {
+    this.threads = threads;
+    this.#size = {
+      services: services.length + MORE_SERVICES,
+      upstreams: upstreams.length + MORE_SERVICES,
+      endpoints: MAX_ENDPOINTS,
+      threads,
+    };
+    this.accounts = new Accounts(this.#size);
+    // An endpoint has two: its clients, and all that is open there. One is for all services together.
+    this.#gaugesSize = { slots: 2 * MAX_ENDPOINTS + this.#size.services + 1, threads };
+    this.gauges = new GaugeTable(this.#gaugesSize);
+    this.signs = new SignsOfLife(threads);
+    this.credits = new TurnCredits(MAX_ENDPOINTS);
+    this.#numbers = newConnectionNumbers(threads);
+    this.clients = { clients: MAX_CLIENTS, threads };
+  }
+
+  /** What a thread begins with. */
+  startOf(thread: number): ThreadStart {
+    return {
+      numbers: { thread, threads: this.threads, memory: this.#numbers },
+      credits: { endpoints: MAX_ENDPOINTS, memory: this.credits.memory },
+      accounts: { size: this.#size, memory: this.accounts.memory },
+      gauges: { size: this.#gaugesSize, memory: this.gauges.memory },
+      clients: this.clients,
+      signs: this.signs.memory,
+      memoryTricks: memoryTricks.areOn,
+    };
+  }
+}

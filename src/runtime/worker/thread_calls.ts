@@ -1,0 +1,162 @@
+/** What the supervisor and the threads that relay say to each other, and the messages that carry it between isolates. */
+
+import type { GroupConfig, LogLevel, ServiceConfig } from "../../config/config.ts";
+import type { Address } from "../../net/address.ts";
+import type { ErrorCode } from "../../net/errors.ts";
+import type { AccountsSize } from "../../observe/counters/accounts.ts";
+import type { ClientTableSize } from "../../shared/client_entries.ts";
+import type { ConnectionPage, ConnectionQuery } from "../../observe/counters/connection_list.ts";
+import type { AbortCode } from "../../observe/counters/connection_record.ts";
+import type { ProxyEvent } from "../../observe/events/events.ts";
+import type { GaugeTableSize } from "../../shared/gauge.ts";
+import type { Fields } from "../../observe/log/line_format.ts";
+import type { Level } from "../../observe/log/log.ts";
+import type { ConnectionNumbers } from "../../observe/counters/open_connections.ts";
+import type { BindPlan } from "../../proxy/listeners.ts";
+import type { TlsMaterial } from "../../proxy/tls_termination.ts";
+import type { EndpointRecord, EndpointState } from "../../upstream/endpoint.ts";
+import type { ConnectionFailure } from "../../upstream/group.ts";
+import type { UpstreamTlsMaterial } from "../../upstream/upstream_tls.ts";
+
+/** What a thread begins with. Everything shared is as large as it will ever be. */
+export interface ThreadStart {
+  /** Which one it is, of how many, and how connections are numbered. */
+  readonly numbers: ConnectionNumbers;
+  readonly credits: { readonly endpoints: number; readonly memory: SharedArrayBuffer };
+  readonly accounts: { readonly size: AccountsSize; readonly memory: SharedArrayBuffer };
+  readonly gauges: { readonly size: GaugeTableSize; readonly memory: SharedArrayBuffer };
+  /** Clients of a service that can be counted, where they are. */
+  readonly clients: ClientTableSize;
+  readonly signs: SharedArrayBuffer;
+  /** Whether Deno treats memory as `net/workarounds/memory_tricks.ts` expects it to. */
+  readonly memoryTricks: boolean;
+}
+
+/** What is behind one address of one service. */
+export interface ListenPlan extends BindPlan {
+  readonly service: string;
+}
+
+/** A service as a thread needs it; numbers are places in the shared accounts. */
+export interface ServicePlan {
+  readonly config: ServiceConfig;
+  /** Nothing about it has changed: the service that is there goes on. */
+  readonly isSame: boolean;
+  readonly row: number;
+  readonly gauge: number;
+  readonly rate: SharedArrayBuffer | undefined;
+  readonly clients: SharedArrayBuffer | undefined;
+  readonly tls: TlsMaterial | undefined;
+  readonly upstreamTls: UpstreamTlsMaterial | undefined;
+}
+
+export interface GroupPlan {
+  readonly config: GroupConfig;
+  readonly row: number;
+  readonly endpoints: readonly EndpointRecord[];
+}
+
+/** Everything a thread does from now on. */
+export interface ThreadPlan {
+  readonly groups: readonly GroupPlan[];
+  readonly services: readonly ServicePlan[];
+  /** Of each address prepared before, in the same order. */
+  readonly listeners: readonly string[];
+  /** Connections of all services: where they are counted, and how many there may be; 0 is no limit. */
+  readonly all: { readonly gauge: number; readonly limit: number };
+  readonly log: { readonly level: LogLevel; readonly hasAccessFile: boolean; readonly sample: number };
+}
+
+/** What became of binding addresses. */
+export type BindOutcome =
+  | { readonly addresses: readonly Address[] }
+  | { readonly refused: { readonly message: string; readonly code: ErrorCode } };
+
+/** What the supervisor has a thread do. */
+export interface ThreadCalls {
+  /** Binds addresses that are new, without accepting; `commit` or `discard` must follow. */
+  prepare(listeners: readonly ListenPlan[]): Promise<BindOutcome>;
+  /** Gives up what was prepared. */
+  discard(): Promise<void>;
+  /** Applies the plan; if it cannot, rejects and keeps the previous one. */
+  commit(plan: ThreadPlan): Promise<void>;
+  /** Resolves when the listeners that the plan no longer contains are closed. */
+  unplannedClosed(): Promise<void>;
+  /** Certificates were read anew. */
+  setTls(service: string, tls: TlsMaterial | undefined, upstreamTls: UpstreamTlsMaterial | undefined): void;
+  /** The endpoints of a group that there are from now on. */
+  setEndpoints(group: string, records: readonly EndpointRecord[]): void;
+  /** What was decided of an endpoint; with `abort` its connections end. */
+  setState(group: string, endpoint: number, state: EndpointState, abort: boolean): void;
+  /** A place in a gauge was left in another thread. */
+  wake(gauge: number): void;
+  /** A client of another thread needs a place at an endpoint. */
+  evictIdle(group: string, endpoint: number): void;
+  /** Whether anybody wants to know what happens. */
+  setSubscribed(isHeard: boolean): void;
+  /** Connections that are open in this thread: the first of them, in the order asked for. */
+  connections(query: ConnectionQuery): Promise<ConnectionPage>;
+  /** Ends a connection; false when it is not of this thread. */
+  kill(id: number): Promise<boolean>;
+  /** Accepts who is on the way, then closes all listeners; resolves when they are closed. */
+  drainListeners(): Promise<void>;
+  /** Closes all listeners at once. */
+  closeListeners(): Promise<void>;
+  /** Resolves when no connection is open. */
+  drained(): Promise<void>;
+  /** Ends every connection at once, and what is open ahead of clients. */
+  abortConnections(code: AbortCode): Promise<void>;
+  /** Has everything reported that has happened so far. */
+  report(): Promise<void>;
+  /** Ends what goes on by itself, and has the rest reported. Nothing is asked of it afterwards. */
+  finish(): Promise<void>;
+}
+
+/** What threads tell the supervisor. */
+export interface SupervisorCalls {
+  connectionFailed(group: string, endpoint: number, failure: ConnectionFailure): void;
+  evictIdle(group: string, endpoint: number): void;
+  /** A place in a gauge was left for which another thread may wait. */
+  freed(gauge: number): void;
+  /** A client found no descriptor left. */
+  descriptorsShort(): void;
+}
+
+/** Lines of the log, of the access log, and events, in the order in which they came. */
+export type Report =
+  | {
+    readonly kind: "log";
+    readonly level: Level;
+    readonly message: string;
+    readonly fields: Fields | undefined;
+  }
+  | {
+    readonly kind: "access";
+    readonly level: "info" | "warn";
+    readonly message: string;
+    readonly fields: Fields;
+  }
+  | { readonly kind: "event"; readonly event: ProxyEvent };
+
+/** From the supervisor to a worker. The first message is `start`. */
+export type ToThread =
+  | { readonly type: "start"; readonly start: ThreadStart }
+  | CallMessage<ThreadCalls>;
+
+/** From a worker to the supervisor. */
+export type FromThread =
+  | CallMessage<SupervisorCalls>
+  | { readonly type: "reports"; readonly reports: readonly Report[] }
+  /** The answer to a call; without a value, or with what was thrown. */
+  | { readonly type: "answer"; readonly request: number; readonly value: unknown }
+  | { readonly type: "failed"; readonly request: number; readonly message: string };
+
+/** One call of an interface; those that are answered have a number. */
+export type CallMessage<Calls> = {
+  [Name in keyof Calls]: {
+    readonly type: "call";
+    readonly name: Name;
+    readonly args: Calls[Name] extends (...args: infer Args) => unknown ? Args : never;
+    readonly request?: number;
+  };
+}[keyof Calls];

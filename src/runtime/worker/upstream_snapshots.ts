@@ -1,0 +1,30 @@
+/** Figures of upstream groups, with the pools that services have for them. */
+
+import { groupsOf } from "../../config/rules/groups.ts";
+import type { PoolFigures, UpstreamFigures } from "../../observe/metrics/upstream_figures.ts";
+import type { UpstreamSnapshot } from "../../observe/metrics/upstream_metrics.ts";
+import type { GroupController } from "../../upstream/group_controller.ts";
+import { poolFiguresOf } from "../../upstream/pool/pool.ts";
+import type { Supervisor } from "../control/supervisor.ts";
+
+/** What the pools of all services for a group have counted; undefined when there are none. */
+export function poolFigures(group: GroupController, { services }: Supervisor): PoolFigures | undefined {
+  const isUsed = services.some(({ config }) => groupsOf(config).some(({ name }) => name === group.name));
+  return group.config.pool !== undefined && isUsed ? poolFiguresOf(group.row) : undefined;
+}
+
+export function upstreamFigures(supervisor: Supervisor): UpstreamFigures[] {
+  return supervisor.groups.map((group) => ({
+    name: group.name,
+    endpoints: group.endpoints.map((endpoint) => endpoint.figures()),
+    pool: poolFigures(group, supervisor),
+  }));
+}
+
+export function upstreamSnapshots(supervisor: Supervisor): UpstreamSnapshot[] {
+  const { groups } = supervisor;
+  return upstreamFigures(supervisor).map((figures, index) => ({
+    ...figures,
+    connectTime: groups[index]!.connectTime,
+  }));
+}

@@ -1,0 +1,78 @@
+/**
+ * The generic cell rate algorithm (ITU-T I.371 annex A, virtual scheduling): a token bucket whose state is one number.
+ *
+ * The number is when the next arrival is due, were all evenly spaced; one that comes up to `burst` - 1 spaces
+ * earlier is let in. Time is counted in units, `unit` per second. The default is the rate itself, so that a
+ * space is exactly 1 and no rounding accumulates. A state that outlives its rate keeps its unit, so it means
+ * the same moment at every rate.
+ *
+ * The clock is `Date.now`, the one clock that is the same in all threads: `performance.now()` counts from the start of
+ * its thread, and `performance.timeOrigin` tells that start by a system clock that may have been set since another
+ * thread started. Where it is set forward, buckets are full again; where it is set back, a bucket is empty at worst.
+ * As it counts whole milliseconds, a burst below a thousandth of the rate lets only that burst in every millisecond.
+ */
+
+import type { RateConfig } from "../config/config.ts";
+
+/** Above it, a number that counts spaces since 1970 has no room for parts of one. */
+const MAX_RATE = 1_000_000;
+
+export class Gcra {
+  /** Units per second, and units between two arrivals. */
+  readonly #unit: number;
+  readonly #space: number;
+  readonly #burst: number;
+  /** The rounding error that may accumulate within a burst if a space is not a whole number of units. */
+  readonly #slack: number;
+  readonly #now: () => number;
+
+  /**
+   * @param now Milliseconds since 1970.
+   * @param unit Units of time per second.
+   * @throws {RangeError} when the rate is not above 0 and at most 1 000 000, or the burst no whole number above 0.
+   */
+  constructor({ rate, burst }: RateConfig, now: () => number = Date.now, unit = rate) {
+    if (!(rate > 0 && rate <= MAX_RATE)) {
+      throw new RangeError(`Cannot limit to a rate of ${rate}: expected above 0, at most ${MAX_RATE}`);
+    }
+    if (!Number.isSafeInteger(burst) || burst < 1) {
+      throw new RangeError(`Cannot limit to a burst of ${burst}: expected a whole number above 0`);
+    }
+    this.#unit = unit;
+    this.#space = unit / rate;
+    this.#burst = burst;
+    this.#slack = Number.isInteger(this.#space) ? 0 : this.#space / 64;
+    this.#now = now;
+  }
+
+  /**
+   * The time now, in units. Where threads share a state, it must be read after the state: then the state is never
+   * further ahead of it than the burst, other than by a clock that was set back.
+   */
+  get time(): number {
+    return this.#now() * this.#unit / 1000;
+  }
+
+  /**
+   * The state limited to what is possible now: a clock that was set back, or a rate with a longer burst, may
+   * have left it too far ahead.
+   */
+  settle(due: number, time: number): number {
+    return Math.min(due, time + this.#burst * this.#space);
+  }
+
+  /** Whether one may come in. */
+  allows(due: number, time: number): boolean {
+    return Math.max(due, time) <= time + (this.#burst - 1) * this.#space + this.#slack;
+  }
+
+  /** The state after one has come in. */
+  next(due: number, time: number): number {
+    return Math.max(due, time) + this.#space;
+  }
+
+  /** The state before the arrival that is taken back. */
+  previous(due: number): number {
+    return due - this.#space;
+  }
+}

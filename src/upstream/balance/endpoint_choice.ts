@@ -1,0 +1,62 @@
+/** Decides which endpoints of a group a client may get. */
+
+import type { Endpoint } from "../endpoint.ts";
+import type { Choice } from "./policy.ts";
+
+/** The required health of an endpoint: a check found it up, no check found it down, or anything. */
+export type Trust = "found_up" | "not_down" | "any";
+/** In the order in which they are asked for. */
+export const TRUST: readonly Trust[] = ["found_up", "not_down", "any"];
+
+/** The input of a policy. One object serves all choices of a group, because each choice is synchronous. */
+export class EndpointChoice implements Choice<Endpoint> {
+  endpoints: readonly Endpoint[] = [];
+  client = "";
+  /** Whether an eligible endpoint was full. */
+  sawFull = false;
+  #tried: readonly Endpoint[] = [];
+  #areChecked = false;
+  #trust: Trust = "found_up";
+
+  begin(client: string, tried: readonly Endpoint[], areChecked: boolean): this {
+    this.client = client;
+    this.sawFull = false;
+    this.#tried = tried;
+    this.#areChecked = areChecked;
+    return this;
+  }
+
+  among(endpoints: readonly Endpoint[], trust: Trust): this {
+    this.endpoints = endpoints;
+    this.#trust = trust;
+    return this;
+  }
+
+  isAllowed(endpoint: Endpoint): boolean {
+    if (!this.#isTrusted(endpoint) || this.#tried.includes(endpoint)) return false;
+    // Read once: another thread may change it at any time.
+    const { isFull } = endpoint;
+    if (isFull) this.sawFull = true;
+    return !isFull;
+  }
+
+  /** Excludes an endpoint for this client. */
+  wasFull(endpoint: Endpoint): void {
+    this.sawFull = true;
+    this.#tried = [...this.#tried, endpoint];
+  }
+
+  /** Whether there are endpoints at the requested trust level, so that lower levels must not be used. */
+  hasUsable(endpoints: readonly Endpoint[]): boolean {
+    // An endpoint that was found up but could not be reached does not rule out one that is not yet checked.
+    return endpoints.some((endpoint) =>
+      this.#isTrusted(endpoint) && (this.#trust !== "found_up" || !this.#tried.includes(endpoint))
+    );
+  }
+
+  #isTrusted(endpoint: Endpoint): boolean {
+    if (this.#trust === "any") return endpoint.state.admin === "up";
+    return endpoint.isUp &&
+      !(this.#trust === "found_up" && this.#areChecked && endpoint.state.health === "unknown");
+  }
+}

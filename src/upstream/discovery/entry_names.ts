@@ -1,0 +1,91 @@
+/** From one entry of a group to its endpoints: the names to look up for it, and what is known of them. */
+
+import type { TcpAddress } from "../../net/address.ts";
+import { isIpLiteral } from "../../net/socket/lookup.ts";
+import { type Answer, type Asking, CachedLookup } from "./cached_lookup.ts";
+import type { Resolver, ServiceRecord } from "./resolver.ts";
+
+export interface DiscoveryEntry {
+  /** What to look up. */
+  readonly name: string;
+  /** Not used with SRV records, which bring their own. */
+  readonly port: number;
+  readonly weight: number;
+  readonly backup: boolean;
+}
+
+export interface RankedEndpoint {
+  readonly address: TcpAddress;
+  readonly weight: number;
+  /** Place of its priority among those of the entry. */
+  readonly rank: number;
+}
+
+interface Addresses {
+  readonly v4: readonly string[];
+  readonly v6: readonly string[];
+}
+
+/** The names of an entry: its own, and with SRV records those that they bring. */
+export class EntryNames {
+  readonly entry: DiscoveryEntry;
+  readonly #asking: Asking;
+  readonly #resolver: Resolver;
+  readonly #services: CachedLookup<readonly ServiceRecord[]>;
+  #targets = new Map<string, CachedLookup<Addresses>>();
+  /** The last ones there were. */
+  endpoints: readonly RankedEndpoint[] = [];
+  /** The first answers, or failures, have come. */
+  hasAsked = false;
+
+  constructor(entry: DiscoveryEntry, dns: "a" | "srv", asking: Asking, resolver: Resolver) {
+    this.entry = entry;
+    this.#asking = asking;
+    this.#resolver = resolver;
+    this.#services = new CachedLookup(entry.name, asking, async () => ({
+      value: dns === "srv" ? await resolver.services(entry.name, asking.signal) : [itself(entry)],
+      ttl: dns === "srv" ? undefined : Infinity,
+    }));
+  }
+
+  /** Looks up what is due, and returns when to do so again, as {@linkcode Asking.now}. Never rejects. */
+  async ask(): Promise<number> {
+    await this.#services.ask();
+    const services = this.#services.value ?? [];
+    this.#targets = new Map(
+      services.map(({ target }) => [target, this.#targets.get(target) ?? this.#addressesOf(target)]),
+    );
+    const known = [...this.#targets.values()];
+    await Promise.all(known.map((target) => target.ask()));
+    const endpoints = this.#endpointsOf(services);
+    if (endpoints.length > 0) this.endpoints = endpoints;
+    this.hasAsked = true;
+    return Math.min(this.#services.due, ...known.map(({ due }) => due));
+  }
+
+  #addressesOf(target: string): CachedLookup<Addresses> {
+    return new CachedLookup(target, this.#asking, async (last): Promise<Answer<Addresses>> => {
+      if (isIpLiteral(target)) return { value: { v4: [target], v6: [] }, ttl: Infinity };
+      const { v4, v6, ttl } = await this.#resolver.addresses(target, this.#asking.signal);
+      return { value: { v4: v4 ?? last?.v4 ?? [], v6: v6 ?? last?.v6 ?? [] }, ttl };
+    });
+  }
+
+  #endpointsOf(services: readonly ServiceRecord[]): RankedEndpoint[] {
+    const found = services.flatMap(({ target, ...service }) => {
+      const { v4, v6 } = this.#targets.get(target)?.value ?? { v4: [], v6: [] };
+      return [...v4, ...v6].map((hostname) => ({ hostname, ...service }));
+    });
+    const priorities = [...new Set(found.map(({ priority }) => priority))].sort((a, b) => a - b);
+    return found.map(({ hostname, port, weight, priority }) => ({
+      address: { transport: "tcp", hostname, port },
+      weight: this.entry.weight * Math.max(weight, 1),
+      rank: priorities.indexOf(priority),
+    }));
+  }
+}
+
+/** A name whose addresses are looked up directly, as if an SRV record had said so. */
+function itself({ name, port }: DiscoveryEntry): ServiceRecord {
+  return { priority: 0, weight: 1, port, target: name };
+}

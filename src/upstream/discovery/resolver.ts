@@ -1,0 +1,136 @@
+/**
+ * Asks name servers for what the system's own lookup does not tell: how long an answer holds, and SRV records.
+ *
+ * Over `node:dns`, as `Deno.resolveDns` has no TTLs. In Deno both take a name that is in /etc/hosts from there, refuse
+ * names with an underscore inside a label, and tell neither SERVFAIL nor REFUSED from NXDOMAIN.
+ */
+
+import { Resolver as NodeResolver } from "node:dns/promises";
+import { formatAddress, type TcpAddress } from "../../net/address.ts";
+
+/** A query is sent twice: after 650 ms again, and given up another 1300 ms later. */
+const QUERY = { timeout: 650, tries: 2 };
+
+/** Why a query failed, where Deno gives a mere code. */
+const EXPLANATIONS: Readonly<Record<string, string>> = {
+  ETIMEOUT: "no answer from the name server",
+  UNKNOWN: "no name server known, or a name that Deno does not take (an underscore inside a label)",
+};
+
+/** The addresses of a name. At least one of the families has some. */
+export interface AddressRecords {
+  /** Undefined when the server did not answer for this family. */
+  readonly v4: readonly string[] | undefined;
+  readonly v6: readonly string[] | undefined;
+  /** How long they hold, in milliseconds; undefined when that is not known. */
+  readonly ttl: number | undefined;
+}
+
+/** Where a service is (RFC 2782). */
+export interface ServiceRecord {
+  /** The lowest is used first. */
+  readonly priority: number;
+  readonly weight: number;
+  readonly port: number;
+  /** A name. */
+  readonly target: string;
+}
+
+/** Looks up names as they are, without search domains. Both throw when there is nothing to be had. */
+export interface Resolver {
+  addresses(name: string, signal: AbortSignal): Promise<AddressRecords>;
+  /** At least one record. */
+  services(name: string, signal: AbortSignal): Promise<readonly ServiceRecord[]>;
+}
+
+export class DnsResolver implements Resolver {
+  readonly #server: TcpAddress | undefined;
+
+  /** @param server The name server to ask, by its IP address; those of the system when undefined. */
+  constructor(server: TcpAddress | undefined) {
+    this.#server = server;
+  }
+
+  async addresses(name: string, signal: AbortSignal): Promise<AddressRecords> {
+    using query = new Query(this.#server, signal);
+    const [v4, v6, alias] = await Promise.allSettled([
+      orNone(query.resolver.resolve4(absolute(name), { ttl: true })),
+      orNone(query.resolver.resolve6(absolute(name), { ttl: true })),
+      // An alias often holds for seconds where the address behind it holds for hours, and the TTL is the address's.
+      orNone(query.resolver.resolveCname(absolute(name))),
+    ]);
+    const found = [v4, v6].flatMap((family) => family.status === "fulfilled" ? family.value : []);
+    if (found.length === 0) {
+      const failed = [v4, v6].find((family) => family.status === "rejected");
+      throw failed === undefined ? new Error("no A or AAAA record") : explained(failed.reason);
+    }
+    const isKnown = v4.status === "fulfilled" && v6.status === "fulfilled" && alias.status === "fulfilled" &&
+      alias.value.length === 0;
+    return {
+      v4: v4.status === "fulfilled" ? v4.value.map(({ address }) => address) : undefined,
+      v6: v6.status === "fulfilled" ? v6.value.map(({ address }) => address) : undefined,
+      ttl: isKnown ? shortest(found) : undefined,
+    };
+  }
+
+  async services(name: string, signal: AbortSignal): Promise<readonly ServiceRecord[]> {
+    using query = new Query(this.#server, signal);
+    try {
+      const records = await orNone(query.resolver.resolveSrv(absolute(name)));
+      // The root as the target says that there is no such service; Deno gives it as an empty name.
+      const services = records.filter(({ name }) => name !== "" && name !== ".")
+        .map(({ name: target, priority, weight, port }) => ({ priority, weight, port, target }));
+      if (services.length > 0) return services;
+    } catch (error) {
+      throw explained(error);
+    }
+    throw new Error("no SRV record");
+  }
+}
+
+/** Queries that are given up when `signal` aborts. */
+class Query implements Disposable {
+  readonly resolver = new NodeResolver(QUERY);
+  readonly #signal: AbortSignal;
+  readonly #onAbort = () => this.resolver.cancel();
+
+  constructor(server: TcpAddress | undefined, signal: AbortSignal) {
+    signal.throwIfAborted();
+    this.#signal = signal;
+    if (server !== undefined) this.resolver.setServers([formatAddress(server)]);
+    signal.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  [Symbol.dispose](): void {
+    this.#signal.removeEventListener("abort", this.#onAbort);
+  }
+}
+
+/** In milliseconds; undefined if a value does not match the types of node:dns. */
+function shortest(records: readonly { readonly ttl: unknown }[]): number | undefined {
+  const ttls = records.map(({ ttl }) => ttl).filter((ttl) => typeof ttl === "number" && ttl >= 0) as number[];
+  return ttls.length === records.length ? Math.min(...ttls) * 1000 : undefined;
+}
+
+/** With the root at its end, no search domain is put behind a name. */
+function absolute(name: string): string {
+  return name.endsWith(".") ? name : `${name}.`;
+}
+
+async function orNone<Record>(records: Promise<Record[]>): Promise<Record[]> {
+  try {
+    return await records;
+  } catch (error) {
+    if (codeOf(error) === "ENOTFOUND" || codeOf(error) === "ENODATA") return [];
+    throw error;
+  }
+}
+
+function explained(error: unknown): unknown {
+  const explanation = EXPLANATIONS[String(codeOf(error))];
+  return explanation === undefined ? error : new Error(explanation, { cause: error });
+}
+
+function codeOf(error: unknown): unknown {
+  return (error as { code?: unknown }).code;
+}

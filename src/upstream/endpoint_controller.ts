@@ -1,0 +1,112 @@
+/** What is known of one endpoint, in the one place where that is decided for all threads. */
+
+import { isDeepStrictEqual } from "node:util";
+import type { PassiveConfig } from "../config/config.ts";
+import { type Address, formatAddress } from "../net/address.ts";
+import type { EndpointRow } from "../observe/counters/accounts.ts";
+import { totalOf } from "../observe/counters/columns.ts";
+import type { Gauge } from "../shared/gauge.ts";
+import type { EndpointFigures } from "../observe/metrics/upstream_figures.ts";
+import { Ejection } from "./health/ejection.ts";
+import type { AdminState, EndpointRecord, EndpointSpec, EndpointState } from "./endpoint.ts";
+import type { HealthState } from "./health/hysteresis.ts";
+
+/** Places in the accounts that are its own until it is retired. */
+export interface ClaimedAccounts {
+  readonly row: EndpointRow;
+  readonly clients: Gauge;
+  readonly open: Gauge;
+}
+
+export class EndpointController {
+  readonly key: string;
+  #spec: EndpointSpec;
+  /** What health checks found: `unknown` until the first has ended. */
+  health: HealthState = "unknown";
+  admin: AdminState = "up";
+  readonly #accounts: ClaimedAccounts;
+  #ejection: Ejection | undefined;
+  #backIn: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(spec: EndpointSpec, accounts: ClaimedAccounts, passive: PassiveConfig | undefined) {
+    this.key = formatAddress(spec.address);
+    this.#spec = spec;
+    this.#accounts = accounts;
+    this.passive = passive;
+  }
+
+  /** In threads, its row. */
+  get id(): number {
+    return this.#accounts.row.number;
+  }
+
+  get address(): Address {
+    return this.#spec.address;
+  }
+
+  /** Takes another weight, tier or limit over; tells whether that changed it. */
+  update(spec: EndpointSpec): boolean {
+    const isSame = isDeepStrictEqual(this.#spec, spec);
+    this.#spec = spec;
+    return !isSame;
+  }
+
+  /** What takes it out after failures of real connections; those so far are forgotten. */
+  set passive(passive: PassiveConfig | undefined) {
+    clearTimeout(this.#backIn);
+    this.#ejection = passive && new Ejection(passive, () => this.#accounts.row.figures().connects);
+  }
+
+  get isUp(): boolean {
+    return this.admin === "up" && this.health !== "down" && !this.#isEjected;
+  }
+
+  get state(): EndpointState {
+    return { health: this.health, admin: this.admin, isEjected: this.#isEjected };
+  }
+
+  /** In one word: `ejected`, or what health checks found. */
+  get condition(): EndpointFigures["state"] {
+    return this.#isEjected ? "ejected" : this.health;
+  }
+
+  /** A real connection has failed. True when that takes it out, until `onBackIn` is called. */
+  failed(onBackIn: () => void): boolean {
+    const ejection = this.#ejection;
+    if (ejection?.failed() !== true) return false;
+    const wait = () => {
+      // Timers may be early by a fraction of a millisecond.
+      if (ejection.isEjected) {
+        this.#backIn = setTimeout(wait, Math.max(1, ejection.until - performance.now()));
+      } else onBackIn();
+    };
+    wait();
+    return true;
+  }
+
+  record(): EndpointRecord {
+    const { clients, open } = this.#accounts;
+    return { ...this.#spec, id: this.id, clients: clients.slot, open: open.slot, state: this.state };
+  }
+
+  figures(): EndpointFigures {
+    const { key: address, condition: state, admin } = this;
+    const { weight, tier, maxConnections } = this.#spec;
+    const active = this.#accounts.clients.value;
+    const { connects, failures: failuresBy } = this.#accounts.row.figures();
+    const failures = totalOf(failuresBy);
+    return { address, state, admin, weight, tier, active, maxConnections, connects, failures, failuresBy };
+  }
+
+  /** It will not be used again: its places in the accounts are freed after its last connection. */
+  retire(): void {
+    clearTimeout(this.#backIn);
+    this.#accounts.row.release();
+    this.#accounts.clients.release();
+    this.#accounts.open.release();
+  }
+
+  get #isEjected(): boolean {
+    return this.#ejection?.isEjected === true;
+  }
+}

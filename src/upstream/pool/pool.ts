@@ -1,0 +1,40 @@
+/** What a connector asks of a pool, and what a pool counts. */
+
+import type { Conn } from "../../net/socket/conn.ts";
+import type { UpstreamRow } from "../../observe/counters/accounts.ts";
+import type { PoolFigures } from "../../observe/metrics/upstream_figures.ts";
+import type { Endpoint } from "../endpoint.ts";
+import type { Permit } from "./connection_semaphore.ts";
+
+export interface Pool {
+  /** For one client: a waiting connection, else the place to open one; undefined when there is none left. */
+  take(endpoint: Endpoint): Promise<Conn | Permit | undefined>;
+  /**
+   * Prepares a connection dialled for a client that found no idle one.
+   *
+   * @param isCurrent Whether it matches the current settings; one that does not serves no further client.
+   */
+  adopt(endpoint: Endpoint, conn: Conn, isCurrent: () => boolean): Conn;
+  /** Closes what waits for this endpoint. */
+  drop(endpoint: Endpoint): void;
+  /**
+   * The connection settings have changed: closes all idle connections, and keeps none that is being opened.
+   */
+  renew(): void;
+  /** Closes one that waits, and tells whether one did. */
+  dropOne(endpoint: Endpoint): boolean;
+  /** Closes all that wait, and resolves when nothing is under way. */
+  stop(): Promise<void>;
+}
+
+/** What all pools of a group have counted, in all threads. */
+export function poolFiguresOf(row: UpstreamRow): PoolFigures {
+  const { poolHits, poolMisses, poolExpired, poolLost, poolShelved, poolUnshelved } = row.figures();
+  return {
+    idle: poolShelved - poolUnshelved,
+    hits: poolHits,
+    misses: poolMisses,
+    expired: poolExpired,
+    lost: poolLost,
+  };
+}

@@ -1,0 +1,103 @@
+/** One service's way to an endpoint: TCP, TLS, and what must be said before it. */
+
+import {
+  type Adapter,
+  applySocketOptions,
+  type Conn,
+  type SocketOptions,
+  writeAll,
+} from "../net/socket/conn.ts";
+import { dial } from "../net/socket/dial.ts";
+import { ProxyError, proxyErrorOf } from "../net/errors.ts";
+import type { Endpoint } from "./endpoint.ts";
+import type { Group } from "./group.ts";
+import { PermittedConn } from "./pool/permitted_conn.ts";
+import { type Permit, UNCOUNTED } from "./pool/connection_semaphore.ts";
+import type { UpstreamTls } from "./upstream_tls.ts";
+
+/** What a service wants of its upstream connections. */
+export interface UpstreamDialerOptions extends SocketOptions {
+  readonly adapter: Adapter;
+  /** Milliseconds for one attempt, TLS included; 0 is no limit. */
+  readonly connectTimeout: number;
+  /** The local IP address to connect from; undefined leaves it to the kernel. */
+  readonly sourceAddress: string | undefined;
+  /** Undefined is no TLS. */
+  readonly tls: UpstreamTls | undefined;
+  /** Every connection begins with a PROXY header, and TLS comes after it (as in HAProxy with `send-proxy ssl`). */
+  readonly hasPreface: boolean;
+  /** Connects to an address; the one of `net` unless given. */
+  readonly dial?: typeof dial;
+}
+
+/** Opens connections, and tells the group what came of it. */
+export class UpstreamDialer {
+  readonly #group: Group;
+  readonly #options: UpstreamDialerOptions;
+
+  constructor(group: Group, options: UpstreamDialerOptions) {
+    this.#group = group;
+    this.#options = options;
+  }
+
+  /**
+   * Connects as far as that can be done for no client in particular: TLS too, unless a preface must come first.
+   *
+   * @param place Given back when the connection is closed, or when there will be none.
+   * @throws {ProxyError} or the reason of `signal`.
+   */
+  async open(endpoint: Endpoint, place: Permit, signal: AbortSignal): Promise<Conn> {
+    const { adapter, sourceAddress: localAddress, tls, hasPreface, dial: connect = dial } = this.#options;
+    const began = performance.now();
+    let conn: Conn | undefined;
+    try {
+      const dialled = await connect(endpoint.address, { adapter, localAddress, signal });
+      conn = place === UNCOUNTED ? dialled : new PermittedConn(dialled, place);
+      applySocketOptions(conn, this.#options);
+      if (tls !== undefined && !hasPreface) conn = await secure(tls, endpoint, conn, signal);
+      this.#group.connected(endpoint, performance.now() - began);
+      return conn;
+    } catch (cause) {
+      if (conn === undefined) place[Symbol.dispose]();
+      else conn.close();
+      throw this.failed(endpoint, cause);
+    }
+  }
+
+  /**
+   * Says what the connection begins with, and does what had to wait for that. Takes the connection over: it is closed
+   * when that fails.
+   *
+   * @throws {ProxyError} or the reason of `signal`.
+   */
+  async begin(endpoint: Endpoint, conn: Conn, preface: Uint8Array, signal: AbortSignal): Promise<Conn> {
+    try {
+      signal.throwIfAborted();
+      await writeAll(conn, preface);
+    } catch (cause) {
+      conn.close();
+      if (signal.aborted) throw signal.reason;
+      throw new ProxyError("connection_reset", "upstream", { cause });
+    }
+    const { tls } = this.#options;
+    return tls === undefined ? conn : await secure(tls, endpoint, conn, signal);
+  }
+
+  /** What went wrong with a connection; counts against the endpoint if that is to blame. */
+  failed(endpoint: Endpoint, cause: unknown): ProxyError {
+    const error = proxyErrorOf(cause, "upstream");
+    if (error.side === "upstream") this.#group.connectionFailed(endpoint, error);
+    return error;
+  }
+}
+
+/** Closes the connection when that fails. */
+async function secure(tls: UpstreamTls, endpoint: Endpoint, conn: Conn, signal: AbortSignal): Promise<Conn> {
+  try {
+    return await tls.startTls(conn, endpoint.address, signal);
+  } catch (cause) {
+    const error = proxyErrorOf(cause, "upstream");
+    // The time is for TCP and TLS together, and TCP was in time.
+    throw error.code === "connect_timeout" ? new ProxyError("tls_handshake_timeout", "upstream") : error;
+  }
+}

@@ -1,0 +1,94 @@
+/** The block of addresses in version 2 of the PROXY protocol (proxy-protocol.txt, section 2.2). */
+
+import { ByteReader } from "../byte_reader.ts";
+import { IP_WORDS, isIpv4 } from "../ip/ip_address.ts";
+import { formatIp, ipEndpointsOf } from "./address.ts";
+import type { ProxyAddress, ProxyHeader } from "./header.ts";
+
+export const UNSPEC = 0;
+const INET = 1;
+const INET6 = 2;
+const UNIX = 3;
+/** How long the block is, in bytes, by family; families that are not here do not exist. */
+export const ADDRESS_BLOCK_LENGTH: readonly number[] = [0, 12, 36, 216];
+/** The words of an IPv4-mapped address but for the last one. */
+const MAPPED = [0, 0, 0xffff];
+/** Of a path, in bytes. One that is shorter ends with NUL. */
+const PATH_LENGTH = 108;
+
+const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
+const ENCODER = new TextEncoder();
+
+export type AddressPair = Required<Pick<ProxyHeader, "source" | "destination">>;
+
+export interface AddressBlock {
+  readonly family: number;
+  readonly bytes: Uint8Array;
+}
+
+/** Reads the addresses of a family other than {@linkcode UNSPEC}. The block has its length. */
+export function readAddressBlock(bytes: Uint8Array, family: number): AddressPair {
+  const block = new ByteReader(bytes, "the addresses");
+  if (family === UNIX) return { source: readPath(block), destination: readPath(block) };
+  const [source, destination] = [readIp(block, family), readIp(block, family)];
+  return {
+    source: { transport: "tcp", hostname: source, port: block.uint16() },
+    destination: { transport: "tcp", hostname: destination, port: block.uint16() },
+  };
+}
+
+/**
+ * The block for a header. An IPv4 and an IPv6 address go as two IPv6 ones, the first mapped; what cannot be in one
+ * block, an IP address and a path, as none.
+ *
+ * @throws {RangeError} when a hostname is no IP address, or a port or path is out of range.
+ */
+export function writeAddressBlock(header: ProxyHeader): AddressBlock {
+  const { source, destination } = header;
+  if (source?.transport === "unix" && destination?.transport === "unix") {
+    return writePaths(source, destination);
+  }
+  const endpoints = ipEndpointsOf(header);
+  if (endpoints === undefined) return { family: UNSPEC, bytes: new Uint8Array(0) };
+  const family = endpoints.every(({ words }) => isIpv4(words)) ? INET : INET6;
+  const bytes = new Uint8Array(ADDRESS_BLOCK_LENGTH[family]!);
+  const view = new DataView(bytes.buffer);
+  let at = 0;
+  for (const { words } of endpoints) {
+    for (const word of words.subarray(family === INET ? IP_WORDS - 1 : 0)) {
+      view.setUint32(at, word);
+      at += 4;
+    }
+  }
+  for (const { port } of endpoints) {
+    view.setUint16(at, port);
+    at += 2;
+  }
+  return { family, bytes };
+}
+
+function readIp(block: ByteReader, family: number): string {
+  const first = family === INET ? MAPPED : [block.uint32(), block.uint32(), block.uint32()];
+  return formatIp(Uint32Array.of(...first, block.uint32()));
+}
+
+function readPath(block: ByteReader): ProxyAddress {
+  const bytes = block.piece(PATH_LENGTH, "the path").rest();
+  // The name of an abstract socket begins with a NUL byte, which is written as "@".
+  const isAbstract = bytes[0] === 0 && bytes[1] !== 0;
+  const end = bytes.indexOf(0, isAbstract ? 1 : 0);
+  const text = DECODER.decode(end < 0 ? bytes : bytes.subarray(0, end));
+  return { transport: "unix", path: isAbstract ? `@${text.slice(1)}` : text };
+}
+
+function writePaths(...addresses: (ProxyAddress & { transport: "unix" })[]): AddressBlock {
+  const bytes = new Uint8Array(ADDRESS_BLOCK_LENGTH[UNIX]!);
+  for (const [index, { path }] of addresses.entries()) {
+    const encoded = ENCODER.encode(path.startsWith("@") ? `\0${path.slice(1)}` : path);
+    if (encoded.length > PATH_LENGTH) {
+      throw new RangeError(`Cannot send "${path}" in a PROXY header: longer than ${PATH_LENGTH} bytes`);
+    }
+    bytes.set(encoded, index * PATH_LENGTH);
+  }
+  return { family: UNIX, bytes };
+}

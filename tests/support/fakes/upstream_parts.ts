@@ -1,0 +1,202 @@
+/** What upstream groups are made with, for tests of them: one that decides, and those of threads that use it. */
+
+import type { GroupConfig, HealthCheckConfig, UpstreamTlsConfig } from "../../../src/config/config.ts";
+import { Accounts, type AccountsSize, type UpstreamRow } from "../../../src/observe/counters/accounts.ts";
+import { EventFeed } from "../../../src/observe/events/event_feed.ts";
+import type { EndpointEvent } from "../../../src/observe/events/events.ts";
+import { GaugeTable, type GaugeTableSize } from "../../../src/shared/gauge.ts";
+import { type Log, silentLog } from "../../../src/observe/log/log.ts";
+import { WakeUps } from "../../../src/shared/wake_ups.ts";
+import { Endpoint, type EndpointRecord } from "../../../src/upstream/endpoint.ts";
+import { Group, type GroupOwner } from "../../../src/upstream/group.ts";
+import {
+  type GroupAudience,
+  GroupController,
+  type KeeperParts,
+} from "../../../src/upstream/group_controller.ts";
+import { TurnCredits } from "../../../src/upstream/balance/smooth_weighted_round_robin.ts";
+import type { EndpointController } from "../../../src/upstream/endpoint_controller.ts";
+
+/** What threads share, all of which are this one: with room for two groups of a few endpoints. */
+export class UpstreamMemory {
+  readonly accounts: Accounts;
+  readonly gauges: GaugeTable;
+  readonly credits = new TurnCredits(8);
+  readonly #accountsSize: AccountsSize;
+  readonly #gaugesSize: GaugeTableSize;
+
+  constructor(threads = 1) {
+    this.#accountsSize = { services: 0, upstreams: 2, endpoints: 8, threads };
+    this.#gaugesSize = { slots: 16, threads };
+    this.accounts = new Accounts(this.#accountsSize);
+    this.gauges = new GaugeTable(this.#gaugesSize);
+  }
+
+  /** The group of one thread, as the keeper has it. @param wakeUps Those of the thread. */
+  groupIn(
+    thread: number,
+    { config, row, records }: GroupController,
+    owner: GroupOwner,
+    wakeUps: WakeUps,
+  ): Group {
+    const accounts = new Accounts(this.#accountsSize, thread, this.accounts.memory);
+    const gauges = new GaugeTable(this.#gaugesSize, thread, this.gauges.memory);
+    const group = new Group(config, {
+      row: accounts.upstreams.at(row.number),
+      accountsOf: ({ id, clients, open }) => ({
+        row: accounts.endpoints.at(id),
+        clients: gauges.at(clients),
+        open: gauges.at(open),
+        wakeUps,
+      }),
+      credits: this.credits,
+      owner,
+    });
+    group.setEndpoints(records);
+    return group;
+  }
+}
+
+/** A group in the one thread there is, and the keeper that decides for it. What either says, the other hears at once. */
+export class KeptGroup implements AsyncDisposable {
+  readonly keeper: GroupController;
+  readonly group: Group;
+  readonly memory = new UpstreamMemory();
+  /** What was told of endpoints so far. */
+  readonly events: EndpointEvent[] = [];
+  #heard = Promise.withResolvers<void>();
+
+  constructor(config: Partial<GroupConfig> = {}, log: Log = silentLog()) {
+    const audience: GroupAudience = {
+      setEndpoints: (_name, records) => this.group.setEndpoints(records),
+      setState: (_name, id, state, abort) => this.group.setState(id, state, abort),
+    };
+    this.keeper = new GroupController(
+      groupConfig(config),
+      keeperParts(this.memory, audience, log, (event) => {
+        this.events.push(event);
+        this.#heard.resolve();
+        this.#heard = Promise.withResolvers();
+      }),
+    );
+    const owner: GroupOwner = {
+      connectionFailed: (_name, id, failure) => this.keeper.connectionFailed(id, failure),
+      evictIdle: () => {/* Nobody else has connections. */},
+    };
+    this.group = this.memory.groupIn(0, this.keeper, owner, new WakeUps(() => {}));
+  }
+
+  /** Its endpoints, as they are used and as they are kept. */
+  get endpoints(): { readonly used: Endpoint; readonly kept: EndpointController }[] {
+    const { endpoints } = this.group;
+    return this.keeper.endpoints.map((kept) => ({ kept, used: endpoints.find(({ id }) => id === kept.id)! }));
+  }
+
+  /** Health checks have found an endpoint down. */
+  foundDown(endpoint: { readonly kept: EndpointController }): void {
+    this.found(endpoint, "down");
+  }
+
+  found({ kept }: { readonly kept: EndpointController }, health: "up" | "down"): void {
+    kept.health = health;
+    this.group.setState(kept.id, kept.state, false);
+  }
+
+  /** The next thing that is told of an endpoint. */
+  async nextEvent(): Promise<EndpointEvent> {
+    await this.#heard.promise;
+    return this.events.at(-1)!;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.keeper.stop();
+    this.group.retire();
+  }
+}
+
+/** @param onEvent Is told what happens to endpoints. */
+export function keeperParts(
+  { accounts, gauges, credits }: Pick<UpstreamMemory, "accounts" | "gauges" | "credits">,
+  audience: GroupAudience,
+  log: Log = silentLog(),
+  onEvent: (event: EndpointEvent) => void = () => {},
+): KeeperParts {
+  const events = new EventFeed((error) => {
+    throw error;
+  });
+  events.subscribe((event) => {
+    if (event.type === "endpoint") onEvent(event);
+  });
+  return { accounts, gauges, credits, events, log, audience };
+}
+
+/** TLS to an upstream whose certificate may be any. */
+export const UNVERIFIED_TLS: UpstreamTlsConfig = {
+  ca: undefined,
+  certificate: undefined,
+  serverName: undefined,
+  verify: false,
+  alpn: [],
+};
+
+/** Checks that come only when a test has them made: the next one is a quarter of an hour away. */
+export const CHECK: HealthCheckConfig = {
+  interval: 1e6,
+  timeout: 1000,
+  rise: 1,
+  fall: 1,
+  send: undefined,
+  expect: undefined,
+  tls: undefined,
+  proxyProtocol: undefined,
+};
+
+/** A group of one endpoint, as long as the test wants nothing else. */
+export function groupConfig(config: Partial<GroupConfig> = {}): GroupConfig {
+  return {
+    name: "group",
+    balance: "round_robin",
+    endpoints: endpointsAt(1),
+    retry: { attempts: 3, timeout: 1000 },
+    healthCheck: undefined,
+    passive: undefined,
+    onDown: "keep",
+    pool: undefined,
+    discovery: undefined,
+    ...config,
+  };
+}
+
+/** So many of them, at addresses where nobody is. */
+export function endpointsAt(count: number, maxConnections = 0): GroupConfig["endpoints"] {
+  return Array.from({ length: count }, (_, index) => ({
+    address: { transport: "tcp", hostname: "192.0.2.1", port: index + 1 },
+    weight: 1,
+    maxConnections,
+    backup: false,
+  }));
+}
+
+/** An endpoint that is in no group. */
+export function endpointAlone(maxConnections = 0): Endpoint {
+  const { accounts, gauges } = new UpstreamMemory();
+  const row = accounts.endpoints.claim()!;
+  const clients = gauges.claim()!;
+  const open = gauges.claim()!;
+  const record: EndpointRecord = {
+    address: { transport: "tcp", hostname: "192.0.2.1", port: 5432 },
+    weight: 1,
+    tier: 0,
+    maxConnections,
+    id: row.number,
+    clients: clients.slot,
+    open: open.slot,
+    state: { health: "unknown", admin: "up", isEjected: false },
+  };
+  return new Endpoint(record, { row, clients, open, wakeUps: new WakeUps(() => {}) });
+}
+
+/** Where a group is counted that is not there. */
+export function upstreamRow(): UpstreamRow {
+  return new UpstreamMemory().accounts.upstreams.claim()!;
+}

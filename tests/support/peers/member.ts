@@ -1,0 +1,221 @@
+/** Upstreams that tell who they are, and clients that ask them. */
+
+import { connect as connectNode } from "node:net";
+import { PATIENCE } from "./line_reader.ts";
+import { within } from "../program/program.ts";
+import {
+  connect,
+  echo,
+  endOf,
+  readAll,
+  readText,
+  tryClose,
+  Upstream,
+  upstream,
+  writeText,
+} from "./sockets.ts";
+
+/**
+ * One of several upstreams that stand in for each other. It answers NAME with its name, a letter, and echoes from then
+ * on; PING is for health checks. It can stop listening and come back on the same port.
+ */
+export class Member implements AsyncDisposable {
+  readonly name: string;
+  /** What PING is answered, the first, the second and so on. */
+  answer: (ping: number) => string | Promise<string> = () => "+PONG\r\n";
+  /** How often PING and NAME came so far. */
+  pings = 0;
+  clients = 0;
+  readonly #upstreams: Upstream[];
+  readonly #port: number;
+  #holder: Deno.TcpConn | undefined;
+  #pinged = Promise.withResolvers<void>();
+
+  private constructor(name: string) {
+    this.name = name;
+    this.#upstreams = [upstream((conn) => this.#serve(conn))];
+    this.#port = this.#upstreams[0]!.port;
+  }
+
+  static async start(name: string): Promise<Member> {
+    const member = new Member(name);
+    // As long as a connection has it, nobody is given the port while nothing listens there.
+    member.#holder = await connect(member.#port);
+    await askName(member.#holder);
+    member.clients = 0;
+    return member;
+  }
+
+  get address(): string {
+    return `127.0.0.1:${this.#port}`;
+  }
+
+  /** Resolves when connections are refused, until {@linkcode comeBack}; those that are open stay. */
+  async goDown(): Promise<void> {
+    await this.#upstreams.at(-1)!.stopListening();
+  }
+
+  comeBack(): void {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: this.#port });
+    this.#upstreams.push(new Upstream(listener, (conn) => this.#serve(conn)));
+  }
+
+  /** Resolves once PING has come so many times in all. */
+  pinged(times: number): Promise<void> {
+    const wait = async () => {
+      while (this.pings < times) await this.#pinged.promise;
+    };
+    return within(PATIENCE, `Check ${times} of ${this.name}`, wait());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#holder !== undefined) tryClose(this.#holder);
+    for (const each of this.#upstreams) await each[Symbol.asyncDispose]();
+  }
+
+  async #serve(conn: Deno.TcpConn): Promise<void> {
+    if (await readText(conn, 4) === "PING") {
+      this.pings += 1;
+      this.#pinged.resolve();
+      this.#pinged = Promise.withResolvers();
+      await writeText(conn, await this.answer(this.pings));
+      return void await readAll(conn);
+    }
+    this.clients += 1;
+    await writeText(conn, this.name);
+    await echo(conn);
+  }
+}
+
+/** Upstreams with the letters of a word for names. */
+export class Members implements AsyncDisposable {
+  readonly all: readonly Member[];
+
+  private constructor(all: readonly Member[]) {
+    this.all = all;
+  }
+
+  static async start(names: string): Promise<Members> {
+    return new Members(await Promise.all([...names].map((name) => Member.start(name))));
+  }
+
+  /** Their addresses, quoted for YAML. */
+  get endpoints(): string[] {
+    return this.all.map(({ address }) => `"${address}"`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const member of this.all) await member[Symbol.asyncDispose]();
+  }
+}
+
+/** Clients that come at once and stay, each with the name of its upstream, which is empty for those turned away. */
+export class Clients implements Disposable {
+  #all: readonly { readonly conn: Deno.TcpConn; readonly name: string }[] = [];
+
+  static async connect(port: number, count: number): Promise<Clients> {
+    const clients = new Clients();
+    clients.#all = await Promise.all(Array.from({ length: count }, async () => {
+      const conn = await connect(port);
+      return { conn, name: await askName(conn) };
+    }));
+    return clients;
+  }
+
+  /** How many are where. */
+  get counts(): Record<string, number> {
+    return countsOf(this.#all.map(({ name }) => name));
+  }
+
+  /** How the connections end of those that are there, once they do. */
+  ended(name: string): Promise<string[]> {
+    const conns = this.#all.filter((client) => client.name === name).map(({ conn }) => conn);
+    return within(PATIENCE, `The end of all of ${name}`, Promise.all(conns.map(endOf)));
+  }
+
+  /** Closes the connections of those that are there. */
+  leave(name: string): void {
+    for (const client of this.#all) if (client.name === name) client.conn.close();
+    this.#all = this.#all.filter((client) => client.name !== name);
+  }
+
+  /** Throws unless everyone who was let in still gets an echo. */
+  async checkAlive(): Promise<void> {
+    await Promise.all(
+      this.#all.filter(({ name }) => name !== "").map(async ({ conn, name }) => {
+        await writeText(conn, name);
+        if (await readText(conn, 1) !== name) throw new Error(`No echo from ${name}`);
+      }),
+    );
+  }
+
+  [Symbol.dispose](): void {
+    for (const { conn } of this.#all) tryClose(conn);
+  }
+}
+
+/** Clients that come one after the other, each asking for the name of its upstream and leaving. */
+export class Visits {
+  /** Of all visits so far; empty for those turned away. */
+  readonly names: string[] = [];
+  readonly #port: number;
+
+  constructor(port: number) {
+    this.#port = port;
+  }
+
+  /** Makes so many more, and gives their names. */
+  async make(count: number): Promise<string[]> {
+    for (let visit = 0; visit < count; visit++) this.names.push(await whoAnswers(this.#port));
+    return this.names.slice(-count);
+  }
+
+  /** Makes visits until `done` is. */
+  async until<Value>(done: Promise<Value>): Promise<Value> {
+    let isDone = false;
+    const stop = () => void (isDone = true);
+    done.then(stop, stop);
+    while (!isDone) await this.make(1);
+    return await done;
+  }
+}
+
+/** How often each name occurs, in the order of the alphabet. */
+export function countsOf(names: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const name of names.toSorted()) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
+}
+
+/** Which {@linkcode Member} a connection leads to; empty when it ends instead. */
+export async function askName(conn: Deno.Conn): Promise<string> {
+  try {
+    await writeText(conn, "NAME");
+    return await readText(conn, 1);
+  } catch {
+    return "";
+  }
+}
+
+/** Which {@linkcode Member} a client gets to from an address or port of its choice; empty when it is turned away. */
+export function whoAnswers(
+  port: number,
+  from: { host?: string; localAddress?: string; localPort?: number } = {},
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let name = "";
+    const socket = connectNode({ host: "127.0.0.1", port, ...from });
+    socket.setEncoding("latin1");
+    socket.on("data", (text) => {
+      name += text;
+      socket.destroy();
+    });
+    socket.on("end", () => socket.destroy());
+    socket.on("error", (error: Error & { code?: string }) => {
+      // Closed with our question unread.
+      if (error.code !== "ECONNRESET" && error.code !== "EPIPE") reject(error);
+    });
+    socket.on("close", () => resolve(name));
+    socket.write("NAME");
+  });
+}

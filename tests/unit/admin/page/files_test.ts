@@ -1,0 +1,41 @@
+/** The files of the page: all are served, and nothing else is asked for. */
+
+import assert from "node:assert/strict";
+import { pageFiles } from "../../../../src/admin/page/page.ts";
+
+/** What the scripts and style sheets refer to in their own folder. */
+const REFERENCE = /(?:from|src=|href=)\s*"(?:\.\/)?([\w.]+\.(?:js|css|svg))"/g;
+
+Deno.test("every file of the page is served, and each is used by another", async () => {
+  const files = await pageFiles();
+  const own = await Array.fromAsync(
+    Deno.readDir(new URL("../../../../src/admin/page/", import.meta.url)),
+    (file) => file.name,
+  );
+  const served = own.filter((name) => /\.(js|css|svg)$/.test(name)).concat("uplot.js", "uplot.css");
+  assert.deepEqual([...files.keys()].sort(), ["/", ...served.map((name) => `/${name}`)].sort());
+
+  const parts = [...files].filter(([path]) => !path.startsWith("/uplot"));
+  const used = parts.flatMap(([, { body }]) => [...body.matchAll(REFERENCE)].map(([, name]) => `/${name}`));
+  assert.deepEqual([...new Set(used)].sort(), [...files.keys()].filter((path) => path !== "/").sort());
+});
+
+Deno.test("the files of the page have their types, and uPlot is that of its package", async () => {
+  const files = await pageFiles();
+  assert.equal(files.get("/")?.type, "text/html; charset=utf-8");
+  assert.equal(files.get("/page.css")?.type, "text/css; charset=utf-8");
+  assert.equal(files.get("/page.js")?.type, "text/javascript; charset=utf-8");
+  assert.equal(files.get("/favicon.svg")?.type, "image/svg+xml");
+  assert.match(
+    files.get("/uplot.js")!.body,
+    /^\/\*! https:\/\/github\.com\/leeoniya\/uPlot \(v1\.6\.32\) \*\//,
+  );
+});
+
+Deno.test("the page has nothing that its content policy would block", async () => {
+  for (const [path, { body }] of await pageFiles()) {
+    if (path.startsWith("/uplot")) continue;
+    assert.doesNotMatch(body, /\b(innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval)\b/, path);
+    if (path === "/") assert.doesNotMatch(body, /<style|<script>|\sstyle=|\son\w+=|https?:/);
+  }
+});

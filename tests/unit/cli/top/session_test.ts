@@ -1,0 +1,187 @@
+/** `sluice top` over a real admin interface and a terminal that is none. */
+
+import assert from "node:assert/strict";
+import { AdminClient } from "../../../../src/cli/admin/client.ts";
+import type { Size } from "../../../../src/cli/top/frame.ts";
+import type { Key } from "../../../../src/cli/top/keys.ts";
+import type { Line } from "../../../../src/cli/top/line.ts";
+import { TopSession } from "../../../../src/cli/top/session.ts";
+import type { Screen } from "../../../../src/cli/top/terminal.ts";
+import { parseUpstreamAddress } from "../../../../src/net/address.ts";
+import { within } from "../../../support/program/program.ts";
+import { FakeAdmin } from "../../../support/peers/fake_admin.ts";
+import { control, key, ORDER } from "./top_stage.ts";
+
+const PATIENCE = 20_000;
+
+/** Keeps what is drawn, and lets a test wait for it and press keys. */
+class FakeScreen implements Screen {
+  text = "";
+  dimensions: Size = { columns: 80, rows: 24 };
+  press: (key: Key) => void = () => {};
+  end: () => void = () => {};
+  /** Thrown by the next drawing. */
+  failure: Error | undefined;
+  #drawn = Promise.withResolvers<void>();
+
+  size(): Size {
+    return this.dimensions;
+  }
+
+  draw(lines: readonly Line[]): void {
+    if (this.failure !== undefined) throw this.failure;
+    this.text = lines.map(({ text }) => text).join("\n");
+    this.#drawn.resolve();
+    this.#drawn = Promise.withResolvers();
+  }
+
+  listen(onKey: (key: Key) => void, onEnd: () => void): void {
+    this.press = onKey;
+    this.end = onEnd;
+  }
+
+  /** Resolves once the screen shows it. */
+  async shows(what: string | RegExp): Promise<void> {
+    const isThere = () => typeof what === "string" ? this.text.includes(what) : what.test(this.text);
+    const seen = async () => {
+      while (!isThere()) await this.#drawn.promise;
+    };
+    await within(PATIENCE, `the screen to show ${what}`, seen());
+  }
+}
+
+/** Runs `top` while `use` plays with it, presses q, and waits for its end. */
+async function withTop(fake: FakeAdmin, use: (screen: FakeScreen) => Promise<void>): Promise<void> {
+  const screen = new FakeScreen();
+  using client = clientOf(fake);
+  const over = new TopSession(client, screen, ORDER).run();
+  try {
+    await use(screen);
+  } finally {
+    screen.press(key("q"));
+    await within(PATIENCE, "the end of top", over);
+  }
+}
+
+function clientOf(fake: FakeAdmin): AdminClient {
+  return new AdminClient({ address: parseUpstreamAddress(fake.address), token: undefined });
+}
+
+Deno.test("top shows figures and connections, and asks for as many connections as there is room for", async () => {
+  await using fake = await FakeAdmin.start({ connections: 5000 });
+  await withTop(fake, async (screen) => {
+    await screen.shows("3/10000 open");
+    await screen.shows(/^5000 connections, 1-9, most bytes first$/m);
+    await screen.shows(/^> +1 mysql/m);
+  });
+  assert.deepEqual(new Set(fake.told), new Set(['connections -bytes "" 0 9']));
+});
+
+Deno.test("a connection is closed from top after y, and the screen says so", async () => {
+  await using fake = await FakeAdmin.start();
+  await withTop(fake, async (screen) => {
+    await screen.shows(/^> +1 mysql/m);
+    screen.press(key("j"));
+    screen.press(key("K"));
+    await screen.shows("Close connection 2 (y/n)?");
+    screen.press(key("y"));
+    await screen.shows("Closed connection 2");
+    await screen.shows(/^2 connections/m);
+  });
+  assert.deepEqual(fake.told.filter((order) => order.startsWith("kill")), ["kill 2"]);
+});
+
+Deno.test("a connection that ended before it could be closed is said to have ended", async () => {
+  await using fake = await FakeAdmin.start();
+  await withTop(fake, async (screen) => {
+    await screen.shows(/^> +1 mysql/m);
+    screen.press(key("K"));
+    fake.connectionViews = [];
+    screen.press(key("y"));
+    await screen.shows("Connection 1 had ended already");
+    await screen.shows(/^0 connections/m);
+  });
+});
+
+Deno.test("keys that change the order, the filter or the place ask for the list at once", async () => {
+  await using fake = await FakeAdmin.start({ connections: 100 });
+  await withTop(fake, async (screen) => {
+    await screen.shows(/^> +1 mysql/m);
+    screen.press(key("p"));
+    await screen.shows("PAUSED");
+    screen.press(key("s"));
+    await screen.shows(/^> +100 mysql/m);
+    screen.press(key("G"));
+    await screen.shows(/^> +1 mysql/m);
+    for (const name of ["/", "7", "7", "return"]) screen.press(key(name));
+    await screen.shows(/^100 connections, 1 with "77"/m);
+  });
+  assert.ok(fake.told.includes('connections -age "" 91 9'), fake.told.join("\n"));
+});
+
+Deno.test("events of endpoints, reloads and draining are shown as they happen", async () => {
+  await using fake = await FakeAdmin.start();
+  const time = "2025-01-01T00:00:00.000Z";
+  await withTop(fake, async (screen) => {
+    await screen.shows("open");
+    const [upstream, endpoint] = ["db", "10.0.0.2:3306"];
+    fake.publish({
+      ...{ type: "endpoint", time, upstream, endpoint },
+      ...{ state: "down", admin: "up", reason: "connection refused" },
+    });
+    await screen.shows("db: 10.0.0.2:3306 is down: connection refused");
+    fake.publish({ type: "reload", time, ok: false, detail: "services[0]: \x1b[2J" });
+    await screen.shows("Reload: services[0]: \ufffd[2J");
+    fake.publish({ type: "drain", time, open: 12 });
+    await screen.shows("Draining: 12 connections open");
+  });
+});
+
+Deno.test("when the proxy goes away, top says so, keeps the last figures and finds it again", async () => {
+  const fake = await FakeAdmin.start();
+  const listen = parseUpstreamAddress(fake.address);
+  await withTop(fake, async (screen) => {
+    await screen.shows(/^> +1 mysql/m);
+    await fake.stop();
+    await screen.shows(/DISCONNECTED \(.+\), next try in \d s, figures of \d\d:\d\d:\d\d UTC/);
+    await screen.shows(/^> +1 mysql/m);
+    await fake.serve(listen);
+    await screen.shows(/^sluice .* open\n\n/);
+  });
+  await fake.stop();
+});
+
+Deno.test("top fits a terminal that changes its size", async () => {
+  await using fake = await FakeAdmin.start({ connections: 100 });
+  await withTop(fake, async (screen) => {
+    await screen.shows(/^100 connections, 1-9,/m);
+    screen.dimensions = { columns: 60, rows: 40 };
+    await screen.shows(/^100 connections, 1-25,/m);
+    assert.equal(screen.text.split("\n").length, 40);
+  });
+});
+
+Deno.test("top ends with Ctrl-C, and when there are no more keys", async () => {
+  await using fake = await FakeAdmin.start();
+  const ways = [(screen: FakeScreen) => screen.press(control("c")), (screen: FakeScreen) => screen.end()];
+  for (const way of ways) {
+    const screen = new FakeScreen();
+    using client = clientOf(fake);
+    const over = new TopSession(client, screen, ORDER).run();
+    await screen.shows("open");
+    way(screen);
+    await within(PATIENCE, "the end of top", over);
+  }
+});
+
+Deno.test("a mistake while drawing ends top with its error", async () => {
+  await using fake = await FakeAdmin.start();
+  const screen = new FakeScreen();
+  using client = clientOf(fake);
+  const over = new TopSession(client, screen, ORDER).run();
+  const outcome = assert.rejects(over, { message: "the terminal is gone" });
+  await screen.shows("open");
+  screen.failure = new Error("the terminal is gone");
+  screen.press(key("j"));
+  await within(PATIENCE, "the end of top", outcome);
+});

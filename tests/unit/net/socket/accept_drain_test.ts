@@ -1,0 +1,110 @@
+import assert from "node:assert/strict";
+import { ACCEPT_IDLE } from "../../../../src/net/socket/accept_end.ts";
+import type { TcpAddress } from "../../../../src/net/address.ts";
+import type { Adapter } from "../../../../src/net/socket/conn.ts";
+import { listen, type Listener } from "../../../../src/net/socket/listen.ts";
+import { sleep } from "../../../../src/net/timers/sleep.ts";
+import { roundTrip } from "../../../support/eventually.ts";
+import { Accepting, ANYWHERE, ask } from "../../../support/peers/accept_stage.ts";
+import { connectWhileBusy } from "../../../support/peers/busy_clients.ts";
+
+const NEVER = new AbortController().signal;
+const ADAPTERS: readonly Adapter[] = ["deno", "node"];
+
+for (const adapter of ADAPTERS) {
+  const bound = (): Promise<Listener> => listen(ANYWHERE, { adapter });
+
+  Deno.test(`a drain that nobody comes to ends after the idle time (${adapter})`, async () => {
+    await using loop = new Accepting(await bound());
+    assert.equal(await ask(loop.port), "answered");
+    const began = performance.now();
+    loop.drain();
+    await loop.ended;
+    const took = performance.now() - began;
+    assert.ok(took >= ACCEPT_IDLE && took < 20 * ACCEPT_IDLE, `${took} ms`);
+    assert.equal(await ask(loop.port), "refused");
+    assert.deepEqual(loop.errors, []);
+  });
+
+  Deno.test(`a burst while a drain begins loses nobody (${adapter})`, async () => {
+    await using loop = new Accepting(await bound(), () => {
+      if (loop.accepted === 20) loop.drain();
+    });
+    const outcomes = await Promise.all(Array.from({ length: 200 }, () => ask(loop.port)));
+    await loop.ended;
+    const answered = outcomes.filter((outcome) => outcome === "answered").length;
+    assert.equal(answered, loop.accepted);
+    assert.ok(answered > 20, `${answered} answered`);
+    assert.deepEqual(outcomes.filter((outcome) => outcome === "lost"), []);
+  });
+
+  Deno.test(`clients that come while a thread that drains is busy are not lost (${adapter})`, async () => {
+    await using loop = new Accepting(await bound());
+    const outcomes = await connectWhileBusy(loop.port, 50, 3 * ACCEPT_IDLE, () => loop.drain());
+    await loop.ended;
+    assert.deepEqual(outcomes, Array.from({ length: 50 }, () => "answered"));
+  });
+
+  Deno.test(`clients that keep coming keep a drain going until it is stopped (${adapter})`, async () => {
+    await using loop = new Accepting(await bound());
+    let ended = false;
+    loop.ended.then(() => ended = true);
+    loop.drain();
+    for (let client = 0; client < 20; client++) {
+      assert.equal(await ask(loop.port), "answered");
+      await sleep(20, NEVER);
+    }
+    assert.equal(ended, false);
+    const began = performance.now();
+    loop.stop();
+    await loop.ended;
+    assert.ok(performance.now() - began < ACCEPT_IDLE, "stopped at once");
+    assert.equal(await ask(loop.port), "refused");
+  });
+
+  Deno.test(`a drain lets those in that wait for a place (${adapter})`, async () => {
+    const place = Promise.withResolvers<void>();
+    await using loop = new Accepting(await bound(), () => place.promise);
+    assert.equal(await ask(loop.port), "answered");
+    const second = ask(loop.port);
+    loop.drain();
+    // The time in which nobody can be accepted does not count.
+    await sleep(3 * ACCEPT_IDLE, NEVER);
+    assert.equal(loop.accepted, 1);
+    place.resolve();
+    assert.equal(await second, "answered");
+    await loop.ended;
+    assert.equal(loop.accepted, 2);
+  });
+
+  Deno.test(`a drain that waits for a place is stopped at once (${adapter})`, async () => {
+    await using loop = new Accepting(await bound(), () => new Promise(() => {}));
+    assert.equal(await ask(loop.port), "answered");
+    loop.drain();
+    loop.stop();
+    await loop.ended;
+    assert.equal(await ask(loop.port), "refused");
+  });
+}
+
+Deno.test("what node:net had accepted when a drain is stopped is handed over", async () => {
+  await using loop = new Accepting(await listen(ANYWHERE, { adapter: "node" }), () => new Promise(() => {}));
+  assert.equal(await ask(loop.port), "answered");
+  const waiting = [ask(loop.port), ask(loop.port)];
+  // It accepts unasked, in the turn in which others are read.
+  await roundTrip();
+  assert.equal(loop.accepted, 1);
+  loop.drain();
+  loop.stop();
+  assert.deepEqual(await Promise.all(waiting), ["answered", "answered"]);
+  await loop.ended;
+  assert.equal(loop.accepted, 3);
+});
+
+Deno.test("what node:net accepts for nobody is closed with its listener", async () => {
+  const listener = await listen(ANYWHERE, { adapter: "node" });
+  using conn = await Deno.connect({ hostname: "127.0.0.1", port: (listener.address as TcpAddress).port });
+  await roundTrip();
+  listener.close();
+  assert.equal(await conn.read(new Uint8Array(1)).catch(() => null), null);
+});

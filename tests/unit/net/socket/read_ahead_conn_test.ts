@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { setImmediate } from "node:timers/promises";
+import { ReadAheadConn } from "../../../../src/net/socket/read_ahead_conn.ts";
+import { FakeConn, readOnce } from "../../../support/fakes/fake_conn.ts";
+import { SlowConn } from "../../relay/relay_stage.ts";
+
+Deno.test("what was looked at is read again, in order, without what was skipped", async () => {
+  const conn = new FakeConn();
+  const ahead = new ReadAheadConn(conn, 64);
+  conn.arrive("header");
+  assert.equal(await ahead.more(), true);
+  conn.arrive(" and body");
+  assert.equal(await ahead.more(), true);
+  assert.equal(new TextDecoder().decode(ahead.arrived), "header and body");
+  ahead.skip("header ".length);
+  assert.equal(await readOnce(ahead, 3), "and");
+  assert.equal(await readOnce(ahead), " body");
+  conn.arrive("rest");
+  assert.equal(await readOnce(ahead), "rest");
+});
+
+Deno.test("a look that was left waiting is taken over by the reader", async () => {
+  const conn = new FakeConn();
+  const ahead = new ReadAheadConn(conn, 64);
+  const look = ahead.more();
+  assert.equal(ahead.more(), look, "there is one read at a time");
+  const read = readOnce(ahead);
+  conn.arrive("late");
+  assert.equal(await read, "late");
+});
+
+Deno.test("the end is told to the one who looks and to the one who reads", async () => {
+  const conn = new SlowConn();
+  const ahead = new ReadAheadConn(conn, 64);
+  conn.arrive("last");
+  assert.equal(await ahead.more(), true);
+  conn.arrive("end");
+  assert.equal(await ahead.more(), false);
+  assert.equal(await ahead.more(), false);
+  assert.equal(await readOnce(ahead), "last");
+  assert.equal(await readOnce(ahead), null);
+  assert.equal(conn.reads, 2, "it was read up to its end, and no more");
+});
+
+Deno.test("room for what is held is doubled when it is full, up to the capacity", async () => {
+  const conn = new FakeConn();
+  const ahead = new ReadAheadConn(conn, 9000);
+  conn.arrive("x".repeat(10_000));
+  for (const [held, isFull] of [[4096, false], [8192, false], [9000, true]] as const) {
+    assert.equal(await ahead.more(), true);
+    assert.deepEqual([ahead.arrived.byteLength, ahead.isFull], [held, isFull]);
+  }
+  assert.equal((await readOnce(ahead, 10_000))!.length, 9000);
+  assert.equal((await readOnce(ahead, 10_000))!.length, 1000);
+});
+
+Deno.test("a connection that breaks says so to both", async () => {
+  const conn = new FakeConn();
+  const ahead = new ReadAheadConn(conn, 64);
+  const look = ahead.more();
+  conn.arrive(new Deno.errors.ConnectionReset("reset"));
+  await assert.rejects(look, Deno.errors.ConnectionReset);
+  await assert.rejects(readOnce(ahead), Deno.errors.ConnectionReset);
+});
+
+Deno.test("no more is held than there is room for", async () => {
+  const conn = new FakeConn();
+  const ahead = new ReadAheadConn(conn, 4);
+  conn.arrive("too much");
+  assert.equal(await ahead.more(), true);
+  assert.equal(ahead.isFull, true);
+  assert.equal(await readOnce(ahead), "too ");
+  assert.equal(await readOnce(ahead), "much");
+});
+
+Deno.test("a connection that breaks when nobody looks any more leaves no error behind", async () => {
+  const fake = new FakeConn();
+  using conn = new ReadAheadConn(fake, 64);
+  void conn.more();
+  fake.arrive(new Deno.errors.ConnectionReset("reset"));
+  // A rejection that nobody has handled by then fails the test.
+  await setImmediate();
+  await assert.rejects(conn.read(new Uint8Array(1)), Deno.errors.ConnectionReset);
+});
+
+Deno.test("what is held grows up to its capacity, and later reads go to the connection itself", async () => {
+  const first = "a".repeat(4096);
+  const second = "b".repeat(4000);
+  const conn = new FakeConn();
+  const ahead = new ReadAheadConn(conn, 9000);
+  for (
+    const [text, held] of [[first, first], [second, first + second], ["cd", first + second + "cd"]] as const
+  ) {
+    conn.arrive(text);
+    while (ahead.arrived.byteLength < held.length) assert.equal(await ahead.more(), true);
+    assert.equal(new TextDecoder().decode(ahead.arrived), held);
+    assert.equal(ahead.isFull, false);
+  }
+  assert.equal(await readOnce(ahead, 9000), first + second + "cd");
+  for (const text of ["later", "and later"]) {
+    conn.arrive(text);
+    assert.equal(await readOnce(ahead), text);
+    assert.deepEqual([ahead.arrived.byteLength, ahead.isFull], [0, true]);
+  }
+  conn.arrive("end");
+  assert.equal(await readOnce(ahead), null);
+});

@@ -1,0 +1,268 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { Accounts, type AccountsSize } from "../../../../src/observe/counters/accounts.ts";
+import { counter, counterByReason, histogram } from "../../../../src/observe/counters/columns.ts";
+import { type CounterRow, CounterTable, tableBytes } from "../../../../src/observe/counters/counter_table.ts";
+import { countOf } from "../../../../src/observe/counters/histogram.ts";
+import type { Task } from "./counter_table_worker.ts";
+import { inThreads } from "../../../support/threads.ts";
+
+const COLUMNS = { hits: counter(), by: counterByReason(["a", "b"]), took: histogram([1, 10]) };
+const SIZE = { services: 2, upstreams: 1, endpoints: 1, threads: 2 };
+const NOTHING = { hits: 0, by: {}, took: { bounds: [1, 10], counts: [0, 0, 0], sum: 0 } };
+
+Deno.test("a row counts in each of its columns", () => {
+  const row = claim(tables(1)[0]!);
+  assert.deepEqual(row.figures(), NOTHING);
+  row.cells.hits.add();
+  row.cells.hits.add(41);
+  row.cells.by.add("b");
+  for (const seconds of [0, 1, 1.5, 10, 11]) row.cells.took.observe(seconds);
+  const took = { bounds: [1, 10], counts: [2, 2, 1], sum: 23.5 };
+  assert.deepEqual(row.figures(), { hits: 42, by: { b: 1 }, took });
+});
+
+Deno.test("a reason that is not in the list is counted as another one", () => {
+  const row = claim(tables(1)[0]!);
+  for (const reason of ["a", "never heard of", "__proto__", "other"]) row.cells.by.add(reason);
+  assert.deepEqual(row.figures().by, { a: 1, other: 3 });
+  assert.throws(() => counterByReason(["a", "a"]), RangeError);
+});
+
+Deno.test("a row is the sum of what all threads have counted in it, whoever asks", () => {
+  const [first, second] = tables(2);
+  const row = claim(first!);
+  const same = second!.at(row.number);
+  row.cells.hits.add(1);
+  same.cells.hits.add(2);
+  same.cells.by.add("a");
+  assert.deepEqual(row.figures(), { ...NOTHING, hits: 3, by: { a: 1 } });
+  assert.deepEqual(same.figures(), row.figures());
+});
+
+Deno.test("the next owner of a row inherits nothing, from no thread", () => {
+  const [first, second] = tables(2, 1);
+  const old = claim(first!);
+  const oldElsewhere = second!.at(old.number);
+  old.cells.hits.add(5);
+  oldElsewhere.cells.took.observe(7);
+  old.release();
+  const next = claim(second!);
+  assert.equal(next.number, old.number);
+  assert.deepEqual(next.figures(), NOTHING);
+  // Whoever still has the old one cannot count for the new one.
+  old.cells.hits.add(1);
+  oldElsewhere.cells.by.add("a");
+  oldElsewhere.cells.took.observe(1);
+  assert.deepEqual(next.figures(), NOTHING);
+  // And cannot give it away.
+  old.release();
+  assert.equal(first!.claim(), undefined);
+  next.cells.hits.add(2);
+  assert.equal(next.figures().hits, 2);
+});
+
+Deno.test("a full table has no row to claim until one is released, and takes the one that was free longest", () => {
+  const [table] = tables(1, 3);
+  const rows = [claim(table!), claim(table!), claim(table!)];
+  assert.deepEqual(rows.map(({ number }) => number), [0, 1, 2]);
+  assert.equal(table!.claim(), undefined);
+  rows[2]!.release();
+  rows[1]!.release();
+  assert.equal(claim(table!).number, 1);
+});
+
+Deno.test("a row that nobody has claimed, or that does not exist, cannot be used", () => {
+  const [table] = tables(1, 1);
+  assert.throws(() => table!.at(0), { message: "Cannot use row 0: nobody has claimed it" });
+  assert.throws(() => table!.at(1), { message: "Cannot use row 1: the table has 1" });
+  const row = claim(table!);
+  row.release();
+  assert.throws(() => table!.at(0), RangeError);
+});
+
+Deno.test("rows of a table count what plain objects would", () => {
+  const step = fc.record({
+    does: fc.constantFrom("claim", "release", "count"),
+    which: fc.nat(9),
+    thread: fc.nat(1),
+    by: fc.nat(1000),
+  });
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 3 }), fc.array(step, { maxLength: 80 }), (rows, steps) => {
+      const both = tables(2, rows);
+      const known: { row: CounterRow<typeof COLUMNS>; hits: number; isReleased: boolean }[] = [];
+      for (const { does, which, thread, by } of steps) {
+        const current = known.filter(({ isReleased }) => !isReleased);
+        if (does === "claim") {
+          const row = both[thread]!.claim();
+          assert.equal(row !== undefined, current.length < rows);
+          if (row !== undefined) known.push({ row, hits: 0, isReleased: false });
+        } else if (does === "release" && known[which] !== undefined) {
+          known[which].row.release();
+          known[which].isReleased = true;
+        } else if (does === "count" && current[which] !== undefined) {
+          both[thread]!.at(current[which].row.number).cells.hits.add(by);
+          current[which].hits += by;
+        } else known[which]?.row.cells.hits.add(known[which].isReleased ? by : 0);
+        for (const { row, hits, isReleased } of known) {
+          if (!isReleased) assert.equal(row.figures().hits, hits);
+        }
+      }
+    }),
+  );
+});
+
+Deno.test("threads that count at the same time lose nothing", async () => {
+  const threads = 2;
+  const rounds = 200_000;
+  const accounts = new Accounts(SIZE);
+  const row = claim(accounts.services);
+  const taken = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+  const task: Task = { memory: accounts.memory, size: SIZE, row: row.number, rounds, taken };
+  const module = new URL("./counter_table_worker.ts", import.meta.url);
+  const took = await inThreads<Task, number>(threads, module, task);
+  assert.deepEqual(took.sort(), [0, 1]);
+  // The threads are gone, what they have counted stays.
+  const figures = row.figures();
+  assert.equal(figures.accepted, threads * rounds);
+  assert.equal(figures.bytesFromClient, threads * rounds * (rounds + 1) / 2);
+  assert.deepEqual(figures.closed, { client_closed: rounds, upstream_closed: rounds });
+  assert.equal(countOf(figures.duration), threads * rounds);
+});
+
+Deno.test("what a thread that has ended left open is over, and nothing else changes", () => {
+  const here = new Accounts(SIZE);
+  const there = new Accounts(SIZE, 1, here.memory);
+  const rows = [claim(here.services), claim(here.services)];
+  for (const { number, cells } of rows) {
+    cells.accepted.add(2);
+    there.services.at(number).cells.accepted.add(5);
+    there.services.at(number).cells.bytesFromClient.add(7);
+  }
+  there.services.at(1).cells.ended.add(4);
+  here.settle(1);
+  for (const row of rows) {
+    const { accepted, ended, bytesFromClient } = row.figures();
+    assert.deepEqual({ accepted, ended, bytesFromClient }, { accepted: 7, ended: 5, bytesFromClient: 7 });
+  }
+});
+
+Deno.test("what a thread that has ended left in pools is gone, and nothing else changes", () => {
+  const here = new Accounts(SIZE);
+  const there = new Accounts(SIZE, 1, here.memory);
+  const row = claim(here.upstreams);
+  row.cells.poolShelved.add(2);
+  const { cells } = there.upstreams.at(row.number);
+  cells.poolShelved.add(5);
+  cells.poolUnshelved.add(3);
+  for (const cell of [cells.poolHits, cells.poolMisses, cells.poolExpired, cells.poolLost]) cell.add();
+  here.settle(1);
+  const { connectTime: _, ...figures } = row.figures();
+  assert.deepEqual(figures, {
+    poolHits: 1,
+    poolMisses: 1,
+    poolExpired: 1,
+    poolLost: 1,
+    poolShelved: 7,
+    poolUnshelved: 5,
+  });
+});
+
+Deno.test("a thread that counts as ended counts nothing any more, and the next of its number does", () => {
+  const here = new Accounts(SIZE);
+  const rows = [claim(here.services), claim(here.upstreams), claim(here.endpoints)] as const;
+  const cellsOf = (accounts: Accounts) => [
+    accounts.services.at(0).cells.accepted,
+    accounts.upstreams.at(0).cells.poolShelved,
+    accounts.endpoints.at(0).cells.connects,
+  ];
+  const counted = () => {
+    const [{ accepted, ended }, { poolShelved, poolUnshelved }, { connects }] = [
+      rows[0].figures(),
+      rows[1].figures(),
+      rows[2].figures(),
+    ];
+    return [accepted, ended, poolShelved, poolUnshelved, connects];
+  };
+  const count = (cells: ReturnType<typeof cellsOf>) => cells.forEach((cell) => cell.add());
+  const old = new Accounts(SIZE, 1, here.memory);
+  const dead = cellsOf(old);
+  count(cellsOf(here));
+  count(dead);
+  here.settle(1);
+  count(dead);
+  old.program.cells.eventLoopDelay.observe(1);
+  assert.deepEqual(counted(), [2, 1, 2, 1, 2]);
+  here.settle(1);
+  const next = new Accounts(SIZE, 1, here.memory);
+  const live = cellsOf(next);
+  count(live);
+  count(dead);
+  next.program.cells.eventLoopDelay.observe(1);
+  assert.deepEqual(counted(), [3, 1, 3, 1, 3]);
+  assert.equal(countOf(here.program.figures().eventLoopDelay), 1);
+  count(cellsOf(here));
+  assert.deepEqual(counted(), [4, 1, 4, 1, 4]);
+});
+
+Deno.test("settling leaves alone what a row had counted for its owner before", () => {
+  const here = new Accounts({ ...SIZE, services: 1 });
+  const there = new Accounts({ ...SIZE, services: 1 }, 1, here.memory);
+  const old = claim(here.services);
+  there.services.at(0).cells.accepted.add(5);
+  there.services.at(0).cells.ended.add(2);
+  old.release();
+  const next = claim(here.services);
+  here.settle(1);
+  assert.deepEqual([next.figures().accepted, next.figures().ended], [0, 0]);
+  const again = new Accounts({ ...SIZE, services: 1 }, 1, here.memory).services.at(0);
+  again.cells.accepted.add(4);
+  again.cells.ended.add(1);
+  here.settle(1);
+  assert.deepEqual([next.figures().accepted, next.figures().ended], [4, 4]);
+});
+
+Deno.test("the tables of accounts do not overlap", () => {
+  const size: AccountsSize = { services: 3, upstreams: 2, endpoints: 5, threads: 3 };
+  const main = new Accounts(size);
+  const threads = [main, new Accounts(size, 1, main.memory), new Accounts(size, 2, main.memory)];
+  const rows = [
+    ...[1, 2, 3].map(() => claim(main.services)),
+    ...[1, 2].map(() => claim(main.upstreams)),
+    ...[1, 2, 3, 4, 5].map(() => claim(main.endpoints)),
+  ];
+  for (const accounts of threads) {
+    for (let row = 0; row < 3; row++) accounts.services.at(row).cells.duration.observe(1e9);
+    for (let row = 0; row < 2; row++) accounts.upstreams.at(row).cells.connectTime.observe(1e9);
+    for (let row = 0; row < 5; row++) accounts.endpoints.at(row).cells.failures.add("no such reason");
+    accounts.program.cells.eventLoopDelay.observe(1);
+  }
+  const [service, upstream, endpoint] = [rows[2]!, rows[4]!, rows[9]!].map((row) => row.figures());
+  for (const row of rows.slice(0, 3)) assert.deepEqual(row.figures(), service);
+  for (const row of rows.slice(3, 5)) assert.deepEqual(row.figures(), upstream);
+  for (const row of rows.slice(5)) assert.deepEqual(row.figures(), endpoint);
+  assert.deepEqual(endpoint, { connects: 0, failures: { other: 3 } });
+  assert.equal(countOf(main.program.figures().eventLoopDelay), 3);
+});
+
+Deno.test("accounts refuse memory of another size, and threads that they were not made for", () => {
+  const { memory } = new Accounts(SIZE);
+  assert.throws(() => new Accounts({ ...SIZE, endpoints: 100 }, 1, memory), RangeError);
+  for (const thread of [-1, 2, 0.5, NaN]) assert.throws(() => new Accounts(SIZE, thread, memory), RangeError);
+});
+
+/** The same table in so many threads. */
+function tables(threads: number, rows = 2): CounterTable<typeof COLUMNS>[] {
+  const memory = new SharedArrayBuffer(tableBytes(COLUMNS, { rows, threads }));
+  return Array.from(
+    { length: threads },
+    (_, thread) => new CounterTable(COLUMNS, { rows, threads }, { memory, offset: 0, thread }),
+  );
+}
+
+function claim<Row>(table: { claim(): Row | undefined }): Row {
+  const row = table.claim();
+  assert.ok(row);
+  return row;
+}

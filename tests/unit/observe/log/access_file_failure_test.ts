@@ -1,0 +1,161 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { AccessFile } from "../../../../src/observe/log/access_file.ts";
+import { silentLog } from "../../../../src/observe/log/log.ts";
+import { AccessOutput } from "../../../../src/runtime/files/access_output.ts";
+import { heard, linesOf, numberIn, temporaryDirectory } from "./access_file_stage.ts";
+
+const IS_WINDOWS = Deno.build.os === "windows";
+const IS_ROOT = Deno.uid() === 0;
+
+const output = new AccessOutput(silentLog());
+
+Deno.test({
+  name:
+    "a full disk is said once, holds nobody up, and no line is lost when there is room again (needs /dev/full)",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await using directory = await temporaryDirectory();
+    const path = join(directory.path, "access.log");
+    await Deno.symlink("/dev/full", path);
+    const { log, lines, next } = heard();
+    const file = await AccessFile.open({ path, format: "json", log });
+    const failing = next();
+    for (let number = 0; number < 1000; number++) file.info("", { number });
+    assert.deepEqual(await failing, {
+      level: "error",
+      message: "Cannot write the access log, trying again once a second",
+      event: "access_log_failed",
+      path,
+      detail: "no space left on device",
+    });
+    for (let number = 1000; number < 2000; number++) file.info("", { number });
+
+    await Deno.remove(path);
+    const working = next();
+    await file.reopen();
+    assert.deepEqual(await working, {
+      level: "info",
+      message: "Writing the access log again",
+      event: "access_log_recovered",
+      path,
+      dropped: 0,
+    });
+    await file.close();
+    assert.deepEqual((await linesOf(path)).map(numberIn), [...Array(2000).keys()]);
+    assert.equal(lines.length, 2);
+  },
+});
+
+Deno.test({
+  name: "what a full disk leaves no memory for is dropped, counted and said in the file (needs /dev/full)",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await using directory = await temporaryDirectory();
+    const path = join(directory.path, "access.log");
+    await Deno.symlink("/dev/full", path);
+    const { log, next } = heard();
+    const file = await AccessFile.open({ path, format: "json", log });
+    const failing = next();
+    for (let number = 0; number < 100; number++) file.info("", { number, text: "x".repeat(64 * 1024) });
+    await failing;
+    assert.ok(file.dropped > 20 && file.dropped < 60, `${file.dropped} dropped`);
+
+    await Deno.remove(path);
+    const working = next();
+    await file.reopen();
+    assert.equal((await working).dropped, file.dropped);
+    await file.close();
+    const lines = await linesOf(path);
+    const last = JSON.parse(lines.pop()!);
+    assert.deepEqual([last.event, last.dropped], ["lines_dropped", file.dropped]);
+    assert.deepEqual(lines.map(numberIn), [...Array(100 - file.dropped).keys()]);
+  },
+});
+
+Deno.test({
+  name:
+    "a disk that stays full does not keep the file from being closed, which says what is lost (needs /dev/full)",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    const { log, lines } = heard();
+    const path = "/dev/full";
+    const file = await AccessFile.open({ path, format: "text", log });
+    for (let number = 0; number < 3; number++) file.info("", { number });
+    await file.close();
+    const [failed, incomplete, ...more] = lines;
+    assert.equal(failed?.event, "access_log_failed");
+    const message = "Lines of the access log could not be written";
+    assert.deepEqual(incomplete, { level: "error", message, event: "access_log_incomplete", path, lost: 3 });
+    assert.deepEqual(more, []);
+  },
+});
+
+const MISTAKES: [what: string, pathIn: (folder: string) => string, message: string][] = [
+  ["no folder", (folder) => join(folder, "missing", "a.log"), "its folder does not exist; create the folder"],
+  [
+    "a file for a folder",
+    (folder) => join(folder, "file", "a.log"),
+    "its folder does not exist; create the folder",
+  ],
+  ["a folder for a file", (folder) => folder, "it is a folder; name a file in it"],
+];
+
+for (const [what, pathIn, message] of MISTAKES) {
+  Deno.test({
+    name: `a file that cannot be opened is an error with the path and what to do: ${what} (needs Unix)`,
+    ignore: IS_WINDOWS,
+    fn: async () => {
+      await using directory = await temporaryDirectory();
+      await Deno.writeTextFile(join(directory.path, "file"), "");
+      const path = pathIn(directory.path);
+      await assert.rejects(output.open({ path, format: "text", sample: 1 }), {
+        name: "LogFileError",
+        message: `Cannot open the access log ${JSON.stringify(path)}: ${message}, or change log.access.path`,
+      });
+    },
+  });
+}
+
+Deno.test({
+  name: "a file that may not be written is an error with the path and what to do (needs Unix, and not root)",
+  ignore: IS_WINDOWS || IS_ROOT,
+  fn: async () => {
+    await using directory = await temporaryDirectory();
+    const path = join(directory.path, "access.log");
+    await Deno.writeTextFile(path, "", { mode: 0o440 });
+    await assert.rejects(
+      AccessFile.open({ path, format: "text", log: heard().log }),
+      /: permission denied; let the user that runs sluice write it, or change log\.access\.path$/,
+    );
+  },
+});
+
+Deno.test({
+  name: "where Deno may not write, the error names the flag",
+  permissions: { read: true, write: false },
+  fn: async () => {
+    await assert.rejects(
+      AccessFile.open({ path: "/tmp/a.log", format: "text", log: heard().log }),
+      /: not allowed; run with --allow-write=\/tmp\/a\.log, or change log\.access\.path$/,
+    );
+  },
+});
+
+Deno.test({
+  name: "devices are out of reach with the permission to write alone, and the error says so (needs Unix)",
+  ignore: IS_WINDOWS,
+  permissions: { read: true, write: true },
+  fn: async () => {
+    for (const path of ["/dev/full", "/dev/stdout", "/proc/self/fd/1"]) {
+      await assert.rejects(
+        AccessFile.open({ path, format: "text", log: heard().log }),
+        /: Deno opens no such files without --allow-all; name one elsewhere, or change log\.access\.path$/,
+      );
+    }
+  },
+});
+
+Deno.test("without a path there is no file, as the lines go where the others go", async () => {
+  assert.equal(await output.open({ path: undefined, format: "json", sample: 1 }), undefined);
+});

@@ -1,0 +1,35 @@
+/** What the tests of the access log's file share. */
+
+import assert from "node:assert/strict";
+import type { Fields } from "../../../../src/observe/log/line_format.ts";
+
+export type Said = Record<string, unknown>;
+
+/** A log, what it was told, and the next that it will be told. */
+export function heard() {
+  const lines: Said[] = [];
+  let onNext = (_line: Said) => {};
+  const note = (level: string) => (message: string, fields: Fields = {}) => {
+    lines.push({ level, message, ...fields });
+    onNext(lines.at(-1)!);
+  };
+  const next = () => new Promise<Said>((resolve) => onNext = resolve);
+  return { lines, next, log: { info: note("info"), error: note("error") } };
+}
+
+export async function linesOf(path: string): Promise<string[]> {
+  const text = await Deno.readTextFile(path);
+  assert.ok(text.endsWith("\n"), `The file is empty, or its last line is cut off: ${text.slice(-200)}`);
+  return text.slice(0, -1).split("\n");
+}
+
+/** The `number` that a line has; without one, the line. */
+export function numberIn(line: string): number | string {
+  const [, number] = /number"?[:=](\d+)/.exec(line) ?? [];
+  return number === undefined ? line : Number(number);
+}
+
+export async function temporaryDirectory(): Promise<AsyncDisposable & { readonly path: string }> {
+  const path = await Deno.makeTempDir();
+  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+}

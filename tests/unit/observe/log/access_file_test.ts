@@ -1,0 +1,128 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { AccessFile } from "../../../../src/observe/log/access_file.ts";
+import { LogFileError } from "../../../../src/observe/log/log_file.ts";
+import { heard, linesOf, numberIn, temporaryDirectory } from "./access_file_stage.ts";
+
+Deno.test("lines of text begin with the time, have neither level nor message nor colours", async () => {
+  await using directory = await temporaryDirectory();
+  const path = join(directory.path, "access.log");
+  const file = await AccessFile.open({ path, format: "text", log: heard().log });
+  file.info("a: closed", { event: "connection_closed", sni: "a b\x1b[31m", peer: undefined, bytes: 5 });
+  file.warn("a: refused", { event: "connection_refused" });
+  await file.close();
+  const lines = await linesOf(path);
+  const time = "time=\\d{4}-\\d\\d-\\d\\dT\\d\\d:\\d\\d:\\d\\d\\.\\d{3}Z";
+  assert.equal(lines.length, 2);
+  assert.match(
+    lines[0]!,
+    new RegExp(String.raw`^${time} event=connection_closed sni="a b\\u001b\[31m" bytes=5$`),
+  );
+  assert.match(lines[1]!, new RegExp(`^${time} event=connection_refused$`));
+});
+
+Deno.test("lines of JSON are one object each, with the time first", async () => {
+  await using directory = await temporaryDirectory();
+  const path = join(directory.path, "access.log");
+  const file = await AccessFile.open({ path, format: "json", log: heard().log });
+  file.info("a: closed", { event: "connection_closed", sni: "a\u2028b", peer: undefined, bytes: 5 });
+  await file.close();
+  const [line] = await linesOf(path);
+  const { time, ...rest } = JSON.parse(line!);
+  assert.match(line!, /^\{"time":"/);
+  assert.ok(Math.abs(Date.now() - Date.parse(time)) < 60_000, time);
+  assert.deepEqual(rest, { event: "connection_closed", sni: "a\u2028b", bytes: 5 });
+});
+
+Deno.test({
+  name: "a file that is created is for the user and the group alone (needs Unix)",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using directory = await temporaryDirectory();
+    const path = join(directory.path, "access.log");
+    const file = await AccessFile.open({ path, format: "text", log: heard().log });
+    await file.close();
+    const { mode } = await Deno.stat(path);
+    assert.equal((mode! & 0o777).toString(8), (0o640 & ~Deno.umask()).toString(8));
+  },
+});
+
+Deno.test("a file that exists is appended to", async () => {
+  await using directory = await temporaryDirectory();
+  const path = join(directory.path, "access.log");
+  await Deno.writeTextFile(path, "before\n");
+  const file = await AccessFile.open({ path, format: "text", log: heard().log });
+  file.info("", { number: 1 });
+  await file.close();
+  assert.deepEqual((await linesOf(path)).map(numberIn), ["before", 1]);
+});
+
+Deno.test("rotating under a stream of lines loses none and doubles none, and their order is kept", async () => {
+  await using directory = await temporaryDirectory();
+  const path = join(directory.path, "access.log");
+  const file = await AccessFile.open({ path, format: "json", log: heard().log });
+  let pushed = 0;
+  let isStreaming = true;
+  const streaming = (async () => {
+    while (isStreaming) {
+      for (let index = 0; index < 50; index++) file.info("", { number: pushed++ });
+      await new Promise((resolve) => setTimeout(resolve, 0));
+    }
+  })();
+  const morePushed = async () => {
+    const before = pushed;
+    while (pushed < before + 100) await new Promise((resolve) => setTimeout(resolve, 0));
+  };
+  const rotated: string[] = [];
+  for (let round = 0; round < 20; round++) {
+    await morePushed();
+    await Deno.rename(path, `${path}.${round}`);
+    const before = pushed;
+    await file.reopen();
+    // The old file is complete: nobody writes it any more, and it has all lines from before.
+    const numbers = (await linesOf(`${path}.${round}`)).map(numberIn);
+    assert.ok(Number(numbers.at(-1)) >= before - 1, `${numbers.at(-1)} of ${before}`);
+    rotated.push(...numbers.map(String));
+  }
+  await morePushed();
+  isStreaming = false;
+  await streaming;
+  await file.close();
+  rotated.push(...(await linesOf(path)).map(numberIn).map(String));
+  assert.deepEqual(rotated, Array.from({ length: pushed }, (_, number) => String(number)));
+  assert.equal(file.dropped, 0);
+});
+
+Deno.test("several calls of reopen() at once are done one after the other", async () => {
+  await using directory = await temporaryDirectory();
+  const path = join(directory.path, "access.log");
+  const file = await AccessFile.open({ path, format: "text", log: heard().log });
+  file.info("", { number: 1 });
+  await Promise.all([file.reopen(), file.reopen(), file.reopen()]);
+  file.info("", { number: 2 });
+  const closing = file.reopen();
+  await file.close();
+  await closing;
+  assert.deepEqual((await linesOf(path)).map(numberIn), [1, 2]);
+});
+
+Deno.test("reopen() says when the file cannot be opened, and the old one stays in use", async () => {
+  await using directory = await temporaryDirectory();
+  const [folder, moved] = [join(directory.path, "logs"), join(directory.path, "moved")];
+  await Deno.mkdir(folder);
+  const path = join(folder, "access.log");
+  const file = await AccessFile.open({ path, format: "text", log: heard().log });
+  await Deno.rename(folder, moved);
+  await assert.rejects(file.reopen(), (error) => {
+    assert.ok(error instanceof LogFileError);
+    assert.match(error.message, /^Cannot open the access log ".*": its folder does not exist; /);
+    return true;
+  });
+  file.info("", { number: 1 });
+  await Deno.mkdir(folder);
+  await file.reopen();
+  file.info("", { number: 2 });
+  await file.close();
+  assert.deepEqual((await linesOf(join(moved, "access.log"))).map(numberIn), [1]);
+  assert.deepEqual((await linesOf(path)).map(numberIn), [2]);
+});

@@ -1,0 +1,259 @@
+import assert from "node:assert/strict";
+import { Accounts } from "../../../../src/observe/counters/accounts.ts";
+import { type MetricsSnapshot, renderMetrics } from "../../../../src/observe/metrics/metrics.ts";
+import { OpenConnections } from "../../../../src/observe/counters/open_connections.ts";
+import type { EndpointFigures } from "../../../../src/observe/metrics/upstream_figures.ts";
+import type { UpstreamSnapshot } from "../../../../src/observe/metrics/upstream_metrics.ts";
+import { CountedLedger, openIn, UNTOUCHED } from "../counters/ledger_alone.ts";
+import { parsePrometheus, type Sample } from "../../../support/prometheus_parser.ts";
+
+const PROMTOOL = findPromtool();
+
+Deno.test("metrics say what was counted", () => {
+  const { snapshot, ledgers } = stage();
+  const [web] = ledgers;
+  const record = openIn(web);
+  record.state = "connecting";
+  record.state = "open";
+  record.fromClient.add(10);
+  record.fromUpstream.add(2000);
+  for (const key of ["access_denied", "connection_limit", "access_denied"]) {
+    using refused = openIn(web);
+    refused.ended({ kind: "refused", key });
+  }
+  using closed = openIn(web);
+  closed.ended({ kind: "closed", key: "idle_timeout" });
+  web.acceptFailed(4);
+  const metrics = parsePrometheus(renderMetrics(snapshot()));
+  const of = (name: string) => metrics.get(name)?.samples.map(short);
+  assert.deepEqual(of("sluice_connections_total"), ["web 5", "mail 0"]);
+  assert.deepEqual(of("sluice_connections_active"), ["web 2", "mail 0"]);
+  assert.deepEqual(of("sluice_connections_limit"), ["5000"]);
+  assert.deepEqual(of("sluice_service_connections_limit"), ["web 100"]);
+  assert.deepEqual(of("sluice_bytes_total"), [
+    "web upload 10",
+    "web download 2000",
+    "mail upload 0",
+    "mail download 0",
+  ]);
+  assert.deepEqual(of("sluice_connections_refused_total"), ["web access_denied 2", "web connection_limit 1"]);
+  assert.deepEqual(of("sluice_connections_closed_total"), ["web idle_timeout 1"]);
+  assert.equal(of("sluice_connections_failed_total"), undefined);
+  assert.deepEqual(of("sluice_accept_errors_total"), ["web 4", "mail 0"]);
+  assert.deepEqual(countsOf(metrics.get("sluice_connection_duration_seconds")!.samples), [1, 0]);
+  assert.deepEqual(countsOf(metrics.get("sluice_first_byte_seconds")!.samples), [1, 0]);
+  assert.deepEqual(of("sluice_tls_certificate_expiry_timestamp_seconds"), ["web /etc/web.pem 1900000000"]);
+  assert.deepEqual(countsOf(metrics.get("sluice_tls_handshake_seconds")!.samples), [0]);
+  assert.deepEqual(of("sluice_threads"), ["2"]);
+  assert.deepEqual(of("sluice_build_info"), ["1.2.3 2.9.6 1"]);
+  assert.deepEqual(of("process_start_time_seconds"), ["1700000000.5"]);
+  assert.deepEqual(of("process_open_fds"), ["23"]);
+});
+
+Deno.test("metrics of upstreams say what was counted", () => {
+  const { snapshot } = stage();
+  const counts = { active: 1, maxConnections: 0, connects: 5, failures: 0 };
+  const endpoint = { state: "up", admin: "up", weight: 1, tier: 0, ...counts } as const;
+  const failing: EndpointFigures = {
+    ...endpoint,
+    address: "[::1]:5433",
+    state: "ejected",
+    failures: 3,
+    failuresBy: { connection_refused: 2, connect_timeout: 1 },
+  };
+  const metrics = parsePrometheus(renderMetrics(snapshot([{
+    name: "db",
+    pool: { idle: 2, hits: 10, misses: 3, expired: 4, lost: 5 },
+    connectTime: { bounds: [1], counts: [5, 1], sum: 7 },
+    endpoints: [
+      { ...endpoint, address: "10.0.0.1:5432", failuresBy: {} },
+      failing,
+      { ...endpoint, address: "10.0.0.2:5432", admin: "drain", connects: 0, failuresBy: {} },
+    ],
+  }])));
+  const of = (name: string) => metrics.get(name)?.samples.map(short);
+  const ofEach = (name: string) => of(name)?.map((sample) => Number(sample.split(" ").at(-1)));
+  assert.deepEqual(of("sluice_endpoint_up"), ["db 10.0.0.1:5432 1", "db [::1]:5433 0", "db 10.0.0.2:5432 1"]);
+  assert.deepEqual(ofEach("sluice_endpoint_enabled"), [1, 1, 0]);
+  assert.deepEqual(ofEach("sluice_endpoint_connections_active"), [1, 1, 1]);
+  assert.deepEqual(ofEach("sluice_upstream_connects_total"), [5, 5, 0]);
+  assert.deepEqual(of("sluice_upstream_failures_total"), [
+    "db [::1]:5433 connection_refused 2",
+    "db [::1]:5433 connect_timeout 1",
+  ]);
+  assert.deepEqual(countsOf(metrics.get("sluice_connect_seconds")!.samples), [6]);
+  const pool = ["idle_connections", "hits_total", "misses_total", "expired_total", "lost_total"];
+  assert.deepEqual(pool.map((name) => of(`sluice_pool_${name}`)), [
+    ["db 2"],
+    ["db 10"],
+    ["db 3"],
+    ["db 4"],
+    ["db 5"],
+  ]);
+});
+
+Deno.test("an address that DNS tells of twice is one series", () => {
+  const { snapshot } = stage();
+  const endpoint: EndpointFigures = {
+    address: "10.0.0.1:5432",
+    state: "down",
+    admin: "up",
+    weight: 1,
+    tier: 0,
+    active: 1,
+    maxConnections: 0,
+    connects: 5,
+    failures: 1,
+    failuresBy: { connection_refused: 1 },
+  };
+  const upstream: UpstreamSnapshot = {
+    name: "db",
+    pool: undefined,
+    connectTime: { bounds: [1], counts: [0, 0], sum: 0 },
+    endpoints: [endpoint, { ...endpoint, state: "unknown", weight: 2, failuresBy: { timed_out: 2 } }],
+  };
+  const metrics = parsePrometheus(renderMetrics(snapshot([upstream])));
+  const of = (name: string) => metrics.get(name)?.samples.map(short);
+  assert.deepEqual(of("sluice_endpoint_up"), ["db 10.0.0.1:5432 1"]);
+  assert.deepEqual(of("sluice_upstream_connects_total"), ["db 10.0.0.1:5432 10"]);
+  assert.deepEqual(of("sluice_upstream_failures_total"), [
+    "db 10.0.0.1:5432 connection_refused 1",
+    "db 10.0.0.1:5432 timed_out 2",
+  ]);
+  assert.equal(of("sluice_pool_hits_total"), undefined);
+});
+
+Deno.test("ten thousand clients with names of their own make no new series", () => {
+  const { snapshot, ledgers } = stage();
+  const visit = (random: () => string) => {
+    using record = ledgers[0].open(`${random()}:${random()}`, "127.0.0.1:443", UNTOUCHED);
+    record.peer = random();
+    record.serverName = `${random()}.example`;
+    record.alpn = random();
+    record.clientSubject = `CN=${random()}`;
+    record.fromClient.add(1);
+    record.ended({ kind: "closed", key: "client_closed" });
+  };
+  visit(() => "first");
+  const before = renderMetrics(snapshot());
+  for (let client = 0; client < 10_000; client++) visit(() => crypto.randomUUID());
+  const after = renderMetrics(snapshot());
+  assert.deepEqual(seriesIn(after), seriesIn(before));
+  assert.match(after, /^sluice_connections_total\{service="web"\} 10001$/m);
+});
+
+Deno.test("not even a reason that nobody has heard of makes more than one series", () => {
+  const { snapshot, ledgers } = stage();
+  for (let client = 0; client < 100; client++) {
+    using record = openIn(ledgers[0]);
+    record.ended({ kind: "failed", key: crypto.randomUUID() });
+  }
+  const failed = parsePrometheus(renderMetrics(snapshot())).get("sluice_connections_failed_total");
+  assert.deepEqual(failed?.samples.map(short), ["web other 100"]);
+});
+
+Deno.test("without a limit, or where descriptors cannot be counted, there is no series", () => {
+  const { snapshot } = stage();
+  const whole = snapshot();
+  const process = { ...whole.process, openDescriptors: undefined };
+  const metrics = parsePrometheus(renderMetrics({ ...whole, connectionLimit: 0, process }));
+  assert.ok(!metrics.has("sluice_connections_limit"));
+  assert.ok(!metrics.has("process_open_fds"));
+});
+
+Deno.test({
+  name: "promtool accepts the metrics (needs promtool)",
+  ignore: PROMTOOL === undefined,
+  fn: async () => {
+    const { snapshot, ledgers } = stage();
+    using record = openIn(ledgers[0]);
+    record.ended({ kind: "closed", key: "client_closed" });
+    using refused = openIn(ledgers[0]);
+    refused.ended({ kind: "refused", key: "access_denied" });
+    using failed = openIn(ledgers[0]);
+    failed.ended({ kind: "failed", key: "connect_timeout" });
+    const text = renderMetrics(snapshot([{
+      name: 'a "quoted" name',
+      pool: { idle: 2, hits: 10, misses: 3, expired: 4, lost: 5 },
+      connectTime: { bounds: [1], counts: [5, 1], sum: 7 },
+      endpoints: [{
+        address: "unix:C:\\x",
+        state: "up",
+        admin: "up",
+        weight: 1,
+        tier: 0,
+        active: 1,
+        maxConnections: 0,
+        connects: 5,
+        failures: 1,
+        failuresBy: { connection_refused: 1 },
+      }],
+    }]));
+    assert.deepEqual(await promtool(text), { code: 0, said: "" });
+    const spoiled = await promtool(`${text}sluice_threads three\n`);
+    assert.notEqual(spoiled.code, 0);
+  },
+});
+
+/** Two services, one of them with a limit and TLS, and what metrics are made of. */
+function stage() {
+  const accounts = new Accounts({ services: 2, upstreams: 0, endpoints: 0, threads: 2 });
+  const connections = new OpenConnections();
+  const ledger = (name: string) => new CountedLedger(name, { row: accounts.services.claim()!, connections });
+  const ledgers = [ledger("web"), ledger("mail")] as const;
+  const [web, mail] = ledgers;
+  accounts.program.cells.eventLoopDelay.observe(0.003);
+  const certificates = [{ path: "/etc/web.pem", expiresAt: 1_900_000_000_000 }];
+  const snapshot = (upstreams: readonly UpstreamSnapshot[] = []): MetricsSnapshot => ({
+    version: "1.2.3",
+    deno: "2.9.6",
+    threads: 2,
+    process: { cpuSeconds: 1.25, residentBytes: 2 ** 26, startedAt: 1_700_000_000_500, openDescriptors: 23 },
+    eventLoopDelay: accounts.program.figures().eventLoopDelay,
+    connectionLimit: 5000,
+    services: [
+      { metrics: web.metrics(), connectionLimit: 100, certificates },
+      { metrics: mail.metrics(), connectionLimit: 0, certificates: [] },
+    ],
+    upstreams,
+  });
+  return { snapshot, ledgers };
+}
+
+function short({ labels, value }: Sample): string {
+  return [...Object.values(labels), value].join(" ");
+}
+
+/** How many values each histogram of a family has. */
+function countsOf(samples: readonly Sample[]): number[] {
+  return samples.filter(({ name }) => name.endsWith("_count")).map(({ value }) => value);
+}
+
+function seriesIn(text: string): string[] {
+  return [...parsePrometheus(text).values()].flatMap(({ samples }) =>
+    samples.map(({ name, labels }) => JSON.stringify([name, labels]))
+  );
+}
+
+function findPromtool(): string | undefined {
+  try {
+    return new Deno.Command("promtool", { args: ["--version"] }).outputSync().success
+      ? "promtool"
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function promtool(text: string): Promise<{ code: number; said: string }> {
+  const command = new Deno.Command(PROMTOOL!, {
+    args: ["check", "metrics"],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  });
+  const child = command.spawn();
+  await new Blob([text]).stream().pipeTo(child.stdin);
+  const { code, stdout, stderr } = await child.output();
+  return { code, said: [stdout, stderr].map((bytes) => new TextDecoder().decode(bytes)).join("") };
+}

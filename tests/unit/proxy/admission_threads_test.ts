@@ -1,0 +1,247 @@
+/** Limits of a service, and of all services, in several threads: nobody waits in vain, and nobody in a circle. */
+
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import type { ServiceConfig } from "../../../src/config/config.ts";
+import { decodeOptions } from "../../../src/config/library.ts";
+import { type Gauge, GaugeTable } from "../../../src/shared/gauge.ts";
+import { Admission, Entry } from "../../../src/proxy/admission.ts";
+import { CountLimit } from "../../../src/proxy/count_limit.ts";
+import { Post, wakeUpsOf } from "../upstream/group_threads.ts";
+
+const NEVER = new AbortController().signal;
+
+Deno.test("a place that is left in one thread lets in who waits in another, of the service and of all", async () => {
+  for (const limits of [{ own: 1, all: 0 }, { own: 0, all: 1 }, { own: 1, all: 1 }]) {
+    const { service: [here, there], post, counts } = stage(limits);
+    const place = enter(here!)!;
+    const waiting = new Waiting(there!);
+    await turn();
+    assert.equal(waiting.isOver, false);
+    place[Symbol.dispose]();
+    assert.deepEqual(counts(), [0, 0]);
+    assert.ok(post.deliverAll() > 0);
+    (await waiting.place)[Symbol.dispose]();
+    assert.deepEqual(counts(), [0, 0]);
+  }
+});
+
+Deno.test("a service that is full leaves the places of all to others", () => {
+  const { service: [here, there], other: [elsewhere], post, counts } = stage({ own: 1, all: 2 });
+  using _place = enter(here!)!;
+  assert.equal(enter(there!), undefined);
+  assert.deepEqual(counts(), [1, 1]);
+  using place = enter(elsewhere!);
+  assert.ok(place !== undefined);
+  assert.equal(post.size, 0);
+});
+
+Deno.test("those who wait for a full service do not wake each other in a circle, whatever is free of all", async () => {
+  const { service, post, counts } = stage({ own: 1, all: 5 });
+  const place = enter(service[0]!)!;
+  const abort = new AbortController();
+  const waiting = [0, 1, 2].map((thread) => new Waiting(service[thread]!, abort.signal));
+  await turn();
+  assert.equal(post.size, 0, "nobody has left anything");
+  place[Symbol.dispose]();
+  let delivered = 0;
+  for (let round = 0; round < 10; round++) {
+    delivered += post.deliverAll();
+    await turn();
+  }
+  assert.equal(post.size, 0, `still under way after ${delivered}`);
+  // From the one thread to the two others, for either limit.
+  assert.equal(delivered, 4);
+  assert.equal(waiting.filter(({ isOver }) => isOver).length, 1);
+  assert.deepEqual(counts(), [1, 1]);
+  abort.abort();
+  for (const each of waiting) await each.end();
+  assert.deepEqual(counts(), [0, 0]);
+});
+
+Deno.test("a place of all that was taken for a moment, and not used after all, is offered to other threads", async () => {
+  const { late, other: [here, elsewhere], post, gauges: [own, all], counts } = stage({ own: 1, all: 1 });
+  own.enter(1);
+  all.enter(1);
+  const near = new Waiting(here!);
+  const far = new Waiting(elsewhere!);
+  await turn();
+  // It is free, and the word of that is still to come.
+  all.leave();
+  assert.equal(enter(late), undefined);
+  assert.deepEqual([counts(), post.size], [[1, 0], 2]);
+  post.deliverAll();
+  await far.place;
+  assert.equal(near.isOver, false, "in this thread nobody could have had it meanwhile");
+  await far.end();
+  await near.end();
+  own.leave();
+  assert.deepEqual(counts(), [0, 0]);
+});
+
+Deno.test("who gives up waiting leaves no trace, and is told why", async () => {
+  const { service: [here, there], post, gauges } = stage({ own: 1, all: 1 });
+  const place = enter(here!)!;
+  const abort = new AbortController();
+  const reason = new Error("the service stops");
+  const rejected = assert.rejects(wait(there!, abort.signal), reason);
+  assert.deepEqual(gauges.map(({ isAwaited }) => isAwaited), [true, true]);
+  abort.abort(reason);
+  await rejected;
+  assert.deepEqual(gauges.map(({ isAwaited }) => isAwaited), [false, false]);
+  place[Symbol.dispose]();
+  assert.equal(post.size, 0);
+  await assert.rejects(wait(there!, abort.signal), reason);
+});
+
+interface Step {
+  readonly what: "come" | "leave" | "give up" | "message";
+  readonly which: number;
+}
+
+const STEPS: fc.Arbitrary<Step[]> = fc.array(
+  fc.record({
+    what: fc.constantFrom("come", "come", "leave", "leave", "give up", "message", "message"),
+    which: fc.nat(20),
+  }),
+  { maxLength: 60 },
+);
+
+Deno.test("whatever happens in whatever order, limits hold, and nobody waits while there is a place", async () => {
+  const limits = fc.record({ own: fc.nat(3), all: fc.nat(3) });
+  await fc.assert(fc.asyncProperty(limits, STEPS, async (limit, steps) => {
+    const world = stage(limit);
+    const admissions = [...world.service, ...world.other];
+    const clients: Waiting[] = [];
+    const inside = () => clients.filter(({ isOver }) => isOver);
+    for (const { what, which } of steps) {
+      if (what === "come") clients.push(new Waiting(admissions[which % admissions.length]!));
+      else if (what === "message") world.post.deliver(which);
+      else {
+        const some = clients.filter(({ isOver }) => isOver === (what === "leave"));
+        const [client] = some.splice(which % Math.max(some.length, 1), 1);
+        if (client !== undefined) {
+          clients.splice(clients.indexOf(client), 1);
+          await client.end();
+        }
+      }
+      await turn();
+      const [own, all] = world.counts();
+      assert.equal(all, inside().length);
+      assert.ok(limit.own === 0 || own <= limit.own, `${own} in the service`);
+      assert.ok(limit.all === 0 || all <= limit.all, `${all} in all`);
+    }
+    for (let rounds = 0; world.post.deliverAll() > 0; rounds++) {
+      await turn();
+      assert.ok(rounds < 100, "messages in a circle");
+    }
+    for (const client of clients) {
+      if (client.isOver) continue;
+      const [own, all] = world.counts();
+      const isServiceFull = world.service.includes(client.admission) && limit.own > 0 && own === limit.own;
+      const areAllFull = limit.all > 0 && all === limit.all;
+      assert.ok(isServiceFull || areAllFull, "somebody waits in vain");
+    }
+    while (clients.length > 0) {
+      await clients.pop()!.end();
+      await turn();
+      while (world.post.deliverAll() > 0) await turn();
+    }
+    assert.deepEqual(world.counts(), [0, 0]);
+  }));
+});
+
+/** A client who waits for a place, and has it until the end. */
+class Waiting {
+  readonly admission: Admission;
+  readonly place: Promise<Entry>;
+  isOver = false;
+  readonly #abort = new AbortController();
+
+  constructor(admission: Admission, signal = NEVER) {
+    this.admission = admission;
+    this.place = wait(admission, AbortSignal.any([this.#abort.signal, signal]));
+    this.place.then(() => this.isOver = true, () => {});
+  }
+
+  /** Leaves the place, or gives up. */
+  async end(): Promise<void> {
+    this.#abort.abort();
+    const place = await this.place.catch(() => undefined);
+    place?.[Symbol.dispose]();
+  }
+}
+
+/** A place, if there is one now. */
+function enter(admission: Admission): Entry | undefined {
+  const entry = new Entry(admission);
+  return entry.takePlace() ? entry : undefined;
+}
+
+async function wait(admission: Admission, signal: AbortSignal): Promise<Entry> {
+  const entry = new Entry(admission);
+  await entry.waitForPlace(signal);
+  return entry;
+}
+
+interface Limits {
+  readonly own: number;
+  readonly all: number;
+}
+
+const THREADS = 3;
+
+/** A service with these limits, and another one without one of its own, in several threads. */
+function stage({ own, all }: Limits) {
+  const size = { slots: 3, threads: THREADS };
+  const table = new GaugeTable(size);
+  const gauges = [table.claim()!, table.claim()!, table.claim()!] as const;
+  const [ownGauge, allGauge, otherGauge] = gauges;
+  const post = new Post();
+  const wakeUpsOfAll = wakeUpsOf(THREADS, post);
+  const inThread = wakeUpsOfAll.map((wakeUps, thread) => {
+    const here = new GaugeTable(size, thread, table.memory);
+    const limitOf = (gauge: Gauge, limit: number) => new CountLimit(here.at(gauge.slot), limit, wakeUps);
+    const admission = (limit: CountLimit) =>
+      new Admission(CONFIG, { own: limit, all: limitOf(allGauge, all), rate: undefined, clients: undefined });
+    return { service: admission(limitOf(ownGauge, own)), other: admission(limitOf(otherGauge, 0)) };
+  });
+  const service = inThread.map((each) => each.service);
+  const other = inThread.map((each) => each.other);
+  return {
+    service,
+    other,
+    /** In the first thread: its service has become full since it looked. */
+    late: new Admission(CONFIG, {
+      own: new SeenFree(ownGauge, own, wakeUpsOfAll[0]!),
+      all: new CountLimit(allGauge, all, wakeUpsOfAll[0]!),
+      rate: undefined,
+      clients: undefined,
+    }),
+    post,
+    gauges: [ownGauge, allGauge] as const,
+    /** Of the service, and of all. */
+    counts: (): [number, number] => [ownGauge.value, allGauge.value],
+  };
+}
+
+const CONFIG: ServiceConfig = decodeOptions({
+  services: [{
+    name: "test",
+    listen: 0,
+    upstream: "192.0.2.1:1",
+    limits: { connections: 1, whenFull: "wait" },
+  }],
+}).services[0]!;
+
+/** Becomes full right after it was seen not to be. */
+class SeenFree extends CountLimit {
+  override get isFull(): boolean {
+    return false;
+  }
+}
+
+/** Lets everything that is due happen. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}

@@ -1,0 +1,282 @@
+/** Listeners of a thread from one plan to the next, with real sockets, and services that say who they are. */
+
+import assert from "node:assert/strict";
+import { mock } from "node:test";
+import type { TcpAddress } from "../../../src/net/address.ts";
+import { type Conn, writeAll } from "../../../src/net/socket/conn.ts";
+import { canShare, reserve } from "../../../src/net/socket/reserve.ts";
+import type { TlsListenOptions } from "../../../src/net/tls/listener.ts";
+import { type BindPlan, Listeners } from "../../../src/proxy/listeners.ts";
+import type { Service } from "../../../src/proxy/service.ts";
+import { connect, endOf, readText } from "../../support/peers/sockets.ts";
+import { ANYWHERE } from "../../support/peers/accept_stage.ts";
+
+Deno.test("what is prepared is bound, and accepts nobody before it is committed", async () => {
+  await using stage = new Stage();
+  const { listeners } = stage;
+  const service = stage.service("a");
+  const [port] = await stage.prepare(planAt(ANYWHERE));
+  using early = await connect(port!);
+  await turn();
+  assert.equal(service.clients, 0);
+  await stage.commit(service);
+  assert.equal(await readText(early, 1), "a");
+  await listeners.drain();
+  assert.equal(await refuses(port!), true);
+});
+
+Deno.test("a listener that stays is not bound again: its clients go to the service that is planned now", async () => {
+  await using stage = new Stage();
+  const [before, after] = [stage.service("a"), stage.service("b")];
+  const [port] = await stage.prepare(planAt(ANYWHERE));
+  await stage.commit(before);
+  using old = await connect(port!);
+  assert.equal(await readText(old, 1), "a");
+  before.isHeld = true;
+  using held = await connect(port!);
+  assert.equal(await readText(held, 1), "a");
+  // It is not shared: binding it once more would be refused.
+  assert.deepEqual(await stage.prepare(planAt(addressAt(port!))), [port]);
+  using waiting = await connect(port!);
+  await stage.commit(after);
+  before.release();
+  assert.equal(await readText(waiting, 1), "b", "who waited was accepted after the change");
+  assert.deepEqual([before.clients, after.clients], [2, 1]);
+});
+
+Deno.test("when one address is refused nothing stays bound that was not before, and what was goes on", async () => {
+  await using stage = new Stage();
+  const service = stage.service("a");
+  const [port] = await stage.prepare(planAt(ANYWHERE));
+  await stage.commit(service);
+  const [free, taken] = [await freePort(), Deno.listen({ hostname: "127.0.0.1", port: 0 })];
+  const plans = [port!, free, taken.addr.port].map((each) => planAt(addressAt(each)));
+  await assert.rejects(stage.prepare(...plans), { name: "ListenError", code: "address_in_use" });
+  taken.close();
+  assert.equal(await refuses(free), true);
+  using client = await connect(port!);
+  assert.equal(await readText(client, 1), "a");
+});
+
+Deno.test("what was prepared in vain is closed", async () => {
+  await using stage = new Stage();
+  const service = stage.service("a");
+  const [port] = await stage.prepare(planAt(ANYWHERE));
+  await stage.commit(service);
+  const [same, added] = await stage.prepare(planAt(addressAt(port!)), planAt(ANYWHERE));
+  assert.equal(same, port);
+  await stage.listeners.discard();
+  await stage.listeners.discard();
+  assert.equal(await refuses(added!), true);
+  using client = await connect(port!);
+  assert.equal(await readText(client, 1), "a");
+});
+
+Deno.test("a listener that is not wanted any more accepts who is on the way, then closes, and the others go on", async () => {
+  await using stage = new Stage();
+  const [a, b] = [stage.service("a"), stage.service("b")];
+  const [leaving, staying] = await stage.prepare(planAt(ANYWHERE), planAt(ANYWHERE));
+  await stage.commit(a, b);
+  a.isHeld = true;
+  using first = await connect(leaving!);
+  assert.equal(await readText(first, 1), "a");
+  // They wait in the kernel's queue.
+  const waiting = await Promise.all([1, 2, 3].map(() => connect(leaving!)));
+  await stage.prepare(planAt(addressAt(staying!)));
+  let isClosed = false;
+  const closed = stage.commit(b).then(() => isClosed = true);
+  await turn();
+  assert.equal(isClosed, false);
+  a.isHeld = false;
+  a.release();
+  for (const client of waiting) {
+    using conn = client;
+    assert.equal(await readText(conn, 1), "a");
+  }
+  await closed;
+  assert.equal(await refuses(leaving!), true);
+  using other = await connect(staying!);
+  assert.equal(await readText(other, 1), "b");
+});
+
+Deno.test("whoever waits to come in where nobody is wanted any more holds the listener up, but not its end", async () => {
+  await using stage = new Stage();
+  const service = stage.service("a");
+  const [port] = await stage.prepare(planAt(ANYWHERE));
+  await stage.commit(service);
+  service.isHeld = true;
+  using client = await connect(port!);
+  assert.equal(await readText(client, 1), "a");
+  await stage.prepare();
+  const closed = stage.commit();
+  await stage.listeners.close();
+  await closed;
+  assert.equal(await refuses(port!), true);
+  service.release();
+});
+
+Deno.test({
+  name: "an address can change what it is bound with where listeners share it",
+  ignore: !canShare(),
+  fn: async () => {
+    await using stage = new Stage();
+    const [before, after] = [stage.service("a"), stage.service("b")];
+    using reservation = await reserve(ANYWHERE);
+    const plan = { ...planAt(reservation.address), shared: true };
+    await stage.prepare(plan);
+    reservation.release();
+    await stage.commit(before);
+    const { port } = reservation.address;
+    using old = await connect(port);
+    assert.equal(await readText(old, 1), "a");
+    await stage.prepare({ ...plan, adapter: "node" });
+    await stage.commit(after);
+    using next = await connect(port);
+    assert.equal(await readText(next, 1), "b");
+  },
+});
+
+Deno.test("a listener that does TLS itself gets another certificate only when it is another", async () => {
+  using scripted = new ScriptedTls();
+  await using stage = new Stage();
+  const { listeners } = stage;
+  const [service, other] = [stage.service("a"), stage.service("b")];
+  const planned = (tls: TlsListenOptions) => ({ ...planAt(addressAt(4321)), tls, shared: true });
+  await stage.prepare(planned(tlsWith("first")));
+  await stage.commit(service);
+  assert.deepEqual(scripted.bound, ["first"]);
+  listeners.updateTls(service.asService, tlsWith("first"));
+  listeners.updateTls(other.asService, tlsWith("not its own"));
+  listeners.updateTls(service.asService, undefined);
+  assert.deepEqual(scripted.bound, ["first"]);
+  listeners.updateTls(service.asService, tlsWith("second"));
+  listeners.updateTls(service.asService, tlsWith("second", ["h2"]));
+  assert.deepEqual(scripted.bound, ["first", "second", "second"]);
+  await stage.prepare(planned(tlsWith("second", ["h2"])));
+  await stage.commit(service);
+  assert.equal(scripted.bound.length, 3);
+  await stage.prepare(planned(tlsWith("third")));
+  await stage.commit(service);
+  assert.deepEqual(scripted.bound.slice(3), ["third"]);
+});
+
+class Stage implements AsyncDisposable {
+  readonly listeners = new Listeners();
+  readonly #services: Guests[] = [];
+
+  service(name: string): Guests {
+    const service = new Guests(name);
+    this.#services.push(service);
+    return service;
+  }
+
+  /** The ports. */
+  async prepare(...plans: BindPlan[]): Promise<number[]> {
+    const addresses = await this.listeners.prepare(plans);
+    return addresses.map((address) => (address as TcpAddress).port);
+  }
+
+  commit(...services: Guests[]): Promise<void> {
+    return this.listeners.commit(services.map(({ asService }) => asService));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.listeners.close();
+    for (const service of this.#services) service[Symbol.dispose]();
+  }
+}
+
+/** The part of a service that listeners use: tells each client its name. */
+class Guests implements Disposable {
+  readonly #name: string;
+  readonly #conns: Conn[] = [];
+  #held = Promise.withResolvers<void>();
+  /** Nobody else is to be accepted after a client, until it is released. */
+  isHeld = false;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  get clients(): number {
+    return this.#conns.length;
+  }
+
+  get asService(): Service {
+    return this as unknown as Service;
+  }
+
+  handle(client: Conn): Promise<void> | undefined {
+    this.#conns.push(client);
+    writeAll(client, new TextEncoder().encode(this.#name)).catch(() => {/* it is gone */});
+    return this.isHeld ? this.#held.promise : undefined;
+  }
+
+  acceptFailed(listen: string, error: unknown): void {
+    assert.fail(`${listen}: ${error}`);
+  }
+
+  release(): void {
+    this.#held.resolve();
+  }
+
+  [Symbol.dispose](): void {
+    for (const conn of this.#conns) conn.close();
+  }
+}
+
+/** Stands for Deno.listenTls: nobody ever comes. */
+class ScriptedTls implements Disposable {
+  /** The certificates listened with so far. */
+  readonly bound: string[] = [];
+
+  constructor() {
+    mock.method(Deno, "listenTls", ({ cert, port }: { cert: string; port: number }) => {
+      this.bound.push(cert);
+      const accepting = Promise.withResolvers<Deno.TlsConn>();
+      return {
+        addr: { transport: "tcp", hostname: "127.0.0.1", port },
+        accept: () => accepting.promise,
+        close: () => accepting.reject(new Deno.errors.BadResource("closed")),
+      };
+    });
+  }
+
+  [Symbol.dispose](): void {
+    mock.restoreAll();
+  }
+}
+
+function tlsWith(cert: string, alpn: readonly string[] = []): TlsListenOptions {
+  return { credentials: { cert, key: "", names: [] }, alpn };
+}
+
+function planAt(address: TcpAddress): BindPlan {
+  return { address, adapter: "deno", tls: undefined, unixMode: undefined, shared: false };
+}
+
+function addressAt(port: number): TcpAddress {
+  return { ...ANYWHERE, port };
+}
+
+async function freePort(): Promise<number> {
+  using reservation = await reserve(ANYWHERE);
+  return reservation.address.port;
+}
+
+/** Whether nobody listens there. */
+async function refuses(port: number): Promise<boolean> {
+  try {
+    using client = await connect(port);
+    await endOf(client);
+    return false;
+  } catch (error) {
+    if (error instanceof Deno.errors.ConnectionRefused) return true;
+    throw error;
+  }
+}
+
+/** Lets everything that is due happen. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}

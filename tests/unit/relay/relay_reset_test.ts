@@ -1,0 +1,144 @@
+/** A reset when the conversation was over is no failure; one that takes something away is. */
+
+import assert from "node:assert/strict";
+import { setImmediate } from "node:timers/promises";
+import type { Peer } from "../../../src/net/errors.ts";
+import { IdleClock } from "../../../src/net/timers/idle_clock.ts";
+import { Relay, type RelayOutcome } from "../../../src/relay/relay.ts";
+import { FakeConn } from "../../support/fakes/fake_conn.ts";
+
+/** The largest farewell, and one byte more. */
+const FAREWELL = "x".repeat(100);
+const ANSWER = `${FAREWELL}x`;
+
+/** Who sends what, in order; `end` is a FIN. */
+type Step = readonly [side: Peer, what: string | "end" | "reset" | "time out"];
+
+const TALK: Step[] = [["client", "question"], ["upstream", "answer"]];
+
+const OVER: [what: string, steps: Step[], first: Peer][] = [
+  [
+    "a server closes over a farewell of the client",
+    [...TALK, ["client", "bye"], ["client", "end"]],
+    "client",
+  ],
+  ["a server says farewell first", [...TALK, ["client", "end"], ["upstream", FAREWELL]], "client"],
+  ["an answer of one byte is one", [["client", "question"], ["upstream", "y"], ["client", "end"]], "client"],
+  ["nobody has said anything", [["client", "end"]], "client"],
+  ["the client only listened", [["upstream", "greeting"], ["client", "end"]], "client"],
+  ["a client closes over what it does not read", [...TALK, ["upstream", "end"]], "upstream"],
+  ["a client says farewell first", [...TALK, ["upstream", "end"], ["client", FAREWELL]], "upstream"],
+  ["a client never said anything", [["upstream", "greeting"], ["upstream", "end"]], "upstream"],
+];
+
+for (const [what, steps, first] of OVER) {
+  Deno.test(`a reset after the other side has finished is no failure: ${what}`, async () => {
+    const { outcome } = await relayed([...steps, [other(first), "reset"]]);
+    assert.deepEqual(outcome, { kind: "closed", first, thenReset: true });
+  });
+}
+
+const BROKEN: [what: string, steps: Step[], side: Peer][] = [
+  ["nobody has finished", TALK, "upstream"],
+  ["nobody has finished, and it is the client", TALK, "client"],
+  ["the upstream never answered", [["client", "question"], ["client", "end"]], "upstream"],
+  [
+    "the only answer may be cut",
+    [["client", "question"], ["client", "end"], ["upstream", "ans"]],
+    "upstream",
+  ],
+  [
+    "an answer may be cut",
+    [...TALK, ["client", "more"], ["client", "end"], ["upstream", ANSWER]],
+    "upstream",
+  ],
+  ["the client has gone on", [...TALK, ["upstream", "end"], ["client", ANSWER]], "client"],
+];
+
+for (const [what, steps, side] of BROKEN) {
+  Deno.test(`a reset that may take something away is a failure: ${what}`, async () => {
+    const { outcome } = await relayed([...steps, [side, "reset"]]);
+    assert.ok(outcome.kind === "failed");
+    assert.deepEqual([outcome.error.code, outcome.error.side], ["connection_reset", side]);
+  });
+}
+
+Deno.test("what is no reset is a failure whoever has finished", async () => {
+  const { outcome } = await relayed([...TALK, ["client", "end"], ["upstream", "time out"]]);
+  assert.ok(outcome.kind === "failed");
+  assert.equal(outcome.error.code, "timed_out");
+});
+
+Deno.test("a reset is a failure while bytes of the side that resets wait for a slow reader", async () => {
+  const stage = new Stage();
+  const written = Promise.withResolvers<number>();
+  const closed = Promise.withResolvers<void>();
+  await stage.play(TALK);
+  stage.client.write = () => written.promise;
+  stage.upstream.closeWrite = () => closed.promise;
+  await stage.play([["upstream", "bye"], ["client", "end"]]);
+  closed.reject(new Deno.errors.ConnectionReset("reset"));
+  await setImmediate();
+  written.resolve("bye".length);
+  await stage.play([["upstream", "reset"]]);
+  assert.equal((await stage.outcome).kind, "failed");
+});
+
+for (const reset of ["close", "pass"] as const) {
+  Deno.test(`a reset after the client has finished is passed on as ever, with reset: ${reset}`, async () => {
+    const { client } = await relayed([...TALK, ["client", "end"], ["upstream", "reset"]], reset);
+    assert.deepEqual([client.isClosed, client.isReset], [true, reset === "pass"]);
+  });
+}
+
+/** A relay between two connections without sockets. */
+class Stage {
+  readonly client = new FakeConn();
+  readonly upstream = new FakeConn();
+  readonly outcome: Promise<RelayOutcome>;
+
+  constructor(reset: "close" | "pass" = "close") {
+    this.outcome = new Relay({
+      client: this.client,
+      upstream: this.upstream,
+      bufferSize: 64 * 1024,
+      rates: { upload: 0, download: 0 },
+      reset,
+      fromClient: tally(),
+      fromUpstream: tally(),
+      idleClock: new IdleClock(0, 0),
+    }).run();
+  }
+
+  /** Each step has been seen by the relay before the next. */
+  async play(steps: readonly Step[]): Promise<void> {
+    for (const [side, what] of steps) {
+      this[side].arrive(errorOf(what) ?? what);
+      await setImmediate();
+    }
+  }
+}
+
+async function relayed(steps: readonly Step[], reset: "close" | "pass" = "close") {
+  const stage = new Stage(reset);
+  await stage.play(steps);
+  return { outcome: await stage.outcome, client: stage.client };
+}
+
+function errorOf(what: string): Error | undefined {
+  if (what === "reset") return new Deno.errors.ConnectionReset("Connection reset by peer");
+  return what === "time out" ? new Deno.errors.TimedOut("timed out") : undefined;
+}
+
+function tally() {
+  return {
+    bytes: 0,
+    add(count: number) {
+      this.bytes += count;
+    },
+  };
+}
+
+function other(side: Peer): Peer {
+  return side === "client" ? "upstream" : "client";
+}

@@ -1,0 +1,250 @@
+/** The streams of a direction, over connections without sockets. */
+
+import assert from "node:assert/strict";
+import { setImmediate } from "node:timers/promises";
+import { emptyPool, pooledBytes } from "../../../src/net/buffer_pool.ts";
+import { RelayBuffer } from "../../../src/net/buffers.ts";
+import { bulkTurns } from "../../../src/relay/bulk_turns.ts";
+import { type Peer, ProxyError } from "../../../src/net/errors.ts";
+import {
+  ConnWriter,
+  countingStream,
+  type FlowObserver,
+  readableFrom,
+  writableTo,
+} from "../../../src/relay/streams.ts";
+import { EndlessConn } from "./endless_conn.ts";
+import { BROKEN, RESET, SlowConn } from "./relay_stage.ts";
+
+const OBSERVER: FlowObserver = {
+  stopped: () => undefined,
+  onActivity: () => {},
+  onEnd: () => {},
+  onFailure: (error) => {
+    throw error;
+  },
+  closesNext: () => false,
+};
+
+/** In microtasks. */
+const LONG = 4;
+const CHUNKS = 3000;
+
+Deno.test("at most one read is under way, however long reads and writes take", async () => {
+  for (let readTakes = 1; readTakes < LONG; readTakes++) {
+    for (let writeTakes = 0; writeTakes < LONG; writeTakes++) {
+      const source = new CountingConn(readTakes);
+      const sink = new CountingConn(writeTakes);
+      const buffer = new RelayBuffer(1024);
+      buffer.take();
+      const counted = { bytes: 0, add: (bytes: number) => counted.bytes += bytes };
+      bulkTurns.enter();
+      await readableFrom({ conn: source, side: "client", buffer, observer: OBSERVER }, 1)
+        .pipeThrough(countingStream(counted))
+        .pipeTo(writableTo(new ConnWriter({ conn: sink, side: "upstream", buffer, observer: OBSERVER })));
+      bulkTurns.leave();
+      const { most, chunks } = source;
+      assert.deepEqual({ most, chunks, bytes: counted.bytes, written: sink.written }, {
+        most: 1,
+        chunks: CHUNKS,
+        bytes: CHUNKS + 1,
+        written: CHUNKS + 1,
+      }, `reads take ${readTakes} microtasks, writes ${writeTakes}`);
+    }
+  }
+});
+
+Deno.test("a source gives its first bytes, then what it is asked for, then the end, and tells of each", async () => {
+  using stage = new SourceStage("first");
+  assert.equal(await stage.read(), "first");
+  stage.buffer.written();
+  assert.deepEqual([stage.conn.reads, stage.told], [0, []], "nobody asked for more");
+  for (const text of ["second", "third"]) {
+    const read = stage.read();
+    stage.conn.arrive(text);
+    assert.equal(await read, text);
+    assert.equal(stage.buffer.isBusy, true);
+    stage.buffer.written();
+  }
+  const end = stage.read();
+  assert.deepEqual([stage.conn.reads, pooledBytes()], [3, 0]);
+  stage.conn.arrive("end");
+  assert.equal(await end, undefined);
+  assert.deepEqual(stage.told, ["activity", "activity", "end of client"]);
+  assert.equal(pooledBytes(), SIZE, "its buffer is free");
+});
+
+Deno.test("a source does not read before what it gave was written", async () => {
+  using stage = new SourceStage("first");
+  assert.equal(await stage.read(), "first");
+  const read = stage.read();
+  await setImmediate();
+  assert.equal(stage.conn.reads, 0);
+  stage.buffer.written();
+  stage.conn.arrive("second");
+  assert.equal(await read, "second");
+});
+
+Deno.test("a source fails with the reason of its relay, of which it neither reads nor gives more", async () => {
+  for (const [when, reads] of [["before", 0], ["while", 1]] as const) {
+    using stage = new SourceStage("first");
+    await stage.read();
+    stage.buffer.written();
+    if (when === "before") stage.failure = KILLED;
+    const read = stage.read();
+    stage.failure = KILLED;
+    stage.conn.arrive("too late");
+    await assert.rejects(read, KILLED);
+    await setImmediate();
+    assert.deepEqual([stage.conn.reads, stage.told, pooledBytes()], [reads, [], SIZE], `${when} it reads`);
+  }
+});
+
+Deno.test("a source whose connection breaks tells of it before its stream does", async () => {
+  using stage = new SourceStage("first");
+  await stage.read();
+  stage.buffer.written();
+  const read = stage.read().catch((error: ProxyError) => stage.told.push(`stream: ${error.code}`));
+  stage.conn.arrive(RESET);
+  await read;
+  assert.deepEqual(stage.told, ["connection_reset of client", "stream: connection_reset"]);
+  assert.equal(pooledBytes(), SIZE);
+});
+
+Deno.test("ConnWriter writes everything in as many pieces as it takes, then says so once", async () => {
+  using stage = new SourceStage("0123456789");
+  stage.conn.takes = 4;
+  const done: unknown[] = [];
+  stage.writer.send(stage.buffer.filled(10), () => done.push("done"), (error) => done.push(error));
+  assert.deepEqual([done, stage.buffer.isBusy], [[], true]);
+  await setImmediate();
+  assert.deepEqual([stage.conn.written, stage.conn.writes], ["0123456789", 3]);
+  assert.deepEqual([done, stage.buffer.isBusy], [["done"], false]);
+});
+
+Deno.test("ConnWriter fails with the side that it writes to, and gives its buffer to nobody", async () => {
+  using stage = new SourceStage("0123456789");
+  stage.conn.breaks = BROKEN;
+  await assert.rejects(stage.writer.write(stage.buffer.filled(10)), {
+    code: "broken_pipe",
+    side: "upstream",
+  });
+  assert.equal(stage.buffer.isBusy, false);
+  stage.buffer.unused();
+  assert.equal(pooledBytes(), 0);
+});
+
+Deno.test("ConnWriter sends a FIN, but where the connection is closed next and has nothing else to say", async () => {
+  for (
+    const [closesNext, sendsCloseNotify, isFinished] of [
+      [false, false, true],
+      [false, true, true],
+      [true, false, false],
+      [true, true, true],
+    ] as const
+  ) {
+    using stage = new SourceStage("first");
+    stage.closes = closesNext;
+    stage.conn.sendsCloseNotify = sendsCloseNotify;
+    await stage.writer.close();
+    assert.equal(stage.conn.isFinished, isFinished, `${closesNext} ${sendsCloseNotify}`);
+  }
+  using stage = new SourceStage("first");
+  stage.conn.closeWrite = () => Promise.reject(RESET);
+  await assert.rejects(async () => await stage.writer.close(), {
+    code: "connection_reset",
+    side: "upstream",
+  });
+});
+
+/** Of a buffer, in bytes: the smallest there is. */
+const SIZE = 2048;
+const KILLED = new ProxyError("killed", "proxy");
+
+/** A connection with its buffer, which holds the first bytes already; and what its relay is told. */
+class SourceStage implements FlowObserver, Disposable {
+  readonly conn = new SlowConn();
+  readonly buffer = new RelayBuffer(SIZE);
+  readonly writer: ConnWriter;
+  readonly told: string[] = [];
+  failure: ProxyError | undefined;
+  closes = false;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+
+  constructor(first: string) {
+    emptyPool();
+    const bytes = new TextEncoder().encode(first);
+    this.buffer.take().set(bytes);
+    const end = { conn: this.conn, buffer: this.buffer, observer: this };
+    this.#reader = readableFrom({ ...end, side: "client" }, bytes.byteLength).getReader();
+    this.writer = new ConnWriter({ ...end, side: "upstream" });
+    bulkTurns.enter();
+  }
+
+  /** The next chunk; undefined at the end. */
+  async read(): Promise<string | undefined> {
+    const { done, value } = await this.#reader.read();
+    return done ? undefined : new TextDecoder().decode(value);
+  }
+
+  stopped(): ProxyError | undefined {
+    return this.failure;
+  }
+
+  onActivity(): void {
+    this.told.push("activity");
+  }
+
+  onEnd(side: Peer): void {
+    this.told.push(`end of ${side}`);
+  }
+
+  onFailure({ code, side }: ProxyError): void {
+    this.told.push(`${code} of ${side}`);
+  }
+
+  closesNext(): boolean {
+    return this.closes;
+  }
+
+  [Symbol.dispose](): void {
+    bulkTurns.leave();
+    emptyPool();
+  }
+}
+
+/** Reads so many chunks of one byte each, each read and write after so many microtasks. */
+class CountingConn extends EndlessConn {
+  chunks = 0;
+  written = 0;
+  /** Reads under way at the same time. */
+  most = 0;
+  #underWay = 0;
+  readonly #takes: number;
+
+  constructor(takes: number) {
+    super();
+    this.#takes = takes;
+  }
+
+  override read(): Promise<number | null> {
+    this.most = Math.max(this.most, ++this.#underWay);
+    return this.#after(() => {
+      this.#underWay -= 1;
+      if (this.chunks === CHUNKS) return null;
+      this.chunks += 1;
+      return 1;
+    });
+  }
+
+  override write(bytes: Uint8Array): Promise<number> {
+    this.written += bytes.byteLength;
+    return this.#takes === 0 ? Promise.resolve(bytes.byteLength) : this.#after(() => bytes.byteLength);
+  }
+
+  #after<Value>(value: () => Value): Promise<Value> {
+    let passed = Promise.resolve();
+    for (let count = 1; count < this.#takes; count++) passed = passed.then(() => {});
+    return passed.then(value);
+  }
+}

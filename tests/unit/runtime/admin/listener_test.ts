@@ -1,0 +1,113 @@
+import assert from "node:assert/strict";
+import { parseDuration } from "../../../../src/config/values/duration.ts";
+import { listenAdmin } from "../../../../src/runtime/admin/listener.ts";
+import { eventually } from "../../../support/eventually.ts";
+import { connect, endOf, readText, writeText } from "../../../support/peers/sockets.ts";
+import { ask, connectTo, get, stage } from "../../admin/admin_stage.ts";
+import { FakeBackend } from "../../admin/fake_backend.ts";
+
+Deno.test("an address that cannot be bound is an error that names it, its cause and the remedy", async () => {
+  await using admin = await stage();
+  const directory = await Deno.makeTempDir();
+  const path = `${directory}/admin.sock`;
+  await using other = await stage({ listen: { transport: "unix", path } });
+  const serve = (listen: typeof admin.server.address) =>
+    listenAdmin({
+      listen,
+      token: undefined,
+      hosts: [],
+      maxConnections: 64,
+      backend: new FakeBackend(),
+      pageFiles: () => Promise.resolve(new Map()),
+      parseDuration,
+    });
+  const cases: [listen: typeof admin.server.address, message: RegExp][] = [
+    [admin.server.address, /^Cannot listen on 127\.0\.0\.1:\d+ \(admin\.listen\): address already in use \(/],
+    [
+      other.server.address,
+      /^Cannot listen on unix:.*admin\.sock \(admin\.listen\): address already in use \(/,
+    ],
+    [
+      { transport: "tcp", hostname: "2001:db8::1", port: 80 },
+      /^Cannot listen on \[2001:db8::1\]:80 .*no such local/,
+    ],
+    [
+      { transport: "unix", path: `${directory}/none/x.sock` },
+      /^Cannot listen on unix:.* \(admin\.listen\): its folder does not exist \(create the folder\)$/,
+    ],
+  ];
+  for (const [listen, message] of cases) {
+    await assert.rejects(serve(listen), { name: "AdminListenError", message });
+  }
+  await other.server.close();
+  await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("the environment cannot move the admin interface elsewhere", async () => {
+  const port = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const elsewhere = `tcp:127.0.0.1:${port.addr.port}`;
+  port.close();
+  Deno.env.set("DENO_SERVE_ADDRESS", elsewhere);
+  try {
+    await using admin = await stage();
+    assert.notEqual(admin.host, elsewhere.slice(4));
+    assert.equal(Deno.env.get("DENO_SERVE_ADDRESS"), elsewhere);
+  } finally {
+    Deno.env.delete("DENO_SERVE_ADDRESS");
+  }
+});
+
+Deno.test("on a unix socket it answers whatever the Host is, and the file goes with it", async () => {
+  const directory = await Deno.makeTempDir();
+  const path = `${directory}/admin.sock`;
+  const admin = await stage({ listen: { transport: "unix", path } });
+  assert.deepEqual(admin.server.address, { transport: "unix", path });
+  // Connecting takes the right to write.
+  assert.equal((await Deno.stat(path)).mode! & 0o022, 0);
+  const answer = await ask(admin, get("/api/v1/status?", "Host: anything.example"));
+  assert.equal(answer.status, 200);
+  assert.equal(JSON.parse(answer.text).version, "0.1.0");
+  await admin.server.close();
+  await assert.rejects(Deno.stat(path), Deno.errors.NotFound);
+  await Deno.remove(directory);
+});
+
+Deno.test("closing lets an answer under way arrive, and turns new requests away", async () => {
+  const admin = await stage();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const answered = admin.backend.connections.bind(admin.backend);
+  let asked = false;
+  admin.backend.connections = async (query) => {
+    asked = true;
+    await promise;
+    return answered(query);
+  };
+  const idle = await connectTo(admin.server.address);
+  const response = fetch(`${admin.url}/api/v1/connections`);
+  await eventually("the request to arrive", () => asked, Boolean);
+  const closing = admin.server.close();
+  await writeText(idle, get("/healthz", `Host: ${admin.host}`).replaceAll("\n", "\r\n"));
+  assert.match(await readText(idle, 12), /^HTTP\/1\.1 503$/);
+  idle.close();
+  resolve();
+  assert.equal((await (await response).json()).total, 1);
+  await closing;
+  await admin.server.close();
+  assert.ok(admin.server.address.transport === "tcp");
+  await assert.rejects(connect(admin.server.address.port), Deno.errors.ConnectionRefused);
+});
+
+Deno.test("closing does not wait for those who never finish", async () => {
+  const admin = await stage();
+  const { promise, reject } = Promise.withResolvers<never>();
+  admin.backend.pending = promise;
+  using stuck = await connectTo(admin.server.address);
+  await writeText(stuck, get("/api/v1/connections", `Host: ${admin.host}`).replaceAll("\n", "\r\n"));
+  using silent = await connectTo(admin.server.address);
+  using half = await connectTo(admin.server.address);
+  await writeText(half, `POST /api/v1/drain HTTP/1.1\r\nHost: ${admin.host}\r\nContent-Length: 100\r\n\r\n{`);
+  await eventually("the request to arrive", () => admin.backend.queries.length, (count) => count === 1);
+  await admin.server.close();
+  for (const conn of [stuck, silent, half]) assert.equal(await endOf(conn), "fin");
+  reject(new Error("nobody waits for this any more"));
+});

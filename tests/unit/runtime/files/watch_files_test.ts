@@ -1,0 +1,151 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { watchFiles } from "../../../../src/runtime/files/watch_files.ts";
+import { within } from "../../../support/program/program.ts";
+
+/** Watches `a.pem` and `b.key` in a new directory, and hands out what they are whenever a change is reported. */
+class Watched implements AsyncDisposable {
+  readonly directory: string;
+  readonly #stopped = new AbortController();
+  readonly #seen: string[] = [];
+  #watching: Promise<void> | undefined;
+  #waiting: ((text: string) => void) | undefined;
+
+  private constructor(directory: string) {
+    this.directory = directory;
+  }
+
+  static async start(prepare: (directory: string) => Promise<string>): Promise<Watched> {
+    const watched = new Watched(await Deno.makeTempDir({ prefix: "sluice-watch-" }));
+    const path = await prepare(watched.directory);
+    const { ended } = await watchFiles([path], {
+      onChange: async () => watched.#report(await Deno.readTextFile(path).catch((error) => error.name)),
+      onError: (_, error) => watched.#report(`error ${(error as Error).name}`),
+      signal: watched.#stopped.signal,
+    });
+    watched.#watching = ended;
+    return watched;
+  }
+
+  /** What the file was at the next change. */
+  next(): Promise<string> {
+    const text = this.#seen.shift();
+    return text === undefined
+      ? new Promise((resolve) => void (this.#waiting = resolve))
+      : Promise.resolve(text);
+  }
+
+  get unseen(): readonly string[] {
+    return this.#seen;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped.abort();
+    await this.#watching;
+    await Deno.remove(this.directory, { recursive: true }).catch(() => {});
+  }
+
+  #report(text: string): void {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    if (waiting === undefined) this.#seen.push(text);
+    else waiting(text);
+  }
+}
+
+async function plain(directory: string): Promise<string> {
+  const path = join(directory, "a.pem");
+  await Deno.writeTextFile(path, "one");
+  return path;
+}
+
+Deno.test("watchFiles() reports writes, renames over the file and removal, again and again", async () => {
+  await using watched = await Watched.start(plain);
+  const path = join(watched.directory, "a.pem");
+  const other = join(watched.directory, "new");
+  await Deno.writeTextFile(path, "two");
+  assert.equal(await watched.next(), "two");
+  for (const text of ["three", "four", "five"]) {
+    await Deno.writeTextFile(other, text);
+    await Deno.rename(other, path);
+    assert.equal(await watched.next(), text);
+  }
+  await Deno.remove(path);
+  assert.equal(await watched.next(), "NotFound");
+  await Deno.writeTextFile(path, "six");
+  assert.equal(await watched.next(), "six");
+});
+
+Deno.test("watchFiles() reports a swap of Kubernetes' ..data link", async () => {
+  await using watched = await Watched.start(async (directory) => {
+    await Deno.mkdir(join(directory, "..1"));
+    await Deno.writeTextFile(join(directory, "..1", "a.pem"), "one");
+    await Deno.symlink("..1", join(directory, "..data"));
+    await Deno.symlink(join("..data", "a.pem"), join(directory, "a.pem"));
+    return join(directory, "a.pem");
+  });
+  for (const [version, text] of [["..2", "two"], ["..3", "three"]] as const) {
+    await Deno.mkdir(join(watched.directory, version));
+    await Deno.writeTextFile(join(watched.directory, version, "a.pem"), text);
+    await Deno.symlink(version, join(watched.directory, "..data_tmp"));
+    await Deno.rename(join(watched.directory, "..data_tmp"), join(watched.directory, "..data"));
+    assert.equal(await watched.next(), text);
+  }
+});
+
+Deno.test("watchFiles() says nothing of other files, or of a file written with what it was", async () => {
+  await using watched = await Watched.start(plain);
+  await Deno.writeTextFile(join(watched.directory, "other"), "x");
+  await Deno.writeTextFile(join(watched.directory, "a.pem"), "one");
+  // One event later: had there been a report, it would come before this one.
+  await Deno.writeTextFile(join(watched.directory, "a.pem"), "two");
+  assert.equal(await watched.next(), "two");
+  assert.deepEqual(watched.unseen, []);
+});
+
+Deno.test("watchFiles() says once that a directory is missing, and ends when it is told to", async () => {
+  await using watched = await Watched.start((directory) => Promise.resolve(join(directory, "no", "a.pem")));
+  assert.equal(await watched.next(), "error NotFound");
+  assert.deepEqual(watched.unseen, []);
+});
+
+Deno.test("watchFiles() is not held up by what is written beside the file all the time", async () => {
+  await using watched = await Watched.start(plain);
+  using _busy = busyBeside(
+    watched.directory,
+    (path) => Deno.writeTextFileSync(path, "line\n", { append: true }),
+  );
+  await Deno.writeTextFile(join(watched.directory, "a.pem"), "two");
+  assert.equal(await within(8000, "a look", watched.next()), "two");
+});
+
+Deno.test("watchFiles() reads at the latest a second after a change, whatever comes and goes beside the file", async () => {
+  await using watched = await Watched.start(plain);
+  using _busy = busyBeside(watched.directory, (path) => {
+    Deno.writeTextFileSync(path, "line\n");
+    Deno.removeSync(path);
+  });
+  await Deno.writeTextFile(join(watched.directory, "a.pem"), "two");
+  assert.equal(await within(8000, "a look", watched.next()), "two");
+});
+
+Deno.test({
+  name: "watchFiles() sees what is written into the file that a symbolic link leads to (needs Unix)",
+  ignore: Deno.build.os === "windows",
+  fn: async () => {
+    await using watched = await Watched.start(async (directory) => {
+      const path = join(directory, "a.pem");
+      await Deno.writeTextFile(join(directory, "real.pem"), "one");
+      await Deno.symlink("real.pem", path);
+      return path;
+    });
+    await Deno.writeTextFile(join(watched.directory, "real.pem"), "two");
+    assert.equal(await watched.next(), "two");
+  },
+});
+
+/** Does something to another file all the time. */
+function busyBeside(directory: string, touch: (path: string) => void): Disposable {
+  const timer = setInterval(() => touch(join(directory, "access.log")), 10);
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}

@@ -1,0 +1,109 @@
+/** A proxy in this thread without a program around it, whose configuration is the test's. */
+
+import assert from "node:assert/strict";
+import type { Config } from "../../../src/config/config.ts";
+import type { ConfigError } from "../../../src/config/config_error.ts";
+import { decodeOptions, type ProxyOptions } from "../../../src/config/library.ts";
+import type { TcpAddress } from "../../../src/net/address.ts";
+import type { Log } from "../../../src/observe/log/log.ts";
+import { silentLog } from "../../../src/observe/log/log.ts";
+import { buildSupervisor } from "../../../src/runtime/control/build_supervisor.ts";
+import { DescriptorBudget } from "../../../src/runtime/files/descriptors.ts";
+import { Reloader } from "../../../src/runtime/control/reloader.ts";
+import { Shutdown } from "../../../src/runtime/control/shutdown.ts";
+import type { Supervisor } from "../../../src/runtime/control/supervisor.ts";
+import { connect, echo, readText, type Upstream, upstream, writeText } from "../../support/peers/sockets.ts";
+
+export type Logged = Readonly<Record<string, unknown>>;
+export type Service = ProxyOptions["services"][number];
+
+export class ProxyStage implements AsyncDisposable {
+  readonly supervisor: Supervisor;
+  readonly descriptors: DescriptorBudget;
+  readonly reloader: Reloader;
+  readonly shutdown: Shutdown;
+  /** An upstream that echoes. */
+  readonly upstream: Upstream = upstream(echo);
+  readonly logged: Logged[] = [];
+  /** What the file of the configuration holds, or what is wrong with it. */
+  file: Config | Promise<Config>;
+  readonly #watches = new Set<{ readonly event: string; resolve(logged: Logged): void }>();
+  #hasBegun = false;
+
+  /** @param optionsOf Of the whole, with the address of the upstream. */
+  constructor(optionsOf: (upstream: string) => ProxyOptions) {
+    this.file = decodeOptions(optionsOf(this.upstream.address));
+    this.supervisor = buildSupervisor(this.file, { ...this.#log(), adjust() {} });
+    this.descriptors = DescriptorBudget.probe(this.file);
+    const source = {
+      path: "sluice.yaml",
+      load: async () => await this.file,
+      locate: (error: ConfigError) => Promise.resolve(error),
+    };
+    this.reloader = new Reloader(this.supervisor, source, this.descriptors);
+    this.shutdown = new Shutdown(this.supervisor, {
+      endChanges: () => this.reloader.stop(),
+      close: () => this.supervisor.stop(),
+    });
+  }
+
+  static async start(optionsOf: (upstream: string) => ProxyOptions): Promise<ProxyStage> {
+    const stage = new ProxyStage(optionsOf);
+    await stage.reloader.begin(await stage.file);
+    stage.#hasBegun = true;
+    return stage;
+  }
+
+  /** Where a service listens. */
+  port(service = "test"): number {
+    const [address] = this.supervisor.services.find(({ name }) => name === service)!.addresses;
+    return (address as TcpAddress).port;
+  }
+
+  /** Resolves when that is logged, from now on. */
+  next(event: string): Promise<Logged> {
+    const { promise, resolve } = Promise.withResolvers<Logged>();
+    this.#watches.add({ event, resolve });
+    return promise;
+  }
+
+  /** The events logged so far. */
+  get events(): unknown[] {
+    return this.logged.map(({ event }) => event);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#hasBegun) await this.shutdown.begin({ drain: 0 });
+    await this.upstream[Symbol.asyncDispose]();
+  }
+
+  #log(): Log {
+    const note: Log["info"] = (message, fields) => {
+      const line = { message, ...fields };
+      this.logged.push(line);
+      for (const watch of this.#watches) {
+        if (watch.event !== line["event" as never]) continue;
+        this.#watches.delete(watch);
+        watch.resolve(line);
+      }
+    };
+    return { ...silentLog(), info: note, warn: note, error: note, enabled: () => true };
+  }
+}
+
+/** A client of an upstream that echoes, once it has been through. */
+export async function echoed(port: number): Promise<Deno.TcpConn> {
+  const client = await connect(port);
+  assert.equal(await roundTrip(client), "hello");
+  return client;
+}
+
+export async function roundTrip(client: Deno.TcpConn): Promise<string> {
+  await writeText(client, "hello");
+  return await readText(client, 5);
+}
+
+/** Lets everything that is due happen. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}

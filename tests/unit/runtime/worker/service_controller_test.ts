@@ -1,0 +1,132 @@
+import assert from "node:assert/strict";
+import { decodeOptions, type ProxyOptions } from "../../../../src/config/library.ts";
+import { ClientTable } from "../../../../src/shared/client_table.ts";
+import { RateLimit } from "../../../../src/shared/rate_limit.ts";
+import { ServiceController } from "../../../../src/runtime/worker/service_controller.ts";
+import { SharedMemory } from "../../../../src/runtime/worker/shared_memory.ts";
+
+const CLIENT = { family: 4, high: 0, low: 1 };
+type Limits = NonNullable<ProxyOptions["services"][number]["limits"]>;
+
+Deno.test("a service without limits has no tables, and one that counts clients one for all its threads", () => {
+  const { keep } = stage();
+  const plain = keep({});
+  assert.deepEqual([plain.plan.rate, plain.plan.clients], [undefined, undefined]);
+  for (const limits of [{ connectionsPerClient: 1 }, { connectsPerSecondPerClient: 1 }] satisfies Limits[]) {
+    const service = keep(limits);
+    assert.ok(service.plan.clients !== undefined);
+    assert.equal(service.plan.rate, undefined);
+  }
+  assert.ok(keep({ connectsPerSecond: 1 }).plan.rate !== undefined);
+});
+
+Deno.test("what is counted goes on being counted when something else changes", () => {
+  const { keep, configOf } = stage();
+  const limits: Limits = { connectsPerSecond: 5, connectionsPerClient: 2 };
+  const service = keep(limits);
+  const { rate, clients, row, gauge } = service.plan;
+  service.config = { ...configOf({ ...limits, connections: 7 }), idleTimeout: 1 };
+  const { config, ...after } = service.plan;
+  assert.deepEqual([config.limits.connections, config.idleTimeout], [7, 1]);
+  assert.deepEqual([after.row, after.gauge], [row, gauge]);
+  assert.equal(after.rate, rate);
+  assert.equal(after.clients, clients);
+});
+
+Deno.test("another rate begins anew; clients are counted on, with whatever limit", () => {
+  const { memory, keep, configOf } = stage();
+  const service = keep({ connectsPerSecond: 1, connectionsPerClient: 1 });
+  const { rate, clients } = service.plan;
+  new ClientTable(memory.clients, { connections: 1, rate: undefined }, { memory: clients!, thread: 0 }).enter(
+    CLIENT,
+  );
+  assert.equal(new RateLimit(rate, { rate: 1, burst: 1 }).take(), true);
+  assert.equal(new RateLimit(rate, { rate: 1, burst: 1 }).take(), false);
+  service.config = configOf({ connectsPerSecond: 2, connectionsPerClient: 2 });
+  const after = service.plan;
+  assert.notEqual(after.rate, rate);
+  assert.equal(new RateLimit(after.rate, { rate: 2, burst: 2 }).take(), true);
+  assert.equal(after.clients, clients);
+  const table = new ClientTable(memory.clients, { connections: 2, rate: undefined }, {
+    memory: after.clients!,
+    thread: 1,
+  });
+  assert.deepEqual([table.enter(CLIENT), table.enter(CLIENT)], ["ok", "too_many"]);
+});
+
+Deno.test("clients who have spent nothing come in at another rate as anybody does, and so do new ones", () => {
+  const { memory, keep, configOf } = stage();
+  const service = keep({ connectsPerSecondPerClient: { rate: 100, burst: 100 } });
+  const clock = { now: Date.UTC(2030, 0, 1) };
+  const table = () => {
+    const { config: { limits }, clients } = service.plan;
+    return new ClientTable(memory.clients, {
+      connections: limits.connectionsPerClient,
+      rate: limits.connectsPerSecondPerClient,
+    }, { memory: clients!, now: () => clock.now });
+  };
+  const before = table();
+  for (let low = 0; low < 60_000; low++) before.enter({ family: 4, high: 0, low });
+  for (let low = 0; low < 60_000; low++) before.leave({ family: 4, high: 0, low });
+  clock.now += 1000;
+  service.config = configOf({ connectsPerSecondPerClient: { rate: 1, burst: 1 } });
+  const after = table();
+  for (const low of [1, 59_999, 60_000, 60_001]) {
+    assert.equal(after.enter({ family: 4, high: 0, low }), "ok");
+    assert.equal(after.enter({ family: 4, high: 0, low }), "too_fast");
+  }
+  for (let low = 200_000; low < 200_200; low++) {
+    assert.equal(after.enter({ family: 4, high: 0, low }), "ok");
+  }
+});
+
+Deno.test("limits that are taken away take their tables along, and new ones get new tables", () => {
+  const { keep, configOf } = stage();
+  const limits: Limits = { connectsPerSecond: 1, connectsPerSecondPerClient: 1 };
+  const service = keep(limits);
+  const before = service.plan;
+  service.config = configOf({});
+  assert.deepEqual([service.plan.rate, service.plan.clients], [undefined, undefined]);
+  service.config = configOf(limits);
+  const after = service.plan;
+  assert.ok(after.rate !== undefined && after.rate !== before.rate);
+  assert.ok(after.clients !== undefined && after.clients !== before.clients);
+});
+
+Deno.test("connections of a thread that has ended are taken off its clients", () => {
+  const { memory, keep } = stage();
+  const service = keep({ connectionsPerClient: 1 });
+  const { clients } = service.plan;
+  const tables = [0, 1].map((thread) =>
+    new ClientTable(memory.clients, { connections: 1, rate: undefined }, { memory: clients!, thread })
+  );
+  assert.equal(tables[1]!.enter(CLIENT), "ok");
+  assert.equal(tables[0]!.enter(CLIENT), "too_many");
+  service.settle(1, 0);
+  assert.equal(tables[0]!.enter(CLIENT), "ok");
+});
+
+Deno.test("the places of a service are free again once it is released, and all of them or none are taken", () => {
+  const { memory, keep } = stage();
+  const { capacity } = memory.gauges;
+  const taken = new DisposableStack();
+  // One gauge is left, and rows for many services.
+  for (let gauge = 0; gauge < capacity - 1; gauge++) {
+    taken.adopt(memory.gauges.claim()!, (each) => each.release());
+  }
+  const service = keep({});
+  assert.throws(() => keep({}), { name: "AccountsFullError", message: /restart to make room/ });
+  service.release();
+  for (let round = 0; round < 2 * memory.accounts.services.rows; round++) keep({}).release();
+  taken.dispose();
+});
+
+function stage() {
+  const memory = new SharedMemory(
+    decodeOptions({ services: [{ name: "test", listen: 0, upstream: "192.0.2.1:1" }] }),
+    2,
+  );
+  const configOf = (limits: Limits) =>
+    decodeOptions({ services: [{ name: "test", listen: 0, upstream: "192.0.2.1:1", limits }] }).services[0]!;
+  return { memory, configOf, keep: (limits: Limits) => new ServiceController(configOf(limits), memory) };
+}

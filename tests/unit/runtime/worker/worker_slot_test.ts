@@ -1,0 +1,420 @@
+/** A worker that dies, and the one that takes its place: with real workers, in a time that is the test's. */
+
+import assert from "node:assert/strict";
+import { mock } from "node:test";
+import { setImmediate } from "node:timers";
+import type { Config } from "../../../../src/config/config.ts";
+import { decodeOptions } from "../../../../src/config/library.ts";
+import type { TcpAddress } from "../../../../src/net/address.ts";
+import { canShare, reserve } from "../../../../src/net/socket/reserve.ts";
+import type { ConnectionQuery } from "../../../../src/observe/counters/connection_list.ts";
+import { type Log, silentLog } from "../../../../src/observe/log/log.ts";
+import { ServiceController } from "../../../../src/runtime/worker/service_controller.ts";
+import { SharedMemory } from "../../../../src/runtime/worker/shared_memory.ts";
+import type { ListenPlan, ThreadPlan } from "../../../../src/runtime/worker/thread_calls.ts";
+import { WorkerSlot } from "../../../../src/runtime/worker/worker_slot.ts";
+import { ThreadEndedError, type WorkerThread } from "../../../../src/runtime/worker/worker_thread.ts";
+import { GroupController } from "../../../../src/upstream/group_controller.ts";
+import { endOf, readText, type Upstream, upstream, writeText } from "../../../support/peers/sockets.ts";
+import { ANYWHERE } from "../../../support/peers/accept_stage.ts";
+import { keeperParts } from "../../../support/fakes/upstream_parts.ts";
+
+const FIRST_PAUSE = 100;
+const LONGEST_PAUSE = 30_000;
+const HEALTHY_AFTER = 60_000;
+
+Deno.test({
+  name: "a worker that dies is settled and replaced, and the next one does what is planned by then",
+  ignore: !canShare(),
+  fn: async () => {
+    await using stage = new Stage();
+    await using old = greeter("old");
+    await using current = greeter("new");
+    const { seat } = stage;
+    const [before, after] = [stage.planTo(old), stage.planTo(current)];
+    const listeners = [await stage.listenPlan()];
+    stage.current = after;
+    assert.deepEqual(await seat.prepare(listeners), { addresses: listeners.map(({ address }) => address) });
+    await seat.commit(listeners, before);
+    using client = await greeted(listeners[0]!, "old");
+
+    const { thread } = seat;
+    const asked = assert.rejects(thread!.drained(), ThreadEndedError);
+    thread!.die("the test says so");
+    await asked;
+    assert.equal(seat.thread, undefined);
+    assert.deepEqual([stage.settled, stage.started], [1, [0]]);
+    assert.deepEqual(stage.logged.splice(0), [
+      { event: "thread_died", thread: 0, lost: 3, detail: "the test says so", retry_ms: FIRST_PAUSE },
+    ]);
+    assert.equal(seat.prepare(listeners), undefined);
+    await assert.rejects(thread!.drained(), ThreadEndedError);
+    // Its connections end with it, as the kernel closes them.
+    await endOf(client);
+
+    stage.pass(FIRST_PAUSE - 1);
+    await turn();
+    assert.deepEqual(stage.started, [0]);
+    const replaced = stage.replaced();
+    stage.pass(1);
+    assert.equal(await replaced, seat.thread);
+    assert.deepEqual([stage.settled, stage.started], [2, [0, 1]]);
+    assert.deepEqual(stage.logged, [{ event: "thread_started", thread: 0 }]);
+    using _next = await greeted(listeners[0]!, "new");
+  },
+});
+
+for (const when of ["before the next one begins", "while the next one begins"] as const) {
+  Deno.test({
+    name: `what is committed while no worker is there is what the next one does, ${when}`,
+    ignore: !canShare(),
+    fn: async () => {
+      await using stage = new Stage();
+      await using server = greeter("here");
+      const { seat } = stage;
+      stage.current = stage.planTo(server);
+      const [first, second] = [await stage.listenPlan(), await stage.listenPlan()];
+      await seat.prepare([first]);
+      await seat.commit([first], stage.current);
+      seat.thread!.die("the test says so");
+      const replaced = stage.replaced();
+      if (when === "while the next one begins") {
+        stage.pass(FIRST_PAUSE);
+        await turn();
+        assert.deepEqual([stage.started, seat.thread], [[0, 1], undefined]);
+      }
+      await seat.commit([second], stage.current);
+      if (when === "before the next one begins") stage.pass(FIRST_PAUSE);
+      await replaced;
+      using _client = await greeted(second, "here");
+      await assert.rejects(connectTo(first), Deno.errors.ConnectionRefused);
+    },
+  });
+}
+
+Deno.test({
+  name: "a worker that is replaced between prepare and commit has what is committed bound all the same",
+  ignore: !canShare(),
+  fn: async () => {
+    await using stage = new Stage();
+    await using server = greeter("here");
+    const { seat } = stage;
+    stage.current = stage.planTo(server);
+    const [first, second] = [await stage.listenPlan(), await stage.listenPlan()];
+    await seat.prepare([first]);
+    await seat.commit([first], stage.current);
+    for (const dies of ["before", "after"] as const) {
+      if (dies === "before") seat.thread!.die("the test says so");
+      assert.equal(await seat.prepare([second]) === undefined, dies === "before");
+      if (dies === "after") seat.thread!.die("the test says so");
+      const replaced = stage.replaced();
+      stage.pass(HEALTHY_AFTER);
+      await replaced;
+      await seat.commit([second], stage.current);
+      using _client = await greeted(second, "here");
+      await seat.prepare([first]);
+      await seat.commit([first], stage.current);
+      using _again = await greeted(first, "here");
+    }
+  },
+});
+
+Deno.test({
+  name: "WorkerSlot.commit() gives a worker that came meanwhile what is planned by the time it has bound",
+  ignore: !canShare(),
+  fn: async () => {
+    await using stage = new Stage();
+    await using old = greeter("old");
+    await using current = greeter("new");
+    const { seat } = stage;
+    const [before, after] = [stage.planTo(old), stage.planTo(current)];
+    const [first, second] = [await stage.listenPlan(), await stage.listenPlan()];
+    stage.current = before;
+    await seat.prepare([first]);
+    await seat.commit([first], before);
+    await seat.prepare([second]);
+    seat.thread!.die("the test says so");
+    const replaced = stage.replaced();
+    stage.pass(FIRST_PAUSE);
+    await replaced;
+    const committed = seat.commit([second], before);
+    // An endpoint has gone, or a certificate was renewed, while it binds.
+    stage.current = after;
+    await committed;
+    using _client = await greeted(second, "new");
+  },
+});
+
+Deno.test({
+  name:
+    "WorkerSlot.commit() rejects when the worker cannot work by the plan, and another one takes its place",
+  ignore: !canShare(),
+  fn: async () => {
+    await using stage = new Stage();
+    await using server = greeter("here");
+    const { seat } = stage;
+    stage.current = stage.planTo(server);
+    const plan = await stage.listenPlan();
+    await seat.prepare([plan]);
+    const replaced = stage.replaced();
+    const { services } = stage.current;
+    const broken = { ...stage.current, services: services.map((each) => ({ ...each, row: 1e6 })) };
+    await assert.rejects(seat.commit([plan], broken), /Cannot use row 1000000/);
+    assert.equal(seat.thread, undefined);
+    stage.pass(FIRST_PAUSE);
+    await replaced;
+    using _client = await greeted(plan, "here");
+  },
+});
+
+Deno.test({
+  name: "a worker that cannot be started is tried again, later and later",
+  ignore: !canShare(),
+  fn: async () => {
+    await using stage = new Stage();
+    const { seat } = stage;
+    const original = globalThis.Worker;
+    let refusals = 2;
+    globalThis.Worker = class extends original {
+      constructor(...args: ConstructorParameters<typeof Worker>) {
+        if (refusals > 0) {
+          refusals -= 1;
+          throw new Error("no thread left");
+        }
+        super(...args);
+      }
+    };
+    try {
+      seat.thread!.die("the test says so");
+      for (const pause of [FIRST_PAUSE, 2 * FIRST_PAUSE]) {
+        stage.pass(pause);
+        await turn();
+        const failed = stage.logged.at(-1);
+        assert.deepEqual(failed, {
+          event: "thread_not_started",
+          thread: 0,
+          detail: "Error: no thread left",
+          retry_ms: 2 * pause,
+        });
+      }
+      const replaced = stage.replaced();
+      stage.pass(4 * FIRST_PAUSE);
+      assert.equal(await replaced, seat.thread);
+    } finally {
+      globalThis.Worker = original;
+    }
+  },
+});
+
+Deno.test({
+  name: "a worker that cannot bind what it is to have is no use: another one tries, later and later",
+  ignore: !canShare(),
+  fn: async () => {
+    await using stage = new Stage();
+    await using server = greeter("here");
+    const { seat } = stage;
+    stage.current = stage.planTo(server);
+    const plan = await stage.listenPlan();
+    await seat.prepare([plan]);
+    await seat.commit([plan], stage.current);
+    // Somebody takes the port as soon as it is free.
+    await seat.thread!.closeListeners();
+    const { hostname, port } = plan.address as TcpAddress;
+    const taken = Deno.listen({ hostname, port });
+    seat.thread!.die("the test says so");
+    for (const pause of [FIRST_PAUSE, 2 * FIRST_PAUSE]) {
+      const died = stage.died();
+      stage.pass(pause);
+      assert.match((await died).detail as string, /address already in use/);
+      assert.equal(seat.thread, undefined);
+    }
+    taken.close();
+    const replaced = stage.replaced();
+    stage.pass(4 * FIRST_PAUSE);
+    await replaced;
+    using _client = await greeted(plan, "here");
+  },
+});
+
+Deno.test("the pause before the next worker is twice the last one, up to half a minute; one that lived well starts anew", async () => {
+  await using stage = new Stage();
+  const { seat } = stage;
+  const pauses: unknown[] = [];
+  for (let death = 0; death < 11; death++) {
+    seat.thread!.die("again");
+    const { retry_ms: pause } = stage.logged.findLast(({ event }) => event === "thread_died")!;
+    pauses.push(pause);
+    const replaced = stage.replaced();
+    stage.pass(pause as number);
+    await replaced;
+  }
+  const expected = Array.from(
+    { length: 11 },
+    (_, death) => Math.min(FIRST_PAUSE * 2 ** death, LONGEST_PAUSE),
+  );
+  assert.deepEqual(pauses, expected);
+  stage.pass(HEALTHY_AFTER + 1);
+  seat.thread!.die("much later");
+  assert.equal(stage.logged.at(-1)!.retry_ms, FIRST_PAUSE);
+});
+
+Deno.test("no worker follows one that dies after its seat has retired", async () => {
+  await using stage = new Stage();
+  const { seat } = stage;
+  seat.retire();
+  seat.thread!.die("too late");
+  stage.pass(LONGEST_PAUSE);
+  await turn();
+  assert.deepEqual([stage.started, seat.thread, stage.settled], [[0], undefined, 1]);
+});
+
+Deno.test("a worker that is ended for good has not died, and what is asked of it is answered with that", async () => {
+  await using stage = new Stage();
+  const { seat } = stage;
+  const { thread } = seat;
+  const asked = assert.rejects(thread!.connections(QUERY), ThreadEndedError);
+  seat.terminate();
+  await asked;
+  thread!.die("it has ended");
+  stage.pass(LONGEST_PAUSE);
+  await turn();
+  assert.deepEqual([stage.logged, stage.settled, stage.started], [[], 0, [0]]);
+});
+
+type Logged = Readonly<Record<string, unknown>>;
+
+/** The seat of one worker, and what it says. Time passes when it is told to. */
+class Stage implements AsyncDisposable {
+  readonly seat: WorkerSlot;
+  readonly logged: Logged[] = [];
+  /** Workers so far, numbered from 0. */
+  readonly started: number[] = [];
+  settled = 0;
+  /** The plan as a new worker gets it. */
+  current: ThreadPlan = PLAN;
+  readonly #memory = new SharedMemory(configTo("192.0.2.1:1"), 1);
+  readonly #keepers: GroupController[] = [];
+  readonly #all = this.#memory.gauges.claim()!;
+  #now = 0;
+  #replaced = Promise.withResolvers<WorkerThread>();
+  #died = Promise.withResolvers<Logged>();
+
+  constructor() {
+    mock.timers.enable({ apis: ["setTimeout"] });
+    mock.method(performance, "now", () => this.#now);
+    this.seat = new WorkerSlot(0, {
+      log: this.#log(),
+      supervisor: { connectionFailed() {}, evictIdle() {}, freed() {}, descriptorsShort() {} },
+      onReports() {},
+      start: () => {
+        this.started.push(this.started.length);
+        return this.#memory.startOf(0);
+      },
+      settle: () => {
+        this.settled += 1;
+        return 3;
+      },
+      refreshed: () => this.current,
+      onReplaced: (thread) => {
+        this.#replaced.resolve(thread);
+        this.#replaced = Promise.withResolvers();
+      },
+    });
+  }
+
+  pass(milliseconds: number): void {
+    this.#now += milliseconds;
+    mock.timers.tick(milliseconds);
+  }
+
+  /** The next worker that takes the seat. */
+  replaced(): Promise<WorkerThread> {
+    return this.#replaced.promise;
+  }
+
+  /** The next death, as it is logged. */
+  died(): Promise<Logged> {
+    return this.#died.promise;
+  }
+
+  /** An address of 127.0.0.1 that workers can bind, one after the other. */
+  async listenPlan(): Promise<ListenPlan> {
+    using reservation = await reserve(ANYWHERE);
+    const { address } = reservation;
+    return { service: "test", address, adapter: "deno", tls: undefined, unixMode: undefined, shared: true };
+  }
+
+  /** Leads the clients of one service to an upstream. */
+  planTo({ address }: Upstream): ThreadPlan {
+    const { upstreams: [group], services: [service] } = configTo(address);
+    const audience = { setEndpoints() {}, setState() {} };
+    const keeper = new GroupController(group!, keeperParts(this.#memory, audience));
+    this.#keepers.push(keeper);
+    const kept = new ServiceController(service!, this.#memory);
+    return {
+      ...PLAN,
+      groups: [{ config: group!, row: keeper.row.number, endpoints: keeper.records }],
+      services: [{ ...kept.plan, isSame: false, tls: undefined, upstreamTls: undefined }],
+      listeners: ["test"],
+      all: { gauge: this.#all.slot, limit: 0 },
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.seat.terminate();
+    mock.timers.reset();
+    mock.restoreAll();
+    for (const keeper of this.#keepers) await keeper.stop();
+    // What was terminated ends in turns of its own.
+    await turn();
+  }
+
+  #log(): Log {
+    const note: Log["info"] = (_message, fields) => {
+      this.logged.push({ ...fields });
+      if (fields?.["event"] !== "thread_died") return;
+      this.#died.resolve({ ...fields });
+      this.#died = Promise.withResolvers();
+    };
+    return { ...silentLog(), info: note, error: note };
+  }
+}
+
+const QUERY: ConnectionQuery = { filter: "", sort: "id", isDescending: false, offset: 0, limit: 1 };
+
+const PLAN: ThreadPlan = {
+  groups: [],
+  services: [],
+  listeners: [],
+  all: { gauge: 0, limit: 0 },
+  log: { level: "error", hasAccessFile: false, sample: 1 },
+};
+
+function configTo(address: string): Config {
+  return decodeOptions({ services: [{ name: "test", listen: 0, upstream: address }] });
+}
+
+/** Says its name to everyone. */
+function greeter(name: string): Upstream {
+  return upstream(async (conn) => {
+    await writeText(conn, name);
+    await endOf(conn);
+  });
+}
+
+/** A client that was answered so. */
+async function greeted(plan: ListenPlan, greeting: string): Promise<Deno.TcpConn> {
+  const client = await connectTo(plan);
+  assert.equal(await readText(client, greeting.length), greeting);
+  return client;
+}
+
+function connectTo({ address }: ListenPlan): Promise<Deno.TcpConn> {
+  const { hostname, port } = address as TcpAddress;
+  return Deno.connect({ hostname, port });
+}
+
+/** Lets everything that is due happen, whatever the time is said to be. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

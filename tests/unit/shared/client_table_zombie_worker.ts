@@ -1,0 +1,30 @@
+/** A thread that goes on with its turn after it was told to end. */
+
+import type { ClientTableSize } from "../../../src/shared/client_entries.ts";
+import { type ClientLimits, ClientTable } from "../../../src/shared/client_table.ts";
+import { clientKeyOf } from "../../../src/wire/ip/client_key.ts";
+
+export interface Task {
+  readonly memory: SharedArrayBuffer;
+  readonly size: ClientTableSize;
+  readonly limits: ClientLimits;
+  readonly clients: readonly string[];
+  /** Numbers: 1 once it may go on, 1 once it has. */
+  readonly shared: Int32Array;
+}
+
+addEventListener("message", (event) => {
+  const { memory, size, limits, clients, shared }: Task = (event as MessageEvent).data;
+  const table = new ClientTable(size, limits, { thread: 1, memory });
+  const keys = clients.map((client) => clientKeyOf(client)!);
+  for (const key of [...keys, ...keys]) table.enter(key);
+  self.postMessage("in");
+  Atomics.wait(shared, 0, 0);
+  for (const key of keys) table.leave(key);
+  for (const key of [...keys, ...keys, ...keys]) table.enter(key);
+  for (const key of keys) table.leave(key);
+  Atomics.store(shared, 1, 1);
+  Atomics.notify(shared, 1);
+});
+
+declare const self: { postMessage(message: string): void };

@@ -1,0 +1,65 @@
+/** A thread that enters and leaves gauges by chance, turn after turn, and holds what it has entered between them. */
+
+import { GaugeTable, type GaugeTableSize } from "../../../src/shared/gauge.ts";
+
+export interface Start {
+  readonly memory: SharedArrayBuffer;
+  readonly size: GaugeTableSize;
+  readonly thread: number;
+  readonly limit: number;
+  /** How many are in each gauge, of all threads and of this one. */
+  readonly inside: Int32Array;
+  readonly own: Int32Array;
+  /** 1 during a turn, and 1 when there is to be no other. */
+  readonly turn: Int32Array;
+}
+
+export interface Report {
+  /** The most that were seen in a gauge. */
+  readonly most: number;
+  /** What this thread holds of each. */
+  readonly held: readonly number[];
+  readonly isLast: boolean;
+}
+
+const STEPS = 2000;
+
+let isStopped = false;
+
+addEventListener("message", (event) => {
+  const { data } = event as MessageEvent;
+  if (data === "stop") isStopped = true;
+  else run(data);
+});
+
+function run({ memory, size, thread, limit, inside, own, turn }: Start): void {
+  const table = new GaugeTable(size, thread, memory);
+  const gauges = Array.from({ length: size.slots }, (_, slot) => table.at(slot));
+  let most = 0;
+  const step = () => {
+    const gauge = gauges[Math.floor(Math.random() * gauges.length)]!;
+    const { slot } = gauge;
+    if (Math.random() < 0.5) {
+      if (!gauge.enter(limit)) return;
+      Atomics.add(own, slot, 1);
+      most = Math.max(most, Atomics.add(inside, slot, 1) + 1);
+    } else if (own[slot]! > 0) {
+      Atomics.sub(inside, slot, 1);
+      Atomics.sub(own, slot, 1);
+      gauge.leave();
+    }
+  };
+  const oneTurn = () => {
+    Atomics.store(turn, 0, 1);
+    const steps = Atomics.load(turn, 1) === 0 ? STEPS : 0;
+    for (let done = 0; done < steps; done++) step();
+    const report: Report = { most, held: [...own], isLast: isStopped };
+    if (!isStopped) setTimeout(oneTurn);
+    Atomics.store(turn, 0, 0);
+    Atomics.notify(turn, 0);
+    self.postMessage(report);
+  };
+  oneTurn();
+}
+
+declare const self: { postMessage(report: Report): void };

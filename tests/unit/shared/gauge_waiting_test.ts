@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { type Gauge, GaugeTable } from "../../../src/shared/gauge.ts";
+import type { Message, Start } from "./gauge_waiting_worker.ts";
+
+const SIZE = { slots: 1, threads: 4 };
+
+Deno.test("threads that wait for places of each other miss none", async () => {
+  const { table, gauge } = stage();
+  using threads = new Threads();
+  for (const thread of [0, 1, 2, 3]) {
+    threads.start({ memory: table.memory, size: SIZE, thread, limit: 2, rounds: 300, keeps: false });
+  }
+  // Would one miss a place, it would wait for ever, as nobody is left to tell it.
+  await Promise.all([0, 1, 2, 3].map((thread) => threads.sent(thread, "done")));
+  assert.equal(gauge.value, 0);
+  gauge.enter(0);
+  assert.equal(gauge.leave(), false);
+});
+
+Deno.test("who waits for the place of a thread that has ended is told when it is settled", async () => {
+  const { table, gauge } = stage();
+  using threads = new Threads();
+  const start = { memory: table.memory, size: SIZE, limit: 1 };
+  threads.start({ ...start, thread: 3, rounds: 1, keeps: true });
+  await threads.sent(3, "done");
+  for (const thread of [0, 1, 2]) threads.start({ ...start, thread, rounds: 2, keeps: false });
+  await Promise.all([0, 1, 2].map((thread) => threads.sent(thread, "waits")));
+  assert.equal(gauge.value, 1);
+  threads.end(3);
+  assert.deepEqual(table.settle(3), [gauge.slot]);
+  threads.tell();
+  await Promise.all([0, 1, 2].map((thread) => threads.sent(thread, "done")));
+  assert.equal(gauge.value, 0);
+  threads.start({ ...start, thread: 3, rounds: 5, keeps: true });
+  await threads.sent(3, "done");
+  assert.equal(gauge.value, 1);
+});
+
+Deno.test("Gauge.wait() leaves no waiter behind when its thread ends between any two steps of it", () => {
+  for (let steps = 1;; steps++) {
+    const { table, gauge } = stage();
+    const other = new GaugeTable(SIZE, 1, table.memory).at(gauge.slot);
+    let taken = 0;
+    const add = Atomics.add;
+    Atomics.add = ((...args: Parameters<typeof add>) => {
+      const before = add(...args);
+      taken += 1;
+      if (taken === steps) throw new Error("ended");
+      return before;
+    }) as typeof add;
+    try {
+      other.wait();
+    } catch {
+      // As if the thread had ended there.
+    }
+    Atomics.add = add;
+    const hasEnded = taken === steps;
+    assert.ok(steps > 1 || gauge.isAwaited);
+    table.settle(1);
+    assert.equal(gauge.isAwaited, false, `after ${steps} steps`);
+    if (!hasEnded) return;
+  }
+});
+
+/** Threads, whose messages are passed on to all. */
+class Threads implements Disposable {
+  readonly #workers = new Map<number, Worker>();
+  readonly #messages = new Map<string, PromiseWithResolvers<void>>();
+
+  start(start: Start): void {
+    const { thread } = start;
+    const worker = new Worker(new URL("./gauge_waiting_worker.ts", import.meta.url), { type: "module" });
+    for (const message of ["waits", "done"] as const) {
+      this.#messages.set(`${thread} ${message}`, Promise.withResolvers());
+    }
+    worker.onmessage = ({ data }: MessageEvent<Message>) => {
+      if (data === "freed") this.tell();
+      else this.#messages.get(`${thread} ${data}`)!.resolve();
+    };
+    this.#workers.set(thread, worker);
+    worker.postMessage(start);
+  }
+
+  /** Tells all that a place has become free. */
+  tell(): void {
+    for (const worker of this.#workers.values()) worker.postMessage("freed");
+  }
+
+  /** Resolves when a thread has sent a message, since it was started. */
+  sent(thread: number, message: Message): Promise<void> {
+    return this.#messages.get(`${thread} ${message}`)!.promise;
+  }
+
+  end(thread: number): void {
+    this.#workers.get(thread)!.terminate();
+    this.#workers.delete(thread);
+  }
+
+  [Symbol.dispose](): void {
+    for (const worker of this.#workers.values()) worker.terminate();
+  }
+}
+
+function stage(): { table: GaugeTable; gauge: Gauge } {
+  const table = new GaugeTable(SIZE);
+  return { table, gauge: table.claim()! };
+}

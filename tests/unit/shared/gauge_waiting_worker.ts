@@ -1,0 +1,49 @@
+/** A thread that takes a place of a gauge again and again, and waits for one where there is none. */
+
+import { GaugeTable, type GaugeTableSize } from "../../../src/shared/gauge.ts";
+
+export interface Start {
+  readonly memory: SharedArrayBuffer;
+  readonly size: GaugeTableSize;
+  readonly thread: number;
+  readonly limit: number;
+  /** How often to take a place; at the last time it is kept with `keeps`. */
+  readonly rounds: number;
+  readonly keeps: boolean;
+}
+
+/** A place was left for which somebody waits; it begins to wait; it has done all. */
+export type Message = "freed" | "waits" | "done";
+
+let wake = () => {};
+
+addEventListener("message", (event) => {
+  const { data } = event as MessageEvent;
+  if (data === "freed") wake();
+  else void run(data);
+});
+
+async function run({ memory, size, thread, limit, rounds, keeps }: Start): Promise<void> {
+  const gauge = new GaugeTable(size, thread, memory).at(0);
+  const place = async () => {
+    if (gauge.enter(limit)) return;
+    using _waiting = gauge.wait();
+    self.postMessage("waits");
+    for (;;) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      wake = resolve;
+      if (gauge.enter(limit)) return;
+      await promise;
+    }
+  };
+  for (let round = 1; round <= rounds; round++) {
+    await place();
+    // Some keep it over a few turns.
+    if (round % 4 === 0) await new Promise((resolve) => setTimeout(resolve));
+    if (keeps && round === rounds) break;
+    if (gauge.leave()) self.postMessage("freed");
+  }
+  self.postMessage("done");
+}
+
+declare const self: { postMessage(message: Message): void };

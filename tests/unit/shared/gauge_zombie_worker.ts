@@ -1,0 +1,28 @@
+/** A thread that goes on with its turn after it was told to end. */
+
+import { GaugeTable, type GaugeTableSize } from "../../../src/shared/gauge.ts";
+
+interface Task {
+  readonly memory: SharedArrayBuffer;
+  readonly size: GaugeTableSize;
+  readonly thread: number;
+  readonly slot: number;
+  /** Numbers: 1 once it may go on, 1 once it has, and how much it was let do after that. */
+  readonly shared: Int32Array;
+}
+
+addEventListener("message", (event) => {
+  const { memory, size, thread, slot, shared }: Task = (event as MessageEvent).data;
+  const gauge = new GaugeTable(size, thread, memory).at(slot);
+  gauge.enter(0);
+  gauge.enter(0);
+  const waiting = gauge.wait();
+  self.postMessage("in");
+  Atomics.wait(shared, 0, 0);
+  waiting[Symbol.dispose]();
+  shared[2] = [gauge.leave(), gauge.enter(0), gauge.leave()].filter(Boolean).length;
+  Atomics.store(shared, 1, 1);
+  Atomics.notify(shared, 1);
+});
+
+declare const self: { postMessage(message: string): void };

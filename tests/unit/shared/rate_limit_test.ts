@@ -1,0 +1,178 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { RateLimit } from "../../../src/shared/rate_limit.ts";
+import type { Result, Task } from "./rate_limit_worker.ts";
+import { inThreads } from "../../support/threads.ts";
+
+const START = Date.UTC(2030, 0, 1);
+const HOUR = 3_600_000;
+
+Deno.test("a burst comes through at once, and then one by one at the rate", () => {
+  const clock = { now: START };
+  const limit = limitOf(4, 3, clock);
+  assert.equal(takeAll(limit), 3);
+  for (let round = 0; round < 10; round++) {
+    clock.now += 249;
+    assert.equal(limit.take(), false);
+    clock.now += 1;
+    assert.deepEqual([limit.take(), limit.take()], [true, false]);
+  }
+});
+
+Deno.test("a rate may be a fraction", () => {
+  const clock = { now: START };
+  const slow = limitOf(0.25, 1, clock);
+  const uneven = limitOf(2.5, 1, clock);
+  assert.deepEqual([slow.take(), uneven.take()], [true, true]);
+  clock.now += 399;
+  assert.equal(uneven.take(), false);
+  clock.now += 1;
+  assert.equal(uneven.take(), true);
+  clock.now += 3599;
+  assert.equal(slow.take(), false);
+  clock.now += 1;
+  assert.deepEqual([slow.take(), slow.take()], [true, false]);
+});
+
+Deno.test("a pause brings back the burst, and no more than that", () => {
+  const clock = { now: START };
+  const limit = limitOf(10, 5, clock);
+  takeAll(limit);
+  clock.now += 300;
+  assert.equal(takeAll(limit), 3);
+  clock.now += HOUR;
+  assert.equal(takeAll(limit), 5);
+});
+
+Deno.test("being refused costs nothing", () => {
+  const clock = { now: START };
+  const limit = limitOf(10, 1, clock);
+  limit.take();
+  for (let tries = 0; tries < 1000; tries++) assert.equal(limit.take(), false);
+  clock.now += 100;
+  assert.equal(limit.take(), true);
+});
+
+Deno.test("a limit lets through what a bucket of tokens would", () => {
+  const steps = fc.array(fc.record({ pause: fc.nat(400), tries: fc.nat(8) }), { maxLength: 60 });
+  const limits = fc.record({
+    rate: fc.integer({ min: 1, max: 4000 }),
+    burst: fc.integer({ min: 1, max: 12 }),
+  });
+  fc.assert(fc.property(limits, fc.nat(10 ** 12), steps, ({ rate, burst }, since, steps) => {
+    const clock = { now: START + since };
+    const limit = limitOf(rate, burst, clock);
+    // In thousandths of a token, which are whole numbers.
+    let tokens = burst * 1000;
+    for (const { pause, tries } of steps) {
+      clock.now += pause;
+      tokens = Math.min(tokens + pause * rate, burst * 1000);
+      for (let tried = 0; tried < tries; tried++) {
+        const isThere = tokens >= 1000;
+        assert.equal(limit.take(), isThere);
+        if (isThere) tokens -= 1000;
+      }
+    }
+  }));
+});
+
+Deno.test("the average is the rate, however long it is kept up", () => {
+  const uneven = fc.double({ min: 0.001, max: 5000, noNaN: true });
+  fc.assert(fc.property(uneven, fc.integer({ min: 10, max: 100 }), (rate, burst) => {
+    const clock = { now: START };
+    const limit = limitOf(rate, burst, clock);
+    let taken = takeAll(limit);
+    // Short enough for the bucket never to be full.
+    const pause = Math.max(1, Math.floor(burst / rate * 500));
+    for (let round = 0; round < 200; round++) {
+      clock.now += pause;
+      taken += takeAll(limit);
+    }
+    const most = burst + (clock.now - START) * rate / 1000;
+    assert.ok(taken <= most + 1e-3 && taken > most - 1 - 1e-3, `${taken} of ${most}`);
+  }));
+});
+
+Deno.test("the highest rate there is loses nothing", () => {
+  const clock = { now: START };
+  const limit = limitOf(1_000_000, 2000, clock);
+  let taken = 0;
+  for (; clock.now < START + 1000; clock.now++) taken += takeAll(limit);
+  assert.ok(Math.abs(taken - (2000 + 999 * 1000)) <= 1, `${taken}`);
+});
+
+Deno.test("a clock that is set back delays nobody by more than one space", () => {
+  const clock = { now: START };
+  const limit = limitOf(2, 4, clock);
+  assert.equal(takeAll(limit), 4);
+  clock.now -= HOUR;
+  assert.equal(limit.take(), false);
+  clock.now += 500;
+  assert.deepEqual([limit.take(), limit.take()], [true, false]);
+  clock.now -= 1;
+  assert.equal(limit.take(), false);
+  clock.now += 501;
+  assert.deepEqual([limit.take(), limit.take()], [true, false]);
+});
+
+Deno.test("a clock that is set forward brings one burst", () => {
+  const clock = { now: START };
+  const limit = limitOf(2, 4, clock);
+  takeAll(limit);
+  clock.now += 1000 * HOUR;
+  assert.equal(takeAll(limit), 4);
+});
+
+Deno.test("limits made of one buffer are one limit", () => {
+  const clock = { now: START };
+  const limit = limitOf(1, 2, clock);
+  const other = limitOf(1, 2, clock, limit.buffer);
+  assert.deepEqual([limit.take(), other.take(), limit.take(), other.take()], [true, true, false, false]);
+});
+
+Deno.test("by itself, a limit goes by the system's clock", () => {
+  const limit = new RateLimit(undefined, { rate: 1e-6, burst: 2 });
+  assert.equal(takeAll(limit), 2);
+  const later = limitOf(1e-6, 2, { now: Date.now() + 1e9 }, limit.buffer);
+  assert.equal(takeAll(later), 1);
+});
+
+Deno.test("a limit refuses numbers that make no sense", () => {
+  for (const rate of [0, -1, NaN, Infinity, 1_000_001]) {
+    assert.throws(() => new RateLimit(undefined, { rate, burst: 1 }), {
+      name: "RangeError",
+      message: `Cannot limit to a rate of ${rate}: expected above 0, at most 1000000`,
+    });
+  }
+  for (const burst of [0, -1, 1.5, NaN, Infinity]) {
+    assert.throws(() => new RateLimit(undefined, { rate: 1, burst }), {
+      name: "RangeError",
+      message: `Cannot limit to a burst of ${burst}: expected a whole number above 0`,
+    });
+  }
+  for (const bytes of [0, 16]) {
+    assert.throws(() => new RateLimit(new SharedArrayBuffer(bytes), { rate: 1, burst: 1 }), RangeError);
+  }
+});
+
+Deno.test("two threads together get exactly what one would", async () => {
+  const rate = { rate: 20_000, burst: 50_000 };
+  const shared = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
+  const clock = new Int32Array(shared);
+  const limit = new RateLimit(undefined, rate, () => Atomics.load(clock, 0));
+  const task: Task = { limit: limit.buffer, rate, clock: shared, refusals: 2000 };
+  const taken = await inThreads<Task, Result>(2, new URL("./rate_limit_worker.ts", import.meta.url), task);
+  assert.equal(clock[0], 2 * task.refusals);
+  const rest = takeAll(limit);
+  assert.equal(taken[0]! + taken[1]! + rest, rate.burst + clock[0]! * rate.rate / 1000);
+  assert.ok(taken.every((count) => count > 0));
+});
+
+function limitOf(rate: number, burst: number, clock: { now: number }, memory?: SharedArrayBuffer): RateLimit {
+  return new RateLimit(memory, { rate, burst }, () => clock.now);
+}
+
+/** How many there are to be had now. */
+function takeAll(limit: RateLimit): number {
+  for (let taken = 0;; taken++) if (!limit.take()) return taken;
+}

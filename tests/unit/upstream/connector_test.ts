@@ -1,0 +1,235 @@
+/** From a group to a connection: what ends the way, and what it is then said to have ended by. */
+
+import assert from "node:assert/strict";
+import type { GroupConfig } from "../../../src/config/config.ts";
+import type { Conn } from "../../../src/net/socket/conn.ts";
+import { ProxyError } from "../../../src/net/errors.ts";
+import { Endpoint } from "../../../src/upstream/endpoint.ts";
+import { attempts, connectorOf, ConnectorStage, untilAborted } from "./connector_stage.ts";
+import { FakeConn } from "../../support/fakes/fake_conn.ts";
+import { FakeTime } from "../../support/fakes/fake_time.ts";
+import { GroupThreads } from "./group_threads.ts";
+import { CHECK, endpointsAt, groupConfig, KeptGroup } from "../../support/fakes/upstream_parts.ts";
+
+const SHUTDOWN = new ProxyError("shutdown", "proxy");
+const REFUSED = new ProxyError("connection_refused", "upstream");
+
+Deno.test("a place that another thread gives back right after it was asked for changes nothing of the answer", async () => {
+  await using threads = new GroupThreads(2, { endpoints: endpointsAt(2, 1) });
+  const [here, there] = threads.groups;
+  const leaving = there!.endpoints.map((endpoint) => {
+    assert.ok(endpoint.enter());
+    return endpoint;
+  });
+  const { get } = Object.getOwnPropertyDescriptor(Endpoint.prototype, "isFull")!;
+  for (const [index, endpoint] of here!.endpoints.entries()) {
+    Object.defineProperty(endpoint, "isFull", {
+      get() {
+        const isFull = get!.call(endpoint);
+        leaving[index]?.leave();
+        delete leaving[index];
+        return isFull;
+      },
+    });
+  }
+  await assert.rejects(connectorOf(here!).connect("", attempts()), {
+    code: "endpoints_full",
+    message: "every endpoint of group has its max_connections",
+  });
+});
+
+Deno.test("an endpoint that is full and was taken out is said to have been taken out", async () => {
+  await using stage = new KeptGroup({ endpoints: endpointsAt(1, 1) });
+  stage.endpoints[0]!.used.enter();
+  const connector = connectorOf(stage.group);
+  await assert.rejects(connector.connect("", attempts()), { code: "endpoints_full" });
+  stage.keeper.setAdmin(stage.endpoints[0]!.kept, "drain");
+  await assert.rejects(connector.connect("", attempts()), {
+    code: "no_endpoint",
+    message: "every endpoint of group was taken out by an operator",
+  });
+  await using nobody = new KeptGroup({ endpoints: [] });
+  const lost = connectorOf(nobody.group);
+  const connecting = lost.connect("", attempts());
+  void lost.stop(SHUTDOWN);
+  await assert.rejects(connecting, { code: "no_endpoint", message: "no endpoint of group is known" });
+});
+
+Deno.test("stopping gives up a dial under way, and opens nothing any more", async () => {
+  await using stage = new KeptGroup();
+  const connector = connectorOf(stage.group);
+  const connecting = connector.connect("", attempts());
+  await connector.stop(SHUTDOWN);
+  await assert.rejects(connecting, SHUTDOWN);
+  await assert.rejects(connector.connect("", attempts()), SHUTDOWN);
+  assert.equal(stage.endpoints[0]!.used.active, 0);
+});
+
+Deno.test("a retired connector hears nothing more of its group", async () => {
+  await using stage = new KeptGroup({ pool: POOL });
+  const { group } = stage;
+  const watches: string[] = [];
+  const { watch } = group;
+  group.watch = (watcher) => {
+    const disposable = watch.call(group, watcher);
+    watches.push("watched");
+    return {
+      [Symbol.dispose]() {
+        watches.push("over");
+        disposable[Symbol.dispose]();
+      },
+    };
+  };
+  const dialled: Conn[] = [];
+  const connector = connectorOf(group, () => {
+    const conn = new FakeConn();
+    dialled.push(conn);
+    return Promise.resolve(conn);
+  });
+  connector.start();
+  await connector.retire();
+  assert.deepEqual(watches, ["watched", "over"]);
+  assert.equal(dialled.length, 1);
+});
+
+Deno.test("all attempts together have retry.timeout, whatever one of them may take", async () => {
+  await using stage = new KeptGroup({ endpoints: endpointsAt(2), retry: { attempts: 3, timeout: 200 } });
+  const within: number[] = [];
+  const connector = connectorOf(stage.group, async (_address, { signal }) => {
+    const began = performance.now();
+    if (within.length === 0) {
+      // A good part of the time is gone.
+      within.push(0);
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      throw REFUSED;
+    }
+    return await new Promise((_, reject) =>
+      signal.addEventListener("abort", () => {
+        within.push(performance.now() - began);
+        reject(signal.reason);
+      })
+    );
+  });
+  const progress = attempts();
+  await assert.rejects(connector.connect("", progress), { code: "connect_timeout" });
+  assert.equal(progress.attempts, 2);
+  assert.ok(within[1]! < 150, `${within[1]} ms for the second, of 50 that were left`);
+});
+
+Deno.test("one attempt has connect_timeout or retry.timeout, whichever is shorter; 0 is no limit", async () => {
+  using time = new FakeTime();
+  // The deadlines are up to a sixteenth longer.
+  for (const [connectTimeout, timeout] of [[160, 0], [0, 160], [160, 1000], [1000, 160]] as const) {
+    await using stage = new KeptGroup({ retry: { attempts: 1, timeout } });
+    const connector = connectorOf(stage.group, untilAborted, { connectTimeout });
+    let ended: unknown;
+    connector.connect("", attempts()).catch((cause) => ended = cause.code);
+    await time.advance(150);
+    assert.equal(ended, undefined);
+    await time.advance(30);
+    assert.equal(ended, "connect_timeout");
+  }
+});
+
+Deno.test("after a failure another endpoint is tried, as often as retry.attempts says", async () => {
+  await using stage = new ConnectorStage({ endpoints: endpointsAt(3), retry: { attempts: 2, timeout: 0 } });
+  const ports: number[] = [];
+  stage.dial = (address) => {
+    ports.push((address as { port: number }).port);
+    return Promise.reject(REFUSED);
+  };
+  const progress = attempts();
+  await assert.rejects(stage.connector.connect("", progress), REFUSED);
+  assert.deepEqual([ports, progress], [[1, 2], { endpoint: "192.0.2.1:2", attempts: 2 }]);
+  assert.deepEqual(stage.endpoints.map(({ used }) => used.active), [0, 0, 0]);
+});
+
+Deno.test("none is tried twice for a client, who is told of the last failure", async () => {
+  await using stage = new ConnectorStage({ endpoints: endpointsAt(2), retry: { attempts: 9, timeout: 0 } });
+  stage.dial = () => Promise.reject(REFUSED);
+  const progress = attempts();
+  await assert.rejects(stage.connector.connect("", progress), REFUSED);
+  assert.equal(progress.attempts, 2);
+});
+
+Deno.test("what another endpoint cannot help with is not tried again", async () => {
+  await using stage = new ConnectorStage({ endpoints: endpointsAt(2) });
+  const own = new ProxyError("too_many_open_files", "proxy");
+  stage.dial = () => Promise.reject(own);
+  const progress = attempts();
+  await assert.rejects(stage.connector.connect("", progress), own);
+  assert.equal(progress.attempts, 1);
+});
+
+Deno.test("once retry.timeout is over nothing is tried any more", async () => {
+  using time = new FakeTime();
+  for (const [timeout, tried] of [[100, 2], [101, 3]] as const) {
+    await using stage = new ConnectorStage({ endpoints: endpointsAt(4), retry: { attempts: 9, timeout } });
+    stage.dial = async () => {
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      throw REFUSED;
+    };
+    const progress = attempts();
+    const failing = assert.rejects(stage.connector.connect("", progress), REFUSED);
+    await time.advance(150);
+    await failing;
+    assert.equal(progress.attempts, tried);
+  }
+});
+
+Deno.test("who comes before the first results waits for them, and no longer than one attempt may take", async () => {
+  using time = new FakeTime();
+  await using stage = new ConnectorStage({ endpoints: endpointsAt(2), healthCheck: CHECK }, {
+    connectTimeout: 160,
+  });
+  const { connector } = stage;
+  const waiting = connector.connect("", attempts());
+  await time.advance(150);
+  assert.equal(stage.dialled.length, 0);
+  for (const each of stage.endpoints) stage.found(each, "up");
+  (await waiting)[Symbol.dispose]();
+  for (const each of stage.endpoints) stage.found(each, "down");
+  stage.keeper.update(groupConfig({ endpoints: endpointsAt(3), healthCheck: CHECK }));
+  const hasty = connector.connect("", attempts());
+  await time.advance(150);
+  assert.equal(stage.dialled.length, 1);
+  await time.advance(30);
+  (await hasty)[Symbol.dispose]();
+});
+
+Deno.test("no timer is left of a wait for the first results", async () => {
+  await using stage = new ConnectorStage({ endpoints: endpointsAt(2), healthCheck: CHECK });
+  const waiting = stage.connector.connect("", attempts());
+  for (const each of stage.endpoints) stage.found(each, "up");
+  // What is left would be found by the sanitizers.
+  (await waiting)[Symbol.dispose]();
+  assert.equal(stage.dialled.length, 1);
+});
+
+Deno.test("without a pool nothing is opened ahead, and nothing to be closed", async () => {
+  await using stage = new ConnectorStage();
+  stage.connector.start();
+  stage.group.evictIdle(stage.only);
+  stage.foundDown(stage.endpoints[0]!);
+  assert.deepEqual([stage.dialled.length, stage.only.isUp], [0, false]);
+});
+
+Deno.test("a connection to an endpoint that an operator took down meanwhile is closed, and another is tried", async () => {
+  await using stage = new ConnectorStage({ endpoints: endpointsAt(2) });
+  const [first] = stage.endpoints;
+  const conns: FakeConn[] = [];
+  stage.dial = () => {
+    if (conns.length === 0) stage.keeper.setAdmin(first!.kept, "down");
+    const conn = new FakeConn();
+    conns.push(conn);
+    return Promise.resolve(conn);
+  };
+  const progress = attempts();
+  using lease = await stage.connector.connect("", progress);
+  assert.deepEqual(conns.map(({ isClosed }) => isClosed), [true, false]);
+  assert.equal(lease.conn, conns[1]);
+  assert.deepEqual(progress, { endpoint: "192.0.2.1:2", attempts: 2 });
+  assert.equal(first!.used.active, 0);
+});
+
+const POOL: GroupConfig["pool"] = { mode: "warm", maxIdle: 1, maxIdleTime: 1e6, quiet: 1, maxUses: 1 };

@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { CachedLookup } from "../../../../src/upstream/discovery/cached_lookup.ts";
+
+interface Lookup {
+  readonly last: string | undefined;
+  readonly at: number;
+}
+
+/** A name that is looked up with what the test gives. */
+class Stage {
+  now = 1000;
+  answer: { readonly value: string; readonly ttl: number | undefined } | Error = new Error("not yet");
+  readonly lookUps: Lookup[] = [];
+  readonly said: string[] = [];
+  readonly abort = new AbortController();
+  readonly known = new CachedLookup<string>("db.test", {
+    now: () => this.now,
+    nextTurn: () => this.now + 7,
+    onError: (name, error) => this.said.push(`${name}: ${(error as Error).message}`),
+    onRecovered: (name) => this.said.push(`${name} again`),
+    signal: this.abort.signal,
+  }, (last) => {
+    this.lookUps.push({ last, at: this.now });
+    return this.answer instanceof Error ? Promise.reject(this.answer) : Promise.resolve(this.answer);
+  });
+
+  async ask(answer: Stage["answer"] = this.answer): Promise<void> {
+    this.answer = answer;
+    await this.known.ask();
+  }
+}
+
+Deno.test("an answer holds for its TTL, but for 1 s to 5 min, and until the next turn where there is none", async () => {
+  const cases: [ttl: number | undefined, holds: number][] = [
+    [30_000, 30_000],
+    [0, 1000],
+    [999, 1000],
+    [1001, 1001],
+    [299_999, 299_999],
+    [300_001, 300_000],
+    [Infinity, 300_000],
+    [undefined, 7],
+    [NaN, 7],
+  ];
+  for (const [ttl, holds] of cases) {
+    const stage = new Stage();
+    assert.deepEqual([stage.known.value, stage.known.due], [undefined, -Infinity]);
+    await stage.ask({ value: "one", ttl });
+    assert.deepEqual([stage.known.value, stage.known.due], ["one", 1000 + holds]);
+  }
+});
+
+Deno.test("it is not asked for before that is due", async () => {
+  const stage = new Stage();
+  await stage.ask({ value: "one", ttl: 2000 });
+  stage.now = 2999;
+  await stage.ask({ value: "two", ttl: 2000 });
+  assert.equal(stage.known.value, "one");
+  stage.now = 3000;
+  await stage.ask();
+  assert.equal(stage.known.value, "two");
+  assert.deepEqual(stage.lookUps, [{ last: undefined, at: 1000 }, { last: "one", at: 3000 }]);
+});
+
+Deno.test("the first failure in a row is told, and the end of them; meanwhile the last answer holds", async () => {
+  const stage = new Stage();
+  await stage.ask({ value: "one", ttl: undefined });
+  assert.deepEqual(stage.said, []);
+  for (let round = 0; round < 2; round++) {
+    for (let failure = 0; failure < 3; failure++) {
+      stage.now = stage.known.due;
+      await stage.ask(new Error("refused"));
+      assert.deepEqual([stage.known.value, stage.known.due], ["one", stage.now + 7]);
+    }
+    assert.deepEqual(stage.said.splice(0), ["db.test: refused"]);
+    for (let success = 0; success < 2; success++) {
+      stage.now = stage.known.due;
+      await stage.ask({ value: "one", ttl: undefined });
+    }
+    assert.deepEqual(stage.said.splice(0), ["db.test again"]);
+  }
+});
+
+Deno.test("a failure is not told once it is over", async () => {
+  const stage = new Stage();
+  stage.abort.abort();
+  await stage.ask(new Error("given up"));
+  assert.deepEqual(stage.said, []);
+});

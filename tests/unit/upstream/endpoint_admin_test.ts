@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import type { Conn } from "../../../src/net/socket/conn.ts";
+import { type Log, silentLog } from "../../../src/observe/log/log.ts";
+import { Connector } from "../../../src/upstream/connector.ts";
+import { FakeConn } from "../../support/fakes/fake_conn.ts";
+import { endpointsAt, KeptGroup } from "../../support/fakes/upstream_parts.ts";
+
+Deno.test("an endpoint that is set down during a dial is not used: the next one is", async () => {
+  await using stage = new Stage();
+  const { connector, dials } = stage;
+  const [first, second] = stage.endpoints;
+  const leasing = connector.connect("", { endpoint: "", attempts: 0 });
+  stage.keeper.setAdmin(first!.kept, "down");
+  const late = new FakeConn();
+  dials.shift()!.resolve(late);
+  await new Promise((resolve) => setTimeout(resolve, 0));
+  assert.equal(late.isClosed, true);
+  dials.shift()!.resolve(new FakeConn());
+  using lease = await leasing;
+  assert.ok(lease.conn instanceof FakeConn);
+  assert.deepEqual([first!.used.active, second!.used.active], [0, 1]);
+});
+
+Deno.test("endpoints that an operator has taken out are not tried, even when no other is left", async () => {
+  await using stage = new Stage();
+  const { keeper, group, connector, messages } = stage;
+  const [first, second] = stage.endpoints;
+  keeper.setAdmin(first!.kept, "drain");
+  keeper.setAdmin(second!.kept, "down");
+  await assert.rejects(connector.connect("", { endpoint: "", attempts: 0 }), {
+    code: "no_endpoint",
+    message: "every endpoint of group was taken out by an operator",
+  });
+  assert.deepEqual(messages, [
+    "group: endpoint 192.0.2.1:1 is set to drain",
+    "group: endpoint 192.0.2.1:2 is set to down",
+    "group: no endpoint is up, and none may be tried: clients are dropped",
+  ]);
+  keeper.setAdmin(first!.kept, "up");
+  assert.equal(messages.at(-1), "group: an endpoint is up again");
+  assert.equal(group.enter("", []), first!.used);
+  first!.used.leave();
+});
+
+Deno.test("drain leaves open connections alone, down ends them, and saying it twice changes nothing", async () => {
+  await using stage = new Stage();
+  const { keeper, messages } = stage;
+  const [first] = stage.endpoints;
+  const ended: string[] = [];
+  using _watch = first!.used.whenDown(({ code }) => ended.push(code));
+  keeper.setAdmin(first!.kept, "drain");
+  assert.deepEqual(ended, []);
+  keeper.setAdmin(first!.kept, "down");
+  keeper.setAdmin(first!.kept, "down");
+  assert.deepEqual(ended, ["endpoint_down"]);
+  assert.equal(messages.length, 2);
+});
+
+class Stage extends KeptGroup {
+  readonly messages: string[];
+  readonly dials: PromiseWithResolvers<Conn>[] = [];
+  readonly connector: Connector;
+
+  constructor() {
+    const messages: string[] = [];
+    const note: Log["info"] = (message) => void messages.push(message);
+    const log: Log = { ...silentLog(), info: note, warn: note, error: note };
+    super({ endpoints: endpointsAt(2), retry: { attempts: 3, timeout: 0 } }, log);
+    this.messages = messages;
+    this.connector = new Connector(this.group, {
+      adapter: "deno",
+      connectTimeout: 0,
+      nodelay: false,
+      keepalive: false,
+      sourceAddress: undefined,
+      tls: undefined,
+      hasPreface: false,
+      dial: () => {
+        const dial = Promise.withResolvers<Conn>();
+        this.dials.push(dial);
+        return dial.promise;
+      },
+    });
+  }
+}

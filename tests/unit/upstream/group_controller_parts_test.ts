@@ -1,0 +1,263 @@
+/** What a keeper has its monitor, its checks and its accounts do, and when. */
+
+import assert from "node:assert/strict";
+import { mock } from "node:test";
+import { silentLog } from "../../../src/observe/log/log.ts";
+import { GroupController } from "../../../src/upstream/group_controller.ts";
+import type { EndpointController } from "../../../src/upstream/endpoint_controller.ts";
+import { Monitor } from "../../../src/upstream/health/monitor.ts";
+import { UpstreamTls } from "../../../src/upstream/upstream_tls.ts";
+import {
+  CHECK,
+  endpointsAt,
+  groupConfig,
+  keeperParts,
+  KeptGroup,
+  UNVERIFIED_TLS,
+  UpstreamMemory,
+} from "../../support/fakes/upstream_parts.ts";
+
+const AUDIENCE = { setEndpoints() {}, setState() {} };
+
+Deno.test("nothing is watched before it starts, and then what has not changed is not watched anew", async () => {
+  const starts = mock.method(Monitor.prototype, "start", () => {});
+  const stops = mock.method(Monitor.prototype, "stop", () => Promise.resolve());
+  try {
+    const counts = () => [starts.mock.callCount(), stops.mock.callCount()];
+    const keeper = new GroupController(groupConfig(), keeperParts(new UpstreamMemory(), AUDIENCE));
+    keeper.update(groupConfig({ healthCheck: CHECK }));
+    assert.deepEqual(counts(), [0, 1]);
+    keeper.start();
+    assert.deepEqual(counts(), [1, 1]);
+    keeper.update(groupConfig({ healthCheck: { ...CHECK }, onDown: "close", endpoints: endpointsAt(2) }));
+    assert.deepEqual(counts(), [1, 1]);
+    keeper.update(groupConfig({ healthCheck: { ...CHECK, interval: 2e6 } }));
+    assert.deepEqual(counts(), [2, 2]);
+    keeper.update(groupConfig({ healthCheck: { ...CHECK, interval: 2e6 } }), { proxyProtocol: "v2" });
+    assert.deepEqual(counts(), [3, 3]);
+    await keeper.stop();
+    assert.deepEqual(counts(), [3, 4]);
+  } finally {
+    mock.restoreAll();
+  }
+});
+
+Deno.test("places in the accounts are given back once everything of it is over", async () => {
+  const stopping = Promise.withResolvers<void>();
+  mock.method(Monitor.prototype, "stop", () => stopping.promise);
+  try {
+    const unused = Promise.withResolvers<void>();
+    const memory = new UpstreamMemory();
+    const keeper = new GroupController(
+      groupConfig({ endpoints: endpointsAt(8) }),
+      keeperParts(memory, AUDIENCE),
+    );
+    keeper.update(groupConfig({ endpoints: endpointsAt(8), healthCheck: CHECK }));
+    const over = keeper.stop(unused.promise);
+    for (const { resolve } of [unused, stopping]) {
+      await turn();
+      assert.equal(memory.gauges.claim(), undefined);
+      resolve();
+    }
+    await over;
+    assert.ok(memory.gauges.claim() !== undefined);
+    assert.ok(memory.accounts.endpoints.claim() !== undefined);
+  } finally {
+    mock.restoreAll();
+  }
+});
+
+Deno.test("checks that go by a service get its certificates, and nobody else's", async () => {
+  const updates = mock.method(UpstreamTls.prototype, "update", () => true);
+  try {
+    const material = { authorities: undefined, credentials: undefined };
+    const keeper = new GroupController(groupConfig(), keeperParts(new UpstreamMemory(), AUDIENCE), {
+      tls: { service: "mine", config: UNVERIFIED_TLS, material },
+    });
+    keeper.setTls("other", material);
+    keeper.setTls("mine", undefined);
+    assert.equal(updates.mock.callCount(), 0);
+    keeper.setTls("mine", material);
+    assert.deepEqual(updates.mock.calls.map((call) => call.arguments), [[material]]);
+    await keeper.stop();
+  } finally {
+    mock.restoreAll();
+  }
+});
+
+Deno.test("a failure that takes nothing out is not worth a word", async () => {
+  const logged: string[] = [];
+  const note = (message: string) => void logged.push(message);
+  await using stage = new KeptGroup({ passive: { failures: 2, window: 1000, eject: 1e6 } }, {
+    ...silentLog(),
+    info: note,
+    warn: note,
+    error: note,
+  });
+  const { kept } = stage.endpoints[0]!;
+  const failure = { code: "connection_refused", reason: "refused" };
+  stage.keeper.connectionFailed(kept.id, failure);
+  assert.deepEqual([logged, stage.events], [[], []]);
+  stage.keeper.setAdmin(kept, "up");
+  assert.deepEqual([logged, stage.events], [[], []], "it is so already");
+  stage.keeper.connectionFailed(kept.id, failure);
+  assert.equal(logged.length, 2);
+});
+
+Deno.test("it is ready once it has endpoints, and each of them was checked", async () => {
+  const memory = new UpstreamMemory();
+  const nobody = new GroupController(groupConfig({ endpoints: [] }), keeperParts(memory, AUDIENCE));
+  assert.deepEqual(nobody.notReady, ["group: no endpoint is known yet"]);
+  const keeper = new GroupController(
+    groupConfig({ endpoints: endpointsAt(2), healthCheck: CHECK }),
+    keeperParts(memory, AUDIENCE),
+  );
+  const [first, second] = keeper.endpoints;
+  first!.health = "up";
+  assert.deepEqual(keeper.notReady, ["group: the first health checks are under way"]);
+  second!.health = "down";
+  assert.deepEqual(keeper.notReady, []);
+  keeper.row.cells.connectTime.observe(0.5);
+  assert.equal(keeper.connectTime.sum, 0.5);
+  for (const each of [nobody, keeper]) await each.stop();
+});
+
+Deno.test("backups are in the second tier, and limits and weights are those of the configuration", async () => {
+  const memory = new UpstreamMemory();
+  const endpoints = endpointsAt(2, 5).map((each, index) => ({
+    ...each,
+    weight: index + 2,
+    backup: index === 1,
+  }));
+  const keeper = new GroupController(groupConfig({ endpoints }), keeperParts(memory, AUDIENCE));
+  const told = keeper.records.map(({ tier, weight, maxConnections }) => [tier, weight, maxConnections]);
+  assert.deepEqual(told, [[0, 2, 5], [1, 3, 5]]);
+  await keeper.stop();
+});
+
+Deno.test("endpoints that come are watched, those that go are not, and threads hear of every change", async () => {
+  const watched: string[] = [];
+  for (const how of ["watch", "unwatch"] as const) {
+    mock.method(
+      Monitor.prototype,
+      how,
+      ({ key }: EndpointController) => watched.push(`${how} ${key.at(-1)}`),
+    );
+  }
+  try {
+    const told: string[] = [];
+    const keeper = new GroupController(
+      groupConfig({ endpoints: endpointsAt(2) }),
+      keeperParts(new UpstreamMemory(), {
+        ...AUDIENCE,
+        setEndpoints: (_name, records) => told.push(records.map(({ weight }) => weight).join(" ")),
+      }),
+    );
+    const [one, two, three] = endpointsAt(3);
+    // As many of one kind of change as of another.
+    keeper.update(groupConfig({ endpoints: [{ ...one!, weight: 2 }, two!, three!] }));
+    keeper.update(groupConfig({ endpoints: [{ ...one!, weight: 3 }, two!] }));
+    keeper.update(groupConfig({ endpoints: [two!, three!] }));
+    keeper.update(groupConfig({ endpoints: [two!, three!] }));
+    assert.deepEqual(told, ["2 1 1", "3 1", "1 1"]);
+    assert.deepEqual(watched, ["watch 3", "unwatch 3", "watch 3", "unwatch 1"]);
+    await keeper.stop();
+  } finally {
+    mock.restoreAll();
+  }
+});
+
+Deno.test("an endpoint for which anything is missing in the accounts leaves the rest to others", async () => {
+  for (const [rows, gauges, left] of [[1, 0, [0, 2]], [0, 1, [1, 1]], [0, 2, [1, 0]]] as const) {
+    const memory = new UpstreamMemory();
+    for (let count = 0; count < rows; count++) memory.accounts.endpoints.claim();
+    for (let count = 0; count < gauges; count++) memory.gauges.claim();
+    const keeper = new GroupController(
+      groupConfig({ endpoints: endpointsAt(8) }),
+      keeperParts(memory, AUDIENCE),
+    );
+    assert.equal(keeper.endpoints.length, 7);
+    assert.deepEqual([claims(memory.accounts.endpoints), claims(memory.gauges)], left);
+    await keeper.stop();
+  }
+});
+
+Deno.test("what the one before has earned does not count for an endpoint", async () => {
+  const memory = new UpstreamMemory();
+  memory.credits.credits.fill(5);
+  const keeper = new GroupController(
+    groupConfig({ endpoints: endpointsAt(2) }),
+    keeperParts(memory, AUDIENCE),
+  );
+  assert.deepEqual(keeper.endpoints.map(({ id }) => memory.credits.credits[id]), [0, 0]);
+  await keeper.stop();
+});
+
+for (const onDown of ["close", "keep"] as const) {
+  Deno.test(`with on_down: ${onDown}, an endpoint that a check finds down ${onDown === "close" ? "loses" : "keeps"} its connections`, async () => {
+    const directory = await Deno.makeTempDir();
+    const address = { transport: "unix", path: `${directory}/socket` } as const;
+    const listener = Deno.listen(address);
+    const accepting = (async () => {
+      for await (const conn of listener) conn.close();
+    })();
+    const heard = Promise.withResolvers<void>();
+    const told: [string, boolean][] = [];
+    const keeper = new GroupController(
+      groupConfig({
+        endpoints: [{ ...endpointsAt(1)[0]!, address }],
+        healthCheck: { ...CHECK, interval: 20 },
+        onDown,
+      }),
+      keeperParts(new UpstreamMemory(), {
+        ...AUDIENCE,
+        setState: (_name, _id, { health }, abort) => {
+          told.push([health, abort]);
+          if (health === "up") listener.close();
+          else heard.resolve();
+        },
+      }),
+    );
+    keeper.start();
+    await heard.promise;
+    await keeper.stop();
+    await accepting;
+    assert.deepEqual(told, [["up", false], ["down", onDown === "close"]]);
+    await Deno.remove(directory, { recursive: true });
+  });
+}
+
+Deno.test("only what an operator sets down loses its connections at once, not what is taken in again", async () => {
+  const passive = { failures: 1, window: 1000, eject: 1e6 };
+  const told: unknown[] = [];
+  const keeper = new GroupController(
+    groupConfig({ passive }),
+    keeperParts(new UpstreamMemory(), {
+      ...AUDIENCE,
+      setState: (_name, _id, { admin, isEjected }, abort) => told.push([admin, isEjected, abort]),
+    }),
+  );
+  const [only] = keeper.endpoints;
+  for (const admin of ["drain", "down", "up"] as const) keeper.setAdmin(only!, admin);
+  keeper.connectionFailed(only!.id, { code: "connection_refused", reason: "refused" });
+  keeper.update(groupConfig());
+  assert.deepEqual(told, [
+    ["drain", false, false],
+    ["down", false, true],
+    ["up", false, false],
+    ["up", true, false],
+    ["up", false, false],
+  ]);
+  await keeper.stop();
+});
+
+/** How many more there are to be claimed. */
+function claims(table: { claim(): unknown }): number {
+  let count = 0;
+  while (table.claim() !== undefined) count += 1;
+  return count;
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}

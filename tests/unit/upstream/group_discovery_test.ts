@@ -1,0 +1,96 @@
+/** Groups whose endpoints begin or cease to come from DNS while they are used. */
+
+import assert from "node:assert/strict";
+import type { DiscoveryConfig, GroupConfig } from "../../../src/config/config.ts";
+import { groupConfig, KeptGroup } from "../../support/fakes/upstream_parts.ts";
+import { NameServer } from "./name_server.ts";
+
+const NAMED: GroupConfig["endpoints"] = [{
+  address: { transport: "tcp", hostname: "db.test", port: 5432 },
+  weight: 1,
+  maxConnections: 0,
+  backup: false,
+}];
+
+Deno.test("a group has no endpoints until their names are looked up, and then those found", async () => {
+  await using server = await NameServer.start();
+  server.addresses = ["192.0.2.7", "192.0.2.8"];
+  await using stage = new KeptGroup({ endpoints: NAMED, discovery: discoveryAt(server) });
+  assert.deepEqual(stage.keeper.notReady, ["group: no endpoint is known yet"]);
+  assert.equal(stage.group.enter("", []), "unknown");
+  stage.keeper.start();
+  await found(stage);
+  assert.deepEqual(keysOf(stage), ["192.0.2.7:5432", "192.0.2.8:5432"]);
+  assert.deepEqual(stage.keeper.notReady, []);
+});
+
+Deno.test("discovery that is switched on keeps the endpoints until there are others", async () => {
+  await using server = await NameServer.start();
+  server.addresses = ["192.0.2.7"];
+  await using stage = new KeptGroup({ endpoints: NAMED });
+  stage.keeper.start();
+  assert.deepEqual(keysOf(stage), ["db.test:5432"]);
+  const changed = newEndpoints(stage);
+  update(stage, { endpoints: NAMED, discovery: discoveryAt(server) });
+  assert.deepEqual(keysOf(stage), ["db.test:5432"]);
+  await changed;
+  assert.deepEqual(keysOf(stage), ["192.0.2.7:5432"]);
+});
+
+Deno.test("discovery that is switched off leaves what the configuration names", async () => {
+  await using server = await NameServer.start();
+  server.addresses = ["192.0.2.7"];
+  await using stage = new KeptGroup({ endpoints: NAMED, discovery: discoveryAt(server) });
+  stage.keeper.start();
+  await found(stage);
+  update(stage, { endpoints: NAMED });
+  assert.deepEqual(keysOf(stage), ["db.test:5432"]);
+  assert.deepEqual(stage.group.endpoints.map(({ key }) => key), ["db.test:5432"]);
+  assert.deepEqual(stage.keeper.notReady, []);
+});
+
+Deno.test("a change of anything else leaves the discovered endpoints alone", async () => {
+  await using server = await NameServer.start();
+  server.addresses = ["192.0.2.7"];
+  const discovery = discoveryAt(server);
+  await using stage = new KeptGroup({ endpoints: NAMED, discovery });
+  stage.keeper.start();
+  await found(stage);
+  const [before] = stage.endpoints;
+  update(stage, { endpoints: NAMED, discovery: { ...discovery }, onDown: "close", balance: "random_two" });
+  assert.equal(stage.endpoints[0]!.used, before!.used);
+  assert.equal(stage.group.config.balance, "random_two");
+});
+
+function discoveryAt({ address }: NameServer): DiscoveryConfig {
+  return { dns: "a", interval: 1_000_000, server: address };
+}
+
+async function found({ group }: KeptGroup): Promise<void> {
+  await group.settled(new AbortController().signal);
+}
+
+/** Resolves when an endpoint comes. */
+function newEndpoints({ group }: KeptGroup): Promise<void> {
+  return new Promise((resolve) => {
+    const watch = group.watch({
+      added: () => {
+        watch[Symbol.dispose]();
+        resolve();
+      },
+      unusable: () => {},
+      evictIdle: () => false,
+    });
+  });
+}
+
+function keysOf({ keeper, group }: KeptGroup): string[] {
+  assert.deepEqual(group.endpoints.map(({ key }) => key), keeper.endpoints.map(({ key }) => key));
+  return group.endpoints.map(({ key }) => key);
+}
+
+function update({ keeper, group }: KeptGroup, change: Partial<GroupConfig>): void {
+  const config = groupConfig(change);
+  keeper.update(config);
+  group.config = config;
+}

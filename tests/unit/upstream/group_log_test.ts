@@ -1,0 +1,218 @@
+/** What is said of a group and its endpoints, in log lines and events. */
+
+import assert from "node:assert/strict";
+import type { GroupConfig } from "../../../src/config/config.ts";
+import { ProxyError } from "../../../src/net/errors.ts";
+import { type Log, silentLog } from "../../../src/observe/log/log.ts";
+import { upstream } from "../../support/peers/sockets.ts";
+import { NameServer } from "./name_server.ts";
+import { CHECK, endpointsAt, groupConfig, KeptGroup } from "../../support/fakes/upstream_parts.ts";
+
+const REFUSED = new ProxyError("connection_refused", "upstream");
+const OFTEN = { ...CHECK, interval: 20 };
+
+interface Line {
+  readonly level: string;
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>> | undefined;
+}
+
+class Stage extends KeptGroup {
+  readonly #lines: Line[];
+  readonly #waiting: Set<() => void>;
+
+  constructor(config: Partial<GroupConfig>) {
+    const lines: Line[] = [];
+    const waiting = new Set<() => void>();
+    const at = (level: string): Log["info"] => (message, fields) => {
+      lines.push({ level, message, fields });
+      for (const wake of [...waiting]) wake();
+    };
+    super(config, {
+      ...silentLog(),
+      debug: at("debug"),
+      info: at("info"),
+      warn: at("warn"),
+      error: at("error"),
+    });
+    this.#lines = lines;
+    this.#waiting = waiting;
+  }
+
+  /** The lines so far. */
+  said(): Line[] {
+    return this.#lines.splice(0);
+  }
+
+  /** The next line that is about this event, and what was said before is forgotten. */
+  async saying(event: string): Promise<Line> {
+    for (;;) {
+      const line = this.#lines.shift();
+      if (line?.fields?.["event"] === event) return line;
+      if (line === undefined) {
+        const { promise, resolve } = Promise.withResolvers<void>();
+        this.#waiting.add(resolve);
+        await promise;
+        this.#waiting.delete(resolve);
+      }
+    }
+  }
+}
+
+Deno.test("what an operator sets is told as it is, with what it makes of the group", async () => {
+  await using stage = new Stage({ endpoints: endpointsAt(1) });
+  const { keeper } = stage;
+  const { kept } = stage.endpoints[0]!;
+  keeper.setAdmin(kept, "drain");
+  keeper.setAdmin(kept, "down");
+  keeper.setAdmin(kept, "up");
+  const set = (admin: string) => ({
+    level: "info",
+    message: `group: endpoint 192.0.2.1:1 is set to ${admin}`,
+    fields: { event: "endpoint_set", upstream: "group", endpoint: "192.0.2.1:1", admin },
+  });
+  assert.deepEqual(stage.said(), [
+    set("drain"),
+    {
+      level: "error",
+      message: "group: no endpoint is up, and none may be tried: clients are dropped",
+      fields: { event: "group_down", upstream: "group" },
+    },
+    set("down"),
+    set("up"),
+    {
+      level: "info",
+      message: "group: an endpoint is up again",
+      fields: { event: "group_up", upstream: "group" },
+    },
+  ]);
+  assert.deepEqual(stage.events.map(({ admin, reason }) => [admin, reason]), [
+    ["drain", "operator"],
+    ["down", "operator"],
+    ["up", "operator"],
+  ]);
+});
+
+Deno.test("an endpoint that is taken out is told with why, and for how long", async () => {
+  await using stage = new Stage({
+    endpoints: endpointsAt(2),
+    passive: { failures: 1, window: 1000, eject: 1e6 },
+  });
+  stage.group.connectionFailed(stage.group.endpoints[0]!, REFUSED);
+  assert.deepEqual(stage.said(), [{
+    level: "warn",
+    message: "group: endpoint 192.0.2.1:1 is taken out for a while, upstream connection refused",
+    fields: {
+      event: "endpoint_ejected",
+      upstream: "group",
+      endpoint: "192.0.2.1:1",
+      code: "connection_refused",
+      failures: 1,
+      eject_ms: 1e6,
+    },
+  }]);
+  const { upstream: name, endpoint, state, admin, reason } = stage.events[0]!;
+  assert.deepEqual([name, endpoint, state, admin, reason], [
+    "group",
+    "192.0.2.1:1",
+    "ejected",
+    "up",
+    "upstream connection refused",
+  ]);
+  stage.group.connectionFailed(stage.group.endpoints[1]!, REFUSED);
+  assert.deepEqual(stage.said().map(({ message }) => message), [
+    "group: endpoint 192.0.2.1:2 is taken out for a while, upstream connection refused",
+    "group: no endpoint is up, trying them all the same",
+  ]);
+  stage.keeper.connectionFailed(-1, { code: "connection_refused", reason: "" });
+  assert.deepEqual(stage.said(), [], "there is no such endpoint");
+});
+
+Deno.test("endpoints that come and go are named, and counted", async () => {
+  await using stage = new Stage({ endpoints: endpointsAt(2) });
+  stage.keeper.update(groupConfig({ endpoints: endpointsAt(4).slice(1) }));
+  assert.deepEqual(stage.said(), [{
+    level: "info",
+    message: "group: endpoints are now 192.0.2.1:2, 192.0.2.1:3, 192.0.2.1:4",
+    fields: { event: "endpoints_changed", upstream: "group", added: 2, removed: 1 },
+  }]);
+  stage.keeper.update(
+    groupConfig({ endpoints: endpointsAt(4).slice(1).map((each) => ({ ...each, weight: 2 })) }),
+  );
+  assert.deepEqual(stage.said().map(({ fields }) => [fields?.["added"], fields?.["removed"]]), [[0, 0]]);
+  stage.keeper.update(
+    groupConfig({ endpoints: endpointsAt(4).slice(1).map((each) => ({ ...each, weight: 2 })) }),
+  );
+  assert.deepEqual(stage.said(), []);
+});
+
+Deno.test("checks say that an endpoint went down and came up; that it is up to begin with is no news", async () => {
+  const directory = await Deno.makeTempDir();
+  const address = { transport: "unix", path: `${directory}/socket` } as const;
+  await using stage = new Stage({ endpoints: [{ ...endpointsAt(1)[0]!, address }], healthCheck: OFTEN });
+  const { keeper } = stage;
+  assert.deepEqual(keeper.notReady, ["group: the first health checks are under way"]);
+  keeper.start();
+  const { key } = keeper.endpoints[0]!;
+  const fields = { upstream: "group", endpoint: key };
+  assert.deepEqual(await stage.saying("endpoint_down"), {
+    level: "warn",
+    message: `group: endpoint ${key} is down, no such socket`,
+    fields: { event: "endpoint_down", ...fields, cause: "no such socket" },
+  });
+  assert.equal((await stage.saying("group_down")).level, "error");
+  assert.deepEqual(keeper.notReady, []);
+  const listener = Deno.listen(address);
+  const accepting = (async () => {
+    for await (const conn of listener) conn.close();
+  })();
+  assert.deepEqual(await stage.saying("endpoint_up"), {
+    level: "info",
+    message: `group: endpoint ${key} is up, connected`,
+    fields: { event: "endpoint_up", ...fields, cause: "connected" },
+  });
+  assert.equal((await stage.saying("group_up")).level, "info");
+  keeper.update(groupConfig({ endpoints: stage.keeper.config.endpoints }));
+  listener.close();
+  await accepting;
+  await Deno.remove(directory, { recursive: true });
+  assert.deepEqual(stage.events.map(({ state, reason }) => [state, reason]), [
+    ["down", "health check"],
+    ["up", "health check"],
+    ["unknown", "no longer checked"],
+  ]);
+});
+
+Deno.test("that an endpoint is up to begin with is told to those who want to know everything", async () => {
+  await using server = upstream(() => Promise.resolve());
+  const [hostname, port] = server.address.split(":");
+  const address = { transport: "tcp", hostname: hostname!, port: Number(port) } as const;
+  await using stage = new Stage({ endpoints: [{ ...endpointsAt(1)[0]!, address }], healthCheck: OFTEN });
+  stage.keeper.start();
+  assert.equal((await stage.saying("endpoint_up")).level, "debug");
+});
+
+Deno.test("a name that cannot be looked up is told once, and once that it can again", async () => {
+  await using server = await NameServer.start();
+  await using stage = new Stage({
+    endpoints: [{ ...endpointsAt(1)[0]!, address: { transport: "tcp", hostname: "db.test", port: 5432 } }],
+    discovery: { dns: "a", interval: 20, server: server.address },
+  });
+  stage.keeper.start();
+  assert.deepEqual(await stage.saying("discovery_failed"), {
+    level: "warn",
+    message: "group: cannot look up db.test, going on with what is known",
+    fields: {
+      event: "discovery_failed",
+      upstream: "group",
+      name: "db.test",
+      detail: "no A or AAAA record",
+    },
+  });
+  server.addresses = ["192.0.2.7"];
+  assert.deepEqual(await stage.saying("discovery_recovered"), {
+    level: "info",
+    message: "group: db.test can be looked up again",
+    fields: { event: "discovery_recovered", upstream: "group", name: "db.test" },
+  });
+});

@@ -1,0 +1,245 @@
+import assert from "node:assert/strict";
+import { ProxyError } from "../../../src/net/errors.ts";
+import { type Log, silentLog } from "../../../src/observe/log/log.ts";
+import type { Endpoint } from "../../../src/upstream/endpoint.ts";
+import { FakeTime } from "../../support/fakes/fake_time.ts";
+import { CHECK, endpointsAt, groupConfig, KeptGroup } from "../../support/fakes/upstream_parts.ts";
+
+const NEVER = new AbortController().signal;
+const REFUSED = new ProxyError("connection_refused", "upstream");
+
+Deno.test("a group says that no endpoint is up each time it is so, and that one is up again", async () => {
+  const logged: unknown[] = [];
+  const note: Log["info"] = (_message, fields) => void logged.push(fields?.["event"]);
+  const log: Log = { ...silentLog(), info: note, warn: note, error: note };
+  await using stage = new KeptGroup({ passive: { failures: 1, window: 1000, eject: 20 } }, log);
+  const { group } = stage;
+  const [only] = group.endpoints;
+  for (let round = 1; round <= 2; round++) {
+    group.connectionFailed(only!, REFUSED);
+    assert.equal(only!.isUp, false);
+    assert.deepEqual(logged.splice(0), ["endpoint_ejected", "group_down"]);
+    group.connected(only!, 1);
+    assert.deepEqual(logged.splice(0), [], "it is used although it is out");
+    const { state, reason } = await stage.nextEvent();
+    assert.deepEqual([state, reason, only!.isUp], ["unknown", "taken in again", true]);
+    assert.deepEqual(logged.splice(0), ["group_up"]);
+    group.connected(only!, 1);
+    assert.deepEqual(logged.splice(0), [], "it is said once");
+  }
+});
+
+Deno.test("while none is up, all are used; a second failure cuts nobody's connection", async () => {
+  await using stage = new KeptGroup({
+    passive: { failures: 1, window: 1000, eject: 1_000_000 },
+    onDown: "close",
+  });
+  const { group } = stage;
+  const [only] = stage.endpoints;
+  stage.foundDown(only!);
+  assert.equal(group.enter("192.0.2.9", []), only!.used);
+  let aborted = 0;
+  only!.used.whenDown(() => void (aborted += 1));
+  group.connectionFailed(only!.used, REFUSED);
+  assert.deepEqual([only!.kept.condition, aborted], ["ejected", 0]);
+  only!.used.leave();
+});
+
+Deno.test("an endpoint that was tried, or is full, is not entered, up or not", async () => {
+  await using stage = new KeptGroup({ endpoints: endpointsAt(1, 1) });
+  const { group } = stage;
+  const [only] = group.endpoints;
+  assert.equal(typeof group.enter("192.0.2.9", [only!]), "string");
+  assert.equal(group.enter("192.0.2.9", []), only);
+  assert.equal(group.enter("192.0.2.9", []), "full");
+  only!.leave();
+  stage.foundDown(stage.endpoints[0]!);
+  assert.equal(only!.isUp, false);
+  assert.equal(typeof group.enter("192.0.2.9", [only!]), "string");
+});
+
+Deno.test("a down endpoint gets nobody while up ones are full or were tried", async () => {
+  await using stage = new KeptGroup({ endpoints: endpointsAt(3, 1) });
+  const { group } = stage;
+  const [one, two, down] = stage.endpoints;
+  stage.foundDown(down!);
+  assert.equal(group.enter("", []), one!.used);
+  assert.equal(group.enter("", []), two!.used);
+  assert.equal(group.enter("", []), "full");
+  two!.used.leave();
+  assert.equal(group.enter("", [two!.used]), "full");
+  assert.equal(typeof group.enter("", [one!.used, two!.used]), "string");
+  one!.used.leave();
+  assert.equal(typeof group.enter("", [one!.used, two!.used]), "string");
+});
+
+Deno.test("an endpoint that was never checked gets nobody while one was found up, full or not", async () => {
+  await using stage = new KeptGroup({ endpoints: endpointsAt(3, 2), healthCheck: CHECK });
+  const { group } = stage;
+  const [one, two, three] = stage.endpoints;
+  const enter = (...tried: Endpoint[]) => group.enter("", tried);
+  assert.deepEqual([enter(), enter(), enter()], [one!.used, two!.used, three!.used], "nothing is known yet");
+  for (const { used } of [one!, two!, three!]) used.leave();
+  stage.found(two!, "up");
+  assert.deepEqual([enter(), enter(), enter()], [two!.used, two!.used, "full"]);
+  stage.found(one!, "down");
+  assert.equal(enter(), "full");
+  assert.equal(enter(two!.used), three!.used, "what could not be reached is not usable");
+  three!.used.leave();
+  stage.found(two!, "down");
+  assert.equal(enter(), three!.used, "rather than those of which is known that they are down");
+  stage.found(three!, "up");
+  assert.equal(enter(), three!.used);
+  assert.equal(enter(), "full");
+});
+
+Deno.test("clients wait for the first results where there are several endpoints, and only as long as they must", async () => {
+  await using several = new KeptGroup({ endpoints: endpointsAt(2), healthCheck: CHECK });
+  const [one, two] = several.endpoints;
+  assert.equal(several.group.isSettled, false);
+  let isOver = false;
+  const settled = several.group.settled(NEVER).then(() => isOver = true);
+  several.found(one!, "down");
+  await turn();
+  assert.deepEqual([several.group.isSettled, isOver], [false, false]);
+  several.found(two!, "up");
+  await settled;
+  assert.equal(several.group.isSettled, true);
+  several.found(two!, "down");
+  assert.equal(several.group.isSettled, true, "all have been checked");
+  several.keeper.update(groupConfig({ endpoints: endpointsAt(3), healthCheck: CHECK }));
+  assert.equal(several.group.isSettled, false, "none is up, and there is one more");
+  await using alone = new KeptGroup({ healthCheck: CHECK });
+  assert.equal(alone.group.isSettled, true, "there is no choice");
+  await using unchecked = new KeptGroup({ endpoints: endpointsAt(2) });
+  assert.equal(unchecked.group.isSettled, true, "nothing is to come");
+  await using drained = new KeptGroup({ endpoints: endpointsAt(2), healthCheck: CHECK });
+  drained.keeper.setAdmin(drained.endpoints[0]!.kept, "drain");
+  drained.found(drained.endpoints[1]!, "down");
+  assert.equal(drained.group.isSettled, true, "the other is not to be used whatever its check says");
+});
+
+Deno.test("once one was found up, the others have a moment for their first results, and only the first time", async () => {
+  using time = new FakeTime();
+  await using stage = new KeptGroup({ endpoints: endpointsAt(3), healthCheck: CHECK });
+  const { group } = stage;
+  const [one, two, three] = stage.endpoints;
+  stage.found(one!, "up");
+  assert.equal(group.isSettled, false);
+  let isOver = false;
+  void group.settled(NEVER).then(() => isOver = true);
+  await time.advance(90);
+  assert.deepEqual([group.isSettled, isOver], [false, false]);
+  await time.advance(10);
+  assert.deepEqual([group.isSettled, isOver], [true, true]);
+  stage.found(two!, "up");
+  stage.found(three!, "up");
+  // As after a reload that brings another.
+  stage.keeper.update(groupConfig({ endpoints: endpointsAt(4), healthCheck: CHECK }));
+  assert.equal(group.isSettled, true);
+
+  await using quick = new KeptGroup({ endpoints: endpointsAt(2), healthCheck: CHECK });
+  for (const each of quick.endpoints) quick.found(each, "up");
+  assert.equal(quick.group.isSettled, true);
+  quick.keeper.update(groupConfig({ endpoints: endpointsAt(3), healthCheck: CHECK }));
+  assert.equal(quick.group.isSettled, true, "nobody waits for the one that a reload adds");
+  // Had none been up, it could be the only one.
+  for (const each of quick.endpoints.slice(0, 2)) quick.found(each, "down");
+  assert.equal(quick.group.isSettled, false);
+  quick.found(quick.endpoints[0]!, "up");
+  assert.equal(quick.group.isSettled, false);
+  await time.advance(100);
+  assert.equal(quick.group.isSettled, true);
+});
+
+for (const onDown of ["close", "keep"] as const) {
+  Deno.test(`clients of a down endpoint, who came while none was up, with on_down: ${onDown}`, async () => {
+    await using stage = new KeptGroup({ endpoints: endpointsAt(3), healthCheck: CHECK, onDown });
+    const { group } = stage;
+    const [one, two, three] = stage.endpoints;
+    for (const each of stage.endpoints) stage.found(each, "down");
+    const ended: string[] = [];
+    for (const [name, { used }] of [["one", one!], ["two", two!]] as const) {
+      assert.equal(group.keeps(used), true);
+      used.whenDown(({ code }) => ended.push(`${name} ${code}`));
+    }
+    stage.keeper.setAdmin(three!.kept, "drain");
+    assert.deepEqual(ended, [], "there is nothing better");
+    stage.found(one!, "up");
+    assert.deepEqual(ended, onDown === "close" ? ["two endpoint_down"] : []);
+    // One more whose dial was under way.
+    assert.equal(group.keeps(two!.used), onDown === "keep");
+    assert.equal(group.keeps(one!.used), true);
+  });
+}
+
+Deno.test("clients of an ejected endpoint leave it when another is taken in again, or on_down becomes close", async () => {
+  await using stage = new KeptGroup({
+    endpoints: endpointsAt(2),
+    passive: { failures: 1, window: 1, eject: 1e6 },
+  });
+  const { group, keeper } = stage;
+  const [one, two] = stage.endpoints;
+  keeper.setAdmin(two!.kept, "drain");
+  group.connectionFailed(one!.used, REFUSED);
+  let ended = 0;
+  one!.used.whenDown(() => ended += 1);
+  keeper.setAdmin(two!.kept, "up");
+  assert.equal(ended, 0, "on_down is keep");
+  group.config = { ...group.config, onDown: "close" };
+  assert.equal(ended, 1);
+});
+
+Deno.test("an endpoint that another thread has just filled counts as full, even if there is room again", async () => {
+  await using stage = new KeptGroup({ endpoints: endpointsAt(2, 1) });
+  const { group } = stage;
+  const [one, two] = group.endpoints;
+  const full = (endpoint: Endpoint) =>
+    Object.assign(endpoint, { enter: () => false }) &&
+    Object.defineProperty(endpoint, "isFull", { value: false });
+  full(one!);
+  assert.equal(group.enter("", []), two);
+  full(two!);
+  two!.leave();
+  assert.equal(group.enter("", []), "full");
+});
+
+Deno.test("who comes to an endpoint that was given back is let in, and counted by nobody", async () => {
+  await using stage = new KeptGroup({ endpoints: endpointsAt(1, 1) });
+  const { group, memory } = stage;
+  const [only] = group.endpoints;
+  assert.equal(group.enter("192.0.2.9", []), only);
+  assert.equal(group.enter("192.0.2.9", []), "full");
+  // As when a service is removed: the thread has yet to hear of it, or has and still lets in who was on the way.
+  await stage.keeper.stop();
+  only!.leave();
+  assert.equal(only!.active, 0);
+  for (let client = 0; client < 3; client++) assert.equal(group.enter("192.0.2.9", []), only);
+  const place = only!.places.take();
+  assert.ok(place !== undefined, "connections are no longer limited either");
+  place[Symbol.dispose]();
+  const others = Array.from({ length: memory.gauges.capacity }, () => memory.gauges.claim());
+  assert.ok(others.every((gauge) => gauge?.value === 0), "the slots are free, for others");
+  for (let client = 0; client < 3; client++) only!.leave();
+  assert.ok(others.every((gauge) => gauge?.value === 0));
+});
+
+Deno.test("who was counted before an endpoint was given back leaves its slot to others, whoever leaves first", async () => {
+  await using stage = new KeptGroup();
+  const { group, memory } = stage;
+  const [only] = group.endpoints;
+  group.enter("192.0.2.9", []);
+  await stage.keeper.stop();
+  group.retire();
+  assert.equal(group.enter("192.0.2.9", []), only, "it is still there for who was on the way");
+  only!.leave();
+  only!.leave();
+  assert.throws(() => only!.leave(), RangeError, "nobody is left");
+  const others = Array.from({ length: memory.gauges.capacity }, () => memory.gauges.claim());
+  assert.ok(others.every((gauge) => gauge !== undefined));
+});
+
+/** Lets everything that is due happen. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}

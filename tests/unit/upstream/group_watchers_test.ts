@@ -1,0 +1,165 @@
+/** What a group tells those who hold connections to its endpoints, its keeper and its accounts. */
+
+import assert from "node:assert/strict";
+import { ProxyError } from "../../../src/net/errors.ts";
+import type { Endpoint } from "../../../src/upstream/endpoint.ts";
+import { UNCOUNTED } from "../../../src/upstream/pool/connection_semaphore.ts";
+import { GroupThreads } from "./group_threads.ts";
+import { CHECK, endpointsAt, groupConfig, KeptGroup } from "../../support/fakes/upstream_parts.ts";
+
+const REFUSED = new ProxyError("connection_refused", "upstream");
+
+/** Notes what it is told, and has so many idle connections to each endpoint. */
+class Watcher {
+  readonly heard: string[] = [];
+  #idle: number;
+
+  constructor(idle = 0) {
+    this.#idle = idle;
+  }
+
+  added({ key }: Endpoint): void {
+    this.heard.push(`added ${key}`);
+  }
+
+  unusable({ key }: Endpoint): void {
+    this.heard.push(`unusable ${key}`);
+  }
+
+  evictIdle({ key }: Endpoint): boolean {
+    if (this.#idle === 0) return false;
+    this.#idle -= 1;
+    this.heard.push(`closed one to ${key}`);
+    return true;
+  }
+}
+
+Deno.test("a watcher hears of endpoints that come, go down and go, each once, until it ends", async () => {
+  await using stage = new KeptGroup({ endpoints: endpointsAt(1) });
+  const { group, keeper } = stage;
+  const watcher = new Watcher();
+  const watch = group.watch(watcher);
+  keeper.update(groupConfig({ endpoints: endpointsAt(2) }));
+  assert.deepEqual(watcher.heard.splice(0), ["added 192.0.2.1:2"]);
+  const [, second] = stage.endpoints;
+  stage.found(second!, "up");
+  assert.deepEqual(watcher.heard, [], "it was up before");
+  stage.foundDown(second!);
+  assert.deepEqual(watcher.heard.splice(0), ["unusable 192.0.2.1:2"]);
+  stage.foundDown(second!);
+  stage.found(second!, "up");
+  assert.deepEqual(watcher.heard, [], "it was down before, and up is no news");
+  keeper.update(groupConfig({ endpoints: endpointsAt(1) }));
+  assert.deepEqual(watcher.heard.splice(0), ["unusable 192.0.2.1:2"]);
+  group.setState(second!.kept.id, { ...second!.kept.state, health: "down" }, true);
+  assert.deepEqual(watcher.heard, [], "the group does not have it any more");
+  watch[Symbol.dispose]();
+  keeper.update(groupConfig({ endpoints: endpointsAt(2) }));
+  assert.deepEqual(watcher.heard, []);
+});
+
+Deno.test("an endpoint that has gone, by itself or with its group, counts nobody who still comes", async () => {
+  await using stage = new KeptGroup({ endpoints: endpointsAt(2, 1) });
+  const { group } = stage;
+  const watcher = new Watcher();
+  group.watch(watcher);
+  const [first, second] = group.endpoints;
+  const takeAll = (endpoint: Endpoint) => {
+    const place = endpoint.places.take();
+    assert.notEqual(place, UNCOUNTED);
+    assert.equal(endpoint.places.take(), undefined);
+    return place!;
+  };
+  const places = [takeAll(first!), takeAll(second!)];
+  // Before the keeper has given back what counts them.
+  group.setEndpoints(stage.keeper.records.slice(0, 1));
+  assert.equal(second!.places.take(), UNCOUNTED);
+  assert.equal(first!.places.take(), undefined);
+  assert.deepEqual(watcher.heard.splice(0), ["unusable 192.0.2.1:2"]);
+  group.retire();
+  assert.equal(first!.places.take(), UNCOUNTED);
+  assert.deepEqual(watcher.heard.splice(0), ["unusable 192.0.2.1:1"]);
+  for (const place of places) place[Symbol.dispose]();
+});
+
+Deno.test("room is made in this thread, and where nothing is idle in another", async () => {
+  await using threads = new GroupThreads(2, { endpoints: endpointsAt(2) });
+  const [here, there] = threads.groups;
+  const [own, others] = [new Watcher(1), new Watcher(1)];
+  here!.watch(own);
+  there!.watch(others);
+  const [first, second] = here!.endpoints;
+  here!.evictIdle(second!);
+  assert.deepEqual([own.heard, threads.post.size], [["closed one to 192.0.2.1:2"], 0]);
+  here!.evictIdle(first!);
+  assert.deepEqual(others.heard, []);
+  assert.equal(threads.post.deliverAll(), 1);
+  assert.deepEqual(others.heard, ["closed one to 192.0.2.1:1"]);
+  there!.makeRoomFor(first!.id);
+  assert.equal(threads.post.size, 0, "there is no other way to pass it on");
+  there!.makeRoomFor(-1);
+  assert.equal(others.heard.length, 1);
+});
+
+Deno.test("connections that were made and that failed are counted for their endpoint, with how long they took", async () => {
+  await using stage = new KeptGroup({ endpoints: endpointsAt(2) });
+  const { group } = stage;
+  const [first, second] = group.endpoints;
+  group.connected(first!, 250);
+  group.connected(first!, 1750);
+  group.connectionFailed(second!, REFUSED);
+  const [one, two] = stage.endpoints.map(({ kept }) => kept.figures());
+  assert.deepEqual([one!.connects, one!.failures], [2, 0]);
+  assert.deepEqual([two!.connects, two!.failuresBy], [0, { connection_refused: 1 }]);
+  assert.equal(stage.keeper.connectTime.sum, 2);
+  assert.equal(group.name, "group");
+});
+
+Deno.test("the policy can be changed, and turns go on where they were", async () => {
+  await using stage = new KeptGroup({ endpoints: endpointsAt(2), balance: "source_hash" });
+  const { group } = stage;
+  const ports = () => Array.from({ length: 4 }, () => (group.enter("192.0.2.9", []) as Endpoint).key.at(-1));
+  assert.equal(new Set(ports()).size, 1);
+  group.config = groupConfig({ endpoints: endpointsAt(2), balance: "round_robin" });
+  assert.deepEqual(ports(), ["1", "2", "1", "2"]);
+});
+
+Deno.test("backups are used in the order of their tiers, however these came", async () => {
+  await using stage = new KeptGroup({ endpoints: [] });
+  const { group, keeper } = stage;
+  const records = [2, 0, 1].map((tier, index) => ({
+    ...endpointsAt(3)[index]!,
+    tier,
+    id: index,
+    clients: index,
+    open: index,
+    state: { health: "unknown", admin: "up", isEjected: false } as const,
+  }));
+  keeper.update(groupConfig({ endpoints: endpointsAt(3) }));
+  group.setEndpoints(records);
+  const tried: Endpoint[] = [];
+  for (;;) {
+    const endpoint = group.enter("", tried);
+    if (typeof endpoint === "string") break;
+    tried.push(endpoint);
+  }
+  assert.deepEqual(tried.map(({ tier }) => tier), [0, 1, 2]);
+});
+
+Deno.test("the only endpoint is said to have been taken out, and none to be unknown", async () => {
+  await using stage = new KeptGroup();
+  stage.keeper.setAdmin(stage.endpoints[0]!.kept, "drain");
+  assert.equal(stage.group.enter("", []), "taken_out");
+  await using nobody = new KeptGroup({ endpoints: [] });
+  assert.equal(nobody.group.enter("", []), "unknown");
+});
+
+Deno.test("nobody waits for the first results of a group that is gone", async () => {
+  await using stage = new KeptGroup({ endpoints: endpointsAt(2), healthCheck: CHECK });
+  const { group } = stage;
+  assert.equal(group.isSettled, false);
+  const settled = group.settled(new AbortController().signal);
+  group.retire();
+  await settled;
+  assert.equal(group.isSettled, true);
+});

@@ -1,0 +1,176 @@
+import assert from "node:assert/strict";
+import { mock } from "node:test";
+import type { GroupConfig } from "../../../../src/config/config.ts";
+import { parseUpstreamAddress } from "../../../../src/net/address.ts";
+import type { Conn } from "../../../../src/net/socket/conn.ts";
+import { silentLog } from "../../../../src/observe/log/log.ts";
+import { CheckLeg } from "../../../../src/upstream/health/check_leg.ts";
+import { EndpointController } from "../../../../src/upstream/endpoint_controller.ts";
+import type { EndpointSpec } from "../../../../src/upstream/endpoint.ts";
+import { Monitor } from "../../../../src/upstream/health/monitor.ts";
+import { UpstreamTls } from "../../../../src/upstream/upstream_tls.ts";
+import { upstream } from "../../../support/peers/sockets.ts";
+import { NameServer } from "../name_server.ts";
+import { CHECK, endpointsAt, groupConfig, UpstreamMemory } from "../../../support/fakes/upstream_parts.ts";
+
+const OFTEN = { ...CHECK, interval: 20 };
+
+/** A monitor, and what it tells. */
+class Stage extends Monitor {
+  readonly heard: string[] = [];
+  readonly specs: EndpointSpec[] = [];
+  #news = Promise.withResolvers<void>();
+
+  constructor(config: Partial<GroupConfig> = {}, leg = new CheckLeg(), log = silentLog()) {
+    super(groupConfig({ healthCheck: OFTEN, ...config }), leg, log, {
+      onEndpoints: (specs) => {
+        this.specs.push(...specs);
+        this.#news.resolve();
+      },
+      onHealth: ({ key, health }, state) => {
+        this.heard.push(`${key} ${state} ${health}`);
+        this.#news.resolve();
+      },
+    });
+  }
+
+  async news(): Promise<void> {
+    await this.#news.promise;
+    this.#news = Promise.withResolvers();
+  }
+}
+
+/** An endpoint at a socket that is not there. */
+function absent(): EndpointController {
+  return keptAt({ transport: "unix", path: "/nonexistent/socket" });
+}
+
+function keptAt(address: EndpointSpec["address"]): EndpointController {
+  const { accounts, gauges } = new UpstreamMemory();
+  return new EndpointController(
+    { address, weight: 1, tier: 0, maxConnections: 0 },
+    { row: accounts.endpoints.claim()!, clients: gauges.claim()!, open: gauges.claim()! },
+    undefined,
+  );
+}
+
+Deno.test("nothing is checked before it starts, or after it has stopped, or that has left", async () => {
+  const [early, late, left] = [new Stage(), new Stage(), new Stage()];
+  early.watch(absent());
+  late.start([]);
+  await late.stop();
+  late.watch(absent());
+  const gone = absent();
+  left.start([gone]);
+  left.unwatch(gone);
+  left.unwatch(gone);
+  for (let round = 0; round < 3; round++) {
+    // Who begins later hears of it first otherwise.
+    const other = new Stage();
+    other.start([absent()]);
+    await other.news();
+    await other.stop();
+    assert.deepEqual(other.heard, ["unix:/nonexistent/socket down down"]);
+  }
+  assert.deepEqual([early.heard, late.heard, left.heard], [[], [], []]);
+  await left.stop();
+  await early.stop();
+});
+
+Deno.test("without checks and names there is nothing to watch", async () => {
+  const idle = new Stage({ healthCheck: undefined });
+  idle.start([absent()]);
+  const other = new Stage();
+  other.start([absent()]);
+  await other.news();
+  assert.deepEqual([idle.heard, idle.specs], [[], []]);
+  for (const each of [idle, other]) await each.stop();
+});
+
+Deno.test("checks begin as they are told to, and who stops the monitor waits for those under way", async () => {
+  const shaking = Promise.withResolvers<Conn>();
+  const begun = Promise.withResolvers<void>();
+  mock.method(UpstreamTls.prototype, "startTls", () => {
+    begun.resolve();
+    return shaking.promise;
+  });
+  try {
+    await using server = upstream(async (conn) => void await conn.read(new Uint8Array(1)));
+    const [hostname, port] = server.address.split(":");
+    const monitor = new Stage(
+      {},
+      new CheckLeg({
+        tls: {
+          service: "service",
+          config: { ca: undefined, certificate: undefined, serverName: undefined, verify: false, alpn: [] },
+          material: { authorities: undefined, credentials: undefined },
+        },
+      }),
+    );
+    monitor.start([keptAt({ transport: "tcp", hostname: hostname!, port: Number(port) })]);
+    await begun.promise;
+    let isStopped = false;
+    const stopping = monitor.stop().then(() => isStopped = true);
+    await new Promise((resolve) => setTimeout(resolve));
+    assert.equal(isStopped, false);
+    shaking.reject(new Error("given up"));
+    await stopping;
+  } finally {
+    mock.restoreAll();
+  }
+});
+
+Deno.test("endpoints that names bring have the weights, limits and tiers of their entries", async () => {
+  await using server = await NameServer.start();
+  server.addresses = ["192.0.2.7"];
+  const named = (hostname: string, backup: boolean, weight: number, maxConnections: number) => ({
+    ...endpointsAt(1)[0]!,
+    address: { transport: "tcp", hostname, port: backup ? 2 : 1 } as const,
+    backup,
+    weight,
+    maxConnections,
+  });
+  const monitor = new Stage({
+    healthCheck: undefined,
+    endpoints: [named("db.test", false, 2, 3), named("db.test", true, 4, 5)],
+    discovery: { dns: "a", interval: 1e6, server: server.address },
+  });
+  monitor.start([]);
+  await monitor.news();
+  await monitor.stop();
+  const at = (port: number) => ({ transport: "tcp", hostname: "192.0.2.7", port });
+  assert.deepEqual(monitor.specs, [
+    { address: at(1), weight: 2, tier: 0, maxConnections: 3 },
+    { address: at(2), weight: 4, tier: 1, maxConnections: 5 },
+  ]);
+});
+
+for (
+  const [before, state, level] of [
+    ["unknown", "up", "debug"],
+    ["down", "up", "info"],
+    ["unknown", "down", "warn"],
+    ["up", "down", "warn"],
+  ] as const
+) {
+  Deno.test(`a monitor logs an endpoint that was ${before} and is ${state} at the level ${level}`, async () => {
+    await using server = upstream(async (conn) => void await conn.read(new Uint8Array(1)));
+    const logged: string[] = [];
+    const at = (name: string) => (_line: string, fields?: Record<string, unknown>) =>
+      void logged.push(`${name} ${fields?.["event"]}`);
+    const log = {
+      ...silentLog(),
+      debug: at("debug"),
+      info: at("info"),
+      warn: at("warn"),
+      error: at("error"),
+    };
+    const stage = new Stage({}, new CheckLeg(), log);
+    const endpoint = state === "down" ? absent() : keptAt(parseUpstreamAddress(server.address));
+    endpoint.health = before;
+    stage.start([endpoint]);
+    await stage.news();
+    await stage.stop();
+    assert.deepEqual(logged, [`${level} endpoint_${state}`]);
+  });
+}

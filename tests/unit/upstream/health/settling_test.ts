@@ -1,0 +1,52 @@
+import assert from "node:assert/strict";
+import { Settling } from "../../../../src/upstream/health/settling.ts";
+import { FakeTime, settled } from "../../../support/fakes/fake_time.ts";
+
+const NEVER = new AbortController().signal;
+
+Deno.test("before anything is known clients wait, at most until they give up", async () => {
+  const settling = new Settling();
+  assert.equal(settling.isSettled, false);
+  const abort = new AbortController();
+  const heard: string[] = [];
+  const hasty = settling.settled(abort.signal).then(() => heard.push("hasty"));
+  const patient = settling.settled(NEVER).then(() => heard.push("patient"));
+  abort.abort(new Error("too late"));
+  await hasty;
+  await settled();
+  assert.deepEqual(heard, ["hasty"]);
+  settling.update({ hasUsable: false, isPending: false });
+  await patient;
+  assert.equal(settling.isSettled, true);
+});
+
+Deno.test("there is a moment of grace only while one is usable and more is to come", async () => {
+  using time = new FakeTime();
+  const settling = new Settling();
+  settling.update({ hasUsable: false, isPending: true });
+  await time.advance(200);
+  assert.equal(settling.isSettled, false, "there is nowhere to go");
+  settling.update({ hasUsable: true, isPending: true });
+  await time.advance(50);
+  // It does not begin anew.
+  settling.update({ hasUsable: true, isPending: true });
+  await time.advance(40);
+  assert.equal(settling.isSettled, false);
+  await time.advance(10);
+  assert.equal(settling.isSettled, true);
+});
+
+Deno.test("a grace that is not needed any more is over, and the next one is as long", async () => {
+  using time = new FakeTime();
+  const settling = new Settling();
+  settling.update({ hasUsable: true, isPending: true });
+  await time.advance(90);
+  settling.update({ hasUsable: false, isPending: true });
+  await time.advance(20);
+  assert.equal(settling.isSettled, false);
+  settling.update({ hasUsable: true, isPending: true });
+  await time.advance(90);
+  assert.equal(settling.isSettled, false);
+  await time.advance(10);
+  assert.equal(settling.isSettled, true);
+});

@@ -1,0 +1,56 @@
+import assert from "node:assert/strict";
+import { ProxyError } from "../../../src/net/errors.ts";
+import { Lease } from "../../../src/upstream/lease.ts";
+import { FakeConn } from "../../support/fakes/fake_conn.ts";
+import { FakeTime } from "../../support/fakes/fake_time.ts";
+import { KeptGroup } from "../../support/fakes/upstream_parts.ts";
+
+const RESET = new ProxyError("connection_reset", "upstream");
+
+Deno.test("a connection that its upstream breaks at once, having sent nothing, counts as failed", async () => {
+  using time = new FakeTime();
+  await using stage = new KeptGroup();
+  const [only] = stage.endpoints;
+  await time.advance(500);
+  const lease = new Lease(stage.group, only!.used, new FakeConn());
+  const failures = () => only!.kept.figures().failures;
+  lease.failed(new ProxyError("connection_reset", "client"), 0);
+  lease.failed(new ProxyError("idle_timeout", "upstream"), 0);
+  lease.failed(RESET, 1);
+  assert.equal(failures(), 0);
+  lease.failed(RESET, 0);
+  assert.equal(failures(), 1);
+  await time.advance(990);
+  lease.failed(RESET, 0);
+  assert.equal(failures(), 2);
+  await time.advance(10);
+  lease.failed(RESET, 0);
+  assert.equal(failures(), 2, "it worked for a second");
+});
+
+Deno.test("who gives it back closes the connection, leaves the place once and hears nothing more", async () => {
+  await using stage = new KeptGroup();
+  const { used, kept } = stage.endpoints[0]!;
+  assert.deepEqual([used.enter(), used.enter()], [true, true]);
+  const conn = new FakeConn();
+  const lease = new Lease(stage.group, used, conn);
+  assert.equal(lease.conn, conn);
+  const heard: string[] = [];
+  lease.whenDown(({ code }) => heard.push(code));
+  stage.keeper.setAdmin(kept, "down");
+  assert.deepEqual(heard, ["endpoint_down"]);
+  lease[Symbol.dispose]();
+  lease[Symbol.dispose]();
+  assert.deepEqual([conn.isClosed, used.active], [true, 1]);
+  used.abortConnections(RESET);
+  assert.equal(heard.length, 1);
+  used.leave();
+});
+
+Deno.test("one that nobody wanted to hear of is given back as well", async () => {
+  await using stage = new KeptGroup();
+  const { used } = stage.endpoints[0]!;
+  used.enter();
+  new Lease(stage.group, used, new FakeConn())[Symbol.dispose]();
+  assert.equal(used.active, 0);
+});

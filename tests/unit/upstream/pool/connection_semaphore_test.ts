@@ -1,0 +1,225 @@
+import assert from "node:assert/strict";
+import { GaugeTable } from "../../../../src/shared/gauge.ts";
+import { WakeUps } from "../../../../src/shared/wake_ups.ts";
+import { PermittedConn } from "../../../../src/upstream/pool/permitted_conn.ts";
+import {
+  ConnectionSemaphore,
+  Permit,
+  UNCOUNTED,
+} from "../../../../src/upstream/pool/connection_semaphore.ts";
+import { FakeConn, readOnce } from "../../../support/fakes/fake_conn.ts";
+
+const NEVER = new AbortController().signal;
+const POOL = {};
+const ALONE = new WakeUps(() => {});
+
+Deno.test("there are as many places as the limit says, and one that is left can be taken again", () => {
+  const { places, count } = placesFor(2);
+  const [first, second] = [places.take(), places.take()];
+  assert.ok(first !== undefined && second !== undefined);
+  assert.equal(places.take(), undefined);
+  first[Symbol.dispose]();
+  first[Symbol.dispose]();
+  assert.equal(count(), 1);
+  assert.ok(places.take() !== undefined);
+  assert.equal(places.take(), undefined);
+});
+
+Deno.test("without a limit nothing is counted", () => {
+  const places = new ConnectionSemaphore(0, new GaugeTable(1).claim()!, ALONE);
+  assert.equal(places.take(), UNCOUNTED);
+  assert.equal(places.take(), UNCOUNTED);
+});
+
+Deno.test("a place that is left goes to whoever waited longest, and to nobody else", async () => {
+  const { places, count } = placesFor(1);
+  const place = places.take()!;
+  const granted: string[] = [];
+  const waiting = ["first", "second"].map(async (name) => {
+    const next = await places.wait(POOL, NEVER);
+    granted.push(name);
+    return next as Permit;
+  });
+  assert.equal(places.isWanted, true);
+  place[Symbol.dispose]();
+  assert.equal(places.take(), undefined, "it is passed on without being free");
+  (await waiting[0]!)[Symbol.dispose]();
+  const last = await waiting[1]!;
+  assert.deepEqual([granted, count(), places.isWanted], [["first", "second"], 1, false]);
+  last[Symbol.dispose]();
+  assert.equal(count(), 0);
+});
+
+Deno.test("who gives up waiting gets nothing, and who comes with an aborted signal does not wait", async () => {
+  const { places, count } = placesFor(1);
+  const place = places.take()!;
+  const abort = new AbortController();
+  const reason = new Error("too late");
+  const waiting = assert.rejects(places.wait(POOL, abort.signal), reason);
+  abort.abort(reason);
+  await waiting;
+  await assert.rejects(places.wait(POOL, abort.signal), reason);
+  assert.equal(places.isWanted, false);
+  place[Symbol.dispose]();
+  assert.equal(count(), 0);
+});
+
+Deno.test("a connection is offered to those of the same pool only", async () => {
+  const { places } = placesFor(1);
+  const place = places.take()!;
+  const stranger = places.wait({}, NEVER);
+  const conn = new FakeConn();
+  assert.equal(places.offer(POOL, conn), false);
+  const waiting = places.wait(POOL, NEVER);
+  assert.equal(places.offer(POOL, conn), true);
+  assert.equal(await waiting, conn);
+  assert.equal(places.offer(POOL, conn), false);
+  place[Symbol.dispose]();
+  assert.ok(await stranger instanceof Permit);
+});
+
+Deno.test("who waits has room made again whenever a place went to somebody else", async () => {
+  const gauges = new GaugeTable({ slots: 1, threads: 2 });
+  const gauge = gauges.claim()!;
+  const wakeUps = new WakeUps(() => {});
+  const places = new ConnectionSemaphore(1, gauge, wakeUps);
+  const elsewhere = new ConnectionSemaphore(
+    1,
+    new GaugeTable({ slots: 1, threads: 2 }, 1, gauges.memory).at(gauge.slot),
+    ALONE,
+  );
+  const place = elsewhere.take()!;
+  let asked = 0;
+  const waiting = places.wait(POOL, NEVER, () => void (asked += 1));
+  assert.equal(asked, 1);
+  // Left, and taken again by a client of that thread before word of it arrives here.
+  place[Symbol.dispose]();
+  const again = elsewhere.take()!;
+  wakeUps.wake(gauge.slot);
+  assert.equal(asked, 2);
+  again[Symbol.dispose]();
+  wakeUps.wake(gauge.slot);
+  (await waiting as Permit)[Symbol.dispose]();
+  assert.deepEqual([asked, gauge.value], [2, 0]);
+});
+
+Deno.test("once the endpoint is gone who comes does not wait, even before its gauge was given back", () => {
+  const { places, count } = placesFor(1);
+  const place = places.take()!;
+  places.retire();
+  assert.equal(places.take(), UNCOUNTED);
+  place[Symbol.dispose]();
+  assert.equal(count(), 0);
+});
+
+Deno.test("once the endpoint is gone nobody waits, and the gauge is free after the last place", async () => {
+  const gauges = new GaugeTable(1);
+  const gauge = gauges.claim()!;
+  const places = new ConnectionSemaphore(1, gauge, ALONE);
+  const place = places.take()!;
+  const waiting = places.wait(POOL, NEVER);
+  places.retire();
+  // As the keeper of the endpoint does.
+  gauge.release();
+  assert.equal(await waiting, UNCOUNTED);
+  assert.equal(places.take(), UNCOUNTED);
+  assert.equal(gauges.claim(), undefined);
+  place[Symbol.dispose]();
+  assert.ok(gauges.claim() !== undefined);
+});
+
+Deno.test("who waits is told of places that other threads leave, however others here come and go", async () => {
+  const { here, there, told } = twoThreads();
+  const place = there.take()!;
+  assert.equal(there.isWanted, false);
+  place[Symbol.dispose]();
+  assert.deepEqual(told, [], "nobody waits");
+  for (const round of ["first", "second"]) {
+    const taken = there.take()!;
+    const abort = new AbortController();
+    const hasty = assert.rejects(here.wait(POOL, abort.signal));
+    const patient = here.wait(POOL, NEVER);
+    assert.deepEqual([there.isWanted, here.isWanted], [true, true], round);
+    abort.abort(new Error("too late"));
+    await hasty;
+    assert.equal(there.isWanted, true);
+    taken[Symbol.dispose]();
+    (await patient as Permit)[Symbol.dispose]();
+    assert.deepEqual([there.isWanted, told.splice(0)], [false, ["there"]], round);
+  }
+});
+
+Deno.test("a place that was left before it was seen that somebody waits is found all the same", async () => {
+  const { here, there } = twoThreads();
+  let asked = 0;
+  // Nothing tells of it: it is free already.
+  const place = await here.wait(POOL, NEVER, () => void (asked += 1));
+  assert.ok(place instanceof Permit);
+  assert.deepEqual([asked, there.take(), here.isWanted], [0, undefined, false]);
+  place[Symbol.dispose]();
+});
+
+Deno.test("of a gauge that was given back nobody is refused a place", () => {
+  const gauge = new GaugeTable(1).claim()!;
+  const places = new ConnectionSemaphore(1, gauge, ALONE);
+  const place = places.take()!;
+  assert.equal(places.take(), undefined);
+  gauge.release();
+  assert.equal(places.take(), UNCOUNTED);
+  place[Symbol.dispose]();
+});
+
+/** One place, in two threads that are told of each other's at once. */
+function twoThreads() {
+  const size = { slots: 1, threads: 2 };
+  const gauges = new GaugeTable(size);
+  const gauge = gauges.claim()!;
+  const told: string[] = [];
+  const hereWakeUps: WakeUps = new WakeUps((slot) => {
+    told.push("here");
+    thereWakeUps.wake(slot);
+  });
+  const thereWakeUps: WakeUps = new WakeUps((slot) => {
+    told.push("there");
+    hereWakeUps.wake(slot);
+  });
+  const other = new GaugeTable(size, 1, gauges.memory).at(gauge.slot);
+  return {
+    here: new ConnectionSemaphore(1, gauge, hereWakeUps),
+    there: new ConnectionSemaphore(1, other, thereWakeUps),
+    told,
+  };
+}
+
+Deno.test("a place is left once the socket is closed, which is after what was under way on it", async () => {
+  for (const how of ["close", "reset"] as const) {
+    let isLeft = false;
+    const inner = new SlowToClose();
+    const conn = new PermittedConn(inner, new Permit(() => void (isLeft = true)));
+    const read = assert.rejects(readOnce(conn));
+    conn[how]();
+    conn[how]();
+    await turn();
+    assert.equal(isLeft, false);
+    inner.closed();
+    await read;
+    await turn();
+    assert.equal(isLeft, true);
+  }
+});
+
+/** Whose read under way ends some time after `close()`. */
+class SlowToClose extends FakeConn {
+  closed = (): void => super.close();
+
+  override close(): void {}
+}
+
+function placesFor(limit: number): { places: ConnectionSemaphore; count: () => number } {
+  const gauge = new GaugeTable(1).claim()!;
+  return { places: new ConnectionSemaphore(limit, gauge, ALONE), count: () => gauge.value };
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}

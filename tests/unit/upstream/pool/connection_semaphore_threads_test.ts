@@ -1,0 +1,178 @@
+/** Permits of an endpoint that several threads use: whoever waits in one gets what is left in another. */
+
+import assert from "node:assert/strict";
+import { GaugeTable } from "../../../../src/shared/gauge.ts";
+import { Connector } from "../../../../src/upstream/connector.ts";
+import { ConnectionSemaphore, type Permit } from "../../../../src/upstream/pool/connection_semaphore.ts";
+import { FakeConn } from "../../../support/fakes/fake_conn.ts";
+import { GroupThreads, Post, wakeUpsOf } from "../group_threads.ts";
+import { endpointsAt } from "../../../support/fakes/upstream_parts.ts";
+
+const NEVER = new AbortController().signal;
+
+Deno.test("a place that is left in one thread reaches the one who waits in another", async () => {
+  const { threads: [here, there], post, value } = stage(1);
+  const place = here!.take()!;
+  const granted = waiting(there!);
+  assert.equal(here!.isWanted, true, "it can be seen in the other thread");
+  place[Symbol.dispose]();
+  assert.deepEqual([post.size, value(), granted.count], [1, 0, 0]);
+  post.deliverAll();
+  assert.equal(value(), 1);
+  (await granted.place)[Symbol.dispose]();
+  assert.deepEqual([value(), here!.isWanted, post.size], [0, false, 0]);
+});
+
+Deno.test("who begins to wait just as a place is left gets it: nobody was told, as nobody waited yet", async () => {
+  const { threads: [here, there], post } = stage(1);
+  const place = here!.take()!;
+  assert.equal(there!.take(), undefined);
+  place[Symbol.dispose]();
+  assert.equal(post.size, 0);
+  const granted = await there!.wait(undefined, NEVER);
+  assert.equal(here!.take(), undefined);
+  (granted as Permit)[Symbol.dispose]();
+});
+
+Deno.test("of those who wait in several threads one gets the place, and the others go on waiting", async () => {
+  const { threads, post, value } = stage(1, 3);
+  const place = threads[0]!.take()!;
+  const second = waiting(threads[1]!);
+  const third = waiting(threads[2]!);
+  place[Symbol.dispose]();
+  assert.equal(post.size, 2);
+  post.deliver(1);
+  post.deliver();
+  const next = await third.place;
+  assert.deepEqual([second.count, value()], [0, 1]);
+  next[Symbol.dispose]();
+  post.deliverAll();
+  (await second.place)[Symbol.dispose]();
+  assert.equal(value(), 0);
+});
+
+Deno.test("a place goes first to those who wait in the same thread, and is not free meanwhile", async () => {
+  const { threads: [here, there], post } = stage(1);
+  const place = here!.take()!;
+  const far = waiting(there!);
+  const near = waiting(here!);
+  place[Symbol.dispose]();
+  assert.equal(post.size, 0);
+  (await near.place)[Symbol.dispose]();
+  assert.equal(far.count, 0);
+  assert.equal(post.deliverAll(), 1);
+  (await far.place)[Symbol.dispose]();
+});
+
+Deno.test("several places that are left before the word arrives serve as many as wait", async () => {
+  const { threads: [here, there], post, value } = stage(2);
+  const places = [here!.take()!, here!.take()!];
+  const first = waiting(there!);
+  const second = waiting(there!);
+  for (const place of places) place[Symbol.dispose]();
+  post.deliver();
+  assert.equal(value(), 2);
+  const granted = [await first.place, await second.place];
+  post.deliverAll();
+  assert.equal(value(), 2);
+  for (const place of granted) place[Symbol.dispose]();
+});
+
+Deno.test("the word for one who has given up changes nothing, and the place is free", async () => {
+  const { threads: [here, there], post, value } = stage(1);
+  const place = here!.take()!;
+  const abort = new AbortController();
+  const gaveUp = assert.rejects(there!.wait(undefined, abort.signal), { name: "AbortError" });
+  place[Symbol.dispose]();
+  abort.abort();
+  await gaveUp;
+  assert.deepEqual([here!.isWanted, there!.isWanted], [false, false]);
+  post.deliverAll();
+  assert.equal(value(), 0);
+  using taken = here!.take();
+  assert.ok(taken !== undefined);
+});
+
+Deno.test("for a client without a place, what another thread holds in its pool is closed", async () => {
+  const dials: PromiseWithResolvers<FakeConn>[] = [];
+  await using stage = new GroupThreads(2, {
+    endpoints: endpointsAt(1, 1),
+    pool: { mode: "warm", maxIdle: 1, maxIdleTime: 1_000_000, quiet: 1, maxUses: 1 },
+  });
+  const [ahead, other] = stage.groups.map((group) => connectorFor(group, dials));
+  ahead!.start();
+  const held = new FakeConn();
+  dials.shift()!.resolve(held);
+  await turn();
+  // It finds the only place taken.
+  other!.start();
+  assert.equal(dials.length, 0);
+  const connecting = other!.connect("192.0.2.9", { endpoint: "", attempts: 0 });
+  await turn();
+  assert.deepEqual([held.isClosed, dials.length, stage.post.size], [false, 0, 1]);
+  stage.post.deliverAll();
+  assert.equal(held.isClosed, true);
+  await turn();
+  assert.ok(stage.post.deliverAll() > 0);
+  await turn();
+  assert.equal(dials.length, 1);
+  dials.shift()!.resolve(new FakeConn());
+  using _lease = await connecting;
+  assert.deepEqual(stage.groups.map(({ endpoints }) => endpoints[0]!.active), [1, 1]);
+  for (const connector of [ahead!, other!]) await connector.retire();
+});
+
+/** The places of one endpoint in so many threads. */
+function stage(limit: number, threads = 2) {
+  const size = { slots: 1, threads };
+  const table = new GaugeTable(size);
+  const gauge = table.claim()!;
+  const post = new Post();
+  return {
+    threads: wakeUpsOf(threads, post).map((wakeUps, thread) =>
+      new ConnectionSemaphore(limit, new GaugeTable(size, thread, table.memory).at(gauge.slot), wakeUps)
+    ),
+    post,
+    value: () => gauge.value,
+  };
+}
+
+/** Waits for a place. */
+function waiting(places: ConnectionSemaphore): { readonly place: Promise<Permit>; readonly count: number } {
+  let count = 0;
+  const place = places.wait(undefined, NEVER).then((granted) => {
+    count += 1;
+    return granted as Permit;
+  });
+  return {
+    place,
+    get count() {
+      return count;
+    },
+  };
+}
+
+function connectorFor(
+  group: GroupThreads["groups"][number],
+  dials: PromiseWithResolvers<FakeConn>[],
+): Connector {
+  return new Connector(group, {
+    adapter: "deno",
+    connectTimeout: 0,
+    nodelay: false,
+    keepalive: false,
+    sourceAddress: undefined,
+    tls: undefined,
+    hasPreface: false,
+    dial: () => {
+      const dial = Promise.withResolvers<FakeConn>();
+      dials.push(dial);
+      return dial.promise;
+    },
+  });
+}
+
+/** Lets everything that is due happen. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve));
+}

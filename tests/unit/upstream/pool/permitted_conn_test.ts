@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { PermittedConn } from "../../../../src/upstream/pool/permitted_conn.ts";
+import { Permit } from "../../../../src/upstream/pool/connection_semaphore.ts";
+import { FakeConn, readOnce } from "../../../support/fakes/fake_conn.ts";
+import { settled } from "../../../support/fakes/fake_time.ts";
+
+class Stage {
+  readonly inner = new FakeConn();
+  isLeft = false;
+  readonly conn = new PermittedConn(this.inner, new Permit(() => void (this.isLeft = true)));
+}
+
+Deno.test("what is read and written is passed on, and the place stays taken", async () => {
+  const { conn, inner } = new Stage();
+  inner.arrive("hello");
+  assert.equal(await readOnce(conn), "hello");
+  assert.equal(await conn.write(new TextEncoder().encode("request")), 7);
+  assert.equal(inner.written, "request");
+});
+
+Deno.test("a connection on which nothing is under way leaves its place when it is closed or reset", async () => {
+  for (const how of ["close", "reset"] as const) {
+    const stage = new Stage();
+    stage.conn[how]();
+    await settled();
+    assert.deepEqual([stage.isLeft, stage.inner.isClosed, stage.inner.isReset], [
+      true,
+      true,
+      how === "reset",
+    ]);
+  }
+});
+
+Deno.test("the place is left once the last of what is under way has ended, however it does", async () => {
+  for (const first of ["read", "write"] as const) {
+    const stage = new Stage();
+    const { conn, inner } = stage;
+    const [read, write] = [Promise.withResolvers<number>(), Promise.withResolvers<number>()];
+    inner.read = () => read.promise;
+    inner.write = () => write.promise;
+    const both = Promise.allSettled([conn.read(new Uint8Array(1)), conn.write(new Uint8Array(1))]);
+    conn.close();
+    const ends = [() => read.reject(new Error("closed")), () => write.resolve(1)];
+    if (first === "write") ends.reverse();
+    for (const end of ends) {
+      await settled();
+      assert.equal(stage.isLeft, false);
+      end();
+    }
+    await both;
+    await settled();
+    assert.equal(stage.isLeft, true);
+  }
+});

@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import type { PoolConfig } from "../../../../src/config/config.ts";
+import type { Conn } from "../../../../src/net/socket/conn.ts";
+import type { Endpoint } from "../../../../src/upstream/endpoint.ts";
+import { Permit } from "../../../../src/upstream/pool/connection_semaphore.ts";
+import { poolFiguresOf } from "../../../../src/upstream/pool/pool.ts";
+import { ReusePool } from "../../../../src/upstream/pool/reuse_pool.ts";
+import { FakeConn, readOnce } from "../../../support/fakes/fake_conn.ts";
+import { settled } from "../../../support/fakes/fake_time.ts";
+import { endpointAlone, upstreamRow } from "../../../support/fakes/upstream_parts.ts";
+
+const CONFIG: PoolConfig = { mode: "reuse", maxIdle: 2, maxIdleTime: 1_000_000, quiet: 1, maxUses: 10 };
+
+class Stage {
+  readonly endpoint: Endpoint;
+  readonly #row = upstreamRow();
+  readonly pool: ReusePool;
+  isCurrent = true;
+
+  readonly dialled: FakeConn[] = [];
+
+  constructor(config: Partial<PoolConfig> = {}, maxConnections = 0) {
+    this.endpoint = endpointAlone(maxConnections);
+    this.pool = new ReusePool({ ...CONFIG, ...config }, this.#row);
+  }
+
+  figures() {
+    return poolFiguresOf(this.#row);
+  }
+
+  /** So many clients at the same time, who get connections of their own and end one after the other. */
+  async serveTogether(count: number): Promise<void> {
+    await this.serve(() => count > 1 ? this.serveTogether(count - 1) : undefined);
+  }
+
+  /** A client that asks, gets its answer and goes. */
+  async serve(onServed: () => unknown = () => {}): Promise<void> {
+    const conn = await this.#client();
+    await conn.write(new TextEncoder().encode("ask"));
+    this.dialled.at(-1)!.arrive("answer");
+    assert.equal(await readOnce(conn), "answer");
+    await onServed();
+    const end = readOnce(conn);
+    await conn.closeWrite();
+    assert.equal(await end, null);
+  }
+
+  async #client(): Promise<Conn> {
+    const found = await this.pool.take(this.endpoint);
+    if (found !== undefined && !(found instanceof Permit)) return found;
+    const conn = new FakeConn();
+    this.dialled.push(conn);
+    return this.pool.adopt(this.endpoint, conn, () => this.isCurrent);
+  }
+}
+
+Deno.test("renew() closes what waits", async () => {
+  const stage = new Stage();
+  await stage.serve();
+  stage.pool.renew();
+  await stage.serve();
+  assert.deepEqual(stage.dialled.map(({ isClosed }) => isClosed), [true, false]);
+  await stage.pool.stop();
+});
+
+Deno.test("a connection that would be opened in another way today serves nobody after its client", async () => {
+  const stage = new Stage();
+  await stage.serve();
+  await stage.serve(() => stage.isCurrent = false);
+  assert.deepEqual(stage.dialled.map(({ isClosed }) => isClosed), [true], "one served both");
+  await stage.serve();
+  assert.equal(stage.dialled.length, 2);
+  await stage.pool.stop();
+});
+
+Deno.test("hits, misses and what waits are counted, of which there are no more than max_idle", async () => {
+  const stage = new Stage();
+  await stage.serve();
+  await stage.serve();
+  assert.deepEqual(stage.figures(), { idle: 1, hits: 1, misses: 1, expired: 0, lost: 0 });
+  await stage.serveTogether(3);
+  assert.deepEqual(stage.figures(), { idle: 2, hits: 2, misses: 3, expired: 0, lost: 0 });
+  assert.equal(stage.dialled.filter(({ isClosed }) => isClosed).length, 1);
+  await stage.pool.stop();
+});
+
+Deno.test("one that ends while it waits is closed, counted once and given to nobody", async () => {
+  const stage = new Stage();
+  await stage.serve();
+  stage.dialled[0]!.arrive("end");
+  await settled();
+  assert.equal(stage.dialled[0]!.isClosed, true);
+  assert.deepEqual(stage.figures(), { idle: 0, hits: 0, misses: 1, expired: 0, lost: 1 });
+  await stage.serve();
+  assert.equal(stage.dialled.length, 2);
+  await stage.pool.stop();
+});
+
+Deno.test("one that was closed on purpose while it waited is not lost", async () => {
+  const stage = new Stage();
+  await stage.serveTogether(2);
+  assert.equal(stage.pool.dropOne(stage.endpoint), true);
+  assert.deepEqual(stage.dialled.filter(({ isClosed }) => isClosed).length, 1);
+  stage.pool.drop(stage.endpoint);
+  assert.deepEqual(stage.dialled.map(({ isClosed }) => isClosed), [true, true]);
+  assert.equal(stage.pool.dropOne(stage.endpoint), false);
+  await settled();
+  assert.deepEqual([stage.figures().idle, stage.figures().lost], [0, 0]);
+});
+
+Deno.test("who finds none gets a place to open one, as long as there is one", async () => {
+  const { pool, endpoint } = new Stage({}, 1);
+  const place = await pool.take(endpoint);
+  assert.ok(place instanceof Permit);
+  assert.equal(await pool.take(endpoint), undefined);
+  place[Symbol.dispose]();
+});
+
+Deno.test("nothing is kept once the pool is stopped", async () => {
+  const stage = new Stage();
+  await stage.serve(() => stage.pool.stop().then(() => {}));
+  assert.deepEqual([stage.dialled[0]!.isClosed, stage.figures().idle], [true, 0]);
+});

@@ -1,0 +1,20 @@
+import assert from "node:assert/strict";
+import { LONGEST_QUOTE, quoted } from "../../../src/upstream/quote.ts";
+
+const quote = (text: string) => quoted(new TextEncoder().encode(text));
+
+Deno.test("what is printable stands as it is, and all else is escaped", () => {
+  assert.equal(quote(""), '""');
+  assert.equal(quote(" az~"), '" az~"');
+  assert.equal(quote('\t\n\r"\\'), '"\\t\\n\\r\\"\\\\"');
+  assert.equal(quoted(new Uint8Array([0, 9, 0x1f, 0x7f, 0xff])), '"\\x00\\t\\x1f\\x7f\\xff"');
+});
+
+Deno.test("what is too long is cut, never within an escape", () => {
+  assert.equal(LONGEST_QUOTE, 60);
+  const longest = "x".repeat(60);
+  assert.equal(quote(longest), `"${longest}"`);
+  assert.equal(quote(`${longest}y`), `"${longest}…"`);
+  assert.equal(quote(`${"x".repeat(58)}\0y`), `"${"x".repeat(58)}…"`);
+  assert.equal(quote(`${"x".repeat(56)}\0`), `"${"x".repeat(56)}\\x00"`);
+});

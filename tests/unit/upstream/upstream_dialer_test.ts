@@ -1,0 +1,182 @@
+import assert from "node:assert/strict";
+import type { Address } from "../../../src/net/address.ts";
+import type { Conn } from "../../../src/net/socket/conn.ts";
+import type { DialOptions } from "../../../src/net/socket/dial.ts";
+import { ProxyError } from "../../../src/net/errors.ts";
+import { UpstreamDialer, type UpstreamDialerOptions } from "../../../src/upstream/upstream_dialer.ts";
+import { Permit, UNCOUNTED } from "../../../src/upstream/pool/connection_semaphore.ts";
+import { UpstreamTls } from "../../../src/upstream/upstream_tls.ts";
+import { FakeConn } from "../../support/fakes/fake_conn.ts";
+import { FakeTime } from "../../support/fakes/fake_time.ts";
+import { KeptGroup } from "../../support/fakes/upstream_parts.ts";
+
+const NEVER = new AbortController().signal;
+const HEADER = new TextEncoder().encode("PROXY ");
+const REFUSED = new ProxyError("connection_refused", "upstream");
+const LATE = new ProxyError("connect_timeout", "upstream");
+const CONFIG = { ca: undefined, certificate: undefined, serverName: undefined, verify: true, alpn: [] };
+
+/** Encrypts nothing, and notes which connections it was given. */
+class FakeTls extends UpstreamTls {
+  readonly secured: string[] = [];
+  readonly shaken = new FakeConn();
+  failure: ProxyError | undefined;
+
+  constructor() {
+    super(CONFIG, { authorities: undefined, credentials: undefined });
+  }
+
+  override startTls(conn: Conn, address: Address, _signal: AbortSignal): Promise<Conn> {
+    this.secured.push(`port ${(address as { port: number }).port}, after "${(conn as FakeConn).written}"`);
+    if (this.failure === undefined) return Promise.resolve(this.shaken);
+    conn.close();
+    return Promise.reject(this.failure);
+  }
+}
+
+class TracedConn extends FakeConn {
+  readonly options: unknown[] = [];
+
+  override setNoDelay(on = true): void {
+    this.options.push(["nodelay", on]);
+  }
+
+  override setKeepAlive(...after: unknown[]): void {
+    this.options.push(["keepalive", ...after]);
+  }
+}
+
+class Stage extends KeptGroup {
+  readonly conn = new TracedConn();
+  readonly dials: [unknown, DialOptions][] = [];
+  readonly leg: UpstreamDialer;
+  failure: ProxyError | undefined;
+  isLeft = false;
+  readonly place = new Permit(() => void (this.isLeft = true));
+
+  constructor(options: Partial<UpstreamDialerOptions> = {}) {
+    super();
+    this.leg = new UpstreamDialer(this.group, {
+      adapter: "node",
+      connectTimeout: 0,
+      nodelay: false,
+      keepalive: false,
+      sourceAddress: undefined,
+      tls: undefined,
+      hasPreface: false,
+      dial: (address, dialOptions) => {
+        this.dials.push([address, dialOptions]);
+        return this.failure === undefined ? Promise.resolve(this.conn) : Promise.reject(this.failure);
+      },
+      ...options,
+    });
+  }
+
+  get only() {
+    return this.group.endpoints[0]!;
+  }
+
+  figures() {
+    const { connects, failuresBy } = this.endpoints[0]!.kept.figures();
+    return { connects, failuresBy };
+  }
+}
+
+Deno.test("it dials as the service wants it, and sets the options of the socket", async () => {
+  await using stage = new Stage({ sourceAddress: "192.0.2.7", nodelay: true, keepalive: 5000 });
+  const { signal } = new AbortController();
+  assert.equal(await stage.leg.open(stage.only, UNCOUNTED, signal), stage.conn);
+  assert.deepEqual(stage.dials, [[stage.only.address, {
+    adapter: "node",
+    localAddress: "192.0.2.7",
+    signal,
+  }]]);
+  assert.deepEqual(stage.conn.options, [["nodelay", true], ["keepalive", 5000]]);
+  assert.deepEqual(stage.figures(), { connects: 1, failuresBy: {} });
+});
+
+Deno.test("how long it took is counted in seconds", async () => {
+  using time = new FakeTime();
+  const dialled = Promise.withResolvers<Conn>();
+  await using stage = new Stage({ dial: () => dialled.promise });
+  await time.advance(1000);
+  const opening = stage.leg.open(stage.only, UNCOUNTED, NEVER);
+  await time.advance(500);
+  dialled.resolve(stage.conn);
+  await opening;
+  assert.equal(stage.keeper.connectTime.sum, 0.5);
+});
+
+Deno.test("a place is left when the connection is closed, or when there will be none", async () => {
+  await using open = new Stage();
+  const conn = await open.leg.open(open.only, open.place, NEVER);
+  assert.equal(open.isLeft, false);
+  conn.close();
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual([open.isLeft, open.conn.isClosed], [true, true]);
+  await using refused = new Stage();
+  refused.failure = REFUSED;
+  await assert.rejects(refused.leg.open(refused.only, refused.place, NEVER), REFUSED);
+  assert.equal(refused.isLeft, true);
+  assert.deepEqual(refused.figures(), { connects: 0, failuresBy: { connection_refused: 1 } });
+});
+
+Deno.test("TLS begins with the connection, or after the header where there is one", async () => {
+  for (const hasPreface of [false, true]) {
+    const tls = new FakeTls();
+    await using stage = new Stage({ tls, hasPreface });
+    const conn = await stage.leg.open(stage.only, UNCOUNTED, NEVER);
+    if (hasPreface) {
+      assert.deepEqual([conn, tls.secured], [stage.conn, []]);
+      assert.equal(await stage.leg.begin(stage.only, conn, HEADER, NEVER), tls.shaken);
+    } else assert.equal(conn, tls.shaken);
+    assert.deepEqual(tls.secured, [`port 1, after "${hasPreface ? "PROXY " : ""}"`]);
+  }
+});
+
+Deno.test("a handshake that fails or takes too long is told apart from a dial that does", async () => {
+  for (const [failure, code] of [[LATE, "tls_handshake_timeout"], [REFUSED, "connection_refused"]] as const) {
+    const tls = new FakeTls();
+    tls.failure = failure;
+    await using stage = new Stage({ tls });
+    await assert.rejects(stage.leg.open(stage.only, stage.place, NEVER), { code, side: "upstream" });
+    await new Promise((resolve) => setTimeout(resolve));
+    assert.deepEqual([stage.conn.isClosed, stage.isLeft], [true, true]);
+    assert.deepEqual(stage.figures(), { connects: 0, failuresBy: { [code]: 1 } });
+  }
+  await using stage = new Stage();
+  stage.failure = LATE;
+  await assert.rejects(stage.leg.open(stage.only, UNCOUNTED, NEVER), LATE);
+});
+
+Deno.test("a connection on which an option cannot be set is closed, and none is used", async () => {
+  await using stage = new Stage({ nodelay: true });
+  stage.conn.setNoDelay = () => {
+    throw new Deno.errors.ConnectionReset("reset");
+  };
+  await assert.rejects(stage.leg.open(stage.only, UNCOUNTED, NEVER), { code: "connection_reset" });
+  assert.equal(stage.conn.isClosed, true);
+});
+
+Deno.test("a connection that takes no header is closed, and so is one that is told to stop", async () => {
+  await using broken = new Stage();
+  const cause = new Deno.errors.BrokenPipe("broken");
+  broken.conn.write = () => Promise.reject(cause);
+  await assert.rejects(broken.leg.begin(broken.only, broken.conn, HEADER, NEVER), {
+    code: "connection_reset",
+    side: "upstream",
+    cause,
+  });
+  assert.equal(broken.conn.isClosed, true);
+  await using stopped = new Stage();
+  await assert.rejects(stopped.leg.begin(stopped.only, stopped.conn, HEADER, AbortSignal.abort(LATE)), LATE);
+  assert.deepEqual([stopped.conn.isClosed, stopped.conn.written], [true, ""]);
+  assert.deepEqual(stopped.figures(), { connects: 0, failuresBy: {} });
+});
+
+Deno.test("what is the proxy's own fault does not count against the endpoint", async () => {
+  await using stage = new Stage();
+  stage.failure = new ProxyError("too_many_open_files", "proxy");
+  await assert.rejects(stage.leg.open(stage.only, UNCOUNTED, NEVER), stage.failure);
+  assert.deepEqual(stage.figures(), { connects: 0, failuresBy: {} });
+});

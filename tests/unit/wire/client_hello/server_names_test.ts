@@ -1,0 +1,26 @@
+import assert from "node:assert/strict";
+import { ServerNameSet } from "../../../../src/wire/client_hello/server_names.ts";
+
+Deno.test("server names are matched exactly, and by a wildcard for one label", () => {
+  const patterns = "shop.example.com *.Shop.Example.com localhost *.internal a_b.c-d";
+  const inside =
+    "shop.example.com SHOP.example.COM shop.example.com. a.shop.example.com A.SHOP.example.com. " +
+    "xn--bcher-kva.shop.example.com localhost db.internal a_b.c-d";
+  const outside = " . example.com com a.b.shop.example.com .shop.example.com xshop.example.com a.localhost " +
+    "shop.example.com.evil internal .internal a.b.internal shop.example.com..";
+  const set = new ServerNameSet(patterns.split(" "));
+  for (const name of inside.split(" ")) assert.ok(set.has(name), name);
+  for (const name of outside.split(" ")) assert.ok(!set.has(name), name);
+  assert.ok(!new ServerNameSet([]).has("a"));
+});
+
+Deno.test("what is no server name or wildcard is refused", () => {
+  const wrong = " * *. . a. .a a..b a.*.b *a.b a*.b *.*.b a:443 a/b bücher.example \u212a";
+  for (const pattern of [...wrong.split(" "), "a b", "x".repeat(64)]) {
+    assert.throws(() => new ServerNameSet(["ok", pattern]), {
+      name: "SyntaxError",
+      message:
+        `Cannot match server names with "${pattern}": expected a name such as shop.example.com or *.example.com`,
+    });
+  }
+});
