@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import offline from "../offline/import_map.json" with { type: "json" };
 import config from "../../deno.json" with { type: "json" };
+import page from "../../src/admin/page/browser.json" with { type: "json" };
 
 const real: Record<string, string> = config.imports;
 const standIns: Record<string, string> = offline.imports;
@@ -37,4 +38,8 @@ Deno.test("import maps give each JSR package a range and its modules a stand-in"
     const standIn = new URL(target, new URL("../offline/", import.meta.url));
     assert.ok((await Deno.stat(standIn)).isFile, name);
   }
+});
+
+Deno.test("the page's scripts are checked against the uPlot that is served", () => {
+  for (const [name, target] of Object.entries(page.imports)) assert.equal(target, real[name], name);
 });
