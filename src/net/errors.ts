@@ -7,211 +7,149 @@ export type Peer = "client" | "upstream";
 
 export type Side = Peer | "proxy";
 
-export type ErrorCode =
-  | "access_denied"
-  | "address_in_use"
-  | "address_not_available"
-  | "broken_pipe"
-  | "client_connect_rate"
-  | "client_connection_limit"
-  | "client_table_full"
-  | "connect_rate"
-  | "connect_timeout"
-  | "connection_aborted"
-  | "connection_limit"
-  | "connection_refused"
-  | "connection_reset"
-  | "endpoint_down"
-  | "endpoints_full"
-  | "half_close_timeout"
-  | "host_unreachable"
-  | "idle_timeout"
-  | "io_error"
-  | "killed"
-  | "lifetime"
-  | "name_not_resolved"
-  | "network_unreachable"
-  | "no_endpoint"
-  | "no_route"
-  | "no_such_socket"
-  | "permission_denied"
-  | "proxy_header_invalid"
-  | "proxy_header_timeout"
-  | "proxy_not_trusted"
-  | "shutdown"
-  | "timed_out"
-  | "tls_certificate_rejected"
-  | "tls_failed"
-  | "tls_handshake_failed"
-  | "tls_handshake_timeout"
-  | "tls_handshakes_full"
-  | "tls_refused"
-  | "tls_truncated"
-  | "too_many_open_files";
+interface CodeTraits {
+  /** In words. The side of a peer is put in front of it: `upstream reset`. */
+  readonly reason: string;
+  /** The client was not let in, as opposed to something that failed: always, or where `side` is the client. */
+  readonly refusal?: "always" | "client";
+  /** Connecting may succeed on another endpoint. */
+  readonly retryable?: true;
+  /** A peer broke the connection, as opposed to ending it in order. */
+  readonly reset?: true;
+  /** This machine lacks something: neither peer is to blame, whichever socket it was noticed on. */
+  readonly ownFault?: true;
+  /** An operator or the configuration caused it: nothing failed, and no alert should fire. */
+  readonly onPurpose?: true;
+  /** Names of errors that mean it: an errno, or a class of Deno for an error without an errno. */
+  readonly errors?: readonly string[];
+}
+
+/** Every code, and all that depends on it. Metrics count by code, so docs/logs.md lists the same ones. */
+const CODES = {
+  access_denied: { reason: "access denied", refusal: "always" },
+  address_in_use: {
+    reason: "address already in use",
+    ownFault: true,
+    errors: ["EADDRINUSE", "AddrInUse"],
+  },
+  address_not_available: {
+    reason: "no local address or port available",
+    retryable: true,
+    ownFault: true,
+    errors: ["EADDRNOTAVAIL", "AddrNotAvailable"],
+  },
+  broken_pipe: { reason: "reset", retryable: true, reset: true, errors: ["EPIPE", "BrokenPipe"] },
+  client_connect_rate: { reason: "client connects too often", refusal: "always" },
+  client_connection_limit: { reason: "client has too many connections", refusal: "always" },
+  client_table_full: { reason: "too many clients to count", refusal: "always" },
+  connect_rate: { reason: "too many connects a second", refusal: "always" },
+  connect_timeout: { reason: "connect timeout", retryable: true },
+  connection_aborted: {
+    reason: "reset",
+    retryable: true,
+    reset: true,
+    errors: ["ECONNABORTED", "ConnectionAborted"],
+  },
+  connection_limit: { reason: "connection limit", refusal: "always" },
+  connection_refused: {
+    reason: "connection refused",
+    retryable: true,
+    errors: ["ECONNREFUSED", "ConnectionRefused"],
+  },
+  connection_reset: {
+    reason: "reset",
+    retryable: true,
+    reset: true,
+    errors: ["ECONNRESET", "ConnectionReset"],
+  },
+  endpoint_down: { reason: "endpoint down", retryable: true, onPurpose: true },
+  endpoints_full: { reason: "every endpoint full" },
+  half_close_timeout: { reason: "half-close timeout" },
+  host_unreachable: { reason: "host unreachable", retryable: true, errors: ["EHOSTUNREACH"] },
+  idle_timeout: { reason: "idle timeout" },
+  io_error: { reason: "failed", retryable: true },
+  killed: { reason: "killed", onPurpose: true },
+  lifetime: { reason: "lifetime over", onPurpose: true },
+  name_not_resolved: { reason: "name not resolved", retryable: true, errors: ["EAI_AGAIN", "ENOTFOUND"] },
+  network_unreachable: {
+    reason: "network unreachable",
+    retryable: true,
+    errors: ["ENETUNREACH", "NetworkUnreachable"],
+  },
+  no_endpoint: { reason: "no endpoint to use" },
+  no_route: { reason: "no route", refusal: "always" },
+  no_such_socket: { reason: "no such socket", retryable: true, errors: ["ENOENT", "NotFound"] },
+  permission_denied: {
+    reason: "permission denied",
+    retryable: true,
+    ownFault: true,
+    errors: ["EACCES", "EPERM", "NotCapable", "PermissionDenied"],
+  },
+  proxy_header_invalid: { reason: "no valid PROXY header", refusal: "always" },
+  proxy_header_timeout: { reason: "PROXY header timeout", refusal: "always" },
+  proxy_not_trusted: { reason: "may not send a PROXY header", refusal: "always" },
+  shutdown: { reason: "shutdown", onPurpose: true },
+  timed_out: { reason: "timed out", retryable: true, errors: ["ETIMEDOUT", "TimedOut"] },
+  tls_certificate_rejected: { reason: "TLS certificate rejected", refusal: "client", retryable: true },
+  tls_failed: { reason: "TLS failed" },
+  tls_handshake_failed: { reason: "TLS handshake failed", refusal: "client", retryable: true },
+  tls_handshake_timeout: { reason: "TLS handshake timeout", refusal: "client", retryable: true },
+  tls_handshakes_full: { reason: "closed for newer TLS handshakes", refusal: "client" },
+  tls_refused: { reason: "refused TLS", refusal: "client", retryable: true },
+  // Only a read of TLS knows that more bytes had to come.
+  tls_truncated: { reason: "closed without close_notify", errors: ["UnexpectedEof"] },
+  too_many_open_files: { reason: "too many open files", ownFault: true, errors: ["EMFILE", "ENFILE"] },
+} as const satisfies Record<string, CodeTraits>;
+
+export type ErrorCode = keyof typeof CODES;
+
+export const ERROR_CODES = Object.keys(CODES) as readonly ErrorCode[];
+
+const TRAITS: Readonly<Record<ErrorCode, CodeTraits>> = CODES;
 
 /** The one error of the data path. `message` is for people; logs and metrics go by `code` and `side`. */
 export class ProxyError extends Error {
   override readonly name = "ProxyError";
   readonly code: ErrorCode;
   readonly side: Side;
-  /** Whether connecting may succeed on another endpoint. */
-  readonly retryable: boolean;
 
   constructor(code: ErrorCode, side: Side, options: { cause?: unknown; detail?: string } = {}) {
-    super(options.detail ?? DESCRIPTIONS[code], { cause: options.cause });
+    super(options.detail ?? CODES[code].reason, { cause: options.cause });
     this.code = code;
     this.side = side;
-    this.retryable = RETRYABLE.has(code);
   }
 
   /** The reason a connection ended, as logs show it: `upstream reset`, `idle timeout`. */
   get reason(): string {
-    const what = DESCRIPTIONS[this.code];
-    return this.side === "proxy" || REFUSALS.has(this.code) ? what : `${this.side} ${what}`;
+    const { reason, refusal } = TRAITS[this.code];
+    return this.side === "proxy" || refusal === "always" ? reason : `${this.side} ${reason}`;
   }
 
   /** Whether the client was not let in, as opposed to something that failed. */
   get isRefusal(): boolean {
-    return REFUSALS.has(this.code) || this.side === "client" && TLS_FAULTS.has(this.code);
+    const { refusal } = TRAITS[this.code];
+    return refusal === "always" || refusal === this.side;
+  }
+
+  /** Whether connecting may succeed on another endpoint. */
+  get retryable(): boolean {
+    return TRAITS[this.code].retryable === true;
   }
 
   /** Whether the peer on `side` broke the connection, as opposed to ending it in order. */
   get isReset(): boolean {
-    return this.code === "connection_reset" || this.code === "broken_pipe" ||
-      this.code === "connection_aborted";
+    return TRAITS[this.code].reset === true;
   }
 }
 
-const DESCRIPTIONS: Record<ErrorCode, string> = {
-  access_denied: "access denied",
-  address_in_use: "address already in use",
-  address_not_available: "no local address or port available",
-  broken_pipe: "reset",
-  client_connect_rate: "client connects too often",
-  client_connection_limit: "client has too many connections",
-  client_table_full: "too many clients to count",
-  connect_rate: "too many connects a second",
-  connect_timeout: "connect timeout",
-  connection_aborted: "reset",
-  connection_limit: "connection limit",
-  connection_refused: "connection refused",
-  connection_reset: "reset",
-  endpoint_down: "endpoint down",
-  endpoints_full: "every endpoint full",
-  half_close_timeout: "half-close timeout",
-  host_unreachable: "host unreachable",
-  idle_timeout: "idle timeout",
-  io_error: "failed",
-  killed: "killed",
-  lifetime: "lifetime over",
-  name_not_resolved: "name not resolved",
-  network_unreachable: "network unreachable",
-  no_endpoint: "no endpoint to use",
-  no_route: "no route",
-  no_such_socket: "no such socket",
-  permission_denied: "permission denied",
-  proxy_header_invalid: "no valid PROXY header",
-  proxy_header_timeout: "PROXY header timeout",
-  proxy_not_trusted: "may not send a PROXY header",
-  shutdown: "shutdown",
-  timed_out: "timed out",
-  tls_certificate_rejected: "TLS certificate rejected",
-  tls_failed: "TLS failed",
-  tls_handshake_failed: "TLS handshake failed",
-  tls_handshake_timeout: "TLS handshake timeout",
-  tls_handshakes_full: "closed for newer TLS handshakes",
-  tls_refused: "refused TLS",
-  tls_truncated: "closed without close_notify",
-  too_many_open_files: "too many open files",
-};
+/** Whether an operator or the configuration ended the connections that end with this code. */
+export function isOnPurpose(code: ErrorCode): boolean {
+  return TRAITS[code].onPurpose === true;
+}
 
-const REFUSALS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "access_denied",
-  "client_connect_rate",
-  "client_connection_limit",
-  "client_table_full",
-  "connect_rate",
-  "connection_limit",
-  "no_route",
-  "proxy_header_invalid",
-  "proxy_header_timeout",
-  "proxy_not_trusted",
-]);
-
-/** Of a client, one that is not let in; of an upstream, one that cannot be reached. */
-const TLS_FAULTS: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "tls_certificate_rejected",
-  "tls_handshake_failed",
-  "tls_handshake_timeout",
-  "tls_handshakes_full",
-  "tls_refused",
-]);
-
-const RETRYABLE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "address_not_available",
-  "broken_pipe",
-  "connect_timeout",
-  "connection_aborted",
-  "connection_refused",
-  "connection_reset",
-  "endpoint_down",
-  "host_unreachable",
-  "io_error",
-  "name_not_resolved",
-  "network_unreachable",
-  "no_such_socket",
-  "permission_denied",
-  "timed_out",
-  "tls_certificate_rejected",
-  "tls_handshake_failed",
-  "tls_handshake_timeout",
-  "tls_refused",
-]);
-
-/** errno names, as `code` of Node.js errors and of those Deno errors that have no class of their own. */
-const BY_ERRNO: Record<string, ErrorCode> = {
-  EACCES: "permission_denied",
-  EADDRINUSE: "address_in_use",
-  EADDRNOTAVAIL: "address_not_available",
-  EAI_AGAIN: "name_not_resolved",
-  ECONNABORTED: "connection_aborted",
-  ECONNREFUSED: "connection_refused",
-  ECONNRESET: "connection_reset",
-  EHOSTUNREACH: "host_unreachable",
-  EMFILE: "too_many_open_files",
-  ENETUNREACH: "network_unreachable",
-  ENFILE: "too_many_open_files",
-  ENOENT: "no_such_socket",
-  ENOTFOUND: "name_not_resolved",
-  EPERM: "permission_denied",
-  EPIPE: "broken_pipe",
-  ETIMEDOUT: "timed_out",
-};
-
-/** Deno's error classes by name, for errors that carry no errno. */
-const BY_CLASS: Record<string, ErrorCode> = {
-  AddrInUse: "address_in_use",
-  AddrNotAvailable: "address_not_available",
-  BrokenPipe: "broken_pipe",
-  ConnectionAborted: "connection_aborted",
-  ConnectionRefused: "connection_refused",
-  ConnectionReset: "connection_reset",
-  NetworkUnreachable: "network_unreachable",
-  NotCapable: "permission_denied",
-  NotFound: "no_such_socket",
-  PermissionDenied: "permission_denied",
-  TimedOut: "timed_out",
-  // TLS is the only reader here that is told how many bytes must still come.
-  UnexpectedEof: "tls_truncated",
-};
-
-/** What this machine lacks: neither peer is to blame, whichever socket it was noticed on. */
-const OWN_FAULT: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
-  "address_in_use",
-  "address_not_available",
-  "permission_denied",
-  "too_many_open_files",
-]);
+const BY_ERROR: ReadonlyMap<unknown, ErrorCode> = new Map(
+  ERROR_CODES.flatMap((code) => (TRAITS[code].errors ?? []).map((name) => [name, code] as const)),
+);
 
 /** Turns whatever a socket call threw into a {@linkcode ProxyError}, of `side` unless the fault is our own. */
 export function proxyErrorOf(cause: unknown, side: Side): ProxyError {
@@ -223,12 +161,11 @@ export function proxyErrorOf(cause: unknown, side: Side): ProxyError {
     return new ProxyError(code, side, { cause, detail });
   }
   const code = codeOf(cause);
-  return new ProxyError(code, OWN_FAULT.has(code) ? "proxy" : side, { cause, detail: cause.message });
+  return new ProxyError(code, TRAITS[code].ownFault ? "proxy" : side, { cause, detail: cause.message });
 }
 
 function codeOf(error: Error): ErrorCode {
-  const errno = (error as { code?: unknown }).code;
-  const code = (typeof errno === "string" ? BY_ERRNO[errno] : undefined) ?? BY_CLASS[error.name];
+  const code = BY_ERROR.get((error as { code?: unknown }).code) ?? BY_ERROR.get(error.name);
   if (code !== undefined) return code;
   // getaddrinfo failures are plain errors in Deno, told apart by their text alone (DNS errors have no errno).
   if (error.message.startsWith("failed to lookup address")) return "name_not_resolved";

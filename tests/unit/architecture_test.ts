@@ -16,7 +16,7 @@ const MAY_IMPORT: Record<string, { code: string[]; types?: string[] }> = {
   faults: { code: [] },
   net: { code: ["wire", "files"] },
   relay: { code: ["net", "faults"] },
-  observe: { code: ["files", "shared"] },
+  observe: { code: ["files", "shared", "net/errors.ts"] },
   config: { code: ["wire", "files", "net/address.ts"] },
   upstream: { code: ["net", "shared", "observe"] },
   proxy: { code: ["wire", "shared", "faults", "net", "relay", "observe", "config", "upstream"] },

@@ -2,7 +2,7 @@
 
 /** @import { ServiceView } from "../views.ts" */
 
-/** Caused by an operator or by the configuration: `onPurpose` in observe/reasons.ts. */
+/** An operator or the configuration caused it: `onPurpose` in net/errors.ts. A test holds them together. */
 const ON_PURPOSE = new Set(["endpoint_down", "killed", "lifetime", "shutdown"]);
 
 /** How a relayed connection ends when nothing went wrong. */

@@ -37,7 +37,7 @@ const FAULTS: [RegExp, string][] = [
 export function isTlsError(cause: unknown): boolean {
   if (!(cause instanceof Error)) return false;
   const { code } = cause as { code?: unknown };
-  return cause instanceof Deno.errors.InvalidData || typeof code === "string" && code.startsWith("ERR_SSL_");
+  return cause.name === "InvalidData" || typeof code === "string" && code.startsWith("ERR_SSL_");
 }
 
 /** The name of the alert that a peer sent, as rustls calls it. */

@@ -3,7 +3,8 @@
 import { counter, counterByReason, histogram } from "./columns.ts";
 import { type Columns, type CounterRow, CounterTable, tableBytes } from "./counter_table.ts";
 import { DELAY_BOUNDS, DURATION_BOUNDS, LATENCY_BOUNDS } from "./histogram.ts";
-import { CLOSE_REASONS, FAILURE_CODES } from "../reasons.ts";
+import { ERROR_CODES } from "../../net/errors.ts";
+import { CLOSE_REASONS } from "../close_reason.ts";
 
 const PROGRAM_COLUMNS = {
   eventLoopDelay: histogram(DELAY_BOUNDS),
@@ -17,8 +18,8 @@ const SERVICE_COLUMNS = {
   bytesFromUpstream: counter(),
   /** Those over: relayed, not let in, not come as far as an upstream. */
   closed: counterByReason(CLOSE_REASONS),
-  refused: counterByReason(FAILURE_CODES),
-  failed: counterByReason(FAILURE_CODES),
+  refused: counterByReason(ERROR_CODES),
+  failed: counterByReason(ERROR_CODES),
   acceptErrors: counter(),
   tlsHandshake: histogram(LATENCY_BOUNDS),
   firstByte: histogram(LATENCY_BOUNDS),
@@ -43,7 +44,7 @@ const ENDPOINT_COLUMNS = {
   /** Connections made, those opened ahead included. */
   connects: counter(),
   /** Connections that could not be made, or broke at once. */
-  failures: counterByReason(FAILURE_CODES),
+  failures: counterByReason(ERROR_CODES),
 };
 
 export type ProgramRow = CounterRow<typeof PROGRAM_COLUMNS>;

@@ -4,7 +4,7 @@ import { accessFields, type ConnectionFacts } from "./access_line.ts";
 import type { CloseReason } from "../close_reason.ts";
 import type { Fields } from "./line_format.ts";
 import type { Log } from "./log.ts";
-import { isOnPurpose } from "../reasons.ts";
+import { isOnPurpose } from "../../net/errors.ts";
 import { LogRateLimiter } from "./log_rate_limiter.ts";
 
 /** Where the lines go: the program's log, or a file of their own. */
@@ -38,7 +38,8 @@ export class AccessLog {
 
   /** A connection has ended, however far it came. */
   ended(connection: ConnectionFacts, ending: CloseReason): void {
-    const level = ending.kind === "closed" || isOnPurpose(ending.key) ? "info" : "warn";
+    const { kind, code } = ending;
+    const level = kind === "closed" || code === undefined || isOnPurpose(code) ? "info" : "warn";
     if (!this.#sink.enabled(level)) return;
     const extra = ending.kind === "refused" ? this.#admitRefusal(ending) : this.#sampled(ending);
     if (extra === undefined) return;

@@ -17,7 +17,7 @@ import { AccountsFullError } from "../../observe/counters/accounts_full_error.ts
 import type { SharedMemory } from "./shared_memory.ts";
 import type { ServicePlan } from "./thread_calls.ts";
 
-/** As a reason, beside those of `observe/reasons.ts`. */
+/** As a reason, beside those of `CLOSE_REASONS`. */
 const THREAD_DIED = "thread_died";
 
 export class ServiceController {

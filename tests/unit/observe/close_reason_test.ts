@@ -1,80 +1,141 @@
 import assert from "node:assert/strict";
-import { type ErrorCode, ProxyError, proxyErrorOf, type Side } from "../../../src/net/errors.ts";
-import type { RelayOutcome } from "../../../src/relay/relay.ts";
-import { type CloseReason, endBeforeRelay, endOfRelay } from "../../../src/observe/close_reason.ts";
-import { CLOSE_REASONS, FAILURE_CODES } from "../../../src/observe/reasons.ts";
+import { ERROR_CODES, type ErrorCode, ProxyError, proxyErrorOf, type Side } from "../../../src/net/errors.ts";
+import {
+  CLOSE_REASONS,
+  type CloseReason,
+  endBeforeRelay,
+  endOfRelay,
+} from "../../../src/observe/close_reason.ts";
+import { ledgerAlone, openIn } from "./counters/ledger_alone.ts";
 
-type Row = [what: string, ending: CloseReason, endedBy: string, key: string, reason: string, code?: string];
+type Row = [code: ErrorCode, side: Side, expected: Omit<CloseReason, "kind" | "code" | "detail">];
 
-const RELAYED: Row[] = [
-  ["the client's FIN came first", fin("client"), "client", "client_closed", "client closed"],
-  ["the upstream's FIN came first", fin("upstream"), "upstream", "upstream_closed", "upstream closed"],
-  [
-    "the client's FIN came first, and a reset then",
-    fin("client", true),
-    "client",
-    "upstream_reset_after_close",
-    "client closed, then upstream reset",
-  ],
-  [
-    "the upstream's FIN came first, and a reset then",
-    fin("upstream", true),
-    "upstream",
-    "client_reset_after_close",
-    "upstream closed, then client reset",
-  ],
-  broken("connection_reset", "client", "client_connection_reset", "client reset"),
-  broken("connection_reset", "upstream", "upstream_connection_reset", "upstream reset"),
-  broken("broken_pipe", "client", "client_broken_pipe", "client reset"),
-  broken("timed_out", "upstream", "upstream_timed_out", "upstream timed out"),
-  broken("io_error", "upstream", "upstream_io_error", "upstream failed"),
-  broken("idle_timeout", "proxy", "idle_timeout", "idle timeout"),
-  broken("half_close_timeout", "proxy", "half_close_timeout", "half-close timeout"),
-  broken("lifetime", "proxy", "lifetime", "lifetime over"),
-  broken("shutdown", "proxy", "shutdown", "shutdown"),
-  broken("endpoint_down", "proxy", "endpoint_down", "endpoint down"),
-  [
-    "the client's FIN came without close_notify",
-    broken("tls_truncated", "client")[1],
-    "client",
-    "client_truncated",
-    "client closed without close_notify",
-  ],
-  [
-    "the upstream's FIN came without close_notify",
-    broken("tls_truncated", "upstream")[1],
-    "upstream",
-    "upstream_truncated",
-    "upstream closed without close_notify",
-  ],
+const ORDERLY = [
+  {
+    end: { kind: "closed", first: "client" },
+    expected: { endedBy: "client", key: "client_closed", reason: "client closed" },
+  },
+  {
+    end: { kind: "closed", first: "upstream" },
+    expected: { endedBy: "upstream", key: "upstream_closed", reason: "upstream closed" },
+  },
+  {
+    end: { kind: "closed", first: "client", thenReset: true },
+    expected: {
+      endedBy: "client",
+      key: "upstream_reset_after_close",
+      reason: "client closed, then upstream reset",
+    },
+  },
+  {
+    end: { kind: "closed", first: "upstream", thenReset: true },
+    expected: {
+      endedBy: "upstream",
+      key: "client_reset_after_close",
+      reason: "upstream closed, then client reset",
+    },
+  },
+  {
+    end: { kind: "failed", error: new ProxyError("tls_truncated", "client") },
+    expected: { endedBy: "client", key: "client_truncated", reason: "client closed without close_notify" },
+  },
+  {
+    end: { kind: "failed", error: new ProxyError("tls_truncated", "upstream") },
+    expected: {
+      endedBy: "upstream",
+      key: "upstream_truncated",
+      reason: "upstream closed without close_notify",
+    },
+  },
+] as const;
+
+const BROKEN: Row[] = [
+  ["connection_reset", "client", {
+    endedBy: "client",
+    key: "client_connection_reset",
+    reason: "client reset",
+  }],
+  ["connection_reset", "upstream", {
+    endedBy: "upstream",
+    key: "upstream_connection_reset",
+    reason: "upstream reset",
+  }],
+  ["broken_pipe", "client", { endedBy: "client", key: "client_broken_pipe", reason: "client reset" }],
+  ["timed_out", "upstream", { endedBy: "upstream", key: "upstream_timed_out", reason: "upstream timed out" }],
+  ["io_error", "upstream", { endedBy: "upstream", key: "upstream_io_error", reason: "upstream failed" }],
+  ["idle_timeout", "proxy", { endedBy: "proxy", key: "idle_timeout", reason: "idle timeout" }],
+  ["half_close_timeout", "proxy", {
+    endedBy: "proxy",
+    key: "half_close_timeout",
+    reason: "half-close timeout",
+  }],
+  ["lifetime", "proxy", { endedBy: "proxy", key: "lifetime", reason: "lifetime over" }],
+  ["shutdown", "proxy", { endedBy: "proxy", key: "shutdown", reason: "shutdown" }],
+  ["endpoint_down", "proxy", { endedBy: "proxy", key: "endpoint_down", reason: "endpoint down" }],
 ];
 
 const REFUSED: Row[] = [
-  before("access_denied", "client", "proxy", "access denied"),
-  before("connection_limit", "client", "proxy", "connection limit"),
-  before("client_connect_rate", "client", "proxy", "client connects too often"),
-  before("no_route", "proxy", "proxy", "no route"),
-  before("proxy_header_timeout", "client", "proxy", "PROXY header timeout"),
+  ["access_denied", "client", { endedBy: "proxy", key: "access_denied", reason: "access denied" }],
+  ["connection_limit", "client", { endedBy: "proxy", key: "connection_limit", reason: "connection limit" }],
+  ["client_connect_rate", "client", {
+    endedBy: "proxy",
+    key: "client_connect_rate",
+    reason: "client connects too often",
+  }],
+  ["no_route", "proxy", { endedBy: "proxy", key: "no_route", reason: "no route" }],
+  ["proxy_header_timeout", "client", {
+    endedBy: "proxy",
+    key: "proxy_header_timeout",
+    reason: "PROXY header timeout",
+  }],
+  ["tls_refused", "client", { endedBy: "proxy", key: "tls_refused", reason: "client refused TLS" }],
 ];
 
 const FAILED: Row[] = [
-  before("connection_refused", "upstream", "upstream", "upstream connection refused"),
-  before("connect_timeout", "upstream", "upstream", "upstream connect timeout"),
-  before("endpoints_full", "proxy", "proxy", "every endpoint full"),
-  before("too_many_open_files", "proxy", "proxy", "too many open files"),
-  before("connection_reset", "client", "client", "client reset"),
-  before("lifetime", "proxy", "proxy", "lifetime over"),
+  ["connection_refused", "upstream", {
+    endedBy: "upstream",
+    key: "connection_refused",
+    reason: "upstream connection refused",
+  }],
+  ["connect_timeout", "upstream", {
+    endedBy: "upstream",
+    key: "connect_timeout",
+    reason: "upstream connect timeout",
+  }],
+  ["tls_refused", "upstream", { endedBy: "upstream", key: "tls_refused", reason: "upstream refused TLS" }],
+  ["endpoints_full", "proxy", { endedBy: "proxy", key: "endpoints_full", reason: "every endpoint full" }],
+  ["too_many_open_files", "proxy", {
+    endedBy: "proxy",
+    key: "too_many_open_files",
+    reason: "too many open files",
+  }],
+  ["connection_reset", "client", { endedBy: "client", key: "connection_reset", reason: "client reset" }],
+  ["lifetime", "proxy", { endedBy: "proxy", key: "lifetime", reason: "lifetime over" }],
 ];
 
-for (const [kind, rows] of Object.entries({ closed: RELAYED, refused: REFUSED, failed: FAILED })) {
-  for (const [what, ending, endedBy, key, reason, code] of rows) {
-    Deno.test(`a connection is ${kind} by the ${endedBy} as ${key}: ${what}`, () => {
-      assert.deepEqual(ending, { kind, endedBy, key, reason, code, detail: undefined });
+for (const { end, expected } of ORDERLY) {
+  Deno.test(`endOfRelay() of an orderly end is ${expected.key}`, () => {
+    assert.deepEqual(endOfRelay(end), { kind: "closed", ...expected, code: undefined, detail: undefined });
+  });
+}
+
+for (const [code, side, expected] of BROKEN) {
+  Deno.test(`endOfRelay() of ${code} by the ${side} is ${expected.key}`, () => {
+    const reason = endOfRelay({ kind: "failed", error: new ProxyError(code, side) });
+    assert.deepEqual(reason, { kind: "closed", ...expected, code, detail: undefined });
+  });
+}
+
+for (const [kind, rows] of [["refused", REFUSED], ["failed", FAILED]] as const) {
+  for (const [code, side, expected] of rows) {
+    Deno.test(`endBeforeRelay() of ${code} of the ${side} is ${kind} by the ${expected.endedBy}`, () => {
+      const reason = endBeforeRelay(new ProxyError(code, side));
+      assert.deepEqual(reason, { kind, ...expected, code, detail: undefined });
     });
   }
 }
 
-Deno.test("an ending has the detail of an error where that says more than the reason", () => {
+Deno.test("a close reason has the detail of an error where that says more than the reason", () => {
   const cause = new Deno.errors.ConnectionRefused("Connection refused (os error 111)");
   assert.equal(endBeforeRelay(proxyErrorOf(cause, "upstream")).detail, "Connection refused (os error 111)");
   const odd = new TypeError("something else");
@@ -82,34 +143,33 @@ Deno.test("an ending has the detail of an error where that says more than the re
   assert.deepEqual([ending.code, ending.detail], ["io_error", "something else"]);
 });
 
-Deno.test("a client that ends TLS without close_notify ended in order, whatever the error says of it", () => {
+Deno.test("endOfRelay() of a client that ends TLS without close_notify has no detail, whatever the error says", () => {
   const cause = new Deno.errors.UnexpectedEof("peer closed connection without sending TLS close_notify");
   const { code, detail } = endOfRelay({ kind: "failed", error: proxyErrorOf(cause, "client") });
   assert.deepEqual([code, detail], [undefined, undefined]);
 });
 
-Deno.test("every key is one that is counted, whatever ends a connection", () => {
-  const sides: Side[] = ["client", "upstream", "proxy"];
-  const errors = FAILURE_CODES.flatMap((code) =>
-    sides.map((side) => new ProxyError(code as ErrorCode, side))
-  );
-  const unknown = errors.map((error) => endOfRelay({ kind: "failed", error }).key)
-    .concat((["client", "upstream"] as const).flatMap((first) => [fin(first).key, fin(first, true).key]))
-    .filter((key) => !CLOSE_REASONS.includes(key));
-  assert.deepEqual([...new Set(unknown)], []);
-  assert.deepEqual(errors.map((error) => endBeforeRelay(error).key), errors.map(({ code }) => code));
+Deno.test("CLOSE_REASONS has each reason once", () => {
+  assert.equal(new Set(CLOSE_REASONS).size, CLOSE_REASONS.length);
 });
 
-function fin(first: "client" | "upstream", thenReset = false): CloseReason {
-  const outcome: RelayOutcome = { kind: "closed", first, ...thenReset ? { thenReset } : {} };
-  return endOfRelay(outcome);
-}
-
-function broken(code: ErrorCode, side: Side, key = "", reason = ""): Row {
-  const outcome: RelayOutcome = { kind: "failed", error: new ProxyError(code, side) };
-  return [`${code} of the ${side}`, endOfRelay(outcome), side, key, reason, code];
-}
-
-function before(code: ErrorCode, side: Side, endedBy: Side, reason: string): Row {
-  return [`${code} of the ${side}`, endBeforeRelay(new ProxyError(code, side)), endedBy, code, reason, code];
-}
+Deno.test("every close reason has a counter, whatever ends a connection", () => {
+  const errors = ERROR_CODES.flatMap((code) =>
+    (["client", "upstream", "proxy"] as const).map((side) => new ProxyError(code, side))
+  );
+  assert.deepEqual(errors.map((error) => endBeforeRelay(error).key), errors.map(({ code }) => code));
+  const reasons = [
+    ...ORDERLY.map(({ end }) => endOfRelay(end)),
+    ...errors.map((error) => endOfRelay({ kind: "failed", error })),
+    ...errors.map(endBeforeRelay),
+  ];
+  for (const reason of reasons) {
+    const ledger = ledgerAlone();
+    using record = openIn(ledger);
+    record.ended(reason);
+    const { closedBy, refusedBy, failedBy } = ledger.figures();
+    const counted = { closed: closedBy, refused: refusedBy, failed: failedBy };
+    const nothing = { closed: {}, refused: {}, failed: {} };
+    assert.deepEqual(counted, { ...nothing, [reason.kind]: { [reason.key]: 1 } });
+  }
+});

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import type { ServiceView, StatsEvent } from "../../../../src/admin/views.ts";
 import { Rates } from "../../../../src/admin/page/rates.js";
 import { errorsOf, isOrderly } from "../../../../src/admin/page/service_errors.js";
-import { FAILURE_CODES, isOnPurpose } from "../../../../src/observe/reasons.ts";
+import { ERROR_CODES, isOnPurpose } from "../../../../src/net/errors.ts";
 
 Deno.test("rates are unknown at first, and then what came since the sample before", () => {
   const rates = new Rates();
@@ -41,7 +41,7 @@ Deno.test("a sample that is no newer than the one before changes nothing", () =>
 
 Deno.test("what an operator did, or the configuration says, is no error", () => {
   const service = serviceWith({});
-  const codes = FAILURE_CODES.filter(isOnPurpose);
+  const codes = ERROR_CODES.filter(isOnPurpose);
   assert.ok(codes.includes("killed") && codes.includes("endpoint_down"), codes.join());
   const counts = Object.fromEntries(codes.map((code) => [code, 5]));
   const found = errorsOf({
@@ -51,7 +51,7 @@ Deno.test("what an operator did, or the configuration says, is no error", () => 
     closed_by: { ...counts, idle_timeout: 1 },
   });
   assert.deepEqual(found.map(({ kind, count }) => [kind, count]), [["failed", 1], ["broken", 1]]);
-  for (const code of FAILURE_CODES) assert.equal(isOrderly(code), isOnPurpose(code), code);
+  for (const code of ERROR_CODES) assert.equal(isOrderly(code), isOnPurpose(code), code);
 });
 
 Deno.test("errors are what was refused, failed or broke off, the most frequent first; orderly ends are none", () => {
