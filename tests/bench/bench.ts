@@ -1,22 +1,22 @@
 /** The order of things: which targets and loads there are, warm-up, then rounds over all of them in turns. */
-import { available, availableTargets } from "./available.ts";
-import { beside } from "./beside.ts";
-import { type Certificate, makeCertificate } from "./certificate.ts";
-import { growth } from "./growth.ts";
-import { idle } from "./idle.ts";
-import { Lane } from "./lane.ts";
-import { latency } from "./latency.ts";
-import { launch } from "./launch.ts";
-import type { Load, Trial } from "./load.ts";
-import { bulk, bulk8, connections, requests } from "./loads.ts";
-import { LOADS, type TargetName } from "./names.ts";
+import { available, availableTargets } from "./targets/available.ts";
+import { beside } from "./load/beside.ts";
+import { type Certificate, makeCertificate } from "./targets/certificate.ts";
+import { growth } from "./load/growth.ts";
+import { idle } from "./load/idle.ts";
+import { Lane } from "./load/lane.ts";
+import { latency } from "./load/latency.ts";
+import { launch } from "./load/launch.ts";
+import type { Load, Trial } from "./load/load.ts";
+import { bulk, bulk8, connections, requests } from "./load/loads.ts";
+import { LOADS, type TargetName } from "./report/names.ts";
 import type { Options } from "./options.ts";
-import { pool } from "./pool.ts";
-import type { Sample, Samples } from "./samples.ts";
-import { Sink } from "./sink.ts";
-import type { Stage } from "./stage.ts";
-import { TARGET_TABLE } from "./targets.ts";
-import { handshakes, tlsBulk } from "./tls_loads.ts";
+import { pool } from "./load/pool.ts";
+import type { Sample, Samples } from "./report/samples.ts";
+import { Sink } from "./load/sink.ts";
+import type { Stage } from "./processes.ts";
+import { TARGET_TABLE } from "./targets/targets.ts";
+import { handshakes, tlsBulk } from "./load/tls_loads.ts";
 
 /** What is known so far. */
 export interface Findings {

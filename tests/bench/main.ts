@@ -1,13 +1,13 @@
 /** `deno task bench`: sluice beside other proxies on this machine. See options.ts for what it takes. */
 import { print, progressOf } from "../support/program/console.ts";
 import { type Findings, runBench } from "./bench.ts";
-import { outcomes } from "./goals.ts";
+import { outcomes } from "./report/goals.ts";
 import { runCommand, UsageError } from "../support/program/command.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
-import { goalLines, tables } from "./report.ts";
-import { type Circumstances, circumstances, writeResults } from "./results.ts";
-import { ROOT } from "./sluice.ts";
-import { Stage } from "./stage.ts";
+import { goalLines, tables } from "./report/report.ts";
+import { type Circumstances, circumstances, writeResults } from "./report/results.ts";
+import { ROOT } from "./targets/sluice.ts";
+import { Stage } from "./processes.ts";
 
 const progress = progressOf("bench");
 

@@ -1,6 +1,6 @@
 /** What the command line of the bench may say. */
 import { parseArgs } from "node:util";
-import { LOAD_TABLE, type LoadName, LOADS, type TargetName, TARGETS } from "./names.ts";
+import { LOAD_TABLE, type LoadName, LOADS, type TargetName, TARGETS } from "./report/names.ts";
 import { UsageError } from "../support/program/command.ts";
 
 export interface Options {

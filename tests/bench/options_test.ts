@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { LOADS, TARGETS } from "./names.ts";
+import { LOADS, TARGETS } from "./report/names.ts";
 import { parseOptions, USAGE } from "./options.ts";
 import { UsageError } from "../support/program/command.ts";
 

@@ -1,6 +1,6 @@
 /** The access log of a program, read on from where it was read last. */
 
-import type { AccessLine } from "../soak/incidents.ts";
+import type { AccessLine } from "../support/program/access_line.ts";
 
 export interface ConnectionLine extends AccessLine {
   readonly id: number;

@@ -1,6 +1,6 @@
 /** Rows of options in which every two values of two options meet that can meet: the cross product is far too large. */
 
-import type { Random } from "../soak/random.ts";
+import type { Random } from "../support/random.ts";
 
 /** The values of each option, by its name. */
 export type Factors = Readonly<Record<string, readonly string[]>>;

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { allPairs, pairsIn } from "./all_pairs.ts";
 import { FACTORS, isPossible, serviceRows } from "./services.ts";
-import { Random } from "../soak/random.ts";
+import { Random } from "../support/random.ts";
 
 Deno.test("allPairs() covers every pair in fewer rows than there are combinations", () => {
   const factors = { a: ["1", "2", "3"], b: ["1", "2", "3"], c: ["1", "2", "3"], d: ["1", "2", "3"] } as const;

@@ -6,7 +6,7 @@ import { failureText } from "./failure.ts";
 import { Model } from "./model.ts";
 import { runCommand, stopOnSignals, UsageError } from "../support/program/command.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
-import type { Premises } from "./stage.ts";
+import type { Premises } from "./fixture.ts";
 import { Wire } from "./wire.ts";
 
 /** In milliseconds. */

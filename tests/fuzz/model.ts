@@ -1,13 +1,13 @@
 /** Random sequences against services of every kind, side by side, until the time is over. */
 
-import { Random } from "../soak/random.ts";
+import { Random } from "../support/random.ts";
 import type { Failure } from "./failure.ts";
 import { Replays } from "./replays.ts";
 import { randomSequence, simpler } from "./sequence/commands.ts";
 import { SequenceRun } from "./sequence/run.ts";
 import { shrink } from "./sequence/shrink.ts";
 import { serviceRows } from "./services.ts";
-import { type Premises, Stage, type Target } from "./stage.ts";
+import { type Premises, Stage, type Target } from "./fixture.ts";
 
 /** Sequences that run at the same time. */
 const LANES = 4;

@@ -3,7 +3,7 @@
 import type { Command } from "./sequence/commands.ts";
 import { SequenceRun } from "./sequence/run.ts";
 import type { ServiceRow } from "./services.ts";
-import { type Premises, Stage } from "./stage.ts";
+import { type Premises, Stage } from "./fixture.ts";
 
 /** How long anything may take, in milliseconds: nothing else is going on. */
 const PATIENCE = 4000;

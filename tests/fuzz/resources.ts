@@ -1,7 +1,7 @@
 /** Descriptors and memory of a program: both come back once it has nothing to do. */
 
 import { setTimeout as pause } from "node:timers/promises";
-import { growth, lookAt, type Sample } from "../soak/samples.ts";
+import { growth, lookAt, type Sample } from "../support/program/process_samples.ts";
 
 /** Descriptors that come and go by themselves: requests to the admin interface, files that are read. */
 const SLACK = 4;

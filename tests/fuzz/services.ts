@@ -1,6 +1,6 @@
 /** The services under test: options chosen pairwise, and the configuration of a program that has them all. */
 
-import type { Random } from "../soak/random.ts";
+import type { Random } from "../support/random.ts";
 import { allPairs, type Row } from "./all_pairs.ts";
 
 export const FACTORS = {

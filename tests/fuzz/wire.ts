@@ -1,11 +1,11 @@
 /** Wrong bytes until the time is over: to parsers, and to a running program. */
 
-import { Random } from "../soak/random.ts";
+import { Random } from "../support/random.ts";
 import { Resources } from "./resources.ts";
-import type { Premises } from "./stage.ts";
+import type { Premises } from "./fixture.ts";
 import { feedOne, type Parser, parsers } from "./wire/parsers.ts";
 import { fireBatch } from "./wire/sockets.ts";
-import { WireStage } from "./wire/stage.ts";
+import { WireStage } from "./wire/fixture.ts";
 
 export interface WireOptions {
   readonly seed: number;

@@ -6,7 +6,7 @@ import { decodeProxyHeader } from "../../src/wire/proxy_protocol/proxy_protocol.
 import { encodeFrame, FrameReader } from "./peers/frames.ts";
 import { mutate, split } from "./wire/mutation.ts";
 import { HELLOS, PROXY_HEADERS } from "./wire/samples.ts";
-import { Random } from "../soak/random.ts";
+import { Random } from "../support/random.ts";
 
 Deno.test("samples are what they are called", () => {
   assert.ok(HELLOS.every((bytes) => parseClientHello(bytes).kind === "hello"));

@@ -25,7 +25,7 @@ export const USAGE = `deno task mutate [FILES] [options]
   --only 3,17     these mutants, by their numbers in --list
   --lines 90-120  mutants in these lines
   --nearest N     runs the N test files nearest to a file by its imports (all that reach it)
-  --also FILES    tests that are run besides, separated by commas: tests/e2e/relay_test.ts
+  --also FILES    tests that are run besides, separated by commas: tests/e2e/relay/relay_test.ts
   --jobs N        how many run at the same time (2)
   --report FILE   writes the result as JSON
   --help          this text

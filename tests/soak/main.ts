@@ -1,11 +1,11 @@
 /** `deno task soak`: sluice under mixed load for ten minutes, while everything about it changes. */
 
 import { print, progressOf } from "../support/program/console.ts";
-import { Findings } from "./findings.ts";
+import { Findings } from "./verdict/findings.ts";
 import { runCommand, stopOnSignals, UsageError } from "../support/program/command.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
 import { Soak } from "./soak.ts";
-import { courseText, unlevel } from "./verdict.ts";
+import { courseText, unlevel } from "./verdict/verdict.ts";
 
 const progress = progressOf("soak");
 

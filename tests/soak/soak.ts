@@ -1,21 +1,21 @@
 /** The soak: load and changes for as long as is asked, with pauses in which everything must come to rest. */
 
-import { AccessLines } from "./access_lines.ts";
-import { auditAtRest, Counters } from "./books.ts";
+import { AccessLines } from "./verdict/access_lines.ts";
+import { auditAtRest, Counters } from "./verdict/consistency.ts";
 import { becomes, every, sleep } from "./clock.ts";
-import type { Door } from "./door.ts";
-import { strangenessOf } from "./endings.ts";
-import type { Findings } from "./findings.ts";
-import { Incidents } from "./incidents.ts";
-import { Operators } from "./operators.ts";
+import type { Door } from "./load/entrance.ts";
+import { strangenessOf } from "./verdict/expected_ends.ts";
+import type { Findings } from "./verdict/findings.ts";
+import { Incidents } from "./verdict/incidents.ts";
+import { Operators } from "./changes/operators.ts";
 import type { Options } from "./options.ts";
-import { Random } from "./random.ts";
-import { Reloads } from "./reloads.ts";
-import { lookAt, mostFrequent, type Sample } from "./samples.ts";
-import { SERVICES } from "./settings.ts";
-import { spells } from "./spells.ts";
-import { Stage } from "./stage.ts";
-import { Traffic } from "./traffic.ts";
+import { Random } from "../support/random.ts";
+import { Reloads } from "./changes/reloads.ts";
+import { lookAt, mostFrequent, type Sample } from "../support/program/process_samples.ts";
+import { SERVICES } from "./changes/settings.ts";
+import { spells } from "./phases.ts";
+import { Stage } from "./fixture.ts";
+import { Traffic } from "./load/traffic.ts";
 
 /** How long visits may take to end once nobody waits any more, in milliseconds. */
 const PATIENCE = 60_000;

@@ -1,7 +1,7 @@
 /** Tests with real servers: which are skipped and why, how long they may take, and how programs are run. */
 
 import { delimiter, join } from "node:path";
-import type { Account } from "../interop/home.ts";
+import type { Account } from "./servers/server_home.ts";
 
 /** A test that takes longer than this is stuck: what it started is ended, and it fails. */
 const TEST_DEADLINE_MS = 120_000;

@@ -1,6 +1,6 @@
 /** One end of a relayed connection: it sends bytes that are known by their place, and checks those that come. */
 
-import { firstDifference, patternAt } from "../../soak/pattern.ts";
+import { firstDifference, patternAt } from "../../support/bytes/pattern.ts";
 import { abort } from "./abort.ts";
 import type { Changes } from "./changes.ts";
 import { encodeFrame, FRAME_HEADER, LARGEST_FRAME } from "./frames.ts";

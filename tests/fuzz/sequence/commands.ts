@@ -1,6 +1,6 @@
 /** What the model can do with a service, and how it is written down. */
 
-import type { Random } from "../../soak/random.ts";
+import type { Random } from "../../support/random.ts";
 import type { ServiceRow } from "../services.ts";
 
 export type Side = "client" | "upstream";

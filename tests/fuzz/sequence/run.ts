@@ -2,7 +2,7 @@
 
 import type { Counts } from "../figures.ts";
 import type { End } from "../peers/end.ts";
-import type { Target } from "../stage.ts";
+import type { Target } from "../fixture.ts";
 import { audit } from "./audit.ts";
 import type { Command, Side } from "./commands.ts";
 import { type Link, otherOf } from "./link.ts";

@@ -1,6 +1,6 @@
 /** What a sequence is played on: a service, and what has been done to it so far. */
 
-import type { Target } from "../stage.ts";
+import type { Target } from "../fixture.ts";
 import { endFault } from "./end_fault.ts";
 import type { Link } from "./link.ts";
 import { Fault, Waiting } from "./waiting.ts";

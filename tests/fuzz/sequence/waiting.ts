@@ -1,7 +1,7 @@
 /** Waiting for what must come, and no longer than it may take. */
 
 import { setTimeout as pause } from "node:timers/promises";
-import type { Target } from "../stage.ts";
+import type { Target } from "../fixture.ts";
 
 /** What should not have happened. */
 export class Fault extends Error {}

@@ -1,6 +1,6 @@
 /** Makes bytes wrong, a little: what is wrong altogether is refused at its first byte and tries nothing. */
 
-import type { Random } from "../../soak/random.ts";
+import type { Random } from "../../support/random.ts";
 
 /** Bytes at which programs go wrong: ends of ranges, signs, separators. */
 const TELLING = [0x00, 0x01, 0x7f, 0x80, 0xfe, 0xff, 0x0a, 0x0d, 0x20, 0x16, 0x2f, 0x3a];

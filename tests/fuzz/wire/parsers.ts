@@ -12,7 +12,7 @@ import { clientKeyOf } from "../../../src/wire/ip/client_key.ts";
 import { decodeProxyHeader, encodeProxyHeader } from "../../../src/wire/proxy_protocol/proxy_protocol.ts";
 import type { ProxyHeader } from "../../../src/wire/proxy_protocol/header.ts";
 import { DistinguishedName } from "../../../src/wire/certificate/distinguished_name.ts";
-import type { Random } from "../../soak/random.ts";
+import type { Random } from "../../support/random.ts";
 import { mutate } from "./mutation.ts";
 import { certificates, configurations, HELLOS, PROXY_HEADERS } from "./samples.ts";
 

@@ -3,10 +3,10 @@
 import { setImmediate } from "node:timers";
 import { setTimeout as pause } from "node:timers/promises";
 import type { ConnectionPage } from "../../../src/admin/views.ts";
-import type { Random } from "../../soak/random.ts";
+import type { Random } from "../../support/random.ts";
 import { mutate, split } from "./mutation.ts";
 import { REQUESTS } from "./samples.ts";
-import { type Reader, READERS, TIMEOUT, type WireStage } from "./stage.ts";
+import { type Reader, READERS, TIMEOUT, type WireStage } from "./fixture.ts";
 
 /** Connections at the same time. */
 const BATCH = 24;

@@ -1,7 +1,7 @@
 /** Clients of a thread that does not get to look at them. */
 
 import assert from "node:assert/strict";
-import type { Outcome } from "./accept_stage.ts";
+import type { Outcome } from "./accept_fixture.ts";
 
 export interface BusyTask {
   readonly port: number;

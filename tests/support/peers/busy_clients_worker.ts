@@ -1,6 +1,6 @@
 /** Connects clients, says so, and waits for what they are answered. */
 
-import type { Outcome } from "./accept_stage.ts";
+import type { Outcome } from "./accept_fixture.ts";
 import type { BusyTask } from "./busy_clients.ts";
 
 /** The thread that started this one. */

@@ -10,7 +10,7 @@ import type {
   StatusView,
 } from "../../../src/admin/views.ts";
 import { type Family, parsePrometheus } from "../prometheus_parser.ts";
-import { EventReader } from "../../e2e/event_reader.ts";
+import { EventReader } from "./event_reader.ts";
 import { eventually } from "../eventually.ts";
 import { PATIENCE } from "../peers/line_reader.ts";
 import { type Sluice, within, workers } from "./program.ts";

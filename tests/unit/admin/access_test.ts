@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { ask, codeOf, get, order, outcome, recordingLog, type Stage, stage } from "./admin_stage.ts";
+import { ask, codeOf, get, order, outcome, recordingLog, type Stage, stage } from "./admin_fixture.ts";
 
 const TOKEN = "correct-horse-battery";
 

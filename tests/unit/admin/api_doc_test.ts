@@ -7,7 +7,7 @@ import { routesOf } from "../../../src/admin/routes.ts";
 import { parseDuration } from "../../../src/config/values/duration.ts";
 import { silentLog } from "../../../src/observe/log/log.ts";
 import { type Example, readExamples, readTable } from "./api_doc.ts";
-import { type Stage, stage } from "./admin_stage.ts";
+import { type Stage, stage } from "./admin_fixture.ts";
 import { CLOSED, FakeBackend, opened } from "./fake_backend.ts";
 
 const DOC = Deno.readTextFileSync(new URL("../../../docs/api.md", import.meta.url));

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ask, codeOf, order, outcome, recordingLog, type Stage, stage } from "./admin_stage.ts";
+import { ask, codeOf, order, outcome, recordingLog, type Stage, stage } from "./admin_fixture.ts";
 import { RELOADED } from "./fake_backend.ts";
 
 Deno.test("the admin interface answers GET and HEAD, with headers that keep browsers in bounds", async () => {

@@ -7,7 +7,7 @@ import { openForAppend } from "../../../src/files/append_file.ts";
 import { readFault, writeFault } from "../../../src/files/file_fault.ts";
 import { fileInfo, readFile, readTextFile } from "../../../src/files/read_file.ts";
 import { eventually } from "../../support/eventually.ts";
-import { temporaryDirectory } from "../observe/log/access_file_stage.ts";
+import { temporaryDirectory } from "../observe/log/access_file_fixture.ts";
 
 const ignore = Deno.build.os !== "linux";
 

@@ -18,7 +18,7 @@ import { clientHello } from "../../support/bytes/client_hellos.ts";
 import { FakeTime, settled } from "../../support/fakes/fake_time.ts";
 import { ledgerAlone } from "../observe/counters/ledger_alone.ts";
 import { latin1 } from "../wire/proxy_protocol/proxy_headers.ts";
-import { BROKEN, RESET, SlowConn } from "../relay/relay_stage.ts";
+import { BROKEN, RESET, SlowConn } from "../relay/relay_fixture.ts";
 
 type Options = Partial<ProxyOptions["services"][number]>;
 /** Of the service: how fast clients may come. */

@@ -9,7 +9,7 @@ import type { TlsListenOptions } from "../../../src/net/tls/listener.ts";
 import { type BindPlan, Listeners } from "../../../src/proxy/listeners.ts";
 import type { Service } from "../../../src/proxy/service.ts";
 import { connect, endOf, readText } from "../../support/peers/sockets.ts";
-import { ANYWHERE } from "../../support/peers/accept_stage.ts";
+import { ANYWHERE } from "../../support/peers/accept_fixture.ts";
 
 Deno.test("what is prepared is bound, and accepts nobody before it is committed", async () => {
   await using stage = new Stage();

@@ -6,7 +6,7 @@ import { setImmediate } from "node:timers/promises";
 import { emptyPool, pooledBytes } from "../../../src/net/buffer_pool.ts";
 import { ProxyError } from "../../../src/net/errors.ts";
 import { FakeTime } from "../../support/fakes/fake_time.ts";
-import { BROKEN, RelayStage, RESET, SIDES, tally } from "./relay_stage.ts";
+import { BROKEN, RelayStage, RESET, SIDES, tally } from "./relay_fixture.ts";
 
 /** With buffers of so many bytes a read that fills one is bulk. */
 const SMALL = 4096;

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import { ProxyError } from "../../../src/net/errors.ts";
 import { FakeTime, settled } from "../../support/fakes/fake_time.ts";
-import { BROKEN, RelayStage, RESET, SIDES, tally } from "./relay_stage.ts";
+import { BROKEN, RelayStage, RESET, SIDES, tally } from "./relay_fixture.ts";
 
 const KILLED = new ProxyError("killed", "proxy");
 

@@ -14,7 +14,7 @@ import {
   writableTo,
 } from "../../../src/relay/streams.ts";
 import { EndlessConn } from "./endless_conn.ts";
-import { BROKEN, RESET, SlowConn } from "./relay_stage.ts";
+import { BROKEN, RESET, SlowConn } from "./relay_fixture.ts";
 
 const OBSERVER: FlowObserver = {
   stopped: () => undefined,

@@ -5,7 +5,7 @@ import type { PoolConfig } from "../../../src/config/config.ts";
 import { ProxyError } from "../../../src/net/errors.ts";
 import { Permit } from "../../../src/upstream/pool/connection_semaphore.ts";
 import type { Lease } from "../../../src/upstream/lease.ts";
-import { attempts, ConnectorStage, untilAborted } from "./connector_stage.ts";
+import { attempts, ConnectorStage, untilAborted } from "./connector_fixture.ts";
 import { FakeConn, readOnce } from "../../support/fakes/fake_conn.ts";
 import { FakeTime, settled } from "../../support/fakes/fake_time.ts";
 import { endpointsAt } from "../../support/fakes/upstream_parts.ts";

@@ -5,7 +5,7 @@ import type { GroupConfig } from "../../../src/config/config.ts";
 import type { Conn } from "../../../src/net/socket/conn.ts";
 import { ProxyError } from "../../../src/net/errors.ts";
 import { Endpoint } from "../../../src/upstream/endpoint.ts";
-import { attempts, connectorOf, ConnectorStage, untilAborted } from "./connector_stage.ts";
+import { attempts, connectorOf, ConnectorStage, untilAborted } from "./connector_fixture.ts";
 import { FakeConn } from "../../support/fakes/fake_conn.ts";
 import { FakeTime } from "../../support/fakes/fake_time.ts";
 import { GroupThreads } from "./group_threads.ts";

@@ -5,7 +5,7 @@ import type { ProxyEvent } from "../../../../src/observe/events/events.ts";
 import { silentLog } from "../../../../src/observe/log/log.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { endOf, writeText } from "../../../support/peers/sockets.ts";
-import { connectTo, get, outcome, recordingLog, type Stage, stage } from "../admin_stage.ts";
+import { connectTo, get, outcome, recordingLog, type Stage, stage } from "../admin_fixture.ts";
 import { CLOSED, FakeBackend, opened } from "../fake_backend.ts";
 
 interface Message {

@@ -9,7 +9,7 @@ import {
 } from "../../../../src/admin/http/http_connection.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { endOf, readText, writeText } from "../../../support/peers/sockets.ts";
-import { codeOf, connectTo, get, recordingLog, type Stage, stage } from "../admin_stage.ts";
+import { codeOf, connectTo, get, recordingLog, type Stage, stage } from "../admin_fixture.ts";
 
 const OK = "HTTP/1.1 200";
 

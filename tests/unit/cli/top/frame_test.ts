@@ -5,7 +5,7 @@ import { press } from "../../../../src/cli/top/keys.ts";
 import { line, painted } from "../../../../src/cli/top/line.ts";
 import { initialState, type TopState } from "../../../../src/cli/top/state.ts";
 import { aConnection, anEndpoint, anUpstream, aService, aStatus } from "../../../support/peers/fake_admin.ts";
-import { aState, key, ORDER, statsAt, textOf } from "./top_stage.ts";
+import { aState, key, ORDER, statsAt, textOf } from "./top_fixture.ts";
 
 const STANDARD = { columns: 80, rows: 24 };
 

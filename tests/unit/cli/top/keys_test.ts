@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { type Key, press } from "../../../../src/cli/top/keys.ts";
 import { selectedConnection, type TopState, withReading, withRows } from "../../../../src/cli/top/state.ts";
 import { aConnection } from "../../../support/peers/fake_admin.ts";
-import { aState, control, key, readingOf } from "./top_stage.ts";
+import { aState, control, key, readingOf } from "./top_fixture.ts";
 
 /** After these keys. */
 function pressed(state: TopState, ...keys: Key[]): TopState {

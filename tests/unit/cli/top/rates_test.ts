@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { endpointKey, nextTraffic, statsRates } from "../../../../src/cli/top/rates.ts";
 import { aConnection, anEndpoint, anUpstream, aService, aStatus } from "../../../support/peers/fake_admin.ts";
-import { readingOf, statsAt } from "./top_stage.ts";
+import { readingOf, statsAt } from "./top_fixture.ts";
 
 function stats(seconds: number, total: number, upload: number, connects: number, startedAt?: string) {
   return statsAt(seconds, {

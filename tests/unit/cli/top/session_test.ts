@@ -10,7 +10,7 @@ import type { Screen } from "../../../../src/cli/top/terminal.ts";
 import { parseUpstreamAddress } from "../../../../src/net/address.ts";
 import { within } from "../../../support/program/program.ts";
 import { FakeAdmin } from "../../../support/peers/fake_admin.ts";
-import { control, key, ORDER } from "./top_stage.ts";
+import { control, key, ORDER } from "./top_fixture.ts";
 
 const PATIENCE = 20_000;
 

@@ -5,7 +5,7 @@ import type { Adapter } from "../../../../src/net/socket/conn.ts";
 import { listen, type Listener } from "../../../../src/net/socket/listen.ts";
 import { sleep } from "../../../../src/net/timers/sleep.ts";
 import { roundTrip } from "../../../support/eventually.ts";
-import { Accepting, ANYWHERE, ask } from "../../../support/peers/accept_stage.ts";
+import { Accepting, ANYWHERE, ask } from "../../../support/peers/accept_fixture.ts";
 import { connectWhileBusy } from "../../../support/peers/busy_clients.ts";
 
 const NEVER = new AbortController().signal;

@@ -3,7 +3,7 @@ import { acceptConnections } from "../../../../src/net/socket/accept.ts";
 import { ACCEPT_IDLE } from "../../../../src/net/socket/accept_end.ts";
 import type { Conn } from "../../../../src/net/socket/conn.ts";
 import type { Listener } from "../../../../src/net/socket/listen.ts";
-import { ANYWHERE } from "../../../support/peers/accept_stage.ts";
+import { ANYWHERE } from "../../../support/peers/accept_fixture.ts";
 
 const SHORTAGE = Object.assign(new Error("Too many open files (os error 24)"), { code: "EMFILE" });
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import { ReadAheadConn } from "../../../../src/net/socket/read_ahead_conn.ts";
 import { FakeConn, readOnce } from "../../../support/fakes/fake_conn.ts";
-import { SlowConn } from "../../relay/relay_stage.ts";
+import { SlowConn } from "../../relay/relay_fixture.ts";
 
 Deno.test("what was looked at is read again, in order, without what was skipped", async () => {
   const conn = new FakeConn();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { boundAddress, type TcpAddress } from "../../../../src/net/address.ts";
 import { listen } from "../../../../src/net/socket/listen.ts";
 import { canShare, reserve } from "../../../../src/net/socket/reserve.ts";
-import { ANYWHERE } from "../../../support/peers/accept_stage.ts";
+import { ANYWHERE } from "../../../support/peers/accept_fixture.ts";
 
 Deno.test("an address is shared where the kernel spreads the clients", () => {
   assert.deepEqual(

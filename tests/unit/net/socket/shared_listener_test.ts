@@ -4,7 +4,7 @@ import type { Adapter } from "../../../../src/net/socket/conn.ts";
 import { listen } from "../../../../src/net/socket/listen.ts";
 import { NodeListener } from "../../../../src/net/socket/node_listener.ts";
 import { canShare, reserve } from "../../../../src/net/socket/reserve.ts";
-import { ANYWHERE } from "../../../support/peers/accept_stage.ts";
+import { ANYWHERE } from "../../../support/peers/accept_fixture.ts";
 import type { ShareTask } from "./shared_listener_worker.ts";
 
 const ADAPTERS: readonly Adapter[] = ["deno", "node"];

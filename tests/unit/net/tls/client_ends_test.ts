@@ -15,7 +15,7 @@ import {
 } from "../../../support/bytes/certificate_bytes.ts";
 import { countedSignal } from "./counted_signal.ts";
 import { FakeConn, readOnce } from "../../../support/fakes/fake_conn.ts";
-import { credentialsOf, factsOf, root, session } from "./tls_stage.ts";
+import { credentialsOf, factsOf, root, session } from "./tls_fixture.ts";
 
 const client = new TlsClient({ authorities: [root.pem], credentials: undefined, verify: true, alpn: [] });
 const NOT_ACCEPTED = "The certificate of the upstream is not accepted: ";

@@ -6,7 +6,7 @@ import { ReadAheadConn } from "../../../../src/net/socket/read_ahead_conn.ts";
 import { TlsContexts, TlsServerPool } from "../../../../src/net/tls/contexts.ts";
 import { alternativeNames } from "../../../support/bytes/certificate_bytes.ts";
 import { FakeConn } from "../../../support/fakes/fake_conn.ts";
-import { factsOf, identity, serverOptions } from "./tls_stage.ts";
+import { factsOf, identity, serverOptions } from "./tls_fixture.ts";
 
 /** As many as are kept. */
 const KEPT = 256;

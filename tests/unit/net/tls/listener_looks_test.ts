@@ -5,7 +5,7 @@ import { mock } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Credentials } from "../../../../src/net/tls/credentials.ts";
 import { DenoTlsConn, TlsListener } from "../../../../src/net/tls/listener.ts";
-import { ANYWHERE } from "../../../support/peers/accept_stage.ts";
+import { ANYWHERE } from "../../../support/peers/accept_fixture.ts";
 import { ScriptedDeno } from "./scripted_listen_tls.ts";
 
 const OPTIONS = { credentials: { cert: "", key: "" } as Credentials, alpn: [] };

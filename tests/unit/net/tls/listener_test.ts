@@ -6,7 +6,7 @@ import { setImmediate } from "node:timers";
 import type { Credentials } from "../../../../src/net/tls/credentials.ts";
 import { DenoTlsConn, TlsListener } from "../../../../src/net/tls/listener.ts";
 import { eventually } from "../../../support/eventually.ts";
-import { ANYWHERE } from "../../../support/peers/accept_stage.ts";
+import { ANYWHERE } from "../../../support/peers/accept_fixture.ts";
 import { ScriptedDeno } from "./scripted_listen_tls.ts";
 
 const OPTIONS = { credentials: { cert: "", key: "" } as Credentials, alpn: [] };

@@ -12,7 +12,7 @@ import {
   sequence,
   text,
 } from "../../../support/bytes/certificate_bytes.ts";
-import { clientIdentity, factsOf, identity, root } from "./tls_stage.ts";
+import { clientIdentity, factsOf, identity, root } from "./tls_fixture.ts";
 
 const options = { clientAuth: "require" } as const;
 const alice = clientIdentity("alice");

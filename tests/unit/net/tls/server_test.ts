@@ -7,7 +7,7 @@ import { TlsServer, type TlsServerOptions } from "../../../../src/net/tls/server
 import { alternativeNames, authority, dnsName, issue } from "../../../support/bytes/certificate_bytes.ts";
 import { countedSignal } from "./counted_signal.ts";
 import { FakeConn, readOnce } from "../../../support/fakes/fake_conn.ts";
-import { session } from "./tls_stage.ts";
+import { session } from "./tls_fixture.ts";
 
 const root = authority();
 const NEVER = new AbortController().signal;

@@ -8,7 +8,7 @@ import { TlsServer } from "../../../../src/net/tls/server.ts";
 import { memoryPipe } from "../../../../src/net/workarounds/memory_pipe.ts";
 import { authority } from "../../../support/bytes/certificate_bytes.ts";
 import { readOnce } from "../../../support/fakes/fake_conn.ts";
-import { clientIdentity, identity, root, session } from "./tls_stage.ts";
+import { clientIdentity, identity, root, session } from "./tls_fixture.ts";
 
 const NEVER = new AbortController().signal;
 

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { AccessFile } from "../../../../src/observe/log/access_file.ts";
 import { silentLog } from "../../../../src/observe/log/log.ts";
 import { AccessOutput } from "../../../../src/runtime/files/access_output.ts";
-import { heard, linesOf, numberIn, temporaryDirectory } from "./access_file_stage.ts";
+import { heard, linesOf, numberIn, temporaryDirectory } from "./access_file_fixture.ts";
 
 const IS_WINDOWS = Deno.build.os === "windows";
 const IS_ROOT = Deno.uid() === 0;

@@ -3,7 +3,7 @@ import { parseDuration } from "../../../../src/config/values/duration.ts";
 import { listenAdmin } from "../../../../src/runtime/admin/listener.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { connect, endOf, readText, writeText } from "../../../support/peers/sockets.ts";
-import { ask, connectTo, get, stage } from "../../admin/admin_stage.ts";
+import { ask, connectTo, get, stage } from "../../admin/admin_fixture.ts";
 import { FakeBackend } from "../../admin/fake_backend.ts";
 
 Deno.test("an address that cannot be bound is an error that names it, its cause and the remedy", async () => {

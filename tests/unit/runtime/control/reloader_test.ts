@@ -6,8 +6,8 @@ import { decodeOptions, type ProxyOptions } from "../../../../src/config/library
 import type { ProxyEvent } from "../../../../src/observe/events/events.ts";
 import { RelayThread } from "../../../../src/runtime/worker/relay_thread.ts";
 import { Reloader } from "../../../../src/runtime/control/reloader.ts";
-import { temporaryDirectory } from "../../observe/log/access_file_stage.ts";
-import { echoed, ProxyStage, roundTrip, turn } from "../proxy_stage.ts";
+import { temporaryDirectory } from "../../observe/log/access_file_fixture.ts";
+import { echoed, ProxyStage, roundTrip, turn } from "../proxy_fixture.ts";
 
 Deno.test("a reload makes the file the configuration, and tells what has changed", async () => {
   await using stage = await start();

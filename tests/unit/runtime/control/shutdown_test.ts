@@ -4,7 +4,7 @@ import { setImmediate } from "node:timers";
 import type { ProxyEvent } from "../../../../src/observe/events/events.ts";
 import { connect, endOf } from "../../../support/peers/sockets.ts";
 import { RelayThread } from "../../../../src/runtime/worker/relay_thread.ts";
-import { echoed, ProxyStage, roundTrip } from "../proxy_stage.ts";
+import { echoed, ProxyStage, roundTrip } from "../proxy_fixture.ts";
 
 const LONG = 1_000_000;
 

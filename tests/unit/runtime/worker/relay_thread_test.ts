@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { decodeOptions } from "../../../../src/config/library.ts";
 import { pooledBytes } from "../../../../src/net/buffer_pool.ts";
 import { connect, endOf } from "../../../support/peers/sockets.ts";
-import { echoed, ProxyStage, roundTrip, type Service, turn } from "../proxy_stage.ts";
+import { echoed, ProxyStage, roundTrip, type Service, turn } from "../proxy_fixture.ts";
 
 Deno.test("connections of a service that has changed go on, and are counted with the new ones", async () => {
   await using stage = await ProxyStage.start((upstream) => ({

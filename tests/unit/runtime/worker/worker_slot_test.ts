@@ -16,7 +16,7 @@ import { WorkerSlot } from "../../../../src/runtime/worker/worker_slot.ts";
 import { ThreadEndedError, type WorkerThread } from "../../../../src/runtime/worker/worker_thread.ts";
 import { GroupController } from "../../../../src/upstream/group_controller.ts";
 import { endOf, readText, type Upstream, upstream, writeText } from "../../../support/peers/sockets.ts";
-import { ANYWHERE } from "../../../support/peers/accept_stage.ts";
+import { ANYWHERE } from "../../../support/peers/accept_fixture.ts";
 import { keeperParts } from "../../../support/fakes/upstream_parts.ts";
 
 const FIRST_PAUSE = 100;

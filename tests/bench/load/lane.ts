@@ -1,0 +1,62 @@
+/** One target under one load, for the whole bench. */
+import type { Certificate } from "../targets/certificate.ts";
+import type { Load } from "./load.ts";
+import type { TargetName } from "../report/names.ts";
+import { cpuMs } from "../proc.ts";
+import type { Sample } from "../report/samples.ts";
+import type { Stage } from "../processes.ts";
+import { type Running, TARGET_TABLE } from "../targets/targets.ts";
+import { settled } from "../wait.ts";
+
+/** A target that is far slower than those it is compared with is not waited for longer. */
+const WARM_UP_DEADLINE_MS = 40_000;
+const WARM_UP_SECONDS = 2;
+
+export class Lane {
+  readonly target: TargetName;
+  readonly load: Load;
+  readonly #stage: Stage;
+  readonly #running: Running;
+
+  private constructor(stage: Stage, load: Load, target: TargetName, running: Running) {
+    this.#stage = stage;
+    this.load = load;
+    this.target = target;
+    this.#running = running;
+  }
+
+  /** Starts a target for this load alone, so that its CPU time tells which load it was. */
+  static async start(
+    stage: Stage,
+    load: Load,
+    target: TargetName,
+    upstream: number,
+    certificate: Certificate,
+  ): Promise<Lane> {
+    const tls = load.hasTls ? certificate : null;
+    return new Lane(stage, load, target, await TARGET_TABLE[target].start(stage, upstream, tls));
+  }
+
+  /** Drives it uncounted: once, and where code is compiled as it runs until so much work is done. */
+  async warmUp(share: number): Promise<void> {
+    const { warmUp, drive } = this.load;
+    const wanted = TARGET_TABLE[this.target].threadsToWarm * warmUp.work * share;
+    const deadline = performance.now() + WARM_UP_DEADLINE_MS;
+    const seconds = wanted === 0 || share < 1 ? 1 : WARM_UP_SECONDS;
+    let done = 0;
+    do {
+      done += (await (warmUp.by ?? drive)(this.#stage, this.#running.port, seconds)).work;
+    } while (done < wanted && performance.now() < deadline);
+  }
+
+  /** Drives it and takes the proxy's CPU time before and after. */
+  async drive(seconds: number): Promise<Sample> {
+    const { pid, forks, port } = this.#running;
+    if (pid === null) return (await this.load.drive(this.#stage, port, seconds)).sample;
+    // A proxy may still be closing the connections of a run, or a forking one its children.
+    const cpu = () => settled(() => Promise.resolve(cpuMs(pid, forks)), 0, 50, 2000);
+    const before = await cpu();
+    const { sample, work } = await this.load.drive(this.#stage, port, seconds);
+    return { ...sample, ...this.load.cost(await cpu() - before, work) };
+  }
+}

@@ -1,0 +1,33 @@
+/** What a warm pool is for: clients of an upstream that takes its time to greet need not wait for it. */
+import { firstByteTimes } from "./arrivals.ts";
+import type { Load } from "./load.ts";
+import { POOL_TARGETS } from "../report/names.ts";
+import { scriptArgs } from "../targets/script.ts";
+import { percentile } from "../report/statistics.ts";
+import { listening } from "../targets/targets.ts";
+
+/** Far below what the pool can refill: 8 connections, each ready again 5 ms after its replacement was dialled. */
+export const ARRIVALS_PER_SECOND = 200;
+
+/** Uncounted, before each turn: between turns a pool without clients runs empty. */
+const LEAD_IN = 20;
+
+export const pool: Load = {
+  name: "pool",
+  needs: [],
+  targets: POOL_TARGETS,
+  hasTls: false,
+  warmUp: { work: ARRIVALS_PER_SECOND },
+  upstream: async (stage) => {
+    const start = (port: number) => stage.start("greeter", Deno.execPath(), scriptArgs("greeter.ts", [port]));
+    return (await listening(start)).port;
+  },
+  async drive(_stage, port, seconds) {
+    const count = Math.round(ARRIVALS_PER_SECOND * seconds);
+    const times = await firstByteTimes(port, ARRIVALS_PER_SECOND, LEAD_IN + count);
+    const counted = times.slice(LEAD_IN);
+    const sample = { first_byte_p50_ms: percentile(counted, 50), first_byte_p99_ms: percentile(counted, 99) };
+    return { sample, work: count };
+  },
+  cost: () => ({}),
+};

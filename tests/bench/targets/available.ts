@@ -1,0 +1,41 @@
+/** What can be run on this machine. */
+import type { Load, Trial } from "../load/load.ts";
+import type { LoadName, TargetName } from "../report/names.ts";
+import { streamModule } from "./nginx.ts";
+import { firstMissing, NGINX, type Program } from "./programs.ts";
+import { TARGET_TABLE } from "./targets.ts";
+
+/** The targets that are installed; of the others it is told how to install them. */
+export async function availableTargets(
+  targets: readonly TargetName[],
+  remark: (line: string) => void,
+): Promise<TargetName[]> {
+  const found: TargetName[] = [];
+  for (const target of targets) {
+    let missing = await firstMissing(TARGET_TABLE[target].needs);
+    if (target === "nginx" && missing === null && await streamModule() === null) missing = NGINX;
+    if (missing === null) found.push(target);
+    else remark(needs(target, missing));
+  }
+  return found;
+}
+
+/** The loads asked for whose tools are installed. */
+export async function available<Each extends Load | Trial>(
+  all: readonly Each[],
+  loads: readonly LoadName[],
+  remark: (line: string) => void,
+): Promise<Each[]> {
+  const found: Each[] = [];
+  for (const each of all) {
+    if (!loads.includes(each.name)) continue;
+    const missing = await firstMissing(each.needs);
+    if (missing === null) found.push(each);
+    else remark(needs(each.name, missing));
+  }
+  return found;
+}
+
+function needs(what: string, { command, install }: Program): string {
+  return `${what} skipped: needs ${command}: ${install}`;
+}

@@ -1,0 +1,26 @@
+/** The certificate that every proxy here shows: EC P-256, as most new ones are, made for one run. */
+import { OPENSSL } from "./programs.ts";
+import type { Stage } from "../processes.ts";
+
+/** Paths of PEM files. */
+export interface Certificate {
+  readonly cert: string;
+  readonly key: string;
+  /** Both in one, as haproxy wants them. */
+  readonly bundle: string;
+}
+
+/** Makes it once for a stage. */
+export async function makeCertificate(stage: Stage): Promise<Certificate> {
+  const [cert, key, bundle] = ["cert", "key", "bundle"].map((name) => `${stage.dir}/${name}.pem`) as [
+    string,
+    string,
+    string,
+  ];
+  const kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+  const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
+  const args = ["req", "-x509", ...kind, "-keyout", key, "-out", cert, "-days", "2", ...subject];
+  await stage.run(OPENSSL.command, args, 10_000);
+  await Deno.writeTextFile(bundle, await Deno.readTextFile(cert) + await Deno.readTextFile(key));
+  return { cert, key, bundle };
+}

@@ -1,0 +1,92 @@
+/** Starts sluice the way a user does, as a command, and waits for its ready line. */
+import { fileURLToPath } from "node:url";
+import type { Certificate } from "./certificate.ts";
+import type { Stage, Started } from "../processes.ts";
+import type { Running, Start } from "./targets.ts";
+import { waitUntil } from "../wait.ts";
+
+/** The repository's directory, with a slash at its end. */
+export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
+
+// What `deno task compile` bakes in, no more.
+const PERMISSIONS = ["net", "read", "write", "env", "sys"].map((each) => `--allow-${each}`);
+
+// The first start may have to fetch and compile dependencies.
+const READY_DEADLINE_MS = 60_000;
+
+/** The command before sluice's own arguments: an executable (SLUICE_BIN) or `deno run … main.ts`. */
+export function sluiceCommand(): { command: string; args: string[] } {
+  const bin = Deno.env.get("SLUICE_BIN");
+  if (bin) return { command: bin, args: [] };
+  const map = Deno.env.get("SLUICE_IMPORT_MAP");
+  const imports = map ? ["--import-map", map] : [];
+  return {
+    command: Deno.execPath(),
+    args: ["run", ...PERMISSIONS, "--no-prompt", ...imports, `${ROOT}main.ts`],
+  };
+}
+
+/** A sluice with one service before this upstream. */
+export const startSluice: Start = async (stage, upstream, certificate) =>
+  certificate === null
+    ? await start(stage, [`0=127.0.0.1:${upstream}`])
+    : await startConfigured(stage, "tls", service(upstream, tls(certificate, "")));
+
+/** The same with Deno.listenTls; it makes a difference only where TLS ends. */
+export const startUnseamlessSluice: Start = async (stage, upstream, certificate) => {
+  const settings = certificate === null ? "" : tls(certificate, ", seamless: false");
+  return await startConfigured(stage, "unseamless", service(upstream, settings));
+};
+
+/** The same with two threads. */
+export const startThreadedSluice: Start = async (stage, upstream) =>
+  await startConfigured(stage, "threads", `workers: 2\n${service(upstream, "")}`);
+
+/** The same with a warm pool. */
+export const startPooledSluice: Start = async (stage, upstream) => {
+  const pool = `upstreams:
+  greeter:
+    endpoints: ["127.0.0.1:${upstream}"]
+    pool: { max_idle: 8, max_idle_time: 5s }
+services:
+  - { name: bench, listen: "127.0.0.1:0", upstream: greeter }
+`;
+  return await startConfigured(stage, "pool", pool);
+};
+
+function service(upstream: number, settings: string): string {
+  return `services:
+  - { name: bench, listen: "127.0.0.1:0", upstream: "127.0.0.1:${upstream}"${settings} }
+`;
+}
+
+function tls({ cert, key }: Certificate, more: string): string {
+  return `, tls: { cert: "${cert}", key: "${key}"${more} }`;
+}
+
+async function startConfigured(stage: Stage, name: string, text: string): Promise<Running> {
+  const config = await Deno.makeTempFile({ dir: stage.dir, prefix: `sluice-${name}-`, suffix: ".yaml" });
+  await Deno.writeTextFile(config, text);
+  return await start(stage, ["-c", config]);
+}
+
+async function start(stage: Stage, source: string[]): Promise<Running> {
+  const { command, args } = sluiceCommand();
+  const own = [...source, "--print-ready", "--log-level", "warn"];
+  const started = stage.start("sluice", command, [...args, ...own], { readLines: true });
+  await waitUntil(() => started.lines.length > 0 || started.obituary() !== "", READY_DEADLINE_MS, 1);
+  const readyAfterMs = performance.now() - started.launchedAt;
+  const { pid, port } = readyLine(started);
+  return { port, pid, forks: false, readyAfterMs, stop: () => started.stop() };
+}
+
+/** Its own pid comes from the line, as SLUICE_BIN may be a wrapper. */
+function readyLine(started: Started): { pid: number; port: number } {
+  const line = started.lines[0];
+  if (line === undefined) throw new Error(started.obituary() || "sluice printed no ready line in time");
+  const ready: unknown = JSON.parse(line);
+  const { pid, services } = Object(ready);
+  const port = Number(/:(\d+)$/.exec(String(services?.[0]?.listen?.[0]))?.[1]);
+  if (!Number.isInteger(pid) || !Number.isInteger(port)) throw new Error(`not a ready line: ${line}`);
+  return { pid, port };
+}

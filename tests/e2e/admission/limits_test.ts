@@ -1,0 +1,176 @@
+/** How many may be in at the same time, and how fast they may come. */
+
+import assert from "node:assert/strict";
+import { eventually, roundTrip } from "../../support/eventually.ts";
+import { Guest, Guests } from "../../support/peers/test_client.ts";
+import { countsOf, Member, whoAnswers } from "../../support/peers/named_server.ts";
+import { Sluice, within, workers } from "../../support/program/program.ts";
+import { readText, upstream, writeText } from "../../support/peers/sockets.ts";
+
+const isLinux = Deno.build.os === "linux";
+const onLinux = isLinux ? "" : " (skipped: needs 127.0.0.2, which Linux has)";
+
+for (const reset of ["close", "pass"]) {
+  Deno.test(`of 200 who come at once as many get in as may, never one more, with reset: ${reset}`, async () => {
+    await using a = await Member.start("a");
+    await using sluice = await Sluice.withConfig(logged([
+      `{ name: test, listen: 0, reset: ${reset}, limits: { connections: 17 }, upstream: "${a.address}" }`,
+    ]));
+    using guests = new Guests();
+    // Those who are in stay, so that who came too many would be seen.
+    assert.deepEqual(countsOf(await guests.rush(sluice.port(), 200)), { "": 183, a: 17 });
+    assert.equal(a.clients, 17);
+    const [refused] = await sluice.loggedEvents("connection_refused", 1);
+    assert.equal(refused!.code, "connection_limit");
+    assert.equal(refused!.reason, "connection limit");
+  });
+}
+
+Deno.test("with when_full: wait all 200 have their turn, never one more than may", async () => {
+  await using batches = new Batches(10);
+  await using sluice = await Sluice.before(batches.address, [
+    "limits: { connections: 10, when_full: wait }",
+  ]);
+  using guests = new Guests();
+  const names = await within(20_000, "everybody's turn", guests.rush(sluice.port(), 200));
+  assert.deepEqual(countsOf(names), { a: 200 });
+  assert.deepEqual({ served: batches.served, most: batches.most }, { served: 200, most: 10 });
+  assert.equal(sluice.stderr.includes("refused"), false);
+});
+
+Deno.test("the limit of the process holds over all services, and either may use it up", async () => {
+  await using a = await Member.start("a");
+  const service = (name: string) =>
+    `{ name: ${name}, listen: 0, limits: { connections: 8 }, upstream: "${a.address}" }`;
+  await using sluice = await Sluice.withConfig(
+    logged([service("one"), service("two")], "limits: { connections: 12 }"),
+  );
+  using guests = new Guests();
+  const both = await Promise.all([guests.rush(sluice.port(0), 60), guests.rush(sluice.port(1), 60)]);
+  assert.deepEqual(countsOf(both.flat()), { "": 108, a: 12 });
+  for (const names of both) assert.ok(names.filter(Boolean).length <= 8, names.join());
+  assert.equal(a.clients, 12);
+});
+
+Deno.test("who waits for a place of the process gets that of another service", async () => {
+  await using a = await Member.start("a");
+  await using sluice = await Sluice.withConfig(`
+limits: { connections: 1 }
+services:
+  - { name: one, listen: 0, upstream: "${a.address}" }
+  - { name: two, listen: 0, upstream: "${a.address}", limits: { connections: 5, when_full: wait } }
+`);
+  using first = await Guest.come(sluice.port(0));
+  const second = Guest.come(sluice.port(1));
+  await roundTrip();
+  first[Symbol.dispose]();
+  using guest = await within(5000, "the place of the other service", second);
+  assert.equal(guest.name, "a");
+});
+
+Deno.test({
+  name: `each client address has its own limit${onLinux}`,
+  ignore: !isLinux,
+  async fn() {
+    await using a = await Member.start("a");
+    await using sluice = await Sluice.withConfig(logged([
+      `{ name: test, listen: ":0", limits: { connections_per_client: 3 }, upstream: "${a.address}" }`,
+    ]));
+    using guests = new Guests();
+    const rushes = ["127.0.0.2", "127.0.0.3", "127.0.0.4"].map((localAddress) =>
+      guests.rush(sluice.port(), 20, { localAddress })
+    );
+    for (const names of await Promise.all(rushes)) assert.deepEqual(countsOf(names), { "": 17, a: 3 });
+    assert.equal(a.clients, 9);
+    const [refused] = await sluice.loggedEvents("connection_refused", 1);
+    assert.equal(refused!.code, "client_connection_limit");
+    assert.equal(await whoAnswers(sluice.port(), { localAddress: "127.0.0.5" }), "a");
+  },
+});
+
+Deno.test({
+  name: `more than the burst at once are refused, and later they come in again${onLinux}`,
+  ignore: !isLinux,
+  async fn() {
+    await using a = await Member.start("a");
+    await using sluice = await Sluice.withConfig(logged([
+      `{ name: all, listen: 0, limits: { connects_per_second: { rate: 2, burst: 5 } }, upstream: "${a.address}" }`,
+      `{ name: each, listen: 0, limits: { connects_per_second_per_client: { rate: 2, burst: 5 } }, ` +
+      `upstream: "${a.address}" }`,
+    ]));
+    const visit = (service: number, localAddress = "127.0.0.1") =>
+      whoAnswers(sluice.port(service), { localAddress });
+    for (const service of [0, 1]) {
+      const began = performance.now();
+      const names = await Promise.all(Array.from({ length: 20 }, () => visit(service)));
+      const refilled = Math.ceil((performance.now() - began) / 500);
+      const { a: letIn } = countsOf(names);
+      assert.ok(letIn! >= 5 && letIn! <= 5 + refilled, `${letIn} of 20 in ${refilled} half seconds`);
+      // Those who are refused do not put off when it is somebody's turn.
+      await within(
+        3000,
+        "to come in again",
+        eventually("a place", () => visit(service), (name) => name === "a"),
+      );
+    }
+    assert.equal(await visit(1, "127.0.0.2"), "a", "another client has a rate of its own");
+    // Of several threads each has its part of ten lines a second, which only one may have use for.
+    await sluice.loggedEvents("connection_refused", workers === 1 ? 20 : 1);
+    for (const code of ["connect_rate", "client_connect_rate"]) await sluice.logged(`"code":"${code}"`);
+    const codes = new Set(
+      sluice.events("connection_refused").map(({ service, code }) => `${service} ${code}`),
+    );
+    assert.deepEqual(codes, new Set(["all connect_rate", "each client_connect_rate"]));
+  },
+});
+
+function logged(services: string[], more = ""): string {
+  return `log: { format: json }\n${more}\nservices:\n${services.map((each) => `  - ${each}\n`).join("")}`;
+}
+
+/** Clients that are let go together. */
+class Batch {
+  size = 0;
+  readonly complete = Promise.withResolvers<void>();
+}
+
+/** An upstream called "a" that keeps its clients until it has so many, then lets all of these go. */
+class Batches implements AsyncDisposable {
+  served = 0;
+  most = 0;
+  readonly #size: number;
+  #open = 0;
+  #batch = new Batch();
+  readonly #upstream = upstream((conn) => this.#serve(conn));
+
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  get address(): string {
+    return this.#upstream.address;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#batch.complete.resolve();
+    await this.#upstream[Symbol.asyncDispose]();
+  }
+
+  async #serve(conn: Deno.TcpConn): Promise<void> {
+    this.#open += 1;
+    this.most = Math.max(this.most, this.#open);
+    await readText(conn, 4);
+    const batch = this.#batch;
+    batch.size += 1;
+    if (batch.size === this.#size) {
+      this.#batch = new Batch();
+      // If there is one too many, it is seen by then.
+      await roundTrip();
+      batch.complete.resolve();
+    }
+    await batch.complete.promise;
+    await writeText(conn, "a");
+    this.#open -= 1;
+    this.served += 1;
+  }
+}

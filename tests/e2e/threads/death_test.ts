@@ -1,0 +1,118 @@
+/** A worker that dies takes its connections with it, and nothing else. */
+
+import assert from "node:assert/strict";
+import { type RunningProxy, startProxy } from "../../../main.ts";
+import { eventually } from "../../support/eventually.ts";
+import {
+  connect,
+  echo,
+  endOf,
+  readText,
+  tryClose,
+  upstream,
+  writeText,
+} from "../../support/peers/sockets.ts";
+
+const CLIENTS = 40;
+
+/** The workers that are started while it is there. */
+class Workers implements Disposable {
+  readonly all: Worker[] = [];
+  readonly #original = globalThis.Worker;
+
+  constructor() {
+    const { all } = this;
+    globalThis.Worker = class extends this.#original {
+      constructor(...args: ConstructorParameters<typeof Worker>) {
+        super(...args);
+        all.push(this);
+      }
+    };
+  }
+
+  [Symbol.dispose](): void {
+    globalThis.Worker = this.#original;
+  }
+}
+
+Deno.test({
+  name: "a worker that dies is replaced; the other one's connections go on, and every account is right",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    using workers = new Workers();
+    await using server = upstream(echo);
+    await using proxy = await startProxy({
+      workers: 2,
+      services: [{
+        name: "test",
+        listen: 0,
+        upstream: server.address,
+        limits: { connections: CLIENTS, connectionsPerClient: CLIENTS },
+      }],
+    });
+    assert.equal(workers.all.length, 2);
+    const port = Number(/:(\d+)$/.exec(proxy.services[0]!.listen[0]!)![1]);
+    const clients: Deno.TcpConn[] = [];
+    try {
+      const fill = async () => {
+        while (clients.length < CLIENTS) {
+          const client = await connect(port);
+          clients.push(client);
+          await roundTrip(client);
+        }
+      };
+      await fill();
+      for (let death = 1; death <= 3; death++) {
+        await eventually("all clients and nobody else", () => active(proxy), (count) => count === CLIENTS);
+        // As the runtime does when a worker cannot go on.
+        workers.all.at(-1)!.dispatchEvent(
+          new ErrorEvent("error", { message: "on purpose", cancelable: true }),
+        );
+        // It ends after its turn; its accounts are settled at once.
+        const left = active(proxy);
+        assert.ok(left > 0 && left < CLIENTS, `${left} of ${CLIENTS} are left`);
+        const alive = await eventually(
+          "the end of the others",
+          () => survivors(clients),
+          ({ length }) => length <= left,
+        );
+        assert.equal(alive.length, left);
+        for (const client of clients.splice(0)) if (!alive.includes(client)) tryClose(client);
+        clients.push(...alive);
+        await eventually("another worker", () => workers.all.length, (count) => count === 2 + death);
+        await eventually("its listener", () => listenersOf(port), (count) => count === 2);
+        // Their places are free again, for the service and for the client, and no more than that.
+        await fill();
+        using tooMany = await connect(port);
+        assert.equal(await endOf(tooMany).then((end) => end !== ""), true);
+        await eventually("the refusal", () => proxy.figures()[0]!.refused, (refused) => refused === death);
+      }
+      for (const client of clients) client.close();
+      await eventually("no connection", () => active(proxy), (count) => count === 0);
+    } finally {
+      for (const client of clients) tryClose(client);
+    }
+  },
+});
+
+/** How many sockets listen on a port, as the kernel has it: state 0A. */
+async function listenersOf(port: number): Promise<number> {
+  const lines = (await Deno.readTextFile("/proc/net/tcp")).split("\n");
+  const local = port.toString(16).toUpperCase().padStart(4, "0");
+  return lines.filter((line) => line.includes(`:${local} 00000000:0000 0A`)).length;
+}
+
+function active(proxy: RunningProxy): number {
+  return proxy.figures()[0]!.active;
+}
+
+/** Those that still get answers. */
+async function survivors(clients: readonly Deno.TcpConn[]): Promise<Deno.TcpConn[]> {
+  const answers = await Promise.all(clients.map((client) => roundTrip(client).then(() => true, () => false)));
+  return clients.filter((_, index) => answers[index]);
+}
+
+async function roundTrip(client: Deno.Conn): Promise<void> {
+  await writeText(client, "ping");
+  assert.equal(await readText(client, 4), "ping");
+}

@@ -1,0 +1,62 @@
+/** The page of the admin interface before a proxy that is none, in a real browser. */
+
+import type { Page } from "puppeteer-core";
+import { pageFiles } from "../../../src/admin/page/page.ts";
+import { listenAdmin, type ListeningAdmin } from "../../../src/runtime/admin/listener.ts";
+import { parseDuration } from "../../../src/config/values/duration.ts";
+import { openPage, type View, waitForText } from "./browser.ts";
+import { BusyBackend } from "./fake_backend.ts";
+
+export interface PageStage {
+  readonly backend: BusyBackend;
+  readonly server: ListeningAdmin;
+  readonly page: Page;
+}
+
+export interface PageStageOptions extends View {
+  /** How many are open; 300 unless given. */
+  readonly connections?: number;
+  readonly token?: string;
+}
+
+/** Serves the page and opens it; both go when the stage is disposed of. */
+export async function stagePage(
+  stage: AsyncDisposableStack,
+  options: PageStageOptions = {},
+): Promise<PageStage> {
+  const backend = new BusyBackend(options.connections ?? 300);
+  const server = await serveBackend(stage, backend, 0, options.token);
+  const page = await openPage(stage, urlOf(server), options);
+  return { backend, server, page };
+}
+
+/**
+ * Scrolls to the connections, which are asked for only in sight. The page must be complete first: what comes above them
+ * later would move them out of sight again.
+ */
+export async function showConnections(page: Page): Promise<void> {
+  await waitForText(page, "#state", /^Running$/);
+  await page.$eval("#rows", (rows) => rows.scrollIntoView());
+}
+
+/** Serves the admin interface on a port of 127.0.0.1. */
+export async function serveBackend(
+  stage: AsyncDisposableStack,
+  backend: BusyBackend,
+  port: number,
+  token?: string,
+): Promise<ListeningAdmin> {
+  const listen = { transport: "tcp", hostname: "127.0.0.1", port } as const;
+  return stage.use(
+    await listenAdmin({ listen, token, hosts: [], maxConnections: 64, backend, pageFiles, parseDuration }),
+  );
+}
+
+export function portOf({ address }: ListeningAdmin): number {
+  if (address.transport !== "tcp") throw new TypeError("It listens on a unix socket");
+  return address.port;
+}
+
+function urlOf(server: ListeningAdmin): string {
+  return `http://127.0.0.1:${portOf(server)}/`;
+}

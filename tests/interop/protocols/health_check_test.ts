@@ -1,0 +1,100 @@
+/** Health checks of servers that take nothing but TLS, or nothing without a PROXY header. */
+
+import assert from "node:assert/strict";
+import type { UpstreamView } from "../../../src/admin/views.ts";
+import { Admin } from "../../support/program/admin.ts";
+import { eventually } from "../../support/eventually.ts";
+import { Sluice } from "../../support/program/program.ts";
+import { connect, readText, writeText } from "../../support/peers/sockets.ts";
+import { CertificateAuthority, OPENSSL } from "../../support/certificates.ts";
+import { HAPROXY, startHaproxy, TELL_ADDRESSES } from "../servers/haproxy.ts";
+import { interopTest } from "../../support/interop.ts";
+import { OpensslServer } from "../servers/openssl_server.ts";
+
+const NAME = "db.internal.test";
+const BOTH = { needs: [...HAPROXY.needs, ...OPENSSL.needs], install: "apt-get install haproxy openssl" };
+const HTTP = 'health_check: { interval: 50ms, send: "GET / HTTP/1.0\\r\\n\\r\\n", expect: "HTTP/1.1 200" }';
+
+interopTest(
+  "checks are made inside the TLS of the service, with its certificate and those authorities that are there now",
+  OPENSSL,
+  async (stage) => {
+    const authority = stage.use(await CertificateAuthority.create());
+    const clients = stage.use(await CertificateAuthority.create("Clients"));
+    const server = stage.use(
+      await OpensslServer.start(await authority.issue({ name: NAME }), [
+        "-rev",
+        ...["-Verify", "1", "-CAfile", clients.cert, "-verify_return_error"],
+      ]),
+    );
+    const own = await clients.issue({ name: "proxy", usage: "clientAuth" });
+    const ca = await authority.file("upstream-ca.pem", await Deno.readTextFile(clients.cert));
+    const sluice = stage.use(
+      await start(
+        `127.0.0.1:${server.port}`,
+        'health_check: { interval: 50ms, rise: 1, fall: 1, send: "hello\\n", expect: "olleh" }',
+        `upstream_tls: { ca: "${ca}", cert: "${own.cert}", key: "${own.key}", server_name: ${NAME} }`,
+      ),
+    );
+    const [down] = await sluice.loggedEvents("endpoint_down", 1);
+    assert.match(String(down!.cause), /TLS certificate rejected/);
+    await Deno.writeTextFile(ca, await Deno.readTextFile(authority.cert));
+    await sluice.loggedEvents("endpoint_up", 1);
+    using client = await connect(sluice.port());
+    await writeText(client, "traffic\n");
+    assert.equal(await readText(client, 8), "ciffart\n");
+  },
+);
+
+for (const version of ["v1", "v2"]) {
+  for (const inside of ["", " inside TLS"]) {
+    interopTest(
+      `haproxy with accept-proxy takes checks with a header of ${version}${inside}`,
+      BOTH,
+      async (stage) => {
+        const authority = stage.use(await CertificateAuthority.create());
+        const { cert, key } = await authority.issue({ name: NAME });
+        const both = await Deno.readTextFile(cert) + await Deno.readTextFile(key);
+        const ssl = inside === "" ? "" : " ssl crt both.pem";
+        const { port } = await startHaproxy(
+          stage,
+          (port) => `\n  bind 127.0.0.1:${port} accept-proxy${ssl}${TELL_ADDRESSES}`,
+          { "both.pem": both },
+        );
+        const tls = inside === "" ? [] : [`upstream_tls: { ca: "${authority.cert}", server_name: ${NAME} }`];
+        const sluice = stage.use(
+          await start(`127.0.0.1:${port}`, HTTP, `send_proxy_protocol: ${version}`, ...tls),
+        );
+        assert.equal(await stateOf(sluice), "up");
+        // The group may say otherwise, and then it is as it says.
+        for (const said of ["proxy_protocol: none", ...inside === "" ? [] : ["tls: false"]]) {
+          const other = stage.use(
+            await start(
+              `127.0.0.1:${port}`,
+              HTTP.replace("{", `{ ${said},`),
+              `send_proxy_protocol: ${version}`,
+              ...tls,
+            ),
+          );
+          assert.equal(await stateOf(other), "down", said);
+        }
+      },
+    );
+  }
+}
+
+function start(endpoint: string, check: string, ...service: string[]): Promise<Sluice> {
+  return Sluice.withConfig(`
+log: { format: json }
+admin: { listen: "127.0.0.1:0" }
+upstreams: { group: { endpoints: ["${endpoint}"], ${check} } }
+services: [{ ${["name: test", "listen: 0", "upstream: group", ...service].join(", ")} }]
+`);
+}
+
+/** What the first check said. */
+async function stateOf(sluice: Sluice): Promise<string> {
+  const admin = new Admin(sluice);
+  const read = async () => (await admin.view<UpstreamView[]>("upstreams"))[0]!.endpoints[0]!.state;
+  return await eventually("a result", read, (state) => state !== "unknown");
+}

@@ -1,0 +1,169 @@
+/** The PROXY protocol with those who made it and those who speak it: both ways, the addresses compared. */
+
+import assert from "node:assert/strict";
+import { Sluice } from "../../support/program/program.ts";
+import { connect, echo, readAll, readText, upstream, writeText } from "../../support/peers/sockets.ts";
+import { HAPROXY, startHaproxy, TELL_ADDRESSES } from "../servers/haproxy.ts";
+import { interopTest, run } from "../../support/interop.ts";
+import { hasStream, NGINX, sendHeader, startNginx, tellHeader } from "../servers/nginx.ts";
+
+const VERSIONS = ["v1", "v2"] as const;
+const CHAIN = {
+  needs: ["haproxy", "nginx"],
+  install: "apt-get install haproxy nginx",
+};
+/** Without its module for streams, nginx can only receive. */
+const NGINX_STREAM = await hasStream() ? NGINX : { ...NGINX, needs: ["nginx with its stream module"] };
+
+for (const version of VERSIONS) {
+  const send = version === "v1" ? "send-proxy" : "send-proxy-v2";
+
+  interopTest(`haproxy with ${send} tells sluice who the client is`, HAPROXY, async (stage) => {
+    const server = stage.use(upstream(echo));
+    const sluice = stage.use(await receiving(server.address));
+    const haproxy = await startHaproxy(
+      stage,
+      (port) => `
+  mode tcp
+  bind 127.0.0.1:${port}
+  server sluice 127.0.0.1:${sluice.port()} ${send}`,
+    );
+    await checkLogged(sluice, haproxy.port);
+  });
+
+  interopTest(`sluice tells haproxy who the client is, with ${version}`, HAPROXY, async (stage) => {
+    const haproxy = await startHaproxy(
+      stage,
+      (port) => `\n  bind 127.0.0.1:${port} accept-proxy${TELL_ADDRESSES}`,
+    );
+    await checkTold(stage, version, haproxy.port);
+  });
+
+  interopTest(`sluice tells nginx who the client is, with ${version}`, NGINX, async (stage) => {
+    const nginx = await startNginx(stage, tellHeader);
+    await checkTold(stage, version, nginx.port);
+  });
+
+  interopTest(`haproxy, sluice and nginx in a row, sluice with ${version}`, CHAIN, async (stage) => {
+    const nginx = await startNginx(stage, tellHeader);
+    const sluice = stage.use(await receiving(`127.0.0.1:${nginx.port}`, version));
+    const haproxy = await startHaproxy(
+      stage,
+      (port) => `
+  mode tcp
+  bind 127.0.0.1:${port}
+  server sluice 127.0.0.1:${sluice.port()} ${send}`,
+    );
+    const { own, told } = await request(await connect(haproxy.port));
+    assert.equal(told, `${own} 127.0.0.1:${haproxy.port}`);
+  });
+}
+
+interopTest("health checks of haproxy come as LOCAL, and are its own", HAPROXY, async (stage) => {
+  const server = stage.use(upstream(echo));
+  const sluice = stage.use(await receiving(server.address));
+  await startHaproxy(
+    stage,
+    (port) => `
+  mode tcp
+  bind 127.0.0.1:${port}
+  server sluice 127.0.0.1:${sluice.port()} send-proxy-v2 check inter 100ms`,
+  );
+  // It resets each connection at once: some of them before they are accepted.
+  const line = JSON.parse(await sluice.logged('event":"connection_closed'));
+  assert.match(line.client, /^127\.0\.0\.1:\d+$/);
+  assert.equal(line.peer, undefined);
+});
+
+interopTest("nginx with proxy_protocol on tells sluice who the client is", NGINX_STREAM, async (stage) => {
+  const server = stage.use(upstream(echo));
+  const sluice = stage.use(await receiving(server.address));
+  const nginx = await startNginx(stage, (port) => sendHeader(port, sluice.port()));
+  await checkLogged(sluice, nginx.port);
+});
+
+interopTest("curl with --haproxy-protocol is who it says", {
+  needs: ["curl", "haproxy"],
+  install: "apt-get install curl haproxy",
+}, async (stage) => {
+  const haproxy = await startHaproxy(
+    stage,
+    (port) => `\n  bind 127.0.0.1:${port} accept-proxy${TELL_ADDRESSES}`,
+  );
+  const sluice = stage.use(await receiving(`127.0.0.1:${haproxy.port}`, "v2"));
+  const url = `http://127.0.0.1:${sluice.port()}/`;
+  const { text } = await run("curl", [
+    "-sS",
+    "--max-time",
+    "20",
+    "--haproxy-protocol",
+    "-w",
+    " %{local_port}",
+    url,
+  ]);
+  const [client, destination, ownPort] = text.split(" ");
+  assert.deepEqual([client, destination], [`127.0.0.1:${ownPort}`, `127.0.0.1:${sluice.port()}`]);
+});
+
+/** A sluice that believes everyone on this machine. */
+function receiving(address: string, send?: string): Promise<Sluice> {
+  return Sluice.withConfig(`
+log: { format: json }
+services:
+  - name: test
+    listen: 0
+    accept_proxy_protocol: { from: 127.0.0.1 }
+    upstream: "${address}"
+    ${send === undefined ? "" : `send_proxy_protocol: ${send}`}
+`);
+}
+
+/** A client of the proxy in front of sluice is whom sluice logs, and the proxy is the peer. */
+async function checkLogged(sluice: Sluice, front: number): Promise<void> {
+  const conn = await connect(front);
+  await writeText(conn, "hello");
+  assert.equal(await readText(conn, 5), "hello");
+  conn.close();
+  const line = JSON.parse(await sluice.logged(`"client":"127.0.0.1:${conn.localAddr.port}"`));
+  assert.equal(line.event, "connection_closed");
+  assert.match(line.peer, /^127\.0\.0\.1:\d+$/);
+  assert.notEqual(line.peer, line.client);
+}
+
+/** The server on this port is told of sluice's clients, whoever says who they are. */
+async function checkTold(stage: AsyncDisposableStack, version: string, port: number): Promise<void> {
+  const directory = await Deno.makeTempDir();
+  stage.defer(() => Deno.remove(directory, { recursive: true }));
+  const service = (name: string, keys: string) =>
+    `{ name: ${name}, send_proxy_protocol: ${version}, upstream: "127.0.0.1:${port}", ${keys} }`;
+  const sluice = stage.use(
+    await Sluice.withConfig(`services:
+  - ${service("plain", `listen: ":0"`)}
+  - ${service("header", "listen: 0, accept_proxy_protocol: { from: 127.0.0.1 }")}
+  - ${service("unix", `listen: "unix:${directory}/socket"`)}
+`),
+  );
+  const plain = await request(await connect(sluice.port(0)));
+  assert.equal(plain.told, `${plain.own} 127.0.0.1:${sluice.port(0)}`);
+  const sixth = await request(await Deno.connect({ hostname: "::1", port: sluice.port(0) }));
+  assert.equal(sixth.told, `::1:${sixth.own.split(":").at(-1)} ::1:${sluice.port(0)}`);
+  for (
+    const [header, told] of [
+      ["PROXY TCP4 192.0.2.1 198.51.100.7 4001 443\r\n", "192.0.2.1:4001 198.51.100.7:443"],
+      ["PROXY TCP6 2001:db8::1 2001:db8::2 4001 443\r\n", "2001:db8::1:4001 2001:db8::2:443"],
+    ]
+  ) assert.equal((await request(await connect(sluice.port(1)), header)).told, told);
+  // Nothing is known of these clients, and they are served all the same.
+  await request(await Deno.connect({ transport: "unix", path: `${directory}/socket` }));
+}
+
+/** What a server answers, in the body; and the address that the client has itself. */
+async function request(conn: Deno.Conn, header = ""): Promise<{ own: string; told: string }> {
+  using _conn = conn;
+  await writeText(conn, `${header}GET / HTTP/1.0\r\nHost: test\r\n\r\n`);
+  const answer = new TextDecoder().decode(await readAll(conn));
+  const [head, told] = answer.split("\r\n\r\n");
+  assert.match(head!, /^HTTP\/1\.[01] 200 /);
+  const { localAddr } = conn;
+  return { own: localAddr.transport === "tcp" ? `${localAddr.hostname}:${localAddr.port}` : "", told: told! };
+}

@@ -1,0 +1,167 @@
+/** ClientHellos of real clients, recorded as they are sent: what the parser reads is what the client was told to say. */
+
+import assert from "node:assert/strict";
+import { connect } from "node:tls";
+import { parseClientHello } from "../../../src/wire/client_hello/client_hello.ts";
+import { inRecords, withoutRecords } from "../../support/bytes/client_hello_bytes.ts";
+import { interopTest, spawn } from "../../support/interop.ts";
+
+interface Said {
+  readonly serverName?: string;
+  readonly alpn?: readonly string[];
+  /** The only TLS version that the client may use; 1.2 and 1.3 unless given. */
+  readonly version?: "1.2" | "1.3";
+}
+
+/** A client's way to say something to a port of 127.0.0.1; it may fail then, as it gets no answer. */
+type Client = (port: number, said: Said) => Promise<unknown>;
+
+/** A client that has not ended by then, without a server, is stuck. */
+const CLIENT_MS = 30_000;
+const NAME = "shop.example.com";
+const VERSIONS = { "1.2": 0x0303, "1.3": 0x0304 };
+const CASES: readonly Said[] = [
+  {},
+  { version: "1.2" },
+  { version: "1.3" },
+  { serverName: NAME },
+  { serverName: NAME, version: "1.2" },
+  { serverName: NAME, version: "1.3", alpn: ["h2", "http/1.1"] },
+  { alpn: ["http/1.1"] },
+  { serverName: "a.b", version: "1.2", alpn: ["imap", "pop3"] },
+];
+
+interopTest(
+  "ClientHello: openssl",
+  { needs: ["openssl"], install: "apt-get install openssl" },
+  async (stage) => {
+    await recordAll(stage, CASES, (port, { serverName, alpn, version }) => {
+      const name = serverName === undefined ? ["-noservername"] : ["-servername", serverName];
+      const protocols = alpn === undefined ? [] : ["-alpn", alpn.join(",")];
+      const only = version === undefined ? [] : [version === "1.2" ? "-tls1_2" : "-tls1_3"];
+      return runClient("openssl", [
+        "s_client",
+        "-connect",
+        `127.0.0.1:${port}`,
+        ...name,
+        ...protocols,
+        ...only,
+      ]);
+    });
+  },
+);
+
+interopTest("ClientHello: curl", { needs: ["curl"], install: "apt-get install curl" }, async (stage) => {
+  // What it says in ALPN follows from the versions of HTTP that it may use.
+  const cases = CASES.map(({ alpn: _, ...said }) => said);
+  await recordAll(stage, cases.map((said) => ({ ...said, alpn: ["http/1.1"] })), curl("--http1.1"));
+  await recordAll(stage, cases, curl("--no-alpn"));
+});
+
+interopTest("ClientHello: Node.js", { needs: ["node"], install: "apt-get install nodejs" }, async (stage) => {
+  const script = `
+    const options = { host: "127.0.0.1", ...JSON.parse(process.argv[1]) };
+    require("tls").connect(options).on("error", () => {}).resume();
+  `;
+  await recordAll(stage, CASES, (port, said) => {
+    return runClient("node", ["-e", script, JSON.stringify({ port, ...nodeOptions(said) })]);
+  });
+});
+
+interopTest("ClientHello: Deno's node:tls", { needs: [], install: "" }, async (stage) => {
+  await recordAll(stage, CASES, async (port, said) => {
+    const socket = connect({ host: "127.0.0.1", port, ...nodeOptions(said) });
+    const closed = Promise.withResolvers<void>();
+    socket.on("error", () => {}).on("close", () => closed.resolve()).resume();
+    await closed.promise;
+  });
+});
+
+interopTest("ClientHello: Deno", { needs: [], install: "" }, async (stage) => {
+  const cases = CASES.filter(({ version }) => version === undefined);
+  await recordAll(stage, cases, async (port, { serverName, alpn }) => {
+    using tcp = await Deno.connect({ hostname: "127.0.0.1", port });
+    using tls = await Deno.startTls(tcp, {
+      hostname: serverName ?? "127.0.0.1",
+      ...alpn === undefined ? {} : { alpnProtocols: [...alpn] },
+    });
+    await tls.handshake();
+  });
+});
+
+/** Lets a client say each, and compares that with what is read from the bytes it sends. */
+async function recordAll(stage: AsyncDisposableStack, cases: readonly Said[], client: Client): Promise<void> {
+  for (const said of cases) {
+    const bytes = await record(stage, said, client);
+    const parsed = parseClientHello(bytes);
+    assert.ok(parsed.kind === "hello", JSON.stringify(parsed));
+    const { kind: _, versions, ...rest } = parsed;
+    assert.deepEqual(rest, { serverName: said.serverName, alpn: said.alpn ?? [] });
+    // Some clients offer older versions as well, unless they are told.
+    const recent = said.version === undefined ? versions.filter((each) => each >= VERSIONS["1.2"]) : versions;
+    const expected = said.version === undefined
+      ? [VERSIONS["1.3"], VERSIONS["1.2"]]
+      : [VERSIONS[said.version]];
+    assert.deepEqual(recent, expected, JSON.stringify(said));
+    checkSplits(bytes, parsed);
+  }
+}
+
+/** What the client has sent when the ClientHello is there. Then the connection is closed. */
+async function record(stage: AsyncDisposableStack, said: Said, client: Client): Promise<Uint8Array> {
+  using listener = stage.use(Deno.listen({ hostname: "127.0.0.1", port: 0 }));
+  const ended = client(listener.addr.port, said).catch(() => {});
+  using conn = await listener.accept();
+  let bytes = new Uint8Array(0);
+  const buffer = new Uint8Array(4096);
+  while (parseClientHello(bytes).kind === "need_more") {
+    const count = await conn.read(buffer);
+    if (count === null) break;
+    bytes = Uint8Array.of(...bytes, ...buffer.subarray(0, count));
+  }
+  conn.close();
+  await ended;
+  return bytes;
+}
+
+/** Cut anywhere it needs more; in other records it says the same; with any byte changed it is still parsed. */
+function checkSplits(bytes: Uint8Array, parsed: ReturnType<typeof parseClientHello>): void {
+  for (let length = 0; length < bytes.length; length++) {
+    assert.equal(parseClientHello(bytes.subarray(0, length)).kind, "need_more", `cut at ${length}`);
+  }
+  for (const sizes of [[1], [2, 1, 300], [1 << 14]]) {
+    assert.deepEqual(parseClientHello(inRecords(withoutRecords(bytes), sizes)), parsed);
+  }
+  for (let at = 0; at < bytes.length; at++) {
+    const changed = bytes.slice();
+    for (let bit = 1; bit < 256; bit *= 2) {
+      changed[at] = bytes[at]! ^ bit;
+      assert.ok(["need_more", "not_tls", "invalid", "hello"].includes(parseClientHello(changed).kind));
+    }
+  }
+}
+
+function curl(option: string): Client {
+  return (port, { serverName, version }) => {
+    const url = `https://${serverName ?? "127.0.0.1"}:${port}/`;
+    const to = serverName === undefined ? [] : ["--resolve", `${serverName}:${port}:127.0.0.1`];
+    const most = version === undefined ? [] : ["--tls-max", version];
+    return runClient("curl", ["-sk", option, `--tlsv${version ?? "1.2"}`, ...most, ...to, url]);
+  };
+}
+
+function nodeOptions({ serverName, alpn, version }: Said): Record<string, unknown> {
+  return {
+    ...serverName === undefined ? {} : { servername: serverName },
+    ...alpn === undefined ? {} : { ALPNProtocols: alpn },
+    ...version === undefined ? {} : { minVersion: `TLSv${version}`, maxVersion: `TLSv${version}` },
+  };
+}
+
+/** Runs a program to its end, which it finds with an error. */
+async function runClient(program: string, args: string[]): Promise<void> {
+  const child = spawn(program, args);
+  const deadline = setTimeout(() => child.kill("SIGKILL"), CLIENT_MS);
+  await child.output();
+  clearTimeout(deadline);
+}

@@ -1,0 +1,62 @@
+/** TLS of a service, from one configuration to the next. */
+
+import assert from "node:assert/strict";
+import { Reloadable } from "../../support/program/reloadable.ts";
+import { connect, echo, readText, upstream, writeText } from "../../support/peers/sockets.ts";
+import { CertificateAuthority, OPENSSL } from "../../support/certificates.ts";
+import { interopTest } from "../../support/interop.ts";
+import { NAME, tlsClient } from "../../support/program/tls_termination.ts";
+
+interopTest("TLS comes, changes and goes with reloads, and open connections stay", OPENSSL, async (stage) => {
+  const authority = stage.use(await CertificateAuthority.create());
+  const [pair, other] = [await authority.issue({ name: NAME }), await authority.issue({ name: NAME })];
+  const server = stage.use(upstream(echo));
+  const yaml = (tls: string, more = "") =>
+    `services:\n  - { name: test, listen: "127.0.0.1:0", upstream: "${server.address}"${tls} }\n${more}`;
+  const tls = ({ cert, key }: typeof pair, keys = "") => `, tls: { cert: "${cert}", key: "${key}"${keys} }`;
+  const reloadable = stage.use(
+    await Reloadable.start(yaml(tls(pair, `, client_ca: "${authority.cert}", client_auth: require`))),
+  );
+  const port = reloadable.sluice.port();
+  const extra = `  - { name: extra, listen: "127.0.0.1:0", upstream: "${server.address}" }\n`;
+
+  // Nobody needs a certificate any more, and a service is added in the same step.
+  await reloadable.reload(yaml(tls(pair), extra));
+  using first = await tlsClient(port, authority);
+  await echoed(first);
+  using plainExtra = await connect(await reloadable.portOf("extra"));
+  await echoed(plainExtra);
+
+  // Another certificate, by Deno.listenTls, and back.
+  for (const keys of [", seamless: false", ""]) {
+    await reloadable.reload(yaml(tls(other, keys)));
+    using client = await tlsClient(port, authority);
+    await echoed(client);
+  }
+
+  // A file that cannot be read changes nothing.
+  const refused = await reloadable.reload(
+    yaml(tls({ cert: `${authority.directory}/none.pem`, key: other.key })),
+    "reload_refused",
+  );
+  assert.match(String(refused["message"]), /services\[0\]\.tls\b.*none\.pem/);
+  using still = await tlsClient(port, authority);
+  await echoed(still);
+
+  // None at all.
+  await reloadable.reload(yaml(""));
+  using plain = await connect(port);
+  await echoed(plain);
+  await echoed(first);
+  // The first one waits for those clients.
+  reloadable.sluice.kill("SIGTERM");
+  await reloadable.sluice.logged("no longer accepting");
+  const { code, stderr } = await reloadable.sluice.stop();
+  assert.equal(code, 0, stderr);
+  assert.deepEqual(reloadable.sluice.events("unexpected_error"), []);
+});
+
+async function echoed(conn: Deno.Conn): Promise<void> {
+  await writeText(conn, "text");
+  assert.equal(await readText(conn, 4), "text");
+}

@@ -1,0 +1,56 @@
+/** Clients that trickle a ClientHello without an end are all gone after `handshake_timeout`. */
+
+import assert from "node:assert/strict";
+import { clientHello } from "../../support/bytes/client_hellos.ts";
+import { descriptorsReach, settledDescriptors } from "../../support/peers/descriptors.ts";
+import { connect, tryClose } from "../../support/peers/sockets.ts";
+import { OPENSSL } from "../../support/certificates.ts";
+import { interopTest } from "../../support/interop.ts";
+import { NAME, terminating } from "../../support/program/tls_termination.ts";
+
+/** As many handshakes as a service has at a time, and those who evict the oldest of them. */
+const FIRST = 1024;
+const MORE = 1000;
+/** Bytes: more than a client gets to send here. */
+const PADDING = 16_000;
+
+for (const certificates of [1, 2]) {
+  interopTest(
+    `clients that trickle their ClientHello are closed, evicted or not, ${certificates} certificates`,
+    OPENSSL,
+    async (stage) => {
+      const { sluice } = await terminating(stage, {
+        tls: () => ["handshake_timeout: 3s"],
+        start: { workers: 1 },
+        names: certificates === 1 ? [] : [["other.test"]],
+      });
+      const before = await settledDescriptors(sluice.pid);
+      const clients: Deno.TcpConn[] = [];
+      const over = new AbortController();
+      stage.defer(() => clients.forEach(tryClose));
+      for (let count = 0; count < FIRST; count++) clients.push(await connect(sluice.port()));
+      const trickling = trickle(clients, over.signal);
+      for (let count = 0; count < MORE; count++) clients.push(await connect(sluice.port()));
+      over.abort();
+      await trickling;
+      await Promise.all([sluice.logged("tls_handshakes_full"), sluice.logged("tls_handshake_timeout")]);
+      // Every client still waits.
+      assert.equal(
+        await descriptorsReach(sluice.pid, before),
+        before,
+        "handshakes are open that should be over",
+      );
+    },
+  );
+}
+
+/** Sends byte after byte to all of them at the same time, so that some arrive in the very moment of an eviction. */
+async function trickle(clients: readonly Deno.TcpConn[], signal: AbortSignal): Promise<void> {
+  const hello = clientHello({ sni: NAME, padding: PADDING });
+  for (let at = 0; !signal.aborted && at < hello.length - 1; at++) {
+    const byte = hello.subarray(at, at + 1);
+    await Promise.all(
+      clients.slice(0, FIRST).map((conn) => conn.write(byte).catch(() => {/* it was closed */})),
+    );
+  }
+}
