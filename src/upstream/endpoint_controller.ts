@@ -3,7 +3,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { PassiveConfig } from "../config/config.ts";
 import { type Address, formatAddress } from "../net/address.ts";
-import type { EndpointRow } from "../observe/counters/accounts.ts";
+import type { EndpointCounts, EndpointRow } from "../observe/counters/accounts.ts";
 import { totalOf } from "../observe/counters/columns.ts";
 import type { Gauge } from "../shared/gauge.ts";
 import type { EndpointFigures } from "../observe/metrics/upstream_figures.ts";
@@ -89,11 +89,15 @@ export class EndpointController {
     return { ...this.#spec, id: this.id, clients: clients.slot, open: open.slot, state: this.state };
   }
 
+  counted(): EndpointCounts {
+    return this.#accounts.row.figures();
+  }
+
   figures(): EndpointFigures {
     const { key: address, condition: state, admin } = this;
     const { weight, tier, maxConnections } = this.#spec;
     const active = this.#accounts.clients.value;
-    const { connects, failures: failuresBy } = this.#accounts.row.figures();
+    const { connects, failures: failuresBy } = this.counted();
     const failures = totalOf(failuresBy);
     return { address, state, admin, weight, tier, active, maxConnections, connects, failures, failuresBy };
   }

@@ -7,7 +7,6 @@ import { AccountsFullError } from "../observe/counters/accounts_full_error.ts";
 import type { Accounts, UpstreamRow } from "../observe/counters/accounts.ts";
 import type { EventFeed } from "../observe/events/event_feed.ts";
 import type { GaugeTable } from "../shared/gauge.ts";
-import type { HistogramFigures } from "../observe/counters/histogram.ts";
 import type { Log } from "../observe/log/log.ts";
 import { CheckLeg, type CheckLegOptions } from "./health/check_leg.ts";
 import type { AdminState, EndpointRecord, EndpointSpec, EndpointState } from "./endpoint.ts";
@@ -88,11 +87,6 @@ export class GroupController {
     if (this.endpoints.length === 0) return [`${this.name}: no endpoint is known yet`];
     const isChecked = healthCheck === undefined || this.endpoints.every(({ health }) => health !== "unknown");
     return isChecked ? [] : [`${this.name}: the first health checks are under way`];
-  }
-
-  /** In seconds: how long it took to make each connection, those opened ahead included. */
-  get connectTime(): HistogramFigures {
-    return this.row.figures().connectTime;
   }
 
   /** Starts health checks and discovery. */

@@ -3,7 +3,7 @@
 import { Accounts } from "../../src/observe/counters/accounts.ts";
 import { listConnections, type SortKey } from "../../src/observe/counters/connection_list.ts";
 import type { Abortable } from "../../src/observe/counters/connection_record.ts";
-import { ServiceLedger, serviceMetrics } from "../../src/observe/counters/ledger.ts";
+import { ServiceLedger } from "../../src/observe/counters/ledger.ts";
 import { renderMetrics } from "../../src/observe/metrics/metrics.ts";
 import { OpenConnections } from "../../src/observe/counters/open_connections.ts";
 import { processFigures } from "../../src/observe/metrics/process_figures.ts";
@@ -73,10 +73,11 @@ Deno.bench(`metrics of ${SERVICES} services in 4 threads`, () => {
     deno: "",
     threads: 4,
     process: processFigures(),
-    eventLoopDelay: accounts.program.figures().eventLoopDelay,
+    counted: accounts.program.figures(),
     connectionLimit: 0,
     services: rows.map((row, which) => ({
-      metrics: serviceMetrics(`service-${which}`, row),
+      name: `service-${which}`,
+      counted: row.figures(),
       connectionLimit: 0,
       certificates: [],
     })),

@@ -1,51 +1,112 @@
-/** Everything that is counted, in one piece of memory for all threads. To count something more, add a column here. */
+/**
+ * All counters, in one piece of memory for all threads. A new metric is one line here: its column, and its name, labels
+ * and help. `/metrics` and docs/metrics.md follow from it; `row.cells` counts it.
+ */
 
 import { counter, counterByReason, histogram } from "./columns.ts";
-import { type Columns, type CounterRow, CounterTable, tableBytes } from "./counter_table.ts";
+import { type Columns, type CounterRow, CounterTable, type Figures, tableBytes } from "./counter_table.ts";
 import { DELAY_BOUNDS, DURATION_BOUNDS, LATENCY_BOUNDS } from "./histogram.ts";
 import { ERROR_CODES } from "../../net/errors.ts";
 import { CLOSE_REASONS } from "../close_reason.ts";
 
-const PROGRAM_COLUMNS = {
-  eventLoopDelay: histogram(DELAY_BOUNDS),
+/** Without labels. */
+export const PROGRAM_COLUMNS = {
+  eventLoopDelay: histogram(DELAY_BOUNDS, {
+    name: "sluice_event_loop_delay_seconds",
+    help: "Delay of timers in the threads that relay: how busy they are.",
+  }),
 };
 
-const SERVICE_COLUMNS = {
-  /** Connections that came, and those of them that are over, however they went. */
-  accepted: counter(),
+const BYTES = {
+  name: "sluice_bytes_total",
+  help: "Bytes read to be relayed: upload from clients, download from upstreams.",
+};
+
+/** With the label `service`. */
+export const SERVICE_COLUMNS = {
+  accepted: counter({ name: "sluice_connections_total", help: "Connections accepted." }),
+  /** However they ended. */
   ended: counter(),
-  bytesFromClient: counter(),
-  bytesFromUpstream: counter(),
-  /** Those over: relayed, not let in, not come as far as an upstream. */
-  closed: counterByReason(CLOSE_REASONS),
-  refused: counterByReason(ERROR_CODES),
-  failed: counterByReason(ERROR_CODES),
-  acceptErrors: counter(),
-  tlsHandshake: histogram(LATENCY_BOUNDS),
-  firstByte: histogram(LATENCY_BOUNDS),
-  duration: histogram(DURATION_BOUNDS),
+  bytesFromClient: counter({ ...BYTES, labels: { direction: "upload" } }),
+  bytesFromUpstream: counter({ ...BYTES, labels: { direction: "download" } }),
+  closed: counterByReason(CLOSE_REASONS, {
+    name: "sluice_connections_closed_total",
+    help: "Relayed connections that have ended.",
+  }),
+  refused: counterByReason(ERROR_CODES, {
+    name: "sluice_connections_refused_total",
+    help: "Connections refused by access rules or limits.",
+  }),
+  failed: counterByReason(ERROR_CODES, {
+    name: "sluice_connections_failed_total",
+    help: "Connections that ended before they reached an upstream.",
+  }),
+  acceptErrors: counter({ name: "sluice_accept_errors_total", help: "Failed attempts to accept." }),
+  tlsHandshake: histogram(LATENCY_BOUNDS, {
+    name: "sluice_tls_handshake_seconds",
+    help: "Duration of completed TLS handshakes with clients.",
+    note: "Only for services with `tls`.",
+    requires: "tls",
+  }),
+  firstByte: histogram(LATENCY_BOUNDS, {
+    name: "sluice_first_byte_seconds",
+    help: "Time until the upstream sent its first byte.",
+    note: "Measured from the connect, or from the client's first byte if that came first.",
+  }),
+  duration: histogram(DURATION_BOUNDS, {
+    name: "sluice_connection_duration_seconds",
+    help: "Duration of relayed connections that have ended.",
+  }),
 };
 
-const UPSTREAM_COLUMNS = {
-  /** How long each connection took to be made, those opened ahead included. */
-  connectTime: histogram(LATENCY_BOUNDS),
-  /** Clients that got a connection that waited in the pool, and that found none. */
-  poolHits: counter(),
-  poolMisses: counter(),
-  /** Connections that waited too long, and that ended while they waited. */
-  poolExpired: counter(),
-  poolLost: counter(),
-  /** Connections that began to wait, and those of them that do not any more, for whatever reason. */
+/** With the label `upstream`. */
+export const UPSTREAM_COLUMNS = {
+  connectTime: histogram(LATENCY_BOUNDS, {
+    name: "sluice_connect_seconds",
+    help: "Duration of connects to an upstream, including those of the pool.",
+    note: "Includes the name lookup, and the TLS handshake unless a PROXY header precedes it.",
+  }),
+  poolHits: counter({
+    name: "sluice_pool_hits_total",
+    help: "Clients that got a pooled connection.",
+    requires: "pool",
+  }),
+  poolMisses: counter({
+    name: "sluice_pool_misses_total",
+    help: "Clients that found no pooled connection.",
+    requires: "pool",
+  }),
+  poolExpired: counter({
+    name: "sluice_pool_expired_total",
+    help: "Pooled connections closed because they were idle for too long.",
+    requires: "pool",
+  }),
+  poolLost: counter({
+    name: "sluice_pool_lost_total",
+    help: "Pooled connections that ended while they were idle.",
+    requires: "pool",
+  }),
+  /** Connections put into a pool, and those that left it for any reason. */
   poolShelved: counter(),
   poolUnshelved: counter(),
 };
 
-const ENDPOINT_COLUMNS = {
-  /** Connections made, those opened ahead included. */
-  connects: counter(),
-  /** Connections that could not be made, or broke at once. */
-  failures: counterByReason(ERROR_CODES),
+/** With the labels `upstream` and `endpoint`. */
+export const ENDPOINT_COLUMNS = {
+  connects: counter({
+    name: "sluice_upstream_connects_total",
+    help: "Connections made to an endpoint, including those of the pool.",
+  }),
+  failures: counterByReason(ERROR_CODES, {
+    name: "sluice_upstream_failures_total",
+    help: "Connections to an endpoint that could not be made or broke at once.",
+  }),
 };
+
+export type ProgramCounts = Figures<typeof PROGRAM_COLUMNS>;
+export type ServiceCounts = Figures<typeof SERVICE_COLUMNS>;
+export type UpstreamCounts = Figures<typeof UPSTREAM_COLUMNS>;
+export type EndpointCounts = Figures<typeof ENDPOINT_COLUMNS>;
 
 export type ProgramRow = CounterRow<typeof PROGRAM_COLUMNS>;
 export type ServiceRow = CounterRow<typeof SERVICE_COLUMNS>;

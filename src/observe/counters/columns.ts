@@ -1,6 +1,19 @@
-/** The kinds of columns that a table of counters can have: how each is written, kept and read. */
+/** The kinds of columns in a table of counters: how each is counted, stored and read. */
 
 import { bucketOf, type HistogramFigures } from "./histogram.ts";
+
+/** How a figure appears in `/metrics` and in docs/metrics.md. */
+export interface Metric {
+  readonly name: string;
+  /** One sentence, with a full stop. */
+  readonly help: string;
+  /** Added to the help in docs/metrics.md. */
+  readonly note?: string;
+  /** Labels with a fixed value; columns with the same name make one family. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Left out for services without TLS, or upstreams without a pool. */
+  readonly requires?: "tls" | "pool";
+}
 
 /** Counts by reason; only those that occurred. */
 export type Counts = Readonly<Record<string, number>>;
@@ -9,13 +22,18 @@ export function totalOf(counts: Counts): number {
   return Object.values(counts).reduce((total, count) => total + count, 0);
 }
 
-/** A column: so many numbers side by side, which only grow. */
+/** A column: `width` adjacent numbers that only grow. */
 export interface Column<Cell, Figures> {
+  readonly kind: "counter" | "counterByReason" | "histogram";
+  /** Undefined where the column is an ingredient of other figures only. */
+  readonly metric: Metric | undefined;
   readonly width: number;
-  /** What counts in the cell of one row, in this thread. */
+  /** The counter of one row, for this thread. */
   cell(slots: Slots): Cell;
-  /** What the numbers beginning at `at` say. */
+  /** The figures in the numbers that begin at `at`. */
   read(numbers: Float64Array, at: number): Figures;
+  /** The figures of several rows together. */
+  sum(figures: readonly Figures[]): Figures;
 }
 
 /** Where the numbers of a cell are, for the one thread that may write them. */
@@ -99,22 +117,30 @@ export class Histogram {
   }
 }
 
-export function counter(): Column<Counter, number> {
+export function counter(metric?: Metric): Column<Counter, number> {
   return {
+    kind: "counter",
+    metric,
     width: 1,
     cell: (slots) => new Counter(slots),
     read: (numbers, at) => numbers[at]!,
+    sum: (figures) => figures.reduce((total, count) => total + count, 0),
   };
 }
 
-/** The name under which reasons are counted that are not in the list. */
+/** Counts reasons that are not in the list. */
 export const OTHER = "other";
 
-export function counterByReason(reasons: readonly string[]): Column<CounterByReason, Counts> {
+export function counterByReason(
+  reasons: readonly string[],
+  metric?: Metric,
+): Column<CounterByReason, Counts> {
   const offsets = new Map(reasons.map((reason, offset) => [reason, offset]));
   if (offsets.size !== reasons.length) throw new RangeError("A reason is in the list twice");
   const names = [...reasons, OTHER];
   return {
+    kind: "counterByReason",
+    metric,
     width: names.length,
     cell: (slots) => new CounterByReason(slots, offsets),
     read(numbers, at) {
@@ -125,19 +151,35 @@ export function counterByReason(reasons: readonly string[]): Column<CounterByRea
       }
       return counts;
     },
+    sum(figures) {
+      const counts: Record<string, number> = {};
+      for (const [reason, count] of figures.flatMap(Object.entries<number>)) {
+        counts[reason] = (counts[reason] ?? 0) + count;
+      }
+      return counts;
+    },
   };
 }
 
-/** @param bounds The highest values of the buckets but the last, which takes the rest; ascending, in seconds. */
-export function histogram(bounds: readonly number[]): Column<Histogram, HistogramFigures> {
+/** @param bounds The upper bounds of all buckets but the last, which takes the rest; ascending, in seconds. */
+export function histogram(bounds: readonly number[], metric?: Metric): Column<Histogram, HistogramFigures> {
   const buckets = bounds.length + 1;
   return {
+    kind: "histogram",
+    metric,
     width: buckets + 1,
     cell: (slots) => new Histogram(slots, bounds),
     read: (numbers, at) => ({
       bounds,
       counts: [...numbers.subarray(at, at + buckets)],
       sum: numbers[at + buckets]!,
+    }),
+    sum: (figures) => ({
+      bounds,
+      counts: Array.from({ length: buckets }, (_, bucket) => {
+        return figures.reduce((total, { counts }) => total + counts[bucket]!, 0);
+      }),
+      sum: figures.reduce((total, { sum }) => total + sum, 0),
     }),
   };
 }

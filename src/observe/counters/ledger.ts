@@ -1,9 +1,8 @@
 /** What is counted of a service and of its connections, live while they are open. */
 
-import type { ServiceRow } from "./accounts.ts";
+import type { ServiceCounts, ServiceRow } from "./accounts.ts";
 import { type Counts, totalOf } from "./columns.ts";
 import { type Abortable, ConnectionRecord, type RecordKeeper } from "./connection_record.ts";
-import type { HistogramFigures } from "./histogram.ts";
 import type { OpenConnections } from "./open_connections.ts";
 
 export type { ConnectionRecord, ConnectionState } from "./connection_record.ts";
@@ -25,18 +24,6 @@ export interface ServiceFigures {
   readonly closedBy: Counts;
   readonly bytesFromClient: number;
   readonly bytesFromUpstream: number;
-}
-
-/** Figures that only monitoring asks for. Times are in seconds. */
-export interface ServiceMetrics extends ServiceFigures {
-  /** How often accepting a connection failed. */
-  readonly acceptErrors: number;
-  /** TLS handshakes with clients that came to their end. */
-  readonly tlsHandshake: HistogramFigures;
-  /** From the connection to the upstream, or the first byte of a client that spoke first, to the upstream's first byte. */
-  readonly firstByte: HistogramFigures;
-  /** How long relayed connections lasted that have ended. */
-  readonly duration: HistogramFigures;
 }
 
 /** Where a service has its accounts, among those of others. */
@@ -100,19 +87,8 @@ export class ServiceLedger implements RecordKeeper {
   }
 }
 
-/** The figures of a service in all threads. */
-export function serviceFigures(name: string, row: ServiceRow): ServiceFigures {
-  return figuresOf(name, row.figures());
-}
-
-/** The same, with those that only monitoring asks for. */
-export function serviceMetrics(name: string, row: ServiceRow): ServiceMetrics {
-  const counted = row.figures();
-  const { acceptErrors, tlsHandshake, firstByte, duration } = counted;
-  return { ...figuresOf(name, counted), acceptErrors, tlsHandshake, firstByte, duration };
-}
-
-function figuresOf(name: string, counted: ReturnType<ServiceRow["figures"]>): ServiceFigures {
+/** What a service has counted, as the API and library users see it. */
+export function serviceFigures(name: string, counted: ServiceCounts): ServiceFigures {
   const { accepted, ended, failed, refused, closed, bytesFromClient, bytesFromUpstream } = counted;
   return {
     name,

@@ -10,36 +10,27 @@ export const PROMETHEUS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** Values with what tells them apart. No two of a family may have the same labels. */
-export type Samples<Value> = Iterable<readonly [Labels, Value]>;
+/** What is written before the samples of a family; counters have names that end in `_total`. */
+export interface FamilyHeader {
+  readonly name: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly help: string;
+}
 
-/** Writes families of samples in the order of the calls; of a family without samples, nothing. */
+/** Writes families of samples in the order of the calls; nothing for a family without samples. */
 export class PrometheusText {
   #text = "";
 
-  /** @param name ends in `_total`. */
-  counter(name: string, help: string, samples: Samples<number>): void {
-    this.#simple(name, "counter", help, samples);
-  }
-
-  gauge(name: string, help: string, samples: Samples<number>): void {
-    this.#simple(name, "gauge", help, samples);
-  }
-
-  /** Buckets are cumulative: each counts what is in the lower ones too. */
-  histogram(name: string, help: string, samples: Samples<HistogramFigures>): void {
-    let header = headerOf(name, "histogram", help);
-    for (const [labels, { bounds, counts, sum }] of samples) {
-      this.#text += header;
-      header = "";
-      let count = 0;
-      for (const [bucket, inBucket] of counts.entries()) {
-        count += inBucket;
-        const le = formatNumber(bounds[bucket] ?? Infinity);
-        this.#line(`${name}_bucket`, { ...labels, le }, count);
-      }
-      this.#line(`${name}_sum`, labels, sum);
-      this.#line(`${name}_count`, labels, count);
+  /** @param samples No two may have the same labels; those of a histogram have figures for values. */
+  family(
+    { name, type, help }: FamilyHeader,
+    samples: readonly (readonly [Labels, number | HistogramFigures])[],
+  ): void {
+    if (samples.length === 0) return;
+    this.#text += `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n`;
+    for (const [labels, value] of samples) {
+      if (typeof value === "number") this.#line(name, labels, value);
+      else this.#histogram(name, labels, value);
     }
   }
 
@@ -47,23 +38,22 @@ export class PrometheusText {
     return this.#text;
   }
 
-  #simple(name: string, type: "counter" | "gauge", help: string, samples: Samples<number>): void {
-    let header = headerOf(name, type, help);
-    for (const [labels, value] of samples) {
-      this.#text += header;
-      header = "";
-      this.#line(name, labels, value);
+  /** Buckets are cumulative: each includes those below it. */
+  #histogram(name: string, labels: Labels, { bounds, counts, sum }: HistogramFigures): void {
+    let count = 0;
+    for (const [bucket, inBucket] of counts.entries()) {
+      count += inBucket;
+      const le = formatNumber(bounds[bucket] ?? Infinity);
+      this.#line(`${name}_bucket`, { ...labels, le }, count);
     }
+    this.#line(`${name}_sum`, labels, sum);
+    this.#line(`${name}_count`, labels, count);
   }
 
   #line(name: string, labels: Labels, value: number): void {
     const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escapeLabel(text)}"`);
     this.#text += `${name}${pairs.length === 0 ? "" : `{${pairs.join(",")}}`} ${formatNumber(value)}\n`;
   }
-}
-
-function headerOf(name: string, type: string, help: string): string {
-  return `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n`;
 }
 
 function formatNumber(value: number): string {

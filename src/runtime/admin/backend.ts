@@ -89,7 +89,7 @@ export class ProxyBackend implements AdminBackend {
       deno: Deno.version.deno,
       threads: threads.count,
       process: processFigures(),
-      eventLoopDelay: memory.accounts.program.figures().eventLoopDelay,
+      counted: memory.accounts.program.figures(),
       connectionLimit: supervisor.config.limits.connections,
       services: supervisor.services.map((service) => serviceSnapshot(service, tlsFiles)),
       upstreams: upstreamSnapshots(supervisor),
@@ -155,7 +155,8 @@ export class ProxyBackend implements AdminBackend {
 function serviceSnapshot(service: ServiceController, tlsFiles: TlsFiles): ServiceSnapshot {
   const { config } = service;
   return {
-    metrics: service.metrics(),
+    name: service.name,
+    counted: service.counted(),
     connectionLimit: config.limits.connections,
     certificates: (tlsFiles.of(config.name)?.certificates ?? []).map(({ expiresAt }, index) => ({
       path: config.tls!.certificates[index]!.cert,

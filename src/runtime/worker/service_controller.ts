@@ -3,15 +3,10 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ServiceConfig } from "../../config/config.ts";
 import type { Address } from "../../net/address.ts";
-import type { ServiceRow } from "../../observe/counters/accounts.ts";
+import type { ServiceCounts, ServiceRow } from "../../observe/counters/accounts.ts";
 import { ClientTable } from "../../shared/client_table.ts";
 import type { Gauge } from "../../shared/gauge.ts";
-import {
-  type ServiceFigures,
-  serviceFigures,
-  type ServiceMetrics,
-  serviceMetrics,
-} from "../../observe/counters/ledger.ts";
+import { type ServiceFigures, serviceFigures } from "../../observe/counters/ledger.ts";
 import { RateLimit } from "../../shared/rate_limit.ts";
 import { AccountsFullError } from "../../observe/counters/accounts_full_error.ts";
 import type { SharedMemory } from "./shared_memory.ts";
@@ -73,11 +68,14 @@ export class ServiceController {
   }
 
   figures(): ServiceFigures {
-    return this.#withLost(serviceFigures(this.name, this.#row));
+    return serviceFigures(this.name, this.counted());
   }
 
-  metrics(): ServiceMetrics {
-    return this.#withLost(serviceMetrics(this.name, this.#row));
+  /** Connections lost with a thread are closed: the thread that would have counted their end is gone. */
+  counted(): ServiceCounts {
+    const counted = this.#row.figures();
+    if (this.#lost === 0) return counted;
+    return { ...counted, closed: { ...counted.closed, [THREAD_DIED]: this.#lost } };
   }
 
   /** Takes the connections of a thread that has ended off its clients. @param lost How many there were. */
@@ -90,12 +88,6 @@ export class ServiceController {
   release(): void {
     this.#row.release();
     this.#gauge.release();
-  }
-
-  /** The thread that would have counted how they ended is no more. */
-  #withLost<Figures extends ServiceFigures>(figures: Figures): Figures {
-    if (this.#lost === 0) return figures;
-    return { ...figures, closedBy: { ...figures.closedBy, [THREAD_DIED]: this.#lost } };
   }
 
   /** What is counted goes on being counted, unless it is to be counted in another way. */

@@ -22,9 +22,10 @@ export function upstreamFigures(supervisor: Supervisor): UpstreamFigures[] {
 }
 
 export function upstreamSnapshots(supervisor: Supervisor): UpstreamSnapshot[] {
-  const { groups } = supervisor;
-  return upstreamFigures(supervisor).map((figures, index) => ({
-    ...figures,
-    connectTime: groups[index]!.connectTime,
+  return supervisor.groups.map((group) => ({
+    name: group.name,
+    counted: group.row.figures(),
+    hasPool: poolFigures(group, supervisor) !== undefined,
+    endpoints: group.endpoints.map((endpoint) => ({ ...endpoint.figures(), counted: endpoint.counted() })),
   }));
 }

@@ -118,7 +118,7 @@ Deno.test("it is ready once it has endpoints, and each of them was checked", asy
   second!.health = "down";
   assert.deepEqual(keeper.notReady, []);
   keeper.row.cells.connectTime.observe(0.5);
-  assert.equal(keeper.connectTime.sum, 0.5);
+  assert.equal(keeper.row.figures().connectTime.sum, 0.5);
   for (const each of [nobody, keeper]) await each.stop();
 });
 

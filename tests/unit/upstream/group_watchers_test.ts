@@ -111,7 +111,7 @@ Deno.test("connections that were made and that failed are counted for their endp
   const [one, two] = stage.endpoints.map(({ kept }) => kept.figures());
   assert.deepEqual([one!.connects, one!.failures], [2, 0]);
   assert.deepEqual([two!.connects, two!.failuresBy], [0, { connection_refused: 1 }]);
-  assert.equal(stage.keeper.connectTime.sum, 2);
+  assert.equal(stage.keeper.row.figures().connectTime.sum, 2);
   assert.equal(group.name, "group");
 });
 

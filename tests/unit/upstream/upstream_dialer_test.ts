@@ -104,7 +104,7 @@ Deno.test("how long it took is counted in seconds", async () => {
   await time.advance(500);
   dialled.resolve(stage.conn);
   await opening;
-  assert.equal(stage.keeper.connectTime.sum, 0.5);
+  assert.equal(stage.keeper.row.figures().connectTime.sum, 0.5);
 });
 
 Deno.test("a place is left when the connection is closed, or when there will be none", async () => {

@@ -1,6 +1,6 @@
 /** Accounts of one service, for tests that have no proxy around them. */
 
-import { Accounts, type ServiceRow } from "../../../../src/observe/counters/accounts.ts";
+import { Accounts, type ServiceCounts, type ServiceRow } from "../../../../src/observe/counters/accounts.ts";
 import type { Abortable } from "../../../../src/observe/counters/connection_record.ts";
 import {
   type ConnectionRecord,
@@ -8,8 +8,6 @@ import {
   type ServiceFigures,
   serviceFigures,
   ServiceLedger,
-  type ServiceMetrics,
-  serviceMetrics,
 } from "../../../../src/observe/counters/ledger.ts";
 import { OpenConnections } from "../../../../src/observe/counters/open_connections.ts";
 
@@ -23,19 +21,19 @@ export function ledgerAlone(name = "test"): CountedLedger {
 
 /** A ledger that can be asked for what it has counted, which a supervisor reads from the row. */
 export class CountedLedger extends ServiceLedger {
-  readonly #counted: ServiceRow;
+  readonly #row: ServiceRow;
 
   constructor(name: string, parts: LedgerParts) {
     super(name, parts);
-    this.#counted = parts.row;
+    this.#row = parts.row;
   }
 
   figures(): ServiceFigures {
-    return serviceFigures(this.name, this.#counted);
+    return serviceFigures(this.name, this.counted());
   }
 
-  metrics(): ServiceMetrics {
-    return serviceMetrics(this.name, this.#counted);
+  counted(): ServiceCounts {
+    return this.#row.figures();
   }
 }
 

@@ -47,12 +47,12 @@ Deno.test("every way to end is counted by its reason, and only relayed connectio
     using record = openIn(ledger);
     record.ended({ kind, key });
   }
-  const { accepted, active, refused, refusedBy, failed, failedBy, closedBy, duration } = ledger.metrics();
+  const { accepted, active, refused, refusedBy, failed, failedBy, closedBy } = ledger.figures();
   assert.deepEqual({ accepted, active, refused, failed }, { accepted: 6, active: 0, refused: 3, failed: 1 });
   assert.deepEqual(refusedBy, { access_denied: 2, connection_limit: 1 });
   assert.deepEqual(failedBy, { connection_refused: 1 });
   assert.deepEqual(closedBy, { upstream_connection_reset: 1, idle_timeout: 1 });
-  assert.equal(countOf(duration), 2);
+  assert.equal(countOf(ledger.counted().duration), 2);
 });
 
 Deno.test("services with common accounts count apart, threads of a service together", async () => {
@@ -75,7 +75,7 @@ Deno.test("services with common accounts count apart, threads of a service toget
   await bElsewhere.drained();
   assert.equal(bElsewhere.figures().active, 1, "each thread waits for its own connections");
   b!.acceptFailed(3);
-  assert.equal(bElsewhere.metrics().acceptErrors, 3);
+  assert.equal(bElsewhere.counted().acceptErrors, 3);
 });
 
 Deno.test("connections have numbers of their own in every service and thread, and are found by them", () => {
@@ -160,7 +160,7 @@ Deno.test("the steps of a connection are timed", () => {
     clock.pass(4000);
     assert.equal(record.age, 4321);
     record.ended({ kind: "closed", key: "client_closed" });
-    const { tlsHandshake, duration } = ledger.metrics();
+    const { tlsHandshake, duration } = ledger.counted();
     assert.deepEqual([countOf(tlsHandshake), tlsHandshake.sum], [1, 0.02]);
     assert.deepEqual([countOf(duration), duration.sum], [1, 4.321]);
     record[Symbol.dispose]();
@@ -175,7 +175,7 @@ Deno.test("a handshake that fails is not timed, nor is a connection without an u
   shaking.state = "handshake";
   connecting.state = "connecting";
   for (const record of [shaking, connecting]) record[Symbol.dispose]();
-  assert.equal(countOf(ledger.metrics().tlsHandshake), 0);
+  assert.equal(countOf(ledger.counted().tlsHandshake), 0);
   assert.equal(connecting.connectTime, undefined);
 });
 
@@ -204,7 +204,7 @@ for (
       if (before === 0) record.fromClient.add(1);
       assert.equal(record.firstByteFromUpstream, 7 + before + after);
       assert.equal(record.firstByteFromClient, before > 0 ? 7 + before : 7 + after + 1000);
-      const { firstByte } = ledger.metrics();
+      const { firstByte } = ledger.counted();
       assert.deepEqual([countOf(firstByte), firstByte.sum], [1, expected / 1000]);
     } finally {
       clock.restore();

@@ -1,13 +1,22 @@
 import assert from "node:assert/strict";
-import { Accounts } from "../../../../src/observe/counters/accounts.ts";
+import { Accounts, type UpstreamCounts } from "../../../../src/observe/counters/accounts.ts";
 import { type MetricsSnapshot, renderMetrics } from "../../../../src/observe/metrics/metrics.ts";
 import { OpenConnections } from "../../../../src/observe/counters/open_connections.ts";
-import type { EndpointFigures } from "../../../../src/observe/metrics/upstream_figures.ts";
-import type { UpstreamSnapshot } from "../../../../src/observe/metrics/upstream_metrics.ts";
+import type { EndpointSnapshot, UpstreamSnapshot } from "../../../../src/observe/metrics/upstream_metrics.ts";
 import { CountedLedger, openIn, UNTOUCHED } from "../counters/ledger_alone.ts";
 import { parsePrometheus, type Sample } from "../../../support/prometheus_parser.ts";
 
 const PROMTOOL = findPromtool();
+
+const UPSTREAM_COUNTS: UpstreamCounts = {
+  connectTime: { bounds: [1], counts: [5, 1], sum: 7 },
+  poolHits: 10,
+  poolMisses: 3,
+  poolExpired: 4,
+  poolLost: 5,
+  poolShelved: 22,
+  poolUnshelved: 20,
+};
 
 Deno.test("metrics say what was counted", () => {
   const { snapshot, ledgers } = stage();
@@ -52,23 +61,21 @@ Deno.test("metrics say what was counted", () => {
 
 Deno.test("metrics of upstreams say what was counted", () => {
   const { snapshot } = stage();
-  const counts = { active: 1, maxConnections: 0, connects: 5, failures: 0 };
-  const endpoint = { state: "up", admin: "up", weight: 1, tier: 0, ...counts } as const;
-  const failing: EndpointFigures = {
+  const endpoint = { state: "up", admin: "up", active: 1, counted: { connects: 5, failures: {} } } as const;
+  const failing: EndpointSnapshot = {
     ...endpoint,
     address: "[::1]:5433",
     state: "ejected",
-    failures: 3,
-    failuresBy: { connection_refused: 2, connect_timeout: 1 },
+    counted: { connects: 5, failures: { connection_refused: 2, connect_timeout: 1 } },
   };
   const metrics = parsePrometheus(renderMetrics(snapshot([{
     name: "db",
-    pool: { idle: 2, hits: 10, misses: 3, expired: 4, lost: 5 },
-    connectTime: { bounds: [1], counts: [5, 1], sum: 7 },
+    hasPool: true,
+    counted: UPSTREAM_COUNTS,
     endpoints: [
-      { ...endpoint, address: "10.0.0.1:5432", failuresBy: {} },
+      { ...endpoint, address: "10.0.0.1:5432" },
       failing,
-      { ...endpoint, address: "10.0.0.2:5432", admin: "drain", connects: 0, failuresBy: {} },
+      { ...endpoint, address: "10.0.0.2:5432", admin: "drain", counted: { connects: 0, failures: {} } },
     ],
   }])));
   const of = (name: string) => metrics.get(name)?.samples.map(short);
@@ -94,23 +101,21 @@ Deno.test("metrics of upstreams say what was counted", () => {
 
 Deno.test("an address that DNS tells of twice is one series", () => {
   const { snapshot } = stage();
-  const endpoint: EndpointFigures = {
+  const endpoint: EndpointSnapshot = {
     address: "10.0.0.1:5432",
     state: "down",
     admin: "up",
-    weight: 1,
-    tier: 0,
     active: 1,
-    maxConnections: 0,
-    connects: 5,
-    failures: 1,
-    failuresBy: { connection_refused: 1 },
+    counted: { connects: 5, failures: { connection_refused: 1, timed_out: 1 } },
   };
   const upstream: UpstreamSnapshot = {
     name: "db",
-    pool: undefined,
-    connectTime: { bounds: [1], counts: [0, 0], sum: 0 },
-    endpoints: [endpoint, { ...endpoint, state: "unknown", weight: 2, failuresBy: { timed_out: 2 } }],
+    hasPool: false,
+    counted: UPSTREAM_COUNTS,
+    endpoints: [
+      endpoint,
+      { ...endpoint, state: "unknown", counted: { connects: 5, failures: { timed_out: 2 } } },
+    ],
   };
   const metrics = parsePrometheus(renderMetrics(snapshot([upstream])));
   const of = (name: string) => metrics.get(name)?.samples.map(short);
@@ -118,7 +123,7 @@ Deno.test("an address that DNS tells of twice is one series", () => {
   assert.deepEqual(of("sluice_upstream_connects_total"), ["db 10.0.0.1:5432 10"]);
   assert.deepEqual(of("sluice_upstream_failures_total"), [
     "db 10.0.0.1:5432 connection_refused 1",
-    "db 10.0.0.1:5432 timed_out 2",
+    "db 10.0.0.1:5432 timed_out 3",
   ]);
   assert.equal(of("sluice_pool_hits_total"), undefined);
 });
@@ -174,19 +179,14 @@ Deno.test({
     failed.ended({ kind: "failed", key: "connect_timeout" });
     const text = renderMetrics(snapshot([{
       name: 'a "quoted" name',
-      pool: { idle: 2, hits: 10, misses: 3, expired: 4, lost: 5 },
-      connectTime: { bounds: [1], counts: [5, 1], sum: 7 },
+      hasPool: true,
+      counted: UPSTREAM_COUNTS,
       endpoints: [{
         address: "unix:C:\\x",
         state: "up",
         admin: "up",
-        weight: 1,
-        tier: 0,
         active: 1,
-        maxConnections: 0,
-        connects: 5,
-        failures: 1,
-        failuresBy: { connection_refused: 1 },
+        counted: { connects: 5, failures: { connection_refused: 1 } },
       }],
     }]));
     assert.deepEqual(await promtool(text), { code: 0, said: "" });
@@ -209,11 +209,11 @@ function stage() {
     deno: "2.9.6",
     threads: 2,
     process: { cpuSeconds: 1.25, residentBytes: 2 ** 26, startedAt: 1_700_000_000_500, openDescriptors: 23 },
-    eventLoopDelay: accounts.program.figures().eventLoopDelay,
+    counted: accounts.program.figures(),
     connectionLimit: 5000,
     services: [
-      { metrics: web.metrics(), connectionLimit: 100, certificates },
-      { metrics: mail.metrics(), connectionLimit: 0, certificates: [] },
+      { name: "web", counted: web.counted(), connectionLimit: 100, certificates },
+      { name: "mail", counted: mail.counted(), connectionLimit: 0, certificates: [] },
     ],
     upstreams,
   });

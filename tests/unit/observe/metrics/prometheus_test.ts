@@ -5,9 +5,16 @@ import { parsePrometheus } from "../../../support/prometheus_parser.ts";
 
 Deno.test("families are written as the format says", () => {
   const text = new PrometheusText();
-  text.counter("a_total", "All that came.", [[{}, 3], [{ of: "x", to: "y" }, 0.5]]);
-  text.gauge("b", "Now.", [[{}, -1]]);
-  text.histogram("c_seconds", "Took.", [[{ of: "x" }, { bounds: [0.1, 1], counts: [2, 0, 3], sum: 12.5 }]]);
+  text.family({ name: "a_total", type: "counter", help: "All that came." }, [[{}, 3], [
+    { of: "x", to: "y" },
+    0.5,
+  ]]);
+  text.family({ name: "b", type: "gauge", help: "Now." }, [[{}, -1]]);
+  text.family({ name: "c_seconds", type: "histogram", help: "Took." }, [[{ of: "x" }, {
+    bounds: [0.1, 1],
+    counts: [2, 0, 3],
+    sum: 12.5,
+  }]]);
   assert.equal(
     text.toString(),
     `# HELP a_total All that came.
@@ -30,7 +37,10 @@ c_seconds_count{of="x"} 5
 
 Deno.test("what stands in labels and help is escaped, and nothing else", () => {
   const text = new PrometheusText();
-  text.gauge("a", 'A "name",\nor C:\\names', [[{ name: 'C:\\new "x"\n' }, 1]]);
+  text.family({ name: "a", type: "gauge", help: 'A "name",\nor C:\\names' }, [[
+    { name: 'C:\\new "x"\n' },
+    1,
+  ]]);
   assert.equal(
     text.toString(),
     '# HELP a A "name",\\nor C:\\\\names\n# TYPE a gauge\na{name="C:\\\\new \\"x\\"\\n"} 1\n',
@@ -39,8 +49,8 @@ Deno.test("what stands in labels and help is escaped, and nothing else", () => {
 
 Deno.test("a family without samples is left out", () => {
   const text = new PrometheusText();
-  text.counter("a_total", "None.", []);
-  text.histogram("b", "None.", []);
+  text.family({ name: "a_total", type: "counter", help: "None." }, []);
+  text.family({ name: "b", type: "histogram", help: "None." }, []);
   assert.equal(text.toString(), "");
 });
 
@@ -53,7 +63,7 @@ Deno.test("whatever is written is read again as it was", () => {
   });
   fc.assert(fc.property(samples, fc.string({ unit: "grapheme", minLength: 1 }), (samples, help) => {
     const text = new PrometheusText();
-    text.gauge("a", help, samples);
+    text.family({ name: "a", type: "gauge", help }, samples);
     const family = parsePrometheus(text.toString()).get("a");
     assert.equal(family?.help, help);
     assert.deepEqual(
