@@ -152,7 +152,7 @@ class Proxy implements RunningProxy {
   async abandon(): Promise<void> {
     const { threads, access } = this.#supervisor.parts;
     threads.retire();
-    await threads.closeListeners();
+    await threads.all.closeListeners();
     await threads.finish();
     await this.#close();
     await access.close();

@@ -110,8 +110,8 @@ export class ProxyBackend implements AdminBackend {
     const found = owner?.endpoints.find(({ key }) => key === endpoint);
     if (owner === undefined || found === undefined) return undefined;
     owner.setAdmin(found, admin);
-    // A thread that has answered knows what it was told before.
-    return threads.report().then(() => endpointView(found));
+    // A thread answers after it has carried out the calls before.
+    return threads.all.report().then(() => endpointView(found));
   }
 
   drain(deadline: number | undefined): void {

@@ -1,4 +1,4 @@
-/** Puts together what a proxy is made of: shared memory, logs, and the threads that relay. */
+/** Builds a supervisor with its shared memory, logs, and the threads that relay. */
 
 import type { Config } from "../../config/config.ts";
 import { EventFeed } from "../../observe/events/event_feed.ts";
@@ -6,11 +6,11 @@ import type { ProgramLog } from "../../observe/log/log.ts";
 import { canShare } from "../../net/socket/reserve.ts";
 import { AccessOutput } from "../files/access_output.ts";
 import { HeartbeatMonitor } from "./heartbeat_monitor.ts";
-import { LocalSlot } from "../worker/local_slot.ts";
+import { RelayThread, type Reporter } from "../worker/relay_thread.ts";
 import { SharedMemory } from "../worker/shared_memory.ts";
 import { Supervisor } from "./supervisor.ts";
-import type { Report, SupervisorCalls } from "../worker/thread_calls.ts";
-import { Threads } from "./threads.ts";
+import type { Report, SupervisorCalls, ThreadStart } from "../worker/thread_calls.ts";
+import { Threads, type ThreadSlot } from "./threads.ts";
 import { TlsFiles } from "../files/tls_files.ts";
 import { WorkerSlot } from "../worker/worker_slot.ts";
 
@@ -43,17 +43,17 @@ export function buildSupervisor(
   const events: EventFeed = new EventFeed(
     (error) =>
       log.error("A reader of events failed", { event: "event_reader_failed", detail: String(error) }),
-    (isHeard) => threads.setSubscribed(isHeard),
+    (isSubscribed) => threads.all.setSubscribed(isSubscribed),
   );
   const callsOf = (thread: number): SupervisorCalls => ({
     connectionFailed: (group, endpoint, failure) =>
       supervisor.groups.find(({ name }) => name === group)?.connectionFailed(endpoint, failure),
-    evictIdle: (group, endpoint) => threads.evictIdle(group, endpoint, thread),
-    freed: (gauge) => threads.wake(gauge, thread),
+    evictIdle: (group, endpoint) => threads.others(thread).evictIdle(group, endpoint),
+    freed: (gauge) => threads.others(thread).wake(gauge),
     descriptorsShort: onShortage,
   });
-  const onReports = (reports: readonly Report[]) => {
-    for (const report of reports) {
+  const reports = (batch: readonly Report[]) => {
+    for (const report of batch) {
       if (report.kind === "log") log[report.level](report.message, report.fields);
       else if (report.kind === "access") access[report.level](report.message, report.fields);
       else events.forward(report.event);
@@ -62,27 +62,41 @@ export function buildSupervisor(
   const startWorker = (thread: number) =>
     new WorkerSlot(thread, {
       log,
-      supervisor: callsOf(thread),
-      onReports,
+      supervisor: { ...callsOf(thread), reports },
       start: () => memory.startOf(thread),
-      settle: () => supervisor.settle(thread),
+      reclaimWorker: () => supervisor.reclaimWorker(thread),
       refreshed: () => supervisor.plan(),
       onReplaced: (replacement) => replacement.setSubscribed(events.isHeard),
     });
   const startWorkers = () => {
-    const seats = Array.from({ length: memory.threads }, (_, thread) => startWorker(thread));
+    const slots = Array.from({ length: memory.threads }, (_, thread) => startWorker(thread));
     const onSilent = (thread: number) => {
-      // A replacement would get only a part of the clients; the hung thread would still get the others.
+      // A replacement would get only some of the clients: the kernel would send the others to the hung thread.
       threads.retire();
-      seats[thread]!.thread?.die("it shows no sign of life");
+      slots[thread]!.restart("it does not respond");
       onHung(thread);
     };
-    return new Threads(seats, new HeartbeatMonitor(memory.signs, seats, onSilent));
+    return new Threads(slots, new HeartbeatMonitor(memory.signs, slots, onSilent));
   };
   const threads: Threads = memory.threads === 1
-    ? new Threads([new LocalSlot(memory.startOf(0), { log, accessFile: access, events }, callsOf(0))])
+    ? new Threads([localSlot(memory.startOf(0), { log, accessFile: access, events, supervisor: callsOf(0) })])
     : startWorkers();
   const tlsFiles = new TlsFiles({ log, onChange: (files) => supervisor.setTls(files) });
   const supervisor: Supervisor = new Supervisor(config, { log, access, events, tlsFiles, memory, threads });
   return supervisor;
+}
+
+/** The one thread of a proxy without workers: this one, with the supervisor's own log and events. */
+function localSlot(
+  start: ThreadStart,
+  reporter: Omit<Reporter, "setLevel" | "setSubscribed" | "flush">,
+): ThreadSlot {
+  const thread = new RelayThread(start, { ...reporter, setLevel() {}, setSubscribed() {}, flush() {} });
+  return {
+    thread,
+    prepare: (listeners) => thread.prepare(listeners),
+    commit: (_listeners, plan) => thread.commit(plan),
+    retire() {},
+    terminate() {},
+  };
 }

@@ -2,31 +2,26 @@
 
 import type { SignsOfLife } from "../../shared/heartbeat.ts";
 
-/** Milliseconds between two looks, and how many in a row a worker may show nothing: half a minute of a busy machine. */
-const LOOK_EVERY = 1000;
-const PATIENCE = 30;
-
-/** Where a worker is, if there is one. */
-export interface WatchedSlot {
-  readonly thread: unknown;
-}
+/** Milliseconds between two checks, and missed checks before a worker counts as hung: half a minute in all. */
+const CHECK_EVERY = 1000;
+const MISSED_LIMIT = 30;
 
 export class HeartbeatMonitor implements Disposable {
   readonly #timer: ReturnType<typeof setInterval>;
 
-  /** @param onSilent Called repeatedly while a worker shows no heartbeat within the limit. */
+  /** @param onSilent Called at every check while a worker is over the limit. */
   constructor(
     signs: SignsOfLife,
-    seats: readonly WatchedSlot[],
+    slots: readonly { readonly thread: unknown }[],
     onSilent: (thread: number) => void,
-    lookEvery = LOOK_EVERY,
+    checkEvery = CHECK_EVERY,
   ) {
     this.#timer = setInterval(() => {
-      for (const [thread, seat] of seats.entries()) {
-        if (seat.thread === undefined) signs.forget(thread);
-        else if (signs.look(thread) >= PATIENCE) onSilent(thread);
+      for (const [thread, slot] of slots.entries()) {
+        if (slot.thread === undefined) signs.forget(thread);
+        else if (signs.look(thread) >= MISSED_LIMIT) onSilent(thread);
       }
-    }, lookEvery);
+    }, checkEvery);
     this.#timer.unref();
   }
 

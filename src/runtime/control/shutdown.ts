@@ -75,7 +75,7 @@ export class Shutdown {
     await this.#atMost(LONGEST_END, this.#parts.endChanges());
     const { shutdown } = supervisor.config;
     // What has happened before is told before.
-    await this.#atMost(REPORT_WITHIN, threads.report());
+    await this.#atMost(REPORT_WITHIN, threads.all.report());
     events.draining(supervisor.active);
     threads.retire();
     // A wait that somebody has chosen is the whole wait.
@@ -91,19 +91,19 @@ export class Shutdown {
     if (patience === 0) this.#cut.abort();
     // A thread that hangs does not answer.
     const late = sleep(Math.min(patience, LONGEST_END), this.#cut.signal);
-    await this.#untilCut(Promise.race([threads.drainListeners(), late]));
-    await this.#atMost(LONGEST_END, threads.closeListeners());
+    await this.#untilCut(Promise.race([threads.all.drainListeners(), late]));
+    await this.#atMost(LONGEST_END, threads.all.closeListeners());
     this.#cutAfter(patience);
     const open = supervisor.active;
     const hint = open === 0 ? "" : `, waiting for ${amountOf(open, "open connection")}`;
     log.info(`${cause}: no longer accepting${hint}`, { event: "stopping", signal: cause, open });
-    const drained = threads.drained();
+    const drained = threads.all.drained();
     const progress = setInterval(() => this.#tellProgress(), PROGRESS_EVERY);
     await this.#untilCut(drained);
     clearInterval(progress);
     const cut = supervisor.active;
     this.#cut.abort();
-    const ended = threads.abortConnections("shutdown").then(() => drained).then(() => threads.finish());
+    const ended = threads.all.abortConnections("shutdown").then(() => drained).then(() => threads.finish());
     await this.#atMost(LONGEST_END, ended);
     threads.terminate();
     await this.#atMost(LONGEST_END, this.#parts.close());
@@ -122,13 +122,13 @@ export class Shutdown {
   }
 
   /** A thread that takes no turns any more answers nothing. */
-  async #atMost(milliseconds: number, ended: Promise<void>): Promise<void> {
+  async #atMost(milliseconds: number, ended: Promise<unknown>): Promise<void> {
     const late = new AbortController();
     await Promise.race([ended, sleep(milliseconds, late.signal)]);
     late.abort();
   }
 
-  async #untilCut(ended: Promise<void>): Promise<void> {
+  async #untilCut(ended: Promise<unknown>): Promise<void> {
     const { signal } = this.#cut;
     if (signal.aborted) return;
     const cut = Promise.withResolvers<void>();

@@ -117,22 +117,23 @@ export class Supervisor {
     };
   }
 
-  /** A thread has died: takes its connections out of all accounts, and tells how many there were. */
-  settle(thread: number): number {
+  /** Takes the connections of a worker that has died out of all accounts; returns how many there were. */
+  reclaimWorker(thread: number): number {
     const { memory, threads } = this.parts;
     const services = this.#counted;
     const before = services.map((service) => service.figures().active);
     memory.accounts.settle(thread);
     const lost = services.map((service, index) => before[index]! - service.figures().active);
-    for (const [index, service] of services.entries()) service.settle(thread, lost[index]!);
-    for (const gauge of memory.gauges.settle(thread)) threads.wake(gauge, thread);
+    for (const [index, service] of services.entries()) service.reclaimWorker(thread, lost[index]!);
+    for (const gauge of memory.gauges.settle(thread)) threads.others(thread).wake(gauge);
     return lost.reduce((sum, count) => sum + count, 0);
   }
 
   /** The certificates of a service were reloaded. */
   setTls(files: ServiceFiles): void {
-    this.parts.threads.setTls(files);
-    for (const group of this.groups) group.setTls(files.config.name, files.upstreamTls);
+    const { config: { name }, tls, upstreamTls } = files;
+    this.parts.threads.all.setTls(name, tls, upstreamTls);
+    for (const group of this.groups) group.setTls(name, upstreamTls);
   }
 
   async stop(): Promise<void> {
@@ -147,7 +148,7 @@ export class Supervisor {
   /** Takes places in the accounts for what is new. */
   #claim(next: Config, diff: ConfigDiff, legs: CheckLegs, undo: DisposableStack): Added {
     const [addedServices, addedGroups] = [namesOf(diff.services, "added"), namesOf(diff.groups, "added")];
-    const { memory, threads: audience, events, log } = this.parts;
+    const { memory, threads: { all: audience }, events, log } = this.parts;
     const { accounts, gauges, credits } = memory;
     for (const [service, { isClosed }] of this.#leaving) {
       if (!isClosed || service.figures().active > 0) continue;
@@ -197,7 +198,7 @@ export class Supervisor {
       listening.plans,
       this.plan((name) => sameServices.has(name) && !isRebuilt),
     );
-    const closed = committed.then(() => threads.unplannedClosed()).catch((error) =>
+    const closed = committed.then(() => threads.all.unplannedClosed()).then(() => {}).catch((error) =>
       tellUnexpected(log, error)
     );
     for (const group of added.groups) group.start();

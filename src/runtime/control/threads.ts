@@ -1,4 +1,4 @@
-/** All threads that relay, as one: what is asked of them is asked of each, and a worker that dies is replaced. */
+/** All threads that relay, as one: a call goes to each of them. */
 
 import type { Address } from "../../net/address.ts";
 import {
@@ -7,45 +7,67 @@ import {
   mergeConnectionPages,
   queryOfEachThread,
 } from "../../observe/counters/connection_list.ts";
-import type { AbortCode } from "../../observe/counters/connection_record.ts";
-import type { EndpointRecord, EndpointState } from "../../upstream/endpoint.ts";
-import type { GroupAudience } from "../../upstream/group_controller.ts";
-import type { ServiceFiles } from "../files/service_files.ts";
-import type { BindOutcome, ListenPlan, ThreadCalls, ThreadPlan } from "../worker/thread_calls.ts";
+import {
+  type BindOutcome,
+  type ListenPlan,
+  THREAD_CALLS,
+  type ThreadCalls,
+  type ThreadPlan,
+} from "../worker/thread_calls.ts";
+import { forwarder, invoke } from "../worker/rpc.ts";
 import { ThreadEndedError } from "../worker/worker_thread.ts";
 
-/** One of the threads, from start to stop; another may take its place. */
+/** One of the threads, and its replacements when it dies. */
 export interface ThreadSlot {
-  /** Undefined while a new one is being started. */
+  /** Undefined while it is being replaced. */
   readonly thread: ThreadCalls | undefined;
-  /** Has its thread bind addresses, as it is there; undefined while there is none. */
+  /** Binds addresses in its thread; undefined while there is none. */
   prepare(listeners: readonly ListenPlan[]): Promise<BindOutcome> | undefined;
   /**
    * Applies the plan in the thread, and in its later replacement. Call `prepare` first. Rejects when the
    * thread cannot apply it.
    */
   commit(listeners: readonly ListenPlan[], plan: ThreadPlan): Promise<void>;
-  /** No other thread takes its place from now on. */
+  /** Replaces the thread no more. */
   retire(): void;
-  /** Ends it for good. */
   terminate(): void;
 }
 
-export class Threads implements GroupAudience {
-  readonly #seats: readonly ThreadSlot[];
-  readonly #watch: Disposable | undefined;
+/** Calls to several threads: answers come as a list, without those of threads that have ended. */
+export type Broadcast<Calls> = {
+  readonly [Name in keyof Calls]: Calls[Name] extends (...args: infer Args) => Promise<infer Answer>
+    ? (...args: Args) => Promise<Answer[]>
+    : Calls[Name];
+};
+
+/** {@linkcode Threads} itself does the rest. */
+type Forwarded = Broadcast<Omit<ThreadCalls, "prepare" | "commit">>;
+
+export class Threads {
+  readonly #slots: readonly ThreadSlot[];
+  readonly #monitor: Disposable | undefined;
+  readonly #others: readonly Forwarded[];
+  /** Calls to every thread that is there. */
+  readonly all: Forwarded;
 
   /**
-   * @param seats At least one.
-   * @param watch Sees to it that they live; ended with them.
+   * @param slots At least one.
+   * @param monitor Watches the threads; disposed of when they are terminated.
    */
-  constructor(seats: readonly ThreadSlot[], watch?: Disposable) {
-    this.#seats = seats;
-    this.#watch = watch;
+  constructor(slots: readonly ThreadSlot[], monitor?: Disposable) {
+    this.#slots = slots;
+    this.#monitor = monitor;
+    this.all = broadcast(slots);
+    this.#others = slots.map((slot) => broadcast(slots.filter((each) => each !== slot)));
   }
 
   get count(): number {
-    return this.#seats.length;
+    return this.#slots.length;
+  }
+
+  /** Calls to every thread that is there but one. */
+  others(thread: number): Forwarded {
+    return this.#others[thread]!;
   }
 
   /**
@@ -55,34 +77,30 @@ export class Threads implements GroupAudience {
    */
   async prepare(plans: readonly ListenPlan[]): Promise<BindOutcome> {
     const died: BindOutcome = {
-      refused: { message: "A thread has died and is being started anew; try again", code: "io_error" },
+      refused: { message: "A thread has died and is being restarted; try again", code: "io_error" },
     };
-    // Nobody else can try out sockets in the file system.
+    // Only the first thread can try sockets in the file system.
     const needsFirst = plans.some(({ address }) => address.transport === "unix");
-    if (needsFirst && this.#seats[0]!.thread === undefined) return died;
+    if (needsFirst && this.#slots[0]!.thread === undefined) return died;
     const attempts = await Promise.allSettled(
-      this.#seats.map((seat, index) => seat.prepare(plansOf(index, plans))),
+      this.#slots.map((slot, index) => slot.prepare(plansOf(index, plans))),
     );
     const mistake = attempts.find((each) =>
       each.status === "rejected" && !(each.reason instanceof ThreadEndedError)
     );
     if (mistake !== undefined) {
-      await this.discard();
+      await this.all.discard();
       throw (mistake as PromiseRejectedResult).reason;
     }
     const outcomes = attempts.map((each) => each.status === "fulfilled" ? each.value : died);
     const refused = outcomes.find((outcome) => outcome !== undefined && "refused" in outcome);
     if (refused !== undefined) {
-      await this.discard();
+      await this.all.discard();
       return refused;
     }
-    // The first thread has them all. While it is being started anew, ports are those of the plans, which are real.
+    // The first thread has them all. While it is being restarted, ports are those of the plans, which are real.
     const [first] = outcomes as ({ addresses: readonly Address[] } | undefined)[];
     return { addresses: plans.map(({ address }, index) => first?.addresses[index] ?? address) };
-  }
-
-  async discard(): Promise<void> {
-    await this.#ask((thread) => thread.discard(), undefined);
   }
 
   /**
@@ -90,116 +108,63 @@ export class Threads implements GroupAudience {
    * program.
    */
   async commit(listeners: readonly ListenPlan[], plan: ThreadPlan): Promise<unknown[]> {
-    const commits = await Promise.allSettled(this.#seats.map(async (seat, index) => {
+    const commits = await Promise.allSettled(this.#slots.map(async (slot, index) => {
       const own = plansOf(index, listeners);
-      await seat.commit(own, { ...plan, listeners: own.map(({ service }) => service) });
+      await slot.commit(own, { ...plan, listeners: own.map(({ service }) => service) });
     }));
     return commits.filter(({ status }) => status === "rejected").map((commit) =>
       (commit as PromiseRejectedResult).reason
     );
   }
 
-  /** Resolves when the listeners that the plan no longer contains are closed. */
-  async unplannedClosed(): Promise<void> {
-    await this.#ask((thread) => thread.unplannedClosed(), undefined);
-  }
-
-  setTls({ config: { name }, tls, upstreamTls }: ServiceFiles): void {
-    this.#tell((thread) => thread.setTls(name, tls, upstreamTls));
-  }
-
-  setEndpoints(group: string, records: readonly EndpointRecord[]): void {
-    this.#tell((thread) => thread.setEndpoints(group, records));
-  }
-
-  setState(group: string, endpoint: number, state: EndpointState, abort: boolean): void {
-    this.#tell((thread) => thread.setState(group, endpoint, state, abort));
-  }
-
-  setSubscribed(isHeard: boolean): void {
-    this.#tell((thread) => thread.setSubscribed(isHeard));
-  }
-
-  /** @param but The thread that says so. */
-  wake(gauge: number, but?: number): void {
-    this.#tell((thread) => thread.wake(gauge), but);
-  }
-
-  evictIdle(group: string, endpoint: number, but: number): void {
-    this.#tell((thread) => thread.evictIdle(group, endpoint), but);
-  }
-
-  /** Of all threads, as if it were one. */
+  /** One page of the connections of all threads. */
   async connections(query: ConnectionQuery): Promise<ConnectionPage> {
-    // Each gives as many as could all be the first ones.
-    const first = queryOfEachThread(query);
-    const none: ConnectionPage = { total: 0, matching: 0, connections: [] };
-    return mergeConnectionPages(await this.#ask((thread) => thread.connections(first), none), query);
+    return mergeConnectionPages(await this.all.connections(queryOfEachThread(query)), query);
   }
 
+  /** Ends a connection; false when no thread has it. */
   async kill(id: number): Promise<boolean> {
-    const found = await this.#ask((thread) => thread.kill(id), false);
-    return found.includes(true);
+    return (await this.all.kill(id)).includes(true);
   }
 
-  async drainListeners(): Promise<void> {
-    await this.#ask((thread) => thread.drainListeners(), undefined);
-  }
-
-  async closeListeners(): Promise<void> {
-    await this.#ask((thread) => thread.closeListeners(), undefined);
-  }
-
-  async drained(): Promise<void> {
-    await this.#ask((thread) => thread.drained(), undefined);
-  }
-
-  async abortConnections(code: AbortCode): Promise<void> {
-    await this.#ask((thread) => thread.abortConnections(code), undefined);
-  }
-
-  /** Has everything reported that has happened so far. */
-  async report(): Promise<void> {
-    await this.#ask((thread) => thread.report(), undefined);
-  }
-
-  /** No thread is replaced from now on. */
+  /** Replaces no thread from now on. */
   retire(): void {
-    for (const seat of this.#seats) seat.retire();
+    for (const slot of this.#slots) slot.retire();
   }
 
-  /** Ends all, when they have said what is to be said. */
+  /** Terminates all threads after their last reports. */
   async finish(): Promise<void> {
-    await this.#ask((thread) => thread.finish(), undefined);
+    await this.all.finish();
     this.terminate();
   }
 
-  /** Ends all at once. */
+  /** Terminates all threads at once. */
   terminate(): void {
-    this.#watch?.[Symbol.dispose]();
-    for (const seat of this.#seats) seat.terminate();
+    this.#monitor?.[Symbol.dispose]();
+    for (const slot of this.#slots) slot.terminate();
   }
+}
 
-  #tell(call: (thread: ThreadCalls) => void, but?: number): void {
-    for (const [index, { thread }] of this.#seats.entries()) {
-      if (thread !== undefined && index !== but) call(thread);
+/** Forwards each call to the threads of `slots` that are there. */
+function broadcast(slots: readonly ThreadSlot[]): Forwarded {
+  return forwarder(THREAD_CALLS, (name, isAnswered) => (...args) => {
+    const threads = slots.map(({ thread }) => thread).filter((thread) => thread !== undefined);
+    if (isAnswered) return answersOf(threads.map((thread) => invoke(thread, name, args)));
+    for (const thread of threads) invoke(thread, name, args);
+  });
+}
+
+/** The answers but those of threads that have ended. */
+async function answersOf(answers: unknown[]): Promise<unknown[]> {
+  const settled = await Promise.all(answers.map(async (answer) => {
+    try {
+      return { value: await answer };
+    } catch (error) {
+      if (error instanceof ThreadEndedError) return undefined;
+      throw error;
     }
-  }
-
-  /** @param otherwise The answer of a thread that is not there, or ends before it has answered. */
-  #ask<Answer>(
-    call: (thread: ThreadCalls) => Promise<Answer>,
-    otherwise: Answer,
-  ): Promise<Answer[]> {
-    return Promise.all(this.#seats.map(async ({ thread }) => {
-      try {
-        return thread === undefined ? otherwise : await call(thread);
-      } catch (error) {
-        if (error instanceof ThreadEndedError) return otherwise;
-        throw error;
-      }
-    }));
-  }
+  }));
+  return settled.filter((each) => each !== undefined).map(({ value }) => value);
 }
 
 /** A socket in the file system can be bound once. */

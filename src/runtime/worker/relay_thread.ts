@@ -33,23 +33,23 @@ import type {
   ThreadStart,
 } from "./thread_calls.ts";
 
-/** Where a thread says what happens. */
+/** Where a thread logs, and reports events and what concerns other threads. */
 export interface Reporter {
   readonly log: Log;
-  /** Where the ends of connections are logged when they have a file of their own. */
-  readonly accessFile: AccessSink | undefined;
+  /** Takes closed connections if the access log has a file of its own. */
+  readonly accessFile: AccessSink;
   readonly events: EventFeed;
   readonly supervisor: SupervisorCalls;
-  /** The least important lines of the log that are written. */
+  /** The lowest level that is logged. */
   setLevel(level: LogLevel): void;
-  /** Whether anybody wants to know what happens. */
-  setSubscribed(isHeard: boolean): void;
-  /** Says at once what was kept back. */
+  /** Whether events have a subscriber. */
+  setSubscribed(isSubscribed: boolean): void;
+  /** Sends the reports that wait for a full batch. */
   flush(): void;
 }
 
 export class RelayThread implements ThreadCalls {
-  readonly #voice: Reporter;
+  readonly #reporter: Reporter;
   readonly #accounts: ThreadAccounts;
   readonly #listeners = new Listeners();
   readonly #ledgers = new Map<string, ServiceLedger>();
@@ -62,9 +62,9 @@ export class RelayThread implements ThreadCalls {
   #unplannedClosed: Promise<void> = Promise.resolve();
   #bufferSizes = "";
 
-  constructor(start: ThreadStart, voice: Reporter) {
-    this.#voice = voice;
-    this.#accounts = new ThreadAccounts(start, (gauge) => voice.supervisor.freed(gauge));
+  constructor(start: ThreadStart, reporter: Reporter) {
+    this.#reporter = reporter;
+    this.#accounts = new ThreadAccounts(start, (gauge) => reporter.supervisor.freed(gauge));
   }
 
   async prepare(plans: readonly ListenPlan[]): Promise<BindOutcome> {
@@ -82,7 +82,7 @@ export class RelayThread implements ThreadCalls {
 
   // deno-lint-ignore require-await -- what it throws is the answer too
   async commit(plan: ThreadPlan): Promise<void> {
-    this.#voice.setLevel(plan.log.level);
+    this.#reporter.setLevel(plan.log.level);
     this.#accounts.setLimit(plan.all);
     for (const group of plan.groups) this.#setGroup(group);
     const before = this.#services;
@@ -133,8 +133,8 @@ export class RelayThread implements ThreadCalls {
     this.#groups.get(group)?.makeRoomFor(endpoint);
   }
 
-  setSubscribed(isHeard: boolean): void {
-    this.#voice.setSubscribed(isHeard);
+  setSubscribed(isSubscribed: boolean): void {
+    this.#reporter.setSubscribed(isSubscribed);
   }
 
   connections(query: ConnectionQuery): Promise<ConnectionPage> {
@@ -168,7 +168,7 @@ export class RelayThread implements ThreadCalls {
   }
 
   report(): Promise<void> {
-    this.#voice.flush();
+    this.#reporter.flush();
     return Promise.resolve();
   }
 
@@ -193,7 +193,7 @@ export class RelayThread implements ThreadCalls {
       row: this.#accounts.upstreamRow(row),
       accountsOf: (record) => this.#accounts.endpoint(record),
       credits: this.#accounts.credits,
-      owner: this.#voice.supervisor,
+      owner: this.#reporter.supervisor,
     });
     group.config = config;
     group.setEndpoints(endpoints);
@@ -224,8 +224,8 @@ export class RelayThread implements ThreadCalls {
 
   #makeService(plan: ServicePlan, { all, log }: ThreadPlan): Service {
     const { config, tls, upstreamTls } = plan;
-    const { accessFile, events } = this.#voice;
-    const sink = log.hasAccessFile && accessFile !== undefined ? accessFile : this.#voice.log;
+    const { accessFile, events } = this.#reporter;
+    const sink = log.hasAccessFile ? accessFile : this.#reporter.log;
     return new Service(config, {
       groups: this.#groups,
       admission: new Admission(config, this.#accounts.admission(plan, all)),
@@ -234,10 +234,10 @@ export class RelayThread implements ThreadCalls {
       events,
       tls: config.tls && new TlsTermination(config.tls, given(tls)),
       upstreamTls: config.upstreamTls && new UpstreamTls(config.upstreamTls, given(upstreamTls)),
-      log: this.#voice.log,
+      log: this.#reporter.log,
       onShortage: () => {
         this.#listeners.onShortage();
-        this.#voice.supervisor.descriptorsShort();
+        this.#reporter.supervisor.descriptorsShort();
       },
     });
   }

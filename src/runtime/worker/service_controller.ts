@@ -78,8 +78,8 @@ export class ServiceController {
     return { ...counted, closed: { ...counted.closed, [THREAD_DIED]: this.#lost } };
   }
 
-  /** Takes the connections of a thread that has ended off its clients. @param lost How many there were. */
-  settle(thread: number, lost: number): void {
+  /** Takes the connections of a dead worker off the service's clients. @param lost How many there were. */
+  reclaimWorker(thread: number, lost: number): void {
     this.#clients?.settle(thread);
     this.#lost += lost;
   }

@@ -1,4 +1,4 @@
-/** What the supervisor and the threads that relay say to each other, and the messages that carry it between isolates. */
+/** What the supervisor and the threads that relay call in each other. */
 
 import type { GroupConfig, LogLevel, ServiceConfig } from "../../config/config.ts";
 import type { Address } from "../../net/address.ts";
@@ -17,6 +17,7 @@ import type { TlsMaterial } from "../../proxy/tls_termination.ts";
 import type { EndpointRecord, EndpointState } from "../../upstream/endpoint.ts";
 import type { ConnectionFailure } from "../../upstream/group.ts";
 import type { UpstreamTlsMaterial } from "../../upstream/upstream_tls.ts";
+import type { Answered } from "./rpc.ts";
 
 /** What a thread begins with. Everything shared is as large as it will ever be. */
 export interface ThreadStart {
@@ -112,7 +113,28 @@ export interface ThreadCalls {
   finish(): Promise<void>;
 }
 
-/** What threads tell the supervisor. */
+export const THREAD_CALLS: Answered<ThreadCalls> = {
+  prepare: true,
+  discard: true,
+  commit: true,
+  unplannedClosed: true,
+  setTls: false,
+  setEndpoints: false,
+  setState: false,
+  wake: false,
+  evictIdle: false,
+  setSubscribed: false,
+  connections: true,
+  kill: true,
+  drainListeners: true,
+  closeListeners: true,
+  drained: true,
+  abortConnections: true,
+  report: true,
+  finish: true,
+};
+
+/** What a thread calls in the supervisor. */
 export interface SupervisorCalls {
   connectionFailed(group: string, endpoint: number, failure: ConnectionFailure): void;
   evictIdle(group: string, endpoint: number): void;
@@ -122,7 +144,20 @@ export interface SupervisorCalls {
   descriptorsShort(): void;
 }
 
-/** Lines of the log, of the access log, and events, in the order in which they came. */
+/** What a worker calls: the log and the events are the supervisor's. */
+export interface WorkerSupervisorCalls extends SupervisorCalls {
+  reports(reports: readonly Report[]): void;
+}
+
+export const SUPERVISOR_CALLS: Answered<WorkerSupervisorCalls> = {
+  connectionFailed: false,
+  evictIdle: false,
+  freed: false,
+  descriptorsShort: false,
+  reports: false,
+};
+
+/** A line of the log or of the access log, or an event. */
 export type Report =
   | {
     readonly kind: "log";
@@ -137,26 +172,3 @@ export type Report =
     readonly fields: Fields;
   }
   | { readonly kind: "event"; readonly event: ProxyEvent };
-
-/** From the supervisor to a worker. The first message is `start`. */
-export type ToThread =
-  | { readonly type: "start"; readonly start: ThreadStart }
-  | CallMessage<ThreadCalls>;
-
-/** From a worker to the supervisor. */
-export type FromThread =
-  | CallMessage<SupervisorCalls>
-  | { readonly type: "reports"; readonly reports: readonly Report[] }
-  /** The answer to a call; without a value, or with what was thrown. */
-  | { readonly type: "answer"; readonly request: number; readonly value: unknown }
-  | { readonly type: "failed"; readonly request: number; readonly message: string };
-
-/** One call of an interface; those that are answered have a number. */
-export type CallMessage<Calls> = {
-  [Name in keyof Calls]: {
-    readonly type: "call";
-    readonly name: Name;
-    readonly args: Calls[Name] extends (...args: infer Args) => unknown ? Args : never;
-    readonly request?: number;
-  };
-}[keyof Calls];

@@ -1,17 +1,17 @@
-/** What a worker has to say, sent to the supervisor in batches: there is one log, and it is there. */
+/** Sends log lines, access log lines and events of a worker to the supervisor in batches: the one log is there. */
 
 import type { LogLevel } from "../../config/config.ts";
 import type { AccessSink } from "../../observe/log/access_log.ts";
 import { EventFeed } from "../../observe/events/event_feed.ts";
 import { isLogged, type Log } from "../../observe/log/log.ts";
 import type { Reporter } from "./relay_thread.ts";
-import type { Report, SupervisorCalls } from "./thread_calls.ts";
+import type { Report, WorkerSupervisorCalls } from "./thread_calls.ts";
 
-/** How long a report may wait for others to come with it, in milliseconds. */
+/** How long a report may wait for a full batch, in milliseconds. */
 const LONGEST_WAIT = 10;
 /**
- * How many go together at most. A reader of events has room for a few hundred and loses what is more, however fast it
- * reads: it can take nothing between those that come at once.
+ * The supervisor hands a whole batch to the readers of events in one turn. A reader buffers a few hundred events and
+ * drops the rest.
  */
 const LARGEST_BATCH = 64;
 
@@ -19,16 +19,14 @@ export class WorkerReporter implements Reporter {
   readonly log: Log;
   readonly accessFile: AccessSink;
   readonly events: EventFeed;
-  readonly supervisor: SupervisorCalls;
-  readonly #send: (reports: readonly Report[]) => void;
+  readonly supervisor: WorkerSupervisorCalls;
   #level: LogLevel = "info";
   #reports: Report[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #hearing: Disposable | undefined;
+  #subscription: Disposable | undefined;
 
-  constructor(supervisor: SupervisorCalls, send: (reports: readonly Report[]) => void) {
+  constructor(supervisor: WorkerSupervisorCalls) {
     this.supervisor = supervisor;
-    this.#send = send;
     const logAt = (level: LogLevel): Log["info"] => (message, fields) => {
       if (isLogged(level, this.#level)) this.#report({ kind: "log", level, message, fields });
     };
@@ -52,19 +50,19 @@ export class WorkerReporter implements Reporter {
     this.#level = level;
   }
 
-  setSubscribed(isHeard: boolean): void {
-    if (isHeard) this.#hearing ??= this.events.subscribe((event) => this.#report({ kind: "event", event }));
-    else {
-      this.#hearing?.[Symbol.dispose]();
-      this.#hearing = undefined;
+  setSubscribed(isSubscribed: boolean): void {
+    if (isSubscribed) {
+      this.#subscription ??= this.events.subscribe((event) => this.#report({ kind: "event", event }));
+    } else {
+      this.#subscription?.[Symbol.dispose]();
+      this.#subscription = undefined;
     }
   }
 
-  /** Sends what waits. */
   flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (this.#reports.length > 0) this.#send(this.#reports);
+    if (this.#reports.length > 0) this.supervisor.reports(this.#reports);
     this.#reports = [];
   }
 

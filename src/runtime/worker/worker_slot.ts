@@ -1,50 +1,47 @@
-/** A place for a worker, and for the one that takes its place when it dies. */
+/** One worker of the supervisor, which is replaced when it dies. */
 
 import { sleep } from "../../net/timers/sleep.ts";
 import type { Log } from "../../observe/log/log.ts";
 import type {
   BindOutcome,
   ListenPlan,
-  Report,
-  SupervisorCalls,
+  ThreadCalls,
   ThreadPlan,
   ThreadStart,
+  WorkerSupervisorCalls,
 } from "./thread_calls.ts";
 import { amountOf } from "../control/amount.ts";
 import type { ThreadSlot } from "../control/threads.ts";
 import { ThreadEndedError, WorkerThread } from "./worker_thread.ts";
 
-/** How long until a worker that has died is replaced, in milliseconds: at first, and at most after several deaths. */
+/** Milliseconds before a dead worker is replaced: after its first death, and at most after several. */
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 30_000;
-/** A worker that lived for so long, in milliseconds, did not die of its start. */
+/** A worker that lived for this many milliseconds was healthy; the pause starts over. */
 const HEALTHY_AFTER = 60_000;
 
 export interface WorkerSlotOptions {
   readonly log: Log;
-  readonly supervisor: SupervisorCalls;
-  readonly onReports: (reports: readonly Report[]) => void;
-  /** What a worker begins with. */
+  readonly supervisor: WorkerSupervisorCalls;
   readonly start: () => ThreadStart;
   /**
-   * A worker has died: settles its accounts, and tells how many connections were lost with it. Called once more before
-   * another worker takes its number, as what it was doing when it was ended may come to its end only then.
+   * Takes the connections of a worker that has died out of all accounts; returns how many there were. Called again
+   * before the next worker starts, because Deno lets a terminated worker finish its turn.
    */
-  readonly settle: () => number;
-  /** The plan as it would be now: endpoints come and go, and certificates are renewed. */
+  readonly reclaimWorker: () => number;
+  /** The current plan: endpoints change and certificates are renewed without a `commit`. */
   readonly refreshed: () => ThreadPlan;
-  /** Another worker has begun. */
-  readonly onReplaced: (thread: WorkerThread) => void;
+  readonly onReplaced: (thread: ThreadCalls) => void;
 }
 
 export class WorkerSlot implements ThreadSlot {
   readonly number: number;
   readonly #options: WorkerSlotOptions;
   readonly #retired = new AbortController();
-  #thread: WorkerThread;
-  /** It does what it should: others can ask it. */
-  #isSeated = true;
-  /** The one that has bound what is to be committed. */
+  #worker: WorkerThread;
+  /** False while a worker is being replaced. */
+  #isReady = true;
+  /** The worker that has bound the addresses of the next `commit`. */
   #prepared: WorkerThread | undefined;
   #work: { readonly listeners: readonly ListenPlan[]; readonly plan: ThreadPlan } | undefined;
   #startedAt = performance.now();
@@ -53,31 +50,40 @@ export class WorkerSlot implements ThreadSlot {
   constructor(number: number, options: WorkerSlotOptions) {
     this.number = number;
     this.#options = options;
-    this.#thread = this.#begin();
+    this.#worker = this.#start();
   }
 
-  get thread(): WorkerThread | undefined {
-    return this.#isSeated ? this.#thread : undefined;
+  get thread(): ThreadCalls | undefined {
+    return this.#ready?.calls;
+  }
+
+  get #ready(): WorkerThread | undefined {
+    return this.#isReady ? this.#worker : undefined;
+  }
+
+  /** Ends the worker for `reason` and starts another one, unless there is none at the moment. */
+  restart(reason: string): void {
+    this.#ready?.die(reason);
   }
 
   prepare(listeners: readonly ListenPlan[]): Promise<BindOutcome> | undefined {
-    this.#prepared = this.thread;
-    return this.#prepared?.prepare(listeners);
+    this.#prepared = this.#ready;
+    return this.#prepared?.calls.prepare(listeners);
   }
 
   async commit(listeners: readonly ListenPlan[], plan: ThreadPlan): Promise<void> {
     this.#work = { listeners, plan };
-    const { thread } = this;
-    if (thread === undefined) return;
+    const worker = this.#ready;
+    if (worker === undefined) return;
     try {
-      if (thread === this.#prepared) return await thread.commit(plan);
+      if (worker === this.#prepared) return await worker.calls.commit(plan);
       // A replacement started meanwhile has bound the previous plan, and later commands must not be undone.
-      if (!await this.#prepareAnew(thread, listeners)) return;
-      await thread.commit({ ...this.#options.refreshed(), listeners: plan.listeners });
+      if (!await this.#rebind(worker, listeners)) return;
+      await worker.calls.commit({ ...this.#options.refreshed(), listeners: plan.listeners });
     } catch (error) {
       if (error instanceof ThreadEndedError) return;
       // A new worker may succeed where one that keeps the previous plan has failed.
-      thread.die(String(error));
+      worker.die(String(error));
       throw error;
     }
   }
@@ -88,23 +94,19 @@ export class WorkerSlot implements ThreadSlot {
 
   terminate(): void {
     this.retire();
-    this.#thread.terminate();
+    this.#worker.terminate();
   }
 
-  #begin(): WorkerThread {
-    const { supervisor, onReports, start } = this.#options;
+  #start(): WorkerThread {
+    const { supervisor, start } = this.#options;
     this.#startedAt = performance.now();
-    return new WorkerThread(start(), {
-      supervisor,
-      onReports,
-      onDeath: (reason) => void this.#onDeath(reason),
-    });
+    return new WorkerThread(start(), supervisor, (reason) => void this.#onDeath(reason));
   }
 
   async #onDeath(reason: string): Promise<void> {
-    const { log, settle } = this.#options;
-    this.#isSeated = false;
-    const lost = settle();
+    const { log, reclaimWorker } = this.#options;
+    this.#isReady = false;
+    const lost = reclaimWorker();
     if (performance.now() - this.#startedAt > HEALTHY_AFTER) this.#pause = 0;
     this.#lengthenPause();
     const isLast = this.#retired.signal.aborted;
@@ -116,21 +118,21 @@ export class WorkerSlot implements ThreadSlot {
       detail: reason,
       retry_ms: isLast ? undefined : this.#pause,
     });
-    const thread = await this.#beginAgain();
-    if (thread !== undefined) await this.#resume(thread);
+    const worker = await this.#startAgain();
+    if (worker !== undefined) await this.#resume(worker);
   }
 
-  /** The next worker, as soon as one can be started; undefined when there must be none. */
-  async #beginAgain(): Promise<WorkerThread | undefined> {
-    const { log, settle } = this.#options;
+  /** Starts the next worker as soon as that works; undefined once the slot has retired. */
+  async #startAgain(): Promise<WorkerThread | undefined> {
+    const { log, reclaimWorker } = this.#options;
     for (;;) {
       await sleep(this.#pause, this.#retired.signal);
       if (this.#retired.signal.aborted) return undefined;
-      settle();
+      reclaimWorker();
       try {
-        return this.#thread = this.#begin();
+        return this.#worker = this.#start();
       } catch (error) {
-        // The system may have no thread or memory left at the moment.
+        // The system may be out of threads or memory.
         this.#lengthenPause();
         log.error(`Cannot start thread ${this.number}, trying again`, {
           event: "thread_not_started",
@@ -146,36 +148,36 @@ export class WorkerSlot implements ThreadSlot {
     this.#pause = Math.min(Math.max(this.#pause * 2, FIRST_PAUSE), LONGEST_PAUSE);
   }
 
-  /** Gives a new worker the work of the one before it. */
-  async #resume(thread: WorkerThread): Promise<void> {
+  /** Gives a new worker the work of the previous one. */
+  async #resume(worker: WorkerThread): Promise<void> {
     const { log, refreshed, onReplaced } = this.#options;
     try {
       while (this.#work !== undefined) {
         const work = this.#work;
-        if (!await this.#prepareAnew(thread, work.listeners)) return;
-        if (this.#retired.signal.aborted) return thread.terminate();
+        if (!await this.#rebind(worker, work.listeners)) return;
+        if (this.#retired.signal.aborted) return worker.terminate();
         if (work !== this.#work) {
           // A reload came meanwhile.
-          await thread.discard();
+          await worker.calls.discard();
           continue;
         }
-        void thread.commit({ ...refreshed(), listeners: work.plan.listeners }).catch((error) => {
-          if (!(error instanceof ThreadEndedError)) thread.die(String(error));
+        void worker.calls.commit({ ...refreshed(), listeners: work.plan.listeners }).catch((error) => {
+          if (!(error instanceof ThreadEndedError)) worker.die(String(error));
         });
         break;
       }
-      this.#isSeated = true;
-      onReplaced(thread);
+      this.#isReady = true;
+      onReplaced(worker.calls);
       log.info(`Thread ${this.number} works again`, { event: "thread_started", thread: this.number });
     } catch (error) {
-      if (!(error instanceof ThreadEndedError)) thread.die(String(error));
+      if (!(error instanceof ThreadEndedError)) worker.die(String(error));
     }
   }
 
-  /** Has it bind what it is to listen on; a worker that cannot dies of it. */
-  async #prepareAnew(thread: WorkerThread, listeners: readonly ListenPlan[]): Promise<boolean> {
-    const bound = await thread.prepare(listeners);
-    if ("refused" in bound) thread.die(bound.refused.message);
+  /** Binds the addresses in a worker; one that cannot bind them dies. */
+  async #rebind(worker: WorkerThread, listeners: readonly ListenPlan[]): Promise<boolean> {
+    const bound = await worker.calls.prepare(listeners);
+    if ("refused" in bound) worker.die(bound.refused.message);
     return !("refused" in bound);
   }
 }

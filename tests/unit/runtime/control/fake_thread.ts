@@ -1,4 +1,4 @@
-/** A relay thread that does nothing, and notes what it is asked. */
+/** A relay thread that does nothing but record its calls. */
 
 import type { Address } from "../../../../src/net/address.ts";
 import type { ConnectionPage } from "../../../../src/observe/counters/connection_list.ts";
@@ -12,11 +12,11 @@ import type { ThreadSlot } from "../../../../src/runtime/control/threads.ts";
 
 const NO_CONNECTIONS: ConnectionPage = { total: 0, matching: 0, connections: [] };
 
-/** What it answers can be replaced. */
+/** Tests replace methods to change the answers. */
 export class FakeThread implements ThreadCalls {
-  /** The names of the calls so far, with their arguments where they are simple. */
+  /** The names of the calls so far, with simple arguments. */
   readonly calls: unknown[][] = [];
-  /** The plan it works by. */
+  /** The last plan. */
   plan: ThreadPlan | undefined;
 
   prepare(listeners: readonly ListenPlan[]): Promise<BindOutcome> {
@@ -26,7 +26,7 @@ export class FakeThread implements ThreadCalls {
 
   commit(plan: ThreadPlan): Promise<void> {
     this.plan = plan;
-    return this.#noted("commit", ...plan.listeners);
+    return this.#record("commit", ...plan.listeners);
   }
 
   connections(): Promise<ConnectionPage> {
@@ -38,32 +38,32 @@ export class FakeThread implements ThreadCalls {
     return Promise.resolve(false);
   }
 
-  discard = () => this.#noted("discard");
-  setTls = (...args: Parameters<ThreadCalls["setTls"]>) => void this.#noted("setTls", ...args);
+  discard = () => this.#record("discard");
+  setTls = (...args: Parameters<ThreadCalls["setTls"]>) => void this.#record("setTls", ...args);
   setEndpoints = (...args: Parameters<ThreadCalls["setEndpoints"]>) =>
-    void this.#noted("setEndpoints", ...args);
-  setState = (...args: Parameters<ThreadCalls["setState"]>) => void this.#noted("setState", ...args);
-  wake = (gauge: number) => void this.#noted("wake", gauge);
-  evictIdle = (group: string, endpoint: number) => void this.#noted("evictIdle", group, endpoint);
-  setSubscribed = (isHeard: boolean) => void this.#noted("setSubscribed", isHeard);
-  unplannedClosed = () => this.#noted("unplannedClosed");
-  drainListeners = () => this.#noted("drainListeners");
-  closeListeners = () => this.#noted("closeListeners");
-  drained = () => this.#noted("drained");
-  abortConnections = (code: string) => this.#noted("abortConnections", code);
-  report = () => this.#noted("report");
-  finish = () => this.#noted("finish");
+    void this.#record("setEndpoints", ...args);
+  setState = (...args: Parameters<ThreadCalls["setState"]>) => void this.#record("setState", ...args);
+  wake = (gauge: number) => void this.#record("wake", gauge);
+  evictIdle = (group: string, endpoint: number) => void this.#record("evictIdle", group, endpoint);
+  setSubscribed = (isSubscribed: boolean) => void this.#record("setSubscribed", isSubscribed);
+  unplannedClosed = () => this.#record("unplannedClosed");
+  drainListeners = () => this.#record("drainListeners");
+  closeListeners = () => this.#record("closeListeners");
+  drained = () => this.#record("drained");
+  abortConnections = (code: string) => this.#record("abortConnections", code);
+  report = () => this.#record("report");
+  finish = () => this.#record("finish");
 
-  #noted(...call: unknown[]): Promise<void> {
+  #record(...call: unknown[]): Promise<void> {
     this.calls.push(call);
     return Promise.resolve();
   }
 }
 
-/** A seat whose thread is the test's to take away. */
-export class FakeSeat implements ThreadSlot {
+/** A slot whose thread the test can take away. */
+export class FakeSlot implements ThreadSlot {
   thread: FakeThread | undefined = new FakeThread();
-  /** What it was told to work by. */
+  /** The work of each `commit`. */
   readonly committed: { readonly listeners: readonly ListenPlan[]; readonly plan: ThreadPlan }[] = [];
   isRetired = false;
   isTerminated = false;
@@ -86,7 +86,7 @@ export class FakeSeat implements ThreadSlot {
   }
 }
 
-/** As a thread says where it is bound: port 0 is another one then. */
+/** The address as a thread has bound it: port 0 becomes a real one. */
 function withPort(address: Address): Address {
   return address.transport === "tcp" && address.port === 0 ? { ...address, port: 40_000 } : address;
 }

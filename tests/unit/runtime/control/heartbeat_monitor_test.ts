@@ -1,46 +1,46 @@
 import assert from "node:assert/strict";
 import { mock } from "node:test";
 import { SignsOfLife } from "../../../../src/shared/heartbeat.ts";
-import { HeartbeatMonitor, type WatchedSlot } from "../../../../src/runtime/control/heartbeat_monitor.ts";
+import { HeartbeatMonitor } from "../../../../src/runtime/control/heartbeat_monitor.ts";
 
-const LOOK_EVERY = 1000;
-const PATIENCE = 30;
+const CHECK_EVERY = 1000;
+const MISSED_LIMIT = 30;
 
-Deno.test("HeartbeatMonitor names a worker that shows nothing for half a minute of looks, and none that does", () => {
+Deno.test("HeartbeatMonitor reports a worker without a heartbeat for 30 checks, and no other", () => {
   using stage = new Stage(3);
-  const [silent, alive, slow] = stage.seats;
-  for (let look = 1; look <= PATIENCE + 5; look++) {
-    stage.show(1);
-    if (look % (PATIENCE - 1) === 0) stage.show(2);
-    stage.look();
-    const isOver = look >= PATIENCE;
-    assert.deepEqual(silent!.reasons, isOver ? ["silent"] : [], `look ${look}`);
+  const [silent, alive, slow] = stage.slots;
+  for (let check = 1; check <= MISSED_LIMIT + 5; check++) {
+    stage.beat(1);
+    if (check % (MISSED_LIMIT - 1) === 0) stage.beat(2);
+    stage.check();
+    const isOver = check >= MISSED_LIMIT;
+    assert.deepEqual(silent!.reasons, isOver ? ["silent"] : [], `check ${check}`);
   }
   assert.deepEqual([alive!.reasons, slow!.reasons], [[], []]);
 });
 
-Deno.test("looks while no worker is there do not count against the next one", () => {
+Deno.test("HeartbeatMonitor starts counting over when a worker is replaced", () => {
   using stage = new Stage(1);
-  const [seat] = stage.seats;
-  for (let look = 0; look < PATIENCE - 1; look++) stage.look();
-  seat!.isThere = false;
-  for (let look = 0; look < 2 * PATIENCE; look++) stage.look();
-  seat!.isThere = true;
-  for (let look = 0; look < PATIENCE - 1; look++) stage.look();
-  assert.deepEqual(seat!.reasons, []);
-  stage.look();
-  assert.equal(seat!.reasons.length, 1);
+  const [slot] = stage.slots;
+  for (let check = 0; check < MISSED_LIMIT - 1; check++) stage.check();
+  slot!.isThere = false;
+  for (let check = 0; check < 2 * MISSED_LIMIT; check++) stage.check();
+  slot!.isThere = true;
+  for (let check = 0; check < MISSED_LIMIT - 1; check++) stage.check();
+  assert.deepEqual(slot!.reasons, []);
+  stage.check();
+  assert.equal(slot!.reasons.length, 1);
 });
 
-Deno.test("nobody looks any more once the watch has ended", () => {
+Deno.test("HeartbeatMonitor checks no more once disposed of", () => {
   using stage = new Stage(1);
-  stage.watch[Symbol.dispose]();
-  for (let look = 0; look < 2 * PATIENCE; look++) stage.look();
-  assert.deepEqual(stage.seats[0]!.reasons, []);
+  stage.monitor[Symbol.dispose]();
+  for (let check = 0; check < 2 * MISSED_LIMIT; check++) stage.check();
+  assert.deepEqual(stage.slots[0]!.reasons, []);
 });
 
-/** A worker that is taken away once it was named. */
-class Seat implements WatchedSlot {
+/** The slot of a worker that goes once it was reported. */
+class Slot {
   isThere = true;
   readonly reasons: string[] = [];
 
@@ -50,33 +50,33 @@ class Seat implements WatchedSlot {
 }
 
 class Stage implements Disposable {
-  readonly seats: readonly Seat[];
-  readonly watch: HeartbeatMonitor;
+  readonly slots: readonly Slot[];
+  readonly monitor: HeartbeatMonitor;
   readonly #signs: Int32Array;
 
   constructor(count: number) {
     mock.timers.enable({ apis: ["setInterval"] });
     const signs = new SignsOfLife(count);
     this.#signs = new Int32Array(signs.memory);
-    this.seats = Array.from({ length: count }, () => new Seat());
-    this.watch = new HeartbeatMonitor(signs, this.seats, (thread) => {
-      const seat = this.seats[thread]!;
-      seat.isThere = false;
-      seat.reasons.push("silent");
+    this.slots = Array.from({ length: count }, () => new Slot());
+    this.monitor = new HeartbeatMonitor(signs, this.slots, (thread) => {
+      const slot = this.slots[thread]!;
+      slot.isThere = false;
+      slot.reasons.push("silent");
     });
   }
 
-  /** A sign of one of the workers. */
-  show(thread: number): void {
+  /** One heartbeat of a worker. */
+  beat(thread: number): void {
     this.#signs[thread]! += 1;
   }
 
-  look(): void {
-    mock.timers.tick(LOOK_EVERY);
+  check(): void {
+    mock.timers.tick(CHECK_EVERY);
   }
 
   [Symbol.dispose](): void {
-    this.watch[Symbol.dispose]();
+    this.monitor[Symbol.dispose]();
     mock.timers.reset();
   }
 }

@@ -138,7 +138,7 @@ Deno.test("a stop ends by its deadline though a thread answers nothing at all", 
     for (const hang of hangs) hang.mock.restore();
   }
   const { threads } = stage.supervisor.parts;
-  await threads.closeListeners();
+  await threads.all.closeListeners();
   await threads.finish();
   await stage.upstream[Symbol.asyncDispose]();
 });

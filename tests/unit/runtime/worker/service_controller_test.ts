@@ -102,7 +102,7 @@ Deno.test("connections of a thread that has ended are taken off its clients", ()
   );
   assert.equal(tables[1]!.enter(CLIENT), "ok");
   assert.equal(tables[0]!.enter(CLIENT), "too_many");
-  service.settle(1, 0);
+  service.reclaimWorker(1, 0);
   assert.equal(tables[0]!.enter(CLIENT), "ok");
 });
 

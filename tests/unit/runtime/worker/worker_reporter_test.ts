@@ -1,25 +1,18 @@
 import assert from "node:assert/strict";
 import { mock } from "node:test";
 import { createLog } from "../../../../src/observe/log/log.ts";
-import type { Report, SupervisorCalls } from "../../../../src/runtime/worker/thread_calls.ts";
+import type { Report } from "../../../../src/runtime/worker/thread_calls.ts";
 import { WorkerReporter } from "../../../../src/runtime/worker/worker_reporter.ts";
 
 const BATCH = 10;
-const SUPERVISOR: SupervisorCalls = {
-  connectionFailed() {},
-  evictIdle() {},
-  freed() {},
-  descriptorsShort() {},
-};
-
-Deno.test("what a worker says in one moment is sent together, in its order, and no later than a batch may wait", () => {
+Deno.test("WorkerReporter sends what comes within 10 ms as one batch, in order", () => {
   using stage = new Stage();
-  const { voice, sent } = stage;
-  voice.setSubscribed(true);
-  voice.log.info("first", { event: "one" });
-  voice.accessFile.info("", { id: 2 });
-  voice.events.opened({ id: 3, service: "db", client: "192.0.2.1:4000" });
-  voice.log.error("fourth");
+  const { reporter, sent } = stage;
+  reporter.setSubscribed(true);
+  reporter.log.info("first", { event: "one" });
+  reporter.accessFile.info("", { id: 2 });
+  reporter.events.opened({ id: 3, service: "db", client: "192.0.2.1:4000" });
+  reporter.log.error("fourth");
   stage.pass(BATCH - 1);
   assert.equal(sent.length, 0);
   stage.pass(1);
@@ -30,40 +23,40 @@ Deno.test("what a worker says in one moment is sent together, in its order, and 
   assert.ok(three?.kind === "event" && three.event.type === "opened" && three.event.id === 3);
   assert.deepEqual(four, { kind: "log", level: "error", message: "fourth", fields: undefined });
   assert.deepEqual(more, []);
-  voice.log.warn("later");
+  reporter.log.warn("later");
   stage.pass(BATCH);
   assert.deepEqual(sent[1]!.map((report) => report.kind === "log" && report.message), ["later"]);
 });
 
-Deno.test("a worker that has nothing to say sends nothing, and what is flushed goes at once and once", () => {
+Deno.test("WorkerReporter.flush() sends at once and once, and nothing when there is nothing", () => {
   using stage = new Stage();
-  const { voice, sent } = stage;
-  voice.flush();
+  const { reporter, sent } = stage;
+  reporter.flush();
   stage.pass(10 * BATCH);
   assert.equal(sent.length, 0);
-  voice.log.info("now");
-  voice.flush();
+  reporter.log.info("now");
+  reporter.flush();
   assert.equal(sent.length, 1);
   stage.pass(10 * BATCH);
-  voice.flush();
+  reporter.flush();
   assert.equal(sent.length, 1);
 });
 
-Deno.test("a worker sends only lines that are wanted, of whichever level that is at the time", async () => {
+Deno.test("WorkerReporter sends only lines of the current level and above", async () => {
   using stage = new Stage();
-  const { voice, sent } = stage;
+  const { reporter, sent } = stage;
   const levels = ["debug", "info", "warn", "error"] as const;
   const logAll = () => {
-    for (const level of levels) voice.log[level](level);
-    voice.flush();
+    for (const level of levels) reporter.log[level](level);
+    reporter.flush();
     return sent.splice(0).flat().map((report) => report.kind === "log" && report.level);
   };
-  assert.deepEqual(logAll(), ["info", "warn", "error"], "as a program does that was told nothing");
+  assert.deepEqual(logAll(), ["info", "warn", "error"], "the default level");
   for (const [index, level] of levels.entries()) {
-    voice.setLevel(level);
+    reporter.setLevel(level);
     const wanted = levels.slice(index);
     assert.deepEqual(logAll(), wanted);
-    assert.deepEqual(levels.filter((each) => voice.log.enabled(each)), wanted);
+    assert.deepEqual(levels.filter((each) => reporter.log.enabled(each)), wanted);
     const real = createLog({
       level,
       format: "text",
@@ -73,45 +66,51 @@ Deno.test("a worker sends only lines that are wanted, of whichever level that is
     assert.deepEqual(levels.filter((each) => real.enabled(each)), wanted, "as in the supervisor's own log");
     await real.flush();
   }
-  voice.log.error("last");
-  await voice.log.flush();
+  reporter.log.error("last");
+  await reporter.log.flush();
   assert.equal(sent.length, 1);
 });
 
-Deno.test("a worker tells what happens only while somebody wants to hear it, and only once", () => {
+Deno.test("WorkerReporter sends events only while there is a subscriber, and each once", () => {
   using stage = new Stage();
-  const { voice, sent } = stage;
-  const open = (id: number) => voice.events.opened({ id, service: "db", client: "" });
-  assert.equal(voice.events.isHeard, false);
+  const { reporter, sent } = stage;
+  const open = (id: number) => reporter.events.opened({ id, service: "db", client: "" });
+  assert.equal(reporter.events.isHeard, false);
   open(1);
-  voice.setSubscribed(true);
-  voice.setSubscribed(true);
+  reporter.setSubscribed(true);
+  reporter.setSubscribed(true);
   open(2);
-  voice.setSubscribed(false);
+  reporter.setSubscribed(false);
   open(3);
-  assert.equal(voice.events.isHeard, false);
-  voice.setSubscribed(true);
+  assert.equal(reporter.events.isHeard, false);
+  reporter.setSubscribed(true);
   open(4);
-  voice.flush();
+  reporter.flush();
   const ids = sent.flat().map((report) =>
     report.kind === "event" && report.event.type === "opened" && report.event.id
   );
   assert.deepEqual(ids, [2, 4]);
 });
 
-Deno.test("what is said at once is sent in batches that a reader of events has room for", () => {
+Deno.test("WorkerReporter splits a burst into batches of 64 reports", () => {
   using stage = new Stage();
-  const { voice, sent } = stage;
-  for (let line = 0; line < 150; line++) voice.log.info(`${line}`);
+  const { reporter, sent } = stage;
+  for (let line = 0; line < 150; line++) reporter.log.info(`${line}`);
   assert.deepEqual(sent.map(({ length }) => length), [64, 64]);
-  voice.flush();
+  reporter.flush();
   const lines = sent.flat().map((report) => report.kind === "log" && report.message);
   assert.deepEqual(lines, Array.from({ length: 150 }, (_, line) => `${line}`));
 });
 
 class Stage implements Disposable {
   readonly sent: (readonly Report[])[] = [];
-  readonly voice = new WorkerReporter(SUPERVISOR, (reports) => this.sent.push(reports));
+  readonly reporter = new WorkerReporter({
+    connectionFailed() {},
+    evictIdle() {},
+    freed() {},
+    descriptorsShort() {},
+    reports: (reports) => void this.sent.push(reports),
+  });
 
   constructor() {
     mock.timers.enable({ apis: ["setTimeout"] });

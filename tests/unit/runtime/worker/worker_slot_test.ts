@@ -1,4 +1,4 @@
-/** A worker that dies, and the one that takes its place: with real workers, in a time that is the test's. */
+/** Real workers that die and are replaced, under a fake clock. */
 
 import assert from "node:assert/strict";
 import { mock } from "node:test";
@@ -11,9 +11,9 @@ import type { ConnectionQuery } from "../../../../src/observe/counters/connectio
 import { type Log, silentLog } from "../../../../src/observe/log/log.ts";
 import { ServiceController } from "../../../../src/runtime/worker/service_controller.ts";
 import { SharedMemory } from "../../../../src/runtime/worker/shared_memory.ts";
-import type { ListenPlan, ThreadPlan } from "../../../../src/runtime/worker/thread_calls.ts";
+import type { ListenPlan, ThreadCalls, ThreadPlan } from "../../../../src/runtime/worker/thread_calls.ts";
 import { WorkerSlot } from "../../../../src/runtime/worker/worker_slot.ts";
-import { ThreadEndedError, type WorkerThread } from "../../../../src/runtime/worker/worker_thread.ts";
+import { ThreadEndedError } from "../../../../src/runtime/worker/worker_thread.ts";
 import { GroupController } from "../../../../src/upstream/group_controller.ts";
 import { endOf, readText, type Upstream, upstream, writeText } from "../../../support/peers/sockets.ts";
 import { ANYWHERE } from "../../../support/peers/accept_fixture.ts";
@@ -24,30 +24,30 @@ const LONGEST_PAUSE = 30_000;
 const HEALTHY_AFTER = 60_000;
 
 Deno.test({
-  name: "a worker that dies is settled and replaced, and the next one does what is planned by then",
+  name: "WorkerSlot reclaims and replaces a worker that dies, and gives the next one the current plan",
   ignore: !canShare(),
   fn: async () => {
     await using stage = new Stage();
     await using old = greeter("old");
     await using current = greeter("new");
-    const { seat } = stage;
+    const { slot } = stage;
     const [before, after] = [stage.planTo(old), stage.planTo(current)];
     const listeners = [await stage.listenPlan()];
     stage.current = after;
-    assert.deepEqual(await seat.prepare(listeners), { addresses: listeners.map(({ address }) => address) });
-    await seat.commit(listeners, before);
+    assert.deepEqual(await slot.prepare(listeners), { addresses: listeners.map(({ address }) => address) });
+    await slot.commit(listeners, before);
     using client = await greeted(listeners[0]!, "old");
 
-    const { thread } = seat;
+    const { thread } = slot;
     const asked = assert.rejects(thread!.drained(), ThreadEndedError);
-    thread!.die("the test says so");
+    slot.restart("killed by the test");
     await asked;
-    assert.equal(seat.thread, undefined);
-    assert.deepEqual([stage.settled, stage.started], [1, [0]]);
+    assert.equal(slot.thread, undefined);
+    assert.deepEqual([stage.reclaimed, stage.started], [1, [0]]);
     assert.deepEqual(stage.logged.splice(0), [
-      { event: "thread_died", thread: 0, lost: 3, detail: "the test says so", retry_ms: FIRST_PAUSE },
+      { event: "thread_died", thread: 0, lost: 3, detail: "killed by the test", retry_ms: FIRST_PAUSE },
     ]);
-    assert.equal(seat.prepare(listeners), undefined);
+    assert.equal(slot.prepare(listeners), undefined);
     await assert.rejects(thread!.drained(), ThreadEndedError);
     // Its connections end with it, as the kernel closes them.
     await endOf(client);
@@ -57,8 +57,8 @@ Deno.test({
     assert.deepEqual(stage.started, [0]);
     const replaced = stage.replaced();
     stage.pass(1);
-    assert.equal(await replaced, seat.thread);
-    assert.deepEqual([stage.settled, stage.started], [2, [0, 1]]);
+    assert.equal(await replaced, slot.thread);
+    assert.deepEqual([stage.reclaimed, stage.started], [2, [0, 1]]);
     assert.deepEqual(stage.logged, [{ event: "thread_started", thread: 0 }]);
     using _next = await greeted(listeners[0]!, "new");
   },
@@ -66,24 +66,24 @@ Deno.test({
 
 for (const when of ["before the next one begins", "while the next one begins"] as const) {
   Deno.test({
-    name: `what is committed while no worker is there is what the next one does, ${when}`,
+    name: `WorkerSlot.commit() without a worker is for the next one, ${when}`,
     ignore: !canShare(),
     fn: async () => {
       await using stage = new Stage();
       await using server = greeter("here");
-      const { seat } = stage;
+      const { slot } = stage;
       stage.current = stage.planTo(server);
       const [first, second] = [await stage.listenPlan(), await stage.listenPlan()];
-      await seat.prepare([first]);
-      await seat.commit([first], stage.current);
-      seat.thread!.die("the test says so");
+      await slot.prepare([first]);
+      await slot.commit([first], stage.current);
+      slot.restart("killed by the test");
       const replaced = stage.replaced();
       if (when === "while the next one begins") {
         stage.pass(FIRST_PAUSE);
         await turn();
-        assert.deepEqual([stage.started, seat.thread], [[0, 1], undefined]);
+        assert.deepEqual([stage.started, slot.thread], [[0, 1], undefined]);
       }
-      await seat.commit([second], stage.current);
+      await slot.commit([second], stage.current);
       if (when === "before the next one begins") stage.pass(FIRST_PAUSE);
       await replaced;
       using _client = await greeted(second, "here");
@@ -93,51 +93,51 @@ for (const when of ["before the next one begins", "while the next one begins"] a
 }
 
 Deno.test({
-  name: "a worker that is replaced between prepare and commit has what is committed bound all the same",
+  name: "WorkerSlot.commit() binds the addresses again in a worker that was replaced after prepare()",
   ignore: !canShare(),
   fn: async () => {
     await using stage = new Stage();
     await using server = greeter("here");
-    const { seat } = stage;
+    const { slot } = stage;
     stage.current = stage.planTo(server);
     const [first, second] = [await stage.listenPlan(), await stage.listenPlan()];
-    await seat.prepare([first]);
-    await seat.commit([first], stage.current);
+    await slot.prepare([first]);
+    await slot.commit([first], stage.current);
     for (const dies of ["before", "after"] as const) {
-      if (dies === "before") seat.thread!.die("the test says so");
-      assert.equal(await seat.prepare([second]) === undefined, dies === "before");
-      if (dies === "after") seat.thread!.die("the test says so");
+      if (dies === "before") slot.restart("killed by the test");
+      assert.equal(await slot.prepare([second]) === undefined, dies === "before");
+      if (dies === "after") slot.restart("killed by the test");
       const replaced = stage.replaced();
       stage.pass(HEALTHY_AFTER);
       await replaced;
-      await seat.commit([second], stage.current);
+      await slot.commit([second], stage.current);
       using _client = await greeted(second, "here");
-      await seat.prepare([first]);
-      await seat.commit([first], stage.current);
+      await slot.prepare([first]);
+      await slot.commit([first], stage.current);
       using _again = await greeted(first, "here");
     }
   },
 });
 
 Deno.test({
-  name: "WorkerSlot.commit() gives a worker that came meanwhile what is planned by the time it has bound",
+  name: "WorkerSlot.commit() gives a worker that was replaced the plan that is current when it has bound",
   ignore: !canShare(),
   fn: async () => {
     await using stage = new Stage();
     await using old = greeter("old");
     await using current = greeter("new");
-    const { seat } = stage;
+    const { slot } = stage;
     const [before, after] = [stage.planTo(old), stage.planTo(current)];
     const [first, second] = [await stage.listenPlan(), await stage.listenPlan()];
     stage.current = before;
-    await seat.prepare([first]);
-    await seat.commit([first], before);
-    await seat.prepare([second]);
-    seat.thread!.die("the test says so");
+    await slot.prepare([first]);
+    await slot.commit([first], before);
+    await slot.prepare([second]);
+    slot.restart("killed by the test");
     const replaced = stage.replaced();
     stage.pass(FIRST_PAUSE);
     await replaced;
-    const committed = seat.commit([second], before);
+    const committed = slot.commit([second], before);
     // An endpoint has gone, or a certificate was renewed, while it binds.
     stage.current = after;
     await committed;
@@ -146,21 +146,20 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "WorkerSlot.commit() rejects when the worker cannot work by the plan, and another one takes its place",
+  name: "WorkerSlot.commit() rejects when the worker cannot apply the plan, and replaces the worker",
   ignore: !canShare(),
   fn: async () => {
     await using stage = new Stage();
     await using server = greeter("here");
-    const { seat } = stage;
+    const { slot } = stage;
     stage.current = stage.planTo(server);
     const plan = await stage.listenPlan();
-    await seat.prepare([plan]);
+    await slot.prepare([plan]);
     const replaced = stage.replaced();
     const { services } = stage.current;
     const broken = { ...stage.current, services: services.map((each) => ({ ...each, row: 1e6 })) };
-    await assert.rejects(seat.commit([plan], broken), /Cannot use row 1000000/);
-    assert.equal(seat.thread, undefined);
+    await assert.rejects(slot.commit([plan], broken), /Cannot use row 1000000/);
+    assert.equal(slot.thread, undefined);
     stage.pass(FIRST_PAUSE);
     await replaced;
     using _client = await greeted(plan, "here");
@@ -168,11 +167,11 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a worker that cannot be started is tried again, later and later",
+  name: "WorkerSlot tries again when it cannot start a worker, after growing pauses",
   ignore: !canShare(),
   fn: async () => {
     await using stage = new Stage();
-    const { seat } = stage;
+    const { slot } = stage;
     const original = globalThis.Worker;
     let refusals = 2;
     globalThis.Worker = class extends original {
@@ -185,7 +184,7 @@ Deno.test({
       }
     };
     try {
-      seat.thread!.die("the test says so");
+      slot.restart("killed by the test");
       for (const pause of [FIRST_PAUSE, 2 * FIRST_PAUSE]) {
         stage.pass(pause);
         await turn();
@@ -199,7 +198,7 @@ Deno.test({
       }
       const replaced = stage.replaced();
       stage.pass(4 * FIRST_PAUSE);
-      assert.equal(await replaced, seat.thread);
+      assert.equal(await replaced, slot.thread);
     } finally {
       globalThis.Worker = original;
     }
@@ -207,26 +206,26 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a worker that cannot bind what it is to have is no use: another one tries, later and later",
+  name: "WorkerSlot replaces a worker that cannot bind its addresses, after growing pauses",
   ignore: !canShare(),
   fn: async () => {
     await using stage = new Stage();
     await using server = greeter("here");
-    const { seat } = stage;
+    const { slot } = stage;
     stage.current = stage.planTo(server);
     const plan = await stage.listenPlan();
-    await seat.prepare([plan]);
-    await seat.commit([plan], stage.current);
-    // Somebody takes the port as soon as it is free.
-    await seat.thread!.closeListeners();
+    await slot.prepare([plan]);
+    await slot.commit([plan], stage.current);
+    // Another listener takes the port as soon as it is free.
+    await slot.thread!.closeListeners();
     const { hostname, port } = plan.address as TcpAddress;
     const taken = Deno.listen({ hostname, port });
-    seat.thread!.die("the test says so");
+    slot.restart("killed by the test");
     for (const pause of [FIRST_PAUSE, 2 * FIRST_PAUSE]) {
       const died = stage.died();
       stage.pass(pause);
       assert.match((await died).detail as string, /address already in use/);
-      assert.equal(seat.thread, undefined);
+      assert.equal(slot.thread, undefined);
     }
     taken.close();
     const replaced = stage.replaced();
@@ -236,12 +235,12 @@ Deno.test({
   },
 });
 
-Deno.test("the pause before the next worker is twice the last one, up to half a minute; one that lived well starts anew", async () => {
+Deno.test("WorkerSlot doubles its pause up to 30 s, and starts over after a worker that lived for a minute", async () => {
   await using stage = new Stage();
-  const { seat } = stage;
+  const { slot } = stage;
   const pauses: unknown[] = [];
   for (let death = 0; death < 11; death++) {
-    seat.thread!.die("again");
+    slot.restart("again");
     const { retry_ms: pause } = stage.logged.findLast(({ event }) => event === "thread_died")!;
     pauses.push(pause);
     const replaced = stage.replaced();
@@ -254,64 +253,63 @@ Deno.test("the pause before the next worker is twice the last one, up to half a 
   );
   assert.deepEqual(pauses, expected);
   stage.pass(HEALTHY_AFTER + 1);
-  seat.thread!.die("much later");
+  slot.restart("much later");
   assert.equal(stage.logged.at(-1)!.retry_ms, FIRST_PAUSE);
 });
 
-Deno.test("no worker follows one that dies after its seat has retired", async () => {
+Deno.test("WorkerSlot.retire() replaces a dead worker no more", async () => {
   await using stage = new Stage();
-  const { seat } = stage;
-  seat.retire();
-  seat.thread!.die("too late");
+  const { slot } = stage;
+  slot.retire();
+  slot.restart("too late");
   stage.pass(LONGEST_PAUSE);
   await turn();
-  assert.deepEqual([stage.started, seat.thread, stage.settled], [[0], undefined, 1]);
+  assert.deepEqual([stage.started, slot.thread, stage.reclaimed], [[0], undefined, 1]);
 });
 
-Deno.test("a worker that is ended for good has not died, and what is asked of it is answered with that", async () => {
+Deno.test("WorkerSlot.terminate() reports no death, and rejects pending calls", async () => {
   await using stage = new Stage();
-  const { seat } = stage;
-  const { thread } = seat;
+  const { slot } = stage;
+  const { thread } = slot;
   const asked = assert.rejects(thread!.connections(QUERY), ThreadEndedError);
-  seat.terminate();
+  slot.terminate();
   await asked;
-  thread!.die("it has ended");
+  slot.restart("it has ended");
   stage.pass(LONGEST_PAUSE);
   await turn();
-  assert.deepEqual([stage.logged, stage.settled, stage.started], [[], 0, [0]]);
+  assert.deepEqual([stage.logged, stage.reclaimed, stage.started], [[], 0, [0]]);
 });
 
 type Logged = Readonly<Record<string, unknown>>;
 
-/** The seat of one worker, and what it says. Time passes when it is told to. */
+/** The slot of one worker, its log, and a fake clock. */
 class Stage implements AsyncDisposable {
-  readonly seat: WorkerSlot;
+  readonly slot: WorkerSlot;
   readonly logged: Logged[] = [];
   /** Workers so far, numbered from 0. */
   readonly started: number[] = [];
-  settled = 0;
+  reclaimed = 0;
   /** The plan as a new worker gets it. */
   current: ThreadPlan = PLAN;
   readonly #memory = new SharedMemory(configTo("192.0.2.1:1"), 1);
   readonly #keepers: GroupController[] = [];
   readonly #all = this.#memory.gauges.claim()!;
   #now = 0;
-  #replaced = Promise.withResolvers<WorkerThread>();
+  #replaced = Promise.withResolvers<ThreadCalls>();
   #died = Promise.withResolvers<Logged>();
 
   constructor() {
     mock.timers.enable({ apis: ["setTimeout"] });
     mock.method(performance, "now", () => this.#now);
-    this.seat = new WorkerSlot(0, {
+    this.slot = new WorkerSlot(0, {
       log: this.#log(),
-      supervisor: { connectionFailed() {}, evictIdle() {}, freed() {}, descriptorsShort() {} },
-      onReports() {},
+      supervisor: { connectionFailed() {}, evictIdle() {}, freed() {}, descriptorsShort() {}, reports() {} },
       start: () => {
         this.started.push(this.started.length);
         return this.#memory.startOf(0);
       },
-      settle: () => {
-        this.settled += 1;
+      reclaimWorker: () => {
+        this.reclaimed += 1;
         return 3;
       },
       refreshed: () => this.current,
@@ -327,8 +325,8 @@ class Stage implements AsyncDisposable {
     mock.timers.tick(milliseconds);
   }
 
-  /** The next worker that takes the seat. */
-  replaced(): Promise<WorkerThread> {
+  /** The next worker that takes the slot. */
+  replaced(): Promise<ThreadCalls> {
     return this.#replaced.promise;
   }
 
@@ -344,7 +342,7 @@ class Stage implements AsyncDisposable {
     return { service: "test", address, adapter: "deno", tls: undefined, unixMode: undefined, shared: true };
   }
 
-  /** Leads the clients of one service to an upstream. */
+  /** A plan with one service and its upstream. */
   planTo({ address }: Upstream): ThreadPlan {
     const { upstreams: [group], services: [service] } = configTo(address);
     const audience = { setEndpoints() {}, setState() {} };
@@ -361,11 +359,11 @@ class Stage implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.seat.terminate();
+    this.slot.terminate();
     mock.timers.reset();
     mock.restoreAll();
     for (const keeper of this.#keepers) await keeper.stop();
-    // What was terminated ends in turns of its own.
+    // Terminated workers end in later turns.
     await turn();
   }
 
@@ -394,7 +392,7 @@ function configTo(address: string): Config {
   return decodeOptions({ services: [{ name: "test", listen: 0, upstream: address }] });
 }
 
-/** Says its name to everyone. */
+/** An upstream that sends its name. */
 function greeter(name: string): Upstream {
   return upstream(async (conn) => {
     await writeText(conn, name);
@@ -402,7 +400,7 @@ function greeter(name: string): Upstream {
   });
 }
 
-/** A client that was answered so. */
+/** A client that has received `greeting`. */
 async function greeted(plan: ListenPlan, greeting: string): Promise<Deno.TcpConn> {
   const client = await connectTo(plan);
   assert.equal(await readText(client, greeting.length), greeting);
@@ -414,7 +412,7 @@ function connectTo({ address }: ListenPlan): Promise<Deno.TcpConn> {
   return Deno.connect({ hostname, port });
 }
 
-/** Lets everything that is due happen, whatever the time is said to be. */
+/** Runs what is due, whatever the fake clock says. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
