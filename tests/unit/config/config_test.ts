@@ -107,8 +107,8 @@ Deno.test("config.example.yaml shows the defaults of groups", async () => {
   assert.deepEqual(groupOf({ ...srv, discovery: orders["discovery"] }), groupOf(srv));
 });
 
-Deno.test("README.md has every key of the schema in its tables", async () => {
-  const readme = await Deno.readTextFile(new URL("README.md", ROOT));
+Deno.test("docs/keys.md has every key of the schema in its tables", async () => {
+  const readme = await Deno.readTextFile(new URL("docs/keys.md", ROOT));
   const rows = new Set(
     [...readme.matchAll(/^\| `([\w.[\]]+)`/gm)].map(([, key]) => key!.replaceAll("[]", "")),
   );
@@ -123,9 +123,10 @@ Deno.test("README.md has every key of the schema in its tables", async () => {
   }
 });
 
-Deno.test("the configurations in README.md load", async () => {
-  const readme = await Deno.readTextFile(new URL("README.md", ROOT));
-  const blocks = [...readme.matchAll(/^```yaml\n(.*?)^```/gms)].map(([, text]) => text!);
+Deno.test("the configurations in README.md and docs load", async () => {
+  const pages = ["README.md", "docs/routing.md", "docs/access.md", "docs/tls.md", "docs/keys.md"];
+  const texts = await Promise.all(pages.map((page) => Deno.readTextFile(new URL(page, ROOT))));
+  const blocks = [...texts.join("\n").matchAll(/^```yaml\n(.*?)^```/gms)].map(([, text]) => text!);
   assert.ok(blocks.length >= 8, `only ${blocks.length} examples`);
   for (const block of blocks) {
     const document = parse(block) as { upstreams?: Record<string, unknown>; services?: unknown };
