@@ -52,7 +52,7 @@ export function parseOptions(args: string[], defaultOut: string): Options | null
     rounds,
     targets: choose("--only", values.only, TARGETS),
     loads: choose("--loads", values.loads, LOADS),
-    // A tick of /proc's CPU clock is 10 ms: two and a half seconds keep that below one per cent.
+    // A forking server's CPU time comes in ticks of 10 ms: two and a half seconds keep that below one per cent.
     seconds: quick ? 1 : 2.5,
     warmUpShare: quick ? 0.05 : 1,
     idleConnections: 2000,

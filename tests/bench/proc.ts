@@ -10,13 +10,47 @@ interface Stat {
   readonly reapedMs: number;
 }
 
-/** CPU time of all threads, in ms; with `forks` also of its children, running and ended. */
-export function cpuMs(pid: number, forks: boolean): number {
-  const own = readStat(pid);
-  if (own === null) throw new Error("the process is gone");
-  if (!forks) return own.ownMs;
-  const running = childrenOf(pid).map((child) => readStat(child)?.ownMs ?? 0);
-  return running.reduce((sum, ms) => sum + ms, own.ownMs + own.reapedMs);
+/**
+ * CPU time of a process over all its threads, in ms: what the scheduler counted, in nanoseconds
+ * (/proc/PID/task/TID/schedstat). A thread that ends keeps its last reading.
+ *
+ * Of a server that forks, it is the time of its children too, running and ended, in ticks of 10 ms: the kernel keeps
+ * no other count of those that have ended.
+ */
+export class CpuClock {
+  readonly #pid: number;
+  readonly #forks: boolean;
+  readonly #threads = new Map<string, number>();
+
+  constructor(pid: number, forks = false) {
+    this.#pid = pid;
+    this.#forks = forks;
+  }
+
+  /** @throws {Error} when the process has ended. */
+  readMs(): number {
+    if (this.#forks) return this.#readTicks();
+    for (const { name } of tasksOf(this.#pid)) {
+      const text = read(`/proc/${this.#pid}/task/${name}/schedstat`);
+      if (text !== null) this.#threads.set(name, Number(text.split(" ")[0]) / 1e6);
+    }
+    return this.#threads.values().reduce((sum, ms) => sum + ms, 0);
+  }
+
+  #readTicks(): number {
+    const own = readStat(this.#pid);
+    if (own === null) throw new Error("the process is gone");
+    const running = childrenOf(this.#pid).map((child) => readStat(child)?.ownMs ?? 0);
+    return running.reduce((sum, ms) => sum + ms, own.ownMs + own.reapedMs);
+  }
+}
+
+function tasksOf(pid: number): Deno.DirEntry[] {
+  try {
+    return [...Deno.readDirSync(`/proc/${pid}/task`)];
+  } catch {
+    throw new Error("the process is gone");
+  }
 }
 
 /** Bytes that a process has written, to whatever. */

@@ -1,7 +1,7 @@
 /** How requests, their CPU time and the memory go with the number of connections. */
 import type { Trial } from "./load.ts";
 import type { Growth } from "../options.ts";
-import { cpuMs, memoryKb } from "../proc.ts";
+import { CpuClock, memoryKb } from "../proc.ts";
 import { REDIS_BENCHMARK, REDIS_SERVER } from "../targets/programs.ts";
 import { benchmark, RedisInfo, startRedisServer } from "../targets/redis.ts";
 import type { Sample } from "../report/samples.ts";
@@ -53,7 +53,8 @@ async function measureWith(
     await reached(info, ({ clients }) => clients > connections, clients.obituary);
     const { commands } = await info.read();
     await reached(info, (now) => now.commands > commands + 5 * connections, clients.obituary);
-    const cpu = () => pid === null ? 0 : cpuMs(pid, forks);
+    const clock = pid === null ? undefined : new CpuClock(pid, forks);
+    const cpu = () => clock?.readMs() ?? 0;
     const before = { at: performance.now(), cpu: cpu(), commands: (await info.read()).commands };
     await pause(seconds * 1000);
     const requests = (await info.read()).commands - before.commands;

@@ -2,7 +2,7 @@
 import type { Certificate } from "../targets/certificate.ts";
 import type { Load } from "./load.ts";
 import type { TargetName } from "../report/names.ts";
-import { cpuMs } from "../proc.ts";
+import { CpuClock } from "../proc.ts";
 import type { Sample } from "../report/samples.ts";
 import type { Stage } from "../processes.ts";
 import { type Running, TARGET_TABLE } from "../targets/targets.ts";
@@ -11,6 +11,8 @@ import { settled } from "../wait.ts";
 /** A target that is far slower than those it is compared with is not waited for longer. */
 const WARM_UP_DEADLINE_MS = 40_000;
 const WARM_UP_SECONDS = 2;
+/** CPU time that a proxy with nothing to do may take in 50 ms. */
+const IDLE_MS = 0.5;
 
 export class Lane {
   readonly target: TargetName;
@@ -54,7 +56,8 @@ export class Lane {
     const { pid, forks, port } = this.#running;
     if (pid === null) return (await this.load.drive(this.#stage, port, seconds)).sample;
     // A proxy may still be closing the connections of a run, or a forking one its children.
-    const cpu = () => settled(() => Promise.resolve(cpuMs(pid, forks)), 0, 50, 2000);
+    const clock = new CpuClock(pid, forks);
+    const cpu = () => settled(() => Promise.resolve(clock.readMs()), IDLE_MS, 50, 2000);
     const before = await cpu();
     const { sample, work } = await this.load.drive(this.#stage, port, seconds);
     return { ...sample, ...this.load.cost(await cpu() - before, work) };

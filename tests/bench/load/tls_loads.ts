@@ -10,7 +10,7 @@
 import type { Load } from "./load.ts";
 import { runAb, startSmallHttp } from "./loads.ts";
 import { TLS_TARGETS } from "../report/names.ts";
-import { cpuMs, reapedCpuMs } from "../proc.ts";
+import { CpuClock, reapedCpuMs } from "../proc.ts";
 import { AB, NGINX, OPENSSL } from "../targets/programs.ts";
 import { Sink } from "./sink.ts";
 import type { Stage, Started } from "../processes.ts";
@@ -34,12 +34,13 @@ export function tlsBulk(sink: Sink): Load {
       const client = sendZeros(stage, port);
       try {
         await flowing(sink, client, before);
-        const start = { at: performance.now(), bytes: sink.received, busy: cpuMs(client.pid, false) };
+        const clock = new CpuClock(client.pid);
+        const start = { at: performance.now(), bytes: sink.received, busy: clock.readMs() };
         await pause(seconds * 1000);
         const ms = performance.now() - start.at;
         const sample = {
           tls_gbit_per_s: (sink.received - start.bytes) * 8 / ms / 1e6,
-          tls_client_percent: (cpuMs(client.pid, false) - start.busy) / ms * 100,
+          tls_client_percent: (clock.readMs() - start.busy) / ms * 100,
         };
         await client.stop();
         await waitUntil(() => sink.open === 0, DEADLINE_MS);

@@ -27,6 +27,8 @@ export const TARGETS = [
   "sluice+pool",
   "haproxy",
   "nginx",
+  "pingora",
+  "toxiproxy",
   "socat",
   "node",
   "bare Deno",
@@ -36,7 +38,16 @@ export const TARGETS = [
 export type TargetName = typeof TARGETS[number];
 
 /** What has one thread and no special setting. */
-export const PLAIN_TARGETS: readonly TargetName[] = ["direct", "sluice", "haproxy", "nginx", "socat", "node"];
+export const PLAIN_TARGETS: readonly TargetName[] = [
+  "direct",
+  "sluice",
+  "haproxy",
+  "nginx",
+  "pingora",
+  "toxiproxy",
+  "socat",
+  "node",
+];
 
 /** The same, and what a relay on Deno takes at least. */
 export const RELAY_TARGETS: readonly TargetName[] = [...PLAIN_TARGETS, "bare Deno"];

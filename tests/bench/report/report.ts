@@ -39,8 +39,8 @@ function cell(samples: Samples, { reference }: Comparison, target: TargetName, c
 
 /** One line a goal. */
 export function goalLines(goals: readonly Outcome[]): string {
-  const rows = goals.map(({ issue, name, goal, stretch, measured, outcome }) => [
-    `issue ${issue}  ${name}`,
+  const rows = goals.map(({ name, goal, stretch, measured, outcome }) => [
+    name,
     goal,
     stretch ?? "",
     measured?.toFixed(2) ?? "-",

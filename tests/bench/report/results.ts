@@ -1,4 +1,5 @@
 /** The results file: enough to judge and repeat a run, nothing that says whose machine it was. */
+import { basename } from "node:path";
 import type { Findings } from "../bench.ts";
 import { COMPARISONS } from "./comparisons.ts";
 import { outcomes } from "./goals.ts";
@@ -121,7 +122,7 @@ async function machine() {
 
 async function versions(): Promise<Record<string, string | null>> {
   const others = await Promise.all(
-    PROGRAMS.map(async (each) => [each.command, await versionOf(each)] as const),
+    PROGRAMS.map(async (each) => [basename(each.command), await versionOf(each)] as const),
   );
   return { sluice: await commit(), deno: Deno.version.deno, ...Object.fromEntries(others) };
 }

@@ -2,7 +2,7 @@
 import type { Load, Trial } from "../load/load.ts";
 import type { LoadName, TargetName } from "../report/names.ts";
 import { streamModule } from "./nginx.ts";
-import { firstMissing, NGINX, type Program } from "./programs.ts";
+import { about, firstMissing, NGINX, type Program } from "./programs.ts";
 import { TARGET_TABLE } from "./targets.ts";
 
 /** The targets that are installed; of the others it is told how to install them. */
@@ -12,12 +12,25 @@ export async function availableTargets(
 ): Promise<TargetName[]> {
   const found: TargetName[] = [];
   for (const target of targets) {
-    let missing = await firstMissing(TARGET_TABLE[target].needs);
+    const { needs: programs } = TARGET_TABLE[target];
+    for (const program of programs) await build(program, target, remark);
+    let missing = await firstMissing(programs);
     if (target === "nginx" && missing === null && await streamModule() === null) missing = NGINX;
     if (missing === null) found.push(target);
     else remark(needs(target, missing));
   }
   return found;
+}
+
+/** Builds a program that no package has, unless it was built before. */
+async function build(program: Program, target: TargetName, remark: (line: string) => void): Promise<void> {
+  if (program.build === undefined || await about(program) !== null) return;
+  try {
+    await program.build();
+  } catch (error) {
+    // Without the tools for it, it is missing like any other.
+    if (!(error instanceof Deno.errors.NotFound)) remark(`${target}: ${String(error)}`);
+  }
 }
 
 /** The loads asked for whose tools are installed. */

@@ -1,11 +1,15 @@
 /** The third-party programs of the bench: who has them, which version, and how to get them. */
 
+import { buildPingora, buildToxiproxy, BUILT } from "./built.ts";
+
 /** A program and the Debian/Ubuntu line that installs it. */
 export interface Program {
   readonly command: string;
   readonly install: string;
   readonly versionArgs: readonly string[];
   readonly version: RegExp;
+  /** Makes it, where no package has it; rejects when the tools for that are missing or fail. */
+  readonly build?: (() => Promise<void>) | undefined;
 }
 
 function program(command: string, packages: string, versionArg: string, version: RegExp): Program {
@@ -25,10 +29,26 @@ export const REDIS_BENCHMARK = program(
 export const IPERF3 = program("iperf3", "iperf3", "-v", /iperf (\S+)/);
 export const AB = program("ab", "apache2-utils", "-V", /Version (\S+)/);
 export const OPENSSL = program("openssl", "openssl", "version", /OpenSSL (\S+)/);
+export const PINGORA: Program = {
+  command: `${BUILT}pingora-relay`,
+  install: "https://rustup.rs has cargo, which builds it",
+  versionArgs: ["--version"],
+  version: /pingora-core (\S+)/,
+  build: buildPingora,
+};
+export const TOXIPROXY: Program = {
+  command: `${BUILT}toxiproxy-server`,
+  install: "https://go.dev/dl has go, which builds it",
+  versionArgs: ["-version"],
+  version: /version (\S+)/,
+  build: buildToxiproxy,
+};
 export const NODE = program("node", "nodejs", "--version", /v(\S+)/);
 export const PROGRAMS = [
   HAPROXY,
   NGINX,
+  PINGORA,
+  TOXIPROXY,
   SOCAT,
   NODE,
   REDIS_SERVER,

@@ -1,9 +1,10 @@
 /** The other proxies, set up as a sensible operator would for this work, and not beyond that. */
 import type { Certificate } from "./certificate.ts";
 import { smallHttp, startNginx, streamModule, streamProxy } from "./nginx.ts";
-import { HAPROXY, NODE, SOCAT } from "./programs.ts";
+import { HAPROXY, NODE, PINGORA, SOCAT, TOXIPROXY } from "./programs.ts";
 import { scriptArgs } from "./script.ts";
 import type { Stage, Started } from "../processes.ts";
+import { freePort } from "../wait.ts";
 
 /** Where a proxy stands, and whether it ends TLS. Ports are numbers, or words where they only stand for some. */
 export interface Place {
@@ -57,6 +58,32 @@ listen bench
 export const nginx: StartPeer = async (stage, place) =>
   await startNginx(stage, "nginx", streamProxy(place), await streamModule() ?? "");
 
+/** The relay of `tests/bench/pingora`, with one thread. */
+export const pingora: StartPeer = (stage, { port, upstream }) =>
+  stage.start("pingora", PINGORA.command, [`127.0.0.1:${port}`, `127.0.0.1:${upstream}`, "1"]);
+
+/** toxiproxy with one proxy and no toxic, on one core as the others. */
+export const toxiproxy: StartPeer = async (stage, { port, upstream }) => {
+  const config = `${stage.dir}/toxiproxy-${port}.json`;
+  const proxy = {
+    name: "bench",
+    listen: `127.0.0.1:${port}`,
+    upstream: `127.0.0.1:${upstream}`,
+    enabled: true,
+  };
+  await Deno.writeTextFile(config, JSON.stringify([proxy]));
+  const args = [
+    "GOMAXPROCS=1",
+    "LOG_LEVEL=error",
+    TOXIPROXY.command,
+    "-port",
+    String(freePort()),
+    "-config",
+    config,
+  ];
+  return stage.start("toxiproxy", "env", args);
+};
+
 /** socat, which forks a process for each connection. */
 export const socat: StartPeer = (stage, place) => stage.start("socat", SOCAT.command, socatArgs(place));
 
@@ -85,6 +112,8 @@ export async function peerSettings(): Promise<Record<string, string>> {
     nginx: `worker_processes 1; ${streamProxy(place)}`,
     "nginx with TLS": `worker_processes 1; ${streamProxy({ ...place, certificate: files })}`,
     "nginx as an upstream": smallHttp(place.port),
+    pingora: "tests/bench/pingora/src/main.rs, one thread",
+    toxiproxy: "GOMAXPROCS=1, no toxics",
     socat: `socat ${socatArgs(place).join(" ")}`,
     node: script,
   };

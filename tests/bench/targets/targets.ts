@@ -1,8 +1,8 @@
 /** What is compared: no proxy at all, sluice in several settings, and others; one thread each unless the name says two. */
 import type { Certificate } from "./certificate.ts";
 import type { TargetName } from "../report/names.ts";
-import { bareRelay, haproxy, nginx, nodePipe, socat, type StartPeer } from "./proxies.ts";
-import { HAPROXY, NGINX, NODE, type Program, SOCAT } from "./programs.ts";
+import { bareRelay, haproxy, nginx, nodePipe, pingora, socat, type StartPeer, toxiproxy } from "./proxies.ts";
+import { HAPROXY, NGINX, NODE, PINGORA, type Program, SOCAT, TOXIPROXY } from "./programs.ts";
 import { startPooledSluice, startSluice, startThreadedSluice, startUnseamlessSluice } from "./sluice.ts";
 import type { Stage, Started } from "../processes.ts";
 import { connectable, freePort, waitUntil } from "../wait.ts";
@@ -36,6 +36,8 @@ export const TARGET_TABLE: Record<TargetName, Target> = {
   "sluice+pool": { needs: [], threadsToWarm: 1, start: startPooledSluice },
   haproxy: { needs: [HAPROXY], threadsToWarm: 0, start: peer(haproxy(1)) },
   nginx: { needs: [NGINX], threadsToWarm: 0, start: peer(nginx) },
+  pingora: { needs: [PINGORA], threadsToWarm: 0, start: peer(pingora) },
+  toxiproxy: { needs: [TOXIPROXY], threadsToWarm: 0, start: peer(toxiproxy) },
   socat: { needs: [SOCAT], threadsToWarm: 0, start: peer(socat, true) },
   node: { needs: [NODE], threadsToWarm: 1, start: peer(nodePipe) },
   "bare Deno": { needs: [], threadsToWarm: 1, start: peer(bareRelay) },

@@ -1,0 +1,42 @@
+/** Programs to compare with that no package has: each is built once, into `dist/bench`. */
+
+import { fileURLToPath } from "node:url";
+import { progressOf } from "../../support/program/console.ts";
+
+/** Where they are, with a slash at the end. */
+export const BUILT = fileURLToPath(new URL("../../../dist/bench/", import.meta.url));
+
+const TOXIPROXY_VERSION = "2.12.0";
+
+const progress = progressOf("bench");
+
+/** @throws {Deno.errors.NotFound} without cargo. */
+export async function buildPingora(): Promise<void> {
+  await run("cargo", ["build", "--release", "--locked"], "pingora, which takes some minutes", {
+    cwd: fileURLToPath(new URL("../pingora", import.meta.url)),
+    env: { CARGO_TARGET_DIR: `${BUILT}cargo` },
+  });
+  await Deno.copyFile(`${BUILT}cargo/release/pingora-relay`, `${BUILT}pingora-relay`);
+}
+
+/** @throws {Deno.errors.NotFound} without go. */
+export async function buildToxiproxy(): Promise<void> {
+  const version = `-ldflags=-X github.com/Shopify/toxiproxy/v2.Version=${TOXIPROXY_VERSION}`;
+  const module = `github.com/Shopify/toxiproxy/v2/cmd/server@v${TOXIPROXY_VERSION}`;
+  await run("go", ["install", version, module], "toxiproxy", { env: { GOBIN: BUILT } });
+  await Deno.rename(`${BUILT}server`, `${BUILT}toxiproxy-server`);
+}
+
+async function run(
+  command: string,
+  args: string[],
+  what: string,
+  options: Deno.CommandOptions,
+): Promise<void> {
+  await Deno.mkdir(BUILT, { recursive: true });
+  progress(`building ${what}`);
+  const { success, stderr } = await new Deno.Command(command, { ...options, args, stdin: "null" }).output();
+  if (success) return;
+  const last = new TextDecoder().decode(stderr).trim().split("\n").slice(-5).join("\n");
+  throw new Error(`${command} failed:\n${last}`);
+}
