@@ -2,7 +2,7 @@
 
 import { closestOf } from "../config/input/closest.ts";
 import type { LogFormat, LogLevel, Workers } from "../config/config.ts";
-import { ADMIN_COMMANDS, type AdminCommand, isAdminCommand, parseAdminCommand } from "./admin/args.ts";
+import { ADMIN_COMMANDS, type AdminCommandName, isAdminCommand } from "./admin/registry.ts";
 import { Options } from "./options.ts";
 import { type Topic, UsageError } from "./usage.ts";
 
@@ -26,14 +26,15 @@ export type Command =
   | { readonly kind: "demo"; readonly duration: number | undefined; readonly flags: RunFlags }
   | { readonly kind: "help"; readonly topic: Topic }
   | { readonly kind: "version" }
-  | AdminCommand;
+  /** Its file parses the arguments. */
+  | { readonly kind: "admin"; readonly name: AdminCommandName; readonly args: readonly string[] };
 
 const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
 const LOG_FORMATS: readonly LogFormat[] = ["text", "json"];
 
 const LOG_STRINGS = ["log-level", "log-format"];
 
-const COMMANDS = ["check", "demo", ...ADMIN_COMMANDS, "help", "version"];
+const COMMANDS = ["check", "demo", ...Object.keys(ADMIN_COMMANDS), "help", "version"];
 
 /**
  * Parses what follows the program's name.
@@ -51,7 +52,7 @@ export function parseCommand(args: readonly string[]): Command {
     if (rest.length === 0) return { kind: "version" };
     throw new UsageError(`Unknown argument "${rest[0]}": sluice version takes none`, "sluice");
   }
-  if (isAdminCommand(first)) return parseAdminCommand(first, rest);
+  if (isAdminCommand(first)) return { kind: "admin", name: first, args: rest };
   return parseRun(args);
 }
 

@@ -54,12 +54,12 @@ async function execute(command: Command, early: EarlySignals): Promise<void> {
       return await demo(command.duration, command.flags);
     }
     case "help":
-      return console.log(helpText(command.topic).trimEnd());
+      return console.log((await helpText(command.topic)).trimEnd());
     case "version":
       return console.log(`sluice ${denoJson.version} (deno ${Deno.version.deno}, ${Deno.build.target})`);
-    default: {
-      const { runAdminCommand } = await import("./admin/commands.ts");
-      return await runAdminCommand(command);
+    case "admin": {
+      const { runAdminCommand } = await import("./admin/run.ts");
+      return await runAdminCommand(command.name, command.args);
     }
   }
 }

@@ -1,17 +1,9 @@
 /** Wrong usage: what it is about, and what to say. */
 
+import type { AdminCommandName } from "./admin/registry.ts";
+
 /** What `--help` can be about. */
-export type Topic =
-  | "sluice"
-  | "check"
-  | "demo"
-  | "top"
-  | "status"
-  | "connections"
-  | "kill"
-  | "upstream"
-  | "reload"
-  | "drain";
+export type Topic = "sluice" | "check" | "demo" | AdminCommandName;
 
 /** The arguments make no command. The message says what to type instead. */
 export class UsageError extends Error {

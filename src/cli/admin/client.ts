@@ -17,6 +17,9 @@ import type { AdminTarget } from "./target.ts";
 /** How long an answer, and then the next event, may take, in milliseconds; `stats` come every second. */
 const PATIENCE = 10_000;
 
+/** The most connections that the admin interface lists in one answer. */
+export const PAGE_LIMIT = 1000;
+
 /** More than the events of a proxy with very many services, in characters. */
 const MAX_EVENT = 16 * 1024 * 1024;
 

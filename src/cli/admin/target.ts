@@ -6,8 +6,9 @@ import { loadConfigFile } from "../../config/load.ts";
 import { readFault } from "../../files/file_fault.ts";
 import { readTextFile } from "../../files/read_file.ts";
 import { type Address, isAbstract, parseUpstreamAddress } from "../../net/address.ts";
-import type { AdminCommandName, AdminFlags } from "./args.ts";
 import { UsageError } from "../usage.ts";
+import type { AdminFlags } from "./command.ts";
+import type { AdminCommandName } from "./registry.ts";
 
 export interface AdminTarget {
   readonly address: Address;

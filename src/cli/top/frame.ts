@@ -2,7 +2,7 @@
 
 import { formatAge } from "../format/age.ts";
 import { printable } from "../format/printable.ts";
-import { openOf } from "../admin/status_text.ts";
+import { openOf } from "../format/figures.ts";
 import { connectionLines } from "./connections_panel.ts";
 import { KEYS } from "./keys.ts";
 import { type Line, line } from "./line.ts";

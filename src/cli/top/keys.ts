@@ -1,6 +1,6 @@
 /** What the keys of `sluice top` do. */
 
-import { isDescendingByNature, SORT_KEYS } from "../admin/args.ts";
+import { isDescendingByDefault, SORT_KEYS } from "../admin/order.ts";
 import { selectedConnection, type TopState, withOrder, withSelectionMoved } from "./state.ts";
 
 /** One key press: its name where it has one (`up`, `return`, `escape`, `c`), and the text that it types. */
@@ -100,7 +100,7 @@ function askToKill(state: TopState): TopState {
 
 function withNextSortKey(state: TopState): TopState {
   const sort = SORT_KEYS[(SORT_KEYS.indexOf(state.order.sort) + 1) % SORT_KEYS.length]!;
-  return withOrder(state, { ...state.order, sort, isDescending: isDescendingByNature(sort) });
+  return withOrder(state, { ...state.order, sort, isDescending: isDescendingByDefault(sort) });
 }
 
 function withFilter(state: TopState, filter: string): TopState {

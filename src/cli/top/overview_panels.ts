@@ -2,7 +2,7 @@
 
 import type { EndpointView, ServiceView, UpstreamView } from "../../admin/views.ts";
 import { formatBytesShort } from "../format/bytes.ts";
-import { endpointState, openOf } from "../admin/status_text.ts";
+import { endpointState, openOf } from "../format/figures.ts";
 import { type Column, tableLines } from "../format/table.ts";
 import { type Line, line, type Tone } from "./line.ts";
 import { endpointKey, type Rate, UNKNOWN_RATES } from "./rates.ts";

@@ -3,10 +3,9 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { amountOf } from "../../runtime/control/amount.ts";
 import type { AdminEvent } from "../../admin/views.ts";
-import type { ConnectionOrder } from "../admin/args.ts";
-import type { AdminClient } from "../admin/client.ts";
+import type { ConnectionOrder } from "../admin/order.ts";
+import { type AdminClient, PAGE_LIMIT } from "../admin/client.ts";
 import { AdminError } from "../admin/error.ts";
-import { PAGE_LIMIT } from "../admin/connection_pages.ts";
 import { printable } from "../format/printable.ts";
 import { connectionRowsIn, frame, type Size } from "./frame.ts";
 import { type Key, press } from "./keys.ts";

@@ -1,7 +1,7 @@
 /** What `sluice top` knows and shows, and what changes it. Pure: every function gives a new state. */
 
 import type { ConnectionView, StatsEvent } from "../../admin/views.ts";
-import type { ConnectionOrder } from "../admin/args.ts";
+import type { ConnectionOrder } from "../admin/order.ts";
 import { nextTraffic, type Reading, type StatsRates, statsRates, type TrafficById } from "./rates.ts";
 
 /** What the keys mean at the moment, and what the last line is for. */

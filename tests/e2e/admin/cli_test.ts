@@ -81,7 +81,7 @@ Deno.test("sluice connections says it when there are none, and when none matches
     "None of 1 open connection matches\n",
   );
   fake.connectionViews = [];
-  assert.equal((await ask(fake, "connections")).stdout, "No connections are open\n");
+  assert.equal((await ask(fake, "connections")).stdout, "No open connections\n");
 });
 
 Deno.test("sluice connections lists more than the admin interface gives at once", async () => {

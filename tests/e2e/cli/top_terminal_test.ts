@@ -9,7 +9,7 @@ Deno.test("sluice top without a terminal says what to use instead", async () => 
   await using fake = await FakeAdmin.start();
   const { code, stdout, stderr } = await runSluice(["top", "--admin", fake.address]);
   assert.equal(stdout, "");
-  assert.match(stderr, /^sluice: A terminal is needed for top; in a script use: sluice status --json\n/);
+  assert.match(stderr, /^sluice: top needs a terminal; in a script use sluice status --json\n/);
   assert.equal(code, 2);
 });
 

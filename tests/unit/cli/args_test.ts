@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import type { AdminFlags, ConnectionOrder } from "../../../src/cli/admin/args.ts";
+import { type AdminFlags, parseAdminCommand } from "../../../src/cli/admin/command.ts";
+import type { ConnectionOrder } from "../../../src/cli/admin/order.ts";
+import { type AdminCommandName, loadAdminCommand } from "../../../src/cli/admin/registry.ts";
 import { type Command, parseCommand, type RunFlags } from "../../../src/cli/args.ts";
 import { withFlags } from "../../../src/cli/run.ts";
 import { type Topic, UsageError } from "../../../src/cli/usage.ts";
@@ -14,18 +16,21 @@ const PLAIN: RunFlags = {
   printReady: false,
 };
 
-function quick(pairs: string[], flags: Partial<RunFlags> = {}): Command {
+function quick(pairs: string[], flags: Partial<RunFlags> = {}): Parsed {
   return { kind: "run", source: { kind: "quick", pairs }, flags: { ...PLAIN, ...flags } };
 }
 
-function file(path: string, flags: Partial<RunFlags> = {}): Command {
+function file(path: string, flags: Partial<RunFlags> = {}): Parsed {
   return { kind: "run", source: { kind: "file", path }, flags: { ...PLAIN, ...flags } };
 }
 
 const NOWHERE: AdminFlags = { address: undefined, config: undefined, tokenFile: undefined };
 const LARGEST: ConnectionOrder = { filter: "", sort: "bytes", isDescending: true };
 
-const COMMANDS: [args: string[], command: Command][] = [
+/** A command for a running proxy, with what its file makes of the arguments. */
+type Parsed = Exclude<Command, { kind: "admin" }> | { kind: AdminCommandName; admin: AdminFlags };
+
+const COMMANDS: [args: string[], command: Parsed & Record<string, unknown>][] = [
   [["-c", "a.yaml"], file("a.yaml")],
   [["-c=a.yaml"], file("a.yaml")],
   [["--config", "a.yaml"], file("a.yaml")],
@@ -204,15 +209,15 @@ const MISTAKES: [args: string[], message: string | RegExp, topic: Topic][] = [
 ];
 
 for (const [args, command] of COMMANDS) {
-  Deno.test(`parseCommand() takes ${show(args)}`, () => {
-    assert.deepEqual(parseCommand(args), command);
+  Deno.test(`parseCommand() takes ${show(args)}`, async () => {
+    assert.deepEqual(await parse(args), command);
   });
 }
 
 for (const [args, message, topic] of MISTAKES) {
-  Deno.test(`parseCommand() refuses ${show(args)}`, () => {
-    assert.throws(() => parseCommand(args), { name: "UsageError", message, topic });
-    assert.throws(() => parseCommand(args), UsageError);
+  Deno.test(`parseCommand() refuses ${show(args)}`, async () => {
+    await assert.rejects(parse(args), { name: "UsageError", message, topic });
+    await assert.rejects(parse(args), UsageError);
   });
 }
 
@@ -242,6 +247,14 @@ Deno.test("withFlags() prefers flags to the configuration, also to that of the q
   assert.equal(withFlags(parseQuickForm(["0=1"]), PLAIN).workers, 1);
   assert.equal(withFlags(parseQuickForm(["0=1"]), { ...PLAIN, workers: 4 }).workers, 4);
 });
+
+async function parse(args: string[]): Promise<Parsed> {
+  const command = parseCommand(args);
+  if (command.kind !== "admin") return command;
+  const parsed = parseAdminCommand(command.name, await loadAdminCommand(command.name), command.args);
+  if (parsed.kind === "help") return { kind: "help", topic: command.name };
+  return { kind: command.name, admin: parsed.admin, ...parsed.request as object };
+}
 
 function show(args: string[]): string {
   return args.length === 0 ? "no arguments" : args.join(" ");

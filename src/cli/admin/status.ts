@@ -1,14 +1,15 @@
-/** What `sluice status` prints. */
+/** `sluice status`: a proxy at one moment. */
 
-import type { EndpointView, ServiceView, StatusView, UpstreamView } from "../../admin/views.ts";
+import type { ServiceView, StatusView, UpstreamView } from "../../admin/views.ts";
 import { amountOf } from "../../runtime/control/amount.ts";
 import { formatAge } from "../format/age.ts";
 import { formatBytes } from "../format/bytes.ts";
+import { endpointState, openOf } from "../format/figures.ts";
 import { printable } from "../format/printable.ts";
 import { type Column, tableLines } from "../format/table.ts";
+import { type AdminCommand, JSON_OPTION, printJson } from "./command.ts";
 
-/** Everything that is asked for one look at a proxy. */
-export interface Overview {
+interface Overview {
   readonly status: StatusView;
   readonly services: readonly ServiceView[];
   readonly upstreams: readonly UpstreamView[];
@@ -43,8 +44,26 @@ const CERTIFICATES: readonly Column[] = [
   { title: "IN", align: "right" },
 ];
 
-/** The program, its services, its upstreams and its certificates. `now` in milliseconds since 1970. */
-export function statusText({ status, services, upstreams }: Overview, now: number): string {
+export const command: AdminCommand<{ json: boolean }> = {
+  kind: "inspect",
+  summary: "print services, upstreams and certificates",
+  description: "Prints the state of a running proxy: its services, upstreams and certificates.",
+  options: [JSON_OPTION],
+  parse: (options) => ({ json: options.has("json") }),
+  async run(client, { json }) {
+    const [status, services, upstreams] = await Promise.all([
+      client.status(),
+      client.services(),
+      client.upstreams(),
+    ]);
+    const overview = { status, services, upstreams };
+    if (json) printJson(overview);
+    else console.log(statusText(overview, Date.now()));
+  },
+};
+
+/** `now` in milliseconds since 1970. */
+function statusText({ status, services, upstreams }: Overview, now: number): string {
   const parts = [
     programLines(status, now),
     tableLines(SERVICES, services.map(serviceRow)),
@@ -53,16 +72,6 @@ export function statusText({ status, services, upstreams }: Overview, now: numbe
   const certificates = services.flatMap((service) => certificateRows(service, now));
   if (certificates.length > 0) parts.push(tableLines(CERTIFICATES, certificates));
   return parts.map((lines) => lines.join("\n")).join("\n\n");
-}
-
-/** `12/100`, or `12` where there is no limit. */
-export function openOf(active: number, limit: number | null): string {
-  return limit === null ? String(active) : `${active}/${limit}`;
-}
-
-/** Both what checks say and what an operator said: `up`, `down`, `up (drain)`. */
-export function endpointState({ state, admin }: EndpointView): string {
-  return admin === "up" ? state : `${state} (${admin})`;
 }
 
 function programLines(status: StatusView, now: number): string[] {

@@ -1,0 +1,91 @@
+/** `sluice connections`: the open connections as a table. */
+
+import type { ConnectionPage, ConnectionView } from "../../admin/views.ts";
+import { amountOf } from "../../runtime/control/amount.ts";
+import { formatAge } from "../format/age.ts";
+import { formatBytes } from "../format/bytes.ts";
+import { type Column, tableLines } from "../format/table.ts";
+import { type AdminClient, PAGE_LIMIT } from "./client.ts";
+import { type AdminCommand, JSON_OPTION, printJson } from "./command.ts";
+import { type ConnectionOrder, ORDER_OPTIONS, orderOf } from "./order.ts";
+
+interface Request {
+  readonly order: ConnectionOrder;
+  readonly limit: number;
+  readonly json: boolean;
+}
+
+const DEFAULT_LIMIT = 100;
+
+const COLUMNS: readonly Column[] = [
+  { title: "ID", align: "right" },
+  { title: "SERVICE", align: "left" },
+  { title: "CLIENT", align: "left" },
+  { title: "ENDPOINT", align: "left" },
+  { title: "AGE", align: "right" },
+  { title: "UPLOAD", align: "right" },
+  { title: "DOWNLOAD", align: "right" },
+  { title: "STATE", align: "left" },
+];
+
+export const command: AdminCommand<Request> = {
+  kind: "inspect",
+  summary: "list open connections",
+  description: "Lists the open connections of a running proxy.",
+  options: [
+    ...ORDER_OPTIONS,
+    { name: "limit", value: "N", help: `list at most N (default: ${DEFAULT_LIMIT})` },
+    JSON_OPTION,
+  ],
+  parse: (options) => ({
+    order: orderOf(options),
+    limit: options.count("limit") ?? DEFAULT_LIMIT,
+    json: options.has("json"),
+  }),
+  async run(client, { order, limit, json }) {
+    const page = await listConnections(client, order, limit);
+    if (json) printJson(page);
+    else console.log(connectionsText(page));
+  },
+};
+
+/** The first `limit` connections. One that moves from page to page between two requests is listed once, or not. */
+async function listConnections(
+  client: AdminClient,
+  order: ConnectionOrder,
+  limit: number,
+): Promise<ConnectionPage> {
+  const found = new Map<number, ConnectionView>();
+  for (let offset = 0;;) {
+    const page = await client.connections({ ...order, offset, limit: Math.min(PAGE_LIMIT, limit - offset) });
+    for (const connection of page.connections) found.set(connection.id, connection);
+    offset += page.connections.length;
+    if (page.connections.length === 0 || offset >= limit || offset >= page.matching) {
+      return { ...page, connections: [...found.values()] };
+    }
+  }
+}
+
+/** A table of the connections, and how many are not in it. */
+function connectionsText({ total, matching, connections }: ConnectionPage): string {
+  if (connections.length === 0) {
+    return total === 0 ? "No open connections" : `None of ${amountOf(total, "open connection")} matches`;
+  }
+  const lines = tableLines(COLUMNS, connections.map(rowOf));
+  const more = matching - connections.length;
+  if (more > 0) lines.push(`... and ${more} more; --limit ${matching} lists all, --filter TEXT fewer`);
+  return lines.join("\n");
+}
+
+function rowOf({ id, service, client, endpoint, age_ms, bytes, state }: ConnectionView): string[] {
+  return [
+    String(id),
+    service,
+    client,
+    endpoint ?? "",
+    formatAge(age_ms),
+    formatBytes(bytes.upload),
+    formatBytes(bytes.download),
+    state,
+  ];
+}

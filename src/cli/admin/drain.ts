@@ -1,0 +1,22 @@
+/** `sluice drain`: the same as SIGTERM, from anywhere. */
+
+import type { AdminCommand } from "./command.ts";
+
+export const command: AdminCommand<{ deadline: number | undefined }> = {
+  kind: "control",
+  summary: "stop accepting, and exit when open connections have ended",
+  description:
+    `Makes a running proxy stop as SIGTERM does: it is no longer ready, stops accepting after its shutdown.delay,
+and exits when its open connections have ended.`,
+  options: [{
+    name: "deadline",
+    value: "DURATION",
+    help: `stop accepting at once, and close open connections after this time, such as 10s
+(default: its shutdown.drain)`,
+  }],
+  parse: (options) => ({ deadline: options.duration("deadline") }),
+  async run(client, { deadline }) {
+    await client.drain(deadline);
+    console.log("Draining: not ready any more, exits when its connections have ended or the deadline passes");
+  },
+};

@@ -1,0 +1,21 @@
+import assert from "node:assert/strict";
+import { ADMIN_COMMANDS, type AdminCommandName } from "../../../src/cli/admin/registry.ts";
+import { helpText } from "../../../src/cli/help.ts";
+
+const COMMANDS = Object.keys(ADMIN_COMMANDS) as AdminCommandName[];
+
+Deno.test("helpText() lists every command, in the order of the registry", async () => {
+  const help = await helpText("sluice");
+  const listed = [...help.matchAll(/^ {2}sluice (\w+)(?: [A-Z][\w .|]*)?(?: {2,}|\n {34})\S/gm)]
+    .map(([, name]) => name!);
+  assert.deepEqual(listed.filter((name) => name !== "check" && name !== "demo"), COMMANDS);
+});
+
+for (const topic of ["sluice", "check", "demo", ...COMMANDS] as const) {
+  Deno.test(`helpText("${topic}") names its exit codes, and fits into 120 columns`, async () => {
+    const help = await helpText(topic);
+    assert.match(help, topic === "sluice" ? /^sluice: / : new RegExp(`^Usage: sluice ${topic}\\b`));
+    if (topic !== "demo") assert.match(help, /^Exit codes: ?/m);
+    assert.deepEqual(help.split("\n").filter((line) => line.length > 120), []);
+  });
+}
