@@ -14,7 +14,7 @@ import type { Options } from "./options.ts";
 import { pool } from "./load/pool.ts";
 import type { Sample, Samples } from "./report/samples.ts";
 import { Sink } from "./load/sink.ts";
-import type { Stage } from "./processes.ts";
+import type { Processes } from "./processes.ts";
 import { TARGET_TABLE } from "./targets/targets.ts";
 import { handshakes, tlsBulk } from "./load/tls_loads.ts";
 
@@ -45,10 +45,14 @@ interface Cell {
 }
 
 /** Runs everything asked for that can be run here. */
-export async function runBench(stage: Stage, options: Options, audience: Audience): Promise<Findings> {
+export async function runBench(
+  processes: Processes,
+  options: Options,
+  audience: Audience,
+): Promise<Findings> {
   const remarks: string[] = [];
   const remark = (line: string) => {
-    const told = line.replaceAll(`${stage.dir}/`, "");
+    const told = line.replaceAll(`${processes.dir}/`, "");
     remarks.push(told);
     audience.progress(told);
   };
@@ -59,9 +63,9 @@ export async function runBench(stage: Stage, options: Options, audience: Audienc
     rounds: 0,
   };
   using sink = new Sink();
-  const lanes = await startLanes(stage, options, targets, sink, audience, remark);
+  const lanes = await startLanes(processes, options, targets, sink, audience, remark);
   await warmUp(lanes.flat(), options, audience, remark);
-  const rows = await rowsOf(stage, options, targets, lanes, remark);
+  const rows = await rowsOf(processes, options, targets, lanes, remark);
   for (let round = 0; round < options.rounds; round++) {
     for (const target of targets) findings.samples.get(target)?.push({});
     for (const row of rows) {
@@ -84,7 +88,7 @@ export async function runBench(stage: Stage, options: Options, audience: Audienc
 
 /** Starts what is driven. A target that cannot start, as one that lacks a feature yet, is left out. */
 async function startLanes(
-  stage: Stage,
+  processes: Processes,
   options: Options,
   targets: readonly TargetName[],
   sink: Sink,
@@ -104,16 +108,20 @@ async function startLanes(
   ];
   const loads = await available(all, options.loads, remark);
   const certificate: Certificate = loads.some(({ hasTls }) => hasTls)
-    ? await makeCertificate(stage)
+    ? await makeCertificate(processes)
     : { cert: "", key: "", bundle: "" };
   const lanes: Lane[][] = [];
   for (const load of loads) {
-    const upstream = await load.upstream(stage);
+    const upstream = await load.upstream(processes);
     const row: Lane[] = [];
     for (const target of targets.filter((each) => load.targets.includes(each))) {
       const place = `starting ${load.name.padEnd(12)}${target}`;
       progress(place);
-      const lane = await attempt(place, remark, () => Lane.start(stage, load, target, upstream, certificate));
+      const lane = await attempt(
+        place,
+        remark,
+        () => Lane.start(processes, load, target, upstream, certificate),
+      );
       if (lane !== null) row.push(lane);
     }
     lanes.push(row);
@@ -136,7 +144,7 @@ async function warmUp(
 
 /** All that a round measures, in the order of the loads' names. */
 async function rowsOf(
-  stage: Stage,
+  processes: Processes,
   options: Options,
   targets: readonly TargetName[],
   lanes: readonly Lane[][],
@@ -150,7 +158,7 @@ async function rowsOf(
     const there = targets.filter((target) => trial.targets.includes(target));
     const cells = there.map((target) => {
       const { start, threadsToWarm } = TARGET_TABLE[target];
-      return { target, measure: () => trial.measure(stage, start, options, threadsToWarm > 0) };
+      return { target, measure: () => trial.measure(processes, start, options, threadsToWarm > 0) };
     });
     return { name: trial.name, cells };
   });

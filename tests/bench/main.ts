@@ -7,7 +7,7 @@ import { type Options, parseOptions, USAGE } from "./options.ts";
 import { goalLines, tables } from "./report/report.ts";
 import { type Circumstances, circumstances, writeResults } from "./report/results.ts";
 import { ROOT } from "./targets/sluice.ts";
-import { Stage } from "./processes.ts";
+import { Processes } from "./processes.ts";
 
 const progress = progressOf("bench");
 
@@ -18,17 +18,17 @@ async function main(options: Options): Promise<number> {
   }
   // Debian keeps servers where the PATH of an ordinary user does not look.
   Deno.env.set("PATH", `${Deno.env.get("PATH") ?? ""}:/usr/local/sbin:/usr/sbin:/sbin`);
-  await using stage = new Stage();
+  await using processes = new Processes();
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     Deno.addSignalListener(signal, () => {
-      stage.endNow();
+      processes.endNow();
       Deno.exit(130);
     });
   }
-  // A mistake outside every await would end Deno before the stage is disposed of.
-  globalThis.addEventListener("unhandledrejection", () => stage.endNow());
+  // A mistake outside every await would end Deno before the processes is disposed of.
+  globalThis.addEventListener("unhandledrejection", () => processes.endNow());
   const around = await circumstances(options, Deno.args);
-  const findings = await runBench(stage, options, {
+  const findings = await runBench(processes, options, {
     progress,
     found: (findings) => keep(options.out, around, findings),
   });

@@ -22,7 +22,7 @@ export interface StartOptions {
 }
 
 /** Where the bench happens: a temporary directory and the processes started from here. */
-export class Stage implements AsyncDisposable {
+export class Processes implements AsyncDisposable {
   readonly dir: string;
   readonly #children = new Set<Deno.ChildProcess>();
 

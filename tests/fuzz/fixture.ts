@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { Admin } from "../support/program/admin.ts";
 import type { KeyPair } from "../support/certificates.ts";
-import { Program } from "../support/program/watched_program.ts";
+import { WatchedProgram } from "../support/program/watched_program.ts";
 import { AccessLog } from "./access_log.ts";
 import { Arrivals } from "./peers/arrivals.ts";
 import { Changes } from "./peers/changes.ts";
@@ -20,17 +20,17 @@ export interface Premises {
   readonly authorityText: string;
 }
 
-export interface StageOptions {
+export interface FixtureOptions {
   readonly premises: Premises;
   readonly workers: number;
   readonly rows: readonly ServiceRow[];
-  /** Different for each stage of a run. */
+  /** Different for each program of a run. */
   readonly number: number;
 }
 
 /** One service, its upstream, and who tells when something happens. */
 export interface Target {
-  readonly stage: Stage;
+  readonly fixture: Fixture;
   readonly row: ServiceRow;
   readonly name: string;
   readonly address: string;
@@ -44,11 +44,11 @@ interface Service extends Place {
   reloadable: Reloadable;
 }
 
-export class Stage implements AsyncDisposable {
-  readonly #options: StageOptions;
+export class Fixture implements AsyncDisposable {
+  readonly #options: FixtureOptions;
   readonly #services: Service[] = [];
   readonly #directory: string;
-  #program!: Program;
+  #program!: WatchedProgram;
   #hasExtra = false;
   #reloading: Promise<void> = Promise.resolve();
   #isOver = false;
@@ -58,18 +58,18 @@ export class Stage implements AsyncDisposable {
   /** Lines of its log that should not be there, and its end. */
   readonly alarms: string[] = [];
 
-  private constructor(options: StageOptions) {
+  private constructor(options: FixtureOptions) {
     this.#options = options;
-    this.#directory = join(options.premises.directory, `stage-${options.number}`);
+    this.#directory = join(options.premises.directory, `fixture-${options.number}`);
   }
 
-  static async set(options: StageOptions): Promise<Stage> {
-    const stage = new Stage(options);
+  static async start(options: FixtureOptions): Promise<Fixture> {
+    const fixture = new Fixture(options);
     try {
-      await stage.#set();
-      return stage;
+      await fixture.#start();
+      return fixture;
     } catch (error) {
-      await stage[Symbol.asyncDispose]();
+      await fixture[Symbol.asyncDispose]();
       throw error;
     }
   }
@@ -84,7 +84,7 @@ export class Stage implements AsyncDisposable {
 
   get targets(): Target[] {
     return this.#services.map(({ row, name, arrivals, changes }, index) => ({
-      stage: this,
+      fixture: this,
       row,
       name,
       arrivals,
@@ -131,7 +131,7 @@ export class Stage implements AsyncDisposable {
     await Deno.remove(this.#directory, { recursive: true });
   }
 
-  async #set(): Promise<void> {
+  async #start(): Promise<void> {
     const { rows, premises } = this.#options;
     await Deno.mkdir(this.#directory);
     for (const [index, row] of rows.entries()) {
@@ -155,7 +155,10 @@ export class Stage implements AsyncDisposable {
       });
     }
     await this.#write();
-    this.#program = await Program.start(this.#configPath, (line) => this.#alarm(`it has logged: ${line}`));
+    this.#program = await WatchedProgram.start(
+      this.#configPath,
+      (line) => this.#alarm(`it has logged: ${line}`),
+    );
     void this.#program.ended.then(({ code, signal }) => {
       if (!this.#isOver) {
         this.#alarm(`it has ended with ${signal ?? code}:\n${this.#program.lastLines.join("\n")}`);

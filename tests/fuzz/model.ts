@@ -7,7 +7,7 @@ import { randomSequence, simpler } from "./sequence/commands.ts";
 import { SequenceRun } from "./sequence/run.ts";
 import { shrink } from "./sequence/shrink.ts";
 import { serviceRows } from "./services.ts";
-import { type Premises, Stage, type Target } from "./fixture.ts";
+import { Fixture, type Premises, type Target } from "./fixture.ts";
 
 /** Sequences that run at the same time. */
 const LANES = 4;
@@ -33,7 +33,7 @@ export interface ModelOptions {
 
 export class Model {
   readonly #options: ModelOptions;
-  readonly #stages: Stage[] = [];
+  readonly #fixtures: Fixture[] = [];
   readonly #busy = new Map<Target, Promise<void>>();
   readonly #failed = new Set<Target>();
   readonly failures: Failure[] = [];
@@ -52,14 +52,14 @@ export class Model {
     const rows = serviceRows(new Random(seed));
     try {
       for (const workers of WORKERS) {
-        this.#stages.push(await Stage.set({ premises, workers, rows, number: workers }));
+        this.#fixtures.push(await Fixture.start({ premises, workers, rows, number: workers }));
       }
-      const targets = this.#stages.flatMap((stage) => stage.targets);
+      const targets = this.#fixtures.flatMap((fixture) => fixture.targets);
       say(`${rows.length} services, with 1 and with 2 workers`);
       if (only !== undefined) await this.#runOne(only, targets);
       else while (this.#goesOn) await this.#epoch(targets);
     } finally {
-      for (const stage of this.#stages) await stage[Symbol.asyncDispose]();
+      for (const fixture of this.#fixtures) await fixture[Symbol.asyncDispose]();
     }
     for (const failure of this.failures) await this.#shrink(failure);
   }
@@ -76,9 +76,9 @@ export class Model {
     };
     await Promise.all(Array.from({ length: LANES }, lane));
     if (this.failures.length > 0) return;
-    for (const stage of this.#stages) {
-      const fault = await stage.resources.fault();
-      if (fault !== undefined) this.faults.push(`with ${stage.workers} workers, ${fault}`);
+    for (const fixture of this.#fixtures) {
+      const fault = await fixture.resources.fault();
+      if (fault !== undefined) this.faults.push(`with ${fixture.workers} workers, ${fault}`);
     }
   }
 
@@ -99,7 +99,7 @@ export class Model {
       if (fault === undefined) return;
       this.#failed.add(target);
       this.#options.say(`sequence ${number} fails: ${fault}`);
-      const { row, stage: { workers } } = target;
+      const { row, fixture: { workers } } = target;
       this.failures.push({ number, row, workers, commands, fault, isAlone: false, tries: 0 });
     } finally {
       this.#busy.delete(target);

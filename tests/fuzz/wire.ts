@@ -5,7 +5,7 @@ import { Resources } from "./resources.ts";
 import type { Premises } from "./fixture.ts";
 import { feedOne, type Parser, parsers } from "./wire/parsers.ts";
 import { fireBatch } from "./wire/sockets.ts";
-import { WireStage } from "./wire/fixture.ts";
+import { WireFixture } from "./wire/fixture.ts";
 
 export interface WireOptions {
   readonly seed: number;
@@ -28,14 +28,14 @@ export class Wire {
   /** Resolves when the signal is aborted, or at the first failure. */
   async run(): Promise<void> {
     const { seed, premises, signal } = this.#options;
-    await using stage = await WireStage.set(premises);
-    using resources = await Resources.of(stage.pid, () => Promise.resolve(0));
+    await using fixture = await WireFixture.start(premises);
+    using resources = await Resources.of(fixture.pid, () => Promise.resolve(0));
     const random = new Random(seed);
-    const all = parsers(stage.directory);
+    const all = parsers(fixture.directory);
     for (let round = 0; !signal.aborted && this.failures.length === 0; round++) {
       const own = random.fork();
       await this.#try(`round ${round}`, async () => {
-        this.fired += await fireBatch(stage, own);
+        this.fired += await fireBatch(fixture, own);
       });
       for (const parser of all) await this.#feed(parser, own.fork());
     }

@@ -4,14 +4,14 @@ import { join } from "node:path";
 import { Admin } from "../support/program/admin.ts";
 import { CertificateAuthority } from "../support/certificates.ts";
 import { Findings } from "./verdict/findings.ts";
-import { Program } from "../support/program/watched_program.ts";
+import { WatchedProgram } from "../support/program/watched_program.ts";
 import { MEMBERS, SERVICES, Settings } from "./changes/settings.ts";
 import { Reports, Upstream } from "./changes/upstreams.ts";
 
 /** Upstreams have addresses that no client comes from, so that nobody is given the port of one that is down. */
 const HOST = "127.0.0.2";
 
-export class Stage implements AsyncDisposable {
+export class Fixture implements AsyncDisposable {
   readonly #cleanUp = new AsyncDisposableStack();
   readonly findings: Findings;
   readonly reports = new Reports();
@@ -21,7 +21,7 @@ export class Stage implements AsyncDisposable {
   authorityCertificate!: string;
   certificate!: { readonly cert: string; readonly key: string };
   settings!: Settings;
-  program!: Program;
+  program!: WatchedProgram;
   admin!: Admin;
   readonly upstreams = new Map<string, Upstream>();
 
@@ -30,15 +30,15 @@ export class Stage implements AsyncDisposable {
   }
 
   /** Resolves when sluice is ready. */
-  static async set(workers: number, findings: Findings): Promise<Stage> {
-    const stage = new Stage(findings);
+  static async start(workers: number, findings: Findings): Promise<Fixture> {
+    const fixture = new Fixture(findings);
     try {
-      await stage.#set(workers);
+      await fixture.#start(workers);
     } catch (error) {
-      await stage[Symbol.asyncDispose]();
+      await fixture[Symbol.asyncDispose]();
       throw error;
     }
-    return stage;
+    return fixture;
   }
 
   get configPath(): string {
@@ -57,7 +57,7 @@ export class Stage implements AsyncDisposable {
     await this.#cleanUp.disposeAsync();
   }
 
-  async #set(workers: number): Promise<void> {
+  async #start(workers: number): Promise<void> {
     this.directory = await Deno.makeTempDir({ prefix: "sluice-soak-" });
     this.#cleanUp.defer(() => Deno.remove(this.directory, { recursive: true }));
     for (const name of ["certificates", "logs"]) await Deno.mkdir(join(this.directory, name));
@@ -71,7 +71,7 @@ export class Stage implements AsyncDisposable {
       upstream: (name) => this.upstreams.get(name)!.address,
     });
     await Deno.writeTextFile(this.configPath, this.settings.text());
-    this.program = await Program.start(
+    this.program = await WatchedProgram.start(
       this.configPath,
       (line) => this.findings.add(`sluice has logged: ${line}`),
     );

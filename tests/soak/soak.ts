@@ -3,7 +3,7 @@
 import { AccessLines } from "./verdict/access_lines.ts";
 import { auditAtRest, Counters } from "./verdict/consistency.ts";
 import { becomes, every, sleep } from "./clock.ts";
-import type { Door } from "./load/entrance.ts";
+import type { ServiceTarget } from "./load/service_client.ts";
 import { strangenessOf } from "./verdict/expected_ends.ts";
 import type { Findings } from "./verdict/findings.ts";
 import { Incidents } from "./verdict/incidents.ts";
@@ -13,8 +13,8 @@ import { Random } from "../support/random.ts";
 import { Reloads } from "./changes/reloads.ts";
 import { lookAt, mostFrequent, type Sample } from "../support/program/process_samples.ts";
 import { SERVICES } from "./changes/settings.ts";
-import { spells } from "./phases.ts";
-import { Stage } from "./fixture.ts";
+import { phases } from "./phases.ts";
+import { Fixture } from "./fixture.ts";
 import { Traffic } from "./load/traffic.ts";
 
 /** How long visits may take to end once nobody waits any more, in milliseconds. */
@@ -38,7 +38,7 @@ export class Soak implements AsyncDisposable {
   readonly #options: Options;
   readonly #findings: Findings;
   readonly #say: (line: string) => void;
-  readonly #stage: Stage;
+  readonly #fixture: Fixture;
   readonly #incidents = new Incidents();
   readonly #lines: AccessLines;
   readonly #counters = new Counters(SERVICES);
@@ -50,16 +50,16 @@ export class Soak implements AsyncDisposable {
   readonly #underLoad: Sample[] = [];
   readonly #atRest: Sample[] = [];
 
-  private constructor(options: Options, stage: Stage, say: (line: string) => void) {
-    const { program, admin, settings, authority, certificate, configPath: path, findings, members } = stage;
+  private constructor(options: Options, fixture: Fixture, say: (line: string) => void) {
+    const { program, admin, settings, authority, certificate, configPath: path, findings, members } = fixture;
     const random = new Random(options.seed);
     const [incidents, onWrong] = [this.#incidents, (what: string) => findings.add(what)];
     this.#options = options;
-    this.#stage = stage;
+    this.#fixture = fixture;
     this.#findings = findings;
     this.#say = say;
     this.#lines = new AccessLines({
-      path: stage.accessLog,
+      path: fixture.accessLog,
       reopen: () => program.kill("SIGUSR2"),
       onLine: (line) => {
         const strange = strangenessOf(line);
@@ -70,7 +70,7 @@ export class Soak implements AsyncDisposable {
     this.#reloads = new Reloads({ ...parts, random: random.fork() });
     this.#operators = new Operators({ ...parts, random: random.fork() });
     const doorOf = (service: string) => this.#doorOf(service);
-    const { reports } = stage;
+    const { reports } = fixture;
     this.#traffic = new Traffic(
       { doorOf, reports, incidents, lines: this.#lines, onWrong },
       options.rate,
@@ -82,7 +82,7 @@ export class Soak implements AsyncDisposable {
 
   /** Resolves when sluice is ready. */
   static async start(options: Options, findings: Findings, say: (line: string) => void): Promise<Soak> {
-    return new Soak(options, await Stage.set(options.workers, findings), say);
+    return new Soak(options, await Fixture.start(options.workers, findings), say);
   }
 
   get course(): Course {
@@ -91,11 +91,11 @@ export class Soak implements AsyncDisposable {
 
   /** Runs until the time is over or `stop` aborts; what is wrong is among the findings then. */
   async run(stop: AbortSignal): Promise<void> {
-    const { program } = this.#stage;
+    const { program } = this.#fixture;
     const dead = new AbortController();
     void program.ended.then(() => dead.abort());
     const signal = AbortSignal.any([stop, dead.signal]);
-    for (const minutes of spells(this.#options.minutes)) {
+    for (const minutes of phases(this.#options.minutes)) {
       if (signal.aborted) break;
       await this.#load(minutes * 60_000, signal);
       if (!dead.signal.aborted) await this.#rest();
@@ -118,10 +118,10 @@ export class Soak implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#lines.stop();
-    await this.#stage[Symbol.asyncDispose]();
+    await this.#fixture[Symbol.asyncDispose]();
   }
 
-  /** A spell of load. */
+  /** A phase of load. */
   async #load(milliseconds: number, stop: AbortSignal): Promise<void> {
     const over = new AbortController();
     const signal = AbortSignal.any([stop, over.signal]);
@@ -168,7 +168,7 @@ export class Soak implements AsyncDisposable {
   async #rest(): Promise<void> {
     const hanging = await this.#traffic.pause(PATIENCE);
     for (const visit of hanging) this.#findings.add(`Still not over after ${PATIENCE / 1000} s: ${visit}`);
-    const { admin, program } = this.#stage;
+    const { admin, program } = this.#fixture;
     await this.#reloads.reset();
     const isEmpty = async () => (await admin.metrics()).sum("sluice_connections_active") === 0;
     await becomes(isEmpty, REST_PATIENCE);
@@ -194,7 +194,7 @@ export class Soak implements AsyncDisposable {
 
   /** Says goodbye. @param isDead It has ended by itself. */
   async #end(isDead: boolean): Promise<void> {
-    const { program } = this.#stage;
+    const { program } = this.#fixture;
     if (!isDead) {
       program.kill("SIGTERM");
       const ended = await Promise.race([program.ended, sleep(30_000, new AbortController().signal)]);
@@ -212,7 +212,7 @@ export class Soak implements AsyncDisposable {
   }
 
   async #look(): Promise<void> {
-    const { program, admin } = this.#stage;
+    const { program, admin } = this.#fixture;
     const sample = await lookAt(program.pid, this.#seconds);
     if (sample !== undefined) this.#underLoad.push(sample);
     const metrics = await admin.metrics();
@@ -228,8 +228,8 @@ export class Soak implements AsyncDisposable {
     };
   }
 
-  #doorOf(service: string): Door | undefined {
-    const { program, authorityCertificate } = this.#stage;
+  #doorOf(service: string): ServiceTarget | undefined {
+    const { program, authorityCertificate } = this.#fixture;
     const address = program.ready.services.find(({ name }) => name === service)?.listen[0] ??
       this.#reloads.addressOf(service);
     if (address === undefined) return undefined;

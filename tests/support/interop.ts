@@ -24,18 +24,18 @@ export interface Needs {
 
 /**
  * A test that is skipped, with the line that helps in its name, where a program it needs is not installed.
- * What the test puts on `stage` is disposed of when it ends, in any way, and also when it does not end.
+ * What the test puts on `stack` is disposed of when it ends, in any way, and also when it does not end.
  */
 export function interopTest(
   name: string,
   { needs, install }: Needs,
-  fn: (stage: AsyncDisposableStack) => Promise<void>,
+  fn: (stack: AsyncDisposableStack) => Promise<void>,
 ): void {
   const ignore = needs.some((program) => findProgram(program) === undefined);
   Deno.test({
     name: ignore ? `${name} (skipped: ${install})` : name,
     ignore,
-    fn: () => onStage(fn),
+    fn: () => withStack(fn),
   });
 }
 
@@ -93,18 +93,18 @@ export function spawn(program: string, args: string[], options: RunOptions = {})
   }).spawn();
 }
 
-async function onStage(fn: (stage: AsyncDisposableStack) => Promise<void>): Promise<void> {
-  const stage = new AsyncDisposableStack();
+async function withStack(fn: (stack: AsyncDisposableStack) => Promise<void>): Promise<void> {
+  const stack = new AsyncDisposableStack();
   // Without the servers and the proxy every wait for them ends.
   let emptied: Promise<void> | undefined;
-  const deadline = setTimeout(() => emptied = stage.disposeAsync(), TEST_DEADLINE_MS);
+  const deadline = setTimeout(() => emptied = stack.disposeAsync(), TEST_DEADLINE_MS);
   try {
-    await fn(stage);
+    await fn(stack);
   } catch (error) {
     throw emptied ? new Error(`Not done after ${TEST_DEADLINE_MS / 1000} s`, { cause: error }) : error;
   } finally {
     clearTimeout(deadline);
-    await (emptied ?? stage.disposeAsync());
+    await (emptied ?? stack.disposeAsync());
   }
 }
 

@@ -4,7 +4,7 @@ import { PLAIN_TARGETS } from "../report/names.ts";
 import { writtenBytes } from "../proc.ts";
 import { SOCAT } from "../targets/programs.ts";
 import { ROOT } from "../targets/sluice.ts";
-import type { Stage, Started } from "../processes.ts";
+import type { Processes, Started } from "../processes.ts";
 import { percentile } from "../report/statistics.ts";
 import { listening } from "../targets/targets.ts";
 import { waitUntil } from "../wait.ts";
@@ -23,14 +23,15 @@ export const beside: Load = {
   targets: PLAIN_TARGETS,
   hasTls: false,
   warmUp: { work: 2000 },
-  upstream: async (stage) => {
+  upstream: async (processes) => {
     const serve = `EXEC:sh ${ROOT}tests/bench/targets/both_ends.sh,nofork`;
     const listen = (port: number) => `TCP-LISTEN:${port},bind=127.0.0.1,fork,reuseaddr,backlog=4096`;
-    const start = (port: number) => stage.start("socat (both ends)", SOCAT.command, [listen(port), serve]);
+    const start = (port: number) =>
+      processes.start("socat (both ends)", SOCAT.command, [listen(port), serve]);
     return (await listening(start)).port;
   },
-  async drive(stage, port, seconds) {
-    const senders = Array.from({ length: STREAMS }, () => sender(stage, port));
+  async drive(processes, port, seconds) {
+    const senders = Array.from({ length: STREAMS }, () => sender(processes, port));
     try {
       await Promise.all(senders.map(flowing));
       const sent = () => senders.reduce((sum, { pid }) => sum + writtenBytes(pid), 0);
@@ -51,9 +52,9 @@ export const beside: Load = {
   cost: () => ({}),
 };
 
-function sender(stage: Stage, port: number): Started {
+function sender(processes: Processes, port: number): Started {
   const args = ["-u", "-b", "262144", "OPEN:/dev/zero", `TCP:127.0.0.1:${port}`];
-  return stage.start("socat (sender)", SOCAT.command, args);
+  return processes.start("socat (sender)", SOCAT.command, args);
 }
 
 /** Once more has been sent than all buffers on the way could hold. */

@@ -5,7 +5,7 @@ import { CpuClock, memoryKb } from "../proc.ts";
 import { REDIS_BENCHMARK, REDIS_SERVER } from "../targets/programs.ts";
 import { benchmark, RedisInfo, startRedisServer } from "../targets/redis.ts";
 import type { Sample } from "../report/samples.ts";
-import type { Stage } from "../processes.ts";
+import type { Processes } from "../processes.ts";
 import type { Running } from "../targets/targets.ts";
 import { pause, waitUntil } from "../wait.ts";
 
@@ -20,16 +20,16 @@ export const growth: Trial = {
   name: "growth",
   needs: [REDIS_SERVER, REDIS_BENCHMARK],
   targets: ["direct", "sluice", "haproxy", "nginx"],
-  async measure(stage, start, { growth, seconds, warmUpShare }, warmsUp) {
-    const redis = await startRedisServer(stage);
-    const running = await start(stage, redis.port, null);
+  async measure(processes, start, { growth, seconds, warmUpShare }, warmsUp) {
+    const redis = await startRedisServer(processes);
+    const running = await start(processes, redis.port, null);
     using info = await RedisInfo.connect(redis.port);
     try {
       const share = warmsUp ? warmUpShare : warmUpShare / 10;
-      await benchmark(stage, running.port, Math.round(WARM_UP_REQUESTS * share));
+      await benchmark(processes, running.port, Math.round(WARM_UP_REQUESTS * share));
       const samples: Sample[] = [];
       for (const connections of growth) {
-        samples.push(await measureWith(connections, stage, running, info, seconds / 2));
+        samples.push(await measureWith(connections, processes, running, info, seconds / 2));
       }
       return Object.assign({}, ...samples);
     } finally {
@@ -42,13 +42,13 @@ export const growth: Trial = {
 /** Requests are counted by redis-server over a time in which all are connected, so that connecting counts for nothing. */
 async function measureWith(
   connections: Growth,
-  stage: Stage,
+  processes: Processes,
   { pid, port, forks }: Running,
   info: RedisInfo,
   seconds: number,
 ): Promise<Sample> {
   const args = ["-p", port, "-t", "set", "-c", connections, "-n", MORE_REQUESTS_THAN_EVER, "-q"].map(String);
-  const clients = stage.start("redis-benchmark", REDIS_BENCHMARK.command, args);
+  const clients = processes.start("redis-benchmark", REDIS_BENCHMARK.command, args);
   try {
     await reached(info, ({ clients }) => clients > connections, clients.obituary);
     const { commands } = await info.read();

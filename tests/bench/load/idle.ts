@@ -90,9 +90,9 @@ export const idle: Trial = {
   name: "idle",
   needs: [],
   targets: PLAIN_TARGETS.filter((target) => target !== "direct"),
-  async measure(stage, start, { idleConnections }) {
+  async measure(processes, start, { idleConnections }) {
     using echo = new Echo();
-    const running = await start(stage, echo.port, null);
+    const running = await start(processes, echo.port, null);
     try {
       return await measureIdle(running, echo, idleConnections);
     } finally {

@@ -4,7 +4,7 @@ import type { Load } from "./load.ts";
 import type { TargetName } from "../report/names.ts";
 import { CpuClock } from "../proc.ts";
 import type { Sample } from "../report/samples.ts";
-import type { Stage } from "../processes.ts";
+import type { Processes } from "../processes.ts";
 import { type Running, TARGET_TABLE } from "../targets/targets.ts";
 import { settled } from "../wait.ts";
 
@@ -17,11 +17,11 @@ const IDLE_MS = 0.5;
 export class Lane {
   readonly target: TargetName;
   readonly load: Load;
-  readonly #stage: Stage;
+  readonly #processes: Processes;
   readonly #running: Running;
 
-  private constructor(stage: Stage, load: Load, target: TargetName, running: Running) {
-    this.#stage = stage;
+  private constructor(processes: Processes, load: Load, target: TargetName, running: Running) {
+    this.#processes = processes;
     this.load = load;
     this.target = target;
     this.#running = running;
@@ -29,14 +29,14 @@ export class Lane {
 
   /** Starts a target for this load alone, so that its CPU time tells which load it was. */
   static async start(
-    stage: Stage,
+    processes: Processes,
     load: Load,
     target: TargetName,
     upstream: number,
     certificate: Certificate,
   ): Promise<Lane> {
     const tls = load.hasTls ? certificate : null;
-    return new Lane(stage, load, target, await TARGET_TABLE[target].start(stage, upstream, tls));
+    return new Lane(processes, load, target, await TARGET_TABLE[target].start(processes, upstream, tls));
   }
 
   /** Drives it uncounted: once, and where code is compiled as it runs until so much work is done. */
@@ -47,19 +47,19 @@ export class Lane {
     const seconds = wanted === 0 || share < 1 ? 1 : WARM_UP_SECONDS;
     let done = 0;
     do {
-      done += (await (warmUp.by ?? drive)(this.#stage, this.#running.port, seconds)).work;
+      done += (await (warmUp.by ?? drive)(this.#processes, this.#running.port, seconds)).work;
     } while (done < wanted && performance.now() < deadline);
   }
 
   /** Drives it and takes the proxy's CPU time before and after. */
   async drive(seconds: number): Promise<Sample> {
     const { pid, forks, port } = this.#running;
-    if (pid === null) return (await this.load.drive(this.#stage, port, seconds)).sample;
+    if (pid === null) return (await this.load.drive(this.#processes, port, seconds)).sample;
     // A proxy may still be closing the connections of a run, or a forking one its children.
     const clock = new CpuClock(pid, forks);
     const cpu = () => settled(() => Promise.resolve(clock.readMs()), IDLE_MS, 50, 2000);
     const before = await cpu();
-    const { sample, work } = await this.load.drive(this.#stage, port, seconds);
+    const { sample, work } = await this.load.drive(this.#processes, port, seconds);
     return { ...sample, ...this.load.cost(await cpu() - before, work) };
   }
 }

@@ -18,18 +18,18 @@ export const latency: Load = {
   hasTls: false,
   warmUp: {
     work: 400_000,
-    by: async (stage, port, seconds) => {
+    by: async (processes, port, seconds) => {
       const count = Math.round(20_000 * seconds);
-      await benchmark(stage, port, count);
+      await benchmark(processes, port, count);
       return { sample: {}, work: count };
     },
   },
-  upstream: async (stage) => (await startRedisServer(stage)).port,
-  async drive(stage, port, seconds) {
+  upstream: async (processes) => (await startRedisServer(processes)).port,
+  async drive(processes, port, seconds) {
     const count = Math.round(STEADY_RATE * seconds);
     const args = scriptArgs("open_loop.ts", [port, STEADY_RATE, count], [`--allow-read=${ROOT}tests/bench`]);
     const { p50, p99, p999, delayP99 }: Figures = JSON.parse(
-      await stage.run(Deno.execPath(), args, seconds * 1000 + 30_000),
+      await processes.run(Deno.execPath(), args, seconds * 1000 + 30_000),
     );
     const sample = {
       steady_p50_ms: p50,

@@ -10,10 +10,10 @@ export const launch: Trial = {
   name: "start",
   needs: [],
   targets: ["sluice", "haproxy", "nginx", "node"],
-  async measure(stage, start, { launches }) {
+  async measure(processes, start, { launches }) {
     const times: number[] = [];
     for (let count = 0; count < launches; count++) {
-      const running = await start(stage, 1, null);
+      const running = await start(processes, 1, null);
       times.push(running.readyAfterMs);
       await running.stop();
     }

@@ -3,7 +3,7 @@ import type { LoadName, TargetName } from "../report/names.ts";
 import type { Options } from "../options.ts";
 import type { Program } from "../targets/programs.ts";
 import type { Sample } from "../report/samples.ts";
-import type { Stage } from "../processes.ts";
+import type { Processes } from "../processes.ts";
 import type { Start } from "../targets/targets.ts";
 
 /** One run of a load. */
@@ -24,8 +24,8 @@ export interface Load extends Named {
   /** The target ends TLS. */
   readonly hasTls: boolean;
   /** Starts what the proxies stand before and returns its port. */
-  upstream(stage: Stage): Promise<number>;
-  drive(stage: Stage, port: number, seconds: number): Promise<Driven>;
+  upstream(processes: Processes): Promise<number>;
+  drive(processes: Processes, port: number, seconds: number): Promise<Driven>;
   /** The sample for the proxy's own CPU time per unit of work; empty where it is too little to tell. */
   cost(cpuMs: number, work: number): Sample;
   /**
@@ -39,5 +39,5 @@ export interface Load extends Named {
 
 /** Measures a target that is started for it. */
 export interface Trial extends Named {
-  measure(stage: Stage, start: Start, options: Options, warmsUp: boolean): Promise<Sample>;
+  measure(processes: Processes, start: Start, options: Options, warmsUp: boolean): Promise<Sample>;
 }

@@ -5,7 +5,7 @@ import { smallHttp, startNginx } from "../targets/nginx.ts";
 import { AB, IPERF3, NGINX, REDIS_BENCHMARK, REDIS_SERVER } from "../targets/programs.ts";
 import { benchmark, startRedisServer } from "../targets/redis.ts";
 import type { Sample } from "../report/samples.ts";
-import type { Stage } from "../processes.ts";
+import type { Processes } from "../processes.ts";
 import { listening } from "../targets/targets.ts";
 import { parseAb, parseIperf } from "../targets/tool_output.ts";
 
@@ -25,15 +25,15 @@ function iperf(
     targets,
     hasTls: false,
     warmUp: { work: 4 },
-    upstream: async (stage) => {
+    upstream: async (processes) => {
       const args = (port: number) => ["-s", "-B", "127.0.0.1", "-p", String(port)];
-      return (await listening((port) => stage.start("iperf3", IPERF3.command, args(port)))).port;
+      return (await listening((port) => processes.start("iperf3", IPERF3.command, args(port)))).port;
     },
-    async drive(stage, port, seconds) {
+    async drive(processes, port, seconds) {
       // It takes whole seconds only.
       const length = ["-P", String(streams), "-t", String(Math.ceil(seconds))];
       const args = ["-c", "127.0.0.1", "-p", String(port), ...length, "-J"];
-      const run = () => stage.run(IPERF3.command, args, seconds * 1000 + 20_000);
+      const run = () => processes.run(IPERF3.command, args, seconds * 1000 + 20_000);
       // Its server takes one client at a time and may still be busy with the last one's farewell.
       const { gbitPerS, gb } = parseIperf(await run().catch(run));
       return { sample: sample(gbitPerS), work: gb };
@@ -68,11 +68,11 @@ export function requests(): Load {
     targets: ALL_TARGETS,
     hasTls: false,
     warmUp: { work: 400_000 },
-    upstream: async (stage) => (await startRedisServer(stage)).port,
-    async drive(stage, port, seconds) {
+    upstream: async (processes) => (await startRedisServer(processes)).port,
+    async drive(processes, port, seconds) {
       const best = rates.get(port) ?? 20_000;
       const count = Math.round(best * seconds);
-      const { rps, p50, p99 } = await benchmark(stage, port, count);
+      const { rps, p50, p99 } = await benchmark(processes, port, count);
       rates.set(port, Math.max(rps, best));
       return { sample: { requests_per_s: rps, p50_ms: p50, p99_ms: p99 }, work: count };
     },
@@ -81,8 +81,8 @@ export function requests(): Load {
 }
 
 /** An HTTP server for ab, which closes after each answer; returns its port. */
-export async function startSmallHttp(stage: Stage): Promise<number> {
-  return (await listening((port) => startNginx(stage, "nginx (http)", smallHttp(port)))).port;
+export async function startSmallHttp(processes: Processes): Promise<number> {
+  return (await listening((port) => startNginx(processes, "nginx (http)", smallHttp(port)))).port;
 }
 
 /** ab: 50 at a time, each request on a connection of its own. */
@@ -93,18 +93,22 @@ export const connections: Load = {
   hasTls: false,
   warmUp: { work: 25_000 },
   upstream: startSmallHttp,
-  async drive(stage, port, seconds) {
-    const { perSecond, complete } = await runAb(stage, 50, seconds, [`http://127.0.0.1:${port}/`]);
+  async drive(processes, port, seconds) {
+    const { perSecond, complete } = await runAb(processes, 50, seconds, [`http://127.0.0.1:${port}/`]);
     return { sample: { connections_per_s: perSecond }, work: complete };
   },
   cost: (cpuMs, work) => ({ cpu_us_per_connection: cpuMs * 1000 / work }),
 };
 
 /** ab with so many clients for so long; it takes whole seconds only. */
-export async function runAb(stage: Stage, clients: number, seconds: number, args: string[]) {
+export async function runAb(processes: Processes, clients: number, seconds: number, args: string[]) {
   // -t implies -n 50000, so a larger -n has to follow it.
   const length = ["-t", String(Math.ceil(seconds)), "-n", "500000"];
   return parseAb(
-    await stage.run(AB.command, ["-q", "-c", String(clients), ...length, ...args], seconds * 1000 + 60_000),
+    await processes.run(
+      AB.command,
+      ["-q", "-c", String(clients), ...length, ...args],
+      seconds * 1000 + 60_000,
+    ),
   );
 }

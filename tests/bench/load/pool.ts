@@ -18,8 +18,9 @@ export const pool: Load = {
   targets: POOL_TARGETS,
   hasTls: false,
   warmUp: { work: ARRIVALS_PER_SECOND },
-  upstream: async (stage) => {
-    const start = (port: number) => stage.start("greeter", Deno.execPath(), scriptArgs("greeter.ts", [port]));
+  upstream: async (processes) => {
+    const start = (port: number) =>
+      processes.start("greeter", Deno.execPath(), scriptArgs("greeter.ts", [port]));
     return (await listening(start)).port;
   },
   async drive(_stage, port, seconds) {

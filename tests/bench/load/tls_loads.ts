@@ -13,7 +13,7 @@ import { TLS_TARGETS } from "../report/names.ts";
 import { CpuClock, reapedCpuMs } from "../proc.ts";
 import { AB, NGINX, OPENSSL } from "../targets/programs.ts";
 import { Sink } from "./sink.ts";
-import type { Stage, Started } from "../processes.ts";
+import type { Processes, Started } from "../processes.ts";
 import { pause, waitUntil } from "../wait.ts";
 
 const DEADLINE_MS = 10_000;
@@ -29,9 +29,9 @@ export function tlsBulk(sink: Sink): Load {
     hasTls: true,
     warmUp: { work: 3 },
     upstream: () => Promise.resolve(sink.port),
-    async drive(stage, port, seconds) {
+    async drive(processes, port, seconds) {
       const before = sink.received;
-      const client = sendZeros(stage, port);
+      const client = sendZeros(processes, port);
       try {
         await flowing(sink, client, before);
         const clock = new CpuClock(client.pid);
@@ -53,9 +53,9 @@ export function tlsBulk(sink: Sink): Load {
   };
 }
 
-function sendZeros(stage: Stage, port: number): Started {
+function sendZeros(processes: Processes, port: number): Started {
   const command = `exec ${OPENSSL.command} s_client -quiet -tls1_3 -connect 127.0.0.1:${port}`;
-  return stage.start("openssl s_client", "sh", ["-c", `${command} </dev/zero >/dev/null`]);
+  return processes.start("openssl s_client", "sh", ["-c", `${command} </dev/zero >/dev/null`]);
 }
 
 async function flowing(sink: Sink, client: Started, before: number): Promise<void> {
@@ -71,11 +71,11 @@ export const handshakes: Load = {
   hasTls: true,
   warmUp: { work: 4000 },
   upstream: startSmallHttp,
-  async drive(stage, port, seconds) {
+  async drive(processes, port, seconds) {
     const args = ["-f", "TLS1.3", `https://127.0.0.1:${port}/`];
     const start = { at: performance.now(), reaped: reapedCpuMs(Deno.pid) };
     const runs = await Promise.all(
-      Array.from({ length: AB_PROCESSES }, () => runAb(stage, CLIENTS / AB_PROCESSES, seconds, args)),
+      Array.from({ length: AB_PROCESSES }, () => runAb(processes, CLIENTS / AB_PROCESSES, seconds, args)),
     );
     const ms = (performance.now() - start.at) * AB_PROCESSES;
     const sum = (figure: (run: typeof runs[number]) => number) =>

@@ -1,6 +1,6 @@
 /** The certificate that every proxy here shows: EC P-256, as most new ones are, made for one run. */
 import { OPENSSL } from "./programs.ts";
-import type { Stage } from "../processes.ts";
+import type { Processes } from "../processes.ts";
 
 /** Paths of PEM files. */
 export interface Certificate {
@@ -10,9 +10,9 @@ export interface Certificate {
   readonly bundle: string;
 }
 
-/** Makes it once for a stage. */
-export async function makeCertificate(stage: Stage): Promise<Certificate> {
-  const [cert, key, bundle] = ["cert", "key", "bundle"].map((name) => `${stage.dir}/${name}.pem`) as [
+/** Makes it once for a processes. */
+export async function makeCertificate(processes: Processes): Promise<Certificate> {
+  const [cert, key, bundle] = ["cert", "key", "bundle"].map((name) => `${processes.dir}/${name}.pem`) as [
     string,
     string,
     string,
@@ -20,7 +20,7 @@ export async function makeCertificate(stage: Stage): Promise<Certificate> {
   const kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
   const subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"];
   const args = ["req", "-x509", ...kind, "-keyout", key, "-out", cert, "-days", "2", ...subject];
-  await stage.run(OPENSSL.command, args, 10_000);
+  await processes.run(OPENSSL.command, args, 10_000);
   await Deno.writeTextFile(bundle, await Deno.readTextFile(cert) + await Deno.readTextFile(key));
   return { cert, key, bundle };
 }

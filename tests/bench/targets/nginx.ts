@@ -1,7 +1,7 @@
 /** nginx in both its roles here: stream proxy (a target) and tiny HTTP server (an upstream). */
 import { about, NGINX } from "./programs.ts";
 import type { Place } from "./proxies.ts";
-import type { Stage, Started } from "../processes.ts";
+import type { Processes, Started } from "../processes.ts";
 
 /** The load_module line for stream: "" when it is built in, null when this nginx has none. */
 export async function streamModule(): Promise<string | null> {
@@ -16,14 +16,14 @@ export async function streamModule(): Promise<string | null> {
   }
 }
 
-/** Starts an nginx with one process, in the foreground, keeping all of its files in the stage's directory. */
+/** Starts an nginx with one process, in the foreground, keeping all of its files in the processes's directory. */
 export async function startNginx(
-  stage: Stage,
+  processes: Processes,
   name: string,
   body: string,
   main = "",
 ): Promise<Started> {
-  const prefix = await Deno.makeTempDir({ dir: stage.dir });
+  const prefix = await Deno.makeTempDir({ dir: processes.dir });
   const config = `${main}
     daemon off; master_process off; worker_processes 1;
     pid nginx.pid;
@@ -31,7 +31,7 @@ export async function startNginx(
     ${body}`;
   await Deno.writeTextFile(`${prefix}/nginx.conf`, config);
   // -e, because before it reads the configuration it opens a log in /var/log.
-  return stage.start(name, NGINX.command, ["-p", prefix, "-e", "stderr", "-c", `${prefix}/nginx.conf`]);
+  return processes.start(name, NGINX.command, ["-p", prefix, "-e", "stderr", "-c", `${prefix}/nginx.conf`]);
 }
 
 /**

@@ -3,7 +3,7 @@ import type { Certificate } from "./certificate.ts";
 import { smallHttp, startNginx, streamModule, streamProxy } from "./nginx.ts";
 import { HAPROXY, NODE, PINGORA, SOCAT, TOXIPROXY } from "./programs.ts";
 import { scriptArgs } from "./script.ts";
-import type { Stage, Started } from "../processes.ts";
+import type { Processes, Started } from "../processes.ts";
 import { freePort } from "../wait.ts";
 
 /** Where a proxy stands, and whether it ends TLS. Ports are numbers, or words where they only stand for some. */
@@ -15,17 +15,17 @@ export interface Place {
 }
 
 /** Starts a proxy at a place. */
-export type StartPeer = (stage: Stage, place: Place) => Started | Promise<Started>;
+export type StartPeer = (processes: Processes, place: Place) => Started | Promise<Started>;
 
 const NODE_SCRIPT = new URL("./node_pipe.mjs", import.meta.url).pathname;
 
 /** haproxy with so many threads. */
 export function haproxy(threads: number): StartPeer {
-  return async (stage, place) => {
-    const config = `${stage.dir}/haproxy-${place.port}.cfg`;
+  return async (processes, place) => {
+    const config = `${processes.dir}/haproxy-${place.port}.cfg`;
     await Deno.writeTextFile(config, haproxyConfig(place, threads));
     // -db keeps it in the foreground without a master, so that its pid is the one that works.
-    return stage.start("haproxy", HAPROXY.command, ["-db", "-q", "-f", config]);
+    return processes.start("haproxy", HAPROXY.command, ["-db", "-q", "-f", config]);
   };
 }
 
@@ -55,16 +55,16 @@ listen bench
 }
 
 /** nginx with its stream module. */
-export const nginx: StartPeer = async (stage, place) =>
-  await startNginx(stage, "nginx", streamProxy(place), await streamModule() ?? "");
+export const nginx: StartPeer = async (processes, place) =>
+  await startNginx(processes, "nginx", streamProxy(place), await streamModule() ?? "");
 
 /** The relay of `tests/bench/pingora`, with one thread. */
-export const pingora: StartPeer = (stage, { port, upstream }) =>
-  stage.start("pingora", PINGORA.command, [`127.0.0.1:${port}`, `127.0.0.1:${upstream}`, "1"]);
+export const pingora: StartPeer = (processes, { port, upstream }) =>
+  processes.start("pingora", PINGORA.command, [`127.0.0.1:${port}`, `127.0.0.1:${upstream}`, "1"]);
 
 /** toxiproxy with one proxy and no toxic, on one core as the others. */
-export const toxiproxy: StartPeer = async (stage, { port, upstream }) => {
-  const config = `${stage.dir}/toxiproxy-${port}.json`;
+export const toxiproxy: StartPeer = async (processes, { port, upstream }) => {
+  const config = `${processes.dir}/toxiproxy-${port}.json`;
   const proxy = {
     name: "bench",
     listen: `127.0.0.1:${port}`,
@@ -81,11 +81,12 @@ export const toxiproxy: StartPeer = async (stage, { port, upstream }) => {
     "-config",
     config,
   ];
-  return stage.start("toxiproxy", "env", args);
+  return processes.start("toxiproxy", "env", args);
 };
 
 /** socat, which forks a process for each connection. */
-export const socat: StartPeer = (stage, place) => stage.start("socat", SOCAT.command, socatArgs(place));
+export const socat: StartPeer = (processes, place) =>
+  processes.start("socat", SOCAT.command, socatArgs(place));
 
 function socatArgs({ port, upstream }: Place): string[] {
   const listen = `TCP-LISTEN:${port},bind=127.0.0.1,fork,reuseaddr,nodelay,backlog=4096`;
@@ -93,12 +94,12 @@ function socatArgs({ port, upstream }: Place): string[] {
 }
 
 /** Node.js with `a.pipe(b)`. */
-export const nodePipe: StartPeer = (stage, { port, upstream }) =>
-  stage.start("node", NODE.command, [NODE_SCRIPT, String(port), String(upstream)]);
+export const nodePipe: StartPeer = (processes, { port, upstream }) =>
+  processes.start("node", NODE.command, [NODE_SCRIPT, String(port), String(upstream)]);
 
 /** The leanest relay on Deno. */
-export const bareRelay: StartPeer = (stage, { port, upstream }) =>
-  stage.start("bare_relay.ts", Deno.execPath(), scriptArgs("bare_relay.ts", [port, upstream]));
+export const bareRelay: StartPeer = (processes, { port, upstream }) =>
+  processes.start("bare_relay.ts", Deno.execPath(), scriptArgs("bare_relay.ts", [port, upstream]));
 
 /** What the others were told, for the results; PORT and UPSTREAM stand for numbers. */
 export async function peerSettings(): Promise<Record<string, string>> {

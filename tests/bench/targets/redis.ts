@@ -1,27 +1,28 @@
 /** redis-server as an upstream, and redis-benchmark as its clients. */
 import { REDIS_BENCHMARK, REDIS_SERVER } from "./programs.ts";
-import type { Stage } from "../processes.ts";
+import type { Processes } from "../processes.ts";
 import { listening, type Running } from "./targets.ts";
 import { parseRedisCsv, parseRedisInfo } from "./tool_output.ts";
 
 /** Starts a server that keeps nothing on disk and takes 6 000 clients, 4 096 of them at once. */
-export async function startRedisServer(stage: Stage): Promise<Running> {
+export async function startRedisServer(processes: Processes): Promise<Running> {
   const args = (port: number) => [
     ...["--port", port, "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"],
     ...["--maxclients", 6000, "--tcp-backlog", 4096],
   ];
-  const start = (port: number) => stage.start("redis-server", REDIS_SERVER.command, args(port).map(String));
+  const start = (port: number) =>
+    processes.start("redis-server", REDIS_SERVER.command, args(port).map(String));
   return await listening(start);
 }
 
 /** So many SET requests with values of 3 bytes, from 50 clients that each wait for their answers. */
 export async function benchmark(
-  stage: Stage,
+  processes: Processes,
   port: number,
   count: number,
 ): Promise<{ rps: number; p50: number; p99: number }> {
   const args = ["-p", port, "-t", "set", "-c", 50, "-n", count, "--csv"].map(String);
-  return parseRedisCsv(await stage.run(REDIS_BENCHMARK.command, args, 120_000));
+  return parseRedisCsv(await processes.run(REDIS_BENCHMARK.command, args, 120_000));
 }
 
 /** A server's own figures, over one connection. */

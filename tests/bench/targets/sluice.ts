@@ -1,7 +1,7 @@
 /** Starts sluice the way a user does, as a command, and waits for its ready line. */
 import { fileURLToPath } from "node:url";
 import type { Certificate } from "./certificate.ts";
-import type { Stage, Started } from "../processes.ts";
+import type { Processes, Started } from "../processes.ts";
 import type { Running, Start } from "./targets.ts";
 import { waitUntil } from "../wait.ts";
 
@@ -27,23 +27,23 @@ export function sluiceCommand(): { command: string; args: string[] } {
 }
 
 /** A sluice with one service before this upstream. */
-export const startSluice: Start = async (stage, upstream, certificate) =>
+export const startSluice: Start = async (processes, upstream, certificate) =>
   certificate === null
-    ? await start(stage, [`0=127.0.0.1:${upstream}`])
-    : await startConfigured(stage, "tls", service(upstream, tls(certificate, "")));
+    ? await start(processes, [`0=127.0.0.1:${upstream}`])
+    : await startConfigured(processes, "tls", service(upstream, tls(certificate, "")));
 
 /** The same with Deno.listenTls; it makes a difference only where TLS ends. */
-export const startUnseamlessSluice: Start = async (stage, upstream, certificate) => {
+export const startUnseamlessSluice: Start = async (processes, upstream, certificate) => {
   const settings = certificate === null ? "" : tls(certificate, ", seamless: false");
-  return await startConfigured(stage, "unseamless", service(upstream, settings));
+  return await startConfigured(processes, "unseamless", service(upstream, settings));
 };
 
 /** The same with two threads. */
-export const startThreadedSluice: Start = async (stage, upstream) =>
-  await startConfigured(stage, "threads", `workers: 2\n${service(upstream, "")}`);
+export const startThreadedSluice: Start = async (processes, upstream) =>
+  await startConfigured(processes, "threads", `workers: 2\n${service(upstream, "")}`);
 
 /** The same with a warm pool. */
-export const startPooledSluice: Start = async (stage, upstream) => {
+export const startPooledSluice: Start = async (processes, upstream) => {
   const pool = `upstreams:
   greeter:
     endpoints: ["127.0.0.1:${upstream}"]
@@ -51,7 +51,7 @@ export const startPooledSluice: Start = async (stage, upstream) => {
 services:
   - { name: bench, listen: "127.0.0.1:0", upstream: greeter }
 `;
-  return await startConfigured(stage, "pool", pool);
+  return await startConfigured(processes, "pool", pool);
 };
 
 function service(upstream: number, settings: string): string {
@@ -64,16 +64,16 @@ function tls({ cert, key }: Certificate, more: string): string {
   return `, tls: { cert: "${cert}", key: "${key}"${more} }`;
 }
 
-async function startConfigured(stage: Stage, name: string, text: string): Promise<Running> {
-  const config = await Deno.makeTempFile({ dir: stage.dir, prefix: `sluice-${name}-`, suffix: ".yaml" });
+async function startConfigured(processes: Processes, name: string, text: string): Promise<Running> {
+  const config = await Deno.makeTempFile({ dir: processes.dir, prefix: `sluice-${name}-`, suffix: ".yaml" });
   await Deno.writeTextFile(config, text);
-  return await start(stage, ["-c", config]);
+  return await start(processes, ["-c", config]);
 }
 
-async function start(stage: Stage, source: string[]): Promise<Running> {
+async function start(processes: Processes, source: string[]): Promise<Running> {
   const { command, args } = sluiceCommand();
   const own = [...source, "--print-ready", "--log-level", "warn"];
-  const started = stage.start("sluice", command, [...args, ...own], { readLines: true });
+  const started = processes.start("sluice", command, [...args, ...own], { readLines: true });
   await waitUntil(() => started.lines.length > 0 || started.obituary() !== "", READY_DEADLINE_MS, 1);
   const readyAfterMs = performance.now() - started.launchedAt;
   const { pid, port } = readyLine(started);

@@ -4,7 +4,7 @@ import type { TargetName } from "../report/names.ts";
 import { bareRelay, haproxy, nginx, nodePipe, pingora, socat, type StartPeer, toxiproxy } from "./proxies.ts";
 import { HAPROXY, NGINX, NODE, PINGORA, type Program, SOCAT, TOXIPROXY } from "./programs.ts";
 import { startPooledSluice, startSluice, startThreadedSluice, startUnseamlessSluice } from "./sluice.ts";
-import type { Stage, Started } from "../processes.ts";
+import type { Processes, Started } from "../processes.ts";
 import { connectable, freePort, waitUntil } from "../wait.ts";
 
 /** A started target. */
@@ -20,7 +20,11 @@ export interface Running {
 }
 
 /** Starts a proxy before an upstream on this loopback port, which ends TLS when there is a certificate. */
-export type Start = (stage: Stage, upstream: number, certificate: Certificate | null) => Promise<Running>;
+export type Start = (
+  processes: Processes,
+  upstream: number,
+  certificate: Certificate | null,
+) => Promise<Running>;
 
 interface Target {
   readonly needs: readonly Program[];
@@ -50,8 +54,8 @@ function noProxy(port: number): Running {
 }
 
 function peer(start: StartPeer, forks = false): Start {
-  return (stage, upstream, certificate) =>
-    listening((port) => start(stage, { port, upstream, certificate }), forks);
+  return (processes, upstream, certificate) =>
+    listening((port) => start(processes, { port, upstream, certificate }), forks);
 }
 
 /**

@@ -5,28 +5,28 @@ import type { EndpointView, UpstreamView } from "../../../src/admin/views.ts";
 import { Admin } from "../../support/program/admin.ts";
 import { brief } from "../../support/program/event_reader.ts";
 import { eventually } from "../../support/eventually.ts";
-import { Clients, countsOf, Members, Visits } from "../../support/peers/named_server.ts";
+import { Clients, countsOf, NamedServers, Visits } from "../../support/peers/named_server.ts";
 import { Sluice, workers } from "../../support/program/program.ts";
 import { connect, endOf } from "../../support/peers/sockets.ts";
 
 Deno.test("an endpoint on drain gets no new clients and keeps its own, until it is up again", async () => {
-  await using stage = await Stage.start();
-  const { admin, members: [a], port, visits } = stage;
+  await using fixture = await Fixture.start();
+  const { admin, members: [a], port, visits } = fixture;
   using clients = await Clients.connect(port, 4);
   assert.deepEqual(clients.counts, { a: 2, b: 2 });
   const view = await admin.setEndpoint(a.address, "drain");
   assert.deepEqual([view.address, view.state, view.admin, view.active], [a.address, "up", "drain", 2]);
   assert.deepEqual(countsOf(await visits.make(10)), { b: 10 });
   await clients.checkAlive();
-  assert.deepEqual(await stage.adminStates(), ["drain", "up"]);
+  assert.deepEqual(await fixture.adminStates(), ["drain", "up"]);
   await admin.setEndpoint(a.address, "up");
   assert.deepEqual(countsOf(await visits.make(10)), { a: 5, b: 5 });
   await clients.checkAlive();
 });
 
 Deno.test("an endpoint set down loses its clients at once, and gets none until it is up again", async () => {
-  await using stage = await Stage.start();
-  const { admin, sluice, members: [a], port, visits } = stage;
+  await using fixture = await Fixture.start();
+  const { admin, sluice, members: [a], port, visits } = fixture;
   using events = await admin.events();
   using clients = await Clients.connect(port, 4);
   const view = await admin.setEndpoint(a.address, "down");
@@ -61,8 +61,8 @@ Deno.test("an endpoint set down loses its clients at once, and gets none until i
 
 for (const state of ["down", "drain"] as const) {
   Deno.test(`with every endpoint on ${state}, clients are refused, not sent there all the same`, async () => {
-    await using stage = await Stage.start();
-    const { admin, sluice, members, port, visits } = stage;
+    await using fixture = await Fixture.start();
+    const { admin, sluice, members, port, visits } = fixture;
     for (const member of members) await admin.setEndpoint(member.address, state);
     const before = members.map(({ clients }) => clients);
     using events = await admin.events();
@@ -75,15 +75,15 @@ for (const state of ["down", "drain"] as const) {
     const [line] = await sluice.loggedEvents("connection_failed", 1);
     assert.equal(line!.code, "no_endpoint");
     // Health does not matter to what an operator has said.
-    assert.deepEqual(await stage.adminStates(), [state, state]);
+    assert.deepEqual(await fixture.adminStates(), [state, state]);
     await admin.setEndpoint(members[1].address, "up");
     assert.deepEqual(countsOf(await visits.make(4)), { b: 4 });
   });
 }
 
 Deno.test("what is set of an endpoint that there is not, or to what there is not, is an error", async () => {
-  await using stage = await Stage.start();
-  const { admin, members: [a] } = stage;
+  await using fixture = await Fixture.start();
+  const { admin, members: [a] } = fixture;
   const codes = await Promise.all([
     admin.ask("POST", "/api/v1/upstreams/group/127.0.0.1:1", { state: "down" }),
     admin.ask("POST", `/api/v1/upstreams/other/${a.address}`, { state: "down" }),
@@ -96,25 +96,25 @@ Deno.test("what is set of an endpoint that there is not, or to what there is not
     "bad_body",
     "bad_body",
   ]);
-  assert.deepEqual(await stage.adminStates(), ["up", "up"]);
+  assert.deepEqual(await fixture.adminStates(), ["up", "up"]);
 });
 
 /** A program before the members "a" and "b", which its health checks have found to be up. */
-class Stage implements AsyncDisposable {
-  readonly #all: Members;
+class Fixture implements AsyncDisposable {
+  readonly #all: NamedServers;
   readonly sluice: Sluice;
   readonly admin: Admin;
   readonly visits: Visits;
 
-  private constructor(members: Members, sluice: Sluice) {
+  private constructor(members: NamedServers, sluice: Sluice) {
     this.#all = members;
     this.sluice = sluice;
     this.admin = new Admin(sluice);
     this.visits = new Visits(sluice.port());
   }
 
-  static async start(): Promise<Stage> {
-    const members = await Members.start("ab");
+  static async start(): Promise<Fixture> {
+    const members = await NamedServers.start("ab");
     const sluice = await Sluice.withConfig(`
 admin: { listen: 127.0.0.1:0 }
 log: { format: json }
@@ -124,12 +124,12 @@ upstreams:
     health_check: { send: PING, expect: +PONG, interval: 10m }
 services: [{ name: test, listen: 0, upstream: group }]
 `);
-    const stage = new Stage(members, sluice);
-    await stage.#checked();
-    return stage;
+    const fixture = new Fixture(members, sluice);
+    await fixture.#checked();
+    return fixture;
   }
 
-  get members(): [Members["all"][number], Members["all"][number]] {
+  get members(): [NamedServers["all"][number], NamedServers["all"][number]] {
     const [a, b] = this.#all.all;
     return [a!, b!];
   }

@@ -195,11 +195,11 @@ Deno.test("events of a client whose upstream speaks no TLS: failed tls_handshake
   await expectTurnedAway(events, "failed tls_handshake_failed", /TLS/);
 });
 
-interopTest("events of a client who speaks no TLS: refused tls_handshake_failed", OPENSSL, async (stage) => {
-  const authority = stage.use(await CertificateAuthority.create());
+interopTest("events of a client who speaks no TLS: refused tls_handshake_failed", OPENSSL, async (stack) => {
+  const authority = stack.use(await CertificateAuthority.create());
   const { cert, key } = await authority.issue({ name: "db.test" });
-  const sluice = stage.use(await startBefore("127.0.0.1:1", [`tls: { cert: "${cert}", key: "${key}" }`]));
-  const events = stage.use(await new Admin(sluice).events());
+  const sluice = stack.use(await startBefore("127.0.0.1:1", [`tls: { cert: "${cert}", key: "${key}" }`]));
+  const events = stack.use(await new Admin(sluice).events());
   clientOf(sluice).write("GET / HTTP/1.1\r\n\r\n");
   await expectTurnedAway(events, "refused tls_handshake_failed", /TLS/);
 });

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { Admin } from "../../support/program/admin.ts";
 import { brief } from "../../support/program/event_reader.ts";
-import { Clients, Members } from "../../support/peers/named_server.ts";
+import { Clients, NamedServers } from "../../support/peers/named_server.ts";
 import { Sluice, within, workers } from "../../support/program/program.ts";
 import {
   blackHole,
@@ -89,7 +89,7 @@ Deno.test("a connection whose upstream does not answer can be killed", async () 
 });
 
 Deno.test("of a hundred connections those killed at the same time end, and no others", async () => {
-  await using members = await Members.start("a");
+  await using members = await NamedServers.start("a");
   await using sluice = await start(members.all[0]!.address);
   const admin = new Admin(sluice);
   using stay = await Clients.connect(sluice.port(), 50);

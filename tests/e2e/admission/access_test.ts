@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
 import { startProxy } from "../../../main.ts";
 import { eventually } from "../../support/eventually.ts";
-import { Guest, Guests, hitAndRun } from "../../support/peers/test_client.ts";
-import { Member, whoAnswers } from "../../support/peers/named_server.ts";
+import { sendAndReset, TestClient, TestClients } from "../../support/peers/test_client.ts";
+import { NamedServer, whoAnswers } from "../../support/peers/named_server.ts";
 import { Sluice } from "../../support/program/program.ts";
 import { connect, echo, endOf, readText, upstream, writeText } from "../../support/peers/sockets.ts";
 
@@ -17,7 +17,7 @@ for (const reset of ["close", "pass"]) {
     name: `allow and deny decide by address and block, deny wins, with reset: ${reset}${onLinux}`,
     ignore: !isLinux,
     async fn() {
-      await using a = await Member.start("a");
+      await using a = await NamedServer.start("a");
       const service = (name: string, keys: string) =>
         `  - { name: ${name}, listen: ":0", reset: ${reset}, ${keys}, upstream: "${a.address}" }`;
       // Dual-stack: the kernel shows IPv4 clients as IPv6 ones.
@@ -58,9 +58,9 @@ ${service("denied_again", `allow: 127.0.0.2, deny: 127.0.0.0/8`)}
         await echo(conn);
       });
       await using sluice = await Sluice.before(server.address, [`reset: ${reset}`, "deny: 127.0.0.2"]);
-      using guests = new Guests();
+      using clients = new TestClients();
       assert.deepEqual(
-        new Set(await guests.rush(sluice.port(), 20, { localAddress: "127.0.0.2" })),
+        new Set(await clients.connectMany(sluice.port(), 20, { localAddress: "127.0.0.2" })),
         new Set([""]),
       );
       const line = await sluice.logged("client=127.0.0.2:");
@@ -100,13 +100,13 @@ services:
 `);
       const header = "PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n";
       sluice.kill("SIGSTOP");
-      await hitAndRun(sluice.port(0), "EVIL");
-      await hitAndRun(sluice.port(1), `${header}EVIL`);
+      await sendAndReset(sluice.port(0), "EVIL");
+      await sendAndReset(sluice.port(1), `${header}EVIL`);
       sluice.kill("SIGCONT");
       // Those behind them in the queues come in.
       assert.equal(await whoAnswers(sluice.port(0), { localAddress: "127.0.0.2" }), "a");
-      using guest = await Guest.come(sluice.port(1), { localAddress: "127.0.0.2", header });
-      assert.equal(guest.name, "a");
+      using client = await TestClient.connect(sluice.port(1), { localAddress: "127.0.0.2", header });
+      assert.equal(client.name, "a");
       assert.deepEqual(received, ["NAME", "NAME"]);
       await sluice.stop();
       await Deno.remove(directory, { recursive: true });
@@ -115,7 +115,7 @@ services:
 }
 
 Deno.test("who is denied and says nothing is closed at once, with a FIN", async () => {
-  await using a = await Member.start("a");
+  await using a = await NamedServer.start("a");
   await using sluice = await Sluice.before(a.address, ["allow: 192.0.2.1"]);
   using client = await connect(sluice.port());
   assert.equal(await endOf(client), "fin");
@@ -123,21 +123,21 @@ Deno.test("who is denied and says nothing is closed at once, with a FIN", async 
 });
 
 Deno.test("no more than ten refusals a second are logged, and the others are counted", async () => {
-  await using a = await Member.start("a");
+  await using a = await NamedServer.start("a");
   await using sluice = await Sluice.withConfig(`
 log: { format: json }
 services: [{ name: test, listen: 0, upstream: "${a.address}", deny: 127.0.0.0/8 }]
 `);
-  using guests = new Guests();
+  using clients = new TestClients();
   let visits = 100;
   const began = performance.now();
-  await guests.rush(sluice.port(), visits);
+  await clients.connectMany(sluice.port(), visits);
   const seconds = Math.ceil((performance.now() - began) / 1000);
   const first = (await sluice.loggedEvents("connection_refused", 10)).length;
   assert.ok(first <= 10 * (seconds + 1), `${first} lines in ${seconds} s`);
   // Once the second is over, the next one who comes is logged, with the number of those who were not.
   const counted = await eventually("a line with suppressed", async () => {
-    using _guest = await Guest.come(sluice.port());
+    using _client = await TestClient.connect(sluice.port());
     visits += 1;
     const lines = sluice.events("connection_refused");
     const suppressed = lines.map(({ suppressed }) => Number(suppressed ?? 0)).filter((count) => count > 0);
@@ -150,7 +150,7 @@ services: [{ name: test, listen: 0, upstream: "${a.address}", deny: 127.0.0.0/8 
 });
 
 Deno.test("refusals are counted by reason", async () => {
-  await using a = await Member.start("a");
+  await using a = await NamedServer.start("a");
   const service = { listen: 0, upstream: a.address };
   await using proxy = await startProxy({
     services: [
@@ -158,8 +158,8 @@ Deno.test("refusals are counted by reason", async () => {
       { ...service, name: "full", limits: { connections: 1 } },
     ],
   });
-  using guests = new Guests();
-  for (const { listen } of proxy.services) await guests.rush(Number(listen[0]!.split(":")[1]), 50);
+  using clients = new TestClients();
+  for (const { listen } of proxy.services) await clients.connectMany(Number(listen[0]!.split(":")[1]), 50);
   await eventually(
     "the counts",
     () => proxy.figures().map(({ accepted, refused, refusedBy }) => ({ accepted, refused, refusedBy })),

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
 import { eventually } from "../../support/eventually.ts";
-import { type Coming, type Guest, Guests } from "../../support/peers/test_client.ts";
-import { Member } from "../../support/peers/named_server.ts";
+import { type TestClient, type TestClientOptions, TestClients } from "../../support/peers/test_client.ts";
+import { NamedServer } from "../../support/peers/named_server.ts";
 import { Sluice, within } from "../../support/program/program.ts";
 import {
   blackHole,
@@ -25,7 +25,7 @@ const LIMIT = 3;
 
 for (const reset of ["close", "pass"]) {
   Deno.test(`a place is given back however a connection ends, with reset: ${reset}`, async () => {
-    await using a = await Member.start("a");
+    await using a = await NamedServer.start("a");
     await using sluice = await Sluice.withConfig(`
 services:
   - { name: plain, listen: 0, reset: ${reset}, limits: { connections: ${LIMIT} }, upstream: "${a.address}" }
@@ -38,24 +38,24 @@ services:
     upstream: "${a.address}"
 `);
     const [plain, header] = [sluice.port(0), sluice.port(1)];
-    using guests = new Guests();
-    for (const guest of await fill(guests, plain)) guest[Symbol.dispose]();
-    for (const guest of await fill(guests, plain)) guest.reset();
-    for (const guest of await fill(guests, plain)) guest[Symbol.dispose]();
+    using clients = new TestClients();
+    for (const client of await fill(clients, plain)) client[Symbol.dispose]();
+    for (const client of await fill(clients, plain)) client.reset();
+    for (const client of await fill(clients, plain)) client[Symbol.dispose]();
     await a.goDown();
-    await eventually("the upstream to refuse", () => turnedAway(guests, plain), (code) => {
+    await eventually("the upstream to refuse", () => turnedAway(clients, plain), (code) => {
       return code && sluice.stderr.includes("code=connection_refused");
     });
     a.comeBack();
-    await fill(guests, plain);
+    await fill(clients, plain);
     // Nothing until the timeout, a wrong header, half a one, and one of who is denied.
     for (const bytes of ["", "GET / HTTP/1.1\r\n", "PROXY TCP4 192.0", headerOf("192.0.2.66")]) {
-      const clients = await Promise.all(Array.from({ length: LIMIT }, () => connect(header)));
-      for (const client of clients) if (bytes !== "") await writeText(client, bytes);
-      await Promise.all(clients.map(endOf));
-      clients.forEach(tryClose);
+      const refused = await Promise.all(Array.from({ length: LIMIT }, () => connect(header)));
+      for (const client of refused) if (bytes !== "") await writeText(client, bytes);
+      await Promise.all(refused.map(endOf));
+      refused.forEach(tryClose);
       const from = { header: headerOf("192.0.2.1") };
-      for (const guest of await fill(guests, header, from)) guest.reset();
+      for (const client of await fill(clients, header, from)) client.reset();
     }
   });
 
@@ -65,7 +65,7 @@ services:
       // Never idle, and not so fast that the machine is busy with it.
       for (;; await pause(1)) await conn.write(new Uint8Array(1024));
     });
-    await using silent = await Member.start("a");
+    await using silent = await NamedServer.start("a");
     const limits = `limits: { connections: ${LIMIT}, lifetime: 1s }`;
     await using sluice = await Sluice.withConfig(`
 log: { format: json }
@@ -73,17 +73,17 @@ services:
   - { name: busy, listen: 0, reset: ${reset}, ${limits}, upstream: "${server.address}" }
   - { name: idle, listen: 0, reset: ${reset}, ${limits}, upstream: "${silent.address}" }
 `);
-    using guests = new Guests();
+    using clients = new TestClients();
     const began = performance.now();
-    const busy = await fill(guests, sluice.port(0));
-    const idle = await fill(guests, sluice.port(1));
+    const busy = await fill(clients, sluice.port(0));
+    const idle = await fill(clients, sluice.port(1));
     const connected = performance.now();
     const ends = await Promise.all([...busy, ...idle].map(({ ended }) => ended));
     // The program's clock began with each connection: after this one's first reading, before its second.
     assert.ok(Math.min(...ends) - began >= 995, `${Math.min(...ends) - began} ms`);
     assert.ok(Math.max(...ends) - connected <= 1200, `${Math.max(...ends) - connected} ms`);
-    await fill(guests, sluice.port(0));
-    await fill(guests, sluice.port(1));
+    await fill(clients, sluice.port(0));
+    await fill(clients, sluice.port(1));
     const lines = await sluice.loggedEvents("connection_closed", 2 * LIMIT);
     for (const { code, reason, duration_ms } of lines.slice(0, 2 * LIMIT)) {
       assert.deepEqual({ code, reason }, { code: "lifetime", reason: "lifetime over" });
@@ -96,7 +96,7 @@ Deno.test({
   name: "who waits for a place does not keep the program from stopping",
   ignore: isWindows,
   async fn() {
-    await using a = await Member.start("a");
+    await using a = await NamedServer.start("a");
     await using sluice = await Sluice.before(a.address, ["limits: { connections: 1, when_full: wait }"]);
     const inside = await connect(sluice.port());
     await writeText(inside, "NAME");
@@ -124,7 +124,7 @@ Deno.test({
   name: `more connections than descriptors allow are an error at start that says what to do${onLinux}`,
   ignore: !isLinux,
   async fn() {
-    await using a = await Member.start("a");
+    await using a = await NamedServer.start("a");
     const start = (connections: number, nofile: number) =>
       Sluice.withConfig(
         `limits: { connections: ${connections} }\nservices: [{ name: test, listen: 0, upstream: "${a.address}" }]`,
@@ -139,8 +139,8 @@ Deno.test({
       return true;
     });
     await using sluice = await start(10, 128);
-    using guests = new Guests();
-    assert.equal((await guests.rush(sluice.port(), 20)).filter(Boolean).length, 10);
+    using clients = new TestClients();
+    assert.equal((await clients.connectMany(sluice.port(), 20)).filter(Boolean).length, 10);
   },
 });
 
@@ -148,17 +148,17 @@ function headerOf(address: string): string {
   return `PROXY TCP4 ${address} 192.0.2.2 1 2\r\n`;
 }
 
-async function turnedAway(guests: Guests, port: number): Promise<boolean> {
-  return (await guests.come(port)).name === "";
+async function turnedAway(clients: TestClients, port: number): Promise<boolean> {
+  return (await clients.connect(port)).name === "";
 }
 
 /** Lets as many in as may be, each as soon as there is a place. Then nobody else gets in. */
-async function fill(guests: Guests, port: number, coming?: Coming): Promise<Guest[]> {
-  const all: Guest[] = [];
+async function fill(clients: TestClients, port: number, options?: TestClientOptions): Promise<TestClient[]> {
+  const all: TestClient[] = [];
   while (all.length < LIMIT) {
-    all.push(await eventually("a place", () => guests.come(port, coming), ({ name }) => name !== ""));
+    all.push(await eventually("a place", () => clients.connect(port, options), ({ name }) => name !== ""));
   }
-  assert.equal((await guests.come(port, coming)).name, "");
+  assert.equal((await clients.connect(port, options)).name, "");
   return all;
 }
 

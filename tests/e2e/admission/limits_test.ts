@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { eventually, roundTrip } from "../../support/eventually.ts";
-import { Guest, Guests } from "../../support/peers/test_client.ts";
-import { countsOf, Member, whoAnswers } from "../../support/peers/named_server.ts";
+import { TestClient, TestClients } from "../../support/peers/test_client.ts";
+import { countsOf, NamedServer, whoAnswers } from "../../support/peers/named_server.ts";
 import { Sluice, within, workers } from "../../support/program/program.ts";
 import { readText, upstream, writeText } from "../../support/peers/sockets.ts";
 
@@ -12,13 +12,13 @@ const onLinux = isLinux ? "" : " (skipped: needs 127.0.0.2, which Linux has)";
 
 for (const reset of ["close", "pass"]) {
   Deno.test(`of 200 who come at once as many get in as may, never one more, with reset: ${reset}`, async () => {
-    await using a = await Member.start("a");
+    await using a = await NamedServer.start("a");
     await using sluice = await Sluice.withConfig(logged([
       `{ name: test, listen: 0, reset: ${reset}, limits: { connections: 17 }, upstream: "${a.address}" }`,
     ]));
-    using guests = new Guests();
+    using clients = new TestClients();
     // Those who are in stay, so that who came too many would be seen.
-    assert.deepEqual(countsOf(await guests.rush(sluice.port(), 200)), { "": 183, a: 17 });
+    assert.deepEqual(countsOf(await clients.connectMany(sluice.port(), 200)), { "": 183, a: 17 });
     assert.equal(a.clients, 17);
     const [refused] = await sluice.loggedEvents("connection_refused", 1);
     assert.equal(refused!.code, "connection_limit");
@@ -31,54 +31,57 @@ Deno.test("with when_full: wait all 200 have their turn, never one more than may
   await using sluice = await Sluice.before(batches.address, [
     "limits: { connections: 10, when_full: wait }",
   ]);
-  using guests = new Guests();
-  const names = await within(20_000, "everybody's turn", guests.rush(sluice.port(), 200));
+  using clients = new TestClients();
+  const names = await within(20_000, "everybody's turn", clients.connectMany(sluice.port(), 200));
   assert.deepEqual(countsOf(names), { a: 200 });
   assert.deepEqual({ served: batches.served, most: batches.most }, { served: 200, most: 10 });
   assert.equal(sluice.stderr.includes("refused"), false);
 });
 
 Deno.test("the limit of the process holds over all services, and either may use it up", async () => {
-  await using a = await Member.start("a");
+  await using a = await NamedServer.start("a");
   const service = (name: string) =>
     `{ name: ${name}, listen: 0, limits: { connections: 8 }, upstream: "${a.address}" }`;
   await using sluice = await Sluice.withConfig(
     logged([service("one"), service("two")], "limits: { connections: 12 }"),
   );
-  using guests = new Guests();
-  const both = await Promise.all([guests.rush(sluice.port(0), 60), guests.rush(sluice.port(1), 60)]);
+  using clients = new TestClients();
+  const both = await Promise.all([
+    clients.connectMany(sluice.port(0), 60),
+    clients.connectMany(sluice.port(1), 60),
+  ]);
   assert.deepEqual(countsOf(both.flat()), { "": 108, a: 12 });
   for (const names of both) assert.ok(names.filter(Boolean).length <= 8, names.join());
   assert.equal(a.clients, 12);
 });
 
 Deno.test("who waits for a place of the process gets that of another service", async () => {
-  await using a = await Member.start("a");
+  await using a = await NamedServer.start("a");
   await using sluice = await Sluice.withConfig(`
 limits: { connections: 1 }
 services:
   - { name: one, listen: 0, upstream: "${a.address}" }
   - { name: two, listen: 0, upstream: "${a.address}", limits: { connections: 5, when_full: wait } }
 `);
-  using first = await Guest.come(sluice.port(0));
-  const second = Guest.come(sluice.port(1));
+  using first = await TestClient.connect(sluice.port(0));
+  const second = TestClient.connect(sluice.port(1));
   await roundTrip();
   first[Symbol.dispose]();
-  using guest = await within(5000, "the place of the other service", second);
-  assert.equal(guest.name, "a");
+  using client = await within(5000, "the place of the other service", second);
+  assert.equal(client.name, "a");
 });
 
 Deno.test({
   name: `each client address has its own limit${onLinux}`,
   ignore: !isLinux,
   async fn() {
-    await using a = await Member.start("a");
+    await using a = await NamedServer.start("a");
     await using sluice = await Sluice.withConfig(logged([
       `{ name: test, listen: ":0", limits: { connections_per_client: 3 }, upstream: "${a.address}" }`,
     ]));
-    using guests = new Guests();
+    using clients = new TestClients();
     const rushes = ["127.0.0.2", "127.0.0.3", "127.0.0.4"].map((localAddress) =>
-      guests.rush(sluice.port(), 20, { localAddress })
+      clients.connectMany(sluice.port(), 20, { localAddress })
     );
     for (const names of await Promise.all(rushes)) assert.deepEqual(countsOf(names), { "": 17, a: 3 });
     assert.equal(a.clients, 9);
@@ -92,7 +95,7 @@ Deno.test({
   name: `more than the burst at once are refused, and later they come in again${onLinux}`,
   ignore: !isLinux,
   async fn() {
-    await using a = await Member.start("a");
+    await using a = await NamedServer.start("a");
     await using sluice = await Sluice.withConfig(logged([
       `{ name: all, listen: 0, limits: { connects_per_second: { rate: 2, burst: 5 } }, upstream: "${a.address}" }`,
       `{ name: each, listen: 0, limits: { connects_per_second_per_client: { rate: 2, burst: 5 } }, ` +

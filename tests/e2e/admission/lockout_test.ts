@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { Admin } from "../../support/program/admin.ts";
-import { Guest, Guests } from "../../support/peers/test_client.ts";
-import { countsOf, Member } from "../../support/peers/named_server.ts";
+import { TestClient, TestClients } from "../../support/peers/test_client.ts";
+import { countsOf, NamedServer } from "../../support/peers/named_server.ts";
 import { Sluice, within } from "../../support/program/program.ts";
 import { Reloadable } from "../../support/program/reloadable.ts";
 
@@ -42,7 +42,7 @@ for (const threads of isLinux ? [1, 2] : [1]) {
         name: `whoever is refused by ${what} uses up nothing of others, ${how}${onLinux}`,
         ignore: !isLinux,
         async fn() {
-          await using a = await Member.start("a");
+          await using a = await NamedServer.start("a");
           const keys = [
             "name: test",
             'listen: ":0"',
@@ -56,24 +56,24 @@ for (const threads of isLinux ? [1, 2] : [1]) {
             [],
             { workers: threads },
           );
-          using guests = new Guests();
+          using clients = new TestClients();
           const from = (address: string) =>
             hasHeader
               ? { header: `PROXY TCP4 ${address} 192.0.2.1 1024 443\r\n` }
               : { localAddress: address };
           const flood = async () => {
             for (let round = 0; round < REFUSALS / 20; round++) {
-              await guests.rush(sluice.port(), 20, from("127.0.0.2"));
+              await clients.connectMany(sluice.port(), 20, from("127.0.0.2"));
             }
           };
           assert.deepEqual(
-            countsOf(await guests.rush(sluice.port(), own, from("127.0.0.2"))),
+            countsOf(await clients.connectMany(sluice.port(), own, from("127.0.0.2"))),
             own === 0 ? {} : { a: own },
           );
           await flood();
           // Two of each, as many as each may have.
           const [others] = await Promise.all([
-            Promise.all(OTHERS.map((address) => guests.rush(sluice.port(), 2, from(address)))),
+            Promise.all(OTHERS.map((address) => clients.connectMany(sluice.port(), 2, from(address)))),
             flood(),
           ]);
           assert.deepEqual(countsOf(others.flat()), { a: 10 });
@@ -86,17 +86,17 @@ for (const threads of isLinux ? [1, 2] : [1]) {
 }
 
 Deno.test("a client over its own limit does not stand in the queue for a place", async () => {
-  await using a = await Member.start("a");
+  await using a = await NamedServer.start("a");
   await using sluice = await Sluice.withConfig(
     `services: [{ name: test, listen: 0, upstream: "${a.address}",
       limits: { connections: 1, connections_per_client: 1, when_full: wait } }]`,
     [],
     { workers: 1 },
   );
-  using first = await Guest.come(sluice.port());
+  using first = await TestClient.connect(sluice.port());
   assert.equal(first.name, "a");
   // It used to wait for a place that it could never have used.
-  using second = await within(5000, "To be refused", Guest.come(sluice.port()));
+  using second = await within(5000, "To be refused", TestClient.connect(sluice.port()));
   assert.equal(second.name, "");
 });
 
@@ -105,18 +105,18 @@ Deno.test({
     `a lower rate for each client begins when it is reloaded, and not with what they did before${onLinux}`,
   ignore: !isLinux,
   async fn() {
-    await using a = await Member.start("a");
+    await using a = await NamedServer.start("a");
     const yaml = (rate: number) =>
       `services: [{ name: test, listen: ":0", upstream: "${a.address}",
         limits: { connects_per_second_per_client: { rate: ${rate}, burst: ${rate} } } }]`;
-    await using stage = await Reloadable.start(yaml(100));
+    await using fixture = await Reloadable.start(yaml(100));
     const visit = async (host: number) => {
-      using guest = await Guest.come(stage.sluice.port(), { localAddress: `127.0.3.${host}` });
-      return guest.name;
+      using client = await TestClient.connect(fixture.sluice.port(), { localAddress: `127.0.3.${host}` });
+      return client.name;
     };
     const all = (from: number) => Promise.all(Array.from({ length: 50 }, (_, host) => visit(from + host)));
     assert.deepEqual(countsOf(await all(1)), { a: 50 });
-    await stage.reload(yaml(1));
+    await fixture.reload(yaml(1));
     // Those who came before and those who did not, and each of them once.
     assert.deepEqual(countsOf([...await all(1), ...await all(101)]), { a: 100 });
   },

@@ -7,9 +7,9 @@ import fc from "fast-check";
 import { startProxy } from "../../../main.ts";
 import { Admin } from "../../support/program/admin.ts";
 import { eventually, roundTrip } from "../../support/eventually.ts";
-import { Guest } from "../../support/peers/test_client.ts";
-import { Member } from "../../support/peers/named_server.ts";
-import { mirror, reflection } from "../../support/peers/echo_at_eof.ts";
+import { TestClient } from "../../support/peers/test_client.ts";
+import { NamedServer } from "../../support/peers/named_server.ts";
+import { echoAtEof, echoed } from "../../support/peers/echo_at_eof.ts";
 import { Sluice, within } from "../../support/program/program.ts";
 import { HEADER_V1, HEADERS, WRONG } from "../../support/bytes/proxy_header_cases.ts";
 import * as by from "../../support/bytes/proxy_headers.ts";
@@ -29,7 +29,7 @@ const onLinux = isLinux ? "" : " (skipped: needs 127.0.0.2, which Linux has)";
 
 for (const reset of ["close", "pass"]) {
   Deno.test(`every header in every way to send it is taken off, and believed, with reset: ${reset}`, async () => {
-    await using server = upstream(mirror);
+    await using server = upstream(echoAtEof);
     await using sluice = await start(server.address, reset, "10s");
     for (const [what, header, client] of HEADERS) {
       const whole = by.bytesOf(header);
@@ -38,7 +38,7 @@ for (const reset of ["close", "pass"]) {
         using conn = await connect(sluice.port());
         conn.setNoDelay(true);
         const ours = `127.0.0.1:${conn.localAddr.port}`;
-        assert.equal(await reflection(conn, ...pieces), "ping", what);
+        assert.equal(await echoed(conn, ...pieces), "ping", what);
         const line = JSON.parse(await sluice.logged(ours));
         const expected = client === undefined ? { client: ours } : { client, peer: ours };
         const { event } = line;
@@ -123,16 +123,16 @@ Deno.test({
     await using sluice = await start(server.address, "close", "10s");
     for (const localAddress of ["127.0.0.2", "::1"]) {
       const host = localAddress === "::1" ? "::1" : "127.0.0.1";
-      using guest = await Guest.come(sluice.port(), { host, localAddress, header: HEADER_V1 });
-      assert.equal(guest.name, "");
+      using client = await TestClient.connect(sluice.port(), { host, localAddress, header: HEADER_V1 });
+      assert.equal(client.name, "");
     }
     for (const line of await sluice.loggedEvents("connection_refused", 2)) {
       assert.equal(line.code, "proxy_not_trusted");
       assert.match(String(line.client), /^(127\.0\.0\.2|\[::1\]):\d+$/);
     }
     assert.equal(accepted, 0);
-    using guest = await Guest.come(sluice.port(), { header: HEADER_V1 });
-    assert.equal(guest.name, "hello");
+    using client = await TestClient.connect(sluice.port(), { header: HEADER_V1 });
+    assert.equal(client.name, "hello");
   },
 });
 
@@ -177,8 +177,8 @@ for (const reset of ["close", "pass"]) {
 }
 
 Deno.test("lists, routes and limits of clients go by the address in the header", async () => {
-  await using a = await Member.start("a");
-  await using b = await Member.start("b");
+  await using a = await NamedServer.start("a");
+  await using b = await NamedServer.start("b");
   await using sluice = await Sluice.withConfig(`
 log: { format: json }
 services:
@@ -196,7 +196,7 @@ services:
   const come = (source: string, port = 4000) => {
     const [family, destination] = source.includes(":") ? ["TCP6", "::1"] : ["TCP4", "127.0.0.1"];
     const header = `PROXY ${family} ${source} ${destination} ${port} 443\r\n`;
-    return Guest.come(sluice.port(), { header });
+    return TestClient.connect(sluice.port(), { header });
   };
   using first = await come("192.0.2.1");
   using second = await come("192.0.2.1", 7000);
@@ -208,9 +208,9 @@ services:
   using denied = await come("192.0.2.66");
   using notAllowed = await come("198.51.100.1");
   // The peer itself is not allowed, and that is who comes with UNKNOWN.
-  using unknown = await Guest.come(sluice.port(), { header: "PROXY UNKNOWN\r\n" });
-  const guests = [first, second, third, other, sixth, sameBlock, full, denied, notAllowed, unknown];
-  assert.equal(guests.map(({ name }) => name || "-").join(""), "ab-baa----");
+  using unknown = await TestClient.connect(sluice.port(), { header: "PROXY UNKNOWN\r\n" });
+  const clients = [first, second, third, other, sixth, sameBlock, full, denied, notAllowed, unknown];
+  assert.equal(clients.map(({ name }) => name || "-").join(""), "ab-baa----");
   const refused = (await sluice.loggedEvents("connection_refused", 5)).map((
     { client, code },
   ) => [client, code]);
@@ -237,7 +237,7 @@ services:
 }
 
 Deno.test("what a header says beside the addresses is logged, routed by and passed on", async () => {
-  await using server = upstream(mirror);
+  await using server = upstream(echoAtEof);
   await using other = upstream(() => {});
   const route = `routes: [{ sni: shop.example.com, upstream: "${server.address}" }]`;
   await using sluice = await Sluice.withConfig(`
@@ -253,7 +253,7 @@ services:
   const header = by.binaryHeader(by.PROXY, by.TCP4, addresses + tlvs);
   using conn = await connect(sluice.port());
   // What comes is no ClientHello, and needs none: the TLS has ended before.
-  assert.equal(await reflection(conn, by.bytesOf(header), "ping"), `${header}ping`);
+  assert.equal(await echoed(conn, by.bytesOf(header), "ping"), `${header}ping`);
   const [line] = await sluice.loggedEvents("connection_closed", 1);
   const { sni, alpn, tls: version, client_subject, unique_id } = line!;
   assert.deepEqual([sni, alpn, version, client_subject, unique_id], [
@@ -266,7 +266,7 @@ services:
 });
 
 Deno.test("a name in a header is logged as a subject is, and what is empty not at all", async () => {
-  await using server = upstream(mirror);
+  await using server = upstream(echoAtEof);
   await using sluice = await Sluice.withConfig(`
 log: { format: json }
 services:
@@ -280,7 +280,7 @@ services:
   };
   for (const header of [withName("x\nCN=admin, CN=bob\x1b"), withName("", by.tlv(5, ""))]) {
     using conn = await connect(sluice.port());
-    assert.equal(await reflection(conn, by.bytesOf(header), "ping"), `${header}ping`);
+    assert.equal(await echoed(conn, by.bytesOf(header), "ping"), `${header}ping`);
   }
   const [forged, empty] = await sluice.loggedEvents("connection_closed", 2);
   assert.equal(forged!.client_subject, "CN=x\\0aCN=admin\\, CN=bob\\1b");

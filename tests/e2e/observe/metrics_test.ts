@@ -5,8 +5,8 @@ import { interopTest, run } from "../../support/interop.ts";
 import { Admin } from "../../support/program/admin.ts";
 import { clientHello } from "../../support/bytes/client_hellos.ts";
 import { eventually } from "../../support/eventually.ts";
-import { Member } from "../../support/peers/named_server.ts";
-import { mirror } from "../../support/peers/echo_at_eof.ts";
+import { NamedServer } from "../../support/peers/named_server.ts";
+import { echoAtEof } from "../../support/peers/echo_at_eof.ts";
 import { Sluice } from "../../support/program/program.ts";
 import {
   connect,
@@ -108,7 +108,7 @@ services:
 Deno.test("ten thousand clients with names of their own leave the series as they were", async () => {
   const [clients, atOnce] = [10_000, 300];
   const [KNOWN, UNKNOWN] = [".known.test", ".test"];
-  await using server = upstream(mirror);
+  await using server = upstream(echoAtEof);
   await using sluice = await Sluice.withConfig(`${ADMIN}
 services:
   - name: test
@@ -143,9 +143,9 @@ services:
 
 const PROMTOOL = { needs: ["promtool"], install: "apt-get install prometheus" };
 
-interopTest("promtool accepts the metrics of the program", PROMTOOL, async (stage) => {
-  const a = stage.use(await Member.start("a"));
-  const sluice = stage.use(
+interopTest("promtool accepts the metrics of the program", PROMTOOL, async (stack) => {
+  const a = stack.use(await NamedServer.start("a"));
+  const sluice = stack.use(
     await Sluice.withConfig(`${ADMIN}
 limits: { connections: 50 }
 upstreams: { group: { endpoints: ["${a.address}", "127.0.0.1:1"], pool: { max_idle: 2 } } }

@@ -1,8 +1,8 @@
 /** Reloads that raise how many connections there may be, where descriptors are few. */
 
 import assert from "node:assert/strict";
-import { Guests } from "../../support/peers/test_client.ts";
-import { Member } from "../../support/peers/named_server.ts";
+import { TestClients } from "../../support/peers/test_client.ts";
+import { NamedServer } from "../../support/peers/named_server.ts";
 import { Reloadable } from "../../support/program/reloadable.ts";
 
 const isLinux = Deno.build.os === "linux";
@@ -16,23 +16,23 @@ Deno.test({
     (isLinux ? "" : " (skipped: needs prlimit, which Linux has)"),
   ignore: !isLinux,
   fn: async () => {
-    await using member = await Member.start("a");
+    await using member = await NamedServer.start("a");
     const yaml = (connections: number) =>
       `limits: { connections: ${connections} }\n` +
       `services: [{ name: test, listen: 0, upstream: "${member.address}" }]\n`;
-    await using stage = await Reloadable.start(yaml(80), {
+    await using fixture = await Reloadable.start(yaml(80), {
       wrapper: ["prlimit", `--nofile=${DESCRIPTORS}`],
       workers: 1,
     });
-    using guests = new Guests();
-    assert.equal((await guests.rush(stage.sluice.port(), OPEN)).filter(Boolean).length, OPEN);
-    await stage.reload(yaml(120));
-    assert.equal((await stage.admin.status()).connections.limit, 120);
-    assert.equal((await guests.rush(stage.sluice.port(), 60)).filter(Boolean).length, 120 - OPEN);
+    using clients = new TestClients();
+    assert.equal((await clients.connectMany(fixture.sluice.port(), OPEN)).filter(Boolean).length, OPEN);
+    await fixture.reload(yaml(120));
+    assert.equal((await fixture.admin.status()).connections.limit, 120);
+    assert.equal((await clients.connectMany(fixture.sluice.port(), 60)).filter(Boolean).length, 120 - OPEN);
 
-    const refused = await stage.reload(yaml(1000), "reload_refused");
+    const refused = await fixture.reload(yaml(1000), "reload_refused");
     assert.match(String(refused["message"]), /Cannot have 1000 connections .*ulimit -n 2064/);
-    assert.equal((await stage.admin.status()).connections.limit, 120);
-    assert.doesNotMatch(stage.sluice.stderr, /too_many_open_files|accept_failed/);
+    assert.equal((await fixture.admin.status()).connections.limit, 120);
+    assert.doesNotMatch(fixture.sluice.stderr, /too_many_open_files|accept_failed/);
   },
 });

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { eventually } from "../../support/eventually.ts";
-import { Member } from "../../support/peers/named_server.ts";
+import { NamedServer } from "../../support/peers/named_server.ts";
 import { within } from "../../support/program/program.ts";
 import { Reloadable } from "../../support/program/reloadable.ts";
 import {
@@ -25,89 +25,89 @@ function testUnix(name: string, fn: () => Promise<void>): void {
 }
 
 testUnix("a changed service leads new clients elsewhere; open connections and its port stay", async () => {
-  await using a = await Member.start("a");
-  await using b = await Member.start("b");
-  await using stage = await Reloadable.start(service("test", a.address));
-  const port = stage.sluice.port();
+  await using a = await NamedServer.start("a");
+  await using b = await NamedServer.start("b");
+  await using fixture = await Reloadable.start(service("test", a.address));
+  const port = fixture.sluice.port();
   using old = await connect(port);
   assert.equal(await nameBehind(old), "a");
-  const line = await stage.reload(service("test", b.address));
+  const line = await fixture.reload(service("test", b.address));
   assert.match(String(line["message"]), /: 1 service changed \(test\)$/);
   using fresh = await connect(port);
   assert.equal(await nameBehind(fresh), "b");
   await writeText(old, "more");
   assert.equal(await readText(old, 4), "more");
-  assert.equal(await stage.portOf("test"), port);
-  const { connections } = await stage.admin.service();
+  assert.equal(await fixture.portOf("test"), port);
+  const { connections } = await fixture.admin.service();
   assert.deepEqual([connections.total, connections.active], [2, 2]);
 });
 
 testUnix("a removed service stops accepting and its connections go on; an added one listens", async () => {
-  await using a = await Member.start("a");
-  await using stage = await Reloadable.start(service("old", a.address));
-  const port = stage.sluice.port();
+  await using a = await NamedServer.start("a");
+  await using fixture = await Reloadable.start(service("old", a.address));
+  const port = fixture.sluice.port();
   using open = await connect(port);
   assert.equal(await nameBehind(open), "a");
-  await stage.reload(service("new", a.address));
+  await fixture.reload(service("new", a.address));
   await refused(port);
   await writeText(open, "more");
   assert.equal(await readText(open, 4), "more");
-  using fresh = await connect(await stage.portOf("new"));
+  using fresh = await connect(await fixture.portOf("new"));
   assert.equal(await nameBehind(fresh), "a");
-  assert.equal((await stage.admin.status()).connections.active, 2);
+  assert.equal((await fixture.admin.status()).connections.active, 2);
   open.close();
   fresh.close();
   await eventually(
     "no connection",
-    async () => (await stage.admin.status()).connections.active,
+    async () => (await fixture.admin.status()).connections.active,
     (n) => n === 0,
   );
-  const { code } = await stage.sluice.stop();
+  const { code } = await fixture.sluice.stop();
   assert.equal(code, 0);
 });
 
 testUnix("a file with a mistake changes nothing and is told, in the log and by the API", async () => {
-  await using a = await Member.start("a");
-  await using b = await Member.start("b");
-  await using stage = await Reloadable.start(service("test", a.address));
+  await using a = await NamedServer.start("a");
+  await using b = await NamedServer.start("b");
+  await using fixture = await Reloadable.start(service("test", a.address));
   const bad = `${service("test", b.address)}servcies: 1\n`;
-  const line = await stage.reload(bad, "reload_refused");
+  const line = await fixture.reload(bad, "reload_refused");
   assert.match(
     String(line["message"]),
     /nothing is changed: .*Unknown key "servcies": did you mean "services"\?/s,
   );
-  const { status, text } = await stage.admin.ask("POST", "/api/v1/reload");
+  const { status, text } = await fixture.admin.ask("POST", "/api/v1/reload");
   assert.equal(status, 422, text);
   assert.match(JSON.parse(text).error.message, /Unknown key "servcies"/);
-  using client = await connect(stage.sluice.port());
+  using client = await connect(fixture.sluice.port());
   assert.equal(await nameBehind(client), "a");
-  await Deno.remove(stage.path);
-  assert.match((await stage.admin.ask("POST", "/api/v1/reload")).text, /no such file/);
+  await Deno.remove(fixture.path);
+  assert.match((await fixture.admin.ask("POST", "/api/v1/reload")).text, /no such file/);
 });
 
 testUnix("an address that is in use changes nothing at all, and is named", async () => {
-  await using a = await Member.start("a");
-  await using b = await Member.start("b");
+  await using a = await NamedServer.start("a");
+  await using b = await NamedServer.start("b");
   await using taken = upstream(echo);
-  await using stage = await Reloadable.start(service("test", a.address));
+  await using fixture = await Reloadable.start(service("test", a.address));
   const wanted = `services:
   - { name: test, listen: "127.0.0.1:0", upstream: "${b.address}" }
   - { name: first, listen: "127.0.0.1:0", upstream: "${b.address}" }
   - { name: second, listen: "${taken.address}", upstream: "${b.address}" }
 `;
-  const line = await stage.reload(wanted, "reload_refused");
+  const line = await fixture.reload(wanted, "reload_refused");
   assert.match(
     String(line["message"]),
     new RegExp(`nothing is changed: Cannot listen on ${taken.address}: address already in use`),
   );
-  using client = await connect(stage.sluice.port());
+  using client = await connect(fixture.sluice.port());
   assert.equal(await nameBehind(client), "a");
-  assert.deepEqual((await stage.admin.view<{ name: string }[]>("services")).map(({ name }) => name), [
+  assert.deepEqual((await fixture.admin.view<{ name: string }[]>("services")).map(({ name }) => name), [
     "test",
   ]);
   await taken.stopListening();
-  await stage.reload(wanted);
-  using late = await connect(await stage.portOf("second"));
+  await fixture.reload(wanted);
+  using late = await connect(await fixture.portOf("second"));
   assert.equal(await nameBehind(late), "b");
 });
 
@@ -122,8 +122,8 @@ services:
   - { name: test, listen: "127.0.0.1:0", upstream: group, idle_timeout: ${10 + round}m }
   - { name: extra-${round % 3}, listen: "127.0.0.1:0", upstream: "${server.address}" }
 `;
-  await using stage = await Reloadable.start(variant(0));
-  const port = stage.sluice.port();
+  await using fixture = await Reloadable.start(variant(0));
+  const port = fixture.sluice.port();
   const held: Deno.TcpConn[] = [];
   try {
     while (held.length < 1000) {
@@ -143,30 +143,30 @@ services:
     const callers = Promise.all([keepCalling(), keepCalling(), keepCalling()]);
     for (let round = 1; round <= 50; round++) {
       const before = count;
-      await stage.reload(variant(round));
+      await fixture.reload(variant(round));
       await Promise.race([eventually("more calls", () => count, (now) => now > before + 3), callers]);
     }
     isBusy = false;
     await within(10_000, "the last calls", callers);
     await Promise.all(held.map((conn) => roundTrip(conn, "after")));
     assert.ok(count >= 200, `${count} calls`);
-    assert.deepEqual(stage.sluice.events("connection_failed"), []);
-    assert.deepEqual(stage.sluice.events("connection_refused"), []);
+    assert.deepEqual(fixture.sluice.events("connection_failed"), []);
+    assert.deepEqual(fixture.sluice.events("connection_refused"), []);
   } finally {
     for (const conn of held) tryClose(conn);
   }
-  const { code, stderr } = await stage.sluice.stop();
+  const { code, stderr } = await fixture.sluice.stop();
   assert.equal(code, 0, stderr);
 });
 
 testUnix("the socket API of a listener can change: connections and new clients go on", async () => {
-  await using a = await Member.start("a");
-  await using stage = await Reloadable.start(service("test", a.address));
-  const port = stage.sluice.port();
+  await using a = await NamedServer.start("a");
+  await using fixture = await Reloadable.start(service("test", a.address));
+  const port = fixture.sluice.port();
   using old = await connect(port);
   assert.equal(await nameBehind(old), "a");
   for (const reset of ["pass", "close"]) {
-    await stage.reload(service("test", a.address, `reset: ${reset}`));
+    await fixture.reload(service("test", a.address, `reset: ${reset}`));
     using fresh = await connect(port);
     assert.equal(await nameBehind(fresh), "a");
   }
@@ -177,18 +177,18 @@ testUnix("the socket API of a listener can change: connections and new clients g
 testUnix(
   "what an operator has said of an endpoint and what health checks know outlive a reload",
   async () => {
-    await using a = await Member.start("a");
-    await using b = await Member.start("b");
+    await using a = await NamedServer.start("a");
+    await using b = await NamedServer.start("b");
     const yaml = (weight: number) =>
       `upstreams:
   group: { endpoints: [{ address: "${a.address}", weight: ${weight} }, "${b.address}"] }
 services: [{ name: test, listen: "127.0.0.1:0", upstream: group }]
 `;
-    await using stage = await Reloadable.start(yaml(1));
-    await stage.admin.setEndpoint(a.address, "drain");
-    await stage.reload(yaml(5));
+    await using fixture = await Reloadable.start(yaml(1));
+    await fixture.admin.setEndpoint(a.address, "drain");
+    await fixture.reload(yaml(5));
     for (let visit = 0; visit < 4; visit++) {
-      using client = await connect(stage.sluice.port());
+      using client = await connect(fixture.sluice.port());
       assert.equal(await nameBehind(client), "b");
     }
   },
@@ -201,11 +201,11 @@ testUnix("limits, log level and the file of the access log change at once", asyn
   const yaml = (log: string, limit: number) =>
     `log: { format: json, ${log} }\n${service("test", server.address, `limits: { connections: ${limit} }`)}`;
   try {
-    await using stage = await Reloadable.start(yaml(`access: { path: "${file("one")}" }`, 2));
-    const port = stage.sluice.port();
+    await using fixture = await Reloadable.start(yaml(`access: { path: "${file("one")}" }`, 2));
+    const port = fixture.sluice.port();
     using first = await connect(port);
     await roundTrip(first, "first");
-    await stage.reload(yaml(`access: { path: "${file("two")}" }`, 1));
+    await fixture.reload(yaml(`access: { path: "${file("two")}" }`, 1));
     using second = await connect(port);
     assert.notEqual(await within(AT_ONCE, "the refusal", endOf(second)), "");
     first.close();
@@ -216,15 +216,15 @@ testUnix("limits, log level and the file of the access log change at once", asyn
     );
     assert.match(lines, /connection_limit/);
     assert.equal(await Deno.readTextFile(file("one")), "");
-    const refused = await stage.reload(yaml(`access: { path: "${file("no/such")}" }`, 1), "reload_refused");
+    const refused = await fixture.reload(yaml(`access: { path: "${file("no/such")}" }`, 1), "reload_refused");
     assert.match(String(refused["message"]), /its folder does not exist/);
-    await stage.write(yaml("level: error", 1));
-    const { text } = await stage.admin.ask("POST", "/api/v1/reload");
+    await fixture.write(yaml("level: error", 1));
+    const { text } = await fixture.admin.ask("POST", "/api/v1/reload");
     assert.match(text, /1 service changed|log/);
     using third = await connect(port);
     await roundTrip(third, "third");
     third.close();
-    const { code, stderr } = await stage.sluice.stop();
+    const { code, stderr } = await fixture.sluice.stop();
     assert.equal(code, 0);
     assert.doesNotMatch(stderr, /"connection_closed"|"stopped"/);
   } finally {
@@ -234,37 +234,37 @@ testUnix("limits, log level and the file of the access log change at once", asyn
 
 testUnix("keys that only a restart brings are named, and what was in effect stays", async () => {
   await using server = upstream(echo);
-  await using stage = await Reloadable.start(service("test", server.address));
+  await using fixture = await Reloadable.start(service("test", server.address));
   const moved = `admin: { listen: "127.0.0.1:0", token: 0123456789abcdef }\n${
     service("test", server.address)
   }`;
-  const line = await stage.reload(moved);
+  const line = await fixture.reload(moved);
   assert.equal(line["level"], "warn");
   assert.match(String(line["message"]), /restart.*admin|admin.*restart/);
-  assert.equal((await stage.admin.ask("GET", "/api/v1/status")).status, 200, "no token is asked for yet");
+  assert.equal((await fixture.admin.ask("GET", "/api/v1/status")).status, 200, "no token is asked for yet");
 });
 
 Deno.test("with reload.watch, a file that is replaced or written in place is taken over", async () => {
-  await using a = await Member.start("a");
-  await using b = await Member.start("b");
+  await using a = await NamedServer.start("a");
+  await using b = await NamedServer.start("b");
   const yaml = (address: string) => `reload: { watch: true }\n${service("test", address)}`;
-  await using stage = await Reloadable.start(yaml(a.address));
+  await using fixture = await Reloadable.start(yaml(a.address));
   const visit = async () => {
-    using client = await connect(stage.sluice.port());
+    using client = await connect(fixture.sluice.port());
     return await nameBehind(client);
   };
   assert.equal(await visit(), "a");
-  await stage.write(yaml(b.address));
-  await stage.sluice.loggedEvents("reloaded", 1);
+  await fixture.write(yaml(b.address));
+  await fixture.sluice.loggedEvents("reloaded", 1);
   assert.equal(await visit(), "b");
   await Deno.writeTextFile(
-    stage.path,
-    (await Deno.readTextFile(stage.path)).replaceAll(b.address, a.address),
+    fixture.path,
+    (await Deno.readTextFile(fixture.path)).replaceAll(b.address, a.address),
   );
-  await stage.sluice.loggedEvents("reloaded", 2);
+  await fixture.sluice.loggedEvents("reloaded", 2);
   assert.equal(await visit(), "a");
-  await stage.write(`${yaml(b.address)}nonsense: 1\n`);
-  await stage.sluice.loggedEvents("reload_refused", 1);
+  await fixture.write(`${yaml(b.address)}nonsense: 1\n`);
+  await fixture.sluice.loggedEvents("reload_refused", 1);
   assert.equal(await visit(), "a");
 });
 

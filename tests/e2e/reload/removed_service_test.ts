@@ -16,26 +16,26 @@ Deno.test({
     const removed = `  - { name: removed, listen: "127.0.0.1:0", upstream: group, ${awaited} }\n`;
     const group =
       `upstreams: { group: { endpoints: [{ address: "${server.address}", max_connections: 5 }] } }\n`;
-    await using stage = await Reloadable.start(`${group}services:\n${removed}${other}`);
-    using early = await connect(stage.sluice.port(0));
-    using late = await connect(stage.sluice.port(0));
+    await using fixture = await Reloadable.start(`${group}services:\n${removed}${other}`);
+    using early = await connect(fixture.sluice.port(0));
+    using late = await connect(fixture.sluice.port(0));
     await writeText(early, `${HEADER}early`);
     assert.equal(await readText(early, 5), "early");
-    await stage.reload(`services:\n${other}`);
+    await fixture.reload(`services:\n${other}`);
     // Once more: what was left of the removed service is given to others, if there is nothing left.
-    await stage.reload(`${group}services:\n${other.replace(`"${server.address}"`, "group")}`);
+    await fixture.reload(`${group}services:\n${other.replace(`"${server.address}"`, "group")}`);
     await writeText(late, `${HEADER}late`);
     assert.equal(await readText(late, 4), "late");
     await writeText(early, "more");
     assert.equal(await readText(early, 4), "more");
-    assert.equal((await stage.admin.status()).connections.active, 2);
+    assert.equal((await fixture.admin.status()).connections.active, 2);
     const { code, stderr } = await (async () => {
       early.close();
       late.close();
-      return await stage.sluice.stop();
+      return await fixture.sluice.stop();
     })();
     assert.equal(code, 0, stderr);
-    assert.deepEqual(stage.sluice.events("connection_failed"), []);
+    assert.deepEqual(fixture.sluice.events("connection_failed"), []);
   },
 });
 
@@ -47,21 +47,21 @@ Deno.test({
     await using server = upstream(echo);
     const service = (name: string) =>
       `services: [{ name: ${name}, listen: "127.0.0.1:0", upstream: "${server.address}" }]\n`;
-    await using stage = await Reloadable.start(service("one"));
-    using client = await connect(stage.sluice.port());
+    await using fixture = await Reloadable.start(service("one"));
+    using client = await connect(fixture.sluice.port());
     await writeText(client, "before");
     assert.equal(await readText(client, 6), "before");
-    await stage.reload(service("other"));
-    await stage.reload(service("one"));
-    stage.sluice.kill("SIGTERM");
-    const [stopping] = await stage.sluice.loggedEvents("stopping", 1);
+    await fixture.reload(service("other"));
+    await fixture.reload(service("one"));
+    fixture.sluice.kill("SIGTERM");
+    const [stopping] = await fixture.sluice.loggedEvents("stopping", 1);
     assert.equal(stopping!["open"], 1);
     await writeText(client, "after");
     assert.equal(await readText(client, 5), "after");
     client.close();
-    const { code, stderr } = await stage.sluice.ended();
+    const { code, stderr } = await fixture.sluice.ended();
     assert.equal(code, 0, stderr);
-    assert.equal(stage.sluice.events("stopped")[0]!["cut"], 0);
-    assert.equal(stage.sluice.events("connection_closed").length, 1);
+    assert.equal(fixture.sluice.events("stopped")[0]!["cut"], 0);
+    assert.equal(fixture.sluice.events("connection_closed").length, 1);
   },
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { startProxy } from "../../../main.ts";
-import { askName, Member, whoAnswers } from "../../support/peers/named_server.ts";
+import { askName, NamedServer, whoAnswers } from "../../support/peers/named_server.ts";
 import { Sluice } from "../../support/program/program.ts";
 import { connect, endOf, freePorts } from "../../support/peers/sockets.ts";
 
@@ -8,9 +8,9 @@ const WINDOWS = Deno.build.os === "windows";
 
 for (const reset of ["close", "pass"]) {
   Deno.test(`source ports and ranges decide, the first match wins, with reset: ${reset}`, async () => {
-    await using a = await Member.start("a");
-    await using b = await Member.start("b");
-    await using c = await Member.start("c");
+    await using a = await NamedServer.start("a");
+    await using b = await NamedServer.start("b");
+    await using c = await NamedServer.start("c");
     const ports = freePorts(7);
     await using sluice = await Sluice.withConfig(`
 upstreams:
@@ -33,7 +33,7 @@ services:
   });
 
   Deno.test(`without a default, whom no route takes is refused at once, with reset: ${reset}`, async () => {
-    await using a = await Member.start("a");
+    await using a = await NamedServer.start("a");
     const [ours, other] = freePorts(2);
     await using sluice = await Sluice.withConfig(`
 services:
@@ -52,7 +52,7 @@ services:
 }
 
 Deno.test("refused clients are counted as refused, and not as failed", async () => {
-  await using a = await Member.start("a");
+  await using a = await NamedServer.start("a");
   const [ours] = freePorts(1);
   await using proxy = await startProxy({
     services: [{ name: "test", listen: 0, routes: [{ sourcePort: ours!, upstream: a.address }] }],
@@ -82,9 +82,9 @@ for (const reset of ["close", "pass"]) {
       `source addresses and blocks of IPv4 and IPv6 decide, with reset: ${reset} (needs ::1 and 127.0.0.2)`,
     ignore: !hasAddress("::1") || !hasAddress("127.0.0.2"),
     fn: async () => {
-      await using a = await Member.start("a");
-      await using b = await Member.start("b");
-      await using c = await Member.start("c");
+      await using a = await NamedServer.start("a");
+      await using b = await NamedServer.start("b");
+      await using c = await NamedServer.start("c");
       const [localPort] = freePorts(1);
       // Dual-stack: the kernel shows IPv4 clients as IPv6 ones.
       await using sluice = await Sluice.withConfig(`
@@ -116,9 +116,9 @@ services:
 }
 
 Deno.test("the port that a client took decides, by itself and with other conditions", async () => {
-  await using a = await Member.start("a");
-  await using b = await Member.start("b");
-  await using c = await Member.start("c");
+  await using a = await NamedServer.start("a");
+  await using b = await NamedServer.start("b");
+  await using c = await NamedServer.start("c");
   const [first, second, localPort] = freePorts(3);
   await using sluice = await Sluice.withConfig(`
 services:
@@ -138,8 +138,8 @@ services:
 
 for (const reset of ["close", "pass"]) {
   Deno.test(`a range of ports is listened on, each of which routes can name, with reset: ${reset}`, async () => {
-    await using a = await Member.start("a");
-    await using b = await Member.start("b");
+    await using a = await NamedServer.start("a");
+    await using b = await NamedServer.start("b");
     const ports = freePorts(6);
     await using sluice = await Sluice.withConfig(`
 services:
@@ -160,8 +160,8 @@ Deno.test({
   name: "a client on a unix socket has neither port nor address: only the default takes it",
   ignore: WINDOWS,
   fn: async () => {
-    await using a = await Member.start("a");
-    await using b = await Member.start("b");
+    await using a = await NamedServer.start("a");
+    await using b = await NamedServer.start("b");
     const directory = await Deno.makeTempDir();
     const path = `${directory}/test.sock`;
     await using sluice = await Sluice.withConfig(`

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { clientHello } from "../../support/bytes/client_hellos.ts";
-import { latin1, reflection } from "../../support/peers/echo_at_eof.ts";
+import { echoed, latin1 } from "../../support/peers/echo_at_eof.ts";
 import { PEEK_TIMEOUT, Servers } from "./named_upstreams.ts";
 import { Sluice } from "../../support/program/program.ts";
 import * as by from "../../support/bytes/proxy_headers.ts";
@@ -45,7 +45,7 @@ for (const reset of ["close", "pass"]) {
     for (const [index, [expected, hello]] of answers.entries()) {
       using conn = await connect(sluice.port());
       const text = `${latin1(hello)}and more`;
-      assert.equal(await reflection(conn, hello, "and more"), `${expected}${text}`, `number ${index}`);
+      assert.equal(await echoed(conn, hello, "and more"), `${expected}${text}`, `number ${index}`);
     }
     const line = JSON.parse(await sluice.logged(`"sni":"one.apps.example.com"`));
     assert.equal(line.upstream, servers.address("b"));
@@ -62,7 +62,7 @@ for (const reset of ["close", "pass"]) {
       using conn = await connect(sluice.port());
       conn.setNoDelay(true);
       const bytes = Array.from(hello, (byte) => Uint8Array.of(byte));
-      assert.equal(await reflection(conn, ...bytes, "more"), `b${latin1(hello)}more`);
+      assert.equal(await echoed(conn, ...bytes, "more"), `b${latin1(hello)}more`);
     }
   });
 
@@ -85,7 +85,7 @@ services:
     const answers: string[] = [];
     for (const service of [0, 1, 2]) {
       using conn = await connect(sluice.port(service));
-      answers.push(await reflection(conn, hello, "more"));
+      answers.push(await echoed(conn, hello, "more"));
     }
     assert.ok(answers[0] === `b${text}` && answers[1] === `a${text}` && answers[2] === "");
     const [refused] = await sluice.loggedEvents("connection_refused", 1);
@@ -122,7 +122,7 @@ services:
     const beginning = clientHello({ sni: "shop.example.com" }).subarray(0, 40);
     await writeAll(half, beginning);
     assert.equal(await readText(half, 11), "220 hello\r\n");
-    assert.equal(await reflection(half, "and the end"), `${latin1(beginning)}and the end`);
+    assert.equal(await echoed(half, "and the end"), `${latin1(beginning)}and the end`);
     using refused = await connect(sluice.port(1));
     assert.equal(await endOf(refused), "fin");
     const [line] = await sluice.loggedEvents("connection_refused", 1);
@@ -152,10 +152,10 @@ services:
       ]
     ) {
       using conn = await connect(sluice.port());
-      assert.equal(await reflection(conn, by.bytesOf(bytes)), `a${bytes}`);
+      assert.equal(await echoed(conn, by.bytesOf(bytes)), `a${bytes}`);
     }
     using refused = await connect(sluice.port(1));
-    assert.equal(await reflection(refused, "SSH-2.0-OpenSSH\r\n"), "");
+    assert.equal(await echoed(refused, "SSH-2.0-OpenSSH\r\n"), "");
     assert.ok(performance.now() - began < PEEK_TIMEOUT / 4);
     const [line] = await sluice.loggedEvents("connection_refused", 1);
     assert.deepEqual([line!.code, line!.detail], ["no_route", "not TLS"]);
@@ -174,10 +174,10 @@ services:
     const sent = by.binaryHeader(by.PROXY, by.TCP4, block + by.tlv(0x02, "shop.example.com"));
     for (const pieces of [[header, hello], [Uint8Array.of(...header, ...hello)]]) {
       using conn = await connect(sluice.port());
-      assert.equal(await reflection(conn, ...pieces), `b${sent}${latin1(hello)}`);
+      assert.equal(await echoed(conn, ...pieces), `b${sent}${latin1(hello)}`);
     }
     // A name that is not asked for is not looked for: who comes from elsewhere goes on without waiting.
     using other = await connect(sluice.port());
-    assert.match(await reflection(other, "PROXY TCP4 203.0.113.1 198.51.100.7 4001 443\r\nx"), /^a\r\n.*x$/s);
+    assert.match(await echoed(other, "PROXY TCP4 203.0.113.1 198.51.100.7 4001 443\r\nx"), /^a\r\n.*x$/s);
   });
 }

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { ConnectionPage, ConnectionView, SortKey } from "../../../src/admin/views.ts";
 import { Admin } from "../../support/program/admin.ts";
 import { eventually } from "../../support/eventually.ts";
-import { Clients, Members } from "../../support/peers/named_server.ts";
+import { Clients, NamedServers } from "../../support/peers/named_server.ts";
 import { Sluice, within } from "../../support/program/program.ts";
 import { testThreads, threadOf } from "../../support/program/several_threads.ts";
 import { connect, echo, endOf, readAll, upstream, writeAll } from "../../support/peers/sockets.ts";
@@ -20,7 +20,7 @@ const HELD = 60;
 const CROWD = 50;
 
 testThreads("of 200 connections each thread has its part", async (threads) => {
-  await using members = await Members.start("a");
+  await using members = await NamedServers.start("a");
   await using sluice = await start(threads, `"${members.all[0]!.address}"`);
   using clients = await Clients.connect(sluice.port(), 200);
   assert.deepEqual(clients.counts, { a: 200 });
@@ -109,7 +109,7 @@ services:
 });
 
 testThreads("connections are listed, sorted and paged as those of one thread", async (threads) => {
-  await using members = await Members.start("ab");
+  await using members = await NamedServers.start("ab");
   await using sluice = await start(threads, ...members.endpoints);
   using clients = await Clients.connect(sluice.port(), HELD);
   await clients.checkAlive();
@@ -144,7 +144,7 @@ testThreads("connections are listed, sorted and paged as those of one thread", a
 });
 
 testThreads("connections of each thread can be killed, and no others end", async (threads) => {
-  await using members = await Members.start("a");
+  await using members = await NamedServers.start("a");
   await using sluice = await start(threads, ...members.endpoints);
   const admin = new Admin(sluice);
   const held = await Promise.all(Array.from({ length: HELD }, () => connect(sluice.port())));
@@ -164,7 +164,7 @@ testThreads("connections of each thread can be killed, and no others end", async
 });
 
 testThreads("round_robin and least_connections are as fair over threads as in one", async (threads) => {
-  await using members = await Members.start("abcd");
+  await using members = await NamedServers.start("abcd");
   for (const balance of ["round_robin", "least_connections"]) {
     await using sluice = await start(threads, ...members.endpoints, balance);
     const admin = new Admin(sluice);

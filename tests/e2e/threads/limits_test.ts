@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { Admin } from "../../support/program/admin.ts";
 import { CountingServer, exchange } from "../../support/peers/counting_server.ts";
 import { eventually } from "../../support/eventually.ts";
-import { Guest, Guests } from "../../support/peers/test_client.ts";
-import { countsOf, Member } from "../../support/peers/named_server.ts";
+import { TestClient, TestClients } from "../../support/peers/test_client.ts";
+import { countsOf, NamedServer } from "../../support/peers/named_server.ts";
 import { Sluice, within } from "../../support/program/program.ts";
 import { testThreads, threadOf } from "../../support/program/several_threads.ts";
 
@@ -16,7 +16,7 @@ const AT_ONCE = 10_000;
 const HANDED_OVER = 100;
 
 testThreads("of 200 who race 50 get in, by the limit of a service and of all of them", async (threads) => {
-  await using a = await Member.start("a");
+  await using a = await NamedServer.start("a");
   for (const limits of ["limits: { connections: 50 }", ""]) {
     const all = limits === "" ? "limits: { connections: 50 }" : "";
     await using sluice = await start(
@@ -24,37 +24,37 @@ testThreads("of 200 who race 50 get in, by the limit of a service and of all of 
       `${all}\nservices: [{ name: test, listen: 0, upstream: "${a.address}", ${limits} }]`,
     );
     const before = a.clients;
-    using guests = new Guests();
-    assert.deepEqual(countsOf(await guests.rush(sluice.port(), 200)), { "": 150, a: 50 });
+    using clients = new TestClients();
+    assert.deepEqual(countsOf(await clients.connectMany(sluice.port(), 200)), { "": 150, a: 50 });
     assert.equal(a.clients - before, 50);
   }
 });
 
 testThreads("of 50 from each of four addresses 10 get in", async (threads) => {
-  await using a = await Member.start("a");
+  await using a = await NamedServer.start("a");
   await using sluice = await start(
     threads,
     `services: [{ name: test, listen: ":0", upstream: "${a.address}", limits: { connections_per_client: 10 } }]`,
   );
-  using guests = new Guests();
+  using clients = new TestClients();
   const rushes = [2, 3, 4, 5].map((host) =>
-    guests.rush(sluice.port(), 50, { localAddress: `127.0.0.${host}` })
+    clients.connectMany(sluice.port(), 50, { localAddress: `127.0.0.${host}` })
   );
   for (const names of await Promise.all(rushes)) assert.deepEqual(countsOf(names), { "": 40, a: 10 });
   assert.equal(a.clients, 40);
 });
 
 testThreads("of 200 who race no more get in than the rate allows", async (threads) => {
-  await using a = await Member.start("a");
+  await using a = await NamedServer.start("a");
   const [rate, burst] = [4, 40];
   await using sluice = await start(
     threads,
     `services: [{ name: test, listen: 0, upstream: "${a.address}",
       limits: { connects_per_second: { rate: ${rate}, burst: ${burst} } } }]`,
   );
-  using guests = new Guests();
+  using clients = new TestClients();
   const began = performance.now();
-  const { a: letIn } = countsOf(await guests.rush(sluice.port(), 200));
+  const { a: letIn } = countsOf(await clients.connectMany(sluice.port(), 200));
   const refilled = Math.ceil((performance.now() - began) * rate / 1000);
   assert.ok(letIn! >= burst && letIn! <= burst + refilled, `${letIn} of 200, ${refilled} of them refilled`);
 });
@@ -101,7 +101,7 @@ services: [{ name: test, listen: 0, upstream: group }]`,
 }
 
 testThreads("a place that is left in one thread is at once that of who waits in another", async (threads) => {
-  await using a = await Member.start("a");
+  await using a = await NamedServer.start("a");
   await using sluice = await start(
     threads,
     `services: [{ name: test, listen: 0, upstream: "${a.address}", limits: { connections: 1, when_full: wait } }]`,
@@ -110,8 +110,8 @@ testThreads("a place that is left in one thread is at once that of who waits in 
   const waits: number[] = [];
   for (let round = 0; waits.length < 10; round++) {
     assert.ok(round < 200, "no two clients were in threads of their own");
-    using inside = await Guest.come(sluice.port());
-    const others = Array.from({ length: threads }, () => Guest.come(sluice.port()));
+    using inside = await TestClient.connect(sluice.port());
+    const others = Array.from({ length: threads }, () => TestClient.connect(sluice.port()));
     const open = await eventually("somebody to wait", () => admin.connections(), ({ length }) => length > 1);
     const ofThread = open.filter((each) => each.client !== `127.0.0.1:${inside.port}`);
     const mine = threadOf(open.find((each) => each.client === `127.0.0.1:${inside.port}`)!, threads);

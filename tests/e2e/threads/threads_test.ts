@@ -9,7 +9,13 @@ import type { ConnectionPage } from "../../../src/admin/views.ts";
 import { Admin } from "../../support/program/admin.ts";
 import { eventually } from "../../support/eventually.ts";
 import { namesIn } from "../../support/program/directory.ts";
-import { Clients, countsOf, type Member, Members, whoAnswers } from "../../support/peers/named_server.ts";
+import {
+  Clients,
+  countsOf,
+  type NamedServer,
+  NamedServers,
+  whoAnswers,
+} from "../../support/peers/named_server.ts";
 import { Sluice, type StartOptions, within } from "../../support/program/program.ts";
 import { testThreads, threadOf } from "../../support/program/several_threads.ts";
 import {
@@ -32,7 +38,7 @@ for (const reset of ["close", "pass"]) {
   testThreads(
     `two services on port 0 have a port each, in every thread, with reset: ${reset}`,
     async (threads) => {
-      await using members = await Members.start("ab");
+      await using members = await NamedServers.start("ab");
       const services = members.endpoints.map((address, index) =>
         `{ name: s${index}, listen: 0, reset: ${reset}, upstream: ${address} }`
       );
@@ -71,18 +77,18 @@ testThreads("a unix socket is served by one thread, and its file goes with it", 
 });
 
 for (const seamless of [true, false]) {
-  interopTest(`2 threads: TLS is terminated in each, with seamless: ${seamless}`, OPENSSL, async (stage) => {
-    const authority = stage.use(await CertificateAuthority.create());
+  interopTest(`2 threads: TLS is terminated in each, with seamless: ${seamless}`, OPENSSL, async (stack) => {
+    const authority = stack.use(await CertificateAuthority.create());
     const { cert, key } = await authority.issue({ name: NAME });
-    const server = stage.use(upstream(echo));
+    const server = stack.use(upstream(echo));
     const tls = `tls: { cert: "${cert}", key: "${key}", seamless: ${seamless} }`;
-    const sluice = stage.use(
+    const sluice = stack.use(
       await start(`services: [{ name: test, listen: 0, upstream: "${server.address}", ${tls} }]`, {
         workers: 2,
       }),
     );
     await Promise.all(Array.from({ length: HELD / 2 }, async () => {
-      const conn = stage.use(await tlsClient(sluice.port(), authority));
+      const conn = stack.use(await tlsClient(sluice.port(), authority));
       await writeText(conn, "ping");
       assert.equal(await readText(conn, 4), "ping");
     }));
@@ -93,8 +99,8 @@ for (const seamless of [true, false]) {
 testThreads(
   "an endpoint on drain or down is so in every thread as soon as that is answered",
   async (threads) => {
-    await using members = await Members.start("ab");
-    const [a] = members.all as [Member, Member];
+    await using members = await NamedServers.start("ab");
+    const [a] = members.all as [NamedServer, NamedServer];
     await using sluice = await startGroup(members, threads);
     const admin = new Admin(sluice);
     using held = await Clients.connect(sluice.port(), HELD);
@@ -115,7 +121,7 @@ testThreads(
 );
 
 testThreads("on_down: close ends the connections of every thread", async (threads) => {
-  await using members = await Members.start("ab");
+  await using members = await NamedServers.start("ab");
   const checks = ["health_check: { interval: 20ms, fall: 1, rise: 1 }", "on_down: close"];
   await using sluice = await startGroup(members, threads, checks);
   using held = await Clients.connect(sluice.port(), HELD);
@@ -131,7 +137,7 @@ testThreads("on_down: close ends the connections of every thread", async (thread
 testThreads(
   "failures of clients in any thread add up to take an endpoint out, in all of them",
   async (threads) => {
-    await using members = await Members.start("ab");
+    await using members = await NamedServers.start("ab");
     const passive = `passive: { failures: ${2 * threads}, window: 1h, eject: 1h }`;
     await using sluice = await startGroup(members, threads, [passive]);
     await members.all[0]!.goDown();
@@ -187,7 +193,7 @@ testThreads("SIGTERM lets transfers in every thread finish, and lets nobody else
 });
 
 testThreads("a second SIGTERM cuts what is open in every thread", async (threads) => {
-  await using members = await Members.start("a");
+  await using members = await NamedServers.start("a");
   await using sluice = await startGroup(members, threads);
   using held = await Clients.connect(sluice.port(), HELD);
   sluice.kill("SIGTERM");
@@ -203,7 +209,7 @@ testThreads("a second SIGTERM cuts what is open in every thread", async (threads
 });
 
 Deno.test("workers: auto is a thread for each CPU where threads can share an address", async () => {
-  await using members = await Members.start("a");
+  await using members = await NamedServers.start("a");
   for (const options of [{ workers: "auto" }, { workers: 1 }] as const) {
     const keys = options.workers === 1 ? "workers: auto\n" : "";
     await using sluice = await start(
@@ -224,7 +230,7 @@ function start(yaml: string, options: StartOptions): Promise<Sluice> {
   return Sluice.withConfig(`admin: { listen: 127.0.0.1:0 }\nlog: { format: json }\n${yaml}`, [], options);
 }
 
-function startGroup(members: Members, threads: number, group: string[] = []): Promise<Sluice> {
+function startGroup(members: NamedServers, threads: number, group: string[] = []): Promise<Sluice> {
   const keys = [`endpoints: [${members.endpoints.join(", ")}]`, ...group].join(", ");
   return start(`upstreams: { group: { ${keys} } }\nservices: [{ name: test, listen: 0, upstream: group }]`, {
     workers: threads,

@@ -3,8 +3,8 @@ import { startProxy } from "../../../main.ts";
 import {
   Clients,
   countsOf,
-  type Member,
-  Members,
+  type NamedServer,
+  NamedServers,
   Visits,
   whoAnswers,
 } from "../../support/peers/named_server.ts";
@@ -12,7 +12,7 @@ import { Sluice } from "../../support/program/program.ts";
 import { connect, endOf } from "../../support/peers/sockets.ts";
 
 Deno.test("round_robin gives each endpoint its weight in every cycle", async () => {
-  await using group = await Members.start("abcd");
+  await using group = await NamedServers.start("abcd");
   const weights: Record<string, number> = { a: 1, b: 3, c: 1, d: 3 };
   const endpoints = group.all.map(({ address, name }) =>
     `{ address: "${address}", weight: ${weights[name]} }`
@@ -33,7 +33,7 @@ Deno.test("round_robin gives each endpoint its weight in every cycle", async () 
 });
 
 Deno.test("least_connections spreads 20 clients over 4 endpoints, and fills up the one that has become idle", async () => {
-  await using group = await Members.start("abcd");
+  await using group = await NamedServers.start("abcd");
   await using sluice = await Sluice.beforeGroup(group.endpoints, ["balance: least_connections"]);
   using held = await Clients.connect(sluice.port(), 20);
   assert.deepEqual(held.counts, { a: 5, b: 5, c: 5, d: 5 });
@@ -49,7 +49,7 @@ Deno.test({
   name: "source_hash keeps a client at its endpoint, in another proxy too (needs 127.0.0.2)",
   ignore: Deno.build.os === "darwin",
   fn: async () => {
-    await using group = await Members.start("abcd");
+    await using group = await NamedServers.start("abcd");
     await using first = await Sluice.beforeGroup(group.endpoints, ["balance: source_hash"]);
     await using second = await Sluice.beforeGroup(group.endpoints.toReversed(), ["balance: source_hash"]);
     const clients = Array.from({ length: 64 }, (_, index) => `127.0.0.${index + 1}`);
@@ -63,7 +63,7 @@ Deno.test({
 });
 
 Deno.test("random_two spreads clients over all endpoints, more evenly than chance", async () => {
-  await using group = await Members.start("abcd");
+  await using group = await NamedServers.start("abcd");
   await using sluice = await Sluice.beforeGroup(group.endpoints, ["balance: random_two"]);
   using held = await Clients.connect(sluice.port(), 200);
   for (const name of "abcd") {
@@ -73,8 +73,8 @@ Deno.test("random_two spreads clients over all endpoints, more evenly than chanc
 });
 
 Deno.test("backups take over when no other endpoint can, and for no longer", async () => {
-  await using group = await Members.start("abc");
-  const [a, b, c] = group.all as [Member, Member, Member];
+  await using group = await NamedServers.start("abc");
+  const [a, b, c] = group.all as [NamedServer, NamedServer, NamedServer];
   const check = "health_check: { interval: 50ms, rise: 1, fall: 1 }";
   await using sluice = await Sluice.beforeGroup(
     [`{ address: "${c.address}", backup: true }`, `"${a.address}"`, `"${b.address}"`],
@@ -96,7 +96,7 @@ Deno.test("backups take over when no other endpoint can, and for no longer", asy
 });
 
 Deno.test("max_connections holds while 50 clients race, and the excess goes to the others", async () => {
-  await using group = await Members.start("abc");
+  await using group = await NamedServers.start("abc");
   const [a, b, c] = group.all.map(({ address }) => address);
   await using sluice = await Sluice.beforeGroup(
     [`{ address: "${a}", max_connections: 5 }`, `{ address: "${b}", max_connections: 7 }`, `"${c}"`],
@@ -108,7 +108,7 @@ Deno.test("max_connections holds while 50 clients race, and the excess goes to t
 });
 
 Deno.test("when every endpoint is full clients are closed, until somebody leaves", async () => {
-  await using group = await Members.start("ab");
+  await using group = await NamedServers.start("ab");
   await using sluice = await Sluice.beforeGroup(
     group.endpoints.map((address) => `{ address: ${address}, max_connections: 6 }`),
   );
@@ -127,8 +127,8 @@ Deno.test("when every endpoint is full clients are closed, until somebody leaves
 });
 
 Deno.test("a program has the same groups and sees their figures", async () => {
-  await using group = await Members.start("ab");
-  const [a, b] = group.all as [Member, Member];
+  await using group = await NamedServers.start("ab");
+  const [a, b] = group.all as [NamedServer, NamedServer];
   await using proxy = await startProxy({
     upstreams: {
       main: {

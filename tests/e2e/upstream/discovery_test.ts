@@ -5,7 +5,7 @@ import { type ProxyOptions, type RunningProxy, startProxy } from "../../../main.
 import { DNSMASQ, DnsServer, type Service } from "../../support/servers/dns_server.ts";
 import { interopTest } from "../../support/interop.ts";
 import { eventually } from "../../support/eventually.ts";
-import { askName, Member, whoAnswers } from "../../support/peers/named_server.ts";
+import { askName, NamedServer, whoAnswers } from "../../support/peers/named_server.ts";
 import { connect, echo, readText, Upstream, writeText } from "../../support/peers/sockets.ts";
 
 /** How often SRV records are looked up, in milliseconds, and by how much that varies. */
@@ -23,11 +23,11 @@ type Group = NonNullable<ProxyOptions["upstreams"]>[string];
 interopTest(
   "an SRV record that changes moves new connections within the interval, and no other",
   DNSMASQ,
-  async (stage) => {
-    const [a, b] = [stage.use(await Member.start("a")), stage.use(await Member.start("b"))];
+  async (stack) => {
+    const [a, b] = [stack.use(await NamedServer.start("a")), stack.use(await NamedServer.start("b"))];
     const hosts = { "db.test": ["127.0.0.1"] };
-    const dns = await DnsServer.start(stage, { hosts, ttl: 1, services: [service(a)] });
-    const proxy = await start(stage, dns, "srv", { endpoints: ["_pg._tcp.db.test"] });
+    const dns = await DnsServer.start(stack, { hosts, ttl: 1, services: [service(a)] });
+    const proxy = await start(stack, dns, "srv", { endpoints: ["_pg._tcp.db.test"] });
     using live = await connect(portOf(proxy));
     assert.equal(await askName(live), "a");
     assert.equal(await whoAnswers(portOf(proxy)), "a");
@@ -46,15 +46,15 @@ interopTest(
   },
 );
 
-interopTest("SRV priorities and weights decide who is used, and how often", DNSMASQ, async (stage) => {
-  const [a, b] = [stage.use(await Member.start("a")), stage.use(await Member.start("b"))];
-  const spare = stage.use(await Member.start("s"));
-  const dns = await DnsServer.start(stage, {
+interopTest("SRV priorities and weights decide who is used, and how often", DNSMASQ, async (stack) => {
+  const [a, b] = [stack.use(await NamedServer.start("a")), stack.use(await NamedServer.start("b"))];
+  const spare = stack.use(await NamedServer.start("s"));
+  const dns = await DnsServer.start(stack, {
     hosts: { "db.test": ["127.0.0.1"] },
     ttl: 1,
     services: [service(spare, { priority: 20 }), service(a, { weight: 3 }), service(b, { weight: 1 })],
   });
-  const proxy = await start(stage, dns, "srv", { endpoints: ["_pg._tcp.db.test"] });
+  const proxy = await start(stack, dns, "srv", { endpoints: ["_pg._tcp.db.test"] });
   const names: string[] = [];
   for (let client = 0; client < 12; client++) names.push(await whoAnswers(portOf(proxy)));
   assert.equal(names.toSorted().join(""), "aaaaaaaaabbb");
@@ -65,10 +65,10 @@ interopTest("SRV priorities and weights decide who is used, and how often", DNSM
 interopTest(
   "an address that changes moves new connections once its TTL has passed, and no other",
   DNSMASQ,
-  async (stage) => {
-    const [a, b] = twins(stage);
-    const dns = await DnsServer.start(stage, { hosts: { "db.test": ["127.0.0.1"] }, ttl: TTL / 1000 });
-    const proxy = await start(stage, dns, "a", { endpoints: [`db.test:${a.port}`] });
+  async (stack) => {
+    const [a, b] = twins(stack);
+    const dns = await DnsServer.start(stack, { hosts: { "db.test": ["127.0.0.1"] }, ttl: TTL / 1000 });
+    const proxy = await start(stack, dns, "a", { endpoints: [`db.test:${a.port}`] });
     using live = await connect(portOf(proxy));
     assert.equal(await askName(live), "a");
 
@@ -87,10 +87,10 @@ interopTest(
 interopTest(
   "an endpoint that is found in DNS gets waiting connections before any client, one that is gone loses them",
   DNSMASQ,
-  async (stage) => {
-    const [a, b] = twins(stage);
-    const dns = await DnsServer.start(stage, { hosts: { "db.test": ["127.0.0.1"] }, ttl: TTL / 1000 });
-    const proxy = await start(stage, dns, "a", {
+  async (stack) => {
+    const [a, b] = twins(stack);
+    const dns = await DnsServer.start(stack, { hosts: { "db.test": ["127.0.0.1"] }, ttl: TTL / 1000 });
+    const proxy = await start(stack, dns, "a", {
       endpoints: [`db.test:${a.port}`],
       pool: { maxIdle: 3, maxIdleTime: "10m" },
     });
@@ -107,14 +107,14 @@ interopTest(
 
 /** One service before a group that is discovered. */
 async function start(
-  stage: AsyncDisposableStack,
+  stack: AsyncDisposableStack,
   dns: DnsServer,
   records: "a" | "srv",
   group: Group,
 ): Promise<RunningProxy> {
   const { hostname, port } = dns.address;
   const discovery = { dns: records, interval: INTERVAL, server: `${hostname}:${port}` };
-  return stage.use(
+  return stack.use(
     await startProxy({
       upstreams: { group: { ...group, discovery } },
       services: [{ name: "test", listen: 0, upstream: "group" }],
@@ -122,7 +122,7 @@ async function start(
   );
 }
 
-function service(member: Member, more: Partial<Service> = {}): Service {
+function service(member: NamedServer, more: Partial<Service> = {}): Service {
   const port = Number(member.address.split(":")[1]);
   return { name: "_pg._tcp.db.test", target: "db.test", port, priority: 10, weight: 1, ...more };
 }
@@ -134,13 +134,13 @@ interface Twin {
 }
 
 /** Two upstreams with the same port, at 127.0.0.1 and 127.0.0.2, which say "a" and "b". */
-function twins(stage: AsyncDisposableStack): [a: Twin, b: Twin] {
+function twins(stack: AsyncDisposableStack): [a: Twin, b: Twin] {
   for (;;) {
     const first = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const { port } = first.addr;
     try {
       const second = Deno.listen({ hostname: "127.0.0.2", port });
-      return [twin(stage, first, "a"), twin(stage, second, "b")];
+      return [twin(stack, first, "a"), twin(stack, second, "b")];
     } catch (error) {
       first.close();
       if (!(error instanceof Deno.errors.AddrInUse)) throw error;
@@ -148,9 +148,9 @@ function twins(stage: AsyncDisposableStack): [a: Twin, b: Twin] {
   }
 }
 
-function twin(stage: AsyncDisposableStack, listener: Deno.TcpListener, name: string): Twin {
+function twin(stack: AsyncDisposableStack, listener: Deno.TcpListener, name: string): Twin {
   const twin = { port: listener.addr.port, waiting: 0 };
-  stage.use(
+  stack.use(
     new Upstream(listener, async (conn) => {
       twin.waiting += 1;
       await readText(conn, 4).finally(() => twin.waiting -= 1);

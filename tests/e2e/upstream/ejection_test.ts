@@ -1,14 +1,14 @@
 /** Endpoints that failures of real connections take out for a while. */
 
 import assert from "node:assert/strict";
-import { Clients, countsOf, Member, Members, Visits } from "../../support/peers/named_server.ts";
+import { Clients, countsOf, NamedServer, NamedServers, Visits } from "../../support/peers/named_server.ts";
 import { Sluice } from "../../support/program/program.ts";
 import { HEARD_AFTER } from "../../support/program/several_threads.ts";
 import { connect, endOf, readText, resettableServer } from "../../support/peers/sockets.ts";
 
 for (const reset of ["close", "pass"]) {
   Deno.test(`an endpoint that refuses is taken out, and nobody tries it any more, with reset: ${reset}`, async () => {
-    await using group = await Members.start("ab");
+    await using group = await NamedServers.start("ab");
     const killed = group.all[0]!;
     const passive = "passive: { failures: 3, window: 1h, eject: 1h }";
     await using sluice = await Sluice.beforeGroup(group.endpoints, [passive], [`reset: ${reset}`]);
@@ -35,7 +35,7 @@ for (const reset of ["close", "pass"]) {
 
   Deno.test(`an endpoint that resets connections at once is taken out, with reset: ${reset}`, async () => {
     await using resetting = await resettableServer();
-    await using a = await Member.start("a");
+    await using a = await NamedServer.start("a");
     let resets = 0;
     (async () => {
       for (;; resets++) (await resetting.accepted()).resetAndDestroy();
@@ -78,7 +78,7 @@ Deno.test("a reset is no failure of an endpoint that has sent something", async 
 });
 
 Deno.test("an endpoint comes back when `eject` is over, and not before", async () => {
-  await using group = await Members.start("ab");
+  await using group = await NamedServers.start("ab");
   const killed = group.all[0]!;
   const passive = "passive: { failures: 2, window: 1h, eject: 500ms }";
   await using sluice = await Sluice.beforeGroup(group.endpoints, [passive]);
@@ -94,7 +94,7 @@ Deno.test("an endpoint comes back when `eject` is over, and not before", async (
 });
 
 Deno.test("on_down: close ends the connections of an endpoint that clients found failing", async () => {
-  await using group = await Members.start("ab");
+  await using group = await NamedServers.start("ab");
   const passive = "passive: { failures: 1, window: 1h, eject: 1h }";
   await using sluice = await Sluice.beforeGroup(group.endpoints, [passive, "on_down: close"]);
   using held = await Clients.connect(sluice.port(), 4);

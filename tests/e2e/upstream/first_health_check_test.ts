@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { Admin } from "../../support/program/admin.ts";
 import { CountingServer, exchange } from "../../support/peers/counting_server.ts";
 import { eventually } from "../../support/eventually.ts";
-import { Clients, countsOf, Members, Visits } from "../../support/peers/named_server.ts";
+import { Clients, countsOf, NamedServers, Visits } from "../../support/peers/named_server.ts";
 import { Sluice } from "../../support/program/program.ts";
 import { Reloadable } from "../../support/program/reloadable.ts";
 
@@ -14,7 +14,7 @@ const threadCounts = Deno.build.os === "linux" ? [1, 2] : [1];
 
 for (const threads of threadCounts) {
   Deno.test(`${threads} threads: nobody gets to a replica, from the first client after a start on`, async () => {
-    await using group = await Members.start("ab");
+    await using group = await NamedServers.start("ab");
     group.all[1]!.answer = () => "-REPLICA\r\n";
     await using sluice = await Sluice.withConfig(groupOf(group.endpoints), [], { workers: threads });
     using clients = await Clients.connect(sluice.port(), 10);
@@ -22,25 +22,25 @@ for (const threads of threadCounts) {
   });
 
   Deno.test(`${threads} threads: an endpoint of a reload gets nobody before its first check`, async () => {
-    await using group = await Members.start("abc");
+    await using group = await NamedServers.start("abc");
     const c = group.all[2];
     const checked = Promise.withResolvers<string>();
     c!.answer = () => checked.promise;
     const [first, ...others] = group.endpoints;
-    await using stage = await Reloadable.start(`workers: ${threads}\n${groupOf([first!])}`);
-    const visits = new Visits(stage.sluice.port());
+    await using fixture = await Reloadable.start(`workers: ${threads}\n${groupOf([first!])}`);
+    const visits = new Visits(fixture.sluice.port());
     assert.deepEqual(countsOf(await visits.make(5)), { a: 5 });
-    await stage.reload(`workers: ${threads}\n${groupOf([first!, ...others])}`);
+    await fixture.reload(`workers: ${threads}\n${groupOf([first!, ...others])}`);
     await visits.until(c!.pinged(1));
     assert.equal(countsOf(await visits.make(20))["c"], undefined);
-    assert.equal((await stage.admin.ask("GET", "/readyz")).status, 503, "not all is known yet");
+    assert.equal((await fixture.admin.ask("GET", "/readyz")).status, 503, "not all is known yet");
     checked.resolve("+PONG\r\n");
     await eventually("the new one", async () => (await visits.make(1))[0], (name) => name === "c");
-    assert.equal((await stage.admin.ask("GET", "/readyz")).status, 200);
+    assert.equal((await fixture.admin.ask("GET", "/readyz")).status, 200);
   });
 
   Deno.test(`${threads} threads: who came while none was up does not stay at a down endpoint, with on_down: close`, async () => {
-    await using group = await Members.start("ab");
+    await using group = await NamedServers.start("ab");
     const [a, b] = group.all;
     a!.answer = b!.answer = () => "-REPLICA\r\n";
     await using sluice = await Sluice.withConfig(groupOf(group.endpoints, ["on_down: close"]), [], {

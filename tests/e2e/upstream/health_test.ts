@@ -1,7 +1,7 @@
 /** Endpoints that health checks take out and bring back. */
 
 import assert from "node:assert/strict";
-import { Clients, countsOf, Member, Members, Visits } from "../../support/peers/named_server.ts";
+import { Clients, countsOf, NamedServer, NamedServers, Visits } from "../../support/peers/named_server.ts";
 import { type LoggedEvent, Sluice } from "../../support/program/program.ts";
 import { blackHole, connect, readAll, readText, upstream, writeText } from "../../support/peers/sockets.ts";
 
@@ -9,7 +9,7 @@ const PING = 'send: "PING\\r\\n", expect: "+PONG"';
 
 for (const reset of ["close", "pass"]) {
   Deno.test(`no client is lost when an endpoint is killed, is down, and returns, with reset: ${reset}`, async () => {
-    await using group = await Members.start("abc");
+    await using group = await NamedServers.start("abc");
     const killed = group.all[1]!;
     const checks = "health_check: { interval: 100ms, rise: 3, fall: 4 }";
     await using sluice = await Sluice.beforeGroup(group.endpoints, [checks], [`reset: ${reset}`]);
@@ -38,8 +38,8 @@ for (const reset of ["close", "pass"]) {
 }
 
 Deno.test("an endpoint whose checks alternate after it went down never enters rotation", async () => {
-  await using flapping = await Member.start("a");
-  await using steady = await Member.start("b");
+  await using flapping = await NamedServer.start("a");
+  await using steady = await NamedServer.start("b");
   flapping.answer = (ping) => ping % 2 === 0 ? "+PONG\r\n" : "-LOADING\r\n";
   await using sluice = await Sluice.beforeGroup(
     [`"${flapping.address}"`, `"${steady.address}"`],
@@ -61,8 +61,8 @@ Deno.test("an endpoint whose checks alternate after it went down never enters ro
 });
 
 Deno.test("an endpoint stays in rotation as long as fewer than `fall` checks in a row are bad", async () => {
-  await using shaky = await Member.start("a");
-  await using steady = await Member.start("b");
+  await using shaky = await NamedServer.start("a");
+  await using steady = await NamedServer.start("b");
   shaky.answer = (ping) => ping % 3 === 1 ? "+PONG\r\n" : "-LOADING\r\n";
   await using sluice = await Sluice.beforeGroup(
     [`"${shaky.address}"`, `"${steady.address}"`],
@@ -97,7 +97,7 @@ for (const expect of ["220 ", "hex:32323020"]) {
 }
 
 Deno.test("a check sends the bytes written as hex:, and an endpoint that answers wrongly is down", async () => {
-  await using group = await Members.start("ab");
+  await using group = await NamedServers.start("ab");
   group.all[0]!.answer = () => "\0PONG";
   const ping = 'send: "hex:50494e47", expect: "hex:2b504F4E47"';
   await using sluice = await Sluice.beforeGroup(group.endpoints, [
@@ -110,7 +110,7 @@ Deno.test("a check sends the bytes written as hex:, and an endpoint that answers
 
 Deno.test("checks find a black hole, and clients need not", async () => {
   await using hole = await blackHole();
-  await using a = await Member.start("a");
+  await using a = await NamedServer.start("a");
   await using sluice = await Sluice.beforeGroup(
     [`"${hole.address}"`, `"${a.address}"`],
     ["health_check: { interval: 20ms, timeout: 200ms }"],
@@ -124,7 +124,7 @@ Deno.test("checks find a black hole, and clients need not", async () => {
 for (const onDown of ["close", "keep"]) {
   for (const reset of ["close", "pass"]) {
     Deno.test(`on_down: ${onDown} for connections of an endpoint that goes down, with reset: ${reset}`, async () => {
-      await using group = await Members.start("ab");
+      await using group = await NamedServers.start("ab");
       await using sluice = await Sluice.beforeGroup(
         group.endpoints,
         ["health_check: { interval: 20ms, fall: 1 }", `on_down: ${onDown}`],
@@ -153,8 +153,8 @@ for (const onDown of ["close", "keep"]) {
 }
 
 Deno.test("when every endpoint is down all are used all the same, and that is said once", async () => {
-  await using group = await Members.start("ab");
-  const [a, b] = group.all as [Member, Member];
+  await using group = await NamedServers.start("ab");
+  const [a, b] = group.all as [NamedServer, NamedServer];
   const fail = () => "-LOADING\r\n";
   a.answer = b.answer = fail;
   const checks = `health_check: { interval: 10ms, rise: 1, fall: 1, ${PING} }`;

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
-import { latin1, mirror, reflection } from "../../support/peers/echo_at_eof.ts";
+import { echoAtEof, echoed, latin1 } from "../../support/peers/echo_at_eof.ts";
 import { PooledProxy } from "../../support/program/pooled_proxy.ts";
 import { Sluice } from "../../support/program/program.ts";
 import * as by from "../../support/bytes/proxy_headers.ts";
@@ -30,7 +30,7 @@ for (const reset of ["close", "pass"]) {
       `the header comes first, with the client's address and where it connected to, with reset: ${reset}${onLinux}`,
     ignore: !isLinux,
     async fn() {
-      await using server = upstream(mirror);
+      await using server = upstream(echoAtEof);
       const service = (version: string) =>
         `{ name: ${version}, listen: ":0", reset: ${reset}, send_proxy_protocol: ${version}, ` +
         `upstream: "${server.address}" }`;
@@ -38,7 +38,7 @@ for (const reset of ["close", "pass"]) {
       const reflected = async (version: number, hostname: string) => {
         const to = sluice.port(version);
         using conn = await Deno.connect({ hostname, port: to });
-        return { from: conn.localAddr.port, to, bytes: await reflection(conn, "ping") };
+        return { from: conn.localAddr.port, to, bytes: await echoed(conn, "ping") };
       };
       // Dual-stack: the kernel shows IPv4 clients as IPv6 ones.
       {
@@ -66,7 +66,7 @@ for (const reset of ["close", "pass"]) {
     name: `a client on a unix socket has no address to tell, with reset: ${reset}`,
     ignore: isWindows,
     async fn() {
-      await using server = upstream(mirror);
+      await using server = upstream(echoAtEof);
       const directory = await Deno.makeTempDir();
       const service = (version: string) =>
         `{ name: ${version}, listen: "unix:${directory}/${version}", reset: ${reset}, ` +
@@ -74,7 +74,7 @@ for (const reset of ["close", "pass"]) {
       await using sluice = await Sluice.withConfig(`services: [${service("v1")}, ${service("v2")}]`);
       const reflected = async (version: string) => {
         using conn = await Deno.connect({ transport: "unix", path: `${directory}/${version}` });
-        return await reflection(conn, "ping");
+        return await echoed(conn, "ping");
       };
       assert.equal(await reflected("v1"), "PROXY UNKNOWN\r\nping");
       assert.equal(await reflected("v2"), `${LOCAL}ping`);
@@ -84,14 +84,14 @@ for (const reset of ["close", "pass"]) {
   });
 
   Deno.test(`who came with a header goes on with the same addresses, with reset: ${reset}`, async () => {
-    await using server = upstream(mirror);
+    await using server = upstream(echoAtEof);
     const service = (version: string) =>
       `{ name: ${version}, listen: 0, reset: ${reset}, accept_proxy_protocol: { from: 127.0.0.1 }, ` +
       `send_proxy_protocol: ${version}, upstream: "${server.address}" }`;
     await using sluice = await Sluice.withConfig(`services: [${service("v1")}, ${service("v2")}]`);
     const reflected = async (version: number, header: string) => {
       using conn = await connect(sluice.port(version));
-      const bytes = await reflection(conn, by.bytesOf(`${header}ping`));
+      const bytes = await echoed(conn, by.bytesOf(`${header}ping`));
       return { bytes, own: conn.localAddr.port };
     };
     const v1 = "PROXY TCP4 192.0.2.1 198.51.100.7 4001 443\r\n";

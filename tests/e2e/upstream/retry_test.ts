@@ -1,7 +1,14 @@
 import assert from "node:assert/strict";
 import { startProxy } from "../../../main.ts";
 import { PATIENCE } from "../../support/peers/line_reader.ts";
-import { askName, countsOf, Member, Members, Visits, whoAnswers } from "../../support/peers/named_server.ts";
+import {
+  askName,
+  countsOf,
+  NamedServer,
+  NamedServers,
+  Visits,
+  whoAnswers,
+} from "../../support/peers/named_server.ts";
 import { Sluice, within } from "../../support/program/program.ts";
 import {
   blackHole,
@@ -20,7 +27,7 @@ const UNSHARE = ["unshare", "--map-root-user", "--mount"] as const;
 
 for (const reset of ["close", "pass"]) {
   Deno.test(`clients of an endpoint that refuses get to the other ones, with reset: ${reset}`, async () => {
-    await using group = await Members.start("abc");
+    await using group = await NamedServers.start("abc");
     await using sluice = await Sluice.beforeGroup(group.endpoints, [], [`reset: ${reset}`]);
     await group.all[1]!.goDown();
     const names = await new Visits(sluice.port()).make(30);
@@ -72,7 +79,7 @@ Deno.test("a client that no attempt helped is one line with the last cause and a
 
 Deno.test("while connects to a black hole hang, clients that are led elsewhere are answered", async () => {
   await using hole = await blackHole();
-  await using a = await Member.start("a");
+  await using a = await NamedServer.start("a");
   const [localPort] = freePorts(1);
   await using sluice = await Sluice.withConfig(`
 services:
@@ -102,7 +109,7 @@ services:
 for (const reset of ["close", "pass"]) {
   Deno.test(`connect_timeout is all that clients of a black hole wait, others wait for nothing, with reset: ${reset}`, async () => {
     await using hole = await blackHole();
-    await using a = await Member.start("a");
+    await using a = await NamedServer.start("a");
     const keys = ["connect_timeout: 1s", `reset: ${reset}`];
     await using sluice = await Sluice.beforeGroup([`"${hole.address}"`, `"${a.address}"`], [], keys);
     const started = performance.now();
@@ -157,7 +164,7 @@ Deno.test("retry.timeout bounds a single attempt too", async () => {
 });
 
 Deno.test("an endpoint whose name is unknown is no reason to drop a client", async () => {
-  await using a = await Member.start("a");
+  await using a = await NamedServer.start("a");
   await using sluice = await Sluice.beforeGroup(["no-such-host.invalid:5432", `"${a.address}"`]);
   assert.equal(await whoAnswers(sluice.port()), "a");
   assert.equal((await sluice.loggedEvents("connection_closed", 1))[0]!.attempts, 2);

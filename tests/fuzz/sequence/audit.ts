@@ -8,7 +8,7 @@ import { Fault } from "./waiting.ts";
 
 /** @param before What was counted at the beginning. @throws {Fault} */
 export async function audit(scene: Scene, before: Counts): Promise<void> {
-  const { stage, name } = scene.target;
+  const { fixture, name } = scene.target;
   const opened = scene.links.length + scene.strays;
   const lines: ConnectionLine[] = [];
   let counts = before;
@@ -18,9 +18,9 @@ export async function audit(scene: Scene, before: Counts): Promise<void> {
         JSON.stringify(counts)
       }, lines: ${lines.length}`,
     async () => {
-      counts = since(before, (await stage.figures()).of(name));
+      counts = since(before, (await fixture.figures()).of(name));
       // Of clients that are not let in, only some have a line, and that may be late.
-      lines.push(...stage.access.take(name).filter(({ event }) => event !== "connection_refused"));
+      lines.push(...fixture.access.take(name).filter(({ event }) => event !== "connection_refused"));
       endServing(scene);
       return counts.active === 0 && counts.atEndpoints === 0 &&
         counts.refused + counts.failed + counts.closed >= opened &&

@@ -18,7 +18,7 @@ export async function open(
   number: number,
   early: "nothing" | "finish" | "send",
 ): Promise<void> {
-  const { row, address, arrivals, changes, stage: { authorityText } } = scene.target;
+  const { row, address, arrivals, changes, fixture: { authorityText } } = scene.target;
   const id = ++connections;
   const isFramed = row.pool !== "none";
   const { conn, name } = await connectClient({ row, address, authority: authorityText, number: id })
@@ -60,8 +60,8 @@ export async function open(
 
 /** The kernel takes them all, so all are counted, whatever becomes of them. */
 export async function burst(scene: Scene, count: number): Promise<void> {
-  const { stage, name, address, arrivals } = scene.target;
-  const before = (await stage.figures()).of(name);
+  const { fixture, name, address, arrivals } = scene.target;
+  const before = (await fixture.figures()).of(name);
   for (let left = count; left > 0; left--) abort(await dialService(address));
   scene.strays += count;
   scene.mayFail = true;
@@ -71,7 +71,7 @@ export async function burst(scene: Scene, count: number): Promise<void> {
       `${count} clients that reset at once to be counted; ${now.total - before.total} are, ` +
       `${now.refused + now.failed + now.closed - before.refused - before.failed - before.closed} have ended`,
     async () => {
-      now = (await stage.figures()).of(name);
+      now = (await fixture.figures()).of(name);
       return now.total - before.total >= count && now.active <= before.active;
     },
   );
@@ -80,12 +80,12 @@ export async function burst(scene: Scene, count: number): Promise<void> {
 
 /** Its number in sluice, once it is in this state; undefined when it may be over. @throws {Fault} */
 export async function identify(scene: Scene, link: Link, state?: string): Promise<number | undefined> {
-  const { stage, name } = scene.target;
+  const { fixture, name } = scene.target;
   let found: number | undefined;
   await scene.waiting.eventually(`connection ${link.number} in the list of the admin interface`, async () => {
     // It may be over, and then it is in no list.
     if (link.client.ending !== undefined || link.client.isGone || link.mayBeOver) return true;
-    const { connections } = await stage.admin.view<ConnectionPage>("connections?limit=1000");
+    const { connections } = await fixture.admin.view<ConnectionPage>("connections?limit=1000");
     const known = scene.links.map(({ id }) => id);
     const own = connections.filter((each) => each.service === name);
     const it = own.find(({ client, id }) =>

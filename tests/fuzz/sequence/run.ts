@@ -24,19 +24,19 @@ export class SequenceRun {
 
   /** Resolves with what was wrong first, or with nothing. */
   async run(commands: readonly Command[]): Promise<string | undefined> {
-    const { stage, name } = this.#scene.target;
+    const { fixture, name } = this.#scene.target;
     try {
       await this.#scene.waiting.eventually("the service to be at rest", async () => {
-        this.#before = (await stage.figures()).of(name);
-        stage.access.take(name);
+        this.#before = (await fixture.figures()).of(name);
+        fixture.access.take(name);
         const { active, failed, closed } = this.#before;
-        return active === 0 && stage.access.taken(name) === failed + closed;
+        return active === 0 && fixture.access.taken(name) === failed + closed;
       });
       for (const command of commands) await this.#obey(command);
       await this.#end();
-      return stage.alarms[0];
+      return fixture.alarms[0];
     } catch (error) {
-      return error instanceof Fault ? error.message : stage.alarms[0] ?? String((error as Error).stack);
+      return error instanceof Fault ? error.message : fixture.alarms[0] ?? String((error as Error).stack);
     } finally {
       for (const { client, upstream } of this.#scene.links) {
         client.close();
@@ -49,10 +49,13 @@ export class SequenceRun {
 
   /** True once the service can be used again with nothing left over; false when that is not to be. */
   async comesToRest(): Promise<boolean> {
-    const { stage, name, arrivals } = this.#scene.target;
+    const { fixture, name, arrivals } = this.#scene.target;
     if (arrivals.wrong !== undefined) return false;
     try {
-      await this.#scene.waiting.eventually("rest", async () => (await stage.figures()).of(name).active === 0);
+      await this.#scene.waiting.eventually(
+        "rest",
+        async () => (await fixture.figures()).of(name).active === 0,
+      );
       return true;
     } catch {
       return false;
@@ -161,12 +164,12 @@ export class SequenceRun {
     if (id === undefined) return;
     link.actOfProxy("killed");
     this.#scene.mayFail = true;
-    const { status, text } = await this.#scene.target.stage.admin.kill(id);
+    const { status, text } = await this.#scene.target.fixture.admin.kill(id);
     if (status !== 200 && status !== 404) throw new Fault(`DELETE of connection ${id}: ${status} ${text}`);
   }
 
   async #reload(change: string): Promise<void> {
-    await this.#scene.target.stage.reload(
+    await this.#scene.target.fixture.reload(
       this.#scene.target.name,
       (service) => ({
         version: service.version + (change === "timeout" ? 1 : 0),
@@ -179,7 +182,7 @@ export class SequenceRun {
 
   async #takeDown(endpoint: number, how: "down" | "drain" | "refuse"): Promise<void> {
     if (this.#down !== undefined) return;
-    const { stage, name, arrivals } = this.#scene.target;
+    const { fixture, name, arrivals } = this.#scene.target;
     this.#down = { endpoint, how };
     if (how === "refuse") {
       this.#scene.mayFail = true;
@@ -191,16 +194,16 @@ export class SequenceRun {
       for (const link of own) await this.#ensureOpen(link);
       for (const link of own) link.actOfProxy("endpoint_down");
     }
-    await stage.setEndpoint(name, arrivals.addresses[endpoint]!, how);
+    await fixture.setEndpoint(name, arrivals.addresses[endpoint]!, how);
   }
 
   async #up(): Promise<void> {
-    const { stage, name, arrivals } = this.#scene.target;
+    const { fixture, name, arrivals } = this.#scene.target;
     if (this.#down === undefined) return;
     const { endpoint, how } = this.#down;
     this.#down = undefined;
     if (how === "refuse") arrivals.listenAgain(endpoint);
-    else await stage.setEndpoint(name, arrivals.addresses[endpoint]!, "up");
+    else await fixture.setEndpoint(name, arrivals.addresses[endpoint]!, "up");
   }
 
   /** Everyone reads, everyone finishes, and the books are looked at. */

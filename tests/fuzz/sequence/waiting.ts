@@ -26,22 +26,22 @@ export class Waiting {
 
   /** Resolves when ends of connections have told that it `isSo`. @throws {Fault} when that takes too long. */
   async until(what: string | (() => string), isSo: () => boolean): Promise<void> {
-    const { changes, stage } = this.#target;
-    const isDone = await changes.until(() => isSo() || stage.alarms.length > 0, this.#patience);
-    if (!isDone || stage.alarms.length > 0) throw this.#fault(what);
+    const { changes, fixture } = this.#target;
+    const isDone = await changes.until(() => isSo() || fixture.alarms.length > 0, this.#patience);
+    if (!isDone || fixture.alarms.length > 0) throw this.#fault(what);
   }
 
   /** The same for what nobody tells, which is looked at again and again. */
   async eventually(what: string | (() => string), isSo: () => Promise<boolean>): Promise<void> {
     for (const deadline = performance.now() + this.#patience;;) {
       if (await isSo()) return;
-      if (this.#target.stage.alarms.length > 0 || performance.now() > deadline) throw this.#fault(what);
+      if (this.#target.fixture.alarms.length > 0 || performance.now() > deadline) throw this.#fault(what);
       await pause(LOOK);
     }
   }
 
   #fault(what: string | (() => string)): Fault {
-    const [alarm] = this.#target.stage.alarms;
+    const [alarm] = this.#target.fixture.alarms;
     if (alarm !== undefined) return new Fault(alarm);
     this.#check();
     return new Fault(`waited ${this.#patience / 1000} s for ${typeof what === "string" ? what : what()}`);

@@ -6,7 +6,7 @@ import { bytesOf } from "../../support/bytes/proxy_headers.ts";
 import { HEADER_V1 } from "../../support/bytes/proxy_header_cases.ts";
 import { clientHello } from "../../support/bytes/client_hellos.ts";
 import { echo, freePorts, readAll, type Upstream, upstream, writeAll } from "../../support/peers/sockets.ts";
-import { Program } from "../../support/program/watched_program.ts";
+import { WatchedProgram } from "../../support/program/watched_program.ts";
 import type { Premises } from "../fixture.ts";
 import { PROXY_HEADERS, RECORDS } from "./samples.ts";
 
@@ -36,11 +36,11 @@ export const READERS: readonly Reader[] = [
   { name: "both", samples: [...RECORDS, ...PROXY_HEADERS], begin: HEADER, isTls: true },
 ];
 
-export class WireStage implements AsyncDisposable {
+export class WireFixture implements AsyncDisposable {
   readonly #premises: Premises;
   readonly #upstream: Upstream;
   readonly #directory: string;
-  #program!: Program;
+  #program!: WatchedProgram;
   readonly #ports = freePorts(READERS.length);
   #isOver = false;
   admin!: Admin;
@@ -52,14 +52,14 @@ export class WireStage implements AsyncDisposable {
     this.#upstream = upstream(echo);
   }
 
-  static async set(premises: Premises): Promise<WireStage> {
-    const stage = new WireStage(premises);
+  static async start(premises: Premises): Promise<WireFixture> {
+    const fixture = new WireFixture(premises);
     try {
-      await Deno.mkdir(stage.#directory);
-      await stage.#start();
-      return stage;
+      await Deno.mkdir(fixture.#directory);
+      await fixture.#start();
+      return fixture;
     } catch (error) {
-      await stage[Symbol.asyncDispose]();
+      await fixture[Symbol.asyncDispose]();
       throw error;
     }
   }
@@ -150,7 +150,7 @@ export class WireStage implements AsyncDisposable {
   async #start(): Promise<void> {
     await this.#write(new TextEncoder().encode(this.services));
     const alarm = (what: string) => void (this.#isOver || this.alarms.push(what));
-    this.#program = await Program.start(this.#configPath, (line) => alarm(`it has logged: ${line}`));
+    this.#program = await WatchedProgram.start(this.#configPath, (line) => alarm(`it has logged: ${line}`));
     void this.#program.ended.then(({ code, signal }) =>
       alarm(`it has ended with ${signal ?? code}:\n${this.#program.lastLines.join("\n")}`)
     );

@@ -6,7 +6,7 @@ import type { ConnectionPage } from "../../../src/admin/views.ts";
 import type { Random } from "../../support/random.ts";
 import { mutate, split } from "./mutation.ts";
 import { REQUESTS } from "./samples.ts";
-import { type Reader, READERS, TIMEOUT, type WireStage } from "./fixture.ts";
+import { type Reader, READERS, TIMEOUT, type WireFixture } from "./fixture.ts";
 
 /** Connections at the same time. */
 const BATCH = 24;
@@ -24,18 +24,18 @@ export interface Shot {
 }
 
 /** A batch of connections with wrong bytes, a reload of a wrong configuration, and then clients that are right. @throws with what is wrong. */
-export async function fireBatch(stage: WireStage, random: Random): Promise<number> {
+export async function fireBatch(fixture: WireFixture, random: Random): Promise<number> {
   const shots = Array.from({ length: BATCH }, () => shotOf(random));
-  await Promise.all(shots.map((shot) => fire(stage, shot)));
-  await reloadWrong(stage, random);
+  await Promise.all(shots.map((shot) => fire(fixture, shot)));
+  await reloadWrong(fixture, random);
   for (const reader of READERS) {
-    await stage.serveGoodClient(reader).catch((error) => {
+    await fixture.serveGoodClient(reader).catch((error) => {
       throw new Error(
         `a client of "${reader.name}" that does all right: ${error}\n${shots.map(shotText).join("\n")}`,
       );
     });
   }
-  if (stage.alarms.length > 0) throw new Error(`${stage.alarms[0]}\n${shots.map(shotText).join("\n")}`);
+  if (fixture.alarms.length > 0) throw new Error(`${fixture.alarms[0]}\n${shots.map(shotText).join("\n")}`);
   return BATCH;
 }
 
@@ -53,11 +53,11 @@ function shotText({ to, bytes, pieces, finishes }: Shot): string {
   return `  ${to}, ${pieces.length} pieces${finishes ? ", FIN" : ""}: ${hex}`;
 }
 
-async function fire(stage: WireStage, shot: Shot): Promise<void> {
+async function fire(fixture: WireFixture, shot: Shot): Promise<void> {
   const isRequest = shot.to === "admin";
   const conn = isRequest
-    ? await Deno.connect({ hostname: "127.0.0.1", port: stage.adminPort })
-    : await stage.connect(shot.to);
+    ? await Deno.connect({ hostname: "127.0.0.1", port: fixture.adminPort })
+    : await fixture.connect(shot.to);
   const ended = readToEnd(conn);
   try {
     await send(conn, shot);
@@ -66,7 +66,7 @@ async function fire(stage: WireStage, shot: Shot): Promise<void> {
       if (await isOver(ended, TIMEOUT + EARLY)) return;
       // A stream of events, or a connection kept for the next request.
       if (isRequest) return;
-      const state = await stateOf(stage, port);
+      const state = await stateOf(fixture, port);
       // What was right enough is relayed, and waits for more.
       if (!shot.finishes && (state === undefined || state === "open")) return;
       if (performance.now() - began > TIMEOUT + LATE) {
@@ -88,8 +88,8 @@ async function isOver(ended: Promise<void>, milliseconds: number): Promise<boole
   return isOver;
 }
 
-async function stateOf(stage: WireStage, port: number): Promise<string | undefined> {
-  const { connections } = await stage.admin.view<ConnectionPage>("connections?limit=1000");
+async function stateOf(fixture: WireFixture, port: number): Promise<string | undefined> {
+  const { connections } = await fixture.admin.view<ConnectionPage>("connections?limit=1000");
   return connections.find(({ client, peer }) =>
     [client, peer].some((address) => address?.endsWith(`:${port}`))
   )?.state;
@@ -118,15 +118,15 @@ async function readToEnd(conn: Deno.Conn): Promise<void> {
 }
 
 /** What is refused changes nothing; what is not is put right again. */
-async function reloadWrong(stage: WireStage, random: Random): Promise<void> {
-  const right = new TextEncoder().encode(stage.services);
+async function reloadWrong(fixture: WireFixture, random: Random): Promise<void> {
+  const right = new TextEncoder().encode(fixture.services);
   const wrong = mutate(right, random, right);
-  const first = await stage.reload(wrong);
+  const first = await fixture.reload(wrong);
   const text = new TextDecoder().decode(wrong);
   if (first.status !== 200 && first.status !== 422) {
     throw new Error(`POST /api/v1/reload: ${first.status} ${first.text}\n${text}`);
   }
-  const { status, text: answer } = await stage.reload(stage.services);
+  const { status, text: answer } = await fixture.reload(fixture.services);
   if (status !== 200) {
     throw new Error(`what is right is refused: ${status} ${answer}, after ${first.status} for\n${text}`);
   }

@@ -10,12 +10,12 @@ export const CHROMIUM: Needs = { needs: ["chromium"], install: "apt-get install 
 /** What a test expects to go wrong: a server that is away, a token that is wrong. */
 const EXPECTED = /^Failed to load resource: (net::ERR_|the server responded with a status of 401)/;
 
-/** Starts Chromium, until the stage is disposed of. */
-export async function startBrowser(stage: AsyncDisposableStack): Promise<Browser> {
+/** Starts Chromium, until the stack is disposed of. */
+export async function startBrowser(stack: AsyncDisposableStack): Promise<Browser> {
   // Chromium's sandbox does not work for root, who runs tests in containers.
   const args = Deno.build.os !== "windows" && Deno.uid() === 0 ? ["--no-sandbox"] : [];
   const browser = await launch({ executablePath: findProgram("chromium")!, args });
-  stage.defer(() => browser.close());
+  stack.defer(() => browser.close());
   return browser;
 }
 
@@ -27,18 +27,18 @@ export interface View {
 
 /** Opens the page in a new tab, and fails at the end of the test when a script or the content policy complained. */
 export async function openPage(
-  stage: AsyncDisposableStack,
+  stack: AsyncDisposableStack,
   url: string,
   { width = 1280, height = 800, theme = "light" }: View = {},
 ): Promise<Page> {
-  const browser = await startBrowser(stage);
+  const browser = await startBrowser(stack);
   const page = await browser.newPage();
   const complaints: string[] = [];
   page.on("pageerror", (error) => complaints.push(String(error)));
   page.on("console", (message: ConsoleMessage) => {
     if (message.type() === "error" && !EXPECTED.test(message.text())) complaints.push(message.text());
   });
-  stage.defer(() => assert.deepEqual(complaints, []));
+  stack.defer(() => assert.deepEqual(complaints, []));
   await page.setViewport({ width, height });
   await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: theme }]);
   await page.goto(url);

@@ -11,16 +11,16 @@ import type {
   StatusView,
   UpstreamView,
 } from "../../../src/admin/views.ts";
-import { BusySessions } from "./fake_sessions.ts";
+import { FakeSessions } from "./fake_sessions.ts";
 import { SERVICES, UPSTREAMS } from "./fake_profiles.ts";
 
 /** How long it has been running when it is made, in milliseconds. */
 const UPTIME = 1_123_000_000;
 
-export class BusyBackend implements AdminBackend {
+export class FakeBackend implements AdminBackend {
   state: StatusView["state"] = "running";
   notReady: readonly string[] = [];
-  readonly sessions: BusySessions;
+  readonly sessions: FakeSessions;
   /** What was asked for and done. */
   readonly queries: ConnectionQuery[] = [];
   readonly killed: number[] = [];
@@ -34,7 +34,7 @@ export class BusyBackend implements AdminBackend {
   /** @param connections How many are open, shared out to the services as in real life. */
   constructor(connections: number, now = Date.now()) {
     this.#startedAt = now - UPTIME;
-    this.sessions = new BusySessions(connections, now, {
+    this.sessions = new FakeSessions(connections, now, {
       onOpened: (connection) => this.#opened(connection),
       onClosed: (connection, reason) => this.#closed(connection, reason),
     });

@@ -1,4 +1,4 @@
-/** What the proxy of busy_backend.ts is like: an office with databases, caches and mail. */
+/** What the proxy of fake_backend.ts is like: an office with databases, caches and mail. */
 
 import type { EndpointView, ServiceView, UpstreamView } from "../../../src/admin/views.ts";
 

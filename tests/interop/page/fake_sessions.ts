@@ -18,7 +18,7 @@ export interface SessionListener {
   onClosed(connection: ConnectionView, reason: string): void;
 }
 
-export class BusySessions {
+export class FakeSessions {
   readonly #sessions = new Map<number, Session>();
   readonly #listener: SessionListener;
   #now: number;

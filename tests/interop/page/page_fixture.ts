@@ -5,28 +5,28 @@ import { pageFiles } from "../../../src/admin/page/page.ts";
 import { listenAdmin, type ListeningAdmin } from "../../../src/runtime/admin/listener.ts";
 import { parseDuration } from "../../../src/config/values/duration.ts";
 import { openPage, type View, waitForText } from "./browser.ts";
-import { BusyBackend } from "./fake_backend.ts";
+import { FakeBackend } from "./fake_backend.ts";
 
-export interface PageStage {
-  readonly backend: BusyBackend;
+export interface PageFixture {
+  readonly backend: FakeBackend;
   readonly server: ListeningAdmin;
   readonly page: Page;
 }
 
-export interface PageStageOptions extends View {
+export interface PageFixtureOptions extends View {
   /** How many are open; 300 unless given. */
   readonly connections?: number;
   readonly token?: string;
 }
 
-/** Serves the page and opens it; both go when the stage is disposed of. */
-export async function stagePage(
-  stage: AsyncDisposableStack,
-  options: PageStageOptions = {},
-): Promise<PageStage> {
-  const backend = new BusyBackend(options.connections ?? 300);
-  const server = await serveBackend(stage, backend, 0, options.token);
-  const page = await openPage(stage, urlOf(server), options);
+/** Serves the page and opens it; both go when the stack is disposed of. */
+export async function openPageFixture(
+  stack: AsyncDisposableStack,
+  options: PageFixtureOptions = {},
+): Promise<PageFixture> {
+  const backend = new FakeBackend(options.connections ?? 300);
+  const server = await serveBackend(stack, backend, 0, options.token);
+  const page = await openPage(stack, urlOf(server), options);
   return { backend, server, page };
 }
 
@@ -41,13 +41,13 @@ export async function showConnections(page: Page): Promise<void> {
 
 /** Serves the admin interface on a port of 127.0.0.1. */
 export async function serveBackend(
-  stage: AsyncDisposableStack,
-  backend: BusyBackend,
+  stack: AsyncDisposableStack,
+  backend: FakeBackend,
   port: number,
   token?: string,
 ): Promise<ListeningAdmin> {
   const listen = { transport: "tcp", hostname: "127.0.0.1", port } as const;
-  return stage.use(
+  return stack.use(
     await listenAdmin({ listen, token, hosts: [], maxConnections: 64, backend, pageFiles, parseDuration }),
   );
 }

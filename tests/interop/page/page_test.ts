@@ -4,12 +4,12 @@ import assert from "node:assert/strict";
 import { eventually } from "../../support/eventually.ts";
 import { CHROMIUM, focusedIn, textsOf, waitForText } from "./browser.ts";
 import { interopTest } from "../../support/interop.ts";
-import { showConnections, stagePage } from "./page_fixture.ts";
+import { openPageFixture, showConnections } from "./page_fixture.ts";
 
 const ROWS = "#connection-rows tr";
 
-interopTest("page: services and upstreams are there, and figures move", CHROMIUM, async (stage) => {
-  const { page, backend } = await stagePage(stage);
+interopTest("page: services and upstreams are there, and figures move", CHROMIUM, async (stack) => {
+  const { page, backend } = await openPageFixture(stack);
   await waitForText(page, "#state", /^Running$/);
   assert.deepEqual(await textsOf(page, "#services .name"), ["mysql", "redis", "smtp", "reporting"]);
   await waitForText(page, "#services .tag", /^TLS: expires in 12 d$/);
@@ -31,8 +31,8 @@ interopTest("page: services and upstreams are there, and figures move", CHROMIUM
   await waitForText(page, "#services .reasons", /client rate limit 18,403/);
 });
 
-interopTest("page: of 5000 connections, only those in sight are asked for", CHROMIUM, async (stage) => {
-  const { page, backend } = await stagePage(stage, { connections: 5000 });
+interopTest("page: of 5000 connections, only those in sight are asked for", CHROMIUM, async (stack) => {
+  const { page, backend } = await openPageFixture(stack, { connections: 5000 });
   await showConnections(page);
   await waitForText(page, "#matching", /^4,9\d\d open$/);
   const bySize = await textsOf(page, ".bytes.number");
@@ -51,8 +51,8 @@ interopTest("page: of 5000 connections, only those in sight are asked for", CHRO
   for (const { limit } of backend.queries) assert.ok(limit <= 60, `asked for ${limit}`);
 });
 
-interopTest("page: / goes to the filter, Escape empties it, column heads sort", CHROMIUM, async (stage) => {
-  const { page, backend } = await stagePage(stage);
+interopTest("page: / goes to the filter, Escape empties it, column heads sort", CHROMIUM, async (stack) => {
+  const { page, backend } = await openPageFixture(stack);
   await waitForText(page, "#state", /Running/);
   await page.keyboard.press("/");
   assert.equal(await focusedIn(page), "filter");
@@ -71,8 +71,8 @@ interopTest("page: / goes to the filter, Escape empties it, column heads sort", 
   assert.equal(await page.$eval("#columns .client", (head) => head.getAttribute("aria-sort")), "ascending");
 });
 
-interopTest("page: Kill asks once, and a second press closes this connection", CHROMIUM, async (stage) => {
-  const { page, backend } = await stagePage(stage);
+interopTest("page: Kill asks once, and a second press closes this connection", CHROMIUM, async (stack) => {
+  const { page, backend } = await openPageFixture(stack);
   await showConnections(page);
   const id = await waitForText(page, `${ROWS}:nth-child(3) .id`, /^\d+$/);
   const button = `button[aria-label="kill connection ${id}"]`;
@@ -93,8 +93,8 @@ interopTest("page: Kill asks once, and a second press closes this connection", C
 interopTest(
   "page: arrow keys go from row to row; focus stays with its connection",
   CHROMIUM,
-  async (stage) => {
-    const { page, backend } = await stagePage(stage);
+  async (stack) => {
+    const { page, backend } = await openPageFixture(stack);
     await showConnections(page);
     await waitForText(page, `${ROWS}:nth-child(12) .id`, /^\d+$/);
     const ids = await textsOf(page, `${ROWS} .id`);
@@ -113,8 +113,8 @@ interopTest(
   },
 );
 
-interopTest("page: Drain works at once, Down asks where connections are open", CHROMIUM, async (stage) => {
-  const { page, backend } = await stagePage(stage);
+interopTest("page: Drain works at once, Down asks where connections are open", CHROMIUM, async (stack) => {
+  const { page, backend } = await openPageFixture(stack);
   const adminOf = (address: string) =>
     backend.upstreams().flatMap(({ endpoints }) => endpoints).find((each) => each.address === address)!
       .admin;
@@ -141,8 +141,8 @@ interopTest("page: Drain works at once, Down asks where connections are open", C
   await page.waitForSelector(`${idle} button[value="down"][aria-pressed="true"]`);
 });
 
-interopTest("page: events can be chosen, filtered and held", CHROMIUM, async (stage) => {
-  const { page, backend } = await stagePage(stage);
+interopTest("page: events can be chosen, filtered and held", CHROMIUM, async (stack) => {
+  const { page, backend } = await openPageFixture(stack);
   await waitForText(page, "#state", /Running/);
   const reload = (detail: string) =>
     backend.publish({ type: "reload", time: new Date().toISOString(), ok: true, detail });

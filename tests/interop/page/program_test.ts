@@ -7,16 +7,16 @@ import { connect, echo, endOf, readText, upstream, writeText } from "../../suppo
 import { CHROMIUM, openPage, textsOf, waitForText } from "./browser.ts";
 import { interopTest } from "../../support/interop.ts";
 
-interopTest("page: a connection appears, its bytes move, and Kill closes it", CHROMIUM, async (stage) => {
-  const server = stage.use(upstream(echo));
-  const sluice = stage.use(
+interopTest("page: a connection appears, its bytes move, and Kill closes it", CHROMIUM, async (stack) => {
+  const server = stack.use(upstream(echo));
+  const sluice = stack.use(
     await Sluice.withConfig(`
 admin: { listen: 127.0.0.1:0 }
 services: [{ name: echo, listen: 127.0.0.1:0, upstream: "${server.address}" }]
 `),
   );
   const { admin } = sluice.ready as Ready & { readonly admin: string };
-  const page = await openPage(stage, `http://${admin}/`, { height: 1200 });
+  const page = await openPage(stack, `http://${admin}/`, { height: 1200 });
   await waitForText(page, "#state", /^Running$/);
   await waitForText(page, "#no-connections", /^No connection is open\.$/);
 

@@ -3,7 +3,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { waitForText } from "./browser.ts";
-import { showConnections, stagePage } from "./page_fixture.ts";
+import { openPageFixture, showConnections } from "./page_fixture.ts";
 
 /** As long as the curves of the page go back, in seconds. */
 const HISTORY = 120;
@@ -14,10 +14,10 @@ const WIDE = { width: 1280, height: 1000 };
 if (import.meta.main) await takeScreenshots();
 
 async function takeScreenshots(): Promise<void> {
-  await using stage = new AsyncDisposableStack();
-  const { page, backend } = await stagePage(stage, { connections: 5000, ...WIDE });
+  await using stack = new AsyncDisposableStack();
+  const { page, backend } = await openPageFixture(stack, { connections: 5000, ...WIDE });
   const clock = setInterval(() => backend.tick(), 1000);
-  stage.defer(() => clearInterval(clock));
+  stack.defer(() => clearInterval(clock));
   await waitForText(page, "#state", /^Running$/);
   await pause(HISTORY * 1000);
   for (const theme of ["light", "dark"] as const) {

@@ -5,10 +5,10 @@ import axe from "axe-core";
 import { eventually } from "../../support/eventually.ts";
 import { CHROMIUM, textsOf, waitForText } from "./browser.ts";
 import { interopTest } from "../../support/interop.ts";
-import { portOf, serveBackend, showConnections, stagePage } from "./page_fixture.ts";
+import { openPageFixture, portOf, serveBackend, showConnections } from "./page_fixture.ts";
 
-interopTest("page: it asks for the token, and keeps it for this tab only", CHROMIUM, async (stage) => {
-  const { page } = await stagePage(stage, { token: "correct-horse" });
+interopTest("page: it asks for the token, and keeps it for this tab only", CHROMIUM, async (stack) => {
+  const { page } = await openPageFixture(stack, { token: "correct-horse" });
   await page.waitForSelector("#sign-in:not([hidden])");
   await waitForText(page, "#state", /^Token needed$/);
   await page.type("#token", "battery-staple");
@@ -31,8 +31,8 @@ interopTest("page: it asks for the token, and keeps it for this tab only", CHROM
   assert.deepEqual(await page.evaluate("Object.values(sessionStorage)"), []);
 });
 
-interopTest("page: when the program is gone it says so, and is back with it", CHROMIUM, async (stage) => {
-  const { page, server, backend } = await stagePage(stage);
+interopTest("page: when the program is gone it says so, and is back with it", CHROMIUM, async (stack) => {
+  const { page, server, backend } = await openPageFixture(stack);
   await waitForText(page, "#state", /^Running$/);
   await server.close();
   await waitForText(page, "#banner-text", /The figures are those of \d\d:\d\d:\d\d\. Trying again at /);
@@ -40,7 +40,7 @@ interopTest("page: when the program is gone it says so, and is back with it", CH
   assert.match(await page.title(), /^Disconnected: sluice 127\.0\.0\.1:/);
   assert.ok(await page.$("body.stale"));
 
-  await serveBackend(stage, backend, portOf(server));
+  await serveBackend(stack, backend, portOf(server));
   await page.click("#retry");
   await waitForText(page, "#state", /^Running$/);
   assert.equal(await page.$("body.stale"), null);
@@ -48,8 +48,8 @@ interopTest("page: when the program is gone it says so, and is back with it", CH
   await waitForText(page, "#events .text", /^Connected again$/);
 });
 
-interopTest("page: it says that the program is not ready, and that it drains", CHROMIUM, async (stage) => {
-  const { page, backend } = await stagePage(stage);
+interopTest("page: it says that the program is not ready, and that it drains", CHROMIUM, async (stack) => {
+  const { page, backend } = await openPageFixture(stack);
   backend.notReady = ['the upstream group "mail" has no endpoint that is up'];
   await waitForText(page, "#state", /^Not ready$/);
   await waitForText(page, "#banner-text", /^Not ready: the upstream group "mail"/);
@@ -59,8 +59,8 @@ interopTest("page: it says that the program is not ready, and that it drains", C
   await waitForText(page, "#events .text", /^Stopping; 299 connections open$/);
 });
 
-interopTest("page: what comes from the network is text", CHROMIUM, async (stage) => {
-  const { page, backend } = await stagePage(stage);
+interopTest("page: what comes from the network is text", CHROMIUM, async (stack) => {
+  const { page, backend } = await openPageFixture(stack);
   await waitForText(page, "#state", /^Running$/);
   const detail = "<img src=x onerror=document.title='owned'>";
   backend.publish({ type: "reload", time: new Date().toISOString(), ok: false, detail });
@@ -68,8 +68,8 @@ interopTest("page: what comes from the network is text", CHROMIUM, async (stage)
   assert.equal(await page.$("#events img"), null);
 });
 
-interopTest("page: 400 pixels are enough, and nothing is cut off", CHROMIUM, async (stage) => {
-  const { page } = await stagePage(stage, { width: 400 });
+interopTest("page: 400 pixels are enough, and nothing is cut off", CHROMIUM, async (stack) => {
+  const { page } = await openPageFixture(stack, { width: 400 });
   await showConnections(page);
   await waitForText(page, "#connection-rows .client", /^10\./);
   assert.equal(await page.$eval("html", (html) => html.scrollWidth), 400);
@@ -83,8 +83,8 @@ interopTest("page: 400 pixels are enough, and nothing is cut off", CHROMIUM, asy
 });
 
 for (const theme of ["light", "dark"] as const) {
-  interopTest(`page: no rule of accessibility is broken in ${theme} colours`, CHROMIUM, async (stage) => {
-    const { page, backend } = await stagePage(stage, { height: 2200, theme });
+  interopTest(`page: no rule of accessibility is broken in ${theme} colours`, CHROMIUM, async (stack) => {
+    const { page, backend } = await openPageFixture(stack, { height: 2200, theme });
     backend.tick();
     await waitForText(page, "#events .label", /^refused$/);
     await waitForText(page, "#connection-rows .client", /^10\./);
@@ -96,8 +96,8 @@ for (const theme of ["light", "dark"] as const) {
   });
 }
 
-interopTest("page: the switch of colours wins over the system's, and stays", CHROMIUM, async (stage) => {
-  const { page } = await stagePage(stage, { theme: "light" });
+interopTest("page: the switch of colours wins over the system's, and stays", CHROMIUM, async (stack) => {
+  const { page } = await openPageFixture(stack, { theme: "light" });
   await waitForText(page, "#state", /^Running$/);
   const ground = () =>
     page.$eval("html", (html) => html.ownerDocument.defaultView.getComputedStyle(html).backgroundColor);
@@ -112,8 +112,8 @@ interopTest("page: the switch of colours wins over the system's, and stays", CHR
   assert.equal(await ground(), light);
 });
 
-interopTest("page: figures that stay the same touch nothing in the document", CHROMIUM, async (stage) => {
-  const { page, backend } = await stagePage(stage, { connections: 5000, height: 2000 });
+interopTest("page: figures that stay the same touch nothing in the document", CHROMIUM, async (stack) => {
+  const { page, backend } = await openPageFixture(stack, { connections: 5000, height: 2000 });
   // The rates of a first sample are unknown: only after the next ones nothing changes any more.
   await waitForText(page, "#services .major", /^0 B\/s$/);
   await waitForText(page, "#connection-rows .client", /^10\./);

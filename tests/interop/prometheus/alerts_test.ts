@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Admin } from "../../support/program/admin.ts";
-import { Members } from "../../support/peers/named_server.ts";
+import { NamedServers } from "../../support/peers/named_server.ts";
 import { Sluice } from "../../support/program/program.ts";
 import { interopTest, run } from "../../support/interop.ts";
 
@@ -12,11 +12,11 @@ const PROMTOOL = { needs: ["promtool"], install: "apt-get install prometheus" };
 interopTest(
   "an endpoint that is down is an alert, and one that an operator took out is not",
   PROMTOOL,
-  async (stage) => {
-    const members = stage.use(await Members.start("abcd"));
+  async (stack) => {
+    const members = stack.use(await NamedServers.start("abcd"));
     const [a, b, c, d] = members.all;
     for (const each of [b!, c!, d!]) each.answer = () => "-DOWN";
-    const sluice = stage.use(
+    const sluice = stack.use(
       await Sluice.withConfig(`
 log: { format: json }
 admin: { listen: "127.0.0.1:0" }
@@ -37,7 +37,7 @@ services: [{ name: test, listen: 0, upstream: group }]
     assert.ok(series.some((each) => each.series.includes(a!.address)));
 
     const directory = await Deno.makeTempDir();
-    stage.defer(() => Deno.remove(directory, { recursive: true }));
+    stack.defer(() => Deno.remove(directory, { recursive: true }));
     const docs = await Deno.readTextFile(new URL("../../../docs/metrics.md", import.meta.url));
     const rules = /```yaml\n(groups:\n[^]*?)```/.exec(docs)![1]!;
     await Deno.writeTextFile(join(directory, "rules.yaml"), rules);

@@ -9,9 +9,9 @@ import { interopTest } from "../../support/interop.ts";
 /** What is awaited comes within this time, or the test fails. */
 const DEADLINE_MS = 20_000;
 
-interopTest("DNS: an address that changes is followed once its TTL has passed", DNSMASQ, async (stage) => {
-  const dns = await DnsServer.start(stage, { hosts: { "db.test": ["10.0.0.1", "fd00::1"] }, ttl: 2 });
-  const found = Found.start(stage, dns, { entries: [entry("db.test", 5432)], interval: 3_600_000 });
+interopTest("DNS: an address that changes is followed once its TTL has passed", DNSMASQ, async (stack) => {
+  const dns = await DnsServer.start(stack, { hosts: { "db.test": ["10.0.0.1", "fd00::1"] }, ttl: 2 });
+  const found = Found.start(stack, dns, { entries: [entry("db.test", 5432)], interval: 3_600_000 });
   await found.endpoints("0 10.0.0.1:5432 weight 1", "0 [fd00::1]:5432 weight 1");
   const known = performance.now();
   dns.setHosts({ "db.test": ["10.0.0.2", "10.0.0.3"] });
@@ -24,14 +24,14 @@ interopTest("DNS: an address that changes is followed once its TTL has passed", 
 interopTest(
   "DNS: SRV records bring ports, priorities and weights, and are followed",
   DNSMASQ,
-  async (stage) => {
+  async (stack) => {
     const hosts = { "one.test": ["10.0.0.1"], "two.test": ["10.0.0.2"], "three.test": ["10.0.0.3"] };
     const one = service({ target: "one.test", port: 5431, priority: 10, weight: 60 });
     const two = service({ target: "two.test", port: 5432, priority: 10, weight: 0 });
     const three = service({ target: "three.test", port: 5433, priority: 20, weight: 5 });
-    const dns = await DnsServer.start(stage, { hosts, ttl: 300, services: [three, one, two] });
+    const dns = await DnsServer.start(stack, { hosts, ttl: 300, services: [three, one, two] });
     const entries = [entry("_pg._tcp.test", 0, 2)];
-    const found = Found.start(stage, dns, { dns: "srv", entries, interval: 300 });
+    const found = Found.start(stack, dns, { dns: "srv", entries, interval: 300 });
     await found.endpoints(
       "0 10.0.0.1:5431 weight 120",
       "0 10.0.0.2:5432 weight 2",
@@ -45,16 +45,16 @@ interopTest(
     // The one record that says that there is no such service.
     await dns.stop();
     await dns.startAgain({ hosts, ttl: 300, services: [service({ target: "" })] });
-    const anew = Found.start(stage, dns, { dns: "srv", entries });
+    const anew = Found.start(stack, dns, { dns: "srv", entries });
     await anew.report("_pg._tcp.test: no SRV record");
     await found.report("_pg._tcp.test: no SRV record", "_pg._tcp.test: no answer from the name server");
     assert.deepEqual(found.last, ["0 10.0.0.2:6432 weight 2", "0 10.0.0.3:5433 weight 10"]);
   },
 );
 
-interopTest("DNS: a name that is gone, or a server that is, changes nothing", DNSMASQ, async (stage) => {
-  const dns = await DnsServer.start(stage, { hosts: { "db.test": ["10.0.0.1"] }, ttl: 1 });
-  const found = Found.start(stage, dns, { entries: [entry("db.test", 1)], interval: 300 });
+interopTest("DNS: a name that is gone, or a server that is, changes nothing", DNSMASQ, async (stack) => {
+  const dns = await DnsServer.start(stack, { hosts: { "db.test": ["10.0.0.1"] }, ttl: 1 });
+  const found = Found.start(stack, dns, { entries: [entry("db.test", 1)], interval: 300 });
   await found.endpoints("0 10.0.0.1:1 weight 1");
   dns.setHosts({});
   await found.report("db.test: no A or AAAA record");
@@ -69,20 +69,20 @@ interopTest("DNS: a name that is gone, or a server that is, changes nothing", DN
   assert.equal(found.reports.at(-1), "db.test is back");
 });
 
-interopTest("DNS: an alias is followed, whatever the TTL of what it stands for", DNSMASQ, async (stage) => {
+interopTest("DNS: an alias is followed, whatever the TTL of what it stands for", DNSMASQ, async (stack) => {
   const hosts = { "a.test": ["10.0.0.1"], "b.test": ["10.0.0.2"] };
-  const dns = await DnsServer.start(stage, { hosts, ttl: 300, aliases: { "db.test": "a.test" } });
-  const found = Found.start(stage, dns, { entries: [entry("db.test", 1)], interval: 300 });
+  const dns = await DnsServer.start(stack, { hosts, ttl: 300, aliases: { "db.test": "a.test" } });
+  const found = Found.start(stack, dns, { entries: [entry("db.test", 1)], interval: 300 });
   await found.endpoints("0 10.0.0.1:1 weight 1");
   await dns.stop();
   await dns.startAgain({ hosts, ttl: 300, aliases: { "db.test": "b.test" } });
   await found.endpoints("0 10.0.0.2:1 weight 1");
 });
 
-interopTest("DNS: a name may have more addresses than one datagram holds", DNSMASQ, async (stage) => {
+interopTest("DNS: a name may have more addresses than one datagram holds", DNSMASQ, async (stack) => {
   const addresses = Array.from({ length: 200 }, (_, index) => `10.0.0.${index + 1}`);
-  const dns = await DnsServer.start(stage, { hosts: { "db.test": addresses }, ttl: 300 });
-  const found = Found.start(stage, dns, { entries: [entry("db.test", 1)] });
+  const dns = await DnsServer.start(stack, { hosts: { "db.test": addresses }, ttl: 300 });
+  const found = Found.start(stack, dns, { entries: [entry("db.test", 1)] });
   await found.endpoints(...addresses.map((address) => `0 ${address}:1 weight 1`).sort());
 });
 
@@ -93,7 +93,7 @@ class Found {
   #onNews = () => {};
 
   /** Discovers until the end of the test. */
-  static start(stage: AsyncDisposableStack, dns: DnsServer, options: Partial<DiscoverOptions>): Found {
+  static start(stack: AsyncDisposableStack, dns: DnsServer, options: Partial<DiscoverOptions>): Found {
     const found = new Found();
     const stop = new AbortController();
     const discovering = discover({
@@ -112,7 +112,7 @@ class Found {
       signal: stop.signal,
       ...options,
     });
-    stage.defer(async () => {
+    stack.defer(async () => {
       stop.abort();
       await discovering;
     });

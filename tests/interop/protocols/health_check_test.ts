@@ -18,10 +18,10 @@ const HTTP = 'health_check: { interval: 50ms, send: "GET / HTTP/1.0\\r\\n\\r\\n"
 interopTest(
   "checks are made inside the TLS of the service, with its certificate and those authorities that are there now",
   OPENSSL,
-  async (stage) => {
-    const authority = stage.use(await CertificateAuthority.create());
-    const clients = stage.use(await CertificateAuthority.create("Clients"));
-    const server = stage.use(
+  async (stack) => {
+    const authority = stack.use(await CertificateAuthority.create());
+    const clients = stack.use(await CertificateAuthority.create("Clients"));
+    const server = stack.use(
       await OpensslServer.start(await authority.issue({ name: NAME }), [
         "-rev",
         ...["-Verify", "1", "-CAfile", clients.cert, "-verify_return_error"],
@@ -29,7 +29,7 @@ interopTest(
     );
     const own = await clients.issue({ name: "proxy", usage: "clientAuth" });
     const ca = await authority.file("upstream-ca.pem", await Deno.readTextFile(clients.cert));
-    const sluice = stage.use(
+    const sluice = stack.use(
       await start(
         `127.0.0.1:${server.port}`,
         'health_check: { interval: 50ms, rise: 1, fall: 1, send: "hello\\n", expect: "olleh" }',
@@ -51,24 +51,24 @@ for (const version of ["v1", "v2"]) {
     interopTest(
       `haproxy with accept-proxy takes checks with a header of ${version}${inside}`,
       BOTH,
-      async (stage) => {
-        const authority = stage.use(await CertificateAuthority.create());
+      async (stack) => {
+        const authority = stack.use(await CertificateAuthority.create());
         const { cert, key } = await authority.issue({ name: NAME });
         const both = await Deno.readTextFile(cert) + await Deno.readTextFile(key);
         const ssl = inside === "" ? "" : " ssl crt both.pem";
         const { port } = await startHaproxy(
-          stage,
+          stack,
           (port) => `\n  bind 127.0.0.1:${port} accept-proxy${ssl}${TELL_ADDRESSES}`,
           { "both.pem": both },
         );
         const tls = inside === "" ? [] : [`upstream_tls: { ca: "${authority.cert}", server_name: ${NAME} }`];
-        const sluice = stage.use(
+        const sluice = stack.use(
           await start(`127.0.0.1:${port}`, HTTP, `send_proxy_protocol: ${version}`, ...tls),
         );
         assert.equal(await stateOf(sluice), "up");
         // The group may say otherwise, and then it is as it says.
         for (const said of ["proxy_protocol: none", ...inside === "" ? [] : ["tls: false"]]) {
-          const other = stage.use(
+          const other = stack.use(
             await start(
               `127.0.0.1:${port}`,
               HTTP.replace("{", `{ ${said},`),

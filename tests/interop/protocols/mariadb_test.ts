@@ -29,10 +29,10 @@ const SESSION = `
   DROP DATABASE interop;
 `;
 
-interopTest("MariaDB: mariadb-slap runs, and no client is lost", MARIADB_AND_SLAP, async (stage) => {
-  const { mariadb, socket } = await start(stage);
+interopTest("MariaDB: mariadb-slap runs, and no client is lost", MARIADB_AND_SLAP, async (stack) => {
+  const { mariadb, socket } = await start(stack);
   for (const upstream of [`127.0.0.1:${mariadb.port}`, `unix:${socket}`]) {
-    const sluice = stage.use(await Sluice.before(upstream));
+    const sluice = stack.use(await Sluice.before(upstream));
     const { text, stderr } = await run("mariadb-slap", [
       ...to(sluice.port()),
       "--auto-generate-sql",
@@ -50,10 +50,10 @@ interopTest("MariaDB: mariadb-slap runs, and no client is lost", MARIADB_AND_SLA
   assert.equal(status.get("Aborted_connects"), "0");
 });
 
-interopTest("MariaDB: a session gives the same as the direct one", MARIADB, async (stage) => {
-  const { mariadb, socket } = await start(stage);
-  const proxy = stage.use(await Sluice.before(`127.0.0.1:${mariadb.port}`));
-  const proxyToSocket = stage.use(await Sluice.before(`unix:${socket}`));
+interopTest("MariaDB: a session gives the same as the direct one", MARIADB, async (stack) => {
+  const { mariadb, socket } = await start(stack);
+  const proxy = stack.use(await Sluice.before(`127.0.0.1:${mariadb.port}`));
+  const proxyToSocket = stack.use(await Sluice.before(`unix:${socket}`));
   const direct = await client(mariadb.port, SESSION);
   const proxied = await client(proxy.port(), SESSION);
   const proxiedToSocket = await client(proxyToSocket.port(), SESSION);
@@ -65,8 +65,8 @@ interopTest("MariaDB: a session gives the same as the direct one", MARIADB, asyn
   assert.ok(proxiedToSocket.text === direct.text, "What came through the proxy from the socket differs");
 });
 
-async function start(stage: AsyncDisposableStack): Promise<{ mariadb: RunningServer; socket: string }> {
-  const home = stage.use(await Home.make("mysql"));
+async function start(stack: AsyncDisposableStack): Promise<{ mariadb: RunningServer; socket: string }> {
+  const home = stack.use(await Home.make("mysql"));
   const directories = [`--datadir=${home.path}/data`, `--tmpdir=${home.path}`, "--skip-name-resolve"];
   await home.run("mariadb-install-db", [
     "--no-defaults",
@@ -74,7 +74,7 @@ async function start(stage: AsyncDisposableStack): Promise<{ mariadb: RunningSer
     "--auth-root-authentication-method=normal",
   ]);
   const socket = `${home.path}/mariadb.sock`;
-  const mariadb = stage.use(
+  const mariadb = stack.use(
     await home.start((port) => ({
       program: "mariadbd",
       args: [

@@ -16,12 +16,12 @@ const VISITS = 6;
 
 const MAX_IDLE = 8;
 
-namespaceTest("MariaDB does not block a proxy whose warm pool has few clients", MARIADB, async (stage) => {
-  const namespace = await NetworkNamespace.make(stage);
-  const mariadb = await MariaDb.start(stage, { namespace, args: ["--performance-schema=ON"] });
+namespaceTest("MariaDB does not block a proxy whose warm pool has few clients", MARIADB, async (stack) => {
+  const namespace = await NetworkNamespace.make(stack);
+  const mariadb = await MariaDb.start(stack, { namespace, args: ["--performance-schema=ON"] });
   const [proxyHost, otherHost] = namespace.near;
   assert.equal(await mariadb.direct("SELECT @@max_connect_errors, @@skip_name_resolve"), "100\t0\n");
-  const proxy = stage.use(
+  const proxy = stack.use(
     await PooledProxy.before(`${namespace.far}:${mariadb.port}`, {
       maxIdle: MAX_IDLE,
       maxIdleTime: MAX_IDLE_TIME,

@@ -12,9 +12,9 @@ for (const reset of ["close", "pass"] as const) {
   interopTest(
     `MariaDB: each client of a warm pool gets a nonce of its own, with reset: ${reset}`,
     MARIADB,
-    async (stage) => {
-      const mariadb = await MariaDb.start(stage);
-      const proxy = stage.use(await warm(mariadb.port, reset));
+    async (stack) => {
+      const mariadb = await MariaDb.start(stack);
+      const proxy = stack.use(await warm(mariadb.port, reset));
       const greetings: Greeting[] = [];
       for (let client = 0; client < 20; client++) {
         await proxy.holds(4);
@@ -31,9 +31,9 @@ for (const reset of ["close", "pass"] as const) {
   );
 }
 
-interopTest("MariaDB: mariadb-slap and sessions run through a warm pool", MARIADB_AND_SLAP, async (stage) => {
-  const mariadb = await MariaDb.start(stage);
-  const proxy = stage.use(await warm(mariadb.port, "close"));
+interopTest("MariaDB: mariadb-slap and sessions run through a warm pool", MARIADB_AND_SLAP, async (stack) => {
+  const mariadb = await MariaDb.start(stack);
+  const proxy = stack.use(await warm(mariadb.port, "close"));
   const { text, stderr } = await run("mariadb-slap", [
     ...to(proxy.port),
     "--auto-generate-sql",
@@ -56,9 +56,9 @@ interopTest("MariaDB: mariadb-slap and sessions run through a warm pool", MARIAD
 interopTest(
   "MariaDB: connections that it drops before a login cost no client anything",
   MARIADB,
-  async (stage) => {
-    const mariadb = await MariaDb.start(stage, { args: ["--connect-timeout=2"] });
-    const proxy = stage.use(await warm(mariadb.port, "close"));
+  async (stack) => {
+    const mariadb = await MariaDb.start(stack, { args: ["--connect-timeout=2"] });
+    const proxy = stack.use(await warm(mariadb.port, "close"));
     await proxy.until("MariaDB to drop them", ({ idle, lost }) => idle === 0 && lost === 4);
     for (let client = 0; client < 5; client++) {
       assert.equal((await session(proxy.port, "SELECT 'in'")).text, "in\n");

@@ -14,9 +14,9 @@ for (const reset of ["close", "pass"] as const) {
   interopTest(
     `Redis: database and subscriptions of a client are its own in a warm pool, with reset: ${reset}`,
     REDIS,
-    async (stage) => {
-      const redis = await startRedis(stage);
-      const proxy = stage.use(await warm(redis.port, reset));
+    async (stack) => {
+      const redis = await startRedis(stack);
+      const proxy = stack.use(await warm(redis.port, reset));
       const first = await RedisClient.connect(proxy.port);
       assert.equal(await first.call("SELECT", "5"), OK);
       assert.equal(await first.call("SET", "key", "in database 5"), OK);
@@ -41,9 +41,9 @@ for (const reset of ["close", "pass"] as const) {
   interopTest(
     `Redis: nobody has another client's password in a warm pool, with reset: ${reset}`,
     REDIS,
-    async (stage) => {
-      const redis = await startRedis(stage, ["--requirepass", "secret"]);
-      const proxy = stage.use(await warm(redis.port, reset));
+    async (stack) => {
+      const redis = await startRedis(stack, ["--requirepass", "secret"]);
+      const proxy = stack.use(await warm(redis.port, reset));
       const first = await RedisClient.connect(proxy.port);
       assert.match(await first.call("GET", "key"), NO_AUTH);
       assert.equal(await first.call("AUTH", "secret"), OK);
@@ -64,9 +64,9 @@ for (const reset of ["close", "pass"] as const) {
   );
 }
 
-interopTest("Redis: redis-benchmark runs through a warm pool", REDIS_AND_TOOLS, async (stage) => {
-  const redis = await startRedis(stage);
-  const proxy = stage.use(await warm(redis.port, "close"));
+interopTest("Redis: redis-benchmark runs through a warm pool", REDIS_AND_TOOLS, async (stack) => {
+  const redis = await startRedis(stack);
+  const proxy = stack.use(await warm(redis.port, "close"));
   const args = ["-h", "127.0.0.1", "-p", `${proxy.port}`, "-c", "20", "-n", "2000", "-t", "set,get", "--csv"];
   const kept = await run("redis-benchmark", args);
   const renewed = await run("redis-benchmark", [...args, "-k", "0"]); // a connection for each request

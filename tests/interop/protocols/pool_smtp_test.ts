@@ -14,9 +14,9 @@ for (const reset of ["close", "pass"] as const) {
   interopTest(
     `SMTP: greeting and messages come through a warm pool, with reset: ${reset}`,
     NOTHING,
-    async (stage) => {
-      const mail = stage.use(await MailServer.start());
-      const proxy = stage.use(
+    async (stack) => {
+      const mail = stack.use(await MailServer.start());
+      const proxy = stack.use(
         await PooledProxy.before(`127.0.0.1:${mail.port}`, { maxIdle: 3 }, { service: { reset } }),
       );
       const direct = await hello(mail.port);

@@ -14,8 +14,8 @@ const POSTGRES_WITH_TLS = {
 };
 const POSTGRES_AND_PGBENCH = { ...POSTGRES, needs: [...POSTGRES.needs, "pgbench"] };
 
-interopTest("PostgreSQL: pgbench has no failed transaction", POSTGRES_AND_PGBENCH, async (stage) => {
-  const { postgres, sluice } = await start(stage);
+interopTest("PostgreSQL: pgbench has no failed transaction", POSTGRES_AND_PGBENCH, async (stack) => {
+  const { postgres, sluice } = await start(stack);
   const port = sluice.port();
   await run("pgbench", [...to(port), "--initialize", "--quiet", "postgres"]);
   await assertAllProcessed(["--connect", "--client=4", "--transactions=50"]);
@@ -33,8 +33,8 @@ interopTest("PostgreSQL: pgbench has no failed transaction", POSTGRES_AND_PGBENC
   }
 });
 
-interopTest("PostgreSQL: a large result is the same as the direct one", POSTGRES, async (stage) => {
-  const { postgres, sluice } = await start(stage);
+interopTest("PostgreSQL: a large result is the same as the direct one", POSTGRES, async (stack) => {
+  const { postgres, sluice } = await start(stack);
   const copy = "COPY (SELECT i, md5(i::text) FROM generate_series(1, 200000) AS i) TO STDOUT";
   const direct = await run("psql", query(postgres.port, copy));
   const proxied = await run("psql", query(sluice.port(), copy));
@@ -45,10 +45,10 @@ interopTest("PostgreSQL: a large result is the same as the direct one", POSTGRES
 interopTest(
   "PostgreSQL: sessions with TLS that end in order are logged so",
   POSTGRES_WITH_TLS,
-  async (stage) => {
+  async (stack) => {
     const sessions = 20;
-    const { postgres } = await start(stage, { tls: true });
-    const sluice = stage.use(
+    const { postgres } = await start(stack, { tls: true });
+    const sluice = stack.use(
       await Sluice.withConfig(
         `{ log: { format: json }, services: [{ name: pg, listen: 0, upstream: "127.0.0.1:${postgres.port}" }] }`,
       ),
@@ -65,10 +65,10 @@ interopTest(
 );
 
 async function start(
-  stage: AsyncDisposableStack,
+  stack: AsyncDisposableStack,
   { tls = false } = {},
 ): Promise<{ postgres: RunningServer; sluice: Sluice }> {
-  const home = stage.use(await Home.make("postgres"));
+  const home = stack.use(await Home.make("postgres"));
   const data = `${home.path}/data`;
   await home.run("initdb", ["--no-sync", "--no-locale", "--auth=trust", "--username=test", "-D", data]);
   // deno-fmt-ignore
@@ -76,7 +76,7 @@ async function start(
     await home.run("openssl", ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
       "-keyout", `${data}/server.key`, "-out", `${data}/server.crt`, "-subj", "/CN=postgres"]);
   }
-  const postgres = stage.use(
+  const postgres = stack.use(
     await home.start((port) => ({
       program: "postgres",
       args: [
@@ -97,7 +97,7 @@ async function start(
       stop: "SIGQUIT",
     })),
   );
-  return { postgres, sluice: stage.use(await Sluice.before(`127.0.0.1:${postgres.port}`)) };
+  return { postgres, sluice: stack.use(await Sluice.before(`127.0.0.1:${postgres.port}`)) };
 }
 
 function to(port: number): string[] {

@@ -18,11 +18,11 @@ const NGINX_STREAM = await hasStream() ? NGINX : { ...NGINX, needs: ["nginx with
 for (const version of VERSIONS) {
   const send = version === "v1" ? "send-proxy" : "send-proxy-v2";
 
-  interopTest(`haproxy with ${send} tells sluice who the client is`, HAPROXY, async (stage) => {
-    const server = stage.use(upstream(echo));
-    const sluice = stage.use(await receiving(server.address));
+  interopTest(`haproxy with ${send} tells sluice who the client is`, HAPROXY, async (stack) => {
+    const server = stack.use(upstream(echo));
+    const sluice = stack.use(await receiving(server.address));
     const haproxy = await startHaproxy(
-      stage,
+      stack,
       (port) => `
   mode tcp
   bind 127.0.0.1:${port}
@@ -31,24 +31,24 @@ for (const version of VERSIONS) {
     await checkLogged(sluice, haproxy.port);
   });
 
-  interopTest(`sluice tells haproxy who the client is, with ${version}`, HAPROXY, async (stage) => {
+  interopTest(`sluice tells haproxy who the client is, with ${version}`, HAPROXY, async (stack) => {
     const haproxy = await startHaproxy(
-      stage,
+      stack,
       (port) => `\n  bind 127.0.0.1:${port} accept-proxy${TELL_ADDRESSES}`,
     );
-    await checkTold(stage, version, haproxy.port);
+    await checkTold(stack, version, haproxy.port);
   });
 
-  interopTest(`sluice tells nginx who the client is, with ${version}`, NGINX, async (stage) => {
-    const nginx = await startNginx(stage, tellHeader);
-    await checkTold(stage, version, nginx.port);
+  interopTest(`sluice tells nginx who the client is, with ${version}`, NGINX, async (stack) => {
+    const nginx = await startNginx(stack, tellHeader);
+    await checkTold(stack, version, nginx.port);
   });
 
-  interopTest(`haproxy, sluice and nginx in a row, sluice with ${version}`, CHAIN, async (stage) => {
-    const nginx = await startNginx(stage, tellHeader);
-    const sluice = stage.use(await receiving(`127.0.0.1:${nginx.port}`, version));
+  interopTest(`haproxy, sluice and nginx in a row, sluice with ${version}`, CHAIN, async (stack) => {
+    const nginx = await startNginx(stack, tellHeader);
+    const sluice = stack.use(await receiving(`127.0.0.1:${nginx.port}`, version));
     const haproxy = await startHaproxy(
-      stage,
+      stack,
       (port) => `
   mode tcp
   bind 127.0.0.1:${port}
@@ -59,11 +59,11 @@ for (const version of VERSIONS) {
   });
 }
 
-interopTest("health checks of haproxy come as LOCAL, and are its own", HAPROXY, async (stage) => {
-  const server = stage.use(upstream(echo));
-  const sluice = stage.use(await receiving(server.address));
+interopTest("health checks of haproxy come as LOCAL, and are its own", HAPROXY, async (stack) => {
+  const server = stack.use(upstream(echo));
+  const sluice = stack.use(await receiving(server.address));
   await startHaproxy(
-    stage,
+    stack,
     (port) => `
   mode tcp
   bind 127.0.0.1:${port}
@@ -75,22 +75,22 @@ interopTest("health checks of haproxy come as LOCAL, and are its own", HAPROXY, 
   assert.equal(line.peer, undefined);
 });
 
-interopTest("nginx with proxy_protocol on tells sluice who the client is", NGINX_STREAM, async (stage) => {
-  const server = stage.use(upstream(echo));
-  const sluice = stage.use(await receiving(server.address));
-  const nginx = await startNginx(stage, (port) => sendHeader(port, sluice.port()));
+interopTest("nginx with proxy_protocol on tells sluice who the client is", NGINX_STREAM, async (stack) => {
+  const server = stack.use(upstream(echo));
+  const sluice = stack.use(await receiving(server.address));
+  const nginx = await startNginx(stack, (port) => sendHeader(port, sluice.port()));
   await checkLogged(sluice, nginx.port);
 });
 
 interopTest("curl with --haproxy-protocol is who it says", {
   needs: ["curl", "haproxy"],
   install: "apt-get install curl haproxy",
-}, async (stage) => {
+}, async (stack) => {
   const haproxy = await startHaproxy(
-    stage,
+    stack,
     (port) => `\n  bind 127.0.0.1:${port} accept-proxy${TELL_ADDRESSES}`,
   );
-  const sluice = stage.use(await receiving(`127.0.0.1:${haproxy.port}`, "v2"));
+  const sluice = stack.use(await receiving(`127.0.0.1:${haproxy.port}`, "v2"));
   const url = `http://127.0.0.1:${sluice.port()}/`;
   const { text } = await run("curl", [
     "-sS",
@@ -131,12 +131,12 @@ async function checkLogged(sluice: Sluice, front: number): Promise<void> {
 }
 
 /** The server on this port is told of sluice's clients, whoever says who they are. */
-async function checkTold(stage: AsyncDisposableStack, version: string, port: number): Promise<void> {
+async function checkTold(stack: AsyncDisposableStack, version: string, port: number): Promise<void> {
   const directory = await Deno.makeTempDir();
-  stage.defer(() => Deno.remove(directory, { recursive: true }));
+  stack.defer(() => Deno.remove(directory, { recursive: true }));
   const service = (name: string, keys: string) =>
     `{ name: ${name}, send_proxy_protocol: ${version}, upstream: "127.0.0.1:${port}", ${keys} }`;
-  const sluice = stage.use(
+  const sluice = stack.use(
     await Sluice.withConfig(`services:
   - ${service("plain", `listen: ":0"`)}
   - ${service("header", "listen: 0, accept_proxy_protocol: { from: 127.0.0.1 }")}

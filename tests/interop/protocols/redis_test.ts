@@ -11,8 +11,8 @@ import type { RunningServer } from "../../support/servers/server_process.ts";
 const REDIS = { needs: ["redis-server"], install: "apt-get install redis-server" };
 const REDIS_AND_TOOLS = { ...REDIS, needs: ["redis-server", "redis-benchmark"] };
 
-interopTest("Redis: redis-benchmark runs, and no command fails", REDIS_AND_TOOLS, async (stage) => {
-  const { redis, sluice } = await start(stage);
+interopTest("Redis: redis-benchmark runs, and no command fails", REDIS_AND_TOOLS, async (stack) => {
+  const { redis, sluice } = await start(stack);
   const requests = 1000;
   const args = ["-h", "127.0.0.1", "-p", `${sluice.port()}`, "-c", "20", "-n", `${requests}`, "--csv"];
   const all = await run("redis-benchmark", args);
@@ -34,8 +34,8 @@ interopTest("Redis: redis-benchmark runs, and no command fails", REDIS_AND_TOOLS
   assert.ok(Number(/cmdstat_mset:calls=(\d+)/.exec(statistics)?.[1]) >= requests, statistics);
 });
 
-interopTest("Redis: a session gives the same bytes as the direct one", REDIS, async (stage) => {
-  const { redis, sluice } = await start(stage);
+interopTest("Redis: a session gives the same bytes as the direct one", REDIS, async (stack) => {
+  const { redis, sluice } = await start(stack);
   const direct = await session(redis.port);
   const proxied = await session(sluice.port());
   assert.deepEqual(proxied, direct);
@@ -44,8 +44,8 @@ interopTest("Redis: a session gives the same bytes as the direct one", REDIS, as
   assert.deepEqual(proxied.slice(-2), ["+OK\r\n", ""]);
 });
 
-interopTest("Redis: a subscriber gets what is published directly, in order", REDIS, async (stage) => {
-  const { redis, sluice } = await start(stage);
+interopTest("Redis: a subscriber gets what is published directly, in order", REDIS, async (stack) => {
+  const { redis, sluice } = await start(stack);
   using subscriber = await RedisClient.connect(sluice.port());
   using publisher = await RedisClient.connect(redis.port);
   assert.equal(
@@ -65,8 +65,8 @@ interopTest("Redis: a subscriber gets what is published directly, in order", RED
   );
 });
 
-interopTest("Redis: a value of 5 MB comes back as it was", REDIS, async (stage) => {
-  const { redis, sluice } = await start(stage);
+interopTest("Redis: a value of 5 MB comes back as it was", REDIS, async (stack) => {
+  const { redis, sluice } = await start(stack);
   using proxied = await RedisClient.connect(sluice.port());
   using direct = await RedisClient.connect(redis.port);
   const value = randomBytes(5_000_000).toString("latin1");
@@ -76,9 +76,9 @@ interopTest("Redis: a value of 5 MB comes back as it was", REDIS, async (stage) 
   assert.ok(await proxied.call("GET", "large") === bulk(value), "What came back through the proxy differs");
 });
 
-async function start(stage: AsyncDisposableStack): Promise<{ redis: RunningServer; sluice: Sluice }> {
-  const home = stage.use(await Home.make("redis"));
-  const redis = stage.use(
+async function start(stack: AsyncDisposableStack): Promise<{ redis: RunningServer; sluice: Sluice }> {
+  const home = stack.use(await Home.make("redis"));
+  const redis = stack.use(
     await home.start((port) => ({
       program: "redis-server",
       args: ["--bind", "127.0.0.1", "--port", `${port}`, "--save", "", "--dir", home.path],
@@ -87,7 +87,7 @@ async function start(stage: AsyncDisposableStack): Promise<{ redis: RunningServe
       stop: "SIGKILL",
     })),
   );
-  return { redis, sluice: stage.use(await Sluice.before(`127.0.0.1:${redis.port}`)) };
+  return { redis, sluice: stack.use(await Sluice.before(`127.0.0.1:${redis.port}`)) };
 }
 
 /** Commands one by one, then many in one go, then QUIT: all replies, and what comes after them. */

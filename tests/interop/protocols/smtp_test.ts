@@ -11,8 +11,8 @@ import { MailServer, type Message, send } from "../servers/mail.ts";
 /** The server and the client come from npm. */
 const NOTHING = { needs: [], install: "" };
 
-interopTest("SMTP: EHLO is answered as it is directly", NOTHING, async (stage) => {
-  const { mail, sluice } = await start(stage);
+interopTest("SMTP: EHLO is answered as it is directly", NOTHING, async (stack) => {
+  const { mail, sluice } = await start(stack);
   const direct = await hello(mail.port);
   const proxied = await hello(sluice.port());
   assert.equal(proxied, direct);
@@ -25,8 +25,8 @@ interopTest("SMTP: EHLO is answered as it is directly", NOTHING, async (stage) =
 
 for (const secure of [false, true]) {
   const way = secure ? "after STARTTLS" : "in the clear";
-  interopTest(`SMTP: a message with a large attachment arrives, ${way}`, NOTHING, async (stage) => {
-    const { mail, sluice } = await start(stage);
+  interopTest(`SMTP: a message with a large attachment arrives, ${way}`, NOTHING, async (stack) => {
+    const { mail, sluice } = await start(stack);
     const attachment = randomBytes(1_000_000);
     await send(mail.port, attachment, { secure });
     await send(sluice.port(), attachment, { secure });
@@ -38,9 +38,9 @@ for (const secure of [false, true]) {
   });
 }
 
-async function start(stage: AsyncDisposableStack): Promise<{ mail: MailServer; sluice: Sluice }> {
-  const mail = stage.use(await MailServer.start());
-  return { mail, sluice: stage.use(await Sluice.before(`127.0.0.1:${mail.port}`)) };
+async function start(stack: AsyncDisposableStack): Promise<{ mail: MailServer; sluice: Sluice }> {
+  const mail = stack.use(await MailServer.start());
+  return { mail, sluice: stack.use(await Sluice.before(`127.0.0.1:${mail.port}`)) };
 }
 
 /** All that the server says to somebody who says EHLO and QUIT. */

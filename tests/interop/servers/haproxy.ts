@@ -13,17 +13,17 @@ export const TELL_ADDRESSES = `
   http-request return status 200 content-type text/plain lf-string "%[src]:%[src_port] %[dst]:%[dst_port]"`;
 
 /**
- * Starts it in a home of its own on `stage`, with the body of its one proxy, given the port to bind. It may name files,
+ * Starts it in a home of its own on `stack`, with the body of its one proxy, given the port to bind. It may name files,
  * which are put beside it: a name and a text for each.
  */
 export async function startHaproxy(
-  stage: AsyncDisposableStack,
+  stack: AsyncDisposableStack,
   body: (port: number) => string,
   files: Readonly<Record<string, string>> = {},
 ): Promise<RunningServer> {
-  const home = stage.use(await Home.make("haproxy"));
+  const home = stack.use(await Home.make("haproxy"));
   for (const [name, text] of Object.entries(files)) await Deno.writeTextFile(join(home.path, name), text);
-  return stage.use(
+  return stack.use(
     await home.start((port) => {
       const path = join(home.path, `${port}.cfg`);
       Deno.writeTextFileSync(

@@ -30,12 +30,12 @@ export class MariaDb {
     this.#socket = socket;
   }
 
-  /** Starts it in a home of its own on `stage`. */
+  /** Starts it in a home of its own on `stack`. */
   static async start(
-    stage: AsyncDisposableStack,
+    stack: AsyncDisposableStack,
     { args = [], namespace }: MariaDbOptions = {},
   ): Promise<MariaDb> {
-    const home = stage.use(await Home.make("mysql"));
+    const home = stack.use(await Home.make("mysql"));
     const directories = ["--no-defaults", `--datadir=${home.path}/data`, `--tmpdir=${home.path}`];
     await home.run("mariadb-install-db", [
       ...directories,
@@ -61,7 +61,7 @@ export class MariaDb {
       stop: "SIGKILL",
       ...commandIn(namespace, "mariadbd", [...serverArgs, `--port=${port}`]),
     }), { asRoot: namespace !== undefined });
-    const mariadb = new MariaDb(stage.use(server), socket);
+    const mariadb = new MariaDb(stack.use(server), socket);
     await mariadb.direct(`CREATE USER ${USER}@'%'; GRANT ALL ON *.* TO ${USER}@'%'`);
     return mariadb;
   }

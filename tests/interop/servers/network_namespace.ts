@@ -12,7 +12,7 @@ const CAP_SYS_ADMIN = 21n;
 export function namespaceTest(
   name: string,
   { needs, install }: Needs,
-  fn: (stage: AsyncDisposableStack) => Promise<void>,
+  fn: (stack: AsyncDisposableStack) => Promise<void>,
 ): void {
   if (mayMakeNamespaces()) {
     interopTest(name, { needs: [...needs, "ip", "mount", "sh"], install: `${install} iproute2` }, fn);
@@ -34,13 +34,13 @@ export class NetworkNamespace implements AsyncDisposable {
     this.#directory = directory;
   }
 
-  /** Makes one on `stage`, with a link to this machine. */
-  static async make(stage: AsyncDisposableStack): Promise<NetworkNamespace> {
+  /** Makes one on `stack`, with a link to this machine. */
+  static async make(stack: AsyncDisposableStack): Promise<NetworkNamespace> {
     const name = `sluice-${randomBytes(4).toString("hex")}`;
     // Of 198.18.0.0/15, the networks for measurements (RFC 2544), one of eight addresses.
     const subnet = `198.${randomInt(18, 20)}.${randomInt(256)}`;
     const directory = await Deno.makeTempDir({ prefix: "sluice-interop-" });
-    const namespace = stage.use(new NetworkNamespace(name, subnet, randomInt(32) * 8 + 1, directory));
+    const namespace = stack.use(new NetworkNamespace(name, subnet, randomInt(32) * 8 + 1, directory));
     await namespace.#setUp();
     return namespace;
   }

@@ -30,14 +30,14 @@ export async function hasStream(): Promise<boolean> {
   return findProgram("nginx") !== undefined && (await streamModule()) !== undefined;
 }
 
-/** Starts it in a home of its own on `stage`, with the body of its configuration, given the port to bind. */
+/** Starts it in a home of its own on `stack`, with the body of its configuration, given the port to bind. */
 export async function startNginx(
-  stage: AsyncDisposableStack,
+  stack: AsyncDisposableStack,
   body: (port: number) => string,
 ): Promise<RunningServer> {
-  const home = stage.use(await Home.make("www-data"));
+  const home = stack.use(await Home.make("www-data"));
   const modules = (await streamModule()) ?? "";
-  return stage.use(
+  return stack.use(
     await home.start((port) => {
       const path = join(home.path, `${port}.conf`);
       const main = `${modules}

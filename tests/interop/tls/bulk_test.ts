@@ -27,11 +27,11 @@ const receives = async (conn: Conn, look: () => void) => {
 for (
   const [what, relay, isFromClient] of [["encrypted", sends, false], ["decrypted", receives, true]] as const
 ) {
-  interopTest(`bulk that is ${what} leaves nothing for the garbage collector`, OPENSSL, async (stage) => {
-    const authority = stage.use(await CertificateAuthority.create());
+  interopTest(`bulk that is ${what} leaves nothing for the garbage collector`, OPENSSL, async (stack) => {
+    const authority = stack.use(await CertificateAuthority.create());
     const pair = await authority.issue({ name: "a.test", names: ["IP:127.0.0.1"] });
     let most = 0;
-    const server = stage.use(
+    const server = stack.use(
       new TerminatingServer(await serverOptions(authority, [pair]), async ({ conn }) => {
         const before = Deno.memoryUsage().external;
         await relay(conn, () => most = Math.max(most, Deno.memoryUsage().external - before));

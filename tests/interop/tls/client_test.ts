@@ -24,17 +24,17 @@ async function roundTrip(conn: Conn): Promise<string> {
   return count === null ? "" : new TextDecoder().decode(buffer.subarray(0, count));
 }
 
-class Stage {
+class Fixture {
   readonly authority: CertificateAuthority;
-  readonly #stage: AsyncDisposableStack;
+  readonly #fixture: AsyncDisposableStack;
 
-  constructor(stage: AsyncDisposableStack, authority: CertificateAuthority) {
-    this.#stage = stage;
+  constructor(stack: AsyncDisposableStack, authority: CertificateAuthority) {
+    this.#fixture = stack;
     this.authority = authority;
   }
 
-  static async create(stage: AsyncDisposableStack): Promise<Stage> {
-    return new Stage(stage, stage.use(await CertificateAuthority.create()));
+  static async create(stack: AsyncDisposableStack): Promise<Fixture> {
+    return new Fixture(stack, stack.use(await CertificateAuthority.create()));
   }
 
   async client(options: Partial<TlsClientOptions> = {}): Promise<TlsClient> {
@@ -52,7 +52,7 @@ class Stage {
     // Expired ones are refused on loading, unless it is another day.
     const certificates = [await loadCredentials(pair, await validDate(pair.cert))];
     const all = await serverOptions(this.authority, [], { certificates, ...options });
-    return this.#stage.use(new TerminatingServer(all));
+    return this.#fixture.use(new TerminatingServer(all));
   }
 }
 
@@ -61,8 +61,8 @@ async function validDate(path: string): Promise<Date> {
   return new Date(new X509Certificate(await Deno.readTextFile(path)).validFromDate.getTime() + 1000);
 }
 
-interopTest("TLS to an upstream: name, ALPN, half-close", OPENSSL, async (stage) => {
-  const the = await Stage.create(stage);
+interopTest("TLS to an upstream: name, ALPN, half-close", OPENSSL, async (stack) => {
+  const the = await Fixture.create(stack);
   const server = await the.server(await the.authority.issue({ name: "db.test" }), { alpn: ["pg", "x"] });
   const client = await the.client({ alpn: ["x"] });
   const conn = await client.startTls(await dial(server.port), "db.test", NEVER);
@@ -73,8 +73,8 @@ interopTest("TLS to an upstream: name, ALPN, half-close", OPENSSL, async (stage)
   conn.close();
 });
 
-interopTest("TLS to an upstream by its address sends no name", OPENSSL, async (stage) => {
-  const the = await Stage.create(stage);
+interopTest("TLS to an upstream by its address sends no name", OPENSSL, async (stack) => {
+  const the = await Fixture.create(stack);
   const server = await the.server(await the.authority.issue({ name: "db", names: ["IP:127.0.0.1"] }));
   const client = await the.client();
   const conn = await client.startTls(await dial(server.port), "127.0.0.1", NEVER);
@@ -90,9 +90,9 @@ interopTest("TLS to an upstream by its address sends no name", OPENSSL, async (s
 interopTest(
   "a certificate of an upstream that fails a check is rejected, and the check is named",
   OPENSSL,
-  async (stage) => {
-    const the = await Stage.create(stage);
-    const rogue = stage.use(await CertificateAuthority.create("Rogue CA"));
+  async (stack) => {
+    const the = await Fixture.create(stack);
+    const rogue = stack.use(await CertificateAuthority.create("Rogue CA"));
     const cases: [KeyPair, RegExp][] = [
       [
         await the.authority.issue({ name: "other.test" }),
@@ -123,8 +123,8 @@ interopTest(
   },
 );
 
-interopTest("an upstream gets our certificate, and its refusal is told", OPENSSL, async (stage) => {
-  const the = await Stage.create(stage);
+interopTest("an upstream gets our certificate, and its refusal is told", OPENSSL, async (stack) => {
+  const the = await Fixture.create(stack);
   const pair = await the.authority.issue({ name: "db.test" });
   const server = await the.server(pair, { clientAuth: "require" });
   const credentials = await loadCredentials(
@@ -136,7 +136,7 @@ interopTest("an upstream gets our certificate, and its refusal is told", OPENSSL
   known.close();
 
   for (const version of ["-tls1_2", "-tls1_3"]) {
-    const openssl = stage.use(
+    const openssl = stack.use(
       await OpensslServer.start(pair, [version, "-Verify", "1", "-CAfile", the.authority.cert]),
     );
     const attempt = async () => {
@@ -156,8 +156,8 @@ interopTest("an upstream gets our certificate, and its refusal is told", OPENSSL
   }
 });
 
-interopTest("what else can go wrong with TLS to an upstream is said", OPENSSL, async (stage) => {
-  const the = await Stage.create(stage);
+interopTest("what else can go wrong with TLS to an upstream is said", OPENSSL, async (stack) => {
+  const the = await Fixture.create(stack);
   const client = await the.client({ alpn: ["x"] });
   const failure = async (port: number, signal = NEVER): Promise<ProxyError> => {
     const outcome = await client.startTls(await dial(port), "db.test", signal).catch((error) => error);
@@ -165,14 +165,14 @@ interopTest("what else can go wrong with TLS to an upstream is said", OPENSSL, a
     assert.equal(outcome.side, "upstream");
     return outcome;
   };
-  const smtp = stage.use(upstream(async (conn) => {
+  const smtp = stack.use(upstream(async (conn) => {
     await conn.write(new TextEncoder().encode("220 mail.test ESMTP\r\n"));
     await conn.read(new Uint8Array(1000));
   }));
   assert.equal((await failure(smtp.port)).message, "The upstream sent something that is not TLS");
-  const closing = stage.use(upstream(async (conn) => void await conn.read(new Uint8Array(1000))));
+  const closing = stack.use(upstream(async (conn) => void await conn.read(new Uint8Array(1000))));
   assert.equal((await failure(closing.port)).message, "The upstream closed during the handshake");
-  const server = stage.use(
+  const server = stack.use(
     await OpensslServer.start(await the.authority.issue({ name: "db.test" }), ["-alpn", "h2"]),
   );
   assert.match(
@@ -183,7 +183,7 @@ interopTest("what else can go wrong with TLS to an upstream is said", OPENSSL, a
   const deadline = new AbortController();
   const asked = Promise.withResolvers<void>();
   const closed = Promise.withResolvers<number | null>();
-  const silent = stage.use(upstream(async (conn) => {
+  const silent = stack.use(upstream(async (conn) => {
     await conn.read(new Uint8Array(1000));
     asked.resolve();
     closed.resolve(await conn.read(new Uint8Array(1000)));

@@ -29,8 +29,8 @@ class SlowConn extends ConnWrapper {
 interopTest(
   "a client that has finished gets close_notify, however long writes take",
   OPENSSL,
-  async (stage) => {
-    const authority = stage.use(await CertificateAuthority.create());
+  async (stack) => {
+    const authority = stack.use(await CertificateAuthority.create());
     const pair = await authority.issue({ name: "a.test", names: ["IP:127.0.0.1"] });
     const server = new TlsServer(await serverOptions(authority, [pair]), new PendingHandshakes(10));
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

@@ -26,20 +26,20 @@ interface Started {
 }
 
 async function start(
-  stage: AsyncDisposableStack,
+  stack: AsyncDisposableStack,
   handle?: Handler,
   options: Partial<TlsServerOptions> = {},
   settings?: ConstructorParameters<typeof TerminatingServer>[2],
 ): Promise<Started> {
-  const authority = stage.use(await CertificateAuthority.create());
+  const authority = stack.use(await CertificateAuthority.create());
   const pair = await authority.issue({ name: "a.test", names: ["DNS:a.test", "IP:127.0.0.1"] });
-  const server = stage.use(
+  const server = stack.use(
     new TerminatingServer(await serverOptions(authority, [pair], options), handle, settings),
   );
   const caCerts = [await Deno.readTextFile(authority.cert)];
   const connect = async () => {
     const conn = await Deno.connectTls({ hostname: "127.0.0.1", port: server.port, caCerts });
-    stage.defer(() => {
+    stack.defer(() => {
       try {
         conn.close();
       } catch {
@@ -75,9 +75,9 @@ async function failureOf(server: TerminatingServer): Promise<ProxyError> {
 interopTest(
   "a half-closed TLS connection keeps flowing the other way, either way",
   OPENSSL,
-  async (stage) => {
+  async (stack) => {
     const side = handOver();
-    const { connect } = await start(stage, side.handle);
+    const { connect } = await start(stack, side.handle);
     const client = await connect();
     const { conn } = await side.terminated;
     const buffer = new Uint8Array(64);
@@ -89,7 +89,7 @@ interopTest(
     side.done();
 
     const other = handOver();
-    const second = await start(stage, other.handle);
+    const second = await start(stack, other.handle);
     const reader = await second.connect();
     const { conn: first } = await other.terminated;
     await first.closeWrite();
@@ -102,8 +102,8 @@ interopTest(
   },
 );
 
-interopTest("close() sends close_notify, with or without anything written", OPENSSL, async (stage) => {
-  const { connect } = await start(stage, async ({ conn }) => {
+interopTest("close() sends close_notify, with or without anything written", OPENSSL, async (stack) => {
+  const { connect } = await start(stack, async ({ conn }) => {
     const buffer = new Uint8Array(1);
     await conn.read(buffer);
     if (buffer[0] === 1) await writeAll(conn, new Uint8Array(300_000));
@@ -121,9 +121,9 @@ interopTest("close() sends close_notify, with or without anything written", OPEN
   }
 });
 
-interopTest("closing frees the connection even when the peer does not read", OPENSSL, async (stage) => {
+interopTest("closing frees the connection even when the peer does not read", OPENSSL, async (stack) => {
   const side = handOver();
-  const { connect } = await start(stage, side.handle);
+  const { connect } = await start(stack, side.handle);
   await connect();
   const { conn } = await side.terminated;
   const writing = assert.rejects(async () => {
@@ -135,13 +135,13 @@ interopTest("closing frees the connection even when the peer does not read", OPE
   side.done();
 });
 
-interopTest("a slow reader stops the sender, both ways", OPENSSL, async (stage) => {
+interopTest("a slow reader stops the sender, both ways", OPENSSL, async (stack) => {
   const side = handOver();
-  const { connect } = await start(stage, side.handle);
+  const { connect } = await start(stack, side.handle);
   const client = await connect();
   const { conn } = await side.terminated;
-  const echoServer = stage.use(upstream(echo));
-  const elsewhere = stage.use(await connectTcp(echoServer.port));
+  const echoServer = stack.use(upstream(echo));
+  const elsewhere = stack.use(await connectTcp(echoServer.port));
   const chunk = new Uint8Array(64 * 1024).fill(7);
   const total = 512 * chunk.byteLength;
   const fill = async (write: (bytes: Uint8Array) => Promise<number>, count: { bytes: number }) => {
@@ -170,9 +170,9 @@ interopTest("a slow reader stops the sender, both ways", OPENSSL, async (stage) 
   side.done();
 });
 
-interopTest("a client's reset is an error on the server's side", OPENSSL, async (stage) => {
+interopTest("a client's reset is an error on the server's side", OPENSSL, async (stack) => {
   const side = handOver();
-  const { server } = await start(stage, side.handle);
+  const { server } = await start(stack, side.handle);
   const { raw, socket } = await nodeClient(server.port);
   const { conn } = await side.terminated;
   socket.on("error", () => {});
@@ -184,10 +184,10 @@ interopTest("a client's reset is an error on the server's side", OPENSSL, async 
   if (!socket.closed) await new Promise((resolve) => socket.on("close", resolve));
 });
 
-interopTest("a handshake that its deadline cuts short is closed", OPENSSL, async (stage) => {
+interopTest("a handshake that its deadline cuts short is closed", OPENSSL, async (stack) => {
   const late = new ProxyError("tls_handshake_timeout", "client");
   const deadline = new AbortController();
-  const { server } = await start(stage, undefined, {}, { signalFor: () => deadline.signal });
+  const { server } = await start(stack, undefined, {}, { signalFor: () => deadline.signal });
   const silent = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
   const begun = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
   // The beginning of a handshake record that never comes.
@@ -201,9 +201,9 @@ interopTest("a handshake that its deadline cuts short is closed", OPENSSL, async
   begun.close();
 });
 
-interopTest("with too many handshakes the oldest unfinished one is closed", OPENSSL, async (stage) => {
+interopTest("with too many handshakes the oldest unfinished one is closed", OPENSSL, async (stack) => {
   const pending = new PendingHandshakes(3);
-  const { server, connect } = await start(stage, undefined, {}, { pending });
+  const { server, connect } = await start(stack, undefined, {}, { pending });
   const done = await connect();
   assert.deepEqual(Object.keys(await server.outcome() as object), ["version"]);
   const silent: Deno.TcpConn[] = [];
@@ -220,8 +220,8 @@ interopTest("with too many handshakes the oldest unfinished one is closed", OPEN
   for (const conn of silent) conn.close();
 });
 
-interopTest("what is wrong with a handshake is said", OPENSSL, async (stage) => {
-  const { server } = await start(stage, undefined, { alpn: ["h2"], minVersion: "1.3" });
+interopTest("what is wrong with a handshake is said", OPENSSL, async (stack) => {
+  const { server } = await start(stack, undefined, { alpn: ["h2"], minVersion: "1.3" });
   const plain = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
   await writeText(plain, "GET / HTTP/1.1\r\n\r\n");
   const notTls = await failureOf(server);
@@ -246,11 +246,11 @@ interopTest("what is wrong with a handshake is said", OPENSSL, async (stage) => 
   );
 });
 
-interopTest("a refused client cannot come back with a session ticket", OPENSSL, async (stage) => {
-  const rogue = stage.use(await CertificateAuthority.create("Rogue"));
+interopTest("a refused client cannot come back with a session ticket", OPENSSL, async (stack) => {
+  const rogue = stack.use(await CertificateAuthority.create("Rogue"));
   const pair = await rogue.issue({ name: "eve", usage: "clientAuth" });
   for (const version of ["-tls1_2", "-tls1_3"]) {
-    const { server, authority } = await start(stage, undefined, { clientAuth: "require" });
+    const { server, authority } = await start(stack, undefined, { clientAuth: "require" });
     const session = `${authority.directory}/session.pem`;
     const args = [version, "-cert", pair.cert, "-key", pair.key];
     await openssl(server.port, [...args, "-sess_out", session], "hello");

@@ -6,8 +6,8 @@ import { CertificateAuthority, EC, type KeyPair, OPENSSL, RSA } from "../../supp
 import { commonName, issue, nameOf, organization } from "../../support/bytes/certificate_bytes.ts";
 import { interopTest } from "../../support/interop.ts";
 
-interopTest("loadCredentials() reads RSA, EC and Ed25519 keys in every PEM form", OPENSSL, async (stage) => {
-  const authority = stage.use(await CertificateAuthority.create());
+interopTest("loadCredentials() reads RSA, EC and Ed25519 keys in every PEM form", OPENSSL, async (stack) => {
+  const authority = stack.use(await CertificateAuthority.create());
   const rsa = await authority.issue({ name: "rsa.test", newKey: RSA });
   const ec = await authority.issue({ name: "ec.test", newKey: EC });
   const ed25519 = await authority.issue({ name: "ed.test", newKey: ["ed25519"] });
@@ -42,8 +42,8 @@ interopTest("loadCredentials() reads RSA, EC and Ed25519 keys in every PEM form"
 interopTest(
   "loadCredentials() tells which names a certificate is for, and until when",
   OPENSSL,
-  async (stage) => {
-    const authority = stage.use(await CertificateAuthority.create());
+  async (stack) => {
+    const authority = stack.use(await CertificateAuthority.create());
     const names = ["DNS:Shop.Example.com", "DNS:*.shop.example.com", "IP:127.0.0.1", "email:a@b.test"];
     const many = await loadCredentials(await authority.issue({ name: "ignored.test", names, until: 20 }));
     assert.deepEqual(many.names, ["shop.example.com", "*.shop.example.com"]);
@@ -54,8 +54,8 @@ interopTest(
   },
 );
 
-interopTest("loadCredentials() says what is wrong, in which file, and what to do", OPENSSL, async (stage) => {
-  const authority = stage.use(await CertificateAuthority.create());
+interopTest("loadCredentials() says what is wrong, in which file, and what to do", OPENSSL, async (stack) => {
+  const authority = stack.use(await CertificateAuthority.create());
   const good = await authority.issue({ name: "good.test" });
   const other = await authority.issue({ name: "other.test" });
   const expired = await authority.issue({ name: "expired.test", from: -20, until: -10 });
@@ -108,8 +108,8 @@ interopTest("loadCredentials() says what is wrong, in which file, and what to do
 interopTest(
   "loadCredentials() warns of a key that others can read and of a broken chain",
   OPENSSL,
-  async (stage) => {
-    const authority = stage.use(await CertificateAuthority.create());
+  async (stack) => {
+    const authority = stack.use(await CertificateAuthority.create());
     const pair = await authority.issue({ name: "a.test" });
     const old = await authority.issue({ name: "old.test", from: -20, until: -10 });
     await Deno.chmod(pair.key, 0o640);
@@ -127,8 +127,8 @@ interopTest(
   },
 );
 
-interopTest("loadCredentials() warns of a certificate that many refuse", OPENSSL, async (stage) => {
-  const authority = stage.use(await CertificateAuthority.create());
+interopTest("loadCredentials() warns of a certificate that many refuse", OPENSSL, async (stack) => {
+  const authority = stack.use(await CertificateAuthority.create());
   const { pem, keys } = issue({
     subject: nameOf([organization("x\nCN=a")], [commonName("b.test")]),
     version: 1,
@@ -148,8 +148,8 @@ interopTest("loadCredentials() warns of a certificate that many refuse", OPENSSL
   assert.deepEqual([names, subject], [["b.test"], "O=x\\0aCN=a, CN=b.test"]);
 });
 
-interopTest("printing credentials shows no key", OPENSSL, async (stage) => {
-  const authority = stage.use(await CertificateAuthority.create());
+interopTest("printing credentials shows no key", OPENSSL, async (stack) => {
+  const authority = stack.use(await CertificateAuthority.create());
   const credentials = await loadCredentials(await authority.issue({ name: "a.test" }));
   assert.match(credentials.key, /PRIVATE KEY/);
   for (
@@ -167,9 +167,9 @@ interopTest("printing credentials shows no key", OPENSSL, async (stage) => {
 interopTest(
   "loadAuthorities() reads every certificate of a file, and refuses one without",
   OPENSSL,
-  async (stage) => {
-    const authority = stage.use(await CertificateAuthority.create());
-    const other = stage.use(await CertificateAuthority.create("Other CA"));
+  async (stack) => {
+    const authority = stack.use(await CertificateAuthority.create());
+    const other = stack.use(await CertificateAuthority.create("Other CA"));
     const both = await authority.file(
       "both.pem",
       `comments are fine\n${await Deno.readTextFile(authority.cert)}${await Deno.readTextFile(other.cert)}`,

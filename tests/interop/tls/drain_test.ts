@@ -9,12 +9,12 @@ import { connectWhileBusy } from "../../support/peers/busy_clients.ts";
 import { CertificateAuthority, OPENSSL } from "../../support/certificates.ts";
 import { interopTest } from "../../support/interop.ts";
 
-interface Stage {
+interface Fixture {
   readonly credentials: Credentials;
   readonly askTls: (port: number) => Promise<Outcome>;
 }
 
-async function start(stack: AsyncDisposableStack): Promise<Stage> {
+async function start(stack: AsyncDisposableStack): Promise<Fixture> {
   const authority = stack.use(await CertificateAuthority.create());
   const credentials = await loadCredentials(await authority.issue({ name: "a.test" }));
   const caCerts = [await Deno.readTextFile(authority.cert)];

@@ -59,8 +59,8 @@ const REFUSED: Case[] = [
 ];
 
 for (const [what, prepare, said] of REFUSED) {
-  interopTest(`${what}: an error, and nothing starts`, OPENSSL, async (stage) => {
-    const authority = stage.use(await CertificateAuthority.create());
+  interopTest(`${what}: an error, and nothing starts`, OPENSSL, async (stack) => {
+    const authority = stack.use(await CertificateAuthority.create());
     const files = await prepare(authority);
     const path = await configFor(authority, files);
     for (const args of [["check", path], ["-c", path, "--print-ready"]]) {
@@ -97,8 +97,8 @@ const DOUBTFUL: Case[] = [
 
 for (const [what, prepare, said] of DOUBTFUL) {
   const count = said.length === 0 ? "nothing is said of it" : "a warning, from check and at the start";
-  interopTest(`${what}: ${count}`, OPENSSL, async (stage) => {
-    const authority = stage.use(await CertificateAuthority.create());
+  interopTest(`${what}: ${count}`, OPENSSL, async (stack) => {
+    const authority = stack.use(await CertificateAuthority.create());
     const files = await prepare(authority);
     const path = await configFor(authority, files);
     const { code, stdout } = await runSluice(["check", path]);
@@ -108,7 +108,7 @@ for (const [what, prepare, said] of DOUBTFUL) {
     for (const pattern of said) assert.match(anonymous(warnings.join("\n"), files), pattern);
     assert.match(stdout, /^ok$/m);
 
-    const sluice = stage.use(await Sluice.start(["-c", path]));
+    const sluice = stack.use(await Sluice.start(["-c", path]));
     const { code: end } = await sluice.stop();
     assert.equal(end, 0);
     const logged = sluice.events("certificate_warning");
@@ -118,8 +118,8 @@ for (const [what, prepare, said] of DOUBTFUL) {
   });
 }
 
-interopTest("what is wrong with the files of several services is said at once", OPENSSL, async (stage) => {
-  const authority = stage.use(await CertificateAuthority.create());
+interopTest("what is wrong with the files of several services is said at once", OPENSSL, async (stack) => {
+  const authority = stack.use(await CertificateAuthority.create());
   const { cert, key } = await authority.issue({ name: "one" });
   const path = await authority.file(
     "several.yaml",
@@ -151,8 +151,8 @@ function anonymous(text: string, { cert, key }: KeyPair): string {
   return text.replaceAll(cert, "CERT").replaceAll(key, "KEY");
 }
 
-interopTest("a certificate that soon ends is warned of once a day", OPENSSL, async (stage) => {
-  const authority = stage.use(await CertificateAuthority.create());
+interopTest("a certificate that soon ends is warned of once a day", OPENSSL, async (stack) => {
+  const authority = stack.use(await CertificateAuthority.create());
   const pair = await authority.issue({ name: "one", until: 10 });
   const later = await authority.issue({ name: "two", until: 20 });
   const certificates = [pair, later].map(({ cert, key }) => ({ cert, key }));
@@ -164,9 +164,9 @@ interopTest("a certificate that soon ends is warned of once a day", OPENSSL, asy
     ...silentLog(),
     warn: (message, fields) => lines.push(`${fields?.["event"]}: ${message}`),
   };
-  const days = holdIntervals(stage, 86_400_000);
+  const days = holdIntervals(stack, 86_400_000);
   const files = new TlsFiles({ log, onChange: () => {} });
-  stage.defer(() => files.stop());
+  stack.defer(() => files.stop());
   await files.use(await files.load(config));
   const text =
     /^certificate_\w+: The certificate for O=Test, CN=one expires on \d{4}-\d\d-\d\d, in 9d\w* \(renew it\)$/;
@@ -181,7 +181,7 @@ interopTest("a certificate that soon ends is warned of once a day", OPENSSL, asy
 });
 
 /** Intervals of so many milliseconds are the test's to call while it runs. */
-function holdIntervals(stage: AsyncDisposableStack, period: number): (() => void)[] {
+function holdIntervals(stack: AsyncDisposableStack, period: number): (() => void)[] {
   const held: (() => void)[] = [];
   const real = globalThis.setInterval;
   globalThis.setInterval = ((callback: () => void, delay?: number) => {
@@ -189,6 +189,6 @@ function holdIntervals(stage: AsyncDisposableStack, period: number): (() => void
     held.push(callback);
     return 0;
   }) as typeof setInterval;
-  stage.defer(() => void (globalThis.setInterval = real));
+  stack.defer(() => void (globalThis.setInterval = real));
   return held;
 }

@@ -24,11 +24,11 @@ interface Started {
   readonly credentials: Credentials;
 }
 
-async function start(stage: AsyncDisposableStack, alpn: string[] = []): Promise<Started> {
-  const authority = stage.use(await CertificateAuthority.create());
+async function start(stack: AsyncDisposableStack, alpn: string[] = []): Promise<Started> {
+  const authority = stack.use(await CertificateAuthority.create());
   const credentials = await loadCredentials(await authority.issue({ name: "a.test" }));
   const listener = TlsListener.bind(ANYWHERE, { credentials, alpn });
-  stage.defer(() => listener.close());
+  stack.defer(() => listener.close());
   return { authority, listener, port: (listener.address as TcpAddress).port, credentials };
 }
 
@@ -49,8 +49,8 @@ async function failureOf(listener: TlsListener, pending = new PendingHandshakes(
 interopTest(
   "a plain TLS listener serves openssl and says which protocol was agreed on",
   OPENSSL,
-  async (stage) => {
-    const { authority, listener, port } = await start(stage, ["h2", "http/1.1"]);
+  async (stack) => {
+    const { authority, listener, port } = await start(stack, ["h2", "http/1.1"]);
     for (
       const [args, facts] of [[["-alpn", "x,http/1.1"], { alpn: "http/1.1" }], [["-tls1_2"], {}]] as const
     ) {
@@ -66,8 +66,8 @@ interopTest(
   },
 );
 
-interopTest("a plain TLS listener says what is wrong with a handshake", OPENSSL, async (stage) => {
-  const { listener, port } = await start(stage, ["h2"]);
+interopTest("a plain TLS listener says what is wrong with a handshake", OPENSSL, async (stack) => {
+  const { listener, port } = await start(stack, ["h2"]);
   const plain = await Deno.connect({ hostname: "127.0.0.1", port });
   await writeText(plain, "GET / HTTP/1.1\r\n\r\n");
   assert.equal((await failureOf(listener)).message, "The client sent something that is not TLS");
@@ -97,8 +97,8 @@ interopTest("a plain TLS listener says what is wrong with a handshake", OPENSSL,
   }
 });
 
-interopTest("a plain TLS listener half-closes, and tells truncation from an end", OPENSSL, async (stage) => {
-  const { authority, listener, port } = await start(stage);
+interopTest("a plain TLS listener half-closes, and tells truncation from an end", OPENSSL, async (stack) => {
+  const { authority, listener, port } = await start(stack);
   const caCerts = [await Deno.readTextFile(authority.cert)];
   const tcp = await Deno.connect({ hostname: "127.0.0.1", port });
   const client = await Deno.startTls(tcp, { hostname: "a.test", caCerts });
@@ -126,8 +126,8 @@ interopTest("a plain TLS listener half-closes, and tells truncation from an end"
 interopTest(
   "handshakes on a plain TLS listener end at their deadline, and at the cap",
   OPENSSL,
-  async (stage) => {
-    const { listener, port } = await start(stage);
+  async (stack) => {
+    const { listener, port } = await start(stack);
     const pending = new PendingHandshakes(2);
     const late = new ProxyError("tls_handshake_timeout", "client");
     const deadline = new AbortController();
@@ -152,12 +152,12 @@ interopTest(
 interopTest(
   "a new certificate is served at once, and connections that are open stay",
   OPENSSL,
-  async (stage) => {
-    const { authority, listener, port } = await start(stage);
+  async (stack) => {
+    const { authority, listener, port } = await start(stack);
     const next = await loadCredentials(await authority.issue({ name: "next.test" }));
     const pending = new PendingHandshakes(9);
     const stopped = new AbortController();
-    stage.defer(() => stopped.abort());
+    stack.defer(() => stopped.abort());
     const serving: Promise<void>[] = [];
     const loop = acceptConnections(listener, {
       onConnection: (conn) => {
@@ -197,8 +197,8 @@ interopTest(
   },
 );
 
-interopTest("a port that is taken is refused, also by a listener that shares it", OPENSSL, async (stage) => {
-  const { listener, credentials } = await start(stage);
+interopTest("a port that is taken is refused, also by a listener that shares it", OPENSSL, async (stack) => {
+  const { listener, credentials } = await start(stack);
   const address = listener.address as TcpAddress;
   assert.throws(() => TlsListener.bind(address, { credentials, alpn: [] }), {
     name: "ListenError",
@@ -224,8 +224,8 @@ async function cutConnection(listener: TlsListener, port: number): Promise<DenoT
   return conn;
 }
 
-interopTest("a new certificate is served where no address can be shared", OPENSSL, async (stage) => {
-  const authority = stage.use(await CertificateAuthority.create());
+interopTest("a new certificate is served where no address can be shared", OPENSSL, async (stack) => {
+  const authority = stack.use(await CertificateAuthority.create());
   const caCerts = [await Deno.readTextFile(authority.cert)];
   const identities = await Promise.all(["a.test", "b.test"].map(async (name) => ({
     name,
@@ -249,7 +249,7 @@ interopTest("a new certificate is served where no address can be shared", OPENSS
     await writeText(conn, "ping");
     assert.equal(await readText(conn, 4), "ping");
   };
-  const old = stage.use((await connect("a.test"))!);
+  const old = stack.use((await connect("a.test"))!);
   await roundTrip(old);
   for (let round = 1; round <= 6; round++) {
     const { name, credentials } = identities[round % 2]!;

@@ -32,12 +32,12 @@ for (const certificates of [1, 2]) {
     interopTest(
       `nothing is kept of a client that ${what}, ${certificates} certificates`,
       OPENSSL,
-      async (stage) => {
-        const authority = stage.use(await CertificateAuthority.create());
+      async (stack) => {
+        const authority = stack.use(await CertificateAuthority.create());
         const pairs: KeyPair[] = [];
         while (pairs.length < certificates) pairs.push(await authority.issue({ name: "a.test" }));
         const server = new TlsServer(await serverOptions(authority, pairs), new PendingHandshakes(CLIENTS));
-        const listener = stage.use(Deno.listen({ hostname: "127.0.0.1", port: 0 }));
+        const listener = stack.use(Deno.listen({ hostname: "127.0.0.1", port: 0 }));
         const seen: WeakRef<Conn>[] = [];
         for (let count = 0; count < CLIENTS; count++) seen.push(await failed(server, listener, bytes, isCut));
         const collect = garbageCollector();

@@ -16,14 +16,14 @@ import {
   unknownExtension,
 } from "../../support/bytes/certificate_bytes.ts";
 
-interopTest("a server picks the certificate by the name the client asks for", OPENSSL, async (stage) => {
-  const authority = stage.use(await CertificateAuthority.create());
+interopTest("a server picks the certificate by the name the client asks for", OPENSSL, async (stack) => {
+  const authority = stack.use(await CertificateAuthority.create());
   const options = await serverOptions(authority, [
     await authority.issue({ name: "default.test", newKey: RSA }),
     await authority.issue({ name: "wild.test", names: ["DNS:*.shop.test"] }),
     await authority.issue({ name: "exact.test", names: ["DNS:www.shop.test"] }),
   ], { alpn: ["h2", "http/1.1"] });
-  const server = stage.use(new TerminatingServer(options));
+  const server = stack.use(new TerminatingServer(options));
   const cases: [string[], string, unknown][] = [
     [["-servername", "www.shop.test"], "exact.test", { serverName: "www.shop.test", version: "TLSv1.3" }],
     [["-servername", "a.shop.test"], "wild.test", { serverName: "a.shop.test", version: "TLSv1.3" }],
@@ -52,12 +52,12 @@ interopTest("a server picks the certificate by the name the client asks for", OP
   }
 });
 
-interopTest("a server serves with a key of every kind that is read", OPENSSL, async (stage) => {
-  const authority = stage.use(await CertificateAuthority.create());
+interopTest("a server serves with a key of every kind that is read", OPENSSL, async (stack) => {
+  const authority = stack.use(await CertificateAuthority.create());
   const curves = ["P-256", "P-384", "P-521"].map((curve) => ["ec", "-pkeyopt", `ec_paramgen_curve:${curve}`]);
   for (const [index, newKey] of [RSA, ["ed25519"], ...curves].entries()) {
     const pair = await authority.issue({ name: `key${index}.test`, newKey });
-    const server = stage.use(new TerminatingServer(await serverOptions(authority, [pair])));
+    const server = stack.use(new TerminatingServer(await serverOptions(authority, [pair])));
     const { received, report } = await openssl(
       server.port,
       ["-CAfile", authority.cert, "-verify_return_error"],
@@ -71,9 +71,9 @@ for (const version of ["-tls1_2", "-tls1_3"]) {
   interopTest(
     `client certificates are verified, whatever certificate serves (${version})`,
     OPENSSL,
-    async (stage) => {
-      const authority = stage.use(await CertificateAuthority.create());
-      const rogue = stage.use(await CertificateAuthority.create("Test CA"));
+    async (stack) => {
+      const authority = stack.use(await CertificateAuthority.create());
+      const rogue = stack.use(await CertificateAuthority.create("Test CA"));
       const pairs = [await authority.issue({ name: "a.test" }), await authority.issue({ name: "b.test" })];
       const client = await authority.issue({ name: "alice", usage: "clientAuth" });
       const bad = [
@@ -92,10 +92,10 @@ for (const version of ["-tls1_2", "-tls1_3"]) {
         ],
         [await authority.issue({ name: "alice" }), /: its key usage does not allow it as a client's$/],
       ] as const;
-      const require = stage.use(
+      const require = stack.use(
         new TerminatingServer(await serverOptions(authority, pairs, { clientAuth: "require" })),
       );
-      const request = stage.use(
+      const request = stack.use(
         new TerminatingServer(await serverOptions(authority, pairs, { clientAuth: "request" })),
       );
       const connect = (server: TerminatingServer, name: string, pair?: { cert: string; key: string }) => {
@@ -127,11 +127,11 @@ for (const version of ["-tls1_2", "-tls1_3"]) {
 }
 
 for (const version of ["-tls1_2", "-tls1_3"]) {
-  interopTest(`a refusal says what is wrong with the client's chain (${version})`, OPENSSL, async (stage) => {
-    const authority = stage.use(await CertificateAuthority.create());
+  interopTest(`a refusal says what is wrong with the client's chain (${version})`, OPENSSL, async (stack) => {
+    const authority = stack.use(await CertificateAuthority.create());
     const clients = newAuthority();
     const pinned = issue({ subject: "pinned", from: -9, until: -2 });
-    const server = stage.use(
+    const server = stack.use(
       new TerminatingServer(
         await serverOptions(authority, [await authority.issue({ name: "a.test" })], {
           clientAuth: "require",
@@ -167,13 +167,13 @@ for (const version of ["-tls1_2", "-tls1_3"]) {
 
 const CURL = { needs: ["openssl", "curl"], install: "apt-get install openssl curl" };
 
-interopTest("curl gets its answer, whose end only the end of TLS tells", CURL, async (stage) => {
-  const authority = stage.use(await CertificateAuthority.create());
+interopTest("curl gets its answer, whose end only the end of TLS tells", CURL, async (stack) => {
+  const authority = stack.use(await CertificateAuthority.create());
   const body = "x".repeat(200_000);
   const options = await serverOptions(authority, [await authority.issue({ name: "a.test" })], {
     alpn: ["http/1.1"],
   });
-  const server = stage.use(
+  const server = stack.use(
     new TerminatingServer(options, async ({ conn }) => {
       await conn.read(new Uint8Array(4096));
       await writeAll(conn, new TextEncoder().encode(`HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n${body}`));
@@ -187,13 +187,13 @@ interopTest("curl gets its answer, whose end only the end of TLS tells", CURL, a
   }
 });
 
-interopTest("new certificates serve new handshakes, and none is lost", OPENSSL, async (stage) => {
-  const authority = stage.use(await CertificateAuthority.create());
+interopTest("new certificates serve new handshakes, and none is lost", OPENSSL, async (stack) => {
+  const authority = stack.use(await CertificateAuthority.create());
   const caCerts = [await Deno.readTextFile(authority.cert)];
   const names = ["DNS:a.test"];
   const first = await serverOptions(authority, [await authority.issue({ name: "first", names })]);
   const second = await serverOptions(authority, [await authority.issue({ name: "second", names })]);
-  const server = stage.use(new TerminatingServer(first));
+  const server = stack.use(new TerminatingServer(first));
   const open = async () => {
     const conn = await Deno.startTls(await connect(server.port), { hostname: "a.test", caCerts });
     await conn.handshake();
@@ -203,7 +203,7 @@ interopTest("new certificates serve new handshakes, and none is lost", OPENSSL, 
     await writeText(conn, "x");
     await conn.read(new Uint8Array(1));
   };
-  const old = stage.use(await open());
+  const old = stack.use(await open());
   for (let round = 0; round < 30; round++) {
     const opening = [open(), open(), open()];
     server.server.update(round % 2 === 0 ? second : first);
@@ -218,8 +218,8 @@ interopTest("new certificates serve new handshakes, and none is lost", OPENSSL, 
   await roundTrip(old);
 });
 
-interopTest("TLS begins wherever bytes that were read already end", OPENSSL, async (stage) => {
-  const authority = stage.use(await CertificateAuthority.create());
+interopTest("TLS begins wherever bytes that were read already end", OPENSSL, async (stack) => {
+  const authority = stack.use(await CertificateAuthority.create());
   const options = await serverOptions(authority, [await authority.issue({ name: "a.test" })]);
   const server = new TlsServer(options, new PendingHandshakes(1));
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });

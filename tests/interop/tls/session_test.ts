@@ -17,26 +17,26 @@ const VERSIONS = ["-tls1_2", "-tls1_3"];
 class Sessions {
   readonly authority: CertificateAuthority;
   readonly other: CertificateAuthority;
-  readonly #stage: AsyncDisposableStack;
+  readonly #fixture: AsyncDisposableStack;
   readonly #version: string;
   readonly #file: string;
 
   private constructor(
-    stage: AsyncDisposableStack,
+    stack: AsyncDisposableStack,
     version: string,
     [authority, other]: [CertificateAuthority, CertificateAuthority],
   ) {
-    this.#stage = stage;
+    this.#fixture = stack;
     this.#version = version;
     this.authority = authority;
     this.other = other;
     this.#file = `${authority.directory}/session`;
   }
 
-  static async create(stage: AsyncDisposableStack, version: string): Promise<Sessions> {
+  static async create(stack: AsyncDisposableStack, version: string): Promise<Sessions> {
     const authorities = await Promise.all(["One", "Other"].map((name) => CertificateAuthority.create(name)));
-    for (const authority of authorities) stage.use(authority);
-    return new Sessions(stage, version, authorities as [CertificateAuthority, CertificateAuthority]);
+    for (const authority of authorities) stack.use(authority);
+    return new Sessions(stack, version, authorities as [CertificateAuthority, CertificateAuthority]);
   }
 
   options(changes: Partial<TlsServerOptions> = {}, ...pairs: KeyPair[]): Promise<TlsServerOptions> {
@@ -46,7 +46,7 @@ class Sessions {
   /** A server with a certificate of its own. */
   async server(changes: Partial<TlsServerOptions> = {}): Promise<TerminatingServer> {
     const pair = await this.authority.issue({ name: "server.test" });
-    return this.#stage.use(new TerminatingServer(await this.options(changes, pair)));
+    return this.#fixture.use(new TerminatingServer(await this.options(changes, pair)));
   }
 
   /** Trusts only the other authority with clients. */
@@ -86,8 +86,8 @@ function assertRefused(outcome: unknown, message: RegExp): void {
 const UNTRUSTED = /: its issuer, CN=One, is not trusted$/;
 
 for (const version of VERSIONS) {
-  interopTest(`a session of one server opens no other one (${version})`, OPENSSL, async (stage) => {
-    const sessions = await Sessions.create(stage, version);
+  interopTest(`a session of one server opens no other one (${version})`, OPENSSL, async (stack) => {
+    const sessions = await Sessions.create(stack, version);
     const first = await sessions.server();
     await sessions.login(first);
     // Without a certificate: this is a resumed session, and a good one.
@@ -108,8 +108,8 @@ for (const version of VERSIONS) {
     assert.equal((await sessions.resume(stranger) as TlsFacts).clientSubject, undefined);
   });
 
-  interopTest(`a session ends with the authority that it was for (${version})`, OPENSSL, async (stage) => {
-    const sessions = await Sessions.create(stage, version);
+  interopTest(`a session ends with the authority that it was for (${version})`, OPENSSL, async (stack) => {
+    const sessions = await Sessions.create(stack, version);
     const first = await sessions.server();
     await sessions.login(first);
     const pair = await sessions.authority.issue({ name: "server.test" });
@@ -120,8 +120,8 @@ for (const version of VERSIONS) {
     assertRefused(await sessions.resume(first), UNTRUSTED);
   });
 
-  interopTest(`a session ends with the certificate of its client (${version})`, OPENSSL, async (stage) => {
-    const sessions = await Sessions.create(stage, version);
+  interopTest(`a session ends with the certificate of its client (${version})`, OPENSSL, async (stack) => {
+    const sessions = await Sessions.create(stack, version);
     const server = await sessions.server();
     await sessions.login(server, 4 * SECOND);
     const refused = await eventually(
@@ -135,8 +135,8 @@ for (const version of VERSIONS) {
   interopTest(
     `a session without a certificate does not stand for one (${version})`,
     OPENSSL,
-    async (stage) => {
-      const sessions = await Sessions.create(stage, version);
+    async (stack) => {
+      const sessions = await Sessions.create(stack, version);
       const open = await sessions.server({ clientAuth: "request" });
       const anonymous = ["-sess_out", `${sessions.authority.directory}/session`];
       await openssl(open.port, [version, ...anonymous], "hello");
@@ -145,8 +145,8 @@ for (const version of VERSIONS) {
     },
   );
 
-  interopTest(`protocol and name are agreed on anew in a session (${version})`, OPENSSL, async (stage) => {
-    const sessions = await Sessions.create(stage, version);
+  interopTest(`protocol and name are agreed on anew in a session (${version})`, OPENSSL, async (stack) => {
+    const sessions = await Sessions.create(stack, version);
     const first = await sessions.server({ alpn: ["h2"] });
     await sessions.login(first, undefined, ["-alpn", "h2", "-servername", "a.test"]);
     const other = await sessions.server({ alpn: ["imap", "h2"] });
@@ -169,17 +169,17 @@ for (const version of VERSIONS) {
   });
 }
 
-interopTest("a session of TLS 1.2 is none where 1.3 is the least", OPENSSL, async (stage) => {
-  const sessions = await Sessions.create(stage, "-tls1_2");
+interopTest("a session of TLS 1.2 is none where 1.3 is the least", OPENSSL, async (stack) => {
+  const sessions = await Sessions.create(stack, "-tls1_2");
   await sessions.login(await sessions.server());
   const outcome = await sessions.resume(await sessions.server({ minVersion: "1.3" }));
   assert.ok(outcome instanceof ProxyError);
   assert.equal(outcome.message, "The client has no TLS version in common with us");
 });
 
-interopTest("with threads, a session is resumed in its own or not at all", OPENSSL, async (stage) => {
+interopTest("with threads, a session is resumed in its own or not at all", OPENSSL, async (stack) => {
   const tls = (authority: CertificateAuthority) => [`client_ca: "${authority.cert}"`];
-  const { authority, sluice } = await terminating(stage, { tls, start: { workers: 2 } });
+  const { authority, sluice } = await terminating(stack, { tls, start: { workers: 2 } });
   const alice = await authority.issue({ name: "alice", usage: "clientAuth" });
   const file = `${authority.directory}/session`;
   const login = ["-servername", NAME, "-cert", alice.cert, "-key", alice.key, "-sess_out", file];
@@ -202,11 +202,11 @@ for (const version of VERSIONS) {
   interopTest(
     `the program lets no session in that its service would refuse (${version})`,
     OPENSSL,
-    async (stage) => {
-      const one = stage.use(await CertificateAuthority.create("One"));
+    async (stack) => {
+      const one = stack.use(await CertificateAuthority.create("One"));
       const tls = () => [`client_ca: "${one.cert}"`];
       // Sessions are of one thread.
-      const { authority, sluice } = await terminating(stage, { tls, start: { workers: 1 } });
+      const { authority, sluice } = await terminating(stack, { tls, start: { workers: 1 } });
       const alice = await one.issue({ name: "alice", usage: "clientAuth" });
       const file = `${one.directory}/session`;
       const options = [version, "-servername", NAME];

@@ -13,9 +13,9 @@ import { echo, serverOptions, TerminatingServer } from "./terminating_server.ts"
 interopTest(
   "a warm pool drops connections that the upstream ends, with close_notify or without",
   OPENSSL,
-  async (stage) => {
+  async (stack) => {
     const open: Conn[] = [];
-    const { proxy } = await pooled(stage, { maxIdle: 2 }, async (terminated) => {
+    const { proxy } = await pooled(stack, { maxIdle: 2 }, async (terminated) => {
       open.push(terminated.conn);
       await echo(terminated);
     });
@@ -36,9 +36,9 @@ interopTest(
   },
 );
 
-interopTest("a reuse pool hands a TLS connection from client to client", OPENSSL, async (stage) => {
+interopTest("a reuse pool hands a TLS connection from client to client", OPENSSL, async (stack) => {
   let handshakes = 0;
-  const { proxy } = await pooled(stage, { mode: "reuse", maxIdle: 1, quiet: 20 }, async (terminated) => {
+  const { proxy } = await pooled(stack, { mode: "reuse", maxIdle: 1, quiet: 20 }, async (terminated) => {
     handshakes += 1;
     await echo(terminated);
   });
@@ -54,17 +54,17 @@ interopTest("a reuse pool hands a TLS connection from client to client", OPENSSL
 
 /** A proxy before a server that knows its clients, and the files of the proxy, which a test can replace. */
 async function renewable(
-  stage: AsyncDisposableStack,
+  stack: AsyncDisposableStack,
   pool: Parameters<typeof PooledProxy.before>[1],
 ): Promise<Renewable> {
   const [authority, stranger] = [await CertificateAuthority.create(), await CertificateAuthority.create()];
-  stage.use(authority);
-  stage.use(stranger);
+  stack.use(authority);
+  stack.use(stranger);
   const options = await serverOptions(authority, [await authority.issue({ name: "db.test" })], {
     clientAuth: "require",
   });
   const log: string[] = [];
-  const server = stage.use(
+  const server = stack.use(
     new TerminatingServer(options, async (terminated) => {
       const subject = String(terminated.facts.clientSubject);
       log.push(`open ${subject}`);
@@ -76,7 +76,7 @@ async function renewable(
   const own = await authority.issue({ name: "old", usage: "clientAuth" });
   const upstreamTls = { ca, serverName: "db.test", cert: own.cert, key: own.key };
   const address = `127.0.0.1:${server.port}`;
-  const proxy = stage.use(await PooledProxy.before({ address }, pool, { service: { upstreamTls } }));
+  const proxy = stack.use(await PooledProxy.before({ address }, pool, { service: { upstreamTls } }));
   return { proxy, authority, stranger, ca, own, log };
 }
 
@@ -91,8 +91,8 @@ interface Renewable {
   readonly log: readonly string[];
 }
 
-interopTest("a warm pool drops what was opened under another ca", OPENSSL, async (stage) => {
-  const { proxy, ca, stranger, authority, log } = await renewable(stage, { maxIdle: 2 });
+interopTest("a warm pool drops what was opened under another ca", OPENSSL, async (stack) => {
+  const { proxy, ca, stranger, authority, log } = await renewable(stack, { maxIdle: 2 });
   await proxy.holds(2);
   await eventually("both on the other side", () => log.length, (count) => count === 2);
   await Deno.copyFile(stranger.cert, ca);
@@ -110,8 +110,8 @@ interopTest("a warm pool drops what was opened under another ca", OPENSSL, async
   await proxy.holds(2);
 });
 
-interopTest("a warm pool shows the new certificate once there is one", OPENSSL, async (stage) => {
-  const { proxy, own, authority, log } = await renewable(stage, { maxIdle: 1 });
+interopTest("a warm pool shows the new certificate once there is one", OPENSSL, async (stack) => {
+  const { proxy, own, authority, log } = await renewable(stack, { maxIdle: 1 });
   await proxy.holds(1);
   const renewed = await authority.issue({ name: "new", usage: "clientAuth" });
   await Deno.copyFile(renewed.key, own.key);
@@ -127,8 +127,8 @@ interopTest("a warm pool shows the new certificate once there is one", OPENSSL, 
 interopTest(
   "a reuse pool takes no connection back that was opened under another ca",
   OPENSSL,
-  async (stage) => {
-    const { proxy, ca, stranger, log } = await renewable(stage, { mode: "reuse", maxIdle: 2, quiet: 1 });
+  async (stack) => {
+    const { proxy, ca, stranger, log } = await renewable(stack, { mode: "reuse", maxIdle: 2, quiet: 1 });
     using busy = await served(proxy.port);
     using idle = await served(proxy.port);
     await idle.closeWrite();
@@ -147,8 +147,8 @@ interopTest(
   },
 );
 
-interopTest("files that are written again as they were drop nothing", OPENSSL, async (stage) => {
-  const { proxy, ca, own, authority, log } = await renewable(stage, { maxIdle: 1 });
+interopTest("files that are written again as they were drop nothing", OPENSSL, async (stack) => {
+  const { proxy, ca, own, authority, log } = await renewable(stack, { maxIdle: 1 });
   await proxy.holds(1);
   for (const path of [ca, own.cert, own.key]) await Deno.writeTextFile(path, await Deno.readTextFile(path));
   // The change of another file is seen after these.
@@ -173,17 +173,17 @@ async function isServed(port: number): Promise<boolean> {
 }
 
 async function pooled(
-  stage: AsyncDisposableStack,
+  stack: AsyncDisposableStack,
   pool: Parameters<typeof PooledProxy.before>[1],
   handle: ConstructorParameters<typeof TerminatingServer>[1],
 ): Promise<{ proxy: PooledProxy }> {
-  const authority = stage.use(await CertificateAuthority.create());
+  const authority = stack.use(await CertificateAuthority.create());
   const options = await serverOptions(authority, [await authority.issue({ name: "db.test" })]);
-  const server = stage.use(new TerminatingServer(options, handle));
+  const server = stack.use(new TerminatingServer(options, handle));
   const address = `127.0.0.1:${server.port}`;
   const service = { upstreamTls: { ca: authority.cert, serverName: "db.test" } };
   const proxy = await PooledProxy.before({ address, maxConnections: 2 }, pool, { service });
-  return { proxy: stage.use(proxy) };
+  return { proxy: stack.use(proxy) };
 }
 
 /** A client whose bytes came back. */

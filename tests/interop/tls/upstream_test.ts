@@ -26,9 +26,9 @@ const NEVER = new AbortController().signal;
 const POOL: PoolConfig = { mode: "warm", maxIdle: 2, maxIdleTime: 600_000, quiet: 50, maxUses: 1000 };
 const PREFACE = new TextEncoder().encode("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n");
 
-interopTest("new files are used from the next handshake on, bad ones never", OPENSSL, async (stage) => {
-  const authority = stage.use(await CertificateAuthority.create());
-  const server = stage.use(await serverFor(authority, { clientAuth: "require" }));
+interopTest("new files are used from the next handshake on, bad ones never", OPENSSL, async (stack) => {
+  const authority = stack.use(await CertificateAuthority.create());
+  const server = stack.use(await serverFor(authority, { clientAuth: "require" }));
   const pair = await authority.issue({ name: "old", usage: "clientAuth" });
   const config = { ...tlsConfig(authority), certificate: pair };
   const files = filesOf(config);
@@ -74,31 +74,31 @@ interopTest("new files are used from the next handshake on, bad ones never", OPE
   for (const { conn } of [before, still, after]) conn.close();
 });
 
-interopTest("the name checked is server_name, or else the host of the endpoint", OPENSSL, async (stage) => {
-  const authority = stage.use(await CertificateAuthority.create());
-  const server = stage.use(await serverFor(authority, { names: ["DNS:db.test", "DNS:localhost"] }));
-  const { connector: named } = await connectorFor(stage, server.port, { tls: tlsConfig(authority) });
+interopTest("the name checked is server_name, or else the host of the endpoint", OPENSSL, async (stack) => {
+  const authority = stack.use(await CertificateAuthority.create());
+  const server = stack.use(await serverFor(authority, { names: ["DNS:db.test", "DNS:localhost"] }));
+  const { connector: named } = await connectorFor(stack, server.port, { tls: tlsConfig(authority) });
   using lease = await named.connect("", progress());
   assert.equal(await roundTrip(lease.conn), "hello");
   assert.equal((await server.outcome() as { serverName: string }).serverName, "db.test");
 
   const tls = { ...tlsConfig(authority), serverName: undefined };
-  const { connector: byHost } = await connectorFor(stage, server.port, { tls, host: "localhost" });
+  const { connector: byHost } = await connectorFor(stack, server.port, { tls, host: "localhost" });
   using other = await byHost.connect("", progress());
   assert.equal(await roundTrip(other.conn), "hello");
   assert.equal((await server.outcome() as { serverName: string }).serverName, "localhost");
 
-  const { connector: byAddress } = await connectorFor(stage, server.port, { tls });
+  const { connector: byAddress } = await connectorFor(stack, server.port, { tls });
   await assert.rejects(byAddress.connect("", progress()), {
     code: "tls_certificate_rejected",
     message: /: it is not for "127\.0\.0\.1"/,
   });
 });
 
-interopTest("a warm pool has the handshake done ahead", OPENSSL, async (stage) => {
-  const authority = stage.use(await CertificateAuthority.create());
-  const server = stage.use(await serverFor(authority));
-  const { connector, keeper } = await connectorFor(stage, server.port, {
+interopTest("a warm pool has the handshake done ahead", OPENSSL, async (stack) => {
+  const authority = stack.use(await CertificateAuthority.create());
+  const server = stack.use(await serverFor(authority));
+  const { connector, keeper } = await connectorFor(stack, server.port, {
     tls: tlsConfig(authority),
     pool: POOL,
   });
@@ -119,11 +119,11 @@ interopTest("a warm pool has the handshake done ahead", OPENSSL, async (stage) =
 
 for (const pool of [undefined, POOL]) {
   const what = pool === undefined ? "" : ", with a pool too";
-  interopTest(`a PROXY header comes before the handshake${what}`, OPENSSL, async (stage) => {
-    const authority = stage.use(await CertificateAuthority.create());
+  interopTest(`a PROXY header comes before the handshake${what}`, OPENSSL, async (stack) => {
+    const authority = stack.use(await CertificateAuthority.create());
     const headers: string[] = [];
-    const server = stage.use(await headerServer(authority, headers));
-    const { connector, keeper } = await connectorFor(stage, server.port, {
+    const server = stack.use(await headerServer(authority, headers));
+    const { connector, keeper } = await connectorFor(stack, server.port, {
       tls: tlsConfig(authority),
       hasPreface: true,
       pool,
@@ -149,21 +149,21 @@ for (const pool of [undefined, POOL]) {
 interopTest(
   "a handshake that takes too long says so, and another endpoint is tried",
   OPENSSL,
-  async (stage) => {
-    const authority = stage.use(await CertificateAuthority.create());
-    const silent = stage.use(upstream(async (conn) => {
+  async (stack) => {
+    const authority = stack.use(await CertificateAuthority.create());
+    const silent = stack.use(upstream(async (conn) => {
       while (await conn.read(new Uint8Array(1000)) !== null);
     }));
     const options = { tls: tlsConfig(authority), connectTimeout: 100 };
-    const { connector: alone } = await connectorFor(stage, silent.port, options);
+    const { connector: alone } = await connectorFor(stack, silent.port, options);
     await assert.rejects(alone.connect("", progress()), {
       code: "tls_handshake_timeout",
       side: "upstream",
       reason: "upstream TLS handshake timeout",
     });
-    const server = stage.use(await serverFor(authority));
+    const server = stack.use(await serverFor(authority));
     const ports = [silent.port, server.port];
-    const { connector: both, keeper } = await connectorFor(stage, ports, {
+    const { connector: both, keeper } = await connectorFor(stack, ports, {
       ...options,
       connectTimeout: 1000,
     });
@@ -176,12 +176,12 @@ interopTest(
   },
 );
 
-interopTest("a failed handshake frees the place it was for", OPENSSL, async (stage) => {
-  const authority = stage.use(await CertificateAuthority.create());
-  const rogue = stage.use(await CertificateAuthority.create("Rogue CA"));
-  const server = stage.use(await serverFor(rogue));
+interopTest("a failed handshake frees the place it was for", OPENSSL, async (stack) => {
+  const authority = stack.use(await CertificateAuthority.create());
+  const rogue = stack.use(await CertificateAuthority.create("Rogue CA"));
+  const server = stack.use(await serverFor(rogue));
   const tls = tlsConfig(authority);
-  const { connector, keeper } = await connectorFor(stage, server.port, { tls, maxConnections: 1 });
+  const { connector, keeper } = await connectorFor(stack, server.port, { tls, maxConnections: 1 });
   for (let client = 0; client < 3; client++) {
     await assert.rejects(connector.connect("", progress()), { code: "tls_certificate_rejected" });
   }
@@ -191,10 +191,10 @@ interopTest("a failed handshake frees the place it was for", OPENSSL, async (sta
 interopTest(
   "a program does TLS with its upstreams, ahead of clients where it has a pool",
   OPENSSL,
-  async (stage) => {
-    const authority = stage.use(await CertificateAuthority.create());
-    const server = stage.use(await serverFor(authority));
-    const sluice = stage.use(
+  async (stack) => {
+    const authority = stack.use(await CertificateAuthority.create());
+    const server = stack.use(await serverFor(authority));
+    const sluice = stack.use(
       await Sluice.beforeGroup(
         [`"127.0.0.1:${server.port}"`],
         ["pool: { max_idle: 2, max_idle_time: 10m }"],
@@ -222,11 +222,11 @@ interface Wanted {
 }
 
 async function connectorFor(
-  stage: AsyncDisposableStack,
+  stack: AsyncDisposableStack,
   ports: number | readonly number[],
   { tls, host = "127.0.0.1", connectTimeout = 20_000, hasPreface = false, maxConnections = 0, pool }: Wanted,
 ): Promise<{ connector: Connector; keeper: GroupController }> {
-  const { group, keeper } = stage.use(
+  const { group, keeper } = stack.use(
     new KeptGroup({
       endpoints: [ports].flat().map((port) => ({
         address: parseUpstreamAddress(`${host}:${port}`),
@@ -250,7 +250,7 @@ async function connectorFor(
     hasPreface,
   };
   const connector = new Connector(group, leg);
-  stage.defer(() => connector.stop(new ProxyError("shutdown", "proxy")));
+  stack.defer(() => connector.stop(new ProxyError("shutdown", "proxy")));
   return { connector, keeper };
 }
 

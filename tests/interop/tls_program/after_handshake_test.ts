@@ -39,10 +39,10 @@ for (const seamless of [true, false]) {
     interopTest(
       `a client that ${what} has broken TLS, not its handshake, with seamless: ${seamless}`,
       OPENSSL_AND_STDBUF,
-      async (stage) => {
-        const { sluice } = await terminating(stage, { tls: () => [`seamless: ${seamless}`] });
+      async (stack) => {
+        const { sluice } = await terminating(stack, { tls: () => [`seamless: ${seamless}`] });
         const args = ["s_client", "-connect", `127.0.0.1:${sluice.port()}`, version, "-servername", NAME];
-        const client = stage.use(new Openssl(args));
+        const client = stack.use(new Openssl(args));
         await client.stdout.find((line) => line.includes("Verify return code"));
         const ended = sluice.loggedEvents("connection_closed", 1);
         await client.type(commands, client.stderr, done, ended);
@@ -62,13 +62,13 @@ for (const seamless of [true, false]) {
 interopTest(
   "an upstream that asks for new keys without end has broken TLS, not its handshake",
   OPENSSL_AND_STDBUF,
-  async (stage) => {
-    const authority = stage.use(await CertificateAuthority.create());
+  async (stack) => {
+    const authority = stack.use(await CertificateAuthority.create());
     const pair = await authority.issue({ name: NAME });
     const args = ["s_server", "-accept", "127.0.0.1:0", "-cert", pair.cert, "-key", pair.key, "-tls1_3"];
-    const server = stage.use(new Openssl(args));
+    const server = stack.use(new Openssl(args));
     const port = /\d+$/.exec(await server.stdout.find((line) => line.startsWith("ACCEPT ")))![0];
-    const sluice = stage.use(
+    const sluice = stack.use(
       await Sluice.withConfig(
         `{ log: { format: json }, services: [{ name: test, listen: 0, upstream: "127.0.0.1:${port}", ` +
           `upstream_tls: { ca: "${authority.cert}", server_name: ${NAME} } }] }`,

@@ -23,13 +23,13 @@ interface Mounted {
 
 /** Starts a sluice whose certificate is behind a symbolic link, as in a Kubernetes secret. */
 async function mounted(
-  stage: AsyncDisposableStack,
+  stack: AsyncDisposableStack,
   keys: string[] = [],
   start: StartOptions = {},
 ): Promise<Mounted> {
-  const authority = stage.use(await CertificateAuthority.create());
+  const authority = stack.use(await CertificateAuthority.create());
   const directory = await Deno.makeTempDir({ prefix: "sluice-secret-" });
-  stage.defer(() => Deno.remove(directory, { recursive: true }));
+  stack.defer(() => Deno.remove(directory, { recursive: true }));
   let version = 0;
   const swap = async (pair: KeyPair) => {
     const name = `..${version++}`;
@@ -41,11 +41,11 @@ async function mounted(
   };
   await swap(await authority.issue({ name: NAME }));
   for (const file of ["tls.crt", "tls.key"]) await Deno.symlink(`..data/${file}`, join(directory, file));
-  const server = stage.use(upstream(echo));
+  const server = stack.use(upstream(echo));
   const tls = [`cert: "${directory}/tls.crt"`, `key: "${directory}/tls.key"`, ...keys].join(", ");
   const service = `{ name: test, listen: "127.0.0.1:0", upstream: "${server.address}", tls: { ${tls} } }`;
   const yaml = `log: { format: json }\nservices: [${service}]\n`;
-  const sluice = stage.use(await Sluice.withConfig(yaml, [], start));
+  const sluice = stack.use(await Sluice.withConfig(yaml, [], start));
   return { authority, sluice, directory, swap };
 }
 
@@ -74,8 +74,8 @@ function isLostInQueue(error: unknown): boolean {
 for (const seamless of [true, false]) {
   const how = seamless ? "seamless" : "not seamless";
 
-  interopTest(`certificates change under a stream of handshakes, ${how}`, OPENSSL, async (stage) => {
-    const { authority, sluice, swap } = await mounted(stage, [`seamless: ${seamless}`]);
+  interopTest(`certificates change under a stream of handshakes, ${how}`, OPENSSL, async (stack) => {
+    const { authority, sluice, swap } = await mounted(stack, [`seamless: ${seamless}`]);
     using old = await tlsClient(sluice.port(), authority);
     const over = new AbortController();
     let handshakes = 0;
@@ -122,9 +122,9 @@ for (const seamless of [true, false]) {
 interopTest(
   "a new certificate is served by Deno.listenTls without --unstable-net",
   OPENSSL,
-  async (stage) => {
+  async (stack) => {
     const start = { command: sluiceCommand(true), workers: 1 };
-    const { authority, sluice, swap } = await mounted(stage, ["seamless: false"], start);
+    const { authority, sluice, swap } = await mounted(stack, ["seamless: false"], start);
     using old = await tlsClient(sluice.port(), authority);
     for (let count = 1; count <= 3; count++) {
       await swap(await authority.issue({ name: `v${count}.test` }));
@@ -142,8 +142,8 @@ interopTest(
   },
 );
 
-interopTest("a new certificate that cannot be used leaves the old one", OPENSSL, async (stage) => {
-  const { authority, sluice, directory, swap } = await mounted(stage);
+interopTest("a new certificate that cannot be used leaves the old one", OPENSSL, async (stack) => {
+  const { authority, sluice, directory, swap } = await mounted(stack);
   const [first, second] = [await authority.issue({ name: NAME }), await authority.issue({ name: NAME })];
   await swap({ cert: first.cert, key: second.key });
   const [line] = await sluice.loggedEvents("certificate_rejected", 1);
@@ -161,8 +161,8 @@ interopTest("a new certificate that cannot be used leaves the old one", OPENSSL,
   assert.ok(await isServed(sluice.port(), authority, "v2.test"));
 });
 
-interopTest("SIGHUP reads certificates again, and ends nothing", OPENSSL, async (stage) => {
-  const { authority, sluice } = await mounted(stage);
+interopTest("SIGHUP reads certificates again, and ends nothing", OPENSSL, async (stack) => {
+  const { authority, sluice } = await mounted(stack);
   using client = await tlsClient(sluice.port(), authority);
   sluice.kill("SIGHUP");
   await writeText(client, "ping");

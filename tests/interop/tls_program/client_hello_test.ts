@@ -34,8 +34,8 @@ const CASES: readonly Said[] = [
 interopTest(
   "ClientHello: openssl",
   { needs: ["openssl"], install: "apt-get install openssl" },
-  async (stage) => {
-    await recordAll(stage, CASES, (port, { serverName, alpn, version }) => {
+  async (stack) => {
+    await recordAll(stack, CASES, (port, { serverName, alpn, version }) => {
       const name = serverName === undefined ? ["-noservername"] : ["-servername", serverName];
       const protocols = alpn === undefined ? [] : ["-alpn", alpn.join(",")];
       const only = version === undefined ? [] : [version === "1.2" ? "-tls1_2" : "-tls1_3"];
@@ -51,25 +51,25 @@ interopTest(
   },
 );
 
-interopTest("ClientHello: curl", { needs: ["curl"], install: "apt-get install curl" }, async (stage) => {
+interopTest("ClientHello: curl", { needs: ["curl"], install: "apt-get install curl" }, async (stack) => {
   // What it says in ALPN follows from the versions of HTTP that it may use.
   const cases = CASES.map(({ alpn: _, ...said }) => said);
-  await recordAll(stage, cases.map((said) => ({ ...said, alpn: ["http/1.1"] })), curl("--http1.1"));
-  await recordAll(stage, cases, curl("--no-alpn"));
+  await recordAll(stack, cases.map((said) => ({ ...said, alpn: ["http/1.1"] })), curl("--http1.1"));
+  await recordAll(stack, cases, curl("--no-alpn"));
 });
 
-interopTest("ClientHello: Node.js", { needs: ["node"], install: "apt-get install nodejs" }, async (stage) => {
+interopTest("ClientHello: Node.js", { needs: ["node"], install: "apt-get install nodejs" }, async (stack) => {
   const script = `
     const options = { host: "127.0.0.1", ...JSON.parse(process.argv[1]) };
     require("tls").connect(options).on("error", () => {}).resume();
   `;
-  await recordAll(stage, CASES, (port, said) => {
+  await recordAll(stack, CASES, (port, said) => {
     return runClient("node", ["-e", script, JSON.stringify({ port, ...nodeOptions(said) })]);
   });
 });
 
-interopTest("ClientHello: Deno's node:tls", { needs: [], install: "" }, async (stage) => {
-  await recordAll(stage, CASES, async (port, said) => {
+interopTest("ClientHello: Deno's node:tls", { needs: [], install: "" }, async (stack) => {
+  await recordAll(stack, CASES, async (port, said) => {
     const socket = connect({ host: "127.0.0.1", port, ...nodeOptions(said) });
     const closed = Promise.withResolvers<void>();
     socket.on("error", () => {}).on("close", () => closed.resolve()).resume();
@@ -77,9 +77,9 @@ interopTest("ClientHello: Deno's node:tls", { needs: [], install: "" }, async (s
   });
 });
 
-interopTest("ClientHello: Deno", { needs: [], install: "" }, async (stage) => {
+interopTest("ClientHello: Deno", { needs: [], install: "" }, async (stack) => {
   const cases = CASES.filter(({ version }) => version === undefined);
-  await recordAll(stage, cases, async (port, { serverName, alpn }) => {
+  await recordAll(stack, cases, async (port, { serverName, alpn }) => {
     using tcp = await Deno.connect({ hostname: "127.0.0.1", port });
     using tls = await Deno.startTls(tcp, {
       hostname: serverName ?? "127.0.0.1",
@@ -90,9 +90,9 @@ interopTest("ClientHello: Deno", { needs: [], install: "" }, async (stage) => {
 });
 
 /** Lets a client say each, and compares that with what is read from the bytes it sends. */
-async function recordAll(stage: AsyncDisposableStack, cases: readonly Said[], client: Client): Promise<void> {
+async function recordAll(stack: AsyncDisposableStack, cases: readonly Said[], client: Client): Promise<void> {
   for (const said of cases) {
-    const bytes = await record(stage, said, client);
+    const bytes = await record(stack, said, client);
     const parsed = parseClientHello(bytes);
     assert.ok(parsed.kind === "hello", JSON.stringify(parsed));
     const { kind: _, versions, ...rest } = parsed;
@@ -108,8 +108,8 @@ async function recordAll(stage: AsyncDisposableStack, cases: readonly Said[], cl
 }
 
 /** What the client has sent when the ClientHello is there. Then the connection is closed. */
-async function record(stage: AsyncDisposableStack, said: Said, client: Client): Promise<Uint8Array> {
-  using listener = stage.use(Deno.listen({ hostname: "127.0.0.1", port: 0 }));
+async function record(stack: AsyncDisposableStack, said: Said, client: Client): Promise<Uint8Array> {
+  using listener = stack.use(Deno.listen({ hostname: "127.0.0.1", port: 0 }));
   const ended = client(listener.addr.port, said).catch(() => {});
   using conn = await listener.accept();
   let bytes = new Uint8Array(0);

@@ -29,9 +29,9 @@ for (const seamless of [true, false]) {
   const how = seamless ? "node:tls" : "Deno.listenTls";
   const tls = () => [`seamless: ${seamless}`];
 
-  interopTest(`a client that does not read stops its upstream, with ${how}`, OPENSSL, async (stage) => {
+  interopTest(`a client that does not read stops its upstream, with ${how}`, OPENSSL, async (stack) => {
     const sent = new Progress();
-    const { authority, sluice } = await terminating(stage, {
+    const { authority, sluice } = await terminating(stack, {
       tls,
       handle: async (conn) => {
         await readText(conn, 2);
@@ -48,10 +48,10 @@ for (const seamless of [true, false]) {
     assert.equal((await readAll(client)).length, MUCH * MEBIBYTE.length);
   });
 
-  interopTest(`an upstream that does not read stops its client, with ${how}`, OPENSSL, async (stage) => {
+  interopTest(`an upstream that does not read stops its client, with ${how}`, OPENSSL, async (stack) => {
     const received = Promise.withResolvers<number>();
     const reading = Promise.withResolvers<void>();
-    const { authority, sluice } = await terminating(stage, {
+    const { authority, sluice } = await terminating(stack, {
       tls,
       handle: async (conn) => {
         await reading.promise;
@@ -72,8 +72,8 @@ for (const seamless of [true, false]) {
     assert.equal((await readAll(client)).length, 0);
   });
 
-  interopTest(`silence ends a connection inside TLS, in order, with ${how}`, OPENSSL, async (stage) => {
-    const { authority, sluice } = await terminating(stage, { tls, service: ["idle_timeout: 300ms"] });
+  interopTest(`silence ends a connection inside TLS, in order, with ${how}`, OPENSSL, async (stack) => {
+    const { authority, sluice } = await terminating(stack, { tls, service: ["idle_timeout: 300ms"] });
     using client = await tlsClient(sluice.port(), authority);
     await writeText(client, "ping");
     assert.equal(await readText(client, 4), "ping");
@@ -83,8 +83,8 @@ for (const seamless of [true, false]) {
     assert.equal(line!.code, "idle_timeout");
   });
 
-  interopTest(`bandwidth limits count what is inside TLS, with ${how}`, OPENSSL, async (stage) => {
-    const { authority, sluice } = await terminating(stage, {
+  interopTest(`bandwidth limits count what is inside TLS, with ${how}`, OPENSSL, async (stack) => {
+    const { authority, sluice } = await terminating(stack, {
       tls,
       service: ["limits: { upload: 1MB/s, download: 1MB/s }"],
     });
@@ -105,8 +105,8 @@ for (const seamless of [true, false]) {
   });
 }
 
-interopTest("a client that has finished and reads late is told of the end", OPENSSL, async (stage) => {
-  const { authority, sluice } = await terminating(stage, {
+interopTest("a client that has finished and reads late is told of the end", OPENSSL, async (stack) => {
+  const { authority, sluice } = await terminating(stack, {
     handle: async (conn) => {
       const size = Number(await readText(conn, 7));
       await readAll(conn);
@@ -128,8 +128,8 @@ interopTest("a client that has finished and reads late is told of the end", OPEN
   await Promise.all(Array.from({ length: 40 }, (_, index) => askLate(2_600_000 + index * 17_000)));
 });
 
-interopTest("a client that does not read is got rid of, and its descriptors", OPENSSL, async (stage) => {
-  const { authority, sluice } = await terminating(stage, {
+interopTest("a client that does not read is got rid of, and its descriptors", OPENSSL, async (stack) => {
+  const { authority, sluice } = await terminating(stack, {
     service: ["idle_timeout: 300ms"],
     handle: async (conn) => {
       await readText(conn, 2);
@@ -146,11 +146,11 @@ interopTest("a client that does not read is got rid of, and its descriptors", OP
   assert.equal(await descriptorsReach(sluice.pid, before), before);
 });
 
-interopTest("with reset: pass a reset goes through TLS, either way", OPENSSL, async (stage) => {
-  const server = stage.use(await resettableServer());
-  const { authority } = await terminating(stage);
+interopTest("with reset: pass a reset goes through TLS, either way", OPENSSL, async (stack) => {
+  const server = stack.use(await resettableServer());
+  const { authority } = await terminating(stack);
   const pair = await authority.issue({ name: NAME });
-  const sluice = stage.use(
+  const sluice = stack.use(
     await Sluice.withConfig(
       `log: { format: json }\nservices: [{ name: test, listen: "127.0.0.1:0", upstream: "${server.address}", ` +
         `reset: pass, tls: { cert: "${pair.cert}", key: "${pair.key}" } }]\n`,
@@ -180,8 +180,8 @@ interopTest("with reset: pass a reset goes through TLS, either way", OPENSSL, as
 interopTest(
   "SIGHUP without new certificates costs nobody anything, not seamless either",
   OPENSSL,
-  async (stage) => {
-    const { authority, sluice } = await terminating(stage, { tls: () => ["seamless: false"] });
+  async (stack) => {
+    const { authority, sluice } = await terminating(stack, { tls: () => ["seamless: false"] });
     const over = new AbortController();
     let handshakes = 0;
     const client = async () => {
@@ -208,9 +208,9 @@ interopTest(
   },
 );
 
-interopTest("a client that waits for its place can be closed", OPENSSL, async (stage) => {
-  const server = stage.use(upstream(echo));
-  const sluice = stage.use(
+interopTest("a client that waits for its place can be closed", OPENSSL, async (stack) => {
+  const server = stack.use(upstream(echo));
+  const sluice = stack.use(
     await Sluice.withConfig(
       `log: { format: json }\nadmin: { listen: "127.0.0.1:0" }\nservices: [{ name: test, listen: "127.0.0.1:0", ` +
         `upstream: "${server.address}", limits: { connections: 1, when_full: wait } }]\n`,

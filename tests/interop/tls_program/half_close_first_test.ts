@@ -10,9 +10,9 @@ import { terminating, tlsClient } from "../../support/program/tls_termination.ts
 interopTest(
   "a TLS client that half-closes before its first byte and reads late gets 32 MiB, with reset: pass",
   OPENSSL,
-  async (stage) => {
+  async (stack) => {
     const sender = new Sender();
-    const { authority, sluice } = await terminating(stage, {
+    const { authority, sluice } = await terminating(stack, {
       service: ["reset: pass"],
       handle: async (conn) => {
         await readAll(conn);
@@ -31,10 +31,10 @@ interopTest(
 interopTest(
   "an upstream that half-closes first and reads late gets 32 MiB of a TLS client, with reset: pass",
   OPENSSL,
-  async (stage) => {
+  async (stack) => {
     const mayRead = Promise.withResolvers<void>();
     const received = Promise.withResolvers<string>();
-    const { authority, sluice } = await terminating(stage, {
+    const { authority, sluice } = await terminating(stack, {
       service: ["reset: pass"],
       handle: async (conn) => {
         await conn.closeWrite();

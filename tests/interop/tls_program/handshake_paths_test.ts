@@ -22,8 +22,8 @@ for (const seamless of [true, false]) {
   interopTest(
     `clients that give up in the handshake leave nothing behind, with ${how}`,
     OPENSSL,
-    async (stage) => {
-      const { authority, sluice } = await terminating(stage, {
+    async (stack) => {
+      const { authority, sluice } = await terminating(stack, {
         tls,
         service: ["limits: { connections: 4 }"],
       });
@@ -48,10 +48,10 @@ for (const seamless of [true, false]) {
   interopTest(
     `no more than limits.connections get in of 200 TLS clients, with ${how}`,
     OPENSSL,
-    async (stage) => {
+    async (stack) => {
       let open = 0;
       let most = 0;
-      const { authority, sluice } = await terminating(stage, {
+      const { authority, sluice } = await terminating(stack, {
         tls,
         service: ["limits: { connections: 50 }"],
         handle: async (conn) => {
@@ -77,8 +77,8 @@ for (const seamless of [true, false]) {
     },
   );
 
-  interopTest(`with when_full: wait every TLS client gets its turn, with ${how}`, OPENSSL, async (stage) => {
-    const { authority, sluice } = await terminating(stage, {
+  interopTest(`with when_full: wait every TLS client gets its turn, with ${how}`, OPENSSL, async (stack) => {
+    const { authority, sluice } = await terminating(stack, {
       tls,
       service: ["limits: { connections: 2, when_full: wait }"],
     });
@@ -86,8 +86,8 @@ for (const seamless of [true, false]) {
     assert.deepEqual(sluice.events("connection_refused"), []);
   });
 
-  interopTest(`handshakes under way do not hold up a second SIGTERM, with ${how}`, OPENSSL, async (stage) => {
-    const { sluice } = await terminating(stage, { tls });
+  interopTest(`handshakes under way do not hold up a second SIGTERM, with ${how}`, OPENSSL, async (stack) => {
+    const { sluice } = await terminating(stack, { tls });
     using clients = new DisposableStack();
     for (let count = 0; count < 10; count++) {
       const client = clients.use(await connect(sluice.port()));
@@ -103,8 +103,8 @@ for (const seamless of [true, false]) {
   });
 }
 
-interopTest("a lifetime ends a handshake", OPENSSL, async (stage) => {
-  const { sluice } = await terminating(stage, { service: ["limits: { lifetime: 1s }"] });
+interopTest("a lifetime ends a handshake", OPENSSL, async (stack) => {
+  const { sluice } = await terminating(stack, { service: ["limits: { lifetime: 1s }"] });
   using client = await connect(sluice.port());
   await writeAll(client, HELLO.subarray(0, 60));
   assert.equal(await endOf(client), "fin");
@@ -115,17 +115,17 @@ interopTest("a lifetime ends a handshake", OPENSSL, async (stage) => {
 for (const names of [[], [["other.test"]]]) {
   const count = names.length + 1;
 
-  interopTest(`a handshake may come byte by byte, ${count} certificates`, OPENSSL, async (stage) => {
-    const { authority, sluice } = await terminating(stage, { names });
-    const path = stage.use(new Path(sluice.port(), { singly: 800 }));
+  interopTest(`a handshake may come byte by byte, ${count} certificates`, OPENSSL, async (stack) => {
+    const { authority, sluice } = await terminating(stack, { names });
+    const path = stack.use(new Path(sluice.port(), { singly: 800 }));
     await ping(path.port, authority, names[0]?.[0]);
   });
 
   interopTest(
     `a ClientHello may be of 17 KB, in two records, ${count} certificates`,
     OPENSSL,
-    async (stage) => {
-      const { authority, sluice } = await terminating(stage, { names });
+    async (stack) => {
+      const { authority, sluice } = await terminating(stack, { names });
       const alpn = Array.from({ length: 170 }, (_, index) => `${index}`.padEnd(100, "x"));
       const hostname = names[0]?.[0] ?? NAME;
       using client = await tlsClient(sluice.port(), authority, { hostname, alpn });
@@ -134,14 +134,14 @@ for (const names of [[], [["other.test"]]]) {
     },
   );
 
-  interopTest(`so may a PROXY header with it, ${count} certificates`, OPENSSL, async (stage) => {
-    const { authority, sluice } = await terminating(stage, {
+  interopTest(`so may a PROXY header with it, ${count} certificates`, OPENSSL, async (stack) => {
+    const { authority, sluice } = await terminating(stack, {
       names,
       service: ["accept_proxy_protocol: { from: 127.0.0.1 }"],
     });
     const addresses = by.ipv4Block("192.0.2.7", "198.51.100.1", [1234, 443]);
     const preface = by.bytesOf(by.binaryHeader(by.PROXY, by.TCP4, addresses));
-    const path = stage.use(new Path(sluice.port(), { preface, singly: 800 }));
+    const path = stack.use(new Path(sluice.port(), { preface, singly: 800 }));
     await ping(path.port, authority, names[0]?.[0]);
     const [line] = await sluice.loggedEvents("connection_closed", 1);
     assert.equal(line!.client, "192.0.2.7:1234");
@@ -150,9 +150,9 @@ for (const names of [[], [["other.test"]]]) {
   interopTest(
     `a handshake keeps the certificate it began with, ${count} certificates`,
     OPENSSL,
-    async (stage) => {
-      const { authority, pair, sluice } = await terminating(stage, { names });
-      const path = stage.use(new Path(sluice.port(), { stopAfter: 100 }));
+    async (stack) => {
+      const { authority, pair, sluice } = await terminating(stack, { names });
+      const path = stack.use(new Path(sluice.port(), { stopAfter: 100 }));
       const begun = tlsClient(path.port, authority);
       await path.stopped;
       // Its first bytes came before others connected, and were looked at before those were served.
@@ -172,8 +172,8 @@ for (const names of [[], [["other.test"]]]) {
   interopTest(
     `a client that stops in its ClientHello is closed in time, ${count} certificates`,
     OPENSSL,
-    async (stage) => {
-      const { sluice } = await terminating(stage, { names, tls: () => ["handshake_timeout: 300ms"] });
+    async (stack) => {
+      const { sluice } = await terminating(stack, { names, tls: () => ["handshake_timeout: 300ms"] });
       for (const length of [0, 3, 100]) {
         using client = await connect(sluice.port());
         await writeAll(client, HELLO.subarray(0, length));

@@ -1,7 +1,7 @@
 /** TLS and the PROXY protocol on the same connection, on either side of the proxy. */
 
 import assert from "node:assert/strict";
-import { latin1, mirror, reflection } from "../../support/peers/echo_at_eof.ts";
+import { echoAtEof, echoed, latin1 } from "../../support/peers/echo_at_eof.ts";
 import * as by from "../../support/bytes/proxy_headers.ts";
 import { connect, readText, writeAll, writeText } from "../../support/peers/sockets.ts";
 import {
@@ -22,13 +22,13 @@ import { interopTest } from "../../support/interop.ts";
 import { NAME, terminating, tlsClient } from "../../support/program/tls_termination.ts";
 import { openssl } from "../servers/tls_clients.ts";
 
-interopTest("an upstream is told of the TLS that ended in the proxy", OPENSSL, async (stage) => {
-  const { authority, sluice } = await terminating(stage, {
+interopTest("an upstream is told of the TLS that ended in the proxy", OPENSSL, async (stack) => {
+  const { authority, sluice } = await terminating(stack, {
     tls: (authority) => [`client_ca: "${authority.cert}"`, "client_auth: request", "alpn: [imap, h2]"],
     service: ["send_proxy_protocol: v2"],
   });
   using conn = await tlsClient(sluice.port(), authority, { alpn: ["h2"] });
-  const anonymous = headerIn(await reflection(conn, "ping"));
+  const anonymous = headerIn(await echoed(conn, "ping"));
   assert.equal(anonymous.authority, NAME);
   assert.equal(anonymous.alpn, "h2");
   // There is no certificate that could have been verified.
@@ -47,9 +47,9 @@ interopTest("an upstream is told of the TLS that ended in the proxy", OPENSSL, a
   assert.equal(lines[1]!.sni, NAME);
 });
 
-interopTest("an upstream is told the common name, whatever else the subject says", OPENSSL, async (stage) => {
+interopTest("an upstream is told the common name, whatever else the subject says", OPENSSL, async (stack) => {
   const clients = newAuthority();
-  const { authority, sluice } = await terminating(stage, {
+  const { authority, sluice } = await terminating(stack, {
     tls: async (authority) => [`client_ca: "${await authority.file("clients.pem", clients.pem)}"`],
     service: ["send_proxy_protocol: v2"],
   });
@@ -82,8 +82,8 @@ for (const version of ["-tls1_2", "-tls1_3"]) {
   interopTest(
     `an upstream is told whether a certificate came in this handshake (${version})`,
     OPENSSL,
-    async (stage) => {
-      const { authority, sluice } = await terminating(stage, {
+    async (stack) => {
+      const { authority, sluice } = await terminating(stack, {
         tls: (authority) => [`client_ca: "${authority.cert}"`],
         service: ["send_proxy_protocol: v2"],
         // Sessions are of one thread.
@@ -104,10 +104,10 @@ for (const version of ["-tls1_2", "-tls1_3"]) {
   );
 }
 
-interopTest("a PROXY header comes before the handshake, from whom it may", OPENSSL, async (stage) => {
-  const { authority, sluice } = await terminating(stage, {
+interopTest("a PROXY header comes before the handshake, from whom it may", OPENSSL, async (stack) => {
+  const { authority, sluice } = await terminating(stack, {
     service: ["accept_proxy_protocol: { from: 127.0.0.1 }", "send_proxy_protocol: v1"],
-    handle: mirror,
+    handle: echoAtEof,
   });
   const tcp = await connect(sluice.port());
   const addresses = by.ipv4Block("192.0.2.7", "198.51.100.1", [1234, 443]);

@@ -7,14 +7,14 @@ import { CertificateAuthority, OPENSSL } from "../../support/certificates.ts";
 import { interopTest } from "../../support/interop.ts";
 import { NAME, tlsClient } from "../../support/program/tls_termination.ts";
 
-interopTest("TLS comes, changes and goes with reloads, and open connections stay", OPENSSL, async (stage) => {
-  const authority = stage.use(await CertificateAuthority.create());
+interopTest("TLS comes, changes and goes with reloads, and open connections stay", OPENSSL, async (stack) => {
+  const authority = stack.use(await CertificateAuthority.create());
   const [pair, other] = [await authority.issue({ name: NAME }), await authority.issue({ name: NAME })];
-  const server = stage.use(upstream(echo));
+  const server = stack.use(upstream(echo));
   const yaml = (tls: string, more = "") =>
     `services:\n  - { name: test, listen: "127.0.0.1:0", upstream: "${server.address}"${tls} }\n${more}`;
   const tls = ({ cert, key }: typeof pair, keys = "") => `, tls: { cert: "${cert}", key: "${key}"${keys} }`;
-  const reloadable = stage.use(
+  const reloadable = stack.use(
     await Reloadable.start(yaml(tls(pair, `, client_ca: "${authority.cert}", client_auth: require`))),
   );
   const port = reloadable.sluice.port();

@@ -13,8 +13,8 @@ for (const seamless of [true, false]) {
   interopTest(
     `${CLIENTS} TLS clients that connect and reset at once leave as many lines, with seamless: ${seamless}`,
     OPENSSL,
-    async (stage) => {
-      const { sluice } = await terminating(stage, { tls: () => [`seamless: ${seamless}`] });
+    async (stack) => {
+      const { sluice } = await terminating(stack, { tls: () => [`seamless: ${seamless}`] });
       // Nobody accepts meanwhile: the kernel alone answers.
       await suspend(sluice);
       for (let count = 0; count < CLIENTS; count++) await connectAndReset(sluice.port());

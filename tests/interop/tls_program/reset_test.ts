@@ -22,10 +22,10 @@ for (const engine of ["node:tls", "Deno.listenTls"]) {
   interopTest(
     `the upstream resets after the client's close_notify, with ${engine}`,
     OPENSSL,
-    async (stage) => {
-      const server = stage.use(upstream(echo));
-      const path = stage.use(await resettingPath(server.port, "client"));
-      const { authority, sluice } = await terminating(stage, { tls, upstream: path.address });
+    async (stack) => {
+      const server = stack.use(upstream(echo));
+      const path = stack.use(await resettingPath(server.port, "client"));
+      const { authority, sluice } = await terminating(stack, { tls, upstream: path.address });
       using client = await tlsClient(sluice.port(), authority);
       await writeText(client, "ping");
       assert.equal(await readText(client, 4), "ping");
@@ -35,8 +35,8 @@ for (const engine of ["node:tls", "Deno.listenTls"]) {
     },
   );
 
-  interopTest(`the client resets after the upstream's FIN, with ${engine}`, OPENSSL, async (stage) => {
-    const { authority, sluice } = await terminating(stage, {
+  interopTest(`the client resets after the upstream's FIN, with ${engine}`, OPENSSL, async (stack) => {
+    const { authority, sluice } = await terminating(stack, {
       tls,
       handle: async (conn) => {
         await writeText(conn, "hello");
@@ -44,15 +44,15 @@ for (const engine of ["node:tls", "Deno.listenTls"]) {
         await endOf(conn);
       },
     });
-    const path = stage.use(await resettingPath(sluice.port(), "server"));
+    const path = stack.use(await resettingPath(sluice.port(), "server"));
     using client = await tlsClient(path.port, authority);
     await readText(client, 5);
     assert.deepEqual(await reasonOf(sluice), ["upstream closed, then client reset", undefined]);
   });
 }
 
-interopTest("an upstream inside TLS resets after the client's FIN", OPENSSL, async (stage) => {
-  const authority = stage.use(await CertificateAuthority.create());
+interopTest("an upstream inside TLS resets after the client's FIN", OPENSSL, async (stack) => {
+  const authority = stack.use(await CertificateAuthority.create());
   const pair = await authority.issue({ name: NAME });
   const [cert, key] = await Promise.all([Deno.readTextFile(pair.cert), Deno.readTextFile(pair.key)]);
   const listener = Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert, key });
@@ -62,10 +62,10 @@ interopTest("an upstream inside TLS resets after the client's FIN", OPENSSL, asy
     await writeText(conn, await readText(conn, 4));
     await over.promise;
   };
-  const server = stage.use(new Upstream(listener as unknown as Deno.TcpListener, answer));
-  stage.defer(() => over.resolve());
-  const path = stage.use(await resettingPath(server.port, "client"));
-  const sluice = stage.use(
+  const server = stack.use(new Upstream(listener as unknown as Deno.TcpListener, answer));
+  stack.defer(() => over.resolve());
+  const path = stack.use(await resettingPath(server.port, "client"));
+  const sluice = stack.use(
     await Sluice.before(path.address, [`upstream_tls: { ca: "${authority.cert}", server_name: ${NAME} }`]),
   );
   using client = await connect(sluice.port());

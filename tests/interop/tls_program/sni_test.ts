@@ -12,14 +12,14 @@ const CURL = { needs: ["openssl", "curl"], install: "apt-get install openssl cur
 const NAMES = ["shop.example.com", "api.example.com", "other.test"] as const;
 const REQUEST = "GET / HTTP/1.0\r\n\r\n";
 
-interface Stage {
+interface Fixture {
   readonly authority: CertificateAuthority;
   readonly port: number;
   readonly sluice: Sluice;
 }
 
-interopTest("openssl s_client gets the certificate of the server it names", OPENSSL, async (stage) => {
-  const { authority, port, sluice } = await start(stage);
+interopTest("openssl s_client gets the certificate of the server it names", OPENSSL, async (stack) => {
+  const { authority, port, sluice } = await start(stack);
   for (const version of ["-tls1_2", "-tls1_3"]) {
     for (const name of NAMES) {
       const verify = ["-CAfile", authority.cert, "-verify_return_error", "-verify_hostname", name];
@@ -35,8 +35,8 @@ interopTest("openssl s_client gets the certificate of the server it names", OPEN
   assert.equal(line.event, "connection_closed");
 });
 
-interopTest("curl gets what it asked for, by name and by protocol", CURL, async (stage) => {
-  const { authority, port } = await start(stage);
+interopTest("curl gets what it asked for, by name and by protocol", CURL, async (stack) => {
+  const { authority, port } = await start(stack);
   const get = (name: string, ...args: string[]) =>
     curl([
       "--cacert",
@@ -52,8 +52,8 @@ interopTest("curl gets what it asked for, by name and by protocol", CURL, async 
   assert.match(await get("shop.example.com", "--http1.1", "--tlsv1.3"), /Ciphers supported in s_server/);
 });
 
-interopTest("ALPN decides, where the name does not", OPENSSL, async (stage) => {
-  const { port } = await start(stage);
+interopTest("ALPN decides, where the name does not", OPENSSL, async (stack) => {
+  const { port } = await start(stack);
   const cnOf = async (...args: string[]) => {
     const { report } = await openssl(port, ["-servername", "unknown.test", ...args], REQUEST);
     return /CN = (\S+)$/m.exec(report)?.[1];
@@ -66,19 +66,19 @@ interopTest("ALPN decides, where the name does not", OPENSSL, async (stage) => {
 interopTest("haproxy is told the name in the authority of version 2, in front of TLS", {
   needs: [...HAPROXY.needs, ...CURL.needs],
   install: "apt-get install haproxy openssl curl",
-}, async (stage) => {
-  const authority = stage.use(await CertificateAuthority.create());
+}, async (stack) => {
+  const authority = stack.use(await CertificateAuthority.create());
   const { cert, key } = await authority.issue({ name: "shop.example.com" });
   const both = await Deno.readTextFile(cert) + await Deno.readTextFile(key);
   const haproxy = await startHaproxy(
-    stage,
+    stack,
     (port) => `
   mode http
   bind 127.0.0.1:${port} accept-proxy ssl crt both.pem
   http-request return status 200 content-type text/plain lf-string "%[src_port] %[fc_pp_authority] %[ssl_fc_sni]"`,
     { "both.pem": both },
   );
-  const sluice = stage.use(
+  const sluice = stack.use(
     await Sluice.withConfig(`
 services:
   - name: test
@@ -95,15 +95,15 @@ services:
 });
 
 /** A server for each name behind one sluice, the last one being the default. */
-async function start(stage: AsyncDisposableStack): Promise<Stage> {
-  const authority = stage.use(await CertificateAuthority.create());
+async function start(stack: AsyncDisposableStack): Promise<Fixture> {
+  const authority = stack.use(await CertificateAuthority.create());
   const addresses: string[] = [];
   for (const name of NAMES) {
-    const server = stage.use(await OpensslServer.start(await authority.issue({ name }), ["-www"]));
+    const server = stack.use(await OpensslServer.start(await authority.issue({ name }), ["-www"]));
     addresses.push(`127.0.0.1:${server.port}`);
   }
   const [shop, api, other] = addresses;
-  const sluice = stage.use(
+  const sluice = stack.use(
     await Sluice.withConfig(`
 log: { format: json }
 services:

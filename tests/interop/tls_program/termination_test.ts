@@ -28,8 +28,8 @@ for (const seamless of [true, false]) {
   const how = seamless ? "node:tls" : "Deno.listenTls";
   const tls = () => [`seamless: ${seamless}`];
 
-  interopTest(`megabytes through TLS are what was sent, with ${how}`, OPENSSL, async (stage) => {
-    const { authority, sluice } = await terminating(stage, { tls });
+  interopTest(`megabytes through TLS are what was sent, with ${how}`, OPENSSL, async (stack) => {
+    const { authority, sluice } = await terminating(stack, { tls });
     using client = await tlsClient(sluice.port(), authority);
     const sent = crypto.getRandomValues(new Uint8Array(65_536));
     const received = readAll(client);
@@ -46,8 +46,8 @@ for (const seamless of [true, false]) {
     assert.equal(line!.bytes_from_upstream, 64 * sent.length);
   });
 
-  interopTest(`either side may finish first inside TLS, with ${how}`, OPENSSL, async (stage) => {
-    const { authority, sluice } = await terminating(stage, {
+  interopTest(`either side may finish first inside TLS, with ${how}`, OPENSSL, async (stack) => {
+    const { authority, sluice } = await terminating(stack, {
       tls,
       handle: async (conn) => {
         await writeText(conn, "hello");
@@ -69,8 +69,8 @@ for (const seamless of [true, false]) {
   interopTest(
     `what is no TLS, or another's, is refused and counted as such, with ${how}`,
     OPENSSL,
-    async (stage) => {
-      const { sluice, server } = await terminating(stage, {
+    async (stack) => {
+      const { sluice, server } = await terminating(stack, {
         tls: () => [`seamless: ${seamless}`, "alpn: [h2]"],
       });
       using plain = await connect(sluice.port());
@@ -87,8 +87,8 @@ for (const seamless of [true, false]) {
     },
   );
 
-  interopTest(`silent clients do not keep others out, with ${how}`, OPENSSL, async (stage) => {
-    const { authority, sluice } = await terminating(stage, {
+  interopTest(`silent clients do not keep others out, with ${how}`, OPENSSL, async (stack) => {
+    const { authority, sluice } = await terminating(stack, {
       tls: () => [`seamless: ${seamless}`, "handshake_timeout: 2s"],
     });
     const before = await settledDescriptors(sluice.pid);
@@ -112,15 +112,15 @@ for (const seamless of [true, false]) {
   });
 }
 
-interopTest("mTLS lets in who has a good certificate, and nobody else", OPENSSL, async (stage) => {
-  const { authority, sluice, server } = await terminating(stage, {
+interopTest("mTLS lets in who has a good certificate, and nobody else", OPENSSL, async (stack) => {
+  const { authority, sluice, server } = await terminating(stack, {
     tls: (authority) => [`client_ca: "${authority.cert}"`],
     handle: async (conn) => {
       await writeText(conn, "welcome");
       conn.close();
     },
   });
-  const rogue = stage.use(await CertificateAuthority.create("Rogue"));
+  const rogue = stack.use(await CertificateAuthority.create("Rogue"));
   const as = async (pair?: KeyPair) => {
     const args = pair === undefined ? [] : ["-cert", pair.cert, "-key", pair.key];
     return await openssl(sluice.port(), [...args, "-ign_eof"], " ".repeat(7));
@@ -146,14 +146,14 @@ interopTest("mTLS lets in who has a good certificate, and nobody else", OPENSSL,
   assert.equal(server.accepted, 1);
 });
 
-interopTest("the name a client asks for picks its certificate and its route", OPENSSL, async (stage) => {
+interopTest("the name a client asks for picks its certificate and its route", OPENSSL, async (stack) => {
   const says = (text: string) => async (conn: Deno.TcpConn) => {
     await writeText(conn, text);
     conn.close();
   };
-  const shop = stage.use(upstream(says("shop")));
-  const protocol = stage.use(upstream(says("h2")));
-  const { authority, sluice } = await terminating(stage, {
+  const shop = stack.use(upstream(says("shop")));
+  const protocol = stack.use(upstream(says("h2")));
+  const { authority, sluice } = await terminating(stack, {
     names: [["shop.test", "*.shop.test"]],
     tls: () => ["alpn: [h2, http/1.1]"],
     service: [
@@ -180,11 +180,11 @@ interopTest("the name a client asks for picks its certificate and its route", OP
   assert.deepEqual([line?.upstream, line?.event], [shop.address, "connection_closed"]);
 });
 
-interopTest("redis-cli and redis-benchmark work with TLS before a plain Redis", REDIS_CLI, async (stage) => {
-  const redis = await startRedis(stage);
-  const authority = stage.use(await CertificateAuthority.create());
+interopTest("redis-cli and redis-benchmark work with TLS before a plain Redis", REDIS_CLI, async (stack) => {
+  const redis = await startRedis(stack);
+  const authority = stack.use(await CertificateAuthority.create());
   const pair = await authority.issue({ name: "localhost", names: ["DNS:localhost", "IP:127.0.0.1"] });
-  const sluice = stage.use(
+  const sluice = stack.use(
     await Sluice.withConfig(
       `services: [{ name: redis, listen: "127.0.0.1:0", upstream: "127.0.0.1:${redis.port}", ` +
         `tls: { cert: "${pair.cert}", key: "${pair.key}" } }]`,
@@ -213,8 +213,8 @@ interopTest("redis-cli and redis-benchmark work with TLS before a plain Redis", 
 interopTest(
   "a client that ends without close_notify is no error, where that can be seen",
   OPENSSL,
-  async (stage) => {
-    const { sluice } = await terminating(stage, { tls: () => ["seamless: false"] });
+  async (stack) => {
+    const { sluice } = await terminating(stack, { tls: () => ["seamless: false"] });
     // With TLS 1.2 it has nothing unread when it dies, so the kernel sends a FIN for it.
     const args = ["s_client", "-connect", `127.0.0.1:${sluice.port()}`, "-quiet", "-tls1_2"];
     const client = spawn("openssl", args, { input: "" });

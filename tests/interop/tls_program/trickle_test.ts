@@ -18,8 +18,8 @@ for (const certificates of [1, 2]) {
   interopTest(
     `clients that trickle their ClientHello are closed, evicted or not, ${certificates} certificates`,
     OPENSSL,
-    async (stage) => {
-      const { sluice } = await terminating(stage, {
+    async (stack) => {
+      const { sluice } = await terminating(stack, {
         tls: () => ["handshake_timeout: 3s"],
         start: { workers: 1 },
         names: certificates === 1 ? [] : [["other.test"]],
@@ -27,7 +27,7 @@ for (const certificates of [1, 2]) {
       const before = await settledDescriptors(sluice.pid);
       const clients: Deno.TcpConn[] = [];
       const over = new AbortController();
-      stage.defer(() => clients.forEach(tryClose));
+      stack.defer(() => clients.forEach(tryClose));
       for (let count = 0; count < FIRST; count++) clients.push(await connect(sluice.port()));
       const trickling = trickle(clients, over.signal);
       for (let count = 0; count < MORE; count++) clients.push(await connect(sluice.port()));

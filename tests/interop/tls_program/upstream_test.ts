@@ -11,17 +11,17 @@ const NAME = "db.internal.test";
 
 /** `-rev` makes it send back each line turned round. */
 async function before(
-  stage: AsyncDisposableStack,
+  stack: AsyncDisposableStack,
   { request = {}, server: args = [], tls }: {
     request?: Partial<CertificateRequest>;
     server?: string[];
     tls: (authority: CertificateAuthority) => Promise<string[]> | string[];
   },
 ) {
-  const authority = stage.use(await CertificateAuthority.create());
+  const authority = stack.use(await CertificateAuthority.create());
   const pair = await authority.issue({ name: NAME, ...request });
-  const server = stage.use(await OpensslServer.start(pair, ["-rev", ...args]));
-  const sluice = stage.use(
+  const server = stack.use(await OpensslServer.start(pair, ["-rev", ...args]));
+  const sluice = stack.use(
     await Sluice.withConfig(`
 log: { format: json }
 upstreams: { group: { endpoints: ["127.0.0.1:${server.port}"], retry: { attempts: 1 } } }
@@ -42,11 +42,11 @@ async function turnedRound(sluice: Sluice): Promise<string> {
 interopTest(
   "plain clients reach an upstream that speaks TLS, by name and with a certificate",
   OPENSSL,
-  async (stage) => {
+  async (stack) => {
     for (const version of ["-tls1_2", "-tls1_3"]) {
       const own = await CertificateAuthority.create("Clients");
-      stage.use(own);
-      const { sluice } = await before(stage, {
+      stack.use(own);
+      const { sluice } = await before(stack, {
         server: [version, "-Verify", "1", "-CAfile", own.cert, "-verify_return_error"],
         tls: async (authority) => {
           const pair = await own.issue({ name: "proxy", usage: "clientAuth" });
@@ -74,8 +74,8 @@ const FAILURES: [what: string, request: Partial<CertificateRequest>, tls: string
 ];
 
 for (const [what, request, tls, detail] of FAILURES) {
-  interopTest(`a certificate fails for ${what}, and the log says so`, OPENSSL, async (stage) => {
-    const { sluice } = await before(stage, {
+  interopTest(`a certificate fails for ${what}, and the log says so`, OPENSSL, async (stack) => {
+    const { sluice } = await before(stack, {
       request,
       tls: (authority) => tls.map((entry) => entry === "CA" ? `ca: "${authority.cert}"` : entry),
     });
@@ -87,16 +87,16 @@ for (const [what, request, tls, detail] of FAILURES) {
   });
 }
 
-interopTest("with verify: false any certificate will do, and the log warns", OPENSSL, async (stage) => {
-  const { sluice } = await before(stage, { request: { until: -1, from: -5 }, tls: () => ["verify: false"] });
+interopTest("with verify: false any certificate will do, and the log warns", OPENSSL, async (stack) => {
+  const { sluice } = await before(stack, { request: { until: -1, from: -5 }, tls: () => ["verify: false"] });
   assert.equal(await turnedRound(sluice), "olleh\n");
   assert.match(await sluice.logged("certificate is not checked"), /"level":"warn"/);
 });
 
-interopTest("an upstream that is not TLS, or hangs, fails in time", OPENSSL, async (stage) => {
+interopTest("an upstream that is not TLS, or hangs, fails in time", OPENSSL, async (stack) => {
   using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const port = (silent.addr as Deno.NetAddr).port;
-  const sluice = stage.use(
+  const sluice = stack.use(
     await Sluice.withConfig(`
 log: { format: json }
 services:

@@ -5,7 +5,7 @@ import type { Admin } from "../../support/program/admin.ts";
 import type { CertificateAuthority, KeyPair } from "../../support/certificates.ts";
 import { becomes } from "../clock.ts";
 import type { Incidents } from "../verdict/incidents.ts";
-import type { Program } from "../../support/program/watched_program.ts";
+import type { WatchedProgram } from "../../support/program/watched_program.ts";
 import type { Random } from "../../support/random.ts";
 import { EXTRAS, type Settings } from "./settings.ts";
 
@@ -13,7 +13,7 @@ import { EXTRAS, type Settings } from "./settings.ts";
 const PATIENCE = 10_000;
 
 export interface ReloadsParts {
-  readonly program: Program;
+  readonly program: WatchedProgram;
   readonly admin: Admin;
   readonly settings: Settings;
   readonly incidents: Incidents;

@@ -2,7 +2,7 @@
 
 import type { AccessLines } from "../verdict/access_lines.ts";
 import { sleep } from "../clock.ts";
-import { type Door, enter, type Entered, enterRaw } from "./entrance.ts";
+import { enter, type Entered, enterRaw, type ServiceTarget } from "./service_client.ts";
 import type { Incidents, Loss } from "../verdict/incidents.ts";
 import { Random } from "../../support/random.ts";
 import { type Script, SCRIPTS, type Session } from "./scripts.ts";
@@ -16,7 +16,7 @@ const TICK = 20;
 
 export interface TrafficParts {
   /** Where a service is; undefined while it is not there. */
-  readonly doorOf: (service: string) => Door | undefined;
+  readonly doorOf: (service: string) => ServiceTarget | undefined;
   readonly reports: Reports;
   readonly incidents: Incidents;
   readonly lines: AccessLines;
@@ -85,22 +85,22 @@ export class Traffic {
     const script = this.#random.pickWeighted(SCRIPTS);
     const service = this.#random.pick(script.services);
     const random = this.#random.fork();
-    const door = this.#parts.doorOf(service);
-    if (door === undefined) return;
+    const target = this.#parts.doorOf(service);
+    if (target === undefined) return;
     const visit = ++this.#last;
-    const done = this.#visit(visit, script, door, random).finally(() => this.#open.delete(done));
+    const done = this.#visit(visit, script, target, random).finally(() => this.#open.delete(done));
     this.#open.set(done, `visit ${visit}, "${script.name}" at ${service}`);
   }
 
-  async #visit(visit: number, script: Script, door: Door, random: Random): Promise<void> {
-    const { service } = door;
+  async #visit(visit: number, script: Script, target: ServiceTarget, random: Random): Promise<void> {
+    const { service } = target;
     const from = performance.now();
     const late = Promise.withResolvers<never>();
     const timer = setTimeout(() => late.reject(new Error(`Not done after ${LONGEST / 1000} s`)), LONGEST);
     let entered: Entered | undefined;
     let intake: Intake | undefined;
     try {
-      entered = await this.#enter(script, door, random);
+      entered = await this.#enter(script, target, random);
       intake = new Intake(entered.wire);
       const played = script.play(this.#session(visit, service, entered, intake, random));
       played.catch(() => {});
@@ -117,10 +117,13 @@ export class Traffic {
     }
   }
 
-  async #enter({ isRaw }: Script, door: Door, random: Random): Promise<Entered> {
-    if (isRaw) return { ...await enterRaw(door), client: undefined };
+  async #enter({ isRaw }: Script, target: ServiceTarget, random: Random): Promise<Entered> {
+    if (isRaw) return { ...await enterRaw(target), client: undefined };
     // Only one service looks at the addresses of clients.
-    return await enter(door, door.service === "limited" ? `127.0.0.${random.integer(11, 15)}` : "127.0.0.1");
+    return await enter(
+      target,
+      target.service === "limited" ? `127.0.0.${random.integer(11, 15)}` : "127.0.0.1",
+    );
   }
 
   #session(visit: number, service: string, { wire }: Entered, intake: Intake, random: Random): Session {

@@ -3,7 +3,7 @@ import { Metrics } from "../../support/program/admin.ts";
 import { auditAtRest, Counters } from "./consistency.ts";
 import { chart } from "./chart.ts";
 import { growth, mostFrequent, type Sample } from "../../support/program/process_samples.ts";
-import { spells } from "../phases.ts";
+import { phases } from "../phases.ts";
 import { courseText, unlevel } from "./verdict.ts";
 
 /** One sample a second, of so many. */
@@ -67,13 +67,13 @@ Deno.test("a curve has its scale, and columns as high as its values", () => {
   );
 });
 
-Deno.test("spells of load are a warm-up and about two minutes each, as long as asked for all together", () => {
+Deno.test("phases of load are a warm-up and about two minutes each, as long as asked for all together", () => {
   for (const minutes of [0.5, 1, 3, 10, 60]) {
-    const all = spells(minutes);
+    const all = phases(minutes);
     assert.ok(Math.abs(all.reduce((sum, each) => sum + each) - minutes) < 1e-9, `${minutes}`);
     assert.ok(all.length >= 2 && all[0]! <= 1);
   }
-  assert.equal(spells(10).length, 6);
+  assert.equal(phases(10).length, 6);
 });
 
 const BOOKS = `# HELP sluice_connections_total Accepted.

@@ -3,14 +3,14 @@
 import { readAll, writeAll } from "./sockets.ts";
 
 /** Sends everything back once the client has finished. */
-export async function mirror(conn: Deno.Conn): Promise<void> {
+export async function echoAtEof(conn: Deno.Conn): Promise<void> {
   const bytes = await readAll(conn);
   await writeAll(conn, bytes);
   await conn.closeWrite();
 }
 
-/** What a {@linkcode mirror} behind a proxy gets of these bytes, a character for each; empty when there is no way to it. */
-export async function reflection(conn: Deno.Conn, ...pieces: (Uint8Array | string)[]): Promise<string> {
+/** What a server with {@linkcode echoAtEof} behind a proxy gets of these bytes, a character for each; empty when there is no way to it. */
+export async function echoed(conn: Deno.Conn, ...pieces: (Uint8Array | string)[]): Promise<string> {
   try {
     for (const piece of pieces) {
       await writeAll(conn, typeof piece === "string" ? new TextEncoder().encode(piece) : piece);

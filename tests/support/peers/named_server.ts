@@ -19,7 +19,7 @@ import {
  * One of several upstreams that stand in for each other. It answers NAME with its name, a letter, and echoes from then
  * on; PING is for health checks. It can stop listening and come back on the same port.
  */
-export class Member implements AsyncDisposable {
+export class NamedServer implements AsyncDisposable {
   readonly name: string;
   /** What PING is answered, the first, the second and so on. */
   answer: (ping: number) => string | Promise<string> = () => "+PONG\r\n";
@@ -37,8 +37,8 @@ export class Member implements AsyncDisposable {
     this.#port = this.#upstreams[0]!.port;
   }
 
-  static async start(name: string): Promise<Member> {
-    const member = new Member(name);
+  static async start(name: string): Promise<NamedServer> {
+    const member = new NamedServer(name);
     // As long as a connection has it, nobody is given the port while nothing listens there.
     member.#holder = await connect(member.#port);
     await askName(member.#holder);
@@ -88,15 +88,15 @@ export class Member implements AsyncDisposable {
 }
 
 /** Upstreams with the letters of a word for names. */
-export class Members implements AsyncDisposable {
-  readonly all: readonly Member[];
+export class NamedServers implements AsyncDisposable {
+  readonly all: readonly NamedServer[];
 
-  private constructor(all: readonly Member[]) {
+  private constructor(all: readonly NamedServer[]) {
     this.all = all;
   }
 
-  static async start(names: string): Promise<Members> {
-    return new Members(await Promise.all([...names].map((name) => Member.start(name))));
+  static async start(names: string): Promise<NamedServers> {
+    return new NamedServers(await Promise.all([...names].map((name) => NamedServer.start(name))));
   }
 
   /** Their addresses, quoted for YAML. */
@@ -187,7 +187,7 @@ export function countsOf(names: readonly string[]): Record<string, number> {
   return counts;
 }
 
-/** Which {@linkcode Member} a connection leads to; empty when it ends instead. */
+/** Which {@linkcode NamedServer} a connection leads to; empty when it ends instead. */
 export async function askName(conn: Deno.Conn): Promise<string> {
   try {
     await writeText(conn, "NAME");
@@ -197,7 +197,7 @@ export async function askName(conn: Deno.Conn): Promise<string> {
   }
 }
 
-/** Which {@linkcode Member} a client gets to from an address or port of its choice; empty when it is turned away. */
+/** Which {@linkcode NamedServer} a client gets to from an address or port of its choice; empty when it is turned away. */
 export function whoAnswers(
   port: number,
   from: { host?: string; localAddress?: string; localPort?: number } = {},

@@ -2,7 +2,7 @@
 
 import { connect, type Socket } from "node:net";
 
-export interface Coming {
+export interface TestClientOptions {
   /** 127.0.0.1 unless given. */
   readonly host?: string;
   readonly localAddress?: string;
@@ -10,8 +10,8 @@ export interface Coming {
   readonly header?: Uint8Array | string;
 }
 
-/** A client who asks a {@linkcode Member} for its name. */
-export class Guest implements Disposable {
+/** A client who asks a {@linkcode NamedServer} for its name. */
+export class TestClient implements Disposable {
   /** Who answered; empty for one who was turned away. */
   readonly name: string;
   /** The local port. */
@@ -28,7 +28,7 @@ export class Guest implements Disposable {
   }
 
   /** Resolves with the answer, or when there is none as the connection was closed. */
-  static async come(port: number, { header = "", ...from }: Coming = {}): Promise<Guest> {
+  static async connect(port: number, { header = "", ...from }: TestClientOptions = {}): Promise<TestClient> {
     const socket = connect({ host: "127.0.0.1", port, noDelay: true, ...from });
     const ended = Promise.withResolvers<number>();
     const failed = Promise.withResolvers<never>();
@@ -48,7 +48,7 @@ export class Guest implements Disposable {
     if (header.length > 0) socket.write(header);
     socket.write("NAME");
     const name = await Promise.race([answered.promise, failed.promise]);
-    return new Guest(name, localPort, ended.promise, socket);
+    return new TestClient(name, localPort, ended.promise, socket);
   }
 
   reset(): void {
@@ -61,7 +61,7 @@ export class Guest implements Disposable {
 }
 
 /** Connects, sends, and resets the connection, whether anybody has accepted it or not. */
-export async function hitAndRun(port: number, bytes: string): Promise<void> {
+export async function sendAndReset(port: number, bytes: string): Promise<void> {
   const socket = connect({ host: "127.0.0.1", port });
   await new Promise<void>((resolve, reject) => {
     socket.on("error", reject);
@@ -73,23 +73,23 @@ export async function hitAndRun(port: number, bytes: string): Promise<void> {
 }
 
 /** Many of them, all gone in the end. */
-export class Guests implements Disposable {
-  readonly #all: Guest[] = [];
+export class TestClients implements Disposable {
+  readonly #all: TestClient[] = [];
 
   /** One more, who stays. */
-  async come(port: number, coming?: Coming): Promise<Guest> {
-    const guest = await Guest.come(port, coming);
-    this.#all.push(guest);
-    return guest;
+  async connect(port: number, options?: TestClientOptions): Promise<TestClient> {
+    const client = await TestClient.connect(port, options);
+    this.#all.push(client);
+    return client;
   }
 
   /** So many at the same time; gives their names. */
-  async rush(port: number, count: number, coming?: Coming): Promise<string[]> {
-    const guests = await Promise.all(Array.from({ length: count }, () => this.come(port, coming)));
-    return guests.map(({ name }) => name);
+  async connectMany(port: number, count: number, options?: TestClientOptions): Promise<string[]> {
+    const clients = await Promise.all(Array.from({ length: count }, () => this.connect(port, options)));
+    return clients.map(({ name }) => name);
   }
 
   [Symbol.dispose](): void {
-    for (const guest of this.#all) guest[Symbol.dispose]();
+    for (const client of this.#all) client[Symbol.dispose]();
   }
 }

@@ -29,23 +29,23 @@ export interface TerminatingOptions {
 
 /** Starts it before a server that sends back what it gets. It logs JSON. */
 export async function terminating(
-  stage: AsyncDisposableStack,
+  stack: AsyncDisposableStack,
   { tls = () => [], names = [], service = [], handle = echo, upstream: address, start = {} }:
     TerminatingOptions = {},
 ): Promise<Terminating> {
-  const authority = stage.use(await CertificateAuthority.create());
+  const authority = stack.use(await CertificateAuthority.create());
   const pair = await authority.issue({ name: NAME });
   const others = await Promise.all(
     names.map((all) => authority.issue({ name: all[0]!, names: all.map((name) => `DNS:${name}`) })),
   );
-  const server = stage.use(upstream(handle));
+  const server = stack.use(upstream(handle));
   const certificates = [pair, ...others].map(({ cert, key }) => `{ cert: "${cert}", key: "${key}" }`);
   const entries = [`certificates: [${certificates.join(", ")}]`, ...await tls(authority)];
   const keys = [`upstream: "${address ?? server.address}"`, `tls: { ${entries.join(", ")} }`, ...service];
   const yaml = `log: { format: json }\nservices: [{ name: test, listen: "127.0.0.1:0", ${
     keys.join(", ")
   } }]\n`;
-  const sluice = stage.use(await Sluice.withConfig(yaml, [], start));
+  const sluice = stack.use(await Sluice.withConfig(yaml, [], start));
   return { authority, pair, server, sluice };
 }
 

@@ -1,4 +1,4 @@
-/** Sluice as a program: started as a user does, and listened to. */
+/** A sluice program, started as a user does, whose log is watched for alarms. */
 
 import { type Ready, sluiceCommand } from "./program.ts";
 
@@ -22,7 +22,7 @@ const ALARMS: ReadonlySet<string> = new Set([
 /** Lines that are kept to be shown should it die. */
 const LAST_LINES = 20;
 
-export class Program {
+export class WatchedProgram {
   readonly ready: Ready;
   readonly #child: Deno.ChildProcess;
   readonly #counts: Map<string, number>;
@@ -39,7 +39,7 @@ export class Program {
   }
 
   /** Resolves when it is ready. @param onAlarm Called with lines of its log that should not be there. */
-  static async start(config: string, onAlarm: (line: string) => void): Promise<Program> {
+  static async start(config: string, onAlarm: (line: string) => void): Promise<WatchedProgram> {
     const [command, ...args] = sluiceCommand();
     const child = new Deno.Command(command, {
       args: [...args, "-c", config, "--print-ready"],
@@ -62,7 +62,7 @@ export class Program {
       void (async () => {
         for await (const _line of lines);
       })();
-      return new Program(child, JSON.parse(line), log);
+      return new WatchedProgram(child, JSON.parse(line), log);
     }
     await log.ended;
     throw new Error(`sluice ended before it was ready:\n${log.last.join("\n")}`);

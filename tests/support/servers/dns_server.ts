@@ -40,11 +40,11 @@ export class DnsServer implements AsyncDisposable {
     this.#running = running;
   }
 
-  /** Starts it in a home of its own on `stage`, on a free port of 127.0.0.1. */
-  static async start(stage: AsyncDisposableStack, zone: Zone): Promise<DnsServer> {
-    const home = stage.use(await Home.make("dnsmasq"));
+  /** Starts it in a home of its own on `stack`, on a free port of 127.0.0.1. */
+  static async start(stack: AsyncDisposableStack, zone: Zone): Promise<DnsServer> {
+    const home = stack.use(await Home.make("dnsmasq"));
     const running = await home.start((port) => command(home, zone, port));
-    return stage.use(new DnsServer(home, running));
+    return stack.use(new DnsServer(home, running));
   }
 
   get address(): TcpAddress {

@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { ask, codeOf, get, order, outcome, recordingLog, type Stage, stage } from "./admin_fixture.ts";
+import { ask, codeOf, type Fixture, fixture, get, order, outcome, recordingLog } from "./admin_fixture.ts";
 
 const TOKEN = "correct-horse-battery";
 
 /** What becomes of a GET with these header lines: the status, and the code of the error. */
-async function verdict(admin: Stage, path: string, ...lines: string[]): Promise<string> {
+async function verdict(admin: Fixture, path: string, ...lines: string[]): Promise<string> {
   const { status, text } = await ask(admin, get(path, ...lines));
   return status < 400 ? String(status) : `${status} ${codeOf(text)}`;
 }
 
 Deno.test("the Host is an IP address, localhost, the name listened on, or one of admin.hosts", async () => {
-  await using admin = await stage({
+  await using admin = await fixture({
     listen: { transport: "tcp", hostname: "LocalHost", port: 0 },
     hosts: ["proxy-1.example.com"],
   });
@@ -48,7 +48,7 @@ Deno.test("the Host is an IP address, localhost, the name listened on, or one of
 });
 
 Deno.test("no Host that is a name gets in unless it is listed", async () => {
-  await using admin = await stage();
+  await using admin = await fixture();
   const label = fc.stringMatching(/^[a-z]([a-z0-9-]{0,8}[a-z0-9])?$/);
   const name = fc.array(label, { minLength: 1, maxLength: 4 }).map((labels) => labels.join("."));
   await fc.assert(
@@ -63,7 +63,7 @@ Deno.test("no Host that is a name gets in unless it is listed", async () => {
 });
 
 Deno.test("a request from another site's page is refused on every route, whatever it asks for", async () => {
-  await using admin = await stage({ hosts: ["admin.example"] });
+  await using admin = await fixture({ hosts: ["admin.example"] });
   const own = `Host: ${admin.host}`;
   const cases: [lines: string[], expected: string][] = [
     [[own, `Origin: http://${admin.host}`], "200"],
@@ -101,7 +101,7 @@ Deno.test("a request from another site's page is refused on every route, whateve
 
 Deno.test("with a token, the API and the metrics need it; the page and the health of the program do not", async () => {
   const { log, lines } = recordingLog();
-  await using admin = await stage({ token: TOKEN, log });
+  await using admin = await fixture({ token: TOKEN, log });
   const own = `Host: ${admin.host}`;
   for (const path of ["/healthz", "/readyz", "/", "/page.js"]) {
     assert.equal(await verdict(admin, path, own), "200", path);

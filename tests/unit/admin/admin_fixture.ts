@@ -11,7 +11,7 @@ import { type Log, silentLog } from "../../../src/observe/log/log.ts";
 import { readAll, writeText } from "../../support/peers/sockets.ts";
 import { FakeBackend } from "./fake_backend.ts";
 
-export interface Stage extends AsyncDisposable {
+export interface Fixture extends AsyncDisposable {
   readonly server: ListeningAdmin;
   readonly backend: FakeBackend;
   /** `127.0.0.1:40123` */
@@ -20,7 +20,7 @@ export interface Stage extends AsyncDisposable {
 }
 
 /** Where a test has not said otherwise: a free port of 127.0.0.1, no token, a page of two files. */
-export async function stage(options: Partial<AdminListenOptions> = {}): Promise<Stage> {
+export async function fixture(options: Partial<AdminListenOptions> = {}): Promise<Fixture> {
   const backend = new FakeBackend();
   const page = new Map([
     ["/", { type: "text/html; charset=utf-8", body: "<!doctype html><title>sluice</title>" }],
@@ -47,7 +47,7 @@ export interface Answer {
 }
 
 /** Sends a request as it is written, `\n` for line ends, and reads until the server ends the connection. */
-export async function ask({ server }: Stage, request: string): Promise<Answer> {
+export async function ask({ server }: Fixture, request: string): Promise<Answer> {
   using conn = await connectTo(server.address);
   await writeText(conn, request.replaceAll("\n", "\r\n"));
   const text = new TextDecoder().decode(await readAll(conn));

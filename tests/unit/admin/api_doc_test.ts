@@ -7,7 +7,7 @@ import { routesOf } from "../../../src/admin/routes.ts";
 import { parseDuration } from "../../../src/config/values/duration.ts";
 import { silentLog } from "../../../src/observe/log/log.ts";
 import { type Example, readExamples, readTable } from "./api_doc.ts";
-import { type Stage, stage } from "./admin_fixture.ts";
+import { type Fixture, fixture } from "./admin_fixture.ts";
 import { CLOSED, FakeBackend, opened } from "./fake_backend.ts";
 
 const DOC = Deno.readTextFileSync(new URL("../../../docs/api.md", import.meta.url));
@@ -40,7 +40,7 @@ Deno.test("docs/api.md lists every error with its status", () => {
 });
 
 async function run({ heading, method, path, headers, body, answer }: Example): Promise<void> {
-  await using admin = await stage({
+  await using admin = await fixture({
     token: heading === "With a token" ? "correct-horse-battery" : undefined,
   });
   const response = await fetch(admin.url + path, { method, headers, ...body === undefined ? {} : { body } });
@@ -55,7 +55,7 @@ async function run({ heading, method, path, headers, body, answer }: Example): P
 }
 
 /** As much of a stream as the example shows. */
-async function readEvents(admin: Stage, response: Response, length: number): Promise<string> {
+async function readEvents(admin: Fixture, response: Response, length: number): Promise<string> {
   for (const event of [opened(CLOSED.id), CLOSED]) admin.backend.publish(event);
   let text = "";
   for await (const chunk of response.body!.pipeThrough(new TextDecoderStream())) {

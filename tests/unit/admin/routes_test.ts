@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { ask, codeOf, order, outcome, recordingLog, type Stage, stage } from "./admin_fixture.ts";
+import { ask, codeOf, type Fixture, fixture, order, outcome, recordingLog } from "./admin_fixture.ts";
 import { RELOADED } from "./fake_backend.ts";
 
 Deno.test("the admin interface answers GET and HEAD, with headers that keep browsers in bounds", async () => {
-  await using admin = await stage();
+  await using admin = await fixture();
   for (const path of ["/healthz", "/metrics", "/api/v1/status", "/api/v1/connections", "/", "/page.js"]) {
     const got = await outcome(admin.url + path);
     const head = await outcome(admin.url + path, { method: "HEAD" });
@@ -25,7 +25,7 @@ Deno.test("the admin interface answers GET and HEAD, with headers that keep brow
 });
 
 Deno.test("/readyz says why the proxy is not ready", async () => {
-  await using admin = await stage();
+  await using admin = await fixture();
   assert.deepEqual(await outcome(`${admin.url}/readyz`).then(({ status }) => status), 200);
   admin.backend.notReady = ["draining"];
   const { status, text } = await outcome(`${admin.url}/readyz`);
@@ -36,15 +36,15 @@ Deno.test("/readyz says why the proxy is not ready", async () => {
 Deno.test("/readyz names groups only to those who bring the token, where there is one", async () => {
   const token = "correct-horse-battery";
   const reasons = ["billing-db: no endpoint is known yet", "cache: the first health checks are under way"];
-  const asked = async (admin: Stage, headers: HeadersInit = {}) => {
+  const asked = async (admin: Fixture, headers: HeadersInit = {}) => {
     admin.backend.notReady = reasons;
     const { status, text } = await outcome(`${admin.url}/readyz`, { headers });
     assert.equal(status, 503);
     return JSON.parse(text).not_ready;
   };
-  await using open = await stage();
+  await using open = await fixture();
   assert.deepEqual(await asked(open), reasons);
-  await using closed = await stage({ token });
+  await using closed = await fixture({ token });
   assert.deepEqual(await asked(closed), ["upstreams"]);
   assert.deepEqual(await asked(closed, { authorization: "Bearer wrong-horse-battery" }), ["upstreams"]);
   assert.deepEqual(await asked(closed, { authorization: `Bearer ${token}` }), reasons);
@@ -53,7 +53,7 @@ Deno.test("/readyz names groups only to those who bring the token, where there i
 });
 
 Deno.test("an unknown path gets the near ones, a wrong method those that would do", async () => {
-  await using admin = await stage();
+  await using admin = await fixture();
   const near = {
     "/api/v1/service": "/api/v1/services",
     "/api/v1/services/": "/api/v1/services",
@@ -83,7 +83,7 @@ Deno.test("an unknown path gets the near ones, a wrong method those that would d
 });
 
 Deno.test("queries are read strictly", async () => {
-  await using admin = await stage();
+  await using admin = await fixture();
   const good: [query: string, read: unknown][] = [
     ["", { filter: "", sort: "id", isDescending: false, offset: 0, limit: 100 }],
     ["?sort=-bytes&limit=1000&offset=40&filter=Re%20d%C3%A9", {
@@ -134,7 +134,7 @@ Deno.test("queries are read strictly", async () => {
 });
 
 Deno.test("bodies are JSON objects of at most 64 KiB, and say nothing unknown", async () => {
-  await using admin = await stage();
+  await using admin = await fixture();
   const drain = `${admin.url}/api/v1/drain`;
   const json = { "content-type": "application/json" };
   const form = { "content-type": "application/x-www-form-urlencoded" };
@@ -171,7 +171,7 @@ Deno.test("bodies are JSON objects of at most 64 KiB, and say nothing unknown", 
 });
 
 Deno.test("a body whose length is not said beforehand ends at 64 KiB too", async () => {
-  await using admin = await stage();
+  await using admin = await fixture();
   const head = [
     "POST /api/v1/drain HTTP/1.1",
     `Host: ${admin.host}`,
@@ -190,7 +190,7 @@ Deno.test("a body whose length is not said beforehand ends at 64 KiB too", async
 });
 
 Deno.test("a connection is closed by its number, once", async () => {
-  await using admin = await stage();
+  await using admin = await fixture();
   const connections = `${admin.url}/api/v1/connections`;
   assert.deepEqual(JSON.parse((await outcome(`${connections}/1843`, order("DELETE"))).text), { id: 1843 });
   for (const id of ["1", "abc", "-1", "1.5", "1e3", "99999999999999999999", "%20"]) {
@@ -202,7 +202,7 @@ Deno.test("a connection is closed by its number, once", async () => {
 });
 
 Deno.test("an endpoint is named in the path, percent-encoded where it must be", async () => {
-  await using admin = await stage();
+  await using admin = await fixture();
   const upstreams = `${admin.url}/api/v1/upstreams`;
   const calls: unknown[] = [];
   admin.backend.setEndpoint = (...call) => void calls.push(call);
@@ -228,7 +228,7 @@ Deno.test("an endpoint is named in the path, percent-encoded where it must be", 
 });
 
 Deno.test("a reload says what it has done, or what it could not", async () => {
-  await using admin = await stage();
+  await using admin = await fixture();
   const reload = () => outcome(`${admin.url}/api/v1/reload`, order("POST"));
   assert.deepEqual(JSON.parse((await reload()).text), { ok: true, detail: RELOADED });
   admin.backend.outcome = { ok: false, detail: 'mysql: Cannot read "x.pem"' };
@@ -239,7 +239,7 @@ Deno.test("a reload says what it has done, or what it could not", async () => {
 
 Deno.test("a failure of the proxy is an answer without details, and a line in the log", async () => {
   const { log, lines } = recordingLog();
-  await using admin = await stage({ log });
+  await using admin = await fixture({ log });
   admin.backend.failure = new Error("secret detail");
   for (const path of ["/api/v1/status", "/api/v1/events"]) {
     const { status, code, text } = await outcome(admin.url + path);
@@ -252,7 +252,7 @@ Deno.test("a failure of the proxy is an answer without details, and a line in th
 
 Deno.test("who changes something is logged, without what the query says", async () => {
   const { log, lines } = recordingLog();
-  await using admin = await stage({ log });
+  await using admin = await fixture({ log });
   await outcome(`${admin.url}/api/v1/status`);
   await outcome(`${admin.url}/api/v1/connections/1843`, order("DELETE"));
   await outcome(`${admin.url}/api/v1/drain?token=hunter22`, order("POST"));

@@ -57,18 +57,18 @@ Deno.test("a refused connection leaves every limit exactly as it was, whatever l
   const refused = new Set<string>();
   await fc.assert(
     fc.asyncProperty(options, fc.array(step, { maxLength: 30 }), async (options, steps) => {
-      await using stage = new Stage(options);
+      await using fixture = new Fixture(options);
       for (const { does, client, which } of steps) {
-        if (does === "pass") stage.now += which * 100;
-        else if (does === "leave") await stage.leave(which);
+        if (does === "pass") fixture.now += which * 100;
+        else if (does === "leave") await fixture.leave(which);
         else {
-          const before = stage.limits();
-          let outcome = await stage.come(client);
+          const before = fixture.limits();
+          let outcome = await fixture.come(client);
           // Nobody else comes while somebody waits.
-          if (outcome === "waiting") outcome = await stage.leave(-1);
+          if (outcome === "waiting") outcome = await fixture.leave(-1);
           if (outcome === "in") continue;
           refused.add(outcome);
-          assert.deepEqual(stage.limits(), before, outcome);
+          assert.deepEqual(fixture.limits(), before, outcome);
         }
       }
     }),
@@ -91,47 +91,47 @@ Deno.test("a refused connection leaves every limit exactly as it was, whatever l
 for (const hasHeader of [false, true]) {
   const how = hasHeader ? "behind a PROXY header" : "by itself";
   Deno.test(`a client that is refused ${how} again and again does not keep others out`, async () => {
-    await using stage = new Stage({
+    await using fixture = new Fixture({
       hasHeader,
       rate: { rate: 1, burst: 4 },
       perClient: 1,
       clientRate: { rate: 1, burst: 2 },
     });
     const [one, two, three, denied] = CLIENTS;
-    assert.equal(await stage.come(one!), "in");
+    assert.equal(await fixture.come(one!), "in");
     for (let tries = 0; tries < 50; tries++) {
-      assert.equal(await stage.come(one!), "client_connection_limit");
-      assert.equal(await stage.come(denied!), "access_denied");
+      assert.equal(await fixture.come(one!), "client_connection_limit");
+      assert.equal(await fixture.come(denied!), "access_denied");
     }
-    assert.equal(await stage.come(two!), "in");
-    assert.equal(await stage.come(three!), "in");
-    await stage.leave(0);
-    assert.equal(await stage.come(one!), "in");
-    assert.equal(await stage.come("10.0.0.4"), "connect_rate");
+    assert.equal(await fixture.come(two!), "in");
+    assert.equal(await fixture.come(three!), "in");
+    await fixture.leave(0);
+    assert.equal(await fixture.come(one!), "in");
+    assert.equal(await fixture.come("10.0.0.4"), "connect_rate");
   });
 }
 
 Deno.test("a client that may not come in does not stand in the way of others who wait", async () => {
-  await using stage = new Stage({ waits: true, own: 2, perClient: 1 });
+  await using fixture = new Fixture({ waits: true, own: 2, perClient: 1 });
   const [one, two, three] = CLIENTS;
-  assert.equal(await stage.come(one!), "in");
-  assert.equal(await stage.come(two!), "in");
-  assert.equal(await stage.come(one!), "client_connection_limit");
-  assert.equal(await stage.come(three!), "waiting");
+  assert.equal(await fixture.come(one!), "in");
+  assert.equal(await fixture.come(two!), "in");
+  assert.equal(await fixture.come(one!), "client_connection_limit");
+  assert.equal(await fixture.come(three!), "waiting");
 });
 
 Deno.test("who waited and then comes too fast gives back its place and its own rate", async () => {
-  await using stage = new Stage({
+  await using fixture = new Fixture({
     waits: true,
     own: 1,
     rate: { rate: 1, burst: 1 },
     clientRate: { rate: 1, burst: 2 },
   });
   const [one, two] = CLIENTS;
-  assert.equal(await stage.come(one!), "in");
-  assert.equal(await stage.come(two!), "waiting");
-  assert.equal(await stage.leave(0), "connect_rate");
-  const { own, all, clients } = stage.limits();
+  assert.equal(await fixture.come(one!), "in");
+  assert.equal(await fixture.come(two!), "waiting");
+  assert.equal(await fixture.leave(0), "connect_rate");
+  const { own, all, clients } = fixture.limits();
   assert.deepEqual([own, all], [0, 0]);
   // One of them is spent.
   assert.deepEqual(clients.slice(0, 2), [{ [START]: 1, [START + 1000]: 2 }, {
@@ -141,10 +141,10 @@ Deno.test("who waited and then comes too fast gives back its place and its own r
 });
 
 Deno.test("clients whose PROXY header brings no address, as of unix sockets, are one client", async () => {
-  await using stage = new Stage({ hasHeader: true, perClient: 1 });
-  assert.equal(await stage.come(UNKNOWN), "in");
-  assert.equal(await stage.come(UNKNOWN), "client_connection_limit");
-  assert.equal(await stage.come(CLIENTS[0]!), "in");
+  await using fixture = new Fixture({ hasHeader: true, perClient: 1 });
+  assert.equal(await fixture.come(UNKNOWN), "in");
+  assert.equal(await fixture.come(UNKNOWN), "client_connection_limit");
+  assert.equal(await fixture.come(CLIENTS[0]!), "in");
 });
 
 Deno.test("who is let in once is in: being let in again takes nothing", () => {
@@ -185,7 +185,7 @@ function admissionBy(limits: { rate?: RateLimit; clients?: ClientTable }): Admis
   return new Admission(config, { own: own!, all: all!, rate: undefined, clients: undefined, ...limits });
 }
 
-interface StageOptions {
+interface FixtureOptions {
   readonly hasHeader?: boolean;
   /** One for those whose addresses begin with 10.0.0, and none for others. */
   readonly hasRoutes?: boolean;
@@ -199,9 +199,9 @@ interface StageOptions {
 }
 
 /** A service whose clients get as far as an upstream that nobody knows yet, and stay there. */
-class Stage implements AsyncDisposable {
+class Fixture implements AsyncDisposable {
   now = START;
-  readonly #options: StageOptions;
+  readonly #options: FixtureOptions;
   readonly #kept = new KeptGroup({ endpoints: [] });
   readonly #connections = new NotedConnections();
   readonly #outcomes = new Map<ConnectionRecord, string>();
@@ -215,7 +215,7 @@ class Stage implements AsyncDisposable {
   #open: ConnectionRecord[] = [];
   #ports = 1024;
 
-  constructor(options: StageOptions) {
+  constructor(options: FixtureOptions) {
     this.#options = options;
     const { own = 0, all = 0, perClient = 0, rate, clientRate } = options;
     const clock = () => this.now;
@@ -351,7 +351,7 @@ function headerOf(client: string): string {
   return "\r\n\r\n\0\r\nQUIT\n!1\x01\0" + "\0".repeat(216) + "\x04\0\x25" + "\0".repeat(37);
 }
 
-function takeAll(rate: NonNullable<StageOptions["rate"]>, shared: SharedArrayBuffer, now: number): number {
+function takeAll(rate: NonNullable<FixtureOptions["rate"]>, shared: SharedArrayBuffer, now: number): number {
   const limit = new RateLimit(copyOf(shared), rate, () => now);
   for (let taken = 0;; taken++) if (!limit.take()) return taken;
 }

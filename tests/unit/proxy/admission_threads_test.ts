@@ -13,7 +13,7 @@ const NEVER = new AbortController().signal;
 
 Deno.test("a place that is left in one thread lets in who waits in another, of the service and of all", async () => {
   for (const limits of [{ own: 1, all: 0 }, { own: 0, all: 1 }, { own: 1, all: 1 }]) {
-    const { service: [here, there], post, counts } = stage(limits);
+    const { service: [here, there], post, counts } = fixture(limits);
     const place = enter(here!)!;
     const waiting = new Waiting(there!);
     await turn();
@@ -27,7 +27,7 @@ Deno.test("a place that is left in one thread lets in who waits in another, of t
 });
 
 Deno.test("a service that is full leaves the places of all to others", () => {
-  const { service: [here, there], other: [elsewhere], post, counts } = stage({ own: 1, all: 2 });
+  const { service: [here, there], other: [elsewhere], post, counts } = fixture({ own: 1, all: 2 });
   using _place = enter(here!)!;
   assert.equal(enter(there!), undefined);
   assert.deepEqual(counts(), [1, 1]);
@@ -37,7 +37,7 @@ Deno.test("a service that is full leaves the places of all to others", () => {
 });
 
 Deno.test("those who wait for a full service do not wake each other in a circle, whatever is free of all", async () => {
-  const { service, post, counts } = stage({ own: 1, all: 5 });
+  const { service, post, counts } = fixture({ own: 1, all: 5 });
   const place = enter(service[0]!)!;
   const abort = new AbortController();
   const waiting = [0, 1, 2].map((thread) => new Waiting(service[thread]!, abort.signal));
@@ -60,7 +60,7 @@ Deno.test("those who wait for a full service do not wake each other in a circle,
 });
 
 Deno.test("a place of all that was taken for a moment, and not used after all, is offered to other threads", async () => {
-  const { late, other: [here, elsewhere], post, gauges: [own, all], counts } = stage({ own: 1, all: 1 });
+  const { late, other: [here, elsewhere], post, gauges: [own, all], counts } = fixture({ own: 1, all: 1 });
   own.enter(1);
   all.enter(1);
   const near = new Waiting(here!);
@@ -80,7 +80,7 @@ Deno.test("a place of all that was taken for a moment, and not used after all, i
 });
 
 Deno.test("who gives up waiting leaves no trace, and is told why", async () => {
-  const { service: [here, there], post, gauges } = stage({ own: 1, all: 1 });
+  const { service: [here, there], post, gauges } = fixture({ own: 1, all: 1 });
   const place = enter(here!)!;
   const abort = new AbortController();
   const reason = new Error("the service stops");
@@ -110,7 +110,7 @@ const STEPS: fc.Arbitrary<Step[]> = fc.array(
 Deno.test("whatever happens in whatever order, limits hold, and nobody waits while there is a place", async () => {
   const limits = fc.record({ own: fc.nat(3), all: fc.nat(3) });
   await fc.assert(fc.asyncProperty(limits, STEPS, async (limit, steps) => {
-    const world = stage(limit);
+    const world = fixture(limit);
     const admissions = [...world.service, ...world.other];
     const clients: Waiting[] = [];
     const inside = () => clients.filter(({ isOver }) => isOver);
@@ -192,7 +192,7 @@ interface Limits {
 const THREADS = 3;
 
 /** A service with these limits, and another one without one of its own, in several threads. */
-function stage({ own, all }: Limits) {
+function fixture({ own, all }: Limits) {
   const size = { slots: 3, threads: THREADS };
   const table = new GaugeTable(size);
   const gauges = [table.claim()!, table.claim()!, table.claim()!] as const;

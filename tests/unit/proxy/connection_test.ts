@@ -25,28 +25,32 @@ type Options = Partial<ProxyOptions["services"][number]>;
 type Rate = Pick<NonNullable<AdmissionParts["rate"]>, "take">;
 
 Deno.test("Connection.run() relays, and tells of each step in order", async () => {
-  const stage = new Stage();
-  const ran = stage.run();
-  await stage.dialled();
-  assert.deepEqual([stage.state, stage.record!.upstream, stage.record!.route], ["connecting", "group", 3]);
-  assert.equal(stage.lives, 1);
-  stage.answer();
+  const fixture = new Fixture();
+  const ran = fixture.run();
+  await fixture.dialled();
+  assert.deepEqual([fixture.state, fixture.record!.upstream, fixture.record!.route], [
+    "connecting",
+    "group",
+    3,
+  ]);
+  assert.equal(fixture.lives, 1);
+  fixture.answer();
   await setImmediate();
-  assert.equal(stage.state, "open");
-  await stage.client.arriveAll("ping", "end");
-  await stage.upstream.arriveAll("pong", "end");
+  assert.equal(fixture.state, "open");
+  await fixture.client.arriveAll("ping", "end");
+  await fixture.upstream.arriveAll("pong", "end");
   await ran;
-  assert.deepEqual([stage.upstream.written, stage.client.written], ["ping", "pong"]);
-  assert.deepEqual(stage.told, [
+  assert.deepEqual([fixture.upstream.written, fixture.client.written], ["ping", "pong"]);
+  assert.deepEqual(fixture.told, [
     "opened",
     "accepted line",
     "connected",
     "connected line",
     "ended client_closed",
   ]);
-  assert.deepEqual(stage.leases, { failed: 0, disposed: 1 });
-  assert.deepEqual([stage.inside, stage.client.isClosed, stage.lives], [0, true, 0]);
-  const { accepted, active } = stage.ledger.figures();
+  assert.deepEqual(fixture.leases, { failed: 0, disposed: 1 });
+  assert.deepEqual([fixture.inside, fixture.client.isClosed, fixture.lives], [0, true, 0]);
+  const { accepted, active } = fixture.ledger.figures();
   assert.deepEqual([accepted, active], [1, 0]);
 });
 
@@ -58,39 +62,43 @@ Deno.test("the client gets nodelay and keepalive, as the service has them", asyn
     [{ keepalive: "30s" }, ["nodelay", 30_000]],
   ];
   for (const [option, expected] of options) {
-    const stage = new Stage(option);
-    await stage.ends("killed");
-    assert.deepEqual(stage.client.options, expected);
+    const fixture = new Fixture(option);
+    await fixture.ends("killed");
+    assert.deepEqual(fixture.client.options, expected);
   }
 });
 
 for (const code of ["killed", "shutdown"] as const) {
   Deno.test(`a connection ${code} while it dials ends at once, and frees the place of a late dial`, async () => {
-    const stage = new Stage();
-    const ran = stage.run();
-    await stage.dialled();
-    stage.connection.abort(code);
-    stage.connection.abort("lifetime");
+    const fixture = new Fixture();
+    const ran = fixture.run();
+    await fixture.dialled();
+    fixture.connection.abort(code);
+    fixture.connection.abort("lifetime");
     await ran;
-    assert.deepEqual([stage.told.at(-1), stage.client.isClosed, stage.inside], [`ended ${code}`, true, 0]);
-    assert.equal(stage.leases.disposed, 0);
-    stage.answer();
+    assert.deepEqual([fixture.told.at(-1), fixture.client.isClosed, fixture.inside], [
+      `ended ${code}`,
+      true,
+      0,
+    ]);
+    assert.equal(fixture.leases.disposed, 0);
+    fixture.answer();
     await setImmediate();
-    assert.equal(stage.leases.disposed, 1);
+    assert.equal(fixture.leases.disposed, 1);
   });
 }
 
 Deno.test("a connection killed while it is relayed closes both sides, with its first reason", async () => {
-  const stage = new Stage();
-  const ran = stage.run();
-  await stage.dialled();
-  stage.answer();
+  const fixture = new Fixture();
+  const ran = fixture.run();
+  await fixture.dialled();
+  fixture.answer();
   await setImmediate();
-  stage.connection.abort("killed");
-  stage.connection.abort("shutdown");
+  fixture.connection.abort("killed");
+  fixture.connection.abort("shutdown");
   await ran;
-  assert.deepEqual([stage.client.isClosed, stage.upstream.isClosed], [true, true]);
-  assert.equal(stage.told.at(-1), "ended killed");
+  assert.deepEqual([fixture.client.isClosed, fixture.upstream.isClosed], [true, true]);
+  assert.equal(fixture.told.at(-1), "ended killed");
 });
 
 Deno.test("a connection is killed while it waits for a place, its PROXY header, its handshake or ClientHello", async () => {
@@ -101,23 +109,23 @@ Deno.test("a connection is killed while it waits for a place, its PROXY header, 
     ["hello", {}, { readAhead: 4096, needsHello: () => true }],
   ];
   for (const [what, options, parts] of cases) {
-    const stage = new Stage(options, { ...parts, isFull: what === "place" });
-    const ran = stage.run();
+    const fixture = new Fixture(options, { ...parts, isFull: what === "place" });
+    const ran = fixture.run();
     await setImmediate();
-    assert.equal(stage.told.length, 2, what);
-    stage.connection.abort("killed");
+    assert.equal(fixture.told.length, 2, what);
+    fixture.connection.abort("killed");
     await ran;
-    assert.deepEqual([stage.told.at(-1), stage.dials], ["ended killed", 0], what);
+    assert.deepEqual([fixture.told.at(-1), fixture.dials], ["ended killed", 0], what);
   }
 });
 
 Deno.test("what is aborted before it dials or is relayed does neither", async () => {
-  const early = new Stage();
+  const early = new Fixture();
   early.onRoute = () => early.connection.abort("killed");
   await early.run();
   assert.deepEqual([early.dials, early.told], [0, ["opened", "accepted line", "ended killed"]]);
 
-  const late = new Stage();
+  const late = new Fixture();
   const ran = late.run();
   await late.dialled();
   late.answer();
@@ -129,50 +137,50 @@ Deno.test("what is aborted before it dials or is relayed does neither", async ()
 
 Deno.test("no relay begins once a connection was aborted, however late", async () => {
   for (let microtasks = 0; microtasks < 12; microtasks++) {
-    const stage = new Stage();
-    const ran = stage.run();
-    await stage.dialled();
-    stage.answer();
+    const fixture = new Fixture();
+    const ran = fixture.run();
+    await fixture.dialled();
+    fixture.answer();
     for (let passed = 0; passed < microtasks; passed++) await undefined;
-    stage.told.push("aborted");
-    stage.connection.abort("killed");
+    fixture.told.push("aborted");
+    fixture.connection.abort("killed");
     await ran;
     await setImmediate();
-    assert.deepEqual(stage.told.slice(stage.told.indexOf("aborted")), ["aborted", "ended killed"]);
-    assert.equal(stage.leases.disposed, 1);
+    assert.deepEqual(fixture.told.slice(fixture.told.indexOf("aborted")), ["aborted", "ended killed"]);
+    assert.equal(fixture.leases.disposed, 1);
   }
 });
 
 Deno.test("a peer that may not send a PROXY header is closed before anything is read", async () => {
-  const stage = new Stage({ acceptProxyProtocol: { from: ["198.51.100.1"] } }, {
+  const fixture = new Fixture({ acceptProxyProtocol: { from: ["198.51.100.1"] } }, {
     readAhead: 4096,
     headerDeadlines: LONG,
   });
-  await stage.run();
-  assert.deepEqual([stage.told.at(-1), stage.client.reads], ["ended proxy_not_trusted", 0]);
+  await fixture.run();
+  assert.deepEqual([fixture.told.at(-1), fixture.client.reads], ["ended proxy_not_trusted", 0]);
 });
 
 Deno.test("where a client goes that sends no ClientHello is decided by why there is none", async () => {
   // The first byte tells, and may be all that there is room for.
   for (const readAhead of [4096, 1]) {
-    const stage = new Stage({}, { readAhead, needsHello: () => true });
-    const ran = stage.run();
-    stage.client.arrive("GET / HTTP/1.1");
-    await stage.dialled();
-    assert.deepEqual([stage.facts!.noHello, stage.facts!.serverName], ["not TLS", undefined]);
-    stage.connection.abort("killed");
+    const fixture = new Fixture({}, { readAhead, needsHello: () => true });
+    const ran = fixture.run();
+    fixture.client.arrive("GET / HTTP/1.1");
+    await fixture.dialled();
+    assert.deepEqual([fixture.facts!.noHello, fixture.facts!.serverName], ["not TLS", undefined]);
+    fixture.connection.abort("killed");
     await ran;
   }
 });
 
 Deno.test("a client that is refused or gone has entered: nobody else waits for it", async () => {
-  const refused = new Stage({ deny: ["192.0.2.1"] });
+  const refused = new Fixture({ deny: ["192.0.2.1"] });
   const entered = refused.connection.entered();
   await refused.run();
   await entered;
   assert.equal(refused.told.at(-1), "ended access_denied");
 
-  const full = new Stage({ limits: { connections: 1 } }, { isFull: true });
+  const full = new Fixture({ limits: { connections: 1 } }, { isFull: true });
   const alsoEntered = full.connection.entered();
   await full.run();
   await alsoEntered;
@@ -180,84 +188,84 @@ Deno.test("a client that is refused or gone has entered: nobody else waits for i
 });
 
 Deno.test("a client that waits for a place has not entered", async () => {
-  const stage = new Stage({ limits: { connections: 1, whenFull: "wait" } }, { isFull: true });
+  const fixture = new Fixture({ limits: { connections: 1, whenFull: "wait" } }, { isFull: true });
   let hasEntered = false;
-  const entered = stage.connection.entered().then(() => hasEntered = true);
-  const ran = stage.run();
+  const entered = fixture.connection.entered().then(() => hasEntered = true);
+  const ran = fixture.run();
   await setImmediate();
   assert.equal(hasEntered, false);
-  stage.connection.abort("killed");
+  fixture.connection.abort("killed");
   await ran;
   await entered;
 });
 
 Deno.test("a client has entered as soon as it has its place", async () => {
-  const stage = new Stage();
-  const entered = stage.connection.entered();
-  const ran = stage.run();
+  const fixture = new Fixture();
+  const entered = fixture.connection.entered();
+  const ran = fixture.run();
   await entered;
-  stage.connection.abort("killed");
+  fixture.connection.abort("killed");
   await ran;
 });
 
 for (const reset of ["close", "pass"] as const) {
   Deno.test(`a reset before the relay is one for the client with reset: ${reset}`, async () => {
     for (const [error, isReset] of [[RESET, true], [BROKEN, true], [new Error("no"), false]] as const) {
-      const stage = new Stage({ reset });
-      const ran = stage.run();
-      await stage.dialled();
-      stage.refuse(new ProxyError(isReset ? "connection_reset" : "io_error", "upstream", { cause: error }));
+      const fixture = new Fixture({ reset });
+      const ran = fixture.run();
+      await fixture.dialled();
+      fixture.refuse(new ProxyError(isReset ? "connection_reset" : "io_error", "upstream", { cause: error }));
       await ran;
-      assert.equal(stage.client.isReset, isReset && reset === "pass");
-      assert.equal(stage.client.isClosed, true);
+      assert.equal(fixture.client.isReset, isReset && reset === "pass");
+      assert.equal(fixture.client.isClosed, true);
     }
   });
 }
 
 Deno.test("a dial without a descriptor left tells the listeners, other failures do not", async () => {
   for (const [code, shortages] of [["too_many_open_files", 1], ["connection_refused", 0]] as const) {
-    const stage = new Stage();
-    const ran = stage.run();
-    await stage.dialled();
-    stage.refuse(new ProxyError(code, "proxy"));
+    const fixture = new Fixture();
+    const ran = fixture.run();
+    await fixture.dialled();
+    fixture.refuse(new ProxyError(code, "proxy"));
     await ran;
-    assert.deepEqual([stage.shortages, stage.told.at(-1)], [shortages, `ended ${code}`]);
+    assert.deepEqual([fixture.shortages, fixture.told.at(-1)], [shortages, `ended ${code}`]);
   }
 });
 
 Deno.test("a relay that fails tells its lease, one that ends in order does not", async () => {
-  const stage = new Stage();
-  const ran = stage.run();
-  await stage.dialled();
-  stage.answer();
+  const fixture = new Fixture();
+  const ran = fixture.run();
+  await fixture.dialled();
+  fixture.answer();
   await setImmediate();
-  await stage.upstream.arriveAll(RESET);
+  await fixture.upstream.arriveAll(RESET);
   await ran;
-  assert.deepEqual(stage.leases, { failed: 1, disposed: 1 });
-  assert.equal(stage.told.at(-1), "ended upstream_connection_reset");
+  assert.deepEqual(fixture.leases, { failed: 1, disposed: 1 });
+  assert.equal(fixture.told.at(-1), "ended upstream_connection_reset");
 });
 
 Deno.test("an endpoint that goes down ends the relay with its reason", async () => {
-  const stage = new Stage();
-  const ran = stage.run();
-  await stage.dialled();
-  stage.answer();
+  const fixture = new Fixture();
+  const ran = fixture.run();
+  await fixture.dialled();
+  fixture.answer();
   await setImmediate();
-  stage.goDown(new ProxyError("endpoint_down", "upstream"));
+  fixture.goDown(new ProxyError("endpoint_down", "upstream"));
   await ran;
-  assert.equal(stage.told.at(-1), "ended upstream_endpoint_down");
+  assert.equal(fixture.told.at(-1), "ended upstream_endpoint_down");
 });
 
 Deno.test("a connection lives no longer than its lifetime", async () => {
   using time = new FakeTime();
-  const stage = new Stage({}, { lifetimes: new LifetimeClock(1000) });
-  const ran = stage.run();
+  const fixture = new Fixture({}, { lifetimes: new LifetimeClock(1000) });
+  const ran = fixture.run();
   await settled();
   await time.advance(990);
-  assert.equal(stage.client.isClosed, false);
+  assert.equal(fixture.client.isClosed, false);
   await time.advance(120);
   await ran;
-  assert.equal(stage.told.at(-1), "ended lifetime");
+  assert.equal(fixture.told.at(-1), "ended lifetime");
 });
 
 Deno.test("what a PROXY header says of the client is told of the connection", async () => {
@@ -270,14 +278,14 @@ Deno.test("what a PROXY header says of the client is told of the connection", as
     uniqueId: Uint8Array.of(255),
     tls: { client: 7, verify: 0, version: "TLSv1.3", commonName: "alice" },
   }, 2));
-  const stage = new Stage({ acceptProxyProtocol: { from: ["192.0.2.1"] } }, {
+  const fixture = new Fixture({ acceptProxyProtocol: { from: ["192.0.2.1"] } }, {
     readAhead: 4096,
     headerDeadlines: LONG,
   });
-  const ran = stage.run();
-  stage.client.arriveBytes(header);
-  await stage.dialled();
-  const { client, peer, serverName, alpn, tlsVersion, clientSubject, uniqueId } = stage.record!;
+  const ran = fixture.run();
+  fixture.client.arriveBytes(header);
+  await fixture.dialled();
+  const { client, peer, serverName, alpn, tlsVersion, clientSubject, uniqueId } = fixture.record!;
   assert.deepEqual({ client, peer, serverName, alpn, tlsVersion, clientSubject, uniqueId }, {
     client: "198.51.100.7:7",
     peer: "192.0.2.1:5432",
@@ -287,10 +295,10 @@ Deno.test("what a PROXY header says of the client is told of the connection", as
     clientSubject: "CN=alice",
     uniqueId: "ff",
   });
-  stage.connection.abort("killed");
+  fixture.connection.abort("killed");
   await ran;
 
-  const local = new Stage({ acceptProxyProtocol: { from: ["192.0.2.1"] } }, {
+  const local = new Fixture({ acceptProxyProtocol: { from: ["192.0.2.1"] } }, {
     readAhead: 4096,
     headerDeadlines: LONG,
   });
@@ -302,7 +310,7 @@ Deno.test("what a PROXY header says of the client is told of the connection", as
   local.connection.abort("killed");
   await localRan;
 
-  const nameless = new Stage({ acceptProxyProtocol: { from: ["192.0.2.1"] } }, {
+  const nameless = new Fixture({ acceptProxyProtocol: { from: ["192.0.2.1"] } }, {
     readAhead: 4096,
     headerDeadlines: LONG,
   });
@@ -321,16 +329,16 @@ Deno.test("what a PROXY header says of the client is told of the connection", as
 
 Deno.test("the name of a ClientHello is told of the connection, and all of it is relayed", async () => {
   const hello = latin1(clientHello({ sni: "db.test", alpn: ["h2", "http/1.1"] }));
-  const stage = new Stage({}, { readAhead: 4096, needsHello: () => true });
-  const ran = stage.run();
-  stage.client.arriveBytes(hello);
-  await stage.dialled();
-  assert.equal(stage.record!.serverName, "db.test");
-  assert.deepEqual([stage.facts!.serverName, stage.facts!.alpn], ["db.test", ["h2", "http/1.1"]]);
-  stage.answer();
+  const fixture = new Fixture({}, { readAhead: 4096, needsHello: () => true });
+  const ran = fixture.run();
+  fixture.client.arriveBytes(hello);
+  await fixture.dialled();
+  assert.equal(fixture.record!.serverName, "db.test");
+  assert.deepEqual([fixture.facts!.serverName, fixture.facts!.alpn], ["db.test", ["h2", "http/1.1"]]);
+  fixture.answer();
   await setImmediate();
-  assert.equal(stage.upstream.writes, 1);
-  stage.connection.abort("killed");
+  assert.equal(fixture.upstream.writes, 1);
+  fixture.connection.abort("killed");
   await ran;
 });
 
@@ -339,21 +347,21 @@ Deno.test("a TLS client is read inside TLS from its handshake on, and what was a
   const facts = { serverName: "db.test", alpn: "h2", version: "TLSv1.3", clientSubject: "CN=alice" };
   let state: string | undefined;
   const terminate = () => {
-    state = stage.state;
+    state = fixture.state;
     return Promise.resolve({ conn: inside, facts });
   };
-  const stage = new Stage({}, { tls: { terminate } as unknown as Service["tls"] });
-  const ran = stage.run();
-  await stage.dialled();
-  const { serverName, alpn, tlsVersion, clientSubject } = stage.record!;
+  const fixture = new Fixture({}, { tls: { terminate } as unknown as Service["tls"] });
+  const ran = fixture.run();
+  await fixture.dialled();
+  const { serverName, alpn, tlsVersion, clientSubject } = fixture.record!;
   assert.deepEqual([serverName, alpn, tlsVersion, clientSubject], ["db.test", "h2", "TLSv1.3", "CN=alice"]);
-  assert.deepEqual([state, stage.facts!.serverName, stage.facts!.alpn], ["handshake", "db.test", ["h2"]]);
-  stage.answer();
+  assert.deepEqual([state, fixture.facts!.serverName, fixture.facts!.alpn], ["handshake", "db.test", ["h2"]]);
+  fixture.answer();
   await setImmediate();
   await inside.arriveAll("secret", "end");
-  await stage.upstream.arriveAll("end");
+  await fixture.upstream.arriveAll("end");
   await ran;
-  assert.deepEqual([stage.upstream.written, inside.isClosed], ["secret", true]);
+  assert.deepEqual([fixture.upstream.written, inside.isClosed], ["secret", true]);
 });
 
 for (
@@ -371,9 +379,9 @@ for (
       return Promise.reject(new ProxyError("tls_handshake_failed", "client"));
     };
     const rate = { left: room as number, take: () => rate.left > 0 && rate.left-- > 0 };
-    const stage = new Stage({}, { tls: { terminate } as unknown as Service["tls"], rate });
-    await stage.run();
-    assert.deepEqual([begun, rate.left, stage.told.at(-1), stage.inside], [
+    const fixture = new Fixture({}, { tls: { terminate } as unknown as Service["tls"], rate });
+    await fixture.run();
+    assert.deepEqual([begun, rate.left, fixture.told.at(-1), fixture.inside], [
       handshakes,
       left,
       `ended ${end}`,
@@ -383,12 +391,12 @@ for (
 }
 
 Deno.test("recordLostClient() counts a client that nobody knows, with its reason", () => {
-  const stage = new Stage();
-  recordLostClient(stage.service, "127.0.0.1:5432");
-  const { accepted, active, failedBy } = stage.ledger.figures();
-  assert.deepEqual([accepted, active, stage.record!.client], [1, 0, "unknown"]);
+  const fixture = new Fixture();
+  recordLostClient(fixture.service, "127.0.0.1:5432");
+  const { accepted, active, failedBy } = fixture.ledger.figures();
+  assert.deepEqual([accepted, active, fixture.record!.client], [1, 0, "unknown"]);
   assert.deepEqual(failedBy, { connection_reset: 1 });
-  assert.deepEqual(stage.told, ["opened", "ended connection_reset"]);
+  assert.deepEqual(fixture.told, ["opened", "ended connection_reset"]);
 });
 
 /** Far too long to pass, yet a timer that the test runner would find if it were left behind. */
@@ -426,7 +434,7 @@ class LooseConn extends SlowConn {
 }
 
 /** A connection in a service whose dials the test answers. */
-class Stage {
+class Fixture {
   readonly client = new LooseConn();
   readonly upstream = new LooseConn();
   readonly ledger = ledgerAlone();
@@ -469,7 +477,7 @@ class Stage {
       ledger: this.ledger,
       accessLog: { ended: () => {} },
       events: {
-        opened: (record: Stage["record"]) => {
+        opened: (record: Fixture["record"]) => {
           this.record = record;
           this.told.push("opened");
         },

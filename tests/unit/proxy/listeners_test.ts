@@ -12,46 +12,46 @@ import { connect, endOf, readText } from "../../support/peers/sockets.ts";
 import { ANYWHERE } from "../../support/peers/accept_fixture.ts";
 
 Deno.test("what is prepared is bound, and accepts nobody before it is committed", async () => {
-  await using stage = new Stage();
-  const { listeners } = stage;
-  const service = stage.service("a");
-  const [port] = await stage.prepare(planAt(ANYWHERE));
+  await using fixture = new Fixture();
+  const { listeners } = fixture;
+  const service = fixture.service("a");
+  const [port] = await fixture.prepare(planAt(ANYWHERE));
   using early = await connect(port!);
   await turn();
   assert.equal(service.clients, 0);
-  await stage.commit(service);
+  await fixture.commit(service);
   assert.equal(await readText(early, 1), "a");
   await listeners.drain();
   assert.equal(await refuses(port!), true);
 });
 
 Deno.test("a listener that stays is not bound again: its clients go to the service that is planned now", async () => {
-  await using stage = new Stage();
-  const [before, after] = [stage.service("a"), stage.service("b")];
-  const [port] = await stage.prepare(planAt(ANYWHERE));
-  await stage.commit(before);
+  await using fixture = new Fixture();
+  const [before, after] = [fixture.service("a"), fixture.service("b")];
+  const [port] = await fixture.prepare(planAt(ANYWHERE));
+  await fixture.commit(before);
   using old = await connect(port!);
   assert.equal(await readText(old, 1), "a");
   before.isHeld = true;
   using held = await connect(port!);
   assert.equal(await readText(held, 1), "a");
   // It is not shared: binding it once more would be refused.
-  assert.deepEqual(await stage.prepare(planAt(addressAt(port!))), [port]);
+  assert.deepEqual(await fixture.prepare(planAt(addressAt(port!))), [port]);
   using waiting = await connect(port!);
-  await stage.commit(after);
+  await fixture.commit(after);
   before.release();
   assert.equal(await readText(waiting, 1), "b", "who waited was accepted after the change");
   assert.deepEqual([before.clients, after.clients], [2, 1]);
 });
 
 Deno.test("when one address is refused nothing stays bound that was not before, and what was goes on", async () => {
-  await using stage = new Stage();
-  const service = stage.service("a");
-  const [port] = await stage.prepare(planAt(ANYWHERE));
-  await stage.commit(service);
+  await using fixture = new Fixture();
+  const service = fixture.service("a");
+  const [port] = await fixture.prepare(planAt(ANYWHERE));
+  await fixture.commit(service);
   const [free, taken] = [await freePort(), Deno.listen({ hostname: "127.0.0.1", port: 0 })];
   const plans = [port!, free, taken.addr.port].map((each) => planAt(addressAt(each)));
-  await assert.rejects(stage.prepare(...plans), { name: "ListenError", code: "address_in_use" });
+  await assert.rejects(fixture.prepare(...plans), { name: "ListenError", code: "address_in_use" });
   taken.close();
   assert.equal(await refuses(free), true);
   using client = await connect(port!);
@@ -59,32 +59,32 @@ Deno.test("when one address is refused nothing stays bound that was not before, 
 });
 
 Deno.test("what was prepared in vain is closed", async () => {
-  await using stage = new Stage();
-  const service = stage.service("a");
-  const [port] = await stage.prepare(planAt(ANYWHERE));
-  await stage.commit(service);
-  const [same, added] = await stage.prepare(planAt(addressAt(port!)), planAt(ANYWHERE));
+  await using fixture = new Fixture();
+  const service = fixture.service("a");
+  const [port] = await fixture.prepare(planAt(ANYWHERE));
+  await fixture.commit(service);
+  const [same, added] = await fixture.prepare(planAt(addressAt(port!)), planAt(ANYWHERE));
   assert.equal(same, port);
-  await stage.listeners.discard();
-  await stage.listeners.discard();
+  await fixture.listeners.discard();
+  await fixture.listeners.discard();
   assert.equal(await refuses(added!), true);
   using client = await connect(port!);
   assert.equal(await readText(client, 1), "a");
 });
 
 Deno.test("a listener that is not wanted any more accepts who is on the way, then closes, and the others go on", async () => {
-  await using stage = new Stage();
-  const [a, b] = [stage.service("a"), stage.service("b")];
-  const [leaving, staying] = await stage.prepare(planAt(ANYWHERE), planAt(ANYWHERE));
-  await stage.commit(a, b);
+  await using fixture = new Fixture();
+  const [a, b] = [fixture.service("a"), fixture.service("b")];
+  const [leaving, staying] = await fixture.prepare(planAt(ANYWHERE), planAt(ANYWHERE));
+  await fixture.commit(a, b);
   a.isHeld = true;
   using first = await connect(leaving!);
   assert.equal(await readText(first, 1), "a");
   // They wait in the kernel's queue.
   const waiting = await Promise.all([1, 2, 3].map(() => connect(leaving!)));
-  await stage.prepare(planAt(addressAt(staying!)));
+  await fixture.prepare(planAt(addressAt(staying!)));
   let isClosed = false;
-  const closed = stage.commit(b).then(() => isClosed = true);
+  const closed = fixture.commit(b).then(() => isClosed = true);
   await turn();
   assert.equal(isClosed, false);
   a.isHeld = false;
@@ -100,16 +100,16 @@ Deno.test("a listener that is not wanted any more accepts who is on the way, the
 });
 
 Deno.test("whoever waits to come in where nobody is wanted any more holds the listener up, but not its end", async () => {
-  await using stage = new Stage();
-  const service = stage.service("a");
-  const [port] = await stage.prepare(planAt(ANYWHERE));
-  await stage.commit(service);
+  await using fixture = new Fixture();
+  const service = fixture.service("a");
+  const [port] = await fixture.prepare(planAt(ANYWHERE));
+  await fixture.commit(service);
   service.isHeld = true;
   using client = await connect(port!);
   assert.equal(await readText(client, 1), "a");
-  await stage.prepare();
-  const closed = stage.commit();
-  await stage.listeners.close();
+  await fixture.prepare();
+  const closed = fixture.commit();
+  await fixture.listeners.close();
   await closed;
   assert.equal(await refuses(port!), true);
   service.release();
@@ -119,18 +119,18 @@ Deno.test({
   name: "an address can change what it is bound with where listeners share it",
   ignore: !canShare(),
   fn: async () => {
-    await using stage = new Stage();
-    const [before, after] = [stage.service("a"), stage.service("b")];
+    await using fixture = new Fixture();
+    const [before, after] = [fixture.service("a"), fixture.service("b")];
     using reservation = await reserve(ANYWHERE);
     const plan = { ...planAt(reservation.address), shared: true };
-    await stage.prepare(plan);
+    await fixture.prepare(plan);
     reservation.release();
-    await stage.commit(before);
+    await fixture.commit(before);
     const { port } = reservation.address;
     using old = await connect(port);
     assert.equal(await readText(old, 1), "a");
-    await stage.prepare({ ...plan, adapter: "node" });
-    await stage.commit(after);
+    await fixture.prepare({ ...plan, adapter: "node" });
+    await fixture.commit(after);
     using next = await connect(port);
     assert.equal(await readText(next, 1), "b");
   },
@@ -138,12 +138,12 @@ Deno.test({
 
 Deno.test("a listener that does TLS itself gets another certificate only when it is another", async () => {
   using scripted = new ScriptedTls();
-  await using stage = new Stage();
-  const { listeners } = stage;
-  const [service, other] = [stage.service("a"), stage.service("b")];
+  await using fixture = new Fixture();
+  const { listeners } = fixture;
+  const [service, other] = [fixture.service("a"), fixture.service("b")];
   const planned = (tls: TlsListenOptions) => ({ ...planAt(addressAt(4321)), tls, shared: true });
-  await stage.prepare(planned(tlsWith("first")));
-  await stage.commit(service);
+  await fixture.prepare(planned(tlsWith("first")));
+  await fixture.commit(service);
   assert.deepEqual(scripted.bound, ["first"]);
   listeners.updateTls(service.asService, tlsWith("first"));
   listeners.updateTls(other.asService, tlsWith("not its own"));
@@ -152,20 +152,20 @@ Deno.test("a listener that does TLS itself gets another certificate only when it
   listeners.updateTls(service.asService, tlsWith("second"));
   listeners.updateTls(service.asService, tlsWith("second", ["h2"]));
   assert.deepEqual(scripted.bound, ["first", "second", "second"]);
-  await stage.prepare(planned(tlsWith("second", ["h2"])));
-  await stage.commit(service);
+  await fixture.prepare(planned(tlsWith("second", ["h2"])));
+  await fixture.commit(service);
   assert.equal(scripted.bound.length, 3);
-  await stage.prepare(planned(tlsWith("third")));
-  await stage.commit(service);
+  await fixture.prepare(planned(tlsWith("third")));
+  await fixture.commit(service);
   assert.deepEqual(scripted.bound.slice(3), ["third"]);
 });
 
-class Stage implements AsyncDisposable {
+class Fixture implements AsyncDisposable {
   readonly listeners = new Listeners();
-  readonly #services: Guests[] = [];
+  readonly #services: TestClients[] = [];
 
-  service(name: string): Guests {
-    const service = new Guests(name);
+  service(name: string): TestClients {
+    const service = new TestClients(name);
     this.#services.push(service);
     return service;
   }
@@ -176,7 +176,7 @@ class Stage implements AsyncDisposable {
     return addresses.map((address) => (address as TcpAddress).port);
   }
 
-  commit(...services: Guests[]): Promise<void> {
+  commit(...services: TestClients[]): Promise<void> {
     return this.listeners.commit(services.map(({ asService }) => asService));
   }
 
@@ -187,7 +187,7 @@ class Stage implements AsyncDisposable {
 }
 
 /** The part of a service that listeners use: tells each client its name. */
-class Guests implements Disposable {
+class TestClients implements Disposable {
   readonly #name: string;
   readonly #conns: Conn[] = [];
   #held = Promise.withResolvers<void>();

@@ -46,7 +46,7 @@ export class SlowConn extends FakeConn {
   }
 }
 
-export class RelayStage {
+export class RelayFixture {
   readonly client = new SlowConn();
   readonly upstream = new SlowConn();
   readonly relay: Relay;

@@ -70,18 +70,18 @@ Deno.test("what is no reset is a failure whoever has finished", async () => {
 });
 
 Deno.test("a reset is a failure while bytes of the side that resets wait for a slow reader", async () => {
-  const stage = new Stage();
+  const fixture = new Fixture();
   const written = Promise.withResolvers<number>();
   const closed = Promise.withResolvers<void>();
-  await stage.play(TALK);
-  stage.client.write = () => written.promise;
-  stage.upstream.closeWrite = () => closed.promise;
-  await stage.play([["upstream", "bye"], ["client", "end"]]);
+  await fixture.play(TALK);
+  fixture.client.write = () => written.promise;
+  fixture.upstream.closeWrite = () => closed.promise;
+  await fixture.play([["upstream", "bye"], ["client", "end"]]);
   closed.reject(new Deno.errors.ConnectionReset("reset"));
   await setImmediate();
   written.resolve("bye".length);
-  await stage.play([["upstream", "reset"]]);
-  assert.equal((await stage.outcome).kind, "failed");
+  await fixture.play([["upstream", "reset"]]);
+  assert.equal((await fixture.outcome).kind, "failed");
 });
 
 for (const reset of ["close", "pass"] as const) {
@@ -92,7 +92,7 @@ for (const reset of ["close", "pass"] as const) {
 }
 
 /** A relay between two connections without sockets. */
-class Stage {
+class Fixture {
   readonly client = new FakeConn();
   readonly upstream = new FakeConn();
   readonly outcome: Promise<RelayOutcome>;
@@ -120,9 +120,9 @@ class Stage {
 }
 
 async function relayed(steps: readonly Step[], reset: "close" | "pass" = "close") {
-  const stage = new Stage(reset);
-  await stage.play(steps);
-  return { outcome: await stage.outcome, client: stage.client };
+  const fixture = new Fixture(reset);
+  await fixture.play(steps);
+  return { outcome: await fixture.outcome, client: fixture.client };
 }
 
 function errorOf(what: string): Error | undefined {

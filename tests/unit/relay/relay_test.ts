@@ -4,172 +4,176 @@ import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import { ProxyError } from "../../../src/net/errors.ts";
 import { FakeTime, settled } from "../../support/fakes/fake_time.ts";
-import { BROKEN, RelayStage, RESET, SIDES, tally } from "./relay_fixture.ts";
+import { BROKEN, RelayFixture, RESET, SIDES, tally } from "./relay_fixture.ts";
 
 const KILLED = new ProxyError("killed", "proxy");
 
 for (const [one, other] of SIDES) {
   Deno.test(`Relay passes on the ${one}'s bytes and FIN, and ends when the ${other} has finished too`, async () => {
-    const stage = new RelayStage();
-    assert.equal(stage.relay.isHalfClosed, false);
-    await stage.arrive(one, "hello", " and ", "bye", "end");
-    assert.equal(stage[other].written, "hello and bye");
-    assert.deepEqual([stage[other].isFinished, stage.isClosed, stage.relay.isHalfClosed], [
+    const fixture = new RelayFixture();
+    assert.equal(fixture.relay.isHalfClosed, false);
+    await fixture.arrive(one, "hello", " and ", "bye", "end");
+    assert.equal(fixture[other].written, "hello and bye");
+    assert.deepEqual([fixture[other].isFinished, fixture.isClosed, fixture.relay.isHalfClosed], [
       true,
       false,
       true,
     ]);
-    await stage.arrive(other, "answer", "end");
-    assert.equal(stage[one].written, "answer");
-    assert.deepEqual(await stage.outcome, { kind: "closed", first: one });
-    assert.deepEqual([stage.client.closes, stage.upstream.closes, stage.watched], [1, 1, 0]);
+    await fixture.arrive(other, "answer", "end");
+    assert.equal(fixture[one].written, "answer");
+    assert.deepEqual(await fixture.outcome, { kind: "closed", first: one });
+    assert.deepEqual([fixture.client.closes, fixture.upstream.closes, fixture.watched], [1, 1, 0]);
     // Closing it is its FIN.
-    assert.equal(stage[one].isFinished, false);
+    assert.equal(fixture[one].isFinished, false);
   });
 
   Deno.test(`Relay says more than FIN to the ${one} where closing does not, though it finished first`, async () => {
-    const stage = new RelayStage();
-    stage[one].sendsCloseNotify = true;
-    await stage.arrive(one, "end");
-    await stage.arrive(other, "answer", "end");
-    await stage.outcome;
-    assert.equal(stage[one].isFinished, true);
+    const fixture = new RelayFixture();
+    fixture[one].sendsCloseNotify = true;
+    await fixture.arrive(one, "end");
+    await fixture.arrive(other, "answer", "end");
+    await fixture.outcome;
+    assert.equal(fixture[one].isFinished, true);
   });
 
   Deno.test(`Relay passes on what the ${other} answered before it refused the ${one}'s bytes`, async () => {
-    const stage = new RelayStage();
-    stage[other].breaks = BROKEN;
-    await stage.arrive(one, "question");
-    assert.deepEqual([stage.isClosed, stage.hasEnded], [false, false], "the answer may still come");
-    await stage.arrive(other, "answer");
-    assert.deepEqual([stage[one].written, stage.isClosed], ["answer", false]);
-    await stage.arrive(other, "end");
-    assert.deepEqual(await stage.failure(), ["broken_pipe", other]);
-    assert.equal(stage.isClosed, true);
+    const fixture = new RelayFixture();
+    fixture[other].breaks = BROKEN;
+    await fixture.arrive(one, "question");
+    assert.deepEqual([fixture.isClosed, fixture.hasEnded], [false, false], "the answer may still come");
+    await fixture.arrive(other, "answer");
+    assert.deepEqual([fixture[one].written, fixture.isClosed], ["answer", false]);
+    await fixture.arrive(other, "end");
+    assert.deepEqual(await fixture.failure(), ["broken_pipe", other]);
+    assert.equal(fixture.isClosed, true);
   });
 
   Deno.test(`Relay reads no more from the ${one} once the ${other} has failed`, async () => {
-    const stage = new RelayStage();
-    stage[other].holds = true;
-    await stage.arrive(one, "under way");
-    await stage.arrive(other, RESET);
-    assert.deepEqual([stage.isClosed, stage.hasEnded], [false, false], "a write is under way");
-    await stage.arrive(one, "too late");
-    const { reads } = stage[one];
-    stage[other].release();
+    const fixture = new RelayFixture();
+    fixture[other].holds = true;
+    await fixture.arrive(one, "under way");
+    await fixture.arrive(other, RESET);
+    assert.deepEqual([fixture.isClosed, fixture.hasEnded], [false, false], "a write is under way");
+    await fixture.arrive(one, "too late");
+    const { reads } = fixture[one];
+    fixture[other].release();
     await setImmediate();
-    assert.deepEqual([stage.isClosed, stage.hasEnded, stage[one].reads], [true, true, reads], "at once");
-    assert.deepEqual(await stage.failure(), ["connection_reset", other]);
-    assert.deepEqual([stage[other].written, stage.isClosed], ["under way", true]);
+    assert.deepEqual(
+      [fixture.isClosed, fixture.hasEnded, fixture[one].reads],
+      [true, true, reads],
+      "at once",
+    );
+    assert.deepEqual(await fixture.failure(), ["connection_reset", other]);
+    assert.deepEqual([fixture[other].written, fixture.isClosed], ["under way", true]);
   });
 
   Deno.test(`Relay lets a write to the ${one} finish when the time is over, then closes at once`, async () => {
-    const stage = new RelayStage();
-    stage[one].holds = true;
-    await stage.arrive(other, "late");
-    stage.relay.expire();
+    const fixture = new RelayFixture();
+    fixture[one].holds = true;
+    await fixture.arrive(other, "late");
+    fixture.relay.expire();
     await setImmediate();
-    assert.deepEqual([stage.isClosed, stage.hasEnded, stage.watched], [false, false, 1]);
-    stage[one].release();
+    assert.deepEqual([fixture.isClosed, fixture.hasEnded, fixture.watched], [false, false, 1]);
+    fixture[one].release();
     await setImmediate();
-    assert.deepEqual([stage.isClosed, stage.hasEnded], [true, true]);
-    assert.deepEqual(await stage.failure(), ["idle_timeout", "proxy"]);
-    assert.deepEqual([stage[one].written, stage.isClosed, stage.watched], ["late", true, 0]);
+    assert.deepEqual([fixture.isClosed, fixture.hasEnded], [true, true]);
+    assert.deepEqual(await fixture.failure(), ["idle_timeout", "proxy"]);
+    assert.deepEqual([fixture[one].written, fixture.isClosed, fixture.watched], ["late", true, 0]);
   });
 
   Deno.test(`Relay gives a write to the ${one} a second after a failure`, async () => {
     using time = new FakeTime();
-    const stage = new RelayStage();
-    stage[one].holds = true;
-    stage[other].arrive("never taken");
+    const fixture = new RelayFixture();
+    fixture[one].holds = true;
+    fixture[other].arrive("never taken");
     await settled();
-    stage.relay.expire();
+    fixture.relay.expire();
     await time.advance(990);
-    assert.equal(stage.isClosed, false);
+    assert.equal(fixture.isClosed, false);
     await time.advance(10);
-    assert.equal(stage.isClosed, true);
-    assert.deepEqual(await stage.failure(), ["idle_timeout", "proxy"]);
+    assert.equal(fixture.isClosed, true);
+    assert.deepEqual(await fixture.failure(), ["idle_timeout", "proxy"]);
   });
 
   Deno.test(`Relay.abort() ends it at once, whatever is under way to the ${one}`, async () => {
-    const stage = new RelayStage();
-    stage[one].holds = true;
-    await stage.arrive(other, "never taken");
-    stage.relay.abort(KILLED);
-    assert.equal(stage.isClosed, true);
-    assert.deepEqual(await stage.failure(), ["killed", "proxy"]);
-    stage.relay.onFailure(new ProxyError("idle_timeout", "proxy"));
-    assert.deepEqual([stage.client.closes, stage.upstream.closes], [1, 1]);
+    const fixture = new RelayFixture();
+    fixture[one].holds = true;
+    await fixture.arrive(other, "never taken");
+    fixture.relay.abort(KILLED);
+    assert.equal(fixture.isClosed, true);
+    assert.deepEqual(await fixture.failure(), ["killed", "proxy"]);
+    fixture.relay.onFailure(new ProxyError("idle_timeout", "proxy"));
+    assert.deepEqual([fixture.client.closes, fixture.upstream.closes], [1, 1]);
   });
 
   for (const reset of ["close", "pass"] as const) {
     Deno.test(`Relay passes a reset by the ${one} on with reset: ${reset}`, async () => {
-      const stage = new RelayStage({ reset });
-      await stage.arrive(one, RESET);
-      assert.deepEqual(await stage.failure(), ["connection_reset", one]);
-      assert.deepEqual([stage[one].isReset, stage[other].isReset], [false, reset === "pass"]);
-      assert.equal(stage.isClosed, true);
+      const fixture = new RelayFixture({ reset });
+      await fixture.arrive(one, RESET);
+      assert.deepEqual(await fixture.failure(), ["connection_reset", one]);
+      assert.deepEqual([fixture[one].isReset, fixture[other].isReset], [false, reset === "pass"]);
+      assert.equal(fixture.isClosed, true);
     });
   }
 
   Deno.test(`Relay resets nobody over a failure of the ${one} that is no reset`, async () => {
-    const stage = new RelayStage({ reset: "pass" });
-    await stage.arrive(one, new Deno.errors.TimedOut("timed out"));
-    assert.deepEqual(await stage.failure(), ["timed_out", one]);
-    assert.deepEqual([stage.client.isReset, stage.upstream.isReset], [false, false]);
+    const fixture = new RelayFixture({ reset: "pass" });
+    await fixture.arrive(one, new Deno.errors.TimedOut("timed out"));
+    assert.deepEqual(await fixture.failure(), ["timed_out", one]);
+    assert.deepEqual([fixture.client.isReset, fixture.upstream.isReset], [false, false]);
   });
 
   Deno.test(`Relay does not reset the ${other}, which has its FIN, when the ${one} then resets`, async () => {
-    const stage = new RelayStage({ reset: "pass" });
-    await stage.arrive(one, "all of it", "end");
-    stage[one].breaks = RESET;
-    await stage.arrive(other, "answer");
-    await stage.arrive(other, "end");
-    assert.deepEqual(await stage.failure(), ["connection_reset", one]);
-    assert.deepEqual([stage.client.isReset, stage.upstream.isReset], [false, false]);
+    const fixture = new RelayFixture({ reset: "pass" });
+    await fixture.arrive(one, "all of it", "end");
+    fixture[one].breaks = RESET;
+    await fixture.arrive(other, "answer");
+    await fixture.arrive(other, "end");
+    assert.deepEqual(await fixture.failure(), ["connection_reset", one]);
+    assert.deepEqual([fixture.client.isReset, fixture.upstream.isReset], [false, false]);
   });
 
   Deno.test(`Relay fails when the ${other} does not take the FIN of the ${one}`, async () => {
-    const stage = new RelayStage();
-    stage[other].closeWrite = () => Promise.reject(new Deno.errors.TimedOut("timed out"));
-    await stage.arrive(one, "end");
-    await stage.arrive(other, "end");
-    assert.deepEqual(await stage.failure(), ["timed_out", other]);
+    const fixture = new RelayFixture();
+    fixture[other].closeWrite = () => Promise.reject(new Deno.errors.TimedOut("timed out"));
+    await fixture.arrive(one, "end");
+    await fixture.arrive(other, "end");
+    assert.deepEqual(await fixture.failure(), ["timed_out", other]);
   });
 }
 
 Deno.test("Relay.abort() ends the wait for a rate, in both directions", async () => {
   using time = new FakeTime();
   for (const rates of [{ upload: 1, download: 0 }, { upload: 0, download: 1 }]) {
-    const stage = new RelayStage({ rates });
-    stage.client.arrive("slow");
-    stage.upstream.arrive("slow");
+    const fixture = new RelayFixture({ rates });
+    fixture.client.arrive("slow");
+    fixture.upstream.arrive("slow");
     await time.advance(100);
-    stage.relay.abort(KILLED);
+    fixture.relay.abort(KILLED);
     await settled();
-    assert.equal(stage.hasEnded, true);
+    assert.equal(fixture.hasEnded, true);
   }
 });
 
 Deno.test("the first failure of a relay stays its reason", async () => {
-  const stage = new RelayStage();
-  stage.client.holds = true;
-  await stage.arrive("upstream", "under way");
-  stage.relay.expire();
-  stage.relay.onFailure(KILLED);
-  stage.relay.abort(KILLED);
-  assert.equal(stage.isClosed, true);
-  assert.deepEqual(await stage.failure(), ["idle_timeout", "proxy"]);
+  const fixture = new RelayFixture();
+  fixture.client.holds = true;
+  await fixture.arrive("upstream", "under way");
+  fixture.relay.expire();
+  fixture.relay.onFailure(KILLED);
+  fixture.relay.abort(KILLED);
+  assert.equal(fixture.isClosed, true);
+  assert.deepEqual(await fixture.failure(), ["idle_timeout", "proxy"]);
 });
 
 Deno.test("a relay of which nothing is under way closes as soon as its time is over", async () => {
-  const stage = new RelayStage();
-  await stage.arrive("client", "question");
-  stage.relay.expire();
-  assert.equal(stage.isClosed, true);
-  assert.deepEqual(await stage.failure(), ["idle_timeout", "proxy"]);
+  const fixture = new RelayFixture();
+  await fixture.arrive("client", "question");
+  fixture.relay.expire();
+  assert.equal(fixture.isClosed, true);
+  assert.deepEqual(await fixture.failure(), ["idle_timeout", "proxy"]);
 
-  const half = new RelayStage();
+  const half = new RelayFixture();
   await half.arrive("client", "end");
   half.relay.expire();
   assert.deepEqual(await half.failure(), ["half_close_timeout", "proxy"]);
@@ -177,13 +181,13 @@ Deno.test("a relay of which nothing is under way closes as soon as its time is o
 
 Deno.test("Relay counts reads that brought bytes, and the bytes of each side", async () => {
   const [fromClient, fromUpstream] = [tally(), tally()];
-  const stage = new RelayStage({ fromClient, fromUpstream });
-  await stage.arrive("client", "four");
-  await stage.arrive("upstream", "seven77", "three");
-  assert.equal(stage.relay.activity, 3);
-  await stage.arrive("client", "end");
-  assert.equal(stage.relay.activity, 3);
+  const fixture = new RelayFixture({ fromClient, fromUpstream });
+  await fixture.arrive("client", "four");
+  await fixture.arrive("upstream", "seven77", "three");
+  assert.equal(fixture.relay.activity, 3);
+  await fixture.arrive("client", "end");
+  assert.equal(fixture.relay.activity, 3);
   assert.deepEqual([fromClient.bytes, fromUpstream.bytes], [4, 12]);
-  stage.relay.abort(KILLED);
-  await stage.outcome;
+  fixture.relay.abort(KILLED);
+  await fixture.outcome;
 });

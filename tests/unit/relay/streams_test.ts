@@ -55,82 +55,86 @@ Deno.test("at most one read is under way, however long reads and writes take", a
 });
 
 Deno.test("a source gives its first bytes, then what it is asked for, then the end, and tells of each", async () => {
-  using stage = new SourceStage("first");
-  assert.equal(await stage.read(), "first");
-  stage.buffer.written();
-  assert.deepEqual([stage.conn.reads, stage.told], [0, []], "nobody asked for more");
+  using fixture = new SourceFixture("first");
+  assert.equal(await fixture.read(), "first");
+  fixture.buffer.written();
+  assert.deepEqual([fixture.conn.reads, fixture.told], [0, []], "nobody asked for more");
   for (const text of ["second", "third"]) {
-    const read = stage.read();
-    stage.conn.arrive(text);
+    const read = fixture.read();
+    fixture.conn.arrive(text);
     assert.equal(await read, text);
-    assert.equal(stage.buffer.isBusy, true);
-    stage.buffer.written();
+    assert.equal(fixture.buffer.isBusy, true);
+    fixture.buffer.written();
   }
-  const end = stage.read();
-  assert.deepEqual([stage.conn.reads, pooledBytes()], [3, 0]);
-  stage.conn.arrive("end");
+  const end = fixture.read();
+  assert.deepEqual([fixture.conn.reads, pooledBytes()], [3, 0]);
+  fixture.conn.arrive("end");
   assert.equal(await end, undefined);
-  assert.deepEqual(stage.told, ["activity", "activity", "end of client"]);
+  assert.deepEqual(fixture.told, ["activity", "activity", "end of client"]);
   assert.equal(pooledBytes(), SIZE, "its buffer is free");
 });
 
 Deno.test("a source does not read before what it gave was written", async () => {
-  using stage = new SourceStage("first");
-  assert.equal(await stage.read(), "first");
-  const read = stage.read();
+  using fixture = new SourceFixture("first");
+  assert.equal(await fixture.read(), "first");
+  const read = fixture.read();
   await setImmediate();
-  assert.equal(stage.conn.reads, 0);
-  stage.buffer.written();
-  stage.conn.arrive("second");
+  assert.equal(fixture.conn.reads, 0);
+  fixture.buffer.written();
+  fixture.conn.arrive("second");
   assert.equal(await read, "second");
 });
 
 Deno.test("a source fails with the reason of its relay, of which it neither reads nor gives more", async () => {
   for (const [when, reads] of [["before", 0], ["while", 1]] as const) {
-    using stage = new SourceStage("first");
-    await stage.read();
-    stage.buffer.written();
-    if (when === "before") stage.failure = KILLED;
-    const read = stage.read();
-    stage.failure = KILLED;
-    stage.conn.arrive("too late");
+    using fixture = new SourceFixture("first");
+    await fixture.read();
+    fixture.buffer.written();
+    if (when === "before") fixture.failure = KILLED;
+    const read = fixture.read();
+    fixture.failure = KILLED;
+    fixture.conn.arrive("too late");
     await assert.rejects(read, KILLED);
     await setImmediate();
-    assert.deepEqual([stage.conn.reads, stage.told, pooledBytes()], [reads, [], SIZE], `${when} it reads`);
+    assert.deepEqual(
+      [fixture.conn.reads, fixture.told, pooledBytes()],
+      [reads, [], SIZE],
+      `${when} it reads`,
+    );
   }
 });
 
 Deno.test("a source whose connection breaks tells of it before its stream does", async () => {
-  using stage = new SourceStage("first");
-  await stage.read();
-  stage.buffer.written();
-  const read = stage.read().catch((error: ProxyError) => stage.told.push(`stream: ${error.code}`));
-  stage.conn.arrive(RESET);
+  using fixture = new SourceFixture("first");
+  await fixture.read();
+  fixture.buffer.written();
+  const read = fixture.read().catch((error: ProxyError) => fixture.told.push(`stream: ${error.code}`));
+  fixture.conn.arrive(RESET);
   await read;
-  assert.deepEqual(stage.told, ["connection_reset of client", "stream: connection_reset"]);
+  assert.deepEqual(fixture.told, ["connection_reset of client", "stream: connection_reset"]);
   assert.equal(pooledBytes(), SIZE);
 });
 
 Deno.test("ConnWriter writes everything in as many pieces as it takes, then says so once", async () => {
-  using stage = new SourceStage("0123456789");
-  stage.conn.takes = 4;
+  using fixture = new SourceFixture("0123456789");
+  fixture.conn.takes = 4;
   const done: unknown[] = [];
-  stage.writer.send(stage.buffer.filled(10), () => done.push("done"), (error) => done.push(error));
-  assert.deepEqual([done, stage.buffer.isBusy], [[], true]);
+  fixture.writer.send(fixture.buffer.filled(10), () => done.push("done"), (error) => done.push(error));
+  assert.deepEqual([done, fixture.buffer.isBusy], [[], true]);
   await setImmediate();
-  assert.deepEqual([stage.conn.written, stage.conn.writes], ["0123456789", 3]);
-  assert.deepEqual([done, stage.buffer.isBusy], [["done"], false]);
+  assert.deepEqual([fixture.conn.written, fixture.conn.writes], ["0123456789", 3]);
+  assert.deepEqual([done, fixture.buffer.isBusy], [["done"], false]);
 });
 
 Deno.test("ConnWriter fails with the side that it writes to, and gives its buffer to nobody", async () => {
-  using stage = new SourceStage("0123456789");
-  stage.conn.breaks = BROKEN;
-  await assert.rejects(stage.writer.write(stage.buffer.filled(10)), {
+  using fixture = new SourceFixture("0123456789");
+  fixture.conn.breaks = BROKEN;
+  await assert.rejects(fixture.writer.write(fixture.buffer.filled(10)), {
     code: "broken_pipe",
     side: "upstream",
   });
-  assert.equal(stage.buffer.isBusy, false);
-  stage.buffer.unused();
+  assert.equal(fixture.buffer.isBusy, false);
+  fixture.buffer.unused();
   assert.equal(pooledBytes(), 0);
 });
 
@@ -143,15 +147,15 @@ Deno.test("ConnWriter sends a FIN, but where the connection is closed next and h
       [true, true, true],
     ] as const
   ) {
-    using stage = new SourceStage("first");
-    stage.closes = closesNext;
-    stage.conn.sendsCloseNotify = sendsCloseNotify;
-    await stage.writer.close();
-    assert.equal(stage.conn.isFinished, isFinished, `${closesNext} ${sendsCloseNotify}`);
+    using fixture = new SourceFixture("first");
+    fixture.closes = closesNext;
+    fixture.conn.sendsCloseNotify = sendsCloseNotify;
+    await fixture.writer.close();
+    assert.equal(fixture.conn.isFinished, isFinished, `${closesNext} ${sendsCloseNotify}`);
   }
-  using stage = new SourceStage("first");
-  stage.conn.closeWrite = () => Promise.reject(RESET);
-  await assert.rejects(async () => await stage.writer.close(), {
+  using fixture = new SourceFixture("first");
+  fixture.conn.closeWrite = () => Promise.reject(RESET);
+  await assert.rejects(async () => await fixture.writer.close(), {
     code: "connection_reset",
     side: "upstream",
   });
@@ -162,7 +166,7 @@ const SIZE = 2048;
 const KILLED = new ProxyError("killed", "proxy");
 
 /** A connection with its buffer, which holds the first bytes already; and what its relay is told. */
-class SourceStage implements FlowObserver, Disposable {
+class SourceFixture implements FlowObserver, Disposable {
   readonly conn = new SlowConn();
   readonly buffer = new RelayBuffer(SIZE);
   readonly writer: ConnWriter;

@@ -17,7 +17,7 @@ import { connect, echo, readText, type Upstream, upstream, writeText } from "../
 export type Logged = Readonly<Record<string, unknown>>;
 export type Service = ProxyOptions["services"][number];
 
-export class ProxyStage implements AsyncDisposable {
+export class ProxyFixture implements AsyncDisposable {
   readonly supervisor: Supervisor;
   readonly descriptors: DescriptorBudget;
   readonly reloader: Reloader;
@@ -47,11 +47,11 @@ export class ProxyStage implements AsyncDisposable {
     });
   }
 
-  static async start(optionsOf: (upstream: string) => ProxyOptions): Promise<ProxyStage> {
-    const stage = new ProxyStage(optionsOf);
-    await stage.reloader.begin(await stage.file);
-    stage.#hasBegun = true;
-    return stage;
+  static async start(optionsOf: (upstream: string) => ProxyOptions): Promise<ProxyFixture> {
+    const fixture = new ProxyFixture(optionsOf);
+    await fixture.reloader.begin(await fixture.file);
+    fixture.#hasBegun = true;
+    return fixture;
   }
 
   /** Where a service listens. */

@@ -5,7 +5,7 @@ import type { Message, Start } from "./gauge_waiting_worker.ts";
 const SIZE = { slots: 1, threads: 4 };
 
 Deno.test("threads that wait for places of each other miss none", async () => {
-  const { table, gauge } = stage();
+  const { table, gauge } = fixture();
   using threads = new Threads();
   for (const thread of [0, 1, 2, 3]) {
     threads.start({ memory: table.memory, size: SIZE, thread, limit: 2, rounds: 300, keeps: false });
@@ -18,7 +18,7 @@ Deno.test("threads that wait for places of each other miss none", async () => {
 });
 
 Deno.test("who waits for the place of a thread that has ended is told when it is settled", async () => {
-  const { table, gauge } = stage();
+  const { table, gauge } = fixture();
   using threads = new Threads();
   const start = { memory: table.memory, size: SIZE, limit: 1 };
   threads.start({ ...start, thread: 3, rounds: 1, keeps: true });
@@ -38,7 +38,7 @@ Deno.test("who waits for the place of a thread that has ended is told when it is
 
 Deno.test("Gauge.wait() leaves no waiter behind when its thread ends between any two steps of it", () => {
   for (let steps = 1;; steps++) {
-    const { table, gauge } = stage();
+    const { table, gauge } = fixture();
     const other = new GaugeTable(SIZE, 1, table.memory).at(gauge.slot);
     let taken = 0;
     const add = Atomics.add;
@@ -101,7 +101,7 @@ class Threads implements Disposable {
   }
 }
 
-function stage(): { table: GaugeTable; gauge: Gauge } {
+function fixture(): { table: GaugeTable; gauge: Gauge } {
   const table = new GaugeTable(SIZE);
   return { table, gauge: table.claim()! };
 }

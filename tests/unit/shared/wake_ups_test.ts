@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { WakeUps } from "../../../src/shared/wake_ups.ts";
 
 Deno.test("a place that was left here wakes those who wait for it here, and other threads are told once", () => {
-  const { wakeUps, told } = stage();
+  const { wakeUps, told } = fixture();
   const woken: string[] = [];
   using _first = wakeUps.watch(1, () => woken.push("first"));
   using _second = wakeUps.watch(1, () => woken.push("second"));
@@ -12,7 +12,7 @@ Deno.test("a place that was left here wakes those who wait for it here, and othe
 });
 
 Deno.test("a place that was left in another thread wakes those who wait here, and nobody is told again", () => {
-  const { wakeUps, told } = stage();
+  const { wakeUps, told } = fixture();
   let woken = 0;
   using _watch = wakeUps.watch(1, () => void (woken += 1));
   wakeUps.wake(1);
@@ -21,7 +21,7 @@ Deno.test("a place that was left in another thread wakes those who wait here, an
 });
 
 Deno.test("who has stopped waiting is not woken, and others still are", () => {
-  const { wakeUps, told } = stage();
+  const { wakeUps, told } = fixture();
   const woken: string[] = [];
   const gone = wakeUps.watch(1, () => woken.push("gone"));
   const stays = wakeUps.watch(1, () => woken.push("stays"));
@@ -34,7 +34,7 @@ Deno.test("who has stopped waiting is not woken, and others still are", () => {
 });
 
 Deno.test("who begins to wait while others are woken is not woken by the same word", () => {
-  const { wakeUps } = stage();
+  const { wakeUps } = fixture();
   const watches = new DisposableStack();
   let woken = 0;
   const watch = (): void => {
@@ -53,7 +53,7 @@ Deno.test("who begins to wait while others are woken is not woken by the same wo
   assert.equal(woken, 3);
 });
 
-function stage() {
+function fixture() {
   const told: number[] = [];
   return { wakeUps: new WakeUps((slot) => told.push(slot)), told };
 }

@@ -40,7 +40,7 @@ export function untilAborted(_address: unknown, { signal }: DialOptions): Promis
 }
 
 /** A group, its connector, and all that it has dialled. */
-export class ConnectorStage extends KeptGroup {
+export class ConnectorFixture extends KeptGroup {
   readonly connector: Connector;
   readonly dialled: FakeConn[] = [];
   /** What comes of a dial, unless it is a new connection. */

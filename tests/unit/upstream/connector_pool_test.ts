@@ -5,7 +5,7 @@ import type { PoolConfig } from "../../../src/config/config.ts";
 import { ProxyError } from "../../../src/net/errors.ts";
 import { Permit } from "../../../src/upstream/pool/connection_semaphore.ts";
 import type { Lease } from "../../../src/upstream/lease.ts";
-import { attempts, ConnectorStage, untilAborted } from "./connector_fixture.ts";
+import { attempts, ConnectorFixture, untilAborted } from "./connector_fixture.ts";
 import { FakeConn, readOnce } from "../../support/fakes/fake_conn.ts";
 import { FakeTime, settled } from "../../support/fakes/fake_time.ts";
 import { endpointsAt } from "../../support/fakes/upstream_parts.ts";
@@ -16,12 +16,12 @@ const SHUTDOWN = new ProxyError("shutdown", "proxy");
 const HEADER = new TextEncoder().encode("PROXY ");
 
 Deno.test("with mode: reuse the next client gets the connection of the one before, until the way there has changed", async () => {
-  await using stage = new ConnectorStage({ pool: REUSE });
-  const { connector, dialled } = stage;
+  await using fixture = new ConnectorFixture({ pool: REUSE });
+  const { connector, dialled } = fixture;
   connector.start();
   assert.equal(dialled.length, 0, "nothing is opened ahead");
-  await serve(stage);
-  await serve(stage);
+  await serve(fixture);
+  await serve(fixture);
   assert.equal(dialled.length, 1);
   connector.renew();
   assert.equal(dialled[0]!.isClosed, true);
@@ -33,31 +33,31 @@ Deno.test("with mode: reuse the next client gets the connection of the one befor
     [true, true],
     "opened before, and kept for nobody",
   );
-  await serve(stage);
-  await serve(stage);
+  await serve(fixture);
+  await serve(fixture);
   assert.equal(dialled.length, 3);
 });
 
 Deno.test("what waits is closed when its endpoint goes down, or a client needs the place", async () => {
-  await using stage = new ConnectorStage({ endpoints: endpointsAt(1, 1), pool: REUSE });
-  const { connector, dialled, group } = stage;
+  await using fixture = new ConnectorFixture({ endpoints: endpointsAt(1, 1), pool: REUSE });
+  const { connector, dialled, group } = fixture;
   connector.start();
-  await serve(stage);
-  group.evictIdle(stage.only);
+  await serve(fixture);
+  group.evictIdle(fixture.only);
   assert.equal(dialled[0]!.isClosed, true);
   await settled();
-  await serve(stage);
-  stage.foundDown(stage.endpoints[0]!);
+  await serve(fixture);
+  fixture.foundDown(fixture.endpoints[0]!);
   assert.deepEqual(dialled.map(({ isClosed }) => isClosed), [true, true]);
   await connector.stop(SHUTDOWN);
 });
 
 Deno.test("with mode: warm each endpoint has connections ahead, those that come too, and as long as it is used", async () => {
-  await using stage = new ConnectorStage({ endpoints: endpointsAt(1), pool: WARM });
-  const { connector, dialled } = stage;
+  await using fixture = new ConnectorFixture({ endpoints: endpointsAt(1), pool: WARM });
+  const { connector, dialled } = fixture;
   connector.start();
   assert.equal(dialled.length, 1);
-  stage.keeper.update({ ...stage.keeper.config, endpoints: endpointsAt(2) });
+  fixture.keeper.update({ ...fixture.keeper.config, endpoints: endpointsAt(2) });
   await settled();
   assert.equal(dialled.length, 2);
   connector.renew();
@@ -67,12 +67,12 @@ Deno.test("with mode: warm each endpoint has connections ahead, those that come 
 
 Deno.test("who is done with a connector waits for what it is opening", async () => {
   for (const end of ["retire", "stop"] as const) {
-    await using stage = new ConnectorStage({ pool: WARM });
+    await using fixture = new ConnectorFixture({ pool: WARM });
     const dialling = Promise.withResolvers<FakeConn>();
-    stage.dial = () => dialling.promise;
-    stage.connector.start();
+    fixture.dial = () => dialling.promise;
+    fixture.connector.start();
     let isOver = false;
-    const ending = stage.connector[end](SHUTDOWN).then(() => isOver = true);
+    const ending = fixture.connector[end](SHUTDOWN).then(() => isOver = true);
     await settled();
     assert.equal(isOver, false);
     const conn = new FakeConn();
@@ -83,8 +83,8 @@ Deno.test("who is done with a connector waits for what it is opening", async () 
 });
 
 Deno.test("a client gets the connection that was opened ahead, with the header that it must begin with", async () => {
-  await using stage = new ConnectorStage({ pool: WARM }, { hasPreface: true });
-  const { connector, dialled } = stage;
+  await using fixture = new ConnectorFixture({ pool: WARM }, { hasPreface: true });
+  const { connector, dialled } = fixture;
   connector.start();
   await settled();
   using lease = await connector.connect("", attempts(), HEADER);
@@ -94,8 +94,8 @@ Deno.test("a client gets the connection that was opened ahead, with the header t
 });
 
 Deno.test("one opened ahead that takes no header is replaced, which says nothing of the endpoint", async () => {
-  await using stage = new ConnectorStage({ pool: WARM }, { hasPreface: true });
-  const { connector, dialled } = stage;
+  await using fixture = new ConnectorFixture({ pool: WARM }, { hasPreface: true });
+  const { connector, dialled } = fixture;
   connector.start();
   await settled();
   dialled[0]!.write = () => Promise.reject(new Deno.errors.BrokenPipe("broken"));
@@ -106,12 +106,12 @@ Deno.test("one opened ahead that takes no header is replaced, which says nothing
   assert.equal(used.length, 1);
   used[0]!.arrive("hello");
   assert.equal(await readOnce(lease.conn), "hello");
-  assert.equal(stage.endpoints[0]!.kept.figures().failures, 0);
+  assert.equal(fixture.endpoints[0]!.kept.figures().failures, 0);
 });
 
 Deno.test("writing the header to one opened ahead is given up with everything else", async () => {
-  await using stage = new ConnectorStage({ pool: WARM }, { hasPreface: true });
-  const { connector, dialled } = stage;
+  await using fixture = new ConnectorFixture({ pool: WARM }, { hasPreface: true });
+  const { connector, dialled } = fixture;
   connector.start();
   await settled();
   const writing = Promise.withResolvers<number>();
@@ -127,8 +127,8 @@ Deno.test("writing the header to one opened ahead is given up with everything el
 
 Deno.test("one opened ahead that took no header within the time of an attempt is not replaced", async () => {
   using time = new FakeTime();
-  await using stage = new ConnectorStage({ pool: WARM }, { hasPreface: true, connectTimeout: 160 });
-  const { connector, dialled } = stage;
+  await using fixture = new ConnectorFixture({ pool: WARM }, { hasPreface: true, connectTimeout: 160 });
+  const { connector, dialled } = fixture;
   connector.start();
   await settled();
   const writing = Promise.withResolvers<number>();
@@ -141,8 +141,8 @@ Deno.test("one opened ahead that took no header within the time of an attempt is
 });
 
 Deno.test("one opened ahead that is found dead is dialled anew, and begins as a new one does", async () => {
-  await using stage = new ConnectorStage({ pool: WARM }, { hasPreface: true });
-  const { connector, dialled } = stage;
+  await using fixture = new ConnectorFixture({ pool: WARM }, { hasPreface: true });
+  const { connector, dialled } = fixture;
   connector.start();
   await settled();
   using lease = await connector.connect("", attempts(), HEADER);
@@ -156,8 +156,8 @@ Deno.test("one opened ahead that is found dead is dialled anew, and begins as a 
 
 Deno.test("a client who is being given a connection or a place when all is stopped gives it back", async () => {
   for (const isOpen of [true, false]) {
-    const stage = new ConnectorStage({ endpoints: endpointsAt(1, 1), pool: WARM });
-    const { connector, dialled, only } = stage;
+    const fixture = new ConnectorFixture({ endpoints: endpointsAt(1, 1), pool: WARM });
+    const { connector, dialled, only } = fixture;
     if (isOpen) connector.start();
     await settled();
     const connecting = connector.connect("", attempts());
@@ -168,36 +168,36 @@ Deno.test("a client who is being given a connection or a place when all is stopp
     const place = only.places.take();
     assert.ok(place instanceof Permit, "none is taken");
     place[Symbol.dispose]();
-    await stage[Symbol.asyncDispose]();
+    await fixture[Symbol.asyncDispose]();
   }
 });
 
 Deno.test("a new connection that breaks as it begins counts against the endpoint", async () => {
-  await using stage = new ConnectorStage({ retry: { attempts: 1, timeout: 0 } }, { hasPreface: true });
-  stage.dial = () => {
+  await using fixture = new ConnectorFixture({ retry: { attempts: 1, timeout: 0 } }, { hasPreface: true });
+  fixture.dial = () => {
     const conn = new FakeConn();
     conn.write = () => Promise.reject(new Deno.errors.BrokenPipe("broken"));
     return Promise.resolve(conn);
   };
-  await assert.rejects(stage.connector.connect("", attempts(), HEADER), { code: "connection_reset" });
-  assert.deepEqual(stage.endpoints[0]!.kept.figures().failuresBy, { connection_reset: 1 });
+  await assert.rejects(fixture.connector.connect("", attempts(), HEADER), { code: "connection_reset" });
+  assert.deepEqual(fixture.endpoints[0]!.kept.figures().failuresBy, { connection_reset: 1 });
 });
 
 Deno.test("opening ahead takes no longer than an attempt may", async () => {
   using time = new FakeTime();
-  await using stage = new ConnectorStage({ pool: WARM }, { connectTimeout: 160 });
-  stage.dial = untilAborted;
-  stage.connector.start();
+  await using fixture = new ConnectorFixture({ pool: WARM }, { connectTimeout: 160 });
+  fixture.dial = untilAborted;
+  fixture.connector.start();
   await time.advance(150);
-  assert.equal(stage.endpoints[0]!.kept.figures().failures, 0);
+  assert.equal(fixture.endpoints[0]!.kept.figures().failures, 0);
   await time.advance(30);
-  assert.deepEqual(stage.endpoints[0]!.kept.figures().failuresBy, { connect_timeout: 1 });
+  assert.deepEqual(fixture.endpoints[0]!.kept.figures().failuresBy, { connect_timeout: 1 });
 });
 
 /** A client that asks, gets its answer and goes. */
-async function serve(stage: ConnectorStage): Promise<void> {
-  using lease = await stage.connector.connect("", attempts());
-  await converse(lease, stage.dialled.at(-1)!);
+async function serve(fixture: ConnectorFixture): Promise<void> {
+  using lease = await fixture.connector.connect("", attempts());
+  await converse(lease, fixture.dialled.at(-1)!);
 }
 
 async function converse({ conn }: Lease, upstream: FakeConn): Promise<void> {

@@ -5,7 +5,7 @@ import type { GroupConfig } from "../../../src/config/config.ts";
 import type { Conn } from "../../../src/net/socket/conn.ts";
 import { ProxyError } from "../../../src/net/errors.ts";
 import { Endpoint } from "../../../src/upstream/endpoint.ts";
-import { attempts, connectorOf, ConnectorStage, untilAborted } from "./connector_fixture.ts";
+import { attempts, ConnectorFixture, connectorOf, untilAborted } from "./connector_fixture.ts";
 import { FakeConn } from "../../support/fakes/fake_conn.ts";
 import { FakeTime } from "../../support/fakes/fake_time.ts";
 import { GroupThreads } from "./group_threads.ts";
@@ -39,11 +39,11 @@ Deno.test("a place that another thread gives back right after it was asked for c
 });
 
 Deno.test("an endpoint that is full and was taken out is said to have been taken out", async () => {
-  await using stage = new KeptGroup({ endpoints: endpointsAt(1, 1) });
-  stage.endpoints[0]!.used.enter();
-  const connector = connectorOf(stage.group);
+  await using fixture = new KeptGroup({ endpoints: endpointsAt(1, 1) });
+  fixture.endpoints[0]!.used.enter();
+  const connector = connectorOf(fixture.group);
   await assert.rejects(connector.connect("", attempts()), { code: "endpoints_full" });
-  stage.keeper.setAdmin(stage.endpoints[0]!.kept, "drain");
+  fixture.keeper.setAdmin(fixture.endpoints[0]!.kept, "drain");
   await assert.rejects(connector.connect("", attempts()), {
     code: "no_endpoint",
     message: "every endpoint of group was taken out by an operator",
@@ -56,18 +56,18 @@ Deno.test("an endpoint that is full and was taken out is said to have been taken
 });
 
 Deno.test("stopping gives up a dial under way, and opens nothing any more", async () => {
-  await using stage = new KeptGroup();
-  const connector = connectorOf(stage.group);
+  await using fixture = new KeptGroup();
+  const connector = connectorOf(fixture.group);
   const connecting = connector.connect("", attempts());
   await connector.stop(SHUTDOWN);
   await assert.rejects(connecting, SHUTDOWN);
   await assert.rejects(connector.connect("", attempts()), SHUTDOWN);
-  assert.equal(stage.endpoints[0]!.used.active, 0);
+  assert.equal(fixture.endpoints[0]!.used.active, 0);
 });
 
 Deno.test("a retired connector hears nothing more of its group", async () => {
-  await using stage = new KeptGroup({ pool: POOL });
-  const { group } = stage;
+  await using fixture = new KeptGroup({ pool: POOL });
+  const { group } = fixture;
   const watches: string[] = [];
   const { watch } = group;
   group.watch = (watcher) => {
@@ -93,9 +93,9 @@ Deno.test("a retired connector hears nothing more of its group", async () => {
 });
 
 Deno.test("all attempts together have retry.timeout, whatever one of them may take", async () => {
-  await using stage = new KeptGroup({ endpoints: endpointsAt(2), retry: { attempts: 3, timeout: 200 } });
+  await using fixture = new KeptGroup({ endpoints: endpointsAt(2), retry: { attempts: 3, timeout: 200 } });
   const within: number[] = [];
-  const connector = connectorOf(stage.group, async (_address, { signal }) => {
+  const connector = connectorOf(fixture.group, async (_address, { signal }) => {
     const began = performance.now();
     if (within.length === 0) {
       // A good part of the time is gone.
@@ -120,8 +120,8 @@ Deno.test("one attempt has connect_timeout or retry.timeout, whichever is shorte
   using time = new FakeTime();
   // The deadlines are up to a sixteenth longer.
   for (const [connectTimeout, timeout] of [[160, 0], [0, 160], [160, 1000], [1000, 160]] as const) {
-    await using stage = new KeptGroup({ retry: { attempts: 1, timeout } });
-    const connector = connectorOf(stage.group, untilAborted, { connectTimeout });
+    await using fixture = new KeptGroup({ retry: { attempts: 1, timeout } });
+    const connector = connectorOf(fixture.group, untilAborted, { connectTimeout });
     let ended: unknown;
     connector.connect("", attempts()).catch((cause) => ended = cause.code);
     await time.advance(150);
@@ -132,45 +132,54 @@ Deno.test("one attempt has connect_timeout or retry.timeout, whichever is shorte
 });
 
 Deno.test("after a failure another endpoint is tried, as often as retry.attempts says", async () => {
-  await using stage = new ConnectorStage({ endpoints: endpointsAt(3), retry: { attempts: 2, timeout: 0 } });
+  await using fixture = new ConnectorFixture({
+    endpoints: endpointsAt(3),
+    retry: { attempts: 2, timeout: 0 },
+  });
   const ports: number[] = [];
-  stage.dial = (address) => {
+  fixture.dial = (address) => {
     ports.push((address as { port: number }).port);
     return Promise.reject(REFUSED);
   };
   const progress = attempts();
-  await assert.rejects(stage.connector.connect("", progress), REFUSED);
+  await assert.rejects(fixture.connector.connect("", progress), REFUSED);
   assert.deepEqual([ports, progress], [[1, 2], { endpoint: "192.0.2.1:2", attempts: 2 }]);
-  assert.deepEqual(stage.endpoints.map(({ used }) => used.active), [0, 0, 0]);
+  assert.deepEqual(fixture.endpoints.map(({ used }) => used.active), [0, 0, 0]);
 });
 
 Deno.test("none is tried twice for a client, who is told of the last failure", async () => {
-  await using stage = new ConnectorStage({ endpoints: endpointsAt(2), retry: { attempts: 9, timeout: 0 } });
-  stage.dial = () => Promise.reject(REFUSED);
+  await using fixture = new ConnectorFixture({
+    endpoints: endpointsAt(2),
+    retry: { attempts: 9, timeout: 0 },
+  });
+  fixture.dial = () => Promise.reject(REFUSED);
   const progress = attempts();
-  await assert.rejects(stage.connector.connect("", progress), REFUSED);
+  await assert.rejects(fixture.connector.connect("", progress), REFUSED);
   assert.equal(progress.attempts, 2);
 });
 
 Deno.test("what another endpoint cannot help with is not tried again", async () => {
-  await using stage = new ConnectorStage({ endpoints: endpointsAt(2) });
+  await using fixture = new ConnectorFixture({ endpoints: endpointsAt(2) });
   const own = new ProxyError("too_many_open_files", "proxy");
-  stage.dial = () => Promise.reject(own);
+  fixture.dial = () => Promise.reject(own);
   const progress = attempts();
-  await assert.rejects(stage.connector.connect("", progress), own);
+  await assert.rejects(fixture.connector.connect("", progress), own);
   assert.equal(progress.attempts, 1);
 });
 
 Deno.test("once retry.timeout is over nothing is tried any more", async () => {
   using time = new FakeTime();
   for (const [timeout, tried] of [[100, 2], [101, 3]] as const) {
-    await using stage = new ConnectorStage({ endpoints: endpointsAt(4), retry: { attempts: 9, timeout } });
-    stage.dial = async () => {
+    await using fixture = new ConnectorFixture({
+      endpoints: endpointsAt(4),
+      retry: { attempts: 9, timeout },
+    });
+    fixture.dial = async () => {
       await new Promise((resolve) => setTimeout(resolve, 50));
       throw REFUSED;
     };
     const progress = attempts();
-    const failing = assert.rejects(stage.connector.connect("", progress), REFUSED);
+    const failing = assert.rejects(fixture.connector.connect("", progress), REFUSED);
     await time.advance(150);
     await failing;
     assert.equal(progress.attempts, tried);
@@ -179,53 +188,53 @@ Deno.test("once retry.timeout is over nothing is tried any more", async () => {
 
 Deno.test("who comes before the first results waits for them, and no longer than one attempt may take", async () => {
   using time = new FakeTime();
-  await using stage = new ConnectorStage({ endpoints: endpointsAt(2), healthCheck: CHECK }, {
+  await using fixture = new ConnectorFixture({ endpoints: endpointsAt(2), healthCheck: CHECK }, {
     connectTimeout: 160,
   });
-  const { connector } = stage;
+  const { connector } = fixture;
   const waiting = connector.connect("", attempts());
   await time.advance(150);
-  assert.equal(stage.dialled.length, 0);
-  for (const each of stage.endpoints) stage.found(each, "up");
+  assert.equal(fixture.dialled.length, 0);
+  for (const each of fixture.endpoints) fixture.found(each, "up");
   (await waiting)[Symbol.dispose]();
-  for (const each of stage.endpoints) stage.found(each, "down");
-  stage.keeper.update(groupConfig({ endpoints: endpointsAt(3), healthCheck: CHECK }));
+  for (const each of fixture.endpoints) fixture.found(each, "down");
+  fixture.keeper.update(groupConfig({ endpoints: endpointsAt(3), healthCheck: CHECK }));
   const hasty = connector.connect("", attempts());
   await time.advance(150);
-  assert.equal(stage.dialled.length, 1);
+  assert.equal(fixture.dialled.length, 1);
   await time.advance(30);
   (await hasty)[Symbol.dispose]();
 });
 
 Deno.test("no timer is left of a wait for the first results", async () => {
-  await using stage = new ConnectorStage({ endpoints: endpointsAt(2), healthCheck: CHECK });
-  const waiting = stage.connector.connect("", attempts());
-  for (const each of stage.endpoints) stage.found(each, "up");
+  await using fixture = new ConnectorFixture({ endpoints: endpointsAt(2), healthCheck: CHECK });
+  const waiting = fixture.connector.connect("", attempts());
+  for (const each of fixture.endpoints) fixture.found(each, "up");
   // What is left would be found by the sanitizers.
   (await waiting)[Symbol.dispose]();
-  assert.equal(stage.dialled.length, 1);
+  assert.equal(fixture.dialled.length, 1);
 });
 
 Deno.test("without a pool nothing is opened ahead, and nothing to be closed", async () => {
-  await using stage = new ConnectorStage();
-  stage.connector.start();
-  stage.group.evictIdle(stage.only);
-  stage.foundDown(stage.endpoints[0]!);
-  assert.deepEqual([stage.dialled.length, stage.only.isUp], [0, false]);
+  await using fixture = new ConnectorFixture();
+  fixture.connector.start();
+  fixture.group.evictIdle(fixture.only);
+  fixture.foundDown(fixture.endpoints[0]!);
+  assert.deepEqual([fixture.dialled.length, fixture.only.isUp], [0, false]);
 });
 
 Deno.test("a connection to an endpoint that an operator took down meanwhile is closed, and another is tried", async () => {
-  await using stage = new ConnectorStage({ endpoints: endpointsAt(2) });
-  const [first] = stage.endpoints;
+  await using fixture = new ConnectorFixture({ endpoints: endpointsAt(2) });
+  const [first] = fixture.endpoints;
   const conns: FakeConn[] = [];
-  stage.dial = () => {
-    if (conns.length === 0) stage.keeper.setAdmin(first!.kept, "down");
+  fixture.dial = () => {
+    if (conns.length === 0) fixture.keeper.setAdmin(first!.kept, "down");
     const conn = new FakeConn();
     conns.push(conn);
     return Promise.resolve(conn);
   };
   const progress = attempts();
-  using lease = await stage.connector.connect("", progress);
+  using lease = await fixture.connector.connect("", progress);
   assert.deepEqual(conns.map(({ isClosed }) => isClosed), [true, false]);
   assert.equal(lease.conn, conns[1]);
   assert.deepEqual(progress, { endpoint: "192.0.2.1:2", attempts: 2 });

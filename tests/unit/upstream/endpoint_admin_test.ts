@@ -6,11 +6,11 @@ import { FakeConn } from "../../support/fakes/fake_conn.ts";
 import { endpointsAt, KeptGroup } from "../../support/fakes/upstream_parts.ts";
 
 Deno.test("an endpoint that is set down during a dial is not used: the next one is", async () => {
-  await using stage = new Stage();
-  const { connector, dials } = stage;
-  const [first, second] = stage.endpoints;
+  await using fixture = new Fixture();
+  const { connector, dials } = fixture;
+  const [first, second] = fixture.endpoints;
   const leasing = connector.connect("", { endpoint: "", attempts: 0 });
-  stage.keeper.setAdmin(first!.kept, "down");
+  fixture.keeper.setAdmin(first!.kept, "down");
   const late = new FakeConn();
   dials.shift()!.resolve(late);
   await new Promise((resolve) => setTimeout(resolve, 0));
@@ -22,9 +22,9 @@ Deno.test("an endpoint that is set down during a dial is not used: the next one 
 });
 
 Deno.test("endpoints that an operator has taken out are not tried, even when no other is left", async () => {
-  await using stage = new Stage();
-  const { keeper, group, connector, messages } = stage;
-  const [first, second] = stage.endpoints;
+  await using fixture = new Fixture();
+  const { keeper, group, connector, messages } = fixture;
+  const [first, second] = fixture.endpoints;
   keeper.setAdmin(first!.kept, "drain");
   keeper.setAdmin(second!.kept, "down");
   await assert.rejects(connector.connect("", { endpoint: "", attempts: 0 }), {
@@ -43,9 +43,9 @@ Deno.test("endpoints that an operator has taken out are not tried, even when no 
 });
 
 Deno.test("drain leaves open connections alone, down ends them, and saying it twice changes nothing", async () => {
-  await using stage = new Stage();
-  const { keeper, messages } = stage;
-  const [first] = stage.endpoints;
+  await using fixture = new Fixture();
+  const { keeper, messages } = fixture;
+  const [first] = fixture.endpoints;
   const ended: string[] = [];
   using _watch = first!.used.whenDown(({ code }) => ended.push(code));
   keeper.setAdmin(first!.kept, "drain");
@@ -56,7 +56,7 @@ Deno.test("drain leaves open connections alone, down ends them, and saying it tw
   assert.equal(messages.length, 2);
 });
 
-class Stage extends KeptGroup {
+class Fixture extends KeptGroup {
   readonly messages: string[];
   readonly dials: PromiseWithResolvers<Conn>[] = [];
   readonly connector: Connector;

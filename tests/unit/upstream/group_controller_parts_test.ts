@@ -88,19 +88,19 @@ Deno.test("checks that go by a service get its certificates, and nobody else's",
 Deno.test("a failure that takes nothing out is not worth a word", async () => {
   const logged: string[] = [];
   const note = (message: string) => void logged.push(message);
-  await using stage = new KeptGroup({ passive: { failures: 2, window: 1000, eject: 1e6 } }, {
+  await using fixture = new KeptGroup({ passive: { failures: 2, window: 1000, eject: 1e6 } }, {
     ...silentLog(),
     info: note,
     warn: note,
     error: note,
   });
-  const { kept } = stage.endpoints[0]!;
+  const { kept } = fixture.endpoints[0]!;
   const failure = { code: "connection_refused", reason: "refused" };
-  stage.keeper.connectionFailed(kept.id, failure);
-  assert.deepEqual([logged, stage.events], [[], []]);
-  stage.keeper.setAdmin(kept, "up");
-  assert.deepEqual([logged, stage.events], [[], []], "it is so already");
-  stage.keeper.connectionFailed(kept.id, failure);
+  fixture.keeper.connectionFailed(kept.id, failure);
+  assert.deepEqual([logged, fixture.events], [[], []]);
+  fixture.keeper.setAdmin(kept, "up");
+  assert.deepEqual([logged, fixture.events], [[], []], "it is so already");
+  fixture.keeper.connectionFailed(kept.id, failure);
   assert.equal(logged.length, 2);
 });
 

@@ -30,19 +30,19 @@ const [FIRST, SECOND, THIRD] = endpointsAt(3) as [Endpoint, Endpoint, Endpoint];
 type Endpoint = GroupConfig["endpoints"][number];
 
 Deno.test("endpoints that stay keep what is known of them and who is there; others come and go", async () => {
-  await using stage = new Stage({ endpoints: [FIRST, SECOND] });
-  const [first, second] = stage.endpoints;
-  stage.foundDown(second!);
-  stage.keeper.setAdmin(second!.kept, "drain");
+  await using fixture = new Fixture({ endpoints: [FIRST, SECOND] });
+  const [first, second] = fixture.endpoints;
+  fixture.foundDown(second!);
+  fixture.keeper.setAdmin(second!.kept, "drain");
   second!.used.enter();
   const watched: string[] = [];
-  stage.group.watch({
+  fixture.group.watch({
     added: ({ key }) => watched.push(`added ${key}`),
     unusable: ({ key }) => watched.push(`unusable ${key}`),
     evictIdle: () => false,
   });
-  stage.update({ endpoints: [THIRD, SECOND] });
-  const [third, same] = stage.endpoints;
+  fixture.update({ endpoints: [THIRD, SECOND] });
+  const [third, same] = fixture.endpoints;
   assert.deepEqual([third!.kept.key, third!.kept.health, third!.kept.admin], [
     "192.0.2.1:3",
     "unknown",
@@ -55,26 +55,30 @@ Deno.test("endpoints that stay keep what is known of them and who is there; othe
     "drain",
     1,
   ]);
-  assert.deepEqual(stage.group.endpoints.map(({ key }) => key), ["192.0.2.1:3", "192.0.2.1:2"]);
+  assert.deepEqual(fixture.group.endpoints.map(({ key }) => key), ["192.0.2.1:3", "192.0.2.1:2"]);
   assert.deepEqual(watched, ["added 192.0.2.1:3", "unusable 192.0.2.1:1"]);
-  assert.deepEqual(stage.logged(), ["endpoint_set", "endpoints_changed"]);
+  assert.deepEqual(fixture.logged(), ["endpoint_set", "endpoints_changed"]);
   assert.equal(first!.used.enter(), true, "who is on the way there is let in");
   assert.equal(first!.used.active, 0, "and counted no more");
   first!.used.leave();
   same!.used.leave();
-  stage.update({ endpoints: [THIRD, SECOND], retry: { attempts: 1, timeout: 0 } });
-  assert.deepEqual([stage.logged(), stage.group.endpoints.length], [[], 2], "nothing was said of it again");
+  fixture.update({ endpoints: [THIRD, SECOND], retry: { attempts: 1, timeout: 0 } });
+  assert.deepEqual(
+    [fixture.logged(), fixture.group.endpoints.length],
+    [[], 2],
+    "nothing was said of it again",
+  );
 });
 
 Deno.test("an endpoint with another weight, tier or limit is the same one, with its connections", async () => {
   for (const change of [{ weight: 2 }, { backup: true }, { maxConnections: 5 }, { maxConnections: 0 }]) {
-    await using stage = new Stage({ endpoints: [{ ...FIRST, maxConnections: 3 }] });
-    const [before] = stage.endpoints;
-    stage.foundDown(before!);
-    stage.keeper.setAdmin(before!.kept, "drain");
+    await using fixture = new Fixture({ endpoints: [{ ...FIRST, maxConnections: 3 }] });
+    const [before] = fixture.endpoints;
+    fixture.foundDown(before!);
+    fixture.keeper.setAdmin(before!.kept, "drain");
     before!.used.enter();
-    stage.update({ endpoints: [{ ...FIRST, maxConnections: 3, ...change }] });
-    const [after] = stage.endpoints;
+    fixture.update({ endpoints: [{ ...FIRST, maxConnections: 3, ...change }] });
+    const [after] = fixture.endpoints;
     assert.equal(after!.kept, before!.kept);
     assert.equal(after!.used, before!.used);
     assert.deepEqual(after!.used.state, { health: "down", admin: "drain", isEjected: false });
@@ -100,101 +104,108 @@ Deno.test("an endpoint with another weight, tier or limit is the same one, with 
 Deno.test("without health checks nothing is known to be down any more", async () => {
   await using refusing = await refusingAddress();
   const address = parseUpstreamAddress(refusing.address);
-  await using stage = new Stage({ endpoints: [{ ...FIRST, address }], healthCheck: CHECK, onDown: "close" });
-  const [only] = stage.endpoints;
+  await using fixture = new Fixture({
+    endpoints: [{ ...FIRST, address }],
+    healthCheck: CHECK,
+    onDown: "close",
+  });
+  const [only] = fixture.endpoints;
   const ended: string[] = [];
   only!.used.whenDown(({ code }) => ended.push(code));
-  assert.deepEqual(stage.keeper.notReady, ["group: the first health checks are under way"]);
-  stage.keeper.start();
-  const { state, reason } = await stage.nextEvent();
+  assert.deepEqual(fixture.keeper.notReady, ["group: the first health checks are under way"]);
+  fixture.keeper.start();
+  const { state, reason } = await fixture.nextEvent();
   assert.deepEqual([state, reason, only!.used.isUp], ["down", "health check", false]);
   assert.deepEqual(ended, ["endpoint_down"]);
-  assert.deepEqual(stage.keeper.notReady, []);
-  assert.deepEqual(stage.logged(), ["endpoint_down", "group_down"]);
-  stage.update({ healthCheck: undefined });
-  const after = stage.events.at(-1)!;
+  assert.deepEqual(fixture.keeper.notReady, []);
+  assert.deepEqual(fixture.logged(), ["endpoint_down", "group_down"]);
+  fixture.update({ healthCheck: undefined });
+  const after = fixture.events.at(-1)!;
   assert.deepEqual([after.state, after.reason, only!.used.isUp], ["unknown", "no longer checked", true]);
-  assert.deepEqual([ended.length, stage.logged()], [1, ["group_up"]]);
-  assert.equal(stage.endpoints[0]!.used, only!.used);
+  assert.deepEqual([ended.length, fixture.logged()], [1, ["group_up"]]);
+  assert.equal(fixture.endpoints[0]!.used, only!.used);
 });
 
 Deno.test("with other health checks endpoints stay down until one finds them up", async () => {
   await using refusing = await refusingAddress();
   const address = parseUpstreamAddress(refusing.address);
-  await using stage = new Stage({ endpoints: [{ ...FIRST, address }], healthCheck: CHECK });
-  stage.keeper.start();
-  await stage.nextEvent();
-  const [only] = stage.endpoints;
-  stage.update({ healthCheck: { ...CHECK, timeout: 500 } });
+  await using fixture = new Fixture({ endpoints: [{ ...FIRST, address }], healthCheck: CHECK });
+  fixture.keeper.start();
+  await fixture.nextEvent();
+  const [only] = fixture.endpoints;
+  fixture.update({ healthCheck: { ...CHECK, timeout: 500 } });
   assert.equal(only!.kept.health, "down");
-  const { state } = await stage.nextEvent();
+  const { state } = await fixture.nextEvent();
   assert.deepEqual([state, only!.used.isUp], ["down", false], "it is checked again at once");
 });
 
 Deno.test("with other rules for failures an endpoint that is out is taken in again, in threads as well", async () => {
   for (const passive of [{ ...EJECTING, failures: 2 }, undefined]) {
-    await using stage = new Stage({ endpoints: [FIRST], passive: EJECTING });
-    const [only] = stage.endpoints;
-    stage.group.connectionFailed(only!.used, REFUSED);
+    await using fixture = new Fixture({ endpoints: [FIRST], passive: EJECTING });
+    const [only] = fixture.endpoints;
+    fixture.group.connectionFailed(only!.used, REFUSED);
     assert.deepEqual([only!.kept.isUp, only!.used.isUp], [false, false]);
-    assert.deepEqual(stage.logged(), ["endpoint_ejected", "group_down"]);
-    stage.update({ passive });
+    assert.deepEqual(fixture.logged(), ["endpoint_ejected", "group_down"]);
+    fixture.update({ passive });
     assert.deepEqual([only!.kept.isUp, only!.used.isUp], [true, true]);
-    const { state, reason } = stage.events.at(-1)!;
+    const { state, reason } = fixture.events.at(-1)!;
     assert.deepEqual([state, reason], ["unknown", "taken in again"]);
-    assert.deepEqual(stage.logged(), ["group_up"]);
-    stage.group.connectionFailed(only!.used, REFUSED);
+    assert.deepEqual(fixture.logged(), ["group_up"]);
+    fixture.group.connectionFailed(only!.used, REFUSED);
     assert.equal(only!.used.isUp, true, "failures so far are forgotten");
   }
 });
 
 Deno.test("an ejection that ends is told, and brings nothing up that an operator has taken out", async () => {
-  await using stage = new Stage({ endpoints: [FIRST], passive: { ...EJECTING, eject: 20 } });
-  const [only] = stage.endpoints;
-  stage.group.connectionFailed(only!.used, REFUSED);
-  stage.keeper.setAdmin(only!.kept, "drain");
-  assert.deepEqual(stage.logged(), ["endpoint_ejected", "group_down", "endpoint_set"]);
-  const { state, admin, reason } = await stage.nextEvent();
+  await using fixture = new Fixture({ endpoints: [FIRST], passive: { ...EJECTING, eject: 20 } });
+  const [only] = fixture.endpoints;
+  fixture.group.connectionFailed(only!.used, REFUSED);
+  fixture.keeper.setAdmin(only!.kept, "drain");
+  assert.deepEqual(fixture.logged(), ["endpoint_ejected", "group_down", "endpoint_set"]);
+  const { state, admin, reason } = await fixture.nextEvent();
   assert.deepEqual([state, admin, reason], ["unknown", "drain", "taken in again"]);
-  assert.deepEqual([only!.used.state.isEjected, only!.used.isUp, stage.logged()], [false, false, []]);
-  stage.keeper.setAdmin(only!.kept, "up");
-  assert.deepEqual([only!.used.isUp, stage.logged()], [true, ["endpoint_set", "group_up"]]);
+  assert.deepEqual([only!.used.state.isEjected, only!.used.isUp, fixture.logged()], [false, false, []]);
+  fixture.keeper.setAdmin(only!.kept, "up");
+  assert.deepEqual([only!.used.isUp, fixture.logged()], [true, ["endpoint_set", "group_up"]]);
 });
 
 Deno.test("an endpoint that is gone is not taken in again, and failures there count no more", async () => {
-  await using stage = new Stage({ endpoints: [FIRST, SECOND], passive: { ...EJECTING, eject: 1 } });
-  const [first] = stage.endpoints;
-  stage.group.connectionFailed(first!.used, REFUSED);
-  stage.update({ endpoints: [SECOND] });
-  const told = stage.events.length;
-  stage.group.connectionFailed(first!.used, REFUSED);
+  await using fixture = new Fixture({ endpoints: [FIRST, SECOND], passive: { ...EJECTING, eject: 1 } });
+  const [first] = fixture.endpoints;
+  fixture.group.connectionFailed(first!.used, REFUSED);
+  fixture.update({ endpoints: [SECOND] });
+  const told = fixture.events.length;
+  fixture.group.connectionFailed(first!.used, REFUSED);
   // The ejection of the other one ends after that of the first would have.
-  stage.group.connectionFailed(stage.endpoints[0]!.used, REFUSED);
-  await stage.nextEvent();
-  assert.deepEqual(stage.events.slice(told).map(({ endpoint }) => endpoint), ["192.0.2.1:2", "192.0.2.1:2"]);
+  fixture.group.connectionFailed(fixture.endpoints[0]!.used, REFUSED);
+  await fixture.nextEvent();
+  assert.deepEqual(fixture.events.slice(told).map(({ endpoint }) => endpoint), [
+    "192.0.2.1:2",
+    "192.0.2.1:2",
+  ]);
 });
 
 for (const onDown of ["close", "keep"] as const) {
   Deno.test(`with on_down: ${onDown}, a failure ${onDown === "close" ? "ends" : "leaves"} the open connections of what it takes out`, async () => {
-    await using stage = new Stage({ endpoints: [FIRST], passive: EJECTING, onDown });
-    const [only] = stage.endpoints;
+    await using fixture = new Fixture({ endpoints: [FIRST], passive: EJECTING, onDown });
+    const [only] = fixture.endpoints;
     const ended: string[] = [];
     only!.used.whenDown(({ code }) => ended.push(code));
-    stage.group.connectionFailed(only!.used, REFUSED);
+    fixture.group.connectionFailed(only!.used, REFUSED);
     assert.deepEqual(ended, onDown === "close" ? ["endpoint_down"] : []);
   });
 }
 
 Deno.test("when other endpoints replace the last ones it is said that one is up, and when they are out that none is", async () => {
-  await using stage = new Stage({ endpoints: [FIRST], passive: EJECTING });
-  stage.group.connectionFailed(stage.endpoints[0]!.used, REFUSED);
-  assert.deepEqual(stage.logged(), ["endpoint_ejected", "group_down"]);
-  stage.update({ endpoints: [SECOND, THIRD] });
-  assert.deepEqual(stage.logged(), ["endpoints_changed", "group_up"]);
-  stage.group.connectionFailed(stage.endpoints[0]!.used, REFUSED);
-  assert.deepEqual(stage.logged(), ["endpoint_ejected"]);
-  stage.update({ endpoints: [SECOND] });
-  assert.deepEqual(stage.logged(), ["endpoints_changed", "group_down"]);
+  await using fixture = new Fixture({ endpoints: [FIRST], passive: EJECTING });
+  fixture.group.connectionFailed(fixture.endpoints[0]!.used, REFUSED);
+  assert.deepEqual(fixture.logged(), ["endpoint_ejected", "group_down"]);
+  fixture.update({ endpoints: [SECOND, THIRD] });
+  assert.deepEqual(fixture.logged(), ["endpoints_changed", "group_up"]);
+  fixture.group.connectionFailed(fixture.endpoints[0]!.used, REFUSED);
+  assert.deepEqual(fixture.logged(), ["endpoint_ejected"]);
+  fixture.update({ endpoints: [SECOND] });
+  assert.deepEqual(fixture.logged(), ["endpoints_changed", "group_down"]);
 });
 
 Deno.test("a keeper gives all its places back when it stops, and says so when there are none", async () => {
@@ -229,14 +240,14 @@ Deno.test("a reload that changes how services begin changes how checks do, and t
   };
   const [hostname, port] = server.address.split(":");
   const address = { transport: "tcp", hostname: hostname!, port: Number(port) } as const;
-  await using stage = new KeptGroup({ endpoints: [{ ...FIRST, address }], healthCheck: CHECK });
-  const { keeper } = stage;
-  const found = stage.nextEvent();
+  await using fixture = new KeptGroup({ endpoints: [{ ...FIRST, address }], healthCheck: CHECK });
+  const { keeper } = fixture;
+  const found = fixture.nextEvent();
   keeper.start();
   assert.deepEqual(await next(), [""]);
   assert.equal((await found).state, "up");
   keeper.update(keeper.config, { proxyProtocol: "v1" });
-  assert.equal(stage.endpoints[0]!.kept.health, "up");
+  assert.equal(fixture.endpoints[0]!.kept.health, "up");
   assert.deepEqual(await next(), ["PROXY UNKNOWN\r\n"]);
   keeper.update({ ...keeper.config, onDown: "close" }, { proxyProtocol: "v1" });
   keeper.update(keeper.config);
@@ -244,7 +255,7 @@ Deno.test("a reload that changes how services begin changes how checks do, and t
 });
 
 /** A group whose keeper says what it logs. */
-class Stage extends KeptGroup {
+class Fixture extends KeptGroup {
   readonly #logged: unknown[];
   readonly #config: Partial<GroupConfig>;
 

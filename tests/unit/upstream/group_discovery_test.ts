@@ -15,51 +15,51 @@ const NAMED: GroupConfig["endpoints"] = [{
 Deno.test("a group has no endpoints until their names are looked up, and then those found", async () => {
   await using server = await NameServer.start();
   server.addresses = ["192.0.2.7", "192.0.2.8"];
-  await using stage = new KeptGroup({ endpoints: NAMED, discovery: discoveryAt(server) });
-  assert.deepEqual(stage.keeper.notReady, ["group: no endpoint is known yet"]);
-  assert.equal(stage.group.enter("", []), "unknown");
-  stage.keeper.start();
-  await found(stage);
-  assert.deepEqual(keysOf(stage), ["192.0.2.7:5432", "192.0.2.8:5432"]);
-  assert.deepEqual(stage.keeper.notReady, []);
+  await using fixture = new KeptGroup({ endpoints: NAMED, discovery: discoveryAt(server) });
+  assert.deepEqual(fixture.keeper.notReady, ["group: no endpoint is known yet"]);
+  assert.equal(fixture.group.enter("", []), "unknown");
+  fixture.keeper.start();
+  await found(fixture);
+  assert.deepEqual(keysOf(fixture), ["192.0.2.7:5432", "192.0.2.8:5432"]);
+  assert.deepEqual(fixture.keeper.notReady, []);
 });
 
 Deno.test("discovery that is switched on keeps the endpoints until there are others", async () => {
   await using server = await NameServer.start();
   server.addresses = ["192.0.2.7"];
-  await using stage = new KeptGroup({ endpoints: NAMED });
-  stage.keeper.start();
-  assert.deepEqual(keysOf(stage), ["db.test:5432"]);
-  const changed = newEndpoints(stage);
-  update(stage, { endpoints: NAMED, discovery: discoveryAt(server) });
-  assert.deepEqual(keysOf(stage), ["db.test:5432"]);
+  await using fixture = new KeptGroup({ endpoints: NAMED });
+  fixture.keeper.start();
+  assert.deepEqual(keysOf(fixture), ["db.test:5432"]);
+  const changed = newEndpoints(fixture);
+  update(fixture, { endpoints: NAMED, discovery: discoveryAt(server) });
+  assert.deepEqual(keysOf(fixture), ["db.test:5432"]);
   await changed;
-  assert.deepEqual(keysOf(stage), ["192.0.2.7:5432"]);
+  assert.deepEqual(keysOf(fixture), ["192.0.2.7:5432"]);
 });
 
 Deno.test("discovery that is switched off leaves what the configuration names", async () => {
   await using server = await NameServer.start();
   server.addresses = ["192.0.2.7"];
-  await using stage = new KeptGroup({ endpoints: NAMED, discovery: discoveryAt(server) });
-  stage.keeper.start();
-  await found(stage);
-  update(stage, { endpoints: NAMED });
-  assert.deepEqual(keysOf(stage), ["db.test:5432"]);
-  assert.deepEqual(stage.group.endpoints.map(({ key }) => key), ["db.test:5432"]);
-  assert.deepEqual(stage.keeper.notReady, []);
+  await using fixture = new KeptGroup({ endpoints: NAMED, discovery: discoveryAt(server) });
+  fixture.keeper.start();
+  await found(fixture);
+  update(fixture, { endpoints: NAMED });
+  assert.deepEqual(keysOf(fixture), ["db.test:5432"]);
+  assert.deepEqual(fixture.group.endpoints.map(({ key }) => key), ["db.test:5432"]);
+  assert.deepEqual(fixture.keeper.notReady, []);
 });
 
 Deno.test("a change of anything else leaves the discovered endpoints alone", async () => {
   await using server = await NameServer.start();
   server.addresses = ["192.0.2.7"];
   const discovery = discoveryAt(server);
-  await using stage = new KeptGroup({ endpoints: NAMED, discovery });
-  stage.keeper.start();
-  await found(stage);
-  const [before] = stage.endpoints;
-  update(stage, { endpoints: NAMED, discovery: { ...discovery }, onDown: "close", balance: "random_two" });
-  assert.equal(stage.endpoints[0]!.used, before!.used);
-  assert.equal(stage.group.config.balance, "random_two");
+  await using fixture = new KeptGroup({ endpoints: NAMED, discovery });
+  fixture.keeper.start();
+  await found(fixture);
+  const [before] = fixture.endpoints;
+  update(fixture, { endpoints: NAMED, discovery: { ...discovery }, onDown: "close", balance: "random_two" });
+  assert.equal(fixture.endpoints[0]!.used, before!.used);
+  assert.equal(fixture.group.config.balance, "random_two");
 });
 
 function discoveryAt({ address }: NameServer): DiscoveryConfig {

@@ -17,7 +17,7 @@ interface Line {
   readonly fields: Readonly<Record<string, unknown>> | undefined;
 }
 
-class Stage extends KeptGroup {
+class Fixture extends KeptGroup {
   readonly #lines: Line[];
   readonly #waiting: Set<() => void>;
 
@@ -60,9 +60,9 @@ class Stage extends KeptGroup {
 }
 
 Deno.test("what an operator sets is told as it is, with what it makes of the group", async () => {
-  await using stage = new Stage({ endpoints: endpointsAt(1) });
-  const { keeper } = stage;
-  const { kept } = stage.endpoints[0]!;
+  await using fixture = new Fixture({ endpoints: endpointsAt(1) });
+  const { keeper } = fixture;
+  const { kept } = fixture.endpoints[0]!;
   keeper.setAdmin(kept, "drain");
   keeper.setAdmin(kept, "down");
   keeper.setAdmin(kept, "up");
@@ -71,7 +71,7 @@ Deno.test("what an operator sets is told as it is, with what it makes of the gro
     message: `group: endpoint 192.0.2.1:1 is set to ${admin}`,
     fields: { event: "endpoint_set", upstream: "group", endpoint: "192.0.2.1:1", admin },
   });
-  assert.deepEqual(stage.said(), [
+  assert.deepEqual(fixture.said(), [
     set("drain"),
     {
       level: "error",
@@ -86,7 +86,7 @@ Deno.test("what an operator sets is told as it is, with what it makes of the gro
       fields: { event: "group_up", upstream: "group" },
     },
   ]);
-  assert.deepEqual(stage.events.map(({ admin, reason }) => [admin, reason]), [
+  assert.deepEqual(fixture.events.map(({ admin, reason }) => [admin, reason]), [
     ["drain", "operator"],
     ["down", "operator"],
     ["up", "operator"],
@@ -94,12 +94,12 @@ Deno.test("what an operator sets is told as it is, with what it makes of the gro
 });
 
 Deno.test("an endpoint that is taken out is told with why, and for how long", async () => {
-  await using stage = new Stage({
+  await using fixture = new Fixture({
     endpoints: endpointsAt(2),
     passive: { failures: 1, window: 1000, eject: 1e6 },
   });
-  stage.group.connectionFailed(stage.group.endpoints[0]!, REFUSED);
-  assert.deepEqual(stage.said(), [{
+  fixture.group.connectionFailed(fixture.group.endpoints[0]!, REFUSED);
+  assert.deepEqual(fixture.said(), [{
     level: "warn",
     message: "group: endpoint 192.0.2.1:1 is taken out for a while, upstream connection refused",
     fields: {
@@ -111,7 +111,7 @@ Deno.test("an endpoint that is taken out is told with why, and for how long", as
       eject_ms: 1e6,
     },
   }]);
-  const { upstream: name, endpoint, state, admin, reason } = stage.events[0]!;
+  const { upstream: name, endpoint, state, admin, reason } = fixture.events[0]!;
   assert.deepEqual([name, endpoint, state, admin, reason], [
     "group",
     "192.0.2.1:1",
@@ -119,64 +119,64 @@ Deno.test("an endpoint that is taken out is told with why, and for how long", as
     "up",
     "upstream connection refused",
   ]);
-  stage.group.connectionFailed(stage.group.endpoints[1]!, REFUSED);
-  assert.deepEqual(stage.said().map(({ message }) => message), [
+  fixture.group.connectionFailed(fixture.group.endpoints[1]!, REFUSED);
+  assert.deepEqual(fixture.said().map(({ message }) => message), [
     "group: endpoint 192.0.2.1:2 is taken out for a while, upstream connection refused",
     "group: no endpoint is up, trying them all the same",
   ]);
-  stage.keeper.connectionFailed(-1, { code: "connection_refused", reason: "" });
-  assert.deepEqual(stage.said(), [], "there is no such endpoint");
+  fixture.keeper.connectionFailed(-1, { code: "connection_refused", reason: "" });
+  assert.deepEqual(fixture.said(), [], "there is no such endpoint");
 });
 
 Deno.test("endpoints that come and go are named, and counted", async () => {
-  await using stage = new Stage({ endpoints: endpointsAt(2) });
-  stage.keeper.update(groupConfig({ endpoints: endpointsAt(4).slice(1) }));
-  assert.deepEqual(stage.said(), [{
+  await using fixture = new Fixture({ endpoints: endpointsAt(2) });
+  fixture.keeper.update(groupConfig({ endpoints: endpointsAt(4).slice(1) }));
+  assert.deepEqual(fixture.said(), [{
     level: "info",
     message: "group: endpoints are now 192.0.2.1:2, 192.0.2.1:3, 192.0.2.1:4",
     fields: { event: "endpoints_changed", upstream: "group", added: 2, removed: 1 },
   }]);
-  stage.keeper.update(
+  fixture.keeper.update(
     groupConfig({ endpoints: endpointsAt(4).slice(1).map((each) => ({ ...each, weight: 2 })) }),
   );
-  assert.deepEqual(stage.said().map(({ fields }) => [fields?.["added"], fields?.["removed"]]), [[0, 0]]);
-  stage.keeper.update(
+  assert.deepEqual(fixture.said().map(({ fields }) => [fields?.["added"], fields?.["removed"]]), [[0, 0]]);
+  fixture.keeper.update(
     groupConfig({ endpoints: endpointsAt(4).slice(1).map((each) => ({ ...each, weight: 2 })) }),
   );
-  assert.deepEqual(stage.said(), []);
+  assert.deepEqual(fixture.said(), []);
 });
 
 Deno.test("checks say that an endpoint went down and came up; that it is up to begin with is no news", async () => {
   const directory = await Deno.makeTempDir();
   const address = { transport: "unix", path: `${directory}/socket` } as const;
-  await using stage = new Stage({ endpoints: [{ ...endpointsAt(1)[0]!, address }], healthCheck: OFTEN });
-  const { keeper } = stage;
+  await using fixture = new Fixture({ endpoints: [{ ...endpointsAt(1)[0]!, address }], healthCheck: OFTEN });
+  const { keeper } = fixture;
   assert.deepEqual(keeper.notReady, ["group: the first health checks are under way"]);
   keeper.start();
   const { key } = keeper.endpoints[0]!;
   const fields = { upstream: "group", endpoint: key };
-  assert.deepEqual(await stage.saying("endpoint_down"), {
+  assert.deepEqual(await fixture.saying("endpoint_down"), {
     level: "warn",
     message: `group: endpoint ${key} is down, no such socket`,
     fields: { event: "endpoint_down", ...fields, cause: "no such socket" },
   });
-  assert.equal((await stage.saying("group_down")).level, "error");
+  assert.equal((await fixture.saying("group_down")).level, "error");
   assert.deepEqual(keeper.notReady, []);
   const listener = Deno.listen(address);
   const accepting = (async () => {
     for await (const conn of listener) conn.close();
   })();
-  assert.deepEqual(await stage.saying("endpoint_up"), {
+  assert.deepEqual(await fixture.saying("endpoint_up"), {
     level: "info",
     message: `group: endpoint ${key} is up, connected`,
     fields: { event: "endpoint_up", ...fields, cause: "connected" },
   });
-  assert.equal((await stage.saying("group_up")).level, "info");
-  keeper.update(groupConfig({ endpoints: stage.keeper.config.endpoints }));
+  assert.equal((await fixture.saying("group_up")).level, "info");
+  keeper.update(groupConfig({ endpoints: fixture.keeper.config.endpoints }));
   listener.close();
   await accepting;
   await Deno.remove(directory, { recursive: true });
-  assert.deepEqual(stage.events.map(({ state, reason }) => [state, reason]), [
+  assert.deepEqual(fixture.events.map(({ state, reason }) => [state, reason]), [
     ["down", "health check"],
     ["up", "health check"],
     ["unknown", "no longer checked"],
@@ -187,19 +187,19 @@ Deno.test("that an endpoint is up to begin with is told to those who want to kno
   await using server = upstream(() => Promise.resolve());
   const [hostname, port] = server.address.split(":");
   const address = { transport: "tcp", hostname: hostname!, port: Number(port) } as const;
-  await using stage = new Stage({ endpoints: [{ ...endpointsAt(1)[0]!, address }], healthCheck: OFTEN });
-  stage.keeper.start();
-  assert.equal((await stage.saying("endpoint_up")).level, "debug");
+  await using fixture = new Fixture({ endpoints: [{ ...endpointsAt(1)[0]!, address }], healthCheck: OFTEN });
+  fixture.keeper.start();
+  assert.equal((await fixture.saying("endpoint_up")).level, "debug");
 });
 
 Deno.test("a name that cannot be looked up is told once, and once that it can again", async () => {
   await using server = await NameServer.start();
-  await using stage = new Stage({
+  await using fixture = new Fixture({
     endpoints: [{ ...endpointsAt(1)[0]!, address: { transport: "tcp", hostname: "db.test", port: 5432 } }],
     discovery: { dns: "a", interval: 20, server: server.address },
   });
-  stage.keeper.start();
-  assert.deepEqual(await stage.saying("discovery_failed"), {
+  fixture.keeper.start();
+  assert.deepEqual(await fixture.saying("discovery_failed"), {
     level: "warn",
     message: "group: cannot look up db.test, going on with what is known",
     fields: {
@@ -210,7 +210,7 @@ Deno.test("a name that cannot be looked up is told once, and once that it can ag
     },
   });
   server.addresses = ["192.0.2.7"];
-  assert.deepEqual(await stage.saying("discovery_recovered"), {
+  assert.deepEqual(await fixture.saying("discovery_recovered"), {
     level: "info",
     message: "group: db.test can be looked up again",
     fields: { event: "discovery_recovered", upstream: "group", name: "db.test" },

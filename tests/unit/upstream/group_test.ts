@@ -12,8 +12,8 @@ Deno.test("a group says that no endpoint is up each time it is so, and that one 
   const logged: unknown[] = [];
   const note: Log["info"] = (_message, fields) => void logged.push(fields?.["event"]);
   const log: Log = { ...silentLog(), info: note, warn: note, error: note };
-  await using stage = new KeptGroup({ passive: { failures: 1, window: 1000, eject: 20 } }, log);
-  const { group } = stage;
+  await using fixture = new KeptGroup({ passive: { failures: 1, window: 1000, eject: 20 } }, log);
+  const { group } = fixture;
   const [only] = group.endpoints;
   for (let round = 1; round <= 2; round++) {
     group.connectionFailed(only!, REFUSED);
@@ -21,7 +21,7 @@ Deno.test("a group says that no endpoint is up each time it is so, and that one 
     assert.deepEqual(logged.splice(0), ["endpoint_ejected", "group_down"]);
     group.connected(only!, 1);
     assert.deepEqual(logged.splice(0), [], "it is used although it is out");
-    const { state, reason } = await stage.nextEvent();
+    const { state, reason } = await fixture.nextEvent();
     assert.deepEqual([state, reason, only!.isUp], ["unknown", "taken in again", true]);
     assert.deepEqual(logged.splice(0), ["group_up"]);
     group.connected(only!, 1);
@@ -30,13 +30,13 @@ Deno.test("a group says that no endpoint is up each time it is so, and that one 
 });
 
 Deno.test("while none is up, all are used; a second failure cuts nobody's connection", async () => {
-  await using stage = new KeptGroup({
+  await using fixture = new KeptGroup({
     passive: { failures: 1, window: 1000, eject: 1_000_000 },
     onDown: "close",
   });
-  const { group } = stage;
-  const [only] = stage.endpoints;
-  stage.foundDown(only!);
+  const { group } = fixture;
+  const [only] = fixture.endpoints;
+  fixture.foundDown(only!);
   assert.equal(group.enter("192.0.2.9", []), only!.used);
   let aborted = 0;
   only!.used.whenDown(() => void (aborted += 1));
@@ -46,23 +46,23 @@ Deno.test("while none is up, all are used; a second failure cuts nobody's connec
 });
 
 Deno.test("an endpoint that was tried, or is full, is not entered, up or not", async () => {
-  await using stage = new KeptGroup({ endpoints: endpointsAt(1, 1) });
-  const { group } = stage;
+  await using fixture = new KeptGroup({ endpoints: endpointsAt(1, 1) });
+  const { group } = fixture;
   const [only] = group.endpoints;
   assert.equal(typeof group.enter("192.0.2.9", [only!]), "string");
   assert.equal(group.enter("192.0.2.9", []), only);
   assert.equal(group.enter("192.0.2.9", []), "full");
   only!.leave();
-  stage.foundDown(stage.endpoints[0]!);
+  fixture.foundDown(fixture.endpoints[0]!);
   assert.equal(only!.isUp, false);
   assert.equal(typeof group.enter("192.0.2.9", [only!]), "string");
 });
 
 Deno.test("a down endpoint gets nobody while up ones are full or were tried", async () => {
-  await using stage = new KeptGroup({ endpoints: endpointsAt(3, 1) });
-  const { group } = stage;
-  const [one, two, down] = stage.endpoints;
-  stage.foundDown(down!);
+  await using fixture = new KeptGroup({ endpoints: endpointsAt(3, 1) });
+  const { group } = fixture;
+  const [one, two, down] = fixture.endpoints;
+  fixture.foundDown(down!);
   assert.equal(group.enter("", []), one!.used);
   assert.equal(group.enter("", []), two!.used);
   assert.equal(group.enter("", []), "full");
@@ -74,21 +74,21 @@ Deno.test("a down endpoint gets nobody while up ones are full or were tried", as
 });
 
 Deno.test("an endpoint that was never checked gets nobody while one was found up, full or not", async () => {
-  await using stage = new KeptGroup({ endpoints: endpointsAt(3, 2), healthCheck: CHECK });
-  const { group } = stage;
-  const [one, two, three] = stage.endpoints;
+  await using fixture = new KeptGroup({ endpoints: endpointsAt(3, 2), healthCheck: CHECK });
+  const { group } = fixture;
+  const [one, two, three] = fixture.endpoints;
   const enter = (...tried: Endpoint[]) => group.enter("", tried);
   assert.deepEqual([enter(), enter(), enter()], [one!.used, two!.used, three!.used], "nothing is known yet");
   for (const { used } of [one!, two!, three!]) used.leave();
-  stage.found(two!, "up");
+  fixture.found(two!, "up");
   assert.deepEqual([enter(), enter(), enter()], [two!.used, two!.used, "full"]);
-  stage.found(one!, "down");
+  fixture.found(one!, "down");
   assert.equal(enter(), "full");
   assert.equal(enter(two!.used), three!.used, "what could not be reached is not usable");
   three!.used.leave();
-  stage.found(two!, "down");
+  fixture.found(two!, "down");
   assert.equal(enter(), three!.used, "rather than those of which is known that they are down");
-  stage.found(three!, "up");
+  fixture.found(three!, "up");
   assert.equal(enter(), three!.used);
   assert.equal(enter(), "full");
 });
@@ -121,10 +121,10 @@ Deno.test("clients wait for the first results where there are several endpoints,
 
 Deno.test("once one was found up, the others have a moment for their first results, and only the first time", async () => {
   using time = new FakeTime();
-  await using stage = new KeptGroup({ endpoints: endpointsAt(3), healthCheck: CHECK });
-  const { group } = stage;
-  const [one, two, three] = stage.endpoints;
-  stage.found(one!, "up");
+  await using fixture = new KeptGroup({ endpoints: endpointsAt(3), healthCheck: CHECK });
+  const { group } = fixture;
+  const [one, two, three] = fixture.endpoints;
+  fixture.found(one!, "up");
   assert.equal(group.isSettled, false);
   let isOver = false;
   void group.settled(NEVER).then(() => isOver = true);
@@ -132,10 +132,10 @@ Deno.test("once one was found up, the others have a moment for their first resul
   assert.deepEqual([group.isSettled, isOver], [false, false]);
   await time.advance(10);
   assert.deepEqual([group.isSettled, isOver], [true, true]);
-  stage.found(two!, "up");
-  stage.found(three!, "up");
+  fixture.found(two!, "up");
+  fixture.found(three!, "up");
   // As after a reload that brings another.
-  stage.keeper.update(groupConfig({ endpoints: endpointsAt(4), healthCheck: CHECK }));
+  fixture.keeper.update(groupConfig({ endpoints: endpointsAt(4), healthCheck: CHECK }));
   assert.equal(group.isSettled, true);
 
   await using quick = new KeptGroup({ endpoints: endpointsAt(2), healthCheck: CHECK });
@@ -154,18 +154,18 @@ Deno.test("once one was found up, the others have a moment for their first resul
 
 for (const onDown of ["close", "keep"] as const) {
   Deno.test(`clients of a down endpoint, who came while none was up, with on_down: ${onDown}`, async () => {
-    await using stage = new KeptGroup({ endpoints: endpointsAt(3), healthCheck: CHECK, onDown });
-    const { group } = stage;
-    const [one, two, three] = stage.endpoints;
-    for (const each of stage.endpoints) stage.found(each, "down");
+    await using fixture = new KeptGroup({ endpoints: endpointsAt(3), healthCheck: CHECK, onDown });
+    const { group } = fixture;
+    const [one, two, three] = fixture.endpoints;
+    for (const each of fixture.endpoints) fixture.found(each, "down");
     const ended: string[] = [];
     for (const [name, { used }] of [["one", one!], ["two", two!]] as const) {
       assert.equal(group.keeps(used), true);
       used.whenDown(({ code }) => ended.push(`${name} ${code}`));
     }
-    stage.keeper.setAdmin(three!.kept, "drain");
+    fixture.keeper.setAdmin(three!.kept, "drain");
     assert.deepEqual(ended, [], "there is nothing better");
-    stage.found(one!, "up");
+    fixture.found(one!, "up");
     assert.deepEqual(ended, onDown === "close" ? ["two endpoint_down"] : []);
     // One more whose dial was under way.
     assert.equal(group.keeps(two!.used), onDown === "keep");
@@ -174,12 +174,12 @@ for (const onDown of ["close", "keep"] as const) {
 }
 
 Deno.test("clients of an ejected endpoint leave it when another is taken in again, or on_down becomes close", async () => {
-  await using stage = new KeptGroup({
+  await using fixture = new KeptGroup({
     endpoints: endpointsAt(2),
     passive: { failures: 1, window: 1, eject: 1e6 },
   });
-  const { group, keeper } = stage;
-  const [one, two] = stage.endpoints;
+  const { group, keeper } = fixture;
+  const [one, two] = fixture.endpoints;
   keeper.setAdmin(two!.kept, "drain");
   group.connectionFailed(one!.used, REFUSED);
   let ended = 0;
@@ -191,8 +191,8 @@ Deno.test("clients of an ejected endpoint leave it when another is taken in agai
 });
 
 Deno.test("an endpoint that another thread has just filled counts as full, even if there is room again", async () => {
-  await using stage = new KeptGroup({ endpoints: endpointsAt(2, 1) });
-  const { group } = stage;
+  await using fixture = new KeptGroup({ endpoints: endpointsAt(2, 1) });
+  const { group } = fixture;
   const [one, two] = group.endpoints;
   const full = (endpoint: Endpoint) =>
     Object.assign(endpoint, { enter: () => false }) &&
@@ -205,13 +205,13 @@ Deno.test("an endpoint that another thread has just filled counts as full, even 
 });
 
 Deno.test("who comes to an endpoint that was given back is let in, and counted by nobody", async () => {
-  await using stage = new KeptGroup({ endpoints: endpointsAt(1, 1) });
-  const { group, memory } = stage;
+  await using fixture = new KeptGroup({ endpoints: endpointsAt(1, 1) });
+  const { group, memory } = fixture;
   const [only] = group.endpoints;
   assert.equal(group.enter("192.0.2.9", []), only);
   assert.equal(group.enter("192.0.2.9", []), "full");
   // As when a service is removed: the thread has yet to hear of it, or has and still lets in who was on the way.
-  await stage.keeper.stop();
+  await fixture.keeper.stop();
   only!.leave();
   assert.equal(only!.active, 0);
   for (let client = 0; client < 3; client++) assert.equal(group.enter("192.0.2.9", []), only);
@@ -225,11 +225,11 @@ Deno.test("who comes to an endpoint that was given back is let in, and counted b
 });
 
 Deno.test("who was counted before an endpoint was given back leaves its slot to others, whoever leaves first", async () => {
-  await using stage = new KeptGroup();
-  const { group, memory } = stage;
+  await using fixture = new KeptGroup();
+  const { group, memory } = fixture;
   const [only] = group.endpoints;
   group.enter("192.0.2.9", []);
-  await stage.keeper.stop();
+  await fixture.keeper.stop();
   group.retire();
   assert.equal(group.enter("192.0.2.9", []), only, "it is still there for who was on the way");
   only!.leave();

@@ -35,19 +35,19 @@ class Watcher {
 }
 
 Deno.test("a watcher hears of endpoints that come, go down and go, each once, until it ends", async () => {
-  await using stage = new KeptGroup({ endpoints: endpointsAt(1) });
-  const { group, keeper } = stage;
+  await using fixture = new KeptGroup({ endpoints: endpointsAt(1) });
+  const { group, keeper } = fixture;
   const watcher = new Watcher();
   const watch = group.watch(watcher);
   keeper.update(groupConfig({ endpoints: endpointsAt(2) }));
   assert.deepEqual(watcher.heard.splice(0), ["added 192.0.2.1:2"]);
-  const [, second] = stage.endpoints;
-  stage.found(second!, "up");
+  const [, second] = fixture.endpoints;
+  fixture.found(second!, "up");
   assert.deepEqual(watcher.heard, [], "it was up before");
-  stage.foundDown(second!);
+  fixture.foundDown(second!);
   assert.deepEqual(watcher.heard.splice(0), ["unusable 192.0.2.1:2"]);
-  stage.foundDown(second!);
-  stage.found(second!, "up");
+  fixture.foundDown(second!);
+  fixture.found(second!, "up");
   assert.deepEqual(watcher.heard, [], "it was down before, and up is no news");
   keeper.update(groupConfig({ endpoints: endpointsAt(1) }));
   assert.deepEqual(watcher.heard.splice(0), ["unusable 192.0.2.1:2"]);
@@ -59,8 +59,8 @@ Deno.test("a watcher hears of endpoints that come, go down and go, each once, un
 });
 
 Deno.test("an endpoint that has gone, by itself or with its group, counts nobody who still comes", async () => {
-  await using stage = new KeptGroup({ endpoints: endpointsAt(2, 1) });
-  const { group } = stage;
+  await using fixture = new KeptGroup({ endpoints: endpointsAt(2, 1) });
+  const { group } = fixture;
   const watcher = new Watcher();
   group.watch(watcher);
   const [first, second] = group.endpoints;
@@ -72,7 +72,7 @@ Deno.test("an endpoint that has gone, by itself or with its group, counts nobody
   };
   const places = [takeAll(first!), takeAll(second!)];
   // Before the keeper has given back what counts them.
-  group.setEndpoints(stage.keeper.records.slice(0, 1));
+  group.setEndpoints(fixture.keeper.records.slice(0, 1));
   assert.equal(second!.places.take(), UNCOUNTED);
   assert.equal(first!.places.take(), undefined);
   assert.deepEqual(watcher.heard.splice(0), ["unusable 192.0.2.1:2"]);
@@ -102,22 +102,22 @@ Deno.test("room is made in this thread, and where nothing is idle in another", a
 });
 
 Deno.test("connections that were made and that failed are counted for their endpoint, with how long they took", async () => {
-  await using stage = new KeptGroup({ endpoints: endpointsAt(2) });
-  const { group } = stage;
+  await using fixture = new KeptGroup({ endpoints: endpointsAt(2) });
+  const { group } = fixture;
   const [first, second] = group.endpoints;
   group.connected(first!, 250);
   group.connected(first!, 1750);
   group.connectionFailed(second!, REFUSED);
-  const [one, two] = stage.endpoints.map(({ kept }) => kept.figures());
+  const [one, two] = fixture.endpoints.map(({ kept }) => kept.figures());
   assert.deepEqual([one!.connects, one!.failures], [2, 0]);
   assert.deepEqual([two!.connects, two!.failuresBy], [0, { connection_refused: 1 }]);
-  assert.equal(stage.keeper.row.figures().connectTime.sum, 2);
+  assert.equal(fixture.keeper.row.figures().connectTime.sum, 2);
   assert.equal(group.name, "group");
 });
 
 Deno.test("the policy can be changed, and turns go on where they were", async () => {
-  await using stage = new KeptGroup({ endpoints: endpointsAt(2), balance: "source_hash" });
-  const { group } = stage;
+  await using fixture = new KeptGroup({ endpoints: endpointsAt(2), balance: "source_hash" });
+  const { group } = fixture;
   const ports = () => Array.from({ length: 4 }, () => (group.enter("192.0.2.9", []) as Endpoint).key.at(-1));
   assert.equal(new Set(ports()).size, 1);
   group.config = groupConfig({ endpoints: endpointsAt(2), balance: "round_robin" });
@@ -125,8 +125,8 @@ Deno.test("the policy can be changed, and turns go on where they were", async ()
 });
 
 Deno.test("backups are used in the order of their tiers, however these came", async () => {
-  await using stage = new KeptGroup({ endpoints: [] });
-  const { group, keeper } = stage;
+  await using fixture = new KeptGroup({ endpoints: [] });
+  const { group, keeper } = fixture;
   const records = [2, 0, 1].map((tier, index) => ({
     ...endpointsAt(3)[index]!,
     tier,
@@ -147,16 +147,16 @@ Deno.test("backups are used in the order of their tiers, however these came", as
 });
 
 Deno.test("the only endpoint is said to have been taken out, and none to be unknown", async () => {
-  await using stage = new KeptGroup();
-  stage.keeper.setAdmin(stage.endpoints[0]!.kept, "drain");
-  assert.equal(stage.group.enter("", []), "taken_out");
+  await using fixture = new KeptGroup();
+  fixture.keeper.setAdmin(fixture.endpoints[0]!.kept, "drain");
+  assert.equal(fixture.group.enter("", []), "taken_out");
   await using nobody = new KeptGroup({ endpoints: [] });
   assert.equal(nobody.group.enter("", []), "unknown");
 });
 
 Deno.test("nobody waits for the first results of a group that is gone", async () => {
-  await using stage = new KeptGroup({ endpoints: endpointsAt(2), healthCheck: CHECK });
-  const { group } = stage;
+  await using fixture = new KeptGroup({ endpoints: endpointsAt(2), healthCheck: CHECK });
+  const { group } = fixture;
   assert.equal(group.isSettled, false);
   const settled = group.settled(new AbortController().signal);
   group.retire();

@@ -9,10 +9,10 @@ const RESET = new ProxyError("connection_reset", "upstream");
 
 Deno.test("a connection that its upstream breaks at once, having sent nothing, counts as failed", async () => {
   using time = new FakeTime();
-  await using stage = new KeptGroup();
-  const [only] = stage.endpoints;
+  await using fixture = new KeptGroup();
+  const [only] = fixture.endpoints;
   await time.advance(500);
-  const lease = new Lease(stage.group, only!.used, new FakeConn());
+  const lease = new Lease(fixture.group, only!.used, new FakeConn());
   const failures = () => only!.kept.figures().failures;
   lease.failed(new ProxyError("connection_reset", "client"), 0);
   lease.failed(new ProxyError("idle_timeout", "upstream"), 0);
@@ -29,15 +29,15 @@ Deno.test("a connection that its upstream breaks at once, having sent nothing, c
 });
 
 Deno.test("who gives it back closes the connection, leaves the place once and hears nothing more", async () => {
-  await using stage = new KeptGroup();
-  const { used, kept } = stage.endpoints[0]!;
+  await using fixture = new KeptGroup();
+  const { used, kept } = fixture.endpoints[0]!;
   assert.deepEqual([used.enter(), used.enter()], [true, true]);
   const conn = new FakeConn();
-  const lease = new Lease(stage.group, used, conn);
+  const lease = new Lease(fixture.group, used, conn);
   assert.equal(lease.conn, conn);
   const heard: string[] = [];
   lease.whenDown(({ code }) => heard.push(code));
-  stage.keeper.setAdmin(kept, "down");
+  fixture.keeper.setAdmin(kept, "down");
   assert.deepEqual(heard, ["endpoint_down"]);
   lease[Symbol.dispose]();
   lease[Symbol.dispose]();
@@ -48,9 +48,9 @@ Deno.test("who gives it back closes the connection, leaves the place once and he
 });
 
 Deno.test("one that nobody wanted to hear of is given back as well", async () => {
-  await using stage = new KeptGroup();
-  const { used } = stage.endpoints[0]!;
+  await using fixture = new KeptGroup();
+  const { used } = fixture.endpoints[0]!;
   used.enter();
-  new Lease(stage.group, used, new FakeConn())[Symbol.dispose]();
+  new Lease(fixture.group, used, new FakeConn())[Symbol.dispose]();
   assert.equal(used.active, 0);
 });

@@ -46,7 +46,7 @@ class TracedConn extends FakeConn {
   }
 }
 
-class Stage extends KeptGroup {
+class Fixture extends KeptGroup {
   readonly conn = new TracedConn();
   readonly dials: [unknown, DialOptions][] = [];
   readonly leg: UpstreamDialer;
@@ -83,38 +83,38 @@ class Stage extends KeptGroup {
 }
 
 Deno.test("it dials as the service wants it, and sets the options of the socket", async () => {
-  await using stage = new Stage({ sourceAddress: "192.0.2.7", nodelay: true, keepalive: 5000 });
+  await using fixture = new Fixture({ sourceAddress: "192.0.2.7", nodelay: true, keepalive: 5000 });
   const { signal } = new AbortController();
-  assert.equal(await stage.leg.open(stage.only, UNCOUNTED, signal), stage.conn);
-  assert.deepEqual(stage.dials, [[stage.only.address, {
+  assert.equal(await fixture.leg.open(fixture.only, UNCOUNTED, signal), fixture.conn);
+  assert.deepEqual(fixture.dials, [[fixture.only.address, {
     adapter: "node",
     localAddress: "192.0.2.7",
     signal,
   }]]);
-  assert.deepEqual(stage.conn.options, [["nodelay", true], ["keepalive", 5000]]);
-  assert.deepEqual(stage.figures(), { connects: 1, failuresBy: {} });
+  assert.deepEqual(fixture.conn.options, [["nodelay", true], ["keepalive", 5000]]);
+  assert.deepEqual(fixture.figures(), { connects: 1, failuresBy: {} });
 });
 
 Deno.test("how long it took is counted in seconds", async () => {
   using time = new FakeTime();
   const dialled = Promise.withResolvers<Conn>();
-  await using stage = new Stage({ dial: () => dialled.promise });
+  await using fixture = new Fixture({ dial: () => dialled.promise });
   await time.advance(1000);
-  const opening = stage.leg.open(stage.only, UNCOUNTED, NEVER);
+  const opening = fixture.leg.open(fixture.only, UNCOUNTED, NEVER);
   await time.advance(500);
-  dialled.resolve(stage.conn);
+  dialled.resolve(fixture.conn);
   await opening;
-  assert.equal(stage.keeper.row.figures().connectTime.sum, 0.5);
+  assert.equal(fixture.keeper.row.figures().connectTime.sum, 0.5);
 });
 
 Deno.test("a place is left when the connection is closed, or when there will be none", async () => {
-  await using open = new Stage();
+  await using open = new Fixture();
   const conn = await open.leg.open(open.only, open.place, NEVER);
   assert.equal(open.isLeft, false);
   conn.close();
   await new Promise((resolve) => setTimeout(resolve));
   assert.deepEqual([open.isLeft, open.conn.isClosed], [true, true]);
-  await using refused = new Stage();
+  await using refused = new Fixture();
   refused.failure = REFUSED;
   await assert.rejects(refused.leg.open(refused.only, refused.place, NEVER), REFUSED);
   assert.equal(refused.isLeft, true);
@@ -124,11 +124,11 @@ Deno.test("a place is left when the connection is closed, or when there will be 
 Deno.test("TLS begins with the connection, or after the header where there is one", async () => {
   for (const hasPreface of [false, true]) {
     const tls = new FakeTls();
-    await using stage = new Stage({ tls, hasPreface });
-    const conn = await stage.leg.open(stage.only, UNCOUNTED, NEVER);
+    await using fixture = new Fixture({ tls, hasPreface });
+    const conn = await fixture.leg.open(fixture.only, UNCOUNTED, NEVER);
     if (hasPreface) {
-      assert.deepEqual([conn, tls.secured], [stage.conn, []]);
-      assert.equal(await stage.leg.begin(stage.only, conn, HEADER, NEVER), tls.shaken);
+      assert.deepEqual([conn, tls.secured], [fixture.conn, []]);
+      assert.equal(await fixture.leg.begin(fixture.only, conn, HEADER, NEVER), tls.shaken);
     } else assert.equal(conn, tls.shaken);
     assert.deepEqual(tls.secured, [`port 1, after "${hasPreface ? "PROXY " : ""}"`]);
   }
@@ -138,28 +138,28 @@ Deno.test("a handshake that fails or takes too long is told apart from a dial th
   for (const [failure, code] of [[LATE, "tls_handshake_timeout"], [REFUSED, "connection_refused"]] as const) {
     const tls = new FakeTls();
     tls.failure = failure;
-    await using stage = new Stage({ tls });
-    await assert.rejects(stage.leg.open(stage.only, stage.place, NEVER), { code, side: "upstream" });
+    await using fixture = new Fixture({ tls });
+    await assert.rejects(fixture.leg.open(fixture.only, fixture.place, NEVER), { code, side: "upstream" });
     await new Promise((resolve) => setTimeout(resolve));
-    assert.deepEqual([stage.conn.isClosed, stage.isLeft], [true, true]);
-    assert.deepEqual(stage.figures(), { connects: 0, failuresBy: { [code]: 1 } });
+    assert.deepEqual([fixture.conn.isClosed, fixture.isLeft], [true, true]);
+    assert.deepEqual(fixture.figures(), { connects: 0, failuresBy: { [code]: 1 } });
   }
-  await using stage = new Stage();
-  stage.failure = LATE;
-  await assert.rejects(stage.leg.open(stage.only, UNCOUNTED, NEVER), LATE);
+  await using fixture = new Fixture();
+  fixture.failure = LATE;
+  await assert.rejects(fixture.leg.open(fixture.only, UNCOUNTED, NEVER), LATE);
 });
 
 Deno.test("a connection on which an option cannot be set is closed, and none is used", async () => {
-  await using stage = new Stage({ nodelay: true });
-  stage.conn.setNoDelay = () => {
+  await using fixture = new Fixture({ nodelay: true });
+  fixture.conn.setNoDelay = () => {
     throw new Deno.errors.ConnectionReset("reset");
   };
-  await assert.rejects(stage.leg.open(stage.only, UNCOUNTED, NEVER), { code: "connection_reset" });
-  assert.equal(stage.conn.isClosed, true);
+  await assert.rejects(fixture.leg.open(fixture.only, UNCOUNTED, NEVER), { code: "connection_reset" });
+  assert.equal(fixture.conn.isClosed, true);
 });
 
 Deno.test("a connection that takes no header is closed, and so is one that is told to stop", async () => {
-  await using broken = new Stage();
+  await using broken = new Fixture();
   const cause = new Deno.errors.BrokenPipe("broken");
   broken.conn.write = () => Promise.reject(cause);
   await assert.rejects(broken.leg.begin(broken.only, broken.conn, HEADER, NEVER), {
@@ -168,15 +168,15 @@ Deno.test("a connection that takes no header is closed, and so is one that is to
     cause,
   });
   assert.equal(broken.conn.isClosed, true);
-  await using stopped = new Stage();
+  await using stopped = new Fixture();
   await assert.rejects(stopped.leg.begin(stopped.only, stopped.conn, HEADER, AbortSignal.abort(LATE)), LATE);
   assert.deepEqual([stopped.conn.isClosed, stopped.conn.written], [true, ""]);
   assert.deepEqual(stopped.figures(), { connects: 0, failuresBy: {} });
 });
 
 Deno.test("what is the proxy's own fault does not count against the endpoint", async () => {
-  await using stage = new Stage();
-  stage.failure = new ProxyError("too_many_open_files", "proxy");
-  await assert.rejects(stage.leg.open(stage.only, UNCOUNTED, NEVER), stage.failure);
-  assert.deepEqual(stage.figures(), { connects: 0, failuresBy: {} });
+  await using fixture = new Fixture();
+  fixture.failure = new ProxyError("too_many_open_files", "proxy");
+  await assert.rejects(fixture.leg.open(fixture.only, UNCOUNTED, NEVER), fixture.failure);
+  assert.deepEqual(fixture.figures(), { connects: 0, failuresBy: {} });
 });

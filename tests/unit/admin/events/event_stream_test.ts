@@ -5,7 +5,7 @@ import type { ProxyEvent } from "../../../../src/observe/events/events.ts";
 import { silentLog } from "../../../../src/observe/log/log.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { endOf, writeText } from "../../../support/peers/sockets.ts";
-import { connectTo, get, outcome, recordingLog, type Stage, stage } from "../admin_fixture.ts";
+import { connectTo, type Fixture, fixture, get, outcome, recordingLog } from "../admin_fixture.ts";
 import { CLOSED, FakeBackend, opened } from "../fake_backend.ts";
 
 interface Message {
@@ -25,7 +25,7 @@ class Reader {
     this.#reader = body.pipeThrough(new TextDecoderStream()).getReader();
   }
 
-  static async open(admin: Stage, query = ""): Promise<Reader> {
+  static async open(admin: Fixture, query = ""): Promise<Reader> {
     const response = await fetch(`${admin.url}/api/v1/events${query}`);
     assert.equal(response.status, 200);
     assert.equal(response.headers.get("content-type"), "text/event-stream");
@@ -79,7 +79,7 @@ function messageOf(block: string): Message {
 }
 
 Deno.test("a stream begins with the figures, then brings what happens as it happens, numbered", async () => {
-  await using admin = await stage();
+  await using admin = await fixture();
   const reader = await Reader.open(admin);
   const first = await reader.next();
   assert.equal(first?.event, "stats");
@@ -97,7 +97,7 @@ Deno.test("a stream begins with the figures, then brings what happens as it happ
 });
 
 Deno.test("the figures come again every second", async () => {
-  await using admin = await stage();
+  await using admin = await fixture();
   const reader = await Reader.open(admin);
   const startedAt = performance.now();
   for (let count = 0; count < 3; count++) assert.equal((await reader.next())?.event, "stats");
@@ -107,7 +107,7 @@ Deno.test("the figures come again every second", async () => {
 });
 
 Deno.test("a stream brings only the types asked for, and no figures with stats=0", async () => {
-  await using admin = await stage();
+  await using admin = await fixture();
   const reader = await Reader.open(admin, "?stats=0&types=closed,drain");
   admin.backend.publish(opened(1));
   admin.backend.publish(CLOSED);
@@ -120,7 +120,7 @@ Deno.test("a stream brings only the types asked for, and no figures with stats=0
 });
 
 Deno.test("while nobody listens nothing is counted or written, and nobody is told", async () => {
-  await using admin = await stage();
+  await using admin = await fixture();
   assert.equal(admin.backend.listeners, 0);
   const readers = [await Reader.open(admin), await Reader.open(admin, "?stats=0")];
   assert.equal(admin.backend.listeners, 1);
@@ -130,14 +130,14 @@ Deno.test("while nobody listens nothing is counted or written, and nobody is tol
 });
 
 Deno.test("HEAD does not open a stream", async () => {
-  await using admin = await stage();
+  await using admin = await fixture();
   const { status, headers } = await outcome(`${admin.url}/api/v1/events`, { method: "HEAD" });
   assert.deepEqual([status, headers.get("content-type")], [200, "text/event-stream"]);
   await eventually("the stream to be given up", () => admin.backend.listeners, (count) => count === 0);
 });
 
 Deno.test("there are so many streams and no more, and an ended one makes room", async () => {
-  await using admin = await stage();
+  await using admin = await fixture();
   const readers: Reader[] = [];
   for (let count = 0; count < MAX_STREAMS; count++) readers.push(await Reader.open(admin, "?stats=0"));
   const refused = await outcome(`${admin.url}/api/v1/events`);
@@ -156,7 +156,7 @@ Deno.test("there are so many streams and no more, and an ended one makes room", 
 });
 
 Deno.test("closing ends streams after the events that wait in them", async () => {
-  await using admin = await stage();
+  await using admin = await fixture();
   const reader = await Reader.open(admin, "?stats=0");
   admin.backend.publish(opened(1));
   admin.backend.publish({ type: "drain", time: CLOSED.time, open: 0 });
@@ -169,7 +169,7 @@ Deno.test("closing ends streams after the events that wait in them", async () =>
 });
 
 /** Some hundred megabytes of events, with turns in which they could be written. */
-async function publishMuch(admin: Stage, count: number): Promise<void> {
+async function publishMuch(admin: Fixture, count: number): Promise<void> {
   const detail = "x".repeat(20_000);
   for (let published = 0; published < count; published++) {
     admin.backend.publish({ type: "reload", time: CLOSED.time, ok: true, detail });
@@ -180,7 +180,7 @@ async function publishMuch(admin: Stage, count: number): Promise<void> {
 
 Deno.test("a reader that does not read costs no memory: it loses the oldest events and learns how many", async () => {
   const COUNT = 10_000;
-  await using admin = await stage();
+  await using admin = await fixture();
   const reader = await Reader.open(admin, "?stats=0");
   const before = Deno.memoryUsage().rss;
   await publishMuch(admin, COUNT);
@@ -197,7 +197,7 @@ Deno.test("a reader that does not read costs no memory: it loses the oldest even
 });
 
 Deno.test("closing does not wait for a reader that does not read", async () => {
-  await using admin = await stage();
+  await using admin = await fixture();
   using conn = await connectTo(admin.server.address);
   await writeText(conn, get("/api/v1/events?stats=0", `Host: ${admin.host}`).replaceAll("\n", "\r\n"));
   await eventually("the stream to begin", () => admin.backend.listeners, (count) => count === 1);

@@ -9,7 +9,7 @@ import {
 } from "../../../../src/admin/http/http_connection.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { endOf, readText, writeText } from "../../../support/peers/sockets.ts";
-import { codeOf, connectTo, get, recordingLog, type Stage, stage } from "../admin_fixture.ts";
+import { codeOf, connectTo, type Fixture, fixture, get, recordingLog } from "../admin_fixture.ts";
 
 const OK = "HTTP/1.1 200";
 
@@ -134,7 +134,7 @@ Deno.test("lines about refused requests are short, and ten a second", async () =
   for (const line of lines) assert.ok(line.length < 400, line);
 });
 
-interface TimedStage extends Stage {
+interface TimedFixture extends Fixture {
   connect(first?: string): Promise<Deno.Conn>;
   /** Sets the clock forward. */
   expire(milliseconds: number): void;
@@ -143,14 +143,14 @@ interface TimedStage extends Stage {
 }
 
 /** With a clock that a test sets forward. */
-async function timed(options: Parameters<typeof stage>[0] = {}): Promise<TimedStage> {
+async function timed(options: Parameters<typeof fixture>[0] = {}): Promise<TimedFixture> {
   let ahead = 0;
   let looks = 0;
   const now = () => {
     looks += 1;
     return performance.now() + ahead;
   };
-  const admin = await stage({ ...options, now, lookEvery: 5 });
+  const admin = await fixture({ ...options, now, lookEvery: 5 });
   return {
     ...admin,
     connect: async (first) => {

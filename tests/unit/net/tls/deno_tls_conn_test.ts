@@ -9,7 +9,7 @@ const NEVER = new AbortController().signal;
 
 for (const [alpnProtocol, facts] of [["h2", { alpn: "h2" }], [null, {}]] as const) {
   Deno.test(`DenoTlsConn.handshake() tells the protocol agreed on: ${alpnProtocol ?? "none"}`, async () => {
-    const { conn, shaking, scripted } = new Stage();
+    const { conn, shaking, scripted } = new Fixture();
     const counted = countedSignal();
     const pending = new PendingHandshakes(1);
     const outcome = conn.handshake(pending, counted.signal);
@@ -22,7 +22,7 @@ for (const [alpnProtocol, facts] of [["h2", { alpn: "h2" }], [null, {}]] as cons
 }
 
 Deno.test("DenoTlsConn.handshake() that is too many ends the oldest", async () => {
-  const [first, second] = [new Stage(), new Stage()];
+  const [first, second] = [new Fixture(), new Fixture()];
   const pending = new PendingHandshakes(1);
   const evicted = first.conn.handshake(pending, NEVER);
   const other = second.conn.handshake(pending, NEVER);
@@ -33,7 +33,7 @@ Deno.test("DenoTlsConn.handshake() that is too many ends the oldest", async () =
 });
 
 Deno.test("DenoTlsConn.handshake() ends when its signal aborts", async () => {
-  const { conn, scripted } = new Stage();
+  const { conn, scripted } = new Fixture();
   const pending = new PendingHandshakes(1);
   const ending = new AbortController();
   const outcome = conn.handshake(pending, ending.signal);
@@ -43,7 +43,7 @@ Deno.test("DenoTlsConn.handshake() ends when its signal aborts", async () => {
 });
 
 Deno.test("DenoTlsConn.handshake() that fails says why, and closes", async () => {
-  const { conn, shaking, scripted } = new Stage();
+  const { conn, shaking, scripted } = new Fixture();
   const pending = new PendingHandshakes(1);
   const outcome = conn.handshake(pending, NEVER);
   shaking.reject(new Deno.errors.InvalidData("received fatal alert: UnknownCA"));
@@ -52,7 +52,7 @@ Deno.test("DenoTlsConn.handshake() that fails says why, and closes", async () =>
 });
 
 /** A connection of Deno.listenTls whose handshake ends when the test says so, or when it is closed. */
-class Stage {
+class Fixture {
   readonly shaking = Promise.withResolvers<Deno.TlsHandshakeInfo>();
   readonly scripted = {
     isClosed: false,

@@ -16,174 +16,174 @@ const LATE = 5;
 const MOST_LATE_LOOKS = 100;
 
 Deno.test("a replaced listener is closed a turn after a look that comes in time", () => {
-  using stage = new Stage();
-  void stage.listener.accept();
-  stage.listener.replace(OPTIONS);
-  assert.deepEqual([stage.deno.accepts.length, stage.looks], [2, 1]);
-  stage.look(LATE);
-  assert.deepEqual([stage.deno.closed, stage.looks, stage.turns], [[], 0, 1]);
-  stage.turn();
-  assert.deepEqual([stage.deno.closed, stage.looks, stage.turns], [[4321], 0, 0]);
+  using fixture = new Fixture();
+  void fixture.listener.accept();
+  fixture.listener.replace(OPTIONS);
+  assert.deepEqual([fixture.deno.accepts.length, fixture.looks], [2, 1]);
+  fixture.look(LATE);
+  assert.deepEqual([fixture.deno.closed, fixture.looks, fixture.turns], [[], 0, 1]);
+  fixture.turn();
+  assert.deepEqual([fixture.deno.closed, fixture.looks, fixture.turns], [[4321], 0, 0]);
 });
 
 Deno.test("a look that comes late is one of a hundred that tell nothing", () => {
-  using stage = new Stage();
-  void stage.listener.accept();
-  stage.listener.replace(OPTIONS);
+  using fixture = new Fixture();
+  void fixture.listener.accept();
+  fixture.listener.replace(OPTIONS);
   for (let late = 0; late < MOST_LATE_LOOKS; late++) {
-    stage.look(LATE + 0.5);
-    assert.deepEqual([stage.looks, stage.turns], [1, 0], `the look after ${late}`);
+    fixture.look(LATE + 0.5);
+    assert.deepEqual([fixture.looks, fixture.turns], [1, 0], `the look after ${late}`);
   }
-  stage.look(LATE + 0.5);
-  assert.deepEqual([stage.looks, stage.turns], [0, 1]);
-  stage.turn();
-  assert.deepEqual(stage.deno.closed, [4321]);
+  fixture.look(LATE + 0.5);
+  assert.deepEqual([fixture.looks, fixture.turns], [0, 1]);
+  fixture.turn();
+  assert.deepEqual(fixture.deno.closed, [4321]);
 });
 
 Deno.test("there is one look at a time, and a later accept that waits for it as well begins none", async () => {
-  using stage = new Stage();
-  const first = stage.listener.accept();
-  stage.listener.replace(OPTIONS);
-  stage.listener.replace(OPTIONS);
+  using fixture = new Fixture();
+  const first = fixture.listener.accept();
+  fixture.listener.replace(OPTIONS);
+  fixture.listener.replace(OPTIONS);
   // At each of the two that were replaced.
-  assert.deepEqual([stage.looks, stage.begun], [2, 2]);
-  stage.deno.resolve(stage.deno.accepts[0]!);
+  assert.deepEqual([fixture.looks, fixture.begun], [2, 2]);
+  fixture.deno.resolve(fixture.deno.accepts[0]!);
   await first;
-  void stage.listener.accept();
-  assert.deepEqual([stage.looks, stage.begun], [2, 3], "the first look is put off");
+  void fixture.listener.accept();
+  assert.deepEqual([fixture.looks, fixture.begun], [2, 3], "the first look is put off");
 });
 
 Deno.test("a look finds nothing out while nobody accepts", async () => {
-  using stage = new Stage();
-  const first = stage.listener.accept();
-  stage.listener.replace(OPTIONS);
-  stage.deno.resolve(stage.deno.accepts[0]!);
+  using fixture = new Fixture();
+  const first = fixture.listener.accept();
+  fixture.listener.replace(OPTIONS);
+  fixture.deno.resolve(fixture.deno.accepts[0]!);
   await first;
-  stage.look(0);
-  assert.deepEqual([stage.deno.accepts.length, stage.looks, stage.turns], [2, 0, 0]);
-  void stage.listener.accept();
-  assert.deepEqual([stage.deno.accepts.length, stage.looks], [3, 1]);
+  fixture.look(0);
+  assert.deepEqual([fixture.deno.accepts.length, fixture.looks, fixture.turns], [2, 0, 0]);
+  void fixture.listener.accept();
+  assert.deepEqual([fixture.deno.accepts.length, fixture.looks], [3, 1]);
 });
 
 Deno.test("a replaced listener whose accept failed is asked again by the next look", async () => {
-  using stage = new Stage();
-  void stage.listener.accept();
-  stage.listener.replace(OPTIONS);
-  stage.deno.accepts[0]!.reject(new Error("no descriptors"));
+  using fixture = new Fixture();
+  void fixture.listener.accept();
+  fixture.listener.replace(OPTIONS);
+  fixture.deno.accepts[0]!.reject(new Error("no descriptors"));
   await nextTurn();
-  assert.equal(stage.deno.accepts.length, 2);
-  stage.look(0);
-  assert.deepEqual([stage.deno.accepts.length, stage.looks, stage.turns], [3, 1, 0]);
+  assert.equal(fixture.deno.accepts.length, 2);
+  fixture.look(0);
+  assert.deepEqual([fixture.deno.accepts.length, fixture.looks, fixture.turns], [3, 1, 0]);
   // And so it is where it fails between a look and the turn after it.
-  stage.look(0);
-  stage.deno.accepts[2]!.reject(new Error("no descriptors"));
+  fixture.look(0);
+  fixture.deno.accepts[2]!.reject(new Error("no descriptors"));
   await nextTurn();
-  stage.turn();
-  assert.deepEqual([stage.deno.accepts.length, stage.looks, stage.deno.closed], [4, 1, []]);
+  fixture.turn();
+  assert.deepEqual([fixture.deno.accepts.length, fixture.looks, fixture.deno.closed], [4, 1, []]);
 });
 
 Deno.test("in the turn after a look nobody accepts for nobody", async () => {
-  using stage = new Stage();
-  const first = stage.listener.accept();
-  stage.listener.replace(OPTIONS);
-  stage.look(0);
-  stage.deno.resolve(stage.deno.accepts[0]!);
+  using fixture = new Fixture();
+  const first = fixture.listener.accept();
+  fixture.listener.replace(OPTIONS);
+  fixture.look(0);
+  fixture.deno.resolve(fixture.deno.accepts[0]!);
   await first;
-  stage.turn();
-  assert.deepEqual([stage.deno.accepts.length, stage.looks, stage.deno.closed], [2, 0, []]);
+  fixture.turn();
+  assert.deepEqual([fixture.deno.accepts.length, fixture.looks, fixture.deno.closed], [2, 0, []]);
 });
 
 Deno.test("a listener that is closed looks at nothing more, and closes nothing twice", async () => {
-  using stage = new Stage();
-  void stage.listener.accept().catch(() => {});
-  stage.listener.replace(OPTIONS);
-  stage.look(0);
-  stage.listener.replace(OPTIONS);
-  assert.deepEqual([stage.looks, stage.turns], [2, 1]);
-  stage.listener.close();
-  assert.deepEqual([stage.looks, stage.deno.closed], [0, [4321, 4322, 4323]]);
-  stage.turn();
-  assert.deepEqual([stage.looks, stage.deno.closed], [0, [4321, 4322, 4323]]);
-  stage.listener.replace(OPTIONS);
-  assert.equal(stage.deno.asked.length, 3, "nor does it bind anything");
+  using fixture = new Fixture();
+  void fixture.listener.accept().catch(() => {});
+  fixture.listener.replace(OPTIONS);
+  fixture.look(0);
+  fixture.listener.replace(OPTIONS);
+  assert.deepEqual([fixture.looks, fixture.turns], [2, 1]);
+  fixture.listener.close();
+  assert.deepEqual([fixture.looks, fixture.deno.closed], [0, [4321, 4322, 4323]]);
+  fixture.turn();
+  assert.deepEqual([fixture.looks, fixture.deno.closed], [0, [4321, 4322, 4323]]);
+  fixture.listener.replace(OPTIONS);
+  assert.equal(fixture.deno.asked.length, 3, "nor does it bind anything");
   await nextTurn();
 });
 
 Deno.test("a replaced listener is not asked again once all are closed", async () => {
-  using stage = new Stage();
-  void stage.listener.accept().catch(() => {});
-  stage.listener.replace(OPTIONS);
-  stage.look(0);
-  stage.listener.close();
-  stage.deno.accepts[0]!.reject(new Deno.errors.Interrupted("closed"));
+  using fixture = new Fixture();
+  void fixture.listener.accept().catch(() => {});
+  fixture.listener.replace(OPTIONS);
+  fixture.look(0);
+  fixture.listener.close();
+  fixture.deno.accepts[0]!.reject(new Deno.errors.Interrupted("closed"));
   await nextTurn();
-  stage.turn();
-  assert.deepEqual([stage.deno.accepts.length, stage.looks], [2, 0]);
+  fixture.turn();
+  assert.deepEqual([fixture.deno.accepts.length, fixture.looks], [2, 0]);
 });
 
 Deno.test("a listener that is replaced while nobody accepts begins to accept when somebody does", () => {
-  using stage = new Stage();
-  stage.listener.replace(OPTIONS);
-  assert.deepEqual([stage.deno.accepts.length, stage.looks], [0, 0]);
-  void stage.listener.accept();
-  assert.deepEqual([stage.deno.accepts.length, stage.looks], [2, 1]);
+  using fixture = new Fixture();
+  fixture.listener.replace(OPTIONS);
+  assert.deepEqual([fixture.deno.accepts.length, fixture.looks], [0, 0]);
+  void fixture.listener.accept();
+  assert.deepEqual([fixture.deno.accepts.length, fixture.looks], [2, 1]);
 });
 
 Deno.test("a client that came for nobody is kept for the next accept, and so is one that has gone", async () => {
-  using stage = new Stage();
-  const first = stage.listener.accept();
-  stage.listener.replace(OPTIONS);
-  stage.deno.resolve(stage.deno.accepts[1]!);
+  using fixture = new Fixture();
+  const first = fixture.listener.accept();
+  fixture.listener.replace(OPTIONS);
+  fixture.deno.resolve(fixture.deno.accepts[1]!);
   assert.ok(await first instanceof DenoTlsConn);
   const gone = new Deno.errors.NotConnected("gone");
-  stage.deno.accepts[0]!.reject(gone);
+  fixture.deno.accepts[0]!.reject(gone);
   await nextTurn();
-  await assert.rejects(stage.listener.accept(), gone);
-  const next = stage.listener.accept();
-  const [, , retired, current] = stage.deno.accepts;
+  await assert.rejects(fixture.listener.accept(), gone);
+  const next = fixture.listener.accept();
+  const [, , retired, current] = fixture.deno.accepts;
   current!.reject(new Error("no descriptors"));
   await assert.rejects(next, { message: "no descriptors" });
-  stage.deno.resolve(retired!);
+  fixture.deno.resolve(retired!);
   await nextTurn();
-  const { length } = stage.deno.accepts;
-  assert.ok(await stage.listener.accept() instanceof DenoTlsConn);
-  assert.equal(stage.deno.accepts.length, length);
+  const { length } = fixture.deno.accepts;
+  assert.ok(await fixture.listener.accept() instanceof DenoTlsConn);
+  assert.equal(fixture.deno.accepts.length, length);
 });
 
 Deno.test("an accept rejects when its client has gone, and the next one goes on", async () => {
-  using stage = new Stage();
-  const first = stage.listener.accept();
-  stage.deno.accepts[0]!.reject(new Deno.errors.NotConnected("gone"));
+  using fixture = new Fixture();
+  const first = fixture.listener.accept();
+  fixture.deno.accepts[0]!.reject(new Deno.errors.NotConnected("gone"));
   await assert.rejects(first, { name: "NotConnected" });
-  const second = stage.listener.accept();
-  stage.deno.resolve(stage.deno.accepts[1]!);
+  const second = fixture.listener.accept();
+  fixture.deno.resolve(fixture.deno.accepts[1]!);
   assert.ok(await second instanceof DenoTlsConn);
-  assert.equal(stage.deno.accepts.length, 2);
+  assert.equal(fixture.deno.accepts.length, 2);
 });
 
 Deno.test("a closed listener accepts nothing new while accepts are under way", async () => {
-  using stage = new Stage();
-  const first = stage.listener.accept();
-  stage.listener.replace(OPTIONS);
-  stage.listener.close();
-  stage.deno.resolve(stage.deno.accepts[0]!);
+  using fixture = new Fixture();
+  const first = fixture.listener.accept();
+  fixture.listener.replace(OPTIONS);
+  fixture.listener.close();
+  fixture.deno.resolve(fixture.deno.accepts[0]!);
   assert.ok(await first instanceof DenoTlsConn);
-  const second = stage.listener.accept();
-  assert.equal(stage.deno.accepts.length, 2);
-  stage.deno.accepts[1]!.reject(new Deno.errors.Interrupted("closed"));
+  const second = fixture.listener.accept();
+  assert.equal(fixture.deno.accepts.length, 2);
+  fixture.deno.accepts[1]!.reject(new Deno.errors.Interrupted("closed"));
   await assert.rejects(second, { name: "Interrupted" });
 });
 
 Deno.test("where no address can be shared, the last of several certificates is bound, once", async () => {
-  using stage = new Stage(ALONE);
-  const first = stage.listener.accept();
-  stage.listener.replace({ ...OPTIONS, alpn: ["a"] });
-  stage.listener.replace({ ...OPTIONS, alpn: ["b"] });
-  assert.deepEqual(stage.deno.closed, [4322, 4321, 4323]);
-  stage.deno.resolve(stage.deno.accepts[0]!);
+  using fixture = new Fixture(ALONE);
+  const first = fixture.listener.accept();
+  fixture.listener.replace({ ...OPTIONS, alpn: ["a"] });
+  fixture.listener.replace({ ...OPTIONS, alpn: ["b"] });
+  assert.deepEqual(fixture.deno.closed, [4322, 4321, 4323]);
+  fixture.deno.resolve(fixture.deno.accepts[0]!);
   assert.ok(await first instanceof DenoTlsConn);
   await nextTurn();
-  const bound = stage.deno.asked.map((
+  const bound = fixture.deno.asked.map((
     { port, alpnProtocols, reusePort },
   ) => [port, alpnProtocols, reusePort]);
   assert.deepEqual(bound, [
@@ -192,22 +192,22 @@ Deno.test("where no address can be shared, the last of several certificates is b
     [0, ["b"], false],
     [4321, ["b"], false],
   ]);
-  assert.equal(stage.deno.accepts.length, 1, "nobody accepts yet");
-  const second = stage.listener.accept();
-  stage.deno.resolve(stage.deno.accepts[1]!);
+  assert.equal(fixture.deno.accepts.length, 1, "nobody accepts yet");
+  const second = fixture.listener.accept();
+  fixture.deno.resolve(fixture.deno.accepts[1]!);
   assert.ok(await second instanceof DenoTlsConn);
-  assert.equal(stage.deno.asked.length, 4);
+  assert.equal(fixture.deno.asked.length, 4);
 });
 
 Deno.test("where no address can be shared, nothing is bound for a listener that was closed", async () => {
-  using stage = new Stage(ALONE);
-  const first = stage.listener.accept();
-  stage.listener.replace(OPTIONS);
-  stage.listener.close();
-  stage.deno.accepts[0]!.reject(new Deno.errors.Interrupted("closed"));
+  using fixture = new Fixture(ALONE);
+  const first = fixture.listener.accept();
+  fixture.listener.replace(OPTIONS);
+  fixture.listener.close();
+  fixture.deno.accepts[0]!.reject(new Deno.errors.Interrupted("closed"));
   await assert.rejects(first, { name: "Interrupted" });
   await nextTurn();
-  assert.equal(stage.deno.asked.length, 2);
+  assert.equal(fixture.deno.asked.length, 2);
 });
 
 Deno.test("a port is bound plainly first, unless it is any, or shared", () => {
@@ -235,7 +235,7 @@ Deno.test("a port is bound plainly first, unless it is any, or shared", () => {
 });
 
 /** A listener whose looks come when the test says so. */
-class Stage implements Disposable {
+class Fixture implements Disposable {
   readonly deno = new ScriptedDeno();
   readonly listener: TlsListener;
   /** How many looks there were to be so far. */

@@ -13,7 +13,7 @@ import { FakeConn, readOnce } from "../../../support/fakes/fake_conn.ts";
 const LAST_WORDS = 1000;
 
 Deno.test("TlsConn.read() gives what came, in order and as far as there is room, and then waits for more", async () => {
-  const { conn, socket, duplex } = new Stage();
+  const { conn, socket, duplex } = new Fixture();
   assert.equal(duplex.isOpen, false, "nothing is read for nobody");
   socket.emit("data", bytes("hello"));
   socket.emit("data", bytes(" world"));
@@ -32,7 +32,7 @@ Deno.test("TlsConn.read() gives what came, in order and as far as there is room,
 });
 
 Deno.test("TlsConn.read() gives bytes, then the end as often as it is asked for, whatever breaks then", async () => {
-  const { conn, socket } = new Stage();
+  const { conn, socket } = new Fixture();
   socket.emit("data", bytes("last"));
   socket.emit("end");
   socket.emit("error", new Error("too late"));
@@ -43,7 +43,7 @@ Deno.test("TlsConn.read() gives bytes, then the end as often as it is asked for,
 });
 
 Deno.test("TlsConn.read() that waits is told of the end", async () => {
-  const { conn, socket, duplex } = new Stage();
+  const { conn, socket, duplex } = new Fixture();
   const read = readOnce(conn);
   socket.emit("end");
   assert.equal(await read, null);
@@ -51,7 +51,7 @@ Deno.test("TlsConn.read() that waits is told of the end", async () => {
 });
 
 Deno.test("TlsConn rejects with what it broke with, from then on", async () => {
-  const { conn, socket } = new Stage();
+  const { conn, socket } = new Fixture();
   const failure = new Error("broken");
   const read = readOnce(conn);
   socket.emit("error", failure);
@@ -63,7 +63,7 @@ Deno.test("TlsConn rejects with what it broke with, from then on", async () => {
 });
 
 Deno.test("TlsConn that is closed under a read says so", async () => {
-  const { conn, socket } = new Stage();
+  const { conn, socket } = new Fixture();
   const read = readOnce(conn);
   socket.emit("close");
   await assert.rejects(read, { name: "Interrupted" });
@@ -71,7 +71,7 @@ Deno.test("TlsConn that is closed under a read says so", async () => {
 });
 
 Deno.test("TlsConn.write() resolves once it was taken, and rejects with what the connection broke with", async () => {
-  const { conn, socket } = new Stage();
+  const { conn, socket } = new Fixture();
   const written = conn.write(bytes("hello"));
   socket.taken();
   assert.equal(await written, 5);
@@ -81,7 +81,7 @@ Deno.test("TlsConn.write() resolves once it was taken, and rejects with what the
   socket.emit("error", failure);
   socket.taken(new Error("cancelled"));
   await assert.rejects(broken, failure);
-  const other = new Stage();
+  const other = new Fixture();
   const cancelled = other.conn.write(bytes("x"));
   other.socket.taken(new Error("cancelled"));
   await assert.rejects(cancelled, { message: "cancelled" });
@@ -101,7 +101,7 @@ for (
   ] as [string, Peer, string, Error, string | undefined][]
 ) {
   Deno.test(`TlsConn.read() of ${what} rejects with ${code ?? "what it was"}`, async () => {
-    const { conn, socket } = new Stage(side);
+    const { conn, socket } = new Fixture(side);
     if (before !== "") {
       socket.emit("data", bytes(before));
       assert.equal(await readOnce(conn), before);
@@ -115,7 +115,7 @@ for (
 }
 
 Deno.test("TlsConn.closeWrite() sends the FIN when close_notify is written, and both once", async () => {
-  const { conn, socket, duplex, inner } = new Stage();
+  const { conn, socket, duplex, inner } = new Fixture();
   const written = Promise.withResolvers<void>();
   duplex.flushed = () => {
     assert.ok(socket.hasHandedOver, "close_notify is not handed over yet");
@@ -132,7 +132,7 @@ Deno.test("TlsConn.closeWrite() sends the FIN when close_notify is written, and 
 });
 
 Deno.test("TlsConn.closeWrite() waits for the writes under way", async () => {
-  const { conn, socket, duplex } = new Stage();
+  const { conn, socket, duplex } = new Fixture();
   let flushes = 0;
   duplex.flushed = () => {
     flushes += 1;
@@ -150,21 +150,21 @@ Deno.test("TlsConn.closeWrite() waits for the writes under way", async () => {
 });
 
 Deno.test("TlsConn.closeWrite() of a connection that broke does not wait for a socket that says nothing any more", async () => {
-  const { conn, socket, inner } = new Stage();
+  const { conn, socket, inner } = new Fixture();
   socket.emit("error", new Error("broken"));
   await conn.closeWrite();
   assert.deepEqual([socket.ends, inner.isFinished], [0, true]);
 });
 
 Deno.test("TlsConn.closeWrite() of a connection that was closed resolves", async () => {
-  const { conn, socket } = new Stage();
+  const { conn, socket } = new Fixture();
   socket.destroyed = true;
   await conn.closeWrite();
   assert.equal(socket.ends, 0);
 });
 
 Deno.test("TlsConn.closeWrite() sends no FIN where the duplex is gone", async () => {
-  const { conn, duplex, inner } = new Stage();
+  const { conn, duplex, inner } = new Fixture();
   duplex.destroyed = true;
   await conn.closeWrite();
   assert.equal(inner.isFinished, false);
@@ -172,87 +172,87 @@ Deno.test("TlsConn.closeWrite() sends no FIN where the duplex is gone", async ()
 
 Deno.test("TlsConn.close() sends close_notify first, and closes all", async () => {
   using timers = new Timers();
-  const stage = new Stage();
-  stage.conn.close();
-  stage.conn.close();
-  assert.deepEqual([stage.socket.ends, stage.inner.isClosed], [1, false]);
-  await stage.closed();
-  assert.equal(stage.inner.isFinished, true);
+  const fixture = new Fixture();
+  fixture.conn.close();
+  fixture.conn.close();
+  assert.deepEqual([fixture.socket.ends, fixture.inner.isClosed], [1, false]);
+  await fixture.closed();
+  assert.equal(fixture.inner.isFinished, true);
   assert.deepEqual([timers.delays, timers.pending], [[LAST_WORDS], 0]);
-  stage.conn.close();
-  assert.equal(stage.socket.ends, 1);
+  fixture.conn.close();
+  assert.equal(fixture.socket.ends, 1);
 });
 
 Deno.test("TlsConn.close() gives a peer that does not read a second", async () => {
   using timers = new Timers();
-  const stage = new Stage();
-  stage.duplex.flushed = () => new Promise(() => {});
-  stage.conn.close();
+  const fixture = new Fixture();
+  fixture.duplex.flushed = () => new Promise(() => {});
+  fixture.conn.close();
   for (let turn = 0; turn < 5; turn++) await setImmediate();
-  assert.equal(stage.isClosed, false);
+  assert.equal(fixture.isClosed, false);
   assert.deepEqual(timers.delays, [LAST_WORDS]);
   timers.runOut();
-  assert.equal(stage.isClosed, true);
+  assert.equal(fixture.isClosed, true);
 });
 
 for (
   const [what, prepare] of [
-    ["during a write", ({ conn }: Stage) => void conn.write(bytes("x"))],
-    ["after a write that failed", async ({ conn, socket }: Stage) => {
+    ["during a write", ({ conn }: Fixture) => void conn.write(bytes("x"))],
+    ["after a write that failed", async ({ conn, socket }: Fixture) => {
       const written = conn.write(bytes("x"));
       socket.taken(new Error("cancelled"));
       await assert.rejects(written);
     }],
-    ["when the end was sent", ({ conn }: Stage) => conn.closeWrite()],
-    ["when the socket is gone", ({ socket }: Stage) => void (socket.destroyed = true)],
-  ] as [string, (stage: Stage) => Promise<void> | void][]
+    ["when the end was sent", ({ conn }: Fixture) => conn.closeWrite()],
+    ["when the socket is gone", ({ socket }: Fixture) => void (socket.destroyed = true)],
+  ] as [string, (fixture: Fixture) => Promise<void> | void][]
 ) {
   Deno.test(`TlsConn.close() closes at once ${what}`, async () => {
     using timers = new Timers();
-    const stage = new Stage();
-    await prepare(stage);
-    const { ends } = stage.socket;
-    stage.conn.close();
-    assert.equal(stage.isClosed, true);
-    assert.deepEqual([stage.socket.ends, timers.delays], [ends, []]);
+    const fixture = new Fixture();
+    await prepare(fixture);
+    const { ends } = fixture.socket;
+    fixture.conn.close();
+    assert.equal(fixture.isClosed, true);
+    assert.deepEqual([fixture.socket.ends, timers.delays], [ends, []]);
   });
 }
 
 Deno.test("TlsConn.close() after a write sends close_notify", async () => {
-  const stage = new Stage();
-  const written = stage.conn.write(bytes("x"));
-  stage.socket.taken();
+  const fixture = new Fixture();
+  const written = fixture.conn.write(bytes("x"));
+  fixture.socket.taken();
   await written;
-  stage.conn.close();
-  assert.equal(stage.isClosed, false);
-  await stage.closed();
-  assert.equal(stage.socket.ends, 1);
+  fixture.conn.close();
+  assert.equal(fixture.isClosed, false);
+  await fixture.closed();
+  assert.equal(fixture.socket.ends, 1);
 });
 
 Deno.test("TlsConn.close() closes all when the end cannot be sent", async () => {
-  const stage = new Stage();
-  stage.inner.closeWrite = () => Promise.reject(new Error("not connected"));
-  stage.conn.close();
-  await stage.closed();
+  const fixture = new Fixture();
+  fixture.inner.closeWrite = () => Promise.reject(new Error("not connected"));
+  fixture.conn.close();
+  await fixture.closed();
 });
 
 Deno.test("TlsConn.reset() resets at once, and says nothing more", () => {
-  const stage = new Stage();
-  stage.conn.reset();
-  assert.deepEqual([stage.inner.isReset, stage.isClosed, stage.socket.ends], [true, true, 0]);
-  stage.conn.close();
-  assert.equal(stage.socket.ends, 0);
+  const fixture = new Fixture();
+  fixture.conn.reset();
+  assert.deepEqual([fixture.inner.isReset, fixture.isClosed, fixture.socket.ends], [true, true, 0]);
+  fixture.conn.close();
+  assert.equal(fixture.socket.ends, 0);
 });
 
 Deno.test("TlsConn frees what was encrypted once the next is taken", () => {
-  const { socket } = new Stage();
+  const { socket } = new Fixture();
   const handle = socket._handle;
   const encrypted = [handle.drainEncOut(), handle.drainEncOut()];
   assert.deepEqual(encrypted.map(({ byteLength }) => byteLength), [0, FakeSocket.encrypted]);
 });
 
 /** A connection inside TLS, over a socket and a duplex that do what the test says. */
-class Stage {
+class Fixture {
   readonly inner = new FakeConn();
   readonly socket = new FakeSocket();
   readonly duplex = new FakeDuplex();

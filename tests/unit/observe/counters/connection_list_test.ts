@@ -20,7 +20,7 @@ import { UNTOUCHED } from "./ledger_alone.ts";
 const ALL: ConnectionQuery = { filter: "", sort: "id", isDescending: false, offset: 0, limit: 1000 };
 
 Deno.test("a connection is shown with what is known of it", () => {
-  const { open, list } = stage();
+  const { open, list } = fixture();
   const record = open("db");
   record.fromClient.add(3);
   record.fromUpstream.add(4);
@@ -65,7 +65,7 @@ Deno.test("a connection is shown with what is known of it", () => {
 });
 
 Deno.test("the filter looks into each name and address, in any case and as it is written", () => {
-  const { open, list } = stage();
+  const { open, list } = fixture();
   const found = (filter: string) => list({ filter }).connections.map(({ id }) => id);
   open("Orders", { client: "192.0.2.1:4000" });
   open("b", { peer: "10.9.8.7:1" });
@@ -86,7 +86,7 @@ Deno.test("the filter looks into each name and address, in any case and as it is
 });
 
 Deno.test("connections are sorted by each key, and equal ones by their numbers", () => {
-  const { open, list } = stage();
+  const { open, list } = fixture();
   const sorted = (sort: SortKey, isDescending = false) =>
     list({ sort, isDescending }).connections.map(({ id }) => id);
   open("b", { client: "192.0.2.3:1", endpoint: "y" }).fromClient.add(5);
@@ -103,7 +103,7 @@ Deno.test("connections are sorted by each key, and equal ones by their numbers",
 });
 
 Deno.test("the oldest has the greatest age", () => {
-  const { open, list } = stage();
+  const { open, list } = fixture();
   const { now } = performance;
   let at = 0;
   performance.now = () => at;
@@ -120,7 +120,7 @@ Deno.test("the oldest has the greatest age", () => {
 });
 
 Deno.test("pages after each other are the whole list, whatever is asked for", () => {
-  const { open, list } = stage();
+  const { open, list } = fixture();
   for (let which = 0; which < 40; which++) {
     open(`s${which % 3}`, { client: `192.0.2.${which * 7 % 11}:1` }).fromClient.add(which * 13 % 17);
   }
@@ -193,7 +193,7 @@ Deno.test("merged pages of threads are the page of one thread with all connectio
 });
 
 Deno.test("a page is in order by the ages it shows, though they go on while it is made", () => {
-  const { open, list } = stage();
+  const { open, list } = fixture();
   const { now } = performance;
   let at = 0;
   performance.now = () => at += 0.4;
@@ -208,7 +208,7 @@ Deno.test("a page is in order by the ages it shows, though they go on while it i
 });
 
 Deno.test("the list is what the admin interface asks for", () => {
-  const { open, list } = stage();
+  const { open, list } = fixture();
   open("db");
   const query: AdminQuery = ALL;
   const page: AdminPage = list(query);
@@ -216,7 +216,7 @@ Deno.test("the list is what the admin interface asks for", () => {
   assert.equal(same.connections.length, 1);
 });
 
-function stage() {
+function fixture() {
   const connections = new OpenConnections();
   const accounts = new Accounts({ services: 1, upstreams: 0, endpoints: 0, threads: 1 });
   const row = accounts.services.claim()!;

@@ -19,7 +19,7 @@ const UPSTREAM_COUNTS: UpstreamCounts = {
 };
 
 Deno.test("metrics say what was counted", () => {
-  const { snapshot, ledgers } = stage();
+  const { snapshot, ledgers } = fixture();
   const [web] = ledgers;
   const record = openIn(web);
   record.state = "connecting";
@@ -60,7 +60,7 @@ Deno.test("metrics say what was counted", () => {
 });
 
 Deno.test("metrics of upstreams say what was counted", () => {
-  const { snapshot } = stage();
+  const { snapshot } = fixture();
   const endpoint = { state: "up", admin: "up", active: 1, counted: { connects: 5, failures: {} } } as const;
   const failing: EndpointSnapshot = {
     ...endpoint,
@@ -100,7 +100,7 @@ Deno.test("metrics of upstreams say what was counted", () => {
 });
 
 Deno.test("an address that DNS tells of twice is one series", () => {
-  const { snapshot } = stage();
+  const { snapshot } = fixture();
   const endpoint: EndpointSnapshot = {
     address: "10.0.0.1:5432",
     state: "down",
@@ -129,7 +129,7 @@ Deno.test("an address that DNS tells of twice is one series", () => {
 });
 
 Deno.test("ten thousand clients with names of their own make no new series", () => {
-  const { snapshot, ledgers } = stage();
+  const { snapshot, ledgers } = fixture();
   const visit = (random: () => string) => {
     using record = ledgers[0].open(`${random()}:${random()}`, "127.0.0.1:443", UNTOUCHED);
     record.peer = random();
@@ -148,7 +148,7 @@ Deno.test("ten thousand clients with names of their own make no new series", () 
 });
 
 Deno.test("not even a reason that nobody has heard of makes more than one series", () => {
-  const { snapshot, ledgers } = stage();
+  const { snapshot, ledgers } = fixture();
   for (let client = 0; client < 100; client++) {
     using record = openIn(ledgers[0]);
     record.ended({ kind: "failed", key: crypto.randomUUID() });
@@ -158,7 +158,7 @@ Deno.test("not even a reason that nobody has heard of makes more than one series
 });
 
 Deno.test("without a limit, or where descriptors cannot be counted, there is no series", () => {
-  const { snapshot } = stage();
+  const { snapshot } = fixture();
   const whole = snapshot();
   const process = { ...whole.process, openDescriptors: undefined };
   const metrics = parsePrometheus(renderMetrics({ ...whole, connectionLimit: 0, process }));
@@ -170,7 +170,7 @@ Deno.test({
   name: "promtool accepts the metrics (needs promtool)",
   ignore: PROMTOOL === undefined,
   fn: async () => {
-    const { snapshot, ledgers } = stage();
+    const { snapshot, ledgers } = fixture();
     using record = openIn(ledgers[0]);
     record.ended({ kind: "closed", key: "client_closed" });
     using refused = openIn(ledgers[0]);
@@ -196,7 +196,7 @@ Deno.test({
 });
 
 /** Two services, one of them with a limit and TLS, and what metrics are made of. */
-function stage() {
+function fixture() {
   const accounts = new Accounts({ services: 2, upstreams: 0, endpoints: 0, threads: 2 });
   const connections = new OpenConnections();
   const ledger = (name: string) => new CountedLedger(name, { row: accounts.services.claim()!, connections });

@@ -3,14 +3,14 @@ import { parseDuration } from "../../../../src/config/values/duration.ts";
 import { listenAdmin } from "../../../../src/runtime/admin/listener.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { connect, endOf, readText, writeText } from "../../../support/peers/sockets.ts";
-import { ask, connectTo, get, stage } from "../../admin/admin_fixture.ts";
+import { ask, connectTo, fixture, get } from "../../admin/admin_fixture.ts";
 import { FakeBackend } from "../../admin/fake_backend.ts";
 
 Deno.test("an address that cannot be bound is an error that names it, its cause and the remedy", async () => {
-  await using admin = await stage();
+  await using admin = await fixture();
   const directory = await Deno.makeTempDir();
   const path = `${directory}/admin.sock`;
-  await using other = await stage({ listen: { transport: "unix", path } });
+  await using other = await fixture({ listen: { transport: "unix", path } });
   const serve = (listen: typeof admin.server.address) =>
     listenAdmin({
       listen,
@@ -49,7 +49,7 @@ Deno.test("the environment cannot move the admin interface elsewhere", async () 
   port.close();
   Deno.env.set("DENO_SERVE_ADDRESS", elsewhere);
   try {
-    await using admin = await stage();
+    await using admin = await fixture();
     assert.notEqual(admin.host, elsewhere.slice(4));
     assert.equal(Deno.env.get("DENO_SERVE_ADDRESS"), elsewhere);
   } finally {
@@ -60,7 +60,7 @@ Deno.test("the environment cannot move the admin interface elsewhere", async () 
 Deno.test("on a unix socket it answers whatever the Host is, and the file goes with it", async () => {
   const directory = await Deno.makeTempDir();
   const path = `${directory}/admin.sock`;
-  const admin = await stage({ listen: { transport: "unix", path } });
+  const admin = await fixture({ listen: { transport: "unix", path } });
   assert.deepEqual(admin.server.address, { transport: "unix", path });
   // Connecting takes the right to write.
   assert.equal((await Deno.stat(path)).mode! & 0o022, 0);
@@ -73,7 +73,7 @@ Deno.test("on a unix socket it answers whatever the Host is, and the file goes w
 });
 
 Deno.test("closing lets an answer under way arrive, and turns new requests away", async () => {
-  const admin = await stage();
+  const admin = await fixture();
   const { promise, resolve } = Promise.withResolvers<void>();
   const answered = admin.backend.connections.bind(admin.backend);
   let asked = false;
@@ -98,7 +98,7 @@ Deno.test("closing lets an answer under way arrive, and turns new requests away"
 });
 
 Deno.test("closing does not wait for those who never finish", async () => {
-  const admin = await stage();
+  const admin = await fixture();
   const { promise, reject } = Promise.withResolvers<never>();
   admin.backend.pending = promise;
   using stuck = await connectTo(admin.server.address);

@@ -7,12 +7,12 @@ const CHECK_EVERY = 1000;
 const MISSED_LIMIT = 30;
 
 Deno.test("HeartbeatMonitor reports a worker without a heartbeat for 30 checks, and no other", () => {
-  using stage = new Stage(3);
-  const [silent, alive, slow] = stage.slots;
+  using fixture = new Fixture(3);
+  const [silent, alive, slow] = fixture.slots;
   for (let check = 1; check <= MISSED_LIMIT + 5; check++) {
-    stage.beat(1);
-    if (check % (MISSED_LIMIT - 1) === 0) stage.beat(2);
-    stage.check();
+    fixture.beat(1);
+    if (check % (MISSED_LIMIT - 1) === 0) fixture.beat(2);
+    fixture.check();
     const isOver = check >= MISSED_LIMIT;
     assert.deepEqual(silent!.reasons, isOver ? ["silent"] : [], `check ${check}`);
   }
@@ -20,23 +20,23 @@ Deno.test("HeartbeatMonitor reports a worker without a heartbeat for 30 checks, 
 });
 
 Deno.test("HeartbeatMonitor starts counting over when a worker is replaced", () => {
-  using stage = new Stage(1);
-  const [slot] = stage.slots;
-  for (let check = 0; check < MISSED_LIMIT - 1; check++) stage.check();
+  using fixture = new Fixture(1);
+  const [slot] = fixture.slots;
+  for (let check = 0; check < MISSED_LIMIT - 1; check++) fixture.check();
   slot!.isThere = false;
-  for (let check = 0; check < 2 * MISSED_LIMIT; check++) stage.check();
+  for (let check = 0; check < 2 * MISSED_LIMIT; check++) fixture.check();
   slot!.isThere = true;
-  for (let check = 0; check < MISSED_LIMIT - 1; check++) stage.check();
+  for (let check = 0; check < MISSED_LIMIT - 1; check++) fixture.check();
   assert.deepEqual(slot!.reasons, []);
-  stage.check();
+  fixture.check();
   assert.equal(slot!.reasons.length, 1);
 });
 
 Deno.test("HeartbeatMonitor checks no more once disposed of", () => {
-  using stage = new Stage(1);
-  stage.monitor[Symbol.dispose]();
-  for (let check = 0; check < 2 * MISSED_LIMIT; check++) stage.check();
-  assert.deepEqual(stage.slots[0]!.reasons, []);
+  using fixture = new Fixture(1);
+  fixture.monitor[Symbol.dispose]();
+  for (let check = 0; check < 2 * MISSED_LIMIT; check++) fixture.check();
+  assert.deepEqual(fixture.slots[0]!.reasons, []);
 });
 
 /** The slot of a worker that goes once it was reported. */
@@ -49,7 +49,7 @@ class Slot {
   }
 }
 
-class Stage implements Disposable {
+class Fixture implements Disposable {
   readonly slots: readonly Slot[];
   readonly monitor: HeartbeatMonitor;
   readonly #signs: Int32Array;

@@ -7,27 +7,27 @@ import type { ProxyEvent } from "../../../../src/observe/events/events.ts";
 import { RelayThread } from "../../../../src/runtime/worker/relay_thread.ts";
 import { Reloader } from "../../../../src/runtime/control/reloader.ts";
 import { temporaryDirectory } from "../../observe/log/access_file_fixture.ts";
-import { echoed, ProxyStage, roundTrip, turn } from "../proxy_fixture.ts";
+import { echoed, ProxyFixture, roundTrip, turn } from "../proxy_fixture.ts";
 
 Deno.test("a reload makes the file the configuration, and tells what has changed", async () => {
-  await using stage = await start();
-  const port = stage.port();
+  await using fixture = await start();
+  const port = fixture.port();
   using client = await echoed(port);
   const events: ProxyEvent[] = [];
-  using _heard = stage.supervisor.parts.events.subscribe((event) => events.push(event));
-  stage.file = decodeOptions({
+  using _heard = fixture.supervisor.parts.events.subscribe((event) => events.push(event));
+  fixture.file = decodeOptions({
     services: [
-      { name: "test", listen: 0, upstream: stage.upstream.address },
-      { name: "more", listen: 0, upstream: stage.upstream.address },
+      { name: "test", listen: 0, upstream: fixture.upstream.address },
+      { name: "more", listen: 0, upstream: fixture.upstream.address },
     ],
   });
-  const { ok, detail } = await stage.reloader.reload();
+  const { ok, detail } = await fixture.reloader.reload();
   assert.ok(ok);
   assert.match(detail, /^1 service added \(more\).*certificates were read and log files opened anew$/i);
-  assert.equal(stage.port(), port, "a free port stays the one that was found");
+  assert.equal(fixture.port(), port, "a free port stays the one that was found");
   assert.equal(await roundTrip(client), "hello");
-  using _more = await echoed(stage.port("more"));
-  assert.equal(stage.events.includes("reloaded"), true);
+  using _more = await echoed(fixture.port("more"));
+  assert.equal(fixture.events.includes("reloaded"), true);
   assert.deepEqual(events.filter(({ type }) => type === "reload").length, 1);
 });
 
@@ -58,93 +58,93 @@ for (
   ] as const satisfies readonly [string, (taken: number) => ProxyOptions | Promise<never>, RegExp][]
 ) {
   Deno.test(`a file ${what} changes nothing, and says why`, async () => {
-    await using stage = await start();
-    const { config } = stage.supervisor;
-    const port = stage.port();
+    await using fixture = await start();
+    const { config } = fixture.supervisor;
+    const port = fixture.port();
     using client = await echoed(port);
     const taken = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const next = bad(taken.addr.port);
-    stage.file = next instanceof Promise ? next : decodeOptions(next);
-    const { ok, detail } = await stage.reloader.reload();
+    fixture.file = next instanceof Promise ? next : decodeOptions(next);
+    const { ok, detail } = await fixture.reloader.reload();
     assert.equal(ok, false);
     assert.match(detail, reason);
-    const { message } = stage.logged.find(({ event }) => event === "reload_refused")!;
+    const { message } = fixture.logged.find(({ event }) => event === "reload_refused")!;
     assert.match(message as string, /^Cannot reload "sluice\.yaml", and nothing is changed: /);
-    assert.equal(stage.supervisor.config, config);
-    assert.deepEqual(stage.supervisor.services.map(({ name }) => name), ["test"]);
+    assert.equal(fixture.supervisor.config, config);
+    assert.deepEqual(fixture.supervisor.services.map(({ name }) => name), ["test"]);
     assert.deepEqual(
-      stage.supervisor.groups.map(({ name }) => name),
+      fixture.supervisor.groups.map(({ name }) => name),
       config.upstreams.map(({ name }) => name),
     );
     assert.equal(await roundTrip(client), "hello");
     using _other = await echoed(port);
-    for (let round = 0; round < 3; round++) assert.equal((await stage.reloader.reload()).ok, false);
+    for (let round = 0; round < 3; round++) assert.equal((await fixture.reloader.reload()).ok, false);
     taken.close();
-    stage.file = decodeOptions({ services: [service("test"), service("more")] });
-    assert.equal((await stage.reloader.reload()).ok, true);
+    fixture.file = decodeOptions({ services: [service("test"), service("more")] });
+    assert.equal((await fixture.reloader.reload()).ok, true);
   });
 }
 
 Deno.test("reloads come one after the other, each with the file as it is then", async () => {
-  await using stage = await start();
+  await using fixture = await start();
   const loads: string[] = [];
   const held = Promise.withResolvers<void>();
   const file = (name: string, until: Promise<void> = Promise.resolve()) => {
-    stage.file = (async () => {
+    fixture.file = (async () => {
       await until;
       loads.push(name);
-      return decodeOptions({ services: [{ ...service(name), upstream: stage.upstream.address }] });
+      return decodeOptions({ services: [{ ...service(name), upstream: fixture.upstream.address }] });
     })();
   };
   file("first", held.promise);
-  const first = stage.reloader.reload();
+  const first = fixture.reloader.reload();
   await turn();
   file("second");
-  const second = stage.reloader.reload();
+  const second = fixture.reloader.reload();
   await turn();
-  assert.deepEqual(stage.supervisor.services.map(({ name }) => name), ["test"]);
+  assert.deepEqual(fixture.supervisor.services.map(({ name }) => name), ["test"]);
   held.resolve();
   assert.equal((await first).ok, true);
   assert.deepEqual((await second).detail.split(";")[0], "1 service added (second), 1 removed (first)");
-  assert.deepEqual(stage.supervisor.services.map(({ name }) => name), ["second"]);
+  assert.deepEqual(fixture.supervisor.services.map(({ name }) => name), ["second"]);
   assert.equal(loads.length, 2);
 });
 
 Deno.test("Reloader.reload() says when a thread cannot work by what is the configuration now", async () => {
-  await using stage = await start();
-  stage.file = decodeOptions({ services: [service("next")] });
+  await using fixture = await start();
+  fixture.file = decodeOptions({ services: [service("next")] });
   const mistake = () => Promise.reject(new TypeError("a mistake"));
   const commit = mock.method(RelayThread.prototype, "commit", mistake);
   try {
-    assert.deepEqual(await stage.reloader.reload(), {
+    assert.deepEqual(await fixture.reloader.reload(), {
       ok: false,
       detail: "It is the configuration now, but 1 of 1 threads cannot work by it: a mistake",
     });
   } finally {
     commit.mock.restore();
   }
-  assert.ok(stage.events.includes("unexpected_error"));
-  assert.ok(stage.events.includes("reload_incomplete"));
+  assert.ok(fixture.events.includes("unexpected_error"));
+  assert.ok(fixture.events.includes("reload_incomplete"));
 });
 
 Deno.test("Reloader.stop() gives up a reload whose file never answers, and those behind it", async () => {
-  await using stage = await start();
-  stage.file = new Promise<never>(() => {});
-  const reloads = [stage.reloader.reload(), stage.reloader.reload()];
+  await using fixture = await start();
+  fixture.file = new Promise<never>(() => {});
+  const reloads = [fixture.reloader.reload(), fixture.reloader.reload()];
   await turn();
-  await stage.reloader.stop();
+  await fixture.reloader.stop();
   const stopped = { ok: false, detail: "Nothing is read again while the program stops" };
   assert.deepEqual(await Promise.all(reloads), [stopped, stopped]);
-  assert.deepEqual(await stage.reloader.reload(), stopped);
+  assert.deepEqual(await fixture.reloader.reload(), stopped);
 });
 
 Deno.test("a reload after one that was refused works, whatever was wrong", async () => {
-  await using stage = await start();
-  stage.file = Promise.reject(new ConfigError([{ path: "services", message: "No" }], {}));
-  const refused = stage.reloader.reload();
+  await using fixture = await start();
+  fixture.file = Promise.reject(new ConfigError([{ path: "services", message: "No" }], {}));
+  const refused = fixture.reloader.reload();
   const good = refused.then(() => {
-    stage.file = decodeOptions({ services: [service("next")] });
-    return stage.reloader.reload();
+    fixture.file = decodeOptions({ services: [service("next")] });
+    return fixture.reloader.reload();
   });
   assert.deepEqual([(await refused).ok, (await good).ok], [false, true]);
 });
@@ -157,22 +157,22 @@ Deno.test("the access log goes to another file from a reload on, and a file that
     services: [{ name: "test", listen: 0, upstream }],
   });
   {
-    await using stage = await ProxyStage.start((upstream) => options(pathOf("one.log"), upstream));
-    await finished(stage);
-    stage.file = decodeOptions(options(pathOf("missing/two.log"), stage.upstream.address));
-    assert.equal((await stage.reloader.reload()).ok, false);
-    await finished(stage);
+    await using fixture = await ProxyFixture.start((upstream) => options(pathOf("one.log"), upstream));
+    await finished(fixture);
+    fixture.file = decodeOptions(options(pathOf("missing/two.log"), fixture.upstream.address));
+    assert.equal((await fixture.reloader.reload()).ok, false);
+    await finished(fixture);
     // It is opened in vain here, and closed again.
-    const inUse = { ...service("more"), listen: stage.upstream.address };
-    const { services, ...rest } = options(pathOf("unused.log"), stage.upstream.address);
-    stage.file = decodeOptions({ ...rest, services: [...services, inUse] });
-    assert.equal((await stage.reloader.reload()).ok, false);
-    stage.file = decodeOptions(options(pathOf("two.log"), stage.upstream.address));
-    assert.equal((await stage.reloader.reload()).ok, true);
-    await finished(stage);
+    const inUse = { ...service("more"), listen: fixture.upstream.address };
+    const { services, ...rest } = options(pathOf("unused.log"), fixture.upstream.address);
+    fixture.file = decodeOptions({ ...rest, services: [...services, inUse] });
+    assert.equal((await fixture.reloader.reload()).ok, false);
+    fixture.file = decodeOptions(options(pathOf("two.log"), fixture.upstream.address));
+    assert.equal((await fixture.reloader.reload()).ok, true);
+    await finished(fixture);
     await Deno.rename(pathOf("two.log"), pathOf("two.log.1"));
-    assert.deepEqual(await stage.reloader.reopenLogs(), []);
-    await finished(stage);
+    assert.deepEqual(await fixture.reloader.reopenLogs(), []);
+    await finished(fixture);
   }
   const lines = async (name: string) => (await Deno.readTextFile(pathOf(name))).split("\n").length - 1;
   assert.deepEqual([await lines("one.log"), await lines("two.log.1"), await lines("two.log")], [2, 1, 1]);
@@ -180,15 +180,15 @@ Deno.test("the access log goes to another file from a reload on, and a file that
 });
 
 Deno.test("without a file a reload reads certificates and opens logs anew, and leaves the rest", async () => {
-  await using stage = await start();
-  const { config } = stage.supervisor;
-  const { ok, detail } = await new Reloader(stage.supervisor, undefined, stage.descriptors).reload();
+  await using fixture = await start();
+  const { config } = fixture.supervisor;
+  const { ok, detail } = await new Reloader(fixture.supervisor, undefined, fixture.descriptors).reload();
   assert.deepEqual([ok, detail], [true, "Certificates were read and log files opened anew"]);
-  assert.equal(stage.supervisor.config, config);
+  assert.equal(fixture.supervisor.config, config);
 });
 
-function start(): Promise<ProxyStage> {
-  return ProxyStage.start((upstream) => ({ services: [{ name: "test", listen: 0, upstream }] }));
+function start(): Promise<ProxyFixture> {
+  return ProxyFixture.start((upstream) => ({ services: [{ name: "test", listen: 0, upstream }] }));
 }
 
 /** One whose upstream nobody asks. */
@@ -197,9 +197,9 @@ function service(name: string): ProxyOptions["services"][number] {
 }
 
 /** A connection that comes and goes. */
-async function finished(stage: ProxyStage): Promise<void> {
-  using client = await echoed(stage.port());
+async function finished(fixture: ProxyFixture): Promise<void> {
+  using client = await echoed(fixture.port());
   await client.closeWrite();
   assert.equal(await client.read(new Uint8Array(1)), null);
-  while (stage.supervisor.active > 0) await turn();
+  while (fixture.supervisor.active > 0) await turn();
 }

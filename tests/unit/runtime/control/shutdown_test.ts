@@ -4,30 +4,30 @@ import { setImmediate } from "node:timers";
 import type { ProxyEvent } from "../../../../src/observe/events/events.ts";
 import { connect, endOf } from "../../../support/peers/sockets.ts";
 import { RelayThread } from "../../../../src/runtime/worker/relay_thread.ts";
-import { echoed, ProxyStage, roundTrip } from "../proxy_fixture.ts";
+import { echoed, ProxyFixture, roundTrip } from "../proxy_fixture.ts";
 
 const LONG = 1_000_000;
 
 Deno.test("without connections a stop waits for nothing, and nobody listens afterwards", async () => {
-  await using stage = await start({ drain: LONG });
-  const port = stage.port();
-  assert.equal(stage.shutdown.hasBegun, false);
-  const stopping = stage.shutdown.begin({});
-  assert.equal(stage.shutdown.hasBegun, true);
+  await using fixture = await start({ drain: LONG });
+  const port = fixture.port();
+  assert.equal(fixture.shutdown.hasBegun, false);
+  const stopping = fixture.shutdown.begin({});
+  assert.equal(fixture.shutdown.hasBegun, true);
   assert.deepEqual(await stopping, { cut: 0 });
-  assert.deepEqual(await stage.shutdown.report, { cut: 0 });
-  assert.deepEqual(saidIn(stage), ["stop: no longer accepting", "Stopped"]);
+  assert.deepEqual(await fixture.shutdown.report, { cut: 0 });
+  assert.deepEqual(saidIn(fixture), ["stop: no longer accepting", "Stopped"]);
   await assert.rejects(connect(port), Deno.errors.ConnectionRefused);
 });
 
 Deno.test("a stop accepts nobody, and waits until the last connection has ended by itself", async () => {
-  await using stage = await start({ drain: LONG });
-  const port = stage.port();
+  await using fixture = await start({ drain: LONG });
+  const port = fixture.port();
   using client = await echoed(port);
   const events: ProxyEvent[] = [];
-  using _heard = stage.supervisor.parts.events.subscribe((event) => events.push(event));
-  const stopping = stage.next("stopping");
-  const report = stage.shutdown.begin({ cause: "SIGTERM" });
+  using _heard = fixture.supervisor.parts.events.subscribe((event) => events.push(event));
+  const stopping = fixture.next("stopping");
+  const report = fixture.shutdown.begin({ cause: "SIGTERM" });
   const { message, open } = await stopping;
   assert.deepEqual([message, open], ["SIGTERM: no longer accepting, waiting for 1 open connection", 1]);
   await assert.rejects(connect(port), Deno.errors.ConnectionRefused);
@@ -38,78 +38,78 @@ Deno.test("a stop accepts nobody, and waits until the last connection has ended 
 });
 
 Deno.test("a drain of 0 ends every connection at once, and tells how many", async () => {
-  await using stage = await start({ drain: LONG });
-  using first = await echoed(stage.port());
-  using second = await echoed(stage.port());
+  await using fixture = await start({ drain: LONG });
+  using first = await echoed(fixture.port());
+  using second = await echoed(fixture.port());
   const ends = [first, second].map(endOf);
-  assert.deepEqual(await stage.shutdown.begin({ drain: 0 }), { cut: 2 });
+  assert.deepEqual(await fixture.shutdown.begin({ drain: 0 }), { cut: 2 });
   await Promise.all(ends);
-  assert.equal(saidIn(stage).at(-1), "Stopped, 2 connections cut");
+  assert.equal(saidIn(fixture).at(-1), "Stopped, 2 connections cut");
 });
 
 Deno.test("what is still open after the drain of the configuration is cut", async () => {
-  await using stage = await start({ drain: 20 });
-  using client = await echoed(stage.port());
+  await using fixture = await start({ drain: 20 });
+  using client = await echoed(fixture.port());
   const end = endOf(client);
-  assert.deepEqual(await stage.shutdown.begin({}), { cut: 1 });
+  assert.deepEqual(await fixture.shutdown.begin({}), { cut: 1 });
   await end;
 });
 
 Deno.test("a second call shortens the wait, and gets the same report", async () => {
-  await using stage = await start({ drain: LONG });
-  using client = await echoed(stage.port());
-  const stopping = stage.next("stopping");
-  const first = stage.shutdown.begin({});
+  await using fixture = await start({ drain: LONG });
+  using client = await echoed(fixture.port());
+  const stopping = fixture.next("stopping");
+  const first = fixture.shutdown.begin({});
   await stopping;
   const end = endOf(client);
-  const [one, other] = await Promise.all([first, stage.shutdown.begin({ drain: 0 })]);
+  const [one, other] = await Promise.all([first, fixture.shutdown.begin({ drain: 0 })]);
   await end;
   assert.equal(one, other);
   assert.deepEqual(one, { cut: 1 });
-  assert.equal(stage.events.filter((event) => event === "stopped").length, 1);
+  assert.equal(fixture.events.filter((event) => event === "stopped").length, 1);
 });
 
 Deno.test("a second call without a drain, or with a longer one, changes nothing", async () => {
-  await using stage = await start({ drain: LONG });
-  using client = await echoed(stage.port());
-  const stopping = stage.next("stopping");
-  const report = stage.shutdown.begin({});
+  await using fixture = await start({ drain: LONG });
+  using client = await echoed(fixture.port());
+  const stopping = fixture.next("stopping");
+  const report = fixture.shutdown.begin({});
   await stopping;
-  const again = [stage.shutdown.begin({}), stage.shutdown.begin({ drain: 2 * LONG })];
+  const again = [fixture.shutdown.begin({}), fixture.shutdown.begin({ drain: 2 * LONG })];
   assert.equal(await roundTrip(client), "hello");
   await client.closeWrite();
   assert.deepEqual(await Promise.all([report, ...again]), [{ cut: 0 }, { cut: 0 }, { cut: 0 }]);
 });
 
 Deno.test("for the delay of the configuration clients still come in, until somebody has no patience", async () => {
-  await using stage = await start({ delay: LONG, drain: LONG });
-  const soon = stage.next("stopping_soon");
-  const report = stage.shutdown.begin({ cause: "SIGTERM" });
+  await using fixture = await start({ delay: LONG, drain: LONG });
+  const soon = fixture.next("stopping_soon");
+  const report = fixture.shutdown.begin({ cause: "SIGTERM" });
   assert.equal((await soon).message, "SIGTERM: no longer ready, accepting for another 1000 s");
-  using client = await echoed(stage.port());
+  using client = await echoed(fixture.port());
   const end = endOf(client);
-  assert.deepEqual(await stage.shutdown.begin({ drain: 0 }), { cut: 1 });
+  assert.deepEqual(await fixture.shutdown.begin({ drain: 0 }), { cut: 1 });
   await end;
   assert.deepEqual(await report, { cut: 1 });
 });
 
 Deno.test("a wait that somebody has chosen is the whole wait: there is no delay", async () => {
-  await using stage = await start({ delay: LONG, drain: 0 });
-  using client = await echoed(stage.port());
-  const stopping = stage.next("stopping");
-  const report = stage.shutdown.begin({ drain: LONG });
+  await using fixture = await start({ delay: LONG, drain: 0 });
+  using client = await echoed(fixture.port());
+  const stopping = fixture.next("stopping");
+  const report = fixture.shutdown.begin({ drain: LONG });
   await stopping;
   assert.equal(await roundTrip(client), "hello");
   await client.closeWrite();
   assert.deepEqual(await report, { cut: 0 });
-  assert.equal(stage.events.includes("stopping_soon"), false);
+  assert.equal(fixture.events.includes("stopping_soon"), false);
 });
 
 Deno.test("a delay that is over leads to the drain", async () => {
-  await using stage = await start({ delay: 20, drain: LONG });
-  using client = await echoed(stage.port());
-  const stopping = stage.next("stopping");
-  const report = stage.shutdown.begin({});
+  await using fixture = await start({ delay: 20, drain: LONG });
+  using client = await echoed(fixture.port());
+  const stopping = fixture.next("stopping");
+  const report = fixture.shutdown.begin({});
   await stopping;
   await client.closeWrite();
   assert.deepEqual(await report, { cut: 0 });
@@ -117,14 +117,14 @@ Deno.test("a delay that is over leads to the drain", async () => {
 
 Deno.test("a stop ends by its deadline though a thread answers nothing at all", async () => {
   const drain = 30_000;
-  const stage = await start({ drain });
+  const fixture = await start({ drain });
   const never = () => new Promise<never>(() => {});
   const names = ["report", "drainListeners", "closeListeners", "drained", "abortConnections"] as const;
   mock.timers.enable({ apis: ["setTimeout"] });
   const hangs = names.map((name) => mock.method(RelayThread.prototype, name, never));
   let report: unknown;
   try {
-    void stage.shutdown.begin({}).then((ended) => report = ended);
+    void fixture.shutdown.begin({}).then((ended) => report = ended);
     let seconds = 0;
     for (; report === undefined && seconds < 120; seconds++) {
       await new Promise((resolve) => setImmediate(resolve));
@@ -137,23 +137,23 @@ Deno.test("a stop ends by its deadline though a thread answers nothing at all", 
     mock.timers.reset();
     for (const hang of hangs) hang.mock.restore();
   }
-  const { threads } = stage.supervisor.parts;
+  const { threads } = fixture.supervisor.parts;
   await threads.all.closeListeners();
   await threads.finish();
-  await stage.upstream[Symbol.asyncDispose]();
+  await fixture.upstream[Symbol.asyncDispose]();
 });
 
 Deno.test("a long wait says now and then how many connections it is for", async () => {
   mock.timers.enable({ apis: ["setInterval"] });
   try {
-    await using stage = await start({ drain: LONG });
-    using client = await echoed(stage.port());
-    const stopping = stage.next("stopping");
-    const report = stage.shutdown.begin({});
+    await using fixture = await start({ drain: LONG });
+    using client = await echoed(fixture.port());
+    const stopping = fixture.next("stopping");
+    const report = fixture.shutdown.begin({});
     await stopping;
     mock.timers.tick(5000);
     mock.timers.tick(4999);
-    const progress = () => saidIn(stage).filter((message) => message.startsWith("Still"));
+    const progress = () => saidIn(fixture).filter((message) => message.startsWith("Still"));
     assert.deepEqual(progress(), ["Still waiting for 1 open connection"]);
     mock.timers.tick(1);
     assert.equal(progress().length, 2);
@@ -166,12 +166,12 @@ Deno.test("a long wait says now and then how many connections it is for", async 
   }
 });
 
-function start(shutdown: { drain?: number; delay?: number }): Promise<ProxyStage> {
-  return ProxyStage.start((upstream) => ({ shutdown, services: [{ name: "test", listen: 0, upstream }] }));
+function start(shutdown: { drain?: number; delay?: number }): Promise<ProxyFixture> {
+  return ProxyFixture.start((upstream) => ({ shutdown, services: [{ name: "test", listen: 0, upstream }] }));
 }
 
 /** What was logged of the stop. */
-function saidIn({ logged }: ProxyStage): string[] {
+function saidIn({ logged }: ProxyFixture): string[] {
   const events = new Set<unknown>(["stopping_soon", "stopping", "draining", "stopped"]);
   return logged.filter(({ event }) => events.has(event)).map(({ message }) => message as string);
 }

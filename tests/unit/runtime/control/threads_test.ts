@@ -11,7 +11,7 @@ const UNIX: Address = { transport: "unix", path: "/run/test.sock" };
 const REFUSED: BindOutcome = { refused: { message: "Cannot listen", code: "address_in_use" } };
 
 Deno.test("Threads.prepare() binds an address in every thread, a socket file in the first one only", async () => {
-  const { slots, threads } = stage(3);
+  const { slots, threads } = fixture(3);
   const plans = [planOf("files", UNIX), planOf("db", TCP)];
   assert.deepEqual(await threads.prepare(plans), { addresses: [UNIX, TCP] });
   assert.deepEqual(await threads.commit(plans, PLAN), []);
@@ -26,7 +26,7 @@ Deno.test("Threads.prepare() binds an address in every thread, a socket file in 
 Deno.test("Threads.prepare() returns the addresses that threads have bound, whichever threads are there", async () => {
   const free: Address = { ...TCP, port: 0 };
   const real: Address = { ...TCP, port: 40_000 };
-  const { slots, threads } = stage(2);
+  const { slots, threads } = fixture(2);
   assert.deepEqual(await threads.prepare([planOf("db", free)]), { addresses: [real] });
   slots[0]!.thread = undefined;
   const plans = [planOf("files", UNIX), planOf("db", real)];
@@ -40,14 +40,14 @@ Deno.test("Threads.prepare() returns the addresses that threads have bound, whic
 });
 
 Deno.test("Threads.prepare() discards everything and returns the reason when one thread cannot bind", async () => {
-  const { slots, threads } = stage(3);
+  const { slots, threads } = fixture(3);
   slots[1]!.thread!.prepare = () => Promise.resolve(REFUSED);
   assert.deepEqual(await threads.prepare([planOf("db", TCP)]), REFUSED);
   for (const index of [0, 2]) assert.deepEqual(slots[index]!.thread!.calls, [["prepare", "db"], ["discard"]]);
 });
 
 Deno.test("Threads.prepare() binds nothing when a thread dies meanwhile, and asks for another try", async () => {
-  const { slots, threads } = stage(2);
+  const { slots, threads } = fixture(2);
   slots[1]!.thread!.prepare = () => Promise.reject(new ThreadEndedError());
   assert.match(
     refusalOf(await threads.prepare([planOf("db", TCP)])),
@@ -59,7 +59,7 @@ Deno.test("Threads.prepare() binds nothing when a thread dies meanwhile, and ask
 });
 
 Deno.test("Threads.others() calls all threads that are there but one, Threads.all every one", () => {
-  const { slots, threads } = stage(3);
+  const { slots, threads } = fixture(3);
   slots[0]!.thread!.calls.push(["gone"]);
   const gone = slots[0]!.thread!;
   slots[0]!.thread = undefined;
@@ -79,7 +79,7 @@ Deno.test("Threads.others() calls all threads that are there but one, Threads.al
 });
 
 Deno.test("Threads.all leaves out the answers of threads that die or are not there", async () => {
-  const { slots, threads } = stage(3);
+  const { slots, threads } = fixture(3);
   slots[0]!.thread = undefined;
   slots[1]!.thread!.kill = () => Promise.reject(new ThreadEndedError());
   slots[1]!.thread!.drained = () => Promise.reject(new ThreadEndedError());
@@ -91,7 +91,7 @@ Deno.test("Threads.all leaves out the answers of threads that die or are not the
 });
 
 Deno.test("Threads.commit() returns the errors of threads, and goes on with the others", async () => {
-  const { slots, threads } = stage(3);
+  const { slots, threads } = fixture(3);
   const mistake = new TypeError("a mistake");
   slots[1]!.commit = () => Promise.reject(mistake);
   assert.deepEqual(await threads.commit([planOf("db", TCP)], PLAN), [mistake]);
@@ -99,7 +99,7 @@ Deno.test("Threads.commit() returns the errors of threads, and goes on with the 
 });
 
 Deno.test("Threads.connections() returns any page of the connections of all threads", async () => {
-  const { slots, threads } = stage(2);
+  const { slots, threads } = fixture(2);
   const asked: ConnectionQuery[] = [];
   for (const [index, ids] of [[1, 3, 5, 7], [2, 4, 6, 8]].entries()) {
     slots[index]!.thread!.connections = (query?: ConnectionQuery) => {
@@ -117,7 +117,7 @@ Deno.test("Threads.connections() returns any page of the connections of all thre
 
 Deno.test("Threads.retire() retires every slot, and finish() terminates all after their last reports", async () => {
   let watches = 1;
-  const { slots, threads } = stage(2, { [Symbol.dispose]: () => void (watches -= 1) });
+  const { slots, threads } = fixture(2, { [Symbol.dispose]: () => void (watches -= 1) });
   threads.retire();
   assert.deepEqual([watches, ...slots.map(({ isRetired }) => isRetired)], [1, true, true]);
   slots[1]!.thread = undefined;
@@ -138,7 +138,7 @@ const PLAN: ThreadPlan = {
   log: { level: "info", hasAccessFile: false, sample: 1 },
 };
 
-function stage(count: number, watch?: Disposable) {
+function fixture(count: number, watch?: Disposable) {
   const slots = Array.from({ length: count }, () => new FakeSlot());
   return { slots, threads: new Threads(slots, watch) };
 }

@@ -14,14 +14,14 @@ interface Street {
 }
 
 Deno.test("Rpc carries calls with their arguments to the other side, and its answers back", async () => {
-  const { remote, calls } = stage();
+  const { remote, calls } = fixture();
   assert.equal(await remote.buy("nails", 12), 12);
   assert.equal(await remote.close(), undefined);
   assert.deepEqual(calls, [["buy", "nails", 12], ["close"]]);
 });
 
 Deno.test("Rpc gives each of several pending calls its own answer", async () => {
-  const { remote, shop } = stage();
+  const { remote, shop } = fixture();
   const slow = Promise.withResolvers<number>();
   shop.buy = (what) => what === "slow" ? slow.promise : Promise.resolve(2);
   const first = remote.buy("slow", 0);
@@ -31,7 +31,7 @@ Deno.test("Rpc gives each of several pending calls its own answer", async () => 
 });
 
 Deno.test("Rpc rejects a call with the message of the other side's error, and answers the next one", async () => {
-  const { remote, shop } = stage();
+  const { remote, shop } = fixture();
   const { buy } = shop;
   shop.buy = () => Promise.reject(new RangeError("sold out"));
   await assert.rejects(remote.buy("nails", 1), { name: "Error", message: "sold out" });
@@ -42,7 +42,7 @@ Deno.test("Rpc rejects a call with the message of the other side's error, and an
 });
 
 Deno.test("Rpc sends one message for a call without an answer", () => {
-  const { remote, calls, sent } = stage();
+  const { remote, calls, sent } = fixture();
   assert.equal(remote.ring(3), undefined);
   assert.deepEqual(calls, [["ring", 3]]);
   assert.deepEqual(sent, [{ call: "ring", args: [3], id: undefined }]);
@@ -57,13 +57,13 @@ Deno.test("Rpc.receive() rejects with what a call without an answer throws, and 
 });
 
 Deno.test("both sides of an Rpc can call each other", () => {
-  const { street, shouted } = stage();
+  const { street, shouted } = fixture();
   street.shout("fire");
   assert.deepEqual(shouted, ["fire"]);
 });
 
 Deno.test("Rpc.end() rejects pending and later calls with its error, and sends nothing more", async () => {
-  const { client, remote, shop, sent } = stage();
+  const { client, remote, shop, sent } = fixture();
   const slow = Promise.withResolvers<number>();
   shop.buy = () => slow.promise;
   const pending = [remote.buy("a", 1), remote.buy("b", 2)].map((call) => assert.rejects(call, /has ended/));
@@ -115,7 +115,7 @@ class Counter implements Shop {
 }
 
 /** Both sides, with their messages cloned as between isolates. */
-function stage() {
+function fixture() {
   const sent: RpcMessage[] = [];
   const calls: unknown[][] = [];
   const shouted: string[] = [];

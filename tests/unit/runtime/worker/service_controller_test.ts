@@ -9,7 +9,7 @@ const CLIENT = { family: 4, high: 0, low: 1 };
 type Limits = NonNullable<ProxyOptions["services"][number]["limits"]>;
 
 Deno.test("a service without limits has no tables, and one that counts clients one for all its threads", () => {
-  const { keep } = stage();
+  const { keep } = fixture();
   const plain = keep({});
   assert.deepEqual([plain.plan.rate, plain.plan.clients], [undefined, undefined]);
   for (const limits of [{ connectionsPerClient: 1 }, { connectsPerSecondPerClient: 1 }] satisfies Limits[]) {
@@ -21,7 +21,7 @@ Deno.test("a service without limits has no tables, and one that counts clients o
 });
 
 Deno.test("what is counted goes on being counted when something else changes", () => {
-  const { keep, configOf } = stage();
+  const { keep, configOf } = fixture();
   const limits: Limits = { connectsPerSecond: 5, connectionsPerClient: 2 };
   const service = keep(limits);
   const { rate, clients, row, gauge } = service.plan;
@@ -34,7 +34,7 @@ Deno.test("what is counted goes on being counted when something else changes", (
 });
 
 Deno.test("another rate begins anew; clients are counted on, with whatever limit", () => {
-  const { memory, keep, configOf } = stage();
+  const { memory, keep, configOf } = fixture();
   const service = keep({ connectsPerSecond: 1, connectionsPerClient: 1 });
   const { rate, clients } = service.plan;
   new ClientTable(memory.clients, { connections: 1, rate: undefined }, { memory: clients!, thread: 0 }).enter(
@@ -55,7 +55,7 @@ Deno.test("another rate begins anew; clients are counted on, with whatever limit
 });
 
 Deno.test("clients who have spent nothing come in at another rate as anybody does, and so do new ones", () => {
-  const { memory, keep, configOf } = stage();
+  const { memory, keep, configOf } = fixture();
   const service = keep({ connectsPerSecondPerClient: { rate: 100, burst: 100 } });
   const clock = { now: Date.UTC(2030, 0, 1) };
   const table = () => {
@@ -81,7 +81,7 @@ Deno.test("clients who have spent nothing come in at another rate as anybody doe
 });
 
 Deno.test("limits that are taken away take their tables along, and new ones get new tables", () => {
-  const { keep, configOf } = stage();
+  const { keep, configOf } = fixture();
   const limits: Limits = { connectsPerSecond: 1, connectsPerSecondPerClient: 1 };
   const service = keep(limits);
   const before = service.plan;
@@ -94,7 +94,7 @@ Deno.test("limits that are taken away take their tables along, and new ones get 
 });
 
 Deno.test("connections of a thread that has ended are taken off its clients", () => {
-  const { memory, keep } = stage();
+  const { memory, keep } = fixture();
   const service = keep({ connectionsPerClient: 1 });
   const { clients } = service.plan;
   const tables = [0, 1].map((thread) =>
@@ -107,7 +107,7 @@ Deno.test("connections of a thread that has ended are taken off its clients", ()
 });
 
 Deno.test("the places of a service are free again once it is released, and all of them or none are taken", () => {
-  const { memory, keep } = stage();
+  const { memory, keep } = fixture();
   const { capacity } = memory.gauges;
   const taken = new DisposableStack();
   // One gauge is left, and rows for many services.
@@ -121,7 +121,7 @@ Deno.test("the places of a service are free again once it is released, and all o
   taken.dispose();
 });
 
-function stage() {
+function fixture() {
   const memory = new SharedMemory(
     decodeOptions({ services: [{ name: "test", listen: 0, upstream: "192.0.2.1:1" }] }),
     2,

@@ -6,16 +6,16 @@ import { WorkerReporter } from "../../../../src/runtime/worker/worker_reporter.t
 
 const BATCH = 10;
 Deno.test("WorkerReporter sends what comes within 10 ms as one batch, in order", () => {
-  using stage = new Stage();
-  const { reporter, sent } = stage;
+  using fixture = new Fixture();
+  const { reporter, sent } = fixture;
   reporter.setSubscribed(true);
   reporter.log.info("first", { event: "one" });
   reporter.accessFile.info("", { id: 2 });
   reporter.events.opened({ id: 3, service: "db", client: "192.0.2.1:4000" });
   reporter.log.error("fourth");
-  stage.pass(BATCH - 1);
+  fixture.pass(BATCH - 1);
   assert.equal(sent.length, 0);
-  stage.pass(1);
+  fixture.pass(1);
   assert.equal(sent.length, 1);
   const [one, two, three, four, ...more] = sent[0]!;
   assert.deepEqual(one, { kind: "log", level: "info", message: "first", fields: { event: "one" } });
@@ -24,27 +24,27 @@ Deno.test("WorkerReporter sends what comes within 10 ms as one batch, in order",
   assert.deepEqual(four, { kind: "log", level: "error", message: "fourth", fields: undefined });
   assert.deepEqual(more, []);
   reporter.log.warn("later");
-  stage.pass(BATCH);
+  fixture.pass(BATCH);
   assert.deepEqual(sent[1]!.map((report) => report.kind === "log" && report.message), ["later"]);
 });
 
 Deno.test("WorkerReporter.flush() sends at once and once, and nothing when there is nothing", () => {
-  using stage = new Stage();
-  const { reporter, sent } = stage;
+  using fixture = new Fixture();
+  const { reporter, sent } = fixture;
   reporter.flush();
-  stage.pass(10 * BATCH);
+  fixture.pass(10 * BATCH);
   assert.equal(sent.length, 0);
   reporter.log.info("now");
   reporter.flush();
   assert.equal(sent.length, 1);
-  stage.pass(10 * BATCH);
+  fixture.pass(10 * BATCH);
   reporter.flush();
   assert.equal(sent.length, 1);
 });
 
 Deno.test("WorkerReporter sends only lines of the current level and above", async () => {
-  using stage = new Stage();
-  const { reporter, sent } = stage;
+  using fixture = new Fixture();
+  const { reporter, sent } = fixture;
   const levels = ["debug", "info", "warn", "error"] as const;
   const logAll = () => {
     for (const level of levels) reporter.log[level](level);
@@ -72,8 +72,8 @@ Deno.test("WorkerReporter sends only lines of the current level and above", asyn
 });
 
 Deno.test("WorkerReporter sends events only while there is a subscriber, and each once", () => {
-  using stage = new Stage();
-  const { reporter, sent } = stage;
+  using fixture = new Fixture();
+  const { reporter, sent } = fixture;
   const open = (id: number) => reporter.events.opened({ id, service: "db", client: "" });
   assert.equal(reporter.events.isHeard, false);
   open(1);
@@ -93,8 +93,8 @@ Deno.test("WorkerReporter sends events only while there is a subscriber, and eac
 });
 
 Deno.test("WorkerReporter splits a burst into batches of 64 reports", () => {
-  using stage = new Stage();
-  const { reporter, sent } = stage;
+  using fixture = new Fixture();
+  const { reporter, sent } = fixture;
   for (let line = 0; line < 150; line++) reporter.log.info(`${line}`);
   assert.deepEqual(sent.map(({ length }) => length), [64, 64]);
   reporter.flush();
@@ -102,7 +102,7 @@ Deno.test("WorkerReporter splits a burst into batches of 64 reports", () => {
   assert.deepEqual(lines, Array.from({ length: 150 }, (_, line) => `${line}`));
 });
 
-class Stage implements Disposable {
+class Fixture implements Disposable {
   readonly sent: (readonly Report[])[] = [];
   readonly reporter = new WorkerReporter({
     connectionFailed() {},

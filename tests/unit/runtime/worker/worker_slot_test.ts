@@ -27,13 +27,13 @@ Deno.test({
   name: "WorkerSlot reclaims and replaces a worker that dies, and gives the next one the current plan",
   ignore: !canShare(),
   fn: async () => {
-    await using stage = new Stage();
+    await using fixture = new Fixture();
     await using old = greeter("old");
     await using current = greeter("new");
-    const { slot } = stage;
-    const [before, after] = [stage.planTo(old), stage.planTo(current)];
-    const listeners = [await stage.listenPlan()];
-    stage.current = after;
+    const { slot } = fixture;
+    const [before, after] = [fixture.planTo(old), fixture.planTo(current)];
+    const listeners = [await fixture.listenPlan()];
+    fixture.current = after;
     assert.deepEqual(await slot.prepare(listeners), { addresses: listeners.map(({ address }) => address) });
     await slot.commit(listeners, before);
     using client = await greeted(listeners[0]!, "old");
@@ -43,8 +43,8 @@ Deno.test({
     slot.restart("killed by the test");
     await asked;
     assert.equal(slot.thread, undefined);
-    assert.deepEqual([stage.reclaimed, stage.started], [1, [0]]);
-    assert.deepEqual(stage.logged.splice(0), [
+    assert.deepEqual([fixture.reclaimed, fixture.started], [1, [0]]);
+    assert.deepEqual(fixture.logged.splice(0), [
       { event: "thread_died", thread: 0, lost: 3, detail: "killed by the test", retry_ms: FIRST_PAUSE },
     ]);
     assert.equal(slot.prepare(listeners), undefined);
@@ -52,14 +52,14 @@ Deno.test({
     // Its connections end with it, as the kernel closes them.
     await endOf(client);
 
-    stage.pass(FIRST_PAUSE - 1);
+    fixture.pass(FIRST_PAUSE - 1);
     await turn();
-    assert.deepEqual(stage.started, [0]);
-    const replaced = stage.replaced();
-    stage.pass(1);
+    assert.deepEqual(fixture.started, [0]);
+    const replaced = fixture.replaced();
+    fixture.pass(1);
     assert.equal(await replaced, slot.thread);
-    assert.deepEqual([stage.reclaimed, stage.started], [2, [0, 1]]);
-    assert.deepEqual(stage.logged, [{ event: "thread_started", thread: 0 }]);
+    assert.deepEqual([fixture.reclaimed, fixture.started], [2, [0, 1]]);
+    assert.deepEqual(fixture.logged, [{ event: "thread_started", thread: 0 }]);
     using _next = await greeted(listeners[0]!, "new");
   },
 });
@@ -69,22 +69,22 @@ for (const when of ["before the next one begins", "while the next one begins"] a
     name: `WorkerSlot.commit() without a worker is for the next one, ${when}`,
     ignore: !canShare(),
     fn: async () => {
-      await using stage = new Stage();
+      await using fixture = new Fixture();
       await using server = greeter("here");
-      const { slot } = stage;
-      stage.current = stage.planTo(server);
-      const [first, second] = [await stage.listenPlan(), await stage.listenPlan()];
+      const { slot } = fixture;
+      fixture.current = fixture.planTo(server);
+      const [first, second] = [await fixture.listenPlan(), await fixture.listenPlan()];
       await slot.prepare([first]);
-      await slot.commit([first], stage.current);
+      await slot.commit([first], fixture.current);
       slot.restart("killed by the test");
-      const replaced = stage.replaced();
+      const replaced = fixture.replaced();
       if (when === "while the next one begins") {
-        stage.pass(FIRST_PAUSE);
+        fixture.pass(FIRST_PAUSE);
         await turn();
-        assert.deepEqual([stage.started, slot.thread], [[0, 1], undefined]);
+        assert.deepEqual([fixture.started, slot.thread], [[0, 1], undefined]);
       }
-      await slot.commit([second], stage.current);
-      if (when === "before the next one begins") stage.pass(FIRST_PAUSE);
+      await slot.commit([second], fixture.current);
+      if (when === "before the next one begins") fixture.pass(FIRST_PAUSE);
       await replaced;
       using _client = await greeted(second, "here");
       await assert.rejects(connectTo(first), Deno.errors.ConnectionRefused);
@@ -96,24 +96,24 @@ Deno.test({
   name: "WorkerSlot.commit() binds the addresses again in a worker that was replaced after prepare()",
   ignore: !canShare(),
   fn: async () => {
-    await using stage = new Stage();
+    await using fixture = new Fixture();
     await using server = greeter("here");
-    const { slot } = stage;
-    stage.current = stage.planTo(server);
-    const [first, second] = [await stage.listenPlan(), await stage.listenPlan()];
+    const { slot } = fixture;
+    fixture.current = fixture.planTo(server);
+    const [first, second] = [await fixture.listenPlan(), await fixture.listenPlan()];
     await slot.prepare([first]);
-    await slot.commit([first], stage.current);
+    await slot.commit([first], fixture.current);
     for (const dies of ["before", "after"] as const) {
       if (dies === "before") slot.restart("killed by the test");
       assert.equal(await slot.prepare([second]) === undefined, dies === "before");
       if (dies === "after") slot.restart("killed by the test");
-      const replaced = stage.replaced();
-      stage.pass(HEALTHY_AFTER);
+      const replaced = fixture.replaced();
+      fixture.pass(HEALTHY_AFTER);
       await replaced;
-      await slot.commit([second], stage.current);
+      await slot.commit([second], fixture.current);
       using _client = await greeted(second, "here");
       await slot.prepare([first]);
-      await slot.commit([first], stage.current);
+      await slot.commit([first], fixture.current);
       using _again = await greeted(first, "here");
     }
   },
@@ -123,23 +123,23 @@ Deno.test({
   name: "WorkerSlot.commit() gives a worker that was replaced the plan that is current when it has bound",
   ignore: !canShare(),
   fn: async () => {
-    await using stage = new Stage();
+    await using fixture = new Fixture();
     await using old = greeter("old");
     await using current = greeter("new");
-    const { slot } = stage;
-    const [before, after] = [stage.planTo(old), stage.planTo(current)];
-    const [first, second] = [await stage.listenPlan(), await stage.listenPlan()];
-    stage.current = before;
+    const { slot } = fixture;
+    const [before, after] = [fixture.planTo(old), fixture.planTo(current)];
+    const [first, second] = [await fixture.listenPlan(), await fixture.listenPlan()];
+    fixture.current = before;
     await slot.prepare([first]);
     await slot.commit([first], before);
     await slot.prepare([second]);
     slot.restart("killed by the test");
-    const replaced = stage.replaced();
-    stage.pass(FIRST_PAUSE);
+    const replaced = fixture.replaced();
+    fixture.pass(FIRST_PAUSE);
     await replaced;
     const committed = slot.commit([second], before);
     // An endpoint has gone, or a certificate was renewed, while it binds.
-    stage.current = after;
+    fixture.current = after;
     await committed;
     using _client = await greeted(second, "new");
   },
@@ -149,18 +149,18 @@ Deno.test({
   name: "WorkerSlot.commit() rejects when the worker cannot apply the plan, and replaces the worker",
   ignore: !canShare(),
   fn: async () => {
-    await using stage = new Stage();
+    await using fixture = new Fixture();
     await using server = greeter("here");
-    const { slot } = stage;
-    stage.current = stage.planTo(server);
-    const plan = await stage.listenPlan();
+    const { slot } = fixture;
+    fixture.current = fixture.planTo(server);
+    const plan = await fixture.listenPlan();
     await slot.prepare([plan]);
-    const replaced = stage.replaced();
-    const { services } = stage.current;
-    const broken = { ...stage.current, services: services.map((each) => ({ ...each, row: 1e6 })) };
+    const replaced = fixture.replaced();
+    const { services } = fixture.current;
+    const broken = { ...fixture.current, services: services.map((each) => ({ ...each, row: 1e6 })) };
     await assert.rejects(slot.commit([plan], broken), /Cannot use row 1000000/);
     assert.equal(slot.thread, undefined);
-    stage.pass(FIRST_PAUSE);
+    fixture.pass(FIRST_PAUSE);
     await replaced;
     using _client = await greeted(plan, "here");
   },
@@ -170,8 +170,8 @@ Deno.test({
   name: "WorkerSlot tries again when it cannot start a worker, after growing pauses",
   ignore: !canShare(),
   fn: async () => {
-    await using stage = new Stage();
-    const { slot } = stage;
+    await using fixture = new Fixture();
+    const { slot } = fixture;
     const original = globalThis.Worker;
     let refusals = 2;
     globalThis.Worker = class extends original {
@@ -186,9 +186,9 @@ Deno.test({
     try {
       slot.restart("killed by the test");
       for (const pause of [FIRST_PAUSE, 2 * FIRST_PAUSE]) {
-        stage.pass(pause);
+        fixture.pass(pause);
         await turn();
-        const failed = stage.logged.at(-1);
+        const failed = fixture.logged.at(-1);
         assert.deepEqual(failed, {
           event: "thread_not_started",
           thread: 0,
@@ -196,8 +196,8 @@ Deno.test({
           retry_ms: 2 * pause,
         });
       }
-      const replaced = stage.replaced();
-      stage.pass(4 * FIRST_PAUSE);
+      const replaced = fixture.replaced();
+      fixture.pass(4 * FIRST_PAUSE);
       assert.equal(await replaced, slot.thread);
     } finally {
       globalThis.Worker = original;
@@ -209,42 +209,42 @@ Deno.test({
   name: "WorkerSlot replaces a worker that cannot bind its addresses, after growing pauses",
   ignore: !canShare(),
   fn: async () => {
-    await using stage = new Stage();
+    await using fixture = new Fixture();
     await using server = greeter("here");
-    const { slot } = stage;
-    stage.current = stage.planTo(server);
-    const plan = await stage.listenPlan();
+    const { slot } = fixture;
+    fixture.current = fixture.planTo(server);
+    const plan = await fixture.listenPlan();
     await slot.prepare([plan]);
-    await slot.commit([plan], stage.current);
+    await slot.commit([plan], fixture.current);
     // Another listener takes the port as soon as it is free.
     await slot.thread!.closeListeners();
     const { hostname, port } = plan.address as TcpAddress;
     const taken = Deno.listen({ hostname, port });
     slot.restart("killed by the test");
     for (const pause of [FIRST_PAUSE, 2 * FIRST_PAUSE]) {
-      const died = stage.died();
-      stage.pass(pause);
+      const died = fixture.died();
+      fixture.pass(pause);
       assert.match((await died).detail as string, /address already in use/);
       assert.equal(slot.thread, undefined);
     }
     taken.close();
-    const replaced = stage.replaced();
-    stage.pass(4 * FIRST_PAUSE);
+    const replaced = fixture.replaced();
+    fixture.pass(4 * FIRST_PAUSE);
     await replaced;
     using _client = await greeted(plan, "here");
   },
 });
 
 Deno.test("WorkerSlot doubles its pause up to 30 s, and starts over after a worker that lived for a minute", async () => {
-  await using stage = new Stage();
-  const { slot } = stage;
+  await using fixture = new Fixture();
+  const { slot } = fixture;
   const pauses: unknown[] = [];
   for (let death = 0; death < 11; death++) {
     slot.restart("again");
-    const { retry_ms: pause } = stage.logged.findLast(({ event }) => event === "thread_died")!;
+    const { retry_ms: pause } = fixture.logged.findLast(({ event }) => event === "thread_died")!;
     pauses.push(pause);
-    const replaced = stage.replaced();
-    stage.pass(pause as number);
+    const replaced = fixture.replaced();
+    fixture.pass(pause as number);
     await replaced;
   }
   const expected = Array.from(
@@ -252,38 +252,38 @@ Deno.test("WorkerSlot doubles its pause up to 30 s, and starts over after a work
     (_, death) => Math.min(FIRST_PAUSE * 2 ** death, LONGEST_PAUSE),
   );
   assert.deepEqual(pauses, expected);
-  stage.pass(HEALTHY_AFTER + 1);
+  fixture.pass(HEALTHY_AFTER + 1);
   slot.restart("much later");
-  assert.equal(stage.logged.at(-1)!.retry_ms, FIRST_PAUSE);
+  assert.equal(fixture.logged.at(-1)!.retry_ms, FIRST_PAUSE);
 });
 
 Deno.test("WorkerSlot.retire() replaces a dead worker no more", async () => {
-  await using stage = new Stage();
-  const { slot } = stage;
+  await using fixture = new Fixture();
+  const { slot } = fixture;
   slot.retire();
   slot.restart("too late");
-  stage.pass(LONGEST_PAUSE);
+  fixture.pass(LONGEST_PAUSE);
   await turn();
-  assert.deepEqual([stage.started, slot.thread, stage.reclaimed], [[0], undefined, 1]);
+  assert.deepEqual([fixture.started, slot.thread, fixture.reclaimed], [[0], undefined, 1]);
 });
 
 Deno.test("WorkerSlot.terminate() reports no death, and rejects pending calls", async () => {
-  await using stage = new Stage();
-  const { slot } = stage;
+  await using fixture = new Fixture();
+  const { slot } = fixture;
   const { thread } = slot;
   const asked = assert.rejects(thread!.connections(QUERY), ThreadEndedError);
   slot.terminate();
   await asked;
   slot.restart("it has ended");
-  stage.pass(LONGEST_PAUSE);
+  fixture.pass(LONGEST_PAUSE);
   await turn();
-  assert.deepEqual([stage.logged, stage.reclaimed, stage.started], [[], 0, [0]]);
+  assert.deepEqual([fixture.logged, fixture.reclaimed, fixture.started], [[], 0, [0]]);
 });
 
 type Logged = Readonly<Record<string, unknown>>;
 
 /** The slot of one worker, its log, and a fake clock. */
-class Stage implements AsyncDisposable {
+class Fixture implements AsyncDisposable {
   readonly slot: WorkerSlot;
   readonly logged: Logged[] = [];
   /** Workers so far, numbered from 0. */

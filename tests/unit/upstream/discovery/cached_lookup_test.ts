@@ -7,7 +7,7 @@ interface Lookup {
 }
 
 /** A name that is looked up with what the test gives. */
-class Stage {
+class Fixture {
   now = 1000;
   answer: { readonly value: string; readonly ttl: number | undefined } | Error = new Error("not yet");
   readonly lookUps: Lookup[] = [];
@@ -24,7 +24,7 @@ class Stage {
     return this.answer instanceof Error ? Promise.reject(this.answer) : Promise.resolve(this.answer);
   });
 
-  async ask(answer: Stage["answer"] = this.answer): Promise<void> {
+  async ask(answer: Fixture["answer"] = this.answer): Promise<void> {
     this.answer = answer;
     await this.known.ask();
   }
@@ -43,47 +43,47 @@ Deno.test("an answer holds for its TTL, but for 1 s to 5 min, and until the next
     [NaN, 7],
   ];
   for (const [ttl, holds] of cases) {
-    const stage = new Stage();
-    assert.deepEqual([stage.known.value, stage.known.due], [undefined, -Infinity]);
-    await stage.ask({ value: "one", ttl });
-    assert.deepEqual([stage.known.value, stage.known.due], ["one", 1000 + holds]);
+    const fixture = new Fixture();
+    assert.deepEqual([fixture.known.value, fixture.known.due], [undefined, -Infinity]);
+    await fixture.ask({ value: "one", ttl });
+    assert.deepEqual([fixture.known.value, fixture.known.due], ["one", 1000 + holds]);
   }
 });
 
 Deno.test("it is not asked for before that is due", async () => {
-  const stage = new Stage();
-  await stage.ask({ value: "one", ttl: 2000 });
-  stage.now = 2999;
-  await stage.ask({ value: "two", ttl: 2000 });
-  assert.equal(stage.known.value, "one");
-  stage.now = 3000;
-  await stage.ask();
-  assert.equal(stage.known.value, "two");
-  assert.deepEqual(stage.lookUps, [{ last: undefined, at: 1000 }, { last: "one", at: 3000 }]);
+  const fixture = new Fixture();
+  await fixture.ask({ value: "one", ttl: 2000 });
+  fixture.now = 2999;
+  await fixture.ask({ value: "two", ttl: 2000 });
+  assert.equal(fixture.known.value, "one");
+  fixture.now = 3000;
+  await fixture.ask();
+  assert.equal(fixture.known.value, "two");
+  assert.deepEqual(fixture.lookUps, [{ last: undefined, at: 1000 }, { last: "one", at: 3000 }]);
 });
 
 Deno.test("the first failure in a row is told, and the end of them; meanwhile the last answer holds", async () => {
-  const stage = new Stage();
-  await stage.ask({ value: "one", ttl: undefined });
-  assert.deepEqual(stage.said, []);
+  const fixture = new Fixture();
+  await fixture.ask({ value: "one", ttl: undefined });
+  assert.deepEqual(fixture.said, []);
   for (let round = 0; round < 2; round++) {
     for (let failure = 0; failure < 3; failure++) {
-      stage.now = stage.known.due;
-      await stage.ask(new Error("refused"));
-      assert.deepEqual([stage.known.value, stage.known.due], ["one", stage.now + 7]);
+      fixture.now = fixture.known.due;
+      await fixture.ask(new Error("refused"));
+      assert.deepEqual([fixture.known.value, fixture.known.due], ["one", fixture.now + 7]);
     }
-    assert.deepEqual(stage.said.splice(0), ["db.test: refused"]);
+    assert.deepEqual(fixture.said.splice(0), ["db.test: refused"]);
     for (let success = 0; success < 2; success++) {
-      stage.now = stage.known.due;
-      await stage.ask({ value: "one", ttl: undefined });
+      fixture.now = fixture.known.due;
+      await fixture.ask({ value: "one", ttl: undefined });
     }
-    assert.deepEqual(stage.said.splice(0), ["db.test again"]);
+    assert.deepEqual(fixture.said.splice(0), ["db.test again"]);
   }
 });
 
 Deno.test("a failure is not told once it is over", async () => {
-  const stage = new Stage();
-  stage.abort.abort();
-  await stage.ask(new Error("given up"));
-  assert.deepEqual(stage.said, []);
+  const fixture = new Fixture();
+  fixture.abort.abort();
+  await fixture.ask(new Error("given up"));
+  assert.deepEqual(fixture.said, []);
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { EntryNames } from "../../../../src/upstream/discovery/entry_names.ts";
 import type { AddressRecords, Resolver, ServiceRecord } from "../../../../src/upstream/discovery/resolver.ts";
 
-class Stage implements Resolver {
+class Fixture implements Resolver {
   now = 0;
   readonly asked: string[] = [];
   readonly failed: string[] = [];
@@ -43,10 +43,10 @@ const record = (target: string, priority: number, weight: number, port: number):
 });
 
 Deno.test("a family for which no answer came keeps its addresses, and has none before the first", async () => {
-  const stage = new Stage();
-  const names = stage.entry("db.test", "a", 3);
+  const fixture = new Fixture();
+  const names = fixture.entry("db.test", "a", 3);
   assert.deepEqual([names.hasAsked, names.endpoints], [false, []]);
-  stage.records["db.test"] = { v4: undefined, v6: ["2001:db8::1"], ttl: 5000 };
+  fixture.records["db.test"] = { v4: undefined, v6: ["2001:db8::1"], ttl: 5000 };
   assert.equal(await names.ask(), 5000);
   assert.deepEqual([names.hasAsked, told(names)], [true, [["2001:db8::1", 5432, 3, 0]]]);
   const steps: [AddressRecords["v4"], AddressRecords["v6"], string[]][] = [
@@ -55,47 +55,47 @@ Deno.test("a family for which no answer came keeps its addresses, and has none b
     [undefined, ["2001:db8::2"], ["192.0.2.1", "2001:db8::2"]],
   ];
   for (const [v4, v6, expected] of steps) {
-    stage.now += 10_000;
-    stage.records["db.test"] = { v4, v6, ttl: undefined };
+    fixture.now += 10_000;
+    fixture.records["db.test"] = { v4, v6, ttl: undefined };
     await names.ask();
     assert.deepEqual(names.endpoints.map(({ address }) => address.hostname), expected);
   }
-  const only4 = stage.entry("four.test", "a");
-  stage.records["four.test"] = { v4: ["192.0.2.9"], v6: undefined, ttl: undefined };
+  const only4 = fixture.entry("four.test", "a");
+  fixture.records["four.test"] = { v4: ["192.0.2.9"], v6: undefined, ttl: undefined };
   await only4.ask();
   assert.deepEqual(told(only4), [["192.0.2.9", 5432, 1, 0]]);
 });
 
 Deno.test("services that cannot be looked up leave what is known, and nothing before the first", async () => {
-  const stage = new Stage();
-  const names = stage.entry("_db._tcp.test", "srv", 2);
+  const fixture = new Fixture();
+  const names = fixture.entry("_db._tcp.test", "srv", 2);
   assert.equal(await names.ask(), 10_000);
-  assert.deepEqual([names.hasAsked, names.endpoints, stage.failed], [true, [], ["_db._tcp.test"]]);
-  stage.now = 10_000;
-  stage.found = [record("a.test", 20, 0, 1), record("b.test", 10, 5, 2), record("192.0.2.3", 20, 1, 3)];
-  stage.records["a.test"] = { v4: ["192.0.2.1"], v6: [], ttl: 4000 };
-  stage.records["b.test"] = { v4: ["192.0.2.2"], v6: [], ttl: 3000 };
-  stage.asked.length = 0;
+  assert.deepEqual([names.hasAsked, names.endpoints, fixture.failed], [true, [], ["_db._tcp.test"]]);
+  fixture.now = 10_000;
+  fixture.found = [record("a.test", 20, 0, 1), record("b.test", 10, 5, 2), record("192.0.2.3", 20, 1, 3)];
+  fixture.records["a.test"] = { v4: ["192.0.2.1"], v6: [], ttl: 4000 };
+  fixture.records["b.test"] = { v4: ["192.0.2.2"], v6: [], ttl: 3000 };
+  fixture.asked.length = 0;
   assert.equal(await names.ask(), 13_000, "the first of all");
-  assert.deepEqual(stage.asked, ["_db._tcp.test", "a.test", "b.test"], "an address needs no asking");
+  assert.deepEqual(fixture.asked, ["_db._tcp.test", "a.test", "b.test"], "an address needs no asking");
   const known = [["192.0.2.1", 1, 2, 1], ["192.0.2.2", 2, 10, 0], ["192.0.2.3", 3, 2, 1]];
   assert.deepEqual(told(names), known);
-  stage.now = 20_000;
-  stage.found = undefined;
+  fixture.now = 20_000;
+  fixture.found = undefined;
   await names.ask();
   assert.deepEqual(told(names), known);
 });
 
 Deno.test("of a name that is still in the records what is known is kept, of others it is not", async () => {
-  const stage = new Stage();
-  const names = stage.entry("_db._tcp.test", "srv");
-  stage.found = [record("a.test", 0, 1, 1)];
-  stage.records["a.test"] = { v4: ["192.0.2.1"], v6: [], ttl: 60_000 };
+  const fixture = new Fixture();
+  const names = fixture.entry("_db._tcp.test", "srv");
+  fixture.found = [record("a.test", 0, 1, 1)];
+  fixture.records["a.test"] = { v4: ["192.0.2.1"], v6: [], ttl: 60_000 };
   await names.ask();
-  stage.now = 10_000;
-  stage.found = [record("a.test", 0, 1, 1), record("b.test", 0, 1, 2)];
-  stage.asked.length = 0;
+  fixture.now = 10_000;
+  fixture.found = [record("a.test", 0, 1, 1), record("b.test", 0, 1, 2)];
+  fixture.asked.length = 0;
   await names.ask();
-  assert.deepEqual(stage.asked, ["_db._tcp.test", "b.test"]);
+  assert.deepEqual(fixture.asked, ["_db._tcp.test", "b.test"]);
   assert.deepEqual(told(names), [["192.0.2.1", 1, 1, 0]]);
 });

@@ -4,7 +4,7 @@ import { Ejection } from "../../../../src/upstream/health/ejection.ts";
 
 const OPTIONS = { failures: 3, window: 1000, eject: 5000 };
 
-interface Stage {
+interface Fixture {
   readonly clock: { now: number };
   readonly ejection: Ejection;
   /** So many connections were made. */
@@ -12,7 +12,7 @@ interface Stage {
 }
 
 /** An ejection whose time and connections are the test's. */
-function ejectionAt(start: number, options = OPTIONS): Stage {
+function ejectionAt(start: number, options = OPTIONS): Fixture {
   const clock = { now: start };
   let successes = 0;
   return {

@@ -16,7 +16,7 @@ import { CHECK, endpointsAt, groupConfig, UpstreamMemory } from "../../../suppor
 const OFTEN = { ...CHECK, interval: 20 };
 
 /** A monitor, and what it tells. */
-class Stage extends Monitor {
+class Fixture extends Monitor {
   readonly heard: string[] = [];
   readonly specs: EndpointSpec[] = [];
   #news = Promise.withResolvers<void>();
@@ -55,7 +55,7 @@ function keptAt(address: EndpointSpec["address"]): EndpointController {
 }
 
 Deno.test("nothing is checked before it starts, or after it has stopped, or that has left", async () => {
-  const [early, late, left] = [new Stage(), new Stage(), new Stage()];
+  const [early, late, left] = [new Fixture(), new Fixture(), new Fixture()];
   early.watch(absent());
   late.start([]);
   await late.stop();
@@ -66,7 +66,7 @@ Deno.test("nothing is checked before it starts, or after it has stopped, or that
   left.unwatch(gone);
   for (let round = 0; round < 3; round++) {
     // Who begins later hears of it first otherwise.
-    const other = new Stage();
+    const other = new Fixture();
     other.start([absent()]);
     await other.news();
     await other.stop();
@@ -78,9 +78,9 @@ Deno.test("nothing is checked before it starts, or after it has stopped, or that
 });
 
 Deno.test("without checks and names there is nothing to watch", async () => {
-  const idle = new Stage({ healthCheck: undefined });
+  const idle = new Fixture({ healthCheck: undefined });
   idle.start([absent()]);
-  const other = new Stage();
+  const other = new Fixture();
   other.start([absent()]);
   await other.news();
   assert.deepEqual([idle.heard, idle.specs], [[], []]);
@@ -97,7 +97,7 @@ Deno.test("checks begin as they are told to, and who stops the monitor waits for
   try {
     await using server = upstream(async (conn) => void await conn.read(new Uint8Array(1)));
     const [hostname, port] = server.address.split(":");
-    const monitor = new Stage(
+    const monitor = new Fixture(
       {},
       new CheckLeg({
         tls: {
@@ -130,7 +130,7 @@ Deno.test("endpoints that names bring have the weights, limits and tiers of thei
     weight,
     maxConnections,
   });
-  const monitor = new Stage({
+  const monitor = new Fixture({
     healthCheck: undefined,
     endpoints: [named("db.test", false, 2, 3), named("db.test", true, 4, 5)],
     discovery: { dns: "a", interval: 1e6, server: server.address },
@@ -165,12 +165,12 @@ for (
       warn: at("warn"),
       error: at("error"),
     };
-    const stage = new Stage({}, new CheckLeg(), log);
+    const fixture = new Fixture({}, new CheckLeg(), log);
     const endpoint = state === "down" ? absent() : keptAt(parseUpstreamAddress(server.address));
     endpoint.health = before;
-    stage.start([endpoint]);
-    await stage.news();
-    await stage.stop();
+    fixture.start([endpoint]);
+    await fixture.news();
+    await fixture.stop();
     assert.deepEqual(logged, [`${level} endpoint_${state}`]);
   });
 }

@@ -11,7 +11,7 @@ import { endpointsAt } from "../../../support/fakes/upstream_parts.ts";
 const NEVER = new AbortController().signal;
 
 Deno.test("a place that is left in one thread reaches the one who waits in another", async () => {
-  const { threads: [here, there], post, value } = stage(1);
+  const { threads: [here, there], post, value } = fixture(1);
   const place = here!.take()!;
   const granted = waiting(there!);
   assert.equal(here!.isWanted, true, "it can be seen in the other thread");
@@ -24,7 +24,7 @@ Deno.test("a place that is left in one thread reaches the one who waits in anoth
 });
 
 Deno.test("who begins to wait just as a place is left gets it: nobody was told, as nobody waited yet", async () => {
-  const { threads: [here, there], post } = stage(1);
+  const { threads: [here, there], post } = fixture(1);
   const place = here!.take()!;
   assert.equal(there!.take(), undefined);
   place[Symbol.dispose]();
@@ -35,7 +35,7 @@ Deno.test("who begins to wait just as a place is left gets it: nobody was told, 
 });
 
 Deno.test("of those who wait in several threads one gets the place, and the others go on waiting", async () => {
-  const { threads, post, value } = stage(1, 3);
+  const { threads, post, value } = fixture(1, 3);
   const place = threads[0]!.take()!;
   const second = waiting(threads[1]!);
   const third = waiting(threads[2]!);
@@ -52,7 +52,7 @@ Deno.test("of those who wait in several threads one gets the place, and the othe
 });
 
 Deno.test("a place goes first to those who wait in the same thread, and is not free meanwhile", async () => {
-  const { threads: [here, there], post } = stage(1);
+  const { threads: [here, there], post } = fixture(1);
   const place = here!.take()!;
   const far = waiting(there!);
   const near = waiting(here!);
@@ -65,7 +65,7 @@ Deno.test("a place goes first to those who wait in the same thread, and is not f
 });
 
 Deno.test("several places that are left before the word arrives serve as many as wait", async () => {
-  const { threads: [here, there], post, value } = stage(2);
+  const { threads: [here, there], post, value } = fixture(2);
   const places = [here!.take()!, here!.take()!];
   const first = waiting(there!);
   const second = waiting(there!);
@@ -79,7 +79,7 @@ Deno.test("several places that are left before the word arrives serve as many as
 });
 
 Deno.test("the word for one who has given up changes nothing, and the place is free", async () => {
-  const { threads: [here, there], post, value } = stage(1);
+  const { threads: [here, there], post, value } = fixture(1);
   const place = here!.take()!;
   const abort = new AbortController();
   const gaveUp = assert.rejects(there!.wait(undefined, abort.signal), { name: "AbortError" });
@@ -95,11 +95,11 @@ Deno.test("the word for one who has given up changes nothing, and the place is f
 
 Deno.test("for a client without a place, what another thread holds in its pool is closed", async () => {
   const dials: PromiseWithResolvers<FakeConn>[] = [];
-  await using stage = new GroupThreads(2, {
+  await using fixture = new GroupThreads(2, {
     endpoints: endpointsAt(1, 1),
     pool: { mode: "warm", maxIdle: 1, maxIdleTime: 1_000_000, quiet: 1, maxUses: 1 },
   });
-  const [ahead, other] = stage.groups.map((group) => connectorFor(group, dials));
+  const [ahead, other] = fixture.groups.map((group) => connectorFor(group, dials));
   ahead!.start();
   const held = new FakeConn();
   dials.shift()!.resolve(held);
@@ -109,21 +109,21 @@ Deno.test("for a client without a place, what another thread holds in its pool i
   assert.equal(dials.length, 0);
   const connecting = other!.connect("192.0.2.9", { endpoint: "", attempts: 0 });
   await turn();
-  assert.deepEqual([held.isClosed, dials.length, stage.post.size], [false, 0, 1]);
-  stage.post.deliverAll();
+  assert.deepEqual([held.isClosed, dials.length, fixture.post.size], [false, 0, 1]);
+  fixture.post.deliverAll();
   assert.equal(held.isClosed, true);
   await turn();
-  assert.ok(stage.post.deliverAll() > 0);
+  assert.ok(fixture.post.deliverAll() > 0);
   await turn();
   assert.equal(dials.length, 1);
   dials.shift()!.resolve(new FakeConn());
   using _lease = await connecting;
-  assert.deepEqual(stage.groups.map(({ endpoints }) => endpoints[0]!.active), [1, 1]);
+  assert.deepEqual(fixture.groups.map(({ endpoints }) => endpoints[0]!.active), [1, 1]);
   for (const connector of [ahead!, other!]) await connector.retire();
 });
 
 /** The places of one endpoint in so many threads. */
-function stage(limit: number, threads = 2) {
+function fixture(limit: number, threads = 2) {
   const size = { slots: 1, threads };
   const table = new GaugeTable(size);
   const gauge = table.claim()!;

@@ -4,14 +4,14 @@ import { Permit } from "../../../../src/upstream/pool/connection_semaphore.ts";
 import { FakeConn, readOnce } from "../../../support/fakes/fake_conn.ts";
 import { settled } from "../../../support/fakes/fake_time.ts";
 
-class Stage {
+class Fixture {
   readonly inner = new FakeConn();
   isLeft = false;
   readonly conn = new PermittedConn(this.inner, new Permit(() => void (this.isLeft = true)));
 }
 
 Deno.test("what is read and written is passed on, and the place stays taken", async () => {
-  const { conn, inner } = new Stage();
+  const { conn, inner } = new Fixture();
   inner.arrive("hello");
   assert.equal(await readOnce(conn), "hello");
   assert.equal(await conn.write(new TextEncoder().encode("request")), 7);
@@ -20,10 +20,10 @@ Deno.test("what is read and written is passed on, and the place stays taken", as
 
 Deno.test("a connection on which nothing is under way leaves its place when it is closed or reset", async () => {
   for (const how of ["close", "reset"] as const) {
-    const stage = new Stage();
-    stage.conn[how]();
+    const fixture = new Fixture();
+    fixture.conn[how]();
     await settled();
-    assert.deepEqual([stage.isLeft, stage.inner.isClosed, stage.inner.isReset], [
+    assert.deepEqual([fixture.isLeft, fixture.inner.isClosed, fixture.inner.isReset], [
       true,
       true,
       how === "reset",
@@ -33,8 +33,8 @@ Deno.test("a connection on which nothing is under way leaves its place when it i
 
 Deno.test("the place is left once the last of what is under way has ended, however it does", async () => {
   for (const first of ["read", "write"] as const) {
-    const stage = new Stage();
-    const { conn, inner } = stage;
+    const fixture = new Fixture();
+    const { conn, inner } = fixture;
     const [read, write] = [Promise.withResolvers<number>(), Promise.withResolvers<number>()];
     inner.read = () => read.promise;
     inner.write = () => write.promise;
@@ -44,11 +44,11 @@ Deno.test("the place is left once the last of what is under way has ended, howev
     if (first === "write") ends.reverse();
     for (const end of ends) {
       await settled();
-      assert.equal(stage.isLeft, false);
+      assert.equal(fixture.isLeft, false);
       end();
     }
     await both;
     await settled();
-    assert.equal(stage.isLeft, true);
+    assert.equal(fixture.isLeft, true);
   }
 });

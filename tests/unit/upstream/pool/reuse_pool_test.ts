@@ -11,7 +11,7 @@ import { endpointAlone, upstreamRow } from "../../../support/fakes/upstream_part
 
 const CONFIG: PoolConfig = { mode: "reuse", maxIdle: 2, maxIdleTime: 1_000_000, quiet: 1, maxUses: 10 };
 
-class Stage {
+class Fixture {
   readonly endpoint: Endpoint;
   readonly #row = upstreamRow();
   readonly pool: ReusePool;
@@ -55,61 +55,61 @@ class Stage {
 }
 
 Deno.test("renew() closes what waits", async () => {
-  const stage = new Stage();
-  await stage.serve();
-  stage.pool.renew();
-  await stage.serve();
-  assert.deepEqual(stage.dialled.map(({ isClosed }) => isClosed), [true, false]);
-  await stage.pool.stop();
+  const fixture = new Fixture();
+  await fixture.serve();
+  fixture.pool.renew();
+  await fixture.serve();
+  assert.deepEqual(fixture.dialled.map(({ isClosed }) => isClosed), [true, false]);
+  await fixture.pool.stop();
 });
 
 Deno.test("a connection that would be opened in another way today serves nobody after its client", async () => {
-  const stage = new Stage();
-  await stage.serve();
-  await stage.serve(() => stage.isCurrent = false);
-  assert.deepEqual(stage.dialled.map(({ isClosed }) => isClosed), [true], "one served both");
-  await stage.serve();
-  assert.equal(stage.dialled.length, 2);
-  await stage.pool.stop();
+  const fixture = new Fixture();
+  await fixture.serve();
+  await fixture.serve(() => fixture.isCurrent = false);
+  assert.deepEqual(fixture.dialled.map(({ isClosed }) => isClosed), [true], "one served both");
+  await fixture.serve();
+  assert.equal(fixture.dialled.length, 2);
+  await fixture.pool.stop();
 });
 
 Deno.test("hits, misses and what waits are counted, of which there are no more than max_idle", async () => {
-  const stage = new Stage();
-  await stage.serve();
-  await stage.serve();
-  assert.deepEqual(stage.figures(), { idle: 1, hits: 1, misses: 1, expired: 0, lost: 0 });
-  await stage.serveTogether(3);
-  assert.deepEqual(stage.figures(), { idle: 2, hits: 2, misses: 3, expired: 0, lost: 0 });
-  assert.equal(stage.dialled.filter(({ isClosed }) => isClosed).length, 1);
-  await stage.pool.stop();
+  const fixture = new Fixture();
+  await fixture.serve();
+  await fixture.serve();
+  assert.deepEqual(fixture.figures(), { idle: 1, hits: 1, misses: 1, expired: 0, lost: 0 });
+  await fixture.serveTogether(3);
+  assert.deepEqual(fixture.figures(), { idle: 2, hits: 2, misses: 3, expired: 0, lost: 0 });
+  assert.equal(fixture.dialled.filter(({ isClosed }) => isClosed).length, 1);
+  await fixture.pool.stop();
 });
 
 Deno.test("one that ends while it waits is closed, counted once and given to nobody", async () => {
-  const stage = new Stage();
-  await stage.serve();
-  stage.dialled[0]!.arrive("end");
+  const fixture = new Fixture();
+  await fixture.serve();
+  fixture.dialled[0]!.arrive("end");
   await settled();
-  assert.equal(stage.dialled[0]!.isClosed, true);
-  assert.deepEqual(stage.figures(), { idle: 0, hits: 0, misses: 1, expired: 0, lost: 1 });
-  await stage.serve();
-  assert.equal(stage.dialled.length, 2);
-  await stage.pool.stop();
+  assert.equal(fixture.dialled[0]!.isClosed, true);
+  assert.deepEqual(fixture.figures(), { idle: 0, hits: 0, misses: 1, expired: 0, lost: 1 });
+  await fixture.serve();
+  assert.equal(fixture.dialled.length, 2);
+  await fixture.pool.stop();
 });
 
 Deno.test("one that was closed on purpose while it waited is not lost", async () => {
-  const stage = new Stage();
-  await stage.serveTogether(2);
-  assert.equal(stage.pool.dropOne(stage.endpoint), true);
-  assert.deepEqual(stage.dialled.filter(({ isClosed }) => isClosed).length, 1);
-  stage.pool.drop(stage.endpoint);
-  assert.deepEqual(stage.dialled.map(({ isClosed }) => isClosed), [true, true]);
-  assert.equal(stage.pool.dropOne(stage.endpoint), false);
+  const fixture = new Fixture();
+  await fixture.serveTogether(2);
+  assert.equal(fixture.pool.dropOne(fixture.endpoint), true);
+  assert.deepEqual(fixture.dialled.filter(({ isClosed }) => isClosed).length, 1);
+  fixture.pool.drop(fixture.endpoint);
+  assert.deepEqual(fixture.dialled.map(({ isClosed }) => isClosed), [true, true]);
+  assert.equal(fixture.pool.dropOne(fixture.endpoint), false);
   await settled();
-  assert.deepEqual([stage.figures().idle, stage.figures().lost], [0, 0]);
+  assert.deepEqual([fixture.figures().idle, fixture.figures().lost], [0, 0]);
 });
 
 Deno.test("who finds none gets a place to open one, as long as there is one", async () => {
-  const { pool, endpoint } = new Stage({}, 1);
+  const { pool, endpoint } = new Fixture({}, 1);
   const place = await pool.take(endpoint);
   assert.ok(place instanceof Permit);
   assert.equal(await pool.take(endpoint), undefined);
@@ -117,7 +117,7 @@ Deno.test("who finds none gets a place to open one, as long as there is one", as
 });
 
 Deno.test("nothing is kept once the pool is stopped", async () => {
-  const stage = new Stage();
-  await stage.serve(() => stage.pool.stop().then(() => {}));
-  assert.deepEqual([stage.dialled[0]!.isClosed, stage.figures().idle], [true, 0]);
+  const fixture = new Fixture();
+  await fixture.serve(() => fixture.pool.stop().then(() => {}));
+  assert.deepEqual([fixture.dialled[0]!.isClosed, fixture.figures().idle], [true, 0]);
 });

@@ -1,10 +1,10 @@
-/** A way into a service, for clients. */
+/** Connects to a service as its clients do. */
 
 import { connect as connectSocket, type Socket } from "node:net";
 import { ConnWire, SocketWire, type Wire } from "./wire.ts";
 
 /** Where a service can be reached. */
-export interface Door {
+export interface ServiceTarget {
   readonly service: string;
   /** `127.0.0.1:5000` or `unix:/path`. */
   readonly address: string;
@@ -18,16 +18,16 @@ export interface Entered {
   readonly client: string | undefined;
 }
 
-/** Connects, with TLS where the door has it. @param from The address of this machine to come from. */
-export async function enter(door: Door, from: string): Promise<Entered> {
-  if (door.authority !== undefined) return await enterTls(door, door.authority);
-  const { wire, socket } = await enterRaw(door, from);
+/** Connects, with TLS where the target has it. @param from The address of this machine to come from. */
+export async function enter(target: ServiceTarget, from: string): Promise<Entered> {
+  if (target.authority !== undefined) return await enterTls(target, target.authority);
+  const { wire, socket } = await enterRaw(target, from);
   return { wire, client: clientOf(socket) };
 }
 
 /** Connects without TLS. */
 export async function enterRaw(
-  { address }: Door,
+  { address }: ServiceTarget,
   from = "127.0.0.1",
 ): Promise<{ readonly wire: Wire; readonly socket: Socket }> {
   const options = address.startsWith("unix:")
@@ -42,7 +42,7 @@ export async function enterRaw(
   return { wire: new SocketWire(socket), socket };
 }
 
-async function enterTls({ address }: Door, authority: string): Promise<Entered> {
+async function enterTls({ address }: ServiceTarget, authority: string): Promise<Entered> {
   const { host: hostname, port } = hostAndPort(address);
   const conn = await Deno.connectTls({ hostname, port, caCerts: [authority] });
   const { hostname: host, port: ownPort } = conn.localAddr as Deno.NetAddr;
