@@ -16,10 +16,12 @@
 import { EarlySignals } from "./src/runtime/control/signals.ts";
 
 export { AdminListenError } from "./src/runtime/admin/listen_error.ts";
-export { ConfigError } from "./src/config/config_error.ts";
+export type { ReloadOutcome } from "./src/admin/backend.ts";
+export { ConfigError, type Position, type Problem } from "./src/config/config_error.ts";
 export type { ProxyOptions } from "./src/config/library.ts";
 export { ListenError } from "./src/net/socket/listen_error.ts";
 export { LogFileError } from "./src/observe/log/log_file.ts";
+export type { Counts } from "./src/observe/counters/columns.ts";
 export type { ServiceFigures } from "./src/observe/counters/ledger.ts";
 export type {
   EndpointFigures,

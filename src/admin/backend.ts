@@ -10,7 +10,9 @@ import type {
 } from "./views.ts";
 import type { ProxyEvent } from "../observe/events/events.ts";
 
+/** What became of a reload. */
 export interface ReloadOutcome {
+  /** Whether all that was read is in use now. */
   readonly ok: boolean;
   /** What changed, or why nothing did, in words. */
   readonly detail: string;

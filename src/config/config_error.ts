@@ -4,12 +4,13 @@ import { maskSecrets } from "./input/excerpt.ts";
 import { parsePath } from "./input/key_path.ts";
 import { isSecretPath } from "./values/secrets.ts";
 
-/**
- * A position in the text of a file. Lines and columns count from 1; `length` is in characters, on that line.
- */
+/** A part of one line of a file. */
 export interface Position {
+  /** The line, from 1. */
   readonly line: number;
+  /** The column, from 1. */
   readonly column: number;
+  /** Characters, on that line. */
   readonly length: number;
 }
 
@@ -40,12 +41,15 @@ const MAX_LISTED = 50;
 
 /** A configuration that cannot be used. `problems` has everything that is wrong with it, never just the first. */
 export class ConfigError extends Error {
+  /** The name of the class. */
   override readonly name = "ConfigError";
+  /** Everything that is wrong, in the order of the document. */
   readonly problems: readonly Problem[];
   /** The file the configuration was read from, when it was one. */
   readonly file: string | undefined;
   readonly #text: string | undefined;
 
+  /** An error for `problems`, at least one, of the configuration that `options` name. */
   constructor(problems: readonly Problem[], options: ConfigErrorOptions = {}) {
     const { file, text } = options;
     const lines = problems.map(onOneLine);

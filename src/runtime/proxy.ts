@@ -32,6 +32,7 @@ const LONGEST_DRAIN_OF_HUNG = 5000;
 
 /** A service that listens. */
 export interface BoundService {
+  /** Its name in the configuration. */
   readonly name: string;
   /** As in a configuration, with the real ports: `127.0.0.1:40123`, `[::1]:5000`, `unix:/run/x.sock`. */
   readonly listen: readonly string[];
@@ -39,6 +40,7 @@ export interface BoundService {
 
 /** A running proxy. `await using` stops it, closing what is open, without a drain. */
 export interface RunningProxy extends AsyncDisposable {
+  /** Its services, in the order of the configuration. */
   readonly services: readonly BoundService[];
   /** The address of the admin interface, if there is one. */
   readonly admin: string | undefined;

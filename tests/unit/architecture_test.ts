@@ -45,7 +45,7 @@ const MAY_IMPORT: Record<string, { code: string[]; types?: string[] }> = {
       "net/socket/listen_error.ts",
       "observe/log/log_file.ts",
     ],
-    types: ["observe"],
+    types: ["observe", "admin/backend.ts"],
   },
 };
 

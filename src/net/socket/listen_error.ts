@@ -8,18 +8,20 @@ import type { ErrorCode, ProxyError } from "../errors.ts";
 
 /** A listener could not be bound. The message names the address, the cause and the remedy. */
 export class ListenError extends Error {
+  /** The name of the class. */
   override readonly name = "ListenError";
-
-  readonly code: ErrorCode;
+  /** The cause, such as `address_in_use`. */
+  readonly code: string;
   /** The cause and the remedy, without the address. */
   readonly detail: string;
 
-  private constructor(message: string, detail: string, code: ErrorCode, cause?: ProxyError) {
+  private constructor(message: string, detail: string, code: string, cause?: ProxyError) {
     super(message, { cause });
     this.code = code;
     this.detail = detail;
   }
 
+  /** The error for an address that could not be bound because of `error`. */
   static at(address: Address, error: ProxyError): ListenError {
     const detail = address.transport === "tcp"
       ? REMEDIES[error.code] ?? error.message

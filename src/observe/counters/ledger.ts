@@ -9,20 +9,25 @@ export type { ConnectionRecord, ConnectionState } from "./connection_record.ts";
 
 /** One service's figures at one moment, of all threads. Bytes include those of connections still open. */
 export interface ServiceFigures {
+  /** The name of the service. */
   readonly name: string;
   /** Connections accepted since the start. */
   readonly accepted: number;
   /** Connections open now. */
   readonly active: number;
-  /** Connections whose upstream could not be reached, in all and by reason. */
+  /** Connections that ended before they reached an upstream. */
   readonly failed: number;
+  /** The same by reason, such as `connection_refused`. */
   readonly failedBy: Counts;
-  /** Connections that were not let in, in all and by reason. */
+  /** Connections that were not let in. */
   readonly refused: number;
+  /** The same by reason, such as `access_denied`. */
   readonly refusedBy: Counts;
   /** Connections that were relayed and have ended, by reason: `client_closed`, `idle_timeout`, … */
   readonly closedBy: Counts;
+  /** Bytes received from clients. */
   readonly bytesFromClient: number;
+  /** Bytes received from upstreams. */
   readonly bytesFromUpstream: number;
 }
 

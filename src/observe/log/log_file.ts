@@ -10,6 +10,7 @@ const MODE = 0o640;
 
 /** The file cannot be opened. The message names it, why, and what to do. */
 export class LogFileError extends Error {
+  /** The name of the class. */
   override readonly name = "LogFileError";
 }
 

@@ -11,6 +11,7 @@ const REPORT_WITHIN = 1000;
 /** How long what should take a moment may take, in milliseconds, before the program ends without it. */
 const LONGEST_END = 5000;
 
+/** How a proxy is to stop. */
 export interface StopOptions {
   /** Milliseconds to wait for open connections; the configuration's `shutdown.drain` when absent. */
   readonly drain?: number;
@@ -18,6 +19,7 @@ export interface StopOptions {
   readonly cause?: string;
 }
 
+/** How a proxy has stopped. */
 export interface StopReport {
   /** Connections that were still open when the wait was over, and were closed. */
   readonly cut: number;

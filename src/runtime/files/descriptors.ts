@@ -20,6 +20,7 @@ const LEAST_ADMIN = 4;
 
 /** The configuration promises more connections than this process can have. */
 export class DescriptorError extends Error {
+  /** The name of the class. */
   override readonly name = "DescriptorError";
 }
 

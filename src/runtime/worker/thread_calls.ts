@@ -2,7 +2,6 @@
 
 import type { GroupConfig, LogLevel, ServiceConfig } from "../../config/config.ts";
 import type { Address } from "../../net/address.ts";
-import type { ErrorCode } from "../../net/errors.ts";
 import type { AccountsSize } from "../../observe/counters/accounts.ts";
 import type { ClientTableSize } from "../../shared/client_entries.ts";
 import type { ConnectionPage, ConnectionQuery } from "../../observe/counters/connection_list.ts";
@@ -71,7 +70,7 @@ export interface ThreadPlan {
 /** What became of binding addresses. */
 export type BindOutcome =
   | { readonly addresses: readonly Address[] }
-  | { readonly refused: { readonly message: string; readonly code: ErrorCode } };
+  | { readonly refused: { readonly message: string; readonly code: string } };
 
 /** What the supervisor has a thread do. */
 export interface ThreadCalls {
