@@ -1,4 +1,7 @@
-/** Everything that the admin interface answers to. Documented in docs/api.md. */
+/**
+ * What the admin interface answers to: a route is one entry here. `deno task docs` lists them in docs/api.md, where
+ * each has a section with an example that a test runs.
+ */
 
 import { PROMETHEUS_CONTENT_TYPE } from "../observe/metrics/prometheus.ts";
 import { ApiError } from "./api_error.ts";
@@ -23,6 +26,7 @@ export interface PageFile {
   readonly body: string | Uint8Array;
 }
 
+/** What handlers need beside the request. */
 export interface RouteOptions {
   readonly backend: AdminBackend;
   readonly events: EventHub;
@@ -32,35 +36,67 @@ export interface RouteOptions {
   readonly parseDuration: (text: string) => number;
 }
 
-export function routesOf({ backend, events, page, parseDuration }: RouteOptions): Route[] {
+type Handler = (call: Call, options: RouteOptions) => Response | Promise<Response>;
+type RouteEntry = Omit<Route, "handle"> & { readonly handle: Handler };
+
+const ROUTES: readonly RouteEntry[] = [
+  {
+    method: "GET",
+    path: "/healthz",
+    access: "everyone",
+    summary: "whether the program runs; needs no token",
+    handle: () => json({ status: "ok" }),
+  },
+  {
+    method: "GET",
+    path: "/readyz",
+    access: "everyone",
+    summary: "whether it accepts connections; needs no token",
+    handle: readiness,
+  },
+  {
+    method: "GET",
+    path: "/metrics",
+    access: "token",
+    summary: "Prometheus metrics",
+    handle: (_, { backend }) =>
+      new Response(backend.metrics(), { headers: { "content-type": PROMETHEUS_CONTENT_TYPE } }),
+  },
+  view("/api/v1/status", "the state of the program", (backend) => backend.status()),
+  view("/api/v1/services", "services and their counters", (backend) => backend.services()),
+  view("/api/v1/upstreams", "upstream groups and their endpoints", (backend) => backend.upstreams()),
+  change("POST", "/api/v1/upstreams/:group/:endpoint", "sets an endpoint to up, drain or down", setEndpoint),
+  {
+    method: "GET",
+    path: "/api/v1/connections",
+    access: "token",
+    summary: "open connections",
+    handle: async ({ query }, { backend }) =>
+      json(await backend.connections(readQuery(connectionQuery, query))),
+  },
+  change("DELETE", "/api/v1/connections/:id", "closes a connection", kill),
+  {
+    method: "GET",
+    path: "/api/v1/events",
+    access: "token",
+    summary: "a stream of events",
+    handle: ({ query }, { events }) =>
+      new Response(events.open(readQuery(eventQuery, query)), {
+        headers: { "content-type": "text/event-stream" },
+      }),
+  },
+  view("/api/v1/config", "the configuration in effect, without secrets", (backend) => backend.config()),
+  change("POST", "/api/v1/reload", "reloads configuration and certificates", reload),
+  change("POST", "/api/v1/drain", "stops the program", ({ body }, { backend, parseDuration }) => {
+    backend.drain(readBody(drainOrder(parseDuration), body).deadline);
+    return json({ state: "draining" }, 202);
+  }),
+];
+
+export function routesOf(options: RouteOptions): Route[] {
   return [
-    { method: "GET", path: "/healthz", access: "everyone", handle: () => json({ status: "ok" }) },
-    { method: "GET", path: "/readyz", access: "everyone", handle: (call) => readiness(backend, call) },
-    { method: "GET", path: "/metrics", access: "token", handle: () => metrics(backend) },
-    view("/api/v1/status", () => backend.status()),
-    view("/api/v1/services", () => backend.services()),
-    view("/api/v1/upstreams", () => backend.upstreams()),
-    view("/api/v1/config", () => backend.config()),
-    {
-      method: "GET",
-      path: "/api/v1/connections",
-      access: "token",
-      handle: async ({ query }) => json(await backend.connections(readQuery(connectionQuery, query))),
-    },
-    {
-      method: "GET",
-      path: "/api/v1/events",
-      access: "token",
-      handle: ({ query }) => eventStream(events, query),
-    },
-    order("DELETE", "/api/v1/connections/:id", (call) => kill(backend, call)),
-    order("POST", "/api/v1/upstreams/:group/:endpoint", (call) => setEndpoint(backend, call)),
-    order("POST", "/api/v1/drain", ({ body }) => {
-      backend.drain(readBody(drainOrder(parseDuration), body).deadline);
-      return json({ state: "draining" }, 202);
-    }),
-    order("POST", "/api/v1/reload", (call) => reload(backend, call)),
-    ...[...page].map(([path, file]) => pageRoute(path, file)),
+    ...ROUTES.map((route) => ({ ...route, handle: (call: Call) => route.handle(call, options) })),
+    ...[...options.page].map(([path, file]) => pageRoute(path, file)),
   ];
 }
 
@@ -68,37 +104,39 @@ export function routesOf({ backend, events, page, parseDuration }: RouteOptions)
 function pageRoute(path: string, { type, body }: PageFile): Route {
   const content = typeof body === "string" ? body : new Blob([new Uint8Array(body)]);
   const handle = () => new Response(content, { headers: { "content-type": type } });
-  return { method: "GET", path, access: "everyone", handle };
+  return { method: "GET", path, access: "everyone", summary: "the web page; needs no token", handle };
 }
 
 /** Shows a value, and takes no parameters. */
-function view(path: string, read: () => unknown): Route {
+function view(path: string, summary: string, read: (backend: AdminBackend) => unknown): RouteEntry {
   return {
     method: "GET",
     path,
     access: "token",
-    handle: ({ query }) => {
+    summary,
+    handle: ({ query }, { backend }) => {
       readQuery(nothing, query);
-      return json(read());
+      return json(read(backend));
     },
   };
 }
 
-/** Changes something; its parameters come in the body. */
-function order(method: "POST" | "DELETE", path: string, handle: Route["handle"]): Route {
+/** Changes something; its parameters are in the body. */
+function change(method: "POST" | "DELETE", path: string, summary: string, handle: Handler): RouteEntry {
   return {
     method,
     path,
     access: "token",
-    handle: (call) => {
+    summary,
+    handle: (call, options) => {
       readQuery(nothing, call.query);
-      return handle(call);
+      return handle(call, options);
     },
   };
 }
 
 /** A client without the token only learns whether sluice is ready, not the names of groups. */
-function readiness(backend: AdminBackend, { isTrusted }: Call): Response {
+function readiness({ isTrusted }: Call, { backend }: RouteOptions): Response {
   const { ready, not_ready: reasons } = backend.status();
   const not_ready = isTrusted ? reasons : reasons.length > 0 ? [reasonOf(reasons)] : [];
   return json({ ready, not_ready }, ready ? 200 : 503);
@@ -110,19 +148,7 @@ function reasonOf(reasons: readonly string[]): string {
   return first === "draining" || first === "starting" ? first : "upstreams";
 }
 
-function metrics(backend: AdminBackend): Response {
-  return new Response(backend.metrics(), {
-    headers: { "content-type": PROMETHEUS_CONTENT_TYPE },
-  });
-}
-
-function eventStream(events: EventHub, query: URLSearchParams): Response {
-  return new Response(events.open(readQuery(eventQuery, query)), {
-    headers: { "content-type": "text/event-stream" },
-  });
-}
-
-async function kill(backend: AdminBackend, { params, body }: Call): Promise<Response> {
+async function kill({ params, body }: Call, { backend }: RouteOptions): Promise<Response> {
   readBody(nothing, body);
   const text = params["id"]!;
   const id = Number(text);
@@ -130,7 +156,7 @@ async function kill(backend: AdminBackend, { params, body }: Call): Promise<Resp
   throw new ApiError("no_such_connection", `No connection ${JSON.stringify(text)} is open`);
 }
 
-async function setEndpoint(backend: AdminBackend, { params, body }: Call): Promise<Response> {
+async function setEndpoint({ params, body }: Call, { backend }: RouteOptions): Promise<Response> {
   const group = params["group"]!;
   const address = params["endpoint"]!;
   const { state } = readBody(endpointChange, body);
@@ -145,7 +171,7 @@ async function setEndpoint(backend: AdminBackend, { params, body }: Call): Promi
   );
 }
 
-async function reload(backend: AdminBackend, { body }: Call): Promise<Response> {
+async function reload({ body }: Call, { backend }: RouteOptions): Promise<Response> {
   readBody(nothing, body);
   const { ok, detail } = await backend.reload();
   if (!ok) throw new ApiError("not_reloaded", detail);

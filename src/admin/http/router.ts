@@ -23,6 +23,8 @@ export interface Route {
   readonly path: string;
   /** Who may call it when a token is configured. */
   readonly access: "everyone" | "token";
+  /** What it does or shows, for docs/api.md. */
+  readonly summary: string;
   handle(call: Call): Response | Promise<Response>;
 }
 

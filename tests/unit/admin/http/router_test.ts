@@ -5,6 +5,7 @@ const ROUTES: Route[] = Array.from({ length: 50 }, (_, index) => ({
   method: "GET",
   path: `/api/v1/number${index}/:name`,
   access: "token",
+  summary: "",
   handle: () => new Response(),
 }));
 

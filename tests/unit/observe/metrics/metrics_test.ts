@@ -1,6 +1,10 @@
 import assert from "node:assert/strict";
 import { Accounts, type UpstreamCounts } from "../../../../src/observe/counters/accounts.ts";
-import { type MetricsSnapshot, renderMetrics } from "../../../../src/observe/metrics/metrics.ts";
+import {
+  METRIC_FAMILIES,
+  type MetricsSnapshot,
+  renderMetrics,
+} from "../../../../src/observe/metrics/metrics.ts";
 import { OpenConnections } from "../../../../src/observe/counters/open_connections.ts";
 import type { EndpointSnapshot, UpstreamSnapshot } from "../../../../src/observe/metrics/upstream_metrics.ts";
 import { CountedLedger, openIn, UNTOUCHED } from "../counters/ledger_alone.ts";
@@ -193,6 +197,16 @@ Deno.test({
     const spoiled = await promtool(`${text}sluice_threads three\n`);
     assert.notEqual(spoiled.code, 0);
   },
+});
+
+Deno.test("metrics have names of their own, and help that is a sentence", () => {
+  const families = Object.values(METRIC_FAMILIES).flat();
+  assert.ok(families.length >= 25, `only ${families.length} metrics`);
+  assert.equal(new Set(families.map(({ name }) => name)).size, families.length);
+  for (const { name, type, help } of families) {
+    assert.match(help, /^[A-Z0].*\.$/, name);
+    assert.equal(name.endsWith("_total"), type === "counter", name);
+  }
 });
 
 /** Two services, one of them with a limit and TLS, and what metrics are made of. */
