@@ -38,11 +38,12 @@ export interface ServiceView {
     readonly active: number;
     /** How many there may be; null is no limit. */
     readonly limit: number | null;
-    /** Since the start: their upstream could not be reached; they were not let in. */
+    /** Since the start: those that did not reach an upstream, without those ended on purpose. */
     readonly failed: number;
+    /** Since the start: those refused by access rules or limits. */
     readonly refused: number;
   };
-  /** Counts by reason: `connect_timeout`, `killed`, …; only those that occurred. */
+  /** Counts by reason: `connect_timeout`, `killed`, …; only those that occurred, those on purpose too. */
   readonly failed_by: Readonly<Record<string, number>>;
   /** Counts by reason: `access_denied`, `connection_limit`, …; only those that occurred. */
   readonly refused_by: Readonly<Record<string, number>>;

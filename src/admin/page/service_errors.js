@@ -30,12 +30,10 @@ const ORDERLY = new Set([
  * @param {ServiceView} service
  * @returns {ErrorCount[]}
  */
-export function errorsOf({ connections, failed_by, refused_by, closed_by }) {
-  const onPurpose = Object.entries(failed_by).filter(([reason]) => ON_PURPOSE.has(reason));
-  const failed = connections.failed - onPurpose.reduce((sum, [, count]) => sum + count, 0);
+export function errorsOf({ connections, refused_by, closed_by }) {
   const endings = Object.entries(closed_by).filter(([reason]) => !isOrderly(reason));
   return [
-    ...counts("failed", [["upstream_not_reached", failed]]),
+    ...counts("failed", [["upstream_not_reached", connections.failed]]),
     ...counts("refused", Object.entries(refused_by)),
     ...counts("broken", endings),
   ].sort((a, b) => b.count - a.count);

@@ -1,5 +1,6 @@
 /** What is counted of a service and of its connections, live while they are open. */
 
+import { ERROR_CODES, isOnPurpose } from "../../net/errors.ts";
 import type { ServiceCounts, ServiceRow } from "./accounts.ts";
 import { type Counts, totalOf } from "./columns.ts";
 import { type Abortable, ConnectionRecord, type RecordKeeper } from "./connection_record.ts";
@@ -99,7 +100,7 @@ export function serviceFigures(name: string, counted: ServiceCounts): ServiceFig
     name,
     accepted,
     active: accepted - ended,
-    failed: totalOf(failed),
+    failed: totalOf(failed) - onPurpose(failed),
     failedBy: failed,
     refused: totalOf(refused),
     refusedBy: refused,
@@ -107,4 +108,8 @@ export function serviceFigures(name: string, counted: ServiceCounts): ServiceFig
     bytesFromClient,
     bytesFromUpstream,
   };
+}
+
+function onPurpose(counts: Counts): number {
+  return ERROR_CODES.filter(isOnPurpose).reduce((sum, code) => sum + (counts[code] ?? 0), 0);
 }

@@ -86,6 +86,8 @@ Deno.test("a connection whose upstream does not answer can be killed", async () 
   assert.equal(await within(AT_ONCE, "Its end", endOf(client)), "fin");
   const all = await events.until(({ type }) => type === "failed");
   assert.deepEqual(all.map(brief), ["opened", "failed killed"]);
+  const { connections: counts, failed_by } = await admin.service();
+  assert.deepEqual([counts.total, counts.failed, failed_by], [1, 0, { killed: 1 }]);
 });
 
 Deno.test("of a hundred connections those killed at the same time end, and no others", async () => {

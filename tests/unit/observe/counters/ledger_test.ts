@@ -55,6 +55,33 @@ Deno.test("every way to end is counted by its reason, and only relayed connectio
   assert.equal(countOf(ledger.counted().duration), 2);
 });
 
+Deno.test("connections ended on purpose are in failedBy, but not in failed", () => {
+  const ledger = ledgerAlone();
+  const keys = [
+    "killed",
+    "shutdown",
+    "lifetime",
+    "endpoint_down",
+    "connect_timeout",
+    "killed",
+    "no such code",
+  ];
+  for (const key of keys) {
+    using record = openIn(ledger);
+    record.ended({ kind: "failed", key });
+  }
+  const { accepted, failed, failedBy } = ledger.figures();
+  assert.deepEqual([accepted, failed], [7, 2]);
+  assert.deepEqual(failedBy, {
+    connect_timeout: 1,
+    endpoint_down: 1,
+    killed: 2,
+    lifetime: 1,
+    shutdown: 1,
+    other: 1,
+  });
+});
+
 Deno.test("services with common accounts count apart, threads of a service together", async () => {
   const accounts = new Accounts(SIZE);
   const elsewhere = new Accounts(SIZE, 1, accounts.memory);
