@@ -4,7 +4,7 @@ import { parseArgs } from "@std/cli/parse-args";
 import type { Workers } from "../config/config.ts";
 import { closestOf } from "../config/input/closest.ts";
 import { parseDuration } from "../config/values/duration.ts";
-import { parseWorkers } from "../config/schema/workers.ts";
+import { parseWorkers } from "../config/schema/fields.ts";
 import { type Topic, UsageError } from "./usage.ts";
 
 /** Which options there are: with a value, without one, and their letters. */

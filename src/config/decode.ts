@@ -1,15 +1,13 @@
 /** From any document to a complete configuration, or to everything that is wrong with it. */
 
 import type { z } from "zod";
-import { completeAdmin } from "./schema/admin_schema.ts";
-import type { AccessLogConfig, Config, LimitsConfig, RouteConfig, ServiceConfig } from "./config.ts";
+import type { Config, ServiceConfig, ServiceDefaults } from "./config.ts";
 import { findConflicts } from "./rules/conflicts.ts";
 import { type EnvironmentLookup, expandEnvironment } from "./input/environment.ts";
 import { explainIssue } from "./input/explain.ts";
 import { type PathResolver, pathResolver } from "./values/file_path.ts";
 import { Groups } from "./rules/groups.ts";
 import { Report } from "./input/report.ts";
-import type { RouteEntry } from "./schema/route_schema.ts";
 import {
   type ConfigFile,
   configFile,
@@ -17,7 +15,7 @@ import {
   service,
   type ServiceEntry,
 } from "./schema/config_schema.ts";
-import type { Spelling } from "./schema/spelling.ts";
+import { JITLESS, type Spelling } from "./schema/section.ts";
 import { atOnce, type Steps } from "./input/steps.ts";
 import { completeTls, completeUpstreamTls } from "./schema/tls_schema.ts";
 
@@ -59,17 +57,8 @@ export function* decodingSteps(written: unknown, options: DecodeOptions): Steps<
     services.push(completeService(service, file.defaults, groups, pathOf));
     yield;
   }
-  const { workers, shutdown, reload, limits, admin } = file;
-  return {
-    workers,
-    log: { ...file.log, access: completeAccessLog(file.log, pathOf) },
-    shutdown,
-    reload,
-    limits,
-    upstreams: groups.all,
-    services,
-    admin: admin && completeAdmin(admin),
-  };
+  const { defaults: _, ...settings } = file;
+  return { ...settings, log: completeLog(file.log, pathOf), upstreams: groups.all, services };
 }
 
 /** Omits top-level keys that begin with `x-`: they hold anchors, not settings. */
@@ -86,24 +75,18 @@ interface ParsedFile {
   readonly issues: readonly z.core.$ZodIssue[];
 }
 
-/**
- * Without `jitless`, zod generates and compiles code for each mapping, which only pays off from the second
- * document on.
- */
-const OPTIONS = { jitless: true };
-
 /** Validates a whole file as its schema would, one service at a time. */
 function* parseFile(document: unknown): Steps<ParsedFile> {
   const entries = (document as { services?: unknown } | null)?.services;
   if (!Array.isArray(entries) || entries.length === 0) {
-    const { data, error } = configFile.safeParse(document, OPTIONS);
+    const { data, error } = configFile.safeParse(document, JITLESS);
     return { file: data, issues: error?.issues ?? [] };
   }
-  const frame = configFileFrame.safeParse(document, OPTIONS);
+  const frame = configFileFrame.safeParse(document, JITLESS);
   const issues = [...frame.error?.issues ?? []];
   const services: ServiceEntry[] = [];
   for (const [index, entry] of entries.entries()) {
-    const { data, error } = service.safeParse(entry, OPTIONS);
+    const { data, error } = service.safeParse(entry, JITLESS);
     if (data !== undefined) services.push(data);
     for (const issue of error?.issues ?? []) {
       issues.push({ ...issue, path: ["services", index, ...issue.path] });
@@ -113,9 +96,9 @@ function* parseFile(document: unknown): Steps<ParsedFile> {
   return { file: frame.data && { ...frame.data, services }, issues };
 }
 
-function completeAccessLog({ access, format }: ConfigFile["log"], pathOf: PathResolver): AccessLogConfig {
-  const { path, sample } = access;
-  return { path: path && pathOf(path), format: access.format ?? format, sample };
+function completeLog({ access, ...log }: ConfigFile["log"], pathOf: PathResolver): Config["log"] {
+  const { path, format = log.format, sample } = access;
+  return { ...log, access: { path: path && pathOf(path), format, sample } };
 }
 
 function completeService(
@@ -124,53 +107,21 @@ function completeService(
   groups: Groups,
   pathOf: PathResolver,
 ): ServiceConfig {
-  const { name, routes = [], upstream } = service;
-  const idleTimeout = service.idle_timeout ?? defaults.idle_timeout;
+  const { name, tls, upstreamTls, routes = [], upstream } = service;
+  const shared = Object.entries(defaults).map((
+    [key, value],
+  ) => [key, service[key as keyof ServiceDefaults] ?? value]);
+  const settings = Object.fromEntries(shared) as ConfigFile["defaults"];
   return {
-    name,
-    listen: service.listen,
-    unixMode: service.unix_mode,
-    acceptProxyProtocol: service.accept_proxy_protocol,
-    sendProxyProtocol: service.send_proxy_protocol,
-    allow: service.allow ?? defaults.allow,
-    deny: service.deny ?? defaults.deny,
-    limits: completeLimits(service.limits),
-    tls: service.tls && completeTls(service.tls, pathOf),
-    upstreamTls: service.upstream_tls && completeUpstreamTls(service.upstream_tls, pathOf),
-    sourceAddress: service.source_address,
-    peek: { timeout: service.peek.timeout, maxBytes: service.peek.max_bytes },
-    routes: routes.map((route, index) => completeRoute(route, groups, `${name}.routes[${index}]`)),
+    ...service,
+    ...settings,
+    halfCloseTimeout: settings.halfCloseTimeout ?? settings.idleTimeout,
+    tls: tls && completeTls(tls, pathOf),
+    upstreamTls: upstreamTls && completeUpstreamTls(upstreamTls, pathOf),
+    routes: routes.map((route, index) => ({
+      ...route,
+      upstream: groups.groupOf(route.upstream, `${name}.routes[${index}]`),
+    })),
     upstream: upstream && groups.groupOf(upstream, `${name}.upstream`),
-    connectTimeout: service.connect_timeout ?? defaults.connect_timeout,
-    idleTimeout,
-    halfCloseTimeout: service.half_close_timeout ?? defaults.half_close_timeout ?? idleTimeout,
-    bufferSize: service.buffer_size ?? defaults.buffer_size,
-    nodelay: service.nodelay ?? defaults.nodelay,
-    keepalive: service.keepalive ?? defaults.keepalive,
-    reset: service.reset ?? defaults.reset,
-  };
-}
-
-function completeLimits(limits: ServiceEntry["limits"]): LimitsConfig {
-  return {
-    connections: limits.connections,
-    connectionsPerClient: limits.connections_per_client,
-    connectsPerSecond: limits.connects_per_second,
-    connectsPerSecondPerClient: limits.connects_per_second_per_client,
-    upload: limits.upload,
-    download: limits.download,
-    whenFull: limits.when_full,
-    lifetime: limits.lifetime,
-  };
-}
-
-function completeRoute(route: RouteEntry, groups: Groups, place: string): RouteConfig {
-  return {
-    sourcePorts: route.source_port,
-    sourceAddresses: route.source_ip,
-    listenPorts: route.listen_port,
-    serverNames: route.sni,
-    alpn: route.alpn,
-    upstream: groups.groupOf(route.upstream, place),
   };
 }

@@ -1,19 +1,17 @@
 /** The configuration as programs write it: camelCase keys, and numbers for milliseconds. */
 
+import type { z } from "zod";
 import type { Config } from "./config.ts";
 import { decodeConfig } from "./decode.ts";
-import type { ConfigFileInput } from "./schema/config_schema.ts";
-import { toSnakeCase } from "./schema/spelling.ts";
-
-type CamelCasedKey<Key extends string> = Key extends `${infer Head}_${infer Tail}`
-  ? `${Head}${Capitalize<CamelCasedKey<Tail>>}`
-  : Key;
+import { configFile, type ConfigFileInput } from "./schema/config_schema.ts";
+import { group, namedGroups } from "./schema/group_schema.ts";
+import { type CamelCase, toSnakeCase } from "./schema/section.ts";
+import { KINDS } from "./values/scalar.ts";
 
 /** A type with all its keys, and the keys of everything in it, in camelCase. */
 export type CamelCased<T> = T extends Uint8Array ? T
   : T extends readonly (infer Entry)[] ? readonly CamelCased<Entry>[]
-  : T extends object
-    ? { [Key in keyof T as Key extends string ? CamelCasedKey<Key> : Key]: CamelCased<T[Key]> }
+  : T extends object ? { [Key in keyof T as CamelCase<Key>]: CamelCased<T[Key]> }
   : T;
 
 /**
@@ -22,24 +20,6 @@ export type CamelCased<T> = T extends Uint8Array ? T
  * `upstreams` stay as they are.
  */
 export type ProxyOptions = CamelCased<Omit<ConfigFileInput, "reload">>;
-
-/** The keys whose numbers are milliseconds; a file has no bare numbers there. */
-const DURATION_KEYS: ReadonlySet<string> = new Set([
-  "connect_timeout",
-  "delay",
-  "drain",
-  "eject",
-  "half_close_timeout",
-  "handshake_timeout",
-  "idle_timeout",
-  "interval",
-  "keepalive",
-  "lifetime",
-  "max_idle_time",
-  "quiet",
-  "timeout",
-  "window",
-]);
 
 /**
  * Decodes the options of a program. Environment variables are not expanded.
@@ -50,30 +30,58 @@ export function decodeOptions(options: ProxyOptions): Config {
   return decodeConfig(toDocument(options), { spelling: "camelCase" });
 }
 
-/** Spells options like a file, so that one schema serves both. Keys without a value are left out. */
-export function toDocument(options: unknown): unknown {
-  if (Array.isArray(options)) return options.map(toDocument);
-  return mapEntries(options, (key, value) => {
-    const spelled = toSnakeCase(key);
-    return [spelled, toFileValue(spelled, value)];
-  });
+type Schema = z.core.$ZodType | undefined;
+
+/**
+ * Writes what a program says as a file would, so that one schema serves both. Keys without a value are left out; what
+ * cannot be written is left for the decoder to refuse.
+ */
+export function toDocument(value: unknown, schema: Schema = configFile): unknown {
+  if (Array.isArray(value)) {
+    const { element } = partOf(schema, "array");
+    return value.map((entry: unknown) => toDocument(entry, element));
+  }
+  if (isPlainObject(value)) {
+    const { shape, names } = partOf(schema, "object");
+    const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
+    return Object.fromEntries(entries.map(([key, entry]) => {
+      const spelled = names === undefined ? toSnakeCase(key) : key;
+      const inner = shape !== undefined && Object.hasOwn(shape, spelled) ? shape[spelled] : undefined;
+      return [spelled, toDocument(entry, names ?? inner)];
+    }));
+  }
+  const isNumber = typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+  return isNumber ? partOf(schema, "scalar").fromNumber?.(value) ?? value : value;
 }
 
-function mapEntries(value: unknown, map: (key: string, value: unknown) => [string, unknown]): unknown {
-  if (!isPlainObject(value)) return value;
-  const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
-  return Object.fromEntries(entries.map(([key, entry]) => map(key, entry)));
+interface Part {
+  readonly element?: Schema;
+  readonly shape?: Readonly<Record<string, Schema>>;
+  /** Keys are names, and their values have this schema. */
+  readonly names?: Schema;
+  readonly fromNumber?: ((value: number) => unknown) | undefined;
 }
 
-/** Writes what only programs can say as a file would; what cannot be written is left for the decoder to refuse. */
-function toFileValue(key: string, value: unknown): unknown {
-  // Its keys are names.
-  if (key === "upstreams") return mapEntries(value, (name, group) => [name, toDocument(group)]);
-  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) return toDocument(value);
-  if (DURATION_KEYS.has(key)) return `${value}ms`;
-  // A program's 0o660 is the number 432, which in a file is ambiguous.
-  if (key === "unix_mode" && value <= 0o777) return value.toString(8).padStart(3, "0");
-  return value;
+/** What a schema says of values of a kind: where there are several ways to write something, that for this kind. */
+function partOf(schema: Schema, kind: "array" | "object" | "scalar"): Part {
+  const def = schema?._zod.def as
+    | z.core.$ZodTypeDef & {
+      readonly in?: Schema;
+      readonly innerType?: Schema;
+      readonly options?: readonly Schema[];
+      readonly element?: Schema;
+      readonly shape?: Readonly<Record<string, Schema>>;
+    }
+    | undefined;
+  if (schema === undefined || def === undefined) return {};
+  if (schema._zod.parent === namedGroups || schema === namedGroups) {
+    return kind === "object" ? { names: group } : {};
+  }
+  const scalar = KINDS.get(schema);
+  if (scalar !== undefined) return kind === "scalar" ? scalar : {};
+  if (def.type === kind) return def as Part;
+  const parts = [def.in, def.innerType, ...def.options ?? []].filter((inner) => inner !== undefined);
+  return parts.map((inner) => partOf(inner, kind)).find((part) => Object.keys(part).length > 0) ?? {};
 }
 
 /** Not an instance of some class, whose keys are its own business. */

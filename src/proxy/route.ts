@@ -46,11 +46,9 @@ interface Rule extends RouteMatch {
  */
 export function compileRoutes(routes: readonly RouteConfig[]): RouteMatcher {
   const rules = routes.map((route, index) => ({ route, index, conditions: conditionsOf(route) }));
-  const anyPort = reachable(rules.filter(({ route }) => route.sourcePorts === undefined));
+  const anyPort = reachable(rules.filter(({ route }) => route.sourcePort === undefined));
   const byPort = new PortTable(rules);
-  const firstOnHello = routes.findIndex(({ serverNames, alpn }) =>
-    serverNames !== undefined || alpn !== undefined
-  );
+  const firstOnHello = routes.findIndex(({ sni, alpn }) => sni !== undefined || alpn !== undefined);
   const match = (facts: RouteFacts) => {
     const one = firstThatFits(byPort.rulesFor(facts.sourcePort), facts);
     const other = firstThatFits(anyPort, facts, one?.index);
@@ -72,15 +70,15 @@ function firstThatFits(rules: readonly Rule[], facts: RouteFacts, before = Infin
   return undefined;
 }
 
-function conditionsOf({ sourceAddresses, listenPorts, serverNames, alpn }: RouteConfig): Condition[] {
+function conditionsOf({ sourceIp, listenPort: ports, sni, alpn }: RouteConfig): Condition[] {
   const conditions: Condition[] = [];
-  if (listenPorts !== undefined) conditions.push(({ listenPort }) => isIn(listenPorts, listenPort));
-  if (sourceAddresses !== undefined) {
-    const set = new CidrSet(sourceAddresses);
+  if (ports !== undefined) conditions.push(({ listenPort }) => isIn(ports, listenPort));
+  if (sourceIp !== undefined) {
+    const set = new CidrSet(sourceIp);
     conditions.push(({ sourceAddress }) => set.has(sourceAddress));
   }
-  if (serverNames !== undefined) {
-    const set = new ServerNameSet(serverNames);
+  if (sni !== undefined) {
+    const set = new ServerNameSet(sni);
     conditions.push(({ serverName }) => serverName !== undefined && set.has(serverName));
   }
   if (alpn !== undefined) conditions.push((facts) => alpn.some((protocol) => facts.alpn?.includes(protocol)));
@@ -139,7 +137,7 @@ interface Boundary {
 
 function boundariesOf(rules: readonly Rule[]): Boundary[] {
   const boundaries = rules.flatMap((rule) =>
-    (rule.route.sourcePorts ?? []).flatMap(({ first, last }): Boundary[] => [
+    (rule.route.sourcePort ?? []).flatMap(({ first, last }): Boundary[] => [
       { port: Math.max(first, 1), rule, change: 1 },
       { port: last + 1, rule, change: -1 },
     ])

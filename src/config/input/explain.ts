@@ -4,7 +4,7 @@ import type { z } from "zod";
 import { anyOf, keysLike } from "./closest.ts";
 import { configKeys } from "../schema/json_schema.ts";
 import type { Report } from "./report.ts";
-import { toSnakeCase } from "../schema/spelling.ts";
+import { toSnakeCase } from "../schema/section.ts";
 
 type Issue = z.core.$ZodIssue;
 

@@ -4,7 +4,7 @@ import { ConfigError, type Problem } from "../config_error.ts";
 import { formatPath } from "./key_path.ts";
 import type { ExpandedDocument } from "./environment.ts";
 import { describeSecret, isSecretPath } from "../values/secrets.ts";
-import { type Spelling, toCamelCase } from "../schema/spelling.ts";
+import { type Spelling, toCamelCase } from "../schema/section.ts";
 
 /** How much of a value a message repeats, in characters. */
 const MAX_SHOWN = 100;

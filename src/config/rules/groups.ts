@@ -1,9 +1,8 @@
 /** Upstreams as services write them into the groups they stand for. */
 
 import { addressKey, formatAddress } from "../../net/address.ts";
-import type { EndpointConfig, GroupConfig, HealthCheckConfig, ServiceConfig } from "../config.ts";
-import { type EndpointEntry, plainEndpoint } from "../schema/endpoint_schema.ts";
-import { type GroupEntry, plainGroup, type UpstreamEntry } from "../schema/group_schema.ts";
+import type { GroupConfig, ServiceConfig } from "../config.ts";
+import { type GroupEntry, loneGroup, type UpstreamEntry } from "../schema/group_schema.ts";
 
 /** The groups of a configuration: those with a name first, then the others in the order of their first use. */
 export class Groups {
@@ -32,7 +31,7 @@ export class Groups {
     const { address } = upstream;
     const known = this.#lone.get(addressKey(address));
     if (known !== undefined) return known;
-    const group = this.#add(formatAddress(address), plainGroup([plainEndpoint(address)]));
+    const group = this.#add(formatAddress(address), loneGroup(address));
     this.#lone.set(addressKey(address), group);
     return group;
   }
@@ -40,7 +39,7 @@ export class Groups {
   #add(wanted: string, entry: GroupEntry): GroupConfig {
     // A group may be called "db.upstream", which is also what the one in the service "db" is called.
     const name = untakenName(wanted, this.#all);
-    const group = completeGroup(name, entry);
+    const group = { name, ...entry };
     this.#all.set(name, group);
     return group;
   }
@@ -57,35 +56,4 @@ export function untakenName(wanted: string, taken: { has(name: string): boolean 
 export function groupsOf({ routes, upstream }: ServiceConfig): GroupConfig[] {
   const groups = [...routes.map((route) => route.upstream), ...upstream === undefined ? [] : [upstream]];
   return [...new Set(groups)];
-}
-
-function completeGroup(name: string, entry: GroupEntry): GroupConfig {
-  const { balance, retry, passive, pool, discovery } = entry;
-  const check = entry.health_check;
-  return {
-    name,
-    balance,
-    endpoints: entry.endpoints.map(completeEndpoint),
-    retry,
-    healthCheck: check && completeCheck(check),
-    passive,
-    onDown: entry.on_down,
-    pool: pool && {
-      mode: pool.mode,
-      maxIdle: pool.max_idle,
-      maxIdleTime: pool.max_idle_time,
-      quiet: pool.quiet,
-      maxUses: pool.max_uses,
-    },
-    discovery: discovery && { ...discovery, server: discovery.server },
-  };
-}
-
-function completeCheck(check: NonNullable<GroupEntry["health_check"]>): HealthCheckConfig {
-  const { interval, timeout, rise, fall, send, expect, tls, proxy_protocol: proxyProtocol } = check;
-  return { interval, timeout, rise, fall, send, expect, tls, proxyProtocol };
-}
-
-function completeEndpoint({ address, weight, max_connections, backup }: EndpointEntry): EndpointConfig {
-  return { address, weight, maxConnections: max_connections, backup };
 }

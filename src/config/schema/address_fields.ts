@@ -1,8 +1,9 @@
 /** The addresses in a configuration, as zod schemas. */
 
-import { type Address, parseUpstreamAddress, type TcpAddress } from "../../net/address.ts";
+import { type Address, formatAddress, parseUpstreamAddress, type TcpAddress } from "../../net/address.ts";
 import { CidrSet, parseCidr } from "../../wire/ip/cidr.ts";
 import {
+  formatEndpointAddress,
   GROUP_NAME_PATTERN,
   isIpAddress,
   parseEndpointAddress,
@@ -11,8 +12,14 @@ import {
   UNIX_PEERS,
   type UpstreamWord,
 } from "../values/address_text.ts";
-import type { PortRange } from "../config.ts";
-import { parseListenRange, parsePortRange, PORT_RANGE_PATTERN } from "../values/port_range.ts";
+import {
+  formatListenRanges,
+  formatPortRange,
+  parseListenRange,
+  parsePortRange,
+  PORT_RANGE_PATTERN,
+  type PortRange,
+} from "../values/port_range.ts";
 import {
   type JsonSchema,
   scalar,
@@ -49,6 +56,11 @@ export function upstreamWord() {
   return scalar<string, UpstreamWord>({
     expected: EXPECTED_UPSTREAM,
     parse: (value) => parseUpstreamWord(String(textOrNumber(value))),
+    format: (word) => {
+      if (word.kind === "name") return word.name;
+      if (word.kind === "address") return formatAddress(word.address);
+      throw new Unexpected(); // a group, which is written in another way
+    },
     json: [UPSTREAM_ADDRESS, { type: "string", pattern: GROUP_NAME_PATTERN }],
   });
 }
@@ -58,6 +70,7 @@ export function upstreamAddress() {
   return scalar<string, Address>({
     expected: EXPECTED_UPSTREAM,
     parse: (value) => parseUpstreamAddress(String(textOrNumber(value))),
+    format: formatAddress,
     json: [UPSTREAM_ADDRESS],
   });
 }
@@ -67,6 +80,7 @@ export function endpointAddress() {
   return scalar<string, Address>({
     expected: EXPECTED_UPSTREAM,
     parse: (value) => parseEndpointAddress(String(textOrNumber(value))),
+    format: formatEndpointAddress,
     json: [UPSTREAM_ADDRESS, { type: "string", pattern: "^[^:\\s/]*[A-Za-z][^:\\s/]*$" }],
   });
 }
@@ -77,6 +91,7 @@ export function listen() {
     expected: 'an address such as "127.0.0.1:5000"',
     each: "address",
     parse: (value) => parseListenRange(String(textOrNumber(value))),
+    format: formatListenRanges,
     json: [
       { type: "integer", minimum: 0, maximum: 65535 },
       { type: "string", pattern: "^(([^\\s/]*:)?[0-9]+(-[0-9]+)?|unix:.+)$" },
@@ -94,6 +109,7 @@ export function adminListen() {
       if (address !== undefined && others.length === 0) return address;
       throw new SyntaxError(`Cannot listen on "${text}": expected one port, got a range of them`);
     },
+    format: formatAddress,
     json: [
       { type: "integer", minimum: 0, maximum: 65535 },
       { type: "string", pattern: "^(([^\\s/]*:)?[0-9]+|unix:.+)$" },
@@ -120,6 +136,7 @@ export function ports() {
     expected: 'a port such as 5432 or a range such as "7000-7010"',
     each: "port",
     parse: (value) => [parsePortRange(textOrNumber(value))],
+    format: (ranges) => ranges.map(formatPortRange),
     json: [
       { type: "integer", minimum: 1, maximum: 65535 },
       { type: "string", pattern: PORT_RANGE_PATTERN },
@@ -152,6 +169,7 @@ export function nameServer() {
   return scalar<string, TcpAddress>({
     expected: 'the IP address of a name server such as "10.0.0.2:53"',
     parse: (value) => parseNameServer(String(textOrNumber(value))),
+    format: formatAddress,
     json: [{ type: "string", pattern: "^(\\[[0-9a-fA-F.:]+\\]|[0-9.]+)(:[0-9]+)?$|^[0-9a-fA-F.:]+$" }],
   });
 }

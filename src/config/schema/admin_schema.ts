@@ -1,11 +1,14 @@
 /** The shape of the admin interface. */
 
-import type { z } from "zod";
+import { isIpAddress } from "../values/address_text.ts";
+import { scalar, scalars, Unexpected } from "../values/scalar.ts";
+import { HOST_NAME_PATTERN, parseHostName } from "../values/server_name.ts";
 import { adminListen } from "./address_fields.ts";
-import { bearerToken, hostNames } from "./admin_fields.ts";
-import type { AdminConfig } from "../config.ts";
 import { count, unixMode } from "./fields.ts";
 import { section } from "./section.ts";
+
+/** Visible ASCII, which a header can carry as it is (RFC 9110 section 5.5). */
+const TOKEN_PATTERN = "^[!-~]{8,1024}$";
 
 /** One browser with the page open uses up to six. */
 const MIN_CONNECTIONS = 8;
@@ -32,8 +35,27 @@ export const admin = section('a mapping such as "listen: 127.0.0.1:9000"', {
   ),
 });
 
-/** The settings of the admin interface, in full. */
-export function completeAdmin(settings: z.output<typeof admin>): AdminConfig {
-  const { listen, token, hosts, max_connections: maxConnections, unix_mode: unixMode } = settings;
-  return { listen, token, hosts, maxConnections, unixMode };
+/** What requests bring to be let in. */
+function bearerToken() {
+  return scalar<string, string>({
+    expected: "a token of at least 8 printable ASCII characters without spaces",
+    parse: (value) => {
+      if (typeof value !== "string" || !new RegExp(TOKEN_PATTERN).test(value)) throw new Unexpected();
+      return value;
+    },
+    json: [{ type: "string", pattern: TOKEN_PATTERN }],
+  });
+}
+
+/** The name of a host, or a list of these, which may be empty. */
+function hostNames() {
+  return scalars<string, string>({
+    expected: 'a name such as "proxy.internal"',
+    parse: (value) => {
+      if (typeof value !== "string") throw new Unexpected();
+      if (isIpAddress(value)) throw new SyntaxError(`Leave "${value}" out: IP addresses are always accepted`);
+      return [parseHostName(value)];
+    },
+    json: [{ type: "string", pattern: HOST_NAME_PATTERN }],
+  });
 }

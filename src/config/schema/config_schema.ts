@@ -4,13 +4,12 @@ import { z } from "zod";
 import { accessList, listen, sourceAddress } from "./address_fields.ts";
 import { admin } from "./admin_schema.ts";
 import { acceptProxyProtocol, limits, peek, processLimits } from "./admission_schema.ts";
-import { choice, duration, flag, keepalive, name, share, size, unixMode } from "./fields.ts";
+import { choice, duration, flag, keepalive, name, share, size, unixMode, workers } from "./fields.ts";
 import { filePath } from "../values/file_path.ts";
 import { namedGroups, upstream } from "./group_schema.ts";
 import { route } from "./route_schema.ts";
-import { section } from "./section.ts";
+import { list, section } from "./section.ts";
 import { tls, upstreamTls } from "./tls_schema.ts";
-import { workers } from "./workers.ts";
 
 /** Smaller buffers than a memory page, in bytes, only cost system calls. */
 const MIN_BUFFER = 4096;
@@ -21,7 +20,7 @@ const MAX_BUFFER = 16 * 1024 * 1024;
 /** The kernel counts keepalive times in seconds; in milliseconds. */
 const MIN_KEEPALIVE = 1000;
 
-const access = section('a mapping such as "path: access.log"', {
+export const access = section('a mapping such as "path: access.log"', {
   path: filePath("/var/log/sluice/access.log").optional().describe(
     "The file that lines are appended to. Left out, stderr.",
   ),
@@ -87,7 +86,7 @@ const knobs = {
   ),
 };
 
-const defaults = section('a mapping such as "idle_timeout: 10m"', {
+export const defaults = section('a mapping such as "idle_timeout: 10m"', {
   allow: knobs.allow.prefault([]),
   deny: knobs.deny.prefault([]),
   connect_timeout: knobs.connect_timeout.prefault("5s"),
@@ -118,7 +117,8 @@ export const service = section("a mapping with name, listen and upstream", {
   limits: limits.prefault({}).describe("How much of the service there is for clients."),
   peek: peek.prefault({}).describe("Waiting for the ClientHello that routes with sni or alpn need."),
   tls: tls.optional().describe("TLS with clients. Left out, what they send is passed on as it is."),
-  routes: z.array(route, { error: "a list of routes" }).min(1, { error: "at least one route" }).optional()
+  routes: list(route, "routes", "route")
+    .optional()
     .describe("Where some clients go. The first route whose conditions a client meets decides."),
   upstream: upstream.optional().describe(
     "Where connections go: host:port, [v6]:port or unix:/path, the name of a group, a list of endpoints, or a " +
@@ -162,7 +162,7 @@ const FILE = "a mapping with services";
 /** A whole file. Keys that are not listed here are errors. */
 export const configFile = section(FILE, {
   ...settings,
-  services: z.array(service, { error: "a list of services" }).min(1, { error: "at least one service" })
+  services: list(service, "services", "service")
     .describe("What to listen on, and where to connect to."),
 });
 
@@ -176,4 +176,4 @@ export type ConfigFileInput = z.input<typeof configFile>;
 export type ConfigFile = z.output<typeof configFile>;
 
 /** One service of a file after parsing; what it leaves out is in `defaults`. */
-export type ServiceEntry = ConfigFile["services"][number];
+export type ServiceEntry = z.output<typeof service>;

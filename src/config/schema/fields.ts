@@ -2,13 +2,16 @@
 
 import { closestOf } from "../input/closest.ts";
 import { DURATION_PATTERN, formatDuration, parseDuration } from "../values/duration.ts";
-import { checkPayload, parsePayload, PAYLOAD_PATTERN } from "../values/payload.ts";
+import { checkPayload, formatPayload, parsePayload, PAYLOAD_PATTERN } from "../values/payload.ts";
 import { type JsonSchema, scalar, type Single, textOrNumber, Unexpected } from "../values/scalar.ts";
 import { formatSize, parseSize, SIZE_PATTERN } from "../values/size.ts";
-import { parseUnixMode, UNIX_MODE_PATTERN } from "../values/unix_mode.ts";
+import { formatUnixMode, parseUnixMode, UNIX_MODE_PATTERN } from "../values/unix_mode.ts";
 
 /** How a duration is written. */
 export const DURATION: JsonSchema = { type: "string", pattern: DURATION_PATTERN };
+
+/** How a program's milliseconds are written in a file. */
+export const inMilliseconds = (milliseconds: number) => `${milliseconds}ms`;
 
 /** A duration in milliseconds; `0` is off, unless there is a minimum. */
 export function duration(minimum = 0) {
@@ -21,6 +24,8 @@ export function duration(minimum = 0) {
       if (milliseconds < minimum) throw new Unexpected();
       return milliseconds;
     },
+    format: formatDuration,
+    fromNumber: inMilliseconds,
     json: minimum === 0 ? [DURATION, { const: 0 }] : [DURATION],
   });
 }
@@ -66,6 +71,7 @@ export function size(minimum: number, maximum: number) {
       if (bytes < minimum || bytes > maximum) throw new Unexpected();
       return bytes;
     },
+    format: formatSize,
     json: [{ type: "string", pattern: SIZE_PATTERN }, { type: "integer", minimum, maximum }],
   });
 }
@@ -91,6 +97,8 @@ export function keepalive(minimum: number) {
       if (milliseconds < minimum) throw new Unexpected();
       return milliseconds;
     },
+    format: (value) => typeof value === "number" ? formatDuration(value) : value,
+    fromNumber: inMilliseconds,
     json: [{ type: "boolean" }, { enum: ["true", "false"] }, DURATION],
   });
 }
@@ -132,6 +140,9 @@ export function unixMode() {
   return scalar<string | number, number>({
     expected: 'an octal mode such as "0660"',
     parse: (value) => parseUnixMode(textOrNumber(value)),
+    format: formatUnixMode,
+    // A program's 0o660 is the number 432, which in a file is ambiguous.
+    fromNumber: (mode) => mode <= 0o777 ? formatUnixMode(mode) : mode,
     json: [{ type: "string", pattern: UNIX_MODE_PATTERN }, { type: "integer", minimum: 64, maximum: 777 }],
   });
 }
@@ -146,7 +157,43 @@ export function payload() {
       if (typeof value !== "string") throw new Unexpected();
       return parsePayload(value);
     },
+    format: formatPayload,
     json: [{ type: "string", pattern: PAYLOAD_PATTERN }],
+  });
+}
+
+/** How many threads relay. */
+export type Workers = number | "auto";
+
+/** More threads than this are a typing error: no machine has so many cores to spare for a proxy. */
+const MAX_WORKERS = 256;
+
+const EXPECTED = `a whole number from 1 to ${MAX_WORKERS}, or "auto"`;
+
+/**
+ * Reads a number of threads, as text too, which is what a variable or the command line gives.
+ *
+ * @throws {Unexpected} when it is neither a number within the limits nor `auto`.
+ */
+export function parseWorkers(value: Single): Workers {
+  if (value === "auto") return value;
+  const count = typeof value === "string" && /^\d+$/.test(value) ? Number(value) : value;
+  if (typeof count === "number" && Number.isInteger(count) && count >= 1 && count <= MAX_WORKERS) {
+    return count;
+  }
+  throw new Unexpected(`expected ${EXPECTED}`, { meant: closestOf(String(value), ["auto"]) });
+}
+
+/** A number of threads, as a zod schema. */
+export function workers() {
+  return scalar<Workers | string, Workers>({
+    expected: EXPECTED,
+    parse: parseWorkers,
+    json: [
+      { type: "integer", minimum: 1, maximum: MAX_WORKERS },
+      { enum: ["auto"] },
+      { type: "string", pattern: "^[0-9]+$" },
+    ],
   });
 }
 

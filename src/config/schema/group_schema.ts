@@ -1,15 +1,48 @@
 /** The shape of an upstream group: its keys, what they mean, and what they are when they are left out. */
 
 import { z } from "zod";
+import type { Address } from "../../net/address.ts";
 import { GROUP_NAME_PATTERN } from "../values/address_text.ts";
 import { endpointAddress, nameServer, upstreamAddress, upstreamWord } from "./address_fields.ts";
-import { type EndpointEntry, endpointList } from "./endpoint_schema.ts";
 import { choice, count, duration, flag, payload } from "./fields.ts";
-import { section } from "./section.ts";
+import { ANYTHING, codec } from "../values/scalar.ts";
+import { encode, JITLESS, list, section, type SectionOutput, shorthand } from "./section.ts";
 
 /** The shortest time between two checks or two look-ups, in milliseconds: less is a flood. */
 const MIN_CHECK_INTERVAL = 10;
 const MIN_DISCOVERY_INTERVAL = 100;
+
+const ENDPOINT = "an address or a mapping with address";
+
+const endpointSettings = {
+  weight: count(1, 1000).prefault(1).describe(
+    "The endpoint's share of the connections, in proportion to the others' weights.",
+  ),
+  max_connections: count(0, 1_000_000).prefault(0).describe(
+    "Connections to the endpoint at the same time, of all services together. 0 is no limit.",
+  ),
+  backup: flag().prefault(false).describe("Use this endpoint only while none of the others can be used."),
+};
+
+/** Endpoints whose addresses are of one kind, each as its address alone or a mapping. */
+function endpointList(address: ReturnType<typeof upstreamAddress>) {
+  const mapping = section(ENDPOINT, {
+    address: address.describe(
+      "host:port, [v6]:port or unix:/path; with discovery by SRV records, a name without a port.",
+    ),
+    ...endpointSettings,
+  });
+  const endpoint = z.union([shorthand(address, plainEndpoint), mapping], { error: ENDPOINT });
+  return list(endpoint, "endpoints", "endpoint");
+}
+
+let endpointDefaults: SectionOutput<typeof endpointSettings> | undefined;
+
+/** An endpoint of which nothing is known but its address. */
+function plainEndpoint(address: Address) {
+  endpointDefaults ??= section(ENDPOINT, endpointSettings).parse({}, { ...JITLESS });
+  return { address, ...endpointDefaults };
+}
 
 const GROUP = "a mapping with endpoints";
 
@@ -77,7 +110,7 @@ const discovery = section('a mapping such as "dns: srv"', {
   ),
 });
 
-const groupSettings = section(GROUP, {
+const groupSettings = {
   balance: choice("round_robin", "least_connections", "random_two", "source_hash").prefault("round_robin")
     .describe("Which endpoint the next connection goes to."),
   retry: retry.prefault({}).describe("Trying other endpoints before a client is dropped."),
@@ -92,38 +125,41 @@ const groupSettings = section(GROUP, {
   discovery: discovery.optional().describe(
     "Finds endpoints in DNS. Left out, a name is looked up for each connection.",
   ),
-});
+};
 
 /** A group with settings of its own. */
 export const group = section(GROUP, {
   endpoints: endpointList(endpointAddress()).describe(
     "Where connections go; each can stand in for the others. With discovery, the names to look up.",
   ),
-  ...groupSettings.shape,
+  ...groupSettings,
 }).meta({ id: "group" });
 
 /**
  * Groups by name. A name may equal a property of every object, such as "constructor": `z.record` refuses a
  * mapping with such a key.
  */
-export const namedGroups = z.unknown().transform((value, context) => {
-  const groups = new Map<string, GroupEntry>();
-  if (!isMapping(value)) {
-    context.issues.push({ code: "custom", message: "a mapping of names to groups", input: value });
-    return groups;
-  }
-  for (const [name, entry] of Object.entries(value)) {
-    const { data, error } = group.safeParse(entry, { jitless: true });
-    if (data !== undefined) groups.set(name, data);
-    for (const issue of error?.issues ?? []) {
-      context.issues.push({ ...issue, input: entry, path: [name, ...issue.path] } as z.core.$ZodRawIssue);
+export const namedGroups = codec<
+  Readonly<Record<string, z.input<typeof group>>>,
+  ReadonlyMap<string, GroupEntry>
+>(
+  (value, context) => {
+    const groups = new Map<string, GroupEntry>();
+    if (!isMapping(value)) {
+      context.issues.push({ code: "custom", message: "a mapping of names to groups", input: value });
+      return groups;
     }
-  }
-  return groups;
-}) as z.ZodType<ReadonlyMap<string, GroupEntry>> as z.ZodType<
-  ReadonlyMap<string, GroupEntry>,
-  Readonly<Record<string, z.input<typeof group>>>
->;
+    for (const [name, entry] of Object.entries(value)) {
+      const { data, error } = group.safeParse(entry, JITLESS);
+      if (data !== undefined) groups.set(name, data);
+      for (const issue of error?.issues ?? []) {
+        context.issues.push({ ...issue, input: entry, path: [name, ...issue.path] } as z.core.$ZodRawIssue);
+      }
+    }
+    return groups;
+  },
+  (groups) => Object.fromEntries([...groups].map(([name, entry]) => [name, encode(group, entry)])),
+);
 z.globalRegistry.add(namedGroups, {
   type: "object",
   propertyNames: { type: "string", pattern: GROUP_NAME_PATTERN },
@@ -133,8 +169,11 @@ z.globalRegistry.add(namedGroups, {
 /** Where connections go: an address, a list of endpoints, the name of a group, or a group. */
 export const upstream = z.union([
   upstreamWord(),
-  endpointList(upstreamAddress()).transform((endpoints) => inPlace(plainGroup(endpoints))),
-  group.transform(inPlace),
+  shorthand(endpointList(upstreamAddress()), (endpoints) => inPlace(plainGroup(endpoints))),
+  z.codec(group, ANYTHING as z.ZodType<GroupInPlace, GroupInPlace>, {
+    decode: inPlace,
+    encode: (upstream) => upstream.group,
+  }),
 ], { error: 'an address such as "db.internal:5432", a list of addresses or a group' }).meta({
   id: "upstream",
 });
@@ -145,15 +184,29 @@ export type GroupEntry = z.output<typeof group>;
 /** An upstream after parsing. */
 export type UpstreamEntry = z.output<typeof upstream>;
 
+/** A group that is written where it is used. */
+interface GroupInPlace {
+  readonly kind: "group";
+  readonly group: GroupEntry;
+}
+
+let groupDefaults: SectionOutput<typeof groupSettings> | undefined;
+
 /** A group of which nothing is known but its endpoints. */
-export function plainGroup(endpoints: EndpointEntry[]): GroupEntry {
-  return { endpoints, ...groupSettings.parse({}) };
+function plainGroup(endpoints: GroupEntry["endpoints"]): GroupEntry {
+  groupDefaults ??= section(GROUP, groupSettings).parse({}, { ...JITLESS });
+  return { endpoints, ...groupDefaults };
+}
+
+/** A group whose only endpoint is an address. */
+export function loneGroup(address: Address): GroupEntry {
+  return plainGroup([plainEndpoint(address)]);
 }
 
 function isMapping(value: unknown): value is object {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-function inPlace(entry: GroupEntry) {
-  return { kind: "group", group: entry } as const;
+function inPlace(group: GroupEntry): GroupInPlace {
+  return { kind: "group", group };
 }

@@ -2,14 +2,19 @@
 
 import { z } from "zod";
 import { BANDWIDTH_PATTERN, formatBandwidth, parseBandwidth } from "../values/bandwidth.ts";
-import type { RateConfig } from "../config.ts";
 import { formatDuration, parseDuration } from "../values/duration.ts";
-import { count, DURATION } from "./fields.ts";
-import { scalar, textOrNumber, Unexpected } from "../values/scalar.ts";
-import { section } from "./section.ts";
+import { count, DURATION, inMilliseconds } from "./fields.ts";
+import { ANYTHING, scalar, textOrNumber, Unexpected } from "../values/scalar.ts";
+import { section, shorthand } from "./section.ts";
 
 /** How many connections a second, and how many at once, can still be told from no limit. */
 const MAX_RATE = 1_000_000;
+
+/** So many a second on average, and so many at once after a pause. */
+export interface RateConfig {
+  readonly rate: number;
+  readonly burst: number;
+}
 
 /** A duration in milliseconds, or `0` for no limit. */
 export function timeLimit(minimum: number) {
@@ -20,6 +25,8 @@ export function timeLimit(minimum: number) {
       if (milliseconds !== 0 && milliseconds < minimum) throw new Unexpected();
       return milliseconds;
     },
+    format: formatDuration,
+    fromNumber: inMilliseconds,
     json: [DURATION, { const: 0 }],
   });
 }
@@ -33,6 +40,7 @@ export function bandwidth(minimum: number) {
       if (bytesPerSecond !== 0 && bytesPerSecond < minimum) throw new Unexpected();
       return bytesPerSecond;
     },
+    format: formatBandwidth,
     json: [{ type: "string", pattern: BANDWIDTH_PATTERN }, { const: 0 }, { type: "integer", minimum }],
   });
 }
@@ -46,8 +54,11 @@ export function rate() {
     ),
   });
   return z.union([
-    perSecond().transform((rate) => withBurst({ rate })),
-    mapping.transform(withBurst),
+    shorthand(perSecond(), (rate) => withBurst({ rate })),
+    z.codec(mapping, ANYTHING as z.ZodType<RateConfig, RateConfig>, {
+      decode: withBurst,
+      encode: (rate) => rate,
+    }),
   ], { error: 'a number such as 200, or a mapping such as "rate: 200"' });
 }
 

@@ -1,30 +1,33 @@
 /** The shape of TLS with clients and with upstreams. */
 
 import { z } from "zod";
+import { isIpAddress } from "../values/address_text.ts";
+import { scalar, textOrNumber, Unexpected } from "../values/scalar.ts";
+import { HOST_NAME_PATTERN, parseHostName } from "../values/server_name.ts";
 import { offeredProtocols } from "./client_hello_fields.ts";
-import type { TlsConfig, UpstreamTlsConfig } from "../config.ts";
 import { choice, duration, flag } from "./fields.ts";
 import { filePath, type PathResolver } from "../values/file_path.ts";
-import { certificateName, tlsVersion } from "./tls_fields.ts";
-import { section } from "./section.ts";
+import { list, section } from "./section.ts";
 
-const CERTIFICATE = "a mapping with cert and key";
+const VERSIONS = ["1.2", "1.3"] as const;
 
-const certificate = section(CERTIFICATE, {
-  cert: filePath("certs/db.pem").describe("A PEM file: the certificate, then those of its issuers."),
-  key: filePath("certs/db.key").describe("A PEM file: the private key of the certificate."),
+const certificateFile = filePath("certs/db.pem");
+const keyFile = filePath("certs/db.key");
+
+const certificate = section("a mapping with cert and key", {
+  cert: certificateFile.describe("A PEM file: the certificate, then those of its issuers."),
+  key: keyFile.describe("A PEM file: the private key of the certificate."),
 });
 
 export const tls = section('a mapping such as "cert: db.pem" and "key: db.key"', {
-  certificates: z.array(certificate, { error: "a list of certificates" })
-    .min(1, { error: "at least one certificate" }).optional()
+  certificates: list(certificate, "certificates", "certificate").optional()
     .describe(
       "Certificates with their keys. The name a client asks for decides; the first is for all others.",
     ),
-  cert: certificate.shape.cert.optional().describe(
+  cert: certificateFile.optional().describe(
     "In place of certificates, where there is one: a PEM file with the certificate, then those of its issuers.",
   ),
-  key: certificate.shape.key.optional().describe("A PEM file with its private key."),
+  key: keyFile.optional().describe("A PEM file with its private key."),
   client_ca: filePath("certs/ca.pem").optional().describe(
     "A PEM file with the authorities that clients' certificates must come from.",
   ),
@@ -48,10 +51,10 @@ export const upstreamTls = section('a mapping such as "ca: ca.pem", or {}', {
   ca: filePath("certs/ca.pem").optional().describe(
     "A PEM file with the authorities that upstreams' certificates must come from. Left out, those Deno trusts.",
   ),
-  cert: filePath("certs/db.pem").optional().describe(
+  cert: certificateFile.optional().describe(
     "A PEM file with a certificate, for upstreams that ask for one.",
   ),
-  key: filePath("certs/db.key").optional().describe("A PEM file with its private key."),
+  key: keyFile.optional().describe("A PEM file with its private key."),
   server_name: certificateName().optional().describe(
     "The name or IP address that upstreams' certificates must be for; a name is also sent (SNI). Left out, the " +
       "host of the endpoint.",
@@ -64,33 +67,71 @@ export const upstreamTls = section('a mapping such as "ca: ca.pem", or {}', {
   ),
 });
 
-/** The settings of a service for TLS with clients, in full. Either way to name certificates is there. */
+/** TLS with clients. There is at least one certificate. */
+export interface TlsConfig
+  extends Omit<z.output<typeof tls>, "cert" | "key" | "certificates" | "clientAuth"> {
+  /** Which one a client gets depends on the name it asks for; the first is for all others. */
+  readonly certificates: readonly CertificateConfig[];
+  readonly clientAuth: "require" | "request" | "none";
+}
+
+/** TLS with upstreams. */
+export interface UpstreamTlsConfig extends Omit<z.output<typeof upstreamTls>, "cert" | "key"> {
+  /** For upstreams that ask for one. */
+  readonly certificate: CertificateConfig | undefined;
+}
+
+/** PEM files: a certificate with its issuers behind it, and its key. */
+export type CertificateConfig = z.output<typeof certificate>;
+
+/** The settings of a service for TLS with clients, in full. There is a certificate, written in either way. */
 export function completeTls(entry: z.output<typeof tls>, pathOf: PathResolver): TlsConfig {
-  const { certificates = [{ cert: entry.cert!, key: entry.key! }], client_ca: clientCa } = entry;
+  const { cert, key, certificates = [{ cert: cert!, key: key! }], clientCa, clientAuth, ...settings } = entry;
   return {
-    certificates: certificates.map(({ cert, key }) => ({ cert: pathOf(cert), key: pathOf(key) })),
+    ...settings,
+    certificates: certificates.map((files) => ({ cert: pathOf(files.cert), key: pathOf(files.key) })),
     clientCa: clientCa && pathOf(clientCa),
-    clientAuth: entry.client_auth ?? (clientCa === undefined ? "none" : "require"),
-    alpn: entry.alpn,
-    minVersion: entry.min_version,
-    seamless: entry.seamless,
-    handshakeTimeout: entry.handshake_timeout,
+    clientAuth: clientAuth ?? (clientCa === undefined ? "none" : "require"),
   };
 }
 
 /** The settings of a service for TLS with upstreams, in full. */
 export function completeUpstreamTls(
-  entry: z.output<typeof upstreamTls>,
+  { cert, key, ...settings }: z.output<typeof upstreamTls>,
   pathOf: PathResolver,
 ): UpstreamTlsConfig {
-  const { ca, cert, key, verify, alpn } = entry;
   return {
-    ca: ca && pathOf(ca),
-    certificate: cert !== undefined && key !== undefined
-      ? { cert: pathOf(cert), key: pathOf(key) }
-      : undefined,
-    serverName: entry.server_name,
-    verify,
-    alpn,
+    ...settings,
+    ca: settings.ca && pathOf(settings.ca),
+    certificate: cert && key ? { cert: pathOf(cert), key: pathOf(key) } : undefined,
   };
+}
+
+/** A version of TLS. Without quotes it is a number, which here loses nothing. */
+function tlsVersion() {
+  return scalar<(typeof VERSIONS)[number] | 1.2 | 1.3, (typeof VERSIONS)[number]>({
+    expected: '"1.2" or "1.3"',
+    parse: (value) => {
+      const version = VERSIONS.find((each) => each === String(textOrNumber(value)));
+      if (version !== undefined) return version;
+      throw new Unexpected(undefined, { meant: VERSIONS.find((each) => String(value).endsWith(each)) });
+    },
+    json: [{ enum: [...VERSIONS, ...VERSIONS.map(Number)] }],
+  });
+}
+
+/** Whom a certificate is for: a host name, or an IP address. */
+function certificateName() {
+  return scalar<string, string>({
+    expected: 'a name such as "db.internal", or an IP address',
+    parse: (value) => {
+      if (typeof value !== "string") throw new Unexpected();
+      const address = value.replace(/^\[(.*)\]$/, "$1");
+      return isIpAddress(address) ? address : parseHostName(value);
+    },
+    json: [{ type: "string", pattern: HOST_NAME_PATTERN }, {
+      type: "string",
+      pattern: "^\\[?[0-9a-fA-F:.]+\\]?$",
+    }],
+  });
 }

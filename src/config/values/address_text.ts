@@ -1,6 +1,12 @@
 /** The addresses that only a configuration has: they may be names of something else, or lack their port. */
 
-import { type Address, checkHost, parseUpstreamAddress, type TcpAddress } from "../../net/address.ts";
+import {
+  type Address,
+  checkHost,
+  formatAddress,
+  parseUpstreamAddress,
+  type TcpAddress,
+} from "../../net/address.ts";
 import { parseCidr } from "../../wire/ip/cidr.ts";
 
 /** How the name of a group looks: it has no colon, so that it cannot be an address, and is no number. */
@@ -41,6 +47,11 @@ export function parseEndpointAddress(text: string): Address {
     return { transport: "tcp", hostname: text, port: 0 };
   }
   return parseUpstreamAddress(text);
+}
+
+/** Formats an address so that {@linkcode parseEndpointAddress} gives it back. SRV records bring the port where it is 0. */
+export function formatEndpointAddress(address: Address): string {
+  return address.transport === "tcp" && address.port === 0 ? address.hostname : formatAddress(address);
 }
 
 /**

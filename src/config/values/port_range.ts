@@ -1,7 +1,11 @@
 /** Ranges of ports as people write them: `5000` or `7000-7010`; to listen on, with a host before them. */
 
 import { type Address, formatAddress, parseListenAddress } from "../../net/address.ts";
-import type { PortRange } from "../config.ts";
+/** Inclusive. */
+export interface PortRange {
+  readonly first: number;
+  readonly last: number;
+}
 
 /** The most ports one entry of `listen` may stand for: each is a socket of its own. */
 export const MAX_LISTENERS = 1000;
@@ -73,6 +77,11 @@ export function runsOf(addresses: readonly Address[], most = Infinity): AddressR
 /** Formats a run so that {@linkcode parseListenRange} gives it back. */
 export function formatRun({ first, last }: AddressRun): string {
   return last === portOf(first) ? formatAddress(first) : `${formatAddress(first)}-${last}`;
+}
+
+/** Formats addresses so that {@linkcode parseListenRange} gives them back: ports that follow each other are one range. */
+export function formatListenRanges(addresses: readonly Address[]): string[] {
+  return runsOf(addresses, MAX_LISTENERS).map(formatRun);
 }
 
 /** Merges ranges that overlap or touch, in ascending order. */

@@ -12,14 +12,18 @@ export type JsonSchema = Readonly<Record<string, unknown>>;
 /** What a single value can be in a document; bytes come from programs, and from `!!binary` in YAML. */
 export type Single = string | number | boolean | Uint8Array;
 
-/** How one kind of value is read, explained and completed. */
+/** One kind of value: how it is read, written and explained. */
 export interface Scalar<Output> {
   /** Completes "Expected …". */
   readonly expected: string;
   /** Throws a SyntaxError or RangeError whose message says what is wrong, or an `Unexpected`. */
   readonly parse: (value: Single) => Output;
-  /** What editors are told to accept, besides `${NAME}`. */
+  /** Writes a value so that `parse` gives it back; throws an `Unexpected` for what it is not for. Left out, it stays as it is. */
+  readonly format?: (value: Output) => unknown;
+  /** What editors accept, besides `${NAME}`. */
   readonly json: readonly JsonSchema[];
+  /** Writes a number that only a program can give as a file would: 1500 milliseconds as `1500ms`. */
+  readonly fromNumber?: (value: number) => unknown;
 }
 
 /** The value is not what was expected; the message only adds a proposal. */
@@ -36,26 +40,32 @@ export class Unexpected extends SyntaxError {
 /** Text that a variable goes into, whatever the value has to be afterwards. */
 export const FROM_ENVIRONMENT: JsonSchema = { type: "string", pattern: VARIABLE_PATTERN };
 
-/** A schema for one value. Editors also accept text with a variable in its place. */
-export function scalar<Input, Output>({ expected, parse, json }: Scalar<Output>) {
-  return reading<Input, Output>(
+/** A codec for one value. Editors also accept text with a variable in its place. */
+export function scalar<Input, Output>(kind: Scalar<Output>) {
+  const { expected, parse, format, json, fromNumber } = kind;
+  const schema = codec<Input, Output>(
     (value, context) => attempt(parse, value, { context, path: [], expected }),
-    { anyOf: [...json, FROM_ENVIRONMENT] },
+    format,
   );
+  z.globalRegistry.add(schema, { anyOf: [...json, FROM_ENVIRONMENT] });
+  KINDS.add(schema, { expected, fromNumber });
+  return schema;
 }
 
 /** How the values of a list are read; one value may stand for several. */
-export interface Scalars<Output> extends Omit<Scalar<Output>, "parse"> {
+export interface Scalars<Output> extends Pick<Scalar<Output>, "expected" | "json"> {
   readonly parse: (value: Single) => readonly Output[];
+  /** Writes the list so that `parse` gives each entry back. Left out, it stays as it is. */
+  readonly format?: (values: readonly Output[]) => readonly unknown[];
   /** Completes "Expected at least one …". Left out, the list may be empty. */
   readonly each?: string;
 }
 
-/** A schema for one value or a list of them. */
-export function scalars<Input, Output>({ expected, parse, json, each }: Scalars<Output>) {
+/** A codec for one value or a list of them. */
+export function scalars<Input, Output>({ expected, parse, format, json, each }: Scalars<Output>) {
   const entry = [...json, FROM_ENVIRONMENT];
   const minimum = each === undefined ? {} : { minItems: 1 };
-  return reading<Input | readonly Input[], Output[]>((value, context) => {
+  const schema = codec<Input | readonly Input[], readonly Output[]>((value, context) => {
     const entries: unknown[] = Array.isArray(value) ? value : [value];
     if (entries.length === 0 && each !== undefined) {
       context.issues.push({ code: "custom", message: `at least one ${each}`, input: value });
@@ -64,25 +74,50 @@ export function scalars<Input, Output>({ expected, parse, json, each }: Scalars<
       const path = Array.isArray(value) ? [index] : [];
       return attempt(parse, text, { context, path, expected });
     });
-  }, { anyOf: [...entry, { type: "array", ...minimum, items: { anyOf: entry } }] });
+  }, format);
+  z.globalRegistry.add(schema, { anyOf: [...entry, { type: "array", ...minimum, items: { anyOf: entry } }] });
+  KINDS.add(schema, { expected: `${expected}, or a list`, fromNumber: undefined });
+  return schema;
 }
 
-/**
- * A schema that takes anything and says itself what is wrong with it. Every schema costs start-up time, so there are
- * three here and not the four of `z.custom().transform().meta()`, whose `meta` makes a copy.
- */
-function reading<Input, Output>(
-  read: (value: unknown, context: z.core.$RefinementCtx) => Output,
-  json: JsonSchema,
-): z.ZodType<Output, Input> {
-  const schema = z.unknown().transform(read) as z.ZodType<Output> as z.ZodType<Output, Input>;
-  z.globalRegistry.add(schema, json);
-  return schema;
+/** What is known of a kind of value besides its JSON Schema. */
+export interface Kind {
+  /** Completes "Expected …". */
+  readonly expected: string;
+  readonly fromNumber: Scalar<unknown>["fromNumber"];
+}
+
+/** The kind of every codec of `scalar()` and `scalars()`. */
+export const KINDS = z.registry<Kind>();
+
+/** Takes anything: the codecs say themselves what is wrong with a value. One for all, as every schema takes time to make. */
+export const ANYTHING = z.any();
+
+type Issues = Pick<z.core.ParsePayload, "issues">;
+
+/** A codec between a value of a file and that of the program. */
+export function codec<Input, Output>(
+  decode: (value: unknown, context: Issues) => Output,
+  encode: ((value: Output, context: Issues) => unknown) | undefined,
+): z.ZodCodec<z.ZodType<Input, Input>, z.ZodType<Output, Output>> {
+  return z.codec(ANYTHING, ANYTHING, {
+    decode,
+    encode: (value, context) => {
+      if (value === undefined || encode === undefined) return value;
+      try {
+        return encode(value, context);
+      } catch (error) {
+        if (!(error instanceof Unexpected)) throw error;
+        context.issues.push({ code: "custom", message: error.message, input: value });
+        return z.NEVER;
+      }
+    },
+  });
 }
 
 /** Where `attempt` puts an issue, and what it says was expected. */
 export interface Attempt {
-  readonly context: z.core.$RefinementCtx;
+  readonly context: Issues;
   readonly path: PropertyKey[];
   readonly expected: string;
 }

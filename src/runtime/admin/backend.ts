@@ -10,7 +10,7 @@ import type {
   StatusView,
   UpstreamView,
 } from "../../admin/views.ts";
-import { encodeConfig } from "../../config/render/encode.ts";
+import { encodeConfig } from "../../config/encode.ts";
 import { groupsOf } from "../../config/rules/groups.ts";
 import { formatAddress } from "../../net/address.ts";
 import type { ProxyEvent } from "../../observe/events/events.ts";

@@ -54,7 +54,7 @@ function blocksOfMore({ services }: Config): string[] {
     ...allow,
     ...deny,
     ...acceptProxyProtocol?.from ?? [],
-    ...routes.flatMap(({ sourceAddresses }) => sourceAddresses ?? []),
+    ...routes.flatMap(({ sourceIp }) => sourceIp ?? []),
   ]);
   return [...new Set(texts)].flatMap((text) => {
     const meant = text.includes("/") ? blockMeantBy(text) : undefined;

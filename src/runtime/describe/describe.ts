@@ -69,10 +69,10 @@ function describeTargets(service: ServiceConfig): Target[] {
 
 function conditionsOf(route: RouteConfig): Condition[] {
   const conditions: [key: string, values: readonly string[] | undefined][] = [
-    ["source_port", route.sourcePorts?.map(formatPortRange)],
-    ["source_ip", route.sourceAddresses],
-    ["listen_port", route.listenPorts?.map(formatPortRange)],
-    ["sni", route.serverNames],
+    ["source_port", route.sourcePort?.map(formatPortRange)],
+    ["source_ip", route.sourceIp],
+    ["listen_port", route.listenPort?.map(formatPortRange)],
+    ["sni", route.sni],
     ["alpn", route.alpn],
   ];
   return conditions.flatMap(([key, values]) =>

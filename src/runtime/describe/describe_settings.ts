@@ -29,5 +29,5 @@ export function describeSettings(service: ServiceConfig): string[] {
 
 /** With TLS of its own, a service reads the ClientHello itself. */
 function isPeeking({ routes, tls }: ServiceConfig): boolean {
-  return tls === undefined && routes.some(({ serverNames, alpn }) => (serverNames ?? alpn) !== undefined);
+  return tls === undefined && routes.some(({ sni, alpn }) => (sni ?? alpn) !== undefined);
 }

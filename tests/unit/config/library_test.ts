@@ -3,6 +3,7 @@ import { decodeConfig } from "../../../src/config/decode.ts";
 import { DURATION_PATTERN } from "../../../src/config/values/duration.ts";
 import { jsonSchemaText } from "../../../src/config/schema/json_schema.ts";
 import { decodeOptions, type ProxyOptions, toDocument } from "../../../src/config/library.ts";
+import { toCamelCase } from "../../../src/config/schema/section.ts";
 import { type Schema, schemaKeys } from "./schema_keys.ts";
 
 const SERVICE = { name: "a", listen: 0, upstream: "db:5432" };
@@ -38,10 +39,16 @@ Deno.test("decodeOptions() decodes like a file with the same settings", () => {
 Deno.test("decodeOptions() takes milliseconds wherever the schema has a duration", () => {
   const keys = schemaKeys(JSON.parse(jsonSchemaText()) as Schema)
     .filter(({ schema }) => schema.anyOf?.some(({ pattern }) => pattern === DURATION_PATTERN))
-    .map(({ path }) => path.at(-1)!);
-  assert.ok(new Set(keys).size >= 11, keys.join());
-  for (const key of keys) assert.deepEqual(toDocument({ [key]: 1500 }), { [key]: "1500ms" }, key);
-  assert.deepEqual(toDocument({ bufferSize: 65536 }), { buffer_size: 65536 });
+    .map(({ path }) => path);
+  assert.ok(new Set(keys.map((path) => path.at(-1))).size >= 11, keys.join());
+  const lists = new Set(["services", "routes", "endpoints", "certificates"]);
+  /** The value behind its path, in lists where there are lists. */
+  const nested = (path: readonly string[], value: unknown): unknown =>
+    path.reduceRight((inner, key) => ({ [key]: lists.has(key) ? [inner] : inner }), value);
+  for (const path of keys) {
+    assert.deepEqual(toDocument(nested(path.map(toCamelCase), 1500)), nested(path, "1500ms"), path.join("."));
+  }
+  assert.deepEqual(toDocument({ defaults: { bufferSize: 65536 } }), { defaults: { buffer_size: 65536 } });
 });
 
 Deno.test("decodeOptions() leaves out keys without a value", () => {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { ConfigError } from "../../../src/config/config_error.ts";
 import { decodeConfig } from "../../../src/config/decode.ts";
 import { diffConfig } from "../../../src/config/diff.ts";
-import { encodeConfig } from "../../../src/config/render/encode.ts";
+import { encodeConfig } from "../../../src/config/encode.ts";
 import { decodeOptions } from "../../../src/config/library.ts";
 import { jsonSchemaText } from "../../../src/config/schema/json_schema.ts";
 

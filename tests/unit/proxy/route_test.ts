@@ -11,11 +11,11 @@ const UNIX_CLIENT: RouteFacts = { sourceAddress: "", sourcePort: 0, listenPort: 
 
 Deno.test("the first route whose conditions are all met is taken", () => {
   const routes = routesOf(
-    { sourcePorts: [port(40_000)], sourceAddresses: ["10.2.0.0/16"] },
-    { sourcePorts: [{ first: 30_000, last: 40_000 }], listenPorts: [port(5000)] },
-    { sourceAddresses: ["192.0.2.1", "10.1.0.0/16"] },
-    { listenPorts: [{ first: 5000, last: 5010 }, port(6000)] },
-    { sourcePorts: [port(50_000), port(50_002)] },
+    { sourcePort: [port(40_000)], sourceIp: ["10.2.0.0/16"] },
+    { sourcePort: [{ first: 30_000, last: 40_000 }], listenPort: [port(5000)] },
+    { sourceIp: ["192.0.2.1", "10.1.0.0/16"] },
+    { listenPort: [{ first: 5000, last: 5010 }, port(6000)] },
+    { sourcePort: [port(50_000), port(50_002)] },
   );
   const indexOf = (facts: Partial<RouteFacts>) => {
     const match = compileRoutes(routes).match({ ...CLIENT, ...facts });
@@ -41,7 +41,7 @@ Deno.test("without routes none is taken", () => {
 });
 
 Deno.test("a route without conditions takes everyone", () => {
-  const matcher = compileRoutes(routesOf({ sourcePorts: [port(1)] }, {}, {}));
+  const matcher = compileRoutes(routesOf({ sourcePort: [port(1)] }, {}, {}));
   assert.equal(matcher.match(CLIENT)?.index, 1);
   assert.equal(matcher.match(UNIX_CLIENT)?.index, 1);
   assert.equal(matcher.match({ ...CLIENT, sourcePort: 1 })?.index, 0);
@@ -50,9 +50,9 @@ Deno.test("a route without conditions takes everyone", () => {
 Deno.test("a unix client has no source, and a unix socket no listening port", () => {
   const everything: PortRange[] = [{ first: 0, last: 65_535 }];
   const matcher = compileRoutes(routesOf(
-    { sourcePorts: everything },
-    { sourceAddresses: ["0.0.0.0/0", "::/0"] },
-    { listenPorts: everything },
+    { sourcePort: everything },
+    { sourceIp: ["0.0.0.0/0", "::/0"] },
+    { listenPort: everything },
     {},
   ));
   assert.equal(matcher.match(UNIX_CLIENT)?.index, 3);
@@ -61,12 +61,12 @@ Deno.test("a unix client has no source, and a unix socket no listening port", ()
 });
 
 Deno.test("a condition that lists nothing is met by nobody", () => {
-  const matcher = compileRoutes(routesOf({ sourcePorts: [] }, { sourceAddresses: [] }, { listenPorts: [] }));
+  const matcher = compileRoutes(routesOf({ sourcePort: [] }, { sourceIp: [] }, { listenPort: [] }));
   assert.equal(matcher.match(CLIENT), undefined);
 });
 
 Deno.test("a source address that is none is refused", () => {
-  assert.throws(() => compileRoutes(routesOf({ sourceAddresses: ["ten"] })), {
+  assert.throws(() => compileRoutes(routesOf({ sourceIp: ["ten"] })), {
     name: "SyntaxError",
     message: /^Cannot parse "ten"/,
   });
@@ -85,8 +85,8 @@ Deno.test("routes match as if they were tried one by one", () => {
     "0.0.0.0/0",
     "::/0",
   );
-  const sourceAddresses = fc.option(fc.array(blocks, { maxLength: 3 }), { nil: undefined, freq: 2 });
-  const conditions = fc.record({ sourcePorts: ranges, sourceAddresses, listenPorts: ranges });
+  const sourceIp = fc.option(fc.array(blocks, { maxLength: 3 }), { nil: undefined, freq: 2 });
+  const conditions = fc.record({ sourcePort: ranges, sourceIp, listenPort: ranges });
   const addresses = fc.constantFrom("10.1.2.3", "10.1.2.4", "10.2.0.0", "192.0.2.1", "2001:db8::1", "::1");
   const ports = fc.constantFrom(1, 2, 3, 4, 5, 6, 9, 10, 11, 65_533, 65_534, 65_535);
   const client = fc.oneof(
@@ -112,13 +112,13 @@ Deno.test("routes match as if they were tried one by one", () => {
 });
 
 /** The meaning of a route, said as simply as possible. */
-function fits({ sourcePorts, sourceAddresses, listenPorts }: RouteConfig, facts: RouteFacts): boolean {
+function fits({ sourcePort, sourceIp, listenPort }: RouteConfig, facts: RouteFacts): boolean {
   const isIn = (ranges: readonly PortRange[] | undefined, port: number) =>
     ranges === undefined || ranges.some(({ first, last }) => port >= first && port <= last);
-  if (!isIn(sourcePorts, facts.sourcePort) || !isIn(listenPorts, facts.listenPort)) return false;
-  if (sourceAddresses === undefined) return true;
+  if (!isIn(sourcePort, facts.sourcePort) || !isIn(listenPort, facts.listenPort)) return false;
+  if (sourceIp === undefined) return true;
   const family = facts.sourceAddress.includes(":") ? "ipv6" : "ipv4";
-  return facts.sourceAddress !== "" && sourceAddresses.some((block) => {
+  return facts.sourceAddress !== "" && sourceIp.some((block) => {
     const [address, prefix] = block.split("/");
     const list = new BlockList();
     const blockFamily = block.includes(":") ? "ipv6" : "ipv4";
@@ -129,10 +129,10 @@ function fits({ sourcePorts, sourceAddresses, listenPorts }: RouteConfig, facts:
 
 function routesOf(...rules: readonly Conditions[]): RouteConfig[] {
   const none = {
-    sourcePorts: undefined,
-    sourceAddresses: undefined,
-    listenPorts: undefined,
-    serverNames: undefined,
+    sourcePort: undefined,
+    sourceIp: undefined,
+    listenPort: undefined,
+    sni: undefined,
     alpn: undefined,
   };
   return rules.map((conditions, index) => ({ ...none, ...conditions, upstream: groupOf(`group ${index}`) }));

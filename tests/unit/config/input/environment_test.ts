@@ -158,10 +158,10 @@ Deno.test("decodeConfig() takes groups and routes from the environment", () => {
   assert.deepEqual(pg.healthCheck?.send, new TextEncoder().encode("AUTH db\r\n"));
   assert.equal(pg.healthCheck.rise, 7);
   assert.deepEqual(services[0]?.routes, [{
-    sourcePorts: [{ first: 7, last: 7 }],
-    sourceAddresses: ["10.0.0.7"],
-    listenPorts: undefined,
-    serverNames: undefined,
+    sourcePort: [{ first: 7, last: 7 }],
+    sourceIp: ["10.0.0.7"],
+    listenPort: undefined,
+    sni: undefined,
     alpn: undefined,
     upstream: pg,
   }]);

@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { decodeConfig } from "../../../../src/config/decode.ts";
-import { encodeConfig } from "../../../../src/config/render/encode.ts";
-import { encodeListen } from "../../../../src/config/render/encode_listen.ts";
-import { formatPayload, parsePayload } from "../../../../src/config/values/payload.ts";
-import { parseListenRange } from "../../../../src/config/values/port_range.ts";
+import { decodeConfig } from "../../../src/config/decode.ts";
+import { encodeConfig } from "../../../src/config/encode.ts";
+import { formatPayload, parsePayload } from "../../../src/config/values/payload.ts";
+import { formatListenRanges, parseListenRange } from "../../../src/config/values/port_range.ts";
 
-Deno.test("encodeListen() makes ranges of ports that follow each other", () => {
-  const encoded = (...texts: string[]) => encodeListen(texts.flatMap(parseListenRange));
+Deno.test("formatListenRanges() makes ranges of ports that follow each other", () => {
+  const encoded = (...texts: string[]) => formatListenRanges(texts.flatMap(parseListenRange));
   assert.deepEqual(encoded("5000", "5001", "5002"), ["127.0.0.1:5000-5002"]);
   assert.deepEqual(encoded("5001", "5000"), ["127.0.0.1:5001", "127.0.0.1:5000"]);
   assert.deepEqual(encoded(":5000", "5001"), ["[::]:5000", "127.0.0.1:5001"]);
@@ -16,21 +15,21 @@ Deno.test("encodeListen() makes ranges of ports that follow each other", () => {
   assert.deepEqual(encoded("[::1]:1-3", "[::1]:4"), ["[::1]:1-4"]);
 });
 
-Deno.test("encodeListen() makes no range that is too long to be read again", () => {
+Deno.test("formatListenRanges() makes no range that is too long to be read again", () => {
   const addresses = ["1-1000", "1001-2000", "2001"].flatMap(parseListenRange);
-  const encoded = encodeListen(addresses);
+  const encoded = formatListenRanges(addresses);
   assert.deepEqual(encoded, ["127.0.0.1:1-1000", "127.0.0.1:1001-2000", "127.0.0.1:2001"]);
   assert.deepEqual(encoded.flatMap(parseListenRange), addresses);
 });
 
-Deno.test("parseListenRange() gives back what encodeListen() was given", () => {
+Deno.test("parseListenRange() gives back what formatListenRanges() was given", () => {
   const host = fc.constantFrom("127.0.0.1:", "[::1]:", ":");
   const tcp = fc.tuple(host, fc.integer({ min: 0, max: 5 })).map((parts) => parts.join(""));
   const addresses = fc.array(fc.oneof(tcp, fc.constant("unix:/a-1"))).map((texts) =>
     texts.flatMap(parseListenRange)
   );
   fc.assert(fc.property(addresses, (list) => {
-    assert.deepEqual(encodeListen(list).flatMap(parseListenRange), list);
+    assert.deepEqual(formatListenRanges(list).flatMap(parseListenRange), list);
   }));
 });
 

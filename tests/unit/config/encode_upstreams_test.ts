@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { decodeConfig } from "../../../../src/config/decode.ts";
-import { encodeConfig } from "../../../../src/config/render/encode.ts";
+import { decodeConfig } from "../../../src/config/decode.ts";
+import { encodeConfig } from "../../../src/config/encode.ts";
 
 Deno.test("encodeConfig() writes an address as itself, a group by its name, and one in place in place", () => {
   const list = ["a:1", "b:1"];

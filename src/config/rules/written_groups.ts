@@ -1,37 +1,31 @@
-/** Finds out how each upstream group of a configuration is written: by its name, in place, or as an address. */
+/** How each upstream group of a configuration is written in a file: by its name, in place, or as an address. */
 
-import { formatAddress } from "../../net/address.ts";
 import { GROUP_NAME_PATTERN } from "../values/address_text.ts";
 import type { Config, GroupConfig, ServiceConfig } from "../config.ts";
-import type { UpstreamInput } from "./encode_document.ts";
-import { encodeGroup } from "./encode_group.ts";
-import type { SecretFormat } from "./encode_secret.ts";
-import { untakenName } from "../rules/groups.ts";
+import type { UpstreamEntry } from "../schema/group_schema.ts";
+import { untakenName } from "./groups.ts";
 
 /**
- * Writes the upstreams of services and routes, so that `Groups` makes the same groups of them, with the same names
- * and in the same order. A group is written in place where it can be: there it changes only with its service.
+ * The upstreams of services and routes as they are written, so that `Groups` makes the same groups of them, with the
+ * same names and in the same order. A group is written in place where it can be: there it changes only with its service.
  */
-export class UpstreamEncoder {
+export class WrittenGroups {
   /** The groups to be written under `upstreams`. */
-  readonly named: readonly GroupConfig[];
-  readonly #secrets: SecretFormat;
-  readonly #names: ReadonlySet<string>;
+  readonly named: ReadonlyMap<string, GroupConfig>;
   readonly #inPlace: ReadonlySet<string>;
 
-  constructor({ upstreams, services }: Config, secrets: SecretFormat) {
+  constructor({ upstreams, services }: Pick<Config, "upstreams" | "services">) {
     const uses = usesIn(services);
-    this.#secrets = secrets;
     this.#inPlace = namesInPlace(upstreams, uses);
-    this.named = upstreams.slice(0, countNamed(upstreams, uses, this.#inPlace));
-    this.#names = new Set(this.named.map(({ name }) => name));
+    const named = upstreams.slice(0, countNamed(upstreams, uses, this.#inPlace));
+    this.named = new Map(named.map((group) => [group.name, group]));
   }
 
-  encode(group: GroupConfig): UpstreamInput {
-    if (this.#names.has(group.name)) return group.name;
-    if (this.#inPlace.has(group.name)) return encodeGroup(group, this.#secrets);
+  entryOf(group: GroupConfig): UpstreamEntry {
+    if (this.named.has(group.name)) return { kind: "name", name: group.name };
+    if (this.#inPlace.has(group.name)) return { kind: "group", group };
     // What is called neither by a name of its own nor by its place was written as its only endpoint.
-    return formatAddress(group.endpoints[0]!.address);
+    return { kind: "address", address: group.endpoints[0]!.address };
   }
 }
 

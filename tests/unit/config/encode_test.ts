@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { parse } from "@std/yaml/parse";
 import { Ajv } from "npm:ajv@8.20.0";
-import { decodeConfig } from "../../../../src/config/decode.ts";
-import { encodeConfig } from "../../../../src/config/render/encode.ts";
-import { jsonSchemaText } from "../../../../src/config/schema/json_schema.ts";
-import { type Schema, schemaKeys } from "../schema_keys.ts";
+import { decodeConfig } from "../../../src/config/decode.ts";
+import { encodeConfig } from "../../../src/config/encode.ts";
+import { jsonSchemaText } from "../../../src/config/schema/json_schema.ts";
+import { type Schema, schemaKeys } from "./schema_keys.ts";
 
-const ROOT = new URL("../../../../", import.meta.url);
+const ROOT = new URL("../../../", import.meta.url);
 const VALID = new URL("tests/config/valid/", ROOT);
 const TOKEN = "correct-horse-battery";
 
