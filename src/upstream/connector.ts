@@ -13,11 +13,21 @@ import { ReusePool } from "./pool/reuse_pool.ts";
 import { StaleConnRetry } from "./pool/stale_conn_retry.ts";
 import { WarmPool } from "./pool/warm_pool.ts";
 
-/** Where the way of one connection is noted, attempt by attempt. */
+/** What is known of a client's connect, attempt by attempt. */
 export interface Attempts {
   /** The endpoint tried last. */
   endpoint: string;
   attempts: number;
+}
+
+/** The search for an endpoint that takes one client. */
+interface Search {
+  readonly client: string;
+  readonly progress: Attempts;
+  readonly preface: Uint8Array | undefined;
+  /** On the clock of `performance.now()`. */
+  startedAt: number;
+  tried: readonly Endpoint[];
 }
 
 const NONE: readonly Endpoint[] = [];
@@ -25,7 +35,7 @@ const NONE: readonly Endpoint[] = [];
 /** Connects the clients of one service to one group. */
 export class Connector {
   readonly group: Group;
-  readonly #leg: UpstreamDialer;
+  readonly #dialer: UpstreamDialer;
   /** The limits of one attempt. */
   readonly #deadlines: Deadlines;
   readonly #pool: Pool | undefined;
@@ -36,7 +46,7 @@ export class Connector {
 
   constructor(group: Group, options: UpstreamDialerOptions) {
     this.group = group;
-    this.#leg = new UpstreamDialer(group, options);
+    this.#dialer = new UpstreamDialer(group, options);
     const { retry, pool } = group.config;
     // One attempt may not take longer than all together.
     const timeout = Math.min(options.connectTimeout || Infinity, retry.timeout || Infinity);
@@ -44,7 +54,7 @@ export class Connector {
     const { row } = group;
     if (pool?.mode === "reuse") this.#pool = new ReusePool(pool, row);
     else if (pool !== undefined) {
-      this.#pool = new WarmPool(pool, (endpoint, place) => this.#openAhead(endpoint, place), row);
+      this.#pool = new WarmPool(pool, (endpoint, permit) => this.#openAhead(endpoint, permit), row);
     }
   }
 
@@ -83,130 +93,141 @@ export class Connector {
   }
 
   /**
-   * Connects to an endpoint that `client`, an address without its port, gets by the group's policy; after a failure
+   * Connects to an endpoint that the group's policy chooses for `client`, an address without its port; after a failure
    * to another one, `retry.attempts` times and for `retry.timeout` in all.
    *
    * @param preface What the connection begins with.
    * @throws {ProxyError} of the last attempt, or why there was none.
    */
-  async connect(client: string, progress: Attempts, preface?: Uint8Array): Promise<Lease> {
-    const { retry } = this.group.config;
-    if (!this.group.isSettled) await this.#settled();
-    const startedAt = performance.now();
-    let tried = NONE;
-    let failure: ProxyError | undefined;
-    let left = Infinity;
-    for (;;) {
-      const endpoint = this.group.enter(client, tried);
-      if (typeof endpoint === "string") throw failure ?? this.#unavailable(endpoint);
-      progress.endpoint = endpoint.key;
-      progress.attempts += 1;
-      try {
-        const conn = await this.#open(endpoint, left, preface);
-        // The endpoint went down after it was chosen.
-        if (!this.group.keeps(endpoint)) {
-          conn.close();
-          throw new ProxyError("endpoint_down", "proxy");
-        }
-        return new Lease(this.group, endpoint, conn);
-      } catch (cause) {
-        endpoint.leave();
-        failure = proxyErrorOf(cause, "upstream");
-        if (!failure.retryable || progress.attempts >= retry.attempts) throw failure;
-        left = (retry.timeout || Infinity) - (performance.now() - startedAt);
-        if (left <= 0) throw failure;
-      }
-      tried = [...tried, endpoint];
-    }
+  connect(client: string, progress: Attempts, preface?: Uint8Array): Promise<Lease> {
+    const search = { client, progress, preface, startedAt: performance.now(), tried: NONE };
+    return this.group.isSettled ? this.#attempt(search) : this.#settled(search);
+  }
+
+  /** No async function, and one promise for each step: short connections feel every one more. */
+  #attempt(search: Search, within = Infinity, failure?: ProxyError): Promise<Lease> {
+    const { client, progress, preface, tried } = search;
+    const endpoint = this.group.enter(client, tried);
+    if (typeof endpoint === "string") return Promise.reject(failure ?? this.#unavailable(endpoint));
+    progress.endpoint = endpoint.key;
+    progress.attempts += 1;
+    const deadline = this.#deadlines.start(within);
+    return this.#open(endpoint, deadline.signal, preface).then((conn) => {
+      deadline[Symbol.dispose]();
+      if (this.group.keeps(endpoint)) return new Lease(this.group, endpoint, conn);
+      // The endpoint went down after it was chosen.
+      conn.close();
+      return this.#retry(search, endpoint, new ProxyError("endpoint_down", "proxy"));
+    }, (cause) => {
+      deadline[Symbol.dispose]();
+      return this.#retry(search, endpoint, cause);
+    });
+  }
+
+  #retry(search: Search, failed: Endpoint, cause: unknown): Promise<Lease> {
+    failed.leave();
+    const failure = proxyErrorOf(cause, "upstream");
+    const { attempts, timeout } = this.group.config.retry;
+    if (!failure.retryable || search.progress.attempts >= attempts) throw failure;
+    const left = (timeout || Infinity) - (performance.now() - search.startedAt);
+    if (left <= 0) throw failure;
+    search.tried = [...search.tried, failed];
+    return this.#attempt(search, left, failure);
   }
 
   #fill(endpoint: Endpoint): void {
     if (this.#pool instanceof WarmPool) this.#pool.fill(endpoint);
   }
 
-  #open(endpoint: Endpoint, within: number, preface: Uint8Array | undefined): Promise<Conn> {
-    // Most groups have no pool, and every promise more is felt by short connections.
-    return this.#pool === undefined
-      ? this.#openNew(endpoint, undefined, within, preface)
-      : this.#openPooled(this.#pool, endpoint, within, preface);
+  #open(endpoint: Endpoint, signal: AbortSignal, preface: Uint8Array | undefined): Promise<Conn> {
+    if (this.#stopped !== undefined) return Promise.reject(this.#stopped);
+    if (this.#pool !== undefined) return this.#openPooled(this.#pool, endpoint, signal, preface);
+    const permit = endpoint.permits.tryAcquire();
+    return permit !== undefined && preface === undefined
+      ? this.#dialer.open(endpoint, permit, signal)
+      : this.#openNew(endpoint, permit, signal, preface);
   }
 
   async #openPooled(
     pool: Pool,
     endpoint: Endpoint,
-    within: number,
+    signal: AbortSignal,
     preface: Uint8Array | undefined,
   ): Promise<Conn> {
     const found = await pool.take(endpoint);
     if (found === undefined || found instanceof Permit) {
-      return await this.#openNew(endpoint, found, within, preface);
+      return await this.#openNew(endpoint, found, signal, preface);
     }
     if (this.#stopped !== undefined) {
       found.close();
       throw this.#stopped;
     }
-    const pooled = preface === undefined ? found : await this.#beginPooled(endpoint, found, within, preface);
+    const pooled = preface === undefined ? found : await this.#beginPooled(endpoint, found, signal, preface);
     return pooled === undefined
-      ? await this.#openNew(endpoint, undefined, within, preface)
-      : new StaleConnRetry(pooled, () => this.#openNew(endpoint, undefined, Infinity, preface));
+      ? await this.#openNew(endpoint, endpoint.permits.tryAcquire(), signal, preface)
+      : new StaleConnRetry(pooled, () => this.#reopen(endpoint, preface));
   }
 
-  /** Undefined when the connection is no good any more, which says nothing of the endpoint. */
+  /** Undefined when the idle connection is broken, which says nothing of the endpoint. */
   async #beginPooled(
     endpoint: Endpoint,
     conn: Conn,
-    within: number,
+    signal: AbortSignal,
     preface: Uint8Array,
   ): Promise<Conn | undefined> {
-    using deadline = this.#deadlines.start(within);
     try {
-      return await this.#leg.begin(endpoint, conn, preface, deadline.signal);
+      return await this.#dialer.begin(endpoint, conn, preface, signal);
     } catch (cause) {
-      if (deadline.signal.aborted) throw cause;
+      if (signal.aborted) throw cause;
       return undefined;
     }
   }
 
-  /**
-   * @param reserved A place to open it with, if there is one already.
-   * @param within Milliseconds; an attempt has no more than its own time either way.
-   */
+  /** Instead of an idle connection that turned out to be closed. */
+  async #reopen(endpoint: Endpoint, preface: Uint8Array | undefined): Promise<Conn> {
+    if (this.#stopped !== undefined) throw this.#stopped;
+    using deadline = this.#deadlines.start();
+    return await this.#openNew(endpoint, endpoint.permits.tryAcquire(), deadline.signal, preface);
+  }
+
+  /** @param permit Undefined when none is left, and the client waits for one. */
   async #openNew(
     endpoint: Endpoint,
-    reserved: Permit | undefined,
-    within: number,
+    permit: Permit | undefined,
+    signal: AbortSignal,
     preface: Uint8Array | undefined,
   ): Promise<Conn> {
     if (this.#stopped !== undefined) {
-      reserved?.[Symbol.dispose]();
+      permit?.[Symbol.dispose]();
       throw this.#stopped;
     }
-    using deadline = this.#deadlines.start(within);
-    const { signal } = deadline;
     const generation = this.#generation;
-    const found = reserved ?? endpoint.places.take() ?? await this.#waitForPlace(endpoint, signal);
-    const conn = found instanceof Permit ? await this.#leg.open(endpoint, found, signal) : found;
+    const found = permit ?? await this.#waitForPermit(endpoint, signal);
+    const conn = found instanceof Permit ? await this.#dialer.open(endpoint, found, signal) : found;
     try {
-      const begun = preface === undefined ? conn : await this.#leg.begin(endpoint, conn, preface, signal);
+      const begun = preface === undefined ? conn : await this.#dialer.begin(endpoint, conn, preface, signal);
       const pool = this.#pool;
       return pool === undefined ? begun : pool.adopt(endpoint, begun, () => generation === this.#generation);
     } catch (cause) {
-      throw this.#leg.failed(endpoint, cause);
+      throw this.#dialer.failed(endpoint, cause);
     }
   }
 
-  async #openAhead(endpoint: Endpoint, place: Permit): Promise<Conn> {
+  async #openAhead(endpoint: Endpoint, permit: Permit): Promise<Conn> {
     using deadline = this.#deadlines.start();
-    return await this.#leg.open(endpoint, place, deadline.signal);
+    return await this.#dialer.open(endpoint, permit, deadline.signal);
   }
 
-  #waitForPlace(endpoint: Endpoint, signal: AbortSignal): Promise<Permit | Conn> {
-    return endpoint.places.wait(this.#pool, signal, () => this.group.evictIdle(endpoint));
+  #waitForPermit(endpoint: Endpoint, signal: AbortSignal): Promise<Permit | Conn> {
+    return endpoint.permits.acquire(this.#pool, signal, () => this.group.evictIdle(endpoint));
   }
 
-  async #settled(): Promise<void> {
+  /** The same, once the group knows which of its endpoints work. */
+  async #settled(search: Search): Promise<Lease> {
     using deadline = this.#deadlines.start();
     await this.group.settled(deadline.signal);
+    search.startedAt = performance.now();
+    return await this.#attempt(search);
   }
 
   #unavailable(why: Unavailable): ProxyError {

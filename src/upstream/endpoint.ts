@@ -57,7 +57,7 @@ export class Endpoint implements Candidate {
   readonly address: Address;
   #spec: EndpointSpec;
   /** What connections are opened with; a client has entered before it asks for one. */
-  readonly places: ConnectionSemaphore;
+  readonly permits: ConnectionSemaphore;
   state: EndpointState;
   readonly #row: EndpointRow;
   readonly #clients: Gauge;
@@ -74,7 +74,7 @@ export class Endpoint implements Candidate {
     this.state = record.state;
     this.#row = row;
     this.#clients = clients;
-    this.places = new ConnectionSemaphore(record.maxConnections, open, wakeUps);
+    this.permits = new ConnectionSemaphore(record.maxConnections, open, wakeUps);
   }
 
   get weight(): number {
@@ -93,7 +93,7 @@ export class Endpoint implements Candidate {
   update(record: EndpointRecord): void {
     this.#spec = record;
     this.state = record.state;
-    this.places.limit = record.maxConnections;
+    this.permits.limit = record.maxConnections;
   }
 
   /** Clients that have entered, in all threads. */
@@ -156,7 +156,7 @@ export class Endpoint implements Candidate {
   /** It is gone: nothing is kept ready for it, and those who still come are not counted any more. */
   retire(): void {
     this.#isRetired = true;
-    this.places.retire();
+    this.permits.retire();
   }
 }
 

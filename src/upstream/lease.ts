@@ -1,4 +1,4 @@
-/** A connection to an endpoint, and the place it takes there. */
+/** A connection to an endpoint, and the client's slot there. */
 
 import type { Conn } from "../net/socket/conn.ts";
 import type { ProxyError } from "../net/errors.ts";
@@ -8,16 +8,17 @@ import type { Group } from "./group.ts";
 /** A connection that the upstream resets within this time, in milliseconds, having sent nothing, never worked. */
 const AT_ONCE = 1000;
 
-/** Disposing of it closes the connection and frees the place. */
+/** Disposing closes the connection and frees the slot. */
 export class Lease implements Disposable {
   readonly conn: Conn;
+  /** When the client got the connection, on the clock of `performance.now()`. */
+  readonly openedAt = performance.now();
   readonly #group: Group;
   readonly #endpoint: Endpoint;
-  readonly #openedAt = performance.now();
   #watch: Disposable | undefined;
   #isOver = false;
 
-  /** The place is taken already. */
+  /** The client has entered `endpoint`. */
   constructor(group: Group, endpoint: Endpoint, conn: Conn) {
     this.#group = group;
     this.#endpoint = endpoint;
@@ -27,10 +28,10 @@ export class Lease implements Disposable {
   /** The relay failed; counts against the endpoint if the connection was never of any use. */
   failed(error: ProxyError, bytesFromUpstream: number): void {
     if (error.side !== "upstream" || !error.isReset || bytesFromUpstream > 0) return;
-    if (performance.now() - this.#openedAt < AT_ONCE) this.#group.connectionFailed(this.#endpoint, error);
+    if (performance.now() - this.openedAt < AT_ONCE) this.#group.connectionFailed(this.#endpoint, error);
   }
 
-  /** Calls `abort` should the endpoint go down while the connection is open. */
+  /** Calls `abort` if the endpoint goes down while the connection is open. */
   whenDown(abort: (error: ProxyError) => void): void {
     this.#watch = this.#endpoint.whenDown(abort);
   }

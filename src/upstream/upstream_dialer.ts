@@ -1,4 +1,4 @@
-/** One service's way to an endpoint: TCP, TLS, and what must be said before it. */
+/** Connects one service to an endpoint: TCP, TLS, and the preface before it. */
 
 import {
   type Adapter,
@@ -30,7 +30,7 @@ export interface UpstreamDialerOptions extends SocketOptions {
   readonly dial?: typeof dial;
 }
 
-/** Opens connections, and tells the group what came of it. */
+/** Opens connections, and reports to the group what came of it. */
 export class UpstreamDialer {
   readonly #group: Group;
   readonly #options: UpstreamDialerOptions;
@@ -41,32 +41,65 @@ export class UpstreamDialer {
   }
 
   /**
-   * Connects as far as that can be done for no client in particular: TLS too, unless a preface must come first.
+   * Connects as far as is possible before the client is known: TLS too, unless a preface must come first.
    *
-   * @param place Given back when the connection is closed, or when there will be none.
+   * @param permit Released when the connection is closed, or when there will be none.
    * @throws {ProxyError} or the reason of `signal`.
    */
-  async open(endpoint: Endpoint, place: Permit, signal: AbortSignal): Promise<Conn> {
-    const { adapter, sourceAddress: localAddress, tls, hasPreface, dial: connect = dial } = this.#options;
-    const began = performance.now();
-    let conn: Conn | undefined;
+  open(endpoint: Endpoint, permit: Permit, signal: AbortSignal): Promise<Conn> {
+    const { adapter, sourceAddress: localAddress, dial: connect = dial } = this.#options;
+    const startedAt = performance.now();
+    // No async function: short connections feel every promise.
+    return connect(endpoint.address, { adapter, localAddress, signal }).then(
+      (dialled) => {
+        const conn = permit === UNCOUNTED ? dialled : new PermittedConn(dialled, permit);
+        return this.#connected(endpoint, conn, startedAt, signal);
+      },
+      (cause) => {
+        permit[Symbol.dispose]();
+        throw this.failed(endpoint, cause);
+      },
+    );
+  }
+
+  #connected(
+    endpoint: Endpoint,
+    conn: Conn,
+    startedAt: number,
+    signal: AbortSignal,
+  ): Conn | Promise<Conn> {
+    const { tls, hasPreface } = this.#options;
     try {
-      const dialled = await connect(endpoint.address, { adapter, localAddress, signal });
-      conn = place === UNCOUNTED ? dialled : new PermittedConn(dialled, place);
       applySocketOptions(conn, this.#options);
-      if (tls !== undefined && !hasPreface) conn = await secure(tls, endpoint, conn, signal);
-      this.#group.connected(endpoint, performance.now() - began);
-      return conn;
     } catch (cause) {
-      if (conn === undefined) place[Symbol.dispose]();
-      else conn.close();
+      conn.close();
+      throw this.failed(endpoint, cause);
+    }
+    if (tls !== undefined && !hasPreface) return this.#secured(tls, endpoint, conn, startedAt, signal);
+    this.#group.connected(endpoint, performance.now() - startedAt);
+    return conn;
+  }
+
+  async #secured(
+    tls: UpstreamTls,
+    endpoint: Endpoint,
+    conn: Conn,
+    startedAt: number,
+    signal: AbortSignal,
+  ): Promise<Conn> {
+    try {
+      const secured = await secure(tls, endpoint, conn, signal);
+      this.#group.connected(endpoint, performance.now() - startedAt);
+      return secured;
+    } catch (cause) {
+      conn.close();
       throw this.failed(endpoint, cause);
     }
   }
 
   /**
-   * Says what the connection begins with, and does what had to wait for that. Takes the connection over: it is closed
-   * when that fails.
+   * Sends the preface, and then begins TLS where the service has it. Owns the connection: it is closed if that
+   * fails.
    *
    * @throws {ProxyError} or the reason of `signal`.
    */
@@ -83,7 +116,7 @@ export class UpstreamDialer {
     return tls === undefined ? conn : await secure(tls, endpoint, conn, signal);
   }
 
-  /** What went wrong with a connection; counts against the endpoint if that is to blame. */
+  /** The error of a connection, which counts against the endpoint if that is to blame. */
   failed(endpoint: Endpoint, cause: unknown): ProxyError {
     const error = proxyErrorOf(cause, "upstream");
     if (error.side === "upstream") this.#group.connectionFailed(endpoint, error);

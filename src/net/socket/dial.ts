@@ -36,18 +36,29 @@ const NAMES = new NameLookup();
  *
  * @throws {ProxyError} of side `upstream`, or `proxy` when this machine lacks what it takes; or the reason of `signal`.
  */
-export async function dial(address: Address, options: DialOptions): Promise<Conn> {
-  const { localAddress, signal } = options;
-  try {
-    signal.throwIfAborted();
-    if (address.transport === "unix") return await dialUnix(address, signal);
-    const { hostname, port } = address;
-    if (!isIpLiteral(hostname)) return await dialName(address, options);
-    if (!isReachable(hostname, localAddress)) throw otherFamily(hostname, localAddress);
-    return await dialHost(hostname, port, options, signal);
-  } catch (cause) {
+export function dial(address: Address, options: DialOptions): Promise<Conn> {
+  const { signal } = options;
+  const fail = (cause: unknown): never => {
     throw proxyErrorOf(signal.aborted ? signal.reason : cause, "upstream");
+  };
+  if (
+    address.transport === "tcp" && options.adapter === "deno" && options.localAddress === undefined &&
+    !signal.aborted && isIpLiteral(address.hostname)
+  ) {
+    // Most dials: short connections feel every promise.
+    return connectDeno(address.hostname, address.port, signal, false).then(notItself, fail);
   }
+  return dialAny(address, options).catch(fail);
+}
+
+async function dialAny(address: Address, options: DialOptions): Promise<Conn> {
+  const { localAddress, signal } = options;
+  signal.throwIfAborted();
+  if (address.transport === "unix") return await dialUnix(address, signal);
+  const { hostname, port } = address;
+  if (!isIpLiteral(hostname)) return await dialName(address, options);
+  if (!isReachable(hostname, localAddress)) throw otherFamily(hostname, localAddress);
+  return await dialHost(hostname, port, options, signal);
 }
 
 async function dialName({ hostname, port }: TcpAddress, options: DialOptions): Promise<Conn> {
@@ -90,9 +101,18 @@ function otherFamily(hostname: string, from: string | undefined): ProxyError {
   });
 }
 
-/** Attempts over several addresses are ours (happy eyeballs), and Deno's own cost something where there is one. */
 function dialDeno(hostname: string, port: number, signal: AbortSignal): Promise<Conn> {
-  return Deno.connect({ hostname, port, signal, autoSelectFamily: !isIpLiteral(hostname) }).then(notItself);
+  return connectDeno(hostname, port, signal, !isIpLiteral(hostname)).then(notItself);
+}
+
+/** @param autoSelectFamily Deno's own happy eyeballs, which cost time even for a single address. */
+function connectDeno(
+  hostname: string,
+  port: number,
+  signal: AbortSignal,
+  autoSelectFamily: boolean,
+): Promise<Deno.TcpConn> {
+  return Deno.connect({ hostname, port, signal, autoSelectFamily });
 }
 
 function notItself(conn: Deno.TcpConn): Conn {

@@ -65,13 +65,17 @@ function denoListener(listener: Deno.Listener, address: Address): Listener {
   let isClosed = false;
   return {
     address,
-    accept: async () => new DenoConn(await listener.accept() as Deno.TcpConn | Deno.UnixConn),
+    accept: () => listener.accept().then(toConn),
     close: () => {
       // A second Deno close() throws BadResource.
       if (!isClosed) listener.close();
       isClosed = true;
     },
   };
+}
+
+function toConn(conn: Deno.Conn): Conn {
+  return new DenoConn(conn as Deno.TcpConn | Deno.UnixConn);
 }
 
 async function listenUnix(asked: UnixAddress, mode: number | undefined): Promise<Listener> {

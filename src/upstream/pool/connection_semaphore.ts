@@ -4,53 +4,53 @@ import type { Conn } from "../../net/socket/conn.ts";
 import type { Gauge } from "../../shared/gauge.ts";
 import type { WakeUps } from "../../shared/wake_ups.ts";
 
-/** The right to one connection. Disposing of it passes it on; doing so again changes nothing. */
+/** The right to one connection. Disposing releases it; a second time changes nothing. */
 export class Permit implements Disposable {
-  readonly #onLeft: () => void;
-  #isLeft = false;
+  readonly #onReleased: () => void;
+  #isReleased = false;
 
-  constructor(onLeft: () => void) {
-    this.#onLeft = onLeft;
+  constructor(onReleased: () => void) {
+    this.#onReleased = onReleased;
   }
 
   [Symbol.dispose](): void {
-    if (this.#isLeft) return;
-    this.#isLeft = true;
-    this.#onLeft();
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    this.#onReleased();
   }
 }
 
 /** Where nothing is counted. */
 export const UNCOUNTED = new Permit(() => {});
 
-/** A client for whom there was no place. */
+/** A client that found no permit. */
 interface Waiter {
   /** Whose connections it can use. */
   readonly pool: object | undefined;
   readonly grant: (granted: Permit | Conn) => void;
-  /** Has a connection closed that nobody uses. */
+  /** Closes one idle connection. */
   readonly evictIdle: () => void;
 }
 
 /**
- * Clients are counted elsewhere, and no more of them are let in than there are places. So one who finds none left
- * finds one that a pool holds, in this thread or another, or one whose connection is just being closed, and need only
- * wait for it.
+ * Bounds the connections of one endpoint. A client has its slot at the endpoint (`Endpoint.enter()`) before it asks, and
+ * there are no more slots than permits. If no permit is left, a pool of this or another thread holds one, or the socket
+ * of one is just being closed: waiting is enough.
  */
 export class ConnectionSemaphore {
   /** What counts from the next one on. */
   limit: number;
   readonly #gauge: Gauge;
   readonly #wakeUps: WakeUps;
-  /** Those who came first are first. */
+  /** First come, first served. */
   readonly #waiters = new Set<Waiter>();
-  /** Shows other threads that somebody waits here. */
+  /** Shows other threads that a client waits here. */
   #waiting: DisposableStack | undefined;
   #isRetired = false;
 
   /**
    * @param limit 0 is no limit, and then nothing is counted.
-   * @param gauge Counts the places taken.
+   * @param gauge Counts the permits in use.
    */
   constructor(limit: number, gauge: Gauge, wakeUps: WakeUps) {
     this.limit = limit;
@@ -63,22 +63,22 @@ export class ConnectionSemaphore {
     return this.#waiters.size > 0 || this.#gauge.isAwaited;
   }
 
-  /** A place, if one is left. */
-  take(): Permit | undefined {
+  /** A permit, if one is left. */
+  tryAcquire(): Permit | undefined {
     if (this.limit === 0 || this.#isRetired) return UNCOUNTED;
-    if (this.#gauge.enter(this.limit)) return new Permit(this.#onLeft);
+    if (this.#gauge.enter(this.limit)) return new Permit(this.#onReleased);
     return this.#gauge.isClaimed ? undefined : UNCOUNTED;
   }
 
   /**
-   * The next place that is left; or, if that comes first, a connection that `pool` has opened. To be called when
-   * there is none to take.
+   * The next permit that becomes free or, if that comes first, a connection that `pool` has opened. To be called
+   * when there is none to take.
    *
-   * @param evictIdle Has a connection closed that nobody uses, wherever it is. Called at once, and again whenever a
-   * place was left and somebody else was faster.
+   * @param evictIdle Closes one idle connection, in whatever thread. Called at once, and again whenever another client
+   * got the permit that was freed.
    * @throws the reason of `signal`.
    */
-  wait(
+  acquire(
     pool: object | undefined,
     signal: AbortSignal,
     evictIdle: () => void = () => {},
@@ -104,14 +104,14 @@ export class ConnectionSemaphore {
     });
   }
 
-  /** Gives a connection with its place to a client of `pool` who waits here; tells whether there is one. */
+  /** Hands a connection with its permit to a client of `pool` that waits here; false if none does. */
   offer(pool: object, conn: Conn): boolean {
     const waiter = this.#waiters.values().find((each) => each.pool === pool);
     waiter?.grant(conn);
     return waiter !== undefined;
   }
 
-  /** The endpoint is gone: those who still come are not counted any more. */
+  /** The endpoint is gone: nothing is counted from now on. */
   retire(): void {
     this.#isRetired = true;
     for (const waiter of [...this.#waiters]) waiter.grant(UNCOUNTED);
@@ -123,9 +123,9 @@ export class ConnectionSemaphore {
     this.#waiting = new DisposableStack();
     this.#waiting.use(this.#gauge.wait());
     this.#waiting.use(this.#wakeUps.watch(this.#gauge.slot, this.#serve));
-    // One may have been left in another thread before it could see that somebody waits.
-    const place = this.take();
-    if (place !== undefined) waiter.grant(place);
+    // Another thread may have released one before it could see that a client waits.
+    const permit = this.tryAcquire();
+    if (permit !== undefined) waiter.grant(permit);
   }
 
   #remove(waiter: Waiter): void {
@@ -135,18 +135,18 @@ export class ConnectionSemaphore {
     this.#waiting = undefined;
   }
 
-  /** Gives places that are left to those who wait. */
+  /** Hands free permits to those that wait. */
   readonly #serve = (): void => {
     for (const waiter of [...this.#waiters]) {
-      const place = this.take();
-      if (place === undefined) return waiter.evictIdle();
-      waiter.grant(place);
+      const permit = this.tryAcquire();
+      if (permit === undefined) return waiter.evictIdle();
+      waiter.grant(permit);
     }
   };
 
-  readonly #onLeft = (): void => {
+  readonly #onReleased = (): void => {
     const [next] = this.#waiters;
-    if (next !== undefined) next.grant(new Permit(this.#onLeft));
+    if (next !== undefined) next.grant(new Permit(this.#onReleased));
     else if (this.#gauge.leave()) this.#wakeUps.freed(this.#gauge.slot);
   };
 }

@@ -1,17 +1,17 @@
-/** A connection that holds a place at its endpoint for as long as its socket is open. */
+/** A connection that holds a permit of its endpoint for as long as its socket is open. */
 
 import type { Conn } from "../../net/socket/conn.ts";
 import { ConnWrapper } from "../../net/socket/conn_wrapper.ts";
 import type { Permit } from "./connection_semaphore.ts";
 
 export class PermittedConn extends ConnWrapper {
-  readonly #place: Permit;
+  readonly #permit: Permit;
   #reading: Promise<unknown> | undefined;
   #writing: Promise<unknown> | undefined;
 
-  constructor(conn: Conn, place: Permit) {
+  constructor(conn: Conn, permit: Permit) {
     super(conn);
-    this.#place = place;
+    this.#permit = permit;
   }
 
   override read(buffer: Uint8Array): Promise<number | null> {
@@ -38,10 +38,10 @@ export class PermittedConn extends ConnWrapper {
 
   /**
    * Deno closes a socket only when what is under way on it has been given up, which takes until after `close()`:
-   * whoever got the place at once would often be connected before this connection has ended (half of 400 were).
+   * a client that got the permit at once was often connected before this connection had ended (half of 400 were).
    */
   async #leave(): Promise<void> {
     await Promise.allSettled([this.#reading, this.#writing]);
-    this.#place[Symbol.dispose]();
+    this.#permit[Symbol.dispose]();
   }
 }

@@ -7,7 +7,7 @@ import type { Endpoint } from "../endpoint.ts";
 import type { Permit } from "./connection_semaphore.ts";
 
 export interface Pool {
-  /** For one client: a waiting connection, else the place to open one; undefined when there is none left. */
+  /** For one client: an idle connection, else the permit to open one; undefined when there is none left. */
   take(endpoint: Endpoint): Promise<Conn | Permit | undefined>;
   /**
    * Prepares a connection dialled for a client that found no idle one.

@@ -26,7 +26,7 @@ export class ReusePool implements Pool {
     // The newest: those that are not needed grow old and go.
     const conn = this.#shelf.take(endpoint, "newest");
     this.#cells[conn === undefined ? "poolMisses" : "poolHits"].add();
-    return Promise.resolve(conn?.use() ?? endpoint.places.take());
+    return Promise.resolve(conn?.use() ?? endpoint.permits.tryAcquire());
   }
 
   adopt(endpoint: Endpoint, conn: Conn, isCurrent: () => boolean): Conn {
@@ -35,7 +35,7 @@ export class ReusePool implements Pool {
       quiet,
       maxUses,
       onFree: (free) => {
-        const isKept = !this.#stopped && isCurrent() && endpoint.isUp && !endpoint.places.isWanted &&
+        const isKept = !this.#stopped && isCurrent() && endpoint.isUp && !endpoint.permits.isWanted &&
           this.#shelf.count(endpoint) < maxIdle;
         if (isKept) this.#shelf.put(endpoint, free);
         else free.close();

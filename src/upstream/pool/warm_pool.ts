@@ -25,7 +25,7 @@ interface Supply {
 
 export class WarmPool implements Pool {
   readonly #config: PoolConfig;
-  readonly #open: (endpoint: Endpoint, place: Permit) => Promise<Conn>;
+  readonly #open: (endpoint: Endpoint, permit: Permit) => Promise<Conn>;
   readonly #shelf: IdleConnList<WarmConn>;
   readonly #supplies = new Map<Endpoint, Supply>();
   readonly #opening = new Set<Promise<void>>();
@@ -33,12 +33,12 @@ export class WarmPool implements Pool {
   #stopped = false;
 
   /**
-   * @param open Dials an endpoint, and takes the place over; what comes of it is counted there.
+   * @param open Dials an endpoint, and takes the permit over, and counts what comes of it.
    * @param row The accounts of the group.
    */
   constructor(
     config: PoolConfig,
-    open: (endpoint: Endpoint, place: Permit) => Promise<Conn>,
+    open: (endpoint: Endpoint, permit: Permit) => Promise<Conn>,
     { cells }: Pick<UpstreamRow, "cells">,
   ) {
     this.#config = config;
@@ -56,7 +56,7 @@ export class WarmPool implements Pool {
     this.#cells[conn === undefined ? "poolMisses" : "poolHits"].add();
     this.#supplyOf(endpoint).lastClient = performance.now();
     // The client comes before those for whom the pool is filled.
-    const found = conn ?? endpoint.places.take();
+    const found = conn ?? endpoint.permits.tryAcquire();
     this.fill(endpoint);
     return found;
   }
@@ -65,15 +65,15 @@ export class WarmPool implements Pool {
     return conn;
   }
 
-  /** Opens as many connections as are missing, as far as the endpoint has places left. */
+  /** Opens as many connections as are missing, as far as the endpoint has permits left. */
   fill(endpoint: Endpoint): void {
     const supply = this.#supplyOf(endpoint);
     if (this.#stopped || !endpoint.isUp || performance.now() < supply.notBefore) return;
     while (this.#shelf.count(endpoint) + supply.opening < this.#config.maxIdle) {
-      const place = endpoint.places.take();
-      if (place === undefined) return;
+      const permit = endpoint.permits.tryAcquire();
+      if (permit === undefined) return;
       supply.opening += 1;
-      const done = this.#openOne(endpoint, place, supply).then(() => void this.#opening.delete(done));
+      const done = this.#openOne(endpoint, permit, supply).then(() => void this.#opening.delete(done));
       this.#opening.add(done);
     }
   }
@@ -110,13 +110,13 @@ export class WarmPool implements Pool {
     }
   }
 
-  async #openOne(endpoint: Endpoint, place: Permit, supply: Supply): Promise<void> {
+  async #openOne(endpoint: Endpoint, permit: Permit, supply: Supply): Promise<void> {
     try {
-      const conn = await this.#open(endpoint, place);
+      const conn = await this.#open(endpoint, permit);
       supply.pause = 0;
       if (this.#stopped || this.#supplies.get(endpoint) !== supply) return conn.close();
-      if (endpoint.places.isWanted) {
-        if (!endpoint.places.offer(this, conn)) conn.close();
+      if (endpoint.permits.isWanted) {
+        if (!endpoint.permits.offer(this, conn)) conn.close();
         return;
       }
       const warm: WarmConn = new WarmConn(conn, () => this.#lost(endpoint, warm));

@@ -165,7 +165,7 @@ Deno.test("a client who is being given a connection or a place when all is stopp
     await assert.rejects(connecting, SHUTDOWN);
     await settled();
     assert.deepEqual(dialled.map(({ isClosed }) => isClosed), isOpen ? [true] : []);
-    const place = only.places.take();
+    const place = only!.permits.tryAcquire();
     assert.ok(place instanceof Permit, "none is taken");
     place[Symbol.dispose]();
     await fixture[Symbol.asyncDispose]();

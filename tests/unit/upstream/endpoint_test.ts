@@ -47,7 +47,7 @@ Deno.test("it is what its record says, and what a later one says", () => {
     5,
     state,
   ]);
-  assert.equal(endpoint.places.limit, 5);
+  assert.equal(endpoint.permits.limit, 5);
 });
 
 Deno.test("it is up unless a check, failures or an operator say otherwise, or it is gone", () => {
@@ -65,7 +65,7 @@ Deno.test("it is up unless a check, failures or an operator say otherwise, or it
   }
   const { endpoint } = endpointWith();
   endpoint.retire();
-  assert.deepEqual([endpoint.isUp, endpoint.isOut, endpoint.places.take()], [false, false, UNCOUNTED]);
+  assert.deepEqual([endpoint.isUp, endpoint.isOut, endpoint.permits.tryAcquire()], [false, false, UNCOUNTED]);
 });
 
 Deno.test("clients come in up to its limit, and are counted", () => {

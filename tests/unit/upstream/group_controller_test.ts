@@ -93,9 +93,9 @@ Deno.test("an endpoint with another weight, tier or limit is the same one, with 
       weight,
       maxConnections,
     ]);
-    const taken = Array.from({ length: maxConnections }, () => after!.used.places.take());
+    const taken = Array.from({ length: maxConnections }, () => after!.used.permits.tryAcquire());
     assert.ok(taken.every((place) => place !== undefined));
-    assert.equal(after!.used.places.take() === undefined, maxConnections > 0);
+    assert.equal(after!.used.permits.tryAcquire() === undefined, maxConnections > 0);
     for (const place of taken) place![Symbol.dispose]();
     before!.used.leave();
   }

@@ -215,7 +215,7 @@ Deno.test("who comes to an endpoint that was given back is let in, and counted b
   only!.leave();
   assert.equal(only!.active, 0);
   for (let client = 0; client < 3; client++) assert.equal(group.enter("192.0.2.9", []), only);
-  const place = only!.places.take();
+  const place = only!.permits.tryAcquire();
   assert.ok(place !== undefined, "connections are no longer limited either");
   place[Symbol.dispose]();
   const others = Array.from({ length: memory.gauges.capacity }, () => memory.gauges.claim());

@@ -65,19 +65,19 @@ Deno.test("an endpoint that has gone, by itself or with its group, counts nobody
   group.watch(watcher);
   const [first, second] = group.endpoints;
   const takeAll = (endpoint: Endpoint) => {
-    const place = endpoint.places.take();
+    const place = endpoint.permits.tryAcquire();
     assert.notEqual(place, UNCOUNTED);
-    assert.equal(endpoint.places.take(), undefined);
+    assert.equal(endpoint.permits.tryAcquire(), undefined);
     return place!;
   };
   const places = [takeAll(first!), takeAll(second!)];
   // Before the keeper has given back what counts them.
   group.setEndpoints(fixture.keeper.records.slice(0, 1));
-  assert.equal(second!.places.take(), UNCOUNTED);
-  assert.equal(first!.places.take(), undefined);
+  assert.equal(second!.permits.tryAcquire(), UNCOUNTED);
+  assert.equal(first!.permits.tryAcquire(), undefined);
   assert.deepEqual(watcher.heard.splice(0), ["unusable 192.0.2.1:2"]);
   group.retire();
-  assert.equal(first!.places.take(), UNCOUNTED);
+  assert.equal(first!.permits.tryAcquire(), UNCOUNTED);
   assert.deepEqual(watcher.heard.splice(0), ["unusable 192.0.2.1:1"]);
   for (const place of places) place[Symbol.dispose]();
 });

@@ -15,34 +15,34 @@ const ALONE = new WakeUps(() => {});
 
 Deno.test("there are as many places as the limit says, and one that is left can be taken again", () => {
   const { places, count } = placesFor(2);
-  const [first, second] = [places.take(), places.take()];
+  const [first, second] = [places.tryAcquire(), places.tryAcquire()];
   assert.ok(first !== undefined && second !== undefined);
-  assert.equal(places.take(), undefined);
+  assert.equal(places.tryAcquire(), undefined);
   first[Symbol.dispose]();
   first[Symbol.dispose]();
   assert.equal(count(), 1);
-  assert.ok(places.take() !== undefined);
-  assert.equal(places.take(), undefined);
+  assert.ok(places.tryAcquire() !== undefined);
+  assert.equal(places.tryAcquire(), undefined);
 });
 
 Deno.test("without a limit nothing is counted", () => {
   const places = new ConnectionSemaphore(0, new GaugeTable(1).claim()!, ALONE);
-  assert.equal(places.take(), UNCOUNTED);
-  assert.equal(places.take(), UNCOUNTED);
+  assert.equal(places.tryAcquire(), UNCOUNTED);
+  assert.equal(places.tryAcquire(), UNCOUNTED);
 });
 
 Deno.test("a place that is left goes to whoever waited longest, and to nobody else", async () => {
   const { places, count } = placesFor(1);
-  const place = places.take()!;
+  const place = places.tryAcquire()!;
   const granted: string[] = [];
   const waiting = ["first", "second"].map(async (name) => {
-    const next = await places.wait(POOL, NEVER);
+    const next = await places.acquire(POOL, NEVER);
     granted.push(name);
     return next as Permit;
   });
   assert.equal(places.isWanted, true);
   place[Symbol.dispose]();
-  assert.equal(places.take(), undefined, "it is passed on without being free");
+  assert.equal(places.tryAcquire(), undefined, "it is passed on without being free");
   (await waiting[0]!)[Symbol.dispose]();
   const last = await waiting[1]!;
   assert.deepEqual([granted, count(), places.isWanted], [["first", "second"], 1, false]);
@@ -52,13 +52,13 @@ Deno.test("a place that is left goes to whoever waited longest, and to nobody el
 
 Deno.test("who gives up waiting gets nothing, and who comes with an aborted signal does not wait", async () => {
   const { places, count } = placesFor(1);
-  const place = places.take()!;
+  const place = places.tryAcquire()!;
   const abort = new AbortController();
   const reason = new Error("too late");
-  const waiting = assert.rejects(places.wait(POOL, abort.signal), reason);
+  const waiting = assert.rejects(places.acquire(POOL, abort.signal), reason);
   abort.abort(reason);
   await waiting;
-  await assert.rejects(places.wait(POOL, abort.signal), reason);
+  await assert.rejects(places.acquire(POOL, abort.signal), reason);
   assert.equal(places.isWanted, false);
   place[Symbol.dispose]();
   assert.equal(count(), 0);
@@ -66,11 +66,11 @@ Deno.test("who gives up waiting gets nothing, and who comes with an aborted sign
 
 Deno.test("a connection is offered to those of the same pool only", async () => {
   const { places } = placesFor(1);
-  const place = places.take()!;
-  const stranger = places.wait({}, NEVER);
+  const place = places.tryAcquire()!;
+  const stranger = places.acquire({}, NEVER);
   const conn = new FakeConn();
   assert.equal(places.offer(POOL, conn), false);
-  const waiting = places.wait(POOL, NEVER);
+  const waiting = places.acquire(POOL, NEVER);
   assert.equal(places.offer(POOL, conn), true);
   assert.equal(await waiting, conn);
   assert.equal(places.offer(POOL, conn), false);
@@ -88,13 +88,13 @@ Deno.test("who waits has room made again whenever a place went to somebody else"
     new GaugeTable({ slots: 1, threads: 2 }, 1, gauges.memory).at(gauge.slot),
     ALONE,
   );
-  const place = elsewhere.take()!;
+  const place = elsewhere.tryAcquire()!;
   let asked = 0;
-  const waiting = places.wait(POOL, NEVER, () => void (asked += 1));
+  const waiting = places.acquire(POOL, NEVER, () => void (asked += 1));
   assert.equal(asked, 1);
   // Left, and taken again by a client of that thread before word of it arrives here.
   place[Symbol.dispose]();
-  const again = elsewhere.take()!;
+  const again = elsewhere.tryAcquire()!;
   wakeUps.wake(gauge.slot);
   assert.equal(asked, 2);
   again[Symbol.dispose]();
@@ -105,9 +105,9 @@ Deno.test("who waits has room made again whenever a place went to somebody else"
 
 Deno.test("once the endpoint is gone who comes does not wait, even before its gauge was given back", () => {
   const { places, count } = placesFor(1);
-  const place = places.take()!;
+  const place = places.tryAcquire()!;
   places.retire();
-  assert.equal(places.take(), UNCOUNTED);
+  assert.equal(places.tryAcquire(), UNCOUNTED);
   place[Symbol.dispose]();
   assert.equal(count(), 0);
 });
@@ -116,13 +116,13 @@ Deno.test("once the endpoint is gone nobody waits, and the gauge is free after t
   const gauges = new GaugeTable(1);
   const gauge = gauges.claim()!;
   const places = new ConnectionSemaphore(1, gauge, ALONE);
-  const place = places.take()!;
-  const waiting = places.wait(POOL, NEVER);
+  const place = places.tryAcquire()!;
+  const waiting = places.acquire(POOL, NEVER);
   places.retire();
   // As the keeper of the endpoint does.
   gauge.release();
   assert.equal(await waiting, UNCOUNTED);
-  assert.equal(places.take(), UNCOUNTED);
+  assert.equal(places.tryAcquire(), UNCOUNTED);
   assert.equal(gauges.claim(), undefined);
   place[Symbol.dispose]();
   assert.ok(gauges.claim() !== undefined);
@@ -130,15 +130,15 @@ Deno.test("once the endpoint is gone nobody waits, and the gauge is free after t
 
 Deno.test("who waits is told of places that other threads leave, however others here come and go", async () => {
   const { here, there, told } = twoThreads();
-  const place = there.take()!;
+  const place = there.tryAcquire()!;
   assert.equal(there.isWanted, false);
   place[Symbol.dispose]();
   assert.deepEqual(told, [], "nobody waits");
   for (const round of ["first", "second"]) {
-    const taken = there.take()!;
+    const taken = there.tryAcquire()!;
     const abort = new AbortController();
-    const hasty = assert.rejects(here.wait(POOL, abort.signal));
-    const patient = here.wait(POOL, NEVER);
+    const hasty = assert.rejects(here.acquire(POOL, abort.signal));
+    const patient = here.acquire(POOL, NEVER);
     assert.deepEqual([there.isWanted, here.isWanted], [true, true], round);
     abort.abort(new Error("too late"));
     await hasty;
@@ -153,19 +153,19 @@ Deno.test("a place that was left before it was seen that somebody waits is found
   const { here, there } = twoThreads();
   let asked = 0;
   // Nothing tells of it: it is free already.
-  const place = await here.wait(POOL, NEVER, () => void (asked += 1));
+  const place = await here.acquire(POOL, NEVER, () => void (asked += 1));
   assert.ok(place instanceof Permit);
-  assert.deepEqual([asked, there.take(), here.isWanted], [0, undefined, false]);
+  assert.deepEqual([asked, there.tryAcquire(), here.isWanted], [0, undefined, false]);
   place[Symbol.dispose]();
 });
 
 Deno.test("of a gauge that was given back nobody is refused a place", () => {
   const gauge = new GaugeTable(1).claim()!;
   const places = new ConnectionSemaphore(1, gauge, ALONE);
-  const place = places.take()!;
-  assert.equal(places.take(), undefined);
+  const place = places.tryAcquire()!;
+  assert.equal(places.tryAcquire(), undefined);
   gauge.release();
-  assert.equal(places.take(), UNCOUNTED);
+  assert.equal(places.tryAcquire(), UNCOUNTED);
   place[Symbol.dispose]();
 });
 

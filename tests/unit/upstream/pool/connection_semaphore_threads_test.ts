@@ -12,7 +12,7 @@ const NEVER = new AbortController().signal;
 
 Deno.test("a place that is left in one thread reaches the one who waits in another", async () => {
   const { threads: [here, there], post, value } = fixture(1);
-  const place = here!.take()!;
+  const place = here!.tryAcquire()!;
   const granted = waiting(there!);
   assert.equal(here!.isWanted, true, "it can be seen in the other thread");
   place[Symbol.dispose]();
@@ -25,18 +25,18 @@ Deno.test("a place that is left in one thread reaches the one who waits in anoth
 
 Deno.test("who begins to wait just as a place is left gets it: nobody was told, as nobody waited yet", async () => {
   const { threads: [here, there], post } = fixture(1);
-  const place = here!.take()!;
-  assert.equal(there!.take(), undefined);
+  const place = here!.tryAcquire()!;
+  assert.equal(there!.tryAcquire(), undefined);
   place[Symbol.dispose]();
   assert.equal(post.size, 0);
-  const granted = await there!.wait(undefined, NEVER);
-  assert.equal(here!.take(), undefined);
+  const granted = await there!.acquire(undefined, NEVER);
+  assert.equal(here!.tryAcquire(), undefined);
   (granted as Permit)[Symbol.dispose]();
 });
 
 Deno.test("of those who wait in several threads one gets the place, and the others go on waiting", async () => {
   const { threads, post, value } = fixture(1, 3);
-  const place = threads[0]!.take()!;
+  const place = threads[0]!.tryAcquire()!;
   const second = waiting(threads[1]!);
   const third = waiting(threads[2]!);
   place[Symbol.dispose]();
@@ -53,7 +53,7 @@ Deno.test("of those who wait in several threads one gets the place, and the othe
 
 Deno.test("a place goes first to those who wait in the same thread, and is not free meanwhile", async () => {
   const { threads: [here, there], post } = fixture(1);
-  const place = here!.take()!;
+  const place = here!.tryAcquire()!;
   const far = waiting(there!);
   const near = waiting(here!);
   place[Symbol.dispose]();
@@ -66,7 +66,7 @@ Deno.test("a place goes first to those who wait in the same thread, and is not f
 
 Deno.test("several places that are left before the word arrives serve as many as wait", async () => {
   const { threads: [here, there], post, value } = fixture(2);
-  const places = [here!.take()!, here!.take()!];
+  const places = [here!.tryAcquire()!, here!.tryAcquire()!];
   const first = waiting(there!);
   const second = waiting(there!);
   for (const place of places) place[Symbol.dispose]();
@@ -80,16 +80,16 @@ Deno.test("several places that are left before the word arrives serve as many as
 
 Deno.test("the word for one who has given up changes nothing, and the place is free", async () => {
   const { threads: [here, there], post, value } = fixture(1);
-  const place = here!.take()!;
+  const place = here!.tryAcquire()!;
   const abort = new AbortController();
-  const gaveUp = assert.rejects(there!.wait(undefined, abort.signal), { name: "AbortError" });
+  const gaveUp = assert.rejects(there!.acquire(undefined, abort.signal), { name: "AbortError" });
   place[Symbol.dispose]();
   abort.abort();
   await gaveUp;
   assert.deepEqual([here!.isWanted, there!.isWanted], [false, false]);
   post.deliverAll();
   assert.equal(value(), 0);
-  using taken = here!.take();
+  using taken = here!.tryAcquire();
   assert.ok(taken !== undefined);
 });
 
@@ -140,7 +140,7 @@ function fixture(limit: number, threads = 2) {
 /** Waits for a place. */
 function waiting(places: ConnectionSemaphore): { readonly place: Promise<Permit>; readonly count: number } {
   let count = 0;
-  const place = places.wait(undefined, NEVER).then((granted) => {
+  const place = places.acquire(undefined, NEVER).then((granted) => {
     count += 1;
     return granted as Permit;
   });

@@ -100,8 +100,8 @@ Deno.test("a client who waits for a place gets the next connection that his pool
   await using pool = new TestPool({ maxIdle: 2 }, 2);
   pool.fill();
   const { signal } = new AbortController();
-  const mine = pool.endpoint.places.wait(pool, signal);
-  const other = pool.endpoint.places.wait({}, signal);
+  const mine = pool.endpoint.permits.acquire(pool, signal);
+  const other = pool.endpoint.permits.acquire({}, signal);
   await pool.opened(2);
   const conn = await mine;
   assert.ok(!(conn instanceof Permit));
