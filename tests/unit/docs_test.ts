@@ -1,0 +1,216 @@
+/** Holds README.md and docs to the code: links, paths, tasks, options, keys, codes and events. */
+
+import assert from "node:assert/strict";
+import { dirname, join } from "node:path/posix";
+import { jsonSchemaText } from "../../src/config/schema/json_schema.ts";
+import { ERROR_CODES } from "../../src/net/errors.ts";
+import { helpText } from "../../src/cli/help.ts";
+import denoJson from "../../deno.json" with { type: "json" };
+import { type Page, parsePage, readPages, ROOT } from "../support/docs/page.ts";
+import { type Schema, schemaKeys } from "./config/schema_keys.ts";
+import { readSources } from "./source.ts";
+
+const PAGES = readPages();
+const README = PAGES.find(({ path }) => path === "README.md")!;
+
+/** Languages that a block may have; the tests of tests/e2e/docs run the first four. */
+const LANGUAGES = new Set(["sh", "yaml", "ts", "json", "http", "ini", "mermaid", ""]);
+
+/** Events of what goes as it should. */
+const NOTHING_WRONG: ReadonlySet<string> = new Set([
+  "access_log_recovered",
+  "admin_listening",
+  "certificate_reloaded",
+  "configuration_piped",
+  "connection_accepted",
+  "connection_connected",
+  "discovery_recovered",
+  "draining",
+  "endpoint_set",
+  "endpoints_changed",
+  "group_up",
+  "listening",
+  "ready",
+  "stopped",
+  "stopping",
+  "stopping_soon",
+  "thread_started",
+]);
+
+/** Options of other programs. */
+const FOREIGN_OPTIONS = [
+  "--unstable-net",
+  "--allow-net",
+  "--allow-read",
+  "--allow-write",
+  "--allow-env",
+  "--allow-sys",
+];
+
+/** What cannot run in a test, and why. */
+const SKIPPED: Readonly<Record<string, readonly string[]>> = {
+  "README.md": ["needs a release to download"],
+  "docs/benchmarks.md": ["takes 25 minutes; tests/bench/options_test.ts tests its options"],
+  "docs/library.md": ["program.ts stands for a program of yours"],
+  "docs/metrics.md": ["for Prometheus"],
+  "docs/operating.md": ["wrong on purpose: the next block shows what check says", "needs systemd"],
+};
+
+Deno.test("README.md fits into 250 lines", () => {
+  assert.ok(README.text.split("\n").length <= 250, `${README.text.split("\n").length} lines`);
+});
+
+Deno.test("every link in README.md and docs leads somewhere", async () => {
+  let links = 0;
+  for (const { path, prose } of PAGES) {
+    for (const [, target] of prose.matchAll(/(?:\]\(|src="|srcset=")([^)"]+)/g)) {
+      if (/^https?:/.test(target!)) continue;
+      const [file, anchor] = target!.split("#");
+      const linked = file === "" ? path : join(dirname(path), file!);
+      assert.ok(await exists(linked), `${path}: ${target}`);
+      const page = PAGES.find((each) => each.path === linked);
+      if (anchor !== undefined) assert.ok(page?.anchors.has(anchor), `${path}: ${target}`);
+      links += 1;
+    }
+  }
+  assert.ok(links >= 40, `only ${links} links`);
+});
+
+Deno.test("every page of docs has a link in README.md", () => {
+  for (const { path } of PAGES.filter((page) => page !== README)) {
+    assert.ok(README.prose.includes(path), path);
+  }
+});
+
+Deno.test("every path of the repository in README.md and docs exists", async () => {
+  let paths = 0;
+  for (const { path, word } of words()) {
+    if (!/^(src|tests|docs|\.ci|\.github)\/[\w./-]+$/.test(word)) continue;
+    assert.ok(await exists(word), `${path}: ${word}`);
+    paths += 1;
+  }
+  assert.ok(paths >= 20, `only ${paths} paths`);
+});
+
+Deno.test("every task in README.md and docs exists", () => {
+  const named = PAGES.flatMap(({ path, text }) =>
+    [...text.matchAll(/deno(?:@[\d.]+)? task ([\w:]+)/g)].map(([, task]) => ({ path, task: task! }))
+  );
+  assert.ok(named.length >= 10, `only ${named.length} tasks`);
+  for (const { path, task } of named) assert.ok(task in denoJson.tasks, `${path}: ${task}`);
+});
+
+Deno.test("every option in README.md and docs exists", async () => {
+  const known = new Set([...await knownOptions(), ...FOREIGN_OPTIONS]);
+  const named = words().flatMap(({ path, word }) =>
+    /^(--[\w-]+|(sluice|deno task) .*)/.test(word)
+      ? [...word.matchAll(/(?<!\S)--[a-z][\w-]*/g)].map(([option]) => ({ path, option }))
+      : []
+  );
+  assert.ok(named.length >= 30, `only ${named.length} options`);
+  for (const { path, option } of named) assert.ok(known.has(option), `${path}: ${option}`);
+});
+
+Deno.test("every key of the configuration in README.md and docs exists", () => {
+  const paths = schemaKeys(JSON.parse(jsonSchemaText()) as Schema).map(({ path }) => `.${path.join(".")}`);
+  const first = new Set(paths.flatMap((path) => path.split(".").slice(1, -1)));
+  let keys = 0;
+  for (const { path, word } of words()) {
+    const key = word.replaceAll("[]", "");
+    if (
+      path === "docs/api.md" || key.endsWith(".ts") || !/^[a-z_]+(\.[a-z_]+)+$/.test(key) ||
+      !first.has(key.split(".")[0]!)
+    ) {
+      continue;
+    }
+    assert.ok(paths.some((each) => each.endsWith(`.${key}`)), `${path}: ${word}`);
+    keys += 1;
+  }
+  assert.ok(keys >= 30, `only ${keys} keys`);
+});
+
+Deno.test("logs.md has every event, and troubleshooting.md those of something wrong", () => {
+  const [logs, troubleshooting] = ["docs/logs.md", "docs/troubleshooting.md"].map(wordsOf);
+  const events = readSources().flatMap(({ text }) =>
+    [...text.matchAll(/\bevent: "(\w+)"/g)].map(([, event]) => event!)
+  );
+  assert.ok(events.length >= 30, `only ${events.length} events`);
+  assert.deepEqual(events.filter((event) => event !== "ready" && !logs!.has(event)), []);
+  assert.deepEqual(events.filter((event) => !NOTHING_WRONG.has(event) && !troubleshooting!.has(event)), []);
+});
+
+Deno.test("logs.md and troubleshooting.md have every code", () => {
+  for (const path of ["docs/logs.md", "docs/troubleshooting.md"]) {
+    const known = wordsOf(path);
+    assert.deepEqual(ERROR_CODES.filter((code) => !known.has(code)), [], path);
+  }
+});
+
+Deno.test("blocks have languages that are known, and those that no test runs are few", async () => {
+  const skipped: Record<string, string[]> = {};
+  for (const { path, blocks } of PAGES) {
+    for (const { language, line, directives: { skip, tested } } of blocks) {
+      assert.ok(LANGUAGES.has(language), `${path}:${line}: ${language}`);
+      if (skip !== undefined) (skipped[path] ??= []).push(skip);
+      if (tested !== undefined) {
+        assert.ok((await readText(tested)).includes(path), `${path}:${line}: ${tested}`);
+      }
+    }
+  }
+  assert.deepEqual(skipped, SKIPPED);
+});
+
+Deno.test("parsePage() finds blocks with their directives, also inside lists, and refuses unknown ones", () => {
+  const text =
+    '# A b\n\n- c\n\n  <!-- example: exit=2 skip="d e" -->\n\n  ```sh\n  f\n  ```\n\n## A b\n\n```\ng\n```\n';
+  const { anchors, blocks } = parsePage("a.md", text);
+  assert.deepEqual([...anchors], ["a-b", "a-b-1"]);
+  assert.deepEqual(blocks, [
+    { section: 1, language: "sh", code: "f\n", line: 8, directives: { exit: "2", skip: "d e" } },
+    { section: 2, language: "", code: "g\n", line: 14, directives: {} },
+  ]);
+  assert.throws(() => parsePage("a.md", "<!-- example: skpi -->"), /Unknown directive "skpi"/);
+});
+
+/** What stands in backquotes, outside of blocks. */
+function words(pages: readonly Page[] = PAGES): { path: string; word: string }[] {
+  return pages.flatMap(({ path, prose }) =>
+    [...prose.matchAll(/`([^`]+)`/g)].map(([, word]) => ({ path, word: word!.replaceAll("\n", " ") }))
+  );
+}
+
+function wordsOf(path: string): Set<string> {
+  return new Set(words(PAGES.filter((page) => page.path === path)).map(({ word }) => word));
+}
+
+/** Those of sluice, of `deno task compile`, and of the tasks that tests/*\/options.ts are about. */
+async function knownOptions(): Promise<string[]> {
+  const topics = [
+    "sluice",
+    "check",
+    "demo",
+    "top",
+    "status",
+    "connections",
+    "kill",
+    "upstream",
+    "reload",
+    "drain",
+  ];
+  const files = ["tests/bench", "tests/soak", "tests/fuzz", "tests/mutate"].map((path) =>
+    `${path}/options.ts`
+  );
+  const texts = await Promise.all([
+    ...topics.map((topic) => helpText(topic as Parameters<typeof helpText>[0])),
+    ...[...files, ".github/build/compile.ts"].map(readText),
+  ]);
+  return texts.flatMap((text) => [...text.matchAll(/--[a-z][\w-]*/g)].map(([option]) => option));
+}
+
+async function exists(path: string): Promise<boolean> {
+  return await Deno.stat(new URL(path, ROOT)).then(() => true, () => false);
+}
+
+async function readText(path: string): Promise<string> {
+  return await Deno.readTextFile(new URL(path, ROOT));
+}
