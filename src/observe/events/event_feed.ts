@@ -1,71 +1,72 @@
-/** What happens in the proxy, told to whoever listens at that moment. */
+/** Publishes what happens in the proxy to its subscribers. */
 
-import type { ConnectionFacts } from "../log/access_line.ts";
 import type { CloseReason } from "../close_reason.ts";
+import type { ConnectionFacts } from "../log/access_line.ts";
 import type { EndpointEvent, ProxyEvent } from "./events.ts";
 
 type OnEvent = (event: ProxyEvent) => void;
-type Told = Pick<ConnectionFacts, "id" | "service" | "client">;
+type Subscriber = { readonly onEvent: OnEvent };
+type Identity = Pick<ConnectionFacts, "id" | "service" | "client">;
 
-/** While nobody listens, telling costs a comparison. Events go to all subscribers in the order they are told. */
+/** Without subscribers, an event costs a comparison. All subscribers get all events in the same order. */
 export class EventFeed {
-  readonly #subscribers = new Set<{ readonly onEvent: OnEvent }>();
+  readonly #subscribers = new Set<Subscriber>();
   readonly #onError: (error: unknown) => void;
-  readonly #onHeard: (isHeard: boolean) => void;
-  /** Told by subscribers while they were being told. */
+  readonly #onSubscribed: (isSubscribed: boolean) => void;
+  /** Events that subscribers caused while they were being called. */
   readonly #queue: ProxyEvent[] = [];
-  #isTelling = false;
+  #isPublishing = false;
 
   /**
-   * @param onError is told what a subscriber has thrown; that subscriber hears no more.
-   * @param onHeard is told when somebody begins to listen where nobody did, and when the last one has stopped.
+   * @param onError Called with what a subscriber threw; that subscriber is removed.
+   * @param onSubscribed Called when the first subscriber comes, and when the last one has gone.
    */
-  constructor(onError: (error: unknown) => void, onHeard: (isHeard: boolean) => void = () => {}) {
+  constructor(onError: (error: unknown) => void, onSubscribed: (isSubscribed: boolean) => void = () => {}) {
     this.#onError = onError;
-    this.#onHeard = onHeard;
+    this.#onSubscribed = onSubscribed;
   }
 
-  /** Whether anybody listens. */
-  get isHeard(): boolean {
+  get isSubscribed(): boolean {
     return this.#subscribers.size > 0;
   }
 
-  /** Calls `onEvent` for everything from now on, until the result is disposed of. It must not wait or block. */
+  /** Calls `onEvent` for every event until the result is disposed of. It must not block. */
   subscribe(onEvent: OnEvent): Disposable {
     const subscriber = { onEvent };
     this.#subscribers.add(subscriber);
-    if (this.#subscribers.size === 1) this.#onHeard(true);
+    if (this.#subscribers.size === 1) this.#onSubscribed(true);
     return { [Symbol.dispose]: () => this.#unsubscribe(subscriber) };
   }
 
-  /** Passes on what has happened in another thread. */
+  /** Publishes an event of another thread. */
   forward(event: ProxyEvent): void {
-    if (this.isHeard) this.#tell(event);
+    if (this.isSubscribed) this.#emit(event);
   }
 
   /** A connection was accepted. */
-  opened(connection: Told): void {
-    if (this.isHeard) this.#tell({ type: "opened", ...tellOf(connection) });
+  opened(connection: Identity): void {
+    if (this.isSubscribed) this.#emit({ type: "opened", ...identityOf(connection) });
   }
 
   /** A connection has reached its upstream. */
-  connected(connection: Told & Pick<ConnectionFacts, "upstream" | "endpoint">): void {
-    if (!this.isHeard) return;
+  connected(connection: Identity & Pick<ConnectionFacts, "upstream" | "endpoint">): void {
+    if (!this.isSubscribed) return;
     const { upstream, endpoint } = connection;
-    this.#tell({ type: "connected", ...tellOf(connection), upstream, endpoint });
+    this.#emit({ type: "connected", ...identityOf(connection), upstream, endpoint });
   }
 
   /** A connection has ended, however far it came. */
-  ended(connection: ConnectionFacts, ending: CloseReason): void {
-    if (!this.isHeard) return;
-    const told = tellOf(connection);
-    const { kind, key: reason } = ending;
+  ended(connection: ConnectionFacts, closeReason: CloseReason): void {
+    if (!this.isSubscribed) return;
+    const identity = identityOf(connection);
+    const { kind, key: reason } = closeReason;
     if (kind !== "closed") {
-      return this.#tell({ type: kind, ...told, reason, detail: ending.detail ?? ending.reason });
+      const detail = closeReason.detail ?? closeReason.reason;
+      return this.#emit({ type: kind, ...identity, reason, detail });
     }
-    this.#tell({
+    this.#emit({
       type: "closed",
-      ...told,
+      ...identity,
       endpoint: connection.endpoint,
       reason,
       bytes: { upload: connection.fromClient.bytes, download: connection.fromUpstream.bytes },
@@ -73,31 +74,30 @@ export class EventFeed {
     });
   }
 
-  /** The state of an endpoint has changed. */
   endpointChanged(change: Omit<EndpointEvent, "type" | "time">): void {
-    if (this.isHeard) this.#tell({ type: "endpoint", time: now(), ...change });
+    if (this.isSubscribed) this.#emit({ type: "endpoint", time: now(), ...change });
   }
 
-  /** The configuration and certificates were read and log files opened anew: `detail` says what came of it. */
+  /** A reload has ended; `detail` is its result in words. */
   reloaded(ok: boolean, detail: string): void {
-    if (this.isHeard) this.#tell({ type: "reload", time: now(), ok, detail });
+    if (this.isSubscribed) this.#emit({ type: "reload", time: now(), ok, detail });
   }
 
-  /** The proxy has begun to stop, with so many connections open. */
+  /** The proxy is stopping, with so many connections open. */
   draining(open: number): void {
-    if (this.isHeard) this.#tell({ type: "drain", time: now(), open });
+    if (this.isSubscribed) this.#emit({ type: "drain", time: now(), open });
   }
 
-  #tell(event: ProxyEvent): void {
+  #emit(event: ProxyEvent): void {
     this.#queue.push(event);
-    // What a subscriber causes comes after what he hears of, for the others too.
-    if (this.#isTelling) return;
-    this.#isTelling = true;
-    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#tellAll(next);
-    this.#isTelling = false;
+    // An event that a subscriber causes follows the current one, for the other subscribers too.
+    if (this.#isPublishing) return;
+    this.#isPublishing = true;
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#publish(next);
+    this.#isPublishing = false;
   }
 
-  #tellAll(event: ProxyEvent): void {
+  #publish(event: ProxyEvent): void {
     for (const subscriber of [...this.#subscribers]) {
       if (!this.#subscribers.has(subscriber)) continue;
       try {
@@ -109,12 +109,12 @@ export class EventFeed {
     }
   }
 
-  #unsubscribe(subscriber: { readonly onEvent: OnEvent }): void {
-    if (this.#subscribers.delete(subscriber) && this.#subscribers.size === 0) this.#onHeard(false);
+  #unsubscribe(subscriber: Subscriber): void {
+    if (this.#subscribers.delete(subscriber) && !this.isSubscribed) this.#onSubscribed(false);
   }
 }
 
-function tellOf({ id, service, client }: Told): Told & { time: string } {
+function identityOf({ id, service, client }: Identity): Identity & { time: string } {
   return { time: now(), id, service, client };
 }
 

@@ -1,4 +1,4 @@
-/** What happens in the proxy, as it is spelled in JSON. Times are ISO 8601 in UTC. */
+/** Events as they are in JSON. Times are ISO 8601 in UTC. */
 
 interface ConnectionEvent {
   readonly time: string;
@@ -12,14 +12,14 @@ export interface OpenedEvent extends ConnectionEvent {
   readonly type: "opened";
 }
 
-/** It has reached its upstream: a group, and one of its endpoints. */
+/** It has reached an endpoint of its upstream group. */
 export interface ConnectedEvent extends ConnectionEvent {
   readonly type: "connected";
   readonly upstream: string;
   readonly endpoint: string;
 }
 
-/** It was relayed and has ended; `reason` is the key of its ending. */
+/** It was relayed and has ended; `reason` is the key of its close reason. */
 export interface ClosedEvent extends ConnectionEvent {
   readonly type: "closed";
   readonly endpoint: string;
@@ -29,7 +29,7 @@ export interface ClosedEvent extends ConnectionEvent {
   readonly duration_ms: number;
 }
 
-/** It was not let in, or did not get as far as its upstream; `reason` is the code of the error. */
+/** It was refused, or ended before it reached its upstream; `reason` is the code of the error. */
 export interface NotRelayedEvent extends ConnectionEvent {
   readonly type: "refused" | "failed";
   readonly reason: string;
@@ -42,14 +42,14 @@ export interface EndpointEvent {
   /** The group. */
   readonly upstream: string;
   readonly endpoint: string;
-  /** What health checks and failures of connections say. */
+  /** Found by health checks and failures of connections. */
   readonly state: "unknown" | "up" | "down" | "ejected";
-  /** What an operator has said. */
+  /** Set by an operator. */
   readonly admin: "up" | "down" | "drain";
   readonly reason: string;
 }
 
-/** Certificates were read and log files opened anew; with `ok` false, not all could be used. */
+/** A reload has ended; `ok` is false when something could not be used. */
 export interface ReloadEvent {
   readonly type: "reload";
   readonly time: string;
@@ -57,7 +57,7 @@ export interface ReloadEvent {
   readonly detail: string;
 }
 
-/** The proxy has begun to stop, with so many connections open. */
+/** The proxy is stopping, with so many connections open. */
 export interface DrainEvent {
   readonly type: "drain";
   readonly time: string;

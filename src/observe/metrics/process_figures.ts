@@ -1,14 +1,14 @@
-/** What the process takes of its machine. */
+/** CPU, memory and descriptors that the process uses. */
 
 import process from "node:process";
 
 export interface ProcessFigures {
-  /** CPU time since its start, of all threads. */
+  /** Since its start, of all threads. */
   readonly cpuSeconds: number;
   readonly residentBytes: number;
   /** Milliseconds since 1970. */
   readonly startedAt: number;
-  /** Undefined where the system does not tell, or Deno may not ask: `/proc` takes all permissions. */
+  /** Undefined without `/proc`, or without the permission to read it: Deno wants all permissions for that. */
   readonly openDescriptors: number | undefined;
 }
 
@@ -24,7 +24,7 @@ export function processFigures(): ProcessFigures {
 
 function countDescriptors(): number | undefined {
   const path = "/proc/self/fd";
-  // Asked first, as reading without the permission may put a question to the user.
+  // Without this, Deno may prompt the user for the permission.
   if (Deno.permissions.querySync({ name: "read", path }).state !== "granted") return undefined;
   try {
     return Deno.readDirSync(path).reduce((count) => count + 1, 0);

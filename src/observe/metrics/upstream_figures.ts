@@ -1,4 +1,4 @@
-/** What is counted of upstream groups. */
+/** Figures of upstream groups, as library users see them. */
 
 import type { Counts } from "../counters/columns.ts";
 
@@ -18,13 +18,13 @@ export interface EndpointFigures {
   readonly address: string;
   /** `unknown` before the first health check and without one; `ejected` after failures of real connections. */
   readonly state: "unknown" | "up" | "down" | "ejected";
-  /** What an operator has said: with `drain` it gets no new connections, with `down` its open ones end too. */
+  /** Set by an operator: `drain` gets no new connections, `down` also closes open ones. */
   readonly admin: "up" | "down" | "drain";
   /** The share of connections, in proportion to the weights of the others. */
   readonly weight: number;
-  /** 0 is used first; a higher one only while no lower one can be. */
+  /** The lowest tier with a usable endpoint is used: 0, or 1 for backups. */
   readonly tier: number;
-  /** Clients' connections open now. */
+  /** Open connections of clients. */
   readonly active: number;
   /** 0 is no limit. */
   readonly maxConnections: number;
@@ -38,7 +38,7 @@ export interface EndpointFigures {
 
 /** The figures of the pools of a group, of all services together. */
 export interface PoolFigures {
-  /** Connections waiting now. */
+  /** Idle connections. */
   readonly idle: number;
   /** Clients that got a waiting connection. */
   readonly hits: number;

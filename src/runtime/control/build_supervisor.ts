@@ -66,7 +66,7 @@ export function buildSupervisor(
       start: () => memory.startOf(thread),
       reclaimWorker: () => supervisor.reclaimWorker(thread),
       refreshed: () => supervisor.plan(),
-      onReplaced: (replacement) => replacement.setSubscribed(events.isHeard),
+      onReplaced: (replacement) => replacement.setSubscribed(events.isSubscribed),
     });
   const startWorkers = () => {
     const slots = Array.from({ length: memory.threads }, (_, thread) => startWorker(thread));

@@ -93,7 +93,7 @@ export interface ThreadCalls {
   /** A client of another thread needs a place at an endpoint. */
   evictIdle(group: string, endpoint: number): void;
   /** Whether anybody wants to know what happens. */
-  setSubscribed(isHeard: boolean): void;
+  setSubscribed(isSubscribed: boolean): void;
   /** Connections that are open in this thread: the first of them, in the order asked for. */
   connections(query: ConnectionQuery): Promise<ConnectionPage>;
   /** Ends a connection; false when it is not of this thread. */

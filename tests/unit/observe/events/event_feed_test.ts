@@ -64,13 +64,13 @@ Deno.test("while nobody listens, nothing is read and no event is built", () => {
     feed.connected(untouchable);
     feed.ended(untouchable, ending);
   };
-  assert.equal(feed.isHeard, false);
+  assert.equal(feed.isSubscribed, false);
   tell();
   const listening = feed.subscribe(() => {});
-  assert.equal(feed.isHeard, true);
+  assert.equal(feed.isSubscribed, true);
   assert.throws(tell, /It read/);
   listening[Symbol.dispose]();
-  assert.equal(feed.isHeard, false);
+  assert.equal(feed.isSubscribed, false);
   tell();
 });
 

@@ -75,14 +75,14 @@ Deno.test("WorkerReporter sends events only while there is a subscriber, and eac
   using fixture = new Fixture();
   const { reporter, sent } = fixture;
   const open = (id: number) => reporter.events.opened({ id, service: "db", client: "" });
-  assert.equal(reporter.events.isHeard, false);
+  assert.equal(reporter.events.isSubscribed, false);
   open(1);
   reporter.setSubscribed(true);
   reporter.setSubscribed(true);
   open(2);
   reporter.setSubscribed(false);
   open(3);
-  assert.equal(reporter.events.isHeard, false);
+  assert.equal(reporter.events.isSubscribed, false);
   reporter.setSubscribed(true);
   open(4);
   reporter.flush();
