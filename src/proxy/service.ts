@@ -215,7 +215,7 @@ export class Service {
    */
   async retire(onGone: () => void): Promise<void> {
     this.#onGone = onGone;
-    if (this.#open === 0) onGone();
+    if (this.#open === 0) this.#gone();
     await Promise.all(this.#connectors.values().map((connector) => connector.retire()));
   }
 
@@ -224,10 +224,25 @@ export class Service {
     await Promise.all(this.#connectors.values().map((connector) => connector.stop(reason)));
   }
 
+  /** Clears its timers, unless connections need them. */
+  restTimers(): void {
+    const { idleClock, lifetimes, headerDeadlines, peekDeadlines, handshakeDeadlines } = this;
+    for (const clock of [idleClock, lifetimes, headerDeadlines, peekDeadlines, handshakeDeadlines]) {
+      clock?.rest();
+    }
+    for (const connector of this.#connectors.values()) connector.restTimers();
+  }
+
   readonly #onEnded = (): void => {
     this.#open -= 1;
-    if (this.#open === 0) this.#onGone?.();
+    if (this.#open === 0) this.#gone();
   };
+
+  #gone(): void {
+    if (this.#onGone === undefined) return;
+    this.restTimers();
+    this.#onGone();
+  }
 
   /** A mistake, which the guard of the process tells. */
   readonly #onBroken = (error: unknown): never => {

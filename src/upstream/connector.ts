@@ -83,6 +83,7 @@ export class Connector {
   async retire(): Promise<void> {
     this.#watch?.[Symbol.dispose]();
     await this.#pool?.stop();
+    this.restTimers();
   }
 
   /** The same, and gives up what is being dialled. */
@@ -90,6 +91,11 @@ export class Connector {
     this.#stopped = reason;
     this.#deadlines.abort(reason);
     await this.retire();
+  }
+
+  /** Clears its timer, unless somebody is on the way. */
+  restTimers(): void {
+    this.#deadlines.rest();
   }
 
   /**

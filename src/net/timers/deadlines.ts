@@ -1,17 +1,20 @@
 /**
- * Deadlines shared by all who begin at about the same time: a burst of dials costs one timer and one
- * AbortController, not one each. The price is precision: one passes between one and 1.0625 timeouts after its start.
+ * Deadlines shared by all that begin between two ticks: a burst of dials costs no timer and one AbortController, not
+ * one each. One passes between one and 1.0625 timeouts after its start.
  */
 
-import { timerDelay } from "./sleep.ts";
+import { Linked, LinkedList } from "../linked_list.ts";
+import { Ticker } from "./ticker.ts";
 
-/** Deadlines that begin within this part of the timeout are one. */
-const PARTS = 16;
+/** A deadline may be joined for one tick, and passes at a tick: each costs a 32nd of the timeout at most. */
+const TICKS = 32;
 
 export class Deadlines {
   readonly #timeout: number;
   readonly #reason: () => unknown;
-  readonly #pending = new Set<Deadline>();
+  readonly #pending = new LinkedList<Deadline>();
+  readonly #ticker: Ticker;
+  /** Begun since the last tick. */
   #latest: Deadline | undefined;
 
   /**
@@ -21,49 +24,60 @@ export class Deadlines {
   constructor(timeout: number, reason: () => unknown) {
     this.#timeout = timeout;
     this.#reason = reason;
+    this.#ticker = new Ticker(timeout, TICKS, (now) => this.#expire(now));
   }
 
   /**
    * A deadline that begins now; dispose of it once what it bounds has ended. One `within` less than the timeout,
-   * in milliseconds, is not shared.
+   * in milliseconds, is not shared; it passes up to a tick late too.
    */
   start(within = this.#timeout): Deadline {
-    const now = performance.now();
-    const latest = this.#latest;
-    if (within < this.#timeout) return this.#begin(within, -Infinity);
-    if (latest !== undefined && now <= latest.joinableUntil) return latest.join();
-    return this.#latest = this.#begin(this.#timeout * (1 + 1 / PARTS), now + this.#timeout / PARTS);
+    this.#ticker.start();
+    if (within < this.#timeout) return this.#begin(performance.now() + within);
+    if (this.#latest === undefined) return this.#latest = this.#begin(Infinity);
+    this.#latest.users += 1;
+    return this.#latest;
   }
 
   /** Passes all of them now. */
   abort(reason: unknown): void {
-    for (const deadline of [...this.#pending]) deadline.pass(reason);
+    this.#latest = undefined;
+    for (const deadline of this.#pending.all()) deadline.pass(reason);
   }
 
-  #begin(milliseconds: number, joinableUntil: number): Deadline {
-    const deadline = new Deadline(joinableUntil, (ended) => this.#end(ended));
-    if (milliseconds < Infinity) deadline.arm(milliseconds, this.#reason);
+  /** Clears the timer, unless a deadline is in use. */
+  rest(): void {
+    this.#closeLatest(performance.now());
+    if (this.#pending.first === undefined) this.#ticker.stop();
+  }
+
+  #begin(endsAt: number): Deadline {
+    const deadline = new Deadline(endsAt);
     this.#pending.add(deadline);
     return deadline;
   }
 
-  #end(deadline: Deadline): void {
-    this.#pending.delete(deadline);
-    if (this.#latest === deadline) this.#latest = undefined;
+  #expire(now: number): boolean {
+    this.#closeLatest(now);
+    for (const deadline of this.#pending.all()) if (deadline.endsAt <= now) deadline.pass(this.#reason());
+    return this.#pending.first !== undefined;
+  }
+
+  #closeLatest(now: number): void {
+    this.#latest?.close(now + this.#timeout);
+    this.#latest = undefined;
   }
 }
 
-export class Deadline implements Disposable {
-  /** Whoever begins up to then shares this one; as `performance.now()`. */
-  readonly joinableUntil: number;
+export class Deadline extends Linked<Deadline> {
   readonly #controller = new AbortController();
-  readonly #onEnd: (deadline: Deadline) => void;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #users = 1;
+  /** As `performance.now()`; Infinity while others may join. */
+  endsAt: number;
+  users = 1;
 
-  constructor(joinableUntil: number, onEnd: (deadline: Deadline) => void) {
-    this.joinableUntil = joinableUntil;
-    this.#onEnd = onEnd;
+  constructor(endsAt: number) {
+    super();
+    this.endsAt = endsAt;
   }
 
   /** Aborts when the deadline passes. */
@@ -71,27 +85,23 @@ export class Deadline implements Disposable {
     return this.#controller.signal;
   }
 
-  arm(after: number, reason: () => unknown): void {
-    this.#timer = setTimeout(() => this.pass(reason()), timerDelay(after));
-  }
-
-  join(): this {
-    this.#users += 1;
-    return this;
+  /** Nothing more joins, so that the last to join has the whole timeout. */
+  close(endsAt: number): void {
+    this.endsAt = endsAt;
+    this.#endUnused();
   }
 
   pass(reason: unknown): void {
-    this.#end();
+    super[Symbol.dispose]();
     this.#controller.abort(reason);
   }
 
-  [Symbol.dispose](): void {
-    this.#users -= 1;
-    if (this.#users === 0) this.#end();
+  override [Symbol.dispose](): void {
+    this.users -= 1;
+    if (this.endsAt < Infinity) this.#endUnused();
   }
 
-  #end(): void {
-    clearTimeout(this.#timer);
-    this.#onEnd(this);
+  #endUnused(): void {
+    if (this.users === 0) super[Symbol.dispose]();
   }
 }

@@ -1,13 +1,13 @@
 /**
  * One clock for all connections of a service.
  *
- * It looks at every connection a few times per timeout and asks whether bytes came since the last look, so that
+ * It looks at every connection eight times per timeout and asks whether bytes came since the last look, so that
  * relaying costs no timer and no reading of the time. The price is precision: a connection ends between one and
  * 1.25 timeouts after its last byte.
  */
 
-import { Linked } from "../linked_list.ts";
-import { WatchSet } from "./watch_set.ts";
+import { Linked, LinkedList } from "../linked_list.ts";
+import { Ticker } from "./ticker.ts";
 
 /** A connection as the clock sees it. */
 export interface Watched {
@@ -32,17 +32,14 @@ class Watch extends Linked<Watch> {
   }
 }
 
-/** Looks per timeout; each adds at most its own length to the timeout. */
-const LOOKS = 8;
-/** Bounds of the time between two looks, in milliseconds. */
-const SHORTEST_LOOK = 5;
-const LONGEST_LOOK = 5000;
+/** Looks per timeout: one may come late for the last byte, and one for the end. */
+const TICKS = 8;
 
 export class IdleClock {
   readonly #idleTimeout: number;
   readonly #halfCloseTimeout: number;
-  readonly #interval: number;
-  readonly #watches = new WatchSet<Watch>(() => this.#interval, () => this.#look());
+  readonly #watches = new LinkedList<Watch>();
+  readonly #ticker: Ticker;
 
   /**
    * Both in milliseconds. `idleTimeout` 0 is no limit; `halfCloseTimeout` 0 leaves half-closed connections to
@@ -52,7 +49,7 @@ export class IdleClock {
     this.#idleTimeout = idleTimeout || Infinity;
     this.#halfCloseTimeout = halfCloseTimeout || this.#idleTimeout;
     const shortest = Math.min(this.#idleTimeout, this.#halfCloseTimeout);
-    this.#interval = Math.min(Math.max(shortest / LOOKS, SHORTEST_LOOK), LONGEST_LOOK);
+    this.#ticker = new Ticker(shortest, TICKS, (now) => this.#look(now));
   }
 
   /** Watches a connection until the result is disposed of. */
@@ -60,11 +57,16 @@ export class IdleClock {
     if (this.#idleTimeout === Infinity && this.#halfCloseTimeout === Infinity) return NOTHING;
     const watch = new Watch(watched);
     this.#watches.add(watch);
+    this.#ticker.start();
     return watch;
   }
 
-  #look(): void {
-    const now = performance.now();
+  /** Clears the timer, unless something is watched. */
+  rest(): void {
+    if (this.#watches.first === undefined) this.#ticker.stop();
+  }
+
+  #look(now: number): boolean {
     for (const watch of this.#watches.all()) {
       const { watched, since } = watch;
       if (
@@ -78,6 +80,7 @@ export class IdleClock {
         watched.expire();
       }
     }
+    return this.#watches.first !== undefined;
   }
 }
 

@@ -174,6 +174,7 @@ export class RelayThread implements ThreadCalls {
 
   finish(): Promise<void> {
     this.#accounts[Symbol.dispose]();
+    for (const service of [...this.#services.values(), ...this.#retired]) service.restTimers();
     for (const group of this.#groups.values()) group.setEndpoints([]);
     return this.report();
   }

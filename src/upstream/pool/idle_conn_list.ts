@@ -1,6 +1,7 @@
 /** Upstream connections that wait for a client: by endpoint, and none for longer than `max_idle_time`. */
 
 import type { UpstreamRow } from "../../observe/counters/accounts.ts";
+import { Ticker } from "../../net/timers/ticker.ts";
 import type { Endpoint } from "../endpoint.ts";
 
 export interface Idle {
@@ -18,19 +19,18 @@ export interface ShelfOptions<Conn> {
   readonly onExpired: (endpoint: Endpoint, conn: Conn) => void;
 }
 
-/** Looks per `max_idle_time`. */
-const LOOKS = 8;
-/** Bounds of the time between two looks, in milliseconds. */
-const SHORTEST_LOOK = 5;
-const LONGEST_LOOK = 1000;
+/** Looks per `max_idle_time`, and the longest time between two, in milliseconds. */
+const TICKS = 8;
+const LONGEST_TICK = 1000;
 
 export class IdleConnList<Conn extends Idle> {
   readonly #options: ShelfOptions<Conn>;
   readonly #idle = new Map<Endpoint, Conn[]>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #ticker: Ticker;
 
   constructor(options: ShelfOptions<Conn>) {
     this.#options = options;
+    this.#ticker = new Ticker(options.maxIdleTime || Infinity, TICKS, () => this.#look(), LONGEST_TICK);
   }
 
   /** Connections waiting, of one endpoint or of all. */
@@ -44,7 +44,7 @@ export class IdleConnList<Conn extends Idle> {
     this.#options.cells.poolShelved.add();
     if (conns === undefined) this.#idle.set(endpoint, [conn]);
     else conns.push(conn);
-    this.#timer ??= setTimeout(() => this.#look(), this.#interval);
+    this.#ticker.start();
   }
 
   /** The connection that waited longest or least, and is not too old. */
@@ -53,7 +53,6 @@ export class IdleConnList<Conn extends Idle> {
     const conns = this.#idle.get(endpoint);
     const conn = which === "oldest" ? conns?.shift() : conns?.pop();
     if (conn !== undefined) this.#options.cells.poolUnshelved.add();
-    this.#restIfEmpty();
     return conn;
   }
 
@@ -64,7 +63,6 @@ export class IdleConnList<Conn extends Idle> {
     if (index === -1) return false;
     conns!.splice(index, 1);
     this.#options.cells.poolUnshelved.add();
-    this.#restIfEmpty();
     return true;
   }
 
@@ -81,21 +79,16 @@ export class IdleConnList<Conn extends Idle> {
     this.#idle.delete(endpoint);
     this.#options.cells.poolUnshelved.add(conns.length);
     for (const conn of conns) conn.close();
-    this.#restIfEmpty();
   }
 
   clear(): void {
     for (const endpoint of [...this.#idle.keys()]) this.drop(endpoint);
+    this.#ticker.stop();
   }
 
-  get #interval(): number {
-    return Math.min(Math.max((this.#options.maxIdleTime || Infinity) / LOOKS, SHORTEST_LOOK), LONGEST_LOOK);
-  }
-
-  #look(): void {
-    this.#timer = setTimeout(() => this.#look(), this.#interval);
+  #look(): boolean {
     for (const endpoint of [...this.#idle.keys()]) this.#expire(endpoint);
-    this.#restIfEmpty();
+    return this.count() > 0;
   }
 
   #expire(endpoint: Endpoint): void {
@@ -108,11 +101,5 @@ export class IdleConnList<Conn extends Idle> {
       conn.close();
       this.#options.onExpired(endpoint, conn);
     }
-  }
-
-  #restIfEmpty(): void {
-    if (this.count() > 0) return;
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
   }
 }

@@ -22,6 +22,11 @@ export class FakeTime implements Disposable {
     await settled();
   }
 
+  /** Time passes, but the thread is too busy for its timers. */
+  stall(milliseconds: number): void {
+    this.#now += milliseconds;
+  }
+
   [Symbol.dispose](): void {
     mock.timers.reset();
     mock.restoreAll();

@@ -11,6 +11,7 @@ export class NotedTimers implements Disposable {
     const note = (fire: () => void, delay: number) => {
       this.delays.push(delay);
       onTimer(fire);
+      return {};
     };
     globalThis.setTimeout = note as unknown as typeof setTimeout;
   }

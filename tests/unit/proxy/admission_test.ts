@@ -307,6 +307,8 @@ class Fixture implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const record of this.#open) record.abort("killed");
     await this.#service.stop(new ProxyError("shutdown", "proxy"));
+    await turn();
+    this.#service.restTimers();
     await this.#kept[Symbol.asyncDispose]();
   }
 

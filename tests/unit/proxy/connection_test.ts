@@ -401,6 +401,7 @@ Deno.test("recordLostClient() counts a client that nobody knows, with its reason
 
 /** Far too long to pass, yet a timer that the test runner would find if it were left behind. */
 const LONG = new Deadlines(60_000, () => new Error("never"));
+Deno.test.afterEach(() => LONG.rest());
 
 /** As long as the client's connection is open. */
 async function handshake(client: Conn): Promise<never> {

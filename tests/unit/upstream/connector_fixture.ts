@@ -11,13 +11,18 @@ import { KeptGroup } from "../../support/fakes/upstream_parts.ts";
 
 export type Dial = (address: unknown, options: DialOptions) => Promise<Conn>;
 
+const made: Connector[] = [];
+Deno.test.afterEach(() => {
+  for (const connector of made.splice(0)) connector.restTimers();
+});
+
 /** @param dial Never connects unless given. */
 export function connectorOf(
   group: Group,
   dial: Dial = untilAborted,
   options: Partial<UpstreamDialerOptions> = {},
 ): Connector {
-  return new Connector(group, {
+  const connector = new Connector(group, {
     adapter: "deno",
     connectTimeout: 0,
     nodelay: false,
@@ -28,6 +33,8 @@ export function connectorOf(
     dial,
     ...options,
   });
+  made.push(connector);
+  return connector;
 }
 
 export function attempts() {

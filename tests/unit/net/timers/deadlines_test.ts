@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import { mock } from "node:test";
 import { Deadlines } from "../../../../src/net/timers/deadlines.ts";
 import { FakeTime } from "../../../support/fakes/fake_time.ts";
 
@@ -24,53 +23,107 @@ Deno.test("deadlines that begin together are one, and live as long as one is nee
   first[Symbol.dispose]();
   deadlines.abort("stop");
   assert.equal(second.signal.reason, "stop");
-  using third = deadlines.start();
-  assert.equal(third.signal.aborted, false, "one that has passed is not shared any more");
+  {
+    using third = deadlines.start();
+    assert.equal(third.signal.aborted, false, "one that has passed is not shared any more");
+  }
+  deadlines.rest();
 });
 
-Deno.test("who joins a deadline has the whole timeout, and nobody has more than a sixteenth more", async () => {
+Deno.test("a deadline is joined until the next tick, and each has its timeout and at most a sixteenth more", async () => {
   using time = new FakeTime();
-  const deadlines = new Deadlines(1600, () => "too late");
+  const deadlines = new Deadlines(3200, () => "too late");
   using first = deadlines.start();
-  await time.advance(100);
+  await time.advance(90);
   using joiner = deadlines.start();
   assert.equal(joiner.signal, first.signal);
   await time.advance(10);
   using next = deadlines.start();
   assert.notEqual(next.signal, first.signal);
-  await time.advance(1580);
+  await time.advance(3190);
   assert.equal(joiner.signal.aborted, false);
   await time.advance(10);
   assert.deepEqual([joiner.signal.aborted, next.signal.aborted], [true, false]);
+  await time.advance(100);
+  assert.equal(next.signal.aborted, true);
 });
 
-Deno.test("a deadline nobody needs any more leaves nothing behind", () => {
-  const deadlines = new Deadlines(FOR_EVER, () => "too late");
+Deno.test("a deadline that joins late, as a tick is late, has its whole timeout", async () => {
+  using time = new FakeTime();
+  const deadlines = new Deadlines(3200, () => "too late");
+  using first = deadlines.start();
+  time.stall(1000);
+  using joiner = deadlines.start();
+  assert.equal(joiner.signal, first.signal);
+  await time.advance(3190);
+  assert.equal(joiner.signal.aborted, false);
+  await time.advance(110);
+  assert.equal(joiner.signal.aborted, true);
+});
+
+Deno.test("an unused deadline serves the next that begins before the tick, and does not pass", async () => {
+  using time = new FakeTime();
+  const deadlines = new Deadlines(3200, () => "too late");
   const first = deadlines.start();
   const { signal } = first;
   for (const user of [first, deadlines.start(), deadlines.start()]) user[Symbol.dispose]();
+  const again = deadlines.start();
+  assert.equal(again.signal, signal);
+  again[Symbol.dispose]();
+  await time.advance(100);
   using next = deadlines.start();
   assert.notEqual(next.signal, signal);
   deadlines.abort("stop");
-  assert.deepEqual([signal.aborted, next.signal.aborted], [false, true]);
+  await time.advance(4000);
+  assert.deepEqual([signal.aborted, next.signal.aborted, next.signal.reason], [false, true, "stop"]);
 });
 
-Deno.test("a shorter deadline is nobody else's", async () => {
+Deno.test("a deadline that is not needed after its tick is forgotten once its last user has ended", async () => {
+  using time = new FakeTime();
+  const deadlines = new Deadlines(3200, () => "too late");
+  const first = deadlines.start();
+  const second = deadlines.start();
+  const { signal } = first;
+  await time.advance(100);
+  first[Symbol.dispose]();
+  second[Symbol.dispose]();
+  deadlines.abort("stop");
+  assert.equal(signal.aborted, false);
+});
+
+Deno.test("Deadlines.rest() leaves no timer behind, unless a deadline is in use", async () => {
   const deadlines = new Deadlines(FOR_EVER, () => "too late");
+  deadlines.start()[Symbol.dispose]();
+  deadlines.rest();
+  using time = new FakeTime();
+  const used = new Deadlines(3200, () => "too late");
+  using deadline = used.start();
+  used.rest();
+  await time.advance(3300);
+  assert.equal(deadline.signal.aborted, true);
+});
+
+Deno.test("a shorter deadline is shared with no other, and ends at the first tick after it", async () => {
+  using time = new FakeTime();
+  const deadlines = new Deadlines(3200, () => "too late");
   using long = deadlines.start();
-  using short = deadlines.start(5);
+  using short = deadlines.start(150);
+  using ended = deadlines.start(150);
   using other = deadlines.start();
   assert.notEqual(short.signal, long.signal);
   assert.equal(other.signal, long.signal);
-  await aborted(short.signal);
-  assert.equal(long.signal.aborted, false);
+  ended[Symbol.dispose]();
+  await time.advance(140);
+  assert.equal(short.signal.aborted, false);
+  await time.advance(60);
+  assert.deepEqual([short.signal.aborted, ended.signal.aborted, long.signal.aborted], [true, false, false]);
 });
 
-Deno.test("an infinite timeout passes only when aborted", () => {
+Deno.test("an infinite timeout passes only when aborted", async () => {
+  using time = new FakeTime();
   const deadlines = new Deadlines(Infinity, () => "too late");
-  using _time = new FakeTime();
   using deadline = deadlines.start();
-  mock.timers.tick(2 ** 31);
+  await time.advance(60_000);
   assert.equal(deadline.signal.aborted, false);
   deadlines.abort("stop");
   assert.equal(deadline.signal.reason, "stop");
@@ -83,10 +136,11 @@ Deno.test("a longer deadline than the timeout is the timeout", async () => {
   assert.equal(deadline.signal.reason, "too late");
 });
 
-Deno.test("a timeout as long as a timer takes does not pass at once, for its share that is longer", async () => {
-  const deadlines = new Deadlines(2 ** 31 - 1, () => "too late");
+Deno.test("a timeout longer than a timer takes does not pass at once", async () => {
+  using time = new FakeTime();
+  const deadlines = new Deadlines(2 ** 40, () => "too late");
   using deadline = deadlines.start();
-  await new Promise((resolve) => setTimeout(resolve, 5));
+  await time.advance(60_000);
   assert.equal(deadline.signal.aborted, false);
 });
 

