@@ -18,6 +18,7 @@
 import type { RateConfig } from "../config/config.ts";
 import { Gcra } from "./gcra.ts";
 import { SharedLock } from "./shared_lock.ts";
+import { WorkerEpoch } from "./worker_epoch.ts";
 
 /** Equal for addresses that count as one client. Numbers of 32 bits. */
 export interface TableKey {
@@ -30,14 +31,11 @@ export interface TableKey {
 const PROBES = 64;
 const PLACES_PER_CLIENT = 2;
 
-/**
- * 32-bit words before the first entry: these, two of which hold the time unit of rate states, and for each
- * thread how many earlier threads had its number.
- */
+/** 32-bit words before the first entry: these, two of which hold the time unit of rate states. */
 const LOCK = 0;
 const SEED = 1;
 const UNIT = 2;
-const LIVES = 4;
+const HEADER = 4;
 /** Units of time per second, for a table made without a rate. */
 const MILLISECONDS = 1000;
 /** Words of an entry: the key, the state, in two words the state of its {@linkcode Gcra}, and the shares. */
@@ -53,20 +51,10 @@ const USED = 1;
 /** … and of one that has lost its key this. */
 const NOBODY = 2;
 
-export interface ClientTableSize {
-  /** Clients at the same time. There may be more, until one finds no place. */
-  readonly clients: number;
-  /** Threads in which connections are counted. */
-  readonly threads: number;
-}
-
 /** The user of the entries. */
 export interface ClientEntriesPlace {
-  /**
-   * The thread whose connections are counted here, from 0. Only one user may have it at a time; if nothing
-   * enters, any number works.
-   */
-  readonly thread?: number | undefined;
+  /** The epoch of the thread whose connections are counted here. */
+  readonly epoch?: WorkerEpoch | undefined;
   /** The memory of entries of the same size in another thread, to share it. */
   readonly memory?: SharedArrayBuffer | undefined;
   /** Milliseconds since 1970, the same in all threads. */
@@ -82,34 +70,28 @@ export class ClientEntries {
   readonly places: number;
   readonly #words: Int32Array<SharedArrayBuffer>;
   readonly #numbers: Float64Array<SharedArrayBuffer>;
-  readonly #threads: number;
-  readonly #thread: number;
-  readonly #life: number;
-  /** Words before the first entry, and of each. */
-  readonly #header: number;
+  readonly #epoch: WorkerEpoch;
+  /** Words of an entry. */
   readonly #width: number;
   readonly #probes: number;
 
   /**
+   * @param clients Clients at the same time. There may be more, until one finds no place.
    * @param rate The rate per client. It may differ from the previous one of the memory, as after a reload:
    * what clients have spent stays spent.
-   * @throws {RangeError} when the size, the rate or the thread is invalid, or the memory is not of that size.
+   * @throws {RangeError} when the size or the rate is invalid, or the memory is not of that size.
    */
   constructor(
-    { clients, threads }: ClientTableSize,
+    clients: number,
     rate: RateConfig | undefined,
-    { thread = 0, memory, now }: ClientEntriesPlace = {},
+    { epoch = new WorkerEpoch(), memory, now }: ClientEntriesPlace = {},
   ) {
     if (!Number.isInteger(clients) || clients < 1) {
       throw new RangeError(`Cannot make a table of ${clients} clients: expected a whole number above 0`);
     }
-    if (!Number.isInteger(thread) || thread < 0 || thread >= threads) {
-      throw new RangeError(`Cannot count in thread ${thread}: there are ${threads}`);
-    }
     this.places = clients * PLACES_PER_CLIENT;
-    this.#header = even(LIVES + threads);
-    this.#width = even(SHARES + threads);
-    const bytes = (this.#header + this.places * this.#width) * Int32Array.BYTES_PER_ELEMENT;
+    this.#width = even(SHARES + epoch.threads);
+    const bytes = (HEADER + this.places * this.#width) * Int32Array.BYTES_PER_ELEMENT;
     this.memory = memory ?? new SharedArrayBuffer(bytes);
     if (this.memory.byteLength !== bytes) {
       throw new RangeError(`Cannot count clients in ${this.memory.byteLength} bytes: expected ${bytes}`);
@@ -121,16 +103,14 @@ export class ClientEntries {
       this.#numbers[UNIT / 2] = rate?.rate ?? MILLISECONDS;
     }
     this.rate = rate && new Gcra(rate, now, this.#numbers[UNIT / 2]);
-    this.#threads = threads;
-    this.#thread = thread;
-    this.#life = Atomics.load(this.#words, LIVES + thread);
+    this.#epoch = epoch;
     this.#probes = Math.min(PROBES, this.places);
     this.lock = new SharedLock(this.#words, LOCK);
   }
 
-  /** False once another thread has said that this one has ended. */
-  get isLive(): boolean {
-    return this.#words[LIVES + this.#thread] === this.#life;
+  /** False once the supervisor has ended the worker's epoch. */
+  get isCurrent(): boolean {
+    return this.#epoch.isCurrent;
   }
 
   /** The entry of a client, if it has one. */
@@ -138,7 +118,7 @@ export class ClientEntries {
     const words = this.#words;
     let place = this.#home(key);
     for (let probe = 0; probe < this.#probes; probe++) {
-      const entry = this.#header + place * this.#width;
+      const entry = HEADER + place * this.#width;
       const state = words[entry + STATE]!;
       if (state === 0) return undefined;
       const isSame = words[entry + LOW] === (key.low | 0) && words[entry + HIGH] === (key.high | 0) &&
@@ -153,7 +133,7 @@ export class ClientEntries {
   findFree(key: TableKey, time: number): number | undefined {
     let place = this.#home(key);
     for (let probe = 0; probe < this.#probes; probe++) {
-      const entry = this.#header + place * this.#width;
+      const entry = HEADER + place * this.#width;
       const state = this.#words[entry + STATE]!;
       if (state !== USED) return entry;
       if (this.open(entry) === 0 && this.due(entry, time) <= time) return entry;
@@ -175,28 +155,25 @@ export class ClientEntries {
   /** Connections that are open, in all threads. */
   open(entry: number): number {
     let open = 0;
-    for (let thread = 0; thread < this.#threads; thread++) open += this.#words[entry + SHARES + thread]!;
+    for (let thread = 0; thread < this.#epoch.threads; thread++) {
+      open += this.#words[entry + SHARES + thread]!;
+    }
     return open;
   }
 
   /** Those in this thread. */
   own(entry: number): number {
-    return this.#words[entry + SHARES + this.#thread]!;
+    return this.#words[entry + SHARES + this.#epoch.thread]!;
   }
 
   setOwn(entry: number, count: number): void {
-    Atomics.store(this.#words, entry + SHARES + this.#thread, count);
+    Atomics.store(this.#words, entry + SHARES + this.#epoch.thread, count);
   }
 
-  /** From now on a thread that has ended counts nothing, even if it still runs. */
-  end(thread: number): void {
-    this.#words[LIVES + thread]! += 1;
-  }
-
-  /** Takes the connections of a thread off the clients in some places. */
+  /** Takes the connections of a dead worker off the clients in some places. */
   forget(thread: number, from: number, to: number): void {
     for (let place = from; place < Math.min(to, this.places); place++) {
-      this.#words[this.#header + place * this.#width + SHARES + thread] = 0;
+      this.#words[HEADER + place * this.#width + SHARES + thread] = 0;
     }
   }
 

@@ -5,16 +5,11 @@
  * that a count never passes its limit, not even for a moment. Should a thread die while it holds the lock,
  * {@linkcode SharedLock} lets the others go on, and they find the entries right: no write leaves them wrong, and a
  * connection spends its share of the rate before it is counted. At worst that share is lost. What a dead thread had
- * counted stays until another one takes it out with {@linkcode ClientTable.settle}.
+ * counted stays until the supervisor takes it out with {@linkcode ClientTable.reclaimWorker}.
  */
 
 import type { RateConfig } from "../config/config.ts";
-import {
-  ClientEntries,
-  type ClientEntriesPlace,
-  type ClientTableSize,
-  type TableKey,
-} from "./client_entries.ts";
+import { ClientEntries, type ClientEntriesPlace, type TableKey } from "./client_entries.ts";
 
 export interface ClientLimits {
   /** Open at the same time; 0 is no limit. */
@@ -34,14 +29,13 @@ export class ClientTable {
   readonly #connections: number;
 
   /**
-   * @param size It takes 48 bytes for each client, and 16 more for one or two threads, and so on. A
-   * number is so many clients in one thread.
+   * @param clients Each takes 48 bytes, and 16 more for one or two threads, and so on.
    * @param limits The limits per client. Threads that share the table may have different ones for a moment,
    * as in a reload.
-   * @throws {RangeError} when the size, a limit or the thread makes no sense, or the memory is not of that size.
+   * @throws {RangeError} when the size or a limit is invalid, or the memory is not of that size.
    */
   constructor(
-    size: number | ClientTableSize,
+    clients: number,
     { connections, rate }: ClientLimits,
     place?: ClientEntriesPlace,
   ) {
@@ -49,8 +43,7 @@ export class ClientTable {
       throw new RangeError(`Cannot limit clients to ${connections} connections: expected a whole number`);
     }
     this.#connections = connections || Infinity;
-    const expected = typeof size === "number" ? { clients: size, threads: 1 } : size;
-    this.#entries = new ClientEntries(expected, rate, place);
+    this.#entries = new ClientEntries(clients, rate, place);
   }
 
   /** For the tables of other threads. */
@@ -60,7 +53,7 @@ export class ClientTable {
 
   /**
    * Counts a connection of a client, unless that would break a limit. After `ok`, {@linkcode leave} must follow, in
-   * the same thread; any other answer has changed nothing. A thread that counts as ended finds the table full.
+   * the same thread; any other answer has changed nothing. A worker whose epoch has ended finds the table full.
    */
   enter(client: TableKey): Admission {
     const { lock } = this.#entries;
@@ -73,8 +66,8 @@ export class ClientTable {
   }
 
   /**
-   * Counts one connection of a client less. Changes nothing in a thread that counts as ended, as another one has done
-   * it.
+   * Counts one connection of a client less. Changes nothing once the worker's epoch has ended: the supervisor has
+   * reclaimed its connections.
    *
    * @throws {RangeError} when none of it is open in this thread.
    */
@@ -91,7 +84,7 @@ export class ClientTable {
     const entries = this.#entries;
     const holding = entries.lock.acquire();
     try {
-      if (!entries.isLive) return;
+      if (!entries.isCurrent) return;
       const entry = entries.find(client);
       const open = entry === undefined ? 0 : entries.own(entry);
       if (entry === undefined || open === 0) {
@@ -106,31 +99,23 @@ export class ClientTable {
     }
   }
 
-  /**
-   * Takes the connections of a thread that has ended off all clients. It counts nothing any more, even if it still
-   * runs: a thread that was told to end goes on to the end of its turn. In between, others get the lock.
-   */
-  settle(thread: number): void {
-    const entries = this.#entries;
-    this.#alone(() => entries.end(thread));
-    for (let from = 0; from < entries.places; from += SLICE) {
-      this.#alone(() => entries.forget(thread, from, from + SLICE));
-    }
-  }
-
-  #alone(act: () => void): void {
-    const { lock } = this.#entries;
-    const holding = lock.acquire();
-    try {
-      act();
-    } finally {
-      lock.release(holding);
+  /** Takes the connections of a dead worker off all clients. Its epoch must have ended. */
+  reclaimWorker(thread: number): void {
+    const { lock, places } = this.#entries;
+    // In slices, so that other threads get the lock in between.
+    for (let from = 0; from < places; from += SLICE) {
+      const holding = lock.acquire();
+      try {
+        this.#entries.forget(thread, from, from + SLICE);
+      } finally {
+        lock.release(holding);
+      }
     }
   }
 
   #enter(client: TableKey): Admission {
     const entries = this.#entries;
-    if (!entries.isLive) return "table_full";
+    if (!entries.isCurrent) return "table_full";
     const { rate } = entries;
     const time = rate?.time ?? 0;
     const known = entries.find(client);

@@ -1,36 +1,38 @@
 /**
  * Counts of what is open now, shared by all threads that have the table's memory.
  *
- * Each slot of the table is one word that says everything about it, and changes in one compare-exchange. So a count
- * never passes its limit, not even for a moment, and a slot is never freed with something left in it. Beside it, each
- * thread keeps its share of the count: what another thread takes out should this one die. A thread is in the count
- * before it is in its share, and leaves in reverse, so that whatever stops it between the two, the count is not too
- * low.
+ * Each slot of the table is one word with its whole state, which changes in one compare-exchange. So a count never
+ * passes its limit, not even for a moment, and a slot is never freed while it is occupied. Beside it, each thread
+ * keeps its share of the count, which the supervisor takes out when the thread dies. A thread enters the count before
+ * its share, and leaves in reverse order, so that the count is never too low, wherever the thread stops.
  *
  * To wait for a place that any thread may leave, and miss none: first `wait()`, then `enter()` once more, and
- * only where that fails wait to be told, which a message does in a later turn of the event loop. Who leaves
+ * only if that fails wait for a wake-up, which a message brings in a later turn of the event loop. A thread that leaves
  * lowers the count first, and then checks for waiters. Waiters are counted only in the shares of threads, and
- * a check reads all shares, so that a thread that ends leaves no waiter behind, wherever it stopped. So
- * either the one sees the place or the other the waiter. As each of those who wait may give up at any time,
- * all threads are to be told, and all who wait try again.
+ * a check reads all shares, so that a dead thread leaves no waiter behind, wherever it stopped. So
+ * either the one sees the place or the other the waiter. Any waiter may give up at any time: a wake-up goes to
+ * all threads, and all waiters try again.
  */
 
-import { GaugeShare } from "./gauge_share.ts";
+import { WorkerEpoch } from "./worker_epoch.ts";
 
-/** A word is a count, the number of the claim (so that whoever has an old one counts nothing for the next), … */
+/** A word is a count, the number of the claim (so that an old claim counts nothing for the next one), … */
 const COUNT = 2 ** 20 - 1;
 const ONE_CLAIM = COUNT + 1;
 const CLAIM = (2 ** 9 - 1) * ONE_CLAIM;
 /** … and one of these, or, while the slot is free, neither. */
 const CLAIMED = 1 << 30;
-/** Nothing enters any more, and with the last that leaves the slot is free. */
+/** Nothing enters any more, and the slot is free when it is empty. */
 const RELEASED = 1 << 29;
+/** Shares begin at cache lines of their own, so that threads do not contend for them. */
+const WORDS_PER_LINE = 64 / Int32Array.BYTES_PER_ELEMENT;
 
-export interface GaugeTableSize {
-  /** Gauges at the same time. */
-  readonly slots: number;
-  /** Threads in which connections enter. */
-  readonly threads: number;
+/** The part of the table that one thread writes, or that of all threads together, by slot. */
+interface GaugeShare {
+  /** How many have entered and not left. */
+  readonly entered: Int32Array<SharedArrayBuffer>;
+  /** How many wait for a place. */
+  readonly waiting: Int32Array<SharedArrayBuffer>;
 }
 
 export class GaugeTable {
@@ -43,35 +45,30 @@ export class GaugeTable {
   #next = 0;
 
   /**
-   * @param size A number is so many slots for one thread.
-   * @param thread In which thread connections enter by this table, from 0. Only one may be it at a time; where nothing
-   * enters, any will do.
-   * @param memory That of a table of the same size in another thread, to share it.
-   * @throws {RangeError} when the size makes no sense, the memory is not of it, or there is no such thread.
+   * @param slots Gauges at the same time.
+   * @param epoch That of the thread in which connections enter by this table.
+   * @param memory The memory of a table of the same size in another thread, to share it.
+   * @throws {RangeError} when the number of slots is invalid, or the memory has another size.
    */
-  constructor(size: number | GaugeTableSize, thread = 0, memory?: SharedArrayBuffer) {
-    const { slots, threads } = typeof size === "number" ? { slots: size, threads: 1 } : size;
+  constructor(slots: number, epoch: WorkerEpoch = new WorkerEpoch(), memory?: SharedArrayBuffer) {
     if (!Number.isInteger(slots) || slots < 1) {
       throw new RangeError(`Cannot make a table of ${slots} gauges: expected a whole number above 0`);
     }
-    if (!Number.isInteger(thread) || thread < 0 || thread >= threads) {
-      throw new RangeError(`Cannot count in thread ${thread}: there are ${threads}`);
-    }
-    const length = GaugeShare.words(slots);
-    const bytes = (threads + 1) * length * Int32Array.BYTES_PER_ELEMENT;
+    const length = Math.ceil(2 * slots / WORDS_PER_LINE) * WORDS_PER_LINE;
+    const bytes = (epoch.threads + 1) * length * Int32Array.BYTES_PER_ELEMENT;
     this.memory = memory ?? new SharedArrayBuffer(bytes);
     if (this.memory.byteLength !== bytes) {
       throw new RangeError(`Cannot keep gauges in ${this.memory.byteLength} bytes: expected ${bytes}`);
     }
-    const shares = Array.from(
-      { length: threads + 1 },
-      (_, which) => new GaugeShare(this.memory, which * length, slots),
-    );
-    // The first is no thread's: its counts are those of all together.
-    const [all, ...own] = shares;
+    const words = new Int32Array(this.memory);
+    const shareAt = (at: number): GaugeShare => ({
+      entered: words.subarray(at, at + slots),
+      waiting: words.subarray(at + slots, at + 2 * slots),
+    });
+    const shares = Array.from({ length: epoch.threads }, (_, thread) => shareAt((1 + thread) * length));
     this.capacity = slots;
-    this.#shares = own;
-    this.#words = { all: all!, own: own[thread]!, shares: own };
+    this.#shares = shares;
+    this.#words = { all: shareAt(0), own: shares[epoch.thread]!, shares, epoch };
   }
 
   /** Takes a free slot, until {@linkcode Gauge.release}; undefined when there is none. */
@@ -87,7 +84,7 @@ export class GaugeTable {
   }
 
   /**
-   * The gauge in a slot that another thread has claimed and not released. Releasing it is left to that thread.
+   * The gauge in a slot that another thread has claimed. Only that thread may release it.
    *
    * @throws {RangeError} when the table has no such slot.
    */
@@ -99,18 +96,14 @@ export class GaugeTable {
   }
 
   /**
-   * Removes from every gauge what an ended thread had entered, and its waiters. That thread counts nothing
-   * any more, even if it still runs: a thread that was told to end goes on to the end of its turn, and what
-   * it is just doing comes after this, when the clock says so. So do it again before another thread takes
-   * over its number.
+   * Takes out of every gauge what a dead worker had entered, and its waiters. Its epoch must have ended.
    *
-   * @returns the slots of gauges where places became free for which somebody waits: all threads are to be told.
+   * @returns the slots of gauges whose waiters are to be woken, in all threads.
    */
-  settle(thread: number): number[] {
+  reclaimWorker(thread: number): number[] {
     const share = this.#shares[thread]!;
     const { entered } = this.#words.all;
     const wanted: number[] = [];
-    share.end();
     for (let slot = 0; slot < this.capacity; slot++) {
       Atomics.store(share.waiting, slot, 0);
       const left = Atomics.exchange(share.entered, slot, 0);
@@ -122,13 +115,12 @@ export class GaugeTable {
   }
 }
 
-/** What a gauge counts in. */
 interface GaugeWords {
+  /** The counts of all threads together; their waiters are only in the shares. */
   readonly all: GaugeShare;
-  /** That of the thread. */
   readonly own: GaugeShare;
-  /** The waiters of all threads. */
   readonly shares: readonly GaugeShare[];
+  readonly epoch: WorkerEpoch;
 }
 
 export class Gauge {
@@ -152,11 +144,11 @@ export class Gauge {
 
   /**
    * Counts one more, unless there are `limit` already (0: no limit but that of a word, 1 048 575), or the gauge was
-   * released, or the thread counts as ended; tells whether it did.
+   * released, or the worker's epoch has ended; returns whether it did.
    */
   enter(limit: number): boolean {
-    const { all, own } = this.#words;
-    if (!own.isLive) return false;
+    const { all, own, epoch } = this.#words;
+    if (!epoch.isCurrent) return false;
     const highest = limit > 0 && limit < COUNT ? limit : COUNT;
     for (;;) {
       const word = Atomics.load(all.entered, this.slot);
@@ -168,51 +160,51 @@ export class Gauge {
   }
 
   /**
-   * Counts one less, in the thread in which it entered. Changes nothing in a thread that counts as ended, as another
-   * one has done it.
+   * Counts one less, in the thread in which it entered. Changes nothing once the worker's epoch has ended: the
+   * supervisor has reclaimed its counts.
    *
-   * @returns whether somebody waits for the place, in any thread: all are to be told.
+   * @returns whether any thread has a waiter for the place: all are to be woken.
    * @throws {RangeError} when nothing is left that entered in this thread.
    */
   leave(): boolean {
-    const { all, own, shares } = this.#words;
-    if (!own.isLive) return false;
+    const { all, own, shares, epoch } = this.#words;
+    if (!epoch.isCurrent) return false;
     if (!takeOne(own.entered, this.slot)) {
-      if (!own.isLive) return false;
+      if (!epoch.isCurrent) return false;
       throw new RangeError(`Cannot leave gauge ${this.slot}: nothing is in it`);
     }
     takeOut(all.entered, this.slot, 1);
     return isAwaited(shares, this.slot);
   }
 
-  /** Whether it is still what it was claimed for: it was not released. Nothing enters one that was. */
+  /** False once it was released; nothing enters it then. */
   get isClaimed(): boolean {
     return (Atomics.load(this.#words.all.entered, this.slot) & ~COUNT) === this.#claim;
   }
 
-  /** Whether somebody waits, in any thread. */
+  /** Whether any thread has a waiter. */
   get isAwaited(): boolean {
     return isAwaited(this.#words.shares, this.slot);
   }
 
   /**
-   * Tells those who leave that somebody waits for a place, until it is disposed of, in the same thread. To be called
-   * before the attempt to {@linkcode enter} after whose failure one waits.
+   * Counts a waiter for a place, until it is disposed of in the same thread. Call it before the last attempt to
+   * {@linkcode enter}.
    */
   wait(): Disposable {
-    const { own } = this.#words;
-    if (!own.isLive) return { [Symbol.dispose]() {} };
+    const { own, epoch } = this.#words;
+    if (!epoch.isCurrent) return { [Symbol.dispose]() {} };
     Atomics.add(own.waiting, this.slot, 1);
     let waits = true;
     return {
       [Symbol.dispose]: () => {
-        if (waits && own.isLive) takeOne(own.waiting, this.slot);
+        if (waits && epoch.isCurrent) takeOne(own.waiting, this.slot);
         waits = false;
       },
     };
   }
 
-  /** Gives the slot back, at once or when the last that entered has left. Doing so again changes nothing. */
+  /** Frees the slot, at once or when it is empty. A second call changes nothing. */
   release(): void {
     const words = this.#words.all.entered;
     for (;;) {
@@ -229,7 +221,7 @@ function isAwaited(shares: readonly GaugeShare[], slot: number): boolean {
   return false;
 }
 
-/** Takes what has left out of the word of a slot. */
+/** Takes `left` out of the count of a slot. */
 function takeOut(words: Int32Array, slot: number, left: number): void {
   for (;;) {
     const word = Atomics.load(words, slot);
@@ -237,7 +229,7 @@ function takeOut(words: Int32Array, slot: number, left: number): void {
   }
 }
 
-/** Takes one out of a share; false when nothing is in it. */
+/** Takes one out of a share; false when it is empty. */
 function takeOne(share: Int32Array, slot: number): boolean {
   if (Atomics.sub(share, slot, 1) > 0) return true;
   Atomics.add(share, slot, 1);

@@ -7,11 +7,15 @@ import { ServiceLedger } from "../../src/observe/counters/ledger.ts";
 import { renderMetrics } from "../../src/observe/metrics/metrics.ts";
 import { OpenConnections } from "../../src/observe/counters/open_connections.ts";
 import { processFigures } from "../../src/observe/metrics/process_figures.ts";
+import { WorkerEpoch } from "../../src/shared/worker_epoch.ts";
 
 /** Nobody ends the connections of a benchmark. */
 const UNTOUCHED: Abortable = { abort() {} };
 const SERVICES = 50;
-const accounts = new Accounts({ services: SERVICES, upstreams: 0, endpoints: 0, threads: 4 });
+const accounts = new Accounts(
+  { services: SERVICES, upstreams: 0, endpoints: 0 },
+  new WorkerEpoch({ threads: 4 }),
+);
 const connections = new OpenConnections();
 const rows = Array.from({ length: SERVICES }, () => accounts.services.claim()!);
 const ledgers = rows.map((row, which) => new ServiceLedger(`service-${which}`, { row, connections }));

@@ -7,6 +7,7 @@ import { counter, counterByReason, histogram } from "./columns.ts";
 import { type Columns, type CounterRow, CounterTable, type Figures, tableBytes } from "./counter_table.ts";
 import { DELAY_BOUNDS, DURATION_BOUNDS, LATENCY_BOUNDS } from "./histogram.ts";
 import { ERROR_CODES } from "../../net/errors.ts";
+import { WorkerEpoch } from "../../shared/worker_epoch.ts";
 import { CLOSE_REASONS } from "../close_reason.ts";
 
 /** Without labels. */
@@ -118,7 +119,6 @@ export interface AccountsSize {
   readonly services: number;
   readonly upstreams: number;
   readonly endpoints: number;
-  readonly threads: number;
 }
 
 export class Accounts {
@@ -129,19 +129,14 @@ export class Accounts {
   readonly endpoints: CounterTable<typeof ENDPOINT_COLUMNS>;
   /** For the accounts of other threads. */
   readonly memory: SharedArrayBuffer;
-  readonly #program: CounterTable<typeof PROGRAM_COLUMNS>;
 
   /**
-   * @param thread Which thread it is used in, from 0. Only one may be it at a time; where nothing is counted, any will
-   * do.
+   * @param epoch That of the thread that counts in them.
    * @param memory That of accounts of the same size in another thread, to share it.
-   * @throws {RangeError} when the memory is not of that size, or there is no such thread.
+   * @throws {RangeError} when the memory is not of that size.
    */
-  constructor(size: AccountsSize, thread = 0, memory?: SharedArrayBuffer) {
-    if (!Number.isInteger(thread) || thread < 0 || thread >= size.threads) {
-      throw new RangeError(`Cannot count in thread ${thread}: there are ${size.threads}`);
-    }
-    const layout = layOut(size);
+  constructor(size: AccountsSize, epoch: WorkerEpoch = new WorkerEpoch(), memory?: SharedArrayBuffer) {
+    const layout = layOut(size, epoch.threads);
     this.memory = memory ?? new SharedArrayBuffer(layout.bytes);
     if (this.memory.byteLength !== layout.bytes) {
       throw new RangeError(
@@ -149,29 +144,26 @@ export class Accounts {
       );
     }
     const table = <C extends Columns>(columns: C, rows: number, offset: number) =>
-      new CounterTable(columns, { rows, threads: size.threads }, { memory: this.memory, offset, thread });
-    this.#program = table(PROGRAM_COLUMNS, 1, layout.program);
-    this.program = memory === undefined ? this.#program.claim()! : this.#program.at(0);
+      new CounterTable(columns, rows, { memory: this.memory, offset, epoch });
+    const program = table(PROGRAM_COLUMNS, 1, layout.program);
+    this.program = memory === undefined ? program.claim()! : program.at(0);
     this.services = table(SERVICE_COLUMNS, size.services, layout.services);
     this.upstreams = table(UPSTREAM_COLUMNS, size.upstreams, layout.upstreams);
     this.endpoints = table(ENDPOINT_COLUMNS, size.endpoints, layout.endpoints);
   }
 
   /**
-   * The connections of a thread that has ended are over, those that waited in pools included; what it has counted else
-   * stays. It counts nothing any more, even if it still runs. To be done again before another thread takes over its
-   * number: see {@linkcode CounterTable.settle}.
+   * Ends the connections of a dead worker, those that waited in pools included; its other counts stay. Its epoch must
+   * have ended.
    */
-  settle(thread: number): void {
-    this.services.settle(thread, [["ended", "accepted"]]);
-    this.upstreams.settle(thread, [["poolUnshelved", "poolShelved"]]);
-    this.endpoints.settle(thread, []);
-    this.#program.settle(thread, []);
+  reclaimWorker(thread: number): void {
+    this.services.reclaimWorker(thread, [["ended", "accepted"]]);
+    this.upstreams.reclaimWorker(thread, [["poolUnshelved", "poolShelved"]]);
   }
 }
 
 /** Where each table begins, and the bytes they take together. */
-function layOut({ services, upstreams, endpoints, threads }: AccountsSize) {
+function layOut({ services, upstreams, endpoints }: AccountsSize, threads: number) {
   let bytes = 0;
   const place = (columns: Columns, rows: number) => {
     const offset = bytes;

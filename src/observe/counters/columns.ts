@@ -1,5 +1,6 @@
 /** The kinds of columns in a table of counters: how each is counted, stored and read. */
 
+import type { WorkerEpoch } from "../../shared/worker_epoch.ts";
 import { bucketOf, type HistogramFigures } from "./histogram.ts";
 
 /** How a figure appears in `/metrics` and in docs/metrics.md. */
@@ -43,24 +44,23 @@ export interface Slots {
   readonly claim: Claim;
 }
 
-/**
- * A row belongs to somebody until it is released, and a share to a thread until it ends; what is given afterwards must
- * not count for the next owner.
- */
+/** Ends when the row is released or the worker dies: a later count must not count for the next owner. */
 export class Claim {
-  readonly #owners: Int32Array;
+  readonly #generations: Int32Array;
   readonly #row: number;
-  readonly #owner: number;
+  readonly #generation: number;
+  readonly #epoch: WorkerEpoch;
 
-  /** @param owners How many had each row in this thread before. */
-  constructor(owners: Int32Array, row: number) {
-    this.#owners = owners;
+  /** @param generations Changes for a row when it is claimed and when it is released. */
+  constructor(generations: Int32Array, row: number, epoch: WorkerEpoch) {
+    this.#generations = generations;
     this.#row = row;
-    this.#owner = Atomics.load(owners, row);
+    this.#generation = Atomics.load(generations, row);
+    this.#epoch = epoch;
   }
 
   get holds(): boolean {
-    return this.#owners[this.#row] === this.#owner;
+    return this.#generations[this.#row] === this.#generation && this.#epoch.isCurrent;
   }
 }
 

@@ -7,6 +7,7 @@
  * not be released before what it counts has come to rest, or the rest is lost.
  */
 
+import type { WorkerEpoch } from "../../shared/worker_epoch.ts";
 import { Claim, type Column } from "./columns.ts";
 
 /** The columns of a table by name. */
@@ -27,12 +28,12 @@ export interface TableSize {
 const CACHE_LINE = 64;
 const NUMBERS_PER_LINE = CACHE_LINE / Float64Array.BYTES_PER_ELEMENT;
 
-/** Where a table is in memory, and which thread it is used in. */
+/** Where a table is in memory, and the epoch of the thread that counts in it. */
 export interface TablePlace {
   readonly memory: SharedArrayBuffer;
   /** Bytes from the beginning of the memory; a multiple of 64. */
   readonly offset: number;
-  readonly thread: number;
+  readonly epoch: WorkerEpoch;
 }
 
 export class CounterTable<C extends Columns> {
@@ -45,33 +46,25 @@ export class CounterTable<C extends Columns> {
   readonly #beforeInShares: readonly Float64Array[];
   /** Odd while the row is claimed. */
   readonly #generations: Int32Array;
-  /** How many had each row before, by thread; a thread that is started again is another owner. */
-  readonly #owners: readonly Int32Array[];
-  readonly #thread: number;
+  readonly #epoch: WorkerEpoch;
   /** Where the search for a free row begins. */
   #next = 0;
 
-  constructor(columns: C, { rows, threads }: TableSize, { memory, offset, thread }: TablePlace) {
+  constructor(columns: C, rows: number, { memory, offset, epoch }: TablePlace) {
+    const { threads } = epoch;
     this.rows = rows;
     this.#columns = columns;
     this.#width = widthOf(columns);
-    this.#thread = thread;
+    this.#epoch = epoch;
     const length = shareLength(columns, rows);
     const numbers = (which: number) =>
       new Float64Array(memory, offset + which * length * Float64Array.BYTES_PER_ELEMENT, length);
-    const words = (which: number) =>
-      new Int32Array(
-        memory,
-        offset + numbersBytes(columns, { rows, threads }) + which * wordsBytes(rows),
-        rows,
-      );
-    const ofThreads = <Part>(part: (which: number) => Part, first: number) =>
-      Array.from({ length: threads }, (_, which) => part(first + which));
+    const ofThreads = (first: number) =>
+      Array.from({ length: threads }, (_, thread) => numbers(first + thread));
     this.#before = numbers(0);
-    this.#shares = ofThreads(numbers, 1);
-    this.#beforeInShares = ofThreads(numbers, 1 + threads);
-    this.#generations = words(0);
-    this.#owners = ofThreads(words, 1);
+    this.#shares = ofThreads(1);
+    this.#beforeInShares = ofThreads(1 + threads);
+    this.#generations = new Int32Array(memory, offset + numbersBytes(columns, { rows, threads }), rows);
   }
 
   /** Takes a free row, whose counts begin at 0, until {@linkcode CounterRow.release}; undefined when there is none. */
@@ -110,20 +103,17 @@ export class CounterTable<C extends Columns> {
   }
 
   /**
-   * A thread has ended: nobody else will count the end of what it had begun, so one column is made equal to another in
-   * what its share has counted since each row was claimed. It counts nothing any more, even if it still runs: a thread
-   * that was told to end goes on to the end of its turn, and what it is just counting comes after this, when the clock
-   * says so. So do it again before another thread takes over its number.
+   * Ends what a dead worker had begun, because no other thread will count its end: makes one column equal to another in
+   * what the worker's share has counted since each row was claimed. The worker's epoch must have ended.
    *
    * @param pairs Columns of ends, each with that of what had begun.
    */
-  settle(
+  reclaimWorker(
     thread: number,
     pairs: readonly (readonly [ended: keyof C & string, began: keyof C & string])[],
   ): void {
     const share = this.#shares[thread]!;
     const before = this.#beforeInShares[thread]!;
-    for (let row = 0; row < this.rows; row++) Atomics.add(this.#owners[thread]!, row, 1);
     for (const [ended, began] of pairs) {
       const [to, from] = [this.#offsetOf(ended), this.#offsetOf(began)];
       for (let row = 0; row < this.rows; row++) {
@@ -143,7 +133,7 @@ export class CounterTable<C extends Columns> {
   }
 
   #row(row: number, generation: number): CounterRow<C> {
-    const claim = new Claim(this.#owners[this.#thread]!, row);
+    const claim = new Claim(this.#generations, row, this.#epoch);
     return new CounterRow(row, this.#cells(row, claim), {
       figures: () => this.#figures(row),
       release: () => this.#release(row, generation),
@@ -151,14 +141,11 @@ export class CounterTable<C extends Columns> {
   }
 
   #release(row: number, generation: number): void {
-    if (Atomics.load(this.#generations, row) !== generation) return;
-    // Before it is free: whoever claims it then must be the only owner.
-    for (const owners of this.#owners) Atomics.add(owners, row, 1);
     this.#replace(row, generation, (generation + 1) | 0);
   }
 
   #cells(row: number, claim: Claim): Cells<C> {
-    const numbers = this.#shares[this.#thread]!;
+    const numbers = this.#shares[this.#epoch.thread]!;
     let at = row * this.#width;
     const cells = Object.entries(this.#columns).map(([name, column]) => {
       const cell = column.cell({ numbers, at, claim });
@@ -237,7 +224,7 @@ export class CounterRow<C extends Columns> {
 
 /** The bytes that a table takes: a multiple of 64. */
 export function tableBytes(columns: Columns, size: TableSize): number {
-  return numbersBytes(columns, size) + (1 + size.threads) * wordsBytes(size.rows);
+  return numbersBytes(columns, size) + wordsBytes(size.rows);
 }
 
 /** Of the numbers: shares, what was in each before, and that of all together. */

@@ -120,12 +120,13 @@ export class Supervisor {
   /** Takes the connections of a worker that has died out of all accounts; returns how many there were. */
   reclaimWorker(thread: number): number {
     const { memory, threads } = this.parts;
+    memory.epoch.end(thread);
     const services = this.#counted;
     const before = services.map((service) => service.figures().active);
-    memory.accounts.settle(thread);
+    memory.accounts.reclaimWorker(thread);
     const lost = services.map((service, index) => before[index]! - service.figures().active);
     for (const [index, service] of services.entries()) service.reclaimWorker(thread, lost[index]!);
-    for (const gauge of memory.gauges.settle(thread)) threads.others(thread).wake(gauge);
+    for (const gauge of memory.gauges.reclaimWorker(thread)) threads.others(thread).wake(gauge);
     return lost.reduce((sum, count) => sum + count, 0);
   }
 

@@ -9,6 +9,7 @@ import { OpenConnections } from "../../observe/counters/open_connections.ts";
 import { RateLimit } from "../../shared/rate_limit.ts";
 import { Heartbeat } from "../../shared/heartbeat.ts";
 import { WakeUps } from "../../shared/wake_ups.ts";
+import { WorkerEpoch } from "../../shared/worker_epoch.ts";
 import type { AdmissionParts } from "../../proxy/admission.ts";
 import { CountLimit } from "../../proxy/count_limit.ts";
 import type { EndpointAccounts, EndpointRecord } from "../../upstream/endpoint.ts";
@@ -19,7 +20,8 @@ export class ThreadAccounts implements Disposable {
   readonly connections: OpenConnections;
   readonly credits: TurnCredits;
   readonly wakeUps: WakeUps;
-  readonly #start: ThreadStart;
+  readonly #epoch: WorkerEpoch;
+  readonly #maxClients: number;
   readonly #accounts: Accounts;
   readonly #gauges: GaugeTable;
   readonly #limits = new Map<number, CountLimit>();
@@ -27,26 +29,26 @@ export class ThreadAccounts implements Disposable {
 
   /** @param onFreed A place in a gauge was left for which another thread may wait. */
   constructor(start: ThreadStart, onFreed: (gauge: number) => void) {
-    const { numbers, accounts, gauges, signs, credits } = start;
-    const { thread } = numbers;
-    this.#start = start;
-    this.#accounts = new Accounts(accounts.size, thread, accounts.memory);
-    this.#gauges = new GaugeTable(gauges.size, thread, gauges.memory);
-    this.connections = new OpenConnections(numbers);
+    const { accounts, gauges, signs, credits, numbers } = start;
+    const epoch = this.#epoch = new WorkerEpoch(start.epoch);
+    this.#maxClients = start.clients;
+    this.#accounts = new Accounts(accounts.size, epoch, accounts.memory);
+    this.#gauges = new GaugeTable(gauges.slots, epoch, gauges.memory);
+    this.connections = new OpenConnections({ thread: epoch.thread, threads: epoch.threads, memory: numbers });
     this.credits = new TurnCredits(credits.endpoints, credits.memory);
     this.wakeUps = new WakeUps(onFreed);
     this.#vitals.use(new EventLoopDelay(this.#accounts.program.cells.eventLoopDelay));
-    this.#vitals.use(new Heartbeat(signs, thread));
+    this.#vitals.use(new Heartbeat(signs, epoch.thread));
   }
 
   /** How many there are together. */
   get threads(): number {
-    return this.#start.numbers.threads;
+    return this.#epoch.threads;
   }
 
   /** This thread's part of a number that is for all together. */
   shareOf(whole: number): number {
-    const { thread, threads } = this.#start.numbers;
+    const { thread, threads } = this.#epoch;
     return Math.floor(whole / threads) + (thread < whole % threads ? 1 : 0);
   }
 
@@ -78,9 +80,9 @@ export class ThreadAccounts implements Disposable {
       all: this.#limitOf(all.gauge, all.limit),
       rate: rate && connectsPerSecond && new RateLimit(rate, connectsPerSecond),
       clients: clients && new ClientTable(
-        this.#start.clients,
+        this.#maxClients,
         { connections: connectionsPerClient, rate: connectsPerSecondPerClient },
-        { memory: clients, thread: this.#start.numbers.thread },
+        { memory: clients, epoch: this.#epoch },
       ),
     };
   }

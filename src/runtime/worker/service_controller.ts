@@ -80,7 +80,7 @@ export class ServiceController {
 
   /** Takes the connections of a dead worker off the service's clients. @param lost How many there were. */
   reclaimWorker(thread: number, lost: number): void {
-    this.#clients?.settle(thread);
+    this.#clients?.reclaimWorker(thread);
     this.#lost += lost;
   }
 
@@ -103,7 +103,7 @@ export class ServiceController {
       this.#clients ??= new ClientTable(this.#memory.clients, {
         connections: connectionsPerClient,
         rate: connectsPerSecondPerClient,
-      });
+      }, { epoch: this.#memory.epoch });
     }
   }
 }

@@ -3,10 +3,10 @@
 import type { Config } from "../../config/config.ts";
 import { memoryTricks } from "../../net/workarounds/memory_tricks.ts";
 import { Accounts, type AccountsSize } from "../../observe/counters/accounts.ts";
-import type { ClientTableSize } from "../../shared/client_entries.ts";
-import { GaugeTable, type GaugeTableSize } from "../../shared/gauge.ts";
+import { GaugeTable } from "../../shared/gauge.ts";
 import { newConnectionNumbers } from "../../observe/counters/open_connections.ts";
 import { SignsOfLife } from "../../shared/heartbeat.ts";
+import { WorkerEpoch } from "../../shared/worker_epoch.ts";
 import { TurnCredits } from "../../upstream/balance/smooth_weighted_round_robin.ts";
 import type { ThreadStart } from "./thread_calls.ts";
 
@@ -18,15 +18,17 @@ const MAX_CLIENTS = 65_536;
 const MORE_SERVICES = 1024;
 
 export class SharedMemory {
+  readonly threads: number;
+  /** That of thread 0; the supervisor counts nothing with it, and ends those of dead workers. */
+  readonly epoch: WorkerEpoch;
   readonly accounts: Accounts;
   readonly gauges: GaugeTable;
   readonly signs: SignsOfLife;
-  readonly clients: ClientTableSize;
+  /** Clients of a service that can be counted. */
+  readonly clients = MAX_CLIENTS;
   readonly credits: TurnCredits;
   readonly #numbers: SharedArrayBuffer;
-  readonly threads: number;
   readonly #size: AccountsSize;
-  readonly #gaugesSize: GaugeTableSize;
 
   constructor({ services, upstreams }: Config, threads: number) {
     this.threads = threads;
@@ -34,25 +36,24 @@ export class SharedMemory {
       services: services.length + MORE_SERVICES,
       upstreams: upstreams.length + MORE_SERVICES,
       endpoints: MAX_ENDPOINTS,
-      threads,
     };
-    this.accounts = new Accounts(this.#size);
+    this.epoch = new WorkerEpoch({ threads });
+    this.accounts = new Accounts(this.#size, this.epoch);
     // An endpoint has two: its clients, and all that is open there. One is for all services together.
-    this.#gaugesSize = { slots: 2 * MAX_ENDPOINTS + this.#size.services + 1, threads };
-    this.gauges = new GaugeTable(this.#gaugesSize);
+    this.gauges = new GaugeTable(2 * MAX_ENDPOINTS + this.#size.services + 1, this.epoch);
     this.signs = new SignsOfLife(threads);
     this.credits = new TurnCredits(MAX_ENDPOINTS);
     this.#numbers = newConnectionNumbers(threads);
-    this.clients = { clients: MAX_CLIENTS, threads };
   }
 
   /** What a thread begins with. */
   startOf(thread: number): ThreadStart {
     return {
-      numbers: { thread, threads: this.threads, memory: this.#numbers },
+      epoch: this.epoch.startOf(thread),
+      numbers: this.#numbers,
       credits: { endpoints: MAX_ENDPOINTS, memory: this.credits.memory },
       accounts: { size: this.#size, memory: this.accounts.memory },
-      gauges: { size: this.#gaugesSize, memory: this.gauges.memory },
+      gauges: { slots: this.gauges.capacity, memory: this.gauges.memory },
       clients: this.clients,
       signs: this.signs.memory,
       memoryTricks: memoryTricks.areOn,

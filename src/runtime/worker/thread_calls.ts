@@ -3,14 +3,12 @@
 import type { GroupConfig, LogLevel, ServiceConfig } from "../../config/config.ts";
 import type { Address } from "../../net/address.ts";
 import type { AccountsSize } from "../../observe/counters/accounts.ts";
-import type { ClientTableSize } from "../../shared/client_entries.ts";
+import type { EpochStart } from "../../shared/worker_epoch.ts";
 import type { ConnectionPage, ConnectionQuery } from "../../observe/counters/connection_list.ts";
 import type { AbortCode } from "../../observe/counters/connection_record.ts";
 import type { ProxyEvent } from "../../observe/events/events.ts";
-import type { GaugeTableSize } from "../../shared/gauge.ts";
 import type { Fields } from "../../observe/log/line_format.ts";
 import type { Level } from "../../observe/log/log.ts";
-import type { ConnectionNumbers } from "../../observe/counters/open_connections.ts";
 import type { BindPlan } from "../../proxy/listeners.ts";
 import type { TlsMaterial } from "../../proxy/tls_termination.ts";
 import type { EndpointRecord, EndpointState } from "../../upstream/endpoint.ts";
@@ -20,13 +18,15 @@ import type { Answered } from "./rpc.ts";
 
 /** What a thread begins with. Everything shared is as large as it will ever be. */
 export interface ThreadStart {
-  /** Which one it is, of how many, and how connections are numbered. */
-  readonly numbers: ConnectionNumbers;
+  /** Which one it is, of how many. */
+  readonly epoch: EpochStart;
+  /** How many connections each thread has had, which their numbers go by. */
+  readonly numbers: SharedArrayBuffer;
   readonly credits: { readonly endpoints: number; readonly memory: SharedArrayBuffer };
   readonly accounts: { readonly size: AccountsSize; readonly memory: SharedArrayBuffer };
-  readonly gauges: { readonly size: GaugeTableSize; readonly memory: SharedArrayBuffer };
-  /** Clients of a service that can be counted, where they are. */
-  readonly clients: ClientTableSize;
+  readonly gauges: { readonly slots: number; readonly memory: SharedArrayBuffer };
+  /** Clients of a service that can be counted. */
+  readonly clients: number;
   readonly signs: SharedArrayBuffer;
   /** Whether Deno treats memory as `net/workarounds/memory_tricks.ts` expects it to. */
   readonly memoryTricks: boolean;

@@ -24,7 +24,7 @@ export class WorkerThread {
     this.#onDeath = onDeath;
     const worker = this.#worker = new Worker(import.meta.resolve("./worker.ts"), {
       type: "module",
-      name: `sluice-${start.numbers.thread}`,
+      name: `sluice-${start.epoch.thread}`,
     });
     this.#rpc = new Rpc(THREAD_CALLS, (message) => worker.postMessage(message));
     worker.onmessage = ({ data }: MessageEvent<RpcMessage>) => void this.#rpc.receive(data, supervisor);

@@ -4,9 +4,10 @@ import type { GroupConfig, HealthCheckConfig, UpstreamTlsConfig } from "../../..
 import { Accounts, type AccountsSize, type UpstreamRow } from "../../../src/observe/counters/accounts.ts";
 import { EventFeed } from "../../../src/observe/events/event_feed.ts";
 import type { EndpointEvent } from "../../../src/observe/events/events.ts";
-import { GaugeTable, type GaugeTableSize } from "../../../src/shared/gauge.ts";
+import { GaugeTable } from "../../../src/shared/gauge.ts";
 import { type Log, silentLog } from "../../../src/observe/log/log.ts";
 import { WakeUps } from "../../../src/shared/wake_ups.ts";
+import { WorkerEpoch } from "../../../src/shared/worker_epoch.ts";
 import { Endpoint, type EndpointRecord } from "../../../src/upstream/endpoint.ts";
 import { Group, type GroupOwner } from "../../../src/upstream/group.ts";
 import {
@@ -17,19 +18,20 @@ import {
 import { TurnCredits } from "../../../src/upstream/balance/smooth_weighted_round_robin.ts";
 import type { EndpointController } from "../../../src/upstream/endpoint_controller.ts";
 
+const ACCOUNTS: AccountsSize = { services: 0, upstreams: 2, endpoints: 8 };
+const GAUGES = 16;
+
 /** What threads share, all of which are this one: with room for two groups of a few endpoints. */
 export class UpstreamMemory {
   readonly accounts: Accounts;
   readonly gauges: GaugeTable;
   readonly credits = new TurnCredits(8);
-  readonly #accountsSize: AccountsSize;
-  readonly #gaugesSize: GaugeTableSize;
+  readonly #epoch: WorkerEpoch;
 
   constructor(threads = 1) {
-    this.#accountsSize = { services: 0, upstreams: 2, endpoints: 8, threads };
-    this.#gaugesSize = { slots: 16, threads };
-    this.accounts = new Accounts(this.#accountsSize);
-    this.gauges = new GaugeTable(this.#gaugesSize);
+    this.#epoch = new WorkerEpoch({ threads });
+    this.accounts = new Accounts(ACCOUNTS, this.#epoch);
+    this.gauges = new GaugeTable(GAUGES, this.#epoch);
   }
 
   /** The group of one thread, as the keeper has it. @param wakeUps Those of the thread. */
@@ -39,8 +41,9 @@ export class UpstreamMemory {
     owner: GroupOwner,
     wakeUps: WakeUps,
   ): Group {
-    const accounts = new Accounts(this.#accountsSize, thread, this.accounts.memory);
-    const gauges = new GaugeTable(this.#gaugesSize, thread, this.gauges.memory);
+    const epoch = new WorkerEpoch(this.#epoch.startOf(thread));
+    const accounts = new Accounts(ACCOUNTS, epoch, this.accounts.memory);
+    const gauges = new GaugeTable(GAUGES, epoch, this.gauges.memory);
     const group = new Group(config, {
       row: accounts.upstreams.at(row.number),
       accountsOf: ({ id, clients, open }) => ({

@@ -229,7 +229,7 @@ class Fixture implements AsyncDisposable {
       upstreams: { group: { endpoints: ["192.0.2.1:1"] } },
       services: [this.#serviceOptions()],
     }).services[0]!;
-    const accounts = new Accounts({ services: 1, upstreams: 0, endpoints: 0, threads: 1 });
+    const accounts = new Accounts({ services: 1, upstreams: 0, endpoints: 0 });
     this.#service = new Service(config, {
       groups: new Map([["group", this.#kept.group]]),
       admission: new Admission(config, {

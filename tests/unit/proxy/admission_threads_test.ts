@@ -8,6 +8,7 @@ import { type Gauge, GaugeTable } from "../../../src/shared/gauge.ts";
 import { Admission, Entry } from "../../../src/proxy/admission.ts";
 import { CountLimit } from "../../../src/proxy/count_limit.ts";
 import { Post, wakeUpsOf } from "../upstream/group_threads.ts";
+import { WorkerEpoch } from "../../../src/shared/worker_epoch.ts";
 
 const NEVER = new AbortController().signal;
 
@@ -193,14 +194,13 @@ const THREADS = 3;
 
 /** A service with these limits, and another one without one of its own, in several threads. */
 function fixture({ own, all }: Limits) {
-  const size = { slots: 3, threads: THREADS };
-  const table = new GaugeTable(size);
+  const table = new GaugeTable(3, new WorkerEpoch({ threads: THREADS }));
   const gauges = [table.claim()!, table.claim()!, table.claim()!] as const;
   const [ownGauge, allGauge, otherGauge] = gauges;
   const post = new Post();
   const wakeUpsOfAll = wakeUpsOf(THREADS, post);
   const inThread = wakeUpsOfAll.map((wakeUps, thread) => {
-    const here = new GaugeTable(size, thread, table.memory);
+    const here = new GaugeTable(3, new WorkerEpoch({ thread, threads: THREADS }), table.memory);
     const limitOf = (gauge: Gauge, limit: number) => new CountLimit(here.at(gauge.slot), limit, wakeUps);
     const admission = (limit: CountLimit) =>
       new Admission(CONFIG, { own: limit, all: limitOf(allGauge, all), rate: undefined, clients: undefined });

@@ -6,7 +6,7 @@ const TWO = { family: 6, high: 0x20010db8, low: 0 };
 const THREE = { family: 4, high: 0x20010db8, low: 0xffffffff };
 
 Deno.test("clients are told apart by every part of their key", () => {
-  const entries = new ClientEntries({ clients: 2, threads: 1 }, undefined);
+  const entries = new ClientEntries(2, undefined);
   const keys = [ONE, TWO, THREE, { ...ONE, high: 0 }];
   const places = keys.map((key) => take(entries, key));
   assert.equal(new Set(places).size, 4);
@@ -15,7 +15,7 @@ Deno.test("clients are told apart by every part of their key", () => {
 });
 
 Deno.test("a client whose thread died before it was counted has nothing open, and its place goes to the next", () => {
-  const entries = new ClientEntries({ clients: 8, threads: 1 }, undefined);
+  const entries = new ClientEntries(8, undefined);
   const keys = Array.from({ length: 16 }, (_, low) => ({ family: 4, high: 0, low }));
   const places = keys.map((key) => take(entries, key));
   assert.equal(new Set(places).size, 16);
@@ -36,7 +36,7 @@ Deno.test("a client whose thread died before it was counted has nothing open, an
 });
 
 Deno.test("an entry is free when its rate has recovered, and forgets a clock that was set back", () => {
-  const entries = new ClientEntries({ clients: 1, threads: 1 }, { rate: 1, burst: 5 });
+  const entries = new ClientEntries(1, { rate: 1, burst: 5 });
   const [one, two] = [take(entries, ONE), take(entries, TWO)];
   entries.setOwn(one, 0);
   entries.setDue(one, 103);
@@ -56,12 +56,12 @@ Deno.test("tables place clients differently, so that nobody can tell who shares 
   const keys = Array.from({ length: 20 }, (_, low) => ({ family: 4, high: 0, low }));
   const placesOf = (entries: ClientEntries) => keys.map((key) => entries.findFree(key, 0));
   const tables = [
-    new ClientEntries({ clients: 1000, threads: 1 }, undefined),
-    new ClientEntries({ clients: 1000, threads: 1 }, undefined),
+    new ClientEntries(1000, undefined),
+    new ClientEntries(1000, undefined),
   ];
   assert.notDeepEqual(placesOf(tables[0]!), placesOf(tables[1]!));
   assert.deepEqual(
-    placesOf(new ClientEntries({ clients: 1000, threads: 1 }, undefined, { memory: tables[0]!.memory })),
+    placesOf(new ClientEntries(1000, undefined, { memory: tables[0]!.memory })),
     placesOf(tables[0]!),
   );
 });

@@ -43,7 +43,7 @@ export class ClientTableModel {
     return true;
   }
 
-  settle(thread: number): void {
+  reclaimWorker(thread: number): void {
     for (const { open } of this.#clients.values()) delete open[thread];
   }
 

@@ -4,6 +4,7 @@ import { type ClientLimits, ClientTable } from "../../../src/shared/client_table
 import { SharedLock } from "../../../src/shared/shared_lock.ts";
 import { type ClientKey, clientKeyOf } from "../../../src/wire/ip/client_key.ts";
 import { ClientTableModel } from "./client_table_model.ts";
+import { WorkerEpoch } from "../../../src/shared/worker_epoch.ts";
 
 const START = Date.UTC(2030, 0, 1);
 const HOUR = 3_600_000;
@@ -78,15 +79,15 @@ Deno.test("a table keeps what is right of it when its rate changes, faster or sl
   });
   fc.assert(fc.property(fc.option(rates, { nil: undefined }), rates, (before, after) => {
     const clock = { now: START };
-    const size = { clients: 50, threads: 2 };
-    const old = new ClientTable(size, { connections: 0, rate: before }, { now: () => clock.now });
+    const epoch = new WorkerEpoch({ threads: 2 });
+    const old = new ClientTable(50, { connections: 0, rate: before }, { epoch, now: () => clock.now });
     const clients = Array.from({ length: 50 }, (_, host) => key(addressOf(host)));
     for (const client of clients) old.enter(client);
     for (const client of clients) old.leave(client);
     // Nobody has spent anything any more.
     clock.now += 2000;
-    const place = { memory: old.memory, thread: 1, now: () => clock.now };
-    const table = new ClientTable(size, { connections: 0, rate: after }, place);
+    const place = { memory: old.memory, epoch: new WorkerEpoch(epoch.startOf(1)), now: () => clock.now };
+    const table = new ClientTable(50, { connections: 0, rate: after }, place);
     const others = Array.from({ length: 50 }, (_, host) => key(addressOf(1000 + host)));
     for (const client of [...clients.slice(0, 25), ...others.slice(0, 25)]) {
       assert.deepEqual(times(after.burst + 1, () => table.enter(client)), [
@@ -196,7 +197,7 @@ Deno.test("a clock that is set back locks nobody out", () => {
 Deno.test("tables made of one buffer are one table", () => {
   const limits = { connections: 2, rate: undefined };
   const table = new ClientTable(1, limits);
-  const other = new ClientTable({ clients: 1, threads: 1 }, limits, { memory: table.memory });
+  const other = new ClientTable(1, limits, { memory: table.memory });
   const client = key("192.0.2.1");
   assert.deepEqual([table.enter(client), other.enter(client), table.enter(client)], ["ok", "ok", "too_many"]);
   other.leave(client);
@@ -212,15 +213,10 @@ Deno.test("a table refuses numbers that make no sense", () => {
       message: `Cannot make a table of ${capacity} clients: expected a whole number above 0`,
     });
   }
-  const { memory } = new ClientTable({ clients: 2, threads: 2 }, limits);
-  for (const size of [{ clients: 1, threads: 2 }, { clients: 2, threads: 4 }]) {
-    assert.throws(() => new ClientTable(size, limits, { thread: 1, memory }), RangeError);
-  }
-  for (const thread of [-1, 2, 0.5, NaN]) {
-    assert.throws(() => new ClientTable({ clients: 2, threads: 2 }, limits, { thread, memory }), {
-      name: "RangeError",
-      message: `Cannot count in thread ${thread}: there are 2`,
-    });
+  const { memory } = new ClientTable(2, limits, { epoch: new WorkerEpoch({ threads: 2 }) });
+  for (const { clients, threads } of [{ clients: 1, threads: 2 }, { clients: 2, threads: 4 }]) {
+    const epoch = new WorkerEpoch({ thread: 1, threads });
+    assert.throws(() => new ClientTable(clients, limits, { epoch, memory }), RangeError);
   }
   for (const connections of [-1, 1.5, NaN, Infinity]) {
     assert.throws(() => new ClientTable(1, { connections, rate: undefined }), {
@@ -236,7 +232,7 @@ Deno.test("a table answers what a map with a bucket of tokens for each client wo
     client: fc.nat(7),
     pause: fc.oneof(fc.constant(0), fc.nat(700)),
     thread: fc.nat(2),
-    does: fc.constantFrom("enter", "enter", "enter", "leave", "leave", "leave", "settle"),
+    does: fc.constantFrom("enter", "enter", "enter", "leave", "leave", "leave", "reclaim"),
   });
   const limits = fc.record({
     connections: fc.nat(3),
@@ -250,9 +246,14 @@ Deno.test("a table answers what a map with a bucket of tokens for each client wo
   const steps = fc.array(step, { minLength: 20, maxLength: 200 });
   fc.assert(fc.property(fc.integer({ min: 1, max: 4 }), limits, steps, (capacity, limits, steps) => {
     const clock = { now: START };
-    const size = { clients: capacity, threads: 3 };
-    const { memory } = new ClientTable(size, limits);
-    const start = (thread: number) => new ClientTable(size, limits, { thread, memory, now: () => clock.now });
+    const epoch = new WorkerEpoch({ threads: 3 });
+    const { memory } = new ClientTable(capacity, limits, { epoch });
+    const start = (thread: number) =>
+      new ClientTable(capacity, limits, {
+        epoch: new WorkerEpoch(epoch.startOf(thread)),
+        memory,
+        now: () => clock.now,
+      });
     const tables = [0, 1, 2].map(start);
     const model = new ClientTableModel(2 * capacity, limits);
     for (const { client, pause, thread, does } of steps) {
@@ -260,9 +261,10 @@ Deno.test("a table answers what a map with a bucket of tokens for each client wo
       model.pass(pause);
       const address = addressOf(client);
       const table = tables[thread]!;
-      if (does === "settle") {
-        tables[(thread + 1) % 3]!.settle(thread);
-        model.settle(thread);
+      if (does === "reclaim") {
+        epoch.end(thread);
+        tables[(thread + 1) % 3]!.reclaimWorker(thread);
+        model.reclaimWorker(thread);
         assert.equal(table.enter(key(address)), "table_full");
         table.leave(key(address));
         tables[thread] = start(thread);
@@ -323,30 +325,31 @@ Deno.test("a table many times too small refuses and keeps its counts", () => {
 });
 
 Deno.test("what a thread had that has ended is off every client, and the places of clients it had alone are free", () => {
-  const size = { clients: 2000, threads: 3 };
+  const epoch = new WorkerEpoch({ threads: 3 });
   const limits = { connections: 3, rate: undefined };
-  const first = new ClientTable(size, limits);
-  const tables = [
-    first,
-    ...[1, 2].map((thread) => new ClientTable(size, limits, { thread, memory: first.memory })),
-  ];
+  const first = new ClientTable(2000, limits, { epoch });
+  const start = (thread: number) =>
+    new ClientTable(2000, limits, { epoch: new WorkerEpoch(epoch.startOf(thread)), memory: first.memory });
+  const tables = [first, start(1), start(2)];
   const clients = Array.from({ length: 2000 }, (_, host) => key(addressOf(host)));
   for (const client of clients) {
     assert.deepEqual(tables.map((table) => table.enter(client)), ["ok", "ok", "ok"]);
   }
-  first.settle(1);
+  epoch.end(1);
+  first.reclaimWorker(1);
   for (const client of clients) {
     assert.deepEqual(times(2, () => first.enter(client)), ["ok", "too_many"]);
     first.leave(client);
     first.leave(client);
     tables[2]!.leave(client);
   }
-  const next = new ClientTable(size, limits, { thread: 1, memory: first.memory });
+  const next = start(1);
   for (const client of clients) {
     assert.throws(() => next.leave(client), RangeError);
     assert.deepEqual(times(4, () => next.enter(client)), ["ok", "ok", "ok", "too_many"]);
   }
-  first.settle(1);
+  epoch.end(1);
+  first.reclaimWorker(1);
   const others = Array.from({ length: 2000 }, (_, host) => key(addressOf(4000 + host)));
   for (const client of others) assert.equal(first.enter(client), "ok");
 });

@@ -4,6 +4,7 @@ import { type ClientKey, clientKeyOf } from "../../../src/wire/ip/client_key.ts"
 import type { Result, Task } from "./client_table_worker.ts";
 import type { Task as ZombieTask } from "./client_table_zombie_worker.ts";
 import { inThreads } from "../../support/threads.ts";
+import { WorkerEpoch } from "../../../src/shared/worker_epoch.ts";
 
 const WORKER = new URL("./client_table_worker.ts", import.meta.url);
 const ZOMBIE = new URL("./client_table_zombie_worker.ts", import.meta.url);
@@ -12,10 +13,20 @@ Deno.test("four threads never pass the limit of a client while places change han
   const limits = { connections: 1, rate: undefined };
   const clients = [1, 2, 3, 4, 5].map((host) => `192.0.2.${host}`);
   // It has places for two of them.
-  const size = { clients: 1, threads: 5 };
-  const table = new ClientTable(size, limits, { thread: 4 });
+  const size = 1;
+  const threads = 5;
+  const table = new ClientTable(size, limits, { epoch: new WorkerEpoch({ thread: threads - 1, threads }) });
   const entered = new SharedArrayBuffer(clients.length * Int32Array.BYTES_PER_ELEMENT);
-  const task = { memory: table.memory, size, limits, clients, entered, rounds: 100_000, taken: counter() };
+  const task = {
+    memory: table.memory,
+    size,
+    threads,
+    limits,
+    clients,
+    entered,
+    rounds: 100_000,
+    taken: counter(),
+  };
   const results = await inThreads<Task, Result>(4, WORKER, task);
   const sum = new Int32Array(entered).reduce((sum, count) => sum + count, 0);
   assert.equal(sum, results.reduce((sum, { ok = 0 }) => sum + ok, 0));
@@ -26,12 +37,22 @@ Deno.test("four threads never pass the limit of a client while places change han
 Deno.test("two threads never pass a limit of two, and lose no count", async () => {
   const limits = { connections: 2, rate: undefined };
   const clients = [1, 2, 3].map((host) => `2001:db8:0:${host}::1`);
-  const size = { clients: 2, threads: 3 };
-  const table = new ClientTable(size, limits, { thread: 2 });
+  const size = 2;
+  const threads = 3;
+  const table = new ClientTable(size, limits, { epoch: new WorkerEpoch({ thread: threads - 1, threads }) });
   // One place of each is taken for good, so that again only one thread at a time can be in.
   for (const client of clients) table.enter(key(client));
   const entered = new SharedArrayBuffer(clients.length * Int32Array.BYTES_PER_ELEMENT);
-  const task = { memory: table.memory, size, limits, clients, entered, rounds: 100_000, taken: counter() };
+  const task = {
+    memory: table.memory,
+    size,
+    threads,
+    limits,
+    clients,
+    entered,
+    rounds: 100_000,
+    taken: counter(),
+  };
   const results = await inThreads<Task, Result>(2, WORKER, task);
   const sum = new Int32Array(entered).reduce((sum, count) => sum + count, 0);
   assert.equal(sum, results.reduce((sum, { ok = 0 }) => sum + ok, 0));
@@ -44,11 +65,21 @@ Deno.test("two threads never pass a limit of two, and lose no count", async () =
 
 Deno.test("two threads together never pass the rate of a client", async () => {
   const limits = { connections: 0, rate: { rate: 1e-6, burst: 30_000 } };
-  const size = { clients: 1, threads: 3 };
-  const table = new ClientTable(size, limits, { thread: 2 });
+  const size = 1;
+  const threads = 3;
+  const table = new ClientTable(size, limits, { epoch: new WorkerEpoch({ thread: threads - 1, threads }) });
   const entered = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   const clients = ["192.0.2.1"];
-  const task = { memory: table.memory, size, limits, clients, entered, rounds: 40_000, taken: counter() };
+  const task = {
+    memory: table.memory,
+    size,
+    threads,
+    limits,
+    clients,
+    entered,
+    rounds: 40_000,
+    taken: counter(),
+  };
   const results = await inThreads<Task, Result>(2, WORKER, task);
   const sumOf = (answer: Admission) => results.reduce((sum, result) => sum + (result[answer] ?? 0), 0);
   assert.deepEqual([sumOf("ok"), sumOf("too_fast")], [30_000, 50_000]);
@@ -57,8 +88,9 @@ Deno.test("two threads together never pass the rate of a client", async () => {
 
 Deno.test("a thread that goes on with its turn after it was settled changes nothing, and the next begins at 0", async () => {
   const limits = { connections: 5, rate: undefined };
-  const size = { clients: 3, threads: 2 };
-  const table = new ClientTable(size, limits);
+  const size = 3;
+  const epoch = new WorkerEpoch({ threads: 2 });
+  const table = new ClientTable(size, limits, { epoch });
   const clients = [1, 2, 3].map((host) => `192.0.2.${host}`);
   for (const client of clients) table.enter(key(client));
   const shared = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
@@ -66,7 +98,9 @@ Deno.test("a thread that goes on with its turn after it was settled changes noth
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   worker.onmessage = resolve;
   worker.onerror = (event) => (event.preventDefault(), reject(new Error(event.message)));
-  worker.postMessage({ memory: table.memory, size, limits, clients, shared } satisfies ZombieTask);
+  worker.postMessage(
+    { memory: table.memory, size, epoch: epoch.startOf(1), limits, clients, shared } satisfies ZombieTask,
+  );
   await promise;
   const openOf = (client: string) => {
     let entered = 0;
@@ -76,13 +110,17 @@ Deno.test("a thread that goes on with its turn after it was settled changes noth
   };
   assert.deepEqual(clients.map(openOf), [3, 3, 3]);
   worker.terminate();
-  table.settle(1);
+  epoch.end(1);
+  table.reclaimWorker(1);
   assert.deepEqual(clients.map(openOf), [1, 1, 1]);
   Atomics.store(shared, 0, 1);
   Atomics.notify(shared, 0);
   assert.notEqual(Atomics.wait(shared, 1, 0, 10_000), "timed-out");
   assert.deepEqual(clients.map(openOf), [1, 1, 1]);
-  const next = new ClientTable(size, limits, { thread: 1, memory: table.memory });
+  const next = new ClientTable(size, limits, {
+    epoch: new WorkerEpoch(epoch.startOf(1)),
+    memory: table.memory,
+  });
   for (const client of clients) {
     assert.throws(() => next.leave(key(client)), RangeError);
     assert.equal(next.enter(key(client)), "ok");

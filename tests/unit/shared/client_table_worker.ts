@@ -1,13 +1,14 @@
 /** Enters and leaves a table of clients as fast as it can, at the same time as other threads. */
 
-import type { ClientTableSize } from "../../../src/shared/client_entries.ts";
 import { type Admission, type ClientLimits, ClientTable } from "../../../src/shared/client_table.ts";
 import { clientKeyOf } from "../../../src/wire/ip/client_key.ts";
 import { answer } from "../../support/threads.ts";
+import { WorkerEpoch } from "../../../src/shared/worker_epoch.ts";
 
 export interface Task {
   readonly memory: SharedArrayBuffer;
-  readonly size: ClientTableSize;
+  readonly size: number;
+  readonly threads: number;
   readonly limits: ClientLimits;
   /** Each has a number in `entered`, which only those whom the table let in count up. */
   readonly clients: readonly string[];
@@ -22,7 +23,10 @@ export type Result = Partial<Record<Admission, number>>;
 
 answer((task: Task): Result => {
   const thread = Atomics.add(new Int32Array(task.taken), 0, 1);
-  const table = new ClientTable(task.size, task.limits, { thread, memory: task.memory });
+  const table = new ClientTable(task.size, task.limits, {
+    epoch: new WorkerEpoch({ thread, threads: task.threads }),
+    memory: task.memory,
+  });
   const entered = new Int32Array(task.entered);
   const clients = task.clients.map((address) => clientKeyOf(address)!);
   const answers: Result = {};

@@ -1,12 +1,13 @@
 /** A thread that goes on with its turn after it was told to end. */
 
-import type { ClientTableSize } from "../../../src/shared/client_entries.ts";
 import { type ClientLimits, ClientTable } from "../../../src/shared/client_table.ts";
 import { clientKeyOf } from "../../../src/wire/ip/client_key.ts";
+import { type EpochStart, WorkerEpoch } from "../../../src/shared/worker_epoch.ts";
 
 export interface Task {
   readonly memory: SharedArrayBuffer;
-  readonly size: ClientTableSize;
+  readonly size: number;
+  readonly epoch: EpochStart;
   readonly limits: ClientLimits;
   readonly clients: readonly string[];
   /** Numbers: 1 once it may go on, 1 once it has. */
@@ -14,8 +15,8 @@ export interface Task {
 }
 
 addEventListener("message", (event) => {
-  const { memory, size, limits, clients, shared }: Task = (event as MessageEvent).data;
-  const table = new ClientTable(size, limits, { thread: 1, memory });
+  const { memory, size, epoch, limits, clients, shared }: Task = (event as MessageEvent).data;
+  const table = new ClientTable(size, limits, { epoch: new WorkerEpoch(epoch), memory });
   const keys = clients.map((client) => clientKeyOf(client)!);
   for (const key of [...keys, ...keys]) table.enter(key);
   self.postMessage("in");

@@ -1,11 +1,12 @@
 /** A thread that enters and leaves gauges by chance, turn after turn, and holds what it has entered between them. */
 
-import { GaugeTable, type GaugeTableSize } from "../../../src/shared/gauge.ts";
+import { GaugeTable } from "../../../src/shared/gauge.ts";
+import { type EpochStart, WorkerEpoch } from "../../../src/shared/worker_epoch.ts";
 
 export interface Start {
   readonly memory: SharedArrayBuffer;
-  readonly size: GaugeTableSize;
-  readonly thread: number;
+  readonly slots: number;
+  readonly epoch: EpochStart;
   readonly limit: number;
   /** How many are in each gauge, of all threads and of this one. */
   readonly inside: Int32Array;
@@ -32,9 +33,9 @@ addEventListener("message", (event) => {
   else run(data);
 });
 
-function run({ memory, size, thread, limit, inside, own, turn }: Start): void {
-  const table = new GaugeTable(size, thread, memory);
-  const gauges = Array.from({ length: size.slots }, (_, slot) => table.at(slot));
+function run({ memory, slots, epoch, limit, inside, own, turn }: Start): void {
+  const table = new GaugeTable(slots, new WorkerEpoch(epoch), memory);
+  const gauges = Array.from({ length: slots }, (_, slot) => table.at(slot));
   let most = 0;
   const step = () => {
     const gauge = gauges[Math.floor(Math.random() * gauges.length)]!;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { type Gauge, GaugeTable } from "../../../src/shared/gauge.ts";
+import { WorkerEpoch } from "../../../src/shared/worker_epoch.ts";
 
 Deno.test("a gauge counts up to its limit and no further", () => {
   const gauge = claim(new GaugeTable(1));
@@ -79,7 +80,7 @@ Deno.test("a gauge is released once, however often it is asked to", () => {
 });
 
 Deno.test("tables made of one memory are one table", () => {
-  const [table, other] = tables(2, 2);
+  const { all: [table, other] } = tables(2, 2);
   assert.equal(other!.capacity, 2);
   const gauge = claim(table!);
   const same = other!.at(gauge.slot);
@@ -95,7 +96,7 @@ Deno.test("tables made of one memory are one table", () => {
 });
 
 Deno.test("a connection leaves in the thread in which it entered", () => {
-  const [table, other] = tables(2);
+  const { all: [table, other] } = tables(2);
   const gauge = claim(table!);
   const same = other!.at(gauge.slot);
   gauge.enter(0);
@@ -108,7 +109,7 @@ Deno.test("a connection leaves in the thread in which it entered", () => {
 });
 
 Deno.test("whoever has a gauge of a slot that was given on counts nothing for the next", () => {
-  const [table, other] = tables(2);
+  const { all: [table, other] } = tables(2);
   const old = claim(table!);
   const oldElsewhere = other!.at(old.slot);
   for (let round = 0; round < 100; round++) {
@@ -136,7 +137,7 @@ Deno.test("without a limit a gauge counts as many as a word holds", () => {
 });
 
 Deno.test("who leaves is told whether somebody waits, in any thread", () => {
-  const [table, other] = tables(2, 2);
+  const { all: [table, other] } = tables(2, 2);
   const gauge = claim(table!);
   const same = other!.at(gauge.slot);
   const beside = claim(table!);
@@ -152,7 +153,7 @@ Deno.test("who leaves is told whether somebody waits, in any thread", () => {
 });
 
 Deno.test("who begins to wait in the last moment before a place is free is not missed", () => {
-  const [table, other] = tables(2);
+  const { all: [table, other] } = tables(2);
   const gauge = claim(table!);
   const same = other!.at(gauge.slot);
   gauge.enter(1);
@@ -175,7 +176,7 @@ Deno.test("who begins to wait in the last moment before a place is free is not m
 });
 
 Deno.test("a thread that has ended leaves every gauge, and nothing else changes", () => {
-  const [table, other, third] = tables(3, 3);
+  const { epoch, all: [table, other, third] } = tables(3, 3);
   const [one, two, released] = [claim(table!), claim(table!), claim(table!)];
   for (const each of [table!, other!, third!]) {
     each.at(one.slot).enter(0);
@@ -185,25 +186,28 @@ Deno.test("a thread that has ended leaves every gauge, and nothing else changes"
   other!.at(released.slot).enter(0);
   released.release();
   assert.equal(table!.claim(), undefined);
-  assert.deepEqual(table!.settle(1), []);
+  epoch.end(1);
+  assert.deepEqual(table!.reclaimWorker(1), []);
   assert.deepEqual([one.value, two.value, released.value], [4, 0, 0]);
   assert.ok(two.enter(1));
   assert.equal(claim(table!).slot, released.slot);
-  assert.deepEqual(table!.settle(1), []);
+  assert.deepEqual(table!.reclaimWorker(1), []);
   assert.equal(one.value, 4);
 });
 
 Deno.test("a thread that counts as ended counts nothing any more, and the next of its number begins at 0", () => {
-  const size = { slots: 1, threads: 2 };
-  const table = new GaugeTable(size);
+  const epoch = new WorkerEpoch({ threads: 2 });
+  const table = new GaugeTable(1, epoch);
   const gauge = claim(table);
-  const dead = new GaugeTable(size, 1, table.memory).at(0);
+  const start = () => new GaugeTable(1, new WorkerEpoch(epoch.startOf(1)), table.memory).at(0);
+  const dead = start();
   assert.ok(dead.enter(2) && gauge.enter(2));
   const deadWaits = dead.wait();
-  table.settle(1);
+  epoch.end(1);
+  table.reclaimWorker(1);
   assert.deepEqual([dead.enter(0), dead.leave(), gauge.value], [false, false, 1]);
   using _deadWaitsAgain = dead.wait();
-  const next = new GaugeTable(size, 1, table.memory).at(0);
+  const next = start();
   assert.throws(() => next.leave(), RangeError);
   assert.ok(next.enter(2));
   using _waits = next.wait();
@@ -213,13 +217,14 @@ Deno.test("a thread that counts as ended counts nothing any more, and the next o
 });
 
 Deno.test("settling tells for which gauges somebody waits who can have a place now, and forgets the dead", () => {
-  const [table, other] = tables(2, 4);
+  const { epoch, all: [table, other] } = tables(2, 4);
   const gauges = [1, 2, 3, 4].map(() => claim(table!));
   for (const { slot } of gauges.slice(0, 3)) other!.at(slot).enter(1);
   using _waits = gauges[1]!.wait();
   using _waitsToo = gauges[3]!.wait();
   using _dead = other!.at(gauges[2]!.slot).wait();
-  assert.deepEqual(table!.settle(1), [gauges[1]!.slot]);
+  epoch.end(1);
+  assert.deepEqual(table!.reclaimWorker(1), [gauges[1]!.slot]);
   gauges[2]!.enter(0);
   assert.equal(gauges[2]!.leave(), false);
 });
@@ -231,20 +236,15 @@ Deno.test("a slot that nobody has claimed cannot be entered", () => {
   assert.ok(claim(table).enter(0));
 });
 
-Deno.test("a table refuses sizes, threads, memory and slots that make no sense", () => {
+Deno.test("a table refuses sizes, memory and slots that make no sense", () => {
   for (const slots of [0, -1, 1.5, NaN]) {
     assert.throws(() => new GaugeTable(slots), RangeError);
-    assert.throws(() => new GaugeTable({ slots, threads: 2 }), RangeError);
+    assert.throws(() => new GaugeTable(slots, new WorkerEpoch({ threads: 2 })), RangeError);
   }
-  for (const thread of [-1, 2, 0.5, NaN]) {
-    assert.throws(() => new GaugeTable({ slots: 1, threads: 2 }, thread), {
-      name: "RangeError",
-      message: `Cannot count in thread ${thread}: there are 2`,
-    });
-  }
-  const { memory } = new GaugeTable({ slots: 100, threads: 2 });
-  for (const size of [{ slots: 200, threads: 2 }, { slots: 100, threads: 3 }]) {
-    assert.throws(() => new GaugeTable(size, 1, memory), RangeError);
+  const { memory } = new GaugeTable(100, new WorkerEpoch({ threads: 2 }));
+  for (const { slots, threads } of [{ slots: 200, threads: 2 }, { slots: 100, threads: 3 }]) {
+    const epoch = new WorkerEpoch({ thread: 1, threads });
+    assert.throws(() => new GaugeTable(slots, epoch, memory), RangeError);
   }
   const table = new GaugeTable(2);
   for (const slot of [-1, 2, 0.5, NaN]) {
@@ -258,16 +258,18 @@ Deno.test("a table refuses sizes, threads, memory and slots that make no sense",
 Deno.test("gauges of a table do what counters and a list of free slots would do", () => {
   const step = fc.oneof(
     fc.record({ does: fc.constantFrom("claim" as const) }),
-    fc.record({ does: fc.constant("settle" as const), thread: fc.nat(2) }),
+    fc.record({ does: fc.constant("reclaim" as const), thread: fc.nat(2) }),
     fc.record({ does: fc.constant("release" as const), which: fc.nat(7) }),
     fc.record({ does: fc.constant("leave" as const), which: fc.nat(7), thread: fc.nat(2) }),
     fc.record({ does: fc.constant("enter" as const), which: fc.nat(7), thread: fc.nat(2), limit: fc.nat(4) }),
   );
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 4 }), fc.array(step, { maxLength: 80 }), (slots, steps) => {
-      const size = { slots, threads: 3 };
-      const supervisor = new GaugeTable(size);
-      const threads = [0, 1, 2].map((thread) => new GaugeTable(size, thread, supervisor.memory));
+      const epoch = new WorkerEpoch({ threads: 3 });
+      const supervisor = new GaugeTable(slots, epoch);
+      const start = (thread: number) =>
+        new GaugeTable(slots, new WorkerEpoch(epoch.startOf(thread)), supervisor.memory);
+      const threads = [0, 1, 2].map(start);
       const known: { gauge: Gauge; inThreads: Gauge[]; counts: number[]; released: boolean }[] = [];
       const countOf = ({ counts }: { counts: number[] }) => counts.reduce((sum, count) => sum + count);
       const isTaken = (each: typeof known[number]) => countOf(each) > 0 || !each.released;
@@ -279,9 +281,10 @@ Deno.test("gauges of a table do what counters and a list of free slots would do"
           if (gauge === undefined) continue;
           const inThreads = threads.map((table) => table.at(gauge.slot));
           known.push({ gauge, inThreads, counts: [0, 0, 0], released: false });
-        } else if (each.does === "settle") {
-          supervisor.settle(each.thread);
-          const table = threads[each.thread] = new GaugeTable(size, each.thread, supervisor.memory);
+        } else if (each.does === "reclaim") {
+          epoch.end(each.thread);
+          supervisor.reclaimWorker(each.thread);
+          const table = threads[each.thread] = start(each.thread);
           for (const model of known) {
             model.counts[each.thread] = 0;
             if (isTaken(model)) model.inThreads[each.thread] = table.at(model.gauge.slot);
@@ -307,13 +310,14 @@ Deno.test("gauges of a table do what counters and a list of free slots would do"
 });
 
 /** The same table in so many threads. */
-function tables(threads: number, slots = 1): GaugeTable[] {
-  const first = new GaugeTable({ slots, threads });
+function tables(threads: number, slots = 1): { epoch: WorkerEpoch; all: GaugeTable[] } {
+  const epoch = new WorkerEpoch({ threads });
+  const first = new GaugeTable(slots, epoch);
   const others = Array.from(
     { length: threads - 1 },
-    (_, index) => new GaugeTable({ slots, threads }, index + 1, first.memory),
+    (_, index) => new GaugeTable(slots, new WorkerEpoch(epoch.startOf(index + 1)), first.memory),
   );
-  return [first, ...others];
+  return { epoch, all: [first, ...others] };
 }
 
 function claim(table: GaugeTable): Gauge {

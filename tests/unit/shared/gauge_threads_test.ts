@@ -3,17 +3,18 @@ import { type Gauge, GaugeTable } from "../../../src/shared/gauge.ts";
 import type { Report, Start } from "./gauge_life_worker.ts";
 import type { Result, Task } from "./gauge_worker.ts";
 import { inThreads } from "../../support/threads.ts";
+import { WorkerEpoch } from "../../../src/shared/worker_epoch.ts";
 
 for (const { threads, limit, held } of [[2, 1, 0], [2, 2, 1], [4, 3, 2]].map(named)) {
   Deno.test(`${threads} threads never pass a limit of ${limit}, with ${held} in for good, and lose no count`, async () => {
     const rounds = 50_000;
     const size = { slots: 2, threads: threads + 1 };
-    const table = new GaugeTable(size, threads);
+    const table = new GaugeTable(size.slots, new WorkerEpoch({ thread: threads, threads: size.threads }));
     table.claim();
     const gauge = claim(table);
     for (let taken = 0; taken < held; taken++) gauge.enter(limit);
     const shared = new Int32Array(new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT));
-    const task = { memory: table.memory, size, slot: gauge.slot, limit, rounds, shared: shared.buffer };
+    const task = { memory: table.memory, ...size, slot: gauge.slot, limit, rounds, shared: shared.buffer };
     const module = new URL("./gauge_worker.ts", import.meta.url);
     const results = await inThreads<Task, Result>(threads, module, task);
     assert.deepEqual(
@@ -31,7 +32,8 @@ for (const { threads, limit, held } of [[2, 1, 0], [2, 2, 1], [4, 3, 2]].map(nam
 Deno.test("threads that are ended at any point and started again leave the counts right", async () => {
   const size = { slots: 3, threads: 4 };
   const limit = 7;
-  const table = new GaugeTable(size);
+  const epoch = new WorkerEpoch({ threads: size.threads });
+  const table = new GaugeTable(size.slots, epoch);
   const gauges = [claim(table), claim(table), claim(table)];
   // How many are in each gauge, as those see it who are: all together, and by thread.
   const inside = Array.from(
@@ -39,17 +41,25 @@ Deno.test("threads that are ended at any point and started again leave the count
     () => new Int32Array(new SharedArrayBuffer(size.slots * Int32Array.BYTES_PER_ELEMENT)),
   );
   const start = (thread: number) =>
-    new Life({ memory: table.memory, size, thread, limit, inside: inside[0]!, own: inside[1 + thread]! });
+    new Life({
+      memory: table.memory,
+      slots: size.slots,
+      epoch: epoch.startOf(thread),
+      limit,
+      inside: inside[0]!,
+      own: inside[1 + thread]!,
+    });
   const lives = [0, 1, 2, 3].map(start);
   for (let round = 0; round < 12; round++) {
     const thread = round % size.threads;
     await Promise.all(lives.map((life) => life.progress()));
     lives[thread]!.end();
-    // First the observers' number (the dead does nothing more): once it is settled, the others may come in.
+    // First the observers' number (the dead does nothing more): once it is reclaimed, the others may come in.
     for (const { slot } of gauges) {
       Atomics.sub(inside[0]!, slot, Atomics.exchange(inside[1 + thread]!, slot, 0));
     }
-    table.settle(thread);
+    epoch.end(thread);
+    table.reclaimWorker(thread);
     lives[thread] = start(thread);
   }
   const held = (await Promise.all(lives.map((life) => life.stop()))).map(({ most, held }) => {
@@ -62,13 +72,13 @@ Deno.test("threads that are ended at any point and started again leave the count
   }
   assert.ok(gauges.some(({ value }) => value > 0));
   for (const life of lives) life.end();
-  for (const thread of [0, 1, 2, 3]) table.settle(thread);
+  for (const thread of [0, 1, 2, 3]) table.reclaimWorker(thread);
   assert.deepEqual(gauges.map(({ value }) => value), [0, 0, 0]);
 });
 
 Deno.test("a thread that was told to end and goes on with its turn changes nothing after it was settled", async () => {
-  const size = { slots: 1, threads: 2 };
-  const table = new GaugeTable(size);
+  const epoch = new WorkerEpoch({ threads: 2 });
+  const table = new GaugeTable(1, epoch);
   const gauge = claim(table);
   gauge.enter(0);
   const shared = new Int32Array(new SharedArrayBuffer(3 * Int32Array.BYTES_PER_ELEMENT));
@@ -76,11 +86,12 @@ Deno.test("a thread that was told to end and goes on with its turn changes nothi
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   worker.onmessage = resolve;
   worker.onerror = (event) => (event.preventDefault(), reject(new Error(event.message)));
-  worker.postMessage({ memory: table.memory, size, thread: 1, slot: gauge.slot, shared });
+  worker.postMessage({ memory: table.memory, epoch: epoch.startOf(1), slot: gauge.slot, shared });
   await promise;
   assert.equal(gauge.value, 3);
   worker.terminate();
-  table.settle(1);
+  epoch.end(1);
+  table.reclaimWorker(1);
   assert.equal(gauge.value, 1);
   Atomics.store(shared, 0, 1);
   Atomics.notify(shared, 0);
@@ -88,7 +99,7 @@ Deno.test("a thread that was told to end and goes on with its turn changes nothi
   // It could not enter, and nobody waited for its places.
   assert.equal(shared[2], 0);
   assert.equal(gauge.value, 1);
-  assert.deepEqual(table.settle(1), []);
+  assert.deepEqual(table.reclaimWorker(1), []);
   assert.equal(gauge.value, 1);
 });
 

@@ -1,14 +1,19 @@
 import assert from "node:assert/strict";
 import { type Gauge, GaugeTable } from "../../../src/shared/gauge.ts";
 import type { Message, Start } from "./gauge_waiting_worker.ts";
-
-const SIZE = { slots: 1, threads: 4 };
+import { WorkerEpoch } from "../../../src/shared/worker_epoch.ts";
 
 Deno.test("threads that wait for places of each other miss none", async () => {
-  const { table, gauge } = fixture();
+  const { table, gauge, epoch } = fixture();
   using threads = new Threads();
   for (const thread of [0, 1, 2, 3]) {
-    threads.start({ memory: table.memory, size: SIZE, thread, limit: 2, rounds: 300, keeps: false });
+    threads.start({
+      memory: table.memory,
+      epoch: epoch.startOf(thread),
+      limit: 2,
+      rounds: 300,
+      keeps: false,
+    });
   }
   // Would one miss a place, it would wait for ever, as nobody is left to tell it.
   await Promise.all([0, 1, 2, 3].map((thread) => threads.sent(thread, "done")));
@@ -18,28 +23,29 @@ Deno.test("threads that wait for places of each other miss none", async () => {
 });
 
 Deno.test("who waits for the place of a thread that has ended is told when it is settled", async () => {
-  const { table, gauge } = fixture();
+  const { table, gauge, epoch } = fixture();
   using threads = new Threads();
-  const start = { memory: table.memory, size: SIZE, limit: 1 };
-  threads.start({ ...start, thread: 3, rounds: 1, keeps: true });
+  const start = (thread: number) => ({ memory: table.memory, epoch: epoch.startOf(thread), limit: 1 });
+  threads.start({ ...start(3), rounds: 1, keeps: true });
   await threads.sent(3, "done");
-  for (const thread of [0, 1, 2]) threads.start({ ...start, thread, rounds: 2, keeps: false });
+  for (const thread of [0, 1, 2]) threads.start({ ...start(thread), rounds: 2, keeps: false });
   await Promise.all([0, 1, 2].map((thread) => threads.sent(thread, "waits")));
   assert.equal(gauge.value, 1);
   threads.end(3);
-  assert.deepEqual(table.settle(3), [gauge.slot]);
+  epoch.end(3);
+  assert.deepEqual(table.reclaimWorker(3), [gauge.slot]);
   threads.tell();
   await Promise.all([0, 1, 2].map((thread) => threads.sent(thread, "done")));
   assert.equal(gauge.value, 0);
-  threads.start({ ...start, thread: 3, rounds: 5, keeps: true });
+  threads.start({ ...start(3), rounds: 5, keeps: true });
   await threads.sent(3, "done");
   assert.equal(gauge.value, 1);
 });
 
 Deno.test("Gauge.wait() leaves no waiter behind when its thread ends between any two steps of it", () => {
   for (let steps = 1;; steps++) {
-    const { table, gauge } = fixture();
-    const other = new GaugeTable(SIZE, 1, table.memory).at(gauge.slot);
+    const { table, gauge, epoch } = fixture();
+    const other = new GaugeTable(1, new WorkerEpoch(epoch.startOf(1)), table.memory).at(gauge.slot);
     let taken = 0;
     const add = Atomics.add;
     Atomics.add = ((...args: Parameters<typeof add>) => {
@@ -56,7 +62,8 @@ Deno.test("Gauge.wait() leaves no waiter behind when its thread ends between any
     Atomics.add = add;
     const hasEnded = taken === steps;
     assert.ok(steps > 1 || gauge.isAwaited);
-    table.settle(1);
+    epoch.end(1);
+    table.reclaimWorker(1);
     assert.equal(gauge.isAwaited, false, `after ${steps} steps`);
     if (!hasEnded) return;
   }
@@ -68,7 +75,7 @@ class Threads implements Disposable {
   readonly #messages = new Map<string, PromiseWithResolvers<void>>();
 
   start(start: Start): void {
-    const { thread } = start;
+    const { thread } = start.epoch;
     const worker = new Worker(new URL("./gauge_waiting_worker.ts", import.meta.url), { type: "module" });
     for (const message of ["waits", "done"] as const) {
       this.#messages.set(`${thread} ${message}`, Promise.withResolvers());
@@ -101,7 +108,8 @@ class Threads implements Disposable {
   }
 }
 
-function fixture(): { table: GaugeTable; gauge: Gauge } {
-  const table = new GaugeTable(SIZE);
-  return { table, gauge: table.claim()! };
+function fixture(): { table: GaugeTable; gauge: Gauge; epoch: WorkerEpoch } {
+  const epoch = new WorkerEpoch({ threads: 4 });
+  const table = new GaugeTable(1, epoch);
+  return { table, gauge: table.claim()!, epoch };
 }

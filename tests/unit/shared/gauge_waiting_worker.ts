@@ -1,11 +1,11 @@
 /** A thread that takes a place of a gauge again and again, and waits for one where there is none. */
 
-import { GaugeTable, type GaugeTableSize } from "../../../src/shared/gauge.ts";
+import { GaugeTable } from "../../../src/shared/gauge.ts";
+import { type EpochStart, WorkerEpoch } from "../../../src/shared/worker_epoch.ts";
 
 export interface Start {
   readonly memory: SharedArrayBuffer;
-  readonly size: GaugeTableSize;
-  readonly thread: number;
+  readonly epoch: EpochStart;
   readonly limit: number;
   /** How often to take a place; at the last time it is kept with `keeps`. */
   readonly rounds: number;
@@ -23,8 +23,8 @@ addEventListener("message", (event) => {
   else void run(data);
 });
 
-async function run({ memory, size, thread, limit, rounds, keeps }: Start): Promise<void> {
-  const gauge = new GaugeTable(size, thread, memory).at(0);
+async function run({ memory, epoch, limit, rounds, keeps }: Start): Promise<void> {
+  const gauge = new GaugeTable(1, new WorkerEpoch(epoch), memory).at(0);
   const place = async () => {
     if (gauge.enter(limit)) return;
     using _waiting = gauge.wait();

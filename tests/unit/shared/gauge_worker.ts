@@ -1,11 +1,13 @@
 /** Enters and leaves a gauge as fast as it can, at the same time as other threads. */
 
-import { GaugeTable, type GaugeTableSize } from "../../../src/shared/gauge.ts";
+import { GaugeTable } from "../../../src/shared/gauge.ts";
 import { answer } from "../../support/threads.ts";
+import { WorkerEpoch } from "../../../src/shared/worker_epoch.ts";
 
 export interface Task {
   readonly memory: SharedArrayBuffer;
-  readonly size: GaugeTableSize;
+  readonly slots: number;
+  readonly threads: number;
   readonly slot: number;
   readonly limit: number;
   /** How often to enter. */
@@ -24,7 +26,8 @@ export interface Result {
 answer((task: Task): Result => {
   const shared = new Int32Array(task.shared);
   const thread = Atomics.add(shared, 0, 1);
-  const gauge = new GaugeTable(task.size, thread, task.memory).at(task.slot);
+  const gauge = new GaugeTable(task.slots, new WorkerEpoch({ thread, threads: task.threads }), task.memory)
+    .at(task.slot);
   let [highest, most] = [0, 0];
   for (let entered = 0; entered < task.rounds;) {
     if (gauge.enter(task.limit)) {

@@ -1,19 +1,19 @@
 /** A thread that goes on with its turn after it was told to end. */
 
-import { GaugeTable, type GaugeTableSize } from "../../../src/shared/gauge.ts";
+import { GaugeTable } from "../../../src/shared/gauge.ts";
+import { type EpochStart, WorkerEpoch } from "../../../src/shared/worker_epoch.ts";
 
 interface Task {
   readonly memory: SharedArrayBuffer;
-  readonly size: GaugeTableSize;
-  readonly thread: number;
+  readonly epoch: EpochStart;
   readonly slot: number;
   /** Numbers: 1 once it may go on, 1 once it has, and how much it was let do after that. */
   readonly shared: Int32Array;
 }
 
 addEventListener("message", (event) => {
-  const { memory, size, thread, slot, shared }: Task = (event as MessageEvent).data;
-  const gauge = new GaugeTable(size, thread, memory).at(slot);
+  const { memory, epoch, slot, shared }: Task = (event as MessageEvent).data;
+  const gauge = new GaugeTable(1, new WorkerEpoch(epoch), memory).at(slot);
   gauge.enter(0);
   gauge.enter(0);
   const waiting = gauge.wait();

@@ -149,7 +149,7 @@ Deno.test("merged pages of threads are the page of one thread with all connectio
   const { now } = performance;
   let at = 0;
   performance.now = () => at;
-  const row = new Accounts({ services: 1, upstreams: 0, endpoints: 0, threads: 1 }).services.claim()!;
+  const row = new Accounts({ services: 1, upstreams: 0, endpoints: 0 }).services.claim()!;
   const facts = fc.record({
     thread: fc.nat(3),
     age: fc.double({ min: 0, max: 3, noNaN: true }),
@@ -218,7 +218,7 @@ Deno.test("the list is what the admin interface asks for", () => {
 
 function fixture() {
   const connections = new OpenConnections();
-  const accounts = new Accounts({ services: 1, upstreams: 0, endpoints: 0, threads: 1 });
+  const accounts = new Accounts({ services: 1, upstreams: 0, endpoints: 0 });
   const row = accounts.services.claim()!;
   const open = (service: string, { client, ...facts }: Partial<ConnectionRecord> = {}): ConnectionRecord => {
     const ledger = new ServiceLedger(service, { row, connections });

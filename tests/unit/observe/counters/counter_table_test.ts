@@ -3,12 +3,13 @@ import fc from "fast-check";
 import { Accounts, type AccountsSize } from "../../../../src/observe/counters/accounts.ts";
 import { counter, counterByReason, histogram } from "../../../../src/observe/counters/columns.ts";
 import { type CounterRow, CounterTable, tableBytes } from "../../../../src/observe/counters/counter_table.ts";
+import { WorkerEpoch } from "../../../../src/shared/worker_epoch.ts";
 import { countOf } from "../../../../src/observe/counters/histogram.ts";
 import type { Task } from "./counter_table_worker.ts";
 import { inThreads } from "../../../support/threads.ts";
 
 const COLUMNS = { hits: counter(), by: counterByReason(["a", "b"]), took: histogram([1, 10]) };
-const SIZE = { services: 2, upstreams: 1, endpoints: 1, threads: 2 };
+const SIZE = { services: 2, upstreams: 1, endpoints: 1 };
 const NOTHING = { hits: 0, by: {}, took: { bounds: [1, 10], counts: [0, 0, 0], sum: 0 } };
 
 Deno.test("a row counts in each of its columns", () => {
@@ -116,10 +117,10 @@ Deno.test("rows of a table count what plain objects would", () => {
 Deno.test("threads that count at the same time lose nothing", async () => {
   const threads = 2;
   const rounds = 200_000;
-  const accounts = new Accounts(SIZE);
+  const accounts = new Accounts(SIZE, new WorkerEpoch({ threads }));
   const row = claim(accounts.services);
   const taken = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-  const task: Task = { memory: accounts.memory, size: SIZE, row: row.number, rounds, taken };
+  const task: Task = { memory: accounts.memory, size: SIZE, threads, row: row.number, rounds, taken };
   const module = new URL("./counter_table_worker.ts", import.meta.url);
   const took = await inThreads<Task, number>(threads, module, task);
   assert.deepEqual(took.sort(), [0, 1]);
@@ -132,8 +133,8 @@ Deno.test("threads that count at the same time lose nothing", async () => {
 });
 
 Deno.test("what a thread that has ended left open is over, and nothing else changes", () => {
-  const here = new Accounts(SIZE);
-  const there = new Accounts(SIZE, 1, here.memory);
+  const { epoch, here, start } = stage(SIZE);
+  const there = start();
   const rows = [claim(here.services), claim(here.services)];
   for (const { number, cells } of rows) {
     cells.accepted.add(2);
@@ -141,7 +142,8 @@ Deno.test("what a thread that has ended left open is over, and nothing else chan
     there.services.at(number).cells.bytesFromClient.add(7);
   }
   there.services.at(1).cells.ended.add(4);
-  here.settle(1);
+  epoch.end(1);
+  here.reclaimWorker(1);
   for (const row of rows) {
     const { accepted, ended, bytesFromClient } = row.figures();
     assert.deepEqual({ accepted, ended, bytesFromClient }, { accepted: 7, ended: 5, bytesFromClient: 7 });
@@ -149,15 +151,16 @@ Deno.test("what a thread that has ended left open is over, and nothing else chan
 });
 
 Deno.test("what a thread that has ended left in pools is gone, and nothing else changes", () => {
-  const here = new Accounts(SIZE);
-  const there = new Accounts(SIZE, 1, here.memory);
+  const { epoch, here, start } = stage(SIZE);
+  const there = start();
   const row = claim(here.upstreams);
   row.cells.poolShelved.add(2);
   const { cells } = there.upstreams.at(row.number);
   cells.poolShelved.add(5);
   cells.poolUnshelved.add(3);
   for (const cell of [cells.poolHits, cells.poolMisses, cells.poolExpired, cells.poolLost]) cell.add();
-  here.settle(1);
+  epoch.end(1);
+  here.reclaimWorker(1);
   const { connectTime: _, ...figures } = row.figures();
   assert.deepEqual(figures, {
     poolHits: 1,
@@ -170,7 +173,7 @@ Deno.test("what a thread that has ended left in pools is gone, and nothing else 
 });
 
 Deno.test("a thread that counts as ended counts nothing any more, and the next of its number does", () => {
-  const here = new Accounts(SIZE);
+  const { epoch, here, start } = stage(SIZE);
   const rows = [claim(here.services), claim(here.upstreams), claim(here.endpoints)] as const;
   const cellsOf = (accounts: Accounts) => [
     accounts.services.at(0).cells.accepted,
@@ -186,16 +189,18 @@ Deno.test("a thread that counts as ended counts nothing any more, and the next o
     return [accepted, ended, poolShelved, poolUnshelved, connects];
   };
   const count = (cells: ReturnType<typeof cellsOf>) => cells.forEach((cell) => cell.add());
-  const old = new Accounts(SIZE, 1, here.memory);
+  const old = start();
   const dead = cellsOf(old);
   count(cellsOf(here));
   count(dead);
-  here.settle(1);
+  epoch.end(1);
+  here.reclaimWorker(1);
   count(dead);
   old.program.cells.eventLoopDelay.observe(1);
   assert.deepEqual(counted(), [2, 1, 2, 1, 2]);
-  here.settle(1);
-  const next = new Accounts(SIZE, 1, here.memory);
+  epoch.end(1);
+  here.reclaimWorker(1);
+  const next = start();
   const live = cellsOf(next);
   count(live);
   count(dead);
@@ -207,26 +212,31 @@ Deno.test("a thread that counts as ended counts nothing any more, and the next o
 });
 
 Deno.test("settling leaves alone what a row had counted for its owner before", () => {
-  const here = new Accounts({ ...SIZE, services: 1 });
-  const there = new Accounts({ ...SIZE, services: 1 }, 1, here.memory);
+  const { epoch, here, start } = stage({ ...SIZE, services: 1 });
+  const there = start();
   const old = claim(here.services);
   there.services.at(0).cells.accepted.add(5);
   there.services.at(0).cells.ended.add(2);
   old.release();
   const next = claim(here.services);
-  here.settle(1);
+  epoch.end(1);
+  here.reclaimWorker(1);
   assert.deepEqual([next.figures().accepted, next.figures().ended], [0, 0]);
-  const again = new Accounts({ ...SIZE, services: 1 }, 1, here.memory).services.at(0);
+  const again = start().services.at(0);
   again.cells.accepted.add(4);
   again.cells.ended.add(1);
-  here.settle(1);
+  epoch.end(1);
+  here.reclaimWorker(1);
   assert.deepEqual([next.figures().accepted, next.figures().ended], [4, 4]);
 });
 
 Deno.test("the tables of accounts do not overlap", () => {
-  const size: AccountsSize = { services: 3, upstreams: 2, endpoints: 5, threads: 3 };
-  const main = new Accounts(size);
-  const threads = [main, new Accounts(size, 1, main.memory), new Accounts(size, 2, main.memory)];
+  const size: AccountsSize = { services: 3, upstreams: 2, endpoints: 5 };
+  const main = new Accounts(size, new WorkerEpoch({ threads: 3 }));
+  const threads = [
+    main,
+    ...[1, 2].map((thread) => new Accounts(size, new WorkerEpoch({ thread, threads: 3 }), main.memory)),
+  ];
   const rows = [
     ...[1, 2, 3].map(() => claim(main.services)),
     ...[1, 2].map(() => claim(main.upstreams)),
@@ -246,18 +256,26 @@ Deno.test("the tables of accounts do not overlap", () => {
   assert.equal(countOf(main.program.figures().eventLoopDelay), 3);
 });
 
-Deno.test("accounts refuse memory of another size, and threads that they were not made for", () => {
+Deno.test("accounts refuse memory of another size", () => {
   const { memory } = new Accounts(SIZE);
-  assert.throws(() => new Accounts({ ...SIZE, endpoints: 100 }, 1, memory), RangeError);
-  for (const thread of [-1, 2, 0.5, NaN]) assert.throws(() => new Accounts(SIZE, thread, memory), RangeError);
+  assert.throws(() => new Accounts({ ...SIZE, endpoints: 100 }, new WorkerEpoch(), memory), RangeError);
+  assert.throws(() => new Accounts(SIZE, new WorkerEpoch({ threads: 2 }), memory), RangeError);
 });
+
+/** The accounts of a supervisor with two threads, and those of the workers that have number 1 one after the other. */
+function stage(size: AccountsSize) {
+  const epoch = new WorkerEpoch({ threads: 2 });
+  const here = new Accounts(size, epoch);
+  return { epoch, here, start: () => new Accounts(size, new WorkerEpoch(epoch.startOf(1)), here.memory) };
+}
 
 /** The same table in so many threads. */
 function tables(threads: number, rows = 2): CounterTable<typeof COLUMNS>[] {
   const memory = new SharedArrayBuffer(tableBytes(COLUMNS, { rows, threads }));
   return Array.from(
     { length: threads },
-    (_, thread) => new CounterTable(COLUMNS, { rows, threads }, { memory, offset: 0, thread }),
+    (_, thread) =>
+      new CounterTable(COLUMNS, rows, { memory, offset: 0, epoch: new WorkerEpoch({ thread, threads }) }),
   );
 }
 

@@ -2,10 +2,12 @@
 
 import { Accounts, type AccountsSize } from "../../../../src/observe/counters/accounts.ts";
 import { answer } from "../../../support/threads.ts";
+import { WorkerEpoch } from "../../../../src/shared/worker_epoch.ts";
 
 export interface Task {
   readonly memory: SharedArrayBuffer;
   readonly size: AccountsSize;
+  readonly threads: number;
   readonly row: number;
   readonly rounds: number;
   /** One number: how many threads have taken theirs. */
@@ -14,7 +16,8 @@ export interface Task {
 
 answer((task: Task): number => {
   const thread = Atomics.add(new Int32Array(task.taken), 0, 1);
-  const { cells } = new Accounts(task.size, thread, task.memory).services.at(task.row);
+  const { cells } = new Accounts(task.size, new WorkerEpoch({ thread, threads: task.threads }), task.memory)
+    .services.at(task.row);
   for (let round = 1; round <= task.rounds; round++) {
     cells.accepted.add();
     cells.bytesFromClient.add(round);

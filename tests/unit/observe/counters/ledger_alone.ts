@@ -15,7 +15,7 @@ import { OpenConnections } from "../../../../src/observe/counters/open_connectio
 export const UNTOUCHED: Abortable = { abort() {} };
 
 export function ledgerAlone(name = "test"): CountedLedger {
-  const accounts = new Accounts({ services: 1, upstreams: 0, endpoints: 0, threads: 1 });
+  const accounts = new Accounts({ services: 1, upstreams: 0, endpoints: 0 });
   return new CountedLedger(name, { row: accounts.services.claim()!, connections: new OpenConnections() });
 }
 

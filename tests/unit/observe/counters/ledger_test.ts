@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { Accounts } from "../../../../src/observe/counters/accounts.ts";
 import { countOf } from "../../../../src/observe/counters/histogram.ts";
 import type { ConnectionRecord } from "../../../../src/observe/counters/ledger.ts";
+import { WorkerEpoch } from "../../../../src/shared/worker_epoch.ts";
 import { newConnectionNumbers, OpenConnections } from "../../../../src/observe/counters/open_connections.ts";
 import { CountedLedger, ledgerAlone, openIn } from "./ledger_alone.ts";
 
-const SIZE = { services: 2, upstreams: 0, endpoints: 0, threads: 2 };
+const SIZE = { services: 2, upstreams: 0, endpoints: 0 };
 
 Deno.test("figures move while a connection lives, and stay when it is over", () => {
   const ledger = ledgerAlone("db");
@@ -83,8 +84,8 @@ Deno.test("connections ended on purpose are in failedBy, but not in failed", () 
 });
 
 Deno.test("services with common accounts count apart, threads of a service together", async () => {
-  const accounts = new Accounts(SIZE);
-  const elsewhere = new Accounts(SIZE, 1, accounts.memory);
+  const accounts = new Accounts(SIZE, new WorkerEpoch({ threads: 2 }));
+  const elsewhere = new Accounts(SIZE, new WorkerEpoch({ thread: 1, threads: 2 }), accounts.memory);
   const rows = [accounts.services.claim()!, accounts.services.claim()!];
   const [connections, elsewhereConnections] = inThreads(2);
   const [a, b] = rows.map((row, index) => new CountedLedger(`s${index}`, { row, connections: connections! }));
@@ -152,7 +153,7 @@ Deno.test("a service ends its connections, and waits until the last is over", as
 });
 
 Deno.test("a connection may end while all are ended, those of another service too", () => {
-  const accounts = new Accounts({ services: 2, upstreams: 0, endpoints: 0, threads: 1 });
+  const accounts = new Accounts({ services: 2, upstreams: 0, endpoints: 0 });
   const connections = new OpenConnections();
   const ledgers = ["db", "web"].map((name) =>
     new CountedLedger(name, { row: accounts.services.claim()!, connections })

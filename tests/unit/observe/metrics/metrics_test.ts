@@ -211,7 +211,7 @@ Deno.test("metrics have names of their own, and help that is a sentence", () => 
 
 /** Two services, one of them with a limit and TLS, and what metrics are made of. */
 function fixture() {
-  const accounts = new Accounts({ services: 2, upstreams: 0, endpoints: 0, threads: 2 });
+  const accounts = new Accounts({ services: 2, upstreams: 0, endpoints: 0 });
   const connections = new OpenConnections();
   const ledger = (name: string) => new CountedLedger(name, { row: accounts.services.claim()!, connections });
   const ledgers = [ledger("web"), ledger("mail")] as const;

@@ -4,6 +4,7 @@ import { ClientTable } from "../../../../src/shared/client_table.ts";
 import { RateLimit } from "../../../../src/shared/rate_limit.ts";
 import { ServiceController } from "../../../../src/runtime/worker/service_controller.ts";
 import { SharedMemory } from "../../../../src/runtime/worker/shared_memory.ts";
+import { WorkerEpoch } from "../../../../src/shared/worker_epoch.ts";
 
 const CLIENT = { family: 4, high: 0, low: 1 };
 type Limits = NonNullable<ProxyOptions["services"][number]["limits"]>;
@@ -37,7 +38,10 @@ Deno.test("another rate begins anew; clients are counted on, with whatever limit
   const { memory, keep, configOf } = fixture();
   const service = keep({ connectsPerSecond: 1, connectionsPerClient: 1 });
   const { rate, clients } = service.plan;
-  new ClientTable(memory.clients, { connections: 1, rate: undefined }, { memory: clients!, thread: 0 }).enter(
+  new ClientTable(memory.clients, { connections: 1, rate: undefined }, {
+    memory: clients!,
+    epoch: memory.epoch,
+  }).enter(
     CLIENT,
   );
   assert.equal(new RateLimit(rate, { rate: 1, burst: 1 }).take(), true);
@@ -49,7 +53,7 @@ Deno.test("another rate begins anew; clients are counted on, with whatever limit
   assert.equal(after.clients, clients);
   const table = new ClientTable(memory.clients, { connections: 2, rate: undefined }, {
     memory: after.clients!,
-    thread: 1,
+    epoch: new WorkerEpoch(memory.epoch.startOf(1)),
   });
   assert.deepEqual([table.enter(CLIENT), table.enter(CLIENT)], ["ok", "too_many"]);
 });
@@ -63,7 +67,7 @@ Deno.test("clients who have spent nothing come in at another rate as anybody doe
     return new ClientTable(memory.clients, {
       connections: limits.connectionsPerClient,
       rate: limits.connectsPerSecondPerClient,
-    }, { memory: clients!, now: () => clock.now });
+    }, { epoch: memory.epoch, memory: clients!, now: () => clock.now });
   };
   const before = table();
   for (let low = 0; low < 60_000; low++) before.enter({ family: 4, high: 0, low });
@@ -98,10 +102,14 @@ Deno.test("connections of a thread that has ended are taken off its clients", ()
   const service = keep({ connectionsPerClient: 1 });
   const { clients } = service.plan;
   const tables = [0, 1].map((thread) =>
-    new ClientTable(memory.clients, { connections: 1, rate: undefined }, { memory: clients!, thread })
+    new ClientTable(memory.clients, { connections: 1, rate: undefined }, {
+      memory: clients!,
+      epoch: new WorkerEpoch(memory.epoch.startOf(thread)),
+    })
   );
   assert.equal(tables[1]!.enter(CLIENT), "ok");
   assert.equal(tables[0]!.enter(CLIENT), "too_many");
+  memory.epoch.end(1);
   service.reclaimWorker(1, 0);
   assert.equal(tables[0]!.enter(CLIENT), "ok");
 });

@@ -8,6 +8,7 @@ import {
   UNCOUNTED,
 } from "../../../../src/upstream/pool/connection_semaphore.ts";
 import { FakeConn, readOnce } from "../../../support/fakes/fake_conn.ts";
+import { WorkerEpoch } from "../../../../src/shared/worker_epoch.ts";
 
 const NEVER = new AbortController().signal;
 const POOL = {};
@@ -79,13 +80,13 @@ Deno.test("a connection is offered to those of the same pool only", async () => 
 });
 
 Deno.test("who waits has room made again whenever a place went to somebody else", async () => {
-  const gauges = new GaugeTable({ slots: 1, threads: 2 });
+  const gauges = new GaugeTable(1, new WorkerEpoch({ threads: 2 }));
   const gauge = gauges.claim()!;
   const wakeUps = new WakeUps(() => {});
   const places = new ConnectionSemaphore(1, gauge, wakeUps);
   const elsewhere = new ConnectionSemaphore(
     1,
-    new GaugeTable({ slots: 1, threads: 2 }, 1, gauges.memory).at(gauge.slot),
+    new GaugeTable(1, new WorkerEpoch({ thread: 1, threads: 2 }), gauges.memory).at(gauge.slot),
     ALONE,
   );
   const place = elsewhere.tryAcquire()!;
@@ -171,8 +172,7 @@ Deno.test("of a gauge that was given back nobody is refused a place", () => {
 
 /** One place, in two threads that are told of each other's at once. */
 function twoThreads() {
-  const size = { slots: 1, threads: 2 };
-  const gauges = new GaugeTable(size);
+  const gauges = new GaugeTable(1, new WorkerEpoch({ threads: 2 }));
   const gauge = gauges.claim()!;
   const told: string[] = [];
   const hereWakeUps: WakeUps = new WakeUps((slot) => {
@@ -183,7 +183,7 @@ function twoThreads() {
     told.push("there");
     hereWakeUps.wake(slot);
   });
-  const other = new GaugeTable(size, 1, gauges.memory).at(gauge.slot);
+  const other = new GaugeTable(1, new WorkerEpoch({ thread: 1, threads: 2 }), gauges.memory).at(gauge.slot);
   return {
     here: new ConnectionSemaphore(1, gauge, hereWakeUps),
     there: new ConnectionSemaphore(1, other, thereWakeUps),

@@ -7,6 +7,7 @@ import { ConnectionSemaphore, type Permit } from "../../../../src/upstream/pool/
 import { FakeConn } from "../../../support/fakes/fake_conn.ts";
 import { GroupThreads, Post, wakeUpsOf } from "../group_threads.ts";
 import { endpointsAt } from "../../../support/fakes/upstream_parts.ts";
+import { WorkerEpoch } from "../../../../src/shared/worker_epoch.ts";
 
 const NEVER = new AbortController().signal;
 
@@ -124,13 +125,16 @@ Deno.test("for a client without a place, what another thread holds in its pool i
 
 /** The places of one endpoint in so many threads. */
 function fixture(limit: number, threads = 2) {
-  const size = { slots: 1, threads };
-  const table = new GaugeTable(size);
+  const table = new GaugeTable(1, new WorkerEpoch({ threads }));
   const gauge = table.claim()!;
   const post = new Post();
   return {
     threads: wakeUpsOf(threads, post).map((wakeUps, thread) =>
-      new ConnectionSemaphore(limit, new GaugeTable(size, thread, table.memory).at(gauge.slot), wakeUps)
+      new ConnectionSemaphore(
+        limit,
+        new GaugeTable(1, new WorkerEpoch({ thread, threads }), table.memory).at(gauge.slot),
+        wakeUps,
+      )
     ),
     post,
     value: () => gauge.value,
