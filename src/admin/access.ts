@@ -1,20 +1,20 @@
 /**
- * Who may ask. A web page that somebody visits can send requests to this machine from inside it; it gives itself away
- * by the name it used (DNS rebinding: the Host header) and by where it is from (Origin and Sec-Fetch-Site).
+ * Access to the admin interface. A web page in a local browser can send requests to this machine. The Host header gives
+ * away the name it used (DNS rebinding); Origin and Sec-Fetch-Site give away where it is from.
  */
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import { ApiError } from "./api_error.ts";
 
-/** Host and port, without what would make a URL of it mean something else. */
+/** Host and port, without characters that would change the meaning of a URL with it. */
 const HOST = /^[^\s/?#@\\]+$/;
 
-/** What the URL standard makes of every way to write an IPv4 or IPv6 address. */
+/** An IPv4 or IPv6 address as the URL standard normalises it. */
 const IP_LITERAL = /^(\d+\.\d+\.\d+\.\d+|\[[0-9a-f:.]+\])$/;
 
 /**
  * Checks that a request is addressed to this server by an IP address, as localhost or by a name in `hosts` (lower
- * case); any name will do where `hosts` is undefined.
+ * case); any name is allowed if `hosts` is undefined.
  *
  * @throws {ApiError} `bad_host`, `host_not_allowed`
  */
@@ -30,8 +30,8 @@ export function checkHost(headers: Headers, hosts: ReadonlySet<string> | undefin
 }
 
 /**
- * Checks that a request does not come from another site's page; programs that are no browsers say nothing of this
- * (https://www.w3.org/TR/fetch-metadata/).
+ * Checks that a request does not come from a page of another site (https://www.w3.org/TR/fetch-metadata/). Programs other
+ * than browsers send neither header.
  *
  * @throws {ApiError} `bad_host`, `foreign_origin`
  */
@@ -44,31 +44,31 @@ export function checkOrigin(headers: Headers): void {
   throw new ApiError("foreign_origin", "Requests from pages of other sites are refused");
 }
 
-/** The scheme does not count: TLS may have ended before the request came here. */
+/** The scheme is ignored: a proxy in front may terminate TLS. */
 function isSameOrigin(origin: string, headers: Headers): boolean {
   const url = URL.canParse(origin) ? new URL(origin) : undefined;
   if (url === undefined || !/^https?:$/.test(url.protocol)) return false;
   return hostUrl(url.protocol, headers).host === url.host;
 }
 
-/** The server as the client called it. */
+/** The server under the name that the client used. */
 function hostUrl(scheme: string, headers: Headers): URL {
   const host = headers.get("host");
   const text = `${scheme}//${host}/`;
   if (host !== null && HOST.test(host) && URL.canParse(text)) return new URL(text);
-  throw new ApiError("bad_host", "The Host header is missing or malformed (HTTP/1.1 is spoken here)");
+  throw new ApiError("bad_host", "The Host header is missing or malformed");
 }
 
-/** Knows the token without keeping it. */
+/** Compares tokens; keeps only a digest of the right one. */
 export class TokenCheck {
   readonly #digest: Uint8Array | undefined;
 
-  /** @param token undefined lets everyone in. */
+  /** @param token Undefined accepts every request. */
   constructor(token: string | undefined) {
     this.#digest = token === undefined ? undefined : digestOf(token);
   }
 
-  /** Whether a request has the token, compared in constant time. */
+  /** Whether a request has the token. Takes constant time. */
   accepts(headers: Headers): boolean {
     if (this.#digest === undefined) return true;
     const given = tokenOf(headers);
@@ -95,7 +95,7 @@ function tokenOf(headers: Headers): string | undefined {
   return /^bearer +(\S+)$/i.exec(headers.get("authorization") ?? "")?.[1];
 }
 
-/** Digests are of one length, which {@linkcode timingSafeEqual} needs and which hides the token's. */
+/** Digests have the same length, which {@linkcode timingSafeEqual} requires and which hides that of the token. */
 function digestOf(token: string): Uint8Array {
   return createHash("sha256").update(token).digest();
 }

@@ -1,4 +1,4 @@
-/** What goes wrong with a request: a stable code for programs, its HTTP status, and a message for people. */
+/** Errors of requests: a stable code for programs, its HTTP status, and a message for people. */
 
 /** Every code and its status (RFC 9110 section 15). Documented in docs/api.md. */
 export const ERROR_STATUS = {

@@ -1,4 +1,4 @@
-/** What the admin interface needs of the running proxy; `runtime/` provides it. */
+/** What the admin interface needs from the running proxy; `runtime/` implements it. */
 
 import type {
   ConnectionPage,
@@ -14,7 +14,7 @@ import type { ProxyEvent } from "../observe/events/events.ts";
 export interface ReloadOutcome {
   /** Whether all that was read is in use now. */
   readonly ok: boolean;
-  /** What changed, or why nothing did, in words. */
+  /** What changed, or why it failed, in words. */
   readonly detail: string;
 }
 
@@ -27,18 +27,18 @@ export interface AdminBackend {
   config(): unknown;
   /** Prometheus text format 0.0.4. */
   metrics(): string;
-  /** Closes both sides of a connection; false when there is none with this number. */
+  /** Closes both sides of a connection; false if no open connection has this id. */
   kill(id: number): Promise<boolean>;
-  /** Undefined when there is no such group or endpoint; else once it is so for every client who comes from then on. */
+  /** Undefined if there is no such group or endpoint; else resolves when all threads apply it to new clients. */
   setEndpoint(
     group: string,
     endpoint: string,
     admin: EndpointView["admin"],
   ): EndpointView | undefined | Promise<EndpointView>;
-  /** Begins to stop, as SIGTERM does; `deadline` in milliseconds, undefined is `shutdown.drain`. */
+  /** Stops the proxy, as SIGTERM does; `deadline` in milliseconds, undefined is `shutdown.drain`. */
   drain(deadline: number | undefined): void;
-  /** Reads certificates and opens log files anew, as SIGHUP does. */
+  /** Reloads configuration and certificates and reopens log files, as SIGHUP does. */
   reload(): Promise<ReloadOutcome>;
-  /** Calls `onEvent` for everything as it happens, until the result is disposed of. Unheard events cost nothing. */
+  /** Calls `onEvent` for every event until the result is disposed of. Without subscribers, events cost nothing. */
   subscribe(onEvent: (event: ProxyEvent) => void): Disposable;
 }

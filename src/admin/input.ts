@@ -1,4 +1,4 @@
-/** What requests may say in their query and body, and nothing else: a misspelled parameter is an error, not ignored. */
+/** The parameters of requests. Unknown ones are errors: a misspelled parameter must not be ignored. */
 
 import { z } from "zod";
 import { ApiError } from "./api_error.ts";
@@ -12,7 +12,7 @@ const MAX_FILTER = 200;
 
 const SORT_KEYS: readonly SortKey[] = ["id", "age", "bytes", "client", "service", "endpoint"];
 
-/** A record, so that the compiler misses a type of event that is forgotten. */
+/** A record, so that the compiler reports a type of event that is missing here. */
 const EVENT_TYPES: Readonly<Record<ProxyEvent["type"], true>> = {
   opened: true,
   connected: true,
@@ -24,9 +24,9 @@ const EVENT_TYPES: Readonly<Record<ProxyEvent["type"], true>> = {
   drain: true,
 };
 
-/** Which events a stream brings. */
+/** The events that a stream has. */
 export interface EventQuery {
-  /** Whether `stats` comes every second. */
+  /** Whether it has `stats` every second. */
   readonly stats: boolean;
   /** Undefined is all. */
   readonly types: ReadonlySet<string> | undefined;
@@ -62,7 +62,7 @@ export const endpointChange = z.strictObject({
   state: z.enum(["up", "down", "drain"], 'expected "up", "down" or "drain"'),
 });
 
-/** @param parseDuration Milliseconds of `10s`; throws a SyntaxError or RangeError whose message says what is wrong. */
+/** @param parseDuration Milliseconds of `10s`; throws a SyntaxError or RangeError that explains what is wrong. */
 export function drainOrder(parseDuration: (text: string) => number) {
   const expected = 'expected a duration such as "10s", or milliseconds';
   return z.strictObject({
@@ -87,7 +87,7 @@ export function readQuery<Output>(schema: z.ZodType<Output>, query: URLSearchPar
   const seen = new Set<string>();
   const repeated = names.find((name) => seen.size === seen.add(name).size);
   if (repeated !== undefined) {
-    throw new ApiError("bad_query", `The query parameter "${repeated}" is there more than once`);
+    throw new ApiError("bad_query", `The query parameter "${repeated}" is given more than once`);
   }
   return read(schema, Object.fromEntries(query), "bad_query", "query parameter");
 }

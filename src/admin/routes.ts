@@ -32,7 +32,7 @@ export interface RouteOptions {
   readonly events: EventHub;
   /** By path. */
   readonly page: ReadonlyMap<string, PageFile>;
-  /** Milliseconds of `10s`; throws a SyntaxError or RangeError whose message says what is wrong. */
+  /** Milliseconds of `10s`; throws a SyntaxError or RangeError that explains what is wrong. */
   readonly parseDuration: (text: string) => number;
 }
 

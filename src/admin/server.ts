@@ -18,7 +18,7 @@ export interface AdminServerOptions
   readonly backend: AdminBackend;
   /** The files of the web page by their paths. */
   readonly pageFiles: () => Promise<ReadonlyMap<string, PageFile>>;
-  /** Milliseconds of `10s`; throws a SyntaxError or RangeError whose message says what is wrong. */
+  /** Milliseconds of `10s`; throws a SyntaxError or RangeError that explains what is wrong. */
   readonly parseDuration: (text: string) => number;
   readonly log?: Log;
   /** Milliseconds of a monotonic clock. */
@@ -27,7 +27,7 @@ export interface AdminServerOptions
   readonly lookEvery?: number;
 }
 
-/** How long requests under way may hold up the end, in milliseconds. */
+/** How long {@linkcode AdminServer.close} waits for requests in progress, in milliseconds. */
 const CLOSE_DEADLINE = 1000;
 
 export class AdminServer implements AsyncDisposable {
@@ -35,20 +35,20 @@ export class AdminServer implements AsyncDisposable {
   readonly #events: EventHub;
   readonly #http: HttpServer;
   readonly #log: Log;
-  readonly #budget: LogRateLimiter;
+  readonly #limiter: LogRateLimiter;
   #closing: Promise<void> | undefined;
 
   private constructor(options: AdminServerOptions, page: ReadonlyMap<string, PageFile>) {
     const { listen, token, backend, parseDuration, maxConnections } = options;
     const { log = silentLog(), now = () => performance.now(), lookEvery = 1000 } = options;
     this.#log = log;
-    this.#budget = new LogRateLimiter(now, 1);
+    this.#limiter = new LogRateLimiter(now, 1);
     this.#events = new EventHub(backend, log, { connections: maxConnections });
     const routes = routesOf({ backend, events: this.#events, page, parseDuration });
     const hosts = listen.transport === "unix"
       ? undefined
       : new Set([...options.hosts, listen.hostname.toLowerCase()]);
-    this.#handler = new RequestHandler({ routes, token, hosts, log, budget: this.#budget });
+    this.#handler = new RequestHandler({ routes, token, hosts, log, limiter: this.#limiter });
     this.#http = new HttpServer({
       answer: (request, client) => this.#answer(request, client),
       maxConnections,
@@ -65,21 +65,21 @@ export class AdminServer implements AsyncDisposable {
   /** Serves an accepted connection. @param client The client's name for the log. */
   serve(conn: AdminConn, client: string): void {
     if (this.#http.serve(conn, client)) return;
-    const admitted = this.#budget.take("too_many_connections");
-    if (admitted === undefined) return;
-    this.#log.warn("The admin interface has too many connections (admin.max_connections)", {
+    const extra = this.#limiter.admit("too_many_connections");
+    if (extra === undefined) return;
+    this.#log.warn("Admin connection refused: admin.max_connections are open", {
       event: "admin_connection_refused",
       client,
-      suppressed: admitted.suppressed || undefined,
+      ...extra,
     });
   }
 
-  /** Descriptors are short: closes idle connections. */
+  /** Closes idle connections, because descriptors are scarce. */
   evictIdle(): void {
     this.#http.evictIdle();
   }
 
-  /** Ends event streams, waits at most a second for answers in progress, then closes every connection. */
+  /** Ends event streams, waits at most a second for requests in progress, then closes every connection. */
   close(): Promise<void> {
     return this.#closing ??= this.#close();
   }

@@ -1,4 +1,4 @@
-/** What the admin interface shows, as it is spelled in JSON. Documented in docs/api.md. Times are ISO 8601 in UTC. */
+/** The JSON of the admin interface, documented in docs/api.md. Times are ISO 8601 in UTC. */
 
 import type { ProxyEvent } from "../observe/events/events.ts";
 
@@ -20,7 +20,7 @@ export interface StatusView {
   /** Why it is not ready, in words. */
   readonly not_ready: readonly string[];
   readonly threads: number;
-  /** Open now over all services, and how many there may be; null is no limit. */
+  /** Open connections of all services, and their limit; null is no limit. */
   readonly connections: { readonly active: number; readonly limit: number | null };
 }
 
@@ -30,13 +30,13 @@ export interface ServiceView {
   readonly state: "listening" | "draining";
   /** As in a configuration, with the real ports. */
   readonly listen: readonly string[];
-  /** The names of the upstream groups that it leads to, the default one last. */
+  /** The names of its upstream groups, the default one last. */
   readonly upstreams: readonly string[];
   readonly connections: {
-    /** Accepted since the start, and open now. */
+    /** Accepted since the start, and open. */
     readonly total: number;
     readonly active: number;
-    /** How many there may be; null is no limit. */
+    /** Null is no limit. */
     readonly limit: number | null;
     /** Since the start: those that did not reach an upstream, without those ended on purpose. */
     readonly failed: number;
@@ -49,7 +49,7 @@ export interface ServiceView {
   readonly refused_by: Readonly<Record<string, number>>;
   /** Counts by reason: `client_closed`, `upstream_reset`, `idle_timeout`, …; only those that occurred. */
   readonly closed_by: Readonly<Record<string, number>>;
-  /** Since the start, those of open connections included: from clients, and from upstreams. */
+  /** From clients and from upstreams since the start, including open connections. */
   readonly bytes: { readonly upload: number; readonly download: number };
   /** Null without TLS. */
   readonly tls: { readonly certificates: readonly CertificateView[] } | null;
@@ -66,7 +66,7 @@ export interface UpstreamView {
   readonly name: string;
   readonly balance: string;
   readonly endpoints: readonly EndpointView[];
-  /** Connections opened ahead, over all services; null without a pool. */
+  /** The pools of all services together; null without a pool. */
   readonly pool: {
     readonly idle: number;
     readonly hits: number;
@@ -78,9 +78,9 @@ export interface UpstreamView {
 
 export interface EndpointView {
   readonly address: string;
-  /** What health checks and failures of connections say. */
+  /** Found by health checks and failures of connections. */
   readonly state: "unknown" | "up" | "down" | "ejected";
-  /** What an operator has said: with `drain` it gets no new connections, with `down` its open ones end too. */
+  /** Set by an operator: `drain` gets no new connections, `down` also closes open ones. */
   readonly admin: "up" | "down" | "drain";
   readonly weight: number;
   readonly backup: boolean;
@@ -97,7 +97,7 @@ export interface EndpointView {
  */
 export type AdminEvent = ProxyEvent | StatsEvent | DroppedEvent;
 
-/** Once a second, and at once when the stream begins; with `?stats=0` never. */
+/** At the start of the stream and every second; not with `?stats=0`. */
 export interface StatsEvent {
   readonly type: "stats";
   readonly time: string;
@@ -106,7 +106,7 @@ export interface StatsEvent {
   readonly upstreams: readonly UpstreamView[];
 }
 
-/** So many events were left out because the reader was too slow. */
+/** So many events were dropped because the client was too slow. */
 export interface DroppedEvent {
   readonly type: "dropped";
   readonly time: string;

@@ -1,4 +1,4 @@
-/** All readers of events: what happens in the proxy, and its figures once a second, are written once for all of them. */
+/** All event streams. Each event, and the figures of every second, are serialized once for all of them. */
 
 import type { Log } from "../../observe/log/log.ts";
 import { ApiError } from "../api_error.ts";
@@ -8,16 +8,16 @@ import { EventStream } from "./event_stream.ts";
 import type { EventQuery } from "../input.ts";
 import type { DroppedEvent, StatsEvent } from "../views.ts";
 
-/** The most streams, which is also limited to half of all connections: the other half is for requests. */
+/** The most streams; also at most half of all connections, so that the other half is left for requests. */
 export const MAX_STREAMS = 32;
 
-/** How often `stats` comes, in milliseconds. */
+/** Between two `stats`, in milliseconds. */
 const TICK = 1000;
 
-/** A comment goes out every so many ticks: intermediaries close connections that say nothing. */
-const TICKS_PER_BEAT = 15;
+/** Ticks between two comments on a quiet stream: intermediaries close silent connections. */
+const TICKS_PER_KEEPALIVE = 15;
 
-/** Costs nothing while nobody listens. */
+/** Costs nothing without streams. */
 export class EventHub {
   readonly #backend: AdminBackend;
   readonly #log: Log;
@@ -27,7 +27,7 @@ export class EventHub {
   #source: Disposable | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #ticks = 0;
-  /** Of the event written last. */
+  /** Of the last event. */
   #id = 0;
 
   /** @param options `tick` in milliseconds; `connections`: the most that the admin interface may have. */
@@ -43,13 +43,13 @@ export class EventHub {
   }
 
   /**
-   * The text of a new stream, which begins with `stats`.
+   * The body of a new stream, which begins with `stats`.
    *
    * @throws {ApiError} `too_many_streams`
    */
   open(query: EventQuery): EventStream["body"] {
     if (this.#streams.size === this.#most) {
-      throw new ApiError("too_many_streams", `${this.#most} event streams are open, the most there can be`);
+      throw new ApiError("too_many_streams", `The limit of ${this.#most} event streams is reached`);
     }
     const stream = new EventStream(dropped, () => this.#remove(stream));
     if (query.stats) stream.pushStats(this.#stats());
@@ -59,7 +59,7 @@ export class EventHub {
     return stream.body;
   }
 
-  /** Ends every stream after the events that wait in it. */
+  /** Ends every stream after its queued events. */
   close(): void {
     for (const stream of this.#streams.keys()) {
       stream.end();
@@ -89,10 +89,10 @@ export class EventHub {
       let stats: string | undefined;
       for (const [stream, query] of this.#streams) {
         if (query.stats) stream.pushStats(stats ??= this.#stats());
-        else if (this.#ticks % TICKS_PER_BEAT === 0) stream.beat();
+        else if (this.#ticks % TICKS_PER_KEEPALIVE === 0) stream.keepAlive();
       }
     } catch (error) {
-      this.#log.error("Cannot tell the figures; event streams are closed", {
+      this.#log.error("Cannot collect figures; event streams are closed", {
         event: "admin_error",
         detail: (error as Error).stack,
       });
@@ -116,7 +116,7 @@ export class EventHub {
   }
 }
 
-/** Each stream drops for itself, so this has no number. */
+/** Without an id: each stream drops different events. */
 function dropped(count: number): string {
   return frameOf({ type: "dropped", time: new Date().toISOString(), count });
 }

@@ -1,9 +1,9 @@
-/** One reader of events: a bounded queue, written out as fast as the reader takes it. */
+/** One event stream: a bounded queue, sent as fast as the client reads. */
 
-/** Events that wait for a slow reader. */
-export const MAX_WAITING = 256;
+/** The most events queued for a slow client. */
+export const MAX_QUEUED = 256;
 
-/** Text of Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html), one reader's. */
+/** Server-Sent Events (https://html.spec.whatwg.org/multipage/server-sent-events.html) for one client. */
 export class EventStream {
   readonly body: ReadableStream<Uint8Array<ArrayBuffer>>;
   readonly #describeDrops: (count: number) => string;
@@ -15,21 +15,21 @@ export class EventStream {
   #wake: (() => void) | undefined;
 
   /**
-   * @param describeDrops makes the event that stands where events were dropped.
-   * @param onCancel is called when the reader has gone.
+   * @param describeDrops Makes the event that replaces dropped events.
+   * @param onCancel Called when the client has disconnected.
    */
   constructor(describeDrops: (count: number) => string, onCancel: () => void) {
     this.#describeDrops = describeDrops;
     this.body = new ReadableStream({
       pull: (controller) => this.#pull(controller),
       cancel: onCancel,
-      // Nothing is taken out of the queue before the connection has room for it.
+      // Events stay in the queue until the connection has room for them.
     }, { highWaterMark: 0 });
   }
 
-  /** Adds an event; the oldest that waits makes room for it. */
+  /** Adds an event; drops the oldest if the queue is full. */
   push(frame: string): void {
-    if (this.#frames.length === MAX_WAITING) {
+    if (this.#frames.length === MAX_QUEUED) {
       this.#frames.shift();
       this.#dropped += 1;
     }
@@ -37,20 +37,20 @@ export class EventStream {
     this.#wake?.();
   }
 
-  /** Adds figures; those that a slow reader has not taken yet are out of date and go. */
+  /** Adds figures; replaces those that are still queued, which are out of date. */
   pushStats(frame: string): void {
-    const waiting = this.#frames.indexOf(this.#stats);
-    if (waiting >= 0) this.#frames.splice(waiting, 1);
+    const outdated = this.#frames.indexOf(this.#stats);
+    if (outdated >= 0) this.#frames.splice(outdated, 1);
     this.#stats = frame;
     this.push(frame);
   }
 
-  /** Writes a comment when there is nothing else to write: a connection that has died is noticed by writing to it. */
-  beat(): void {
+  /** Sends a comment if the queue is empty: only a write finds out that a connection is dead. */
+  keepAlive(): void {
     if (this.#wake !== undefined) this.push(": still here\n\n");
   }
 
-  /** What waits is the last that the reader gets. */
+  /** Ends the stream after the queued events. */
   end(): void {
     this.#isEnded = true;
     this.#wake?.();

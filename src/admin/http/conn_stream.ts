@@ -1,12 +1,12 @@
-/** An accepted connection as a Node.js stream, which node:http reads requests from. */
+/** An accepted connection as a Node.js stream for node:http. */
 
 import { Duplex } from "node:stream";
 
-/** What the admin interface needs of a connection. */
+/** What the admin interface needs from a connection. */
 export interface AdminConn {
   /** Reads at least one byte; `null` once the peer has finished sending. */
   read(buffer: Uint8Array): Promise<number | null>;
-  /** Resolves with how many bytes the kernel took. */
+  /** Resolves with how many bytes the kernel accepted. */
   write(bytes: Uint8Array): Promise<number>;
   /** May be called twice; never throws. */
   close(): void;
@@ -65,7 +65,7 @@ export class ConnStream extends Duplex {
     callback();
   }
 
-  /** The answer is complete and nothing else will be sent: whatever the client still sends is ignored. */
+  /** The response is complete: whatever the client still sends is ignored. */
   override _final(callback: (error?: Error | null) => void): void {
     callback();
     this.destroy();

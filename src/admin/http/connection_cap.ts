@@ -22,10 +22,7 @@ export class ConnectionCap {
     return this.#connections.size;
   }
 
-  /**
-   * Admits a connection, evicting one without a request if the limit is reached; false when none can be
-   * evicted.
-   */
+  /** Admits a connection. At the limit it evicts one without a request; false if there is none. */
   enter(connection: HttpConnection): boolean {
     if (this.#connections.size >= this.#most && !this.#evictOldestIdle()) return false;
     this.#connections.add(connection);
@@ -34,7 +31,7 @@ export class ConnectionCap {
     return true;
   }
 
-  /** Closes all connections without a request in progress, because their descriptors are needed elsewhere. */
+  /** Closes all connections without a request, because their descriptors are needed elsewhere. */
   evictIdle(): void {
     for (const connection of this.#connections) if (connection.isIdle) connection.stream.destroy();
   }

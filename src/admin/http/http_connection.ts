@@ -1,28 +1,24 @@
-/** One connection to the admin interface: its phase, and the deadline of that phase. */
+/** One connection to the admin interface: its phase, and the deadline of the phase. */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { type AdminConn, ConnStream } from "./conn_stream.ts";
 import { BodyTimeout } from "./request.ts";
 
-/**
- * How long a request head may take, from its first byte, or from the accept of a new connection.
- * Milliseconds.
- */
+/** How long a request head may take from its first byte, or from the accept of a new connection. Milliseconds. */
 export const HEAD_DEADLINE = 10_000;
 /** How long the body may take after that. */
 export const BODY_DEADLINE = 10_000;
 /** How long a connection may be idle between two requests. */
 export const IDLE_DEADLINE = 60_000;
-/** How long a client may read nothing of an answer; event streams have no such limit. */
+/** How long a client may read nothing of a response; event streams have no such limit. */
 export const STUCK_DEADLINE = 30_000;
 
-/** How long a client may take to read the answer that it was too slow. */
+/** How long a client may take to read the response 408. */
 const CLOSE_DEADLINE = 1000;
 
 /**
- * `idle`: no byte of a (next) request has arrived. `head` and `body`: it is being received. `answer`: it is
- * being answered. `stream`: the answer is an event stream. `closing`: the client receives the answer that it
- * was too slow.
+ * `idle`: no byte of the next request has arrived. `head` and `body`: it is being received. `answer`: the response is
+ * being made or sent. `stream`: the response is an event stream. `closing`: the response 408 is being sent.
  */
 type Phase = "idle" | "head" | "body" | "answer" | "stream" | "closing";
 
@@ -35,13 +31,10 @@ export class HttpConnection {
   readonly #now: () => number;
   #phase: Phase = "idle";
   #since: number;
-  /** Requests that are not answered: a client may send the next one before it has the answer (pipelining). */
-  #underWay = 0;
+  /** Requests in progress: a client may send the next one before it has the response (pipelining). */
+  #inProgress = 0;
   #expireBody: ((reason: Error) => void) | undefined;
-  /**
-   * Until the first request is complete, the deadline is that of a head: a new client should send one at
-   * once.
-   */
+  /** Until the first request, the deadline is that of a head: a new client should send one at once. */
   #isNew = true;
 
   constructor(conn: AdminConn, client: string, now: () => number) {
@@ -56,15 +49,15 @@ export class HttpConnection {
     return this.#since;
   }
 
-  /** Whether it has no complete request in progress: closing it aborts nothing. */
+  /** Whether no complete request is in progress, so that closing it aborts nothing. */
   get isIdle(): boolean {
-    return this.#underWay === 0;
+    return this.#inProgress === 0;
   }
 
   /** A request head is complete. Returns a promise that rejects when the body takes too long. */
   requested(request: IncomingMessage, response: ServerResponse): Promise<never> {
     this.#isNew = false;
-    this.#underWay += 1;
+    this.#inProgress += 1;
     const { promise, reject } = Promise.withResolvers<never>();
     // Prevents an unhandled rejection if the handler never reads the body.
     promise.catch(() => {});
@@ -72,13 +65,13 @@ export class HttpConnection {
     this.#enter(request.complete ? "answer" : "body");
     request.once("end", () => this.#phase === "body" && this.#enter("answer"));
     response.once("close", () => {
-      this.#underWay -= 1;
-      this.#enter(this.#underWay === 0 ? "idle" : "answer");
+      this.#inProgress -= 1;
+      this.#enter(this.#inProgress === 0 ? "idle" : "answer");
     });
     return promise;
   }
 
-  /** The answer is a stream that lasts until the client closes it. */
+  /** The response is a stream that lasts until the client closes it. */
   streams(): void {
     this.#enter("stream");
   }
@@ -87,7 +80,7 @@ export class HttpConnection {
   check(): void {
     const lasted = this.#now() - this.#since;
     if (this.#phase === "body" && lasted >= BODY_DEADLINE) {
-      // The handler that reads it answers, and that answer has its own deadline.
+      // The handler that reads the body responds, and the response has its own deadline.
       this.#enter("answer");
       this.#expireBody!(new BodyTimeout());
     } else if (this.#phase === "head" && lasted >= HEAD_DEADLINE) {

@@ -1,7 +1,6 @@
 /**
- * HTTP/1.1 on connections that the caller accepts. The parser is that of node:http. Deno.serve accepts
- * connections itself and without a limit, waits for their requests without a timeout, and stops permanently
- * when descriptors run out.
+ * HTTP/1.1 on connections that the caller accepts, parsed by node:http. Deno.serve accepts connections itself and without
+ * a limit, waits for requests without a timeout, and stops permanently when descriptors run out.
  */
 
 import {
@@ -12,11 +11,11 @@ import {
   STATUS_CODES,
 } from "node:http";
 import { ApiError } from "../api_error.ts";
-import { isStream, writeAnswer } from "./answer.ts";
 import { ConnectionCap } from "./connection_cap.ts";
 import type { AdminConn } from "./conn_stream.ts";
 import { HttpConnection } from "./http_connection.ts";
 import { type AdminRequest, requestOf } from "./request.ts";
+import { isStream, writeResponse } from "./responses.ts";
 
 /** Bytes of a request's first line and headers. */
 const MAX_HEAD = 16 * 1024;
@@ -39,7 +38,7 @@ export class HttpServer {
   readonly #server: Server;
   /** By its stream. */
   readonly #byStream = new WeakMap<object, HttpConnection>();
-  readonly #underWay = new Set<Promise<void>>();
+  readonly #inProgress = new Set<Promise<void>>();
 
   constructor({ answer, maxConnections, now, lookEvery }: HttpServerOptions) {
     this.#answer = answer;
@@ -50,8 +49,7 @@ export class HttpServer {
       { maxHeaderSize: MAX_HEAD, requireHostHeader: false, keepAliveTimeout: 0 },
       (request, response) => this.#requested(request, response),
     );
-    // If a server does not listen, node:http in Deno 2.9.6 closes connections after each answer; Node.js does
-    // not.
+    // If a server does not listen, node:http in Deno 2.9.6 closes connections after each response; Node.js does not.
     Object.defineProperty(this.#server, "listening", { value: true });
     this.#server.on("clientError", (error: NodeJS.ErrnoException, stream) => {
       const isTooLarge = error.code === "HPE_HEADER_OVERFLOW";
@@ -68,7 +66,7 @@ export class HttpServer {
     // Ignore clients that abort.
     stream.on("error", () => {});
     if (!this.#connections.enter(connection)) {
-      stream.end(NO_PLACE);
+      stream.end(TOO_MANY_CONNECTIONS);
       return false;
     }
     this.#byStream.set(stream, connection);
@@ -83,7 +81,7 @@ export class HttpServer {
 
   /** Resolves when the requests now in progress are answered. */
   async answered(): Promise<void> {
-    await Promise.all(this.#underWay);
+    await Promise.all(this.#inProgress);
   }
 
   /** Aborts every connection. */
@@ -95,8 +93,8 @@ export class HttpServer {
     const connection = this.#byStream.get(request.socket)!;
     const ended = this.#exchange(connection, request, response)
       .catch(() => void connection.stream.destroy())
-      .finally(() => this.#underWay.delete(ended));
-    this.#underWay.add(ended);
+      .finally(() => this.#inProgress.delete(ended));
+    this.#inProgress.add(ended);
   }
 
   async #exchange(connection: HttpConnection, request: IncomingMessage, to: ServerResponse): Promise<void> {
@@ -107,16 +105,16 @@ export class HttpServer {
     const expired = connection.requested(request, to);
     const response = await this.#answer(requestOf(request, expired), connection.client);
     if (isStream(response)) connection.streams();
-    await writeAnswer(response, request, to);
+    await writeResponse(response, request, to);
     await isWritten;
   }
 }
 
-const BAD_REQUEST = written(new ApiError("bad_request", "This is no request of HTTP/1.1"));
+const BAD_REQUEST = written(new ApiError("bad_request", "This is not an HTTP/1.1 request"));
 const HEAD_TOO_LARGE = written(
   new ApiError("head_too_large", `The head of the request has more than ${MAX_HEAD} bytes`),
 );
-const NO_PLACE = written(
+const TOO_MANY_CONNECTIONS = written(
   new ApiError("too_many_connections", "All connections that admin.max_connections allows are in use"),
 );
 

@@ -1,23 +1,21 @@
-/** The way of a request: who asks, what for, and an answer whatever happens. */
+/** Handles a request: checks who sent it, finds its route, and always returns a response. */
 
 import type { Log } from "../../observe/log/log.ts";
 import type { LogRateLimiter } from "../../observe/log/log_rate_limiter.ts";
 import { checkHost, checkOrigin, TokenCheck } from "../access.ts";
 import { ApiError } from "../api_error.ts";
-import { type AdminRequest, urlOf } from "./request.ts";
-import { readJson } from "./request_body.ts";
+import { type AdminRequest, readJson, shortened, urlOf } from "./request.ts";
 import { errorResponse, withSecurityHeaders } from "./responses.ts";
 import { type Route, Router } from "./router.ts";
-import { shortened } from "./shortened.ts";
 
 export interface RequestHandlerOptions {
   readonly routes: readonly Route[];
   readonly token: string | undefined;
-  /** Names that the Host header may have; undefined is any. */
+  /** Names that the Host header may have; undefined allows any. */
   readonly hosts: ReadonlySet<string> | undefined;
   readonly log: Log;
   /** Limits the log lines about requests that were refused or failed. */
-  readonly budget: LogRateLimiter;
+  readonly limiter: LogRateLimiter;
 }
 
 export class RequestHandler {
@@ -25,20 +23,20 @@ export class RequestHandler {
   readonly #token: TokenCheck;
   readonly #hosts: ReadonlySet<string> | undefined;
   readonly #log: Log;
-  readonly #budget: LogRateLimiter;
+  readonly #limiter: LogRateLimiter;
 
-  constructor({ routes, token, hosts, log, budget }: RequestHandlerOptions) {
+  constructor({ routes, token, hosts, log, limiter }: RequestHandlerOptions) {
     this.#router = new Router(routes);
     this.#token = new TokenCheck(token);
     this.#hosts = hosts;
     this.#log = log;
-    this.#budget = budget;
+    this.#limiter = limiter;
   }
 
-  /** @param client Who asks, for the log. */
+  /** @param client Its address, for the log. */
   async handle(request: AdminRequest, client: string): Promise<Response> {
     const response = await this.#answer(request).catch((error) => this.#explain(request, error));
-    if (request.method !== "GET" && request.method !== "HEAD") this.#note(request, response, client);
+    if (request.method !== "GET" && request.method !== "HEAD") this.#logChange(request, response, client);
     return withSecurityHeaders(response);
   }
 
@@ -57,33 +55,33 @@ export class RequestHandler {
 
   #explain(request: AdminRequest, error: unknown): Response {
     if (error instanceof ApiError) return errorResponse(error);
-    const admitted = this.#budget.take("internal_error");
-    if (admitted !== undefined) {
-      this.#log.error("The admin interface failed to answer; please report it", {
+    const extra = this.#limiter.admit("internal_error");
+    if (extra !== undefined) {
+      this.#log.error("Admin request failed because of a bug; please report it", {
         event: "admin_error",
         request: describe(request),
         detail: error instanceof Error ? error.stack ?? error.message : String(error),
-        suppressed: admitted.suppressed || undefined,
+        ...extra,
       });
     }
-    return errorResponse(new ApiError("internal_error", "Something went wrong here; the log says what"));
+    return errorResponse(new ApiError("internal_error", "Internal error; the log has the details"));
   }
 
-  /** Every change is logged; of failed attempts, at most ten a second. */
-  #note(request: AdminRequest, { status }: Response, client: string): void {
-    const admitted = status < 400 ? { suppressed: 0 } : this.#budget.take(String(status));
-    if (admitted === undefined) return;
+  /** Logs every change, and at most ten failed attempts a second. */
+  #logChange(request: AdminRequest, { status }: Response, client: string): void {
+    const extra = status < 400 ? {} : this.#limiter.admit(String(status));
+    if (extra === undefined) return;
     this.#log.info("Admin request", {
       event: "admin",
       request: describe(request),
       status,
       client,
-      suppressed: admitted.suppressed || undefined,
+      ...extra,
     });
   }
 }
 
-/** Without the query, where somebody may have put a token by mistake. */
+/** Without the query, which may hold a token by mistake. */
 function describe({ method, target }: AdminRequest): string {
   return shortened(`${method} ${target.replace(/^[^/]*\/\/[^/]*|[?#].*$/g, "")}`);
 }

@@ -1,8 +1,9 @@
-/** Answers, and what every one of them carries. */
+/** Responses: made from values, and written to a connection. */
 
+import type { IncomingMessage, ServerResponse } from "node:http";
 import type { ApiError } from "../api_error.ts";
 
-/** Nothing that the page does not need: its own scripts, styles and requests, and small images written in them. */
+/** Allows what the page needs: its own scripts, styles and requests, and inline images. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -21,7 +22,7 @@ const HEADERS: Readonly<Record<string, string>> = {
   "x-content-type-options": "nosniff",
 };
 
-/** A value as JSON, with a line end for terminals. */
+/** A value as JSON, with a final newline for terminals. */
 export function json(value: unknown, status = 200): Response {
   return new Response(JSON.stringify(value) + "\n", {
     status,
@@ -35,8 +36,54 @@ export function errorResponse(error: ApiError): Response {
   return response;
 }
 
-/** Puts on the headers that keep browsers in bounds. */
+/** Adds the headers that restrict what browsers do with it. */
 export function withSecurityHeaders(response: Response): Response {
   for (const [name, value] of Object.entries(HEADERS)) response.headers.set(name, value);
   return response;
+}
+
+/** Resolves when the response is written to the connection, or the client has disconnected. Never rejects. */
+export async function writeResponse(
+  response: Response,
+  request: IncomingMessage,
+  to: ServerResponse,
+): Promise<void> {
+  // After an early response, the rest of the request would have to be read before the next one.
+  if (!request.complete) to.setHeader("connection", "close");
+  for (const [name, value] of response.headers) to.setHeader(name, value);
+  to.statusCode = response.status;
+  if (isStream(response)) return await writeStream(response.body!, request, to);
+  const body = new Uint8Array(await response.arrayBuffer());
+  to.setHeader("content-length", body.byteLength);
+  to.end(request.method === "HEAD" ? undefined : body);
+}
+
+/** Whether it ends only when the client disconnects or the program stops: an event stream. */
+export function isStream(response: Response): boolean {
+  return response.headers.get("content-type") === "text/event-stream";
+}
+
+async function writeStream(
+  body: ReadableStream<Uint8Array>,
+  request: IncomingMessage,
+  to: ServerResponse,
+): Promise<void> {
+  const reader = body.getReader();
+  // It may stay open for days, and a proxy on the path must not buffer it.
+  to.setHeader("connection", "close");
+  to.flushHeaders();
+  const gone = new Promise<void>((resolve) => to.once("close", resolve));
+  void gone.then(() => reader.cancel()).catch(() => {});
+  if (request.method === "HEAD" || to.destroyed) {
+    await reader.cancel();
+    to.end();
+    return;
+  }
+  for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
+    // Reads from the stream only when the connection has room.
+    if (!to.write(piece.value)) {
+      await Promise.race([new Promise((resolve) => to.once("drain", resolve)), gone]);
+    }
+  }
+  to.end();
 }

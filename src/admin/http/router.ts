@@ -2,18 +2,18 @@
 
 import { distance } from "fastest-levenshtein";
 import { ApiError } from "../api_error.ts";
-import { shortened } from "./shortened.ts";
+import { shortened } from "./request.ts";
 
 export type Method = "GET" | "POST" | "DELETE";
 
-/** What a handler gets of a request. */
+/** A request as a handler gets it. */
 export interface Call {
-  /** What stands in the path where the pattern has names, decoded. */
+  /** The parts of the path where the pattern has names, decoded. */
   readonly params: Readonly<Record<string, string>>;
   readonly query: URLSearchParams;
   /** The JSON value of the body; undefined when there is none. */
   readonly body: unknown;
-  /** Whether the client may see everything: it sent the token, or none is configured. */
+  /** Whether the client may see everything: it sent the token, or no token is configured. */
   readonly isTrusted: boolean;
 }
 
@@ -21,7 +21,7 @@ export interface Route {
   readonly method: Method;
   /** As in a URLPattern: `/api/v1/connections/:id`. */
   readonly path: string;
-  /** Who may call it when a token is configured. */
+  /** Who may call it if a token is configured. */
   readonly access: "everyone" | "token";
   /** What it does or shows, for docs/api.md. */
   readonly summary: string;
@@ -34,13 +34,13 @@ export interface Match {
 }
 
 /**
- * The longest path, in characters; routes with a group name and an address are far shorter. Each pattern
- * scans the whole path: 14 000 characters took 11 ms of the thread.
+ * The longest path, in characters; routes with a group name and an address are far shorter. Each pattern scans the whole
+ * path: 14 000 characters blocked the thread for 11 ms.
  */
 const MAX_PATH = 2048;
 
-/** Letters by which a path may differ from one that was meant. */
-const MAX_SLIPS = 3;
+/** The most wrong letters in a path for which the right one is suggested. */
+const MAX_TYPOS = 3;
 
 export class Router {
   readonly #routes: readonly { readonly route: Route; readonly pattern: URLPattern }[];
@@ -50,7 +50,7 @@ export class Router {
   }
 
   /**
-   * The route for a path as it stands in the URL; HEAD goes where GET does.
+   * The route for the path of a URL; HEAD uses the route of GET.
    *
    * @throws {ApiError} `not_found`, `method_not_allowed`
    */
@@ -83,13 +83,13 @@ export class Router {
       const entries = Object.entries(groups);
       return Object.fromEntries(entries.map(([name, text]) => [name, decodeURIComponent(text ?? "")]));
     } catch {
-      // A "%" that begins no escape.
+      // A "%" without two hexadecimal digits.
       throw this.#notFound(pathname);
     }
   }
 
   #notFound(pathname: string): ApiError {
-    // The files of the page have dots, and would bury the rest.
+    // Files of the page have dots; they would hide the other routes.
     const listed = this.#routes.map(({ route }) => route.path).filter((path) => !path.includes("."));
     const paths = [...new Set(listed)].map((path) => path.replaceAll(/:(\w+)/g, "{$1}"));
     const near = paths.filter((path) => path.endsWith(pathname) || isNear(path, pathname));
@@ -98,7 +98,7 @@ export class Router {
   }
 }
 
-/** The time for the edit distance grows with both lengths, and the client chooses one of them. */
+/** The time for the edit distance grows with both lengths, and the client controls one of them. */
 function isNear(path: string, asked: string): boolean {
-  return Math.abs(path.length - asked.length) <= MAX_SLIPS && distance(path, asked) <= MAX_SLIPS;
+  return Math.abs(path.length - asked.length) <= MAX_TYPOS && distance(path, asked) <= MAX_TYPOS;
 }

@@ -26,14 +26,14 @@ export class AccessLog {
   readonly #sink: AccessSink;
   readonly #sample: number;
   readonly #random: () => number;
-  readonly #budget: LogRateLimiter;
+  readonly #limiter: LogRateLimiter;
 
   constructor(sink: AccessSink, options: AccessLogOptions = {}) {
     const { sample = 1, threads = 1, random = Math.random, now = () => performance.now() } = options;
     this.#sink = sink;
     this.#sample = sample;
     this.#random = random;
-    this.#budget = new LogRateLimiter(now, threads);
+    this.#limiter = new LogRateLimiter(now, threads);
   }
 
   /** A connection has ended, however far it came. */
@@ -51,8 +51,7 @@ export class AccessLog {
 
   /** What the line says in addition; undefined when there is to be none. */
   #admitRefusal({ key }: CloseReason): Fields | undefined {
-    const admitted = this.#budget.take(key);
-    return admitted && { suppressed: admitted.suppressed || undefined };
+    return this.#limiter.admit(key);
   }
 
   /** What did not end in order always has its line. */

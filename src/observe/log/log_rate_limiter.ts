@@ -1,28 +1,28 @@
-/** How many lines about refused connections may be written: whoever is refused can come as often as he likes. */
+/** Limits log lines that clients can cause as often as they like. */
 
-/** Lines for one reason, in all threads. */
+/** Lines for one reason, in all threads together. */
 const LINES_A_SECOND = 10;
 /** Milliseconds. */
 const SECOND = 1000;
 
-interface Spending {
+interface Usage {
   secondBegan: number;
   lines: number;
-  /** Without a line since the last one. */
+  /** Lines suppressed since the last one that was written. */
   suppressed: number;
 }
 
 /**
- * Ten lines a second for each reason, so that a flood of one kind does not hide another. Of several threads each has its
- * part of the ten, but one line at least.
+ * Ten lines a second for each reason, so that many lines of one kind do not hide another. With several threads, each
+ * gets its share of the ten, but at least one.
  */
 export class LogRateLimiter {
   readonly #now: () => number;
   readonly #linesASecond: number;
-  readonly #byReason = new Map<string, Spending>();
+  readonly #byReason = new Map<string, Usage>();
 
   /**
-   * @param now Milliseconds of any clock that is not set back.
+   * @param now Milliseconds of a monotonic clock.
    * @param threads How many threads write such lines.
    */
   constructor(now: () => number, threads: number) {
@@ -31,27 +31,27 @@ export class LogRateLimiter {
   }
 
   /**
-   * Whether there may be a line now, and then how many refusals had none since the one before.
+   * Undefined if the line must be suppressed; else a field for it with how many were suppressed before it.
    *
    * @param reason One of few: each is remembered.
    */
-  take(reason: string): { readonly suppressed: number } | undefined {
+  admit(reason: string): { readonly suppressed: number | undefined } | undefined {
     const now = this.#now();
-    let spending = this.#byReason.get(reason);
-    if (spending === undefined) {
-      spending = { secondBegan: now, lines: 0, suppressed: 0 };
-      this.#byReason.set(reason, spending);
-    } else if (now - spending.secondBegan >= SECOND) {
-      spending.secondBegan = now;
-      spending.lines = 0;
+    let usage = this.#byReason.get(reason);
+    if (usage === undefined) {
+      usage = { secondBegan: now, lines: 0, suppressed: 0 };
+      this.#byReason.set(reason, usage);
+    } else if (now - usage.secondBegan >= SECOND) {
+      usage.secondBegan = now;
+      usage.lines = 0;
     }
-    if (spending.lines === this.#linesASecond) {
-      spending.suppressed += 1;
+    if (usage.lines === this.#linesASecond) {
+      usage.suppressed += 1;
       return undefined;
     }
-    spending.lines += 1;
-    const { suppressed } = spending;
-    spending.suppressed = 0;
-    return { suppressed };
+    usage.lines += 1;
+    const { suppressed } = usage;
+    usage.suppressed = 0;
+    return { suppressed: suppressed || undefined };
   }
 }

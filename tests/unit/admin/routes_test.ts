@@ -117,7 +117,7 @@ Deno.test("queries are read strictly", async () => {
     ["connections?sort=", /"sort"/],
     ["connections?filter=" + "x".repeat(201), /"filter": expected at most 200 characters/],
     ["connections?limits=3", /Unknown query parameter "limits"/],
-    ["connections?limit=3&limit=4", /"limit" is there more than once/],
+    ["connections?limit=3&limit=4", /"limit" is given more than once/],
     ["connections?__proto__=3", /Unknown query parameter "__proto__"/],
     ["status?verbose=1", /Unknown query parameter "verbose"/],
     ["events?stats=2", /"stats": expected "0" or "1"/],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { EventHub, MAX_STREAMS } from "../../../../src/admin/events/event_hub.ts";
-import { MAX_WAITING } from "../../../../src/admin/events/event_stream.ts";
+import { MAX_QUEUED } from "../../../../src/admin/events/event_stream.ts";
 import type { ProxyEvent } from "../../../../src/observe/events/events.ts";
 import { silentLog } from "../../../../src/observe/log/log.ts";
 import { eventually } from "../../../support/eventually.ts";
@@ -210,14 +210,14 @@ Deno.test("a queue has room for so many events, the last ones", async () => {
   const backend = new FakeBackend();
   const hub = new EventHub(backend, silentLog());
   const reader = new Reader(hub.open({ stats: false, types: undefined }));
-  for (let id = 1; id <= MAX_WAITING + 3; id++) backend.publish(opened(id));
-  const messages = await reader.until(({ data }) => data["id"] === MAX_WAITING + 3);
+  for (let id = 1; id <= MAX_QUEUED + 3; id++) backend.publish(opened(id));
+  const messages = await reader.until(({ data }) => data["id"] === MAX_QUEUED + 3);
   assert.deepEqual(messages.slice(0, 2).map(({ event, data }) => [event, data["count"] ?? data["id"]]), [
     ["dropped", 3],
     ["opened", 4],
   ]);
   assert.equal(messages[0]!.id, undefined);
-  assert.equal(messages.length, MAX_WAITING + 1);
+  assert.equal(messages.length, MAX_QUEUED + 1);
   hub.close();
   assert.equal(await reader.next(), undefined);
 });
