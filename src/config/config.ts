@@ -20,6 +20,8 @@ export interface Config extends Omit<ConfigFile, "log" | "defaults" | "upstreams
   /** Every upstream group, whether it has a name of its own or was written in place; names are unique. */
   readonly upstreams: readonly GroupConfig[];
   readonly services: readonly ServiceConfig[];
+  /** What the file says in a way that still works, and will not for long: a sentence each, with its path. */
+  readonly warnings: readonly string[];
 }
 
 export type Workers = Config["workers"];

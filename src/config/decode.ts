@@ -58,7 +58,13 @@ export function* decodingSteps(written: unknown, options: DecodeOptions): Steps<
     yield;
   }
   const { defaults: _, ...settings } = file;
-  return { ...settings, log: completeLog(file.log, pathOf), upstreams: groups.all, services };
+  return {
+    ...settings,
+    log: completeLog(file.log, pathOf),
+    upstreams: groups.all,
+    services,
+    warnings: report.warnings,
+  };
 }
 
 /** Omits top-level keys that begin with `x-`: they hold anchors, not settings. */

@@ -22,7 +22,7 @@ export interface ConfigDiff {
   readonly changedSettings: readonly string[];
 }
 
-type Setting = Exclude<keyof Config, "services" | "upstreams">;
+type Setting = Exclude<keyof Config, "services" | "upstreams" | "warnings">;
 
 /** What holds for the whole process: the key people know it by, and how a change of it takes effect. */
 const SETTINGS: Record<Setting, { readonly key: string; readonly effect: "live" | "restart" }> = {

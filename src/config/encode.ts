@@ -72,7 +72,7 @@ function serviceOf(service: ServiceConfig, groups: WrittenGroups): ServiceEntry 
   };
   return {
     ...service,
-    tls: tls && { ...tls, cert: undefined, key: undefined },
+    tls: tls && { ...tls, cert: undefined, key: undefined, seamless: undefined },
     upstreamTls: upstreamTls &&
       { ...upstreamTls, cert: undefined, key: undefined, ...upstreamTls.certificate },
     peek: isPeeking(service) ? service.peek : {} as ServiceEntry["peek"],

@@ -46,7 +46,7 @@ export function tlsListenOptions(
   config: TlsConfig | undefined,
   material: TlsMaterial | undefined,
 ): TlsListenOptions | undefined {
-  if (config === undefined || material === undefined || config.seamless) return undefined;
+  if (config === undefined || material === undefined || config.engine === "node") return undefined;
   return { credentials: material.certificates[0]!, alpn: config.alpn };
 }
 

@@ -21,10 +21,10 @@ Deno.test("a bench in part leaves the results alone unless it is told where they
 
 Deno.test("targets and loads are chosen by name, in their own order", () => {
   const options = parseOptions(
-    ["--only", "haproxy 2 threads, sluice seamless: false,direct", "--loads", "idle,bulk8"],
+    ["--only", "haproxy 2 threads, sluice engine: deno,direct", "--loads", "idle,bulk8"],
     "results.json",
   );
-  assert.deepEqual(options?.targets, ["direct", "sluice seamless: false", "haproxy 2 threads"]);
+  assert.deepEqual(options?.targets, ["direct", "sluice engine: deno", "haproxy 2 threads"]);
   assert.deepEqual(options?.loads, ["bulk8", "idle"]);
 });
 

@@ -103,7 +103,7 @@ function serviceText(
   if (row.socket === "keepalive") keys.push("keepalive: 60s");
   if (row.socket === "source") keys.push("source_address: 127.0.0.3");
   if (row.tlsIn !== "none") {
-    keys.push(`tls: { cert: "${cert}", key: "${key}"${row.tlsIn === "deno" ? ", seamless: false" : ""} }`);
+    keys.push(`tls: { cert: "${cert}", key: "${key}"${row.tlsIn === "deno" ? ", engine: deno" : ""} }`);
   }
   if (row.tlsOut === "tls") keys.push(`upstream_tls: { ca: "${authority}", server_name: fuzz.test }`);
   if (row.proxyIn !== "none") {

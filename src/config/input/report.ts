@@ -11,6 +11,7 @@ const MAX_SHOWN = 100;
 
 /** The problems of one document. Paths are given as in the document and come out in the reader's spelling. */
 export class Report {
+  readonly warnings: string[] = [];
   readonly #source: ExpandedDocument;
   readonly #spelling: Spelling;
   readonly #problems: Problem[];
@@ -30,6 +31,11 @@ export class Report {
   add(path: readonly PropertyKey[], message: string): void {
     if (this.#unexpanded.has(formatPath(path))) return;
     this.#problems.push({ path: this.spellPath(path), message });
+  }
+
+  /** Reports what works, and will not for long. */
+  warn(path: readonly PropertyKey[], message: string): void {
+    this.warnings.push(`${this.spellPath(path)}: ${message}`);
   }
 
   /** Reports that the value at a path is missing. `what` describes the expected value. */

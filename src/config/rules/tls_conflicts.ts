@@ -17,9 +17,7 @@ export function findTlsConflicts(service: Path, report: Report): void {
     report.add([...tls, "client_auth"], `Cannot check certificates of clients without ${missing}`);
   }
   findProtocolsNeverSpoken(service, tls, report);
-  if ([false, "false"].includes(report.valueAt([...tls, "seamless"]) as never)) {
-    findNeedsOfNode(service, tls, report);
-  }
+  findEngineConflicts(service, tls, report);
 }
 
 /** Certificates are a list, or one whose files stand beside the other settings. */
@@ -70,11 +68,32 @@ function protocolsAt(path: Path, report: Report): string[] | undefined {
   return values.every((value) => typeof value === "string") ? values : undefined;
 }
 
+/** `seamless` is the former name of `engine`. */
+function findEngineConflicts(service: Path, tls: Path, report: Report): void {
+  const [engine, seamless] = [[...tls, "engine"], [...tls, "seamless"]];
+  const old = report.valueAt(seamless);
+  if (report.valueAt(engine) === "deno") findNeedsOfNode(service, tls, engine, report);
+  if (old === undefined) return;
+  if (report.valueAt(engine) !== undefined) {
+    report.add(
+      seamless,
+      `Cannot stand beside ${report.spellPath(engine)}, which has replaced it: leave seamless out`,
+    );
+    return;
+  }
+  const isOff = old === false || old === "false";
+  if (isOff) findNeedsOfNode(service, tls, seamless, report);
+  report.warn(
+    seamless,
+    `Write "engine: ${isOff ? "deno" : "node"}" instead, the next release does not read this key`,
+  );
+}
+
 /**
  * Deno.listenTls has one certificate, no client certificates, no oldest version and no keepalive, listens on TCP alone
  * and reads the first byte itself, and does not tell the name asked for.
  */
-function findNeedsOfNode(service: Path, tls: Path, report: Report): void {
+function findNeedsOfNode(service: Path, tls: Path, key: Path, report: Report): void {
   const has = (path: Path) => report.valueAt(path) !== undefined;
   const certificates = report.valueAt([...tls, "certificates"]);
   const routes = report.valueAt([...service, "routes"]);
@@ -94,8 +113,9 @@ function findNeedsOfNode(service: Path, tls: Path, report: Report): void {
   ];
   for (const need of needs.filter((path) => path !== undefined)) {
     report.add(
-      [...tls, "seamless"],
-      `Cannot be false with ${report.spellPath(need)}, which needs node:tls: leave seamless out`,
+      key,
+      `Cannot be ${report.valueAt(key)} with ${report.spellPath(need)}, which needs node:tls: ` +
+        `leave ${String(key.at(-1))} out`,
     );
   }
 }

@@ -40,10 +40,13 @@ export const tls = section('a mapping such as "cert: db.pem" and "key: db.key"',
       "Left out, none are.",
   ),
   min_version: tlsVersion().prefault("1.2").describe("The oldest version of TLS that clients may speak."),
-  seamless: flag().prefault(true).describe(
-    "true: new certificates lose no handshake, and silent clients are disposed of. false: cheaper handshakes, for " +
-      "one certificate and nothing else of the above but alpn (Deno.listenTls).",
+  engine: choice("node", "deno").prefault("node").describe(
+    "Which TLS implementation serves clients. node (node:tls): new certificates lose no handshake, and silent clients " +
+      "are closed. deno (Deno.listenTls): cheaper handshakes, for one certificate and nothing else of the above but alpn.",
   ),
+  seamless: flag().optional().describe(
+    "The former name of engine: true is node, false is deno. This release is the last that reads it.",
+  ).meta({ deprecated: true }),
   handshake_timeout: duration(1).prefault("10s").describe("How long the handshake with a client may take."),
 }).meta({ anyOf: [{ required: ["certificates"] }, { required: ["cert", "key"] }] });
 
@@ -69,7 +72,7 @@ export const upstreamTls = section('a mapping such as "ca: ca.pem", or {}', {
 
 /** TLS with clients. There is at least one certificate. */
 export interface TlsConfig
-  extends Omit<z.output<typeof tls>, "cert" | "key" | "certificates" | "clientAuth"> {
+  extends Omit<z.output<typeof tls>, "cert" | "key" | "certificates" | "clientAuth" | "seamless"> {
   /** Which one a client gets depends on the name it asks for; the first is for all others. */
   readonly certificates: readonly CertificateConfig[];
   readonly clientAuth: "require" | "request" | "none";
@@ -86,9 +89,18 @@ export type CertificateConfig = z.output<typeof certificate>;
 
 /** The settings of a service for TLS with clients, in full. There is a certificate, written in either way. */
 export function completeTls(entry: z.output<typeof tls>, pathOf: PathResolver): TlsConfig {
-  const { cert, key, certificates = [{ cert: cert!, key: key! }], clientCa, clientAuth, ...settings } = entry;
+  const {
+    cert,
+    key,
+    certificates = [{ cert: cert!, key: key! }],
+    clientCa,
+    clientAuth,
+    seamless,
+    ...settings
+  } = entry;
   return {
     ...settings,
+    engine: seamless === false ? "deno" : settings.engine,
     certificates: certificates.map((files) => ({ cert: pathOf(files.cert), key: pathOf(files.key) })),
     clientCa: clientCa && pathOf(clientCa),
     clientAuth: clientAuth ?? (clientCa === undefined ? "none" : "require"),

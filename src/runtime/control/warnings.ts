@@ -22,6 +22,7 @@ const STARTTLS_PORTS: ReadonlyMap<number, string> = new Map([
 /** A sentence for each doubtful thing, with the service it is about. `system` is where it is to run. */
 export function warningsOf(config: Config, system: typeof Deno.build.os = Deno.build.os): string[] {
   return [
+    ...config.warnings,
     ...workersInVain(config, system),
     ...modeInVain(config),
     ...blocksOfMore(config),

@@ -109,7 +109,7 @@ function describeTarget(service: ServiceConfig, group: GroupConfig): string {
 
 /** What connections with clients stand on. */
 function listenerApi(service: ServiceConfig, transport: Address["transport"]): string {
-  if (service.tls?.seamless === false) return "Deno.listenTls";
+  if (service.tls?.engine === "deno") return "Deno.listenTls";
   const api = transport === "tcp" && adapterFor(service) === "node" ? "node:net" : "deno";
   return service.tls === undefined ? api : `${api}, node:tls`;
 }

@@ -23,7 +23,7 @@ export const LOADS = Object.keys(LOAD_TABLE) as LoadName[];
 export const TARGETS = [
   "direct",
   "sluice",
-  "sluice seamless: false",
+  "sluice engine: deno",
   "sluice+pool",
   "haproxy",
   "nginx",
@@ -53,7 +53,7 @@ export const PLAIN_TARGETS: readonly TargetName[] = [
 export const RELAY_TARGETS: readonly TargetName[] = [...PLAIN_TARGETS, "bare Deno"];
 
 /** What ends TLS. */
-export const TLS_TARGETS: readonly TargetName[] = ["sluice", "sluice seamless: false", "haproxy", "nginx"];
+export const TLS_TARGETS: readonly TargetName[] = ["sluice", "sluice engine: deno", "haproxy", "nginx"];
 
 /** What has two threads. */
 export const THREADED_TARGETS: readonly TargetName[] = ["sluice 2 threads", "haproxy 2 threads"];

@@ -33,9 +33,9 @@ export const startSluice: Start = async (processes, upstream, certificate) =>
     : await startConfigured(processes, "tls", service(upstream, tls(certificate, "")));
 
 /** The same with Deno.listenTls; it makes a difference only where TLS ends. */
-export const startUnseamlessSluice: Start = async (processes, upstream, certificate) => {
-  const settings = certificate === null ? "" : tls(certificate, ", seamless: false");
-  return await startConfigured(processes, "unseamless", service(upstream, settings));
+export const startSluiceOnDenoTls: Start = async (processes, upstream, certificate) => {
+  const settings = certificate === null ? "" : tls(certificate, ", engine: deno");
+  return await startConfigured(processes, "deno_tls", service(upstream, settings));
 };
 
 /** The same with two threads. */

@@ -3,7 +3,7 @@ import type { Certificate } from "./certificate.ts";
 import type { TargetName } from "../report/names.ts";
 import { bareRelay, haproxy, nginx, nodePipe, pingora, socat, type StartPeer, toxiproxy } from "./proxies.ts";
 import { HAPROXY, NGINX, NODE, PINGORA, type Program, SOCAT, TOXIPROXY } from "./programs.ts";
-import { startPooledSluice, startSluice, startThreadedSluice, startUnseamlessSluice } from "./sluice.ts";
+import { startPooledSluice, startSluice, startSluiceOnDenoTls, startThreadedSluice } from "./sluice.ts";
 import type { Processes, Started } from "../processes.ts";
 import { connectable, freePort, waitUntil } from "../wait.ts";
 
@@ -36,7 +36,7 @@ interface Target {
 export const TARGET_TABLE: Record<TargetName, Target> = {
   direct: { needs: [], threadsToWarm: 0, start: (_stage, upstream) => Promise.resolve(noProxy(upstream)) },
   sluice: { needs: [], threadsToWarm: 1, start: startSluice },
-  "sluice seamless: false": { needs: [], threadsToWarm: 1, start: startUnseamlessSluice },
+  "sluice engine: deno": { needs: [], threadsToWarm: 1, start: startSluiceOnDenoTls },
   "sluice+pool": { needs: [], threadsToWarm: 1, start: startPooledSluice },
   haproxy: { needs: [HAPROXY], threadsToWarm: 0, start: peer(haproxy(1)) },
   nginx: { needs: [NGINX], threadsToWarm: 0, start: peer(nginx) },

@@ -76,12 +76,12 @@ testThreads("a unix socket is served by one thread, and its file goes with it", 
   assert.deepEqual(await namesIn(directory), []);
 });
 
-for (const seamless of [true, false]) {
-  interopTest(`2 threads: TLS is terminated in each, with seamless: ${seamless}`, OPENSSL, async (stack) => {
+for (const engine of ["node", "deno"] as const) {
+  interopTest(`2 threads: TLS is terminated in each, with engine: ${engine}`, OPENSSL, async (stack) => {
     const authority = stack.use(await CertificateAuthority.create());
     const { cert, key } = await authority.issue({ name: NAME });
     const server = stack.use(upstream(echo));
-    const tls = `tls: { cert: "${cert}", key: "${key}", seamless: ${seamless} }`;
+    const tls = `tls: { cert: "${cert}", key: "${key}", engine: ${engine} }`;
     const sluice = stack.use(
       await start(`services: [{ name: test, listen: 0, upstream: "${server.address}", ${tls} }]`, {
         workers: 2,

@@ -95,7 +95,7 @@ export class WireFixture implements AsyncDisposable {
       `accept_proxy_protocol: { from: 127.0.0.0/8, timeout: ${timeout} }`,
       `peek: { timeout: ${timeout} }, routes: [{ sni: fuzz.test, upstream: "${this.#upstream.address}" }]`,
       `tls: { ${two} }`,
-      `tls: { ${tls}, seamless: false }`,
+      `tls: { ${tls}, engine: deno }`,
       `accept_proxy_protocol: { from: 127.0.0.0/8, timeout: ${timeout} }, tls: { ${tls}, alpn: [h2, http/1.1] }`,
     ];
     const entries = READERS.map(({ name }, index) =>

@@ -28,7 +28,7 @@ interopTest("TLS comes, changes and goes with reloads, and open connections stay
   await echoed(plainExtra);
 
   // Another certificate, by Deno.listenTls, and back.
-  for (const keys of [", seamless: false", ""]) {
+  for (const keys of [", engine: deno", ""]) {
     await reloadable.reload(yaml(tls(other, keys)));
     using client = await tlsClient(port, authority);
     await echoed(client);

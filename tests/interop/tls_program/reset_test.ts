@@ -17,7 +17,7 @@ import { interopTest } from "../../support/interop.ts";
 import { NAME, terminating, tlsClient } from "../../support/program/tls_termination.ts";
 
 for (const engine of ["node:tls", "Deno.listenTls"]) {
-  const tls = () => [`seamless: ${engine === "node:tls"}`];
+  const tls = () => [`engine: ${engine === "node:tls" ? "node" : "deno"}`];
 
   interopTest(
     `the upstream resets after the client's close_notify, with ${engine}`,

@@ -136,7 +136,7 @@ upstreams:
 ${this.#groups()}services:
 ${service("plain", `idle_timeout: ${this.idleTimeout}`)}
 ${service("tls", `tls: { cert: ${cert}, key: ${key}, handshake_timeout: 10s }`)}
-${service("native", `tls: { cert: ${cert}, key: ${key}, handshake_timeout: 10s, seamless: false }`)}
+${service("native", `tls: { cert: ${cert}, key: ${key}, handshake_timeout: 10s, engine: deno }`)}
 ${service("pass", "reset: pass")}
 ${led("trio")}
 ${led("warm")}

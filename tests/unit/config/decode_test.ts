@@ -34,6 +34,7 @@ Deno.test("decodeConfig() fills in everything that is left out", () => {
     limits: { connections: 0 },
     upstreams: [upstream],
     admin: undefined,
+    warnings: [],
     services: [{
       name: "a",
       listen: [{ transport: "tcp", hostname: "127.0.0.1", port: 5000 }],

@@ -82,7 +82,7 @@ const EVERYTHING = {
         client_auth: "request",
         alpn: ["h2", "http/1.1"],
         min_version: "1.3",
-        seamless: true,
+        engine: "node",
         handshake_timeout: "9s",
       },
       routes: [
@@ -174,7 +174,7 @@ Deno.test("encodeConfig() shows the defaults", () => {
         certificates: [{ cert: "/a.pem", key: "/a.key" }],
         client_auth: "none",
         min_version: "1.2",
-        seamless: true,
+        engine: "node",
         handshake_timeout: "10s",
       },
       upstream: "db:5432",

@@ -20,7 +20,7 @@ Deno.test("decodeOptions() takes TLS, the admin interface and the access log lik
       },
       upstreamTls: { ca: "ca.pem", cert: "me.pem", key: "me.key", serverName: "db.internal" },
       sourceAddress: "10.0.0.3",
-    }, { ...SERVICE, name: "b", tls: { cert: "b.pem", key: "b.key", seamless: false }, upstreamTls: {} }],
+    }, { ...SERVICE, name: "b", tls: { cert: "b.pem", key: "b.key", engine: "deno" }, upstreamTls: {} }],
   };
   const document = {
     log: { access: { path: "access.log", sample: 0.5 } },
@@ -37,7 +37,7 @@ Deno.test("decodeOptions() takes TLS, the admin interface and the access log lik
       },
       upstream_tls: { ca: "ca.pem", cert: "me.pem", key: "me.key", server_name: "db.internal" },
       source_address: "10.0.0.3",
-    }, { ...SERVICE, name: "b", tls: { cert: "b.pem", key: "b.key", seamless: false }, upstream_tls: {} }],
+    }, { ...SERVICE, name: "b", tls: { cert: "b.pem", key: "b.key", engine: "deno" }, upstream_tls: {} }],
   };
   assert.deepEqual(decodeOptions(options), decodeConfig(document));
 });
@@ -46,7 +46,7 @@ Deno.test("decodeOptions() reports conflicts of TLS in camelCase", () => {
   const options: ProxyOptions = {
     services: [{
       ...SERVICE,
-      tls: { cert: "a.pem", key: "a.key", clientAuth: "require", minVersion: "1.3", seamless: false },
+      tls: { cert: "a.pem", key: "a.key", clientAuth: "require", minVersion: "1.3", engine: "deno" },
       upstream: "unix:/run/a",
       upstreamTls: {},
     }],
@@ -58,8 +58,8 @@ Deno.test("decodeOptions() reports conflicts of TLS in camelCase", () => {
         message: "Cannot check certificates of clients without services[0].tls.clientCa",
       },
       {
-        path: "services[0].tls.seamless",
-        message: "Cannot be false with services[0].tls.minVersion, which needs node:tls: leave seamless out",
+        path: "services[0].tls.engine",
+        message: "Cannot be deno with services[0].tls.minVersion, which needs node:tls: leave engine out",
       },
       {
         path: "services[0].upstreamTls.serverName",

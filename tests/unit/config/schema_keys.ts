@@ -2,6 +2,7 @@
 
 export interface Schema {
   readonly description?: string;
+  readonly deprecated?: boolean;
   readonly pattern?: string;
   readonly properties?: Readonly<Record<string, Schema>>;
   readonly additionalProperties?: Schema | boolean;
@@ -17,7 +18,7 @@ export interface SchemaKey {
   readonly schema: Schema;
 }
 
-/** All keys. Those of a definition are there once, where it is used first. */
+/** All keys but the former names of some. Those of a definition are there once, where it is used first. */
 export function schemaKeys(root: Schema): SchemaKey[] {
   const seen = new Set<string>();
   const walk = (schema: Schema, path: readonly string[]): SchemaKey[] => {
@@ -28,7 +29,9 @@ export function schemaKeys(root: Schema): SchemaKey[] {
       return walk(root.$defs![$ref.split("/").at(-1)!]!, path);
     }
     return [
-      ...Object.entries(schema.properties ?? {}).flatMap(([key, value]) => [
+      ...Object.entries(schema.properties ?? {}).filter(([, value]) => !value.deprecated).flatMap((
+        [key, value],
+      ) => [
         { path: [...path, key], schema: value },
         ...walk(value, [...path, key]),
       ]),

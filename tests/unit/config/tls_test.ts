@@ -16,7 +16,7 @@ Deno.test("decodeConfig() fills in what tls and upstream_tls leave out", () => {
     clientAuth: "none",
     alpn: [],
     minVersion: "1.2",
-    seamless: true,
+    engine: "node",
     handshakeTimeout: 10_000,
   });
   assert.deepEqual(upstreamTls, {
@@ -100,7 +100,7 @@ Deno.test("a source address is any IP address but those that stand for all", () 
   }
 });
 
-Deno.test("seamless false is refused with each thing that Deno.listenTls cannot do, and with nothing else", () => {
+Deno.test("engine deno is refused with each thing that Deno.listenTls cannot do, and with nothing else", () => {
   const needs: Record<string, object> = {
     "listen[1]": { listen: [5000, "unix:/run/a.sock"] },
     accept_proxy_protocol: { accept_proxy_protocol: { from: ["10.0.0.1", "10.0.0.2"] } },
@@ -117,21 +117,39 @@ Deno.test("seamless false is refused with each thing that Deno.listenTls cannot 
     upstream_tls: { ca: "ca.pem" },
     source_address: "10.0.0.3",
   };
-  const tls = { ...PAIR, alpn: "h2", min_version: 1.2, seamless: false };
-  assert.equal(decode({ ...harmless, tls }).tls?.seamless, false);
+  const tls = { ...PAIR, alpn: "h2", min_version: 1.2, engine: "deno" };
+  assert.equal(decode({ ...harmless, tls }).tls?.engine, "deno");
   fc.assert(fc.property(fc.subarray(Object.keys(needs), { minLength: 1 }), (keys) => {
     const service = Object.assign({}, harmless, ...keys.map((key) => needs[key]!));
     const expected = keys.map((key) =>
-      `Cannot be false with services[0].${key}, which needs node:tls: leave seamless out`
+      `Cannot be deno with services[0].${key}, which needs node:tls: leave engine out`
     );
-    assert.deepEqual(seamlessProblems({ ...service, tls }).sort(), expected.sort());
-    assert.deepEqual(seamlessProblems({ ...service, tls: { ...tls, seamless: true } }), []);
+    assert.deepEqual(engineProblems({ ...service, tls }).sort(), expected.sort());
+    assert.deepEqual(engineProblems({ ...service, tls: { ...tls, engine: "node" } }), []);
   }));
 });
 
 /** Beside these, some of the settings may not stand together for other reasons. */
-function seamlessProblems(service: object): string[] {
-  return problemsOf(service).filter(({ path }) => path === "services[0].tls.seamless")
+Deno.test("seamless, the former name of engine, is read with a warning, and refused beside it", () => {
+  for (const [seamless, engine] of [[true, "node"], [false, "deno"], ["false", "deno"]] as const) {
+    const { services, warnings } = decodeConfig({ services: [{ ...SERVICE, tls: { ...PAIR, seamless } }] });
+    assert.equal(services[0]?.tls?.engine, engine);
+    assert.deepEqual(warnings, [
+      `services[0].tls.seamless: Write "engine: ${engine}" instead, the next release does not read this key`,
+    ]);
+  }
+  assert.deepEqual(
+    decodeConfig({ services: [{ ...SERVICE, tls: { ...PAIR, engine: "deno" } }] }).warnings,
+    [],
+  );
+  assert.deepEqual(problemsOf({ ...SERVICE, tls: { ...PAIR, client_ca: "ca.pem", seamless: false } }), [{
+    path: "services[0].tls.seamless",
+    message: "Cannot be false with services[0].tls.client_ca, which needs node:tls: leave seamless out",
+  }]);
+});
+
+function engineProblems(service: object): string[] {
+  return problemsOf(service).filter(({ path }) => path === "services[0].tls.engine")
     .map(({ message }) => message);
 }
 

@@ -194,7 +194,7 @@ Deno.test("describeConfig() shows TLS either way, and the API that does it on ea
       {
         name: "b",
         listen: 5001,
-        tls: { cert: "/c/a.pem", key: "/c/a.key", seamless: false },
+        tls: { cert: "/c/a.pem", key: "/c/a.key", engine: "deno" },
         upstream: "c:1",
         upstream_tls: { verify: false },
       },
