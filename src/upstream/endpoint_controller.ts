@@ -1,4 +1,4 @@
-/** What is known of one endpoint, in the one place where that is decided for all threads. */
+/** The state of one endpoint, decided in one place for all threads. */
 
 import { isDeepStrictEqual } from "node:util";
 import type { PassiveConfig } from "../config/config.ts";
@@ -11,7 +11,7 @@ import { Ejection } from "./health/ejection.ts";
 import type { AdminState, EndpointRecord, EndpointSpec, EndpointState } from "./endpoint.ts";
 import type { HealthState } from "./health/hysteresis.ts";
 
-/** Places in the accounts that are its own until it is retired. */
+/** Its places in the accounts, until it is retired. */
 export interface ClaimedAccounts {
   readonly row: EndpointRow;
   readonly clients: Gauge;
@@ -21,12 +21,12 @@ export interface ClaimedAccounts {
 export class EndpointController {
   readonly key: string;
   #spec: EndpointSpec;
-  /** What health checks found: `unknown` until the first has ended. */
+  /** Found by health checks: `unknown` until the first has ended. */
   health: HealthState = "unknown";
   admin: AdminState = "up";
   readonly #accounts: ClaimedAccounts;
   #ejection: Ejection | undefined;
-  #backIn: ReturnType<typeof setTimeout> | undefined;
+  #ejectionTimer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(spec: EndpointSpec, accounts: ClaimedAccounts, passive: PassiveConfig | undefined) {
     this.key = formatAddress(spec.address);
@@ -35,7 +35,7 @@ export class EndpointController {
     this.passive = passive;
   }
 
-  /** In threads, its row. */
+  /** The same in all threads: the number of its row. */
   get id(): number {
     return this.#accounts.row.number;
   }
@@ -44,16 +44,16 @@ export class EndpointController {
     return this.#spec.address;
   }
 
-  /** Takes another weight, tier or limit over; tells whether that changed it. */
+  /** Changes weight, tier or limit; true if one of them is different. */
   update(spec: EndpointSpec): boolean {
     const isSame = isDeepStrictEqual(this.#spec, spec);
     this.#spec = spec;
     return !isSame;
   }
 
-  /** What takes it out after failures of real connections; those so far are forgotten. */
+  /** Ejects it after failures of real connections; forgets earlier ones. */
   set passive(passive: PassiveConfig | undefined) {
-    clearTimeout(this.#backIn);
+    clearTimeout(this.#ejectionTimer);
     this.#ejection = passive && new Ejection(passive, () => this.#accounts.row.figures().connects);
   }
 
@@ -65,20 +65,20 @@ export class EndpointController {
     return { health: this.health, admin: this.admin, isEjected: this.#isEjected };
   }
 
-  /** In one word: `ejected`, or what health checks found. */
+  /** `ejected`, or what health checks found. */
   get condition(): EndpointFigures["state"] {
     return this.#isEjected ? "ejected" : this.health;
   }
 
-  /** A real connection has failed. True when that takes it out, until `onBackIn` is called. */
-  failed(onBackIn: () => void): boolean {
+  /** A real connection has failed. True if that ejects it, until `onReturn` is called. */
+  failed(onReturn: () => void): boolean {
     const ejection = this.#ejection;
     if (ejection?.failed() !== true) return false;
     const wait = () => {
       // Timers may be early by a fraction of a millisecond.
       if (ejection.isEjected) {
-        this.#backIn = setTimeout(wait, Math.max(1, ejection.until - performance.now()));
-      } else onBackIn();
+        this.#ejectionTimer = setTimeout(wait, Math.max(1, ejection.until - performance.now()));
+      } else onReturn();
     };
     wait();
     return true;
@@ -102,9 +102,9 @@ export class EndpointController {
     return { address, state, admin, weight, tier, active, maxConnections, connects, failures, failuresBy };
   }
 
-  /** It will not be used again: its places in the accounts are freed after its last connection. */
+  /** It is not used any more: frees its places in the accounts, after its last connection. */
   retire(): void {
-    clearTimeout(this.#backIn);
+    clearTimeout(this.#ejectionTimer);
     this.#accounts.row.release();
     this.#accounts.clients.release();
     this.#accounts.open.release();

@@ -1,4 +1,4 @@
-/** What is known of a group, decided in one place for all threads: its endpoints, and which of them work. */
+/** The state of a group, decided in one place for all threads: its endpoints, and which of them are usable. */
 
 import { isDeepStrictEqual } from "node:util";
 import type { GroupConfig, PassiveConfig } from "../config/config.ts";
@@ -17,38 +17,38 @@ import { Monitor } from "./health/monitor.ts";
 import type { TurnCredits } from "./balance/smooth_weighted_round_robin.ts";
 import type { UpstreamTlsMaterial } from "./upstream_tls.ts";
 
-/** Whom a keeper tells what it has decided: all threads. */
-export interface GroupAudience {
+/** Sends what a controller decides to all threads. */
+export interface GroupUpdates {
   setEndpoints(group: string, records: readonly EndpointRecord[]): void;
   setState(group: string, endpoint: number, state: EndpointState, abort: boolean): void;
 }
 
-export interface KeeperParts {
+export interface ControllerParts {
   readonly gauges: GaugeTable;
   readonly accounts: Accounts;
   readonly credits: TurnCredits;
   readonly events: EventFeed;
   readonly log: Log;
-  readonly audience: GroupAudience;
+  readonly updates: GroupUpdates;
 }
 
 export class GroupController {
   readonly row: UpstreamRow;
-  readonly #parts: KeeperParts;
+  readonly #parts: ControllerParts;
   readonly #endpoints: EndpointSet<EndpointSpec, EndpointController>;
   #config: GroupConfig;
   #leg: CheckLeg;
   #monitor: Monitor;
-  /** Those that are being stopped. */
+  /** Resolves when all earlier monitors have stopped. */
   #stopping: Promise<void> = Promise.resolve();
   #isStarted = false;
   #allDown = false;
 
   /**
    * @param leg How health checks start.
-   * @throws {AccountsFullError} when the accounts have no room for another group.
+   * @throws {AccountsFullError} when the accounts are full.
    */
-  constructor(config: GroupConfig, parts: KeeperParts, leg: CheckLegOptions = {}) {
+  constructor(config: GroupConfig, parts: ControllerParts, leg: CheckLegOptions = {}) {
     const row = parts.accounts.upstreams.claim();
     if (row === undefined) throw new AccountsFullError("upstream groups");
     this.row = row;
@@ -76,12 +76,12 @@ export class GroupController {
     return this.#endpoints.all;
   }
 
-  /** The endpoints as threads are told of them. */
+  /** The endpoints as they are sent to threads. */
   get records(): EndpointRecord[] {
     return this.endpoints.map((endpoint) => endpoint.record());
   }
 
-  /** Why it is not known yet what works here, in words. */
+  /** Why the group is not ready, in words; empty when it is. */
   get notReady(): string[] {
     const { healthCheck } = this.#config;
     if (this.endpoints.length === 0) return [`${this.name}: no endpoint is known yet`];
@@ -95,7 +95,7 @@ export class GroupController {
     this.#monitor.start(this.endpoints);
   }
 
-  /** @param unused Resolves when no connection is made any more; until then it is only not watched. */
+  /** @param unused Resolves when no thread uses the group any more; only then its places in the accounts are freed. */
   async stop(unused?: Promise<void>): Promise<void> {
     await Promise.all([this.#monitor.stop(), this.#stopping, unused]);
     for (const endpoint of this.endpoints) endpoint.retire();
@@ -113,44 +113,45 @@ export class GroupController {
     this.#config = config;
     this.#leg = legBefore.updatedTo(leg);
     if (!isDeepStrictEqual(before.passive, config.passive)) this.#setPassive(config.passive);
-    const isWatchedAlike = this.#leg === legBefore && isDeepStrictEqual(watchOf(before), watchOf(config));
-    if (!isWatchedAlike) this.#stopMonitor(before);
+    const isSameMonitoring = this.#leg === legBefore &&
+      isDeepStrictEqual(monitoringOf(before), monitoringOf(config));
+    if (!isSameMonitoring) this.#stopMonitor(before);
     if (config.discovery === undefined) this.#replaceEndpoints(specsOf(config));
-    if (isWatchedAlike) return;
+    if (isSameMonitoring) return;
     this.#monitor = this.#makeMonitor();
     if (this.#isStarted) this.#monitor.start(this.endpoints);
   }
 
-  /** A service has new certificates, which its group's checks use too. */
+  /** A service has new certificates, which health checks of its group use too. */
   setTls(service: string, material: UpstreamTlsMaterial | undefined): void {
     if (this.#leg.service === service && material !== undefined) this.#leg.tls!.update(material);
   }
 
-  /** Does what an operator says of an endpoint. */
+  /** Sets the state that an operator wants for an endpoint. */
   setAdmin(endpoint: EndpointController, admin: AdminState): void {
     if (endpoint.admin === admin) return;
     const wasUp = endpoint.isUp;
     endpoint.admin = admin;
-    this.#parts.log.info(`${this.name}: endpoint ${endpoint.key} is set to ${admin}`, {
+    this.#parts.log.info(`${this.name}: endpoint ${endpoint.key} set to ${admin}`, {
       event: "endpoint_set",
       upstream: this.name,
       endpoint: endpoint.key,
       admin,
     });
     this.#changed(endpoint, "operator", admin === "down");
-    if (endpoint.isUp) this.#cameUp();
-    else if (wasUp) this.#isOut();
+    if (endpoint.isUp) this.#checkGroupUp();
+    else if (wasUp) this.#checkGroupDown();
   }
 
-  /** A connection of whatever thread to an endpoint could not be made, or was reset before it was of any use. */
+  /** In any thread, a connection to an endpoint could not be made, or was reset before it carried data. */
   connectionFailed(id: number, { code, reason }: ConnectionFailure): void {
     const endpoint = this.endpoints.find((each) => each.id === id);
     if (endpoint === undefined) return;
     const wasUp = endpoint.isUp;
-    if (!endpoint.failed(() => this.#backIn(endpoint))) return;
-    // One that was down already, and used because all were, keeps its connections.
+    if (!endpoint.failed(() => this.#returned(endpoint))) return;
+    // In panic mode the endpoint was down already; its connections stay.
     this.#changed(endpoint, reason, wasUp && this.#config.onDown === "close");
-    this.#parts.log.warn(`${this.name}: endpoint ${endpoint.key} is taken out for a while, ${reason}`, {
+    this.#parts.log.warn(`${this.name}: endpoint ${endpoint.key} ejected, ${reason}`, {
       event: "endpoint_ejected",
       upstream: this.name,
       endpoint: endpoint.key,
@@ -158,14 +159,14 @@ export class GroupController {
       failures: this.#config.passive?.failures,
       eject_ms: this.#config.passive?.eject,
     });
-    if (wasUp) this.#isOut();
+    if (wasUp) this.#checkGroupDown();
   }
 
   #setPassive(passive: PassiveConfig | undefined): void {
     for (const endpoint of this.endpoints) {
       const { isEjected } = endpoint.state;
       endpoint.passive = passive;
-      if (isEjected) this.#backIn(endpoint);
+      if (isEjected) this.#returned(endpoint);
     }
   }
 
@@ -175,8 +176,8 @@ export class GroupController {
       onHealth: (endpoint, state) => {
         const wentDown = state === "down";
         this.#changed(endpoint, "health check", wentDown && this.#config.onDown === "close");
-        if (wentDown) this.#isOut();
-        else this.#cameUp();
+        if (wentDown) this.#checkGroupDown();
+        else this.#checkGroupUp();
       },
     });
   }
@@ -184,12 +185,12 @@ export class GroupController {
   #stopMonitor(before: GroupConfig): void {
     this.#stopping = Promise.all([this.#stopping, this.#monitor.stop()]).then(() => {});
     if (before.healthCheck === undefined || this.#config.healthCheck !== undefined) return;
-    // Nobody would ever find them up again.
+    // Without checks, an endpoint that is down would stay so.
     for (const endpoint of this.endpoints) {
       endpoint.health = "unknown";
       this.#changed(endpoint, "no longer checked", false);
     }
-    this.#cameUp();
+    this.#checkGroupUp();
   }
 
   #makeEndpoint(spec: EndpointSpec): EndpointController | undefined {
@@ -204,7 +205,7 @@ export class GroupController {
     row?.release();
     clients?.release();
     open?.release();
-    log.error(`${this.name}: no room left in the accounts for another endpoint`, {
+    log.error(`${this.name}: endpoint ignored, the accounts are full`, {
       event: "endpoint_refused",
       upstream: this.name,
     });
@@ -214,51 +215,50 @@ export class GroupController {
   #replaceEndpoints(specs: readonly EndpointSpec[]): void {
     const { added, updated, removed } = this.#endpoints.replace(specs);
     if (added.length + updated.length + removed.length === 0) return;
-    this.#parts.audience.setEndpoints(this.name, this.records);
+    this.#parts.updates.setEndpoints(this.name, this.records);
     for (const endpoint of added) this.#monitor.watch(endpoint);
     for (const endpoint of removed) {
       this.#monitor.unwatch(endpoint);
       endpoint.retire();
     }
     const keys = this.endpoints.map(({ key }) => key).join(", ");
-    this.#parts.log.info(`${this.name}: endpoints are now ${keys}`, {
+    this.#parts.log.info(`${this.name}: endpoints changed to ${keys}`, {
       event: "endpoints_changed",
       upstream: this.name,
       added: added.length,
       removed: removed.length,
     });
-    this.#cameUp();
-    this.#isOut();
+    this.#checkGroupUp();
+    this.#checkGroupDown();
   }
 
-  #backIn(endpoint: EndpointController): void {
-    this.#changed(endpoint, "taken in again", false);
-    this.#cameUp();
+  #returned(endpoint: EndpointController): void {
+    this.#changed(endpoint, "ejection over", false);
+    this.#checkGroupUp();
   }
 
-  #cameUp(): void {
+  #checkGroupUp(): void {
     if (!this.#allDown || !this.endpoints.some(({ isUp }) => isUp)) return;
     this.#allDown = false;
     this.#parts.log.info(`${this.name}: an endpoint is up again`, { event: "group_up", upstream: this.name });
   }
 
-  /** An endpoint gets no more connections, or is gone. */
-  #isOut(): void {
+  #checkGroupDown(): void {
     if (this.#allDown || this.endpoints.some(({ isUp }) => isUp)) return;
     this.#allDown = true;
-    // What an operator has taken out is not tried, whatever else is down.
-    const isTried = this.endpoints.some(({ admin }) => admin === "up");
-    const means = isTried ? "trying them all the same" : "and none may be tried: clients are dropped";
-    this.#parts.log.error(`${this.name}: no endpoint is up, ${means}`, {
+    // Not even panic mode uses an endpoint that an operator has taken out.
+    const isPanic = this.endpoints.some(({ admin }) => admin === "up");
+    const consequence = isPanic ? "panic mode uses them all" : "clients are disconnected";
+    this.#parts.log.error(`${this.name}: no endpoint is up, ${consequence}`, {
       event: "group_down",
       upstream: this.name,
     });
   }
 
-  /** @param abort Ends the connections to it. */
+  /** @param abort Whether to close connections to it. */
   #changed(endpoint: EndpointController, reason: string, abort: boolean): void {
     const { id, key, state, condition, admin } = endpoint;
-    // Told before what comes of it, which another thread may tell at once.
+    // Before the threads know: the events that they cause must follow this one.
     this.#parts.events.endpointChanged({
       upstream: this.name,
       endpoint: key,
@@ -266,11 +266,11 @@ export class GroupController {
       admin,
       reason,
     });
-    this.#parts.audience.setState(this.name, id, state, abort);
+    this.#parts.updates.setState(this.name, id, state, abort);
   }
 }
 
-/** What makes an endpoint another one. */
+/** Endpoints with the same identity are the same endpoint. */
 function identityOf({ address }: EndpointSpec): string {
   return formatAddress(address);
 }
@@ -284,7 +284,7 @@ function specsOf({ endpoints }: GroupConfig): EndpointSpec[] {
   }));
 }
 
-/** What a monitor goes by. */
-function watchOf({ healthCheck, discovery, endpoints }: GroupConfig): unknown {
+/** The part of the configuration that a monitor uses. */
+function monitoringOf({ healthCheck, discovery, endpoints }: GroupConfig): unknown {
   return { healthCheck, discovery, endpoints: discovery && endpoints };
 }

@@ -149,7 +149,7 @@ export class Supervisor {
   /** Takes places in the accounts for what is new. */
   #claim(next: Config, diff: ConfigDiff, legs: CheckLegs, undo: DisposableStack): Added {
     const [addedServices, addedGroups] = [namesOf(diff.services, "added"), namesOf(diff.groups, "added")];
-    const { memory, threads: { all: audience }, events, log } = this.parts;
+    const { memory, threads: { all: updates }, events, log } = this.parts;
     const { accounts, gauges, credits } = memory;
     for (const [service, { isClosed }] of this.#leaving) {
       if (!isClosed || service.figures().active > 0) continue;
@@ -164,7 +164,7 @@ export class Supervisor {
         undo.adopt(
           new GroupController(
             config,
-            { accounts, gauges, credits, events, log, audience },
+            { accounts, gauges, credits, events, log, updates },
             legs.get(config.name),
           ),
           (group) => void group.stop(),

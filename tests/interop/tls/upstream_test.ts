@@ -17,7 +17,7 @@ import { UpstreamTls } from "../../../src/upstream/upstream_tls.ts";
 import { eventually } from "../../support/eventually.ts";
 import { Sluice } from "../../support/program/program.ts";
 import { connect, endOf, readText, type Upstream, upstream, writeText } from "../../support/peers/sockets.ts";
-import { KeptGroup } from "../../support/fakes/upstream_parts.ts";
+import { ControlledGroup } from "../../support/fakes/upstream_parts.ts";
 import { CertificateAuthority, OPENSSL } from "../../support/certificates.ts";
 import { interopTest } from "../../support/interop.ts";
 import { echo, serverOptions, TerminatingServer } from "./terminating_server.ts";
@@ -98,7 +98,7 @@ interopTest("the name checked is server_name, or else the host of the endpoint",
 interopTest("a warm pool has the handshake done ahead", OPENSSL, async (stack) => {
   const authority = stack.use(await CertificateAuthority.create());
   const server = stack.use(await serverFor(authority));
-  const { connector, keeper } = await connectorFor(stack, server.port, {
+  const { connector, controller } = await connectorFor(stack, server.port, {
     tls: tlsConfig(authority),
     pool: POOL,
   });
@@ -106,15 +106,19 @@ interopTest("a warm pool has the handshake done ahead", OPENSSL, async (stack) =
   for (let shaken = 0; shaken < POOL.maxIdle; shaken++) {
     assert.ok(!(await server.outcome() instanceof Error));
   }
-  await eventually("a full pool", () => poolFiguresOf(keeper.row).idle, (idle) => idle === POOL.maxIdle);
+  await eventually("a full pool", () => poolFiguresOf(controller.row).idle, (idle) => idle === POOL.maxIdle);
   for (let client = 0; client < 5; client++) {
     using lease = await connector.connect("", progress());
     assert.equal(await roundTrip(lease.conn), "hello");
     await lease.conn.closeWrite();
     assert.equal(await lease.conn.read(new Uint8Array(1)), null);
-    await eventually("a full pool", () => poolFiguresOf(keeper.row).idle, (idle) => idle === POOL.maxIdle);
+    await eventually(
+      "a full pool",
+      () => poolFiguresOf(controller.row).idle,
+      (idle) => idle === POOL.maxIdle,
+    );
   }
-  assert.equal(poolFiguresOf(keeper.row).hits, 5);
+  assert.equal(poolFiguresOf(controller.row).hits, 5);
 });
 
 for (const pool of [undefined, POOL]) {
@@ -123,7 +127,7 @@ for (const pool of [undefined, POOL]) {
     const authority = stack.use(await CertificateAuthority.create());
     const headers: string[] = [];
     const server = stack.use(await headerServer(authority, headers));
-    const { connector, keeper } = await connectorFor(stack, server.port, {
+    const { connector, controller } = await connectorFor(stack, server.port, {
       tls: tlsConfig(authority),
       hasPreface: true,
       pool,
@@ -133,7 +137,7 @@ for (const pool of [undefined, POOL]) {
       if (pool !== undefined) {
         await eventually(
           "a full pool",
-          () => poolFiguresOf(keeper.row).idle,
+          () => poolFiguresOf(controller.row).idle,
           (idle) => idle === pool.maxIdle,
         );
       }
@@ -142,7 +146,7 @@ for (const pool of [undefined, POOL]) {
       assert.equal(headers.length, client);
     }
     assert.deepEqual(new Set(headers), new Set([new TextDecoder().decode(PREFACE)]));
-    if (pool !== undefined) assert.equal(poolFiguresOf(keeper.row).hits, 4);
+    if (pool !== undefined) assert.equal(poolFiguresOf(controller.row).hits, 4);
   });
 }
 
@@ -163,7 +167,7 @@ interopTest(
     });
     const server = stack.use(await serverFor(authority));
     const ports = [silent.port, server.port];
-    const { connector: both, keeper } = await connectorFor(stack, ports, {
+    const { connector: both, controller } = await connectorFor(stack, ports, {
       ...options,
       connectTimeout: 1000,
     });
@@ -171,7 +175,7 @@ interopTest(
     using lease = await both.connect("", attempt);
     assert.equal(await roundTrip(lease.conn), "hello");
     assert.deepEqual(attempt, { endpoint: `127.0.0.1:${server.port}`, attempts: 2 });
-    const figures = keeper.endpoints.map((endpoint) => endpoint.figures());
+    const figures = controller.endpoints.map((endpoint) => endpoint.figures());
     assert.deepEqual(figures.map(({ connects, failures }) => [connects, failures]), [[0, 1], [1, 0]]);
   },
 );
@@ -181,11 +185,11 @@ interopTest("a failed handshake frees the place it was for", OPENSSL, async (sta
   const rogue = stack.use(await CertificateAuthority.create("Rogue CA"));
   const server = stack.use(await serverFor(rogue));
   const tls = tlsConfig(authority);
-  const { connector, keeper } = await connectorFor(stack, server.port, { tls, maxConnections: 1 });
+  const { connector, controller } = await connectorFor(stack, server.port, { tls, maxConnections: 1 });
   for (let client = 0; client < 3; client++) {
     await assert.rejects(connector.connect("", progress()), { code: "tls_certificate_rejected" });
   }
-  assert.equal(keeper.endpoints[0]!.figures().failures, 3);
+  assert.equal(controller.endpoints[0]!.figures().failures, 3);
 });
 
 interopTest(
@@ -225,9 +229,9 @@ async function connectorFor(
   stack: AsyncDisposableStack,
   ports: number | readonly number[],
   { tls, host = "127.0.0.1", connectTimeout = 20_000, hasPreface = false, maxConnections = 0, pool }: Wanted,
-): Promise<{ connector: Connector; keeper: GroupController }> {
-  const { group, keeper } = stack.use(
-    new KeptGroup({
+): Promise<{ connector: Connector; controller: GroupController }> {
+  const { group, controller } = stack.use(
+    new ControlledGroup({
       endpoints: [ports].flat().map((port) => ({
         address: parseUpstreamAddress(`${host}:${port}`),
         weight: 1,
@@ -251,7 +255,7 @@ async function connectorFor(
   };
   const connector = new Connector(group, leg);
   stack.defer(() => connector.stop(new ProxyError("shutdown", "proxy")));
-  return { connector, keeper };
+  return { connector, controller };
 }
 
 function filesOf(upstreamTls: UpstreamTlsConfig): ServiceFiles {

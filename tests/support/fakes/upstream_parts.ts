@@ -11,9 +11,9 @@ import { WorkerEpoch } from "../../../src/shared/worker_epoch.ts";
 import { Endpoint, type EndpointRecord } from "../../../src/upstream/endpoint.ts";
 import { Group, type GroupOwner } from "../../../src/upstream/group.ts";
 import {
-  type GroupAudience,
+  type ControllerParts,
   GroupController,
-  type KeeperParts,
+  type GroupUpdates,
 } from "../../../src/upstream/group_controller.ts";
 import { TurnCredits } from "../../../src/upstream/balance/smooth_weighted_round_robin.ts";
 import type { EndpointController } from "../../../src/upstream/endpoint_controller.ts";
@@ -34,7 +34,7 @@ export class UpstreamMemory {
     this.gauges = new GaugeTable(GAUGES, this.#epoch);
   }
 
-  /** The group of one thread, as the keeper has it. @param wakeUps Those of the thread. */
+  /** The group of one thread, as the controller has it. @param wakeUps Those of the thread. */
   groupIn(
     thread: number,
     { config, row, records }: GroupController,
@@ -60,9 +60,9 @@ export class UpstreamMemory {
   }
 }
 
-/** A group in the one thread there is, and the keeper that decides for it. What either says, the other hears at once. */
-export class KeptGroup implements AsyncDisposable {
-  readonly keeper: GroupController;
+/** A group in the one thread there is, and the controller that decides for it. What either says, the other hears at once. */
+export class ControlledGroup implements AsyncDisposable {
+  readonly controller: GroupController;
   readonly group: Group;
   readonly memory = new UpstreamMemory();
   /** What was told of endpoints so far. */
@@ -70,39 +70,42 @@ export class KeptGroup implements AsyncDisposable {
   #heard = Promise.withResolvers<void>();
 
   constructor(config: Partial<GroupConfig> = {}, log: Log = silentLog()) {
-    const audience: GroupAudience = {
+    const updates: GroupUpdates = {
       setEndpoints: (_name, records) => this.group.setEndpoints(records),
       setState: (_name, id, state, abort) => this.group.setState(id, state, abort),
     };
-    this.keeper = new GroupController(
+    this.controller = new GroupController(
       groupConfig(config),
-      keeperParts(this.memory, audience, log, (event) => {
+      controllerParts(this.memory, updates, log, (event) => {
         this.events.push(event);
         this.#heard.resolve();
         this.#heard = Promise.withResolvers();
       }),
     );
     const owner: GroupOwner = {
-      connectionFailed: (_name, id, failure) => this.keeper.connectionFailed(id, failure),
+      connectionFailed: (_name, id, failure) => this.controller.connectionFailed(id, failure),
       evictIdle: () => {/* Nobody else has connections. */},
     };
-    this.group = this.memory.groupIn(0, this.keeper, owner, new WakeUps(() => {}));
+    this.group = this.memory.groupIn(0, this.controller, owner, new WakeUps(() => {}));
   }
 
-  /** Its endpoints, as they are used and as they are kept. */
-  get endpoints(): { readonly used: Endpoint; readonly kept: EndpointController }[] {
+  /** Its endpoints, as a thread uses them and as the controller has them. */
+  get endpoints(): { readonly used: Endpoint; readonly control: EndpointController }[] {
     const { endpoints } = this.group;
-    return this.keeper.endpoints.map((kept) => ({ kept, used: endpoints.find(({ id }) => id === kept.id)! }));
+    return this.controller.endpoints.map((control) => ({
+      control,
+      used: endpoints.find(({ id }) => id === control.id)!,
+    }));
   }
 
   /** Health checks have found an endpoint down. */
-  foundDown(endpoint: { readonly kept: EndpointController }): void {
+  foundDown(endpoint: { readonly control: EndpointController }): void {
     this.found(endpoint, "down");
   }
 
-  found({ kept }: { readonly kept: EndpointController }, health: "up" | "down"): void {
-    kept.health = health;
-    this.group.setState(kept.id, kept.state, false);
+  found({ control }: { readonly control: EndpointController }, health: "up" | "down"): void {
+    control.health = health;
+    this.group.setState(control.id, control.state, false);
   }
 
   /** The next thing that is told of an endpoint. */
@@ -112,25 +115,25 @@ export class KeptGroup implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.keeper.stop();
+    await this.controller.stop();
     this.group.retire();
   }
 }
 
 /** @param onEvent Is told what happens to endpoints. */
-export function keeperParts(
+export function controllerParts(
   { accounts, gauges, credits }: Pick<UpstreamMemory, "accounts" | "gauges" | "credits">,
-  audience: GroupAudience,
+  updates: GroupUpdates,
   log: Log = silentLog(),
   onEvent: (event: EndpointEvent) => void = () => {},
-): KeeperParts {
+): ControllerParts {
   const events = new EventFeed((error) => {
     throw error;
   });
   events.subscribe((event) => {
     if (event.type === "endpoint") onEvent(event);
   });
-  return { accounts, gauges, credits, events, log, audience };
+  return { accounts, gauges, credits, events, log, updates };
 }
 
 /** TLS to an upstream whose certificate may be any. */

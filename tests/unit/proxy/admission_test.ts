@@ -21,7 +21,7 @@ import { CountLimit } from "../../../src/proxy/count_limit.ts";
 import { Service } from "../../../src/proxy/service.ts";
 import { clientKeyOf } from "../../../src/wire/ip/client_key.ts";
 import { FakeConn } from "../../support/fakes/fake_conn.ts";
-import { KeptGroup } from "../../support/fakes/upstream_parts.ts";
+import { ControlledGroup } from "../../support/fakes/upstream_parts.ts";
 
 const START = Date.UTC(2030, 0, 1);
 /** The clients there are; the last but one is denied, and the last one has no route where there are some. */
@@ -202,7 +202,7 @@ interface FixtureOptions {
 class Fixture implements AsyncDisposable {
   now = START;
   readonly #options: FixtureOptions;
-  readonly #kept = new KeptGroup({ endpoints: [] });
+  readonly #group = new ControlledGroup({ endpoints: [] });
   readonly #connections = new NotedConnections();
   readonly #outcomes = new Map<ConnectionRecord, string>();
   readonly #own: Gauge;
@@ -231,7 +231,7 @@ class Fixture implements AsyncDisposable {
     }).services[0]!;
     const accounts = new Accounts({ services: 1, upstreams: 0, endpoints: 0 });
     this.#service = new Service(config, {
-      groups: new Map([["group", this.#kept.group]]),
+      groups: new Map([["group", this.#group.group]]),
       admission: new Admission(config, {
         own: new CountLimit(this.#own, own, wakeUps),
         all: new CountLimit(this.#all, all, wakeUps),
@@ -309,7 +309,7 @@ class Fixture implements AsyncDisposable {
     await this.#service.stop(new ProxyError("shutdown", "proxy"));
     await turn();
     this.#service.restTimers();
-    await this.#kept[Symbol.asyncDispose]();
+    await this.#group[Symbol.asyncDispose]();
   }
 
   #outcomeOf(record: ConnectionRecord): Outcome {

@@ -7,7 +7,7 @@ import { Connector } from "../../../src/upstream/connector.ts";
 import type { Group } from "../../../src/upstream/group.ts";
 import type { UpstreamDialerOptions } from "../../../src/upstream/upstream_dialer.ts";
 import { FakeConn } from "../../support/fakes/fake_conn.ts";
-import { KeptGroup } from "../../support/fakes/upstream_parts.ts";
+import { ControlledGroup } from "../../support/fakes/upstream_parts.ts";
 
 export type Dial = (address: unknown, options: DialOptions) => Promise<Conn>;
 
@@ -47,7 +47,7 @@ export function untilAborted(_address: unknown, { signal }: DialOptions): Promis
 }
 
 /** A group, its connector, and all that it has dialled. */
-export class ConnectorFixture extends KeptGroup {
+export class ConnectorFixture extends ControlledGroup {
   readonly connector: Connector;
   readonly dialled: FakeConn[] = [];
   /** What comes of a dial, unless it is a new connection. */

@@ -57,7 +57,7 @@ Deno.test("with mode: warm each endpoint has connections ahead, those that come 
   const { connector, dialled } = fixture;
   connector.start();
   assert.equal(dialled.length, 1);
-  fixture.keeper.update({ ...fixture.keeper.config, endpoints: endpointsAt(2) });
+  fixture.controller.update({ ...fixture.controller.config, endpoints: endpointsAt(2) });
   await settled();
   assert.equal(dialled.length, 2);
   connector.renew();
@@ -106,7 +106,7 @@ Deno.test("one opened ahead that takes no header is replaced, which says nothing
   assert.equal(used.length, 1);
   used[0]!.arrive("hello");
   assert.equal(await readOnce(lease.conn), "hello");
-  assert.equal(fixture.endpoints[0]!.kept.figures().failures, 0);
+  assert.equal(fixture.endpoints[0]!.control.figures().failures, 0);
 });
 
 Deno.test("writing the header to one opened ahead is given up with everything else", async () => {
@@ -180,7 +180,7 @@ Deno.test("a new connection that breaks as it begins counts against the endpoint
     return Promise.resolve(conn);
   };
   await assert.rejects(fixture.connector.connect("", attempts(), HEADER), { code: "connection_reset" });
-  assert.deepEqual(fixture.endpoints[0]!.kept.figures().failuresBy, { connection_reset: 1 });
+  assert.deepEqual(fixture.endpoints[0]!.control.figures().failuresBy, { connection_reset: 1 });
 });
 
 Deno.test("opening ahead takes no longer than an attempt may", async () => {
@@ -189,9 +189,9 @@ Deno.test("opening ahead takes no longer than an attempt may", async () => {
   fixture.dial = untilAborted;
   fixture.connector.start();
   await time.advance(150);
-  assert.equal(fixture.endpoints[0]!.kept.figures().failures, 0);
+  assert.equal(fixture.endpoints[0]!.control.figures().failures, 0);
   await time.advance(30);
-  assert.deepEqual(fixture.endpoints[0]!.kept.figures().failuresBy, { connect_timeout: 1 });
+  assert.deepEqual(fixture.endpoints[0]!.control.figures().failuresBy, { connect_timeout: 1 });
 });
 
 /** A client that asks, gets its answer and goes. */

@@ -9,7 +9,7 @@ import { attempts, ConnectorFixture, connectorOf, untilAborted } from "./connect
 import { FakeConn } from "../../support/fakes/fake_conn.ts";
 import { FakeTime } from "../../support/fakes/fake_time.ts";
 import { GroupThreads } from "./group_threads.ts";
-import { CHECK, endpointsAt, groupConfig, KeptGroup } from "../../support/fakes/upstream_parts.ts";
+import { CHECK, ControlledGroup, endpointsAt, groupConfig } from "../../support/fakes/upstream_parts.ts";
 
 const SHUTDOWN = new ProxyError("shutdown", "proxy");
 const REFUSED = new ProxyError("connection_refused", "upstream");
@@ -39,16 +39,16 @@ Deno.test("a place that another thread gives back right after it was asked for c
 });
 
 Deno.test("an endpoint that is full and was taken out is said to have been taken out", async () => {
-  await using fixture = new KeptGroup({ endpoints: endpointsAt(1, 1) });
+  await using fixture = new ControlledGroup({ endpoints: endpointsAt(1, 1) });
   fixture.endpoints[0]!.used.enter();
   const connector = connectorOf(fixture.group);
   await assert.rejects(connector.connect("", attempts()), { code: "endpoints_full" });
-  fixture.keeper.setAdmin(fixture.endpoints[0]!.kept, "drain");
+  fixture.controller.setAdmin(fixture.endpoints[0]!.control, "drain");
   await assert.rejects(connector.connect("", attempts()), {
     code: "no_endpoint",
     message: "every endpoint of group was taken out by an operator",
   });
-  await using nobody = new KeptGroup({ endpoints: [] });
+  await using nobody = new ControlledGroup({ endpoints: [] });
   const lost = connectorOf(nobody.group);
   const connecting = lost.connect("", attempts());
   void lost.stop(SHUTDOWN);
@@ -56,7 +56,7 @@ Deno.test("an endpoint that is full and was taken out is said to have been taken
 });
 
 Deno.test("stopping gives up a dial under way, and opens nothing any more", async () => {
-  await using fixture = new KeptGroup();
+  await using fixture = new ControlledGroup();
   const connector = connectorOf(fixture.group);
   const connecting = connector.connect("", attempts());
   await connector.stop(SHUTDOWN);
@@ -66,7 +66,7 @@ Deno.test("stopping gives up a dial under way, and opens nothing any more", asyn
 });
 
 Deno.test("a retired connector hears nothing more of its group", async () => {
-  await using fixture = new KeptGroup({ pool: POOL });
+  await using fixture = new ControlledGroup({ pool: POOL });
   const { group } = fixture;
   const watches: string[] = [];
   const { watch } = group;
@@ -93,7 +93,10 @@ Deno.test("a retired connector hears nothing more of its group", async () => {
 });
 
 Deno.test("all attempts together have retry.timeout, whatever one of them may take", async () => {
-  await using fixture = new KeptGroup({ endpoints: endpointsAt(2), retry: { attempts: 3, timeout: 200 } });
+  await using fixture = new ControlledGroup({
+    endpoints: endpointsAt(2),
+    retry: { attempts: 3, timeout: 200 },
+  });
   const within: number[] = [];
   const connector = connectorOf(fixture.group, async (_address, { signal }) => {
     const began = performance.now();
@@ -120,7 +123,7 @@ Deno.test("one attempt has connect_timeout or retry.timeout, whichever is shorte
   using time = new FakeTime();
   // The deadlines are up to a sixteenth longer.
   for (const [connectTimeout, timeout] of [[160, 0], [0, 160], [160, 1000], [1000, 160]] as const) {
-    await using fixture = new KeptGroup({ retry: { attempts: 1, timeout } });
+    await using fixture = new ControlledGroup({ retry: { attempts: 1, timeout } });
     const connector = connectorOf(fixture.group, untilAborted, { connectTimeout });
     let ended: unknown;
     connector.connect("", attempts()).catch((cause) => ended = cause.code);
@@ -198,7 +201,7 @@ Deno.test("who comes before the first results waits for them, and no longer than
   for (const each of fixture.endpoints) fixture.found(each, "up");
   (await waiting)[Symbol.dispose]();
   for (const each of fixture.endpoints) fixture.found(each, "down");
-  fixture.keeper.update(groupConfig({ endpoints: endpointsAt(3), healthCheck: CHECK }));
+  fixture.controller.update(groupConfig({ endpoints: endpointsAt(3), healthCheck: CHECK }));
   const hasty = connector.connect("", attempts());
   await time.advance(150);
   assert.equal(fixture.dialled.length, 1);
@@ -228,7 +231,7 @@ Deno.test("a connection to an endpoint that an operator took down meanwhile is c
   const [first] = fixture.endpoints;
   const conns: FakeConn[] = [];
   fixture.dial = () => {
-    if (conns.length === 0) fixture.keeper.setAdmin(first!.kept, "down");
+    if (conns.length === 0) fixture.controller.setAdmin(first!.control, "down");
     const conn = new FakeConn();
     conns.push(conn);
     return Promise.resolve(conn);

@@ -3,14 +3,14 @@ import type { Conn } from "../../../src/net/socket/conn.ts";
 import { type Log, silentLog } from "../../../src/observe/log/log.ts";
 import { Connector } from "../../../src/upstream/connector.ts";
 import { FakeConn } from "../../support/fakes/fake_conn.ts";
-import { endpointsAt, KeptGroup } from "../../support/fakes/upstream_parts.ts";
+import { ControlledGroup, endpointsAt } from "../../support/fakes/upstream_parts.ts";
 
 Deno.test("an endpoint that is set down during a dial is not used: the next one is", async () => {
   await using fixture = new Fixture();
   const { connector, dials } = fixture;
   const [first, second] = fixture.endpoints;
   const leasing = connector.connect("", { endpoint: "", attempts: 0 });
-  fixture.keeper.setAdmin(first!.kept, "down");
+  fixture.controller.setAdmin(first!.control, "down");
   const late = new FakeConn();
   dials.shift()!.resolve(late);
   await new Promise((resolve) => setTimeout(resolve, 0));
@@ -23,20 +23,20 @@ Deno.test("an endpoint that is set down during a dial is not used: the next one 
 
 Deno.test("endpoints that an operator has taken out are not tried, even when no other is left", async () => {
   await using fixture = new Fixture();
-  const { keeper, group, connector, messages } = fixture;
+  const { controller, group, connector, messages } = fixture;
   const [first, second] = fixture.endpoints;
-  keeper.setAdmin(first!.kept, "drain");
-  keeper.setAdmin(second!.kept, "down");
+  controller.setAdmin(first!.control, "drain");
+  controller.setAdmin(second!.control, "down");
   await assert.rejects(connector.connect("", { endpoint: "", attempts: 0 }), {
     code: "no_endpoint",
     message: "every endpoint of group was taken out by an operator",
   });
   assert.deepEqual(messages, [
-    "group: endpoint 192.0.2.1:1 is set to drain",
-    "group: endpoint 192.0.2.1:2 is set to down",
-    "group: no endpoint is up, and none may be tried: clients are dropped",
+    "group: endpoint 192.0.2.1:1 set to drain",
+    "group: endpoint 192.0.2.1:2 set to down",
+    "group: no endpoint is up, clients are disconnected",
   ]);
-  keeper.setAdmin(first!.kept, "up");
+  controller.setAdmin(first!.control, "up");
   assert.equal(messages.at(-1), "group: an endpoint is up again");
   assert.equal(group.enter("", []), first!.used);
   first!.used.leave();
@@ -44,19 +44,19 @@ Deno.test("endpoints that an operator has taken out are not tried, even when no 
 
 Deno.test("drain leaves open connections alone, down ends them, and saying it twice changes nothing", async () => {
   await using fixture = new Fixture();
-  const { keeper, messages } = fixture;
+  const { controller, messages } = fixture;
   const [first] = fixture.endpoints;
   const ended: string[] = [];
   using _watch = first!.used.whenDown(({ code }) => ended.push(code));
-  keeper.setAdmin(first!.kept, "drain");
+  controller.setAdmin(first!.control, "drain");
   assert.deepEqual(ended, []);
-  keeper.setAdmin(first!.kept, "down");
-  keeper.setAdmin(first!.kept, "down");
+  controller.setAdmin(first!.control, "down");
+  controller.setAdmin(first!.control, "down");
   assert.deepEqual(ended, ["endpoint_down"]);
   assert.equal(messages.length, 2);
 });
 
-class Fixture extends KeptGroup {
+class Fixture extends ControlledGroup {
   readonly messages: string[];
   readonly dials: PromiseWithResolvers<Conn>[] = [];
   readonly connector: Connector;

@@ -13,7 +13,7 @@ const SPEC = {
 /** At the second failure. */
 const PASSIVE: PassiveConfig = { failures: 2, window: 1000, eject: 200 };
 
-function kept(passive?: PassiveConfig) {
+function controlled(passive?: PassiveConfig) {
   const { accounts, gauges } = new UpstreamMemory();
   const row = accounts.endpoints.claim()!;
   const [clients, open] = [gauges.claim()!, gauges.claim()!];
@@ -27,7 +27,7 @@ function kept(passive?: PassiveConfig) {
 }
 
 Deno.test("threads and people are told all that is known of it", () => {
-  const { endpoint, row, clients, open } = kept();
+  const { endpoint, row, clients, open } = controlled();
   const state = { health: "unknown", admin: "up", isEjected: false } as const;
   assert.deepEqual([endpoint.key, endpoint.address, endpoint.id], [
     "192.0.2.1:5432",
@@ -61,7 +61,7 @@ Deno.test("threads and people are told all that is known of it", () => {
 });
 
 Deno.test("it takes a new weight, tier or limit over, and tells whether that was one", () => {
-  const { endpoint } = kept();
+  const { endpoint } = controlled();
   assert.equal(endpoint.update({ ...SPEC }), false);
   assert.equal(endpoint.update({ ...SPEC, weight: 4 }), true);
   assert.equal(endpoint.figures().weight, 4);
@@ -69,7 +69,7 @@ Deno.test("it takes a new weight, tier or limit over, and tells whether that was
 });
 
 Deno.test("it is up unless it was found down, taken out or ejected", () => {
-  const { endpoint } = kept({ ...PASSIVE, failures: 1, eject: 1e6 });
+  const { endpoint } = controlled({ ...PASSIVE, failures: 1, eject: 1e6 });
   assert.equal(endpoint.isUp, true);
   endpoint.health = "down";
   assert.deepEqual([endpoint.isUp, endpoint.condition], [false, "down"]);
@@ -87,7 +87,7 @@ Deno.test("it is up unless it was found down, taken out or ejected", () => {
 Deno.test("failures take it out until its time is over, which is then said", async () => {
   using time = new FakeTime();
   await time.advance(100);
-  const { endpoint } = kept(PASSIVE);
+  const { endpoint } = controlled(PASSIVE);
   let back = 0;
   const fail = () => endpoint.failed(() => void (back += 1));
   assert.deepEqual([fail(), fail(), fail()], [false, true, false]);
@@ -100,7 +100,7 @@ Deno.test("failures take it out until its time is over, which is then said", asy
 });
 
 Deno.test("without rules for failures none takes it out", () => {
-  const { endpoint } = kept();
+  const { endpoint } = controlled();
   assert.equal(endpoint.failed(() => {}), false);
   assert.equal(endpoint.condition, "unknown");
 });
@@ -108,7 +108,7 @@ Deno.test("without rules for failures none takes it out", () => {
 Deno.test("other rules, or its end, leave no ejection to be over", async () => {
   using time = new FakeTime();
   for (const how of ["rules", "end"] as const) {
-    const { endpoint } = kept({ ...PASSIVE, failures: 1 });
+    const { endpoint } = controlled({ ...PASSIVE, failures: 1 });
     let back = 0;
     assert.equal(endpoint.failed(() => void (back += 1)), true);
     if (how === "rules") endpoint.passive = PASSIVE;
@@ -119,7 +119,7 @@ Deno.test("other rules, or its end, leave no ejection to be over", async () => {
 });
 
 Deno.test("its places in the accounts are for others after its end", () => {
-  const { endpoint, clients, open, accounts } = kept();
+  const { endpoint, clients, open, accounts } = controlled();
   while (accounts.endpoints.claim() !== undefined);
   endpoint.retire();
   assert.deepEqual([clients.isClaimed, open.isClaimed], [false, false]);
@@ -127,7 +127,7 @@ Deno.test("its places in the accounts are for others after its end", () => {
 });
 
 Deno.test("connections that were made speak for it when others fail", () => {
-  const { endpoint, row } = kept({ ...PASSIVE, window: 1e6 });
+  const { endpoint, row } = controlled({ ...PASSIVE, window: 1e6 });
   endpoint.failed(() => {});
   for (let count = 0; count < 5; count++) row.cells.connects.add();
   assert.equal(endpoint.failed(() => {}), false);

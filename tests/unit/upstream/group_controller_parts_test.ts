@@ -1,4 +1,4 @@
-/** What a keeper has its monitor, its checks and its accounts do, and when. */
+/** What a controller has its monitor, its checks and its accounts do, and when. */
 
 import assert from "node:assert/strict";
 import { mock } from "node:test";
@@ -9,10 +9,10 @@ import { Monitor } from "../../../src/upstream/health/monitor.ts";
 import { UpstreamTls } from "../../../src/upstream/upstream_tls.ts";
 import {
   CHECK,
+  ControlledGroup,
+  controllerParts,
   endpointsAt,
   groupConfig,
-  keeperParts,
-  KeptGroup,
   UNVERIFIED_TLS,
   UpstreamMemory,
 } from "../../support/fakes/upstream_parts.ts";
@@ -24,18 +24,18 @@ Deno.test("nothing is watched before it starts, and then what has not changed is
   const stops = mock.method(Monitor.prototype, "stop", () => Promise.resolve());
   try {
     const counts = () => [starts.mock.callCount(), stops.mock.callCount()];
-    const keeper = new GroupController(groupConfig(), keeperParts(new UpstreamMemory(), AUDIENCE));
-    keeper.update(groupConfig({ healthCheck: CHECK }));
+    const controller = new GroupController(groupConfig(), controllerParts(new UpstreamMemory(), AUDIENCE));
+    controller.update(groupConfig({ healthCheck: CHECK }));
     assert.deepEqual(counts(), [0, 1]);
-    keeper.start();
+    controller.start();
     assert.deepEqual(counts(), [1, 1]);
-    keeper.update(groupConfig({ healthCheck: { ...CHECK }, onDown: "close", endpoints: endpointsAt(2) }));
+    controller.update(groupConfig({ healthCheck: { ...CHECK }, onDown: "close", endpoints: endpointsAt(2) }));
     assert.deepEqual(counts(), [1, 1]);
-    keeper.update(groupConfig({ healthCheck: { ...CHECK, interval: 2e6 } }));
+    controller.update(groupConfig({ healthCheck: { ...CHECK, interval: 2e6 } }));
     assert.deepEqual(counts(), [2, 2]);
-    keeper.update(groupConfig({ healthCheck: { ...CHECK, interval: 2e6 } }), { proxyProtocol: "v2" });
+    controller.update(groupConfig({ healthCheck: { ...CHECK, interval: 2e6 } }), { proxyProtocol: "v2" });
     assert.deepEqual(counts(), [3, 3]);
-    await keeper.stop();
+    await controller.stop();
     assert.deepEqual(counts(), [3, 4]);
   } finally {
     mock.restoreAll();
@@ -48,12 +48,12 @@ Deno.test("places in the accounts are given back once everything of it is over",
   try {
     const unused = Promise.withResolvers<void>();
     const memory = new UpstreamMemory();
-    const keeper = new GroupController(
+    const controller = new GroupController(
       groupConfig({ endpoints: endpointsAt(8) }),
-      keeperParts(memory, AUDIENCE),
+      controllerParts(memory, AUDIENCE),
     );
-    keeper.update(groupConfig({ endpoints: endpointsAt(8), healthCheck: CHECK }));
-    const over = keeper.stop(unused.promise);
+    controller.update(groupConfig({ endpoints: endpointsAt(8), healthCheck: CHECK }));
+    const over = controller.stop(unused.promise);
     for (const { resolve } of [unused, stopping]) {
       await turn();
       assert.equal(memory.gauges.claim(), undefined);
@@ -71,15 +71,15 @@ Deno.test("checks that go by a service get its certificates, and nobody else's",
   const updates = mock.method(UpstreamTls.prototype, "update", () => true);
   try {
     const material = { authorities: undefined, credentials: undefined };
-    const keeper = new GroupController(groupConfig(), keeperParts(new UpstreamMemory(), AUDIENCE), {
+    const controller = new GroupController(groupConfig(), controllerParts(new UpstreamMemory(), AUDIENCE), {
       tls: { service: "mine", config: UNVERIFIED_TLS, material },
     });
-    keeper.setTls("other", material);
-    keeper.setTls("mine", undefined);
+    controller.setTls("other", material);
+    controller.setTls("mine", undefined);
     assert.equal(updates.mock.callCount(), 0);
-    keeper.setTls("mine", material);
+    controller.setTls("mine", material);
     assert.deepEqual(updates.mock.calls.map((call) => call.arguments), [[material]]);
-    await keeper.stop();
+    await controller.stop();
   } finally {
     mock.restoreAll();
   }
@@ -88,38 +88,38 @@ Deno.test("checks that go by a service get its certificates, and nobody else's",
 Deno.test("a failure that takes nothing out is not worth a word", async () => {
   const logged: string[] = [];
   const note = (message: string) => void logged.push(message);
-  await using fixture = new KeptGroup({ passive: { failures: 2, window: 1000, eject: 1e6 } }, {
+  await using fixture = new ControlledGroup({ passive: { failures: 2, window: 1000, eject: 1e6 } }, {
     ...silentLog(),
     info: note,
     warn: note,
     error: note,
   });
-  const { kept } = fixture.endpoints[0]!;
+  const { control } = fixture.endpoints[0]!;
   const failure = { code: "connection_refused", reason: "refused" };
-  fixture.keeper.connectionFailed(kept.id, failure);
+  fixture.controller.connectionFailed(control.id, failure);
   assert.deepEqual([logged, fixture.events], [[], []]);
-  fixture.keeper.setAdmin(kept, "up");
+  fixture.controller.setAdmin(control, "up");
   assert.deepEqual([logged, fixture.events], [[], []], "it is so already");
-  fixture.keeper.connectionFailed(kept.id, failure);
+  fixture.controller.connectionFailed(control.id, failure);
   assert.equal(logged.length, 2);
 });
 
 Deno.test("it is ready once it has endpoints, and each of them was checked", async () => {
   const memory = new UpstreamMemory();
-  const nobody = new GroupController(groupConfig({ endpoints: [] }), keeperParts(memory, AUDIENCE));
+  const nobody = new GroupController(groupConfig({ endpoints: [] }), controllerParts(memory, AUDIENCE));
   assert.deepEqual(nobody.notReady, ["group: no endpoint is known yet"]);
-  const keeper = new GroupController(
+  const controller = new GroupController(
     groupConfig({ endpoints: endpointsAt(2), healthCheck: CHECK }),
-    keeperParts(memory, AUDIENCE),
+    controllerParts(memory, AUDIENCE),
   );
-  const [first, second] = keeper.endpoints;
+  const [first, second] = controller.endpoints;
   first!.health = "up";
-  assert.deepEqual(keeper.notReady, ["group: the first health checks are under way"]);
+  assert.deepEqual(controller.notReady, ["group: the first health checks are under way"]);
   second!.health = "down";
-  assert.deepEqual(keeper.notReady, []);
-  keeper.row.cells.connectTime.observe(0.5);
-  assert.equal(keeper.row.figures().connectTime.sum, 0.5);
-  for (const each of [nobody, keeper]) await each.stop();
+  assert.deepEqual(controller.notReady, []);
+  controller.row.cells.connectTime.observe(0.5);
+  assert.equal(controller.row.figures().connectTime.sum, 0.5);
+  for (const each of [nobody, controller]) await each.stop();
 });
 
 Deno.test("backups are in the second tier, and limits and weights are those of the configuration", async () => {
@@ -129,10 +129,10 @@ Deno.test("backups are in the second tier, and limits and weights are those of t
     weight: index + 2,
     backup: index === 1,
   }));
-  const keeper = new GroupController(groupConfig({ endpoints }), keeperParts(memory, AUDIENCE));
-  const told = keeper.records.map(({ tier, weight, maxConnections }) => [tier, weight, maxConnections]);
+  const controller = new GroupController(groupConfig({ endpoints }), controllerParts(memory, AUDIENCE));
+  const told = controller.records.map(({ tier, weight, maxConnections }) => [tier, weight, maxConnections]);
   assert.deepEqual(told, [[0, 2, 5], [1, 3, 5]]);
-  await keeper.stop();
+  await controller.stop();
 });
 
 Deno.test("endpoints that come are watched, those that go are not, and threads hear of every change", async () => {
@@ -146,22 +146,22 @@ Deno.test("endpoints that come are watched, those that go are not, and threads h
   }
   try {
     const told: string[] = [];
-    const keeper = new GroupController(
+    const controller = new GroupController(
       groupConfig({ endpoints: endpointsAt(2) }),
-      keeperParts(new UpstreamMemory(), {
+      controllerParts(new UpstreamMemory(), {
         ...AUDIENCE,
         setEndpoints: (_name, records) => told.push(records.map(({ weight }) => weight).join(" ")),
       }),
     );
     const [one, two, three] = endpointsAt(3);
     // As many of one kind of change as of another.
-    keeper.update(groupConfig({ endpoints: [{ ...one!, weight: 2 }, two!, three!] }));
-    keeper.update(groupConfig({ endpoints: [{ ...one!, weight: 3 }, two!] }));
-    keeper.update(groupConfig({ endpoints: [two!, three!] }));
-    keeper.update(groupConfig({ endpoints: [two!, three!] }));
+    controller.update(groupConfig({ endpoints: [{ ...one!, weight: 2 }, two!, three!] }));
+    controller.update(groupConfig({ endpoints: [{ ...one!, weight: 3 }, two!] }));
+    controller.update(groupConfig({ endpoints: [two!, three!] }));
+    controller.update(groupConfig({ endpoints: [two!, three!] }));
     assert.deepEqual(told, ["2 1 1", "3 1", "1 1"]);
     assert.deepEqual(watched, ["watch 3", "unwatch 3", "watch 3", "unwatch 1"]);
-    await keeper.stop();
+    await controller.stop();
   } finally {
     mock.restoreAll();
   }
@@ -172,25 +172,25 @@ Deno.test("an endpoint for which anything is missing in the accounts leaves the 
     const memory = new UpstreamMemory();
     for (let count = 0; count < rows; count++) memory.accounts.endpoints.claim();
     for (let count = 0; count < gauges; count++) memory.gauges.claim();
-    const keeper = new GroupController(
+    const controller = new GroupController(
       groupConfig({ endpoints: endpointsAt(8) }),
-      keeperParts(memory, AUDIENCE),
+      controllerParts(memory, AUDIENCE),
     );
-    assert.equal(keeper.endpoints.length, 7);
+    assert.equal(controller.endpoints.length, 7);
     assert.deepEqual([claims(memory.accounts.endpoints), claims(memory.gauges)], left);
-    await keeper.stop();
+    await controller.stop();
   }
 });
 
 Deno.test("what the one before has earned does not count for an endpoint", async () => {
   const memory = new UpstreamMemory();
   memory.credits.credits.fill(5);
-  const keeper = new GroupController(
+  const controller = new GroupController(
     groupConfig({ endpoints: endpointsAt(2) }),
-    keeperParts(memory, AUDIENCE),
+    controllerParts(memory, AUDIENCE),
   );
-  assert.deepEqual(keeper.endpoints.map(({ id }) => memory.credits.credits[id]), [0, 0]);
-  await keeper.stop();
+  assert.deepEqual(controller.endpoints.map(({ id }) => memory.credits.credits[id]), [0, 0]);
+  await controller.stop();
 });
 
 for (const onDown of ["close", "keep"] as const) {
@@ -203,13 +203,13 @@ for (const onDown of ["close", "keep"] as const) {
     })();
     const heard = Promise.withResolvers<void>();
     const told: [string, boolean][] = [];
-    const keeper = new GroupController(
+    const controller = new GroupController(
       groupConfig({
         endpoints: [{ ...endpointsAt(1)[0]!, address }],
         healthCheck: { ...CHECK, interval: 20 },
         onDown,
       }),
-      keeperParts(new UpstreamMemory(), {
+      controllerParts(new UpstreamMemory(), {
         ...AUDIENCE,
         setState: (_name, _id, { health }, abort) => {
           told.push([health, abort]);
@@ -218,29 +218,29 @@ for (const onDown of ["close", "keep"] as const) {
         },
       }),
     );
-    keeper.start();
+    controller.start();
     await heard.promise;
-    await keeper.stop();
+    await controller.stop();
     await accepting;
     assert.deepEqual(told, [["up", false], ["down", onDown === "close"]]);
     await Deno.remove(directory, { recursive: true });
   });
 }
 
-Deno.test("only what an operator sets down loses its connections at once, not what is taken in again", async () => {
+Deno.test("only what an operator sets down loses its connections at once, not what returns", async () => {
   const passive = { failures: 1, window: 1000, eject: 1e6 };
   const told: unknown[] = [];
-  const keeper = new GroupController(
+  const controller = new GroupController(
     groupConfig({ passive }),
-    keeperParts(new UpstreamMemory(), {
+    controllerParts(new UpstreamMemory(), {
       ...AUDIENCE,
       setState: (_name, _id, { admin, isEjected }, abort) => told.push([admin, isEjected, abort]),
     }),
   );
-  const [only] = keeper.endpoints;
-  for (const admin of ["drain", "down", "up"] as const) keeper.setAdmin(only!, admin);
-  keeper.connectionFailed(only!.id, { code: "connection_refused", reason: "refused" });
-  keeper.update(groupConfig());
+  const [only] = controller.endpoints;
+  for (const admin of ["drain", "down", "up"] as const) controller.setAdmin(only!, admin);
+  controller.connectionFailed(only!.id, { code: "connection_refused", reason: "refused" });
+  controller.update(groupConfig());
   assert.deepEqual(told, [
     ["drain", false, false],
     ["down", false, true],
@@ -248,7 +248,7 @@ Deno.test("only what an operator sets down loses its connections at once, not wh
     ["up", true, false],
     ["up", false, false],
   ]);
-  await keeper.stop();
+  await controller.stop();
 });
 
 /** How many more there are to be claimed. */

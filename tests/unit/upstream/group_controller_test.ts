@@ -6,10 +6,10 @@ import { type Log, silentLog } from "../../../src/observe/log/log.ts";
 import { GroupController } from "../../../src/upstream/group_controller.ts";
 import { readAll, refusingAddress, upstream } from "../../support/peers/sockets.ts";
 import {
+  ControlledGroup,
+  controllerParts,
   endpointsAt,
   groupConfig,
-  keeperParts,
-  KeptGroup,
   UpstreamMemory,
 } from "../../support/fakes/upstream_parts.ts";
 
@@ -33,7 +33,7 @@ Deno.test("endpoints that stay keep what is known of them and who is there; othe
   await using fixture = new Fixture({ endpoints: [FIRST, SECOND] });
   const [first, second] = fixture.endpoints;
   fixture.foundDown(second!);
-  fixture.keeper.setAdmin(second!.kept, "drain");
+  fixture.controller.setAdmin(second!.control, "drain");
   second!.used.enter();
   const watched: string[] = [];
   fixture.group.watch({
@@ -43,12 +43,12 @@ Deno.test("endpoints that stay keep what is known of them and who is there; othe
   });
   fixture.update({ endpoints: [THIRD, SECOND] });
   const [third, same] = fixture.endpoints;
-  assert.deepEqual([third!.kept.key, third!.kept.health, third!.kept.admin], [
+  assert.deepEqual([third!.control.key, third!.control.health, third!.control.admin], [
     "192.0.2.1:3",
     "unknown",
     "up",
   ]);
-  assert.equal(same!.kept, second!.kept);
+  assert.equal(same!.control, second!.control);
   assert.equal(same!.used, second!.used);
   assert.deepEqual([same!.used.state.health, same!.used.state.admin, same!.used.active], [
     "down",
@@ -75,11 +75,11 @@ Deno.test("an endpoint with another weight, tier or limit is the same one, with 
     await using fixture = new Fixture({ endpoints: [{ ...FIRST, maxConnections: 3 }] });
     const [before] = fixture.endpoints;
     fixture.foundDown(before!);
-    fixture.keeper.setAdmin(before!.kept, "drain");
+    fixture.controller.setAdmin(before!.control, "drain");
     before!.used.enter();
     fixture.update({ endpoints: [{ ...FIRST, maxConnections: 3, ...change }] });
     const [after] = fixture.endpoints;
-    assert.equal(after!.kept, before!.kept);
+    assert.equal(after!.control, before!.control);
     assert.equal(after!.used, before!.used);
     assert.deepEqual(after!.used.state, { health: "down", admin: "drain", isEjected: false });
     const { weight, tier, maxConnections } = after!.used;
@@ -89,7 +89,7 @@ Deno.test("an endpoint with another weight, tier or limit is the same one, with 
       change.maxConnections ?? 3,
       1,
     ]);
-    assert.deepEqual([after!.kept.figures().weight, after!.kept.figures().maxConnections], [
+    assert.deepEqual([after!.control.figures().weight, after!.control.figures().maxConnections], [
       weight,
       maxConnections,
     ]);
@@ -112,12 +112,12 @@ Deno.test("without health checks nothing is known to be down any more", async ()
   const [only] = fixture.endpoints;
   const ended: string[] = [];
   only!.used.whenDown(({ code }) => ended.push(code));
-  assert.deepEqual(fixture.keeper.notReady, ["group: the first health checks are under way"]);
-  fixture.keeper.start();
+  assert.deepEqual(fixture.controller.notReady, ["group: the first health checks are under way"]);
+  fixture.controller.start();
   const { state, reason } = await fixture.nextEvent();
   assert.deepEqual([state, reason, only!.used.isUp], ["down", "health check", false]);
   assert.deepEqual(ended, ["endpoint_down"]);
-  assert.deepEqual(fixture.keeper.notReady, []);
+  assert.deepEqual(fixture.controller.notReady, []);
   assert.deepEqual(fixture.logged(), ["endpoint_down", "group_down"]);
   fixture.update({ healthCheck: undefined });
   const after = fixture.events.at(-1)!;
@@ -130,26 +130,26 @@ Deno.test("with other health checks endpoints stay down until one finds them up"
   await using refusing = await refusingAddress();
   const address = parseUpstreamAddress(refusing.address);
   await using fixture = new Fixture({ endpoints: [{ ...FIRST, address }], healthCheck: CHECK });
-  fixture.keeper.start();
+  fixture.controller.start();
   await fixture.nextEvent();
   const [only] = fixture.endpoints;
   fixture.update({ healthCheck: { ...CHECK, timeout: 500 } });
-  assert.equal(only!.kept.health, "down");
+  assert.equal(only!.control.health, "down");
   const { state } = await fixture.nextEvent();
   assert.deepEqual([state, only!.used.isUp], ["down", false], "it is checked again at once");
 });
 
-Deno.test("with other rules for failures an endpoint that is out is taken in again, in threads as well", async () => {
+Deno.test("with other rules for failures an endpoint that is out returns, in threads as well", async () => {
   for (const passive of [{ ...EJECTING, failures: 2 }, undefined]) {
     await using fixture = new Fixture({ endpoints: [FIRST], passive: EJECTING });
     const [only] = fixture.endpoints;
     fixture.group.connectionFailed(only!.used, REFUSED);
-    assert.deepEqual([only!.kept.isUp, only!.used.isUp], [false, false]);
+    assert.deepEqual([only!.control.isUp, only!.used.isUp], [false, false]);
     assert.deepEqual(fixture.logged(), ["endpoint_ejected", "group_down"]);
     fixture.update({ passive });
-    assert.deepEqual([only!.kept.isUp, only!.used.isUp], [true, true]);
+    assert.deepEqual([only!.control.isUp, only!.used.isUp], [true, true]);
     const { state, reason } = fixture.events.at(-1)!;
-    assert.deepEqual([state, reason], ["unknown", "taken in again"]);
+    assert.deepEqual([state, reason], ["unknown", "ejection over"]);
     assert.deepEqual(fixture.logged(), ["group_up"]);
     fixture.group.connectionFailed(only!.used, REFUSED);
     assert.equal(only!.used.isUp, true, "failures so far are forgotten");
@@ -160,16 +160,16 @@ Deno.test("an ejection that ends is told, and brings nothing up that an operator
   await using fixture = new Fixture({ endpoints: [FIRST], passive: { ...EJECTING, eject: 20 } });
   const [only] = fixture.endpoints;
   fixture.group.connectionFailed(only!.used, REFUSED);
-  fixture.keeper.setAdmin(only!.kept, "drain");
+  fixture.controller.setAdmin(only!.control, "drain");
   assert.deepEqual(fixture.logged(), ["endpoint_ejected", "group_down", "endpoint_set"]);
   const { state, admin, reason } = await fixture.nextEvent();
-  assert.deepEqual([state, admin, reason], ["unknown", "drain", "taken in again"]);
+  assert.deepEqual([state, admin, reason], ["unknown", "drain", "ejection over"]);
   assert.deepEqual([only!.used.state.isEjected, only!.used.isUp, fixture.logged()], [false, false, []]);
-  fixture.keeper.setAdmin(only!.kept, "up");
+  fixture.controller.setAdmin(only!.control, "up");
   assert.deepEqual([only!.used.isUp, fixture.logged()], [true, ["endpoint_set", "group_up"]]);
 });
 
-Deno.test("an endpoint that is gone is not taken in again, and failures there count no more", async () => {
+Deno.test("an endpoint that is gone does not return, and failures there count no more", async () => {
   await using fixture = new Fixture({ endpoints: [FIRST, SECOND], passive: { ...EJECTING, eject: 1 } });
   const [first] = fixture.endpoints;
   fixture.group.connectionFailed(first!.used, REFUSED);
@@ -208,22 +208,22 @@ Deno.test("when other endpoints replace the last ones it is said that one is up,
   assert.deepEqual(fixture.logged(), ["endpoints_changed", "group_down"]);
 });
 
-Deno.test("a keeper gives all its places back when it stops, and says so when there are none", async () => {
+Deno.test("a controller gives all its places back when it stops, and says so when there are none", async () => {
   const memory = new UpstreamMemory();
   const messages: string[] = [];
   const log: Log = { ...silentLog(), error: (message) => void messages.push(message) };
-  const parts = keeperParts(memory, { setEndpoints() {}, setState() {} }, log);
+  const parts = controllerParts(memory, { setEndpoints() {}, setState() {} }, log);
   for (let round = 0; round < 20; round++) {
-    const keeper = new GroupController(groupConfig({ endpoints: endpointsAt(8) }), parts);
-    assert.equal(keeper.endpoints.length, 8);
-    await keeper.stop();
+    const controller = new GroupController(groupConfig({ endpoints: endpointsAt(8) }), parts);
+    assert.equal(controller.endpoints.length, 8);
+    await controller.stop();
   }
   const limited = new GroupController(groupConfig({ endpoints: endpointsAt(9, 1) }), parts);
   assert.equal(limited.endpoints.length, 8);
-  assert.deepEqual(messages, ["group: no room left in the accounts for another endpoint"]);
+  assert.deepEqual(messages, ["group: endpoint ignored, the accounts are full"]);
   const second = new GroupController(groupConfig({ endpoints: [] }), parts);
   assert.throws(() => new GroupController(groupConfig(), parts), { name: "AccountsFullError" });
-  for (const keeper of [limited, second]) await keeper.stop();
+  for (const controller of [limited, second]) await controller.stop();
 });
 
 Deno.test("a reload that changes how services begin changes how checks do, and the health stays", async () => {
@@ -240,22 +240,22 @@ Deno.test("a reload that changes how services begin changes how checks do, and t
   };
   const [hostname, port] = server.address.split(":");
   const address = { transport: "tcp", hostname: hostname!, port: Number(port) } as const;
-  await using fixture = new KeptGroup({ endpoints: [{ ...FIRST, address }], healthCheck: CHECK });
-  const { keeper } = fixture;
+  await using fixture = new ControlledGroup({ endpoints: [{ ...FIRST, address }], healthCheck: CHECK });
+  const { controller } = fixture;
   const found = fixture.nextEvent();
-  keeper.start();
+  controller.start();
   assert.deepEqual(await next(), [""]);
   assert.equal((await found).state, "up");
-  keeper.update(keeper.config, { proxyProtocol: "v1" });
-  assert.equal(fixture.endpoints[0]!.kept.health, "up");
+  controller.update(controller.config, { proxyProtocol: "v1" });
+  assert.equal(fixture.endpoints[0]!.control.health, "up");
   assert.deepEqual(await next(), ["PROXY UNKNOWN\r\n"]);
-  keeper.update({ ...keeper.config, onDown: "close" }, { proxyProtocol: "v1" });
-  keeper.update(keeper.config);
+  controller.update({ ...controller.config, onDown: "close" }, { proxyProtocol: "v1" });
+  controller.update(controller.config);
   assert.deepEqual(await next(), [""], "what has not changed was not checked again");
 });
 
-/** A group whose keeper says what it logs. */
-class Fixture extends KeptGroup {
+/** A group whose controller says what it logs. */
+class Fixture extends ControlledGroup {
   readonly #logged: unknown[];
   readonly #config: Partial<GroupConfig>;
 
@@ -275,7 +275,7 @@ class Fixture extends KeptGroup {
   /** Changes some keys of the configuration it was made with. */
   update(change: Partial<GroupConfig>): void {
     const config = groupConfig({ ...this.#config, ...change });
-    this.keeper.update(config);
+    this.controller.update(config);
     this.group.config = config;
   }
 }

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { DiscoveryConfig, GroupConfig } from "../../../src/config/config.ts";
-import { groupConfig, KeptGroup } from "../../support/fakes/upstream_parts.ts";
+import { ControlledGroup, groupConfig } from "../../support/fakes/upstream_parts.ts";
 import { NameServer } from "./name_server.ts";
 
 const NAMED: GroupConfig["endpoints"] = [{
@@ -15,20 +15,20 @@ const NAMED: GroupConfig["endpoints"] = [{
 Deno.test("a group has no endpoints until their names are looked up, and then those found", async () => {
   await using server = await NameServer.start();
   server.addresses = ["192.0.2.7", "192.0.2.8"];
-  await using fixture = new KeptGroup({ endpoints: NAMED, discovery: discoveryAt(server) });
-  assert.deepEqual(fixture.keeper.notReady, ["group: no endpoint is known yet"]);
+  await using fixture = new ControlledGroup({ endpoints: NAMED, discovery: discoveryAt(server) });
+  assert.deepEqual(fixture.controller.notReady, ["group: no endpoint is known yet"]);
   assert.equal(fixture.group.enter("", []), "unknown");
-  fixture.keeper.start();
+  fixture.controller.start();
   await found(fixture);
   assert.deepEqual(keysOf(fixture), ["192.0.2.7:5432", "192.0.2.8:5432"]);
-  assert.deepEqual(fixture.keeper.notReady, []);
+  assert.deepEqual(fixture.controller.notReady, []);
 });
 
 Deno.test("discovery that is switched on keeps the endpoints until there are others", async () => {
   await using server = await NameServer.start();
   server.addresses = ["192.0.2.7"];
-  await using fixture = new KeptGroup({ endpoints: NAMED });
-  fixture.keeper.start();
+  await using fixture = new ControlledGroup({ endpoints: NAMED });
+  fixture.controller.start();
   assert.deepEqual(keysOf(fixture), ["db.test:5432"]);
   const changed = newEndpoints(fixture);
   update(fixture, { endpoints: NAMED, discovery: discoveryAt(server) });
@@ -40,21 +40,21 @@ Deno.test("discovery that is switched on keeps the endpoints until there are oth
 Deno.test("discovery that is switched off leaves what the configuration names", async () => {
   await using server = await NameServer.start();
   server.addresses = ["192.0.2.7"];
-  await using fixture = new KeptGroup({ endpoints: NAMED, discovery: discoveryAt(server) });
-  fixture.keeper.start();
+  await using fixture = new ControlledGroup({ endpoints: NAMED, discovery: discoveryAt(server) });
+  fixture.controller.start();
   await found(fixture);
   update(fixture, { endpoints: NAMED });
   assert.deepEqual(keysOf(fixture), ["db.test:5432"]);
   assert.deepEqual(fixture.group.endpoints.map(({ key }) => key), ["db.test:5432"]);
-  assert.deepEqual(fixture.keeper.notReady, []);
+  assert.deepEqual(fixture.controller.notReady, []);
 });
 
 Deno.test("a change of anything else leaves the discovered endpoints alone", async () => {
   await using server = await NameServer.start();
   server.addresses = ["192.0.2.7"];
   const discovery = discoveryAt(server);
-  await using fixture = new KeptGroup({ endpoints: NAMED, discovery });
-  fixture.keeper.start();
+  await using fixture = new ControlledGroup({ endpoints: NAMED, discovery });
+  fixture.controller.start();
   await found(fixture);
   const [before] = fixture.endpoints;
   update(fixture, { endpoints: NAMED, discovery: { ...discovery }, onDown: "close", balance: "random_two" });
@@ -66,12 +66,12 @@ function discoveryAt({ address }: NameServer): DiscoveryConfig {
   return { dns: "a", interval: 1_000_000, server: address };
 }
 
-async function found({ group }: KeptGroup): Promise<void> {
+async function found({ group }: ControlledGroup): Promise<void> {
   await group.settled(new AbortController().signal);
 }
 
 /** Resolves when an endpoint comes. */
-function newEndpoints({ group }: KeptGroup): Promise<void> {
+function newEndpoints({ group }: ControlledGroup): Promise<void> {
   return new Promise((resolve) => {
     const watch = group.watch({
       added: () => {
@@ -84,13 +84,13 @@ function newEndpoints({ group }: KeptGroup): Promise<void> {
   });
 }
 
-function keysOf({ keeper, group }: KeptGroup): string[] {
-  assert.deepEqual(group.endpoints.map(({ key }) => key), keeper.endpoints.map(({ key }) => key));
+function keysOf({ controller, group }: ControlledGroup): string[] {
+  assert.deepEqual(group.endpoints.map(({ key }) => key), controller.endpoints.map(({ key }) => key));
   return group.endpoints.map(({ key }) => key);
 }
 
-function update({ keeper, group }: KeptGroup, change: Partial<GroupConfig>): void {
+function update({ controller, group }: ControlledGroup, change: Partial<GroupConfig>): void {
   const config = groupConfig(change);
-  keeper.update(config);
+  controller.update(config);
   group.config = config;
 }

@@ -6,7 +6,7 @@ import { ProxyError } from "../../../src/net/errors.ts";
 import { type Log, silentLog } from "../../../src/observe/log/log.ts";
 import { upstream } from "../../support/peers/sockets.ts";
 import { NameServer } from "./name_server.ts";
-import { CHECK, endpointsAt, groupConfig, KeptGroup } from "../../support/fakes/upstream_parts.ts";
+import { CHECK, ControlledGroup, endpointsAt, groupConfig } from "../../support/fakes/upstream_parts.ts";
 
 const REFUSED = new ProxyError("connection_refused", "upstream");
 const OFTEN = { ...CHECK, interval: 20 };
@@ -17,7 +17,7 @@ interface Line {
   readonly fields: Readonly<Record<string, unknown>> | undefined;
 }
 
-class Fixture extends KeptGroup {
+class Fixture extends ControlledGroup {
   readonly #lines: Line[];
   readonly #waiting: Set<() => void>;
 
@@ -61,21 +61,21 @@ class Fixture extends KeptGroup {
 
 Deno.test("what an operator sets is told as it is, with what it makes of the group", async () => {
   await using fixture = new Fixture({ endpoints: endpointsAt(1) });
-  const { keeper } = fixture;
-  const { kept } = fixture.endpoints[0]!;
-  keeper.setAdmin(kept, "drain");
-  keeper.setAdmin(kept, "down");
-  keeper.setAdmin(kept, "up");
+  const { controller } = fixture;
+  const { control } = fixture.endpoints[0]!;
+  controller.setAdmin(control, "drain");
+  controller.setAdmin(control, "down");
+  controller.setAdmin(control, "up");
   const set = (admin: string) => ({
     level: "info",
-    message: `group: endpoint 192.0.2.1:1 is set to ${admin}`,
+    message: `group: endpoint 192.0.2.1:1 set to ${admin}`,
     fields: { event: "endpoint_set", upstream: "group", endpoint: "192.0.2.1:1", admin },
   });
   assert.deepEqual(fixture.said(), [
     set("drain"),
     {
       level: "error",
-      message: "group: no endpoint is up, and none may be tried: clients are dropped",
+      message: "group: no endpoint is up, clients are disconnected",
       fields: { event: "group_down", upstream: "group" },
     },
     set("down"),
@@ -101,7 +101,7 @@ Deno.test("an endpoint that is taken out is told with why, and for how long", as
   fixture.group.connectionFailed(fixture.group.endpoints[0]!, REFUSED);
   assert.deepEqual(fixture.said(), [{
     level: "warn",
-    message: "group: endpoint 192.0.2.1:1 is taken out for a while, upstream connection refused",
+    message: "group: endpoint 192.0.2.1:1 ejected, upstream connection refused",
     fields: {
       event: "endpoint_ejected",
       upstream: "group",
@@ -121,26 +121,26 @@ Deno.test("an endpoint that is taken out is told with why, and for how long", as
   ]);
   fixture.group.connectionFailed(fixture.group.endpoints[1]!, REFUSED);
   assert.deepEqual(fixture.said().map(({ message }) => message), [
-    "group: endpoint 192.0.2.1:2 is taken out for a while, upstream connection refused",
-    "group: no endpoint is up, trying them all the same",
+    "group: endpoint 192.0.2.1:2 ejected, upstream connection refused",
+    "group: no endpoint is up, panic mode uses them all",
   ]);
-  fixture.keeper.connectionFailed(-1, { code: "connection_refused", reason: "" });
+  fixture.controller.connectionFailed(-1, { code: "connection_refused", reason: "" });
   assert.deepEqual(fixture.said(), [], "there is no such endpoint");
 });
 
 Deno.test("endpoints that come and go are named, and counted", async () => {
   await using fixture = new Fixture({ endpoints: endpointsAt(2) });
-  fixture.keeper.update(groupConfig({ endpoints: endpointsAt(4).slice(1) }));
+  fixture.controller.update(groupConfig({ endpoints: endpointsAt(4).slice(1) }));
   assert.deepEqual(fixture.said(), [{
     level: "info",
-    message: "group: endpoints are now 192.0.2.1:2, 192.0.2.1:3, 192.0.2.1:4",
+    message: "group: endpoints changed to 192.0.2.1:2, 192.0.2.1:3, 192.0.2.1:4",
     fields: { event: "endpoints_changed", upstream: "group", added: 2, removed: 1 },
   }]);
-  fixture.keeper.update(
+  fixture.controller.update(
     groupConfig({ endpoints: endpointsAt(4).slice(1).map((each) => ({ ...each, weight: 2 })) }),
   );
   assert.deepEqual(fixture.said().map(({ fields }) => [fields?.["added"], fields?.["removed"]]), [[0, 0]]);
-  fixture.keeper.update(
+  fixture.controller.update(
     groupConfig({ endpoints: endpointsAt(4).slice(1).map((each) => ({ ...each, weight: 2 })) }),
   );
   assert.deepEqual(fixture.said(), []);
@@ -150,10 +150,10 @@ Deno.test("checks say that an endpoint went down and came up; that it is up to b
   const directory = await Deno.makeTempDir();
   const address = { transport: "unix", path: `${directory}/socket` } as const;
   await using fixture = new Fixture({ endpoints: [{ ...endpointsAt(1)[0]!, address }], healthCheck: OFTEN });
-  const { keeper } = fixture;
-  assert.deepEqual(keeper.notReady, ["group: the first health checks are under way"]);
-  keeper.start();
-  const { key } = keeper.endpoints[0]!;
+  const { controller } = fixture;
+  assert.deepEqual(controller.notReady, ["group: the first health checks are under way"]);
+  controller.start();
+  const { key } = controller.endpoints[0]!;
   const fields = { upstream: "group", endpoint: key };
   assert.deepEqual(await fixture.saying("endpoint_down"), {
     level: "warn",
@@ -161,7 +161,7 @@ Deno.test("checks say that an endpoint went down and came up; that it is up to b
     fields: { event: "endpoint_down", ...fields, cause: "no such socket" },
   });
   assert.equal((await fixture.saying("group_down")).level, "error");
-  assert.deepEqual(keeper.notReady, []);
+  assert.deepEqual(controller.notReady, []);
   const listener = Deno.listen(address);
   const accepting = (async () => {
     for await (const conn of listener) conn.close();
@@ -172,7 +172,7 @@ Deno.test("checks say that an endpoint went down and came up; that it is up to b
     fields: { event: "endpoint_up", ...fields, cause: "connected" },
   });
   assert.equal((await fixture.saying("group_up")).level, "info");
-  keeper.update(groupConfig({ endpoints: fixture.keeper.config.endpoints }));
+  controller.update(groupConfig({ endpoints: fixture.controller.config.endpoints }));
   listener.close();
   await accepting;
   await Deno.remove(directory, { recursive: true });
@@ -188,7 +188,7 @@ Deno.test("that an endpoint is up to begin with is told to those who want to kno
   const [hostname, port] = server.address.split(":");
   const address = { transport: "tcp", hostname: hostname!, port: Number(port) } as const;
   await using fixture = new Fixture({ endpoints: [{ ...endpointsAt(1)[0]!, address }], healthCheck: OFTEN });
-  fixture.keeper.start();
+  fixture.controller.start();
   assert.equal((await fixture.saying("endpoint_up")).level, "debug");
 });
 
@@ -198,7 +198,7 @@ Deno.test("a name that cannot be looked up is told once, and once that it can ag
     endpoints: [{ ...endpointsAt(1)[0]!, address: { transport: "tcp", hostname: "db.test", port: 5432 } }],
     discovery: { dns: "a", interval: 20, server: server.address },
   });
-  fixture.keeper.start();
+  fixture.controller.start();
   assert.deepEqual(await fixture.saying("discovery_failed"), {
     level: "warn",
     message: "group: cannot look up db.test, going on with what is known",

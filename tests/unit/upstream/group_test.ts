@@ -3,7 +3,7 @@ import { ProxyError } from "../../../src/net/errors.ts";
 import { type Log, silentLog } from "../../../src/observe/log/log.ts";
 import type { Endpoint } from "../../../src/upstream/endpoint.ts";
 import { FakeTime } from "../../support/fakes/fake_time.ts";
-import { CHECK, endpointsAt, groupConfig, KeptGroup } from "../../support/fakes/upstream_parts.ts";
+import { CHECK, ControlledGroup, endpointsAt, groupConfig } from "../../support/fakes/upstream_parts.ts";
 
 const NEVER = new AbortController().signal;
 const REFUSED = new ProxyError("connection_refused", "upstream");
@@ -12,7 +12,7 @@ Deno.test("a group says that no endpoint is up each time it is so, and that one 
   const logged: unknown[] = [];
   const note: Log["info"] = (_message, fields) => void logged.push(fields?.["event"]);
   const log: Log = { ...silentLog(), info: note, warn: note, error: note };
-  await using fixture = new KeptGroup({ passive: { failures: 1, window: 1000, eject: 20 } }, log);
+  await using fixture = new ControlledGroup({ passive: { failures: 1, window: 1000, eject: 20 } }, log);
   const { group } = fixture;
   const [only] = group.endpoints;
   for (let round = 1; round <= 2; round++) {
@@ -22,7 +22,7 @@ Deno.test("a group says that no endpoint is up each time it is so, and that one 
     group.connected(only!, 1);
     assert.deepEqual(logged.splice(0), [], "it is used although it is out");
     const { state, reason } = await fixture.nextEvent();
-    assert.deepEqual([state, reason, only!.isUp], ["unknown", "taken in again", true]);
+    assert.deepEqual([state, reason, only!.isUp], ["unknown", "ejection over", true]);
     assert.deepEqual(logged.splice(0), ["group_up"]);
     group.connected(only!, 1);
     assert.deepEqual(logged.splice(0), [], "it is said once");
@@ -30,7 +30,7 @@ Deno.test("a group says that no endpoint is up each time it is so, and that one 
 });
 
 Deno.test("while none is up, all are used; a second failure cuts nobody's connection", async () => {
-  await using fixture = new KeptGroup({
+  await using fixture = new ControlledGroup({
     passive: { failures: 1, window: 1000, eject: 1_000_000 },
     onDown: "close",
   });
@@ -41,12 +41,12 @@ Deno.test("while none is up, all are used; a second failure cuts nobody's connec
   let aborted = 0;
   only!.used.whenDown(() => void (aborted += 1));
   group.connectionFailed(only!.used, REFUSED);
-  assert.deepEqual([only!.kept.condition, aborted], ["ejected", 0]);
+  assert.deepEqual([only!.control.condition, aborted], ["ejected", 0]);
   only!.used.leave();
 });
 
 Deno.test("an endpoint that was tried, or is full, is not entered, up or not", async () => {
-  await using fixture = new KeptGroup({ endpoints: endpointsAt(1, 1) });
+  await using fixture = new ControlledGroup({ endpoints: endpointsAt(1, 1) });
   const { group } = fixture;
   const [only] = group.endpoints;
   assert.equal(typeof group.enter("192.0.2.9", [only!]), "string");
@@ -59,7 +59,7 @@ Deno.test("an endpoint that was tried, or is full, is not entered, up or not", a
 });
 
 Deno.test("a down endpoint gets nobody while up ones are full or were tried", async () => {
-  await using fixture = new KeptGroup({ endpoints: endpointsAt(3, 1) });
+  await using fixture = new ControlledGroup({ endpoints: endpointsAt(3, 1) });
   const { group } = fixture;
   const [one, two, down] = fixture.endpoints;
   fixture.foundDown(down!);
@@ -74,7 +74,7 @@ Deno.test("a down endpoint gets nobody while up ones are full or were tried", as
 });
 
 Deno.test("an endpoint that was never checked gets nobody while one was found up, full or not", async () => {
-  await using fixture = new KeptGroup({ endpoints: endpointsAt(3, 2), healthCheck: CHECK });
+  await using fixture = new ControlledGroup({ endpoints: endpointsAt(3, 2), healthCheck: CHECK });
   const { group } = fixture;
   const [one, two, three] = fixture.endpoints;
   const enter = (...tried: Endpoint[]) => group.enter("", tried);
@@ -94,7 +94,7 @@ Deno.test("an endpoint that was never checked gets nobody while one was found up
 });
 
 Deno.test("clients wait for the first results where there are several endpoints, and only as long as they must", async () => {
-  await using several = new KeptGroup({ endpoints: endpointsAt(2), healthCheck: CHECK });
+  await using several = new ControlledGroup({ endpoints: endpointsAt(2), healthCheck: CHECK });
   const [one, two] = several.endpoints;
   assert.equal(several.group.isSettled, false);
   let isOver = false;
@@ -107,21 +107,21 @@ Deno.test("clients wait for the first results where there are several endpoints,
   assert.equal(several.group.isSettled, true);
   several.found(two!, "down");
   assert.equal(several.group.isSettled, true, "all have been checked");
-  several.keeper.update(groupConfig({ endpoints: endpointsAt(3), healthCheck: CHECK }));
+  several.controller.update(groupConfig({ endpoints: endpointsAt(3), healthCheck: CHECK }));
   assert.equal(several.group.isSettled, false, "none is up, and there is one more");
-  await using alone = new KeptGroup({ healthCheck: CHECK });
+  await using alone = new ControlledGroup({ healthCheck: CHECK });
   assert.equal(alone.group.isSettled, true, "there is no choice");
-  await using unchecked = new KeptGroup({ endpoints: endpointsAt(2) });
+  await using unchecked = new ControlledGroup({ endpoints: endpointsAt(2) });
   assert.equal(unchecked.group.isSettled, true, "nothing is to come");
-  await using drained = new KeptGroup({ endpoints: endpointsAt(2), healthCheck: CHECK });
-  drained.keeper.setAdmin(drained.endpoints[0]!.kept, "drain");
+  await using drained = new ControlledGroup({ endpoints: endpointsAt(2), healthCheck: CHECK });
+  drained.controller.setAdmin(drained.endpoints[0]!.control, "drain");
   drained.found(drained.endpoints[1]!, "down");
   assert.equal(drained.group.isSettled, true, "the other is not to be used whatever its check says");
 });
 
 Deno.test("once one was found up, the others have a moment for their first results, and only the first time", async () => {
   using time = new FakeTime();
-  await using fixture = new KeptGroup({ endpoints: endpointsAt(3), healthCheck: CHECK });
+  await using fixture = new ControlledGroup({ endpoints: endpointsAt(3), healthCheck: CHECK });
   const { group } = fixture;
   const [one, two, three] = fixture.endpoints;
   fixture.found(one!, "up");
@@ -135,13 +135,13 @@ Deno.test("once one was found up, the others have a moment for their first resul
   fixture.found(two!, "up");
   fixture.found(three!, "up");
   // As after a reload that brings another.
-  fixture.keeper.update(groupConfig({ endpoints: endpointsAt(4), healthCheck: CHECK }));
+  fixture.controller.update(groupConfig({ endpoints: endpointsAt(4), healthCheck: CHECK }));
   assert.equal(group.isSettled, true);
 
-  await using quick = new KeptGroup({ endpoints: endpointsAt(2), healthCheck: CHECK });
+  await using quick = new ControlledGroup({ endpoints: endpointsAt(2), healthCheck: CHECK });
   for (const each of quick.endpoints) quick.found(each, "up");
   assert.equal(quick.group.isSettled, true);
-  quick.keeper.update(groupConfig({ endpoints: endpointsAt(3), healthCheck: CHECK }));
+  quick.controller.update(groupConfig({ endpoints: endpointsAt(3), healthCheck: CHECK }));
   assert.equal(quick.group.isSettled, true, "nobody waits for the one that a reload adds");
   // Had none been up, it could be the only one.
   for (const each of quick.endpoints.slice(0, 2)) quick.found(each, "down");
@@ -154,7 +154,7 @@ Deno.test("once one was found up, the others have a moment for their first resul
 
 for (const onDown of ["close", "keep"] as const) {
   Deno.test(`clients of a down endpoint, who came while none was up, with on_down: ${onDown}`, async () => {
-    await using fixture = new KeptGroup({ endpoints: endpointsAt(3), healthCheck: CHECK, onDown });
+    await using fixture = new ControlledGroup({ endpoints: endpointsAt(3), healthCheck: CHECK, onDown });
     const { group } = fixture;
     const [one, two, three] = fixture.endpoints;
     for (const each of fixture.endpoints) fixture.found(each, "down");
@@ -163,7 +163,7 @@ for (const onDown of ["close", "keep"] as const) {
       assert.equal(group.keeps(used), true);
       used.whenDown(({ code }) => ended.push(`${name} ${code}`));
     }
-    fixture.keeper.setAdmin(three!.kept, "drain");
+    fixture.controller.setAdmin(three!.control, "drain");
     assert.deepEqual(ended, [], "there is nothing better");
     fixture.found(one!, "up");
     assert.deepEqual(ended, onDown === "close" ? ["two endpoint_down"] : []);
@@ -173,25 +173,25 @@ for (const onDown of ["close", "keep"] as const) {
   });
 }
 
-Deno.test("clients of an ejected endpoint leave it when another is taken in again, or on_down becomes close", async () => {
-  await using fixture = new KeptGroup({
+Deno.test("clients of an ejected endpoint leave it when another returns, or on_down becomes close", async () => {
+  await using fixture = new ControlledGroup({
     endpoints: endpointsAt(2),
     passive: { failures: 1, window: 1, eject: 1e6 },
   });
-  const { group, keeper } = fixture;
+  const { group, controller } = fixture;
   const [one, two] = fixture.endpoints;
-  keeper.setAdmin(two!.kept, "drain");
+  controller.setAdmin(two!.control, "drain");
   group.connectionFailed(one!.used, REFUSED);
   let ended = 0;
   one!.used.whenDown(() => ended += 1);
-  keeper.setAdmin(two!.kept, "up");
+  controller.setAdmin(two!.control, "up");
   assert.equal(ended, 0, "on_down is keep");
   group.config = { ...group.config, onDown: "close" };
   assert.equal(ended, 1);
 });
 
 Deno.test("an endpoint that another thread has just filled counts as full, even if there is room again", async () => {
-  await using fixture = new KeptGroup({ endpoints: endpointsAt(2, 1) });
+  await using fixture = new ControlledGroup({ endpoints: endpointsAt(2, 1) });
   const { group } = fixture;
   const [one, two] = group.endpoints;
   const full = (endpoint: Endpoint) =>
@@ -205,13 +205,13 @@ Deno.test("an endpoint that another thread has just filled counts as full, even 
 });
 
 Deno.test("who comes to an endpoint that was given back is let in, and counted by nobody", async () => {
-  await using fixture = new KeptGroup({ endpoints: endpointsAt(1, 1) });
+  await using fixture = new ControlledGroup({ endpoints: endpointsAt(1, 1) });
   const { group, memory } = fixture;
   const [only] = group.endpoints;
   assert.equal(group.enter("192.0.2.9", []), only);
   assert.equal(group.enter("192.0.2.9", []), "full");
   // As when a service is removed: the thread has yet to hear of it, or has and still lets in who was on the way.
-  await fixture.keeper.stop();
+  await fixture.controller.stop();
   only!.leave();
   assert.equal(only!.active, 0);
   for (let client = 0; client < 3; client++) assert.equal(group.enter("192.0.2.9", []), only);
@@ -225,11 +225,11 @@ Deno.test("who comes to an endpoint that was given back is let in, and counted b
 });
 
 Deno.test("who was counted before an endpoint was given back leaves its slot to others, whoever leaves first", async () => {
-  await using fixture = new KeptGroup();
+  await using fixture = new ControlledGroup();
   const { group, memory } = fixture;
   const [only] = group.endpoints;
   group.enter("192.0.2.9", []);
-  await fixture.keeper.stop();
+  await fixture.controller.stop();
   group.retire();
   assert.equal(group.enter("192.0.2.9", []), only, "it is still there for who was on the way");
   only!.leave();

@@ -3,8 +3,8 @@
 import type { GroupConfig } from "../../../src/config/config.ts";
 import { WakeUps } from "../../../src/shared/wake_ups.ts";
 import type { Group } from "../../../src/upstream/group.ts";
-import { type GroupAudience, GroupController } from "../../../src/upstream/group_controller.ts";
-import { groupConfig, keeperParts, UpstreamMemory } from "../../support/fakes/upstream_parts.ts";
+import { GroupController, type GroupUpdates } from "../../../src/upstream/group_controller.ts";
+import { controllerParts, groupConfig, UpstreamMemory } from "../../support/fakes/upstream_parts.ts";
 
 /** Messages under way. */
 export class Post {
@@ -45,33 +45,34 @@ export function wakeUpsOf(threads: number, post: Post): readonly WakeUps[] {
   return all;
 }
 
-/** A group in several threads, with the keeper that decides for all. */
+/** A group in several threads, with the controller that decides for all. */
 export class GroupThreads implements AsyncDisposable {
   readonly post = new Post();
   readonly memory: UpstreamMemory;
-  readonly keeper: GroupController;
+  readonly controller: GroupController;
   /** That of each thread. */
   readonly groups: readonly Group[];
 
   constructor(threads: number, config: Partial<GroupConfig>) {
     const { post } = this;
     this.memory = new UpstreamMemory(threads);
-    const audience: GroupAudience = {
+    const updates: GroupUpdates = {
       setEndpoints: (_name, records) => this.#tell((group) => group.setEndpoints(records)),
       setState: (_name, id, state, abort) => this.#tell((group) => group.setState(id, state, abort)),
     };
-    this.keeper = new GroupController(groupConfig(config), keeperParts(this.memory, audience));
+    this.controller = new GroupController(groupConfig(config), controllerParts(this.memory, updates));
     const wakeUps = wakeUpsOf(threads, post);
     this.groups = wakeUps.map((own, thread) =>
-      this.memory.groupIn(thread, this.keeper, {
-        connectionFailed: (_name, id, failure) => post.send(() => this.keeper.connectionFailed(id, failure)),
+      this.memory.groupIn(thread, this.controller, {
+        connectionFailed: (_name, id, failure) =>
+          post.send(() => this.controller.connectionFailed(id, failure)),
         evictIdle: (_name, id) => this.#tell((group) => group.makeRoomFor(id), thread),
       }, own)
     );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.keeper.stop();
+    await this.controller.stop();
   }
 
   #tell(say: (group: Group) => void, but?: number): void {

@@ -1,11 +1,11 @@
-/** What a group tells those who hold connections to its endpoints, its keeper and its accounts. */
+/** What a group tells those who hold connections to its endpoints, its controller and its accounts. */
 
 import assert from "node:assert/strict";
 import { ProxyError } from "../../../src/net/errors.ts";
 import type { Endpoint } from "../../../src/upstream/endpoint.ts";
 import { UNCOUNTED } from "../../../src/upstream/pool/connection_semaphore.ts";
 import { GroupThreads } from "./group_threads.ts";
-import { CHECK, endpointsAt, groupConfig, KeptGroup } from "../../support/fakes/upstream_parts.ts";
+import { CHECK, ControlledGroup, endpointsAt, groupConfig } from "../../support/fakes/upstream_parts.ts";
 
 const REFUSED = new ProxyError("connection_refused", "upstream");
 
@@ -35,11 +35,11 @@ class Watcher {
 }
 
 Deno.test("a watcher hears of endpoints that come, go down and go, each once, until it ends", async () => {
-  await using fixture = new KeptGroup({ endpoints: endpointsAt(1) });
-  const { group, keeper } = fixture;
+  await using fixture = new ControlledGroup({ endpoints: endpointsAt(1) });
+  const { group, controller } = fixture;
   const watcher = new Watcher();
   const watch = group.watch(watcher);
-  keeper.update(groupConfig({ endpoints: endpointsAt(2) }));
+  controller.update(groupConfig({ endpoints: endpointsAt(2) }));
   assert.deepEqual(watcher.heard.splice(0), ["added 192.0.2.1:2"]);
   const [, second] = fixture.endpoints;
   fixture.found(second!, "up");
@@ -49,17 +49,17 @@ Deno.test("a watcher hears of endpoints that come, go down and go, each once, un
   fixture.foundDown(second!);
   fixture.found(second!, "up");
   assert.deepEqual(watcher.heard, [], "it was down before, and up is no news");
-  keeper.update(groupConfig({ endpoints: endpointsAt(1) }));
+  controller.update(groupConfig({ endpoints: endpointsAt(1) }));
   assert.deepEqual(watcher.heard.splice(0), ["unusable 192.0.2.1:2"]);
-  group.setState(second!.kept.id, { ...second!.kept.state, health: "down" }, true);
+  group.setState(second!.control.id, { ...second!.control.state, health: "down" }, true);
   assert.deepEqual(watcher.heard, [], "the group does not have it any more");
   watch[Symbol.dispose]();
-  keeper.update(groupConfig({ endpoints: endpointsAt(2) }));
+  controller.update(groupConfig({ endpoints: endpointsAt(2) }));
   assert.deepEqual(watcher.heard, []);
 });
 
 Deno.test("an endpoint that has gone, by itself or with its group, counts nobody who still comes", async () => {
-  await using fixture = new KeptGroup({ endpoints: endpointsAt(2, 1) });
+  await using fixture = new ControlledGroup({ endpoints: endpointsAt(2, 1) });
   const { group } = fixture;
   const watcher = new Watcher();
   group.watch(watcher);
@@ -71,8 +71,8 @@ Deno.test("an endpoint that has gone, by itself or with its group, counts nobody
     return place!;
   };
   const places = [takeAll(first!), takeAll(second!)];
-  // Before the keeper has given back what counts them.
-  group.setEndpoints(fixture.keeper.records.slice(0, 1));
+  // Before the controller has given back what counts them.
+  group.setEndpoints(fixture.controller.records.slice(0, 1));
   assert.equal(second!.permits.tryAcquire(), UNCOUNTED);
   assert.equal(first!.permits.tryAcquire(), undefined);
   assert.deepEqual(watcher.heard.splice(0), ["unusable 192.0.2.1:2"]);
@@ -102,21 +102,21 @@ Deno.test("room is made in this thread, and where nothing is idle in another", a
 });
 
 Deno.test("connections that were made and that failed are counted for their endpoint, with how long they took", async () => {
-  await using fixture = new KeptGroup({ endpoints: endpointsAt(2) });
+  await using fixture = new ControlledGroup({ endpoints: endpointsAt(2) });
   const { group } = fixture;
   const [first, second] = group.endpoints;
   group.connected(first!, 250);
   group.connected(first!, 1750);
   group.connectionFailed(second!, REFUSED);
-  const [one, two] = fixture.endpoints.map(({ kept }) => kept.figures());
+  const [one, two] = fixture.endpoints.map(({ control }) => control.figures());
   assert.deepEqual([one!.connects, one!.failures], [2, 0]);
   assert.deepEqual([two!.connects, two!.failuresBy], [0, { connection_refused: 1 }]);
-  assert.equal(fixture.keeper.row.figures().connectTime.sum, 2);
+  assert.equal(fixture.controller.row.figures().connectTime.sum, 2);
   assert.equal(group.name, "group");
 });
 
 Deno.test("the policy can be changed, and turns go on where they were", async () => {
-  await using fixture = new KeptGroup({ endpoints: endpointsAt(2), balance: "source_hash" });
+  await using fixture = new ControlledGroup({ endpoints: endpointsAt(2), balance: "source_hash" });
   const { group } = fixture;
   const ports = () => Array.from({ length: 4 }, () => (group.enter("192.0.2.9", []) as Endpoint).key.at(-1));
   assert.equal(new Set(ports()).size, 1);
@@ -125,8 +125,8 @@ Deno.test("the policy can be changed, and turns go on where they were", async ()
 });
 
 Deno.test("backups are used in the order of their tiers, however these came", async () => {
-  await using fixture = new KeptGroup({ endpoints: [] });
-  const { group, keeper } = fixture;
+  await using fixture = new ControlledGroup({ endpoints: [] });
+  const { group, controller } = fixture;
   const records = [2, 0, 1].map((tier, index) => ({
     ...endpointsAt(3)[index]!,
     tier,
@@ -135,7 +135,7 @@ Deno.test("backups are used in the order of their tiers, however these came", as
     open: index,
     state: { health: "unknown", admin: "up", isEjected: false } as const,
   }));
-  keeper.update(groupConfig({ endpoints: endpointsAt(3) }));
+  controller.update(groupConfig({ endpoints: endpointsAt(3) }));
   group.setEndpoints(records);
   const tried: Endpoint[] = [];
   for (;;) {
@@ -147,15 +147,15 @@ Deno.test("backups are used in the order of their tiers, however these came", as
 });
 
 Deno.test("the only endpoint is said to have been taken out, and none to be unknown", async () => {
-  await using fixture = new KeptGroup();
-  fixture.keeper.setAdmin(fixture.endpoints[0]!.kept, "drain");
+  await using fixture = new ControlledGroup();
+  fixture.controller.setAdmin(fixture.endpoints[0]!.control, "drain");
   assert.equal(fixture.group.enter("", []), "taken_out");
-  await using nobody = new KeptGroup({ endpoints: [] });
+  await using nobody = new ControlledGroup({ endpoints: [] });
   assert.equal(nobody.group.enter("", []), "unknown");
 });
 
 Deno.test("nobody waits for the first results of a group that is gone", async () => {
-  await using fixture = new KeptGroup({ endpoints: endpointsAt(2), healthCheck: CHECK });
+  await using fixture = new ControlledGroup({ endpoints: endpointsAt(2), healthCheck: CHECK });
   const { group } = fixture;
   assert.equal(group.isSettled, false);
   const settled = group.settled(new AbortController().signal);

@@ -3,17 +3,17 @@ import { ProxyError } from "../../../src/net/errors.ts";
 import { Lease } from "../../../src/upstream/lease.ts";
 import { FakeConn } from "../../support/fakes/fake_conn.ts";
 import { FakeTime } from "../../support/fakes/fake_time.ts";
-import { KeptGroup } from "../../support/fakes/upstream_parts.ts";
+import { ControlledGroup } from "../../support/fakes/upstream_parts.ts";
 
 const RESET = new ProxyError("connection_reset", "upstream");
 
 Deno.test("a connection that its upstream breaks at once, having sent nothing, counts as failed", async () => {
   using time = new FakeTime();
-  await using fixture = new KeptGroup();
+  await using fixture = new ControlledGroup();
   const [only] = fixture.endpoints;
   await time.advance(500);
   const lease = new Lease(fixture.group, only!.used, new FakeConn());
-  const failures = () => only!.kept.figures().failures;
+  const failures = () => only!.control.figures().failures;
   lease.failed(new ProxyError("connection_reset", "client"), 0);
   lease.failed(new ProxyError("idle_timeout", "upstream"), 0);
   lease.failed(RESET, 1);
@@ -29,15 +29,15 @@ Deno.test("a connection that its upstream breaks at once, having sent nothing, c
 });
 
 Deno.test("who gives it back closes the connection, leaves the place once and hears nothing more", async () => {
-  await using fixture = new KeptGroup();
-  const { used, kept } = fixture.endpoints[0]!;
+  await using fixture = new ControlledGroup();
+  const { used, control } = fixture.endpoints[0]!;
   assert.deepEqual([used.enter(), used.enter()], [true, true]);
   const conn = new FakeConn();
   const lease = new Lease(fixture.group, used, conn);
   assert.equal(lease.conn, conn);
   const heard: string[] = [];
   lease.whenDown(({ code }) => heard.push(code));
-  fixture.keeper.setAdmin(kept, "down");
+  fixture.controller.setAdmin(control, "down");
   assert.deepEqual(heard, ["endpoint_down"]);
   lease[Symbol.dispose]();
   lease[Symbol.dispose]();
@@ -48,7 +48,7 @@ Deno.test("who gives it back closes the connection, leaves the place once and he
 });
 
 Deno.test("one that nobody wanted to hear of is given back as well", async () => {
-  await using fixture = new KeptGroup();
+  await using fixture = new ControlledGroup();
   const { used } = fixture.endpoints[0]!;
   used.enter();
   new Lease(fixture.group, used, new FakeConn())[Symbol.dispose]();

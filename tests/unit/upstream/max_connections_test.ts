@@ -101,7 +101,7 @@ class World implements AsyncDisposable {
 
   /** Clients counted by any thread. */
   get active(): number {
-    return this.#group.keeper.endpoints[0]!.figures().active;
+    return this.#group.controller.endpoints[0]!.figures().active;
   }
 
   /** Clients that were let in and have not left. */

@@ -8,7 +8,7 @@ import { Permit, UNCOUNTED } from "../../../src/upstream/pool/connection_semapho
 import { UpstreamTls } from "../../../src/upstream/upstream_tls.ts";
 import { FakeConn } from "../../support/fakes/fake_conn.ts";
 import { FakeTime } from "../../support/fakes/fake_time.ts";
-import { KeptGroup } from "../../support/fakes/upstream_parts.ts";
+import { ControlledGroup } from "../../support/fakes/upstream_parts.ts";
 
 const NEVER = new AbortController().signal;
 const HEADER = new TextEncoder().encode("PROXY ");
@@ -46,7 +46,7 @@ class TracedConn extends FakeConn {
   }
 }
 
-class Fixture extends KeptGroup {
+class Fixture extends ControlledGroup {
   readonly conn = new TracedConn();
   readonly dials: [unknown, DialOptions][] = [];
   readonly leg: UpstreamDialer;
@@ -77,7 +77,7 @@ class Fixture extends KeptGroup {
   }
 
   figures() {
-    const { connects, failuresBy } = this.endpoints[0]!.kept.figures();
+    const { connects, failuresBy } = this.endpoints[0]!.control.figures();
     return { connects, failuresBy };
   }
 }
@@ -104,7 +104,7 @@ Deno.test("how long it took is counted in seconds", async () => {
   await time.advance(500);
   dialled.resolve(fixture.conn);
   await opening;
-  assert.equal(fixture.keeper.row.figures().connectTime.sum, 0.5);
+  assert.equal(fixture.controller.row.figures().connectTime.sum, 0.5);
 });
 
 Deno.test("a place is left when the connection is closed, or when there will be none", async () => {

@@ -17,7 +17,7 @@ import { ThreadEndedError } from "../../../../src/runtime/worker/worker_thread.t
 import { GroupController } from "../../../../src/upstream/group_controller.ts";
 import { endOf, readText, type Upstream, upstream, writeText } from "../../../support/peers/sockets.ts";
 import { ANYWHERE } from "../../../support/peers/accept_fixture.ts";
-import { keeperParts } from "../../../support/fakes/upstream_parts.ts";
+import { controllerParts } from "../../../support/fakes/upstream_parts.ts";
 
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 30_000;
@@ -345,13 +345,13 @@ class Fixture implements AsyncDisposable {
   /** A plan with one service and its upstream. */
   planTo({ address }: Upstream): ThreadPlan {
     const { upstreams: [group], services: [service] } = configTo(address);
-    const audience = { setEndpoints() {}, setState() {} };
-    const keeper = new GroupController(group!, keeperParts(this.#memory, audience));
-    this.#keepers.push(keeper);
+    const updates = { setEndpoints() {}, setState() {} };
+    const controller = new GroupController(group!, controllerParts(this.#memory, updates));
+    this.#keepers.push(controller);
     const kept = new ServiceController(service!, this.#memory);
     return {
       ...PLAN,
-      groups: [{ config: group!, row: keeper.row.number, endpoints: keeper.records }],
+      groups: [{ config: group!, row: controller.row.number, endpoints: controller.records }],
       services: [{ ...kept.plan, isSame: false, tls: undefined, upstreamTls: undefined }],
       listeners: ["test"],
       all: { gauge: this.#all.slot, limit: 0 },
@@ -362,7 +362,7 @@ class Fixture implements AsyncDisposable {
     this.slot.terminate();
     mock.timers.reset();
     mock.restoreAll();
-    for (const keeper of this.#keepers) await keeper.stop();
+    for (const controller of this.#keepers) await controller.stop();
     // Terminated workers end in later turns.
     await turn();
   }

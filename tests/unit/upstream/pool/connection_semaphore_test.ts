@@ -120,7 +120,7 @@ Deno.test("once the endpoint is gone nobody waits, and the gauge is free after t
   const place = places.tryAcquire()!;
   const waiting = places.acquire(POOL, NEVER);
   places.retire();
-  // As the keeper of the endpoint does.
+  // As the controller of the endpoint does.
   gauge.release();
   assert.equal(await waiting, UNCOUNTED);
   assert.equal(places.tryAcquire(), UNCOUNTED);
