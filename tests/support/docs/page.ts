@@ -13,6 +13,7 @@
  * | `prints`        | the commands before this block have printed these lines, numbers aside            |
  * | `in=checkout`   | it runs at the root of the repository, not in an empty folder                     |
  * | `with=redis:N`  | a server that answers as Redis does to PING listens on port N                     |
+ * | `needs=PROGRAM` | it runs where this program is installed                                           |
  * | `setup="…"`     | this command runs before it                                                       |
  * | `frame=service` | these are keys of one service; `frame=file`, keys of a file without `services`    |
  * | `tested=PATH`   | another test runs it                                                              |
@@ -33,6 +34,7 @@ const DIRECTIVES = [
   "prints",
   "in",
   "with",
+  "needs",
   "setup",
   "frame",
   "tested",

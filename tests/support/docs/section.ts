@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import type { CertificateAuthority, KeyPair } from "../certificates.ts";
+import { findProgram } from "../interop.ts";
 import { LineReader } from "../peers/line_reader.ts";
 import { runSluice, sluiceCommand, within } from "../program/program.ts";
 import { type Block, pathOf } from "./page.ts";
@@ -50,6 +51,7 @@ export class Section implements AsyncDisposable {
     const code = this.#adapted(block.code);
     if (directives.file !== undefined) await Deno.writeTextFile(join(this.#folder, directives.file), code);
     if (directives.skip !== undefined || directives.tested !== undefined) return;
+    if (directives.needs !== undefined && findProgram(directives.needs) === undefined) return;
     if (language === "yaml") await this.#check(block, code);
     else if (language === "sh") await this.#command(block, code);
     else if (language === "ts") await this.#program(block, code);
