@@ -70,17 +70,22 @@ class Bound {
     });
   }
 
-  /** Not without need: replacing a listener can cost clients. What cannot be used leaves the old certificate. */
-  updateTls(options: TlsListenOptions | undefined): void {
-    if (!(this.listener instanceof TlsListener) || options === undefined) return;
+  /**
+   * Replaces the listener only for another certificate, because that can cost clients. Returns false when it keeps the
+   * previous certificate, as it cannot be replaced.
+   */
+  updateTls(options: TlsListenOptions | undefined): boolean {
+    if (!(this.listener instanceof TlsListener) || options === undefined) return true;
     const isSame = options.credentials.cert === this.#tls?.credentials.cert &&
       isDeepStrictEqual(options.alpn, this.#tls.alpn);
-    if (isSame) return;
+    if (isSame) return true;
     try {
       this.listener.replace(options);
       this.#tls = options;
+      return true;
     } catch (error) {
       this.#service?.listenerKept(formatAddress(this.listener.address), error);
+      return false;
     }
   }
 
@@ -176,9 +181,13 @@ export class Listeners {
     await Promise.all(unwanted.map(([, bound]) => this.#drain(bound)));
   }
 
-  /** New handshakes with clients of a service are done with these options, where its listeners do TLS themselves. */
-  updateTls(service: Service, options: TlsListenOptions | undefined): void {
-    for (const bound of this.#bound.values()) if (bound.service === service) bound.updateTls(options);
+  /**
+   * New handshakes with clients of a service use these options, if its listeners do TLS themselves. Returns false when
+   * one of them keeps the previous certificate.
+   */
+  updateTls(service: Service, options: TlsListenOptions | undefined): boolean {
+    const own = this.#bound.values().filter((bound) => bound.service === service);
+    return own.map((bound) => bound.updateTls(options)).toArray().every((isUpdated) => isUpdated);
   }
 
   /** Accepts who is on the way, then closes all; resolves when they are closed. */

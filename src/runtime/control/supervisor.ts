@@ -130,11 +130,11 @@ export class Supervisor {
     return lost.reduce((sum, count) => sum + count, 0);
   }
 
-  /** The certificates of a service were reloaded. */
-  setTls(files: ServiceFiles): void {
-    const { config: { name }, tls, upstreamTls } = files;
-    this.parts.threads.all.setTls(name, tls, upstreamTls);
+  /** Uses the reloaded certificates of a service; false when a listener keeps the previous one. */
+  async setTls({ config: { name }, tls, upstreamTls }: ServiceFiles): Promise<boolean> {
     for (const group of this.groups) group.setTls(name, upstreamTls);
+    const outcomes = await this.parts.threads.all.setTls(name, tls, upstreamTls);
+    return outcomes.every((isInUse) => isInUse);
   }
 
   async stop(): Promise<void> {

@@ -59,8 +59,8 @@ export function warningsAbout(loaded: LoadedFiles, now = Date.now()): string[] {
 
 export interface TlsFilesOptions {
   readonly log: Log;
-  /** The certificates of a service were read anew, and are others than before or may be. */
-  readonly onChange: (files: ServiceFiles) => void;
+  /** Uses the certificates of a service that may have changed; false when a listener keeps the previous ones. */
+  readonly onChange: (files: ServiceFiles) => Promise<boolean>;
 }
 
 /** The files of a running proxy. */
@@ -68,6 +68,8 @@ export class TlsFiles {
   readonly #options: TlsFilesOptions;
   readonly #daily: ReturnType<typeof setInterval>;
   #loaded: LoadedFiles = new Map();
+  /** Those whose certificates a listener has not taken. */
+  readonly #notInUse = new WeakSet<ServiceFiles>();
   #watch:
     | { readonly paths: readonly string[]; readonly stop: AbortController; ended: Promise<void> }
     | undefined;
@@ -112,7 +114,7 @@ export class TlsFiles {
     await this.#stopWatch();
   }
 
-  /** Reads every file again; what cannot be used leaves what it was for as it is, and is told. */
+  /** Reads every file again. Returns and logs why certificates stay as they were. */
   async reload(): Promise<string[]> {
     const problems: string[] = [];
     for (const [service, files] of this.#loaded) {
@@ -124,9 +126,13 @@ export class TlsFiles {
       }));
       // Another configuration may be in effect by now.
       if (this.#loaded.get(service) !== files) continue;
-      // Authorities are not told apart, so threads are told in any case.
-      this.#options.onChange(files);
-      if (fingerprintOf(files) !== before) this.#tellOfNew(service, files.all);
+      // Changed authorities are not detected, so the threads always get them.
+      const isInUse = await this.#options.onChange(files);
+      const isNew = fingerprintOf(files) !== before || this.#notInUse.delete(files);
+      if (!isInUse) {
+        this.#notInUse.add(files);
+        problems.push(`${service}: a listener keeps its previous certificate`);
+      } else if (isNew) this.#logNew(service, files.all);
     }
     return problems;
   }
@@ -155,7 +161,7 @@ export class TlsFiles {
     await watch?.ended;
   }
 
-  #tellOfNew(service: string, certificates: readonly Credentials[]): void {
+  #logNew(service: string, certificates: readonly Credentials[]): void {
     this.#options.log.info(`${service}: new certificates are in use`, {
       event: "certificate_reloaded",
       service,
@@ -231,7 +237,7 @@ function wholeHours(milliseconds: number): number {
   return Math.max(hour, Math.floor(milliseconds / hour) * hour);
 }
 
-/** Tells whether a reload brought anything new; authorities are not told apart. */
+/** Changes when a certificate does; authorities do not count. */
 function fingerprintOf({ all }: ServiceFiles): string {
   return all.map(({ cert }) => cert).join();
 }

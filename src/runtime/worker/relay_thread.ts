@@ -107,14 +107,18 @@ export class RelayThread implements ThreadCalls {
     return this.#unplannedClosed;
   }
 
-  setTls(name: string, tls: TlsMaterial | undefined, upstreamTls: UpstreamTlsMaterial | undefined): void {
+  // deno-lint-ignore require-await -- what it throws is the answer too
+  async setTls(
+    name: string,
+    tls: TlsMaterial | undefined,
+    upstreamTls: UpstreamTlsMaterial | undefined,
+  ): Promise<boolean> {
     const service = this.#services.get(name);
-    if (service === undefined) return;
-    if (tls !== undefined) {
-      service.tls?.update(tls);
-      this.#listeners.updateTls(service, tlsListenOptions(service.config.tls, tls));
-    }
+    if (service === undefined) return true;
     if (upstreamTls !== undefined) service.updateUpstreamTls(upstreamTls);
+    if (tls === undefined) return true;
+    service.tls?.update(tls);
+    return this.#listeners.updateTls(service, tlsListenOptions(service.config.tls, tls));
   }
 
   setEndpoints(group: string, records: readonly EndpointRecord[]): void {

@@ -82,8 +82,12 @@ export interface ThreadCalls {
   commit(plan: ThreadPlan): Promise<void>;
   /** Resolves when the listeners that the plan no longer contains are closed. */
   unplannedClosed(): Promise<void>;
-  /** Certificates were read anew. */
-  setTls(service: string, tls: TlsMaterial | undefined, upstreamTls: UpstreamTlsMaterial | undefined): void;
+  /** Uses reloaded certificates; false when a listener keeps the previous one, which it logs. */
+  setTls(
+    service: string,
+    tls: TlsMaterial | undefined,
+    upstreamTls: UpstreamTlsMaterial | undefined,
+  ): Promise<boolean>;
   /** The endpoints of a group that there are from now on. */
   setEndpoints(group: string, records: readonly EndpointRecord[]): void;
   /** What was decided of an endpoint; with `abort` its connections end. */
@@ -117,7 +121,7 @@ export const THREAD_CALLS: Answered<ThreadCalls> = {
   discard: true,
   commit: true,
   unplannedClosed: true,
-  setTls: false,
+  setTls: true,
   setEndpoints: false,
   setState: false,
   wake: false,

@@ -165,7 +165,7 @@ interopTest("a certificate that soon ends is warned of once a day", OPENSSL, asy
     warn: (message, fields) => lines.push(`${fields?.["event"]}: ${message}`),
   };
   const days = holdIntervals(stack, 86_400_000);
-  const files = new TlsFiles({ log, onChange: () => {} });
+  const files = new TlsFiles({ log, onChange: () => Promise.resolve(true) });
   stack.defer(() => files.stop());
   await files.use(await files.load(config));
   const text =

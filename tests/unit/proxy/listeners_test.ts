@@ -145,11 +145,11 @@ Deno.test("a listener that does TLS itself gets another certificate only when it
   await fixture.prepare(planned(tlsWith("first")));
   await fixture.commit(service);
   assert.deepEqual(scripted.bound, ["first"]);
-  listeners.updateTls(service.asService, tlsWith("first"));
+  assert.equal(listeners.updateTls(service.asService, tlsWith("first")), true);
   listeners.updateTls(other.asService, tlsWith("not its own"));
-  listeners.updateTls(service.asService, undefined);
+  assert.equal(listeners.updateTls(service.asService, undefined), true);
   assert.deepEqual(scripted.bound, ["first"]);
-  listeners.updateTls(service.asService, tlsWith("second"));
+  assert.equal(listeners.updateTls(service.asService, tlsWith("second")), true);
   listeners.updateTls(service.asService, tlsWith("second", ["h2"]));
   assert.deepEqual(scripted.bound, ["first", "second", "second"]);
   await fixture.prepare(planned(tlsWith("second", ["h2"])));
@@ -158,6 +158,22 @@ Deno.test("a listener that does TLS itself gets another certificate only when it
   await fixture.prepare(planned(tlsWith("third")));
   await fixture.commit(service);
   assert.deepEqual(scripted.bound.slice(3), ["third"]);
+});
+
+Deno.test("Listeners.updateTls() returns false when a listener keeps its certificate, and tries again the next time", async () => {
+  using scripted = new ScriptedTls();
+  await using fixture = new Fixture();
+  const service = fixture.service("a");
+  const plan = { ...planAt(addressAt(4321)), tls: tlsWith("first"), shared: true };
+  await fixture.prepare(plan, { ...plan, address: addressAt(4322) });
+  await fixture.commit(service, service);
+  scripted.shortOf = 4321;
+  assert.equal(fixture.listeners.updateTls(service.asService, tlsWith("second")), false);
+  assert.deepEqual(service.kept, ["127.0.0.1:4321: Error: Too many open files"]);
+  assert.deepEqual(scripted.bound, ["first", "first", "second"]);
+  scripted.shortOf = undefined;
+  assert.equal(fixture.listeners.updateTls(service.asService, tlsWith("second")), true);
+  assert.deepEqual(scripted.bound, ["first", "first", "second", "second"]);
 });
 
 class Fixture implements AsyncDisposable {
@@ -212,6 +228,13 @@ class TestClients implements Disposable {
     return this.isHeld ? this.#held.promise : undefined;
   }
 
+  /** Listeners that could not be changed, with the errors. */
+  readonly kept: string[] = [];
+
+  listenerKept(listen: string, error: unknown): void {
+    this.kept.push(`${listen}: ${error}`);
+  }
+
   acceptFailed(listen: string, error: unknown): void {
     assert.fail(`${listen}: ${error}`);
   }
@@ -229,9 +252,12 @@ class TestClients implements Disposable {
 class ScriptedTls implements Disposable {
   /** The certificates listened with so far. */
   readonly bound: string[] = [];
+  /** The port for which no descriptor is left. */
+  shortOf: number | undefined;
 
   constructor() {
     mock.method(Deno, "listenTls", ({ cert, port }: { cert: string; port: number }) => {
+      if (port === this.shortOf) throw new Error("Too many open files");
       this.bound.push(cert);
       const accepting = Promise.withResolvers<Deno.TlsConn>();
       return {

@@ -39,7 +39,7 @@ export class FakeThread implements ThreadCalls {
   }
 
   discard = () => this.#record("discard");
-  setTls = (...args: Parameters<ThreadCalls["setTls"]>) => void this.#record("setTls", ...args);
+  setTls = (...args: Parameters<ThreadCalls["setTls"]>) => this.#record("setTls", ...args).then(() => true);
   setEndpoints = (...args: Parameters<ThreadCalls["setEndpoints"]>) =>
     void this.#record("setEndpoints", ...args);
   setState = (...args: Parameters<ThreadCalls["setState"]>) => void this.#record("setState", ...args);
