@@ -4,6 +4,7 @@
  */
 
 import type { z } from "zod";
+import type { FilterFactory } from "./filter.ts";
 import type { admin } from "./schema/admin_schema.ts";
 import type { acceptProxyProtocol, limits, peek } from "./schema/admission_schema.ts";
 import type { access, ConfigFile, ServiceEntry } from "./schema/config_schema.ts";
@@ -72,6 +73,8 @@ export interface ServiceConfig
   readonly routes: readonly RouteConfig[];
   /** For clients that no route matches; without it, they are refused. */
   readonly upstream: GroupConfig | undefined;
+  /** Only programs have filters. */
+  readonly filter?: FilterFactory;
 }
 
 /** What happens on the other side when one side's connection is reset. */

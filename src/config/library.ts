@@ -2,7 +2,9 @@
 
 import type { z } from "zod";
 import type { Config } from "./config.ts";
+import { ConfigError, type Problem } from "./config_error.ts";
 import { decodeConfig } from "./decode.ts";
+import { type FilterFactory, takeFilters } from "./filter.ts";
 import { configFile, type ConfigFileInput } from "./schema/config_schema.ts";
 import { group, namedGroups } from "./schema/group_schema.ts";
 import { type CamelCase, toSnakeCase } from "./schema/section.ts";
@@ -19,7 +21,15 @@ export type CamelCased<T> = T extends Uint8Array ? T
  * `unixMode` may be a number such as 0o660, and `send` and `expect` may be bytes. The names of groups in
  * `upstreams` stay as they are.
  */
-export type ProxyOptions = CamelCased<Omit<ConfigFileInput, "reload">>;
+export type ProxyOptions =
+  & CamelCased<Omit<ConfigFileInput, "reload" | "services">>
+  & { readonly services: readonly ServiceOptions[] };
+
+/** What a program can say about a service. */
+export type ServiceOptions = CamelCased<ConfigFileInput["services"][number]> & {
+  /** What the bytes of each connection pass through. It needs `workers: 1`, the default. */
+  readonly filter?: FilterFactory | undefined;
+};
 
 /**
  * Decodes the options of a program. Environment variables are not expanded.
@@ -27,7 +37,26 @@ export type ProxyOptions = CamelCased<Omit<ConfigFileInput, "reload">>;
  * @throws {ConfigError} with every problem; paths and keys are in camelCase.
  */
 export function decodeOptions(options: ProxyOptions): Config {
-  return decodeConfig(toDocument(options), { spelling: "camelCase" });
+  const { rest, filters, problems } = takeFilters(options);
+  const config = decodeRest(rest, problems);
+  const services = config.services.map((service, index) => {
+    const filter = filters[index];
+    return filter === undefined ? service : { ...service, filter };
+  });
+  return { ...config, services };
+}
+
+/** @throws {ConfigError} with the problems, and with those of filters. */
+function decodeRest(options: unknown, ofFilters: readonly Problem[]): Config {
+  let problems = ofFilters;
+  try {
+    const config = decodeConfig(toDocument(options), { spelling: "camelCase" });
+    if (problems.length === 0) return config;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    problems = [...error.problems, ...problems];
+  }
+  throw new ConfigError(problems);
 }
 
 type Schema = z.core.$ZodType | undefined;

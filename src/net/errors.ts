@@ -64,6 +64,8 @@ const CODES = {
   },
   endpoint_down: { reason: "endpoint down", retryable: true, onPurpose: true },
   endpoints_full: { reason: "every endpoint full" },
+  filter_closed: { reason: "closed by a filter", onPurpose: true },
+  filter_error: { reason: "error in a filter" },
   half_close_timeout: { reason: "half-close timeout" },
   host_unreachable: { reason: "host unreachable", retryable: true, errors: ["EHOSTUNREACH"] },
   idle_timeout: { reason: "idle timeout" },

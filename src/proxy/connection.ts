@@ -14,6 +14,7 @@ import { commonNameText } from "../wire/certificate/distinguished_name.ts";
 import { Entry } from "./admission.ts";
 import { ClientFacts } from "./client_facts.ts";
 import type { Service, Target } from "./service.ts";
+import { addStages } from "./stages.ts";
 import type { TlsTermination } from "./tls_termination.ts";
 
 /** Replaces the address of a client that disconnected early. */
@@ -71,7 +72,10 @@ export class Connection {
       entry.letIn();
       using lease = await this.#connect(target, facts, record);
       const outcome = await this.#relay(lease, record);
-      if (outcome.kind === "failed") lease.failed(outcome.error, record.fromUpstream.bytes);
+      if (outcome.kind === "failed") {
+        lease.failed(outcome.error, record.fromUpstream.bytes);
+        if (outcome.error.code === "filter_error") this.#service.filterFailed(outcome.error.cause, record);
+      }
       this.#end(record, endOfRelay(outcome));
     } catch (cause) {
       this.#fail(this.#aborted ?? proxyErrorOf(cause, "proxy"), record);
@@ -162,12 +166,13 @@ export class Connection {
       client: this.#client,
       upstream: lease.conn,
       bufferSize: config.bufferSize,
-      rates: config.limits,
+      connection: record,
       reset: config.reset,
       fromClient: record.fromClient,
       fromUpstream: record.fromUpstream,
       idleClock,
     });
+    addStages(relay, config);
     lease.whenDown((error) => relay.abort(error));
     return relay.run();
   }

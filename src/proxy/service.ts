@@ -9,7 +9,7 @@ import { LifetimeClock } from "../net/timers/lifetime_clock.ts";
 import type { AccessLog } from "../observe/log/access_log.ts";
 import { DebugLines } from "../observe/log/debug_lines.ts";
 import type { EventFeed } from "../observe/events/event_feed.ts";
-import type { ServiceLedger } from "../observe/counters/ledger.ts";
+import type { ConnectionRecord, ServiceLedger } from "../observe/counters/ledger.ts";
 import type { Log } from "../observe/log/log.ts";
 import { Connector } from "../upstream/connector.ts";
 import type { Group } from "../upstream/group.ts";
@@ -201,6 +201,18 @@ export class Service {
 
   onShortage(): void {
     this.#parts.onShortage();
+  }
+
+  /** The filter of a connection failed: its author needs the stack. */
+  filterFailed(cause: unknown, { id, client }: ConnectionRecord): void {
+    const { name: service } = this.config;
+    this.#parts.log.error(`${service}: a filter failed, and its connection was closed`, {
+      event: "filter_failed",
+      service,
+      id,
+      client,
+      detail: cause instanceof Error ? cause.stack ?? cause.message : String(cause),
+    });
   }
 
   /** It ends: whoever finds no place does not wait for one. */

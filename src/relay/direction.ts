@@ -3,23 +3,26 @@
 import { RelayBuffer } from "../net/buffers.ts";
 import { bulkTurns } from "./bulk_turns.ts";
 import type { Conn } from "../net/socket/conn.ts";
-import { type Peer, proxyErrorOf } from "../net/errors.ts";
+import { type Peer, type ProxyError, proxyErrorOf } from "../net/errors.ts";
+import { type ChainHost, StageChain } from "./stage_chain.ts";
+import { type PlacedStage, stageError } from "./stages.ts";
 import {
   type ByteCount,
+  ConnSource,
   ConnWriter,
   countingStream,
   type FlowObserver,
-  readableFrom,
+  type ReadHandlers,
+  StageSink,
   writableTo,
 } from "./streams.ts";
-import { bufferForRate, throttlingStream } from "./throttle.ts";
 
 /** A read of this many bytes, or a full buffer, is no message: from then on the direction runs through streams. */
 const BULK = 32 * 1024;
 
 /** The relay that a direction belongs to. */
 export interface DirectionObserver extends FlowObserver {
-  /** The direction has finished, or failed. */
+  /** The direction has come further: it has finished, failed, or has nothing more to deliver. */
   onSettled(): void;
 }
 
@@ -33,12 +36,9 @@ export interface DirectionEnds {
   readonly observer: DirectionObserver;
 }
 
-export interface DirectionOptions {
-  /** Bytes a second; 0 is no limit. */
-  readonly rate: number;
-  /** The largest buffer, in bytes. */
-  readonly bufferSize: number;
-}
+/** Writes of chunks that have their own buffers use none. */
+const NO_BUFFER = new RelayBuffer(1);
+const BY_HAND = { preventClose: true };
 
 /**
  * Bytes from one connection to the other, until the first has finished sending.
@@ -48,97 +48,242 @@ export interface DirectionOptions {
  * beside 32 KiB, but for a request of forty bytes they doubled the CPU time (see tests/bench), and the objects
  * alone were half the memory of an idle connection. What is done by hand is done in callbacks made once for each
  * direction: with async functions a connection of one request left 25 KB to the garbage collector instead of 20.
+ *
+ * While there are stages, all bytes run through streams. The first stage has a direction go over to them, and the last
+ * one that leaves has it come back, each at the end of a chunk.
  */
-export class Direction {
+export class Direction implements ReadHandlers, ChainHost {
   readonly #ends: DirectionEnds;
-  readonly #rate: number;
   readonly #buffer: RelayBuffer;
   readonly #writer: ConnWriter;
   /** A read of so many bytes is bulk. */
   readonly #bulk: number;
-  /** Ends the waiting for the rate. */
-  readonly #waiting: AbortController | undefined;
+  /** Has the reads while bytes run through streams. */
+  #source: ConnSource | undefined;
+  #chain: StageChain | undefined;
+  /** What was read while one way of reading had ended and the next had not begun. */
+  #early: { readonly length: number | null } | undefined;
+  #isStarted = false;
+  /** All bytes are written, and the FIN follows. */
+  #isEnding = false;
+  /** A stage has ended the stream: what else comes goes nowhere. */
+  #isDiscarding = false;
+  /** Only a read is under way, which ends with its connection. */
+  #isResting = false;
   /** The source's FIN was passed on. */
   isFinished = false;
-  /** Finished or failed. */
+  /** Finished or failed, and no read is under way. */
   isSettled = false;
 
-  constructor(ends: DirectionEnds, { rate, bufferSize }: DirectionOptions) {
+  /** @param bufferSize The largest buffer, in bytes. */
+  constructor(ends: DirectionEnds, bufferSize: number) {
     const { sink: conn, to: side, observer } = ends;
-    const buffer = new RelayBuffer(rate > 0 ? bufferForRate(rate, bufferSize) : bufferSize);
+    const buffer = new RelayBuffer(bufferSize);
     this.#ends = ends;
-    this.#rate = rate;
     this.#buffer = buffer;
     this.#writer = new ConnWriter({ conn, side, buffer, observer });
-    this.#bulk = rate > 0 ? 0 : Math.min(BULK, buffer.largest);
-    if (rate > 0) this.#waiting = new AbortController();
+    this.#bulk = Math.min(BULK, buffer.largest);
   }
 
   /** Bytes were read that are not written yet. */
   get isBusy(): boolean {
-    return this.#buffer.isBusy;
+    const source = this.#source;
+    if (source === undefined || this.#chain?.isRunning !== true) return this.#buffer.isBusy;
+    // Once nothing more is read, stages are flushed. Before that, one that changes the number of bytes seems busy.
+    return source.ending !== undefined || source.bytes !== this.#chain.delivered;
+  }
+
+  /** Neither reads nor writes what matters to anybody: it has passed the end on, or has failed. */
+  get isOver(): boolean {
+    return this.isFinished || this.isSettled;
   }
 
   /** Begins to read. To be called once. */
   start(): void {
+    this.#isStarted = true;
     this.#read();
   }
 
-  stopWaiting(): void {
-    this.#waiting?.abort();
+  /** Adds a stage behind the others. A direction that has ended takes none. */
+  addStage(placed: PlacedStage): void {
+    if (this.#isEnding || this.isOver) return placed.dispose();
+    const { to: side, sink: conn, observer } = this.#ends;
+    this.#chain ??= new StageChain(this, new StageSink({ conn, side, buffer: NO_BUFFER, observer }));
+    this.#chain.add(placed);
+  }
+
+  /** Resolves when bytes no longer pass the stage, and what it held back has gone before them. */
+  removeStage(placed: PlacedStage): Promise<void> {
+    return this.#chain?.remove(placed) ?? Promise.resolve();
+  }
+
+  /** The relay has failed: what stages hold is delivered, unless the relay still reads from this side. */
+  stop(): void {
+    const { from, observer } = this.#ends;
+    if (this.#chain?.isRunning === true && observer.stopped(from) !== undefined) this.#source!.stop();
+  }
+
+  /** Both connections are closed: nothing waits for stages any longer. */
+  abort(): void {
+    const wasRunning = this.#chain?.isRunning === true;
+    this.#chain?.abort();
+    if (wasRunning) this.#leaveStages();
   }
 
   readonly #read = (): void => {
     const { from, source, observer } = this.#ends;
-    if (observer.stopped(from) === undefined) {
-      source.read(this.#buffer.take()).then(this.#onRead, this.#onReadError);
+    if (this.#chain?.isWanted === true) this.#enterStages(0, false);
+    else if (observer.stopped(from) === undefined) {
+      source.read(this.#buffer.take()).then(this.onRead, this.onReadError);
     } else {
       this.#buffer.unused();
       this.#settle();
     }
   };
 
-  readonly #onRead = (length: number | null): void => {
+  readonly onRead = (length: number | null): void => {
+    if (this.#source !== undefined) return this.#onStreamRead(this.#source, length);
     const { from, count, observer } = this.#ends;
     if (length === null) {
       this.#buffer.unused();
       observer.onEnd(from);
-      return this.#end();
+      return this.#isDiscarding ? this.#settle() : this.#end();
     }
     observer.onActivity();
-    if (length >= this.#bulk) return this.#stream(length);
+    if (length >= this.#bulk && !this.#isDiscarding) return this.#stream(length);
     count.add(length);
+    if (this.#isDiscarding) return this.#read();
     this.#writer.send(this.#buffer.filled(length), this.#read, this.#onError);
   };
 
-  readonly #onReadError = (cause: unknown): void => {
+  readonly onReadError = (cause: unknown): void => {
+    if (this.#source !== undefined) {
+      this.#source.onReadError(cause);
+      if (this.#isResting) this.#settle();
+      return;
+    }
     this.#buffer.unused();
     this.#onError(proxyErrorOf(cause, this.#ends.from));
   };
 
-  /** The source has finished sending. */
+  #onStreamRead(source: ConnSource, length: number | null): void {
+    if (source.ending === undefined) return source.onRead(length);
+    source.isReading = false;
+    if (source.ending === "detached") this.#early = { length };
+    else {
+      this.#buffer.unused();
+      if (this.#isResting) this.#settle();
+    }
+  }
+
+  /** The source has finished sending, or a stage has ended the stream. */
   #end(): void {
+    this.#isEnding = true;
     const closing = this.#writer.close();
     if (closing === undefined) this.#onFinished();
     else closing.then(this.#onFinished, this.#onError);
   }
 
+  /** Bulk, which the buffer has the first bytes of. */
   #stream(first: number): void {
-    const { from: side, source: conn, count, observer } = this.#ends;
-    const counted = readableFrom({ conn, side, buffer: this.#buffer, observer }, first)
-      .pipeThrough(countingStream(count));
-    const limited = this.#waiting === undefined
-      ? counted
-      : counted.pipeThrough(throttlingStream(this.#rate, this.#waiting.signal));
+    const { count } = this.#ends;
+    const source = this.#source = new ConnSource(this.#flow, { first });
     bulkTurns.enter();
-    limited.pipeTo(writableTo(this.#writer))
+    source.stream.pipeThrough(countingStream(count)).pipeTo(writableTo(this.#writer), BY_HAND)
       .finally(() => bulkTurns.leave())
-      .then(this.#onFinished, this.#onError);
+      .then(this.#onStreamEnd, this.#onError);
+  }
+
+  /** From now on all bytes pass the stages, those included that the buffer has and those of a read under way. */
+  #enterStages(first: number, isReading: boolean): void {
+    const chain = this.#chain!;
+    const source = this.#source = new ConnSource(this.#flow, {
+      first,
+      isReading,
+      largestChunk: () => chain.largestChunk,
+    });
+    bulkTurns.enter();
+    chain.run(source.stream.pipeThrough(countingStream(this.#ends.count, false)));
+  }
+
+  get #flow() {
+    const { source: conn, from: side, observer } = this.#ends;
+    return { conn, side, buffer: this.#buffer, observer, onRead: this.onRead, onReadError: this.onReadError };
+  }
+
+  onWanted(): void {
+    if (!this.#isStarted || this.#isEnding || this.isOver) return;
+    if (this.#source !== undefined) this.#source.detach();
+    else if (!this.#buffer.isBusy) this.#enterStages(0, true);
+    // Else once the write under way is over.
+  }
+
+  onEmpty(): void {
+    this.#source!.detach();
+  }
+
+  onFailure(cause: unknown): void {
+    this.#source!.stop();
+    this.#ends.observer.onFailure(stageError(cause));
+  }
+
+  onBroken(error: ProxyError): void {
+    this.#source!.stop();
+    this.#ends.observer.onFailure(error);
+    this.#leaveStages();
+  }
+
+  onEnd(): void {
+    bulkTurns.leave();
+    this.#onStreamEnd();
+  }
+
+  readonly #onStreamEnd = (): void => {
+    const source = this.#source!;
+    const { ending } = source;
+    if (ending === "stopped") return this.#rest();
+    this.#source = undefined;
+    if (ending === "finished") return this.#end();
+    if (ending === undefined) {
+      this.#isDiscarding = true;
+      source.detach();
+      this.#ends.observer.onEnd(this.#ends.from);
+      this.#end();
+    }
+    this.#goOn(source.isReading);
+  };
+
+  /** Reads on, as the stages want it: bulk or stages have come to the end of a chunk. */
+  #goOn(isReading: boolean): void {
+    const early = this.#early;
+    this.#early = undefined;
+    const isWanted = this.#chain?.isWanted === true;
+    if (early !== undefined && isWanted && early.length !== null) {
+      this.#ends.observer.onActivity();
+      this.#enterStages(early.length, false);
+    } else if (early !== undefined) this.onRead(early.length);
+    else if (!isReading) this.#read();
+    else if (isWanted) this.#enterStages(0, true);
+  }
+
+  /** Nothing passes stages any more, of a direction that has failed. */
+  #leaveStages(): void {
+    bulkTurns.leave();
+    this.#source!.stop();
+    this.#rest();
+  }
+
+  /** Nothing is under way but a read, perhaps: it ends when the connections are closed. */
+  #rest(): void {
+    this.#isResting = this.#source!.isReading;
+    if (this.#isResting) this.#ends.observer.onSettled();
+    else this.#settle();
   }
 
   readonly #onFinished = (): void => {
     this.isFinished = true;
-    this.#settle();
+    if (this.#isDiscarding) this.#ends.observer.onSettled();
+    else this.#settle();
   };
 
   readonly #onError = (cause: unknown): void => {
@@ -148,6 +293,7 @@ export class Direction {
   };
 
   #settle(): void {
+    if (this.isSettled) return;
     this.isSettled = true;
     this.#ends.observer.onSettled();
   }

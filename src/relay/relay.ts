@@ -4,6 +4,16 @@ import type { Conn } from "../net/socket/conn.ts";
 import { Direction, type DirectionObserver } from "./direction.ts";
 import { type Peer, ProxyError } from "../net/errors.ts";
 import type { IdleClock, Watched } from "../net/timers/idle_clock.ts";
+import {
+  checkTransform,
+  PlacedStage,
+  type StageConnection,
+  stageContext,
+  stageError,
+  type StageFactory,
+  type StageTarget,
+  type Way,
+} from "./stages.ts";
 import type { ByteCount } from "./streams.ts";
 
 /** How long writes already begun may take once the connection has failed, in milliseconds. */
@@ -19,8 +29,8 @@ export interface RelayOptions {
   readonly upstream: Conn;
   /** Largest relay buffer, in bytes. */
   readonly bufferSize: number;
-  /** Limits in bytes a second; 0 is none. */
-  readonly rates: { readonly upload: number; readonly download: number };
+  /** For its stages. */
+  readonly connection: StageConnection;
   /** `pass`: a reset by one side becomes a reset of the other. */
   readonly reset: "close" | "pass";
   readonly fromClient: ByteCount;
@@ -36,7 +46,7 @@ export type RelayOutcome =
   | { readonly kind: "failed"; readonly error: ProxyError };
 
 /** Relays one connection. Made once both sides are connected, and used once. */
-export class Relay implements DirectionObserver, Watched {
+export class Relay implements DirectionObserver, StageTarget, Watched {
   readonly #options: RelayOptions;
   readonly #upload: Direction;
   readonly #download: Direction;
@@ -49,19 +59,21 @@ export class Relay implements DirectionObserver, Watched {
   #isResetAfterClose = false;
   #lastWrites: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
+  /** Ends what stages wait for. */
+  readonly #leaving: AbortController[] = [];
   /** Counts reads that brought bytes, from either side: what the idle clock looks at. */
   activity = 0;
 
   constructor(options: RelayOptions) {
-    const { client, upstream, fromClient, fromUpstream, bufferSize, rates } = options;
+    const { client, upstream, fromClient, fromUpstream, bufferSize } = options;
     this.#options = options;
     this.#upload = new Direction(
       { from: "client", source: client, to: "upstream", sink: upstream, count: fromClient, observer: this },
-      { rate: rates.upload, bufferSize },
+      bufferSize,
     );
     this.#download = new Direction(
       { from: "upstream", source: upstream, to: "client", sink: client, count: fromUpstream, observer: this },
-      { rate: rates.download, bufferSize },
+      bufferSize,
     );
   }
 
@@ -72,10 +84,52 @@ export class Relay implements DirectionObserver, Watched {
 
   /** Relays until both sides have finished or one has failed; both connections are closed then. Never rejects. */
   run(): Promise<RelayOutcome> {
+    if (this.#failure !== undefined) return Promise.resolve({ kind: "failed", error: this.#failure });
     this.#watch = this.#options.idleClock.watch(this);
     this.#upload.start();
     this.#download.start();
     return this.#outcome.promise;
+  }
+
+  /**
+   * Adds a stage behind the others of its direction; from the end of a chunk on, all bytes pass it. Undefined when the
+   * factory makes none or throws, which ends the connection.
+   */
+  addStage(way: Way, factory: StageFactory): PlacedStage | undefined {
+    if (this.#failure !== undefined || this.#closed) return undefined;
+    const leaving = new AbortController();
+    const position = this.#leaving.push(leaving) - 1;
+    try {
+      const context = stageContext(this.#options.connection, this, { signal: leaving.signal, position });
+      const stage = factory(context);
+      if (stage === undefined) return undefined;
+      checkTransform(stage.transform);
+      const placed = new PlacedStage(way, stage, leaving);
+      this.#directionOf(way).addStage(placed);
+      return placed;
+    } catch (cause) {
+      this.onFailure(stageError(cause));
+      return undefined;
+    }
+  }
+
+  /** Resolves when bytes no longer pass the stage. What it held back has gone before them, unless the connection ended. */
+  removeStage(placed: PlacedStage): Promise<void> {
+    return this.#directionOf(placed.way).removeStage(placed);
+  }
+
+  /** A stage closes the connection. */
+  close(): void {
+    this.onFailure(new ProxyError("filter_closed", "proxy"));
+  }
+
+  /** A stage resets both sides. */
+  reset(): void {
+    if (this.#closed) return;
+    const { client, upstream } = this.#options;
+    client.reset();
+    upstream.reset();
+    this.abort(new ProxyError("filter_closed", "proxy"));
   }
 
   /** Ends both ways: no more reads, what was read is written for at most a second, then both are closed. */
@@ -84,6 +138,8 @@ export class Relay implements DirectionObserver, Watched {
     this.#failure = error;
     this.#isResetAfterClose = this.#isAfterClose(error);
     this.#lastWrites = setTimeout(() => this.#closeBoth(), LAST_WRITES);
+    this.#upload.stop();
+    this.#download.stop();
     this.#closeWhenDelivered();
   }
 
@@ -121,11 +177,12 @@ export class Relay implements DirectionObserver, Watched {
     return (side === "upstream" ? this.#download : this.#upload).isFinished;
   }
 
-  /** A direction has finished, or failed with what {@linkcode onFailure} was told. */
+  /** A direction has finished, or failed with what {@linkcode onFailure} was told, or has delivered what it held. */
   onSettled(): void {
     if (this.#failure !== undefined) this.#closeWhenDelivered();
-    if (!this.#upload.isSettled || !this.#download.isSettled) return;
+    if (!this.#upload.isOver || !this.#download.isOver) return;
     this.#closeBoth();
+    if (!this.#upload.isSettled || !this.#download.isSettled) return;
     this.#watch?.[Symbol.dispose]();
     this.#outcome.resolve(this.#howItEnded());
   }
@@ -167,8 +224,6 @@ export class Relay implements DirectionObserver, Watched {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#lastWrites);
-    this.#upload.stopWaiting();
-    this.#download.stopWaiting();
     const { client, upstream, reset } = this.#options;
     const broken = reset === "pass" && this.#failure?.isReset === true ? this.#failure.side : undefined;
     // A side that already got its FIN has the whole answer; a RST could take it away from there again.
@@ -176,6 +231,13 @@ export class Relay implements DirectionObserver, Watched {
     if (broken === "upstream" && !this.#download.isFinished) client.reset();
     client.close();
     upstream.close();
+    for (const leaving of this.#leaving) leaving.abort();
+    this.#upload.abort();
+    this.#download.abort();
+  }
+
+  #directionOf(way: Way): Direction {
+    return way === "upload" ? this.#upload : this.#download;
   }
 }
 

@@ -42,6 +42,12 @@ export interface FlowEnd {
   readonly observer: FlowObserver;
 }
 
+/** What the reads of a source are answered with. Its direction passes them on, as long as the source has not ended. */
+export interface ReadHandlers {
+  readonly onRead: (count: number | null) => void;
+  readonly onReadError: (cause: unknown) => void;
+}
+
 /** No queue in front of a reader: bytes nobody asks for stay in the kernel, where they stop the sender. */
 const UNQUEUED = { highWaterMark: 0 };
 /**
@@ -50,19 +56,15 @@ const UNQUEUED = { highWaterMark: 0 };
  */
 const ROOMY = { highWaterMark: 2 };
 
-/** A stream of what `end.conn` sends, beginning with the `first` bytes, already read into its buffer. */
-export function readableFrom(end: FlowEnd, first: number): ReadableStream<Uint8Array> {
-  return new ReadableStream(new ConnSource(end, first), UNQUEUED);
-}
-
 /** A stream into the connection of `writer`. */
 export function writableTo(writer: ConnWriter): WritableStream<Uint8Array> {
   return new WritableStream(writer, ROOMY);
 }
 
 /** A TransformStream that passes chunks on unchanged and counts their bytes. */
-export function countingStream(count: ByteCount): TransformStream<Uint8Array, Uint8Array> {
-  return new TransformStream(new ByteCounter(count), ROOMY, ROOMY);
+export function countingStream(count: ByteCount, isRoomy = true): TransformStream<Uint8Array, Uint8Array> {
+  const counter = new ByteCounter(count);
+  return isRoomy ? new TransformStream(counter, ROOMY, ROOMY) : new TransformStream(counter);
 }
 
 class ByteCounter implements Transformer<Uint8Array, Uint8Array> {
@@ -78,17 +80,47 @@ class ByteCounter implements Transformer<Uint8Array, Uint8Array> {
   }
 }
 
-/** Cancelled only after a failed write, during which no read is in progress: there is one buffer. */
-class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
-  readonly #end: FlowEnd;
-  #first: number;
-  #controller: ReadableStreamDefaultController<Uint8Array> | undefined;
-  /** A read is in progress, or waits for its turn. */
-  #isReading = false;
+export interface SourceOptions {
+  /** So many bytes were read into the buffer already. */
+  readonly first?: number;
+  /** A read is under way already. */
+  readonly isReading?: boolean;
+  /** Gives each chunk a buffer of its own, as stages may keep it, and says how many bytes may be read at once. */
+  readonly largestChunk?: () => number;
+}
 
-  constructor(end: FlowEnd, first: number) {
+/**
+ * Why a source gives no more: its peer has finished sending; the relay reads no more, or the connection broke; its
+ * direction goes on without it.
+ */
+export type SourceEnd = "finished" | "stopped" | "detached";
+
+/** Reads a connection into a stream. */
+export class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
+  readonly stream: ReadableStream<Uint8Array>;
+  /** A read is under way. */
+  isReading: boolean;
+  ending: SourceEnd | undefined;
+  /** The bytes so far. */
+  bytes = 0;
+  readonly #end: FlowEnd & ReadHandlers;
+  readonly #largestChunk: (() => number) | undefined;
+  readonly #first: number;
+  #controller!: ReadableStreamDefaultController<Uint8Array>;
+  /** The stream waits for a chunk. */
+  #isAsked = false;
+
+  constructor(end: FlowEnd & ReadHandlers, { first = 0, isReading = false, largestChunk }: SourceOptions) {
     this.#end = end;
     this.#first = first;
+    this.isReading = isReading;
+    this.#largestChunk = largestChunk;
+    this.stream = new ReadableStream(this, UNQUEUED);
+  }
+
+  start(controller: ReadableStreamDefaultController<Uint8Array>): void {
+    this.#controller = controller;
+    if (this.#first > 0) this.#give(this.#first);
   }
 
   /**
@@ -96,57 +128,81 @@ class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
    * ask twice for one chunk, because it does not know that a read is in progress. There is one buffer, so
    * there is one read at a time.
    */
-  pull(controller: ReadableStreamDefaultController<Uint8Array>): void {
-    const { buffer } = this.#end;
-    if (this.#first > 0) {
-      const count = this.#first;
-      this.#first = 0;
-      controller.enqueue(buffer.filled(count));
-      return;
+  pull(): void {
+    if (this.#isAsked) return;
+    this.#isAsked = true;
+    if (!this.isReading) this.#end.buffer.whenWritten(this.#takeTurn);
+  }
+
+  cancel(): void {
+    this.ending ??= "stopped";
+  }
+
+  /** The result of a read that was begun before it ended. */
+  onRead(count: number | null): void {
+    const { buffer, observer, side } = this.#end;
+    this.isReading = false;
+    if (count === null) {
+      buffer.unused();
+      observer.onEnd(side);
+      this.#finish("finished");
+    } else if (this.#stopsNow()) buffer.unused();
+    else {
+      observer.onActivity();
+      this.#isAsked = false;
+      this.#give(count);
     }
-    if (this.#isReading) return;
-    this.#isReading = true;
-    this.#controller = controller;
-    buffer.whenWritten(this.#takeTurn);
+  }
+
+  onReadError(cause: unknown): void {
+    const { buffer, observer, side } = this.#end;
+    this.isReading = false;
+    buffer.unused();
+    observer.onFailure(proxyErrorOf(cause, side));
+    if (this.ending === "detached") this.ending = "stopped";
+    this.stop();
+  }
+
+  /** Ends the stream behind what it has given. Others deal with a read that is under way. */
+  detach(): void {
+    this.#finish("detached");
+  }
+
+  stop(): void {
+    this.#finish("stopped");
   }
 
   readonly #takeTurn = (): void => bulkTurns.take(this.#read);
 
   readonly #read = (): void => {
-    const { conn, buffer } = this.#end;
-    if (this.#stop()) return buffer.unused();
-    conn.read(buffer.take()).then(this.#onRead, this.#onError);
+    const { conn, buffer, onRead, onReadError } = this.#end;
+    if (this.ending !== undefined) return;
+    if (this.#stopsNow()) return buffer.unused();
+    this.isReading = true;
+    conn.read(buffer.take(this.#largestChunk?.())).then(onRead, onReadError);
   };
 
   /** Ends the stream when the relay reads no more from this side. */
-  #stop(): boolean {
-    const error = this.#end.observer.stopped(this.#end.side);
-    if (error === undefined) return false;
-    this.#controller!.error(error);
+  #stopsNow(): boolean {
+    if (this.#end.observer.stopped(this.#end.side) === undefined) return false;
+    this.stop();
     return true;
   }
 
-  readonly #onRead = (count: number | null): void => {
-    const { buffer, observer, side } = this.#end;
-    if (count === null) {
-      buffer.unused();
-      observer.onEnd(side);
-      this.#controller!.close();
-    } else if (this.#stop()) buffer.unused();
-    else {
-      observer.onActivity();
-      this.#isReading = false;
-      this.#controller!.enqueue(buffer.filled(count));
-    }
-  };
+  #give(count: number): void {
+    const { buffer } = this.#end;
+    const bytes = buffer.filled(count);
+    this.bytes += count;
+    if (this.#largestChunk === undefined) return this.#controller.enqueue(bytes);
+    this.#controller.enqueue(bytes.slice());
+    buffer.written();
+  }
 
-  readonly #onError = (cause: unknown): void => {
-    const { buffer, observer, side } = this.#end;
-    buffer.unused();
-    const error = proxyErrorOf(cause, side);
-    observer.onFailure(error);
-    this.#controller!.error(error);
-  };
+  #finish(ending: SourceEnd): void {
+    if (this.ending !== undefined) return;
+    this.ending = ending;
+    this.#controller.close();
+  }
 }
 
 /** Writes to a connection: the sink of a stream, or by itself. */
@@ -200,5 +256,29 @@ export class ConnWriter implements UnderlyingSink<Uint8Array> {
     const { side, buffer } = this.#end;
     buffer.abandoned();
     return proxyErrorOf(cause, side);
+  }
+}
+
+/** Writes what comes out of stages. */
+export class StageSink implements UnderlyingSink<Uint8Array> {
+  readonly stream: WritableStream<Uint8Array> = new WritableStream(this);
+  readonly #writer: ConnWriter;
+  readonly #observer: FlowObserver;
+  /** The bytes so far. */
+  bytes = 0;
+
+  /** @param end Its buffer is not used: each chunk has its own. */
+  constructor(end: FlowEnd) {
+    this.#writer = new ConnWriter(end);
+    this.#observer = end.observer;
+  }
+
+  /** @throws {TypeError} when a stage sends something else than bytes. */
+  async write(chunk: unknown): Promise<void> {
+    if (!(chunk instanceof Uint8Array)) throw new TypeError("The chunks of a filter must be Uint8Arrays");
+    if (chunk.byteLength > 0) await this.#writer.write(chunk);
+    this.bytes += chunk.byteLength;
+    // A stage may hold more than its sender will send for long.
+    this.#observer.onActivity();
   }
 }

@@ -13,7 +13,8 @@ const MAY_IMPORT: Record<string, { code: string[]; types?: string[] }> = {
   wire: { code: [] },
   files: { code: [] },
   shared: { code: [] },
-  faults: { code: [] },
+  // A fault is a stage, of which the relay says what it is.
+  faults: { code: [], types: ["relay"] },
   net: { code: ["wire", "files"] },
   relay: { code: ["net", "faults"] },
   observe: { code: ["files", "shared", "net/errors.ts"] },

@@ -86,7 +86,13 @@ Deno.test("ProxyError.isReset holds for connections that a peer broke", () => {
 });
 
 Deno.test("isOnPurpose() holds for what an operator or the configuration causes", () => {
-  assert.deepEqual(codesWhere(isOnPurpose), ["endpoint_down", "killed", "lifetime", "shutdown"]);
+  assert.deepEqual(codesWhere(isOnPurpose), [
+    "endpoint_down",
+    "filter_closed",
+    "killed",
+    "lifetime",
+    "shutdown",
+  ]);
 });
 
 Deno.test("ProxyError.reason names the peer at fault, but not of a refusal or of the proxy", () => {

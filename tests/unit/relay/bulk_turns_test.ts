@@ -4,6 +4,7 @@ import { BulkTurns } from "../../../src/relay/bulk_turns.ts";
 import { IdleClock } from "../../../src/net/timers/idle_clock.ts";
 import { Relay } from "../../../src/relay/relay.ts";
 import { EndlessConn } from "./endless_conn.ts";
+import { CONNECTION } from "./relay_fixture.ts";
 
 /** For bulk to go on within five seconds. */
 const LOOKS = 1000;
@@ -19,7 +20,7 @@ Deno.test("streams that never have to wait leave the thread to others", async ()
     client: source,
     upstream: sink,
     bufferSize: 64 * 1024,
-    rates: { upload: 0, download: 0 },
+    connection: CONNECTION,
     reset: "close",
     fromClient: { bytes: 0, add: () => {} },
     fromUpstream: { bytes: 0, add: () => {} },

@@ -3,6 +3,8 @@
 import { setImmediate } from "node:timers/promises";
 import type { Peer } from "../../../src/net/errors.ts";
 import { Relay, type RelayOptions, type RelayOutcome } from "../../../src/relay/relay.ts";
+import type { StageConnection, Way } from "../../../src/relay/stages.ts";
+import { throttle } from "../../../src/relay/throttle.ts";
 import { FakeConn } from "../../support/fakes/fake_conn.ts";
 
 /** A connection whose peer takes what is written when the test says so. */
@@ -55,18 +57,21 @@ export class RelayFixture {
   watched = 0;
   hasEnded = false;
 
-  constructor(options: Partial<RelayOptions> = {}) {
+  constructor({ rates, ...options }: Partial<RelayOptions> & { readonly rates?: Rates } = {}) {
     this.relay = new Relay({
       client: this.client,
       upstream: this.upstream,
       bufferSize: 64 * 1024,
-      rates: { upload: 0, download: 0 },
+      connection: CONNECTION,
       reset: "close",
       fromClient: tally(),
       fromUpstream: tally(),
       idleClock: { watch: () => this.#watch() } as unknown as RelayOptions["idleClock"],
       ...options,
     });
+    for (const way of ["upload", "download"] as const) {
+      if (rates !== undefined && rates[way] > 0) this.relay.addStage(way, throttle(rates[way]));
+    }
     this.outcome = this.relay.run();
     this.outcome.then(() => this.hasEnded = true);
   }
@@ -94,6 +99,17 @@ export class RelayFixture {
     return { [Symbol.dispose]: () => this.watched -= 1 };
   }
 }
+
+/** In bytes a second; 0 is no limit. */
+export type Rates = Readonly<Record<Way, number>>;
+
+export const CONNECTION: StageConnection = {
+  id: 7,
+  service: "db",
+  client: "192.0.2.7:40123",
+  serverName: "db.test",
+  endpoint: "192.0.2.1:5432",
+};
 
 export function tally() {
   return {

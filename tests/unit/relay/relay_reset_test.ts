@@ -6,6 +6,7 @@ import type { Peer } from "../../../src/net/errors.ts";
 import { IdleClock } from "../../../src/net/timers/idle_clock.ts";
 import { Relay, type RelayOutcome } from "../../../src/relay/relay.ts";
 import { FakeConn } from "../../support/fakes/fake_conn.ts";
+import { CONNECTION } from "./relay_fixture.ts";
 
 /** The largest farewell, and one byte more. */
 const FAREWELL = "x".repeat(100);
@@ -102,7 +103,7 @@ class Fixture {
       client: this.client,
       upstream: this.upstream,
       bufferSize: 64 * 1024,
-      rates: { upload: 0, download: 0 },
+      connection: CONNECTION,
       reset,
       fromClient: tally(),
       fromUpstream: tally(),

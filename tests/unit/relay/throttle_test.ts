@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
-import { bufferForRate, throttlingStream } from "../../../src/relay/throttle.ts";
+import { FakeTime } from "../../support/fakes/fake_time.ts";
+import { stageContext } from "../../../src/relay/stages.ts";
+import { largestChunkAt, throttle } from "../../../src/relay/throttle.ts";
+import { CONNECTION } from "./relay_fixture.ts";
 
 const RATE = 100_000;
 
 Deno.test("bytes pass at the rate on average, and no more than 100 ms of it at once", async () => {
-  const size = bufferForRate(RATE, 1 << 20);
+  const size = largestChunkAt(RATE);
   const passed: { at: number; bytes: number }[] = [];
   const startedAt = performance.now();
   await ReadableStream.from(chunks(size, 10))
@@ -36,14 +39,39 @@ Deno.test("aborting ends the wait", async () => {
   const stream = ReadableStream.from(chunks(1000, 2)).pipeThrough(throttlingStream(1, stop.signal));
   const drained = Array.fromAsync(stream);
   stop.abort();
-  assert.equal((await drained).length, 2);
+  assert.equal((await drained).reduce((sum, { byteLength }) => sum + byteLength, 0), 2000);
 });
 
-Deno.test("the buffer for a rate holds 50 ms of it, at least a byte, at most buffer_size", () => {
-  assert.equal(bufferForRate(RATE, 1 << 20), 5000);
-  assert.equal(bufferForRate(1, 1 << 20), 1);
-  assert.equal(bufferForRate(1e9, 4096), 4096);
+Deno.test("the largest chunk for a rate is 50 ms of it, and at least a byte", () => {
+  assert.equal(largestChunkAt(RATE), 5000);
+  assert.equal(largestChunkAt(1), 1);
+  assert.equal(throttle(RATE)(contextUntil(new AbortController().signal))!.largestChunk, 5000);
 });
+
+Deno.test("a chunk that a stage has made larger passes in pieces, each at its time", async () => {
+  using time = new FakeTime();
+  const passed: number[] = [];
+  const done = ReadableStream.from([new Uint8Array(250)]).pipeThrough(
+    throttlingStream(1000, new AbortController().signal),
+  )
+    .pipeTo(new WritableStream({ write: ({ byteLength }) => void passed.push(byteLength) }));
+  await time.advance(50);
+  assert.deepEqual(passed, [50, 50]);
+  await time.advance(100);
+  assert.deepEqual(passed, [50, 50, 50, 50]);
+  await time.advance(50);
+  await done;
+  assert.deepEqual(passed, [50, 50, 50, 50, 50]);
+});
+
+function throttlingStream(rate: number, signal: AbortSignal) {
+  return throttle(rate)(contextUntil(signal))!.transform;
+}
+
+function contextUntil(signal: AbortSignal) {
+  const nothing = () => {};
+  return stageContext(CONNECTION, { close: nothing, reset: nothing }, { signal, position: 0 });
+}
 
 function* chunks(size: number, count: number): Generator<Uint8Array> {
   for (let index = 0; index < count; index++) yield new Uint8Array(size);
