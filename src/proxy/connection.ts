@@ -3,8 +3,7 @@
 import { applySocketOptions, type Conn } from "../net/socket/conn.ts";
 import type { Deadlines } from "../net/timers/deadlines.ts";
 import { type ErrorCode, ProxyError, proxyErrorOf } from "../net/errors.ts";
-import { peekClientHello } from "../net/socket/peek.ts";
-import { receiveProxyHeader } from "../net/socket/proxy_header.ts";
+import { peekClientHello, receiveProxyHeader } from "../net/socket/first_bytes.ts";
 import { ReadAheadConn } from "../net/socket/read_ahead_conn.ts";
 import { Relay, type RelayOutcome } from "../relay/relay.ts";
 import { type CloseReason, endBeforeRelay, endOfRelay } from "../observe/close_reason.ts";

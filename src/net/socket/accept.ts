@@ -1,10 +1,9 @@
 /** The accept loop: nothing in it waits but for the next connection, unless it is told to. */
 
-import { AcceptEnd } from "./accept_end.ts";
 import type { Conn } from "./conn.ts";
-import type { Listener } from "./listen.ts";
 import { abortable } from "../timers/abortable.ts";
 import { sleep } from "../timers/sleep.ts";
+import type { Listener } from "./listen.ts";
 
 /** First and longest pause after `accept()` has failed, in milliseconds. */
 const FIRST_PAUSE = 5;
@@ -76,4 +75,72 @@ export async function acceptConnections(listener: Listener, options: AcceptOptio
  */
 export function isLostClient(error: unknown): boolean {
   return error instanceof Deno.errors.NotConnected || error instanceof Deno.errors.ConnectionAborted;
+}
+
+/**
+ * Nobody must have come for so long before a listener that drains is closed, in milliseconds. What waits in the
+ * kernel's queue of a listener that closes is reset, and a client that saw its connect succeed would lose what it sent.
+ */
+export const ACCEPT_IDLE = 50;
+/**
+ * Looks within that time. One timer for all of it would also pass while this thread is busy with something else, and
+ * come before what the kernel had for us meanwhile. So does a look that is late: it tells nothing.
+ */
+const LOOKS = 5;
+const LOOK_EVERY = ACCEPT_IDLE / LOOKS;
+const LATE = 2 * LOOK_EVERY;
+
+/** Closes the listener of one accept loop when that has to end. */
+class AcceptEnd {
+  readonly #listener: Listener;
+  readonly #ended = new AbortController();
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Looks that found the loop waiting for the same client; undefined while it does something else. */
+  #quiet: number | undefined;
+
+  /**
+   * @param atOnce Ends it when it aborts.
+   * @param draining Once it aborts, {@linkcode ACCEPT_IDLE} without a client ends it.
+   */
+  constructor(listener: Listener, atOnce: AbortSignal, draining: AbortSignal | undefined) {
+    this.#listener = listener;
+    const { signal } = this.#ended;
+    if (draining?.aborted) this.#lookAgain();
+    else draining?.addEventListener("abort", () => this.#lookAgain(), { once: true, signal });
+    if (atOnce.aborted) this.#end();
+    else atOnce.addEventListener("abort", () => this.#end(), { once: true, signal });
+  }
+
+  /** Aborts at the end, when the listener is closed. */
+  get signal(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  /** The loop begins to wait for a client. */
+  waiting(): void {
+    this.#quiet = 0;
+  }
+
+  /** The loop waits for something else: clients may be in the queue that it does not see. */
+  busy(): void {
+    this.#quiet = undefined;
+  }
+
+  #lookAgain(): void {
+    const began = performance.now();
+    this.#timer = setTimeout(() => this.#look(performance.now() - began), LOOK_EVERY);
+  }
+
+  #look(after: number): void {
+    if (this.#quiet !== undefined && after < LATE) this.#quiet += 1;
+    // The first of them may have come right after the loop began to wait.
+    if (this.#quiet === LOOKS + 1) this.#end();
+    else this.#lookAgain();
+  }
+
+  #end(): void {
+    clearTimeout(this.#timer);
+    this.#listener.close();
+    this.#ended.abort();
+  }
 }

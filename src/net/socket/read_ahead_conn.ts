@@ -1,7 +1,6 @@
 /** A connection whose first bytes can be looked at before anybody reads them. */
 
-import type { Conn } from "./conn.ts";
-import { ConnWrapper } from "./conn_wrapper.ts";
+import { type Conn, ConnWrapper } from "./conn.ts";
 
 /** What a connection holds to begin with, in bytes: enough for most first words. */
 const SMALLEST = 4096;

@@ -1,6 +1,6 @@
 /** What arrived on a stream of Node.js and was not taken yet. */
 
-import { detachBuffer } from "../workarounds/detach_buffer.ts";
+import { detachBuffer } from "../workarounds/memory.ts";
 
 export class ReceiveBuffer {
   readonly #chunks: Uint8Array[] = [];

@@ -1,10 +1,9 @@
 /** What handshakes with clients are served with: a certificate for each name, and node:tls servers that have it. */
 
 import { createServer, type Server, type TlsOptions } from "node:tls";
-import { peekClientHello } from "../socket/peek.ts";
+import { peekClientHello } from "../socket/first_bytes.ts";
 import type { ReadAheadConn } from "../socket/read_ahead_conn.ts";
 import { ChainVerifier } from "./chain.ts";
-import { ServerNames } from "./names.ts";
 import type { TlsServerOptions } from "./server.ts";
 
 /** Servers of one certificate that are kept: as many as handshakes are often under way at the same time. */
@@ -85,5 +84,37 @@ export class TlsServerPool {
   detachBuffer(server: Server): void {
     server.removeAllListeners("secureConnection").removeAllListeners("tlsClientError");
     if (this.#idle.length < MAX_IDLE) this.#idle.push(server);
+  }
+}
+
+/** Something that certain DNS names are served with; `*.` in front of a name stands for exactly one label. */
+export interface Named {
+  /** In lower case. */
+  readonly names: readonly string[];
+}
+
+/** Answers with the one that has the exact name, else the one with a wildcard for it, else the first. */
+export class ServerNames<Item extends Named> {
+  readonly #first: Item;
+  readonly #byName = new Map<string, Item>();
+
+  /** @param items At least one; of several with the same name the first has it. */
+  constructor(items: readonly Item[]) {
+    const [first] = items;
+    if (first === undefined) throw new TypeError("Cannot choose among no certificates");
+    this.#first = first;
+    for (const item of items) {
+      for (const name of item.names) {
+        if (!this.#byName.has(name)) this.#byName.set(name, item);
+      }
+    }
+  }
+
+  /** @param serverName As the client wrote it; `""` without SNI. */
+  choose(serverName: string): Item {
+    const name = serverName.toLowerCase();
+    // RFC 6125 section 6.4.3: the wildcard is the whole of the left-most label, and matches one label.
+    const wildcard = `*${name.slice(name.indexOf("."))}`;
+    return this.#byName.get(name) ?? this.#byName.get(wildcard) ?? this.#first;
   }
 }

@@ -3,8 +3,7 @@
 import { Duplex } from "node:stream";
 import { RelayBuffer } from "../../net/buffers.ts";
 import { type Conn, writeAll } from "../socket/conn.ts";
-import { detachBuffer } from "../workarounds/detach_buffer.ts";
-import { memoryTricks } from "../workarounds/memory_tricks.ts";
+import { detachBuffer, memoryTricks } from "../workarounds/memory.ts";
 
 /** What is read at a time of bulk, in bytes, where whoever is behind TLS has room for it; and room or not. */
 const LARGEST_READ = 1024 * 1024;

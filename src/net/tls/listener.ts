@@ -2,8 +2,7 @@
 
 import { isLostClient } from "../socket/accept.ts";
 import { boundAddress, type TcpAddress } from "../address.ts";
-import type { Conn } from "../socket/conn.ts";
-import { ConnWrapper } from "../socket/conn_wrapper.ts";
+import { type Conn, ConnWrapper } from "../socket/conn.ts";
 import { addressOf, DenoConn } from "../socket/deno_conn.ts";
 import { proxyErrorOf } from "../errors.ts";
 import { canShare } from "../socket/reserve.ts";

@@ -2,13 +2,12 @@
 
 import type { TLSSocket } from "node:tls";
 import { ReceiveBuffer } from "../socket/receive_buffer.ts";
-import type { Conn } from "../socket/conn.ts";
-import { ConnWrapper } from "../socket/conn_wrapper.ts";
+import { type Conn, ConnWrapper } from "../socket/conn.ts";
 import type { Peer } from "../errors.ts";
 import type { ConnDuplex } from "./duplex.ts";
 import { tlsErrorOf } from "./errors.ts";
 import { alertIn, isTlsError } from "./faults.ts";
-import { detachEncrypted } from "../workarounds/tls_output.ts";
+import { detachEncrypted } from "../workarounds/memory.ts";
 
 /** How long `close()` tries to send close_notify to a peer that does not read, in milliseconds. */
 const LAST_WORDS = 1000;

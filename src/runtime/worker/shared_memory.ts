@@ -1,7 +1,7 @@
 /** What all threads share: the accounts, and the gauges that limits go by. */
 
 import type { Config } from "../../config/config.ts";
-import { memoryTricks } from "../../net/workarounds/memory_tricks.ts";
+import { memoryTricks } from "../../net/workarounds/memory.ts";
 import { Accounts, type AccountsSize } from "../../observe/counters/accounts.ts";
 import { GaugeTable } from "../../shared/gauge.ts";
 import { newConnectionNumbers } from "../../observe/counters/open_connections.ts";

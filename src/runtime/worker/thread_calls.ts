@@ -28,7 +28,7 @@ export interface ThreadStart {
   /** Clients of a service that can be counted. */
   readonly clients: number;
   readonly signs: SharedArrayBuffer;
-  /** Whether Deno treats memory as `net/workarounds/memory_tricks.ts` expects it to. */
+  /** Whether Deno treats memory as `net/workarounds/memory.ts` expects it to. */
   readonly memoryTricks: boolean;
 }
 

@@ -1,6 +1,6 @@
 /** The entry of a worker: one relay thread, which the supervisor calls by messages. */
 
-import { memoryTricks } from "../../net/workarounds/memory_tricks.ts";
+import { memoryTricks } from "../../net/workarounds/memory.ts";
 import { guardProcess } from "../control/guard.ts";
 import { RelayThread } from "./relay_thread.ts";
 import { Rpc, type RpcMessage } from "./rpc.ts";

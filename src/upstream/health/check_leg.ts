@@ -2,7 +2,7 @@
 
 import { isDeepStrictEqual } from "node:util";
 import type { UpstreamTlsConfig } from "../../config/config.ts";
-import { ownProxyHeader } from "../../net/socket/proxy_header.ts";
+import { ownProxyHeader } from "../../net/socket/first_bytes.ts";
 import { UpstreamTls, type UpstreamTlsMaterial } from "../upstream_tls.ts";
 
 export interface CheckLegOptions {

@@ -8,7 +8,6 @@ import { type ErrorCode, ProxyError, proxyErrorOf } from "../../net/errors.ts";
 import { sleep } from "../../net/timers/sleep.ts";
 import type { CheckLeg } from "./check_leg.ts";
 import { Hysteresis } from "./hysteresis.ts";
-import { LONGEST_QUOTE, quoted } from "../quote.ts";
 
 /** The time between two checks varies by this part of it, so that those of many proxies do not fall together. */
 const JITTER = 0.1;
@@ -225,4 +224,28 @@ function beginAlike(one: Uint8Array, other: Uint8Array): boolean {
   const length = Math.min(one.byteLength, other.byteLength);
   for (let at = 0; at < length; at++) if (one[at] !== other[at]) return false;
   return true;
+}
+
+/** In characters. */
+export const LONGEST_QUOTE = 60;
+
+const ESCAPES: Record<string, string> = {
+  "\t": "\\t",
+  "\n": "\\n",
+  "\r": "\\r",
+  '"': '\\"',
+  "\\": "\\\\",
+};
+
+/** Bytes as text in quotes, shortened; what is not printable ASCII is escaped. */
+export function quoted(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) {
+    const character = String.fromCharCode(byte);
+    const printed = ESCAPES[character] ??
+      (/[ -~]/.test(character) ? character : `\\x${byte.toString(16).padStart(2, "0")}`);
+    if (text.length + printed.length > LONGEST_QUOTE) return `"${text}…"`;
+    text += printed;
+  }
+  return `"${text}"`;
 }

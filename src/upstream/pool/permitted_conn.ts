@@ -1,7 +1,6 @@
 /** A connection that holds a permit of its endpoint for as long as its socket is open. */
 
-import type { Conn } from "../../net/socket/conn.ts";
-import { ConnWrapper } from "../../net/socket/conn_wrapper.ts";
+import { type Conn, ConnWrapper } from "../../net/socket/conn.ts";
 import type { Permit } from "./connection_semaphore.ts";
 
 export class PermittedConn extends ConnWrapper {

@@ -1,7 +1,6 @@
 /** An upstream connection that serves one client after another. */
 
-import type { Conn } from "../../net/socket/conn.ts";
-import { ConnWrapper } from "../../net/socket/conn_wrapper.ts";
+import { type Conn, ConnWrapper } from "../../net/socket/conn.ts";
 import { ProxyError } from "../../net/errors.ts";
 import type { Idle } from "./idle_conn_list.ts";
 

@@ -1,7 +1,6 @@
 /** A pooled connection in its client's hands, replaced should it turn out to be dead. */
 
-import type { Conn } from "../../net/socket/conn.ts";
-import { ConnWrapper } from "../../net/socket/conn_wrapper.ts";
+import { type Conn, ConnWrapper } from "../../net/socket/conn.ts";
 
 /**
  * The upstream may have hung up in the moment the connection was handed out. As long as it has sent nothing and

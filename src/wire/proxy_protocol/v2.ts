@@ -4,8 +4,7 @@ import { CutShortError, MalformedError } from "../byte_reader.ts";
 import { ADDRESS_BLOCK_LENGTH, readAddressBlock, UNSPEC, writeAddressBlock } from "./address_block.ts";
 import { crc32c } from "./crc32c.ts";
 import { type DecodedProxyHeader, MAX_PROXY_HEADER, type ProxyHeader } from "./header.ts";
-import { readTlvs } from "./tlv_reader.ts";
-import { concatenate, emptyChecksumTlv, writeTlvs } from "./tlv_writer.ts";
+import { concatenate, emptyChecksumTlv, readTlvs, writeTlvs } from "./tlvs.ts";
 
 const SIGNATURE = [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a];
 /** The signature, version and command, family and transport, and the length of all that follows: 16 bytes. */

@@ -2,8 +2,7 @@
 
 import assert from "node:assert/strict";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { type Conn, writeAll } from "../../../src/net/socket/conn.ts";
-import { ConnWrapper } from "../../../src/net/socket/conn_wrapper.ts";
+import { type Conn, ConnWrapper, writeAll } from "../../../src/net/socket/conn.ts";
 import { DenoConn } from "../../../src/net/socket/deno_conn.ts";
 import { PendingHandshakes } from "../../../src/net/tls/pending.ts";
 import { TlsServer } from "../../../src/net/tls/server.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ACCEPT_IDLE } from "../../../src/net/socket/accept_end.ts";
+import { ACCEPT_IDLE } from "../../../src/net/socket/accept.ts";
 import type { TcpAddress } from "../../../src/net/address.ts";
 import { reserve } from "../../../src/net/socket/reserve.ts";
 import { type Credentials, loadCredentials } from "../../../src/net/tls/credentials.ts";

@@ -3,8 +3,7 @@
 import assert from "node:assert/strict";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import type { Conn } from "../../../src/net/socket/conn.ts";
-import { ConnWrapper } from "../../../src/net/socket/conn_wrapper.ts";
+import { type Conn, ConnWrapper } from "../../../src/net/socket/conn.ts";
 import { DenoConn } from "../../../src/net/socket/deno_conn.ts";
 import { PendingHandshakes } from "../../../src/net/tls/pending.ts";
 import { TlsServer } from "../../../src/net/tls/server.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { LONGEST_QUOTE, quoted } from "../../../src/upstream/quote.ts";
+import { LONGEST_QUOTE, quoted } from "../../../src/upstream/health/health_check.ts";
 
 const quote = (text: string) => quoted(new TextEncoder().encode(text));
 

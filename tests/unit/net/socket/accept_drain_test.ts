@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ACCEPT_IDLE } from "../../../../src/net/socket/accept_end.ts";
+import { ACCEPT_IDLE } from "../../../../src/net/socket/accept.ts";
 import type { TcpAddress } from "../../../../src/net/address.ts";
 import type { Adapter } from "../../../../src/net/socket/conn.ts";
 import { listen, type Listener } from "../../../../src/net/socket/listen.ts";

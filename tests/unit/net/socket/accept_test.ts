@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
-import { acceptConnections } from "../../../../src/net/socket/accept.ts";
-import { ACCEPT_IDLE } from "../../../../src/net/socket/accept_end.ts";
+import { ACCEPT_IDLE, acceptConnections } from "../../../../src/net/socket/accept.ts";
 import type { Conn } from "../../../../src/net/socket/conn.ts";
 import type { Listener } from "../../../../src/net/socket/listen.ts";
 import { ANYWHERE } from "../../../support/peers/accept_fixture.ts";

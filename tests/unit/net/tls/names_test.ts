@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { ServerNames } from "../../../../src/net/tls/names.ts";
+import { ServerNames } from "../../../../src/net/tls/contexts.ts";
 
 Deno.test("ServerNames takes the exact name, then the wildcard, then the first", () => {
   const [first, wildcard, exact] = [

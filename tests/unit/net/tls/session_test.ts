@@ -5,7 +5,7 @@ import { setImmediate } from "node:timers/promises";
 import { TlsClient } from "../../../../src/net/tls/client.ts";
 import { PendingHandshakes } from "../../../../src/net/tls/pending.ts";
 import { TlsServer } from "../../../../src/net/tls/server.ts";
-import { memoryPipe } from "../../../../src/net/workarounds/memory_pipe.ts";
+import { memoryPipe } from "../../../../src/net/workarounds/memory_check.ts";
 import { authority } from "../../../support/bytes/certificate_bytes.ts";
 import { readOnce } from "../../../support/fakes/fake_conn.ts";
 import { clientIdentity, identity, root, session } from "./tls_fixture.ts";

@@ -5,7 +5,7 @@ import type { Conn } from "../../../../src/net/socket/conn.ts";
 import { TlsClient, type TlsClientOptions } from "../../../../src/net/tls/client.ts";
 import { PendingHandshakes } from "../../../../src/net/tls/pending.ts";
 import { type TlsFacts, TlsServer, type TlsServerOptions } from "../../../../src/net/tls/server.ts";
-import { memoryPipe } from "../../../../src/net/workarounds/memory_pipe.ts";
+import { memoryPipe } from "../../../../src/net/workarounds/memory_check.ts";
 import {
   alternativeNames,
   authority,

@@ -3,7 +3,7 @@ import { mock } from "node:test";
 import { setImmediate } from "node:timers";
 import { ConnDuplex } from "../../../../src/net/tls/duplex.ts";
 import { checkMemoryTricks } from "../../../../src/net/workarounds/memory_check.ts";
-import { memoryTricks } from "../../../../src/net/workarounds/memory_tricks.ts";
+import { memoryTricks } from "../../../../src/net/workarounds/memory.ts";
 
 type WriteArgs = Parameters<ConnDuplex["_write"]>;
 

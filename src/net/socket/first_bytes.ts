@@ -1,8 +1,9 @@
-/** The PROXY protocol on connections: a header received before the client's bytes. */
+/** What a connection may begin with: a PROXY header, which is taken, and a TLS ClientHello, which is only looked at. */
 
 import { decodeProxyHeader, encodeProxyHeader } from "../../wire/proxy_protocol/proxy_protocol.ts";
 import type { ProxyHeader } from "../../wire/proxy_protocol/header.ts";
 import { ProxyError, proxyErrorOf } from "../errors.ts";
+import { type ClientHello, parseClientHello } from "../../wire/client_hello/client_hello.ts";
 import { abortable } from "../timers/abortable.ts";
 import type { ReadAheadConn } from "./read_ahead_conn.ts";
 
@@ -40,6 +41,35 @@ async function receive(conn: ReadAheadConn, signal: AbortSignal): Promise<ProxyH
         if (conn.isFull) throw new ProxyError("proxy_header_invalid", "client", { detail: "too long" });
         if (!(await abortable(conn.more(), signal))) {
           throw new ProxyError("proxy_header_invalid", "client", { detail: "closed before its end" });
+        }
+    }
+  }
+}
+
+/**
+ * What the ClientHello says that a connection begins with; or in words why there is none: another protocol, nothing
+ * sent before `signal` aborted (as with protocols in which the server speaks first), more than is held.
+ */
+export async function peekClientHello(
+  conn: ReadAheadConn,
+  signal: AbortSignal,
+): Promise<ClientHello | string> {
+  for (;;) {
+    const parsed = parseClientHello(conn.arrived);
+    switch (parsed.kind) {
+      case "hello":
+        return parsed;
+      case "not_tls":
+        return "not TLS";
+      case "invalid":
+        return `invalid ClientHello: ${parsed.reason}`;
+      case "need_more":
+        if (conn.isFull) return "ClientHello longer than max_bytes";
+        try {
+          if (!(await abortable(conn.more(), signal))) return "closed before its ClientHello";
+        } catch (cause) {
+          if (signal.aborted) return "no ClientHello in time";
+          throw proxyErrorOf(cause, "client");
         }
     }
   }

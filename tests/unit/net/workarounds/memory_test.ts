@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
-import { detachBuffer } from "../../../../src/net/workarounds/detach_buffer.ts";
+import { detachBuffer } from "../../../../src/net/workarounds/memory.ts";
 import { NodeConn } from "../../../../src/net/socket/node_conn.ts";
 
 /** What goes through, what node:net reads at a time, and how much may be in memory at any time, in bytes. */
