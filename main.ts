@@ -21,7 +21,7 @@ export { ConfigError, type Position, type Problem } from "./src/config/config_er
 export type { Filter, FilterContext, FilterFactory } from "./src/config/filter.ts";
 export type { ProxyOptions, ServiceOptions } from "./src/config/library.ts";
 export { ListenError } from "./src/net/socket/listen_error.ts";
-export { LogFileError } from "./src/observe/log/log_file.ts";
+export { LogFileError } from "./src/observe/log/access_file.ts";
 export type { Counts } from "./src/observe/counters/columns.ts";
 export type { ServiceFigures } from "./src/observe/counters/ledger.ts";
 export type {

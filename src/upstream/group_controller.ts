@@ -3,8 +3,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { GroupConfig, PassiveConfig } from "../config/config.ts";
 import { formatAddress } from "../net/address.ts";
-import { AccountsFullError } from "../observe/counters/accounts_full_error.ts";
-import type { Accounts, UpstreamRow } from "../observe/counters/accounts.ts";
+import { type Accounts, AccountsFullError, type UpstreamRow } from "../observe/counters/accounts.ts";
 import type { EventFeed } from "../observe/events/event_feed.ts";
 import type { GaugeTable } from "../shared/gauge.ts";
 import type { Log } from "../observe/log/log.ts";

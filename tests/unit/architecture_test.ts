@@ -44,7 +44,7 @@ const MAY_IMPORT: Record<string, { code: string[]; types?: string[] }> = {
       "runtime",
       "config",
       "net/socket/listen_error.ts",
-      "observe/log/log_file.ts",
+      "observe/log/access_file.ts",
     ],
     types: ["observe", "admin/backend.ts"],
   },

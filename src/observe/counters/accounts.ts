@@ -87,7 +87,7 @@ export const UPSTREAM_COLUMNS = {
     help: "Pooled connections that ended while they were idle.",
     requires: "pool",
   }),
-  /** Connections put into a pool, and those that left it for any reason. */
+  /** Connections put into the pool, and those that left it for any reason. */
   poolShelved: counter(),
   poolUnshelved: counter(),
 };
@@ -114,25 +114,33 @@ export type ServiceRow = CounterRow<typeof SERVICE_COLUMNS>;
 export type UpstreamRow = CounterRow<typeof UPSTREAM_COLUMNS>;
 export type EndpointRow = CounterRow<typeof ENDPOINT_COLUMNS>;
 
-/** How many of each there may be at the same time. */
+/** How many of each fit. */
 export interface AccountsSize {
   readonly services: number;
   readonly upstreams: number;
   readonly endpoints: number;
 }
 
+/** There is no room for another service or upstream group. */
+export class AccountsFullError extends Error {
+  override readonly name = "AccountsFullError";
+
+  constructor(what: "services" | "upstream groups") {
+    super(`There is no room to count more ${what}: restart to make room`);
+  }
+}
+
 export class Accounts {
-  /** Of all threads, each of which has its share. */
   readonly program: ProgramRow;
   readonly services: CounterTable<typeof SERVICE_COLUMNS>;
   readonly upstreams: CounterTable<typeof UPSTREAM_COLUMNS>;
   readonly endpoints: CounterTable<typeof ENDPOINT_COLUMNS>;
-  /** For the accounts of other threads. */
+  /** Passed to the accounts of other threads. */
   readonly memory: SharedArrayBuffer;
 
   /**
-   * @param epoch That of the thread that counts in them.
-   * @param memory That of accounts of the same size in another thread, to share it.
+   * @param epoch Of the thread that counts in them.
+   * @param memory Of accounts of the same size in another thread.
    * @throws {RangeError} when the memory is not of that size.
    */
   constructor(size: AccountsSize, epoch: WorkerEpoch = new WorkerEpoch(), memory?: SharedArrayBuffer) {
@@ -140,7 +148,7 @@ export class Accounts {
     this.memory = memory ?? new SharedArrayBuffer(layout.bytes);
     if (this.memory.byteLength !== layout.bytes) {
       throw new RangeError(
-        `Cannot keep accounts in ${this.memory.byteLength} bytes: expected ${layout.bytes}`,
+        `Cannot use ${this.memory.byteLength} bytes for accounts: expected ${layout.bytes}`,
       );
     }
     const table = <C extends Columns>(columns: C, rows: number, offset: number) =>
@@ -162,7 +170,7 @@ export class Accounts {
   }
 }
 
-/** Where each table begins, and the bytes they take together. */
+/** The offset of each table, and the bytes of all of them. */
 function layOut({ services, upstreams, endpoints }: AccountsSize, threads: number) {
   let bytes = 0;
   const place = (columns: Columns, rows: number) => {
@@ -175,7 +183,7 @@ function layOut({ services, upstreams, endpoints }: AccountsSize, threads: numbe
     services: place(SERVICE_COLUMNS, services),
     upstreams: place(UPSTREAM_COLUMNS, upstreams),
     endpoints: place(ENDPOINT_COLUMNS, endpoints),
-    // Evaluated last, when all of them have their places.
+    // Evaluated last, after every place().
     bytes,
   };
 }

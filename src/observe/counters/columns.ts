@@ -16,7 +16,7 @@ export interface Metric {
   readonly requires?: "tls" | "pool";
 }
 
-/** Counts by reason; only those that occurred. */
+/** Counts by reason, without zeros. */
 export type Counts = Readonly<Record<string, number>>;
 
 export function totalOf(counts: Counts): number {
@@ -37,7 +37,7 @@ export interface Column<Cell, Figures> {
   sum(figures: readonly Figures[]): Figures;
 }
 
-/** Where the numbers of a cell are, for the one thread that may write them. */
+/** The numbers of a cell, for the one thread that may write them. */
 export interface Slots {
   readonly numbers: Float64Array;
   readonly at: number;
@@ -64,7 +64,6 @@ export class Claim {
   }
 }
 
-/** Grows by what is added. */
 export class Counter {
   readonly #numbers: Float64Array;
   readonly #at: number;
@@ -82,7 +81,7 @@ export class Counter {
   }
 }
 
-/** A counter for each of a fixed list of reasons, and one for all others. */
+/** One counter for each of a fixed list of reasons, and one for all others. */
 export class CounterByReason {
   readonly #slots: Slots;
   readonly #offsets: ReadonlyMap<string, number>;
@@ -98,7 +97,7 @@ export class CounterByReason {
   }
 }
 
-/** How often values fell into each of a few ranges. */
+/** Counts values by range. */
 export class Histogram {
   readonly #slots: Slots;
   readonly #bounds: readonly number[];
@@ -136,7 +135,7 @@ export function counterByReason(
   metric?: Metric,
 ): Column<CounterByReason, Counts> {
   const offsets = new Map(reasons.map((reason, offset) => [reason, offset]));
-  if (offsets.size !== reasons.length) throw new RangeError("A reason is in the list twice");
+  if (offsets.size !== reasons.length) throw new RangeError("The list has a reason twice");
   const names = [...reasons, OTHER];
   return {
     kind: "counterByReason",

@@ -1,9 +1,9 @@
-/** The list of open connections as an operator asks for it: filtered, sorted, one window of it. */
+/** The list of open connections: filtered, sorted, and one page of it. */
 
 import type { ConnectionRecord, ConnectionState } from "./connection_record.ts";
 
 export interface ConnectionQuery {
-  /** Text that the service, client, peer, SNI, upstream or endpoint contains, in any case; empty lets all through. */
+  /** Text in the service, client, peer, SNI, upstream or endpoint, case-insensitive; empty matches all. */
   readonly filter: string;
   readonly sort: SortKey;
   readonly isDescending: boolean;
@@ -11,17 +11,17 @@ export interface ConnectionQuery {
   readonly limit: number;
 }
 
-/** `bytes` is the sum of both ways. */
+/** `bytes` is the sum of both directions. */
 export type SortKey = "id" | "age" | "bytes" | "client" | "service" | "endpoint";
 
 export interface ConnectionPage {
-  /** Open now, and of these how many the filter lets through. */
+  /** Open connections, and how many of them match the filter. */
   readonly total: number;
   readonly matching: number;
   readonly connections: readonly ConnectionSnapshot[];
 }
 
-/** One open connection as it was when it was asked for, spelled as the admin interface shows it. */
+/** One open connection at one moment, in the JSON of the admin interface. */
 export interface ConnectionSnapshot {
   readonly id: number;
   readonly service: string;
@@ -45,7 +45,7 @@ export interface ConnectionSnapshot {
 /** All values of one key are of the same type. */
 type SortValue = number | string;
 
-/** What records are sorted by: nothing that is not in their snapshots. */
+/** What records are sorted by. */
 const SORT_VALUES: Record<SortKey, (record: ConnectionRecord) => SortValue> = {
   id: ({ id }) => id,
   age: ({ age }) => Math.round(age),
@@ -55,7 +55,7 @@ const SORT_VALUES: Record<SortKey, (record: ConnectionRecord) => SortValue> = {
   endpoint: ({ endpoint }) => endpoint,
 };
 
-/** The same of their snapshots. */
+/** The same for snapshots. */
 const SNAPSHOT_VALUES: Record<SortKey, (connection: ConnectionSnapshot) => SortValue> = {
   id: ({ id }) => id,
   age: ({ age_ms }) => age_ms,
@@ -65,14 +65,14 @@ const SNAPSHOT_VALUES: Record<SortKey, (connection: ConnectionSnapshot) => SortV
   endpoint: ({ endpoint }) => endpoint ?? "",
 };
 
-/** Connections that are equal by the key come in the order of their numbers. */
+/** Connections with equal values are sorted by their ids. */
 export function listConnections(
   records: readonly ConnectionRecord[],
   query: ConnectionQuery,
 ): ConnectionPage {
   const { filter, sort, isDescending, offset, limit } = query;
   const matching = filter === "" ? records : records.filter(matcher(filter));
-  // Read once: ages and bytes change, which must not confuse the sorting.
+  // Read once: ages and bytes must not change while they are sorted.
   const keyed = matching.map((connection) => ({ connection, value: SORT_VALUES[sort](connection) }));
   keyed.sort(comparer(isDescending));
   return {
@@ -80,16 +80,16 @@ export function listConnections(
     matching: matching.length,
     connections: keyed.slice(offset, offset + limit).map(({ connection, value }) => {
       const snapshot = snapshotOf(connection);
-      // An age goes on while the list is made, and the page must be in order by what it shows.
+      // The page must be in the order of the ages that it shows, and ages change while it is made.
       return sort === "age" ? { ...snapshot, age_ms: value as number } : snapshot;
     }),
   };
 }
 
 /**
- * The page that one thread with the connections of all would have given.
+ * The page of the connections of all threads.
  *
- * @param pages What each thread has answered to {@linkcode queryOfEachThread}.
+ * @param pages The answer of each thread to {@linkcode queryOfEachThread}.
  */
 export function mergeConnectionPages(
   pages: readonly ConnectionPage[],
@@ -106,7 +106,7 @@ export function mergeConnectionPages(
   };
 }
 
-/** What each thread is to be asked: any of its first may be in the page of all. */
+/** The query for each thread: any of its first `offset + limit` connections may be on the page. */
 export function queryOfEachThread(query: ConnectionQuery): ConnectionQuery {
   return { ...query, offset: 0, limit: query.offset + query.limit };
 }

@@ -1,10 +1,10 @@
 /**
- * Rows of counters in memory that threads share. Each thread has a share of the table to itself, so that counting
- * needs no locks; readers add the shares up. The share of a thread that has ended stays in the sums.
+ * Rows of counters in shared memory. Each thread writes only its own share of the table, so counting needs no locks;
+ * readers add up the shares, including those of threads that have ended.
  *
- * Rows are claimed and released as services and endpoints come and go. Nobody zeroes the numbers of a row, as only
- * its own thread may write them: what a row had counted before it was claimed is noted, and subtracted. A row must
- * not be released before what it counts has come to rest, or the rest is lost.
+ * Rows are claimed and released as services and endpoints come and go. A claim cannot set the numbers to 0, because only
+ * the thread of a share may write it; it records their values, which are subtracted later. A row should be released only
+ * when nothing counts in it any more: later counts are lost.
  */
 
 import type { WorkerEpoch } from "../../shared/worker_epoch.ts";
@@ -13,10 +13,10 @@ import { Claim, type Column } from "./columns.ts";
 /** The columns of a table by name. */
 export type Columns = Readonly<Record<string, Column<unknown, unknown>>>;
 
-/** What counts in each column of a row. */
+/** The counters of a row by column. */
 export type Cells<C extends Columns> = { readonly [Name in keyof C]: ReturnType<C[Name]["cell"]> };
 
-/** What each column of a row says. */
+/** The figures of a row by column. */
 export type Figures<C extends Columns> = { readonly [Name in keyof C]: ReturnType<C[Name]["read"]> };
 
 export interface TableSize {
@@ -24,14 +24,14 @@ export interface TableSize {
   readonly threads: number;
 }
 
-/** Shares begin at cache lines of their own, so that threads do not take them from each other. */
+/** Shares are aligned to cache lines, so that threads do not contend for them. */
 const CACHE_LINE = 64;
 const NUMBERS_PER_LINE = CACHE_LINE / Float64Array.BYTES_PER_ELEMENT;
 
-/** Where a table is in memory, and the epoch of the thread that counts in it. */
+/** The memory of a table, and the epoch of the thread that counts in it. */
 export interface TablePlace {
   readonly memory: SharedArrayBuffer;
-  /** Bytes from the beginning of the memory; a multiple of 64. */
+  /** In bytes; a multiple of 64. */
   readonly offset: number;
   readonly epoch: WorkerEpoch;
 }
@@ -41,7 +41,7 @@ export class CounterTable<C extends Columns> {
   readonly #columns: C;
   readonly #width: number;
   readonly #shares: readonly Float64Array[];
-  /** What rows had counted when they were claimed, in all shares together and in each. */
+  /** The numbers at the time of each claim, of all shares together and of each. */
   readonly #before: Float64Array;
   readonly #beforeInShares: readonly Float64Array[];
   /** Odd while the row is claimed. */
@@ -67,32 +67,32 @@ export class CounterTable<C extends Columns> {
     this.#generations = new Int32Array(memory, offset + numbersBytes(columns, { rows, threads }), rows);
   }
 
-  /** Takes a free row, whose counts begin at 0, until {@linkcode CounterRow.release}; undefined when there is none. */
+  /** Claims a free row until {@linkcode CounterRow.release}. Its figures begin at 0. Undefined if none is free. */
   claim(): CounterRow<C> | undefined {
     for (let tries = 0; tries < this.rows; tries++) {
       const row = this.#next;
       this.#next = (row + 1) % this.rows;
       const generation = Atomics.load(this.#generations, row);
       if (isClaimed(generation) || !this.#replace(row, generation, generation + 1)) continue;
-      this.#noteBefore(row);
+      this.#recordBefore(row);
       return this.#row(row, generation + 1);
     }
     return undefined;
   }
 
   /**
-   * A row that another thread has claimed and not released. Releasing it is left to that thread.
+   * A row that another thread has claimed, and will release.
    *
-   * @throws {RangeError} when there is no such row, or nobody has claimed it.
+   * @throws {RangeError} when there is no such row, or it is not claimed.
    */
   at(row: number): CounterRow<C> {
     const found = this.find(row);
-    if (found === undefined) throw new RangeError(`Cannot use row ${row}: nobody has claimed it`);
+    if (found === undefined) throw new RangeError(`Cannot use row ${row}: it is not claimed`);
     return found;
   }
 
   /**
-   * The same; undefined when nobody has claimed it.
+   * The same; undefined if it is not claimed.
    *
    * @throws {RangeError} when there is no such row.
    */
@@ -168,7 +168,7 @@ export class CounterTable<C extends Columns> {
     return Object.fromEntries(figures) as Figures<C>;
   }
 
-  #noteBefore(row: number): void {
+  #recordBefore(row: number): void {
     const begin = row * this.#width;
     const before = this.#before.subarray(begin, begin + this.#width).fill(0);
     for (const [thread, share] of this.#shares.entries()) {
@@ -198,7 +198,7 @@ interface RowActions<C extends Columns> {
 }
 
 export class CounterRow<C extends Columns> {
-  /** Its place in the table, the same in all threads. */
+  /** Its index in the table, the same in all threads. */
   readonly number: number;
   /** Count here: `row.cells.accepted.add()`. */
   readonly cells: Cells<C>;
@@ -211,12 +211,12 @@ export class CounterRow<C extends Columns> {
     this.#actions = actions;
   }
 
-  /** What all threads have counted since the row was claimed. */
+  /** The figures of all threads since the row was claimed. */
   figures(): Figures<C> {
     return this.#actions.figures();
   }
 
-  /** Gives the row back. What is counted in it from then on is lost. Doing so again changes nothing. */
+  /** Frees the row. Later counts are lost. May be called twice. */
   release(): void {
     this.#actions.release();
   }

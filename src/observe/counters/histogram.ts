@@ -1,18 +1,15 @@
-/** How often values fell into each of a few ranges. */
+/** Histograms: bucket bounds, and how many values are in each bucket. */
 
 export interface HistogramFigures {
-  /** The highest value of each bucket but the last, which has no bound; ascending. */
+  /** Inclusive upper bounds of all buckets but the last; ascending. */
   readonly bounds: readonly number[];
-  /** How many values fell into each bucket, and into no lower one: one more than there are bounds. */
+  /** Values in each bucket, not cumulative: one more than there are bounds. */
   readonly counts: readonly number[];
   /** Of all values. */
   readonly sum: number;
 }
 
-/**
- * Connecting, shaking hands, answering, in seconds: from a neighbour on the same machine to an upstream on the other
- * side of the world that is overloaded.
- */
+/** Connects, handshakes and responses, in seconds: from the same machine to an overloaded upstream far away. */
 export const LATENCY_BOUNDS: readonly number[] = [
   0.0005,
   0.001,
@@ -31,7 +28,7 @@ export const LATENCY_BOUNDS: readonly number[] = [
   30,
 ];
 
-/** How long connections last, in seconds: from one request to a session of a day. */
+/** Durations of connections, in seconds: from one request to a session of a day. */
 export const DURATION_BOUNDS: readonly number[] = [
   0.01,
   0.05,
@@ -47,18 +44,18 @@ export const DURATION_BOUNDS: readonly number[] = [
   24 * 3600,
 ];
 
-/** How late a timer is, in seconds. Timers count in whole milliseconds, so what is below two says nothing. */
+/** Delays of timers, in seconds. Timers count in whole milliseconds, so less than two means nothing. */
 export const DELAY_BOUNDS: readonly number[] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
 
-/** The number of the bucket that a value falls into. */
+/** The index of the bucket for a value. */
 export function bucketOf(bounds: readonly number[], value: number): number {
   let bucket = 0;
-  // So few bounds are searched faster from the front, where most values are.
+  // Faster than a binary search: bounds are few, and most values are in the first buckets.
   while (bucket < bounds.length && value > bounds[bucket]!) bucket += 1;
   return bucket;
 }
 
-/** How many values there were. */
+/** How many values a histogram has. */
 export function countOf({ counts }: HistogramFigures): number {
   return counts.reduce((sum, count) => sum + count, 0);
 }

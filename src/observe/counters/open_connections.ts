@@ -1,25 +1,25 @@
-/** The connections open in one thread: found by their numbers, listed by what they are. */
+/** The open connections of one thread. */
 
 import type { ConnectionRecord } from "./connection_record.ts";
 
-/** Which thread connections are open in, and what numbers were given so far. */
+/** What the ids of a thread's connections are made from. */
 export interface ConnectionNumbers {
-  /** From 0, of so many. */
+  /** From 0. */
   readonly thread: number;
   readonly threads: number;
-  /** How many connections each thread has had: a thread that is started again goes on where the one before it was. */
+  /** The count of connections of each thread; a restarted thread continues with it. */
   readonly memory: SharedArrayBuffer;
 }
 
-/** Memory for the numbers of so many threads. */
+/** Memory for {@linkcode ConnectionNumbers}. */
 export function newConnectionNumbers(threads: number): SharedArrayBuffer {
   return new SharedArrayBuffer(threads * Float64Array.BYTES_PER_ELEMENT);
 }
 
 export class OpenConnections {
   /**
-   * Each has a place, which goes to another one later. Not a `Map`: the tables that it leaves behind keep what was in
-   * them alive for long after (see `net/linked_list.ts`).
+   * By their places, which are reused. Not a `Map`: the tables that it replaces as it grows keep old entries alive for
+   * long (see `net/linked_list.ts`).
    */
   readonly #places: (ConnectionRecord | undefined)[] = [];
   readonly #free: number[] = [];
@@ -34,8 +34,8 @@ export class OpenConnections {
   }
 
   /**
-   * A number for the next connection. No other one in the process has had it: threads take turns, so that numbers
-   * stay short for people, and each has its own without asking the others.
+   * An id that is unique in the process. Thread 0 of 3 uses 1, 4, 7, …, thread 1 uses 2, 5, 8, …: ids stay short, and
+   * threads need not agree on them.
    */
   nextId(): number {
     const count = this.#counts[this.#thread]!;
@@ -48,7 +48,7 @@ export class OpenConnections {
     this.#places[record.place] = record;
   }
 
-  /** Tells whether the record was there. */
+  /** False if the record is not there. */
   delete(record: ConnectionRecord): boolean {
     if (this.#places[record.place] !== record) return false;
     this.#places[record.place] = undefined;
@@ -64,7 +64,7 @@ export class OpenConnections {
     return this.#places.length - this.#free.length;
   }
 
-  /** In the order in which they were accepted. */
+  /** In the order of acceptance. */
   all(): ConnectionRecord[] {
     return this.#places.filter((record) => record !== undefined).sort((a, b) => a.id - b.id);
   }

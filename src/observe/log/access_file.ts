@@ -1,41 +1,66 @@
-/** A file of its own for the access log. */
+/** The file of the access log: appended to through a bounded queue, and reopened after a rotation. */
 
 import type { LogFormat } from "../../config/config.ts";
+import { type AppendFile, openForAppend } from "../../files/append_file.ts";
+import { writeFault } from "../../files/file_fault.ts";
 import type { AccessSink } from "./access_log.ts";
 import { type Fields, jsonLine, textLine } from "./line_format.ts";
-import { LogFile } from "./log_file.ts";
+import { LineQueue } from "./line_queue.ts";
 import type { Log } from "./log.ts";
+
+/** Readable for the group, as logs are by default with logrotate; the umask may remove more. */
+const MODE = 0o640;
+
+/** The file cannot be opened. The message has its path, the reason and the remedy. */
+export class LogFileError extends Error {
+  override readonly name = "LogFileError";
+}
 
 export interface AccessFileOptions {
   readonly path: string;
   readonly format: LogFormat;
-  /** The program's log: is told when the file cannot be written, and when it can again. */
+  /** The program's log, which reports when the file cannot be written, and when it can again. */
   readonly log: Pick<Log, "info" | "error">;
 }
 
-/**
- * Lines without a level and a message, as all they say is in their fields: whatever `log.level` is, each is written.
- */
+/** Lines have no level and no message: `log.level` does not apply, and the fields say everything. */
 export class AccessFile implements AccessSink {
-  readonly #file: LogFile;
+  readonly #path: string;
+  readonly #log: AccessFileOptions["log"];
   readonly #lineOf: (fields: Fields) => string;
+  readonly #queue: LineQueue;
+  #file: AppendFile;
+  #isClosed = false;
+  #reopening: Promise<void> = Promise.resolve();
 
-  private constructor(file: LogFile, lineOf: (fields: Fields) => string) {
+  private constructor(file: AppendFile, { path, format, log }: AccessFileOptions) {
+    const write = format === "json" ? jsonLine : textLine;
+    this.#path = path;
+    this.#log = log;
+    this.#lineOf = (fields) => write({ time: new Date().toISOString(), ...fields });
     this.#file = file;
-    this.#lineOf = lineOf;
+    this.#queue = new LineQueue({
+      write: (bytes) => file.write(bytes),
+      describeDrops: (dropped) => this.#lineOf({ event: "lines_dropped", dropped }),
+      onFailing: (error) =>
+        log.error("Cannot write the access log, retrying every second", {
+          event: "access_log_failed",
+          path,
+          detail: writeFault(error, path).fault,
+        }),
+      onWorking: (dropped) =>
+        log.info("Writing the access log again", { event: "access_log_recovered", path, dropped }),
+    });
   }
 
   /** Opens the file, or creates it. @throws {LogFileError} */
-  static async open({ path, format, log }: AccessFileOptions): Promise<AccessFile> {
-    const write = format === "json" ? jsonLine : textLine;
-    const lineOf = (fields: Fields) => write({ time: new Date().toISOString(), ...fields });
-    const describeDrops = (dropped: number) => lineOf({ event: "lines_dropped", dropped });
-    return new AccessFile(await LogFile.open({ path, describeDrops, log }), lineOf);
+  static async open(options: AccessFileOptions): Promise<AccessFile> {
+    return new AccessFile(await open(options.path), options);
   }
 
-  /** Lines dropped since the start, because the file took them too slowly or not at all. */
+  /** Lines dropped since the start, because the file was too slow or could not be written. */
   get dropped(): number {
-    return this.#file.dropped;
+    return this.#queue.dropped;
   }
 
   enabled(): boolean {
@@ -43,20 +68,59 @@ export class AccessFile implements AccessSink {
   }
 
   info(_message: string, fields: Fields = {}): void {
-    this.#file.push(this.#lineOf(fields));
+    this.#queue.push(this.#lineOf(fields));
   }
 
   warn(message: string, fields?: Fields): void {
     this.info(message, fields);
   }
 
-  /** See {@linkcode LogFile.reopen}. @throws {LogFileError} the old file stays in use then. */
+  /**
+   * Opens the file that has the path now, as after a rotation. Earlier lines go to the old file, unless it cannot be
+   * written. Resolves when the old file is closed.
+   *
+   * @throws {LogFileError} The old file stays in use then.
+   */
   reopen(): Promise<void> {
-    return this.#file.reopen();
+    const reopened = this.#reopening.then(() => this.#reopen());
+    // A failure is reported to its caller only; the next attempt is independent of it.
+    this.#reopening = reopened.catch(() => {});
+    return reopened;
   }
 
-  /** See {@linkcode LogFile.close}. */
-  close(): Promise<void> {
-    return this.#file.close();
+  /** Writes queued lines for at most a second, and closes the file. Nothing may be logged afterwards. */
+  async close(): Promise<void> {
+    const lost = await this.#queue.close();
+    this.#isClosed = true;
+    this.#file.close();
+    if (lost === 0) return;
+    this.#log.error("Lines of the access log could not be written", {
+      event: "access_log_incomplete",
+      path: this.#path,
+      lost,
+    });
+  }
+
+  async #reopen(): Promise<void> {
+    const next = await open(this.#path);
+    // A pipe is never rotated, and replacing it would not make its reader faster.
+    if (next.isSame(this.#file)) return next.close();
+    const onTakeOver = () => {
+      this.#file.close();
+      this.#file = next;
+    };
+    const write = (bytes: Uint8Array) => next.write(bytes);
+    // The queue may have been closed while the old file accepted no lines.
+    if (this.#isClosed || !await this.#queue.replaceWriter(write, onTakeOver)) next.close();
+  }
+}
+
+async function open(path: string): Promise<AppendFile> {
+  try {
+    return await openForAppend(path, MODE);
+  } catch (cause) {
+    const { fault, remedy = "make it writable" } = writeFault(cause, path);
+    const why = `Cannot open the access log ${JSON.stringify(path)}: ${fault}; ${remedy}`;
+    throw new LogFileError(`${why}, or change log.access.path`, { cause });
   }
 }

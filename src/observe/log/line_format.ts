@@ -1,15 +1,15 @@
-/** How the fields of a log line are written: each line stays one line, whatever is in its values. */
+/** Formats the fields of a log line. Each stays one line, whatever its values contain. */
 
-/** What a line says, by name; undefined values are left out. */
+/** The fields of a line by name; undefined values are left out. */
 export type Fields = Readonly<Record<string, string | number | boolean | undefined>>;
 
 /**
- * What is never written as it is, for it can end a line, drive a terminal, or make a line look like another one:
- * control characters, line and paragraph separators, and invisible ones that format, such as those that change the
- * direction of text. `JSON.stringify` escapes the first 32 of them, and halves of surrogate pairs.
+ * Characters that could end a line, control a terminal, or disguise a line as another one: control characters, line and
+ * paragraph separators, and invisible formatting characters, such as those that change the direction of text.
+ * `JSON.stringify` escapes only the first 32 of them, and halves of surrogate pairs.
  */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
-/** A text that needs no quotes in a line of `key=value`. */
+/** A value that needs no quotes in `key=value`. */
 const PLAIN = /^[^\s"=\p{Cc}\p{Cf}\p{Cs}]+$/u;
 
 /** One JSON object. */
@@ -17,7 +17,7 @@ export function jsonLine(fields: Fields): string {
   return escapeUnsafe(JSON.stringify(fields));
 }
 
-/** `key=value`, separated by spaces; a value is in quotes, as in JSON, where it could be mistaken otherwise. */
+/** `key=value`, separated by spaces; ambiguous values are quoted as in JSON. */
 export function textLine(fields: Fields): string {
   let line = "";
   for (const key in fields) {
@@ -28,7 +28,7 @@ export function textLine(fields: Fields): string {
   return line;
 }
 
-/** A text with what is unsafe written as `\u202e`. */
+/** Escapes unsafe characters, as in `\u202e`. */
 export function escapeUnsafe(text: string): string {
   return text.replace(UNSAFE, (character) => {
     let escaped = "";

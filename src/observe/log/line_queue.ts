@@ -5,44 +5,44 @@ export type WriteBytes = (bytes: Uint8Array) => Promise<number>;
 
 export interface LineQueueOptions {
   readonly write: WriteBytes;
-  /** Makes the line that stands where lines were dropped. */
+  /** Makes the line that replaces dropped lines. */
   readonly describeDrops: (dropped: number) => string;
-  /** The writer threw; it is tried again, and nothing more is said until {@linkcode onWorking}. */
+  /** The writer threw. Called once until {@linkcode onWorking}; the queue retries. */
   readonly onFailing?: (error: unknown) => void;
-  /** The writer works again; so many lines were dropped of which no line has told yet. */
+  /** The writer works again; `dropped` lines are not reported in a line yet. */
   readonly onWorking?: (dropped: number) => void;
   /** See {@linkcode LineQueue.replaceWriter}, in milliseconds. */
   readonly handoverTimeout?: number;
 }
 
-/** Characters that may wait; about a minute of a busy proxy's lines. */
-const MOST_WAITING = 4 * 1024 * 1024;
+/** The most characters queued; about a minute of a busy proxy's lines. */
+const MAX_QUEUED = 4 * 1024 * 1024;
 /** Characters joined into one write. */
 const BATCH = 64 * 1024;
 /** How long {@linkcode LineQueue.flush} waits for a writer that takes nothing, in milliseconds. */
 const FLUSH_DEADLINE = 1000;
-/** A pipe that is full and does not block is tried again after so many milliseconds. */
+/** Pause before the first retry of a full non-blocking pipe, in milliseconds. */
 const RETRY_FULL_PIPE = 10;
-/** The longest pause between two retries: the pipe may have no reader for hours. */
+/** The longest pause between two such retries: the pipe may have no reader for hours. */
 const LONGEST_RETRY_FULL_PIPE = 100;
 /** How long a writer that is being replaced may take to write earlier lines, in milliseconds. */
 const HANDOVER_TIMEOUT = 5000;
-/** A writer that threw is tried again after so many milliseconds. */
+/** Pause before a writer that threw is retried, in milliseconds. */
 const RETRY_FAILED = 1000;
 const NEWLINE = "\n".charCodeAt(0);
 
-/** Lines on their way to the writer. */
+/** Lines being written. */
 interface Batch {
   readonly bytes: Uint8Array;
-  /** How many characters of waiting lines it holds. */
+  /** Characters of its lines, as counted in the queue. */
   readonly characters: number;
-  /** Bytes that are written. */
+  /** Bytes already written. */
   written: number;
 }
 
 const NOTHING: Batch = { bytes: new Uint8Array(), characters: 0, written: 0 };
 
-/** A writer that takes over once `after` waiting lines have gone to the one before it. */
+/** A writer that takes over when the old one has written `after` more lines. */
 interface Successor {
   readonly write: WriteBytes;
   after: number;
@@ -50,22 +50,22 @@ interface Successor {
   readonly onDecided: (hasTakenOver: boolean) => void;
 }
 
-/** Takes lines at any time and writes them in order; what does not fit is dropped and counted. */
+/** Accepts lines at any time and writes them in order; drops and counts those that do not fit. */
 export class LineQueue {
   readonly #options: LineQueueOptions;
   readonly #encoder = new TextEncoder();
   #write: WriteBytes;
   #successor: Successor | undefined;
   #lines: string[] = [];
-  #waiting = 0;
+  #queued = 0;
   #dropped = 0;
-  /** Of those dropped, how many a line has told of. */
-  #told = 0;
+  /** Dropped lines that a line has reported. */
+  #reported = 0;
   #batch: Batch | undefined;
   #writing: Promise<void> | undefined;
   #isFailing = false;
   #isClosed = false;
-  /** Closed, and the time to write waiting lines is over: nothing is written or reported any more. */
+  /** Closed, and the time to write queued lines is over: nothing is written or reported any more. */
   #isOver = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
   /** Fails the current write, which may hang forever. */
@@ -84,12 +84,12 @@ export class LineQueue {
   }
 
   push(line: string): void {
-    if (this.#waiting + line.length > MOST_WAITING) {
+    if (this.#queued + line.length > MAX_QUEUED) {
       this.#dropped += 1;
       return;
     }
     this.#lines.push(line);
-    this.#waiting += line.length + 1;
+    this.#queued += line.length + 1;
     if (this.#retry === undefined) this.#start();
   }
 
@@ -128,7 +128,7 @@ export class LineQueue {
   }
 
   /**
-   * Writes what waits, as {@linkcode flush} does, and tries no longer. Nothing may be pushed afterwards. Tells how many
+   * Writes queued lines, as {@linkcode flush} does, and stops. Nothing may be pushed afterwards. Resolves with how many
    * lines could not be written.
    */
   async close(): Promise<number> {
@@ -151,7 +151,7 @@ export class LineQueue {
   }
 
   async #writeAll(): Promise<void> {
-    // Not in this turn: lines logged together are written together.
+    // In a later turn, so that lines logged together are written together.
     await Promise.resolve();
     try {
       for (;;) {
@@ -173,7 +173,7 @@ export class LineQueue {
     if (successor === undefined) return;
     const isDue = this.#batch === undefined && successor.after === 0;
     if (!isDue && !this.#isFailing) return;
-    // A line that was cut off is written anew, so that the new writer has it whole.
+    // The new writer writes the whole of a line that was cut off.
     if (this.#batch !== undefined) {
       const { bytes, written } = this.#batch;
       this.#batch.written = written === 0 ? 0 : bytes.lastIndexOf(NEWLINE, written - 1) + 1;
@@ -190,9 +190,9 @@ export class LineQueue {
     const lines = this.#lines.splice(0, count);
     const characters = lines.reduce((sum, line) => sum + line.length + 1, 0);
     if (this.#successor !== undefined) this.#successor.after -= count;
-    if (this.#dropped > this.#told && this.#lines.length === 0) {
-      lines.push(this.#options.describeDrops(this.#dropped - this.#told));
-      this.#told = this.#dropped;
+    if (this.#dropped > this.#reported && this.#lines.length === 0) {
+      lines.push(this.#options.describeDrops(this.#dropped - this.#reported));
+      this.#reported = this.#dropped;
     }
     if (lines.length === 0) return undefined;
     return { bytes: this.#encoder.encode(lines.join("\n") + "\n"), characters, written: 0 };
@@ -204,7 +204,7 @@ export class LineQueue {
       this.#worked();
     }
     this.#batch = undefined;
-    this.#waiting -= batch.characters;
+    this.#queued -= batch.characters;
   }
 
   async #writeSome(bytes: Uint8Array): Promise<number> {
@@ -229,7 +229,7 @@ export class LineQueue {
       } catch (error) {
         if (!(error instanceof Deno.errors.WouldBlock)) throw error;
         await this.#pause(pause);
-        // The write was abandoned meanwhile, and its file may be closed.
+        // The write was abandoned, and its file may be closed.
         if (this.#isOver || this.#write !== write) throw error;
       }
     }
@@ -261,6 +261,6 @@ export class LineQueue {
   #worked(): void {
     if (!this.#isFailing) return;
     this.#isFailing = false;
-    this.#options.onWorking?.(this.#dropped - this.#told);
+    this.#options.onWorking?.(this.#dropped - this.#reported);
   }
 }

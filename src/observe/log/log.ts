@@ -1,4 +1,4 @@
-/** The program's log: lines on stderr that never hold traffic up. The one importer of `@std/log`. */
+/** The program's log: lines on stderr that never delay traffic. The only importer of `@std/log`. */
 
 import { BaseHandler } from "@std/log/base-handler";
 import type { LevelName } from "@std/log/levels";
@@ -8,21 +8,21 @@ import { LineQueue, type WriteBytes } from "./line_queue.ts";
 
 export type Level = "debug" | "info" | "warn" | "error";
 
-/** `fields` belong to a line beside its message. */
+/** A line has a message, and fields for programs. */
 export interface Log {
   debug(message: string, fields?: Fields): void;
   info(message: string, fields?: Fields): void;
   warn(message: string, fields?: Fields): void;
   error(message: string, fields?: Fields): void;
-  /** Whether lines of this level are written: ask before building an expensive one. */
+  /** Whether lines of this level are written; check it before building an expensive one. */
   enabled(level: Level): boolean;
-  /** Resolves when everything logged so far is written, or after a second if nobody takes it. */
+  /** Resolves when everything logged so far is written, at the latest after a second. */
   flush(): Promise<void>;
 }
 
-/** The log of a program, which a reload may change. */
+/** A log that a reload may change. */
 export interface ProgramLog extends Log {
-  /** What is logged from now on, and how. */
+  /** Sets level and format of later lines. */
   adjust(options: Pick<LogOptions, "level" | "format">): void;
 }
 
@@ -36,7 +36,7 @@ export interface LogOptions {
 
 const SEVERITY: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 
-/** Whether lines of `level` are written where `least` is the least important level that is. */
+/** Whether a log whose lowest level is `least` writes lines of `level`. */
 export function isLogged(level: Level, least: Level): boolean {
   return SEVERITY[level] >= SEVERITY[least];
 }
@@ -59,7 +59,7 @@ export function createLog(options: LogOptions): ProgramLog {
     describeDrops: (dropped) =>
       lineOf({ levelName: "WARN", datetime: new Date(), msg: "Log lines dropped", args: [{ dropped }] }),
   });
-  // What is logged is decided here: the level of a Logger is its own for good.
+  // The level is checked here, because that of a Logger cannot change.
   const logger = new Logger("sluice", "DEBUG", { handlers: [new QueueHandler("DEBUG", queue, lineOf)] });
   const logAt = (wanted: Level): Log["info"] => (message, fields) => {
     if (isLogged(wanted, level)) logger[wanted](message, fields);
@@ -75,7 +75,7 @@ export function createLog(options: LogOptions): ProgramLog {
   };
 }
 
-/** A log that says nothing, for library users who did not ask for one. */
+/** Discards everything: for library users who want no log. */
 export function silentLog(): ProgramLog {
   const nothing = () => {};
   return {

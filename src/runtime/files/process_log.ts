@@ -2,7 +2,7 @@
 
 import { createLog, type LogOptions, type ProgramLog } from "../../observe/log/log.ts";
 
-export { LogFileError } from "../../observe/log/log_file.ts";
+export { LogFileError } from "../../observe/log/access_file.ts";
 
 /** Logs to stderr, coloured on a terminal unless NO_COLOR is set (no-color.org). */
 export function stderrLog(options: Pick<LogOptions, "level" | "format">): ProgramLog {

@@ -3,12 +3,11 @@
 import { isDeepStrictEqual } from "node:util";
 import type { ServiceConfig } from "../../config/config.ts";
 import type { Address } from "../../net/address.ts";
-import type { ServiceCounts, ServiceRow } from "../../observe/counters/accounts.ts";
+import { AccountsFullError, type ServiceCounts, type ServiceRow } from "../../observe/counters/accounts.ts";
 import { ClientTable } from "../../shared/client_table.ts";
 import type { Gauge } from "../../shared/gauge.ts";
 import { type ServiceFigures, serviceFigures } from "../../observe/counters/ledger.ts";
 import { RateLimit } from "../../shared/rate_limit.ts";
-import { AccountsFullError } from "../../observe/counters/accounts_full_error.ts";
 import type { SharedMemory } from "./shared_memory.ts";
 import type { ServicePlan } from "./thread_calls.ts";
 

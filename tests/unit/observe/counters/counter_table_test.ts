@@ -75,7 +75,7 @@ Deno.test("a full table has no row to claim until one is released, and takes the
 
 Deno.test("a row that nobody has claimed, or that does not exist, cannot be used", () => {
   const [table] = tables(1, 1);
-  assert.throws(() => table!.at(0), { message: "Cannot use row 0: nobody has claimed it" });
+  assert.throws(() => table!.at(0), { message: "Cannot use row 0: it is not claimed" });
   assert.throws(() => table!.at(1), { message: "Cannot use row 1: the table has 1" });
   const row = claim(table!);
   row.release();

@@ -24,7 +24,7 @@ Deno.test({
     for (let number = 0; number < 1000; number++) file.info("", { number });
     assert.deepEqual(await failing, {
       level: "error",
-      message: "Cannot write the access log, trying again once a second",
+      message: "Cannot write the access log, retrying every second",
       event: "access_log_failed",
       path,
       detail: "no space left on device",

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { AccessFile } from "../../../../src/observe/log/access_file.ts";
-import { LogFileError } from "../../../../src/observe/log/log_file.ts";
+import { LogFileError } from "../../../../src/observe/log/access_file.ts";
 import { heard, linesOf, numberIn, temporaryDirectory } from "./access_file_fixture.ts";
 
 Deno.test("lines of text begin with the time, have neither level nor message nor colours", async () => {
