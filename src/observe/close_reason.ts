@@ -32,19 +32,24 @@ export const CLOSE_REASONS: readonly string[] = [
   ...new Set(ERROR_CODES.flatMap((code) => [code, `client_${code}`, `upstream_${code}`])),
 ];
 
+/** Most connections end like this: nothing is made for them. */
+const CLOSED = {
+  client: inOrder("client", "client_closed", "client closed"),
+  upstream: inOrder("upstream", "upstream_closed", "upstream closed"),
+};
+const RESET_AFTER_CLOSE = {
+  client: inOrder("client", "upstream_reset_after_close", "client closed, then upstream reset"),
+  upstream: inOrder("upstream", "client_reset_after_close", "upstream closed, then client reset"),
+};
+
+function inOrder(endedBy: Peer, key: string, reason: string): CloseReason {
+  return { kind: "closed", endedBy, key, reason, code: undefined, detail: undefined };
+}
+
 /** How a relayed connection ended. */
 export function endOfRelay(end: RelayEnd): CloseReason {
   if (end.kind === "failed") return failureOfRelay(end.error);
-  const { first, thenReset = false } = end;
-  const other = first === "client" ? "upstream" : "client";
-  return {
-    kind: "closed",
-    endedBy: first,
-    key: thenReset ? `${other}_reset_after_close` : `${first}_closed`,
-    reason: thenReset ? `${first} closed, then ${other} reset` : `${first} closed`,
-    code: undefined,
-    detail: undefined,
-  };
+  return (end.thenReset === true ? RESET_AFTER_CLOSE : CLOSED)[end.first];
 }
 
 function failureOfRelay(error: ProxyError): CloseReason {

@@ -1,4 +1,4 @@
-/** Who comes in, and how many at a time: everything that is decided before a connection costs anything. */
+/** Which clients get in, and how many at a time: everything that is decided before a connection costs anything. */
 
 import type { ServiceConfig } from "../config/config.ts";
 import { ProxyError } from "../net/errors.ts";
@@ -11,7 +11,7 @@ import { AccessList } from "./access_list.ts";
 import { CountLimit } from "./count_limit.ts";
 import { TrustedPeers } from "./trusted_peers.ts";
 
-/** What clients are counted with, in all threads. */
+/** Counts clients, in all threads. */
 export interface AdmissionParts {
   /** Connections of the service, and of all services. */
   readonly own: CountLimit;
@@ -25,17 +25,23 @@ export interface AdmissionParts {
 /** All clients without an address, which a PROXY header may announce, count as one: limits fail closed. */
 const NO_ADDRESS: TableKey = { family: 0, high: 0, low: 0 };
 
-export class Admission {
+/** What the source address of a client is; read only where a rule asks for it. */
+interface Source {
+  readonly sourceAddress: string;
+}
+
+/** The rules and limits of one service. */
+export class AdmissionControl {
   readonly parts: AdmissionParts;
   /** Whether a client waits for a free slot. */
   readonly waits: boolean;
-  readonly #access: AccessList;
+  readonly #access: AccessList | undefined;
   readonly #trusted: TrustedPeers | undefined;
 
   constructor({ limits, allow, deny, acceptProxyProtocol }: ServiceConfig, parts: AdmissionParts) {
     this.parts = parts;
     this.waits = limits.whenFull === "wait";
-    this.#access = new AccessList(allow, deny);
+    if (allow.length + deny.length > 0) this.#access = new AccessList(allow, deny);
     this.#trusted = acceptProxyProtocol && new TrustedPeers(acceptProxyProtocol.from);
   }
 
@@ -44,13 +50,15 @@ export class Admission {
    *
    * @throws {ProxyError}
    */
-  checkPeer(address: string): void {
-    if (this.#trusted?.has(address) === false) throw new ProxyError("proxy_not_trusted", "client");
+  checkPeer(peer: Source): void {
+    if (this.#trusted?.has(peer.sourceAddress) === false) throw new ProxyError("proxy_not_trusted", "client");
   }
 
   /** @throws {ProxyError} when the client is not allowed at all. */
-  checkAccess(address: string): void {
-    if (!this.#access.permits(address)) throw new ProxyError("access_denied", "client");
+  checkAccess(client: Source): void {
+    if (this.#access?.permits(client.sourceAddress) === false) {
+      throw new ProxyError("access_denied", "client");
+    }
   }
 }
 
@@ -61,26 +69,35 @@ export class Admission {
  * So the order is: limits of the client alone, as soon as its address is known; then a slot among all
  * connections; and last the rate of the service, the only one that the end of a connection does not release.
  */
-export class Entry implements Disposable {
-  readonly #admission: Admission;
+export class Admission implements Disposable {
+  readonly #control: AdmissionControl;
   #client: TableKey | undefined;
-  #hasPlace = false;
-  #isIn = false;
+  #hasSlot = false;
+  #hasSpentRate = false;
 
-  constructor(admission: Admission) {
-    this.#admission = admission;
+  constructor(control: AdmissionControl) {
+    this.#control = control;
   }
 
   /**
-   * Checks the client, whose own address is now known, and takes one of its connection slots.
+   * Checks the peer of a new connection: if a PROXY header is expected, the peer must be allowed to send one.
    *
    * @throws {ProxyError}
    */
-  enterClient(address: string): void {
-    this.#admission.checkAccess(address);
-    const { clients } = this.#admission.parts;
+  checkPeer(peer: Source): void {
+    this.#control.checkPeer(peer);
+  }
+
+  /**
+   * Checks the client, whose own address is now known, and takes one of the connection slots of that address.
+   *
+   * @throws {ProxyError}
+   */
+  countClient(client: Source): void {
+    this.#control.checkAccess(client);
+    const { clients } = this.#control.parts;
     if (clients === undefined) return;
-    const key = clientKeyOf(address) ?? NO_ADDRESS;
+    const key = clientKeyOf(client.sourceAddress) ?? NO_ADDRESS;
     switch (clients.enter(key)) {
       case "ok":
         this.#client = key;
@@ -100,25 +117,25 @@ export class Entry implements Disposable {
    *
    * @throws {ProxyError}
    */
-  takePlace(): boolean {
-    const { parts: { own, all }, waits } = this.#admission;
+  takeSlot(): boolean {
+    const { parts: { own, all }, waits } = this.#control;
     // A full service must not hold a slot of all services, not even for a moment.
-    this.#hasPlace = !own.isFull && all.enter();
-    if (this.#hasPlace && !own.enter()) {
-      this.#hasPlace = false;
+    this.#hasSlot = !own.isFull && all.enter();
+    if (this.#hasSlot && !own.enter()) {
+      this.#hasSlot = false;
       all.undo();
     }
-    if (!this.#hasPlace && !waits) throw new ProxyError("connection_limit", "client");
-    return this.#hasPlace;
+    if (!this.#hasSlot && !waits) throw new ProxyError("connection_limit", "client");
+    return this.#hasSlot;
   }
 
   /**
-   * The same, once there is a place.
+   * The same, once a slot is free.
    *
    * @throws {ProxyError} or the reason of `signal`.
    */
-  async waitForPlace(signal: AbortSignal): Promise<void> {
-    const { own, all } = this.#admission.parts;
+  async waitForSlot(signal: AbortSignal): Promise<void> {
+    const { own, all } = this.#control.parts;
     let freed = Promise.withResolvers<void>();
     const onFree = () => freed.resolve();
     using _all = all.onFree(onFree);
@@ -126,31 +143,31 @@ export class Entry implements Disposable {
     for (;;) {
       signal.throwIfAborted();
       freed = Promise.withResolvers<void>();
-      if (this.takePlace()) return;
+      if (this.takeSlot()) return;
       await abortable(freed.promise, signal);
     }
   }
 
   /**
-   * Admits the client, unless clients arrive too fast. From then on, its rate is spent whatever it does;
+   * Spends the rate of the service, unless clients arrive too fast. It stays spent whatever the client does;
    * calling this again changes nothing.
    *
    * @throws {ProxyError}
    */
-  letIn(): void {
-    if (this.#isIn) return;
-    if (this.#admission.parts.rate?.take() === false) throw new ProxyError("connect_rate", "client");
-    this.#isIn = true;
+  spendRate(): void {
+    if (this.#hasSpentRate) return;
+    if (this.#control.parts.rate?.take() === false) throw new ProxyError("connect_rate", "client");
+    this.#hasSpentRate = true;
   }
 
   [Symbol.dispose](): void {
-    const { own, all, clients } = this.#admission.parts;
-    if (this.#hasPlace) {
+    const { own, all, clients } = this.#control.parts;
+    if (this.#hasSlot) {
       own.leave();
       all.leave();
     }
     if (this.#client === undefined) return;
-    if (this.#isIn) clients!.leave(this.#client);
+    if (this.#hasSpentRate) clients!.leave(this.#client);
     else clients!.refund(this.#client);
   }
 }

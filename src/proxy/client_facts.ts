@@ -21,9 +21,10 @@ import type { RouteFacts } from "./route.ts";
 const LONGEST_NAME = 256;
 
 export class ClientFacts implements RouteFacts {
-  #source: Address;
-  #destination: Address;
-  readonly listenPort: number;
+  /** Its addresses are read when they are asked for: Deno's objects of them are slow to read. */
+  readonly #conn: Conn;
+  #knownSource: Address | undefined;
+  #knownDestination: Address | undefined;
   serverName: string | undefined;
   /** What a ClientHello offers, or once TLS is terminated the one protocol agreed on. */
   alpn: readonly string[] | undefined;
@@ -34,9 +35,20 @@ export class ClientFacts implements RouteFacts {
   noHello: string | undefined;
 
   constructor(client: Conn) {
-    this.#source = client.remoteAddress;
-    this.#destination = client.localAddress;
-    this.listenPort = portOf(this.#destination);
+    this.#conn = client;
+  }
+
+  get #source(): Address {
+    return this.#knownSource ??= this.#conn.remoteAddress;
+  }
+
+  get #destination(): Address {
+    return this.#knownDestination ??= this.#conn.localAddress;
+  }
+
+  /** The port of the listener, whatever a PROXY header says. */
+  get listenPort(): number {
+    return portOf(this.#conn.localAddress);
   }
 
   /** The client's address, as it is logged. */
@@ -60,8 +72,8 @@ export class ClientFacts implements RouteFacts {
   /** Believes a PROXY header; one that says nothing (LOCAL, UNKNOWN) leaves the addresses of the socket: false. */
   takeOver({ command: _command, source, destination, ...tlvs }: ProxyHeader): boolean {
     if (source === undefined || destination === undefined) return false;
-    this.#source = source;
-    this.#destination = destination;
+    this.#knownSource = source;
+    this.#knownDestination = destination;
     this.#received = tlvs;
     this.serverName = tlvs.authority;
     if (tlvs.alpn !== undefined) this.alpn = [tlvs.alpn];

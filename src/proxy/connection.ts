@@ -1,111 +1,165 @@
 /** The life of one connection, from accept to close, on one screen. */
 
+import type { ServiceConfig } from "../config/config.ts";
 import { applySocketOptions, type Conn } from "../net/socket/conn.ts";
 import type { Deadlines } from "../net/timers/deadlines.ts";
+import type { IdleClock } from "../net/timers/idle_clock.ts";
+import type { LifetimeClock } from "../net/timers/lifetime_clock.ts";
 import { type ErrorCode, ProxyError, proxyErrorOf } from "../net/errors.ts";
 import { peekClientHello, receiveProxyHeader } from "../net/socket/first_bytes.ts";
 import { ReadAheadConn } from "../net/socket/read_ahead_conn.ts";
 import { Relay, type RelayOutcome } from "../relay/relay.ts";
 import { type CloseReason, endBeforeRelay, endOfRelay } from "../observe/close_reason.ts";
-import type { ConnectionRecord } from "../observe/counters/ledger.ts";
+import type { ConnectionRecord, ServiceLedger } from "../observe/counters/ledger.ts";
+import type { EventFeed } from "../observe/events/event_feed.ts";
+import type { AccessLog } from "../observe/log/access_log.ts";
+import type { DebugLines } from "../observe/log/debug_lines.ts";
+import type { Connector } from "../upstream/connector.ts";
 import type { Lease } from "../upstream/lease.ts";
 import { commonNameText } from "../wire/certificate/distinguished_name.ts";
-import { Entry } from "./admission.ts";
+import { Admission, type AdmissionControl } from "./admission.ts";
 import { ClientFacts } from "./client_facts.ts";
-import type { Service, Target } from "./service.ts";
 import { addStages } from "./stages.ts";
 import type { TlsTermination } from "./tls_termination.ts";
+
+/** Where a connection goes, and by which route; undefined is the service's own upstream. */
+export interface Target {
+  readonly connector: Pick<Connector, "group" | "connect">;
+  readonly route: number | undefined;
+}
+
+/** What the connections of one service share. */
+export interface ConnectionContext {
+  readonly config: ServiceConfig;
+  readonly admission: AdmissionControl;
+  readonly ledger: Pick<ServiceLedger, "open">;
+  readonly accessLog: Pick<AccessLog, "ended">;
+  readonly events: Pick<EventFeed, "opened" | "connected" | "ended">;
+  readonly debugLines: Pick<DebugLines, "accepted" | "connected">;
+  readonly idleClock: IdleClock;
+  /** How long connections may live; undefined is for ever. */
+  readonly lifetimes: Pick<LifetimeClock, "watch"> | undefined;
+  /** How long PROXY headers may take; undefined when none are expected. */
+  readonly headerDeadlines: Deadlines | undefined;
+  readonly peekDeadlines: Deadlines;
+  /** TLS with clients; undefined passes what they send on as it is. */
+  readonly tls: Pick<TlsTermination, "terminate"> | undefined;
+  readonly handshakeDeadlines: Deadlines;
+  /** How many of a client's first bytes may be held to look at them. */
+  readonly readAhead: number;
+  /** Aborts when no client that waits for a slot gets one any more. */
+  readonly stopping: AbortSignal;
+  /** Whether the client's ClientHello decides where its connection goes. */
+  needsHello(facts: ClientFacts): boolean;
+  /** @throws {ProxyError} when the client takes no route. */
+  route(facts: ClientFacts): Target;
+  /** What upstream connections of a client begin with. */
+  headerFor(facts: ClientFacts): Uint8Array | undefined;
+  /** A filter of the connection threw `cause`. */
+  filterFailed(cause: unknown, connection: ConnectionRecord): void;
+  /** No descriptor is left, for the client or for its upstream. */
+  onShortage(): void;
+}
 
 /** Replaces the address of a client that disconnected early. */
 const UNKNOWN = "unknown";
 
 export class Connection {
   #client: Conn;
-  readonly #service: Service;
+  readonly #context: ConnectionContext;
+  readonly #facts: ClientFacts;
+  readonly #record: ConnectionRecord;
+  readonly #admission: Admission;
+  readonly #lifetime: Disposable | undefined;
+  #lease: Lease | undefined;
   #onEntered: (() => void) | undefined;
-  #aborted: ProxyError | undefined;
-  #giveUp: ((error: ProxyError) => void) | undefined;
-  #relaying: Relay | undefined;
+  /** Set by {@linkcode abort}: these two are an AbortController with one listener, for less. */
+  #abortReason: ProxyError | undefined;
+  /** Ends the step under way where closing the client does not. */
+  #onAbort: ((reason: ProxyError) => void) | undefined;
 
-  constructor(client: Conn, service: Service) {
-    const { readAhead } = service;
+  constructor(client: Conn, context: ConnectionContext) {
+    const { readAhead, admission, ledger, lifetimes } = context;
     this.#client = readAhead > 0 ? new ReadAheadConn(client, readAhead) : client;
-    this.#service = service;
+    this.#context = context;
+    this.#facts = new ClientFacts(client);
+    this.#record = ledger.open(this.#facts, this);
+    this.#admission = new Admission(admission);
+    this.#lifetime = lifetimes?.watch(() => this.abort("lifetime"));
   }
 
-  /** Resolves once the connection was let in or refused; to be asked for before it runs. */
+  /** Resolves once the connection was let in or refused; to be called before {@linkcode run}. */
   entered(): Promise<void> {
     return new Promise((resolve) => this.#onEntered = resolve);
   }
 
   /**
    * accept → PROXY header → admit → TLS or peek → route → pick → connect → relay through counters → account → close.
-   * Never rejects.
+   * Called once; never rejects. A step that the service does not ask for costs no promise.
    */
   async run(): Promise<void> {
-    const { config, admission, ledger, events, debugLines, lifetimes, headerDeadlines, tls } = this.#service;
-    const facts = new ClientFacts(this.#client);
-    using record = ledger.open(facts.client, facts.listener, this);
-    using _lifetime = lifetimes?.watch(() => this.abort("lifetime"));
-    events.opened(record);
-    debugLines.accepted(record);
+    const facts = this.#facts;
+    const admission = this.#admission;
+    const { config, headerDeadlines, tls } = this.#context;
+    // Not `using`, which costs a short connection a twentieth of its CPU time.
     try {
-      admission.checkPeer(facts.sourceAddress);
-      using entry = new Entry(admission);
+      this.#announce();
+      admission.checkPeer(facts);
       // A client that exceeds its own limits needs no slot, and must not wait for one.
-      if (headerDeadlines === undefined) entry.enterClient(facts.sourceAddress);
-      if (!entry.takePlace()) await this.#waitForPlace(entry);
+      if (headerDeadlines === undefined) admission.countClient(facts);
+      if (!admission.takeSlot()) await this.#waitForSlot();
       this.#onEntered?.();
       applySocketOptions(this.#client, config);
-      // A step that is not asked for costs no promise.
       if (headerDeadlines !== undefined) {
-        await this.#receiveHeader(headerDeadlines, facts, record);
-        entry.enterClient(facts.sourceAddress);
+        await this.#receiveHeader(headerDeadlines);
+        admission.countClient(facts);
       }
       if (tls !== undefined) {
         // The rate limits the cost of handshakes, even of those that fail.
-        entry.letIn();
-        await this.#secure(tls, facts, record);
-      } else if (this.#service.needsHello(facts)) await this.#peek(facts, record);
-      const target = this.#service.route(facts);
-      entry.letIn();
-      using lease = await this.#connect(target, facts, record);
-      const outcome = await this.#relay(lease, record);
-      if (outcome.kind === "failed") {
-        lease.failed(outcome.error, record.fromUpstream.bytes);
-        if (outcome.error.code === "filter_error") this.#service.filterFailed(outcome.error.cause, record);
-      }
-      this.#end(record, endOfRelay(outcome));
+        admission.spendRate();
+        await this.#secure(tls);
+      } else if (this.#context.needsHello(facts)) await this.#peek();
+      const target = this.#context.route(facts);
+      admission.spendRate();
+      const lease = await this.#connect(target);
+      this.#end(endOfRelay(await this.#relay(lease)));
     } catch (cause) {
-      this.#fail(this.#aborted ?? proxyErrorOf(cause, "proxy"), record);
+      this.#fail(this.#abortReason ?? proxyErrorOf(cause, "proxy"));
     } finally {
-      this.#client.close();
-      this.#onEntered?.();
+      this.#release();
     }
   }
 
-  /** Ends it at once; a dial under way is closed when it comes back. */
+  /** Ends it at once. A connect under way is closed when it completes. */
   abort(code: ErrorCode): void {
-    const error = new ProxyError(code, "proxy");
-    this.#aborted ??= error;
-    this.#giveUp?.(error);
-    this.#relaying?.abort(error);
+    if (this.#abortReason !== undefined) return;
+    this.#abortReason = new ProxyError(code, "proxy");
+    this.#onAbort?.(this.#abortReason);
     this.#client.close();
   }
 
-  #waitForPlace(entry: Entry): Promise<void> {
-    const ending = new AbortController();
-    this.#giveUp = (error) => ending.abort(error);
-    return entry.waitForPlace(AbortSignal.any([this.#service.stopping, ending.signal]));
+  #announce(): void {
+    const { events, debugLines } = this.#context;
+    events.opened(this.#record);
+    debugLines.accepted(this.#record);
   }
 
-  /** From then on the client is who the header says. */
-  async #receiveHeader(within: Deadlines, facts: ClientFacts, record: ConnectionRecord): Promise<void> {
-    using deadline = within.start();
+  #waitForSlot(): Promise<void> {
+    const waiting = new AbortController();
+    this.#onAbort = (reason) => waiting.abort(reason);
+    return this.#admission.waitForSlot(AbortSignal.any([this.#context.stopping, waiting.signal]));
+  }
+
+  /** From then on the client is the one that the header names. */
+  async #receiveHeader(deadlines: Deadlines): Promise<void> {
+    using deadline = deadlines.start();
     const header = await receiveProxyHeader(this.#client as ReadAheadConn, deadline.signal);
-    if (!facts.takeOver(header)) return;
-    record.peer = record.client;
-    record.client = facts.client;
+    const record = this.#record;
+    // Read before the header replaces it.
+    const peer = record.client;
+    if (!this.#facts.takeOver(header)) return;
+    record.peer = peer;
+    record.client = this.#facts.client;
     record.serverName = header.authority;
     record.alpn = header.alpn;
     record.tlsVersion = header.tls?.version;
@@ -117,51 +171,56 @@ export class Connection {
   }
 
   /** From then on the client is read and written inside TLS. */
-  async #secure(tls: TlsTermination, facts: ClientFacts, record: ConnectionRecord): Promise<void> {
-    using deadline = this.#service.handshakeDeadlines.start();
+  async #secure(tls: Pick<TlsTermination, "terminate">): Promise<void> {
+    using deadline = this.#context.handshakeDeadlines.start();
+    const record = this.#record;
     record.state = "handshake";
     const { conn, facts: agreed } = await tls.terminate(this.#client, deadline.signal);
     this.#client = conn;
-    facts.secured(agreed);
+    this.#facts.secured(agreed);
     record.serverName = agreed.serverName;
     record.alpn = agreed.alpn;
     record.tlsVersion = agreed.version;
     record.clientSubject = agreed.clientSubject;
   }
 
-  /** Looks at the ClientHello, on which the route of the client depends. */
-  async #peek(facts: ClientFacts, record: ConnectionRecord): Promise<void> {
-    using deadline = this.#service.peekDeadlines.start();
+  /** Looks at the ClientHello, which decides the route. */
+  async #peek(): Promise<void> {
+    using deadline = this.#context.peekDeadlines.start();
     const hello = await peekClientHello(this.#client as ReadAheadConn, deadline.signal);
+    const facts = this.#facts;
     if (typeof hello === "string") facts.noHello = hello;
     else {
-      facts.serverName = record.serverName = hello.serverName;
+      facts.serverName = this.#record.serverName = hello.serverName;
       facts.alpn = hello.alpn;
     }
   }
 
-  /** Nobody waits for a dial any more once the connection is aborted. */
-  #connect({ connector, route }: Target, facts: ClientFacts, record: ConnectionRecord): Promise<Lease> {
-    if (this.#aborted !== undefined) throw this.#aborted;
-    const { promise, resolve, reject } = Promise.withResolvers<Lease>();
-    this.#giveUp = reject;
+  /** Rejects at once when the connection is aborted, and then closes what the connect brings. */
+  #connect({ connector, route }: Target): Promise<Lease> {
+    this.#throwIfAborted();
+    const record = this.#record;
     record.state = "connecting";
     record.route = route;
     record.upstream = connector.group.name;
-    connector.connect(facts.sourceAddress, record, this.#service.headerFor(facts)).then((lease) => {
-      if (this.#aborted === undefined) resolve(lease);
-      else lease[Symbol.dispose]();
-    }, reject);
-    return promise;
+    return new Promise((resolve, reject) => {
+      this.#onAbort = reject;
+      connector.connect(this.#facts, record, this.#context.headerFor(this.#facts)).then((lease) => {
+        if (this.#abortReason !== undefined) return lease[Symbol.dispose]();
+        this.#lease = lease;
+        resolve(lease);
+      }, reject);
+    });
   }
 
-  #relay(lease: Lease, record: ConnectionRecord): Promise<RelayOutcome> {
-    if (this.#aborted !== undefined) throw this.#aborted;
-    const { config, events, debugLines, idleClock } = this.#service;
+  async #relay(lease: Lease): Promise<RelayOutcome> {
+    this.#throwIfAborted();
+    const record = this.#record;
+    const { config, events, debugLines, idleClock } = this.#context;
     record.state = "open";
     events.connected(record);
     debugLines.connected(record);
-    const relay = this.#relaying = new Relay({
+    const relay = new Relay({
       client: this.#client,
       upstream: lease.conn,
       bufferSize: config.bufferSize,
@@ -172,31 +231,59 @@ export class Connection {
       idleClock,
     });
     addStages(relay, config);
-    lease.whenDown((error) => relay.abort(error));
-    return relay.run();
+    this.#onAbort = (reason) => relay.abort(reason);
+    lease.whenDown(this.#onAbort);
+    const outcome = await relay.run();
+    if (outcome.kind === "failed") this.#relayFailed(outcome.error, lease);
+    return outcome;
   }
 
-  #fail(error: ProxyError, record: ConnectionRecord): void {
-    if (error.isReset && this.#service.config.reset === "pass") this.#client.reset();
-    if (error.code === "too_many_open_files") this.#service.onShortage();
-    this.#end(record, endBeforeRelay(error));
+  #relayFailed(error: ProxyError, lease: Lease): void {
+    lease.failed(error, this.#record.fromUpstream.bytes);
+    if (error.code === "filter_error") this.#context.filterFailed(error.cause, this.#record);
   }
 
-  #end(record: ConnectionRecord, ending: CloseReason): void {
-    end(this.#service, record, ending);
+  #throwIfAborted(): void {
+    if (this.#abortReason !== undefined) throw this.#abortReason;
+  }
+
+  #fail(error: ProxyError): void {
+    if (error.isReset && this.#context.config.reset === "pass") this.#client.reset();
+    if (error.code === "too_many_open_files") this.#context.onShortage();
+    this.#end(endBeforeRelay(error));
+  }
+
+  #end(reason: CloseReason): void {
+    reportEnd(this.#context, this.#record, reason);
+  }
+
+  #release(): void {
+    this.#lease?.[Symbol.dispose]();
+    this.#admission[Symbol.dispose]();
+    this.#client.close();
+    this.#onEntered?.();
+    this.#lifetime?.[Symbol.dispose]();
+    this.#record[Symbol.dispose]();
   }
 }
 
-/** A client that reset before its address could be read is only counted and logged. */
-export function recordLostClient(service: Service, listener: string): void {
-  using record = service.ledger.open(UNKNOWN, listener, { abort: () => {} });
-  service.events.opened(record);
-  end(service, record, endBeforeRelay(new ProxyError("connection_reset", "client")));
+/** Counts and logs a client that reset before its address could be read. */
+export function recordLostClient(
+  context: Pick<ConnectionContext, "ledger" | "accessLog" | "events">,
+  listener: string,
+): void {
+  using record = context.ledger.open({ client: UNKNOWN, listener }, { abort: () => {} });
+  context.events.opened(record);
+  reportEnd(context, record, endBeforeRelay(new ProxyError("connection_reset", "client")));
 }
 
 /** The only place that counts, logs and reports the end of a connection. */
-function end({ accessLog, events }: Service, record: ConnectionRecord, ending: CloseReason): void {
-  record.ended(ending);
-  accessLog.ended(record, ending);
-  events.ended(record, ending);
+function reportEnd(
+  { accessLog, events }: Pick<ConnectionContext, "accessLog" | "events">,
+  record: ConnectionRecord,
+  reason: CloseReason,
+): void {
+  record.ended(reason);
+  accessLog.ended(record, reason);
+  events.ended(record, reason);
 }

@@ -15,9 +15,9 @@ import { Connector } from "../upstream/connector.ts";
 import type { Group } from "../upstream/group.ts";
 import type { UpstreamTls, UpstreamTlsMaterial } from "../upstream/upstream_tls.ts";
 import { MAX_PROXY_HEADER } from "../wire/proxy_protocol/header.ts";
-import type { Admission } from "./admission.ts";
+import type { AdmissionControl } from "./admission.ts";
 import type { ClientFacts } from "./client_facts.ts";
-import { Connection, recordLostClient } from "./connection.ts";
+import { Connection, type ConnectionContext, recordLostClient, type Target } from "./connection.ts";
 import { compileRoutes, type RouteMatcher } from "./route.ts";
 import type { TlsTermination } from "./tls_termination.ts";
 
@@ -25,7 +25,7 @@ import type { TlsTermination } from "./tls_termination.ts";
 export interface ServiceParts {
   /** Every group of the configuration, by name. */
   readonly groups: ReadonlyMap<string, Group>;
-  readonly admission: Admission;
+  readonly admission: AdmissionControl;
   /** Its accounts. */
   readonly ledger: ServiceLedger;
   /** Where the ends of its connections are logged, and what happens is told. */
@@ -39,15 +39,9 @@ export interface ServiceParts {
   readonly onShortage: () => void;
 }
 
-/** Where a connection goes, and by which route; undefined is the service's own upstream. */
-export interface Target {
-  readonly connector: Connector;
-  readonly route: number | undefined;
-}
-
-export class Service {
+export class Service implements ConnectionContext {
   readonly config: ServiceConfig;
-  readonly admission: Admission;
+  readonly admission: AdmissionControl;
   readonly ledger: ServiceLedger;
   readonly accessLog: AccessLog;
   readonly events: EventFeed;

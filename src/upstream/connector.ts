@@ -3,6 +3,7 @@
 import type { Conn } from "../net/socket/conn.ts";
 import { Deadlines } from "../net/timers/deadlines.ts";
 import { ProxyError, proxyErrorOf } from "../net/errors.ts";
+import type { ClientAddress } from "./balance/endpoint_choice.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Group, Unavailable } from "./group.ts";
 import { Lease } from "./lease.ts";
@@ -22,7 +23,7 @@ export interface Attempts {
 
 /** The search for an endpoint that takes one client. */
 interface Search {
-  readonly client: string;
+  readonly client: ClientAddress;
   readonly progress: Attempts;
   readonly preface: Uint8Array | undefined;
   /** On the clock of `performance.now()`. */
@@ -99,13 +100,13 @@ export class Connector {
   }
 
   /**
-   * Connects to an endpoint that the group's policy chooses for `client`, an address without its port; after a failure
-   * to another one, `retry.attempts` times and for `retry.timeout` in all.
+   * Connects to an endpoint that the group's policy chooses for `client`; after a failure to another
+   * one, `retry.attempts` times and for `retry.timeout` in all.
    *
    * @param preface What the connection begins with.
    * @throws {ProxyError} of the last attempt, or why there was none.
    */
-  connect(client: string, progress: Attempts, preface?: Uint8Array): Promise<Lease> {
+  connect(client: ClientAddress, progress: Attempts, preface?: Uint8Array): Promise<Lease> {
     const search = { client, progress, preface, startedAt: performance.now(), tried: NONE };
     return this.group.isSettled ? this.#attempt(search) : this.#settled(search);
   }

@@ -4,7 +4,7 @@ import type { BalancePolicy, GroupConfig } from "../config/config.ts";
 import { ProxyError } from "../net/errors.ts";
 import type { UpstreamRow } from "../observe/counters/accounts.ts";
 import { Endpoint, type EndpointAccounts, type EndpointRecord, type EndpointState } from "./endpoint.ts";
-import { EndpointChoice, TRUST, type Trust } from "./balance/endpoint_choice.ts";
+import { type ClientAddress, EndpointChoice, TRUST, type Trust } from "./balance/endpoint_choice.ts";
 import { EndpointSet } from "./discovery/endpoint_set.ts";
 import { leastConnections } from "./balance/least_connections.ts";
 import type { Policy } from "./balance/policy.ts";
@@ -163,7 +163,7 @@ export class Group {
    * not chosen again. An endpoint before its first check is used only while none was found up. While none is
    * up, all are used as if they were.
    */
-  enter(client: string, tried: readonly Endpoint[]): Endpoint | Unavailable {
+  enter(client: ClientAddress, tried: readonly Endpoint[]): Endpoint | Unavailable {
     const choice = this.#choice.begin(client, tried, this.#config.healthCheck !== undefined);
     for (;;) {
       const endpoint = this.#choose();

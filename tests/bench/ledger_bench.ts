@@ -21,8 +21,7 @@ const rows = Array.from({ length: SERVICES }, () => accounts.services.claim()!);
 const ledgers = rows.map((row, which) => new ServiceLedger(`service-${which}`, { row, connections }));
 const records = Array.from({ length: 5000 }, (_, which) => {
   const record = ledgers[which % SERVICES]!.open(
-    `192.0.2.${which * 7 % 251}:${which * 31 % 60_000}`,
-    "[::]:5432",
+    { client: `192.0.2.${which * 7 % 251}:${which * 31 % 60_000}`, listener: "[::]:5432" },
     UNTOUCHED,
   );
   record.endpoint = `10.0.0.${which % 16}:5432`;
@@ -47,7 +46,7 @@ Deno.bench(`count ${CHUNKS} chunks of one connection`, () => {
 });
 
 Deno.bench("open a connection, count its bytes and its end, close it", () => {
-  using record = ledgers[0]!.open("192.0.2.1:4000", "127.0.0.1:5432", UNTOUCHED);
+  using record = ledgers[0]!.open({ client: "192.0.2.1:4000", listener: "127.0.0.1:5432" }, UNTOUCHED);
   record.state = "connecting";
   record.state = "open";
   record.fromClient.add(100);

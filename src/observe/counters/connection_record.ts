@@ -26,13 +26,20 @@ export interface RecordKeeper {
   closed(record: ConnectionRecord): void;
 }
 
+/** Formatted only when they are read: most connections are too short for anything but a line at their end. */
+export interface ConnectionAddresses {
+  /** Address and port of the client. */
+  readonly client: string;
+  /** Where it connected to. */
+  readonly listener: string;
+}
+
 /** What a record is opened with. */
 export interface RecordOptions {
   /** Unique in the process. */
   readonly id: number;
   readonly service: string;
-  readonly client: string;
-  readonly listener: string;
+  readonly addresses: ConnectionAddresses;
   readonly connection: Abortable;
   readonly row: ServiceRow;
   readonly keeper: RecordKeeper;
@@ -44,12 +51,8 @@ export class ConnectionRecord implements Disposable {
   /** Among the open ones of the thread. */
   place = -1;
   readonly service: string;
-  /** Whose connection it is, address and port: the peer, or who a PROXY header says. */
-  client: string;
   /** The peer, where a PROXY header told of another client. */
   peer: string | undefined;
-  /** Where the client connected to. */
-  readonly listener: string;
   /** The name that the client asked for in its ClientHello. */
   serverName: string | undefined;
   /** Of TLS with the client: the protocol agreed on, `TLSv1.2` or `TLSv1.3`, whom its verified certificate is for. */
@@ -73,6 +76,7 @@ export class ConnectionRecord implements Disposable {
   readonly fromClient: ByteTally;
   readonly fromUpstream: ByteTally;
   readonly #options: RecordOptions;
+  #client: string | undefined;
   readonly #accepted = performance.now();
   #state: ConnectionState = "admitting";
   #stateSince = this.#accepted;
@@ -82,11 +86,23 @@ export class ConnectionRecord implements Disposable {
     const { bytesFromClient, bytesFromUpstream } = options.row.cells;
     this.id = options.id;
     this.service = options.service;
-    this.client = options.client;
-    this.listener = options.listener;
     this.fromClient = new ByteTally(bytesFromClient, this);
     this.fromUpstream = new ByteTally(bytesFromUpstream, this);
     this.#options = options;
+  }
+
+  /** Address and port of the client: the peer, or the client that a PROXY header names. */
+  get client(): string {
+    return this.#client ??= this.#options.addresses.client;
+  }
+
+  set client(client: string) {
+    this.#client = client;
+  }
+
+  /** Where the client connected to. */
+  get listener(): string {
+    return this.#options.addresses.listener;
   }
 
   get state(): ConnectionState {

@@ -3,7 +3,12 @@
 import { ERROR_CODES, isOnPurpose } from "../../net/errors.ts";
 import type { ServiceCounts, ServiceRow } from "./accounts.ts";
 import { type Counts, totalOf } from "./columns.ts";
-import { type Abortable, ConnectionRecord, type RecordKeeper } from "./connection_record.ts";
+import {
+  type Abortable,
+  type ConnectionAddresses,
+  ConnectionRecord,
+  type RecordKeeper,
+} from "./connection_record.ts";
 import type { OpenConnections } from "./open_connections.ts";
 
 export type { ConnectionRecord, ConnectionState } from "./connection_record.ts";
@@ -53,15 +58,13 @@ export class ServiceLedger implements RecordKeeper {
   }
 
   /**
-   * @param listener The address that the client connected to.
    * @param connection The connection that the record's `abort()` ends.
    */
-  open(client: string, listener: string, connection: Abortable): ConnectionRecord {
+  open(addresses: ConnectionAddresses, connection: Abortable): ConnectionRecord {
     const record = new ConnectionRecord({
       id: this.#connections.nextId(),
       service: this.name,
-      client,
-      listener,
+      addresses,
       connection,
       row: this.#row,
       keeper: this,

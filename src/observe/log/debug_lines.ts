@@ -11,8 +11,9 @@ export class DebugLines {
   }
 
   /** A client has connected, and nothing is decided yet. */
-  accepted({ service, id, client, listener }: ConnectionFacts): void {
+  accepted(connection: ConnectionFacts): void {
     if (!this.#log.enabled("debug")) return;
+    const { service, id, client, listener } = connection;
     this.#log.debug(`${service}: accepted`, {
       event: "connection_accepted",
       service,

@@ -14,7 +14,7 @@ import type { AbortCode } from "../../observe/counters/connection_record.ts";
 import type { EventFeed } from "../../observe/events/event_feed.ts";
 import type { ServiceLedger } from "../../observe/counters/ledger.ts";
 import type { Log } from "../../observe/log/log.ts";
-import { Admission } from "../../proxy/admission.ts";
+import { AdmissionControl } from "../../proxy/admission.ts";
 import { Listeners } from "../../proxy/listeners.ts";
 import { Service } from "../../proxy/service.ts";
 import { tlsListenOptions, type TlsMaterial, TlsTermination } from "../../proxy/tls_termination.ts";
@@ -233,7 +233,7 @@ export class RelayThread implements ThreadCalls {
     const sink = log.hasAccessFile ? accessFile : this.#reporter.log;
     return new Service(config, {
       groups: this.#groups,
-      admission: new Admission(config, this.#accounts.admission(plan, all)),
+      admission: new AdmissionControl(config, this.#accounts.admission(plan, all)),
       ledger: this.#ledgerOf(plan),
       accessLog: new AccessLog(sink, { sample: log.sample, threads: this.#accounts.threads }),
       events,

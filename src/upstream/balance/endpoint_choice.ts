@@ -8,18 +8,28 @@ export type Trust = "found_up" | "not_down" | "any";
 /** In the order in which they are asked for. */
 export const TRUST: readonly Trust[] = ["found_up", "not_down", "any"];
 
+/** A client, whose address is read only by the policies that go by it. */
+export interface ClientAddress {
+  /** Without its port; empty for a unix socket. */
+  readonly sourceAddress: string;
+}
+
 /** The input of a policy. One object serves all choices of a group, because each choice is synchronous. */
 export class EndpointChoice implements Choice<Endpoint> {
   endpoints: readonly Endpoint[] = [];
-  client = "";
+  #client: ClientAddress | undefined;
   /** Whether an eligible endpoint was full. */
   sawFull = false;
   #tried: readonly Endpoint[] = [];
   #areChecked = false;
   #trust: Trust = "found_up";
 
-  begin(client: string, tried: readonly Endpoint[], areChecked: boolean): this {
-    this.client = client;
+  get client(): string {
+    return this.#client!.sourceAddress;
+  }
+
+  begin(client: ClientAddress, tried: readonly Endpoint[], areChecked: boolean): this {
+    this.#client = client;
     this.sawFull = false;
     this.#tried = tried;
     this.#areChecked = areChecked;

@@ -78,18 +78,18 @@ interopTest("the name checked is server_name, or else the host of the endpoint",
   const authority = stack.use(await CertificateAuthority.create());
   const server = stack.use(await serverFor(authority, { names: ["DNS:db.test", "DNS:localhost"] }));
   const { connector: named } = await connectorFor(stack, server.port, { tls: tlsConfig(authority) });
-  using lease = await named.connect("", progress());
+  using lease = await named.connect({ sourceAddress: "" }, progress());
   assert.equal(await roundTrip(lease.conn), "hello");
   assert.equal((await server.outcome() as { serverName: string }).serverName, "db.test");
 
   const tls = { ...tlsConfig(authority), serverName: undefined };
   const { connector: byHost } = await connectorFor(stack, server.port, { tls, host: "localhost" });
-  using other = await byHost.connect("", progress());
+  using other = await byHost.connect({ sourceAddress: "" }, progress());
   assert.equal(await roundTrip(other.conn), "hello");
   assert.equal((await server.outcome() as { serverName: string }).serverName, "localhost");
 
   const { connector: byAddress } = await connectorFor(stack, server.port, { tls });
-  await assert.rejects(byAddress.connect("", progress()), {
+  await assert.rejects(byAddress.connect({ sourceAddress: "" }, progress()), {
     code: "tls_certificate_rejected",
     message: /: it is not for "127\.0\.0\.1"/,
   });
@@ -108,7 +108,7 @@ interopTest("a warm pool has the handshake done ahead", OPENSSL, async (stack) =
   }
   await eventually("a full pool", () => poolFiguresOf(controller.row).idle, (idle) => idle === POOL.maxIdle);
   for (let client = 0; client < 5; client++) {
-    using lease = await connector.connect("", progress());
+    using lease = await connector.connect({ sourceAddress: "" }, progress());
     assert.equal(await roundTrip(lease.conn), "hello");
     await lease.conn.closeWrite();
     assert.equal(await lease.conn.read(new Uint8Array(1)), null);
@@ -141,7 +141,7 @@ for (const pool of [undefined, POOL]) {
           (idle) => idle === pool.maxIdle,
         );
       }
-      using lease = await connector.connect("", progress(), PREFACE);
+      using lease = await connector.connect({ sourceAddress: "" }, progress(), PREFACE);
       assert.equal(await roundTrip(lease.conn), "hello");
       assert.equal(headers.length, client);
     }
@@ -160,7 +160,7 @@ interopTest(
     }));
     const options = { tls: tlsConfig(authority), connectTimeout: 100 };
     const { connector: alone } = await connectorFor(stack, silent.port, options);
-    await assert.rejects(alone.connect("", progress()), {
+    await assert.rejects(alone.connect({ sourceAddress: "" }, progress()), {
       code: "tls_handshake_timeout",
       side: "upstream",
       reason: "upstream TLS handshake timeout",
@@ -172,7 +172,7 @@ interopTest(
       connectTimeout: 1000,
     });
     const attempt = progress();
-    using lease = await both.connect("", attempt);
+    using lease = await both.connect({ sourceAddress: "" }, attempt);
     assert.equal(await roundTrip(lease.conn), "hello");
     assert.deepEqual(attempt, { endpoint: `127.0.0.1:${server.port}`, attempts: 2 });
     const figures = controller.endpoints.map((endpoint) => endpoint.figures());
@@ -187,7 +187,9 @@ interopTest("a failed handshake frees the place it was for", OPENSSL, async (sta
   const tls = tlsConfig(authority);
   const { connector, controller } = await connectorFor(stack, server.port, { tls, maxConnections: 1 });
   for (let client = 0; client < 3; client++) {
-    await assert.rejects(connector.connect("", progress()), { code: "tls_certificate_rejected" });
+    await assert.rejects(connector.connect({ sourceAddress: "" }, progress()), {
+      code: "tls_certificate_rejected",
+    });
   }
   assert.equal(controller.endpoints[0]!.figures().failures, 3);
 });

@@ -16,7 +16,7 @@ import { silentLog } from "../../../src/observe/log/log.ts";
 import { OpenConnections } from "../../../src/observe/counters/open_connections.ts";
 import { RateLimit } from "../../../src/shared/rate_limit.ts";
 import { WakeUps } from "../../../src/shared/wake_ups.ts";
-import { Admission, Entry } from "../../../src/proxy/admission.ts";
+import { Admission, AdmissionControl } from "../../../src/proxy/admission.ts";
 import { CountLimit } from "../../../src/proxy/count_limit.ts";
 import { Service } from "../../../src/proxy/service.ts";
 import { clientKeyOf } from "../../../src/wire/ip/client_key.ts";
@@ -149,8 +149,8 @@ Deno.test("clients whose PROXY header brings no address, as of unix sockets, are
 
 Deno.test("who is let in once is in: being let in again takes nothing", () => {
   const rate = new RateLimit(undefined, { rate: 1, burst: 2 }, () => START);
-  using entry = new Entry(admissionBy({ rate }));
-  for (let again = 0; again < 3; again++) entry.letIn();
+  using entry = new Admission(admissionBy({ rate }));
+  for (let again = 0; again < 3; again++) entry.spendRate();
   assert.deepEqual([rate.take(), rate.take()], [true, false]);
 });
 
@@ -169,20 +169,26 @@ Deno.test("a client that the table does not take is refused for that, and has no
       refund: () => told.push("refund"),
     } as unknown as ClientTable;
     {
-      using entry = new Entry(admissionBy({ clients }));
-      assert.throws(() => entry.enterClient("10.0.0.1"), { code, side: "client" });
+      using entry = new Admission(admissionBy({ clients }));
+      assert.throws(() => entry.countClient({ sourceAddress: "10.0.0.1" }), { code, side: "client" });
     }
     assert.deepEqual(told, []);
   }
 });
 
 /** A service without limits but these. */
-function admissionBy(limits: { rate?: RateLimit; clients?: ClientTable }): Admission {
+function admissionBy(limits: { rate?: RateLimit; clients?: ClientTable }): AdmissionControl {
   const config = decodeOptions({ services: [{ name: "test", listen: 0, upstream: "192.0.2.1:1" }] })
     .services[0]!;
   const gauges = new GaugeTable(2);
   const [own, all] = [0, 0].map((limit) => new CountLimit(gauges.claim()!, limit, new WakeUps(() => {})));
-  return new Admission(config, { own: own!, all: all!, rate: undefined, clients: undefined, ...limits });
+  return new AdmissionControl(config, {
+    own: own!,
+    all: all!,
+    rate: undefined,
+    clients: undefined,
+    ...limits,
+  });
 }
 
 interface FixtureOptions {
@@ -232,7 +238,7 @@ class Fixture implements AsyncDisposable {
     const accounts = new Accounts({ services: 1, upstreams: 0, endpoints: 0 });
     this.#service = new Service(config, {
       groups: new Map([["group", this.#group.group]]),
-      admission: new Admission(config, {
+      admission: new AdmissionControl(config, {
         own: new CountLimit(this.#own, own, wakeUps),
         all: new CountLimit(this.#all, all, wakeUps),
         rate: this.#rate,

@@ -5,7 +5,7 @@ import fc from "fast-check";
 import type { ServiceConfig } from "../../../src/config/config.ts";
 import { decodeOptions } from "../../../src/config/library.ts";
 import { type Gauge, GaugeTable } from "../../../src/shared/gauge.ts";
-import { Admission, Entry } from "../../../src/proxy/admission.ts";
+import { Admission, AdmissionControl } from "../../../src/proxy/admission.ts";
 import { CountLimit } from "../../../src/proxy/count_limit.ts";
 import { Post, wakeUpsOf } from "../upstream/group_threads.ts";
 import { WorkerEpoch } from "../../../src/shared/worker_epoch.ts";
@@ -154,12 +154,12 @@ Deno.test("whatever happens in whatever order, limits hold, and nobody waits whi
 
 /** A client who waits for a place, and has it until the end. */
 class Waiting {
-  readonly admission: Admission;
-  readonly place: Promise<Entry>;
+  readonly admission: AdmissionControl;
+  readonly place: Promise<Admission>;
   isOver = false;
   readonly #abort = new AbortController();
 
-  constructor(admission: Admission, signal = NEVER) {
+  constructor(admission: AdmissionControl, signal = NEVER) {
     this.admission = admission;
     this.place = wait(admission, AbortSignal.any([this.#abort.signal, signal]));
     this.place.then(() => this.isOver = true, () => {});
@@ -174,14 +174,14 @@ class Waiting {
 }
 
 /** A place, if there is one now. */
-function enter(admission: Admission): Entry | undefined {
-  const entry = new Entry(admission);
-  return entry.takePlace() ? entry : undefined;
+function enter(admission: AdmissionControl): Admission | undefined {
+  const entry = new Admission(admission);
+  return entry.takeSlot() ? entry : undefined;
 }
 
-async function wait(admission: Admission, signal: AbortSignal): Promise<Entry> {
-  const entry = new Entry(admission);
-  await entry.waitForPlace(signal);
+async function wait(admission: AdmissionControl, signal: AbortSignal): Promise<Admission> {
+  const entry = new Admission(admission);
+  await entry.waitForSlot(signal);
   return entry;
 }
 
@@ -203,7 +203,12 @@ function fixture({ own, all }: Limits) {
     const here = new GaugeTable(3, new WorkerEpoch({ thread, threads: THREADS }), table.memory);
     const limitOf = (gauge: Gauge, limit: number) => new CountLimit(here.at(gauge.slot), limit, wakeUps);
     const admission = (limit: CountLimit) =>
-      new Admission(CONFIG, { own: limit, all: limitOf(allGauge, all), rate: undefined, clients: undefined });
+      new AdmissionControl(CONFIG, {
+        own: limit,
+        all: limitOf(allGauge, all),
+        rate: undefined,
+        clients: undefined,
+      });
     return { service: admission(limitOf(ownGauge, own)), other: admission(limitOf(otherGauge, 0)) };
   });
   const service = inThread.map((each) => each.service);
@@ -212,7 +217,7 @@ function fixture({ own, all }: Limits) {
     service,
     other,
     /** In the first thread: its service has become full since it looked. */
-    late: new Admission(CONFIG, {
+    late: new AdmissionControl(CONFIG, {
       own: new SeenFree(ownGauge, own, wakeUpsOfAll[0]!),
       all: new CountLimit(allGauge, all, wakeUpsOfAll[0]!),
       rate: undefined,

@@ -9,10 +9,11 @@ import { ProxyError } from "../../../src/net/errors.ts";
 import { IdleClock } from "../../../src/net/timers/idle_clock.ts";
 import { LifetimeClock } from "../../../src/net/timers/lifetime_clock.ts";
 import type { CloseReason } from "../../../src/observe/close_reason.ts";
-import { Admission, type AdmissionParts } from "../../../src/proxy/admission.ts";
-import { Connection, recordLostClient } from "../../../src/proxy/connection.ts";
+import { AdmissionControl, type AdmissionParts } from "../../../src/proxy/admission.ts";
+import { Connection, type ConnectionContext, recordLostClient } from "../../../src/proxy/connection.ts";
+import type { Group } from "../../../src/upstream/group.ts";
+import type { Lease } from "../../../src/upstream/lease.ts";
 import type { ClientFacts } from "../../../src/proxy/client_facts.ts";
-import type { Service } from "../../../src/proxy/service.ts";
 import { encodeProxyHeader } from "../../../src/wire/proxy_protocol/proxy_protocol.ts";
 import { clientHello } from "../../support/bytes/client_hellos.ts";
 import { FakeTime, settled } from "../../support/fakes/fake_time.ts";
@@ -102,10 +103,10 @@ Deno.test("a connection killed while it is relayed closes both sides, with its f
 });
 
 Deno.test("a connection is killed while it waits for a place, its PROXY header, its handshake or ClientHello", async () => {
-  const cases: [string, Options, Partial<Service>][] = [
+  const cases: [string, Options, Partial<ConnectionContext>][] = [
     ["place", { limits: { connections: 1, whenFull: "wait" } }, {}],
     ["header", { acceptProxyProtocol: { from: ["192.0.2.1"] } }, { readAhead: 4096, headerDeadlines: LONG }],
-    ["handshake", {}, { tls: { terminate: handshake } as unknown as Service["tls"] }],
+    ["handshake", {}, { tls: { terminate: handshake } as unknown as ConnectionContext["tls"] }],
     ["hello", {}, { readAhead: 4096, needsHello: () => true }],
   ];
   for (const [what, options, parts] of cases) {
@@ -350,7 +351,7 @@ Deno.test("a TLS client is read inside TLS from its handshake on, and what was a
     state = fixture.state;
     return Promise.resolve({ conn: inside, facts });
   };
-  const fixture = new Fixture({}, { tls: { terminate } as unknown as Service["tls"] });
+  const fixture = new Fixture({}, { tls: { terminate } as unknown as ConnectionContext["tls"] });
   const ran = fixture.run();
   await fixture.dialled();
   const { serverName, alpn, tlsVersion, clientSubject } = fixture.record!;
@@ -379,7 +380,7 @@ for (
       return Promise.reject(new ProxyError("tls_handshake_failed", "client"));
     };
     const rate = { left: room as number, take: () => rate.left > 0 && rate.left-- > 0 };
-    const fixture = new Fixture({}, { tls: { terminate } as unknown as Service["tls"], rate });
+    const fixture = new Fixture({}, { tls: { terminate } as unknown as ConnectionContext["tls"], rate });
     await fixture.run();
     assert.deepEqual([begun, rate.left, fixture.told.at(-1), fixture.inside], [
       handshakes,
@@ -439,11 +440,11 @@ class Fixture {
   readonly client = new LooseConn();
   readonly upstream = new LooseConn();
   readonly ledger = ledgerAlone();
-  readonly service: Service;
-  readonly connection: Connection;
+  readonly service: ConnectionContext;
+  #connection: Connection | undefined;
   readonly told: string[] = [];
   readonly leases = { failed: 0, disposed: 0 };
-  record: Parameters<Service["events"]["ended"]>[0] & { state?: string } | undefined;
+  record: Parameters<ConnectionContext["events"]["ended"]>[0] & { state?: string } | undefined;
   /** What is known when it dials. */
   facts: ClientFacts | undefined;
   /** Lifetimes that are watched. */
@@ -455,11 +456,11 @@ class Fixture {
   onRoute = () => {};
   goDown: (error: ProxyError) => void = () => {};
   readonly #dialled = Promise.withResolvers<void>();
-  readonly #dial = Promise.withResolvers<unknown>();
+  readonly #dial = Promise.withResolvers<Lease>();
 
   constructor(
     options: Options = {},
-    { isFull = false, rate, ...parts }: Partial<Service> & { isFull?: boolean; rate?: Rate } = {},
+    { isFull = false, rate, ...parts }: Partial<ConnectionContext> & { isFull?: boolean; rate?: Rate } = {},
   ) {
     const { services: [config] } = decodeOptions({
       services: [{ name: "test", listen: "127.0.0.1:0", upstream: "127.0.0.1:1", ...options }],
@@ -473,13 +474,13 @@ class Fixture {
     };
     const counts = { own: limit, all: limit, rate, clients: undefined };
     this.service = {
-      config,
-      admission: new Admission(config!, counts as unknown as AdmissionParts),
+      config: config!,
+      admission: new AdmissionControl(config!, counts as unknown as AdmissionParts),
       ledger: this.ledger,
       accessLog: { ended: () => {} },
       events: {
-        opened: (record: Fixture["record"]) => {
-          this.record = record;
+        opened: (record) => {
+          this.record = record as NonNullable<Fixture["record"]>;
           this.told.push("opened");
         },
         connected: () => this.told.push("connected"),
@@ -493,9 +494,13 @@ class Fixture {
       needsHello: () => false,
       route: () => {
         this.onRoute();
-        return { connector: { group: { name: "group" }, connect: () => this.#connect() }, route: 3 };
+        const group = { name: "group" } as Group;
+        return { connector: { group, connect: () => this.#connect() }, route: 3 };
       },
-      headerFor: (facts: ClientFacts) => void (this.facts = facts),
+      headerFor: (facts) => void (this.facts = facts),
+      tls: undefined,
+      headerDeadlines: undefined,
+      filterFailed: () => {},
       lifetimes: {
         watch: () => {
           this.lives += 1;
@@ -508,8 +513,11 @@ class Fixture {
       stopping: new AbortController().signal,
       onShortage: () => this.shortages += 1,
       ...parts,
-    } as unknown as Service;
-    this.connection = new Connection(this.client, this.service);
+    };
+  }
+
+  get connection(): Connection {
+    return this.#connection ??= new Connection(this.client, this.service);
   }
 
   get state(): string | undefined {
@@ -530,7 +538,7 @@ class Fixture {
       whenDown: (abort: (error: ProxyError) => void) => this.goDown = abort,
       failed: () => this.leases.failed += 1,
       [Symbol.dispose]: () => void (this.leases.disposed += 1),
-    });
+    } as unknown as Lease);
   }
 
   refuse(error: ProxyError): void {
@@ -545,7 +553,7 @@ class Fixture {
     await ran;
   }
 
-  #connect(): Promise<unknown> {
+  #connect(): Promise<Lease> {
     this.dials += 1;
     this.#dialled.resolve();
     return this.#dial.promise;

@@ -25,7 +25,7 @@ Deno.test("with mode: reuse the next client gets the connection of the one befor
   assert.equal(dialled.length, 1);
   connector.renew();
   assert.equal(dialled[0]!.isClosed, true);
-  using before = await connector.connect("", attempts());
+  using before = await connector.connect({ sourceAddress: "" }, attempts());
   connector.renew();
   await converse(before, dialled.at(-1)!);
   assert.deepEqual(
@@ -87,7 +87,7 @@ Deno.test("a client gets the connection that was opened ahead, with the header t
   const { connector, dialled } = fixture;
   connector.start();
   await settled();
-  using lease = await connector.connect("", attempts(), HEADER);
+  using lease = await connector.connect({ sourceAddress: "" }, attempts(), HEADER);
   assert.equal(dialled[0]!.written, "PROXY ");
   dialled[0]!.arrive("hello");
   assert.equal(await readOnce(lease.conn), "hello");
@@ -99,7 +99,7 @@ Deno.test("one opened ahead that takes no header is replaced, which says nothing
   connector.start();
   await settled();
   dialled[0]!.write = () => Promise.reject(new Deno.errors.BrokenPipe("broken"));
-  using lease = await connector.connect("", attempts(), HEADER);
+  using lease = await connector.connect({ sourceAddress: "" }, attempts(), HEADER);
   await settled();
   assert.equal(dialled[0]!.isClosed, true);
   const used = dialled.filter(({ written }) => written === "PROXY ");
@@ -117,7 +117,7 @@ Deno.test("writing the header to one opened ahead is given up with everything el
   const writing = Promise.withResolvers<number>();
   const [conn] = dialled;
   conn!.write = () => writing.promise;
-  const connecting = connector.connect("", attempts(), HEADER);
+  const connecting = connector.connect({ sourceAddress: "" }, attempts(), HEADER);
   await settled();
   void connector.stop(SHUTDOWN);
   writing.reject(new Deno.errors.BadResource("closed"));
@@ -133,7 +133,9 @@ Deno.test("one opened ahead that took no header within the time of an attempt is
   await settled();
   const writing = Promise.withResolvers<number>();
   dialled[0]!.write = () => writing.promise;
-  const failing = assert.rejects(connector.connect("", attempts(), HEADER), { code: "connect_timeout" });
+  const failing = assert.rejects(connector.connect({ sourceAddress: "" }, attempts(), HEADER), {
+    code: "connect_timeout",
+  });
   await time.advance(200);
   writing.reject(new Deno.errors.BrokenPipe("broken"));
   await failing;
@@ -145,7 +147,7 @@ Deno.test("one opened ahead that is found dead is dialled anew, and begins as a 
   const { connector, dialled } = fixture;
   connector.start();
   await settled();
-  using lease = await connector.connect("", attempts(), HEADER);
+  using lease = await connector.connect({ sourceAddress: "" }, attempts(), HEADER);
   const read = readOnce(lease.conn);
   dialled[0]!.arrive("end");
   await settled();
@@ -160,7 +162,7 @@ Deno.test("a client who is being given a connection or a place when all is stopp
     const { connector, dialled, only } = fixture;
     if (isOpen) connector.start();
     await settled();
-    const connecting = connector.connect("", attempts());
+    const connecting = connector.connect({ sourceAddress: "" }, attempts());
     void connector.stop(SHUTDOWN);
     await assert.rejects(connecting, SHUTDOWN);
     await settled();
@@ -179,7 +181,9 @@ Deno.test("a new connection that breaks as it begins counts against the endpoint
     conn.write = () => Promise.reject(new Deno.errors.BrokenPipe("broken"));
     return Promise.resolve(conn);
   };
-  await assert.rejects(fixture.connector.connect("", attempts(), HEADER), { code: "connection_reset" });
+  await assert.rejects(fixture.connector.connect({ sourceAddress: "" }, attempts(), HEADER), {
+    code: "connection_reset",
+  });
   assert.deepEqual(fixture.endpoints[0]!.control.figures().failuresBy, { connection_reset: 1 });
 });
 
@@ -196,7 +200,7 @@ Deno.test("opening ahead takes no longer than an attempt may", async () => {
 
 /** A client that asks, gets its answer and goes. */
 async function serve(fixture: ConnectorFixture): Promise<void> {
-  using lease = await fixture.connector.connect("", attempts());
+  using lease = await fixture.connector.connect({ sourceAddress: "" }, attempts());
   await converse(lease, fixture.dialled.at(-1)!);
 }
 

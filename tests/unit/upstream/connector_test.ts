@@ -32,7 +32,7 @@ Deno.test("a place that another thread gives back right after it was asked for c
       },
     });
   }
-  await assert.rejects(connectorOf(here!).connect("", attempts()), {
+  await assert.rejects(connectorOf(here!).connect({ sourceAddress: "" }, attempts()), {
     code: "endpoints_full",
     message: "every endpoint of group has its max_connections",
   });
@@ -42,15 +42,15 @@ Deno.test("an endpoint that is full and was taken out is said to have been taken
   await using fixture = new ControlledGroup({ endpoints: endpointsAt(1, 1) });
   fixture.endpoints[0]!.used.enter();
   const connector = connectorOf(fixture.group);
-  await assert.rejects(connector.connect("", attempts()), { code: "endpoints_full" });
+  await assert.rejects(connector.connect({ sourceAddress: "" }, attempts()), { code: "endpoints_full" });
   fixture.controller.setAdmin(fixture.endpoints[0]!.control, "drain");
-  await assert.rejects(connector.connect("", attempts()), {
+  await assert.rejects(connector.connect({ sourceAddress: "" }, attempts()), {
     code: "no_endpoint",
     message: "every endpoint of group was taken out by an operator",
   });
   await using nobody = new ControlledGroup({ endpoints: [] });
   const lost = connectorOf(nobody.group);
-  const connecting = lost.connect("", attempts());
+  const connecting = lost.connect({ sourceAddress: "" }, attempts());
   void lost.stop(SHUTDOWN);
   await assert.rejects(connecting, { code: "no_endpoint", message: "no endpoint of group is known" });
 });
@@ -58,10 +58,10 @@ Deno.test("an endpoint that is full and was taken out is said to have been taken
 Deno.test("stopping gives up a dial under way, and opens nothing any more", async () => {
   await using fixture = new ControlledGroup();
   const connector = connectorOf(fixture.group);
-  const connecting = connector.connect("", attempts());
+  const connecting = connector.connect({ sourceAddress: "" }, attempts());
   await connector.stop(SHUTDOWN);
   await assert.rejects(connecting, SHUTDOWN);
-  await assert.rejects(connector.connect("", attempts()), SHUTDOWN);
+  await assert.rejects(connector.connect({ sourceAddress: "" }, attempts()), SHUTDOWN);
   assert.equal(fixture.endpoints[0]!.used.active, 0);
 });
 
@@ -114,7 +114,7 @@ Deno.test("all attempts together have retry.timeout, whatever one of them may ta
     );
   });
   const progress = attempts();
-  await assert.rejects(connector.connect("", progress), { code: "connect_timeout" });
+  await assert.rejects(connector.connect({ sourceAddress: "" }, progress), { code: "connect_timeout" });
   assert.equal(progress.attempts, 2);
   assert.ok(within[1]! < 150, `${within[1]} ms for the second, of 50 that were left`);
 });
@@ -126,7 +126,7 @@ Deno.test("one attempt has connect_timeout or retry.timeout, whichever is shorte
     await using fixture = new ControlledGroup({ retry: { attempts: 1, timeout } });
     const connector = connectorOf(fixture.group, untilAborted, { connectTimeout });
     let ended: unknown;
-    connector.connect("", attempts()).catch((cause) => ended = cause.code);
+    connector.connect({ sourceAddress: "" }, attempts()).catch((cause) => ended = cause.code);
     await time.advance(150);
     assert.equal(ended, undefined);
     await time.advance(30);
@@ -145,7 +145,7 @@ Deno.test("after a failure another endpoint is tried, as often as retry.attempts
     return Promise.reject(REFUSED);
   };
   const progress = attempts();
-  await assert.rejects(fixture.connector.connect("", progress), REFUSED);
+  await assert.rejects(fixture.connector.connect({ sourceAddress: "" }, progress), REFUSED);
   assert.deepEqual([ports, progress], [[1, 2], { endpoint: "192.0.2.1:2", attempts: 2 }]);
   assert.deepEqual(fixture.endpoints.map(({ used }) => used.active), [0, 0, 0]);
 });
@@ -157,7 +157,7 @@ Deno.test("none is tried twice for a client, who is told of the last failure", a
   });
   fixture.dial = () => Promise.reject(REFUSED);
   const progress = attempts();
-  await assert.rejects(fixture.connector.connect("", progress), REFUSED);
+  await assert.rejects(fixture.connector.connect({ sourceAddress: "" }, progress), REFUSED);
   assert.equal(progress.attempts, 2);
 });
 
@@ -166,7 +166,7 @@ Deno.test("what another endpoint cannot help with is not tried again", async () 
   const own = new ProxyError("too_many_open_files", "proxy");
   fixture.dial = () => Promise.reject(own);
   const progress = attempts();
-  await assert.rejects(fixture.connector.connect("", progress), own);
+  await assert.rejects(fixture.connector.connect({ sourceAddress: "" }, progress), own);
   assert.equal(progress.attempts, 1);
 });
 
@@ -182,7 +182,7 @@ Deno.test("once retry.timeout is over nothing is tried any more", async () => {
       throw REFUSED;
     };
     const progress = attempts();
-    const failing = assert.rejects(fixture.connector.connect("", progress), REFUSED);
+    const failing = assert.rejects(fixture.connector.connect({ sourceAddress: "" }, progress), REFUSED);
     await time.advance(150);
     await failing;
     assert.equal(progress.attempts, tried);
@@ -195,14 +195,14 @@ Deno.test("who comes before the first results waits for them, and no longer than
     connectTimeout: 160,
   });
   const { connector } = fixture;
-  const waiting = connector.connect("", attempts());
+  const waiting = connector.connect({ sourceAddress: "" }, attempts());
   await time.advance(150);
   assert.equal(fixture.dialled.length, 0);
   for (const each of fixture.endpoints) fixture.found(each, "up");
   (await waiting)[Symbol.dispose]();
   for (const each of fixture.endpoints) fixture.found(each, "down");
   fixture.controller.update(groupConfig({ endpoints: endpointsAt(3), healthCheck: CHECK }));
-  const hasty = connector.connect("", attempts());
+  const hasty = connector.connect({ sourceAddress: "" }, attempts());
   await time.advance(150);
   assert.equal(fixture.dialled.length, 1);
   await time.advance(30);
@@ -211,7 +211,7 @@ Deno.test("who comes before the first results waits for them, and no longer than
 
 Deno.test("no timer is left of a wait for the first results", async () => {
   await using fixture = new ConnectorFixture({ endpoints: endpointsAt(2), healthCheck: CHECK });
-  const waiting = fixture.connector.connect("", attempts());
+  const waiting = fixture.connector.connect({ sourceAddress: "" }, attempts());
   for (const each of fixture.endpoints) fixture.found(each, "up");
   // What is left would be found by the sanitizers.
   (await waiting)[Symbol.dispose]();
@@ -237,7 +237,7 @@ Deno.test("a connection to an endpoint that an operator took down meanwhile is c
     return Promise.resolve(conn);
   };
   const progress = attempts();
-  using lease = await fixture.connector.connect("", progress);
+  using lease = await fixture.connector.connect({ sourceAddress: "" }, progress);
   assert.deepEqual(conns.map(({ isClosed }) => isClosed), [true, false]);
   assert.equal(lease.conn, conns[1]);
   assert.deepEqual(progress, { endpoint: "192.0.2.1:2", attempts: 2 });

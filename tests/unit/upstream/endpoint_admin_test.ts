@@ -9,7 +9,7 @@ Deno.test("an endpoint that is set down during a dial is not used: the next one 
   await using fixture = new Fixture();
   const { connector, dials } = fixture;
   const [first, second] = fixture.endpoints;
-  const leasing = connector.connect("", { endpoint: "", attempts: 0 });
+  const leasing = connector.connect({ sourceAddress: "" }, { endpoint: "", attempts: 0 });
   fixture.controller.setAdmin(first!.control, "down");
   const late = new FakeConn();
   dials.shift()!.resolve(late);
@@ -27,7 +27,7 @@ Deno.test("endpoints that an operator has taken out are not tried, even when no 
   const [first, second] = fixture.endpoints;
   controller.setAdmin(first!.control, "drain");
   controller.setAdmin(second!.control, "down");
-  await assert.rejects(connector.connect("", { endpoint: "", attempts: 0 }), {
+  await assert.rejects(connector.connect({ sourceAddress: "" }, { endpoint: "", attempts: 0 }), {
     code: "no_endpoint",
     message: "every endpoint of group was taken out by an operator",
   });
@@ -38,7 +38,7 @@ Deno.test("endpoints that an operator has taken out are not tried, even when no 
   ]);
   controller.setAdmin(first!.control, "up");
   assert.equal(messages.at(-1), "group: an endpoint is up again");
-  assert.equal(group.enter("", []), first!.used);
+  assert.equal(group.enter({ sourceAddress: "" }, []), first!.used);
   first!.used.leave();
 });
 

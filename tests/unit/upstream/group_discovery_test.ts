@@ -17,7 +17,7 @@ Deno.test("a group has no endpoints until their names are looked up, and then th
   server.addresses = ["192.0.2.7", "192.0.2.8"];
   await using fixture = new ControlledGroup({ endpoints: NAMED, discovery: discoveryAt(server) });
   assert.deepEqual(fixture.controller.notReady, ["group: no endpoint is known yet"]);
-  assert.equal(fixture.group.enter("", []), "unknown");
+  assert.equal(fixture.group.enter({ sourceAddress: "" }, []), "unknown");
   fixture.controller.start();
   await found(fixture);
   assert.deepEqual(keysOf(fixture), ["192.0.2.7:5432", "192.0.2.8:5432"]);

@@ -37,7 +37,7 @@ Deno.test("while none is up, all are used; a second failure cuts nobody's connec
   const { group } = fixture;
   const [only] = fixture.endpoints;
   fixture.foundDown(only!);
-  assert.equal(group.enter("192.0.2.9", []), only!.used);
+  assert.equal(group.enter({ sourceAddress: "192.0.2.9" }, []), only!.used);
   let aborted = 0;
   only!.used.whenDown(() => void (aborted += 1));
   group.connectionFailed(only!.used, REFUSED);
@@ -49,13 +49,13 @@ Deno.test("an endpoint that was tried, or is full, is not entered, up or not", a
   await using fixture = new ControlledGroup({ endpoints: endpointsAt(1, 1) });
   const { group } = fixture;
   const [only] = group.endpoints;
-  assert.equal(typeof group.enter("192.0.2.9", [only!]), "string");
-  assert.equal(group.enter("192.0.2.9", []), only);
-  assert.equal(group.enter("192.0.2.9", []), "full");
+  assert.equal(typeof group.enter({ sourceAddress: "192.0.2.9" }, [only!]), "string");
+  assert.equal(group.enter({ sourceAddress: "192.0.2.9" }, []), only);
+  assert.equal(group.enter({ sourceAddress: "192.0.2.9" }, []), "full");
   only!.leave();
   fixture.foundDown(fixture.endpoints[0]!);
   assert.equal(only!.isUp, false);
-  assert.equal(typeof group.enter("192.0.2.9", [only!]), "string");
+  assert.equal(typeof group.enter({ sourceAddress: "192.0.2.9" }, [only!]), "string");
 });
 
 Deno.test("a down endpoint gets nobody while up ones are full or were tried", async () => {
@@ -63,21 +63,21 @@ Deno.test("a down endpoint gets nobody while up ones are full or were tried", as
   const { group } = fixture;
   const [one, two, down] = fixture.endpoints;
   fixture.foundDown(down!);
-  assert.equal(group.enter("", []), one!.used);
-  assert.equal(group.enter("", []), two!.used);
-  assert.equal(group.enter("", []), "full");
+  assert.equal(group.enter({ sourceAddress: "" }, []), one!.used);
+  assert.equal(group.enter({ sourceAddress: "" }, []), two!.used);
+  assert.equal(group.enter({ sourceAddress: "" }, []), "full");
   two!.used.leave();
-  assert.equal(group.enter("", [two!.used]), "full");
-  assert.equal(typeof group.enter("", [one!.used, two!.used]), "string");
+  assert.equal(group.enter({ sourceAddress: "" }, [two!.used]), "full");
+  assert.equal(typeof group.enter({ sourceAddress: "" }, [one!.used, two!.used]), "string");
   one!.used.leave();
-  assert.equal(typeof group.enter("", [one!.used, two!.used]), "string");
+  assert.equal(typeof group.enter({ sourceAddress: "" }, [one!.used, two!.used]), "string");
 });
 
 Deno.test("an endpoint that was never checked gets nobody while one was found up, full or not", async () => {
   await using fixture = new ControlledGroup({ endpoints: endpointsAt(3, 2), healthCheck: CHECK });
   const { group } = fixture;
   const [one, two, three] = fixture.endpoints;
-  const enter = (...tried: Endpoint[]) => group.enter("", tried);
+  const enter = (...tried: Endpoint[]) => group.enter({ sourceAddress: "" }, tried);
   assert.deepEqual([enter(), enter(), enter()], [one!.used, two!.used, three!.used], "nothing is known yet");
   for (const { used } of [one!, two!, three!]) used.leave();
   fixture.found(two!, "up");
@@ -198,23 +198,25 @@ Deno.test("an endpoint that another thread has just filled counts as full, even 
     Object.assign(endpoint, { enter: () => false }) &&
     Object.defineProperty(endpoint, "isFull", { value: false });
   full(one!);
-  assert.equal(group.enter("", []), two);
+  assert.equal(group.enter({ sourceAddress: "" }, []), two);
   full(two!);
   two!.leave();
-  assert.equal(group.enter("", []), "full");
+  assert.equal(group.enter({ sourceAddress: "" }, []), "full");
 });
 
 Deno.test("who comes to an endpoint that was given back is let in, and counted by nobody", async () => {
   await using fixture = new ControlledGroup({ endpoints: endpointsAt(1, 1) });
   const { group, memory } = fixture;
   const [only] = group.endpoints;
-  assert.equal(group.enter("192.0.2.9", []), only);
-  assert.equal(group.enter("192.0.2.9", []), "full");
+  assert.equal(group.enter({ sourceAddress: "192.0.2.9" }, []), only);
+  assert.equal(group.enter({ sourceAddress: "192.0.2.9" }, []), "full");
   // As when a service is removed: the thread has yet to hear of it, or has and still lets in who was on the way.
   await fixture.controller.stop();
   only!.leave();
   assert.equal(only!.active, 0);
-  for (let client = 0; client < 3; client++) assert.equal(group.enter("192.0.2.9", []), only);
+  for (let client = 0; client < 3; client++) {
+    assert.equal(group.enter({ sourceAddress: "192.0.2.9" }, []), only);
+  }
   const place = only!.permits.tryAcquire();
   assert.ok(place !== undefined, "connections are no longer limited either");
   place[Symbol.dispose]();
@@ -228,10 +230,14 @@ Deno.test("who was counted before an endpoint was given back leaves its slot to 
   await using fixture = new ControlledGroup();
   const { group, memory } = fixture;
   const [only] = group.endpoints;
-  group.enter("192.0.2.9", []);
+  group.enter({ sourceAddress: "192.0.2.9" }, []);
   await fixture.controller.stop();
   group.retire();
-  assert.equal(group.enter("192.0.2.9", []), only, "it is still there for who was on the way");
+  assert.equal(
+    group.enter({ sourceAddress: "192.0.2.9" }, []),
+    only,
+    "it is still there for who was on the way",
+  );
   only!.leave();
   only!.leave();
   assert.throws(() => only!.leave(), RangeError, "nobody is left");

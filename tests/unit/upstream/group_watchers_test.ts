@@ -118,7 +118,8 @@ Deno.test("connections that were made and that failed are counted for their endp
 Deno.test("the policy can be changed, and turns go on where they were", async () => {
   await using fixture = new ControlledGroup({ endpoints: endpointsAt(2), balance: "source_hash" });
   const { group } = fixture;
-  const ports = () => Array.from({ length: 4 }, () => (group.enter("192.0.2.9", []) as Endpoint).key.at(-1));
+  const ports = () =>
+    Array.from({ length: 4 }, () => (group.enter({ sourceAddress: "192.0.2.9" }, []) as Endpoint).key.at(-1));
   assert.equal(new Set(ports()).size, 1);
   group.config = groupConfig({ endpoints: endpointsAt(2), balance: "round_robin" });
   assert.deepEqual(ports(), ["1", "2", "1", "2"]);
@@ -139,7 +140,7 @@ Deno.test("backups are used in the order of their tiers, however these came", as
   group.setEndpoints(records);
   const tried: Endpoint[] = [];
   for (;;) {
-    const endpoint = group.enter("", tried);
+    const endpoint = group.enter({ sourceAddress: "" }, tried);
     if (typeof endpoint === "string") break;
     tried.push(endpoint);
   }
@@ -149,9 +150,9 @@ Deno.test("backups are used in the order of their tiers, however these came", as
 Deno.test("the only endpoint is said to have been taken out, and none to be unknown", async () => {
   await using fixture = new ControlledGroup();
   fixture.controller.setAdmin(fixture.endpoints[0]!.control, "drain");
-  assert.equal(fixture.group.enter("", []), "taken_out");
+  assert.equal(fixture.group.enter({ sourceAddress: "" }, []), "taken_out");
   await using nobody = new ControlledGroup({ endpoints: [] });
-  assert.equal(nobody.group.enter("", []), "unknown");
+  assert.equal(nobody.group.enter({ sourceAddress: "" }, []), "unknown");
 });
 
 Deno.test("nobody waits for the first results of a group that is gone", async () => {

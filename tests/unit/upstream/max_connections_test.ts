@@ -161,7 +161,7 @@ class World implements AsyncDisposable {
   async #come(connector: Connector): Promise<void> {
     const isFull = this.clients === this.#limit;
     this.#connecting += 1;
-    const connecting = connector.connect("192.0.2.9", { endpoint: "", attempts: 0 });
+    const connecting = connector.connect({ sourceAddress: "192.0.2.9" }, { endpoint: "", attempts: 0 });
     const entered = connecting.then((lease) => void this.#leases.push(lease), (error) => {
       const reason = isFull ? "endpoints_full" : "connection_refused";
       if (error.code !== "shutdown") assert.equal(error.code, reason);

@@ -173,7 +173,7 @@ Deno.test("merged pages of threads are the page of one thread with all connectio
       const records = all.map(({ thread, age, service, client, endpoint, upload, download }) => {
         at = 1000 - age;
         const ledger = new ServiceLedger(service, { row, connections: threads[thread]! });
-        const record = ledger.open(client, "", UNTOUCHED);
+        const record = ledger.open({ client, listener: "" }, UNTOUCHED);
         record.endpoint = endpoint;
         record.fromClient.add(upload);
         record.fromUpstream.add(download);
@@ -222,7 +222,10 @@ function fixture() {
   const row = accounts.services.claim()!;
   const open = (service: string, { client, ...facts }: Partial<ConnectionRecord> = {}): ConnectionRecord => {
     const ledger = new ServiceLedger(service, { row, connections });
-    return Object.assign(ledger.open(client ?? "198.51.100.9:4000", "127.0.0.1:5432", UNTOUCHED), facts);
+    return Object.assign(
+      ledger.open({ client: client ?? "198.51.100.9:4000", listener: "127.0.0.1:5432" }, UNTOUCHED),
+      facts,
+    );
   };
   const list = (query: Partial<ConnectionQuery> = {}) =>
     listConnections(connections.all(), { ...ALL, ...query });

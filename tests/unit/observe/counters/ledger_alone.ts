@@ -38,5 +38,5 @@ export class CountedLedger extends ServiceLedger {
 }
 
 export function openIn(ledger: ServiceLedger, client = "192.0.2.1:4000"): ConnectionRecord {
-  return ledger.open(client, "127.0.0.1:5432", UNTOUCHED);
+  return ledger.open({ client, listener: "127.0.0.1:5432" }, UNTOUCHED);
 }

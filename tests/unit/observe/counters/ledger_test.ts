@@ -137,7 +137,9 @@ Deno.test("a service ends its connections, and waits until the last is over", as
   await ledger.drained();
   const aborted: string[] = [];
   const records: ConnectionRecord[] = [1, 2].map((which) =>
-    ledger.open(`192.0.2.1:${which}`, "", { abort: (code) => void aborted.push(`${which} ${code}`) })
+    ledger.open({ client: `192.0.2.1:${which}`, listener: "" }, {
+      abort: (code) => void aborted.push(`${which} ${code}`),
+    })
   );
   const order: string[] = [];
   const waits = ["first", "second"].map((name) => ledger.drained().then(() => order.push(name)));
@@ -160,7 +162,7 @@ Deno.test("a connection may end while all are ended, those of another service to
   );
   let ended = 0;
   for (const ledger of [...ledgers, ...ledgers]) {
-    const record: ConnectionRecord = ledger.open("", "", {
+    const record: ConnectionRecord = ledger.open({ client: "", listener: "" }, {
       abort() {
         ended += 1;
         record[Symbol.dispose]();

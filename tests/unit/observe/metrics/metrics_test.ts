@@ -135,7 +135,10 @@ Deno.test("an address that DNS tells of twice is one series", () => {
 Deno.test("ten thousand clients with names of their own make no new series", () => {
   const { snapshot, ledgers } = fixture();
   const visit = (random: () => string) => {
-    using record = ledgers[0].open(`${random()}:${random()}`, "127.0.0.1:443", UNTOUCHED);
+    using record = ledgers[0].open(
+      { client: `${random()}:${random()}`, listener: "127.0.0.1:443" },
+      UNTOUCHED,
+    );
     record.peer = random();
     record.serverName = `${random()}.example`;
     record.alpn = random();

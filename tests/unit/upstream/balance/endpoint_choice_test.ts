@@ -21,7 +21,7 @@ Deno.test("which endpoints are trusted how far, checked or not", () => {
   for (const [what, state, whenChecked, whenNot] of states) {
     const endpoint = endpointIn(state);
     for (const [areChecked, expected] of [[true, whenChecked], [false, whenNot]] as const) {
-      choice.begin("", [], areChecked);
+      choice.begin({ sourceAddress: "" }, [], areChecked);
       const allowed = TRUST.map((trust) => choice.among([endpoint], trust).isAllowed(endpoint));
       assert.deepEqual(allowed, expected, what);
       const usable = TRUST.map((trust) => choice.among([endpoint], trust).hasUsable([endpoint]));
@@ -35,11 +35,17 @@ Deno.test("it says whom and what the choice is for, and whether one was full, an
   const [free, full] = [endpointIn({}, 1), endpointIn({}, 1)];
   assert.equal(full.enter(), true);
   const endpoints = [free, full];
-  assert.equal(choice.begin("192.0.2.1", [], false).among(endpoints, "any").endpoints, endpoints);
+  assert.equal(
+    choice.begin({ sourceAddress: "192.0.2.1" }, [], false).among(endpoints, "any").endpoints,
+    endpoints,
+  );
   assert.equal(choice.client, "192.0.2.1");
   assert.deepEqual([choice.isAllowed(free), choice.sawFull], [true, false]);
   assert.deepEqual([choice.isAllowed(full), choice.sawFull], [false, true]);
-  assert.deepEqual([choice.begin("192.0.2.2", [full], false).client, choice.sawFull], ["192.0.2.2", false]);
+  assert.deepEqual([choice.begin({ sourceAddress: "192.0.2.2" }, [full], false).client, choice.sawFull], [
+    "192.0.2.2",
+    false,
+  ]);
   assert.deepEqual([choice.isAllowed(full), choice.sawFull], [false, false], "it was tried");
   full.leave();
 });
@@ -47,18 +53,18 @@ Deno.test("it says whom and what the choice is for, and whether one was full, an
 Deno.test("one that was full for a client is not chosen for that client again", () => {
   const choice = new EndpointChoice();
   const [one, tried] = [endpointIn({}), endpointIn({})];
-  choice.begin("", [tried], false).among([one, tried], "any");
+  choice.begin({ sourceAddress: "" }, [tried], false).among([one, tried], "any");
   choice.wasFull(one);
   assert.equal(choice.sawFull, true);
   assert.deepEqual([choice.isAllowed(one), choice.isAllowed(tried)], [false, false]);
-  choice.begin("", [], false);
+  choice.begin({ sourceAddress: "" }, [], false);
   assert.deepEqual([choice.isAllowed(one), choice.isAllowed(tried)], [true, true]);
 });
 
 Deno.test("what was tried in vain is a reason against those that are down, and none against the unchecked", () => {
   const choice = new EndpointChoice();
   const [tried, other] = [endpointIn({ health: "up" }), endpointIn({ health: "down" })];
-  choice.begin("", [tried], true);
+  choice.begin({ sourceAddress: "" }, [tried], true);
   const usable = TRUST.map((trust) => choice.among([], trust).hasUsable([tried, other]));
   assert.deepEqual(usable, [false, true, true]);
 });

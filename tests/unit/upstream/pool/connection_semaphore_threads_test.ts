@@ -108,7 +108,7 @@ Deno.test("for a client without a place, what another thread holds in its pool i
   // It finds the only place taken.
   other!.start();
   assert.equal(dials.length, 0);
-  const connecting = other!.connect("192.0.2.9", { endpoint: "", attempts: 0 });
+  const connecting = other!.connect({ sourceAddress: "192.0.2.9" }, { endpoint: "", attempts: 0 });
   await turn();
   assert.deepEqual([held.isClosed, dials.length, fixture.post.size], [false, 0, 1]);
   fixture.post.deliverAll();
