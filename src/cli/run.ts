@@ -8,7 +8,7 @@ import { guardProcess } from "../runtime/control/guard.ts";
 import { stderrLog } from "../runtime/files/process_log.ts";
 import type { Log } from "../observe/log/log.ts";
 import { type ConfigSource, type RunningProxy, runProxy } from "../runtime/proxy.ts";
-import { tellListening } from "../runtime/control/tell_listening.ts";
+import { logListening } from "../runtime/control/reloader.ts";
 import {
   type EarlySignals,
   onReloadSignal,
@@ -37,7 +37,7 @@ export async function run(source: Source, flags: RunFlags, early: EarlySignals):
   using _guard = guardProcess(log);
   await removeStaleReadyFile(flags);
   await using proxy = await runProxy(config, log, file && await sourceOf(file, flags, log));
-  for (const { name, listen } of proxy.services) tellListening(log, name, listen);
+  for (const { name, listen } of proxy.services) logListening(log, name, listen);
   if (proxy.admin !== undefined) {
     log.info(`Admin interface on ${proxy.admin}`, { event: "admin_listening", listen: proxy.admin });
   }

@@ -10,14 +10,13 @@ import type { ProgramLog } from "../observe/log/log.ts";
 import type { UpstreamFigures } from "../observe/metrics/upstream_figures.ts";
 import { AdminInterface } from "./admin/interface.ts";
 import { AdminListenError } from "./admin/listen_error.ts";
-import type { ConfigSource } from "./control/config_source.ts";
-import { ConfigWatch } from "./files/config_watch.ts";
+import { type ConfigSource, ConfigWatch } from "./files/config_source.ts";
 import { DescriptorBudget } from "./files/descriptors.ts";
 import { Reloader } from "./control/reloader.ts";
 import { Shutdown, type StopOptions, type StopReport } from "./control/shutdown.ts";
 import { buildSupervisor } from "./control/build_supervisor.ts";
 import type { Supervisor } from "./control/supervisor.ts";
-import { upstreamFigures } from "./worker/upstream_snapshots.ts";
+import { upstreamFigures } from "./control/upstream_snapshots.ts";
 import { warningsOf } from "./control/warnings.ts";
 
 export type { ConfigSource };

@@ -1,22 +1,25 @@
 /**
- * How a supervisor sees whether threads still take turns: each counts up a number of its own in shared memory, and
- * the supervisor looks whether it has moved. What counts is looks and not time: a process that was suspended, or a
- * machine that was asleep, finds hours gone by in which nobody could have shown anything.
+ * Detects threads whose event loop is stuck: blocked in the kernel, or in an endless loop. Each thread counts up a word
+ * of shared memory, and the supervisor checks whether it has moved. Checks without a heartbeat count, not time: after
+ * a process was suspended, or a machine was asleep, hours may have passed in which no thread could run.
  */
 
-/** Milliseconds between the signs of a thread. Whoever looks more often than that sees none without reason. */
-export const SIGN_INTERVAL = 500;
+/** Milliseconds between the heartbeats of a thread. Check less often than that. */
+export const HEARTBEAT_INTERVAL = 500;
+/** Milliseconds between two checks, and missed checks before a thread counts as hung: half a minute in all. */
+const CHECK_INTERVAL = 1000;
+const MISSED_LIMIT = 30;
 
-/** In a thread: shows signs until it is disposed of. Does not keep the process alive. */
+/** In a thread: beats until it is disposed of. Does not keep the process alive. */
 export class Heartbeat implements Disposable {
   readonly #timer: ReturnType<typeof setInterval>;
 
-  /** @param memory That of {@linkcode SignsOfLife}. */
+  /** @param memory That of {@linkcode Heartbeats}. */
   constructor(memory: SharedArrayBuffer, thread: number) {
-    const signs = new Int32Array(memory);
-    const show = () => void Atomics.add(signs, thread, 1);
-    show();
-    this.#timer = setInterval(show, SIGN_INTERVAL);
+    const beats = new Int32Array(memory);
+    const beat = () => void Atomics.add(beats, thread, 1);
+    beat();
+    this.#timer = setInterval(beat, HEARTBEAT_INTERVAL);
     this.#timer.unref();
   }
 
@@ -25,35 +28,62 @@ export class Heartbeat implements Disposable {
   }
 }
 
-/** In the supervisor: looks for signs of all threads. */
-export class SignsOfLife {
+/** In the supervisor: the heartbeats of all threads. */
+export class Heartbeats {
   /** For {@linkcode Heartbeat} in each thread. */
   readonly memory: SharedArrayBuffer;
-  readonly #signs: Int32Array;
-  /** What each thread had shown at the last look, and how many looks ago that was new. */
-  readonly #seen: { sign: number; looks: number }[];
+  readonly #beats: Int32Array;
+  /** By thread: the count at the last check, and for how many checks it has not changed. */
+  readonly #seen: { count: number; missed: number }[];
 
   constructor(threads: number) {
     this.memory = new SharedArrayBuffer(threads * Int32Array.BYTES_PER_ELEMENT);
-    this.#signs = new Int32Array(this.memory);
+    this.#beats = new Int32Array(this.memory);
     this.#seen = Array.from({ length: threads }, (_, thread) => this.#now(thread));
   }
 
-  /** Looks at a thread, and tells at how many looks in a row it has shown nothing new. */
-  look(thread: number): number {
-    const { sign, looks } = this.#seen[thread]!;
+  /** Checks a thread; returns how many checks in a row have found no new heartbeat. */
+  check(thread: number): number {
+    const { count, missed } = this.#seen[thread]!;
     const seen = this.#now(thread);
-    if (seen.sign === sign) seen.looks = looks + 1;
+    if (seen.count === count) seen.missed = missed + 1;
     this.#seen[thread] = seen;
-    return seen.looks;
+    return seen.missed;
   }
 
-  /** A thread is started again: the looks at the one before do not count against it. */
-  forget(thread: number): void {
+  /** Starts counting over for a thread that is being replaced. */
+  reset(thread: number): void {
     this.#seen[thread] = this.#now(thread);
   }
 
-  #now(thread: number): { sign: number; looks: number } {
-    return { sign: Atomics.load(this.#signs, thread), looks: 0 };
+  #now(thread: number): { count: number; missed: number } {
+    return { count: Atomics.load(this.#beats, thread), missed: 0 };
+  }
+}
+
+/** In the supervisor: checks all threads until it is disposed of. */
+export class HeartbeatMonitor implements Disposable {
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  /**
+   * @param slots `thread` is undefined while a thread is being replaced.
+   * @param onHung Called at every check while a thread is over the limit.
+   */
+  constructor(
+    heartbeats: Heartbeats,
+    slots: readonly { readonly thread: unknown }[],
+    onHung: (thread: number) => void,
+  ) {
+    this.#timer = setInterval(() => {
+      for (const [thread, slot] of slots.entries()) {
+        if (slot.thread === undefined) heartbeats.reset(thread);
+        else if (heartbeats.check(thread) >= MISSED_LIMIT) onHung(thread);
+      }
+    }, CHECK_INTERVAL);
+    this.#timer.unref();
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
   }
 }

@@ -18,10 +18,10 @@ import { renderMetrics } from "../../observe/metrics/metrics.ts";
 import { processFigures } from "../../observe/metrics/process_figures.ts";
 import type { ServiceSnapshot } from "../../observe/metrics/service_metrics.ts";
 import type { EndpointController } from "../../upstream/endpoint_controller.ts";
-import type { ServiceController } from "../worker/service_controller.ts";
+import type { ServiceController } from "../control/service_controller.ts";
 import type { Supervisor } from "../control/supervisor.ts";
 import type { TlsFiles } from "../files/tls_files.ts";
-import { poolFigures, upstreamSnapshots } from "../worker/upstream_snapshots.ts";
+import { poolFigures, upstreamSnapshots } from "../control/upstream_snapshots.ts";
 
 export interface ProxyBackendOptions {
   readonly supervisor: Supervisor;

@@ -5,9 +5,9 @@ import { EventFeed } from "../../observe/events/event_feed.ts";
 import type { ProgramLog } from "../../observe/log/log.ts";
 import { canShare } from "../../net/socket/reserve.ts";
 import { AccessOutput } from "../files/access_output.ts";
-import { HeartbeatMonitor } from "./heartbeat_monitor.ts";
+import { HeartbeatMonitor } from "../../shared/heartbeat.ts";
 import { RelayThread, type Reporter } from "../worker/relay_thread.ts";
-import { SharedMemory } from "../worker/shared_memory.ts";
+import { SharedMemory } from "./shared_memory.ts";
 import { Supervisor } from "./supervisor.ts";
 import type { Report, SupervisorCalls, ThreadStart } from "../worker/thread_calls.ts";
 import { Threads, type ThreadSlot } from "./threads.ts";
@@ -70,13 +70,13 @@ export function buildSupervisor(
     });
   const startWorkers = () => {
     const slots = Array.from({ length: memory.threads }, (_, thread) => startWorker(thread));
-    const onSilent = (thread: number) => {
+    const onUnresponsive = (thread: number) => {
       // A replacement would get only some of the clients: the kernel would send the others to the hung thread.
       threads.retire();
       slots[thread]!.restart("it does not respond");
       onHung(thread);
     };
-    return new Threads(slots, new HeartbeatMonitor(memory.signs, slots, onSilent));
+    return new Threads(slots, new HeartbeatMonitor(memory.heartbeats, slots, onUnresponsive));
   };
   const threads: Threads = memory.threads === 1
     ? new Threads([localSlot(memory.startOf(0), { log, accessFile: access, events, supervisor: callsOf(0) })])

@@ -6,7 +6,7 @@ import { adapterFor } from "../../net/socket/conn.ts";
 import { ListenError } from "../../net/socket/listen_error.ts";
 import { canShare, type Reservation, reserve } from "../../net/socket/reserve.ts";
 import { tlsListenOptions } from "../../proxy/tls_termination.ts";
-import type { ServiceController } from "../worker/service_controller.ts";
+import type { ServiceController } from "./service_controller.ts";
 import type { ListenPlan } from "../worker/thread_calls.ts";
 import type { Threads } from "./threads.ts";
 import type { LoadedFiles } from "../files/tls_files.ts";

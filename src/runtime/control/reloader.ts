@@ -10,11 +10,11 @@ import { abortable } from "../../net/timers/abortable.ts";
 import type { AccessFile } from "../../observe/log/access_file.ts";
 import { AccountsFullError } from "../../observe/counters/accounts.ts";
 import { LogFileError } from "../../observe/log/access_file.ts";
+import type { Log } from "../../observe/log/log.ts";
 import { amountOf } from "./amount.ts";
 import { type DescriptorBudget, DescriptorError } from "../files/descriptors.ts";
-import type { ConfigSource } from "./config_source.ts";
+import type { ConfigSource } from "../files/config_source.ts";
 import type { Applied, Supervisor } from "./supervisor.ts";
-import { tellListening } from "./tell_listening.ts";
 import { warningsOf } from "./warnings.ts";
 
 /** What makes a configuration one that cannot be used. */
@@ -204,9 +204,18 @@ export class Reloader {
   #tellOfNew({ services }: ConfigDiff): void {
     const isNew = new Set(services.filter(({ kind }) => kind !== "same").map(({ name }) => name));
     for (const { name, addresses } of this.#supervisor.services.filter((each) => isNew.has(each.name))) {
-      tellListening(this.#supervisor.parts.log, name, addresses.map(formatAddress));
+      logListening(this.#supervisor.parts.log, name, addresses.map(formatAddress));
     }
   }
+}
+
+/** @param listen As in a configuration, with real ports. */
+export function logListening(log: Log, service: string, listen: readonly string[]): void {
+  log.info(`${service}: listening on ${listen.join(", ")}`, {
+    event: "listening",
+    service,
+    listen: listen.join(","),
+  });
 }
 
 function capitalized(sentence: string): string {

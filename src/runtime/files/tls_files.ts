@@ -9,7 +9,7 @@ import { CredentialsError } from "../../net/tls/pem.ts";
 import { readFault } from "../../files/file_fault.ts";
 import { watchFiles } from "./watch_files.ts";
 import type { Log } from "../../observe/log/log.ts";
-import type { ConfigSource } from "../control/config_source.ts";
+import type { ConfigSource } from "./config_source.ts";
 import { ServiceFiles } from "./service_files.ts";
 
 const DAY = 86_400_000;

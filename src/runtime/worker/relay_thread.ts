@@ -21,7 +21,7 @@ import { tlsListenOptions, type TlsMaterial, TlsTermination } from "../../proxy/
 import type { EndpointRecord, EndpointState } from "../../upstream/endpoint.ts";
 import { Group } from "../../upstream/group.ts";
 import { UpstreamTls, type UpstreamTlsMaterial } from "../../upstream/upstream_tls.ts";
-import { ThreadAccounts } from "../control/thread_accounts.ts";
+import { ThreadAccounts } from "./thread_accounts.ts";
 import type {
   BindOutcome,
   GroupPlan,

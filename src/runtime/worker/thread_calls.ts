@@ -27,7 +27,7 @@ export interface ThreadStart {
   readonly gauges: { readonly slots: number; readonly memory: SharedArrayBuffer };
   /** Clients of a service that can be counted. */
   readonly clients: number;
-  readonly signs: SharedArrayBuffer;
+  readonly heartbeats: SharedArrayBuffer;
   /** Whether Deno treats memory as `net/workarounds/memory.ts` expects it to. */
   readonly memoryTricks: boolean;
 }

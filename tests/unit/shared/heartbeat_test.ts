@@ -1,75 +1,75 @@
 import assert from "node:assert/strict";
-import { Heartbeat, SIGN_INTERVAL, SignsOfLife } from "../../../src/shared/heartbeat.ts";
+import { Heartbeat, HEARTBEAT_INTERVAL, Heartbeats } from "../../../src/shared/heartbeat.ts";
 
-Deno.test("a thread that takes turns shows signs, one that does not is missed more with every look", () => {
+Deno.test("Heartbeats.check() counts the checks without a heartbeat, by thread", () => {
   using timers = fakeIntervals();
-  const signs = new SignsOfLife(2);
-  using _here = new Heartbeat(signs.memory, 0);
-  const standing = new Heartbeat(signs.memory, 1);
-  assert.deepEqual([signs.look(0), signs.look(1)], [0, 0]);
-  standing[Symbol.dispose]();
-  for (let look = 1; look <= 5; look++) {
-    timers.pass(SIGN_INTERVAL);
-    assert.deepEqual([signs.look(0), signs.look(1)], [0, look]);
+  const heartbeats = new Heartbeats(2);
+  using _here = new Heartbeat(heartbeats.memory, 0);
+  const stopped = new Heartbeat(heartbeats.memory, 1);
+  assert.deepEqual([heartbeats.check(0), heartbeats.check(1)], [0, 0]);
+  stopped[Symbol.dispose]();
+  for (let check = 1; check <= 5; check++) {
+    timers.pass(HEARTBEAT_INTERVAL);
+    assert.deepEqual([heartbeats.check(0), heartbeats.check(1)], [0, check]);
   }
 });
 
-Deno.test("time that goes by without a look counts for nothing, and one sign makes up for all looks", () => {
+Deno.test("Heartbeats.check() counts checks and not time, and starts over at a heartbeat", () => {
   using timers = fakeIntervals();
-  const signs = new SignsOfLife(1);
-  assert.deepEqual([1, 2, 3].map(() => signs.look(0)), [1, 2, 3]);
-  using _alive = new Heartbeat(signs.memory, 0);
-  assert.equal(signs.look(0), 0);
+  const heartbeats = new Heartbeats(1);
+  assert.deepEqual([1, 2, 3].map(() => heartbeats.check(0)), [1, 2, 3]);
+  using _alive = new Heartbeat(heartbeats.memory, 0);
+  assert.equal(heartbeats.check(0), 0);
   // A suspended process: its clock runs on, its timers do not.
   timers.skip(3_600_000);
-  assert.equal(signs.look(0), 1);
-  timers.pass(SIGN_INTERVAL);
-  assert.equal(signs.look(0), 0);
+  assert.equal(heartbeats.check(0), 1);
+  timers.pass(HEARTBEAT_INTERVAL);
+  assert.equal(heartbeats.check(0), 0);
 });
 
-Deno.test("a thread that is started again is not missed for the one before", () => {
-  const signs = new SignsOfLife(2);
-  for (let look = 1; look <= 3; look++) assert.equal(signs.look(1), look);
-  signs.forget(1);
-  assert.equal(signs.look(1), 1);
-  assert.equal(signs.look(0), 1);
+Deno.test("Heartbeats.reset() starts over for one thread", () => {
+  const heartbeats = new Heartbeats(2);
+  for (let check = 1; check <= 3; check++) assert.equal(heartbeats.check(1), check);
+  heartbeats.reset(1);
+  assert.equal(heartbeats.check(1), 1);
+  assert.equal(heartbeats.check(0), 1);
 });
 
-Deno.test("the count of signs may pass the largest number", () => {
+Deno.test("Heartbeats.check() works when the count wraps around", () => {
   using timers = fakeIntervals();
-  const signs = new SignsOfLife(1);
-  new Int32Array(signs.memory)[0] = 2 ** 31 - 2;
-  signs.forget(0);
-  using _alive = new Heartbeat(signs.memory, 0);
-  assert.equal(signs.look(0), 0);
-  timers.pass(SIGN_INTERVAL);
-  assert.equal(signs.look(0), 0);
-  assert.equal(new Int32Array(signs.memory)[0], -(2 ** 31));
+  const heartbeats = new Heartbeats(1);
+  new Int32Array(heartbeats.memory)[0] = 2 ** 31 - 2;
+  heartbeats.reset(0);
+  using _alive = new Heartbeat(heartbeats.memory, 0);
+  assert.equal(heartbeats.check(0), 0);
+  timers.pass(HEARTBEAT_INTERVAL);
+  assert.equal(heartbeats.check(0), 0);
+  assert.equal(new Int32Array(heartbeats.memory)[0], -(2 ** 31));
 });
 
-Deno.test("the timer does not keep the process alive, and is gone once it is stopped", () => {
+Deno.test("Heartbeat does not keep the process alive, and stops its timer once disposed of", () => {
   using timers = fakeIntervals();
-  const sign = new Heartbeat(new SignsOfLife(1).memory, 0);
+  const heartbeat = new Heartbeat(new Heartbeats(1).memory, 0);
   assert.deepEqual([timers.running, timers.holding], [1, 0]);
-  sign[Symbol.dispose]();
+  heartbeat[Symbol.dispose]();
   assert.equal(timers.running, 0);
 });
 
-Deno.test("a thread is seen from another one, until it is ended", async () => {
-  const signs = new SignsOfLife(2);
+Deno.test("Heartbeats.check() sees the heartbeats of another thread, until the thread ends", async () => {
+  const heartbeats = new Heartbeats(2);
   const worker = new Worker(new URL("./heartbeat_worker.ts", import.meta.url), { type: "module" });
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   worker.onmessage = resolve;
   worker.onerror = (event) => (event.preventDefault(), reject(new Error(event.message)));
-  worker.postMessage({ memory: signs.memory, thread: 1 });
+  worker.postMessage({ memory: heartbeats.memory, thread: 1 });
   await promise;
   worker.terminate();
-  assert.deepEqual([signs.look(1), signs.look(1), signs.look(0)], [0, 1, 1]);
-  // The first when it began, and at least one of its timer.
-  assert.ok(new Int32Array(signs.memory)[1]! >= 2);
+  assert.deepEqual([heartbeats.check(1), heartbeats.check(1), heartbeats.check(0)], [0, 1, 1]);
+  // One at its start, and at least one of its timer.
+  assert.ok(new Int32Array(heartbeats.memory)[1]! >= 2);
 });
 
-/** Intervals that are up when they are told to be. */
+/** Intervals under the test's control. */
 function fakeIntervals() {
   const { setInterval, clearInterval } = globalThis;
   interface Timer {

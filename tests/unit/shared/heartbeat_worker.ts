@@ -1,15 +1,15 @@
-/** A thread that shows signs of life, and tells when its timer has shown one. */
+/** A thread with a heartbeat, which sends a message after the second beat. */
 
 import { Heartbeat } from "../../../src/shared/heartbeat.ts";
 
 addEventListener("message", (event) => {
   const { memory, thread }: { memory: SharedArrayBuffer; thread: number } = (event as MessageEvent).data;
-  const signs = new Int32Array(memory);
+  const beats = new Int32Array(memory);
   new Heartbeat(memory, thread);
   const watch = setInterval(() => {
-    if (Atomics.load(signs, thread) < 2) return;
+    if (Atomics.load(beats, thread) < 2) return;
     clearInterval(watch);
-    self.postMessage("shown");
+    self.postMessage("beaten");
   }, 10);
 });
 

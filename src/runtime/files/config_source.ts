@@ -1,8 +1,19 @@
-/** Reloads the configuration when its file changes, where that is asked for. */
+/** Where a configuration comes from, and the watch that reloads it when its file changes. */
 
+import type { Config } from "../../config/config.ts";
+import type { ConfigError } from "../../config/config_error.ts";
 import { readFault } from "../../files/file_fault.ts";
 import { watchFiles } from "./watch_files.ts";
 import type { Log } from "../../observe/log/log.ts";
+
+export interface ConfigSource {
+  /** The file, or the name of another source. */
+  readonly path: string;
+  /** Undefined if it can be read only once, as a pipe. @throws {ConfigError} with every problem. */
+  readonly load: (() => Promise<Config>) | undefined;
+  /** The same error with the positions of its problems in the file. */
+  readonly locate: (error: ConfigError) => Promise<ConfigError>;
+}
 
 export class ConfigWatch {
   readonly #path: string;
@@ -16,7 +27,7 @@ export class ConfigWatch {
     this.#onChange = onChange;
   }
 
-  /** Watches the file from now on, or does so no longer. */
+  /** Watches the file from now on, or no longer. */
   async follow(isWanted: boolean): Promise<void> {
     if (isWanted === (this.#stop !== undefined)) return;
     if (!isWanted) {

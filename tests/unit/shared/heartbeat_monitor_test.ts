@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { mock } from "node:test";
-import { SignsOfLife } from "../../../../src/shared/heartbeat.ts";
-import { HeartbeatMonitor } from "../../../../src/runtime/control/heartbeat_monitor.ts";
+import { HeartbeatMonitor, Heartbeats } from "../../../src/shared/heartbeat.ts";
 
-const CHECK_EVERY = 1000;
+const CHECK_INTERVAL = 1000;
 const MISSED_LIMIT = 30;
 
 Deno.test("HeartbeatMonitor reports a worker without a heartbeat for 30 checks, and no other", () => {
@@ -52,14 +51,14 @@ class Slot {
 class Fixture implements Disposable {
   readonly slots: readonly Slot[];
   readonly monitor: HeartbeatMonitor;
-  readonly #signs: Int32Array;
+  readonly #beats: Int32Array;
 
   constructor(count: number) {
     mock.timers.enable({ apis: ["setInterval"] });
-    const signs = new SignsOfLife(count);
-    this.#signs = new Int32Array(signs.memory);
+    const heartbeats = new Heartbeats(count);
+    this.#beats = new Int32Array(heartbeats.memory);
     this.slots = Array.from({ length: count }, () => new Slot());
-    this.monitor = new HeartbeatMonitor(signs, this.slots, (thread) => {
+    this.monitor = new HeartbeatMonitor(heartbeats, this.slots, (thread) => {
       const slot = this.slots[thread]!;
       slot.isThere = false;
       slot.reasons.push("silent");
@@ -68,11 +67,11 @@ class Fixture implements Disposable {
 
   /** One heartbeat of a worker. */
   beat(thread: number): void {
-    this.#signs[thread]! += 1;
+    this.#beats[thread]! += 1;
   }
 
   check(): void {
-    mock.timers.tick(CHECK_EVERY);
+    mock.timers.tick(CHECK_INTERVAL);
   }
 
   [Symbol.dispose](): void {

@@ -9,7 +9,7 @@ import type { Gauge } from "../../shared/gauge.ts";
 import { type ServiceFigures, serviceFigures } from "../../observe/counters/ledger.ts";
 import { RateLimit } from "../../shared/rate_limit.ts";
 import type { SharedMemory } from "./shared_memory.ts";
-import type { ServicePlan } from "./thread_calls.ts";
+import type { ServicePlan } from "../worker/thread_calls.ts";
 
 /** As a reason, beside those of `CLOSE_REASONS`. */
 const THREAD_DIED = "thread_died";

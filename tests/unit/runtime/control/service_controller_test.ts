@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { decodeOptions, type ProxyOptions } from "../../../../src/config/library.ts";
 import { ClientTable } from "../../../../src/shared/client_table.ts";
 import { RateLimit } from "../../../../src/shared/rate_limit.ts";
-import { ServiceController } from "../../../../src/runtime/worker/service_controller.ts";
-import { SharedMemory } from "../../../../src/runtime/worker/shared_memory.ts";
+import { ServiceController } from "../../../../src/runtime/control/service_controller.ts";
+import { SharedMemory } from "../../../../src/runtime/control/shared_memory.ts";
 import { WorkerEpoch } from "../../../../src/shared/worker_epoch.ts";
 
 const CLIENT = { family: 4, high: 0, low: 1 };

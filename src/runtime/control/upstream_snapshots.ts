@@ -5,7 +5,7 @@ import type { PoolFigures, UpstreamFigures } from "../../observe/metrics/upstrea
 import type { UpstreamSnapshot } from "../../observe/metrics/upstream_metrics.ts";
 import type { GroupController } from "../../upstream/group_controller.ts";
 import { poolFiguresOf } from "../../upstream/pool/pool.ts";
-import type { Supervisor } from "../control/supervisor.ts";
+import type { Supervisor } from "./supervisor.ts";
 
 /** What the pools of all services for a group have counted; undefined when there are none. */
 export function poolFigures(group: GroupController, { services }: Supervisor): PoolFigures | undefined {

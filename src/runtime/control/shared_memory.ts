@@ -5,10 +5,10 @@ import { memoryTricks } from "../../net/workarounds/memory.ts";
 import { Accounts, type AccountsSize } from "../../observe/counters/accounts.ts";
 import { GaugeTable } from "../../shared/gauge.ts";
 import { newConnectionNumbers } from "../../observe/counters/open_connections.ts";
-import { SignsOfLife } from "../../shared/heartbeat.ts";
+import { Heartbeats } from "../../shared/heartbeat.ts";
 import { WorkerEpoch } from "../../shared/worker_epoch.ts";
 import { TurnCredits } from "../../upstream/balance/smooth_weighted_round_robin.ts";
-import type { ThreadStart } from "./thread_calls.ts";
+import type { ThreadStart } from "../worker/thread_calls.ts";
 
 /** Endpoints that connections can be counted for, those that come and go in DNS included. */
 const MAX_ENDPOINTS = 4096;
@@ -23,7 +23,7 @@ export class SharedMemory {
   readonly epoch: WorkerEpoch;
   readonly accounts: Accounts;
   readonly gauges: GaugeTable;
-  readonly signs: SignsOfLife;
+  readonly heartbeats: Heartbeats;
   /** Clients of a service that can be counted. */
   readonly clients = MAX_CLIENTS;
   readonly credits: TurnCredits;
@@ -41,7 +41,7 @@ export class SharedMemory {
     this.accounts = new Accounts(this.#size, this.epoch);
     // An endpoint has two: its clients, and all that is open there. One is for all services together.
     this.gauges = new GaugeTable(2 * MAX_ENDPOINTS + this.#size.services + 1, this.epoch);
-    this.signs = new SignsOfLife(threads);
+    this.heartbeats = new Heartbeats(threads);
     this.credits = new TurnCredits(MAX_ENDPOINTS);
     this.#numbers = newConnectionNumbers(threads);
   }
@@ -55,7 +55,7 @@ export class SharedMemory {
       accounts: { size: this.#size, memory: this.accounts.memory },
       gauges: { slots: this.gauges.capacity, memory: this.gauges.memory },
       clients: this.clients,
-      signs: this.signs.memory,
+      heartbeats: this.heartbeats.memory,
       memoryTricks: memoryTricks.areOn,
     };
   }

@@ -14,7 +14,7 @@ import type { AdmissionParts } from "../../proxy/admission.ts";
 import { CountLimit } from "../../proxy/count_limit.ts";
 import type { EndpointAccounts, EndpointRecord } from "../../upstream/endpoint.ts";
 import { TurnCredits } from "../../upstream/balance/smooth_weighted_round_robin.ts";
-import type { ServicePlan, ThreadPlan, ThreadStart } from "../worker/thread_calls.ts";
+import type { ServicePlan, ThreadPlan, ThreadStart } from "./thread_calls.ts";
 
 export class ThreadAccounts implements Disposable {
   readonly connections: OpenConnections;
@@ -29,7 +29,7 @@ export class ThreadAccounts implements Disposable {
 
   /** @param onFreed A place in a gauge was left for which another thread may wait. */
   constructor(start: ThreadStart, onFreed: (gauge: number) => void) {
-    const { accounts, gauges, signs, credits, numbers } = start;
+    const { accounts, gauges, heartbeats, credits, numbers } = start;
     const epoch = this.#epoch = new WorkerEpoch(start.epoch);
     this.#maxClients = start.clients;
     this.#accounts = new Accounts(accounts.size, epoch, accounts.memory);
@@ -38,7 +38,7 @@ export class ThreadAccounts implements Disposable {
     this.credits = new TurnCredits(credits.endpoints, credits.memory);
     this.wakeUps = new WakeUps(onFreed);
     this.#vitals.use(new EventLoopDelay(this.#accounts.program.cells.eventLoopDelay));
-    this.#vitals.use(new Heartbeat(signs, epoch.thread));
+    this.#vitals.use(new Heartbeat(heartbeats, epoch.thread));
   }
 
   /** How many there are together. */
