@@ -37,6 +37,7 @@ async function run(
   progress(`building ${what}`);
   const { success, stderr } = await new Deno.Command(command, { ...options, args, stdin: "null" }).output();
   if (success) return;
-  const last = new TextDecoder().decode(stderr).trim().split("\n").slice(-5).join("\n");
-  throw new Error(`${command} failed:\n${last}`);
+  const log = `${BUILT}${command}.log`;
+  await Deno.writeFile(log, stderr);
+  throw new Error(`${command} failed: see ${log}`);
 }
