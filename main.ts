@@ -19,7 +19,7 @@ export { AdminListenError } from "./src/runtime/admin/listen_error.ts";
 export type { ReloadOutcome } from "./src/admin/backend.ts";
 export { ConfigError, type Position, type Problem } from "./src/config/config_error.ts";
 export type { Filter, FilterContext, FilterFactory } from "./src/config/filter.ts";
-export type { ProxyOptions, ServiceOptions } from "./src/config/library.ts";
+export type * from "./src/config/options.ts";
 export { ListenError } from "./src/net/socket/listen_error.ts";
 export { LogFileError } from "./src/observe/log/access_file.ts";
 export type { Counts } from "./src/observe/counters/columns.ts";

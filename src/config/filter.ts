@@ -6,6 +6,7 @@ import type { Problem } from "./config_error.ts";
 export interface FilterContext {
   /** The number of the connection, as in the log and in `sluice connections`. */
   readonly id: number;
+  /** The name of the service. */
   readonly service: string;
   /** The client's address, as in the log: `192.0.2.7:40123`. */
   readonly client: string;

@@ -4,32 +4,12 @@ import type { z } from "zod";
 import type { Config } from "./config.ts";
 import { ConfigError, type Problem } from "./config_error.ts";
 import { decodeConfig } from "./decode.ts";
-import { type FilterFactory, takeFilters } from "./filter.ts";
-import { configFile, type ConfigFileInput } from "./schema/config_schema.ts";
+import { takeFilters } from "./filter.ts";
+import type { ProxyOptions } from "./options.ts";
+import { configFile } from "./schema/config_schema.ts";
 import { group, namedGroups } from "./schema/group_schema.ts";
-import { type CamelCase, toSnakeCase } from "./schema/section.ts";
+import { toSnakeCase } from "./schema/section.ts";
 import { KINDS } from "./values/scalar.ts";
-
-/** A type with all its keys, and the keys of everything in it, in camelCase. */
-export type CamelCased<T> = T extends Uint8Array ? T
-  : T extends readonly (infer Entry)[] ? readonly CamelCased<Entry>[]
-  : T extends object ? { [Key in keyof T as CamelCase<Key>]: CamelCased<T[Key]> }
-  : T;
-
-/**
- * What a program can say about a proxy: everything a file can that is not about the file. Durations may be numbers of milliseconds,
- * `unixMode` may be a number such as 0o660, and `send` and `expect` may be bytes. The names of groups in
- * `upstreams` stay as they are.
- */
-export type ProxyOptions =
-  & CamelCased<Omit<ConfigFileInput, "reload" | "services">>
-  & { readonly services: readonly ServiceOptions[] };
-
-/** What a program can say about a service. */
-export type ServiceOptions = CamelCased<ConfigFileInput["services"][number]> & {
-  /** What the bytes of each connection pass through. It needs `workers: 1`, the default. */
-  readonly filter?: FilterFactory | undefined;
-};
 
 /**
  * Decodes the options of a program. Environment variables are not expanded.

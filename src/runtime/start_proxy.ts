@@ -1,6 +1,6 @@
 /** The proxy as a library. */
 
-import type { ProxyOptions } from "../config/library.ts";
+import type { ProxyOptions } from "../config/options.ts";
 import type { RunningProxy } from "./proxy.ts";
 
 /**

@@ -140,7 +140,10 @@ export const service = section("a mapping with name, listen and upstream", {
   nodelay: knobs.nodelay.optional(),
   keepalive: knobs.keepalive.optional(),
   reset: knobs.reset.optional(),
-}).meta({ anyOf: [{ required: ["upstream"] }, { required: ["routes"] }] });
+}).meta({
+  description: "What to listen on, and where connections go.",
+  anyOf: [{ required: ["upstream"] }, { required: ["routes"] }],
+});
 
 const settings = {
   workers: workers().prefault(1).describe(

@@ -31,7 +31,7 @@ function endpointList(address: ReturnType<typeof upstreamAddress>) {
       "host:port, [v6]:port or unix:/path; with discovery by SRV records, a name without a port.",
     ),
     ...endpointSettings,
-  });
+  }).describe("An address that connections can go to.");
   const endpoint = z.union([shorthand(address, plainEndpoint), mapping], { error: ENDPOINT });
   return list(endpoint, "endpoints", "endpoint");
 }
@@ -133,7 +133,7 @@ export const group = section(GROUP, {
     "Where connections go; each can stand in for the others. With discovery, the names to look up.",
   ),
   ...groupSettings,
-}).meta({ id: "group" });
+}).meta({ id: "group", description: "Endpoints that can stand in for each other." });
 
 /**
  * Groups by name. A name may equal a property of every object, such as "constructor": `z.record` refuses a
@@ -176,6 +176,7 @@ export const upstream = z.union([
   }),
 ], { error: 'an address such as "db.internal:5432", a list of addresses or a group' }).meta({
   id: "upstream",
+  description: "Where connections go: an address, the name of a group, a list of endpoints, or a group.",
 });
 
 /** A group after parsing. */

@@ -1,7 +1,10 @@
 /** The JSON Schema of a configuration file, which gives editors completion and checks. */
 
 import { z } from "zod";
+import { DURATION_PATTERN } from "../values/duration.ts";
+import { PAYLOAD_PATTERN } from "../values/payload.ts";
 import { configFile } from "./config_schema.ts";
+import { type LibraryTerms, optionsText, type SchemaNode } from "./options_text.ts";
 
 /**
  * All keys of a configuration, each with its possible parent keys: `balance` under `upstream` and
@@ -46,6 +49,28 @@ export function jsonSchemaText(): string {
     patternProperties: { "^x-": { description: "Anything, for YAML anchors: it is no setting." } },
   };
   return `${JSON.stringify(described, null, 2)}\n`;
+}
+
+const PROXY_OPTIONS =
+  "What a program can say about a proxy: everything that a configuration file can, in camelCase. " +
+  "Durations may be numbers of milliseconds. Environment variables are not expanded.";
+
+/** What programs say in another way than files, or can say besides. */
+const LIBRARY_TERMS: LibraryTerms = {
+  instead: { [DURATION_PATTERN]: ["number"], [PAYLOAD_PATTERN]: ["Uint8Array"] },
+  without: ["reload"],
+  imports: 'import type { FilterFactory } from "./filter.ts";\n\n',
+  more: {
+    ServiceOptions:
+      `  /** What the bytes of each connection pass through. It needs \`workers: 1\`, the default. */
+  readonly filter?: FilterFactory | undefined;
+`,
+  },
+};
+
+/** Generates the options of the library as a module of TypeScript. */
+export function optionsModule(): string {
+  return optionsText({ ...generate() as SchemaNode, description: PROXY_OPTIONS }, LIBRARY_TERMS);
 }
 
 function generate() {

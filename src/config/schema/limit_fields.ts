@@ -52,7 +52,7 @@ export function rate() {
     burst: count(1, MAX_RATE).optional().describe(
       "How many at once after a pause. Left out, it is the rate, and at least 1.",
     ),
-  });
+  }).describe("A rate, and how many at once.");
   return z.union([
     shorthand(perSecond(), (rate) => withBurst({ rate })),
     z.codec(mapping, ANYTHING as z.ZodType<RateConfig, RateConfig>, {

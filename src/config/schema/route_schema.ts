@@ -25,7 +25,7 @@ export const route = section("a mapping with upstream, and conditions such as so
       "without TLS too.",
   ),
   upstream: upstream.describe("Where clients go that meet all conditions; as a service's upstream."),
-});
+}).describe("Where some clients of a service go: those that meet all conditions.");
 
 /** A route after parsing. */
 export type RouteEntry = z.output<typeof route>;

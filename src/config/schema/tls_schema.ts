@@ -17,7 +17,7 @@ const keyFile = filePath("certs/db.key");
 const certificate = section("a mapping with cert and key", {
   cert: certificateFile.describe("A PEM file: the certificate, then those of its issuers."),
   key: keyFile.describe("A PEM file: the private key of the certificate."),
-});
+}).describe("A certificate and its key.");
 
 export const tls = section('a mapping such as "cert: db.pem" and "key: db.key"', {
   certificates: list(certificate, "certificates", "certificate").optional()

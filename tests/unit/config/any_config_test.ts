@@ -5,7 +5,8 @@ import fc from "fast-check";
 import { ConfigError } from "../../../src/config/config_error.ts";
 import { decodeConfig } from "../../../src/config/decode.ts";
 import { configKeys } from "../../../src/config/schema/json_schema.ts";
-import { decodeOptions, type ProxyOptions } from "../../../src/config/library.ts";
+import { decodeOptions } from "../../../src/config/library.ts";
+import type { ProxyOptions } from "../../../src/config/options.ts";
 import { loadConfigFile } from "../../../src/config/load.ts";
 
 /** What one text may take, in milliseconds: a hundred times what any does, for machines that have other things to do. */

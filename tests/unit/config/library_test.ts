@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { decodeConfig } from "../../../src/config/decode.ts";
 import { DURATION_PATTERN } from "../../../src/config/values/duration.ts";
 import { jsonSchemaText } from "../../../src/config/schema/json_schema.ts";
-import { decodeOptions, type ProxyOptions, toDocument } from "../../../src/config/library.ts";
+import { decodeOptions, toDocument } from "../../../src/config/library.ts";
+import type { ProxyOptions } from "../../../src/config/options.ts";
 import { toCamelCase } from "../../../src/config/schema/section.ts";
 import { type Schema, schemaKeys } from "./schema_keys.ts";
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { decodeConfig } from "../../../src/config/decode.ts";
-import { decodeOptions, type ProxyOptions } from "../../../src/config/library.ts";
+import { decodeOptions } from "../../../src/config/library.ts";
+import type { ProxyOptions } from "../../../src/config/options.ts";
 
 const SERVICE = { name: "a", listen: 0, upstream: "db:5432" };
 

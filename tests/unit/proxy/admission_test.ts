@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { decodeOptions, type ProxyOptions } from "../../../src/config/library.ts";
+import { decodeOptions } from "../../../src/config/library.ts";
+import type { ProxyOptions } from "../../../src/config/options.ts";
 import type { Address } from "../../../src/net/address.ts";
 import { ProxyError } from "../../../src/net/errors.ts";
 import { AccessLog } from "../../../src/observe/log/access_log.ts";

@@ -2,7 +2,8 @@
 
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
-import { decodeOptions, type ProxyOptions } from "../../../src/config/library.ts";
+import { decodeOptions } from "../../../src/config/library.ts";
+import type { ProxyOptions } from "../../../src/config/options.ts";
 import type { Conn } from "../../../src/net/socket/conn.ts";
 import { Deadlines } from "../../../src/net/timers/deadlines.ts";
 import { ProxyError } from "../../../src/net/errors.ts";

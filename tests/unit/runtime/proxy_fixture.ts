@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import type { Config } from "../../../src/config/config.ts";
 import type { ConfigError } from "../../../src/config/config_error.ts";
-import { decodeOptions, type ProxyOptions } from "../../../src/config/library.ts";
+import { decodeOptions } from "../../../src/config/library.ts";
+import type { ProxyOptions } from "../../../src/config/options.ts";
 import type { TcpAddress } from "../../../src/net/address.ts";
 import type { Log } from "../../../src/observe/log/log.ts";
 import { silentLog } from "../../../src/observe/log/log.ts";

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { decodeOptions, type ProxyOptions } from "../../../../src/config/library.ts";
+import { decodeOptions } from "../../../../src/config/library.ts";
+import type { ProxyOptions } from "../../../../src/config/options.ts";
 import { ClientTable } from "../../../../src/shared/client_table.ts";
 import { RateLimit } from "../../../../src/shared/rate_limit.ts";
 import { ServiceController } from "../../../../src/runtime/control/service_controller.ts";
