@@ -12,11 +12,17 @@ const progress = progressOf("bench");
 
 /** @throws {Deno.errors.NotFound} without cargo. */
 export async function buildPingora(): Promise<void> {
-  await run("cargo", ["build", "--release", "--locked"], "pingora, which takes some minutes", {
-    cwd: fileURLToPath(new URL("../pingora", import.meta.url)),
-    env: { CARGO_TARGET_DIR: `${BUILT}cargo` },
-  });
-  await Deno.copyFile(`${BUILT}cargo/release/pingora-relay`, `${BUILT}pingora-relay`);
+  // Outside the checkout: what cmake leaves behind has names such as compiler_depend.ts.
+  const target = await Deno.makeTempDir({ prefix: "sluice-bench-" });
+  try {
+    await run("cargo", ["build", "--release", "--locked"], "pingora, which takes some minutes", {
+      cwd: fileURLToPath(new URL("../pingora", import.meta.url)),
+      env: { CARGO_TARGET_DIR: target },
+    });
+    await Deno.copyFile(`${target}/release/pingora-relay`, `${BUILT}pingora-relay`);
+  } finally {
+    await Deno.remove(target, { recursive: true });
+  }
 }
 
 /** @throws {Deno.errors.NotFound} without go. */
