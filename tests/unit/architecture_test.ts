@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { codeOf, cycleIn, importsOf, readSources, resolved, type Source } from "./source.ts";
 
 const MAX_LINES = 300;
+/** Written by a program, as long as it comes out. */
+const GENERATED = "src/config/options.ts";
 /** A folder with more files than this needs rooms inside. */
 const MAX_FILES = 22;
 const VAGUE_NAMES = ["utils", "helpers", "common", "mod", "index"];
@@ -156,7 +158,9 @@ function violationsIn({ path, text }: Source): string[] {
   const found: string[] = [];
   const allowed = MAY_IMPORT[folderOf(path)];
   if (allowed === undefined) return [`is in a folder that the layout does not know`];
-  if (text.split("\n").length - 1 > MAX_LINES) found.push(`has more than ${MAX_LINES} lines`);
+  if (path !== GENERATED && text.split("\n").length - 1 > MAX_LINES) {
+    found.push(`has more than ${MAX_LINES} lines`);
+  }
   if (VAGUE_NAMES.some((name) => path.endsWith(`/${name}.ts`))) found.push("has a name that says nothing");
   for (const { module, typeOnly } of importsOf(text)) {
     if (module.startsWith(".")) {
