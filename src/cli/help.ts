@@ -41,8 +41,8 @@ Exit codes: 0 stopped, 1 could not run, 2 wrong usage or configuration.
 const CHECK = `Usage: sluice check FILE
 
 Checks FILE as "sluice -c FILE" would read it, with its certificates, its keys and the folders of files to write, and
-starts nothing. Prints what each service would do and "ok", or every error with its place in the file. FILE may be -,
-standard input.
+starts nothing. Prints all settings in effect as YAML with notes and "ok", or every error with its place in the file.
+Variables stand in place of secrets. FILE may be -, standard input.
 
 Exit codes: 0 the file is valid, 2 it is not.
 `;

@@ -9,7 +9,14 @@ const GOOD = "services: [{ name: a, listen: 127.0.0.1:0, upstream: 'db:1' }]\n";
 
 Deno.test("check - reads standard input", async () => {
   const good = await runWithInput(["check", "-"], GOOD);
-  assert.deepEqual(good, { code: 0, stdout: "a: 127.0.0.1:0 (deno) -> db:1 (deno)\nok\n", stderr: "" });
+  assert.equal(good.code, 0);
+  assert.equal(good.stderr, "");
+  assert.match(
+    good.stdout,
+    /\n {2}- name: a\n {4}listen:\n {6}- 127\.0\.0\.1:0 # [^]*\n {4}upstream: db:1 # [^]*\n# ok\n$/,
+  );
+  const again = await runWithInput(["check", "-"], good.stdout);
+  assert.deepEqual(again, good);
   const bad = await runWithInput(["check", "-"], GOOD.replace("listen", "lisen"));
   const expected = 'sluice: Cannot use the configuration "<stdin>":\n' +
     '  <stdin>:1:23: services[0].lisen: Unknown key "lisen": did you mean "listen"?\n';

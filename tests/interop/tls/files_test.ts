@@ -103,10 +103,10 @@ for (const [what, prepare, said] of DOUBTFUL) {
     const path = await configFor(authority, files);
     const { code, stdout } = await runSluice(["check", path]);
     assert.equal(code, 0);
-    const warnings = stdout.split("\n").filter((line) => line.startsWith("warning: "));
+    const warnings = stdout.split("\n").filter((line) => line.startsWith("# warning: "));
     assert.equal(warnings.length, said.length, stdout);
     for (const pattern of said) assert.match(anonymous(warnings.join("\n"), files), pattern);
-    assert.match(stdout, /^ok$/m);
+    assert.match(stdout, /^# ok$/m);
 
     const sluice = stack.use(await Sluice.start(["-c", path]));
     const { code: end } = await sluice.stop();

@@ -1,0 +1,134 @@
+/** A configuration as `sluice check` shows it: every setting in effect, with notes on what follows from it. */
+
+import type { Config, GroupConfig, ServiceConfig } from "../../config/config.ts";
+import { encodeConfig } from "../../config/encode.ts";
+import { formatPath } from "../../config/input/key_path.ts";
+import { type CheckLegConfig, checkLegsOf } from "../../config/rules/check_leg.ts";
+import { groupsOf } from "../../config/rules/groups.ts";
+import { writeYaml } from "../../config/write_yaml.ts";
+import type { Address } from "../../net/address.ts";
+import { adapterFor } from "../../net/socket/conn.ts";
+import type { Credentials } from "../../net/tls/credentials.ts";
+import type { LoadedFiles } from "../files/tls_files.ts";
+
+type Path = readonly PropertyKey[];
+
+/**
+ * Writes a configuration with its defaults as YAML that `sluice` accepts. In place of each secret stands a variable
+ * that is called like the path: `${ADMIN_TOKEN}`.
+ *
+ * @param files The certificates, of which names and ends are noted.
+ */
+export function effectiveConfig(config: Config, files: LoadedFiles): string {
+  const variables = new Set<string>();
+  const document = encodeConfig(config, {
+    secrets: (_, path) => {
+      variables.add(formatPath(path));
+      return `\${${path.join("_").replace(/\W+/g, "_").toUpperCase()}}`;
+    },
+  });
+  const notes = new Notes(config, files);
+  for (const path of variables) notes.set(path, "not shown, it may be a secret");
+  if (config.workers === "auto") notes.add(["workers"], "one thread for each CPU");
+  for (const name of Object.keys(document.upstreams ?? {})) {
+    notes.addGroup(config.upstreams.find((group) => group.name === name)!, ["upstreams", name]);
+  }
+  for (const [index, service] of config.services.entries()) {
+    const { listen, upstream, routes } = document.services[index]!;
+    const path = ["services", index];
+    notes.addListeners(service, listen as readonly string[], [...path, "listen"]);
+    notes.addCertificates(service, path);
+    if (service.upstream !== undefined) {
+      notes.addUpstream(service, service.upstream, upstream, [...path, "upstream"]);
+    }
+    for (const [place, route] of service.routes.entries()) {
+      notes.addUpstream(service, route.upstream, routes?.[place]?.upstream, [
+        ...path,
+        "routes",
+        place,
+        "upstream",
+      ]);
+    }
+    if (refusesSome(service)) {
+      notes.add([...path, "routes"], "Clients that meet the conditions of none are refused.");
+    }
+  }
+  return writeYaml(document, { notes, variables });
+}
+
+/** Notes by the paths of what they are about. */
+class Notes extends Map<string, string> {
+  readonly #legs: ReadonlyMap<string, CheckLegConfig>;
+  readonly #used: ReadonlySet<GroupConfig>;
+  readonly #files: LoadedFiles;
+
+  constructor(config: Config, files: LoadedFiles) {
+    super();
+    this.#legs = checkLegsOf(config);
+    this.#used = new Set(config.services.flatMap(groupsOf));
+    this.#files = files;
+  }
+
+  add(path: Path, ...notes: readonly (string | undefined)[]): void {
+    const text = notes.filter((note) => note !== undefined).join(", ");
+    if (text !== "") this.set(formatPath(path), text);
+  }
+
+  /** Which socket API accepts connections. */
+  addListeners(service: ServiceConfig, listen: readonly string[], path: Path): void {
+    for (const [index, text] of listen.entries()) {
+      const needsNode = adapterFor(service) === "node" && !text.startsWith("unix:");
+      const api = needsNode ? "node:net" : "Deno.listen";
+      const isNative = service.tls?.engine === "deno";
+      const tls = service.tls === undefined ? undefined : "node:tls";
+      this.add([...path, index], ...isNative ? ["Deno.listenTls"] : [api, tls]);
+    }
+  }
+
+  addCertificates({ name, upstreamTls }: ServiceConfig, path: Path): void {
+    const files = this.#files.get(name);
+    for (const [index, certificate] of files?.certificates.entries() ?? []) {
+      this.add([...path, "tls", "certificates", index, "cert"], describe(certificate));
+    }
+    if (upstreamTls === undefined) return;
+    const own = files?.all.slice(files.certificates.length)[0];
+    if (own !== undefined) this.add([...path, "upstream_tls", "cert"], describe(own));
+    if (!upstreamTls.verify) this.add([...path, "upstream_tls", "verify"], "accepts any certificate");
+    else if (upstreamTls.ca === undefined) {
+      this.add([...path, "upstream_tls"], "Checked with the authorities of Deno.");
+    }
+  }
+
+  /** Which socket API connects. @param written How the group is written here: in place, or in a word. */
+  addUpstream(service: ServiceConfig, group: GroupConfig, written: unknown, path: Path): void {
+    const apis = new Set(group.endpoints.map(({ address }) => connectApi(service, address.transport)));
+    this.add(path, ...apis, service.upstreamTls && "node:tls");
+    if (typeof written === "object") this.addGroup(group, path);
+  }
+
+  addGroup(group: GroupConfig, path: Path): void {
+    if (!this.#used.has(group)) this.add(path, "No service uses it.");
+    const leg = this.#legs.get(group.name);
+    const header = leg?.proxyProtocol && `PROXY ${leg.proxyProtocol}`;
+    this.add([...path, "health_check"], header, leg?.tlsOf && `TLS as ${leg.tlsOf.name}`);
+  }
+}
+
+/** Behind a route without conditions no client is left. */
+function refusesSome({ routes, upstream }: ServiceConfig): boolean {
+  const last = routes.at(-1);
+  if (last === undefined || upstream !== undefined) return false;
+  const { upstream: _, ...conditions } = last;
+  return Object.values(conditions).some((condition) => condition !== undefined);
+}
+
+/** TLS aside. Deno.connect cannot choose the address it connects from. */
+function connectApi(service: ServiceConfig, transport: Address["transport"]): string {
+  const needsNode = adapterFor(service) === "node" || service.sourceAddress !== undefined;
+  return transport === "tcp" && needsNode ? "node:net" : "Deno.connect";
+}
+
+function describe({ names, subject, expiresAt }: Credentials): string {
+  const day = expiresAt.toISOString().slice(0, "2026-01-01".length);
+  return `for ${names.length === 0 ? subject : names.join(", ")}, until ${day}`;
+}
