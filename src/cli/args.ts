@@ -1,4 +1,4 @@
-/** Command line arguments into a command. Pure: prints nothing, reads nothing. */
+/** Parses command line arguments. Pure: prints nothing, reads nothing. */
 
 import { closestOf } from "../config/input/closest.ts";
 import type { LogFormat, LogLevel, Workers } from "../config/config.ts";
@@ -11,7 +11,7 @@ export type Source =
   | { readonly kind: "file"; readonly path: string }
   | { readonly kind: "quick"; readonly pairs: readonly string[] };
 
-/** How a proxy runs and speaks; undefined leaves it to the configuration. */
+/** Flags of a proxy; undefined leaves the decision to the configuration. */
 export interface RunFlags {
   readonly workers: Workers | undefined;
   readonly logLevel: LogLevel | undefined;
@@ -86,7 +86,7 @@ function parseRun(args: readonly string[]): Command {
   return { kind: "run", source, flags: runFlagsOf(options) };
 }
 
-/** Commands of other programs. */
+/** Commands that other programs have. */
 const RUN = ["run", "start", "serve", "proxy"];
 
 function hintFor(stray: string, words: readonly string[]): string {

@@ -1,4 +1,4 @@
-/** `sluice demo`: the proxy at work, with nothing else installed. */
+/** `sluice demo`: shows the proxy with traffic of its own. */
 
 import type { ServiceFigures } from "../observe/counters/ledger.ts";
 import { type Demo, startDemo } from "../runtime/demo.ts";
@@ -8,7 +8,7 @@ import { onStopSignals } from "../runtime/control/signals.ts";
 import type { RunFlags } from "./args.ts";
 import { formatBytes } from "./format/bytes.ts";
 
-/** Between two counts, in milliseconds: smooth on a terminal, one line a second in a file. */
+/** Between two updates, in milliseconds: smooth on a terminal, one line a second in a file. */
 const REDRAW_EVERY = 250;
 const PRINT_EVERY = 1000;
 
@@ -33,7 +33,7 @@ function introduction(demo: Demo, duration: number | undefined): string {
     `  ${name.padEnd(6)} ${listen}  ->  ${upstream.padEnd(16)}  ${does}`
   );
   const tries = demo.services.map(({ listen }) => `  nc ${listen.replace(/:(\d+)$/, " $1")}`);
-  const end = duration === undefined ? "Ctrl-C ends it." : `It ends by itself after ${duration / 1000} s.`;
+  const end = duration === undefined ? "Ctrl-C ends it." : `It ends after ${duration / 1000} s.`;
   return [
     "Two small servers, a proxy before each, and a client that talks through both:",
     "",
@@ -50,7 +50,7 @@ function introduction(demo: Demo, duration: number | undefined): string {
   ].join("\n");
 }
 
-/** Shows the figures while they change: in place on a terminal, else a line per service and second. */
+/** Shows the figures: in place on a terminal, else one line per service and second. */
 function showCounts(demo: Demo): { finish(): void } {
   const inPlace = Deno.stdout.isTerminal();
   let drawn = 0;

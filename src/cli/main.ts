@@ -22,13 +22,13 @@ const EXIT_FAILED = 1;
 /** Wrong usage or configuration. */
 const EXIT_USAGE = 2;
 
-/** What keeps a command from doing what it should, and is no mistake in it. */
-const COULD_NOT = [AdminError, AdminListenError, DescriptorError, ListenError, LogFileError, RunError];
+/** Errors that are not mistakes in the command line or the configuration. */
+const FAILURES = [AdminError, AdminListenError, DescriptorError, ListenError, LogFileError, RunError];
 
 /**
  * Runs the command in `args` and resolves with the exit code.
  *
- * @param early The handlers that have caught signals so far.
+ * @param early The handlers that caught signals during the start.
  */
 export async function main(args: readonly string[], early: EarlySignals): Promise<number> {
   try {
@@ -39,10 +39,10 @@ export async function main(args: readonly string[], early: EarlySignals): Promis
   }
 }
 
-/** What `run` has no use for is loaded when it is asked for: a proxy is ready the sooner. */
+/** Loads what `run` does not need only when it is used: a proxy starts sooner. */
 async function execute(command: Command, early: EarlySignals): Promise<void> {
   if (command.kind === "run") return await run(command.source, command.flags, early);
-  // Only a proxy reloads; SIGHUP ends `sluice top` with its terminal.
+  // Only a proxy reloads; SIGHUP must end `sluice top` when its terminal is closed.
   early[Symbol.dispose]();
   switch (command.kind) {
     case "check": {
@@ -75,7 +75,7 @@ function explain(error: unknown): number {
     console.error(`sluice: ${text}`);
     return EXIT_USAGE;
   }
-  if (COULD_NOT.some((type) => error instanceof type)) {
+  if (FAILURES.some((type) => error instanceof type)) {
     console.error(`sluice: ${printableLines((error as Error).message)}`);
     return EXIT_FAILED;
   }

@@ -1,4 +1,4 @@
-/** Options on the command line, read strictly: unknown, doubled and empty ones are errors. */
+/** Options of the command line. Unknown, repeated and empty ones are errors. */
 
 import { parseArgs } from "@std/cli/parse-args";
 import type { Workers } from "../config/config.ts";
@@ -7,19 +7,19 @@ import { parseDuration } from "../config/values/duration.ts";
 import { parseWorkers } from "../config/schema/fields.ts";
 import { type Topic, UsageError } from "./usage.ts";
 
-/** Which options there are: with a value, without one, and their letters. */
+/** The options with a value, those without one, and their short forms. */
 export interface OptionNames {
   readonly string: readonly string[];
   readonly boolean: readonly string[];
   readonly alias: Readonly<Record<string, string>>;
 }
 
-/** What stood on the command line. Asking for a value that does not fit throws a UsageError. */
+/** A parsed command line. Reading an invalid value throws a UsageError. */
 export class Options {
-  /** What is no option, in order. */
+  /** The arguments that are not options, in order. */
   readonly words: readonly string[];
   readonly #values: Readonly<Record<string, unknown>>;
-  /** The options as they were typed, by name; the last one of duplicates. */
+  /** The options as the user typed them, by name. */
   readonly #typed: ReadonlyMap<string, string>;
   readonly #topic: Topic;
 
@@ -98,7 +98,7 @@ export class Options {
     throw this.#wrong(`Cannot use "${text}" for ${this.#as(name)}: expected a whole number, 1 or more`);
   }
 
-  /** `parse` throws what is wrong with the text. */
+  /** @param parse Throws an error that explains what is wrong with the text. */
   #parsed<Value>(name: string, parse: (text: string) => Value): Value | undefined {
     const text = this.string(name);
     if (text === undefined) return undefined;

@@ -1,4 +1,4 @@
-/** Telling scripts that everything listens: one line of JSON on stdout, in a file, or both. */
+/** Tells scripts that everything listens: one line of JSON on stdout, in a file, or both. */
 
 import { answerWithin, UnusableFileError } from "../files/answer_within.ts";
 import { writeFault } from "../files/file_fault.ts";
@@ -6,12 +6,12 @@ import { kindOf } from "../files/read_file.ts";
 import type { RunningProxy } from "../runtime/proxy.ts";
 import type { RunFlags } from "./args.ts";
 
-/** Something other than the configuration kept the program from running. */
+/** The program cannot run, for a reason other than its configuration. */
 export class RunError extends Error {
   override readonly name = "RunError";
 }
 
-/** Says what `flags` ask for, once all listeners are bound. Health comes later. */
+/** Writes the line where `flags` ask for it, once all listeners are bound. Health checks come later. */
 export async function announceReady(proxy: RunningProxy, flags: RunFlags): Promise<void> {
   const { services, admin } = proxy;
   const line = JSON.stringify({ event: "ready", pid: Deno.pid, services, admin });
@@ -19,7 +19,7 @@ export async function announceReady(proxy: RunningProxy, flags: RunFlags): Promi
   if (flags.printReady) console.log(line);
 }
 
-/** A ready file of an earlier run would be believed by whoever waits for this one. */
+/** A script that waits for this run must not find the file of an earlier one. */
 export async function removeStaleReadyFile(flags: RunFlags): Promise<void> {
   const path = flags.readyFile;
   if (path === undefined) return;
@@ -41,7 +41,7 @@ function cannotWrite(path: string, cause: unknown): RunError {
   return new RunError(`Cannot write --ready-file ${JSON.stringify(path)}: ${fault}${help}`, { cause });
 }
 
-/** A reader sees the whole line or no file: a rename replaces in one step. */
+/** By a rename, so that readers see the whole line or no file. */
 async function writeAtomically(path: string, text: string): Promise<void> {
   const temporary = `${path}.${Deno.pid}.tmp`;
   try {

@@ -1,4 +1,4 @@
-/** `sluice -c FILE` and `sluice LISTEN=UPSTREAM ...`: run until told to stop. */
+/** `sluice -c FILE` and `sluice LISTEN=UPSTREAM ...`: runs a proxy until it is stopped. */
 
 import type { Config } from "../config/config.ts";
 import { ConfigFile } from "../config/load.ts";
@@ -21,7 +21,7 @@ import { announceReady, removeStaleReadyFile, RunError } from "./ready.ts";
 /**
  * Runs until a signal, then drains.
  *
- * @param early The handlers that have caught signals so far.
+ * @param early The handlers that caught signals during the start.
  *
  * @throws {ConfigError} when the configuration is wrong
  * @throws {ListenError} when an address cannot be bound
@@ -48,7 +48,7 @@ export async function run(source: Source, flags: RunFlags, early: EarlySignals):
   if (failure !== undefined) throw new RunError(failure);
 }
 
-/** What SIGHUP reloads. A command line has no file to read, and a pipe is empty by now. */
+/** What SIGHUP reloads. A command line has no file, and a pipe cannot be read again. */
 async function sourceOf(file: ConfigFile, flags: RunFlags, log: Log): Promise<ConfigSource> {
   const isFile = !file.isStandardInput &&
     await fileInfo(file.path).then((info) => info.isFile, () => true);
@@ -65,17 +65,17 @@ async function sourceOf(file: ConfigFile, flags: RunFlags, log: Log): Promise<Co
   };
 }
 
-/** Flags win over the file. */
+/** Flags override the file. */
 export function withFlags(config: Config, flags: RunFlags): Config {
   const { level, format } = config.log;
   const log = { ...config.log, level: flags.logLevel ?? level, format: flags.logFormat ?? format };
   return { ...config, workers: flags.workers ?? config.workers, log };
 }
 
-/** The first signal that asks for an end drains, a second one cuts. */
+/** The first stop signal drains; the second closes connections. */
 function listenToSignals(proxy: RunningProxy, early: EarlySignals): void {
   let signals = 0;
-  // Never taken back: with the default action restored, a late signal would kill the program before its exit code.
+  // Handlers stay: with the default action, a late signal would kill the program before it sets its exit code.
   onStopRequests((signal) => {
     signals += 1;
     void proxy.stop(signals > 1 ? { drain: 0 } : { cause: signal });
@@ -83,7 +83,7 @@ function listenToSignals(proxy: RunningProxy, early: EarlySignals): void {
   onReloadSignal(() => void proxy.reload());
   onReopenSignal(() => void proxy.reopenLogs());
   early[Symbol.dispose]();
-  // A signal during the start may concern a file that had already been read or opened.
+  // A signal during the start may be about a file that had already been read.
   if (early.has("SIGHUP")) void proxy.reload();
   else if (early.has("SIGUSR2")) void proxy.reopenLogs();
 }

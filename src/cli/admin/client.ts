@@ -14,8 +14,8 @@ import { type Address, formatAddress } from "../../net/address.ts";
 import { AdminError, refusal, unintelligible, unreachable } from "./error.ts";
 import type { AdminTarget } from "./target.ts";
 
-/** How long an answer, and then the next event, may take, in milliseconds; `stats` come every second. */
-const PATIENCE = 10_000;
+/** Timeout of a response, and of the next event, in milliseconds; `stats` come every second. */
+const TIMEOUT = 10_000;
 
 /** The most connections that the admin interface lists in one answer. */
 export const PAGE_LIMIT = 1000;
@@ -23,10 +23,10 @@ export const PAGE_LIMIT = 1000;
 /** More than the events of a proxy with very many services, in characters. */
 const MAX_EVENT = 16 * 1024 * 1024;
 
-/** What `top` has a use for beside `stats`: no events of single connections, there may be thousands a second. */
+/** The events that `top` needs beside `stats`. Not those of connections: there may be thousands a second. */
 const EVENT_TYPES: readonly AdminEvent["type"][] = ["endpoint", "reload", "drain"];
 
-/** Every method throws an AdminError when there is no answer, or one with an error. */
+/** Every method throws an AdminError if there is no response, or the response is an error. */
 export class AdminClient implements Disposable {
   /** For messages. */
   readonly address: string;
@@ -60,7 +60,7 @@ export class AdminClient implements Disposable {
     return this.#json("GET", `/api/v1/connections?${query}`);
   }
 
-  /** Closes both sides of a connection; false when there is none with this number. */
+  /** Closes both sides of a connection; false if no open connection has this id. */
   async kill(id: number): Promise<boolean> {
     try {
       await this.#json("DELETE", `/api/v1/connections/${id}`);
@@ -81,16 +81,16 @@ export class AdminClient implements Disposable {
     return this.#json("POST", "/api/v1/reload");
   }
 
-  /** Asks the proxy to stop; `deadline` in milliseconds, undefined is its `shutdown.drain`. */
+  /** Stops the proxy; `deadline` in milliseconds, undefined is its `shutdown.drain`. */
   async drain(deadline: number | undefined): Promise<void> {
     await this.#json("POST", "/api/v1/drain", deadline === undefined ? undefined : { deadline });
   }
 
-  /** `stats` at once and every second, and what `top` has a use for, until the proxy ends the stream. */
+  /** `stats` at once and every second, and the events that `top` needs, until the proxy ends the stream. */
   async *events(): AsyncGenerator<AdminEvent> {
     const silence = new AbortController();
-    const giveUp = () => silence.abort(new Error(`silent for ${PATIENCE / 1000} s`));
-    let timer = setTimeout(giveUp, PATIENCE);
+    const giveUp = () => silence.abort(new Error(`silent for ${TIMEOUT / 1000} s`));
+    let timer = setTimeout(giveUp, TIMEOUT);
     try {
       const response = await this.#send(
         "GET",
@@ -106,7 +106,7 @@ export class AdminClient implements Disposable {
       const texts = response.body.pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>);
       for await (const text of texts) {
         clearTimeout(timer);
-        timer = setTimeout(giveUp, PATIENCE);
+        timer = setTimeout(giveUp, TIMEOUT);
         parser.feed(text);
         yield* events.splice(0);
       }
@@ -117,7 +117,7 @@ export class AdminClient implements Disposable {
     }
   }
 
-  /** Requests under way fail. */
+  /** Aborts requests in progress. */
   [Symbol.dispose](): void {
     if (this.#closed.signal.aborted) return;
     this.#closed.abort(new Error("closed"));
@@ -126,8 +126,8 @@ export class AdminClient implements Disposable {
 
   async #json<Answer>(method: string, path: string, body?: unknown): Promise<Answer> {
     const late = new AbortController();
-    const giveUp = () => late.abort(new Error(`no answer within ${PATIENCE / 1000} s`));
-    const timer = setTimeout(giveUp, PATIENCE);
+    const giveUp = () => late.abort(new Error(`no answer within ${TIMEOUT / 1000} s`));
+    const timer = setTimeout(giveUp, TIMEOUT);
     try {
       const response = await this.#send(method, path, late.signal, body);
       const text = await response.text();
@@ -140,13 +140,13 @@ export class AdminClient implements Disposable {
   }
 
   async #send(method: string, path: string, signal: AbortSignal, body?: unknown): Promise<Response> {
-    // Every admin interface takes this name, and fetch refuses some ports in a URL; the transport knows the address.
+    // Every admin interface accepts this name, and fetch refuses some ports in a URL. The transport has the address.
     const response = await fetch(`http://localhost${path}`, {
       client: this.#http,
       method,
       headers: { ...this.#headers, ...(body !== undefined && { "content-type": "application/json" }) },
       ...(body !== undefined && { body: JSON.stringify(body) }),
-      // Nothing here redirects, and a token must not follow to wherever something else points.
+      // A redirect must not send the token to another server.
       redirect: "manual",
       signal: AbortSignal.any([signal, this.#closed.signal]),
     });
@@ -165,7 +165,7 @@ export class AdminClient implements Disposable {
   }
 }
 
-/** Directly there, whatever HTTP_PROXY says. */
+/** Connects directly, whatever HTTP_PROXY says. */
 function transportTo(address: Address): Deno.Proxy {
   if (address.transport === "unix") return { transport: "unix", path: address.path };
   const { hostname, port } = address;

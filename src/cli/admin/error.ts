@@ -1,12 +1,12 @@
-/** Why the admin interface did not do what it was asked, in words that say what to do about it. */
+/** Errors of requests to the admin interface, with what to do about them. */
 
 import { printable, printableLines } from "../format/printable.ts";
 
 export class AdminError extends Error {
   override readonly name = "AdminError";
-  /** `unreachable`, `unintelligible`, or the code of the proxy's own answer, see docs/api.md. */
+  /** `unreachable`, `unintelligible`, or a code of the proxy (docs/api.md). */
   readonly code: string;
-  /** The message without what to do about it. */
+  /** The message without the remedy. */
   readonly reason: string;
 
   constructor(code: string, message: string, options: ErrorOptions & { readonly reason?: string } = {}) {
@@ -16,7 +16,7 @@ export class AdminError extends Error {
   }
 }
 
-/** No answer from `address`, or not the whole of it. */
+/** No response, or an incomplete one. */
 export function unreachable(address: string, cause: unknown): AdminError {
   const reason = reasonOf(cause);
   return new AdminError(
@@ -26,15 +26,15 @@ export function unreachable(address: string, cause: unknown): AdminError {
   );
 }
 
-/** Something answers at `address`, but not as sluice does. */
+/** The response is not that of sluice. */
 export function unintelligible(address: string, status: number): AdminError {
   return new AdminError(
     "unintelligible",
-    `What answers at ${address} (HTTP status ${status}) is not the admin interface of sluice: check the address`,
+    `The server at ${address} (HTTP status ${status}) is not the admin interface of sluice: check the address`,
   );
 }
 
-/** The answer is an error; `body` is what it says, as JSON. */
+/** The response is an error with this JSON body. */
 export function refusal(
   { address, status, isTokenGiven }: { address: string; status: number; isTokenGiven: boolean },
   body: unknown,
@@ -42,14 +42,14 @@ export function refusal(
   const { code, message } = (body as { error?: { code?: unknown; message?: unknown } } | null)?.error ?? {};
   if (typeof code !== "string" || typeof message !== "string") return unintelligible(address, status);
   if (code !== "unauthorized") return new AdminError(code, printableLines(message));
-  const what = isTokenGiven ? "does not take this token" : "wants its token";
+  const what = isTokenGiven ? "does not accept this token" : "requires a token";
   return new AdminError(
     code,
     `The admin interface at ${address} ${what}: set SLUICE_TOKEN, or give --token-file FILE or -c FILE`,
   );
 }
 
-/** `fetch` wraps what the system says into several layers of its own, and adds a number. */
+/** The error of the system, which `fetch` wraps in several others. */
 function reasonOf(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
   const innermost = cause.cause instanceof Error ? cause.cause.message : cause.message;

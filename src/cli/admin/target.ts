@@ -1,4 +1,4 @@
-/** Where the admin interface of the running proxy is, and what it wants to see. */
+/** The address and token of the admin interface of the running proxy. */
 
 import type { Config } from "../../config/config.ts";
 import type { EnvironmentLookup } from "../../config/input/environment.ts";
@@ -12,24 +12,21 @@ import type { AdminCommandName } from "./registry.ts";
 
 export interface AdminTarget {
   readonly address: Address;
-  /** Undefined where none was found: the proxy may need none. */
+  /** Undefined if none was found: the proxy may need none. */
   readonly token: string | undefined;
 }
 
-/**
- * How long `--token-file <(print-the-token)` may take, in milliseconds: the program may ask the user for a
- * pass phrase.
- */
+/** How long `--token-file <(print-the-token)` may take, in milliseconds: it may ask the user for a passphrase. */
 const TOKEN_PIPE_TIMEOUT = 60_000;
 
-/** What can be in an HTTP header and is one word. */
+/** One word that may be in an HTTP header. */
 const TOKEN = /^[\x21-\x7e]+$/;
 
-/** Which addresses reach a listener on all of them. */
+/** The address that reaches a listener on all addresses. */
 const LOOPBACK_OF = new Map([["0.0.0.0", "127.0.0.1"], ["::", "::1"]]);
 
 /**
- * Looks at the command line first, then into the configuration that it names, then at SLUICE_ADMIN and SLUICE_TOKEN.
+ * From the command line, else from the configuration that it names, else from SLUICE_ADMIN and SLUICE_TOKEN.
  *
  * @throws {UsageError} when there is no address, or an address or token that cannot be used
  * @throws {ConfigError} when the configuration is wrong
@@ -58,8 +55,8 @@ function addressOf(
   const variable = environment("SLUICE_ADMIN");
   if (variable !== undefined && variable !== "") return parsedAddress(variable, "SLUICE_ADMIN", command);
   throw new UsageError(
-    "Cannot tell where the proxy is: give --admin ADDRESS, or -c FILE with the proxy's configuration, or set " +
-      "SLUICE_ADMIN; ADDRESS is what admin.listen says",
+    "No address of a proxy: give --admin ADDRESS (its admin.listen), or -c FILE (its configuration), or set " +
+      "SLUICE_ADMIN",
     command,
   );
 }
@@ -83,19 +80,19 @@ function configuredAddress(path: string, config: Config, command: AdminCommandNa
   const { listen } = config.admin;
   if (listen.transport === "tcp" && listen.port === 0) {
     throw new UsageError(
-      `admin.listen in "${path}" leaves the port open: take it from the proxy's log and give --admin HOST:PORT`,
+      `admin.listen in "${path}" has port 0: take the real port from the proxy's log and give --admin HOST:PORT`,
       command,
     );
   }
   return reachable(listen, `admin.listen in "${path}"`, command);
 }
 
-/** No client can connect to "all addresses", and Deno's fetch cannot connect to an abstract socket. */
+/** A client cannot connect to "all addresses", and Deno's fetch cannot connect to an abstract socket. */
 function reachable(address: Address, source: string, command: AdminCommandName): Address {
   if (address.transport === "unix") {
     if (!isAbstract(address)) return address;
     throw new UsageError(
-      `${source}: commands cannot connect to an abstract socket: listen on a file or a port, or ask by ` +
+      `${source}: commands cannot connect to an abstract socket: listen on a file or a port, or use ` +
         `"curl --abstract-unix-socket ${address.path.slice(1)} http://localhost/api/v1/status"`,
       command,
     );
@@ -110,7 +107,7 @@ async function readToken(path: string, command: AdminCommandName): Promise<strin
   return checkedToken(text.trim(), `--token-file "${path}"`, command);
 }
 
-/** Never shows the token. */
+/** Messages never have the token. */
 function checkedToken(token: string, source: string, command: AdminCommandName): string {
   if (TOKEN.test(token)) return token;
   throw new UsageError(

@@ -15,7 +15,7 @@ export function formatBytesShort(bytes: number): string {
 function scaled(bytes: number): { value: number; unit: number } {
   let value = bytes;
   let unit = 0;
-  // What would be shown as 1024 of a unit is one of the next.
+  // 1023.95 would be shown as 1024.0.
   while (value >= 1023.95 && unit < UNITS.length - 1) {
     value /= 1024;
     unit += 1;

@@ -4,24 +4,24 @@ import { printable } from "./printable.ts";
 
 export interface Column {
   readonly title: string;
-  /** Numbers stand at the right. */
+  /** `right` for numbers. */
   readonly align: "left" | "right";
-  /** Room that is kept whatever the cells say, so that columns stay where they are while figures change. */
+  /** Minimum width, so that columns do not move while figures change. */
   readonly reserve?: number;
-  /** Where there is too little room, cells are cut down to so many characters; without it they are not. */
+  /** In a narrow table, cells are cut down to so many characters; undefined never cuts. */
   readonly least?: number;
-  /** Before others are cut below their reserve, columns with a number are left out, the highest first. */
+  /** Columns with a number are left out, the highest first, before others are cut below their reserve. */
   readonly leaveOut?: number;
 }
 
 export interface TableOptions {
-  /** Characters in a line; without it, lines are as long as it takes. */
+  /** Characters in a line; undefined does not limit it. */
   readonly width?: number;
-  /** Blanks between two columns. */
+  /** Spaces between two columns. */
   readonly gap?: number;
 }
 
-/** The line of the titles, then one line for each row, no longer than the width and without blanks at the end. */
+/** A line of titles, then one line for each row, within the width and without trailing spaces. */
 export function tableLines(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
@@ -35,7 +35,7 @@ export function tableLines(
   });
 }
 
-/** Cuts in the middle: both the start of an address and its port tell something. */
+/** Cuts in the middle, because both the start of an address and its port matter. */
 export function cut(text: string, width: number): string {
   const characters = Array.from(text);
   if (characters.length <= width) return text;
@@ -73,7 +73,7 @@ function fit(columns: readonly Measured[], width: number, gap: number): readonly
   return columns.map((column, i) => ({ ...column, width: widths[i]! }));
 }
 
-/** Takes from the widest column again and again, but from none beyond its floor, until all fit into the room. */
+/** Narrows the widest column, but none below its floor, until all fit. */
 function cutDown(widths: number[], floors: readonly number[], room: number): void {
   for (let excess = sum(widths) - room; excess > 0; excess--) {
     const widest = widths.reduce(

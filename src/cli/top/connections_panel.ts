@@ -1,4 +1,4 @@
-/** The open connections: as many as there is room for, one of them selected. */
+/** The table of open connections: as many as fit, one of them selected. */
 
 import { amountOf } from "../../runtime/control/amount.ts";
 import type { ConnectionView, SortKey } from "../../admin/views.ts";
@@ -22,7 +22,7 @@ const COLUMNS: readonly Column[] = [
   { title: "BYTES", align: "right", reserve: 8, leaveOut: 3 },
 ];
 
-/** What each order begins with. */
+/** The words for each order. */
 const ORDERS: Record<SortKey, { readonly rising: string; readonly falling: string }> = {
   bytes: { rising: "fewest bytes first", falling: "most bytes first" },
   age: { rising: "newest first", falling: "oldest first" },
@@ -32,7 +32,7 @@ const ORDERS: Record<SortKey, { readonly rising: string; readonly falling: strin
   endpoint: { rising: "by endpoint", falling: "by endpoint, reversed" },
 };
 
-/** What is listed, a heading, and at most `limit` connections. */
+/** A title, a heading, and at most `limit` connections. */
 export function connectionLines(state: TopState, width: number, limit: number): Line[] {
   const connections = state.reading?.page.connections.slice(0, limit) ?? [];
   const rows = connections.map((connection) => rowOf(connection, state));

@@ -15,9 +15,9 @@ export interface Size {
   readonly rows: number;
 }
 
-/** How the lines are shared out. */
+/** How many lines each part gets. */
 interface Layout {
-  /** Of services and of endpoints, without their headings. */
+  /** Without headings. */
   readonly services: number;
   readonly endpoints: number;
   readonly connections: number;
@@ -25,15 +25,15 @@ interface Layout {
   readonly isAiry: boolean;
 }
 
-/** What is always there: two lines above, one below, the headings of two tables, two of the third. */
+/** Lines that are always there: two at the top, one at the bottom, one heading of two tables, two of the third. */
 const FIXED_LINES = 7;
 
-/** From so many lines on, some are left blank. */
+/** From this height on, there are blank lines between the parts. */
 const AIRY_FROM = 24;
 
 const KEY_LINE = "? help  q quit  j/k select  K kill  s sort  r reverse  / filter  p pause";
 
-/** At most as many lines as the size has, none longer than it is wide. */
+/** The lines of the screen, cut to its size. */
 export function frame(state: TopState, size: Size): Line[] {
   const lines = state.mode.kind === "help" ? helpLines() : bodyLines(state, size);
   const shown = lines.slice(0, Math.max(0, size.rows - 1));
@@ -44,7 +44,7 @@ export function frame(state: TopState, size: Size): Line[] {
   });
 }
 
-/** How many connections there is room for. */
+/** How many connections fit. */
 export function connectionRowsIn(state: TopState, size: Size): number {
   return layoutOf(state, size).connections;
 }
@@ -63,7 +63,7 @@ function bodyLines(state: TopState, size: Size): Line[] {
   ];
 }
 
-/** Services and endpoints get what they need, up to a third each of the lines that are to be had. */
+/** Services and endpoints get as many lines as they need, each up to a third of those available. */
 function layoutOf({ stats }: TopState, { rows }: Size): Layout {
   const isAiry = rows >= AIRY_FROM;
   const free = Math.max(3, rows - FIXED_LINES - (isAiry ? 2 : 0));
@@ -85,13 +85,13 @@ function programLine({ stats }: TopState, columns: number): Line {
   return line(left + open.padStart(Math.max(open.length + 2, columns - left.length)), "heading");
 }
 
-/** What is wrong first, then what is unusual, then what happened last. */
+/** The most important message: an outage, then a pause, then the last event, then readiness. */
 function noticeLine({ stats, outage, isPaused, notice }: TopState): Line {
   if (outage !== undefined) {
     const since = stats === undefined ? "" : `, figures of ${stats.time.slice(11, 19)} UTC`;
-    return line(`DISCONNECTED (${outage.reason}), next try in ${outage.retryIn} s${since}`, "bad");
+    return line(`DISCONNECTED (${outage.reason}), retrying in ${outage.retryIn} s${since}`, "bad");
   }
-  if (isPaused) return line("PAUSED: p goes on", "unusual");
+  if (isPaused) return line("PAUSED: p resumes", "unusual");
   if (notice !== "") return line(notice);
   if (stats !== undefined && !stats.status.ready) {
     return line(`NOT READY: ${stats.status.not_ready.map(printable).join("; ")}`, "unusual");
@@ -104,9 +104,9 @@ function lastLine({ mode }: TopState): Line {
     case "list":
       return line(KEY_LINE, "faint");
     case "help":
-      return line("any key: back  q quit", "faint");
+      return line("any key back  q quit", "faint");
     case "filter":
-      return line(`Filter: ${printable(mode.text)}_  (Enter: apply, Esc: leave as it was)`);
+      return line(`Filter: ${printable(mode.text)}_  (Enter: apply, Esc: cancel)`);
     case "kill": {
       const { id, client, service } = mode.connection;
       return line(`Close connection ${id} (y/n)? ${printable(client)} to ${printable(service)}`, "bad");
@@ -123,10 +123,10 @@ function helpLines(): Line[] {
     line(""),
     line("Figures", "heading"),
     line(""),
-    line("  OPEN            connections now, and how many there may be"),
-    line("  NEW/S           connections a second"),
-    line("  UP/S, DOWN/S    bytes a second from clients, upstreams"),
-    line("  FAILED          since the start: upstream not reached"),
-    line("  REFUSED         since the start: client not let in"),
+    line("  OPEN            open connections, and their limit"),
+    line("  NEW/S           new connections a second"),
+    line("  UP/S, DOWN/S    bytes a second from clients, from upstreams"),
+    line("  FAILED          since the start: did not reach an upstream"),
+    line("  REFUSED         since the start: by access rules or limits"),
   ];
 }

@@ -10,7 +10,7 @@ export interface Key {
   readonly isControl: boolean;
 }
 
-/** What has to happen outside. */
+/** A side effect for the session. */
 export type Action =
   | { readonly kind: "quit" }
   | { readonly kind: "kill"; readonly id: number };
@@ -20,24 +20,24 @@ export interface Pressed {
   readonly action?: Action;
 }
 
-/** What the admin interface takes, in characters. */
+/** The longest filter that the admin interface accepts, in characters. */
 const MAX_FILTER = 200;
 
-/** The text of help, one line for each key. */
+/** The lines of the help screen. */
 export const KEYS: readonly (readonly [keys: string, does: string])[] = [
   ["q, Ctrl-C", "quit"],
   ["j k, arrows", "select a connection"],
-  ["PgUp PgDn g G", "a screen up or down, first, last"],
-  ["K", "close the selected connection; asks first"],
+  ["PgUp PgDn g G", "page up, page down, first, last"],
+  ["K", "close the selected connection (asks first)"],
   ["s", "sort by the next column"],
   ["r", "reverse the order"],
   ["/", "filter, also by SNI, peer and upstream"],
-  ["Esc", "without the filter"],
-  ["p", "pause and go on; the proxy does not pause"],
-  ["?", "this help, and back"],
+  ["Esc", "remove the filter"],
+  ["p", "pause or resume the display; the proxy goes on"],
+  ["?", "show or leave this help"],
 ];
 
-/** What the keys do while connections are listed, by name or by the text they type. */
+/** Keys while connections are listed, by name or by the text they type. */
 const LIST_KEYS: Readonly<Record<string, (state: TopState) => TopState>> = {
   up: (state) => withSelectionMoved(state, -1),
   k: (state) => withSelectionMoved(state, -1),
@@ -58,7 +58,7 @@ const LIST_KEYS: Readonly<Record<string, (state: TopState) => TopState>> = {
   "?": (state) => ({ ...state, mode: { kind: "help" } }),
 };
 
-/** The state after a key, and what has to be done for it. */
+/** The state after a key, and a side effect. */
 export function press(before: TopState, key: Key): Pressed {
   if (key.isControl && key.name === "c") return { state: before, action: { kind: "quit" } };
   const state = { ...before, notice: "" };
@@ -78,7 +78,7 @@ export function press(before: TopState, key: Key): Pressed {
 function pressInList(state: TopState, key: Key): Pressed {
   if (isQuit(key)) return quit(state);
   const name = key.text !== undefined && Object.hasOwn(LIST_KEYS, key.text) ? key.text : key.name;
-  // The name of a capital letter is the small one, which is another key.
+  // The name of a capital letter is the lower-case one, which is another key.
   if (name === undefined || (name !== key.text && name.length === 1)) return { state };
   return { state: Object.hasOwn(LIST_KEYS, name) ? LIST_KEYS[name]!(state) : state };
 }

@@ -1,6 +1,6 @@
 /** A line on the terminal. */
 
-/** How a line looks: of a heading, of what is selected, of what is wrong, of what is unusual, of what matters less. */
+/** What a line shows, which decides how it looks. */
 export type Tone = "plain" | "heading" | "selected" | "bad" | "unusual" | "faint";
 
 export interface Line {
@@ -12,7 +12,7 @@ export function line(text: string, tone: Tone = "plain"): Line {
   return { text, tone };
 }
 
-/** Attributes of ECMA-48 (SGR), those that are no colours and those that are. */
+/** SGR attributes (ECMA-48): those without a colour, and the colour. */
 const ATTRIBUTES: Record<Tone, readonly [plain: string, colour: string]> = {
   plain: ["", ""],
   heading: ["\x1b[1m", ""],
@@ -24,7 +24,7 @@ const ATTRIBUTES: Record<Tone, readonly [plain: string, colour: string]> = {
 
 const RESET = "\x1b[0m";
 
-/** The line with what makes the terminal show its tone. */
+/** The line with the escape sequences of its tone. */
 export function painted({ text, tone }: Line, hasColours: boolean): string {
   const [plain, colour] = ATTRIBUTES[tone];
   const attributes = plain + (hasColours ? colour : "");

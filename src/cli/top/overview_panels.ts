@@ -1,4 +1,4 @@
-/** Services and upstream endpoints, each a table of a few lines. */
+/** The tables of services and of upstream endpoints. */
 
 import type { EndpointView, ServiceView, UpstreamView } from "../../admin/views.ts";
 import { formatBytesShort } from "../format/bytes.ts";
@@ -28,7 +28,7 @@ const ENDPOINTS: readonly Column[] = [
   { title: "FAILURES", align: "right", reserve: 8 },
 ];
 
-/** A heading and at most `limit` services; where that is too few, the busiest ones. */
+/** A heading and at most `limit` services; the busiest ones if there are more. */
 export function serviceLines({ stats, statsRates }: TopState, width: number, limit: number): Line[] {
   const { shown, hidden } = chosen(stats?.services ?? [], limit, busiestFirst);
   const rows = shown.map(({ name, state, connections }) => {
@@ -48,7 +48,7 @@ export function serviceLines({ stats, statsRates }: TopState, width: number, lim
   return panel(tableLines(SERVICES, rows, { width, gap: 1 }), tones, hidden);
 }
 
-/** A heading and at most `limit` endpoints; where that is too few, first those with something wrong. */
+/** A heading and at most `limit` endpoints; those with problems first if there are more. */
 export function endpointLines({ stats, statsRates }: TopState, width: number, limit: number): Line[] {
   const all = (stats?.upstreams ?? []).flatMap(endpointsOf);
   const { shown, hidden } = chosen(all, limit, worstFirst);
@@ -64,7 +64,7 @@ export function endpointLines({ stats, statsRates }: TopState, width: number, li
   return panel(tableLines(ENDPOINTS, rows, { width, gap: 1 }), tones, hidden);
 }
 
-/** Bytes a second; a dash where nothing is known yet. */
+/** Bytes a second; a dash while unknown. */
 export function formatByteRate(rate: Rate): string {
   return rate === undefined ? "-" : formatBytesShort(rate);
 }
@@ -95,11 +95,11 @@ function worstFirst(a: NamedEndpoint, b: NamedEndpoint): number {
 
 function toneOf({ state, admin }: EndpointView): Tone {
   if (state === "down" || state === "ejected") return "bad";
-  // Without health checks nothing is known of an endpoint, which is as it should be.
+  // "unknown" is normal: it is the state without health checks.
   return admin === "up" ? "plain" : "unusual";
 }
 
-/** All of them as they come, or one line less than there is room for, which tells of the others. */
+/** All items if they fit; else the first ones, with a line left for the number of the others. */
 function chosen<Item>(all: readonly Item[], limit: number, compare: (a: Item, b: Item) => number) {
   if (all.length <= limit) return { shown: all, hidden: 0 };
   const shown = all.toSorted(compare).slice(0, Math.max(0, limit - 1));

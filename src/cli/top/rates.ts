@@ -1,8 +1,8 @@
-/** From counters read twice to rates. */
+/** Rates, from two readings of counters. */
 
 import type { ConnectionPage, StatsEvent } from "../../admin/views.ts";
 
-/** A second, of whatever the counter counts. Undefined until there are two readings. */
+/** Per second. Undefined until there are two readings. */
 export type Rate = number | undefined;
 
 /** Bytes a second: from the client, and from the upstream. */
@@ -13,7 +13,7 @@ export interface ByteRates {
 
 export const UNKNOWN_RATES: ByteRates = { upload: undefined, download: undefined };
 
-/** What happened a second between two readings. */
+/** Rates between two readings. */
 export interface StatsRates {
   /** By name of the service. */
   readonly services: ReadonlyMap<string, ByteRates & { readonly connections: Rate }>;
@@ -21,15 +21,15 @@ export interface StatsRates {
   readonly endpoints: ReadonlyMap<string, Rate>;
 }
 
-/** A list of connections, and when it was read, in milliseconds of a clock that only goes forward. */
+/** A list of connections, and when it was read, in milliseconds of a monotonic clock. */
 export interface Reading {
   readonly page: ConnectionPage;
   readonly at: number;
 }
 
-/** What is known of the traffic of a connection. */
+/** The traffic of a connection. */
 interface Traffic {
-  /** Bytes when they were read last. */
+  /** Bytes at the last reading. */
   readonly upload: number;
   readonly download: number;
   readonly at: number;
@@ -38,13 +38,13 @@ interface Traffic {
 
 export type TrafficById = ReadonlyMap<number, Traffic>;
 
-/** A rate over less than this is chance, in milliseconds. */
-const SHORTEST_SPAN = 500;
+/** The shortest time between two readings that gives a meaningful rate, in milliseconds. */
+const MIN_INTERVAL = 500;
 
-/** How old a connection may be, in milliseconds, for its average since it opened to stand for its rate. */
-const LONGEST_YOUTH = 2000;
+/** Up to this age, in milliseconds, the average since a connection was opened is shown as its rate. */
+const MAX_NEW_AGE = 2000;
 
-/** Without a reading before, or when the proxy was started anew in between, nothing is known. */
+/** Empty for the first reading, and after a restart of the proxy. */
 export function statsRates(before: StatsEvent | undefined, now: StatsEvent): StatsRates {
   const services = new Map<string, ByteRates & { connections: Rate }>();
   const endpoints = new Map<string, Rate>();
@@ -69,14 +69,14 @@ export function statsRates(before: StatsEvent | undefined, now: StatsEvent): Sta
   return { services, endpoints };
 }
 
-/** By id: the rates of each connection of a list, and what the next ones are reckoned from. */
+/** The traffic of each connection of a list, by id. */
 export function nextTraffic(before: TrafficById, { page, at }: Reading): TrafficById {
   return new Map(page.connections.map(({ id, age_ms, bytes }) => {
     const earlier = before.get(id);
-    // Lists that follow closely on a key tell nothing new.
-    if (earlier !== undefined && at - earlier.at < SHORTEST_SPAN) return [id, earlier];
-    const isYoung = age_ms >= SHORTEST_SPAN && age_ms <= LONGEST_YOUTH;
-    const since = earlier ?? (isYoung ? { upload: 0, download: 0, at: at - age_ms } : undefined);
+    // A list that was requested soon after the last one, because of a key, gives no new rates.
+    if (earlier !== undefined && at - earlier.at < MIN_INTERVAL) return [id, earlier];
+    const isNew = age_ms >= MIN_INTERVAL && age_ms <= MAX_NEW_AGE;
+    const since = earlier ?? (isNew ? { upload: 0, download: 0, at: at - age_ms } : undefined);
     const seconds = since === undefined ? 0 : (at - since.at) / 1000;
     const rates = {
       upload: rate(since?.upload ?? 0, bytes.upload, seconds),
@@ -86,7 +86,7 @@ export function nextTraffic(before: TrafficById, { page, at }: Reading): Traffic
   }));
 }
 
-/** Names of groups have no blanks. */
+/** Unambiguous, because names of groups have no spaces. */
 export function endpointKey(group: string, address: string): string {
   return `${group} ${address}`;
 }
@@ -97,7 +97,7 @@ function endpointsOf({ upstreams }: StatsEvent): [key: string, connects: number]
   );
 }
 
-/** A counter that went back was begun anew: nothing is known of that moment. */
+/** Undefined for a counter that went back, because it was reset. */
 function rate(before: number, now: number, seconds: number): Rate {
   return seconds > 0 && now >= before ? (now - before) / seconds : undefined;
 }

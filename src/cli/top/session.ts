@@ -1,4 +1,4 @@
-/** `sluice top` at work: figures and keys come in, screens go out. */
+/** Runs `sluice top`: turns figures and keys into screens. */
 
 import { setTimeout as pause } from "node:timers/promises";
 import { amountOf } from "../../runtime/control/amount.ts";
@@ -12,10 +12,10 @@ import { type Key, press } from "./keys.ts";
 import { initialState, type TopState, withReading, withRows, withStats } from "./state.ts";
 import type { Screen } from "./terminal.ts";
 
-/** How often the size of the terminal is looked at, in milliseconds. */
-const LOOK = 250;
+/** How often the size of the terminal is read, in milliseconds. */
+const SIZE_INTERVAL = 250;
 
-/** Seconds between two tries to reach the proxy: doubled each time, up to the second figure. */
+/** Seconds between two attempts to reach the proxy: doubled each time, up to the limit. */
 const FIRST_RETRY = 1;
 const LAST_RETRY = 8;
 
@@ -27,7 +27,7 @@ export class TopSession {
   #state: TopState;
   #size: Size;
   #isReading = false;
-  /** Whether the list that is being read is no longer the one that is wanted. */
+  /** Whether the list must be read again, because order or offset changed meanwhile. */
   #isOutOfDate = false;
 
   constructor(client: AdminClient, screen: Screen, order: ConnectionOrder) {
@@ -37,10 +37,10 @@ export class TopSession {
     this.#size = screen.size();
   }
 
-  /** Runs until somebody quits. Outages are shown and waited out. */
+  /** Runs until the user quits. Shows an outage and reconnects. */
   async run(): Promise<void> {
     this.#screen.listen((key) => this.#guarded(() => this.#press(key)), () => this.quit());
-    const look = setInterval(() => this.#guarded(() => this.#resize()), LOOK);
+    const look = setInterval(() => this.#guarded(() => this.#resize()), SIZE_INTERVAL);
     const following = this.#follow().catch((error) => this.#fail(error));
     try {
       this.#update(this.#state);
@@ -102,15 +102,15 @@ export class TopSession {
   async #kill(id: number): Promise<void> {
     try {
       const isClosed = await this.#client.kill(id);
-      this.#notice(isClosed ? `Closed connection ${id}` : `Connection ${id} had ended already`);
+      this.#notice(isClosed ? `Closed connection ${id}` : `Connection ${id} had already ended`);
       this.#read();
     } catch (error) {
       if (!(error instanceof AdminError)) throw error;
-      this.#notice(`Connection ${id} was not closed: ${error.message}`);
+      this.#notice(`Cannot close connection ${id}: ${error.message}`);
     }
   }
 
-  /** Asks for the connections that are to be shown; one question at a time. */
+  /** Requests the connections to show; one request at a time. */
   #read(): void {
     this.#isOutOfDate = this.#isReading;
     if (this.#isReading) return;
@@ -128,7 +128,7 @@ export class TopSession {
       const isWanted = this.#state.order === order && this.#state.offset === offset;
       if (isWanted) this.#update(withReading(this.#state, { page, at: performance.now() }));
     } catch (error) {
-      // An outage shows in the stream of events.
+      // The event stream reports outages.
       if (!(error instanceof AdminError)) throw error;
       if (error.code !== "unreachable") this.#notice(error.message);
     }
@@ -152,7 +152,7 @@ export class TopSession {
     this.#screen.draw(frame(this.#state, this.#size));
   }
 
-  /** What a timer or a key brings about must end in {@linkcode run}, which puts the terminal in order. */
+  /** An error in a timer or a key handler must end {@linkcode run}, so that the terminal is restored. */
   #guarded(action: () => void): void {
     try {
       action();

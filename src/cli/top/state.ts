@@ -1,22 +1,22 @@
-/** What `sluice top` knows and shows, and what changes it. Pure: every function gives a new state. */
+/** The state of `sluice top`. Every function is pure and returns a new state. */
 
 import type { ConnectionView, StatsEvent } from "../../admin/views.ts";
 import type { ConnectionOrder } from "../admin/order.ts";
 import { nextTraffic, type Reading, type StatsRates, statsRates, type TrafficById } from "./rates.ts";
 
-/** What the keys mean at the moment, and what the last line is for. */
+/** Decides what keys do and what the last line shows. */
 export type Mode =
   | { readonly kind: "list" }
   | { readonly kind: "help" }
   /** A filter is being typed. */
   | { readonly kind: "filter"; readonly text: string }
-  /** Whether to close a connection is the question; it stays this one whatever moves in the list. */
+  /** Asks whether to close this connection, whatever moves in the list meanwhile. */
   | { readonly kind: "kill"; readonly connection: ConnectionView };
 
-/** Why there are no new figures, and since when. */
+/** The connection to the proxy is lost. */
 export interface Outage {
   readonly reason: string;
-  /** Seconds until the next try. */
+  /** Seconds until the next attempt. */
   readonly retryIn: number;
 }
 
@@ -26,20 +26,20 @@ export interface TopState {
   readonly reading: Reading | undefined;
   readonly traffic: TrafficById;
   readonly order: ConnectionOrder;
-  /** How many connections are above the first that is shown. */
+  /** How many connections precede the first one shown. */
   readonly offset: number;
-  /** The place of the selected connection among those shown. */
+  /** The index of the selected connection among those shown. */
   readonly row: number;
-  /** Whether somebody chose it: then the selection goes where the connection goes. */
+  /** Whether the user selected it: then the selection follows the connection. */
   readonly follows: boolean;
-  /** The id of the connection that is followed; undefined until it is known which one that is. */
+  /** The id of the connection to follow; undefined until the list with it has been read. */
   readonly followed: number | undefined;
-  /** How many connections there is room for. */
+  /** How many connections fit. */
   readonly rows: number;
   readonly mode: Mode;
   readonly isPaused: boolean;
   readonly outage: Outage | undefined;
-  /** What happened last, until the next key. */
+  /** The last event or result, until the next key. */
   readonly notice: string;
 }
 
@@ -62,14 +62,14 @@ export function initialState(order: ConnectionOrder): TopState {
   };
 }
 
-/** New figures have come. */
+/** New figures were received. */
 export function withStats(state: TopState, stats: StatsEvent): TopState {
   const connected = { ...state, outage: undefined };
   if (state.isPaused) return connected;
   return { ...connected, stats, statsRates: statsRates(state.stats, stats) };
 }
 
-/** A list of connections has come. Nobody asks for one during a pause but for another place or order. */
+/** A list of connections was received. During a pause, only keys request one. */
 export function withReading(state: TopState, reading: Reading): TopState {
   const { connections, matching } = reading.page;
   const found = connections.findIndex(({ id }) => id === state.followed);
@@ -84,28 +84,28 @@ export function withReading(state: TopState, reading: Reading): TopState {
   };
 }
 
-/** The terminal has room for so many connections. */
+/** The terminal fits so many connections. */
 export function withRows(state: TopState, rows: number): TopState {
   return rows === state.rows ? state : { ...state, rows, row: clamp(state.row, rows) };
 }
 
-/** The one that keys act on. */
+/** The connection that keys act on. */
 export function selectedConnection({ reading, row }: TopState): ConnectionView | undefined {
   return reading?.page.connections[row];
 }
 
-/** Moves the selection by so many places; at the edge of what is shown, the list moves under it. */
+/** Moves the selection; at the edge, the list scrolls. */
 export function withSelectionMoved(state: TopState, by: number): TopState {
   const { connections = [], matching = 0 } = state.reading?.page ?? {};
   const target = Math.max(0, Math.min(matching - 1, state.offset + state.row + by));
   const offset = Math.min(target, Math.max(state.offset, target - state.rows + 1));
   const row = target - offset;
-  // Which connection stands there after scrolling only the next list tells.
+  // After scrolling, only the next list has the connection at that place.
   const followed = offset === state.offset ? connections[row]?.id : undefined;
   return { ...state, offset, row, follows: true, followed };
 }
 
-/** Other connections, or in another order: seen from the top. */
+/** Changes filter or order, and returns to the top of the list. */
 export function withOrder(state: TopState, order: ConnectionOrder): TopState {
   return { ...state, order, offset: 0, row: 0, follows: false, followed: undefined };
 }

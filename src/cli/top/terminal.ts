@@ -1,4 +1,4 @@
-/** The terminal as a screen: drawn over in place, keys read one by one, and left as it was found. */
+/** The terminal as a screen: draws in place, reads keys, and is restored at the end. */
 
 import { emitKeypressEvents, type Interface } from "node:readline";
 import { PassThrough } from "node:stream";
@@ -6,19 +6,18 @@ import type { Size } from "./frame.ts";
 import type { Key } from "./keys.ts";
 import { type Line, painted } from "./line.ts";
 
-/** What `top` draws on. */
 export interface Screen {
   size(): Size;
   draw(lines: readonly Line[]): void;
-  /** Calls `onKey` for every key, and `onEnd` when there will be no more. */
+  /** Calls `onKey` for every key, and `onEnd` when the terminal is closed. */
   listen(onKey: (key: Key) => void, onEnd: () => void): void;
 }
 
-/** The alternate screen, without a cursor, without breaking lines that are too long. */
+/** Alternate screen, no cursor, no line wrapping. */
 const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l";
 const LEAVE = "\x1b[?7h\x1b[?25h\x1b[?1049l";
 
-/** Between these, a terminal that knows them shows nothing half drawn; others ignore them. */
+/** Terminals that know these show only complete updates; others ignore them. */
 const BEGIN_UPDATE = "\x1b[?2026h";
 const END_UPDATE = "\x1b[?2026l";
 
@@ -26,10 +25,10 @@ const HOME = "\x1b[H";
 const CLEAR_LINE = "\x1b[2K";
 const CLEAR_BELOW = "\x1b[J";
 
-/** What terminals have that do not know their size, such as serial lines. */
+/** For terminals that do not know their size, such as serial lines. */
 const STANDARD_SIZE: Size = { columns: 80, rows: 24 };
 
-/** An arrow key begins like Escape; what comes so much later does not belong to it. Milliseconds. */
+/** An arrow key begins with Escape; a character that comes later than this is another key. Milliseconds. */
 const ESCAPE_TIMEOUT = 50;
 
 /** Node's own keypress object. */
@@ -38,19 +37,18 @@ interface Keypress {
   readonly ctrl: boolean;
 }
 
-/** Whether there is a terminal to draw on and one to read keys from. */
+/** Whether standard input and output are terminals. */
 export function hasTerminal(): boolean {
   return Deno.stdin.isTerminal() && Deno.stdout.isTerminal();
 }
 
-/** Standard input and output; disposing of it gives them back. */
+/** Standard input and output; disposing of it restores them. */
 export class TerminalScreen implements Screen, AsyncDisposable {
   readonly #hasColours: boolean;
   readonly #bytes = new PassThrough();
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
   #reading: Promise<void> | undefined;
 
-  /** Takes over the terminal. */
   constructor(options: { colours: boolean }) {
     this.#hasColours = options.colours;
     this.#reader = Deno.stdin.readable.getReader();
@@ -69,12 +67,12 @@ export class TerminalScreen implements Screen, AsyncDisposable {
   }
 
   listen(onKey: (key: Key) => void, onEnd: () => void): void {
-    // It takes only this property of an interface, and half a second without one.
+    // It uses only this property of an interface; the default is half a second.
     emitKeypressEvents(this.#bytes, { escapeCodeTimeout: ESCAPE_TIMEOUT } as unknown as Interface);
     this.#bytes.on("keypress", (text: string | undefined, { name, ctrl }: Keypress) => {
       onKey({ name, text, isControl: ctrl });
     });
-    // A terminal that is gone ends like one that was closed.
+    // A read error means that the terminal is gone, which is an end too.
     this.#reading = this.#read().catch(() => {}).then(onEnd);
   }
 

@@ -55,7 +55,9 @@ Deno.test("the token comes from a file or the environment, and is asked for by n
   const inEnvironment = (token: string) =>
     runSluice(["status", "--admin", fake.address], { env: { SLUICE_TOKEN: token } });
   assert.equal((await inEnvironment(TOKEN)).code, 0);
-  for (const [token, what] of [["", "wants its token"], ["wrong-one", "does not take this token"]] as const) {
+  for (
+    const [token, what] of [["", "requires a token"], ["wrong-one", "does not accept this token"]] as const
+  ) {
     const { code, stderr } = await inEnvironment(token);
     assert.ok(stderr.endsWith(` ${what}: set SLUICE_TOKEN, or give --token-file FILE or -c FILE\n`), stderr);
     assert.ok(stderr.includes(fake.address));
@@ -71,7 +73,7 @@ Deno.test("without an address the three ways to give one are named", async () =>
   const { code, stderr } = await runSluice(["status"], { env: { SLUICE_ADMIN: "" } });
   assert.match(
     stderr,
-    /^sluice: Cannot tell where the proxy is: give --admin ADDRESS, or -c FILE .* SLUICE_ADMIN/,
+    /^sluice: No address of a proxy: give --admin ADDRESS .* or -c FILE .* SLUICE_ADMIN/,
   );
   assert.match(stderr, /\nSee sluice status --help\n$/);
   assert.equal(code, 2);
@@ -102,7 +104,7 @@ for (
       admin: "",
       says: 'has no "admin": the proxy has no admin interface; add admin.listen',
     },
-    { what: "an open port", admin: "admin: { listen: 0 }\n", says: "leaves the port open: take it from" },
+    { what: "an open port", admin: "admin: { listen: 0 }\n", says: "has port 0: take the real port from" },
   ]
 ) {
   Deno.test(`a configuration with ${what} cannot tell where the proxy is`, async () => {
@@ -136,7 +138,7 @@ Deno.test("what is no admin interface is said to be none", async () => {
   const { code, stderr } = await runSluice(["status", "--admin", String(server.addr.port)]);
   assert.match(
     stderr,
-    /^sluice: What answers at 127\.0\.0\.1:\d+ \(HTTP status 200\) is not the admin interface/,
+    /^sluice: The server at 127\.0\.0\.1:\d+ \(HTTP status 200\) is not the admin interface/,
   );
   assert.equal(code, 1);
 });

@@ -74,12 +74,12 @@ Deno.test("where not all fit, the busiest services and the endpoints with someth
 
 for (
   const { says, change, row, text } of [
-    { says: "a pause", change: { isPaused: true }, row: 1, text: "PAUSED: p goes on" },
+    { says: "a pause", change: { isPaused: true }, row: 1, text: "PAUSED: p resumes" },
     {
       says: "an outage",
       change: { outage: { reason: "connection refused", retryIn: 4 }, isPaused: true },
       row: 1,
-      text: "DISCONNECTED (connection refused), next try in 4 s, figures of 01:00:01 UTC",
+      text: "DISCONNECTED (connection refused), retrying in 4 s, figures of 01:00:01 UTC",
     },
     { says: "what happened", change: { notice: "Closed connection 7" }, row: 1, text: "Closed connection 7" },
     {
@@ -94,7 +94,7 @@ for (
       says: "the filter that is typed",
       change: { mode: { kind: "filter", text: "10.0.0" } },
       row: 23,
-      text: "Filter: 10.0.0_  (Enter: apply, Esc: leave as it was)",
+      text: "Filter: 10.0.0_  (Enter: apply, Esc: cancel)",
     },
     {
       says: "the question before a connection is closed",
@@ -127,9 +127,9 @@ Deno.test("the help of top names every key within 60 columns", () => {
   const { state } = press(aState(), key("?"));
   const lines = textOf(state, STANDARD);
   assert.equal(lines[0], "Keys");
-  assert.ok(lines.includes("  K              close the selected connection; asks first"), lines.join("\n"));
+  assert.ok(lines.includes("  K              close the selected connection (asks first)"), lines.join("\n"));
   assert.ok(lines.every((line) => line.length <= 60));
-  assert.equal(lines.at(-1), "any key: back  q quit");
+  assert.equal(lines.at(-1), "any key back  q quit");
 });
 
 Deno.test("top shows something sensible before the first figures", () => {

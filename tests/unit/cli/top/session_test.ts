@@ -98,7 +98,7 @@ Deno.test("a connection that ended before it could be closed is said to have end
     screen.press(key("K"));
     fake.connectionViews = [];
     screen.press(key("y"));
-    await screen.shows("Connection 1 had ended already");
+    await screen.shows("Connection 1 had already ended");
     await screen.shows(/^0 connections/m);
   });
 });
@@ -143,7 +143,7 @@ Deno.test("when the proxy goes away, top says so, keeps the last figures and fin
   await withTop(fake, async (screen) => {
     await screen.shows(/^> +1 mysql/m);
     await fake.stop();
-    await screen.shows(/DISCONNECTED \(.+\), next try in \d s, figures of \d\d:\d\d:\d\d UTC/);
+    await screen.shows(/DISCONNECTED \(.+\), retrying in \d s, figures of \d\d:\d\d:\d\d UTC/);
     await screen.shows(/^> +1 mysql/m);
     await fake.serve(listen);
     await screen.shows(/^sluice .* open\n\n/);
