@@ -7,6 +7,7 @@ import { type Peer, type ProxyError, proxyErrorOf } from "../net/errors.ts";
 import { type ChainHost, StageChain } from "./stage_chain.ts";
 import { type PlacedStage, stageError } from "./stages.ts";
 import {
+  BULK,
   type ByteCount,
   ConnSource,
   ConnWriter,
@@ -16,9 +17,6 @@ import {
   StageSink,
   writableTo,
 } from "./streams.ts";
-
-/** A read of this many bytes, or a full buffer, is no message: from then on the direction runs through streams. */
-const BULK = 32 * 1024;
 
 /** The relay that a direction belongs to. */
 export interface DirectionObserver extends FlowObserver {
@@ -223,7 +221,7 @@ export class Direction implements ReadHandlers, ChainHost {
   }
 
   onFailure(cause: unknown): void {
-    this.#source!.stop();
+    this.#source!.fail();
     this.#ends.observer.onFailure(stageError(cause));
   }
 

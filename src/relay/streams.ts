@@ -48,6 +48,9 @@ export interface ReadHandlers {
   readonly onReadError: (cause: unknown) => void;
 }
 
+/** A read of this many bytes, or a full buffer, is no message. */
+export const BULK = 32 * 1024;
+
 /** No queue in front of a reader: bytes nobody asks for stay in the kernel, where they stop the sender. */
 const UNQUEUED = { highWaterMark: 0 };
 /**
@@ -106,6 +109,8 @@ export class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
   readonly #end: FlowEnd & ReadHandlers;
   readonly #largestChunk: (() => number) | undefined;
   readonly #first: number;
+  /** Whether the last read brought bulk: only that has to wait for its turn. */
+  #isBulk: boolean;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   /** The stream waits for a chunk. */
   #isAsked = false;
@@ -115,6 +120,7 @@ export class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
     this.#first = first;
     this.isReading = isReading;
     this.#largestChunk = largestChunk;
+    this.#isBulk = largestChunk === undefined;
     this.stream = new ReadableStream(this, UNQUEUED);
   }
 
@@ -131,7 +137,7 @@ export class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
   pull(): void {
     if (this.#isAsked) return;
     this.#isAsked = true;
-    if (!this.isReading) this.#end.buffer.whenWritten(this.#takeTurn);
+    if (!this.isReading) this.#end.buffer.whenWritten(this.#isBulk ? this.#takeTurn : this.#read);
   }
 
   cancel(): void {
@@ -159,8 +165,7 @@ export class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
     this.isReading = false;
     buffer.unused();
     observer.onFailure(proxyErrorOf(cause, side));
-    if (this.ending === "detached") this.ending = "stopped";
-    this.stop();
+    this.fail();
   }
 
   /** Ends the stream behind what it has given. Others deal with a read that is under way. */
@@ -170,6 +175,12 @@ export class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
 
   stop(): void {
     this.#finish("stopped");
+  }
+
+  /** Its direction has failed, whatever it has ended with so far: no FIN may follow. */
+  fail(): void {
+    this.stop();
+    this.ending = "stopped";
   }
 
   readonly #takeTurn = (): void => bulkTurns.take(this.#read);
@@ -194,6 +205,7 @@ export class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
     const bytes = buffer.filled(count);
     this.bytes += count;
     if (this.#largestChunk === undefined) return this.#controller.enqueue(bytes);
+    this.#isBulk = count >= Math.min(BULK, buffer.largest, this.#largestChunk());
     this.#controller.enqueue(bytes.slice());
     buffer.written();
   }

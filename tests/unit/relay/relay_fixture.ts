@@ -57,7 +57,10 @@ export class RelayFixture {
   watched = 0;
   hasEnded = false;
 
-  constructor({ rates, ...options }: Partial<RelayOptions> & { readonly rates?: Rates } = {}) {
+  constructor(
+    { rates, ...options }: Partial<RelayOptions> & { readonly rates?: Rates } = {},
+    prepare = (_relay: Relay) => {},
+  ) {
     this.relay = new Relay({
       client: this.client,
       upstream: this.upstream,
@@ -72,6 +75,7 @@ export class RelayFixture {
     for (const way of ["upload", "download"] as const) {
       if (rates !== undefined && rates[way] > 0) this.relay.addStage(way, throttle(rates[way]));
     }
+    prepare(this.relay);
     this.outcome = this.relay.run();
     this.outcome.then(() => this.hasEnded = true);
   }
