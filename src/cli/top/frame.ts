@@ -125,7 +125,7 @@ function helpLines(): Line[] {
     line(""),
     line("  OPEN            open connections, and their limit"),
     line("  NEW/S           new connections a second"),
-    line("  UP/S, DOWN/S    bytes a second from clients, from upstreams"),
+    line("  UP/S, DOWN/S    bytes a second from clients, upstreams"),
     line("  FAILED          since the start: did not reach an upstream"),
     line("  REFUSED         since the start: by access rules or limits"),
   ];

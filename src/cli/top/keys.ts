@@ -33,7 +33,7 @@ export const KEYS: readonly (readonly [keys: string, does: string])[] = [
   ["r", "reverse the order"],
   ["/", "filter, also by SNI, peer and upstream"],
   ["Esc", "remove the filter"],
-  ["p", "pause or resume the display; the proxy goes on"],
+  ["p", "pause or resume the display, not the proxy"],
   ["?", "show or leave this help"],
 ];
 
