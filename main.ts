@@ -2,12 +2,12 @@
  * sluice, a TCP proxy: run as a program, or import to start one inside a test.
  *
  * ```ts
- * import { startProxy } from "./main.ts";
+ * import { startProxy } from "@sluice/sluice";
  *
  * await using proxy = await startProxy({
  *   services: [{ name: "db", listen: 0, upstream: "127.0.0.1:5432" }],
  * });
- * const [address] = proxy.services[0].listen; // "127.0.0.1:40123"
+ * const [address] = proxy.services[0]!.listen; // "127.0.0.1:40123"
  * ```
  *
  * @module

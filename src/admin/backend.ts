@@ -10,7 +10,18 @@ import type {
 } from "./views.ts";
 import type { ProxyEvent } from "../observe/events/events.ts";
 
-/** What became of a reload. */
+/**
+ * What became of a reload.
+ *
+ * @example Read certificates again
+ * ```ts
+ * import { type ReloadOutcome, startProxy } from "@sluice/sluice";
+ *
+ * await using proxy = await startProxy({ services: [{ name: "db", listen: 0, upstream: "127.0.0.1:5432" }] });
+ * const { ok, detail }: ReloadOutcome = await proxy.reload();
+ * if (!ok) console.error(detail);
+ * ```
+ */
 export interface ReloadOutcome {
   /** Whether all that was read is in use now. */
   readonly ok: boolean;

@@ -4,7 +4,18 @@ import { maskSecrets } from "./input/excerpt.ts";
 import { parsePath } from "./input/key_path.ts";
 import { isSecretPath } from "./values/secrets.ts";
 
-/** A part of one line of a file. */
+/**
+ * A part of one line of a file.
+ *
+ * @example The text that a position is of
+ * ```ts
+ * import type { Position } from "@sluice/sluice";
+ *
+ * const { line, column, length }: Position = { line: 2, column: 9, length: 2 };
+ * const text = "services:\n- name: db\n";
+ * console.log(text.split("\n")[line - 1]!.slice(column - 1, column - 1 + length)); // db
+ * ```
+ */
 export interface Position {
   /** The line, from 1. */
   readonly line: number;
@@ -14,7 +25,19 @@ export interface Position {
   readonly length: number;
 }
 
-/** One thing that is wrong with a configuration. */
+/**
+ * One thing that is wrong with a configuration.
+ *
+ * @example Print problems in a form of your own
+ * ```ts
+ * import type { Problem } from "@sluice/sluice";
+ *
+ * function line({ path, message, position }: Problem): string {
+ *   return `${position?.line ?? "-"} ${path}: ${message}`;
+ * }
+ * console.log(line({ path: "services[0].name", message: "Expected a name" }));
+ * ```
+ */
 export interface Problem {
   /** Where: `services[2].listen[0]`; empty for the file as a whole. */
   readonly path: string;
@@ -39,7 +62,22 @@ export interface ConfigErrorOptions {
 /** The most problems that a message lists; `problems` contains all of them. */
 const MAX_LISTED = 50;
 
-/** A configuration that cannot be used. `problems` has everything that is wrong with it, never just the first. */
+/**
+ * A configuration that cannot be used. `problems` has everything that is wrong with it, never just the first.
+ *
+ * @example List what is wrong
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { ConfigError, startProxy } from "@sluice/sluice";
+ *
+ * const start = () => startProxy({ services: [{ name: "db", listen: 0, upstream: "no port" }] });
+ * await assert.rejects(start, (error: unknown) => {
+ *   assert.ok(error instanceof ConfigError);
+ *   assert.deepEqual(error.problems.map(({ path }) => path), ["services[0].upstream"]);
+ *   return true;
+ * });
+ * ```
+ */
 export class ConfigError extends Error {
   /** The name of the class. */
   override readonly name = "ConfigError";

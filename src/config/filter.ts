@@ -2,7 +2,18 @@
 
 import type { Problem } from "./config_error.ts";
 
-/** One connection, as its filter sees it. */
+/**
+ * One connection, as its filter sees it.
+ *
+ * @example Close the connections of one client
+ * ```ts
+ * import type { FilterContext } from "@sluice/sluice";
+ *
+ * function filter({ client, close }: FilterContext): undefined {
+ *   if (client.startsWith("192.0.2.7:")) close();
+ * }
+ * ```
+ */
 export interface FilterContext {
   /** The number of the connection, as in the log and in `sluice connections`. */
   readonly id: number;
@@ -25,7 +36,24 @@ export interface FilterContext {
   reset(): void;
 }
 
-/** What the bytes of one connection pass through. A direction without a stream is relayed as it is. */
+/**
+ * What the bytes of one connection pass through. A direction without a stream is relayed as it is.
+ *
+ * @example Count what the client sends
+ * ```ts
+ * import type { Filter } from "@sluice/sluice";
+ *
+ * let bytes = 0;
+ * const filter: Filter = {
+ *   upload: new TransformStream<Uint8Array, Uint8Array>({
+ *     transform(chunk, controller) {
+ *       bytes += chunk.byteLength;
+ *       controller.enqueue(chunk);
+ *     },
+ *   }),
+ * };
+ * ```
+ */
 export interface Filter {
   /** For what the client sends. */
   readonly upload?: ReadableWritablePair<Uint8Array, Uint8Array>;
@@ -43,10 +71,10 @@ export interface Filter {
  *
  * @example Upper-case what the upstream sends
  * ```ts
- * import type { FilterFactory } from "./main.ts";
+ * import type { FilterFactory } from "@sluice/sluice";
  *
  * const shout: FilterFactory = () => ({
- *   download: new TransformStream({
+ *   download: new TransformStream<Uint8Array, Uint8Array>({
  *     transform(chunk, controller) {
  *       controller.enqueue(chunk.map((byte) => byte >= 97 && byte <= 122 ? byte - 32 : byte));
  *     },

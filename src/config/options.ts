@@ -9,6 +9,24 @@ import type { FilterFactory } from "./filter.ts";
 /**
  * What a program can say about a proxy: everything that a configuration file can, in camelCase. Durations
  * may be numbers of milliseconds. Environment variables are not expanded.
+ *
+ * @example Two endpoints, of which the second is for when the first is down
+ * ```ts
+ * import { type ProxyOptions, startProxy } from "@sluice/sluice";
+ *
+ * const options: ProxyOptions = {
+ *   defaults: { idleTimeout: 60_000 },
+ *   services: [{
+ *     name: "db",
+ *     listen: 0,
+ *     upstream: {
+ *       endpoints: ["127.0.0.1:5432", { address: "127.0.0.1:5433", backup: true }],
+ *       healthCheck: { interval: "1s" },
+ *     },
+ *   }],
+ * };
+ * await using proxy = await startProxy(options);
+ * ```
  */
 export interface ProxyOptions {
   /**

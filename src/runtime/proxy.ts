@@ -29,7 +29,18 @@ export type { StopOptions, StopReport };
  */
 const LONGEST_DRAIN_OF_HUNG = 5000;
 
-/** A service that listens. */
+/**
+ * A service that listens.
+ *
+ * @example Wait for a port, and connect to it
+ * ```ts
+ * import { type BoundService, startProxy } from "@sluice/sluice";
+ *
+ * await using proxy = await startProxy({ services: [{ name: "db", listen: 0, upstream: "127.0.0.1:5432" }] });
+ * const [service]: readonly BoundService[] = proxy.services;
+ * console.log(service!.name, service!.listen); // db [ "127.0.0.1:40123" ]
+ * ```
+ */
 export interface BoundService {
   /** Its name in the configuration. */
   readonly name: string;
@@ -37,7 +48,20 @@ export interface BoundService {
   readonly listen: readonly string[];
 }
 
-/** A running proxy. `await using` stops it, closing what is open, without a drain. */
+/**
+ * A running proxy. `await using` stops it, closing what is open, without a drain.
+ *
+ * @example Stop when the last connection has ended, after a minute at most
+ * ```ts
+ * import { type RunningProxy, startProxy } from "@sluice/sluice";
+ *
+ * const proxy: RunningProxy = await startProxy({
+ *   services: [{ name: "db", listen: 0, upstream: "127.0.0.1:5432" }],
+ * });
+ * const { cut } = await proxy.stop({ drain: 60_000 });
+ * console.log(cut); // 0
+ * ```
+ */
 export interface RunningProxy extends AsyncDisposable {
   /** Its services, in the order of the configuration. */
   readonly services: readonly BoundService[];

@@ -59,6 +59,26 @@ const PROXY_OPTIONS =
 const LIBRARY_TERMS: LibraryTerms = {
   instead: { [DURATION_PATTERN]: ["number"], [PAYLOAD_PATTERN]: ["Uint8Array"] },
   without: ["reload"],
+  example: [
+    "",
+    "@example Two endpoints, of which the second is for when the first is down",
+    "```ts",
+    'import { type ProxyOptions, startProxy } from "@sluice/sluice";',
+    "",
+    "const options: ProxyOptions = {",
+    "  defaults: { idleTimeout: 60_000 },",
+    "  services: [{",
+    '    name: "db",',
+    "    listen: 0,",
+    "    upstream: {",
+    '      endpoints: ["127.0.0.1:5432", { address: "127.0.0.1:5433", backup: true }],',
+    '      healthCheck: { interval: "1s" },',
+    "    },",
+    "  }],",
+    "};",
+    "await using proxy = await startProxy(options);",
+    "```",
+  ],
   imports: 'import type { FilterFactory } from "./filter.ts";\n\n',
   more: {
     ServiceOptions:

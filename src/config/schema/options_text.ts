@@ -28,6 +28,8 @@ export interface LibraryTerms {
   readonly without: readonly string[];
   /** Modules that the text needs, and the lines that an interface has besides. */
   readonly imports: string;
+  /** An example of them all, in lines. */
+  readonly example: readonly string[];
   readonly more: Readonly<Record<string, string>>;
 }
 
@@ -50,7 +52,7 @@ const PLACEHOLDER = "\\$\\{";
 export function optionsText(schema: SchemaNode, terms: LibraryTerms): string {
   const properties = Object.entries(schema.properties ?? {}).filter(([key]) => !terms.without.includes(key));
   const writer = new Writer(schema.$defs ?? {}, terms);
-  writer.nameOf("Proxy", { ...schema, properties: Object.fromEntries(properties) }, "");
+  writer.nameOf("Proxy", { ...schema, properties: Object.fromEntries(properties) }, "", terms.example);
   return HEADER + terms.imports + writer.text();
 }
 
@@ -73,7 +75,7 @@ class Writer {
   }
 
   /** The name of the interface for a mapping. Mappings that are alike have one, named after the first. */
-  nameOf(key: string, node: SchemaNode, parent: string): string {
+  nameOf(key: string, node: SchemaNode, parent: string, example?: readonly string[]): string {
     const base = `${singular(pascal(key))}Options`;
     const required = new Set(node.required);
     const lines = Object.entries(node.properties ?? {}).map(([key, value]) => {
@@ -87,7 +89,7 @@ class Writer {
     const name = this.#written.has(base) ? `${parent.replace(/Options$/, "")}${base}` : base;
     if (this.#written.has(name)) throw new Error(`two mappings would be ${name}`);
     this.#names.set(body, name);
-    this.#written.set(name, `${docstring(node, "")}export interface ${name} ${body}`);
+    this.#written.set(name, `${docstring(node, "", example)}export interface ${name} ${body}`);
     return name;
   }
 
@@ -145,7 +147,11 @@ class Writer {
   }
 }
 
-function docstring({ description, deprecated, default: value }: SchemaNode, indent: string): string {
+function docstring(
+  { description, deprecated, default: value }: SchemaNode,
+  indent: string,
+  example: readonly string[] = [],
+): string {
   const isSaid = value !== undefined && JSON.stringify(value) !== "{}";
   const parts = [
     description,
@@ -154,9 +160,11 @@ function docstring({ description, deprecated, default: value }: SchemaNode, inde
   ].filter((part) => part !== undefined);
   if (parts.length === 0) return "";
   const text = parts.join(" ").replaceAll("*/", "*\\/");
-  const lines = wrapped(text, 105 - indent.length);
+  const lines = [...wrapped(text, 105 - indent.length), ...example];
   if (lines.length === 1 && text.length < 100) return `${indent}/** ${text} */\n`;
-  return `${indent}/**\n${lines.map((line) => `${indent} * ${line}\n`).join("")}${indent} */\n`;
+  return `${indent}/**\n${
+    lines.map((line) => `${indent} * ${line}`.trimEnd() + "\n").join("")
+  }${indent} */\n`;
 }
 
 function wrapped(text: string, width: number): string[] {

@@ -6,7 +6,22 @@ import { writeFault } from "../../files/file_fault.ts";
 import { type Address, formatAddress } from "../address.ts";
 import type { ErrorCode, ProxyError } from "../errors.ts";
 
-/** A listener could not be bound. The message names the address, the cause and the remedy. */
+/**
+ * A listener could not be bound. The message names the address, the cause and the remedy.
+ *
+ * @example Tell a port that is in use from other mistakes
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { ListenError, startProxy } from "@sluice/sluice";
+ *
+ * using other = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+ * const listen = other.addr.port;
+ * const start = () => startProxy({ services: [{ name: "db", listen, upstream: "127.0.0.1:5432" }] });
+ * await assert.rejects(start, (error: unknown) => {
+ *   return error instanceof ListenError && error.code === "address_in_use";
+ * });
+ * ```
+ */
 export class ListenError extends Error {
   /** The name of the class. */
   override readonly name = "ListenError";

@@ -16,7 +16,19 @@ export interface Metric {
   readonly requires?: "tls" | "pool";
 }
 
-/** Counts by reason, without zeros. */
+/**
+ * Counts by reason, without zeros.
+ *
+ * @example The reason that occurred most often
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import type { Counts } from "@sluice/sluice";
+ *
+ * const refusedBy: Counts = { access_denied: 2, connection_limit: 7 };
+ * const [most] = Object.entries(refusedBy).sort(([, a], [, b]) => b - a);
+ * assert.deepEqual(most, ["connection_limit", 7]);
+ * ```
+ */
 export type Counts = Readonly<Record<string, number>>;
 
 export function totalOf(counts: Counts): number {

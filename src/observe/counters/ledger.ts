@@ -13,7 +13,19 @@ import type { OpenConnections } from "./open_connections.ts";
 
 export type { ConnectionRecord, ConnectionState } from "./connection_record.ts";
 
-/** One service's figures at one moment, of all threads. Bytes include those of connections still open. */
+/**
+ * One service's figures at one moment, of all threads. Bytes include those of connections still open.
+ *
+ * @example Nothing has been accepted yet
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { type ServiceFigures, startProxy } from "@sluice/sluice";
+ *
+ * await using proxy = await startProxy({ services: [{ name: "db", listen: 0, upstream: "127.0.0.1:5432" }] });
+ * const [figures]: ServiceFigures[] = proxy.figures();
+ * assert.equal(figures!.accepted, 0);
+ * ```
+ */
 export interface ServiceFigures {
   /** The name of the service. */
   readonly name: string;

@@ -11,8 +11,26 @@ import type { Log } from "./log.ts";
 /** Readable for the group, as logs are by default with logrotate; the umask may remove more. */
 const MODE = 0o640;
 
-/** The file cannot be opened. The message has its path, the reason and the remedy. */
+/**
+ * The file cannot be opened. The message has its path, the reason and the remedy.
+ *
+ * @example A folder is no file
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { LogFileError, startProxy } from "@sluice/sluice";
+ *
+ * const path = await Deno.makeTempDir();
+ * const start = () =>
+ *   startProxy({
+ *     log: { access: { path } },
+ *     services: [{ name: "db", listen: 0, upstream: "127.0.0.1:5432" }],
+ *   });
+ * await assert.rejects(start, LogFileError);
+ * await Deno.remove(path);
+ * ```
+ */
 export class LogFileError extends Error {
+  /** The name of the class. */
   override readonly name = "LogFileError";
 }
 

@@ -2,7 +2,19 @@
 
 import type { Counts } from "../counters/columns.ts";
 
-/** The figures of one upstream group at one moment, of all threads. */
+/**
+ * The figures of one upstream group at one moment, of all threads.
+ *
+ * @example The endpoints of a group
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { startProxy, type UpstreamFigures } from "@sluice/sluice";
+ *
+ * await using proxy = await startProxy({ services: [{ name: "db", listen: 0, upstream: "127.0.0.1:5432" }] });
+ * const [group]: UpstreamFigures[] = proxy.upstreams();
+ * assert.deepEqual(group!.endpoints.map(({ address }) => address), ["127.0.0.1:5432"]);
+ * ```
+ */
 export interface UpstreamFigures {
   /** The name of the group. */
   readonly name: string;
@@ -12,7 +24,21 @@ export interface UpstreamFigures {
   readonly pool: PoolFigures | undefined;
 }
 
-/** The figures of one endpoint of a group. */
+/**
+ * The figures of one endpoint of a group.
+ *
+ * @example Whether new connections go to an endpoint
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { type EndpointFigures, startProxy } from "@sluice/sluice";
+ *
+ * function isUsed({ state, admin }: EndpointFigures): boolean {
+ *   return admin === "up" && (state === "up" || state === "unknown");
+ * }
+ * await using proxy = await startProxy({ services: [{ name: "db", listen: 0, upstream: "127.0.0.1:5432" }] });
+ * assert.ok(isUsed(proxy.upstreams()[0]!.endpoints[0]!));
+ * ```
+ */
 export interface EndpointFigures {
   /** Where it is: `127.0.0.1:5432`, `unix:/run/x.sock`. */
   readonly address: string;
@@ -36,7 +62,20 @@ export interface EndpointFigures {
   readonly failuresBy: Counts;
 }
 
-/** The figures of the pools of a group, of all services together. */
+/**
+ * The figures of the pools of a group, of all services together.
+ *
+ * @example How often a client found a connection waiting
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { type PoolFigures, startProxy } from "@sluice/sluice";
+ *
+ * const share = ({ hits, misses }: PoolFigures) => hits / (hits + misses || 1);
+ * const upstream = { endpoints: ["127.0.0.1:5432"], pool: { mode: "reuse" } } as const;
+ * await using proxy = await startProxy({ services: [{ name: "db", listen: 0, upstream }] });
+ * assert.equal(share(proxy.upstreams()[0]!.pool!), 0);
+ * ```
+ */
 export interface PoolFigures {
   /** Idle connections. */
   readonly idle: number;

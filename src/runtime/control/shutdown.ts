@@ -11,7 +11,18 @@ const REPORT_WITHIN = 1000;
 /** How long what should take a moment may take, in milliseconds, before the program ends without it. */
 const LONGEST_END = 5000;
 
-/** How a proxy is to stop. */
+/**
+ * How a proxy is to stop.
+ *
+ * @example Wait for ten seconds
+ * ```ts
+ * import { startProxy, type StopOptions } from "@sluice/sluice";
+ *
+ * const options: StopOptions = { drain: 10_000, cause: "the end of the test" };
+ * const proxy = await startProxy({ services: [{ name: "db", listen: 0, upstream: "127.0.0.1:5432" }] });
+ * await proxy.stop(options);
+ * ```
+ */
 export interface StopOptions {
   /** Milliseconds to wait for open connections; the configuration's `shutdown.drain` when absent. */
   readonly drain?: number;
@@ -19,7 +30,19 @@ export interface StopOptions {
   readonly cause?: string;
 }
 
-/** How a proxy has stopped. */
+/**
+ * How a proxy has stopped.
+ *
+ * @example Fail when a client was cut off
+ * ```ts
+ * import assert from "node:assert/strict";
+ * import { startProxy, type StopReport } from "@sluice/sluice";
+ *
+ * const proxy = await startProxy({ services: [{ name: "db", listen: 0, upstream: "127.0.0.1:5432" }] });
+ * const report: StopReport = await proxy.stop();
+ * assert.equal(report.cut, 0);
+ * ```
+ */
 export interface StopReport {
   /** Connections that were still open when the wait was over, and were closed. */
   readonly cut: number;

@@ -18,7 +18,21 @@ const ADMIN_SHARE = 4;
 /** The admin interface always gets this many. */
 const LEAST_ADMIN = 4;
 
-/** The configuration promises more connections than this process can have. */
+/**
+ * The configuration promises more connections than this process can have.
+ *
+ * @example Start with fewer where the system has no more
+ * ```ts
+ * import { DescriptorError, startProxy } from "@sluice/sluice";
+ *
+ * const services = [{ name: "db", listen: 0, upstream: "127.0.0.1:5432" }];
+ * const proxy = await startProxy({ services, limits: { connections: 1_000_000 } }).catch((error) => {
+ *   if (error instanceof DescriptorError) return startProxy({ services });
+ *   throw error;
+ * });
+ * await proxy.stop();
+ * ```
+ */
 export class DescriptorError extends Error {
   /** The name of the class. */
   override readonly name = "DescriptorError";

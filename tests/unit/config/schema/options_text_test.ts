@@ -31,6 +31,7 @@ Deno.test("ProxyOptions are what the schema reads, spelled as programs spell it"
 const TERMS = {
   instead: { duration: ["number"] },
   without: ["reload"],
+  example: ["", "@example One", "```ts", "const a = 1;", "```"],
   imports: 'import type { B } from "./b.ts";\n\n',
   more: { GroupOptions: "  readonly b: B;\n" },
 };
@@ -69,7 +70,14 @@ Deno.test("optionsText() declares an interface for each mapping, in camelCase an
     text.slice(text.indexOf("import")),
     `import type { B } from "./b.ts";
 
-/** All of it. */
+/**
+ * All of it.
+ *
+ * @example One
+ * \`\`\`ts
+ * const a = 1;
+ * \`\`\`
+ */
 export interface ProxyOptions {
   /** How long. Default: \`5s\`. */
   readonly idleTimeout?: string | number | undefined;
