@@ -40,7 +40,7 @@ export class CountLimit {
    * others are told.
    */
   undo(): void {
-    if (this.#gauge.leave()) this.#wakeUps.tellOthers(this.#gauge.slot);
+    if (this.#gauge.leave()) this.#wakeUps.wakeOthers(this.#gauge.slot);
   }
 
   leave(): void {

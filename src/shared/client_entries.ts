@@ -1,18 +1,18 @@
 /**
  * The memory of a table of clients: a header, and entries of fixed size that are found by hash.
  *
- * A client's entry is in one of the {@linkcode PROBES} places that begin at the one its hash names; a place that was
- * never used ends the search. An entry is idle when its client has nothing open and may come as fast as if it had
- * never come before: then it says nothing that matters, and another client gets its place. Places never become unused
- * again, so that no search ends before the entry it is for. The hash is seeded by chance, so that nobody can choose
- * addresses that crowd the places of another client.
+ * A client's entry is in one of {@linkcode PROBES} places from the one that its hash names; a place that was never used
+ * ends the search. An entry is idle when its client has nothing open and its rate has recovered: then it holds nothing
+ * that matters, and another client may take its place. Places never become unused again, so that no search ends before
+ * the entry it is for. The hash has a random seed, so that no attacker can choose addresses that fill the places of
+ * another client.
  *
- * What a client has open is kept in shares, one for each thread, so that another can take off what a thread had that
- * has ended. There is no sum beside them, which could be wrong: it is added up when it is asked for.
+ * A client's open connections are counted in shares, one for each thread, so that the supervisor can take out the
+ * share of a dead worker. Their sum is added up when it is needed: a stored sum could be wrong.
  *
- * Everything here is to be called while holding {@linkcode ClientEntries.lock}. Should a thread stop at any point all
- * the same, every single write leaves the entries right: one is nobody's while its key changes, then its client's
- * with nothing open, and a connection is counted in one write.
+ * Hold {@linkcode ClientEntries.lock} to call any of this. Should a thread stop at any point all the same, every single
+ * write leaves the entries right: an entry belongs to no client while its key changes, then to its client with nothing
+ * open, and a connection is counted in one write.
  */
 
 import type { RateConfig } from "../config/config.ts";
@@ -20,14 +20,14 @@ import { Gcra } from "./gcra.ts";
 import { SharedLock } from "./shared_lock.ts";
 import { WorkerEpoch } from "./worker_epoch.ts";
 
-/** Equal for addresses that count as one client. Numbers of 32 bits. */
+/** Addresses with the same key count as one client. Numbers of 32 bits. */
 export interface TableKey {
   readonly family: number;
   readonly high: number;
   readonly low: number;
 }
 
-/** While half of the places are taken, fewer than one client in a million finds none of so many free. */
+/** While half of the places are taken, fewer than one client in a million finds none of these free. */
 const PROBES = 64;
 const PLACES_PER_CLIENT = 2;
 
@@ -48,8 +48,8 @@ const SHARES = 6;
 
 /** The state of a place that was never used is 0, of an entry with a key this, … */
 const USED = 1;
-/** … and of one that has lost its key this. */
-const NOBODY = 2;
+/** … and of one whose key is being changed this. */
+const KEYLESS = 2;
 
 /** The user of the entries. */
 export interface ClientEntriesPlace {
@@ -63,7 +63,7 @@ export interface ClientEntriesPlace {
 
 export class ClientEntries {
   readonly lock: SharedLock;
-  /** The rate that decides when an entry is idle; undefined when only its open connections decide. */
+  /** Undefined when an entry is idle as soon as its client has nothing open. */
   readonly rate: Gcra | undefined;
   /** For the entries of other threads. */
   readonly memory: SharedArrayBuffer;
@@ -76,9 +76,8 @@ export class ClientEntries {
   readonly #probes: number;
 
   /**
-   * @param clients Clients at the same time. There may be more, until one finds no place.
-   * @param rate The rate per client. It may differ from the previous one of the memory, as after a reload:
-   * what clients have spent stays spent.
+   * @param clients Clients at the same time. More fit in, until one finds no place.
+   * @param rate The rate per client. It may differ from the rate before a reload: what clients have spent stays spent.
    * @throws {RangeError} when the size or the rate is invalid, or the memory is not of that size.
    */
   constructor(
@@ -129,7 +128,7 @@ export class ClientEntries {
     return undefined;
   }
 
-  /** An entry that a client can have that has none, to be taken with {@linkcode assign}; undefined when all are busy. */
+  /** An entry for a client that has none, to take with {@linkcode assign}; undefined when all are busy. */
   findFree(key: TableKey, time: number): number | undefined {
     let place = this.#home(key);
     for (let probe = 0; probe < this.#probes; probe++) {
@@ -142,9 +141,9 @@ export class ClientEntries {
     return undefined;
   }
 
-  /** Makes an entry that of another client. */
+  /** Gives an entry to a client. */
   assign(entry: number, { high, low, family }: TableKey): void {
-    Atomics.store(this.#words, entry + STATE, NOBODY);
+    Atomics.store(this.#words, entry + STATE, KEYLESS);
     this.#words[entry + HIGH] = high;
     this.#words[entry + LOW] = low;
     this.#words[entry + FAMILY] = family;
@@ -152,7 +151,7 @@ export class ClientEntries {
     Atomics.store(this.#words, entry + STATE, USED);
   }
 
-  /** Connections that are open, in all threads. */
+  /** The client's open connections in all threads. */
   open(entry: number): number {
     let open = 0;
     for (let thread = 0; thread < this.#epoch.threads; thread++) {
@@ -161,7 +160,7 @@ export class ClientEntries {
     return open;
   }
 
-  /** Those in this thread. */
+  /** Its open connections in this thread. */
   own(entry: number): number {
     return this.#words[entry + SHARES + this.#epoch.thread]!;
   }
@@ -177,10 +176,10 @@ export class ClientEntries {
     }
   }
 
-  /** The state of the client's rate, which forgets a clock that was set back; 0 without a rate. */
+  /** The state of the client's rate, clamped in case the clock was set back; 0 without a rate. */
   due(entry: number, time: number): number {
     if (this.rate === undefined) return 0;
-    const due = this.rate.settle(this.#numbers[numberAt(entry)]!, time);
+    const due = this.rate.clamp(this.#numbers[numberAt(entry)]!, time);
     this.setDue(entry, due);
     return due;
   }
@@ -205,7 +204,7 @@ function even(words: number): number {
   return Math.ceil(words / 2) * 2;
 }
 
-/** The index of a number of 64 bits in an entry, whose own index is in words of 32. */
+/** The index of the 64-bit number in an entry, whose own index is in 32-bit words. */
 function numberAt(entry: number): number {
   return (entry + DUE) / 2;
 }

@@ -1,11 +1,10 @@
 /**
- * What each client of a service has open and how fast it comes, shared by all threads that have the table's memory.
+ * The open connections and the rate of each client of a service, shared by all threads that have the table's memory.
  *
- * One lock guards the table, for less than a microsecond at a time: whoever holds it is alone with all entries, so
- * that a count never passes its limit, not even for a moment. Should a thread die while it holds the lock,
- * {@linkcode SharedLock} lets the others go on, and they find the entries right: no write leaves them wrong, and a
- * connection spends its share of the rate before it is counted. At worst that share is lost. What a dead thread had
- * counted stays until the supervisor takes it out with {@linkcode ClientTable.reclaimWorker}.
+ * One lock guards the table, for less than a microsecond at a time, so that a count never passes its limit, not even
+ * for a moment. Should a thread die with the lock, {@linkcode SharedLock} lets the others continue, and they find the
+ * entries right: no write leaves them wrong, and a connection spends its share of the rate before it is counted. At
+ * worst that share is lost. What a dead worker had counted stays until the supervisor takes it out with {@linkcode ClientTable.reclaimWorker}.
  */
 
 import type { RateConfig } from "../config/config.ts";
@@ -18,10 +17,10 @@ export interface ClientLimits {
   readonly rate: RateConfig | undefined;
 }
 
-/** `table_full`: no more clients can be counted, so this one must be refused. */
+/** `table_full`: no more clients can be counted, so this one is refused. */
 export type Admission = "ok" | "too_many" | "too_fast" | "table_full";
 
-/** Places to look at in one holding of the lock. */
+/** Places to reclaim in one holding of the lock. */
 const SLICE = 256;
 
 export class ClientTable {
@@ -30,8 +29,7 @@ export class ClientTable {
 
   /**
    * @param clients Each takes 48 bytes, and 16 more for one or two threads, and so on.
-   * @param limits The limits per client. Threads that share the table may have different ones for a moment,
-   * as in a reload.
+   * @param limits The limits per client. During a reload, threads may have different ones for a moment.
    * @throws {RangeError} when the size or a limit is invalid, or the memory is not of that size.
    */
   constructor(
@@ -52,8 +50,8 @@ export class ClientTable {
   }
 
   /**
-   * Counts a connection of a client, unless that would break a limit. After `ok`, {@linkcode leave} must follow, in
-   * the same thread; any other answer has changed nothing. A worker whose epoch has ended finds the table full.
+   * Counts a connection of a client, unless it would break a limit. After `ok`, call {@linkcode leave} in the same
+   * thread; any other answer has changed nothing. A worker whose epoch has ended finds the table full.
    */
   enter(client: TableKey): Admission {
     const { lock } = this.#entries;
@@ -66,16 +64,16 @@ export class ClientTable {
   }
 
   /**
-   * Counts one connection of a client less. Changes nothing once the worker's epoch has ended: the supervisor has
+   * Counts one connection less of a client. Changes nothing once the worker's epoch has ended: the supervisor has
    * reclaimed its connections.
    *
-   * @throws {RangeError} when none of it is open in this thread.
+   * @throws {RangeError} when the client has none open in this thread.
    */
   leave(client: TableKey): void {
     this.#leave(client, false);
   }
 
-  /** The same for a connection that was refused later: the client's rate is restored. */
+  /** The same for a connection that was refused later; it does not count for the client's rate. */
   refund(client: TableKey): void {
     this.#leave(client, true);
   }

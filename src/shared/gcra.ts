@@ -1,20 +1,20 @@
 /**
  * The generic cell rate algorithm (ITU-T I.371 annex A, virtual scheduling): a token bucket whose state is one number.
  *
- * The number is when the next arrival is due, were all evenly spaced; one that comes up to `burst` - 1 spaces
- * earlier is let in. Time is counted in units, `unit` per second. The default is the rate itself, so that a
+ * The number is the time at which the next arrival would be due if all were evenly spaced; an arrival up to `burst` - 1
+ * spaces earlier is allowed. Time is counted in units, `unit` per second. The default is the rate itself, so that a
  * space is exactly 1 and no rounding accumulates. A state that outlives its rate keeps its unit, so it means
  * the same moment at every rate.
  *
- * The clock is `Date.now`, the one clock that is the same in all threads: `performance.now()` counts from the start of
- * its thread, and `performance.timeOrigin` tells that start by a system clock that may have been set since another
- * thread started. Where it is set forward, buckets are full again; where it is set back, a bucket is empty at worst.
- * As it counts whole milliseconds, a burst below a thousandth of the rate lets only that burst in every millisecond.
+ * The clock is `Date.now`, the only clock that all threads share: `performance.now()` starts with its thread, and
+ * `performance.timeOrigin` comes from a system clock that may have been set since another thread started. When the
+ * clock is set forward, buckets are full again; when it is set back, a bucket is empty at worst.
+ * It counts whole milliseconds, so a burst below a thousandth of the rate allows only that burst in a millisecond.
  */
 
 import type { RateConfig } from "../config/config.ts";
 
-/** Above it, a number that counts spaces since 1970 has no room for parts of one. */
+/** Above this rate, a number that counts spaces since 1970 has no precision left for parts of one. */
 const MAX_RATE = 1_000_000;
 
 export class Gcra {
@@ -29,7 +29,7 @@ export class Gcra {
   /**
    * @param now Milliseconds since 1970.
    * @param unit Units of time per second.
-   * @throws {RangeError} when the rate is not above 0 and at most 1 000 000, or the burst no whole number above 0.
+   * @throws {RangeError} unless the rate is above 0 and at most 1 000 000, and the burst a whole number above 0.
    */
   constructor({ rate, burst }: RateConfig, now: () => number = Date.now, unit = rate) {
     if (!(rate > 0 && rate <= MAX_RATE)) {
@@ -46,32 +46,32 @@ export class Gcra {
   }
 
   /**
-   * The time now, in units. Where threads share a state, it must be read after the state: then the state is never
-   * further ahead of it than the burst, other than by a clock that was set back.
+   * The time now, in units. Read it after a state that threads share: then the state is never further ahead than the
+   * burst, except after a clock was set back.
    */
   get time(): number {
     return this.#now() * this.#unit / 1000;
   }
 
   /**
-   * The state limited to what is possible now: a clock that was set back, or a rate with a longer burst, may
+   * Limits the state to what is possible now: a clock that was set back, or a rate with a longer burst, may
    * have left it too far ahead.
    */
-  settle(due: number, time: number): number {
+  clamp(due: number, time: number): number {
     return Math.min(due, time + this.#burst * this.#space);
   }
 
-  /** Whether one may come in. */
+  /** Whether an arrival is allowed. */
   allows(due: number, time: number): boolean {
     return Math.max(due, time) <= time + (this.#burst - 1) * this.#space + this.#slack;
   }
 
-  /** The state after one has come in. */
+  /** The state after an arrival. */
   next(due: number, time: number): number {
     return Math.max(due, time) + this.#space;
   }
 
-  /** The state before the arrival that is taken back. */
+  /** The state without the last arrival. */
   previous(due: number): number {
     return due - this.#space;
   }

@@ -1,15 +1,15 @@
-/** Word among threads that a place in a gauge may be free, for those who wait for one. */
+/** Wakes those that wait for a place in a gauge, in all threads. */
 
 export class WakeUps {
   readonly #waiting = new Map<number, Set<() => void>>();
-  /** Has {@linkcode wake} called in all other threads. */
-  readonly tellOthers: (slot: number) => void;
+  /** Calls {@linkcode wake} in all other threads. */
+  readonly wakeOthers: (slot: number) => void;
 
-  constructor(tellOthers: (slot: number) => void) {
-    this.tellOthers = tellOthers;
+  constructor(wakeOthers: (slot: number) => void) {
+    this.wakeOthers = wakeOthers;
   }
 
-  /** Calls `onFree` whenever a place of the gauge may be free, until the result is disposed of. */
+  /** Calls `onFree` whenever a place in the gauge may be free, until the result is disposed of. */
   watch(slot: number, onFree: () => void): Disposable {
     const waiting = this.#waiting.getOrInsertComputed(slot, () => new Set());
     waiting.add(onFree);
@@ -21,10 +21,10 @@ export class WakeUps {
     };
   }
 
-  /** A place was left for which somebody waits, in this thread or another. */
+  /** A place was left that this thread or another may wait for. */
   freed(slot: number): void {
     this.wake(slot);
-    this.tellOthers(slot);
+    this.wakeOthers(slot);
   }
 
   /** A place was left in another thread. */

@@ -5,7 +5,7 @@ const ONE = { family: 6, high: 0x20010db8, low: 0xffffffff };
 const TWO = { family: 6, high: 0x20010db8, low: 0 };
 const THREE = { family: 4, high: 0x20010db8, low: 0xffffffff };
 
-Deno.test("clients are told apart by every part of their key", () => {
+Deno.test("ClientEntries.find() tells clients apart by every part of their key", () => {
   const entries = new ClientEntries(2, undefined);
   const keys = [ONE, TWO, THREE, { ...ONE, high: 0 }];
   const places = keys.map((key) => take(entries, key));
@@ -14,7 +14,7 @@ Deno.test("clients are told apart by every part of their key", () => {
   assert.equal(entries.find({ family: 6, high: 0, low: 0 }), undefined);
 });
 
-Deno.test("a client whose thread died before it was counted has nothing open, and its place goes to the next", () => {
+Deno.test("ClientEntries.findFree() gives the place of a client with nothing open to another client", () => {
   const entries = new ClientEntries(8, undefined);
   const keys = Array.from({ length: 16 }, (_, low) => ({ family: 4, high: 0, low }));
   const places = keys.map((key) => take(entries, key));
@@ -35,7 +35,7 @@ Deno.test("a client whose thread died before it was counted has nothing open, an
   }
 });
 
-Deno.test("an entry is free when its rate has recovered, and forgets a clock that was set back", () => {
+Deno.test("ClientEntries.findFree() returns an entry whose rate has recovered, even after the clock was set back", () => {
   const entries = new ClientEntries(1, { rate: 1, burst: 5 });
   const [one, two] = [take(entries, ONE), take(entries, TWO)];
   entries.setOwn(one, 0);
@@ -52,7 +52,7 @@ Deno.test("an entry is free when its rate has recovered, and forgets a clock tha
   assert.notEqual(entries.findFree(THREE, 15), undefined);
 });
 
-Deno.test("tables place clients differently, so that nobody can tell who shares a place", () => {
+Deno.test("ClientEntries seeds each table's hash, and shares the seed with its memory", () => {
   const keys = Array.from({ length: 20 }, (_, low) => ({ family: 4, high: 0, low }));
   const placesOf = (entries: ClientEntries) => keys.map((key) => entries.findFree(key, 0));
   const tables = [

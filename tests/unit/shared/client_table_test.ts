@@ -9,7 +9,7 @@ import { WorkerEpoch } from "../../../src/shared/worker_epoch.ts";
 const START = Date.UTC(2030, 0, 1);
 const HOUR = 3_600_000;
 
-Deno.test("a client has so many connections at the same time, whatever others have", () => {
+Deno.test("ClientTable.enter() limits the connections of each client", () => {
   const table = new ClientTable(10, { connections: 2, rate: undefined });
   for (const client of [key("192.0.2.1"), key("192.0.2.2"), key("2001:db8::1"), key("::1"), key("0.0.0.0")]) {
     assert.deepEqual(times(3, () => table.enter(client)), ["ok", "ok", "too_many"]);
@@ -18,7 +18,7 @@ Deno.test("a client has so many connections at the same time, whatever others ha
   }
 });
 
-Deno.test("a table without limits counts all the same", () => {
+Deno.test("ClientTable counts without limits", () => {
   const table = new ClientTable(1, { connections: 0, rate: undefined });
   const client = key("192.0.2.1");
   for (let entered = 0; entered < 10_000; entered++) assert.equal(table.enter(client), "ok");
@@ -26,7 +26,7 @@ Deno.test("a table without limits counts all the same", () => {
   assert.throws(() => table.leave(client), RangeError);
 });
 
-Deno.test("a client comes as fast as its rate, whatever others do", () => {
+Deno.test("ClientTable.enter() limits the rate of each client", () => {
   const clock = { now: START };
   const table = tableOf(10, { connections: 0, rate: { rate: 2, burst: 3 } }, clock);
   const clients = [key("192.0.2.1"), key("192.0.2.2")];
@@ -39,7 +39,7 @@ Deno.test("a client comes as fast as its rate, whatever others do", () => {
   for (const client of clients) assert.deepEqual(times(2, () => table.enter(client)), ["ok", "too_fast"]);
 });
 
-Deno.test("who is refused for one limit spends nothing of the other", () => {
+Deno.test("ClientTable.enter() spends nothing of one limit when the other refuses", () => {
   const clock = { now: START };
   const table = tableOf(10, { connections: 1, rate: { rate: 1, burst: 2 } }, clock);
   const client = key("192.0.2.1");
@@ -52,7 +52,7 @@ Deno.test("who is refused for one limit spends nothing of the other", () => {
   assert.equal(table.enter(client), "ok");
 });
 
-Deno.test("a connection that was not let in after all costs its client nothing, and nobody else either", () => {
+Deno.test("ClientTable.refund() restores the rate of the client, and of no other", () => {
   const clock = { now: START };
   const table = tableOf(10, { connections: 2, rate: { rate: 1, burst: 3 } }, clock);
   const [one, two] = [key("192.0.2.1"), key("192.0.2.2")];
@@ -72,7 +72,7 @@ Deno.test("a connection that was not let in after all costs its client nothing, 
   assert.equal(table.enter(one), "too_fast");
 });
 
-Deno.test("a table keeps what is right of it when its rate changes, faster or slower, in threads that know and do not", () => {
+Deno.test("ClientTable works while its rate changes, in threads with the new rate and with the old one", () => {
   const rates = fc.record({
     rate: fc.constantFrom(0.5, 1, 3, 7, 20, 100),
     burst: fc.integer({ min: 1, max: 9 }),
@@ -102,7 +102,7 @@ Deno.test("a table keeps what is right of it when its rate changes, faster or sl
   }));
 });
 
-Deno.test("what a client has spent stays spent when its rate changes, but never more than the new burst", () => {
+Deno.test("ClientTable keeps what a client has spent when its rate changes, up to the new burst", () => {
   const clock = { now: START };
   const old = tableOf(1, { connections: 0, rate: { rate: 1, burst: 5 } }, clock);
   const client = key("192.0.2.1");
@@ -114,7 +114,7 @@ Deno.test("what a client has spent stays spent when its rate changes, but never 
   assert.deepEqual(times(2, () => table.enter(client)), ["ok", "too_fast"]);
 });
 
-Deno.test("a client owes nothing for one who had its place, whatever became of the rate meanwhile", () => {
+Deno.test("ClientTable charges a client nothing for the previous one in its place, also after the rate has changed", () => {
   const clock = { now: START };
   const limits: ClientLimits = { connections: 0, rate: { rate: 1, burst: 3 } };
   const before = tableOf(1, limits, clock);
@@ -131,7 +131,7 @@ Deno.test("a client owes nothing for one who had its place, whatever became of t
   assert.deepEqual(times(4, () => after.enter(three!)), ["ok", "ok", "ok", "too_fast"]);
 });
 
-Deno.test("nobody leaves who has not entered", () => {
+Deno.test("ClientTable.leave() throws for a client with nothing open", () => {
   const table = new ClientTable(10, { connections: 1, rate: undefined });
   const error = {
     name: "RangeError",
@@ -145,7 +145,7 @@ Deno.test("nobody leaves who has not entered", () => {
   assert.deepEqual(times(2, () => table.enter(key("192.0.2.1"))), ["ok", "too_many"]);
 });
 
-Deno.test("a full table refuses new clients, until one has nothing open", () => {
+Deno.test("ClientTable.enter() refuses new clients while all places are busy", () => {
   const table = new ClientTable(2, { connections: 2, rate: undefined });
   const [one, two, three, four, five] = [1, 2, 3, 4, 5].map((host) => key(`192.0.2.${host}`));
   assert.deepEqual([one, two, three, four].map((client) => table.enter(client!)), times(4, () => "ok"));
@@ -162,7 +162,7 @@ Deno.test("a full table refuses new clients, until one has nothing open", () => 
   }
 });
 
-Deno.test("a client that came too fast keeps its place until it may come as before", () => {
+Deno.test("ClientTable keeps the place of a client until its rate has recovered", () => {
   const clock = { now: START };
   const table = tableOf(1, { connections: 0, rate: { rate: 1, burst: 2 } }, clock);
   const [one, two, three] = [1, 2, 3].map((host) => key(`192.0.2.${host}`));
@@ -178,7 +178,7 @@ Deno.test("a client that came too fast keeps its place until it may come as befo
   assert.equal(table.enter(two!), "table_full");
 });
 
-Deno.test("a clock that is set back locks nobody out", () => {
+Deno.test("ClientTable.enter() locks no client out when the clock is set back", () => {
   const clock = { now: START };
   const table = tableOf(1, { connections: 0, rate: { rate: 1, burst: 3 } }, clock);
   const [one, two, three] = [1, 2, 3].map((host) => key(`192.0.2.${host}`));
@@ -194,7 +194,7 @@ Deno.test("a clock that is set back locks nobody out", () => {
   assert.equal(table.enter(three!), "ok");
 });
 
-Deno.test("tables made of one buffer are one table", () => {
+Deno.test("ClientTable is one table for all that share its memory", () => {
   const limits = { connections: 2, rate: undefined };
   const table = new ClientTable(1, limits);
   const other = new ClientTable(1, limits, { memory: table.memory });
@@ -205,7 +205,7 @@ Deno.test("tables made of one buffer are one table", () => {
   assert.throws(() => table.leave(client), RangeError);
 });
 
-Deno.test("a table refuses numbers that make no sense", () => {
+Deno.test("ClientTable rejects invalid sizes and limits", () => {
   const limits = { connections: 1, rate: undefined };
   for (const capacity of [0, -1, 1.5, NaN]) {
     assert.throws(() => new ClientTable(capacity, limits), {
@@ -227,7 +227,7 @@ Deno.test("a table refuses numbers that make no sense", () => {
   assert.throws(() => new ClientTable(1, { connections: 1, rate: { rate: 0, burst: 1 } }), RangeError);
 });
 
-Deno.test("a table answers what a map with a bucket of tokens for each client would", () => {
+Deno.test("ClientTable answers as a map with a token bucket for each client (property)", () => {
   const step = fc.record({
     client: fc.nat(7),
     pause: fc.oneof(fc.constant(0), fc.nat(700)),
@@ -275,7 +275,7 @@ Deno.test("a table answers what a map with a bucket of tokens for each client wo
   }));
 });
 
-Deno.test("ten thousand clients come by a table for a thousand, and those that stay are counted right", () => {
+Deno.test("ClientTable for a thousand clients counts right while ten thousand come and go", () => {
   const clock = { now: START };
   const limits = { connections: 3, rate: { rate: 1000, burst: 10 } };
   const table = tableOf(1000, limits, clock);
@@ -304,7 +304,7 @@ Deno.test("ten thousand clients come by a table for a thousand, and those that s
   for (const address of held) assert.throws(() => table.leave(key(address)), RangeError);
 });
 
-Deno.test("as many clients as a table was made for find a place", () => {
+Deno.test("ClientTable has a place for as many clients as its size", () => {
   const table = new ClientTable(20_000, { connections: 1, rate: undefined });
   for (let host = 0; host < 20_000; host++) {
     assert.equal(table.enter(key(addressOf(host))), "ok");
@@ -314,7 +314,7 @@ Deno.test("as many clients as a table was made for find a place", () => {
   }
 });
 
-Deno.test("a table many times too small refuses and keeps its counts", () => {
+Deno.test("ClientTable that is many times too small refuses clients and keeps its counts", () => {
   const table = new ClientTable(100, { connections: 1, rate: undefined });
   const clients = Array.from({ length: 5000 }, (_, host) => key(addressOf(host)));
   const held = clients.filter((client) => table.enter(client) === "ok");
@@ -324,7 +324,7 @@ Deno.test("a table many times too small refuses and keeps its counts", () => {
   for (const client of clients) assert.throws(() => table.leave(client), RangeError);
 });
 
-Deno.test("what a thread had that has ended is off every client, and the places of clients it had alone are free", () => {
+Deno.test("ClientTable.reclaimWorker() takes a dead worker's connections off all clients, and frees their places", () => {
   const epoch = new WorkerEpoch({ threads: 3 });
   const limits = { connections: 3, rate: undefined };
   const first = new ClientTable(2000, limits, { epoch });
@@ -354,7 +354,7 @@ Deno.test("what a thread had that has ended is off every client, and the places 
   for (const client of others) assert.equal(first.enter(client), "ok");
 });
 
-Deno.test("a table outlives a thread that died while it was alone with it", () => {
+Deno.test("ClientTable works on after a thread has died with its lock", () => {
   const table = new ClientTable(1, { connections: 1, rate: undefined });
   const client = key("192.0.2.1");
   table.enter(client);

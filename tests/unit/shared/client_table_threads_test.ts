@@ -9,7 +9,7 @@ import { WorkerEpoch } from "../../../src/shared/worker_epoch.ts";
 const WORKER = new URL("./client_table_worker.ts", import.meta.url);
 const ZOMBIE = new URL("./client_table_zombie_worker.ts", import.meta.url);
 
-Deno.test("four threads never pass the limit of a client while places change hands", async () => {
+Deno.test("ClientTable: four threads never pass the limit of a client while places change clients", async () => {
   const limits = { connections: 1, rate: undefined };
   const clients = [1, 2, 3, 4, 5].map((host) => `192.0.2.${host}`);
   // It has places for two of them.
@@ -34,7 +34,7 @@ Deno.test("four threads never pass the limit of a client while places change han
   for (const client of clients) assert.throws(() => table.leave(key(client)), RangeError);
 });
 
-Deno.test("two threads never pass a limit of two, and lose no count", async () => {
+Deno.test("ClientTable: two threads never pass a limit of two, and lose no count", async () => {
   const limits = { connections: 2, rate: undefined };
   const clients = [1, 2, 3].map((host) => `2001:db8:0:${host}::1`);
   const size = 2;
@@ -63,7 +63,7 @@ Deno.test("two threads never pass a limit of two, and lose no count", async () =
   }
 });
 
-Deno.test("two threads together never pass the rate of a client", async () => {
+Deno.test("ClientTable: two threads together never pass the rate of a client", async () => {
   const limits = { connections: 0, rate: { rate: 1e-6, burst: 30_000 } };
   const size = 1;
   const threads = 3;
@@ -86,7 +86,7 @@ Deno.test("two threads together never pass the rate of a client", async () => {
   assert.throws(() => table.leave(key("192.0.2.1")), RangeError);
 });
 
-Deno.test("a thread that goes on with its turn after it was settled changes nothing, and the next begins at 0", async () => {
+Deno.test("ClientTable: a terminated worker that finishes its turn changes nothing, and the next one starts at 0", async () => {
   const limits = { connections: 5, rate: undefined };
   const size = 3;
   const epoch = new WorkerEpoch({ threads: 2 });

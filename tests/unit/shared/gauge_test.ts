@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { type Gauge, GaugeTable } from "../../../src/shared/gauge.ts";
 import { WorkerEpoch } from "../../../src/shared/worker_epoch.ts";
 
-Deno.test("a gauge counts up to its limit and no further", () => {
+Deno.test("Gauge.enter() refuses at its limit", () => {
   const gauge = claim(new GaugeTable(1));
   assert.equal(gauge.value, 0);
   assert.deepEqual([1, 2, 3].map(() => gauge.enter(2)), [true, true, false]);
@@ -14,13 +14,13 @@ Deno.test("a gauge counts up to its limit and no further", () => {
   assert.equal(gauge.enter(2), true);
 });
 
-Deno.test("a gauge without a limit counts everything", () => {
+Deno.test("Gauge.enter() without a limit never refuses", () => {
   const gauge = claim(new GaugeTable(1));
   for (let entered = 0; entered < 100_000; entered++) assert.ok(gauge.enter(0));
   assert.equal(gauge.value, 100_000);
 });
 
-Deno.test("nothing leaves that did not enter", () => {
+Deno.test("Gauge.leave() throws when the gauge is empty", () => {
   const gauge = claim(new GaugeTable(1));
   const message = "Cannot leave gauge 0: nothing is in it";
   assert.throws(() => gauge.leave(), { name: "RangeError", message });
@@ -30,7 +30,7 @@ Deno.test("nothing leaves that did not enter", () => {
   assert.equal(gauge.value, 0);
 });
 
-Deno.test("a full table has no gauge to claim until one is released", () => {
+Deno.test("GaugeTable.claim() returns nothing while all slots are taken", () => {
   const table = new GaugeTable(3);
   const gauges = [claim(table), claim(table), claim(table)];
   assert.deepEqual(new Set(gauges.map(({ slot }) => slot)), new Set([0, 1, 2]));
@@ -40,7 +40,7 @@ Deno.test("a full table has no gauge to claim until one is released", () => {
   assert.equal(table.claim(), undefined);
 });
 
-Deno.test("a slot goes back after its last connection", () => {
+Deno.test("Gauge.release() frees the slot after its last connection", () => {
   const table = new GaugeTable(1);
   const gauge = claim(table);
   gauge.enter(0);
@@ -56,7 +56,7 @@ Deno.test("a slot goes back after its last connection", () => {
   assert.ok(next.enter(1));
 });
 
-Deno.test("a gauge is released once, however often it is asked to", () => {
+Deno.test("Gauge.release() changes nothing the second time", () => {
   const table = new GaugeTable(2);
   const gauge = claim(table);
   claim(table);
@@ -79,7 +79,7 @@ Deno.test("a gauge is released once, however often it is asked to", () => {
   assert.throws(() => full.leave(), RangeError);
 });
 
-Deno.test("tables made of one memory are one table", () => {
+Deno.test("GaugeTable is one table for all that share its memory", () => {
   const { all: [table, other] } = tables(2, 2);
   assert.equal(other!.capacity, 2);
   const gauge = claim(table!);
@@ -95,7 +95,7 @@ Deno.test("tables made of one memory are one table", () => {
   assert.equal(claim(other!).slot, gauge.slot);
 });
 
-Deno.test("a connection leaves in the thread in which it entered", () => {
+Deno.test("Gauge.leave() throws in a thread in which nothing has entered", () => {
   const { all: [table, other] } = tables(2);
   const gauge = claim(table!);
   const same = other!.at(gauge.slot);
@@ -108,7 +108,7 @@ Deno.test("a connection leaves in the thread in which it entered", () => {
   assert.equal(gauge.value, 0);
 });
 
-Deno.test("whoever has a gauge of a slot that was given on counts nothing for the next", () => {
+Deno.test("Gauge counts nothing once its slot was claimed again", () => {
   const { all: [table, other] } = tables(2);
   const old = claim(table!);
   const oldElsewhere = other!.at(old.slot);
@@ -126,7 +126,7 @@ Deno.test("whoever has a gauge of a slot that was given on counts nothing for th
   }
 });
 
-Deno.test("without a limit a gauge counts as many as a word holds", () => {
+Deno.test("Gauge.enter() without a limit refuses when the word is full", () => {
   const table = new GaugeTable(1);
   const gauge = claim(table);
   for (let entered = 0; entered < 2 ** 20 - 1; entered++) gauge.enter(0);
@@ -136,7 +136,7 @@ Deno.test("without a limit a gauge counts as many as a word holds", () => {
   assert.equal(table.claim(), undefined);
 });
 
-Deno.test("who leaves is told whether somebody waits, in any thread", () => {
+Deno.test("Gauge.leave() returns whether any thread has a waiter", () => {
   const { all: [table, other] } = tables(2, 2);
   const gauge = claim(table!);
   const same = other!.at(gauge.slot);
@@ -152,7 +152,7 @@ Deno.test("who leaves is told whether somebody waits, in any thread", () => {
   assert.equal(enterAndLeave(gauge), false);
 });
 
-Deno.test("who begins to wait in the last moment before a place is free is not missed", () => {
+Deno.test("Gauge.leave() misses no waiter that comes just before it", () => {
   const { all: [table, other] } = tables(2);
   const gauge = claim(table!);
   const same = other!.at(gauge.slot);
@@ -175,7 +175,7 @@ Deno.test("who begins to wait in the last moment before a place is free is not m
   assert.ok(same.enter(1));
 });
 
-Deno.test("a thread that has ended leaves every gauge, and nothing else changes", () => {
+Deno.test("GaugeTable.reclaimWorker() takes a dead worker out of every gauge, and changes nothing else", () => {
   const { epoch, all: [table, other, third] } = tables(3, 3);
   const [one, two, released] = [claim(table!), claim(table!), claim(table!)];
   for (const each of [table!, other!, third!]) {
@@ -195,7 +195,7 @@ Deno.test("a thread that has ended leaves every gauge, and nothing else changes"
   assert.equal(one.value, 4);
 });
 
-Deno.test("a thread that counts as ended counts nothing any more, and the next of its number begins at 0", () => {
+Deno.test("Gauge counts nothing for a worker whose epoch has ended, and starts at 0 for the next", () => {
   const epoch = new WorkerEpoch({ threads: 2 });
   const table = new GaugeTable(1, epoch);
   const gauge = claim(table);
@@ -216,7 +216,7 @@ Deno.test("a thread that counts as ended counts nothing any more, and the next o
   assert.equal(gauge.leave(), true);
 });
 
-Deno.test("settling tells for which gauges somebody waits who can have a place now, and forgets the dead", () => {
+Deno.test("GaugeTable.reclaimWorker() returns the gauges whose waiters can have a place, and drops the worker's own waiters", () => {
   const { epoch, all: [table, other] } = tables(2, 4);
   const gauges = [1, 2, 3, 4].map(() => claim(table!));
   for (const { slot } of gauges.slice(0, 3)) other!.at(slot).enter(1);
@@ -229,14 +229,14 @@ Deno.test("settling tells for which gauges somebody waits who can have a place n
   assert.equal(gauges[2]!.leave(), false);
 });
 
-Deno.test("a slot that nobody has claimed cannot be entered", () => {
+Deno.test("Gauge.enter() refuses in a slot that is not claimed", () => {
   const table = new GaugeTable(1);
   assert.equal(table.at(0).enter(0), false);
   assert.throws(() => table.at(0).leave(), RangeError);
   assert.ok(claim(table).enter(0));
 });
 
-Deno.test("a table refuses sizes, memory and slots that make no sense", () => {
+Deno.test("GaugeTable rejects invalid sizes, memory and slots", () => {
   for (const slots of [0, -1, 1.5, NaN]) {
     assert.throws(() => new GaugeTable(slots), RangeError);
     assert.throws(() => new GaugeTable(slots, new WorkerEpoch({ threads: 2 })), RangeError);
@@ -255,7 +255,7 @@ Deno.test("a table refuses sizes, memory and slots that make no sense", () => {
   }
 });
 
-Deno.test("gauges of a table do what counters and a list of free slots would do", () => {
+Deno.test("GaugeTable does what counters and a list of free slots would do (property)", () => {
   const step = fc.oneof(
     fc.record({ does: fc.constantFrom("claim" as const) }),
     fc.record({ does: fc.constant("reclaim" as const), thread: fc.nat(2) }),

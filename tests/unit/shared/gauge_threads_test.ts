@@ -6,7 +6,7 @@ import { inThreads } from "../../support/threads.ts";
 import { WorkerEpoch } from "../../../src/shared/worker_epoch.ts";
 
 for (const { threads, limit, held } of [[2, 1, 0], [2, 2, 1], [4, 3, 2]].map(named)) {
-  Deno.test(`${threads} threads never pass a limit of ${limit}, with ${held} in for good, and lose no count`, async () => {
+  Deno.test(`Gauge: ${threads} threads never pass a limit of ${limit} with ${held} entered for good, and lose no count`, async () => {
     const rounds = 50_000;
     const size = { slots: 2, threads: threads + 1 };
     const table = new GaugeTable(size.slots, new WorkerEpoch({ thread: threads, threads: size.threads }));
@@ -29,7 +29,7 @@ for (const { threads, limit, held } of [[2, 1, 0], [2, 2, 1], [4, 3, 2]].map(nam
   });
 }
 
-Deno.test("threads that are ended at any point and started again leave the counts right", async () => {
+Deno.test("Gauge: workers that are terminated at any point and replaced leave the counts right", async () => {
   const size = { slots: 3, threads: 4 };
   const limit = 7;
   const epoch = new WorkerEpoch({ threads: size.threads });
@@ -76,7 +76,7 @@ Deno.test("threads that are ended at any point and started again leave the count
   assert.deepEqual(gauges.map(({ value }) => value), [0, 0, 0]);
 });
 
-Deno.test("a thread that was told to end and goes on with its turn changes nothing after it was settled", async () => {
+Deno.test("Gauge: a terminated worker that finishes its turn changes nothing", async () => {
   const epoch = new WorkerEpoch({ threads: 2 });
   const table = new GaugeTable(1, epoch);
   const gauge = claim(table);

@@ -3,7 +3,7 @@ import { type Gauge, GaugeTable } from "../../../src/shared/gauge.ts";
 import type { Message, Start } from "./gauge_waiting_worker.ts";
 import { WorkerEpoch } from "../../../src/shared/worker_epoch.ts";
 
-Deno.test("threads that wait for places of each other miss none", async () => {
+Deno.test("Gauge: threads that wait for each other's places miss none", async () => {
   const { table, gauge, epoch } = fixture();
   using threads = new Threads();
   for (const thread of [0, 1, 2, 3]) {
@@ -22,7 +22,7 @@ Deno.test("threads that wait for places of each other miss none", async () => {
   assert.equal(gauge.leave(), false);
 });
 
-Deno.test("who waits for the place of a thread that has ended is told when it is settled", async () => {
+Deno.test("Gauge: waiters get the place of a dead worker when it is reclaimed", async () => {
   const { table, gauge, epoch } = fixture();
   using threads = new Threads();
   const start = (thread: number) => ({ memory: table.memory, epoch: epoch.startOf(thread), limit: 1 });
@@ -42,7 +42,7 @@ Deno.test("who waits for the place of a thread that has ended is told when it is
   assert.equal(gauge.value, 1);
 });
 
-Deno.test("Gauge.wait() leaves no waiter behind when its thread ends between any two steps of it", () => {
+Deno.test("Gauge.wait() leaves no waiter behind when its worker dies between any two steps", () => {
   for (let steps = 1;; steps++) {
     const { table, gauge, epoch } = fixture();
     const other = new GaugeTable(1, new WorkerEpoch(epoch.startOf(1)), table.memory).at(gauge.slot);

@@ -7,7 +7,7 @@ import { inThreads } from "../../support/threads.ts";
 const START = Date.UTC(2030, 0, 1);
 const HOUR = 3_600_000;
 
-Deno.test("a burst comes through at once, and then one by one at the rate", () => {
+Deno.test("RateLimit.take() allows a burst at once, and then one at a time at the rate", () => {
   const clock = { now: START };
   const limit = limitOf(4, 3, clock);
   assert.equal(takeAll(limit), 3);
@@ -19,7 +19,7 @@ Deno.test("a burst comes through at once, and then one by one at the rate", () =
   }
 });
 
-Deno.test("a rate may be a fraction", () => {
+Deno.test("RateLimit.take() works at a fractional rate", () => {
   const clock = { now: START };
   const slow = limitOf(0.25, 1, clock);
   const uneven = limitOf(2.5, 1, clock);
@@ -34,7 +34,7 @@ Deno.test("a rate may be a fraction", () => {
   assert.deepEqual([slow.take(), slow.take()], [true, false]);
 });
 
-Deno.test("a pause brings back the burst, and no more than that", () => {
+Deno.test("RateLimit.take() allows at most one burst after a pause", () => {
   const clock = { now: START };
   const limit = limitOf(10, 5, clock);
   takeAll(limit);
@@ -44,7 +44,7 @@ Deno.test("a pause brings back the burst, and no more than that", () => {
   assert.equal(takeAll(limit), 5);
 });
 
-Deno.test("being refused costs nothing", () => {
+Deno.test("RateLimit.take() spends nothing when it refuses", () => {
   const clock = { now: START };
   const limit = limitOf(10, 1, clock);
   limit.take();
@@ -53,7 +53,7 @@ Deno.test("being refused costs nothing", () => {
   assert.equal(limit.take(), true);
 });
 
-Deno.test("a limit lets through what a bucket of tokens would", () => {
+Deno.test("RateLimit.take() allows what a token bucket would (property)", () => {
   const steps = fc.array(fc.record({ pause: fc.nat(400), tries: fc.nat(8) }), { maxLength: 60 });
   const limits = fc.record({
     rate: fc.integer({ min: 1, max: 4000 }),
@@ -76,7 +76,7 @@ Deno.test("a limit lets through what a bucket of tokens would", () => {
   }));
 });
 
-Deno.test("the average is the rate, however long it is kept up", () => {
+Deno.test("RateLimit.take() keeps the average at the rate for any length of time", () => {
   const uneven = fc.double({ min: 0.001, max: 5000, noNaN: true });
   fc.assert(fc.property(uneven, fc.integer({ min: 10, max: 100 }), (rate, burst) => {
     const clock = { now: START };
@@ -93,7 +93,7 @@ Deno.test("the average is the rate, however long it is kept up", () => {
   }));
 });
 
-Deno.test("the highest rate there is loses nothing", () => {
+Deno.test("RateLimit.take() is exact at the highest rate", () => {
   const clock = { now: START };
   const limit = limitOf(1_000_000, 2000, clock);
   let taken = 0;
@@ -101,7 +101,7 @@ Deno.test("the highest rate there is loses nothing", () => {
   assert.ok(Math.abs(taken - (2000 + 999 * 1000)) <= 1, `${taken}`);
 });
 
-Deno.test("a clock that is set back delays nobody by more than one space", () => {
+Deno.test("RateLimit.take() delays by one space at most when the clock is set back", () => {
   const clock = { now: START };
   const limit = limitOf(2, 4, clock);
   assert.equal(takeAll(limit), 4);
@@ -115,7 +115,7 @@ Deno.test("a clock that is set back delays nobody by more than one space", () =>
   assert.deepEqual([limit.take(), limit.take()], [true, false]);
 });
 
-Deno.test("a clock that is set forward brings one burst", () => {
+Deno.test("RateLimit.take() allows one burst when the clock is set forward", () => {
   const clock = { now: START };
   const limit = limitOf(2, 4, clock);
   takeAll(limit);
@@ -123,21 +123,21 @@ Deno.test("a clock that is set forward brings one burst", () => {
   assert.equal(takeAll(limit), 4);
 });
 
-Deno.test("limits made of one buffer are one limit", () => {
+Deno.test("RateLimit is one limit for all that share its memory", () => {
   const clock = { now: START };
   const limit = limitOf(1, 2, clock);
   const other = limitOf(1, 2, clock, limit.buffer);
   assert.deepEqual([limit.take(), other.take(), limit.take(), other.take()], [true, true, false, false]);
 });
 
-Deno.test("by itself, a limit goes by the system's clock", () => {
+Deno.test("RateLimit uses the system's clock by default", () => {
   const limit = new RateLimit(undefined, { rate: 1e-6, burst: 2 });
   assert.equal(takeAll(limit), 2);
   const later = limitOf(1e-6, 2, { now: Date.now() + 1e9 }, limit.buffer);
   assert.equal(takeAll(later), 1);
 });
 
-Deno.test("a limit refuses numbers that make no sense", () => {
+Deno.test("RateLimit rejects invalid rates, bursts and memory", () => {
   for (const rate of [0, -1, NaN, Infinity, 1_000_001]) {
     assert.throws(() => new RateLimit(undefined, { rate, burst: 1 }), {
       name: "RangeError",
@@ -155,7 +155,7 @@ Deno.test("a limit refuses numbers that make no sense", () => {
   }
 });
 
-Deno.test("two threads together get exactly what one would", async () => {
+Deno.test("RateLimit: two threads together get exactly what one would", async () => {
   const rate = { rate: 20_000, burst: 50_000 };
   const shared = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   const clock = new Int32Array(shared);

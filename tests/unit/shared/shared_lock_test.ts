@@ -3,10 +3,10 @@ import { SharedLock } from "../../../src/shared/shared_lock.ts";
 import type { Result, Task } from "./shared_lock_worker.ts";
 import { inThreads } from "../../support/threads.ts";
 
-const PATIENCE = 20;
+const MAX_WAITS = 20;
 const WORKER = new URL("./shared_lock_worker.ts", import.meta.url);
 
-Deno.test("a lock is had again once it was given back", () => {
+Deno.test("SharedLock.acquire() returns at once after release()", () => {
   const words = memory(3);
   const lock = new SharedLock(words, 1);
   const holdings = Array.from({ length: 5 }, () => {
@@ -18,10 +18,10 @@ Deno.test("a lock is had again once it was given back", () => {
   assert.deepEqual([words[0], words[2]], [0, 0]);
 });
 
-Deno.test("the count of holdings may pass the largest number", () => {
+Deno.test("SharedLock works when its count wraps around", () => {
   const words = memory(1);
   words[0] = 2 ** 31 - 2;
-  const lock = new SharedLock(words, 0, PATIENCE);
+  const lock = new SharedLock(words, 0, MAX_WAITS);
   for (let round = 0; round < 3; round++) lock.release(lock.acquire());
   assert.equal(words[0], -(2 ** 31) + 4);
 
@@ -35,40 +35,40 @@ Deno.test("the count of holdings may pass the largest number", () => {
   assert.equal(words[0], 0);
 });
 
-Deno.test("a lock whose holder is dead is taken over, after some patience", () => {
+Deno.test("SharedLock.acquire() takes the lock over from a dead holder after its waits", () => {
   const words = memory(1);
   const dead = new SharedLock(words, 0).acquire();
-  const lock = new SharedLock(words, 0, PATIENCE);
+  const lock = new SharedLock(words, 0, MAX_WAITS);
   const since = performance.now();
   const holding = lock.acquire();
-  assert.ok(performance.now() - since >= PATIENCE);
+  assert.ok(performance.now() - since >= MAX_WAITS);
   assert.notEqual(holding, dead);
   lock.release(holding);
 });
 
-Deno.test("who was taken for dead cannot give back what another holds", () => {
+Deno.test("SharedLock.release() changes nothing after the lock was taken over", () => {
   const words = memory(1);
   const slow = new SharedLock(words, 0);
-  const patient = new SharedLock(words, 0, PATIENCE);
+  const other = new SharedLock(words, 0, MAX_WAITS);
   const lost = slow.acquire();
-  const holding = patient.acquire();
+  const holding = other.acquire();
   slow.release(lost);
   assert.equal(words[0], holding);
-  patient.release(holding);
+  other.release(holding);
   assert.equal(words[0]! & 1, 0);
 });
 
-Deno.test("two threads never hold a lock at once", async () => {
+Deno.test("SharedLock: two threads never hold it at once", async () => {
   const words = memory(3);
-  const task: Task = { shared: words.buffer, patience: 1000, hold: 0, rounds: 50_000 };
+  const task: Task = { shared: words.buffer, maxWaits: 1000, hold: 0, rounds: 50_000 };
   const holdings = (await inThreads<Task, Result>(2, WORKER, task)).flat();
   assert.deepEqual([...words], [2 * holdings.length, holdings.length, 0]);
   assert.equal(new Set(holdings).size, 2 * task.rounds);
 });
 
-Deno.test("a lock that is busy for longer than its patience is not taken over", async () => {
+Deno.test("SharedLock.acquire() does not take over a lock that changes hands, however long it waits", async () => {
   const words = memory(3);
-  const task: Task = { shared: words.buffer, patience: 150, hold: 10, rounds: 30 };
+  const task: Task = { shared: words.buffer, maxWaits: 150, hold: 10, rounds: 30 };
   await inThreads<Task, Result>(2, WORKER, task);
   assert.equal(words[1], 2 * task.rounds);
 });

@@ -6,7 +6,7 @@ import { answer } from "../../support/threads.ts";
 export interface Task {
   /** The lock, a number that only those who hold it count up, and 0. */
   readonly shared: SharedArrayBuffer;
-  readonly patience: number;
+  readonly maxWaits: number;
   /** How long to hold it each time, in milliseconds. */
   readonly hold: number;
   readonly rounds: number;
@@ -15,9 +15,9 @@ export interface Task {
 /** The holdings of this thread. */
 export type Result = readonly number[];
 
-answer(({ shared, patience, hold, rounds }: Task): Result => {
+answer(({ shared, maxWaits, hold, rounds }: Task): Result => {
   const words = new Int32Array(shared);
-  const lock = new SharedLock(words, 0, patience);
+  const lock = new SharedLock(words, 0, maxWaits);
   return Array.from({ length: rounds }, () => {
     const holding = lock.acquire();
     // Not atomic, so that counts are lost should two threads be in here at once.

@@ -19,7 +19,7 @@ Deno.test("WorkerEpoch.startOf() is for one worker: one that begins after its ep
   assert.deepEqual([start.thread, start.threads], [1, 2]);
 });
 
-Deno.test("WorkerEpoch.end() ends as many epochs of a number as there are", () => {
+Deno.test("WorkerEpoch.end() ends one epoch after the other", () => {
   const supervisor = new WorkerEpoch();
   const starts = [supervisor.startOf(0)];
   for (let ended = 1; ended <= 5; ended++) {
@@ -32,7 +32,7 @@ Deno.test("WorkerEpoch.end() ends as many epochs of a number as there are", () =
   }
 });
 
-Deno.test("WorkerEpoch is that of the only thread by default, and refuses threads that are not there", () => {
+Deno.test("WorkerEpoch is that of the only thread by default, and rejects invalid threads", () => {
   const { thread, threads, isCurrent } = new WorkerEpoch();
   assert.deepEqual({ thread, threads, isCurrent }, { thread: 0, threads: 1, isCurrent: true });
   assert.equal(new WorkerEpoch({ thread: 1, threads: 2 }).thread, 1);
