@@ -1,9 +1,9 @@
-/** Requests to the admin interface, with the token where it wants one. */
+/** Requests to the admin interface, with the token if there is one. */
 
-/** The tab keeps the token, and nothing else does. */
+/** The token is stored for this tab only. */
 const TOKEN_KEY = "sluice.token";
 
-/** What the admin interface answers when it cannot do something; `status` 0 when there was no answer. */
+/** An error response of the admin interface; `status` 0 if there was no response. */
 export class ApiError extends Error {
   /**
    * @param {number} status
@@ -38,7 +38,7 @@ export class Api {
   }
 
   /**
-   * Throws an ApiError unless the answer is one of success, and an AbortError when `signal` aborts it.
+   * Throws an ApiError if the request fails, and an AbortError if `signal` aborts it.
    * @param {string} path below `api/v1/`
    * @param {{ method?: string, body?: unknown, signal?: AbortSignal }} [options]
    */

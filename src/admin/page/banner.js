@@ -1,4 +1,4 @@
-/** The line below the header that says why things are not as they should be. */
+/** The line below the header that reports a problem. */
 
 import { byId, setAttribute, setHidden, setText } from "./element.js";
 

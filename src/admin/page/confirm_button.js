@@ -1,12 +1,12 @@
-/** A button for what cannot be undone: the first press asks, a second one within a few seconds does it. */
+/** A button for irreversible actions: the first press asks, a second one within a few seconds confirms. */
 
 import { create, setAttribute, setText } from "./element.js";
 
-/** How long the question stands, in milliseconds. */
-const PATIENCE = 4000;
+/** How long it waits for the second press, in milliseconds. */
+const CONFIRM_TIMEOUT = 4000;
 
 /**
- * True while a button inside an element asks.
+ * Whether a button inside an element waits for its second press.
  * @param {Element} element
  */
 export function isAsked(element) {
@@ -23,9 +23,9 @@ export class ConfirmButton {
   /**
    * @param {object} options
    * @param {string} options.label
-   * @param {string} options.description the same in full, for those who do not see where the button is
-   * @param {() => boolean} [options.needsConfirmation] always, unless given
-   * @param {() => Promise<void>} options.onConfirm the button is off meanwhile
+   * @param {string} options.description the full text, for screen readers
+   * @param {() => boolean} [options.needsConfirmation] always by default
+   * @param {() => Promise<void>} options.onConfirm the button is disabled meanwhile
    */
   constructor({ label, description, needsConfirmation = () => true, onConfirm }) {
     this.#label = label;
@@ -34,7 +34,7 @@ export class ConfirmButton {
     this.element.addEventListener("click", (event) => {
       if (this.element.ariaDisabled === "true") return;
       if (this.#asking !== undefined) {
-        // The second half of a double click is no answer.
+        // The second half of a double click does not confirm.
         if (event.detail < 2) this.#act(onConfirm);
       } else if (needsConfirmation()) this.#ask();
       else this.#act(onConfirm);
@@ -48,7 +48,7 @@ export class ConfirmButton {
   }
 
   #ask() {
-    this.#asking = setTimeout(() => this.#withdraw(), PATIENCE);
+    this.#asking = setTimeout(() => this.#withdraw(), CONFIRM_TIMEOUT);
     this.#show();
   }
 
@@ -77,7 +77,7 @@ export class ConfirmButton {
     setAttribute(
       this.element,
       "title",
-      asks ? "Press again to do it, Escape to leave it" : this.#description,
+      asks ? "Press again to confirm, Escape to cancel" : this.#description,
     );
   }
 }

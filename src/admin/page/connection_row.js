@@ -1,4 +1,4 @@
-/** One connection in the table. A row is made for one connection and never becomes another's. */
+/** One connection in the table. A row is never reused for another connection. */
 
 import { ConfirmButton } from "./confirm_button.js";
 import { create, setAttribute, setText } from "./element.js";
@@ -7,7 +7,7 @@ import { formatBytes, formatDuration, formatRate } from "./format.js";
 /** @import { ConnectionView, SortKey } from "../views.ts" */
 
 /**
- * The columns before the button, with what the table can be sorted by.
+ * The columns before the button, and the keys to sort by.
  * @type {readonly { label: string, sort?: SortKey, isNumber?: true }[]}
  */
 export const COLUMNS = [
@@ -33,7 +33,7 @@ export class ConnectionRow {
   #last;
   #rate = "–";
 
-  /** Written once, as that takes long. */
+  /** Formatted once, because that is slow. */
   #openedAt;
 
   /**
@@ -47,7 +47,7 @@ export class ConnectionRow {
       description: `kill connection ${id}`,
       onConfirm: () => kill(id),
     });
-    // The table is one stop of the Tab key; arrow keys go from row to row.
+    // Tab stops once in the table; arrow keys move between rows.
     this.#kill.element.tabIndex = -1;
     this.element = create("tr", {}, ...this.#cells, create("td", { class: "kill" }, this.#kill.element));
   }
@@ -103,7 +103,7 @@ function endpointOf({ state, endpoint }) {
 }
 
 /**
- * What the columns have no room for.
+ * What the columns have no room for, as a tooltip.
  * @param {ConnectionView} connection
  * @param {string} openedAt
  */

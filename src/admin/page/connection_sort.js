@@ -1,11 +1,11 @@
-/** The order of the table of connections: by its column heads, and where there is no room for these by a list. */
+/** Sorts the table of connections: by its column heads, or by a list in narrow windows. */
 
 import { COLUMNS } from "./connection_row.js";
 import { byId, create, setAttribute } from "./element.js";
 
 /** @import { SortKey } from "../views.ts" */
 
-/** Of these one wants to see the largest first. */
+/** Keys that begin with the largest value. */
 const LARGEST_FIRST = new Set(["id", "age", "bytes"]);
 
 export class ConnectionSort {
@@ -37,7 +37,7 @@ export class ConnectionSort {
     this.#show();
   }
 
-  /** As the API spells it: `-bytes`. */
+  /** For the API: `-bytes`. */
   get query() {
     return `${this.#isDescending ? "-" : ""}${this.#key}`;
   }

@@ -1,4 +1,4 @@
-/** The live table of connections. Only the rows in sight are in the document, and only these are asked for. */
+/** The live table of connections. Only the visible rows are requested and in the document. */
 
 import { isAsked } from "./confirm_button.js";
 import { ConnectionRow } from "./connection_row.js";
@@ -12,7 +12,7 @@ import { moveBetweenRows } from "./row_keys.js";
 /** @import { Api } from "./api.js" */
 /** @import { ConnectionPage, ConnectionView } from "../views.ts" */
 
-/** How long typing has to rest before the filter is asked for, in milliseconds. */
+/** How long after the last key the filter is applied, in milliseconds. */
 const TYPING_PAUSE = 150;
 
 export class ConnectionsPanel {
@@ -26,7 +26,7 @@ export class ConnectionsPanel {
   #filter = byId("filter", HTMLInputElement);
   #sort;
   #rows;
-  /** The rows that are in the document, and how many the filter lets through. */
+  /** The rows in the document, and how many match the filter. */
   #there = { offset: 0, limit: 0 };
   #matching = 0;
   #isInSight = false;
@@ -61,19 +61,19 @@ export class ConnectionsPanel {
     }, { rootMargin: "100px" }).observe(this.#viewport);
   }
 
-  /** Asks for the rows anew, unless nobody sees them or a button in one of them waits for an answer. */
+  /** Requests the rows again, unless they are hidden or a button in one of them waits for its second press. */
   refresh() {
     if (this.#isInSight && this.#request === undefined && !isAsked(this.#body)) this.#load();
   }
 
-  /** Another filter or another order: from the top. */
+  /** Filter or order changed: begins at the top. */
   #startOver() {
     this.#request?.abort();
     this.#viewport.scrollTop = 0;
     this.#load();
   }
 
-  /** After scrolling: at once when rows are missing. */
+  /** After scrolling: requests missing rows at once. */
   #fillIn() {
     if (this.#request === undefined && isNearItsEnd(this.#there, this.#wanted(), this.#matching)) {
       this.#load();
@@ -123,7 +123,7 @@ export class ConnectionsPanel {
     [...this.#body.rows].forEach((row, index) =>
       setAttribute(row, "aria-rowindex", String(offset + index + 2))
     );
-    // The connection that had the focus has ended: the next press of Tab is to go on from here.
+    // The connection that had the focus has ended: Tab must continue from the table.
     if (hadFocus && !this.#body.contains(document.activeElement)) {
       this.#viewport.focus({ preventScroll: true });
     }
@@ -132,7 +132,7 @@ export class ConnectionsPanel {
   }
 
   /**
-   * The button that Tab leads to: the one that has the focus, or that of the first row in sight.
+   * Makes one button the Tab stop: the one with the focus, or that of the first visible row.
    * @param {number} offset
    * @param {number} rowHeight
    */
@@ -152,7 +152,7 @@ export class ConnectionsPanel {
     });
   }
 
-  /** In pixels; the style sheet has another one for narrow windows. */
+  /** In pixels; narrow windows have another height in the style sheet. */
   #rowHeight() {
     return Number.parseFloat(getComputedStyle(this.#viewport).getPropertyValue("--row-height"));
   }
@@ -168,5 +168,5 @@ function showCount(total, matching, filter) {
   setText(byId("matching", HTMLElement), filter === "" ? open : `${formatCount(matching)} of ${open}`);
   const empty = byId("no-connections", HTMLElement);
   setHidden(empty, matching > 0);
-  setText(empty, total === 0 ? "No connection is open." : `No open connection has “${filter}” in it.`);
+  setText(empty, total === 0 ? "No open connections." : `No open connection matches “${filter}”.`);
 }

@@ -1,4 +1,4 @@
-/** Building and changing the document. Text goes in as text, and nothing is written that is there already. */
+/** Builds and changes the document. Inserts text as text, and writes only what has changed. */
 
 /**
  * The element of page.html with this id.
@@ -36,7 +36,7 @@ export function setText(element, text) {
 }
 
 /**
- * Null takes the attribute away.
+ * Null removes the attribute.
  * @param {Element} element
  * @param {string} name
  * @param {string | null} value
@@ -56,8 +56,8 @@ export function setHidden(element, isHidden) {
 }
 
 /**
- * Makes these the children of an element, in this order. The one that has the focus is never moved, as it would lose
- * it: the others are moved around it.
+ * Makes these the children of an element, in this order. Never moves the one with the focus, which would lose it; moves
+ * the others around it.
  * @param {Element} parent
  * @param {readonly Element[]} children
  */

@@ -1,4 +1,4 @@
-/** What an operator wants of an endpoint: up, drain or down. */
+/** The switch for the admin state of an endpoint: up, drain or down. */
 
 import { ConfirmButton } from "./confirm_button.js";
 import { create, setAttribute } from "./element.js";
@@ -9,9 +9,9 @@ import { create, setAttribute } from "./element.js";
 
 /** @type {{ admin: EndpointView["admin"], label: string, meaning: string }[]} */
 const POSITIONS = [
-  { admin: "up", label: "Up", meaning: "let it take new connections" },
-  { admin: "drain", label: "Drain", meaning: "give it no new connections" },
-  { admin: "down", label: "Down", meaning: "give it no new connections and end its open ones" },
+  { admin: "up", label: "Up", meaning: "allow new connections" },
+  { admin: "drain", label: "Drain", meaning: "no new connections" },
+  { admin: "down", label: "Down", meaning: "no new connections, and close open ones" },
 ];
 
 export class EndpointSwitch {

@@ -1,4 +1,4 @@
-/** The errors of a service, each reason with its count; the rare ones on request. */
+/** The errors of a service with their counts; rare ones are folded. */
 
 import { arrange, create, setAttribute, setText } from "./element.js";
 import { formatCount, formatReason } from "./format.js";
@@ -6,13 +6,13 @@ import { errorsOf } from "./service_errors.js";
 
 /** @import { ServiceView } from "../views.ts" */
 
-/** How many reasons there is room for. */
+/** How many reasons are shown when folded. */
 const SHORT = 2;
 
 const TITLES = {
-  failed: "Let in, but the upstream was not reached",
-  refused: "Not let in",
-  broken: "Relayed, and ended for this reason",
+  failed: "Did not reach an upstream",
+  refused: "Refused by access rules or limits",
+  broken: "Relayed, then ended for this reason",
 };
 
 export class ErrorList {
@@ -44,7 +44,7 @@ export class ErrorList {
     );
     setText(this.#more, this.#isLong ? "less" : `${errors.length - SHORT} more`);
     setAttribute(this.#more, "aria-expanded", String(this.#isLong));
-    // The button stays where it is, as it may have the focus.
+    // The same button element, because it may have the focus.
     arrange(this.element, errors.length > SHORT ? [...items, this.#last] : items);
   }
 }

@@ -1,4 +1,4 @@
-/** Reads the events of the admin interface, for as long as the page is open. */
+/** Reads the events of the admin interface as long as the page is open, and reconnects. */
 
 import { ApiError } from "./api.js";
 import { dataOfEvents } from "./server_sent_events.js";
@@ -6,7 +6,7 @@ import { dataOfEvents } from "./server_sent_events.js";
 /** @import { Api } from "./api.js" */
 /** @import { AdminEvent } from "../views.ts" */
 
-/** Figures come once a second: after this long without anything the connection is taken for dead, in milliseconds. */
+/** The connection is considered dead after this long without data, in milliseconds; figures come every second. */
 const SILENCE = 6000;
 
 /** Between attempts, in milliseconds; doubled after each. */
@@ -17,7 +17,7 @@ const LONGEST_WAIT = 15_000;
  * @typedef {object} StreamListener
  * @property {(event: AdminEvent) => void} onEvent
  * @property {(reason: string, retryAt: number) => void} onLost `retryAt` is in milliseconds since 1970
- * @property {() => void} onUnauthorised it has stopped; `start` it again with another token
+ * @property {() => void} onUnauthorised the stream has stopped; call `start` with another token
  */
 
 export class EventStream {
@@ -37,7 +37,7 @@ export class EventStream {
     this.#listener = listener;
   }
 
-  /** Connects now, also when it is waiting to do so or connected already. */
+  /** Connects now, even if it is connected or waits to reconnect. */
   start() {
     this.stop();
     this.#abort = new AbortController();

@@ -1,4 +1,4 @@
-/** Events in words. */
+/** The text of each event. */
 
 import { formatAmount, formatBytes, formatDuration, formatReason } from "./format.js";
 import { isOrderly } from "./service_errors.js";
@@ -55,7 +55,7 @@ export function describeEvent(event) {
       return {
         kind: event.ok ? "program" : "problem",
         label: "reload",
-        text: `${event.ok ? "Done" : "Not done"}: ${event.detail}`,
+        text: `${event.ok ? "Done" : "Failed"}: ${event.detail}`,
       };
     case "drain":
       return {
@@ -67,7 +67,7 @@ export function describeEvent(event) {
       return {
         kind: "problem",
         label: "dropped",
-        text: `${formatAmount(event.count, "event")} missing here, as this page was too slow`,
+        text: `${formatAmount(event.count, "event")} dropped, because this page was too slow`,
       };
   }
 }

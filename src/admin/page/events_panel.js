@@ -1,4 +1,4 @@
-/** The stream of events, the newest on top. */
+/** The list of events, newest first. */
 
 import { byId, create, setAttribute, setHidden, setText } from "./element.js";
 import { describeEvent } from "./event_text.js";
@@ -11,7 +11,7 @@ import { formatClock, formatCount } from "./format.js";
 const KEPT = 2000;
 const SHOWN = 200;
 
-/** Events that come closer together than this go into the list together, in milliseconds. */
+/** Events within this time are added to the list together, in milliseconds. */
 const BATCH = 250;
 
 /** @typedef {EventText & { time: string }} Entry */
@@ -25,7 +25,7 @@ export class EventsPanel {
   #entries = [];
   /** @type {Entry[]} not in the list so far */
   #fresh = [];
-  /** @type {Entry[] | undefined} what there was when the reader pressed Pause */
+  /** @type {Entry[] | undefined} the entries when the user pressed Pause */
   #paused;
   #sincePause = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -44,7 +44,7 @@ export class EventsPanel {
   }
 
   /**
-   * Something that the page itself has to say.
+   * Adds a message of the page itself.
    * @param {string} text
    */
   note(text) {
@@ -69,7 +69,7 @@ export class EventsPanel {
     this.#showCounts();
   }
 
-  /** Another choice of what to show. */
+  /** The filter or the kinds to show have changed. */
   #showAll() {
     if (document.hidden) return;
     this.#fresh = [];

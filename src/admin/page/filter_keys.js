@@ -1,7 +1,7 @@
-/** `/` goes to the filter of the connections; Escape in a filter empties it, and then leaves it. */
+/** `/` focuses the filter of the connections; Escape in a filter clears it, then leaves it. */
 
 /**
- * @param {HTMLInputElement} main the one that `/` leads to
+ * @param {HTMLInputElement} main the one that `/` focuses
  * @param {readonly HTMLInputElement[]} filters
  */
 export function watchFilterKeys(main, filters) {

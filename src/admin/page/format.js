@@ -15,7 +15,7 @@ const wholeNumbers = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 }
 export function formatBytes(bytes) {
   let value = Math.round(bytes);
   let unit = 0;
-  // What would be rounded to 1024.0 is one of the next unit.
+  // 1023.95 would be shown as 1024.0.
   while (value >= (unit === 0 ? 1024 : 1023.95) && unit < UNITS.length - 1) {
     value /= 1024;
     unit += 1;
@@ -40,7 +40,7 @@ export function formatCount(count) {
 }
 
 /**
- * How many of what: `1 connection`, `1,234 connections`.
+ * A count with its noun: `1 connection`, `1,234 connections`.
  * @param {number} count
  * @param {string} noun
  */
@@ -49,7 +49,7 @@ export function formatAmount(count, noun) {
 }
 
 /**
- * How many in a second: `0`, `0.4`, `12`, `3,400`.
+ * A rate per second: `0`, `0.4`, `12`, `3,400`.
  * @param {number} perSecond
  */
 export function formatFrequency(perSecond) {
@@ -69,7 +69,7 @@ export function formatDuration(milliseconds) {
 }
 
 /**
- * The time of day where the reader is: `14:03:22`.
+ * The local time of day: `14:03:22`.
  * @param {string | number | Date} time
  */
 export function formatClock(time) {
@@ -78,7 +78,7 @@ export function formatClock(time) {
 }
 
 /**
- * A reason as it is spelled in the API, in words: `connection_limit` is `connection limit`.
+ * A reason of the API in words: `connection limit` for `connection_limit`.
  * @param {string} reason
  */
 export function formatReason(reason) {

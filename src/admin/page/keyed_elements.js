@@ -1,4 +1,4 @@
-/** Views that last as long as what they show: made when it comes, updated while it is there, dropped when it goes. */
+/** Keeps one view for each item: creates it with the item, updates it, and removes it with the item. */
 
 import { arrange } from "./element.js";
 
@@ -10,7 +10,7 @@ import { arrange } from "./element.js";
  */
 
 /**
- * The children of an element, one for each item, told apart by a key.
+ * The children of an element, one for each item, identified by a key.
  * @template Item
  * @template {View<Item>} ItemView
  */

@@ -1,4 +1,4 @@
-/** One line at the bottom of the window: what came of something the reader did. */
+/** One line at the bottom of the window: the result of an action. */
 
 import { byId, setText } from "./element.js";
 

@@ -1,4 +1,4 @@
-/** The page of the admin interface: reads the stream of events and hands each part of the page its share. */
+/** The page of the admin interface: reads the event stream and updates the parts of the page. */
 
 import { Api, ApiError } from "./api.js";
 import { Banner } from "./banner.js";
@@ -36,7 +36,7 @@ class Page {
     onLost: (reason, retryAt) => this.#onLost(reason, retryAt),
     onUnauthorised: () => this.#onUnauthorised(),
   });
-  /** @type {(() => void) | undefined} what to do once somebody looks at the page again */
+  /** @type {(() => void) | undefined} updates the page when it is visible again */
   #showLatest;
   #wasDraining = false;
   #updatedAt = "";
@@ -60,7 +60,7 @@ class Page {
 
   /** @param {StatsEvent} stats */
   #onStats(stats) {
-    // The curves go on while nobody looks; the rest waits.
+    // While the page is hidden, only the curves are updated.
     const rates = this.#rates.add(stats);
     const show = () => {
       this.#showStatus(stats);
@@ -106,8 +106,8 @@ class Page {
     document.title = `Disconnected: ${TITLE}`;
     this.#program.showInstead("disconnected");
     const stopped = this.#wasDraining ? " It was draining, and has probably stopped." : "";
-    const old = this.#updatedAt === "" ? "" : ` The figures are those of ${formatClock(this.#updatedAt)}.`;
-    this.#banner.show(`${reason}.${stopped}${old} Trying again at ${formatClock(retryAt)}.`, "bad", true);
+    const old = this.#updatedAt === "" ? "" : ` The figures are from ${formatClock(this.#updatedAt)}.`;
+    this.#banner.show(`${reason}.${stopped}${old} Retrying at ${formatClock(retryAt)}.`, "bad", true);
   }
 
   #onUnauthorised() {
@@ -141,7 +141,7 @@ class Page {
    * @param {string} group
    * @param {string} endpoint
    * @param {EndpointView["admin"]} admin
-   * @returns {Promise<EndpointView | undefined>} as it is now; undefined when that failed
+   * @returns {Promise<EndpointView | undefined>} the endpoint after the change; undefined if it failed
    */
   async #setEndpoint(group, endpoint, admin) {
     try {

@@ -35,7 +35,7 @@ export class ProgramPanel {
   }
 
   /**
-   * Instead of the program's own state, when that is not known.
+   * Shows this while the state of the program is unknown.
    * @param {"disconnected" | "token needed"} state
    */
   showInstead(state) {
@@ -65,13 +65,13 @@ function showTotals({ status, services }, rate) {
     for (const { count } of errorsOf(service)) sum.errors += count;
   }
   show("total-active", formatCount(active));
-  show("total-limit", limit === null ? "no limit" : `of at most ${formatCount(limit)}`);
+  show("total-limit", limit === null ? "no limit" : `limit ${formatCount(limit)}`);
   show("total-new", rate === undefined ? "–" : formatFrequency(rate.connections));
-  show("total-accepted", `${formatCount(sum.total)} in all`);
+  show("total-accepted", `${formatCount(sum.total)} in total`);
   show("total-upload", rate === undefined ? "–" : formatRate(rate.upload));
-  show("total-uploaded", `${formatBytes(sum.upload)} in all`);
+  show("total-uploaded", `${formatBytes(sum.upload)} in total`);
   show("total-download", rate === undefined ? "–" : formatRate(rate.download));
-  show("total-downloaded", `${formatBytes(sum.download)} in all`);
+  show("total-downloaded", `${formatBytes(sum.download)} in total`);
   show("total-errors", rate === undefined ? "–" : formatCount(rate.errors));
   show("total-errors-ever", `${formatCount(sum.errors)} since the start`);
 }

@@ -1,4 +1,4 @@
-/** What happens in a second, from counts that only grow. */
+/** Rates, from counters. */
 
 import { errorsOf } from "./service_errors.js";
 
@@ -7,21 +7,21 @@ import { errorsOf } from "./service_errors.js";
 /** How far back the curves go, in seconds. */
 export const HISTORY = 120;
 
-/** Samples further apart than this, in seconds, are not one curve: there was no connection meanwhile. */
+/** A longer gap between samples, in seconds, interrupts the curve: the page was disconnected. */
 const GAP = 3;
 
 /**
- * Connections and bytes in a second; errors in as much of the {@linkcode HISTORY} as has been seen.
+ * Connections and bytes per second; errors within {@linkcode HISTORY}, as far as it was recorded.
  * @typedef {{ connections: number, upload: number, download: number, errors: number }} Rate
  */
 
 /**
- * Times in seconds since 1970, and bytes in a second; null where there was no connection to the program.
+ * Times in seconds since 1970, and bytes per second; null while disconnected.
  * @typedef {[times: number[], upload: (number | null)[], download: (number | null)[]]} Curves
  */
 
 /**
- * Counts since the start at a time, in seconds since 1970.
+ * Counts since the start, at a time in seconds since 1970.
  * @typedef {{ time: number, connections: number, upload: number, download: number, errors: number }} Sample
  */
 
@@ -33,7 +33,7 @@ export class RateHistory {
   #samples = [];
 
   /**
-   * The rates since the sample before; undefined after the first one.
+   * The rates since the last sample; undefined for the first one.
    * @param {Sample} sample
    * @returns {Rate | undefined}
    */
@@ -74,7 +74,7 @@ export class RateHistory {
   }
 }
 
-/** The rates of each service and of all together. A program that has been started anew counts from 0 again. */
+/** The rates of each service and of all together. After a restart of the program, counters begin at 0. */
 export class Rates {
   #startedAt = "";
   #all = new RateHistory();

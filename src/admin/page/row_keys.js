@@ -1,10 +1,10 @@
-/** Going from row to row with the keyboard. */
+/** Moves between rows with the keyboard. */
 
 /** @type {Readonly<Record<string, number>>} */
 const STEPS = { ArrowDown: 1, ArrowUp: -1 };
 
 /**
- * From the button of one row to that of the next or the one before, which is scrolled into sight.
+ * Moves the focus to the button of the next or previous row, and scrolls to it.
  * @param {KeyboardEvent} event
  * @param {HTMLTableSectionElement} body
  */

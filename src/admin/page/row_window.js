@@ -1,6 +1,6 @@
-/** Which rows of a long table have to be there. */
+/** Which rows of a long table must be in the document. */
 
-/** Rows beside those in sight, so that scrolling a little finds them there. */
+/** Extra rows on both sides, for short scrolls. */
 const MARGIN = 10;
 
 /**
@@ -10,7 +10,7 @@ const MARGIN = 10;
  */
 
 /**
- * The rows around those in sight; heights in pixels.
+ * The visible rows and some around them; heights in pixels.
  * @param {{ scrollTop: number, height: number, rowHeight: number, rows: number }} table
  * @returns {RowWindow}
  */
@@ -23,10 +23,10 @@ export function rowWindow({ scrollTop, height, rowHeight, rows }) {
 }
 
 /**
- * Whether scrolling has come so close to the end of the rows that are there that others are needed.
+ * Whether the view is so close to the end of the loaded rows that others are needed.
  * @param {RowWindow} there
  * @param {RowWindow} wanted
- * @param {number} rows how many there are in all
+ * @param {number} rows of the whole table
  */
 export function isNearItsEnd(there, wanted, rows) {
   const end = Math.min(rows, wanted.offset + wanted.limit);

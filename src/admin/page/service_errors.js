@@ -1,9 +1,9 @@
-/** What went wrong in a service. */
+/** The errors of a service. */
 
 /** @import { ServiceView } from "../views.ts" */
 
-/** An operator or the configuration caused it: `onPurpose` in net/errors.ts. A test holds them together. */
-const ON_PURPOSE = new Set(["endpoint_down", "killed", "lifetime", "shutdown"]);
+/** Ended by an operator or the configuration: `onPurpose` in net/errors.ts. A test compares them. */
+const ON_PURPOSE = new Set(["endpoint_down", "filter_closed", "killed", "lifetime", "shutdown"]);
 
 /** How a relayed connection ends when nothing went wrong. */
 const ORDERLY = new Set([
@@ -40,7 +40,7 @@ export function errorsOf({ connections, refused_by, closed_by }) {
 }
 
 /**
- * Whether nothing went wrong with a connection that ended for this reason.
+ * Whether this reason is not an error.
  * @param {string} reason
  */
 export function isOrderly(reason) {

@@ -9,11 +9,11 @@ import { Sparkline } from "./sparkline.js";
 /** @import { ServiceView } from "../views.ts" */
 /** @import { Curves, Rate } from "./rates.js" */
 
-/** A certificate that ends sooner than this is a warning, in milliseconds. */
+/** A certificate that expires sooner than this is shown as a warning, in milliseconds. */
 const SOON = 21 * 86_400_000;
 
 /**
- * A service with what it does at the moment.
+ * A service and its rates.
  * @typedef {{ service: ServiceView, rate: Rate | undefined, curves: Curves }} Item
  */
 
@@ -49,7 +49,7 @@ export class ServicesPanel {
     }
   }
 
-  /** After a change of colours. */
+  /** Redraws after a change of colours. */
   redraw() {
     for (const sparkline of this.#sparklines) sparkline.redraw();
   }
@@ -61,7 +61,7 @@ class ServiceRow {
   #tags = create("span", { class: "tags" });
   #way = create("span", { class: "minor address" });
   #active = figure("Connections");
-  #fresh = figure("New a second");
+  #fresh = figure("New per second");
   #upload = figure("Upload");
   #download = figure("Download");
   #errors = new ErrorList();
@@ -112,8 +112,8 @@ class ServiceRow {
 }
 
 /**
- * Two figures above each other in one cell.
- * @param {string} label for where the table has no columns
+ * Two figures in one cell, one above the other.
+ * @param {string} label for narrow windows, where the table has no columns
  */
 function figure(label) {
   const major = create("span", { class: "major" });

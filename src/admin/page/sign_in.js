@@ -2,7 +2,7 @@
 
 import { byId, setHidden, setText } from "./element.js";
 
-/** What an HTTP header can carry of a token, and the configuration accepts. */
+/** What both an HTTP header and the configuration allow. */
 const TOKEN = /^[!-~]+$/;
 
 export class SignIn {
@@ -20,10 +20,10 @@ export class SignIn {
     });
   }
 
-  /** @param {boolean} wasWrong a token was given, and refused */
+  /** @param {boolean} wasWrong the last token was refused */
   ask(wasWrong) {
     setHidden(this.#form, false);
-    setText(this.#error, wasWrong ? "This is not the token." : "");
+    setText(this.#error, wasWrong ? "Wrong token." : "");
     this.#input.select();
     this.#input.focus();
   }

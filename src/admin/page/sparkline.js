@@ -9,7 +9,7 @@ import { HISTORY } from "./rates.js";
 
 const HEIGHT = 36;
 
-/** In bytes a second: a trickle stays at the bottom instead of looking like a flood. */
+/** In bytes per second. Without a minimum scale, little traffic would look like much. */
 const LOWEST_TOP = 1024;
 
 /** A picture of the last two minutes, upload and download. */
@@ -21,7 +21,7 @@ export class Sparkline {
   });
 
   constructor() {
-    // It comes as a script of its own, as a package's file is served as it is.
+    // Loaded as a script: the file of the package is served unchanged.
     const Plot = /** @type {typeof uPlot} */ (Reflect.get(globalThis, "uPlot"));
     /**
      * The colour that a custom property of the style sheet has in the theme of the moment.
@@ -73,7 +73,7 @@ export class Sparkline {
     this.#plot.destroy();
   }
 
-  /** After a change of colours. */
+  /** Redraws after a change of colours. */
   redraw() {
     this.#plot.redraw(false, false);
   }

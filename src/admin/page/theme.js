@@ -1,4 +1,4 @@
-/** Light or dark: as the system has it, unless the reader chose otherwise. Loaded first, so that nothing flashes. */
+/** Light or dark: as the system, unless the user chose otherwise. Loaded first, to avoid a flash. */
 
 const KEY = "sluice.theme";
 

@@ -121,7 +121,7 @@ function isUsable({ state, admin }) {
   return admin === "up" && (state === "up" || state === "unknown");
 }
 
-/** @param {string} label for where the table has no columns */
+/** @param {string} label for narrow windows, where the table has no columns */
 function cell(label) {
   return create("td", { class: "number", "data-label": label });
 }

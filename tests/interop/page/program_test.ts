@@ -18,7 +18,7 @@ services: [{ name: echo, listen: 127.0.0.1:0, upstream: "${server.address}" }]
   const { admin } = sluice.ready as Ready & { readonly admin: string };
   const page = await openPage(stack, `http://${admin}/`, { height: 1200 });
   await waitForText(page, "#state", /^Running$/);
-  await waitForText(page, "#no-connections", /^No connection is open\.$/);
+  await waitForText(page, "#no-connections", /^No open connections\.$/);
 
   using client = await connect(sluice.port());
   const { port } = client.localAddr;

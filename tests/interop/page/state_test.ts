@@ -13,7 +13,7 @@ interopTest("page: it asks for the token, and keeps it for this tab only", CHROM
   await waitForText(page, "#state", /^Token needed$/);
   await page.type("#token", "battery-staple");
   await page.keyboard.press("Enter");
-  await waitForText(page, "#token-error", /^This is not the token\.$/);
+  await waitForText(page, "#token-error", /^Wrong token\.$/);
   await page.type("#token", "correct-horse");
   await page.keyboard.press("Enter");
   await showConnections(page);
@@ -35,7 +35,7 @@ interopTest("page: when the program is gone it says so, and is back with it", CH
   const { page, server, backend } = await openPageFixture(stack);
   await waitForText(page, "#state", /^Running$/);
   await server.close();
-  await waitForText(page, "#banner-text", /The figures are those of \d\d:\d\d:\d\d\. Trying again at /);
+  await waitForText(page, "#banner-text", /The figures are from \d\d:\d\d:\d\d\. Retrying at /);
   await waitForText(page, "#state", /^Disconnected$/);
   assert.match(await page.title(), /^Disconnected: sluice 127\.0\.0\.1:/);
   assert.ok(await page.$("body.stale"));
@@ -64,7 +64,7 @@ interopTest("page: what comes from the network is text", CHROMIUM, async (stack)
   await waitForText(page, "#state", /^Running$/);
   const detail = "<img src=x onerror=document.title='owned'>";
   backend.publish({ type: "reload", time: new Date().toISOString(), ok: false, detail });
-  await waitForText(page, "#events .text", /^Not done: <img src=x/);
+  await waitForText(page, "#events .text", /^Failed: <img src=x/);
   assert.equal(await page.$("#events img"), null);
 });
 

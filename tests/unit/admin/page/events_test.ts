@@ -83,8 +83,8 @@ Deno.test("the page tells what happens to endpoints and to the program", () => {
   assert.deepEqual(texts.map(({ kind, label, text }) => `${kind} ${label}: ${text}`), [
     "problem endpoint: db 10.0.0.7:3306 is down: connection refused",
     "program endpoint: db 10.0.0.7:3306 is up, set to drain",
-    "problem reload: Not done: unknown key",
+    "problem reload: Failed: unknown key",
     "program drain: Stopping; 12 connections open",
-    "problem dropped: 1,500 events missing here, as this page was too slow",
+    "problem dropped: 1,500 events dropped, because this page was too slow",
   ]);
 });
