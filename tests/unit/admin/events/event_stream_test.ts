@@ -5,82 +5,13 @@ import type { ProxyEvent } from "../../../../src/observe/events/events.ts";
 import { silentLog } from "../../../../src/observe/log/log.ts";
 import { eventually } from "../../../support/eventually.ts";
 import { endOf, writeText } from "../../../support/peers/sockets.ts";
-import { connectTo, type Fixture, fixture, get, outcome, recordingLog } from "../admin_fixture.ts";
+import { connectTo, fixture, get, outcome, recordingLog } from "../admin_fixture.ts";
+import { EventReader, publishMuch } from "./event_reader.ts";
 import { CLOSED, FakeBackend, opened } from "../fake_backend.ts";
-
-interface Message {
-  readonly event: string;
-  readonly id: number | undefined;
-  readonly data: Record<string, unknown>;
-}
-
-/** Reads the events of a stream one after the other. */
-class Reader {
-  readonly #reader: ReadableStreamDefaultReader<string>;
-  /** Comments that came by. */
-  comments = 0;
-  #text = "";
-
-  constructor(body: ReadableStream<Uint8Array<ArrayBuffer>>) {
-    this.#reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  }
-
-  static async open(admin: Fixture, query = ""): Promise<Reader> {
-    const response = await fetch(`${admin.url}/api/v1/events${query}`);
-    assert.equal(response.status, 200);
-    assert.equal(response.headers.get("content-type"), "text/event-stream");
-    return new Reader(response.body!);
-  }
-
-  /** The next event; undefined at the end. */
-  async next(): Promise<Message | undefined> {
-    for (;;) {
-      const end = this.#text.indexOf("\n\n");
-      if (end < 0) {
-        const { done, value } = await this.#reader.read();
-        if (done) return undefined;
-        this.#text += value;
-        continue;
-      }
-      const block = this.#text.slice(0, end);
-      this.#text = this.#text.slice(end + 2);
-      if (!block.startsWith(":")) return messageOf(block);
-      this.comments += 1;
-    }
-  }
-
-  /** As many events as there are until one `fits`, and this one. */
-  async until(fits: (message: Message) => boolean): Promise<Message[]> {
-    const messages: Message[] = [];
-    for (;;) {
-      const message = await this.next();
-      if (message === undefined) throw new Error(`The stream ended after ${messages.length} events`);
-      messages.push(message);
-      if (fits(message)) return messages;
-    }
-  }
-
-  async cancel(): Promise<void> {
-    await this.#reader.cancel();
-  }
-}
-
-function messageOf(block: string): Message {
-  const fields = new Map(
-    block.split("\n").map((line) => {
-      const [, name, value] = /^(\w+): (.*)$/.exec(line)!;
-      return [name!, value!];
-    }),
-  );
-  const data = JSON.parse(fields.get("data")!);
-  const id = fields.get("id");
-  assert.equal(data.type, fields.get("event"));
-  return { event: data.type, id: id === undefined ? undefined : Number(id), data };
-}
 
 Deno.test("a stream begins with the figures, then brings what happens as it happens, numbered", async () => {
   await using admin = await fixture();
-  const reader = await Reader.open(admin);
+  const reader = await EventReader.open(admin);
   const first = await reader.next();
   assert.equal(first?.event, "stats");
   assert.deepEqual(Object.keys(first.data), ["type", "time", "status", "services", "upstreams"]);
@@ -96,19 +27,19 @@ Deno.test("a stream begins with the figures, then brings what happens as it happ
   await reader.cancel();
 });
 
-Deno.test("the figures come again every second", async () => {
+Deno.test("a stream sends the figures every second", async () => {
   await using admin = await fixture();
-  const reader = await Reader.open(admin);
+  const reader = await EventReader.open(admin);
   const startedAt = performance.now();
-  for (let count = 0; count < 3; count++) assert.equal((await reader.next())?.event, "stats");
+  for (let count = 0; count < 2; count++) assert.equal((await reader.next())?.event, "stats");
   const elapsed = performance.now() - startedAt;
-  assert.ok(elapsed > 1800, `${elapsed} ms`);
+  assert.ok(elapsed > 900, `${elapsed} ms`);
   await reader.cancel();
 });
 
 Deno.test("a stream brings only the types asked for, and no figures with stats=0", async () => {
   await using admin = await fixture();
-  const reader = await Reader.open(admin, "?stats=0&types=closed,drain");
+  const reader = await EventReader.open(admin, "?stats=0&types=closed,drain");
   admin.backend.publish(opened(1));
   admin.backend.publish(CLOSED);
   admin.backend.publish({ type: "reload", time: CLOSED.time, ok: true, detail: "" });
@@ -122,7 +53,7 @@ Deno.test("a stream brings only the types asked for, and no figures with stats=0
 Deno.test("while nobody listens nothing is counted or written, and nobody is told", async () => {
   await using admin = await fixture();
   assert.equal(admin.backend.listeners, 0);
-  const readers = [await Reader.open(admin), await Reader.open(admin, "?stats=0")];
+  const readers = [await EventReader.open(admin), await EventReader.open(admin, "?stats=0")];
   assert.equal(admin.backend.listeners, 1);
   await readers[0]!.cancel();
   await readers[1]!.cancel();
@@ -138,8 +69,8 @@ Deno.test("HEAD does not open a stream", async () => {
 
 Deno.test("there are so many streams and no more, and an ended one makes room", async () => {
   await using admin = await fixture();
-  const readers: Reader[] = [];
-  for (let count = 0; count < MAX_STREAMS; count++) readers.push(await Reader.open(admin, "?stats=0"));
+  const readers: EventReader[] = [];
+  for (let count = 0; count < MAX_STREAMS; count++) readers.push(await EventReader.open(admin, "?stats=0"));
   const refused = await outcome(`${admin.url}/api/v1/events`);
   assert.deepEqual([refused.status, refused.code], [503, "too_many_streams"]);
   await readers.pop()!.cancel();
@@ -157,7 +88,7 @@ Deno.test("there are so many streams and no more, and an ended one makes room", 
 
 Deno.test("closing ends streams after the events that wait in them", async () => {
   await using admin = await fixture();
-  const reader = await Reader.open(admin, "?stats=0");
+  const reader = await EventReader.open(admin, "?stats=0");
   admin.backend.publish(opened(1));
   admin.backend.publish({ type: "drain", time: CLOSED.time, open: 0 });
   const closing = admin.server.close();
@@ -166,34 +97,6 @@ Deno.test("closing ends streams after the events that wait in them", async () =>
   assert.equal(await reader.next(), undefined);
   await closing;
   assert.equal(admin.backend.listeners, 0);
-});
-
-/** Some hundred megabytes of events, with turns in which they could be written. */
-async function publishMuch(admin: Fixture, count: number): Promise<void> {
-  const detail = "x".repeat(20_000);
-  for (let published = 0; published < count; published++) {
-    admin.backend.publish({ type: "reload", time: CLOSED.time, ok: true, detail });
-    if (published % 20 === 0) await new Promise((resolve) => setTimeout(resolve, 0));
-  }
-  admin.backend.publish({ type: "drain", time: CLOSED.time, open: 0 });
-}
-
-Deno.test("a reader that does not read costs no memory: it loses the oldest events and learns how many", async () => {
-  const COUNT = 10_000;
-  await using admin = await fixture();
-  const reader = await Reader.open(admin, "?stats=0");
-  const before = Deno.memoryUsage().rss;
-  await publishMuch(admin, COUNT);
-  const grown = Deno.memoryUsage().rss - before;
-  assert.ok(grown < 130e6, `grew by ${grown} bytes`);
-
-  const messages = await reader.until(({ event }) => event === "drain");
-  const dropped = messages.filter(({ event }) => event === "dropped");
-  const total = dropped.reduce((sum, { data }) => sum + (data["count"] as number), 0);
-  assert.equal(messages.length - 1 - dropped.length + total, COUNT);
-  // The kernel's buffers take some megabytes.
-  assert.ok(total > COUNT * 0.8, `dropped only ${total}`);
-  await reader.cancel();
 });
 
 Deno.test("closing does not wait for a reader that does not read", async () => {
@@ -209,7 +112,7 @@ Deno.test("closing does not wait for a reader that does not read", async () => {
 Deno.test("a queue has room for so many events, the last ones", async () => {
   const backend = new FakeBackend();
   const hub = new EventHub(backend, silentLog());
-  const reader = new Reader(hub.open({ stats: false, types: undefined }));
+  const reader = new EventReader(hub.open({ stats: false, types: undefined }));
   for (let id = 1; id <= MAX_QUEUED + 3; id++) backend.publish(opened(id));
   const messages = await reader.until(({ data }) => data["id"] === MAX_QUEUED + 3);
   assert.deepEqual(messages.slice(0, 2).map(({ event, data }) => [event, data["count"] ?? data["id"]]), [
@@ -229,7 +132,7 @@ Deno.test("figures that were not taken in time give way to newer ones", async ()
   backend.publish(opened(1));
   await eventually("figures to be told", () => backend.looks, (count) => count >= 5);
   hub.close();
-  const reader = new Reader(body);
+  const reader = new EventReader(body);
   assert.deepEqual([(await reader.next())?.event, (await reader.next())?.event], ["opened", "stats"]);
   assert.equal(await reader.next(), undefined);
 });
@@ -237,8 +140,8 @@ Deno.test("figures that were not taken in time give way to newer ones", async ()
 Deno.test("readers share the figures, and a stream without them gets a comment now and then", async () => {
   const backend = new FakeBackend();
   const hub = new EventHub(backend, silentLog(), { tick: 2 });
-  const loud = [1, 2, 3].map(() => new Reader(hub.open({ stats: true, types: undefined })));
-  const quiet = new Reader(hub.open({ stats: false, types: undefined }));
+  const loud = [1, 2, 3].map(() => new EventReader(hub.open({ stats: true, types: undefined })));
+  const quiet = new EventReader(hub.open({ stats: false, types: undefined }));
   assert.equal(backend.looks, 3);
   const waiting = quiet.next();
   await eventually("figures to be told", () => backend.looks, (count) => count >= 40);
@@ -255,7 +158,9 @@ Deno.test("readers share the figures, and a stream without them gets a comment n
 Deno.test("streams end when the proxy cannot tell its figures, and the log says why", async () => {
   const { log, lines } = recordingLog();
   const backend = new FakeBackend();
-  const reader = new Reader(new EventHub(backend, log, { tick: 1 }).open({ stats: true, types: undefined }));
+  const reader = new EventReader(
+    new EventHub(backend, log, { tick: 1 }).open({ stats: true, types: undefined }),
+  );
   assert.equal((await reader.next())?.event, "stats");
   backend.failure = new Error("no figures");
   while (await reader.next() !== undefined);

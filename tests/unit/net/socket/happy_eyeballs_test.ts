@@ -6,6 +6,7 @@ import { dial } from "../../../../src/net/socket/dial.ts";
 import { proxyErrorOf } from "../../../../src/net/errors.ts";
 import { connectFirst, interleaved } from "../../../../src/net/socket/happy_eyeballs.ts";
 import { NameLookup } from "../../../../src/net/socket/lookup.ts";
+import { socketDescriptors } from "../../../support/peers/socket_descriptors.ts";
 
 const ADAPTERS: Adapter[] = ["deno", "node"];
 
@@ -164,13 +165,13 @@ for (const adapter of ADAPTERS) {
       using listener = Deno.listen({ hostname: "127.0.0.2", port: hung.port });
       const names = new NameLookup({ find: () => Promise.resolve(["127.0.0.1", "127.0.0.2"]) });
       const address = { transport: "tcp", hostname: "db.test", port: hung.port } as const;
-      const before = descriptors();
+      const before = socketDescriptors(hung.port);
       for (let round = 0; round < 3; round++) {
         using conn = await dial(address, { adapter, names, signal: new AbortController().signal });
         assert.deepEqual(conn.remoteAddress, { ...address, hostname: "127.0.0.2" });
         (await listener.accept()).close();
       }
-      await until(() => descriptors() === before);
+      await until(() => socketDescriptors(hung.port) === before);
     },
   });
 
@@ -183,15 +184,15 @@ for (const adapter of ADAPTERS) {
         find: () => Promise.resolve(["127.0.0.1", "::ffff:127.0.0.1"]),
       });
       const address = { transport: "tcp", hostname: "db.test", port: hung.port } as const;
-      const before = descriptors();
+      const before = socketDescriptors(hung.port);
       const stop = new AbortController();
       const dialled: Promise<Conn> = dial(address, { adapter, names, signal: stop.signal });
       // An attempt has begun once there is a descriptor more.
-      await until(() => descriptors() > before);
+      await until(() => socketDescriptors(hung.port) > before);
       const reason = proxyErrorOf(new Deno.errors.TimedOut("deadline"), "upstream");
       stop.abort(reason);
       await assert.rejects(dialled, reason);
-      await until(() => descriptors() === before);
+      await until(() => socketDescriptors(hung.port) === before);
     },
   });
 }
@@ -276,10 +277,6 @@ async function until(isCase: () => boolean): Promise<void> {
     assert.ok(performance.now() < deadline, `never: ${isCase}`);
     await turn();
   }
-}
-
-function descriptors(): number {
-  return [...Deno.readDirSync("/proc/self/fd")].length;
 }
 
 function closedPort(): number {

@@ -25,35 +25,6 @@ testUnix("of several who find a stale socket one binds, and its socket stays", a
   }
 });
 
-testUnix("a socket file has its mode as soon as it is there, whatever the umask", async (path) => {
-  const original = Deno.listen;
-  const umask = Deno.umask(0);
-  const seen: number[] = [];
-  Deno.listen = ((options: Deno.TcpListenOptions & { path: string }) => {
-    const listener = original(options);
-    seen.push(modeOf(options.path));
-    return listener;
-  }) as typeof Deno.listen;
-  let listener: Listener | undefined;
-  try {
-    for (const [mask, mode] of [[0, 0o600], [0o022, 0o660], [0o077, 0o666]] as const) {
-      Deno.umask(mask);
-      listener = await listen({ transport: "unix", path }, { adapter: "deno", unixMode: mode });
-      assert.equal(seen.pop()! & ~mode, 0, "more permissions than asked for");
-      assert.equal(modeOf(path), mode);
-      assert.equal(Deno.umask(), mask);
-      listener.close();
-    }
-    const taken = listen({ transport: "unix", path: join(path, "x") }, { adapter: "deno", unixMode: 0o600 });
-    await assert.rejects(taken, ListenError);
-    assert.equal(Deno.umask(), 0o077);
-  } finally {
-    Deno.umask(umask);
-    Deno.listen = original;
-    listener?.close();
-  }
-});
-
 Deno.test({
   name: "an abstract socket is bound by its name, without a file, once (needs Linux)",
   ignore: Deno.build.os !== "linux",
@@ -90,10 +61,6 @@ function leaveStaleSocket(path: string): void {
   const listener = Deno.listen({ transport: "unix", path: `${path}.tmp` });
   Deno.renameSync(`${path}.tmp`, path);
   listener.close();
-}
-
-function modeOf(path: string): number {
-  return Deno.statSync(path).mode! & 0o777;
 }
 
 /** With a path that is free, in a folder of its own. */

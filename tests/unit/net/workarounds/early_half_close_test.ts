@@ -7,6 +7,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { writeAll } from "../../../../src/net/socket/conn.ts";
 import { proxyErrorOf } from "../../../../src/net/errors.ts";
 import { NodeConn } from "../../../../src/net/socket/node_conn.ts";
+import { descriptorsOf, socketsAt } from "../../../support/peers/socket_descriptors.ts";
 
 /** Three times what loopback takes of a peer that does not read. */
 const ANSWER = Uint8Array.from({ length: 12 * 1024 * 1024 + 1 }, (_, at) => (at * 31) ^ (at >> 13));
@@ -30,9 +31,10 @@ const ignore = Deno.build.os !== "linux";
 
 for (const when of ["before the answer", "while a write of the answer waits"]) {
   Deno.test(`NodeConn delivers all to a peer that finishes sending ${when}`, { ignore }, async () => {
-    const before = descriptors();
+    let sockets;
     {
       await using pair = await connected();
+      sockets = pair.sockets;
       const { peer, accepted } = pair;
       using conn = new NodeConn(accepted);
       peer.pause();
@@ -45,7 +47,7 @@ for (const when of ["before the answer", "while a write of the answer waits"]) {
       await written;
       assert.equal(received, createHash("sha256").update(ANSWER).digest("hex"));
     }
-    assert.deepEqual(descriptors(), before);
+    assert.equal(descriptorsOf(sockets), 0);
   });
 }
 
@@ -53,9 +55,10 @@ Deno.test(
   "NodeConn.reset() is a RST while a write waits for a peer that finished sending first",
   { ignore },
   async () => {
-    const before = descriptors();
+    let sockets;
     {
       await using pair = await connected();
+      sockets = pair.sockets;
       const { peer, accepted } = pair;
       using conn = new NodeConn(accepted);
       peer.pause();
@@ -69,14 +72,15 @@ Deno.test(
       const [error] = await broken;
       assert.equal(error.code, "ECONNRESET");
     }
-    assert.deepEqual(descriptors(), before);
+    assert.equal(descriptorsOf(sockets), 0);
   },
 );
 
 Deno.test("NodeConn.close() leaves no descriptor behind while a write waits", { ignore }, async () => {
-  const before = descriptors();
+  let sockets;
   {
     await using pair = await connected();
+    sockets = pair.sockets;
     const conn = new NodeConn(pair.accepted);
     pair.peer.pause();
     const written = send(conn);
@@ -84,7 +88,7 @@ Deno.test("NodeConn.close() leaves no descriptor behind while a write waits", { 
     conn.close();
     await assert.rejects(written);
   }
-  assert.deepEqual(descriptors(), before);
+  assert.equal(descriptorsOf(sockets), 0);
 });
 
 Deno.test("NodeConn tells of a reset by a peer that finished sending first, as the doing of that peer", {
@@ -104,29 +108,29 @@ Deno.test("NodeConn tells of a reset by a peer that finished sending first, as t
 
 Deno.test("NodeConn has one descriptor again once it has sent its FIN", { ignore }, async () => {
   await using pair = await connected();
-  const before = descriptors();
+  const before = descriptorsOf(pair.sockets);
   using conn = new NodeConn(pair.accepted);
   const heard = drained(pair.peer, 64 * 1024);
   await writeAll(conn, new Uint8Array(64 * 1024));
-  assert.equal(descriptors().sockets, before.sockets + 1);
+  assert.equal(descriptorsOf(pair.sockets), before + 1);
   await conn.closeWrite();
-  assert.deepEqual(descriptors(), before);
+  assert.equal(descriptorsOf(pair.sockets), before);
   await heard;
 });
 
 Deno.test("NodeConn has one descriptor again once its peer has sent something", { ignore }, async () => {
   await using pair = await connected();
   const { peer, accepted } = pair;
-  const before = descriptors();
+  const before = descriptorsOf(pair.sockets);
   using conn = new NodeConn(accepted);
   const greeting = new Uint8Array(64 * 1024);
   const heard = drained(peer, 2 * greeting.byteLength);
   await writeAll(conn, greeting);
-  assert.equal(descriptors().sockets, before.sockets + 1);
+  assert.equal(descriptorsOf(pair.sockets), before + 1);
   peer.write("a");
   assert.equal(await conn.read(new Uint8Array(8)), 1);
   await writeAll(conn, greeting);
-  assert.deepEqual(descriptors(), before);
+  assert.equal(descriptorsOf(pair.sockets), before);
   await heard;
 });
 
@@ -179,18 +183,6 @@ function drained(peer: Socket, bytes: number): Promise<void> {
   );
 }
 
-/** How many sockets this process has open. */
-function descriptors(): { sockets: number } {
-  const links = [...Deno.readDirSync("/proc/self/fd")].map(({ name }) => {
-    try {
-      return Deno.readLinkSync(`/proc/self/fd/${name}`);
-    } catch {
-      return ""; // that of the folder itself
-    }
-  });
-  return { sockets: links.filter((link) => link.startsWith("socket:")).length };
-}
-
 /** A connection: a peer, and the side of the server. */
 async function connected() {
   const server = createServer({ allowHalfOpen: true });
@@ -202,6 +194,7 @@ async function connected() {
   return {
     peer,
     accepted,
+    sockets: ignore ? new Set<string>() : socketsAt(port),
     async [Symbol.asyncDispose]() {
       const ended = Promise.all([peer, accepted].map((socket) => socket.closed || once(socket, "close")));
       peer.destroy();

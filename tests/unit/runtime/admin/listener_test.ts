@@ -43,20 +43,6 @@ Deno.test("an address that cannot be bound is an error that names it, its cause 
   await Deno.remove(directory, { recursive: true });
 });
 
-Deno.test("the environment cannot move the admin interface elsewhere", async () => {
-  const port = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const elsewhere = `tcp:127.0.0.1:${port.addr.port}`;
-  port.close();
-  Deno.env.set("DENO_SERVE_ADDRESS", elsewhere);
-  try {
-    await using admin = await fixture();
-    assert.notEqual(admin.host, elsewhere.slice(4));
-    assert.equal(Deno.env.get("DENO_SERVE_ADDRESS"), elsewhere);
-  } finally {
-    Deno.env.delete("DENO_SERVE_ADDRESS");
-  }
-});
-
 Deno.test("on a unix socket it answers whatever the Host is, and the file goes with it", async () => {
   const directory = await Deno.makeTempDir();
   const path = `${directory}/admin.sock`;
