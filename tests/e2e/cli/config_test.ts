@@ -1,13 +1,9 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { parse } from "@std/yaml/parse";
 import { decodeConfig } from "../../../src/config/decode.ts";
+import { assertRefused, EXAMPLE, INVALID, problemsIn, VALID } from "../../support/config_examples.ts";
 import { type Finished, runSluice } from "../../support/program/program.ts";
-
-const INVALID = fileURLToPath(new URL("../../config/invalid/", import.meta.url));
-const VALID = fileURLToPath(new URL("../../config/valid/", import.meta.url));
-const EXAMPLE = fileURLToPath(new URL("../../../config.example.yaml", import.meta.url));
 
 /** What stands in place of what may be secret. */
 const ENVIRONMENT: Readonly<Record<string, string>> = {
@@ -18,37 +14,19 @@ const ENVIRONMENT: Readonly<Record<string, string>> = {
 /** Programs that run at once: starting one keeps a core busy. */
 const AT_ONCE = 3;
 
-Deno.test("check reports every problem of every invalid configuration, with code 2", async () => {
-  const files = yamlFiles(INVALID);
-  assert.ok(files.length >= 79, `only ${files.length} files`);
-  const results = await runAll(files.map((file) => ["check", file]));
-  for (const [index, file] of files.entries()) await assertRefused(results[index]!, file);
-});
-
-Deno.test("-c reports the same, starts nothing and prints nothing", async () => {
+Deno.test("check and -c report every problem of a configuration, with code 2, and start nothing", async () => {
   const files = ["everything_at_once.yaml", "yaml_repeated_key.yaml", "empty.yaml"].map((name) =>
     join(INVALID, name)
   );
-  const results = await runAll(files.map((file) => ["-c", file, "--print-ready"]));
-  for (const [index, file] of files.entries()) await assertRefused(results[index]!, file);
-});
-
-Deno.test("check says ok to every valid configuration and to config.example.yaml", async () => {
-  // Certificates are read, too; tests/interop has some.
-  const files = [...yamlFiles(VALID).filter((file) => !file.endsWith("tls.yaml")), EXAMPLE];
-  assert.ok(files.length >= 20, `only ${files.length} files`);
-  const results = await runAll(files.map((file) => ["check", file]));
-  for (const [index, file] of files.entries()) {
-    const { code, stdout, stderr } = results[index]!;
-    assert.equal(stderr, "", file);
-    assert.match(stdout, /\n# ok\n$/, file);
-    assert.equal(code, 0, file);
-  }
+  const results = await runAll(files.flatMap((file) => [["check", file], ["-c", file, "--print-ready"]]));
+  for (const [index, result] of results.entries()) await assertRefused(result, files[index >> 1]!);
 });
 
 Deno.test("check prints every setting of config.example.yaml, and what it prints is the same configuration", async () => {
   const first = await runSluice(["check", EXAMPLE]);
   assert.equal(first.code, 0, first.stderr);
+  assert.equal(first.stderr, "");
+  assert.match(first.stdout, /\n# ok\n$/);
   assert.match(first.stdout, /^ {4}upstream: redis\.internal:6380 # node:net, node:tls$/m);
   const source = await Deno.readTextFile(EXAMPLE);
   const environment = (name: string) => ENVIRONMENT[name];
@@ -129,25 +107,6 @@ Deno.test("variables of the configuration come from the environment of the progr
   }
 });
 
-/** Asserts that the program wrote exactly the `# expect:` lines of `file`. */
-async function assertRefused(result: Finished, file: string): Promise<void> {
-  const expected = (await Deno.readTextFile(file)).split("\n")
-    .filter((line) => line.startsWith("# expect: "))
-    .map((line) => line.slice("# expect: ".length));
-  assert.ok(expected.length > 0, `${file} expects nothing`);
-  assert.deepEqual(problemsIn(result).sort(), expected.sort(), file);
-  assert.ok(result.stderr.startsWith(`sluice: Cannot use the configuration "${file}":\n`), result.stderr);
-  assert.equal(result.stdout, "", file);
-  assert.equal(result.code, 2, file);
-}
-
-/** The problems on stderr, without their places: every line but the first, which names the file. */
-function problemsIn({ stderr }: Finished): string[] {
-  return stderr.trimEnd().split("\n").slice(1).map((line) =>
-    line.replace(/^ {2}(\S+?\.yaml:\d+:\d+: )?/, "")
-  );
-}
-
 /** Runs sluice once with each list of arguments, a few at once. */
 async function runAll(commands: readonly string[][]): Promise<Finished[]> {
   const results: Finished[] = [];
@@ -156,9 +115,4 @@ async function runAll(commands: readonly string[][]): Promise<Finished[]> {
     for (const [index, args] of waiting) results[index] = await runSluice(args);
   }));
   return results;
-}
-
-function yamlFiles(directory: string): string[] {
-  return [...Deno.readDirSync(directory)].map((entry) => entry.name)
-    .filter((name) => name.endsWith(".yaml")).sort().map((name) => join(directory, name));
 }

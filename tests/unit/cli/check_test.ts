@@ -1,5 +1,27 @@
 import assert from "node:assert/strict";
 import { inColours } from "../../../src/cli/check.ts";
+import { main } from "../../../src/cli/main.ts";
+import { EarlySignals } from "../../../src/runtime/control/signals.ts";
+import { assertRefused, EXAMPLE, INVALID, VALID, yamlFiles } from "../../support/config_examples.ts";
+import type { Finished } from "../../support/program/program.ts";
+
+Deno.test("check reports every problem of every invalid configuration, with code 2", async () => {
+  const files = yamlFiles(INVALID);
+  assert.ok(files.length >= 79, `only ${files.length} files`);
+  for (const file of files) await assertRefused(await check(file), file);
+});
+
+Deno.test("check says ok to every valid configuration and to config.example.yaml", async () => {
+  // Certificates are read, too; tests/interop has some.
+  const files = [...yamlFiles(VALID).filter((file) => !file.endsWith("tls.yaml")), EXAMPLE];
+  assert.ok(files.length >= 20, `only ${files.length} files`);
+  for (const file of files) {
+    const { code, stdout, stderr } = await check(file);
+    assert.equal(stderr, "", file);
+    assert.match(stdout, /\n# ok\n$/, file);
+    assert.equal(code, 0, file);
+  }
+});
 
 Deno.test("inColours() shows keys in cyan and comments dim, and leaves values alone", () => {
   const marked = (line: string) =>
@@ -18,3 +40,25 @@ Deno.test("inColours() shows keys in cyan and comments dim, and leaves values al
   assert.equal(marked("- unix:/run/a.sock"), "- unix:/run/a.sock");
   assert.equal(marked(""), "");
 });
+
+/** Runs `sluice check` in this process, with what it prints. */
+async function check(file: string): Promise<Finished> {
+  let stdout = "";
+  let stderr = "";
+  const original = {
+    log: console.log,
+    error: console.error,
+    isTerminal: [Deno.stdout.isTerminal, Deno.stderr.isTerminal],
+  } as const;
+  console.log = (line: string) => stdout += `${line}\n`;
+  console.error = (line: string) => stderr += `${line}\n`;
+  Deno.stdout.isTerminal = Deno.stderr.isTerminal = () => false;
+  try {
+    const code = await main(["check", file], new EarlySignals());
+    return { code, stdout, stderr };
+  } finally {
+    console.log = original.log;
+    console.error = original.error;
+    [Deno.stdout.isTerminal, Deno.stderr.isTerminal] = original.isTerminal;
+  }
+}
