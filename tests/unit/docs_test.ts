@@ -51,7 +51,6 @@ const FOREIGN_OPTIONS = [
 const SKIPPED: Readonly<Record<string, readonly string[]>> = {
   "README.md": ["needs a release to download"],
   "docs/benchmarks.md": ["takes 25 minutes; tests/bench/options_test.ts tests its options"],
-  "docs/library.md": ["program.ts stands for a program of yours"],
   "docs/metrics.md": ["for Prometheus"],
   "docs/operating.md": ["wrong on purpose: the next block shows what check says", "needs systemd"],
 };
