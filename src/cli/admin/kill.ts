@@ -23,9 +23,9 @@ export const command: AdminCommand<{ ids: readonly number[]; json: boolean }> = 
     if (json) printJson({ closed, unknown });
     if (unknown.length === 0) return;
     const which = unknown.length === 1
-      ? `connection ${unknown[0]} is`
-      : `connections ${unknown.join(", ")} are`;
-    throw new AdminError("no_such_connection", `No ${which} open: sluice connections lists those that are`);
+      ? `Connection ${unknown[0]} is`
+      : `Connections ${unknown.join(", ")} are`;
+    throw new AdminError("no_such_connection", `${which} not open: sluice connections lists open ones`);
   },
 };
 

@@ -1,40 +1,33 @@
 /** The account of one connection. */
 
+import type { CloseReason } from "../close_reason.ts";
 import type { ServiceRow } from "./accounts.ts";
 import type { Counter } from "./columns.ts";
 
-/** Where a connection is on its way: being looked at, in its TLS handshake, looking for its upstream, relayed. */
+/** The step a connection is in: access checks, TLS handshake, connect to the upstream, relay. */
 export type ConnectionState = "admitting" | "handshake" | "connecting" | "open";
 
-/** How a connection ended; `key` is one of few for each kind, as it becomes a series of metrics. */
-export interface CountedEnding {
-  /** It was relayed; it was not let in; it did not get as far as its upstream. */
-  readonly kind: "closed" | "refused" | "failed";
-  readonly key: string;
-}
-
-/** Why a connection is ended from outside; each is a code of an error too. */
+/** Why a connection is aborted; each is the code of an error too. */
 export type AbortCode = "shutdown" | "killed";
 
-/** What can be ended: both sides are closed at once, and the account soon after. */
+/** A connection that can be aborted: closes both sides at once, and the record soon after. */
 export interface Abortable {
   abort(code: AbortCode): void;
 }
 
-/** Where a record is kept while its connection is open. */
-export interface RecordKeeper {
+/** Has the record while its connection is open. */
+export interface RecordOwner {
   closed(record: ConnectionRecord): void;
 }
 
-/** Formatted only when they are read: most connections are too short for anything but a line at their end. */
+/** Formatted only when read: most connections end before anything but their last line needs them. */
 export interface ConnectionAddresses {
   /** Address and port of the client. */
   readonly client: string;
-  /** Where it connected to. */
+  /** The address that it connected to. */
   readonly listener: string;
 }
 
-/** What a record is opened with. */
 export interface RecordOptions {
   /** Unique in the process. */
   readonly id: number;
@@ -42,36 +35,36 @@ export interface RecordOptions {
   readonly addresses: ConnectionAddresses;
   readonly connection: Abortable;
   readonly row: ServiceRow;
-  readonly keeper: RecordKeeper;
+  readonly owner: RecordOwner;
 }
 
 /** Open from accept to close; disposing of it closes it. Times are in milliseconds. */
 export class ConnectionRecord implements Disposable {
   readonly id: number;
-  /** Among the open ones of the thread. */
+  /** Its place in {@linkcode OpenConnections}. */
   place = -1;
   readonly service: string;
-  /** The peer, where a PROXY header told of another client. */
+  /** The peer, if a PROXY header named another client. */
   peer: string | undefined;
   /** The name that the client asked for in its ClientHello. */
   serverName: string | undefined;
-  /** Of TLS with the client: the protocol agreed on, `TLSv1.2` or `TLSv1.3`, whom its verified certificate is for. */
+  /** TLS with the client: the ALPN protocol, the version (`TLSv1.2`, `TLSv1.3`), the subject of the client certificate. */
   alpn: string | undefined;
   tlsVersion: string | undefined;
   clientSubject: string | undefined;
-  /** What a PROXY header calls the connection (PP2_TYPE_UNIQUE_ID), in hexadecimal digits. */
+  /** PP2_TYPE_UNIQUE_ID of a PROXY header, in hexadecimal digits. */
   uniqueId: string | undefined;
-  /** The place in the list of the route that it took, from 0; undefined for the service's own upstream. */
+  /** The index of its route; undefined for the upstream of the service itself. */
   route: number | undefined;
   /** The upstream group, or empty. */
   upstream = "";
   /** The endpoint tried last, or empty. */
   endpoint = "";
-  /** Endpoints tried. */
+  /** How many endpoints were tried. */
   attempts = 0;
-  /** When it was accepted, since 1970. */
+  /** When it was accepted, in milliseconds since 1970. */
   readonly openedAt = Date.now();
-  /** How long it took to find and connect its upstream, once that is done. */
+  /** How long the connect to its upstream took, with all attempts; undefined before its end. */
   connectTime: number | undefined;
   readonly fromClient: ByteTally;
   readonly fromUpstream: ByteTally;
@@ -81,7 +74,6 @@ export class ConnectionRecord implements Disposable {
   #state: ConnectionState = "admitting";
   #stateSince = this.#accepted;
 
-  /** Made by `ServiceLedger`. */
   constructor(options: RecordOptions) {
     const { bytesFromClient, bytesFromUpstream } = options.row.cells;
     this.id = options.id;
@@ -109,7 +101,6 @@ export class ConnectionRecord implements Disposable {
     return this.#state;
   }
 
-  /** Each step is timed. */
   set state(state: ConnectionState) {
     const now = performance.now();
     const took = now - this.#stateSince;
@@ -133,21 +124,20 @@ export class ConnectionRecord implements Disposable {
     return this.#sinceAccept(this.fromUpstream.firstAt);
   }
 
-  /** Counts how it ended. To be called once, while it is open. */
-  ended({ kind, key }: CountedEnding): void {
+  /** Counts its end. To be called once, while it is open. */
+  ended({ kind, key }: Pick<CloseReason, "kind" | "key">): void {
     const { cells } = this.#options.row;
     cells[kind].add(key);
     if (kind === "closed") cells.duration.observe(this.age / 1000);
   }
 
-  /** Ends the connection at once. */
   abort(code: AbortCode): void {
     this.#options.connection.abort(code);
   }
 
   /**
-   * Called by its tallies. An upstream is timed from when it had reason to speak: it was connected, or the client had
-   * said something first.
+   * Called by its tallies. The time of an upstream begins with the connect, or with the first byte of a client that
+   * spoke first.
    */
   firstByte(tally: ByteTally): void {
     const now = tally.firstAt = performance.now();
@@ -157,7 +147,7 @@ export class ConnectionRecord implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#options.keeper.closed(this);
+    this.#options.owner.closed(this);
   }
 
   #sinceAccept(time: number | undefined): number | undefined {
@@ -165,10 +155,10 @@ export class ConnectionRecord implements Disposable {
   }
 }
 
-/** The bytes that one side of a connection has sent. */
+/** Counts the bytes that one side of a connection has sent. */
 export class ByteTally {
   bytes = 0;
-  /** When the first came, on the clock of `performance.now()`. */
+  /** When the first byte was received, by `performance.now()`. */
   firstAt: number | undefined;
   readonly #total: Counter;
   readonly #record: ConnectionRecord;
@@ -178,7 +168,7 @@ export class ByteTally {
     this.#record = record;
   }
 
-  /** Adds them to those of the connection and of its service. */
+  /** Counts for the connection and its service. */
   add(count: number): void {
     if (this.bytes === 0) this.#record.firstByte(this);
     this.bytes += count;

@@ -103,10 +103,10 @@ export class CounterTable<C extends Columns> {
   }
 
   /**
-   * Ends what a dead worker had begun, because no other thread will count its end: makes one column equal to another in
-   * what the worker's share has counted since each row was claimed. The worker's epoch must have ended.
+   * Counts the ends that a dead worker cannot count: in its share, makes one column equal to another since each claim.
+   * The worker's epoch must have ended.
    *
-   * @param pairs Columns of ends, each with that of what had begun.
+   * @param pairs A column that counts ends, and the one that counts starts.
    */
   reclaimWorker(
     thread: number,

@@ -7,7 +7,7 @@ import {
   type Abortable,
   type ConnectionAddresses,
   ConnectionRecord,
-  type RecordKeeper,
+  type RecordOwner,
 } from "./connection_record.ts";
 import type { OpenConnections } from "./open_connections.ts";
 
@@ -33,11 +33,11 @@ export interface ServiceFigures {
   readonly accepted: number;
   /** Connections open now. */
   readonly active: number;
-  /** Connections that ended before they reached an upstream. */
+  /** Connections that ended before they reached an upstream, without those ended on purpose. */
   readonly failed: number;
-  /** The same by reason, such as `connection_refused`. */
+  /** By reason, such as `connection_refused`; includes those ended on purpose, such as `killed` or `shutdown`. */
   readonly failedBy: Counts;
-  /** Connections that were not let in. */
+  /** Connections refused by access rules or limits. */
   readonly refused: number;
   /** The same by reason, such as `access_denied`. */
   readonly refusedBy: Counts;
@@ -49,14 +49,13 @@ export interface ServiceFigures {
   readonly bytesFromUpstream: number;
 }
 
-/** Where a service has its accounts, among those of others. */
 export interface LedgerParts {
   readonly row: ServiceRow;
   readonly connections: OpenConnections;
 }
 
 /** The accounts of one service in one thread. */
-export class ServiceLedger implements RecordKeeper {
+export class ServiceLedger implements RecordOwner {
   readonly name: string;
   readonly #row: ServiceRow;
   readonly #connections: OpenConnections;
@@ -79,7 +78,7 @@ export class ServiceLedger implements RecordKeeper {
       addresses,
       connection,
       row: this.#row,
-      keeper: this,
+      owner: this,
     });
     this.#row.cells.accepted.add();
     this.#active += 1;
@@ -87,7 +86,6 @@ export class ServiceLedger implements RecordKeeper {
     return record;
   }
 
-  /** A record was disposed of. */
   closed(record: ConnectionRecord): void {
     if (!this.#connections.delete(record)) return;
     this.#active -= 1;
@@ -96,7 +94,7 @@ export class ServiceLedger implements RecordKeeper {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
-  /** Accepting has failed so many times more. */
+  /** @param failures How many attempts to accept have failed since the last call. */
   acceptFailed(failures: number): void {
     this.#row.cells.acceptErrors.add(failures);
   }

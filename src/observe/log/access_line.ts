@@ -1,33 +1,33 @@
-/** What a line of the access log says of a connection. */
+/** The fields of a line of the access log. */
 
 import type { CloseReason } from "../close_reason.ts";
 import type { Fields } from "./line_format.ts";
 
-/** What is known of a connection; undefined or empty is not known. Times are in milliseconds. */
+/** The facts about a connection; unknown ones are undefined or empty. Times are in milliseconds. */
 export interface ConnectionFacts {
   readonly id: number;
   readonly service: string;
-  /** Whose it is, address and port: the peer, or who a PROXY header says. */
+  /** Address and port of the client: the peer, or the source in a PROXY header. */
   readonly client: string;
-  /** The peer, where a PROXY header told of another client. */
+  /** The peer, if a PROXY header named another client. */
   readonly peer: string | undefined;
-  /** Where the client connected to. */
+  /** The address that the client connected to. */
   readonly listener: string;
-  /** The place in the list of the route that it took, from 0; undefined for the service's own upstream. */
+  /** The index of its route; undefined for the upstream of the service itself. */
   readonly route: number | undefined;
   readonly serverName: string | undefined;
   readonly alpn: string | undefined;
   readonly tlsVersion: string | undefined;
   readonly clientSubject: string | undefined;
-  /** What a PROXY header calls the connection, in hexadecimal digits. */
+  /** PP2_TYPE_UNIQUE_ID of a PROXY header, in hexadecimal digits. */
   readonly uniqueId: string | undefined;
   readonly upstream: string;
   readonly endpoint: string;
-  /** Endpoints tried. */
+  /** How many endpoints were tried. */
   readonly attempts: number;
-  /** How long it took to find and connect its upstream, all attempts together. */
+  /** How long the connect to its upstream took, with all attempts. */
   readonly connectTime: number | undefined;
-  /** From accept to the first byte that was relayed. */
+  /** From accept to the first relayed byte. */
   readonly firstByteFromClient: number | undefined;
   readonly firstByteFromUpstream: number | undefined;
   readonly fromClient: { readonly bytes: number };
@@ -36,10 +36,9 @@ export interface ConnectionFacts {
   readonly age: number;
 }
 
-/** The fields of the line about a connection that has ended. */
-export function accessFields(connection: ConnectionFacts, ending: CloseReason): Fields {
+export function accessFields(connection: ConnectionFacts, closeReason: CloseReason): Fields {
   return {
-    event: `connection_${ending.kind}`,
+    event: `connection_${closeReason.kind}`,
     service: connection.service,
     client: connection.client,
     peer: connection.peer,
@@ -57,19 +56,19 @@ export function accessFields(connection: ConnectionFacts, ending: CloseReason): 
     connect_ms: tenths(connection.connectTime),
     first_byte_client_ms: tenths(connection.firstByteFromClient),
     first_byte_upstream_ms: tenths(connection.firstByteFromUpstream),
-    ...ending.kind === "closed" && {
+    ...closeReason.kind === "closed" && {
       bytes_from_client: connection.fromClient.bytes,
       bytes_from_upstream: connection.fromUpstream.bytes,
     },
     duration_ms: Math.round(connection.age),
-    ended_by: ending.endedBy,
-    reason: ending.reason,
-    code: ending.code,
-    detail: ending.detail,
+    ended_by: closeReason.endedBy,
+    reason: closeReason.reason,
+    code: closeReason.code,
+    detail: closeReason.detail,
   };
 }
 
-/** To a tenth of a millisecond, which is what they are for in a local network. */
+/** Rounded to a tenth of a millisecond, because whole ones are too coarse in a local network. */
 export function tenths(milliseconds: number | undefined): number | undefined {
   return milliseconds === undefined ? undefined : Math.round(milliseconds * 10) / 10;
 }

@@ -1,4 +1,4 @@
-/** One line for every connection when it ends: how it ended, who it was, how much it moved. */
+/** The access log: one line for each connection, when it ends. */
 
 import { accessFields, type ConnectionFacts } from "./access_line.ts";
 import type { CloseReason } from "../close_reason.ts";
@@ -7,17 +7,17 @@ import type { Log } from "./log.ts";
 import { isOnPurpose } from "../../net/errors.ts";
 import { LogRateLimiter } from "./log_rate_limiter.ts";
 
-/** Where the lines go: the program's log, or a file of their own. */
+/** The program's log, or a separate file. */
 export type AccessSink = Pick<Log, "info" | "warn" | "enabled">;
 
 export interface AccessLogOptions {
-  /** The share of connections that ended in order and have a line. */
+  /** The share of connections without an error that are logged, from 0 to 1. */
   readonly sample?: number;
-  /** How many threads write lines about the same service; 1 unless given. */
+  /** How many threads write lines about the same service; 1 by default. */
   readonly threads?: number;
-  /** Decides which ones: from 0 up to 1, without 1. */
+  /** Chooses them; like `Math.random`. */
   readonly random?: () => number;
-  /** Milliseconds of any clock that is not set back. */
+  /** Milliseconds of a monotonic clock. */
   readonly now?: () => number;
 }
 
@@ -37,25 +37,20 @@ export class AccessLog {
   }
 
   /** A connection has ended, however far it came. */
-  ended(connection: ConnectionFacts, ending: CloseReason): void {
-    const { kind, code } = ending;
+  ended(connection: ConnectionFacts, closeReason: CloseReason): void {
+    const { kind, code, reason } = closeReason;
     const level = kind === "closed" || code === undefined || isOnPurpose(code) ? "info" : "warn";
     if (!this.#sink.enabled(level)) return;
-    const extra = ending.kind === "refused" ? this.#admitRefusal(ending) : this.#sampled(ending);
+    const extra = kind === "refused" ? this.#limiter.admit(closeReason.key) : this.#sampled(code);
     if (extra === undefined) return;
-    this.#sink[level](`${connection.service}: ${ending.kind}, ${ending.reason}`, {
-      ...accessFields(connection, ending),
+    this.#sink[level](`${connection.service}: ${kind}, ${reason}`, {
+      ...accessFields(connection, closeReason),
       ...extra,
     });
   }
 
-  /** What the line says in addition; undefined when there is to be none. */
-  #admitRefusal({ key }: CloseReason): Fields | undefined {
-    return this.#limiter.admit(key);
-  }
-
-  /** What did not end in order always has its line. */
-  #sampled({ code }: CloseReason): Fields | undefined {
+  /** Further fields of the line; undefined if it is left out. Errors are always logged. */
+  #sampled(code: CloseReason["code"]): Fields | undefined {
     if (code !== undefined || this.#sample === 1) return {};
     return this.#random() < this.#sample ? { sample: this.#sample } : undefined;
   }

@@ -10,17 +10,16 @@ export interface Family<Subject> extends Pick<Metric, "name" | "help" | "note"> 
   readonly type: "counter" | "gauge" | "histogram";
   /** The names of its labels. */
   readonly labels: readonly string[];
-  /** Undefined where there is nothing to say. */
   samplesOf(subject: Subject): readonly Sample[];
 }
 
 type Sample = readonly [Labels, number | HistogramFigures];
 
-/** What metrics are about: it has labels, and counters. */
+/** A service, an upstream, an endpoint or the program: labels, and counters. */
 export interface Counted<C extends Columns> {
   readonly labels: Labels;
   readonly counted: Figures<C>;
-  /** What it has of that which some metrics require. */
+  /** The features that some metrics require. */
   readonly features: readonly NonNullable<Metric["requires"]>[];
 }
 

@@ -101,7 +101,7 @@ Deno.test("sluice kill closes what is open and names what is not, with code 1", 
   await using fake = await FakeAdmin.start();
   const { code, stdout, stderr } = await ask(fake, "kill", "2", "7", "3");
   assert.equal(stdout, "Closed connection 2\nClosed connection 3\n");
-  assert.equal(stderr, "sluice: No connection 7 is open: sluice connections lists those that are\n");
+  assert.equal(stderr, "sluice: Connection 7 is not open: sluice connections lists open ones\n");
   assert.equal(code, 1);
   const last = await ask(fake, "kill", "1", "--json");
   assert.deepEqual(JSON.parse(last.stdout), { closed: [1], unknown: [] });

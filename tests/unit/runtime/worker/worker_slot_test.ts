@@ -292,7 +292,7 @@ class Fixture implements AsyncDisposable {
   /** The plan as a new worker gets it. */
   current: ThreadPlan = PLAN;
   readonly #memory = new SharedMemory(configTo("192.0.2.1:1"), 1);
-  readonly #keepers: GroupController[] = [];
+  readonly #controllers: GroupController[] = [];
   readonly #all = this.#memory.gauges.claim()!;
   #now = 0;
   #replaced = Promise.withResolvers<ThreadCalls>();
@@ -347,7 +347,7 @@ class Fixture implements AsyncDisposable {
     const { upstreams: [group], services: [service] } = configTo(address);
     const updates = { setEndpoints() {}, setState() {} };
     const controller = new GroupController(group!, controllerParts(this.#memory, updates));
-    this.#keepers.push(controller);
+    this.#controllers.push(controller);
     const kept = new ServiceController(service!, this.#memory);
     return {
       ...PLAN,
@@ -362,7 +362,7 @@ class Fixture implements AsyncDisposable {
     this.slot.terminate();
     mock.timers.reset();
     mock.restoreAll();
-    for (const controller of this.#keepers) await controller.stop();
+    for (const controller of this.#controllers) await controller.stop();
     // Terminated workers end in later turns.
     await turn();
   }
