@@ -30,21 +30,21 @@ import type { FilterFactory } from "./filter.ts";
  */
 export interface ProxyOptions {
   /**
-   * How many threads accept and relay, 1 to 256, each on a core of its own. auto is one for each CPU.
-   * Default: `1`.
+   * How many threads accept and relay, 1 to 256, each on a core of its own. auto is one for each CPU. A
+   * change needs a restart. Default: `1`.
    */
   readonly workers?: number | "auto" | string | undefined;
   /** What is logged, and how. */
   readonly log?: LogOptions | undefined;
   /** How the program stops. */
   readonly shutdown?: ShutdownOptions | undefined;
-  /** How much there is for the clients of all services together. */
+  /** Limits of all services together. */
   readonly limits?: LimitsOptions | undefined;
-  /** What services get that do not say otherwise. */
+  /** Values for all services that do not set these keys. */
   readonly defaults?: DefaultsOptions | undefined;
   /** Groups of endpoints by name, for any number of services to use. */
   readonly upstreams?: Readonly<Record<string, GroupOptions>> | undefined;
-  /** The HTTP interface for operators. Left out, there is none. */
+  /** The HTTP interface for operators. Left out, there is none. A change needs a restart. */
   readonly admin?: AdminOptions | undefined;
   /** What to listen on, and where to connect to. */
   readonly services: readonly ServiceOptions[];
@@ -52,7 +52,7 @@ export interface ProxyOptions {
 
 /** What to listen on, and where connections go. */
 export interface ServiceOptions {
-  /** What the service is called in logs and metrics. Every service has its own. */
+  /** The name of the service in logs and metrics. No two services have the same. */
   readonly name: string;
   /**
    * Where clients connect, one address or a list: host:port, port (127.0.0.1), :port (all addresses),
@@ -63,63 +63,67 @@ export interface ServiceOptions {
   readonly unixMode?: string | number | undefined;
   /**
    * Takes the client's address from the PROXY protocol header (v1 or v2) that each connection must begin
-   * with. Left out, nobody may send one.
+   * with. Left out, no header is read.
    */
   readonly acceptProxyProtocol?: AcceptProxyProtocolOptions | undefined;
   /**
-   * Addresses of clients who may come in: one, a block such as "10.0.0.0/8", or a list. An empty list is
-   * everyone.
+   * Addresses of clients to accept: one, a block such as "10.0.0.0/8", or a list. An empty list accepts
+   * all.
    */
   readonly allow?: string | readonly string[] | undefined;
-  /** Addresses of clients who may not, whatever allow says, written the same way. */
+  /** Addresses of clients to refuse, even if allow has them, written the same way. */
   readonly deny?: string | readonly string[] | undefined;
-  /** How much of the service there is for clients. */
+  /** Limits of the service and of each client. */
   readonly limits?: ServiceLimitsOptions | undefined;
-  /** Waiting for the ClientHello that routes with sni or alpn need. */
+  /** How to wait for the ClientHello, which routes with sni or alpn need. */
   readonly peek?: PeekOptions | undefined;
-  /** TLS with clients. Left out, what they send is passed on as it is. */
+  /** TLS with clients. Left out, bytes are relayed as they are, TLS included. */
   readonly tls?: TlsOptions | undefined;
-  /** Where some clients go. The first route whose conditions a client meets decides. */
+  /** Upstreams for some clients. The first route whose conditions a client meets decides. */
   readonly routes?: readonly RouteOptions[] | undefined;
   /**
    * Where connections go: host:port, [v6]:port or unix:/path, the name of a group, a list of endpoints, or
-   * a group written in place. With routes, where clients go that none matches; left out, they are refused.
+   * a group written in place. With routes, it is for clients that match none; left out, these are refused.
    */
   readonly upstream?: UpstreamOptions | undefined;
   /** Begins each upstream connection with a PROXY protocol header of this version. Left out, with none. */
   readonly sendProxyProtocol?: "v1" | "v2" | undefined;
-  /** TLS with upstreams; {} will do. Left out, none, and TLS of clients is passed through. */
+  /**
+   * TLS with upstreams; {} is enough. Left out, sluice starts no TLS, and passes TLS of clients through.
+   */
   readonly upstreamTls?: UpstreamTlsOptions | undefined;
-  /** The address of this machine that upstream connections come from. Left out, the system chooses. */
+  /** The local address of upstream connections. Left out, the system chooses it. */
   readonly sourceAddress?: string | undefined;
   /** How long one attempt to reach the upstream may take, name lookup included. 0 is no limit. */
   readonly connectTimeout?: string | number | undefined;
-  /** A connection is closed when no byte came from either side for this long. 0 is no limit. */
+  /** Closes a connection after this time without a byte from either side. 0 is no limit. */
   readonly idleTimeout?: string | number | undefined;
-  /** The same once one side has finished sending. Left out or 0, it is the service's idle_timeout. */
+  /** The same once one side has finished sending. Left out or 0, the service's idle_timeout. */
   readonly halfCloseTimeout?: string | number | undefined;
   /**
    * The largest buffer for each direction of a connection, 4KiB to 16MiB. Buffers start small and grow up
-   * to this; beyond 256KiB only while those that large take less than 64MiB in a thread.
+   * to this; beyond 256KiB only while buffers of that size take less than 64MiB in a thread.
    */
   readonly bufferSize?: string | number | undefined;
   /** Send small packets at once (TCP_NODELAY). */
   readonly nodelay?: boolean | undefined;
-  /** Probe silent connections: true after the kernel's time, or after a duration of at least 1s. */
+  /** Probe silent connections: after the kernel's time (true), or after a duration of at least 1s. */
   readonly keepalive?: boolean | string | number | undefined;
   /**
-   * What the other side sees when one side resets its connection: an orderly close, or a reset too (pass).
+   * What the other side sees when one side resets its connection: an orderly close, or a reset as well
+   * (pass).
    */
   readonly reset?: "close" | "pass" | undefined;
   /** What the bytes of each connection pass through. It needs `workers: 1`, the default. */
   readonly filter?: FilterFactory | undefined;
 }
 
-/** TLS with upstreams; {} will do. Left out, none, and TLS of clients is passed through. */
+/**
+ * TLS with upstreams; {} is enough. Left out, sluice starts no TLS, and passes TLS of clients through.
+ */
 export interface UpstreamTlsOptions {
   /**
-   * A PEM file with the authorities that upstreams' certificates must come from. Left out, those Deno
-   * trusts.
+   * A PEM file with the authorities that issue certificates of upstreams. Left out, those that Deno trusts.
    */
   readonly ca?: string | undefined;
   /** A PEM file with a certificate, for upstreams that ask for one. */
@@ -131,9 +135,12 @@ export interface UpstreamTlsOptions {
    * the host of the endpoint.
    */
   readonly serverName?: string | undefined;
-  /** false accepts whatever certificate: anyone can pose as the upstream. Default: `true`. */
+  /** false accepts any certificate: anyone can pose as the upstream. Default: `true`. */
   readonly verify?: boolean | undefined;
-  /** Protocols offered to upstreams (ALPN), the preferred ones first. Left out, none are. Default: `[]`. */
+  /**
+   * Protocols offered to upstreams (ALPN), the preferred ones first. Left out, none are offered. Default:
+   * `[]`.
+   */
   readonly alpn?: string | readonly string[] | undefined;
 }
 
@@ -143,7 +150,7 @@ export interface RouteOptions {
   readonly sourcePort?: number | string | readonly (number | string)[] | undefined;
   /** Addresses of the client: one, a block such as "10.1.0.0/16", or a list. Left out, any. */
   readonly sourceIp?: string | readonly string[] | undefined;
-  /** Ports of the service, of which the client took one: one, a range, or a list. Left out, any. */
+  /** Ports of the service that the client connected to: one, a range, or a list. Left out, any. */
   readonly listenPort?: number | string | readonly (number | string)[] | undefined;
   /**
    * Server names in the TLS ClientHello: one, a pattern such as "*.example.com", which stands for one
@@ -151,38 +158,41 @@ export interface RouteOptions {
    */
   readonly sni?: string | readonly string[] | undefined;
   /**
-   * Protocols of which the TLS ClientHello offers one: "h2", or a list. Left out, any, and connections
-   * without TLS too.
+   * Protocols that the TLS ClientHello offers at least one of: "h2", or a list. Left out, any, and
+   * connections without TLS too.
    */
   readonly alpn?: string | readonly string[] | undefined;
-  /** Where clients go that meet all conditions; as a service's upstream. */
+  /** The upstream of clients that meet all conditions, written like that of a service. */
   readonly upstream: UpstreamOptions;
 }
 
 /** Where connections go: an address, the name of a group, a list of endpoints, or a group. */
 export type UpstreamOptions = string | readonly (string | EndpointOptions)[] | GroupOptions;
 
-/** TLS with clients. Left out, what they send is passed on as it is. */
+/** TLS with clients. Left out, bytes are relayed as they are, TLS included. */
 export interface TlsOptions {
-  /** Certificates with their keys. The name a client asks for decides; the first is for all others. */
+  /**
+   * Certificates with their keys. The name that a client asks for decides; the first serves all other
+   * clients.
+   */
   readonly certificates?: readonly CertificateOptions[] | undefined;
   /**
-   * In place of certificates, where there is one: a PEM file with the certificate, then those of its
+   * In place of certificates, for one certificate: a PEM file with the certificate, then those of its
    * issuers.
    */
   readonly cert?: string | undefined;
   /** A PEM file with its private key. */
   readonly key?: string | undefined;
-  /** A PEM file with the authorities that clients' certificates must come from. */
+  /** A PEM file with the authorities that issue certificates of clients. */
   readonly clientCa?: string | undefined;
   /**
-   * Whether a client needs a certificate: require; request, it may have none but not a bad one; or none.
+   * Certificates of clients: required (require), optional but valid (request), or not asked for (none).
    * Left out, require with client_ca, else none.
    */
   readonly clientAuth?: "require" | "request" | "none" | undefined;
   /**
    * Protocols offered to clients (ALPN), the preferred ones first. Clients that offer only others are
-   * refused. Left out, none are. Default: `[]`.
+   * refused. Left out, none are offered. Default: `[]`.
    */
   readonly alpn?: string | readonly string[] | undefined;
   /** The oldest version of TLS that clients may speak. Default: `1.2`. */
@@ -210,18 +220,17 @@ export interface CertificateOptions {
   readonly key: string;
 }
 
-/** Waiting for the ClientHello that routes with sni or alpn need. */
+/** How to wait for the ClientHello, which routes with sni or alpn need. */
 export interface PeekOptions {
   /**
-   * How long to wait for a ClientHello. A client who has not sent one by then is one without TLS. Default:
-   * `3s`.
+   * How long to wait for a ClientHello. After that, the client counts as one without TLS. Default: `3s`.
    */
   readonly timeout?: string | number | undefined;
-  /** How long a ClientHello may be, 1KiB to 64KiB. Default: `16KiB`. */
+  /** The longest ClientHello to wait for, 1KiB to 64KiB. Default: `16KiB`. */
   readonly maxBytes?: string | number | undefined;
 }
 
-/** How much of the service there is for clients. */
+/** Limits of the service and of each client. */
 export interface ServiceLimitsOptions {
   /** Connections of the service at the same time. 0 is no limit. */
   readonly connections?: number | string | undefined;
@@ -236,11 +245,11 @@ export interface ServiceLimitsOptions {
   /** Bytes a second from the upstream, for each connection. 0 is no limit. */
   readonly download?: string | number | undefined;
   /**
-   * What happens to a client who comes when there are as many connections as may be: it is closed, or
-   * waits. Default: `refuse`.
+   * What happens to a new client at the limit of connections: it is closed (refuse), or waits. Default:
+   * `refuse`.
    */
   readonly whenFull?: "refuse" | "wait" | undefined;
-  /** How old a connection may become, whatever it does. 0 is no limit. */
+  /** Closes a connection at this age, even while it is in use. 0 is no limit. */
   readonly lifetime?: string | number | undefined;
 }
 
@@ -254,35 +263,35 @@ export interface ConnectsPerSecondOptions {
 
 /**
  * Takes the client's address from the PROXY protocol header (v1 or v2) that each connection must begin
- * with. Left out, nobody may send one.
+ * with. Left out, no header is read.
  */
 export interface AcceptProxyProtocolOptions {
   /**
-   * Who is in front of the service and sends the header: addresses, blocks, or unix for whoever connects to
-   * its unix sockets. Connections from anywhere else are closed.
+   * The load balancers that send the header: addresses, blocks, or unix for peers on the service's unix
+   * sockets. Connections from anywhere else are closed.
    */
   readonly from: string | "unix" | readonly (string | "unix")[];
   /** How long the whole header may take. Default: `3s`. */
   readonly timeout?: string | number | undefined;
 }
 
-/** The HTTP interface for operators. Left out, there is none. */
+/** The HTTP interface for operators. Left out, there is none. A change needs a restart. */
 export interface AdminOptions {
   /** Where it listens: host:port, port (127.0.0.1), :port (all addresses), [v6]:port or unix:/path. */
   readonly listen: number | string;
   /**
-   * What requests must bring as Authorization: Bearer, at least 8 characters. Needed where other machines
-   * can reach listen.
+   * The token that requests send as Authorization: Bearer, at least 8 characters. Required where other
+   * machines can reach listen.
    */
   readonly token?: string | undefined;
   /**
-   * Names by which it is reached, one or a list, besides IP addresses and localhost. Requests for others
-   * are refused. Default: `[]`.
+   * Host names of the interface, one or a list, besides IP addresses and localhost. Requests for other
+   * hosts are refused. Default: `[]`.
    */
   readonly hosts?: string | readonly string[] | undefined;
   /**
-   * Connections at the same time, event streams included. When all are in use, a new one takes the place of
-   * the one that has asked for nothing for longest. Default: `64`.
+   * Connections at the same time, event streams included. At the limit, a new connection replaces the one
+   * that has been idle for longest. Default: `64`.
    */
   readonly maxConnections?: number | string | undefined;
   /** Permissions of the unix socket in listen, in octal such as "0660". Left out, the umask decides. */
@@ -295,15 +304,15 @@ export interface GroupOptions {
   readonly endpoints: readonly (string | EndpointOptions)[];
   /** Which endpoint the next connection goes to. Default: `round_robin`. */
   readonly balance?: "round_robin" | "least_connections" | "random_two" | "source_hash" | undefined;
-  /** Trying other endpoints before a client is dropped. */
+  /** How to try other endpoints before the client's connection fails. */
   readonly retry?: RetryOptions | undefined;
-  /** Checks each endpoint now and then. Left out, none does. */
+  /** Connects to each endpoint at intervals. Left out, there are no checks. */
   readonly healthCheck?: HealthCheckOptions | undefined;
-  /** Takes out an endpoint that fails clients' connections. Left out, nothing does. */
+  /** Takes an endpoint out when connections of clients to it fail. Left out, it stays. */
   readonly passive?: PassiveOptions | undefined;
   /** What happens to the open connections of an endpoint that goes down. Default: `keep`. */
   readonly onDown?: "keep" | "close" | undefined;
-  /** Keeps connections open ahead of their use. Left out, none are. */
+  /** Opens connections before clients need them. Left out, none are. */
   readonly pool?: PoolOptions | undefined;
   /** Finds endpoints in DNS. Left out, a name is looked up for each connection. */
   readonly discovery?: DiscoveryOptions | undefined;
@@ -324,16 +333,16 @@ export interface DiscoveryOptions {
   readonly server?: string | undefined;
 }
 
-/** Keeps connections open ahead of their use. Left out, none are. */
+/** Opens connections before clients need them. Left out, none are. */
 export interface PoolOptions {
   /**
    * warm hands out connections that were never used. reuse also takes used ones back, which is for
    * protocols without session state only. Default: `warm`.
    */
   readonly mode?: "warm" | "reuse" | undefined;
-  /** Connections waiting for each endpoint. Default: `8`. */
+  /** Connections that wait for each endpoint, in all threads together. Default: `8`. */
   readonly maxIdle?: number | string | undefined;
-  /** How long a connection may wait before it is closed. Default: `5s`. */
+  /** How long a waiting connection stays open. Default: `5s`. */
   readonly maxIdleTime?: string | number | undefined;
   /**
    * For reuse: how long the upstream must be silent before another client gets the connection. Default:
@@ -344,28 +353,28 @@ export interface PoolOptions {
   readonly maxUses?: number | string | undefined;
 }
 
-/** Takes out an endpoint that fails clients' connections. Left out, nothing does. */
+/** Takes an endpoint out when connections of clients to it fail. Left out, it stays. */
 export interface PassiveOptions {
   /**
-   * So many failures of clients' connections (not connected, or reset at once) take an endpoint out.
-   * Default: `5`.
+   * Failed connections of clients (not connected, or reset at once) that take an endpoint out. Default:
+   * `5`.
    */
   readonly failures?: number | string | undefined;
-  /** The time within which failures count together. Default: `10s`. */
+  /** The time window in which failures are counted. Default: `10s`. */
   readonly window?: string | number | undefined;
   /** How long the endpoint stays out. Default: `30s`. */
   readonly eject?: string | number | undefined;
 }
 
-/** Checks each endpoint now and then. Left out, none does. */
+/** Connects to each endpoint at intervals. Left out, there are no checks. */
 export interface HealthCheckOptions {
   /** How often each endpoint is checked, give or take 10 %. Default: `5s`. */
   readonly interval?: string | number | undefined;
   /** How long one check may take, connecting and answer included. Default: `2s`. */
   readonly timeout?: string | number | undefined;
-  /** So many good checks in a row bring an endpoint up. Default: `2`. */
+  /** Good checks in a row that bring an endpoint up. Default: `2`. */
   readonly rise?: number | string | undefined;
-  /** So many bad checks in a row take an endpoint down. Default: `3`. */
+  /** Bad checks in a row that take an endpoint down. Default: `3`. */
   readonly fall?: number | string | undefined;
   /**
    * What to send once connected: text such as "PING\r\n", or bytes such as "hex:0d0a". Left out, nothing.
@@ -374,18 +383,18 @@ export interface HealthCheckOptions {
   /** What the answer must begin with, written the same way. Left out, an open connection is enough. */
   readonly expect?: string | Uint8Array | undefined;
   /**
-   * Whether checks are made inside TLS, with the upstream_tls of the first service that has one. Left out,
-   * they are where the services that use the group do so; to be said where these differ.
+   * Whether checks use TLS, with the upstream_tls of the first service that has it. Left out, they do as
+   * the services that use the group; required where these differ.
    */
   readonly tls?: boolean | undefined;
   /**
    * The PROXY header that a check begins with: that of a connection of the proxy itself (LOCAL, or UNKNOWN
-   * in v1). Left out, the version of the services that use the group; to be said where these differ.
+   * in v1). Left out, the version of the services that use the group; required where these differ.
    */
   readonly proxyProtocol?: "none" | "v1" | "v2" | undefined;
 }
 
-/** Trying other endpoints before a client is dropped. */
+/** How to try other endpoints before the client's connection fails. */
 export interface RetryOptions {
   /** How many endpoints are tried for one client. Default: `3`. */
   readonly attempts?: number | string | undefined;
@@ -401,47 +410,46 @@ export interface EndpointOptions {
   readonly weight?: number | string | undefined;
   /** Connections to the endpoint at the same time, of all services together. 0 is no limit. */
   readonly maxConnections?: number | string | undefined;
-  /** Use this endpoint only while none of the others can be used. */
+  /** Use this endpoint only while no other endpoint can be used. */
   readonly backup?: boolean | undefined;
 }
 
-/** What services get that do not say otherwise. */
+/** Values for all services that do not set these keys. */
 export interface DefaultsOptions {
   /**
-   * Addresses of clients who may come in: one, a block such as "10.0.0.0/8", or a list. An empty list is
-   * everyone. Default: `[]`.
+   * Addresses of clients to accept: one, a block such as "10.0.0.0/8", or a list. An empty list accepts
+   * all. Default: `[]`.
    */
   readonly allow?: string | readonly string[] | undefined;
-  /** Addresses of clients who may not, whatever allow says, written the same way. Default: `[]`. */
+  /** Addresses of clients to refuse, even if allow has them, written the same way. Default: `[]`. */
   readonly deny?: string | readonly string[] | undefined;
   /**
    * How long one attempt to reach the upstream may take, name lookup included. 0 is no limit. Default:
    * `5s`.
    */
   readonly connectTimeout?: string | number | undefined;
-  /**
-   * A connection is closed when no byte came from either side for this long. 0 is no limit. Default: `10m`.
-   */
+  /** Closes a connection after this time without a byte from either side. 0 is no limit. Default: `10m`. */
   readonly idleTimeout?: string | number | undefined;
-  /** The same once one side has finished sending. Left out or 0, it is the service's idle_timeout. */
+  /** The same once one side has finished sending. Left out or 0, the service's idle_timeout. */
   readonly halfCloseTimeout?: string | number | undefined;
   /**
    * The largest buffer for each direction of a connection, 4KiB to 16MiB. Buffers start small and grow up
-   * to this; beyond 256KiB only while those that large take less than 64MiB in a thread. Default: `1MiB`.
+   * to this; beyond 256KiB only while buffers of that size take less than 64MiB in a thread. Default:
+   * `1MiB`.
    */
   readonly bufferSize?: string | number | undefined;
   /** Send small packets at once (TCP_NODELAY). Default: `true`. */
   readonly nodelay?: boolean | undefined;
-  /** Probe silent connections: true after the kernel's time, or after a duration of at least 1s. */
+  /** Probe silent connections: after the kernel's time (true), or after a duration of at least 1s. */
   readonly keepalive?: boolean | string | number | undefined;
   /**
-   * What the other side sees when one side resets its connection: an orderly close, or a reset too (pass).
-   * Default: `close`.
+   * What the other side sees when one side resets its connection: an orderly close, or a reset as well
+   * (pass). Default: `close`.
    */
   readonly reset?: "close" | "pass" | undefined;
 }
 
-/** How much there is for the clients of all services together. */
+/** Limits of all services together. */
 export interface LimitsOptions {
   /** Connections of all services at the same time. Each takes two descriptors. 0 is no limit. */
   readonly connections?: number | string | undefined;
@@ -450,20 +458,20 @@ export interface LimitsOptions {
 /** How the program stops. */
 export interface ShutdownOptions {
   /**
-   * How long a stop waits for open connections to end before it closes them. 0 closes them at once.
-   * Default: `30s`.
+   * How long a stop waits for open connections before it closes them. 0 closes them at once. Default:
+   * `30s`.
    */
   readonly drain?: string | number | undefined;
   /**
-   * How long a stop goes on accepting before that, while the proxy already says that it is not ready, so
-   * that load balancers notice. 0 is not at all.
+   * How long a stop still accepts connections before that, while readiness checks already fail, so that
+   * load balancers notice. 0 is no delay.
    */
   readonly delay?: string | number | undefined;
 }
 
 /** What is logged, and how. */
 export interface LogOptions {
-  /** The least important lines that are still logged. Default: `info`. */
+  /** The lowest level to log. Default: `info`. */
   readonly level?: "debug" | "info" | "warn" | "error" | undefined;
   /** text is for people; json is one object per line. Default: `text`. */
   readonly format?: "text" | "json" | undefined;
@@ -473,13 +481,13 @@ export interface LogOptions {
 
 /** The line that each connection leaves when it ends. */
 export interface AccessOptions {
-  /** The file that lines are appended to. Left out, stderr. */
+  /** The file to append lines to. Left out, they go to stderr. */
   readonly path?: string | undefined;
-  /** How lines look. Left out, as the format of log. */
+  /** The format of lines in the file. Left out, that of log. */
   readonly format?: "text" | "json" | undefined;
   /**
-   * The share of connections that are logged, 0.1 for one in ten. Those that failed or were refused always
-   * are. Default: `1`.
+   * The share of connections to log, 0.1 for one in ten. Connections that failed or were refused are always
+   * logged. Default: `1`.
    */
   readonly sample?: number | string | undefined;
 }

@@ -19,16 +19,16 @@ export const admin = section('a mapping such as "listen: 127.0.0.1:9000"', {
     "Where it listens: host:port, port (127.0.0.1), :port (all addresses), [v6]:port or unix:/path.",
   ),
   token: bearerToken().optional().describe(
-    "What requests must bring as Authorization: Bearer, at least 8 characters. Needed where other machines can " +
-      "reach listen.",
+    "The token that requests send as Authorization: Bearer, at least 8 characters. Required where other machines " +
+      "can reach listen.",
   ),
   hosts: hostNames().prefault([]).describe(
-    "Names by which it is reached, one or a list, besides IP addresses and localhost. Requests for others are " +
+    "Host names of the interface, one or a list, besides IP addresses and localhost. Requests for other hosts are " +
       "refused.",
   ),
   max_connections: count(MIN_CONNECTIONS, MAX_CONNECTIONS).prefault(64).describe(
-    "Connections at the same time, event streams included. When all are in use, a new one takes the place of the " +
-      "one that has asked for nothing for longest.",
+    "Connections at the same time, event streams included. At the limit, a new connection replaces the one that " +
+      "has been idle for longest.",
   ),
   unix_mode: unixMode().optional().describe(
     'Permissions of the unix socket in listen, in octal such as "0660". Left out, the umask decides.',

@@ -1,4 +1,4 @@
-/** The shape of what decides who may come in, and how much of everything they get. */
+/** The shape of what decides which clients may connect, and of their limits. */
 
 import { trustedPeers } from "./address_fields.ts";
 import { choice, count, duration, size } from "./fields.ts";
@@ -9,7 +9,7 @@ const MAX_CONNECTIONS = 1_000_000;
 
 /**
  * The slowest a connection can be made, in bytes a second: at less, the 2 KiB that a relay buffer begins with would
- * take longer than timeouts of clients, and `upload: 10` is somebody who forgot the unit.
+ * take longer than timeouts of clients, and in `upload: 10` the unit is probably missing.
  */
 const MIN_BANDWIDTH = 1024;
 
@@ -22,8 +22,8 @@ const MAX_PEEK = 65_536;
 
 export const acceptProxyProtocol = section('a mapping such as "from: 10.0.0.0/8"', {
   from: trustedPeers().describe(
-    "Who is in front of the service and sends the header: addresses, blocks, or unix for whoever connects to its " +
-      "unix sockets. Connections from anywhere else are closed.",
+    "The load balancers that send the header: addresses, blocks, or unix for peers on the service's unix sockets. " +
+      "Connections from anywhere else are closed.",
   ),
   timeout: duration(1).prefault("3s").describe("How long the whole header may take."),
 });
@@ -48,10 +48,10 @@ export const limits = section('a mapping such as "connections: 1000"', {
     "Bytes a second from the upstream, for each connection. 0 is no limit.",
   ),
   when_full: choice("refuse", "wait").prefault("refuse").describe(
-    "What happens to a client who comes when there are as many connections as may be: it is closed, or waits.",
+    "What happens to a new client at the limit of connections: it is closed (refuse), or waits.",
   ),
   lifetime: timeLimit(MIN_LIFETIME).prefault(0).describe(
-    "How old a connection may become, whatever it does. 0 is no limit.",
+    "Closes a connection at this age, even while it is in use. 0 is no limit.",
   ),
 });
 
@@ -63,9 +63,9 @@ export const processLimits = section('a mapping such as "connections: 10000"', {
 
 export const peek = section('a mapping such as "timeout: 3s"', {
   timeout: duration(1).prefault("3s").describe(
-    "How long to wait for a ClientHello. A client who has not sent one by then is one without TLS.",
+    "How long to wait for a ClientHello. After that, the client counts as one without TLS.",
   ),
   max_bytes: size(MIN_PEEK, MAX_PEEK).prefault("16KiB").describe(
-    "How long a ClientHello may be, 1KiB to 64KiB.",
+    "The longest ClientHello to wait for, 1KiB to 64KiB.",
   ),
 });

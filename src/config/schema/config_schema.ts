@@ -22,17 +22,19 @@ const MIN_KEEPALIVE = 1000;
 
 export const access = section('a mapping such as "path: access.log"', {
   path: filePath("/var/log/sluice/access.log").optional().describe(
-    "The file that lines are appended to. Left out, stderr.",
+    "The file to append lines to. Left out, they go to stderr.",
   ),
-  format: choice("text", "json").optional().describe("How lines look. Left out, as the format of log."),
+  format: choice("text", "json").optional().describe(
+    "The format of lines in the file. Left out, that of log.",
+  ),
   sample: share().prefault(1).describe(
-    "The share of connections that are logged, 0.1 for one in ten. Those that failed or were refused always are.",
+    "The share of connections to log, 0.1 for one in ten. Connections that failed or were refused are always logged.",
   ),
 });
 
 const log = section('a mapping such as "level: info"', {
   level: choice("debug", "info", "warn", "error").prefault("info").describe(
-    "The least important lines that are still logged.",
+    "The lowest level to log.",
   ),
   format: choice("text", "json").prefault("text").describe(
     "text is for people; json is one object per line.",
@@ -42,47 +44,47 @@ const log = section('a mapping such as "level: info"', {
 
 const shutdown = section('a mapping such as "drain: 30s"', {
   drain: duration().prefault("30s").describe(
-    "How long a stop waits for open connections to end before it closes them. 0 closes them at once.",
+    "How long a stop waits for open connections before it closes them. 0 closes them at once.",
   ),
   delay: duration().prefault(0).describe(
-    "How long a stop goes on accepting before that, while the proxy already says that it is not ready, so that " +
-      "load balancers notice. 0 is not at all.",
+    "How long a stop still accepts connections before that, while readiness checks already fail, so that load " +
+      "balancers notice. 0 is no delay.",
   ),
 });
 
 const reload = section('a mapping such as "watch: true"', {
   watch: flag().prefault(false).describe(
-    "Read the configuration again whenever its file changes, as SIGHUP does.",
+    "Read the configuration again whenever its file changes, as on SIGHUP.",
   ),
 });
 
 /** What a service can say for itself and `defaults` for all of them. */
 const knobs = {
   allow: accessList().describe(
-    'Addresses of clients who may come in: one, a block such as "10.0.0.0/8", or a list. An empty list is everyone.',
+    'Addresses of clients to accept: one, a block such as "10.0.0.0/8", or a list. An empty list accepts all.',
   ),
   deny: accessList().describe(
-    "Addresses of clients who may not, whatever allow says, written the same way.",
+    "Addresses of clients to refuse, even if allow has them, written the same way.",
   ),
   connect_timeout: duration().describe(
     "How long one attempt to reach the upstream may take, name lookup included. 0 is no limit.",
   ),
   idle_timeout: duration().describe(
-    "A connection is closed when no byte came from either side for this long. 0 is no limit.",
+    "Closes a connection after this time without a byte from either side. 0 is no limit.",
   ),
   half_close_timeout: duration().describe(
-    "The same once one side has finished sending. Left out or 0, it is the service's idle_timeout.",
+    "The same once one side has finished sending. Left out or 0, the service's idle_timeout.",
   ),
   buffer_size: size(MIN_BUFFER, MAX_BUFFER).describe(
     "The largest buffer for each direction of a connection, 4KiB to 16MiB. Buffers start small and grow up to this; " +
-      "beyond 256KiB only while those that large take less than 64MiB in a thread.",
+      "beyond 256KiB only while buffers of that size take less than 64MiB in a thread.",
   ),
   nodelay: flag().describe("Send small packets at once (TCP_NODELAY)."),
   keepalive: keepalive(MIN_KEEPALIVE).describe(
-    "Probe silent connections: true after the kernel's time, or after a duration of at least 1s.",
+    "Probe silent connections: after the kernel's time (true), or after a duration of at least 1s.",
   ),
   reset: choice("close", "pass").describe(
-    "What the other side sees when one side resets its connection: an orderly close, or a reset too (pass).",
+    "What the other side sees when one side resets its connection: an orderly close, or a reset as well (pass).",
   ),
 };
 
@@ -100,7 +102,7 @@ export const defaults = section('a mapping such as "idle_timeout: 10m"', {
 
 /** One service. */
 export const service = section("a mapping with name, listen and upstream", {
-  name: name().describe("What the service is called in logs and metrics. Every service has its own."),
+  name: name().describe("The name of the service in logs and metrics. No two services have the same."),
   listen: listen().describe(
     "Where clients connect, one address or a list: host:port, port (127.0.0.1), :port (all addresses), " +
       "[v6]:port or unix:/path. A port may be a range such as 7000-7010. Port 0 takes a free one.",
@@ -110,28 +112,28 @@ export const service = section("a mapping with name, listen and upstream", {
   ),
   accept_proxy_protocol: acceptProxyProtocol.optional().describe(
     "Takes the client's address from the PROXY protocol header (v1 or v2) that each connection must begin with. " +
-      "Left out, nobody may send one.",
+      "Left out, no header is read.",
   ),
   allow: knobs.allow.optional(),
   deny: knobs.deny.optional(),
-  limits: limits.prefault({}).describe("How much of the service there is for clients."),
-  peek: peek.prefault({}).describe("Waiting for the ClientHello that routes with sni or alpn need."),
-  tls: tls.optional().describe("TLS with clients. Left out, what they send is passed on as it is."),
+  limits: limits.prefault({}).describe("Limits of the service and of each client."),
+  peek: peek.prefault({}).describe("How to wait for the ClientHello, which routes with sni or alpn need."),
+  tls: tls.optional().describe("TLS with clients. Left out, bytes are relayed as they are, TLS included."),
   routes: list(route, "routes", "route")
     .optional()
-    .describe("Where some clients go. The first route whose conditions a client meets decides."),
+    .describe("Upstreams for some clients. The first route whose conditions a client meets decides."),
   upstream: upstream.optional().describe(
     "Where connections go: host:port, [v6]:port or unix:/path, the name of a group, a list of endpoints, or a " +
-      "group written in place. With routes, where clients go that none matches; left out, they are refused.",
+      "group written in place. With routes, it is for clients that match none; left out, these are refused.",
   ),
   send_proxy_protocol: choice("v1", "v2").optional().describe(
     "Begins each upstream connection with a PROXY protocol header of this version. Left out, with none.",
   ),
   upstream_tls: upstreamTls.optional().describe(
-    "TLS with upstreams; {} will do. Left out, none, and TLS of clients is passed through.",
+    "TLS with upstreams; {} is enough. Left out, sluice starts no TLS, and passes TLS of clients through.",
   ),
   source_address: sourceAddress().optional().describe(
-    "The address of this machine that upstream connections come from. Left out, the system chooses.",
+    "The local address of upstream connections. Left out, the system chooses it.",
   ),
   connect_timeout: knobs.connect_timeout.optional(),
   idle_timeout: knobs.idle_timeout.optional(),
@@ -147,17 +149,19 @@ export const service = section("a mapping with name, listen and upstream", {
 
 const settings = {
   workers: workers().prefault(1).describe(
-    "How many threads accept and relay, 1 to 256, each on a core of its own. auto is one for each CPU.",
+    "How many threads accept and relay, 1 to 256, each on a core of its own. auto is one for each CPU. A change needs a restart.",
   ),
   log: log.prefault({}).describe("What is logged, and how."),
   shutdown: shutdown.prefault({}).describe("How the program stops."),
   reload: reload.prefault({}).describe("When the configuration is read again."),
-  limits: processLimits.prefault({}).describe("How much there is for the clients of all services together."),
-  defaults: defaults.prefault({}).describe("What services get that do not say otherwise."),
+  limits: processLimits.prefault({}).describe("Limits of all services together."),
+  defaults: defaults.prefault({}).describe("Values for all services that do not set these keys."),
   upstreams: namedGroups.prefault({}).describe(
     "Groups of endpoints by name, for any number of services to use.",
   ),
-  admin: admin.optional().describe("The HTTP interface for operators. Left out, there is none."),
+  admin: admin.optional().describe(
+    "The HTTP interface for operators. Left out, there is none. A change needs a restart.",
+  ),
 };
 
 const FILE = "a mapping with services";

@@ -21,7 +21,7 @@ const endpointSettings = {
   max_connections: count(0, 1_000_000).prefault(0).describe(
     "Connections to the endpoint at the same time, of all services together. 0 is no limit.",
   ),
-  backup: flag().prefault(false).describe("Use this endpoint only while none of the others can be used."),
+  backup: flag().prefault(false).describe("Use this endpoint only while no other endpoint can be used."),
 };
 
 /** Endpoints whose addresses are of one kind, each as its address alone or a mapping. */
@@ -58,8 +58,8 @@ const healthCheck = section('a mapping such as "interval: 5s"', {
   timeout: duration(1).prefault("2s").describe(
     "How long one check may take, connecting and answer included.",
   ),
-  rise: count(1, 100).prefault(2).describe("So many good checks in a row bring an endpoint up."),
-  fall: count(1, 100).prefault(3).describe("So many bad checks in a row take an endpoint down."),
+  rise: count(1, 100).prefault(2).describe("Good checks in a row that bring an endpoint up."),
+  fall: count(1, 100).prefault(3).describe("Bad checks in a row that take an endpoint down."),
   send: payload().optional().describe(
     'What to send once connected: text such as "PING\\r\\n", or bytes such as "hex:0d0a". Left out, nothing.',
   ),
@@ -67,20 +67,20 @@ const healthCheck = section('a mapping such as "interval: 5s"', {
     "What the answer must begin with, written the same way. Left out, an open connection is enough.",
   ),
   tls: flag().optional().describe(
-    "Whether checks are made inside TLS, with the upstream_tls of the first service that has one. Left out, they are " +
-      "where the services that use the group do so; to be said where these differ.",
+    "Whether checks use TLS, with the upstream_tls of the first service that has it. Left out, they do as the " +
+      "services that use the group; required where these differ.",
   ),
   proxy_protocol: choice("none", "v1", "v2").optional().describe(
     "The PROXY header that a check begins with: that of a connection of the proxy itself (LOCAL, or UNKNOWN in v1). " +
-      "Left out, the version of the services that use the group; to be said where these differ.",
+      "Left out, the version of the services that use the group; required where these differ.",
   ),
 });
 
 const passive = section('a mapping such as "failures: 5"', {
   failures: count(1, 1000).prefault(5).describe(
-    "So many failures of clients' connections (not connected, or reset at once) take an endpoint out.",
+    "Failed connections of clients (not connected, or reset at once) that take an endpoint out.",
   ),
-  window: duration(1).prefault("10s").describe("The time within which failures count together."),
+  window: duration(1).prefault("10s").describe("The time window in which failures are counted."),
   eject: duration(1).prefault("30s").describe("How long the endpoint stays out."),
 });
 
@@ -89,8 +89,10 @@ const pool = section('a mapping such as "max_idle: 8"', {
     "warm hands out connections that were never used. reuse also takes used ones back, which is " +
       "for protocols without session state only.",
   ),
-  max_idle: count(1, 1000).prefault(8).describe("Connections waiting for each endpoint."),
-  max_idle_time: duration(1).prefault("5s").describe("How long a connection may wait before it is closed."),
+  max_idle: count(1, 1000).prefault(8).describe(
+    "Connections that wait for each endpoint, in all threads together.",
+  ),
+  max_idle_time: duration(1).prefault("5s").describe("How long a waiting connection stays open."),
   quiet: duration(1).prefault("50ms").describe(
     "For reuse: how long the upstream must be silent before another client gets the connection.",
   ),
@@ -113,15 +115,17 @@ const discovery = section('a mapping such as "dns: srv"', {
 const groupSettings = {
   balance: choice("round_robin", "least_connections", "random_two", "source_hash").prefault("round_robin")
     .describe("Which endpoint the next connection goes to."),
-  retry: retry.prefault({}).describe("Trying other endpoints before a client is dropped."),
-  health_check: healthCheck.optional().describe("Checks each endpoint now and then. Left out, none does."),
+  retry: retry.prefault({}).describe("How to try other endpoints before the client's connection fails."),
+  health_check: healthCheck.optional().describe(
+    "Connects to each endpoint at intervals. Left out, there are no checks.",
+  ),
   passive: passive.optional().describe(
-    "Takes out an endpoint that fails clients' connections. Left out, nothing does.",
+    "Takes an endpoint out when connections of clients to it fail. Left out, it stays.",
   ),
   on_down: choice("keep", "close").prefault("keep").describe(
     "What happens to the open connections of an endpoint that goes down.",
   ),
-  pool: pool.optional().describe("Keeps connections open ahead of their use. Left out, none are."),
+  pool: pool.optional().describe("Opens connections before clients need them. Left out, none are."),
   discovery: discovery.optional().describe(
     "Finds endpoints in DNS. Left out, a name is looked up for each connection.",
   ),

@@ -14,17 +14,19 @@ export const route = section("a mapping with upstream, and conditions such as so
     'Addresses of the client: one, a block such as "10.1.0.0/16", or a list. Left out, any.',
   ),
   listen_port: ports().optional().describe(
-    "Ports of the service, of which the client took one: one, a range, or a list. Left out, any.",
+    "Ports of the service that the client connected to: one, a range, or a list. Left out, any.",
   ),
   sni: serverNames().optional().describe(
     'Server names in the TLS ClientHello: one, a pattern such as "*.example.com", which stands for one label, ' +
       "or a list. Left out, any, and connections without TLS too.",
   ),
   alpn: protocols().optional().describe(
-    'Protocols of which the TLS ClientHello offers one: "h2", or a list. Left out, any, and connections ' +
+    'Protocols that the TLS ClientHello offers at least one of: "h2", or a list. Left out, any, and connections ' +
       "without TLS too.",
   ),
-  upstream: upstream.describe("Where clients go that meet all conditions; as a service's upstream."),
+  upstream: upstream.describe(
+    "The upstream of clients that meet all conditions, written like that of a service.",
+  ),
 }).describe("Where some clients of a service go: those that meet all conditions.");
 
 /** A route after parsing. */

@@ -22,22 +22,22 @@ const certificate = section("a mapping with cert and key", {
 export const tls = section('a mapping such as "cert: db.pem" and "key: db.key"', {
   certificates: list(certificate, "certificates", "certificate").optional()
     .describe(
-      "Certificates with their keys. The name a client asks for decides; the first is for all others.",
+      "Certificates with their keys. The name that a client asks for decides; the first serves all other clients.",
     ),
   cert: certificateFile.optional().describe(
-    "In place of certificates, where there is one: a PEM file with the certificate, then those of its issuers.",
+    "In place of certificates, for one certificate: a PEM file with the certificate, then those of its issuers.",
   ),
   key: keyFile.optional().describe("A PEM file with its private key."),
   client_ca: filePath("certs/ca.pem").optional().describe(
-    "A PEM file with the authorities that clients' certificates must come from.",
+    "A PEM file with the authorities that issue certificates of clients.",
   ),
   client_auth: choice("require", "request", "none").optional().describe(
-    "Whether a client needs a certificate: require; request, it may have none but not a bad one; or none. " +
+    "Certificates of clients: required (require), optional but valid (request), or not asked for (none). " +
       "Left out, require with client_ca, else none.",
   ),
   alpn: offeredProtocols().prefault([]).describe(
     "Protocols offered to clients (ALPN), the preferred ones first. Clients that offer only others are refused. " +
-      "Left out, none are.",
+      "Left out, none are offered.",
   ),
   min_version: tlsVersion().prefault("1.2").describe("The oldest version of TLS that clients may speak."),
   engine: choice("node", "deno").prefault("node").describe(
@@ -52,7 +52,7 @@ export const tls = section('a mapping such as "cert: db.pem" and "key: db.key"',
 
 export const upstreamTls = section('a mapping such as "ca: ca.pem", or {}', {
   ca: filePath("certs/ca.pem").optional().describe(
-    "A PEM file with the authorities that upstreams' certificates must come from. Left out, those Deno trusts.",
+    "A PEM file with the authorities that issue certificates of upstreams. Left out, those that Deno trusts.",
   ),
   cert: certificateFile.optional().describe(
     "A PEM file with a certificate, for upstreams that ask for one.",
@@ -63,10 +63,10 @@ export const upstreamTls = section('a mapping such as "ca: ca.pem", or {}', {
       "host of the endpoint.",
   ),
   verify: flag().prefault(true).describe(
-    "false accepts whatever certificate: anyone can pose as the upstream.",
+    "false accepts any certificate: anyone can pose as the upstream.",
   ),
   alpn: offeredProtocols().prefault([]).describe(
-    "Protocols offered to upstreams (ALPN), the preferred ones first. Left out, none are.",
+    "Protocols offered to upstreams (ALPN), the preferred ones first. Left out, none are offered.",
   ),
 });
 

@@ -2,6 +2,8 @@
 
 import { routesOf } from "../../../src/admin/routes.ts";
 import { METRIC_FAMILIES } from "../../../src/observe/metrics/metrics.ts";
+import { formatTable, type Rows } from "./format_table.ts";
+import { withReference } from "./reference.ts";
 
 const DOCS = new URL("../../../docs/", import.meta.url);
 
@@ -9,7 +11,7 @@ interface Table {
   readonly file: string;
   /** The table is the first below this heading. */
   readonly heading: string;
-  readonly rows: readonly (readonly string[])[];
+  readonly rows: Rows;
 }
 
 export const TABLES: readonly Table[] = [
@@ -28,16 +30,7 @@ export function withTable(markdown: string, { file, heading, rows }: Table): str
   const start = `\n${markdown}`.indexOf(`\n${heading}\n`);
   const [old] = start < 0 ? [] : /^\|.*\n(\|.*\n)+/m.exec(markdown.slice(start)) ?? [];
   if (old === undefined) throw new Error(`docs/${file} has no table under "${heading}"`);
-  return markdown.slice(0, start) + markdown.slice(start).replace(old, () => formatted(rows));
-}
-
-/** As `deno fmt` writes it: cells of a column are of the same width. */
-function formatted(rows: Table["rows"]): string {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const line = (cells: readonly string[]) =>
-    `| ${cells.map((cell, column) => cell.padEnd(widths[column]!)).join(" | ")} |\n`;
-  const [head, ...body] = rows;
-  return [head!, widths.map((width) => "-".repeat(width)), ...body].map(line).join("");
+  return markdown.slice(0, start) + markdown.slice(start).replace(old, () => formatTable(rows));
 }
 
 function metricRows(families: (typeof METRIC_FAMILIES)[keyof typeof METRIC_FAMILIES]): string[][] {
@@ -68,4 +61,5 @@ if (import.meta.main) {
   for (const table of TABLES) {
     Deno.writeTextFileSync(new URL(table.file, DOCS), withTable(readDoc(table.file), table));
   }
+  Deno.writeTextFileSync(new URL("configuration.md", DOCS), withReference(readDoc("configuration.md")));
 }
