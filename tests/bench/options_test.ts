@@ -10,7 +10,7 @@ Deno.test("a full bench has five rounds over everything and writes its results",
   assert.equal(options?.out, "results.json");
 });
 
-Deno.test("a bench in part leaves the results alone unless it is told where they go", () => {
+Deno.test("a partial bench writes no results unless --output says where", () => {
   for (const args of [["--quick"], ["--only", "direct"], ["--loads", "bulk"]]) {
     assert.equal(parseOptions(args, "results.json")?.out, null);
     assert.equal(parseOptions([...args, "--out", "own.json"], "results.json")?.out, "own.json");
@@ -28,7 +28,7 @@ Deno.test("targets and loads are chosen by name, in their own order", () => {
   assert.deepEqual(options?.loads, ["bulk8", "idle"]);
 });
 
-Deno.test("what cannot be understood is refused with what can be", () => {
+Deno.test("invalid options are refused with the valid ones", () => {
   const refused = (args: string[], message: RegExp) =>
     assert.throws(() => parseOptions(args, ""), (error) => {
       assert.ok(error instanceof UsageError);

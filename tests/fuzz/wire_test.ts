@@ -8,12 +8,12 @@ import { mutate, split } from "./wire/mutation.ts";
 import { HELLOS, PROXY_HEADERS } from "./wire/samples.ts";
 import { Random } from "../support/random.ts";
 
-Deno.test("samples are what they are called", () => {
+Deno.test("each sample is of the kind that its name says", () => {
   assert.ok(HELLOS.every((bytes) => parseClientHello(bytes).kind === "hello"));
   assert.ok(PROXY_HEADERS.filter((bytes) => decodeProxyHeader(bytes).kind === "header").length > 10);
 });
 
-Deno.test("mutate() makes something else, the same for the same seed, and not of what it was given", () => {
+Deno.test("mutate() returns changed bytes, the same for the same seed, and leaves its argument alone", () => {
   const before = HELLOS[0]!.slice();
   const mutants = Array.from({ length: 100 }, (_, seed) => mutate(HELLOS[0]!, new Random(seed), HELLOS[1]!));
   assert.deepEqual(HELLOS[0], before);
@@ -21,7 +21,7 @@ Deno.test("mutate() makes something else, the same for the same seed, and not of
   assert.deepEqual(mutate(HELLOS[0]!, new Random(5), HELLOS[1]!), mutants[5]);
 });
 
-Deno.test("split() loses nothing of what is short", () => {
+Deno.test("split() keeps every byte", () => {
   const bytes = HELLOS[0]!.subarray(0, 150);
   for (let seed = 0; seed < 20; seed++) {
     const pieces = split(bytes, new Random(seed));
@@ -29,7 +29,7 @@ Deno.test("split() loses nothing of what is short", () => {
   }
 });
 
-Deno.test("FrameReader takes frames apart, however they are cut", () => {
+Deno.test("FrameReader separates frames, however they are cut", () => {
   const bytes = [...encodeFrame(7, Uint8Array.of(1, 2, 3)), ...encodeFrame(8, Uint8Array.of(4))];
   const got = new Map<number, number[]>();
   const reader = new FrameReader();

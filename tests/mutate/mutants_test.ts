@@ -22,7 +22,7 @@ Deno.test("mutantsOf() negates conditions and swaps operators", () => {
   assert.deepEqual(allOf("const c = a ? b : d;"), ["const c = !(a) ? b : d;"]);
 });
 
-Deno.test("mutantsOf() knows numbers from text", () => {
+Deno.test("mutantsOf() distinguishes numbers from text", () => {
   assert.deepEqual(allOf("const c = a + b;"), ["const c = a - b;"]);
   assert.deepEqual(allOf('const c = a + "b";'), []);
 });
@@ -57,7 +57,7 @@ Deno.test("reasonFor() knows a mutant by its file, its line and its change", () 
   assert.equal(reasonFor(mutant!, [{ ...entry, file: "src/b.ts" }]), undefined);
 });
 
-Deno.test("resultText() takes timeouts for noticed, and does not count what is equivalent", () => {
+Deno.test("resultText() counts timeouts as noticed and leaves out equivalent mutants", () => {
   const mutants = mutantsOf("src/a.ts", "f(); g(); h(); i();");
   const verdicts = ["killed", "timeout", "survived", "equivalent"] as const;
   const text = resultText(mutants.map((mutant, index) => ({ mutant, verdict: verdicts[index]! })));

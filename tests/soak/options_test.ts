@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { parseOptions, USAGE } from "./options.ts";
 import { UsageError } from "../support/program/command.ts";
 
-Deno.test("a soak takes ten minutes with two workers and a new seed, unless it is told otherwise", () => {
+Deno.test("a soak takes ten minutes with two workers and a new seed by default", () => {
   assert.deepEqual(parseOptions([], () => 7), { minutes: 10, workers: 2, rate: 150, seed: 7 });
   assert.deepEqual(
     parseOptions(["--minutes", "2.5", "--workers", "1", "--rate", "30", "--seed", "0"]),
@@ -10,7 +10,7 @@ Deno.test("a soak takes ten minutes with two workers and a new seed, unless it i
   );
 });
 
-Deno.test("options of a soak that cannot be understood are refused with what can be", () => {
+Deno.test("invalid options of a soak are refused with the valid ones", () => {
   const refused = (args: string[], message: RegExp) =>
     assert.throws(() => parseOptions(args), (error) => {
       assert.ok(error instanceof UsageError);

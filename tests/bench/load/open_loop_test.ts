@@ -68,7 +68,7 @@ async function readFull(conn: Deno.TcpConn, buffer: Uint8Array): Promise<boolean
   return true;
 }
 
-Deno.test("a stall counts for every request that was due in it", async () => {
+Deno.test("a stall counts for every request that was due during it", async () => {
   // With 4 connections, a client that waits for answers would stop after 4 requests and never see the 100th.
   await using server = new Server(100);
   const plan = { port: server.port, connections: 4, perSecond: 1000, count: 200 };

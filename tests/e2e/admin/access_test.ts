@@ -36,7 +36,7 @@ const HEADERS: readonly { readonly headers: Record<string, string>; readonly cod
   { headers: { authorization: "" }, code: "unauthorized" },
 ];
 
-Deno.test("a foreign Host or Origin and a missing or wrong token are refused, whatever is asked", async () => {
+Deno.test("every request with a foreign Host or Origin, or without the right token, is refused", async () => {
   await using sluice = await Sluice.withConfig(CONFIG);
   for (const { headers, code } of HEADERS) {
     const admin = new Admin(sluice, { authorization: `Bearer ${TOKEN}`, ...headers });
@@ -75,7 +75,7 @@ Deno.test("the configuration is shown complete, with its secrets masked", async 
   for (const secret of [TOKEN, "open-sesame"]) assert.ok(!sluice.stderr.includes(secret), sluice.stderr);
 });
 
-Deno.test("what cannot be understood is answered with what is wrong, and is done no harm by", async () => {
+Deno.test("a malformed request gets an error that names the mistake, and changes nothing", async () => {
   await using sluice = await Sluice.withConfig(CONFIG);
   const admin = new Admin(sluice, { authorization: `Bearer ${TOKEN}` });
   assert.equal(codeOf(await admin.ask("GET", "/api/v1/service")), "not_found");

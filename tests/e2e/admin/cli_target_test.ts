@@ -32,7 +32,7 @@ Deno.test({
   },
 });
 
-Deno.test("address and token come from the configuration of the proxy", async () => {
+Deno.test("the address and the token come from the configuration of the proxy", async () => {
   await using fake = await FakeAdmin.start({ token: TOKEN });
   const path = await Deno.makeTempFile({ suffix: ".yaml" });
   await Deno.writeTextFile(
@@ -46,7 +46,7 @@ Deno.test("address and token come from the configuration of the proxy", async ()
   await Deno.remove(path);
 });
 
-Deno.test("the token comes from a file or the environment, and is asked for by name when it is wrong", async () => {
+Deno.test("the token comes from a file or the environment, and an error about a wrong one names where it came from", async () => {
   await using fake = await FakeAdmin.start({ token: TOKEN });
   const path = await Deno.makeTempFile();
   await Deno.writeTextFile(path, `${TOKEN}\n`);
@@ -107,7 +107,7 @@ for (
     { what: "an open port", admin: "admin: { listen: 0 }\n", says: "has port 0: take the real port from" },
   ]
 ) {
-  Deno.test(`a configuration with ${what} cannot tell where the proxy is`, async () => {
+  Deno.test(`a configuration with ${what} does not say where the proxy is`, async () => {
     const path = await Deno.makeTempFile({ suffix: ".yaml" });
     await Deno.writeTextFile(path, `${admin}services: [{ name: a, listen: 0, upstream: "127.0.0.1:1" }]\n`);
     const { code, stderr } = await runSluice(["status", "-c", path]);
@@ -130,7 +130,7 @@ Deno.test("an address where nothing listens is named, with what to look at", asy
   assert.equal(code, 1);
 });
 
-Deno.test("what is no admin interface is said to be none", async () => {
+Deno.test("an address that is not an admin interface is reported as such", async () => {
   await using server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen: () => {} },
     () => new Response("<html>"),

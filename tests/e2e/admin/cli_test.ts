@@ -31,7 +31,7 @@ Deno.test("sluice status prints the program, its services and its upstreams", as
   ]);
 });
 
-Deno.test("sluice status tells of certificates, of what is not ready, and of names that control a terminal", async () => {
+Deno.test("sluice status prints certificates and why the program is not ready, and escapes control characters in names", async () => {
   await using fake = await FakeAdmin.start();
   const certificate = { subject: "CN=db", names: [], expires_at: "2020-05-01T00:00:00.000Z" };
   fake.serviceViews = [aService("\x1b[2Jmysql", { tls: { certificates: [certificate] } })];
@@ -74,7 +74,7 @@ Deno.test("sluice connections lists them and says how many more there are", asyn
   ]);
 });
 
-Deno.test("sluice connections says it when there are none, and when none matches", async () => {
+Deno.test("sluice connections says that there are none, or that none matches", async () => {
   await using fake = await FakeAdmin.start({ connections: 1 });
   assert.equal(
     (await ask(fake, "connections", "--filter", "x")).stdout,
@@ -97,7 +97,7 @@ Deno.test("sluice connections lists more than the admin interface gives at once"
   ]);
 });
 
-Deno.test("sluice kill closes what is open and names what is not, with code 1", async () => {
+Deno.test("sluice kill closes open connections and names unknown ones, with code 1", async () => {
   await using fake = await FakeAdmin.start();
   const { code, stdout, stderr } = await ask(fake, "kill", "2", "7", "3");
   assert.equal(stdout, "Closed connection 2\nClosed connection 3\n");
@@ -109,7 +109,7 @@ Deno.test("sluice kill closes what is open and names what is not, with code 1", 
   assert.deepEqual(fake.told, ["kill 2", "kill 7", "kill 3", "kill 1"]);
 });
 
-Deno.test("sluice upstream takes an endpoint out of use; one that there is not ends it with code 1", async () => {
+Deno.test("sluice upstream takes an endpoint out of use, and ends with code 1 for an unknown one", async () => {
   await using fake = await FakeAdmin.start();
   const drained = await ask(fake, "upstream", "db", "10.0.0.1:3306", "drain");
   assert.deepEqual(drained, { code: 0, stdout: "10.0.0.1:3306: up (drain), 2 open\n", stderr: "" });
@@ -131,7 +131,7 @@ Deno.test("sluice reload prints what changed, or why nothing did with code 1", a
   assert.deepEqual([code, stdout, stderr], [1, "", "sluice: services[0].listen: Cannot parse\n"]);
 });
 
-Deno.test("sluice drain hands its deadline on, and none when it has none", async () => {
+Deno.test("sluice drain passes its deadline on, if it has one", async () => {
   await using fake = await FakeAdmin.start();
   assert.match((await ask(fake, "drain")).stdout, /^Draining: /);
   assert.equal((await ask(fake, "drain", "--deadline", "1m30s")).code, 0);

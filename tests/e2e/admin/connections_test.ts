@@ -71,7 +71,7 @@ for (const where of ["a TCP port", "a unix socket"] as const) {
 
 Deno.test({
   name:
-    `a client without a descriptor gets that of a connection to the admin interface that is silent${onLinux}`,
+    `a client takes the descriptor of a silent connection to the admin interface when none is free${onLinux}`,
   ignore: !isLinux,
   fn: async () => {
     await using server = upstream(echo);

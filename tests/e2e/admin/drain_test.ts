@@ -70,7 +70,7 @@ for (const [way, drain] of Object.entries(WAYS)) {
   );
 }
 
-Deno.test("a drain with no connection open is answered, told and over at once", async () => {
+Deno.test("a drain with no connection open is answered, announced as an event and over at once", async () => {
   for (let round = 0; round < 5; round++) {
     await using sluice = await start("127.0.0.1:1");
     const admin = new Admin(sluice);

@@ -60,7 +60,7 @@ Deno.test("an endpoint set down loses its clients at once, and gets none until i
 });
 
 for (const state of ["down", "drain"] as const) {
-  Deno.test(`with every endpoint on ${state}, clients are refused, not sent there all the same`, async () => {
+  Deno.test(`clients are refused when every endpoint is on ${state}`, async () => {
     await using fixture = await Fixture.start();
     const { admin, sluice, members, port, visits } = fixture;
     for (const member of members) await admin.setEndpoint(member.address, state);
@@ -81,7 +81,7 @@ for (const state of ["down", "drain"] as const) {
   });
 }
 
-Deno.test("what is set of an endpoint that there is not, or to what there is not, is an error", async () => {
+Deno.test("an unknown endpoint or state is an error", async () => {
   await using fixture = await Fixture.start();
   const { admin, members: [a] } = fixture;
   const codes = await Promise.all([

@@ -164,7 +164,7 @@ const TURNED_AWAY: readonly TurnedAwayCase[] = [
 ];
 
 for (const { way, service, says = "", end, detail } of TURNED_AWAY) {
-  Deno.test(`events of a client who ${way}: ${end}`, async () => {
+  Deno.test(`events of a client that ${way}: ${end}`, async () => {
     await using sluice = await startBefore("127.0.0.1:1", service);
     using events = await new Admin(sluice).events();
     clientOf(sluice).write(says);
@@ -172,7 +172,7 @@ for (const { way, service, says = "", end, detail } of TURNED_AWAY) {
   });
 }
 
-Deno.test("events of a client who comes when the service is full: refused connection_limit", async () => {
+Deno.test("events of a client that connects when the service is full: refused connection_limit", async () => {
   await using server = await resettableServer();
   await using sluice = await startBefore(server.address, ["limits: { connections: 1 }"]);
   const first = clientOf(sluice);
@@ -185,7 +185,7 @@ Deno.test("events of a client who comes when the service is full: refused connec
   first.destroy();
 });
 
-Deno.test("events of a client whose upstream speaks no TLS: failed tls_handshake_failed", async () => {
+Deno.test("events of a client whose upstream does not speak TLS: failed tls_handshake_failed", async () => {
   await using server = upstream(async (conn) =>
     void await conn.write(new TextEncoder().encode("220 hello\r\n"))
   );
@@ -195,14 +195,18 @@ Deno.test("events of a client whose upstream speaks no TLS: failed tls_handshake
   await expectTurnedAway(events, "failed tls_handshake_failed", /TLS/);
 });
 
-interopTest("events of a client who speaks no TLS: refused tls_handshake_failed", OPENSSL, async (stack) => {
-  const authority = stack.use(await CertificateAuthority.create());
-  const { cert, key } = await authority.issue({ name: "db.test" });
-  const sluice = stack.use(await startBefore("127.0.0.1:1", [`tls: { cert: "${cert}", key: "${key}" }`]));
-  const events = stack.use(await new Admin(sluice).events());
-  clientOf(sluice).write("GET / HTTP/1.1\r\n\r\n");
-  await expectTurnedAway(events, "refused tls_handshake_failed", /TLS/);
-});
+interopTest(
+  "events of a client that does not speak TLS: refused tls_handshake_failed",
+  OPENSSL,
+  async (stack) => {
+    const authority = stack.use(await CertificateAuthority.create());
+    const { cert, key } = await authority.issue({ name: "db.test" });
+    const sluice = stack.use(await startBefore("127.0.0.1:1", [`tls: { cert: "${cert}", key: "${key}" }`]));
+    const events = stack.use(await new Admin(sluice).events());
+    clientOf(sluice).write("GET / HTTP/1.1\r\n\r\n");
+    await expectTurnedAway(events, "refused tls_handshake_failed", /TLS/);
+  },
+);
 
 /** A service "test" before a group "group" of one endpoint. */
 function startBefore(address: string, service: readonly string[] = []): Promise<Sluice> {

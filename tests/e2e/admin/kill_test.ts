@@ -19,7 +19,7 @@ import {
 const AT_ONCE = 1000;
 
 for (const reset of ["close", "pass"]) {
-  Deno.test(`a connection that is killed ends on both sides within a second, with reset: ${reset}`, async () => {
+  Deno.test(`a killed connection ends on both sides within a second, with reset: ${reset}`, async () => {
     const endings: Promise<string>[] = [];
     await using server = upstream(async (conn) => {
       await writeText(conn, await readText(conn, 4));
@@ -90,7 +90,7 @@ Deno.test("a connection whose upstream does not answer can be killed", async () 
   assert.deepEqual([counts.total, counts.failed, failed_by], [1, 0, { killed: 1 }]);
 });
 
-Deno.test("of a hundred connections those killed at the same time end, and no others", async () => {
+Deno.test("only the killed ones of a hundred connections end", async () => {
   await using members = await NamedServers.start("a");
   await using sluice = await start(members.all[0]!.address);
   const admin = new Admin(sluice);

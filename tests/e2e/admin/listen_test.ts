@@ -34,7 +34,7 @@ testUnix(
   },
 );
 
-testUnix("admin.unix_mode says who may open the socket", async (path) => {
+testUnix("admin.unix_mode is the mode of the socket", async (path) => {
   for (const mode of ["0600", "0666"]) {
     await using sluice = await Sluice.withConfig(
       `admin: { listen: "unix:${path}", unix_mode: "${mode}" }\n` +
@@ -46,7 +46,7 @@ testUnix("admin.unix_mode says who may open the socket", async (path) => {
   }
 });
 
-testUnix("of several programs that find a stale socket one gets it, and keeps it", async (path) => {
+testUnix("one of several programs that find a stale socket binds it, and keeps it", async (path) => {
   await using killed = await start(`unix:${path}`);
   killed.kill("SIGKILL");
   await killed.ended();
@@ -63,7 +63,7 @@ testUnix("of several programs that find a stale socket one gets it, and keeps it
   }
 });
 
-testUnix("a unix socket that another program answers on is left to it: code 1", async (path) => {
+testUnix("a unix socket that another program serves is left alone: code 1", async (path) => {
   await using first = await start(`unix:${path}`);
   const { code, stdout, stderr } = await runWith(config(`unix:${path}`));
   assert.equal(code, 1);
@@ -72,7 +72,7 @@ testUnix("a unix socket that another program answers on is left to it: code 1", 
   assert.equal((await new Admin(first).status()).pid, first.pid);
 });
 
-testUnix("a file that is no socket is left as it is: code 1", async (path) => {
+testUnix("a file that is not a socket is left alone: code 1", async (path) => {
   await Deno.writeTextFile(path, "mine");
   const { code, stderr } = await runWith(config(`unix:${path}`));
   assert.equal(code, 1);
@@ -80,7 +80,7 @@ testUnix("a file that is no socket is left as it is: code 1", async (path) => {
   assert.equal(await Deno.readTextFile(path), "mine");
 });
 
-testUnix("a unix socket in a folder that there is not: code 1", async (path) => {
+testUnix("a unix socket in a missing folder: code 1", async (path) => {
   const { code, stderr } = await runWith(config(`unix:${path}/none/admin.sock`));
   assert.equal(code, 1);
   assert.match(stderr, /^sluice: Cannot listen on unix:.*none\/admin\.sock \(admin\.listen\): /m);

@@ -48,7 +48,7 @@ ${service("denied_again", `allow: 127.0.0.2, deny: 127.0.0.0/8`)}
   });
 
   Deno.test({
-    name: `who is denied is closed before the upstream sees a connection, with reset: ${reset}${onLinux}`,
+    name: `a denied client is closed before the upstream sees a connection, with reset: ${reset}${onLinux}`,
     ignore: !isLinux,
     async fn() {
       let accepted = 0;
@@ -80,7 +80,7 @@ ${service("denied_again", `allow: 127.0.0.2, deny: 127.0.0.0/8`)}
 for (const reset of ["close", "pass"]) {
   Deno.test({
     name:
-      `who resets before being accepted has no address, and does not get in, with reset: ${reset}${onLinux}`,
+      `a client that resets before it is accepted has no address and is refused, with reset: ${reset}${onLinux}`,
     ignore: !isLinux,
     async fn() {
       const received: string[] = [];
@@ -114,7 +114,7 @@ services:
   });
 }
 
-Deno.test("who is denied and says nothing is closed at once, with a FIN", async () => {
+Deno.test("a denied client that sends nothing is closed at once, with a FIN", async () => {
   await using a = await NamedServer.start("a");
   await using sluice = await Sluice.before(a.address, ["allow: 192.0.2.1"]);
   using client = await connect(sluice.port());
@@ -122,7 +122,7 @@ Deno.test("who is denied and says nothing is closed at once, with a FIN", async 
   assert.equal(a.clients, 0);
 });
 
-Deno.test("no more than ten refusals a second are logged, and the others are counted", async () => {
+Deno.test("at most ten refusals a second are logged, and the others are counted", async () => {
   await using a = await NamedServer.start("a");
   await using sluice = await Sluice.withConfig(`
 log: { format: json }

@@ -24,7 +24,7 @@ const isWindows = Deno.build.os === "windows";
 const LIMIT = 3;
 
 for (const reset of ["close", "pass"]) {
-  Deno.test(`a place is given back however a connection ends, with reset: ${reset}`, async () => {
+  Deno.test(`a slot of the limit is released however a connection ends, with reset: ${reset}`, async () => {
     await using a = await NamedServer.start("a");
     await using sluice = await Sluice.withConfig(`
 services:
@@ -59,7 +59,7 @@ services:
     }
   });
 
-  Deno.test(`a lifetime ends connections that are busy and that are idle, in time, with reset: ${reset}`, async () => {
+  Deno.test(`limits.lifetime ends busy and idle connections in time, with reset: ${reset}`, async () => {
     await using server = upstream(async (conn) => {
       await writeText(conn, "N");
       // Never idle, and not so fast that the machine is busy with it.
@@ -93,7 +93,7 @@ services:
 }
 
 Deno.test({
-  name: "who waits for a place does not keep the program from stopping",
+  name: "a client in the queue does not keep the program from stopping",
   ignore: isWindows,
   async fn() {
     await using a = await NamedServer.start("a");
@@ -162,7 +162,7 @@ async function fill(clients: TestClients, port: number, options?: TestClientOpti
   return all;
 }
 
-Deno.test("a lifetime that is over during a dial frees the place at once", async () => {
+Deno.test("limits.lifetime that passes during a dial releases the slot at once", async () => {
   await using hole = await blackHole();
   await using sluice = await Sluice.withConfig(`
 log: { format: json }

@@ -11,7 +11,7 @@ const isLinux = Deno.build.os === "linux";
 const onLinux = isLinux ? "" : " (skipped: needs 127.0.0.2, which Linux has)";
 
 for (const reset of ["close", "pass"]) {
-  Deno.test(`of 200 who come at once as many get in as may, never one more, with reset: ${reset}`, async () => {
+  Deno.test(`limits.connections admits exactly its number of 200 clients at once, with reset: ${reset}`, async () => {
     await using a = await NamedServer.start("a");
     await using sluice = await Sluice.withConfig(logged([
       `{ name: test, listen: 0, reset: ${reset}, limits: { connections: 17 }, upstream: "${a.address}" }`,
@@ -26,7 +26,7 @@ for (const reset of ["close", "pass"]) {
   });
 }
 
-Deno.test("with when_full: wait all 200 have their turn, never one more than may", async () => {
+Deno.test("when_full: wait serves all 200 clients, never more at once than the limit", async () => {
   await using batches = new Batches(10);
   await using sluice = await Sluice.before(batches.address, [
     "limits: { connections: 10, when_full: wait }",
@@ -38,7 +38,7 @@ Deno.test("with when_full: wait all 200 have their turn, never one more than may
   assert.equal(sluice.stderr.includes("refused"), false);
 });
 
-Deno.test("the limit of the process holds over all services, and either may use it up", async () => {
+Deno.test("the limit of the process holds over all services, and one service may use all of it", async () => {
   await using a = await NamedServer.start("a");
   const service = (name: string) =>
     `{ name: ${name}, listen: 0, limits: { connections: 8 }, upstream: "${a.address}" }`;
@@ -55,7 +55,7 @@ Deno.test("the limit of the process holds over all services, and either may use 
   assert.equal(a.clients, 12);
 });
 
-Deno.test("who waits for a place of the process gets that of another service", async () => {
+Deno.test("a client in the queue gets a slot that another service releases", async () => {
   await using a = await NamedServer.start("a");
   await using sluice = await Sluice.withConfig(`
 limits: { connections: 1 }
@@ -92,7 +92,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: `more than the burst at once are refused, and later they come in again${onLinux}`,
+  name: `clients beyond the burst are refused, and admitted later${onLinux}`,
   ignore: !isLinux,
   async fn() {
     await using a = await NamedServer.start("a");

@@ -39,7 +39,7 @@ for (const threads of isLinux ? [1, 2] : [1]) {
     for (const { what, limits, deny, own } of FLOODS) {
       const how = `${hasHeader ? "behind PROXY headers" : "by themselves"}, ${threads} threads`;
       Deno.test({
-        name: `whoever is refused by ${what} uses up nothing of others, ${how}${onLinux}`,
+        name: `a client refused by ${what} uses up no other client's limit, ${how}${onLinux}`,
         ignore: !isLinux,
         async fn() {
           await using a = await NamedServer.start("a");
@@ -85,7 +85,7 @@ for (const threads of isLinux ? [1, 2] : [1]) {
   }
 }
 
-Deno.test("a client over its own limit does not stand in the queue for a place", async () => {
+Deno.test("a client over its own limit does not wait in the queue", async () => {
   await using a = await NamedServer.start("a");
   await using sluice = await Sluice.withConfig(
     `services: [{ name: test, listen: 0, upstream: "${a.address}",
@@ -101,8 +101,7 @@ Deno.test("a client over its own limit does not stand in the queue for a place",
 });
 
 Deno.test({
-  name:
-    `a lower rate for each client begins when it is reloaded, and not with what they did before${onLinux}`,
+  name: `a lower rate for each client starts with the reload, whatever they did before${onLinux}`,
   ignore: !isLinux,
   async fn() {
     await using a = await NamedServer.start("a");

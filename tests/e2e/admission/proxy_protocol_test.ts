@@ -28,7 +28,7 @@ const isLinux = Deno.build.os === "linux";
 const onLinux = isLinux ? "" : " (skipped: needs 127.0.0.2, which Linux has)";
 
 for (const reset of ["close", "pass"]) {
-  Deno.test(`every header in every way to send it is taken off, and believed, with reset: ${reset}`, async () => {
+  Deno.test(`every PROXY header, sent in any pieces, is removed and believed, with reset: ${reset}`, async () => {
     await using server = upstream(echoAtEof);
     await using sluice = await start(server.address, reset, "10s");
     for (const [what, header, client] of HEADERS) {
@@ -51,7 +51,7 @@ for (const reset of ["close", "pass"]) {
     }
   });
 
-  Deno.test(`what is no header is refused before the upstream sees a connection, with reset: ${reset}`, async () => {
+  Deno.test(`bytes that are not a PROXY header are refused before the upstream sees a connection, with reset: ${reset}`, async () => {
     let accepted = 0;
     await using server = upstream(() => void (accepted += 1));
     await using proxy = await startProxy({
@@ -78,7 +78,7 @@ for (const reset of ["close", "pass"]) {
     assert.equal(accepted, 0);
   });
 
-  Deno.test(`a hundred random beginnings, twice, are over in time, with reset: ${reset}`, async () => {
+  Deno.test(`connections that begin with random bytes end in time, with reset: ${reset}`, async () => {
     // Whatever is let in after all is closed as well.
     await using server = upstream(() => {});
     await using sluice = await start(server.address, reset, "300ms");
@@ -112,7 +112,7 @@ for (const reset of ["close", "pass"]) {
 }
 
 Deno.test({
-  name: `whoever is not in "from" is closed at once, even on a dual-stack listener${onLinux}`,
+  name: `a peer outside "from" is closed at once, also on a dual-stack listener${onLinux}`,
   ignore: !isLinux,
   async fn() {
     let accepted = 0;
@@ -137,7 +137,7 @@ Deno.test({
 });
 
 for (const reset of ["close", "pass"]) {
-  Deno.test(`a server that speaks first does so once the header is there, with reset: ${reset}`, async () => {
+  Deno.test(`a server that speaks first is connected once the header has arrived, with reset: ${reset}`, async () => {
     let accepted = 0;
     await using server = upstream(async (conn) => {
       accepted += 1;
@@ -157,7 +157,7 @@ for (const reset of ["close", "pass"]) {
 }
 
 for (const reset of ["close", "pass"]) {
-  Deno.test(`a client who resets in the middle of a header is the one who did, with reset: ${reset}`, async () => {
+  Deno.test(`a reset in the middle of a header is the client's, with reset: ${reset}`, async () => {
     await using sluice = await start("127.0.0.1:1", reset, "10s", "admin: { listen: 127.0.0.1:0 }");
     const socket = connectNode({ host: "127.0.0.1", port: sluice.port() });
     await new Promise<void>((resolve, reject) => {
@@ -176,7 +176,7 @@ for (const reset of ["close", "pass"]) {
   });
 }
 
-Deno.test("lists, routes and limits of clients go by the address in the header", async () => {
+Deno.test("allow, deny, routes and limits use the address in the header", async () => {
   await using a = await NamedServer.start("a");
   await using b = await NamedServer.start("b");
   await using sluice = await Sluice.withConfig(`
@@ -236,7 +236,7 @@ services:
 `);
 }
 
-Deno.test("what a header says beside the addresses is logged, routed by and passed on", async () => {
+Deno.test("the TLVs of a header are logged, routed by and passed on", async () => {
   await using server = upstream(echoAtEof);
   await using other = upstream(() => {});
   const route = `routes: [{ sni: shop.example.com, upstream: "${server.address}" }]`;
@@ -265,7 +265,7 @@ services:
   ]);
 });
 
-Deno.test("a name in a header is logged as a subject is, and what is empty not at all", async () => {
+Deno.test("a name in a header is logged like a subject, and an empty one is not", async () => {
   await using server = upstream(echoAtEof);
   await using sluice = await Sluice.withConfig(`
 log: { format: json }

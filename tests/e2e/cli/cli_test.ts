@@ -101,7 +101,7 @@ Deno.test("the quick form takes several services, and a port for an upstream on 
   assert.equal(await readText(toSecond, 6), "second");
 });
 
-Deno.test("flags win over the configuration", async () => {
+Deno.test("flags override the configuration", async () => {
   await using sluice = await Sluice.withConfig(
     "log: { level: error, format: text }\nservices: [{ name: test, listen: 0, upstream: '127.0.0.1:1' }]\n",
     ["--log-level", "info", "--log-format", "json"],

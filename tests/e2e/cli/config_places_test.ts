@@ -20,7 +20,7 @@ Deno.test("check and start name file, line and column", async () => {
   }
 });
 
-Deno.test("check and start name the place of a certificate that cannot be read", async () => {
+Deno.test("check and start give the position of a certificate that cannot be read", async () => {
   await using file = await temporaryFile(
     "services:\n  - { name: a, listen: 127.0.0.1:0, upstream: 'b:1', tls: { cert: none.pem, key: none.key } }\n",
   );
@@ -32,8 +32,7 @@ Deno.test("check and start name the place of a certificate that cannot be read",
 });
 
 Deno.test({
-  name:
-    "check names folders that files are to be written to and that are not there, all at once (needs Unix)",
+  name: "check names every missing folder for files to write (needs Unix)",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await using file = await temporaryFile(`log: { access: { path: nodir/access.log } }
@@ -60,7 +59,7 @@ services:
   },
 });
 
-Deno.test("a reload that is refused names the places, in its log line and its answer", async () => {
+Deno.test("a refused reload names the positions, in its log line and its answer", async () => {
   const start =
     "admin: { listen: 127.0.0.1:0 }\nservices: [{ name: a, listen: 127.0.0.1:0, upstream: 'db:1' }]\n";
   await using file = await temporaryFile(start);

@@ -45,7 +45,7 @@ Deno.test("check prints every setting of config.example.yaml, and what it prints
   }
 });
 
-Deno.test("check prints how many threads run, what a stop waits for and when the file is read again", async () => {
+Deno.test("check prints threads, shutdown times and when the file is reloaded", async () => {
   const { stdout } = await runSluice(["check", join(VALID, "threads.yaml")]);
   assert.match(stdout, /^workers: auto # one thread for each CPU\n/);
   assert.match(stdout, /^shutdown:\n {2}drain: 1m\n {2}delay: 5s\n\nreload:\n {2}watch: true\n/m);
@@ -60,7 +60,7 @@ Deno.test("a missing configuration is named, with code 2", async () => {
   }
 });
 
-Deno.test("a directory is no configuration, with code 2", async () => {
+Deno.test("a directory as configuration is an error, with code 2", async () => {
   for (const result of await runAll([["check", VALID], ["-c", VALID, "--print-ready"]])) {
     const [problem, ...others] = problemsIn(result);
     assert.ok(problem!.startsWith(`Cannot read "${VALID}": `), problem);

@@ -36,7 +36,7 @@ async function converse(port: number): Promise<void> {
 }
 
 Deno.test({
-  name: "an access log that is a pipe without a reader holds up no start, reload or stop (needs mkfifo)",
+  name: "an access log that is a pipe without a reader delays no start, reload or stop (needs mkfifo)",
   ignore,
   fn: async () => {
     await using server = upstream(echo);
@@ -135,7 +135,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "what is no file is refused by name: as a configuration, as a ready file, and as an access log (needs mkfifo)",
+    "a path that is not a file is refused by name: configuration, ready file and access log (needs mkfifo)",
   ignore,
   fn: async () => {
     await using directory = await folder();
@@ -162,8 +162,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "messages about files have neither the system's numbers and calls, nor control characters of a path (needs Unix)",
+  name: "messages about files contain no errno, no system call and no control characters (needs Unix)",
   ignore,
   fn: async () => {
     await using directory = await folder();

@@ -27,7 +27,7 @@ Deno.test("check - reads standard input", async () => {
 });
 
 Deno.test({
-  name: "-c - runs what standard input says, and a reload says that it cannot read it again (needs Unix)",
+  name: "-c - reads standard input, and a reload reports that it cannot read it again (needs Unix)",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     const directory = await Deno.makeTempDir();

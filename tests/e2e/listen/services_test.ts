@@ -177,8 +177,7 @@ services:
 });
 
 Deno.test({
-  name:
-    "two names of one address are refused when it is bound, and neither service starts (needs a host name)",
+  name: "two names of one address are refused at start, and neither service listens (needs a host name)",
   ignore: !isOwnName(Deno.hostname()),
   fn: async () => {
     const free = Deno.listen({ hostname: Deno.hostname(), port: 0 });
@@ -202,7 +201,7 @@ services:
 });
 
 Deno.test({
-  name: "a service that a name leads to the admin interface's address is told so (needs a host name)",
+  name: "a service name that resolves to the admin address is reported (needs a host name)",
   ignore: Deno.build.os !== "linux" || !isOwnName(Deno.hostname()),
   fn: async () => {
     const free = Deno.listen({ hostname: Deno.hostname(), port: 0 });

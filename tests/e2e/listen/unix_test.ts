@@ -28,13 +28,16 @@ testUnix("a unix socket may be both the listener and the upstream", async (direc
 });
 
 for (const level of ["info", "error"]) {
-  testUnix(`the socket file goes when the program stops, with log level ${level}`, async (directory) => {
-    const path = join(directory, "test.sock");
-    await using sluice = await Sluice.start([`unix:${path}=1`, "--log-level", level]);
-    assert.equal((await Deno.lstat(path)).isSocket, true);
-    assert.equal((await sluice.stop()).code, 0);
-    assert.deepEqual(await namesIn(directory), []);
-  });
+  testUnix(
+    `the program removes its socket file when it stops, with log level ${level}`,
+    async (directory) => {
+      const path = join(directory, "test.sock");
+      await using sluice = await Sluice.start([`unix:${path}=1`, "--log-level", level]);
+      assert.equal((await Deno.lstat(path)).isSocket, true);
+      assert.equal((await sluice.stop()).code, 0);
+      assert.deepEqual(await namesIn(directory), []);
+    },
+  );
 }
 
 testUnix("unix_mode sets the mode of the socket file", async (directory) => {
@@ -57,7 +60,7 @@ testUnix("a socket file that a killed program left is replaced", async (director
   assert.equal(await ping(path), "ping");
 });
 
-testUnix("a socket that answers is left to its program: code 1", async (directory) => {
+testUnix("a socket that another program serves is left alone: code 1", async (directory) => {
   const path = join(directory, "test.sock");
   await using server = upstream(echo);
   await using _first = await start(path, server.address);
@@ -68,7 +71,7 @@ testUnix("a socket that answers is left to its program: code 1", async (director
   assert.equal(await ping(path), "ping");
 });
 
-testUnix("a path that is no socket is left alone: code 1", async (directory) => {
+testUnix("a path that is not a socket is left alone: code 1", async (directory) => {
   const path = join(directory, "precious.db");
   await Deno.writeTextFile(path, "years of data");
   const { code, stdout, stderr } = await runSluice([`unix:${path}=127.0.0.1:1`, "--print-ready"]);
@@ -97,7 +100,7 @@ testUnix("an upstream socket that is not there ends the connection and is named"
   assert.ok(line.includes(" code=no_such_socket "), line);
 });
 
-testUnix("a full backlog of an upstream costs its clients time, up to connect_timeout", async (directory) => {
+testUnix("a full backlog of an upstream delays its clients, up to connect_timeout", async (directory) => {
   if (Deno.build.os !== "linux") return;
   const path = join(directory, "full.sock");
   using listener = Deno.listen({ transport: "unix", path }) as unknown as Deno.Listener;

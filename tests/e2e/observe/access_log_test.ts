@@ -60,7 +60,7 @@ Deno.test("with a path, lines about connections go to that file and all others t
   }
 });
 
-Deno.test("a connection that a stop cuts off has its line in the file", async () => {
+Deno.test("a connection that a stop closes has its line in the file", async () => {
   await using server = upstream(echo);
   await using directory = await temporaryDirectory();
   const path = join(directory.path, "access.log");
@@ -76,7 +76,7 @@ Deno.test("a connection that a stop cuts off has its line in the file", async ()
 });
 
 Deno.test({
-  name: "rotating the file under traffic loses no connection and doubles none (needs SIGUSR2)",
+  name: "rotating the file under traffic neither loses nor repeats a line (needs SIGUSR2)",
   ignore: IS_WINDOWS,
   fn: async () => {
     await using server = upstream(echo);
@@ -114,8 +114,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "a file that can grow no more is said once and stops no traffic, and a rotation loses nothing (needs Unix)",
+  name: "a full file is reported once, stops no traffic, and a rotation loses nothing (needs Unix)",
   ignore: IS_WINDOWS,
   fn: async () => {
     await using server = upstream(echo);
@@ -147,7 +146,7 @@ Deno.test({
   },
 });
 
-Deno.test("a sampled log leaves out what ended in order, and never what failed", async () => {
+Deno.test("a sampled log leaves out orderly ends only, never failures", async () => {
   await using server = upstream(echo);
   await using refusing = await refusingAddress();
   await using directory = await temporaryDirectory();

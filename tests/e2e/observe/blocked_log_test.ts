@@ -9,7 +9,7 @@ const MEGABYTE = 1024 * 1024;
 const PIPE_SIZE = 64 * 1024;
 
 Deno.test({
-  name: "a stderr that nobody reads stops neither the traffic nor the end of the program (needs Unix)",
+  name: "a blocked stderr stops neither traffic nor shutdown (needs Unix)",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await using server = upstream(echo);
@@ -40,7 +40,7 @@ services:
 });
 
 Deno.test({
-  name: "an access log on a disk that takes nothing stops neither the traffic nor the end (needs mkfifo)",
+  name: "a blocked access log stops neither traffic nor shutdown (needs mkfifo)",
   ignore: !await exists("/usr/bin/mkfifo"),
   fn: async () => {
     await using server = upstream(echo);

@@ -15,7 +15,7 @@ const isLinux = Deno.build.os === "linux";
 const isWindows = Deno.build.os === "windows";
 
 for (const reset of ["close", "pass"] as const) {
-  Deno.test(`an endpoint that goes down takes its waiting connections with it, with reset: ${reset}`, async () => {
+  Deno.test(`an endpoint that goes down closes its idle connections, with reset: ${reset}`, async () => {
     let accepted = 0;
     let endedUnused = 0;
     let isWell = true;

@@ -41,7 +41,7 @@ for (const reset of ["close", "pass"] as const) {
     }
   }
 
-  Deno.test(`connections that wait in one service's pool give way to another's clients, with reset: ${reset}`, async () => {
+  Deno.test(`idle connections of one service's pool are closed for another service's clients, with reset: ${reset}`, async () => {
     await using server = new CountingServer(LIMIT);
     await using proxy = await PooledProxy.before(
       { address: server.address, maxConnections: LIMIT },

@@ -42,7 +42,7 @@ for (const reset of ["close", "pass"] as const) {
     );
   });
 
-  Deno.test(`clients that come now and then get only young connections, with reset: ${reset}`, async () => {
+  Deno.test(`infrequent clients get only young connections, with reset: ${reset}`, async () => {
     const maxIdleTime = 60;
     const acceptedAt: number[] = [];
     await using server = upstream(async (conn) => {
@@ -69,7 +69,7 @@ for (const reset of ["close", "pass"] as const) {
   });
 
   for (const how of ENDS) {
-    Deno.test(`an upstream that restarts (${how}) costs no client anything, with reset: ${reset}`, async () => {
+    Deno.test(`an upstream that restarts (${how}) fails no client, with reset: ${reset}`, async () => {
       await using server = await FickleServer.start();
       await using proxy = await PooledProxy.before(server.address, { maxIdle: 6 }, { service: { reset } });
       let ended = 0;
@@ -93,7 +93,7 @@ for (const reset of ["close", "pass"] as const) {
       });
     }
 
-    Deno.test(`a client that has yet to speak is given another connection when its own ends (${how}), with reset: ${reset}`, async () => {
+    Deno.test(`a client that has sent nothing yet gets another connection when its own ends (${how}), with reset: ${reset}`, async () => {
       await using server = await FickleServer.start();
       await using proxy = await PooledProxy.before(server.address, { maxIdle: 2 }, { service: { reset } });
       await fullPool(proxy, server, 2);

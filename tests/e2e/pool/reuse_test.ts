@@ -48,7 +48,7 @@ for (const reset of ["close", "pass"] as const) {
     assert.equal(proxy.pool.hits + proxy.pool.misses, 3 * (10 + 45));
   });
 
-  Deno.test(`what an upstream says unasked is shown to no client, with reset: ${reset}`, async () => {
+  Deno.test(`bytes that an upstream sends on an idle connection reach no client, with reset: ${reset}`, async () => {
     await using server = new RequestServer();
     await using proxy = await PooledProxy.before(server.address, REUSE, { service });
     for (let round = 1; round <= 30; round++) {
@@ -63,7 +63,7 @@ for (const reset of ["close", "pass"] as const) {
     assert.equal(proxy.pool.lost, 30);
   });
 
-  Deno.test(`nor is it shown to a client that has yet to make its request, with reset: ${reset}`, async () => {
+  Deno.test(`bytes that an upstream sends on an idle connection do not reach a client before its request, with reset: ${reset}`, async () => {
     await using server = new RequestServer();
     await using proxy = await PooledProxy.before(server.address, REUSE, { service });
     for (let round = 1; round <= 20; round++) {
@@ -94,7 +94,7 @@ for (const reset of ["close", "pass"] as const) {
     }
   });
 
-  Deno.test(`max_uses and max_idle bound what is kept, with reset: ${reset}`, async () => {
+  Deno.test(`max_uses and max_idle bound the idle connections, with reset: ${reset}`, async () => {
     await using server = new RequestServer();
     await using proxy = await PooledProxy.before(server.address, { ...REUSE, maxUses: 3, maxIdle: 2 }, {
       service,
@@ -120,7 +120,7 @@ for (const reset of ["close", "pass"] as const) {
     await eventually("all others to end", () => server.ended, (count) => count === 2 + 3);
   });
 
-  Deno.test(`a connection that nobody wanted for max_idle_time is closed, with reset: ${reset}`, async () => {
+  Deno.test(`a connection that was idle for max_idle_time is closed, with reset: ${reset}`, async () => {
     await using server = new RequestServer();
     await using proxy = await PooledProxy.before(server.address, { ...REUSE, maxIdleTime: 50 }, { service });
     await assertAnswered(proxy.port, "answered");
@@ -130,7 +130,7 @@ for (const reset of ["close", "pass"] as const) {
     assert.equal(server.accepted, 2);
   });
 
-  Deno.test(`a client that resets takes its connection with it, with reset: ${reset}`, async () => {
+  Deno.test(`a client that resets ends its upstream connection, with reset: ${reset}`, async () => {
     await using server = new RequestServer();
     await using proxy = await PooledProxy.before(server.address, REUSE, { service });
     await resettingClient(proxy.port, makeRequest());

@@ -24,7 +24,7 @@ services: [{ name: test, listen: 127.0.0.1:0, upstream: "${upstream}" }]
   return await Sluice.withConfig(yaml, [], { command: TASK, wrapper: ["setsid"], workers: 1 });
 }
 
-test("SIGTERM to the group drains: what is passed on as well is no second signal", async () => {
+test("SIGTERM to the process group drains: the one passed on as well does not count as a second", async () => {
   await using server = upstream(echo);
   await using directory = await temporaryDirectory();
   await using sluice = await launched(server.address, join(directory.path, "access.log"));
@@ -42,7 +42,7 @@ test("SIGTERM to the group drains: what is passed on as well is no second signal
   assert.deepEqual([code, sluice.events("stopped").map(({ cut }) => cut)], [0, [0]]);
 });
 
-test("SIGUSR2 and SIGHUP to the group end nothing, and are heard", async () => {
+test("SIGUSR2 and SIGHUP to the process group end nothing, and take effect", async () => {
   await using server = upstream(echo);
   await using directory = await temporaryDirectory();
   const log = join(directory.path, "access.log");

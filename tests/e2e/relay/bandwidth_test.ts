@@ -25,7 +25,7 @@ const BURST = 100;
 /** How much a program may grow that does not keep what its senders would like to send, in bytes. */
 const GROWTH = 30_000_000;
 
-Deno.test("both limits are kept within 5 % over 5 s, without bursts, without memory, and for nobody else", async () => {
+Deno.test("upload and download hold within 5 % over 5 s, without bursts or memory, and slow no other service", async () => {
   const [uploads, downloads] = [new Meter(UPLOAD), new Meter(DOWNLOAD)];
   const uploaded = Promise.withResolvers<void>();
   await using server = upstream(async (conn) => {
@@ -84,7 +84,7 @@ for (const reset of ["close", "pass"]) {
     assert.ok(Number(milliseconds) >= 300, line);
   });
 
-  Deno.test(`who is gone stops a limited transfer at once, with reset: ${reset}`, async () => {
+  Deno.test(`a client that disconnects stops a limited transfer at once, with reset: ${reset}`, async () => {
     const ended = Promise.withResolvers<void>();
     await using server = upstream(async (conn) => {
       await flood(conn);

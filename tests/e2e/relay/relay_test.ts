@@ -72,7 +72,7 @@ for (const reset of ["close", "pass"]) {
   });
 }
 
-Deno.test("a server that speaks first is heard before the client says anything", async () => {
+Deno.test("a greeting reaches a client that has sent nothing", async () => {
   await using server = upstream(async (conn) => {
     await writeText(conn, "220 hello\r\n");
     await echo(conn);
@@ -96,7 +96,7 @@ Deno.test("a buffer_size of 4 KiB relays the same bytes", async () => {
 });
 
 for (const bufferSize of ["256KiB", "1MiB", "16MiB"]) {
-  Deno.test(`200 slow readers with a buffer_size of ${bufferSize} hold what is said at most, and delay nobody else`, async () => {
+  Deno.test(`200 slow readers with a buffer_size of ${bufferSize} use the documented memory at most, and delay no other client`, async () => {
     const large = bufferSize === "256KiB" ? 0 : workers * 64 * MEGABYTE;
     const most = 200 * 2 * 256 * 1024 + large;
     const chunk = new Uint8Array(MEGABYTE);

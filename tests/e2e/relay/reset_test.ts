@@ -66,7 +66,7 @@ for (const reset of ["close", "pass"] as const) {
 }
 
 for (const reset of ["close", "pass"] as const) {
-  Deno.test(`a reset when the other side has finished and all was said is no failure, with reset: ${reset}`, async () => {
+  Deno.test(`a reset after both sides have finished is not a failure, with reset: ${reset}`, async () => {
     await using server = await resettableServer();
     const key = `reset: ${reset}`;
     await using sluice = await Sluice.beforeGroup([`"${server.address}"`], [EJECT_AT_ONCE], [key]);
@@ -127,7 +127,7 @@ Deno.test("an upstream that resets at once resets the client with reset: pass", 
   assert.match(await sluice.logged("upstream reset"), /(closed|failed), upstream reset/);
 });
 
-Deno.test("an upstream that closes with input unread still gets its last words through", async () => {
+Deno.test("the last bytes of an upstream that closes with unread input reach the client", async () => {
   await using server = upstream(async (conn) => {
     await readText(conn, 1);
     await writeText(conn, "too large");
@@ -139,7 +139,7 @@ Deno.test("an upstream that closes with input unread still gets its last words t
   assert.equal(await readText(client, 9), "too large");
 });
 
-Deno.test("a connection that breaks leaves the others alone", async () => {
+Deno.test("a broken connection leaves the others alone", async () => {
   await using server = await resettableServer();
   await using sluice = await Sluice.before(server.address);
   using healthy = await connect(sluice.port());

@@ -32,7 +32,7 @@ Deno.test("an unknown host closes the client and names the cause", async () => {
 });
 
 for (const reset of ["close", "pass"]) {
-  Deno.test(`connect_timeout ends a dial that nobody answers, with reset: ${reset}`, async () => {
+  Deno.test(`connect_timeout ends a dial without an answer, with reset: ${reset}`, async () => {
     await using full = await blackHole();
     await using sluice = await Sluice.before(full.address, ["connect_timeout: 300ms", `reset: ${reset}`]);
     using client = await connect(sluice.port());
@@ -82,7 +82,7 @@ Deno.test("a peer that accepts no more bytes is not active: the idle timeout end
   assert.match(await sluice.logged("closed,"), /closed, idle timeout/);
 });
 
-Deno.test("half_close_timeout ends a connection whose other side says nothing more", async () => {
+Deno.test("half_close_timeout ends a connection whose other side sends nothing more", async () => {
   await using server = upstream(async (conn) => {
     await readAll(conn);
     await new Promise((resolve) => setTimeout(resolve, 3000));
@@ -94,7 +94,7 @@ Deno.test("half_close_timeout ends a connection whose other side says nothing mo
   assert.match(await sluice.logged("closed,"), /closed, half-close timeout/);
 });
 
-Deno.test("half_close_timeout leaves a connection alone that still moves bytes", async () => {
+Deno.test("half_close_timeout does not end a connection that still moves bytes", async () => {
   await using server = upstream(async (conn) => {
     await readAll(conn);
     for (let tick = 0; tick < 10; tick++) {

@@ -51,7 +51,7 @@ testUnix("limits.connections alone may change: it holds for services that stay a
   assert.deepEqual(await clients.connectMany(port, 1), [""]);
 });
 
-testUnix("who waits for a place gets one when the limit is raised, and those behind as well", async () => {
+testUnix("every client in the queue is admitted when the limit is raised", async () => {
   await using a = await NamedServer.start("a");
   const yaml = (limit: number) =>
     service(`upstream: "${a.address}"`, `limits: { connections: ${limit}, when_full: wait }`);
@@ -72,7 +72,7 @@ testUnix("who waits for a place gets one when the limit is raised, and those beh
   assert.equal(await within(AT_ONCE, "the place of the next", nameBehind(fresh)), "a");
 });
 
-testUnix("an address that was given up a moment ago can be had again", async () => {
+testUnix("an address that was released a moment ago can be bound again", async () => {
   await using a = await NamedServer.start("a");
   const [first, second] = freePorts(2);
   const yaml = (ports: readonly number[]) =>
@@ -153,7 +153,7 @@ services: [{ name: test, listen: "127.0.0.1:0", upstream: group }]
   assert.equal(group!.pool.idle, 0);
 });
 
-testUnix("no client is lost while one of two endpoints is another one every few milliseconds", async () => {
+testUnix("no client is lost while one of two endpoints changes every few milliseconds", async () => {
   await using a = await NamedServer.start("a");
   await using b = await NamedServer.start("b");
   await using c = await NamedServer.start("c");

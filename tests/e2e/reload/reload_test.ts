@@ -24,7 +24,7 @@ function testUnix(name: string, fn: () => Promise<void>): void {
   Deno.test({ name: `${name} (needs SIGHUP)`, ignore: Deno.build.os === "windows", fn });
 }
 
-testUnix("a changed service leads new clients elsewhere; open connections and its port stay", async () => {
+testUnix("a changed service sends new clients elsewhere; open connections and its port stay", async () => {
   await using a = await NamedServer.start("a");
   await using b = await NamedServer.start("b");
   await using fixture = await Reloadable.start(service("test", a.address));
@@ -66,7 +66,7 @@ testUnix("a removed service stops accepting and its connections go on; an added 
   assert.equal(code, 0);
 });
 
-testUnix("a file with a mistake changes nothing and is told, in the log and by the API", async () => {
+testUnix("a file with a mistake changes nothing and is reported, in the log and by the API", async () => {
   await using a = await NamedServer.start("a");
   await using b = await NamedServer.start("b");
   await using fixture = await Reloadable.start(service("test", a.address));
@@ -175,7 +175,7 @@ testUnix("the socket API of a listener can change: connections and new clients g
 });
 
 testUnix(
-  "what an operator has said of an endpoint and what health checks know outlive a reload",
+  "an operator's state of an endpoint and the results of health checks outlive a reload",
   async () => {
     await using a = await NamedServer.start("a");
     await using b = await NamedServer.start("b");
@@ -232,7 +232,7 @@ testUnix("limits, log level and the file of the access log change at once", asyn
   }
 });
 
-testUnix("keys that only a restart brings are named, and what was in effect stays", async () => {
+testUnix("keys that need a restart are named, and the values in effect stay", async () => {
   await using server = upstream(echo);
   await using fixture = await Reloadable.start(service("test", server.address));
   const moved = `admin: { listen: "127.0.0.1:0", token: 0123456789abcdef }\n${
@@ -244,7 +244,7 @@ testUnix("keys that only a restart brings are named, and what was in effect stay
   assert.equal((await fixture.admin.ask("GET", "/api/v1/status")).status, 200, "no token is asked for yet");
 });
 
-Deno.test("with reload.watch, a file that is replaced or written in place is taken over", async () => {
+Deno.test("reload.watch takes over a file that is replaced or written in place", async () => {
   await using a = await NamedServer.start("a");
   await using b = await NamedServer.start("b");
   const yaml = (address: string) => `reload: { watch: true }\n${service("test", address)}`;

@@ -7,7 +7,7 @@ import { connect, echo, readText, upstream, writeText } from "../../support/peer
 const HEADER = "PROXY TCP4 192.0.2.1 192.0.2.2 1000 2000\r\n";
 
 Deno.test({
-  name: "a client who has yet to say who it is when its service is removed still gets to the upstream",
+  name: "a client that has not sent its PROXY header when its service is removed still reaches the upstream",
   ignore: Deno.build.os === "windows", // needs SIGHUP
   async fn() {
     await using server = upstream(echo);
@@ -40,8 +40,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "a stop waits for connections of a service that was removed, also when one of its name has come since",
+  name: "a stop waits for connections of a removed service, also when a new one has its name",
   ignore: Deno.build.os === "windows", // needs SIGHUP
   async fn() {
     await using server = upstream(echo);

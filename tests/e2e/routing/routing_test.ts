@@ -32,7 +32,7 @@ services:
     );
   });
 
-  Deno.test(`without a default, whom no route takes is refused at once, with reset: ${reset}`, async () => {
+  Deno.test(`a client that no route matches is refused at once without a default, with reset: ${reset}`, async () => {
     await using a = await NamedServer.start("a");
     const [ours, other] = freePorts(2);
     await using sluice = await Sluice.withConfig(`
@@ -115,7 +115,7 @@ services:
   });
 }
 
-Deno.test("the port that a client took decides, by itself and with other conditions", async () => {
+Deno.test("listen_port decides, alone and with other conditions", async () => {
   await using a = await NamedServer.start("a");
   await using b = await NamedServer.start("b");
   await using c = await NamedServer.start("c");
@@ -137,7 +137,7 @@ services:
 });
 
 for (const reset of ["close", "pass"]) {
-  Deno.test(`a range of ports is listened on, each of which routes can name, with reset: ${reset}`, async () => {
+  Deno.test(`routes can name each port of a range, with reset: ${reset}`, async () => {
     await using a = await NamedServer.start("a");
     await using b = await NamedServer.start("b");
     const ports = freePorts(6);

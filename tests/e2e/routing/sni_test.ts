@@ -66,7 +66,7 @@ for (const reset of ["close", "pass"]) {
     }
   });
 
-  Deno.test(`a ClientHello of 17 KB needs max_bytes, and goes the default way without, with reset: ${reset}`, async () => {
+  Deno.test(`a ClientHello of 17 KB needs max_bytes, and gets the default without, with reset: ${reset}`, async () => {
     await using servers = new Servers("ab");
     const routes = `reset: ${reset}, routes: [{ sni: shop.example.com, upstream: "${
       servers.address("b")
@@ -94,7 +94,7 @@ services:
     assert.equal(refused!.sni, undefined);
   });
 
-  Deno.test(`a client who is silent gets the default after the timeout, not before, with reset: ${reset}`, async () => {
+  Deno.test(`a silent client gets the default after the timeout, not before, with reset: ${reset}`, async () => {
     let accepted = 0;
     await using server = upstream(async (conn) => {
       accepted += 1;
@@ -130,7 +130,7 @@ services:
     assert.equal(accepted, 2);
   });
 
-  Deno.test(`what is not TLS goes the default way at once, and is refused without one, with reset: ${reset}`, async () => {
+  Deno.test(`a client without TLS gets the default at once, and is refused without one, with reset: ${reset}`, async () => {
     await using servers = new Servers("ab");
     const keys = `reset: ${reset}, peek: { timeout: ${PEEK_TIMEOUT}ms }, ` +
       `routes: [{ sni: shop.example.com, upstream: "${servers.address("b")}" }]`;

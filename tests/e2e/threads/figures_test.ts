@@ -19,7 +19,7 @@ const HELD = 60;
 /** Clients at the same time. */
 const CROWD = 50;
 
-testThreads("of 200 connections each thread has its part", async (threads) => {
+testThreads("every thread gets a share of 200 connections", async (threads) => {
   await using members = await NamedServers.start("a");
   await using sluice = await start(threads, `"${members.all[0]!.address}"`);
   using clients = await Clients.connect(sluice.port(), 200);

@@ -15,22 +15,25 @@ const AT_ONCE = 10_000;
 /** A place that is left is somebody's within this time, in milliseconds: it takes two messages. */
 const HANDED_OVER = 100;
 
-testThreads("of 200 who race 50 get in, by the limit of a service and of all of them", async (threads) => {
-  await using a = await NamedServer.start("a");
-  for (const limits of ["limits: { connections: 50 }", ""]) {
-    const all = limits === "" ? "limits: { connections: 50 }" : "";
-    await using sluice = await start(
-      threads,
-      `${all}\nservices: [{ name: test, listen: 0, upstream: "${a.address}", ${limits} }]`,
-    );
-    const before = a.clients;
-    using clients = new TestClients();
-    assert.deepEqual(countsOf(await clients.connectMany(sluice.port(), 200)), { "": 150, a: 50 });
-    assert.equal(a.clients - before, 50);
-  }
-});
+testThreads(
+  "limits.connections admits exactly 50 of 200 clients at once, for a service and for all",
+  async (threads) => {
+    await using a = await NamedServer.start("a");
+    for (const limits of ["limits: { connections: 50 }", ""]) {
+      const all = limits === "" ? "limits: { connections: 50 }" : "";
+      await using sluice = await start(
+        threads,
+        `${all}\nservices: [{ name: test, listen: 0, upstream: "${a.address}", ${limits} }]`,
+      );
+      const before = a.clients;
+      using clients = new TestClients();
+      assert.deepEqual(countsOf(await clients.connectMany(sluice.port(), 200)), { "": 150, a: 50 });
+      assert.equal(a.clients - before, 50);
+    }
+  },
+);
 
-testThreads("of 50 from each of four addresses 10 get in", async (threads) => {
+testThreads("connections_per_client admits 10 of 50 clients from each of four addresses", async (threads) => {
   await using a = await NamedServer.start("a");
   await using sluice = await start(
     threads,
@@ -44,7 +47,7 @@ testThreads("of 50 from each of four addresses 10 get in", async (threads) => {
   assert.equal(a.clients, 40);
 });
 
-testThreads("of 200 who race no more get in than the rate allows", async (threads) => {
+testThreads("connects_per_second admits no more of 200 clients at once than the rate", async (threads) => {
   await using a = await NamedServer.start("a");
   const [rate, burst] = [4, 40];
   await using sluice = await start(
@@ -100,32 +103,39 @@ services: [{ name: test, listen: 0, upstream: group }]`,
   });
 }
 
-testThreads("a place that is left in one thread is at once that of who waits in another", async (threads) => {
-  await using a = await NamedServer.start("a");
-  await using sluice = await start(
-    threads,
-    `services: [{ name: test, listen: 0, upstream: "${a.address}", limits: { connections: 1, when_full: wait } }]`,
-  );
-  const admin = new Admin(sluice);
-  const waits: number[] = [];
-  for (let round = 0; waits.length < 10; round++) {
-    assert.ok(round < 200, "no two clients were in threads of their own");
-    using inside = await TestClient.connect(sluice.port());
-    const others = Array.from({ length: threads }, () => TestClient.connect(sluice.port()));
-    const open = await eventually("somebody to wait", () => admin.connections(), ({ length }) => length > 1);
-    const ofThread = open.filter((each) => each.client !== `127.0.0.1:${inside.port}`);
-    const mine = threadOf(open.find((each) => each.client === `127.0.0.1:${inside.port}`)!, threads);
-    const began = performance.now();
-    inside[Symbol.dispose]();
-    const next = await within(AT_ONCE, "The next one", Promise.race(others));
-    if (ofThread.every((each) => threadOf(each, threads) !== mine)) waits.push(performance.now() - began);
-    next[Symbol.dispose]();
-    const leave = others.map(async (other) => (await other)[Symbol.dispose]());
-    await within(AT_ONCE, "Everybody's turn", Promise.all(leave));
-  }
-  const median = waits.toSorted((one, other) => one - other)[waits.length >> 1]!;
-  assert.ok(median < HANDED_OVER, `${waits.map(Math.round)} ms`);
-});
+testThreads(
+  "a slot released in one thread goes at once to a client in the queue of another",
+  async (threads) => {
+    await using a = await NamedServer.start("a");
+    await using sluice = await start(
+      threads,
+      `services: [{ name: test, listen: 0, upstream: "${a.address}", limits: { connections: 1, when_full: wait } }]`,
+    );
+    const admin = new Admin(sluice);
+    const waits: number[] = [];
+    for (let round = 0; waits.length < 10; round++) {
+      assert.ok(round < 200, "no two clients were in threads of their own");
+      using inside = await TestClient.connect(sluice.port());
+      const others = Array.from({ length: threads }, () => TestClient.connect(sluice.port()));
+      const open = await eventually(
+        "somebody to wait",
+        () => admin.connections(),
+        ({ length }) => length > 1,
+      );
+      const ofThread = open.filter((each) => each.client !== `127.0.0.1:${inside.port}`);
+      const mine = threadOf(open.find((each) => each.client === `127.0.0.1:${inside.port}`)!, threads);
+      const began = performance.now();
+      inside[Symbol.dispose]();
+      const next = await within(AT_ONCE, "The next one", Promise.race(others));
+      if (ofThread.every((each) => threadOf(each, threads) !== mine)) waits.push(performance.now() - began);
+      next[Symbol.dispose]();
+      const leave = others.map(async (other) => (await other)[Symbol.dispose]());
+      await within(AT_ONCE, "Everybody's turn", Promise.all(leave));
+    }
+    const median = waits.toSorted((one, other) => one - other)[waits.length >> 1]!;
+    assert.ok(median < HANDED_OVER, `${waits.map(Math.round)} ms`);
+  },
+);
 
 function start(threads: number, yaml: string): Promise<Sluice> {
   const common = "admin: { listen: 127.0.0.1:0 }\nlog: { format: json }\n";

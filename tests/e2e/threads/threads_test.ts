@@ -97,7 +97,7 @@ for (const engine of ["node", "deno"] as const) {
 }
 
 testThreads(
-  "an endpoint on drain or down is so in every thread as soon as that is answered",
+  "drain and down of an endpoint hold in every thread once the request is answered",
   async (threads) => {
     await using members = await NamedServers.start("ab");
     const [a] = members.all as [NamedServer, NamedServer];
@@ -135,7 +135,7 @@ testThreads("on_down: close ends the connections of every thread", async (thread
 });
 
 testThreads(
-  "failures of clients in any thread add up to take an endpoint out, in all of them",
+  "failures in all threads add up to eject an endpoint, in all threads",
   async (threads) => {
     await using members = await NamedServers.start("ab");
     const passive = `passive: { failures: ${2 * threads}, window: 1h, eject: 1h }`;
@@ -156,7 +156,7 @@ testThreads(
   },
 );
 
-testThreads("SIGTERM lets transfers in every thread finish, and lets nobody else in", async (threads) => {
+testThreads("SIGTERM lets transfers in every thread finish, and admits no new client", async (threads) => {
   const answer = new Uint8Array(1024 * 1024).fill(7);
   const released = Promise.withResolvers<void>();
   await using server = upstream(async (conn) => {
@@ -192,7 +192,7 @@ testThreads("SIGTERM lets transfers in every thread finish, and lets nobody else
   assert.equal(JSON.parse(stderr.trimEnd().split("\n").at(-1)!).event, "stopped");
 });
 
-testThreads("a second SIGTERM cuts what is open in every thread", async (threads) => {
+testThreads("a second SIGTERM closes open connections in every thread", async (threads) => {
   await using members = await NamedServers.start("a");
   await using sluice = await startGroup(members, threads);
   using held = await Clients.connect(sluice.port(), HELD);

@@ -32,7 +32,7 @@ Deno.test("round_robin gives each endpoint its weight in every cycle", async () 
   assert.deepEqual(countsOf(names), { a: 50, b: 150, c: 50, d: 150 });
 });
 
-Deno.test("least_connections spreads 20 clients over 4 endpoints, and fills up the one that has become idle", async () => {
+Deno.test("least_connections spreads 20 clients over 4 endpoints, and refills one that has become idle", async () => {
   await using group = await NamedServers.start("abcd");
   await using sluice = await Sluice.beforeGroup(group.endpoints, ["balance: least_connections"]);
   using held = await Clients.connect(sluice.port(), 20);
@@ -107,7 +107,7 @@ Deno.test("max_connections holds while 50 clients race, and the excess goes to t
   await held.checkAlive();
 });
 
-Deno.test("when every endpoint is full clients are closed, until somebody leaves", async () => {
+Deno.test("clients are closed while every endpoint is full", async () => {
   await using group = await NamedServers.start("ab");
   await using sluice = await Sluice.beforeGroup(
     group.endpoints.map((address) => `{ address: ${address}, max_connections: 6 }`),

@@ -46,21 +46,25 @@ interopTest(
   },
 );
 
-interopTest("SRV priorities and weights decide who is used, and how often", DNSMASQ, async (stack) => {
-  const [a, b] = [stack.use(await NamedServer.start("a")), stack.use(await NamedServer.start("b"))];
-  const spare = stack.use(await NamedServer.start("s"));
-  const dns = await DnsServer.start(stack, {
-    hosts: { "db.test": ["127.0.0.1"] },
-    ttl: 1,
-    services: [service(spare, { priority: 20 }), service(a, { weight: 3 }), service(b, { weight: 1 })],
-  });
-  const proxy = await start(stack, dns, "srv", { endpoints: ["_pg._tcp.db.test"] });
-  const names: string[] = [];
-  for (let client = 0; client < 12; client++) names.push(await whoAnswers(portOf(proxy)));
-  assert.equal(names.toSorted().join(""), "aaaaaaaaabbb");
-  await Promise.all([a.goDown(), b.goDown()]);
-  assert.equal(await whoAnswers(portOf(proxy)), "s");
-});
+interopTest(
+  "SRV priorities and weights decide which endpoints are used, and how often",
+  DNSMASQ,
+  async (stack) => {
+    const [a, b] = [stack.use(await NamedServer.start("a")), stack.use(await NamedServer.start("b"))];
+    const spare = stack.use(await NamedServer.start("s"));
+    const dns = await DnsServer.start(stack, {
+      hosts: { "db.test": ["127.0.0.1"] },
+      ttl: 1,
+      services: [service(spare, { priority: 20 }), service(a, { weight: 3 }), service(b, { weight: 1 })],
+    });
+    const proxy = await start(stack, dns, "srv", { endpoints: ["_pg._tcp.db.test"] });
+    const names: string[] = [];
+    for (let client = 0; client < 12; client++) names.push(await whoAnswers(portOf(proxy)));
+    assert.equal(names.toSorted().join(""), "aaaaaaaaabbb");
+    await Promise.all([a.goDown(), b.goDown()]);
+    assert.equal(await whoAnswers(portOf(proxy)), "s");
+  },
+);
 
 interopTest(
   "an address that changes moves new connections once its TTL has passed, and no other",
@@ -85,7 +89,7 @@ interopTest(
 );
 
 interopTest(
-  "an endpoint that is found in DNS gets waiting connections before any client, one that is gone loses them",
+  "the pool is filled for an endpoint found in DNS before any client, and closed for one that is gone",
   DNSMASQ,
   async (stack) => {
     const [a, b] = twins(stack);

@@ -7,7 +7,7 @@ import { HEARD_AFTER } from "../../support/program/several_threads.ts";
 import { connect, endOf, readText, resettableServer } from "../../support/peers/sockets.ts";
 
 for (const reset of ["close", "pass"]) {
-  Deno.test(`an endpoint that refuses is taken out, and nobody tries it any more, with reset: ${reset}`, async () => {
+  Deno.test(`an endpoint that refuses is ejected, and not dialled any more, with reset: ${reset}`, async () => {
     await using group = await NamedServers.start("ab");
     const killed = group.all[0]!;
     const passive = "passive: { failures: 3, window: 1h, eject: 1h }";

@@ -7,7 +7,7 @@ import { CHROMIUM, textsOf, waitForText } from "./browser.ts";
 import { interopTest } from "../../support/interop.ts";
 import { openPageFixture, portOf, serveBackend, showConnections } from "./page_fixture.ts";
 
-interopTest("page: it asks for the token, and keeps it for this tab only", CHROMIUM, async (stack) => {
+interopTest("page: asks for the token, and keeps it for this tab only", CHROMIUM, async (stack) => {
   const { page } = await openPageFixture(stack, { token: "correct-horse" });
   await page.waitForSelector("#sign-in:not([hidden])");
   await waitForText(page, "#state", /^Token needed$/);
@@ -31,7 +31,7 @@ interopTest("page: it asks for the token, and keeps it for this tab only", CHROM
   assert.deepEqual(await page.evaluate("Object.values(sessionStorage)"), []);
 });
 
-interopTest("page: when the program is gone it says so, and is back with it", CHROMIUM, async (stack) => {
+interopTest("page: reports a lost connection, and reconnects", CHROMIUM, async (stack) => {
   const { page, server, backend } = await openPageFixture(stack);
   await waitForText(page, "#state", /^Running$/);
   await server.close();
@@ -48,7 +48,7 @@ interopTest("page: when the program is gone it says so, and is back with it", CH
   await waitForText(page, "#events .text", /^Connected again$/);
 });
 
-interopTest("page: it says that the program is not ready, and that it drains", CHROMIUM, async (stack) => {
+interopTest("page: shows that the program is not ready, and that it drains", CHROMIUM, async (stack) => {
   const { page, backend } = await openPageFixture(stack);
   backend.notReady = ['the upstream group "mail" has no endpoint that is up'];
   await waitForText(page, "#state", /^Not ready$/);
@@ -59,7 +59,7 @@ interopTest("page: it says that the program is not ready, and that it drains", C
   await waitForText(page, "#events .text", /^Stopping; 299 connections open$/);
 });
 
-interopTest("page: what comes from the network is text", CHROMIUM, async (stack) => {
+interopTest("page: shows names from the network as text", CHROMIUM, async (stack) => {
   const { page, backend } = await openPageFixture(stack);
   await waitForText(page, "#state", /^Running$/);
   const detail = "<img src=x onerror=document.title='owned'>";
@@ -68,7 +68,7 @@ interopTest("page: what comes from the network is text", CHROMIUM, async (stack)
   assert.equal(await page.$("#events img"), null);
 });
 
-interopTest("page: 400 pixels are enough, and nothing is cut off", CHROMIUM, async (stack) => {
+interopTest("page: fits into 400 pixels without cutting anything off", CHROMIUM, async (stack) => {
   const { page } = await openPageFixture(stack, { width: 400 });
   await showConnections(page);
   await waitForText(page, "#connection-rows .client", /^10\./);
@@ -96,7 +96,7 @@ for (const theme of ["light", "dark"] as const) {
   });
 }
 
-interopTest("page: the switch of colours wins over the system's, and stays", CHROMIUM, async (stack) => {
+interopTest("page: the colour switch overrides the system's, and stays", CHROMIUM, async (stack) => {
   const { page } = await openPageFixture(stack, { theme: "light" });
   await waitForText(page, "#state", /^Running$/);
   const ground = () =>
@@ -112,7 +112,7 @@ interopTest("page: the switch of colours wins over the system's, and stays", CHR
   assert.equal(await ground(), light);
 });
 
-interopTest("page: figures that stay the same touch nothing in the document", CHROMIUM, async (stack) => {
+interopTest("page: figures that stay the same change nothing in the document", CHROMIUM, async (stack) => {
   const { page, backend } = await openPageFixture(stack, { connections: 5000, height: 2000 });
   // The rates of a first sample are unknown: only after the next ones nothing changes any more.
   await waitForText(page, "#services .major", /^0 B\/s$/);

@@ -10,7 +10,7 @@ import { interopTest, run } from "../../support/interop.ts";
 const PROMTOOL = { needs: ["promtool"], install: "apt-get install prometheus" };
 
 interopTest(
-  "an endpoint that is down is an alert, and one that an operator took out is not",
+  "an endpoint that is down raises an alert, and one that an operator took out does not",
   PROMTOOL,
   async (stack) => {
     const members = stack.use(await NamedServers.start("abcd"));

@@ -9,7 +9,7 @@ import { interopTest } from "../../support/interop.ts";
 /** What is awaited comes within this time, or the test fails. */
 const DEADLINE_MS = 20_000;
 
-interopTest("DNS: an address that changes is followed once its TTL has passed", DNSMASQ, async (stack) => {
+interopTest("DNS: a changed address is used once its TTL has passed", DNSMASQ, async (stack) => {
   const dns = await DnsServer.start(stack, { hosts: { "db.test": ["10.0.0.1", "fd00::1"] }, ttl: 2 });
   const found = Found.start(stack, dns, { entries: [entry("db.test", 5432)], interval: 3_600_000 });
   await found.endpoints("0 10.0.0.1:5432 weight 1", "0 [fd00::1]:5432 weight 1");
@@ -22,7 +22,7 @@ interopTest("DNS: an address that changes is followed once its TTL has passed", 
 });
 
 interopTest(
-  "DNS: SRV records bring ports, priorities and weights, and are followed",
+  "DNS: SRV records give ports, priorities and weights, and their changes are used",
   DNSMASQ,
   async (stack) => {
     const hosts = { "one.test": ["10.0.0.1"], "two.test": ["10.0.0.2"], "three.test": ["10.0.0.3"] };
@@ -52,7 +52,7 @@ interopTest(
   },
 );
 
-interopTest("DNS: a name that is gone, or a server that is, changes nothing", DNSMASQ, async (stack) => {
+interopTest("DNS: a removed name or an unreachable server changes nothing", DNSMASQ, async (stack) => {
   const dns = await DnsServer.start(stack, { hosts: { "db.test": ["10.0.0.1"] }, ttl: 1 });
   const found = Found.start(stack, dns, { entries: [entry("db.test", 1)], interval: 300 });
   await found.endpoints("0 10.0.0.1:1 weight 1");
@@ -69,7 +69,7 @@ interopTest("DNS: a name that is gone, or a server that is, changes nothing", DN
   assert.equal(found.reports.at(-1), "db.test is back");
 });
 
-interopTest("DNS: an alias is followed, whatever the TTL of what it stands for", DNSMASQ, async (stack) => {
+interopTest("DNS: an alias is followed, whatever the TTL of its target", DNSMASQ, async (stack) => {
   const hosts = { "a.test": ["10.0.0.1"], "b.test": ["10.0.0.2"] };
   const dns = await DnsServer.start(stack, { hosts, ttl: 300, aliases: { "db.test": "a.test" } });
   const found = Found.start(stack, dns, { entries: [entry("db.test", 1)], interval: 300 });

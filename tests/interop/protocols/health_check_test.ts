@@ -16,7 +16,7 @@ const BOTH = { needs: [...HAPROXY.needs, ...OPENSSL.needs], install: "apt-get in
 const HTTP = 'health_check: { interval: 50ms, send: "GET / HTTP/1.0\\r\\n\\r\\n", expect: "HTTP/1.1 200" }';
 
 interopTest(
-  "checks are made inside the TLS of the service, with its certificate and those authorities that are there now",
+  "health checks use the TLS of the service, with its certificate and current authorities",
   OPENSSL,
   async (stack) => {
     const authority = stack.use(await CertificateAuthority.create());
@@ -49,7 +49,7 @@ interopTest(
 for (const version of ["v1", "v2"]) {
   for (const inside of ["", " inside TLS"]) {
     interopTest(
-      `haproxy with accept-proxy takes checks with a header of ${version}${inside}`,
+      `haproxy with accept-proxy accepts health checks with a header of ${version}${inside}`,
       BOTH,
       async (stack) => {
         const authority = stack.use(await CertificateAuthority.create());

@@ -54,7 +54,7 @@ interopTest("MariaDB: mariadb-slap and sessions run through a warm pool", MARIAD
 });
 
 interopTest(
-  "MariaDB: connections that it drops before a login cost no client anything",
+  "MariaDB: connections that it drops before a login fail no client",
   MARIADB,
   async (stack) => {
     const mariadb = await MariaDb.start(stack, { args: ["--connect-timeout=2"] });

@@ -39,7 +39,7 @@ for (const reset of ["close", "pass"] as const) {
   );
 
   interopTest(
-    `Redis: nobody has another client's password in a warm pool, with reset: ${reset}`,
+    `Redis: a client of a warm pool never has another's password, with reset: ${reset}`,
     REDIS,
     async (stack) => {
       const redis = await startRedis(stack, ["--requirepass", "secret"]);

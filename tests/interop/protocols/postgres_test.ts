@@ -43,7 +43,7 @@ interopTest("PostgreSQL: a large result is the same as the direct one", POSTGRES
 });
 
 interopTest(
-  "PostgreSQL: sessions with TLS that end in order are logged so",
+  "PostgreSQL: orderly ends of sessions with TLS are logged as such",
   POSTGRES_WITH_TLS,
   async (stack) => {
     const sessions = 20;

@@ -59,7 +59,7 @@ for (const version of VERSIONS) {
   });
 }
 
-interopTest("health checks of haproxy come as LOCAL, and are its own", HAPROXY, async (stack) => {
+interopTest("health checks of haproxy arrive as LOCAL, with its own address", HAPROXY, async (stack) => {
   const server = stack.use(upstream(echo));
   const sluice = stack.use(await receiving(server.address));
   await startHaproxy(
@@ -82,7 +82,7 @@ interopTest("nginx with proxy_protocol on tells sluice who the client is", NGINX
   await checkLogged(sluice, nginx.port);
 });
 
-interopTest("curl with --haproxy-protocol is who it says", {
+interopTest("curl with --haproxy-protocol is logged with the address that it sends", {
   needs: ["curl", "haproxy"],
   install: "apt-get install curl haproxy",
 }, async (stack) => {

@@ -123,7 +123,7 @@ interopTest(
   },
 );
 
-interopTest("an upstream gets our certificate, and its refusal is told", OPENSSL, async (stack) => {
+interopTest("an upstream gets our certificate, and its refusal is an error", OPENSSL, async (stack) => {
   const the = await Fixture.create(stack);
   const pair = await the.authority.issue({ name: "db.test" });
   const server = await the.server(pair, { clientAuth: "require" });
@@ -156,7 +156,7 @@ interopTest("an upstream gets our certificate, and its refusal is told", OPENSSL
   }
 });
 
-interopTest("what else can go wrong with TLS to an upstream is said", OPENSSL, async (stack) => {
+interopTest("every other failure of TLS to an upstream has its error", OPENSSL, async (stack) => {
   const the = await Fixture.create(stack);
   const client = await the.client({ alpn: ["x"] });
   const failure = async (port: number, signal = NEVER): Promise<ProxyError> => {

@@ -201,7 +201,7 @@ interopTest("a handshake that its deadline cuts short is closed", OPENSSL, async
   begun.close();
 });
 
-interopTest("with too many handshakes the oldest unfinished one is closed", OPENSSL, async (stack) => {
+interopTest("the oldest unfinished handshake is closed when there are too many", OPENSSL, async (stack) => {
   const pending = new PendingHandshakes(3);
   const { server, connect } = await start(stack, undefined, {}, { pending });
   const done = await connect();
@@ -220,7 +220,7 @@ interopTest("with too many handshakes the oldest unfinished one is closed", OPEN
   for (const conn of silent) conn.close();
 });
 
-interopTest("what is wrong with a handshake is said", OPENSSL, async (stack) => {
+interopTest("the error of a handshake says what is wrong", OPENSSL, async (stack) => {
   const { server } = await start(stack, undefined, { alpn: ["h2"], minVersion: "1.3" });
   const plain = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
   await writeText(plain, "GET / HTTP/1.1\r\n\r\n");

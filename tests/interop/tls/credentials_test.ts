@@ -40,7 +40,7 @@ interopTest("loadCredentials() reads RSA, EC and Ed25519 keys in every PEM form"
 });
 
 interopTest(
-  "loadCredentials() tells which names a certificate is for, and until when",
+  "loadCredentials() returns the names and the expiry of a certificate",
   OPENSSL,
   async (stack) => {
     const authority = stack.use(await CertificateAuthority.create());
@@ -54,7 +54,7 @@ interopTest(
   },
 );
 
-interopTest("loadCredentials() says what is wrong, in which file, and what to do", OPENSSL, async (stack) => {
+interopTest("loadCredentials() throws with the file, the problem and the remedy", OPENSSL, async (stack) => {
   const authority = stack.use(await CertificateAuthority.create());
   const good = await authority.issue({ name: "good.test" });
   const other = await authority.issue({ name: "other.test" });

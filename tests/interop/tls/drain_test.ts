@@ -22,21 +22,25 @@ async function start(stack: AsyncDisposableStack): Promise<Fixture> {
   return { credentials, askTls: (port) => ask(port, secure) };
 }
 
-interopTest("a burst while a plain TLS listener begins to drain loses nobody", OPENSSL, async (stack) => {
-  const { credentials, askTls } = await start(stack);
-  await using loop = new Accepting(TlsListener.bind(ANYWHERE, { credentials, alpn: [] }), () => {
-    if (loop.accepted === 20) loop.drain();
-  });
-  const outcomes = await Promise.all(Array.from({ length: 200 }, () => askTls(loop.port)));
-  await loop.ended;
-  const answered = outcomes.filter((outcome) => outcome === "answered").length;
-  assert.equal(answered, loop.accepted);
-  assert.ok(answered > 20, `${answered} answered`);
-  assert.deepEqual(outcomes.filter((outcome) => outcome === "lost"), []);
-});
+interopTest(
+  "a burst while a Deno.listenTls listener begins to drain loses no client",
+  OPENSSL,
+  async (stack) => {
+    const { credentials, askTls } = await start(stack);
+    await using loop = new Accepting(TlsListener.bind(ANYWHERE, { credentials, alpn: [] }), () => {
+      if (loop.accepted === 20) loop.drain();
+    });
+    const outcomes = await Promise.all(Array.from({ length: 200 }, () => askTls(loop.port)));
+    await loop.ended;
+    const answered = outcomes.filter((outcome) => outcome === "answered").length;
+    assert.equal(answered, loop.accepted);
+    assert.ok(answered > 20, `${answered} answered`);
+    assert.deepEqual(outcomes.filter((outcome) => outcome === "lost"), []);
+  },
+);
 
 interopTest(
-  "a plain TLS listener that drains has the clients of its last certificate as well",
+  "a Deno.listenTls listener that drains serves the clients of its last certificate",
   OPENSSL,
   async (stack) => {
     const { credentials } = await start(stack);
@@ -54,7 +58,7 @@ interopTest(
 );
 
 interopTest(
-  "a plain TLS listener that nobody comes to ends its drain after the idle time",
+  "a Deno.listenTls listener without clients ends its drain after the idle time",
   OPENSSL,
   async (stack) => {
     const { credentials, askTls } = await start(stack);
@@ -69,7 +73,7 @@ interopTest(
   },
 );
 
-interopTest("plain TLS listeners share an address when they are told to", OPENSSL, async (stack) => {
+interopTest("Deno.listenTls listeners share an address with reusePort", OPENSSL, async (stack) => {
   const { credentials, askTls } = await start(stack);
   const options = { credentials, alpn: [] };
   using reservation = await reserve(ANYWHERE);

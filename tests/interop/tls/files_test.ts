@@ -118,7 +118,7 @@ for (const [what, prepare, said] of DOUBTFUL) {
   });
 }
 
-interopTest("what is wrong with the files of several services is said at once", OPENSSL, async (stack) => {
+interopTest("errors in the files of several services are reported together", OPENSSL, async (stack) => {
   const authority = stack.use(await CertificateAuthority.create());
   const { cert, key } = await authority.issue({ name: "one" });
   const path = await authority.file(
@@ -151,7 +151,7 @@ function anonymous(text: string, { cert, key }: KeyPair): string {
   return text.replaceAll(cert, "CERT").replaceAll(key, "KEY");
 }
 
-interopTest("a certificate that soon ends is warned of once a day", OPENSSL, async (stack) => {
+interopTest("a certificate that expires soon is logged once a day", OPENSSL, async (stack) => {
   const authority = stack.use(await CertificateAuthority.create());
   const pair = await authority.issue({ name: "one", until: 10 });
   const later = await authority.issue({ name: "two", until: 20 });

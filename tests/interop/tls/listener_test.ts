@@ -47,7 +47,7 @@ async function failureOf(listener: TlsListener, pending = new PendingHandshakes(
 }
 
 interopTest(
-  "a plain TLS listener serves openssl and says which protocol was agreed on",
+  "a Deno.listenTls listener serves openssl and reports the ALPN protocol",
   OPENSSL,
   async (stack) => {
     const { authority, listener, port } = await start(stack, ["h2", "http/1.1"]);
@@ -66,7 +66,7 @@ interopTest(
   },
 );
 
-interopTest("a plain TLS listener says what is wrong with a handshake", OPENSSL, async (stack) => {
+interopTest("a Deno.listenTls listener reports why a handshake failed", OPENSSL, async (stack) => {
   const { listener, port } = await start(stack, ["h2"]);
   const plain = await Deno.connect({ hostname: "127.0.0.1", port });
   await writeText(plain, "GET / HTTP/1.1\r\n\r\n");
@@ -97,34 +97,38 @@ interopTest("a plain TLS listener says what is wrong with a handshake", OPENSSL,
   }
 });
 
-interopTest("a plain TLS listener half-closes, and tells truncation from an end", OPENSSL, async (stack) => {
-  const { authority, listener, port } = await start(stack);
-  const caCerts = [await Deno.readTextFile(authority.cert)];
-  const tcp = await Deno.connect({ hostname: "127.0.0.1", port });
-  const client = await Deno.startTls(tcp, { hostname: "a.test", caCerts });
-  const conn = await accepted(listener);
-  await Promise.all([client.handshake(), conn.handshake(new PendingHandshakes(9), NEVER)]);
-  await client.closeWrite();
-  const buffer = new Uint8Array(16);
-  assert.equal(await conn.read(buffer), null);
-  await writeAll(conn, new TextEncoder().encode("late"));
-  conn.close();
-  conn.close();
-  conn.setNoDelay(true);
-  // It rejects unless close() has sent close_notify.
-  assert.equal(new TextDecoder().decode(await readAll(client)), "late");
-  client.close();
+interopTest(
+  "a Deno.listenTls listener half-closes, and distinguishes truncation from an end",
+  OPENSSL,
+  async (stack) => {
+    const { authority, listener, port } = await start(stack);
+    const caCerts = [await Deno.readTextFile(authority.cert)];
+    const tcp = await Deno.connect({ hostname: "127.0.0.1", port });
+    const client = await Deno.startTls(tcp, { hostname: "a.test", caCerts });
+    const conn = await accepted(listener);
+    await Promise.all([client.handshake(), conn.handshake(new PendingHandshakes(9), NEVER)]);
+    await client.closeWrite();
+    const buffer = new Uint8Array(16);
+    assert.equal(await conn.read(buffer), null);
+    await writeAll(conn, new TextEncoder().encode("late"));
+    conn.close();
+    conn.close();
+    conn.setNoDelay(true);
+    // It rejects unless close() has sent close_notify.
+    assert.equal(new TextDecoder().decode(await readAll(client)), "late");
+    client.close();
 
-  const cut = await cutConnection(listener, port);
-  const error = await cut.read(buffer).catch((cause) => proxyErrorOf(cause, "client"));
-  assert.ok(error instanceof ProxyError);
-  assert.equal(error.code, "tls_truncated");
-  assert.equal(error.reason, "client closed without close_notify");
-  cut.close();
-});
+    const cut = await cutConnection(listener, port);
+    const error = await cut.read(buffer).catch((cause) => proxyErrorOf(cause, "client"));
+    assert.ok(error instanceof ProxyError);
+    assert.equal(error.code, "tls_truncated");
+    assert.equal(error.reason, "client closed without close_notify");
+    cut.close();
+  },
+);
 
 interopTest(
-  "handshakes on a plain TLS listener end at their deadline, and at the cap",
+  "handshakes on a Deno.listenTls listener end at their deadline, and at the cap",
   OPENSSL,
   async (stack) => {
     const { listener, port } = await start(stack);
@@ -197,7 +201,7 @@ interopTest(
   },
 );
 
-interopTest("a port that is taken is refused, also by a listener that shares it", OPENSSL, async (stack) => {
+interopTest("a port in use is refused, also by a listener that shares it", OPENSSL, async (stack) => {
   const { listener, credentials } = await start(stack);
   const address = listener.address as TcpAddress;
   assert.throws(() => TlsListener.bind(address, { credentials, alpn: [] }), {

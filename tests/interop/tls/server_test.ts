@@ -127,7 +127,7 @@ for (const version of ["-tls1_2", "-tls1_3"]) {
 }
 
 for (const version of ["-tls1_2", "-tls1_3"]) {
-  interopTest(`a refusal says what is wrong with the client's chain (${version})`, OPENSSL, async (stack) => {
+  interopTest(`a refusal names the problem of the client's chain (${version})`, OPENSSL, async (stack) => {
     const authority = stack.use(await CertificateAuthority.create());
     const clients = newAuthority();
     const pinned = issue({ subject: "pinned", from: -9, until: -2 });
@@ -167,7 +167,7 @@ for (const version of ["-tls1_2", "-tls1_3"]) {
 
 const CURL = { needs: ["openssl", "curl"], install: "apt-get install openssl curl" };
 
-interopTest("curl gets its answer, whose end only the end of TLS tells", CURL, async (stack) => {
+interopTest("curl gets an answer that ends with close_notify only", CURL, async (stack) => {
   const authority = stack.use(await CertificateAuthority.create());
   const body = "x".repeat(200_000);
   const options = await serverOptions(authority, [await authority.issue({ name: "a.test" })], {
@@ -218,7 +218,7 @@ interopTest("new certificates serve new handshakes, and none is lost", OPENSSL, 
   await roundTrip(old);
 });
 
-interopTest("TLS begins wherever bytes that were read already end", OPENSSL, async (stack) => {
+interopTest("TLS starts right after bytes that were read before", OPENSSL, async (stack) => {
   const authority = stack.use(await CertificateAuthority.create());
   const options = await serverOptions(authority, [await authority.issue({ name: "a.test" })]);
   const server = new TlsServer(options, new PendingHandshakes(1));

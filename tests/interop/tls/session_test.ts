@@ -86,7 +86,7 @@ function assertRefused(outcome: unknown, message: RegExp): void {
 const UNTRUSTED = /: its issuer, CN=One, is not trusted$/;
 
 for (const version of VERSIONS) {
-  interopTest(`a session of one server opens no other one (${version})`, OPENSSL, async (stack) => {
+  interopTest(`a session of one server does not resume at another (${version})`, OPENSSL, async (stack) => {
     const sessions = await Sessions.create(stack, version);
     const first = await sessions.server();
     await sessions.login(first);
@@ -108,7 +108,7 @@ for (const version of VERSIONS) {
     assert.equal((await sessions.resume(stranger) as TlsFacts).clientSubject, undefined);
   });
 
-  interopTest(`a session ends with the authority that it was for (${version})`, OPENSSL, async (stack) => {
+  interopTest(`a session does not resume once its authority is gone (${version})`, OPENSSL, async (stack) => {
     const sessions = await Sessions.create(stack, version);
     const first = await sessions.server();
     await sessions.login(first);
@@ -120,20 +120,24 @@ for (const version of VERSIONS) {
     assertRefused(await sessions.resume(first), UNTRUSTED);
   });
 
-  interopTest(`a session ends with the certificate of its client (${version})`, OPENSSL, async (stack) => {
-    const sessions = await Sessions.create(stack, version);
-    const server = await sessions.server();
-    await sessions.login(server, 4 * SECOND);
-    const refused = await eventually(
-      "the certificate to expire",
-      () => sessions.resume(server),
-      (outcome) => outcome instanceof ProxyError,
-    );
-    assertRefused(refused, /: it expired on \d{4}-/);
-  });
+  interopTest(
+    `a session does not resume once its client's certificate has expired (${version})`,
+    OPENSSL,
+    async (stack) => {
+      const sessions = await Sessions.create(stack, version);
+      const server = await sessions.server();
+      await sessions.login(server, 4 * SECOND);
+      const refused = await eventually(
+        "the certificate to expire",
+        () => sessions.resume(server),
+        (outcome) => outcome instanceof ProxyError,
+      );
+      assertRefused(refused, /: it expired on \d{4}-/);
+    },
+  );
 
   interopTest(
-    `a session without a certificate does not stand for one (${version})`,
+    `a session without a client certificate does not resume where one is required (${version})`,
     OPENSSL,
     async (stack) => {
       const sessions = await Sessions.create(stack, version);
@@ -145,31 +149,35 @@ for (const version of VERSIONS) {
     },
   );
 
-  interopTest(`protocol and name are agreed on anew in a session (${version})`, OPENSSL, async (stack) => {
-    const sessions = await Sessions.create(stack, version);
-    const first = await sessions.server({ alpn: ["h2"] });
-    await sessions.login(first, undefined, ["-alpn", "h2", "-servername", "a.test"]);
-    const other = await sessions.server({ alpn: ["imap", "h2"] });
-    const facts = await sessions.resume(other, ["-alpn", "h2,imap", "-servername", "a.test"]) as TlsFacts;
-    assert.equal(facts.clientSubject, "O=Test, CN=alice");
-    assert.equal(facts.alpn, "imap");
-    const none = await sessions.resume(await sessions.server({ alpn: ["pg"] }), [
-      "-alpn",
-      "h2",
-      "-servername",
-      "a.test",
-    ]);
-    assert.ok(none instanceof ProxyError);
-    assert.equal(none.code, "tls_handshake_failed");
-    // For another name nothing is resumed, and there is no certificate.
-    assertRefused(
-      await sessions.resume(other, ["-alpn", "h2", "-servername", "b.test"]),
-      /^The client sent no /,
-    );
-  });
+  interopTest(
+    `ALPN and SNI are negotiated again in a resumed session (${version})`,
+    OPENSSL,
+    async (stack) => {
+      const sessions = await Sessions.create(stack, version);
+      const first = await sessions.server({ alpn: ["h2"] });
+      await sessions.login(first, undefined, ["-alpn", "h2", "-servername", "a.test"]);
+      const other = await sessions.server({ alpn: ["imap", "h2"] });
+      const facts = await sessions.resume(other, ["-alpn", "h2,imap", "-servername", "a.test"]) as TlsFacts;
+      assert.equal(facts.clientSubject, "O=Test, CN=alice");
+      assert.equal(facts.alpn, "imap");
+      const none = await sessions.resume(await sessions.server({ alpn: ["pg"] }), [
+        "-alpn",
+        "h2",
+        "-servername",
+        "a.test",
+      ]);
+      assert.ok(none instanceof ProxyError);
+      assert.equal(none.code, "tls_handshake_failed");
+      // For another name nothing is resumed, and there is no certificate.
+      assertRefused(
+        await sessions.resume(other, ["-alpn", "h2", "-servername", "b.test"]),
+        /^The client sent no /,
+      );
+    },
+  );
 }
 
-interopTest("a session of TLS 1.2 is none where 1.3 is the least", OPENSSL, async (stack) => {
+interopTest("a session of TLS 1.2 does not resume where 1.3 is the minimum", OPENSSL, async (stack) => {
   const sessions = await Sessions.create(stack, "-tls1_2");
   await sessions.login(await sessions.server());
   const outcome = await sessions.resume(await sessions.server({ minVersion: "1.3" }));
@@ -177,7 +185,7 @@ interopTest("a session of TLS 1.2 is none where 1.3 is the least", OPENSSL, asyn
   assert.equal(outcome.message, "The client has no TLS version in common with us");
 });
 
-interopTest("with threads, a session is resumed in its own or not at all", OPENSSL, async (stack) => {
+interopTest("a session resumes only in its own thread", OPENSSL, async (stack) => {
   const tls = (authority: CertificateAuthority) => [`client_ca: "${authority.cert}"`];
   const { authority, sluice } = await terminating(stack, { tls, start: { workers: 2 } });
   const alice = await authority.issue({ name: "alice", usage: "clientAuth" });
@@ -200,7 +208,7 @@ interopTest("with threads, a session is resumed in its own or not at all", OPENS
 
 for (const version of VERSIONS) {
   interopTest(
-    `the program lets no session in that its service would refuse (${version})`,
+    `the program refuses sessions that its service would refuse (${version})`,
     OPENSSL,
     async (stack) => {
       const one = stack.use(await CertificateAuthority.create("One"));

@@ -91,7 +91,7 @@ interface Renewable {
   readonly log: readonly string[];
 }
 
-interopTest("a warm pool drops what was opened under another ca", OPENSSL, async (stack) => {
+interopTest("a warm pool drops connections made with an earlier ca", OPENSSL, async (stack) => {
   const { proxy, ca, stranger, authority, log } = await renewable(stack, { maxIdle: 2 });
   await proxy.holds(2);
   await eventually("both on the other side", () => log.length, (count) => count === 2);
@@ -110,7 +110,7 @@ interopTest("a warm pool drops what was opened under another ca", OPENSSL, async
   await proxy.holds(2);
 });
 
-interopTest("a warm pool shows the new certificate once there is one", OPENSSL, async (stack) => {
+interopTest("a warm pool uses the new certificate after a reload", OPENSSL, async (stack) => {
   const { proxy, own, authority, log } = await renewable(stack, { maxIdle: 1 });
   await proxy.holds(1);
   const renewed = await authority.issue({ name: "new", usage: "clientAuth" });
@@ -125,7 +125,7 @@ interopTest("a warm pool shows the new certificate once there is one", OPENSSL, 
 });
 
 interopTest(
-  "a reuse pool takes no connection back that was opened under another ca",
+  "a reuse pool drops connections made with an earlier ca",
   OPENSSL,
   async (stack) => {
     const { proxy, ca, stranger, log } = await renewable(stack, { mode: "reuse", maxIdle: 2, quiet: 1 });

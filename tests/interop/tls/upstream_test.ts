@@ -26,7 +26,7 @@ const NEVER = new AbortController().signal;
 const POOL: PoolConfig = { mode: "warm", maxIdle: 2, maxIdleTime: 600_000, quiet: 50, maxUses: 1000 };
 const PREFACE = new TextEncoder().encode("PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n");
 
-interopTest("new files are used from the next handshake on, bad ones never", OPENSSL, async (stack) => {
+interopTest("new files are used from the next handshake on, invalid ones never", OPENSSL, async (stack) => {
   const authority = stack.use(await CertificateAuthority.create());
   const server = stack.use(await serverFor(authority, { clientAuth: "require" }));
   const pair = await authority.issue({ name: "old", usage: "clientAuth" });
@@ -95,7 +95,7 @@ interopTest("the name checked is server_name, or else the host of the endpoint",
   });
 });
 
-interopTest("a warm pool has the handshake done ahead", OPENSSL, async (stack) => {
+interopTest("a warm pool finishes handshakes ahead of clients", OPENSSL, async (stack) => {
   const authority = stack.use(await CertificateAuthority.create());
   const server = stack.use(await serverFor(authority));
   const { connector, controller } = await connectorFor(stack, server.port, {
@@ -180,7 +180,7 @@ interopTest(
   },
 );
 
-interopTest("a failed handshake frees the place it was for", OPENSSL, async (stack) => {
+interopTest("a failed handshake releases its slot", OPENSSL, async (stack) => {
   const authority = stack.use(await CertificateAuthority.create());
   const rogue = stack.use(await CertificateAuthority.create("Rogue CA"));
   const server = stack.use(await serverFor(rogue));

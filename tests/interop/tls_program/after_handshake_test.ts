@@ -37,7 +37,7 @@ const WAYS: [what: string, version: string, commands: string[], done: string, de
 for (const engine of ["node", "deno"] as const) {
   for (const [what, version, commands, done, detail] of WAYS) {
     interopTest(
-      `a client that ${what} has broken TLS, not its handshake, with engine: ${engine}`,
+      `a client that ${what} is a TLS error, not a failed handshake, with engine: ${engine}`,
       OPENSSL_AND_STDBUF,
       async (stack) => {
         const { sluice } = await terminating(stack, { tls: () => [`engine: ${engine}`] });
@@ -60,7 +60,7 @@ for (const engine of ["node", "deno"] as const) {
 }
 
 interopTest(
-  "an upstream that asks for new keys without end has broken TLS, not its handshake",
+  "an upstream that asks for new keys endlessly is a TLS error, not a failed handshake",
   OPENSSL_AND_STDBUF,
   async (stack) => {
     const authority = stack.use(await CertificateAuthority.create());

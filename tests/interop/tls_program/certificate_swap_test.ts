@@ -144,7 +144,7 @@ interopTest(
   },
 );
 
-interopTest("a new certificate that cannot be used leaves the old one", OPENSSL, async (stack) => {
+interopTest("an invalid new certificate leaves the old one in use", OPENSSL, async (stack) => {
   const { authority, sluice, directory, swap } = await mounted(stack);
   const [first, second] = [await authority.issue({ name: NAME }), await authority.issue({ name: NAME })];
   await swap({ cert: first.cert, key: second.key });
@@ -163,7 +163,7 @@ interopTest("a new certificate that cannot be used leaves the old one", OPENSSL,
   assert.ok(await isServed(sluice.port(), authority, "v2.test"));
 });
 
-interopTest("SIGHUP reads certificates again, and ends nothing", OPENSSL, async (stack) => {
+interopTest("SIGHUP reloads certificates, and ends no connection", OPENSSL, async (stack) => {
   const { authority, sluice } = await mounted(stack);
   using client = await tlsClient(sluice.port(), authority);
   sluice.kill("SIGHUP");

@@ -72,7 +72,7 @@ for (const engine of ["node", "deno"] as const) {
     assert.equal((await readAll(client)).length, 0);
   });
 
-  interopTest(`silence ends a connection inside TLS, in order, with ${how}`, OPENSSL, async (stack) => {
+  interopTest(`idle_timeout ends a connection inside TLS in order, with ${how}`, OPENSSL, async (stack) => {
     const { authority, sluice } = await terminating(stack, { tls, service: ["idle_timeout: 300ms"] });
     using client = await tlsClient(sluice.port(), authority);
     await writeText(client, "ping");
@@ -83,7 +83,7 @@ for (const engine of ["node", "deno"] as const) {
     assert.equal(line!.code, "idle_timeout");
   });
 
-  interopTest(`bandwidth limits count what is inside TLS, with ${how}`, OPENSSL, async (stack) => {
+  interopTest(`bandwidth limits count bytes inside TLS, with ${how}`, OPENSSL, async (stack) => {
     const { authority, sluice } = await terminating(stack, {
       tls,
       service: ["limits: { upload: 1MB/s, download: 1MB/s }"],
@@ -105,7 +105,7 @@ for (const engine of ["node", "deno"] as const) {
   });
 }
 
-interopTest("a client that has finished and reads late is told of the end", OPENSSL, async (stack) => {
+interopTest("a client that has finished and reads late gets close_notify", OPENSSL, async (stack) => {
   const { authority, sluice } = await terminating(stack, {
     handle: async (conn) => {
       const size = Number(await readText(conn, 7));
@@ -128,7 +128,7 @@ interopTest("a client that has finished and reads late is told of the end", OPEN
   await Promise.all(Array.from({ length: 40 }, (_, index) => askLate(2_600_000 + index * 17_000)));
 });
 
-interopTest("a client that does not read is got rid of, and its descriptors", OPENSSL, async (stack) => {
+interopTest("a client that does not read is closed, with its descriptors", OPENSSL, async (stack) => {
   const { authority, sluice } = await terminating(stack, {
     service: ["idle_timeout: 300ms"],
     handle: async (conn) => {
@@ -178,7 +178,7 @@ interopTest("with reset: pass a reset goes through TLS, either way", OPENSSL, as
 });
 
 interopTest(
-  "SIGHUP without new certificates costs no client anything, with engine: deno either",
+  "SIGHUP without new certificates fails no client, with engine: deno either",
   OPENSSL,
   async (stack) => {
     const { authority, sluice } = await terminating(stack, { tls: () => ["engine: deno"] });
@@ -208,7 +208,7 @@ interopTest(
   },
 );
 
-interopTest("a client that waits for its place can be closed", OPENSSL, async (stack) => {
+interopTest("a client in the queue can be killed", OPENSSL, async (stack) => {
   const server = stack.use(upstream(echo));
   const sluice = stack.use(
     await Sluice.withConfig(

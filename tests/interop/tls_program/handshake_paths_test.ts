@@ -46,7 +46,7 @@ for (const engine of ["node", "deno"] as const) {
   );
 
   interopTest(
-    `no more than limits.connections get in of 200 TLS clients, with ${how}`,
+    `limits.connections holds for 200 TLS clients at once, with ${how}`,
     OPENSSL,
     async (stack) => {
       let open = 0;
@@ -77,7 +77,7 @@ for (const engine of ["node", "deno"] as const) {
     },
   );
 
-  interopTest(`with when_full: wait every TLS client gets its turn, with ${how}`, OPENSSL, async (stack) => {
+  interopTest(`when_full: wait serves every TLS client, with ${how}`, OPENSSL, async (stack) => {
     const { authority, sluice } = await terminating(stack, {
       tls,
       service: ["limits: { connections: 2, when_full: wait }"],
@@ -86,7 +86,7 @@ for (const engine of ["node", "deno"] as const) {
     assert.deepEqual(sluice.events("connection_refused"), []);
   });
 
-  interopTest(`handshakes under way do not hold up a second SIGTERM, with ${how}`, OPENSSL, async (stack) => {
+  interopTest(`handshakes under way do not delay a second SIGTERM, with ${how}`, OPENSSL, async (stack) => {
     const { sluice } = await terminating(stack, { tls });
     using clients = new DisposableStack();
     for (let count = 0; count < 10; count++) {
@@ -134,18 +134,22 @@ for (const names of [[], [["other.test"]]]) {
     },
   );
 
-  interopTest(`so may a PROXY header with it, ${count} certificates`, OPENSSL, async (stack) => {
-    const { authority, sluice } = await terminating(stack, {
-      names,
-      service: ["accept_proxy_protocol: { from: 127.0.0.1 }"],
-    });
-    const addresses = by.ipv4Block("192.0.2.7", "198.51.100.1", [1234, 443]);
-    const preface = by.bytesOf(by.binaryHeader(by.PROXY, by.TCP4, addresses));
-    const path = stack.use(new Path(sluice.port(), { preface, singly: 800 }));
-    await ping(path.port, authority, names[0]?.[0]);
-    const [line] = await sluice.loggedEvents("connection_closed", 1);
-    assert.equal(line!.client, "192.0.2.7:1234");
-  });
+  interopTest(
+    `a PROXY header may come with the ClientHello, ${count} certificates`,
+    OPENSSL,
+    async (stack) => {
+      const { authority, sluice } = await terminating(stack, {
+        names,
+        service: ["accept_proxy_protocol: { from: 127.0.0.1 }"],
+      });
+      const addresses = by.ipv4Block("192.0.2.7", "198.51.100.1", [1234, 443]);
+      const preface = by.bytesOf(by.binaryHeader(by.PROXY, by.TCP4, addresses));
+      const path = stack.use(new Path(sluice.port(), { preface, singly: 800 }));
+      await ping(path.port, authority, names[0]?.[0]);
+      const [line] = await sluice.loggedEvents("connection_closed", 1);
+      assert.equal(line!.client, "192.0.2.7:1234");
+    },
+  );
 
   interopTest(
     `a handshake keeps the certificate it began with, ${count} certificates`,

@@ -22,32 +22,36 @@ import { interopTest } from "../../support/interop.ts";
 import { NAME, terminating, tlsClient } from "../../support/program/tls_termination.ts";
 import { openssl } from "../servers/tls_clients.ts";
 
-interopTest("an upstream is told of the TLS that ended in the proxy", OPENSSL, async (stack) => {
-  const { authority, sluice } = await terminating(stack, {
-    tls: (authority) => [`client_ca: "${authority.cert}"`, "client_auth: request", "alpn: [imap, h2]"],
-    service: ["send_proxy_protocol: v2"],
-  });
-  using conn = await tlsClient(sluice.port(), authority, { alpn: ["h2"] });
-  const anonymous = headerIn(await echoed(conn, "ping"));
-  assert.equal(anonymous.authority, NAME);
-  assert.equal(anonymous.alpn, "h2");
-  // There is no certificate that could have been verified.
-  assert.deepEqual(anonymous.tls, { client: 1, verify: 1, version: "TLSv1.3" });
-  const alice = await authority.issue({ name: "alice", usage: "clientAuth" });
-  // More than a header has, so that all of it is back before the client goes.
-  const { received } = await openssl(
-    sluice.port(),
-    ["-cert", alice.cert, "-key", alice.key, "-servername", NAME, "-tls1_2"],
-    "p".repeat(500),
-  );
-  assert.match(received, /TLSv1\.2/);
-  assert.match(received, /alice/);
-  const lines = await sluice.loggedEvents("connection_closed", 2);
-  assert.equal(lines[0]!.sni, NAME);
-  assert.equal(lines[1]!.sni, NAME);
-});
+interopTest(
+  "an upstream gets the facts of the terminated TLS in its PROXY header",
+  OPENSSL,
+  async (stack) => {
+    const { authority, sluice } = await terminating(stack, {
+      tls: (authority) => [`client_ca: "${authority.cert}"`, "client_auth: request", "alpn: [imap, h2]"],
+      service: ["send_proxy_protocol: v2"],
+    });
+    using conn = await tlsClient(sluice.port(), authority, { alpn: ["h2"] });
+    const anonymous = headerIn(await echoed(conn, "ping"));
+    assert.equal(anonymous.authority, NAME);
+    assert.equal(anonymous.alpn, "h2");
+    // There is no certificate that could have been verified.
+    assert.deepEqual(anonymous.tls, { client: 1, verify: 1, version: "TLSv1.3" });
+    const alice = await authority.issue({ name: "alice", usage: "clientAuth" });
+    // More than a header has, so that all of it is back before the client goes.
+    const { received } = await openssl(
+      sluice.port(),
+      ["-cert", alice.cert, "-key", alice.key, "-servername", NAME, "-tls1_2"],
+      "p".repeat(500),
+    );
+    assert.match(received, /TLSv1\.2/);
+    assert.match(received, /alice/);
+    const lines = await sluice.loggedEvents("connection_closed", 2);
+    assert.equal(lines[0]!.sni, NAME);
+    assert.equal(lines[1]!.sni, NAME);
+  },
+);
 
-interopTest("an upstream is told the common name, whatever else the subject says", OPENSSL, async (stack) => {
+interopTest("an upstream gets the common name, whatever else is in the subject", OPENSSL, async (stack) => {
   const clients = newAuthority();
   const { authority, sluice } = await terminating(stack, {
     tls: async (authority) => [`client_ca: "${await authority.file("clients.pem", clients.pem)}"`],
@@ -80,7 +84,7 @@ interopTest("an upstream is told the common name, whatever else the subject says
 
 for (const version of ["-tls1_2", "-tls1_3"]) {
   interopTest(
-    `an upstream is told whether a certificate came in this handshake (${version})`,
+    `an upstream gets whether a certificate came in this handshake (${version})`,
     OPENSSL,
     async (stack) => {
       const { authority, sluice } = await terminating(stack, {
@@ -104,7 +108,7 @@ for (const version of ["-tls1_2", "-tls1_3"]) {
   );
 }
 
-interopTest("a PROXY header comes before the handshake, from whom it may", OPENSSL, async (stack) => {
+interopTest("a PROXY header from a trusted peer comes before the handshake", OPENSSL, async (stack) => {
   const { authority, sluice } = await terminating(stack, {
     service: ["accept_proxy_protocol: { from: 127.0.0.1 }", "send_proxy_protocol: v1"],
     handle: echoAtEof,

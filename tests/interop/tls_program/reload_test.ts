@@ -7,7 +7,7 @@ import { CertificateAuthority, OPENSSL } from "../../support/certificates.ts";
 import { interopTest } from "../../support/interop.ts";
 import { NAME, tlsClient } from "../../support/program/tls_termination.ts";
 
-interopTest("TLS comes, changes and goes with reloads, and open connections stay", OPENSSL, async (stack) => {
+interopTest("reloads add, change and remove TLS, and open connections stay", OPENSSL, async (stack) => {
   const authority = stack.use(await CertificateAuthority.create());
   const [pair, other] = [await authority.issue({ name: NAME }), await authority.issue({ name: NAME })];
   const server = stack.use(upstream(echo));

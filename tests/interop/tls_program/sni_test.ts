@@ -35,7 +35,7 @@ interopTest("openssl s_client gets the certificate of the server it names", OPEN
   assert.equal(line.event, "connection_closed");
 });
 
-interopTest("curl gets what it asked for, by name and by protocol", CURL, async (stack) => {
+interopTest("curl is routed by name and by protocol", CURL, async (stack) => {
   const { authority, port } = await start(stack);
   const get = (name: string, ...args: string[]) =>
     curl([
@@ -52,7 +52,7 @@ interopTest("curl gets what it asked for, by name and by protocol", CURL, async 
   assert.match(await get("shop.example.com", "--http1.1", "--tlsv1.3"), /Ciphers supported in s_server/);
 });
 
-interopTest("ALPN decides, where the name does not", OPENSSL, async (stack) => {
+interopTest("ALPN decides where the name does not", OPENSSL, async (stack) => {
   const { port } = await start(stack);
   const cnOf = async (...args: string[]) => {
     const { report } = await openssl(port, ["-servername", "unknown.test", ...args], REQUEST);
@@ -63,7 +63,7 @@ interopTest("ALPN decides, where the name does not", OPENSSL, async (stack) => {
   assert.equal(await cnOf("-alpn", "h2,http/1.1"), "other.test");
 });
 
-interopTest("haproxy is told the name in the authority of version 2, in front of TLS", {
+interopTest("haproxy gets the server name in the authority TLV of version 2", {
   needs: [...HAPROXY.needs, ...CURL.needs],
   install: "apt-get install haproxy openssl curl",
 }, async (stack) => {

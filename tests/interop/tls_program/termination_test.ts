@@ -67,7 +67,7 @@ for (const engine of ["node", "deno"] as const) {
   });
 
   interopTest(
-    `what is no TLS, or another's, is refused and counted as such, with ${how}`,
+    `clients without TLS or with the wrong authority are refused and counted as such, with ${how}`,
     OPENSSL,
     async (stack) => {
       const { sluice, server } = await terminating(stack, {
@@ -112,7 +112,7 @@ for (const engine of ["node", "deno"] as const) {
   });
 }
 
-interopTest("mTLS lets in who has a good certificate, and nobody else", OPENSSL, async (stack) => {
+interopTest("mTLS admits clients with a valid certificate only", OPENSSL, async (stack) => {
   const { authority, sluice, server } = await terminating(stack, {
     tls: (authority) => [`client_ca: "${authority.cert}"`],
     handle: async (conn) => {
@@ -211,7 +211,7 @@ interopTest("redis-cli and redis-benchmark work with TLS before a plain Redis", 
 });
 
 interopTest(
-  "a client that ends without close_notify is no error, where that can be seen",
+  "an end without close_notify is not an error",
   OPENSSL,
   async (stack) => {
     const { sluice } = await terminating(stack, { tls: () => ["engine: deno"] });

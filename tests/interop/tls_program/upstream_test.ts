@@ -87,13 +87,13 @@ for (const [what, request, tls, detail] of FAILURES) {
   });
 }
 
-interopTest("with verify: false any certificate will do, and the log warns", OPENSSL, async (stack) => {
+interopTest("verify: false accepts any certificate, and the log warns", OPENSSL, async (stack) => {
   const { sluice } = await before(stack, { request: { until: -1, from: -5 }, tls: () => ["verify: false"] });
   assert.equal(await turnedRound(sluice), "olleh\n");
   assert.match(await sluice.logged("certificate is not checked"), /"level":"warn"/);
 });
 
-interopTest("an upstream that is not TLS, or hangs, fails in time", OPENSSL, async (stack) => {
+interopTest("an upstream that does not speak TLS, or hangs, fails in time", OPENSSL, async (stack) => {
   using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const port = (silent.addr as Deno.NetAddr).port;
   const sluice = stack.use(

@@ -21,7 +21,7 @@ function decode(text: string): Config {
   return decodeConfig(parseYaml(text));
 }
 
-Deno.test("every configuration of the soak is one, and its version shows", () => {
+Deno.test("every configuration of the soak is valid, and shows its version", () => {
   const [random, all] = [new Random(1), settings()];
   const seen = new Set<string>();
   const texts = new Set<string>();
@@ -44,7 +44,7 @@ Deno.test("every configuration of the soak is one, and its version shows", () =>
   assert.equal(all.extras.size, 0);
 });
 
-Deno.test("every file with a mistake is refused, unless it is one that only files on the disk show", () => {
+Deno.test("every file with a mistake is refused, except for mistakes that only files on disk show", () => {
   const [random, all] = [new Random(2), settings()];
   let refused = 0;
   for (let time = 0; time < 100; time++) {

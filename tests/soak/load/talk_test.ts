@@ -69,7 +69,7 @@ Deno.test("a pattern is known at every place, and a byte that is wrong, missing 
   assert.notEqual(firstDifference(bytes.subarray(65_536), 12, 0), undefined);
 });
 
-Deno.test("what is read is a line, a pattern and the end, in whatever pieces it comes", async () => {
+Deno.test("a line, a pattern and the end are read, in whatever pieces they arrive", async () => {
   const order = { visit: 5, verb: "ASK", seed: 9, size: 1000 } as const;
   const all = new Uint8Array([...encodeOrder(order), ...await patternOf(9, 1000), ...encodeOrder(order)]);
   for (const piece of [1, 7, 999, all.byteLength]) {
@@ -86,7 +86,7 @@ Deno.test("what is read is a line, a pattern and the end, in whatever pieces it 
   }
 });
 
-Deno.test("an end that comes too soon is a loss, other bytes are wrong, and so are too many", async () => {
+Deno.test("an early end is a loss; other bytes and surplus bytes are wrong", async () => {
   const bytes = await patternOf(3, 100);
   await assert.rejects(new Intake(new PaperWire(bytes)).pattern(3, 101), LostError);
   await assert.rejects(new Intake(new PaperWire(bytes)).pattern(4, 100), WrongBytesError);

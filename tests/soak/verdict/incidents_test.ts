@@ -13,7 +13,7 @@ function line(service: string, fields: Partial<AccessLine>): AccessLine {
   return { event: "connection_closed", service, client: CLIENT, ended_by: "proxy", reason: "", ...fields };
 }
 
-Deno.test("a connection that is lost while nothing was done has no excuse", () => {
+Deno.test("a connection lost while nothing was done has no excuse", () => {
   const incidents = new Incidents();
   for (const code of ["killed", "endpoint_down", "connection_limit", "io_error"]) {
     assert.equal(incidents.excuseFor(loss("trio"), line("trio", { code })), undefined, code);
@@ -22,7 +22,7 @@ Deno.test("a connection that is lost while nothing was done has no excuse", () =
   assert.equal(incidents.excuseFor(loss("plain", { wasServed: false }), undefined), undefined);
 });
 
-Deno.test("a kill excuses its client, and nobody else", () => {
+Deno.test("a kill excuses its client only", () => {
   const incidents = new Incidents();
   incidents.note("kill", CLIENT, 1500);
   assert.equal(incidents.excuseFor(loss("plain"), line("plain", { code: "killed" })), "killed");
@@ -30,7 +30,7 @@ Deno.test("a kill excuses its client, and nobody else", () => {
   assert.equal(incidents.excuseFor(loss("plain"), other), undefined);
 });
 
-Deno.test("an outage excuses what its upstream ended, at its service, as long as it lasts and shortly after", () => {
+Deno.test("an outage excuses connections that its upstream ended, at its service, while it lasts and shortly after", () => {
   const incidents = new Incidents();
   const end = incidents.begin("outage", "trio", 5000);
   const byUpstream = line("trio", { ended_by: "upstream", code: "connection_reset" });
@@ -47,7 +47,7 @@ Deno.test("an outage excuses what its upstream ended, at its service, as long as
   assert.equal(incidents.excuseFor(loss("trio", { from: 5000, to: 6000 }), byProxy), undefined);
 });
 
-Deno.test("only who was not served yet may find a service gone, or be turned away where few are let in", () => {
+Deno.test("only a client that was not served yet may find a service removed, or be refused by a limit", () => {
   const incidents = new Incidents();
   incidents.begin("absent", "extra-1", 1500)(1600);
   const excuse = (service: string, wasServed: boolean, said?: AccessLine) =>
@@ -64,7 +64,7 @@ Deno.test("only who was not served yet may find a service gone, or be turned awa
   assert.equal(excuse("plain", false, line("plain", { code: "idle_timeout" })), undefined);
 });
 
-Deno.test("ends that nothing here could have brought about are strange", () => {
+Deno.test("ends that the soak cannot have caused are unexpected", () => {
   const strange = (service: string, code?: string) =>
     strangenessOf(line(service, code === undefined ? {} : { code })) !== undefined;
   assert.deepEqual([strange("plain"), strange("plain", "killed"), strange("plain", "idle_timeout")], [

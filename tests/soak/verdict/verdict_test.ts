@@ -13,7 +13,7 @@ function samples(count: number, rssMb: (at: number) => number): Sample[] {
 
 const REST = { at: 60, rssMb: 200, descriptors: 62 };
 
-Deno.test("growth is that of the line that fits best, whatever the values do around it", () => {
+Deno.test("growth is that of the best-fitting line", () => {
   const points = (value: (at: number) => number) =>
     Array.from({ length: 101 }, (_, at) => ({ at, value: value(at) }));
   assert.equal(growth(points(() => 5)), 0);
@@ -23,7 +23,7 @@ Deno.test("growth is that of the line that fits best, whatever the values do aro
   assert.equal(growth([{ at: 1, value: 7 }]), 0);
 });
 
-Deno.test("the value that occurs most often is what holds at rest", () => {
+Deno.test("the value at rest is the most frequent one", () => {
   assert.equal(mostFrequent([62, 65, 62, 64, 62, 65]), 62);
   assert.equal(mostFrequent([3, 1]), 1);
 });
@@ -33,7 +33,7 @@ function rests(...rssMb: number[]): Sample[] {
   return rssMb.map((each, index) => ({ ...REST, at: index * 120, rssMb: each }));
 }
 
-Deno.test("memory at rest may warm up, and climb no more in the second half; under load it may do what it likes", () => {
+Deno.test("memory at rest may grow in the first half only; under load it is not judged", () => {
   const verdict = (...rssMb: number[]) =>
     unlevel({ underLoad: samples(600, (at) => at), atRest: rests(...rssMb) });
   assert.deepEqual(verdict(200, 260, 262, 255, 265, 260), []);
@@ -102,7 +102,7 @@ sluice_connection_duration_seconds_sum{service="a"} 1
 sluice_connection_duration_seconds_count{service="a"} 7
 `;
 
-Deno.test("books that agree are right, and each that does not is told", () => {
+Deno.test("consistent counters pass, and each inconsistent one is reported", () => {
   const audit = (text: string, received = 100, lines = 0) =>
     auditAtRest(new Metrics(text), {
       services: ["a"],
@@ -119,7 +119,7 @@ Deno.test("books that agree are right, and each that does not is told", () => {
   assert.equal(audit(BOOKS, 100, 1).length, 2);
 });
 
-Deno.test("a counter that goes back, or away, is told", () => {
+Deno.test("a counter that decreases or disappears is reported", () => {
   const counters = new Counters(["a"]);
   assert.deepEqual(counters.look(new Metrics(BOOKS)), []);
   assert.deepEqual(counters.look(new Metrics(BOOKS.replace("} 10", "} 12"))), []);
