@@ -1,6 +1,7 @@
 /** A running sluice with services of many kinds, their upstreams, and what can be known of it from outside. */
 
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Admin } from "../support/program/admin.ts";
 import type { KeyPair } from "../support/certificates.ts";
 import { WatchedProgram } from "../support/program/watched_program.ts";
@@ -9,7 +10,7 @@ import { Arrivals } from "./peers/arrivals.ts";
 import { Changes } from "./peers/changes.ts";
 import { Figures } from "./figures.ts";
 import { Resources } from "./resources.ts";
-import { configText, type Place, type Reloadable, type ServiceRow } from "./services.ts";
+import { configText, type Place, type Reloadable, serviceName, type ServiceRow } from "./services.ts";
 
 /** What all programs of a run share. */
 export interface Premises {
@@ -135,7 +136,7 @@ export class Fixture implements AsyncDisposable {
     const { rows, premises } = this.#options;
     await Deno.mkdir(this.#directory);
     for (const [index, row] of rows.entries()) {
-      const name = `s${index}`;
+      const name = serviceName(row, index);
       const changes = new Changes();
       const arrivals = await Arrivals.listen({
         row,
@@ -158,6 +159,7 @@ export class Fixture implements AsyncDisposable {
     this.#program = await WatchedProgram.start(
       this.#configPath,
       (line) => this.#alarm(`it has logged: ${line}`),
+      fileURLToPath(import.meta.resolve("./stages/preload.ts")),
     );
     void this.#program.ended.then(({ code, signal }) => {
       if (!this.#isOver) {

@@ -16,6 +16,8 @@ export const FACTORS = {
   rate: ["none", "slow"],
   buffer: ["4KiB", "64KiB", "1MiB"],
   onDown: ["keep", "close"],
+  /** Whether stages come and go while connections live; not in an executable. */
+  stages: ["none", "some"],
 } as const;
 
 export type ServiceRow = Row<typeof FACTORS>;
@@ -38,6 +40,17 @@ export function isPossible(row: ServiceRow): boolean {
       row.proxyIn === "none";
   }
   return true;
+}
+
+const STAGES = "-stages";
+
+export function serviceName(row: ServiceRow, index: number): string {
+  return `s${index}${row.stages === "some" ? STAGES : ""}`;
+}
+
+/** Whether stages come to connections of the service of this name, and go. */
+export function hasStages(name: string): boolean {
+  return name.endsWith(STAGES);
 }
 
 /** What a service needs that is not in its row. */

@@ -14,6 +14,7 @@ const ALARMS: ReadonlySet<string> = new Set([
   "configuration_watch_failed",
   "endpoint_refused",
   "event_reader_failed",
+  "filter_failed",
   "lines_dropped",
   "thread_died",
   "unexpected_error",
@@ -38,9 +39,19 @@ export class WatchedProgram {
     this.ended = Promise.all([child.status, log.ended]).then(([status]) => status);
   }
 
-  /** Resolves when it is ready. @param onAlarm Called with lines of its log that should not be there. */
-  static async start(config: string, onAlarm: (line: string) => void): Promise<WatchedProgram> {
+  /**
+   * Resolves when it is ready.
+   *
+   * @param onAlarm Called with lines of its log that should not be there.
+   * @param preload A module to load before it, unless it is an executable.
+   */
+  static async start(
+    config: string,
+    onAlarm: (line: string) => void,
+    preload?: string,
+  ): Promise<WatchedProgram> {
     const [command, ...args] = sluiceCommand();
+    if (preload !== undefined && args[0] === "run") args.splice(1, 0, "--preload", preload);
     const child = new Deno.Command(command, {
       args: [...args, "-c", config, "--print-ready"],
       stdin: "null",

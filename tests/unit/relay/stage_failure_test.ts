@@ -6,7 +6,7 @@ import type { FilterFactory } from "../../../src/config/filter.ts";
 import { addFilter } from "../../../src/relay/filter.ts";
 import type { StageFactory, Way } from "../../../src/relay/stages.ts";
 import { RelayFixture, SIDES } from "./relay_fixture.ts";
-import { stageOf } from "./stage_family.ts";
+import { stageOf } from "../../support/fakes/stage_family.ts";
 
 type Bytes = TransformStreamDefaultController<Uint8Array>;
 type Pair = ReadableWritablePair<Uint8Array, Uint8Array>;

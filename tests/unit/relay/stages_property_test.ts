@@ -8,7 +8,7 @@ import { Relay } from "../../../src/relay/relay.ts";
 import type { PlacedStage, Way } from "../../../src/relay/stages.ts";
 import { digestOf, RandomConn } from "./random_conn.ts";
 import { CONNECTION, tally } from "./relay_fixture.ts";
-import { KINDS, stageOf } from "./stage_family.ts";
+import { KINDS, stageOf } from "../../support/fakes/stage_family.ts";
 
 const RUNS = 150;
 const MOST_BYTES = 300_000;

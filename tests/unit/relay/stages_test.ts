@@ -7,7 +7,7 @@ import type { StageContext, StageFactory, Way } from "../../../src/relay/stages.
 import { throttle } from "../../../src/relay/throttle.ts";
 import { FakeTime } from "../../support/fakes/fake_time.ts";
 import { BROKEN, CONNECTION, RelayFixture, RESET, SIDES, tally } from "./relay_fixture.ts";
-import { stageOf } from "./stage_family.ts";
+import { stageOf } from "../../support/fakes/stage_family.ts";
 
 type Bytes = TransformStreamDefaultController<Uint8Array>;
 
