@@ -1,4 +1,4 @@
-/** The demo's moving parts: two small servers, a proxy before each, and clients that keep it busy. */
+/** The demo: two small servers, a proxy in front of each, and clients that keep it busy. */
 
 import { parseQuickForm } from "../config/input/quick.ts";
 import { type Address, formatAddress, parseListenAddress } from "../net/address.ts";
@@ -11,13 +11,13 @@ import { sleep } from "../net/timers/sleep.ts";
 import type { ProgramLog } from "../observe/log/log.ts";
 import { AdminListenError, type RunningProxy, runProxy } from "./proxy.ts";
 
-/** Ports people remember; a free one is taken where they are in use. */
+/** Free ports replace these when one is in use. */
 const PREFERRED = { echo: 5000, clock: 5001, admin: 5002 };
-/** How often the clock ticks and the demo's own client speaks, in milliseconds. */
+/** Milliseconds between ticks of the clock, and between lines of the demo's client. */
 const TICK = 1000;
-const SPEAK_EVERY = 400;
-/** Lines the demo's client says before it hangs up and calls again. */
-const LINES_PER_CALL = 5;
+const SEND_EVERY = 400;
+/** Lines that the demo's client sends before it reconnects. */
+const LINES_PER_CONNECTION = 5;
 
 export interface DemoService {
   readonly name: "echo" | "clock";
@@ -34,7 +34,7 @@ export interface Demo extends AsyncDisposable {
 /**
  * Starts everything on 127.0.0.1.
  *
- * @throws {ListenError | AdminListenError} when not even a free port can be had
+ * @throws {ListenError | AdminListenError} when not even a free port can be bound
  */
 export async function startDemo(log: ProgramLog): Promise<Demo> {
   const ending = new AbortController();
@@ -42,8 +42,8 @@ export async function startDemo(log: ProgramLog): Promise<Demo> {
   const clock = await serve(answerClock, ending.signal);
   const proxy = await runPreferring(log, { echo, clock });
   const clients = [
-    keepCalling(proxy.services[0]!.listen[0]!, "hello from the demo\n", ending.signal),
-    keepCalling(proxy.services[1]!.listen[0]!, "", ending.signal),
+    keepConnecting(proxy.services[0]!.listen[0]!, "hello from the demo\n", ending.signal),
+    keepConnecting(proxy.services[1]!.listen[0]!, "", ending.signal),
   ];
   const does = { echo: "says back what you say", clock: "tells the time once a second" };
   return {
@@ -95,7 +95,7 @@ async function serve(
   const listener = await listen({ transport: "tcp", hostname: "127.0.0.1", port: 0 }, { adapter: "deno" });
   const serveOne = async (conn: Conn) => {
     using _conn = conn;
-    await answer(conn, signal).catch(() => {/* the demo's peer went away */});
+    await answer(conn, signal).catch(() => {/* the peer disconnected */});
   };
   const onConnection = (conn: Conn) => void serveOne(conn);
   acceptConnections(listener, { onConnection, onError: () => {}, signal });
@@ -111,30 +111,30 @@ async function answerEcho(conn: Conn): Promise<void> {
 
 async function answerClock(conn: Conn, signal: AbortSignal): Promise<void> {
   const encoder = new TextEncoder();
-  const hungUp = new AbortController();
-  readToEnd(conn).then(() => hungUp.abort());
-  const ending = AbortSignal.any([signal, hungUp.signal]);
+  const closed = new AbortController();
+  readToEnd(conn).then(() => closed.abort());
+  const ending = AbortSignal.any([signal, closed.signal]);
   while (!ending.aborted) {
     await writeAll(conn, encoder.encode(`${new Date().toISOString()}\n`));
     await sleep(TICK, ending);
   }
 }
 
-/** The demo's own client of one service: listens, says `line` now and then, hangs up, calls again. */
-async function keepCalling(listen: string, line: string, signal: AbortSignal): Promise<void> {
+/** The demo's client of one service: reads, sends `line` now and then, disconnects, connects again. */
+async function keepConnecting(listen: string, line: string, signal: AbortSignal): Promise<void> {
   const address = parseListenAddress(listen);
   while (!signal.aborted) {
     try {
       using conn = await dial(address, { adapter: "deno", signal: AbortSignal.timeout(1000) });
-      const heard = readToEnd(conn);
-      for (let said = 0; said < LINES_PER_CALL && !signal.aborted; said++) {
+      const reading = readToEnd(conn);
+      for (let sent = 0; sent < LINES_PER_CONNECTION && !signal.aborted; sent++) {
         if (line !== "") await writeAll(conn, new TextEncoder().encode(line));
-        await sleep(SPEAK_EVERY, signal);
+        await sleep(SEND_EVERY, signal);
       }
       conn.close();
-      await heard;
+      await reading;
     } catch {
-      await sleep(SPEAK_EVERY, signal);
+      await sleep(SEND_EVERY, signal);
     }
   }
 }
@@ -144,6 +144,6 @@ async function readToEnd(conn: Conn): Promise<void> {
   try {
     while (await conn.read(buffer) !== null);
   } catch {
-    // Broken or hung up: the end either way.
+    // Reset or closed: the end either way.
   }
 }

@@ -1,4 +1,4 @@
-/** A whole proxy: all services of a configuration, from bind to drain. */
+/** A running proxy: all services of a configuration, from bind to drain. */
 
 import type { ReloadOutcome } from "../admin/backend.ts";
 import type { Config } from "../config/config.ts";
@@ -23,10 +23,7 @@ export type { ConfigSource };
 export { AdminListenError, ListenError };
 export type { StopOptions, StopReport };
 
-/**
- * How long connections of other threads may continue when one hangs, in milliseconds: the hung thread still
- * receives clients.
- */
+/** Milliseconds that other threads have to drain when one hangs: the hung thread still gets clients. */
 const LONGEST_DRAIN_OF_HUNG = 5000;
 
 /**
@@ -67,20 +64,20 @@ export interface RunningProxy extends AsyncDisposable {
   readonly services: readonly BoundService[];
   /** The address of the admin interface, if there is one. */
   readonly admin: string | undefined;
-  /** Resolves when it has stopped, whoever stopped it. */
+  /** Resolves when it has stopped, for whatever cause. */
   readonly stopped: Promise<StopReport>;
   /** The figures of every service, now. */
   figures(): ServiceFigures[];
   /** The figures of every upstream group, now. */
   upstreams(): UpstreamFigures[];
   /**
-   * Reads the configuration again where it is from a file, certificates and keys for new handshakes, and opens the
-   * file of the access log anew. What cannot be used is logged, and what was in use stays.
+   * Rereads the configuration if it is from a file, and the certificates and keys for new handshakes, and reopens the
+   * file of the access log. Errors are logged, and what was in use stays.
    */
   reload(): Promise<ReloadOutcome>;
-  /** Opens the file of the access log anew, after it was moved away; resolves with what went wrong, which is logged. */
+  /** Reopens the file of the access log after it was renamed; resolves with errors, which are logged. */
   reopenLogs(): Promise<string[]>;
-  /** Stops accepting, waits for open connections, then closes those left. A `drain` of another call may shorten the wait. */
+  /** Stops accepting, waits for open connections, then closes the rest. Another call with `drain` may shorten the wait. */
   stop(options?: StopOptions): Promise<StopReport>;
 }
 
@@ -106,7 +103,7 @@ export async function runProxy(
   for (const warning of warningsOf(config)) log.warn(warning, { event: "configuration_warning" });
   const supervisor = buildSupervisor(config, log, {
     onShortage: () => proxy.descriptorsShort(),
-    onHung: (thread) => proxy.endFor(thread),
+    onHung: (thread) => proxy.onHung(thread),
   });
   const proxy: Proxy = new Proxy(config, { supervisor, source, descriptors });
   try {
@@ -166,14 +163,14 @@ class Proxy implements RunningProxy {
     return this.#shutdown.report;
   }
 
-  /** The admin interface first: whoever sees a service listen can ask how it is. */
+  /** The admin interface starts first: it can answer as soon as a service listens. */
   async start(): Promise<void> {
     await this.#admin.start();
     await this.#reloader.begin(this.#config);
     await this.#configWatch?.follow(this.#config.reload.watch);
   }
 
-  /** Gives back what a start that failed has taken. */
+  /** Cleans up after a failed start. */
   async abandon(): Promise<void> {
     const { threads, access } = this.#supervisor.parts;
     threads.retire();
@@ -183,7 +180,7 @@ class Proxy implements RunningProxy {
     await access.close();
   }
 
-  /** Clients of services come before those of the admin interface. */
+  /** Clients of services have priority over the admin interface. */
   descriptorsShort(): void {
     this.#admin.evictIdle();
   }
@@ -198,7 +195,7 @@ class Proxy implements RunningProxy {
 
   async reload(): Promise<ReloadOutcome> {
     if (this.#shutdown.hasBegun) {
-      return { ok: false, detail: "Nothing is read again while the program stops" };
+      return { ok: false, detail: "Nothing is reloaded while the program stops" };
     }
     const outcome = await this.#reloader.reload();
     await this.#configWatch?.follow(this.#supervisor.config.reload.watch && !this.#shutdown.hasBegun);
@@ -214,7 +211,7 @@ class Proxy implements RunningProxy {
   }
 
   /** Stops the program because a thread hangs. */
-  endFor(thread: number): void {
+  onHung(thread: number): void {
     if (this.#shutdown.hasBegun) return;
     const failure = `Thread ${thread} does not respond and cannot be ended: restart sluice`;
     const { parts, config } = this.#supervisor;
@@ -227,7 +224,7 @@ class Proxy implements RunningProxy {
     await this.stop({ drain: 0 });
   }
 
-  /** What goes last, when nothing is accepted or open any more. */
+  /** The last step, after all connections. */
   async #close(): Promise<void> {
     await this.#configWatch?.follow(false);
     await Promise.all([this.#supervisor.stop(), this.#admin.close()]);

@@ -27,7 +27,7 @@ export interface ProxyBackendOptions {
   readonly supervisor: Supervisor;
   readonly isStopping: () => boolean;
   readonly reload: () => Promise<ReloadOutcome>;
-  /** Begins to stop; `drain` in milliseconds, undefined is the configuration's. */
+  /** Starts to stop. @param drain Milliseconds; undefined is the `shutdown.drain` of the configuration. */
   readonly stop: (drain: number | undefined) => void;
 }
 

@@ -1,4 +1,4 @@
-/** The admin interface of a running proxy, where its configuration asks for one. */
+/** The admin interface of a running proxy, if its configuration has one. */
 
 import { pageFiles } from "../../admin/page/page.ts";
 import type { AdminConfig } from "../../config/config.ts";
@@ -12,13 +12,13 @@ export class AdminInterface {
   readonly #options: ProxyBackendOptions;
   #server: ListeningAdmin | undefined;
 
-  /** @param maxConnections The most connections, when descriptors are few. */
+  /** @param maxConnections Its limit, lower than configured when descriptors are few. */
   constructor(config: AdminConfig | undefined, maxConnections: number, options: ProxyBackendOptions) {
     this.#config = config && { ...config, maxConnections };
     this.#options = options;
   }
 
-  /** Where it listens, if it does. */
+  /** The bound address, if there is one. */
   get address(): string | undefined {
     return this.#server && formatAddress(this.#server.address);
   }
@@ -34,7 +34,7 @@ export class AdminInterface {
     this.#server = await listenAdmin({ ...config, backend, pageFiles, parseDuration, log });
   }
 
-  /** Descriptors are short: clients of services come first. */
+  /** Closes idle connections when descriptors are short: clients of services come first. */
   evictIdle(): void {
     this.#server?.evictIdle();
   }

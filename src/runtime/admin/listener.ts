@@ -1,4 +1,4 @@
-/** Binds the address of the admin interface, and passes its connections on. */
+/** Binds the address of the admin interface, and passes its connections to the server. */
 
 import { AdminServer, type AdminServerOptions } from "../../admin/server.ts";
 import { acceptConnections } from "../../net/socket/accept.ts";
@@ -16,9 +16,9 @@ export interface AdminListenOptions extends AdminServerOptions {
 export interface ListeningAdmin extends AsyncDisposable {
   /** The address bound, with the real port. */
   readonly address: Address;
-  /** Descriptors are short: closes idle connections. */
+  /** Closes idle connections, because descriptors are short. */
   evictIdle(): void;
-  /** Stops it; answers in progress have a second to finish. */
+  /** Stops it; responses in progress have a second to finish. */
   close(): Promise<void>;
 }
 

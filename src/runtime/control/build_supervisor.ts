@@ -14,25 +14,24 @@ import { Threads, type ThreadSlot } from "./threads.ts";
 import { TlsFiles } from "../files/tls_files.ts";
 import { WorkerSlot } from "../worker/worker_slot.ts";
 
-/** Threads that a configuration asks for, where several can share an address; else one. */
+/** The number of threads of a configuration; one where threads cannot share an address. */
 export function threadsOf({ workers }: Pick<Config, "workers">): number {
   if (!canShare()) return 1;
   return workers === "auto" ? navigator.hardwareConcurrency : workers;
 }
 
-/** Events in threads that concern the whole process. */
+/** Events of threads that concern the whole process. */
 export interface ProcessEvents {
-  /** A client of any thread finds no descriptor left. */
+  /** A client of any thread found no descriptor left. */
   readonly onShortage: () => void;
   /**
-   * A thread runs no event loop turns any more. Deno cannot terminate a thread in the middle of a turn, so
-   * its sockets stay open, including its listeners, to which the kernel keeps sending clients. Only the end
-   * of the process closes them.
+   * A thread's event loop is stuck. Deno cannot terminate a thread in the middle of a turn, so its sockets stay open,
+   * including its listeners, to which the kernel keeps sending clients. Only the end of the process closes them.
    */
   readonly onHung: (thread: number) => void;
 }
 
-/** Nothing listens yet. */
+/** The supervisor of a proxy; nothing listens yet. */
 export function buildSupervisor(
   config: Config,
   log: ProgramLog,

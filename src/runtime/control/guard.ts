@@ -1,23 +1,23 @@
-/** The last line of defence: a mistake in one connection's code must not end all the others. */
+/** The last line of defence: a bug in one connection must not end all the others. */
 
 import type { Log } from "../../observe/log/log.ts";
 
-/** Logs a mistake of the program itself. */
-export function tellUnexpected(log: Log, cause: unknown): void {
+/** Logs a bug of this program. */
+export function logUnexpected(log: Log, cause: unknown): void {
   log.error("Unexpected error; please report it", {
     event: "unexpected_error",
     detail: cause instanceof Error ? cause.stack ?? cause.message : String(cause),
   });
 }
 
-/** Logs errors that nobody caught instead of letting them end the process, until disposed of. */
+/** Logs uncaught errors instead of letting them end the process, until disposed of. */
 export function guardProcess(log: Log): Disposable {
   const onError = (event: Event) => {
     event.preventDefault();
     const cause: unknown = event instanceof PromiseRejectionEvent
       ? event.reason
       : (event as ErrorEvent).error;
-    tellUnexpected(log, cause);
+    logUnexpected(log, cause);
   };
   addEventListener("unhandledrejection", onError);
   addEventListener("error", onError);

@@ -1,4 +1,4 @@
-/** From the addresses of a configuration to what threads bind. */
+/** Plans the addresses that threads bind for a configuration. */
 
 import type { Config, ServiceConfig } from "../../config/config.ts";
 import { type Address, formatAddress, overlaps, type TcpAddress } from "../../net/address.ts";
@@ -12,10 +12,10 @@ import type { Threads } from "./threads.ts";
 import type { LoadedFiles } from "../files/tls_files.ts";
 
 /**
- * Plans for all addresses of a configuration, and the ports that are held for it until it is disposed of. An address
- * that a service has already is planned as it is; a free port stays the one that was found.
+ * Plans for all addresses of a configuration. Its ports are reserved until the result is disposed of. An address that
+ * is bound already is planned as it is; port 0 keeps the port that was found.
  *
- * @param before The services there are, with the addresses they have.
+ * @param before The current services with their addresses.
  * @throws {ListenError} when an address is in use.
  */
 export async function planListeners(
@@ -46,10 +46,7 @@ export async function planListeners(
   return new Listening(plans, held.move());
 }
 
-/**
- * If threads did not share addresses, the kernel would refuse this; as they do, it would spread the clients
- * over both services.
- */
+/** The kernel does not refuse this when threads share addresses: it would spread the clients over both services. */
 function refuseOverlap(plans: readonly ListenPlan[], address: Address, asked: Address): void {
   const other = plans.find((plan) => overlaps(plan.address, address));
   if (other === undefined) return;
@@ -72,14 +69,14 @@ export class Listening implements Disposable {
     this.#held = held;
   }
 
-  /** Has them bound. @throws {ListenError} nothing is bound then that was not before. */
+  /** Binds them in all threads. @throws {ListenError} then nothing new is bound. */
   async bind(threads: Threads): Promise<void> {
     const bound = await threads.prepare(this.plans);
     if ("refused" in bound) throw ListenError.of(bound.refused);
     this.#addresses = bound.addresses;
   }
 
-  /** Notes in the services where they listen. */
+  /** Sets the bound addresses in the services. */
   record(services: ReadonlyMap<string, ServiceController>): void {
     const addresses = Map.groupBy(this.#addresses.keys(), (index) => this.plans[index]!.service);
     for (const [name, indices] of addresses) {
@@ -87,15 +84,15 @@ export class Listening implements Disposable {
     }
   }
 
-  /** Gives free the ports that were held. */
+  /** Releases the reserved ports. */
   [Symbol.dispose](): void {
     this.#held.dispose();
   }
 }
 
-/** What is bound already. */
+/** The addresses that are bound already. */
 class KnownAddresses {
-  /** By what configurations say: an address that can be there once, or a free port of one service. */
+  /** By configured address; port 0 also by service. */
   readonly #real = new Map<string, Address[]>();
   readonly #all: readonly Address[];
   readonly #admin: Address | undefined;
@@ -110,7 +107,7 @@ class KnownAddresses {
     }
   }
 
-  /** @throws {ListenError} also when it is the program itself that has the port, by another address. */
+  /** @throws {ListenError} also when this program has the port on another address. */
   async reserve(address: TcpAddress): Promise<Reservation> {
     try {
       return await reserve(address);
@@ -131,14 +128,14 @@ class KnownAddresses {
     if (own !== undefined) {
       return `this program listens on ${
         formatAddress(own)
-      } (take that out first, and reload twice; or restart)`;
+      } (remove that address, reload, then add the new one and reload; or restart)`;
     }
     return hasPort(this.#admin)
       ? `the admin interface listens on ${formatAddress(this.#admin!)} (admin.listen)`
       : undefined;
   }
 
-  /** The real address, for one taker. */
+  /** The bound address, once. */
   take(service: ServiceConfig, address: Address): Address | undefined {
     return this.#real.get(keyOf(service, address))?.shift();
   }

@@ -1,4 +1,4 @@
-/** From one configuration to the next, while the proxy runs; a bad one changes nothing. */
+/** Reloads the configuration while the proxy runs; a bad one changes nothing. */
 
 import type { ReloadOutcome } from "../../admin/backend.ts";
 import type { AccessLogConfig, Config } from "../../config/config.ts";
@@ -17,21 +17,21 @@ import type { ConfigSource } from "../files/config_source.ts";
 import type { Applied, Supervisor } from "./supervisor.ts";
 import { warningsOf } from "./warnings.ts";
 
-/** What makes a configuration one that cannot be used. */
+/** The errors of a configuration that cannot be used. */
 const REFUSALS = [ConfigError, DescriptorError, ListenError, LogFileError, AccountsFullError];
 
-const STOPPED: ReloadOutcome = { ok: false, detail: "Nothing is read again while the program stops" };
+const STOPPED: ReloadOutcome = { ok: false, detail: "Nothing is reloaded while the program stops" };
 
-/** What comes with every reload. */
-const DONE = "certificates were read and log files opened anew";
+/** Part of every reload. */
+const DONE = "certificates reread and log files reopened";
 
 export class Reloader {
   readonly #supervisor: Supervisor;
   readonly #source: ConfigSource | undefined;
   readonly #descriptors: DescriptorBudget;
-  /** Reloads come one after the other. */
+  /** Reloads run one after the other. */
   #last: Promise<unknown> = Promise.resolve();
-  /** Resolves when the listeners are closed that the last one has left without a service. */
+  /** Resolves when the listeners that the last reload removed are closed. */
   #closed: Promise<void> = Promise.resolve();
   readonly #stopped = new AbortController();
 
@@ -41,7 +41,7 @@ export class Reloader {
     this.#descriptors = descriptors;
   }
 
-  /** Makes this the first configuration. Rejects when it cannot be used. */
+  /** Applies the first configuration. Rejects when it cannot be used. */
   begin(config: Config): Promise<void> {
     const begun = this.#begin(config);
     this.#last = begun.catch(() => {});
@@ -55,7 +55,7 @@ export class Reloader {
     if (mistakes.length > 0) throw mistakes[0];
   }
 
-  /** Reads everything again. Never rejects: what is wrong is in the outcome, and is logged. */
+  /** Reloads everything. Never rejects: errors are in the outcome and in the log. */
   reload(): Promise<ReloadOutcome> {
     const reloaded = this.#last.then(() => this.#reload()).catch((error) => {
       if (this.#stopped.signal.aborted && error === this.#stopped.signal.reason) return STOPPED;
@@ -66,7 +66,7 @@ export class Reloader {
   }
 
   /**
-   * Starts no further reload, and cancels one that still reads files, which may hang. Resolves when none is
+   * Prevents further reloads, and cancels one that still reads files, which may hang. Resolves when none is
    * in progress.
    */
   async stop(): Promise<void> {
@@ -74,13 +74,13 @@ export class Reloader {
     await this.#last;
   }
 
-  /** Waits for files until the program stops. @throws the reason of the signal */
+  /** Reads files, unless the program stops meanwhile. @throws the reason of the signal */
   #unlessStopped<Read>(reading: () => Promise<Read>): Promise<Read> {
     this.#stopped.signal.throwIfAborted();
     return abortable(reading(), this.#stopped.signal);
   }
 
-  /** Opens the file of the access log anew; resolves with what went wrong, which is logged. */
+  /** Reopens the file of the access log; resolves with errors, which are logged. */
   async reopenLogs(): Promise<string[]> {
     const { access, log } = this.#supervisor.parts;
     try {
@@ -88,7 +88,10 @@ export class Reloader {
       return [];
     } catch (error) {
       const detail = messageOf(error);
-      log.error("Keeping the old file of the access log", { event: "access_log_not_reopened", detail });
+      log.error("Cannot reopen the access log, keeping the old file", {
+        event: "access_log_not_reopened",
+        detail,
+      });
       return [detail];
     }
   }
@@ -115,7 +118,7 @@ export class Reloader {
     const source = this.#source;
     const { log } = this.#supervisor.parts;
     if (source?.load === undefined) {
-      log.info("Reading certificates and opening log files anew", { event: "reloaded" });
+      log.info("Rereading certificates and reopening log files", { event: "reloaded" });
       return { ok: true, detail: source === undefined ? "" : `"${source.path}" cannot be read again` };
     }
     try {
@@ -129,7 +132,7 @@ export class Reloader {
     } catch (error) {
       if (!REFUSALS.some((type) => error instanceof type)) throw error;
       const detail = messageOf(error);
-      log.error(`Cannot reload "${source.path}", and nothing is changed: ${detail}`, {
+      log.error(`Cannot reload "${source.path}", nothing is changed: ${detail}`, {
         event: "reload_refused",
       });
       return { ok: false, detail };
@@ -139,22 +142,22 @@ export class Reloader {
   /** Some threads cannot apply the current configuration. */
   #incomplete(path: string, mistakes: readonly unknown[]): ReloadOutcome {
     const { log, threads } = this.#supervisor.parts;
-    const detail =
-      `it is the configuration now, but ${mistakes.length} of ${threads.count} threads cannot work ` +
-      `by it: ${messageOf(mistakes[0])}`;
-    log.error(`Reloaded "${path}" in part: ${detail}`, { event: "reload_incomplete" });
-    return { ok: false, detail: capitalized(detail) };
+    const detail = `${mistakes.length} of ${threads.count} threads cannot apply it: ${
+      messageOf(mistakes[0])
+    }`;
+    log.error(`Reloaded "${path}", but ${detail}`, { event: "reload_incomplete" });
+    return { ok: false, detail: `The configuration is in effect, but ${detail}` };
   }
 
   /**
    * Returns the changes, and the errors of threads that cannot apply them. Throws when the configuration
-   * cannot be used.
+   * is unusable.
    */
   async #apply(wanted: Config): Promise<{ diff: ConfigDiff; mistakes: readonly unknown[] }> {
     const { access, log, tlsFiles } = this.#supervisor.parts;
     const before = this.#supervisor.config;
     const diff = diffConfig(before, wanted);
-    // What only a restart brings stays as it is.
+    // These change only with a restart.
     const next = { ...wanted, workers: before.workers, admin: before.admin };
     const { connections } = next.limits;
     const fits = connections <= before.limits.connections || this.#descriptors.check(connections);
@@ -176,15 +179,15 @@ export class Reloader {
     log.adjust(next.log);
     if (!fits) {
       log.warn(
-        `Whether there are descriptors for ${
+        `limits.connections: not checked whether there are descriptors for ${
           amountOf(connections, "connection")
-        } shows only at the next start`,
+        } (the next start does)`,
         {
           event: "configuration_warning",
         },
       );
     }
-    this.#tellOfNew(diff);
+    this.#logAddresses(diff);
     for (const warning of warningsOf(next)) log.warn(warning, { event: "configuration_warning" });
     return { diff, mistakes: applied.mistakes };
   }
@@ -200,8 +203,8 @@ export class Reloader {
     }
   }
 
-  /** Where services listen that are new or may listen elsewhere now: of a free port nobody else would know. */
-  #tellOfNew({ services }: ConfigDiff): void {
+  /** Logs where new and changed services listen: port 0 is not in the configuration. */
+  #logAddresses({ services }: ConfigDiff): void {
     const isNew = new Set(services.filter(({ kind }) => kind !== "same").map(({ name }) => name));
     for (const { name, addresses } of this.#supervisor.services.filter((each) => isNew.has(each.name))) {
       logListening(this.#supervisor.parts.log, name, addresses.map(formatAddress));

@@ -1,4 +1,4 @@
-/** A service as the supervisor knows it: its configuration, and its places in what threads share. */
+/** A service in the supervisor: its configuration, and its rows and slots in shared memory. */
 
 import { isDeepStrictEqual } from "node:util";
 import type { ServiceConfig } from "../../config/config.ts";
@@ -22,10 +22,10 @@ export class ServiceController {
   #rate: RateLimit | undefined;
   #lost = 0;
   #clients: ClientTable | undefined;
-  /** Where it listens, with real ports, in the order of the configuration. */
+  /** The addresses with real ports, in the order of the configuration. */
   addresses: readonly Address[] = [];
 
-  /** @throws {AccountsFullError} when no room is left for another service. */
+  /** @throws {AccountsFullError} when there is no room for another service. */
   constructor(config: ServiceConfig, memory: SharedMemory) {
     const row = memory.accounts.services.claim();
     const gauge = memory.gauges.claim();
@@ -55,7 +55,7 @@ export class ServiceController {
     return this.#config.name;
   }
 
-  /** What the configuration says but for TLS. */
+  /** Without TLS. */
   get plan(): Omit<ServicePlan, "isSame" | "tls" | "upstreamTls"> {
     return {
       config: this.#config,
@@ -83,13 +83,13 @@ export class ServiceController {
     this.#lost += lost;
   }
 
-  /** It is there no more: its places are free once its last connection has ended. */
+  /** Frees its row and gauge, once its last connection has ended. */
   release(): void {
     this.#row.release();
     this.#gauge.release();
   }
 
-  /** What is counted goes on being counted, unless it is to be counted in another way. */
+  /** Keeps the current counts, except those of a changed rate. */
   #makeTables(before: ServiceConfig | undefined): void {
     const { connectsPerSecond, connectionsPerClient, connectsPerSecondPerClient } = this.#config.limits;
     const isSameRate = isDeepStrictEqual(before?.limits.connectsPerSecond, connectsPerSecond);

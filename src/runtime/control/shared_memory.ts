@@ -1,4 +1,4 @@
-/** What all threads share: the accounts, and the gauges that limits go by. */
+/** The memory that all threads share: counters, gauges for limits, and heartbeats. */
 
 import type { Config } from "../../config/config.ts";
 import { memoryTricks } from "../../net/workarounds/memory.ts";
@@ -10,16 +10,16 @@ import { WorkerEpoch } from "../../shared/worker_epoch.ts";
 import { TurnCredits } from "../../upstream/balance/smooth_weighted_round_robin.ts";
 import type { ThreadStart } from "../worker/thread_calls.ts";
 
-/** Endpoints that connections can be counted for, those that come and go in DNS included. */
+/** Endpoints at the same time, including those that discovery adds. */
 const MAX_ENDPOINTS = 4096;
-/** Clients whose connections can be counted at the same time, per service. */
+/** Clients at the same time, per service with per-client limits. */
 const MAX_CLIENTS = 65_536;
-/** Services and groups that reloads can add, with those that still have connections. */
+/** Services and groups that reloads can add, including removed ones with open connections. */
 const MORE_SERVICES = 1024;
 
 export class SharedMemory {
   readonly threads: number;
-  /** That of thread 0; the supervisor counts nothing with it, and ends those of dead workers. */
+  /** The supervisor counts nothing with it, and ends the epochs of dead workers. */
   readonly epoch: WorkerEpoch;
   readonly accounts: Accounts;
   readonly gauges: GaugeTable;
@@ -46,7 +46,7 @@ export class SharedMemory {
     this.#numbers = newConnectionNumbers(threads);
   }
 
-  /** What a thread begins with. */
+  /** What a thread starts with. */
   startOf(thread: number): ThreadStart {
     return {
       epoch: this.epoch.startOf(thread),

@@ -1,14 +1,14 @@
-/** The end of a proxy: no longer ready, no longer accepting, waiting for what is open, closing what is left. */
+/** Stops a proxy: not ready, not accepting, waiting for open connections, closing the rest. */
 
 import { sleep } from "../../net/timers/sleep.ts";
 import { amountOf } from "./amount.ts";
 import type { Supervisor } from "./supervisor.ts";
 
-/** How often it is said that connections are still waited for, in milliseconds. */
+/** Milliseconds between log lines about the connections that are left. */
 const PROGRESS_EVERY = 5000;
-/** How long threads may take to say what has happened so far, in milliseconds. */
+/** Milliseconds that threads have for their pending reports. */
 const REPORT_WITHIN = 1000;
-/** How long what should take a moment may take, in milliseconds, before the program ends without it. */
+/** Milliseconds that a short step may take before the program stops without it. */
 const LONGEST_END = 5000;
 
 /**
@@ -26,7 +26,7 @@ const LONGEST_END = 5000;
 export interface StopOptions {
   /** Milliseconds to wait for open connections; the configuration's `shutdown.drain` when absent. */
   readonly drain?: number;
-  /** Who or what stops it, for the log. */
+  /** The cause, for the log. */
   readonly cause?: string;
 }
 
@@ -44,17 +44,17 @@ export interface StopOptions {
  * ```
  */
 export interface StopReport {
-  /** Connections that were still open when the wait was over, and were closed. */
+  /** Connections that were still open after the wait, and were closed. */
   readonly cut: number;
   /** The failure, if one caused the stop. */
   readonly failure?: string;
 }
 
-/** What else has to end. */
+/** The other parts of the proxy. */
 export interface ShutdownParts {
-  /** Prevents further changes; resolves when no change is in progress. */
+  /** Prevents reloads; resolves when none is in progress. */
   readonly endChanges: () => Promise<void>;
-  /** Ends what is left of the proxy when its connections have ended. */
+  /** Closes the rest of the proxy after its connections. */
   readonly close: () => Promise<void>;
 }
 
@@ -62,7 +62,7 @@ export class Shutdown {
   readonly #supervisor: Supervisor;
   readonly #parts: ShutdownParts;
   readonly #report = Promise.withResolvers<StopReport>();
-  /** Aborts when nobody waits for anything any more. */
+  /** Aborts when the wait is over. */
   readonly #cut = new AbortController();
   #hasBegun = false;
   #failure: string | undefined;
@@ -76,7 +76,7 @@ export class Shutdown {
     return this.#hasBegun;
   }
 
-  /** Resolves when everything has ended. */
+  /** Resolves when the proxy has stopped. */
   get report(): Promise<StopReport> {
     return this.#report.promise;
   }
@@ -99,11 +99,11 @@ export class Shutdown {
     // A reload under way may be binding listeners.
     await this.#atMost(LONGEST_END, this.#parts.endChanges());
     const { shutdown } = supervisor.config;
-    // What has happened before is told before.
+    // Events from before the stop come first.
     await this.#atMost(REPORT_WITHIN, threads.all.report());
     events.draining(supervisor.active);
     threads.retire();
-    // A wait that somebody has chosen is the whole wait.
+    // An explicit wait is the whole wait.
     if (drain === undefined && shutdown.delay > 0) {
       log.info(`${cause}: no longer ready, accepting for another ${shutdown.delay / 1000} s`, {
         event: "stopping_soon",
@@ -114,7 +114,7 @@ export class Shutdown {
     }
     const patience = drain ?? shutdown.drain;
     if (patience === 0) this.#cut.abort();
-    // A thread that hangs does not answer.
+    // A hung thread does not answer.
     const late = sleep(Math.min(patience, LONGEST_END), this.#cut.signal);
     await this.#untilCut(Promise.race([threads.all.drainListeners(), late]));
     await this.#atMost(LONGEST_END, threads.all.closeListeners());
@@ -123,7 +123,7 @@ export class Shutdown {
     const hint = open === 0 ? "" : `, waiting for ${amountOf(open, "open connection")}`;
     log.info(`${cause}: no longer accepting${hint}`, { event: "stopping", signal: cause, open });
     const drained = threads.all.drained();
-    const progress = setInterval(() => this.#tellProgress(), PROGRESS_EVERY);
+    const progress = setInterval(() => this.#logProgress(), PROGRESS_EVERY);
     await this.#untilCut(drained);
     clearInterval(progress);
     const cut = supervisor.active;
@@ -146,7 +146,7 @@ export class Shutdown {
     else void sleep(drain, this.#cut.signal).then(() => this.#cut.abort());
   }
 
-  /** A thread that takes no turns any more answers nothing. */
+  /** A hung thread never answers. */
   async #atMost(milliseconds: number, ended: Promise<unknown>): Promise<void> {
     const late = new AbortController();
     await Promise.race([ended, sleep(milliseconds, late.signal)]);
@@ -161,7 +161,7 @@ export class Shutdown {
     await Promise.race([ended, cut.promise]);
   }
 
-  #tellProgress(): void {
+  #logProgress(): void {
     const open = this.#supervisor.active;
     this.#supervisor.parts.log.info(`Still waiting for ${amountOf(open, "open connection")}`, {
       event: "draining",

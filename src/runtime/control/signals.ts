@@ -1,6 +1,6 @@
-/** The signals that the program listens to. */
+/** The signals that the program handles. */
 
-/** Windows knows no SIGTERM; Ctrl-Break stands in for it there. */
+/** Windows has no SIGTERM; Ctrl-Break replaces it. */
 const STOP_SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
   ? ["SIGINT", "SIGBREAK"]
   : ["SIGINT", "SIGTERM"];
@@ -19,12 +19,12 @@ export function onReloadSignal(onReload: () => void): Disposable {
   return on(RELOAD_SIGNALS, onReload);
 }
 
-/** Calls `onReopen` for every SIGUSR2, by which log files are rotated, until the result is disposed of. */
+/** Calls `onReopen` for every SIGUSR2, which log rotation sends, until the result is disposed of. */
 export function onReopenSignal(onReopen: () => void): Disposable {
   return on(REOPEN_SIGNALS, onReopen);
 }
 
-/** Catches SIGHUP and SIGUSR2 until disposed of, because either would kill the program during its start. */
+/** Catches SIGHUP and SIGUSR2 until disposed of: either would kill the program during its start. */
 export class EarlySignals implements Disposable {
   readonly #came = new Set<Deno.Signal>();
   readonly #listening: Disposable;

@@ -1,4 +1,4 @@
-/** What holds all threads together: what is counted, which endpoints work, and the way from one configuration to the next. */
+/** What applies to all threads: the configuration, the state of endpoints, and the change from one configuration to the next. */
 
 import { isDeepStrictEqual } from "node:util";
 import { checkLegsOf } from "../../config/rules/check_leg.ts";
@@ -10,7 +10,7 @@ import type { ProgramLog } from "../../observe/log/log.ts";
 import type { CheckLegOptions } from "../../upstream/health/check_leg.ts";
 import { GroupController } from "../../upstream/group_controller.ts";
 import type { AccessOutput } from "../files/access_output.ts";
-import { tellUnexpected } from "./guard.ts";
+import { logUnexpected } from "./guard.ts";
 import { ServiceController } from "./service_controller.ts";
 import { type Listening, planListeners } from "./listen_plans.ts";
 import type { ServiceFiles } from "../files/service_files.ts";
@@ -35,17 +35,17 @@ export class Supervisor {
   #config: Config;
   #groups = new Map<string, GroupController>();
   #services = new Map<string, ServiceController>();
-  /** Services that are gone from the configuration and may still have connections, or get some: until they are closed. */
+  /** Removed services that still have listeners or connections. */
   readonly #leaving = new Map<ServiceController, { isClosed: boolean }>();
 
-  /** @param config The first one, of which nothing is there before it is applied. */
+  /** @param config The first one; nothing of it exists before {@linkcode apply}. */
   constructor(config: Config, parts: SupervisorParts) {
     this.parts = parts;
     this.#config = nothingOf(config);
     this.#all = parts.memory.gauges.claim()!;
   }
 
-  /** The one in effect. */
+  /** The configuration in effect. */
   get config(): Config {
     return this.#config;
   }
@@ -59,24 +59,24 @@ export class Supervisor {
     return [...this.#groups.values()];
   }
 
-  /** Connections open now, those of services that are gone included. */
+  /** Open connections, including those of removed services. */
   get active(): number {
     return this.#counted.reduce((sum, each) => sum + each.figures().active, 0);
   }
 
-  /** Whether a configuration was applied. */
+  /** Whether a configuration has been applied. */
   get hasBegun(): boolean {
     return this.#services.size > 0;
   }
 
   /**
-   * Makes this the configuration, or fails and leaves everything as it was.
+   * Applies a configuration, or fails and leaves everything as it was.
    *
    * @param files Its certificates and keys.
-   * @returns once it is in effect: `closed` resolves when the listeners that it no longer contains are
-   * closed, and `mistakes` are the errors of threads that cannot apply it.
+   * @returns once it is in effect. `closed` resolves when removed listeners are closed; `mistakes` are the errors of
+   * threads that cannot apply it.
    * @throws {ListenError} when an address cannot be bound.
-   * @throws {AccountsFullError} when there is no room left to count for more services or groups.
+   * @throws {AccountsFullError} when there is no room for more services or groups.
    */
   async apply(next: Config, files: LoadedFiles): Promise<Applied> {
     const diff = diffConfig(this.#config, next);
@@ -85,17 +85,17 @@ export class Supervisor {
     const added = this.#claim(next, diff, legs, undo);
     using listening = await planListeners(next, files, this.services);
     await listening.bind(this.parts.threads);
-    // Nothing is waited for from here on: no thread may see half of it.
+    // No await from here to the commit: no thread may see half of it.
     undo.move();
     this.parts.tlsFiles.use(files);
     const { committed, closed } = this.#commit(next, diff, { added, legs, listening });
     const mistakes = await committed;
-    for (const mistake of mistakes) tellUnexpected(this.parts.log, mistake);
+    for (const mistake of mistakes) logUnexpected(this.parts.log, mistake);
     await this.parts.tlsFiles.watch();
     return { closed, mistakes };
   }
 
-  /** What threads do from now on. */
+  /** The plan for all threads. */
   plan(isSame: (service: string) => boolean = () => false): ThreadPlan {
     const { limits, log, services } = this.#config;
     const { tlsFiles } = this.parts;
@@ -141,12 +141,12 @@ export class Supervisor {
     await Promise.all([...this.groups.map((group) => group.stop()), this.parts.tlsFiles.stop()]);
   }
 
-  /** All whose connections are in the accounts. */
+  /** Every service with connections in the accounts. */
   get #counted(): ServiceController[] {
     return [...this.#services.values(), ...this.#leaving.keys()];
   }
 
-  /** Takes places in the accounts for what is new. */
+  /** Claims rows and slots for new services and groups. */
   #claim(next: Config, diff: ConfigDiff, legs: CheckLegs, undo: DisposableStack): Added {
     const [addedServices, addedGroups] = [namesOf(diff.services, "added"), namesOf(diff.groups, "added")];
     const { memory, threads: { all: updates }, events, log } = this.parts;
@@ -200,7 +200,7 @@ export class Supervisor {
       this.plan((name) => sameServices.has(name) && !isRebuilt),
     );
     const closed = committed.then(() => threads.all.unplannedClosed()).then(() => {}).catch((error) =>
-      tellUnexpected(log, error)
+      logUnexpected(log, error)
     );
     for (const group of added.groups) group.start();
     for (const [name, group] of groupsBefore) if (!this.#groups.has(name)) void group.stop(closed);
@@ -215,7 +215,7 @@ export class Supervisor {
   }
 }
 
-/** The outcome of a configuration. */
+/** The outcome of {@linkcode Supervisor.apply}. */
 export interface Applied {
   readonly closed: Promise<void>;
   readonly mistakes: readonly unknown[];
@@ -226,10 +226,10 @@ interface Committing {
   readonly closed: Promise<void>;
 }
 
-/** How the checks of groups start, by group name. */
+/** How the health checks of groups connect, by group name. */
 type CheckLegs = ReadonlyMap<string, CheckLegOptions>;
 
-/** The resources of a configuration that is to be committed. */
+/** What {@linkcode Supervisor.apply} has claimed and bound for the commit. */
 interface Ready {
   readonly added: Added;
   readonly legs: CheckLegs;
@@ -241,7 +241,7 @@ interface Added {
   readonly groups: readonly GroupController[];
 }
 
-/** How the checks start, for each group that has checks. */
+/** For each group with health checks. */
 function checkLegsIn(config: Config, files: LoadedFiles): CheckLegs {
   const legs = checkLegsOf(config).entries().map(([group, { proxyProtocol, tlsOf }]) => {
     const material = tlsOf && files.get(tlsOf.name)?.upstreamTls;
@@ -252,12 +252,12 @@ function checkLegsIn(config: Config, files: LoadedFiles): CheckLegs {
   return new Map(legs);
 }
 
-/** What an access log is made with. */
+/** The settings for which services must be recreated. */
 function accessOf({ log: { access } }: Config): unknown {
   return { hasFile: access.path !== undefined, sample: access.sample };
 }
 
-/** A configuration with the settings of another, and nothing in it. */
+/** The same configuration without services and upstreams. */
 function nothingOf(config: Config): Config {
   return { ...config, services: [], upstreams: [] };
 }

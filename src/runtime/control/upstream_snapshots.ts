@@ -7,7 +7,7 @@ import type { GroupController } from "../../upstream/group_controller.ts";
 import { poolFiguresOf } from "../../upstream/pool/pool.ts";
 import type { Supervisor } from "./supervisor.ts";
 
-/** What the pools of all services for a group have counted; undefined when there are none. */
+/** The counts of the pools for a group in all services; undefined when there are none. */
 export function poolFigures(group: GroupController, { services }: Supervisor): PoolFigures | undefined {
   const isUsed = services.some(({ config }) => groupsOf(config).some(({ name }) => name === group.name));
   return group.config.pool !== undefined && isUsed ? poolFiguresOf(group.row) : undefined;

@@ -1,4 +1,4 @@
-/** What a configuration may rightly say, and is seldom meant. */
+/** Warnings about valid configurations that are seldom intended. */
 
 import type { Config, ServiceConfig } from "../../config/config.ts";
 import { groupsOf } from "../../config/rules/groups.ts";
@@ -6,7 +6,7 @@ import { type Address, formatAddress, isAbstract } from "../../net/address.ts";
 import { canShare } from "../../net/socket/reserve.ts";
 import { blockMeantBy } from "../../wire/ip/cidr.ts";
 
-/** Protocols that begin in plain text, where TLS is asked for inside, by the ports they usually have. */
+/** Protocols that start in plain text and upgrade to TLS (STARTTLS), by their usual ports. */
 const STARTTLS_PORTS: ReadonlyMap<number, string> = new Map([
   [21, "FTP"],
   [25, "SMTP"],
@@ -19,13 +19,13 @@ const STARTTLS_PORTS: ReadonlyMap<number, string> = new Map([
   [5432, "PostgreSQL"],
 ]);
 
-/** A sentence for each doubtful thing, with the service it is about. `system` is where it is to run. */
+/** One sentence for each, with the service. @param system The operating system it runs on. */
 export function warningsOf(config: Config, system: typeof Deno.build.os = Deno.build.os): string[] {
   return [
     ...config.warnings,
-    ...workersInVain(config, system),
-    ...modeInVain(config),
-    ...blocksOfMore(config),
+    ...unusableWorkers(config, system),
+    ...unusedMode(config),
+    ...widerBlocks(config),
     ...config.services.flatMap((service) => [
       ...uncheckedUpstream(service),
       ...startTlsUpstreams(service),
@@ -33,8 +33,8 @@ export function warningsOf(config: Config, system: typeof Deno.build.os = Deno.b
   ];
 }
 
-/** Elsewhere, the kernel does not share out the clients of a port over the listeners of several threads. */
-function workersInVain({ workers }: Config, system: typeof Deno.build.os): string[] {
+/** Only Linux distributes the clients of a port over the listeners of several threads. */
+function unusableWorkers({ workers }: Config, system: typeof Deno.build.os): string[] {
   if (workers === 1 || canShare(system)) return [];
   const why = system === "linux"
     ? "more need Deno to be started with --unstable-net"
@@ -42,15 +42,15 @@ function workersInVain({ workers }: Config, system: typeof Deno.build.os): strin
   return [`workers: one thread runs in place of ${workers}, ${why}`];
 }
 
-function modeInVain({ admin }: Config): string[] {
+function unusedMode({ admin }: Config): string[] {
   if (admin?.unixMode === undefined) return [];
   const { listen } = admin;
   if (listen.transport === "unix" && !isAbstract(listen)) return [];
   return [`admin: unix_mode does nothing, ${formatAddress(listen)} has no socket file`];
 }
 
-/** Bits beyond the prefix of a block have no effect; the author may have meant a smaller block. */
-function blocksOfMore({ services }: Config): string[] {
+/** Bits beyond the prefix of a block have no effect: a smaller block may be intended. */
+function widerBlocks({ services }: Config): string[] {
   const texts = services.flatMap(({ allow, deny, acceptProxyProtocol, routes }) => [
     ...allow,
     ...deny,
@@ -79,13 +79,13 @@ function startTlsUpstreams(service: ServiceConfig): string[] {
     if (protocol !== undefined && !first.has(protocol)) first.set(protocol, address);
   }
   return [...first].flatMap(([protocol, address]) => [
-    ...startsInside(service.tls, protocol) ? [clientWarning(service.name, protocol, address)] : [],
-    ...startsInside(service.upstreamTls, protocol) ? [upstreamWarning(service.name, protocol, address)] : [],
+    ...upgradesToTls(service.tls, protocol) ? [clientWarning(service.name, protocol, address)] : [],
+    ...upgradesToTls(service.upstreamTls, protocol) ? [upstreamWarning(service.name, protocol, address)] : [],
   ]);
 }
 
-/** Who offers PostgreSQL's own ALPN name knows that it can begin with TLS. */
-function startsInside(tls: { readonly alpn: readonly string[] } | undefined, protocol: string): boolean {
+/** The ALPN name `postgresql` means that PostgreSQL starts with TLS. */
+function upgradesToTls(tls: { readonly alpn: readonly string[] } | undefined, protocol: string): boolean {
   return tls !== undefined && !(protocol === "PostgreSQL" && tls.alpn.includes("postgresql"));
 }
 

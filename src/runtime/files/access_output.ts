@@ -1,4 +1,4 @@
-/** Where the access log goes when it has a file of its own, which a reload may change. */
+/** The file of the access log, which a reload may change. */
 
 import type { AccessLogConfig } from "../../config/config.ts";
 import { AccessFile } from "../../observe/log/access_file.ts";
@@ -18,7 +18,7 @@ export class AccessOutput implements AccessSink {
     return true;
   }
 
-  /** Connections that were opened while there was a file may end when there is none. */
+  /** Connections that were opened while there was a file may end after a reload without one. */
   info(message: string, fields?: Fields): void {
     (this.#file ?? this.#log).info(message, fields);
   }
@@ -36,7 +36,7 @@ export class AccessOutput implements AccessSink {
     return path === undefined ? undefined : await AccessFile.open({ path, format, log: this.#log });
   }
 
-  /** Lines go there from now on. Resolves when the file before is written and closed. */
+  /** Writes to `file` from now on. Resolves when the previous file is written and closed. */
   async use(file: AccessFile | undefined): Promise<void> {
     const before = this.#file;
     this.#file = file;

@@ -3,17 +3,17 @@
 import type { Config } from "../../config/config.ts";
 import { amountOf } from "../control/amount.ts";
 
-/** A connection has two: the client's and the upstream's. */
+/** Of the client and of the upstream. */
 const PER_CONNECTION = 2;
-/** For listeners, the log, health checks, and what the runtime itself has open. */
+/** For listeners, the log, health checks, and the runtime itself. */
 const FOR_THE_REST = 32;
-/** More are not tried out, as that takes time: about a second for these. */
-const MOST_TRIED = 200_000;
+/** The most descriptors to probe; takes about a second. */
+const MOST_PROBED = 200_000;
 /**
  * The fewest descriptors to probe if connections are limited, for reloads that raise the limit; takes 10 ms.
  */
-const LEAST_TRIED = 1024;
-/** Without a limit of connections, the admin interface may use one in this many of all descriptors. */
+const LEAST_PROBED = 1024;
+/** Without limits.connections, the admin interface may use one in this many descriptors. */
 const ADMIN_SHARE = 4;
 /** The admin interface always gets this many. */
 const LEAST_ADMIN = 4;
@@ -44,7 +44,7 @@ export class DescriptorError extends Error {
  * any client needs one.
  */
 export class DescriptorBudget {
-  /** The number free at the start, or a lower bound if `isAll` is false. */
+  /** The number free at the start, or a lower bound unless `isAll`. */
   readonly #free: number;
   readonly #isAll: boolean;
   /** The most connections of the admin interface. */
@@ -108,7 +108,7 @@ function needOf(connections: number): number {
 function wantedBy({ admin, limits }: Asked): number {
   const forAdmin = admin?.maxConnections ?? 0;
   if (limits.connections === 0) return forAdmin * ADMIN_SHARE;
-  return Math.min(Math.max(needOf(limits.connections) + forAdmin, LEAST_TRIED), MOST_TRIED);
+  return Math.min(Math.max(needOf(limits.connections) + forAdmin, LEAST_PROBED), MOST_PROBED);
 }
 
 function openNull(): Disposable {

@@ -1,4 +1,4 @@
-/** Checks the folders of files that a configuration writes: a missing one prevents the start. */
+/** Checks the folders of files that the proxy writes: a missing one prevents the start. */
 
 import { dirname } from "node:path";
 import type { Config } from "../../config/config.ts";
@@ -7,7 +7,7 @@ import { writeFault } from "../../files/file_fault.ts";
 import { fileInfo } from "../../files/read_file.ts";
 import type { Address } from "../../net/address.ts";
 
-/** A file that will be written, and its key in the configuration. */
+/** A file that the proxy writes, and its key in the configuration. */
 interface Written {
   readonly path: string;
   readonly file: string;

@@ -1,11 +1,11 @@
-/** The certificates and keys of one service, as they were last read from its files. */
+/** The certificates and keys of one service, as last read from its files. */
 
 import type { ServiceConfig, TlsConfig, UpstreamTlsConfig } from "../../config/config.ts";
 import { type Credentials, loadAuthorities, loadCredentials } from "../../net/tls/credentials.ts";
 import type { TlsMaterial } from "../../proxy/tls_termination.ts";
 import type { UpstreamTlsMaterial } from "../../upstream/upstream_tls.ts";
 
-/** What TLS with clients, and with upstreams, is made of. */
+/** The contents of the files, for TLS with clients and with upstreams. */
 interface Read {
   readonly certificates: readonly Credentials[];
   readonly clientAuthorities: readonly string[];
@@ -30,12 +30,12 @@ export class ServiceFiles {
     this.config = config;
   }
 
-  /** What clients are served with. */
+  /** The certificates for clients. */
   get certificates(): readonly Credentials[] {
     return this.#read.certificates;
   }
 
-  /** Those of either side. */
+  /** The certificates for clients and for upstreams. */
   get all(): readonly Credentials[] {
     const { certificates, upstream } = this.#read;
     return upstream === undefined ? certificates : [...certificates, upstream];
@@ -60,7 +60,7 @@ export class ServiceFiles {
     ];
   }
 
-  /** Reads the files. What cannot be used stays as it was, together with all else of the same side. */
+  /** Reads the files. If one is unusable, all files of its side stay as they were. */
   async read(attempt: Attempt): Promise<void> {
     const { tls, upstreamTls } = this.config;
     if (tls !== undefined) {
@@ -74,7 +74,7 @@ export class ServiceFiles {
   }
 }
 
-/** Loads what a key of a service names; undefined when that went wrong, which it keeps account of. */
+/** Loads the files of a section; records an error and returns undefined. */
 export type Attempt = <Loaded>(
   key: "tls" | "upstream_tls",
   load: () => Promise<Loaded>,

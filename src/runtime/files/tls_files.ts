@@ -1,4 +1,4 @@
-/** Certificates and keys of all services: read at the start, read again when the files change, watched for their end. */
+/** Certificates and keys of all services: read at the start, reread when the files change, and checked for expiry. */
 
 import { isDeepStrictEqual } from "node:util";
 import type { Config, TlsConfig } from "../../config/config.ts";
@@ -13,17 +13,17 @@ import type { ConfigSource } from "./config_source.ts";
 import { ServiceFiles } from "./service_files.ts";
 
 const DAY = 86_400_000;
-/** A certificate that ends within this time is worth a line a day, in milliseconds. */
-const WORTH_A_WARNING = 14 * DAY;
+/** Milliseconds before the expiry of a certificate in which a warning is logged every day. */
+const EXPIRY_WARNING = 14 * DAY;
 
-/** The files of each service that has any, by its name. */
+/** The files of services, by name. */
 export type LoadedFiles = ReadonlyMap<string, ServiceFiles>;
 
 /**
- * Reads the files of a configuration, to see whether they can be used.
+ * Reads the files of a configuration.
  *
- * @param known Those in use, which stay where the configuration says the same of them, even if they cannot be used now.
- * @param source The name of the configuration for the error.
+ * @param known The files in use; those with an unchanged configuration are not read again.
+ * @param source The configuration, for the error.
  * @throws {ConfigError} with every problem.
  */
 export async function loadTls(
@@ -51,7 +51,7 @@ export async function loadTls(
   throw source === undefined ? error : await source.locate(error);
 }
 
-/** What is wrong with the files and no reason to refuse them, a line each. */
+/** Warnings about usable files. */
 export function warningsAbout(loaded: LoadedFiles, now = Date.now()): string[] {
   const warnings = loaded.values().flatMap(({ all }) => warningsAboutAll(all, now));
   return [...new Set(warnings)];
@@ -80,16 +80,16 @@ export class TlsFiles {
   }
 
   /**
-   * Reads what a configuration names that is not in use yet; {@linkcode use} must follow for it to have an effect.
+   * Reads the new files of a configuration; {@linkcode use} must follow.
    *
-   * @param source The name of the configuration for the error.
+   * @param source The configuration, for the error.
    * @throws {ConfigError} with every problem.
    */
   load(config: Config, source?: ConfigSource): Promise<LoadedFiles> {
     return loadTls(config, this.#loaded, source);
   }
 
-  /** Keeps these from now on; {@linkcode watch} must follow. */
+  /** Uses these from now on; {@linkcode watch} must follow. */
   use(loaded: LoadedFiles): void {
     this.#loaded = loaded;
     for (const warning of warningsAbout(loaded)) {
@@ -97,7 +97,7 @@ export class TlsFiles {
     }
   }
 
-  /** Reads the files again whenever they change, until {@linkcode stop}. */
+  /** Rereads the files whenever they change, until {@linkcode stop}. */
   async watch(): Promise<void> {
     const paths = pathsOf(this.#loaded);
     if (isDeepStrictEqual(this.#watch?.paths ?? [], paths)) return;
@@ -124,7 +124,7 @@ export class TlsFiles {
         this.#options.log.error(problem, { event: "certificate_rejected", service });
         problems.push(problem);
       }));
-      // Another configuration may be in effect by now.
+      // A reload may have replaced the files meanwhile.
       if (this.#loaded.get(service) !== files) continue;
       // Changed authorities are not detected, so the threads always get them.
       const isInUse = await this.#options.onChange(files);
@@ -150,7 +150,7 @@ export class TlsFiles {
         }),
     });
     watch.ended = ended;
-    // What changed between the first reading and the watch.
+    // Files may have changed before the watch began.
     await this.reload();
   }
 
@@ -202,7 +202,7 @@ function problemWith(
   return { path: `${path}.${file}`, message, otherwise: listed };
 }
 
-/** Takes note of files that cannot be used. */
+/** Passes on the errors of unusable files. */
 function collecting(onProblem: (key: TlsKey, error: CredentialsError) => void) {
   return async <Loaded>(key: TlsKey, load: () => Promise<Loaded>): Promise<Loaded | undefined> => {
     try {
@@ -225,7 +225,7 @@ function warningsAboutAll(certificates: readonly Credentials[], now: number): st
 
 function expiryWarning({ subject, expiresAt }: Credentials, now: number): string[] {
   const left = expiresAt.getTime() - now;
-  if (left > WORTH_A_WARNING) return [];
+  if (left > EXPIRY_WARNING) return [];
   const day = expiresAt.toISOString().slice(0, "2026-01-01".length);
   return left <= 0
     ? [`The certificate for ${subject} expired on ${day} (renew it)`]

@@ -1,30 +1,29 @@
-/** Notices when files change, however they are replaced. */
+/** Detects changed files, however they are replaced. */
 
 import { basename, dirname } from "node:path";
 import { fileInfo, readFile, realPath } from "../../files/read_file.ts";
 import { sleep } from "../../net/timers/sleep.ts";
 
-/** Changes come in bursts, several events each; this long after the last one the files are read, in milliseconds. */
+/** Milliseconds after the last event of a burst until the files are read. */
 const SETTLED_AFTER = 100;
-/** The longest delay after the first event, in milliseconds: writes may never pause. */
+/** Milliseconds after the first event until the files are read at the latest: writes may never pause. */
 const LONGEST_WAIT = 1000;
-/** How long until a directory that is gone, or cannot be watched, is looked for again, in milliseconds. */
+/** Milliseconds until a directory that is missing or cannot be watched is tried again. */
 const RETRY_AFTER = 5000;
 
 export interface WatchOptions {
-  /** Called when any of the files has other contents than before; never twice at a time. */
+  /** Called when the contents of a file have changed; never twice at a time. */
   readonly onChange: () => void | Promise<void>;
-  /** A directory cannot be watched, for now. Called once, until it can again. */
+  /** A directory cannot be watched. Called once, until it can be watched again. */
   readonly onError: (directory: string, error: unknown) => void;
   /** Ends the watch. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Watches files until `signal` aborts, and resolves once it knows what they are now: read them only then, and no
- * change goes unnoticed. It is their directories that are watched: replacing a file by renaming another
- * over it would end a watch of the file itself, and where Kubernetes mounts a secret, only a symbolic link beside
- * it is swapped.
+ * Watches files until `signal` aborts, and resolves once it knows their contents: read them after that, and no
+ * change is missed. It watches their directories: a rename over a file would end a watch of the file itself, and
+ * where Kubernetes mounts a secret, only a symbolic link beside the file is swapped.
  *
  * @returns `ended` resolves after `signal` has aborted, and rejects when the last `onChange` has.
  */
@@ -51,7 +50,7 @@ async function watchDirectory(
       const onAbort = () => watcher.close();
       signal.addEventListener("abort", onAbort, { once: true });
       isReported = false;
-      // What changed before there was a watch.
+      // Files may have changed before the watch began.
       check.soon();
       for await (const event of watcher) {
         if (check.concerns(event)) check.soon();
@@ -67,7 +66,7 @@ async function watchDirectory(
   }
 }
 
-/** Compares the files with what they were, once events have ceased. */
+/** Compares the contents of the files with the previous ones after a burst of events. */
 class ChangeCheck {
   readonly #paths: readonly string[];
   readonly #options: WatchOptions;
@@ -106,9 +105,9 @@ class ChangeCheck {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.#since = undefined;
-      const look = () => this.#look();
-      this.#running = this.#running.then(look, look);
-      // Whoever waits for the last one sees the rejection too.
+      const compare = () => this.#compare();
+      this.#running = this.#running.then(compare, compare);
+      // settled() rejects with it too.
       this.#running.catch(() => {});
     }, Math.min(SETTLED_AFTER, Math.max(this.#since + LONGEST_WAIT - now, 0)));
   }
@@ -117,7 +116,7 @@ class ChangeCheck {
     return this.#running;
   }
 
-  async #look(): Promise<void> {
+  async #compare(): Promise<void> {
     const now = await this.#fingerprint();
     if (now === this.#known || this.#options.signal.aborted) return;
     this.#known = now;

@@ -1,4 +1,4 @@
-/** What one thread relays: its listeners, services and groups, made and changed as the supervisor says. */
+/** What one thread relays: its listeners, services and groups, which the supervisor creates and changes. */
 
 import type { GroupConfig, LogLevel } from "../../config/config.ts";
 import { emptyPool } from "../../net/buffer_pool.ts";
@@ -53,11 +53,11 @@ export class RelayThread implements ThreadCalls {
   readonly #accounts: ThreadAccounts;
   readonly #listeners = new Listeners();
   readonly #ledgers = new Map<string, ServiceLedger>();
-  /** Those of services that are gone, until their last connection has ended. */
+  /** Ledgers of removed services, until their last connection has ended. */
   readonly #leavingLedgers = new Set<ServiceLedger>();
   readonly #groups = new Map<string, Group>();
   #services = new Map<string, Service>();
-  /** Services whose place others have taken, until their last connection has ended. */
+  /** Replaced and removed services, until their last connection has ended. */
   readonly #retired = new Set<Service>();
   #unplannedClosed: Promise<void> = Promise.resolve();
   #bufferSizes = "";
@@ -80,13 +80,13 @@ export class RelayThread implements ThreadCalls {
     return this.#listeners.discard();
   }
 
-  // deno-lint-ignore require-await -- what it throws is the answer too
+  // deno-lint-ignore require-await -- a throw must reject
   async commit(plan: ThreadPlan): Promise<void> {
     this.#reporter.setLevel(plan.log.level);
     this.#accounts.setLimit(plan.all);
     for (const group of plan.groups) this.#setGroup(group);
     const before = this.#services;
-    // Made before anything is given up: what cannot be made leaves all as it was.
+    // New services come first: if one cannot be created, everything stays as it was.
     const services = new Map(plan.services.map((each) => {
       const { name } = each.config;
       return [name, (each.isSame ? before.get(name) : undefined) ?? this.#makeService(each, plan)];
@@ -107,7 +107,7 @@ export class RelayThread implements ThreadCalls {
     return this.#unplannedClosed;
   }
 
-  // deno-lint-ignore require-await -- what it throws is the answer too
+  // deno-lint-ignore require-await -- a throw must reject
   async setTls(
     name: string,
     tls: TlsMaterial | undefined,
@@ -205,7 +205,7 @@ export class RelayThread implements ThreadCalls {
     this.#groups.set(config.name, group);
   }
 
-  /** What `max_idle` allows is for all threads together: each keeps its part of it ready. */
+  /** `max_idle` is for all threads together: each keeps its share ready. */
   #withOwnShare(config: GroupConfig): GroupConfig {
     const { pool } = config;
     return pool === undefined
@@ -213,7 +213,7 @@ export class RelayThread implements ThreadCalls {
       : { ...config, pool: { ...pool, maxIdle: this.#accounts.shareOf(pool.maxIdle) } };
   }
 
-  /** Who is on the way to a service of it is served. */
+  /** The group stays until the listeners of its services are closed: pending clients are still served. */
   #dropGroup(name: string, closed: Promise<void>): void {
     const group = this.#groups.get(name)!;
     this.#groups.delete(name);
@@ -237,8 +237,8 @@ export class RelayThread implements ThreadCalls {
       ledger: this.#ledgerOf(plan),
       accessLog: new AccessLog(sink, { sample: log.sample, threads: this.#accounts.threads }),
       events,
-      tls: config.tls && new TlsTermination(config.tls, given(tls)),
-      upstreamTls: config.upstreamTls && new UpstreamTls(config.upstreamTls, given(upstreamTls)),
+      tls: config.tls && new TlsTermination(config.tls, required(tls)),
+      upstreamTls: config.upstreamTls && new UpstreamTls(config.upstreamTls, required(upstreamTls)),
       log: this.#reporter.log,
       onShortage: () => {
         this.#listeners.onShortage();
@@ -247,14 +247,14 @@ export class RelayThread implements ThreadCalls {
     });
   }
 
-  /** Only open connections keep buffers of sizes that no service uses any more. */
+  /** Frees the pooled buffers when the sizes in use change. */
   #trimBuffers(): void {
     const sizes = [...new Set(this.#services.values().map(({ config }) => config.bufferSize))].sort().join();
     if (sizes !== this.#bufferSizes) emptyPool();
     this.#bufferSizes = sizes;
   }
 
-  /** One for all services that have had the name, so that none of their connections is forgotten. */
+  /** One for all services of the same name, before and after a reload, so that each connection stays counted. */
   #ledgerOf(plan: ServicePlan): ServiceLedger {
     const { name } = plan.config;
     const known = this.#ledgers.get(name);
@@ -271,8 +271,8 @@ export class RelayThread implements ThreadCalls {
   }
 }
 
-/** Without its material TLS must not be left out. */
-function given<Material>(material: Material | undefined): Material {
+/** A service with TLS must not start without its certificates. */
+function required<Material>(material: Material | undefined): Material {
   if (material === undefined) throw new TypeError("Certificates are missing in the plan of a thread");
   return material;
 }

@@ -1,4 +1,4 @@
-/** What one thread counts in: its part of the memory that all threads share. */
+/** What one thread counts in: its part of the shared memory. */
 
 import { Accounts, type UpstreamRow } from "../../observe/counters/accounts.ts";
 import { ClientTable } from "../../shared/client_table.ts";
@@ -27,7 +27,7 @@ export class ThreadAccounts implements Disposable {
   readonly #limits = new Map<number, CountLimit>();
   readonly #vitals = new DisposableStack();
 
-  /** @param onFreed A place in a gauge was left for which another thread may wait. */
+  /** @param onFreed This thread left a place in a gauge that another thread may wait for. */
   constructor(start: ThreadStart, onFreed: (gauge: number) => void) {
     const { accounts, gauges, heartbeats, credits, numbers } = start;
     const epoch = this.#epoch = new WorkerEpoch(start.epoch);
@@ -41,12 +41,12 @@ export class ThreadAccounts implements Disposable {
     this.#vitals.use(new Heartbeat(heartbeats, epoch.thread));
   }
 
-  /** How many there are together. */
+  /** The number of threads. */
   get threads(): number {
     return this.#epoch.threads;
   }
 
-  /** This thread's part of a number that is for all together. */
+  /** This thread's share of a number for all threads. */
   shareOf(whole: number): number {
     const { thread, threads } = this.#epoch;
     return Math.floor(whole / threads) + (thread < whole % threads ? 1 : 0);
@@ -56,7 +56,7 @@ export class ThreadAccounts implements Disposable {
     return this.#accounts.upstreams.at(row);
   }
 
-  /** Undefined for an endpoint that is gone already: word of that is on its way. */
+  /** Undefined for an endpoint that was just removed: `setEndpoints` is on its way. */
   endpoint({ id, clients, open }: EndpointRecord): EndpointAccounts | undefined {
     const row = this.#accounts.endpoints.find(id);
     return row && {
@@ -71,7 +71,7 @@ export class ThreadAccounts implements Disposable {
     return new ServiceLedger(name, { row: this.#accounts.services.at(row), connections: this.connections });
   }
 
-  /** @param all Where the connections of all services are counted, and how many there may be. */
+  /** @param all The gauge and the limit for the connections of all services. */
   admission({ config, gauge, rate, clients }: ServicePlan, all: ThreadPlan["all"]): AdmissionParts {
     const { connections, connectsPerSecond, connectionsPerClient, connectsPerSecondPerClient } =
       config.limits;
@@ -92,7 +92,7 @@ export class ThreadAccounts implements Disposable {
     this.#limitOf(gauge, limit);
   }
 
-  /** One for all services that have had the gauge: who waits by an old configuration goes by the new limit. */
+  /** One for each gauge: clients that wait since before a reload get the new limit. */
   #limitOf(gauge: number, limit: number): CountLimit {
     const known = this.#limits.get(gauge);
     if (known?.isClaimed === true) {
@@ -104,7 +104,7 @@ export class ThreadAccounts implements Disposable {
     return made;
   }
 
-  /** Ends what goes on by itself. */
+  /** Stops the timers. */
   [Symbol.dispose](): void {
     this.#vitals.dispose();
   }

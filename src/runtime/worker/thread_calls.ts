@@ -16,9 +16,8 @@ import type { ConnectionFailure } from "../../upstream/group.ts";
 import type { UpstreamTlsMaterial } from "../../upstream/upstream_tls.ts";
 import type { Answered } from "./rpc.ts";
 
-/** What a thread begins with. Everything shared is as large as it will ever be. */
+/** What a thread starts with. Shared memory never grows. */
 export interface ThreadStart {
-  /** Which one it is, of how many. */
   readonly epoch: EpochStart;
   /** How many connections each thread has had, which their numbers go by. */
   readonly numbers: SharedArrayBuffer;
@@ -32,15 +31,15 @@ export interface ThreadStart {
   readonly memoryTricks: boolean;
 }
 
-/** What is behind one address of one service. */
+/** One address of one service. */
 export interface ListenPlan extends BindPlan {
   readonly service: string;
 }
 
-/** A service as a thread needs it; numbers are places in the shared accounts. */
+/** A service as a thread needs it; numbers are rows and slots in shared memory. */
 export interface ServicePlan {
   readonly config: ServiceConfig;
-  /** Nothing about it has changed: the service that is there goes on. */
+  /** Unchanged: the running service continues. */
   readonly isSame: boolean;
   readonly row: number;
   readonly gauge: number;
@@ -56,27 +55,26 @@ export interface GroupPlan {
   readonly endpoints: readonly EndpointRecord[];
 }
 
-/** Everything a thread does from now on. */
+/** The whole work of a thread. */
 export interface ThreadPlan {
   readonly groups: readonly GroupPlan[];
   readonly services: readonly ServicePlan[];
-  /** Of each address prepared before, in the same order. */
+  /** The services of the prepared addresses, in the same order. */
   readonly listeners: readonly string[];
-  /** Connections of all services: where they are counted, and how many there may be; 0 is no limit. */
+  /** Connections of all services: their gauge and their limit; 0 is no limit. */
   readonly all: { readonly gauge: number; readonly limit: number };
   readonly log: { readonly level: LogLevel; readonly hasAccessFile: boolean; readonly sample: number };
 }
 
-/** What became of binding addresses. */
 export type BindOutcome =
   | { readonly addresses: readonly Address[] }
   | { readonly refused: { readonly message: string; readonly code: string } };
 
-/** What the supervisor has a thread do. */
+/** What the supervisor calls in a thread. */
 export interface ThreadCalls {
   /** Binds addresses that are new, without accepting; `commit` or `discard` must follow. */
   prepare(listeners: readonly ListenPlan[]): Promise<BindOutcome>;
-  /** Gives up what was prepared. */
+  /** Closes what was prepared. */
   discard(): Promise<void>;
   /** Applies the plan; if it cannot, rejects and keeps the previous one. */
   commit(plan: ThreadPlan): Promise<void>;
@@ -88,31 +86,31 @@ export interface ThreadCalls {
     tls: TlsMaterial | undefined,
     upstreamTls: UpstreamTlsMaterial | undefined,
   ): Promise<boolean>;
-  /** The endpoints of a group that there are from now on. */
+  /** Replaces the endpoints of a group. */
   setEndpoints(group: string, records: readonly EndpointRecord[]): void;
-  /** What was decided of an endpoint; with `abort` its connections end. */
+  /** Sets the state of an endpoint; `abort` ends its connections. */
   setState(group: string, endpoint: number, state: EndpointState, abort: boolean): void;
-  /** A place in a gauge was left in another thread. */
+  /** Another thread left a place in a gauge. */
   wake(gauge: number): void;
-  /** A client of another thread needs a place at an endpoint. */
+  /** Closes an idle connection, because a client of another thread needs a place at the endpoint. */
   evictIdle(group: string, endpoint: number): void;
-  /** Whether anybody wants to know what happens. */
+  /** Whether events have a subscriber. */
   setSubscribed(isSubscribed: boolean): void;
-  /** Connections that are open in this thread: the first of them, in the order asked for. */
+  /** Open connections in this thread: the first ones, in the order of the query. */
   connections(query: ConnectionQuery): Promise<ConnectionPage>;
-  /** Ends a connection; false when it is not of this thread. */
+  /** Ends a connection; false when this thread does not have it. */
   kill(id: number): Promise<boolean>;
-  /** Accepts who is on the way, then closes all listeners; resolves when they are closed. */
+  /** Accepts pending clients, then closes all listeners; resolves when they are closed. */
   drainListeners(): Promise<void>;
   /** Closes all listeners at once. */
   closeListeners(): Promise<void>;
   /** Resolves when no connection is open. */
   drained(): Promise<void>;
-  /** Ends every connection at once, and what is open ahead of clients. */
+  /** Ends all connections at once, pooled ones included. */
   abortConnections(code: AbortCode): Promise<void>;
-  /** Has everything reported that has happened so far. */
+  /** Sends pending reports. */
   report(): Promise<void>;
-  /** Ends what goes on by itself, and has the rest reported. Nothing is asked of it afterwards. */
+  /** Stops timers and sends the last reports. No call may follow. */
   finish(): Promise<void>;
 }
 
@@ -141,7 +139,7 @@ export const THREAD_CALLS: Answered<ThreadCalls> = {
 export interface SupervisorCalls {
   connectionFailed(group: string, endpoint: number, failure: ConnectionFailure): void;
   evictIdle(group: string, endpoint: number): void;
-  /** A place in a gauge was left for which another thread may wait. */
+  /** This thread left a place in a gauge that another thread may wait for. */
   freed(gauge: number): void;
   /** A client found no descriptor left. */
   descriptorsShort(): void;

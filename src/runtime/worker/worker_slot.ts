@@ -110,8 +110,8 @@ export class WorkerSlot implements ThreadSlot {
     if (performance.now() - this.#startedAt > HEALTHY_AFTER) this.#pause = 0;
     this.#lengthenPause();
     const isLast = this.#retired.signal.aborted;
-    const next = isLast ? "" : "; starting another one";
-    log.error(`Thread ${this.number} has died, with ${amountOf(lost, "connection")}${next}`, {
+    const next = isLast ? "" : "; restarting it";
+    log.error(`Thread ${this.number} died with ${amountOf(lost, "connection")}${next}`, {
       event: "thread_died",
       thread: this.number,
       lost,
@@ -134,7 +134,7 @@ export class WorkerSlot implements ThreadSlot {
       } catch (error) {
         // The system may be out of threads or memory.
         this.#lengthenPause();
-        log.error(`Cannot start thread ${this.number}, trying again`, {
+        log.error(`Cannot restart thread ${this.number}, trying again`, {
           event: "thread_not_started",
           thread: this.number,
           detail: String(error),
@@ -168,7 +168,7 @@ export class WorkerSlot implements ThreadSlot {
       }
       this.#isReady = true;
       onReplaced(worker.calls);
-      log.info(`Thread ${this.number} works again`, { event: "thread_started", thread: this.number });
+      log.info(`Thread ${this.number} restarted`, { event: "thread_started", thread: this.number });
     } catch (error) {
       if (!(error instanceof ThreadEndedError)) worker.die(String(error));
     }

@@ -38,7 +38,7 @@ Deno.test({
       await using sluice = await Sluice.start(["-c", "-"], { wrapper });
       const { status, text } = await new Admin(sluice).ask("POST", "/api/v1/reload");
       assert.equal(status, 200, text);
-      const detail = '"<stdin>" cannot be read again; certificates were read and log files opened anew';
+      const detail = '"<stdin>" cannot be read again; certificates reread and log files reopened';
       assert.equal(JSON.parse(text).detail, detail);
       await sluice.logged('"<stdin>" cannot be read twice');
     } finally {

@@ -147,7 +147,7 @@ export class FakeBackend implements AdminBackend {
   }
 
   reload() {
-    return Promise.resolve({ ok: true, detail: "Certificates were read and log files opened anew" });
+    return Promise.resolve({ ok: true, detail: "Certificates reread and log files reopened" });
   }
 
   subscribe(onEvent: (event: ProxyEvent) => void): Disposable {

@@ -82,7 +82,7 @@ export function opened(id: number): ProxyEvent {
   return { type: "opened", time: TIME, id, service: "mysql", client: "192.0.2.44:51234" };
 }
 
-export const RELOADED = "Certificates were read and log files opened anew";
+export const RELOADED = "Certificates reread and log files reopened";
 
 export class FakeBackend implements AdminBackend {
   /** Why it is not ready. */

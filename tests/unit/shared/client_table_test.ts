@@ -280,7 +280,7 @@ Deno.test("ClientTable for a thousand clients counts right while ten thousand co
   const limits = { connections: 3, rate: { rate: 1000, burst: 10 } };
   const table = tableOf(1000, limits, clock);
   const random = randomNumbers(1);
-  /** Who stays, once for each connection. */
+  /** The clients of open connections, once for each. */
   const held: string[] = [];
   const openOf = (address: string) => held.filter((other) => other === address).length;
   const answers = { ok: 0, too_many: 0, too_fast: 0, table_full: 0 };

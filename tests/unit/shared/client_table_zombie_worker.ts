@@ -1,4 +1,4 @@
-/** A thread that goes on with its turn after it was told to end. */
+/** A worker that finishes its turn after it was terminated. */
 
 import { type ClientLimits, ClientTable } from "../../../src/shared/client_table.ts";
 import { clientKeyOf } from "../../../src/wire/ip/client_key.ts";

@@ -23,7 +23,7 @@ for (const { threads, limit, held } of [[2, 1, 0], [2, 2, 1], [4, 3, 2]].map(nam
     );
     for (const { highest, most } of results) assert.ok(highest <= limit && most <= limit - held);
     assert.equal(Math.max(...results.map(({ highest }) => highest)), limit);
-    // Where one at a time can be in, nobody may have come between reading the number and writing it.
+    // With room for one, no other thread may have entered between reading the number and writing it.
     if (limit - held === 1) assert.equal(shared[2], threads * rounds);
     assert.equal(gauge.value, held);
   });
@@ -96,14 +96,14 @@ Deno.test("Gauge: a terminated worker that finishes its turn changes nothing", a
   Atomics.store(shared, 0, 1);
   Atomics.notify(shared, 0);
   assert.notEqual(Atomics.wait(shared, 1, 0, 10_000), "timed-out");
-  // It could not enter, and nobody waited for its places.
+  // It could not enter, and its places had no waiter.
   assert.equal(shared[2], 0);
   assert.equal(gauge.value, 1);
   assert.deepEqual(table.reclaimWorker(1), []);
   assert.equal(gauge.value, 1);
 });
 
-/** A thread that enters and leaves until it is told to stop, or ended. */
+/** A thread that enters and leaves until it is stopped or terminated. */
 class Life {
   readonly #worker = new Worker(new URL("./gauge_life_worker.ts", import.meta.url), { type: "module" });
   /** 1 during a turn, and 1 when there is to be no other. */

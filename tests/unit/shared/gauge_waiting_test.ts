@@ -15,7 +15,7 @@ Deno.test("Gauge: threads that wait for each other's places miss none", async ()
       keeps: false,
     });
   }
-  // Would one miss a place, it would wait for ever, as nobody is left to tell it.
+  // A thread that missed a place would wait for ever: no other one is left to wake it.
   await Promise.all([0, 1, 2, 3].map((thread) => threads.sent(thread, "done")));
   assert.equal(gauge.value, 0);
   gauge.enter(0);

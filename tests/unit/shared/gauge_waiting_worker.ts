@@ -12,7 +12,7 @@ export interface Start {
   readonly keeps: boolean;
 }
 
-/** A place was left for which somebody waits; it begins to wait; it has done all. */
+/** It left a place with a waiter; it starts to wait; it has finished. */
 export type Message = "freed" | "waits" | "done";
 
 let wake = () => {};

@@ -1,4 +1,4 @@
-/** A thread that goes on with its turn after it was told to end. */
+/** A worker that finishes its turn after it was terminated. */
 
 import { GaugeTable } from "../../../src/shared/gauge.ts";
 import { type EpochStart, WorkerEpoch } from "../../../src/shared/worker_epoch.ts";

@@ -6,7 +6,7 @@ import { connect, endOf, readText, writeText } from "../../../support/peers/sock
 import { ask, connectTo, fixture, get } from "../../admin/admin_fixture.ts";
 import { FakeBackend } from "../../admin/fake_backend.ts";
 
-Deno.test("an address that cannot be bound is an error that names it, its cause and the remedy", async () => {
+Deno.test("listenAdmin() rejects with the address, the cause and the remedy when it cannot bind", async () => {
   await using admin = await fixture();
   const directory = await Deno.makeTempDir();
   const path = `${directory}/admin.sock`;
@@ -43,7 +43,7 @@ Deno.test("an address that cannot be bound is an error that names it, its cause 
   await Deno.remove(directory, { recursive: true });
 });
 
-Deno.test("on a unix socket it answers whatever the Host is, and the file goes with it", async () => {
+Deno.test("listenAdmin() answers any Host on a unix socket, and removes the file on close", async () => {
   const directory = await Deno.makeTempDir();
   const path = `${directory}/admin.sock`;
   const admin = await fixture({ listen: { transport: "unix", path } });
@@ -58,7 +58,7 @@ Deno.test("on a unix socket it answers whatever the Host is, and the file goes w
   await Deno.remove(directory);
 });
 
-Deno.test("closing lets an answer under way arrive, and turns new requests away", async () => {
+Deno.test("ListeningAdmin.close() lets a response in progress finish, and refuses new requests", async () => {
   const admin = await fixture();
   const { promise, resolve } = Promise.withResolvers<void>();
   const answered = admin.backend.connections.bind(admin.backend);
@@ -83,7 +83,7 @@ Deno.test("closing lets an answer under way arrive, and turns new requests away"
   await assert.rejects(connect(admin.server.address.port), Deno.errors.ConnectionRefused);
 });
 
-Deno.test("closing does not wait for those who never finish", async () => {
+Deno.test("ListeningAdmin.close() does not wait for requests that never finish", async () => {
   const admin = await fixture();
   const { promise, reject } = Promise.withResolvers<never>();
   admin.backend.pending = promise;
@@ -95,5 +95,5 @@ Deno.test("closing does not wait for those who never finish", async () => {
   await eventually("the request to arrive", () => admin.backend.queries.length, (count) => count === 1);
   await admin.server.close();
   for (const conn of [stuck, silent, half]) assert.equal(await endOf(conn), "fin");
-  reject(new Error("nobody waits for this any more"));
+  reject(new Error("the client has gone"));
 });

@@ -10,7 +10,7 @@ import { Reloader } from "../../../../src/runtime/control/reloader.ts";
 import { temporaryDirectory } from "../../observe/log/access_file_fixture.ts";
 import { echoed, ProxyFixture, roundTrip, turn } from "../proxy_fixture.ts";
 
-Deno.test("a reload makes the file the configuration, and tells what has changed", async () => {
+Deno.test("Reloader.reload() applies the file and returns what has changed", async () => {
   await using fixture = await start();
   const port = fixture.port();
   using client = await echoed(port);
@@ -24,7 +24,7 @@ Deno.test("a reload makes the file the configuration, and tells what has changed
   });
   const { ok, detail } = await fixture.reloader.reload();
   assert.ok(ok);
-  assert.match(detail, /^1 service added \(more\).*certificates were read and log files opened anew$/i);
+  assert.match(detail, /^1 service added \(more\).*certificates reread and log files reopened$/i);
   assert.equal(fixture.port(), port, "a free port stays the one that was found");
   assert.equal(await roundTrip(client), "hello");
   using _more = await echoed(fixture.port("more"));
@@ -58,7 +58,7 @@ for (
     ],
   ] as const satisfies readonly [string, (taken: number) => ProxyOptions | Promise<never>, RegExp][]
 ) {
-  Deno.test(`a file ${what} changes nothing, and says why`, async () => {
+  Deno.test(`Reloader.reload() changes nothing and says why for a file ${what}`, async () => {
     await using fixture = await start();
     const { config } = fixture.supervisor;
     const port = fixture.port();
@@ -70,7 +70,7 @@ for (
     assert.equal(ok, false);
     assert.match(detail, reason);
     const { message } = fixture.logged.find(({ event }) => event === "reload_refused")!;
-    assert.match(message as string, /^Cannot reload "sluice\.yaml", and nothing is changed: /);
+    assert.match(message as string, /^Cannot reload "sluice\.yaml", nothing is changed: /);
     assert.equal(fixture.supervisor.config, config);
     assert.deepEqual(fixture.supervisor.services.map(({ name }) => name), ["test"]);
     assert.deepEqual(
@@ -86,7 +86,7 @@ for (
   });
 }
 
-Deno.test("reloads come one after the other, each with the file as it is then", async () => {
+Deno.test("Reloader.reload() runs one after the other, each with the current file", async () => {
   await using fixture = await start();
   const loads: string[] = [];
   const held = Promise.withResolvers<void>();
@@ -111,7 +111,7 @@ Deno.test("reloads come one after the other, each with the file as it is then", 
   assert.equal(loads.length, 2);
 });
 
-Deno.test("Reloader.reload() says when a thread cannot work by what is the configuration now", async () => {
+Deno.test("Reloader.reload() says when a thread cannot apply the configuration", async () => {
   await using fixture = await start();
   fixture.file = decodeOptions({ services: [service("next")] });
   const mistake = () => Promise.reject(new TypeError("a mistake"));
@@ -119,7 +119,7 @@ Deno.test("Reloader.reload() says when a thread cannot work by what is the confi
   try {
     assert.deepEqual(await fixture.reloader.reload(), {
       ok: false,
-      detail: "It is the configuration now, but 1 of 1 threads cannot work by it: a mistake",
+      detail: "The configuration is in effect, but 1 of 1 threads cannot apply it: a mistake",
     });
   } finally {
     commit.mock.restore();
@@ -128,18 +128,18 @@ Deno.test("Reloader.reload() says when a thread cannot work by what is the confi
   assert.ok(fixture.events.includes("reload_incomplete"));
 });
 
-Deno.test("Reloader.stop() gives up a reload whose file never answers, and those behind it", async () => {
+Deno.test("Reloader.stop() cancels a reload whose file never answers, and the reloads after it", async () => {
   await using fixture = await start();
   fixture.file = new Promise<never>(() => {});
   const reloads = [fixture.reloader.reload(), fixture.reloader.reload()];
   await turn();
   await fixture.reloader.stop();
-  const stopped = { ok: false, detail: "Nothing is read again while the program stops" };
+  const stopped = { ok: false, detail: "Nothing is reloaded while the program stops" };
   assert.deepEqual(await Promise.all(reloads), [stopped, stopped]);
   assert.deepEqual(await fixture.reloader.reload(), stopped);
 });
 
-Deno.test("a reload after one that was refused works, whatever was wrong", async () => {
+Deno.test("Reloader.reload() works after a refused one", async () => {
   await using fixture = await start();
   fixture.file = Promise.reject(new ConfigError([{ path: "services", message: "No" }], {}));
   const refused = fixture.reloader.reload();
@@ -150,7 +150,7 @@ Deno.test("a reload after one that was refused works, whatever was wrong", async
   assert.deepEqual([(await refused).ok, (await good).ok], [false, true]);
 });
 
-Deno.test("the access log goes to another file from a reload on, and a file that cannot be opened changes nothing", async () => {
+Deno.test("Reloader.reload() changes the file of the access log, unless the new one cannot be opened", async () => {
   await using directory = await temporaryDirectory();
   const pathOf = (name: string) => join(directory.path, name);
   const options = (path: string, upstream: string): ProxyOptions => ({
@@ -180,11 +180,11 @@ Deno.test("the access log goes to another file from a reload on, and a file that
   assert.equal(await Deno.readTextFile(pathOf("unused.log")), "");
 });
 
-Deno.test("without a file a reload reads certificates and opens logs anew, and leaves the rest", async () => {
+Deno.test("Reloader.reload() without a file only rereads certificates and reopens logs", async () => {
   await using fixture = await start();
   const { config } = fixture.supervisor;
   const { ok, detail } = await new Reloader(fixture.supervisor, undefined, fixture.descriptors).reload();
-  assert.deepEqual([ok, detail], [true, "Certificates were read and log files opened anew"]);
+  assert.deepEqual([ok, detail], [true, "Certificates reread and log files reopened"]);
   assert.equal(fixture.supervisor.config, config);
 });
 
@@ -192,7 +192,7 @@ function start(): Promise<ProxyFixture> {
   return ProxyFixture.start((upstream) => ({ services: [{ name: "test", listen: 0, upstream }] }));
 }
 
-/** One whose upstream nobody asks. */
+/** One whose upstream is never used. */
 function service(name: string): ProxyOptions["services"][number] {
   return { name, listen: 0, upstream: "192.0.2.1:1" };
 }

@@ -10,7 +10,7 @@ import { WorkerEpoch } from "../../../../src/shared/worker_epoch.ts";
 const CLIENT = { family: 4, high: 0, low: 1 };
 type Limits = NonNullable<ProxyOptions["services"][number]["limits"]>;
 
-Deno.test("a service without limits has no tables, and one that counts clients one for all its threads", () => {
+Deno.test("ServiceController has tables only for the limits of the service", () => {
   const { keep } = fixture();
   const plain = keep({});
   assert.deepEqual([plain.plan.rate, plain.plan.clients], [undefined, undefined]);
@@ -22,7 +22,7 @@ Deno.test("a service without limits has no tables, and one that counts clients o
   assert.ok(keep({ connectsPerSecond: 1 }).plan.rate !== undefined);
 });
 
-Deno.test("what is counted goes on being counted when something else changes", () => {
+Deno.test("ServiceController keeps its counts when another setting changes", () => {
   const { keep, configOf } = fixture();
   const limits: Limits = { connectsPerSecond: 5, connectionsPerClient: 2 };
   const service = keep(limits);
@@ -35,7 +35,7 @@ Deno.test("what is counted goes on being counted when something else changes", (
   assert.equal(after.clients, clients);
 });
 
-Deno.test("another rate begins anew; clients are counted on, with whatever limit", () => {
+Deno.test("ServiceController starts a changed rate over, and keeps the counts of clients", () => {
   const { memory, keep, configOf } = fixture();
   const service = keep({ connectsPerSecond: 1, connectionsPerClient: 1 });
   const { rate, clients } = service.plan;
@@ -59,7 +59,7 @@ Deno.test("another rate begins anew; clients are counted on, with whatever limit
   assert.deepEqual([table.enter(CLIENT), table.enter(CLIENT)], ["ok", "too_many"]);
 });
 
-Deno.test("clients who have spent nothing come in at another rate as anybody does, and so do new ones", () => {
+Deno.test("ServiceController applies a changed per-client rate to known and new clients alike", () => {
   const { memory, keep, configOf } = fixture();
   const service = keep({ connectsPerSecondPerClient: { rate: 100, burst: 100 } });
   const clock = { now: Date.UTC(2030, 0, 1) };
@@ -85,7 +85,7 @@ Deno.test("clients who have spent nothing come in at another rate as anybody doe
   }
 });
 
-Deno.test("limits that are taken away take their tables along, and new ones get new tables", () => {
+Deno.test("ServiceController drops the tables of removed limits, and creates new ones for new limits", () => {
   const { keep, configOf } = fixture();
   const limits: Limits = { connectsPerSecond: 1, connectsPerSecondPerClient: 1 };
   const service = keep(limits);
@@ -98,7 +98,7 @@ Deno.test("limits that are taken away take their tables along, and new ones get 
   assert.ok(after.clients !== undefined && after.clients !== before.clients);
 });
 
-Deno.test("connections of a thread that has ended are taken off its clients", () => {
+Deno.test("ServiceController.reclaimWorker() takes the connections of a dead worker off its clients", () => {
   const { memory, keep } = fixture();
   const service = keep({ connectionsPerClient: 1 });
   const { clients } = service.plan;
@@ -115,7 +115,7 @@ Deno.test("connections of a thread that has ended are taken off its clients", ()
   assert.equal(tables[0]!.enter(CLIENT), "ok");
 });
 
-Deno.test("the places of a service are free again once it is released, and all of them or none are taken", () => {
+Deno.test("ServiceController claims all of its rows and slots or none, and frees them on release()", () => {
   const { memory, keep } = fixture();
   const { capacity } = memory.gauges;
   const taken = new DisposableStack();

@@ -8,7 +8,7 @@ import { echoed, ProxyFixture, roundTrip } from "../proxy_fixture.ts";
 
 const LONG = 1_000_000;
 
-Deno.test("without connections a stop waits for nothing, and nobody listens afterwards", async () => {
+Deno.test("Shutdown without connections does not wait, and closes the listeners", async () => {
   await using fixture = await start({ drain: LONG });
   const port = fixture.port();
   assert.equal(fixture.shutdown.hasBegun, false);
@@ -20,7 +20,7 @@ Deno.test("without connections a stop waits for nothing, and nobody listens afte
   await assert.rejects(connect(port), Deno.errors.ConnectionRefused);
 });
 
-Deno.test("a stop accepts nobody, and waits until the last connection has ended by itself", async () => {
+Deno.test("Shutdown stops accepting, and waits for the last connection", async () => {
   await using fixture = await start({ drain: LONG });
   const port = fixture.port();
   using client = await echoed(port);
@@ -37,7 +37,7 @@ Deno.test("a stop accepts nobody, and waits until the last connection has ended 
   assert.deepEqual(await report, { cut: 0 });
 });
 
-Deno.test("a drain of 0 ends every connection at once, and tells how many", async () => {
+Deno.test("Shutdown with a drain of 0 ends all connections at once, and reports how many", async () => {
   await using fixture = await start({ drain: LONG });
   using first = await echoed(fixture.port());
   using second = await echoed(fixture.port());
@@ -47,7 +47,7 @@ Deno.test("a drain of 0 ends every connection at once, and tells how many", asyn
   assert.equal(saidIn(fixture).at(-1), "Stopped, 2 connections cut");
 });
 
-Deno.test("what is still open after the drain of the configuration is cut", async () => {
+Deno.test("Shutdown cuts the connections that are open after the configured drain", async () => {
   await using fixture = await start({ drain: 20 });
   using client = await echoed(fixture.port());
   const end = endOf(client);
@@ -55,7 +55,7 @@ Deno.test("what is still open after the drain of the configuration is cut", asyn
   await end;
 });
 
-Deno.test("a second call shortens the wait, and gets the same report", async () => {
+Deno.test("Shutdown.begin() can shorten the wait of an earlier call, and returns the same report", async () => {
   await using fixture = await start({ drain: LONG });
   using client = await echoed(fixture.port());
   const stopping = fixture.next("stopping");
@@ -69,7 +69,7 @@ Deno.test("a second call shortens the wait, and gets the same report", async () 
   assert.equal(fixture.events.filter((event) => event === "stopped").length, 1);
 });
 
-Deno.test("a second call without a drain, or with a longer one, changes nothing", async () => {
+Deno.test("Shutdown.begin() changes nothing without a drain or with a longer one", async () => {
   await using fixture = await start({ drain: LONG });
   using client = await echoed(fixture.port());
   const stopping = fixture.next("stopping");
@@ -81,7 +81,7 @@ Deno.test("a second call without a drain, or with a longer one, changes nothing"
   assert.deepEqual(await Promise.all([report, ...again]), [{ cut: 0 }, { cut: 0 }, { cut: 0 }]);
 });
 
-Deno.test("for the delay of the configuration clients still come in, until somebody has no patience", async () => {
+Deno.test("Shutdown accepts clients during the configured delay, until a call with a drain of 0", async () => {
   await using fixture = await start({ delay: LONG, drain: LONG });
   const soon = fixture.next("stopping_soon");
   const report = fixture.shutdown.begin({ cause: "SIGTERM" });
@@ -93,7 +93,7 @@ Deno.test("for the delay of the configuration clients still come in, until someb
   assert.deepEqual(await report, { cut: 1 });
 });
 
-Deno.test("a wait that somebody has chosen is the whole wait: there is no delay", async () => {
+Deno.test("Shutdown skips the delay when a drain was given", async () => {
   await using fixture = await start({ delay: LONG, drain: 0 });
   using client = await echoed(fixture.port());
   const stopping = fixture.next("stopping");
@@ -105,7 +105,7 @@ Deno.test("a wait that somebody has chosen is the whole wait: there is no delay"
   assert.equal(fixture.events.includes("stopping_soon"), false);
 });
 
-Deno.test("a delay that is over leads to the drain", async () => {
+Deno.test("Shutdown drains after the delay", async () => {
   await using fixture = await start({ delay: 20, drain: LONG });
   using client = await echoed(fixture.port());
   const stopping = fixture.next("stopping");
@@ -115,7 +115,7 @@ Deno.test("a delay that is over leads to the drain", async () => {
   assert.deepEqual(await report, { cut: 0 });
 });
 
-Deno.test("a stop ends by its deadline though a thread answers nothing at all", async () => {
+Deno.test("Shutdown meets its deadline when a thread never answers", async () => {
   const drain = 30_000;
   const fixture = await start({ drain });
   const never = () => new Promise<never>(() => {});
@@ -143,7 +143,7 @@ Deno.test("a stop ends by its deadline though a thread answers nothing at all", 
   await fixture.upstream[Symbol.asyncDispose]();
 });
 
-Deno.test("a long wait says now and then how many connections it is for", async () => {
+Deno.test("Shutdown logs the number of open connections during a long wait", async () => {
   mock.timers.enable({ apis: ["setInterval"] });
   try {
     await using fixture = await start({ drain: LONG });

@@ -10,7 +10,7 @@ Deno.test("warningsOf() says that an upstream's certificate is not checked", () 
   ]);
 });
 
-Deno.test("warningsOf() names the protocols in which TLS begins inside, for either side", () => {
+Deno.test("warningsOf() names protocols that upgrade to TLS, for either side", () => {
   const protocols: [port: number, protocol: string][] = [
     [21, "FTP"],
     [25, "SMTP"],
@@ -34,7 +34,7 @@ Deno.test("warningsOf() names the protocols in which TLS begins inside, for eith
   }
 });
 
-Deno.test("warningsOf() says how PostgreSQL begins with TLS, and nothing to who does that", () => {
+Deno.test("warningsOf() says how to start PostgreSQL with TLS, unless the configuration does", () => {
   const alpn = "postgresql";
   const upstream = "db:5432";
   assert.match(warn({ upstream, tls: TLS })[0]!, /version 17 with sslnegotiation=direct.*"alpn: postgresql"/);
@@ -43,7 +43,7 @@ Deno.test("warningsOf() says how PostgreSQL begins with TLS, and nothing to who 
   assert.equal(warn({ upstream: "db:3306", tls: { ...TLS, alpn } }).length, 1);
 });
 
-Deno.test("warningsOf() says each thing once, and looks at routes too", () => {
+Deno.test("warningsOf() returns each warning once, and includes routes", () => {
   const routes = [
     { source_ip: "10.0.0.1", upstream: ["db1:3306", "db2:3306", "mail:25"] },
     { source_ip: "10.0.0.2", upstream: "db3:3306" },
@@ -55,7 +55,7 @@ Deno.test("warningsOf() says each thing once, and looks at routes too", () => {
   ]);
 });
 
-Deno.test("warningsOf() says that a mode is of no use where the admin interface has no socket file", () => {
+Deno.test("warningsOf() says that unix_mode does nothing without a socket file", () => {
   const services = [{ name: "a", listen: 5000, upstream: "web:80" }];
   const of = (listen: string) => warningsOf(decodeConfig({ admin: { listen, unix_mode: "0660" }, services }));
   assert.deepEqual(of("127.0.0.1:9000"), [
@@ -64,7 +64,7 @@ Deno.test("warningsOf() says that a mode is of no use where the admin interface 
   assert.deepEqual(of("unix:/run/a.sock"), []);
 });
 
-Deno.test("warningsOf() has nothing to say about TLS that is passed through, or other ports", () => {
+Deno.test("warningsOf() returns nothing for TLS that is passed through, or other ports", () => {
   assert.deepEqual(warn({ upstream: "db:5432" }), []);
   assert.deepEqual(warn({ upstream: "web:443", tls: TLS, upstream_tls: {} }), []);
   assert.deepEqual(
@@ -73,7 +73,7 @@ Deno.test("warningsOf() has nothing to say about TLS that is passed through, or 
   );
 });
 
-Deno.test("warningsOf() says where more than one thread cannot share a port", () => {
+Deno.test("warningsOf() says when threads cannot share a port", () => {
   const services = [{ name: "a", listen: 5000, upstream: "db:1" }];
   const of = (workers: number | "auto", system: typeof Deno.build.os) =>
     warningsOf(decodeConfig({ workers, services }), system);
@@ -88,7 +88,7 @@ Deno.test("warningsOf() says where more than one thread cannot share a port", ()
   }
 });
 
-Deno.test("warningsOf() says once what a block stands for that is written with an address in it", () => {
+Deno.test("warningsOf() says once which block an address with a prefix means", () => {
   const block = "10.0.0.5/8 stands for all of 10.0.0.0/8 (write that, or 10.0.0.5 for it alone)";
   const upstream = "db:1";
   assert.deepEqual(

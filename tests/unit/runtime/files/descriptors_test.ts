@@ -3,7 +3,7 @@ import type { AdminConfig } from "../../../../src/config/config.ts";
 import { DescriptorBudget } from "../../../../src/runtime/files/descriptors.ts";
 
 Deno.test({
-  name: "DescriptorBudget.check() opens nothing, and goes by what was free at the start",
+  name: "DescriptorBudget.check() opens nothing, and uses the number at the start",
   ignore: Deno.build.os === "windows",
   fn: () => {
     const system = new Descriptors(377);
@@ -24,7 +24,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "DescriptorBudget.check() does not know about more than was tried out",
+  name: "DescriptorBudget.check() returns false above what was probed",
   ignore: Deno.build.os === "windows",
   fn: () => {
     const system = new Descriptors(1_000_000);

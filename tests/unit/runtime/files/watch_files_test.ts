@@ -93,7 +93,7 @@ Deno.test("watchFiles() reports a swap of Kubernetes' ..data link", async () => 
   }
 });
 
-Deno.test("watchFiles() says nothing of other files, or of a file written with what it was", async () => {
+Deno.test("watchFiles() ignores other files, and a file written with the same contents", async () => {
   await using watched = await Watched.start(plain);
   await Deno.writeTextFile(join(watched.directory, "other"), "x");
   await Deno.writeTextFile(join(watched.directory, "a.pem"), "one");
@@ -103,13 +103,13 @@ Deno.test("watchFiles() says nothing of other files, or of a file written with w
   assert.deepEqual(watched.unseen, []);
 });
 
-Deno.test("watchFiles() says once that a directory is missing, and ends when it is told to", async () => {
+Deno.test("watchFiles() reports a missing directory once, and ends with its signal", async () => {
   await using watched = await Watched.start((directory) => Promise.resolve(join(directory, "no", "a.pem")));
   assert.equal(await watched.next(), "error NotFound");
   assert.deepEqual(watched.unseen, []);
 });
 
-Deno.test("watchFiles() is not held up by what is written beside the file all the time", async () => {
+Deno.test("watchFiles() reports a change while another file is written all the time", async () => {
   await using watched = await Watched.start(plain);
   using _busy = busyBeside(
     watched.directory,
@@ -119,7 +119,7 @@ Deno.test("watchFiles() is not held up by what is written beside the file all th
   assert.equal(await within(8000, "a look", watched.next()), "two");
 });
 
-Deno.test("watchFiles() reads at the latest a second after a change, whatever comes and goes beside the file", async () => {
+Deno.test("watchFiles() reports a change within a second while other files come and go", async () => {
   await using watched = await Watched.start(plain);
   using _busy = busyBeside(watched.directory, (path) => {
     Deno.writeTextFileSync(path, "line\n");
@@ -130,7 +130,7 @@ Deno.test("watchFiles() reads at the latest a second after a change, whatever co
 });
 
 Deno.test({
-  name: "watchFiles() sees what is written into the file that a symbolic link leads to (needs Unix)",
+  name: "watchFiles() reports a change of the target of a symbolic link (needs Unix)",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await using watched = await Watched.start(async (directory) => {

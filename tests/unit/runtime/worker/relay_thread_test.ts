@@ -6,7 +6,7 @@ import { pooledBytes } from "../../../../src/net/buffer_pool.ts";
 import { connect, endOf } from "../../../support/peers/sockets.ts";
 import { echoed, ProxyFixture, roundTrip, type Service, turn } from "../proxy_fixture.ts";
 
-Deno.test("connections of a service that has changed go on, and are counted with the new ones", async () => {
+Deno.test("RelayThread.commit() keeps the connections of a changed service, and counts them with the new ones", async () => {
   await using fixture = await ProxyFixture.start((upstream) => ({
     services: [{ name: "test", listen: 0, upstream }],
   }));
@@ -17,7 +17,7 @@ Deno.test("connections of a service that has changed go on, and are counted with
   assert.equal(fixture.supervisor.active, 2);
 });
 
-Deno.test("a stop ends and counts the connections of services that are gone, also when one of the name is back", async () => {
+Deno.test("RelayThread.abortConnections() ends and counts the connections of removed services, also of a name that is back", async () => {
   const fixture = await ProxyFixture.start((upstream) => ({
     services: [{ name: "test", listen: 0, upstream }],
   }));
@@ -39,7 +39,7 @@ Deno.test("a stop ends and counts the connections of services that are gone, als
   await fixture.upstream[Symbol.asyncDispose]();
 });
 
-Deno.test("a client who was on the way to a service that goes is served, and so is its group until then", async () => {
+Deno.test("RelayThread.commit() serves pending clients of a removed service, and keeps its group until then", async () => {
   await using fixture = await ProxyFixture.start((upstream) => ({
     services: [{ name: "test", listen: 0, upstream }],
   }));
@@ -48,7 +48,7 @@ Deno.test("a client who was on the way to a service that goes is served, and so 
   const reloaded = fixture.next("reloaded");
   const reloading = reload(fixture, { name: "other", listen: 0, upstream: other });
   await reloaded;
-  // Its listener is closed once nobody has come for a while.
+  // Its listener is closed once no client has come for a while.
   const clients = await Promise.all([1, 2, 3].map(() => connect(port)));
   await reloading;
   for (const client of clients) {
@@ -57,7 +57,7 @@ Deno.test("a client who was on the way to a service that goes is served, and so 
   }
 });
 
-Deno.test("free relay buffers go when a reload changes buffer_size, and stay when it does not", async () => {
+Deno.test("RelayThread.commit() frees pooled buffers only when buffer_size changes", async () => {
   await using fixture = await ProxyFixture.start((upstream) => ({
     services: [{ name: "test", listen: 0, upstream, bufferSize: "64KiB" }],
   }));

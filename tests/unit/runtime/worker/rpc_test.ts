@@ -56,7 +56,7 @@ Deno.test("Rpc.receive() rejects with what a call without an answer throws, and 
   assert.deepEqual(sent, []);
 });
 
-Deno.test("both sides of an Rpc can call each other", () => {
+Deno.test("Rpc calls work in both directions", () => {
   const { street, shouted } = fixture();
   street.shout("fire");
   assert.deepEqual(shouted, ["fire"]);
