@@ -18,7 +18,7 @@ Deno.test("shrink() puts the simplest that fails in the place of each", async ()
   assert.deepEqual(least, [10]);
 });
 
-Deno.test("shrink() stops when it is told to", async () => {
+Deno.test("shrink() stops with its signal", async () => {
   let left = 3;
   const fails = () => Promise.resolve(true);
   const least = await shrink([1, 2, 3, 4, 5, 6, 7, 8], {

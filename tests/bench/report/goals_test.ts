@@ -66,7 +66,7 @@ Deno.test("tables hold what was measured and nothing else", () => {
   assert.doesNotMatch(text, /TLS|Growth|nginx|p99/);
 });
 
-Deno.test("every goal has a line with what became of it", () => {
+Deno.test("every goal has a line with its result", () => {
   const lines = goalLines(outcomes(SAMPLES)).split("\n");
   assert.ok(
     lines.some((line) => /^ +bulk, one stream +≥ 1\.3× +≥ 1\.6× +1\.30 +reached$/.test(line)),

@@ -18,13 +18,13 @@ Deno.test("a ratio is taken within each round, and the median of those counts", 
   assert.equal(medianRatio([10, 20, 90], [10, 40, 10]), 1);
 });
 
-Deno.test("a ratio leaves out rounds that lack either, and a reference of zero", () => {
+Deno.test("a ratio leaves out rounds without both values, and a reference of zero", () => {
   assert.equal(medianRatio([10, undefined, 30, 40], [5, 1, undefined, 10]), 3);
   assert.equal(medianRatio([10], [0]), null);
   assert.equal(medianRatio([10], []), null);
 });
 
-Deno.test("a percentile is the smallest value that so many do not exceed", () => {
+Deno.test("a percentile is the smallest value that this share does not exceed", () => {
   const hundred = Array.from({ length: 100 }, (_, which) => 100 - which);
   assert.equal(percentile(hundred, 50), 50);
   assert.equal(percentile(hundred, 99), 99);

@@ -33,7 +33,7 @@ for (const reset of ["close", "pass"]) {
     assert.equal(lines.filter(({ attempts }) => attempts === 1).length, 30 - retried);
   });
 
-  Deno.test(`an endpoint that resets connections at once is taken out, with reset: ${reset}`, async () => {
+  Deno.test(`an endpoint that resets connections at once is ejected, with reset: ${reset}`, async () => {
     await using resetting = await resettableServer();
     await using a = await NamedServer.start("a");
     let resets = 0;
@@ -58,7 +58,7 @@ for (const reset of ["close", "pass"]) {
   });
 }
 
-Deno.test("a reset is no failure of an endpoint that has sent something", async () => {
+Deno.test("a reset after the first byte is not a failure of the endpoint", async () => {
   await using answering = await resettableServer();
   await using sluice = await Sluice.beforeGroup(
     [`"${answering.address}"`],
@@ -77,7 +77,7 @@ Deno.test("a reset is no failure of an endpoint that has sent something", async 
   assert.deepEqual(sluice.events("endpoint_ejected"), []);
 });
 
-Deno.test("an endpoint comes back when `eject` is over, and not before", async () => {
+Deno.test("an endpoint returns after `eject`, and not before", async () => {
   await using group = await NamedServers.start("ab");
   const killed = group.all[0]!;
   const passive = "passive: { failures: 2, window: 1h, eject: 500ms }";

@@ -13,7 +13,7 @@ const CHECK =
 const threadCounts = Deno.build.os === "linux" ? [1, 2] : [1];
 
 for (const threads of threadCounts) {
-  Deno.test(`${threads} threads: nobody gets to a replica, from the first client after a start on`, async () => {
+  Deno.test(`${threads} threads: no client after a start reaches an endpoint that the first check finds down`, async () => {
     await using group = await NamedServers.start("ab");
     group.all[1]!.answer = () => "-REPLICA\r\n";
     await using sluice = await Sluice.withConfig(groupOf(group.endpoints), [], { workers: threads });
@@ -21,7 +21,7 @@ for (const threads of threadCounts) {
     assert.deepEqual(clients.counts, { a: 10 });
   });
 
-  Deno.test(`${threads} threads: an endpoint of a reload gets nobody before its first check`, async () => {
+  Deno.test(`${threads} threads: an endpoint added by a reload gets no client before its first check`, async () => {
     await using group = await NamedServers.start("abc");
     const c = group.all[2];
     const checked = Promise.withResolvers<string>();
@@ -39,7 +39,7 @@ for (const threads of threadCounts) {
     assert.equal((await fixture.admin.ask("GET", "/readyz")).status, 200);
   });
 
-  Deno.test(`${threads} threads: who came while none was up does not stay at a down endpoint, with on_down: close`, async () => {
+  Deno.test(`${threads} threads: a client that came while no endpoint was up does not stay at a down one, with on_down: close`, async () => {
     await using group = await NamedServers.start("ab");
     const [a, b] = group.all;
     a!.answer = b!.answer = () => "-REPLICA\r\n";
@@ -61,7 +61,7 @@ for (const threads of threadCounts) {
     assert.deepEqual(countsOf(await visits.make(6)), { a: 6 });
   });
 
-  Deno.test(`${threads} threads: whoever finds an endpoint full is told so, whoever leaves meanwhile`, async () => {
+  Deno.test(`${threads} threads: a client that finds an endpoint full gets that reason, whichever client leaves meanwhile`, async () => {
     const limit = 3;
     await using server = new CountingServer(limit, 1);
     await using sluice = await Sluice.withConfig(

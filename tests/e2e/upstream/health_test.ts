@@ -74,7 +74,7 @@ Deno.test("an endpoint stays in rotation as long as fewer than `fall` checks in 
 });
 
 for (const expect of ["220 ", "hex:32323020"]) {
-  Deno.test(`a greeting decides, with nothing sent and expect: ${expect}`, async () => {
+  Deno.test(`a check without bytes to send judges the greeting, with expect: ${expect}`, async () => {
     const greeting = (text: string) =>
       upstream(async (conn) => {
         await writeText(conn, text);
@@ -108,7 +108,7 @@ Deno.test("a check sends the bytes written as hex:, and an endpoint that answers
   assert.deepEqual(countsOf(await new Visits(sluice.port()).make(4)), { b: 4 });
 });
 
-Deno.test("checks find a black hole, and clients need not", async () => {
+Deno.test("checks find a black hole before any client does", async () => {
   await using hole = await blackHole();
   await using a = await NamedServer.start("a");
   await using sluice = await Sluice.beforeGroup(
@@ -152,7 +152,7 @@ for (const onDown of ["close", "keep"]) {
   }
 }
 
-Deno.test("when every endpoint is down all are used all the same, and that is said once", async () => {
+Deno.test("all endpoints are used when every one is down, and panic mode is logged once", async () => {
   await using group = await NamedServers.start("ab");
   const [a, b] = group.all as [NamedServer, NamedServer];
   const fail = () => "-LOADING\r\n";

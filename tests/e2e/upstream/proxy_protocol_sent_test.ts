@@ -63,7 +63,7 @@ for (const reset of ["close", "pass"]) {
   });
 
   Deno.test({
-    name: `a client on a unix socket has no address to tell, with reset: ${reset}`,
+    name: `a client on a unix socket has no address in the header, with reset: ${reset}`,
     ignore: isWindows,
     async fn() {
       await using server = upstream(echoAtEof);
@@ -83,7 +83,7 @@ for (const reset of ["close", "pass"]) {
     },
   });
 
-  Deno.test(`who came with a header goes on with the same addresses, with reset: ${reset}`, async () => {
+  Deno.test(`the addresses of an incoming header are passed on, with reset: ${reset}`, async () => {
     await using server = upstream(echoAtEof);
     const service = (version: string) =>
       `{ name: ${version}, listen: 0, reset: ${reset}, accept_proxy_protocol: { from: 127.0.0.1 }, ` +
@@ -143,7 +143,7 @@ for (const reset of ["close", "pass"]) {
   });
 }
 
-Deno.test("the endpoint tried after one that refuses gets the header, and a megabyte after it is whole", async () => {
+Deno.test("the endpoint tried after one that refuses gets the header and a megabyte unchanged", async () => {
   const bytes = randomBytes(1_000_000);
   const digest = Promise.withResolvers<string>();
   await using server = upstream(async (conn) => {
@@ -175,7 +175,7 @@ Deno.test("the endpoint tried after one that refuses gets the header, and a mega
   );
 });
 
-Deno.test("two sluices in a row, over a unix socket, tell the last upstream who the client is", {
+Deno.test("two sluices in a row, over a unix socket, pass the client's address to the last upstream", {
   ignore: isWindows,
 }, async () => {
   await using server = upstream(async (conn) => {

@@ -58,7 +58,7 @@ for (const [attempts, made] of [[1, 1], [3, 3], [100, 5]] as const) {
   });
 }
 
-Deno.test("a client that no attempt helped is one line with the last cause and all attempts", async () => {
+Deno.test("a client whose attempts all failed is one line with the last cause and the number of attempts", async () => {
   await using first = await refusingAddress();
   await using second = await refusingAddress();
   await using sluice = await Sluice.beforeGroup([`"${first.address}"`, `"${second.address}"`]);
@@ -77,7 +77,7 @@ Deno.test("a client that no attempt helped is one line with the last cause and a
   assert.deepEqual(others, []);
 });
 
-Deno.test("while connects to a black hole hang, clients that are led elsewhere are answered", async () => {
+Deno.test("clients of other endpoints are served while connects to a black hole hang", async () => {
   await using hole = await blackHole();
   await using a = await NamedServer.start("a");
   const [localPort] = freePorts(1);
@@ -107,7 +107,7 @@ services:
 });
 
 for (const reset of ["close", "pass"]) {
-  Deno.test(`connect_timeout is all that clients of a black hole wait, others wait for nothing, with reset: ${reset}`, async () => {
+  Deno.test(`clients of a black hole wait connect_timeout, others do not wait, with reset: ${reset}`, async () => {
     await using hole = await blackHole();
     await using a = await NamedServer.start("a");
     const keys = ["connect_timeout: 1s", `reset: ${reset}`];
@@ -163,7 +163,7 @@ Deno.test("retry.timeout bounds a single attempt too", async () => {
   assert.deepEqual([line!.code, line!.attempts], ["connect_timeout", 1]);
 });
 
-Deno.test("an endpoint whose name is unknown is no reason to drop a client", async () => {
+Deno.test("an endpoint whose name is unknown does not cost a client its connection", async () => {
   await using a = await NamedServer.start("a");
   await using sluice = await Sluice.beforeGroup(["no-such-host.invalid:5432", `"${a.address}"`]);
   assert.equal(await whoAnswers(sluice.port()), "a");

@@ -55,7 +55,7 @@ Deno.test("connections opened ahead come from source_address too" + onLinux, { i
   assert.deepEqual(new Set(from), new Set(["127.0.0.5"]));
 });
 
-Deno.test("a source address that this machine does not have is named, and no fault of the upstream", async () => {
+Deno.test("a source address that this machine does not have is named, and not counted as the upstream's failure", async () => {
   await using server = upstream(echo);
   // Of a network for documentation (RFC 5737).
   await assert.rejects(dial(addressOf(server.port), { ...OPTIONS, localAddress: "192.0.2.77" }), {
@@ -100,7 +100,7 @@ Deno.test("an address of the other family cannot be reached from the source addr
   }
 });
 
-Deno.test("without a source address the adapter stays what it was", async () => {
+Deno.test("without a source address the adapter stays the same", async () => {
   await using server = upstream(echo);
   using conn = await dial(addressOf(server.port), { ...OPTIONS, localAddress: undefined });
   assert.equal(conn.constructor.name, "DenoConn");

@@ -33,7 +33,7 @@ Deno.test("/readyz says why the proxy is not ready", async () => {
   assert.deepEqual(JSON.parse(text), { ready: false, not_ready: ["draining"] });
 });
 
-Deno.test("/readyz names groups only to those who bring the token, where there is one", async () => {
+Deno.test("/readyz names groups only with the token, where there is one", async () => {
   const token = "correct-horse-battery";
   const reasons = ["billing-db: no endpoint is known yet", "cache: the first health checks are under way"];
   const asked = async (admin: Fixture, headers: HeadersInit = {}) => {
@@ -170,7 +170,7 @@ Deno.test("bodies are JSON objects of at most 64 KiB, and say nothing unknown", 
   assert.deepEqual(admin.backend.drains, [undefined, undefined, 90_000, 250, 0, 0]);
 });
 
-Deno.test("a body whose length is not said beforehand ends at 64 KiB too", async () => {
+Deno.test("a chunked body ends at 64 KiB too", async () => {
   await using admin = await fixture();
   const head = [
     "POST /api/v1/drain HTTP/1.1",
@@ -227,7 +227,7 @@ Deno.test("an endpoint is named in the path, percent-encoded where it must be", 
   }
 });
 
-Deno.test("a reload says what it has done, or what it could not", async () => {
+Deno.test("a reload returns what changed, or why it failed", async () => {
   await using admin = await fixture();
   const reload = () => outcome(`${admin.url}/api/v1/reload`, order("POST"));
   assert.deepEqual(JSON.parse((await reload()).text), { ok: true, detail: RELOADED });
@@ -250,7 +250,7 @@ Deno.test("a failure of the proxy is an answer without details, and a line in th
   assert.match(lines[0]!, /^error .*GET \/api\/v1\/status.*secret detail/s);
 });
 
-Deno.test("who changes something is logged, without what the query says", async () => {
+Deno.test("changes are logged with the client, without the query", async () => {
   const { log, lines } = recordingLog();
   await using admin = await fixture({ log });
   await outcome(`${admin.url}/api/v1/status`);

@@ -39,7 +39,7 @@ Deno.test("withPictures() cuts long lines around the place", () => {
   assert.equal(text!.indexOf("?"), caret!.indexOf("^"));
 });
 
-Deno.test("withPictures() shows nothing of what is secret", () => {
+Deno.test("withPictures() shows no secrets", () => {
   for (const [text, path] of [["token: hunter2", "b"], ["admin: hunter2", "admin.token"]] as const) {
     assert.doesNotMatch(withPictures(errorAt(text, 1, 1, 1, path), false), /hunter2/);
   }

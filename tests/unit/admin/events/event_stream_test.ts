@@ -50,7 +50,7 @@ Deno.test("a stream brings only the types asked for, and no figures with stats=0
   await reader.cancel();
 });
 
-Deno.test("while nobody listens nothing is counted or written, and nobody is told", async () => {
+Deno.test("without readers nothing is counted or written", async () => {
   await using admin = await fixture();
   assert.equal(admin.backend.listeners, 0);
   const readers = [await EventReader.open(admin), await EventReader.open(admin, "?stats=0")];
@@ -67,7 +67,7 @@ Deno.test("HEAD does not open a stream", async () => {
   await eventually("the stream to be given up", () => admin.backend.listeners, (count) => count === 0);
 });
 
-Deno.test("there are so many streams and no more, and an ended one makes room", async () => {
+Deno.test("the number of streams is limited, and an ended one makes room", async () => {
   await using admin = await fixture();
   const readers: EventReader[] = [];
   for (let count = 0; count < MAX_STREAMS; count++) readers.push(await EventReader.open(admin, "?stats=0"));
@@ -109,7 +109,7 @@ Deno.test("closing does not wait for a reader that does not read", async () => {
   assert.equal(await endOf(conn), "fin");
 });
 
-Deno.test("a queue has room for so many events, the last ones", async () => {
+Deno.test("a queue keeps the latest events", async () => {
   const backend = new FakeBackend();
   const hub = new EventHub(backend, silentLog());
   const reader = new EventReader(hub.open({ stats: false, types: undefined }));
@@ -155,7 +155,7 @@ Deno.test("readers share the figures, and a stream without them gets a comment n
   hub.close();
 });
 
-Deno.test("streams end when the proxy cannot tell its figures, and the log says why", async () => {
+Deno.test("streams end when the figures cannot be read, and the log says why", async () => {
   const { log, lines } = recordingLog();
   const backend = new FakeBackend();
   const reader = new EventReader(

@@ -96,7 +96,7 @@ Deno.test("a connection with a request under way is neither idle nor evicted, an
   for (const conn of silent) conn.close();
 });
 
-Deno.test("what is no request of HTTP/1.1, or too long a head, is answered as that", async () => {
+Deno.test("bytes that are not HTTP/1.1, or too long a head, get the error for it", async () => {
   await using admin = await timed();
   using other = await admin.connect("\x16\x03\x01\x02\x00\x01\x00");
   assert.equal(codeOf(await bodyOf(other, "HTTP/1.1 400")), "bad_request");

@@ -44,7 +44,7 @@ Deno.test("the page ends the stream when it stops reading", async () => {
   assert.ok(isCancelled);
 });
 
-Deno.test("the page tells how a connection ended, and whether that was a problem", () => {
+Deno.test("the page shows how a connection ended, and whether that was a problem", () => {
   const closed = (reason: string) =>
     describeEvent({
       ...BEGIN,
@@ -70,7 +70,7 @@ Deno.test("the page tells how a connection ended, and whether that was a problem
   );
 });
 
-Deno.test("the page tells what happens to endpoints and to the program", () => {
+Deno.test("the page shows events of endpoints and of the program", () => {
   const endpoint = { type: "endpoint", time: BEGIN.time, upstream: "db", endpoint: "10.0.0.7:3306" } as const;
   const { time } = BEGIN;
   const texts = [

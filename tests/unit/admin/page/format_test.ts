@@ -47,7 +47,7 @@ Deno.test("the page writes the two largest parts of a duration", () => {
   assert.deepEqual(cases.map(([time]) => formatDuration(time)), cases.map(([, text]) => text));
 });
 
-Deno.test("the page groups the digits of counts, and shows tenths only of what is rare", () => {
+Deno.test("the page groups the digits of counts, and shows tenths only below ten", () => {
   assert.equal(formatCount(1_204_117), "1,204,117");
   assert.deepEqual([0, 0.04, 0.4, 9.94, 9.96, 3400].map(formatFrequency), [
     "0",

@@ -6,7 +6,7 @@ import { Rates } from "../../../../src/admin/page/rates.js";
 import { errorsOf, isOrderly } from "../../../../src/admin/page/service_errors.js";
 import { ERROR_CODES, isOnPurpose } from "../../../../src/net/errors.ts";
 
-Deno.test("rates are unknown at first, and then what came since the sample before", () => {
+Deno.test("rates are unknown at first, then counted since the sample before", () => {
   const rates = new Rates();
   assert.equal(rates.add(stats(0, { upload: 1000 })).all, undefined);
   const { all, services } = rates.add(stats(2, { upload: 5000, download: 200, total: 6 }));
@@ -26,7 +26,7 @@ Deno.test("rates have a gap where the page had no connection, and forget what is
   assert.deepEqual(curves.map((values) => values.length), [121, 121, 121]);
 });
 
-Deno.test("rates begin anew when the program was started anew", () => {
+Deno.test("rates restart when the program was restarted", () => {
   const rates = new Rates();
   rates.add(stats(0, { upload: 1_000_000 }));
   assert.equal(rates.add({ ...stats(1, {}), status: status("2026-03-02T00:00:00.000Z") }).all, undefined);
@@ -39,7 +39,7 @@ Deno.test("a sample that is no newer than the one before changes nothing", () =>
   assert.equal(rates.add(stats(1, { upload: 7 })).all?.upload, 7);
 });
 
-Deno.test("what an operator did, or the configuration says, is no error", () => {
+Deno.test("ends by an operator or by the configuration are not errors", () => {
   const service = serviceWith({});
   const codes = ERROR_CODES.filter(isOnPurpose);
   assert.ok(codes.includes("killed") && codes.includes("endpoint_down"), codes.join());
@@ -54,7 +54,7 @@ Deno.test("what an operator did, or the configuration says, is no error", () => 
   for (const code of ERROR_CODES) assert.equal(isOrderly(code), isOnPurpose(code), code);
 });
 
-Deno.test("errors are what was refused, failed or broke off, the most frequent first; orderly ends are none", () => {
+Deno.test("errors are refused, failed and broken connections, the most frequent first; orderly ends are not", () => {
   const service = serviceWith({});
   const found = errorsOf({
     ...service,

@@ -110,7 +110,7 @@ for (
     },
   ] satisfies { says: string; change: Partial<TopState>; row: number; text: string }[]
 ) {
-  Deno.test(`the screen of top says ${says}`, () => {
+  Deno.test(`the screen of top shows ${says}`, () => {
     assert.equal(textOf({ ...aState(), ...change }, STANDARD)[row], text);
   });
 }

@@ -14,7 +14,7 @@ function stats(seconds: number, total: number, upload: number, connects: number,
   });
 }
 
-Deno.test("rates are by the second, whatever time there was between two readings", () => {
+Deno.test("rates are per second, whatever the time between two readings", () => {
   const { services, endpoints } = statsRates(stats(0, 100, 1000, 50), stats(4, 110, 9000, 52));
   assert.deepEqual(services.get("mysql"), { upload: 2000, download: 0, connections: 2.5 });
   assert.equal(endpoints.get(endpointKey("db", "a:1")), 0.5);

@@ -91,7 +91,7 @@ Deno.test("a connection is closed from top after y, and the screen says so", asy
   assert.deepEqual(fake.told.filter((order) => order.startsWith("kill")), ["kill 2"]);
 });
 
-Deno.test("a connection that ended before it could be closed is said to have ended", async () => {
+Deno.test("a connection that ended before it could be closed is shown as ended", async () => {
   await using fake = await FakeAdmin.start();
   await withTop(fake, async (screen) => {
     await screen.shows(/^> +1 mysql/m);
@@ -137,7 +137,7 @@ Deno.test("events of endpoints, reloads and draining are shown as they happen", 
   });
 });
 
-Deno.test("when the proxy goes away, top says so, keeps the last figures and finds it again", async () => {
+Deno.test("top reports a lost connection, keeps the last figures and reconnects", async () => {
   const fake = await FakeAdmin.start();
   const listen = parseUpstreamAddress(fake.address);
   await withTop(fake, async (screen) => {

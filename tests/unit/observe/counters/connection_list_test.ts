@@ -19,7 +19,7 @@ import { UNTOUCHED } from "./ledger_alone.ts";
 
 const ALL: ConnectionQuery = { filter: "", sort: "id", isDescending: false, offset: 0, limit: 1000 };
 
-Deno.test("a connection is shown with what is known of it", () => {
+Deno.test("a connection is shown with the facts known of it", () => {
   const { open, list } = fixture();
   const record = open("db");
   record.fromClient.add(3);
@@ -119,7 +119,7 @@ Deno.test("the oldest has the greatest age", () => {
   }
 });
 
-Deno.test("pages after each other are the whole list, whatever is asked for", () => {
+Deno.test("successive pages are the whole list, whatever the query", () => {
   const { open, list } = fixture();
   for (let which = 0; which < 40; which++) {
     open(`s${which % 3}`, { client: `192.0.2.${which * 7 % 11}:1` }).fromClient.add(which * 13 % 17);

@@ -30,7 +30,7 @@ Deno.test("a reason that is not in the list is counted as another one", () => {
   assert.throws(() => counterByReason(["a", "a"]), RangeError);
 });
 
-Deno.test("a row is the sum of what all threads have counted in it, whoever asks", () => {
+Deno.test("a row is the sum over all threads, read from any thread", () => {
   const [first, second] = tables(2);
   const row = claim(first!);
   const same = second!.at(row.number);
@@ -73,7 +73,7 @@ Deno.test("a full table has no row to claim until one is released, and takes the
   assert.equal(claim(table!).number, 1);
 });
 
-Deno.test("a row that nobody has claimed, or that does not exist, cannot be used", () => {
+Deno.test("a row that is not claimed or does not exist cannot be used", () => {
   const [table] = tables(1, 1);
   assert.throws(() => table!.at(0), { message: "Cannot use row 0: it is not claimed" });
   assert.throws(() => table!.at(1), { message: "Cannot use row 1: the table has 1" });
@@ -132,7 +132,7 @@ Deno.test("threads that count at the same time lose nothing", async () => {
   assert.equal(countOf(figures.duration), threads * rounds);
 });
 
-Deno.test("what a thread that has ended left open is over, and nothing else changes", () => {
+Deno.test("the open connections of a thread that ended are closed, and nothing else changes", () => {
   const { epoch, here, start } = stage(SIZE);
   const there = start();
   const rows = [claim(here.services), claim(here.services)];
@@ -150,7 +150,7 @@ Deno.test("what a thread that has ended left open is over, and nothing else chan
   }
 });
 
-Deno.test("what a thread that has ended left in pools is gone, and nothing else changes", () => {
+Deno.test("the pooled connections of a thread that ended are gone, and nothing else changes", () => {
   const { epoch, here, start } = stage(SIZE);
   const there = start();
   const row = claim(here.upstreams);
@@ -211,7 +211,7 @@ Deno.test("a thread that counts as ended counts nothing any more, and the next o
   assert.deepEqual(counted(), [4, 1, 4, 1, 4]);
 });
 
-Deno.test("settling leaves alone what a row had counted for its owner before", () => {
+Deno.test("reclaiming a thread leaves the earlier counts of a row alone", () => {
   const { epoch, here, start } = stage({ ...SIZE, services: 1 });
   const there = start();
   const old = claim(here.services);

@@ -154,7 +154,7 @@ Deno.test("a service ends its connections, and waits until the last is over", as
   assert.deepEqual([order, ledger.figures().active], [["first", "second"], 0]);
 });
 
-Deno.test("a connection may end while all are ended, those of another service too", () => {
+Deno.test("a connection may end while all are being ended, also in another service", () => {
   const accounts = new Accounts({ services: 2, upstreams: 0, endpoints: 0 });
   const connections = new OpenConnections();
   const ledgers = ["db", "web"].map((name) =>
@@ -215,7 +215,7 @@ for (
     { who: "is spoken to", before: 5000, after: 50, expected: 50 },
   ]
 ) {
-  Deno.test(`an upstream that ${who} is timed from when it had reason to answer`, () => {
+  Deno.test(`an upstream that ${who} is timed from when it could first answer`, () => {
     const clock = fakeClock();
     try {
       const ledger = ledgerAlone("db");

@@ -15,7 +15,7 @@ const facts = connectionFacts({
   age: 5.6,
 });
 
-Deno.test("a subscriber hears of every event as it happens", () => {
+Deno.test("a subscriber receives every event as it happens", () => {
   const feed = feedOf();
   const events: ProxyEvent[] = [];
   using _listening = feed.subscribe((event) => events.push(event));
@@ -55,7 +55,7 @@ Deno.test("a subscriber hears of every event as it happens", () => {
   ]);
 });
 
-Deno.test("while nobody listens, nothing is read and no event is built", () => {
+Deno.test("without subscribers nothing is read and no event is built", () => {
   const feed = feedOf();
   const untouchable = new Proxy(facts, { get: (_, key) => assert.fail(`It read ${String(key)}`) });
   const ending = new Proxy(CLOSED, { get: (_, key) => assert.fail(`It read ${String(key)}`) });
@@ -74,7 +74,7 @@ Deno.test("while nobody listens, nothing is read and no event is built", () => {
   tell();
 });
 
-Deno.test("each subscriber hears what happens from its subscription to its end", () => {
+Deno.test("each subscriber receives events from its subscription to its end", () => {
   const feed = feedOf();
   const heard: Record<string, number[]> = { a: [], b: [] };
   const listen = (name: string) => feed.subscribe((event) => heard[name]!.push(numberOf(event)));
@@ -102,7 +102,7 @@ Deno.test("one function can subscribe twice, and end one of the two", () => {
   assert.deepEqual(heard, [1, 1, 2]);
 });
 
-Deno.test("a subscriber that throws hurts nobody, is reported once and hears no more", () => {
+Deno.test("a subscriber that throws is reported once and removed, and others receive the event", () => {
   const errors: unknown[] = [];
   const feed = new EventFeed((error) => errors.push(error));
   const heard: number[] = [];
@@ -118,7 +118,7 @@ Deno.test("a subscriber that throws hurts nobody, is reported once and hears no 
   assert.deepEqual([heard, calls, errors], [[1, 2], 1, [mistake]]);
 });
 
-Deno.test("what a subscriber causes is told after what it heard of, to all in the same order", () => {
+Deno.test("an event that a subscriber causes comes after the current one, for all in the same order", () => {
   const feed = feedOf();
   const heard: Record<string, number[]> = { first: [], last: [] };
   using _first = feed.subscribe((event) => {
@@ -130,7 +130,7 @@ Deno.test("what a subscriber causes is told after what it heard of, to all in th
   assert.deepEqual(heard, { first: [1, 2, 3], last: [1, 2, 3] });
 });
 
-Deno.test("a subscriber can end its own subscription and another one's while it is told", () => {
+Deno.test("a subscriber can end its own subscription and another one's during an event", () => {
   const feed = feedOf();
   const heard: string[] = [];
   const subscriptions: Disposable[] = [];

@@ -12,7 +12,7 @@ const output = new AccessOutput(silentLog());
 
 Deno.test({
   name:
-    "a full disk is said once, holds nobody up, and no line is lost when there is room again (needs /dev/full)",
+    "a full disk is reported once, delays nothing, and no line is lost when there is room again (needs /dev/full)",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     await using directory = await temporaryDirectory();
@@ -48,7 +48,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "what a full disk leaves no memory for is dropped, counted and said in the file (needs /dev/full)",
+  name:
+    "lines that exceed the queue on a full disk are dropped, counted and reported in the file (needs /dev/full)",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     await using directory = await temporaryDirectory();
@@ -74,8 +75,7 @@ Deno.test({
 });
 
 Deno.test({
-  name:
-    "a disk that stays full does not keep the file from being closed, which says what is lost (needs /dev/full)",
+  name: "a file on a full disk can be closed, which reports the lost lines (needs /dev/full)",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     const { log, lines } = heard();

@@ -111,14 +111,14 @@ Deno.test("where only warnings are logged, connections that were relayed have no
   assert.deepEqual(lines.map(({ event }) => event), ["connection_failed", "connection_refused"]);
 });
 
-Deno.test("a sampled log has a line for a share of what ended in order, which says so", () => {
+Deno.test("a sampled log has a line for a share of the orderly ends, which gives the share", () => {
   const chances = [0, 0.0999, 0.1, 0.5, 0.9999, 0.05];
   const { log, lines } = kept({ sample: 0.1, random: () => chances.shift()! });
   for (let id = 0; id < 6; id++) log.ended(connectionFacts({ id }), id === 5 ? TRUNCATED : CLOSED);
   assert.deepEqual(lines.map(({ id, sample }) => [id, sample]), [[0, 0.1], [1, 0.1], [5, 0.1]]);
 });
 
-Deno.test("a sampled log has a line for all that did not end in order, and asks no chance about it", () => {
+Deno.test("a sampled log has a line for every other end, and draws no random number for it", () => {
   const { log, lines } = kept({ sample: 0.001, random: () => assert.fail("It asked") });
   for (const ending of [RESET, FAILED, DENIED, NO_ROUTE]) log.ended(connectionFacts(), ending);
   assert.deepEqual(lines.map(({ code, sample }) => [code, sample]), [
@@ -129,21 +129,21 @@ Deno.test("a sampled log has a line for all that did not end in order, and asks 
   ]);
 });
 
-Deno.test("a log that is not sampled asks no chance and says nothing about it", () => {
+Deno.test("a log that is not sampled draws no random number and gives no share", () => {
   const { log, lines } = kept({ random: () => assert.fail("It asked") });
   log.ended(connectionFacts(), CLOSED);
   assert.equal(lines.length, 1);
   assert.ok(!("sample" in lines[0]!));
 });
 
-Deno.test("by chance, about the share that was asked for has a line", () => {
+Deno.test("about the configured share has a line", () => {
   const { log, lines } = kept({ sample: 0.25 });
   for (let count = 0; count < 10_000; count++) log.ended(connectionFacts(), CLOSED);
   // Six times the standard deviation of 43 to either side.
   assert.ok(lines.length > 2240 && lines.length < 2760, `${lines.length} lines`);
 });
 
-Deno.test("ten refusals a second have a line, and the next line says how many had none", () => {
+Deno.test("ten refusals a second have a line, and the next line counts those without", () => {
   let now = 5000;
   const { log, lines } = kept({ now: () => now });
   const refuse = (count: number) => {
@@ -184,7 +184,7 @@ Deno.test("a flood of refusals for one reason hides neither those for another, n
   assert.ok(lines.every(({ suppressed }) => suppressed === undefined));
 });
 
-Deno.test("what an operator ended before it reached its upstream is no warning", () => {
+Deno.test("a connection that an operator ended before it reached its upstream is not a warning", () => {
   const { log, lines } = kept();
   for (const code of ["killed", "endpoint_down", "shutdown", "lifetime", "connect_timeout"] as const) {
     log.ended(connectionFacts(), endBeforeRelay(new ProxyError(code, "proxy")));

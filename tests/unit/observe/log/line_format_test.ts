@@ -31,7 +31,7 @@ const nasty = fc.oneof(
   fc.string({ unit: "binary" }),
 );
 
-Deno.test("a line of text is key=value, and what is undefined is left out", () => {
+Deno.test("a line of text is key=value, without undefined values", () => {
   const fields = { event: "x", sni: undefined, port: 5, ok: true, ms: 0.5 };
   assert.equal(textLine(fields), "event=x port=5 ok=true ms=0.5");
   assert.equal(textLine({ sni: undefined }), "");
@@ -60,7 +60,7 @@ Deno.test("a value of a line of text is in quotes only where it could be mistake
   for (const [value, written] of quoted) assert.equal(textLine({ value }), `value=${written}`);
 });
 
-Deno.test("what breaks lines, drives terminals or cannot be seen is escaped, in text and in JSON", () => {
+Deno.test("line breaks, control and invisible characters are escaped, in text and in JSON", () => {
   for (const [value, written] of NASTY) {
     assert.equal(textLine({ sni: value }), `sni=${written}`);
     assert.equal(jsonLine({ sni: value }), `{"sni":${written}}`);
@@ -88,7 +88,7 @@ Deno.test("a line of text is one harmless line, and its values are read back as 
   }));
 });
 
-Deno.test("a message is left as it is but for what is unsafe", () => {
+Deno.test("a message is kept except for unsafe characters", () => {
   assert.equal(escapeUnsafe('db: "closed", a=b ünd 🦕'), 'db: "closed", a=b ünd 🦕');
   assert.equal(escapeUnsafe("a\nb\x1b"), String.raw`a\u000ab\u001b`);
 });

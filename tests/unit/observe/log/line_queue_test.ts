@@ -40,7 +40,7 @@ Deno.test("LineQueue goes on where a partial write ended, in the middle of a cha
   assert.equal(new TextDecoder().decode(new Uint8Array(received)), "grüße ✓ und mehr\nsecond\n");
 });
 
-Deno.test("LineQueue drops what does not fit and says how many, once", async () => {
+Deno.test("LineQueue drops lines that do not fit and reports how many, once", async () => {
   const writer = new Writer();
   const queue = new LineQueue({ write: writer.write, describeDrops });
   writer.block();
@@ -92,7 +92,7 @@ Deno.test("LineQueue.flush() resolves at once when nothing waits", async () => {
   assert.deepEqual(writer.writes, []);
 });
 
-Deno.test("LineQueue keeps lines while the writer throws, and says so once and again when it works", async () => {
+Deno.test("LineQueue keeps lines while the writer throws, and reports the failure once and the recovery", async () => {
   const writer = new Writer();
   const said: string[] = [];
   let attempts = 0;
@@ -123,7 +123,7 @@ Deno.test("LineQueue keeps lines while the writer throws, and says so once and a
   assert.equal(writer.text, ["kept\n", ...lines].join(""));
 });
 
-Deno.test("LineQueue tries a writer that threw again after a second by itself, unless it is closed", async () => {
+Deno.test("LineQueue retries a writer that threw after a second, unless it is closed", async () => {
   const tries: number[] = [];
   const closed = new LineQueue({
     write: () => Promise.reject(new Error(`no ${tries.push(performance.now())}`)),
@@ -156,7 +156,7 @@ Deno.test("LineQueue tries a writer that threw again after a second by itself, u
   await queue.close();
 });
 
-Deno.test("LineQueue counts what does not fit while the writer throws, and says so in the lines", async () => {
+Deno.test("LineQueue counts lines that do not fit while the writer throws, and reports them in the lines", async () => {
   const writer = new Writer();
   let isBroken = true;
   let droppedWhenWorking = 0;
@@ -211,7 +211,7 @@ Deno.test("LineQueue.replaceWriter() needs no lines to wait", async () => {
   assert.deepEqual([old.text, next.text], ["", "a\n"]);
 });
 
-Deno.test("LineQueue.replaceWriter() relieves a writer that fails, and writes a line that it cut off anew", async () => {
+Deno.test("LineQueue.replaceWriter() replaces a writer that fails, and writes a line that it cut off again", async () => {
   const lines = ["first", "second", "third"];
   const text = `${lines.join("\n")}\n`;
   for (let taken = 0; taken < text.length; taken++) {
@@ -239,7 +239,7 @@ Deno.test("LineQueue.replaceWriter() relieves a writer that fails, and writes a 
   }
 });
 
-Deno.test("LineQueue.close() tells how many lines were not written whole, those it never tried included", async () => {
+Deno.test("LineQueue.close() returns how many lines were not written whole, including those never tried", async () => {
   const text = "first\nsecond\nthird\n";
   for (const [taken, lost] of [[0, 4], [5, 4], [6, 3], [12, 3], [13, 2], [text.length, 1]] as const) {
     let left: number = taken;

@@ -22,7 +22,7 @@ const UPSTREAM_COUNTS: UpstreamCounts = {
   poolUnshelved: 20,
 };
 
-Deno.test("metrics say what was counted", () => {
+Deno.test("metrics show the counts of services", () => {
   const { snapshot, ledgers } = fixture();
   const [web] = ledgers;
   const record = openIn(web);
@@ -63,7 +63,7 @@ Deno.test("metrics say what was counted", () => {
   assert.deepEqual(of("process_open_fds"), ["23"]);
 });
 
-Deno.test("metrics of upstreams say what was counted", () => {
+Deno.test("metrics show the counts of upstreams", () => {
   const { snapshot } = fixture();
   const endpoint = { state: "up", admin: "up", active: 1, counted: { connects: 5, failures: {} } } as const;
   const failing: EndpointSnapshot = {
@@ -103,7 +103,7 @@ Deno.test("metrics of upstreams say what was counted", () => {
   ]);
 });
 
-Deno.test("an address that DNS tells of twice is one series", () => {
+Deno.test("an address that DNS returns twice is one series", () => {
   const { snapshot } = fixture();
   const endpoint: EndpointSnapshot = {
     address: "10.0.0.1:5432",
@@ -154,7 +154,7 @@ Deno.test("ten thousand clients with names of their own make no new series", () 
   assert.match(after, /^sluice_connections_total\{service="web"\} 10001$/m);
 });
 
-Deno.test("not even a reason that nobody has heard of makes more than one series", () => {
+Deno.test("unknown reasons make one series", () => {
   const { snapshot, ledgers } = fixture();
   for (let client = 0; client < 100; client++) {
     using record = openIn(ledgers[0]);

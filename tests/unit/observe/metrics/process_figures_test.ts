@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { processFigures } from "../../../../src/observe/metrics/process_figures.ts";
 
-Deno.test("the process says what it takes", () => {
+Deno.test("processFigures() measures CPU time, memory and start", () => {
   const before = processFigures();
   const end = performance.now() + 50;
   while (performance.now() < end);
@@ -12,7 +12,7 @@ Deno.test("the process says what it takes", () => {
 });
 
 Deno.test({
-  name: "descriptors are counted where /proc tells (needs Linux)",
+  name: "descriptors are counted from /proc (needs Linux)",
   ignore: Deno.build.os !== "linux",
   fn: () => {
     const before = processFigures().openDescriptors;

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { PrometheusText } from "../../../../src/observe/metrics/prometheus.ts";
 import { parsePrometheus } from "../../../support/prometheus_parser.ts";
 
-Deno.test("families are written as the format says", () => {
+Deno.test("families are written in the format of Prometheus", () => {
   const text = new PrometheusText();
   text.family({ name: "a_total", type: "counter", help: "All that came." }, [[{}, 3], [
     { of: "x", to: "y" },
@@ -35,7 +35,7 @@ c_seconds_count{of="x"} 5
   );
 });
 
-Deno.test("what stands in labels and help is escaped, and nothing else", () => {
+Deno.test("labels and help are escaped, and nothing else", () => {
   const text = new PrometheusText();
   text.family({ name: "a", type: "gauge", help: 'A "name",\nor C:\\names' }, [[
     { name: 'C:\\new "x"\n' },
@@ -54,7 +54,7 @@ Deno.test("a family without samples is left out", () => {
   assert.equal(text.toString(), "");
 });
 
-Deno.test("whatever is written is read again as it was", () => {
+Deno.test("every family is read back as it was written", () => {
   const labels = fc.dictionary(fc.constantFrom("a", "b", "c"), fc.string({ unit: "grapheme" }));
   const value = fc.oneof(fc.double(), fc.integer(), fc.constantFrom(Infinity, -Infinity, NaN, 1e21, 1e-7));
   const samples = fc.uniqueArray(fc.tuple(labels, value), {
