@@ -1,4 +1,4 @@
-/** From a group to a connection: pick an endpoint, dial it within its time, try the next one. */
+/** Connects clients to a group: picks an endpoint, dials it, and tries the next one if that fails. */
 
 import type { Conn } from "../net/socket/conn.ts";
 import { Deadlines } from "../net/timers/deadlines.ts";
@@ -14,19 +14,19 @@ import { ReusePool } from "./pool/reuse_pool.ts";
 import { StaleConnRetry } from "./pool/stale_conn_retry.ts";
 import { WarmPool } from "./pool/warm_pool.ts";
 
-/** What is known of a client's connect, attempt by attempt. */
+/** The progress of a client's connect. */
 export interface Attempts {
   /** The endpoint tried last. */
   endpoint: string;
   attempts: number;
 }
 
-/** The search for an endpoint that takes one client. */
+/** The search for an endpoint for one client. */
 interface Search {
   readonly client: ClientAddress;
   readonly progress: Attempts;
   readonly preface: Uint8Array | undefined;
-  /** On the clock of `performance.now()`. */
+  /** By `performance.now()`. */
   startedAt: number;
   tried: readonly Endpoint[];
 }
@@ -49,7 +49,7 @@ export class Connector {
     this.group = group;
     this.#dialer = new UpstreamDialer(group, options);
     const { retry, pool } = group.config;
-    // One attempt may not take longer than all together.
+    // One attempt must not take longer than all together.
     const timeout = Math.min(options.connectTimeout || Infinity, retry.timeout || Infinity);
     this.#deadlines = new Deadlines(timeout, connectTimeout);
     const { row } = group;
@@ -59,7 +59,7 @@ export class Connector {
     }
   }
 
-  /** Opens connections ahead, where a warm pool is asked for, to the endpoints there are and those that come. */
+  /** With a warm pool, opens connections ahead to current and later endpoints. */
   start(): void {
     const pool = this.#pool;
     if (pool === undefined) return;
@@ -80,21 +80,21 @@ export class Connector {
     this.#pool?.renew();
   }
 
-  /** Closes what waits, and keeps nothing ahead any more; its clients, and those who still come, are served. */
+  /** Closes idle connections, and keeps none from now on; current and later clients are served. */
   async retire(): Promise<void> {
     this.#watch?.[Symbol.dispose]();
     await this.#pool?.stop();
     this.restTimers();
   }
 
-  /** The same, and gives up what is being dialled. */
+  /** The same, and aborts dials in progress. */
   async stop(reason: ProxyError): Promise<void> {
     this.#stopped = reason;
     this.#deadlines.abort(reason);
     await this.retire();
   }
 
-  /** Clears its timer, unless somebody is on the way. */
+  /** Clears its timer, unless a client is connecting. */
   restTimers(): void {
     this.#deadlines.rest();
   }
@@ -111,7 +111,7 @@ export class Connector {
     return this.group.isSettled ? this.#attempt(search) : this.#settled(search);
   }
 
-  /** No async function, and one promise for each step: short connections feel every one more. */
+  /** Not an async function: each further promise slows short connections down. */
   #attempt(search: Search, within = Infinity, failure?: ProxyError): Promise<Lease> {
     const { client, progress, preface, tried } = search;
     const endpoint = this.group.enter(client, tried);
@@ -175,7 +175,7 @@ export class Connector {
       : new StaleConnRetry(pooled, () => this.#reopen(endpoint, preface));
   }
 
-  /** Undefined when the idle connection is broken, which says nothing of the endpoint. */
+  /** Undefined if the idle connection is broken, which does not count against the endpoint. */
   async #beginPooled(
     endpoint: Endpoint,
     conn: Conn,
@@ -229,7 +229,7 @@ export class Connector {
     return endpoint.permits.acquire(this.#pool, signal, () => this.group.evictIdle(endpoint));
   }
 
-  /** The same, once the group knows which of its endpoints work. */
+  /** The same, once the group knows which endpoints are usable. */
   async #settled(search: Search): Promise<Lease> {
     using deadline = this.#deadlines.start();
     await this.group.settled(deadline.signal);

@@ -1,4 +1,4 @@
-/** One place that connections of this thread can go to: its share of them, its load, and whether it works. */
+/** An endpoint as one thread uses it: its weight, its load, and whether it is usable. */
 
 import { type Address, formatAddress } from "../net/address.ts";
 import type { ProxyError } from "../net/errors.ts";
@@ -14,39 +14,39 @@ import type { Candidate } from "./balance/policy.ts";
 export interface EndpointSpec {
   readonly address: Address;
   readonly weight: number;
-  /** 0 is used first; a higher one only while no lower one can be. */
+  /** The lowest tier with a usable endpoint is used. */
   readonly tier: number;
-  /** Connections at the same time; 0 is no limit. */
+  /** The most open connections; 0 is no limit. */
   readonly maxConnections: number;
 }
 
-/** What an operator has said: with `drain` it gets no new connections, with `down` its open ones end too. */
+/** Set by an operator: `drain` gets no new connections, `down` also closes open ones. */
 export type AdminState = EndpointFigures["admin"];
 
-/** Whether an endpoint works, as it was decided for all threads. */
+/** The state of an endpoint, decided for all threads. */
 export interface EndpointState {
   readonly health: HealthState;
   readonly admin: AdminState;
-  /** Out for a while after failures of real connections. */
+  /** Out of use for a while after failures of real connections. */
   readonly isEjected: boolean;
 }
 
-/** An endpoint as threads are told of it; the numbers are places in the accounts. */
+/** An endpoint as it is sent to threads; the numbers are places in the accounts. */
 export interface EndpointRecord extends EndpointSpec {
-  /** Its row, which no other endpoint has while this one is there. */
+  /** Its row, which no other endpoint has at the same time. */
   readonly id: number;
-  /** Gauges: of its clients, and of all that is open there. */
+  /** Gauges: of its clients, and of all its open connections. */
   readonly clients: number;
   readonly open: number;
   readonly state: EndpointState;
 }
 
-/** What counts the connections of an endpoint. */
+/** The counters of an endpoint. */
 export interface EndpointAccounts {
   /** Since the start. */
   readonly row: EndpointRow;
   readonly clients: Gauge;
-  /** Everything that is open or being opened. */
+  /** Connections that are open or being opened. */
   readonly open: Gauge;
   readonly wakeUps: WakeUps;
 }
@@ -56,12 +56,12 @@ export class Endpoint implements Candidate {
   readonly key: string;
   readonly address: Address;
   #spec: EndpointSpec;
-  /** What connections are opened with; a client has entered before it asks for one. */
+  /** Limits connections; a client enters before it asks for one. */
   readonly permits: ConnectionSemaphore;
   state: EndpointState;
   readonly #row: EndpointRow;
   readonly #clients: Gauge;
-  /** Clients who came when it was gone already, and are in no gauge. */
+  /** Clients that entered after its removal, and are in no gauge. */
   #uncounted = 0;
   #isRetired = false;
   readonly #abortsWhenDown = new LinkedList<AbortWhenDown>();
@@ -89,7 +89,7 @@ export class Endpoint implements Candidate {
     return this.#spec.maxConnections;
   }
 
-  /** Takes another weight, tier or limit over. */
+  /** Changes weight, tier or limit. */
   update(record: EndpointRecord): void {
     this.#spec = record;
     this.state = record.state;
@@ -115,8 +115,8 @@ export class Endpoint implements Candidate {
   }
 
   /**
-   * Counts a client; false when there are as many as there may be. Of an endpoint that is gone, as this thread may not
-   * know yet, nobody counts the clients any more, and they come in.
+   * Counts a client; false at the limit. A removed endpoint accepts clients without counting them, as this thread may not
+   * know of the removal yet.
    */
   enter(): boolean {
     if (this.#clients.enter(this.maxConnections)) return true;
@@ -125,7 +125,7 @@ export class Endpoint implements Candidate {
     return true;
   }
 
-  /** Who leaves first matters to nobody any more, once there are those who are not counted. */
+  /** Uncounted clients leave first: after a removal, the order does not matter. */
   leave(): void {
     if (this.#uncounted > 0) this.#uncounted -= 1;
     else this.#clients.leave();
@@ -141,7 +141,7 @@ export class Endpoint implements Candidate {
     this.#row.cells.failures.add(code);
   }
 
-  /** Calls `abort` should the endpoint go down, until the result is disposed of. */
+  /** Calls `abort` if the endpoint goes down, until the result is disposed of. */
   whenDown(abort: (error: ProxyError) => void): Disposable {
     const watch = new AbortWhenDown(abort);
     this.#abortsWhenDown.add(watch);
@@ -153,7 +153,7 @@ export class Endpoint implements Candidate {
     for (const { abort } of this.#abortsWhenDown.all()) abort(error);
   }
 
-  /** It is gone: nothing is kept ready for it, and those who still come are not counted any more. */
+  /** It is removed: idle connections are closed, and later clients are not counted. */
   retire(): void {
     this.#isRetired = true;
     this.permits.retire();

@@ -1,4 +1,4 @@
-/** A group of endpoints that can stand in for each other, as one thread uses it: which of them is next. */
+/** A group of interchangeable endpoints, as one thread uses it: chooses the next one. */
 
 import type { BalancePolicy, GroupConfig } from "../config/config.ts";
 import { ProxyError } from "../net/errors.ts";
@@ -21,42 +21,40 @@ const POLICIES: Record<BalancePolicy, (credits: TurnCredits) => Policy> = {
   source_hash: () => sourceHash(),
 };
 
-/** What a group tells those who hold connections to its endpoints. Nothing of it may throw. */
+/** Notified of changes that concern connections to endpoints. The methods must not throw. */
 export interface GroupWatcher {
-  /** An endpoint has come. */
+  /** An endpoint was added. */
   added(endpoint: Endpoint): void;
-  /** An endpoint went down or away. */
+  /** An endpoint went down or was removed. */
   unusable(endpoint: Endpoint): void;
-  /** A client has no place left at an endpoint: closes a connection that nobody uses, and tells whether there was one. */
+  /** An endpoint is full: closes one of its idle connections; false if there is none. */
   evictIdle(endpoint: Endpoint): boolean;
 }
 
-/** A failed connection, in words that every thread understands. */
+/** A failed connection, as it is sent to other threads. */
 export interface ConnectionFailure {
   readonly code: string;
   readonly reason: string;
 }
 
-/** What a group tells the one who decides for all threads. */
+/** Receives the reports of a group, and decides for all threads. */
 export interface GroupOwner {
-  /** A connection could not be made, or was reset before it was of any use. */
+  /** A connection could not be made, or was reset before it carried data. */
   connectionFailed(group: string, endpoint: number, failure: ConnectionFailure): void;
-  /** A client has no place left at an endpoint, and no connection of this thread is idle. */
+  /** An endpoint is full, and this thread has no idle connection to it. */
   evictIdle(group: string, endpoint: number): void;
 }
 
-/** What a thread makes its groups with. */
 export interface GroupParts {
   readonly row: UpstreamRow;
-  /** Undefined for an endpoint that is gone already: word of that is on its way. */
+  /** Undefined for an endpoint that is removed already: the update is on its way. */
   readonly accountsOf: (record: EndpointRecord) => EndpointAccounts | undefined;
   readonly credits: TurnCredits;
   readonly owner: GroupOwner;
 }
 
 /**
- * Why there is no endpoint for a client: those it may use are full, an operator has disabled all, or none is
- * known.
+ * Why there is no endpoint for a client: all usable ones are full, an operator has disabled all, or none is known.
  */
 export type Unavailable = "full" | "taken_out" | "unknown";
 
@@ -95,7 +93,7 @@ export class Group {
     return this.#config;
   }
 
-  /** From now on this is how the next endpoint is chosen. */
+  /** Changes the balancing policy. */
   set config(config: GroupConfig) {
     this.#policy = POLICIES[config.balance](this.#credits);
     this.#config = config;
@@ -112,7 +110,7 @@ export class Group {
 
   /**
    * Whether enough is known to choose an endpoint: there are endpoints, and if there are several, their first
-   * results are in or the wait for them is over.
+   * results are there or the time for them has passed.
    */
   get isSettled(): boolean {
     return this.#settling.isSettled;
@@ -123,7 +121,7 @@ export class Group {
     return this.#settling.settled(signal);
   }
 
-  /** Makes these all its endpoints; those that stay keep their connections. */
+  /** Replaces the endpoints; those that remain keep their connections. */
   setEndpoints(records: readonly EndpointRecord[]): void {
     const { added, removed } = this.#endpoints.replace(records);
     const ranks = [...new Set(this.endpoints.map(({ tier }) => tier))].sort((a, b) => a - b);
@@ -138,7 +136,7 @@ export class Group {
     this.#stateChanged();
   }
 
-  /** The group is gone: clients on their way to it, or to one of its endpoints, are served and counted no more. */
+  /** The group is removed: clients that are connecting to it are served, but not counted. */
   retire(): void {
     for (const endpoint of this.endpoints) {
       this.#drop(endpoint);
@@ -147,7 +145,7 @@ export class Group {
     this.#stateChanged();
   }
 
-  /** What was decided of an endpoint. @param abort Ends its open connections. */
+  /** Applies the decided state of an endpoint. @param abort Whether to close its open connections. */
   setState(id: number, state: EndpointState, abort: boolean): void {
     const endpoint = this.endpoints.find((each) => each.id === id);
     if (endpoint === undefined) return;
@@ -182,13 +180,13 @@ export class Group {
     return endpoint.state.admin !== "down" && !(this.#closesDown && endpoint.isOut);
   }
 
-  /** Tells `watcher` what happens, until the result is disposed of. */
+  /** Notifies `watcher` until the result is disposed of. */
   watch(watcher: GroupWatcher): Disposable {
     this.#watchers.add(watcher);
     return { [Symbol.dispose]: () => void this.#watchers.delete(watcher) };
   }
 
-  /** Has one connection to the endpoint closed that nobody uses, if there is any. */
+  /** Closes one idle connection to the endpoint, if there is one. */
   evictIdle(endpoint: Endpoint): void {
     if (!this.#makeRoomHere(endpoint)) this.#owner.evictIdle(this.name, endpoint.id);
   }
@@ -199,13 +197,13 @@ export class Group {
     if (endpoint !== undefined) this.#makeRoomHere(endpoint);
   }
 
-  /** A connection to an endpoint was made, in so many milliseconds. */
+  /** A connection to an endpoint was made, in `took` milliseconds. */
   connected(endpoint: Endpoint, took: number): void {
     this.row.cells.connectTime.observe(took / 1000);
     endpoint.succeeded();
   }
 
-  /** A connection to an endpoint could not be made, or was reset before it was of any use. */
+  /** A connection to an endpoint could not be made, or was reset before it carried data. */
   connectionFailed(endpoint: Endpoint, { code, reason }: ProxyError): void {
     endpoint.failed(code);
     this.#owner.connectionFailed(this.name, endpoint.id, { code, reason });

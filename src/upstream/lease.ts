@@ -5,13 +5,13 @@ import type { ProxyError } from "../net/errors.ts";
 import type { Endpoint } from "./endpoint.ts";
 import type { Group } from "./group.ts";
 
-/** A connection that the upstream resets within this time, in milliseconds, having sent nothing, never worked. */
+/** A connection that the upstream resets within this time, in milliseconds, without data, never worked. */
 const AT_ONCE = 1000;
 
 /** Disposing closes the connection and frees the slot. */
 export class Lease implements Disposable {
   readonly conn: Conn;
-  /** When the client got the connection, on the clock of `performance.now()`. */
+  /** When the client got the connection, by `performance.now()`. */
   readonly openedAt = performance.now();
   readonly #group: Group;
   readonly #endpoint: Endpoint;
@@ -25,7 +25,7 @@ export class Lease implements Disposable {
     this.conn = conn;
   }
 
-  /** The relay failed; counts against the endpoint if the connection was never of any use. */
+  /** The relay failed; counts against the endpoint if the connection never carried data. */
   failed(error: ProxyError, bytesFromUpstream: number): void {
     if (error.side !== "upstream" || !error.isReset || bytesFromUpstream > 0) return;
     if (performance.now() - this.openedAt < AT_ONCE) this.#group.connectionFailed(this.#endpoint, error);

@@ -15,7 +15,7 @@ import { PermittedConn } from "./pool/permitted_conn.ts";
 import { type Permit, UNCOUNTED } from "./pool/connection_semaphore.ts";
 import type { UpstreamTls } from "./upstream_tls.ts";
 
-/** What a service wants of its upstream connections. */
+/** How a service connects to its upstreams. */
 export interface UpstreamDialerOptions extends SocketOptions {
   readonly adapter: Adapter;
   /** Milliseconds for one attempt, TLS included; 0 is no limit. */
@@ -26,11 +26,11 @@ export interface UpstreamDialerOptions extends SocketOptions {
   readonly tls: UpstreamTls | undefined;
   /** Every connection begins with a PROXY header, and TLS comes after it (as in HAProxy with `send-proxy ssl`). */
   readonly hasPreface: boolean;
-  /** Connects to an address; the one of `net` unless given. */
+  /** Connects to an address; that of `net` by default. */
   readonly dial?: typeof dial;
 }
 
-/** Opens connections, and reports to the group what came of it. */
+/** Opens connections, and reports the results to the group. */
 export class UpstreamDialer {
   readonly #group: Group;
   readonly #options: UpstreamDialerOptions;
@@ -49,7 +49,7 @@ export class UpstreamDialer {
   open(endpoint: Endpoint, permit: Permit, signal: AbortSignal): Promise<Conn> {
     const { adapter, sourceAddress: localAddress, dial: connect = dial } = this.#options;
     const startedAt = performance.now();
-    // No async function: short connections feel every promise.
+    // Not an async function: each further promise slows short connections down.
     return connect(endpoint.address, { adapter, localAddress, signal }).then(
       (dialled) => {
         const conn = permit === UNCOUNTED ? dialled : new PermittedConn(dialled, permit);
@@ -116,7 +116,7 @@ export class UpstreamDialer {
     return tls === undefined ? conn : await secure(tls, endpoint, conn, signal);
   }
 
-  /** The error of a connection, which counts against the endpoint if that is to blame. */
+  /** The error of a connection; counts against the endpoint if the endpoint caused it. */
   failed(endpoint: Endpoint, cause: unknown): ProxyError {
     const error = proxyErrorOf(cause, "upstream");
     if (error.side === "upstream") this.#group.connectionFailed(endpoint, error);
@@ -124,13 +124,13 @@ export class UpstreamDialer {
   }
 }
 
-/** Closes the connection when that fails. */
+/** Closes the connection if it fails. */
 async function secure(tls: UpstreamTls, endpoint: Endpoint, conn: Conn, signal: AbortSignal): Promise<Conn> {
   try {
     return await tls.startTls(conn, endpoint.address, signal);
   } catch (cause) {
     const error = proxyErrorOf(cause, "upstream");
-    // The time is for TCP and TLS together, and TCP was in time.
+    // The timeout is for TCP and TLS together, and TCP succeeded.
     throw error.code === "connect_timeout" ? new ProxyError("tls_handshake_timeout", "upstream") : error;
   }
 }

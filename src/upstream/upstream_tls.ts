@@ -7,11 +7,11 @@ import type { Conn } from "../net/socket/conn.ts";
 import { TlsClient } from "../net/tls/client.ts";
 import type { TlsIdentity } from "../net/tls/credentials.ts";
 
-/** What was in the files. */
+/** The content of the files. */
 export interface UpstreamTlsMaterial {
-  /** As PEM: who issues certificates of upstreams; undefined is whom Deno trusts. */
+  /** The authorities for certificates of upstreams, as PEM; undefined trusts those of Deno. */
   readonly authorities: readonly string[] | undefined;
-  /** What upstreams that ask for a certificate are shown. */
+  /** The certificate for upstreams that request one. */
   readonly credentials: TlsIdentity | undefined;
 }
 
@@ -36,7 +36,7 @@ export class UpstreamTls {
 
   /**
    * Shakes hands with the endpoint at `address`, whose host its certificate must be for unless `server_name` is set.
-   * Takes the connection over: it is closed when that fails.
+   * Owns the connection: closes it on failure.
    *
    * @throws {ProxyError} or the reason of `signal`.
    */

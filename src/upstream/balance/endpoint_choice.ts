@@ -5,10 +5,10 @@ import type { Choice } from "./policy.ts";
 
 /** The required health of an endpoint: a check found it up, no check found it down, or anything. */
 export type Trust = "found_up" | "not_down" | "any";
-/** In the order in which they are asked for. */
+/** From the most to the least trusted. */
 export const TRUST: readonly Trust[] = ["found_up", "not_down", "any"];
 
-/** A client, whose address is read only by the policies that go by it. */
+/** A client. Only policies that use the address read it. */
 export interface ClientAddress {
   /** Without its port; empty for a unix socket. */
   readonly sourceAddress: string;

@@ -1,11 +1,11 @@
-/** Least connections: the endpoint with the fewest open for its weight. Those with equally few take turns, by weight. */
+/** Least connections: the endpoint with the fewest open connections for its weight; ties alternate, by weight. */
 
 import { loadOf, type Policy } from "./policy.ts";
 import { SmoothWeightedRoundRobin, type TurnCredits } from "./smooth_weighted_round_robin.ts";
 
 export function leastConnections(credits: TurnCredits): Policy {
   const turns = new SmoothWeightedRoundRobin(credits);
-  /** By index; what other threads change while the choice is made is not looked at again. */
+  /** By index. Read once: other threads change the loads during the choice. */
   const loads: number[] = [];
   return (choice) => {
     let least = Infinity;

@@ -1,9 +1,9 @@
 /**
  * Maglev consistent hashing: D. Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer",
- * NSDI 2016, section 3.4. Members fill a table in turns, each in an order of its own that follows from its key, so
- * that all have their share of the slots and keep nearly all of them when another member comes or goes.
+ * NSDI 2016, section 3.4. Members fill a table in turns, each in the order given by its key. So each gets its share of
+ * the slots, and keeps nearly all of them when another member is added or removed.
  *
- * A table follows from keys and weights alone. Whatever changes here makes proxies of different versions disagree.
+ * A table depends only on keys and weights. Any change here makes proxies of different versions disagree.
  */
 
 export interface Member {
@@ -18,7 +18,7 @@ export interface Member {
  */
 const SIZE = 65_537;
 const EMPTY = -1;
-/** Any two numbers, for two hashes of a key that have nothing to do with each other. */
+/** Any two numbers, for two independent hashes of a key. */
 const OFFSET_SEED = 0x6f66_6673;
 const STEP_SEED = 0x7374_6570;
 
@@ -31,7 +31,7 @@ export class MaglevTable {
     fill(this.slots, members);
   }
 
-  /** The index of the member that a name belongs to, most likely another one with another `attempt`. */
+  /** The index of the member for a name; another `attempt` most likely gives another member. */
   find(name: string, attempt: number): number {
     return this.slots[hash(name, attempt) % SIZE]!;
   }

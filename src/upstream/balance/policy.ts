@@ -1,19 +1,19 @@
-/** What a balancing policy is: a choice among endpoints that could all take the next connection. */
+/** A balancing policy: the choice among endpoints that could all take the next connection. */
 
 /** An endpoint as a policy sees it. */
 export interface Candidate {
-  /** A small number that no other endpoint has at the same time, equal in all threads. */
+  /** A small number, unique among the current endpoints, equal in all threads. */
   readonly id: number;
-  /** Tells endpoints apart, equally in every proxy of a fleet: the address. */
+  /** Identifies the endpoint, equally in all proxies of a fleet: its address. */
   readonly key: string;
   /** Share of the connections, in proportion to the others' weights; at least 1. */
   readonly weight: number;
-  /** Connections open now. */
+  /** Open connections. */
   readonly active: number;
 }
 
 export interface Choice<Endpoint extends Candidate> {
-  /** All endpoints that count as equals; the same array as long as they do not change. */
+  /** The endpoints to choose from; the same array until they change. */
   readonly endpoints: readonly Endpoint[];
   /** Whether an endpoint may be chosen now: it is up, not full, and was not tried before for this client. */
   isAllowed(endpoint: Endpoint): boolean;
@@ -21,7 +21,7 @@ export interface Choice<Endpoint extends Candidate> {
   readonly client: string;
 }
 
-/** Chooses an endpoint that is allowed; undefined when none is. */
+/** Chooses an allowed endpoint; undefined if there is none. */
 export type Policy = <Endpoint extends Candidate>(choice: Choice<Endpoint>) => Endpoint | undefined;
 
 /** Connections in proportion to the weight. Equal proportions are equal numbers. */

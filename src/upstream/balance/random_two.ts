@@ -1,6 +1,6 @@
 /**
  * The power of two random choices: of two endpoints drawn by weight, the one with the lower load. Nearly as even as
- * least connections, and many proxies that do not know of each other do not all rush to the same endpoint.
+ * least connections, and independent proxies do not all choose the same endpoint.
  */
 
 import { type Candidate, loadOf, type Policy } from "./policy.ts";
@@ -18,7 +18,7 @@ export function randomTwo(random: () => number = Math.random): Policy {
   };
 }
 
-/** The endpoint at a point of the line on which each has the length of its weight, `except` left out. */
+/** The endpoint at a point of a line on which each endpoint but `except` has the length of its weight. */
 function draw<Endpoint extends Candidate>(
   endpoints: readonly Endpoint[],
   point: number,

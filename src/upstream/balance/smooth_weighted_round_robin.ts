@@ -1,22 +1,22 @@
-/** Whose turn it is, for all threads: what a fair share is does not depend on the thread that a client has come to. */
+/** Smooth weighted round robin over all threads: shares do not depend on which thread a client connects to. */
 
 import { SharedLock } from "../../shared/shared_lock.ts";
 import type { Candidate } from "./policy.ts";
 
-/** Credits closer than this are equal: they are sums of fractions and not exact. The earlier endpoint wins. */
+/** Credits closer than this are equal, because they are inexact sums of fractions. The earlier endpoint wins. */
 const SAME = 1e-9;
-/** Bytes before the first credit: the lock, and what it takes to begin at a multiple of eight. */
+/** Bytes before the first credit: the lock, and padding to a multiple of eight. */
 const HEADER = 8;
 
-/** What each endpoint has earned, in picks: by its number, in memory that threads share. */
+/** The credit of each endpoint, in picks: by its number, in shared memory. */
 export class TurnCredits {
   readonly memory: SharedArrayBuffer;
   readonly lock: SharedLock;
   readonly credits: Float64Array;
 
   /**
-   * @param endpoints Numbers are below this.
-   * @param memory That of another thread, to share it.
+   * @param endpoints Numbers of endpoints are less than this.
+   * @param memory Of another thread.
    */
   constructor(endpoints: number, memory?: SharedArrayBuffer) {
     this.memory = memory ?? new SharedArrayBuffer(HEADER + endpoints * Float64Array.BYTES_PER_ELEMENT);
@@ -24,7 +24,7 @@ export class TurnCredits {
     this.credits = new Float64Array(this.memory, HEADER);
   }
 
-  /** The number is another endpoint's from now on, which has earned nothing yet. */
+  /** Another endpoint has this number now; its credit begins at 0. */
   reset(endpoint: number): void {
     this.credits[endpoint] = 0;
   }
@@ -32,14 +32,14 @@ export class TurnCredits {
 
 export class SmoothWeightedRoundRobin {
   readonly #shared: TurnCredits;
-  /** By index: what other threads change while the choice is made is not looked at again. */
+  /** By index. Read once: other threads change the credits during the choice. */
   readonly #isAllowed: boolean[] = [];
 
   constructor(shared: TurnCredits) {
     this.#shared = shared;
   }
 
-  /** The next one that is allowed; undefined when none is. */
+  /** The next allowed endpoint; undefined if there is none. */
   next<Endpoint extends Candidate>(
     endpoints: readonly Endpoint[],
     isAllowed: (endpoint: Endpoint, index: number) => boolean,
@@ -59,7 +59,7 @@ export class SmoothWeightedRoundRobin {
     }
   }
 
-  /** Gives everyone who is allowed their share of a pick, and one of them the pick. */
+  /** Each allowed endpoint earns its share of a pick; one of them is picked. */
   #shareOnePick(endpoints: readonly Candidate[], total: number): number {
     const { credits } = this.#shared;
     let next = -1;

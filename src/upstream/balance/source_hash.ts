@@ -1,9 +1,9 @@
-/** Source hash: a client goes to the same endpoint each time, from every proxy that has the same endpoints. */
+/** Source hash: every proxy with the same endpoints sends a client to the same one. */
 
 import { hash, MaglevTable } from "./maglev.ts";
 import type { Candidate, Choice, Policy } from "./policy.ts";
 
-/** How often another slot is tried for a client whose endpoint is not allowed. */
+/** How many other slots are tried for a client whose endpoint is not allowed. */
 const ATTEMPTS = 16;
 
 /**
@@ -25,7 +25,7 @@ export function sourceHash(): Policy {
   };
 }
 
-/** When hardly any is allowed: that with the highest hash for this client, whatever the order of the endpoints. */
+/** If few are allowed: the one with the highest hash for this client, whatever the order of the endpoints. */
 function lastResort<Endpoint extends Candidate>(choice: Choice<Endpoint>): Endpoint | undefined {
   const seed = hash(choice.client, ATTEMPTS);
   let best: Endpoint | undefined;

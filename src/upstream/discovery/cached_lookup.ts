@@ -1,11 +1,11 @@
-/** What DNS last said of a name, which holds until it says something better. */
+/** The last good answer of DNS for a name, kept until there is a newer one. */
 
-/** Bounds of how long an answer is kept, whatever its TTL, in milliseconds. */
+/** Bounds for the lifetime of an answer, whatever its TTL, in milliseconds. */
 const SHORTEST_TTL = 1000;
 const LONGEST_TTL = 5 * 60_000;
 
 export interface Asking {
-  /** In milliseconds, since any point in time. */
+  /** Milliseconds of a monotonic clock. */
   now(): number;
   /** When to ask again, as `now()`, for what has no TTL or could not be looked up. */
   nextTurn(): number;
@@ -30,7 +30,7 @@ export class CachedLookup<Value> {
   #due = -Infinity;
   #isFailing = false;
 
-  /** @param lookUp Gets the last good answer, and throws when there is no other. */
+  /** @param lookUp Is passed the last good answer; throws if it gets no new one. */
   constructor(name: string, asking: Asking, lookUp: (last: Value | undefined) => Promise<Answer<Value>>) {
     this.#name = name;
     this.#asking = asking;

@@ -1,4 +1,4 @@
-/** Endpoints that come and go in DNS. */
+/** Endpoints from DNS, which change over time. */
 
 import type { DiscoveryConfig } from "../../config/config.ts";
 import { formatAddress, type TcpAddress } from "../../net/address.ts";
@@ -10,7 +10,7 @@ import { DnsResolver, type Resolver } from "./resolver.ts";
 export interface DiscoveredEndpoint {
   /** An IP address and a port. */
   readonly address: TcpAddress;
-  /** The entry's, times that of the SRV record (of which 0 counts as 1); each address of a name has all of it. */
+  /** That of the entry times that of the SRV record (0 counts as 1); each address of a name has all of it. */
   readonly weight: number;
   /**
    * 0 is used first. Of an entry's SRV records those with the lowest priority have tier 0, the next ones 1, and so
@@ -25,7 +25,7 @@ export interface DiscoverOptions extends DiscoveryConfig {
   readonly entries: readonly DiscoveryEntry[];
   /**
    * Called with all endpoints whenever they have changed: sorted, and each address once, in its lowest tier. The
-   * first time is when every entry has been asked for, lest the one that is answered first get all connections.
+   * first time is when every entry was looked up, so that the first answer does not get all connections.
    */
   readonly onEndpoints: (endpoints: readonly DiscoveredEndpoint[]) => void;
   /** A name, of an entry or in an SRV record, cannot be looked up any more; what is known of it is kept. */
@@ -35,18 +35,18 @@ export interface DiscoverOptions extends DiscoveryConfig {
   readonly signal: AbortSignal;
 }
 
-/** What discovery stands on: the name server of the options, time and chance, unless given. */
+/** What discovery depends on: by default the name server of the options, real time and real random numbers. */
 export interface DiscoverParts {
   readonly resolver?: Resolver;
-  /** In milliseconds, since any point in time. */
+  /** Milliseconds of a monotonic clock. */
   readonly now?: () => number;
-  /** Resolves after so many milliseconds, or once `signal` aborts. */
+  /** Resolves after this many milliseconds, or when `signal` aborts. */
   readonly wait?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
   /** From 0 to 1. */
   readonly random?: () => number;
 }
 
-/** The interval varies by this part of it to both sides, lest all proxies ask at the same moment. */
+/** The interval varies by this fraction in both directions, so that proxies do not all ask at the same time. */
 const JITTER = 0.1;
 
 /**

@@ -1,4 +1,4 @@
-/** Endpoints that come and go, of which those that stay keep their connections and their state. */
+/** A changing set of endpoints. Those that remain keep their connections and their state. */
 
 export interface EndpointChanges<Endpoint> {
   readonly added: readonly Endpoint[];
@@ -7,11 +7,11 @@ export interface EndpointChanges<Endpoint> {
 }
 
 export interface EndpointSetOptions<Wanted, Endpoint> {
-  /** Equal for an endpoint that stays; one with another is another endpoint. */
+  /** Endpoints with the same identity are the same endpoint. */
   readonly identityOf: (wanted: Wanted) => string | number;
-  /** Makes an endpoint, or nothing when no more can be accounted for. */
+  /** Makes an endpoint; undefined if the accounts are full. */
   readonly make: (wanted: Wanted) => Endpoint | undefined;
-  /** Brings one that stays up to date; tells whether that changed it. */
+  /** Updates a remaining endpoint; true if that changed it. */
   readonly update: (endpoint: Endpoint, wanted: Wanted) => boolean;
 }
 
@@ -29,7 +29,7 @@ export class EndpointSet<Wanted, Endpoint> {
     return this.#list;
   }
 
-  /** Makes this the whole set. */
+  /** Replaces the whole set. */
   replace(wanted: readonly Wanted[]): EndpointChanges<Endpoint> {
     const { identityOf, make, update } = this.#options;
     const removed = new Map(this.#all);

@@ -1,4 +1,4 @@
-/** From one entry of a group to its endpoints: the names to look up for it, and what is known of them. */
+/** The endpoints of one entry of a group: the names to look up for it, and their addresses. */
 
 import type { TcpAddress } from "../../net/address.ts";
 import { isIpLiteral } from "../../net/socket/lookup.ts";
@@ -8,7 +8,7 @@ import type { Resolver, ServiceRecord } from "./resolver.ts";
 export interface DiscoveryEntry {
   /** What to look up. */
   readonly name: string;
-  /** Not used with SRV records, which bring their own. */
+  /** Not used with SRV records, which have ports. */
   readonly port: number;
   readonly weight: number;
   readonly backup: boolean;
@@ -17,7 +17,7 @@ export interface DiscoveryEntry {
 export interface RankedEndpoint {
   readonly address: TcpAddress;
   readonly weight: number;
-  /** Place of its priority among those of the entry. */
+  /** The rank of its priority within the entry. */
   readonly rank: number;
 }
 
@@ -26,16 +26,16 @@ interface Addresses {
   readonly v6: readonly string[];
 }
 
-/** The names of an entry: its own, and with SRV records those that they bring. */
+/** The names of an entry: its own, and those in its SRV records. */
 export class EntryNames {
   readonly entry: DiscoveryEntry;
   readonly #asking: Asking;
   readonly #resolver: Resolver;
   readonly #services: CachedLookup<readonly ServiceRecord[]>;
   #targets = new Map<string, CachedLookup<Addresses>>();
-  /** The last ones there were. */
+  /** The last SRV records. */
   endpoints: readonly RankedEndpoint[] = [];
-  /** The first answers, or failures, have come. */
+  /** Every name was looked up once, with or without success. */
   hasAsked = false;
 
   constructor(entry: DiscoveryEntry, dns: "a" | "srv", asking: Asking, resolver: Resolver) {
@@ -85,7 +85,7 @@ export class EntryNames {
   }
 }
 
-/** A name whose addresses are looked up directly, as if an SRV record had said so. */
+/** A name whose addresses are looked up directly, as if it were in an SRV record. */
 function itself({ name, port }: DiscoveryEntry): ServiceRecord {
   return { priority: 0, weight: 1, port, target: name };
 }

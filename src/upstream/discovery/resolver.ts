@@ -1,17 +1,17 @@
 /**
- * Asks name servers for what the system's own lookup does not tell: how long an answer holds, and SRV records.
+ * DNS queries for what the lookup of the system does not return: TTLs, and SRV records.
  *
- * Over `node:dns`, as `Deno.resolveDns` has no TTLs. In Deno both take a name that is in /etc/hosts from there, refuse
- * names with an underscore inside a label, and tell neither SERVFAIL nor REFUSED from NXDOMAIN.
+ * By `node:dns`, because `Deno.resolveDns` has no TTLs. In Deno, both use /etc/hosts, refuse names with an underscore
+ * inside a label, and report SERVFAIL and REFUSED like NXDOMAIN.
  */
 
 import { Resolver as NodeResolver } from "node:dns/promises";
 import { formatAddress, type TcpAddress } from "../../net/address.ts";
 
-/** A query is sent twice: after 650 ms again, and given up another 1300 ms later. */
+/** A query is repeated after 650 ms, and times out 1300 ms later. */
 const QUERY = { timeout: 650, tries: 2 };
 
-/** Why a query failed, where Deno gives a mere code. */
+/** The reasons for the codes with which queries fail. */
 const EXPLANATIONS: Readonly<Record<string, string>> = {
   ETIMEOUT: "no answer from the name server",
   UNKNOWN: "no name server known, or a name that Deno does not take (an underscore inside a label)",
@@ -22,11 +22,11 @@ export interface AddressRecords {
   /** Undefined when the server did not answer for this family. */
   readonly v4: readonly string[] | undefined;
   readonly v6: readonly string[] | undefined;
-  /** How long they hold, in milliseconds; undefined when that is not known. */
+  /** TTL in milliseconds; undefined if unknown. */
   readonly ttl: number | undefined;
 }
 
-/** Where a service is (RFC 2782). */
+/** An SRV record (RFC 2782). */
 export interface ServiceRecord {
   /** The lowest is used first. */
   readonly priority: number;
@@ -36,7 +36,7 @@ export interface ServiceRecord {
   readonly target: string;
 }
 
-/** Looks up names as they are, without search domains. Both throw when there is nothing to be had. */
+/** Looks up names without search domains. Both methods throw if there is no answer. */
 export interface Resolver {
   addresses(name: string, signal: AbortSignal): Promise<AddressRecords>;
   /** At least one record. */
@@ -56,7 +56,7 @@ export class DnsResolver implements Resolver {
     const [v4, v6, alias] = await Promise.allSettled([
       orNone(query.resolver.resolve4(absolute(name), { ttl: true })),
       orNone(query.resolver.resolve6(absolute(name), { ttl: true })),
-      // An alias often holds for seconds where the address behind it holds for hours, and the TTL is the address's.
+      // The TTL is that of the address; the alias that leads to it often has a much shorter one.
       orNone(query.resolver.resolveCname(absolute(name))),
     ]);
     const found = [v4, v6].flatMap((family) => family.status === "fulfilled" ? family.value : []);
@@ -77,7 +77,7 @@ export class DnsResolver implements Resolver {
     using query = new Query(this.#server, signal);
     try {
       const records = await orNone(query.resolver.resolveSrv(absolute(name)));
-      // The root as the target says that there is no such service; Deno gives it as an empty name.
+      // The root as target means that there is no such service; Deno returns it as an empty name.
       const services = records.filter(({ name }) => name !== "" && name !== ".")
         .map(({ name: target, priority, weight, port }) => ({ priority, weight, port, target }));
       if (services.length > 0) return services;
@@ -88,7 +88,7 @@ export class DnsResolver implements Resolver {
   }
 }
 
-/** Queries that are given up when `signal` aborts. */
+/** Queries that are cancelled when `signal` aborts. */
 class Query implements Disposable {
   readonly resolver = new NodeResolver(QUERY);
   readonly #signal: AbortSignal;
@@ -112,7 +112,7 @@ function shortest(records: readonly { readonly ttl: unknown }[]): number | undef
   return ttls.length === records.length ? Math.min(...ttls) * 1000 : undefined;
 }
 
-/** With the root at its end, no search domain is put behind a name. */
+/** A trailing dot prevents search domains. */
 function absolute(name: string): string {
   return name.endsWith(".") ? name : `${name}.`;
 }

@@ -1,18 +1,18 @@
 /**
- * Passive health: an endpoint that fails real connections is left out for a while.
+ * Passive health: ejects an endpoint that fails real connections, for a while.
  *
- * What ejects it is `failures` failed connections within `window`, as nginx counts them (`max_fails`,
- * `fail_timeout`), unless it took more than twice as many connections meanwhile. A success does not start the count
- * anew, as it does in HAProxy (`observe layer4`) and Envoy (consecutive failures): an endpoint that accepts and then
- * resets every connection makes a success before each of its failures. But the failures must be a good part of all,
- * as a busy endpoint has a few in every window, and plain counting takes it out for them, and its equals next.
+ * `failures` failed connections within `window` eject it, as in nginx (`max_fails`, `fail_timeout`), unless it took more
+ * than twice as many connections in that time. A success does not reset the count, as it does in HAProxy (`observe
+ * layer4`) and Envoy (consecutive failures): an endpoint that accepts and then resets every connection has a success
+ * before each failure. But failures must be a large part of all connections: a busy endpoint has a few in every window,
+ * and counting only failures would eject it, then the other endpoints.
  *
- * No timers: the time is looked at when something is asked or reported.
+ * Without timers: the time is checked with each question and report.
  */
 
 import type { PassiveConfig } from "../../config/config.ts";
 
-/** Failures count as a good part of all connections up to so many successes for each. */
+/** The most successes per failure at which an endpoint is ejected. */
 const SUCCESSES_PER_FAILURE = 2;
 
 interface Failure {
@@ -25,15 +25,15 @@ export class Ejection {
   readonly #options: PassiveConfig;
   readonly #successes: () => number;
   readonly #now: () => number;
-  /** The latest failures, at most as many as eject; a ring. */
+  /** The latest failures, at most as many as eject: a ring buffer. */
   #ring: Failure[] = [];
-  /** Where the oldest of a full ring is. */
+  /** The index of the oldest in a full ring. */
   #oldest = 0;
   #until = 0;
 
   /**
    * @param successes Connections that were made so far, in all threads.
-   * @param now The time in milliseconds, from a clock that starts at 0 or later and never goes back.
+   * @param now Milliseconds of a monotonic clock, from 0 on.
    */
   constructor(options: PassiveConfig, successes: () => number, now: () => number = () => performance.now()) {
     this.#options = options;
@@ -45,12 +45,12 @@ export class Ejection {
     return this.#now() < this.#until;
   }
 
-  /** When the latest ejection ends or ended, as `now()` tells time; 0 when there was none. */
+  /** The end of the latest ejection, by `now()`; 0 if there was none. */
   get until(): number {
     return this.#until;
   }
 
-  /** A connection failed; true when that ejects the endpoint now. While it is ejected, failures do not count. */
+  /** A connection failed; true if that ejects the endpoint. While it is ejected, failures do not count. */
   failed(): boolean {
     const now = this.#now();
     if (now < this.#until) return false;
@@ -58,7 +58,7 @@ export class Ejection {
     this.#remember({ at: now, successes });
     if (!this.#isTooMuch(now, successes)) return false;
     this.#until = now + this.#options.eject;
-    // It comes back with a clean slate.
+    // It returns without failures.
     this.#ring = [];
     this.#oldest = 0;
     return true;

@@ -1,4 +1,4 @@
-/** Active health checks: connecting to an endpoint now and then, to see that it works before a client needs it. */
+/** Active health checks: connects to an endpoint regularly, to know its state before a client needs it. */
 
 import type { HealthCheckConfig } from "../../config/config.ts";
 import type { Address } from "../../net/address.ts";
@@ -9,14 +9,14 @@ import { sleep } from "../../net/timers/sleep.ts";
 import type { CheckLeg } from "./check_leg.ts";
 import { Hysteresis } from "./hysteresis.ts";
 
-/** The time between two checks varies by this part of it, so that those of many proxies do not fall together. */
+/** The interval varies by this fraction, so that checks of many proxies do not coincide. */
 const JITTER = 0.1;
-/** How long the endpoint may take to close after a check, in milliseconds, and what it may send meanwhile, in bytes. */
+/** How long the endpoint may take to close after a check, in milliseconds, and how many bytes it may send until then. */
 const LINGER = 1000;
 const LAST_BYTES = 64 * 1024;
 
 export interface CheckResult {
-  /** `skipped`: the proxy itself lacked what a check needs, a port or a descriptor, which says nothing of the endpoint. */
+  /** `skipped`: the proxy had no port or descriptor for the check; the endpoint may be up or down. */
   readonly outcome: "good" | "bad" | "skipped";
   /** For people: `connection refused`, `answered "-ERR" instead of "+PONG"`. */
   readonly cause: string;
@@ -29,7 +29,7 @@ export interface HealthWatchOptions {
   /** What it sends first; nothing by default. */
   readonly leg?: CheckLeg;
   readonly check: HealthCheckConfig;
-  /** Throws ProxyErrors, or what its signal aborts with. */
+  /** Throws a ProxyError, or the reason of its signal. */
   readonly dial?: (address: Address, options: DialOptions) => Promise<Conn>;
   /** At least 0 and less than 1, as `Math.random`. */
   readonly random?: () => number;
@@ -71,7 +71,7 @@ async function checkOnce(
   await check.leave();
 }
 
-/** One check: run it, then leave. */
+/** One check. */
 class Check implements Disposable {
   readonly #options: HealthWatchOptions;
   readonly #started = performance.now();
@@ -80,7 +80,7 @@ class Check implements Disposable {
   #timer: ReturnType<typeof setTimeout>;
   #conn: Conn | undefined;
   #sending = Promise.resolve();
-  /** The cause, should the time be up now. */
+  /** The cause of a timeout at the current step. */
   #late = "connect timeout";
 
   constructor(options: HealthWatchOptions) {
@@ -90,7 +90,7 @@ class Check implements Disposable {
     options.signal.addEventListener("abort", this.#onAbort, { once: true });
   }
 
-  /** Connects, sends, and reads until the answer is known. The result means nothing once the watch has ended. */
+  /** Connects, sends, and reads until the answer is known. The result is meaningless once the watch has ended. */
   async run(): Promise<CheckResult> {
     let verdict: Verdict;
     try {
@@ -102,7 +102,7 @@ class Check implements Disposable {
   }
 
   /**
-   * Closes the connection in order: FIN first, then whatever still comes is read up to the endpoint's own FIN.
+   * Closes the connection gracefully: sends a FIN, then reads up to the FIN of the endpoint.
    * Closing over unread bytes, or over a greeting under way, would send a RST, which many servers log as an error.
    */
   async leave(): Promise<void> {
@@ -133,13 +133,13 @@ class Check implements Disposable {
     const { address, check, dial: connect = dial } = this.#options;
     const { signal } = this.#over;
     this.#conn = await connect(address, { adapter: "deno", signal });
-    // A dial may succeed although it was told to stop.
+    // A dial may succeed although it was aborted.
     signal.throwIfAborted();
     const conn = await this.#begin(this.#conn);
     if (check.send !== undefined) {
       this.#late = `cannot send within ${durationText(check.timeout)}`;
       this.#sending = writeAll(conn, check.send);
-      // Where an answer is expected, reading tells more: what the endpoint said before it closed.
+      // If an answer is expected, reading shows what the endpoint sent before it closed.
       this.#sending.catch(() => {});
     }
     if (check.expect !== undefined) return await this.#answer(conn, check.expect);
@@ -191,7 +191,7 @@ async function readToEnd(conn: Conn): Promise<void> {
   }
 }
 
-/** What says nothing of the endpoint. */
+/** Codes of faults of the proxy itself. */
 const OWN_SHORTAGE: ReadonlySet<ErrorCode> = new Set(["address_not_available", "too_many_open_files"]);
 
 type Verdict = Pick<CheckResult, "outcome" | "cause">;
@@ -219,7 +219,7 @@ function durationText(milliseconds: number): string {
   return milliseconds % 1000 === 0 ? `${milliseconds / 1000}s` : `${milliseconds}ms`;
 }
 
-/** Whether the two are the same as far as both go. */
+/** Whether the shorter one is the beginning of the other. */
 function beginAlike(one: Uint8Array, other: Uint8Array): boolean {
   const length = Math.min(one.byteLength, other.byteLength);
   for (let at = 0; at < length; at++) if (one[at] !== other[at]) return false;
@@ -237,7 +237,7 @@ const ESCAPES: Record<string, string> = {
   "\\": "\\\\",
 };
 
-/** Bytes as text in quotes, shortened; what is not printable ASCII is escaped. */
+/** Bytes as text in quotes, shortened; bytes that are not printable ASCII are escaped. */
 export function quoted(bytes: Uint8Array): string {
   let text = "";
   for (const byte of bytes) {

@@ -1,4 +1,4 @@
-/** Keeps an endpoint's state from following every single check. */
+/** Changes the state of an endpoint only after several checks agree. */
 
 /** `unknown` until the first result. */
 export type HealthState = "unknown" | "up" | "down";
@@ -7,10 +7,10 @@ export class Hysteresis {
   readonly #rise: number;
   readonly #fall: number;
   #state: HealthState = "unknown";
-  /** Results in a row that speak against the state. */
+  /** Consecutive results against the current state. */
   #against = 0;
 
-  /** So many good results in a row bring it up, so many bad ones take it down; both at least 1. */
+  /** Consecutive good results that bring it up, and bad ones that take it down; both at least 1. */
   constructor(rise: number, fall: number) {
     this.#rise = rise;
     this.#fall = fall;
@@ -20,7 +20,7 @@ export class Hysteresis {
     return this.#state;
   }
 
-  /** Takes a result in and returns the new state when that changed it. The first result decides by itself. */
+  /** Records a result; returns the new state if that changed it. The first result decides alone. */
   observe(good: boolean): "up" | "down" | undefined {
     const result = good ? "up" : "down";
     if (result === this.#state) {

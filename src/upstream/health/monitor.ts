@@ -1,4 +1,4 @@
-/** What watches a group from outside its connections: health checks of each endpoint, and DNS. */
+/** Watches a group by health checks of each endpoint, and by DNS. */
 
 import type { GroupConfig } from "../../config/config.ts";
 import type { Log } from "../../observe/log/log.ts";
@@ -9,7 +9,7 @@ import { watchHealth } from "./health_check.ts";
 import type { EndpointController } from "../endpoint_controller.ts";
 
 export interface MonitorEvents {
-  /** The endpoints there are from now on. */
+  /** Replaces all endpoints. */
   readonly onEndpoints: (specs: readonly EndpointSpec[]) => void;
   /** The state of the endpoint has changed already. */
   readonly onHealth: (endpoint: EndpointController, state: "up" | "down") => void;

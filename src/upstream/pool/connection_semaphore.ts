@@ -1,10 +1,10 @@
-/** How many connections an endpoint may have at once, those included that pools hold or open ahead of clients. */
+/** Limits the open connections of an endpoint, including those of pools. */
 
 import type { Conn } from "../../net/socket/conn.ts";
 import type { Gauge } from "../../shared/gauge.ts";
 import type { WakeUps } from "../../shared/wake_ups.ts";
 
-/** The right to one connection. Disposing releases it; a second time changes nothing. */
+/** The right to one connection. Disposing releases it; may be disposed twice. */
 export class Permit implements Disposable {
   readonly #onReleased: () => void;
   #isReleased = false;
@@ -20,12 +20,12 @@ export class Permit implements Disposable {
   }
 }
 
-/** Where nothing is counted. */
+/** A permit without a limit. */
 export const UNCOUNTED = new Permit(() => {});
 
 /** A client that found no permit. */
 interface Waiter {
-  /** Whose connections it can use. */
+  /** The pool whose connections it can use. */
   readonly pool: object | undefined;
   readonly grant: (granted: Permit | Conn) => void;
   /** Closes one idle connection. */
@@ -34,8 +34,8 @@ interface Waiter {
 
 /**
  * Bounds the connections of one endpoint. A client has its slot at the endpoint (`Endpoint.enter()`) before it asks, and
- * there are no more slots than permits. If no permit is left, a pool of this or another thread holds one, or the socket
- * of one is just being closed: waiting is enough.
+ * there are no more slots than permits. If no permit is left, a pool of some thread has one, or a socket is just being
+ * closed: waiting is enough.
  */
 export class ConnectionSemaphore {
   /** What counts from the next one on. */
@@ -44,12 +44,12 @@ export class ConnectionSemaphore {
   readonly #wakeUps: WakeUps;
   /** First come, first served. */
   readonly #waiters = new Set<Waiter>();
-  /** Shows other threads that a client waits here. */
+  /** Signals to other threads that a client waits here. */
   #waiting: DisposableStack | undefined;
   #isRetired = false;
 
   /**
-   * @param limit 0 is no limit, and then nothing is counted.
+   * @param limit 0 is no limit; then nothing is counted.
    * @param gauge Counts the permits in use.
    */
   constructor(limit: number, gauge: Gauge, wakeUps: WakeUps) {
@@ -58,7 +58,7 @@ export class ConnectionSemaphore {
     this.#wakeUps = wakeUps;
   }
 
-  /** Whether clients wait, in whatever thread, for whom what is not in use is to be closed. */
+  /** Whether clients of any thread wait, so that idle connections must be closed. */
   get isWanted(): boolean {
     return this.#waiters.size > 0 || this.#gauge.isAwaited;
   }
@@ -74,7 +74,7 @@ export class ConnectionSemaphore {
    * The next permit that becomes free or, if that comes first, a connection that `pool` has opened. To be called
    * when there is none to take.
    *
-   * @param evictIdle Closes one idle connection, in whatever thread. Called at once, and again whenever another client
+   * @param evictIdle Closes one idle connection, in any thread. Called at once, and again whenever another client
    * got the permit that was freed.
    * @throws the reason of `signal`.
    */

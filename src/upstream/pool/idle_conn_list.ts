@@ -1,11 +1,11 @@
-/** Upstream connections that wait for a client: by endpoint, and none for longer than `max_idle_time`. */
+/** Idle upstream connections by endpoint, none for longer than `max_idle_time`. */
 
 import type { UpstreamRow } from "../../observe/counters/accounts.ts";
 import { Ticker } from "../../net/timers/ticker.ts";
 import type { Endpoint } from "../endpoint.ts";
 
 export interface Idle {
-  /** When it began to wait, as `performance.now()`. */
+  /** Since when it is idle, by `performance.now()`. */
   readonly idleSince: number;
   close(): void;
 }
@@ -13,13 +13,13 @@ export interface Idle {
 export interface ShelfOptions<Conn> {
   /** Milliseconds. */
   readonly maxIdleTime: number;
-  /** Where those that wait, and that waited too long, are counted. */
+  /** Count idle connections, and those that were idle for too long. */
   readonly cells: Pick<UpstreamRow["cells"], "poolShelved" | "poolUnshelved" | "poolExpired">;
-  /** A connection waited too long; it is closed already. */
+  /** A connection was idle for too long; it is closed already. */
   readonly onExpired: (endpoint: Endpoint, conn: Conn) => void;
 }
 
-/** Looks per `max_idle_time`, and the longest time between two, in milliseconds. */
+/** Checks per `max_idle_time`, and the longest time between two, in milliseconds. */
 const TICKS = 8;
 const LONGEST_TICK = 1000;
 
@@ -33,7 +33,7 @@ export class IdleConnList<Conn extends Idle> {
     this.#ticker = new Ticker(options.maxIdleTime || Infinity, TICKS, () => this.#look(), LONGEST_TICK);
   }
 
-  /** Connections waiting, of one endpoint or of all. */
+  /** Idle connections of one endpoint or of all. */
   count(endpoint?: Endpoint): number {
     if (endpoint !== undefined) return this.#idle.get(endpoint)?.length ?? 0;
     return this.#idle.values().reduce((sum, conns) => sum + conns.length, 0);
@@ -47,7 +47,7 @@ export class IdleConnList<Conn extends Idle> {
     this.#ticker.start();
   }
 
-  /** The connection that waited longest or least, and is not too old. */
+  /** The connection that was idle longest or least, and not for too long. */
   take(endpoint: Endpoint, which: "oldest" | "newest"): Conn | undefined {
     this.#expire(endpoint);
     const conns = this.#idle.get(endpoint);
@@ -56,7 +56,7 @@ export class IdleConnList<Conn extends Idle> {
     return conn;
   }
 
-  /** Takes a connection out that is of no use any more; false when it is not here. */
+  /** Removes a connection; false if it is not here. */
   remove(endpoint: Endpoint, conn: Conn): boolean {
     const conns = this.#idle.get(endpoint);
     const index = conns?.indexOf(conn) ?? -1;
@@ -66,7 +66,7 @@ export class IdleConnList<Conn extends Idle> {
     return true;
   }
 
-  /** Closes the connection that waited longest; false when none waits. */
+  /** Closes the connection that was idle longest; false if there is none. */
   dropOne(endpoint: Endpoint): boolean {
     const conn = this.take(endpoint, "oldest");
     conn?.close();

@@ -1,4 +1,4 @@
-/** What a connector asks of a pool, and what a pool counts. */
+/** The pool that a connector uses, and the figures of pools. */
 
 import type { Conn } from "../../net/socket/conn.ts";
 import type { UpstreamRow } from "../../observe/counters/accounts.ts";
@@ -15,19 +15,19 @@ export interface Pool {
    * @param isCurrent Whether it matches the current settings; one that does not serves no further client.
    */
   adopt(endpoint: Endpoint, conn: Conn, isCurrent: () => boolean): Conn;
-  /** Closes what waits for this endpoint. */
+  /** Closes all idle connections of this endpoint. */
   drop(endpoint: Endpoint): void;
   /**
    * The connection settings have changed: closes all idle connections, and keeps none that is being opened.
    */
   renew(): void;
-  /** Closes one that waits, and tells whether one did. */
+  /** Closes one idle connection; false if there is none. */
   dropOne(endpoint: Endpoint): boolean;
-  /** Closes all that wait, and resolves when nothing is under way. */
+  /** Closes all idle connections; resolves when none is being opened. */
   stop(): Promise<void>;
 }
 
-/** What all pools of a group have counted, in all threads. */
+/** The figures of all pools of a group, in all threads. */
 export function poolFiguresOf(row: UpstreamRow): PoolFigures {
   const { poolHits, poolMisses, poolExpired, poolLost, poolShelved, poolUnshelved } = row.figures();
   return {

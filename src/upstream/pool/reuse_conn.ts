@@ -4,7 +4,7 @@ import { type Conn, ConnWrapper } from "../../net/socket/conn.ts";
 import { ProxyError } from "../../net/errors.ts";
 import type { Idle } from "./idle_conn_list.ts";
 
-/** Bytes read ahead of the client; they are copied, so that a read can outlive the client it was begun for. */
+/** Bytes read ahead of the client; they are copied, so that a read can outlive the client it was started for. */
 const READ_AHEAD = 32 * 1024;
 
 export interface ReuseOptions {
@@ -13,7 +13,7 @@ export interface ReuseOptions {
   readonly maxUses: number;
   /** The client has ended and the upstream is silent: the connection is free for the next. */
   readonly onFree: (conn: ReuseConn) => void;
-  /** It ended, or the upstream said something, while it was free. */
+  /** It ended, or the upstream sent something, while it was free. */
   readonly onLost: (conn: ReuseConn) => void;
 }
 
@@ -48,7 +48,7 @@ export class ReuseConn implements Idle {
     return this.#user = new Use(this.#conn, this, this.#uses === 1);
   }
 
-  /** The client is done with it. The read under way goes on: it notices when the upstream hangs up. */
+  /** The client does not use it any more. The pending read continues: it notices when the upstream closes. */
   free(): void {
     this.#user = undefined;
     this.idleSince = performance.now();
@@ -72,7 +72,7 @@ export class ReuseConn implements Idle {
     return null;
   }
 
-  /** Reads ahead, unless that is under way, and tells the user of the moment. */
+  /** Reads ahead, if no read is pending, and notifies the current user. */
   readAhead(): void {
     if (this.#isReading) return;
     this.#isReading = true;
@@ -96,7 +96,7 @@ export class ReuseConn implements Idle {
   }
 }
 
-/** One client's use of a connection. Closing it ends the connection, unless it has been given back before. */
+/** One client's use of a connection. Closing it ends the connection, unless it was returned before. */
 class Use extends ConnWrapper {
   readonly #shared: ReuseConn;
   readonly #isFirst: boolean;
@@ -127,14 +127,14 @@ class Use extends ConnWrapper {
   }
 
   /**
-   * The client has finished. When the upstream had the last word and stays silent, the connection is given back
-   * and no FIN is sent; else it is the client's to its end.
+   * The client has finished. If the upstream sent last and stays silent, the connection is returned without a FIN; else
+   * the client keeps it to its end.
    */
   override async closeWrite(): Promise<void> {
     if (await this.#isQuiet()) {
       this.#isOver = true;
       this.#shared.free();
-      // The relay takes it for the end of the upstream, which for this client it is.
+      // For the relay of this client, this is the end of the upstream.
       this.#reader?.resolve(null);
     } else await super.closeWrite();
   }
@@ -152,8 +152,8 @@ class Use extends ConnWrapper {
   }
 
   /**
-   * Something came, or the end did: hands it to whoever reads. What comes before a later client has said anything was
-   * meant for the one before, so the connection is of no use to this one.
+   * Passes received bytes, or the end, to the reader. Bytes that arrive before a later client has sent anything were for
+   * the client before, so this client cannot use the connection.
    */
   onArrival(): void {
     const reader = this.#reader;
@@ -173,7 +173,7 @@ class Use extends ConnWrapper {
     }
   }
 
-  /** Everything the upstream sent was passed on, it had the last word, and nothing follows for a while. */
+  /** The upstream sent last, all of it was passed on, and nothing follows for a while. */
   #isQuiet(): Promise<boolean> {
     const { quiet, mayBeUsedAgain } = this.#shared;
     if (this.#isOver || !mayBeUsedAgain || this.#reader === undefined) return Promise.resolve(false);

@@ -1,4 +1,4 @@
-/** Connections taken back from their clients, for protocols without session state. */
+/** Reuses connections of earlier clients, for protocols without session state. */
 
 import type { PoolConfig } from "../../config/config.ts";
 import type { Conn } from "../../net/socket/conn.ts";
@@ -23,7 +23,7 @@ export class ReusePool implements Pool {
   }
 
   take(endpoint: Endpoint): Promise<Conn | Permit | undefined> {
-    // The newest: those that are not needed grow old and go.
+    // The newest: surplus ones expire.
     const conn = this.#shelf.take(endpoint, "newest");
     this.#cells[conn === undefined ? "poolMisses" : "poolHits"].add();
     return Promise.resolve(conn?.use() ?? endpoint.permits.tryAcquire());

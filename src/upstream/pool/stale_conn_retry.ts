@@ -1,10 +1,10 @@
-/** A pooled connection in its client's hands, replaced should it turn out to be dead. */
+/** A pooled connection in use, replaced if it turns out to be dead. */
 
 import { type Conn, ConnWrapper } from "../../net/socket/conn.ts";
 
 /**
- * The upstream may have hung up in the moment the connection was handed out. As long as it has sent nothing and
- * the client has sent nothing either, nobody can tell the connection from a new one: it is dialled anew, once.
+ * The upstream may have closed it at the moment it was handed out. Until the upstream or the client has sent something,
+ * the connection is equivalent to a new one: it is dialled again, once.
  */
 export class StaleConnRetry extends ConnWrapper {
   readonly #redial: () => Promise<Conn>;
@@ -48,7 +48,7 @@ export class StaleConnRetry extends ConnWrapper {
     super.reset();
   }
 
-  /** What the pooled connection brings; undefined when it is dead and nobody has noticed. */
+  /** What the pooled connection reads; undefined if it is dead and neither side has noticed. */
   async #firstRead(buffer: Uint8Array): Promise<number | null | undefined> {
     try {
       const count = await this.inner.read(buffer);

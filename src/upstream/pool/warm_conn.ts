@@ -5,20 +5,19 @@ import type { Conn } from "../../net/socket/conn.ts";
 import { ReadAheadConn } from "../../net/socket/read_ahead_conn.ts";
 import type { Idle } from "./idle_conn_list.ts";
 
-/** The longest greeting that is held, in bytes. After more than that, nobody sees the upstream hang up. */
+/** The longest greeting that is held, in bytes. After that, a close of the upstream goes unnoticed. */
 const GREETING = 64 * 1024;
 
 /**
- * While it waits, a read is always pending: an upstream that hangs up is noticed at once, and a greeting (MySQL,
- * SMTP, FTP) is kept. Once handed out it is the client's connection like any other; its first reads bring what came
- * meanwhile, then what the pending read brings.
+ * While it is idle, a read is always pending: a close of the upstream is noticed at once, and a greeting (MySQL, SMTP,
+ * FTP) is kept. Once handed out, its first reads return what was received so far, then the result of the pending read.
  */
 export class WarmConn extends ReadAheadConn implements Idle {
   readonly idleSince = performance.now();
   #isWaiting = true;
   #isLost = false;
 
-  /** @param onLost Called when the connection ends while it waits. */
+  /** @param onLost Called if the connection ends while it is idle. */
   constructor(conn: Conn, onLost: () => void) {
     super(conn, GREETING);
     this.#watch().catch(() => false).then((isOpen) => {
@@ -51,7 +50,7 @@ export class WarmConn extends ReadAheadConn implements Idle {
   }
 }
 
-/** Resolves when whatever the kernel already has for any connection was taken notice of. */
+/** Resolves when everything that the kernel has for any connection so far was processed. */
 async function lookAround(): Promise<void> {
   for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

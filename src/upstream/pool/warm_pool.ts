@@ -13,7 +13,7 @@ import { WarmConn } from "./warm_conn.ts";
 const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 5000;
 
-/** How the pool stands with one endpoint. */
+/** The state of the pool for one endpoint. */
 interface Supply {
   /** Connections being opened. */
   opening: number;
@@ -33,7 +33,7 @@ export class WarmPool implements Pool {
   #stopped = false;
 
   /**
-   * @param open Dials an endpoint, and takes the permit over, and counts what comes of it.
+   * @param open Dials an endpoint, owns the permit, and counts the result.
    * @param row The accounts of the group.
    */
   constructor(
@@ -55,7 +55,7 @@ export class WarmPool implements Pool {
     const conn = await this.#takeAlive(endpoint);
     this.#cells[conn === undefined ? "poolMisses" : "poolHits"].add();
     this.#supplyOf(endpoint).lastClient = performance.now();
-    // The client comes before those for whom the pool is filled.
+    // The client has priority over filling the pool.
     const found = conn ?? endpoint.permits.tryAcquire();
     this.fill(endpoint);
     return found;
@@ -122,7 +122,7 @@ export class WarmPool implements Pool {
       const warm: WarmConn = new WarmConn(conn, () => this.#lost(endpoint, warm));
       this.#shelf.put(endpoint, warm);
     } catch {
-      // The next client tries again, once the pause is over.
+      // After the pause, the next client tries again.
       supply.pause = Math.min(Math.max(supply.pause * 2, FIRST_PAUSE), LONGEST_PAUSE);
       supply.notBefore = performance.now() + supply.pause;
     } finally {
@@ -139,7 +139,7 @@ export class WarmPool implements Pool {
 
   /**
    * Opens another in place of one that ended unused, if a client has come since that one was opened. Without
-   * clients the pool so runs empty instead of opening and closing for ever, which servers may hold against it:
+   * clients, the pool runs empty instead of opening and closing forever, which servers may punish:
    * MySQL blocks a host after `max_connect_errors` connections that ended before a login.
    */
   #replace(endpoint: Endpoint, ended: WarmConn): void {
