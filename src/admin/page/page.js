@@ -86,7 +86,7 @@ class Page {
     this.#wasDraining = status.state === "draining";
     if (this.#wasDraining) {
       this.#banner.show(
-        "Draining: it is no longer ready, and stops when its open connections have ended.",
+        "Draining: it is not ready any more, and exits when its open connections have ended.",
         "warning",
       );
     } else if (!status.ready) {

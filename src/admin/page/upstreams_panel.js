@@ -53,8 +53,8 @@ class GroupRow {
     const about = [balance.replaceAll("_", " "), `${usable} of ${endpoints.length} usable`];
     if (pool !== null) {
       const taken = pool.hits + pool.misses;
-      about.push(`${formatCount(pool.idle)} opened ahead`);
-      if (taken > 0) about.push(`${Math.round(100 * pool.hits / taken)} % served from the pool`);
+      about.push(`${formatCount(pool.idle)} idle in the pool`);
+      if (taken > 0) about.push(`${Math.round(100 * pool.hits / taken)} % pool hits`);
     }
     setText(this.#name, name);
     setText(this.#about, about.join(" · "));

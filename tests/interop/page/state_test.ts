@@ -55,7 +55,7 @@ interopTest("page: shows that the program is not ready, and that it drains", CHR
   await waitForText(page, "#banner-text", /^Not ready: the upstream group "mail"/);
   backend.drain();
   await waitForText(page, "#state", /^Draining$/);
-  await waitForText(page, "#banner-text", /^Draining: it is no longer ready/);
+  await waitForText(page, "#banner-text", /^Draining: it is not ready any more/);
   await waitForText(page, "#events .text", /^Stopping; 299 connections open$/);
 });
 
