@@ -1,4 +1,4 @@
-/** Which clients get in, and how many at a time: everything that is decided before a connection costs anything. */
+/** Access rules and limits, which are checked before anything costly. */
 
 import type { ServiceConfig } from "../config/config.ts";
 import { ProxyError } from "../net/errors.ts";
@@ -16,16 +16,16 @@ export interface AdmissionParts {
   /** Connections of the service, and of all services. */
   readonly own: CountLimit;
   readonly all: CountLimit;
-  /** How fast they come. */
+  /** The rate of new connections. */
   readonly rate: RateLimit | undefined;
-  /** What each client has open, and how fast it comes. */
+  /** The open connections of each client, and their rate. */
   readonly clients: ClientTable | undefined;
 }
 
 /** All clients without an address, which a PROXY header may announce, count as one: limits fail closed. */
 const NO_ADDRESS: TableKey = { family: 0, high: 0, low: 0 };
 
-/** What the source address of a client is; read only where a rule asks for it. */
+/** The source address of a client; read only if a rule needs it. */
 interface Source {
   readonly sourceAddress: string;
 }

@@ -1,4 +1,4 @@
-/** What is known of a client: from its socket, from a PROXY header, from its ClientHello. */
+/** The facts about a client: from its socket, a PROXY header, and its ClientHello. */
 
 import { type Address, formatAddress, hostOf } from "../net/address.ts";
 import type { Conn } from "../net/socket/conn.ts";
@@ -21,7 +21,7 @@ import type { RouteFacts } from "./route.ts";
 const LONGEST_NAME = 256;
 
 export class ClientFacts implements RouteFacts {
-  /** Its addresses are read when they are asked for: Deno's objects of them are slow to read. */
+  /** Its addresses are read only when needed, because Deno's address objects are slow to read. */
   readonly #conn: Conn;
   #knownSource: Address | undefined;
   #knownDestination: Address | undefined;
@@ -29,9 +29,9 @@ export class ClientFacts implements RouteFacts {
   /** What a ClientHello offers, or once TLS is terminated the one protocol agreed on. */
   alpn: readonly string[] | undefined;
   #tls: TlsFacts | undefined;
-  /** What the PROXY header said beside the addresses. */
+  /** The fields of the PROXY header other than addresses. */
   #received: ProxyTlvs = {};
-  /** Why there is no ClientHello, once one was looked for. */
+  /** Why there is no ClientHello, after an attempt to read one. */
   noHello: string | undefined;
 
   constructor(client: Conn) {
@@ -46,17 +46,17 @@ export class ClientFacts implements RouteFacts {
     return this.#knownDestination ??= this.#conn.localAddress;
   }
 
-  /** The port of the listener, whatever a PROXY header says. */
+  /** The port of the listener, regardless of a PROXY header. */
   get listenPort(): number {
     return portOf(this.#conn.localAddress);
   }
 
-  /** The client's address, as it is logged. */
+  /** The client's address, for logs. */
   get client(): string {
     return formatAddress(this.#source);
   }
 
-  /** Where the client connected to, as it is logged. */
+  /** The address that the client connected to, for logs. */
   get listener(): string {
     return formatAddress(this.#destination);
   }
@@ -69,7 +69,7 @@ export class ClientFacts implements RouteFacts {
     return portOf(this.#source);
   }
 
-  /** Believes a PROXY header; one that says nothing (LOCAL, UNKNOWN) leaves the addresses of the socket: false. */
+  /** Uses the addresses of a PROXY header; false if it has none (LOCAL, UNKNOWN) and those of the socket stay. */
   takeOver({ command: _command, source, destination, ...tlvs }: ProxyHeader): boolean {
     if (source === undefined || destination === undefined) return false;
     this.#knownSource = source;
@@ -80,7 +80,7 @@ export class ClientFacts implements RouteFacts {
     return true;
   }
 
-  /** TLS with the client has ended at the peer who sent the PROXY header: what comes is what was inside. */
+  /** The peer that sent the PROXY header terminates TLS: it sends plain bytes. */
   get isDecrypted(): boolean {
     return ((this.#received.tls?.client ?? 0) & CLIENT_TLS) !== 0;
   }
@@ -93,7 +93,7 @@ export class ClientFacts implements RouteFacts {
   }
 
   /**
-   * The header that tells an upstream who the client is. Clients without an IP address are announced as the proxy's
+   * The PROXY header for the upstream. Clients without an IP address are announced as the proxy's
    * own connection (LOCAL), as haproxy does, which resets connections with headers of the unix family.
    */
   toHeader(version: "v1" | "v2"): Uint8Array {
@@ -121,7 +121,7 @@ export class ClientFacts implements RouteFacts {
   }
 }
 
-/** A certificate that is known was verified; without one, `verify` must not say so (proxy-protocol.txt, 2.2.6). */
+/** A known certificate was verified; without one, `verify` must not be 0 (proxy-protocol.txt, 2.2.6). */
 function tlvOf({ version, clientSubject, clientName, isResumed }: TlsFacts): ProxyTls {
   const hasCertificate = clientSubject !== undefined;
   const certificate = CLIENT_CERT_SESS | (isResumed ? 0 : CLIENT_CERT_CONN);

@@ -1,4 +1,4 @@
-/** How many connections there may be at the same time in all threads, and who waits for one of them to end. */
+/** Limits open connections in all threads, and wakes clients that wait for a slot. */
 
 import type { Gauge } from "../shared/gauge.ts";
 import type { WakeUps } from "../shared/wake_ups.ts";
@@ -15,7 +15,7 @@ export class CountLimit {
     this.#wakeUps = wakeUps;
   }
 
-  /** How many there may be from now on; those who wait try again. */
+  /** Changes the limit; waiting clients try again. */
   set limit(limit: number) {
     this.#limit = limit;
     this.#wakeUps.wake(this.#gauge.slot);
@@ -26,7 +26,7 @@ export class CountLimit {
     return this.#gauge.isClaimed;
   }
 
-  /** Takes a place; false when there is none. */
+  /** Takes a slot; false at the limit. */
   enter(): boolean {
     return this.#gauge.enter(this.#limit);
   }
@@ -36,8 +36,7 @@ export class CountLimit {
   }
 
   /**
-   * Gives a place back that was not used after all. Nobody in this thread could have had it meanwhile, so only the
-   * others are told.
+   * Returns a slot that was not used. No client of this thread can have missed it, so only other threads are woken.
    */
   undo(): void {
     if (this.#gauge.leave()) this.#wakeUps.wakeOthers(this.#gauge.slot);
@@ -48,8 +47,8 @@ export class CountLimit {
   }
 
   /**
-   * Calls `wake` whenever a place may have become free, until the result is disposed of. To be asked for before a
-   * last try to enter: what is left between a try and this is told to nobody.
+   * Calls `wake` whenever a slot may be free, until the result is disposed of. Must precede a last attempt to enter: a
+   * slot that becomes free between an earlier attempt and this call wakes no client.
    */
   onFree(wake: () => void): Disposable {
     if (this.#limit === 0) return NOTHING;
@@ -60,5 +59,5 @@ export class CountLimit {
   }
 }
 
-/** Who waits where there is no limit would only be told of every connection that ends. */
+/** Without a limit, there is nothing to wait for. */
 const NOTHING: Disposable = { [Symbol.dispose]() {} };

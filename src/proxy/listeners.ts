@@ -1,4 +1,4 @@
-/** The listeners of one thread, each with the service that its clients go to, which a reload may change. */
+/** The listeners of one thread, each with its service, which a reload may change. */
 
 import { isDeepStrictEqual } from "node:util";
 import { acceptConnections } from "../net/socket/accept.ts";
@@ -8,21 +8,21 @@ import { listen, type Listener } from "../net/socket/listen.ts";
 import { TlsListener, type TlsListenOptions } from "../net/tls/listener.ts";
 import type { Service } from "./service.ts";
 
-/** How an address is to be bound. */
+/** How to bind an address. */
 export interface BindPlan {
   readonly address: Address;
   readonly adapter: Adapter;
-  /** For a listener that does TLS itself. */
+  /** For a listener that terminates TLS itself. */
   readonly tls: TlsListenOptions | undefined;
   /** Mode bits for a unix socket file. */
   readonly unixMode: number | undefined;
-  /** Other listeners, of this thread or others, have the address too (SO_REUSEPORT). */
+  /** Shared with other listeners, of this thread or others (SO_REUSEPORT). */
   readonly shared: boolean;
 }
 
 /**
- * How long listeners may take to close where clients never stop coming, in milliseconds: what waits in the queue of a
- * listener that closes is reset, so it is to be closed when nobody has come for a moment, if there is such a moment.
+ * How long a listener may take to close, in milliseconds. Closing resets the clients in its queue, so it is closed when
+ * none has come for a moment; after this time, in any case.
  */
 const LONGEST_DRAIN = 5000;
 
@@ -32,7 +32,7 @@ class Bound {
   #tls: TlsListenOptions | undefined;
   #mode: number | undefined;
   #service: Service | undefined;
-  /** Resolves when another service takes the place of the one there is. */
+  /** Resolves when its service is replaced. */
   #replaced = Promise.withResolvers<void>();
   readonly #draining = new AbortController();
   readonly #closing = new AbortController();
@@ -44,14 +44,14 @@ class Bound {
     this.#mode = unixMode;
   }
 
-  /** Whose clients come here; undefined before it has started. */
+  /** The service of its clients; undefined before it accepts. */
   get service(): Service | undefined {
     return this.#service;
   }
 
   /**
-   * Leads clients to a service from now on; the first time it begins to accept. A client who waits for a place in the
-   * service before it goes on waiting, and keeps nobody else from being accepted.
+   * Sets the service of new clients; the first call begins to accept. A client that waits for a slot of the previous
+   * service goes on waiting, and does not block others.
    */
   setService(service: Service): void {
     const { listener } = this;
@@ -89,7 +89,7 @@ class Bound {
     }
   }
 
-  /** Sets the mode of a socket file, where it is another one now. */
+  /** Sets the mode of a socket file if it has changed. */
   setMode(mode: number | undefined): void {
     const { address } = this.listener;
     if (mode === this.#mode || address.transport !== "unix" || isAbstract(address)) return;
@@ -100,7 +100,7 @@ class Bound {
     );
   }
 
-  /** Accepts who is on the way, then closes; resolves when it has. */
+  /** Accepts clients that are connecting, then closes; resolves when it is closed. */
   async drain(): Promise<void> {
     this.#draining.abort();
     const late = setTimeout(() => void this.close(), LONGEST_DRAIN);
@@ -121,7 +121,7 @@ class Bound {
   }
 }
 
-/** What a plan has come to. */
+/** The result of a plan. */
 interface Prepared {
   readonly key: string;
   readonly plan: BindPlan;
@@ -130,16 +130,16 @@ interface Prepared {
 
 export class Listeners {
   #bound = new Map<string, Bound>();
-  /** What the plans of {@linkcode prepare} come to, in their order. */
+  /** The results of the plans of {@linkcode prepare}, in the same order. */
   #prepared: Prepared[] = [];
-  /** Those that are being drained, no longer wanted. */
+  /** Removed listeners that are still draining. */
   readonly #leaving = new Set<Bound>();
 
   /**
-   * Binds what is not bound yet, without accepting; {@linkcode commit} or {@linkcode discard} must follow.
+   * Binds addresses that are not bound yet, without accepting; {@linkcode commit} or {@linkcode discard} must follow.
    *
    * @returns The addresses bound, with real ports.
-   * @throws {ListenError} everything is as before then.
+   * @throws {ListenError} Nothing has changed then.
    */
   async prepare(plans: readonly BindPlan[]): Promise<Address[]> {
     await this.discard();
@@ -155,7 +155,7 @@ export class Listeners {
     return this.#prepared.map(({ bound }) => bound.listener.address);
   }
 
-  /** Closes what was bound in vain. */
+  /** Closes what was prepared. */
   async discard(): Promise<void> {
     const unused = this.#prepared.filter(({ key }) => !this.#bound.has(key));
     this.#prepared = [];
@@ -163,10 +163,10 @@ export class Listeners {
   }
 
   /**
-   * Makes what was prepared all there is. Listeners that stay are not touched.
+   * Replaces all listeners by those that were prepared. Listeners that remain are not touched.
    *
-   * @param services Whose clients come to each, in the order of the plans.
-   * @returns Resolves when the listeners that nobody wants any more have accepted who was on the way, and are closed.
+   * @param services The service of each, in the order of the plans.
+   * @returns Resolves when removed listeners have accepted clients that were connecting, and are closed.
    */
   async commit(services: readonly Service[]): Promise<void> {
     const before = this.#bound;
@@ -190,12 +190,12 @@ export class Listeners {
     return own.map((bound) => bound.updateTls(options)).toArray().every((isUpdated) => isUpdated);
   }
 
-  /** Accepts who is on the way, then closes all; resolves when they are closed. */
+  /** Accepts clients that are connecting, then closes all; resolves when they are closed. */
   async drain(): Promise<void> {
     await Promise.all([...this.#bound.values(), ...this.#leaving].map((bound) => this.#drain(bound)));
   }
 
-  /** Closes all at once, what was only prepared included. */
+  /** Closes all at once, including prepared ones. */
   async close(): Promise<void> {
     await this.discard();
     await Promise.all([...this.#bound.values(), ...this.#leaving].map((bound) => bound.close()));
@@ -219,7 +219,7 @@ async function bind({ address, adapter, tls, unixMode, shared }: BindPlan): Prom
     : await listen(address, { adapter, unixMode, shared });
 }
 
-/** What a listener can be used for that is there already. */
+/** How an existing listener can serve a plan. */
 function keyOf({ adapter, tls }: BindPlan, address: Address): string {
   const api = address.transport === "unix" ? "unix" : tls === undefined ? adapter : "tls";
   return `${formatAddress(address)} ${api}`;

@@ -1,4 +1,4 @@
-/** A service: who may come in, where clients are led, and the connections in between. */
+/** A service: admits clients, routes them, and runs their connections. */
 
 import type { GroupConfig, ServiceConfig } from "../config/config.ts";
 import { type Adapter, adapterFor, type Conn } from "../net/socket/conn.ts";
@@ -21,21 +21,21 @@ import { Connection, type ConnectionContext, recordLostClient, type Target } fro
 import { compileRoutes, type RouteMatcher } from "./route.ts";
 import type { TlsTermination } from "./tls_termination.ts";
 
-/** What services share, and what is made for each of them outside. */
+/** What a service is made from. */
 export interface ServiceParts {
   /** Every group of the configuration, by name. */
   readonly groups: ReadonlyMap<string, Group>;
   readonly admission: AdmissionControl;
   /** Its accounts. */
   readonly ledger: ServiceLedger;
-  /** Where the ends of its connections are logged, and what happens is told. */
+  /** Logs the ends of its connections, and publishes events. */
   readonly accessLog: AccessLog;
   readonly events: EventFeed;
   /** Of this service, where its configuration has them. */
   readonly tls: TlsTermination | undefined;
   readonly upstreamTls: UpstreamTls | undefined;
   readonly log: Log;
-  /** A client found no descriptor left, for itself or for its upstream. */
+  /** Descriptors ran out for a client or its upstream connection. */
   readonly onShortage: () => void;
 }
 
@@ -47,7 +47,7 @@ export class Service implements ConnectionContext {
   readonly events: EventFeed;
   readonly debugLines: DebugLines;
   readonly idleClock: IdleClock;
-  /** How long connections may live; undefined is for ever. */
+  /** The longest life of a connection; undefined is unlimited. */
   readonly lifetimes: LifetimeClock | undefined;
   /** How long PROXY headers may take; undefined when none are expected. */
   readonly headerDeadlines: Deadlines | undefined;
@@ -115,17 +115,17 @@ export class Service implements ConnectionContext {
     this.#otherwise = config.upstream && targetOf(config.upstream);
   }
 
-  /** Aborts when nobody who waits to come in is let in any more. */
+  /** Aborts when waiting clients get no slot any more. */
   get stopping(): AbortSignal {
     return this.#stopping.signal;
   }
 
-  /** Whether where a client goes depends on its ClientHello. */
+  /** Whether the route of a client depends on its ClientHello. */
   needsHello(facts: ClientFacts): boolean {
     return !facts.isDecrypted && this.#routes.needsHello(facts);
   }
 
-  /** Where a client's connection goes. @throws {ProxyError} when no route is its own. */
+  /** The route of a client. @throws {ProxyError} when no route matches. */
   route(facts: ClientFacts): Target {
     const match = this.#routes.match(facts);
     const target = match === undefined ? this.#otherwise : this.#targets[match.index];
@@ -134,7 +134,7 @@ export class Service implements ConnectionContext {
     throw new ProxyError("no_route", "proxy", noHello === undefined ? {} : { detail: noHello });
   }
 
-  /** What upstream connections of a client begin with. */
+  /** The preface of upstream connections for a client: a PROXY header. */
   headerFor(facts: ClientFacts): Uint8Array | undefined {
     const { sendProxyProtocol } = this.config;
     return sendProxyProtocol && facts.toHeader(sendProxyProtocol);
@@ -146,14 +146,14 @@ export class Service implements ConnectionContext {
     for (const connector of this.#connectors.values()) connector.renew();
   }
 
-  /** Opens connections ahead, where that is asked for. */
+  /** Opens connections ahead, if there are warm pools. */
   start(): void {
     for (const connector of this.#connectors.values()) connector.start();
   }
 
   /**
-   * Takes a client. With `when_full: wait`, what it returns resolves once the client has its place, and nobody else
-   * is to be accepted meanwhile.
+   * Serves a client. With `when_full: wait`, returns a promise that resolves when the client has its slot; no other
+   * client must be accepted before.
    */
   handle(client: Conn): Promise<void> | undefined {
     const connection = new Connection(client, this);
@@ -168,7 +168,7 @@ export class Service implements ConnectionContext {
     recordLostClient(this, listen);
   }
 
-  /** Accepting has failed so many times more. */
+  /** @param failures How many attempts to accept have failed since the last call. */
   acceptFailed(listen: string, error: unknown, failures: number): void {
     const { name: service } = this.config;
     this.ledger.acceptFailed(failures);
@@ -182,7 +182,7 @@ export class Service implements ConnectionContext {
     });
   }
 
-  /** A listener goes on as it was, as it could not be changed. */
+  /** A listener could not be changed, and continues as before. */
   listenerKept(listen: string, error: unknown): void {
     const { name: service } = this.config;
     this.#parts.log.error(`${service}: ${listen} goes on as it was`, {
@@ -209,13 +209,13 @@ export class Service implements ConnectionContext {
     });
   }
 
-  /** It ends: whoever finds no place does not wait for one. */
+  /** It is stopping: clients do not wait for a slot any more. */
   stopAccepting(): void {
     this.#stopping.abort(new ProxyError("shutdown", "proxy"));
   }
 
   /**
-   * Another service has taken its place. Its connections go on; what is open ahead of clients is closed.
+   * Another service replaces it. Its connections continue; idle upstream connections are closed.
    *
    * @param onGone Called when the last of its connections has ended.
    */
@@ -225,7 +225,7 @@ export class Service implements ConnectionContext {
     await Promise.all(this.#connectors.values().map((connector) => connector.retire()));
   }
 
-  /** Gives up what is being dialled, and closes what is open ahead of clients. */
+  /** Aborts dials in progress, and closes idle upstream connections. */
   async stop(reason: ProxyError): Promise<void> {
     await Promise.all(this.#connectors.values().map((connector) => connector.stop(reason)));
   }
@@ -250,7 +250,7 @@ export class Service implements ConnectionContext {
     this.#onGone();
   }
 
-  /** A mistake, which the guard of the process tells. */
+  /** A bug: the guard of the process logs it. */
   readonly #onBroken = (error: unknown): never => {
     this.#onEnded();
     throw error;

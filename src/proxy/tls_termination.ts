@@ -1,4 +1,4 @@
-/** TLS with the clients of one service: what it is served with, and where the handshake is done. */
+/** TLS with the clients of one service: its certificates, and where the handshake happens. */
 
 import type { TlsConfig } from "../config/config.ts";
 import type { Conn } from "../net/socket/conn.ts";
@@ -7,14 +7,14 @@ import { DenoTlsConn, type TlsListenOptions } from "../net/tls/listener.ts";
 import { PendingHandshakes } from "../net/tls/pending.ts";
 import { type Terminated, TlsServer, type TlsServerOptions } from "../net/tls/server.ts";
 
-/** Handshakes of a service under way at the same time; one more ends the oldest, which is most likely a silent client. */
+/** The most concurrent handshakes of a service; one more ends the oldest, which is most likely a silent client. */
 const MAX_PENDING = 1024;
 
-/** What was in the files. */
+/** The content of the files. */
 export interface TlsMaterial {
-  /** At least one; the first is for clients that ask for no name, or another. */
+  /** At least one; the first is for clients without a name, or with another one. */
   readonly certificates: readonly TlsIdentity[];
-  /** As PEM: who issues certificates of clients. */
+  /** The authorities for certificates of clients, as PEM. */
   readonly clientAuthorities: readonly string[];
 }
 
@@ -28,7 +28,7 @@ export class TlsTermination {
     this.#server = new TlsServer(optionsOf(config, material), this.#pending);
   }
 
-  /** Handshakes from now on are served with this; open connections stay. */
+  /** New handshakes use these options; open connections stay. */
   update(material: TlsMaterial): void {
     this.#server.update(optionsOf(this.#config, material));
   }
@@ -41,7 +41,7 @@ export class TlsTermination {
   }
 }
 
-/** What a listener is bound with that does TLS itself, which knows one certificate; undefined where any other will do. */
+/** The certificate of a listener that terminates TLS itself, which can have only one; undefined for other listeners. */
 export function tlsListenOptions(
   config: TlsConfig | undefined,
   material: TlsMaterial | undefined,

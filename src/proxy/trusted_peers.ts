@@ -1,8 +1,8 @@
-/** Who may say, in a PROXY header, whose connection it is. */
+/** The peers that may send a PROXY header. */
 
 import { CidrSet } from "../wire/ip/cidr.ts";
 
-/** Stands in the list for peers on unix sockets, who have no address. */
+/** The entry for peers on unix sockets, which have no address. */
 const UNIX = "unix";
 
 export class TrustedPeers {
