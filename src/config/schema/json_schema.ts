@@ -1,17 +1,14 @@
 /** The JSON Schema of a configuration file, which gives editors completion and checks. */
 
 import { z } from "zod";
-import { DURATION_PATTERN } from "../values/duration.ts";
-import { PAYLOAD_PATTERN } from "../values/payload.ts";
 import { configFile } from "./config_schema.ts";
-import { type LibraryTerms, optionsText, type SchemaNode } from "./options_text.ts";
 
 /**
  * All keys of a configuration, each with its possible parent keys: `balance` under `upstream` and
  * `upstreams`. The top of the file is "".
  */
 export function configKeys(): ReadonlyMap<string, ReadonlySet<string>> {
-  const schema = generate();
+  const schema = jsonSchema();
   const places = new Map<string, Set<string>>();
   const visited = new Set<string>();
   const visit = (node: unknown, parent: string): void => {
@@ -38,7 +35,7 @@ export function configKeys(): ReadonlyMap<string, ReadonlySet<string>> {
 
 /** Generates the text of `schema.json`, laid out as `deno fmt` does it. */
 export function jsonSchemaText(): string {
-  const { $schema, ...schema } = generate();
+  const { $schema, ...schema } = jsonSchema();
   // zod also writes the name of a definition into it, as a keyword that JSON Schema does not have.
   for (const definition of Object.values(schema.$defs ?? {})) delete definition.id;
   const described = {
@@ -51,49 +48,8 @@ export function jsonSchemaText(): string {
   return `${JSON.stringify(described, null, 2)}\n`;
 }
 
-const PROXY_OPTIONS =
-  "What a program can say about a proxy: everything that a configuration file can, in camelCase. " +
-  "Durations may be numbers of milliseconds. Environment variables are not expanded.";
-
-/** What programs say in another way than files, or can say besides. */
-const LIBRARY_TERMS: LibraryTerms = {
-  instead: { [DURATION_PATTERN]: ["number"], [PAYLOAD_PATTERN]: ["Uint8Array"] },
-  without: ["reload"],
-  example: [
-    "",
-    "@example Two endpoints, of which the second is for when the first is down",
-    "```ts",
-    'import { type ProxyOptions, startProxy } from "@sluice/sluice";',
-    "",
-    "const options: ProxyOptions = {",
-    "  defaults: { idleTimeout: 60_000 },",
-    "  services: [{",
-    '    name: "db",',
-    "    listen: 0,",
-    "    upstream: {",
-    '      endpoints: ["127.0.0.1:5432", { address: "127.0.0.1:5433", backup: true }],',
-    '      healthCheck: { interval: "1s" },',
-    "    },",
-    "  }],",
-    "};",
-    "await using proxy = await startProxy(options);",
-    "```",
-  ],
-  imports: 'import type { FilterFactory } from "./filter.ts";\n\n',
-  more: {
-    ServiceOptions:
-      `  /** What the bytes of each connection pass through. It needs \`workers: 1\`, the default. */
-  readonly filter?: FilterFactory | undefined;
-`,
-  },
-};
-
-/** Generates the options of the library as a module of TypeScript. */
-export function optionsModule(): string {
-  return optionsText({ ...generate() as SchemaNode, description: PROXY_OPTIONS }, LIBRARY_TERMS);
-}
-
-function generate() {
+/** The JSON Schema as zod has it. */
+export function jsonSchema() {
   // The values are checked by code; "any" keeps the JSON Schema that they bring in their metadata.
   return z.toJSONSchema(configFile, { io: "input", unrepresentable: "any" });
 }

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import type { ProxyOptions } from "../../../../src/config/options.ts";
-import type { ConfigFileInput } from "../../../../src/config/schema/config_schema.ts";
-import { optionsModule } from "../../../../src/config/schema/json_schema.ts";
-import { optionsText, type SchemaNode } from "../../../../src/config/schema/options_text.ts";
-import type { CamelCase } from "../../../../src/config/schema/section.ts";
+import type { ProxyOptions } from "../../src/config/options.ts";
+import type { ConfigFileInput } from "../../src/config/schema/config_schema.ts";
+import { optionsModule } from "../../.github/build/write_schema.ts";
+import { optionsText, type SchemaNode } from "../../.github/build/options_text.ts";
+import type { CamelCase } from "../../src/config/schema/section.ts";
 
 /** A type with all its keys, and the keys of everything in it, in camelCase. */
 type CamelCased<T> = T extends Uint8Array ? T
@@ -12,7 +12,7 @@ type CamelCased<T> = T extends Uint8Array ? T
   : T;
 
 Deno.test("options.ts is up to date", async () => {
-  const committed = await Deno.readTextFile(new URL("../../../../src/config/options.ts", import.meta.url));
+  const committed = await Deno.readTextFile(new URL("../../src/config/options.ts", import.meta.url));
   assert.equal(committed.replaceAll("\r\n", "\n"), optionsModule(), "run deno task schema");
 });
 

@@ -1,6 +1,6 @@
 /** Writes the options of the library as TypeScript: the schema of a file, spelled as programs spell it. */
 
-import { toCamelCase } from "./section.ts";
+import { toCamelCase } from "../../src/config/schema/section.ts";
 
 /** The part of JSON Schema that the schema of a configuration uses. */
 export interface SchemaNode {
