@@ -4,7 +4,7 @@
  * One lock guards the table, for less than a microsecond at a time, so that a count never passes its limit, not even
  * for a moment. Should a thread die with the lock, {@linkcode SharedLock} lets the others continue, and they find the
  * entries right: no write leaves them wrong, and a connection spends its share of the rate before it is counted. At
- * worst that share is lost. What a dead worker had counted stays until the supervisor takes it out with {@linkcode ClientTable.reclaimWorker}.
+ * worst that share is lost. The counts of a dead worker stay until {@linkcode ClientTable.reclaimWorker}.
  */
 
 import type { RateConfig } from "../config/config.ts";

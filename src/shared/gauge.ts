@@ -1,5 +1,5 @@
 /**
- * Counts of what is open now, shared by all threads that have the table's memory.
+ * Counts of open connections, shared by all threads that have the table's memory.
  *
  * Each slot of the table is one word with its whole state, which changes in one compare-exchange. So a count never
  * passes its limit, not even for a moment, and a slot is never freed while it is occupied. Beside it, each thread
@@ -10,7 +10,7 @@
  * only if that fails wait for a wake-up, which a message brings in a later turn of the event loop. A thread that leaves
  * lowers the count first, and then checks for waiters. Waiters are counted only in the shares of threads, and
  * a check reads all shares, so that a dead thread leaves no waiter behind, wherever it stopped. So
- * either the one sees the place or the other the waiter. Any waiter may give up at any time: a wake-up goes to
+ * either the waiter sees the place or the thread that leaves sees the waiter. Any waiter may give up at any time: a wake-up goes to
  * all threads, and all waiters try again.
  */
 
@@ -126,7 +126,7 @@ interface GaugeWords {
 export class Gauge {
   readonly slot: number;
   readonly #words: GaugeWords;
-  /** What the word is beside its count, while the claim holds. */
+  /** The word without its count, while the claim holds. */
   readonly #claim: number;
 
   /** Made by {@linkcode GaugeTable}. */

@@ -1,9 +1,8 @@
 /**
- * Which worker has a thread number now, for everything that is counted in shared memory by thread.
+ * Keeps a dead worker from counting for its replacement, which has the same thread number.
  *
- * Deno lets a terminated worker finish its turn. What that turn still counts would come after the supervisor has
- * reclaimed the counts of the worker, and would count for its replacement. So each worker has an epoch of its number,
- * and counts nothing once the supervisor has ended it. A worker that has checked just before may still make
+ * Deno lets a terminated worker finish its turn. Its last counts would come after the supervisor has reclaimed the
+ * counts of the worker. So each worker has an epoch, and counts nothing once the supervisor has ended it. A worker that has checked just before may still make
  * one change: the supervisor reclaims the counts once more before it starts the replacement.
  */
 

@@ -395,4 +395,21 @@ export const EQUIVALENT: readonly Equivalent[] = [
     original: "1",
     reason: "it is below every hash, but for one in 2 ** 32",
   },
+  {
+    file: "src/runtime/worker/rpc.ts",
+    code: "#lastId = 0;",
+    reason: "ids only need to differ",
+  },
+  {
+    file: "src/runtime/worker/rpc.ts",
+    code: "const id = this.#lastId += 1;",
+    reason: "ids only need to differ",
+  },
+  {
+    file: "src/shared/worker_epoch.ts",
+    code: "Atomics.add(this.#words, thread, 1);",
+    original: "1",
+    replacement: "2",
+    reason: "epochs only need to differ",
+  },
 ];

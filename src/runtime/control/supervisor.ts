@@ -1,4 +1,4 @@
-/** What applies to all threads: the configuration, the state of endpoints, and the change from one configuration to the next. */
+/** The state that all threads share: the configuration, services and groups, and the change to another configuration. */
 
 import { isDeepStrictEqual } from "node:util";
 import { checkLegsOf } from "../../config/rules/check_leg.ts";
@@ -229,7 +229,7 @@ interface Committing {
 /** How the health checks of groups connect, by group name. */
 type CheckLegs = ReadonlyMap<string, CheckLegOptions>;
 
-/** What {@linkcode Supervisor.apply} has claimed and bound for the commit. */
+/** The resources that {@linkcode Supervisor.apply} has claimed and bound for the commit. */
 interface Ready {
   readonly added: Added;
   readonly legs: CheckLegs;

@@ -73,7 +73,7 @@ export class Threads {
   /**
    * Binds addresses in all threads that are there. Sockets in the file system are bound in the first one only.
    *
-   * @returns the addresses with real ports, or why there are none: nothing is bound then that was not before.
+   * @returns the addresses with real ports, or the reason why a thread cannot bind; then nothing new is bound.
    */
   async prepare(plans: readonly ListenPlan[]): Promise<BindOutcome> {
     const died: BindOutcome = {

@@ -38,7 +38,7 @@ export class ConfigWatch {
     const stop = this.#stop = new AbortController();
     await watchFiles([this.#path], {
       signal: stop.signal,
-      // Not waited for: a reload may be what ends the watch.
+      // Without await: the reload may end this watch.
       onChange: () => void this.#onChange(),
       onError: (directory, error) =>
         this.#log.error(`Cannot watch "${directory}" for a new configuration, trying again`, {

@@ -1,4 +1,4 @@
-/** What one thread relays: its listeners, services and groups, which the supervisor creates and changes. */
+/** One thread that relays: its listeners, services and groups, which the supervisor creates and changes. */
 
 import type { GroupConfig, LogLevel } from "../../config/config.ts";
 import { emptyPool } from "../../net/buffer_pool.ts";
@@ -33,7 +33,7 @@ import type {
   ThreadStart,
 } from "./thread_calls.ts";
 
-/** Where a thread logs, and reports events and what concerns other threads. */
+/** Where a thread logs and reports events, and calls the supervisor. */
 export interface Reporter {
   readonly log: Log;
   /** Takes closed connections if the access log has a file of its own. */

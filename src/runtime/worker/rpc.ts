@@ -5,7 +5,7 @@ export type Answered<Calls> = {
   readonly [Name in keyof Calls]: Calls[Name] extends (...args: never) => Promise<unknown> ? true : false;
 };
 
-/** What the two sides send each other. */
+/** A message of either side. */
 export type RpcMessage =
   | { readonly call: string; readonly args: unknown[]; readonly id: number | undefined }
   | { readonly answer: number; readonly value: unknown }
@@ -66,7 +66,6 @@ export class Rpc<Local extends object, Remote extends object> {
   end(error: Error): void {
     this.#ended = error;
     for (const { reject } of this.#pending.values()) reject(error);
-    this.#pending.clear();
   }
 
   #ask(call: string, args: unknown[]): Promise<unknown> {

@@ -1,4 +1,4 @@
-/** What one thread counts in: its part of the shared memory. */
+/** The counters and gauges of one thread in shared memory. */
 
 import { Accounts, type UpstreamRow } from "../../observe/counters/accounts.ts";
 import { ClientTable } from "../../shared/client_table.ts";

@@ -1,4 +1,4 @@
-/** What the supervisor and the threads that relay call in each other. */
+/** The calls between the supervisor and the threads that relay. */
 
 import type { GroupConfig, LogLevel, ServiceConfig } from "../../config/config.ts";
 import type { Address } from "../../net/address.ts";
@@ -16,7 +16,7 @@ import type { ConnectionFailure } from "../../upstream/group.ts";
 import type { UpstreamTlsMaterial } from "../../upstream/upstream_tls.ts";
 import type { Answered } from "./rpc.ts";
 
-/** What a thread starts with. Shared memory never grows. */
+/** The start of a thread. Shared memory never grows. */
 export interface ThreadStart {
   readonly epoch: EpochStart;
   /** How many connections each thread has had, which their numbers go by. */
@@ -70,11 +70,11 @@ export type BindOutcome =
   | { readonly addresses: readonly Address[] }
   | { readonly refused: { readonly message: string; readonly code: string } };
 
-/** What the supervisor calls in a thread. */
+/** Calls of the supervisor to a thread. */
 export interface ThreadCalls {
   /** Binds addresses that are new, without accepting; `commit` or `discard` must follow. */
   prepare(listeners: readonly ListenPlan[]): Promise<BindOutcome>;
-  /** Closes what was prepared. */
+  /** Closes the prepared listeners. */
   discard(): Promise<void>;
   /** Applies the plan; if it cannot, rejects and keeps the previous one. */
   commit(plan: ThreadPlan): Promise<void>;
@@ -135,7 +135,7 @@ export const THREAD_CALLS: Answered<ThreadCalls> = {
   finish: true,
 };
 
-/** What a thread calls in the supervisor. */
+/** Calls of a thread to the supervisor. */
 export interface SupervisorCalls {
   connectionFailed(group: string, endpoint: number, failure: ConnectionFailure): void;
   evictIdle(group: string, endpoint: number): void;
@@ -145,7 +145,7 @@ export interface SupervisorCalls {
   descriptorsShort(): void;
 }
 
-/** What a worker calls: the log and the events are the supervisor's. */
+/** Calls of a worker: also its log and events, which the supervisor writes. */
 export interface WorkerSupervisorCalls extends SupervisorCalls {
   reports(reports: readonly Report[]): void;
 }

@@ -61,7 +61,7 @@ export class WorkerSlot implements ThreadSlot {
     return this.#isReady ? this.#worker : undefined;
   }
 
-  /** Ends the worker for `reason` and starts another one, unless there is none at the moment. */
+  /** Ends the worker for `reason`, and replaces it unless the slot has retired. */
   restart(reason: string): void {
     this.#ready?.die(reason);
   }
