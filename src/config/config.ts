@@ -43,7 +43,6 @@ export interface GroupConfig extends GroupEntry {
   readonly name: string;
 }
 
-export type BalancePolicy = GroupConfig["balance"];
 export type EndpointConfig = GroupConfig["endpoints"][number];
 export type HealthCheckConfig = NonNullable<GroupConfig["healthCheck"]>;
 export type PassiveConfig = NonNullable<GroupConfig["passive"]>;

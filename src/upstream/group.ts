@@ -1,25 +1,15 @@
 /** A group of interchangeable endpoints, as one thread uses it: chooses the next one. */
 
-import type { BalancePolicy, GroupConfig } from "../config/config.ts";
+import type { GroupConfig } from "../config/config.ts";
 import { ProxyError } from "../net/errors.ts";
 import type { UpstreamRow } from "../observe/counters/accounts.ts";
 import { Endpoint, type EndpointAccounts, type EndpointRecord, type EndpointState } from "./endpoint.ts";
 import { type ClientAddress, EndpointChoice, TRUST, type Trust } from "./balance/endpoint_choice.ts";
 import { EndpointSet } from "./discovery/endpoint_set.ts";
-import { leastConnections } from "./balance/least_connections.ts";
 import type { Policy } from "./balance/policy.ts";
-import { randomTwo } from "./balance/random_two.ts";
-import { roundRobin } from "./balance/round_robin.ts";
-import { sourceHash } from "./balance/source_hash.ts";
+import { policyOf } from "./balance/registry.ts";
 import { Settling } from "./health/settling.ts";
 import type { TurnCredits } from "./balance/smooth_weighted_round_robin.ts";
-
-const POLICIES: Record<BalancePolicy, (credits: TurnCredits) => Policy> = {
-  round_robin: roundRobin,
-  least_connections: leastConnections,
-  random_two: () => randomTwo(),
-  source_hash: () => sourceHash(),
-};
 
 /** Notified of changes that concern connections to endpoints. The methods must not throw. */
 export interface GroupWatcher {
@@ -73,7 +63,7 @@ export class Group {
   constructor(config: GroupConfig, { row, accountsOf, credits, owner }: GroupParts) {
     this.row = row;
     this.#config = config;
-    this.#policy = POLICIES[config.balance](credits);
+    this.#policy = policyOf(config.balance, credits);
     this.#credits = credits;
     this.#owner = owner;
     this.#endpoints = new EndpointSet({
@@ -95,7 +85,7 @@ export class Group {
 
   /** Changes the balancing policy. */
   set config(config: GroupConfig) {
-    this.#policy = POLICIES[config.balance](this.#credits);
+    this.#policy = policyOf(config.balance, this.#credits);
     this.#config = config;
     this.#stateChanged();
   }

@@ -20,7 +20,7 @@ const MAY_IMPORT: Record<string, { code: string[]; types?: string[] }> = {
   net: { code: ["wire", "files"] },
   relay: { code: ["net", "faults"] },
   observe: { code: ["files", "shared", "net/errors.ts"] },
-  config: { code: ["wire", "files", "net/address.ts"] },
+  config: { code: ["wire", "files", "net/address.ts", "upstream/balance/registry.ts"] },
   upstream: { code: ["net", "shared", "observe"] },
   proxy: { code: ["wire", "shared", "faults", "net", "relay", "observe", "config", "upstream"] },
   admin: { code: ["observe"] },
@@ -123,6 +123,21 @@ Deno.test("the check of the layout finds what it is there for", () => {
     cycle,
     "src/proxy/a.ts: is in an import cycle: src/proxy/a.ts -> src/proxy/b.ts -> src/proxy/a.ts",
   );
+});
+
+Deno.test("the list of balancing policies, which config imports, reaches no more than policies and shared state", () => {
+  const sources = new Map(readSources().map(({ path, text }) => [path, text]));
+  const reached = new Set<string>();
+  const visit = (path: string) => {
+    if (reached.has(path)) return;
+    reached.add(path);
+    for (const { module, typeOnly } of importsOf(sources.get(path)!)) {
+      if (!typeOnly) visit(resolved(path, module));
+    }
+  };
+  visit("src/upstream/balance/registry.ts");
+  assert.ok(reached.size > 4);
+  assert.deepEqual([...reached].filter((path) => !/^src\/(upstream\/balance|shared)\//.test(path)), []);
 });
 
 Deno.test("no folder is so full that it needs rooms inside", () => {

@@ -2,6 +2,7 @@
 
 import { z } from "zod";
 import type { Address } from "../../net/address.ts";
+import { POLICY_NAMES } from "../../upstream/balance/registry.ts";
 import { GROUP_NAME_PATTERN } from "../values/address_text.ts";
 import { endpointAddress, nameServer, upstreamAddress, upstreamWord } from "./address_fields.ts";
 import { choice, count, duration, flag, payload } from "./fields.ts";
@@ -113,7 +114,7 @@ const discovery = section('a mapping such as "dns: srv"', {
 });
 
 const groupSettings = {
-  balance: choice("round_robin", "least_connections", "random_two", "source_hash").prefault("round_robin")
+  balance: choice(...POLICY_NAMES).prefault("round_robin")
     .describe("Which endpoint the next connection goes to."),
   retry: retry.prefault({}).describe("How to try other endpoints before the client's connection fails."),
   health_check: healthCheck.optional().describe(
