@@ -145,6 +145,19 @@ Deno.test("logs.md and troubleshooting.md have every code", () => {
   }
 });
 
+Deno.test("every message in troubleshooting.md is one that the source has", () => {
+  const launcher = Deno.readTextFileSync(new URL("tests/offline/launch.ts", ROOT));
+  const source = [launcher, ...readSources().map(({ text }) => text)].join("\n")
+    // A text that goes on in the next line.
+    .replaceAll(/[`"]\s*\+\s*[`"]/g, "");
+  const { text } = PAGES.find(({ path }) => path === "docs/troubleshooting.md")!;
+  const cells = [...text.matchAll(/^\|([^|]*)\|/gm)].flatMap(([, cell]) => [...cell!.matchAll(/`([^`]+)`/g)]);
+  const fragments = cells.flatMap(([, message]) => /^[a-z_]+$/.test(message!) ? [] : message!.split(/…|"/))
+    .map((fragment) => fragment.replaceAll(/^[ :]+|[ :]+$/g, "")).filter(({ length }) => length > 6);
+  assert.ok(fragments.length >= 10, `only ${fragments.length} messages`);
+  assert.deepEqual(fragments.filter((fragment) => !source.includes(fragment)), []);
+});
+
 Deno.test("blocks have languages that are known, and those that no test runs are few", async () => {
   const skipped: Record<string, string[]> = {};
   for (const { path, blocks } of PAGES) {
