@@ -12,7 +12,7 @@ import {
   type ProxyTls,
   type ProxyTlvs,
 } from "../wire/proxy_protocol/header.ts";
-import type { RouteFacts } from "./route.ts";
+import type { RouteFacts } from "./match/condition.ts";
 
 /**
  * The longest common name that is sent to an upstream, in characters; certificates allow 64 at most (RFC

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { BlockList } from "node:net";
 import fc from "fast-check";
 import type { GroupConfig, PortRange, RouteConfig } from "../../../src/config/config.ts";
-import { compileRoutes, type RouteFacts } from "../../../src/proxy/route.ts";
+import type { RouteFacts } from "../../../src/proxy/match/condition.ts";
+import { compileRoutes } from "../../../src/proxy/route.ts";
 
 type Conditions = Partial<Omit<RouteConfig, "upstream">>;
 
