@@ -9,7 +9,7 @@ import { OpenConnections } from "../../src/observe/counters/open_connections.ts"
 import { processFigures } from "../../src/observe/metrics/process_figures.ts";
 import { WorkerEpoch } from "../../src/shared/worker_epoch.ts";
 
-/** Nobody ends the connections of a benchmark. */
+/** No one ends the connections of a benchmark. */
 const UNTOUCHED: Abortable = { abort() {} };
 const SERVICES = 50;
 const accounts = new Accounts(

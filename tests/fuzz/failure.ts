@@ -1,4 +1,4 @@
-/** A sequence that has failed, and how it is told. */
+/** A sequence that has failed, and how it is reported. */
 
 import { type Command, commandText } from "./sequence/commands.ts";
 import { rowText, type ServiceRow } from "./services.ts";

@@ -29,7 +29,7 @@ export interface FixtureOptions {
   readonly number: number;
 }
 
-/** One service, its upstream, and who tells when something happens. */
+/** One service, its upstream, and the source of its changes. */
 export interface Target {
   readonly fixture: Fixture;
   readonly row: ServiceRow;

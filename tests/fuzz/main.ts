@@ -69,7 +69,7 @@ async function runWire({ seed }: Options, premises: Premises, signal: AbortSigna
   };
 }
 
-/** Says now and then how far it is, to somebody who sits before a terminal. */
+/** Prints the progress now and then on a terminal. */
 function reportTo(text: () => string): Disposable {
   const timer = Deno.stderr.isTerminal() ? setInterval(() => progress(text()), REPORT_EVERY) : undefined;
   return { [Symbol.dispose]: () => clearInterval(timer) };

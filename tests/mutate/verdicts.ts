@@ -10,7 +10,7 @@ export interface Judged {
   readonly verdict: Verdict;
 }
 
-/** Why nobody can notice it; undefined when somebody should. */
+/** Why no test can notice it; undefined when one should. */
 export function reasonFor(mutant: Mutant, list: readonly Equivalent[] = EQUIVALENT): string | undefined {
   return list.find(({ file, code, original, replacement }) =>
     file === mutant.file && code === mutant.code && (original ?? mutant.original) === mutant.original &&

@@ -1,4 +1,4 @@
-/** Doing things again and again until somebody says stop. */
+/** Repeats an action until its signal aborts. */
 
 /** Resolves after so many milliseconds, or when `signal` aborts. */
 export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {

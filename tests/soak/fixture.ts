@@ -8,7 +8,7 @@ import { WatchedProgram } from "../support/program/watched_program.ts";
 import { MEMBERS, SERVICES, Settings } from "./changes/settings.ts";
 import { Reports, Upstream } from "./changes/upstreams.ts";
 
-/** Upstreams have addresses that no client comes from, so that nobody is given the port of one that is down. */
+/** Upstreams have addresses that no client comes from, so that no other socket gets the port of one that is down. */
 const HOST = "127.0.0.2";
 
 export class Fixture implements AsyncDisposable {

@@ -48,7 +48,7 @@ export function findProgram(name: string): string | undefined {
 export interface RunOptions {
   /** What the program reads; nothing unless given. */
   readonly input?: string;
-  /** Who runs it; the tests' own user unless given. */
+  /** The user that runs it; the tests' own unless given. */
   readonly account?: Account;
   readonly cwd?: string;
 }

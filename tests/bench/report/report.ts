@@ -4,7 +4,7 @@ import type { Outcome } from "./goals.ts";
 import type { TargetName } from "./names.ts";
 import { type Column, columnInfo, medianOf, ratioOf, type Samples } from "./samples.ts";
 
-/** All that was measured; what nobody asked for is left out. */
+/** All that was measured, and nothing else. */
 export function tables(samples: Samples): string {
   return COMPARISONS.flatMap((each) => {
     const columns = each.columns.filter((column) => isMeasured(samples, each.targets, column));

@@ -37,7 +37,7 @@ export async function circumstances(options: Options, args: readonly string[]) {
   };
 }
 
-/** Where the results went is nobody's business. */
+/** The path of the results is not part of them. */
 function withoutOut(args: readonly string[]): string[] {
   return args.filter((arg, at) => !arg.startsWith("--out") && args[at - 1] !== "--out");
 }

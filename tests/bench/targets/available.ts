@@ -5,7 +5,7 @@ import { streamModule } from "./nginx.ts";
 import { about, firstMissing, NGINX, type Program } from "./programs.ts";
 import { TARGET_TABLE } from "./targets.ts";
 
-/** The targets that are installed; of the others it is told how to install them. */
+/** The targets that are installed; for the others, how to install them. */
 export async function availableTargets(
   targets: readonly TargetName[],
   remark: (line: string) => void,

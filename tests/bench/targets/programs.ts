@@ -1,4 +1,4 @@
-/** The third-party programs of the bench: who has them, which version, and how to get them. */
+/** The third-party programs of the bench: where they are, which version, and how to get them. */
 
 import { buildPingora, buildToxiproxy, BUILT } from "./built.ts";
 

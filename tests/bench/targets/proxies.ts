@@ -101,7 +101,7 @@ export const nodePipe: StartPeer = (processes, { port, upstream }) =>
 export const bareRelay: StartPeer = (processes, { port, upstream }) =>
   processes.start("bare_relay.ts", Deno.execPath(), scriptArgs("bare_relay.ts", [port, upstream]));
 
-/** What the others were told, for the results; PORT and UPSTREAM stand for numbers. */
+/** The configuration of the others, for the results; PORT and UPSTREAM stand for numbers. */
 export async function peerSettings(): Promise<Record<string, string>> {
   const files: Certificate = { cert: "CERT", key: "KEY", bundle: "CERT_AND_KEY" };
   const place: Place = { port: "PORT", upstream: "UPSTREAM", certificate: null };

@@ -1,7 +1,7 @@
 /** Programs of the bench that Deno runs in processes of their own. */
 import { ROOT } from "./sluice.ts";
 
-/** What Deno is told to run one: a file in tests/bench, which may reach this host and nothing else. */
+/** How Deno runs one: a file in tests/bench, which may reach this host and nothing else. */
 export function scriptArgs(
   file: string,
   args: readonly (string | number)[],

@@ -115,7 +115,7 @@ Deno.test("event streams count as connections, and leave half of them to request
     assert.equal(await readText(conn, 12), "HTTP/1.1 100");
     return conn;
   }));
-  // Now all have a request under way: there is no place, and nobody is turned out.
+  // Now all have a request under way: there is no slot, and no connection is evicted.
   using refused = await knock(sluice);
   assert.equal(await readText(refused, 12), "HTTP/1.1 503");
   assert.match(await sluice.logged("admin_connection_refused"), /max_connections/);

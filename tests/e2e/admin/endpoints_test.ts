@@ -37,7 +37,7 @@ Deno.test("an endpoint set down loses its clients at once, and gets none until i
   await clients.checkAlive();
   const closed = await sluice.loggedEvents("connection_closed", 2 + 10);
   const lost = closed.filter(({ code }) => code === "endpoint_down");
-  // Another thread may tell of the visits first.
+  // The events of another thread may come first.
   if (workers === 1) assert.deepEqual(lost, closed.slice(0, 2));
   assert.deepEqual(lost.map(({ code, endpoint }) => [code, endpoint]), [
     ["endpoint_down", a.address],

@@ -30,7 +30,7 @@ interface RelayedCase {
   /** Ends the connection; not needed where it ends by itself. */
   readonly end?: (talk: Talk) => unknown;
   readonly reason: string;
-  /** What is told before the end, beside `opened` and `connected`. */
+  /** Events before the end, beside `opened` and `connected`. */
   readonly before?: readonly string[];
 }
 

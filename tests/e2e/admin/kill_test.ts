@@ -44,7 +44,7 @@ for (const reset of ["close", "pass"]) {
     assert.deepEqual(both, ["fin", "fin"]);
     const [line] = await sluice.loggedEvents("connection_closed", 1);
     assert.deepEqual([line!.id, line!.code, line!.reason, line!.ended_by], [id, "killed", "killed", "proxy"]);
-    // What the thread of the other one tells may come last.
+    // The event of the other thread may come last.
     const [closed] = (await events.until(({ type }) => type === "closed")).filter(({ type }) =>
       type === "closed"
     );

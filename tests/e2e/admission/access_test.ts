@@ -1,4 +1,4 @@
-/** Who may come in, by address. */
+/** Access by address. */
 
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
@@ -135,7 +135,7 @@ services: [{ name: test, listen: 0, upstream: "${a.address}", deny: 127.0.0.0/8 
   const seconds = Math.ceil((performance.now() - began) / 1000);
   const first = (await sluice.loggedEvents("connection_refused", 10)).length;
   assert.ok(first <= 10 * (seconds + 1), `${first} lines in ${seconds} s`);
-  // Once the second is over, the next one who comes is logged, with the number of those who were not.
+  // After the second, the next client is logged with the number of suppressed lines.
   const counted = await eventually("a line with suppressed", async () => {
     using _client = await TestClient.connect(sluice.port());
     visits += 1;

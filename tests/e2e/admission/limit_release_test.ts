@@ -1,4 +1,4 @@
-/** Every way to end gives the place back; and what happens to those who wait for one. */
+/** Every end of a connection releases its slot; and clients that wait for one. */
 
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
@@ -48,7 +48,7 @@ services:
     });
     a.comeBack();
     await fill(clients, plain);
-    // Nothing until the timeout, a wrong header, half a one, and one of who is denied.
+    // Nothing until the timeout, a wrong header, half a header, and one of a denied client.
     for (const bytes of ["", "GET / HTTP/1.1\r\n", "PROXY TCP4 192.0", headerOf("192.0.2.66")]) {
       const refused = await Promise.all(Array.from({ length: LIMIT }, () => connect(header)));
       for (const client of refused) if (bytes !== "") await writeText(client, bytes);
@@ -152,7 +152,7 @@ async function turnedAway(clients: TestClients, port: number): Promise<boolean> 
   return (await clients.connect(port)).name === "";
 }
 
-/** Lets as many in as may be, each as soon as there is a place. Then nobody else gets in. */
+/** Connects as many clients as the limit allows, each as soon as there is a slot. The next is refused. */
 async function fill(clients: TestClients, port: number, options?: TestClientOptions): Promise<TestClient[]> {
   const all: TestClient[] = [];
   while (all.length < LIMIT) {

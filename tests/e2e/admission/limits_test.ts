@@ -17,7 +17,7 @@ for (const reset of ["close", "pass"]) {
       `{ name: test, listen: 0, reset: ${reset}, limits: { connections: 17 }, upstream: "${a.address}" }`,
     ]));
     using clients = new TestClients();
-    // Those who are in stay, so that who came too many would be seen.
+    // Admitted clients stay, so that one too many would be seen.
     assert.deepEqual(countsOf(await clients.connectMany(sluice.port(), 200)), { "": 183, a: 17 });
     assert.equal(a.clients, 17);
     const [refused] = await sluice.loggedEvents("connection_refused", 1);

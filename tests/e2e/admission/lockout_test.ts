@@ -1,4 +1,4 @@
-/** One client that is refused again and again keeps nobody else out. */
+/** A client that is refused again and again keeps no other client out. */
 
 import assert from "node:assert/strict";
 import { Admin } from "../../support/program/admin.ts";
@@ -22,7 +22,7 @@ interface Flood {
   readonly own: number;
 }
 
-// The rate of the service has room for those who may come in and no more, and hardly grows while the test runs.
+// The rate of the service has room for the admitted clients and no more, and hardly grows while the test runs.
 const RATE = "connects_per_second: { rate: 0.1, burst: 20 }";
 const FLOODS: readonly Flood[] = [
   { what: "connections_per_client", limits: `${RATE}, connections_per_client: 2`, own: 2 },

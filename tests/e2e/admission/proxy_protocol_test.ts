@@ -1,4 +1,4 @@
-/** PROXY headers that come in: who is believed, what it changes, and what is turned away. */
+/** Incoming PROXY headers: which peers are believed, what it changes, and what is refused. */
 
 import assert from "node:assert/strict";
 import { connect as connectNode } from "node:net";
@@ -164,7 +164,7 @@ for (const reset of ["close", "pass"]) {
       socket.on("error", reject);
       socket.write(HEADER_V1.slice(0, -1), () => resolve());
     });
-    // Whoever resets before being accepted is another case.
+    // A reset before the accept is another case.
     await eventually(
       "it to be accepted",
       () => new Admin(sluice).connections(),
@@ -207,7 +207,7 @@ services:
   using full = await come("2001:db8::3");
   using denied = await come("192.0.2.66");
   using notAllowed = await come("198.51.100.1");
-  // The peer itself is not allowed, and that is who comes with UNKNOWN.
+  // UNKNOWN stands for the peer itself, which is not allowed.
   using unknown = await TestClient.connect(sluice.port(), { header: "PROXY UNKNOWN\r\n" });
   const clients = [first, second, third, other, sixth, sameBlock, full, denied, notAllowed, unknown];
   assert.equal(clients.map(({ name }) => name || "-").join(""), "ab-baa----");

@@ -142,7 +142,7 @@ services:
 }
 
 Deno.test("an address this machine does not have ends the program with code 1", async () => {
-  // 192.0.2.0/24 is for documentation (RFC 5737): nobody has it.
+  // 192.0.2.0/24 is for documentation (RFC 5737): no machine has it.
   const { code, stdout, stderr } = await runSluice(["192.0.2.1:0=127.0.0.1:1", "--print-ready"]);
   assert.match(stderr, /Cannot listen on 192\.0\.2\.1:0: no such local address/);
   assert.equal(code, 1);

@@ -121,7 +121,7 @@ testUnix("a full backlog of an upstream delays its clients, up to connect_timeou
   assert.equal(failed!.code, "connect_timeout");
   using patient = await connect(sluice.port(1));
   await writeText(patient, "ping");
-  // Those who wait in the queue first, then the client.
+  // The connections in the queue first, then the client.
   const text = async (conn: Deno.Conn) => {
     const buffer = new Uint8Array(4);
     return await conn.read(buffer) === null ? "" : new TextDecoder().decode(buffer);

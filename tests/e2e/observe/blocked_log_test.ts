@@ -47,7 +47,7 @@ Deno.test({
     const directory = await Deno.makeTempDir();
     const path = join(directory, "access.log");
     await new Deno.Command("/usr/bin/mkfifo", { args: [path] }).output();
-    // Nobody reads the pipe: the write that fills it never returns, as on a disk that hangs.
+    // No process reads the pipe: the write that fills it never returns, as on a disk that hangs.
     using _pipe = await Deno.open(path, { read: true, write: true });
     await using sluice = await startUnread(`
 log: { access: { path: ${path} } }
@@ -92,7 +92,7 @@ async function stopSoon(child: Deno.ChildProcess): Promise<void> {
   assert.ok(took < 5000, `stopped after ${took} ms`);
 }
 
-/** Starts sluice on a configuration with a stderr that is a pipe nobody reads. */
+/** Starts sluice on a configuration with a stderr that is a pipe without a reader. */
 async function startUnread(yaml: string): Promise<
   AsyncDisposable & { readonly child: Deno.ChildProcess; readonly ready: Ready }
 > {

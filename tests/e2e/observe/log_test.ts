@@ -151,7 +151,7 @@ Deno.test({
   },
 });
 
-/** Says 5 bytes, hears 7 and closes; the port of the client. */
+/** Sends 5 bytes, reads 7 and closes; returns the port of the client. */
 async function converse(port: number): Promise<number> {
   using client = await connect(port);
   await writeText(client, "hello");

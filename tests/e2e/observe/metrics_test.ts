@@ -1,4 +1,4 @@
-/** What the program counts, as its metrics and its API tell it. */
+/** What the program counts, as its metrics and its API show it. */
 
 import assert from "node:assert/strict";
 import { interopTest, run } from "../../support/interop.ts";

@@ -6,7 +6,7 @@ import { createServer, type Server, type Socket } from "node:net";
 export type End = "fin" | "reset";
 
 export interface FickleServerOptions {
-  /** What it says to everybody who connects. */
+  /** The greeting of every connection. */
   readonly greeting?: string;
 }
 

@@ -1,4 +1,4 @@
-/** Connections that serve one client after another: each gets its own bytes, and nobody else's. */
+/** Connections that serve one client after another: each gets its own bytes only. */
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

@@ -8,7 +8,7 @@ import { ProxyError } from "../../../src/net/errors.ts";
 if (import.meta.main) console.log(await connectUntilFailure());
 
 async function connectUntilFailure(): Promise<string> {
-  // Nobody accepts: the kernel does.
+  // No program accepts: the kernel does.
   const listener = Deno.listen({ hostname: "0.0.0.0", port: 0 });
   const names = new NameLookup({ find: () => Promise.resolve(["127.0.0.1", "127.0.0.2"]) });
   const address = { transport: "tcp", hostname: "twins.test", port: listener.addr.port } as const;

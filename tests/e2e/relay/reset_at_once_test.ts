@@ -29,7 +29,7 @@ log: { format: json }
 admin: { listen: "127.0.0.1:0" }
 services: [{ name: test, listen: "127.0.0.1:0", upstream: "${server.address}", reset: ${reset} }]
 `);
-      // Nobody accepts meanwhile: the kernel alone answers.
+      // The program does not accept meanwhile: the kernel alone answers.
       await suspend(sluice);
       for (let count = 0; count < CLIENTS; count++) await connectAndReset(sluice.port());
       sluice.kill("SIGCONT");
@@ -50,7 +50,7 @@ services: [{ name: test, listen: "127.0.0.1:0", upstream: "${server.address}", r
       );
       assert.equal(total, CLIENTS);
       assert.equal(await figure(sluice, 'sluice_connections_active{service="test"}'), 0);
-      // Nobody else is kept out by them.
+      // They keep no other client out.
       using client = await connect(sluice.port());
       await writeText(client, "ping");
       assert.equal(await readText(client, 4), "ping");

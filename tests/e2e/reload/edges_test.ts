@@ -1,4 +1,4 @@
-/** Reloads at the moment when somebody is in between. */
+/** Reloads while a client or a connection is in between. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";

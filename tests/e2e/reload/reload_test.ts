@@ -283,7 +283,7 @@ async function roundTrip(conn: Deno.Conn, text: string): Promise<void> {
   assert.equal(await readText(conn, text.length), text);
 }
 
-/** Resolves once nobody is let in. Knocks seldom: a listener closes when nobody has come for a moment. */
+/** Resolves once clients are refused. Connects seldom: a listener closes after a moment without clients. */
 async function refused(port: number): Promise<void> {
   for (;;) {
     try {

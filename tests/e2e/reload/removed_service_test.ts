@@ -1,4 +1,4 @@
-/** What becomes of clients who are on their way to a service when a reload removes it. */
+/** Clients that are connecting to a service when a reload removes it. */
 
 import assert from "node:assert/strict";
 import { Reloadable } from "../../support/program/reloadable.ts";

@@ -1,4 +1,4 @@
-/** What is counted, told and listed of several threads is that of all of them, exactly. */
+/** Counters, events and lists cover all threads, exactly. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -56,7 +56,7 @@ services:
   );
   const admin = new Admin(sluice);
   using events = await admin.events();
-  // Every thread has heard that somebody listens once it has answered.
+  // Every thread knows of the subscription once it has answered.
   await admin.connections();
   let bytes = 0;
   const converse = async (client: number) => {

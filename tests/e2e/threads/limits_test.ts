@@ -1,4 +1,4 @@
-/** Limits hold over all threads, exactly, and a place that is left in one lets in who waits in another. */
+/** Limits hold over all threads, exactly, and a slot released in one admits a client in the queue of another. */
 
 import assert from "node:assert/strict";
 import { Admin } from "../../support/program/admin.ts";
@@ -12,7 +12,7 @@ import { testThreads, threadOf } from "../../support/program/several_threads.ts"
 /** What is not slow on purpose comes within this time, in milliseconds. */
 const AT_ONCE = 10_000;
 
-/** A place that is left is somebody's within this time, in milliseconds: it takes two messages. */
+/** A released slot is taken within this time, in milliseconds: it takes two messages. */
 const HANDED_OVER = 100;
 
 testThreads(

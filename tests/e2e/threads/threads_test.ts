@@ -144,7 +144,7 @@ testThreads(
     const names = await Promise.all(Array.from({ length: HELD }, () => whoAnswers(sluice.port())));
     assert.deepEqual(countsOf(names), { b: HELD });
     await sluice.loggedEvents("endpoint_ejected", 1);
-    // What was under way by then is over: nobody tries it any more.
+    // Earlier attempts are over: no thread tries it any more.
     const admin = new Admin(sluice);
     await eventually("all to have left", () => admin.connections(), ({ length }) => length === 0);
     const failures = async () => (await admin.metrics()).sum("sluice_upstream_failures_total");

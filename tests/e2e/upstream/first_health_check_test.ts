@@ -1,4 +1,4 @@
-/** What clients get while nobody has checked an endpoint yet, and what becomes of them once somebody has. */
+/** Clients before and after the first health check of an endpoint. */
 
 import assert from "node:assert/strict";
 import { Admin } from "../../support/program/admin.ts";

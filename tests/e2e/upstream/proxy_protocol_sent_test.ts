@@ -103,7 +103,7 @@ for (const reset of ["close", "pass"]) {
     const paths = by.binaryHeader(by.PROXY, by.UNIX, by.unixBlock("/run/client", "/run/server"));
     assert.equal((await reflected(0, paths)).bytes, "PROXY UNKNOWN\r\nping");
     assert.equal((await reflected(1, paths)).bytes, `${LOCAL}ping`);
-    // Nobody has said who the client is: it is who has the connection.
+    // No header named the client: it is the peer.
     const { own, bytes } = await reflected(0, by.binaryHeader(by.LOCAL, by.UNSPEC));
     assert.equal(bytes, `PROXY TCP4 127.0.0.1 127.0.0.1 ${own} ${sluice.port(0)}\r\nping`);
   });

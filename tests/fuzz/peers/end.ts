@@ -35,7 +35,7 @@ export class End {
   ending: CloseReason | undefined;
   /** What broke while it was sending. */
   writeError: string | undefined;
-  /** Bytes that came and that nobody has sent. */
+  /** Bytes that arrived and were never sent. */
   wrong: string | undefined;
   /** It was told to finish sending, to close, or to reset. */
   hasFinished = false;

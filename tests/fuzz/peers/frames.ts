@@ -1,4 +1,4 @@
-/** Frames say for whom bytes are: upstream connections of a pool are nobody's until then, or one client's after another. */
+/** Frames name the client of their bytes: a pooled upstream connection has none until then, or one after another. */
 
 const MAGIC = 0x51_75_69_64;
 

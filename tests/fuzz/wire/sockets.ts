@@ -1,4 +1,4 @@
-/** Sends what is wrong to a running program: it goes on, ends each connection in time, and serves who comes next. */
+/** Sends wrong bytes to a running program: it keeps running, ends each connection in time, and serves the next client. */
 
 import { setImmediate } from "node:timers";
 import { setTimeout as pause } from "node:timers/promises";

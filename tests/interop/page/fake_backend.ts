@@ -1,4 +1,4 @@
-/** A proxy that is none, with a lot going on: it shows believable figures, which move when it is told to. */
+/** The backend of an admin page without a proxy: believable figures that move when the test says so. */
 
 import type { AdminBackend } from "../../../src/admin/backend.ts";
 import type { ProxyEvent } from "../../../src/observe/events/events.ts";

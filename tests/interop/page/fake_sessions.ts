@@ -1,4 +1,4 @@
-/** The open connections of a proxy that is none: bytes flow, connections end and others begin, when it is told to. */
+/** Its open connections: bytes flow, connections end and others begin when the test says so. */
 
 import type { ConnectionQuery, ConnectionView } from "../../../src/admin/views.ts";
 import { SERVICES, type ServiceSketch, UPSTREAMS } from "./fake_profiles.ts";

@@ -1,4 +1,4 @@
-/** A warm pool before a MariaDB that counts connections without a login as errors, and blocks who makes too many. */
+/** A warm pool before a MariaDB that counts connections without a login as errors, and blocks hosts with too many. */
 
 import assert from "node:assert/strict";
 import { connect as connectNode } from "node:net";
@@ -59,7 +59,7 @@ function blockedErrors(mariadb: MariaDb, host: string): Promise<string> {
   );
 }
 
-/** Connects, hears what the server says first, and leaves. */
+/** Connects, reads the greeting, and closes. */
 function knockOn(to: { host: string; port: number; localAddress: string }): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connectNode(to);

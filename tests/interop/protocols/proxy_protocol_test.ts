@@ -1,4 +1,4 @@
-/** The PROXY protocol with those who made it and those who speak it: both ways, the addresses compared. */
+/** The PROXY protocol with haproxy, nginx and curl, in both directions. */
 
 import assert from "node:assert/strict";
 import { Sluice } from "../../support/program/program.ts";

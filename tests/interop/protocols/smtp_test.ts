@@ -43,7 +43,7 @@ async function start(stack: AsyncDisposableStack): Promise<{ mail: MailServer; s
   return { mail, sluice: stack.use(await Sluice.before(`127.0.0.1:${mail.port}`)) };
 }
 
-/** All that the server says to somebody who says EHLO and QUIT. */
+/** The answers of the server to EHLO and QUIT. */
 async function hello(port: number): Promise<string> {
   const conn = await connect(port);
   try {

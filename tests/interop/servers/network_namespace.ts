@@ -47,7 +47,7 @@ export class NetworkNamespace implements AsyncDisposable {
 
   /** The command that runs a program in it, given by its path. */
   command(program: string, args: string[]): { program: string; args: string[] } {
-    // `ip netns exec` gives it mounts of its own, so that its /etc/hosts is nobody else's.
+    // `ip netns exec` gives it mounts of its own, so that it has its own /etc/hosts.
     const script = 'mount --bind "$0" /etc/hosts && exec "$@"';
     return {
       program: "ip",

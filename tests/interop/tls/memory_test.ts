@@ -15,7 +15,7 @@ import { interopTest } from "../../support/interop.ts";
 import { serverOptions } from "./terminating_server.ts";
 
 const CLIENTS = 20;
-/** The last one or two may still be on somebody's stack. */
+/** The last one or two may still be on a stack. */
 const STILL_THERE = 2;
 
 const WAYS: [what: string, bytes: Uint8Array, isCut: boolean][] = [

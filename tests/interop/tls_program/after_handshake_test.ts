@@ -88,7 +88,7 @@ interopTest(
   },
 );
 
-/** openssl with somebody at its keyboard. */
+/** openssl with an interactive standard input. */
 class Openssl implements AsyncDisposable {
   readonly stdout: LineReader;
   readonly stderr: LineReader;

@@ -49,7 +49,7 @@ async function mounted(
   return { authority, sluice, directory, swap };
 }
 
-/** Whether a client who asks for `hostname` is shown a certificate for it. */
+/** Whether a client that asks for `hostname` gets a certificate for it. */
 async function isServed(port: number, authority: CertificateAuthority, hostname: string): Promise<boolean> {
   try {
     using conn = await tlsClient(port, authority, { hostname });

@@ -1,4 +1,4 @@
-/** ClientHellos of real clients, recorded as they are sent: what the parser reads is what the client was told to say. */
+/** ClientHellos of real clients, recorded as they are sent: the parser reads what the client was configured to send. */
 
 import assert from "node:assert/strict";
 import { connect } from "node:tls";
@@ -97,7 +97,7 @@ async function recordAll(stack: AsyncDisposableStack, cases: readonly Said[], cl
     assert.ok(parsed.kind === "hello", JSON.stringify(parsed));
     const { kind: _, versions, ...rest } = parsed;
     assert.deepEqual(rest, { serverName: said.serverName, alpn: said.alpn ?? [] });
-    // Some clients offer older versions as well, unless they are told.
+    // Some clients offer older versions as well by default.
     const recent = said.version === undefined ? versions.filter((each) => each >= VERSIONS["1.2"]) : versions;
     const expected = said.version === undefined
       ? [VERSIONS["1.3"], VERSIONS["1.2"]]

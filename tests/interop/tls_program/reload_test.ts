@@ -20,7 +20,7 @@ interopTest("reloads add, change and remove TLS, and open connections stay", OPE
   const port = reloadable.sluice.port();
   const extra = `  - { name: extra, listen: "127.0.0.1:0", upstream: "${server.address}" }\n`;
 
-  // Nobody needs a certificate any more, and a service is added in the same step.
+  // No certificate is needed any more, and a service is added in the same step.
   await reloadable.reload(yaml(tls(pair), extra));
   using first = await tlsClient(port, authority);
   await echoed(first);

@@ -1,4 +1,4 @@
-/** TLS from clients ends in the proxy: who gets in, and how connections end. */
+/** TLS termination: which clients are admitted, and how connections end. */
 
 import assert from "node:assert/strict";
 import { clientHello } from "../../support/bytes/client_hellos.ts";

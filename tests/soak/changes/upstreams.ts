@@ -37,7 +37,7 @@ export interface UpstreamOptions {
   /** Whether connections begin with a PROXY header. */
   readonly takesHeader?: boolean;
   readonly reports: Reports;
-  /** Something has come that nobody has sent. */
+  /** Bytes arrived that were never sent. */
   readonly onWrong: (what: string) => void;
 }
 

@@ -8,7 +8,7 @@ export interface ServiceTarget {
   readonly service: string;
   /** `127.0.0.1:5000` or `unix:/path`. */
   readonly address: string;
-  /** The certificate of who issues those of the service, in PEM; undefined without TLS. */
+  /** The certificate of the authority of the service, in PEM; undefined without TLS. */
   readonly authority: string | undefined;
 }
 

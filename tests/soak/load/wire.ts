@@ -15,7 +15,7 @@ export interface Wire {
   close(): void;
 }
 
-/** More than this is not read ahead, in bytes: who does not read makes the other side wait. */
+/** More than this is not read ahead, in bytes: a side that does not read makes the other wait. */
 const READ_AHEAD = 65_536;
 
 /** A socket of Node.js. */

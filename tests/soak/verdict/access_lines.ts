@@ -7,7 +7,7 @@ import type { AccessLine } from "../../support/program/access_line.ts";
 const LOOK_EVERY = 100;
 /** A line comes at the latest so long after its connection has ended, in milliseconds. */
 const LATEST = 5000;
-/** Lines are kept so long for who asks for them, in milliseconds: longer than any client is idle. */
+/** Lines are kept this long, in milliseconds: longer than any client is idle. */
 const KEPT_FOR = 60_000;
 
 interface Kept {
@@ -17,7 +17,7 @@ interface Kept {
 
 export interface AccessLinesOptions {
   readonly path: string;
-  /** Has sluice open the file anew. */
+  /** Has sluice reopen the file. */
   readonly reopen: () => void;
   readonly onLine: (line: AccessLine) => void;
 }

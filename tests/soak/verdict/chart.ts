@@ -1,4 +1,4 @@
-/** A curve in text, for people who would rather look than read. */
+/** A curve in text. */
 
 import { mean } from "../../support/program/process_samples.ts";
 

@@ -144,7 +144,7 @@ export interface Contents {
   readonly keys?: Keys;
 }
 
-/** Whoever can issue: an authority, or somebody who only says so. */
+/** An issuer: an authority, or a certificate that only claims to be one. */
 export interface Issuer {
   readonly name: Uint8Array;
   readonly keys: Keys;

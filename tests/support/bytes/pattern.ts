@@ -1,4 +1,4 @@
-/** What is sent: bytes that are known from a seed and their place, so that nobody has to keep them for comparison. */
+/** Bytes that follow from a seed and an offset, so that a receiver can check them without a copy. */
 
 import { Buffer } from "node:buffer";
 import { Random } from "../random.ts";

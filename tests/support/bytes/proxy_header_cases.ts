@@ -6,7 +6,7 @@ import * as by from "./proxy_headers.ts";
 export const HEADER_V1 = "PROXY TCP4 192.0.2.1 198.51.100.7 4001 443\r\n";
 const ADDRESSES = by.ipv4Block("192.0.2.2", "198.51.100.7", [4002, 443]);
 const IPV6 = [0x2001, 0xdb8, 0, 0, 0, 0, 0, 1];
-/** Headers, and who the client is then; undefined is who has the connection. */
+/** Headers, and the client that each one names; undefined is the peer. */
 export const HEADERS: readonly (readonly [what: string, header: string, client: string | undefined])[] = [
   ["version 1, IPv4", HEADER_V1, "192.0.2.1:4001"],
   ["version 1, IPv6", "PROXY TCP6 2001:db8::1 2001:db8::2 4003 443\r\n", "[2001:db8::1]:4003"],

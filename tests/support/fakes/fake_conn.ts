@@ -22,7 +22,7 @@ export class FakeConn implements Conn {
   #arrived: (Uint8Array | "end" | Error)[] = [];
   #reader: Reader | undefined;
 
-  /** Whether somebody waits for bytes. */
+  /** Whether a read is pending. */
   get isRead(): boolean {
     return this.#reader !== undefined;
   }

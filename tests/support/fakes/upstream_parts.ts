@@ -60,12 +60,12 @@ export class UpstreamMemory {
   }
 }
 
-/** A group in the one thread there is, and the controller that decides for it. What either says, the other hears at once. */
+/** A group in the one thread there is, and the controller that decides for it. Messages between them arrive at once. */
 export class ControlledGroup implements AsyncDisposable {
   readonly controller: GroupController;
   readonly group: Group;
   readonly memory = new UpstreamMemory();
-  /** What was told of endpoints so far. */
+  /** The events of endpoints so far. */
   readonly events: EndpointEvent[] = [];
   #heard = Promise.withResolvers<void>();
 
@@ -84,7 +84,7 @@ export class ControlledGroup implements AsyncDisposable {
     );
     const owner: GroupOwner = {
       connectionFailed: (_name, id, failure) => this.controller.connectionFailed(id, failure),
-      evictIdle: () => {/* Nobody else has connections. */},
+      evictIdle: () => {/* No other thread has connections. */},
     };
     this.group = this.memory.groupIn(0, this.controller, owner, new WakeUps(() => {}));
   }
@@ -108,7 +108,7 @@ export class ControlledGroup implements AsyncDisposable {
     this.group.setState(control.id, control.state, false);
   }
 
-  /** The next thing that is told of an endpoint. */
+  /** The next event of an endpoint. */
   async nextEvent(): Promise<EndpointEvent> {
     await this.#heard.promise;
     return this.events.at(-1)!;
@@ -120,7 +120,7 @@ export class ControlledGroup implements AsyncDisposable {
   }
 }
 
-/** @param onEvent Is told what happens to endpoints. */
+/** @param onEvent Called with events of endpoints. */
 export function controllerParts(
   { accounts, gauges, credits }: Pick<UpstreamMemory, "accounts" | "gauges" | "credits">,
   updates: GroupUpdates,
@@ -173,7 +173,7 @@ export function groupConfig(config: Partial<GroupConfig> = {}): GroupConfig {
   };
 }
 
-/** So many of them, at addresses where nobody is. */
+/** This many, at addresses without a listener. */
 export function endpointsAt(count: number, maxConnections = 0): GroupConfig["endpoints"] {
   return Array.from({ length: count }, (_, index) => ({
     address: { transport: "tcp", hostname: "192.0.2.1", port: index + 1 },

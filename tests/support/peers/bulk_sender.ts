@@ -19,7 +19,7 @@ export class Sender {
     await conn.closeWrite();
   }
 
-  /** The same, for somebody who looks at how it ended only later. */
+  /** The same, for a caller that looks at how it ended only later. */
   start(conn: Deno.TcpConn | Deno.TlsConn): Promise<void> {
     const sent = this.send(conn);
     sent.catch(() => {});

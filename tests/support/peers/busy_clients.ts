@@ -13,7 +13,7 @@ export interface BusyTask {
 }
 
 /**
- * Connects so many `clients`, who send `greeting`, while this thread does nothing else, for `busyFor` milliseconds. `before` is called
+ * Connects this many `clients`, which send `greeting`, while this thread does nothing else, for `busyFor` milliseconds. `before` is called
  * before it begins. Resolves with what becomes of the clients.
  */
 export async function connectWhileBusy(
@@ -35,7 +35,7 @@ export async function connectWhileBusy(
   const began = performance.now();
   const flag = new Int32Array(connected);
   assert.notEqual(Atomics.wait(flag, 0, 0, 30_000), "timed-out");
-  // Nobody wakes it.
+  // Nothing wakes it.
   Atomics.wait(flag, 0, 1, Math.max(0, busyFor - (performance.now() - began)));
   return await outcomes;
 }

@@ -1,4 +1,4 @@
-/** An upstream that counts who is in. */
+/** An upstream that counts its open connections. */
 
 import assert from "node:assert/strict";
 import { roundTrip } from "../eventually.ts";

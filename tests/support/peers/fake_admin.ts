@@ -1,4 +1,4 @@
-/** An admin interface without a proxy behind it: what it shows is made up, what it is told is written down. */
+/** An admin interface without a proxy behind it: it shows made-up figures and records commands. */
 
 import { setTimeout as pause } from "node:timers/promises";
 import type { AdminBackend, ReloadOutcome } from "../../../src/admin/backend.ts";
@@ -23,7 +23,7 @@ export class FakeAdmin implements AdminBackend, AsyncDisposable {
   upstreamViews: UpstreamView[] = [anUpstream("db"), anUpstream("cache")];
   connectionViews: ConnectionView[];
   reloadOutcome: ReloadOutcome = { ok: true, detail: "Reloaded: 1 service changed" };
-  /** What it was told, in order. */
+  /** The commands it got, in order. */
   readonly told: string[] = [];
   readonly #listeners = new Set<(event: ProxyEvent) => void>();
   #server: ListeningAdmin | undefined;
@@ -32,7 +32,7 @@ export class FakeAdmin implements AdminBackend, AsyncDisposable {
     this.connectionViews = Array.from({ length: connections }, (_, index) => aConnection(index + 1));
   }
 
-  /** Serves it on a free port of 127.0.0.1 unless told otherwise. */
+  /** Serves it on a free port of 127.0.0.1 unless given. */
   static async start(
     options: { connections?: number; token?: string; listen?: Address } = {},
   ): Promise<FakeAdmin> {

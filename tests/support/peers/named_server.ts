@@ -1,4 +1,4 @@
-/** Upstreams that tell who they are, and clients that ask them. */
+/** Upstreams that answer with their names, and clients that ask for them. */
 
 import { connect as connectNode } from "node:net";
 import { PATIENCE } from "./line_reader.ts";
@@ -39,7 +39,7 @@ export class NamedServer implements AsyncDisposable {
 
   static async start(name: string): Promise<NamedServer> {
     const member = new NamedServer(name);
-    // As long as a connection has it, nobody is given the port while nothing listens there.
+    // An open connection reserves the port while nothing listens there.
     member.#holder = await connect(member.#port);
     await askName(member.#holder);
     member.clients = 0;
@@ -139,7 +139,7 @@ export class Clients implements Disposable {
     this.#all = this.#all.filter((client) => client.name !== name);
   }
 
-  /** Throws unless everyone who was let in still gets an echo. */
+  /** Throws unless every admitted client still gets an echo. */
   async checkAlive(): Promise<void> {
     await Promise.all(
       this.#all.filter(({ name }) => name !== "").map(async ({ conn, name }) => {

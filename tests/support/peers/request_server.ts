@@ -5,7 +5,7 @@ import { createHash } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { connect, readAll, Upstream, upstream, writeAll, writeText } from "./sockets.ts";
 
-/** What a request asks for, beside an answer that nobody else gets. */
+/** What a request asks for, beside an answer of its own. */
 export interface Wish {
   /** Length of the answer in bytes. */
   readonly size?: number;
@@ -49,7 +49,7 @@ export class RequestServer implements AsyncDisposable {
     return this.#upstream.address;
   }
 
-  /** Says something that nobody asked for, over every connection. */
+  /** Sends unrequested bytes over every connection. */
   async sayUnasked(text: string): Promise<void> {
     await Promise.all([...this.#open].map((conn) => writeText(conn, text)));
   }
@@ -59,7 +59,7 @@ export class RequestServer implements AsyncDisposable {
   }
 }
 
-/** All that a client gets who makes one request and then ends its side, at once or after the whole answer. */
+/** All that a client gets that makes one request and then ends its side, at once or after the whole answer. */
 export async function ask(port: number, request: string, end: "at once" | "answered"): Promise<Uint8Array> {
   using client = await connect(port);
   await writeText(client, request);

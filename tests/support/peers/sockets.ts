@@ -159,7 +159,7 @@ export async function resettableServer(): Promise<{
   };
 }
 
-/** Free ports in a row, below those that systems give out themselves: nobody takes one meanwhile. */
+/** Free ports in a row, below the ephemeral range, so that no other socket takes one meanwhile. */
 export function freePorts(count: number): number[] {
   for (;;) {
     const first = 10_000 + Math.floor(Math.random() * 20_000);

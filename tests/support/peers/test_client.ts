@@ -1,4 +1,4 @@
-/** Clients that come from an address of their choice, begin with bytes of their choice, and leave in any way. */
+/** Clients with a local address, first bytes and an end of their choice. */
 
 import { connect, type Socket } from "node:net";
 
@@ -6,13 +6,13 @@ export interface TestClientOptions {
   /** 127.0.0.1 unless given. */
   readonly host?: string;
   readonly localAddress?: string;
-  /** What they say first, such as a PROXY header. */
+  /** What they send first, such as a PROXY header. */
   readonly header?: Uint8Array | string;
 }
 
-/** A client who asks a {@linkcode NamedServer} for its name. */
+/** A client that asks a {@linkcode NamedServer} for its name. */
 export class TestClient implements Disposable {
-  /** Who answered; empty for one who was turned away. */
+  /** The server that answered; empty for a refused client. */
   readonly name: string;
   /** The local port. */
   readonly port: number;
@@ -76,14 +76,14 @@ export async function sendAndReset(port: number, bytes: string): Promise<void> {
 export class TestClients implements Disposable {
   readonly #all: TestClient[] = [];
 
-  /** One more, who stays. */
+  /** Connects one more, which stays. */
   async connect(port: number, options?: TestClientOptions): Promise<TestClient> {
     const client = await TestClient.connect(port, options);
     this.#all.push(client);
     return client;
   }
 
-  /** So many at the same time; gives their names. */
+  /** Connects this many at the same time; returns their names. */
   async connectMany(port: number, count: number, options?: TestClientOptions): Promise<string[]> {
     const clients = await Promise.all(Array.from({ length: count }, () => this.connect(port, options)));
     return clients.map(({ name }) => name);

@@ -94,7 +94,7 @@ export class Admin {
   /** A stream of events, without `stats`. */
   async events(): Promise<EventReader> {
     const reader = new EventReader(await this.#send("GET", "/api/v1/events?stats=0"));
-    // Threads are told that somebody listens, and answer this after that.
+    // Threads learn of the subscription before they answer this.
     if (workers > 1) await this.connections();
     return reader;
   }

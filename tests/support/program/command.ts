@@ -28,7 +28,7 @@ export async function runCommand<Options>({ usage, parse, run, progress }: Comma
   }
 }
 
-/** Aborts at Ctrl-C or SIGTERM; the second one ends the program at once, as whoever asks twice does not want to wait. */
+/** Aborts at Ctrl-C or SIGTERM; the second one ends the program at once. */
 export function stopOnSignals(progress: (line: string) => void): AbortSignal {
   const stop = new AbortController();
   const onSignal = () => {

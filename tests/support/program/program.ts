@@ -47,7 +47,7 @@ export function sluiceCommand(isStable = false): [string, ...string[]] {
   ];
 }
 
-/** Runs sluice to its end; one that does not end is told to after half a minute. */
+/** Runs sluice to its end; it is killed after half a minute. */
 export async function runSluice(
   args: string[],
   options: { env?: Record<string, string> } = {},
@@ -175,7 +175,7 @@ services: [{ ${["name: test", "listen: 0", "upstream: group", ...service].join("
     return this.ready.pid;
   }
 
-  /** Where a service listens: the first address of the first service unless told otherwise. */
+  /** Where a service listens: the first address of the first service unless given. */
   address(service = 0, index = 0): string {
     return this.ready.services[service]!.listen[index]!;
   }
@@ -224,7 +224,7 @@ services: [{ ${["name: test", "listen: 0", "upstream: group", ...service].join("
     return { code: status.code, stdout: this.#stdout.text, stderr: this.#stderr.text };
   }
 
-  /** Asks it to stop as Ctrl-C would, and resolves when it has. On Windows nobody can send that: it is killed. */
+  /** Asks it to stop as Ctrl-C would, and resolves when it has. Windows has no such signal: there it is killed. */
   async stop(): Promise<Finished> {
     this.kill(Deno.build.os === "windows" ? "SIGKILL" : "SIGINT");
     return await this.ended();

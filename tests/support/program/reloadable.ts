@@ -1,4 +1,4 @@
-/** A running sluice whose configuration file can be written anew. */
+/** A running sluice whose configuration file a test can replace. */
 
 import { join } from "node:path";
 import { Admin } from "./admin.ts";

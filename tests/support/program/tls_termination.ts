@@ -49,7 +49,7 @@ export async function terminating(
   return { authority, pair, server, sluice };
 }
 
-/** A client that trusts the authority and nobody else. */
+/** A client that trusts this authority only. */
 export async function tlsClient(
   port: number,
   authority: CertificateAuthority,

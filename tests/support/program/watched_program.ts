@@ -61,7 +61,7 @@ export class WatchedProgram {
       // Ctrl-C goes to all of the terminal's processes, and is not meant for what is under test.
       detached: true,
     }).spawn();
-    // Nor may it outlive whoever does not wait for its end.
+    // Nor may it outlive a caller that does not wait for its end.
     const onUnload = () => child.kill("SIGKILL");
     addEventListener("unload", onUnload);
     void child.status.then(() => removeEventListener("unload", onUnload));
@@ -69,7 +69,7 @@ export class WatchedProgram {
     const lines = linesOf(child.stdout);
     const { value: line } = await lines.next();
     if (line !== undefined) {
-      // Nothing more comes, but whoever closes a pipe ends programs that write to it.
+      // No more lines are read, but closing the pipe would end programs that write to it.
       void (async () => {
         for await (const _line of lines);
       })();

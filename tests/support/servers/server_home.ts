@@ -9,7 +9,7 @@ export interface Account {
   readonly gid: number;
 }
 
-/** Attempts to start a server: somebody else may take the port that was free a moment before. */
+/** Attempts to start a server: another program may take the port that was free a moment before. */
 const ATTEMPTS = 3;
 
 export class Home implements AsyncDisposable {

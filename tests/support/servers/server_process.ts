@@ -11,7 +11,7 @@ const STOP_MS = 10_000;
 export interface ServerCommand {
   readonly program: string;
   readonly args: string[];
-  /** The port it was told to listen on. */
+  /** The port it listens on. */
   readonly port: number;
   /** What it writes, to stdout or stderr, once it serves. */
   readonly ready: RegExp;
