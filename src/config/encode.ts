@@ -10,6 +10,8 @@ import {
   type ServiceEntry,
 } from "./schema/config_schema.ts";
 import type { GroupEntry } from "./schema/group_schema.ts";
+import { HELLO_CONDITIONS } from "./schema/route_schema.ts";
+import { secretKeys } from "./schema/keys.ts";
 import { encode } from "./schema/section.ts";
 import { parsePayload } from "./values/payload.ts";
 import { formatSize } from "./values/size.ts";
@@ -83,11 +85,9 @@ function serviceOf(service: ServiceConfig, groups: WrittenGroups): ServiceEntry 
 
 /** A file may set `peek` only where a route needs it and no TLS of the service's own reads the ClientHello. */
 function isPeeking({ routes, tls }: ServiceConfig): boolean {
-  return tls === undefined && routes.some(({ sni, alpn }) => (sni ?? alpn) !== undefined);
+  return tls === undefined &&
+    routes.some((route) => HELLO_CONDITIONS.some((condition) => route[condition] !== undefined));
 }
-
-/** Keys whose values are secret, or may be. */
-const SECRETS: ReadonlySet<string> = new Set(["token", "send", "expect"]);
 
 /** Of bytes, how many there are; of a token, not even that. */
 function stars(text: string, path: readonly PropertyKey[]): string {
@@ -97,7 +97,7 @@ function stars(text: string, path: readonly PropertyKey[]): string {
 /** A copy without empty mappings, which say nothing, and with its secrets masked. */
 function finish(value: unknown, mask: Mask, path: readonly PropertyKey[] = []): unknown {
   if (Array.isArray(value)) return value.map((entry, index) => finish(entry, mask, [...path, index]));
-  if (typeof value === "string") return SECRETS.has(String(path.at(-1))) ? mask(value, path) : value;
+  if (typeof value === "string") return secretKeys().has(String(path.at(-1))) ? mask(value, path) : value;
   if (typeof value !== "object" || value === null) return value;
   const entries = Object.entries(value).map(([key, entry]) =>
     [key, finish(entry, mask, [...path, key])] as const

@@ -1,15 +1,14 @@
 /** The configuration as programs write it: camelCase keys, and numbers for milliseconds. */
 
-import type { z } from "zod";
+import { z } from "zod";
 import type { Config } from "./config.ts";
 import { ConfigError, type Problem } from "./config_error.ts";
 import { decodeConfig } from "./decode.ts";
 import { takeFilters } from "./filter.ts";
 import type { ProxyOptions } from "./options.ts";
 import { configFile } from "./schema/config_schema.ts";
-import { group, namedGroups } from "./schema/group_schema.ts";
+import { type Schema, waysOf } from "./schema/keys.ts";
 import { toSnakeCase } from "./schema/section.ts";
-import { KINDS } from "./values/scalar.ts";
 
 /**
  * Decodes the options of a program. Environment variables are not expanded.
@@ -39,58 +38,31 @@ function decodeRest(options: unknown, ofFilters: readonly Problem[]): Config {
   throw new ConfigError(problems);
 }
 
-type Schema = z.core.$ZodType | undefined;
+/** Of a key that does not exist. */
+const UNKNOWN = z.unknown();
 
 /**
  * Writes what a program says as a file would, so that one schema serves both. Keys without a value are left out; what
  * cannot be written is left for the decoder to refuse.
  */
 export function toDocument(value: unknown, schema: Schema = configFile): unknown {
+  const ways = waysOf(schema);
   if (Array.isArray(value)) {
-    const { element } = partOf(schema, "array");
-    return value.map((entry: unknown) => toDocument(entry, element));
+    const list = ways.find(({ element }) => element !== undefined);
+    return value.map((entry: unknown) => toDocument(entry, list?.element ?? UNKNOWN));
   }
   if (isPlainObject(value)) {
-    const { shape, names } = partOf(schema, "object");
-    const entries = Object.entries(value).filter(([, entry]) => entry !== undefined);
-    return Object.fromEntries(entries.map(([key, entry]) => {
-      const spelled = names === undefined ? toSnakeCase(key) : key;
-      const inner = shape !== undefined && Object.hasOwn(shape, spelled) ? shape[spelled] : undefined;
-      return [spelled, toDocument(entry, names ?? inner)];
+    const { shape = {}, entries } = ways.find((way) => way.shape ?? way.entries) ?? {};
+    const given = Object.entries(value).filter(([, entry]) => entry !== undefined);
+    return Object.fromEntries(given.map(([key, entry]) => {
+      if (entries !== undefined) return [key, toDocument(entry, entries)];
+      const spelled = toSnakeCase(key);
+      return [spelled, toDocument(entry, Object.hasOwn(shape, spelled) ? shape[spelled]! : UNKNOWN)];
     }));
   }
   const isNumber = typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
-  return isNumber ? partOf(schema, "scalar").fromNumber?.(value) ?? value : value;
-}
-
-interface Part {
-  readonly element?: Schema;
-  readonly shape?: Readonly<Record<string, Schema>>;
-  /** Keys are names, and their values have this schema. */
-  readonly names?: Schema;
-  readonly fromNumber?: ((value: number) => unknown) | undefined;
-}
-
-/** What a schema says of values of a kind: where there are several ways to write something, that for this kind. */
-function partOf(schema: Schema, kind: "array" | "object" | "scalar"): Part {
-  const def = schema?._zod.def as
-    | z.core.$ZodTypeDef & {
-      readonly in?: Schema;
-      readonly innerType?: Schema;
-      readonly options?: readonly Schema[];
-      readonly element?: Schema;
-      readonly shape?: Readonly<Record<string, Schema>>;
-    }
-    | undefined;
-  if (schema === undefined || def === undefined) return {};
-  if (schema._zod.parent === namedGroups || schema === namedGroups) {
-    return kind === "object" ? { names: group } : {};
-  }
-  const scalar = KINDS.get(schema);
-  if (scalar !== undefined) return kind === "scalar" ? scalar : {};
-  if (def.type === kind) return def as Part;
-  const parts = [def.in, def.innerType, ...def.options ?? []].filter((inner) => inner !== undefined);
-  return parts.map((inner) => partOf(inner, kind)).find((part) => Object.keys(part).length > 0) ?? {};
+  const kind = isNumber ? ways.find((way) => way.kind?.fromNumber)?.kind : undefined;
+  return kind === undefined ? value : kind.fromNumber!(value as number);
 }
 
 /** Not an instance of some class, whose keys are its own business. */

@@ -2,7 +2,7 @@
 
 import type { z } from "zod";
 import { anyOf, keysLike } from "./closest.ts";
-import { configKeys } from "../schema/json_schema.ts";
+import { configKeys } from "../schema/keys.ts";
 import type { Report } from "./report.ts";
 import { toSnakeCase } from "../schema/section.ts";
 

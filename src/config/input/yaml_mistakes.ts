@@ -4,7 +4,7 @@
  */
 
 import type { Position } from "../config_error.ts";
-import { configKeys } from "../schema/json_schema.ts";
+import { configKeys } from "../schema/keys.ts";
 
 export interface Mistake {
   /** The message that replaces the parser's. */

@@ -3,11 +3,9 @@
 import { CidrSet } from "../../wire/ip/cidr.ts";
 import { entriesAt, findAllAt, findAt, keysAt, listenersAt, type Path } from "./found.ts";
 import { formatPortRange, mergePortRanges, parsePortRange } from "../values/port_range.ts";
+import { anyOf } from "../input/closest.ts";
 import type { Report } from "../input/report.ts";
-
-/** Conditions on the ClientHello, which only TLS clients send. */
-const HELLO_CONDITIONS = ["sni", "alpn"];
-const CONDITIONS = ["source_port", "source_ip", "listen_port", ...HELLO_CONDITIONS];
+import { HELLO_CONDITIONS } from "../schema/route_schema.ts";
 
 /** Adds what is wrong with the routes of one service. */
 export function findRouteConflicts(service: Path, report: Report): void {
@@ -38,9 +36,11 @@ function findUselessPeek(service: Path, routes: unknown, report: Report): void {
   // A route that cannot be read may have one of them.
   if (report.valueAt(peek) === undefined || routes !== undefined && !Array.isArray(routes)) return;
   const paths = (routes ?? []).map((_, index) => [...service, "routes", index]);
-  const asks = (path: Path) => keysAt(path, report)?.some((key) => HELLO_CONDITIONS.includes(key)) ?? true;
-  if (!paths.some(asks)) report.add(peek, "Cannot look for a ClientHello: no route asks for sni or alpn");
-  else if (report.valueAt([...service, "tls"]) !== undefined) {
+  const asks = (path: Path) =>
+    keysAt(path, report)?.some((key) => HELLO_CONDITIONS.some((each) => each === key)) ?? true;
+  if (!paths.some(asks)) {
+    report.add(peek, `Cannot look for a ClientHello: no route asks for ${anyOf(HELLO_CONDITIONS)}`);
+  } else if (report.valueAt([...service, "tls"]) !== undefined) {
     const timeout = report.spellPath([...service, "tls", "handshake_timeout"]);
     report.add(peek, `Cannot peek at what tls reads: set ${timeout} instead`);
   }
@@ -49,13 +49,13 @@ function findUselessPeek(service: Path, routes: unknown, report: Report): void {
 /** Whether every client meets the conditions of a route. */
 function takesAll(route: Path, someLackAddress: boolean, report: Report): boolean {
   const keys = keysAt(route, report);
-  // An unknown key may be a condition with a typing error.
-  if (keys === undefined || keys.some((key) => !CONDITIONS.includes(key) && key !== "upstream")) return false;
+  if (keys === undefined) return false;
   const conditions = keys.filter((key) => key !== "upstream");
   if (conditions.length > 0 && someLackAddress) return false;
   return conditions.every((key) => isAnything(key, [...route, key], report));
 }
 
+/** Whether every client meets a condition. An unknown key may be one with a typing error. */
 function isAnything(condition: string, path: Path, report: Report): boolean {
   if (condition === "source_port") {
     const ranges = findAllAt(path, report, parsePortRange)?.map(({ value }) => value);

@@ -43,6 +43,7 @@ function bearerToken() {
       if (typeof value !== "string" || !new RegExp(TOKEN_PATTERN).test(value)) throw new Unexpected();
       return value;
     },
+    isSecret: true,
     json: [{ type: "string", pattern: TOKEN_PATTERN }],
   });
 }

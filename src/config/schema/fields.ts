@@ -158,6 +158,7 @@ export function payload() {
       return parsePayload(value);
     },
     format: formatPayload,
+    isSecret: true, // it may hold a password
     json: [{ type: "string", pattern: PAYLOAD_PATTERN }],
   });
 }

@@ -6,7 +6,7 @@ import { POLICY_NAMES } from "../../upstream/balance/registry.ts";
 import { GROUP_NAME_PATTERN } from "../values/address_text.ts";
 import { endpointAddress, nameServer, upstreamAddress, upstreamWord } from "./address_fields.ts";
 import { choice, count, duration, flag, payload } from "./fields.ts";
-import { ANYTHING, codec } from "../values/scalar.ts";
+import { ANYTHING, codec, setKind } from "../values/scalar.ts";
 import { encode, JITLESS, list, section, type SectionOutput, shorthand } from "./section.ts";
 
 /** The shortest time between two checks or two look-ups, in milliseconds: less is a flood. */
@@ -165,6 +165,7 @@ export const namedGroups = codec<
   },
   (groups) => Object.fromEntries([...groups].map(([name, entry]) => [name, encode(group, entry)])),
 );
+setKind(namedGroups, { expected: "a mapping of names to groups", entries: group });
 z.globalRegistry.add(namedGroups, {
   type: "object",
   propertyNames: { type: "string", pattern: GROUP_NAME_PATTERN },

@@ -24,6 +24,8 @@ export interface Scalar<Output> {
   readonly json: readonly JsonSchema[];
   /** Writes a number that only a program can give as a file would: 1500 milliseconds as `1500ms`. */
   readonly fromNumber?: (value: number) => unknown;
+  /** Whether it is masked where a configuration is shown. */
+  readonly isSecret?: boolean;
 }
 
 /** The value is not what was expected; the message only adds a proposal. */
@@ -42,13 +44,13 @@ export const FROM_ENVIRONMENT: JsonSchema = { type: "string", pattern: VARIABLE_
 
 /** A codec for one value. Editors also accept text with a variable in its place. */
 export function scalar<Input, Output>(kind: Scalar<Output>) {
-  const { expected, parse, format, json, fromNumber } = kind;
+  const { expected, parse, format, json } = kind;
   const schema = codec<Input, Output>(
     (value, context) => attempt(parse, value, { context, path: [], expected }),
     format,
   );
   z.globalRegistry.add(schema, { anyOf: [...json, FROM_ENVIRONMENT] });
-  KINDS.add(schema, { expected, fromNumber });
+  setKind(schema, kind);
   return schema;
 }
 
@@ -76,19 +78,28 @@ export function scalars<Input, Output>({ expected, parse, format, json, each }: 
     });
   }, format);
   z.globalRegistry.add(schema, { anyOf: [...entry, { type: "array", ...minimum, items: { anyOf: entry } }] });
-  KINDS.add(schema, { expected: `${expected}, or a list`, fromNumber: undefined });
+  setKind(schema, { expected: `${expected}, or a list` });
   return schema;
 }
 
 /** What is known of a kind of value besides its JSON Schema. */
-export interface Kind {
-  /** Completes "Expected …". */
-  readonly expected: string;
-  readonly fromNumber: Scalar<unknown>["fromNumber"];
+export interface Kind extends Pick<Scalar<never>, "expected" | "fromNumber" | "isSecret"> {
+  /** Of a mapping whose keys are names: its values. */
+  readonly entries?: z.core.$ZodType;
 }
 
-/** The kind of every codec of `scalar()` and `scalars()`. */
-export const KINDS = z.registry<Kind>();
+const KINDS = new WeakMap<z.core.$ZodType, Kind>();
+
+/** Says of what kind the values of a codec are. */
+export function setKind(codec: z.core.$ZodType, kind: Kind): void {
+  KINDS.set(codec, kind);
+}
+
+/** The kind that was set, also of a codec with a description, which is a copy. */
+export function kindOf(codec: z.core.$ZodType): Kind | undefined {
+  const { parent } = codec._zod;
+  return KINDS.get(codec) ?? (parent && kindOf(parent));
+}
 
 /** Takes anything: the codecs say themselves what is wrong with a value. One for all, as every schema takes time to make. */
 export const ANYTHING = z.any();

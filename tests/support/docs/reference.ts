@@ -2,15 +2,11 @@
 
 import { z } from "zod";
 import { configFile } from "../../../src/config/schema/config_schema.ts";
-import { KINDS } from "../../../src/config/values/scalar.ts";
-import { group, namedGroups } from "../../../src/config/schema/group_schema.ts";
+import { type Schema, type Shape, waysOf } from "../../../src/config/schema/keys.ts";
 import { formatTable } from "./format_table.ts";
 
 const START = "<!-- reference: deno task docs writes it from the schema -->\n";
 const END = "<!-- end of the reference -->\n";
-
-type Schema = z.core.$ZodType;
-type Shape = Readonly<Record<string, Schema>>;
 
 /** The text of the page with the reference as the schema has it. */
 export function withReference(markdown: string): string {
@@ -29,10 +25,13 @@ function reference(): string {
   const mappings: Mapping[] = [];
   const paths = new Map<Shape, string>();
   const visit = (schema: Schema, path: string): void => {
-    const shape = shapeOf(schema);
-    if (shape === undefined) {
-      return innerOf(schema).forEach(([inner, suffix]) => visit(inner, `${path}${suffix}`));
+    for (const { shape, element, entries } of waysOf(schema)) {
+      if (element !== undefined) visit(element, `${path}[]`);
+      else if (entries !== undefined) visit(entries, `${path}.NAME`);
+      else if (shape !== undefined) visitMapping(shape, path);
     }
+  };
+  const visitMapping = (shape: Shape, path: string): void => {
     const same = mappings.find((other) => isSame(other.shape, shape));
     paths.set(shape, same?.path ?? path);
     if (same !== undefined) return;
@@ -72,26 +71,26 @@ function row(key: string, schema: Schema, { path, paths }: Place): string[] {
 
 /** What may stand there, with an example. A mapping leads to its table. */
 function typeOf(schema: Schema, paths: Place["paths"]): string {
-  const kind = KINDS.get(schema);
-  if (kind !== undefined) return quoted(kind.expected);
-  const shape = shapeOf(schema);
-  if (shape !== undefined) return linkTo("mapping", paths.get(shape)!);
-  const { type, error } = schema._zod.def as Parts & { readonly error?: () => string };
-  if (type === "union") {
-    const targets = mappingsIn(schema).map((inner) => paths.get(inner)!);
-    return `${quoted(error!())} (${linkTo("keys", targets.at(-1)!)})`;
+  const [way, ...others] = waysOf(schema);
+  if (others.length > 0) {
+    return `${quoted(expectedOf(schema))} (${linkTo("keys", paths.get(mappingIn(schema)!)!)})`;
   }
-  const [inner, suffix] = innerOf(schema)[0]!;
-  const text = typeOf(inner, paths);
-  if (suffix === "[]") {
-    return text.startsWith("[") ? text.replace("[mapping]", "[list of mappings]") : `list: ${text}`;
-  }
-  return suffix === "" ? text : text.replace("[mapping]", "[mappings by name]");
+  if (way?.kind !== undefined) return quoted(way.kind.expected);
+  if (way?.shape !== undefined) return linkTo("mapping", paths.get(way.shape)!);
+  const text = typeOf((way?.element ?? way?.entries)!, paths);
+  if (way?.entries !== undefined) return text.replace("[mapping]", "[mappings by name]");
+  return text.startsWith("[") ? text.replace("[mapping]", "[list of mappings]") : `list: ${text}`;
 }
 
-function mappingsIn(schema: Schema): Shape[] {
-  const shape = shapeOf(schema);
-  return shape !== undefined ? [shape] : innerOf(schema).flatMap(([inner]) => mappingsIn(inner));
+/** What a schema with several ways to write something says of them all. */
+function expectedOf(schema: Schema): string {
+  const { innerType, error } = schema._zod.def as unknown as Parts;
+  return innerType === undefined ? error!() : expectedOf(innerType);
+}
+
+/** The mapping among the ways to write something. */
+function mappingIn(schema: Schema): Shape | undefined {
+  return waysOf(schema).findLast(({ shape }) => shape !== undefined)?.shape;
 }
 
 function defaultOf(key: string, schema: Schema, path: string): string {
@@ -101,43 +100,18 @@ function defaultOf(key: string, schema: Schema, path: string): string {
     return typeof defaultValue === "object" ? "" : `\`${defaultValue}\``;
   }
   if (type !== "optional") return "required";
-  const shape = shapeOf(configFile)!["defaults"]!;
-  return path === "services[]" && key in shapeOf(shape)! ? linkTo("as in defaults", "defaults") : "";
-}
-
-/** The keys of a mapping; undefined for anything else. */
-function shapeOf(schema: Schema): Shape | undefined {
-  const { type, in: input, innerType } = schema._zod.def as Parts;
-  if (type === "optional" || type === "prefault") return shapeOf(innerType!);
-  const inner = type === "pipe" ? input!._zod.def as Parts : undefined;
-  if (inner?.type === "object") return inner.shape;
-  return inner?.type === "pipe" ? shapeOf(input!) : undefined;
+  const shared = mappingIn(mappingIn(configFile)!["defaults"]!)!;
+  return path === "services[]" && key in shared ? linkTo("as in defaults", "defaults") : "";
 }
 
 interface Parts {
-  readonly type: string;
-  readonly in?: Schema;
   readonly innerType?: Schema;
-  readonly shape?: Shape;
-  readonly options?: readonly Schema[];
-  readonly element?: Schema;
-}
-
-/** What a schema consists of, and what that adds to the path. */
-function innerOf(schema: Schema): [inner: Schema, suffix: string][] {
-  if (KINDS.has(schema)) return [];
-  if (schema === namedGroups || schema._zod.parent === namedGroups) return [[group, ".NAME"]];
-  const { in: input, innerType, options, element } = schema._zod.def as Parts;
-  const parts = [input, innerType, ...options ?? []].filter((part) => part !== undefined);
-  return [
-    ...parts.map((part): [Schema, string] => [part, ""]),
-    ...element === undefined ? [] : [[element, "[]"] as [Schema, string]],
-  ];
+  readonly error?: () => string;
 }
 
 /** Descriptions are of the whole, or of what is in it. */
 function metaOf(schema: Schema): { description?: string; deprecated?: boolean } {
-  const { innerType } = schema._zod.def as Parts;
+  const { innerType } = schema._zod.def as unknown as Parts;
   const own = z.globalRegistry.get(schema) as { description?: string; deprecated?: boolean } | undefined;
   return { ...innerType === undefined ? {} : metaOf(innerType), ...own };
 }

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ConfigError } from "../../../src/config/config_error.ts";
 import { decodeConfig } from "../../../src/config/decode.ts";
-import { configKeys } from "../../../src/config/schema/json_schema.ts";
+import { configKeys } from "../../../src/config/schema/keys.ts";
 import { decodeOptions } from "../../../src/config/library.ts";
 import type { ProxyOptions } from "../../../src/config/options.ts";
 import { loadConfigFile } from "../../../src/config/load.ts";
