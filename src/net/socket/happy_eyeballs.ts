@@ -20,7 +20,7 @@ export interface RaceOptions<Connected extends Disposable> {
  * before it, or as soon as one fails; the first to connect wins, and the others are given up or disposed of.
  *
  * @param addresses IP literals, at least one, in the order of the resolver's preference.
- * @throws What one of the attempts threw, the one that tells most; or the reason of `signal`.
+ * @throws What one of the attempts threw, the most informative one; or the reason of `signal`.
  */
 export function connectFirst<Connected extends Disposable>(
   addresses: readonly string[],
@@ -62,7 +62,7 @@ class Race<Connected extends Disposable> {
     const onAbort = () => this.#outcome.reject(signal.reason);
     signal.addEventListener("abort", onAbort);
     try {
-      // It never rejects, and ends by itself once the race is over.
+      // It never rejects, and ends with the race.
       this.#start();
       return await this.#outcome.promise;
     } finally {

@@ -19,7 +19,7 @@ export interface Listener {
   accept(): Promise<Conn>;
   /** Accepts nothing more; what waits in the kernel's queue is reset. May be called twice. */
   close(): void;
-  /** Descriptors ran out: a listener that does not get over this by itself starts anew. */
+  /** Descriptors ran out: restarts a listener that does not recover by itself. */
   onShortage?(): void;
 }
 

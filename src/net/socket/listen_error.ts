@@ -9,7 +9,7 @@ import type { ErrorCode, ProxyError } from "../errors.ts";
 /**
  * A listener could not be bound. The message names the address, the cause and the remedy.
  *
- * @example Tell a port that is in use from other mistakes
+ * @example Distinguish a port in use from other errors
  * ```ts
  * import assert from "node:assert/strict";
  * import { ListenError, startProxy } from "@sluice/sluice";

@@ -4,7 +4,7 @@ import { lookup } from "node:dns";
 import { ProxyError, proxyErrorOf } from "../errors.ts";
 import { abortable } from "../timers/abortable.ts";
 
-/** How long a dial waits for the resolver while it has an earlier answer to go by, in milliseconds. */
+/** How long a dial waits for the resolver if there is an earlier answer, in milliseconds. */
 const PATIENCE = 1000;
 /** Names whose last answer is kept. */
 const CAPACITY = 1000;
@@ -17,7 +17,7 @@ export interface NameLookupOptions {
   readonly find?: FindAddresses;
   /** How many names to remember. */
   readonly capacity?: number;
-  /** Calls back after so many milliseconds, unless the result is called first; a timer unless given. */
+  /** Calls back after this many milliseconds, unless the result is called first; a timer by default. */
   readonly after?: (milliseconds: number, callback: () => void) => () => void;
 }
 

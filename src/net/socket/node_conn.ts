@@ -70,7 +70,7 @@ export class NodeConn implements Conn {
     return new Promise((resolve, reject) => {
       this.#writable(bytes.byteLength).write(
         bytes,
-        // When a read fails, writes under way are told ECANCELED before anybody is told why.
+        // When a read fails, pending writes fail with ECANCELED before the cause is reported.
         (error) => error ? reject(this.#failure ?? this.#socket.errored ?? error) : resolve(bytes.byteLength),
       );
     });

@@ -6,7 +6,7 @@ import type { Conn } from "./conn.ts";
 import type { Listener } from "./listen.ts";
 import { NodeConn } from "./node_conn.ts";
 
-/** How long after a shortage of descriptors the server is bound anew, in milliseconds: some should be free by then. */
+/** How long after a shortage of descriptors the server is bound again, in milliseconds: some should be free by then. */
 const REBIND_AFTER = 1000;
 
 export interface NodeListenOptions {
@@ -59,7 +59,7 @@ export class NodeListener implements Listener {
     this.#closed = true;
     clearTimeout(this.#rebinding);
     this.#server?.close();
-    // node:net accepts unasked. Whoever accepts takes these as well, but here nobody ever did.
+    // node:net accepts connections that accept() has not taken.
     const abandoned = this.#isUsed ? [] : this.#waiting.splice(0);
     for (const socket of abandoned) socket?.destroy();
     this.#fail(new Deno.errors.Interrupted("Listener has been closed"));
@@ -107,7 +107,7 @@ export class NodeListener implements Listener {
   }
 
   readonly #onConnection = (socket: Socket): void => {
-    // Reset before it was accepted: nobody can tell any more who it was. Asking makes other sockets keep their address.
+    // Reset before it was accepted: its address is lost. Reading it makes other sockets cache theirs.
     if (socket.remoteAddress === undefined) {
       socket.on("error", () => {}).destroy();
       if (this.#accepting === undefined) this.#waiting.push(null);

@@ -42,7 +42,7 @@ export class ReadAheadConn extends ConnWrapper {
   more(): Promise<boolean> {
     if (this.#pending === undefined) {
       this.#pending = this.#readAhead();
-      // Nobody may be waiting any more when it fails.
+      // It may fail when no reader waits any more.
       this.#pending.catch(() => {});
     }
     return this.#pending;
@@ -69,7 +69,7 @@ export class ReadAheadConn extends ConnWrapper {
   async #readAhead(): Promise<boolean> {
     if (this.#filled === this.#buffer!.length) this.#grow();
     const count = await this.inner.read(this.#buffer!.subarray(this.#filled));
-    // At the end, it stays: whoever reads next is told so.
+    // The end stays, for the next read.
     if (count === null) return false;
     this.#pending = undefined;
     this.#filled += count;

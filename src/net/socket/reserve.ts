@@ -16,7 +16,7 @@ export function canShare(os: typeof Deno.build.os = Deno.build.os): boolean {
 
 /** An address found to be free, for threads to bind with `shared`. */
 export class Reservation implements Disposable {
-  /** With the real port, and with the address that a host name stands for. */
+  /** With the real port, and with the IP address of a host name. */
   readonly address: TcpAddress;
   readonly #held: Listener | undefined;
 
@@ -25,7 +25,7 @@ export class Reservation implements Disposable {
     this.#held = held;
   }
 
-  /** Lets go of it, once the threads have bound it. May be called twice. */
+  /** To be called when the threads have bound it. May be called twice. */
   release(): void {
     this.#held?.close();
   }
@@ -36,18 +36,17 @@ export class Reservation implements Disposable {
 }
 
 /**
- * Finds out whether `address` is free, which those who share it cannot: a plain bind fails while anybody has it, and
- * nobody can share what is bound plainly. For port 0 it chooses a port and holds it until it is released.
+ * Checks whether `address` is free, by a bind without SO_REUSEPORT: a bind with it succeeds even if another program
+ * shares the address. For port 0 it chooses a port and holds it until it is released.
  *
- * What is held is a listener that nobody accepts from, and the kernel gives it its share of the clients: they wait
- * until it is released and are reset then. So tell nobody of a port 0 before. Other ports, which clients may know
- * already, are not held: another program that takes one before a thread does is found by the thread's own bind, unless
- * it shares as well.
+ * The port is held by a listener that accepts no clients, and the kernel gives it its share of them: they wait, and are
+ * reset when it is released. So do not publish the port before. Other ports, which clients may know already, are not
+ * held: if another program takes one before a thread does, the bind of the thread fails, unless both share it.
  *
  * @throws {ListenError}
  */
 export async function reserve(address: TcpAddress): Promise<Reservation> {
-  // The kernel chooses a port that nobody has, not even shared.
+  // The kernel chooses a port that no other socket has, not even a shared one.
   const isHeld = address.port === 0;
   const listener = await listen(address, { adapter: "deno", shared: isHeld });
   if (!isHeld) listener.close();

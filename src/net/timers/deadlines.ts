@@ -14,7 +14,7 @@ export class Deadlines {
   readonly #reason: () => unknown;
   readonly #pending = new LinkedList<Deadline>();
   readonly #ticker: Ticker;
-  /** Begun since the last tick. */
+  /** Started since the last tick. */
   #latest: Deadline | undefined;
 
   /**

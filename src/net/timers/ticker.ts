@@ -26,7 +26,7 @@ export class Ticker {
     this.#onTick = onTick;
   }
 
-  /** Something has come that has to time out. */
+  /** There is something that can time out. */
   start(): void {
     if (this.#timer === undefined && this.#interval < Infinity) {
       this.#timer = setTimeout(this.#tick, this.#interval);

@@ -52,7 +52,7 @@ interface Search {
   readonly now: number;
   /** How many more signatures may be verified. */
   signatures: number;
-  /** Why the first path that was tried does not lead to an authority. */
+  /** Why the first path does not end at an authority. */
   fault: string | undefined;
 }
 
@@ -64,7 +64,7 @@ export class ChainVerifier {
   readonly #good = new Map<string, Validity>();
 
   /**
-   * @param authorities The authorities that a chain has to lead to, as PEM.
+   * @param authorities The authorities at which a chain must end, as PEM.
    * @param peer The peer that the certificates belong to.
    */
   constructor(authorities: readonly string[], peer: Peer) {

@@ -29,7 +29,7 @@ export interface TlsClientOptions {
   readonly alpn: readonly string[];
 }
 
-/** One that is to be made, and whom to tell of its end. */
+/** A handshake to start, and the callbacks for its end. */
 interface Handshake {
   readonly inner: Conn;
   readonly duplex: ConnDuplex;
@@ -60,7 +60,7 @@ export class TlsClient {
 
   /**
    * Shakes hands with the upstream on `conn`, and takes the connection over: it is closed when that fails. A TLS 1.3
-   * upstream that wants another certificate of us says so later: the first read throws `tls_refused`.
+   * upstream that rejects our certificate reports it later: the first read throws `tls_refused`.
    *
    * @param serverName The name or address that the certificate must be for; a name is also sent (SNI).
    * @param signal Its reason is thrown when it aborts before the handshake is done.

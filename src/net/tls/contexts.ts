@@ -8,7 +8,7 @@ import type { TlsServerOptions } from "./server.ts";
 
 /** Servers of one certificate that are kept: as many as handshakes are often under way at the same time. */
 const MAX_IDLE = 256;
-/** As `handshakeTimeout`, where 0 stands for the default, 120 s. */
+/** For `handshakeTimeout`, where 0 means the default, 120 s. */
 const NO_TIMEOUT = -1;
 
 /** Made anew when the options change: handshakes under way keep theirs. */
@@ -59,11 +59,11 @@ export class TlsContexts {
 }
 
 /**
- * Servers that never listen, alike, one for each handshake under way: of a server for all nobody could tell whose
- * handshake an event is about. They are used again, as making one takes 0.1 to 0.3 ms.
+ * Equal servers that never listen, one for each handshake in progress, because events of a common server would not
+ * identify the handshake. They are reused: creating one takes 0.1 to 0.3 ms.
  *
- * One server with an SNICallback for each handshake would be simpler. But in Deno 2.9.6 all that belongs to a
- * handshake that ends before the callback is called is kept for ever, 30 KB for every port scan and TCP health check.
+ * One server with an SNICallback for each handshake would be simpler. But in Deno 2.9.6, a handshake that ends before the
+ * callback is called is never freed: 30 KB for every port scan and TCP health check.
  */
 export class TlsServerPool {
   readonly names: readonly string[];
@@ -75,7 +75,6 @@ export class TlsServerPool {
     this.#options = options;
   }
 
-  /** One that nobody listens to. */
   take(): Server {
     return this.#idle.pop() ?? createServer(this.#options);
   }
@@ -87,7 +86,7 @@ export class TlsServerPool {
   }
 }
 
-/** Something that certain DNS names are served with; `*.` in front of a name stands for exactly one label. */
+/** Something for certain DNS names; a leading `*.` matches exactly one label. */
 export interface Named {
   /** In lower case. */
   readonly names: readonly string[];

@@ -18,7 +18,7 @@ export interface CredentialFiles {
 export interface TlsIdentity {
   readonly cert: string;
   readonly key: string;
-  /** DNS names that the certificate is for, in lower case; `*.` in front stands for one label. */
+  /** DNS names of the certificate, in lower case; a leading `*.` matches one label. */
   readonly names: readonly string[];
 }
 
@@ -28,15 +28,15 @@ export interface CredentialsOptions extends TlsIdentity {
   readonly warnings: readonly string[];
 }
 
-/** A certificate chain with its key. The key is no property that printing or JSON would show. */
+/** A certificate chain with its key. The key is private, so that printing and JSON do not show it. */
 export class Credentials implements TlsIdentity {
   /** The chain, as PEM. */
   readonly cert: string;
-  /** DNS names that the certificate is for, in lower case; `*.` in front stands for one label. */
+  /** DNS names of the certificate, in lower case; a leading `*.` matches one label. */
   readonly names: readonly string[];
-  /** Whom the certificate was issued to, `CN=db.internal`. */
+  /** The subject, such as `CN=db.internal`. */
   readonly subject: string;
-  /** The end of the certificate's validity; of its issuers', {@linkcode warnings} tell. */
+  /** When the certificate expires; {@linkcode warnings} report its issuers. */
   readonly expiresAt: Date;
   /** What is wrong but no reason to refuse, for the log. */
   readonly warnings: readonly string[];
@@ -130,7 +130,7 @@ function checkValidity(path: string, certificate: X509Certificate, now: Date): v
 }
 
 async function keyFileWarnings(path: string): Promise<string[]> {
-  // Windows has no mode bits. A file that was removed after it was read is no reason to refuse its content.
+  // Windows has no mode bits. A file may be removed after it was read.
   const mode = await fileInfo(path).then((info) => info.mode ?? 0, () => 0);
   return (mode & READABLE_BY_OTHERS) === 0
     ? []

@@ -5,10 +5,10 @@ import { RelayBuffer } from "../../net/buffers.ts";
 import { type Conn, writeAll } from "../socket/conn.ts";
 import { detachBuffer, memoryTricks } from "../workarounds/memory.ts";
 
-/** What is read at a time of bulk, in bytes, where whoever is behind TLS has room for it; and room or not. */
+/** The largest read of bulk, in bytes, if the reader of decrypted bytes has room for it; and the largest without. */
 const LARGEST_READ = 1024 * 1024;
 const ALWAYS_READ = 64 * 1024;
-/** What node:tls gets at a time, in bytes: more does not stay in the processor's cache, and it keeps buffers as large. */
+/** The largest piece for node:tls, in bytes: more does not fit into the CPU cache, and its buffers stay as large. */
 const LARGEST_PIECE = 64 * 1024;
 
 /**
@@ -19,11 +19,11 @@ export class ConnDuplex extends Duplex {
   readonly #conn: Conn;
   readonly #buffer = new RelayBuffer(LARGEST_READ);
   #lastWrite: Promise<void> = Promise.resolve();
-  /** Bytes are read from the connection only then. */
+  /** Whether to read from the connection. */
   #isOpen = true;
-  /** So many at most. */
+  /** The size of the next read. */
   #room = ALWAYS_READ;
-  /** The stream asked for bytes meanwhile. */
+  /** The stream asked for bytes while reads were held. */
   #isAsked = false;
   /** The buffer is being filled or passed on: the stream may ask for more after any piece of it. */
   #isReading = false;
@@ -35,7 +35,7 @@ export class ConnDuplex extends Duplex {
 
   /**
    * Calls `onOver`, perhaps more than once, when the connection breaks, or, without a cause, when it is closed or ends.
-   * In a handshake node:tls waits on when the peer has gone.
+   * In a handshake, node:tls goes on waiting when the peer is gone.
    */
   whenOver(onOver: (cause?: Error) => void): void {
     const onEnd = () => onOver();
@@ -45,20 +45,20 @@ export class ConnDuplex extends Duplex {
     this.on("end", () => void setImmediate(onEnd));
   }
 
-  /** Resolves once everything handed over so far was written, or the connection has failed. */
+  /** Resolves when everything so far was written, or the connection has failed. */
   async flushed(): Promise<void> {
     while (this.writableLength > 0 && !this.destroyed) await this.#lastWrite;
   }
 
   /**
    * Reads no further until {@linkcode release}: a paused TLSSocket in Deno 2.9.6 does not pause what it runs over,
-   * and would take in everything that the peer sends. A read under way goes on.
+   * and would buffer everything that the peer sends. A pending read continues.
    */
   hold(): void {
     this.#isOpen = false;
   }
 
-  /** Reads on, for somebody who has room for so many bytes. */
+  /** Continues to read, for a reader with room for so many bytes. */
   release(room: number): void {
     this.#isOpen = true;
     this.#room = Math.max(room, ALWAYS_READ);
@@ -66,8 +66,8 @@ export class ConnDuplex extends Duplex {
   }
 
   /**
-   * Without an error, only once what was handed over is written, or the connection is closed: node:tls destroys what
-   * it runs over as soon as both sides have finished, and its close_notify may still be under way.
+   * Without an error, only after everything is written, or the connection is closed: node:tls destroys its stream as
+   * soon as both sides have finished, and its close_notify may not be written yet.
    */
   override destroy(error?: Error): this {
     if (error !== undefined || this.writableLength === 0) return super.destroy(error);

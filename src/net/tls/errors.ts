@@ -3,7 +3,7 @@
 import { type Peer, ProxyError, proxyErrorOf } from "../errors.ts";
 import { alertIn, ALERTS, isTlsError } from "./faults.ts";
 
-/** What fails a certificate, from the words of rustls. The name check tells the names itself. */
+/** Why a certificate was rejected, from the messages of rustls. The name check has a message of its own. */
 const CERTIFICATE_FAULTS: [RegExp, string][] = [
   [/certificate expired|: Expired\b/, "it has expired"],
   [/not valid yet|: NotValidYet\b/, "it is not valid yet"],

@@ -35,7 +35,7 @@ export class DenoTlsConn extends ConnWrapper {
 
   /**
    * Shakes hands with the client; the connection is closed when that fails. Deno 2.9.6 then drops its end, but the
-   * socket of a handshake that is cut short stays open until the client closes it: there is no way to get rid of a
+   * socket of an aborted handshake stays open until the client closes it: there is no way to close a
    * silent client here, as there is with a TlsServer.
    *
    * @param signal Its reason is thrown when it aborts before the handshake is done.
@@ -70,7 +70,7 @@ interface Bound {
   isAccepting: boolean;
   /** Set while a retired listener may be about to close. */
   look: ReturnType<typeof setTimeout> | undefined;
-  /** Looks that came too late to tell anything. */
+  /** Consecutive checks that were too late to be meaningful. */
   lateLooks: number;
 }
 
@@ -195,7 +195,7 @@ export class TlsListener implements Listener {
     if (bound.isAccepting) return;
     bound.isAccepting = true;
     this.#accepts += 1;
-    // In Deno 2.9.6 also an accept of a listener that was closed meanwhile can resolve.
+    // In Deno 2.9.6 an accept can resolve although the listener was closed before.
     bound.listener.accept().then((conn) => {
       this.#ended(bound);
       this.#deliver(new DenoTlsConn(conn));
@@ -226,7 +226,7 @@ export class TlsListener implements Listener {
         bound.lateLooks += 1;
         this.#lookAt(bound);
       } else {
-        // The timer may have come before what the kernel had for us in the same turn.
+        // The timer may fire before clients of the same turn are accepted.
         setImmediate(() => this.#retire(bound));
       }
     }, 0);

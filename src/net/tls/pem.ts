@@ -99,7 +99,7 @@ export function parseKey(path: string, pem: string): KeyObject {
   return key;
 }
 
-/** What keeps the TLS library from using such a key: it would say so only at the first handshake. */
+/** Why the TLS library cannot use a key; it would report that only at the first handshake. */
 export function kindFault(key: KeyObject): string | undefined {
   const { asymmetricKeyType: type, asymmetricKeyDetails: details = {} } = key;
   if (type === "ed25519") return undefined;

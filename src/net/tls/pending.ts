@@ -15,7 +15,7 @@ class Pending extends Linked<Pending> {
   }
 }
 
-/** At most so many at a time; each one more ends the oldest. */
+/** A bounded set: each further one ends the oldest. */
 export class PendingHandshakes {
   readonly #capacity: number;
   /** In the order they began. */

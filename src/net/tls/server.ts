@@ -24,7 +24,7 @@ export type ClientAuth = "require" | "request" | "none";
 export interface TlsServerOptions {
   /** At least one. Chosen by the name a client asks for; the first is for those that ask for none or another. */
   readonly certificates: readonly TlsIdentity[];
-  /** The authorities that clients' certificates must come from, as PEM; nobody else's. */
+  /** The authorities for certificates of clients, as PEM. */
   readonly clientAuthorities: readonly string[];
   readonly clientAuth: ClientAuth;
   /** Protocols offered (RFC 7301), the preferred ones first; a client that offers only others is refused. */

@@ -29,13 +29,13 @@ interface PendingRead {
 
 /**
  * Half-closes inside TLS: `closeWrite()` sends close_notify and a FIN, and reading goes on (RFC 8446 section 6.1).
- * A FIN without close_notify reads as the end: node:tls does not tell.
+ * A FIN without close_notify reads as the end: node:tls does not report it.
  */
 export class TlsConn extends ConnWrapper {
   readonly #socket: TLSSocket;
   readonly #duplex: ConnDuplex;
   readonly #side: Peer;
-  /** What came out of TLS and was not taken yet: of one read of the duplex, which is held behind it, or two. */
+  /** Decrypted bytes that were not read yet: those of one or two reads of the duplex, which is held then. */
   readonly #arrived = new ReceiveBuffer();
   #reading: PendingRead | undefined;
   #hasRead = false;
@@ -128,7 +128,7 @@ export class TlsConn extends ConnWrapper {
     if (!this.#duplex.destroyed) await this.inner.closeWrite();
   }
 
-  /** What it broke with. Made when asked for: most connections are closed when nobody reads or writes any more. */
+  /** The error that broke it. Created when it is needed: most connections close without a reader or writer. */
   get #failure(): Error | undefined {
     if (this.#isOver) this.#error ??= new Deno.errors.Interrupted("Connection closed");
     return this.#error;

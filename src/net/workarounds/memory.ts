@@ -27,7 +27,7 @@ export function detachBuffer(bytes: Uint8Array): void {
 
 /** What has no type in Node.js. Where it is not like that, the garbage collector has to do. */
 interface Handle {
-  /** Takes what is encrypted and not sent yet. Whoever calls it makes a copy at once. */
+  /** Takes encrypted bytes that are not sent yet. The caller copies them at once. */
   drainEncOut?(): Uint8Array;
 }
 

@@ -4,7 +4,7 @@ import { ByteReader, MalformedError } from "../byte_reader.ts";
 import { clientHelloMessage } from "./message.ts";
 
 export interface ClientHello {
-  /** Whom the client wants to reach (RFC 6066 section 3): lower case, without a dot at its end. */
+  /** The server name (RFC 6066 section 3): lower case, without a trailing dot. */
   readonly serverName: string | undefined;
   /** Application protocols by preference (RFC 7301), such as `h2`: a character per byte, as they may be any bytes. */
   readonly alpn: readonly string[];

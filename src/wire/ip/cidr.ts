@@ -83,7 +83,7 @@ export class CidrSet {
     this.#ipv6 = new Ranges(cidrs.filter(({ family }) => family === "ipv6").map(rangeOf));
   }
 
-  /** Whether the address is in the set. What is no IP address, such as the empty name of a unix client, is in none. */
+  /** Whether the address is in the set. No set has the empty address of a unix client. */
   has(address: string): boolean {
     const words = this.#words;
     if (!readIpAddress(address, words)) return false;

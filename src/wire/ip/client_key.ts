@@ -1,4 +1,4 @@
-/** Who counts as one client: an IPv4 address, or an IPv6 network of 64 bits. */
+/** What counts as one client: an IPv4 address, or an IPv6 /64 network. */
 
 import { IP_WORDS, isIpv4, readIpAddress } from "./ip_address.ts";
 

@@ -31,7 +31,7 @@ const TLS_FIELDS = 5;
 const CHECKSUM_LENGTH = 4;
 const MAX_UNIQUE_ID = 128;
 
-/** Types that may occur only once, as nobody could say which of two counts. */
+/** Types that may occur only once, because it is unclear which of two would count. */
 const SINGLE = Object.values(TLV_TYPE).filter((type) => type !== TLV_TYPE.noop);
 const TLS_SINGLE = Object.values(TLS_TYPE);
 
