@@ -189,7 +189,7 @@ export class Direction implements ReadHandlers, ChainHost {
     bulkTurns.enter();
     source.stream.pipeThrough(countingStream(count)).pipeTo(writableTo(this.#writer), BY_HAND)
       .finally(() => bulkTurns.leave())
-      .then(this.#onStreamEnd, this.#onError);
+      .then(() => this.#onStreamEnd(), this.#onError);
   }
 
   /** From now on all bytes pass the stages, those included that the buffer has and those of a read under way. */
@@ -236,7 +236,7 @@ export class Direction implements ReadHandlers, ChainHost {
     this.#onStreamEnd();
   }
 
-  readonly #onStreamEnd = (): void => {
+  #onStreamEnd(): void {
     const source = this.#source!;
     const { ending } = source;
     if (ending === "stopped") return this.#rest();
@@ -249,7 +249,7 @@ export class Direction implements ReadHandlers, ChainHost {
       this.#end();
     }
     this.#goOn(source.isReading);
-  };
+  }
 
   /** Reads on, as the stages want it: bulk or stages have come to the end of a chunk. */
   #goOn(isReading: boolean): void {

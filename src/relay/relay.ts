@@ -60,7 +60,7 @@ export class Relay implements DirectionObserver, StageTarget, Watched {
   #lastWrites: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
   /** Ends what stages wait for. */
-  readonly #leaving: AbortController[] = [];
+  #leaving: AbortController[] | undefined;
   /** Counts reads that brought bytes, from either side: what the idle clock looks at. */
   activity = 0;
 
@@ -98,7 +98,7 @@ export class Relay implements DirectionObserver, StageTarget, Watched {
   addStage(way: Way, factory: StageFactory): PlacedStage | undefined {
     if (this.#failure !== undefined || this.#closed) return undefined;
     const leaving = new AbortController();
-    const position = this.#leaving.push(leaving) - 1;
+    const position = (this.#leaving ??= []).push(leaving) - 1;
     try {
       const context = stageContext(this.#options.connection, this, { signal: leaving.signal, position });
       const stage = factory(context);
@@ -231,7 +231,7 @@ export class Relay implements DirectionObserver, StageTarget, Watched {
     if (broken === "upstream" && !this.#download.isFinished) client.reset();
     client.close();
     upstream.close();
-    for (const leaving of this.#leaving) leaving.abort();
+    if (this.#leaving !== undefined) { for (const leaving of this.#leaving) leaving.abort(); }
     this.#upload.abort();
     this.#download.abort();
   }
