@@ -81,9 +81,10 @@ export function systemPath({ path }: UnixAddress): string {
   return path.startsWith(ABSTRACT) ? `\0${path.slice(ABSTRACT.length)}` : path;
 }
 
-/** The address of a socket with this path, given in the form that the system uses. */
+/** The address of a socket with this path, given in the form that the system uses. A file "@name" is "./@name". */
 export function unixAddress(path: string): UnixAddress {
-  return { transport: "unix", path: path.startsWith("\0") ? `${ABSTRACT}${path.slice(1)}` : path };
+  if (path.startsWith("\0")) return { transport: "unix", path: `${ABSTRACT}${path.slice(1)}` };
+  return { transport: "unix", path: path.startsWith(ABSTRACT) ? `./${path}` : path };
 }
 
 /** Formats an address the way it is written in a configuration. */

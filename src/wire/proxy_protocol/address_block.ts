@@ -74,17 +74,18 @@ function readIp(block: ByteReader, family: number): string {
 
 function readPath(block: ByteReader): ProxyAddress {
   const bytes = block.piece(PATH_LENGTH, "the path").rest();
-  // The name of an abstract socket begins with a NUL byte, which is written as "@".
+  // The name of an abstract socket begins with a NUL byte, which is written as "@". So a file "@name" is "./@name".
   const isAbstract = bytes[0] === 0 && bytes[1] !== 0;
   const end = bytes.indexOf(0, isAbstract ? 1 : 0);
   const text = DECODER.decode(end < 0 ? bytes : bytes.subarray(0, end));
-  return { transport: "unix", path: isAbstract ? `@${text.slice(1)}` : text };
+  if (isAbstract) return { transport: "unix", path: `@${text.slice(1)}` };
+  return { transport: "unix", path: text.startsWith("@") ? `./${text}` : text };
 }
 
 function writePaths(...addresses: (ProxyAddress & { transport: "unix" })[]): AddressBlock {
   const bytes = new Uint8Array(ADDRESS_BLOCK_LENGTH[UNIX]!);
   for (const [index, { path }] of addresses.entries()) {
-    const encoded = ENCODER.encode(path.startsWith("@") ? `\0${path.slice(1)}` : path);
+    const encoded = ENCODER.encode(path.replace(/^@/, "\0").replace(/^\.\/@/, "@"));
     if (encoded.length > PATH_LENGTH) {
       throw new RangeError(`Cannot send "${path}" in a PROXY header: longer than ${PATH_LENGTH} bytes`);
     }

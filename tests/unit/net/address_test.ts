@@ -123,6 +123,7 @@ Deno.test("abstract sockets are written with an @, where there are any", () => {
   }
   assert.equal(systemPath({ transport: "unix", path: "@a" }), "\0a");
   assert.ok(isAbstract(unixAddress("\0a")));
+  assert.deepEqual(unixAddress("@a"), { transport: "unix", path: "./@a" });
 });
 
 Deno.test("overlaps() knows what two listeners cannot have at the same time", () => {

@@ -27,7 +27,7 @@ Deno.test("version 2: headers are decoded byte by byte as the specification lays
     [`213100d8 ${path("\0abstract")} ${path("@abstract")}`, {
       command: "proxy",
       source: { transport: "unix", path: "@abstract" },
-      destination: { transport: "unix", path: "@abstract" },
+      destination: { transport: "unix", path: "./@abstract" },
     }],
     ["20000000", { command: "local" }],
     // Family, addresses and anything else are to be ignored.
@@ -229,6 +229,17 @@ Deno.test("version 2: the name of an abstract socket begins with a NUL byte, as 
   const bytes = encodeProxyHeader(header, 2);
   assert.deepEqual(bytes.slice(16, 22), bytesOf("\0name\0"));
   assert.deepEqual(decodeProxyHeader(bytes), { kind: "header", header, length: bytes.length });
+});
+
+Deno.test("version 2: a file whose name begins with @ stays a file", () => {
+  const unix = (path: string) => ({ transport: "unix", path }) as const;
+  const header = proxied(unix("./@name"), unix("@./@name"));
+  const bytes = encodeProxyHeader(header, 2);
+  assert.deepEqual(bytes.slice(16, 22), bytesOf("@name\0"));
+  assert.deepEqual(bytes.slice(16 + 108, 16 + 116), bytesOf("\0./@name"));
+  assert.deepEqual(decodeProxyHeader(bytes), { kind: "header", header, length: bytes.length });
+  const longest = proxied(unix(`./@${"x".repeat(107)}`), unix("/a"));
+  assert.equal(decodeProxyHeader(encodeProxyHeader(longest, 2)).kind, "header");
 });
 
 Deno.test("CRC32c has the values of RFC 3720, appendix B.4", () => {
