@@ -22,7 +22,7 @@ import { completeTls, completeUpstreamTls } from "./schema/tls_schema.ts";
 export interface DecodeOptions {
   /** Where `${NAME}` is looked up; without it, values are taken as they are. */
   readonly environment?: EnvironmentLookup;
-  /** How keys are spelled in problems: `snake_case` unless told. */
+  /** How keys are spelled in problems: `snake_case` by default. */
   readonly spelling?: Spelling;
   /** The file the document is from, for the error. */
   readonly file?: string;

@@ -75,7 +75,7 @@ function decodeServices(services: readonly QuickService[], problems: Problem[]):
   }
 }
 
-/** Replaces the paths of the document, which nobody typed, by the arguments they come from. */
+/** Replaces the paths of the document, which the user did not type, by the arguments they come from. */
 function nameArguments(text: string, services: readonly QuickService[]): string {
   return text.replace(
     /\bservices\[(\d+)\](?:\.\w+)*/g,

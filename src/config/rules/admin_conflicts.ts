@@ -1,4 +1,4 @@
-/** Finds admin interfaces that are open to everyone. */
+/** Finds admin interfaces that are open to all. */
 
 import { type Address, parseListenAddress } from "../../net/address.ts";
 import { CidrSet } from "../../wire/ip/cidr.ts";
@@ -12,7 +12,7 @@ const LOOPBACK = new CidrSet(["127.0.0.0/8", "::1"]);
 const LISTEN = ["admin", "listen"];
 const TOKEN = ["admin", "token"];
 
-/** Adds what is wrong with who can reach the admin interface. */
+/** Adds what is wrong with access to the admin interface. */
 export function findAdminConflicts(report: Report): void {
   const listen = findAt(LISTEN, report, parseListenAddress);
   if (listen === undefined || isLocal(listen.value) || report.valueAt(TOKEN) !== undefined) return;

@@ -6,7 +6,7 @@ import type { Report } from "../input/report.ts";
 /** Limits that are kept for each client address. */
 const PER_CLIENT = ["connections_per_client", "connects_per_second_per_client"];
 
-/** Adds what is wrong with who may come in to one service. */
+/** Adds what is wrong with the access lists and limits of one service. */
 export function findAdmissionConflicts(service: Path, report: Report): void {
   findUselessWait([...service, "limits"], report);
   findWaitOnNode(service, report);
@@ -24,7 +24,7 @@ function findUselessWait(limits: Path, report: Report): void {
   const missing = report.spellPath(connections);
   report.add(
     [...limits, "when_full"],
-    `Cannot wait for a free place where there is no limit: set ${missing}`,
+    `Cannot wait where there is no limit of connections: set ${missing}`,
   );
 }
 

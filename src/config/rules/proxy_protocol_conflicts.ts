@@ -1,4 +1,4 @@
-/** Finds PROXY protocol headers that nobody may send, or that cannot be sent. */
+/** Finds PROXY protocol headers that no peer may send, or that cannot be sent. */
 
 import { UNIX_PEERS } from "../values/address_text.ts";
 import { entriesAt, findAllAt, keysAt, listenersAt, type Path } from "./found.ts";
@@ -22,7 +22,7 @@ function findUntrustedSockets(service: Path, report: Report): void {
   if (unix === undefined) {
     for (const { path } of sockets) {
       const where = `${report.show(path)} (${report.spellPath(path)})`;
-      report.add(from, `Cannot take anyone on ${where}: peers there have no address, add "${UNIX_PEERS}"`);
+      report.add(from, `Cannot accept peers on ${where}: they have no address, add "${UNIX_PEERS}"`);
     }
   } else if (sockets.length === 0 && listeners.length === entriesAt(listen, report).length) {
     report.add(

@@ -67,7 +67,7 @@ export function leadsTo(path: Path, name: string | undefined, report: Report) {
 function findUnknownName(name: string, path: Path, report: Report): void {
   const isAbsent = report.valueAt(["upstreams"]) === undefined;
   const names = isAbsent ? [] : keysAt(["upstreams"], report);
-  // Of groups that cannot be read, nobody knows the names.
+  // The names of groups that cannot be read are unknown.
   if (names === undefined || names.includes(name)) return;
   if (report.isSecret(path)) {
     report.add(path, `Expected an address or the name of a group, got ${report.show(path)}`);

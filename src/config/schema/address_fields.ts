@@ -44,7 +44,7 @@ const ADDRESS_BLOCKS: Scalars<string> = {
         `Cannot parse "${value}": several addresses are written as a list, [10.0.0.0/8, 192.168.0.0/16]`,
       );
     }
-    if (value === "*") throw new SyntaxError('Cannot parse "*": everyone is 0.0.0.0/0 and ::/0');
+    if (value === "*") throw new SyntaxError('Cannot parse "*": all addresses are 0.0.0.0/0 and ::/0');
     parseCidr(value);
     return [value];
   },
@@ -154,7 +154,7 @@ export function accessList() {
   return scalars<string, string>(ADDRESS_BLOCKS);
 }
 
-/** The same as {@linkcode addressBlocks}, and `unix` for peers on unix sockets, who have no address. */
+/** The same as {@linkcode addressBlocks}, and `unix` for peers on unix sockets, which have no address. */
 export function trustedPeers() {
   return scalars<string, string>({
     expected: 'an IP address, a block such as "10.1.0.0/16", or unix',

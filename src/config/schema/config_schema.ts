@@ -58,47 +58,45 @@ const reload = section('a mapping such as "watch: true"', {
   ),
 });
 
-/** What a service can say for itself and `defaults` for all of them. */
-const knobs = {
+/** Keys of `defaults`. A service may have them too, without a default there. */
+const shared = {
   allow: accessList().describe(
     'Addresses of clients to accept: one, a block such as "10.0.0.0/8", or a list. An empty list accepts all.',
-  ),
+  ).prefault([]),
   deny: accessList().describe(
     "Addresses of clients to refuse, even if allow has them, written the same way.",
-  ),
+  ).prefault([]),
   connect_timeout: duration().describe(
     "How long one attempt to reach the upstream may take, name lookup included. 0 is no limit.",
-  ),
+  ).prefault("5s"),
   idle_timeout: duration().describe(
     "Closes a connection after this time without a byte from either side. 0 is no limit.",
-  ),
+  ).prefault("10m"),
   half_close_timeout: duration().describe(
     "The same once one side has finished sending. Left out or 0, the service's idle_timeout.",
-  ),
+  ).optional(),
   buffer_size: size(MIN_BUFFER, MAX_BUFFER).describe(
     "The largest buffer for each direction of a connection, 4KiB to 16MiB. Buffers start small and grow up to this; " +
       "beyond 256KiB only while buffers of that size take less than 64MiB in a thread.",
-  ),
-  nodelay: flag().describe("Send small packets at once (TCP_NODELAY)."),
+  ).prefault("1MiB"),
+  nodelay: flag().describe("Send small packets at once (TCP_NODELAY).").prefault(true),
   keepalive: keepalive(MIN_KEEPALIVE).describe(
     "Probe silent connections: after the kernel's time (true), or after a duration of at least 1s.",
-  ),
+  ).prefault(false),
   reset: choice("close", "pass").describe(
     "What the other side sees when one side resets its connection: an orderly close, or a reset as well (pass).",
-  ),
+  ).prefault("close"),
 };
 
-export const defaults = section('a mapping such as "idle_timeout: 10m"', {
-  allow: knobs.allow.prefault([]),
-  deny: knobs.deny.prefault([]),
-  connect_timeout: knobs.connect_timeout.prefault("5s"),
-  idle_timeout: knobs.idle_timeout.prefault("10m"),
-  half_close_timeout: knobs.half_close_timeout.optional(),
-  buffer_size: knobs.buffer_size.prefault("1MiB"),
-  nodelay: knobs.nodelay.prefault(true),
-  keepalive: knobs.keepalive.prefault(false),
-  reset: knobs.reset.prefault("close"),
-});
+export const defaults = section('a mapping such as "idle_timeout: 10m"', shared);
+
+type Optional<Schemas extends Readonly<Record<string, z.ZodPrefault | z.ZodOptional>>> = {
+  [Key in keyof Schemas]: z.ZodOptional<ReturnType<Schemas[Key]["unwrap"]>>;
+};
+
+const { allow, deny, ...settingsOfService } = Object.fromEntries(
+  Object.entries(shared).map(([key, schema]) => [key, z.optional(schema.unwrap())]),
+) as Optional<typeof shared>;
 
 /** One service. */
 export const service = section("a mapping with name, listen and upstream", {
@@ -114,8 +112,8 @@ export const service = section("a mapping with name, listen and upstream", {
     "Takes the client's address from the PROXY protocol header (v1 or v2) that each connection must begin with. " +
       "Left out, no header is read.",
   ),
-  allow: knobs.allow.optional(),
-  deny: knobs.deny.optional(),
+  allow,
+  deny,
   limits: limits.prefault({}).describe("Limits of the service and of each client."),
   peek: peek.prefault({}).describe("How to wait for the ClientHello, which routes with sni or alpn need."),
   tls: tls.optional().describe("TLS with clients. Left out, bytes are relayed as they are, TLS included."),
@@ -135,13 +133,7 @@ export const service = section("a mapping with name, listen and upstream", {
   source_address: sourceAddress().optional().describe(
     "The local address of upstream connections. Left out, the system chooses it.",
   ),
-  connect_timeout: knobs.connect_timeout.optional(),
-  idle_timeout: knobs.idle_timeout.optional(),
-  half_close_timeout: knobs.half_close_timeout.optional(),
-  buffer_size: knobs.buffer_size.optional(),
-  nodelay: knobs.nodelay.optional(),
-  keepalive: knobs.keepalive.optional(),
-  reset: knobs.reset.optional(),
+  ...settingsOfService,
 }).meta({
   description: "What to listen on, and where connections go.",
   anyOf: [{ required: ["upstream"] }, { required: ["routes"] }],

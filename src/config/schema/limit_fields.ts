@@ -7,7 +7,7 @@ import { count, DURATION, inMilliseconds } from "./fields.ts";
 import { ANYTHING, scalar, textOrNumber, Unexpected } from "../values/scalar.ts";
 import { section, shorthand } from "./section.ts";
 
-/** How many connections a second, and how many at once, can still be told from no limit. */
+/** The highest rate and burst: more would be no limit. */
 const MAX_RATE = 1_000_000;
 
 /** So many a second on average, and so many at once after a pause. */

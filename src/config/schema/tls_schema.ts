@@ -132,7 +132,7 @@ function tlsVersion() {
   });
 }
 
-/** Whom a certificate is for: a host name, or an IP address. */
+/** What a certificate is for: a host name, or an IP address. */
 function certificateName() {
   return scalar<string, string>({
     expected: 'a name such as "db.internal", or an IP address',

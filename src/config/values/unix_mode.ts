@@ -28,7 +28,7 @@ export function formatUnixMode(mode: number): string {
   return `0${mode.toString(8).padStart(3, "0")}`;
 }
 
-/** Whether the owner may do what the group may, and the group what others may, and somebody may do something. */
+/** Whether the owner may do all that the group may, the group all that others may, and the mode allows something. */
 function makesSense(mode: number): boolean {
   if (!Number.isInteger(mode) || mode < 0o100 || mode > 0o777) return false;
   const [owner, group, other] = [mode >> 6, (mode >> 3) & 7, mode & 7];

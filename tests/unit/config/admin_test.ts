@@ -65,7 +65,7 @@ Deno.test("decodeConfig() gives names of the admin interface in lower case", () 
   assert.deepEqual(decode({ listen: 9000 })?.hosts, []);
 });
 
-Deno.test("the access log looks like the log unless told", () => {
+Deno.test("the access log has the format of the log by default", () => {
   const accessOf = (log: object): AccessLogConfig => decodeConfig({ log, services: SERVICES }).log.access;
   assert.deepEqual(accessOf({ format: "json" }), { path: undefined, format: "json", sample: 1 });
   assert.equal(accessOf({ format: "json", access: { format: "text" } }).format, "text");

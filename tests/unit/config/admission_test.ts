@@ -80,7 +80,7 @@ Deno.test("decodeConfig() makes the burst of a rate the rate, as a whole number 
   assert.equal(rateOf(undefined), undefined);
 });
 
-Deno.test("decodeConfig() refuses rates that let nobody in, or no number of clients", () => {
+Deno.test("decodeConfig() refuses rates that admit no client, or no number of clients", () => {
   for (const rate of [0, -1, NaN, Infinity, 1_000_001, "0", "0.0"]) {
     for (const written of [rate, { rate }]) {
       assert.throws(() => decodeOne({ limits: { connects_per_second: written } }), {

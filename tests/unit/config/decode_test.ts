@@ -109,7 +109,7 @@ Deno.test("decodeConfig() prefers the service to defaults", () => {
   assert.deepEqual(knobs(second!), [0, 0, 0, 8_192, true, false, "close"]);
 });
 
-Deno.test("decodeConfig() takes half_close_timeout from idle_timeout unless told", () => {
+Deno.test("decodeConfig() takes half_close_timeout from idle_timeout by default", () => {
   const of = (defaults: object, service: object) => {
     return decodeConfig({ defaults, services: [{ ...SERVICE, ...service }] }).services[0]?.halfCloseTimeout;
   };

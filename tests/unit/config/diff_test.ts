@@ -9,7 +9,7 @@ const VALID = new URL("tests/config/valid/", ROOT);
 
 const GROUP = { endpoints: ["db1:1", "db2:1"] };
 
-/** Two services of which each has a route and an upstream; they share `pg`, and nobody uses `idle`. */
+/** Two services of which each has a route and an upstream; they share `pg`, and neither uses `idle`. */
 const DOCUMENT = {
   upstreams: { pg: GROUP, idle: GROUP },
   services: [

@@ -106,7 +106,7 @@ Deno.test("decodeConfig() reads names without a port for SRV records, and name s
   }
 });
 
-Deno.test("decodeConfig() gives everyone who uses a group the same one", () => {
+Deno.test("decodeConfig() gives all users of a group the same one", () => {
   const { upstreams, services } = decodeConfig({
     upstreams: { unused: { endpoints: ["a:1"] }, pg: { endpoints: ["b:1"] } },
     services: [

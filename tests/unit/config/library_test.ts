@@ -207,7 +207,7 @@ Deno.test("decodeOptions() reports conflicts of who may come in in camelCase", (
       },
       {
         path: "services[0].limits.whenFull",
-        message: "Cannot wait for a free place where there is no limit: set services[0].limits.connections",
+        message: "Cannot wait where there is no limit of connections: set services[0].limits.connections",
       },
       {
         path: "services[1].acceptProxyProtocol.from",

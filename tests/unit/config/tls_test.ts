@@ -32,7 +32,7 @@ Deno.test("decodeConfig() takes one certificate in either way to write it", () =
   assert.deepEqual(decode({ tls: PAIR }), decode({ tls: { certificates: [PAIR] } }));
 });
 
-Deno.test("decodeConfig() asks clients for certificates when there is an authority for them, unless told", () => {
+Deno.test("decodeConfig() asks clients for certificates when there is an authority for them, by default", () => {
   const authOf = (tls: object) => decode({ tls: { ...PAIR, ...tls } }).tls?.clientAuth;
   assert.equal(authOf({ client_ca: "ca.pem" }), "require");
   assert.equal(authOf({ client_ca: "ca.pem", client_auth: "request" }), "request");

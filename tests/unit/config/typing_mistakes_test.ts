@@ -1,4 +1,4 @@
-/** What people type, and what they are told: literally, so that whoever changes a message reads it as they do. */
+/** Typing mistakes, and the messages about them: literally, so that whoever changes a message reads it as a user does. */
 
 import assert from "node:assert/strict";
 import { ConfigError } from "../../../src/config/config_error.ts";
