@@ -75,8 +75,27 @@ function isRun({ language, directives }: Block): boolean {
 
 /** A free port for each that is printed. */
 function freePorts(printed: readonly number[]): Map<number, number> {
-  const listeners = printed.map(() => Deno.listen({ hostname: "127.0.0.1", port: 0 }));
-  const ports = new Map(printed.map((port, index) => [port, listeners[index]!.addr.port]));
-  for (const listener of listeners) listener.close();
+  const ports = new Map<number, number>();
+  for (const port of printed) {
+    let free;
+    do free = freePort(); while ([...ports.values()].includes(free));
+    ports.set(port, free);
+  }
   return ports;
+}
+
+/**
+ * Below those that the system gives for port 0 and for connections: a program binds it seconds later, when a test beside
+ * this one must not have got it.
+ */
+function freePort(): number {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    try {
+      Deno.listen({ hostname: "127.0.0.1", port }).close();
+      return port;
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
 }
