@@ -103,6 +103,11 @@ export function boundAddress(asked: TcpAddress, told: TcpAddress): TcpAddress {
   return asked.hostname.includes("%") ? { ...told, hostname: asked.hostname } : told;
 }
 
+/** Whether `hostname` is an address already. No name has a colon in it. */
+export function isIpLiteral(hostname: string): boolean {
+  return hostname.includes(":") || IPV4.test(hostname);
+}
+
 /** The address without its port; empty for a unix socket. */
 export function hostOf(address: Address): string {
   return address.transport === "tcp" ? address.hostname : "";

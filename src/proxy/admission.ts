@@ -6,10 +6,10 @@ import { abortable } from "../net/timers/abortable.ts";
 import type { TableKey } from "../shared/client_entries.ts";
 import type { ClientTable } from "../shared/client_table.ts";
 import type { RateLimit } from "../shared/rate_limit.ts";
+import type { Gauge } from "../shared/gauge.ts";
+import type { WakeUps } from "../shared/wake_ups.ts";
+import { CidrSet } from "../wire/ip/cidr.ts";
 import { clientKeyOf } from "../wire/ip/client_key.ts";
-import { AccessList } from "./access_list.ts";
-import { CountLimit } from "./count_limit.ts";
-import { TrustedPeers } from "./trusted_peers.ts";
 
 /** Counts clients, in all threads. */
 export interface AdmissionParts {
@@ -171,3 +171,100 @@ export class Admission implements Disposable {
     else clients!.refund(this.#client);
   }
 }
+
+/** Which clients may come in, by address. */
+class AccessList {
+  readonly #allow: CidrSet | undefined;
+  readonly #deny: CidrSet | undefined;
+
+  /** @param allow Addresses and CIDR blocks; none at all is everyone. What is in `deny` is kept out either way. */
+  constructor(allow: readonly string[], deny: readonly string[]) {
+    this.#allow = allow.length === 0 ? undefined : new CidrSet(allow);
+    this.#deny = deny.length === 0 ? undefined : new CidrSet(deny);
+  }
+
+  /** Whether a client of this address may come in. */
+  permits(address: string): boolean {
+    return this.#deny?.has(address) !== true && this.#allow?.has(address) !== false;
+  }
+}
+
+/** The entry for peers on unix sockets, which have no address. */
+const UNIX = "unix";
+
+/** Which peers may say, in a PROXY header, whose connection it is. */
+class TrustedPeers {
+  readonly #blocks: CidrSet;
+  readonly #unix: boolean;
+
+  /** @param from Addresses, CIDR blocks, and `unix`. */
+  constructor(from: readonly string[]) {
+    this.#blocks = new CidrSet(from.filter((text) => text !== UNIX));
+    this.#unix = from.includes(UNIX);
+  }
+
+  /** @param address Empty for a peer on a unix socket. */
+  has(address: string): boolean {
+    return address === "" ? this.#unix : this.#blocks.has(address);
+  }
+}
+
+/** How many connections there may be at the same time, in all threads. */
+export class CountLimit {
+  readonly #gauge: Gauge;
+  #limit: number;
+  readonly #wakeUps: WakeUps;
+
+  /** @param limit 0 is no limit. */
+  constructor(gauge: Gauge, limit: number, wakeUps: WakeUps) {
+    this.#gauge = gauge;
+    this.#limit = limit;
+    this.#wakeUps = wakeUps;
+  }
+
+  /** Changes the limit; waiting clients try again. */
+  set limit(limit: number) {
+    this.#limit = limit;
+    this.#wakeUps.wake(this.#gauge.slot);
+  }
+
+  /** Whether it still counts what it was made for. */
+  get isClaimed(): boolean {
+    return this.#gauge.isClaimed;
+  }
+
+  /** Takes a slot; false at the limit. */
+  enter(): boolean {
+    return this.#gauge.enter(this.#limit);
+  }
+
+  get isFull(): boolean {
+    return this.#limit > 0 && this.#gauge.value >= this.#limit;
+  }
+
+  /**
+   * Returns a slot that was not used. No client of this thread can have missed it, so only other threads are woken.
+   */
+  undo(): void {
+    if (this.#gauge.leave()) this.#wakeUps.wakeOthers(this.#gauge.slot);
+  }
+
+  leave(): void {
+    if (this.#gauge.leave()) this.#wakeUps.freed(this.#gauge.slot);
+  }
+
+  /**
+   * Calls `wake` whenever a slot may be free, until the result is disposed of. Must precede a last attempt to enter: a
+   * slot that becomes free between an earlier attempt and this call wakes no client.
+   */
+  onFree(wake: () => void): Disposable {
+    if (this.#limit === 0) return NOTHING;
+    const stack = new DisposableStack();
+    stack.use(this.#gauge.wait());
+    stack.use(this.#wakeUps.watch(this.#gauge.slot, wake));
+    return stack;
+  }
+}
+
+/** Without a limit, there is nothing to wait for. */
+const NOTHING: Disposable = { [Symbol.dispose]() {} };

@@ -1,12 +1,12 @@
 /** Connecting to an upstream. */
 
 import { connect as connectNode } from "node:net";
-import { type Address, systemPath, type TcpAddress, type UnixAddress } from "../address.ts";
+import { type Address, isIpLiteral, systemPath, type TcpAddress, type UnixAddress } from "../address.ts";
 import type { Adapter, Conn } from "./conn.ts";
 import { DenoConn } from "./deno_conn.ts";
 import { ProxyError, proxyErrorOf } from "../errors.ts";
 import { connectFirst } from "./happy_eyeballs.ts";
-import { isIpLiteral, NameLookup } from "./lookup.ts";
+import { NameLookup } from "./lookup.ts";
 import { NodeConn } from "./node_conn.ts";
 import { sleep } from "../timers/sleep.ts";
 

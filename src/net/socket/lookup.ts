@@ -100,11 +100,6 @@ export class NameLookup {
   }
 }
 
-/** Whether `hostname` is an address already. No name has a colon in it. */
-export function isIpLiteral(hostname: string): boolean {
-  return hostname.includes(":") || /^\d+\.\d+\.\d+\.\d+$/.test(hostname);
-}
-
 function systemAddresses(hostname: string): Promise<string[]> {
   return new Promise((resolve, reject) => {
     // In the order of RFC 6724, which Deno would change otherwise.

@@ -1,6 +1,6 @@
 /** The access log: one line for each connection, when it ends. */
 
-import { accessFields, type ConnectionFacts } from "./access_line.ts";
+import { accessFields, type ConnectionFacts, tenths } from "./access_line.ts";
 import type { CloseReason } from "../close_reason.ts";
 import type { Fields } from "./line_format.ts";
 import type { Log } from "./log.ts";
@@ -53,5 +53,43 @@ export class AccessLog {
   #sampled(code: CloseReason["code"]): Fields | undefined {
     if (code !== undefined || this.#sample === 1) return {};
     return this.#random() < this.#sample ? { sample: this.#sample } : undefined;
+  }
+}
+
+/** Lines about connections while they are open, at level debug: other levels only have the line of the end. */
+export class DebugLines {
+  readonly #log: Log;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  /** A client has connected, and nothing is decided yet. */
+  accepted(connection: ConnectionFacts): void {
+    if (!this.#log.enabled("debug")) return;
+    const { service, id, client, listener } = connection;
+    this.#log.debug(`${service}: accepted`, {
+      event: "connection_accepted",
+      service,
+      client,
+      id,
+      listener: listener || undefined,
+    });
+  }
+
+  /** Its upstream is connected, and the relay begins. */
+  connected(connection: ConnectionFacts): void {
+    if (!this.#log.enabled("debug")) return;
+    const { service, id, client, upstream, endpoint, attempts, connectTime } = connection;
+    this.#log.debug(`${service}: connected`, {
+      event: "connection_connected",
+      service,
+      client,
+      id,
+      upstream,
+      endpoint,
+      attempts,
+      connect_ms: tenths(connectTime),
+    });
   }
 }

@@ -1,7 +1,7 @@
 /** One thread that relays: its listeners, services and groups, which the supervisor creates and changes. */
 
 import type { GroupConfig, LogLevel } from "../../config/config.ts";
-import { emptyPool } from "../../net/buffer_pool.ts";
+import { emptyPool } from "../../net/buffers.ts";
 import { ListenError } from "../../net/socket/listen_error.ts";
 import { type ErrorCode, ProxyError } from "../../net/errors.ts";
 import { AccessLog, type AccessSink } from "../../observe/log/access_log.ts";

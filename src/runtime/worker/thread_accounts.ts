@@ -11,7 +11,7 @@ import { Heartbeat } from "../../shared/heartbeat.ts";
 import { WakeUps } from "../../shared/wake_ups.ts";
 import { WorkerEpoch } from "../../shared/worker_epoch.ts";
 import type { AdmissionParts } from "../../proxy/admission.ts";
-import { CountLimit } from "../../proxy/count_limit.ts";
+import { CountLimit } from "../../proxy/admission.ts";
 import type { EndpointAccounts, EndpointRecord } from "../../upstream/endpoint.ts";
 import { TurnCredits } from "../../upstream/balance/smooth_weighted_round_robin.ts";
 import type { ServicePlan, ThreadPlan, ThreadStart } from "./thread_calls.ts";

@@ -1,7 +1,7 @@
 /** The endpoints of one entry of a group: the names to look up for it, and their addresses. */
 
 import type { TcpAddress } from "../../net/address.ts";
-import { isIpLiteral } from "../../net/socket/lookup.ts";
+import { isIpLiteral } from "../../net/address.ts";
 import { type Answer, type Asking, CachedLookup } from "./cached_lookup.ts";
 import type { Resolver, ServiceRecord } from "./resolver.ts";
 

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { emptyPool, pooledBytes } from "../../../src/net/buffer_pool.ts";
+import { emptyPool, pooledBytes } from "../../../src/net/buffers.ts";
 import { RelayBuffer } from "../../../src/net/buffers.ts";
 
 const KIB = 1024;

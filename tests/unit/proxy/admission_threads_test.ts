@@ -5,8 +5,7 @@ import fc from "fast-check";
 import type { ServiceConfig } from "../../../src/config/config.ts";
 import { decodeOptions } from "../../../src/config/library.ts";
 import { type Gauge, GaugeTable } from "../../../src/shared/gauge.ts";
-import { Admission, AdmissionControl } from "../../../src/proxy/admission.ts";
-import { CountLimit } from "../../../src/proxy/count_limit.ts";
+import { Admission, AdmissionControl, CountLimit } from "../../../src/proxy/admission.ts";
 import { Post, wakeUpsOf } from "../upstream/group_threads.ts";
 import { WorkerEpoch } from "../../../src/shared/worker_epoch.ts";
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { mock } from "node:test";
 import { setImmediate } from "node:timers/promises";
-import { emptyPool, pooledBytes } from "../../../src/net/buffer_pool.ts";
+import { emptyPool, pooledBytes } from "../../../src/net/buffers.ts";
 import { ProxyError } from "../../../src/net/errors.ts";
 import { FakeTime } from "../../support/fakes/fake_time.ts";
 import { BROKEN, RelayFixture, RESET, SIDES, tally } from "./relay_fixture.ts";

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
-import { emptyPool, pooledBytes } from "../../../src/net/buffer_pool.ts";
+import { emptyPool, pooledBytes } from "../../../src/net/buffers.ts";
 import { RelayBuffer } from "../../../src/net/buffers.ts";
 import { bulkTurns } from "../../../src/relay/bulk_turns.ts";
 import { type Peer, ProxyError } from "../../../src/net/errors.ts";

@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import type { Adapter } from "../../../../src/net/socket/conn.ts";
 import { dial } from "../../../../src/net/socket/dial.ts";
 import { ProxyError } from "../../../../src/net/errors.ts";
-import { type FindAddresses, isIpLiteral, NameLookup } from "../../../../src/net/socket/lookup.ts";
+import { isIpLiteral } from "../../../../src/net/address.ts";
+import { type FindAddresses, NameLookup } from "../../../../src/net/socket/lookup.ts";
 
 const GOING_ON = new AbortController().signal;
 const NEVER: FindAddresses = () => new Promise(() => {});

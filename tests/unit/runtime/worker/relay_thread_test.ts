@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { decodeOptions } from "../../../../src/config/library.ts";
-import { pooledBytes } from "../../../../src/net/buffer_pool.ts";
+import { pooledBytes } from "../../../../src/net/buffers.ts";
 import { connect, endOf } from "../../../support/peers/sockets.ts";
 import { echoed, ProxyFixture, roundTrip, type Service, turn } from "../proxy_fixture.ts";
 

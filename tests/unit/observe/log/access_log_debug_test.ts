@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { DebugLines } from "../../../../src/observe/log/debug_lines.ts";
+import { DebugLines } from "../../../../src/observe/log/access_log.ts";
 import type { Fields } from "../../../../src/observe/log/line_format.ts";
 import { silentLog } from "../../../../src/observe/log/log.ts";
 import { connectionFacts } from "../connection_facts.ts";

@@ -1,0 +1,93 @@
+/**
+ * Lists the source files that one connection crosses: those with functions that run more often for 51 connections
+ * to an echo server than for 50, by the coverage of the program. Each connection sends one request, reads its answer
+ * and closes.
+ *
+ *     deno task crossing [arguments of sluice, such as --log-level warn]
+ */
+
+import { ROOT } from "./targets/sluice.ts";
+
+const CONNECTIONS = 50;
+const REQUEST = new Uint8Array(40);
+
+if (import.meta.main) {
+  const fewer = await callsOf(CONNECTIONS);
+  const more = await callsOf(CONNECTIONS + 1);
+  const crossed = new Set<string>();
+  for (const [call, count] of more) {
+    const before = fewer.get(call) ?? 0;
+    // What ran less often belongs to the start or to a timer.
+    if (before >= CONNECTIONS && count > before) crossed.add(call.split(" ")[0]!);
+  }
+  for (const file of [...crossed].sort()) console.log(file);
+  console.log(`${crossed.size} files`);
+}
+
+/** How often each function of the source ran while so many connections came and went, by file and position. */
+async function callsOf(connections: number): Promise<Map<string, number>> {
+  const coverage = await Deno.makeTempDir({ prefix: "sluice-crossing-" });
+  using echo = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const echoing = serve(echo);
+  const { port } = echo.addr as Deno.NetAddr;
+  const map = Deno.env.get("SLUICE_IMPORT_MAP");
+  const process = new Deno.Command(Deno.execPath(), {
+    args: [
+      ...["run", "-A", "--no-prompt", `--coverage=${coverage}`, ...map ? ["--import-map", map] : []],
+      ...[`${ROOT}main.ts`, `0=127.0.0.1:${port}`, "--print-ready", ...Deno.args],
+    ],
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  const lines = process.stdout.pipeThrough(new TextDecoderStream()).getReader();
+  const ready = /:(\d+)"/.exec((await lines.read()).value ?? "");
+  if (ready === null) throw new Error("sluice printed no ready line");
+  for (let done = 0; done < connections; done++) await connectOnce(Number(ready[1]));
+  // It drains first: all connections are over then.
+  process.kill("SIGTERM");
+  while (!(await lines.read()).done);
+  await process.status;
+  echo.close();
+  await echoing;
+  const calls = countCalls(coverage);
+  await Deno.remove(coverage, { recursive: true });
+  return calls;
+}
+
+async function connectOnce(port: number): Promise<void> {
+  using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  await conn.write(REQUEST);
+  await conn.read(new Uint8Array(REQUEST.byteLength));
+  await conn.closeWrite();
+  while (await conn.read(new Uint8Array(1)) !== null);
+}
+
+async function serve(listener: Deno.Listener): Promise<void> {
+  try {
+    for await (const conn of listener) conn.readable.pipeTo(conn.writable).catch(() => {});
+  } catch (error) {
+    if (!(error instanceof Deno.errors.BadResource)) throw error;
+  }
+}
+
+interface Coverage {
+  readonly url: string;
+  readonly functions: readonly {
+    readonly functionName: string;
+    readonly ranges: readonly { readonly startOffset: number; readonly count: number }[];
+  }[];
+}
+
+function countCalls(folder: string): Map<string, number> {
+  const calls = new Map<string, number>();
+  for (const { name } of Deno.readDirSync(folder)) {
+    const { url, functions }: Coverage = JSON.parse(Deno.readTextFileSync(`${folder}/${name}`));
+    const file = /\/(src\/.*)$/.exec(url)?.[1];
+    if (file === undefined) continue;
+    for (const { functionName, ranges: [whole] } of functions) {
+      const call = `${file} ${functionName} ${whole!.startOffset}`;
+      calls.set(call, (calls.get(call) ?? 0) + whole!.count);
+    }
+  }
+  return calls;
+}
