@@ -14,6 +14,7 @@ import {
   type FlowObserver,
   writableTo,
 } from "../../../src/relay/streams.ts";
+import { FakeTime } from "../../support/fakes/fake_time.ts";
 import { EndlessConn } from "./endless_conn.ts";
 import { BROKEN, RESET, SlowConn } from "./relay_fixture.ts";
 
@@ -56,6 +57,7 @@ Deno.test("at most one read is under way, however long reads and writes take", a
 });
 
 Deno.test("a source gives its first bytes, then what it is asked for, then the end, and tells of each", async () => {
+  using _still = new FakeTime();
   using fixture = new SourceFixture("first");
   assert.equal(await fixture.read(), "first");
   fixture.buffer.written();
