@@ -37,7 +37,7 @@ export interface AccessLogConfig extends Omit<z.output<typeof access>, "format">
 /** The HTTP interface for operators. */
 export type AdminConfig = z.output<typeof admin>;
 
-/** Where connections go: endpoints that can stand in for each other. */
+/** Where connections go: interchangeable endpoints. */
 export interface GroupConfig extends GroupEntry {
   /** As logs and metrics show it. A lone address is called by itself. */
   readonly name: string;

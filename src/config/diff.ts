@@ -12,7 +12,7 @@ export interface Difference {
 
 /** Each service and group of either configuration once: those of the new one in its order, then what is removed. */
 export interface ConfigDiff {
-  /** `changed` also when a group it can lead to has changed, and not only in what is changed in place. */
+  /** `changed` also if one of its groups has changed, unless that change is applied in place. */
   readonly services: readonly Difference[];
   /** `canChangeInPlace` says how one that is `changed` has changed. */
   readonly groups: readonly Difference[];

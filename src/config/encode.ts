@@ -16,7 +16,7 @@ import { encode } from "./schema/section.ts";
 import { parsePayload } from "./values/payload.ts";
 import { formatSize } from "./values/size.ts";
 
-/** Writes a secret so that it is not given away. `path` leads to it. */
+/** Writes a secret without revealing it. `path` is its path. */
 export type Mask = (text: string, path: readonly PropertyKey[]) => string;
 
 export interface EncodeOptions {

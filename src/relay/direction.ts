@@ -20,7 +20,7 @@ import {
 
 /** The relay that a direction belongs to. */
 export interface DirectionObserver extends FlowObserver {
-  /** The direction has come further: it has finished, failed, or has nothing more to deliver. */
+  /** The direction has made progress: it has finished, failed, or delivered everything. */
   onSettled(): void;
 }
 
@@ -54,12 +54,12 @@ export class Direction implements ReadHandlers, ChainHost {
   readonly #ends: DirectionEnds;
   readonly #buffer: RelayBuffer;
   readonly #writer: ConnWriter;
-  /** A read of so many bytes is bulk. */
+  /** A read of at least this many bytes is bulk. */
   readonly #bulk: number;
   /** Has the reads while bytes run through streams. */
   #source: ConnSource | undefined;
   #chain: StageChain | undefined;
-  /** What was read while one way of reading had ended and the next had not begun. */
+  /** Bytes read between two modes of reading. */
   #early: { readonly length: number | null } | undefined;
   #isStarted = false;
   /** All bytes are written, and the FIN follows. */
@@ -213,7 +213,7 @@ export class Direction implements ReadHandlers, ChainHost {
     if (!this.#isStarted || this.#isEnding || this.isOver) return;
     if (this.#source !== undefined) this.#source.detach();
     else if (!this.#buffer.isBusy) this.#enterStages(0, true);
-    // Else once the write under way is over.
+    // Otherwise after the pending write.
   }
 
   onEmpty(): void {
@@ -251,7 +251,7 @@ export class Direction implements ReadHandlers, ChainHost {
     this.#goOn(source.isReading);
   }
 
-  /** Reads on, as the stages want it: bulk or stages have come to the end of a chunk. */
+  /** Continues to read in the mode that the stages need: bulk, or the stages, are at the end of a chunk. */
   #goOn(isReading: boolean): void {
     const early = this.#early;
     this.#early = undefined;

@@ -16,7 +16,7 @@ import {
 } from "./stages.ts";
 import type { ByteCount } from "./streams.ts";
 
-/** How long writes already begun may take once the connection has failed, in milliseconds. */
+/** How long pending writes may take after the connection has failed, in milliseconds. */
 const LAST_WRITES = 1000;
 /**
  * At most this many bytes are a closing message, not an answer: close_notify in any version and cipher of
@@ -156,7 +156,7 @@ export class Relay implements DirectionObserver, StageTarget, Watched {
 
   /**
    * After a failure nothing more is read, but for one case: a side that refuses our writes may have answered
-   * before it closed, and that answer is still to be had.
+   * before it closed, and the response can still be read.
    */
   stopped(side: Peer): ProxyError | undefined {
     return this.#failure?.side === side ? undefined : this.#failure;
@@ -177,7 +177,7 @@ export class Relay implements DirectionObserver, StageTarget, Watched {
     return (side === "upstream" ? this.#download : this.#upload).isFinished;
   }
 
-  /** A direction has finished, or failed with what {@linkcode onFailure} was told, or has delivered what it held. */
+  /** A direction has finished, has failed and called {@linkcode onFailure}, or has delivered everything. */
   onSettled(): void {
     if (this.#failure !== undefined) this.#closeWhenDelivered();
     if (!this.#upload.isOver || !this.#download.isOver) return;

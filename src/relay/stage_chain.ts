@@ -1,4 +1,4 @@
-/** The stages of one direction, in order, with pipes between them that can be laid anew while bytes flow. */
+/** The stages of one direction in order, and the pipes between them, which can be replaced while bytes flow. */
 
 import { ProxyError } from "../net/errors.ts";
 import type { PlacedStage } from "./stages.ts";
@@ -20,10 +20,10 @@ export interface ChainHost {
 
 /** Ends and errors go from stage to stage by hand, as a stage that leaves must not take the others with it. */
 const BY_HAND = { preventClose: true, preventAbort: true, preventCancel: true };
-/** Why a pipe ends that is laid anew. What it has read is written then, and the next pipe reads the next chunk. */
+/** The abort reason of a pipe that is replaced. It writes what it has read; the new pipe reads the next chunk. */
 const PAUSED = Symbol("paused");
 
-/** The feed, or a stage; and the pipe to what comes next. */
+/** The feed or a stage, and the pipe to the next one. */
 class Segment {
   readonly placed: PlacedStage | undefined;
   readonly readable: ReadableStream<Uint8Array>;
@@ -99,7 +99,7 @@ export class StageChain {
     return this.#sink.bytes;
   }
 
-  /** From now on what comes from `feed` passes through the stages. */
+  /** Passes the bytes of `feed` through the stages. */
   run(feed: ReadableStream<Uint8Array>): void {
     this.#sink.bytes = 0;
     this.#feed = new Segment(feed);
@@ -175,7 +175,7 @@ export class StageChain {
     return Promise.race([done, this.#over.promise]);
   }
 
-  /** Lays the pipe anew that was paused; an end that came meanwhile goes on. */
+  /** Replaces the paused pipe; passes on an end that occurred during the pause. */
   #goOn(segment: Segment): void {
     if (segment.isOver) this.#passEnd(segment);
     else this.#connect(segment);
@@ -246,7 +246,7 @@ export class StageChain {
     return this.#stages[this.#stages.indexOf(segment) + 1];
   }
 
-  /** Nothing runs any more; streams that did not end are told so. */
+  /** Stops everything; aborts streams that have not ended. */
   #clear(): void {
     const segments = this.#feed === undefined ? this.#stages : [this.#feed, ...this.#stages];
     this.#feed = undefined;

@@ -34,7 +34,7 @@ export interface Stage {
    * has finished. Each chunk has a buffer of its own. Empty chunks are not written.
    */
   readonly transform: ReadableWritablePair<Uint8Array, Uint8Array>;
-  /** No more than so many bytes are read at once for it. Stages before it may still send larger chunks. */
+  /** The largest read for it, in bytes. Stages before it may still send larger chunks. */
   readonly largestChunk?: number;
   /** Called once, when no byte passes it any more. Must not throw. */
   dispose?(): void;

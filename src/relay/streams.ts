@@ -48,10 +48,10 @@ export interface ReadHandlers {
   readonly onReadError: (cause: unknown) => void;
 }
 
-/** A read of this many bytes, or a full buffer, is no message. */
+/** A read of this many bytes, or a full buffer, is bulk, not a message. */
 export const BULK = 32 * 1024;
 
-/** No queue in front of a reader: bytes nobody asks for stay in the kernel, where they stop the sender. */
+/** No queue before a reader: bytes that are not requested stay in the kernel, where they stop the sender. */
 const UNQUEUED = { highWaterMark: 0 };
 /**
  * Room for one chunk more than is ever under way. The one buffer of a direction bounds what it holds; queues that
@@ -84,7 +84,7 @@ class ByteCounter implements Transformer<Uint8Array, Uint8Array> {
 }
 
 export interface SourceOptions {
-  /** So many bytes were read into the buffer already. */
+  /** How many bytes are in the buffer already. */
   readonly first?: number;
   /** A read is under way already. */
   readonly isReading?: boolean;
@@ -144,7 +144,7 @@ export class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
     this.ending ??= "stopped";
   }
 
-  /** The result of a read that was begun before it ended. */
+  /** The result of a read that was started before the end. */
   onRead(count: number | null): void {
     const { buffer, observer, side } = this.#end;
     this.isReading = false;
@@ -271,7 +271,7 @@ export class ConnWriter implements UnderlyingSink<Uint8Array> {
   }
 }
 
-/** Writes what comes out of stages. */
+/** Writes the output of stages. */
 export class StageSink implements UnderlyingSink<Uint8Array> {
   readonly stream: WritableStream<Uint8Array> = new WritableStream(this);
   readonly #writer: ConnWriter;

@@ -1,6 +1,6 @@
 /** Paths to values in a document, as keys and as text. */
 
-/** Formats the keys and indexes that lead to a value: `services[2].listen[0]`. */
+/** Formats the path of a value: `services[2].listen[0]`. */
 export function formatPath(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, key) => {
     if (typeof key === "number") return `${text}[${key}]`;

@@ -44,7 +44,7 @@ function problemOf(cause: unknown, text: string): Problem {
   return { path: "", message: `Cannot parse YAML: ${reason}${remedy}`, ...position && { position } };
 }
 
-/** Where an error is, which the versions of @std/yaml tell in their message and js-yaml in a `mark`. */
+/** The position of an error: in the message of @std/yaml, or in the `mark` of js-yaml. */
 function positionOf(error: unknown): Position | undefined {
   const { mark, message } = error as { mark?: { line?: number; column?: number }; message?: string };
   if (mark?.line !== undefined && mark.column !== undefined) {

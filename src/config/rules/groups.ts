@@ -1,4 +1,4 @@
-/** Upstreams as services write them into the groups they stand for. */
+/** Turns upstreams that are written in services into groups. */
 
 import { addressKey, formatAddress } from "../../net/address.ts";
 import type { GroupConfig, ServiceConfig } from "../config.ts";
@@ -45,7 +45,7 @@ export class Groups {
   }
 }
 
-/** Tells equal names apart: `wanted`, or else that with the first free number behind it. */
+/** A unique name: `wanted`, or that with the first free number appended. */
 export function untakenName(wanted: string, taken: { has(name: string): boolean }): string {
   let name = wanted;
   for (let count = 2; taken.has(name); count++) name = `${wanted}#${count}`;

@@ -20,7 +20,7 @@ export function findTlsConflicts(service: Path, report: Report): void {
   findEngineConflicts(service, tls, report);
 }
 
-/** Certificates are a list, or one whose files stand beside the other settings. */
+/** Certificates are a list, or one whose files are among the other settings. */
 function findCertificateConflicts(tls: Path, report: Report): void {
   const list = [...tls, "certificates"];
   const beside = ["cert", "key"].map((key) => [...tls, key])

@@ -46,7 +46,7 @@ export function findUpstreamConflicts(service: Path, report: Report): void {
   }
 }
 
-/** The name at a path, when what is there is no address but the name of a group. */
+/** The name of a group at a path; undefined for an address. */
 export function nameAt(path: Path, report: Report): string | undefined {
   const value = report.valueAt(path);
   return typeof value === "string" && new RegExp(GROUP_NAME_PATTERN).test(value) ? value : undefined;
@@ -82,7 +82,7 @@ function findUnknownName(name: string, path: Path, report: Report): void {
   }
 }
 
-/** What `parseUpstreamAddress` says against a text that is no address. */
+/** The error of `parseUpstreamAddress` for a text. */
 export function whyNoAddress(text: string): string {
   try {
     parseUpstreamAddress(text);

@@ -7,7 +7,7 @@ import { adminListen } from "./address_fields.ts";
 import { count, unixMode } from "./fields.ts";
 import { section } from "./section.ts";
 
-/** Visible ASCII, which a header can carry as it is (RFC 9110 section 5.5). */
+/** Visible ASCII, which a header can contain unchanged (RFC 9110 section 5.5). */
 const TOKEN_PATTERN = "^[!-~]{8,1024}$";
 
 /** One browser with the page open uses up to six. */
@@ -35,7 +35,7 @@ export const admin = section('a mapping such as "listen: 127.0.0.1:9000"', {
   ),
 });
 
-/** What requests bring to be let in. */
+/** The token of requests. */
 function bearerToken() {
   return scalar<string, string>({
     expected: "a token of at least 8 printable ASCII characters without spaces",

@@ -13,7 +13,7 @@ const MAX_CONNECTIONS = 1_000_000;
  */
 const MIN_BANDWIDTH = 1024;
 
-/** A shorter life, in milliseconds, is no time to do anything in. */
+/** The shortest lifetime, in milliseconds, in which a connection can be of use. */
 const MIN_LIFETIME = 1000;
 
 /** Bytes of a ClientHello to wait for: most have 300 to 1800, and one TLS record is at most 16 KiB. */

@@ -9,10 +9,10 @@ import {
 } from "../../net/address.ts";
 import { parseCidr } from "../../wire/ip/cidr.ts";
 
-/** How the name of a group looks: it has no colon, so that it cannot be an address, and is no number. */
+/** The name of a group: no colon, so that it cannot be an address, and not a number. */
 export const GROUP_NAME_PATTERN = "^[A-Za-z][A-Za-z0-9_.-]{0,63}$";
 
-/** What stands among addresses for all peers on unix sockets. */
+/** The entry for all peers on unix sockets in a list of addresses. */
 export const UNIX_PEERS = "unix";
 
 /** A name without a port. */
@@ -72,7 +72,7 @@ export function parseNameServer(text: string): TcpAddress {
   );
 }
 
-/** Whether the text is an IP address, and not a name that stands for some. */
+/** Whether the text is an IP address, not a name. */
 export function isIpAddress(text: string): boolean {
   try {
     parseCidr(text);

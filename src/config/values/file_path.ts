@@ -3,7 +3,7 @@
 import { dirname, resolve } from "node:path";
 import { scalar, Unexpected } from "./scalar.ts";
 
-/** Gives the absolute path of a file as it is written in a configuration. */
+/** Makes the path of a file in a configuration absolute. */
 export type PathResolver = (path: string) => string;
 
 /** Paths are relative to the folder of the configuration's own file; without one, to the working directory. */

@@ -7,7 +7,7 @@ export interface PortRange {
   readonly last: number;
 }
 
-/** The most ports one entry of `listen` may stand for: each is a socket of its own. */
+/** The most ports of one entry of `listen`: each needs a socket. */
 export const MAX_LISTENERS = 1000;
 
 /** What `parsePortRange` accepts of strings, as a regular expression for a JSON Schema. */
@@ -43,7 +43,7 @@ export function parsePortRange(value: string | number): PortRange {
  * becomes an address for each.
  *
  * @throws {SyntaxError} when it is neither.
- * @throws {RangeError} when it stands for more than 1000 ports.
+ * @throws {RangeError} when it has more than 1000 ports.
  */
 export function parseListenRange(text: string): Address[] {
   const [, host, ports] = /^((?!unix:)(?:.*:)?)(\d+-\d+)$/.exec(text) ?? [];

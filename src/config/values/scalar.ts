@@ -18,7 +18,7 @@ export interface Scalar<Output> {
   readonly expected: string;
   /** Throws a SyntaxError or RangeError whose message says what is wrong, or an `Unexpected`. */
   readonly parse: (value: Single) => Output;
-  /** Writes a value so that `parse` gives it back; throws an `Unexpected` for what it is not for. Left out, it stays as it is. */
+  /** The inverse of `parse`; throws an `Unexpected` for other values. By default, values stay unchanged. */
   readonly format?: (value: Output) => unknown;
   /** What editors accept, besides `${NAME}`. */
   readonly json: readonly JsonSchema[];
@@ -54,10 +54,10 @@ export function scalar<Input, Output>(kind: Scalar<Output>) {
   return schema;
 }
 
-/** How the values of a list are read; one value may stand for several. */
+/** How the values of a list are read; one value may give several. */
 export interface Scalars<Output> extends Pick<Scalar<Output>, "expected" | "json"> {
   readonly parse: (value: Single) => readonly Output[];
-  /** Writes the list so that `parse` gives each entry back. Left out, it stays as it is. */
+  /** Writes the list so that `parse` returns each entry. By default, the list stays unchanged. */
   readonly format?: (values: readonly Output[]) => readonly unknown[];
   /** Completes "Expected at least one …". Left out, the list may be empty. */
   readonly each?: string;
