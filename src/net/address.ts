@@ -96,11 +96,11 @@ export function formatAddress(address: Address): string {
 }
 
 /**
- * The address of a listener that was asked to bind `asked`, by what its socket tells: the real port, and the address
- * that a name stands for. Of a link-local address sockets do not tell the zone, without which nobody can use it.
+ * The address of a listener that was configured with `asked`: that of its socket, with the real port, and the address
+ * of a host name. The socket's link-local address lacks the zone, without which it cannot be used.
  */
-export function boundAddress(asked: TcpAddress, told: TcpAddress): TcpAddress {
-  return asked.hostname.includes("%") ? { ...told, hostname: asked.hostname } : told;
+export function boundAddress(asked: TcpAddress, actual: TcpAddress): TcpAddress {
+  return asked.hostname.includes("%") ? { ...actual, hostname: asked.hostname } : actual;
 }
 
 /** Whether `hostname` is an address already. No name has a colon in it. */

@@ -64,7 +64,7 @@ export function isUrl(text: string): boolean {
   return /^[a-z][a-z\d+.-]*:\/\//i.test(text) && !/^unix:/i.test(text);
 }
 
-/** Tells what to write instead of a URL. The message repeats only its host and port. */
+/** Says what to write instead of a URL. The message repeats only its host and port. */
 export function faultOfUrl(text: string): string {
   const [, scheme = "", host = "", port] =
     /^([^:]+):\/\/(?:[^/]*@)?(\[[^\]]*\]|[^:/?#]*)(?::(\d+))?/.exec(text) ?? [];

@@ -87,7 +87,7 @@ export class RelayBuffer {
     read?.();
   }
 
-  /** It will not be written any more. A failed write may still hold the buffer, so nobody else gets it. */
+  /** It will not be written any more. A failed write may still use the buffer, so it is not reused. */
   abandoned(): void {
     this.#isBusy = false;
     if (this.#buffer !== undefined) forget(this.#buffer);

@@ -1,4 +1,4 @@
-/** The accept loop: nothing in it waits but for the next connection, unless it is told to. */
+/** The accept loop: it waits for the next connection only, unless `onConnection` returns a promise. */
 
 import type { Conn } from "./conn.ts";
 import { abortable } from "../timers/abortable.ts";
@@ -25,12 +25,12 @@ export interface AcceptOptions {
 }
 
 /**
- * Accepts until `signal` aborts, or until nobody comes any more once `draining` has, and closes the listener. What it
- * had accepted by then is handed over all the same; what waits in the kernel's queue is reset.
+ * Accepts until `signal` aborts, or once `draining` has, until no more clients connect; then closes the listener.
+ * Connections accepted by then are still handed over; those in the kernel's queue are reset.
  *
- * A failure, such as running out of descriptors, never ends the loop: it pauses, longer each time, and goes on, while
- * new clients wait in the kernel's backlog. So they do while `onConnection` makes the loop wait, and neither counts
- * as a time in which nobody came: such a drain ends when what it waits for does, or by `signal`.
+ * A failure, such as running out of descriptors, never ends the loop: it pauses, longer each time, and continues, while
+ * new clients wait in the kernel's backlog. They also wait there while `onConnection` makes the loop wait. Neither
+ * counts as a time without clients: such a drain ends when the wait does, or by `signal`.
  */
 export async function acceptConnections(listener: Listener, options: AcceptOptions): Promise<void> {
   const { onConnection, onLost, onError, signal, draining } = options;
@@ -78,24 +78,24 @@ export function isLostClient(error: unknown): boolean {
 }
 
 /**
- * Nobody must have come for so long before a listener that drains is closed, in milliseconds. What waits in the
- * kernel's queue of a listener that closes is reset, and a client that saw its connect succeed would lose what it sent.
+ * A draining listener closes after this time without a client, in milliseconds. Closing resets the connections in the
+ * kernel's queue: a client that saw its connect succeed would lose what it sent.
  */
 export const ACCEPT_IDLE = 50;
 /**
- * Looks within that time. One timer for all of it would also pass while this thread is busy with something else, and
- * come before what the kernel had for us meanwhile. So does a look that is late: it tells nothing.
+ * Checks within that time. A single timer would also expire while this thread is busy, and fire before the accepts of
+ * clients that connected meanwhile. A late check has the same problem, so it does not count.
  */
-const LOOKS = 5;
-const LOOK_EVERY = ACCEPT_IDLE / LOOKS;
-const LATE = 2 * LOOK_EVERY;
+const CHECKS = 5;
+const CHECK_EVERY = ACCEPT_IDLE / CHECKS;
+const LATE = 2 * CHECK_EVERY;
 
-/** Closes the listener of one accept loop when that has to end. */
+/** Closes the listener of an accept loop when the loop must end. */
 class AcceptEnd {
   readonly #listener: Listener;
   readonly #ended = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Looks that found the loop waiting for the same client; undefined while it does something else. */
+  /** Checks since the loop began to wait for a client; undefined while it does something else. */
   #quiet: number | undefined;
 
   /**
@@ -105,8 +105,8 @@ class AcceptEnd {
   constructor(listener: Listener, atOnce: AbortSignal, draining: AbortSignal | undefined) {
     this.#listener = listener;
     const { signal } = this.#ended;
-    if (draining?.aborted) this.#lookAgain();
-    else draining?.addEventListener("abort", () => this.#lookAgain(), { once: true, signal });
+    if (draining?.aborted) this.#checkAgain();
+    else draining?.addEventListener("abort", () => this.#checkAgain(), { once: true, signal });
     if (atOnce.aborted) this.#end();
     else atOnce.addEventListener("abort", () => this.#end(), { once: true, signal });
   }
@@ -121,21 +121,21 @@ class AcceptEnd {
     this.#quiet = 0;
   }
 
-  /** The loop waits for something else: clients may be in the queue that it does not see. */
+  /** The loop does something else: there may be clients in the queue. */
   busy(): void {
     this.#quiet = undefined;
   }
 
-  #lookAgain(): void {
+  #checkAgain(): void {
     const began = performance.now();
-    this.#timer = setTimeout(() => this.#look(performance.now() - began), LOOK_EVERY);
+    this.#timer = setTimeout(() => this.#check(performance.now() - began), CHECK_EVERY);
   }
 
-  #look(after: number): void {
+  #check(after: number): void {
     if (this.#quiet !== undefined && after < LATE) this.#quiet += 1;
-    // The first of them may have come right after the loop began to wait.
-    if (this.#quiet === LOOKS + 1) this.#end();
-    else this.#lookAgain();
+    // The first check may have followed right after the loop began to wait.
+    if (this.#quiet === CHECKS + 1) this.#end();
+    else this.#checkAgain();
   }
 
   #end(): void {

@@ -17,8 +17,8 @@ export interface Conn extends Disposable {
   /** Closes both ways and frees the descriptor. May be called twice; never throws. */
   close(): void;
   /**
-   * Whether the peer is told of the end by more than a FIN: inside TLS by close_notify, for which a slow reader may
-   * have no room yet. `closeWrite()` waits for that, `close()` hardly does.
+   * Whether the end is a close_notify before the FIN, as inside TLS. A slow reader may have no buffer space for it
+   * yet: `closeWrite()` waits for that, `close()` for a second at most.
    */
   readonly sendsCloseNotify?: boolean;
   /** Closes with a RST where the adapter can send one, else as {@linkcode close}. Never throws. */

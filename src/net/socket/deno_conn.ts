@@ -76,7 +76,7 @@ export class DenoConn implements Conn {
       try {
         this.#setNoDelay(true);
       } catch {
-        // A socket that is broken takes no options everywhere; the write will tell.
+        // On some systems, a broken socket rejects options. The write will report the cause.
       }
     }
   }

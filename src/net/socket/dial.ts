@@ -123,8 +123,9 @@ function notItself(conn: Deno.TcpConn): Conn {
 }
 
 /**
- * A socket may be given the very port it connects to, where nobody listens, and TCP then connects it to itself
- * (simultaneous open, RFC 9293 section 3.5): a dead local port in the ephemeral range would now and then look alive.
+ * The kernel may choose the destination port as the source port if no socket listens there, and TCP then connects the
+ * socket to itself (simultaneous open, RFC 9293 section 3.5): a dead local port in the ephemeral range would sometimes
+ * look alive.
  */
 function metItself(): ProxyError {
   return new ProxyError("connection_refused", "upstream");

@@ -30,7 +30,7 @@ export function ownProxyHeader(version: "v1" | "v2"): Uint8Array {
 
 async function receive(conn: ReadAheadConn, signal: AbortSignal): Promise<ProxyHeader> {
   for (;;) {
-    const decoded = decodeProxyHeader(conn.arrived);
+    const decoded = decodeProxyHeader(conn.received);
     switch (decoded.kind) {
       case "header":
         conn.skip(decoded.length);
@@ -55,7 +55,7 @@ export async function peekClientHello(
   signal: AbortSignal,
 ): Promise<ClientHello | string> {
   for (;;) {
-    const parsed = parseClientHello(conn.arrived);
+    const parsed = parseClientHello(conn.received);
     switch (parsed.kind) {
       case "hello":
         return parsed;

@@ -28,8 +28,8 @@ export interface ListenOptions {
   /** Mode bits for a unix socket file. */
   readonly unixMode?: number | undefined;
   /**
-   * Bind a TCP address with SO_REUSEPORT, as each of several threads does; false unless given. An address in use is not
-   * found out then: see `reserve.ts`.
+   * Bind a TCP address with SO_REUSEPORT, as each of several threads does; false unless given. Such a bind does
+   * not fail if the address is in use: see `reserve.ts`.
    */
   readonly shared?: boolean | undefined;
 }

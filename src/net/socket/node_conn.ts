@@ -25,8 +25,8 @@ export class NodeConn implements Conn {
   readonly #socket: Socket;
   readonly localAddress: Address;
   readonly remoteAddress: Address;
-  /** At most a chunk more than was asked for, as the socket is paused behind it. */
-  readonly #arrived = new ReceiveBuffer();
+  /** At most a chunk more than the read needs: the socket is paused after it. */
+  readonly #received = new ReceiveBuffer();
   /** Until then more may arrive of what is being read. */
   #afterChunks: ReturnType<typeof setImmediate> | undefined;
   #ended = false;
@@ -44,10 +44,10 @@ export class NodeConn implements Conn {
     socket.pause();
     socket.on("data", (chunk: Uint8Array) => {
       this.#hasReceived = true;
-      this.#arrived.push(chunk);
+      this.#received.push(chunk);
       const room = this.#reading?.buffer.byteLength ?? 0;
-      if (chunk.byteLength < FULL_CHUNK || this.#arrived.byteLength >= room) this.#onArrived();
-      else this.#afterChunks ??= setImmediate(this.#onArrived);
+      if (chunk.byteLength < FULL_CHUNK || this.#received.byteLength >= room) this.#onReceived();
+      else this.#afterChunks ??= setImmediate(this.#onReceived);
     });
     socket.on("end", () => {
       this.#ended = true;
@@ -119,7 +119,7 @@ export class NodeConn implements Conn {
     this.#settleRead();
   }
 
-  readonly #onArrived = (): void => {
+  readonly #onReceived = (): void => {
     if (this.#afterChunks !== undefined) clearImmediate(this.#afterChunks);
     this.#afterChunks = undefined;
     this.#socket.pause();
@@ -130,9 +130,9 @@ export class NodeConn implements Conn {
   #settleRead(): void {
     const reading = this.#reading;
     if (reading === undefined) return;
-    if (this.#arrived.byteLength > 0) {
+    if (this.#received.byteLength > 0) {
       this.#reading = undefined;
-      reading.resolve(this.#arrived.takeInto(reading.buffer));
+      reading.resolve(this.#received.takeInto(reading.buffer));
     } else if (this.#ended) {
       this.#reading = undefined;
       reading.resolve(null);

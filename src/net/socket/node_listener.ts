@@ -24,7 +24,7 @@ export class NodeListener implements Listener {
   #server: Server | undefined;
   #accepting: PromiseWithResolvers<Conn> | undefined;
   #rebinding: ReturnType<typeof setTimeout> | undefined;
-  /** Whether anybody ever asked for a connection. */
+  /** Whether `accept()` was ever called. */
   #isUsed = false;
   #closed = false;
 
@@ -99,8 +99,8 @@ export class NodeListener implements Listener {
     });
     server.on("error", (error) => this.#fail(error));
     const bound = server.address() as AddressInfo;
-    const told: TcpAddress = { transport: "tcp", hostname: bound.address, port: bound.port };
-    this.#address = boundAddress(this.#address, told);
+    const actual: TcpAddress = { transport: "tcp", hostname: bound.address, port: bound.port };
+    this.#address = boundAddress(this.#address, actual);
     // Closed while it was being bound.
     if (this.#closed) server.close();
     this.#server = server;

@@ -1,4 +1,4 @@
-/** A connection whose first bytes can be looked at before anybody reads them. */
+/** A connection whose first bytes can be examined before they are read. */
 
 import { type Conn, ConnWrapper } from "./conn.ts";
 
@@ -6,13 +6,13 @@ import { type Conn, ConnWrapper } from "./conn.ts";
 const SMALLEST = 4096;
 
 /**
- * Holds what arrived and was not read yet, and at most one read under way. Readers get the bytes in order, then what
- * the pending read brings; after that the connection inside is read directly.
+ * Holds the bytes received and not read yet, and at most one pending read. Readers get the bytes in order, then those
+ * of the pending read; after that the connection inside is read directly.
  */
 export class ReadAheadConn extends ConnWrapper {
   readonly #capacity: number;
   #buffer: Uint8Array | undefined;
-  /** Bytes that arrived, and of these those already read. */
+  /** The number of bytes received, and of those already read. */
   #filled = 0;
   #passed = 0;
   /** The read under way: whether it brought bytes, or the end. */
@@ -25,8 +25,8 @@ export class ReadAheadConn extends ConnWrapper {
     this.#buffer = new Uint8Array(Math.min(SMALLEST, capacity));
   }
 
-  /** What arrived and was not read yet. */
-  get arrived(): Uint8Array {
+  /** Bytes received and not read yet. */
+  get received(): Uint8Array {
     return this.#buffer?.subarray(this.#passed, this.#filled) ?? new Uint8Array(0);
   }
 

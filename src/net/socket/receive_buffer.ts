@@ -1,4 +1,4 @@
-/** What arrived on a stream of Node.js and was not taken yet. */
+/** Bytes received from a stream of Node.js and not read yet. */
 
 import { detachBuffer } from "../workarounds/memory.ts";
 
@@ -15,17 +15,17 @@ export class ReceiveBuffer {
     this.#byteLength += chunk.byteLength;
   }
 
-  /** Copies as much as there is and the buffer has room for, and returns how much that is. */
+  /** Copies as many bytes as there are and fit into the buffer; returns their number. */
   takeInto(buffer: Uint8Array): number {
     const chunks = this.#chunks;
     let taken = 0;
     while (chunks.length > 0 && taken < buffer.byteLength) {
       const chunk = chunks[0]!;
-      const room = buffer.byteLength - taken;
-      if (chunk.byteLength > room) {
-        buffer.set(chunk.subarray(0, room), taken);
-        chunks[0] = chunk.subarray(room);
-        taken += room;
+      const space = buffer.byteLength - taken;
+      if (chunk.byteLength > space) {
+        buffer.set(chunk.subarray(0, space), taken);
+        chunks[0] = chunk.subarray(space);
+        taken += space;
       } else {
         buffer.set(chunk, taken);
         taken += chunk.byteLength;

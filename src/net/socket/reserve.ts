@@ -1,10 +1,10 @@
-/** Addresses that several threads bind, each with SO_REUSEPORT. */
+/** Reserves addresses that several threads bind, each with SO_REUSEPORT. */
 
 import type { TcpAddress } from "../address.ts";
 import { listen, type Listener } from "./listen.ts";
 
 /**
- * Whether several listeners can share an address: the kernel spreads clients over all who bind it, which it
+ * Whether several listeners can share an address: the kernel distributes clients over all that bind it, which it
  * does on Linux only, and Deno was started with `--unstable-net`. Without that flag it would end the whole
  * process (exit code 70) at the attempt. Only the APIs that the flag enables reveal it. All of them are
  * checked, because another version of Deno may offer a single one without the flag.

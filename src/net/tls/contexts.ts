@@ -1,4 +1,4 @@
-/** What handshakes with clients are served with: a certificate for each name, and node:tls servers that have it. */
+/** The settings of handshakes with clients: a certificate for each name, and node:tls servers with it. */
 
 import { createServer, type Server, type TlsOptions } from "node:tls";
 import { peekClientHello } from "../socket/first_bytes.ts";
@@ -11,7 +11,7 @@ const MAX_IDLE = 256;
 /** For `handshakeTimeout`, where 0 means the default, 120 s. */
 const NO_TIMEOUT = -1;
 
-/** Made anew when the options change: handshakes under way keep theirs. */
+/** Replaced when the options change: handshakes in progress keep theirs. */
 export class TlsContexts {
   readonly options: TlsServerOptions;
   /** Whether the name a client asks for makes a difference. */
@@ -79,8 +79,8 @@ export class TlsServerPool {
     return this.#idle.pop() ?? createServer(this.#options);
   }
 
-  /** Once it has told how the handshake ended, which it does once. */
-  detachBuffer(server: Server): void {
+  /** Returns a server to the pool after its handshake has ended. */
+  release(server: Server): void {
     server.removeAllListeners("secureConnection").removeAllListeners("tlsClientError");
     if (this.#idle.length < MAX_IDLE) this.#idle.push(server);
   }

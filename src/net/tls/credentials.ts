@@ -1,4 +1,4 @@
-/** Certificates and private keys from PEM files, checked before anything is served with them. */
+/** Certificates and private keys from PEM files, checked before they are used. */
 
 import type { KeyObject, X509Certificate } from "node:crypto";
 import { fileInfo } from "../../files/read_file.ts";

@@ -22,7 +22,7 @@ export class ConnDuplex extends Duplex {
   /** Whether to read from the connection. */
   #isOpen = true;
   /** The size of the next read. */
-  #room = ALWAYS_READ;
+  #space = ALWAYS_READ;
   /** The stream asked for bytes while reads were held. */
   #isAsked = false;
   /** The buffer is being filled or passed on: the stream may ask for more after any piece of it. */
@@ -59,9 +59,9 @@ export class ConnDuplex extends Duplex {
   }
 
   /** Continues to read, for a reader with room for so many bytes. */
-  release(room: number): void {
+  release(space: number): void {
     this.#isOpen = true;
-    this.#room = Math.max(room, ALWAYS_READ);
+    this.#space = Math.max(space, ALWAYS_READ);
     this.#readIfAsked();
   }
 
@@ -84,7 +84,7 @@ export class ConnDuplex extends Duplex {
     if (!this.#isAsked || !this.#isOpen || this.#isReading) return;
     this.#isAsked = false;
     this.#isReading = true;
-    this.#conn.read(this.#buffer.take(this.#room)).then(this.#onRead, this.#onReadError);
+    this.#conn.read(this.#buffer.take(this.#space)).then(this.#onRead, this.#onReadError);
   }
 
   readonly #onRead = (count: number | null): void => {
@@ -99,7 +99,7 @@ export class ConnDuplex extends Duplex {
     // node:tls copies what it is given at once; only what waits in the queue of the stream is still needed.
     if (this.readableLength > 0 || !memoryTricks.areOn) this.#buffer.abandoned();
     else this.#buffer.written();
-    // A large one is for others as long as nothing is read, which may be for good.
+    // Others may use a large buffer while this connection reads nothing.
     if (bytes.buffer.byteLength > ALWAYS_READ) this.#buffer.unused();
     this.#isReading = false;
     this.#readIfAsked();

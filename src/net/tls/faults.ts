@@ -49,16 +49,16 @@ export function alertIn(message: string): string | undefined {
  * Why TLS failed after its handshake, as a code and a message. An unknown message of rustls is shown
  * unchanged.
  */
-export function faultAfterHandshake(message: string, who: string): { code: ErrorCode; detail: string } {
+export function faultAfterHandshake(message: string, side: string): { code: ErrorCode; detail: string } {
   const alert = alertIn(message);
   if (alert !== undefined && OF_CERTIFICATE.test(alert)) {
-    return { code: "tls_refused", detail: `The ${who} ${ALERTS[alert] ?? "refused TLS"} (alert ${alert})` };
+    return { code: "tls_refused", detail: `The ${side} ${ALERTS[alert] ?? "refused TLS"} (alert ${alert})` };
   }
   const fault = FAULTS.find(([pattern]) => pattern.test(message))?.[1] ??
     (alert === undefined ? undefined : "ended TLS");
   const named = alert === undefined ? "" : ` (alert ${alert})`;
   return {
     code: "tls_failed",
-    detail: fault === undefined ? `TLS failed: ${message}` : `The ${who} ${fault}${named}`,
+    detail: fault === undefined ? `TLS failed: ${message}` : `The ${side} ${fault}${named}`,
   };
 }

@@ -1,4 +1,4 @@
-/** TLS handshakes under way: a flood of silent clients must not keep those out who do shake hands. */
+/** TLS handshakes in progress, limited: a flood of silent clients must not keep the others out. */
 
 import { ProxyError } from "../errors.ts";
 import { Linked, LinkedList } from "../linked_list.ts";

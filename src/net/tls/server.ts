@@ -18,7 +18,7 @@ import { peerChainOf } from "../workarounds/tls_peer_chain.ts";
 /** The longest ClientHello whose name is looked at, in bytes: what node:tls takes at most. */
 const MAX_HELLO = 64 * 1024;
 
-/** `require`: a client needs a certificate; `request`: it may have none, but not a bad one; `none`: not asked for. */
+/** `require`: a client needs a certificate; `request`: it may have none, but not a bad one; `none`: none is requested. */
 export type ClientAuth = "require" | "request" | "none";
 
 export interface TlsServerOptions {
@@ -56,12 +56,12 @@ export interface Terminated {
 
 export class TlsServer {
   readonly #pending: PendingHandshakes;
-  #served: TlsContexts;
+  #contexts: TlsContexts;
 
   /** @throws {TypeError} when clients' certificates are asked for and no authority is given. */
   constructor(options: TlsServerOptions, pending: PendingHandshakes) {
     this.#pending = pending;
-    this.#served = new TlsContexts(options);
+    this.#contexts = new TlsContexts(options);
   }
 
   /**
@@ -70,8 +70,8 @@ export class TlsServer {
    * outside V8's heap than V8 knows of.
    */
   update(options: TlsServerOptions): boolean {
-    if (isDeepStrictEqual(options, this.#served.options)) return false;
-    this.#served = new TlsContexts(options);
+    if (isDeepStrictEqual(options, this.#contexts.options)) return false;
+    this.#contexts = new TlsContexts(options);
     return true;
   }
 
@@ -82,16 +82,16 @@ export class TlsServer {
    * @throws {ProxyError} of side `client`; see {@linkcode tlsErrorOf}.
    */
   async terminate(conn: Conn, signal: AbortSignal): Promise<Terminated> {
-    const served = this.#served;
-    const handshake = new ServerHandshake(served);
+    const contexts = this.#contexts;
+    const handshake = new ServerHandshake(contexts);
     const onAbort = () => handshake.end(signal.reason);
     try {
       // Before it is counted: a connection that has already ended must not evict another.
       signal.throwIfAborted();
       using _pending = this.#pending.enter((reason) => handshake.end(reason));
       signal.addEventListener("abort", onAbort);
-      if (served.goesByName) await handshake.beginByName(conn);
-      else handshake.begin(conn, served.servers);
+      if (contexts.goesByName) await handshake.beginByName(conn);
+      else handshake.begin(conn, contexts.servers);
       return await handshake.done;
     } catch (cause) {
       conn.close();
@@ -103,15 +103,15 @@ export class TlsServer {
 }
 
 class ServerHandshake {
-  readonly #served: TlsContexts;
+  readonly #contexts: TlsContexts;
   readonly #outcome = Promise.withResolvers<Terminated>();
   /** While the name that the client asks for is looked at. */
   #looking: AbortController | undefined;
   #duplex: ConnDuplex | undefined;
   #isDone = false;
 
-  constructor(served: TlsContexts) {
-    this.#served = served;
+  constructor(contexts: TlsContexts) {
+    this.#contexts = contexts;
   }
 
   /** Rejects with a {@linkcode ProxyError}, or with what {@linkcode end} was called with. */
@@ -121,11 +121,11 @@ class ServerHandshake {
 
   /** With the certificate for the name that the client asks for. */
   async beginByName(conn: Conn): Promise<void> {
-    // It may fail before anybody waits for it.
+    // It may fail before a caller waits for it.
     this.done.catch(() => {});
     this.#looking = new AbortController();
     const begun = new ReadAheadConn(conn, MAX_HELLO);
-    this.begin(begun, await this.#served.serversFor(begun, this.#looking.signal));
+    this.begin(begun, await this.#contexts.serversFor(begun, this.#looking.signal));
   }
 
   /** Without effect once {@linkcode end} was called. */
@@ -135,11 +135,11 @@ class ServerHandshake {
     duplex.whenOver((cause) => this.end(cause));
     const server = servers.take();
     server.on("secureConnection", (socket) => {
-      servers.detachBuffer(server);
+      servers.release(server);
       if (!this.#isDone) this.#onSecure(socket, new TlsConn({ inner: conn, duplex, socket, side: "client" }));
     });
     server.on("tlsClientError", (error) => {
-      servers.detachBuffer(server);
+      servers.release(server);
       this.end(error);
     });
     server.emit("connection", duplex);
@@ -155,7 +155,7 @@ class ServerHandshake {
   }
 
   #onSecure(socket: TLSSocket, conn: Conn): void {
-    const subject = this.#served.options.clientAuth === "none" ? undefined : this.#verified(socket);
+    const subject = this.#contexts.options.clientAuth === "none" ? undefined : this.#verified(socket);
     if (!this.#isDone) {
       this.#isDone = true;
       this.#outcome.resolve({ conn, facts: factsOf(socket, subject) });
@@ -167,7 +167,7 @@ class ServerHandshake {
     try {
       const chain = peerChainOf(socket);
       if (chain.length === 0) {
-        if (this.#served.options.clientAuth === "require") {
+        if (this.#contexts.options.clientAuth === "require") {
           this.end(
             new ProxyError("tls_certificate_rejected", "client", {
               detail: "The client sent no certificate",
@@ -181,7 +181,7 @@ class ServerHandshake {
       // node:tls does not check whether the certificate of a resumed session is valid for this server now.
       const isVerified = socket.authorized && !socket.isSessionReused() && notBefore <= now &&
         now <= notAfter;
-      const { clients } = this.#served;
+      const { clients } = this.#contexts;
       const fault = isVerified
         ? undefined
         : socket.authorized

@@ -10,7 +10,7 @@ import { alertIn, isTlsError } from "./faults.ts";
 import { detachEncrypted } from "../workarounds/memory.ts";
 
 /** How long `close()` tries to send close_notify to a peer that does not read, in milliseconds. */
-const LAST_WORDS = 1000;
+const CLOSE_NOTIFY_TIMEOUT = 1000;
 
 export interface TlsConnOptions {
   /** What TLS runs over. */
@@ -36,7 +36,7 @@ export class TlsConn extends ConnWrapper {
   readonly #duplex: ConnDuplex;
   readonly #side: Peer;
   /** Decrypted bytes that were not read yet: those of one or two reads of the duplex, which is held then. */
-  readonly #arrived = new ReceiveBuffer();
+  readonly #received = new ReceiveBuffer();
   #reading: PendingRead | undefined;
   #hasRead = false;
   #isEnded = false;
@@ -58,8 +58,8 @@ export class TlsConn extends ConnWrapper {
     // Never paused: that takes longer than to decrypt a record, and holding the duplex does as well.
     socket.on("data", (chunk: Uint8Array) => {
       // What the duplex has read comes in pieces, one right after the other.
-      if (this.#arrived.byteLength === 0) queueMicrotask(this.#onArrived);
-      this.#arrived.push(chunk);
+      if (this.#received.byteLength === 0) queueMicrotask(this.#onReceived);
+      this.#received.push(chunk);
     });
     socket.on("end", () => {
       this.#isEnded = true;
@@ -103,7 +103,7 @@ export class TlsConn extends ConnWrapper {
     if (this.#isClosed) return;
     this.#isClosed = true;
     if (this.#isWriting || this.#hasSentEnd || this.#socket.destroyed) return this.#destroy();
-    const timer = setTimeout(() => this.#destroy(), LAST_WORDS);
+    const timer = setTimeout(() => this.#destroy(), CLOSE_NOTIFY_TIMEOUT);
     this.closeWrite().catch(() => {}).finally(() => {
       clearTimeout(timer);
       this.#destroy();
@@ -140,15 +140,15 @@ export class TlsConn extends ConnWrapper {
     this.#settleRead();
   }
 
-  readonly #onArrived = (): void => this.#settleRead();
+  readonly #onReceived = (): void => this.#settleRead();
 
   /** Answers the pending read with bytes, the end or the failure, in that order; else leaves it pending. */
   #settleRead(): void {
     const reading = this.#reading;
     if (reading === undefined) return;
-    if (this.#arrived.byteLength > 0) {
+    if (this.#received.byteLength > 0) {
       this.#hasRead = true;
-      reading.resolve(this.#arrived.takeInto(reading.buffer));
+      reading.resolve(this.#received.takeInto(reading.buffer));
     } else if (this.#isEnded) {
       reading.resolve(null);
     } else if (this.#failure !== undefined) {

@@ -32,7 +32,7 @@ export class WarmConn extends ReadAheadConn implements Idle {
    * cannot be exchanged for another any more, so a greeting is not given away before one more look for the end.
    */
   async handOut(): Promise<Conn | undefined> {
-    if (this.arrived.length > 0) await lookAround();
+    if (this.received.length > 0) await lookAround();
     if (this.#isLost) return undefined;
     this.#isWaiting = false;
     return this;

@@ -11,7 +11,7 @@ export interface ClientKey {
   readonly low: number;
 }
 
-/** Where every address is read into: a new array for each would take five times as long as reading. */
+/** Reused for every address: a new array for each would take five times as long as reading. */
 const WORDS = new Uint32Array(IP_WORDS);
 
 /**

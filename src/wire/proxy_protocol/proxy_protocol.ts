@@ -1,4 +1,4 @@
-/** The PROXY protocol, versions 1 and 2 (proxy-protocol.txt of HAProxy): who the client of a proxied connection is. */
+/** The PROXY protocol, versions 1 and 2 (proxy-protocol.txt of HAProxy): the addresses of a proxied connection. */
 
 import { MalformedError } from "../byte_reader.ts";
 import type { DecodedProxyHeader, ProxyHeader } from "./header.ts";

@@ -140,7 +140,7 @@ function readUtf8(bytes: ByteReader): string {
  *
  * @throws {RangeError} when a value is invalid for its type.
  */
-export function writeTlvs(tlvs: ProxyTlvs, room: number): Uint8Array<ArrayBuffer> {
+export function writeTlvs(tlvs: ProxyTlvs, space: number): Uint8Array<ArrayBuffer> {
   if (tlvs.uniqueId !== undefined && tlvs.uniqueId.length > MAX_UNIQUE_ID) {
     throw new RangeError(`Cannot send a unique ID of more than ${MAX_UNIQUE_ID} bytes in a PROXY header`);
   }
@@ -152,8 +152,8 @@ export function writeTlvs(tlvs: ProxyTlvs, room: number): Uint8Array<ArrayBuffer
   const others = otherTlvs(tlvs.others);
   const kept = new Set<Uint8Array>();
   for (const record of [tls, uniqueId, authority, alpn, namespace, ...others]) {
-    if (record.length > room) continue;
-    room -= record.length;
+    if (record.length > space) continue;
+    space -= record.length;
     kept.add(record);
   }
   return concatenate(

@@ -11,7 +11,7 @@ Deno.test("what was looked at is read again, in order, without what was skipped"
   assert.equal(await ahead.more(), true);
   conn.arrive(" and body");
   assert.equal(await ahead.more(), true);
-  assert.equal(new TextDecoder().decode(ahead.arrived), "header and body");
+  assert.equal(new TextDecoder().decode(ahead.received), "header and body");
   ahead.skip("header ".length);
   assert.equal(await readOnce(ahead, 3), "and");
   assert.equal(await readOnce(ahead), " body");
@@ -48,7 +48,7 @@ Deno.test("room for what is held is doubled when it is full, up to the capacity"
   conn.arrive("x".repeat(10_000));
   for (const [held, isFull] of [[4096, false], [8192, false], [9000, true]] as const) {
     assert.equal(await ahead.more(), true);
-    assert.deepEqual([ahead.arrived.byteLength, ahead.isFull], [held, isFull]);
+    assert.deepEqual([ahead.received.byteLength, ahead.isFull], [held, isFull]);
   }
   assert.equal((await readOnce(ahead, 10_000))!.length, 9000);
   assert.equal((await readOnce(ahead, 10_000))!.length, 1000);
@@ -92,15 +92,15 @@ Deno.test("what is held grows up to its capacity, and later reads go to the conn
     const [text, held] of [[first, first], [second, first + second], ["cd", first + second + "cd"]] as const
   ) {
     conn.arrive(text);
-    while (ahead.arrived.byteLength < held.length) assert.equal(await ahead.more(), true);
-    assert.equal(new TextDecoder().decode(ahead.arrived), held);
+    while (ahead.received.byteLength < held.length) assert.equal(await ahead.more(), true);
+    assert.equal(new TextDecoder().decode(ahead.received), held);
     assert.equal(ahead.isFull, false);
   }
   assert.equal(await readOnce(ahead, 9000), first + second + "cd");
   for (const text of ["later", "and later"]) {
     conn.arrive(text);
     assert.equal(await readOnce(ahead), text);
-    assert.deepEqual([ahead.arrived.byteLength, ahead.isFull], [0, true]);
+    assert.deepEqual([ahead.received.byteLength, ahead.isFull], [0, true]);
   }
   conn.arrive("end");
   assert.equal(await readOnce(ahead), null);

@@ -47,7 +47,7 @@ Deno.test("a server that was given back is used again, and has forgotten who lis
   const servers = new TlsServerPool([], {});
   const server = servers.take();
   server.on("secureConnection", () => {}).on("tlsClientError", () => {});
-  servers.detachBuffer(server);
+  servers.release(server);
   assert.equal(servers.take(), server);
   for (const event of ["secureConnection", "tlsClientError"]) assert.equal(server.listenerCount(event), 0);
   assert.notEqual(servers.take(), server);
@@ -56,7 +56,7 @@ Deno.test("a server that was given back is used again, and has forgotten who lis
 Deno.test(`${KEPT} servers are kept, and those above it are not`, () => {
   const servers = new TlsServerPool([], {});
   const taken = Array.from({ length: KEPT + 2 }, () => servers.take());
-  for (const server of taken) servers.detachBuffer(server);
+  for (const server of taken) servers.release(server);
   const again = new Set<Server>(Array.from({ length: KEPT + 2 }, () => servers.take()));
   assert.equal(again.size, KEPT + 2);
   assert.equal(taken.filter((server) => again.has(server)).length, KEPT);

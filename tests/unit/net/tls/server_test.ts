@@ -178,22 +178,22 @@ Deno.test("a FIN right behind a handshake ends what the client sends, not the co
 /** The node:tls servers that are taken and given back. */
 class Servers implements Disposable {
   readonly #take = mock.method(TlsServerPool.prototype, "take");
-  readonly #detachBuffer = mock.method(TlsServerPool.prototype, "detachBuffer");
+  readonly #release = mock.method(TlsServerPool.prototype, "release");
 
   /** Of those given back, each is one that was taken. */
   get counts() {
     const taken = new Set(this.#take.mock.calls.map(({ result }) => result));
-    const givenBack = this.#detachBuffer.mock.calls.map(({ arguments: [server] }) => server);
+    const givenBack = this.#release.mock.calls.map(({ arguments: [server] }) => server);
     return { taken: taken.size, givenBack: givenBack.filter((server) => taken.has(server)).length };
   }
 
   clear(): void {
     this.#take.mock.resetCalls();
-    this.#detachBuffer.mock.resetCalls();
+    this.#release.mock.resetCalls();
   }
 
   [Symbol.dispose](): void {
     this.#take.mock.restore();
-    this.#detachBuffer.mock.restore();
+    this.#release.mock.restore();
   }
 }

@@ -10,7 +10,7 @@ import type { ConnDuplex } from "../../../../src/net/tls/duplex.ts";
 import { FakeConn, readOnce } from "../../../support/fakes/fake_conn.ts";
 
 /** What a peer that does not read gets to take its close_notify, in milliseconds. */
-const LAST_WORDS = 1000;
+const CLOSE_NOTIFY_TIMEOUT = 1000;
 
 Deno.test("TlsConn.read() gives what came, in order and as far as there is room, and then waits for more", async () => {
   const { conn, socket, duplex } = new Fixture();
@@ -178,7 +178,7 @@ Deno.test("TlsConn.close() sends close_notify first, and closes all", async () =
   assert.deepEqual([fixture.socket.ends, fixture.inner.isClosed], [1, false]);
   await fixture.closed();
   assert.equal(fixture.inner.isFinished, true);
-  assert.deepEqual([timers.delays, timers.pending], [[LAST_WORDS], 0]);
+  assert.deepEqual([timers.delays, timers.pending], [[CLOSE_NOTIFY_TIMEOUT], 0]);
   fixture.conn.close();
   assert.equal(fixture.socket.ends, 1);
 });
@@ -190,7 +190,7 @@ Deno.test("TlsConn.close() gives a peer that does not read a second", async () =
   fixture.conn.close();
   for (let turn = 0; turn < 5; turn++) await setImmediate();
   assert.equal(fixture.isClosed, false);
-  assert.deepEqual(timers.delays, [LAST_WORDS]);
+  assert.deepEqual(timers.delays, [CLOSE_NOTIFY_TIMEOUT]);
   timers.runOut();
   assert.equal(fixture.isClosed, true);
 });
