@@ -1,4 +1,7 @@
-/** Bandwidth limits: how exact they are, and what they leave alone. */
+/**
+ * Bandwidth limits: how exact they are, and what they leave alone. Tests of this folder run one after the other: rates
+ * within 5 % are only right where no other test takes the processor.
+ */
 
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
