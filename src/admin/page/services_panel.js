@@ -91,7 +91,7 @@ class ServiceRow {
     setAttribute(this.#active.cell, "data-full", connections.active === connections.limit ? "" : null);
     this.#fresh.show(
       rate ? formatFrequency(rate.connections) : "–",
-      `${formatCount(connections.total)} in total`,
+      `${formatCount(connections.total)} total`,
     );
     this.#upload.show(rate ? formatRate(rate.upload) : "–", formatBytes(bytes.upload));
     this.#download.show(rate ? formatRate(rate.download) : "–", formatBytes(bytes.download));
