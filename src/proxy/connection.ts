@@ -14,11 +14,10 @@ import type { ConnectionRecord, ServiceLedger } from "../observe/counters/ledger
 import type { EventFeed } from "../observe/events/event_feed.ts";
 import type { AccessLog, DebugLines } from "../observe/log/access_log.ts";
 import type { Connector } from "../upstream/connector.ts";
-import type { Lease } from "../upstream/lease.ts";
+import type { Lease } from "../upstream/endpoint.ts";
 import { commonNameText } from "../wire/certificate/distinguished_name.ts";
 import { Admission, type AdmissionControl } from "./admission.ts";
 import { ClientFacts } from "./client_facts.ts";
-import { addStages } from "./stages.ts";
 import type { TlsTermination } from "./tls_termination.ts";
 
 /** Where a connection goes, and by which route; undefined is the service's own upstream. */
@@ -44,6 +43,8 @@ export interface ConnectionContext {
   /** TLS with clients; undefined passes what they send on as it is. */
   readonly tls: Pick<TlsTermination, "terminate"> | undefined;
   readonly handshakeDeadlines: Deadlines;
+  /** Adds the stages of the service; undefined without any. */
+  readonly addStages: ((relay: Relay) => void) | undefined;
   /** How many of a client's first bytes may be held to look at them. */
   readonly readAhead: number;
   /** Aborts when no client that waits for a slot gets one any more. */
@@ -229,7 +230,7 @@ export class Connection {
       fromUpstream: record.fromUpstream,
       idleClock,
     });
-    addStages(relay, config);
+    this.#context.addStages?.(relay);
     this.#onAbort = (reason) => relay.abort(reason);
     lease.whenDown(this.#onAbort);
     const outcome = await relay.run();

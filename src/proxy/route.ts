@@ -16,15 +16,12 @@ export interface RouteMatcher {
   needsHello(facts: RouteFacts): boolean;
 }
 
-const NO_ROUTES: RouteMatcher = { readsHello: false, match: () => undefined, needsHello: () => false };
-
 /**
  * Prepares routes so that the source port, of which there may be thousands of rules, takes one binary search.
  *
  * @throws {SyntaxError} when a source address is none.
  */
 export function compileRoutes(routes: readonly RouteConfig[]): RouteMatcher {
-  if (routes.length === 0) return NO_ROUTES;
   const rules = routes.map((route, index) => ({ route, index, conditions: compileConditions(route) }));
   const anyPort = reachable(rules.filter(({ route }) => route.sourcePort === undefined));
   const byPort = new PortTable(rules);

@@ -18,6 +18,7 @@ import type { AdmissionControl } from "./admission.ts";
 import type { ClientFacts } from "./client_facts.ts";
 import { Connection, type ConnectionContext, recordLostClient, type Target } from "./connection.ts";
 import { compileRoutes, type RouteMatcher } from "./route.ts";
+import { stagesOf } from "./stages.ts";
 import type { TlsTermination } from "./tls_termination.ts";
 
 /** What a service is made from. */
@@ -56,6 +57,7 @@ export class Service implements ConnectionContext {
   readonly handshakeDeadlines: Deadlines;
   /** Bytes to hold of a client's first ones, to look at them. */
   readonly readAhead: number;
+  readonly addStages: ConnectionContext["addStages"];
   /** Of both legs. */
   readonly adapter: Adapter;
   readonly #parts: ServiceParts;
@@ -90,12 +92,13 @@ export class Service implements ConnectionContext {
       "tls_handshake_timeout",
       "client",
     );
+    this.addStages = stagesOf(config);
     this.#routes = compileRoutes(config.routes);
     this.readAhead = (acceptProxyProtocol === undefined ? 0 : MAX_PROXY_HEADER) +
       (this.#routes.readsHello && tls === undefined ? peek.maxBytes : 0);
     this.adapter = adapterFor(config);
     const { connectTimeout, nodelay, keepalive, sourceAddress, sendProxyProtocol } = config;
-    const leg = {
+    const dialing = {
       adapter: this.adapter,
       connectTimeout,
       nodelay,
@@ -106,7 +109,7 @@ export class Service implements ConnectionContext {
     };
     const targetOf = (upstream: GroupConfig, route?: number): Target => {
       const { name } = upstream;
-      const connector = this.#connectors.get(name) ?? new Connector(groups.get(name)!, leg);
+      const connector = this.#connectors.get(name) ?? new Connector(groups.get(name)!, dialing);
       this.#connectors.set(name, connector);
       return { connector, route };
     };
@@ -121,12 +124,12 @@ export class Service implements ConnectionContext {
 
   /** Whether the route of a client depends on its ClientHello. */
   needsHello(facts: ClientFacts): boolean {
-    return !facts.isDecrypted && this.#routes.needsHello(facts);
+    return this.#routes.readsHello && !facts.isDecrypted && this.#routes.needsHello(facts);
   }
 
   /** The route of a client. @throws {ProxyError} when no route matches. */
   route(facts: ClientFacts): Target {
-    const match = this.#routes.match(facts);
+    const match = this.#targets.length === 0 ? undefined : this.#routes.match(facts);
     const target = match === undefined ? this.#otherwise : this.#targets[match.index];
     if (target !== undefined) return target;
     const { noHello } = facts;

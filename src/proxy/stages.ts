@@ -5,9 +5,13 @@ import { addFilter } from "../relay/filter.ts";
 import type { Relay } from "../relay/relay.ts";
 import { throttle } from "../relay/throttle.ts";
 
-/** To be called before the relay runs; most services have none. */
-export function addStages(relay: Relay, { limits, filter }: ServiceConfig): void {
-  if (limits.upload > 0) relay.addStage("upload", throttle(limits.upload));
-  if (limits.download > 0) relay.addStage("download", throttle(limits.download));
-  if (filter !== undefined) addFilter(relay, filter);
+/** What gives a relay the stages of a service before it runs; undefined for a service without stages, as most are. */
+export function stagesOf({ limits, filter }: ServiceConfig): ((relay: Relay) => void) | undefined {
+  const { upload, download } = limits;
+  if (upload === 0 && download === 0 && filter === undefined) return undefined;
+  return (relay) => {
+    if (upload > 0) relay.addStage("upload", throttle(upload));
+    if (download > 0) relay.addStage("download", throttle(download));
+    if (filter !== undefined) addFilter(relay, filter);
+  };
 }

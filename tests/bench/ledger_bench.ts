@@ -2,10 +2,9 @@
 
 import { Accounts } from "../../src/observe/counters/accounts.ts";
 import { listConnections, type SortKey } from "../../src/observe/counters/connection_list.ts";
-import type { Abortable } from "../../src/observe/counters/connection_record.ts";
+import { type Abortable, OpenConnections } from "../../src/observe/counters/connection_record.ts";
 import { ServiceLedger } from "../../src/observe/counters/ledger.ts";
 import { renderMetrics } from "../../src/observe/metrics/metrics.ts";
-import { OpenConnections } from "../../src/observe/counters/open_connections.ts";
 import { processFigures } from "../../src/observe/metrics/process_figures.ts";
 import { WorkerEpoch } from "../../src/shared/worker_epoch.ts";
 

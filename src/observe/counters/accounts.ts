@@ -3,9 +3,15 @@
  * and help. `/metrics` and docs/metrics.md follow from it; `row.cells` counts it.
  */
 
-import { counter, counterByReason, histogram } from "./columns.ts";
+import {
+  counter,
+  counterByReason,
+  DELAY_BOUNDS,
+  DURATION_BOUNDS,
+  histogram,
+  LATENCY_BOUNDS,
+} from "./columns.ts";
 import { type Columns, type CounterRow, CounterTable, type Figures, tableBytes } from "./counter_table.ts";
-import { DELAY_BOUNDS, DURATION_BOUNDS, LATENCY_BOUNDS } from "./histogram.ts";
 import { ERROR_CODES } from "../../net/errors.ts";
 import { WorkerEpoch } from "../../shared/worker_epoch.ts";
 import { CLOSE_REASONS } from "../close_reason.ts";

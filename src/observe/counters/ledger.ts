@@ -7,9 +7,9 @@ import {
   type Abortable,
   type ConnectionAddresses,
   ConnectionRecord,
+  type OpenConnections,
   type RecordOwner,
 } from "./connection_record.ts";
-import type { OpenConnections } from "./open_connections.ts";
 
 export type { ConnectionRecord, ConnectionState } from "./connection_record.ts";
 

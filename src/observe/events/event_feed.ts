@@ -1,7 +1,7 @@
 /** Publishes what happens in the proxy to its subscribers. */
 
 import type { CloseReason } from "../close_reason.ts";
-import type { ConnectionFacts } from "../log/access_line.ts";
+import type { ConnectionFacts } from "../log/access_log.ts";
 import type { EndpointEvent, ProxyEvent } from "./events.ts";
 
 type OnEvent = (event: ProxyEvent) => void;

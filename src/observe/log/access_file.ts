@@ -4,9 +4,8 @@ import type { LogFormat } from "../../config/config.ts";
 import { type AppendFile, openForAppend } from "../../files/append_file.ts";
 import { writeFault } from "../../files/file_fault.ts";
 import type { AccessSink } from "./access_log.ts";
-import { type Fields, jsonLine, textLine } from "./line_format.ts";
+import { type Fields, jsonLine, type Log, textLine } from "./log.ts";
 import { LineQueue } from "./line_queue.ts";
-import type { Log } from "./log.ts";
 
 /** Readable for the group, as logs are by default with logrotate; the umask may remove more. */
 const MODE = 0o640;

@@ -1,8 +1,7 @@
 /** Families of metrics: those of counted columns, and those that are computed when they are read. */
 
-import type { Counts, Metric } from "../counters/columns.ts";
+import type { Counts, HistogramFigures, Metric } from "../counters/columns.ts";
 import type { Columns, Figures } from "../counters/counter_table.ts";
-import type { HistogramFigures } from "../counters/histogram.ts";
 import type { Labels, PrometheusText } from "./prometheus.ts";
 
 /** One family, of services, upstreams, endpoints or the program. */

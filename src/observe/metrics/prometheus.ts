@@ -3,7 +3,7 @@
  * https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
  */
 
-import type { HistogramFigures } from "../counters/histogram.ts";
+import type { HistogramFigures } from "../counters/columns.ts";
 
 /** The content type of the text. */
 export const PROMETHEUS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";

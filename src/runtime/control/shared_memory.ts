@@ -4,7 +4,7 @@ import type { Config } from "../../config/config.ts";
 import { memoryTricks } from "../../net/workarounds/memory.ts";
 import { Accounts, type AccountsSize } from "../../observe/counters/accounts.ts";
 import { GaugeTable } from "../../shared/gauge.ts";
-import { newConnectionNumbers } from "../../observe/counters/open_connections.ts";
+import { newConnectionNumbers } from "../../observe/counters/connection_record.ts";
 import { Heartbeats } from "../../shared/heartbeat.ts";
 import { WorkerEpoch } from "../../shared/worker_epoch.ts";
 import { TurnCredits } from "../../upstream/balance/smooth_weighted_round_robin.ts";

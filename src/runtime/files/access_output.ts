@@ -3,8 +3,7 @@
 import type { AccessLogConfig } from "../../config/config.ts";
 import { AccessFile } from "../../observe/log/access_file.ts";
 import type { AccessSink } from "../../observe/log/access_log.ts";
-import type { Fields } from "../../observe/log/line_format.ts";
-import type { Log } from "../../observe/log/log.ts";
+import type { Fields, Log } from "../../observe/log/log.ts";
 
 export class AccessOutput implements AccessSink {
   readonly #log: Log;

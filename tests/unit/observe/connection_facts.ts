@@ -1,4 +1,4 @@
-import type { ConnectionFacts } from "../../../src/observe/log/access_line.ts";
+import type { ConnectionFacts } from "../../../src/observe/log/access_log.ts";
 
 /** A connection of which little is known, and what is given. */
 export function connectionFacts(known: Partial<ConnectionFacts> = {}): ConnectionFacts {

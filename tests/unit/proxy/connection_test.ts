@@ -13,7 +13,7 @@ import type { CloseReason } from "../../../src/observe/close_reason.ts";
 import { AdmissionControl, type AdmissionParts } from "../../../src/proxy/admission.ts";
 import { Connection, type ConnectionContext, recordLostClient } from "../../../src/proxy/connection.ts";
 import type { Group } from "../../../src/upstream/group.ts";
-import type { Lease } from "../../../src/upstream/lease.ts";
+import type { Lease } from "../../../src/upstream/endpoint.ts";
 import type { ClientFacts } from "../../../src/proxy/client_facts.ts";
 import { encodeProxyHeader } from "../../../src/wire/proxy_protocol/proxy_protocol.ts";
 import { clientHello } from "../../support/bytes/client_hellos.ts";
@@ -501,6 +501,7 @@ class Fixture {
       headerFor: (facts) => void (this.facts = facts),
       tls: undefined,
       headerDeadlines: undefined,
+      addStages: undefined,
       filterFailed: () => {},
       lifetimes: {
         watch: () => {

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import type { PoolConfig } from "../../../src/config/config.ts";
 import { ProxyError } from "../../../src/net/errors.ts";
 import { Permit } from "../../../src/upstream/pool/connection_semaphore.ts";
-import type { Lease } from "../../../src/upstream/lease.ts";
+import type { Lease } from "../../../src/upstream/endpoint.ts";
 import { attempts, ConnectorFixture, untilAborted } from "./connector_fixture.ts";
 import { FakeConn, readOnce } from "../../support/fakes/fake_conn.ts";
 import { FakeTime, settled } from "../../support/fakes/fake_time.ts";

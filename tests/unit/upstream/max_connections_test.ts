@@ -7,7 +7,7 @@ import type { PoolConfig } from "../../../src/config/config.ts";
 import type { Address } from "../../../src/net/address.ts";
 import { ProxyError } from "../../../src/net/errors.ts";
 import { Connector } from "../../../src/upstream/connector.ts";
-import type { Lease } from "../../../src/upstream/lease.ts";
+import type { Lease } from "../../../src/upstream/endpoint.ts";
 import { FakeConn } from "../../support/fakes/fake_conn.ts";
 import { GroupThreads } from "./group_threads.ts";
 import { endpointsAt } from "../../support/fakes/upstream_parts.ts";

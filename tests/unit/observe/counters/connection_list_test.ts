@@ -13,7 +13,7 @@ import {
   type SortKey,
 } from "../../../../src/observe/counters/connection_list.ts";
 import { type ConnectionRecord, ServiceLedger } from "../../../../src/observe/counters/ledger.ts";
-import { newConnectionNumbers, OpenConnections } from "../../../../src/observe/counters/open_connections.ts";
+import { newConnectionNumbers, OpenConnections } from "../../../../src/observe/counters/connection_record.ts";
 import { Accounts } from "../../../../src/observe/counters/accounts.ts";
 import { UNTOUCHED } from "./ledger_alone.ts";
 

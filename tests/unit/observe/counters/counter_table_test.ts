@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { Accounts, type AccountsSize } from "../../../../src/observe/counters/accounts.ts";
-import { counter, counterByReason, histogram } from "../../../../src/observe/counters/columns.ts";
+import { counter, counterByReason, countOf, histogram } from "../../../../src/observe/counters/columns.ts";
 import { type CounterRow, CounterTable, tableBytes } from "../../../../src/observe/counters/counter_table.ts";
 import { WorkerEpoch } from "../../../../src/shared/worker_epoch.ts";
-import { countOf } from "../../../../src/observe/counters/histogram.ts";
 import type { Task } from "./counter_table_worker.ts";
 import { inThreads } from "../../../support/threads.ts";
 

@@ -1,7 +1,7 @@
 /** Accounts of one service, for tests that have no proxy around them. */
 
 import { Accounts, type ServiceCounts, type ServiceRow } from "../../../../src/observe/counters/accounts.ts";
-import type { Abortable } from "../../../../src/observe/counters/connection_record.ts";
+import { type Abortable, OpenConnections } from "../../../../src/observe/counters/connection_record.ts";
 import {
   type ConnectionRecord,
   type LedgerParts,
@@ -9,7 +9,6 @@ import {
   serviceFigures,
   ServiceLedger,
 } from "../../../../src/observe/counters/ledger.ts";
-import { OpenConnections } from "../../../../src/observe/counters/open_connections.ts";
 
 /** A connection that nobody wants to end. */
 export const UNTOUCHED: Abortable = { abort() {} };

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { Accounts } from "../../../../src/observe/counters/accounts.ts";
-import { countOf } from "../../../../src/observe/counters/histogram.ts";
+import { countOf } from "../../../../src/observe/counters/columns.ts";
 import type { ConnectionRecord } from "../../../../src/observe/counters/ledger.ts";
 import { WorkerEpoch } from "../../../../src/shared/worker_epoch.ts";
-import { newConnectionNumbers, OpenConnections } from "../../../../src/observe/counters/open_connections.ts";
+import { newConnectionNumbers, OpenConnections } from "../../../../src/observe/counters/connection_record.ts";
 import { CountedLedger, ledgerAlone, openIn } from "./ledger_alone.ts";
 
 const SIZE = { services: 2, upstreams: 0, endpoints: 0 };

@@ -1,7 +1,7 @@
 /** What the tests of the access log's file share. */
 
 import assert from "node:assert/strict";
-import type { Fields } from "../../../../src/observe/log/line_format.ts";
+import type { Fields } from "../../../../src/observe/log/log.ts";
 
 export type Said = Record<string, unknown>;
 

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { DebugLines } from "../../../../src/observe/log/access_log.ts";
-import type { Fields } from "../../../../src/observe/log/line_format.ts";
-import { silentLog } from "../../../../src/observe/log/log.ts";
+import { type Fields, silentLog } from "../../../../src/observe/log/log.ts";
 import { connectionFacts } from "../connection_facts.ts";
 
 Deno.test("DebugLines say that a connection was accepted and connected, at the level debug alone", () => {

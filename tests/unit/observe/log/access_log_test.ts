@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
 import { ProxyError } from "../../../../src/net/errors.ts";
-import type { ConnectionFacts } from "../../../../src/observe/log/access_line.ts";
-import { AccessLog, type AccessLogOptions } from "../../../../src/observe/log/access_log.ts";
+import {
+  AccessLog,
+  type AccessLogOptions,
+  type ConnectionFacts,
+} from "../../../../src/observe/log/access_log.ts";
 import { endBeforeRelay, endOfRelay } from "../../../../src/observe/close_reason.ts";
-import type { Fields } from "../../../../src/observe/log/line_format.ts";
+import type { Fields } from "../../../../src/observe/log/log.ts";
 import { connectionFacts } from "../connection_facts.ts";
 
 const CLOSED = endOfRelay({ kind: "closed", first: "client" });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { escapeUnsafe, jsonLine, textLine } from "../../../../src/observe/log/line_format.ts";
+import { escapeUnsafe, jsonLine, textLine } from "../../../../src/observe/log/log.ts";
 
 /** Values that break lines, drive terminals, or look like something else. */
 const NASTY: [value: string, written: string][] = [

@@ -5,7 +5,7 @@ import {
   type MetricsSnapshot,
   renderMetrics,
 } from "../../../../src/observe/metrics/metrics.ts";
-import { OpenConnections } from "../../../../src/observe/counters/open_connections.ts";
+import { OpenConnections } from "../../../../src/observe/counters/connection_record.ts";
 import type { EndpointSnapshot, UpstreamSnapshot } from "../../../../src/observe/metrics/upstream_metrics.ts";
 import { CountedLedger, openIn, UNTOUCHED } from "../counters/ledger_alone.ts";
 import { parsePrometheus, type Sample } from "../../../support/prometheus_parser.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { ProxyError } from "../../../src/net/errors.ts";
-import { Lease } from "../../../src/upstream/lease.ts";
+import { Lease } from "../../../src/upstream/endpoint.ts";
 import { FakeConn } from "../../support/fakes/fake_conn.ts";
 import { FakeTime } from "../../support/fakes/fake_time.ts";
 import { ControlledGroup } from "../../support/fakes/upstream_parts.ts";
