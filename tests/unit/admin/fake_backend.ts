@@ -147,7 +147,7 @@ export class FakeBackend implements AdminBackend {
 
   metrics(): string {
     return [
-      "# HELP sluice_connections_active Connections open now.",
+      "# HELP sluice_connections_active Open connections.",
       "# TYPE sluice_connections_active gauge",
       'sluice_connections_active{service="mysql"} 1',
       "",
