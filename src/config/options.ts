@@ -98,7 +98,7 @@ export interface ServiceOptions {
   readonly connectTimeout?: string | number | undefined;
   /** Closes a connection after this time without a byte from either side. 0 is no limit. */
   readonly idleTimeout?: string | number | undefined;
-  /** The same once one side has finished sending. Left out or 0, the service's idle_timeout. */
+  /** The idle timeout once one side has finished sending. Left out or 0, idle_timeout. */
   readonly halfCloseTimeout?: string | number | undefined;
   /**
    * The largest buffer for each direction of a connection, 4KiB to 16MiB. Buffers start small and grow up
@@ -238,7 +238,7 @@ export interface ServiceLimitsOptions {
   readonly connectionsPerClient?: number | string | undefined;
   /** New connections a second: a number, or rate and burst. Left out, no limit. */
   readonly connectsPerSecond?: number | string | ConnectsPerSecondOptions | undefined;
-  /** The same for one client address. Left out, no limit. */
+  /** New connections a second of one client address, written the same way. Left out, no limit. */
   readonly connectsPerSecondPerClient?: number | string | ConnectsPerSecondOptions | undefined;
   /** Bytes a second from the client, for each connection, such as "10MB/s". 0 is no limit. */
   readonly upload?: string | number | undefined;
@@ -430,7 +430,7 @@ export interface DefaultsOptions {
   readonly connectTimeout?: string | number | undefined;
   /** Closes a connection after this time without a byte from either side. 0 is no limit. Default: `10m`. */
   readonly idleTimeout?: string | number | undefined;
-  /** The same once one side has finished sending. Left out or 0, the service's idle_timeout. */
+  /** The idle timeout once one side has finished sending. Left out or 0, idle_timeout. */
   readonly halfCloseTimeout?: string | number | undefined;
   /**
    * The largest buffer for each direction of a connection, 4KiB to 16MiB. Buffers start small and grow up

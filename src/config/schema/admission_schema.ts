@@ -39,7 +39,7 @@ export const limits = section('a mapping such as "connections: 1000"', {
     "New connections a second: a number, or rate and burst. Left out, no limit.",
   ),
   connects_per_second_per_client: rate().optional().describe(
-    "The same for one client address. Left out, no limit.",
+    "New connections a second of one client address, written the same way. Left out, no limit.",
   ),
   upload: bandwidth(MIN_BANDWIDTH).prefault(0).describe(
     'Bytes a second from the client, for each connection, such as "10MB/s". 0 is no limit.',

@@ -73,7 +73,7 @@ const shared = {
     "Closes a connection after this time without a byte from either side. 0 is no limit.",
   ).prefault("10m"),
   half_close_timeout: duration().describe(
-    "The same once one side has finished sending. Left out or 0, the service's idle_timeout.",
+    "The idle timeout once one side has finished sending. Left out or 0, idle_timeout.",
   ).optional(),
   buffer_size: size(MIN_BUFFER, MAX_BUFFER).describe(
     "The largest buffer for each direction of a connection, 4KiB to 16MiB. Buffers start small and grow up to this; " +
