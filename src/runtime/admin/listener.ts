@@ -5,6 +5,7 @@ import { acceptConnections } from "../../net/socket/accept.ts";
 import { type Address, formatAddress } from "../../net/address.ts";
 import type { Conn } from "../../net/socket/conn.ts";
 import { listen } from "../../net/socket/listen.ts";
+import { sleep } from "../../net/timers/sleep.ts";
 import { ListenError } from "../../net/socket/listen_error.ts";
 import { AdminListenError } from "./listen_error.ts";
 
@@ -31,7 +32,11 @@ export async function listenAdmin(options: AdminListenOptions): Promise<Listenin
   const server = await AdminServer.create(options);
   const ending = new AbortController();
   const accepting = acceptConnections(listener, {
-    onConnection: (conn) => server.serve(conn, clientOf(conn)),
+    onConnection: (conn) => {
+      server.serve(conn, clientOf(conn));
+      // One a turn of the event loop: the descriptor of a connection that this one evicted is free only in the next.
+      return sleep(0, ending.signal);
+    },
     onError: (error) => {
       server.evictIdle();
       log?.error("The admin interface cannot accept connections, trying again", {

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { Admin } from "../../support/program/admin.ts";
 import { eventually } from "../../support/eventually.ts";
+import { descriptorsReach, settledDescriptors } from "../../support/peers/descriptors.ts";
 import { PATIENCE } from "../../support/peers/line_reader.ts";
 import { Sluice, within } from "../../support/program/program.ts";
 import {
@@ -81,7 +82,10 @@ Deno.test({
       [],
       { wrapper: ["prlimit", `--nofile=${DESCRIPTORS}`] },
     );
+    const before = await settledDescriptors(sluice.pid);
     const silent = await Promise.all(Array.from({ length: MOST / 2 }, () => knock(sluice)));
+    // One that waits to be accepted has no descriptor to give.
+    assert.equal(await descriptorsReach(sluice.pid, before + MOST / 2), before + MOST / 2);
     const ends = silent.map((conn) => endOf(conn));
     const clients = await Promise.all(Array.from({ length: DESCRIPTORS }, () => connect(sluice.port())));
     try {
