@@ -21,7 +21,7 @@ export interface Config extends Omit<ConfigFile, "log" | "defaults" | "upstreams
   /** Every upstream group, whether it has a name of its own or was written in place; names are unique. */
   readonly upstreams: readonly GroupConfig[];
   readonly services: readonly ServiceConfig[];
-  /** What the file says in a way that still works, and will not for long: a sentence each, with its path. */
+  /** Deprecated settings in the file: a sentence each, with its path. */
   readonly warnings: readonly string[];
 }
 
@@ -57,7 +57,7 @@ export interface RouteConfig extends Omit<z.output<typeof route>, "upstream"> {
   readonly upstream: GroupConfig;
 }
 
-/** What a service can say for itself and `defaults` for all of them. */
+/** What a service can set for itself, and `defaults` for all services. */
 export interface ServiceDefaults extends Omit<ConfigFile["defaults"], "halfCloseTimeout"> {
   readonly halfCloseTimeout: number;
 }

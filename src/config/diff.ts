@@ -1,10 +1,10 @@
-/** What is different between two configurations, and what it takes to go from one to the other. */
+/** The differences between two configurations, and how each of them takes effect. */
 
 import type { Config, GroupConfig, ServiceConfig } from "./config.ts";
 
 export type DifferenceKind = "added" | "removed" | "changed" | "same";
 
-/** What became of a service or a group, by its name. */
+/** What changed of a service or a group, by its name. */
 export interface Difference {
   readonly name: string;
   readonly kind: DifferenceKind;
@@ -52,7 +52,7 @@ export function canChangeInPlace(before: GroupConfig, after: GroupConfig): boole
   return isEqual(connectorKeys(before), connectorKeys(after));
 }
 
-/** Says it in a line: `1 service added (smtp), 2 changed (db, cache); log`. Has names only, and no values. */
+/** Summarizes it in a line: `1 service added (smtp), 2 changed (db, cache); log`. Has names only, and no values. */
 export function describeDiff(diff: ConfigDiff): string {
   const services = describeDifferences("service", diff.services);
   // Most groups come and go with a service, which says it all.

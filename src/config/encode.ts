@@ -1,4 +1,4 @@
-/** A configuration as a document: what a file would say that left nothing to defaults. */
+/** A configuration as a document: the file that would set every key. */
 
 import type { Config, GroupConfig, ServiceConfig } from "./config.ts";
 import { WrittenGroups } from "./rules/written_groups.ts";
@@ -40,7 +40,7 @@ export type ConfigDocument = Omit<ConfigFileInput, "defaults">;
 export function encodeConfig(config: Config, { secrets = "mask" }: EncodeOptions = {}): ConfigDocument {
   const groups = new WrittenGroups(config);
   const upstreams = new Map([...groups.named].map(([name, group]) => [name, groupOf(group)]));
-  // Without `defaults`, which have given what they had to the services.
+  // Without `defaults`: their values are in the services.
   const frame = {
     ...config,
     upstreams,

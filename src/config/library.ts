@@ -42,7 +42,7 @@ function decodeRest(options: unknown, ofFilters: readonly Problem[]): Config {
 const UNKNOWN = z.unknown();
 
 /**
- * Writes what a program says as a file would, so that one schema serves both. Keys without a value are left out; what
+ * Writes the options of a program as a file would have them, so that one schema serves both. Keys without a value are left out; what
  * cannot be written is left for the decoder to refuse.
  */
 export function toDocument(value: unknown, schema: Schema = configFile): unknown {
@@ -65,7 +65,7 @@ export function toDocument(value: unknown, schema: Schema = configFile): unknown
   return kind === undefined ? value : kind.fromNumber!(value as number);
 }
 
-/** Not an instance of some class, whose keys are its own business. */
+/** A plain mapping, not an instance of a class. */
 function isPlainObject(value: unknown): value is Record<string, unknown> {
   if (typeof value !== "object" || value === null) return false;
   const prototype: unknown = Object.getPrototypeOf(value);

@@ -253,11 +253,11 @@ export interface ServiceLimitsOptions {
   readonly lifetime?: string | number | undefined;
 }
 
-/** A rate, and how many at once. */
+/** A rate and a burst. */
 export interface ConnectsPerSecondOptions {
-  /** How many a second on average. 0.5 is one in two seconds. */
+  /** The average per second. 0.5 is one in two seconds. */
   readonly rate: number | string;
-  /** How many at once after a pause. Left out, it is the rate, and at least 1. */
+  /** How many are allowed at once after a pause. Left out, the rate, at least 1. */
   readonly burst?: number | string | undefined;
 }
 
@@ -298,9 +298,9 @@ export interface AdminOptions {
   readonly unixMode?: string | number | undefined;
 }
 
-/** Endpoints that can stand in for each other. */
+/** Endpoints that provide the same service. */
 export interface GroupOptions {
-  /** Where connections go; each can stand in for the others. With discovery, the names to look up. */
+  /** Where connections go: servers of the same service. With discovery, the names to look up. */
   readonly endpoints: readonly (string | EndpointOptions)[];
   /** Which endpoint the next connection goes to. Default: `round_robin`. */
   readonly balance?: "round_robin" | "least_connections" | "random_two" | "source_hash" | undefined;

@@ -49,7 +49,7 @@ class AliasResolver {
       this.#add(known);
       return known;
     }
-    if (this.#around.has(value)) throw this.#problem("Cannot use an alias inside the value it stands for");
+    if (this.#around.has(value)) throw this.#problem("Cannot use an alias inside its own anchor");
     if (this.#path.length > MAX_DEPTH) throw this.#problem(TOO_DEEP);
     this.#around.add(value);
     const extent = this.#extentOfEntries(value as Record<string, unknown>);
@@ -72,7 +72,7 @@ class AliasResolver {
     return { values, characters };
   }
 
-  /** A key of the mapping itself wins, then the key of the first merged mapping. */
+  /** A key of the mapping itself wins, then that of the first merged mapping. */
   #merge(mapping: Record<string, unknown>): void {
     const merged = mapping[MERGE];
     delete mapping[MERGE];
@@ -95,8 +95,8 @@ class AliasResolver {
     this.#addedText += characters;
     if (this.#added > MAX_ADDED || this.#addedText > MAX_ADDED_TEXT) {
       throw this.#problem(
-        `Cannot use so many aliases: up to here they stand for more than ${MAX_ADDED} values or ` +
-          `${MAX_ADDED_TEXT} characters, write fewer of them inside each other`,
+        `Cannot use so many aliases: up to here they expand to more than ${MAX_ADDED} values or ` +
+          `${MAX_ADDED_TEXT} characters, nest fewer of them`,
       );
     }
   }
@@ -106,7 +106,7 @@ class AliasResolver {
   }
 }
 
-/** The message for collections that are nested too deeply. */
+/** The message for too deep nesting. */
 export const TOO_DEEP = `Cannot use collections nested so deeply: expected at most ${MAX_DEPTH} levels`;
 
 /** The key whose value is merged. */

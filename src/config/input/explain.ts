@@ -1,4 +1,4 @@
-/** Turns what zod found into sentences for people. */
+/** Turns zod's issues into messages for users. */
 
 import type { z } from "zod";
 import { anyOf, keysLike } from "./closest.ts";
@@ -64,8 +64,8 @@ function remedyFor(issue: Issue, value: unknown, report: Report): string | undef
 }
 
 /**
- * Whether a value is of the kind that one way to write it asks for, whatever else is wrong with it: of what is
- * wrong with a list, only what was expected of a list is of interest.
+ * Whether a value has the kind that one of its forms needs, whatever else is wrong with it: of a bad list, only the
+ * issues of the list form matter.
  */
 function isRightKind(issues: readonly Issue[]): boolean {
   return !issues.some((issue) => {
@@ -89,7 +89,7 @@ function explainUnknownKey(key: string, issue: z.core.$ZodIssueUnrecognizedKeys,
     ? `did you mean ${anyOf(meant.map((each) => `"${report.spell(each)}"`))}?`
     : placeOf(toSnakeCase(key), issue, report) ??
       `expected one of ${known.map((each) => report.spell(each)).join(", ")}`;
-  // So that key is not missing.
+  // The key is misspelt, not missing.
   for (const each of meant) report.ignoreMissing([...issue.path, each]);
   report.addKey([...issue.path, key], `Unknown key "${report.spell(key)}": ${hint}`);
 }

@@ -5,7 +5,7 @@ import type { Config } from "../config.ts";
 import { ConfigError, type Problem } from "../config_error.ts";
 import { decodeConfig } from "../decode.ts";
 
-/** A service as the quick form gives it, and the argument it came from. */
+/** A service of the quick form, and its argument. */
 interface QuickService {
   readonly argument: string;
   readonly listen: string;
@@ -17,7 +17,7 @@ const MAX_NAME = 64;
 
 /**
  * Decodes `listen=upstream` arguments, split at the first `=`. An upstream that is just a port is on 127.0.0.1.
- * A service is named after its listen address; `#2` and so on tell equal ones apart.
+ * A service is named after its listen address; equal names get `#2` and so on.
  *
  * @throws {ConfigError} with every problem; the paths are the arguments.
  */
@@ -75,7 +75,7 @@ function decodeServices(services: readonly QuickService[], problems: Problem[]):
   }
 }
 
-/** Replaces the paths of the document, which the user did not type, by the arguments they come from. */
+/** Replaces the document's paths, which the user did not type, with the arguments they come from. */
 function nameArguments(text: string, services: readonly QuickService[]): string {
   return text.replace(
     /\bservices\[(\d+)\](?:\.\w+)*/g,

@@ -1,4 +1,4 @@
-/** Collects what is wrong with one document, and words it without giving away the environment. */
+/** Collects the problems of one document, in messages that do not reveal the environment. */
 
 import { ConfigError, type Problem } from "../config_error.ts";
 import { formatPath } from "./key_path.ts";
@@ -15,7 +15,7 @@ export class Report {
   readonly #source: ExpandedDocument;
   readonly #spelling: Spelling;
   readonly #problems: Problem[];
-  /** Values that were never expanded: what is wrong with the raw text is of no interest. */
+  /** Values that failed to expand: problems of their raw text are not reported. */
   readonly #unexpanded: ReadonlySet<string>;
   readonly #missing: Problem[] = [];
   /** Keys that are present, but misspelt. */
@@ -33,7 +33,7 @@ export class Report {
     this.#problems.push({ path: this.spellPath(path), message });
   }
 
-  /** Reports what works, and will not for long. */
+  /** Reports a deprecated setting, which still works. */
   warn(path: readonly PropertyKey[], message: string): void {
     this.warnings.push(`${this.spellPath(path)}: ${message}`);
   }
@@ -44,7 +44,7 @@ export class Report {
     this.#missing.push({ path: this.spellPath(path), message });
   }
 
-  /** The key is present under another name, so that it is missing is not a separate problem. */
+  /** The key is present but misspelt, so it is not reported as missing too. */
   ignoreMissing(path: readonly PropertyKey[]): void {
     this.#mistyped.add(this.spellPath(path));
   }

@@ -1,4 +1,4 @@
-/** YAML text to a plain document, with errors that say where and what to do. */
+/** Parses YAML text into a plain document, with errors that give the position and the remedy. */
 
 import { parse } from "@std/yaml/parse";
 import { resolveAliases, TOO_DEEP } from "./aliases.ts";

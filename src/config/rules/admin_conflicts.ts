@@ -1,4 +1,4 @@
-/** Finds admin interfaces that are open to all. */
+/** Finds admin interfaces that any machine can use without a token. */
 
 import { type Address, parseListenAddress } from "../../net/address.ts";
 import { CidrSet } from "../../wire/ip/cidr.ts";
@@ -23,7 +23,7 @@ export function findAdminConflicts(report: Report): void {
   );
 }
 
-/** Whether only programs on this machine can connect; of a unix socket, its mode says which. */
+/** Whether only programs on this machine can connect. The mode of a unix socket says which ones. */
 function isLocal(address: Address): boolean {
   if (address.transport === "unix") return true;
   const { hostname } = address;

@@ -24,11 +24,11 @@ function findUselessWait(limits: Path, report: Report): void {
   const missing = report.spellPath(connections);
   report.add(
     [...limits, "when_full"],
-    `Cannot wait where there is no limit of connections: set ${missing}`,
+    `Clients can only wait at a limit of connections: set ${missing}`,
   );
 }
 
-/** To let clients wait, a listener must stop accepting, and that of node:net cannot. */
+/** To let clients wait, a listener must stop accepting; a listener of node:net cannot. */
 function findWaitOnNode(service: Path, report: Report): void {
   const when = [...service, "limits", "when_full"];
   if (report.valueAt(when) !== "wait") return;
@@ -38,7 +38,7 @@ function findWaitOnNode(service: Path, report: Report): void {
   report.add(when, `Cannot let clients wait here: ${what}`);
 }
 
-/** Clients on a unix socket have no address that could be in a list, or be counted. */
+/** Clients on a unix socket have no address to compare with a list or to count by. */
 function findListsWithoutAddress(service: Path, socket: Found<unknown>, report: Report): void {
   const where = `${report.show(socket.path)} (${report.spellPath(socket.path)})`;
   for (const key of ["allow", "deny"]) {
@@ -55,7 +55,7 @@ function findListsWithoutAddress(service: Path, socket: Found<unknown>, report: 
   for (const key of PER_CLIENT) {
     const path = [...service, "limits", key];
     if (report.valueAt(path) === undefined || findAt(path, report, Number)?.value === 0) continue;
-    report.add(path, `Cannot tell clients of ${where} apart: they have no address`);
+    report.add(path, `Cannot limit each client of ${where}: they have no address`);
   }
 }
 

@@ -1,4 +1,4 @@
-/** How health checks of groups start their connections: in the same way as clients' connections. */
+/** How health checks start their connections: as connections of clients do. */
 
 import type { Config, GroupConfig, ServiceConfig } from "../config.ts";
 import { groupsOf } from "./groups.ts";

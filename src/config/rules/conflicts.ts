@@ -1,4 +1,4 @@
-/** Finds values that are right each by itself and impossible together. */
+/** Finds settings that are valid alone and contradict each other. */
 
 import { type Address, hostKey, isAbstract, overlaps } from "../../net/address.ts";
 import { findAdminConflicts } from "./admin_conflicts.ts";

@@ -30,7 +30,7 @@ export function findAt<Value>(
   }
 }
 
-/** Where the values are of what may be one value or a list: the path itself, or that of each entry. */
+/** The paths of a value that may also be a list: the path itself, or one for each entry. */
 export function entriesAt(path: Path, report: Report): Path[] {
   const value = report.valueAt(path);
   return Array.isArray(value) ? value.map((_, index) => [...path, index]) : [path];
@@ -53,7 +53,7 @@ export function keysAt(path: Path, report: Report): string[] | undefined {
   return isMapping ? Object.keys(value) : undefined;
 }
 
-/** A keepalive that is none of these is a time. */
+/** Any other `keepalive` is a duration. */
 const FLAGS = new Set(["true", "false"]);
 
 /** Where a setting of a service is: in the service, or in the defaults; undefined when it is in neither. */
@@ -61,7 +61,7 @@ export function settingAt(service: Path, key: string, report: Report): Path | un
   return [[...service, key], ["defaults", key]].find((path) => report.valueAt(path) !== undefined);
 }
 
-/** Settings for which the connections with clients are those of node:net, of the service or its defaults. */
+/** Settings, of the service or its defaults, that need node:net for client connections. */
 export function nodeSettingsAt(service: Path, report: Report): Path[] {
   const reset = settingAt(service, "reset", report);
   const keepalive = settingAt(service, "keepalive", report);

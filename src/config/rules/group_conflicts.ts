@@ -8,7 +8,7 @@ import type { Report } from "../input/report.ts";
 import type { Steps } from "../input/steps.ts";
 import { endpointsAt, nameAt, upstreamPaths, whyNoAddress } from "./upstream_conflicts.ts";
 
-/** Settings of a pool that say something about connections that are taken back. */
+/** Settings of a pool that apply only to `mode: reuse`. */
 const REUSE_KEYS = ["quiet", "max_uses"];
 
 /**
@@ -62,7 +62,7 @@ function findEndpointConflicts(path: Path, report: Report): void {
   const isBackup = (index: number) =>
     [true, "true"].includes(report.valueAt([...path, index, "backup"]) as never);
   if (!entries.every((_, index) => isBackup(index))) return;
-  report.add(path, "Cannot use backups alone: expected an endpoint that they can stand in for");
+  report.add(path, "Expected at least one endpoint without backup: true");
 }
 
 /** Whether an endpoint is a name, and has a port, is up to `discovery`. */

@@ -1,4 +1,4 @@
-/** Turns upstreams that are written in services into groups. */
+/** Turns the upstreams of services into groups. */
 
 import { addressKey, formatAddress } from "../../net/address.ts";
 import type { GroupConfig, ServiceConfig } from "../config.ts";
@@ -24,7 +24,7 @@ export class Groups {
     if (upstream.kind === "group") return this.#add(place, upstream.group);
     if (upstream.kind === "name") {
       const group = this.#named.get(upstream.name);
-      // Names that lead nowhere are problems, of which there are none left here.
+      // Unknown names were reported as problems before.
       if (group === undefined) throw new Error(`Unknown group "${upstream.name}"`);
       return group;
     }

@@ -1,11 +1,11 @@
-/** Finds PROXY protocol headers that no peer may send, or that cannot be sent. */
+/** Finds PROXY protocol settings that accept no peer, or that cannot send a header. */
 
 import { UNIX_PEERS } from "../values/address_text.ts";
 import { entriesAt, findAllAt, keysAt, listenersAt, type Path } from "./found.ts";
 import type { Report } from "../input/report.ts";
 import { nameAt, upstreamPaths } from "./upstream_conflicts.ts";
 
-/** Adds what is wrong with the PROXY protocol of one service, either way. */
+/** Adds what is wrong with the PROXY protocol of one service, received or sent. */
 export function findProxyProtocolConflicts(service: Path, report: Report): void {
   findUntrustedSockets(service, report);
   findHeadersOnUsedConnections(service, report);
@@ -32,7 +32,7 @@ function findUntrustedSockets(service: Path, report: Report): void {
   }
 }
 
-/** A header says who the client is, and a connection of a `reuse` pool has several after each other. */
+/** A header names one client, but a connection of a `reuse` pool serves several, one after another. */
 function findHeadersOnUsedConnections(service: Path, report: Report): void {
   const send = [...service, "send_proxy_protocol"];
   if (report.valueAt(send) === undefined) return;

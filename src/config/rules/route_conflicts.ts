@@ -1,4 +1,4 @@
-/** Finds routes that no client can take, and a look at clients that no route asks for. */
+/** Finds routes that no client can take, and `peek` settings that no route needs. */
 
 import { CidrSet } from "../../wire/ip/cidr.ts";
 import { entriesAt, findAllAt, findAt, keysAt, listenersAt, type Path } from "./found.ts";
@@ -13,7 +13,7 @@ export function findRouteConflicts(service: Path, report: Report): void {
   findUselessPeek(service, routes, report);
   if (!Array.isArray(routes)) return;
   const ports = listenPorts(service, report);
-  // Clients on a unix socket have neither address nor port, and a PROXY header may speak of such a client.
+  // Clients on a unix socket have neither address nor port, and a PROXY header may announce one.
   const someLackAddress = report.valueAt([...service, "accept_proxy_protocol"]) !== undefined ||
     listenersAt(service, report).some(({ value }) => value[0]?.transport === "unix");
   let catchAll: Path | undefined;

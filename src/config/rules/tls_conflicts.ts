@@ -3,7 +3,7 @@
 import { entriesAt, findAt, keysAt, listenersAt, nodeSettingsAt, type Path, settingAt } from "./found.ts";
 import type { Report } from "../input/report.ts";
 
-/** How a yes is written; a variable gives text. */
+/** `true` as the file or a variable gives it. */
 const ON: ReadonlySet<unknown> = new Set([true, "true"]);
 
 /** Adds what is wrong with the TLS of one service towards its clients. */
@@ -20,21 +20,21 @@ export function findTlsConflicts(service: Path, report: Report): void {
   findEngineConflicts(service, tls, report);
 }
 
-/** Certificates are a list, or one whose files are among the other settings. */
+/** There is either a list of certificates, or `cert` and `key`. */
 function findCertificateConflicts(tls: Path, report: Report): void {
   const list = [...tls, "certificates"];
   const beside = ["cert", "key"].map((key) => [...tls, key])
     .filter((path) => report.valueAt(path) !== undefined);
   if (report.valueAt(list) !== undefined) {
     for (const path of beside) {
-      report.add(path, `Cannot stand beside ${report.spellPath(list)}: put it in there`);
+      report.add(path, `Cannot be set together with ${report.spellPath(list)}: move it there`);
     }
   } else if (beside.length === 0) {
     report.add(tls, "Expected cert and key, or certificates with a list of these, got neither");
   } else findHalfCertificate(tls, report);
 }
 
-/** A certificate and its key are of no use without each other. */
+/** A certificate needs its key, and a key its certificate. */
 export function findHalfCertificate(path: Path, report: Report): void {
   const has = (key: string) => report.valueAt([...path, key]) !== undefined;
   if (has("cert") === has("key")) return;
@@ -44,7 +44,7 @@ export function findHalfCertificate(path: Path, report: Report): void {
   report.addMissing([...path, missing], `expected the path of a file with ${what}`);
 }
 
-/** The handshake agrees on one of the protocols that are offered; a route for others has no clients. */
+/** The handshake picks one of the offered protocols, so a route for any other matches no client. */
 function findProtocolsNeverSpoken(service: Path, tls: Path, report: Report): void {
   const list = [...tls, "alpn"];
   const offered = report.valueAt(list) === undefined ? [] : protocolsAt(list, report);
@@ -77,7 +77,7 @@ function findEngineConflicts(service: Path, tls: Path, report: Report): void {
   if (report.valueAt(engine) !== undefined) {
     report.add(
       seamless,
-      `Cannot stand beside ${report.spellPath(engine)}, which has replaced it: leave seamless out`,
+      `Cannot be set together with ${report.spellPath(engine)}, its replacement: leave seamless out`,
     );
     return;
   }
@@ -91,7 +91,7 @@ function findEngineConflicts(service: Path, tls: Path, report: Report): void {
 
 /**
  * Deno.listenTls has one certificate, no client certificates, no oldest version and no keepalive, listens on TCP alone
- * and reads the first byte itself, and does not tell the name asked for.
+ * reads the first byte itself, and does not report the server name (SNI).
  */
 function findNeedsOfNode(service: Path, tls: Path, key: Path, report: Report): void {
   const has = (path: Path) => report.valueAt(path) !== undefined;

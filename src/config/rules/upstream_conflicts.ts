@@ -1,4 +1,4 @@
-/** Finds upstreams that lead nowhere, or back to the service they belong to. */
+/** Finds upstreams that do not exist, or that lead back to their own service. */
 
 import { type Address, addressKey, parseUpstreamAddress } from "../../net/address.ts";
 import { GROUP_NAME_PATTERN, parseEndpointAddress } from "../values/address_text.ts";
@@ -52,7 +52,7 @@ export function nameAt(path: Path, report: Report): string | undefined {
   return typeof value === "string" && new RegExp(GROUP_NAME_PATTERN).test(value) ? value : undefined;
 }
 
-/** The endpoints behind an upstream; of a named group, others may use it rightly and the upstream is to blame. */
+/** The endpoints of an upstream. Problems of a named group are reported at the upstream: other services may use it correctly. */
 export function leadsTo(path: Path, name: string | undefined, report: Report) {
   if (name !== undefined) {
     const endpoints = endpointsAt(["upstreams", name, "endpoints"], report);
@@ -67,7 +67,7 @@ export function leadsTo(path: Path, name: string | undefined, report: Report) {
 function findUnknownName(name: string, path: Path, report: Report): void {
   const isAbsent = report.valueAt(["upstreams"]) === undefined;
   const names = isAbsent ? [] : keysAt(["upstreams"], report);
-  // The names of groups that cannot be read are unknown.
+  // If the groups cannot be read, their names are unknown.
   if (names === undefined || names.includes(name)) return;
   if (report.isSecret(path)) {
     report.add(path, `Expected an address or the name of a group, got ${report.show(path)}`);
@@ -92,7 +92,7 @@ export function whyNoAddress(text: string): string {
   }
 }
 
-/** Whether a connection to `upstream` arrives at `listener`: it would connect again until nothing is left. */
+/** Whether a connection to `upstream` arrives at `listener`: it would connect to itself until descriptors run out. */
 function reaches(upstream: Address, listener: Address): boolean {
   if (addressKey(upstream) === addressKey(listener)) return true;
   if (upstream.transport === "unix" || listener.transport === "unix") return false;

@@ -1,4 +1,4 @@
-/** Finds settings of upstream connections that no endpoint of a service can go with. */
+/** Finds settings of upstream connections that fit none of a service's endpoints. */
 
 import type { Address } from "../../net/address.ts";
 import { isIpAddress } from "../values/address_text.ts";
@@ -34,7 +34,7 @@ function findUpstreamTlsConflicts(service: Path, tls: Path, report: Report): voi
   );
 }
 
-/** The first upstream without a host name of its own; what DNS finds there may be anyone's. */
+/** The first upstream without a host name to verify. A name found by DNS proves nothing. */
 function findNameless(service: Path, report: Report): string | undefined {
   for (const path of upstreamPaths(service, report)) {
     const name = nameAt(path, report);

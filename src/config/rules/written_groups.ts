@@ -24,7 +24,7 @@ export class WrittenGroups {
   entryOf(group: GroupConfig): UpstreamEntry {
     if (this.named.has(group.name)) return { kind: "name", name: group.name };
     if (this.#inPlace.has(group.name)) return { kind: "group", group };
-    // What is called neither by a name of its own nor by its place was written as its only endpoint.
+    // A group with neither a name of its own nor that of its place was written as a single address.
     return { kind: "address", address: group.endpoints[0]!.address };
   }
 }
@@ -45,7 +45,7 @@ function usesIn(services: readonly ServiceConfig[]): Uses {
   return uses;
 }
 
-/** The groups that are used once, and would be called as they are if they were written there. */
+/** The groups that are used once, and whose names would be the same if written in place. */
 function namesInPlace(groups: readonly GroupConfig[], uses: Uses): Set<string> {
   const inPlace = new Set<string>();
   const taken = new Set<string>();
@@ -57,7 +57,7 @@ function namesInPlace(groups: readonly GroupConfig[], uses: Uses): Set<string> {
   return inPlace;
 }
 
-/** How many groups have to be under `upstreams`: from there on, they are in the order of their first use. */
+/** How many groups must be under `upstreams`: the others are already in the order of their first use. */
 function countNamed(groups: readonly GroupConfig[], uses: Uses, inPlace: ReadonlySet<string>): number {
   const order = new Map([...uses.keys()].map((name, index) => [name, index]));
   let next = Infinity;

@@ -32,7 +32,7 @@ import {
 const UPSTREAM_ADDRESS: JsonSchema = { type: "string", pattern: "^([^\\s/]+:[0-9]+|unix:.+)$" };
 const EXPECTED_UPSTREAM = 'an address such as "db.internal:5432"';
 
-/** No address, but what stands for all of a machine (RFC 4291 section 2.5.2). */
+/** The unspecified addresses, which mean every address of a machine (RFC 4291 section 2.5.2). */
 const UNSPECIFIED = new CidrSet(["0.0.0.0", "::"]);
 
 const ADDRESS_BLOCKS: Scalars<string> = {
@@ -75,7 +75,7 @@ export function upstreamAddress() {
   });
 }
 
-/** The same, or a name without a port. Whether it may be one is up to the group's `discovery`. */
+/** The same, or a name without a port, which the group's `discovery` allows or not. */
 export function endpointAddress() {
   return scalar<string, Address>({
     expected: EXPECTED_UPSTREAM,
@@ -124,7 +124,7 @@ export function sourceAddress() {
     parse: (value) => {
       if (typeof value !== "string" || !isIpAddress(value)) throw new Unexpected();
       if (!UNSPECIFIED.has(value)) return value;
-      throw new SyntaxError(`Cannot connect from "${value}": it stands for any address, leave the key out`);
+      throw new SyntaxError(`Cannot connect from "${value}": it means any address, leave the key out`);
     },
     json: [{ type: "string", pattern: "^[0-9a-fA-F.:]+(%[^/]+)?$" }],
   });

@@ -8,8 +8,8 @@ import { section } from "./section.ts";
 const MAX_CONNECTIONS = 1_000_000;
 
 /**
- * The slowest a connection can be made, in bytes a second: at less, the 2 KiB that a relay buffer begins with would
- * take longer than timeouts of clients, and in `upload: 10` the unit is probably missing.
+ * The lowest bandwidth, in bytes a second. Below it, the first 2 KiB relay buffer would take longer than clients'
+ * timeouts, and in `upload: 10` the unit is probably missing.
  */
 const MIN_BANDWIDTH = 1024;
 

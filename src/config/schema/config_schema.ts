@@ -11,10 +11,10 @@ import { route } from "./route_schema.ts";
 import { list, section } from "./section.ts";
 import { tls, upstreamTls } from "./tls_schema.ts";
 
-/** Smaller buffers than a memory page, in bytes, only cost system calls. */
+/** In bytes: a buffer smaller than a memory page only costs system calls. */
 const MIN_BUFFER = 4096;
 
-/** Larger buffers, in bytes, bring no more speed, and every busy connection has two. */
+/** In bytes: larger buffers are not faster, and every busy connection has two. */
 const MAX_BUFFER = 16 * 1024 * 1024;
 
 /** The kernel counts keepalive times in seconds; in milliseconds. */

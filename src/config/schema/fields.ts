@@ -30,7 +30,7 @@ export function duration(minimum = 0) {
   });
 }
 
-/** A whole number within limits; as text too, which is what a variable gives. */
+/** A whole number within limits; also as text, which is what a variable gives. */
 export function count(minimum: number, maximum: number) {
   return scalar<number | string, number>({
     expected: `a whole number from ${minimum} to ${maximum}`,
@@ -44,13 +44,13 @@ export function count(minimum: number, maximum: number) {
   });
 }
 
-/** A part of all, above 0 up to 1. */
+/** A fraction, above 0 and up to 1. */
 export function share() {
   return scalar<number | string, number>({
     expected: "a share above 0 and up to 1 such as 0.1",
     parse: (value) => {
       const number = typeof value === "string" && /^\d*\.?\d+$/.test(value) ? Number(value) : value;
-      // A NaN is neither, and YAML has a way to write it.
+      // YAML can write NaN (`.nan`), which fails every comparison.
       if (typeof number === "number" && number > 0 && number <= 1) return number;
       throw new Unexpected();
     },
@@ -76,7 +76,7 @@ export function size(minimum: number, maximum: number) {
   });
 }
 
-/** A yes or no; as text too, which is what a variable gives. */
+/** A boolean; also as text, which is what a variable gives. */
 export function flag() {
   return scalar<boolean | "true" | "false", boolean>({
     expected: "true or false",
@@ -85,7 +85,7 @@ export function flag() {
   });
 }
 
-/** A yes or no, or how long to wait before the first probe, in milliseconds. */
+/** A boolean, or the time before the first probe, in milliseconds. */
 export function keepalive(minimum: number) {
   const expected = `true, false or a duration of at least "${formatDuration(minimum)}"`;
   return scalar<boolean | string | number, boolean | number>({
@@ -125,7 +125,7 @@ export function name() {
     parse: (value) => {
       const isName = (text: string) => new RegExp(pattern, "u").test(text);
       if (typeof value === "string" && isName(value)) return value;
-      // In quotes, a number is a name.
+      // A quoted number is a name.
       const proposal = String(value).trim().replace(/[\s\p{C}]+/gu, "-");
       throw new Unexpected(undefined, {
         meant: isName(proposal) ? proposal : undefined,
@@ -166,13 +166,13 @@ export function payload() {
 /** How many threads relay. */
 export type Workers = number | "auto";
 
-/** More threads than this are a typing error: no machine has so many cores to spare for a proxy. */
+/** A larger number is a typing error: no machine spares so many cores for a proxy. */
 const MAX_WORKERS = 256;
 
 const EXPECTED = `a whole number from 1 to ${MAX_WORKERS}, or "auto"`;
 
 /**
- * Reads a number of threads, as text too, which is what a variable or the command line gives.
+ * Reads a number of threads, also as text, which is what a variable or the command line gives.
  *
  * @throws {Unexpected} when it is neither a number within the limits nor `auto`.
  */

@@ -39,7 +39,7 @@ function endpointList(address: ReturnType<typeof upstreamAddress>) {
 
 let endpointDefaults: SectionOutput<typeof endpointSettings> | undefined;
 
-/** An endpoint of which nothing is known but its address. */
+/** An endpoint given by its address alone. */
 function plainEndpoint(address: Address) {
   endpointDefaults ??= section(ENDPOINT, endpointSettings).parse({}, { ...JITLESS });
   return { address, ...endpointDefaults };
@@ -135,10 +135,10 @@ const groupSettings = {
 /** A group with settings of its own. */
 export const group = section(GROUP, {
   endpoints: endpointList(endpointAddress()).describe(
-    "Where connections go; each can stand in for the others. With discovery, the names to look up.",
+    "Where connections go: servers of the same service. With discovery, the names to look up.",
   ),
   ...groupSettings,
-}).meta({ id: "group", description: "Endpoints that can stand in for each other." });
+}).meta({ id: "group", description: "Endpoints that provide the same service." });
 
 /**
  * Groups by name. A name may equal a property of every object, such as "constructor": `z.record` refuses a
@@ -199,7 +199,7 @@ interface GroupInPlace {
 
 let groupDefaults: SectionOutput<typeof groupSettings> | undefined;
 
-/** A group of which nothing is known but its endpoints. */
+/** A group given by its endpoints alone. */
 function plainGroup(endpoints: GroupEntry["endpoints"]): GroupEntry {
   groupDefaults ??= section(GROUP, groupSettings).parse({}, { ...JITLESS });
   return { endpoints, ...groupDefaults };

@@ -7,10 +7,10 @@ import { count, DURATION, inMilliseconds } from "./fields.ts";
 import { ANYTHING, scalar, textOrNumber, Unexpected } from "../values/scalar.ts";
 import { section, shorthand } from "./section.ts";
 
-/** The highest rate and burst: more would be no limit. */
+/** The highest rate and burst: a higher one would limit nothing. */
 const MAX_RATE = 1_000_000;
 
-/** So many a second on average, and so many at once after a pause. */
+/** `rate` is the average per second, `burst` the number allowed at once after a pause. */
 export interface RateConfig {
   readonly rate: number;
   readonly burst: number;
@@ -45,14 +45,14 @@ export function bandwidth(minimum: number) {
   });
 }
 
-/** So many a second, as a number or as a mapping that also says how many at once. */
+/** A rate per second: a number, or a mapping that also has a burst. */
 export function rate() {
   const mapping = section('a mapping such as "rate: 200"', {
-    rate: perSecond().describe("How many a second on average. 0.5 is one in two seconds."),
+    rate: perSecond().describe("The average per second. 0.5 is one in two seconds."),
     burst: count(1, MAX_RATE).optional().describe(
-      "How many at once after a pause. Left out, it is the rate, and at least 1.",
+      "How many are allowed at once after a pause. Left out, the rate, at least 1.",
     ),
-  }).describe("A rate, and how many at once.");
+  }).describe("A rate and a burst.");
   return z.union([
     shorthand(perSecond(), (rate) => withBurst({ rate })),
     z.codec(mapping, ANYTHING as z.ZodType<RateConfig, RateConfig>, {
@@ -75,7 +75,7 @@ function perSecond() {
     parse: (value) => {
       const number = typeof value === "string" && /^\d+(\.\d+)?$/.test(value) ? Number(value) : value;
       if (typeof number !== "number") throw new Unexpected();
-      // A NaN is neither, and YAML has a way to write it.
+      // YAML can write NaN (`.nan`), which fails every comparison.
       if (number > 0 && number <= MAX_RATE) return number;
       throw new RangeError(`Expected ${expected}, got ${number}`);
     },

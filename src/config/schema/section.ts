@@ -38,7 +38,7 @@ export type Section<Shape extends z.core.$ZodLooseShape> = z.ZodCodec<
  */
 export const JITLESS = { jitless: true } as const;
 
-/** Writes a value of the program as a file has it. */
+/** Encodes a value as a file has it. */
 export function encode<Input, Output>(schema: z.ZodType<Output, Input>, value: Output): Input {
   return z.encode(schema, value, { ...JITLESS });
 }
@@ -58,7 +58,7 @@ export function section<Shape extends z.core.$ZodLooseShape>(expected: string, s
       return settings;
     },
     encode: (settings) => {
-      if (settings === undefined) return {} as never; // a prefault takes this way too
+      if (settings === undefined) return {} as never; // a prefault comes here too
       const entries: Record<string, unknown> = {};
       for (const [key, name] of names) {
         if (!isOff(settings[name], shape[key])) entries[key] = settings[name];
@@ -82,7 +82,7 @@ export function list<Entry extends z.ZodType>(entry: Entry, plural: string, sing
   return schema as unknown as z.ZodType<readonly z.output<Entry>[], readonly z.input<Entry>[]>;
 }
 
-/** A short way to write something, which files are read with and never written. */
+/** A short form of a value: accepted in files, never written. */
 export function shorthand<Input, Short, Output>(
   schema: z.ZodType<Short, Input>,
   complete: (short: Short) => Output,

@@ -119,7 +119,7 @@ export function completeUpstreamTls(
   };
 }
 
-/** A version of TLS. Without quotes it is a number, which here loses nothing. */
+/** A version of TLS. Unquoted, it is a number, which here loses no digits. */
 function tlsVersion() {
   return scalar<(typeof VERSIONS)[number] | 1.2 | 1.3, (typeof VERSIONS)[number]>({
     expected: '"1.2" or "1.3"',
@@ -132,7 +132,7 @@ function tlsVersion() {
   });
 }
 
-/** What a certificate is for: a host name, or an IP address. */
+/** A subject that certificates name: a host name or an IP address. */
 function certificateName() {
   return scalar<string, string>({
     expected: 'a name such as "db.internal", or an IP address',

@@ -1,4 +1,4 @@
-/** The addresses that only a configuration has: they may be names of something else, or lack their port. */
+/** Addresses that only a configuration has: the name of a group, or a name without a port. */
 
 import {
   type Address,

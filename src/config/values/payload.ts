@@ -3,7 +3,7 @@
 /** The most bytes a health check sends or waits for: a question and the beginning of its answer. */
 const MAX_PAYLOAD = 4096;
 
-/** What people can read, and what does not begin like bytes. A decoder leaves U+FFFD where bytes are no UTF-8. */
+/** Printable text that does not begin with `hex:`. A decoder puts U+FFFD where bytes are not UTF-8. */
 const LEGIBLE = /^(?!hex:)(?:(?!\uFFFD)\P{C}|[\t\r\n])+$/u;
 
 /** What `parsePayload` accepts, as a regular expression for a JSON Schema. */
@@ -23,16 +23,16 @@ export function parsePayload(text: string): Uint8Array {
 }
 
 /**
- * Checks bytes that a program gives, and copies them: the program may change its own.
+ * Checks and copies the bytes of a program, which may change its own later.
  *
  * @throws {SyntaxError | RangeError} as {@linkcode parsePayload}
  */
 export function checkPayload(bytes: Uint8Array): Uint8Array {
-  if (bytes.length === 0) throw new SyntaxError("Cannot use no bytes: leave the key out");
+  if (bytes.length === 0) throw new SyntaxError("Expected at least one byte: leave the key out");
   if (bytes.length > MAX_PAYLOAD) {
     throw new RangeError(`Cannot use ${bytes.length} bytes: expected at most ${MAX_PAYLOAD}`);
   }
-  // Not slice(), which of a Buffer is a view.
+  // Not slice(): on a Buffer, it returns a view.
   return new Uint8Array(bytes);
 }
 

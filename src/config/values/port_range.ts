@@ -62,7 +62,7 @@ export interface AddressRun {
   readonly last: number;
 }
 
-/** Puts together what follows each other, `most` at the most. */
+/** Merges consecutive items into runs of at most `most`. */
 export function runsOf(addresses: readonly Address[], most = Infinity): AddressRun[] {
   const runs: AddressRun[] = [];
   for (const address of addresses) {
@@ -102,7 +102,7 @@ export function formatPortRange({ first, last }: PortRange): string {
 
 function continues({ first, last }: AddressRun, address: Address, most: number): boolean {
   if (first.transport === "unix" || address.transport === "unix") return false;
-  // Port 0 stands for any free one, which no range can begin with.
+  // Port 0 asks for any free port, so no range begins with it.
   return first.port > 0 && last - first.port + 1 < most &&
     address.hostname === first.hostname && address.port === last + 1;
 }

@@ -1,5 +1,5 @@
 /**
- * What all single values of a configuration have in common. The message of every zod issue says only what was
+ * The base of every single value of a configuration. The message of every zod issue says only what was
  * expected (`a duration such as "5s"`); `explain.ts` makes sentences of it and knows which values are secret.
  */
 
@@ -101,7 +101,7 @@ export function kindOf(codec: z.core.$ZodType): Kind | undefined {
   return KINDS.get(codec) ?? (parent && kindOf(parent));
 }
 
-/** Takes anything: the codecs say themselves what is wrong with a value. One for all, as every schema takes time to make. */
+/** Accepts anything: the codecs check the values. One instance for all, as every schema takes time to make. */
 export const ANYTHING = z.any();
 
 type Issues = Pick<z.core.ParsePayload, "issues">;
@@ -159,7 +159,7 @@ function isSingle(value: unknown): value is Single {
     value instanceof Uint8Array;
 }
 
-/** @throws {Unexpected} for a yes or no, and for bytes. */
+/** @throws {Unexpected} for a boolean, and for bytes. */
 export function textOrNumber(value: Single): string | number {
   if (typeof value !== "string" && typeof value !== "number") throw new Unexpected();
   return value;

@@ -9,7 +9,7 @@ export function isSecretPath(path: readonly PropertyKey[]): boolean {
   return SECRETS.has(formatPath(path));
 }
 
-/** What can be said of a secret: of what kind it is, and how long. */
+/** What a message may say of a secret: its kind and its length. */
 export function describeSecret(value: unknown): string {
   if (value === undefined || value === null) return "nothing";
   if (typeof value === "number") return "a number (write it in quotes)";

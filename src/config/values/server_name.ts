@@ -16,8 +16,8 @@ export const HOST_NAME_PATTERN = `^${NAME}\\.?$`;
 export const SERVER_NAME_PATTERN = `^(\\*\\.)?${NAME}\\.?$`;
 
 /**
- * Parses a host name, or `*.` and a host name, which stands for names with one label in front of it. Gives it in
- * lower case and without a dot at its end.
+ * Parses a host name, or `*.` and a host name, which matches names with one more label in front. Returns it in
+ * lower case and without a trailing dot.
  *
  * @throws {SyntaxError} when it is neither; the message says how to write what was probably meant.
  */
@@ -28,7 +28,7 @@ export function parseServerName(text: string): string {
 }
 
 /**
- * Parses a host name. Gives it in lower case and without a dot at its end.
+ * Parses a host name. Returns it in lower case and without a trailing dot.
  *
  * @throws {SyntaxError} when it is none; the message says how to write what was probably meant.
  */

@@ -6,7 +6,7 @@ export const UNIX_MODE_PATTERN = "^(0o?)?[0-7]{3}$";
 /**
  * Parses file permissions into mode bits (0–0o777).
  *
- * Written without quotes they reach us as a number, and which one depends on the YAML parser: `0660` is 432 for
+ * Unquoted, they arrive as a number, and which one depends on the YAML parser: `0660` is 432 for
  * a YAML 1.1 parser, which takes the zero for "octal", and 660 for a YAML 1.2 parser. A number is therefore
  * read both ways; nearly always just one reading gives permissions that make sense.
  *
@@ -28,7 +28,7 @@ export function formatUnixMode(mode: number): string {
   return `0${mode.toString(8).padStart(3, "0")}`;
 }
 
-/** Whether the owner may do all that the group may, the group all that others may, and the mode allows something. */
+/** Whether the mode allows something, the owner at least what the group may, and the group at least what others may. */
 function makesSense(mode: number): boolean {
   if (!Number.isInteger(mode) || mode < 0o100 || mode > 0o777) return false;
   const [owner, group, other] = [mode >> 6, (mode >> 3) & 7, mode & 7];

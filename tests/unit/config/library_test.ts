@@ -203,11 +203,11 @@ Deno.test("decodeOptions() reports conflicts of who may come in in camelCase", (
       },
       {
         path: "services[0].limits.connectsPerSecondPerClient",
-        message: 'Cannot tell clients of "unix:/run/a" (services[0].listen) apart: they have no address',
+        message: 'Cannot limit each client of "unix:/run/a" (services[0].listen): they have no address',
       },
       {
         path: "services[0].limits.whenFull",
-        message: "Cannot wait where there is no limit of connections: set services[0].limits.connections",
+        message: "Clients can only wait at a limit of connections: set services[0].limits.connections",
       },
       {
         path: "services[1].acceptProxyProtocol.from",

@@ -30,8 +30,8 @@ function problemOf(text: string): string {
   assert.fail("was accepted");
 }
 
-const TOO_MANY = "Cannot use so many aliases: up to here they stand for more than 250000 values or " +
-  "4194304 characters, write fewer of them inside each other";
+const TOO_MANY = "Cannot use so many aliases: up to here they expand to more than 250000 values or " +
+  "4194304 characters, nest fewer of them";
 
 Deno.test("parseYaml() refuses aliases that stand for too much, and says where it is too much", () => {
   assert.equal(refusal(bomb(9)), `a5[2]: ${TOO_MANY}`);
@@ -65,7 +65,7 @@ Deno.test("parseYaml() takes as many values as are written", () => {
 });
 
 Deno.test("parseYaml() refuses aliases inside what they stand for", () => {
-  const message = "Cannot use an alias inside the value it stands for";
+  const message = "Cannot use an alias inside its own anchor";
   assert.equal(refusal("a: &a [1, *a]"), `a[1]: ${message}`);
   assert.equal(refusal("a: &a { b: { c: *a } }"), `a.b.c: ${message}`);
   assert.equal(refusal("a: &a { <<: *a }"), `a["<<"]: ${message}`);
