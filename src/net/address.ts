@@ -113,7 +113,7 @@ export function hostOf(address: Address): string {
   return address.transport === "tcp" ? address.hostname : "";
 }
 
-/** What addresses have in common that are the same: host names are, whatever the case of their letters. */
+/** A key that equal addresses share: the case of host names does not matter. */
 export function addressKey(address: Address): string {
   const text = formatAddress(address);
   return address.transport === "unix" ? text : text.toLowerCase();

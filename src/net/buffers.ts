@@ -9,9 +9,9 @@
 const SMALLEST = 2 * 1024;
 /** A full read multiplies the size by this: 2, 16, 128 KiB and so on. Smaller steps only left more buffers behind. */
 const GROWTH = 8;
-/** What of a buffer makes a read a full one: what was inside TLS records falls short of the last bytes. */
+/** The part of a buffer that makes a read a full one: reads of TLS records fall short of the last bytes. */
 const FULL = 15 / 16;
-/** So many reads in a row must leave most of the buffer empty before it shrinks: bulk comes in uneven pieces. */
+/** How many reads in a row must leave most of the buffer empty before it shrinks: bulk comes in uneven pieces. */
 const READS_TO_SHRINK = 4;
 /**
  * The one buffer of one direction of one connection: read into, then written from, then read into again. A slow
@@ -34,7 +34,7 @@ export class RelayBuffer {
     this.#size = Math.min(SMALLEST, largest);
   }
 
-  /** Bytes were read that are not written yet. */
+  /** Bytes were read and not written yet. */
   get isBusy(): boolean {
     return this.#isBusy;
   }
@@ -45,7 +45,7 @@ export class RelayBuffer {
     else read();
   }
 
-  /** Where the next read goes, which has no use for more than `most` bytes. */
+  /** The buffer for the next read, of at most `most` bytes. */
   take(most = Infinity): Uint8Array {
     const size = Math.min(this.#size, most);
     if (this.#buffer?.byteLength === size) return this.#buffer;
@@ -111,7 +111,7 @@ const KEPT_BYTES = 16 * 1024 * 1024;
  */
 const KEPT_SIZES = 16;
 /** Every direction may have a buffer of this size, whatever `buffer_size` is. */
-const FOR_EVERYBODY = 256 * 1024;
+const ALWAYS_AVAILABLE = 256 * 1024;
 /**
  * The most that a thread uses for larger buffers, in bytes. A buffer stays in use while a slow reader has not
  * taken its content. When all larger ones are in use, a direction gets one of the size that is always
@@ -133,8 +133,8 @@ let largeBytes = 0;
 
 /** A buffer of at most `size` bytes: smaller only when all large ones are in use. */
 function takeFromPool(size: number): Uint8Array {
-  if (size > FOR_EVERYBODY) {
-    if (largeBytes + size > LARGE_BYTES) return takeFromPool(FOR_EVERYBODY);
+  if (size > ALWAYS_AVAILABLE) {
+    if (largeBytes + size > LARGE_BYTES) return takeFromPool(ALWAYS_AVAILABLE);
     largeBytes += size;
   }
   const shelf = shelves.get(size);
@@ -145,7 +145,7 @@ function takeFromPool(size: number): Uint8Array {
 
 /** The buffer is no longer in use, but must not be reused. */
 function forget(buffer: Uint8Array): void {
-  if (buffer.byteLength > FOR_EVERYBODY) largeBytes -= buffer.byteLength;
+  if (buffer.byteLength > ALWAYS_AVAILABLE) largeBytes -= buffer.byteLength;
 }
 
 function giveToPool(buffer: Uint8Array): void {

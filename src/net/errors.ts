@@ -8,15 +8,15 @@ export type Peer = "client" | "upstream";
 export type Side = Peer | "proxy";
 
 interface CodeTraits {
-  /** In words. The side of a peer is put in front of it: `upstream reset`. */
+  /** In words. Messages put the side of a peer in front: `upstream reset`. */
   readonly reason: string;
-  /** The client was not let in, as opposed to something that failed: always, or where `side` is the client. */
+  /** The client was refused, rather than something failing: always, or if `side` is the client. */
   readonly refusal?: "always" | "client";
   /** Connecting may succeed on another endpoint. */
   readonly retryable?: true;
-  /** A peer broke the connection, as opposed to ending it in order. */
+  /** A peer reset the connection, rather than closing it. */
   readonly reset?: true;
-  /** This machine lacks something: neither peer is to blame, whichever socket it was noticed on. */
+  /** This machine lacks a resource: neither peer is at fault, whichever socket reported it. */
   readonly ownFault?: true;
   /** An operator or the configuration caused it: nothing failed, and no alert should fire. */
   readonly onPurpose?: true;
@@ -127,7 +127,7 @@ export class ProxyError extends Error {
     return this.side === "proxy" || refusal === "always" ? reason : `${this.side} ${reason}`;
   }
 
-  /** Whether the client was not let in, as opposed to something that failed. */
+  /** Whether the client was refused, rather than something failing. */
   get isRefusal(): boolean {
     const { refusal } = TRAITS[this.code];
     return refusal === "always" || refusal === this.side;
@@ -138,7 +138,7 @@ export class ProxyError extends Error {
     return TRAITS[this.code].retryable === true;
   }
 
-  /** Whether the peer on `side` broke the connection, as opposed to ending it in order. */
+  /** Whether the peer on `side` reset the connection, rather than closing it. */
   get isReset(): boolean {
     return TRAITS[this.code].reset === true;
   }

@@ -7,7 +7,7 @@
  * their entries alive. An entry that was removed from this list has no references to or from it.
  */
 
-/** What can be in a list, one at a time. Disposing of it takes it out; doing so again changes nothing. */
+/** An entry, which is in one list at a time. Disposing of it removes it; doing so again changes nothing. */
 export abstract class Linked<Item extends Linked<Item>> implements Disposable {
   /** Kept by the list. */
   list: LinkedList<Item> | undefined;

@@ -1,4 +1,4 @@
-/** How a connection ended, put in one way for the log, the counters and the events. */
+/** How a connection ended, in the form that the log, the counters and the events share. */
 
 import { ERROR_CODES, type ErrorCode, type Peer, type ProxyError, type Side } from "../net/errors.ts";
 
@@ -8,14 +8,14 @@ export type RelayEnd =
   | { readonly kind: "failed"; readonly error: ProxyError };
 
 export interface CloseReason {
-  /** It was relayed; it was not let in; it was let in and did not get as far as its upstream. */
+  /** It was relayed; refused admission; or admitted, but failed before its upstream was connected. */
   readonly kind: "closed" | "refused" | "failed";
   readonly endedBy: Side;
   /** What counters and events go by: one of {@linkcode CLOSE_REASONS} for a relayed connection, else the code. */
   readonly key: string;
   /** In words. */
   readonly reason: string;
-  /** Undefined when it ended in order. */
+  /** Undefined after an orderly close. */
   readonly code: ErrorCode | undefined;
   /** In detail, where that says more than the reason. */
   readonly detail: string | undefined;

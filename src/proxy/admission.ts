@@ -22,7 +22,7 @@ export interface AdmissionParts {
   readonly clients: ClientTable | undefined;
 }
 
-/** All clients without an address, which a PROXY header may announce, count as one: limits fail closed. */
+/** A PROXY header may announce clients without an address: they count as one client, so that limits still apply. */
 const NO_ADDRESS: TableKey = { family: 0, high: 0, low: 0 };
 
 /** The source address of a client; read only if a rule needs it. */
@@ -172,18 +172,18 @@ export class Admission implements Disposable {
   }
 }
 
-/** Which clients may come in, by address. */
+/** Which clients may connect, by address. */
 class AccessList {
   readonly #allow: CidrSet | undefined;
   readonly #deny: CidrSet | undefined;
 
-  /** @param allow Addresses and CIDR blocks; none at all is everyone. What is in `deny` is kept out either way. */
+  /** @param allow Addresses and CIDR blocks; an empty list allows all. Addresses in `deny` are refused even so. */
   constructor(allow: readonly string[], deny: readonly string[]) {
     this.#allow = allow.length === 0 ? undefined : new CidrSet(allow);
     this.#deny = deny.length === 0 ? undefined : new CidrSet(deny);
   }
 
-  /** Whether a client of this address may come in. */
+  /** Whether a client with this address may connect. */
   permits(address: string): boolean {
     return this.#deny?.has(address) !== true && this.#allow?.has(address) !== false;
   }
@@ -192,7 +192,7 @@ class AccessList {
 /** The entry for peers on unix sockets, which have no address. */
 const UNIX = "unix";
 
-/** Which peers may say, in a PROXY header, whose connection it is. */
+/** Which peers may send a PROXY header. */
 class TrustedPeers {
   readonly #blocks: CidrSet;
   readonly #unix: boolean;
@@ -228,7 +228,7 @@ export class CountLimit {
     this.#wakeUps.wake(this.#gauge.slot);
   }
 
-  /** Whether it still counts what it was made for. */
+  /** Whether it still counts the same thing. */
   get isClaimed(): boolean {
     return this.#gauge.isClaimed;
   }
@@ -243,7 +243,7 @@ export class CountLimit {
   }
 
   /**
-   * Returns a slot that was not used. No client of this thread can have missed it, so only other threads are woken.
+   * Returns an unused slot. No client of this thread can have missed it, so only other threads are woken.
    */
   undo(): void {
     if (this.#gauge.leave()) this.#wakeUps.wakeOthers(this.#gauge.slot);

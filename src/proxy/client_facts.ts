@@ -121,7 +121,7 @@ export class ClientFacts implements RouteFacts {
   }
 }
 
-/** A known certificate was verified; without one, `verify` must not be 0 (proxy-protocol.txt, 2.2.6). */
+/** A certificate that is known was verified; without one, `verify` must not be 0 (proxy-protocol.txt, 2.2.6). */
 function tlvOf({ version, clientSubject, clientName, isResumed }: TlsFacts): ProxyTls {
   const hasCertificate = clientSubject !== undefined;
   const certificate = CLIENT_CERT_SESS | (isResumed ? 0 : CLIENT_CERT_CONN);

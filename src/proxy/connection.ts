@@ -1,4 +1,4 @@
-/** The life of one connection, from accept to close, on one screen. */
+/** The life of one connection, from accept to close. */
 
 import type { ServiceConfig } from "../config/config.ts";
 import { applySocketOptions, type Conn } from "../net/socket/conn.ts";
@@ -35,19 +35,19 @@ export interface ConnectionContext {
   readonly events: Pick<EventFeed, "opened" | "connected" | "ended">;
   readonly debugLines: Pick<DebugLines, "accepted" | "connected">;
   readonly idleClock: IdleClock;
-  /** How long connections may live; undefined is for ever. */
+  /** Bounds the age of connections; undefined is unlimited. */
   readonly lifetimes: Pick<LifetimeClock, "watch"> | undefined;
   /** How long PROXY headers may take; undefined when none are expected. */
   readonly headerDeadlines: Deadlines | undefined;
   readonly peekDeadlines: Deadlines;
-  /** TLS with clients; undefined passes what they send on as it is. */
+  /** TLS with clients; undefined relays their bytes unchanged. */
   readonly tls: Pick<TlsTermination, "terminate"> | undefined;
   readonly handshakeDeadlines: Deadlines;
   /** Adds the stages of the service; undefined without any. */
   readonly addStages: ((relay: Relay) => void) | undefined;
-  /** How many of a client's first bytes may be held to look at them. */
+  /** How many of a client's first bytes may be held for peeking. */
   readonly readAhead: number;
-  /** Aborts when no client that waits for a slot gets one any more. */
+  /** Aborts when the service stops: waiting clients get no slot any more. */
   readonly stopping: AbortSignal;
   /** Whether the client's ClientHello decides where its connection goes. */
   needsHello(facts: ClientFacts): boolean;
@@ -73,7 +73,7 @@ export class Connection {
   readonly #lifetime: Disposable | undefined;
   #lease: Lease | undefined;
   #onEntered: (() => void) | undefined;
-  /** Set by {@linkcode abort}: these two are an AbortController with one listener, for less. */
+  /** Set by {@linkcode abort}. These two fields do the work of an AbortController with one listener, and cost less. */
   #abortReason: ProxyError | undefined;
   /** Ends the step under way where closing the client does not. */
   #onAbort: ((reason: ProxyError) => void) | undefined;
@@ -88,7 +88,7 @@ export class Connection {
     this.#lifetime = lifetimes?.watch(() => this.abort("lifetime"));
   }
 
-  /** Resolves once the connection was let in or refused; to be called before {@linkcode run}. */
+  /** Resolves once the connection was admitted or refused. Call it before {@linkcode run}. */
   entered(): Promise<void> {
     return new Promise((resolve) => this.#onEntered = resolve);
   }
@@ -130,7 +130,7 @@ export class Connection {
     }
   }
 
-  /** Ends it at once. A connect under way is closed when it completes. */
+  /** Ends the connection at once. A pending connect is closed when it completes. */
   abort(code: ErrorCode): void {
     if (this.#abortReason !== undefined) return;
     this.#abortReason = new ProxyError(code, "proxy");
@@ -150,7 +150,7 @@ export class Connection {
     return this.#admission.waitForSlot(AbortSignal.any([this.#context.stopping, waiting.signal]));
   }
 
-  /** From then on the client is the one that the header names. */
+  /** Replaces the client's addresses with those of the header. */
   async #receiveHeader(deadlines: Deadlines): Promise<void> {
     using deadline = deadlines.start();
     const header = await receiveProxyHeader(this.#client as ReadAheadConn, deadline.signal);
@@ -170,7 +170,7 @@ export class Connection {
     if (uniqueId !== undefined && uniqueId.length > 0) record.uniqueId = uniqueId.toHex();
   }
 
-  /** From then on the client is read and written inside TLS. */
+  /** Afterwards, the client is read and written inside TLS. */
   async #secure(tls: Pick<TlsTermination, "terminate">): Promise<void> {
     using deadline = this.#context.handshakeDeadlines.start();
     const record = this.#record;
@@ -196,7 +196,7 @@ export class Connection {
     }
   }
 
-  /** Rejects at once when the connection is aborted, and then closes what the connect brings. */
+  /** Rejects at once when the connection is aborted, and closes an upstream connection that completes later. */
   #connect({ connector, route }: Target): Promise<Lease> {
     this.#throwIfAborted();
     const record = this.#record;

@@ -51,7 +51,7 @@ class Bound {
 
   /**
    * Sets the service of new clients; the first call begins to accept. A client that waits for a slot of the previous
-   * service goes on waiting, and does not block others.
+   * service keeps waiting, and does not block others.
    */
   setService(service: Service): void {
     const { listener } = this;

@@ -8,7 +8,7 @@ import { PortTable, reachable, type Rule } from "./match/source_port.ts";
 export type RouteMatch = Pick<Rule, "route" | "index">;
 
 export interface RouteMatcher {
-  /** Whether any route asks for what a ClientHello says. */
+  /** Whether any route tests fields of the ClientHello. */
   readonly readsHello: boolean;
   /** The route for a client; undefined when none fits. */
   match(facts: RouteFacts): RouteMatch | undefined;

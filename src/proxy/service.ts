@@ -52,10 +52,10 @@ export class Service implements ConnectionContext {
   /** How long PROXY headers may take; undefined when none are expected. */
   readonly headerDeadlines: Deadlines | undefined;
   readonly peekDeadlines: Deadlines;
-  /** TLS with clients; undefined leaves what they send as it is. */
+  /** TLS with clients; undefined relays their bytes unchanged. */
   readonly tls: TlsTermination | undefined;
   readonly handshakeDeadlines: Deadlines;
-  /** Bytes to hold of a client's first ones, to look at them. */
+  /** How many of a client's first bytes may be held for peeking. */
   readonly readAhead: number;
   readonly addStages: ConnectionContext["addStages"];
   /** Of both legs. */
@@ -63,7 +63,7 @@ export class Service implements ConnectionContext {
   readonly #parts: ServiceParts;
   readonly #routes: RouteMatcher;
   readonly #connectors = new Map<string, Connector>();
-  /** Of its routes, in their order, and of clients that none of them fits. */
+  /** The targets of its routes, in order, and that of clients that match none. */
   readonly #targets: readonly Target[];
   readonly #otherwise: Target | undefined;
   readonly #stopping = new AbortController();
@@ -187,7 +187,7 @@ export class Service implements ConnectionContext {
   /** A listener could not be changed, and continues as before. */
   listenerKept(listen: string, error: unknown): void {
     const { name: service } = this.config;
-    this.#parts.log.error(`${service}: ${listen} goes on as it was`, {
+    this.#parts.log.error(`${service}: cannot change ${listen}, it continues as before`, {
       event: "listener_not_changed",
       service,
       listen,

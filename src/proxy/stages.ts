@@ -5,7 +5,7 @@ import { addFilter } from "../relay/filter.ts";
 import type { Relay } from "../relay/relay.ts";
 import { throttle } from "../relay/throttle.ts";
 
-/** What gives a relay the stages of a service before it runs; undefined for a service without stages, as most are. */
+/** Adds the stages of a service to a relay before it runs; undefined for a service without stages, as most are. */
 export function stagesOf({ limits, filter }: ServiceConfig): ((relay: Relay) => void) | undefined {
   const { upload, download } = limits;
   if (upload === 0 && download === 0 && filter === undefined) return undefined;

@@ -1,4 +1,4 @@
-/** TLS with the clients of one service: its certificates, and where the handshake happens. */
+/** TLS with the clients of one service: its certificates and handshakes. */
 
 import type { TlsConfig } from "../config/config.ts";
 import type { Conn } from "../net/socket/conn.ts";

@@ -1,20 +1,20 @@
 /**
- * Bulk leaves the thread to others, and one stream to the next.
+ * Shares a thread between bulk streams and all other connections.
  *
- * Deno looks at its sockets and timers when nothing is left to do, or after 61 polls of what there is (tokio's
- * `event_interval`). Reads and writes that never have to wait always leave something to do: behind eight streams as
- * fast as a thread can pass them on, requests of four other clients took more than 250 ms each (haproxy: 7 to 25; with
- * this 10). So a timer runs while bulk flows. Once it is overdue, nobody else has had a turn for too long, and no bulk
- * is read until it has fired, which takes a look at all sockets.
+ * Deno polls its sockets and timers when it has nothing else to do, or after 61 tasks (tokio's `event_interval`). Reads
+ * and writes that never wait always leave a task to do: behind eight streams at full speed, requests of four other
+ * clients took more than 250 ms each (haproxy: 7 to 25; with this 10). So a timer runs while bulk flows. Once it is
+ * overdue, the other connections have waited too long, and no bulk is read until it has fired: by then Deno has polled
+ * all sockets.
  *
- * From then on one direction at a time reads and writes until it has to wait, or the turn is over. What it writes is
- * still in the processor's cache then: with eight streams in step, each reading before the first writes, the CPU time
- * for a GB was 1.2 times as much.
+ * From then on one direction at a time reads and writes until it has to wait, or its turn is over. So it writes bytes
+ * that are still in the processor's cache: eight streams that all read before the first one wrote took 1.2 times the
+ * CPU time for a GB.
  */
 
 import { clearImmediate, setImmediate } from "node:timers";
 
-/** How long bulk may be read without a look at everything else, in milliseconds. */
+/** How long bulk may be read before other connections are polled, in milliseconds. */
 const LONGEST = 2.5;
 /** The shortest timer there is, in milliseconds. It fires after 2.2, even if nothing else is to be done. */
 const TIMER = 1;
@@ -23,12 +23,12 @@ const TIMER = 1;
 export class BulkTurns {
   /** Reads that wait for their turn, in the order in which they came. */
   readonly #waiting: (() => void)[] = [];
-  /** Who may go on while others wait. */
+  /** The read that may continue while others wait. */
   #holder: (() => void) | undefined;
   #directions = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #afterHolder: ReturnType<typeof setImmediate> | undefined;
-  /** When everybody else is to have a turn, as `performance.now()`. */
+  /** When the other connections are due, as `performance.now()`. */
   #until = 0;
 
   readonly #clock: { now(): number };
@@ -42,7 +42,7 @@ export class BulkTurns {
     this.#directions += 1;
   }
 
-  /** A direction that entered has ended. The last one leaves nothing behind. */
+  /** A direction that entered has ended. The last one clears the timers and releases the waiting reads. */
   leave(): void {
     this.#directions -= 1;
     if (this.#directions > 0) return;
@@ -73,7 +73,7 @@ export class BulkTurns {
     this.#next();
   };
 
-  /** Comes after all that the holder could do without having to wait. */
+  /** Runs once the holder has to wait. */
   readonly #next = (): void => {
     this.#afterHolder = this.#holder = undefined;
     if (this.#waiting.length === 0 || this.#clock.now() >= this.#until) return;

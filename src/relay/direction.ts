@@ -56,7 +56,7 @@ export class Direction implements ReadHandlers, ChainHost {
   readonly #writer: ConnWriter;
   /** A read of at least this many bytes is bulk. */
   readonly #bulk: number;
-  /** Has the reads while bytes run through streams. */
+  /** Reads while bytes run through streams. */
   #source: ConnSource | undefined;
   #chain: StageChain | undefined;
   /** Bytes read between two modes of reading. */
@@ -64,9 +64,9 @@ export class Direction implements ReadHandlers, ChainHost {
   #isStarted = false;
   /** All bytes are written, and the FIN follows. */
   #isEnding = false;
-  /** A stage has ended the stream: what else comes goes nowhere. */
+  /** A stage has ended the stream: further bytes are discarded. */
   #isDiscarding = false;
-  /** Only a read is under way, which ends with its connection. */
+  /** Only a read is pending, which ends with its connection. */
   #isResting = false;
   /** The source's FIN was passed on. */
   isFinished = false;
@@ -83,15 +83,15 @@ export class Direction implements ReadHandlers, ChainHost {
     this.#bulk = Math.min(BULK, buffer.largest);
   }
 
-  /** Bytes were read that are not written yet. */
+  /** Bytes were read and not written yet. */
   get isBusy(): boolean {
     const source = this.#source;
     if (source === undefined || this.#chain?.isRunning !== true) return this.#buffer.isBusy;
-    // Once nothing more is read, stages are flushed. Before that, one that changes the number of bytes seems busy.
+    // Stages are flushed once reading ends. Until then, a stage that changes the number of bytes looks busy.
     return source.ending !== undefined || source.bytes !== this.#chain.delivered;
   }
 
-  /** Neither reads nor writes what matters to anybody: it has passed the end on, or has failed. */
+  /** No longer relays anything: it has passed the end on, or has failed. */
   get isOver(): boolean {
     return this.isFinished || this.isSettled;
   }
@@ -264,14 +264,14 @@ export class Direction implements ReadHandlers, ChainHost {
     else if (isWanted) this.#enterStages(0, true);
   }
 
-  /** Nothing passes stages any more, of a direction that has failed. */
+  /** The direction has failed: its stages get no more bytes. */
   #leaveStages(): void {
     bulkTurns.leave();
     this.#source!.stop();
     this.#rest();
   }
 
-  /** Nothing is under way but a read, perhaps: it ends when the connections are closed. */
+  /** At most a read is pending, which ends when the connections are closed. */
   #rest(): void {
     this.#isResting = this.#source!.isReading;
     if (this.#isResting) this.#ends.observer.onSettled();

@@ -6,7 +6,7 @@ import type { Stage } from "./stages.ts";
 
 const NAME = "filter";
 
-/** What is wrong with a filter ends the connection. */
+/** An error in a filter ends the connection. */
 export function addFilter(relay: Relay, make: FilterFactory): void {
   let filter: Filter | undefined;
   relay.addStage("upload", (context) => {

@@ -1,4 +1,4 @@
-/** Random numbers that come again for the same seed (mulberry32): a fault that was seen once can be seen again. */
+/** Random numbers that repeat for the same seed (mulberry32), so that a fault can be reproduced. */
 export function seededRandom(seed: number): () => number {
   let state = seed | 0;
   return () => {

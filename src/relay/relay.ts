@@ -1,4 +1,4 @@
-/** The relay: two directions between a client and its upstream, each ended on its own, failing together. */
+/** The relay: two directions between a client and its upstream. They end separately and fail together. */
 
 import type { Conn } from "../net/socket/conn.ts";
 import { Direction, type DirectionObserver } from "./direction.ts";

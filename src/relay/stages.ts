@@ -8,10 +8,10 @@ import { ProxyError } from "../net/errors.ts";
 import { sleep } from "../net/timers/sleep.ts";
 import { seededRandom } from "./random.ts";
 
-/** The way of the client's bytes, or of the upstream's. */
+/** The direction of the client's bytes, or of the upstream's. */
 export type Way = "upload" | "download";
 
-/** What a connection is, as its stages may know it. */
+/** The facts about a connection that its stages can read. */
 export type StageConnection = Pick<FilterContext, "id" | "service" | "client" | "serverName" | "endpoint">;
 
 /** What a stage is made from. */
@@ -56,12 +56,12 @@ export class PlacedStage {
     this.#leaving = leaving;
   }
 
-  /** It has to leave: it waits for nothing any more. */
+  /** The stage is being removed: it must not wait any longer. */
   leave(): void {
     this.#leaving.abort();
   }
 
-  /** Nothing passes it any more. */
+  /** No more bytes pass it. */
   dispose(): void {
     if (this.#isOver) return;
     this.#isOver = true;

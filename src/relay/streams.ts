@@ -42,7 +42,7 @@ export interface FlowEnd {
   readonly observer: FlowObserver;
 }
 
-/** What the reads of a source are answered with. Its direction passes them on, as long as the source has not ended. */
+/** Takes the bytes that a source reads, until the source ends. */
 export interface ReadHandlers {
   readonly onRead: (count: number | null) => void;
   readonly onReadError: (cause: unknown) => void;

@@ -2,9 +2,9 @@
 
 import type { StageContext, StageFactory } from "./stages.ts";
 
-/** What may pass at once after a pause, in milliseconds' worth of the rate. */
+/** The burst after a pause: so many milliseconds of the rate. */
 const BURST = 50;
-/** The largest chunk, in milliseconds' worth of the rate: with the burst, no more than a tenth of a second at once. */
+/** The largest chunk, also in milliseconds of the rate: with the burst, at most a tenth of a second at once. */
 const LARGEST_CHUNK = 50;
 
 /**
@@ -29,7 +29,7 @@ class Throttle implements Transformer<Uint8Array, Uint8Array> {
   readonly #bytesPerMillisecond: number;
   readonly #largestChunk: number;
   readonly #clock: Pick<StageContext, "now" | "sleep">;
-  /** When all that has passed would have passed at the exact rate. */
+  /** When the exact rate would have delivered what has passed so far. */
   #paidUntil = -Infinity;
 
   constructor(bytesPerSecond: number, largestChunk: number, clock: Pick<StageContext, "now" | "sleep">) {
@@ -42,7 +42,7 @@ class Throttle implements Transformer<Uint8Array, Uint8Array> {
     chunk: Uint8Array,
     controller: TransformStreamDefaultController<Uint8Array>,
   ): Promise<void> {
-    // What is read is small enough; what a stage before this one makes of it may not be.
+    // Reads are small enough; chunks of an earlier stage may be larger.
     for (let at = 0; at < chunk.byteLength; at += this.#largestChunk) {
       const piece = chunk.byteLength <= this.#largestChunk
         ? chunk

@@ -1,11 +1,11 @@
-/** Reads numbers and pieces, most significant byte first, from bytes that anyone may have sent. */
+/** Reads numbers and pieces, most significant byte first, from untrusted bytes. */
 
-/** The bytes are not what they should be, whatever follows them. The message says in what way. */
+/** The bytes are invalid, whatever follows them. The message says why. */
 export class MalformedError extends Error {
   override readonly name = "MalformedError";
 }
 
-/** The bytes end before what they hold does, and are right so far. */
+/** The bytes are valid so far, but incomplete. */
 export class CutShortError extends Error {
   override readonly name = "CutShortError";
 }
@@ -17,7 +17,7 @@ export class ByteReader {
   readonly #end: number;
   #at: number;
 
-  /** Reads what lies from `start` to `end`, of which not all has to be there yet. */
+  /** Reads from `start` to `end`; not all of these bytes need to have arrived. */
   constructor(bytes: Uint8Array, what: string, start = 0, end = bytes.length) {
     this.#bytes = bytes;
     this.what = what;
@@ -25,7 +25,7 @@ export class ByteReader {
     this.#end = end;
   }
 
-  /** How many bytes are left, there already or not. */
+  /** How many bytes are left, arrived or not. */
   get remaining(): number {
     return this.#end - this.#at;
   }
@@ -35,8 +35,8 @@ export class ByteReader {
     return this.#at;
   }
 
-  // Every method below throws a MalformedError when what it reads goes beyond the end, and otherwise a CutShortError
-  // when that is not there yet.
+  // Every method below throws a MalformedError when it reads beyond the end, and otherwise a CutShortError when the
+  // bytes have not arrived yet.
 
   uint8(): number {
     return this.#number(1);
@@ -54,7 +54,7 @@ export class ByteReader {
     return this.#number(4);
   }
 
-  /** A reader of the next bytes, which do not have to be there yet. */
+  /** A reader of the next bytes, which need not have arrived yet. */
   piece(length: number, what: string): ByteReader {
     if (length > this.remaining) throw new MalformedError(`${what} runs past the end of ${this.what}`);
     this.#at += length;
@@ -89,7 +89,7 @@ export class ByteReader {
     return value;
   }
 
-  /** Moves on, and returns where the bytes begin that were moved over. */
+  /** Skips bytes, and returns where they begin. */
   #take(count: number): number {
     const start = this.#at;
     if (count > this.remaining) throw new MalformedError(`${this.what} is too short`);

@@ -29,7 +29,7 @@ export interface Conn extends Disposable {
   setKeepAlive(after: true | number): void;
 }
 
-/** Which API a TCP leg stands on: `deno` (Deno.listen, Deno.connect) or `node` (node:net). */
+/** Which API a TCP leg uses: `deno` (Deno.listen, Deno.connect) or `node` (node:net). */
 export type Adapter = "deno" | "node";
 
 /**

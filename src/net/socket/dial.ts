@@ -27,7 +27,7 @@ export interface DialOptions {
   readonly names?: NameLookup;
 }
 
-/** Shared, so that what one service learned of a name serves the others. */
+/** Shared, so that all services use the last answer for a name. */
 const NAMES = new NameLookup();
 
 /**
@@ -45,7 +45,7 @@ export function dial(address: Address, options: DialOptions): Promise<Conn> {
     address.transport === "tcp" && options.adapter === "deno" && options.localAddress === undefined &&
     !signal.aborted && isIpLiteral(address.hostname)
   ) {
-    // Most dials: short connections feel every promise.
+    // Most dials take this path, which saves promises: short connections notice each one.
     return connectDeno(address.hostname, address.port, signal, false).then(notItself, fail);
   }
   return dialAny(address, options).catch(fail);
@@ -72,7 +72,7 @@ async function dialName({ hostname, port }: TcpAddress, options: DialOptions): P
       ? await connect(addresses[0]!, signal)
       : await connectFirst(addresses, { connect, signal });
   } catch (cause) {
-    // Where --allow-net grants the name and not its addresses, Deno connects when it does the lookup itself.
+    // If --allow-net grants the name but not its addresses, only Deno's own lookup can connect.
     if (signal.aborted || proxyErrorOf(cause, "upstream").code !== "permission_denied") throw cause;
     return await connect(hostname, signal);
   }

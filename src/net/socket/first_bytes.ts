@@ -1,4 +1,4 @@
-/** What a connection may begin with: a PROXY header, which is taken, and a TLS ClientHello, which is only looked at. */
+/** The first bytes of a connection: a PROXY header, which is consumed, and a TLS ClientHello, which is only peeked at. */
 
 import { decodeProxyHeader, encodeProxyHeader } from "../../wire/proxy_protocol/proxy_protocol.ts";
 import type { ProxyHeader } from "../../wire/proxy_protocol/header.ts";

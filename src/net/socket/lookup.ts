@@ -1,4 +1,4 @@
-/** Host names to addresses, the way this machine finds them: /etc/hosts, DNS, or what else it is set up for. */
+/** Resolves host names with the system's resolver: /etc/hosts, DNS, or whatever is configured. */
 
 import { lookup } from "node:dns";
 import { ProxyError, proxyErrorOf } from "../errors.ts";

@@ -66,8 +66,8 @@ export class NodeListener implements Listener {
   }
 
   /**
-   * In Deno 2.9.6 a node:net server whose accept failed for want of descriptors never accepts again, and says
-   * nothing; a new server on the same address does. Clients that waited in its backlog are lost with it.
+   * In Deno 2.9.6 a node:net server whose accept failed for want of descriptors never accepts again and reports no
+   * error; a new server on the same address does. Clients that waited in its backlog are lost with it.
    */
   onShortage(): void {
     if (this.#closed) return;

@@ -1,4 +1,4 @@
-/** The one timer of everything that many connections wait for: idle time, lifetime, deadlines, idle pools. */
+/** The timer behind all timeouts that many connections share: idle time, lifetime, deadlines, idle pools. */
 
 /** Bounds of the time between two ticks, in milliseconds. */
 const SHORTEST = 5;
@@ -7,8 +7,8 @@ const LONGEST = 5000;
 /**
  * Calls `onTick` at regular intervals while there is something to time out.
  *
- * It goes on when the last connection leaves, until a tick finds nothing: where connections are short the next one
- * comes before, and to arm and clear a timer costs 2 to 3 us, to find it armed nothing. The price is precision:
+ * It keeps ticking after the last connection, until a tick finds nothing: with short connections, the next one comes
+ * before that. Arming and clearing a timer costs 2 to 3 us; finding it armed costs nothing. The price is precision:
  * whatever ends at a tick ends up to one interval late, and later if the thread was busy, but never early.
  */
 export class Ticker {
@@ -26,14 +26,14 @@ export class Ticker {
     this.#onTick = onTick;
   }
 
-  /** There is something that can time out. */
+  /** Ticks while something can time out. */
   start(): void {
     if (this.#timer === undefined && this.#interval < Infinity) {
       this.#timer = setTimeout(this.#tick, this.#interval);
     }
   }
 
-  /** Leaves no timer behind; to be called when nothing is left to time out. */
+  /** Clears the timer; call it when nothing is left to time out. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

@@ -98,7 +98,7 @@ export class TlsClient {
       secureContext: this.#context,
       // Sent unless it is an address (RFC 6066 section 3).
       host: serverName,
-      // Not left to node:tls, which would close before anyone could see what is wrong with the certificate.
+      // Checked here: node:tls would close before the fault of the certificate could be read.
       rejectUnauthorized: false,
       // The check of node:tls parses names from a text in which one name can look like several.
       checkServerIdentity: () => undefined,

@@ -35,7 +35,7 @@ export class TlsContexts {
         key,
         minVersion: `TLSv${minVersion}`,
         requestCert: clientAuth !== "none",
-        // Not left to node:tls, which would close before anyone could see what is wrong with the certificate.
+        // Checked here: node:tls would close before the fault of the certificate could be read.
         rejectUnauthorized: false,
         // Longer ones would end after 120 s, and failed ones be kept for that long: Deno 2.9.6 lets their timer run on.
         handshakeTimeout: NO_TIMEOUT,
@@ -48,7 +48,7 @@ export class TlsContexts {
   /** The servers with the certificate for a client whose bytes are held; looks at its name where that matters. */
   async serversFor(conn: ReadAheadConn, signal: AbortSignal): Promise<TlsServerPool> {
     const hello = await peekClientHello(conn, signal);
-    // What else is wrong with it, node:tls finds as well, and says it in its own words.
+    // node:tls finds and reports every other fault.
     return this.#servers.choose(typeof hello === "string" ? "" : hello.serverName ?? "");
   }
 

@@ -99,7 +99,7 @@ export class ConnDuplex extends Duplex {
     // node:tls copies what it is given at once; only what waits in the queue of the stream is still needed.
     if (this.readableLength > 0 || !memoryTricks.areOn) this.#buffer.abandoned();
     else this.#buffer.written();
-    // Others may use a large buffer while this connection reads nothing.
+    // Other connections may use a large buffer while this one reads nothing.
     if (bytes.buffer.byteLength > ALWAYS_READ) this.#buffer.unused();
     this.#isReading = false;
     this.#readIfAsked();
@@ -124,7 +124,7 @@ export class ConnDuplex extends Duplex {
   }
 
   override _final(callback: (error?: Error | null) => void): void {
-    // That the peer is gone shows in reading.
+    // The reading side reports that the peer is gone.
     this.#conn.closeWrite().then(() => callback(), () => callback());
   }
 

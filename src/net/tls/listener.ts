@@ -213,7 +213,7 @@ export class TlsListener implements Listener {
     this.#accepts -= 1;
   }
 
-  /** An accept that is not answered at once has found the queue empty. */
+  /** A pending accept means that the queue is empty. */
   #lookAt(bound: Bound): void {
     clearTimeout(bound.look);
     const began = performance.now();
@@ -222,7 +222,7 @@ export class TlsListener implements Listener {
       if (!bound.isAccepting) {
         if (this.#waiting !== undefined) this.#acceptFrom(bound);
       } else if (performance.now() - began > LATE && bound.lateLooks < MOST_LATE_LOOKS) {
-        // What came meanwhile has not been seen yet.
+        // Clients that came meanwhile have not been seen yet.
         bound.lateLooks += 1;
         this.#lookAt(bound);
       } else {

@@ -32,7 +32,7 @@ export interface TlsServerOptions {
   readonly minVersion: "1.2" | "1.3";
 }
 
-/** What a handshake with a client brought to light. */
+/** The results of a handshake with a client. */
 export interface TlsFacts {
   /** The name the client asked for (SNI), as it wrote it. */
   readonly serverName?: string;
@@ -105,7 +105,7 @@ export class TlsServer {
 class ServerHandshake {
   readonly #contexts: TlsContexts;
   readonly #outcome = Promise.withResolvers<Terminated>();
-  /** While the name that the client asks for is looked at. */
+  /** While the name that the client asks for is being read. */
   #looking: AbortController | undefined;
   #duplex: ConnDuplex | undefined;
   #isDone = false;
@@ -162,7 +162,7 @@ class ServerHandshake {
     }
   }
 
-  /** The subject of the client's certificate, if it has one; ends the handshake when it must not come in. */
+  /** The subject of the client's certificate, if it has one; ends the handshake when it is refused. */
   #verified(socket: TLSSocket): DistinguishedName | undefined {
     try {
       const chain = peerChainOf(socket);

@@ -25,7 +25,7 @@ export function detachBuffer(bytes: Uint8Array): void {
   if (buffer instanceof ArrayBuffer) buffer.transfer(0);
 }
 
-/** What has no type in Node.js. Where it is not like that, the garbage collector has to do. */
+/** Internals of Node.js, which have no types. If they differ, the garbage collector frees the memory. */
 interface Handle {
   /** Takes encrypted bytes that are not sent yet. The caller copies them at once. */
   drainEncOut?(): Uint8Array;

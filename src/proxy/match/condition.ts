@@ -1,10 +1,10 @@
-/** What a condition of a route is, and what it is asked about. */
+/** Conditions of routes, and the facts about a client that they test. */
 
 /** What is known about a client when it is routed. */
 export interface RouteFacts {
-  /** Empty for the client of a unix socket, which no source address fits. */
+  /** Empty for a client of a unix socket, which matches no source address. */
   readonly sourceAddress: string;
-  /** 0 for the client of a unix socket, which no range of ports has. */
+  /** 0 for a client of a unix socket, which is in no range of ports. */
   readonly sourcePort: number;
   /** The port the client connected to; 0 for a unix socket. */
   readonly listenPort: number;
@@ -18,7 +18,7 @@ export type Test = (facts: RouteFacts) => boolean;
 
 /** One kind of condition, with the value that its key has in the configuration. */
 export interface Condition<Value> {
-  /** It needs what only a ClientHello says. */
+  /** It tests fields of the ClientHello. */
   readonly readsHello?: true;
   /** Called once for each route that has the condition. @throws {SyntaxError} when the value makes no sense. */
   compile(value: Value): Test;

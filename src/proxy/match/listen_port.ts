@@ -4,7 +4,7 @@ import type { PortRange } from "../../config/config.ts";
 import type { Condition } from "./condition.ts";
 
 export const listenPort: Condition<readonly PortRange[]> = {
-  // Port 0 stands for a unix socket, and is in no range.
+  // Port 0 means a unix socket, and is in no range.
   compile: (ranges) => ({ listenPort: port }) =>
     port > 0 && ranges.some(({ first, last }) => first <= port && port <= last),
 };

@@ -27,7 +27,7 @@ export function compileConditions(route: RouteConfig): readonly Test[] {
   return conditionsOf(route).map(([condition, value]) => condition.compile(value));
 }
 
-/** Whether a route needs what only a ClientHello says. */
+/** Whether a route tests fields of the ClientHello. */
 export function readsHello(route: RouteConfig): boolean {
   return conditionsOf(route).some(([condition]) => condition.readsHello === true);
 }

@@ -12,7 +12,7 @@ export interface Rule {
   readonly conditions: readonly Test[];
 }
 
-/** Rules up to the first that has no condition, behind which none is ever reached. */
+/** Rules up to the first without a condition: later ones are never reached. */
 export function reachable(rules: readonly Rule[]): readonly Rule[] {
   const last = rules.findIndex(({ conditions }) => conditions.length === 0);
   return last < 0 ? rules : rules.slice(0, last + 1);

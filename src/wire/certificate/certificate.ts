@@ -172,7 +172,7 @@ function readTime({ tag, content }: DerValue): number {
   const digits = /^(\d{2})?(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})Z$/.exec(text);
   const isLong = tag === DER.generalizedTime;
   if (digits === null || isLong !== (digits[1] !== undefined) || !isLong && tag !== DER.utcTime) {
-    throw new MalformedError("a time is not written as it must be");
+    throw new MalformedError("a time is not in the required format");
   }
   const [, century, ...rest] = digits;
   const [year, month, ...clock] = rest.map(Number) as [number, number, number, number, number, number];

@@ -110,7 +110,7 @@ const DECODERS: Record<number, (bytes: Uint8Array) => string> = {
   [DER.utf8String]: (bytes) => UTF8.decode(bytes),
   [DER.numericString]: latin1,
   [DER.printableString]: latin1,
-  // T.61 as it is used in practice, which is Latin-1.
+  // In practice, T.61 strings are Latin-1.
   [DER.teletexString]: latin1,
   [DER.ia5String]: latin1,
   [DER.visibleString]: latin1,

@@ -1,4 +1,4 @@
-/** What a TLS client says before anything is encrypted: RFC 8446 section 4.1.2, RFC 5246 section 7.4.1.2. */
+/** The ClientHello, which a TLS client sends unencrypted: RFC 8446 section 4.1.2, RFC 5246 section 7.4.1.2. */
 
 import { ByteReader, MalformedError } from "../byte_reader.ts";
 import { clientHelloMessage } from "./message.ts";
@@ -13,11 +13,11 @@ export interface ClientHello {
 }
 
 export type ParsedClientHello =
-  /** Right so far. Nothing but the caller bounds how much that may become. */
+  /** Valid so far. The caller must bound how much is read. */
   | { readonly kind: "need_more" }
-  /** Something else than TLS. */
+  /** Not TLS. */
   | { readonly kind: "not_tls" }
-  /** It began like TLS, and no ClientHello is like this. */
+  /** It began like TLS, but is not a valid ClientHello. */
   | { readonly kind: "invalid"; readonly reason: string }
   | { readonly kind: "hello" } & ClientHello;
 

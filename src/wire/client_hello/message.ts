@@ -11,14 +11,14 @@ const RECORD_HEADER = 5;
 const MAX_RECORD = 1 << 14;
 /** Type, length: in bytes. */
 const MESSAGE_HEADER = 4;
-/** The ClientHello with nothing in it, and the one with all that its length fields can say. In bytes. */
+/** The sizes of the smallest ClientHello and of the largest that its length fields allow, in bytes. */
 const MIN_MESSAGE = 2 + 32 + 1 + 2 + 2 + 1 + 1;
 const MAX_MESSAGE = 2 + 32 + 1 + 32 + 2 + 65_534 + 1 + 255 + 2 + 65_535;
 
 /**
  * The ClientHello that `bytes` begin with, without its header: a view when it is in one record, else a copy.
  *
- * @throws {MalformedError} when what began like one is none.
+ * @throws {MalformedError} when it begins like a ClientHello and is none.
  */
 export function clientHelloMessage(bytes: Uint8Array): Uint8Array | "need_more" | "not_tls" {
   /** The header of the message, as far as it is there, as one number. */

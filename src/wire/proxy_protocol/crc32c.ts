@@ -1,9 +1,9 @@
-/** CRC32c (RFC 4960 appendix B, RFC 3720 appendix B.4). Without a table, as it is taken of a few hundred bytes. */
+/** CRC32c (RFC 4960 appendix B, RFC 3720 appendix B.4). Without a table, because the input is a few hundred bytes. */
 
 /** The Castagnoli polynomial, its bits in reverse. */
 const POLYNOMIAL = 0x82f6_3b78;
 
-/** The checksum of all bytes, with four of them taken for zeros, from `zerosAt` on. */
+/** The checksum of all bytes; the four bytes at `zerosAt` count as zeros. */
 export function crc32c(bytes: Uint8Array, zerosAt = -4): number {
   let crc = 0xffff_ffff;
   for (let at = 0; at < bytes.length; at++) {

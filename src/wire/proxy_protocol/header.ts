@@ -1,8 +1,8 @@
 /** What a header of the PROXY protocol says (proxy-protocol.txt of HAProxy, sections 2.1 and 2.2). */
 
 /**
- * The longest header that is taken or sent, in bytes. Its length field could say 65 551, but a header is meant to
- * fit into one segment, and real ones have a few hundred.
+ * The longest header that is accepted or sent, in bytes. Its length field allows 65 551, but a header should fit into
+ * one segment, and real ones have a few hundred.
  */
 export const MAX_PROXY_HEADER = 4096;
 
@@ -18,14 +18,14 @@ export interface ProxyHeader extends ProxyTlvs {
    */
   readonly command: "local" | "proxy";
   /**
-   * Whose connection it is and where that client connected to; both or none. Without them (UNKNOWN, UNSPEC,
-   * datagrams) the addresses of the socket are the ones to use.
+   * The client's address and the address it connected to; both or none. Without them (UNKNOWN, UNSPEC, datagrams), use
+   * the addresses of the socket.
    */
   readonly source?: ProxyAddress;
   readonly destination?: ProxyAddress;
 }
 
-/** What only version 2 can say, in records of type, length and value (section 2.2, "TLV"). */
+/** The fields that only version 2 has, as records of type, length and value (section 2.2, "TLV"). */
 export interface ProxyTlvs {
   /** The application protocol, such as `h2`: a character per byte, as it may be any bytes (RFC 7301 section 3.1). */
   readonly alpn?: string;
@@ -71,7 +71,7 @@ export const CLIENT_CERT_CONN = 2;
 export const CLIENT_CERT_SESS = 4;
 
 export type DecodedProxyHeader =
-  /** Right so far. The header has at least so many bytes, from the first one on. */
+  /** Valid so far. The whole header has at least this many bytes. */
   | { readonly kind: "need_more"; readonly atLeast: number }
   /** No header begins like this, whatever follows. */
   | { readonly kind: "invalid"; readonly reason: string }

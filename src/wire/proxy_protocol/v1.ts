@@ -39,7 +39,7 @@ function lineOf(header: ProxyHeader): string {
   return `PROXY ${isTcp4 ? "TCP4" : "TCP6"} ${addresses} ${source.port} ${destination.port}`;
 }
 
-/** Whatever stands between UNKNOWN and the end of the line means nothing. */
+/** A receiver ignores everything between UNKNOWN and the end of the line. */
 function decodeUnknown(text: string): DecodedProxyHeader {
   const next = text.charAt(UNKNOWN.length);
   if (next === "") return needMore(text);

@@ -51,7 +51,7 @@ export function encodeBinary(header: ProxyHeader, withChecksum: boolean): Uint8A
   return bytes;
 }
 
-/** What every header begins with; undefined when it is right so far but not all there. */
+/** The fixed part of every header; undefined when it is valid so far but incomplete. */
 function readFixedPart(bytes: Uint8Array): FixedPart | undefined {
   if (SIGNATURE.some((byte, at) => at < bytes.length && bytes[at] !== byte)) {
     throw new MalformedError("not a PROXY protocol header");
@@ -87,7 +87,7 @@ function readHeader(bytes: Uint8Array, { command, family, transport, length }: F
   }
   const end = FIXED_LENGTH + ADDRESS_BLOCK_LENGTH[family]!;
   const tlvs = readTlvs(bytes, end, length);
-  // A receiver may take what it has no use for, datagrams, as unspecified.
+  // A receiver may treat datagrams, which it cannot use, as unspecified.
   if (family === UNSPEC || transport !== STREAM) return { command: "proxy", ...tlvs };
   return { command: "proxy", ...readAddressBlock(bytes.subarray(FIXED_LENGTH, end), family), ...tlvs };
 }
