@@ -15,7 +15,7 @@ const WARM: PoolConfig = { ...REUSE, mode: "warm", maxIdle: 1 };
 const SHUTDOWN = new ProxyError("shutdown", "proxy");
 const HEADER = new TextEncoder().encode("PROXY ");
 
-Deno.test("with mode: reuse the next client gets the connection of the one before, until the way there has changed", async () => {
+Deno.test("Connector with mode: reuse hands a connection to the next client until the dial settings change", async () => {
   await using fixture = new ConnectorFixture({ pool: REUSE });
   const { connector, dialled } = fixture;
   connector.start();
@@ -38,7 +38,7 @@ Deno.test("with mode: reuse the next client gets the connection of the one befor
   assert.equal(dialled.length, 3);
 });
 
-Deno.test("what waits is closed when its endpoint goes down, or a client needs the place", async () => {
+Deno.test("Connector closes idle connections when their endpoint goes down or a client needs the permit", async () => {
   await using fixture = new ConnectorFixture({ endpoints: endpointsAt(1, 1), pool: REUSE });
   const { connector, dialled, group } = fixture;
   connector.start();
@@ -52,7 +52,7 @@ Deno.test("what waits is closed when its endpoint goes down, or a client needs t
   await connector.stop(SHUTDOWN);
 });
 
-Deno.test("with mode: warm each endpoint has connections ahead, those that come too, and as long as it is used", async () => {
+Deno.test("Connector with mode: warm opens connections to every endpoint, later ones too, while it is used", async () => {
   await using fixture = new ConnectorFixture({ endpoints: endpointsAt(1), pool: WARM });
   const { connector, dialled } = fixture;
   connector.start();
@@ -65,7 +65,7 @@ Deno.test("with mode: warm each endpoint has connections ahead, those that come 
   assert.deepEqual(dialled.map(({ isClosed }) => isClosed), [true, true, false, false]);
 });
 
-Deno.test("who is done with a connector waits for what it is opening", async () => {
+Deno.test("Connector.stop() waits for the connections it is opening", async () => {
   for (const end of ["retire", "stop"] as const) {
     await using fixture = new ConnectorFixture({ pool: WARM });
     const dialling = Promise.withResolvers<FakeConn>();
@@ -82,7 +82,7 @@ Deno.test("who is done with a connector waits for what it is opening", async () 
   }
 });
 
-Deno.test("a client gets the connection that was opened ahead, with the header that it must begin with", async () => {
+Deno.test("Connector hands out a warm connection and sends its PROXY header", async () => {
   await using fixture = new ConnectorFixture({ pool: WARM }, { hasPreface: true });
   const { connector, dialled } = fixture;
   connector.start();
@@ -93,7 +93,7 @@ Deno.test("a client gets the connection that was opened ahead, with the header t
   assert.equal(await readOnce(lease.conn), "hello");
 });
 
-Deno.test("one opened ahead that takes no header is replaced, which says nothing of the endpoint", async () => {
+Deno.test("Connector replaces a warm connection that takes no header, without blaming the endpoint", async () => {
   await using fixture = new ConnectorFixture({ pool: WARM }, { hasPreface: true });
   const { connector, dialled } = fixture;
   connector.start();
@@ -109,7 +109,7 @@ Deno.test("one opened ahead that takes no header is replaced, which says nothing
   assert.equal(fixture.endpoints[0]!.control.figures().failures, 0);
 });
 
-Deno.test("writing the header to one opened ahead is given up with everything else", async () => {
+Deno.test("Connector aborts writing a header to a warm connection", async () => {
   await using fixture = new ConnectorFixture({ pool: WARM }, { hasPreface: true });
   const { connector, dialled } = fixture;
   connector.start();
@@ -125,7 +125,7 @@ Deno.test("writing the header to one opened ahead is given up with everything el
   assert.equal(conn!.isClosed, true);
 });
 
-Deno.test("one opened ahead that took no header within the time of an attempt is not replaced", async () => {
+Deno.test("Connector does not replace a warm connection whose header times out", async () => {
   using time = new FakeTime();
   await using fixture = new ConnectorFixture({ pool: WARM }, { hasPreface: true, connectTimeout: 160 });
   const { connector, dialled } = fixture;
@@ -142,7 +142,7 @@ Deno.test("one opened ahead that took no header within the time of an attempt is
   assert.ok(dialled.every(({ written }) => written === ""));
 });
 
-Deno.test("one opened ahead that is found dead is dialled anew, and begins as a new one does", async () => {
+Deno.test("Connector redials a dead warm connection and begins it like a new one", async () => {
   await using fixture = new ConnectorFixture({ pool: WARM }, { hasPreface: true });
   const { connector, dialled } = fixture;
   connector.start();
@@ -156,7 +156,7 @@ Deno.test("one opened ahead that is found dead is dialled anew, and begins as a 
   assert.equal(await read, "hello");
 });
 
-Deno.test("a client who is being given a connection or a place when all is stopped gives it back", async () => {
+Deno.test("Connector releases a connection or permit that arrives while it stops", async () => {
   for (const isOpen of [true, false]) {
     const fixture = new ConnectorFixture({ endpoints: endpointsAt(1, 1), pool: WARM });
     const { connector, dialled, only } = fixture;
@@ -174,7 +174,7 @@ Deno.test("a client who is being given a connection or a place when all is stopp
   }
 });
 
-Deno.test("a new connection that breaks as it begins counts against the endpoint", async () => {
+Deno.test("Connector counts a new connection that breaks at its start against the endpoint", async () => {
   await using fixture = new ConnectorFixture({ retry: { attempts: 1, timeout: 0 } }, { hasPreface: true });
   fixture.dial = () => {
     const conn = new FakeConn();
@@ -187,7 +187,7 @@ Deno.test("a new connection that breaks as it begins counts against the endpoint
   assert.deepEqual(fixture.endpoints[0]!.control.figures().failuresBy, { connection_reset: 1 });
 });
 
-Deno.test("opening ahead takes no longer than an attempt may", async () => {
+Deno.test("Connector opens warm connections within the time of one attempt", async () => {
   using time = new FakeTime();
   await using fixture = new ConnectorFixture({ pool: WARM }, { connectTimeout: 160 });
   fixture.dial = untilAborted;

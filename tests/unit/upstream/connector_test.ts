@@ -14,7 +14,7 @@ import { CHECK, ControlledGroup, endpointsAt, groupConfig } from "../../support/
 const SHUTDOWN = new ProxyError("shutdown", "proxy");
 const REFUSED = new ProxyError("connection_refused", "upstream");
 
-Deno.test("a place that another thread gives back right after it was asked for changes nothing of the answer", async () => {
+Deno.test("Connector keeps its answer if another thread releases a permit right afterwards", async () => {
   await using threads = new GroupThreads(2, { endpoints: endpointsAt(2, 1) });
   const [here, there] = threads.groups;
   const leaving = there!.endpoints.map((endpoint) => {
@@ -38,7 +38,7 @@ Deno.test("a place that another thread gives back right after it was asked for c
   });
 });
 
-Deno.test("an endpoint that is full and was taken out is said to have been taken out", async () => {
+Deno.test("Connector reports a full endpoint that was ejected as ejected", async () => {
   await using fixture = new ControlledGroup({ endpoints: endpointsAt(1, 1) });
   fixture.endpoints[0]!.used.enter();
   const connector = connectorOf(fixture.group);
@@ -55,7 +55,7 @@ Deno.test("an endpoint that is full and was taken out is said to have been taken
   await assert.rejects(connecting, { code: "no_endpoint", message: "no endpoint of group is known" });
 });
 
-Deno.test("stopping gives up a dial under way, and opens nothing any more", async () => {
+Deno.test("Connector.stop() aborts a pending dial and opens nothing afterwards", async () => {
   await using fixture = new ControlledGroup();
   const connector = connectorOf(fixture.group);
   const connecting = connector.connect({ sourceAddress: "" }, attempts());
@@ -65,7 +65,7 @@ Deno.test("stopping gives up a dial under way, and opens nothing any more", asyn
   assert.equal(fixture.endpoints[0]!.used.active, 0);
 });
 
-Deno.test("a retired connector hears nothing more of its group", async () => {
+Deno.test("Connector stops watching its group once it is retired", async () => {
   await using fixture = new ControlledGroup({ pool: POOL });
   const { group } = fixture;
   const watches: string[] = [];
@@ -92,7 +92,7 @@ Deno.test("a retired connector hears nothing more of its group", async () => {
   assert.equal(dialled.length, 1);
 });
 
-Deno.test("all attempts together have retry.timeout, whatever one of them may take", async () => {
+Deno.test("Connector limits all attempts together to retry.timeout", async () => {
   await using fixture = new ControlledGroup({
     endpoints: endpointsAt(2),
     retry: { attempts: 3, timeout: 200 },
@@ -119,7 +119,7 @@ Deno.test("all attempts together have retry.timeout, whatever one of them may ta
   assert.ok(within[1]! < 150, `${within[1]} ms for the second, of 50 that were left`);
 });
 
-Deno.test("one attempt has connect_timeout or retry.timeout, whichever is shorter; 0 is no limit", async () => {
+Deno.test("Connector limits one attempt to the shorter of connect_timeout and retry.timeout; 0 is no limit", async () => {
   using time = new FakeTime();
   // The deadlines are up to a sixteenth longer.
   for (const [connectTimeout, timeout] of [[160, 0], [0, 160], [160, 1000], [1000, 160]] as const) {
@@ -134,7 +134,7 @@ Deno.test("one attempt has connect_timeout or retry.timeout, whichever is shorte
   }
 });
 
-Deno.test("after a failure another endpoint is tried, as often as retry.attempts says", async () => {
+Deno.test("Connector tries other endpoints after a failure, up to retry.attempts", async () => {
   await using fixture = new ConnectorFixture({
     endpoints: endpointsAt(3),
     retry: { attempts: 2, timeout: 0 },
@@ -150,7 +150,7 @@ Deno.test("after a failure another endpoint is tried, as often as retry.attempts
   assert.deepEqual(fixture.endpoints.map(({ used }) => used.active), [0, 0, 0]);
 });
 
-Deno.test("none is tried twice for a client, who is told of the last failure", async () => {
+Deno.test("Connector tries no endpoint twice for a client, and throws the last failure", async () => {
   await using fixture = new ConnectorFixture({
     endpoints: endpointsAt(2),
     retry: { attempts: 9, timeout: 0 },
@@ -161,7 +161,7 @@ Deno.test("none is tried twice for a client, who is told of the last failure", a
   assert.equal(progress.attempts, 2);
 });
 
-Deno.test("what another endpoint cannot help with is not tried again", async () => {
+Deno.test("Connector does not retry errors that another endpoint cannot fix", async () => {
   await using fixture = new ConnectorFixture({ endpoints: endpointsAt(2) });
   const own = new ProxyError("too_many_open_files", "proxy");
   fixture.dial = () => Promise.reject(own);
@@ -170,7 +170,7 @@ Deno.test("what another endpoint cannot help with is not tried again", async () 
   assert.equal(progress.attempts, 1);
 });
 
-Deno.test("once retry.timeout is over nothing is tried any more", async () => {
+Deno.test("Connector makes no attempt after retry.timeout", async () => {
   using time = new FakeTime();
   for (const [timeout, tried] of [[100, 2], [101, 3]] as const) {
     await using fixture = new ConnectorFixture({
@@ -189,7 +189,7 @@ Deno.test("once retry.timeout is over nothing is tried any more", async () => {
   }
 });
 
-Deno.test("who comes before the first results waits for them, and no longer than one attempt may take", async () => {
+Deno.test("Connector waits for the first check results, at most for the time of one attempt", async () => {
   using time = new FakeTime();
   await using fixture = new ConnectorFixture({ endpoints: endpointsAt(2), healthCheck: CHECK }, {
     connectTimeout: 160,
@@ -209,7 +209,7 @@ Deno.test("who comes before the first results waits for them, and no longer than
   (await hasty)[Symbol.dispose]();
 });
 
-Deno.test("no timer is left of a wait for the first results", async () => {
+Deno.test("Connector clears the timer of a wait for the first results", async () => {
   await using fixture = new ConnectorFixture({ endpoints: endpointsAt(2), healthCheck: CHECK });
   const waiting = fixture.connector.connect({ sourceAddress: "" }, attempts());
   for (const each of fixture.endpoints) fixture.found(each, "up");
@@ -218,7 +218,7 @@ Deno.test("no timer is left of a wait for the first results", async () => {
   assert.equal(fixture.dialled.length, 1);
 });
 
-Deno.test("without a pool nothing is opened ahead, and nothing to be closed", async () => {
+Deno.test("Connector without a pool opens nothing ahead", async () => {
   await using fixture = new ConnectorFixture();
   fixture.connector.start();
   fixture.group.evictIdle(fixture.only);
@@ -226,7 +226,7 @@ Deno.test("without a pool nothing is opened ahead, and nothing to be closed", as
   assert.deepEqual([fixture.dialled.length, fixture.only.isUp], [0, false]);
 });
 
-Deno.test("a connection to an endpoint that an operator took down meanwhile is closed, and another is tried", async () => {
+Deno.test("Connector closes a connection to an endpoint set down meanwhile, and tries another", async () => {
   await using fixture = new ConnectorFixture({ endpoints: endpointsAt(2) });
   const [first] = fixture.endpoints;
   const conns: FakeConn[] = [];

@@ -5,7 +5,7 @@ import { Connector } from "../../../src/upstream/connector.ts";
 import { FakeConn } from "../../support/fakes/fake_conn.ts";
 import { ControlledGroup, endpointsAt } from "../../support/fakes/upstream_parts.ts";
 
-Deno.test("an endpoint that is set down during a dial is not used: the next one is", async () => {
+Deno.test("set-down during a dial moves the client to the next endpoint", async () => {
   await using fixture = new Fixture();
   const { connector, dials } = fixture;
   const [first, second] = fixture.endpoints;
@@ -21,7 +21,7 @@ Deno.test("an endpoint that is set down during a dial is not used: the next one 
   assert.deepEqual([first!.used.active, second!.used.active], [0, 1]);
 });
 
-Deno.test("endpoints that an operator has taken out are not tried, even when no other is left", async () => {
+Deno.test("endpoints that an operator took out are never tried, even if no other is left", async () => {
   await using fixture = new Fixture();
   const { controller, group, connector, messages } = fixture;
   const [first, second] = fixture.endpoints;
@@ -42,7 +42,7 @@ Deno.test("endpoints that an operator has taken out are not tried, even when no 
   first!.used.leave();
 });
 
-Deno.test("drain leaves open connections alone, down ends them, and saying it twice changes nothing", async () => {
+Deno.test("drain keeps open connections, down ends them, and repeating either changes nothing", async () => {
   await using fixture = new Fixture();
   const { controller, messages } = fixture;
   const [first] = fixture.endpoints;

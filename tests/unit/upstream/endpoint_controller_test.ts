@@ -26,7 +26,7 @@ function controlled(passive?: PassiveConfig) {
   };
 }
 
-Deno.test("threads and people are told all that is known of it", () => {
+Deno.test("EndpointController reports its state to threads and operators", () => {
   const { endpoint, row, clients, open } = controlled();
   const state = { health: "unknown", admin: "up", isEjected: false } as const;
   assert.deepEqual([endpoint.key, endpoint.address, endpoint.id], [
@@ -60,7 +60,7 @@ Deno.test("threads and people are told all that is known of it", () => {
   });
 });
 
-Deno.test("it takes a new weight, tier or limit over, and tells whether that was one", () => {
+Deno.test("EndpointController.update() adopts weight, tier and limit, and returns whether any changed", () => {
   const { endpoint } = controlled();
   assert.equal(endpoint.update({ ...SPEC }), false);
   assert.equal(endpoint.update({ ...SPEC, weight: 4 }), true);
@@ -68,7 +68,7 @@ Deno.test("it takes a new weight, tier or limit over, and tells whether that was
   assert.equal(endpoint.update({ ...SPEC, weight: 4 }), false);
 });
 
-Deno.test("it is up unless it was found down, taken out or ejected", () => {
+Deno.test("EndpointController is up unless a check, an operator or an ejection says otherwise", () => {
   const { endpoint } = controlled({ ...PASSIVE, failures: 1, eject: 1e6 });
   assert.equal(endpoint.isUp, true);
   endpoint.health = "down";
@@ -84,7 +84,7 @@ Deno.test("it is up unless it was found down, taken out or ejected", () => {
   assert.deepEqual([endpoint.isUp, endpoint.condition], [true, "up"]);
 });
 
-Deno.test("failures take it out until its time is over, which is then said", async () => {
+Deno.test("EndpointController ejects after failures, and reports the end of the ejection", async () => {
   using time = new FakeTime();
   await time.advance(100);
   const { endpoint } = controlled(PASSIVE);
@@ -99,13 +99,13 @@ Deno.test("failures take it out until its time is over, which is then said", asy
   assert.equal(back, 1);
 });
 
-Deno.test("without rules for failures none takes it out", () => {
+Deno.test("EndpointController never ejects without passive rules", () => {
   const { endpoint } = controlled();
   assert.equal(endpoint.failed(() => {}), false);
   assert.equal(endpoint.condition, "unknown");
 });
 
-Deno.test("other rules, or its end, leave no ejection to be over", async () => {
+Deno.test("EndpointController drops its ejection with new rules or when it is removed", async () => {
   using time = new FakeTime();
   for (const how of ["rules", "end"] as const) {
     const { endpoint } = controlled({ ...PASSIVE, failures: 1 });
@@ -118,7 +118,7 @@ Deno.test("other rules, or its end, leave no ejection to be over", async () => {
   }
 });
 
-Deno.test("its places in the accounts are for others after its end", () => {
+Deno.test("EndpointController releases its rows in the accounts when it is removed", () => {
   const { endpoint, clients, open, accounts } = controlled();
   while (accounts.endpoints.claim() !== undefined);
   endpoint.retire();
@@ -126,7 +126,7 @@ Deno.test("its places in the accounts are for others after its end", () => {
   assert.equal(accounts.endpoints.claim()?.number, endpoint.id);
 });
 
-Deno.test("connections that were made speak for it when others fail", () => {
+Deno.test("EndpointController weighs successful connections against failed ones", () => {
   const { endpoint, row } = controlled({ ...PASSIVE, window: 1e6 });
   endpoint.failed(() => {});
   for (let count = 0; count < 5; count++) row.cells.connects.add();

@@ -7,7 +7,7 @@ import { ControlledGroup } from "../../support/fakes/upstream_parts.ts";
 
 const RESET = new ProxyError("connection_reset", "upstream");
 
-Deno.test("a connection that its upstream breaks at once, having sent nothing, counts as failed", async () => {
+Deno.test("Lease counts a connection that its upstream resets at once, without a byte, as failed", async () => {
   using time = new FakeTime();
   await using fixture = new ControlledGroup();
   const [only] = fixture.endpoints;
@@ -28,7 +28,7 @@ Deno.test("a connection that its upstream breaks at once, having sent nothing, c
   assert.equal(failures(), 2, "it worked for a second");
 });
 
-Deno.test("who gives it back closes the connection, leaves the place once and hears nothing more", async () => {
+Deno.test("Lease.dispose() closes the connection and releases its permit once", async () => {
   await using fixture = new ControlledGroup();
   const { used, control } = fixture.endpoints[0]!;
   assert.deepEqual([used.enter(), used.enter()], [true, true]);
@@ -47,7 +47,7 @@ Deno.test("who gives it back closes the connection, leaves the place once and he
   used.leave();
 });
 
-Deno.test("one that nobody wanted to hear of is given back as well", async () => {
+Deno.test("Lease without an end callback is released too", async () => {
   await using fixture = new ControlledGroup();
   const { used } = fixture.endpoints[0]!;
   used.enter();

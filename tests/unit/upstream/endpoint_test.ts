@@ -31,7 +31,7 @@ function endpointWith(changes: Partial<EndpointRecord> = {}) {
   };
 }
 
-Deno.test("it is what its record says, and what a later one says", () => {
+Deno.test("Endpoint takes its state from its record, and from later records", () => {
   const { endpoint, record } = endpointWith();
   assert.deepEqual([endpoint.id, endpoint.key, endpoint.address], [
     record.id,
@@ -50,7 +50,7 @@ Deno.test("it is what its record says, and what a later one says", () => {
   assert.equal(endpoint.permits.limit, 5);
 });
 
-Deno.test("it is up unless a check, failures or an operator say otherwise, or it is gone", () => {
+Deno.test("Endpoint is up unless a check, failures or an operator say otherwise, or it was removed", () => {
   const cases: [Partial<EndpointState>, isUp: boolean, isOut: boolean][] = [
     [{}, true, false],
     [{ health: "unknown" }, true, false],
@@ -68,7 +68,7 @@ Deno.test("it is up unless a check, failures or an operator say otherwise, or it
   assert.deepEqual([endpoint.isUp, endpoint.isOut, endpoint.permits.tryAcquire()], [false, false, UNCOUNTED]);
 });
 
-Deno.test("clients come in up to its limit, and are counted", () => {
+Deno.test("Endpoint admits and counts connections up to its limit", () => {
   const { endpoint } = endpointWith({ maxConnections: 1 });
   assert.deepEqual([endpoint.isFull, endpoint.active], [false, 0]);
   assert.deepEqual([endpoint.enter(), endpoint.isFull, endpoint.active], [true, true, 1]);
@@ -77,7 +77,7 @@ Deno.test("clients come in up to its limit, and are counted", () => {
   assert.deepEqual([endpoint.isFull, endpoint.active], [false, 0]);
 });
 
-Deno.test("without a limit it is never full", () => {
+Deno.test("Endpoint without a limit is never full", () => {
   const { endpoint } = endpointWith({ maxConnections: 0 });
   assert.deepEqual([endpoint.enter(), endpoint.enter(), endpoint.isFull, endpoint.active], [
     true,
@@ -89,7 +89,7 @@ Deno.test("without a limit it is never full", () => {
   endpoint.leave();
 });
 
-Deno.test("once its gauge was given back it is not full, and those who come are counted by nobody", () => {
+Deno.test("Endpoint is not full and counts no connections after its gauge was released", () => {
   const { endpoint, clients } = endpointWith({ maxConnections: 1 });
   endpoint.enter();
   clients.release();
@@ -106,7 +106,7 @@ Deno.test("once its gauge was given back it is not full, and those who come are 
   assert.equal(clients.value, 0);
 });
 
-Deno.test("what was connected and what failed is counted in its row", () => {
+Deno.test("Endpoint counts connections and failures in its row", () => {
   const { endpoint, row } = endpointWith();
   endpoint.succeeded();
   endpoint.succeeded();
@@ -115,7 +115,7 @@ Deno.test("what was connected and what failed is counted in its row", () => {
   assert.deepEqual([connects, failures], [2, { connection_refused: 1 }]);
 });
 
-Deno.test("connections that asked for it are ended, each as long as it wants to hear of it", () => {
+Deno.test("Endpoint ends the connections that still watch it", () => {
   const { endpoint } = endpointWith();
   const heard: string[] = [];
   const [first] = ["first", "second"].map((name) =>

@@ -19,7 +19,7 @@ import {
 
 const AUDIENCE = { setEndpoints() {}, setState() {} };
 
-Deno.test("nothing is watched before it starts, and then what has not changed is not watched anew", async () => {
+Deno.test("GroupController parts watch nothing before the start, and do not restart unchanged watches", async () => {
   const starts = mock.method(Monitor.prototype, "start", () => {});
   const stops = mock.method(Monitor.prototype, "stop", () => Promise.resolve());
   try {
@@ -42,7 +42,7 @@ Deno.test("nothing is watched before it starts, and then what has not changed is
   }
 });
 
-Deno.test("places in the accounts are given back once everything of it is over", async () => {
+Deno.test("GroupController releases its account rows once all its parts have ended", async () => {
   const stopping = Promise.withResolvers<void>();
   mock.method(Monitor.prototype, "stop", () => stopping.promise);
   try {
@@ -67,7 +67,7 @@ Deno.test("places in the accounts are given back once everything of it is over",
   }
 });
 
-Deno.test("checks that go by a service get its certificates, and nobody else's", async () => {
+Deno.test("GroupController gives checks the certificates of their service only", async () => {
   const updates = mock.method(UpstreamTls.prototype, "update", () => true);
   try {
     const material = { authorities: undefined, credentials: undefined };
@@ -85,7 +85,7 @@ Deno.test("checks that go by a service get its certificates, and nobody else's",
   }
 });
 
-Deno.test("a failure that takes nothing out is not worth a word", async () => {
+Deno.test("GroupController does not log failures that eject nothing", async () => {
   const logged: string[] = [];
   const note = (message: string) => void logged.push(message);
   await using fixture = new ControlledGroup({ passive: { failures: 2, window: 1000, eject: 1e6 } }, {
@@ -104,7 +104,7 @@ Deno.test("a failure that takes nothing out is not worth a word", async () => {
   assert.equal(logged.length, 2);
 });
 
-Deno.test("it is ready once it has endpoints, and each of them was checked", async () => {
+Deno.test("GroupController is ready once it has endpoints and all of them were checked", async () => {
   const memory = new UpstreamMemory();
   const nobody = new GroupController(groupConfig({ endpoints: [] }), controllerParts(memory, AUDIENCE));
   assert.deepEqual(nobody.notReady, ["group: no endpoint is known yet"]);
@@ -122,7 +122,7 @@ Deno.test("it is ready once it has endpoints, and each of them was checked", asy
   for (const each of [nobody, controller]) await each.stop();
 });
 
-Deno.test("backups are in the second tier, and limits and weights are those of the configuration", async () => {
+Deno.test("GroupController puts backups in the second tier, with the configured limits and weights", async () => {
   const memory = new UpstreamMemory();
   const endpoints = endpointsAt(2, 5).map((each, index) => ({
     ...each,
@@ -135,7 +135,7 @@ Deno.test("backups are in the second tier, and limits and weights are those of t
   await controller.stop();
 });
 
-Deno.test("endpoints that come are watched, those that go are not, and threads hear of every change", async () => {
+Deno.test("GroupController watches added endpoints, drops removed ones, and sends every change to threads", async () => {
   const watched: string[] = [];
   for (const how of ["watch", "unwatch"] as const) {
     mock.method(
@@ -167,7 +167,7 @@ Deno.test("endpoints that come are watched, those that go are not, and threads h
   }
 });
 
-Deno.test("an endpoint for which anything is missing in the accounts leaves the rest to others", async () => {
+Deno.test("GroupController releases the rows of an endpoint that the accounts have no room for", async () => {
   for (const [rows, gauges, left] of [[1, 0, [0, 2]], [0, 1, [1, 1]], [0, 2, [1, 0]]] as const) {
     const memory = new UpstreamMemory();
     for (let count = 0; count < rows; count++) memory.accounts.endpoints.claim();
@@ -182,7 +182,7 @@ Deno.test("an endpoint for which anything is missing in the accounts leaves the 
   }
 });
 
-Deno.test("what the one before has earned does not count for an endpoint", async () => {
+Deno.test("GroupController resets the credit that a new endpoint would inherit", async () => {
   const memory = new UpstreamMemory();
   memory.credits.credits.fill(5);
   const controller = new GroupController(
@@ -227,7 +227,7 @@ for (const onDown of ["close", "keep"] as const) {
   });
 }
 
-Deno.test("only what an operator sets down loses its connections at once, not what returns", async () => {
+Deno.test("GroupController ends connections at once only for endpoints set down", async () => {
   const passive = { failures: 1, window: 1000, eject: 1e6 };
   const told: unknown[] = [];
   const controller = new GroupController(

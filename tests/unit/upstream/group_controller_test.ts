@@ -29,7 +29,7 @@ const CHECK: HealthCheckConfig = {
 const [FIRST, SECOND, THIRD] = endpointsAt(3) as [Endpoint, Endpoint, Endpoint];
 type Endpoint = GroupConfig["endpoints"][number];
 
-Deno.test("endpoints that stay keep what is known of them and who is there; others come and go", async () => {
+Deno.test("GroupController keeps state and connections of endpoints that stay over a reload", async () => {
   await using fixture = new Fixture({ endpoints: [FIRST, SECOND] });
   const [first, second] = fixture.endpoints;
   fixture.foundDown(second!);
@@ -70,7 +70,7 @@ Deno.test("endpoints that stay keep what is known of them and who is there; othe
   );
 });
 
-Deno.test("an endpoint with another weight, tier or limit is the same one, with its connections", async () => {
+Deno.test("GroupController keeps an endpoint whose weight, tier or limit changes", async () => {
   for (const change of [{ weight: 2 }, { backup: true }, { maxConnections: 5 }, { maxConnections: 0 }]) {
     await using fixture = new Fixture({ endpoints: [{ ...FIRST, maxConnections: 3 }] });
     const [before] = fixture.endpoints;
@@ -101,7 +101,7 @@ Deno.test("an endpoint with another weight, tier or limit is the same one, with 
   }
 });
 
-Deno.test("without health checks nothing is known to be down any more", async () => {
+Deno.test("GroupController forgets down states when health checks are removed", async () => {
   await using refusing = await refusingAddress();
   const address = parseUpstreamAddress(refusing.address);
   await using fixture = new Fixture({
@@ -126,7 +126,7 @@ Deno.test("without health checks nothing is known to be down any more", async ()
   assert.equal(fixture.endpoints[0]!.used, only!.used);
 });
 
-Deno.test("with other health checks endpoints stay down until one finds them up", async () => {
+Deno.test("GroupController keeps endpoints down until the new health checks find them up", async () => {
   await using refusing = await refusingAddress();
   const address = parseUpstreamAddress(refusing.address);
   await using fixture = new Fixture({ endpoints: [{ ...FIRST, address }], healthCheck: CHECK });
@@ -139,7 +139,7 @@ Deno.test("with other health checks endpoints stay down until one finds them up"
   assert.deepEqual([state, only!.used.isUp], ["down", false], "it is checked again at once");
 });
 
-Deno.test("with other rules for failures an endpoint that is out returns, in threads as well", async () => {
+Deno.test("GroupController ends ejections when the passive rules change, in threads too", async () => {
   for (const passive of [{ ...EJECTING, failures: 2 }, undefined]) {
     await using fixture = new Fixture({ endpoints: [FIRST], passive: EJECTING });
     const [only] = fixture.endpoints;
@@ -156,7 +156,7 @@ Deno.test("with other rules for failures an endpoint that is out returns, in thr
   }
 });
 
-Deno.test("an ejection that ends is told, and brings nothing up that an operator has taken out", async () => {
+Deno.test("GroupController reports the end of an ejection, and keeps endpoints down that an operator set down", async () => {
   await using fixture = new Fixture({ endpoints: [FIRST], passive: { ...EJECTING, eject: 20 } });
   const [only] = fixture.endpoints;
   fixture.group.connectionFailed(only!.used, REFUSED);
@@ -169,7 +169,7 @@ Deno.test("an ejection that ends is told, and brings nothing up that an operator
   assert.deepEqual([only!.used.isUp, fixture.logged()], [true, ["endpoint_set", "group_up"]]);
 });
 
-Deno.test("an endpoint that is gone does not return, and failures there count no more", async () => {
+Deno.test("GroupController ignores failures and ejections of a removed endpoint", async () => {
   await using fixture = new Fixture({ endpoints: [FIRST, SECOND], passive: { ...EJECTING, eject: 1 } });
   const [first] = fixture.endpoints;
   fixture.group.connectionFailed(first!.used, REFUSED);
@@ -196,7 +196,7 @@ for (const onDown of ["close", "keep"] as const) {
   });
 }
 
-Deno.test("when other endpoints replace the last ones it is said that one is up, and when they are out that none is", async () => {
+Deno.test("GroupController reports one up when its endpoints are replaced, and none when they are out", async () => {
   await using fixture = new Fixture({ endpoints: [FIRST], passive: EJECTING });
   fixture.group.connectionFailed(fixture.endpoints[0]!.used, REFUSED);
   assert.deepEqual(fixture.logged(), ["endpoint_ejected", "group_down"]);
@@ -208,7 +208,7 @@ Deno.test("when other endpoints replace the last ones it is said that one is up,
   assert.deepEqual(fixture.logged(), ["endpoints_changed", "group_down"]);
 });
 
-Deno.test("a controller gives all its places back when it stops, and says so when there are none", async () => {
+Deno.test("GroupController releases all its rows when it stops, and reports when there are none left", async () => {
   const memory = new UpstreamMemory();
   const messages: string[] = [];
   const log: Log = { ...silentLog(), error: (message) => void messages.push(message) };
@@ -226,7 +226,7 @@ Deno.test("a controller gives all its places back when it stops, and says so whe
   for (const controller of [limited, second]) await controller.stop();
 });
 
-Deno.test("a reload that changes how services begin changes how checks do, and the health stays", async () => {
+Deno.test("GroupController adopts new connection settings for checks, and keeps the health", async () => {
   const first: string[] = [];
   let came = Promise.withResolvers<void>();
   await using server = upstream(async (conn) => {

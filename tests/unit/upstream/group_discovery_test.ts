@@ -12,7 +12,7 @@ const NAMED: GroupConfig["endpoints"] = [{
   backup: false,
 }];
 
-Deno.test("a group has no endpoints until their names are looked up, and then those found", async () => {
+Deno.test("Group with discovery has no endpoints until the first look-up", async () => {
   await using server = await NameServer.start();
   server.addresses = ["192.0.2.7", "192.0.2.8"];
   await using fixture = new ControlledGroup({ endpoints: NAMED, discovery: discoveryAt(server) });
@@ -24,7 +24,7 @@ Deno.test("a group has no endpoints until their names are looked up, and then th
   assert.deepEqual(fixture.controller.notReady, []);
 });
 
-Deno.test("discovery that is switched on keeps the endpoints until there are others", async () => {
+Deno.test("Group keeps its endpoints when discovery is turned on, until it finds others", async () => {
   await using server = await NameServer.start();
   server.addresses = ["192.0.2.7"];
   await using fixture = new ControlledGroup({ endpoints: NAMED });
@@ -37,7 +37,7 @@ Deno.test("discovery that is switched on keeps the endpoints until there are oth
   assert.deepEqual(keysOf(fixture), ["192.0.2.7:5432"]);
 });
 
-Deno.test("discovery that is switched off leaves what the configuration names", async () => {
+Deno.test("Group returns to the configured endpoints when discovery is turned off", async () => {
   await using server = await NameServer.start();
   server.addresses = ["192.0.2.7"];
   await using fixture = new ControlledGroup({ endpoints: NAMED, discovery: discoveryAt(server) });
@@ -49,7 +49,7 @@ Deno.test("discovery that is switched off leaves what the configuration names", 
   assert.deepEqual(fixture.controller.notReady, []);
 });
 
-Deno.test("a change of anything else leaves the discovered endpoints alone", async () => {
+Deno.test("Group keeps discovered endpoints when other settings change", async () => {
   await using server = await NameServer.start();
   server.addresses = ["192.0.2.7"];
   const discovery = discoveryAt(server);

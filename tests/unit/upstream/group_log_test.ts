@@ -59,7 +59,7 @@ class Fixture extends ControlledGroup {
   }
 }
 
-Deno.test("what an operator sets is told as it is, with what it makes of the group", async () => {
+Deno.test("group log: an operator's change is logged with its effect on the group", async () => {
   await using fixture = new Fixture({ endpoints: endpointsAt(1) });
   const { controller } = fixture;
   const { control } = fixture.endpoints[0]!;
@@ -93,7 +93,7 @@ Deno.test("what an operator sets is told as it is, with what it makes of the gro
   ]);
 });
 
-Deno.test("an endpoint that is taken out is told with why, and for how long", async () => {
+Deno.test("group log: an ejection is logged with its reason and duration", async () => {
   await using fixture = new Fixture({
     endpoints: endpointsAt(2),
     passive: { failures: 1, window: 1000, eject: 1e6 },
@@ -128,7 +128,7 @@ Deno.test("an endpoint that is taken out is told with why, and for how long", as
   assert.deepEqual(fixture.said(), [], "there is no such endpoint");
 });
 
-Deno.test("endpoints that come and go are named, and counted", async () => {
+Deno.test("group log: added and removed endpoints are named and counted", async () => {
   await using fixture = new Fixture({ endpoints: endpointsAt(2) });
   fixture.controller.update(groupConfig({ endpoints: endpointsAt(4).slice(1) }));
   assert.deepEqual(fixture.said(), [{
@@ -146,7 +146,7 @@ Deno.test("endpoints that come and go are named, and counted", async () => {
   assert.deepEqual(fixture.said(), []);
 });
 
-Deno.test("checks say that an endpoint went down and came up; that it is up to begin with is no news", async () => {
+Deno.test("group log: checks log down and up, but not that an endpoint is up at first", async () => {
   const directory = await Deno.makeTempDir();
   const address = { transport: "unix", path: `${directory}/socket` } as const;
   await using fixture = new Fixture({ endpoints: [{ ...endpointsAt(1)[0]!, address }], healthCheck: OFTEN });
@@ -183,7 +183,7 @@ Deno.test("checks say that an endpoint went down and came up; that it is up to b
   ]);
 });
 
-Deno.test("that an endpoint is up to begin with is told to those who want to know everything", async () => {
+Deno.test("group log: level debug includes that an endpoint is up at first", async () => {
   await using server = upstream(() => Promise.resolve());
   const [hostname, port] = server.address.split(":");
   const address = { transport: "tcp", hostname: hostname!, port: Number(port) } as const;
@@ -192,7 +192,7 @@ Deno.test("that an endpoint is up to begin with is told to those who want to kno
   assert.equal((await fixture.saying("endpoint_up")).level, "debug");
 });
 
-Deno.test("a name that cannot be looked up is told once, and once that it can again", async () => {
+Deno.test("group log: a failing look-up is logged once, and its recovery once", async () => {
   await using server = await NameServer.start();
   await using fixture = new Fixture({
     endpoints: [{ ...endpointsAt(1)[0]!, address: { transport: "tcp", hostname: "db.test", port: 5432 } }],

@@ -8,7 +8,7 @@ import { CHECK, ControlledGroup, endpointsAt, groupConfig } from "../../support/
 const NEVER = new AbortController().signal;
 const REFUSED = new ProxyError("connection_refused", "upstream");
 
-Deno.test("a group says that no endpoint is up each time it is so, and that one is up again", async () => {
+Deno.test("Group reports each time that no endpoint is up, and that one is up again", async () => {
   const logged: unknown[] = [];
   const note: Log["info"] = (_message, fields) => void logged.push(fields?.["event"]);
   const log: Log = { ...silentLog(), info: note, warn: note, error: note };
@@ -29,7 +29,7 @@ Deno.test("a group says that no endpoint is up each time it is so, and that one 
   }
 });
 
-Deno.test("while none is up, all are used; a second failure cuts nobody's connection", async () => {
+Deno.test("Group uses all endpoints in panic mode, and a second failure ends no connection", async () => {
   await using fixture = new ControlledGroup({
     passive: { failures: 1, window: 1000, eject: 1_000_000 },
     onDown: "close",
@@ -45,7 +45,7 @@ Deno.test("while none is up, all are used; a second failure cuts nobody's connec
   only!.used.leave();
 });
 
-Deno.test("an endpoint that was tried, or is full, is not entered, up or not", async () => {
+Deno.test("Group enters no endpoint that was tried or is full, up or not", async () => {
   await using fixture = new ControlledGroup({ endpoints: endpointsAt(1, 1) });
   const { group } = fixture;
   const [only] = group.endpoints;
@@ -58,7 +58,7 @@ Deno.test("an endpoint that was tried, or is full, is not entered, up or not", a
   assert.equal(typeof group.enter({ sourceAddress: "192.0.2.9" }, [only!]), "string");
 });
 
-Deno.test("a down endpoint gets nobody while up ones are full or were tried", async () => {
+Deno.test("Group sends no client to a down endpoint while up ones are full or tried", async () => {
   await using fixture = new ControlledGroup({ endpoints: endpointsAt(3, 1) });
   const { group } = fixture;
   const [one, two, down] = fixture.endpoints;
@@ -73,7 +73,7 @@ Deno.test("a down endpoint gets nobody while up ones are full or were tried", as
   assert.equal(typeof group.enter({ sourceAddress: "" }, [one!.used, two!.used]), "string");
 });
 
-Deno.test("an endpoint that was never checked gets nobody while one was found up, full or not", async () => {
+Deno.test("Group sends no client to an unchecked endpoint while one is up, full or not", async () => {
   await using fixture = new ControlledGroup({ endpoints: endpointsAt(3, 2), healthCheck: CHECK });
   const { group } = fixture;
   const [one, two, three] = fixture.endpoints;
@@ -93,7 +93,7 @@ Deno.test("an endpoint that was never checked gets nobody while one was found up
   assert.equal(enter(), "full");
 });
 
-Deno.test("clients wait for the first results where there are several endpoints, and only as long as they must", async () => {
+Deno.test("Group lets clients wait for the first results if it has several endpoints, no longer than needed", async () => {
   await using several = new ControlledGroup({ endpoints: endpointsAt(2), healthCheck: CHECK });
   const [one, two] = several.endpoints;
   assert.equal(several.group.isSettled, false);
@@ -119,7 +119,7 @@ Deno.test("clients wait for the first results where there are several endpoints,
   assert.equal(drained.group.isSettled, true, "the other is not to be used whatever its check says");
 });
 
-Deno.test("once one was found up, the others have a moment for their first results, and only the first time", async () => {
+Deno.test("Group gives the other endpoints a moment for their first results once one is up", async () => {
   using time = new FakeTime();
   await using fixture = new ControlledGroup({ endpoints: endpointsAt(3), healthCheck: CHECK });
   const { group } = fixture;
@@ -173,7 +173,7 @@ for (const onDown of ["close", "keep"] as const) {
   });
 }
 
-Deno.test("clients of an ejected endpoint leave it when another returns, or on_down becomes close", async () => {
+Deno.test("Group closes connections of an ejected endpoint when another returns or on_down becomes close", async () => {
   await using fixture = new ControlledGroup({
     endpoints: endpointsAt(2),
     passive: { failures: 1, window: 1, eject: 1e6 },
@@ -190,7 +190,7 @@ Deno.test("clients of an ejected endpoint leave it when another returns, or on_d
   assert.equal(ended, 1);
 });
 
-Deno.test("an endpoint that another thread has just filled counts as full, even if there is room again", async () => {
+Deno.test("Group counts an endpoint that another thread has just filled as full, even if it has room again", async () => {
   await using fixture = new ControlledGroup({ endpoints: endpointsAt(2, 1) });
   const { group } = fixture;
   const [one, two] = group.endpoints;
@@ -204,7 +204,7 @@ Deno.test("an endpoint that another thread has just filled counts as full, even 
   assert.equal(group.enter({ sourceAddress: "" }, []), "full");
 });
 
-Deno.test("who comes to an endpoint that was given back is let in, and counted by nobody", async () => {
+Deno.test("Group admits connections to a released endpoint without counting them", async () => {
   await using fixture = new ControlledGroup({ endpoints: endpointsAt(1, 1) });
   const { group, memory } = fixture;
   const [only] = group.endpoints;
@@ -226,7 +226,7 @@ Deno.test("who comes to an endpoint that was given back is let in, and counted b
   assert.ok(others.every((gauge) => gauge?.value === 0));
 });
 
-Deno.test("who was counted before an endpoint was given back leaves its slot to others, whoever leaves first", async () => {
+Deno.test("Group frees the slots of a released endpoint in any order of leaving", async () => {
   await using fixture = new ControlledGroup();
   const { group, memory } = fixture;
   const [only] = group.endpoints;

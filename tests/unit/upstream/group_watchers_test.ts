@@ -34,7 +34,7 @@ class Watcher {
   }
 }
 
-Deno.test("a watcher hears of endpoints that come, go down and go, each once, until it ends", async () => {
+Deno.test("Group watchers receive each addition, down and removal once, until they end", async () => {
   await using fixture = new ControlledGroup({ endpoints: endpointsAt(1) });
   const { group, controller } = fixture;
   const watcher = new Watcher();
@@ -58,7 +58,7 @@ Deno.test("a watcher hears of endpoints that come, go down and go, each once, un
   assert.deepEqual(watcher.heard, []);
 });
 
-Deno.test("an endpoint that has gone, by itself or with its group, counts nobody who still comes", async () => {
+Deno.test("Group counts no connections to a removed endpoint", async () => {
   await using fixture = new ControlledGroup({ endpoints: endpointsAt(2, 1) });
   const { group } = fixture;
   const watcher = new Watcher();
@@ -82,7 +82,7 @@ Deno.test("an endpoint that has gone, by itself or with its group, counts nobody
   for (const place of places) place[Symbol.dispose]();
 });
 
-Deno.test("room is made in this thread, and where nothing is idle in another", async () => {
+Deno.test("Group evicts an idle connection in this thread, or else in another", async () => {
   await using threads = new GroupThreads(2, { endpoints: endpointsAt(2) });
   const [here, there] = threads.groups;
   const [own, others] = [new Watcher(1), new Watcher(1)];
@@ -101,7 +101,7 @@ Deno.test("room is made in this thread, and where nothing is idle in another", a
   assert.equal(others.heard.length, 1);
 });
 
-Deno.test("connections that were made and that failed are counted for their endpoint, with how long they took", async () => {
+Deno.test("Group counts connections and failures of an endpoint, with their durations", async () => {
   await using fixture = new ControlledGroup({ endpoints: endpointsAt(2) });
   const { group } = fixture;
   const [first, second] = group.endpoints;
@@ -115,7 +115,7 @@ Deno.test("connections that were made and that failed are counted for their endp
   assert.equal(group.name, "group");
 });
 
-Deno.test("the policy can be changed, and turns go on where they were", async () => {
+Deno.test("Group continues its turns when the policy changes", async () => {
   await using fixture = new ControlledGroup({ endpoints: endpointsAt(2), balance: "source_hash" });
   const { group } = fixture;
   const ports = () =>
@@ -125,7 +125,7 @@ Deno.test("the policy can be changed, and turns go on where they were", async ()
   assert.deepEqual(ports(), ["1", "2", "1", "2"]);
 });
 
-Deno.test("backups are used in the order of their tiers, however these came", async () => {
+Deno.test("Group uses backups in the order of their tiers", async () => {
   await using fixture = new ControlledGroup({ endpoints: [] });
   const { group, controller } = fixture;
   const records = [2, 0, 1].map((tier, index) => ({
@@ -147,7 +147,7 @@ Deno.test("backups are used in the order of their tiers, however these came", as
   assert.deepEqual(tried.map(({ tier }) => tier), [0, 1, 2]);
 });
 
-Deno.test("the only endpoint is said to have been taken out, and none to be unknown", async () => {
+Deno.test("Group reports that its only endpoint was ejected, not that none exists", async () => {
   await using fixture = new ControlledGroup();
   fixture.controller.setAdmin(fixture.endpoints[0]!.control, "drain");
   assert.equal(fixture.group.enter({ sourceAddress: "" }, []), "taken_out");
@@ -155,7 +155,7 @@ Deno.test("the only endpoint is said to have been taken out, and none to be unkn
   assert.equal(nobody.group.enter({ sourceAddress: "" }, []), "unknown");
 });
 
-Deno.test("nobody waits for the first results of a group that is gone", async () => {
+Deno.test("Group lets no client wait for first results after it is removed", async () => {
   await using fixture = new ControlledGroup({ endpoints: endpointsAt(2), healthCheck: CHECK });
   const { group } = fixture;
   assert.equal(group.isSettled, false);

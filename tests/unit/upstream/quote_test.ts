@@ -3,14 +3,14 @@ import { LONGEST_QUOTE, quoted } from "../../../src/upstream/health/health_check
 
 const quote = (text: string) => quoted(new TextEncoder().encode(text));
 
-Deno.test("what is printable stands as it is, and all else is escaped", () => {
+Deno.test("quoted() keeps printable characters and escapes all others", () => {
   assert.equal(quote(""), '""');
   assert.equal(quote(" az~"), '" az~"');
   assert.equal(quote('\t\n\r"\\'), '"\\t\\n\\r\\"\\\\"');
   assert.equal(quoted(new Uint8Array([0, 9, 0x1f, 0x7f, 0xff])), '"\\x00\\t\\x1f\\x7f\\xff"');
 });
 
-Deno.test("what is too long is cut, never within an escape", () => {
+Deno.test("quoted() cuts long text, never within an escape", () => {
   assert.equal(LONGEST_QUOTE, 60);
   const longest = "x".repeat(60);
   assert.equal(quote(longest), `"${longest}"`);

@@ -82,7 +82,7 @@ class Fixture extends ControlledGroup {
   }
 }
 
-Deno.test("it dials as the service wants it, and sets the options of the socket", async () => {
+Deno.test("UpstreamDialer dials with the service's settings, and sets socket options", async () => {
   await using fixture = new Fixture({ sourceAddress: "192.0.2.7", nodelay: true, keepalive: 5000 });
   const { signal } = new AbortController();
   assert.equal(await fixture.leg.open(fixture.only, UNCOUNTED, signal), fixture.conn);
@@ -95,7 +95,7 @@ Deno.test("it dials as the service wants it, and sets the options of the socket"
   assert.deepEqual(fixture.figures(), { connects: 1, failuresBy: {} });
 });
 
-Deno.test("how long it took is counted in seconds", async () => {
+Deno.test("UpstreamDialer counts its duration in seconds", async () => {
   using time = new FakeTime();
   const dialled = Promise.withResolvers<Conn>();
   await using fixture = new Fixture({ dial: () => dialled.promise });
@@ -107,7 +107,7 @@ Deno.test("how long it took is counted in seconds", async () => {
   assert.equal(fixture.controller.row.figures().connectTime.sum, 0.5);
 });
 
-Deno.test("a place is left when the connection is closed, or when there will be none", async () => {
+Deno.test("UpstreamDialer releases the permit when the connection closes or fails", async () => {
   await using open = new Fixture();
   const conn = await open.leg.open(open.only, open.place, NEVER);
   assert.equal(open.isLeft, false);
@@ -134,7 +134,7 @@ Deno.test("TLS begins with the connection, or after the header where there is on
   }
 });
 
-Deno.test("a handshake that fails or takes too long is told apart from a dial that does", async () => {
+Deno.test("UpstreamDialer distinguishes failed and late handshakes from failed dials", async () => {
   for (const [failure, code] of [[LATE, "tls_handshake_timeout"], [REFUSED, "connection_refused"]] as const) {
     const tls = new FakeTls();
     tls.failure = failure;
@@ -149,7 +149,7 @@ Deno.test("a handshake that fails or takes too long is told apart from a dial th
   await assert.rejects(fixture.leg.open(fixture.only, UNCOUNTED, NEVER), LATE);
 });
 
-Deno.test("a connection on which an option cannot be set is closed, and none is used", async () => {
+Deno.test("UpstreamDialer closes a connection whose options cannot be set", async () => {
   await using fixture = new Fixture({ nodelay: true });
   fixture.conn.setNoDelay = () => {
     throw new Deno.errors.ConnectionReset("reset");
@@ -158,7 +158,7 @@ Deno.test("a connection on which an option cannot be set is closed, and none is 
   assert.equal(fixture.conn.isClosed, true);
 });
 
-Deno.test("a connection that takes no header is closed, and so is one that is told to stop", async () => {
+Deno.test("UpstreamDialer closes a connection that takes no header, or on abort", async () => {
   await using broken = new Fixture();
   const cause = new Deno.errors.BrokenPipe("broken");
   broken.conn.write = () => Promise.reject(cause);
@@ -174,7 +174,7 @@ Deno.test("a connection that takes no header is closed, and so is one that is to
   assert.deepEqual(stopped.figures(), { connects: 0, failuresBy: {} });
 });
 
-Deno.test("what is the proxy's own fault does not count against the endpoint", async () => {
+Deno.test("UpstreamDialer does not count the proxy's own faults against the endpoint", async () => {
   await using fixture = new Fixture();
   fixture.failure = new ProxyError("too_many_open_files", "proxy");
   await assert.rejects(fixture.leg.open(fixture.only, UNCOUNTED, NEVER), fixture.failure);

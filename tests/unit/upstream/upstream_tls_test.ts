@@ -9,7 +9,7 @@ import { UNVERIFIED_TLS } from "../../support/fakes/upstream_parts.ts";
 const MATERIAL = { authorities: undefined, credentials: undefined };
 const NEVER = new AbortController().signal;
 
-Deno.test("the certificate must be for the host of the endpoint, unless another is named", async () => {
+Deno.test("UpstreamTls requires a certificate for the endpoint's host, or the configured name", async () => {
   const names: unknown[] = [];
   const shaken = new FakeConn();
   mock.method(TlsClient.prototype, "startTls", (_conn: Conn, name: string) => {
@@ -28,7 +28,7 @@ Deno.test("the certificate must be for the host of the endpoint, unless another 
   }
 });
 
-Deno.test("handshakes are done with what it was given last, and the same is no change", async () => {
+Deno.test("UpstreamTls uses the latest options, and equal options are no change", async () => {
   const clients: unknown[] = [];
   mock.method(TlsClient.prototype, "startTls", function (this: TlsClient, conn: Conn) {
     clients.push(this);

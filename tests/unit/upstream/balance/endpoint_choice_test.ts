@@ -9,7 +9,7 @@ function endpointIn(state: Partial<EndpointState>, maxConnections = 0) {
   return endpoint;
 }
 
-Deno.test("which endpoints are trusted how far, checked or not", () => {
+Deno.test("EndpointChoice trusts endpoints by the results of their checks", () => {
   const states: [string, Partial<EndpointState>, boolean[], boolean[]][] = [
     ["found up", { health: "up" }, [true, true, true], [true, true, true]],
     ["not checked yet", {}, [false, true, true], [true, true, true]],
@@ -30,7 +30,7 @@ Deno.test("which endpoints are trusted how far, checked or not", () => {
   }
 });
 
-Deno.test("it says whom and what the choice is for, and whether one was full, anew for each client", () => {
+Deno.test("EndpointChoice holds client and policy facts, and whether an endpoint was full, per client", () => {
   const choice = new EndpointChoice();
   const [free, full] = [endpointIn({}, 1), endpointIn({}, 1)];
   assert.equal(full.enter(), true);
@@ -50,7 +50,7 @@ Deno.test("it says whom and what the choice is for, and whether one was full, an
   full.leave();
 });
 
-Deno.test("one that was full for a client is not chosen for that client again", () => {
+Deno.test("EndpointChoice never offers an endpoint again that was full for the client", () => {
   const choice = new EndpointChoice();
   const [one, tried] = [endpointIn({}), endpointIn({})];
   choice.begin({ sourceAddress: "" }, [tried], false).among([one, tried], "any");

@@ -7,7 +7,7 @@ import { sourceHash } from "../../../../src/upstream/balance/source_hash.ts";
 const SIZE = 65_537;
 const CLIENTS = Array.from({ length: 20_000 }, (_, index) => `10.${index % 3}.${index >> 8}.${index & 255}`);
 
-Deno.test("the hash is MurmurHash3", () => {
+Deno.test("hash() is MurmurHash3", () => {
   // Published test vectors of MurmurHash3_x86_32; two bytes of each are one UTF-16 code unit.
   const cases: [bytes: string, seed: number, expected: number][] = [
     ["", 0, 0],
@@ -28,7 +28,7 @@ Deno.test("the hash is MurmurHash3", () => {
   }
 });
 
-Deno.test("a table stays the same from version to version, so that old and new proxies agree", () => {
+Deno.test("MaglevTable is the same in every version, so that old and new proxies agree", () => {
   const table = new MaglevTable([
     { key: "10.0.0.1:5432", weight: 1 },
     { key: "10.0.0.2:5432", weight: 2 },
@@ -40,14 +40,14 @@ Deno.test("a table stays the same from version to version, so that old and new p
   assert.equal(hash(table.slots.join(), 0), 3_290_930_634);
 });
 
-Deno.test("shares of equal members differ by 1 % at most, up to 655 members", () => {
+Deno.test("MaglevTable gives equal members shares within 1 %, up to 655 members", () => {
   for (const count of [1, 2, 3, 10, 100, 655]) {
     const slots = slotsByMember(membersOf(Array(count).fill(1)));
     assert.ok(Math.max(...slots) - Math.min(...slots) <= Math.min(...slots) / 100, `${count}: ${slots}`);
   }
 });
 
-Deno.test("shares of the slots follow weights", () => {
+Deno.test("MaglevTable shares its slots by weight", () => {
   for (const weights of [[1, 2], [1, 1, 10, 100], [1000, ...Array(99).fill(1)], [3, 7, 5, 65_535]]) {
     const total = weights.reduce((sum, weight) => sum + weight);
     for (const [index, slots] of slotsByMember(membersOf(weights)).entries()) {
@@ -57,7 +57,7 @@ Deno.test("shares of the slots follow weights", () => {
   }
 });
 
-Deno.test("two tables from lists of different order agree on every slot", () => {
+Deno.test("MaglevTable does not depend on the order of its members", () => {
   const weights = fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 1, maxLength: 12 });
   const orders = weights.chain((list) => {
     const members = membersOf(list);
@@ -75,7 +75,7 @@ Deno.test("two tables from lists of different order agree on every slot", () => 
   );
 });
 
-Deno.test("removing one of N endpoints moves at most 1/N + 2 % of the clients", () => {
+Deno.test("MaglevTable moves at most 1/N + 2 % of the clients when one of N endpoints is removed", () => {
   for (let count = 2; count <= 20; count++) {
     const endpoints = membersOf(Array(count).fill(1));
     const before = placesOf(endpoints);
@@ -88,7 +88,7 @@ Deno.test("removing one of N endpoints moves at most 1/N + 2 % of the clients", 
   }
 });
 
-Deno.test("an endpoint that is not allowed moves its own clients only, and spreads them", () => {
+Deno.test("sourceHash moves only the clients of an endpoint that is not allowed, and spreads them", () => {
   const endpoints = membersOf([1, 1, 2, 4, 1]);
   const before = placesOf(endpoints);
   for (const down of endpoints) {
@@ -109,7 +109,7 @@ Deno.test("an endpoint that is not allowed moves its own clients only, and sprea
   }
 });
 
-Deno.test("proxies with differently ordered endpoints agree however many of them are down", () => {
+Deno.test("sourceHash agrees across differently ordered proxies, however many endpoints are down", () => {
   const endpoints = membersOf([1, 2, 3, ...Array(37).fill(1)]);
   const reversed = endpoints.toReversed();
   for (const up of [40, 20, 3, 1]) {

@@ -114,7 +114,7 @@ Deno.test("round robin is at most two picks off at any time after endpoints came
   }));
 });
 
-Deno.test("an endpoint that was down for long gets no burst when it is back", () => {
+Deno.test("round robin sends no burst to an endpoint that returns after a long time", () => {
   const policy = roundRobin(credits());
   const endpoints = endpointsOf([1, 1, 1]);
   assert.equal(keysOf(policy, endpoints, 2), "ab");
@@ -126,7 +126,7 @@ Deno.test("an endpoint that was down for long gets no burst when it is back", ()
   assert.equal(keys.replaceAll(/[^c]/g, ""), "c".repeat(10));
 });
 
-Deno.test("round robin goes on where it was when endpoints are added and removed", () => {
+Deno.test("round robin continues its sequence when endpoints are added and removed", () => {
   const policy = roundRobin(credits());
   const [a, b, c, d] = endpointsOf([1, 1, 1, 1]) as [Endpoint, Endpoint, Endpoint, Endpoint];
   assert.equal(keysOf(policy, [a, b, c], 1), "a");
@@ -134,7 +134,7 @@ Deno.test("round robin goes on where it was when endpoints are added and removed
   assert.equal(keysOf(policy, [a, b, d], 3), "bda");
 });
 
-Deno.test("what a heavy endpoint did before it was removed does not weigh on light ones", () => {
+Deno.test("round robin treats light endpoints fairly after a heavy one was removed", () => {
   const policy = roundRobin(credits());
   const [a, b, heavy] = endpointsOf([1, 1, 1000]) as [Endpoint, Endpoint, Endpoint];
   keysOf(policy, [a, b, heavy], 700);

@@ -15,7 +15,7 @@ function chosen(candidates: readonly [weight: number, active: number][], chance:
   return policy(choice)?.id;
 }
 
-Deno.test("each has its part of the line by weight, and the one with the lower load of two is taken", () => {
+Deno.test("randomTwo draws two by weight and takes the one with the lower load", () => {
   // The first of weight 1 and 3, then the only other one.
   assert.equal(chosen([[1, 0], [3, 9]], [0.24, 0]), 0);
   assert.equal(chosen([[1, 9], [3, 0]], [0.24, 0]), 1);
@@ -24,14 +24,14 @@ Deno.test("each has its part of the line by weight, and the one with the lower l
   assert.equal(chosen([[1, 1], [3, 2]], [0, 0]), 1, "load is by weight");
 });
 
-Deno.test("the second is drawn among the others, by their weights", () => {
+Deno.test("randomTwo draws the second among the others, by weight", () => {
   const three: [number, number][] = [[2, 1], [1, 0], [3, 0]];
   assert.equal(chosen(three, [0, 0.24]), 1);
   assert.equal(chosen(three, [0, 0.25]), 2);
   assert.equal(chosen(three, [0, 0.99]), 2);
 });
 
-Deno.test("who is not allowed is not drawn, and one alone needs no second", () => {
+Deno.test("randomTwo skips endpoints that are not allowed, and takes the only one left", () => {
   assert.equal(chosen([[1, 0], [1, 9]], [0], 0), 1);
   assert.equal(chosen([[1, 0]], [0], 0), undefined);
   assert.equal(chosen([], [0]), undefined);

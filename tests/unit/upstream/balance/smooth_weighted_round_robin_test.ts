@@ -19,7 +19,7 @@ function ids(
   return Array.from({ length: count }, () => next().id).join("");
 }
 
-Deno.test("turns are smooth and by weight, the earlier first where there is a tie", () => {
+Deno.test("SmoothWeightedRoundRobin interleaves by weight, the earlier first on a tie", () => {
   assert.equal(
     ids(new SmoothWeightedRoundRobin(new TurnCredits(3)), candidates(5, 1, 1), 14),
     "00102000010200",
@@ -27,7 +27,7 @@ Deno.test("turns are smooth and by weight, the earlier first where there is a ti
   assert.equal(ids(new SmoothWeightedRoundRobin(new TurnCredits(3)), candidates(1, 1, 1), 7), "0120120");
 });
 
-Deno.test("who is not allowed earns nothing meanwhile, and where nobody is there is no turn", () => {
+Deno.test("SmoothWeightedRoundRobin gives no credit to endpoints that are not allowed, and no turn if none is", () => {
   const credits = new TurnCredits(3);
   const turns = new SmoothWeightedRoundRobin(credits);
   const endpoints = candidates(1, 1, 1);
@@ -38,7 +38,7 @@ Deno.test("who is not allowed earns nothing meanwhile, and where nobody is there
   assert.equal(turns.next([], () => true), undefined);
 });
 
-Deno.test("threads take turns together, and go by the numbers of endpoints", () => {
+Deno.test("SmoothWeightedRoundRobin shares its sequence between threads, by endpoint number", () => {
   const here = new TurnCredits(4);
   const there = new TurnCredits(4, here.memory);
   assert.equal(there.memory, here.memory);
@@ -50,12 +50,12 @@ Deno.test("threads take turns together, and go by the numbers of endpoints", () 
   assert.deepEqual([there.credits[3], here.credits[0]], [0, 0]);
 });
 
-Deno.test("all have room, the last one too, and the lock is beside them", () => {
+Deno.test("TurnCredits has room for every endpoint, beside its lock", () => {
   const { memory, credits } = new TurnCredits(5);
   assert.deepEqual([memory.byteLength, credits.length, credits.byteOffset], [48, 5, 8]);
 });
 
-Deno.test("what an allowed one earns and pays adds up", () => {
+Deno.test("SmoothWeightedRoundRobin adds up what an allowed endpoint earns and pays", () => {
   const credits = new TurnCredits(2);
   const turns = new SmoothWeightedRoundRobin(credits);
   const endpoints = candidates(3, 1);
@@ -65,7 +65,7 @@ Deno.test("what an allowed one earns and pays adds up", () => {
   assert.deepEqual([...credits.credits], [-0.5, 0.5]);
 });
 
-Deno.test("who was allowed in a longer list is not looked at in a shorter one", () => {
+Deno.test("SmoothWeightedRoundRobin ignores entries of an earlier, longer list", () => {
   const turns = new SmoothWeightedRoundRobin(new TurnCredits(3));
   assert.equal(ids(turns, candidates(1, 1, 1), 1), "0");
   assert.equal(ids(turns, candidates(1, 1), 2), "10");

@@ -16,7 +16,7 @@ function chosen(client: string, isAllowed: (id: number) => boolean, list = endpo
   return sourceHash()({ endpoints: list, client, isAllowed: ({ id }: Candidate) => isAllowed(id) })?.id;
 }
 
-Deno.test("a client goes where its slot is, and to that of the next attempt while it must not", () => {
+Deno.test("sourceHash takes the client's slot, and the next attempt's slot if that endpoint is excluded", () => {
   for (const client of CLIENTS) {
     const attempts = Array.from({ length: 16 }, (_, attempt) => table.find(client, attempt));
     assert.equal(chosen(client, () => true), attempts[0]);
@@ -26,7 +26,7 @@ Deno.test("a client goes where its slot is, and to that of the next attempt whil
   }
 });
 
-Deno.test("where 16 attempts find none there is still one, which does not depend on the order", () => {
+Deno.test("sourceHash falls back after 16 attempts to an endpoint that does not depend on the order", () => {
   const reversed = [...endpoints].reverse();
   const found = new Set<number | undefined>();
   for (const client of CLIENTS) {
@@ -42,12 +42,12 @@ Deno.test("where 16 attempts find none there is still one, which does not depend
   assert.equal(found.size, 4, "clients are spread");
 });
 
-Deno.test("there is none among none, and none where none is allowed", () => {
+Deno.test("sourceHash returns none for an empty list, or if none is allowed", () => {
   assert.equal(chosen("198.51.100.1", () => true, []), undefined);
   assert.equal(chosen("198.51.100.1", () => false), undefined);
 });
 
-Deno.test("a table is made once for each list of endpoints", () => {
+Deno.test("sourceHash builds its table once per list of endpoints", () => {
   let reads = 0;
   const list = endpoints.slice(0, 2).map((each) => ({
     ...each,

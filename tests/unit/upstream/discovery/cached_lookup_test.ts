@@ -30,7 +30,7 @@ class Fixture {
   }
 }
 
-Deno.test("an answer holds for its TTL, but for 1 s to 5 min, and until the next turn where there is none", async () => {
+Deno.test("CachedLookup keeps an answer for its TTL, between 1 s and 5 min, or until the next look-up without one", async () => {
   const cases: [ttl: number | undefined, holds: number][] = [
     [30_000, 30_000],
     [0, 1000],
@@ -50,7 +50,7 @@ Deno.test("an answer holds for its TTL, but for 1 s to 5 min, and until the next
   }
 });
 
-Deno.test("it is not asked for before that is due", async () => {
+Deno.test("CachedLookup does not ask before the answer is due", async () => {
   const fixture = new Fixture();
   await fixture.ask({ value: "one", ttl: 2000 });
   fixture.now = 2999;
@@ -62,7 +62,7 @@ Deno.test("it is not asked for before that is due", async () => {
   assert.deepEqual(fixture.lookUps, [{ last: undefined, at: 1000 }, { last: "one", at: 3000 }]);
 });
 
-Deno.test("the first failure in a row is told, and the end of them; meanwhile the last answer holds", async () => {
+Deno.test("CachedLookup reports the first failure in a row and their end, and keeps the last answer meanwhile", async () => {
   const fixture = new Fixture();
   await fixture.ask({ value: "one", ttl: undefined });
   assert.deepEqual(fixture.said, []);
@@ -81,7 +81,7 @@ Deno.test("the first failure in a row is told, and the end of them; meanwhile th
   }
 });
 
-Deno.test("a failure is not told once it is over", async () => {
+Deno.test("CachedLookup reports no failure after it is stopped", async () => {
   const fixture = new Fixture();
   fixture.abort.abort();
   await fixture.ask(new Error("given up"));

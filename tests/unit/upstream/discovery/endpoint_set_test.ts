@@ -27,7 +27,7 @@ function replaced(set: EndpointSet<Thing, Thing>, all: readonly Thing[]) {
   return [names(added), names(updated), names(removed), names(set.all)];
 }
 
-Deno.test("those that stay are the same, and it is told which came, changed and went", () => {
+Deno.test("EndpointSet keeps endpoints that stay, and reports which were added, changed and removed", () => {
   const set = things();
   assert.deepEqual(replaced(set, wanted("abc")), ["abc", "", "", "abc"]);
   const [, b] = set.all;
@@ -37,13 +37,13 @@ Deno.test("those that stay are the same, and it is told which came, changed and 
   assert.deepEqual(replaced(set, []), ["", "", "cbd", ""]);
 });
 
-Deno.test("one that cannot be made is left out, and the others are not", () => {
+Deno.test("EndpointSet skips an endpoint that cannot be created, and keeps the others", () => {
   const set = things(1);
   assert.deepEqual(replaced(set, wanted("ab")), ["a", "", "", "a"]);
   assert.deepEqual(replaced(set, wanted("ba")), ["", "", "", "a"]);
 });
 
-Deno.test("the list is the same until there is another", () => {
+Deno.test("EndpointSet returns the same list until it changes", () => {
   const set = things();
   set.replace(wanted("ab"));
   assert.equal(set.all, set.all);

@@ -42,7 +42,7 @@ const record = (target: string, priority: number, weight: number, port: number):
   port,
 });
 
-Deno.test("a family for which no answer came keeps its addresses, and has none before the first", async () => {
+Deno.test("EntryNames keeps the addresses of a family without an answer", async () => {
   const fixture = new Fixture();
   const names = fixture.entry("db.test", "a", 3);
   assert.deepEqual([names.hasAsked, names.endpoints], [false, []]);
@@ -66,7 +66,7 @@ Deno.test("a family for which no answer came keeps its addresses, and has none b
   assert.deepEqual(told(only4), [["192.0.2.9", 5432, 1, 0]]);
 });
 
-Deno.test("services that cannot be looked up leave what is known, and nothing before the first", async () => {
+Deno.test("EntryNames keeps the known services when a look-up fails", async () => {
   const fixture = new Fixture();
   const names = fixture.entry("_db._tcp.test", "srv", 2);
   assert.equal(await names.ask(), 10_000);
@@ -86,7 +86,7 @@ Deno.test("services that cannot be looked up leave what is known, and nothing be
   assert.deepEqual(told(names), known);
 });
 
-Deno.test("of a name that is still in the records what is known is kept, of others it is not", async () => {
+Deno.test("EntryNames keeps addresses of names that are still in the SRV records, and drops the others", async () => {
   const fixture = new Fixture();
   const names = fixture.entry("_db._tcp.test", "srv");
   fixture.found = [record("a.test", 0, 1, 1)];

@@ -40,7 +40,7 @@ function failure(code: string): Error {
 const V4 = [{ address: "192.0.2.1", ttl: 60 }];
 const V6 = [{ address: "2001:db8::1", ttl: 30 }];
 
-Deno.test("both families and an alias are asked for, under the name as it is", async () => {
+Deno.test("DnsResolver asks for both families and an alias, under the unchanged name", async () => {
   for (const name of ["db.test", "db.test."]) {
     using answers = new Answers({ resolve4: V4, resolve6: V6 });
     const server = { transport: "tcp", hostname: "192.0.2.53", port: 5353 } as const;
@@ -58,7 +58,7 @@ Deno.test("both families and an alias are asked for, under the name as it is", a
   }
 });
 
-Deno.test("how long addresses hold is not known behind an alias, or where an answer is missing", async () => {
+Deno.test("DnsResolver gives no TTL behind an alias or if an answer is missing", async () => {
   const late = failure("ETIMEOUT");
   const cases: [Partial<Record<Query, Answer>>, unknown][] = [
     [{ resolve4: V4, resolveCname: ["other.test"] }, { v4: ["192.0.2.1"], v6: [], ttl: undefined }],
@@ -74,7 +74,7 @@ Deno.test("how long addresses hold is not known behind an alias, or where an ans
   }
 });
 
-Deno.test("why there is no address is said in words, where the code says little", async () => {
+Deno.test("DnsResolver explains in words why there is no address", async () => {
   const refused = failure("EREFUSED");
   const cases: [Partial<Record<Query, Answer>>, unknown][] = [
     [{}, new Error("no A or AAAA record")],
@@ -95,7 +95,7 @@ Deno.test("why there is no address is said in words, where the code says little"
   await assert.rejects(new DnsResolver(undefined).addresses("db.test", NEVER), { cause });
 });
 
-Deno.test("services are where SRV records say, but for those that say that there is none", async () => {
+Deno.test("DnsResolver returns the targets of SRV records, except the root target (no service)", async () => {
   const record = { name: "one.test", port: 5432, priority: 10, weight: 5 };
   using answers = new Answers({
     resolveSrv: [record, { ...record, name: "" }, { ...record, name: "." }, { ...record, name: "two.test" }],
@@ -107,7 +107,7 @@ Deno.test("services are where SRV records say, but for those that say that there
   assert.deepEqual([answers.asked, answers.servers], [[["resolveSrv", "_db._tcp.test."]], []]);
 });
 
-Deno.test("why there is no service is said in words", async () => {
+Deno.test("DnsResolver explains in words why there is no service", async () => {
   const cases: [Answer, string][] = [
     [[], "no SRV record"],
     [[{ name: ".", port: 0, priority: 0, weight: 0 }], "no SRV record"],
@@ -121,7 +121,7 @@ Deno.test("why there is no service is said in words", async () => {
   }
 });
 
-Deno.test("queries are given up with the signal, which keeps nothing of those that are over", async () => {
+Deno.test("DnsResolver aborts queries with the signal, and keeps no listener of finished ones", async () => {
   const abort = new AbortController();
   const { promise, reject } = Promise.withResolvers<never>();
   using answers = new Answers({
@@ -140,7 +140,7 @@ Deno.test("queries are given up with the signal, which keeps nothing of those th
   await assert.rejects(resolver.services("_db._tcp.test", abort.signal), reason);
 });
 
-Deno.test("nothing is given up that is over", async () => {
+Deno.test("DnsResolver aborts no finished query", async () => {
   const abort = new AbortController();
   using answers = new Answers({ resolve4: V4 });
   await new DnsResolver(undefined).addresses("db.test", abort.signal);

@@ -7,7 +7,7 @@ import { UNVERIFIED_TLS } from "../../../support/fakes/upstream_parts.ts";
 const MATERIAL = { authorities: undefined, credentials: undefined };
 const TLS = { service: "mine", config: UNVERIFIED_TLS, material: MATERIAL };
 
-Deno.test("it says what it is told to, and nothing otherwise", () => {
+Deno.test("CheckLeg has the configured header and TLS, or neither", () => {
   const silent = new CheckLeg();
   assert.deepEqual([silent.header, silent.tls, silent.service], [undefined, undefined, undefined]);
   const leg = new CheckLeg({ proxyProtocol: "v1", tls: TLS });
@@ -16,7 +16,7 @@ Deno.test("it says what it is told to, and nothing otherwise", () => {
   assert.equal(leg.service, "mine");
 });
 
-Deno.test("one that says the same stays, with the certificates of now; else there is another", () => {
+Deno.test("CheckLeg is kept if its settings are equal, with current certificates", () => {
   const update = mock.method(UpstreamTls.prototype, "update", () => true);
   try {
     const leg = new CheckLeg({ proxyProtocol: "v2", tls: TLS });

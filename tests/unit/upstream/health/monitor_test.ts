@@ -54,7 +54,7 @@ function keptAt(address: EndpointSpec["address"]): EndpointController {
   );
 }
 
-Deno.test("nothing is checked before it starts, or after it has stopped, or that has left", async () => {
+Deno.test("Monitor checks nothing before its start, after its stop, or that was removed", async () => {
   const [early, late, left] = [new Fixture(), new Fixture(), new Fixture()];
   early.watch(absent());
   late.start([]);
@@ -77,7 +77,7 @@ Deno.test("nothing is checked before it starts, or after it has stopped, or that
   await early.stop();
 });
 
-Deno.test("without checks and names there is nothing to watch", async () => {
+Deno.test("Monitor without checks and names has nothing to do", async () => {
   const idle = new Fixture({ healthCheck: undefined });
   idle.start([absent()]);
   const other = new Fixture();
@@ -87,7 +87,7 @@ Deno.test("without checks and names there is nothing to watch", async () => {
   for (const each of [idle, other]) await each.stop();
 });
 
-Deno.test("checks begin as they are told to, and who stops the monitor waits for those under way", async () => {
+Deno.test("Monitor starts checks with its CheckLeg, and stop() waits for pending ones", async () => {
   const shaking = Promise.withResolvers<Conn>();
   const begun = Promise.withResolvers<void>();
   mock.method(UpstreamTls.prototype, "startTls", () => {
@@ -120,7 +120,7 @@ Deno.test("checks begin as they are told to, and who stops the monitor waits for
   }
 });
 
-Deno.test("endpoints that names bring have the weights, limits and tiers of their entries", async () => {
+Deno.test("Monitor gives discovered endpoints the weights, limits and tiers of their entries", async () => {
   await using server = await NameServer.start();
   server.addresses = ["192.0.2.7"];
   const named = (hostname: string, backup: boolean, weight: number, maxConnections: number) => ({

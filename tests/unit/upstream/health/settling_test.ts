@@ -4,7 +4,7 @@ import { FakeTime, settled } from "../../../support/fakes/fake_time.ts";
 
 const NEVER = new AbortController().signal;
 
-Deno.test("before anything is known clients wait, at most until they give up", async () => {
+Deno.test("Settling lets clients wait before the first result, until they abort", async () => {
   const settling = new Settling();
   assert.equal(settling.isSettled, false);
   const abort = new AbortController();
@@ -20,7 +20,7 @@ Deno.test("before anything is known clients wait, at most until they give up", a
   assert.equal(settling.isSettled, true);
 });
 
-Deno.test("there is a moment of grace only while one is usable and more is to come", async () => {
+Deno.test("Settling grants grace only while one endpoint is usable and results are pending", async () => {
   using time = new FakeTime();
   const settling = new Settling();
   settling.update({ hasUsable: false, isPending: true });
@@ -36,7 +36,7 @@ Deno.test("there is a moment of grace only while one is usable and more is to co
   assert.equal(settling.isSettled, true);
 });
 
-Deno.test("a grace that is not needed any more is over, and the next one is as long", async () => {
+Deno.test("Settling ends a grace that is no longer needed; the next one is as long", async () => {
   using time = new FakeTime();
   const settling = new Settling();
   settling.update({ hasUsable: true, isPending: true });

@@ -14,7 +14,7 @@ const NEVER = new AbortController().signal;
 const POOL = {};
 const ALONE = new WakeUps(() => {});
 
-Deno.test("there are as many places as the limit says, and one that is left can be taken again", () => {
+Deno.test("ConnectionSemaphore grants permits up to its limit, and released ones again", () => {
   const { places, count } = placesFor(2);
   const [first, second] = [places.tryAcquire(), places.tryAcquire()];
   assert.ok(first !== undefined && second !== undefined);
@@ -26,13 +26,13 @@ Deno.test("there are as many places as the limit says, and one that is left can 
   assert.equal(places.tryAcquire(), undefined);
 });
 
-Deno.test("without a limit nothing is counted", () => {
+Deno.test("ConnectionSemaphore without a limit counts nothing", () => {
   const places = new ConnectionSemaphore(0, new GaugeTable(1).claim()!, ALONE);
   assert.equal(places.tryAcquire(), UNCOUNTED);
   assert.equal(places.tryAcquire(), UNCOUNTED);
 });
 
-Deno.test("a place that is left goes to whoever waited longest, and to nobody else", async () => {
+Deno.test("ConnectionSemaphore gives a released permit to the longest waiter only", async () => {
   const { places, count } = placesFor(1);
   const place = places.tryAcquire()!;
   const granted: string[] = [];
@@ -51,7 +51,7 @@ Deno.test("a place that is left goes to whoever waited longest, and to nobody el
   assert.equal(count(), 0);
 });
 
-Deno.test("who gives up waiting gets nothing, and who comes with an aborted signal does not wait", async () => {
+Deno.test("ConnectionSemaphore grants nothing to aborted waiters", async () => {
   const { places, count } = placesFor(1);
   const place = places.tryAcquire()!;
   const abort = new AbortController();
@@ -65,7 +65,7 @@ Deno.test("who gives up waiting gets nothing, and who comes with an aborted sign
   assert.equal(count(), 0);
 });
 
-Deno.test("a connection is offered to those of the same pool only", async () => {
+Deno.test("ConnectionSemaphore offers a connection to waiters of the same pool only", async () => {
   const { places } = placesFor(1);
   const place = places.tryAcquire()!;
   const stranger = places.acquire({}, NEVER);
@@ -79,7 +79,7 @@ Deno.test("a connection is offered to those of the same pool only", async () => 
   assert.ok(await stranger instanceof Permit);
 });
 
-Deno.test("who waits has room made again whenever a place went to somebody else", async () => {
+Deno.test("ConnectionSemaphore evicts an idle connection again if another client took the permit", async () => {
   const gauges = new GaugeTable(1, new WorkerEpoch({ threads: 2 }));
   const gauge = gauges.claim()!;
   const wakeUps = new WakeUps(() => {});
@@ -104,7 +104,7 @@ Deno.test("who waits has room made again whenever a place went to somebody else"
   assert.deepEqual([asked, gauge.value], [2, 0]);
 });
 
-Deno.test("once the endpoint is gone who comes does not wait, even before its gauge was given back", () => {
+Deno.test("ConnectionSemaphore lets no client wait once the endpoint is removed, before its gauge is released", () => {
   const { places, count } = placesFor(1);
   const place = places.tryAcquire()!;
   places.retire();
@@ -113,7 +113,7 @@ Deno.test("once the endpoint is gone who comes does not wait, even before its ga
   assert.equal(count(), 0);
 });
 
-Deno.test("once the endpoint is gone nobody waits, and the gauge is free after the last place", async () => {
+Deno.test("ConnectionSemaphore of a removed endpoint wakes all waiters, and frees its gauge with the last permit", async () => {
   const gauges = new GaugeTable(1);
   const gauge = gauges.claim()!;
   const places = new ConnectionSemaphore(1, gauge, ALONE);
@@ -129,7 +129,7 @@ Deno.test("once the endpoint is gone nobody waits, and the gauge is free after t
   assert.ok(gauges.claim() !== undefined);
 });
 
-Deno.test("who waits is told of places that other threads leave, however others here come and go", async () => {
+Deno.test("ConnectionSemaphore wakes waiters for permits of other threads", async () => {
   const { here, there, told } = twoThreads();
   const place = there.tryAcquire()!;
   assert.equal(there.isWanted, false);
@@ -150,7 +150,7 @@ Deno.test("who waits is told of places that other threads leave, however others 
   }
 });
 
-Deno.test("a place that was left before it was seen that somebody waits is found all the same", async () => {
+Deno.test("ConnectionSemaphore finds a permit that was released just before the wait began", async () => {
   const { here, there } = twoThreads();
   let asked = 0;
   // Nothing tells of it: it is free already.
@@ -160,7 +160,7 @@ Deno.test("a place that was left before it was seen that somebody waits is found
   place[Symbol.dispose]();
 });
 
-Deno.test("of a gauge that was given back nobody is refused a place", () => {
+Deno.test("ConnectionSemaphore refuses no permit after its gauge was released", () => {
   const gauge = new GaugeTable(1).claim()!;
   const places = new ConnectionSemaphore(1, gauge, ALONE);
   const place = places.tryAcquire()!;
@@ -191,7 +191,7 @@ function twoThreads() {
   };
 }
 
-Deno.test("a place is left once the socket is closed, which is after what was under way on it", async () => {
+Deno.test("ConnectionSemaphore releases a permit once the socket is closed", async () => {
   for (const how of ["close", "reset"] as const) {
     let isLeft = false;
     const inner = new SlowToClose();

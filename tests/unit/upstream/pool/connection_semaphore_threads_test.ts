@@ -11,7 +11,7 @@ import { WorkerEpoch } from "../../../../src/shared/worker_epoch.ts";
 
 const NEVER = new AbortController().signal;
 
-Deno.test("a place that is left in one thread reaches the one who waits in another", async () => {
+Deno.test("ConnectionSemaphore wakes a waiter in another thread", async () => {
   const { threads: [here, there], post, value } = fixture(1);
   const place = here!.tryAcquire()!;
   const granted = waiting(there!);
@@ -24,7 +24,7 @@ Deno.test("a place that is left in one thread reaches the one who waits in anoth
   assert.deepEqual([value(), here!.isWanted, post.size], [0, false, 0]);
 });
 
-Deno.test("who begins to wait just as a place is left gets it: nobody was told, as nobody waited yet", async () => {
+Deno.test("ConnectionSemaphore grants a permit that another thread releases just as the wait begins", async () => {
   const { threads: [here, there], post } = fixture(1);
   const place = here!.tryAcquire()!;
   assert.equal(there!.tryAcquire(), undefined);
@@ -35,7 +35,7 @@ Deno.test("who begins to wait just as a place is left gets it: nobody was told, 
   (granted as Permit)[Symbol.dispose]();
 });
 
-Deno.test("of those who wait in several threads one gets the place, and the others go on waiting", async () => {
+Deno.test("ConnectionSemaphore wakes one of the waiters in several threads", async () => {
   const { threads, post, value } = fixture(1, 3);
   const place = threads[0]!.tryAcquire()!;
   const second = waiting(threads[1]!);
@@ -52,7 +52,7 @@ Deno.test("of those who wait in several threads one gets the place, and the othe
   assert.equal(value(), 0);
 });
 
-Deno.test("a place goes first to those who wait in the same thread, and is not free meanwhile", async () => {
+Deno.test("ConnectionSemaphore hands a permit to waiters of the same thread first", async () => {
   const { threads: [here, there], post } = fixture(1);
   const place = here!.tryAcquire()!;
   const far = waiting(there!);
@@ -65,7 +65,7 @@ Deno.test("a place goes first to those who wait in the same thread, and is not f
   (await far.place)[Symbol.dispose]();
 });
 
-Deno.test("several places that are left before the word arrives serve as many as wait", async () => {
+Deno.test("ConnectionSemaphore serves as many waiters as permits were released before the wake-up", async () => {
   const { threads: [here, there], post, value } = fixture(2);
   const places = [here!.tryAcquire()!, here!.tryAcquire()!];
   const first = waiting(there!);
@@ -79,7 +79,7 @@ Deno.test("several places that are left before the word arrives serve as many as
   for (const place of granted) place[Symbol.dispose]();
 });
 
-Deno.test("the word for one who has given up changes nothing, and the place is free", async () => {
+Deno.test("ConnectionSemaphore ignores a wake-up for an aborted waiter, and the permit stays free", async () => {
   const { threads: [here, there], post, value } = fixture(1);
   const place = here!.tryAcquire()!;
   const abort = new AbortController();
@@ -94,7 +94,7 @@ Deno.test("the word for one who has given up changes nothing, and the place is f
   assert.ok(taken !== undefined);
 });
 
-Deno.test("for a client without a place, what another thread holds in its pool is closed", async () => {
+Deno.test("ConnectionSemaphore evicts an idle connection of another thread", async () => {
   const dials: PromiseWithResolvers<FakeConn>[] = [];
   await using fixture = new GroupThreads(2, {
     endpoints: endpointsAt(1, 1),

@@ -34,7 +34,7 @@ function shelfOf(maxIdleTime: number) {
   return { shelf, put, expired, figures: () => poolFiguresOf(row) };
 }
 
-Deno.test("the oldest or the newest is taken, of the endpoint that is meant, and what waits is counted", () => {
+Deno.test("IdleConnList takes the oldest or newest of an endpoint, and counts what is idle", () => {
   const { shelf, put, figures } = shelfOf(1e6);
   const [one, other] = [endpointAlone(), endpointAlone()];
   for (const name of ["a", "b", "c"]) put(one, name);
@@ -49,7 +49,7 @@ Deno.test("the oldest or the newest is taken, of the endpoint that is meant, and
   shelf.clear();
 });
 
-Deno.test("one is taken out by itself once, and the others stay", () => {
+Deno.test("IdleConnList removes a single connection once, and keeps the others", () => {
   const { shelf, put, figures } = shelfOf(1e6);
   const [one, other] = [endpointAlone(), endpointAlone()];
   const [b, a] = [put(one, "b"), put(one, "a")];
@@ -64,7 +64,7 @@ Deno.test("one is taken out by itself once, and the others stay", () => {
   shelf.clear();
 });
 
-Deno.test("all of an endpoint are closed, or those of all", () => {
+Deno.test("IdleConnList closes all connections, or those of one endpoint", () => {
   const { shelf, put, figures } = shelfOf(1e6);
   const [one, other] = [endpointAlone(), endpointAlone()];
   const conns = [put(one, "a"), put(one, "b"), put(other, "c")];
@@ -79,7 +79,7 @@ Deno.test("all of an endpoint are closed, or those of all", () => {
   assert.deepEqual([conns[2]!.isClosed, shelf.count(), figures().idle], [true, 0, 0]);
 });
 
-Deno.test("what has waited for max_idle_time is closed by itself, and is not what was asked for", async () => {
+Deno.test("IdleConnList closes connections after max_idle_time, and does not hand them out", async () => {
   using time = new FakeTime();
   const { shelf, put, expired, figures } = shelfOf(800);
   const endpoint = endpointAlone();
@@ -98,7 +98,7 @@ Deno.test("what has waited for max_idle_time is closed by itself, and is not wha
   assert.deepEqual(expired, ["third true"], "it looks again after it was empty");
 });
 
-Deno.test("who asks between two looks is not given one that is too old", async () => {
+Deno.test("IdleConnList hands out no expired connection between two ticks", async () => {
   using time = new FakeTime();
   const { shelf, put, expired } = shelfOf(80_000);
   const endpoint = endpointAlone();
@@ -113,7 +113,7 @@ Deno.test("who asks between two looks is not given one that is too old", async (
   assert.deepEqual(expired, ["other true", "old true"]);
 });
 
-Deno.test("without max_idle_time nothing grows too old", async () => {
+Deno.test("IdleConnList without max_idle_time expires nothing", async () => {
   using time = new FakeTime();
   const { shelf, put, expired } = shelfOf(0);
   put(endpointAlone(), "a");

@@ -10,7 +10,7 @@ class Fixture {
   readonly conn = new PermittedConn(this.inner, new Permit(() => void (this.isLeft = true)));
 }
 
-Deno.test("what is read and written is passed on, and the place stays taken", async () => {
+Deno.test("PermittedConn passes reads and writes on, and keeps its permit", async () => {
   const { conn, inner } = new Fixture();
   inner.arrive("hello");
   assert.equal(await readOnce(conn), "hello");
@@ -18,7 +18,7 @@ Deno.test("what is read and written is passed on, and the place stays taken", as
   assert.equal(inner.written, "request");
 });
 
-Deno.test("a connection on which nothing is under way leaves its place when it is closed or reset", async () => {
+Deno.test("PermittedConn releases its permit when it is closed or reset while quiet", async () => {
   for (const how of ["close", "reset"] as const) {
     const fixture = new Fixture();
     fixture.conn[how]();
@@ -31,7 +31,7 @@ Deno.test("a connection on which nothing is under way leaves its place when it i
   }
 });
 
-Deno.test("the place is left once the last of what is under way has ended, however it does", async () => {
+Deno.test("PermittedConn releases its permit after the last pending call, however that ends", async () => {
   for (const first of ["read", "write"] as const) {
     const fixture = new Fixture();
     const { conn, inner } = fixture;

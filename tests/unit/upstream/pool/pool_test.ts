@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { poolFiguresOf } from "../../../../src/upstream/pool/pool.ts";
 import { upstreamRow } from "../../../support/fakes/upstream_parts.ts";
 
-Deno.test("what waits is what was put there and not taken out; the rest is counted as it is", () => {
+Deno.test("poolFiguresOf() counts as idle what was put in and not taken out", () => {
   const row = upstreamRow();
   const counts = {
     poolShelved: 9,

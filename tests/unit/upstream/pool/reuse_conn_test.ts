@@ -21,7 +21,7 @@ function setUp(quiet = QUIET, maxUses = 10) {
   return { conn, shared, events };
 }
 
-Deno.test("a connection whose upstream had the last word and is silent serves the next client", async () => {
+Deno.test("ReuseConn serves the next client if its upstream sent last and is silent", async () => {
   const { conn, shared, events } = setUp();
   const first = shared.use();
   await exchange(first, conn);
@@ -38,7 +38,7 @@ Deno.test("a connection whose upstream had the last word and is silent serves th
   assert.equal(conn.isClosed, true);
 });
 
-Deno.test("a request with a FIN whose answer is still to come is the client's to the end", async () => {
+Deno.test("ReuseConn stays with a client whose FIN precedes the response", async () => {
   const { conn, shared, events } = setUp();
   const client = shared.use();
   await client.write(new TextEncoder().encode("request"));
@@ -49,7 +49,7 @@ Deno.test("a request with a FIN whose answer is still to come is the client's to
   assert.equal(await read, "late answer");
 });
 
-Deno.test("a byte during the quiet time passes the FIN on", async () => {
+Deno.test("ReuseConn passes the FIN on if a byte arrives during the quiet time", async () => {
   const { conn, shared, events } = setUp(FOR_EVER);
   const client = shared.use();
   await exchange(client, conn);
@@ -61,7 +61,7 @@ Deno.test("a byte during the quiet time passes the FIN on", async () => {
   assert.deepEqual([events, conn.isFinished], [[], true]);
 });
 
-Deno.test("an upstream that ends or breaks during the quiet time is not given back", async () => {
+Deno.test("ReuseConn is not reused if its upstream ends or resets during the quiet time", async () => {
   for (const end of ["end", new Deno.errors.ConnectionReset("reset")]) {
     const { conn, shared, events } = setUp(FOR_EVER);
     const client = shared.use();
@@ -75,7 +75,7 @@ Deno.test("an upstream that ends or breaks during the quiet time is not given ba
   }
 });
 
-Deno.test("bytes not yet passed on to the client keep the connection its own", async () => {
+Deno.test("ReuseConn is not reused before the client has all bytes", async () => {
   const { conn, shared, events } = setUp();
   const client = shared.use();
   await exchange(client, conn);
@@ -84,7 +84,7 @@ Deno.test("bytes not yet passed on to the client keep the connection its own", a
   assert.deepEqual([events, conn.isFinished], [[], true]);
 });
 
-Deno.test("a client that ends before anything moved takes the connection with it", async () => {
+Deno.test("ReuseConn ends with a client that closes before any byte", async () => {
   const { conn, shared, events } = setUp();
   const client = shared.use();
   const read = readOnce(client).catch(() => "closed");
@@ -94,7 +94,7 @@ Deno.test("a client that ends before anything moved takes the connection with it
   assert.equal(await read, "closed");
 });
 
-Deno.test("closing or resetting during the quiet time ends the connection", async () => {
+Deno.test("ReuseConn ends when it is closed or reset during the quiet time", async () => {
   for (const end of ["close", "reset"] as const) {
     const { conn, shared, events } = setUp(FOR_EVER);
     const client = shared.use();
@@ -108,7 +108,7 @@ Deno.test("closing or resetting during the quiet time ends the connection", asyn
   }
 });
 
-Deno.test("a free connection whose upstream ends or speaks is lost", async () => {
+Deno.test("ReuseConn is lost if its upstream ends or sends while idle", async () => {
   for (const what of ["end", "unasked", new Deno.errors.ConnectionReset("reset")]) {
     const { conn, shared, events } = setUp();
     const client = shared.use();
@@ -122,7 +122,7 @@ Deno.test("a free connection whose upstream ends or speaks is lost", async () =>
   }
 });
 
-Deno.test("a connection serves no more clients than max_uses", async () => {
+Deno.test("ReuseConn serves at most max_uses clients", async () => {
   const { conn, shared, events } = setUp(QUIET, 1);
   const client = shared.use();
   await exchange(client, conn);
@@ -133,7 +133,7 @@ Deno.test("a connection serves no more clients than max_uses", async () => {
   assert.equal(await read, null);
 });
 
-Deno.test("an answer larger than the reader's buffer comes in pieces", async () => {
+Deno.test("ReuseConn delivers an answer larger than the buffer in pieces", async () => {
   const { conn, shared } = setUp();
   const client = shared.use();
   conn.arrive("0123456789");
@@ -142,7 +142,7 @@ Deno.test("an answer larger than the reader's buffer comes in pieces", async () 
   assert.equal(await readOnce(client, 4), "89");
 });
 
-Deno.test("it is given back once the quiet time is over, and waits from then on", async () => {
+Deno.test("ReuseConn is returned after the quiet time, and is idle from then on", async () => {
   using time = new FakeTime();
   const { conn, shared, events } = setUp(50);
   const client = shared.use();
@@ -158,7 +158,7 @@ Deno.test("it is given back once the quiet time is over, and waits from then on"
   assert.equal(conn.isClosed, true);
 });
 
-Deno.test("what is written and ended is passed on, and so is how that went", async () => {
+Deno.test("ReuseConn passes writes, ends and their errors on", async () => {
   const { conn, shared } = setUp();
   const client = shared.use();
   assert.equal(await client.write(new TextEncoder().encode("request")), 7);
@@ -167,14 +167,14 @@ Deno.test("what is written and ended is passed on, and so is how that went", asy
   await assert.rejects(client.closeWrite(), broken);
 });
 
-Deno.test("a single byte is an answer too", async () => {
+Deno.test("ReuseConn takes a single byte for an answer", async () => {
   const { conn, shared } = setUp();
   const client = shared.use();
   conn.arrive("x");
   assert.equal(await readOnce(client), "x");
 });
 
-Deno.test("closing during the quiet time does not wait for what is under way on the connection", async () => {
+Deno.test("ReuseConn.close() during the quiet time does not wait for pending calls", async () => {
   for (const end of ["close", "reset"] as const) {
     using time = new FakeTime();
     const { conn, shared, events } = setUp(50);
@@ -195,7 +195,7 @@ Deno.test("closing during the quiet time does not wait for what is under way on 
   }
 });
 
-Deno.test("who has closed it resets nothing", () => {
+Deno.test("ReuseConn.reset() after close() does nothing", () => {
   const { conn, shared } = setUp();
   const client = shared.use();
   client.close();
@@ -203,7 +203,7 @@ Deno.test("who has closed it resets nothing", () => {
   assert.deepEqual([conn.isClosed, conn.isReset], [true, false]);
 });
 
-Deno.test("what comes before the next client has said anything was meant for the one before", async () => {
+Deno.test("ReuseConn fails if bytes arrive before the next client sends", async () => {
   const { conn, shared } = setUp();
   const first = shared.use();
   await exchange(first, conn);
@@ -216,7 +216,7 @@ Deno.test("what comes before the next client has said anything was meant for the
   await assert.rejects(readOnce(second), { code: "connection_reset", side: "upstream" });
 });
 
-Deno.test("a connection that broke is not given back, whatever its client still does", async () => {
+Deno.test("ReuseConn is never returned after an error", async () => {
   const { conn, shared, events } = setUp();
   const client = shared.use();
   await exchange(client, conn);

@@ -63,7 +63,7 @@ Deno.test("renew() closes what waits", async () => {
   await fixture.pool.stop();
 });
 
-Deno.test("a connection that would be opened in another way today serves nobody after its client", async () => {
+Deno.test("ReusePool reuses no connection whose dial settings have changed", async () => {
   const fixture = new Fixture();
   await fixture.serve();
   await fixture.serve(() => fixture.isCurrent = false);
@@ -73,7 +73,7 @@ Deno.test("a connection that would be opened in another way today serves nobody 
   await fixture.pool.stop();
 });
 
-Deno.test("hits, misses and what waits are counted, of which there are no more than max_idle", async () => {
+Deno.test("ReusePool counts hits and misses, and keeps at most max_idle", async () => {
   const fixture = new Fixture();
   await fixture.serve();
   await fixture.serve();
@@ -84,7 +84,7 @@ Deno.test("hits, misses and what waits are counted, of which there are no more t
   await fixture.pool.stop();
 });
 
-Deno.test("one that ends while it waits is closed, counted once and given to nobody", async () => {
+Deno.test("ReusePool closes and counts an idle connection that ends, and never hands it out", async () => {
   const fixture = new Fixture();
   await fixture.serve();
   fixture.dialled[0]!.arrive("end");
@@ -96,7 +96,7 @@ Deno.test("one that ends while it waits is closed, counted once and given to nob
   await fixture.pool.stop();
 });
 
-Deno.test("one that was closed on purpose while it waited is not lost", async () => {
+Deno.test("ReusePool does not count an evicted connection as lost", async () => {
   const fixture = new Fixture();
   await fixture.serveTogether(2);
   assert.equal(fixture.pool.dropOne(fixture.endpoint), true);
@@ -109,7 +109,7 @@ Deno.test("one that was closed on purpose while it waited is not lost", async ()
   await fixture.pool.stop();
 });
 
-Deno.test("who finds none gets a place to open one, as long as there is one", async () => {
+Deno.test("ReusePool grants a permit on a miss while there is one", async () => {
   const { pool, endpoint } = new Fixture({}, 1);
   const place = await pool.take(endpoint);
   assert.ok(place instanceof Permit);
@@ -117,7 +117,7 @@ Deno.test("who finds none gets a place to open one, as long as there is one", as
   place[Symbol.dispose]();
 });
 
-Deno.test("nothing is kept once the pool is stopped", async () => {
+Deno.test("ReusePool keeps nothing after stop()", async () => {
   const fixture = new Fixture();
   await fixture.serve(() => fixture.pool.stop().then(() => {}));
   assert.deepEqual([fixture.dialled[0]!.isClosed, fixture.figures().idle], [true, 0]);

@@ -5,7 +5,7 @@ import { settled } from "../../../support/fakes/fake_time.ts";
 
 const ENDS = ["end", new Deno.errors.ConnectionReset("reset")];
 
-Deno.test("a dead connection that nobody has used is dialled anew", async () => {
+Deno.test("StaleConnRetry redials an unused dead connection", async () => {
   for (const end of ENDS) {
     const [dead, fresh] = [new FakeConn(), new FakeConn()];
     const conn = new StaleConnRetry(dead, () => Promise.resolve(fresh));
@@ -19,7 +19,7 @@ Deno.test("a dead connection that nobody has used is dialled anew", async () => 
   }
 });
 
-Deno.test("what the client says during the new dial goes to the new connection", async () => {
+Deno.test("StaleConnRetry sends what the client wrote during the redial to the new connection", async () => {
   const [dead, fresh] = [new FakeConn(), new FakeConn()];
   const dialled = Promise.withResolvers<FakeConn>();
   const conn = new StaleConnRetry(dead, () => dialled.promise);
@@ -35,7 +35,7 @@ Deno.test("what the client says during the new dial goes to the new connection",
   assert.deepEqual([fresh.written, fresh.isFinished, dead.written], ["request", true, ""]);
 });
 
-Deno.test("once anything moved, the end is the end", async () => {
+Deno.test("StaleConnRetry does not redial after any byte", async () => {
   const redial = () => Promise.reject(new Error("must not dial"));
   for (const end of ENDS) {
     const answered = new FakeConn();
@@ -59,7 +59,7 @@ Deno.test("once anything moved, the end is the end", async () => {
   }
 });
 
-Deno.test("there is one second chance, not a third", async () => {
+Deno.test("StaleConnRetry redials once", async () => {
   const [dead, fresh] = [new FakeConn(), new FakeConn()];
   const conn = new StaleConnRetry(dead, () => Promise.resolve(fresh));
   dead.arrive("end");
@@ -67,14 +67,14 @@ Deno.test("there is one second chance, not a third", async () => {
   assert.equal(await readOnce(conn), null);
 });
 
-Deno.test("a new dial that fails is what the reader gets", async () => {
+Deno.test("StaleConnRetry rejects the read with the error of the redial", async () => {
   const dead = new FakeConn();
   const conn = new StaleConnRetry(dead, () => Promise.reject(new Deno.errors.ConnectionRefused("no")));
   dead.arrive("end");
   await assert.rejects(readOnce(conn), Deno.errors.ConnectionRefused);
 });
 
-Deno.test("closing during the new dial closes what comes of it", async () => {
+Deno.test("StaleConnRetry.close() during the redial closes the new connection", async () => {
   const [dead, fresh] = [new FakeConn(), new FakeConn()];
   const dialled = Promise.withResolvers<FakeConn>();
   const conn = new StaleConnRetry(dead, () => dialled.promise);
@@ -87,7 +87,7 @@ Deno.test("closing during the new dial closes what comes of it", async () => {
   assert.equal(fresh.isClosed, true);
 });
 
-Deno.test("what is read, written and ended is passed on, and so is how that went", async () => {
+Deno.test("StaleConnRetry passes reads, writes, ends and their errors on", async () => {
   const inner = new FakeConn();
   const conn = new StaleConnRetry(inner, () => Promise.reject(new Error("must not dial")));
   assert.equal(await conn.write(new TextEncoder().encode("request")), 7);
@@ -96,7 +96,7 @@ Deno.test("what is read, written and ended is passed on, and so is how that went
   await assert.rejects(conn.closeWrite(), broken);
 });
 
-Deno.test("who closes or resets it while it waits ends the connection, and has none dialled", async () => {
+Deno.test("StaleConnRetry does not redial after close() or reset()", async () => {
   for (const how of ["close", "reset"] as const) {
     for (const end of ENDS) {
       let dials = 0;
@@ -113,7 +113,7 @@ Deno.test("who closes or resets it while it waits ends the connection, and has n
   }
 });
 
-Deno.test("resetting during the new dial closes what comes of it", async () => {
+Deno.test("StaleConnRetry.reset() during the redial closes the new connection", async () => {
   const [dead, fresh] = [new FakeConn(), new FakeConn()];
   const dialled = Promise.withResolvers<FakeConn>();
   const conn = new StaleConnRetry(dead, () => dialled.promise);

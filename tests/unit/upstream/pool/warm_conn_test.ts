@@ -4,13 +4,13 @@ import type { Conn } from "../../../../src/net/socket/conn.ts";
 import { WarmConn } from "../../../../src/upstream/pool/warm_conn.ts";
 import { FakeConn, readOnce } from "../../../support/fakes/fake_conn.ts";
 
-Deno.test("a warm connection is read from the moment it is opened", () => {
+Deno.test("WarmConn reads from the moment it is opened", () => {
   const conn = new FakeConn();
   new WarmConn(conn, () => {});
   assert.equal(conn.isRead, true);
 });
 
-Deno.test("a greeting that came while it waited reaches the client first, in order", async () => {
+Deno.test("WarmConn delivers a greeting that came while idle first, in order", async () => {
   const conn = new FakeConn();
   const warm = new WarmConn(conn, () => {});
   conn.arrive("220 hello");
@@ -23,7 +23,7 @@ Deno.test("a greeting that came while it waited reaches the client first, in ord
   assert.equal(await readAhead(client, "hello, friend250 more".length), "hello, friend250 more");
 });
 
-Deno.test("a warm connection without a greeting hands its pending read over", async () => {
+Deno.test("WarmConn without a greeting hands its pending read over", async () => {
   const conn = new FakeConn();
   const client = (await new WarmConn(conn, () => {}).handOut())!;
   const read = readOnce(client);
@@ -34,7 +34,7 @@ Deno.test("a warm connection without a greeting hands its pending read over", as
   assert.equal(await next, null);
 });
 
-Deno.test("the end and an error of a connection handed out go to its client", async () => {
+Deno.test("WarmConn passes end and error to its client once handed out", async () => {
   for (const end of ["end", new Deno.errors.ConnectionReset("reset")]) {
     let lost = 0;
     const conn = new FakeConn();
@@ -46,7 +46,7 @@ Deno.test("the end and an error of a connection handed out go to its client", as
   }
 });
 
-Deno.test("a waiting connection that ends is reported at once, and once", async () => {
+Deno.test("WarmConn reports its end while idle at once, and once", async () => {
   for (const greeting of ["", "220 hello"]) {
     for (const end of ["end", new Deno.errors.ConnectionReset("reset")]) {
       let lost = 0;
@@ -60,7 +60,7 @@ Deno.test("a waiting connection that ends is reported at once, and once", async 
   }
 });
 
-Deno.test("closing a waiting connection is not losing it", async () => {
+Deno.test("WarmConn closed while idle is not lost", async () => {
   let lost = 0;
   const conn = new FakeConn();
   new WarmConn(conn, () => void (lost += 1)).close();
@@ -68,7 +68,7 @@ Deno.test("closing a waiting connection is not losing it", async () => {
   assert.deepEqual([conn.isClosed, lost], [true, 0]);
 });
 
-Deno.test("a greeting larger than the room for it waits in the kernel and loses nothing", async () => {
+Deno.test("WarmConn leaves the rest of a large greeting in the kernel", async () => {
   const conn = new FakeConn();
   const warm = new WarmConn(conn, () => {});
   const greeting = "0123456789".repeat(10_000);
@@ -78,7 +78,7 @@ Deno.test("a greeting larger than the room for it waits in the kernel and loses 
   assert.equal(await readAhead((await warm.handOut())!, greeting.length), greeting);
 });
 
-Deno.test("one that ended while it waited is given to nobody", async () => {
+Deno.test("WarmConn that ended while idle is never handed out", async () => {
   const conn = new FakeConn();
   const warm = new WarmConn(conn, () => {});
   conn.arrive("end");
@@ -86,7 +86,7 @@ Deno.test("one that ended while it waited is given to nobody", async () => {
   assert.equal(await warm.handOut(), undefined);
 });
 
-Deno.test("64 KiB of a greeting are held, and no byte more is read", async () => {
+Deno.test("WarmConn holds 64 KiB of a greeting, and reads no more", async () => {
   const conn = new FakeConn();
   new WarmConn(conn, () => {});
   conn.arrive("x".repeat(64 * 1024 - 1));
@@ -97,7 +97,7 @@ Deno.test("64 KiB of a greeting are held, and no byte more is read", async () =>
   assert.equal(conn.isRead, false);
 });
 
-Deno.test("one that has greeted is handed out after two more turns, in which its end is noticed; others at once", async () => {
+Deno.test("WarmConn with a greeting is handed out after two more turns, others at once", async () => {
   for (const [greeting, turns] of [["", 0], ["x", 2], ["220 hello", 2]] as const) {
     const conn = new FakeConn();
     const warm = new WarmConn(conn, () => {});

@@ -14,7 +14,7 @@ import { endpointAlone, upstreamRow } from "../../../support/fakes/upstream_part
 
 const CONFIG: PoolConfig = { mode: "warm", maxIdle: 2, maxIdleTime: 1_000_000, quiet: 50, maxUses: 1 };
 
-Deno.test("the pool opens max_idle connections and one for each that a client takes", async () => {
+Deno.test("WarmPool opens max_idle connections, and one for each that is taken", async () => {
   await using pool = new TestPool();
   pool.fill();
   await pool.opened(2);
@@ -27,14 +27,14 @@ Deno.test("the pool opens max_idle connections and one for each that a client ta
   first.close();
 });
 
-Deno.test("a client that finds none counts as a miss and has the pool filled", async () => {
+Deno.test("WarmPool counts a miss and refills", async () => {
   await using pool = new TestPool();
   assert.equal(await pool.take(), UNCOUNTED);
   await pool.opened(2);
   assert.deepEqual(pool.figures(), { idle: 2, hits: 0, misses: 1, expired: 0, lost: 0 });
 });
 
-Deno.test("a connection that ends while it waits is never handed out", async () => {
+Deno.test("WarmPool never hands out a connection that ended while idle", async () => {
   await using pool = new TestPool();
   pool.fill();
   await pool.opened(2);
@@ -48,7 +48,7 @@ Deno.test("a connection that ends while it waits is never handed out", async () 
   conn.close();
 });
 
-Deno.test("one that ended unused is replaced only if a client came since it was opened", async () => {
+Deno.test("WarmPool replaces one that ended unused only if a client came meanwhile", async () => {
   await using pool = new TestPool();
   pool.fill();
   await pool.opened(2);
@@ -64,7 +64,7 @@ Deno.test("one that ended unused is replaced only if a client came since it was 
   await pool.opened(6);
 });
 
-Deno.test("connections grow too old and are closed", async () => {
+Deno.test("WarmPool closes connections after max_idle_time", async () => {
   await using pool = new TestPool({ maxIdleTime: 20 });
   pool.fill();
   await pool.opened(2);
@@ -73,7 +73,7 @@ Deno.test("connections grow too old and are closed", async () => {
   assert.equal(pool.dialled.length, 2, "nobody came, so nothing is opened again");
 });
 
-Deno.test("the pool takes no more places than the endpoint has left", async () => {
+Deno.test("WarmPool takes no more permits than the endpoint has left", async () => {
   await using pool = new TestPool({ maxIdle: 8 }, 3);
   const place = await pool.take();
   assert.ok(place instanceof Permit, "the client comes first");
@@ -83,7 +83,7 @@ Deno.test("the pool takes no more places than the endpoint has left", async () =
   place[Symbol.dispose]();
 });
 
-Deno.test("what a client took from the pool keeps its place until it is closed", async () => {
+Deno.test("WarmPool connections keep their permit until they are closed", async () => {
   await using pool = new TestPool({ maxIdle: 1 }, 1);
   pool.fill();
   await pool.opened(1);
@@ -96,7 +96,7 @@ Deno.test("what a client took from the pool keeps its place until it is closed",
   place[Symbol.dispose]();
 });
 
-Deno.test("a client who waits for a place gets the next connection that his pool has opened, another's is closed", async () => {
+Deno.test("WarmPool gives a waiting client its own pool's next connection, and closes another pool's", async () => {
   await using pool = new TestPool({ maxIdle: 2 }, 2);
   pool.fill();
   const { signal } = new AbortController();
@@ -113,7 +113,7 @@ Deno.test("a client who waits for a place gets the next connection that his pool
   place[Symbol.dispose]();
 });
 
-Deno.test("one that waits is closed to make room", async () => {
+Deno.test("WarmPool closes an idle connection to free a permit", async () => {
   await using pool = new TestPool({ maxIdle: 2 }, 2);
   pool.fill();
   await pool.opened(2);
@@ -123,7 +123,7 @@ Deno.test("one that waits is closed to make room", async () => {
   assert.equal(pool.dropOne(pool.endpoint), false);
 });
 
-Deno.test("after a failure the pool waits before it tries again", async () => {
+Deno.test("WarmPool pauses after a failure", async () => {
   await using pool = new TestPool();
   pool.isRefusing = true;
   pool.fill();
@@ -135,7 +135,7 @@ Deno.test("after a failure the pool waits before it tries again", async () => {
   assert.equal(pool.attempts, 2);
 });
 
-Deno.test("an endpoint that is dropped loses what waits and what is being opened", async () => {
+Deno.test("WarmPool.drop() closes idle and opening connections of an endpoint", async () => {
   await using pool = new TestPool();
   pool.fill();
   await pool.opened(2);
@@ -159,7 +159,7 @@ Deno.test("renew() closes what waits and what is being opened, and opens others"
   assert.deepEqual(pool.figures(), { idle: 2, hits: 0, misses: 0, expired: 0, lost: 0 });
 });
 
-Deno.test("a stopped pool opens nothing, and keeps nothing that was being opened", async () => {
+Deno.test("WarmPool opens and keeps nothing after stop()", async () => {
   const pool = new TestPool();
   pool.fill();
   const stopping = pool.stop();
@@ -171,7 +171,7 @@ Deno.test("a stopped pool opens nothing, and keeps nothing that was being opened
   assert.equal(pool.figures().idle, 0);
 });
 
-Deno.test("the pause after a failure doubles until one succeeds, and starts over then", async () => {
+Deno.test("WarmPool doubles its pause until a dial succeeds", async () => {
   const { now } = performance;
   let at = now.call(performance);
   performance.now = () => at;
@@ -200,7 +200,7 @@ Deno.test("the pause after a failure doubles until one succeeds, and starts over
   }
 });
 
-Deno.test("one that ends while it is handed out is lost once, and the client gets the next", async () => {
+Deno.test("WarmPool counts one that ends during hand-out as lost once, and hands out the next", async () => {
   await using pool = new TestPool();
   pool.fill();
   await pool.opened(2);
@@ -216,7 +216,7 @@ Deno.test("one that ends while it is handed out is lost once, and the client get
   assert.equal(pool.dialled[0]!.isClosed, true);
 });
 
-Deno.test("one that was opened as the last client came is not replaced", async () => {
+Deno.test("WarmPool does not replace one that was opened as the last client came", async () => {
   using time = new FakeTime();
   await using pool = new TestPool();
   assert.equal(await pool.take(), UNCOUNTED);
@@ -227,13 +227,13 @@ Deno.test("one that was opened as the last client came is not replaced", async (
   assert.deepEqual([pool.figures().lost, pool.dialled.length], [1, 2]);
 });
 
-Deno.test("one that was dialled for a client is that client's as it is", async () => {
+Deno.test("WarmPool hands a connection dialled for a client over unchanged", async () => {
   await using pool = new TestPool();
   const conn = new FakeConn();
   assert.equal(pool.adopt(pool.endpoint, conn), conn);
 });
 
-Deno.test("who stops the pool waits for what it is opening", async () => {
+Deno.test("WarmPool.stop() waits for pending dials", async () => {
   const dialling = Promise.withResolvers<Conn>();
   const pool = new WarmPool(CONFIG, () => dialling.promise, upstreamRow());
   pool.fill(endpointAlone());
