@@ -12,20 +12,26 @@ const CONNECTIONS = 50;
 const REQUEST = new Uint8Array(40);
 
 if (import.meta.main) {
-  const fewer = await callsOf(CONNECTIONS);
-  const more = await callsOf(CONNECTIONS + 1);
+  const files = await crossedFiles(Deno.args);
+  for (const file of files) console.log(file);
+  console.log(`${files.length} files`);
+}
+
+/** The files by their paths, in alphabetical order. @param args Further arguments of sluice. */
+export async function crossedFiles(args: readonly string[] = []): Promise<string[]> {
+  const fewer = await callsOf(CONNECTIONS, args);
+  const more = await callsOf(CONNECTIONS + 1, args);
   const crossed = new Set<string>();
   for (const [call, count] of more) {
     const before = fewer.get(call) ?? 0;
     // What ran less often belongs to the start or to a timer.
     if (before >= CONNECTIONS && count > before) crossed.add(call.split(" ")[0]!);
   }
-  for (const file of [...crossed].sort()) console.log(file);
-  console.log(`${crossed.size} files`);
+  return [...crossed].sort();
 }
 
 /** How often each function of the source ran while so many connections came and went, by file and position. */
-async function callsOf(connections: number): Promise<Map<string, number>> {
+async function callsOf(connections: number, args: readonly string[]): Promise<Map<string, number>> {
   const coverage = await Deno.makeTempDir({ prefix: "sluice-crossing-" });
   using echo = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const echoing = serve(echo);
@@ -34,7 +40,7 @@ async function callsOf(connections: number): Promise<Map<string, number>> {
   const process = new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "-A", "--no-prompt", `--coverage=${coverage}`, ...map ? ["--import-map", map] : []],
-      ...[`${ROOT}main.ts`, `0=127.0.0.1:${port}`, "--print-ready", ...Deno.args],
+      ...[`${ROOT}main.ts`, `0=127.0.0.1:${port}`, "--print-ready", ...args],
     ],
     stdout: "piped",
     stderr: "null",

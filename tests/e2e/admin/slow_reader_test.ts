@@ -53,10 +53,10 @@ services: [{ name: ${"x".repeat(64)}, listen: 0, upstream: "${server.address}" }
 
     await within(PATIENCE, "Hearing of all", heard);
     const events = await within(PATIENCE, "Reading", readEvents(slow, (WARM_UP + 1) * BATCH * EVENTS));
-    const at = events.findIndex(({ type }) => type === "dropped");
+    // On a busy machine the queue can be full for a moment before the kernel's buffers are: only the last gap stays.
+    const at = events.findLastIndex(({ type }) => type === "dropped");
     assert.ok(at > 0, "nothing was dropped");
     assert.equal(events.length - at - 1, WAITING);
-    assert.ok(events.slice(at + 1).every(({ type }) => type !== "dropped"));
 
     const { code, stderr } = await within(PATIENCE, "Stopping", sluice.stop());
     assert.equal(code, 0, stderr);
