@@ -1,6 +1,6 @@
 /**
- * Lists the source files that one connection crosses: those with functions that run more often for 51 connections
- * to an echo server than for 50, by the coverage of the program. Each connection sends one request, reads its answer
+ * Lists the source files that each connection crosses: those with functions that run at least once more for each
+ * further connection to an echo server, by the coverage of the program. Each connection sends one request, reads its answer
  * and closes.
  *
  *     deno task crossing [arguments of sluice, such as --log-level warn]
@@ -8,7 +8,9 @@
 
 import { ROOT } from "./targets/sluice.ts";
 
-const CONNECTIONS = 50;
+/** How many connections the two runs have; a timer runs less often than once for each that the second has more. */
+const FEWER = 50;
+const MORE = 200;
 const REQUEST = new Uint8Array(40);
 
 if (import.meta.main) {
@@ -19,13 +21,11 @@ if (import.meta.main) {
 
 /** The files by their paths, in alphabetical order. @param args Further arguments of sluice. */
 export async function crossedFiles(args: readonly string[] = []): Promise<string[]> {
-  const fewer = await callsOf(CONNECTIONS, args);
-  const more = await callsOf(CONNECTIONS + 1, args);
+  const fewer = await callsOf(FEWER, args);
+  const more = await callsOf(MORE, args);
   const crossed = new Set<string>();
   for (const [call, count] of more) {
-    const before = fewer.get(call) ?? 0;
-    // What ran less often belongs to the start or to a timer.
-    if (before >= CONNECTIONS && count > before) crossed.add(call.split(" ")[0]!);
+    if (count - (fewer.get(call) ?? 0) >= MORE - FEWER) crossed.add(call.split(" ")[0]!);
   }
   return [...crossed].sort();
 }
