@@ -12,6 +12,7 @@ import {
   upstream,
   writeText,
 } from "../../support/peers/sockets.ts";
+import { listenersOf } from "../../support/peers/listeners_of.ts";
 
 const CLIENTS = 40;
 
@@ -94,13 +95,6 @@ Deno.test({
     }
   },
 });
-
-/** How many sockets listen on a port, as the kernel has it: state 0A. */
-async function listenersOf(port: number): Promise<number> {
-  const lines = (await Deno.readTextFile("/proc/net/tcp")).split("\n");
-  const local = port.toString(16).toUpperCase().padStart(4, "0");
-  return lines.filter((line) => line.includes(`:${local} 00000000:0000 0A`)).length;
-}
 
 function active(proxy: RunningProxy): number {
   return proxy.figures()[0]!.active;
