@@ -79,11 +79,7 @@ export class Admission implements Disposable {
     this.#control = control;
   }
 
-  /**
-   * Checks the peer of a new connection: if a PROXY header is expected, the peer must be allowed to send one.
-   *
-   * @throws {ProxyError}
-   */
+  /** As {@linkcode AdmissionControl.checkPeer}. */
   checkPeer(peer: Source): void {
     this.#control.checkPeer(peer);
   }

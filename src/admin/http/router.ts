@@ -21,7 +21,7 @@ export interface Route {
   readonly method: Method;
   /** As in a URLPattern: `/api/v1/connections/:id`. */
   readonly path: string;
-  /** Who may call it if a token is configured. */
+  /** Whether a request needs the token, if one is configured. */
   readonly access: "everyone" | "token";
   /** What it does or shows, for docs/api.md. */
   readonly summary: string;

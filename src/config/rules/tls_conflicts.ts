@@ -90,7 +90,7 @@ function findEngineConflicts(service: Path, tls: Path, report: Report): void {
 }
 
 /**
- * Deno.listenTls has one certificate, no client certificates, no oldest version and no keepalive, listens on TCP alone
+ * Deno.listenTls has one certificate, no client certificates, no oldest version and no keepalive, listens on TCP alone,
  * reads the first byte itself, and does not report the server name (SNI).
  */
 function findNeedsOfNode(service: Path, tls: Path, key: Path, report: Report): void {
