@@ -1,5 +1,8 @@
 /**
- * Compiles sluice into one executable: `deno task compile [--target TRIPLE] [--output FILE]`.
+ * Compiles sluice into one executable: `deno task compile [--target TRIPLE] [--output FILE] [--lock FILE]`.
+ *
+ * With a lock file, of which a release has one, the packages are exactly those in it. deno.json has none, because npm and
+ * JSR choose for those who run sluice from a checkout. The commit goes into the executable too, for `sluice version`.
  *
  * `deno compile` fetches the runtime that it puts the program into from Deno's download host. Where that cannot be
  * reached, `--check` goes through everything else: the deno executable takes the place of the runtime, the
@@ -19,10 +22,14 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 /** Indent, branch, name and size, as in `│ ├── conn.ts (1.2KB - 1.1KB unique)`. */
 const TREE_LINE = /^((?:[│ ] )*)[├└]─([─┬]) (.+?)(?: \([\d.]+[KMG]?B(?: - [^)]*)?\))?\s*$/;
 
+/** Read by src/cli/version.ts. */
+const COMMIT = "dist/commit";
+
 interface Options {
   readonly check: boolean;
   readonly target: string | undefined;
   readonly output: string;
+  readonly lock: string | undefined;
   /** The import map of the stand-ins, or "" for the real packages. */
   readonly importMap: string;
 }
@@ -32,9 +39,10 @@ if (import.meta.main) Deno.exit(await main(Deno.args));
 async function main(args: string[]): Promise<number> {
   try {
     const options = readOptions(args);
+    const commit = await writeCommit();
     const output = await compile(options);
     try {
-      requireAll(await filesBelow("src"), embeddedFiles(output));
+      requireAll([...await filesBelow("src"), commit], embeddedFiles(output));
     } finally {
       if (options.check) await Deno.remove(options.output);
     }
@@ -53,7 +61,12 @@ async function main(args: string[]): Promise<number> {
 function readOptions(args: string[]): Options {
   const { values } = parseArgs({
     args,
-    options: { check: { type: "boolean" }, target: { type: "string" }, output: { type: "string" } },
+    options: {
+      check: { type: "boolean" },
+      target: { type: "string" },
+      output: { type: "string" },
+      lock: { type: "string" },
+    },
   });
   const check = values.check ?? false;
   const importMap = Deno.env.get("SLUICE_IMPORT_MAP") ?? "";
@@ -64,11 +77,25 @@ function readOptions(args: string[]): Options {
   }
   const windows = values.target?.includes("windows") ?? Deno.build.os === "windows";
   const output = values.output ?? join("dist", `sluice${check ? "-check" : ""}${windows ? ".exe" : ""}`);
-  return { check, target: values.target, output: resolve(ROOT, output), importMap };
+  return { check, target: values.target, output: resolve(ROOT, output), lock: values.lock, importMap };
+}
+
+/** Writes the commit of the checkout into a file, which is empty if there is none; returns its path. */
+async function writeCommit(): Promise<string> {
+  const git = await new Deno.Command("git", {
+    args: ["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+    cwd: ROOT,
+    stdin: "null",
+    stdout: "piped",
+    stderr: "null",
+  }).output().catch(() => undefined);
+  await Deno.mkdir(join(ROOT, "dist"), { recursive: true });
+  await Deno.writeFile(join(ROOT, COMMIT), git?.success ? git.stdout : new Uint8Array());
+  return COMMIT;
 }
 
 /** Runs `deno compile` and returns what it printed. */
-async function compile({ check, target, output, importMap }: Options): Promise<string> {
+async function compile({ check, target, output, lock, importMap }: Options): Promise<string> {
   const command = new Deno.Command(Deno.execPath(), {
     args: [
       "compile",
@@ -76,10 +103,13 @@ async function compile({ check, target, output, importMap }: Options): Promise<s
       "deno.json",
       ...importMap ? ["--import-map", importMap] : [],
       ...target ? ["--target", target] : [],
+      ...lock ? ["--lock", lock, "--frozen"] : [],
       ...PERMISSIONS,
       "--exclude-unused-npm", // the tests' packages stay out
       "--include",
       "src", // workers and assets are no imports
+      "--include",
+      COMMIT,
       "--output",
       output,
       "main.ts",

@@ -26,10 +26,13 @@ export interface LibraryTerms {
   readonly instead: Readonly<Record<string, readonly string[]>>;
   /** Keys at the top that programs do not have. */
   readonly without: readonly string[];
-  /** Modules that the text needs, and the lines that an interface has besides. */
+  /** Mappings, by a key: what has all keys of one extends it. The largest come first. */
+  readonly bases: Readonly<Record<string, SchemaNode>>;
+  /** Modules that the text needs. */
   readonly imports: string;
-  /** An example of them all, in lines. */
-  readonly example: readonly string[];
+  /** By the names of types: an example, in lines. */
+  readonly examples: Readonly<Record<string, readonly string[]>>;
+  /** By the names of interfaces: the lines that they have besides. */
   readonly more: Readonly<Record<string, string>>;
 }
 
@@ -51,21 +54,21 @@ const PLACEHOLDER = "\\$\\{";
  */
 export function optionsText(schema: SchemaNode, terms: LibraryTerms): string {
   const properties = Object.entries(schema.properties ?? {}).filter(([key]) => !terms.without.includes(key));
-  const writer = new Writer(schema.$defs ?? {}, terms);
-  writer.nameOf("Proxy", { ...schema, properties: Object.fromEntries(properties) }, "", terms.example);
+  const writer = new Writer(schema, terms);
+  writer.nameOf("Proxy", { ...schema, properties: Object.fromEntries(properties) }, "");
   return HEADER + terms.imports + writer.text();
 }
 
 class Writer {
-  readonly #definitions: Readonly<Record<string, SchemaNode>>;
+  readonly #root: SchemaNode;
   readonly #terms: LibraryTerms;
   /** Declarations by their name. */
   readonly #written = new Map<string, string>();
   /** The names of mappings, by what they declare. */
   readonly #names = new Map<string, string>();
 
-  constructor(definitions: Readonly<Record<string, SchemaNode>>, terms: LibraryTerms) {
-    this.#definitions = definitions;
+  constructor(root: SchemaNode, terms: LibraryTerms) {
+    this.#root = root;
     this.#terms = terms;
   }
 
@@ -75,22 +78,41 @@ class Writer {
   }
 
   /** The name of the interface for a mapping. Mappings that are alike have one, named after the first. */
-  nameOf(key: string, node: SchemaNode, parent: string, example?: readonly string[]): string {
+  nameOf(key: string, node: SchemaNode, parent: string): string {
     const base = `${singular(pascal(key))}Options`;
     const required = new Set(node.required);
-    const lines = Object.entries(node.properties ?? {}).map(([key, value]) => {
+    const extended = this.#baseOf(node);
+    const inherited = extended?.[1].properties ?? {};
+    const own = Object.entries(node.properties ?? {}).filter(([key, value]) =>
+      !Object.hasOwn(inherited, key) || (value.default ?? inherited[key]!.default) !== inherited[key]!.default
+    );
+    const lines = own.map(([key, value]) => {
       const [mark, absent] = required.has(key) ? ["", ""] : ["?", " | undefined"];
       return `${docstring(value, "  ")}  readonly ${toCamelCase(key)}${mark}: ` +
         `${this.#typeOf(key, value, base)}${absent};\n`;
     });
-    const body = `{\n${lines.join("")}${this.#terms.more[base] ?? ""}}\n`;
+    const heritage = extended === undefined ? "" : `extends ${this.nameOf(...extended, "")} `;
+    const body = `${heritage}{\n${lines.join("")}${this.#terms.more[base] ?? ""}}\n`;
     const known = this.#names.get(body);
     if (known !== undefined) return known;
     const name = this.#written.has(base) ? `${parent.replace(/Options$/, "")}${base}` : base;
     if (this.#written.has(name)) throw new Error(`two mappings would be ${name}`);
     this.#names.set(body, name);
-    this.#written.set(name, `${docstring(node, "", example)}export interface ${name} ${body}`);
+    this.#declare(name, node, `export interface ${name} ${body}`);
     return name;
+  }
+
+  #declare(name: string, node: SchemaNode, declaration: string): void {
+    this.#written.set(name, docstring(node, "", this.#terms.examples[name]) + declaration);
+  }
+
+  /** The largest mapping with keys that others have too. */
+  #baseOf({ properties = {} }: SchemaNode): [key: string, base: SchemaNode] | undefined {
+    return Object.entries(this.#terms.bases).find(([, base]) => {
+      const keys = Object.keys(base.properties ?? {});
+      return keys.length < Object.keys(properties).length &&
+        keys.every((key) => Object.hasOwn(properties, key));
+    });
   }
 
   #typeOf(key: string, node: SchemaNode, parent: string): string {
@@ -98,6 +120,7 @@ class Writer {
     // A file's `${NAME}` expands to text, so files have these as text too; programs have no use for it.
     if (members.has("boolean")) { for (const text of ['"true"', '"false"']) members.delete(text); }
     if (members.has("number")) members.delete("0");
+    if (members.has("string")) members.delete('""');
     return [...members].join(" | ");
   }
 
@@ -109,6 +132,7 @@ class Writer {
   #members(key: string, node: SchemaNode, parent: string): string[] {
     if (node.$ref !== undefined) return [this.#definition(node.$ref.slice("#/$defs/".length))];
     if (node.properties !== undefined) return [this.nameOf(key, node, parent)];
+    if (node.anyOf?.every((member) => typeOf(member) !== undefined)) return [this.#union(key, node)];
     if (node.anyOf !== undefined) return node.anyOf.flatMap((member) => this.#members(key, member, parent));
     if (node.enum !== undefined) return node.enum.map((value) => JSON.stringify(value));
     if (node.const !== undefined) return [JSON.stringify(node.const)];
@@ -133,18 +157,31 @@ class Writer {
 
   /** A definition that is a mapping is an interface, any other a type of its own. */
   #definition(key: string): string {
-    const node = this.#definitions[key]!;
+    const node = this.#root.$defs![key]!;
     if (node.properties !== undefined) return this.nameOf(key, node, "");
     const name = `${pascal(key)}Options`;
     if (!this.#written.has(name)) {
       this.#written.set(name, "");
-      this.#written.set(
-        name,
-        `${docstring(node, "")}export type ${name} = ${this.#typeOf(key, node, "")};\n`,
-      );
+      this.#declare(name, node, `export type ${name} = ${this.#typeOf(key, node, "")};\n`);
     }
     return name;
   }
+
+  /** Mappings that their `type` tells apart: a type that is any of them. */
+  #union(key: string, node: SchemaNode): string {
+    const name = `${singular(pascal(key))}Options`;
+    if (!this.#written.has(name)) {
+      this.#written.set(name, "");
+      const members = node.anyOf!.map((member) => this.nameOf(`${typeOf(member)}_${key}`, member, ""));
+      this.#declare(name, node, `export type ${name} =\n  | ${members.join("\n  | ")};\n`);
+    }
+    return name;
+  }
+}
+
+/** The word that a mapping has as its `type`. */
+function typeOf({ properties }: SchemaNode): unknown {
+  return properties?.["type"]?.const;
 }
 
 function docstring(
@@ -160,8 +197,8 @@ function docstring(
   ].filter((part) => part !== undefined);
   if (parts.length === 0) return "";
   const text = parts.join(" ").replaceAll("*/", "*\\/");
-  const lines = [...wrapped(text, 105 - indent.length), ...example];
-  if (lines.length === 1 && text.length < 100) return `${indent}/** ${text} */\n`;
+  const lines = [...wrapped(text, 117 - indent.length), ...example];
+  if (lines.length === 1 && text.length <= 113 - indent.length) return `${indent}/** ${text} */\n`;
   return `${indent}/**\n${
     lines.map((line) => `${indent} * ${line}`.trimEnd() + "\n").join("")
   }${indent} */\n`;
@@ -184,5 +221,5 @@ function pascal(key: string): string {
 
 /** An entry of `services` is a service. Only the lists of mappings that there are. */
 function singular(name: string): string {
-  return name.replace(/(Service|Route|Certificate|Endpoint)s$/, "$1");
+  return name.replace(/(Service|Route|Certificate|Endpoint|Fault)s$/, "$1");
 }

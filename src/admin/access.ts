@@ -1,6 +1,6 @@
 /**
- * Access to the admin interface. A web page in a local browser can send requests to this machine. The Host header gives
- * away the name it used (DNS rebinding); Origin and Sec-Fetch-Site give away where it is from.
+ * Access to the admin interface. A web page in a local browser can send requests to this machine. The Host header shows
+ * which name it used (DNS rebinding); Origin and Sec-Fetch-Site show which site it comes from.
  */
 
 import { createHash, timingSafeEqual } from "node:crypto";
@@ -19,14 +19,11 @@ const IP_LITERAL = /^(\d+\.\d+\.\d+\.\d+|\[[0-9a-f:.]+\])$/;
  * @throws {ApiError} `bad_host`, `host_not_allowed`
  */
 export function checkHost(headers: Headers, hosts: ReadonlySet<string> | undefined): void {
-  const hostname = hostUrl("http:", headers).hostname;
-  if (hosts === undefined || IP_LITERAL.test(hostname) || hostname === "localhost" || hosts.has(hostname)) {
-    return;
-  }
-  throw new ApiError(
-    "host_not_allowed",
-    `The host name "${hostname}" is not allowed: use an IP address or localhost, or add it to admin.hosts`,
-  );
+  const { hostname } = hostUrl("http:", headers);
+  const isLocal = IP_LITERAL.test(hostname) || hostname === "localhost";
+  if (hosts === undefined || isLocal || hosts.has(hostname)) return;
+  const remedy = "use an IP address or localhost, or add it to admin.hosts";
+  throw new ApiError("host_not_allowed", `The host name "${hostname}" is not allowed: ${remedy}`);
 }
 
 /**
@@ -51,7 +48,7 @@ function isSameOrigin(origin: string, headers: Headers): boolean {
   return hostUrl(url.protocol, headers).host === url.host;
 }
 
-/** The server under the name that the client used. */
+/** The origin of this server, under the name that the client used. */
 function hostUrl(scheme: string, headers: Headers): URL {
   const host = headers.get("host");
   const text = `${scheme}//${host}/`;
@@ -85,7 +82,7 @@ export class TokenCheck {
     const given = tokenOf(headers);
     const what = given === undefined ? "A token is needed" : "The token is wrong";
     throw new ApiError("unauthorized", `${what}: send "Authorization: Bearer TOKEN" with admin.token`, {
-      "www-authenticate": 'Bearer realm="sluice"',
+      headers: { "www-authenticate": 'Bearer realm="sluice"' },
     });
   }
 }

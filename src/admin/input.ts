@@ -7,7 +7,7 @@ import type { ConnectionQuery, SortKey } from "./views.ts";
 
 const MAX_LIMIT = 1000;
 const DEFAULT_LIMIT = 100;
-/** Characters. */
+/** The longest filter, in characters. */
 const MAX_FILTER = 200;
 
 const SORT_KEYS: readonly SortKey[] = ["id", "age", "bytes", "client", "service", "endpoint"];
@@ -16,6 +16,7 @@ const SORT_KEYS: readonly SortKey[] = ["id", "age", "bytes", "client", "service"
 const EVENT_TYPES: Readonly<Record<ProxyEvent["type"], true>> = {
   opened: true,
   connected: true,
+  fault: true,
   closed: true,
   refused: true,
   failed: true,
@@ -26,13 +27,16 @@ const EVENT_TYPES: Readonly<Record<ProxyEvent["type"], true>> = {
 
 /** The events that a stream has. */
 export interface EventQuery {
-  /** Whether it has `stats` every second. */
+  /** Whether `stats` are sent every second. */
   readonly stats: boolean;
-  /** Undefined is all. */
+  /** The types of events; undefined is all. */
   readonly types: ReadonlySet<string> | undefined;
 }
 
 export const nothing = z.strictObject({});
+
+/** How a connection ends: with a RST on both sides, or closed. */
+export const killing = z.strictObject({ reset: z.boolean("expected true or false").default(false) });
 
 export const connectionQuery = z.strictObject({
   filter: z.string().max(MAX_FILTER, `expected at most ${MAX_FILTER} characters`).default(""),
@@ -78,6 +82,7 @@ export function drainOrder(parseDuration: (text: string) => number) {
         }
       },
     ).optional(),
+    handed_over: z.boolean().optional(),
   });
 }
 

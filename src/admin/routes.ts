@@ -1,17 +1,19 @@
 /**
- * What the admin interface answers to: a route is one entry here. `deno task docs` lists them in docs/api.md, where
- * each has a section with an example that a test runs.
+ * The routes of the admin interface: each is one entry here. `deno task docs` lists them in docs/api.md, where each has
+ * a section with an example that a test runs.
  */
 
 import { PROMETHEUS_CONTENT_TYPE } from "../observe/metrics/prometheus.ts";
 import { ApiError } from "./api_error.ts";
 import type { AdminBackend } from "./backend.ts";
+import type { FaultView } from "./views.ts";
 import type { EventHub } from "./events/event_hub.ts";
 import {
   connectionQuery,
   drainOrder,
   endpointChange,
   eventQuery,
+  killing,
   nothing,
   readBody,
   readQuery,
@@ -26,7 +28,7 @@ export interface PageFile {
   readonly body: string | Uint8Array;
 }
 
-/** What handlers need beside the request. */
+/** What handlers need besides the request. */
 export interface RouteOptions {
   readonly backend: AdminBackend;
   readonly events: EventHub;
@@ -39,56 +41,50 @@ export interface RouteOptions {
 type Handler = (call: Call, options: RouteOptions) => Response | Promise<Response>;
 type RouteEntry = Omit<Route, "handle"> & { readonly handle: Handler };
 
+const FAULTS = "/api/v1/services/:service/faults";
+
 const ROUTES: readonly RouteEntry[] = [
-  {
-    method: "GET",
-    path: "/healthz",
-    access: "everyone",
-    summary: "whether the program runs; needs no token",
-    handle: () => json({ status: "ok" }),
-  },
-  {
-    method: "GET",
-    path: "/readyz",
-    access: "everyone",
-    summary: "whether it accepts connections; needs no token",
-    handle: readiness,
-  },
-  {
-    method: "GET",
-    path: "/metrics",
-    access: "token",
-    summary: "Prometheus metrics",
-    handle: (_, { backend }) =>
-      new Response(backend.metrics(), { headers: { "content-type": PROMETHEUS_CONTENT_TYPE } }),
-  },
+  get("/healthz", "whether the program runs; needs no token", () => json({ status: "ok" }), "everyone"),
+  get("/readyz", "whether it accepts connections; needs no token", readiness, "everyone"),
+  get("/metrics", "Prometheus metrics", (_, { backend }) => text(backend.metrics(), PROMETHEUS_CONTENT_TYPE)),
   view("/api/v1/status", "the state of the program", (backend) => backend.status()),
   view("/api/v1/services", "services and their counters", (backend) => backend.services()),
   view("/api/v1/upstreams", "upstream groups and their endpoints", (backend) => backend.upstreams()),
   change("POST", "/api/v1/upstreams/:group/:endpoint", "sets an endpoint to up, drain or down", setEndpoint),
-  {
-    method: "GET",
-    path: "/api/v1/connections",
-    access: "token",
-    summary: "open connections",
-    handle: async ({ query }, { backend }) =>
-      json(await backend.connections(readQuery(connectionQuery, query))),
-  },
+  view("/api/v1/faults", "types of faults, and whether they can be used", ({ faults }) => faults.overview()),
+  view(FAULTS, "faults of a service", ({ faults }, { service }) => faults.list(service!)),
+  change(
+    "POST",
+    FAULTS,
+    "adds a fault",
+    async ({ params: { service }, body }, { backend }) =>
+      json(await backend.faults.add(service!, body ?? {}), 201),
+  ),
+  view(`${FAULTS}/:fault`, "a fault", ({ faults }, params) => findFault(params, faults)),
+  change(
+    "PATCH",
+    `${FAULTS}/:fault`,
+    "changes a fault",
+    async ({ params, body }, { backend }) =>
+      json(await backend.faults.change(params["service"]!, params["fault"]!, body ?? {})),
+  ),
+  change("DELETE", `${FAULTS}/:fault`, "removes a fault", removeFault),
+  get(
+    "/api/v1/connections",
+    "open connections",
+    async ({ query }, { backend }) => json(await backend.connections(readQuery(connectionQuery, query))),
+  ),
   change("DELETE", "/api/v1/connections/:id", "closes a connection", kill),
-  {
-    method: "GET",
-    path: "/api/v1/events",
-    access: "token",
-    summary: "a stream of events",
-    handle: ({ query }, { events }) =>
-      new Response(events.open(readQuery(eventQuery, query)), {
-        headers: { "content-type": "text/event-stream" },
-      }),
-  },
+  get(
+    "/api/v1/events",
+    "a stream of events",
+    ({ query }, { events }) => text(events.open(readQuery(eventQuery, query)), "text/event-stream"),
+  ),
   view("/api/v1/config", "the configuration in effect, without secrets", (backend) => backend.config()),
   change("POST", "/api/v1/reload", "reloads configuration and certificates", reload),
   change("POST", "/api/v1/drain", "stops the program", ({ body }, { backend, parseDuration }) => {
-    backend.drain(readBody(drainOrder(parseDuration), body).deadline);
+    const { deadline, handed_over: isHandedOver = false } = readBody(drainOrder(parseDuration), body);
+    backend.drain(deadline, isHandedOver);
     return json({ state: "draining" }, 202);
   }),
 ];
@@ -100,39 +96,45 @@ export function routesOf(options: RouteOptions): Route[] {
   ];
 }
 
-/** The page's files hold no data, and the page has to ask for the token. */
+/** No token: the files of the page hold no data, and the page itself asks for the token. */
 function pageRoute(path: string, { type, body }: PageFile): Route {
   const content = typeof body === "string" ? body : new Blob([new Uint8Array(body)]);
-  const handle = () => new Response(content, { headers: { "content-type": type } });
-  return { method: "GET", path, access: "everyone", summary: "the web page; needs no token", handle };
+  const summary = "the web page; needs no token";
+  return { method: "GET", path, access: "everyone", summary, handle: () => text(content, type) };
 }
 
-/** Shows a value, and takes no parameters. */
-function view(path: string, summary: string, read: (backend: AdminBackend) => unknown): RouteEntry {
-  return {
-    method: "GET",
-    path,
-    access: "token",
-    summary,
-    handle: ({ query }, { backend }) => {
-      readQuery(nothing, query);
-      return json(read(backend));
-    },
-  };
+function text(body: BodyInit, type: string): Response {
+  return new Response(body, { headers: { "content-type": type } });
 }
 
-/** Changes something; its parameters are in the body. */
-function change(method: "POST" | "DELETE", path: string, summary: string, handle: Handler): RouteEntry {
-  return {
-    method,
-    path,
-    access: "token",
-    summary,
-    handle: (call, options) => {
-      readQuery(nothing, call.query);
-      return handle(call, options);
-    },
+function get(path: string, summary: string, handle: Handler, access: Route["access"] = "token"): RouteEntry {
+  return { method: "GET", path, access, summary, handle };
+}
+
+/** A route that shows a value and takes no parameters. */
+function view(
+  path: string,
+  summary: string,
+  read: (backend: AdminBackend, params: Call["params"]) => unknown,
+): RouteEntry {
+  return get(path, summary, ({ query, params }, { backend }) => {
+    readQuery(nothing, query);
+    return json(read(backend, params));
+  });
+}
+
+/** A route that changes something; its parameters are in the body. */
+function change(
+  method: "POST" | "PATCH" | "DELETE",
+  path: string,
+  summary: string,
+  handle: Handler,
+): RouteEntry {
+  const withoutQuery: Handler = (call, options) => {
+    readQuery(nothing, call.query);
+    return handle(call, options);
   };
+  return { ...get(path, summary, withoutQuery), method };
 }
 
 /** A client without the token only learns whether sluice is ready, not the names of groups. */
@@ -148,12 +150,25 @@ function reasonOf(reasons: readonly string[]): string {
   return first === "draining" || first === "starting" ? first : "upstreams";
 }
 
-async function kill({ params, body }: Call, { backend }: RouteOptions): Promise<Response> {
+function findFault({ service, fault }: Call["params"], faults: AdminBackend["faults"]): FaultView {
+  const found = faults.list(service!).find(({ name }) => name === fault);
+  if (found !== undefined) return found;
+  throw new ApiError("no_such_fault", `Service "${service}" has no fault "${fault}"`);
+}
+
+async function removeFault({ params, body }: Call, { backend }: RouteOptions): Promise<Response> {
   readBody(nothing, body);
-  const text = params["id"]!;
-  const id = Number(text);
-  if (/^\d+$/.test(text) && Number.isSafeInteger(id) && await backend.kill(id)) return json({ id });
-  throw new ApiError("no_such_connection", `No connection ${JSON.stringify(text)} is open`);
+  const name = params["fault"]!;
+  await backend.faults.remove(params["service"]!, name);
+  return json({ name });
+}
+
+async function kill({ params, body }: Call, { backend }: RouteOptions): Promise<Response> {
+  const { reset } = readBody(killing, body);
+  const written = params["id"]!;
+  const id = Number(written);
+  if (/^\d+$/.test(written) && Number.isSafeInteger(id) && await backend.kill(id, reset)) return json({ id });
+  throw new ApiError("no_such_connection", `No connection ${JSON.stringify(written)} is open`);
 }
 
 async function setEndpoint({ params, body }: Call, { backend }: RouteOptions): Promise<Response> {
@@ -163,12 +178,10 @@ async function setEndpoint({ params, body }: Call, { backend }: RouteOptions): P
   const endpoint = await backend.setEndpoint(group, address, state);
   if (endpoint !== undefined) return json(endpoint);
   const known = backend.upstreams().find(({ name }) => name === group);
-  throw new ApiError(
-    "no_such_endpoint",
-    known === undefined
-      ? `There is no upstream "${group}"`
-      : `The upstream "${group}" has no endpoint "${address}"`,
-  );
+  const what = known === undefined
+    ? `There is no upstream "${group}"`
+    : `The upstream "${group}" has no endpoint "${address}"`;
+  throw new ApiError("no_such_endpoint", what);
 }
 
 async function reload({ body }: Call, { backend }: RouteOptions): Promise<Response> {

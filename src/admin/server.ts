@@ -5,7 +5,6 @@ import { type Log, silentLog } from "../observe/log/log.ts";
 import { LogRateLimiter } from "../observe/log/log_rate_limiter.ts";
 import { ApiError } from "./api_error.ts";
 import type { AdminBackend } from "./backend.ts";
-import type { AdminConn } from "./http/conn_stream.ts";
 import { EventHub } from "./events/event_hub.ts";
 import { HttpServer } from "./http/http_server.ts";
 import type { AdminRequest } from "./http/request.ts";
@@ -27,78 +26,44 @@ export interface AdminServerOptions
   readonly lookEvery?: number;
 }
 
-/** How long {@linkcode AdminServer.close} waits for requests in progress, in milliseconds. */
-const CLOSE_DEADLINE = 1000;
-
-export class AdminServer implements AsyncDisposable {
-  readonly #handler: RequestHandler;
-  readonly #events: EventHub;
-  readonly #http: HttpServer;
-  readonly #log: Log;
-  readonly #limiter: LogRateLimiter;
-  #closing: Promise<void> | undefined;
-
-  private constructor(options: AdminServerOptions, page: ReadonlyMap<string, PageFile>) {
-    const { listen, token, backend, parseDuration, maxConnections } = options;
-    const { log = silentLog(), now = () => performance.now(), lookEvery = 1000 } = options;
-    this.#log = log;
-    this.#limiter = new LogRateLimiter(now, 1);
-    this.#events = new EventHub(backend, log, { connections: maxConnections });
-    const routes = routesOf({ backend, events: this.#events, page, parseDuration });
-    const hosts = listen.transport === "unix"
-      ? undefined
-      : new Set([...options.hosts, listen.hostname.toLowerCase()]);
-    this.#handler = new RequestHandler({ routes, token, hosts, log, limiter: this.#limiter });
-    this.#http = new HttpServer({
-      answer: (request, client) => this.#answer(request, client),
-      maxConnections,
-      now,
-      lookEvery,
-    });
-  }
-
-  /** On a unix socket, the file permissions decide access, and any Host is accepted. */
-  static async create(options: AdminServerOptions): Promise<AdminServer> {
-    return new AdminServer(options, await options.pageFiles());
-  }
-
-  /** Serves an accepted connection. @param client The client's name for the log. */
-  serve(conn: AdminConn, client: string): void {
-    if (this.#http.serve(conn, client)) return;
-    const extra = this.#limiter.admit("too_many_connections");
-    if (extra === undefined) return;
-    this.#log.warn("Admin connection refused: admin.max_connections are open", {
-      event: "admin_connection_refused",
-      client,
-      ...extra,
-    });
-  }
-
-  /** Closes idle connections, because descriptors are scarce. */
-  evictIdle(): void {
-    this.#http.evictIdle();
-  }
-
-  /** Ends event streams, waits at most a second for requests in progress, then closes every connection. */
-  close(): Promise<void> {
-    return this.#closing ??= this.#close();
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.close();
-  }
-
-  async #answer(request: AdminRequest, client: string): Promise<Response> {
-    if (this.#closing === undefined) return await this.#handler.handle(request, client);
-    return withSecurityHeaders(errorResponse(new ApiError("closing", "sluice is stopping")));
-  }
-
-  async #close(): Promise<void> {
-    this.#events.close();
-    const { promise: tooLong, resolve } = Promise.withResolvers<void>();
-    const deadline = setTimeout(resolve, CLOSE_DEADLINE);
-    await Promise.race([this.#http.answered(), tooLong]);
-    clearTimeout(deadline);
-    this.#http.close();
-  }
+/** On a unix socket, the file permissions decide access, and any Host is accepted. */
+export async function createAdminServer(
+  options: AdminServerOptions,
+): Promise<Pick<HttpServer, "serve" | "evictIdle" | "close">> {
+  const { listen, token, backend, parseDuration, maxConnections } = options;
+  const { log = silentLog(), now = () => performance.now(), lookEvery = 1000 } = options;
+  const limiter = new LogRateLimiter(now, 1);
+  const events = new EventHub(backend, log, { connections: maxConnections });
+  const routes = routesOf({ backend, events, page: await options.pageFiles(), parseDuration });
+  const hosts = listen.transport === "unix"
+    ? undefined
+    : new Set([...options.hosts, listen.hostname.toLowerCase()]);
+  const handler = new RequestHandler({ routes, token, hosts, log, limiter });
+  let isClosing = false;
+  const answer = async (request: AdminRequest, client: string) =>
+    isClosing
+      ? withSecurityHeaders(errorResponse(new ApiError("closing", "sluice is stopping")))
+      : await handler.handle(request, client);
+  const http = new HttpServer({ answer, maxConnections, now, lookEvery });
+  return {
+    serve(conn, client) {
+      const isServed = http.serve(conn, client);
+      const extra = isServed ? undefined : limiter.admit("too_many_connections");
+      if (extra !== undefined) {
+        log.warn("Admin connection refused: admin.max_connections are open", {
+          event: "admin_connection_refused",
+          client,
+          ...extra,
+        });
+      }
+      return isServed;
+    },
+    evictIdle: () => http.evictIdle(),
+    /** Also ends event streams. */
+    close() {
+      isClosing = true;
+      events.close();
+      return http.close();
+    },
+  };
 }

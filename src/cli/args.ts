@@ -9,24 +9,33 @@ import { type Topic, UsageError } from "./usage.ts";
 /** Where `run` takes its configuration from. */
 export type Source =
   | { readonly kind: "file"; readonly path: string }
-  | { readonly kind: "quick"; readonly pairs: readonly string[] };
+  /** The options of the library as JSON. */
+  | { readonly kind: "options"; readonly path: string }
+  | { readonly kind: "quick"; readonly pairs: readonly string[]; readonly faults: readonly string[] };
 
-/** Flags of a proxy; undefined leaves the decision to the configuration. */
+/** Flags of a proxy; if undefined, the configuration decides. */
 export interface RunFlags {
   readonly workers: Workers | undefined;
+  readonly seed: string | undefined;
   readonly logLevel: LogLevel | undefined;
   readonly logFormat: LogFormat | undefined;
   readonly readyFile: string | undefined;
   readonly printReady: boolean;
+  /** Stops when standard input ends: the program that started this one has ended. */
+  readonly stopAtEof: boolean;
+  /** From a sluice that runs with the same addresses. */
+  readonly takeOver: boolean;
 }
 
 export type Command =
   | { readonly kind: "run"; readonly source: Source; readonly flags: RunFlags }
   | { readonly kind: "check"; readonly path: string }
+  /** Asks a running proxy whether it is ready, for at most `timeout` milliseconds. */
+  | { readonly kind: "ready"; readonly url: string; readonly timeout: number | undefined }
   | { readonly kind: "demo"; readonly duration: number | undefined; readonly flags: RunFlags }
   | { readonly kind: "help"; readonly topic: Topic }
-  | { readonly kind: "version" }
-  /** Its file parses the arguments. */
+  /** Their files parse the arguments. */
+  | { readonly kind: SelfParsed; readonly args: readonly string[] }
   | { readonly kind: "admin"; readonly name: AdminCommandName; readonly args: readonly string[] };
 
 const LOG_LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"];
@@ -34,7 +43,21 @@ const LOG_FORMATS: readonly LogFormat[] = ["text", "json"];
 
 const LOG_STRINGS = ["log-level", "log-format"];
 
-const COMMANDS = ["check", "demo", ...Object.keys(ADMIN_COMMANDS), "help", "version"];
+const SELF_PARSED = ["toxiproxy", "toxic", "version", "completions", "man"] as const;
+type SelfParsed = typeof SELF_PARSED[number];
+
+/** In the order of `sluice --help`. */
+export const COMMANDS = [
+  "check",
+  "demo",
+  "toxiproxy",
+  "toxic",
+  ...Object.keys(ADMIN_COMMANDS) as AdminCommandName[],
+  "version",
+  "completions",
+  "man",
+  "help",
+] as const;
 
 /**
  * Parses what follows the program's name.
@@ -48,22 +71,22 @@ export function parseCommand(args: readonly string[]): Command {
   if (first === "check") return parseCheck(rest);
   if (first === "demo") return parseDemo(rest);
   if (first === "help") return { kind: "help", topic: topicOf(rest[0]) };
-  if (first === "version") {
-    if (rest.length === 0) return { kind: "version" };
-    throw new UsageError(`Unknown argument "${rest[0]}": sluice version takes none`, "sluice");
-  }
+  const own = SELF_PARSED.find((kind) => kind === first);
+  if (own !== undefined) return { kind: own, args: rest };
   if (isAdminCommand(first)) return { kind: "admin", name: first, args: rest };
   return parseRun(args);
 }
 
 function parseRun(args: readonly string[]): Command {
   const options = new Options(args, {
-    string: ["config", "workers", ...LOG_STRINGS, "ready-file"],
-    boolean: ["print-ready", "help", "version"],
+    string: ["config", "options", "fault", "seed", "workers", ...LOG_STRINGS, "ready-file"],
+    boolean: ["print-ready", "stop-at-eof", "take-over", "help", "version"],
     alias: { c: "config", h: "help", v: "version", V: "version" },
   }, "sluice");
   if (options.has("help")) return { kind: "help", topic: "sluice" };
-  if (options.has("version")) return { kind: "version" };
+  if (options.has("version")) return { kind: "version", args: [] };
+  const program = options.string("options");
+  if (program !== undefined) return parseOptions(program, options);
   const path = options.string("config");
   const { words } = options;
   const stray = words.find((word) => !word.includes("=") || word === "=");
@@ -82,17 +105,32 @@ function parseRun(args: readonly string[]): Command {
   if (path !== undefined && words.length > 0) {
     throw new UsageError(`Cannot use "${words[0]}" together with -c: put the service into ${path}`, "sluice");
   }
-  const source: Source = path === undefined ? { kind: "quick", pairs: words } : { kind: "file", path };
+  const faults = options.strings("fault");
+  if (faults.length > 0 && (path !== undefined || words.length > 1)) {
+    const remedy = `put it into ${path ?? "a file, with all services"}`;
+    throw new UsageError(`Cannot use --fault here, it is for LISTEN=UPSTREAM alone: ${remedy}`, "sluice");
+  }
+  const source: Source = path === undefined
+    ? { kind: "quick", pairs: words, faults }
+    : { kind: "file", path };
   return { kind: "run", source, flags: runFlagsOf(options) };
 }
 
-/** Commands that other programs have. */
+function parseOptions(path: string, options: Options): Command {
+  const other = options.string("config") ?? options.words[0] ?? options.strings("fault")[0];
+  if (other === undefined) {
+    return { kind: "run", source: { kind: "options", path }, flags: runFlagsOf(options) };
+  }
+  throw new UsageError(`Cannot use "${other}" together with --options: ${path} has everything`, "sluice");
+}
+
+/** Commands of other programs that users may try. */
 const RUN = ["run", "start", "serve", "proxy"];
 
 function hintFor(stray: string, words: readonly string[]): string {
   if (stray === "-") return "to read a configuration from standard input: sluice -c -";
   if (/\.(ya?ml|json)$/.test(stray)) return `to run a configuration: sluice -c ${stray}`;
-  if (COMMANDS.includes(stray)) return `a command comes first: sluice ${stray} ...`;
+  if (COMMANDS.some((command) => command === stray)) return `a command comes first: sluice ${stray} ...`;
   if (RUN.includes(stray)) return "leave it out, sluice -c FILE runs a configuration";
   const [listen = "", upstream = "", ...more] = words.filter((word) => word !== "=");
   const isPair = more.length === 0 && [listen, upstream].every((word) => /^[^=]*\d$/.test(word));
@@ -105,11 +143,27 @@ function hintFor(stray: string, words: readonly string[]): string {
 }
 
 function parseCheck(args: readonly string[]): Command {
-  const names = { string: ["config"], boolean: ["help"], alias: { c: "config", h: "help" } };
+  const names = {
+    string: ["config", "ready", "timeout"],
+    boolean: ["help"],
+    alias: { c: "config", h: "help" },
+  };
   const options = new Options(args, names, "check");
   if (options.has("help")) return { kind: "help", topic: "check" };
-  const named = options.string("config");
+  const [named, url, timeout] = [
+    options.string("config"),
+    options.string("ready"),
+    options.duration("timeout"),
+  ];
   const paths = named === undefined ? options.words : [named, ...options.words];
+  if (url !== undefined) {
+    if (paths.length === 0) return { kind: "ready", url, timeout };
+    throw new UsageError(
+      `Cannot use "${paths[0]}" together with --ready, which asks a running proxy`,
+      "check",
+    );
+  }
+  if (timeout !== undefined) throw new UsageError("Cannot use --timeout without --ready", "check");
   if (paths.length !== 1) {
     throw new UsageError(
       paths.length === 0 ? "No file given: sluice check FILE" : `One file at a time, got ${paths.length}`,
@@ -129,20 +183,23 @@ function parseDemo(args: readonly string[]): Command {
   return { kind: "demo", duration: options.duration("for"), flags: runFlagsOf(options) };
 }
 
-function runFlagsOf(options: Options): RunFlags {
+export function runFlagsOf(options: Options): RunFlags {
   return {
     workers: options.workers("workers"),
+    seed: options.seed("seed"),
     logLevel: options.choice("log-level", LOG_LEVELS),
     logFormat: options.choice("log-format", LOG_FORMATS),
     readyFile: options.string("ready-file"),
     printReady: options.has("print-ready"),
+    stopAtEof: options.has("stop-at-eof"),
+    takeOver: options.has("take-over"),
   };
 }
 
 function topicOf(word: string | undefined): Topic {
   if (word === undefined || word === "run") return "sluice";
-  if (word === "check" || word === "demo" || isAdminCommand(word)) return word;
-  if (word === "version") return "sluice";
-  const topics = COMMANDS.filter((command) => command !== "help" && command !== "version").join(", ");
-  throw new UsageError(`No help about "${word}": expected one of ${topics}`, "sluice");
+  const topics = COMMANDS.filter((command) => command !== "help");
+  const topic = topics.find((command) => command === word);
+  if (topic !== undefined) return topic;
+  throw new UsageError(`No help about "${word}": expected one of ${topics.join(", ")}`, "sluice");
 }

@@ -3,10 +3,10 @@
 import type { ConfigError, Problem } from "../config/config_error.ts";
 import { printable } from "./format/printable.ts";
 
-/** How much of a long line is shown, in characters. */
+/** The part of a long line to show, in characters. */
 const WIDTH = 100;
 
-/** How much of a long line is shown before the position, in characters. */
+/** The part of a long line to show before the position, in characters. */
 const BEFORE = 60;
 
 /** Formats the message of an error with an excerpt for every position. */
@@ -34,16 +34,12 @@ function pictureOf(problem: Problem, error: ConfigError, colours: boolean): stri
   const text = `${start > 0 ? "…" : ""}${shown}${line.length > start + WIDTH ? "…" : ""}`;
   return [
     `${gutter} | ${text}`,
-    `${" ".repeat(gutter.length)} | ${" ".repeat(before)}${colours ? inRed(caret) : caret}`,
+    `${" ".repeat(gutter.length)} | ${" ".repeat(before)}${colours ? `\x1b[31m${caret}\x1b[39m` : caret}`,
   ];
 }
 
-/** `place: path: message`; the message stays unchanged. */
+/** `place: path: message`, with the message unchanged. */
 function inBold(line: string): string {
   const [place] = /^\s*\S+:\d+:\d+:/.exec(line) ?? [];
   return place === undefined ? line : `\x1b[1m${place}\x1b[22m${line.slice(place.length)}`;
-}
-
-function inRed(text: string): string {
-  return `\x1b[31m${text}\x1b[39m`;
 }

@@ -1,14 +1,14 @@
 /** `sluice demo`: shows the proxy with traffic of its own. */
 
-import type { ServiceFigures } from "../observe/counters/ledger.ts";
+import type { ServiceFigures } from "../observe/metrics/service_figures.ts";
 import { type Demo, startDemo } from "../runtime/demo.ts";
 import { guardProcess } from "../runtime/control/guard.ts";
 import { stderrLog } from "../runtime/files/process_log.ts";
 import { onStopSignals } from "../runtime/control/signals.ts";
 import type { RunFlags } from "./args.ts";
-import { formatBytes } from "./format/bytes.ts";
+import { formatBytes } from "./format/figures.ts";
 
-/** Between two updates, in milliseconds: smooth on a terminal, one line a second in a file. */
+/** The time between two updates, in milliseconds: short on a terminal, a second in a file. */
 const REDRAW_EVERY = 250;
 const PRINT_EVERY = 1000;
 
@@ -71,15 +71,11 @@ function showCounts(demo: Demo): { finish(): void } {
 }
 
 function table(services: ServiceFigures[]): string[] {
-  const rows = services.map(({ name, accepted, active, bytesFromClient, bytesFromUpstream }) => [
-    name,
-    String(accepted),
-    String(active),
-    formatBytes(bytesFromClient),
-    formatBytes(bytesFromUpstream),
-  ]);
-  return [["service", "accepted", "open", "from client", "from upstream"], ...rows].map((cells) =>
-    "  " + cells.map((cell, column) => column === 0 ? cell.padEnd(8) : cell.padStart(15)).join("")
+  const rows = services.map(({ name, accepted, active, bytesFromClient, bytesFromUpstream }) => {
+    return [name, accepted, active, formatBytes(bytesFromClient), formatBytes(bytesFromUpstream)];
+  });
+  return [["service", "accepted", "open", "from client", "from upstream"], ...rows].map(([name, ...cells]) =>
+    `  ${String(name).padEnd(8)}${cells.map((cell) => String(cell).padStart(15)).join("")}`
   );
 }
 

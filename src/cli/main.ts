@@ -1,10 +1,10 @@
 /** The command line: a command in, an exit code out. Only this folder prints. */
 
-import denoJson from "../../deno.json" with { type: "json" };
 import { ConfigError } from "../config/config_error.ts";
 import { DescriptorError } from "../runtime/files/descriptors.ts";
 import { LogFileError } from "../runtime/files/process_log.ts";
 import { AdminListenError, ListenError } from "../runtime/proxy.ts";
+import { TakeOverError } from "../runtime/admin/predecessor.ts";
 import type { EarlySignals } from "../runtime/control/signals.ts";
 import { AdminError } from "./admin/error.ts";
 import { type Command, parseCommand } from "./args.ts";
@@ -13,6 +13,7 @@ import { helpText } from "./help.ts";
 import { printableLines } from "./format/printable.ts";
 import { RunError } from "./ready.ts";
 import { run } from "./run.ts";
+import { ToxiproxyRequestError } from "./toxiproxy/client.ts";
 import { UsageError } from "./usage.ts";
 
 /** Stopped cleanly, or the file is good. */
@@ -23,7 +24,16 @@ const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
 /** Errors that are not mistakes in the command line or the configuration. */
-const FAILURES = [AdminError, AdminListenError, DescriptorError, ListenError, LogFileError, RunError];
+const FAILURES = [
+  AdminError,
+  AdminListenError,
+  DescriptorError,
+  ListenError,
+  LogFileError,
+  RunError,
+  TakeOverError,
+  ToxiproxyRequestError,
+];
 
 /**
  * Runs the command in `args` and resolves with the exit code.
@@ -39,28 +49,37 @@ export async function main(args: readonly string[], early: EarlySignals): Promis
   }
 }
 
-/** Loads what `run` does not need only when it is used: a proxy starts sooner. */
+/** Commands other than `run` are loaded when they are used, so that a proxy starts sooner. */
 async function execute(command: Command, early: EarlySignals): Promise<void> {
   if (command.kind === "run") return await run(command.source, command.flags, early);
+  if (command.kind === "toxiproxy") {
+    const { serveToxiproxy } = await import("./toxiproxy/serve.ts");
+    return await serveToxiproxy(command.args, early);
+  }
   // Only a proxy reloads; SIGHUP must end `sluice top` when its terminal is closed.
   early[Symbol.dispose]();
   switch (command.kind) {
-    case "check": {
-      const { check } = await import("./check.ts");
-      return await check(command.path);
-    }
-    case "demo": {
-      const { demo } = await import("./demo.ts");
-      return await demo(command.duration, command.flags);
-    }
+    case "check":
+      return await (await import("./check.ts")).check(command.path);
+    case "ready":
+      return await (await import("./check_ready.ts")).checkReady(command.url, command.timeout);
+    case "demo":
+      return await (await import("./demo.ts")).demo(command.duration, command.flags);
     case "help":
       return console.log((await helpText(command.topic)).trimEnd());
     case "version":
-      return console.log(`sluice ${denoJson.version} (deno ${Deno.version.deno}, ${Deno.build.target})`);
-    case "admin": {
-      const { runAdminCommand } = await import("./admin/run.ts");
-      return await runAdminCommand(command.name, command.args);
-    }
+      return await (await import("./version.ts")).printVersion(command.args);
+    case "completions":
+      return await (await import("./reference/completions.ts")).printCompletions(command.args);
+    case "man":
+      return await (await import("./reference/man.ts")).printManPage(command.args);
+    case "toxic":
+      return await (await import("./toxiproxy/toxic.ts")).runToxic(
+        command.args,
+        (name) => Deno.env.get(name),
+      );
+    case "admin":
+      return await (await import("./admin/run.ts")).runAdminCommand(command.name, command.args);
   }
 }
 

@@ -2,12 +2,12 @@
 
 import { parseArgs } from "@std/cli/parse-args";
 import type { Workers } from "../config/config.ts";
-import { closestOf } from "../config/input/closest.ts";
+import { closestOf, hintFor } from "../config/input/closest.ts";
 import { parseDuration } from "../config/values/duration.ts";
-import { parseWorkers } from "../config/schema/fields.ts";
+import { parseSeed, parseWorkers } from "../config/schema/fields.ts";
 import { type Topic, UsageError } from "./usage.ts";
 
-/** The options with a value, those without one, and their short forms. */
+/** The options with a value, those without a value, and their short forms. */
 export interface OptionNames {
   readonly string: readonly string[];
   readonly boolean: readonly string[];
@@ -59,14 +59,18 @@ export class Options {
   }
 
   string(name: string): string | undefined {
-    const value = this.#values[name];
-    const [first, second] = Array.isArray(value) ? value : [value];
+    const [first, second] = this.strings(name);
     if (second !== undefined) throw this.#wrong(`Option ${this.#as(name)} given more than once`);
-    if (first === undefined) return undefined;
-    if (typeof first !== "string" || first === "") {
-      throw this.#wrong(`Option ${this.#as(name)} needs a value`);
-    }
     return first;
+  }
+
+  /** The values of an option that may be given several times. */
+  strings(name: string): string[] {
+    const value = this.#values[name] ?? [];
+    return [value].flat().map((text: unknown) => {
+      if (typeof text === "string" && text !== "") return text;
+      throw this.#wrong(`Option ${this.#as(name)} needs a value`);
+    });
   }
 
   choice<Choice extends string>(name: string, choices: readonly Choice[]): Choice | undefined {
@@ -74,9 +78,7 @@ export class Options {
     if (value === undefined) return undefined;
     const choice = choices.find((choice) => choice === value);
     if (choice !== undefined) return choice;
-    const meant = closestOf(value, choices);
-    const hint = meant === undefined ? `expected ${choices.join(", ")}` : `did you mean "${meant}"?`;
-    throw this.#wrong(`Cannot use "${value}" for ${this.#as(name)}: ${hint}`);
+    throw this.#wrong(`Cannot use "${value}" for ${this.#as(name)}: ${hintFor(value, choices)}`);
   }
 
   /** In milliseconds. */
@@ -87,6 +89,11 @@ export class Options {
   /** A number of threads, or `auto`. */
   workers(name: string): Workers | undefined {
     return this.#parsed(name, parseWorkers);
+  }
+
+  /** A seed of random numbers. */
+  seed(name: string): string | undefined {
+    return this.#parsed(name, parseSeed);
   }
 
   /** A whole number of at least 1. */
@@ -109,7 +116,7 @@ export class Options {
     }
   }
 
-  /** An option as the user typed it, or would type it. */
+  /** An option as the user has typed it, or would type it. */
   #as(name: string): string {
     return this.#typed.get(name) ?? `--${name}`;
   }

@@ -1,9 +1,9 @@
-/** Tells scripts that everything listens: one line of JSON on stdout, in a file, or both. */
+/** Tells scripts that all listeners are bound: one line of JSON on stdout, in a file, or both. */
 
 import { answerWithin, UnusableFileError } from "../files/answer_within.ts";
 import { writeFault } from "../files/file_fault.ts";
 import { kindOf } from "../files/read_file.ts";
-import type { RunningProxy } from "../runtime/proxy.ts";
+import type { Proxy } from "../runtime/proxy.ts";
 import type { RunFlags } from "./args.ts";
 
 /** The program cannot run, for a reason other than its configuration. */
@@ -11,28 +11,50 @@ export class RunError extends Error {
   override readonly name = "RunError";
 }
 
-/** Writes the line where `flags` ask for it, once all listeners are bound. Health checks come later. */
-export async function announceReady(proxy: RunningProxy, flags: RunFlags): Promise<void> {
-  const { services, admin } = proxy;
-  const line = JSON.stringify({ event: "ready", pid: Deno.pid, services, admin });
+/** Writes the line where `flags` say, once all listeners are bound. Health checks begin later. */
+export async function announceReady(proxy: Proxy, flags: RunFlags): Promise<void> {
+  const { services, admin, toxiproxy } = proxy;
+  const line = JSON.stringify({ event: "ready", pid: Deno.pid, services, admin, toxiproxy });
   if (flags.readyFile !== undefined) await writeAtomically(flags.readyFile, `${line}\n`);
-  if (flags.printReady) console.log(line);
+  // Not with the console, which OTEL_DENO_CONSOLE=replace takes.
+  if (flags.printReady) print(`${line}\n`);
 }
 
-/** A script that waits for this run must not find the file of an earlier one. */
-export async function removeStaleReadyFile(flags: RunFlags): Promise<void> {
-  const path = flags.readyFile;
+function print(text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  for (let written = 0; written < bytes.length;) written += Deno.stdout.writeSync(bytes.subarray(written));
+}
+
+/**
+ * A script that waits for this run must not find the file of an earlier one. With `--take-over`, the file is that of a
+ * sluice that goes on if the take-over fails: it stays until {@linkcode announceReady} replaces it, and it is only
+ * checked that a file can be written there, while the other sluice still accepts clients.
+ *
+ * @throws {RunError}
+ */
+export async function prepareReadyFile({ readyFile: path, takeOver }: RunFlags): Promise<void> {
   if (path === undefined) return;
   try {
-    const info = await answerWithin(path, () => Deno.lstat(path));
-    // The file is replaced, which must not happen to a pipe or /dev/stdout.
-    if (!info.isFile && !info.isSymlink) {
-      throw new UnusableFileError(`it is ${kindOf(info)}, not a regular file`);
-    }
-    await answerWithin(path, () => Deno.remove(path));
+    await refuseSpecialFile(path);
+    if (takeOver) await tryWriting(temporaryOf(path));
+    else await answerWithin(path, () => Deno.remove(path));
   } catch (cause) {
-    if (!(cause instanceof Deno.errors.NotFound)) throw cannotWrite(path, cause);
+    if (takeOver || !(cause instanceof Deno.errors.NotFound)) throw cannotWrite(path, cause);
   }
+}
+
+/** The file is replaced, and a pipe or /dev/stdout must not be. */
+async function refuseSpecialFile(path: string): Promise<void> {
+  const info = await answerWithin(path, () => Deno.lstat(path)).catch((cause) => {
+    if (!(cause instanceof Deno.errors.NotFound)) throw cause;
+  });
+  if (info === undefined || info.isFile || info.isSymlink) return;
+  throw new UnusableFileError(`it is ${kindOf(info)}, not a regular file`);
+}
+
+async function tryWriting(path: string): Promise<void> {
+  await answerWithin(path, () => Deno.writeTextFile(path, ""));
+  await answerWithin(path, () => Deno.remove(path));
 }
 
 function cannotWrite(path: string, cause: unknown): RunError {
@@ -41,9 +63,9 @@ function cannotWrite(path: string, cause: unknown): RunError {
   return new RunError(`Cannot write --ready-file ${JSON.stringify(path)}: ${fault}${help}`, { cause });
 }
 
-/** By a rename, so that readers see the whole line or no file. */
+/** A rename, so that readers see the whole line or no file. */
 async function writeAtomically(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${Deno.pid}.tmp`;
+  const temporary = temporaryOf(path);
   try {
     await answerWithin(temporary, () => Deno.writeTextFile(temporary, text));
     await answerWithin(path, () => Deno.rename(temporary, path));
@@ -51,4 +73,8 @@ async function writeAtomically(path: string, text: string): Promise<void> {
     await answerWithin(temporary, () => Deno.remove(temporary)).catch(() => {});
     throw cannotWrite(path, cause);
   }
+}
+
+function temporaryOf(path: string): string {
+  return `${path}.${Deno.pid}.tmp`;
 }

@@ -1,11 +1,22 @@
-/** Wrong usage: what it is about, and what to say. */
+/** Wrong usage: its topic and the message. */
 
 import type { AdminCommandName } from "./admin/registry.ts";
 
-/** What `--help` can be about. */
-export type Topic = "sluice" | "check" | "demo" | AdminCommandName;
+/** The commands that need no running proxy, and `sluice` for running one. */
+export type OwnTopic =
+  | "sluice"
+  | "check"
+  | "demo"
+  | "toxiproxy"
+  | "toxic"
+  | "version"
+  | "completions"
+  | "man";
 
-/** The arguments make no command. The message says what to type instead. */
+/** The topics of `--help`. */
+export type Topic = OwnTopic | AdminCommandName;
+
+/** The arguments are not a command. The message says what to type instead. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
   readonly topic: Topic;

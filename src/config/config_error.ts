@@ -1,8 +1,6 @@
 /** The one error that a bad configuration ends in, and the problems it lists. */
 
-import { maskSecrets } from "./input/excerpt.ts";
-import { parsePath } from "./input/key_path.ts";
-import { isSecretPath } from "./values/secrets.ts";
+import { isSecretPath, parsePath } from "./input/key_path.ts";
 
 /**
  * A part of one line of a file.
@@ -53,11 +51,22 @@ export interface Problem {
 
 /** The source of a configuration. */
 export interface ConfigErrorOptions {
+  /** How the message begins; "Cannot use the configuration" when left out. */
+  readonly verdict?: string;
   readonly file?: string | undefined;
   /** The text of the file; messages contain only the values at fault. */
   readonly text?: string | undefined;
   readonly cause?: unknown;
 }
+
+/** Text after the key of a token is secret, whatever it looks like, also in a comment or in broken YAML. */
+const TOKEN = /((?:token|hmac_?key)["']?\s*[:=]\s*)(?!\s|$).*$/i;
+
+/** A line that only begins a value. */
+const OPEN_TOKEN = /(?:token|hmac_?key)["']?\s*:\s*(?:[|>][-+\d]*)?\s*(?:#.*)?$/i;
+
+/** Part of a PEM key or certificate, or of similar long opaque text. */
+const ENCODED = /-----BEGIN|[A-Za-z0-9+/=_-]{40,}/;
 
 /** The most problems that a message lists; `problems` contains all of them. */
 const MAX_LISTED = 50;
@@ -89,10 +98,10 @@ export class ConfigError extends Error {
 
   /** An error for `problems`, at least one, of the configuration that `options` name. */
   constructor(problems: readonly Problem[], options: ConfigErrorOptions = {}) {
-    const { file, text } = options;
+    const { verdict = "Cannot use the configuration", file, text } = options;
     const lines = problems.map(onOneLine);
     const details = linesOf(lines, file).map((line) => `\n  ${line}`).join("");
-    const subject = `Cannot use the configuration${file === undefined ? "" : ` "${escapeControls(file)}"`}`;
+    const subject = `${verdict}${file === undefined ? "" : ` "${escapeControls(file)}"`}`;
     super(`${subject}:${details}`, "cause" in options ? { cause: options.cause } : {});
     this.problems = lines;
     this.file = file;
@@ -142,4 +151,17 @@ function escapeControls(text: string): string {
   return text.replace(/\p{Cc}/gu, (character) => {
     return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
   });
+}
+
+/**
+ * The line `number` (from 1) of a text with possible secrets removed; undefined when the whole line may be
+ * secret.
+ */
+export function maskSecrets(text: string, number: number): string | undefined {
+  const lines = text.split("\n", number);
+  const line = lines[number - 1]?.replace(/\r$/, "");
+  if (line === undefined || ENCODED.test(line)) return undefined;
+  const before = lines.slice(0, -1).findLast((each) => each.trim() !== "");
+  if (before !== undefined && OPEN_TOKEN.test(before.replace(/\r$/, ""))) return undefined;
+  return line.replace(TOKEN, "$1…");
 }

@@ -1,10 +1,10 @@
 /** From any document to a complete configuration, or to everything that is wrong with it. */
 
-import type { z } from "zod";
 import type { Config, ServiceConfig, ServiceDefaults } from "./config.ts";
 import { findConflicts } from "./rules/conflicts.ts";
 import { type EnvironmentLookup, expandEnvironment } from "./input/environment.ts";
-import { explainIssue } from "./input/explain.ts";
+import { parseAt } from "./input/explain.ts";
+import { nameFaults } from "./schema/fault_schema.ts";
 import { type PathResolver, pathResolver } from "./values/file_path.ts";
 import { Groups } from "./rules/groups.ts";
 import { Report } from "./input/report.ts";
@@ -15,7 +15,8 @@ import {
   service,
   type ServiceEntry,
 } from "./schema/config_schema.ts";
-import { JITLESS, type Spelling } from "./schema/section.ts";
+import { completeList } from "./schema/list_file.ts";
+import type { Spelling } from "./schema/section.ts";
 import { atOnce, type Steps } from "./input/steps.ts";
 import { completeTls, completeUpstreamTls } from "./schema/tls_schema.ts";
 
@@ -44,23 +45,22 @@ export function* decodingSteps(written: unknown, options: DecodeOptions): Steps<
     ? { document, sources: new Map<string, string>(), problems: [] }
     : yield* expandEnvironment(document, options.environment);
   const report = new Report(source, options.spelling ?? "snake_case");
-  const parsed = yield* parseFile(source.document);
-  for (const issue of parsed.issues) explainIssue(issue, report);
+  const parsed = yield* parseFile(source.document, report);
   yield* findConflicts(report);
   report.throwIfAny(options.file);
-  // Without issues there is data; zod's result type cannot say so across the report.
-  const file = parsed.file!;
+  const file = parsed!; // with anything wrong, the report has thrown
   const pathOf = pathResolver(options.file);
-  const groups = new Groups(file.upstreams);
+  const groups = new Groups(file.upstreams, pathOf);
   const services: ServiceConfig[] = [];
   for (const service of file.services) {
-    services.push(completeService(service, file.defaults, groups, pathOf));
+    services.push(completeService(service, file, groups, pathOf));
     yield;
   }
-  const { defaults: _, ...settings } = file;
+  const { defaults: _, faults: _f, ...settings } = file;
   return {
     ...settings,
     log: completeLog(file.log, pathOf),
+    faultsEnabled: offersFaults(file),
     upstreams: groups.all,
     services,
     warnings: report.warnings,
@@ -75,59 +75,69 @@ function withoutExtensions(document: unknown): unknown {
   return kept.length === entries.length ? document : Object.fromEntries(kept);
 }
 
-interface ParsedFile {
-  /** Undefined when there are issues. */
-  readonly file: ConfigFile | undefined;
-  readonly issues: readonly z.core.$ZodIssue[];
-}
-
-/** Validates a whole file as its schema would, one service at a time. */
-function* parseFile(document: unknown): Steps<ParsedFile> {
+/** Validates a whole file as its schema would, one service at a time. What is invalid is missing in the result. */
+function* parseFile(document: unknown, report: Report): Steps<ConfigFile | undefined> {
   const entries = (document as { services?: unknown } | null)?.services;
-  if (!Array.isArray(entries) || entries.length === 0) {
-    const { data, error } = configFile.safeParse(document, JITLESS);
-    return { file: data, issues: error?.issues ?? [] };
-  }
-  const frame = configFileFrame.safeParse(document, JITLESS);
-  const issues = [...frame.error?.issues ?? []];
+  if (!Array.isArray(entries) || entries.length === 0) return parseAt([], document, configFile, report);
+  const frame = parseAt([], document, configFileFrame, report);
   const services: ServiceEntry[] = [];
   for (const [index, entry] of entries.entries()) {
-    const { data, error } = service.safeParse(entry, JITLESS);
-    if (data !== undefined) services.push(data);
-    for (const issue of error?.issues ?? []) {
-      issues.push({ ...issue, path: ["services", index, ...issue.path] });
-    }
+    const parsed = parseAt(["services", index], entry, service, report);
+    if (parsed !== undefined) services.push(parsed);
     yield;
   }
-  return { file: frame.data && { ...frame.data, services }, issues };
+  return frame && { ...frame, services };
+}
+
+/** Whether a service can use nothing but Deno's own sockets. Faults that are added later cannot send a RST there. */
+function needsDeno({ limits, tls }: ServiceEntry): boolean {
+  return limits.whenFull === "wait" || tls?.engine === "deno" || tls?.seamless === false;
 }
 
 function completeLog({ access, ...log }: ConfigFile["log"], pathOf: PathResolver): Config["log"] {
-  const { path, format = log.format, sample } = access;
-  return { ...log, access: { path: path && pathOf(path), format, sample } };
+  const { path, format = log.format } = access;
+  return { ...log, access: { ...access, path: path && pathOf(path), format } };
+}
+
+/** Clients of toxiproxy add faults. */
+function offersFaults({ faults, admin }: ConfigFile): boolean {
+  return faults || admin?.toxiproxy !== undefined;
 }
 
 function completeService(
   service: ServiceEntry,
-  defaults: ConfigFile["defaults"],
+  file: ConfigFile,
   groups: Groups,
   pathOf: PathResolver,
 ): ServiceConfig {
-  const { name, tls, upstreamTls, routes = [], upstream } = service;
-  const shared = Object.entries(defaults).map((
+  const { name, acceptProxyProtocol, tls, upstreamTls, routes = [], upstream, mirror } = service;
+  const faults = nameFaults(service.faults ?? []);
+  const shared = Object.entries(file.defaults).map((
     [key, value],
   ) => [key, service[key as keyof ServiceDefaults] ?? value]);
   const settings = Object.fromEntries(shared) as ConfigFile["defaults"];
   return {
     ...service,
     ...settings,
+    allow: completeList(settings.allow, pathOf),
+    deny: completeList(settings.deny, pathOf),
+    allowNames: service.allowNames && completeList(service.allowNames, pathOf),
+    acceptProxyProtocol: acceptProxyProtocol &&
+      { ...acceptProxyProtocol, from: completeList(acceptProxyProtocol.from, pathOf) },
     halfCloseTimeout: settings.halfCloseTimeout ?? settings.idleTimeout,
     tls: tls && completeTls(tls, pathOf),
     upstreamTls: upstreamTls && completeUpstreamTls(upstreamTls, pathOf),
     routes: routes.map((route, index) => ({
       ...route,
+      sourceIp: route.sourceIp && completeList(route.sourceIp, pathOf),
+      sni: route.sni && completeList(route.sni, pathOf),
+      tls: route.tls && completeTls(route.tls, pathOf),
       upstream: groups.groupOf(route.upstream, `${name}.routes[${index}]`),
     })),
     upstream: upstream && groups.groupOf(upstream, `${name}.upstream`),
+    mirror: mirror && { ...mirror, upstream: groups.groupOf(mirror.upstream, `${name}.mirror`) },
+    filters: (service.filters ?? []).map((path) => ({ path: pathOf(path), version: 0 })),
+    faults,
+    faultsReset: faults.length > 0 || offersFaults(file) && !needsDeno(service),
   };
 }

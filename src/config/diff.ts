@@ -14,11 +14,12 @@ export interface Difference {
 export interface ConfigDiff {
   /** `changed` also if one of its groups has changed, unless that change is applied in place. */
   readonly services: readonly Difference[];
-  /** `canChangeInPlace` says how one that is `changed` has changed. */
+  /** Names of services that stay and have other faults, which are changed in place. */
+  readonly faults: readonly string[];
   readonly groups: readonly Difference[];
-  /** Keys that are different and that only a restart brings: `workers`, `admin`. */
+  /** Keys that are different and that only a restart brings: `workers`, `seed`, `admin`. */
   readonly needsRestart: readonly string[];
-  /** Keys that are different and take effect at once: `log`, `shutdown`, `reload`, `limits.connections`. */
+  /** Keys that are different and take effect at once: `log`, `shutdown`, `faults`, … */
   readonly changedSettings: readonly string[];
 }
 
@@ -32,6 +33,8 @@ const SETTINGS: Record<Setting, { readonly key: string; readonly effect: "live" 
   shutdown: { key: "shutdown", effect: "live" },
   reload: { key: "reload", effect: "live" },
   limits: { key: "limits.connections", effect: "live" },
+  faultsEnabled: { key: "faults", effect: "live" },
+  seed: { key: "seed", effect: "restart" },
 };
 
 /**
@@ -41,29 +44,27 @@ const SETTINGS: Record<Setting, { readonly key: string; readonly effect: "live" 
 export function diffConfig(before: Config, after: Config): ConfigDiff {
   return {
     services: diffByName(before.services, after.services, isSameService),
+    faults: servicesWithOtherFaults(before.services, after.services),
     groups: diffByName(before.upstreams, after.upstreams, isEqual),
     needsRestart: changedKeys(before, after, "restart"),
     changedSettings: changedKeys(before, after, "live"),
   };
 }
 
-/** Whether only keys differ that a group can change while connections use it: none that its connectors are made of. */
-export function canChangeInPlace(before: GroupConfig, after: GroupConfig): boolean {
-  return isEqual(connectorKeys(before), connectorKeys(after));
-}
-
 /** Summarizes it in a line: `1 service added (smtp), 2 changed (db, cache); log`. Has names only, and no values. */
 export function describeDiff(diff: ConfigDiff): string {
   const services = describeDifferences("service", diff.services);
   // Most groups come and go with a service, which says it all.
-  const groups = services === undefined ? diff.groups : diff.groups.filter(({ kind }) => kind === "changed");
+  const groups = services === "" ? diff.groups : diff.groups.filter(({ kind }) => kind === "changed");
+  const restart = diff.needsRestart.join(" and ");
   const parts = [
     services,
+    diff.faults.length === 0 ? "" : `faults of ${listNames(diff.faults)}`,
     describeDifferences("group", groups),
-    diff.changedSettings.length === 0 ? undefined : diff.changedSettings.join(", "),
-    describeRestart(diff.needsRestart),
-  ].filter((part) => part !== undefined);
-  return parts.length === 0 ? "nothing changed" : parts.join("; ");
+    diff.changedSettings.join(", "),
+    restart && `${restart} ${diff.needsRestart.length === 1 ? "needs" : "need"} a restart`,
+  ];
+  return parts.filter((part) => part !== "").join("; ") || "nothing changed";
 }
 
 function diffByName<Item extends { readonly name: string }>(
@@ -82,23 +83,33 @@ function diffByName<Item extends { readonly name: string }>(
   return [...kept, ...[...old.keys()].map((name): Difference => ({ name, kind: "removed" }))];
 }
 
+function servicesWithOtherFaults(
+  before: readonly ServiceConfig[],
+  after: readonly ServiceConfig[],
+): string[] {
+  const old = new Map(before.map(({ name, faults }) => [name, faults]));
+  return after.filter(({ name, faults }) => old.has(name) && !isEqual(old.get(name), faults))
+    .map(({ name }) => name);
+}
+
 function isSameService(before: ServiceConfig, after: ServiceConfig): boolean {
   return isEqual(serviceKeys(before), serviceKeys(after));
 }
 
-/** All keys of a service, and of its groups those that its connectors are made of. */
-function serviceKeys(service: ServiceConfig) {
+/** All keys of a service but its faults, which change in place, and of its groups those that its connectors are made of. */
+function serviceKeys({ faults: _, ...service }: ServiceConfig) {
   return {
     ...service,
     routes: service.routes.map((route) => ({ ...route, upstream: connectorKeys(route.upstream) })),
     upstream: service.upstream && connectorKeys(service.upstream),
+    mirror: service.mirror && { ...service.mirror, upstream: connectorKeys(service.mirror.upstream) },
   };
 }
 
-/** All keys of a group, its name too, but those that are changed in place. */
+/** The keys of a group that its connectors are made of; all others can change while connections use the group. */
 function connectorKeys(group: GroupConfig) {
-  const { endpoints: _, balance: _b, healthCheck: _h, passive: _p, onDown: _o, ...keys } = group;
-  return keys;
+  const { name, retry, pool, discovery } = group;
+  return { name, retry, pool, discovery };
 }
 
 function changedKeys(before: Config, after: Config, effect: "live" | "restart"): string[] {
@@ -114,30 +125,21 @@ function changedKeys(before: Config, after: Config, effect: "live" | "restart"):
  */
 function isEqual(before: unknown, after: unknown): boolean {
   if (Object.is(before, after)) return true;
-  if (typeof before !== "object" || typeof after !== "object" || before === null || after === null) {
-    return false;
+  if (typeof before !== "object" || typeof after !== "object" || !before || !after) return false;
+  if (Array.isArray(before) && Array.isArray(after)) {
+    return before.length === after.length && before.every((entry, index) => isEqual(entry, after[index]));
   }
-  if (Array.isArray(before) || ArrayBuffer.isView(before)) return isEqualList(before, after);
-  if (Array.isArray(after) || ArrayBuffer.isView(after)) return false;
+  if (Array.isArray(before) || Array.isArray(after)) return false;
+  if (ArrayBuffer.isView(before) !== ArrayBuffer.isView(after)) return false;
   const [some, others] = [before, after] as Readonly<Record<string, unknown>>[];
   return Object.keys(some!).every((key) => isEqual(some![key], others![key])) &&
     Object.keys(others!).every((key) => others![key] === undefined || Object.hasOwn(some!, key));
 }
 
-function isEqualList(before: object, after: object): boolean {
-  if (
-    Array.isArray(before) !== Array.isArray(after) || ArrayBuffer.isView(before) !== ArrayBuffer.isView(after)
-  ) {
-    return false;
-  }
-  const [some, others] = [before, after] as (readonly unknown[])[];
-  return some!.length === others!.length && some!.every((entry, index) => isEqual(entry, others![index]));
-}
-
 /** How many names a line has for each kind. */
 const MAX_NAMES = 5;
 
-function describeDifferences(noun: string, differences: readonly Difference[]): string | undefined {
+function describeDifferences(noun: string, differences: readonly Difference[]): string {
   const parts: string[] = [];
   for (const kind of ["added", "changed", "removed"] as const) {
     const names = differences.filter((each) => each.kind === kind).map(({ name }) => name);
@@ -145,7 +147,7 @@ function describeDifferences(noun: string, differences: readonly Difference[]): 
     const subject = parts.length > 0 ? "" : names.length === 1 ? `${noun} ` : `${noun}s `;
     parts.push(`${names.length} ${subject}${kind} (${listNames(names)})`);
   }
-  return parts.length === 0 ? undefined : parts.join(", ");
+  return parts.join(", ");
 }
 
 function listNames(names: readonly string[]): string {
@@ -154,7 +156,7 @@ function listNames(names: readonly string[]): string {
   return more <= 0 ? shown : `${shown} and ${more} more`;
 }
 
-function describeRestart(keys: readonly string[]): string | undefined {
-  if (keys.length === 0) return undefined;
-  return `${keys.join(" and ")} ${keys.length === 1 ? "needs" : "need"} a restart`;
+/** The names of what has changed in one way. */
+export function namesOf(differences: readonly Difference[], kind: DifferenceKind): Set<string> {
+  return new Set(differences.filter((each) => each.kind === kind).map(({ name }) => name));
 }

@@ -1,7 +1,7 @@
-/** A configuration as a document: the file that would set every key. */
+/** Writes a configuration as a document that sets every key. */
 
-import type { Config, GroupConfig, ServiceConfig } from "./config.ts";
-import { WrittenGroups } from "./rules/written_groups.ts";
+import { isChosenByClient } from "../net/address.ts";
+import type { Config, GroupConfig, RouteConfig, ServiceConfig, TlsConfig } from "./config.ts";
 import {
   type ConfigFile,
   configFileFrame,
@@ -9,92 +9,105 @@ import {
   service,
   type ServiceEntry,
 } from "./schema/config_schema.ts";
-import type { GroupEntry } from "./schema/group_schema.ts";
-import { HELLO_CONDITIONS } from "./schema/route_schema.ts";
+import type { GroupEntry, UpstreamEntry } from "./schema/group_schema.ts";
+import { writtenCheck } from "./schema/health_check_schema.ts";
+import { BYTE_CONDITIONS, HELLO_CONDITIONS } from "./schema/route_schema.ts";
 import { secretKeys } from "./schema/keys.ts";
-import { encode } from "./schema/section.ts";
+import { encode, toCamelCase } from "./schema/section.ts";
 import { parsePayload } from "./values/payload.ts";
 import { formatSize } from "./values/size.ts";
 
-/** Writes a secret without revealing it. `path` is its path. */
-export type Mask = (text: string, path: readonly PropertyKey[]) => string;
+/** Replaces a secret, which is at `path`. */
+type Mask = (text: string, path: readonly PropertyKey[]) => string;
 
-export interface EncodeOptions {
-  /**
-   * `mask`, the default: of tokens and of what health checks send and expect, the text only says that they are there.
-   * `keep`: they are as they are, for programs that decode or compare documents and never for people.
-   */
-  readonly secrets?: "mask" | "keep" | Mask;
-}
-
-/** A document of nothing but mappings, lists, texts, numbers, true and false. It has no `defaults`: all is in services. */
+/** Mappings, lists, texts, numbers and booleans. There are no `defaults`: each service has its values. */
 export type ConfigDocument = Omit<ConfigFileInput, "defaults">;
 
 /**
- * Writes a configuration as a document, spelled as in a file. What is off or unset is left out where that means the
- * same; everything else is there, defaults included.
+ * Writes a configuration as a document, with keys as in a file. It contains all settings in effect, but omits a setting
+ * that is off if a file without the key means the same. Given no environment, `decodeConfig` reads the same
+ * configuration back, except for the secrets.
  *
- * With `secrets: "keep"`, `decodeConfig` makes the same configuration of it, given no environment: a `$` in a value
- * stands for itself.
+ * @param mask For tokens and for what health checks send and expect. By default, it writes stars.
  */
-export function encodeConfig(config: Config, { secrets = "mask" }: EncodeOptions = {}): ConfigDocument {
-  const groups = new WrittenGroups(config);
-  const upstreams = new Map([...groups.named].map(([name, group]) => [name, groupOf(group)]));
+export function encodeConfig(config: Config, mask: Mask = stars): ConfigDocument {
+  const named = config.upstreams.filter(({ writtenAs }) => writtenAs === "name");
   // Without `defaults`: their values are in the services.
   const frame = {
     ...config,
-    upstreams,
+    faults: config.faultsEnabled,
+    upstreams: new Map(named.map((group) => [group.name, groupOf(group)])),
     defaults: undefined as unknown as ConfigFile["defaults"],
     services: undefined,
   };
   const document = {
     ...encode(configFileFrame, frame),
-    services: config.services.map((each) => encode(service, serviceOf(each, groups))),
+    services: config.services.map((each) => encode(service, serviceOf(each))),
   };
-  return finish(
-    document,
-    secrets === "keep" ? (text) => text : secrets === "mask" ? stars : secrets,
-  ) as ConfigDocument;
+  return finish(document, mask) as ConfigDocument;
 }
 
-/** A file may say how connections are taken back only where they are. */
-function groupOf(group: GroupConfig): GroupEntry {
-  const { pool } = group;
-  const isWarm = pool?.mode === "warm";
-  return (isWarm
-    ? { ...group, pool: { ...pool, quiet: undefined, maxUses: undefined } }
-    : group) as GroupEntry;
+/** A file may set `quiet` and `max_uses` only with `mode: reuse`. */
+function groupOf({ pool, healthCheck, ...group }: GroupConfig): GroupEntry {
+  return {
+    ...group,
+    pool: pool?.mode === "warm" ? { ...pool, quiet: undefined, maxUses: undefined } : pool,
+    healthCheck: healthCheck && writtenCheck(healthCheck),
+  } as GroupEntry;
 }
 
-function serviceOf(service: ServiceConfig, groups: WrittenGroups): ServiceEntry {
-  const { tls, upstreamTls, upstream } = service;
-  const written = (group: GroupConfig) => {
-    const entry = groups.entryOf(group);
-    return entry.kind === "group" ? { ...entry, group: groupOf(group) } : entry;
-  };
+function upstreamOf(group: GroupConfig): UpstreamEntry {
+  const { name, writtenAs, endpoints } = group;
+  if (writtenAs === "name") return { kind: writtenAs, name };
+  if (writtenAs === "group") return { kind: writtenAs, group: groupOf(group) };
+  return { kind: writtenAs, address: endpoints[0]!.address };
+}
+
+function serviceOf(service: ServiceConfig): ServiceEntry {
+  const { tls, upstreamTls, upstream, mirror } = service;
   return {
     ...service,
-    tls: tls && { ...tls, cert: undefined, key: undefined, seamless: undefined },
+    tls: tls && { ...writtenTls(tls), seamless: undefined },
     upstreamTls: upstreamTls &&
       { ...upstreamTls, cert: undefined, key: undefined, ...upstreamTls.certificate },
     peek: isPeeking(service) ? service.peek : {} as ServiceEntry["peek"],
-    routes: service.routes.map((route) => ({ ...route, upstream: written(route.upstream) })),
-    upstream: upstream && written(upstream),
+    routes: service.routes.map((route) => ({
+      ...route,
+      tls: route.tls && writtenTls(route.tls),
+      upstream: upstreamOf(route.upstream),
+    })),
+    upstream: upstream && upstreamOf(upstream),
+    mirror: mirror && { ...mirror, upstream: upstreamOf(mirror.upstream) },
+    filters: service.filters.map(({ path }) => path),
   };
 }
 
-/** A file may set `peek` only where a route needs it and no TLS of the service's own reads the ClientHello. */
-function isPeeking({ routes, tls }: ServiceConfig): boolean {
-  return tls === undefined &&
-    routes.some((route) => HELLO_CONDITIONS.some((condition) => route[condition] !== undefined));
+/** Certificates are written as a list. */
+function writtenTls(tls: TlsConfig) {
+  const certificates = tls.acme === undefined ? tls.certificates : undefined;
+  return { ...tls, certificates, cert: undefined, key: undefined };
 }
 
-/** Of bytes, how many there are; of a token, not even that. */
+/** A file may set `peek` only where something needs it, and no TLS of the service's own reads the ClientHello. */
+function isPeeking({ routes, upstream, faults, tls }: ServiceConfig): boolean {
+  const asks = (keys: readonly string[]) =>
+    routes.some((route) => keys.some((key) => route[toCamelCase(key) as keyof RouteConfig] !== undefined));
+  const isBehindTls = tls !== undefined && routes.every((route) => route.tls === undefined);
+  if (asks(BYTE_CONDITIONS) || isBehindTls) return asks(BYTE_CONDITIONS);
+  const groups = [...routes.map((route) => route.upstream), upstream];
+  if (groups.some((group) => group?.endpoints.some(({ address }) => isChosenByClient(address)))) return true;
+  return asks(HELLO_CONDITIONS) || faults.some(({ trigger }) => trigger.sni !== undefined);
+}
+
+/** Secrets whose length is a secret too. */
+const OPAQUE = new Set(["token", "hmac_key"]);
+
+/** Reveals the length of bytes, and nothing about a token. */
 function stars(text: string, path: readonly PropertyKey[]): string {
-  return path.at(-1) === "token" ? "***" : `*** (${formatSize(parsePayload(text).length)})`;
+  return OPAQUE.has(String(path.at(-1))) ? "***" : `*** (${formatSize(parsePayload(text).length)})`;
 }
 
-/** A copy without empty mappings, which say nothing, and with its secrets masked. */
+/** Copies a document, masks its secrets and omits empty mappings. */
 function finish(value: unknown, mask: Mask, path: readonly PropertyKey[] = []): unknown {
   if (Array.isArray(value)) return value.map((entry, index) => finish(entry, mask, [...path, index]));
   if (typeof value === "string") return secretKeys().has(String(path.at(-1))) ? mask(value, path) : value;

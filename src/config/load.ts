@@ -16,15 +16,6 @@ import { inTurns, type Steps } from "./input/steps.ts";
  */
 const PIPE_TIMEOUT = 60_000;
 
-/**
- * Reads and decodes a YAML file. `environment` looks up the variables in its values.
- *
- * @throws {ConfigError} when the file cannot be read or parsed, or with every problem in it.
- */
-export function loadConfigFile(path: string, environment: EnvironmentLookup): Promise<Config> {
-  return new ConfigFile(path, environment).load();
-}
-
 /** A YAML file that can be reread, and that can find positions. */
 export class ConfigFile {
   /** The name of the file in errors. */
@@ -35,7 +26,7 @@ export class ConfigFile {
   /** The text of the last read. */
   #text: string | undefined;
 
-  /** @param path `-` for standard input. */
+  /** @param path `-` for standard input. @param environment Looks up the variables in values. */
   constructor(path: string, environment: EnvironmentLookup) {
     this.isStandardInput = path === "-";
     this.path = this.isStandardInput ? "<stdin>" : path;
@@ -45,7 +36,7 @@ export class ConfigFile {
   /**
    * Reads and decodes the file.
    *
-   * @throws {ConfigError} as {@linkcode loadConfigFile}, with positions.
+   * @throws {ConfigError} when the file cannot be read or parsed, or with every problem in it and its position.
    */
   async load(): Promise<Config> {
     this.#text = undefined;

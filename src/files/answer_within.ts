@@ -1,13 +1,10 @@
-/**
- * A time limit for calls to the file system: a stalled network mount, or a pipe without a writer, never
- * answers.
- */
+/** A time limit for calls to the file system: a stalled network mount or a pipe without a writer never answers. */
 
 /** How long opening, reading or examining a file may take, in milliseconds. */
 export const FILE_TIMEOUT = 10_000;
 /**
- * The limit while another call hangs: several files on one stalled mount must not each take the whole time.
- * In milliseconds; a working disk answers within it.
+ * The limit while another call hangs, in milliseconds: several files on a stalled mount must not each take the whole
+ * time. A working disk answers within it.
  */
 const TIMEOUT_WHILE_ANOTHER_HANGS = 250;
 
@@ -17,8 +14,8 @@ export class UnusableFileError extends Error {
 }
 
 /**
- * Calls that timed out and have not returned, with their paths. Until it returns, each occupies one of Deno's
- * 512 threads for blocking calls, so no other call is made for its path.
+ * Calls that timed out and have not returned, by path. Until it returns, each occupies one of Deno's 512 threads for
+ * blocking calls, so no other call is made for its path.
  */
 const hanging = new Map<Promise<unknown>, string>();
 

@@ -6,7 +6,7 @@ import { fileInfo, kindOf } from "./read_file.ts";
 export interface AppendFile {
   /** Writes some or all of the bytes. @throws {Deno.errors.WouldBlock} when a pipe is full. */
   write(bytes: Uint8Array): Promise<number>;
-  /** Whether it is the same file as `other`, which was then not moved away. */
+  /** Whether it is the same file as `other`; then `other` was not moved away. */
   isSame(other: AppendFile): boolean;
   close(): void;
   /** The file's identity, on systems that number files. */

@@ -1,4 +1,4 @@
-/** Describes a file error and its remedy in this program's words: the system's messages name its calls. */
+/** Describes a file error and its remedy in words of this program: messages of the system name its calls. */
 
 import { UnusableFileError } from "./answer_within.ts";
 
@@ -37,7 +37,7 @@ export function writeFault(cause: unknown, path: string): FileFault {
     return { fault: "permission denied", remedy: "let the user that runs sluice write it" };
   }
   if (cause instanceof Deno.errors.NotCapable) {
-    // Even if everything else is allowed: https://docs.deno.com/runtime/fundamentals/security/
+    // Even if all other permissions are granted: https://docs.deno.com/runtime/fundamentals/security/
     return /^(\/dev|\/proc|\/sys)\//.test(path)
       ? { fault: "Deno opens no such files without --allow-all", remedy: "name one elsewhere" }
       : { fault: "not allowed", remedy: `run with --allow-write=${path}` };

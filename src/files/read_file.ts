@@ -1,19 +1,16 @@
-/**
- * Reads files that a user has named, with limits of time and size, and from devices and pipes only where that
- * makes sense.
- */
+/** Reads files that a user has named, with limits of time and size; devices and pipes only where that makes sense. */
 
 import { answerWithin, FILE_TIMEOUT, UnusableFileError } from "./answer_within.ts";
 
-/** No configuration, certificate, key or token is larger, in bytes. */
+/** The largest size of a configuration, certificate, key or token, in bytes. */
 const LARGEST = 16 * 1024 * 1024;
 /** The bytes to read at a time when the size is unknown. */
 const PIECE = 64 * 1024;
 
 export interface ReadOptions {
   /**
-   * How long a pipe or a device may take until its end, in milliseconds: its writer may still be running.
-   * Without it, only regular files are read.
+   * A pipe or a device may take so long until its end, in milliseconds, because its writer may still be running. If
+   * undefined, only regular files are read.
    */
   readonly pipeTimeout?: number;
 }
@@ -28,7 +25,7 @@ export async function readFile(
   path: string,
   { pipeTimeout }: ReadOptions = {},
 ): Promise<Uint8Array<ArrayBuffer>> {
-  // Before it is opened, because the open may never return.
+  // Checked before it is opened, because the open may never return.
   const info = await fileInfo(path);
   if (info.isDirectory) throw new Deno.errors.IsADirectory("Is a directory");
   if (!info.isFile && (pipeTimeout === undefined || !(info.isFifo || info.isCharDevice))) {
@@ -47,15 +44,6 @@ export async function readTextFile(path: string, options?: ReadOptions): Promise
 /** The file info of a path. @throws {UnusableFileError} when it does not answer, and what `Deno.stat` does */
 export function fileInfo(path: string): Promise<Deno.FileInfo> {
   return answerWithin(path, () => Deno.stat(path));
-}
-
-/**
- * The target of symbolic links.
- *
- * @throws {UnusableFileError} when it does not answer, and what `Deno.realPath` does
- */
-export function realPath(path: string): Promise<string> {
-  return answerWithin(path, () => Deno.realPath(path));
 }
 
 /** The kind of a file that is not regular. */

@@ -13,11 +13,16 @@ import {
   isUrl,
 } from "./address_faults.ts";
 
-/** A TCP endpoint. `hostname` is an IP literal without brackets or a name; `port` is 0–65535. */
+/**
+ * A TCP endpoint. `hostname` is an IP literal without brackets, a name, or {@linkcode CLIENT_SERVER_NAME}; `port` is
+ * 0–65535.
+ */
 export interface TcpAddress {
   readonly transport: "tcp";
   readonly hostname: string;
   readonly port: number;
+  /** Of an upstream that is a range of ports, which begins with `port`. */
+  readonly lastPort?: number;
 }
 
 /** A unix socket. `path` is a file path, or `@` and the name of an abstract socket, which Linux has. */
@@ -27,6 +32,22 @@ export interface UnixAddress {
 }
 
 export type Address = TcpAddress | UnixAddress;
+
+/**
+ * A socket that a service manager holds and passes to the program: the one with this name, or the n-th one with `:n`
+ * after it. `bound` is its address once it is known, which that of a unix socket never is.
+ */
+export interface ActivatedAddress {
+  readonly transport: "systemd";
+  readonly name: string;
+  readonly bound?: TcpAddress;
+}
+
+/** Where a service listens. */
+export type ListenAddress = Address | ActivatedAddress;
+
+/** The host of an upstream whose clients choose it, each by the server name that it asks for (SNI). */
+export const CLIENT_SERVER_NAME = "{sni}";
 
 /** Replaces the leading NUL byte in names of abstract sockets, as in `ss` and systemd. */
 const ABSTRACT = "@";
@@ -65,6 +86,24 @@ export function parseUpstreamAddress(text: string, options: { barePort?: boolean
   return address;
 }
 
+/** Names that systemd gives descriptors (sd_listen_fds_with_names(3)), without spaces, and which one of that name. */
+const ACTIVATED = /^systemd:([!-9;-~]{1,255}(?::[1-9]\d{0,3})?)$/;
+
+/**
+ * Parses where a service listens: what {@linkcode parseListenAddress} takes, or `systemd:name`.
+ *
+ * @throws {SyntaxError} when the text is none of these.
+ */
+export function parseServiceAddress(text: string): ListenAddress {
+  if (!text.startsWith("systemd:")) return parseListenAddress(text);
+  const [, name] = ACTIVATED.exec(text) ?? [];
+  if (name !== undefined) return { transport: "systemd", name };
+  throw new SyntaxError(
+    `Cannot use "${text}": expected the name of a socket (FileDescriptorName=), such as "systemd:web", or ` +
+      '"systemd:web:2" for the second of that name',
+  );
+}
+
 /** @throws {SyntaxError} when no host can have that name. */
 export function checkHost(host: string): void {
   const fault = faultOfHost(host);
@@ -88,22 +127,26 @@ export function unixAddress(path: string): UnixAddress {
 }
 
 /** Formats an address the way it is written in a configuration. */
-export function formatAddress(address: Address): string {
+export function formatAddress(address: ListenAddress): string {
+  if (address.transport === "systemd") {
+    return address.bound === undefined ? `systemd:${address.name}` : formatAddress(address.bound);
+  }
   if (address.transport === "unix") return `unix:${address.path}`;
-  return address.hostname.includes(":")
-    ? `[${address.hostname}]:${address.port}`
-    : `${address.hostname}:${address.port}`;
+  const { hostname, port, lastPort } = address;
+  const text = hostname.includes(":") ? `[${hostname}]:${port}` : `${hostname}:${port}`;
+  return lastPort === undefined ? text : `${text}-${lastPort}`;
 }
 
 /**
- * The address of a listener that was configured with `asked`: that of its socket, with the real port, and the address
- * of a host name. The socket's link-local address lacks the zone, without which it cannot be used.
+ * The address of a listener that was configured with `asked`. It is `actual`, the address of its socket, which has the
+ * real port and, for a host name, its address. A link-local address keeps the zone of `asked`: the socket's address
+ * lacks it, and cannot be used without it.
  */
 export function boundAddress(asked: TcpAddress, actual: TcpAddress): TcpAddress {
   return asked.hostname.includes("%") ? { ...actual, hostname: asked.hostname } : actual;
 }
 
-/** Whether `hostname` is an address already. No name has a colon in it. */
+/** Whether `hostname` is an IP address. No name contains a colon. */
 export function isIpLiteral(hostname: string): boolean {
   return hostname.includes(":") || IPV4.test(hostname);
 }
@@ -113,18 +156,23 @@ export function hostOf(address: Address): string {
   return address.transport === "tcp" ? address.hostname : "";
 }
 
+/** Whether clients choose the host by the server name that they ask for. */
+export function isChosenByClient(address: Address): boolean {
+  return hostOf(address) === CLIENT_SERVER_NAME;
+}
+
 /** A key that equal addresses share: the case of host names does not matter. */
-export function addressKey(address: Address): string {
+export function addressKey(address: ListenAddress): string {
   const text = formatAddress(address);
-  return address.transport === "unix" ? text : text.toLowerCase();
+  return address.transport === "tcp" ? text.toLowerCase() : text;
 }
 
 /**
  * Whether two listeners cannot have these addresses at the same time: they are equal, in any spelling, or one
  * means all addresses of the port. Host names other than localhost are only compared as text.
  */
-export function overlaps(one: Address, other: Address): boolean {
-  if (one.transport === "unix" || other.transport === "unix") return addressKey(one) === addressKey(other);
+export function overlaps(one: ListenAddress, other: ListenAddress): boolean {
+  if (one.transport !== "tcp" || other.transport !== "tcp") return addressKey(one) === addressKey(other);
   if (one.port !== other.port || one.port === 0) return false;
   const [a, b] = [hostKey(one.hostname), hostKey(other.hostname)];
   return a === b || covers(a, b) || covers(b, a);

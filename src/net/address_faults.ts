@@ -41,6 +41,7 @@ const MISTAKES: readonly (readonly [pattern: RegExp, explain: (...groups: string
     /^(\[.*\]|[^:[\]\s/]+):?$/,
     (_, host) => faultOfHost(host!) ?? `the port is missing, write "${host}:5432"`,
   ],
+  [/^[^/\s]+:\d+-\d+$/, () => "only the whole upstream of a service or route can be a range of ports"],
   [/^[^:/]+:([^:/\s]*)$/, (_, port) => `"${port}" is no port, expected a number such as 5432`],
   [/:\d+[^\d].*$/, () => `expected ${FORMS}, and nothing after the port`],
 ];
@@ -82,12 +83,11 @@ export function faultOfHost(host: string): string | undefined {
   if (/^\[.*\]$/.test(host)) return undefined;
   if (host === "*") return 'write "0.0.0.0", or ":port", for all addresses';
   if (host.startsWith("$")) {
-    {
-      return `a variable of a configuration file is written in braces, "\${${
-        host.replace(/\W/g, "") || "NAME"
-      }}"`;
-    }
+    return `a variable of a configuration file is written in braces, "\${${
+      host.replace(/\W/g, "") || "NAME"
+    }}"`;
   }
+  if (host.startsWith("{")) return faultOfPlaceholder(host);
   const strange = /[^\p{L}\p{M}\p{N}._-]/u.exec(host)?.[0];
   if (strange !== undefined) return `"${strange}" cannot be in the name of a host`;
   const labels = host.replace(/\.$/, "").split(".");
@@ -101,6 +101,13 @@ export function faultOfHost(host: string): string | undefined {
     return `a part of a host's name has at most ${MAX_LABEL} characters`;
   }
   return undefined;
+}
+
+/** Names in braces, which other programs have too. */
+function faultOfPlaceholder(host: string): string {
+  return host === "{sni}"
+    ? 'only the whole upstream of a service or route can be "{sni}:443", which has no settings of a group'
+    : 'only "{sni}" stands for something, the server name that a client asks for, as in "{sni}:443"';
 }
 
 /** The longest unix socket path the kernel takes, in bytes (`sun_path` without its final NUL; macOS has 103). */

@@ -1,29 +1,29 @@
 /**
- * Relay buffers: small while a connection is quiet, larger while it moves bulk, and used again.
+ * Relay buffers: small while a connection is quiet, larger while it moves bulk, and reused.
  *
- * A buffer goes back to the pool once its bytes are written, which is right only while nothing but counters
- * stands between the read and the write: a filter may keep, split or copy what it is given.
+ * A buffer goes back to the pool once its bytes are written. That is only safe while nothing but counters stands
+ * between the read and the write: a filter may keep, split or copy the bytes that it gets.
  */
 
 /** Every connection waits for its first byte with one of these in each direction. */
 const SMALLEST = 2 * 1024;
 /** A full read multiplies the size by this: 2, 16, 128 KiB and so on. Smaller steps only left more buffers behind. */
 const GROWTH = 8;
-/** The part of a buffer that makes a read a full one: reads of TLS records fall short of the last bytes. */
+/** A read that fills this share of a buffer counts as full: reads of TLS records fall a few bytes short. */
 const FULL = 15 / 16;
-/** How many reads in a row must leave most of the buffer empty before it shrinks: bulk comes in uneven pieces. */
+/** A buffer shrinks after so many reads in a row that leave most of it empty: bulk comes in uneven pieces. */
 const READS_TO_SHRINK = 4;
 /**
- * The one buffer of one direction of one connection: read into, then written from, then read into again. A slow
- * reader so holds one buffer and stops its own sender. (Reading ahead into a second buffer while the first is
- * written was measured: no faster, and twice the memory.)
+ * The one buffer of one direction of one connection: read into, then written from, then read into again. So a slow
+ * reader holds one buffer and stops its own sender. (Reading ahead into a second buffer during the write was no faster
+ * in measurements, and took twice the memory.)
  */
 export class RelayBuffer {
   /** `buffer_size`, in bytes. */
   readonly largest: number;
   #size: number;
   #buffer: Uint8Array | undefined;
-  /** What the last read filled: messages of one length often follow each other, and need no new view then. */
+  /** The view of the last read. The next message often has the same length, and then needs no new view. */
   #view: Uint8Array | undefined;
   #smallReads = 0;
   #isBusy = false;
@@ -34,7 +34,7 @@ export class RelayBuffer {
     this.#size = Math.min(SMALLEST, largest);
   }
 
-  /** Bytes were read and not written yet. */
+  /** Bytes were read, but are not written yet. */
   get isBusy(): boolean {
     return this.#isBusy;
   }
@@ -55,7 +55,7 @@ export class RelayBuffer {
     return this.#buffer;
   }
 
-  /** The read brought `count` bytes: a view of them. */
+  /** A view of the `count` bytes that the read brought. */
   filled(count: number): Uint8Array {
     const buffer = this.#buffer!;
     const size = buffer.byteLength;
@@ -74,12 +74,12 @@ export class RelayBuffer {
     return this.#view;
   }
 
-  /** Nothing is read into it any more. */
+  /** No read needs the buffer any more. */
   unused(): void {
     this.#detachBuffer();
   }
 
-  /** All of it was written. */
+  /** All bytes were written. */
   written(): void {
     this.#isBusy = false;
     const read = this.#whenWritten;
@@ -87,7 +87,7 @@ export class RelayBuffer {
     read?.();
   }
 
-  /** It will not be written any more. A failed write may still use the buffer, so it is not reused. */
+  /** The bytes will not be written any more. A failed write may still use the buffer, so it is not reused. */
   abandoned(): void {
     this.#isBusy = false;
     if (this.#buffer !== undefined) forget(this.#buffer);

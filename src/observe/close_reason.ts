@@ -11,17 +11,19 @@ export interface CloseReason {
   /** It was relayed; refused admission; or admitted, but failed before its upstream was connected. */
   readonly kind: "closed" | "refused" | "failed";
   readonly endedBy: Side;
-  /** What counters and events go by: one of {@linkcode CLOSE_REASONS} for a relayed connection, else the code. */
+  /** The key for counters and events: one of {@linkcode CLOSE_REASONS} for a relayed connection, else the code. */
   readonly key: string;
   /** In words. */
   readonly reason: string;
   /** Undefined after an orderly close. */
   readonly code: ErrorCode | undefined;
-  /** In detail, where that says more than the reason. */
+  /** Details, if there is more to say than the reason. */
   readonly detail: string | undefined;
+  /** It was not relayed: the client ended it before it had sent a byte. */
+  readonly sentNothing: boolean;
 }
 
-/** The keys of relayed connections: few and fixed, as each becomes a series of metrics. */
+/** The keys of relayed connections: few and fixed, because each becomes a series of metrics. */
 export const CLOSE_REASONS: readonly string[] = [
   "client_closed",
   "upstream_closed",
@@ -32,7 +34,7 @@ export const CLOSE_REASONS: readonly string[] = [
   ...new Set(ERROR_CODES.flatMap((code) => [code, `client_${code}`, `upstream_${code}`])),
 ];
 
-/** Most connections end like this: nothing is made for them. */
+/** Most connections end like this, so these objects are made once. */
 const CLOSED = {
   client: inOrder("client", "client_closed", "client closed"),
   upstream: inOrder("upstream", "upstream_closed", "upstream closed"),
@@ -43,7 +45,7 @@ const RESET_AFTER_CLOSE = {
 };
 
 function inOrder(endedBy: Peer, key: string, reason: string): CloseReason {
-  return { kind: "closed", endedBy, key, reason, code: undefined, detail: undefined };
+  return { kind: "closed", endedBy, key, reason, code: undefined, detail: undefined, sentNothing: false };
 }
 
 /** How a relayed connection ended. */
@@ -54,7 +56,7 @@ export function endOfRelay(end: RelayEnd): CloseReason {
 
 function failureOfRelay(error: ProxyError): CloseReason {
   const { code, side, reason } = error;
-  // So many programs end TLS without close_notify (RFC 8446, section 6.1) that it counts as in order.
+  // Many programs end TLS without close_notify (RFC 8446, section 6.1), so this does not count as an error.
   const isTruncated = code === "tls_truncated";
   return {
     kind: "closed",
@@ -63,20 +65,24 @@ function failureOfRelay(error: ProxyError): CloseReason {
     reason,
     code: isTruncated ? undefined : code,
     detail: isTruncated ? undefined : detailOf(error),
+    sentNothing: false,
   };
 }
 
-/** How a connection ended that never got as far as the relay. */
+/** How a connection ended that was never relayed. */
 export function endBeforeRelay(error: ProxyError): CloseReason {
-  const { code, side, reason, isRefusal } = error;
+  const { code, side, reason, isRefusal, sentNothing } = error;
+  // A check has got what it came for.
+  const isServed = code === "acme_challenge";
   return {
-    kind: isRefusal ? "refused" : "failed",
-    // The proxy refuses a client, whichever side gave the cause.
+    kind: isServed ? "closed" : isRefusal ? "refused" : "failed",
+    // The proxy refuses the client, whichever side is the cause.
     endedBy: isRefusal ? "proxy" : side,
     key: code,
     reason,
     code,
     detail: detailOf(error),
+    sentNothing,
   };
 }
 

@@ -1,6 +1,6 @@
-/** Access rules and limits, which are checked before anything costly. */
+/** Access rules and limits, checked before anything costly. */
 
-import type { ServiceConfig } from "../config/config.ts";
+import type { ListEntry, ServiceConfig } from "../config/config.ts";
 import { ProxyError } from "../net/errors.ts";
 import { abortable } from "../net/timers/abortable.ts";
 import type { TableKey } from "../shared/client_entries.ts";
@@ -8,12 +8,14 @@ import type { ClientTable } from "../shared/client_table.ts";
 import type { RateLimit } from "../shared/rate_limit.ts";
 import type { Gauge } from "../shared/gauge.ts";
 import type { WakeUps } from "../shared/wake_ups.ts";
-import { CidrSet } from "../wire/ip/cidr.ts";
 import { clientKeyOf } from "../wire/ip/client_key.ts";
+import type { Test } from "./match/condition.ts";
+import { compileConditions } from "./match/registry.ts";
+import { FileLists, type TextSet } from "./file_lists.ts";
 
-/** Counts clients, in all threads. */
+/** The limits of a service, counted in all threads. */
 export interface AdmissionParts {
-  /** Connections of the service, and of all services. */
+  /** The connections of the service, and those of all services. */
   readonly own: CountLimit;
   readonly all: CountLimit;
   /** The rate of new connections. */
@@ -22,7 +24,7 @@ export interface AdmissionParts {
   readonly clients: ClientTable | undefined;
 }
 
-/** A PROXY header may announce clients without an address: they count as one client, so that limits still apply. */
+/** Clients that a PROXY header announces without an address count as one client, so that limits still apply to them. */
 const NO_ADDRESS: TableKey = { family: 0, high: 0, low: 0 };
 
 /** The source address of a client; read only if a rule needs it. */
@@ -33,16 +35,22 @@ interface Source {
 /** The rules and limits of one service. */
 export class AdmissionControl {
   readonly parts: AdmissionParts;
-  /** Whether a client waits for a free slot. */
+  /** Whether clients wait for a free slot. */
   readonly waits: boolean;
   readonly #access: AccessList | undefined;
   readonly #trusted: TrustedPeers | undefined;
+  readonly #certificates: readonly Test[] | undefined;
 
-  constructor({ limits, allow, deny, acceptProxyProtocol }: ServiceConfig, parts: AdmissionParts) {
+  constructor(
+    { limits, allow, deny, allowClients, acceptProxyProtocol }: ServiceConfig,
+    parts: AdmissionParts,
+    lists = new FileLists(),
+  ) {
     this.parts = parts;
     this.waits = limits.whenFull === "wait";
-    if (allow.length + deny.length > 0) this.#access = new AccessList(allow, deny);
-    this.#trusted = acceptProxyProtocol && new TrustedPeers(acceptProxyProtocol.from);
+    if (allow.length + deny.length > 0) this.#access = new AccessList(allow, deny, lists);
+    this.#certificates = allowClients && compileConditions(allowClients, lists);
+    this.#trusted = acceptProxyProtocol && new TrustedPeers(acceptProxyProtocol.from, lists);
   }
 
   /**
@@ -54,20 +62,34 @@ export class AdmissionControl {
     if (this.#trusted?.has(peer.sourceAddress) === false) throw new ProxyError("proxy_not_trusted", "client");
   }
 
-  /** @throws {ProxyError} when the client is not allowed at all. */
+  /** @throws {ProxyError} when the rules do not allow the client. */
   checkAccess(client: Source): void {
     if (this.#access?.permits(client.sourceAddress) === false) {
       throw new ProxyError("access_denied", "client");
     }
   }
+
+  /** @throws {ProxyError} when the rules do not allow the client's certificate, or that there is none. */
+  checkCertificate(client: Certified): void {
+    if (this.#certificates === undefined || this.#certificates.every((isMet) => isMet(client) === true)) {
+      return;
+    }
+    const detail = client.identity === undefined
+      ? "The client has no certificate, which allow_clients asks for"
+      : "The certificate of the client is not one of allow_clients";
+    throw new ProxyError("access_denied", "client", { detail });
+  }
 }
 
+/** What is known of a client that its certificate is about. */
+type Certified = Parameters<Test>[0];
+
 /**
- * The limits that one connection has consumed, step by step. Disposing releases its slots. For a refused
- * client it releases everything, so that refused clients take no capacity from others.
+ * The limits that one connection has used, step by step. Disposing of it releases the slots; for a refused client it
+ * releases everything, so that refused clients take no capacity from others.
  *
- * So the order is: limits of the client alone, as soon as its address is known; then a slot among all
- * connections; and last the rate of the service, the only one that the end of a connection does not release.
+ * The order is: first the limits per client, as soon as the address is known; then a slot among all connections; last
+ * the rate of the service, the only limit that the end of a connection does not release.
  */
 export class Admission implements Disposable {
   readonly #control: AdmissionControl;
@@ -82,6 +104,11 @@ export class Admission implements Disposable {
   /** As {@linkcode AdmissionControl.checkPeer}. */
   checkPeer(peer: Source): void {
     this.#control.checkPeer(peer);
+  }
+
+  /** As {@linkcode AdmissionControl.checkCertificate}. */
+  checkCertificate(client: Certified): void {
+    this.#control.checkCertificate(client);
   }
 
   /**
@@ -108,8 +135,8 @@ export class Admission implements Disposable {
   }
 
   /**
-   * Takes a connection slot of the service and one of all services. With `when_full: wait`, returns false
-   * when none is free.
+   * Takes a connection slot of the service and one of all services. When none is free, returns false with `when_full:
+   * wait`, else throws.
    *
    * @throws {ProxyError}
    */
@@ -126,7 +153,7 @@ export class Admission implements Disposable {
   }
 
   /**
-   * The same, once a slot is free.
+   * Waits for a free slot, and takes it.
    *
    * @throws {ProxyError} or the reason of `signal`.
    */
@@ -145,8 +172,7 @@ export class Admission implements Disposable {
   }
 
   /**
-   * Spends the rate of the service, unless clients arrive too fast. It stays spent whatever the client does;
-   * calling this again changes nothing.
+   * Counts the connection for the rate of the service, once. Nothing takes it back, whatever the client does.
    *
    * @throws {ProxyError}
    */
@@ -170,13 +196,13 @@ export class Admission implements Disposable {
 
 /** Which clients may connect, by address. */
 class AccessList {
-  readonly #allow: CidrSet | undefined;
-  readonly #deny: CidrSet | undefined;
+  readonly #allow: TextSet | undefined;
+  readonly #deny: TextSet | undefined;
 
-  /** @param allow Addresses and CIDR blocks; an empty list allows all. Addresses in `deny` are refused even so. */
-  constructor(allow: readonly string[], deny: readonly string[]) {
-    this.#allow = allow.length === 0 ? undefined : new CidrSet(allow);
-    this.#deny = deny.length === 0 ? undefined : new CidrSet(deny);
+  /** @param allow An empty list allows all, one with an empty file none. `deny` takes precedence. */
+  constructor(allow: readonly ListEntry[], deny: readonly ListEntry[], lists: FileLists) {
+    this.#allow = allow.length === 0 ? undefined : lists.addresses(allow);
+    this.#deny = deny.length === 0 ? undefined : lists.addresses(deny);
   }
 
   /** Whether a client with this address may connect. */
@@ -190,12 +216,12 @@ const UNIX = "unix";
 
 /** Which peers may send a PROXY header. */
 class TrustedPeers {
-  readonly #blocks: CidrSet;
+  readonly #blocks: TextSet;
   readonly #unix: boolean;
 
-  /** @param from Addresses, CIDR blocks, and `unix`. */
-  constructor(from: readonly string[]) {
-    this.#blocks = new CidrSet(from.filter((text) => text !== UNIX));
+  /** @param from Addresses, CIDR blocks, files, and `unix`. */
+  constructor(from: readonly ListEntry[], lists: FileLists) {
+    this.#blocks = lists.addresses(from.filter((entry) => entry !== UNIX));
     this.#unix = from.includes(UNIX);
   }
 
@@ -205,7 +231,7 @@ class TrustedPeers {
   }
 }
 
-/** How many connections there may be at the same time, in all threads. */
+/** Limits the connections at the same time, in all threads. */
 export class CountLimit {
   readonly #gauge: Gauge;
   #limit: number;
@@ -224,7 +250,7 @@ export class CountLimit {
     this.#wakeUps.wake(this.#gauge.slot);
   }
 
-  /** Whether it still counts the same thing. */
+  /** Whether it still counts in the gauge that was claimed for it. */
   get isClaimed(): boolean {
     return this.#gauge.isClaimed;
   }
@@ -238,9 +264,7 @@ export class CountLimit {
     return this.#limit > 0 && this.#gauge.value >= this.#limit;
   }
 
-  /**
-   * Returns an unused slot. No client of this thread can have missed it, so only other threads are woken.
-   */
+  /** Returns an unused slot. No client of this thread can have missed it, so it wakes only other threads. */
   undo(): void {
     if (this.#gauge.leave()) this.#wakeUps.wakeOthers(this.#gauge.slot);
   }

@@ -1,8 +1,14 @@
 /** The facts about a client: from its socket, a PROXY header, and its ClientHello. */
 
+import type { ServiceConfig } from "../config/config.ts";
 import { type Address, formatAddress, hostOf } from "../net/address.ts";
+import { ProxyError } from "../net/errors.ts";
 import type { Conn } from "../net/socket/conn.ts";
+import { clientHelloIn, type FirstBytes, NO_BYTES_YET } from "../net/socket/first_bytes.ts";
 import type { TlsFacts } from "../net/tls/server.ts";
+import { type ClientIdentity, identityByName, identityOf } from "../wire/certificate/client_identity.ts";
+import { protocolOf } from "../wire/protocols/registry.ts";
+import type { Preface } from "../upstream/upstream_dialer.ts";
 import { encodeProxyHeader } from "../wire/proxy_protocol/proxy_protocol.ts";
 import {
   CLIENT_CERT_CONN,
@@ -20,6 +26,18 @@ import type { RouteFacts } from "./match/condition.ts";
  */
 const LONGEST_NAME = 256;
 
+/** How many of a client's first bytes a message shows. */
+const SHOWN = 4;
+
+/** Why a client has sent nothing. */
+const NOTHING_SENT = {
+  closed: "closed before it sent anything",
+  late: "nothing sent in time",
+  full: undefined,
+} as const;
+
+const NO_HEADER = new Uint8Array(0);
+
 export class ClientFacts implements RouteFacts {
   /** Its addresses are read only when needed, because Deno's address objects are slow to read. */
   readonly #conn: Conn;
@@ -31,7 +49,12 @@ export class ClientFacts implements RouteFacts {
   #tls: TlsFacts | undefined;
   /** The fields of the PROXY header other than addresses. */
   #received: ProxyTlvs = {};
-  /** Why there is no ClientHello, after an attempt to read one. */
+  #identity: ClientIdentity | undefined;
+  #first = NO_BYTES_YET;
+  #isHelloSeen = false;
+  /** It has asked for TLS in its protocol, and was told to begin before its route was known. */
+  hasAskedForTls = false;
+  /** The reason why there is no ClientHello, after an attempt to read one. */
   noHello: string | undefined;
 
   constructor(client: Conn) {
@@ -85,11 +108,91 @@ export class ClientFacts implements RouteFacts {
     return ((this.#received.tls?.client ?? 0) & CLIENT_TLS) !== 0;
   }
 
-  /** TLS with the client is terminated here. */
-  secured(tls: TlsFacts): void {
+  /**
+   * Who the client is by its certificate: the one that was verified here, else what the sender of the PROXY header has
+   * verified, of which only the common name is known.
+   */
+  get identity(): ClientIdentity | undefined {
+    if (this.#tls === undefined) return identityIn(this.#received.tls);
+    const { clientCertificate } = this.#tls;
+    return this.#identity ??= clientCertificate && identityOf(clientCertificate);
+  }
+
+  get first(): FirstBytes {
+    return this.#first;
+  }
+
+  /** Takes in what the client has sent so far. */
+  peeked(first: FirstBytes): void {
+    this.#first = first;
+    const hello = this.awaitsHello ? clientHelloIn(first) : undefined;
+    if (hello === undefined) return;
+    this.#isHelloSeen = true;
+    if (typeof hello === "string") this.noHello = hello;
+    else {
+      this.serverName = hello.serverName;
+      this.alpn = hello.alpn;
+    }
+  }
+
+  /** What the client has sent first, in words. */
+  get beginning(): string | undefined {
+    const { bytes, end } = this.#first;
+    if (bytes.length === 0) return end && NOTHING_SENT[end];
+    const protocol = protocolOf(bytes);
+    if (protocol !== undefined) return `it speaks ${protocol}`;
+    // No more of them: a password may follow.
+    return `unknown protocol, it begins with hex:${bytes.subarray(0, SHOWN).toHex()}`;
+  }
+
+  /** The route is chosen: the bytes are not kept in memory. */
+  forgetFirst(): void {
+    this.#first = NO_BYTES_YET;
+  }
+
+  /** Whether the client may still send a ClientHello, or more of it, that says its server name. */
+  get awaitsHello(): boolean {
+    return !this.#isHelloSeen && this.#tls === undefined && !this.isDecrypted;
+  }
+
+  /** Whether its server name and ALPN are those of a ClientHello that was read before its route is chosen. */
+  get hasSentHello(): boolean {
+    return this.#isHelloSeen && this.noHello === undefined;
+  }
+
+  /**
+   * TLS with the client is terminated here.
+   *
+   * @param isRouted Whether its route is chosen already.
+   * @throws {ProxyError} when that was by another name: its certificates and authorities would be those of that name.
+   */
+  secured(tls: TlsFacts, isRouted: boolean): void {
+    const name = tls.serverName?.replace(/\.$/, "").toLowerCase();
+    const isKnown = this.serverName !== undefined || this.hasSentHello;
+    if (isRouted && isKnown && name !== undefined && name !== this.serverName) {
+      const detail = `It asked for ${this.serverName ?? "no name"} first, then for ${name}`;
+      throw new ProxyError("tls_handshake_failed", "client", { detail });
+    }
     this.#tls = tls;
     this.serverName = tls.serverName;
     this.alpn = tls.alpn === undefined ? [] : [tls.alpn];
+  }
+
+  /**
+   * What an upstream connection begins with. In a service with `peek.starttls`, every one has a preface, as TLS with
+   * the upstream must wait for that of some.
+   *
+   * @param isPassed Whether the client's TLS, if it has any, passes through.
+   */
+  toPreface(
+    { sendProxyProtocol, peek: { starttls } }: Pick<ServiceConfig, "sendProxyProtocol" | "peek">,
+    isPassed: boolean,
+  ): Preface | undefined {
+    const header = sendProxyProtocol && this.toHeader(sendProxyProtocol);
+    if (starttls === undefined) return header;
+    return isPassed && this.hasAskedForTls
+      ? { header: header ?? NO_HEADER, asksFor: starttls }
+      : header ?? NO_HEADER;
   }
 
   /**
@@ -119,6 +222,13 @@ export class ClientFacts implements RouteFacts {
       ...tls === undefined ? {} : { tls: tlvOf(tls) },
     };
   }
+}
+
+/** Of a certificate that the sender says it has verified. */
+function identityIn(tls: ProxyTls | undefined): ClientIdentity | undefined {
+  const { client = 0, verify, commonName } = tls ?? {};
+  const isVerified = verify === 0 && (client & (CLIENT_CERT_CONN | CLIENT_CERT_SESS)) !== 0;
+  return isVerified && commonName ? identityByName(commonName) : undefined;
 }
 
 /** A certificate that is known was verified; without one, `verify` must not be 0 (proxy-protocol.txt, 2.2.6). */

@@ -1,85 +1,46 @@
 /** The life of one connection, from accept to close. */
 
-import type { ServiceConfig } from "../config/config.ts";
-import { applySocketOptions, type Conn } from "../net/socket/conn.ts";
-import type { Deadlines } from "../net/timers/deadlines.ts";
-import type { IdleClock } from "../net/timers/idle_clock.ts";
-import type { LifetimeClock } from "../net/timers/lifetime_clock.ts";
+import type { Conn } from "../net/socket/conn.ts";
+import type { Deadlines } from "../net/timers/timeouts.ts";
 import { type ErrorCode, ProxyError, proxyErrorOf } from "../net/errors.ts";
-import { peekClientHello, receiveProxyHeader } from "../net/socket/first_bytes.ts";
+import { type FirstBytes, peek, receiveProxyHeader } from "../net/socket/first_bytes.ts";
 import { ReadAheadConn } from "../net/socket/read_ahead_conn.ts";
 import { Relay, type RelayOutcome } from "../relay/relay.ts";
-import { type CloseReason, endBeforeRelay, endOfRelay } from "../observe/close_reason.ts";
-import type { ConnectionRecord, ServiceLedger } from "../observe/counters/ledger.ts";
-import type { EventFeed } from "../observe/events/event_feed.ts";
-import type { AccessLog, DebugLines } from "../observe/log/access_log.ts";
-import type { Connector } from "../upstream/connector.ts";
-import type { Lease } from "../upstream/endpoint.ts";
+import { endBeforeRelay, endOfRelay } from "../observe/close_reason.ts";
+import { announce, reportEnd } from "../observe/log/access_log.ts";
+import type { ConnectionRecord } from "../observe/counters/ledger.ts";
+import type { Abortable, Lease } from "../upstream/endpoint.ts";
+import type { WaitingClient, WaitState } from "../upstream/waiting/wait.ts";
 import { commonNameText } from "../wire/certificate/distinguished_name.ts";
-import { Admission, type AdmissionControl } from "./admission.ts";
+import { Admission } from "./admission.ts";
 import { ClientFacts } from "./client_facts.ts";
-import type { TlsTermination } from "./tls_termination.ts";
+import { ClientWatch, WAITING_READ_AHEAD } from "./client_watch.ts";
+import type { ConnectionContext, Target } from "./connection_context.ts";
+import type { ConnectionFaults, FaultyConnection } from "./faults.ts";
+import type { Terminator } from "./tls_termination.ts";
 
-/** Where a connection goes, and by which route; undefined is the service's own upstream. */
-export interface Target {
-  readonly connector: Pick<Connector, "group" | "connect">;
-  readonly route: number | undefined;
-}
-
-/** What the connections of one service share. */
-export interface ConnectionContext {
-  readonly config: ServiceConfig;
-  readonly admission: AdmissionControl;
-  readonly ledger: Pick<ServiceLedger, "open">;
-  readonly accessLog: Pick<AccessLog, "ended">;
-  readonly events: Pick<EventFeed, "opened" | "connected" | "ended">;
-  readonly debugLines: Pick<DebugLines, "accepted" | "connected">;
-  readonly idleClock: IdleClock;
-  /** Bounds the age of connections; undefined is unlimited. */
-  readonly lifetimes: Pick<LifetimeClock, "watch"> | undefined;
-  /** How long PROXY headers may take; undefined when none are expected. */
-  readonly headerDeadlines: Deadlines | undefined;
-  readonly peekDeadlines: Deadlines;
-  /** TLS with clients; undefined relays their bytes unchanged. */
-  readonly tls: Pick<TlsTermination, "terminate"> | undefined;
-  readonly handshakeDeadlines: Deadlines;
-  /** Adds the stages of the service; undefined without any. */
-  readonly addStages: ((relay: Relay) => void) | undefined;
-  /** How many of a client's first bytes may be held for peeking. */
-  readonly readAhead: number;
-  /** Aborts when the service stops: waiting clients get no slot any more. */
-  readonly stopping: AbortSignal;
-  /** Whether the client's ClientHello decides where its connection goes. */
-  needsHello(facts: ClientFacts): boolean;
-  /** @throws {ProxyError} when the client takes no route. */
-  route(facts: ClientFacts): Target;
-  /** What upstream connections of a client begin with. */
-  headerFor(facts: ClientFacts): Uint8Array | undefined;
-  /** A filter of the connection threw `cause`. */
-  filterFailed(cause: unknown, connection: ConnectionRecord): void;
-  /** No descriptor is left, for the client or for its upstream. */
-  onShortage(): void;
-}
-
-/** Replaces the address of a client that disconnected early. */
-const UNKNOWN = "unknown";
-
-export class Connection {
+export class Connection implements FaultyConnection, WaitingClient {
   #client: Conn;
   readonly #context: ConnectionContext;
   readonly #facts: ClientFacts;
   readonly #record: ConnectionRecord;
   readonly #admission: Admission;
   readonly #lifetime: Disposable | undefined;
+  readonly #faults: ConnectionFaults | undefined;
   #lease: Lease | undefined;
   #onEntered: (() => void) | undefined;
-  /** Set by {@linkcode abort}. These two fields do the work of an AbortController with one listener, and cost less. */
+  /** Set by {@linkcode abort}. These two fields replace an AbortController with one listener, and cost less. */
   #abortReason: ProxyError | undefined;
-  /** Ends the step under way where closing the client does not. */
-  #onAbort: ((reason: ProxyError) => void) | undefined;
+  /**
+   * The current step, if closing the client does not end it. An object, as V8 allocates a function literal that is
+   * assigned to a field in the old generation: there it would keep all of the connection until the next full collection.
+   */
+  #step: Abortable | undefined;
 
   constructor(client: Conn, context: ConnectionContext) {
-    const { readAhead, admission, ledger, lifetimes } = context;
+    const { admission, ledger, lifetimes } = context;
+    this.#faults = context.faults?.open(this);
+    const readAhead = this.#faults?.needsHello === true ? context.longestReadAhead : context.readAhead;
     this.#client = readAhead > 0 ? new ReadAheadConn(client, readAhead) : client;
     this.#context = context;
     this.#facts = new ClientFacts(client);
@@ -94,8 +55,9 @@ export class Connection {
   }
 
   /**
-   * accept → PROXY header → admit → TLS or peek → route → pick → connect → relay through counters → account → close.
-   * Called once; never rejects. A step that the service does not ask for costs no promise.
+   * accept → PROXY header → admit → TLS → peek → route → TLS, unless it was before → pick → connect → relay through
+   * counters → account → close.
+   * Call it once; never rejects. Steps that the service does not need cost no promise.
    */
   async run(): Promise<void> {
     const facts = this.#facts;
@@ -103,13 +65,14 @@ export class Connection {
     const { config, headerDeadlines, tls } = this.#context;
     // Not `using`, which costs a short connection a twentieth of its CPU time.
     try {
-      this.#announce();
+      announce(this.#context, this.#record);
+      if (this.#faults?.actAt("accept") === true) await this.#letFaultsAct("accept");
       admission.checkPeer(facts);
       // A client that exceeds its own limits needs no slot, and must not wait for one.
       if (headerDeadlines === undefined) admission.countClient(facts);
       if (!admission.takeSlot()) await this.#waitForSlot();
       this.#onEntered?.();
-      applySocketOptions(this.#client, config);
+      this.#client.setOptions(config);
       if (headerDeadlines !== undefined) {
         await this.#receiveHeader(headerDeadlines);
         admission.countClient(facts);
@@ -117,36 +80,62 @@ export class Connection {
       if (tls !== undefined) {
         // The rate limits the cost of handshakes, even of those that fail.
         admission.spendRate();
-        await this.#secure(tls);
-      } else if (this.#context.needsHello(facts)) await this.#peek();
-      const target = this.#context.route(facts);
+        await this.#secure(tls, false);
+      }
+      let target = this.#context.route(facts);
+      if (target === undefined || this.#faults?.needsHello === true && facts.awaitsHello) {
+        target = await this.#peek();
+      }
       admission.spendRate();
-      const lease = await this.#connect(target);
-      this.#end(endOfRelay(await this.#relay(lease)));
+      if (target.tls !== undefined) await this.#secure(target.tls, true);
+      admission.checkCertificate(facts);
+      if (this.#faults?.actAt("connect") === true) await this.#letFaultsAct("connect");
+      await this.#connect(target);
+      reportEnd(this.#context, this.#record, endOfRelay(this.#relayEnded(await this.#relay().run())));
     } catch (cause) {
-      this.#fail(this.#abortReason ?? proxyErrorOf(cause, "proxy"));
+      this.#fail(this.#abortReason ?? this.#errorOf(cause));
     } finally {
       this.#release();
     }
   }
 
-  /** Ends the connection at once. A pending connect is closed when it completes. */
-  abort(code: ErrorCode): void {
+  /** Ends the connection at once, with a RST on both sides if `isReset`. A pending connect is closed when it completes. */
+  abort(code: ErrorCode, isReset = false): void {
     if (this.#abortReason !== undefined) return;
     this.#abortReason = new ProxyError(code, "proxy");
-    this.#onAbort?.(this.#abortReason);
+    if (isReset) {
+      this.#client.reset();
+      this.#lease?.conn.reset();
+    }
+    this.#step?.abort(this.#abortReason);
     this.#client.close();
   }
 
-  #announce(): void {
-    const { events, debugLines } = this.#context;
-    events.opened(this.#record);
-    debugLines.accepted(this.#record);
+  get clientIp(): string {
+    return this.#facts.sourceAddress;
+  }
+
+  get serverName(): string | undefined {
+    return this.#facts.serverName;
+  }
+
+  faultApplied(fault: string): void {
+    const record = this.#record;
+    record.faults = [...new Set(record.faults).add(fault)];
+    this.#context.events.faultApplied(record, fault);
+  }
+
+  /** Faults may take their time: a client that waits for them must not hold up others. */
+  async #letFaultsAct(step: "accept" | "connect"): Promise<void> {
+    this.#onEntered?.();
+    this.#step = this.#faults!;
+    await this.#faults!.act(step);
+    this.#throwIfAborted();
   }
 
   #waitForSlot(): Promise<void> {
     const waiting = new AbortController();
-    this.#onAbort = (reason) => waiting.abort(reason);
+    this.#step = waiting;
     return this.#admission.waitForSlot(AbortSignal.any([this.#context.stopping, waiting.signal]));
   }
 
@@ -155,7 +144,7 @@ export class Connection {
     using deadline = deadlines.start();
     const header = await receiveProxyHeader(this.#client as ReadAheadConn, deadline.signal);
     const record = this.#record;
-    // Read before the header replaces it.
+    // Read before the header replaces the address.
     const peer = record.client;
     if (!this.#facts.takeOver(header)) return;
     record.peer = peer;
@@ -171,90 +160,132 @@ export class Connection {
   }
 
   /** Afterwards, the client is read and written inside TLS. */
-  async #secure(tls: Pick<TlsTermination, "terminate">): Promise<void> {
-    using deadline = this.#context.handshakeDeadlines.start();
+  async #secure(tls: Terminator, isRouted: boolean): Promise<void> {
+    using deadline = tls.deadlines.start();
     const record = this.#record;
     record.state = "handshake";
-    const { conn, facts: agreed } = await tls.terminate(this.#client, deadline.signal);
+    const { conn, facts: agreed, hasAsked } = await tls.terminate(this.#client, deadline.signal);
     this.#client = conn;
-    this.#facts.secured(agreed);
+    if (hasAsked === true) this.#facts.hasAskedForTls = true;
+    if (agreed === undefined) return;
+    this.#facts.secured(agreed, isRouted);
     record.serverName = agreed.serverName;
     record.alpn = agreed.alpn;
     record.tlsVersion = agreed.version;
     record.clientSubject = agreed.clientSubject;
   }
 
-  /** Looks at the ClientHello, which decides the route. */
-  async #peek(): Promise<void> {
-    using deadline = this.#context.peekDeadlines.start();
-    const hello = await peekClientHello(this.#client as ReadAheadConn, deadline.signal);
+  /** Looks at what the client sends first, inside TLS if that ends here, until this decides its route. */
+  async #peek(): Promise<Target> {
+    const { peekDeadlines, config: { peek: { maxBytes } } } = this.#context;
+    using deadline = peekDeadlines.start();
+    const { signal } = deadline;
+    const conn = this.#client = ReadAheadConn.over(this.#client, maxBytes);
+    const target = await peek(conn, { maxBytes, signal }, (first) => this.#routeBy(first));
+    this.#facts.forgetFirst();
+    return target;
+  }
+
+  /** Undefined if the route, or whether a fault acts, depends on more than these bytes. */
+  #routeBy(first: FirstBytes): Target | undefined {
     const facts = this.#facts;
-    if (typeof hello === "string") facts.noHello = hello;
-    else {
-      facts.serverName = this.#record.serverName = hello.serverName;
-      facts.alpn = hello.alpn;
-    }
+    facts.peeked(first);
+    this.#record.serverName = facts.serverName;
+    return this.#faults?.needsHello === true && facts.awaitsHello ? undefined : this.#context.route(facts);
   }
 
   /** Rejects at once when the connection is aborted, and closes an upstream connection that completes later. */
-  #connect({ connector, route }: Target): Promise<Lease> {
+  #connect(target: Target): Promise<void> {
     this.#throwIfAborted();
+    const { connector } = target;
     const record = this.#record;
     record.state = "connecting";
-    record.route = route;
+    record.route = target.route;
     record.upstream = connector.group.name;
     return new Promise((resolve, reject) => {
-      this.#onAbort = reject;
-      connector.connect(this.#facts, record, this.#context.headerFor(this.#facts)).then((lease) => {
+      this.#step = { abort: reject };
+      const preface = this.#context.prefaceFor(this.#facts, target);
+      connector.connect(this.#facts, record, preface, this).then((lease) => {
         if (this.#abortReason !== undefined) return lease[Symbol.dispose]();
         this.#lease = lease;
-        resolve(lease);
+        resolve();
       }, reject);
     });
   }
 
-  async #relay(lease: Lease): Promise<RelayOutcome> {
+  /** The connect has to wait, until the result is disposed of. */
+  waits(state: WaitState, wait: Abortable): Disposable {
+    const step = this.#step!;
+    if (!(this.#client instanceof ReadAheadConn)) {
+      this.#client = new ReadAheadConn(this.#client, WAITING_READ_AHEAD);
+    }
+    const watch = new ClientWatch(this.#client as ReadAheadConn, wait, step, this.#context.stopping);
+    this.#step = watch;
+    this.#record.state = state;
+    if (this.#abortReason !== undefined) watch.abort(this.#abortReason);
+    return {
+      [Symbol.dispose]: () => {
+        watch[Symbol.dispose]();
+        this.#step = step;
+        this.#record.state = "connecting";
+      },
+    };
+  }
+
+  /** Sets the relay up. Not an async function, as each further promise slows short connections down. */
+  #relay(): Relay {
     this.#throwIfAborted();
     const record = this.#record;
-    const { config, events, debugLines, idleClock } = this.#context;
+    const lease = this.#lease!;
+    const { config, events, accessLog, idleClock } = this.#context;
     record.state = "open";
-    events.connected(record);
-    debugLines.connected(record);
+    if (events.isSubscribed) events.connected(record);
+    accessLog.connected(record);
     const relay = new Relay({
       client: this.#client,
       upstream: lease.conn,
       bufferSize: config.bufferSize,
       connection: record,
+      seed: this.#faults?.seed,
       reset: config.reset,
       fromClient: record.fromClient,
       fromUpstream: record.fromUpstream,
       idleClock,
     });
-    this.#context.addStages?.(relay);
-    this.#onAbort = (reason) => relay.abort(reason);
-    lease.whenDown(this.#onAbort);
-    const outcome = await relay.run();
-    if (outcome.kind === "failed") this.#relayFailed(outcome.error, lease);
-    return outcome;
+    this.#context.addStages?.(relay, record, this.#facts);
+    this.#faults?.placeOn(relay);
+    this.#step = relay;
+    record.relay = relay;
+    lease.whenDown(relay);
+    return relay;
   }
 
-  #relayFailed(error: ProxyError, lease: Lease): void {
-    lease.failed(error, this.#record.fromUpstream.bytes);
-    if (error.code === "filter_error") this.#context.filterFailed(error.cause, this.#record);
+  #relayEnded(outcome: RelayOutcome): RelayOutcome {
+    if (outcome.kind !== "failed") return outcome;
+    const { error } = outcome;
+    const record = this.#record;
+    this.#lease!.failed(error, record.fromUpstream.bytes, record.stateAge);
+    if (error.code === "filter_error") this.#context.filterFailed(error.cause, record);
+    return outcome;
   }
 
   #throwIfAborted(): void {
     if (this.#abortReason !== undefined) throw this.#abortReason;
   }
 
+  #errorOf(cause: unknown): ProxyError {
+    const error = proxyErrorOf(cause, "proxy");
+    const client = this.#client;
+    if (error.side !== "upstream" && client instanceof ReadAheadConn && client.broughtNothing) {
+      error.sentNothing = true;
+    }
+    return error;
+  }
+
   #fail(error: ProxyError): void {
     if (error.isReset && this.#context.config.reset === "pass") this.#client.reset();
     if (error.code === "too_many_open_files") this.#context.onShortage();
-    this.#end(endBeforeRelay(error));
-  }
-
-  #end(reason: CloseReason): void {
-    reportEnd(this.#context, this.#record, reason);
+    reportEnd(this.#context, this.#record, endBeforeRelay(error));
   }
 
   #release(): void {
@@ -263,27 +294,7 @@ export class Connection {
     this.#client.close();
     this.#onEntered?.();
     this.#lifetime?.[Symbol.dispose]();
+    this.#faults?.[Symbol.dispose]();
     this.#record[Symbol.dispose]();
   }
-}
-
-/** Counts and logs a client that reset before its address could be read. */
-export function recordLostClient(
-  context: Pick<ConnectionContext, "ledger" | "accessLog" | "events">,
-  listener: string,
-): void {
-  using record = context.ledger.open({ client: UNKNOWN, listener }, { abort: () => {} });
-  context.events.opened(record);
-  reportEnd(context, record, endBeforeRelay(new ProxyError("connection_reset", "client")));
-}
-
-/** The only place that counts, logs and reports the end of a connection. */
-function reportEnd(
-  { accessLog, events }: Pick<ConnectionContext, "accessLog" | "events">,
-  record: ConnectionRecord,
-  reason: CloseReason,
-): void {
-  record.ended(reason);
-  accessLog.ended(record, reason);
-  events.ended(record, reason);
 }

@@ -1,16 +1,17 @@
-/** The listeners of one thread, each with its service, which a reload may change. */
+/** The listeners of one thread, each with its service. A reload may change the service. */
 
 import { isDeepStrictEqual } from "node:util";
-import { acceptConnections } from "../net/socket/accept.ts";
-import { type Address, formatAddress, isAbstract } from "../net/address.ts";
-import type { Adapter, Conn } from "../net/socket/conn.ts";
-import { listen, type Listener } from "../net/socket/listen.ts";
+import { type AcceptHandler, AcceptLoop } from "../net/socket/accept.ts";
+import { type ActivatedAddress, formatAddress, isAbstract, type ListenAddress } from "../net/address.ts";
+import type { Adapter } from "../net/socket/conn.ts";
+import { BACKLOG, listen, type Listener } from "../net/socket/listen.ts";
+import { NodeListener } from "../net/socket/node_listener.ts";
 import { TlsListener, type TlsListenOptions } from "../net/tls/listener.ts";
 import type { Service } from "./service.ts";
 
 /** How to bind an address. */
 export interface BindPlan {
-  readonly address: Address;
+  readonly address: ListenAddress;
   readonly adapter: Adapter;
   /** For a listener that terminates TLS itself. */
   readonly tls: TlsListenOptions | undefined;
@@ -18,27 +19,27 @@ export interface BindPlan {
   readonly unixMode: number | undefined;
   /** Shared with other listeners, of this thread or others (SO_REUSEPORT). */
   readonly shared: boolean;
+  /** Replaces the unix socket of a program that still listens; false unless given. */
+  readonly replaces?: boolean;
 }
 
 /**
- * How long a listener may take to close, in milliseconds. Closing resets the clients in its queue, so it is closed when
- * none has come for a moment; after this time, in any case.
+ * How long a listener may take to close, in milliseconds. Closing resets the clients in its queue, so it closes only
+ * when none has come for a moment, or at the latest after this time.
  */
 const LONGEST_DRAIN = 5000;
 
 /** A bound address. */
 class Bound {
-  readonly listener: Listener;
+  readonly listener: Listener<ListenAddress>;
   #tls: TlsListenOptions | undefined;
   #mode: number | undefined;
   #service: Service | undefined;
-  /** Resolves when its service is replaced. */
-  #replaced = Promise.withResolvers<void>();
   readonly #draining = new AbortController();
   readonly #closing = new AbortController();
-  #loop: Promise<void> | undefined;
+  #loop: AcceptLoop | undefined;
 
-  constructor(listener: Listener, { tls, unixMode }: BindPlan) {
+  constructor(listener: Listener<ListenAddress>, { tls, unixMode }: BindPlan) {
     this.listener = listener;
     this.#tls = tls;
     this.#mode = unixMode;
@@ -54,25 +55,24 @@ class Bound {
    * service keeps waiting, and does not block others.
    */
   setService(service: Service): void {
-    const { listener } = this;
-    const address = formatAddress(listener.address);
-    if (service !== this.#service) {
-      this.#replaced.resolve();
-      this.#replaced = Promise.withResolvers();
-    }
+    if (service === this.#service) return;
     this.#service = service;
-    this.#loop ??= acceptConnections(listener, {
-      onConnection: (client: Conn) => this.#accepted(client),
-      onLost: () => this.#service!.lost(address),
-      onError: (error, failures) => this.#service!.acceptFailed(address, error, failures),
-      signal: this.#closing.signal,
-      draining: this.#draining.signal,
-    });
+    const address = formatAddress(this.listener.address);
+    const handler: AcceptHandler = {
+      onConnection: service.handle,
+      onLost: () => service.lost(address),
+      onError: (error, failures) => service.acceptFailed(address, error, failures),
+    };
+    if (this.#loop !== undefined) this.#loop.handler = handler;
+    else {
+      const [signal, draining] = [this.#closing.signal, this.#draining.signal];
+      this.#loop = new AcceptLoop(this.listener, { ...handler, signal, draining });
+    }
   }
 
   /**
-   * Replaces the listener only for another certificate, because that can cost clients. Returns false when it keeps the
-   * previous certificate, as it cannot be replaced.
+   * Replaces the listener only for a new certificate or new ALPN protocols, because clients can be lost. Returns false
+   * if the replacement fails, and the listener keeps the previous certificate.
    */
   updateTls(options: TlsListenOptions | undefined): boolean {
     if (!(this.listener instanceof TlsListener) || options === undefined) return true;
@@ -102,9 +102,10 @@ class Bound {
 
   /** Accepts clients that are connecting, then closes; resolves when it is closed. */
   async drain(): Promise<void> {
+    if (this.listener.keepsQueue === true) return await this.close();
     this.#draining.abort();
     const late = setTimeout(() => void this.close(), LONGEST_DRAIN);
-    await this.#loop;
+    await this.#loop?.ended;
     clearTimeout(late);
   }
 
@@ -112,28 +113,31 @@ class Bound {
   async close(): Promise<void> {
     this.#closing.abort();
     this.listener.close();
-    await this.#loop;
-  }
-
-  #accepted(client: Conn): Promise<void> | undefined {
-    const entered = this.#service!.handle(client);
-    return entered && Promise.race([entered, this.#replaced.promise]);
+    await this.#loop?.ended;
   }
 }
 
-/** The result of a plan. */
+/** The listener for a plan. */
 interface Prepared {
   readonly key: string;
   readonly plan: BindPlan;
   readonly bound: Bound;
 }
 
+/** Duplicates the descriptor of a socket that a service manager holds; negative when no descriptor is left. */
+export type Duplicator = (address: ActivatedAddress) => Promise<number>;
+
 export class Listeners {
+  readonly #duplicate: Duplicator;
   #bound = new Map<string, Bound>();
   /** The results of the plans of {@linkcode prepare}, in the same order. */
   #prepared: Prepared[] = [];
   /** Removed listeners that are still draining. */
   readonly #leaving = new Set<Bound>();
+
+  constructor(duplicate: Duplicator) {
+    this.#duplicate = duplicate;
+  }
 
   /**
    * Binds addresses that are not bound yet, without accepting; {@linkcode commit} or {@linkcode discard} must follow.
@@ -141,12 +145,14 @@ export class Listeners {
    * @returns The addresses bound, with real ports.
    * @throws {ListenError} Nothing has changed then.
    */
-  async prepare(plans: readonly BindPlan[]): Promise<Address[]> {
+  async prepare(plans: readonly BindPlan[]): Promise<ListenAddress[]> {
     await this.discard();
     try {
-      for (const plan of plans) {
-        const bound = this.#bound.get(keyOf(plan, plan.address)) ?? new Bound(await bind(plan), plan);
-        this.#prepared.push({ key: keyOf(plan, bound.listener.address), plan, bound });
+      // Free ports come last, so that they are not those of other plans.
+      for (const index of [...plans.keys()].sort((a, b) => isFree(plans[a]!) - isFree(plans[b]!))) {
+        const plan = plans[index]!;
+        const bound = this.#bound.get(keyOf(plan, plan.address)) ?? new Bound(await this.#bind(plan), plan);
+        this.#prepared[index] = { key: keyOf(plan, bound.listener.address), plan, bound };
       }
     } catch (error) {
       await this.discard();
@@ -201,9 +207,26 @@ export class Listeners {
     await Promise.all([...this.#bound.values(), ...this.#leaving].map((bound) => bound.close()));
   }
 
+  /** Closes at once the removed listeners of a service; resolves when they are closed. */
+  async closeLeaving(service: string): Promise<void> {
+    const own = this.#leaving.values().filter((bound) => bound.service?.config.name === service);
+    await Promise.all(own.map((bound) => bound.close()));
+  }
+
   /** Descriptors ran out. */
   onShortage(): void {
     for (const { listener } of this.#bound.values()) listener.onShortage?.();
+  }
+
+  async #bind(
+    { address, adapter, tls, unixMode, shared, replaces }: BindPlan,
+  ): Promise<Listener<ListenAddress>> {
+    if (address.transport === "systemd") {
+      return await NodeListener.adopt(address, { backlog: BACKLOG }, () => this.#duplicate(address));
+    }
+    return tls !== undefined && address.transport === "tcp"
+      ? TlsListener.bind(address, tls, { shared })
+      : await listen(address, { adapter, unixMode, shared, replaces });
   }
 
   async #drain(bound: Bound): Promise<void> {
@@ -213,14 +236,14 @@ export class Listeners {
   }
 }
 
-async function bind({ address, adapter, tls, unixMode, shared }: BindPlan): Promise<Listener> {
-  return tls !== undefined && address.transport === "tcp"
-    ? TlsListener.bind(address, tls, { shared })
-    : await listen(address, { adapter, unixMode, shared });
+/** 1 if the kernel chooses the port, else 0. */
+function isFree({ address }: BindPlan): number {
+  return address.transport === "tcp" && address.port === 0 ? 1 : 0;
 }
 
 /** How an existing listener can serve a plan. */
-function keyOf({ adapter, tls }: BindPlan, address: Address): string {
+function keyOf({ adapter, tls }: BindPlan, address: ListenAddress): string {
+  if (address.transport === "systemd") return `systemd:${address.name}`;
   const api = address.transport === "unix" ? "unix" : tls === undefined ? adapter : "tls";
   return `${formatAddress(address)} ${api}`;
 }

@@ -1,48 +1,51 @@
-/** Which of a service's routes a client takes: the first of which it meets all conditions. */
+/** Finds the route of a client: the first one whose conditions it meets. */
 
 import type { RouteConfig } from "../config/config.ts";
+import { FileLists } from "./file_lists.ts";
 import type { RouteFacts } from "./match/condition.ts";
-import { compileConditions, readsHello } from "./match/registry.ts";
+import { compileConditions, peeks, readsBytes } from "./match/registry.ts";
 import { PortTable, reachable, type Rule } from "./match/source_port.ts";
 
 export type RouteMatch = Pick<Rule, "route" | "index">;
 
 export interface RouteMatcher {
-  /** Whether any route tests fields of the ClientHello. */
-  readonly readsHello: boolean;
-  /** The route for a client; undefined when none fits. */
-  match(facts: RouteFacts): RouteMatch | undefined;
-  /** Whether a ClientHello could lead the client to another route than it takes without one. */
-  needsHello(facts: RouteFacts): boolean;
+  /** Whether any route tests what clients send first, and whether it tests the bytes themselves. */
+  readonly peeks: boolean;
+  readonly readsBytes: boolean;
+  /**
+   * The route for a client; undefined when it meets the conditions of none; `need_more` while that depends on bytes
+   * that may still arrive.
+   */
+  match(facts: RouteFacts): RouteMatch | "need_more" | undefined;
 }
 
 /**
- * Prepares routes so that the source port, of which there may be thousands of rules, takes one binary search.
+ * Prepares routes. There may be thousands of rules for source ports, so these take one binary search.
  *
- * @throws {SyntaxError} when a source address is none.
+ * @throws {SyntaxError} when a source address is invalid.
  */
-export function compileRoutes(routes: readonly RouteConfig[]): RouteMatcher {
-  const rules = routes.map((route, index) => ({ route, index, conditions: compileConditions(route) }));
+export function compileRoutes(routes: readonly RouteConfig[], lists = new FileLists()): RouteMatcher {
+  const rules = routes.map((route, index) => ({
+    route,
+    index,
+    conditions: compileConditions(route, lists),
+    peeks: peeks(route),
+  }));
   const anyPort = reachable(rules.filter(({ route }) => route.sourcePort === undefined));
   const byPort = new PortTable(rules);
-  const firstOnHello = routes.findIndex(readsHello);
   const match = (facts: RouteFacts) => {
-    const one = firstThatFits(byPort.rulesFor(facts.sourcePort), facts);
-    const other = firstThatFits(anyPort, facts, one?.index);
-    return other ?? one;
+    const one = firstThatMayFit(byPort.rulesFor(facts.sourcePort), facts);
+    const first = firstThatMayFit(anyPort, facts, one?.index) ?? one;
+    return first?.peeks === true && !first.conditions.every((isMet) => isMet(facts)) ? "need_more" : first;
   };
-  return {
-    readsHello: firstOnHello !== -1,
-    match,
-    needsHello: (facts) => firstOnHello !== -1 && (match(facts)?.index ?? Infinity) > firstOnHello,
-  };
+  return { peeks: rules.some(({ peeks }) => peeks), readsBytes: routes.some(readsBytes), match };
 }
 
-/** The first rule of which all conditions are met, if it comes before place `before`. */
-function firstThatFits(rules: readonly Rule[], facts: RouteFacts, before = Infinity): Rule | undefined {
+/** The first rule of which no condition is failed, among those with an index below `before`. */
+function firstThatMayFit(rules: readonly Rule[], facts: RouteFacts, before = Infinity): Rule | undefined {
   for (const rule of rules) {
     if (rule.index > before) return undefined;
-    if (rule.conditions.every((isMet) => isMet(facts))) return rule;
+    if (rule.conditions.every((isMet) => isMet(facts) !== false)) return rule;
   }
   return undefined;
 }

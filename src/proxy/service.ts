@@ -1,41 +1,56 @@
 /** A service: admits clients, routes them, and runs their connections. */
 
-import type { GroupConfig, ServiceConfig } from "../config/config.ts";
+import type { MirrorConfig, ServiceConfig } from "../config/config.ts";
+import type { FilterFactory } from "../config/filter.ts";
 import { type Adapter, adapterFor, type Conn } from "../net/socket/conn.ts";
-import { Deadlines } from "../net/timers/deadlines.ts";
+import { Deadlines, IdleClock, LifetimeClock } from "../net/timers/timeouts.ts";
+import type { OwnListeners } from "../net/socket/own_listeners.ts";
 import { type ErrorCode, ProxyError, proxyErrorOf, type Side } from "../net/errors.ts";
-import { IdleClock } from "../net/timers/idle_clock.ts";
-import { LifetimeClock } from "../net/timers/lifetime_clock.ts";
-import { type AccessLog, DebugLines } from "../observe/log/access_log.ts";
+import { type AccessLog, recordLostClient } from "../observe/log/access_log.ts";
 import type { EventFeed } from "../observe/events/event_feed.ts";
 import type { ConnectionRecord, ServiceLedger } from "../observe/counters/ledger.ts";
 import type { Log } from "../observe/log/log.ts";
-import { Connector } from "../upstream/connector.ts";
+import type { ConnectionSpans } from "../observe/telemetry/connection_spans.ts";
 import type { Group } from "../upstream/group.ts";
+import type { Preface } from "../upstream/upstream_dialer.ts";
 import type { UpstreamTls, UpstreamTlsMaterial } from "../upstream/upstream_tls.ts";
 import { MAX_PROXY_HEADER } from "../wire/proxy_protocol/header.ts";
 import type { AdmissionControl } from "./admission.ts";
 import type { ClientFacts } from "./client_facts.ts";
-import { Connection, type ConnectionContext, recordLostClient, type Target } from "./connection.ts";
-import { compileRoutes, type RouteMatcher } from "./route.ts";
+import { Connection } from "./connection.ts";
+import type { ConnectionContext, Target } from "./connection_context.ts";
+import type { FileLists } from "./file_lists.ts";
+import type { ServiceFaults } from "./faults.ts";
+import { Mirror } from "./mirror.ts";
 import { stagesOf } from "./stages.ts";
-import type { TlsTermination } from "./tls_termination.ts";
+import { Targets } from "./targets.ts";
+import type { ServiceTls, ServiceTlsMaterial } from "./tls_termination.ts";
 
-/** What a service is made from. */
+/** The parts that a service is made from. */
 export interface ServiceParts {
   /** Every group of the configuration, by name. */
   readonly groups: ReadonlyMap<string, Group>;
   readonly admission: AdmissionControl;
   /** Its accounts. */
   readonly ledger: ServiceLedger;
-  /** Logs the ends of its connections, and publishes events. */
+  /** Logs its connections, and publishes events. */
   readonly accessLog: AccessLog;
   readonly events: EventFeed;
-  /** Of this service, where its configuration has them. */
-  readonly tls: TlsTermination | undefined;
+  /** Exports a span for each of its connections. */
+  readonly spans?: ConnectionSpans | undefined;
+  /** Of all services. */
+  readonly lists?: FileLists;
+  /** Where the program listens. */
+  readonly ownListeners?: OwnListeners;
+  /** In the order in which bytes pass them. */
+  readonly filters: readonly FilterFactory[];
+  /** Undefined where connections can have no faults and no filter. */
+  readonly faults: ServiceFaults | undefined;
+  /** TLS of this service and its routes. */
+  readonly tls: ServiceTls;
   readonly upstreamTls: UpstreamTls | undefined;
   readonly log: Log;
-  /** Descriptors ran out for a client or its upstream connection. */
+  /** Called when descriptors ran out for a client or its upstream connection. */
   readonly onShortage: () => void;
 }
 
@@ -45,40 +60,36 @@ export class Service implements ConnectionContext {
   readonly ledger: ServiceLedger;
   readonly accessLog: AccessLog;
   readonly events: EventFeed;
-  readonly debugLines: DebugLines;
+  readonly spans: ConnectionSpans | undefined;
   readonly idleClock: IdleClock;
-  /** The longest life of a connection; undefined is unlimited. */
+  /** The longest life of a connection; undefined is no limit. */
   readonly lifetimes: LifetimeClock | undefined;
   /** How long PROXY headers may take; undefined when none are expected. */
   readonly headerDeadlines: Deadlines | undefined;
   readonly peekDeadlines: Deadlines;
-  /** TLS with clients; undefined relays their bytes unchanged. */
-  readonly tls: TlsTermination | undefined;
-  readonly handshakeDeadlines: Deadlines;
+  readonly tls: ConnectionContext["tls"];
   /** How many of a client's first bytes may be held for peeking. */
   readonly readAhead: number;
+  readonly longestReadAhead: number;
+  readonly faults: ServiceFaults | undefined;
   readonly addStages: ConnectionContext["addStages"];
   /** Of both legs. */
   readonly adapter: Adapter;
   readonly #parts: ServiceParts;
-  readonly #routes: RouteMatcher;
-  readonly #connectors = new Map<string, Connector>();
-  /** The targets of its routes, in order, and that of clients that match none. */
-  readonly #targets: readonly Target[];
-  readonly #otherwise: Target | undefined;
+  readonly #targets: Targets;
+  readonly #mirror: Mirror | undefined;
   readonly #stopping = new AbortController();
   #open = 0;
   #onGone: (() => void) | undefined;
 
   constructor(config: ServiceConfig, parts: ServiceParts) {
-    const { groups, tls } = parts;
     this.config = config;
     this.#parts = parts;
     this.admission = parts.admission;
     this.ledger = parts.ledger;
     this.accessLog = parts.accessLog;
     this.events = parts.events;
-    this.debugLines = new DebugLines(parts.log);
+    this.spans = parts.spans;
     this.idleClock = new IdleClock(config.idleTimeout, config.halfCloseTimeout);
     const { limits, acceptProxyProtocol, peek } = config;
     if (limits.lifetime > 0) this.lifetimes = new LifetimeClock(limits.lifetime);
@@ -86,16 +97,8 @@ export class Service implements ConnectionContext {
       this.headerDeadlines = deadlines(acceptProxyProtocol.timeout, "proxy_header_timeout", "client");
     }
     this.peekDeadlines = deadlines(peek.timeout, "timed_out", "client");
-    this.tls = tls;
-    this.handshakeDeadlines = deadlines(
-      config.tls?.handshakeTimeout ?? Infinity,
-      "tls_handshake_timeout",
-      "client",
-    );
-    this.addStages = stagesOf(config);
-    this.#routes = compileRoutes(config.routes);
-    this.readAhead = (acceptProxyProtocol === undefined ? 0 : MAX_PROXY_HEADER) +
-      (this.#routes.readsHello && tls === undefined ? peek.maxBytes : 0);
+    this.tls = parts.tls.beforeRoute;
+    this.faults = parts.faults;
     this.adapter = adapterFor(config);
     const { connectTimeout, nodelay, keepalive, sourceAddress, sendProxyProtocol } = config;
     const dialing = {
@@ -105,16 +108,14 @@ export class Service implements ConnectionContext {
       keepalive,
       sourceAddress,
       tls: parts.upstreamTls,
-      hasPreface: sendProxyProtocol !== undefined,
+      hasPreface: sendProxyProtocol !== undefined || peek.starttls !== undefined,
     };
-    const targetOf = (upstream: GroupConfig, route?: number): Target => {
-      const { name } = upstream;
-      const connector = this.#connectors.get(name) ?? new Connector(groups.get(name)!, dialing);
-      this.#connectors.set(name, connector);
-      return { connector, route };
-    };
-    this.#targets = config.routes.map(({ upstream }, index) => targetOf(upstream, index));
-    this.#otherwise = config.upstream && targetOf(config.upstream);
+    this.#targets = new Targets(config, { ...parts, dialing });
+    const header = acceptProxyProtocol === undefined ? 0 : MAX_PROXY_HEADER;
+    this.longestReadAhead = header + (this.tls === undefined ? peek.maxBytes : 0);
+    this.readAhead = this.#targets.peeks ? this.longestReadAhead : header;
+    this.#mirror = config.mirror && this.#mirrorOf(config.mirror);
+    this.addStages = stagesOf(config, parts.filters, this.#mirror);
   }
 
   /** Aborts when waiting clients get no slot any more. */
@@ -122,48 +123,41 @@ export class Service implements ConnectionContext {
     return this.#stopping.signal;
   }
 
-  /** Whether the route of a client depends on its ClientHello. */
-  needsHello(facts: ClientFacts): boolean {
-    return this.#routes.readsHello && !facts.isDecrypted && this.#routes.needsHello(facts);
+  route(facts: ClientFacts): Target | undefined {
+    return this.#targets.only ?? this.#targets.find(facts);
   }
 
-  /** The route of a client. @throws {ProxyError} when no route matches. */
-  route(facts: ClientFacts): Target {
-    const match = this.#targets.length === 0 ? undefined : this.#routes.match(facts);
-    const target = match === undefined ? this.#otherwise : this.#targets[match.index];
-    if (target !== undefined) return target;
-    const { noHello } = facts;
-    throw new ProxyError("no_route", "proxy", noHello === undefined ? {} : { detail: noHello });
+  /** What an upstream connection for a client begins with. */
+  prefaceFor(facts: ClientFacts, { tls }: Target): Preface | undefined {
+    return facts.toPreface(this.config, tls === undefined);
   }
 
-  /** The preface of upstream connections for a client: a PROXY header. */
-  headerFor(facts: ClientFacts): Uint8Array | undefined {
-    const { sendProxyProtocol } = this.config;
-    return sendProxyProtocol && facts.toHeader(sendProxyProtocol);
+  /** New handshakes with clients use these files. */
+  updateTls(material: ServiceTlsMaterial): void {
+    this.#parts.tls.update(material);
   }
 
   /** New connections to upstreams use these files, and no earlier connection is handed out. */
   updateUpstreamTls(material: UpstreamTlsMaterial): void {
-    if (this.#parts.upstreamTls?.update(material) !== true) return;
-    for (const connector of this.#connectors.values()) connector.renew();
+    if (this.#parts.upstreamTls?.update(material) === true) this.#targets.renew();
   }
 
   /** Opens connections ahead, if there are warm pools. */
   start(): void {
-    for (const connector of this.#connectors.values()) connector.start();
+    this.#targets.start();
   }
 
   /**
-   * Serves a client. With `when_full: wait`, returns a promise that resolves when the client has its slot; no other
-   * client must be accepted before.
+   * Serves a client. With `when_full: wait`, returns a promise that resolves when the client has its slot; accept no
+   * other client before.
    */
-  handle(client: Conn): Promise<void> | undefined {
+  readonly handle = (client: Conn): Promise<void> | undefined => {
     const connection = new Connection(client, this);
     const entered = this.config.limits.whenFull === "wait" ? connection.entered() : undefined;
     this.#open += 1;
     connection.run().then(this.#onEnded, this.#onBroken);
     return entered;
-  }
+  };
 
   /** A client of `listen` reset before it was accepted. */
   lost(listen: string): void {
@@ -184,7 +178,7 @@ export class Service implements ConnectionContext {
     });
   }
 
-  /** A listener could not be changed, and continues as before. */
+  /** Logs that a listener could not be changed, and continues as before. */
   listenerKept(listen: string, error: unknown): void {
     const { name: service } = this.config;
     this.#parts.log.error(`${service}: cannot change ${listen}, it continues as before`, {
@@ -199,7 +193,7 @@ export class Service implements ConnectionContext {
     this.#parts.onShortage();
   }
 
-  /** The filter of a connection failed: its author needs the stack. */
+  /** Logs that the filter of a connection failed, with the stack for its author. */
   filterFailed(cause: unknown, { id, client }: ConnectionRecord): void {
     const { name: service } = this.config;
     this.#parts.log.error(`${service}: a filter failed, and its connection was closed`, {
@@ -224,21 +218,33 @@ export class Service implements ConnectionContext {
   async retire(onGone: () => void): Promise<void> {
     this.#onGone = onGone;
     if (this.#open === 0) this.#gone();
-    await Promise.all(this.#connectors.values().map((connector) => connector.retire()));
+    await this.#targets.retire();
   }
 
-  /** Aborts dials in progress, and closes idle upstream connections. */
+  /** Aborts dials in progress, and closes idle upstream connections and mirrors. */
   async stop(reason: ProxyError): Promise<void> {
-    await Promise.all(this.#connectors.values().map((connector) => connector.stop(reason)));
+    this.#mirror?.stop(reason);
+    await this.#targets.stop(reason);
   }
 
   /** Clears its timers, unless connections need them. */
   restTimers(): void {
-    const { idleClock, lifetimes, headerDeadlines, peekDeadlines, handshakeDeadlines } = this;
-    for (const clock of [idleClock, lifetimes, headerDeadlines, peekDeadlines, handshakeDeadlines]) {
-      clock?.rest();
-    }
-    for (const connector of this.#connectors.values()) connector.restTimers();
+    const { idleClock, lifetimes, headerDeadlines, peekDeadlines } = this;
+    for (const clock of [idleClock, lifetimes, headerDeadlines, peekDeadlines]) clock?.rest();
+    this.#parts.tls.restTimers();
+    this.#mirror?.lastDeadlines.rest();
+    this.#targets.restTimers();
+  }
+
+  #mirrorOf(config: MirrorConfig): Mirror {
+    return new Mirror(config, {
+      connector: this.#targets.addMirror(config.upstream),
+      cells: this.ledger.row.cells,
+      log: this.#parts.log,
+      // The service stays until they have ended, so that a stop can end them. No client waits for that.
+      onBegin: () => this.#open += 1,
+      onEnd: this.#onEnded,
+    });
   }
 
   readonly #onEnded = (): void => {

@@ -1,34 +1,34 @@
 /**
  * Shares a thread between bulk streams and all other connections.
  *
- * Deno polls its sockets and timers when it has nothing else to do, or after 61 tasks (tokio's `event_interval`). Reads
- * and writes that never wait always leave a task to do: behind eight streams at full speed, requests of four other
- * clients took more than 250 ms each (haproxy: 7 to 25; with this 10). So a timer runs while bulk flows. Once it is
- * overdue, the other connections have waited too long, and no bulk is read until it has fired: by then Deno has polled
- * all sockets.
+ * Deno polls its sockets and timers when it has nothing else to do, or after 61 tasks (tokio's `event_interval`). While
+ * reads and writes never have to wait, there is always a task to do: with eight streams at full speed, requests of four
+ * other clients took more than 250 ms each (haproxy: 7 to 25 ms; with these turns 10 ms). So a timer runs while bulk
+ * flows. Once it is overdue, the other connections have waited too long, and no bulk is read until it has fired: by
+ * then Deno has polled all sockets.
  *
- * From then on one direction at a time reads and writes until it has to wait, or its turn is over. So it writes bytes
- * that are still in the processor's cache: eight streams that all read before the first one wrote took 1.2 times the
- * CPU time for a GB.
+ * From then on, one direction at a time reads and writes until it has to wait or its turn is over, so that it writes
+ * bytes that are still in the CPU cache. When all of eight streams read before the first one wrote, a GB took 1.2 times
+ * the CPU time.
  */
 
 import { clearImmediate, setImmediate } from "node:timers";
 
-/** How long bulk may be read before other connections are polled, in milliseconds. */
+/** The longest time for which bulk is read before other connections are polled, in milliseconds. */
 const LONGEST = 2.5;
-/** The shortest timer there is, in milliseconds. It fires after 2.2, even if nothing else is to be done. */
+/** The shortest timer, in milliseconds. It fires after 2.2 ms, even in an idle thread. */
 const TIMER = 1;
 
-/** The turns of the directions of one thread that move bulk. */
+/** The turns of all directions in a thread that move bulk. */
 export class BulkTurns {
-  /** Reads that wait for their turn, in the order in which they came. */
+  /** Reads that wait for their turn, first come first. */
   readonly #waiting: (() => void)[] = [];
   /** The read that may continue while others wait. */
   #holder: (() => void) | undefined;
   #directions = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #afterHolder: ReturnType<typeof setImmediate> | undefined;
-  /** When the other connections are due, as `performance.now()`. */
+  /** When the other connections must be polled, as `performance.now()`. */
   #until = 0;
 
   readonly #clock: { now(): number };
@@ -42,7 +42,7 @@ export class BulkTurns {
     this.#directions += 1;
   }
 
-  /** A direction that entered has ended. The last one clears the timers and releases the waiting reads. */
+  /** A direction that entered has ended. After the last one, clears the timers and releases the waiting reads. */
   leave(): void {
     this.#directions -= 1;
     if (this.#directions > 0) return;
@@ -52,7 +52,7 @@ export class BulkTurns {
     for (const read of this.#waiting.splice(0)) read();
   }
 
-  /** Calls `read`, which is the same for all reads of a direction: now, or once it is its turn. */
+  /** Calls `read` now, or when its turn comes. All reads of a direction must pass the same function. */
   take(read: () => void): void {
     if (this.#timer === undefined) this.#begin();
     const isFree = this.#waiting.length === 0 || read === this.#holder;
@@ -73,7 +73,7 @@ export class BulkTurns {
     this.#next();
   };
 
-  /** Runs once the holder has to wait. */
+  /** Runs when the holder has to wait. */
   readonly #next = (): void => {
     this.#afterHolder = this.#holder = undefined;
     if (this.#waiting.length === 0 || this.#clock.now() >= this.#until) return;
@@ -83,5 +83,5 @@ export class BulkTurns {
   };
 }
 
-/** Those of this thread. */
+/** The turns of this thread. */
 export const bulkTurns = new BulkTurns();

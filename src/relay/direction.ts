@@ -20,11 +20,11 @@ import {
 
 /** The relay that a direction belongs to. */
 export interface DirectionObserver extends FlowObserver {
-  /** The direction has made progress: it has finished, failed, or delivered everything. */
+  /** The direction has finished, failed, or delivered everything. */
   onSettled(): void;
 }
 
-/** What a direction is between. */
+/** The two connections of a direction. */
 export interface DirectionEnds {
   readonly from: Peer;
   readonly source: Conn;
@@ -34,21 +34,21 @@ export interface DirectionEnds {
   readonly observer: DirectionObserver;
 }
 
-/** Writes of chunks that have their own buffers use none. */
+/** For writes of chunks that have their own buffers. */
 const NO_BUFFER = new RelayBuffer(1);
 const BY_HAND = { preventClose: true };
 
 /**
- * Bytes from one connection to the other, until the first has finished sending.
+ * Relays bytes from one connection to another, until the first has finished sending.
  *
- * Short messages are passed on by hand, through the same writer: queries and their answers, greetings, keystrokes.
- * The streams are built once a read brings bulk, and stay. Three queues and a dozen promises a chunk cost nothing
- * beside 32 KiB, but for a request of forty bytes they doubled the CPU time (see tests/bench), and the objects
- * alone were half the memory of an idle connection. What is done by hand is done in callbacks made once for each
- * direction: with async functions a connection of one request left 25 KB to the garbage collector instead of 20.
+ * Short messages, such as queries and their answers, greetings and keystrokes, are read and written by hand. When a
+ * read brings bulk, the direction builds its streams and keeps them. Their three queues and dozen promises a chunk do
+ * not matter for 32 KiB, but they doubled the CPU time of a request of forty bytes (see tests/bench), and the objects
+ * alone took half the memory of an idle connection. The code by hand uses callbacks that are made once for each
+ * direction: with async functions, a connection of one request left 25 KB to the garbage collector instead of 20.
  *
- * While there are stages, all bytes run through streams. The first stage has a direction go over to them, and the last
- * one that leaves has it come back, each at the end of a chunk.
+ * While there are stages, all bytes run through streams. A direction switches to streams when its first stage is added,
+ * and back when its last stage leaves, each at the end of a chunk.
  */
 export class Direction implements ReadHandlers, ChainHost {
   readonly #ends: DirectionEnds;
@@ -56,13 +56,13 @@ export class Direction implements ReadHandlers, ChainHost {
   readonly #writer: ConnWriter;
   /** A read of at least this many bytes is bulk. */
   readonly #bulk: number;
-  /** Reads while bytes run through streams. */
+  /** The source of the streams, while bytes run through them. */
   #source: ConnSource | undefined;
   #chain: StageChain | undefined;
-  /** Bytes read between two modes of reading. */
+  /** The result of a read that ended between two modes of reading. */
   #early: { readonly length: number | null } | undefined;
   #isStarted = false;
-  /** All bytes are written, and the FIN follows. */
+  /** All bytes are written; the FIN is next. */
   #isEnding = false;
   /** A stage has ended the stream: further bytes are discarded. */
   #isDiscarding = false;
@@ -83,7 +83,7 @@ export class Direction implements ReadHandlers, ChainHost {
     this.#bulk = Math.min(BULK, buffer.largest);
   }
 
-  /** Bytes were read and not written yet. */
+  /** Bytes were read, but are not written yet. */
   get isBusy(): boolean {
     const source = this.#source;
     if (source === undefined || this.#chain?.isRunning !== true) return this.#buffer.isBusy;
@@ -91,37 +91,37 @@ export class Direction implements ReadHandlers, ChainHost {
     return source.ending !== undefined || source.bytes !== this.#chain.delivered;
   }
 
-  /** No longer relays anything: it has passed the end on, or has failed. */
+  /** It relays nothing any more: it has passed the FIN on, or has failed. */
   get isOver(): boolean {
     return this.isFinished || this.isSettled;
   }
 
-  /** Begins to read. To be called once. */
+  /** Begins to read. Call it once. */
   start(): void {
     this.#isStarted = true;
     this.#read();
   }
 
-  /** Adds a stage behind the others. A direction that has ended takes none. */
-  addStage(placed: PlacedStage): void {
+  /** Adds a stage before another one, or behind all. A direction that has ended takes none. */
+  addStage(placed: PlacedStage, before?: PlacedStage): void {
     if (this.#isEnding || this.isOver) return placed.dispose();
     const { to: side, sink: conn, observer } = this.#ends;
     this.#chain ??= new StageChain(this, new StageSink({ conn, side, buffer: NO_BUFFER, observer }));
-    this.#chain.add(placed);
+    this.#chain.add(placed, before);
   }
 
-  /** Resolves when bytes no longer pass the stage, and what it held back has gone before them. */
+  /** Resolves when bytes no longer pass the stage. The bytes that it held back have passed before them. */
   removeStage(placed: PlacedStage): Promise<void> {
     return this.#chain?.remove(placed) ?? Promise.resolve();
   }
 
-  /** The relay has failed: what stages hold is delivered, unless the relay still reads from this side. */
+  /** The relay has failed. The stages deliver the bytes that they hold, unless the relay still reads from this side. */
   stop(): void {
     const { from, observer } = this.#ends;
     if (this.#chain?.isRunning === true && observer.stopped(from) !== undefined) this.#source!.stop();
   }
 
-  /** Both connections are closed: nothing waits for stages any longer. */
+  /** Both connections are closed; stages cannot deliver anything any more. */
   abort(): void {
     const wasRunning = this.#chain?.isRunning === true;
     this.#chain?.abort();
@@ -182,7 +182,7 @@ export class Direction implements ReadHandlers, ChainHost {
     else closing.then(this.#onFinished, this.#onError);
   }
 
-  /** Bulk, which the buffer has the first bytes of. */
+  /** Switches to streams for bulk, whose first bytes are in the buffer. */
   #stream(first: number): void {
     const { count } = this.#ends;
     const source = this.#source = new ConnSource(this.#flow, { first });
@@ -192,7 +192,7 @@ export class Direction implements ReadHandlers, ChainHost {
       .then(() => this.#onStreamEnd(), this.#onError);
   }
 
-  /** From now on all bytes pass the stages, those included that the buffer has and those of a read under way. */
+  /** From now on all bytes pass the stages, including the `first` bytes in the buffer and those of a pending read. */
   #enterStages(first: number, isReading: boolean): void {
     const chain = this.#chain!;
     const source = this.#source = new ConnSource(this.#flow, {
@@ -213,7 +213,7 @@ export class Direction implements ReadHandlers, ChainHost {
     if (!this.#isStarted || this.#isEnding || this.isOver) return;
     if (this.#source !== undefined) this.#source.detach();
     else if (!this.#buffer.isBusy) this.#enterStages(0, true);
-    // Otherwise after the pending write.
+    // Otherwise `#read` does it after the pending write.
   }
 
   onEmpty(): void {
@@ -251,7 +251,7 @@ export class Direction implements ReadHandlers, ChainHost {
     this.#goOn(source.isReading);
   }
 
-  /** Continues to read in the mode that the stages need: bulk, or the stages, are at the end of a chunk. */
+  /** Continues to read after a change of mode, at the end of a chunk: through stages if there are any. */
   #goOn(isReading: boolean): void {
     const early = this.#early;
     this.#early = undefined;
@@ -271,7 +271,7 @@ export class Direction implements ReadHandlers, ChainHost {
     this.#rest();
   }
 
-  /** At most a read is pending, which ends when the connections are closed. */
+  /** At most a read is pending; it ends when the connections are closed. */
   #rest(): void {
     this.#isResting = this.#source!.isReading;
     if (this.#isResting) this.#ends.observer.onSettled();

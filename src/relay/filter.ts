@@ -1,4 +1,4 @@
-/** The filter of a program: a stage for each direction. */
+/** The filter of a program that uses the library: a stage for each direction. */
 
 import type { Filter, FilterFactory } from "../config/filter.ts";
 import type { Relay } from "./relay.ts";
@@ -20,7 +20,7 @@ function stageOf(transform: Filter["upload"]): Stage | undefined {
   return transform === undefined ? undefined : { name: NAME, transform };
 }
 
-/** Programs in JavaScript have no types: an async factory would go unnoticed. */
+/** A program in JavaScript has no types, so its factory may be async by mistake. */
 function checked(filter: unknown): Filter | undefined {
   if (filter === undefined) return undefined;
   if (typeof filter !== "object" || filter === null || filter instanceof Promise) {

@@ -3,7 +3,7 @@
 import type { Conn } from "../net/socket/conn.ts";
 import { Direction, type DirectionObserver } from "./direction.ts";
 import { type Peer, ProxyError } from "../net/errors.ts";
-import type { IdleClock, Watched } from "../net/timers/idle_clock.ts";
+import type { IdleClock, Watched } from "../net/timers/timeouts.ts";
 import {
   checkTransform,
   PlacedStage,
@@ -16,21 +16,28 @@ import {
 } from "./stages.ts";
 import type { ByteCount } from "./streams.ts";
 
-/** How long pending writes may take after the connection has failed, in milliseconds. */
+/** How long pending writes may take after the relay has failed, in milliseconds. */
 const LAST_WRITES = 1000;
 /**
- * At most this many bytes are a closing message, not an answer: close_notify in any version and cipher of
+ * A message of at most this many bytes is a closing message, not an answer: close_notify in any version and cipher of
  * TLS, or a line such as `BYE`.
  */
 const FAREWELL = 100;
+
+/** Why a stage ends a connection: a filter did, or a fault. */
+type StageCode = "filter_closed" | "fault";
+/** Why the rest of the program does. */
+type PlannedCode = "failback" | "drain_idle" | "rebalance";
 
 export interface RelayOptions {
   readonly client: Conn;
   readonly upstream: Conn;
   /** Largest relay buffer, in bytes. */
   readonly bufferSize: number;
-  /** For its stages. */
+  /** The facts for its stages. */
   readonly connection: StageConnection;
+  /** What the random numbers of its stages come from. */
+  readonly seed?: readonly (string | number)[] | undefined;
   /** `pass`: a reset by one side becomes a reset of the other. */
   readonly reset: "close" | "pass";
   readonly fromClient: ByteCount;
@@ -45,7 +52,7 @@ export type RelayOutcome =
   | { readonly kind: "closed"; readonly first: Peer; readonly thenReset?: true }
   | { readonly kind: "failed"; readonly error: ProxyError };
 
-/** Relays one connection. Made once both sides are connected, and used once. */
+/** Relays one connection, once. Both sides are connected already. */
 export class Relay implements DirectionObserver, StageTarget, Watched {
   readonly #options: RelayOptions;
   readonly #upload: Direction;
@@ -53,15 +60,17 @@ export class Relay implements DirectionObserver, StageTarget, Watched {
   readonly #outcome = Promise.withResolvers<RelayOutcome>();
   #watch: Disposable | undefined;
   #firstToFinish: Peer | undefined;
-  /** How many bytes the other side had sent by then. */
+  /** How many bytes the other side had sent when the first finished. */
   #sentByOther = 0;
   #failure: ProxyError | undefined;
   #isResetAfterClose = false;
   #lastWrites: ReturnType<typeof setTimeout> | undefined;
   #closed = false;
-  /** Ends what stages wait for. */
-  #leaving: AbortController[] | undefined;
-  /** Counts reads that brought bytes, from either side: what the idle clock looks at. */
+  /** Makes stages stop waiting. */
+  #leaving: Set<AbortController> | undefined;
+  /** How many stages it has had. */
+  #stages = 0;
+  /** How many reads have brought bytes from either side; the idle clock checks it. */
   activity = 0;
 
   constructor(options: RelayOptions) {
@@ -82,7 +91,7 @@ export class Relay implements DirectionObserver, StageTarget, Watched {
     return this.#firstToFinish !== undefined;
   }
 
-  /** Relays until both sides have finished or one has failed; both connections are closed then. Never rejects. */
+  /** Relays until both sides have finished or one has failed, then closes both connections. Never rejects. */
   run(): Promise<RelayOutcome> {
     if (this.#failure !== undefined) return Promise.resolve({ kind: "failed", error: this.#failure });
     this.#watch = this.#options.idleClock.watch(this);
@@ -92,20 +101,22 @@ export class Relay implements DirectionObserver, StageTarget, Watched {
   }
 
   /**
-   * Adds a stage behind the others of its direction; from the end of a chunk on, all bytes pass it. Undefined when the
-   * factory makes none or throws, which ends the connection.
+   * Adds a stage before another one of its direction, or behind all; from the end of a chunk on, all bytes pass it.
+   * Undefined when the factory makes none or throws, which ends the connection.
    */
-  addStage(way: Way, factory: StageFactory): PlacedStage | undefined {
+  addStage(way: Way, factory: StageFactory, before?: PlacedStage): PlacedStage | undefined {
     if (this.#failure !== undefined || this.#closed) return undefined;
     const leaving = new AbortController();
-    const position = (this.#leaving ??= []).push(leaving) - 1;
+    (this.#leaving ??= new Set()).add(leaving);
+    const position = this.#stages++;
     try {
-      const context = stageContext(this.#options.connection, this, { signal: leaving.signal, position });
+      const { connection, seed = [] } = this.#options;
+      const context = stageContext(connection, this, { signal: leaving.signal, position, seed });
       const stage = factory(context);
       if (stage === undefined) return undefined;
       checkTransform(stage.transform);
       const placed = new PlacedStage(way, stage, leaving);
-      this.#directionOf(way).addStage(placed);
+      this.#directionOf(way).addStage(placed, before);
       return placed;
     } catch (cause) {
       this.onFailure(stageError(cause));
@@ -113,23 +124,33 @@ export class Relay implements DirectionObserver, StageTarget, Watched {
     }
   }
 
-  /** Resolves when bytes no longer pass the stage. What it held back has gone before them, unless the connection ended. */
+  /**
+   * Resolves when bytes no longer pass the stage. The bytes that it held back have passed before them, unless the
+   * connection ended.
+   */
   removeStage(placed: PlacedStage): Promise<void> {
+    placed.leave();
+    this.#leaving?.delete(placed.leaving);
     return this.#directionOf(placed.way).removeStage(placed);
   }
 
-  /** A stage closes the connection. */
-  close(): void {
-    this.onFailure(new ProxyError("filter_closed", "proxy"));
+  /** Bytes were read from one side, and are not written to the other yet. */
+  get isBusy(): boolean {
+    return this.#upload.isBusy || this.#download.isBusy;
+  }
+
+  /** Ends both ways; what was read is still written. By default, a filter does. */
+  close(code: StageCode | PlannedCode = "filter_closed"): void {
+    this.onFailure(new ProxyError(code, "proxy"));
   }
 
   /** A stage resets both sides. */
-  reset(): void {
+  reset(code: StageCode = "filter_closed"): void {
     if (this.#closed) return;
     const { client, upstream } = this.#options;
     client.reset();
     upstream.reset();
-    this.abort(new ProxyError("filter_closed", "proxy"));
+    this.abort(new ProxyError(code, "proxy"));
   }
 
   /** Ends both ways: no more reads, what was read is written for at most a second, then both are closed. */
@@ -143,20 +164,20 @@ export class Relay implements DirectionObserver, StageTarget, Watched {
     this.#closeWhenDelivered();
   }
 
-  /** Closes both connections now, whatever is still under way. */
+  /** Closes both connections now, even if writes are pending. */
   abort(error: ProxyError): void {
     this.#failure ??= error;
     this.#closeBoth();
   }
 
-  /** The idle clock ran out. */
+  /** The idle clock has expired. */
   expire(): void {
     this.onFailure(new ProxyError(this.isHalfClosed ? "half_close_timeout" : "idle_timeout", "proxy"));
   }
 
   /**
-   * After a failure nothing more is read, but for one case: a side that refuses our writes may have answered
-   * before it closed, and the response can still be read.
+   * After a failure, the relay reads no more, with one exception: a side that refuses our writes may have answered
+   * before it closed, and its answer can still be read.
    */
   stopped(side: Peer): ProxyError | undefined {
     return this.#failure?.side === side ? undefined : this.#failure;
@@ -172,7 +193,7 @@ export class Relay implements DirectionObserver, StageTarget, Watched {
     this.#sentByOther = this.#countOf(otherThan(side)).bytes;
   }
 
-  /** Once a side has finished, the other's end closes both: closing sends the same FIN for one call less. */
+  /** When the other direction has finished too, closing both connections sends the same FIN, with one call less. */
   closesNext(side: Peer): boolean {
     return (side === "upstream" ? this.#download : this.#upload).isFinished;
   }
@@ -188,10 +209,9 @@ export class Relay implements DirectionObserver, StageTarget, Watched {
   }
 
   /**
-   * Whether a reset loses no data: one side had finished, and the side that resets received all of its bytes
-   * and has sent no more than a closing message since. A server that closes without reading close_notify
-   * resets like this. A reset by an upstream that has not answered the client's request, however, loses the
-   * answer.
+   * Whether a reset loses no data. It loses none if one side had finished, and the side that resets has received all of
+   * its bytes and has sent no more than a closing message since. A server that closes without reading close_notify
+   * resets like this. A reset by an upstream that has not answered the client's request, however, loses the answer.
    */
   #isAfterClose({ isReset, side }: ProxyError): boolean {
     if (!isReset || side === "proxy" || this.#firstToFinish !== otherThan(side)) return false;
@@ -226,7 +246,7 @@ export class Relay implements DirectionObserver, StageTarget, Watched {
     clearTimeout(this.#lastWrites);
     const { client, upstream, reset } = this.#options;
     const broken = reset === "pass" && this.#failure?.isReset === true ? this.#failure.side : undefined;
-    // A side that already got its FIN has the whole answer; a RST could take it away from there again.
+    // A side that already got its FIN was sent the whole answer; a RST could still make its kernel discard it.
     if (broken === "client" && !this.#upload.isFinished) upstream.reset();
     if (broken === "upstream" && !this.#download.isFinished) client.reset();
     client.close();

@@ -1,36 +1,39 @@
-/** The stages of one direction in order, and the pipes between them, which can be replaced while bytes flow. */
+/** The stages of one direction in order, with a pipe from each to the next. Pipes can be replaced while bytes flow. */
 
 import { ProxyError } from "../net/errors.ts";
 import type { PlacedStage } from "./stages.ts";
 import type { StageSink } from "./streams.ts";
 
-/** The direction that the stages belong to. */
+/** The direction whose stages a chain holds. */
 export interface ChainHost {
-  /** There are stages again: the direction has to go over to streams, and to call {@linkcode StageChain.run}. */
+  /** There are stages, but no stream feeds them: the direction must call {@linkcode StageChain.run} with one. */
   onWanted(): void;
-  /** No stage is left: the feed has to end. */
+  /** The last stage has left: the direction must end the feed. */
   onEmpty(): void;
-  /** A stage has failed. {@linkcode onEnd} comes once what has already passed it is delivered. */
+  /** A stage has failed. {@linkcode onEnd} follows when the bytes that have passed it are delivered. */
   onFailure(cause: unknown): void;
-  /** All that passed is delivered: the feed has ended, or a stage has ended the stream. */
+  /** Everything is delivered, after the feed has ended or a stage has ended the stream. */
   onEnd(): void;
-  /** Nothing can be delivered any more. */
+  /** The connection does not accept bytes any more. */
   onBroken(error: ProxyError): void;
 }
 
-/** Ends and errors go from stage to stage by hand, as a stage that leaves must not take the others with it. */
+/** The chain passes ends and errors on itself, because a stage that leaves must not end the others. */
 const BY_HAND = { preventClose: true, preventAbort: true, preventCancel: true };
-/** The abort reason of a pipe that is replaced. It writes what it has read; the new pipe reads the next chunk. */
+/**
+ * The abort reason of a pipe that is replaced. The old pipe writes the chunk that it has read; the new one reads the
+ * next.
+ */
 const PAUSED = Symbol("paused");
 
-/** The feed or a stage, and the pipe to the next one. */
+/** The feed or a stage, with the pipe to the next segment. */
 class Segment {
   readonly placed: PlacedStage | undefined;
   readonly readable: ReadableStream<Uint8Array>;
-  /** Nothing comes from it any more. */
+  /** It has ended or failed: no more bytes come from it. */
   isOver = false;
   isLeaving = false;
-  /** A chunk for it was lost, as it takes no more. */
+  /** It accepts no more chunks, and at least one for it was lost. */
   isCut = false;
   readonly gone = Promise.withResolvers<void>();
   piped: Promise<void> = Promise.resolve();
@@ -41,7 +44,7 @@ class Segment {
     this.placed = placed;
   }
 
-  /** Never rejects: ends are for `onEnd`, errors for `onError`. */
+  /** Never rejects: calls `onEnd` at the end, and `onError` with an error. */
   pipeTo(writable: WritableStream<Uint8Array>, onEnd: () => void, onError: (cause: unknown) => void): void {
     this.#pausing = new AbortController();
     this.piped = this.readable.pipeTo(writable, { ...BY_HAND, signal: this.#pausing.signal })
@@ -50,7 +53,7 @@ class Segment {
       });
   }
 
-  /** Resolves at the end of a chunk. */
+  /** Stops the pipe; resolves when it has written the current chunk. */
   pause(): Promise<void> {
     this.#pausing?.abort(PAUSED);
     return this.piped;
@@ -68,10 +71,11 @@ export class StageChain {
   readonly #sink: StageSink;
   #feed: Segment | undefined;
   #stages: Segment[] = [];
-  /** Changes come one after the other. */
+  /** Additions and removals run one after the other. */
   #changing: Promise<void> = Promise.resolve();
   #changes = 0;
-  readonly #over = Promise.withResolvers<void>();
+  /** Ends the wait of the current change. */
+  #endWait: (() => void) | undefined;
   #isOver = false;
 
   constructor(host: ChainHost, sink: StageSink) {
@@ -79,22 +83,22 @@ export class StageChain {
     this.#sink = sink;
   }
 
-  /** Bytes pass through streams. */
+  /** Whether bytes pass through the stages. */
   get isRunning(): boolean {
     return this.#feed !== undefined;
   }
 
-  /** There are stages that no byte passes yet. */
+  /** Whether there are stages, but no byte passes them yet. */
   get isWanted(): boolean {
     return !this.isRunning && !this.#isOver && this.#stages.length > 0;
   }
 
-  /** How many bytes may be read at once. */
+  /** The largest read that all stages accept, in bytes. */
   get largestChunk(): number {
     return Math.min(...this.#stages.map(({ placed }) => placed!.stage.largestChunk ?? Infinity));
   }
 
-  /** Bytes of this run that were delivered. */
+  /** Bytes delivered since {@linkcode run}. */
   get delivered(): number {
     return this.#sink.bytes;
   }
@@ -106,24 +110,23 @@ export class StageChain {
     for (const segment of [this.#feed, ...this.#stages]) this.#connect(segment);
   }
 
-  /** Adds a stage behind the others. While bytes flow, they pass it from the end of a chunk on. */
-  add(placed: PlacedStage): void {
+  /** Adds a stage before another one, or behind all. While bytes flow, they pass it from the end of a chunk on. */
+  add(placed: PlacedStage, before?: PlacedStage): void {
     const segment = new Segment(placed.stage.transform.readable, placed);
-    if (!this.isRunning && this.#changes === 0) this.#place(segment);
-    else void this.#change(() => this.#insert(segment));
+    if (!this.isRunning && this.#changes === 0) this.#place(segment, before);
+    else void this.#change(() => this.#insert(segment, before));
   }
 
-  /** Resolves when bytes no longer pass the stage, and what it held back has gone before them. */
+  /** Resolves when bytes no longer pass the stage. The bytes that it held back have passed before them. */
   remove(placed: PlacedStage): Promise<void> {
-    placed.leave();
     return this.#change(() => this.#takeOut(placed));
   }
 
-  /** Ends everything at once, whatever stages hold. */
+  /** Ends everything at once, and discards the bytes that stages hold. */
   abort(): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.#over.resolve();
+    this.#endWait?.();
     this.#clear();
   }
 
@@ -134,19 +137,27 @@ export class StageChain {
   }
 
   /** Adds a stage while no byte passes any. */
-  #place(segment: Segment): void {
+  #place(segment: Segment, next: PlacedStage | undefined): void {
     if (this.#isOver) return segment.end();
-    this.#stages.push(segment);
+    this.#stages.splice(this.#indexOf(next), 0, segment);
     this.#host.onWanted();
   }
 
-  async #insert(segment: Segment): Promise<void> {
-    const last = this.#stages.at(-1) ?? this.#feed;
-    if (this.isRunning) await this.#unlessOver(last!.pause());
-    if (!this.isRunning) return this.#place(segment);
-    this.#stages.push(segment);
+  async #insert(segment: Segment, next: PlacedStage | undefined): Promise<void> {
+    const before = this.#stages[this.#indexOf(next) - 1] ?? this.#feed;
+    if (this.isRunning) await this.#unlessOver(before!.pause());
+    if (!this.isRunning) return this.#place(segment, next);
+    // It has passed its end on to the next one.
+    if (before!.isOver) return segment.end();
+    this.#stages.splice(this.#indexOf(next), 0, segment);
     this.#connect(segment);
-    this.#goOn(last!);
+    this.#connect(before!);
+  }
+
+  /** Behind the last for a stage that is not there. */
+  #indexOf(wanted: PlacedStage | undefined): number {
+    const index = this.#stages.findIndex(({ placed }) => placed === wanted);
+    return index < 0 ? this.#stages.length : index;
   }
 
   async #takeOut(placed: PlacedStage): Promise<void> {
@@ -163,22 +174,20 @@ export class StageChain {
     if (this.#isOver || before !== undefined && !this.isRunning) return;
     this.#stages = this.#stages.filter((each) => each !== segment);
     if (before === undefined) return;
-    this.#goOn(before);
+    // It may have ended during the pause.
+    if (before.isOver) this.#passEnd(before);
+    else this.#connect(before);
     if (this.#stages.length > 0 || !this.isRunning) return;
     this.#host.onEmpty();
-    // Until then, no other stage must come in between.
+    // No change may insert a stage until the feed has ended.
     await this.#unlessOver(before.gone.promise);
   }
 
-  /** The end of a chain ends every wait for it. */
+  /** Waits for `done`, or until the chain ends. */
   #unlessOver(done: Promise<void>): Promise<void> {
-    return Promise.race([done, this.#over.promise]);
-  }
-
-  /** Replaces the paused pipe; passes on an end that occurred during the pause. */
-  #goOn(segment: Segment): void {
-    if (segment.isOver) this.#passEnd(segment);
-    else this.#connect(segment);
+    if (this.#isOver) return Promise.resolve();
+    // Promise.race() with a promise of the whole connection would keep whatever waits for it.
+    return new Promise((resolve) => void done.then(this.#endWait = resolve));
   }
 
   #connect(segment: Segment): void {
@@ -194,7 +203,7 @@ export class StageChain {
     if (segment.isOver) return;
     segment.end();
     if (segment.isLeaving && !segment.isCut) return;
-    // It may have ended the stream before its sender did.
+    // The stage may have ended the stream before its sender did.
     this.#cutBefore(segment);
     this.#passEnd(segment);
   }
@@ -209,7 +218,7 @@ export class StageChain {
     next.isCut = true;
     const own = await errorOf(segment.readable);
     if (own !== undefined) return this.#fail(segment, own.cause);
-    // Of a TransformStream, the other side says whether it has failed or has ended the stream.
+    // For a TransformStream, its readable side shows whether it has failed or has ended the stream.
     if (!(next.placed!.stage.transform instanceof TransformStream)) this.#fail(next, cause);
   }
 
@@ -221,7 +230,7 @@ export class StageChain {
     if (!this.#isOver) this.#passEnd(segment);
   }
 
-  /** What has not passed `segment` yet will not do so any more: behind a gap nothing may come. */
+  /** Stops all segments before `segment`: bytes are lost there, and none may follow a gap. */
   #cutBefore(segment: Segment): void {
     for (let before = this.#before(segment); before !== undefined; before = this.#before(before)) {
       if (before.isOver) continue;
@@ -246,7 +255,7 @@ export class StageChain {
     return this.#stages[this.#stages.indexOf(segment) + 1];
   }
 
-  /** Stops everything; aborts streams that have not ended. */
+  /** Stops all segments, and aborts the streams that have not ended. */
   #clear(): void {
     const segments = this.#feed === undefined ? this.#stages : [this.#feed, ...this.#stages];
     this.#feed = undefined;
@@ -261,13 +270,13 @@ export class StageChain {
   }
 }
 
-/** Flushes a stage: its readable side ends once what it held back has passed. */
+/** Flushes a stage: its readable side ends after the bytes that it held back. */
 function close({ stage }: PlacedStage): void {
-  // What goes wrong is seen at the readable side.
+  // An error also appears at the readable side.
   stage.transform.writable.close().catch(() => {});
 }
 
-/** What a stream that is not being read has failed with. */
+/** The error of a failed stream that has no reader; undefined when it has not failed. */
 async function errorOf(readable: ReadableStream<Uint8Array>): Promise<{ cause: unknown } | undefined> {
   if (readable.locked) return { cause: new TypeError("The streams of a filter must not be in use") };
   let error: { cause: unknown } | undefined;
@@ -276,7 +285,7 @@ async function errorOf(readable: ReadableStream<Uint8Array>): Promise<{ cause: u
   reader.closed.catch((cause) => {
     if (isAsked) error = { cause };
   });
-  // The promise of a stream that has failed is rejected already.
+  // If the stream has failed, `closed` is already rejected.
   await Promise.resolve();
   isAsked = false;
   reader.releaseLock();

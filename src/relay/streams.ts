@@ -1,11 +1,11 @@
 /**
  * Web-standard streams over a {@linkcode Conn}, and the counter between them.
  *
- * Not the built-in `conn.readable` and `conn.writable`: those close the whole socket at EOF, which loses what
- * the other side still had to say, and allocate 64 KiB for every pending read.
+ * The built-in `conn.readable` and `conn.writable` are not used: they close the whole socket at EOF, which loses the
+ * bytes that the other side still had to send, and allocate 64 KiB for every pending read.
  *
- * Each class is one object handed to one stream. Its callbacks are made once per connection: nothing here
- * allocates a closure per chunk.
+ * Each object serves one stream, and makes its callbacks once per connection: nothing here allocates a closure per
+ * chunk.
  */
 
 import type { RelayBuffer } from "../net/buffers.ts";
@@ -22,19 +22,21 @@ export interface ByteCount {
 
 /** The relay that a source and a sink belong to. */
 export interface FlowObserver {
-  /** Why nothing more may be read from that side, once the connection has failed; else undefined. */
+  /** The error after which nothing more may be read from that side; undefined before. */
   stopped(side: Peer): ProxyError | undefined;
   /** Bytes were read from a peer. */
   onActivity(): void;
   /** A peer has finished sending. */
   onEnd(side: Peer): void;
-  /** Called when a read fails, before the stream passes the error on. */
+  /** A read has failed. Called before the stream passes the error on. */
   onFailure(error: ProxyError): void;
-  /** Whether the connection to `side` is about to be closed, as that side has finished sending: no FIN is needed. */
+  /**
+   * Whether the connection to `side` needs no FIN, because it will be closed next: that side has finished sending too.
+   */
   closesNext(side: Peer): boolean;
 }
 
-/** One end of a direction: whose connection, with which buffer. */
+/** One end of a direction: a connection, its side, and the buffer. */
 export interface FlowEnd {
   readonly conn: Conn;
   readonly side: Peer;
@@ -42,7 +44,7 @@ export interface FlowEnd {
   readonly observer: FlowObserver;
 }
 
-/** Takes the bytes that a source reads, until the source ends. */
+/** Handles the results of a source's reads. */
 export interface ReadHandlers {
   readonly onRead: (count: number | null) => void;
   readonly onReadError: (cause: unknown) => void;
@@ -51,15 +53,15 @@ export interface ReadHandlers {
 /** A read of this many bytes, or a full buffer, is bulk, not a message. */
 export const BULK = 32 * 1024;
 
-/** No queue before a reader: bytes that are not requested stay in the kernel, where they stop the sender. */
+/** No queue before a reader: bytes that nothing requests stay in the kernel, where they stop the sender. */
 const UNQUEUED = { highWaterMark: 0 };
 /**
- * Room for one chunk more than is ever under way. The one buffer of a direction bounds what it holds; queues that
- * never fill spare every chunk the promises of back-pressure.
+ * Room for one chunk more than a stream ever holds: a direction has only one buffer, so there is never more than one
+ * chunk. A queue that never fills saves the promises of back-pressure for every chunk.
  */
 const ROOMY = { highWaterMark: 2 };
 
-/** A stream into the connection of `writer`. */
+/** A stream that writes to the connection of `writer`. */
 export function writableTo(writer: ConnWriter): WritableStream<Uint8Array> {
   return new WritableStream(writer, ROOMY);
 }
@@ -84,24 +86,24 @@ class ByteCounter implements Transformer<Uint8Array, Uint8Array> {
 }
 
 export interface SourceOptions {
-  /** How many bytes are in the buffer already. */
-  readonly first?: number;
-  /** A read is under way already. */
+  /** How many bytes are already in the buffer. */
+  readonly first: number;
+  /** Whether a read is already pending. */
   readonly isReading?: boolean;
-  /** Gives each chunk a buffer of its own, as stages may keep it, and says how many bytes may be read at once. */
+  /** The largest read, in bytes. If set, each chunk gets a buffer of its own, because stages may keep it. */
   readonly largestChunk?: () => number;
 }
 
 /**
- * Why a source gives no more: its peer has finished sending; the relay reads no more, or the connection broke; its
- * direction goes on without it.
+ * Why a source has ended: `finished`: its peer has finished sending; `stopped`: the relay reads no more, or the
+ * connection broke; `detached`: the direction continues without it.
  */
 export type SourceEnd = "finished" | "stopped" | "detached";
 
 /** Reads a connection into a stream. */
 export class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
   readonly stream: ReadableStream<Uint8Array>;
-  /** A read is under way. */
+  /** Whether a read is pending. */
   isReading: boolean;
   ending: SourceEnd | undefined;
   /** The bytes so far. */
@@ -109,13 +111,13 @@ export class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
   readonly #end: FlowEnd & ReadHandlers;
   readonly #largestChunk: (() => number) | undefined;
   readonly #first: number;
-  /** Whether the last read brought bulk: only that has to wait for its turn. */
+  /** Whether the last read brought bulk: only bulk has to wait for its turn. */
   #isBulk: boolean;
   #controller!: ReadableStreamDefaultController<Uint8Array>;
   /** The stream waits for a chunk. */
   #isAsked = false;
 
-  constructor(end: FlowEnd & ReadHandlers, { first = 0, isReading = false, largestChunk }: SourceOptions) {
+  constructor(end: FlowEnd & ReadHandlers, { first, isReading = false, largestChunk }: SourceOptions) {
     this.#end = end;
     this.#first = first;
     this.isReading = isReading;
@@ -144,7 +146,7 @@ export class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
     this.ending ??= "stopped";
   }
 
-  /** The result of a read that was started before the end. */
+  /** The result of a read that began before the end. */
   onRead(count: number | null): void {
     const { buffer, observer, side } = this.#end;
     this.isReading = false;
@@ -168,7 +170,7 @@ export class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
     this.fail();
   }
 
-  /** Ends the stream behind what it has given. Others deal with a read that is under way. */
+  /** Ends the stream after the chunks that it has. The direction handles the result of a pending read. */
   detach(): void {
     this.#finish("detached");
   }
@@ -177,7 +179,7 @@ export class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
     this.#finish("stopped");
   }
 
-  /** Its direction has failed, whatever it has ended with so far: no FIN may follow. */
+  /** The direction has failed: no FIN may follow, even if the source has already ended. */
   fail(): void {
     this.stop();
     this.ending = "stopped";
@@ -193,7 +195,7 @@ export class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
     conn.read(buffer.take(this.#largestChunk?.())).then(onRead, onReadError);
   };
 
-  /** Ends the stream when the relay reads no more from this side. */
+  /** Ends the stream if the relay reads no more from this side; returns whether it does not. */
   #stopsNow(): boolean {
     if (this.#end.observer.stopped(this.#end.side) === undefined) return false;
     this.stop();
@@ -217,7 +219,7 @@ export class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
   }
 }
 
-/** Writes to a connection: the sink of a stream, or by itself. */
+/** Writes to a connection, as the sink of a stream or directly. */
 export class ConnWriter implements UnderlyingSink<Uint8Array> {
   readonly #end: FlowEnd;
   #unwritten: Uint8Array | undefined;
@@ -228,7 +230,7 @@ export class ConnWriter implements UnderlyingSink<Uint8Array> {
     this.#end = end;
   }
 
-  /** Writes all of `bytes`, however many writes that takes, and calls `onDone`; or `onFailed`, once. */
+  /** Writes all of `bytes`, in as many writes as that takes. Then calls `onDone`, or on a failure `onFailed`. */
   send(bytes: Uint8Array, onDone: () => void, onFailed: (error: ProxyError) => void): void {
     this.#onDone = onDone;
     this.#onFailed = onFailed;
@@ -239,7 +241,7 @@ export class ConnWriter implements UnderlyingSink<Uint8Array> {
     return new Promise((resolve, reject) => this.send(chunk, resolve, reject));
   }
 
-  /** Ends sending, unless the connection is about to be closed as a whole. */
+  /** Ends sending, unless the whole connection is closed next. */
   close(): Promise<void> | undefined {
     const { conn, side, observer } = this.#end;
     if (conn.sendsCloseNotify !== true && observer.closesNext(side)) return undefined;
@@ -285,12 +287,12 @@ export class StageSink implements UnderlyingSink<Uint8Array> {
     this.#observer = end.observer;
   }
 
-  /** @throws {TypeError} when a stage sends something else than bytes. */
+  /** @throws {TypeError} when a stage sends something other than bytes. */
   async write(chunk: unknown): Promise<void> {
     if (!(chunk instanceof Uint8Array)) throw new TypeError("The chunks of a filter must be Uint8Arrays");
     if (chunk.byteLength > 0) await this.#writer.write(chunk);
     this.bytes += chunk.byteLength;
-    // A stage may hold more than its sender will send for long.
+    // A stage may release bytes long after the last one was read: that is activity too.
     this.#observer.onActivity();
   }
 }

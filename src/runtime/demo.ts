@@ -1,7 +1,7 @@
 /** The demo: two small servers, a proxy in front of each, and clients that keep it busy. */
 
-import { parseQuickForm } from "../config/input/quick.ts";
-import { type Address, formatAddress, parseListenAddress } from "../net/address.ts";
+import { decodeConfig } from "../config/decode.ts";
+import { formatAddress, parseListenAddress } from "../net/address.ts";
 import { acceptConnections } from "../net/socket/accept.ts";
 import { type Conn, writeAll } from "../net/socket/conn.ts";
 import { dial } from "../net/socket/dial.ts";
@@ -9,7 +9,7 @@ import { listen } from "../net/socket/listen.ts";
 import { ListenError } from "../net/socket/listen_error.ts";
 import { sleep } from "../net/timers/sleep.ts";
 import type { ProgramLog } from "../observe/log/log.ts";
-import { AdminListenError, type RunningProxy, runProxy } from "./proxy.ts";
+import { AdminListenError, type Proxy, runProxy } from "./proxy.ts";
 
 /** Free ports replace these when one is in use. */
 const PREFERRED = { echo: 5000, clock: 5001, admin: 5002 };
@@ -27,7 +27,7 @@ export interface DemoService {
 }
 
 export interface Demo extends AsyncDisposable {
-  readonly proxy: RunningProxy;
+  readonly proxy: Proxy;
   readonly services: readonly DemoService[];
 }
 
@@ -40,20 +40,18 @@ export async function startDemo(log: ProgramLog): Promise<Demo> {
   const ending = new AbortController();
   const echo = await serve(answerEcho, ending.signal);
   const clock = await serve(answerClock, ending.signal);
-  const proxy = await runPreferring(log, { echo, clock });
+  const proxy = await runPreferring(log, echo, clock);
+  const [echoAddress, clockAddress] = proxy.services.map(({ listen }) => listen[0]!) as [string, string];
   const clients = [
-    keepConnecting(proxy.services[0]!.listen[0]!, "hello from the demo\n", ending.signal),
-    keepConnecting(proxy.services[1]!.listen[0]!, "", ending.signal),
+    keepConnecting(echoAddress, "hello from the demo\n", ending.signal),
+    keepConnecting(clockAddress, "", ending.signal),
   ];
-  const does = { echo: "says back what you say", clock: "tells the time once a second" };
   return {
     proxy,
-    services: (["echo", "clock"] as const).map((name, index) => ({
-      name,
-      does: does[name],
-      listen: proxy.services[index]!.listen[0]!,
-      upstream: formatAddress(name === "echo" ? echo : clock),
-    })),
+    services: [
+      { name: "echo", does: "says back what you say", listen: echoAddress, upstream: echo },
+      { name: "clock", does: "tells the time once a second", listen: clockAddress, upstream: clock },
+    ],
     async [Symbol.asyncDispose]() {
       ending.abort();
       await Promise.all(clients);
@@ -62,22 +60,13 @@ export async function startDemo(log: ProgramLog): Promise<Demo> {
   };
 }
 
-async function runPreferring(
-  log: ProgramLog,
-  upstreams: { echo: Address; clock: Address },
-): Promise<RunningProxy> {
+async function runPreferring(log: ProgramLog, echo: string, clock: string): Promise<Proxy> {
   const run = (ports: typeof PREFERRED) => {
-    const config = parseQuickForm([
-      `${ports.echo}=${formatAddress(upstreams.echo)}`,
-      `${ports.clock}=${formatAddress(upstreams.clock)}`,
-    ]);
-    const [echo, clock] = config.services;
-    const admin: Address = { transport: "tcp", hostname: "127.0.0.1", port: ports.admin };
-    return runProxy({
-      ...config,
-      services: [{ ...echo!, name: "echo" }, { ...clock!, name: "clock" }],
-      admin: { listen: admin, token: undefined, hosts: [], maxConnections: 64, unixMode: undefined },
-    }, log);
+    const services = [
+      { name: "echo", listen: ports.echo, upstream: echo },
+      { name: "clock", listen: ports.clock, upstream: clock },
+    ];
+    return runProxy(decodeConfig({ services, admin: { listen: ports.admin } }), log);
   };
   try {
     return await run(PREFERRED);
@@ -91,7 +80,7 @@ async function runPreferring(
 async function serve(
   answer: (conn: Conn, signal: AbortSignal) => Promise<void>,
   signal: AbortSignal,
-): Promise<Address> {
+): Promise<string> {
   const listener = await listen({ transport: "tcp", hostname: "127.0.0.1", port: 0 }, { adapter: "deno" });
   const serveOne = async (conn: Conn) => {
     using _conn = conn;
@@ -99,7 +88,7 @@ async function serve(
   };
   const onConnection = (conn: Conn) => void serveOne(conn);
   acceptConnections(listener, { onConnection, onError: () => {}, signal });
-  return listener.address;
+  return formatAddress(listener.address);
 }
 
 async function answerEcho(conn: Conn): Promise<void> {

@@ -1,20 +1,31 @@
 /** A running proxy: all services of a configuration, from bind to drain. */
 
 import type { ReloadOutcome } from "../admin/backend.ts";
+import { pageFiles } from "../admin/page/page.ts";
 import type { Config } from "../config/config.ts";
+import { parseDuration } from "../config/values/duration.ts";
 import { formatAddress } from "../net/address.ts";
+import { keepSockets } from "../net/socket/keep_sockets.ts";
 import { ListenError } from "../net/socket/listen_error.ts";
 import { checkMemoryTricks } from "../net/workarounds/memory_check.ts";
-import type { ServiceFigures } from "../observe/counters/ledger.ts";
+import type { ServiceFigures } from "../observe/metrics/service_figures.ts";
 import type { ProgramLog } from "../observe/log/log.ts";
 import type { UpstreamFigures } from "../observe/metrics/upstream_figures.ts";
-import { AdminInterface } from "./admin/interface.ts";
+import { exportMetrics } from "../observe/telemetry/exported_metrics.ts";
+import { telemetryAvailability } from "../observe/telemetry/telemetry.ts";
+import { ProxyBackend } from "./admin/backend.ts";
 import { AdminListenError } from "./admin/listen_error.ts";
-import { type ConfigSource, ConfigWatch } from "./files/config_source.ts";
+import type { ListeningAdmin } from "./admin/listener.ts";
+import { Predecessor } from "./admin/predecessor.ts";
+import { type ConfigSource, configWatch } from "./files/config_source.ts";
 import { DescriptorBudget } from "./files/descriptors.ts";
+import { FaultController } from "./control/fault_controller.ts";
 import { Reloader } from "./control/reloader.ts";
 import { Shutdown, type StopOptions, type StopReport } from "./control/shutdown.ts";
 import { buildSupervisor } from "./control/build_supervisor.ts";
+import { metricsSnapshot } from "./control/metrics_snapshot.ts";
+import type { ServiceWithGroups } from "./control/service_changes.ts";
+import type { Lifecycle } from "./control/service_manager.ts";
 import type { Supervisor } from "./control/supervisor.ts";
 import { upstreamFigures } from "./control/upstream_snapshots.ts";
 import { warningsOf } from "./control/warnings.ts";
@@ -27,66 +38,14 @@ export type { StopOptions, StopReport };
 const LONGEST_DRAIN_OF_HUNG = 5000;
 
 /**
- * A service that listens.
- *
- * @example Wait for a port, and connect to it
- * ```ts
- * import { type BoundService, startProxy } from "@sluice/sluice";
- *
- * await using proxy = await startProxy({ services: [{ name: "db", listen: 0, upstream: "127.0.0.1:5432" }] });
- * const [service]: readonly BoundService[] = proxy.services;
- * console.log(service!.name, service!.listen); // db [ "127.0.0.1:40123" ]
- * ```
- */
-export interface BoundService {
-  /** Its name in the configuration. */
-  readonly name: string;
-  /** As in a configuration, with the real ports: `127.0.0.1:40123`, `[::1]:5000`, `unix:/run/x.sock`. */
-  readonly listen: readonly string[];
-}
-
-/**
- * A running proxy. `await using` stops it, closing what is open, without a drain.
- *
- * @example Stop when the last connection has ended, after a minute at most
- * ```ts
- * import { type RunningProxy, startProxy } from "@sluice/sluice";
- *
- * const proxy: RunningProxy = await startProxy({
- *   services: [{ name: "db", listen: 0, upstream: "127.0.0.1:5432" }],
- * });
- * const { cut } = await proxy.stop({ drain: 60_000 });
- * console.log(cut); // 0
- * ```
- */
-export interface RunningProxy extends AsyncDisposable {
-  /** Its services, in the order of the configuration. */
-  readonly services: readonly BoundService[];
-  /** The address of the admin interface, if there is one. */
-  readonly admin: string | undefined;
-  /** Resolves when it has stopped, for whatever cause. */
-  readonly stopped: Promise<StopReport>;
-  /** The figures of every service, now. */
-  figures(): ServiceFigures[];
-  /** The figures of every upstream group, now. */
-  upstreams(): UpstreamFigures[];
-  /**
-   * Rereads the configuration if it is from a file, and the certificates and keys for new handshakes, and reopens the
-   * file of the access log. Errors are logged, and what was in use stays.
-   */
-  reload(): Promise<ReloadOutcome>;
-  /** Reopens the file of the access log after it was renamed; resolves with errors, which are logged. */
-  reopenLogs(): Promise<string[]>;
-  /** Stops accepting, waits for open connections, then closes the rest. Another call with `drain` may shorten the wait. */
-  stop(options?: StopOptions): Promise<StopReport>;
-}
-
-/**
  * Binds every address of every service, then starts accepting on all of them: all or nothing.
  *
  * @param source Without it, a reload leaves the configuration as it is.
+ * @param lifecycle Is told about reloads and the stop.
+ * @param takesOver From a sluice that runs with the same addresses, and drains then.
  * @throws {ListenError} when an address cannot be bound; nothing listens then. {@linkcode AdminListenError} for that
  * of the admin interface.
+ * @throws {TakeOverError} when there is no such sluice, or it refuses.
  * @throws {ConfigError} when certificates or keys cannot be used.
  * @throws {LogFileError} when the access log cannot be opened.
  * @throws {DescriptorError} when the process may not open enough descriptors for `limits.connections`.
@@ -95,19 +54,26 @@ export async function runProxy(
   config: Config,
   log: ProgramLog,
   source?: ConfigSource,
-): Promise<RunningProxy> {
+  lifecycle?: Lifecycle,
+  takesOver = false,
+): Promise<Proxy> {
   const descriptors = DescriptorBudget.probe(config);
   descriptors.check(config.limits.connections);
   const harm = await checkMemoryTricks();
   if (harm !== undefined) log.warn(harm, { event: "deno_untested" });
+  if (telemetryAvailability() === "unavailable") {
+    log.warn("OTEL_DENO has no effect: this executable was built without OpenTelemetry", {
+      event: "telemetry_unavailable",
+    });
+  }
   for (const warning of warningsOf(config)) log.warn(warning, { event: "configuration_warning" });
   const supervisor = buildSupervisor(config, log, {
     onShortage: () => proxy.descriptorsShort(),
     onHung: (thread) => proxy.onHung(thread),
-  });
-  const proxy: Proxy = new Proxy(config, { supervisor, source, descriptors });
+  }, takesOver);
+  const proxy: Proxy = new Proxy(config, { supervisor, source, descriptors, lifecycle });
   try {
-    await proxy.start();
+    await (takesOver ? proxy.takeOver() : proxy.start());
   } catch (error) {
     await proxy.abandon();
     throw error;
@@ -115,64 +81,102 @@ export async function runProxy(
   return proxy;
 }
 
+/** A service that listens. */
+export interface BoundService {
+  readonly name: string;
+  readonly listen: readonly string[];
+}
+
 interface ProxyParts {
   readonly supervisor: Supervisor;
   readonly source: ConfigSource | undefined;
   readonly descriptors: DescriptorBudget;
+  readonly lifecycle: Lifecycle | undefined;
 }
 
-class Proxy implements RunningProxy {
+/** `await using` stops it, closing what is open, without a drain. */
+export class Proxy implements AsyncDisposable {
   readonly #config: Config;
-  readonly #supervisor: Supervisor;
+  readonly supervisor: Supervisor;
+  readonly faults: FaultController;
   readonly #reloader: Reloader;
   readonly #shutdown: Shutdown;
-  readonly #admin: AdminInterface;
-  readonly #configWatch: ConfigWatch | undefined;
+  readonly #lifecycle: Lifecycle | undefined;
+  readonly #maxAdminConnections: number;
+  #admin: ListeningAdmin | undefined;
+  #toxiproxy: ListeningAdmin | undefined;
+  #exported: Disposable | undefined;
+  readonly #watchConfig: ReturnType<typeof configWatch> | undefined;
 
-  constructor(config: Config, { supervisor, source, descriptors }: ProxyParts) {
+  constructor(config: Config, { supervisor, source, descriptors, lifecycle }: ProxyParts) {
     this.#config = config;
-    this.#supervisor = supervisor;
+    this.supervisor = supervisor;
+    this.#lifecycle = lifecycle;
     this.#reloader = new Reloader(supervisor, source, descriptors);
+    this.faults = new FaultController(supervisor, this.#reloader);
     this.#shutdown = new Shutdown(supervisor, {
       endChanges: () => this.#reloader.stop(),
       close: () => this.#close(),
+      onBegin: (drain) => lifecycle?.stopping(drain),
     });
-    this.#admin = new AdminInterface(config.admin, descriptors.adminConnections, {
-      supervisor,
-      isStopping: () => this.#shutdown.hasBegun,
-      reload: () => this.reload(),
-      stop: (drain) => void this.stop({ cause: "admin", ...drain === undefined ? {} : { drain } }),
-    });
-    if (source?.load !== undefined) {
-      this.#configWatch = new ConfigWatch(source.path, supervisor.parts.log, () => this.reload());
-    }
+    this.#maxAdminConnections = descriptors.adminConnections;
+    if (source?.load !== undefined) this.#watchConfig = configWatch(source.path, () => this.reload());
   }
 
+  /** Its services, in the order of the configuration, and where they listen: `127.0.0.1:40123`, `unix:/run/x.sock`. */
   get services(): readonly BoundService[] {
-    return this.#supervisor.services.map(({ name, addresses }) => ({
+    return this.supervisor.services.map(({ name, addresses }) => ({
       name,
       listen: addresses.map(formatAddress),
     }));
   }
 
+  /** The address of the admin interface, if there is one. */
   get admin(): string | undefined {
-    return this.#admin.address;
+    return this.#admin && formatAddress(this.#admin.address);
   }
 
+  /** The address of the toxiproxy API, if there is one. */
+  get toxiproxy(): string | undefined {
+    return this.#toxiproxy && formatAddress(this.#toxiproxy.address);
+  }
+
+  /** What random decisions of faults follow from. */
+  get seed(): string {
+    return this.supervisor.parts.memory.seed;
+  }
+
+  /** Resolves when it has stopped, for whatever cause. */
   get stopped(): Promise<StopReport> {
     return this.#shutdown.report;
   }
 
   /** The admin interface starts first: it can answer as soon as a service listens. */
   async start(): Promise<void> {
-    await this.#admin.start();
-    await this.#reloader.begin(this.#config);
-    await this.#configWatch?.follow(this.#config.reload.watch);
+    await this.#listenAdmin();
+    await this.#begin();
+  }
+
+  /**
+   * Starts beside a sluice that listens on the same addresses, and has it drain as the last step that can fail.
+   *
+   * @throws {TakeOverError} Nothing has changed for the other one.
+   */
+  async takeOver(): Promise<void> {
+    const predecessor = Predecessor.of(this.#config);
+    const pid = await predecessor.find();
+    await keepSockets(predecessor.addresses, async () => {
+      await this.#begin();
+      using conn = await predecessor.connect();
+      await this.#listenAdmin();
+      await predecessor.handOver(conn);
+    });
+    this.supervisor.parts.log.info(`Took over from process ${pid}`, { event: "taken_over", pid });
   }
 
   /** Cleans up after a failed start. */
   async abandon(): Promise<void> {
-    const { threads, access } = this.#supervisor.parts;
+    const { threads, access } = this.supervisor.parts;
     threads.retire();
     await threads.all.closeListeners();
     await threads.finish();
@@ -182,24 +186,40 @@ class Proxy implements RunningProxy {
 
   /** Clients of services have priority over the admin interface. */
   descriptorsShort(): void {
-    this.#admin.evictIdle();
+    this.#admin?.evictIdle();
+    this.#toxiproxy?.evictIdle();
   }
 
   figures(): ServiceFigures[] {
-    return this.#supervisor.services.map((service) => service.figures());
+    return this.supervisor.services.map((service) => service.figures());
   }
 
   upstreams(): UpstreamFigures[] {
-    return upstreamFigures(this.#supervisor);
+    return upstreamFigures(this.supervisor);
   }
 
   async reload(): Promise<ReloadOutcome> {
     if (this.#shutdown.hasBegun) {
       return { ok: false, detail: "Nothing is reloaded while the program stops" };
     }
-    const outcome = await this.#reloader.reload();
-    await this.#configWatch?.follow(this.#supervisor.config.reload.watch && !this.#shutdown.hasBegun);
-    return outcome;
+    this.#lifecycle?.reloading();
+    let isRefused = true;
+    try {
+      const outcome = await this.#reloader.reload();
+      isRefused = !outcome.ok;
+      await this.#watchConfig?.(this.supervisor.config.reload.watch && !this.#shutdown.hasBegun);
+      return outcome;
+    } finally {
+      this.#lifecycle?.reloaded(isRefused);
+    }
+  }
+
+  /** Adds, replaces or removes a service: see {@linkcode Reloader.changeService}. */
+  changeService(name: string, change: ServiceWithGroups | undefined): Promise<void> {
+    if (this.#shutdown.hasBegun) {
+      return Promise.reject(new Error("Nothing is changed while the program stops"));
+    }
+    return this.#reloader.changeService(name, change);
   }
 
   reopenLogs(): Promise<string[]> {
@@ -214,7 +234,7 @@ class Proxy implements RunningProxy {
   onHung(thread: number): void {
     if (this.#shutdown.hasBegun) return;
     const failure = `Thread ${thread} does not respond and cannot be ended: restart sluice`;
-    const { parts, config } = this.#supervisor;
+    const { parts, config } = this.supervisor;
     parts.log.error(failure, { event: "thread_hung", thread });
     const drain = Math.min(config.shutdown.drain, LONGEST_DRAIN_OF_HUNG);
     void this.#shutdown.begin({ cause: `Thread ${thread} hangs`, drain, failure });
@@ -224,9 +244,57 @@ class Proxy implements RunningProxy {
     await this.stop({ drain: 0 });
   }
 
+  async #begin(): Promise<void> {
+    await this.#reloader.begin(this.#config);
+    this.#exported = exportMetrics(() =>
+      metricsSnapshot(this.supervisor, this.#reloader.figures, this.#reloader.acme.figures)
+    );
+    await this.#watchConfig?.(this.#config.reload.watch);
+  }
+
+  async #listenAdmin(): Promise<void> {
+    const { admin } = this.#config;
+    if (admin === undefined) return;
+    // Loading node:http takes 2 ms, which a start without the interface need not spend.
+    const { listenAdmin } = await import("./admin/listener.ts");
+    const backend = new ProxyBackend({
+      supervisor: this.supervisor,
+      faults: this.faults,
+      acme: () => this.#reloader.acme.figures,
+      isStopping: () => this.#shutdown.hasBegun,
+      reloadFigures: () => this.#reloader.figures,
+      reload: () => this.reload(),
+      stop: (drain, isHandedOver) => this.#stopByAdmin(drain, isHandedOver),
+    });
+    const { log, takesOver } = this.supervisor.parts;
+    const options = { ...admin, maxConnections: this.#maxAdminConnections, takesOver };
+    this.#admin = await listenAdmin({ ...options, backend, pageFiles, parseDuration, log });
+    if (admin.toxiproxy === undefined) return;
+    const { listenToxiproxy } = await import("./toxiproxy/listen.ts");
+    this.#toxiproxy = await listenToxiproxy({ listen: admin.toxiproxy, takesOver }, log, {
+      supervisor: this.supervisor,
+      faults: this.faults,
+      change: (name, change) => this.changeService(name, change),
+      metrics: () => backend.metrics(),
+    });
+  }
+
+  #stopByAdmin(drain: number | undefined, isHandedOver: boolean): void {
+    if (!isHandedOver) return void this.stop({ cause: "admin", ...drain === undefined ? {} : { drain } });
+    this.#admin?.stopAccepting();
+    this.#toxiproxy?.stopAccepting();
+    void this.stop({ cause: "taken over", drain: drain ?? this.supervisor.config.shutdown.drain });
+  }
+
   /** The last step, after all connections. */
   async #close(): Promise<void> {
-    await this.#configWatch?.follow(false);
-    await Promise.all([this.#supervisor.stop(), this.#admin.close()]);
+    this.#exported?.[Symbol.dispose]();
+    await this.#watchConfig?.(false);
+    await Promise.all([
+      this.#reloader.acme.stop(),
+      this.supervisor.stop(),
+      this.#admin?.close(),
+      this.#toxiproxy?.close(),
+    ]);
   }
 }

@@ -1,18 +1,18 @@
 /**
  * The memory of a table of clients: a header, and entries of fixed size that are found by hash.
  *
- * A client's entry is in one of {@linkcode PROBES} places from the one that its hash names; a place that was never used
- * ends the search. An entry is idle when its client has nothing open and its rate has recovered: then it holds nothing
- * that matters, and another client may take its place. Places never become unused again, so that no search ends before
- * the entry it is for. The hash has a random seed, so that no attacker can choose addresses that fill the places of
- * another client.
+ * A client's hash gives its first place; its entry is there or in one of the following {@linkcode PROBES} - 1 places. A
+ * search ends at a place that was never used. A place never becomes unused again, so no search ends before the entry
+ * that it looks for. An entry is idle when its client has no open connection and its rate has recovered: it then holds
+ * nothing that matters, and another client may take its place. The hash has a random seed, so that no attacker can
+ * choose addresses that fill the places of another client.
  *
- * A client's open connections are counted in shares, one for each thread, so that the supervisor can take out the
- * share of a dead worker. Their sum is added up when it is needed: a stored sum could be wrong.
+ * Each thread counts a client's open connections in a share of its own, so that the supervisor can take out the share
+ * of a dead worker. The sum is computed when it is needed, because a stored sum could be wrong.
  *
- * Hold {@linkcode ClientEntries.lock} to call any of this. Should a thread stop at any point all the same, every single
- * write leaves the entries right: an entry belongs to no client while its key changes, then to its client with nothing
- * open, and a connection is counted in one write.
+ * Hold {@linkcode ClientEntries.lock} to call any of this. If a thread dies while it holds the lock, the entries are
+ * still right, because every single write leaves them so: an entry belongs to no client while its key changes, then to
+ * its client with no open connection, and one write counts a connection.
  */
 
 import type { RateConfig } from "../config/config.ts";
@@ -27,11 +27,11 @@ export interface TableKey {
   readonly low: number;
 }
 
-/** While half of the places are taken, fewer than one client in a million finds none of these free. */
+/** With half of the places taken, fewer than one client in a million finds none of these free. */
 const PROBES = 64;
 const PLACES_PER_CLIENT = 2;
 
-/** 32-bit words before the first entry: these, two of which hold the time unit of rate states. */
+/** Indexes of 32-bit words before the first entry; the time unit of rate states takes two of them. */
 const LOCK = 0;
 const SEED = 1;
 const UNIT = 2;
@@ -46,14 +46,14 @@ const STATE = 3;
 const DUE = 4;
 const SHARES = 6;
 
-/** The state of a place that was never used is 0, of an entry with a key this, … */
+/** The state of an entry with a key. That of a place that was never used is 0. */
 const USED = 1;
-/** … and of one whose key is being changed this. */
+/** The state of an entry whose key is being changed. */
 const KEYLESS = 2;
 
 /** The user of the entries. */
 export interface ClientEntriesPlace {
-  /** The epoch of the thread whose connections are counted here. */
+  /** The epoch of the thread whose connections are counted. */
   readonly epoch?: WorkerEpoch | undefined;
   /** The memory of entries of the same size in another thread, to share it. */
   readonly memory?: SharedArrayBuffer | undefined;
@@ -63,7 +63,7 @@ export interface ClientEntriesPlace {
 
 export class ClientEntries {
   readonly lock: SharedLock;
-  /** Undefined when an entry is idle as soon as its client has nothing open. */
+  /** Undefined without a rate: an entry is idle as soon as its client has no open connection. */
   readonly rate: Gcra | undefined;
   /** For the entries of other threads. */
   readonly memory: SharedArrayBuffer;
@@ -76,25 +76,18 @@ export class ClientEntries {
   readonly #probes: number;
 
   /**
-   * @param clients Clients at the same time. More fit in, until one finds no place.
-   * @param rate The rate per client. It may differ from the rate before a reload: what clients have spent stays spent.
-   * @throws {RangeError} when the size or the rate is invalid, or the memory is not of that size.
+   * @param clients The number of clients at the same time. More fit in, until one finds no free place.
+   * @param rate The rate per client. It may differ from that before a reload; clients keep what they have used of it.
    */
   constructor(
     clients: number,
     rate: RateConfig | undefined,
     { epoch = new WorkerEpoch(), memory, now }: ClientEntriesPlace = {},
   ) {
-    if (!Number.isInteger(clients) || clients < 1) {
-      throw new RangeError(`Cannot make a table of ${clients} clients: expected a whole number above 0`);
-    }
     this.places = clients * PLACES_PER_CLIENT;
     this.#width = even(SHARES + epoch.threads);
     const bytes = (HEADER + this.places * this.#width) * Int32Array.BYTES_PER_ELEMENT;
     this.memory = memory ?? new SharedArrayBuffer(bytes);
-    if (this.memory.byteLength !== bytes) {
-      throw new RangeError(`Cannot count clients in ${this.memory.byteLength} bytes: expected ${bytes}`);
-    }
     this.#words = new Int32Array(this.memory);
     this.#numbers = new Float64Array(this.memory);
     if (memory === undefined) {
@@ -128,7 +121,7 @@ export class ClientEntries {
     return undefined;
   }
 
-  /** An entry for a client that has none, to take with {@linkcode assign}; undefined when all are busy. */
+  /** Finds an entry for a client that has none; {@linkcode assign} takes it. Undefined when all places are busy. */
   findFree(key: TableKey, time: number): number | undefined {
     let place = this.#home(key);
     for (let probe = 0; probe < this.#probes; probe++) {
@@ -169,7 +162,7 @@ export class ClientEntries {
     Atomics.store(this.#words, entry + SHARES + this.#epoch.thread, count);
   }
 
-  /** Takes the connections of a dead worker off the clients in some places. */
+  /** Removes the connections of a dead worker from the clients in the places from `from` to below `to`. */
   forget(thread: number, from: number, to: number): void {
     for (let place = from; place < Math.min(to, this.places); place++) {
       this.#words[HEADER + place * this.#width + SHARES + thread] = 0;
@@ -188,7 +181,7 @@ export class ClientEntries {
     this.#numbers[numberAt(entry)] = due;
   }
 
-  /** Where the search for a client begins: its hash, mixed as MurmurHash3 does. */
+  /** The first place of a client: its hash, mixed as in MurmurHash3. */
   #home({ high, low, family }: TableKey): number {
     let hash = this.#words[SEED]!;
     hash = mix(hash, high);

@@ -1,26 +1,26 @@
 /**
  * The open connections and the rate of each client of a service, shared by all threads that have the table's memory.
  *
- * One lock guards the table, for less than a microsecond at a time, so that a count never passes its limit, not even
- * for a moment. Should a thread die with the lock, {@linkcode SharedLock} lets the others continue, and they find the
- * entries right: no write leaves them wrong, and a connection spends its share of the rate before it is counted. At
- * worst that share is lost. The counts of a dead worker stay until {@linkcode ClientTable.reclaimWorker}.
+ * One lock guards the table, held for less than a microsecond at a time, so that a count never exceeds its limit, not
+ * even for a moment. If a thread dies with the lock, {@linkcode SharedLock} lets the others continue, and they find the
+ * entries right: every write leaves them so, and a connection uses its share of the rate before it is counted. At
+ * worst, that share is lost. The counts of a dead worker stay until {@linkcode ClientTable.reclaimWorker}.
  */
 
 import type { RateConfig } from "../config/config.ts";
 import { ClientEntries, type ClientEntriesPlace, type TableKey } from "./client_entries.ts";
 
 export interface ClientLimits {
-  /** Open at the same time; 0 is no limit. */
+  /** The most open connections; 0 is no limit. */
   readonly connections: number;
-  /** How fast connections come in; undefined is no limit. */
+  /** The rate of new connections; undefined is no limit. */
   readonly rate: RateConfig | undefined;
 }
 
-/** `table_full`: no more clients can be counted, so this one is refused. */
+/** `table_full`: the table has no room for another client, so this one is refused. */
 export type Admission = "ok" | "too_many" | "too_fast" | "table_full";
 
-/** Places to reclaim in one holding of the lock. */
+/** The number of places to reclaim before the lock is released. */
 const SLICE = 256;
 
 export class ClientTable {
@@ -30,16 +30,12 @@ export class ClientTable {
   /**
    * @param clients Each takes 48 bytes, and 16 more for one or two threads, and so on.
    * @param limits The limits per client. During a reload, threads may have different ones for a moment.
-   * @throws {RangeError} when the size or a limit is invalid, or the memory is not of that size.
    */
   constructor(
     clients: number,
     { connections, rate }: ClientLimits,
     place?: ClientEntriesPlace,
   ) {
-    if (!Number.isSafeInteger(connections) || connections < 0) {
-      throw new RangeError(`Cannot limit clients to ${connections} connections: expected a whole number`);
-    }
     this.#connections = connections || Infinity;
     this.#entries = new ClientEntries(clients, rate, place);
   }
@@ -50,7 +46,7 @@ export class ClientTable {
   }
 
   /**
-   * Counts a connection of a client, unless it would break a limit. After `ok`, call {@linkcode leave} in the same
+   * Counts a connection of a client, unless it would exceed a limit. After `ok`, call {@linkcode leave} in the same
    * thread; any other answer has changed nothing. A worker whose epoch has ended finds the table full.
    */
   enter(client: TableKey): Admission {
@@ -64,7 +60,7 @@ export class ClientTable {
   }
 
   /**
-   * Counts one connection less of a client. Changes nothing once the worker's epoch has ended: the supervisor has
+   * Counts the end of a client's connection. Changes nothing once the worker's epoch has ended: the supervisor has
    * reclaimed its connections.
    *
    * @throws {RangeError} when the client has none open in this thread.
@@ -73,7 +69,7 @@ export class ClientTable {
     this.#leave(client, false);
   }
 
-  /** The same for a connection that was refused later; it does not count for the client's rate. */
+  /** Does the same for a connection that was refused later; it does not count for the client's rate. */
   refund(client: TableKey): void {
     this.#leave(client, true);
   }
@@ -97,7 +93,7 @@ export class ClientTable {
     }
   }
 
-  /** Takes the connections of a dead worker off all clients. Its epoch must have ended. */
+  /** Removes the connections of a dead worker from all clients. Its epoch must have ended. */
   reclaimWorker(thread: number): void {
     const { lock, places } = this.#entries;
     // In slices, so that other threads get the lock in between.

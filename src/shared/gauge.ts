@@ -1,35 +1,35 @@
 /**
  * Counts of open connections, shared by all threads that have the table's memory.
  *
- * Each slot of the table is one word with its whole state, which changes in one compare-exchange. So a count never
- * passes its limit, not even for a moment, and a slot is never freed while it is occupied. Beside it, each thread
- * keeps its share of the count, which the supervisor takes out when the thread dies. A thread enters the count before
- * its share, and leaves in reverse order, so that the count is never too low, wherever the thread stops.
+ * One word holds the whole state of a slot, and one compare-exchange changes it. So a count never exceeds its limit,
+ * not even for a moment, and a slot is never freed while it is in use. In addition, each thread keeps its share of the
+ * count, which the supervisor subtracts when the thread dies. A thread increments the count before its share, and
+ * decrements them in reverse order, so that the count is never too low, wherever the thread stops.
  *
- * To wait for a place that any thread may leave, and miss none: first `wait()`, then `enter()` once more, and
- * only if that fails wait for a wake-up, which a message brings in a later turn of the event loop. A thread that leaves
- * lowers the count first, and then checks for waiters. Waiters are counted only in the shares of threads, and
- * a check reads all shares, so that a dead thread leaves no waiter behind, wherever it stopped. So
- * either the waiter sees the place or the thread that leaves sees the waiter. Any waiter may give up at any time: a wake-up goes to
- * all threads, and all waiters try again.
+ * To wait for a place that any thread may free, and miss none: call `wait()`, then `enter()` once more, and only if
+ * that fails wait for a wake-up, which a message brings in a later turn of the event loop. A thread that leaves lowers
+ * the count first, and then checks for waiters. So either the waiter sees the place, or the thread that leaves sees the
+ * waiter. Waiters are counted only in the shares of threads, and a check reads all shares, so that a dead thread leaves
+ * no waiter behind, wherever it stopped. A waiter may give up at any time: a wake-up goes to all threads, and all
+ * waiters try again.
  */
 
 import { WorkerEpoch } from "./worker_epoch.ts";
 
-/** A word is a count, the number of the claim (so that an old claim counts nothing for the next one), … */
+/** A word has a count, the number of the claim (an old claim must not count for the next one), and a state. */
 const COUNT = 2 ** 20 - 1;
 const ONE_CLAIM = COUNT + 1;
 const CLAIM = (2 ** 9 - 1) * ONE_CLAIM;
-/** … and one of these, or, while the slot is free, neither. */
+/** The state of a slot in use; a free slot has neither this nor the next one. */
 const CLAIMED = 1 << 30;
-/** Nothing enters any more, and the slot is free when it is empty. */
+/** The state of a released slot: nothing enters any more, and it becomes free when it is empty. */
 const RELEASED = 1 << 29;
-/** Shares begin at cache lines of their own, so that threads do not contend for them. */
+/** Each share begins at a new cache line, so that threads do not contend for it. */
 const WORDS_PER_LINE = 64 / Int32Array.BYTES_PER_ELEMENT;
 
-/** The part of the table that one thread writes, or that of all threads together, by slot. */
+/** The counts of one thread, or of all threads together, by slot. */
 interface GaugeShare {
-  /** How many have entered and not left. */
+  /** How many have entered but not left. */
   readonly entered: Int32Array<SharedArrayBuffer>;
   /** How many wait for a place. */
   readonly waiting: Int32Array<SharedArrayBuffer>;
@@ -41,25 +41,18 @@ export class GaugeTable {
   readonly memory: SharedArrayBuffer;
   readonly #words: GaugeWords;
   readonly #shares: readonly GaugeShare[];
-  /** Where the search for a free slot begins. */
+  /** The slot at which the search for a free one begins. */
   #next = 0;
 
   /**
-   * @param slots Gauges at the same time.
-   * @param epoch That of the thread in which connections enter by this table.
+   * @param slots The number of gauges at the same time.
+   * @param epoch The epoch of the thread whose connections enter through this table.
    * @param memory The memory of a table of the same size in another thread, to share it.
-   * @throws {RangeError} when the number of slots is invalid, or the memory has another size.
    */
   constructor(slots: number, epoch: WorkerEpoch = new WorkerEpoch(), memory?: SharedArrayBuffer) {
-    if (!Number.isInteger(slots) || slots < 1) {
-      throw new RangeError(`Cannot make a table of ${slots} gauges: expected a whole number above 0`);
-    }
     const length = Math.ceil(2 * slots / WORDS_PER_LINE) * WORDS_PER_LINE;
     const bytes = (epoch.threads + 1) * length * Int32Array.BYTES_PER_ELEMENT;
     this.memory = memory ?? new SharedArrayBuffer(bytes);
-    if (this.memory.byteLength !== bytes) {
-      throw new RangeError(`Cannot keep gauges in ${this.memory.byteLength} bytes: expected ${bytes}`);
-    }
     const words = new Int32Array(this.memory);
     const shareAt = (at: number): GaugeShare => ({
       entered: words.subarray(at, at + slots),
@@ -83,22 +76,15 @@ export class GaugeTable {
     return undefined;
   }
 
-  /**
-   * The gauge in a slot that another thread has claimed. Only that thread may release it.
-   *
-   * @throws {RangeError} when the table has no such slot.
-   */
+  /** The gauge in a slot that another thread has claimed. Only that thread may release it. */
   at(slot: number): Gauge {
-    if (!Number.isInteger(slot) || slot < 0 || slot >= this.capacity) {
-      throw new RangeError(`Cannot use gauge ${slot}: the table has ${this.capacity}`);
-    }
     return new Gauge(this.#words, slot);
   }
 
   /**
-   * Takes out of every gauge what a dead worker had entered, and its waiters. Its epoch must have ended.
+   * Removes the entries and waiters of a dead worker from every gauge. Its epoch must have ended.
    *
-   * @returns the slots of gauges whose waiters are to be woken, in all threads.
+   * @returns the slots of gauges whose waiters must be woken, in all threads.
    */
   reclaimWorker(thread: number): number[] {
     const share = this.#shares[thread]!;
@@ -116,7 +102,7 @@ export class GaugeTable {
 }
 
 interface GaugeWords {
-  /** The counts of all threads together; their waiters are only in the shares. */
+  /** The counts of all threads together; it has no waiters, which are only in the shares. */
   readonly all: GaugeShare;
   readonly own: GaugeShare;
   readonly shares: readonly GaugeShare[];
@@ -136,15 +122,15 @@ export class Gauge {
     this.#claim = Atomics.load(words.all.entered, slot) & CLAIM | CLAIMED;
   }
 
-  /** In all threads. 0 once the slot was released and is empty. */
+  /** The count of all threads; 0 once the slot was released and is empty. */
   get value(): number {
     const word = Atomics.load(this.#words.all.entered, this.slot);
     return ((word ^ this.#claim) & CLAIM) === 0 ? word & COUNT : 0;
   }
 
   /**
-   * Counts one more, unless there are `limit` already (0: no limit but that of a word, 1 048 575), or the gauge was
-   * released, or the worker's epoch has ended; returns whether it did.
+   * Counts one more, and returns true. Returns false at the `limit` (0: no limit but that of a word, 1 048 575), after
+   * the release of the gauge, or after the end of the worker's epoch.
    */
   enter(limit: number): boolean {
     const { all, own, epoch } = this.#words;
@@ -163,8 +149,8 @@ export class Gauge {
    * Counts one less, in the thread in which it entered. Changes nothing once the worker's epoch has ended: the
    * supervisor has reclaimed its counts.
    *
-   * @returns whether any thread has a waiter for the place: all are to be woken.
-   * @throws {RangeError} when nothing is left that entered in this thread.
+   * @returns whether any thread has a waiter for the place: then wake all.
+   * @throws {RangeError} when nothing that entered in this thread is left.
    */
   leave(): boolean {
     const { all, own, shares, epoch } = this.#words;
@@ -177,7 +163,7 @@ export class Gauge {
     return isAwaited(shares, this.slot);
   }
 
-  /** False once it was released; nothing enters it then. */
+  /** False after its release: then nothing enters it any more. */
   get isClaimed(): boolean {
     return (Atomics.load(this.#words.all.entered, this.slot) & ~COUNT) === this.#claim;
   }
@@ -204,7 +190,7 @@ export class Gauge {
     };
   }
 
-  /** Frees the slot, at once or when it is empty. A second call changes nothing. */
+  /** Frees the slot, now or when it becomes empty. A second call changes nothing. */
   release(): void {
     const words = this.#words.all.entered;
     for (;;) {
@@ -221,7 +207,7 @@ function isAwaited(shares: readonly GaugeShare[], slot: number): boolean {
   return false;
 }
 
-/** Takes `left` out of the count of a slot. */
+/** Subtracts `left` from the count of a slot. */
 function takeOut(words: Int32Array, slot: number, left: number): void {
   for (;;) {
     const word = Atomics.load(words, slot);
@@ -229,7 +215,7 @@ function takeOut(words: Int32Array, slot: number, left: number): void {
   }
 }
 
-/** Takes one out of a share; false when it is empty. */
+/** Subtracts one from a share; false when it is empty. */
 function takeOne(share: Int32Array, slot: number): boolean {
   if (Atomics.sub(share, slot, 1) > 0) return true;
   Atomics.add(share, slot, 1);

@@ -3,19 +3,16 @@
  *
  * The number is the time at which the next arrival would be due if all were evenly spaced; an arrival up to `burst` - 1
  * spaces earlier is allowed. Time is counted in units, `unit` per second. The default is the rate itself, so that a
- * space is exactly 1 and no rounding accumulates. A state that outlives its rate keeps its unit, so it means
- * the same moment at every rate.
+ * space is exactly 1 and no rounding accumulates. A state that outlives its rate keeps its unit, so it means the same
+ * moment at every rate.
  *
  * The clock is `Date.now`, the only clock that all threads share: `performance.now()` starts with its thread, and
  * `performance.timeOrigin` comes from a system clock that may have been set since another thread started. When the
- * clock is set forward, buckets are full again; when it is set back, a bucket is empty at worst.
- * It counts whole milliseconds, so a burst below a thousandth of the rate allows only that burst in a millisecond.
+ * clock is set forward, buckets become full; when it is set back, a bucket becomes empty at worst. The clock has whole
+ * milliseconds, so a burst below a thousandth of the rate limits each millisecond to that burst.
  */
 
 import type { RateConfig } from "../config/config.ts";
-
-/** Above this rate, a number that counts spaces since 1970 has no precision left for parts of one. */
-const MAX_RATE = 1_000_000;
 
 export class Gcra {
   /** Units per second, and units between two arrivals. */
@@ -27,17 +24,12 @@ export class Gcra {
   readonly #now: () => number;
 
   /**
+   * @param config The rate at most 1 000 000: above that, a number that counts spaces since 1970 has no precision left
+   * for parts of one.
    * @param now Milliseconds since 1970.
    * @param unit Units of time per second.
-   * @throws {RangeError} unless the rate is above 0 and at most 1 000 000, and the burst a whole number above 0.
    */
   constructor({ rate, burst }: RateConfig, now: () => number = Date.now, unit = rate) {
-    if (!(rate > 0 && rate <= MAX_RATE)) {
-      throw new RangeError(`Cannot limit to a rate of ${rate}: expected above 0, at most ${MAX_RATE}`);
-    }
-    if (!Number.isSafeInteger(burst) || burst < 1) {
-      throw new RangeError(`Cannot limit to a burst of ${burst}: expected a whole number above 0`);
-    }
     this.#unit = unit;
     this.#space = unit / rate;
     this.#burst = burst;
@@ -54,8 +46,8 @@ export class Gcra {
   }
 
   /**
-   * Limits the state to what is possible now: a clock that was set back, or a rate with a longer burst, may
-   * have left it too far ahead.
+   * Reduces the state to the largest value that is possible now: a clock that was set back, or an earlier rate with a
+   * longer burst, may have left it too far ahead.
    */
   clamp(due: number, time: number): number {
     return Math.min(due, time + this.#burst * this.#space);

@@ -10,80 +10,78 @@ export const HEARTBEAT_INTERVAL = 500;
 const CHECK_INTERVAL = 1000;
 const MISSED_LIMIT = 30;
 
-/** In a thread: beats until it is disposed of. Does not keep the process alive. */
-export class Heartbeat implements Disposable {
+/** Repeats an action until it is disposed of. Does not keep the process alive. */
+class Interval implements Disposable {
   readonly #timer: ReturnType<typeof setInterval>;
 
-  /** @param memory That of {@linkcode Heartbeats}. */
+  constructor(action: () => void, milliseconds: number) {
+    this.#timer = setInterval(action, milliseconds);
+    this.#timer.unref();
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+}
+
+/** Runs in a thread: beats until it is disposed of. */
+export class Heartbeat extends Interval {
+  /** @param memory A word for each thread, which starts with 0. */
   constructor(memory: SharedArrayBuffer, thread: number) {
     const beats = new Int32Array(memory);
     const beat = () => void Atomics.add(beats, thread, 1);
     beat();
-    this.#timer = setInterval(beat, HEARTBEAT_INTERVAL);
-    this.#timer.unref();
-  }
-
-  [Symbol.dispose](): void {
-    clearInterval(this.#timer);
+    super(beat, HEARTBEAT_INTERVAL);
   }
 }
 
-/** In the supervisor: the heartbeats of all threads. */
-export class Heartbeats {
-  /** For {@linkcode Heartbeat} in each thread. */
-  readonly memory: SharedArrayBuffer;
+/** Runs in the supervisor: checks all threads until it is disposed of. */
+export class HeartbeatMonitor extends Interval {
   readonly #beats: Int32Array;
-  /** By thread: the count at the last check, and for how many checks it has not changed. */
-  readonly #seen: { count: number; missed: number }[];
-
-  constructor(threads: number) {
-    this.memory = new SharedArrayBuffer(threads * Int32Array.BYTES_PER_ELEMENT);
-    this.#beats = new Int32Array(this.memory);
-    this.#seen = Array.from({ length: threads }, (_, thread) => this.#now(thread));
-  }
-
-  /** Checks a thread; returns how many checks in a row have found no new heartbeat. */
-  check(thread: number): number {
-    const { count, missed } = this.#seen[thread]!;
-    const seen = this.#now(thread);
-    if (seen.count === count) seen.missed = missed + 1;
-    this.#seen[thread] = seen;
-    return seen.missed;
-  }
-
-  /** Starts counting over for a thread that is being replaced. */
-  reset(thread: number): void {
-    this.#seen[thread] = this.#now(thread);
-  }
-
-  #now(thread: number): { count: number; missed: number } {
-    return { count: Atomics.load(this.#beats, thread), missed: 0 };
-  }
-}
-
-/** In the supervisor: checks all threads until it is disposed of. */
-export class HeartbeatMonitor implements Disposable {
-  readonly #timer: ReturnType<typeof setInterval>;
+  readonly #slots: readonly { readonly thread: unknown }[];
+  /** The counts at the last call of {@linkcode areAlive} that had an answer of its own, and that answer. */
+  #asked: { readonly beats: Int32Array; readonly at: number; readonly areAlive: boolean };
 
   /**
+   * @param memory That of each {@linkcode Heartbeat}.
    * @param slots `thread` is undefined while a thread is being replaced.
    * @param onHung Called at every check while a thread is over the limit.
    */
   constructor(
-    heartbeats: Heartbeats,
+    memory: SharedArrayBuffer,
     slots: readonly { readonly thread: unknown }[],
     onHung: (thread: number) => void,
   ) {
-    this.#timer = setInterval(() => {
+    const beats = new Int32Array(memory);
+    const seen = beats.slice();
+    const missed = slots.map(() => 0);
+    super(() => {
       for (const [thread, slot] of slots.entries()) {
-        if (slot.thread === undefined) heartbeats.reset(thread);
-        else if (heartbeats.check(thread) >= MISSED_LIMIT) onHung(thread);
+        const count = Atomics.load(beats, thread);
+        const isSilent = slot.thread !== undefined && count === seen[thread];
+        missed[thread] = isSilent ? missed[thread]! + 1 : 0;
+        seen[thread] = count;
+        if (missed[thread] >= MISSED_LIMIT) onHung(thread);
       }
     }, CHECK_INTERVAL);
-    this.#timer.unref();
+    this.#beats = beats;
+    this.#slots = slots;
+    this.#asked = { beats: seen.slice(), at: performance.now(), areAlive: true };
   }
 
-  [Symbol.dispose](): void {
-    clearInterval(this.#timer);
+  /**
+   * Whether every thread has had a turn since the previous call. Threads that are being replaced count as alive. A call
+   * within two intervals of the previous one gets the same answer: threads may not have been due yet.
+   *
+   * @param at Milliseconds of a clock that never goes back.
+   */
+  areAlive(at = performance.now()): boolean {
+    if (at - this.#asked.at < 2 * HEARTBEAT_INTERVAL) return this.#asked.areAlive;
+    const beats = this.#beats.map((_, thread) => Atomics.load(this.#beats, thread));
+    const areAlive = this.#slots.every(({ thread }, index) =>
+      thread === undefined || beats[index] !== this.#asked.beats[index]
+    );
+    this.#asked = { beats, at, areAlive };
+    return areAlive;
   }
 }

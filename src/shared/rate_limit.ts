@@ -1,4 +1,4 @@
-/** A rate limit, shared by all threads that have its memory. */
+/** A rate limit that all threads with its memory share. */
 
 import type { RateConfig } from "../config/config.ts";
 import { Gcra } from "./gcra.ts";
@@ -11,18 +11,13 @@ export class RateLimit {
   readonly #bits = new BigInt64Array(this.#number.buffer);
 
   /**
-   * @param memory The {@linkcode buffer} of a limit in another thread, to share it; undefined for a new one.
+   * @param memory The {@linkcode buffer} of a limit in another thread, to share that limit; undefined for a new one.
    * @param rate The same in all threads.
    * @param now Milliseconds since 1970, the same in all threads.
-   * @throws {RangeError} unless the rate is above 0 and at most 1 000 000 a second, the burst a whole number above 0, and
-   * the memory that of a rate limit.
    */
   constructor(memory: SharedArrayBuffer | undefined, rate: RateConfig, now?: () => number) {
     this.#rate = new Gcra(rate, now);
     this.#shared = new BigInt64Array(memory ?? new SharedArrayBuffer(BigInt64Array.BYTES_PER_ELEMENT));
-    if (this.#shared.length !== 1) {
-      throw new RangeError("Cannot share a rate limit: expected the memory of one");
-    }
   }
 
   /** The memory, for the limits of other threads. */
@@ -30,7 +25,7 @@ export class RateLimit {
     return this.#shared.buffer;
   }
 
-  /** Counts one more, unless it is above `burst` at once or `rate` a second on average; returns whether it did. */
+  /** Counts one more, and returns true; false above `burst` at once or `rate` a second on average. */
   take(): boolean {
     for (;;) {
       const before = Atomics.load(this.#shared, 0);

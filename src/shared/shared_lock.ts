@@ -1,20 +1,19 @@
 /**
  * A lock over a few memory accesses, for threads that share the memory.
  *
- * Its word goes up by one when it is acquired and again when it is released: it is odd while it is held, and each
- * holding has its own number. Deno terminates a thread between turns of its event loop, when it holds no lock: 2.9.6
- * lets a turn finish however long it takes. Should a thread die with the lock all the same, a thread that has waited
- * for {@linkcode MAX_WAITS} waits of a millisecond for the same holding takes the lock over. Waits count and not time,
- * because after a process was suspended hours may have passed in which no thread ran. A holder must not wait or do
- * anything slow: then a live holder is taken for dead only if the system lets the waiting thread run a thousand times
- * and the holder not once.
+ * Acquiring and releasing it increment its word: the word is odd while the lock is held, and each holding has a number
+ * of its own. Deno terminates a thread between turns of its event loop, when it holds no lock: 2.9.6 lets a turn
+ * finish, however long it takes. If a thread dies with the lock all the same, a thread that has waited {@linkcode
+ * MAX_WAITS} times, a millisecond each, for the same holding takes the lock over. It counts waits, not time, because no
+ * thread could run for hours while a process was suspended. A holder must not wait or do anything slow: then a live
+ * holder is taken for dead only if the system lets the waiting thread run a thousand times and the holder not once.
  */
 
-/** Waits for one holding before it is taken over. */
+/** After so many waits for one holding, another thread takes the lock over. */
 const MAX_WAITS = 1000;
 /** Milliseconds. */
 const WAIT = 1;
-/** Reads of the word, about a microsecond in all, before each wait. */
+/** The number of reads of the word before each wait, which take about a microsecond. */
 const SPINS = 100;
 
 export class SharedLock {
@@ -23,9 +22,9 @@ export class SharedLock {
   readonly #maxWaits: number;
 
   /**
-   * @param words Shared memory; 0 is a lock that was never held.
-   * @param index Which of the words is the lock.
-   * @param maxWaits After how many waits of a millisecond the holder counts as dead.
+   * @param words Shared memory. The word of a lock that was never held is 0.
+   * @param index The index of the lock's word.
+   * @param maxWaits After so many waits of a millisecond, the holder counts as dead.
    */
   constructor(words: Int32Array<SharedArrayBuffer>, index: number, maxWaits = MAX_WAITS) {
     this.#words = words;

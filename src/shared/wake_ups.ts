@@ -1,4 +1,4 @@
-/** Wakes those that wait for a place in a gauge, in all threads. */
+/** Wakes waiters for a place in a gauge, in all threads. */
 
 export class WakeUps {
   readonly #waiting = new Map<number, Set<() => void>>();
@@ -21,13 +21,13 @@ export class WakeUps {
     };
   }
 
-  /** A place was left that this thread or another may wait for. */
+  /** A place is free that this thread or another may wait for. */
   freed(slot: number): void {
     this.wake(slot);
     this.wakeOthers(slot);
   }
 
-  /** A place was left in another thread. */
+  /** Another thread has freed a place. */
   wake(slot: number): void {
     for (const onFree of [...this.#waiting.get(slot) ?? []]) onFree();
   }

@@ -1,34 +1,20 @@
 /** Connects clients to a group: picks an endpoint, dials it, and tries the next one if that fails. */
 
+import { type Address, formatAddress } from "../net/address.ts";
 import type { Conn } from "../net/socket/conn.ts";
-import { Deadlines } from "../net/timers/deadlines.ts";
+import { dial } from "../net/socket/dial.ts";
+import { Deadlines } from "../net/timers/timeouts.ts";
 import { ProxyError, proxyErrorOf } from "../net/errors.ts";
-import type { ClientAddress } from "./balance/endpoint_choice.ts";
 import { type Endpoint, Lease } from "./endpoint.ts";
-import type { Group, Unavailable } from "./group.ts";
-import { UpstreamDialer, type UpstreamDialerOptions } from "./upstream_dialer.ts";
-import { Permit } from "./pool/connection_semaphore.ts";
-import type { Pool } from "./pool/pool.ts";
-import { ReusePool } from "./pool/reuse_pool.ts";
-import { StaleConnRetry } from "./pool/stale_conn_retry.ts";
-import { WarmPool } from "./pool/warm_pool.ts";
-
-/** The progress of a client's connect. */
-export interface Attempts {
-  /** The endpoint tried last. */
-  endpoint: string;
-  attempts: number;
-}
-
-/** The search for an endpoint for one client. */
-interface Search {
-  readonly client: ClientAddress;
-  readonly progress: Attempts;
-  readonly preface: Uint8Array | undefined;
-  /** By `performance.now()`. */
-  startedAt: number;
-  tried: readonly Endpoint[];
-}
+import type { Group } from "./group.ts";
+import { type Permit, UNCOUNTED } from "./pool/connection_semaphore.ts";
+import { PermittedConn } from "./pool/permitted_conn.ts";
+import { PooledDialer } from "./pool/pooled_dialer.ts";
+import type { AddressMapping, ConnectingClient } from "./mapping/mapping.ts";
+import type { Attempts, Search } from "./search.ts";
+import { type Unavailable, unavailableError } from "./unavailable.ts";
+import { begin, type Preface, secure, type UpstreamDialerOptions } from "./upstream_dialer.ts";
+import type { WaitingClient } from "./waiting/wait.ts";
 
 const NONE: readonly Endpoint[] = [];
 
@@ -38,11 +24,10 @@ export class Connector {
   readonly #dialer: UpstreamDialer;
   /** The limits of one attempt. */
   readonly #deadlines: Deadlines;
-  readonly #pool: Pool | undefined;
-  /** How often the connection settings of endpoints have changed. */
-  #generation = 0;
-  #watch: Disposable | undefined;
-  #stopped: ProxyError | undefined;
+  /** Opens connections that take more than a dial. */
+  readonly #pooled: PooledDialer;
+  readonly #hasPool: boolean;
+  readonly #mapping: AddressMapping | undefined;
 
   constructor(group: Group, options: UpstreamDialerOptions) {
     this.group = group;
@@ -51,44 +36,33 @@ export class Connector {
     // One attempt must not take longer than all together.
     const timeout = Math.min(options.connectTimeout || Infinity, retry.timeout || Infinity);
     this.#deadlines = new Deadlines(timeout, connectTimeout);
-    const { row } = group;
-    if (pool?.mode === "reuse") this.#pool = new ReusePool(pool, row);
-    else if (pool !== undefined) {
-      this.#pool = new WarmPool(pool, (endpoint, permit) => this.#openAhead(endpoint, permit), row);
-    }
+    this.#pooled = new PooledDialer(group, this.#dialer, this.#deadlines);
+    this.#hasPool = pool !== undefined;
+    this.#mapping = options.mapping;
   }
 
   /** With a warm pool, opens connections ahead to current and later endpoints. */
   start(): void {
-    const pool = this.#pool;
-    if (pool === undefined) return;
-    this.#watch = this.group.watch({
-      added: (endpoint) => this.#fill(endpoint),
-      unusable: (endpoint) => pool.drop(endpoint),
-      evictIdle: (endpoint) => pool.dropOne(endpoint),
-    });
-    for (const endpoint of this.group.endpoints) this.#fill(endpoint);
+    this.#pooled.start();
   }
 
   /**
-   * The authorities or certificates of TLS have changed: no client gets a connection that was opened before.
+   * The authorities or certificates of TLS have changed: no client gets a connection that was opened before the change.
    * Connections in use continue.
    */
   renew(): void {
-    this.#generation += 1;
-    this.#pool?.renew();
+    this.#pooled.renew();
   }
 
-  /** Closes idle connections, and keeps none from now on; current and later clients are served. */
+  /** Closes idle connections, and keeps none from now on; still serves current and later clients. */
   async retire(): Promise<void> {
-    this.#watch?.[Symbol.dispose]();
-    await this.#pool?.stop();
+    await this.#pooled.retire();
     this.restTimers();
   }
 
-  /** The same, and aborts dials in progress. */
+  /** Does the same, and aborts dials in progress. */
   async stop(reason: ProxyError): Promise<void> {
-    this.#stopped = reason;
+    this.#dialer.stopped = reason;
     this.#deadlines.abort(reason);
     await this.retire();
   }
@@ -99,27 +73,40 @@ export class Connector {
   }
 
   /**
-   * Connects to an endpoint that the group's policy chooses for `client`; after a failure to another
-   * one, `retry.attempts` times and for `retry.timeout` in all.
+   * Connects to an endpoint that the group's policy chooses for `client`. After a failure, tries another one: up to
+   * `retry.attempts` attempts, within `retry.timeout` in all.
    *
-   * @param preface What the connection begins with.
-   * @throws {ProxyError} of the last attempt, or why there was none.
+   * @param preface The first bytes of the connection.
+   * @param waiting Learns when the client has to wait, and can end that.
+   * @throws {ProxyError} of the last attempt, or the reason why there was none.
    */
-  connect(client: ClientAddress, progress: Attempts, preface?: Uint8Array): Promise<Lease> {
-    const search = { client, progress, preface, startedAt: performance.now(), tried: NONE };
+  connect(
+    client: ConnectingClient,
+    progress: Attempts,
+    preface?: Preface,
+    waiting?: WaitingClient,
+  ): Promise<Lease> {
+    const address = this.#mapping?.addressFor(client);
+    const search = { client, address, progress, preface, waiting, startedAt: performance.now(), tried: NONE };
     return this.group.isSettled ? this.#attempt(search) : this.#settled(search);
   }
 
-  /** Not an async function: each further promise slows short connections down. */
   #attempt(search: Search, within = Infinity, failure?: ProxyError): Promise<Lease> {
-    const { client, progress, preface, tried } = search;
-    const endpoint = this.group.enter(client, tried);
-    if (typeof endpoint === "string") return Promise.reject(failure ?? this.#unavailable(endpoint));
-    progress.endpoint = endpoint.key;
+    const endpoint = this.group.enter(search.client, search.tried);
+    return typeof endpoint === "string"
+      ? this.#without(endpoint, search, failure)
+      : this.#connectTo(endpoint, search, within);
+  }
+
+  /** Not an async function: each further promise slows short connections down. @param endpoint Has been entered. */
+  #connectTo(endpoint: Endpoint, search: Search, within: number): Promise<Lease> {
+    const { address, progress, preface } = search;
+    progress.endpoint = address === undefined ? endpoint.key : formatAddress(address);
     progress.attempts += 1;
     const deadline = this.#deadlines.start(within);
-    return this.#open(endpoint, deadline.signal, preface).then((conn) => {
+    return this.#open(endpoint, deadline.signal, preface, address).then((conn) => {
       deadline[Symbol.dispose]();
+      if (this.#mapping?.names !== undefined) progress.address = formatAddress(conn.remoteAddress);
       if (this.group.keeps(endpoint)) return new Lease(this.group, endpoint, conn);
       // The endpoint went down after it was chosen.
       conn.close();
@@ -133,122 +120,162 @@ export class Connector {
   #retry(search: Search, failed: Endpoint, cause: unknown): Promise<Lease> {
     failed.leave();
     const failure = proxyErrorOf(cause, "upstream");
-    const { attempts, timeout } = this.group.config.retry;
-    if (!failure.retryable || search.progress.attempts >= attempts) throw failure;
-    const left = (timeout || Infinity) - (performance.now() - search.startedAt);
-    if (left <= 0) throw failure;
+    const decided = this.group.stuck?.failed(failed, search.tried, failure);
+    const left = this.#leftOf(search);
+    if (!failure.retryable || left <= 0) throw failure;
     search.tried = [...search.tried, failed];
-    return this.#attempt(search, left, failure);
+    if (search.tried.length < this.group.config.retry.attempts) {
+      if (decided === undefined) return this.#attempt(search, left, failure);
+      return decided.then(() => this.#attempt(search, left, failure));
+    }
+    if (this.group.waits.holds) return this.#hold(search, "down", failure);
+    throw failure;
   }
 
-  #fill(endpoint: Endpoint): void {
-    if (this.#pool instanceof WarmPool) this.#pool.fill(endpoint);
+  /** No endpoint can be used now: waits if the group says so. */
+  async #without(why: Unavailable, search: Search, failure?: ProxyError): Promise<Lease> {
+    const { config, waits: { queue, holds } } = this.group;
+    if (why === "full" && queue !== undefined && config.queue !== undefined) {
+      const startedAt = performance.now();
+      const found = await queue.wait(search.client, search.tried, config.queue, search.waiting);
+      // `retry.timeout` is for attempts.
+      search.startedAt += performance.now() - startedAt;
+      return await (typeof found === "string"
+        ? this.#without(found, search, failure)
+        : this.#connectTo(found, search, this.#leftOf(search)));
+    }
+    if (why !== "full" && holds) return await this.#hold(search, why, failure);
+    throw failure ?? unavailableError(this.group, why);
   }
 
-  #open(endpoint: Endpoint, signal: AbortSignal, preface: Uint8Array | undefined): Promise<Conn> {
-    if (this.#stopped !== undefined) return Promise.reject(this.#stopped);
-    if (this.#pool !== undefined) return this.#openPooled(this.#pool, endpoint, signal, preface);
-    const permit = endpoint.permits.tryAcquire();
-    return permit !== undefined && preface === undefined
-      ? this.#dialer.open(endpoint, permit, signal)
-      : this.#openNew(endpoint, permit, signal, preface);
+  /** Waits until an endpoint may be usable, then tries all again. */
+  async #hold(search: Search, why: Unavailable, failure: ProxyError | undefined): Promise<Lease> {
+    const left = this.#leftOf(search);
+    if (left <= 0 || !await this.group.waits.room.wait(left, search.waiting)) {
+      throw failure ?? unavailableError(this.group, why, performance.now() - search.startedAt);
+    }
+    search.tried = NONE;
+    return await this.#attempt(search, this.#leftOf(search), failure);
   }
 
-  async #openPooled(
-    pool: Pool,
+  /** The rest of `retry.timeout`, in milliseconds. */
+  #leftOf({ startedAt }: Search): number {
+    return (this.group.config.retry.timeout || Infinity) - (performance.now() - startedAt);
+  }
+
+  #open(
     endpoint: Endpoint,
     signal: AbortSignal,
-    preface: Uint8Array | undefined,
+    preface: Preface | undefined,
+    address: Address | undefined,
   ): Promise<Conn> {
-    const found = await pool.take(endpoint);
-    if (found === undefined || found instanceof Permit) {
-      return await this.#openNew(endpoint, found, signal, preface);
-    }
-    if (this.#stopped !== undefined) {
-      found.close();
-      throw this.#stopped;
-    }
-    const pooled = preface === undefined ? found : await this.#beginPooled(endpoint, found, signal, preface);
-    return pooled === undefined
-      ? await this.#openNew(endpoint, endpoint.permits.tryAcquire(), signal, preface)
-      : new StaleConnRetry(pooled, () => this.#reopen(endpoint, preface));
+    if (this.#dialer.stopped !== undefined) return Promise.reject(this.#dialer.stopped);
+    const isPlain = preface === undefined && endpoint.maxConnections === 0 && !this.#hasPool;
+    return isPlain
+      ? this.#dialer.open(endpoint, UNCOUNTED, signal, address)
+      : this.#pooled.open(endpoint, signal, preface, address);
   }
 
-  /** Undefined if the idle connection is broken, which does not count against the endpoint. */
-  async #beginPooled(
-    endpoint: Endpoint,
-    conn: Conn,
-    signal: AbortSignal,
-    preface: Uint8Array,
-  ): Promise<Conn | undefined> {
-    try {
-      return await this.#dialer.begin(endpoint, conn, preface, signal);
-    } catch (cause) {
-      if (signal.aborted) throw cause;
-      return undefined;
-    }
-  }
-
-  /** Instead of an idle connection that turned out to be closed. */
-  async #reopen(endpoint: Endpoint, preface: Uint8Array | undefined): Promise<Conn> {
-    if (this.#stopped !== undefined) throw this.#stopped;
-    using deadline = this.#deadlines.start();
-    return await this.#openNew(endpoint, endpoint.permits.tryAcquire(), deadline.signal, preface);
-  }
-
-  /** @param permit Undefined when none is left, and the client waits for one. */
-  async #openNew(
-    endpoint: Endpoint,
-    permit: Permit | undefined,
-    signal: AbortSignal,
-    preface: Uint8Array | undefined,
-  ): Promise<Conn> {
-    if (this.#stopped !== undefined) {
-      permit?.[Symbol.dispose]();
-      throw this.#stopped;
-    }
-    const generation = this.#generation;
-    const found = permit ?? await this.#waitForPermit(endpoint, signal);
-    const conn = found instanceof Permit ? await this.#dialer.open(endpoint, found, signal) : found;
-    try {
-      const begun = preface === undefined ? conn : await this.#dialer.begin(endpoint, conn, preface, signal);
-      const pool = this.#pool;
-      return pool === undefined ? begun : pool.adopt(endpoint, begun, () => generation === this.#generation);
-    } catch (cause) {
-      throw this.#dialer.failed(endpoint, cause);
-    }
-  }
-
-  async #openAhead(endpoint: Endpoint, permit: Permit): Promise<Conn> {
-    using deadline = this.#deadlines.start();
-    return await this.#dialer.open(endpoint, permit, deadline.signal);
-  }
-
-  #waitForPermit(endpoint: Endpoint, signal: AbortSignal): Promise<Permit | Conn> {
-    return endpoint.permits.acquire(this.#pool, signal, () => this.group.evictIdle(endpoint));
-  }
-
-  /** The same, once the group knows which endpoints are usable. */
+  /** Does the same once the group knows which endpoints are usable. */
   async #settled(search: Search): Promise<Lease> {
     using deadline = this.#deadlines.start();
     await this.group.settled(deadline.signal);
-    search.startedAt = performance.now();
+    if (!this.group.waits.holds) search.startedAt = performance.now();
     return await this.#attempt(search);
-  }
-
-  #unavailable(why: Unavailable): ProxyError {
-    const { name } = this.group;
-    const details: Record<Unavailable, string> = {
-      full: `every endpoint of ${name} has its max_connections`,
-      taken_out: `every endpoint of ${name} was taken out by an operator`,
-      unknown: `no endpoint of ${name} is known`,
-    };
-    return new ProxyError(why === "full" ? "endpoints_full" : "no_endpoint", "proxy", {
-      detail: details[why],
-    });
   }
 }
 
 function connectTimeout(): ProxyError {
   return new ProxyError("connect_timeout", "upstream");
+}
+
+/** Opens connections, and reports the results to the group. */
+export class UpstreamDialer {
+  readonly #group: Group;
+  readonly #options: UpstreamDialerOptions;
+  /** The reason for opening no more connections. */
+  stopped: ProxyError | undefined;
+
+  constructor(group: Group, options: UpstreamDialerOptions) {
+    this.#group = group;
+    this.#options = options;
+  }
+
+  /**
+   * Connects as far as that is possible before the client is known; includes TLS, unless a preface must come first.
+   *
+   * @param permit Released when the connection is closed, or cannot be made.
+   * @param address Where the client goes, if that depends on the client.
+   * @throws {ProxyError} or the reason of `signal`.
+   */
+  open(
+    endpoint: Endpoint,
+    permit: Permit,
+    signal: AbortSignal,
+    address: Address = endpoint.address,
+  ): Promise<Conn> {
+    const { adapter, sourceAddress: localAddress, mapping, dial: connect = dial } = this.#options;
+    const startedAt = performance.now();
+    // Not an async function: each additional promise slows short connections down.
+    return connect(address, { adapter, localAddress, signal, names: mapping?.names }).then(
+      (dialled) => {
+        const conn = permit === UNCOUNTED ? dialled : new PermittedConn(dialled, permit);
+        return this.#connected(endpoint, address, conn, startedAt, signal);
+      },
+      (cause) => {
+        permit[Symbol.dispose]();
+        throw this.failed(endpoint, cause);
+      },
+    );
+  }
+
+  #connected(
+    endpoint: Endpoint,
+    address: Address,
+    conn: Conn,
+    startedAt: number,
+    signal: AbortSignal,
+  ): Conn | Promise<Conn> {
+    const { tls, greetedBy, hasPreface } = this.#options;
+    try {
+      conn.setOptions(this.#options);
+    } catch (cause) {
+      conn.close();
+      throw this.failed(endpoint, cause);
+    }
+    if ((tls !== undefined || greetedBy !== undefined) && !hasPreface) {
+      return this.#secured(endpoint, address, conn, startedAt, signal);
+    }
+    this.#group.connected(endpoint, performance.now() - startedAt);
+    return conn;
+  }
+
+  async #secured(
+    endpoint: Endpoint,
+    address: Address,
+    conn: Conn,
+    startedAt: number,
+    signal: AbortSignal,
+  ): Promise<Conn> {
+    try {
+      const secured = await secure(this.#options, address, conn, signal);
+      this.#group.connected(endpoint, performance.now() - startedAt);
+      return secured;
+    } catch (cause) {
+      conn.close();
+      throw this.failed(endpoint, cause);
+    }
+  }
+
+  /** As the function of that name. */
+  begin(address: Address, conn: Conn, preface: Preface, signal: AbortSignal): Promise<Conn> {
+    return begin(this.#options, address, conn, preface, signal);
+  }
+
+  /** The error of a connection; counts against the endpoint if the endpoint caused it. */
+  failed(endpoint: Endpoint, cause: unknown): ProxyError {
+    const error = proxyErrorOf(cause, "upstream");
+    if (error.side === "upstream") this.#group.connectionFailed(endpoint, error);
+    return error;
+  }
 }

@@ -11,7 +11,9 @@ import type { EndpointFigures } from "../observe/metrics/upstream_figures.ts";
 import type { WakeUps } from "../shared/wake_ups.ts";
 import type { HealthState } from "./health/hysteresis.ts";
 import { ConnectionSemaphore } from "./pool/connection_semaphore.ts";
+import { Warming, type WarmUp } from "./slow_start.ts";
 import type { Candidate } from "./balance/policy.ts";
+import type { GroupWaits } from "./waiting/group_waits.ts";
 
 export interface EndpointSpec {
   readonly address: Address;
@@ -20,6 +22,15 @@ export interface EndpointSpec {
   readonly tier: number;
   /** The most open connections; 0 is no limit. */
   readonly maxConnections: number;
+  /** The source of endpoints says that it is about to go: it gets no new connections. */
+  readonly drain?: boolean;
+}
+
+/** The tier of an endpoint in the configuration: `backup` is another word for 1. */
+export function tierOf(
+  { tier, backup }: { readonly tier: number | undefined; readonly backup: boolean },
+): number {
+  return tier ?? (backup ? 1 : 0);
 }
 
 /** Set by an operator: `drain` gets no new connections, `down` also closes open ones. */
@@ -29,15 +40,17 @@ export type AdminState = EndpointFigures["admin"];
 export interface EndpointState {
   readonly health: HealthState;
   readonly admin: AdminState;
-  /** Out of use for a while after failures of real connections. */
+  /** Whether it is out of use for a while, after failures of real connections. */
   readonly isEjected: boolean;
+  /** Only in a slow start. */
+  readonly warmUp?: WarmUp;
 }
 
-/** An endpoint as it is sent to threads; the numbers are places in the accounts. */
+/** An endpoint as threads receive it; the numbers are places in the accounts. */
 export interface EndpointRecord extends EndpointSpec {
-  /** Its row, which no other endpoint has at the same time. */
+  /** The number of its row, which no other endpoint has at the same time. */
   readonly id: number;
-  /** Gauges: of its clients, and of all its open connections. */
+  /** The numbers of two gauges: its clients, and all its open connections. */
   readonly clients: number;
   readonly open: number;
   readonly state: EndpointState;
@@ -45,12 +58,17 @@ export interface EndpointRecord extends EndpointSpec {
 
 /** The counters of an endpoint. */
 export interface EndpointAccounts {
-  /** Since the start. */
+  /** Counts since the start. */
   readonly row: EndpointRow;
   readonly clients: Gauge;
   /** Connections that are open or being opened. */
   readonly open: Gauge;
   readonly wakeUps: WakeUps;
+}
+
+/** What is ended with its endpoint. */
+export interface Abortable {
+  abort(error: ProxyError): void;
 }
 
 export class Endpoint implements Candidate {
@@ -60,7 +78,10 @@ export class Endpoint implements Candidate {
   #spec: EndpointSpec;
   /** Limits connections; a client enters before it asks for one. */
   readonly permits: ConnectionSemaphore;
-  state: EndpointState;
+  #state: EndpointState;
+  #warming: Warming | undefined;
+  /** The clients of its group that wait; undefined outside of a group. */
+  waits: GroupWaits | undefined;
   readonly #row: EndpointRow;
   readonly #clients: Gauge;
   /** Clients that entered after its removal, and are in no gauge. */
@@ -73,10 +94,28 @@ export class Endpoint implements Candidate {
     this.key = formatAddress(record.address);
     this.address = record.address;
     this.#spec = record;
+    this.#state = record.state;
     this.state = record.state;
     this.#row = row;
     this.#clients = clients;
     this.permits = new ConnectionSemaphore(record.maxConnections, open, wakeUps);
+  }
+
+  get state(): EndpointState {
+    return this.#state;
+  }
+
+  set state(state: EndpointState) {
+    this.#state = state;
+    this.#warming = state.warmUp && new Warming(state.warmUp);
+  }
+
+  /** The part of its weight that counts now: less than 1 in a slow start. */
+  get part(): number {
+    if (this.#warming === undefined) return 1;
+    const { part } = this.#warming;
+    if (part === 1) this.#warming = undefined;
+    return part;
   }
 
   get weight(): number {
@@ -107,7 +146,7 @@ export class Endpoint implements Candidate {
     return this.state.admin === "up" && !this.isOut && !this.#isRetired;
   }
 
-  /** Whether checks or failures have ejected it, regardless of what an operator has set. */
+  /** Whether checks or failures have taken it out of use, whatever an operator has set. */
   get isOut(): boolean {
     return this.state.health === "down" || this.state.isEjected;
   }
@@ -117,8 +156,8 @@ export class Endpoint implements Candidate {
   }
 
   /**
-   * Counts a client; false at the limit. A removed endpoint accepts clients without counting them, as this thread may not
-   * know of the removal yet.
+   * Counts a client; false at the limit. A removed endpoint accepts clients without counting them, because this thread
+   * may not know of the removal yet.
    */
   enter(): boolean {
     if (this.#clients.enter(this.maxConnections)) return true;
@@ -131,6 +170,7 @@ export class Endpoint implements Candidate {
   leave(): void {
     if (this.#uncounted > 0) this.#uncounted -= 1;
     else this.#clients.leave();
+    this.waits?.queue?.freed();
   }
 
   /** A connection was made. */
@@ -143,19 +183,19 @@ export class Endpoint implements Candidate {
     this.#row.cells.failures.add(code);
   }
 
-  /** Calls `abort` if the endpoint goes down, until the result is disposed of. */
-  whenDown(abort: (error: ProxyError) => void): Disposable {
-    const watch = new AbortWhenDown(abort);
+  /** Aborts `connection` if the endpoint goes down, until the result is disposed of. */
+  whenDown(connection: Abortable): Disposable {
+    const watch = new AbortWhenDown(connection);
     this.#abortsWhenDown.add(watch);
     return watch;
   }
 
-  /** Ends the connections that asked for it. */
+  /** Ends the connections that are registered for that. */
   abortConnections(error: ProxyError): void {
-    for (const { abort } of this.#abortsWhenDown.all()) abort(error);
+    for (const { connection } of this.#abortsWhenDown.all()) connection.abort(error);
   }
 
-  /** It is removed: idle connections are closed, and later clients are not counted. */
+  /** It is removed: counts no more clients or connections. */
   retire(): void {
     this.#isRetired = true;
     this.permits.retire();
@@ -163,22 +203,20 @@ export class Endpoint implements Candidate {
 }
 
 class AbortWhenDown extends Linked<AbortWhenDown> {
-  readonly abort: (error: ProxyError) => void;
+  readonly connection: Abortable;
 
-  constructor(abort: (error: ProxyError) => void) {
+  constructor(connection: Abortable) {
     super();
-    this.abort = abort;
+    this.connection = connection;
   }
 }
 
-/** A connection that the upstream resets within this time, in milliseconds, without data, never worked. */
+/** A connection counts as failed if the upstream resets it within this time, in milliseconds, without data. */
 const AT_ONCE = 1000;
 
 /** Disposing closes the connection and frees the slot. */
 export class Lease implements Disposable {
   readonly conn: Conn;
-  /** When the client got the connection, by `performance.now()`. */
-  readonly openedAt = performance.now();
   readonly #group: Group;
   readonly #endpoint: Endpoint;
   #watch: Disposable | undefined;
@@ -191,15 +229,17 @@ export class Lease implements Disposable {
     this.conn = conn;
   }
 
-  /** The relay failed; counts against the endpoint if the connection never carried data. */
-  failed(error: ProxyError, bytesFromUpstream: number): void {
-    if (error.side !== "upstream" || !error.isReset || bytesFromUpstream > 0) return;
-    if (performance.now() - this.openedAt < AT_ONCE) this.#group.connectionFailed(this.#endpoint, error);
+  /**
+   * The relay failed after `age` milliseconds; counts against the endpoint if the connection never carried data.
+   */
+  failed(error: ProxyError, bytesFromUpstream: number, age: number): void {
+    if (error.side !== "upstream" || !error.isReset || bytesFromUpstream > 0 || age >= AT_ONCE) return;
+    this.#group.connectionFailed(this.#endpoint, error);
   }
 
-  /** Calls `abort` if the endpoint goes down while the connection is open. */
-  whenDown(abort: (error: ProxyError) => void): void {
-    this.#watch = this.#endpoint.whenDown(abort);
+  /** Aborts `connection` if the endpoint goes down while it is open. */
+  whenDown(connection: Abortable): void {
+    this.#watch = this.#endpoint.whenDown(connection);
   }
 
   [Symbol.dispose](): void {

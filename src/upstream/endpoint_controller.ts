@@ -7,11 +7,14 @@ import type { EndpointCounts, EndpointRow } from "../observe/counters/accounts.t
 import { totalOf } from "../observe/counters/columns.ts";
 import type { Gauge } from "../shared/gauge.ts";
 import type { EndpointFigures } from "../observe/metrics/upstream_figures.ts";
+import type { EndpointSnapshot } from "../observe/metrics/upstream_metrics.ts";
 import { Ejection } from "./health/ejection.ts";
 import type { AdminState, EndpointRecord, EndpointSpec, EndpointState } from "./endpoint.ts";
+import type { CheckResult } from "./health/health_check.ts";
+import type { Warming } from "./slow_start.ts";
 import type { HealthState } from "./health/hysteresis.ts";
 
-/** Its places in the accounts, until it is retired. */
+/** Its places in the accounts, which it has until it is retired. */
 export interface ClaimedAccounts {
   readonly row: EndpointRow;
   readonly clients: Gauge;
@@ -23,8 +26,14 @@ export class EndpointController {
   #spec: EndpointSpec;
   /** Found by health checks: `unknown` until the first has ended. */
   health: HealthState = "unknown";
-  admin: AdminState = "up";
+  /** What an operator has set. */
+  chosen: AdminState = "up";
+  /** Health checks by kind and outcome: only one thread makes them. */
+  readonly #checks = new Map<string, Record<CheckResult["outcome"], number>>();
+  #lastCheck: EndpointFigures["lastCheck"];
   readonly #accounts: ClaimedAccounts;
+  /** Its slow start. */
+  warming: Warming | undefined;
   #ejection: Ejection | undefined;
   #ejectionTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -35,13 +44,35 @@ export class EndpointController {
     this.passive = passive;
   }
 
-  /** The same in all threads: the number of its row. */
+  /** The number of its row, the same in all threads. */
   get id(): number {
     return this.#accounts.row.number;
   }
 
   get address(): Address {
     return this.#spec.address;
+  }
+
+  get tier(): number {
+    return this.#spec.tier;
+  }
+
+  get weight(): number {
+    return this.#spec.weight;
+  }
+
+  get maxConnections(): number {
+    return this.#spec.maxConnections;
+  }
+
+  /** The part of its weight that counts now. */
+  get part(): number {
+    return this.warming?.part ?? 1;
+  }
+
+  /** Its clients, in all threads. */
+  get active(): number {
+    return this.#accounts.clients.value;
   }
 
   /** Changes weight, tier or limit; true if one of them is different. */
@@ -57,12 +88,23 @@ export class EndpointController {
     this.#ejection = passive && new Ejection(passive, () => this.#accounts.row.figures().connects);
   }
 
+  /** What an operator has set, or `drain` when its source says that it is about to go. */
+  get admin(): AdminState {
+    return this.chosen === "up" && this.#spec.drain ? "drain" : this.chosen;
+  }
+
+  set admin(chosen: AdminState) {
+    this.chosen = chosen;
+  }
+
   get isUp(): boolean {
     return this.admin === "up" && this.health !== "down" && !this.#isEjected;
   }
 
   get state(): EndpointState {
-    return { health: this.health, admin: this.admin, isEjected: this.#isEjected };
+    const warmUp = this.warming?.progress;
+    const state = { health: this.health, admin: this.admin, isEjected: this.#isEjected };
+    return warmUp === undefined ? state : { ...state, warmUp };
   }
 
   /** `ejected`, or what health checks found. */
@@ -70,7 +112,10 @@ export class EndpointController {
     return this.#isEjected ? "ejected" : this.health;
   }
 
-  /** A real connection has failed. True if that ejects it, until `onReturn` is called. */
+  /**
+   * A real connection has failed. True if that ejects the endpoint; then `onReturn` is called at the end of the
+   * ejection.
+   */
   failed(onReturn: () => void): boolean {
     const ejection = this.#ejection;
     if (ejection?.failed() !== true) return false;
@@ -89,6 +134,16 @@ export class EndpointController {
     return { ...this.#spec, id: this.id, clients: clients.slot, open: open.slot, state: this.state };
   }
 
+  /** A health check has ended. */
+  checked(kind: string, { outcome, cause, duration }: CheckResult): void {
+    this.#checks.getOrInsertComputed(kind, () => ({ good: 0, bad: 0, skipped: 0 }))[outcome] += 1;
+    this.#lastCheck = { outcome, cause, duration, at: Date.now() };
+  }
+
+  get checks(): EndpointSnapshot["checks"] {
+    return this.#checks;
+  }
+
   counted(): EndpointCounts {
     return this.#accounts.row.figures();
   }
@@ -96,13 +151,17 @@ export class EndpointController {
   figures(): EndpointFigures {
     const { key: address, condition: state, admin } = this;
     const { weight, tier, maxConnections } = this.#spec;
-    const active = this.#accounts.clients.value;
+    const { active } = this;
     const { connects, failures: failuresBy } = this.counted();
     const failures = totalOf(failuresBy);
-    return { address, state, admin, weight, tier, active, maxConnections, connects, failures, failuresBy };
+    const lastCheck = this.#lastCheck;
+    return {
+      ...{ address, state, admin, weight, tier, active, maxConnections },
+      ...{ connects, failures, failuresBy, lastCheck },
+    };
   }
 
-  /** It is not used any more: frees its places in the accounts, after its last connection. */
+  /** It is no longer used: frees its places in the accounts, after its last connection. */
   retire(): void {
     clearTimeout(this.#ejectionTimer);
     this.#accounts.row.release();

@@ -3,64 +3,38 @@
 import type { GroupConfig } from "../config/config.ts";
 import { ProxyError } from "../net/errors.ts";
 import type { UpstreamRow } from "../observe/counters/accounts.ts";
-import { Endpoint, type EndpointAccounts, type EndpointRecord, type EndpointState } from "./endpoint.ts";
+import { Endpoint, type EndpointRecord, type EndpointState } from "./endpoint.ts";
+import type { GroupOwner, GroupParts, GroupWatcher } from "./group_parts.ts";
 import { type ClientAddress, EndpointChoice, TRUST, type Trust } from "./balance/endpoint_choice.ts";
 import { EndpointSet } from "./discovery/endpoint_set.ts";
 import type { Policy } from "./balance/policy.ts";
 import { policyOf } from "./balance/registry.ts";
 import { Settling } from "./health/settling.ts";
+import { StuckChoice } from "./stick/stuck_choice.ts";
 import type { TurnCredits } from "./balance/smooth_weighted_round_robin.ts";
-
-/** Notified of changes that concern connections to endpoints. The methods must not throw. */
-export interface GroupWatcher {
-  /** An endpoint was added. */
-  added(endpoint: Endpoint): void;
-  /** An endpoint went down or was removed. */
-  unusable(endpoint: Endpoint): void;
-  /** An endpoint is full: closes one of its idle connections; false if there is none. */
-  evictIdle(endpoint: Endpoint): boolean;
-}
-
-/** A failed connection, as it is sent to other threads. */
-export interface ConnectionFailure {
-  readonly code: string;
-  readonly reason: string;
-}
-
-/** Receives the reports of a group, and decides for all threads. */
-export interface GroupOwner {
-  /** A connection could not be made, or was reset before it carried data. */
-  connectionFailed(group: string, endpoint: number, failure: ConnectionFailure): void;
-  /** An endpoint is full, and this thread has no idle connection to it. */
-  evictIdle(group: string, endpoint: number): void;
-}
-
-export interface GroupParts {
-  readonly row: UpstreamRow;
-  /** Undefined for an endpoint that is removed already: the update is on its way. */
-  readonly accountsOf: (record: EndpointRecord) => EndpointAccounts | undefined;
-  readonly credits: TurnCredits;
-  readonly owner: GroupOwner;
-}
-
-/**
- * Why there is no endpoint for a client: all usable ones are full, an operator has disabled all, or none is known.
- */
-export type Unavailable = "full" | "taken_out" | "unknown";
+import type { Unavailable } from "./unavailable.ts";
+import { GroupWaits } from "./waiting/group_waits.ts";
 
 export class Group {
   readonly row: UpstreamRow;
   #config: GroupConfig;
   #policy: Policy;
   #tiers: readonly (readonly Endpoint[])[] = [];
+  /** The endpoint of a group of one. */
+  #only: Endpoint | undefined;
   readonly #credits: TurnCredits;
   readonly #owner: GroupOwner;
   readonly #endpoints: EndpointSet<EndpointRecord, Endpoint>;
   readonly #watchers = new Set<GroupWatcher>();
-  readonly #choice = new EndpointChoice();
+  readonly #choice = new EndpointChoice((endpoint) => this.#mayUse(endpoint));
   readonly #settling = new Settling();
+  readonly waits: GroupWaits = new GroupWaits(this);
+  /** Whether it had an endpoint at any time. */
+  #wasKnown = false;
+  readonly #stuck: StuckChoice;
 
-  constructor(config: GroupConfig, { row, accountsOf, credits, owner }: GroupParts) {
+  constructor(config: GroupConfig, { row, accountsOf, credits, stuck, owner }: GroupParts) {
+    this.#stuck = new StuckChoice(stuck, config.name, owner);
     this.row = row;
     this.#config = config;
     this.#policy = policyOf(config.balance, credits);
@@ -73,7 +47,9 @@ export class Group {
         return accounts && new Endpoint(record, accounts);
       },
       update: (endpoint, record) => {
+        const wasUp = endpoint.isUp;
         endpoint.update(record);
+        if (wasUp && !endpoint.isUp) this.#drop(endpoint);
         return true;
       },
     });
@@ -83,10 +59,11 @@ export class Group {
     return this.#config;
   }
 
-  /** Changes the balancing policy. */
+  /** Changes the balancing policy, and how clients wait. */
   set config(config: GroupConfig) {
     this.#policy = policyOf(config.balance, this.#credits);
     this.#config = config;
+    this.waits.configured();
     this.#stateChanged();
   }
 
@@ -99,16 +76,21 @@ export class Group {
   }
 
   /**
-   * Whether enough is known to choose an endpoint: there are endpoints, and if there are several, their first
-   * results are there or the time for them has passed.
+   * Whether enough is known to choose an endpoint: there is one, or there are several and their first results have
+   * arrived or the time for them has passed.
    */
   get isSettled(): boolean {
-    return this.#settling.isSettled;
+    return this.#settling.isSettled && this.stuck?.isKnown(this.endpoints) !== false;
   }
 
-  /** Resolves once it {@linkcode isSettled}, or when `signal` aborts. */
+  /** Resolves when {@linkcode isSettled} is true, or when `signal` aborts. */
   settled(signal: AbortSignal): Promise<void> {
     return this.#settling.settled(signal);
+  }
+
+  /** Where all new clients go, with `stick: endpoint`. */
+  get stuck(): StuckChoice | undefined {
+    return this.#config.stick === "endpoint" ? this.#stuck : undefined;
   }
 
   /** Replaces the endpoints; those that remain keep their connections. */
@@ -116,7 +98,10 @@ export class Group {
     const { added, removed } = this.#endpoints.replace(records);
     const ranks = [...new Set(this.endpoints.map(({ tier }) => tier))].sort((a, b) => a - b);
     this.#tiers = ranks.map((rank) => this.endpoints.filter(({ tier }) => tier === rank));
+    this.#only = this.endpoints.length === 1 ? this.endpoints[0] : undefined;
+    this.#wasKnown ||= added.length > 0;
     for (const endpoint of added) {
+      endpoint.waits = this.waits;
       for (const watcher of this.#watchers) watcher.added(endpoint);
     }
     for (const endpoint of removed) {
@@ -126,12 +111,13 @@ export class Group {
     this.#stateChanged();
   }
 
-  /** The group is removed: clients that are connecting to it are served, but not counted. */
+  /** The group is removed: serves clients that are connecting to it, but does not count them. */
   retire(): void {
     for (const endpoint of this.endpoints) {
       this.#drop(endpoint);
       endpoint.retire();
     }
+    this.waits.retire();
     this.#stateChanged();
   }
 
@@ -147,17 +133,23 @@ export class Group {
   }
 
   /**
-   * The endpoint for the next client, which counts there until `endpoint.leave()`. An endpoint in `tried` is
-   * not chosen again. An endpoint before its first check is used only while none was found up. While none is
-   * up, all are used as if they were.
+   * The endpoint for the next client, which counts there until `endpoint.leave()`. It never chooses an endpoint in
+   * `tried`. It chooses one that was not checked yet only while no check has found another up. While none is up, it
+   * uses all (panic mode), unless the configuration says otherwise. Whoever waits for a place goes first.
    */
   enter(client: ClientAddress, tried: readonly Endpoint[]): Endpoint | Unavailable {
+    if (this.waits.queue !== undefined && tried.length === 0 && this.waits.queue.isAwaited) return "full";
+    return this.takePlace(client, tried);
+  }
+
+  /** The same for a client whose turn it is. */
+  takePlace(client: ClientAddress, tried: readonly Endpoint[]): Endpoint | Unavailable {
+    if (this.stuck !== undefined) return this.#enterStuck(this.stuck.find(this.endpoints), tried);
+    if (this.#only !== undefined) return this.#enterOnly(this.#only, tried);
     const choice = this.#choice.begin(client, tried, this.#config.healthCheck !== undefined);
     for (;;) {
       const endpoint = this.#choose();
-      if (endpoint === undefined) {
-        return choice.sawFull ? "full" : this.endpoints.length > 0 ? "taken_out" : "unknown";
-      }
+      if (endpoint === undefined) return choice.sawFull ? "full" : this.#whyNone;
       if (endpoint.enter()) return endpoint;
       // A client of another thread took the last slot. The endpoint was full for this client, even if it is
       // not now.
@@ -165,8 +157,19 @@ export class Group {
     }
   }
 
-  /** Whether a new connection may stay. Decisions during its connect did not reach it. */
+  /** Whether any endpoint has a place. */
+  get hasPlace(): boolean {
+    return this.endpoints.some(({ isFull }) => !isFull);
+  }
+
+  /** Whether an endpoint may be tried. */
+  get canTry(): boolean {
+    return this.endpoints.some((endpoint) => this.#mayUse(endpoint));
+  }
+
+  /** Whether a new connection may stay: decisions during its connect did not affect it. */
   keeps(endpoint: Endpoint): boolean {
+    if (this.stuck?.isAt(endpoint) === false) return false;
     return endpoint.state.admin !== "down" && !(this.#closesDown && endpoint.isOut);
   }
 
@@ -178,19 +181,20 @@ export class Group {
 
   /** Closes one idle connection to the endpoint, if there is one. */
   evictIdle(endpoint: Endpoint): void {
-    if (!this.#makeRoomHere(endpoint)) this.#owner.evictIdle(this.name, endpoint.id);
+    if (!this.#evictIdleHere(endpoint)) this.#owner.evictIdle(this.name, endpoint.id);
   }
 
-  /** The same, for a client of another thread. */
-  makeRoomFor(id: number): void {
+  /** Does the same for a client of another thread. */
+  evictIdleById(id: number): void {
     const endpoint = this.endpoints.find((each) => each.id === id);
-    if (endpoint !== undefined) this.#makeRoomHere(endpoint);
+    if (endpoint !== undefined) this.#evictIdleHere(endpoint);
   }
 
-  /** A connection to an endpoint was made, in `took` milliseconds. */
+  /** A connection to an endpoint was made; that took `took` milliseconds. */
   connected(endpoint: Endpoint, took: number): void {
     this.row.cells.connectTime.observe(took / 1000);
     endpoint.succeeded();
+    if (this.#config.onAllDown === "wait") this.waits.connected();
   }
 
   /** A connection to an endpoint could not be made, or was reset before it carried data. */
@@ -226,7 +230,7 @@ export class Group {
     return this.endpoints.some((endpoint) => this.#isFoundUp(endpoint));
   }
 
-  /** With `on_down: close`, connections to a down endpoint close once a better one exists. */
+  /** With `on_down: close`, connections to a down endpoint are closed if another one was found up. */
   get #closesDown(): boolean {
     return this.#config.onDown === "close" && this.#hasFoundUp;
   }
@@ -240,20 +244,50 @@ export class Group {
       }
     }
     this.#settling.update({ hasUsable: this.#hasFoundUp, isPending: this.#isPending });
+    this.waits.changed();
   }
 
-  /** Whether to wait for first results: a single endpoint is used whatever its check finds. */
+  /** Whether to wait for first results. Not for a single endpoint, which is used whatever its check finds. */
   get #isPending(): boolean {
     const { endpoints } = this;
-    if (this.#config.healthCheck === undefined || endpoints.length < 2) return endpoints.length === 0;
+    if (endpoints.length === 0) return this.#awaitsFirst;
+    if (this.#config.healthCheck === undefined || endpoints.length < 2) return false;
     return endpoints.some((endpoint) => endpoint.isUp && !this.#isFoundUp(endpoint));
   }
 
-  #makeRoomHere(endpoint: Endpoint): boolean {
+  #evictIdleHere(endpoint: Endpoint): boolean {
     return this.#watchers.values().some((watcher) => watcher.evictIdle(endpoint));
   }
 
   #drop(endpoint: Endpoint): void {
     for (const watcher of this.#watchers) watcher.unusable(endpoint);
+  }
+
+  /** With `on_all_down`, clients wait elsewhere, or are refused once all endpoints have gone. */
+  get #awaitsFirst(): boolean {
+    const { onAllDown } = this.#config;
+    return onAllDown === "try" || onAllDown === "refuse" && !this.#wasKnown;
+  }
+
+  get #whyNone(): Unavailable {
+    if (this.endpoints.length === 0) return "unknown";
+    return this.endpoints.some(({ state }) => state.admin === "up") ? "down" : "taken_out";
+  }
+
+  #mayUse(endpoint: Endpoint): boolean {
+    return endpoint.state.admin === "up" && (!endpoint.isOut || this.waits.mayTry(endpoint));
+  }
+
+  /** Whatever this thread knows of its health: the supervisor, which has chosen it, may know more. */
+  #enterStuck(stuck: Endpoint | Unavailable, tried: readonly Endpoint[]): Endpoint | Unavailable {
+    if (typeof stuck === "string") return stuck;
+    if (tried.includes(stuck) || stuck.isOut && !this.waits.mayTry(stuck)) return this.#whyNone;
+    return stuck.enter() ? stuck : "full";
+  }
+
+  /** A group of one leaves nothing to choose. */
+  #enterOnly(endpoint: Endpoint, tried: readonly Endpoint[]): Endpoint | Unavailable {
+    if (tried.includes(endpoint) || !this.#mayUse(endpoint)) return this.#whyNone;
+    return endpoint.enter() ? endpoint : "full";
   }
 }

@@ -2,46 +2,40 @@
 
 import { isDeepStrictEqual } from "node:util";
 import type { GroupConfig, PassiveConfig } from "../config/config.ts";
-import { formatAddress } from "../net/address.ts";
-import { type Accounts, AccountsFullError, type UpstreamRow } from "../observe/counters/accounts.ts";
-import type { EventFeed } from "../observe/events/event_feed.ts";
-import type { GaugeTable } from "../shared/gauge.ts";
-import type { Log } from "../observe/log/log.ts";
+import { AccountsFullError, type UpstreamRow } from "../observe/counters/accounts.ts";
+import type { Gauge } from "../shared/gauge.ts";
 import { CheckLeg, type CheckLegOptions } from "./health/check_leg.ts";
-import type { AdminState, EndpointRecord, EndpointSpec, EndpointState } from "./endpoint.ts";
-import { EndpointSet } from "./discovery/endpoint_set.ts";
-import type { ConnectionFailure } from "./group.ts";
+import type { AdminState, EndpointRecord, EndpointSpec } from "./endpoint.ts";
+import { identityOf, monitoringOf, questionOf, specsOf } from "./endpoint_specs.ts";
+import type { DiscoveryFigures } from "../observe/metrics/upstream_figures.ts";
+import { DiscoveryState } from "./discovery/discovery_state.ts";
+import { EndpointSet, logChanges, logRefused } from "./discovery/endpoint_set.ts";
+import type { ConnectionFailure, ControllerParts } from "./group_parts.ts";
 import { EndpointController } from "./endpoint_controller.ts";
+import { GroupCondition } from "./group_condition.ts";
+import { GroupEndings } from "./ending/group_endings.ts";
 import { Monitor } from "./health/monitor.ts";
-import type { TurnCredits } from "./balance/smooth_weighted_round_robin.ts";
+import { Stick } from "./stick/stick.ts";
+import { SlowStart } from "./slow_start.ts";
 import type { UpstreamTlsMaterial } from "./upstream_tls.ts";
-
-/** Sends what a controller decides to all threads. */
-export interface GroupUpdates {
-  setEndpoints(group: string, records: readonly EndpointRecord[]): void;
-  setState(group: string, endpoint: number, state: EndpointState, abort: boolean): void;
-}
-
-export interface ControllerParts {
-  readonly gauges: GaugeTable;
-  readonly accounts: Accounts;
-  readonly credits: TurnCredits;
-  readonly events: EventFeed;
-  readonly log: Log;
-  readonly updates: GroupUpdates;
-}
 
 export class GroupController {
   readonly row: UpstreamRow;
+  /** Counts the clients in its queue; undefined if it never had one. */
+  queue: Gauge | undefined;
   readonly #parts: ControllerParts;
   readonly #endpoints: EndpointSet<EndpointSpec, EndpointController>;
   #config: GroupConfig;
   #leg: CheckLeg;
   #monitor: Monitor;
+  readonly #endings: GroupEndings;
+  readonly #slowStart = new SlowStart();
+  readonly #stick: Stick;
   /** Resolves when all earlier monitors have stopped. */
   #stopping: Promise<void> = Promise.resolve();
   #isStarted = false;
-  #allDown = false;
+  readonly #discovery = new DiscoveryState();
+  readonly #condition: GroupCondition;
 
   /**
    * @param leg How health checks start.
@@ -54,13 +48,19 @@ export class GroupController {
     this.#config = config;
     this.#leg = new CheckLeg(leg);
     this.#parts = parts;
+    this.#stick = new Stick(config, parts.stuck.at(row.number), parts.log, () => this.#sendEndpoints());
+    this.#condition = new GroupCondition(config.name, parts.log);
+    this.#endings = new GroupEndings(config, parts.log, parts.updates);
+    parts.turns.clear(row.number);
+    this.#openQueue();
     this.#endpoints = new EndpointSet({
       identityOf,
       make: (spec) => this.#makeEndpoint(spec),
       update: (endpoint, spec) => endpoint.update(spec),
     });
     this.#monitor = this.#makeMonitor();
-    if (config.discovery === undefined) this.#endpoints.replace(specsOf(config));
+    if (config.discovery !== undefined) return;
+    logRefused(parts.log, config.name, this.#endpoints.replace(specsOf(config)).refused);
   }
 
   get config(): GroupConfig {
@@ -75,15 +75,23 @@ export class GroupController {
     return this.#endpoints.all;
   }
 
-  /** The endpoints as they are sent to threads. */
+  /** The endpoints as threads receive them. */
   get records(): EndpointRecord[] {
     return this.endpoints.map((endpoint) => endpoint.record());
   }
 
-  /** Why the group is not ready, in words; empty when it is. */
+  /** How its source of endpoints is doing; undefined without one. */
+  get discovery(): DiscoveryFigures | undefined {
+    return this.#discovery.figures(this.#config.discovery);
+  }
+
+  /** The reasons why the group is not ready, in words; empty when it is ready. */
   get notReady(): string[] {
     const { healthCheck } = this.#config;
-    if (this.endpoints.length === 0) return [`${this.name}: no endpoint is known yet`];
+    // A source may say later that there are none.
+    if (this.endpoints.length === 0 && !this.#discovery.isKnown) {
+      return [`${this.name}: no endpoint is known yet`];
+    }
     const isChecked = healthCheck === undefined || this.endpoints.every(({ health }) => health !== "unknown");
     return isChecked ? [] : [`${this.name}: the first health checks are under way`];
   }
@@ -91,13 +99,18 @@ export class GroupController {
   /** Starts health checks and discovery. */
   start(): void {
     this.#isStarted = true;
+    this.#decide("first choice");
+    this.#updateEndings();
     this.#monitor.start(this.endpoints);
   }
 
-  /** @param unused Resolves when no thread uses the group any more; only then its places in the accounts are freed. */
+  /** @param unused Resolves when no thread uses the group any more; then its places in the accounts are freed. */
   async stop(unused?: Promise<void>): Promise<void> {
+    this.#endings.stop();
     await Promise.all([this.#monitor.stop(), this.#stopping, unused]);
+    this.#stick.stop();
     for (const endpoint of this.endpoints) endpoint.retire();
+    this.queue?.release();
     this.row.release();
   }
 
@@ -111,13 +124,18 @@ export class GroupController {
     const legBefore = this.#leg;
     this.#config = config;
     this.#leg = legBefore.updatedTo(leg);
+    this.#openQueue();
     if (!isDeepStrictEqual(before.passive, config.passive)) this.#setPassive(config.passive);
     const isSameMonitoring = this.#leg === legBefore &&
       isDeepStrictEqual(monitoringOf(before), monitoringOf(config));
     if (!isSameMonitoring) this.#stopMonitor(before);
     if (config.discovery === undefined) this.#replaceEndpoints(specsOf(config));
+    this.#decide("configuration changed");
+    this.#updateEndings();
     if (isSameMonitoring) return;
-    this.#monitor = this.#makeMonitor();
+    const asksTheSame = this.#leg === legBefore &&
+      isDeepStrictEqual(questionOf(before.healthCheck), questionOf(config.healthCheck));
+    this.#monitor = this.#makeMonitor(asksTheSame);
     if (this.#isStarted) this.#monitor.start(this.endpoints);
   }
 
@@ -126,10 +144,9 @@ export class GroupController {
     if (this.#leg.service === service && material !== undefined) this.#leg.tls!.update(material);
   }
 
-  /** Sets the state that an operator wants for an endpoint. */
+  /** Sets the state of an endpoint that an operator has chosen. */
   setAdmin(endpoint: EndpointController, admin: AdminState): void {
-    if (endpoint.admin === admin) return;
-    const wasUp = endpoint.isUp;
+    if (endpoint.chosen === admin) return;
     endpoint.admin = admin;
     this.#parts.log.info(`${this.name}: endpoint ${endpoint.key} set to ${admin}`, {
       event: "endpoint_set",
@@ -138,11 +155,10 @@ export class GroupController {
       admin,
     });
     this.#changed(endpoint, "operator", admin === "down");
-    if (endpoint.isUp) this.#checkGroupUp();
-    else if (wasUp) this.#checkGroupDown();
+    this.#condition.update(this.endpoints, this.#config);
   }
 
-  /** In any thread, a connection to an endpoint could not be made, or was reset before it carried data. */
+  /** A connection to an endpoint could not be made, or was reset before it carried data, in any thread. */
   connectionFailed(id: number, { code, reason }: ConnectionFailure): void {
     const endpoint = this.endpoints.find((each) => each.id === id);
     if (endpoint === undefined) return;
@@ -158,7 +174,24 @@ export class GroupController {
       failures: this.#config.passive?.failures,
       eject_ms: this.#config.passive?.eject,
     });
-    if (wasUp) this.#checkGroupDown();
+    this.#condition.update(this.endpoints, this.#config);
+  }
+
+  /** There is a gauge for each group. */
+  #openQueue(): void {
+    if (this.#config.queue !== undefined) this.queue ??= this.#parts.gauges.claim();
+  }
+
+  /** A client of any thread could not connect to the endpoint that all new clients go to. */
+  stickFailed(id: number, tried: readonly number[], reason: string): void {
+    if (!this.#stick.failed(id, tried, reason) || this.#config.onDown !== "close") return;
+    const left = this.endpoints.find((each) => each.id === id);
+    if (left !== undefined) this.#parts.updates.setState(this.name, id, left.state, true);
+  }
+
+  /** The endpoint that all new clients go to, with `stick: endpoint`. */
+  get stuck(): string | undefined {
+    return this.#stick.key;
   }
 
   #setPassive(passive: PassiveConfig | undefined): void {
@@ -169,14 +202,15 @@ export class GroupController {
     }
   }
 
-  #makeMonitor(): Monitor {
-    return new Monitor(this.#config, this.#leg, this.#parts.log, {
+  /** @param asksTheSame Its checks go on where those of the previous monitor ended. */
+  #makeMonitor(asksTheSame = false): Monitor {
+    const discovery = { parts: this.#parts.discovery, state: this.#discovery };
+    return new Monitor(this.#config, this.#leg, { goesOn: asksTheSame, discovery }, this.#parts.log, {
       onEndpoints: (specs) => this.#replaceEndpoints(specs),
       onHealth: (endpoint, state) => {
         const wentDown = state === "down";
         this.#changed(endpoint, "health check", wentDown && this.#config.onDown === "close");
-        if (wentDown) this.#checkGroupDown();
-        else this.#checkGroupUp();
+        this.#condition.update(this.endpoints, this.#config);
       },
     });
   }
@@ -184,16 +218,16 @@ export class GroupController {
   #stopMonitor(before: GroupConfig): void {
     this.#stopping = Promise.all([this.#stopping, this.#monitor.stop()]).then(() => {});
     if (before.healthCheck === undefined || this.#config.healthCheck !== undefined) return;
-    // Without checks, an endpoint that is down would stay so.
+    // Without checks, an endpoint that is down would stay down.
     for (const endpoint of this.endpoints) {
       endpoint.health = "unknown";
       this.#changed(endpoint, "no longer checked", false);
     }
-    this.#checkGroupUp();
+    this.#condition.update(this.endpoints, this.#config);
   }
 
   #makeEndpoint(spec: EndpointSpec): EndpointController | undefined {
-    const { gauges, accounts, credits, log } = this.#parts;
+    const { gauges, accounts, credits } = this.#parts;
     const row = accounts.endpoints.claim();
     const clients = gauges.claim();
     const open = gauges.claim();
@@ -201,63 +235,42 @@ export class GroupController {
       credits.reset(row.number);
       return new EndpointController(spec, { row, clients, open }, this.#config.passive);
     }
-    row?.release();
-    clients?.release();
-    open?.release();
-    log.error(`${this.name}: endpoint ignored, the accounts are full`, {
-      event: "endpoint_refused",
-      upstream: this.name,
-    });
+    for (const claimed of [row, clients, open]) claimed?.release();
     return undefined;
   }
 
   #replaceEndpoints(specs: readonly EndpointSpec[]): void {
-    const { added, updated, removed } = this.#endpoints.replace(specs);
+    const admins = new Map(this.endpoints.map((endpoint) => [endpoint, endpoint.admin]));
+    const { added, updated, removed, refused } = this.#endpoints.replace(specs);
+    if (removed.length === 0) logRefused(this.#parts.log, this.name, refused);
     if (added.length + updated.length + removed.length === 0) return;
-    this.#parts.updates.setEndpoints(this.name, this.records);
+    this.#decide("endpoints changed");
+    this.#sendEndpoints();
     for (const endpoint of added) this.#monitor.watch(endpoint);
     for (const endpoint of removed) {
       this.#monitor.unwatch(endpoint);
       endpoint.retire();
     }
-    const keys = this.endpoints.map(({ key }) => key).join(", ");
-    this.#parts.log.info(`${this.name}: endpoints changed to ${keys}`, {
-      event: "endpoints_changed",
-      upstream: this.name,
-      added: added.length,
-      removed: removed.length,
-    });
-    this.#checkGroupUp();
-    this.#checkGroupDown();
+    logChanges(this.#parts.log, this.name, this.endpoints, { added, removed });
+    for (const endpoint of updated) {
+      if (admins.get(endpoint) !== endpoint.admin) this.#changed(endpoint, "discovery", false);
+    }
+    // The places of those that were removed are free now.
+    if (refused > 0 && removed.length > 0) this.#replaceEndpoints(specs);
+    this.#updateEndings();
+    this.#condition.update(this.endpoints, this.#config);
   }
 
   #returned(endpoint: EndpointController): void {
     this.#changed(endpoint, "ejection over", false);
-    this.#checkGroupUp();
-  }
-
-  #checkGroupUp(): void {
-    if (!this.#allDown || !this.endpoints.some(({ isUp }) => isUp)) return;
-    this.#allDown = false;
-    this.#parts.log.info(`${this.name}: an endpoint is up again`, { event: "group_up", upstream: this.name });
-  }
-
-  #checkGroupDown(): void {
-    if (this.#allDown || this.endpoints.some(({ isUp }) => isUp)) return;
-    this.#allDown = true;
-    // Not even panic mode uses an endpoint that an operator has taken out.
-    const isPanic = this.endpoints.some(({ admin }) => admin === "up");
-    const consequence = isPanic ? "panic mode uses them all" : "clients are disconnected";
-    this.#parts.log.error(`${this.name}: no endpoint is up, ${consequence}`, {
-      event: "group_down",
-      upstream: this.name,
-    });
+    this.#condition.update(this.endpoints, this.#config);
   }
 
   /** @param abort Whether to close connections to it. */
   #changed(endpoint: EndpointController, reason: string, abort: boolean): void {
+    this.#decide(reason);
     const { id, key, state, condition, admin } = endpoint;
-    // Before the threads know: the events that they cause must follow this one.
+    // Published before the threads are notified: the events that they cause must follow this one.
     this.#parts.events.endpointChanged({
       upstream: this.name,
       endpoint: key,
@@ -266,24 +279,20 @@ export class GroupController {
       reason,
     });
     this.#parts.updates.setState(this.name, id, state, abort);
+    this.#updateEndings();
   }
-}
 
-/** Endpoints with the same identity are the same endpoint. */
-function identityOf({ address }: EndpointSpec): string {
-  return formatAddress(address);
-}
+  /** Decides what must be so before threads hear of a change. */
+  #decide(reason: string): void {
+    this.#slowStart.update(this.#config, this.endpoints);
+    if (this.#isStarted) this.#stick.update(this.#config, this.endpoints, reason);
+  }
 
-function specsOf({ endpoints }: GroupConfig): EndpointSpec[] {
-  return endpoints.map(({ address, weight, maxConnections, backup }) => ({
-    address,
-    weight,
-    maxConnections,
-    tier: backup ? 1 : 0,
-  }));
-}
+  #sendEndpoints(): void {
+    this.#parts.updates.setEndpoints(this.name, this.records);
+  }
 
-/** The part of the configuration that a monitor uses. */
-function monitoringOf({ healthCheck, discovery, endpoints }: GroupConfig): unknown {
-  return { healthCheck, discovery, endpoints: discovery && endpoints };
+  #updateEndings(): void {
+    this.#endings.update(this.#config, this.endpoints);
+  }
 }

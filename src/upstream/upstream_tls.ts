@@ -6,6 +6,7 @@ import { type Address, hostOf } from "../net/address.ts";
 import type { Conn } from "../net/socket/conn.ts";
 import { TlsClient } from "../net/tls/client.ts";
 import type { TlsIdentity } from "../net/tls/credentials.ts";
+import { requestTls } from "../net/tls/starttls.ts";
 
 /** The content of the files. */
 export interface UpstreamTlsMaterial {
@@ -35,13 +36,15 @@ export class UpstreamTls {
   }
 
   /**
-   * Shakes hands with the endpoint at `address`, whose host its certificate must be for unless `server_name` is set.
-   * Owns the connection: closes it on failure.
+   * Shakes hands with the endpoint at `address`, whose host its certificate must be for unless `server_name` is set;
+   * with `starttls`, asks for that first. Owns the connection: closes it on failure.
    *
    * @throws {ProxyError} or the reason of `signal`.
    */
   startTls(conn: Conn, address: Address, signal: AbortSignal): Promise<Conn> {
-    return this.#client.startTls(conn, this.#config.serverName ?? hostOf(address), signal);
+    const { starttls, serverName = hostOf(address) } = this.#config;
+    const shake = (begun: Conn) => this.#client.startTls(begun, serverName, signal);
+    return starttls === undefined ? shake(conn) : requestTls(conn, starttls, shake, signal);
   }
 }
 

@@ -72,7 +72,7 @@ export class ByteReader {
     return this.#bytes.subarray(start, this.#end);
   }
 
-  /** All bytes that are left, each as the character of that number. Not for more than a few thousand. */
+  /** All bytes that are left, as text: the character of each has its number. Takes a few thousand bytes at most. */
   latin1(): string {
     return String.fromCharCode(...this.rest());
   }
@@ -89,7 +89,7 @@ export class ByteReader {
     return value;
   }
 
-  /** Skips bytes, and returns where they begin. */
+  /** Skips bytes; returns the position of the first. */
   #take(count: number): number {
     const start = this.#at;
     if (count > this.remaining) throw new MalformedError(`${this.what} is too short`);

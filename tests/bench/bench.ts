@@ -1,4 +1,6 @@
-/** The order of things: which targets and loads there are, warm-up, then rounds over all of them in turns. */
+/**
+ * Runs the bench: finds the targets and loads that can run, warms them up, then runs rounds over all of them in turn.
+ */
 import { available, availableTargets } from "./targets/available.ts";
 import { beside } from "./load/beside.ts";
 import { type Certificate, makeCertificate } from "./targets/certificate.ts";
@@ -27,13 +29,13 @@ export interface Findings {
   rounds: number;
 }
 
-/** Hears what happens, and of the findings after each load of a round. */
+/** Receives messages about the progress, and the findings after each load of a round. */
 export interface Audience {
   progress(line: string): void;
   found(findings: Findings): Promise<void>;
 }
 
-/** One load: its targets are driven, or started afresh, in turns. */
+/** One load, which drives its targets, or starts them afresh, in turn. */
 interface Row {
   readonly name: string;
   readonly cells: readonly Cell[];
@@ -44,7 +46,7 @@ interface Cell {
   measure(): Promise<Sample>;
 }
 
-/** Runs everything asked for that can be run here. */
+/** Runs all that the options ask for and this machine can run. */
 export async function runBench(
   processes: Processes,
   options: Options,
@@ -52,9 +54,9 @@ export async function runBench(
 ): Promise<Findings> {
   const remarks: string[] = [];
   const remark = (line: string) => {
-    const told = line.replaceAll(`${processes.dir}/`, "");
-    remarks.push(told);
-    audience.progress(told);
+    const text = line.replaceAll(`${processes.dir}/`, "");
+    remarks.push(text);
+    audience.progress(text);
   };
   const targets = await availableTargets(options.targets, remark);
   const findings = {
@@ -69,8 +71,8 @@ export async function runBench(
   for (let round = 0; round < options.rounds; round++) {
     for (const target of targets) findings.samples.get(target)?.push({});
     for (const row of rows) {
-      // Neighbours in time are what is compared, so targets are the inner loop; their order turns with the
-      // rounds, so that none always runs first.
+      // The runs of different targets should be close in time, so targets are the inner loop. Their order rotates with
+      // the rounds, so that none always runs first.
       for (const { target, measure } of turned(row.cells, round)) {
         const place = `round ${round + 1}/${options.rounds}  ${row.name.padEnd(12)}${target.padEnd(23)}`;
         const sample = await attempt(place, remark, measure);
@@ -86,7 +88,7 @@ export async function runBench(
   return findings;
 }
 
-/** Starts what is driven. A target that cannot start, as one that lacks a feature yet, is left out. */
+/** Starts the targets. One that cannot start is left out, for instance because it lacks a feature. */
 async function startLanes(
   processes: Processes,
   options: Options,
@@ -166,7 +168,7 @@ async function rowsOf(
   return [...driven, ...trials].sort((a, b) => order.indexOf(a.name) - order.indexOf(b.name));
 }
 
-/** What fails costs its own cell of the table, not the others. */
+/** A failure empties its own cell of the table, not the others. */
 async function attempt<Result>(
   place: string,
   remark: (line: string) => void,

@@ -1,14 +1,14 @@
 /**
- * Lists the source files that each connection crosses: those with functions that run at least once more for each
- * further connection to an echo server, by the coverage of the program. Each connection sends one request, reads its answer
+ * Lists the source files that each connection crosses: those with functions that, by the coverage of the program, run
+ * at least once more for each further connection to an echo server. Each connection sends one request, reads its answer
  * and closes.
  *
- *     deno task crossing [arguments of sluice, such as --log-level warn]
+ * deno task crossing [arguments of sluice, such as --log-level warn]
  */
 
 import { ROOT } from "./targets/sluice.ts";
 
-/** How many connections the two runs have; a timer runs less often than once for each that the second has more. */
+/** How many connections the two runs have. Their difference is large enough that no timer runs as often. */
 const FEWER = 50;
 const MORE = 200;
 const REQUEST = new Uint8Array(40);
@@ -49,7 +49,7 @@ async function callsOf(connections: number, args: readonly string[]): Promise<Ma
   const ready = /:(\d+)"/.exec((await lines.read()).value ?? "");
   if (ready === null) throw new Error("sluice printed no ready line");
   for (let done = 0; done < connections; done++) await connectOnce(Number(ready[1]));
-  // It drains first: all connections are over then.
+  // It drains first, so all connections have ended then.
   process.kill("SIGTERM");
   while (!(await lines.read()).done);
   await process.status;

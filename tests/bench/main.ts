@@ -25,7 +25,7 @@ async function main(options: Options): Promise<number> {
       Deno.exit(130);
     });
   }
-  // A mistake outside every await would end Deno before the processes is disposed of.
+  // An error outside every await would end Deno before it disposes of the processes.
   globalThis.addEventListener("unhandledrejection", () => processes.endNow());
   const around = await circumstances(options, Deno.args);
   const findings = await runBench(processes, options, {
@@ -41,7 +41,7 @@ async function main(options: Options): Promise<number> {
   return options.assert && !all ? 1 : 0;
 }
 
-/** What there is of the results goes where it stays when the bench is interrupted. */
+/** Writes the results so far to their file, so that they are kept when somebody interrupts the bench. */
 async function keep(out: string | null, around: Circumstances, findings: Findings): Promise<void> {
   if (out !== null) await writeResults(partial(out), around, findings);
 }

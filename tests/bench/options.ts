@@ -1,4 +1,4 @@
-/** What the command line of the bench may say. */
+/** The command line options of the bench. */
 import { parseArgs } from "node:util";
 import { LOAD_TABLE, type LoadName, LOADS, type TargetName, TARGETS } from "./report/names.ts";
 import { UsageError } from "../support/program/command.ts";
@@ -9,10 +9,10 @@ export interface Options {
   readonly loads: readonly LoadName[];
   /** How long one cell (one load on one target in one round) lasts. */
   readonly seconds: number;
-  /** What part of each load's warm-up is done. */
+  /** The fraction of each load's warm-up to do. */
   readonly warmUpShare: number;
   readonly idleConnections: number;
-  /** How many connections each figure of the load growth is taken at. */
+  /** The numbers of connections at which the load growth measures. */
   readonly growth: readonly Growth[];
   /** How often a program is started for its start-up time, in each round. */
   readonly launches: number;

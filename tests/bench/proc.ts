@@ -6,7 +6,7 @@ const MS_PER_TICK = 10;
 interface Stat {
   readonly parent: number;
   readonly ownMs: number;
-  /** Of children that have ended and were waited for. */
+  /** The CPU time of children that have ended and were waited for. */
   readonly reapedMs: number;
 }
 
@@ -53,7 +53,7 @@ function tasksOf(pid: number): Deno.DirEntry[] {
   }
 }
 
-/** Bytes that a process has written, to whatever. */
+/** Bytes that a process has written, to files and sockets of any kind. */
 export function writtenBytes(pid: number): number {
   return field(`/proc/${pid}/io`, "wchar") ?? 0;
 }
@@ -106,6 +106,6 @@ function read(path: string): string | null {
   try {
     return Deno.readTextFileSync(path);
   } catch {
-    return null; // it ended between two looks
+    return null; // it ended between two reads
   }
 }

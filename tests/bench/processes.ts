@@ -1,4 +1,4 @@
-/** Every process and temporary file of the bench, so that all of it goes away however the bench ends. */
+/** Keeps track of every process and temporary file of the bench, to remove them all however the bench ends. */
 import { waitUntil } from "./wait.ts";
 import { childrenOf } from "./proc.ts";
 
@@ -12,7 +12,7 @@ export interface Started {
   readonly launchedAt: number;
   /** Lines of standard output; empty unless asked for at the start. */
   readonly lines: readonly string[];
-  /** "" while it runs, else what it said last. */
+  /** "" while it runs, else how it ended and the end of its output. */
   obituary(): string;
   stop(): Promise<void>;
 }
@@ -21,7 +21,7 @@ export interface StartOptions {
   readonly readLines?: boolean;
 }
 
-/** Where the bench happens: a temporary directory and the processes started from here. */
+/** A temporary directory and the processes that the bench has started. */
 export class Processes implements AsyncDisposable {
   readonly dir: string;
   readonly #children = new Set<Deno.ChildProcess>();
@@ -35,16 +35,16 @@ export class Processes implements AsyncDisposable {
     const launchedAt = performance.now();
     const child = this.#spawn(command, args, options.readLines ? "piped" : "null");
     const lines: string[] = [];
-    let said = "", ended = "";
+    let output = "", ended = "";
     if (options.readLines) void eachLine(child.stdout, (line) => lines.push(line));
-    void eachLine(child.stderr, (line) => said = `${said}${line}\n`.slice(-KEPT_OUTPUT));
+    void eachLine(child.stderr, (line) => output = `${output}${line}\n`.slice(-KEPT_OUTPUT));
     void child.status.then(({ code, signal }) => ended = `${name} ended (${signal ?? `exit code ${code}`})`);
     return {
       pid: child.pid,
       name,
       launchedAt,
       lines,
-      obituary: () => ended && `${ended}\n${said}`.trim(),
+      obituary: () => ended && `${ended}\n${output}`.trim(),
       stop: () => this.#stop(child),
     };
   }
@@ -97,7 +97,10 @@ export class Processes implements AsyncDisposable {
     return child;
   }
 
-  /** Asks first and insists after two seconds. A forking server's children go before it, so that it reaps them. */
+  /**
+   * Sends SIGTERM first and SIGKILL after two seconds. A forking server's children end before it, so that it reaps
+   * them.
+   */
   async #stop(child: Deno.ChildProcess): Promise<void> {
     for (const pid of childrenOf(child.pid)) end(pid, "SIGTERM");
     await waitUntil(() => childrenOf(child.pid).length === 0, 2000);

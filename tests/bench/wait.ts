@@ -1,6 +1,6 @@
-/** Waiting for a condition, with a deadline; sleeping is only for what happens at set times. */
+/** Waits for conditions, with a deadline. Use sleep() only for what happens at set times. */
 
-/** Asks every few milliseconds until the answer is yes (true) or the deadline has passed (false). */
+/** Checks every few milliseconds: returns true when the condition holds, and false when the deadline has passed. */
 export async function waitUntil(
   condition: () => boolean | Promise<boolean>,
   deadlineMs: number,
@@ -35,7 +35,7 @@ export async function settled(
   return last;
 }
 
-/** The result of work that may not take longer; `what` should have come of it. */
+/** The result of work that has a time limit; the error names `what` did not come in time. */
 export async function within<T>(deadlineMs: number, work: Promise<T>, what: string): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_resolve, reject) => {

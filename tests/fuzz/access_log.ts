@@ -1,4 +1,4 @@
-/** The access log of a program, read on from where it was read last. */
+/** Reads the access log of a program, each time from the end of the last read. */
 
 import type { AccessLine } from "../support/program/access_line.ts";
 
@@ -7,6 +7,9 @@ export interface ConnectionLine extends AccessLine {
   readonly bytes_from_client?: number;
   readonly bytes_from_upstream?: number;
   readonly suppressed?: number;
+  /** The names of the faults that have acted on it, with commas. */
+  readonly faults?: string;
+  readonly mirror?: string;
 }
 
 export class AccessLog implements Disposable {
@@ -15,12 +18,18 @@ export class AccessLog implements Disposable {
   readonly #taken = new Map<string, number>();
   #file: Deno.FsFile | undefined;
   #rest = "";
+  /** The events of open connections, if each has a line. */
+  readonly #begun: Map<number, string[]> | undefined;
+  /** Lines that should not be as they are. */
+  wrong: string | undefined;
 
-  constructor(path: string) {
+  /** @param hasAll Whether there are lines for connections that have just begun. */
+  constructor(path: string, hasAll: boolean) {
     this.#path = path;
+    if (hasAll) this.#begun = new Map();
   }
 
-  /** Takes the lines of a service that have come since the last time. */
+  /** Takes the new lines of a service. */
   take(service: string): ConnectionLine[] {
     this.#read();
     const lines = this.#lines.get(service) ?? [];
@@ -30,13 +39,32 @@ export class AccessLog implements Disposable {
     return lines;
   }
 
-  /** How many lines of a service were taken so far; of refusals, not all are logged, and none is counted here. */
+  /** The number of lines of a service taken so far, without refusals, of which not all are logged. */
   taken(service: string): number {
     return this.#taken.get(service) ?? 0;
   }
 
   [Symbol.dispose](): void {
     this.#file?.close();
+  }
+
+  /** Whether it is the last line of its connection. Checks that those before were there, in order. */
+  #isEnd({ event, id, client }: ConnectionLine): boolean {
+    const begun = this.#begun;
+    if (begun === undefined) return true;
+    const before = begun.get(id) ?? [];
+    if (event === "connection_accepted" || event === "connection_connected") {
+      begun.set(id, [...before, event]);
+      return false;
+    }
+    begun.delete(id);
+    const wanted = event === "connection_closed"
+      ? "connection_accepted,connection_connected"
+      : "connection_accepted";
+    if (before.join() !== wanted) {
+      this.wrong ??= `connection ${id} of ${client}: ${event} after ${before.join()}`;
+    }
+    return true;
   }
 
   /** In one turn, so that no line is read twice. */
@@ -49,6 +77,7 @@ export class AccessLog implements Disposable {
       this.#rest = lines.pop()!;
       for (const text of lines) {
         const line: ConnectionLine = JSON.parse(text);
+        if (!this.#isEnd(line)) continue;
         this.#lines.set(line.service, [...this.#lines.get(line.service) ?? [], line]);
       }
     }

@@ -1,4 +1,4 @@
-/** Rows of options in which every two values of two options meet that can meet: the cross product is far too large. */
+/** Rows of options in which every possible pair of values of two options occurs: the cross product is far too large. */
 
 import type { Random } from "../support/random.ts";
 
@@ -7,13 +7,13 @@ export type Factors = Readonly<Record<string, readonly string[]>>;
 /** One value for each option. */
 export type Row<F extends Factors> = { readonly [Name in keyof F]: F[Name][number] };
 
-/** How often a pair is tried to be completed to a row before it is taken for impossible. */
+/** The number of attempts to complete a pair to a row before it counts as impossible. */
 const TRIES = 200;
 
 /**
- * Covers all pairs greedily: each row begins with a pair that is still missing and takes values that bring many more.
+ * Covers all pairs greedily: each row begins with a missing pair, and adds values that complete many others.
  *
- * @param isPossible Whether a row may exist; asked of complete rows only.
+ * @param isPossible Whether a row may exist; called with complete rows only.
  */
 export function allPairs<F extends Factors>(
   factors: F,
@@ -32,7 +32,7 @@ export function allPairs<F extends Factors>(
       const gain = pairsIn(row).filter((each) => missing.has(each)).length;
       if (best === undefined || gain > best.gain) best = { row, gain };
     }
-    // No row can have it.
+    // No row can contain it.
     missing.delete(pair);
     if (best === undefined) continue;
     rows.push(best.row);
@@ -41,7 +41,7 @@ export function allPairs<F extends Factors>(
   return rows;
 }
 
-/** The pairs that a row has, as text. */
+/** The pairs of a row, as text. */
 export function pairsIn(row: Readonly<Record<string, string>>): string[] {
   const values = Object.entries(row).map(([name, value]) => `${name}=${value}`);
   return values.flatMap((one, index) => values.slice(index + 1).map((other) => `${one} ${other}`));

@@ -1,4 +1,4 @@
-/** Options chosen pairwise: every two values of two options meet, as far as they can. */
+/** Options chosen pairwise: every possible pair of values of two options occurs. */
 
 import assert from "node:assert/strict";
 import { allPairs, pairsIn } from "./all_pairs.ts";

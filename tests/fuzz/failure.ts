@@ -1,4 +1,4 @@
-/** A sequence that has failed, and how it is reported. */
+/** A failed sequence and its report. */
 
 import { type Command, commandText } from "./sequence/commands.ts";
 import { rowText, type ServiceRow } from "./services.ts";
@@ -7,12 +7,12 @@ export interface Failure {
   readonly number: number;
   readonly row: ServiceRow;
   readonly workers: number;
-  /** The shortest that fails. */
+  /** The shortest sequence that fails. */
   commands: readonly Command[];
   fault: string;
-  /** It fails by itself as well, with nothing beside it. */
+  /** It also fails alone, with nothing running beside it. */
   isAlone: boolean;
-  /** How often it was tried again. */
+  /** The number of retries. */
   tries: number;
 }
 

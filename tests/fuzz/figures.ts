@@ -1,4 +1,4 @@
-/** Some of what `/metrics` says of a service; the strict parser would take longer than the sequence under test. */
+/** Some figures of a service from `/metrics`; the strict parser would take longer than the sequence under test. */
 
 const SAMPLE = /^(\w+)\{([^}]*)\} (\S+)$/;
 
@@ -21,7 +21,7 @@ export class Figures {
       .reduce((sum, { value }) => sum + value, 0);
   }
 
-  /** What is counted of a service and its group. */
+  /** The counters of a service and its group. */
   of(service: string): Counts {
     const own = { service };
     const group = { upstream: `${service}-group` };
@@ -34,6 +34,7 @@ export class Figures {
       upload: this.sum("sluice_bytes_total", { ...own, direction: "upload" }),
       download: this.sum("sluice_bytes_total", { ...own, direction: "download" }),
       atEndpoints: this.sum("sluice_endpoint_connections_active", group),
+      skipped: this.sum("sluice_access_log_skipped_total", own),
       endpointFailures: this.sum("sluice_upstream_failures_total", group),
     };
   }
@@ -48,10 +49,12 @@ export interface Counts {
   readonly upload: number;
   readonly download: number;
   readonly atEndpoints: number;
+  /** Those without a line in the access log, as it was configured. */
+  readonly skipped: number;
   readonly endpointFailures: number;
 }
 
-/** How much was added. */
+/** The differences between two readings. */
 export function since(before: Counts, now: Counts): Counts {
   const names = Object.keys(before) as (keyof Counts)[];
   return Object.fromEntries(names.map((name) => [name, now[name] - before[name]])) as unknown as Counts;

@@ -1,24 +1,30 @@
-/** A running sluice with services of many kinds, their upstreams, and what can be known of it from outside. */
+/** A running sluice with services of many kinds, their upstreams, and its log, metrics and API. */
 
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Admin } from "../support/program/admin.ts";
 import type { KeyPair } from "../support/certificates.ts";
+import { freePorts } from "../support/peers/sockets.ts";
 import { WatchedProgram } from "../support/program/watched_program.ts";
 import { AccessLog } from "./access_log.ts";
 import { Arrivals } from "./peers/arrivals.ts";
+import { CheckServer } from "./peers/checks.ts";
 import { Changes } from "./peers/changes.ts";
+import { MirrorServer } from "./peers/mirror.ts";
 import { Figures } from "./figures.ts";
 import { Resources } from "./resources.ts";
 import { configText, type Place, type Reloadable, serviceName, type ServiceRow } from "./services.ts";
 
-/** What all programs of a run share. */
+/** The parts that all programs of a run share. */
 export interface Premises {
   readonly directory: string;
   readonly certificate: KeyPair;
-  /** Path of a PEM file, and what is in it. */
+  /** The path of a PEM file, and its content. */
   readonly authority: string;
   readonly authorityText: string;
+  /** Of clients, where they need one, and the path of the list of those that are revoked. */
+  readonly client: KeyPair;
+  readonly revoked: string;
 }
 
 export interface FixtureOptions {
@@ -34,13 +40,17 @@ export interface Target {
   readonly fixture: Fixture;
   readonly row: ServiceRow;
   readonly name: string;
-  readonly address: string;
+  /** One, or those of a range. */
+  readonly addresses: readonly string[];
   readonly arrivals: Arrivals;
   readonly changes: Changes;
+  readonly mirror: MirrorServer | undefined;
+  readonly checks: CheckServer | undefined;
 }
 
-interface Service extends Place {
+interface Service extends Omit<Place, "mirror"> {
   readonly arrivals: Arrivals;
+  readonly mirror: MirrorServer | undefined;
   readonly changes: Changes;
   reloadable: Reloadable;
 }
@@ -56,7 +66,7 @@ export class Fixture implements AsyncDisposable {
   admin!: Admin;
   access!: AccessLog;
   resources!: Resources;
-  /** Lines of its log that should not be there, and its end. */
+  /** Unexpected lines of its log, and its exit. */
   readonly alarms: string[] = [];
 
   private constructor(options: FixtureOptions) {
@@ -84,25 +94,27 @@ export class Fixture implements AsyncDisposable {
   }
 
   get targets(): Target[] {
-    return this.#services.map(({ row, name, arrivals, changes }, index) => ({
+    return this.#services.map(({ row, name, arrivals, changes, mirror, checks }, index) => ({
       fixture: this,
       row,
       name,
       arrivals,
       changes,
-      address: this.#program.ready.services[index]!.listen[0]!,
+      mirror,
+      checks,
+      addresses: this.#program.ready.services[index]!.listen,
     }));
   }
 
-  get authorityText(): string {
-    return this.#options.premises.authorityText;
+  get premises(): Premises {
+    return this.#options.premises;
   }
 
   async figures(): Promise<Figures> {
     return new Figures(await this.admin.metricsText());
   }
 
-  /** Changes the configuration, one reload after the other. Throws when it is refused. */
+  /** Changes the configuration, one reload after the other. Throws when sluice refuses it. */
   async reload(name: string, change: (service: Reloadable) => Reloadable, extra = false): Promise<void> {
     const reloading = this.#reloading.then(async () => {
       const service = this.#services.find((each) => each.name === name)!;
@@ -126,7 +138,11 @@ export class Fixture implements AsyncDisposable {
     this.#isOver = true;
     this.#program?.kill("SIGKILL");
     await this.#program?.ended;
-    for (const { arrivals } of this.#services) arrivals.stop();
+    for (const { arrivals, mirror, checks } of this.#services) {
+      arrivals.stop();
+      mirror?.stop();
+      checks?.stop();
+    }
     this.access?.[Symbol.dispose]();
     this.resources?.[Symbol.dispose]();
     await Deno.remove(this.#directory, { recursive: true });
@@ -135,6 +151,7 @@ export class Fixture implements AsyncDisposable {
   async #start(): Promise<void> {
     const { rows, premises } = this.#options;
     await Deno.mkdir(this.#directory);
+    await Deno.writeTextFile(this.#allowed, "127.0.0.0/8 # clients\n198.51.100.0/24\n");
     for (const [index, row] of rows.entries()) {
       const name = serviceName(row, index);
       const changes = new Changes();
@@ -150,9 +167,15 @@ export class Fixture implements AsyncDisposable {
         name,
         arrivals,
         changes,
-        socketPath: join(this.#directory, `${name}.sock`),
+        listen: row.listen === "range"
+          ? `127.0.0.1:${freePorts(2).join("-")}`
+          : row.listen === "unix"
+          ? `unix:${join(this.#directory, `${name}.sock`)}`
+          : "127.0.0.1:0",
         endpoints: arrivals.addresses,
-        reloadable: { version: 0, buffer: undefined, weight: 1 },
+        mirror: row.mirror === "none" ? undefined : MirrorServer.listen(row.mirror, row.pool !== "none"),
+        checks: row.checks === "none" ? undefined : CheckServer.listen(),
+        reloadable: { version: 0, buffer: undefined, weight: 1, faults: 0, check: 0 },
       });
     }
     await this.#write();
@@ -167,14 +190,14 @@ export class Fixture implements AsyncDisposable {
       }
     });
     this.admin = new Admin(this.#program);
-    this.access = new AccessLog(this.#accessLog);
+    this.access = new AccessLog(this.#accessLog, this.workers === 2);
     const idle = async () => (await this.figures()).sum("sluice_pool_idle_connections");
     this.resources = await Resources.of(this.#program.pid, idle);
   }
 
   #alarm(what: string): void {
     this.alarms.push(what);
-    for (const { changes } of this.#services) changes.tell();
+    for (const { changes } of this.#services) changes.notify();
   }
 
   get #configPath(): string {
@@ -185,14 +208,24 @@ export class Fixture implements AsyncDisposable {
     return join(this.#directory, "access.log");
   }
 
+  get #allowed(): string {
+    return join(this.#directory, "allowed.txt");
+  }
+
   async #write(): Promise<void> {
-    const { workers, premises: { certificate, authority } } = this.#options;
+    const { workers, premises: { certificate, authority, revoked } } = this.#options;
     const text = configText({
       workers,
       certificate,
       authority,
+      revoked,
       accessLog: this.#accessLog,
-      services: this.#services.map((service) => ({ ...service, ...service.reloadable })),
+      allowed: this.#allowed,
+      services: this.#services.map((service) => ({
+        ...service,
+        ...service.reloadable,
+        mirror: service.mirror?.address,
+      })),
       hasExtra: this.#hasExtra,
     });
     await Deno.writeTextFile(`${this.#configPath}.new`, text);

@@ -1,4 +1,4 @@
-/** `deno task fuzz`: random sequences of what happens to connections, and random bytes, against the whole program. */
+/** `deno task fuzz`: runs random sequences of connection events, and random bytes, against the whole program. */
 
 import { print, progressOf } from "../support/program/console.ts";
 import { CertificateAuthority } from "../support/certificates.ts";
@@ -7,14 +7,15 @@ import { Model } from "./model.ts";
 import { runCommand, stopOnSignals, UsageError } from "../support/program/command.ts";
 import { type Options, parseOptions, USAGE } from "./options.ts";
 import type { Premises } from "./fixture.ts";
+import { CLIENT_NAME } from "./services.ts";
 import { Wire } from "./wire.ts";
 
-/** In milliseconds. */
+/** The interval between two progress reports, in milliseconds. */
 const REPORT_EVERY = 5000;
 
 const progress = progressOf("fuzz");
 
-/** Returns the exit code. */
+/** Runs the fuzzer; returns the exit code. */
 async function main(options: Options): Promise<number> {
   if (Deno.build.os !== "linux") throw new UsageError("the fuzzer resets sockets by libc: it needs Linux");
   const interrupted = stopOnSignals(progress);
@@ -33,7 +34,7 @@ async function main(options: Options): Promise<number> {
   return failed === 0 ? 0 : 1;
 }
 
-/** What a part of the fuzzer has found, and has done. */
+/** The failures that a part of the fuzzer has found, and a summary of its work. */
 interface Result {
   readonly failures: readonly string[];
   readonly done: string;
@@ -47,7 +48,7 @@ async function runModel(
   signal: AbortSignal,
   interrupted: AbortSignal,
 ): Promise<Result> {
-  const model = new Model({ seed, only, without, premises, signal, interrupted, say: progress });
+  const model = new Model({ seed, only, without, premises, signal, interrupted, print: progress });
   using _reports = reportTo(() => `${model.done} sequences of connections`);
   await model.run();
   return {
@@ -60,7 +61,7 @@ async function runModel(
 }
 
 async function runWire({ seed }: Options, premises: Premises, signal: AbortSignal): Promise<Result> {
-  const wire = new Wire({ seed, premises, signal, say: progress });
+  const wire = new Wire({ seed, premises, signal, print: progress });
   using _reports = reportTo(() => `${wire.fed} wrong inputs to parsers, ${wire.fired} to the program`);
   await wire.run();
   return {
@@ -80,9 +81,13 @@ async function premisesOf(cleanUp: AsyncDisposableStack): Promise<Premises> {
   cleanUp.defer(() => Deno.remove(directory, { recursive: true }));
   const authority = cleanUp.use(await CertificateAuthority.create("Fuzz"));
   const certificate = await authority.issue({ name: "fuzz.test", names: ["DNS:fuzz.test"] });
+  const client = await authority.issue({ name: CLIENT_NAME, usage: "clientAuth" });
+  await authority.revoke(await authority.issue({ name: CLIENT_NAME, usage: "clientAuth" }));
   return {
     directory,
     certificate,
+    client,
+    revoked: await authority.writeList(),
     authority: authority.cert,
     authorityText: await Deno.readTextFile(authority.cert),
   };

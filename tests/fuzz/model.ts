@@ -1,4 +1,4 @@
-/** Random sequences against services of every kind, side by side, until the time is over. */
+/** Runs random sequences against services of every kind, in parallel, until the time is over. */
 
 import { Random } from "../support/random.ts";
 import type { Failure } from "./failure.ts";
@@ -9,13 +9,13 @@ import { shrink } from "./sequence/shrink.ts";
 import { serviceRows } from "./services.ts";
 import { Fixture, type Premises, type Target } from "./fixture.ts";
 
-/** Sequences that run at the same time. */
+/** The number of sequences in parallel. */
 const LANES = 4;
-/** How long anything may take, in milliseconds: the machine may be busy. */
+/** The time limit for any step, in milliseconds: the machine may be busy. */
 const PATIENCE = 15_000;
-/** How long a failure is shrunk, in milliseconds. */
+/** The time limit for shrinking a failure, in milliseconds. */
 const SHRINKING = 60_000;
-/** How often everything has to come to rest, in milliseconds. */
+/** The interval at which everything must come to rest, in milliseconds. */
 const EPOCH = 20_000;
 const WORKERS = [1, 2] as const;
 
@@ -24,11 +24,11 @@ export interface ModelOptions {
   readonly only: number | undefined;
   readonly without: readonly string[];
   readonly premises: Premises;
-  /** Aborted when the time is over. */
+  /** Aborts when the time is over. */
   readonly signal: AbortSignal;
-  /** Aborted when somebody does not want to wait: nothing is shrunk any more. */
+  /** Aborts when the user does not want to wait: failures are not shrunk any more. */
   readonly interrupted: AbortSignal;
-  readonly say: (line: string) => void;
+  readonly print: (line: string) => void;
 }
 
 export class Model {
@@ -37,7 +37,7 @@ export class Model {
   readonly #busy = new Map<Target, Promise<void>>();
   readonly #failed = new Set<Target>();
   readonly failures: Failure[] = [];
-  /** What no single sequence is the reason of. */
+  /** Failures that no single sequence has caused. */
   readonly faults: string[] = [];
   #next = 0;
   done = 0;
@@ -46,16 +46,16 @@ export class Model {
     this.#options = options;
   }
 
-  /** Resolves when the signal is aborted and what was under way has ended, or at the first failures. */
+  /** Resolves when the signal has aborted and running sequences have ended, or at the first failures. */
   async run(): Promise<void> {
-    const { seed, premises, only, say } = this.#options;
+    const { seed, premises, only, print } = this.#options;
     const rows = serviceRows(new Random(seed));
     try {
       for (const workers of WORKERS) {
         this.#fixtures.push(await Fixture.start({ premises, workers, rows, number: workers }));
       }
       const targets = this.#fixtures.flatMap((fixture) => fixture.targets);
-      say(`${rows.length} services, with 1 and with 2 workers`);
+      print(`${rows.length} services, with 1 and with 2 workers`);
       if (only !== undefined) await this.#runOne(only, targets);
       else while (this.#goesOn) await this.#epoch(targets);
     } finally {
@@ -68,7 +68,7 @@ export class Model {
     return !this.#options.signal.aborted && this.failures.length + this.faults.length === 0;
   }
 
-  /** Sequences for a while, and then what must come back has to. */
+  /** Runs sequences for a while, then checks that descriptors and memory come back. */
   async #epoch(targets: readonly Target[]): Promise<void> {
     const end = performance.now() + EPOCH;
     const lane = async () => {
@@ -82,11 +82,11 @@ export class Model {
     }
   }
 
-  /** The same number is the same sequence against the same service, whatever runs beside it. */
+  /** The same number gives the same sequence against the same service, whatever runs beside it. */
   async #runOne(number: number, targets: readonly Target[]): Promise<void> {
     const target = targets[number % targets.length]!;
     while (this.#busy.has(target)) await this.#busy.get(target);
-    // What is left over there would be found again.
+    // The next sequence would find the leftovers again.
     if (this.#failed.has(target)) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#busy.set(target, promise);
@@ -98,7 +98,7 @@ export class Model {
       this.done += 1;
       if (fault === undefined) return;
       this.#failed.add(target);
-      this.#options.say(`sequence ${number} fails: ${fault}`);
+      this.#options.print(`sequence ${number} fails: ${fault}`);
       const { row, fixture: { workers } } = target;
       this.failures.push({ number, row, workers, commands, fault, isAlone: false, tries: 0 });
     } finally {
@@ -108,10 +108,10 @@ export class Model {
   }
 
   async #shrink(failure: Failure): Promise<void> {
-    const { premises, say, interrupted } = this.#options;
+    const { premises, print, interrupted } = this.#options;
     await using replays = new Replays(premises, failure.row, failure.workers);
     const deadline = performance.now() + SHRINKING;
-    say(`sequence ${failure.number}: looking for the shortest that fails`);
+    print(`sequence ${failure.number}: looking for the shortest that fails`);
     failure.commands = await shrink(failure.commands, {
       simpler,
       goesOn: () => performance.now() < deadline && !interrupted.aborted,

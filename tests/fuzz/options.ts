@@ -1,17 +1,17 @@
-/** What the command line of the fuzzer may say. */
+/** The command line of the fuzzer. */
 
 import { parseArgs } from "node:util";
 import { parseDuration } from "../../src/config/values/duration.ts";
 import { LARGEST_SEED, randomSeed, UsageError } from "../support/program/command.ts";
 
 export interface Options {
-  /** In milliseconds. */
+  /** The length of the run, in milliseconds. */
   readonly duration: number;
   readonly seed: number;
   /** The number of a sequence; all of them unless given. */
   readonly only: number | undefined;
   readonly part: "all" | "model" | "wire";
-  /** Steps of the model that are left out. */
+  /** Steps of the model to omit. */
   readonly without: readonly string[];
 }
 

@@ -1,13 +1,13 @@
-/** Runs sequences again, each against a service that is at rest, with nothing beside it. */
+/** Runs sequences again, each alone, against an idle service. */
 
 import type { Command } from "./sequence/commands.ts";
 import { SequenceRun } from "./sequence/run.ts";
 import type { ServiceRow } from "./services.ts";
 import { Fixture, type Premises } from "./fixture.ts";
 
-/** How long anything may take, in milliseconds: nothing else is going on. */
+/** The time limit for any step, in milliseconds: nothing else runs. */
 const PATIENCE = 4000;
-/** How often a sequence is run before it is taken for one that does not fail. */
+/** The number of runs after which a sequence counts as one that does not fail. */
 const TRIES = 3;
 
 let fixtures = 1000;
@@ -24,7 +24,7 @@ export class Replays implements AsyncDisposable {
     this.#workers = workers;
   }
 
-  /** What is wrong with a sequence; undefined when it is not seen to fail. */
+  /** Why a sequence fails; undefined when it does not. */
   async faultOf(commands: readonly Command[]): Promise<string | undefined> {
     for (let left = TRIES; left > 0; left--) {
       this.#fixture ??= await Fixture.start({
@@ -36,7 +36,7 @@ export class Replays implements AsyncDisposable {
       const run = new SequenceRun(this.#fixture.targets[0]!, PATIENCE);
       const fault = await run.run(commands);
       if (fault === undefined) continue;
-      // Another program, or what is left over would be found in the next one.
+      // Starts another program, because the next sequence would find the leftovers.
       if (this.#fixture.alarms.length > 0 || !await run.comesToRest()) await this.#clear();
       return fault;
     }

@@ -1,18 +1,18 @@
-/** Descriptors and memory of a program: both come back once it has nothing to do. */
+/** Checks the descriptors and memory of a program: both must return to their level when it is idle. */
 
 import { setTimeout as pause } from "node:timers/promises";
 import { growth, lookAt, type Sample } from "../support/program/process_samples.ts";
 
-/** Descriptors that come and go by themselves: requests to the admin interface, files that are read. */
+/** The number of descriptors that vary by themselves: requests to the admin interface, files being read. */
 const SLACK = 4;
-/** How long descriptors may take to come back, in milliseconds. */
+/** The time limit for descriptors to return, in milliseconds. */
 const PATIENCE = 10_000;
 const LOOK = 100;
-/** How often memory is looked at, in milliseconds. */
+/** The interval between two samples of memory, in milliseconds. */
 const EVERY = 2000;
-/** Looks from which a trend can be told. */
+/** The number of samples that show a trend. */
 const LEAST_SAMPLES = 120;
-/** Growth that is none, in megabytes: arenas of malloc, caches, garbage that is not collected yet. */
+/** The growth that is no leak, in megabytes: arenas of malloc, caches, garbage that is not collected yet. */
 const NO_GROWTH = 100;
 
 export class Resources implements Disposable {
@@ -28,7 +28,7 @@ export class Resources implements Disposable {
     this.#timer = setInterval(() => void this.#sample(), EVERY);
   }
 
-  /** @param idle How many connections a program at rest keeps, as in a pool. */
+  /** @param idle The number of connections that an idle program keeps, as in a pool. */
   static async of(pid: number, idle: () => Promise<number>): Promise<Resources> {
     const resources = new Resources(pid, idle);
     resources.#base = await resources.#besidesIdle();
@@ -39,7 +39,7 @@ export class Resources implements Disposable {
     clearInterval(this.#timer);
   }
 
-  /** What has not come back, of a program that has come to rest; undefined when all has. */
+  /** What an idle program has not freed; undefined when it has freed everything. */
   async fault(): Promise<string | undefined> {
     let now = this.#base;
     for (const deadline = performance.now() + PATIENCE;;) {
@@ -51,13 +51,13 @@ export class Resources implements Disposable {
       await pause(LOOK);
     }
     if (this.#samples.length < LEAST_SAMPLES) return undefined;
-    // The first half is for caches and pools to fill.
+    // Caches and pools fill during the first half.
     const later = this.#samples.slice(Math.floor(this.#samples.length / 2));
     const grown = growth(later.map(({ at, rssMb }) => ({ at, value: rssMb })));
     return grown > NO_GROWTH ? `memory has grown by ${Math.round(grown)} MB in the second half` : undefined;
   }
 
-  /** Descriptors and those of the pool, of the same moment. */
+  /** All descriptors, and those of the pool at the same moment. */
   async #besidesIdle(): Promise<number> {
     for (;;) {
       const before = await this.#idle();

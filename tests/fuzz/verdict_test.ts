@@ -6,10 +6,10 @@ import type { End } from "./peers/end.ts";
 import { Link } from "./sequence/link.ts";
 import { lineFault } from "./sequence/verdict.ts";
 
-type Seen = Partial<Pick<End, "asked" | "received" | "ending" | "isGone">>;
+type EndState = Partial<Pick<End, "queued" | "received" | "ending" | "isClosed">>;
 
-function linkOf(client: Seen, upstream: Seen): Link {
-  const none = { asked: 0, received: 0, ending: undefined, isGone: false };
+function linkOf(client: EndState, upstream: EndState): Link {
+  const none = { queued: 0, received: 0, ending: undefined, isClosed: false };
   const link = new Link(0, { ...none, ...client } as End, "client");
   link.upstream = { ...none, ...upstream } as End;
   return link;
@@ -60,12 +60,12 @@ Deno.test("lineFault() takes no failure of a side that only finished", () => {
 });
 
 Deno.test("lineFault() counts every byte, unless some may be lost", () => {
-  const link = linkOf({ asked: 10 }, { received: 10 });
+  const link = linkOf({ queued: 10 }, { received: 10 });
   link.act("client", "finish", false);
   assert.equal(lineFault(link, lineOf({ bytes_from_client: 10 })), undefined);
   assert.match(lineFault(link, lineOf({ bytes_from_client: 9 }))!, /bytes_from_client is 9/);
 
-  const broken = linkOf({ asked: 10 }, { received: 4 });
+  const broken = linkOf({ queued: 10 }, { received: 4 });
   broken.act("client", "reset", true);
   const code = "connection_reset";
   assert.equal(lineFault(broken, lineOf({ code, bytes_from_client: 7 })), undefined);

@@ -1,4 +1,4 @@
-/** Wrong bytes until the time is over: to parsers, and to a running program. */
+/** Feeds wrong bytes to parsers and to a running program, until the time is over. */
 
 import { Random } from "../support/random.ts";
 import { Resources } from "./resources.ts";
@@ -11,13 +11,13 @@ export interface WireOptions {
   readonly seed: number;
   readonly premises: Premises;
   readonly signal: AbortSignal;
-  readonly say: (line: string) => void;
+  readonly print: (line: string) => void;
 }
 
 export class Wire {
   readonly #options: WireOptions;
   readonly failures: string[] = [];
-  /** Wrong inputs that parsers have had, and that the program has. */
+  /** The number of wrong inputs, to parsers and to the program. */
   fed = 0;
   fired = 0;
 
@@ -25,7 +25,7 @@ export class Wire {
     this.#options = options;
   }
 
-  /** Resolves when the signal is aborted, or at the first failure. */
+  /** Resolves when the signal aborts, or at the first failure. */
   async run(): Promise<void> {
     const { seed, premises, signal } = this.#options;
     await using fixture = await WireFixture.start(premises);
@@ -55,7 +55,7 @@ export class Wire {
       await act();
     } catch (error) {
       this.failures.push(`${what}: ${(error as Error).message}`);
-      this.#options.say(this.failures.at(-1)!.split("\n")[0]!);
+      this.#options.print(this.failures.at(-1)!.split("\n")[0]!);
     }
   }
 }

@@ -1,4 +1,4 @@
-/** Wrong bytes: how they are made, and that samples are right before. */
+/** The generation of wrong bytes, and the validity of the samples. */
 
 import assert from "node:assert/strict";
 import { parseClientHello } from "../../src/wire/client_hello/client_hello.ts";

@@ -1,11 +1,14 @@
-/** Tries mutants, each against the tests that reach its file, the nearest first, until one notices. */
+/** Runs mutants, each against the tests that reach its file, the nearest first, until one fails. */
 
 import { type Mutant, mutated } from "./mutants.ts";
 import { Sandbox } from "./sandbox.ts";
 import type { Judged, Verdict } from "./verdicts.ts";
 import { reasonFor } from "./verdicts.ts";
 
-/** How many test files one deno runs: it takes longer to start than most tests take, and most mistakes are noticed nearby. */
+/**
+ * The number of test files in one process: it takes longer to start than most tests run, and the nearest tests detect
+ * most mistakes.
+ */
 const FIRST = 4;
 const MORE = 12;
 
@@ -15,7 +18,7 @@ export interface CampaignOptions {
   readonly files: readonly string[];
   readonly jobs: number;
   readonly testsOf: (file: string) => readonly string[];
-  readonly say: (line: string) => void;
+  readonly print: (line: string) => void;
 }
 
 /** Tests that run together, and how long they take in milliseconds. */
@@ -53,7 +56,7 @@ export class Campaign {
   async #judge(mutant: Mutant, sandbox: Sandbox): Promise<Verdict> {
     if (reasonFor(mutant) !== undefined) return "equivalent";
     const { file } = mutant;
-    // What tests do without the mistake is found out once, by whoever comes first.
+    // The first mutant of a file runs its tests without the mistake, once.
     let batches = this.#batches.get(file);
     if (batches === undefined) this.#batches.set(file, batches = this.#measure(file, sandbox));
     if ((await batches).length === 0) return "no test";
@@ -70,7 +73,7 @@ export class Campaign {
     }
   }
 
-  /** Tests that fail without a mistake say nothing about one, and are left out. */
+  /** Tests that fail without a mistake are omitted. */
   async #measure(file: string, sandbox: Sandbox): Promise<readonly Batch[]> {
     const tests = this.#options.testsOf(file).filter((test) => !this.#failing.has(test));
     const groups = [tests.slice(0, FIRST)];
@@ -85,7 +88,7 @@ export class Campaign {
       }
     }
     const seconds = batches.reduce((sum, { took }) => sum + took, 0) / 1000;
-    this.#options.say(`${file}: ${tests.length} test files reach it, which take ${seconds.toFixed(1)} s`);
+    this.#options.print(`${file}: ${tests.length} test files reach it, which take ${seconds.toFixed(1)} s`);
     return batches;
   }
 
@@ -96,7 +99,7 @@ export class Campaign {
       if (await sandbox.test([test]) === "passed") good.push(test);
       else {
         this.#failing.add(test);
-        this.#options.say(`${test} fails without a mistake and is left out`);
+        this.#options.print(`${test} fails without a mistake and is left out`);
       }
     }
     return good.length === 0 ? [] : [{ tests: good, took: performance.now() - began }];

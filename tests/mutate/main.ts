@@ -1,4 +1,4 @@
-/** `deno task mutate`: small mistakes in the source, one at a time, and whether the tests notice. */
+/** `deno task mutate`: makes small mistakes in the source, one at a time, and runs the tests. */
 
 import { fileURLToPath } from "node:url";
 import { print, progressOf } from "../support/program/console.ts";
@@ -12,7 +12,7 @@ import { reasonFor, resultText } from "./verdicts.ts";
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const progress = progressOf("mutate");
 
-/** Returns the exit code. */
+/** Runs it; returns the exit code. */
 async function main(options: Options): Promise<number> {
   Deno.chdir(ROOT);
   const files = await filesOfTree();
@@ -31,7 +31,7 @@ async function main(options: Options): Promise<number> {
     root: ROOT,
     files,
     jobs: options.jobs,
-    say: progress,
+    print: progress,
     testsOf: (file) => [...testsThatReach(file, tests, graph).slice(0, options.nearest), ...options.also],
   });
   progress(`${mutants.length} mutants`);
@@ -44,7 +44,7 @@ async function main(options: Options): Promise<number> {
   return judged.some(({ verdict }) => verdict === "survived" || verdict === "no test") ? 1 : 0;
 }
 
-/** What git has, and what is new, as it is now. */
+/** The files that git has, and new ones, in their current state. */
 async function filesOfTree(): Promise<string[]> {
   const { stdout } = await new Deno.Command("git", {
     args: ["ls-files", "-z", "--cached", "--others", "--exclude-standard"],

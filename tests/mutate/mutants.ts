@@ -5,10 +5,10 @@ import { type Change, type Operator, OPERATORS } from "./operators.ts";
 
 export interface Mutant {
   readonly file: string;
-  /** Its place among all of the file, from 1: the same as long as the file is. */
+  /** Its number in the file, from 1; constant while the file is. */
   readonly number: number;
   readonly line: number;
-  /** The line as it is, without the space around it. */
+  /** The line, trimmed. */
   readonly code: string;
   readonly operator: string;
   readonly start: number;

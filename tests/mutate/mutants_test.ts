@@ -1,10 +1,10 @@
-/** Mutants: which changes are made to a source, and where. */
+/** Mutants: the changes of a source, and their positions. */
 
 import assert from "node:assert/strict";
 import { mutantsOf, mutated } from "./mutants.ts";
 import { reasonFor, resultText } from "./verdicts.ts";
 
-/** What becomes of a source by each of its mutants. */
+/** The source with each of its mutants. */
 function allOf(text: string): string[] {
   return mutantsOf("a.ts", text).map((mutant) => mutated(text, mutant));
 }

@@ -1,8 +1,10 @@
-/** What a mutant changes: small mistakes that a test should notice. Each looks at one node of the syntax tree. */
+/**
+ * The changes of mutants: small mistakes that a test should detect. Each operator checks one node of the syntax tree.
+ */
 
 import ts from "typescript";
 
-/** In place of a node, or of a part of it. */
+/** The replacement of a node, or of a part of it. */
 export interface Change {
   /** A node of the tree, or its operator; the whole of what the operator was asked about unless given. */
   readonly at?: ts.Node;
@@ -36,7 +38,7 @@ const MANY = 100;
 
 const text = (node: ts.Node, source: ts.SourceFile) => node.getText(source);
 
-/** A statement, or a call in it, that is gone. */
+/** Drops a statement, or a call in it. */
 const dropStatement: Operator = {
   name: "drop statement",
   changes(node) {
@@ -76,7 +78,7 @@ const dropNot: Operator = {
   name: "drop !",
   changes(node, source) {
     const isNot = ts.isPrefixUnaryExpression(node) && node.operator === ts.SyntaxKind.ExclamationToken;
-    // At the top of a condition, to negate it is the same.
+    // At the top of a condition, negating it is the same.
     if (!isNot || ts.isIfStatement(node.parent) || ts.isConditionalExpression(node.parent)) return [];
     return [{ replacement: text(node.operand, source) }];
   },
@@ -117,7 +119,7 @@ const changeConstant: Operator = {
     if (!ts.isNumericLiteral(node)) return [];
     const value = Number(node.text);
     if (value === 0) return [{ replacement: "1" }];
-    // One more than many is no mistake that anybody would notice.
+    // One more than a large number is no mistake that a test could detect.
     return [{ replacement: "0" }, ...value < MANY ? [{ replacement: String(value + 1) }] : []];
   },
 };
@@ -129,7 +131,7 @@ const dropAwait: Operator = {
   },
 };
 
-/** What is left open at the end of a block. */
+/** Resources left open at the end of a block. */
 const dropUsing: Operator = {
   name: "drop using",
   changes(node, source) {

@@ -1,4 +1,4 @@
-/** What the command line of the mutation tests may say. */
+/** The command line of the mutation tests. */
 
 import { parseArgs } from "node:util";
 import { UsageError } from "../support/program/command.ts";
@@ -12,9 +12,9 @@ export interface Options {
   /** The first and the last line. */
   readonly lines: readonly [number, number] | undefined;
   readonly report: string | undefined;
-  /** More tests to run where those of single parts notice nothing. */
+  /** More tests to run if the unit tests pass. */
   readonly also: readonly string[];
-  /** How many tests of those that reach a file are run, the nearest first. */
+  /** The number of tests to run of those that reach a file, the nearest first. */
   readonly nearest: number;
   readonly jobs: number;
 }

@@ -1,4 +1,4 @@
-/** Which tests reach a source file, by what they import, and how far they are from it. */
+/** Finds the tests that reach a source file by their imports, and their distance from it. */
 
 import { join, normalize } from "node:path/posix";
 
@@ -28,7 +28,7 @@ export function importGraph(
   return graph;
 }
 
-/** The tests that reach a file, the nearest first; of those as near, whose name is like the file's. */
+/** The tests that reach a file, the nearest first; of equally near ones, those whose name is like the file's. */
 export function testsThatReach(file: string, tests: readonly string[], graph: ImportGraph): string[] {
   const distances = tests.map((test) => ({ test, distance: distanceTo(file, test, graph) }));
   const name = file.split("/").at(-1)!.replace(/\.ts$/, "");

@@ -1,4 +1,4 @@
-/** Which tests reach a file by what they import. */
+/** The tests that reach a file by their imports. */
 
 import assert from "node:assert/strict";
 import { importGraph, testsThatReach } from "./reach.ts";

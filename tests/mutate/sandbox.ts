@@ -1,10 +1,10 @@
-/** A copy of the tree to make mistakes in, and the tests that are run there. */
+/** A copy of the tree in which mistakes are made and tests run. */
 
 import { dirname, join } from "node:path";
 
 export type Result = "passed" | "failed" | "timeout";
 
-/** How long tests may take beyond what they took without a mistake: a mistake can make them wait. */
+/** The additional time for tests compared with a run without a mistake, which may make them wait. */
 const SLOWER = 3;
 const GRACE = 10_000;
 
@@ -30,11 +30,11 @@ export class Sandbox implements AsyncDisposable {
     Deno.writeTextFileSync(join(this.#directory, file), text);
   }
 
-  /** @param took What they take without a mistake, in milliseconds; undefined as long as that is not known. */
+  /** @param took Their time without a mistake, in milliseconds; undefined if unknown. */
   async test(tests: readonly string[], took?: number): Promise<Result> {
     const seconds = took === undefined ? 600 : Math.ceil((took * SLOWER + GRACE) / 1000);
     const importMap = Deno.env.get("SLUICE_IMPORT_MAP");
-    // It ends what the tests have started as well.
+    // It also ends processes that the tests have started.
     const { code } = await new Deno.Command("timeout", {
       args: [
         "--kill-after=1",

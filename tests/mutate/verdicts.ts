@@ -1,4 +1,4 @@
-/** What became of each mutant, and how well each file is held. */
+/** The verdict on each mutant, and the score of each file. */
 
 import { EQUIVALENT, type Equivalent } from "./equivalent.ts";
 import { type Mutant, mutantText } from "./mutants.ts";
@@ -10,7 +10,7 @@ export interface Judged {
   readonly verdict: Verdict;
 }
 
-/** Why no test can notice it; undefined when one should. */
+/** The reason why no test can detect it; undefined when one should. */
 export function reasonFor(mutant: Mutant, list: readonly Equivalent[] = EQUIVALENT): string | undefined {
   return list.find(({ file, code, original, replacement }) =>
     file === mutant.file && code === mutant.code && (original ?? mutant.original) === mutant.original &&
@@ -18,7 +18,7 @@ export function reasonFor(mutant: Mutant, list: readonly Equivalent[] = EQUIVALE
   )?.reason;
 }
 
-/** A table of files, and the mutants that lived. */
+/** A table of files, and the mutants that survived. */
 export function resultText(all: readonly Judged[]): string {
   const files = [...new Set(all.map(({ mutant }) => mutant.file))];
   const width = Math.max(...files.map((file) => file.length), 5);

@@ -4,14 +4,14 @@
  *
  *     deno run --no-config -A tests/offline/launch.ts <deno subcommand> [its arguments]
  *
- * - Flags that have a value are written `--flag=value`. A `run` that names no permissions gets those of sluice.
- * - `run` starts in the directory of whoever called `deno task`, everything else in that of deno.json.
- * - The choice is made once: SLUICE_IMPORT_MAP has it for every process below, as the path of an import map or, for
- *   the real packages, empty. Tests that start `deno run` themselves pass it on.
- * - What was found out is kept in Deno's cache, and goes with it: JSR is asked only when packages are missing there, and
- *   once an hour while it cannot be reached.
+ * - Flags with a value are written `--flag=value`. A `run` without permissions gets those of sluice.
+ * - `run` starts in the directory from which `deno task` was called, everything else in that of deno.json.
+ * - The choice is made once. SLUICE_IMPORT_MAP passes it on to child processes: the path of an import map, or empty for
+ *   the real packages. Tests that start `deno run` themselves pass it on too.
+ * - The result is kept in Deno's cache: JSR is asked only when packages are missing there, and once an hour while it
+ *   cannot be reached.
  *
- * It needs nothing from a registry, or it could not do its job.
+ * This file imports nothing from a registry, because it must run without one.
  */
 
 import { resolve } from "node:path";
@@ -29,19 +29,20 @@ const PROBE_TIMEOUT_MS = 3_000;
 if (import.meta.main) Deno.exit(await main(Deno.args));
 
 async function main([subcommand, ...args]: readonly string[]): Promise<number> {
-  // They would end this process, and leave the child behind or never start it.
+  // By default, these signals would end this process, and leave the child behind or never start it.
   if (Deno.build.os !== "windows") {
     for (const signal of ["SIGHUP", "SIGUSR2"] as const) Deno.addSignalListener(signal, () => {});
   }
   if (subcommand === undefined) {
-    say("Usage: launch.ts <deno subcommand> [arguments]");
+    printLine("Usage: launch.ts <deno subcommand> [arguments]");
     return 2;
   }
   const importMap = Deno.env.get("SLUICE_IMPORT_MAP") ?? await chooseImportMap(subcommand);
   const flags = ["--config", CONFIG, ...importMap ? ["--import-map", importMap] : []];
   if (subcommand !== "run") return await runDeno([subcommand, ...flags, ...args], ROOT, importMap);
 
-  // The first argument that is no flag is the script. It is given from here, the script's own files from there.
+  // The first argument that is no flag is the script. Its path is relative to this directory, those in its arguments to
+  // the caller's.
   const scriptAt = args.findIndex((arg) => !arg.startsWith("-"));
   const before = scriptAt < 0 ? args : args.slice(0, scriptAt);
   const script = scriptAt < 0 ? [] : [resolve(args[scriptAt]!), ...args.slice(scriptAt + 1)];
@@ -51,7 +52,7 @@ async function main([subcommand, ...args]: readonly string[]): Promise<number> {
   return await runDeno(["run", ...flags, ...before, ...script], callersDirectory, importMap);
 }
 
-/** The import map to use: "" for the one of deno.json, else a path. Says so when it is not deno.json's. */
+/** The import map to use: "" for that of deno.json, else a path, which it announces. */
 async function chooseImportMap(subcommand: string): Promise<string> {
   const question = [Deno.version.deno, registryUrl(), subcommand === "run", denoJson.imports];
   const memory = await Memory.about(question);
@@ -64,7 +65,7 @@ async function chooseImportMap(subcommand: string): Promise<string> {
     if (await canReachJsr()) return "";
     await memory.keep({ unreachableAt: Date.now() });
   }
-  say(
+  printLine(
     "sluice: JSR cannot be reached and its packages are not cached; the stand-ins in tests/offline are used",
   );
   return OFFLINE_IMPORT_MAP;
@@ -74,7 +75,7 @@ function registryUrl(): string {
   return (Deno.env.get("JSR_URL") ?? "https://jsr.io").replace(/\/?$/, "/");
 }
 
-function say(line: string): void {
+function printLine(line: string): void {
   Deno.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
@@ -83,14 +84,14 @@ async function canReachJsr(): Promise<boolean> {
     const response = await fetch(new URL("@std/cli/meta.json", registryUrl()), {
       signal: AbortSignal.timeout(PROBE_TIMEOUT_MS),
     });
-    // A page of some gateway in between is not JSR: it has no versions.
+    // The page of a gateway in between is not JSR's answer: it has no versions.
     return response.ok && typeof (await response.json()).versions === "object";
   } catch {
     return false;
   }
 }
 
-/** Whether deno has all of the JSR packages in its cache; for type checking that is more files than for running. */
+/** Whether Deno's cache has all of the JSR packages; checking types needs more files than running. */
 async function isCached(subcommand: string): Promise<boolean> {
   const fromJsr = Object.entries(offline.imports).filter(([, target]) => target.startsWith("./"));
   const { success } = await new Deno.Command(Deno.execPath(), {
@@ -115,8 +116,8 @@ async function runDeno(args: string[], cwd: string, importMap: string): Promise<
   const child = new Deno.Command(Deno.execPath(), {
     args,
     cwd,
-    clearEnv: true, // INIT_CWD was for this process: a `deno task` further down has its own
-    // A whole group may be signalled: then the child gets each signal, and again from here.
+    clearEnv: true, // INIT_CWD is for this process; a `deno task` that the child starts sets its own
+    // If a whole process group is signalled, the child gets the signal twice: directly, and from here.
     env: { ...env, SLUICE_IMPORT_MAP: importMap, SLUICE_SIGNALS_FROM: String(Deno.pid) },
     stdin: "inherit",
     stdout: "inherit",
@@ -126,21 +127,21 @@ async function runDeno(args: string[], cwd: string, importMap: string): Promise<
   return (await child.status).code;
 }
 
-/** Leaves the answer to a signal to the child: this process ends when it does. */
+/** Passes signals on to the child, which decides what to do; this process ends when the child does. */
 function outliveSignals(child: Deno.ChildProcess): void {
   const forward = (signal: Deno.Signal) => {
     try {
       child.kill(signal);
     } catch {
-      // It has just ended.
+      // The child has just ended.
     }
   };
   if (Deno.build.os === "windows") {
-    // The console tells every process of its own accord.
+    // The console signals every process itself.
     for (const signal of ["SIGINT", "SIGBREAK"] as const) Deno.addSignalListener(signal, () => {});
     return;
   }
-  // So does a terminal on Ctrl-C, and not every program takes two signals for one.
+  // So does a terminal on Ctrl-C, and some programs treat two signals differently from one.
   const terminal = [Deno.stdin, Deno.stdout, Deno.stderr].some((stream) => stream.isTerminal());
   Deno.addSignalListener("SIGINT", () => terminal || forward("SIGINT"));
   for (const signal of ["SIGTERM", "SIGHUP", "SIGUSR2", "SIGQUIT"] as const) {

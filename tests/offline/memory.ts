@@ -1,9 +1,9 @@
-/** What an earlier start of the launcher has found out, in a file in Deno's cache: it is gone when that is emptied. */
+/** What an earlier start of the launcher found out. The file is in Deno's cache, and is deleted with it. */
 
 import { homedir } from "node:os";
 import { resolve } from "node:path";
 
-/** How long JSR is not asked again after it could not be reached, in milliseconds. */
+/** After JSR could not be reached, the time until the launcher tries it again, in milliseconds. */
 const UNREACHABLE_FOR = 3_600_000;
 
 interface Kept {
@@ -21,7 +21,7 @@ export class Memory {
     this.#kept = kept;
   }
 
-  /** @param question All that the answers depend on. */
+  /** @param question Everything that the answers depend on. */
   static async about(question: unknown): Promise<Memory> {
     const text = new TextEncoder().encode(JSON.stringify(question));
     const digest = await crypto.subtle.digest("SHA-256", text);
@@ -39,13 +39,13 @@ export class Memory {
     return this.#kept.cached === true;
   }
 
-  /** JSR could not be reached a moment ago. */
+  /** JSR could not be reached within the last hour. */
   get isUnreachable(): boolean {
     const age = Date.now() - (this.#kept.unreachableAt ?? -Infinity);
     return age >= 0 && age < UNREACHABLE_FOR;
   }
 
-  /** Where that cannot be written, the next start asks again. */
+  /** If the file cannot be written, the next start asks JSR again. */
   async keep(kept: Kept): Promise<void> {
     await Deno.writeTextFile(this.#file, JSON.stringify(kept)).catch(() => {});
   }

@@ -1,10 +1,10 @@
 /**
  * Stands in for `@std/cli` where JSR cannot be reached: `parseArgs` over minimist, of which the real one is a
- * port. It declares only the options sluice uses, so that code which type checks here does so with the real
- * package too; tests/unit/std_packages_test.ts holds both to the same behaviour.
+ * port. It declares only the options that sluice uses, so that code that type-checks with it also does with the real
+ * package; tests/unit/std_packages_test.ts holds both to the same behaviour.
  *
- * Two corners differ and are to be avoided: `--name -` and `--name ""` (minimist takes both as the value, the
- * real one takes neither; `-n -`, `--name=-` and `--name=` are the same in both).
+ * Two cases differ and must be avoided: `--name -` and `--name ""`. minimist takes both as the value, the real package
+ * takes neither. `-n -`, `--name=-` and `--name=` are the same in both.
  */
 
 import minimist from "npm:minimist@1.2.8";
@@ -15,15 +15,15 @@ export interface ParseOptions<B extends string, S extends string, C extends S, D
   boolean?: readonly B[];
   /** Flags with a value that is never turned into a number. `_` does the same for the positional arguments. */
   string?: readonly S[];
-  /** Flags that may be repeated: all their values, `[]` when absent. Of any other flag the last one counts. */
+  /** Flags that may be repeated: all their values, `[]` when absent. Of any other flag, the last value counts. */
   collect?: readonly C[];
   /** Flags that `--no-<name>` sets to `false`. */
   negatable?: readonly (B | S)[];
   alias?: Readonly<Record<string, string | readonly string[]>>;
   default?: D;
-  /** Leave everything after the first positional argument alone. */
+  /** Takes everything after the first positional argument as positional. */
   stopEarly?: boolean;
-  /** Put what follows `--` under this key and not among the positional arguments. */
+  /** Puts the arguments after `--` under this key instead of among the positional ones. */
   "--"?: DD;
   /** Called with each argument that no option declares, positional ones too; `false` drops the argument. */
   unknown?: (arg: string) => unknown;
@@ -61,8 +61,8 @@ export function parseArgs<
   const collect = new Set(withAliases(options.collect));
   const negatable = new Set(withAliases(options.negatable));
 
-  // minimist takes every `--no-x` as a negation. One that is not declared is hidden from it by a character that
-  // cannot be in an argument.
+  // minimist takes every `--no-x` as a negation. A character that no argument can contain hides those that are not
+  // declared.
   const end = args.includes("--") ? args.indexOf("--") : args.length;
   const hidden = args.map((arg, i) => {
     const negated = /^--no-([^=]+)$/.exec(arg)?.[1];

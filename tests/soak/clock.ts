@@ -14,7 +14,7 @@ export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> 
   });
 }
 
-/** Does it as often as `period`, in milliseconds, allows; resolves after `signal` has aborted, with the last one done. */
+/** Runs the action once per `period`, in milliseconds. Resolves when `signal` has aborted and the last run is done. */
 export async function every(
   period: () => number,
   signal: AbortSignal,
@@ -27,7 +27,7 @@ export async function every(
   }
 }
 
-/** Whether it is so within so many milliseconds, as asked every 50. */
+/** Whether the condition becomes true within so many milliseconds; checked every 50. */
 export async function becomes(is: () => boolean | Promise<boolean>, within: number): Promise<boolean> {
   const never = new AbortController().signal;
   for (const deadline = performance.now() + within; !await is();) {

@@ -8,7 +8,7 @@ import { WatchedProgram } from "../support/program/watched_program.ts";
 import { MEMBERS, SERVICES, Settings } from "./changes/settings.ts";
 import { Reports, Upstream } from "./changes/upstreams.ts";
 
-/** Upstreams have addresses that no client comes from, so that no other socket gets the port of one that is down. */
+/** Clients never connect from the addresses of upstreams, so that no other socket gets the port of one that is down. */
 const HOST = "127.0.0.2";
 
 export class Fixture implements AsyncDisposable {
@@ -17,7 +17,7 @@ export class Fixture implements AsyncDisposable {
   readonly reports = new Reports();
   directory!: string;
   authority!: CertificateAuthority;
-  /** In PEM. */
+  /** The authority's certificate, in PEM. */
   authorityCertificate!: string;
   certificate!: { readonly cert: string; readonly key: string };
   settings!: Settings;

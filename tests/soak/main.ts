@@ -9,7 +9,7 @@ import { courseText, unlevel } from "./verdict/verdict.ts";
 
 const progress = progressOf("soak");
 
-/** Returns the exit code. */
+/** Runs the soak; returns the exit code. */
 async function main(options: Options): Promise<number> {
   if (Deno.build.os !== "linux") {
     throw new UsageError("the soak reads descriptors from /proc: it needs Linux");

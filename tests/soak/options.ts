@@ -1,4 +1,4 @@
-/** What the command line of the soak may say. */
+/** The command line of the soak. */
 
 import { parseArgs } from "node:util";
 import { LARGEST_SEED, randomSeed, UsageError } from "../support/program/command.ts";

@@ -1,6 +1,6 @@
-/** How a soak is divided. */
+/** The phases of a soak. */
 
-/** How long each phase of load is, in minutes: a warm-up, and then about two each. */
+/** The length of each phase of load, in minutes: a warm-up, then about two minutes each. */
 export function phases(minutes: number): number[] {
   const warmUp = Math.min(1, minutes / 4);
   const count = Math.max(1, Math.round((minutes - warmUp) / 2));

@@ -1,4 +1,4 @@
-/** The soak: load and changes for as long as is asked, with pauses in which everything must come to rest. */
+/** The soak: load and changes for the requested time, with pauses in which everything must come to rest. */
 
 import { AccessLines } from "./verdict/access_lines.ts";
 import { auditAtRest, Counters } from "./verdict/consistency.ts";
@@ -17,27 +17,27 @@ import { phases } from "./phases.ts";
 import { Fixture } from "./fixture.ts";
 import { Traffic } from "./load/traffic.ts";
 
-/** How long visits may take to end once nobody waits any more, in milliseconds. */
+/** The time limit for visits to end once no client waits any more, in milliseconds. */
 const PATIENCE = 60_000;
-/** How long sluice may take to notice that they have. */
+/** The time limit for sluice to notice that they have ended, in milliseconds. */
 const REST_PATIENCE = 15_000;
 /**
- * How long a rest is before it is measured, in milliseconds: pools keep connections for 2 s, and V8 gives memory back
- * that it does not need when there has been nothing to do for about 8 s.
+ * The pause before a rest is measured, in milliseconds: pools keep connections for 2 s, and V8 returns unused memory
+ * after about 8 s without work.
  */
 const SETTLING = 12_000;
 
 export interface Course {
   /** Samples under load, one a second. */
   readonly underLoad: readonly Sample[];
-  /** One for each rest, the first after the warm-up. */
+  /** One sample for each rest, the first after the warm-up. */
   readonly atRest: readonly Sample[];
 }
 
 export class Soak implements AsyncDisposable {
   readonly #options: Options;
   readonly #findings: Findings;
-  readonly #say: (line: string) => void;
+  readonly #print: (line: string) => void;
   readonly #fixture: Fixture;
   readonly #incidents = new Incidents();
   readonly #lines: AccessLines;
@@ -50,14 +50,14 @@ export class Soak implements AsyncDisposable {
   readonly #underLoad: Sample[] = [];
   readonly #atRest: Sample[] = [];
 
-  private constructor(options: Options, fixture: Fixture, say: (line: string) => void) {
+  private constructor(options: Options, fixture: Fixture, print: (line: string) => void) {
     const { program, admin, settings, authority, certificate, configPath: path, findings, members } = fixture;
     const random = new Random(options.seed);
     const [incidents, onWrong] = [this.#incidents, (what: string) => findings.add(what)];
     this.#options = options;
     this.#fixture = fixture;
     this.#findings = findings;
-    this.#say = say;
+    this.#print = print;
     this.#lines = new AccessLines({
       path: fixture.accessLog,
       reopen: () => program.kill("SIGUSR2"),
@@ -81,15 +81,15 @@ export class Soak implements AsyncDisposable {
   }
 
   /** Resolves when sluice is ready. */
-  static async start(options: Options, findings: Findings, say: (line: string) => void): Promise<Soak> {
-    return new Soak(options, await Fixture.start(options.workers, findings), say);
+  static async start(options: Options, findings: Findings, print: (line: string) => void): Promise<Soak> {
+    return new Soak(options, await Fixture.start(options.workers, findings), print);
   }
 
   get course(): Course {
     return { underLoad: this.#underLoad, atRest: this.#atRest };
   }
 
-  /** Runs until the time is over or `stop` aborts; what is wrong is among the findings then. */
+  /** Runs until the time is over or `stop` aborts; adds every fault to the findings. */
   async run(stop: AbortSignal): Promise<void> {
     const { program } = this.#fixture;
     const dead = new AbortController();
@@ -103,7 +103,7 @@ export class Soak implements AsyncDisposable {
     await this.#end(dead.signal.aborted);
   }
 
-  /** What has been done so far, in a line. */
+  /** The work done so far, in one line. */
   get done(): string {
     const { ended, excused, byScript } = this.#traffic.tally;
     const lost = Object.entries(excused).map(([reason, count]) => `${count} ${reason}`).join(", ") || "none";
@@ -142,7 +142,7 @@ export class Soak implements AsyncDisposable {
       ),
       this.#loop("Look", () => 1000, signal, () => this.#look()),
       this.#loop("Rotation", () => 45_000, signal, () => Promise.resolve(this.#lines.rotate())),
-      this.#loop("Progress", () => 10_000, signal, () => this.#tellProgress()),
+      this.#loop("Progress", () => 10_000, signal, () => this.#printProgress()),
     ];
     await sleep(milliseconds, stop);
     over.abort();
@@ -164,7 +164,7 @@ export class Soak implements AsyncDisposable {
     });
   }
 
-  /** Everything ends, and nothing may be left of it. */
+  /** Stops all load, and checks that nothing is left over. */
   async #rest(): Promise<void> {
     const hanging = await this.#traffic.pause(PATIENCE);
     for (const visit of hanging) this.#findings.add(`Still not over after ${PATIENCE / 1000} s: ${visit}`);
@@ -189,10 +189,10 @@ export class Soak implements AsyncDisposable {
     const descriptors = mostFrequent(looks.map((each) => each.descriptors));
     const rssMb = Math.min(...looks.map((each) => each.rssMb));
     this.#atRest.push({ at: first.at, rssMb, descriptors });
-    this.#say(`at rest: RSS ${rssMb.toFixed(1)} MB, ${descriptors} descriptors`);
+    this.#print(`at rest: RSS ${rssMb.toFixed(1)} MB, ${descriptors} descriptors`);
   }
 
-  /** Says goodbye. @param isDead It has ended by itself. */
+  /** Stops sluice and checks its exit. @param isDead It has already ended by itself. */
   async #end(isDead: boolean): Promise<void> {
     const { program } = this.#fixture;
     if (!isDead) {
@@ -246,7 +246,7 @@ export class Soak implements AsyncDisposable {
 
   #ended = 0;
 
-  #tellProgress(): Promise<void> {
+  #printProgress(): Promise<void> {
     const { ended } = this.#traffic.tally;
     const rate = (ended - this.#ended) / 10;
     this.#ended = ended;
@@ -254,7 +254,7 @@ export class Soak implements AsyncDisposable {
     const figures = last === undefined
       ? ""
       : `RSS ${last.rssMb.toFixed(0)} MB, ${last.descriptors} descriptors, `;
-    this.#say(
+    this.#print(
       `${rate.toFixed(0)} connections/s, ${this.#traffic.open} open, ${figures}` +
         `${this.#reloads.count} reloads, ${this.#findings.count} errors`,
     );

@@ -1,4 +1,4 @@
-/** Makes certificates with openssl, of every kind that a test asks for. */
+/** Makes certificates with openssl, of every kind that a test needs. */
 
 import { join } from "node:path";
 import { type Needs, run } from "./interop.ts";
@@ -36,6 +36,7 @@ default_ca = default
 database = index.txt
 new_certs_dir = .
 default_md = sha256
+default_crl_days = 7
 policy = policy
 unique_subject = no
 rand_serial = yes
@@ -92,7 +93,32 @@ export class CertificateAuthority implements AsyncDisposable {
     return { cert: join(this.directory, `${file}.pem`), key: join(this.directory, `${file}.key`) };
   }
 
-  /** Runs `openssl pkey` or the like on a key and returns the path of what it wrote. */
+  /** Revokes a certificate that it has issued; only the next list has it. */
+  async revoke({ cert }: Pick<KeyPair, "cert">): Promise<void> {
+    await this.#openssl(
+      "ca",
+      "-config",
+      "openssl.cnf",
+      "-cert",
+      "ca.pem",
+      "-keyfile",
+      "ca.key",
+      "-revoke",
+      cert,
+    );
+  }
+
+  /** Writes a list of what it has revoked, in one step, and returns its path. @param seconds How long it is good. */
+  async writeList({ seconds = 604_800, name = "ca.crl" } = {}): Promise<string> {
+    // deno-fmt-ignore
+    await this.#openssl("ca", "-config", "openssl.cnf", "-cert", "ca.pem", "-keyfile", "ca.key",
+      "-gencrl", "-crlsec", String(seconds), "-out", `${name}.new`);
+    const path = join(this.directory, name);
+    await Deno.rename(`${path}.new`, path);
+    return path;
+  }
+
+  /** Runs `openssl pkey` or a similar command on a key; returns the path of its output. */
   async convert(key: string, command: string, ...args: string[]): Promise<string> {
     const path = join(this.directory, `converted-${this.#count++}.key`);
     await this.#openssl(command, "-in", key, "-out", path, ...args);

@@ -1,4 +1,4 @@
-/** The configurations of tests/config, and what `sluice check` says of them. */
+/** The configurations of tests/config, and the expected output of `sluice check`. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -27,7 +27,7 @@ export async function assertRefused(result: Finished, file: string): Promise<voi
   assert.equal(result.code, 2, file);
 }
 
-/** The problems on stderr, without their places: every line but the first, which names the file. */
+/** The problems on stderr, without their positions: every line except the first, which names the file. */
 export function problemsIn({ stderr }: Finished): string[] {
   return stderr.trimEnd().split("\n").slice(1).map((line) =>
     line.replace(/^ {2}(\S+?\.yaml:\d+:\d+: )?/, "")

@@ -1,10 +1,10 @@
-/** Waiting for what cannot be awaited: counters, and what a proxy in this process has read. */
+/** Waits for conditions without a promise: counters, and the reads of a proxy in this process. */
 
 import { setTimeout as pause } from "node:timers/promises";
 import { PATIENCE } from "./peers/line_reader.ts";
 import { connect, echo, readText, upstream, writeText } from "./peers/sockets.ts";
 
-/** How often a value is looked at, in milliseconds. */
+/** The interval at which a value is read, in milliseconds. */
 const LOOK = 2;
 
 /** The value, as soon as it `fits`. Fails with the last one when that takes more than half a minute. */
@@ -21,7 +21,7 @@ export async function eventually<Value>(
   }
 }
 
-/** Resolves after a round trip over a socket of this process: what had arrived at others has been read then. */
+/** Resolves after a round trip over a socket of this process: by then, others have read what had arrived at them. */
 export async function roundTrip(): Promise<void> {
   await using server = upstream(echo);
   using conn = await connect(server.port);

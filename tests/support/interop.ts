@@ -1,30 +1,30 @@
-/** Tests with real servers: which are skipped and why, how long they may take, and how programs are run. */
+/** Tests with real servers: skips those without a program, limits their time, and runs programs. */
 
 import { delimiter, join } from "node:path";
 import type { Account } from "./servers/server_home.ts";
 
-/** A test that takes longer than this is stuck: what it started is ended, and it fails. */
+/** A test that takes longer than this is stuck: its programs are ended, and it fails. */
 const TEST_DEADLINE_MS = 120_000;
 
-/** So is a program that should run to its end. */
+/** The same limit for a program that should run to its end. */
 const RUN_DEADLINE_MS = 60_000;
 
-/** As much of a failed program's output as is of use to a reader, in characters; it may have been a large result. */
+/** The part of a failed program's output to show, in characters; it may be long. */
 const LARGEST_REPORT = 4000;
 
-/** Where Debian puts programs that are not in everybody's PATH. */
+/** Where Debian puts programs that are not in the PATH of every user. */
 const MORE_DIRECTORIES = ["/usr/local/sbin", "/usr/sbin", ...postgresDirectories()];
 
 export interface Needs {
-  /** The programs the test cannot do without. */
+  /** The programs that the test needs. */
   readonly needs: readonly string[];
-  /** The line that installs them. */
+  /** The command that installs them. */
   readonly install: string;
 }
 
 /**
- * A test that is skipped, with the line that helps in its name, where a program it needs is not installed.
- * What the test puts on `stack` is disposed of when it ends, in any way, and also when it does not end.
+ * A test that is skipped if a program that it needs is not installed; then its name has the command that installs it.
+ * Everything on `stack` is disposed of when the test ends in any way, and also when it does not end.
  */
 export function interopTest(
   name: string,
@@ -39,14 +39,14 @@ export function interopTest(
   });
 }
 
-/** Where a program is, or undefined when it is not installed. */
+/** The path of a program; undefined when it is not installed. */
 export function findProgram(name: string): string | undefined {
   const directories = (Deno.env.get("PATH") ?? "").split(delimiter).concat(MORE_DIRECTORIES);
   return directories.map((directory) => join(directory, name)).find(isFile);
 }
 
 export interface RunOptions {
-  /** What the program reads; nothing unless given. */
+  /** The standard input of the program; empty by default. */
   readonly input?: string;
   /** The user that runs it; the tests' own unless given. */
   readonly account?: Account;
@@ -59,7 +59,7 @@ export interface Output {
   readonly stderr: string;
 }
 
-/** Runs a program to its end and returns what it wrote. Throws, with that, when the exit code is not 0. */
+/** Runs a program to its end; returns its output. Throws an error with the output when the exit code is not 0. */
 export async function run(program: string, args: string[], options: RunOptions = {}): Promise<Output> {
   const child = spawn(program, args, options);
   const deadline = setTimeout(() => child.kill("SIGKILL"), RUN_DEADLINE_MS);
@@ -77,7 +77,7 @@ export async function run(program: string, args: string[], options: RunOptions =
   }
 }
 
-/** Starts a program with nothing of the environment but the PATH: no PGHOST, no MYSQL_PWD, and in English. */
+/** Starts a program with only the PATH of the environment: without PGHOST and MYSQL_PWD, and in English. */
 export function spawn(program: string, args: string[], options: RunOptions = {}): Deno.ChildProcess {
   const path = findProgram(program);
   if (path === undefined) throw new Error(`Cannot find ${program}: put it into the needs of the test`);
@@ -95,7 +95,7 @@ export function spawn(program: string, args: string[], options: RunOptions = {})
 
 async function withStack(fn: (stack: AsyncDisposableStack) => Promise<void>): Promise<void> {
   const stack = new AsyncDisposableStack();
-  // Without the servers and the proxy every wait for them ends.
+  // After the servers and the proxy are ended, every wait for them ends.
   let emptied: Promise<void> | undefined;
   const deadline = setTimeout(() => emptied = stack.disposeAsync(), TEST_DEADLINE_MS);
   try {
@@ -113,7 +113,7 @@ async function feed(child: Deno.ChildProcess, input: string | undefined): Promis
   try {
     await new Blob([input]).stream().pipeTo(child.stdin);
   } catch {
-    // It ended before it had read everything: its exit code and stderr say why.
+    // It ended before it had read everything: its exit code and stderr give the reason.
   }
 }
 
@@ -125,7 +125,7 @@ function isFile(path: string): boolean {
   }
 }
 
-/** Debian keeps each version of PostgreSQL apart; the newest comes first. */
+/** Debian has a folder for each version of PostgreSQL; the newest comes first. */
 function postgresDirectories(): string[] {
   const root = "/usr/lib/postgresql";
   try {

@@ -1,6 +1,6 @@
 /**
- * A registry that answers like JSR, with the stand-ins of `tests/offline` for the packages of the standard library:
- * for what Deno only does with packages from a registry, such as `deno publish --dry-run`.
+ * A registry that answers like JSR, with the stand-ins of `tests/offline` for the packages of the standard library: for
+ * commands of Deno that need packages from a registry, such as `deno publish --dry-run`.
  */
 
 import { createHash } from "node:crypto";
@@ -30,7 +30,7 @@ export class JsrRegistry implements AsyncDisposable {
     );
   }
 
-  /** What JSR_URL is to be. */
+  /** The value for JSR_URL. */
   get url(): string {
     return `http://127.0.0.1:${this.#server.addr.port}/`;
   }
@@ -67,7 +67,7 @@ export class JsrRegistry implements AsyncDisposable {
   }
 }
 
-/** @param target Such as `jsr:@std/cli@^1.0.28`, whose lowest version it has. */
+/** @param target Such as `jsr:@std/cli@^1.0.28`; the registry has its lowest version. */
 function standIn(name: string, target: string): Package {
   const version = target.slice(target.lastIndexOf("^") + 1);
   const entries = Object.entries(offline.imports).filter(([specifier]) => specifier.startsWith(`${name}/`));

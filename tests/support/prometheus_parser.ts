@@ -1,6 +1,6 @@
 /**
- * Reads the Prometheus text format 0.0.4 as its description says, and strictly: what a scraper might forgive is an
- * error here. https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
+ * Reads the Prometheus text format 0.0.4 strictly: mistakes that a scraper might ignore are errors here.
+ * https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format
  */
 
 export interface Sample {

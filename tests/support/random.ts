@@ -1,4 +1,4 @@
-/** Numbers that look random and come again with the same seed. */
+/** Pseudo-random numbers, the same for the same seed. */
 
 export class Random {
   #state: number;
@@ -22,7 +22,7 @@ export class Random {
     return least + Math.floor(this.next() * (most - least + 1));
   }
 
-  /** The same, with small ones as likely as large ones: each power of two as often as the next. */
+  /** A whole number like this, with each power of two as likely as the next, so that small ones are frequent. */
   size(least: number, most: number): number {
     return Math.round(least * (most / least) ** this.next());
   }
@@ -36,13 +36,13 @@ export class Random {
     return items[Math.floor(this.next() * items.length)]!;
   }
 
-  /** Picks each as often as its weight says. */
+  /** Picks one, in proportion to the weights. */
   pickWeighted<Item extends { readonly weight: number }>(items: readonly Item[]): Item {
     let left = this.next() * items.reduce((sum, { weight }) => sum + weight, 0);
     return items.find(({ weight }) => (left -= weight) < 0) ?? items.at(-1)!;
   }
 
-  /** Another one, whose numbers do not depend on how many are drawn here from now on. */
+  /** Another generator, whose numbers do not depend on later draws from this one. */
   fork(): Random {
     return new Random(Math.floor(this.next() * 2 ** 32));
   }

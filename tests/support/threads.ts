@@ -5,11 +5,11 @@ interface Assignment<Task> {
   /** One number: how many threads are ready. */
   readonly ready: SharedArrayBuffer;
   readonly threads: number;
-  /** Where the result goes. */
+  /** The memory for the result. */
   readonly port: MessagePort;
 }
 
-/** Starts the threads, has each do the task as {@linkcode answer} in the module says, and ends them. */
+/** Starts the threads, which do the task that the module passes to {@linkcode answer}, and ends them. */
 export async function inThreads<Task, Result>(threads: number, module: URL, task: Task): Promise<Result[]> {
   const ready = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
   return await Promise.all(
@@ -41,7 +41,7 @@ async function inThread<Task, Result>(
   }
 }
 
-/** In a thread: does the task once all threads are there to do it, and answers with the result. A task must end. */
+/** In a thread: does the task once all threads are ready, and answers with the result. A task must end. */
 export function answer<Task, Result>(run: (task: Task) => Result): void {
   addEventListener("message", (event) => {
     const { task, ready, threads, port }: Assignment<Task> = (event as MessageEvent).data;

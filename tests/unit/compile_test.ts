@@ -1,4 +1,4 @@
-/** What the build reads from the output of `deno compile`. */
+/** The parser of the output of `deno compile`. */
 
 import assert from "node:assert/strict";
 import { embeddedFiles } from "../../.github/build/compile.ts";

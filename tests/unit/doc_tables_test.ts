@@ -1,7 +1,7 @@
-/** Holds the tables of docs to the source that they follow from. */
+/** Compares the tables of docs with the source from which they are generated. */
 
 import assert from "node:assert/strict";
-import { jsonSchemaText } from "../../src/config/schema/json_schema.ts";
+import { jsonSchemaText } from "../../.github/build/json_schema.ts";
 import { withReference } from "../support/docs/reference.ts";
 import { readDoc, TABLES, withTable } from "../support/docs/tables.ts";
 import { type Schema, schemaKeys } from "./config/schema_keys.ts";

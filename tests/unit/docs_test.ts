@@ -1,25 +1,33 @@
-/** Holds README.md and docs to the code: links, paths, tasks, options, keys, codes and events. */
+/** Compares README.md and docs with the code: links, paths, tasks, options, keys, codes and events. */
 
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path/posix";
-import { jsonSchemaText } from "../../src/config/schema/json_schema.ts";
+import { jsonSchemaText } from "../../.github/build/json_schema.ts";
 import { ERROR_CODES } from "../../src/net/errors.ts";
-import { helpText } from "../../src/cli/help.ts";
+import { helpText, TOPICS } from "../../src/cli/help.ts";
 import denoJson from "../../deno.json" with { type: "json" };
+import { PURPOSES } from "../support/docs/dependencies.ts";
 import { type Page, parsePage, readPages, ROOT } from "../support/docs/page.ts";
 import { type Schema, schemaKeys } from "./config/schema_keys.ts";
-import { readSources } from "./source.ts";
+import { importsOf, readSources } from "./source.ts";
 
 const PAGES = readPages();
 const README = PAGES.find(({ path }) => path === "README.md")!;
 
 /** Languages that a block may have; the tests of tests/e2e/docs run the first four. */
-const LANGUAGES = new Set(["sh", "yaml", "ts", "json", "http", "ini", "mermaid", ""]);
+const LANGUAGES = new Set(["js", "sh", "yaml", "ts", "json", "http", "ini", "mermaid", ""]);
 
-/** Events of what goes as it should. */
+/** Events of normal operation. */
 const NOTHING_WRONG: ReadonlySet<string> = new Set([
+  "seed",
   "access_log_recovered",
+  "acme_issued",
+  "acme_listening",
+  "acme_ordering",
+  "acme_renewal_unknown",
+  "acme_waits",
   "admin_listening",
+  "toxiproxy_listening",
   "certificate_reloaded",
   "configuration_piped",
   "connection_accepted",
@@ -27,13 +35,20 @@ const NOTHING_WRONG: ReadonlySet<string> = new Set([
   "discovery_recovered",
   "draining",
   "endpoint_set",
+  "failback",
+  "failback_over",
+  "rebalanced",
   "endpoints_changed",
   "group_up",
+  "list_reloaded",
+  "revocation_list_reloaded",
   "listening",
+  "service_down",
   "ready",
   "stopped",
   "stopping",
   "stopping_soon",
+  "taken_over",
   "thread_started",
 ]);
 
@@ -45,14 +60,37 @@ const FOREIGN_OPTIONS = [
   "--allow-write",
   "--allow-env",
   "--allow-sys",
+  "--allow-run",
+  "--allow-ffi",
+  "--health-cmd",
+  "--no-healthcheck",
+  "--stop-timeout",
+  "--cap-add",
+  "--publish",
+  "--trace-gc",
+  "--trace-gc-nvp",
 ];
 
-/** What cannot run in a test, and why. */
+/** Blocks that cannot run in a test, and why. */
 const SKIPPED: Readonly<Record<string, readonly string[]>> = {
   "README.md": ["needs a release to download"],
   "docs/benchmarks.md": ["takes 25 minutes; tests/bench/options_test.ts tests its options"],
-  "docs/metrics.md": ["for Prometheus"],
-  "docs/operating.md": ["wrong on purpose: the next block shows what check says", "needs systemd"],
+  "docs/deploy/container.md": [
+    "needs a container engine and a release",
+    "needs a container engine and a release",
+    "needs a container engine and an executable",
+  ],
+  "docs/deploy/install.md": Array(4).fill("needs a release to download"),
+  "docs/deploy/kubernetes.md": ["needs a cluster", "needs a cluster"],
+  "docs/deploy/observe.md": ["for Prometheus"],
+  "docs/deploy/upgrade.md": ["needs root"],
+  "docs/deploy/systemd.md": [
+    "needs root and a running systemd",
+    "needs a running systemd",
+    "needs root and a running systemd",
+    "a drop-in for a running systemd",
+  ],
+  "docs/operating.md": ["wrong on purpose: the next block shows what check says"],
 };
 
 Deno.test("README.md fits into 250 lines", () => {
@@ -75,9 +113,15 @@ Deno.test("every link in README.md and docs leads somewhere", async () => {
   assert.ok(links >= 40, `only ${links} links`);
 });
 
-Deno.test("every page of docs has a link in README.md", () => {
+Deno.test("every page of docs has a link in README.md, those about deployment in their own", () => {
+  const deploy = "docs/deploy/";
+  const index = PAGES.find(({ path }) => path === `${deploy}README.md`)!;
   for (const { path } of PAGES.filter((page) => page !== README)) {
-    assert.ok(README.prose.includes(path), path);
+    const isBelow = path.startsWith(deploy) && path !== index.path;
+    const isLinked = isBelow
+      ? index.prose.includes(`](${path.slice(deploy.length)})`)
+      : README.prose.includes(path);
+    assert.ok(isLinked, path);
   }
 });
 
@@ -89,6 +133,17 @@ Deno.test("every path of the repository in README.md and docs exists", async () 
     paths += 1;
   }
   assert.ok(paths >= 20, `only ${paths} paths`);
+});
+
+Deno.test("security.md lists the packages that src imports", () => {
+  const modules = readSources().flatMap(({ text }) => importsOf(text)).map(({ module }) => module);
+  const outside = modules.filter((module) =>
+    /^(@(?!sluice\/)|[a-z])/.test(module) && !module.startsWith("node:")
+  );
+  // The charts of the page are read as text by their path.
+  const names = new Set(["uplot/", ...outside.map((module) => /^(@[^/]+\/[^/]+|[^/]+)/.exec(module)![0])]);
+  names.delete("uplot");
+  assert.deepEqual([...names].sort(), Object.keys(PURPOSES).sort());
 });
 
 Deno.test("every task in README.md and docs exists", () => {
@@ -128,7 +183,7 @@ Deno.test("every key of the configuration in README.md and docs exists", () => {
   assert.ok(keys >= 30, `only ${keys} keys`);
 });
 
-Deno.test("logs.md has every event, and troubleshooting.md those of something wrong", () => {
+Deno.test("logs.md has every event, and troubleshooting.md those of problems", () => {
   const [logs, troubleshooting] = ["docs/logs.md", "docs/troubleshooting.md"].map(wordsOf);
   const events = readSources().flatMap(({ text }) =>
     [...text.matchAll(/\bevent: "(\w+)"/g)].map(([, event]) => event!)
@@ -145,10 +200,10 @@ Deno.test("logs.md and troubleshooting.md have every code", () => {
   }
 });
 
-Deno.test("every message in troubleshooting.md is one that the source has", () => {
+Deno.test("troubleshooting.md has only messages of the source", () => {
   const launcher = Deno.readTextFileSync(new URL("tests/offline/launch.ts", ROOT));
   const source = [launcher, ...readSources().map(({ text }) => text)].join("\n")
-    // A text that goes on in the next line.
+    // A text that continues in the next line.
     .replaceAll(/[`"]\s*\+\s*[`"]/g, "");
   const { text } = PAGES.find(({ path }) => path === "docs/troubleshooting.md")!;
   const cells = [...text.matchAll(/^\|([^|]*)\|/gm)].flatMap(([, cell]) => [...cell!.matchAll(/`([^`]+)`/g)]);
@@ -158,7 +213,7 @@ Deno.test("every message in troubleshooting.md is one that the source has", () =
   assert.deepEqual(fragments.filter((fragment) => !source.includes(fragment)), []);
 });
 
-Deno.test("blocks have languages that are known, and those that no test runs are few", async () => {
+Deno.test("blocks have known languages, and few of them run in no test", async () => {
   const skipped: Record<string, string[]> = {};
   for (const { path, blocks } of PAGES) {
     for (const { language, line, directives: { skip, tested } } of blocks) {
@@ -184,7 +239,7 @@ Deno.test("parsePage() finds blocks with their directives, also inside lists, an
   assert.throws(() => parsePage("a.md", "<!-- example: skpi -->"), /Unknown directive "skpi"/);
 });
 
-/** What stands in backquotes, outside of blocks. */
+/** The texts in backquotes, outside of blocks. */
 function words(pages: readonly Page[] = PAGES): { path: string; word: string }[] {
   return pages.flatMap(({ path, prose }) =>
     [...prose.matchAll(/`([^`]+)`/g)].map(([, word]) => ({ path, word: word!.replaceAll("\n", " ") }))
@@ -195,26 +250,14 @@ function wordsOf(path: string): Set<string> {
   return new Set(words(PAGES.filter((page) => page.path === path)).map(({ word }) => word));
 }
 
-/** Those of sluice, of `deno task compile`, and of the tasks that tests/*\/options.ts are about. */
+/** The options of sluice, of `deno task compile`, and of the tasks with a tests/*\/options.ts. */
 async function knownOptions(): Promise<string[]> {
-  const topics = [
-    "sluice",
-    "check",
-    "demo",
-    "top",
-    "status",
-    "connections",
-    "kill",
-    "upstream",
-    "reload",
-    "drain",
-  ];
   const files = ["tests/bench", "tests/soak", "tests/fuzz", "tests/mutate"].map((path) =>
     `${path}/options.ts`
   );
   const texts = await Promise.all([
-    ...topics.map((topic) => helpText(topic as Parameters<typeof helpText>[0])),
-    ...[...files, ".github/build/compile.ts"].map(readText),
+    ...TOPICS.map(helpText),
+    ...[...files, ".github/build/compile.ts", ".github/build/install.sh"].map(readText),
   ]);
   return texts.flatMap((text) => [...text.matchAll(/--[a-z][\w-]*/g)].map(([option]) => option));
 }

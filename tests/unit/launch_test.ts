@@ -1,4 +1,4 @@
-/** The launcher of tests/offline: which packages it takes, and that it is not noticed otherwise. */
+/** The launcher of tests/offline: which packages it uses, and that it changes nothing else. */
 
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
@@ -7,20 +7,20 @@ import offline from "../offline/import_map.json" with { type: "json" };
 
 const LAUNCHER = fileURLToPath(new URL("../offline/launch.ts", import.meta.url));
 const DENO_JSON = fileURLToPath(new URL("../../deno.json", import.meta.url));
-/** What comes from JSR: `@std/cli/parse-args`. */
+/** The modules from JSR: `@std/cli/parse-args`. */
 const FROM_JSR = Object.keys(offline.imports).filter((name) => name.startsWith("@std/"));
 const STAND_INS = fileURLToPath(new URL("../offline/import_map.json", import.meta.url));
 
-/** What the launched script tells of itself. */
-interface Told {
+/** The facts that the launched script prints. */
+interface Launched {
   importMap: string;
   args: string[];
   cwd: string;
-  /** The permissions it has. */
+  /** Its permissions. */
   granted: string[];
 }
 
-const TELL = `
+const REPORT = `
 const names = ["net", "read", "write", "env", "sys", "run", "ffi"];
 const states = await Promise.all(names.map((name) => Deno.permissions.query({ name })));
 console.log(JSON.stringify({
@@ -38,7 +38,7 @@ console.log("ready");
 setInterval(() => {}, 1000);
 `;
 
-/** A registry that gives one answer to everything, and counts. */
+/** A registry that gives the same answer to every request, and counts them. */
 class Registry implements AsyncDisposable {
   requests = 0;
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
@@ -65,7 +65,7 @@ const failing = () => new Registry(() => new Response(null, { status: 503 }));
 const gateway = () =>
   new Registry(() => new Response("<h1>Log in</h1>", { headers: { "content-type": "text/html" } }));
 
-/** A registry that has empty packages in place of those that are used. */
+/** A registry with empty packages in place of the real ones. */
 async function packages(): Promise<Registry> {
   const file = "export {};\n";
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(file));
@@ -89,7 +89,7 @@ async function packages(): Promise<Registry> {
   });
 }
 
-/** Has Deno load all packages into a cache. */
+/** Makes Deno load all packages into a cache. */
 async function download(cache: string, registry: string): Promise<void> {
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
     args: ["eval", "--config", DENO_JSON, FROM_JSR.map((name) => `import "${name}";`).join(" ")],
@@ -118,49 +118,49 @@ function launch(
   });
 }
 
-async function launchAndTell(env: Record<string, string>, flags: string[] = []) {
+async function runLauncher(env: Record<string, string>, flags: string[] = []) {
   const directory = await Deno.realPath(await Deno.makeTempDir());
   try {
-    return await launchAndTellIn(directory, env, flags);
+    return await runLauncherIn(directory, env, flags);
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
 }
 
-/** The same in a directory whose cache is kept. */
-async function launchAndTellIn(directory: string, env: Record<string, string>, flags: string[] = []) {
-  const { code, stdout, stderr } = await launch(directory, TELL, env, flags).output();
+/** Does the same in a directory whose cache is kept. */
+async function runLauncherIn(directory: string, env: Record<string, string>, flags: string[] = []) {
+  const { code, stdout, stderr } = await launch(directory, REPORT, env, flags).output();
   const printed = new TextDecoder().decode(stderr);
   assert.equal(code, 7, printed); // the script's own
-  const told: Told = JSON.parse(new TextDecoder().decode(stdout));
-  return { ...told, directory, stderr: printed };
+  const result: Launched = JSON.parse(new TextDecoder().decode(stdout));
+  return { ...result, directory, stderr: printed };
 }
 
-Deno.test("launcher takes the real packages when JSR answers", async () => {
+Deno.test("launcher uses the real packages when JSR answers", async () => {
   await using registry = answering();
-  const told = await launchAndTell({ JSR_URL: registry.url });
-  assert.equal(told.importMap, "");
-  assert.equal(told.stderr, "");
+  const result = await runLauncher({ JSR_URL: registry.url });
+  assert.equal(result.importMap, "");
+  assert.equal(result.stderr, "");
   assert.equal(registry.requests, 1);
 });
 
 for (const [name, registryOf] of [["fails", failing], ["is a login page", gateway]] as const) {
-  Deno.test(`launcher takes the stand-ins and says so when JSR ${name}`, async () => {
+  Deno.test(`launcher uses the stand-ins and prints that when JSR ${name}`, async () => {
     await using registry = registryOf();
-    const told = await launchAndTell({ JSR_URL: registry.url });
-    assert.equal(told.importMap, STAND_INS);
-    assert.match(told.stderr, /^sluice: JSR cannot be reached .*\n$/);
+    const result = await runLauncher({ JSR_URL: registry.url });
+    assert.equal(result.importMap, STAND_INS);
+    assert.match(result.stderr, /^sluice: JSR cannot be reached .*\n$/);
   });
 }
 
-Deno.test("launcher asks JSR once while it cannot be reached, and says so each time", async () => {
+Deno.test("launcher requests JSR once while it cannot be reached, and prints that each time", async () => {
   await using registry = failing();
   const directory = await Deno.realPath(await Deno.makeTempDir());
   try {
     for (let start = 1; start <= 3; start++) {
-      const told = await launchAndTellIn(directory, { JSR_URL: registry.url });
-      assert.equal(told.importMap, STAND_INS);
-      assert.match(told.stderr, /^sluice: JSR cannot be reached /);
+      const result = await runLauncherIn(directory, { JSR_URL: registry.url });
+      assert.equal(result.importMap, STAND_INS);
+      assert.match(result.stderr, /^sluice: JSR cannot be reached /);
       assert.equal(registry.requests, 1);
     }
   } finally {
@@ -168,7 +168,7 @@ Deno.test("launcher asks JSR once while it cannot be reached, and says so each t
   }
 });
 
-Deno.test("launcher asks nobody while all packages are cached, and asks again when the cache is gone", async () => {
+Deno.test("launcher requests nothing while all packages are cached, and requests JSR again after the cache is deleted", async () => {
   await using registry = await packages();
   const directory = await Deno.realPath(await Deno.makeTempDir());
   const env = { JSR_URL: registry.url };
@@ -177,11 +177,11 @@ Deno.test("launcher asks nobody while all packages are cached, and asks again wh
     const requests = registry.requests;
     assert.ok(requests > 0);
     for (let start = 1; start <= 3; start++) {
-      assert.equal((await launchAndTellIn(directory, env)).importMap, "");
+      assert.equal((await runLauncherIn(directory, env)).importMap, "");
       assert.equal(registry.requests, requests);
     }
     await Deno.remove(`${directory}/cache`, { recursive: true });
-    assert.equal((await launchAndTellIn(directory, env)).importMap, "");
+    assert.equal((await runLauncherIn(directory, env)).importMap, "");
     assert.equal(registry.requests, requests + 1);
   } finally {
     await Deno.remove(directory, { recursive: true });
@@ -189,30 +189,30 @@ Deno.test("launcher asks nobody while all packages are cached, and asks again wh
 });
 
 for (const [name, importMap] of [["the stand-ins", STAND_INS], ["the real packages", ""]] as const) {
-  Deno.test(`launcher keeps to a choice made before: ${name}`, async () => {
+  Deno.test(`launcher keeps an earlier choice: ${name}`, async () => {
     await using registry = failing();
-    const told = await launchAndTell({ JSR_URL: registry.url, SLUICE_IMPORT_MAP: importMap });
-    assert.equal(told.importMap, importMap);
-    assert.equal(told.stderr, "");
+    const result = await runLauncher({ JSR_URL: registry.url, SLUICE_IMPORT_MAP: importMap });
+    assert.equal(result.importMap, importMap);
+    assert.equal(result.stderr, "");
     assert.equal(registry.requests, 0);
   });
 }
 
 Deno.test("launcher passes on arguments and the caller's directory", async () => {
-  const told = await launchAndTell({ SLUICE_IMPORT_MAP: "" });
-  assert.deepEqual(told.args, ["--", "a b", "--x"]);
-  assert.equal(told.cwd, told.directory);
+  const result = await runLauncher({ SLUICE_IMPORT_MAP: "" });
+  assert.deepEqual(result.args, ["--", "a b", "--x"]);
+  assert.equal(result.cwd, result.directory);
 });
 
 Deno.test("launcher gives a run sluice's permissions unless it names its own", async () => {
-  const told = await launchAndTell({ SLUICE_IMPORT_MAP: "" });
-  assert.deepEqual(told.granted, ["net", "read", "write", "env", "sys"]);
-  const own = await launchAndTell({ SLUICE_IMPORT_MAP: "" }, ["--allow-env", "--allow-read", "--no-prompt"]);
+  const result = await runLauncher({ SLUICE_IMPORT_MAP: "" });
+  assert.deepEqual(result.granted, ["net", "read", "write", "env", "sys"]);
+  const own = await runLauncher({ SLUICE_IMPORT_MAP: "" }, ["--allow-env", "--allow-read", "--no-prompt"]);
   assert.deepEqual(own.granted, ["read", "env"]);
 });
 
 Deno.test({
-  name: "launcher leaves a signal's answer to the program",
+  name: "launcher leaves the handling of signals to the program",
   ignore: Deno.build.os === "windows", // it has no SIGTERM
   fn: async () => {
     const directory = await Deno.makeTempDir();

@@ -17,7 +17,7 @@ Deno.test("options.ts is up to date", async () => {
 });
 
 Deno.test("ProxyOptions are what the schema reads, spelled as programs spell it", () => {
-  // The types are the test: this compiles.
+  // The types are the test: this must compile.
   type Read = CamelCased<Omit<ConfigFileInput, "reload">>;
   const read = (options: ProxyOptions): Read => options;
   const keys = (options: Read): Record<keyof ProxyOptions, unknown> =>
@@ -31,9 +31,17 @@ Deno.test("ProxyOptions are what the schema reads, spelled as programs spell it"
 const TERMS = {
   instead: { duration: ["number"] },
   without: ["reload"],
-  example: ["", "@example One", "```ts", "const a = 1;", "```"],
+  bases: { group_defaults: { properties: { nagle: { type: "boolean" } } } },
+  examples: { ProxyOptions: ["", "@example One", "```ts", "const a = 1;", "```"] },
   imports: 'import type { B } from "./b.ts";\n\n',
   more: { GroupOptions: "  readonly b: B;\n" },
+};
+
+const FAULT: SchemaNode = {
+  anyOf: ["slow_close", "down"].map((type) => ({
+    properties: { type: { const: type } },
+    required: ["type"],
+  })),
 };
 
 const SCHEMA: SchemaNode = {
@@ -53,7 +61,17 @@ const SCHEMA: SchemaNode = {
       description: "Old.",
       anyOf: [{ type: "boolean" }, { enum: ["true", "false"] }],
     },
-    services: { items: { properties: { tls: { properties: { cert: { type: "string" } } } } }, type: "array" },
+    services: {
+      type: "array",
+      items: {
+        properties: {
+          nagle: { type: "boolean" },
+          faults: { type: "array", items: FAULT },
+          tls: { properties: { cert: { type: "string" } } },
+        },
+      },
+    },
+    group_defaults: { properties: { nagle: { type: "boolean" } } },
     groups: { type: "object", additionalProperties: { $ref: "#/$defs/group" } },
     upstream: { $ref: "#/$defs/upstream" },
   },
@@ -84,6 +102,7 @@ export interface ProxyOptions {
   /** Old. @deprecated */
   readonly nodelay?: boolean | undefined;
   readonly services: readonly ServiceOptions[];
+  readonly groupDefaults?: GroupDefaultsOptions | undefined;
   readonly groups?: Readonly<Record<string, GroupOptions>> | undefined;
   readonly upstream?: UpstreamOptions | undefined;
 }
@@ -100,13 +119,30 @@ export interface GroupTlsOptions {
   readonly ca?: string | undefined;
 }
 
-export interface ServiceOptions {
+export interface ServiceOptions extends GroupDefaultsOptions {
+  readonly faults?: readonly FaultOptions[] | undefined;
   readonly tls?: TlsOptions | undefined;
+}
+
+export interface GroupDefaultsOptions {
+  readonly nagle?: boolean | undefined;
 }
 
 export interface TlsOptions {
   readonly cert?: string | undefined;
 }
+
+export interface DownFaultOptions {
+  readonly type: "down";
+}
+
+export interface SlowCloseFaultOptions {
+  readonly type: "slow_close";
+}
+
+export type FaultOptions =
+  | SlowCloseFaultOptions
+  | DownFaultOptions;
 `,
   );
 });
@@ -114,8 +150,8 @@ export interface TlsOptions {
 Deno.test("optionsText() wraps long descriptions, and cannot be made to end a comment", () => {
   const description = `${"word ".repeat(40)}*/ end`;
   const text = optionsText({ properties: { a: { type: "number", description } } }, TERMS);
-  assert.match(text, / {2}\/\*\*\n( {3}\* [\w *\\/]{1,105}\n){2,} {3}\*\/\n {2}readonly a\?: number/);
-  assert.match(text, / \*\\\/\n/);
+  assert.match(text, / {2}\/\*\*\n( {3}\* [\w *\\/]{1,117}\n){2,} {3}\*\/\n {2}readonly a\?: number/);
+  assert.match(text, / \*\\\/ end\n/);
 });
 
 Deno.test("optionsText() refuses what it has no type for", () => {

@@ -1,4 +1,7 @@
-/** Reads TypeScript source as far as the check of its layout needs: import lines, and code without its texts. */
+/**
+ * Reads TypeScript source as far as the check of its layout needs it: import lines, and code without strings and
+ * comments.
+ */
 
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -61,7 +64,7 @@ export function resolved(path: string, module: string): string {
   return module.startsWith(".") ? join(dirname(path), module).replaceAll(sep, "/") : module;
 }
 
-/** A way from a node back to itself, if there is one. */
+/** A cycle from a node back to itself, if there is one. */
 export function cycleIn(graph: ReadonlyMap<string, readonly string[]>): string[] | undefined {
   const done = new Set<string>();
   const search = (node: string, way: readonly string[]): string[] | undefined => {

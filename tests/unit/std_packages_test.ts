@@ -1,6 +1,6 @@
 /**
- * The parts of `@std/cli`, `@std/yaml` and `@std/log` that sluice uses, as it uses them. These tests pass with the
- * real packages and with the stand-ins in tests/offline: whatever else is to be used gets a test here first.
+ * The parts of `@std/cli`, `@std/yaml` and `@std/log` that sluice uses, as it uses them. These tests pass with the real
+ * packages and with the stand-ins in tests/offline: to use another part, first write a test for it here.
  */
 
 import assert from "node:assert/strict";
@@ -241,7 +241,7 @@ Deno.test("parse() says where a mistake is", () => {
   );
 });
 
-/** Keeps what a handler is given, and is told. */
+/** Records the calls of a handler. */
 class MemoryHandler extends BaseHandler {
   readonly lines: string[] = [];
   readonly records: LogRecord[] = [];

@@ -1,4 +1,4 @@
-/** Holds the tests to their layout: kinds of tests share what is in tests/support, and nothing else. */
+/** Checks the layout of the tests: kinds of tests share the code in tests/support, and nothing else. */
 
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
@@ -8,7 +8,7 @@ const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 /** A folder with more files than this needs rooms inside. */
 const MAX_FILES = 22;
 
-/** What each kind of tests may import, beside its own folder and tests/support. `types` is for type-only imports. */
+/** What each kind of tests may import, besides its own folder and tests/support. `types` is for type-only imports. */
 const MAY_IMPORT: Record<string, { code: string[]; types?: string[] }> = {
   unit: { code: ["src", ".github/build", "deno.json", "tests/offline"] },
   e2e: { code: ["main.ts", "deno.json"], types: ["src"] },
@@ -17,6 +17,7 @@ const MAY_IMPORT: Record<string, { code: string[]; types?: string[] }> = {
   soak: { code: ["src"] },
   fuzz: { code: ["src"] },
   mutate: { code: [] },
+  sim: { code: ["src"] },
   offline: { code: [".github/build", "deno.json"] },
   support: { code: ["src", "main.ts", ".github/build", "deno.json", "tests/offline"] },
 };
@@ -34,13 +35,13 @@ const NO_MIRROR: Record<string, string> = {
   "tests/unit/whole_process": "tests that are right only while no other one runs in the process",
 };
 
-Deno.test("tests import their own kind, tests/support and what they test", () => {
+Deno.test("tests import only their own kind, tests/support and what they test", () => {
   const sources = readTests();
   assert.ok(sources.length >= 400, `only ${sources.length} files`);
   assert.deepEqual(sources.flatMap(violationsIn), []);
 });
 
-Deno.test("the check of the imports of tests finds what it is there for", () => {
+Deno.test("the check of the imports of tests finds violations", () => {
   const found = (path: string, text: string) => violationsIn({ path, text });
   const line = (module: string) => `import { a } from "${module}";`;
   assert.deepEqual(found("tests/unit/net/a_test.ts", line("../../e2e/b.ts")).length, 1);
@@ -53,7 +54,7 @@ Deno.test("the check of the imports of tests finds what it is there for", () => 
   assert.deepEqual(found("tests/unit/net/a_test.ts", line("../../../src/net/b.ts")), []);
 });
 
-Deno.test("what the layout of the tests makes an exception for is there", () => {
+Deno.test("the exceptions of the layout of the tests exist", () => {
   for (const path of [...Object.keys(TAKES_PARTS), ...Object.keys(NO_MIRROR)]) {
     assert.ok(Deno.statSync(`${ROOT}${path}`), path);
   }
@@ -71,12 +72,12 @@ Deno.test("folders of tests/unit mirror those of src", () => {
   assert.deepEqual(strange, []);
 });
 
-Deno.test("no folder of tests is so full that it needs rooms inside", () => {
+Deno.test("no folder of tests has more files than the limit", () => {
   const full = [...foldersOf(readTests())].filter(([, files]) => files.length > MAX_FILES);
   assert.deepEqual(full.map(([folder]) => folder), []);
 });
 
-Deno.test("no test is named by the number of an issue", () => {
+Deno.test("no test name has the number of an issue", () => {
   const numbered = readTests().filter(({ path, text }) =>
     /issue_?\d|_\d{2,}_test/.test(path) || /\.test\([`"'][^`"']*\bissue \d/i.test(text)
   );

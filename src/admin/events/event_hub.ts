@@ -1,4 +1,4 @@
-/** All event streams. Each event, and the figures of every second, are serialized once for all of them. */
+/** All event streams. Each event, and the figures of each second, are serialized once for all streams. */
 
 import type { Log } from "../../observe/log/log.ts";
 import { ApiError } from "../api_error.ts";
@@ -8,16 +8,16 @@ import { EventStream } from "./event_stream.ts";
 import type { EventQuery } from "../input.ts";
 import type { DroppedEvent, StatsEvent } from "../views.ts";
 
-/** The most streams; also at most half of all connections, so that the other half is left for requests. */
+/** The most streams. They also take at most half of all connections, which leaves the other half for requests. */
 export const MAX_STREAMS = 32;
 
-/** Between two `stats`, in milliseconds. */
+/** The time between two `stats`, in milliseconds. */
 const TICK = 1000;
 
-/** Ticks between two comments on a quiet stream: intermediaries close silent connections. */
+/** The number of ticks between two comments on a quiet stream: intermediaries close silent connections. */
 const TICKS_PER_KEEPALIVE = 15;
 
-/** Costs nothing without streams. */
+/** Does nothing while there are no streams. */
 export class EventHub {
   readonly #backend: AdminBackend;
   readonly #log: Log;
@@ -27,7 +27,7 @@ export class EventHub {
   #source: Disposable | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
   #ticks = 0;
-  /** Of the last event. */
+  /** The id of the last event. */
   #id = 0;
 
   /** @param options `tick` in milliseconds; `connections`: the most that the admin interface may have. */

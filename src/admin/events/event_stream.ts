@@ -15,7 +15,7 @@ export class EventStream {
   #wake: (() => void) | undefined;
 
   /**
-   * @param describeDrops Makes the event that replaces dropped events.
+   * @param describeDrops Makes the event that stands for dropped events.
    * @param onCancel Called when the client has disconnected.
    */
   constructor(describeDrops: (count: number) => string, onCancel: () => void) {
@@ -37,7 +37,7 @@ export class EventStream {
     this.#wake?.();
   }
 
-  /** Adds figures; replaces those that are still queued, which are out of date. */
+  /** Adds figures; replaces older ones that are still queued. */
   pushStats(frame: string): void {
     const outdated = this.#frames.indexOf(this.#stats);
     if (outdated >= 0) this.#frames.splice(outdated, 1);
@@ -45,7 +45,7 @@ export class EventStream {
     this.push(frame);
   }
 
-  /** Sends a comment if the queue is empty: only a write finds out that a connection is dead. */
+  /** Sends a comment if the queue is empty: only a write can detect a dead connection. */
   keepAlive(): void {
     if (this.#wake !== undefined) this.push(": still here\n\n");
   }

@@ -1,19 +1,35 @@
-/** One connection to the admin interface: its phase, and the deadline of the phase. */
+/** One connection to the admin interface: a Node.js stream for node:http, with the deadlines of HTTP. */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { type AdminConn, ConnStream } from "./conn_stream.ts";
+import { Duplex } from "node:stream";
 import { BodyTimeout } from "./request.ts";
 
-/** How long a request head may take from its first byte, or from the accept of a new connection. Milliseconds. */
+/** The part of a connection that the admin interface uses. */
+export interface AdminConn {
+  /** Reads at least one byte; `null` once the peer has finished sending. */
+  read(buffer: Uint8Array): Promise<number | null>;
+  /** Resolves with how many bytes the kernel accepted. */
+  write(bytes: Uint8Array): Promise<number>;
+  /** May be called twice; never throws. */
+  close(): void;
+}
+
+/** Bytes per read: a request head is rarely larger. */
+const READ_SIZE = 4096;
+
+/**
+ * The time limit for a request head, from its first byte or from the accept of a new connection. In milliseconds, like
+ * those below.
+ */
 export const HEAD_DEADLINE = 10_000;
-/** How long the body may take after that. */
+/** The time limit for the body after that. */
 export const BODY_DEADLINE = 10_000;
-/** How long a connection may be idle between two requests. */
+/** The time limit for an idle connection between two requests. */
 export const IDLE_DEADLINE = 60_000;
-/** How long a client may read nothing of a response; event streams have no such limit. */
+/** A client that reads nothing of a response for this time is disconnected; event streams have no such limit. */
 export const STUCK_DEADLINE = 30_000;
 
-/** How long a client may take to read the response 408. */
+/** The time limit for a client to read the response 408. */
 const CLOSE_DEADLINE = 1000;
 
 /**
@@ -24,11 +40,13 @@ type Phase = "idle" | "head" | "body" | "answer" | "stream" | "closing";
 
 const NO_HEAD = "HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
 
-export class HttpConnection {
-  readonly stream: ConnStream;
-  /** For the log. */
+export class HttpConnection extends Duplex {
+  readonly #conn: AdminConn;
+  /** The client's name for the log. */
   readonly client: string;
   readonly #now: () => number;
+  /** The time at which the kernel last accepted bytes of the current write; undefined without a write. */
+  #writingSince: number | undefined;
   #phase: Phase = "idle";
   #since: number;
   /** Requests in progress: a client may send the next one before it has the response (pipelining). */
@@ -38,7 +56,8 @@ export class HttpConnection {
   #isNew = true;
 
   constructor(conn: AdminConn, client: string, now: () => number) {
-    this.stream = new ConnStream(conn, now, () => this.#onRead());
+    super({ allowHalfOpen: true });
+    this.#conn = conn;
     this.client = client;
     this.#now = now;
     this.#since = now();
@@ -54,12 +73,17 @@ export class HttpConnection {
     return this.#inProgress === 0;
   }
 
+  /** For how long the current write has made no progress, in milliseconds; 0 without a write. */
+  get #stuckFor(): number {
+    return this.#writingSince === undefined ? 0 : this.#now() - this.#writingSince;
+  }
+
   /** A request head is complete. Returns a promise that rejects when the body takes too long. */
   requested(request: IncomingMessage, response: ServerResponse): Promise<never> {
     this.#isNew = false;
     this.#inProgress += 1;
     const { promise, reject } = Promise.withResolvers<never>();
-    // Prevents an unhandled rejection if the handler never reads the body.
+    // Avoids an unhandled rejection if the handler never reads the body.
     promise.catch(() => {});
     this.#expireBody = reject;
     this.#enter(request.complete ? "answer" : "body");
@@ -85,19 +109,17 @@ export class HttpConnection {
       this.#expireBody!(new BodyTimeout());
     } else if (this.#phase === "head" && lasted >= HEAD_DEADLINE) {
       this.#enter("closing");
-      this.stream.end(NO_HEAD);
-    } else if (this.#phase === "closing" && lasted >= CLOSE_DEADLINE) {
-      this.stream.destroy();
-    } else if (this.#phase === "idle" && lasted >= (this.#isNew ? HEAD_DEADLINE : IDLE_DEADLINE)) {
-      this.stream.destroy();
-    } else if (this.#phase === "answer" && this.stream.stuckFor >= STUCK_DEADLINE) {
-      this.stream.destroy();
-    }
+      this.end(NO_HEAD);
+    } else if (
+      this.#phase === "closing" && lasted >= CLOSE_DEADLINE ||
+      this.#phase === "idle" && lasted >= (this.#isNew ? HEAD_DEADLINE : IDLE_DEADLINE) ||
+      this.#phase === "answer" && this.#stuckFor >= STUCK_DEADLINE
+    ) this.destroy();
   }
 
   #onRead(): void {
     if (this.#phase !== "idle") return;
-    // The first byte does not give a new client more time.
+    // The first byte of a new client does not extend its deadline.
     if (this.#isNew) this.#phase = "head";
     else this.#enter("head");
   }
@@ -105,5 +127,46 @@ export class HttpConnection {
   #enter(phase: Phase): void {
     this.#phase = phase;
     this.#since = this.#now();
+  }
+
+  override async _read(): Promise<void> {
+    const buffer = new Uint8Array(READ_SIZE);
+    try {
+      const count = await this.#conn.read(buffer);
+      if (this.destroyed) return;
+      if (count !== null) this.#onRead();
+      this.push(count === null ? null : buffer.subarray(0, count));
+    } catch (error) {
+      this.destroy(error as Error);
+    }
+  }
+
+  override async _write(
+    bytes: Uint8Array,
+    _encoding: string,
+    callback: (error?: Error | null) => void,
+  ): Promise<void> {
+    try {
+      for (let written = 0; written < bytes.byteLength;) {
+        this.#writingSince = this.#now();
+        written += await this.#conn.write(bytes.subarray(written));
+      }
+    } catch (error) {
+      return callback(error as Error);
+    } finally {
+      this.#writingSince = undefined;
+    }
+    callback();
+  }
+
+  /** The response is complete: whatever the client still sends is ignored. */
+  override _final(callback: (error?: Error | null) => void): void {
+    callback();
+    this.destroy();
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#conn.close();
+    callback(error);
   }
 }

@@ -11,14 +11,15 @@ import {
   STATUS_CODES,
 } from "node:http";
 import { ApiError } from "../api_error.ts";
-import { ConnectionCap } from "./connection_cap.ts";
-import type { AdminConn } from "./conn_stream.ts";
-import { HttpConnection } from "./http_connection.ts";
+import { type AdminConn, HttpConnection } from "./http_connection.ts";
 import { type AdminRequest, requestOf } from "./request.ts";
 import { isStream, writeResponse } from "./responses.ts";
 
-/** Bytes of a request's first line and headers. */
+/** The largest request line with headers, in bytes. */
 const MAX_HEAD = 16 * 1024;
+
+/** How long {@linkcode HttpServer.close} waits for requests in progress, in milliseconds. */
+const CLOSE_DEADLINE = 1000;
 
 export interface HttpServerOptions {
   /** Answers a request; `client` is for the log. Must not throw. */
@@ -32,24 +33,21 @@ export interface HttpServerOptions {
 }
 
 export class HttpServer {
-  readonly #answer: HttpServerOptions["answer"];
-  readonly #connections: ConnectionCap;
-  readonly #now: () => number;
+  readonly #options: HttpServerOptions;
   readonly #server: Server;
-  /** By its stream. */
-  readonly #byStream = new WeakMap<object, HttpConnection>();
+  /** The connections, in the order of arrival. */
+  readonly #connections = new Set<HttpConnection>();
   readonly #inProgress = new Set<Promise<void>>();
+  #timer: ReturnType<typeof setInterval> | undefined;
 
-  constructor({ answer, maxConnections, now, lookEvery }: HttpServerOptions) {
-    this.#answer = answer;
-    this.#connections = new ConnectionCap(maxConnections, lookEvery);
-    this.#now = now;
+  constructor(options: HttpServerOptions) {
+    this.#options = options;
     this.#server = createServer(
-      // Deadlines are kept here: node:http in Deno 2.9.6 has them only for sockets of its own.
+      // This server keeps deadlines itself: in Deno 2.9.6, node:http has them only for sockets of its own.
       { maxHeaderSize: MAX_HEAD, requireHostHeader: false, keepAliveTimeout: 0 },
       (request, response) => this.#requested(request, response),
     );
-    // If a server does not listen, node:http in Deno 2.9.6 closes connections after each response; Node.js does not.
+    // In Deno 2.9.6, unlike in Node.js, a node:http server that does not listen closes connections after each response.
     Object.defineProperty(this.#server, "listening", { value: true });
     this.#server.on("clientError", (error: NodeJS.ErrnoException, stream) => {
       const isTooLarge = error.code === "HPE_HEADER_OVERFLOW";
@@ -59,51 +57,74 @@ export class HttpServer {
     });
   }
 
-  /** Serves a connection. Closes it and returns false when the limit is reached. */
+  /** Serves a connection. At the limit it evicts one without a request; if there is none, closes it and returns false. */
   serve(conn: AdminConn, client: string): boolean {
-    const connection = new HttpConnection(conn, client, this.#now);
-    const { stream } = connection;
+    const { maxConnections, now, lookEvery } = this.#options;
+    const connection = new HttpConnection(conn, client, now);
     // Ignore clients that abort.
-    stream.on("error", () => {});
-    if (!this.#connections.enter(connection)) {
-      stream.end(TOO_MANY_CONNECTIONS);
+    connection.on("error", () => {});
+    if (this.#connections.size >= maxConnections && !this.#evictOldestIdle()) {
+      connection.end(TOO_MANY_CONNECTIONS);
       return false;
     }
-    this.#byStream.set(stream, connection);
-    this.#server.emit("connection", stream);
+    this.#connections.add(connection);
+    this.#timer ??= setInterval(() => this.#checkDeadlines(), lookEvery);
+    connection.once("close", () => this.#leave(connection));
+    this.#server.emit("connection", connection);
     return true;
   }
 
   /** Closes connections without a request, because their descriptors are needed elsewhere. */
   evictIdle(): void {
-    this.#connections.evictIdle();
+    for (const connection of this.#connections) if (connection.isIdle) connection.destroy();
   }
 
-  /** Resolves when the requests now in progress are answered. */
-  async answered(): Promise<void> {
-    await Promise.all(this.#inProgress);
+  /** Waits at most a second for requests in progress, then closes every connection. */
+  async close(): Promise<void> {
+    const { promise: tooLong, resolve } = Promise.withResolvers<void>();
+    const deadline = setTimeout(resolve, CLOSE_DEADLINE);
+    await Promise.race([Promise.all(this.#inProgress), tooLong]);
+    clearTimeout(deadline);
+    for (const connection of this.#connections) connection.destroy();
   }
 
-  /** Aborts every connection. */
-  close(): void {
-    this.#connections.close();
+  #evictOldestIdle(): boolean {
+    let oldest: HttpConnection | undefined;
+    for (const connection of this.#connections) {
+      if (connection.isIdle && (oldest === undefined || connection.since < oldest.since)) oldest = connection;
+    }
+    if (oldest === undefined) return false;
+    oldest.destroy();
+    this.#leave(oldest);
+    return true;
+  }
+
+  #leave(connection: HttpConnection): void {
+    this.#connections.delete(connection);
+    if (this.#connections.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #checkDeadlines(): void {
+    for (const connection of this.#connections) connection.check();
   }
 
   #requested(request: IncomingMessage, response: ServerResponse): void {
-    const connection = this.#byStream.get(request.socket)!;
+    const connection = request.socket as unknown as HttpConnection;
     const ended = this.#exchange(connection, request, response)
-      .catch(() => void connection.stream.destroy())
+      .catch(() => void connection.destroy())
       .finally(() => this.#inProgress.delete(ended));
     this.#inProgress.add(ended);
   }
 
   async #exchange(connection: HttpConnection, request: IncomingMessage, to: ServerResponse): Promise<void> {
     const isWritten = new Promise((resolve) => to.once("close", resolve));
-    // Broken connections are reported here too.
+    // Also called for broken connections.
     to.on("error", () => {});
     request.on("error", () => {});
     const expired = connection.requested(request, to);
-    const response = await this.#answer(requestOf(request, expired), connection.client);
+    const response = await this.#options.answer(requestOf(request, expired), connection.client);
     if (isStream(response)) connection.streams();
     await writeResponse(response, request, to);
     await isWritten;

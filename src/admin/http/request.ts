@@ -1,11 +1,12 @@
 /** A request as handlers take it, from what node:http reads. */
 
+import { Buffer } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import { ApiError } from "../api_error.ts";
 
 export interface AdminRequest {
   readonly method: string;
-  /** As it was sent: path and query, or a whole URL. */
+  /** As the client sent it: path and query, or a whole URL. */
   readonly target: string;
   /** A repeated header keeps all values. */
   readonly headers: Headers;
@@ -44,7 +45,7 @@ export function urlOf(target: string): URL | undefined {
   return URL.canParse(text) ? new URL(text) : undefined;
 }
 
-/** The longest text of a client in log lines and messages, in characters. */
+/** The longest text from a client in log lines and messages, in characters. */
 const MAX_SHOWN = 200;
 
 /** The text, truncated to 200 characters. */
@@ -52,7 +53,7 @@ export function shortened(text: string): string {
   return text.length <= MAX_SHOWN ? text : `${text.slice(0, MAX_SHOWN - 1)}…`;
 }
 
-/** Bytes. */
+/** The largest body, in bytes. */
 export const MAX_BODY = 64 * 1024;
 
 /**
@@ -90,13 +91,7 @@ async function readBytes(request: AdminRequest): Promise<Uint8Array> {
     if (cause instanceof BodyTimeout) throw new ApiError("body_timeout", "The body took too long");
     throw new ApiError("bad_body", "The connection ended before the body was complete");
   }
-  const bytes = new Uint8Array(size);
-  let offset = 0;
-  for (const chunk of chunks) {
-    bytes.set(chunk, offset);
-    offset += chunk.byteLength;
-  }
-  return bytes;
+  return Buffer.concat(chunks);
 }
 
 function tooLarge(): ApiError {

@@ -1,4 +1,4 @@
-/** Handles a request: checks who sent it, finds its route, and always returns a response. */
+/** Handles a request: checks its sender, finds its route, and always returns a response. */
 
 import type { Log } from "../../observe/log/log.ts";
 import type { LogRateLimiter } from "../../observe/log/log_rate_limiter.ts";
@@ -19,18 +19,14 @@ export interface RequestHandlerOptions {
 }
 
 export class RequestHandler {
+  readonly #options: RequestHandlerOptions;
   readonly #router: Router;
   readonly #token: TokenCheck;
-  readonly #hosts: ReadonlySet<string> | undefined;
-  readonly #log: Log;
-  readonly #limiter: LogRateLimiter;
 
-  constructor({ routes, token, hosts, log, limiter }: RequestHandlerOptions) {
-    this.#router = new Router(routes);
-    this.#token = new TokenCheck(token);
-    this.#hosts = hosts;
-    this.#log = log;
-    this.#limiter = limiter;
+  constructor(options: RequestHandlerOptions) {
+    this.#options = options;
+    this.#router = new Router(options.routes);
+    this.#token = new TokenCheck(options.token);
   }
 
   /** @param client Its address, for the log. */
@@ -42,7 +38,7 @@ export class RequestHandler {
 
   async #answer(request: AdminRequest): Promise<Response> {
     const { method, headers } = request;
-    checkHost(headers, this.#hosts);
+    checkHost(headers, this.#options.hosts);
     checkOrigin(headers);
     const url = urlOf(request.target);
     if (url === undefined) throw new ApiError("not_found", `Nothing is at ${shortened(request.target)}`);
@@ -55,9 +51,9 @@ export class RequestHandler {
 
   #explain(request: AdminRequest, error: unknown): Response {
     if (error instanceof ApiError) return errorResponse(error);
-    const extra = this.#limiter.admit("internal_error");
+    const extra = this.#options.limiter.admit("internal_error");
     if (extra !== undefined) {
-      this.#log.error("Admin request failed because of a bug; please report it", {
+      this.#options.log.error("Admin request failed because of a bug; please report it", {
         event: "admin_error",
         request: describe(request),
         detail: error instanceof Error ? error.stack ?? error.message : String(error),
@@ -69,9 +65,9 @@ export class RequestHandler {
 
   /** Logs every change, and at most ten failed attempts a second. */
   #logChange(request: AdminRequest, { status }: Response, client: string): void {
-    const extra = status < 400 ? {} : this.#limiter.admit(String(status));
+    const extra = status < 400 ? {} : this.#options.limiter.admit(String(status));
     if (extra === undefined) return;
-    this.#log.info("Admin request", {
+    this.#options.log.info("Admin request", {
       event: "admin",
       request: describe(request),
       status,

@@ -1,9 +1,12 @@
 /** Responses: made from values, and written to a connection. */
 
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import type { ReadableStream as NodeReadableStream } from "node:stream/web";
 import type { ApiError } from "../api_error.ts";
 
-/** Allows what the page needs: its own scripts, styles and requests, and inline images. */
+/** Allows only what the page needs: its own scripts, styles and requests, and inline images. */
 const CONTENT_SECURITY_POLICY = [
   "default-src 'none'",
   "script-src 'self'",
@@ -30,13 +33,13 @@ export function json(value: unknown, status = 200): Response {
   });
 }
 
-export function errorResponse(error: ApiError): Response {
-  const response = json({ error: { code: error.code, message: error.message } }, error.status);
-  for (const [name, value] of Object.entries(error.headers)) response.headers.set(name, value);
+export function errorResponse({ code, message, problems, status, headers }: ApiError): Response {
+  const response = json({ error: { code, message, problems } }, status);
+  for (const [name, value] of Object.entries(headers)) response.headers.set(name, value);
   return response;
 }
 
-/** Adds the headers that restrict what browsers do with it. */
+/** Adds headers that restrict browsers. */
 export function withSecurityHeaders(response: Response): Response {
   for (const [name, value] of Object.entries(HEADERS)) response.headers.set(name, value);
   return response;
@@ -68,22 +71,14 @@ async function writeStream(
   request: IncomingMessage,
   to: ServerResponse,
 ): Promise<void> {
-  const reader = body.getReader();
   // It may stay open for days, and a proxy on the path must not buffer it.
   to.setHeader("connection", "close");
   to.flushHeaders();
-  const gone = new Promise<void>((resolve) => to.once("close", resolve));
-  void gone.then(() => reader.cancel()).catch(() => {});
-  if (request.method === "HEAD" || to.destroyed) {
-    await reader.cancel();
+  if (request.method === "HEAD") {
+    await body.cancel();
     to.end();
     return;
   }
-  for (let piece = await reader.read(); !piece.done; piece = await reader.read()) {
-    // Reads from the stream only when the connection has room.
-    if (!to.write(piece.value)) {
-      await Promise.race([new Promise((resolve) => to.once("drain", resolve)), gone]);
-    }
-  }
-  to.end();
+  // Reads from the stream only when the connection has room, and cancels it when the client has disconnected.
+  await pipeline(Readable.fromWeb(body as NodeReadableStream, { highWaterMark: 1 }), to).catch(() => {});
 }

@@ -4,7 +4,7 @@ import { distance } from "fastest-levenshtein";
 import { ApiError } from "../api_error.ts";
 import { shortened } from "./request.ts";
 
-export type Method = "GET" | "POST" | "DELETE";
+export type Method = "GET" | "POST" | "PATCH" | "DELETE";
 
 /** A request as a handler gets it. */
 export interface Call {
@@ -23,7 +23,7 @@ export interface Route {
   readonly path: string;
   /** Whether a request needs the token, if one is configured. */
   readonly access: "everyone" | "token";
-  /** What it does or shows, for docs/api.md. */
+  /** Its effect or content, for docs/api.md. */
   readonly summary: string;
   handle(call: Call): Response | Promise<Response>;
 }
@@ -34,8 +34,8 @@ export interface Match {
 }
 
 /**
- * The longest path, in characters; routes with a group name and an address are far shorter. Each pattern scans the whole
- * path: 14 000 characters blocked the thread for 11 ms.
+ * The longest path, in characters. Routes with a group name and an address are far shorter. Each pattern scans the
+ * whole path: 14 000 characters blocked the thread for 11 ms.
  */
 const MAX_PATH = 2048;
 
@@ -64,16 +64,12 @@ export class Router {
     const wanted = method === "HEAD" ? "GET" : method;
     const match = matches.find(({ route }) => route.method === wanted);
     if (match === undefined) {
-      const allowed = matches.flatMap(({ route }) =>
-        route.method === "GET" ? ["GET", "HEAD"] : [route.method]
+      const methods = matches.flatMap(({ route: { method } }) =>
+        method === "GET" ? ["GET", "HEAD"] : [method]
       );
-      throw new ApiError(
-        "method_not_allowed",
-        `${shortened(pathname)} takes ${allowed.join(", ")}, not ${method}`,
-        {
-          allow: allowed.join(", "),
-        },
-      );
+      const allow = methods.join(", ");
+      const message = `${shortened(pathname)} takes ${allow}, not ${method}`;
+      throw new ApiError("method_not_allowed", message, { headers: { allow } });
     }
     return { route: match.route, params: this.#decode(match.groups, pathname) };
   }
@@ -89,7 +85,7 @@ export class Router {
   }
 
   #notFound(pathname: string): ApiError {
-    // Files of the page have dots; they would hide the other routes.
+    // Names of the page's files have dots; they would hide the other routes.
     const listed = this.#routes.map(({ route }) => route.path).filter((path) => !path.includes("."));
     const paths = [...new Set(listed)].map((path) => path.replaceAll(/:(\w+)/g, "{$1}"));
     const near = paths.filter((path) => path.endsWith(pathname) || isNear(path, pathname));

@@ -3,16 +3,20 @@
 /** The token is stored for this tab only. */
 const TOKEN_KEY = "sluice.token";
 
+/** @import { BodyProblem } from "../api_error.ts" */
+
 /** An error response of the admin interface; `status` 0 if there was no response. */
 export class ApiError extends Error {
   /**
    * @param {number} status
-   * @param {string} message
+   * @param {{ message: string, code?: string, problems?: readonly BodyProblem[] }} error as in the response
    */
-  constructor(status, message) {
+  constructor(status, { message, code = "", problems = [] }) {
     super(message);
     this.name = "ApiError";
     this.status = status;
+    this.code = code;
+    this.problems = problems;
   }
 
   get isUnauthorised() {
@@ -64,7 +68,7 @@ export class Api {
       return await fetch(url, request);
     } catch (error) {
       if (request.signal?.aborted) throw error;
-      throw new ApiError(0, `No answer from ${url.host}`);
+      throw new ApiError(0, { message: `No answer from ${url.host}` });
     }
   }
 }
@@ -72,8 +76,9 @@ export class Api {
 /** @param {Response} response */
 async function errorIn(response) {
   try {
-    return String((await response.json()).error.message);
+    const { error } = await response.json();
+    return { ...error, message: String(error.message) };
   } catch {
-    return `The admin interface answered ${response.status} ${response.statusText}`.trimEnd();
+    return { message: `The admin interface answered ${response.status} ${response.statusText}`.trimEnd() };
   }
 }

@@ -2,7 +2,7 @@
 
 import { create, setAttribute, setText } from "./element.js";
 
-/** How long it waits for the second press, in milliseconds. */
+/** The time limit for the second press, in milliseconds. */
 const CONFIRM_TIMEOUT = 4000;
 
 /**

@@ -1,8 +1,8 @@
 /** One connection in the table. A row is never reused for another connection. */
 
 import { ConfirmButton } from "./confirm_button.js";
-import { create, setAttribute, setText } from "./element.js";
-import { formatBytes, formatDuration, formatRate } from "./format.js";
+import { create, setAttribute, setHidden, setText } from "./element.js";
+import { formatAmount, formatBytes, formatDuration, formatRate } from "./format.js";
 
 /** @import { ConnectionView, SortKey } from "../views.ts" */
 
@@ -23,11 +23,16 @@ export const COLUMNS = [
   { label: "Rate", isNumber: true },
 ];
 
+/** The column that also has the faults. */
+const ENDPOINT = COLUMNS.findIndex(({ label }) => label === "Endpoint");
+
 export class ConnectionRow {
   #cells = COLUMNS.map(({ label, isNumber }) =>
     create("td", { class: `${label.toLowerCase()}${isNumber ? " number" : ""}`, "data-label": label })
   );
   #kill;
+  #endpoint = create("span", { class: "where" });
+  #faults = create("span", { class: "tag warning" });
   element;
   /** @type {{ time: number, bytes: number } | undefined} */
   #last;
@@ -47,6 +52,7 @@ export class ConnectionRow {
       description: `kill connection ${id}`,
       onConfirm: () => kill(id),
     });
+    this.#cells[ENDPOINT]?.append(create("span", { class: "line" }, this.#endpoint, this.#faults));
     // Tab stops once in the table; arrow keys move between rows.
     this.#kill.element.tabIndex = -1;
     this.element = create("tr", {}, ...this.#cells, create("td", { class: "kill" }, this.#kill.element));
@@ -73,7 +79,12 @@ export class ConnectionRow {
       formatBytes(upload + download),
       this.#rateOf(connection.age_ms, upload + download),
     ];
-    this.#cells.forEach((cell, index) => setText(cell, texts[index] ?? ""));
+    this.#cells.forEach((cell, index) =>
+      setText(index === ENDPOINT ? this.#endpoint : cell, texts[index] ?? "")
+    );
+    const { length } = connection.faults;
+    setText(this.#faults, length === 0 ? "" : formatAmount(length, "fault"));
+    setHidden(this.#faults, length === 0);
     setAttribute(this.element, "data-state", connection.state);
     setAttribute(this.element, "title", aboutOf(connection, this.#openedAt));
   }
@@ -103,16 +114,18 @@ function endpointOf({ state, endpoint }) {
 }
 
 /**
- * What the columns have no room for, as a tooltip.
+ * Facts for which the columns have no room, as a tooltip.
  * @param {ConnectionView} connection
  * @param {string} openedAt
  */
-function aboutOf({ client, listener, peer, upstream, endpoint, attempts, client_subject }, openedAt) {
+function aboutOf(connection, openedAt) {
+  const { client, listener, peer, upstream, endpoint, attempts, client_subject, faults } = connection;
   const facts = [`From ${client} to ${listener}`, `Opened at ${openedAt}`];
   if (peer !== null) facts.push(`Through ${peer}`);
   if (upstream !== null) {
     facts.push(`Upstream ${upstream}, ${endpoint ?? "no endpoint so far"}, attempt ${attempts}`);
   }
   if (client_subject !== null) facts.push(`Client certificate ${client_subject}`);
+  if (faults.length > 0) facts.push(`Faults ${faults.join(", ")}`);
   return facts.join("\n");
 }

@@ -12,7 +12,7 @@ import { moveBetweenRows } from "./row_keys.js";
 /** @import { Api } from "./api.js" */
 /** @import { ConnectionPage, ConnectionView } from "../views.ts" */
 
-/** How long after the last key the filter is applied, in milliseconds. */
+/** The filter is applied this long after the last key, in milliseconds. */
 const TYPING_PAUSE = 150;
 
 export class ConnectionsPanel {

@@ -6,7 +6,7 @@ import { errorsOf } from "./service_errors.js";
 
 /** @import { ServiceView } from "../views.ts" */
 
-/** How many reasons are shown when folded. */
+/** The number of reasons shown when folded. */
 const SHORT = 2;
 
 const TITLES = {
@@ -44,7 +44,7 @@ export class ErrorList {
     );
     setText(this.#more, this.#isLong ? "less" : `${errors.length - SHORT} more`);
     setAttribute(this.#more, "aria-expanded", String(this.#isLong));
-    // The same button element, because it may have the focus.
+    // Keeps the button element, because it may have the focus.
     arrange(this.element, errors.length > SHORT ? [...items, this.#last] : items);
   }
 }

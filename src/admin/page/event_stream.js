@@ -1,4 +1,4 @@
-/** Reads the events of the admin interface as long as the page is open, and reconnects. */
+/** Reads the events of the admin interface while the page is open, and reconnects. */
 
 import { ApiError } from "./api.js";
 import { dataOfEvents } from "./server_sent_events.js";

@@ -5,7 +5,7 @@ import { isOrderly } from "./service_errors.js";
 
 /** @import { AdminEvent, StatsEvent } from "../views.ts" */
 
-/** @typedef {"traffic" | "problem" | "program"} EventKind */
+/** @typedef {"traffic" | "fault" | "problem" | "program"} EventKind */
 
 /**
  * @typedef {object} EventText
@@ -24,6 +24,8 @@ export function describeEvent(event) {
       return { kind: "traffic", label: "opened", text: connection(event) };
     case "connected":
       return { kind: "traffic", label: "connected", text: `${connection(event)} → ${event.endpoint}` };
+    case "fault":
+      return { kind: "fault", label: "fault", text: `${connection(event)}: ${event.fault}` };
     case "closed": {
       const { endpoint, reason, bytes, duration_ms } = event;
       const sizes = `↑ ${formatBytes(bytes.upload)} ↓ ${formatBytes(bytes.download)}`;

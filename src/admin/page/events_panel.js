@@ -7,7 +7,7 @@ import { formatClock, formatCount } from "./format.js";
 /** @import { AdminEvent, StatsEvent } from "../views.ts" */
 /** @import { EventText } from "./event_text.js" */
 
-/** How many events are kept, and how many of them the list shows. */
+/** The number of events to keep, and to show in the list. */
 const KEPT = 2000;
 const SHOWN = 200;
 

@@ -2,7 +2,7 @@
 
 import { byId, setText } from "./element.js";
 
-/** How long it stays, in milliseconds. */
+/** The time for which it is shown, in milliseconds. */
 const STAY = 6000;
 
 export class Notice {

@@ -6,6 +6,7 @@ import { ConnectionsPanel } from "./connections_panel.js";
 import { byId, setHidden } from "./element.js";
 import { EventStream } from "./event_stream.js";
 import { EventsPanel } from "./events_panel.js";
+import { Faults } from "./faults.js";
 import { watchFilterKeys } from "./filter_keys.js";
 import { formatClock } from "./format.js";
 import { Notice } from "./notice.js";
@@ -16,7 +17,7 @@ import { SignIn } from "./sign_in.js";
 import { watchTheme } from "./theme.js";
 import { UpstreamsPanel } from "./upstreams_panel.js";
 
-/** @import { EndpointView, StatsEvent } from "../views.ts" */
+/** @import { AdminEvent, EndpointView, StatsEvent } from "../views.ts" */
 
 const TITLE = `sluice ${location.host}`;
 
@@ -24,7 +25,11 @@ class Page {
   #api = new Api();
   #rates = new Rates();
   #program = new ProgramPanel();
-  #services = new ServicesPanel();
+  #faults = new Faults(this.#api);
+  #services = new ServicesPanel(this.#faults, {
+    onDone: (text) => this.#notice.show(text, "done"),
+    onError: (error) => this.#failed(error),
+  });
   #upstreams = new UpstreamsPanel((...wish) => this.#setEndpoint(...wish));
   #connections = new ConnectionsPanel(this.#api, (id) => this.#kill(id), (error) => this.#failed(error));
   #events = new EventsPanel();
@@ -32,13 +37,14 @@ class Page {
   #banner = new Banner(() => this.#stream.start());
   #signIn = new SignIn((token) => this.#useToken(token));
   #stream = new EventStream(this.#api, {
-    onEvent: (event) => event.type === "stats" ? this.#onStats(event) : this.#events.add(event),
+    onEvent: (event) => this.#onEvent(event),
     onLost: (reason, retryAt) => this.#onLost(reason, retryAt),
     onUnauthorised: () => this.#onUnauthorised(),
   });
   /** @type {(() => void) | undefined} updates the page when it is visible again */
   #showLatest;
   #wasDraining = false;
+  #areFaultsAsked = false;
   #updatedAt = "";
   #isLost = false;
 
@@ -58,8 +64,27 @@ class Page {
     this.#stream.start();
   }
 
+  /** @param {AdminEvent} event */
+  #onEvent(event) {
+    if (event.type === "stats") return this.#onStats(event);
+    this.#events.add(event);
+    if (event.type === "reload") this.#loadFaults();
+  }
+
+  /** Whether faults are enabled changes only with a reload or a restart. */
+  async #loadFaults() {
+    try {
+      await this.#faults.load();
+      setHidden(byId("fault-events", HTMLElement), !this.#faults.view.enabled);
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
   /** @param {StatsEvent} stats */
   #onStats(stats) {
+    if (!this.#areFaultsAsked) this.#loadFaults();
+    this.#areFaultsAsked = true;
     // While the page is hidden, only the curves are updated.
     const rates = this.#rates.add(stats);
     const show = () => {
@@ -101,6 +126,7 @@ class Page {
   #onLost(reason, retryAt) {
     if (!this.#isLost) this.#events.note(`Disconnected: ${reason}`);
     this.#isLost = true;
+    this.#areFaultsAsked = false;
     this.#showLatest = undefined;
     document.body.classList.add("stale");
     document.title = `Disconnected: ${TITLE}`;
@@ -112,6 +138,7 @@ class Page {
 
   #onUnauthorised() {
     const hadToken = this.#api.hasToken;
+    this.#areFaultsAsked = false;
     this.#api.setToken("");
     this.#banner.hide();
     setHidden(byId("main", HTMLElement), true);

@@ -8,8 +8,8 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 /**
- * The files by the path they are served at; `/` is the page itself, and needs all the others. Imports of text put
- * them into the executable and need no permission to read.
+ * The files by their paths; `/` is the page itself, which needs all the others. Imports of text put them into the
+ * executable and need no permission to read.
  */
 export async function pageFiles(): Promise<ReadonlyMap<string, { type: string; body: string }>> {
   const sources = {
@@ -18,6 +18,7 @@ export async function pageFiles(): Promise<ReadonlyMap<string, { type: string; b
     "/columns.css": import("./columns.css", { with: { type: "text" } }),
     "/connections.css": import("./connections.css", { with: { type: "text" } }),
     "/controls.css": import("./controls.css", { with: { type: "text" } }),
+    "/faults.css": import("./faults.css", { with: { type: "text" } }),
     "/header.css": import("./header.css", { with: { type: "text" } }),
     "/narrow.css": import("./narrow.css", { with: { type: "text" } }),
     "/page.css": import("./page.css", { with: { type: "text" } }),
@@ -36,6 +37,12 @@ export async function pageFiles(): Promise<ReadonlyMap<string, { type: string; b
     "/event_stream.js": import("./event_stream.js", { with: { type: "text" } }),
     "/event_text.js": import("./event_text.js", { with: { type: "text" } }),
     "/events_panel.js": import("./events_panel.js", { with: { type: "text" } }),
+    "/fault_field.js": import("./fault_field.js", { with: { type: "text" } }),
+    "/fault_form.js": import("./fault_form.js", { with: { type: "text" } }),
+    "/fault_keys.js": import("./fault_keys.js", { with: { type: "text" } }),
+    "/fault_row.js": import("./fault_row.js", { with: { type: "text" } }),
+    "/faults.js": import("./faults.js", { with: { type: "text" } }),
+    "/faults_panel.js": import("./faults_panel.js", { with: { type: "text" } }),
     "/filter_keys.js": import("./filter_keys.js", { with: { type: "text" } }),
     "/format.js": import("./format.js", { with: { type: "text" } }),
     "/keyed_elements.js": import("./keyed_elements.js", { with: { type: "text" } }),
@@ -54,11 +61,9 @@ export async function pageFiles(): Promise<ReadonlyMap<string, { type: string; b
     "/uplot.css": import("uplot/dist/uPlot.min.css", { with: { type: "text" } }),
     "/uplot.js": import("uplot/dist/uPlot.iife.min.js", { with: { type: "text" } }),
   };
-  const files = Object.entries(sources).map(
-    async ([path, source]): Promise<[string, { type: string; body: string }]> => {
-      const type = TYPES[path.split(".").at(-1)!]!;
-      return [path, { type, body: (await source).default }];
-    },
-  );
+  const files = Object.entries(sources).map(async ([path, source]) => {
+    const type = TYPES[path.split(".").at(-1)!]!;
+    return [path, { type, body: (await source).default }] as const;
+  });
   return new Map(await Promise.all(files));
 }

@@ -11,7 +11,7 @@ export const HISTORY = 120;
 const GAP = 3;
 
 /**
- * Connections and bytes per second; errors within {@linkcode HISTORY}, as far as it was recorded.
+ * Connections and bytes per second; errors within the recorded part of {@linkcode HISTORY}.
  * @typedef {{ connections: number, upload: number, download: number, errors: number }} Rate
  */
 

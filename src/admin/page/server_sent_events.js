@@ -1,6 +1,6 @@
 /**
  * The data of each event in a stream of server-sent events (HTML Living Standard, section 9.2.6). The types are in the
- * data, so `event`, `id` and `retry` are of no use here, and neither are comments.
+ * data, so `event`, `id`, `retry` and comments are ignored.
  * @param {ReadableStream<Uint8Array<ArrayBuffer>>} stream
  */
 export async function* dataOfEvents(stream) {

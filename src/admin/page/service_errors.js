@@ -3,7 +3,18 @@
 /** @import { ServiceView } from "../views.ts" */
 
 /** Ended by an operator or the configuration: `onPurpose` in net/errors.ts. A test compares them. */
-const ON_PURPOSE = new Set(["endpoint_down", "filter_closed", "killed", "lifetime", "shutdown"]);
+const ON_PURPOSE = new Set([
+  "acme_challenge",
+  "drain_idle",
+  "endpoint_down",
+  "failback",
+  "fault",
+  "filter_closed",
+  "killed",
+  "lifetime",
+  "rebalance",
+  "shutdown",
+]);
 
 /** How a relayed connection ends when nothing went wrong. */
 const ORDERLY = new Set([

@@ -2,12 +2,15 @@
 
 import { byId, create, setAttribute, setText } from "./element.js";
 import { ErrorList } from "./error_list.js";
+import { ServiceFaults } from "./faults_panel.js";
 import { formatBytes, formatCount, formatFrequency, formatRate } from "./format.js";
 import { KeyedElements } from "./keyed_elements.js";
 import { Sparkline } from "./sparkline.js";
 
 /** @import { ServiceView } from "../views.ts" */
 /** @import { Curves, Rate } from "./rates.js" */
+/** @import { Faults } from "./faults.js" */
+/** @import { FaultListener } from "./faults_panel.js" */
 
 /** A certificate that expires sooner than this is shown as a warning, in milliseconds. */
 const SOON = 21 * 86_400_000;
@@ -17,30 +20,48 @@ const SOON = 21 * 86_400_000;
  * @typedef {{ service: ServiceView, rate: Rate | undefined, curves: Curves }} Item
  */
 
+/**
+ * The row of a service, or below it the row with its faults.
+ * @typedef {Item & { hasFaults: boolean }} RowItem
+ */
+
 /** @type {Curves} */
 const NO_CURVES = [[], [], []];
 
 export class ServicesPanel {
   /** @type {Set<Sparkline>} */
   #sparklines = new Set();
-  #rows = new KeyedElements(
-    byId("services", HTMLTableSectionElement),
-    (/** @type {Item} */ { service }) => service.name,
-    () => {
-      const row = new ServiceRow();
-      this.#sparklines.add(row.sparkline);
-      return row;
-    },
-  );
+  #faults;
+  #rows;
+
+  /**
+   * @param {Faults} faults
+   * @param {FaultListener} listener
+   */
+  constructor(faults, listener) {
+    this.#faults = faults;
+    this.#rows = new KeyedElements(
+      byId("services", HTMLTableSectionElement),
+      (/** @type {RowItem} */ { service, hasFaults }) => JSON.stringify([service.name, hasFaults]),
+      ({ service, hasFaults }) => {
+        if (hasFaults) return new ServiceFaults(service.name, faults, listener);
+        const row = new ServiceRow();
+        this.#sparklines.add(row.sparkline);
+        return row;
+      },
+    );
+  }
 
   /**
    * @param {readonly ServiceView[]} services
    * @param {ReadonlyMap<string, { rate: Rate | undefined, curves: Curves }>} rates by the names of services
    */
   update(services, rates) {
-    this.#rows.update(services.map((service) => {
+    this.#rows.update(services.flatMap((service) => {
       const { rate, curves = NO_CURVES } = rates.get(service.name) ?? {};
-      return { service, rate, curves };
+      const item = { service, rate, curves };
+      const row = { ...item, hasFaults: false };
+      return this.#faults.view.enabled ? [row, { ...item, hasFaults: true }] : [row];
     }));
     for (const sparkline of this.#sparklines) {
       if (sparkline.element.isConnected) continue;
@@ -133,7 +154,7 @@ function figure(label) {
 
 /** @param {ServiceView} service */
 function tagsOf({ state, tls }) {
-  const tags = state === "draining" ? [{ text: "draining", tone: "warning" }] : [];
+  const tags = state === "listening" ? [] : [{ text: state, tone: state === "down" ? "bad" : "warning" }];
   if (tls === null) return tags;
   const [first] = tls.certificates.map(({ expires_at }) => Date.parse(expires_at)).sort((a, b) => a - b);
   const left = first === undefined ? Infinity : first - Date.now();

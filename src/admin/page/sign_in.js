@@ -2,7 +2,7 @@
 
 import { byId, setHidden, setText } from "./element.js";
 
-/** What both an HTTP header and the configuration allow. */
+/** The characters that both an HTTP header and the configuration allow. */
 const TOKEN = /^[!-~]+$/;
 
 export class SignIn {

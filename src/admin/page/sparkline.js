@@ -24,7 +24,7 @@ export class Sparkline {
     // Loaded as a script: the file of the package is served unchanged.
     const Plot = /** @type {typeof uPlot} */ (Reflect.get(globalThis, "uPlot"));
     /**
-     * The colour that a custom property of the style sheet has in the theme of the moment.
+     * The colour of a custom property of the style sheet in the current theme.
      * @param {string} name
      */
     const colour = (name) => () => getComputedStyle(this.element).getPropertyValue(name);

@@ -48,13 +48,19 @@ class GroupRow {
 
   /** @param {Item} item */
   update({ group }) {
-    const { name, balance, endpoints, pool } = group;
+    const { name, balance, endpoints, pool, queue, waiting, discovery } = group;
     const usable = endpoints.filter((endpoint) => isUsable(endpoint)).length;
     const about = [balance.replaceAll("_", " "), `${usable} of ${endpoints.length} usable`];
     if (pool !== null) {
       const taken = pool.hits + pool.misses;
       about.push(`${formatCount(pool.idle)} idle in the pool`);
       if (taken > 0) about.push(`${Math.round(100 * pool.hits / taken)} % pool hits`);
+    }
+    if (queue !== null) about.push(`${formatCount(queue.length)} in the queue`);
+    if (waiting > 0) about.push(`${formatCount(waiting)} waiting for an endpoint`);
+    if (discovery !== null) {
+      const state = discovery.error === null ? "" : `, which fails: ${discovery.error}`;
+      about.push(`from ${discovery.from}${state}`);
     }
     setText(this.#name, name);
     setText(this.#about, about.join(" · "));
@@ -64,8 +70,10 @@ class GroupRow {
 
 class EndpointRow {
   #address = create("span", { class: "address" });
-  #backup = create("span", { class: "tag plain" }, "backup");
+  #tier = create("span", { class: "tag plain" });
+  #stuck = create("span", { class: "tag plain", title: "All new connections go here" }, "in use");
   #health = create("span", { class: "health" });
+  #cause = create("div", { class: "minor cause" });
   #weight = cell("Weight");
   #connections = cell("Connections");
   #connects = cell("Connects");
@@ -83,8 +91,8 @@ class EndpointRow {
     this.element = create(
       "tr",
       {},
-      create("th", { scope: "row" }, this.#address, this.#backup),
-      create("td", { "data-label": "Health" }, this.#health),
+      create("th", { scope: "row" }, this.#address, this.#tier, this.#stuck),
+      create("td", { "data-label": "Health" }, this.#health, this.#cause),
       this.#weight,
       this.#connections,
       this.#connects,
@@ -94,13 +102,20 @@ class EndpointRow {
   }
 
   /** @param {Item} item */
-  update({ endpoint }) {
+  update({ group, endpoint }) {
     if (endpoint === undefined) return;
-    const { address, state, backup, weight, active, max_connections, connects, failures } = endpoint;
+    const { address, state, tier, weight, active, max_connections, connects, failures, check } = endpoint;
     setText(this.#address, address);
-    setHidden(this.#backup, !backup);
+    setText(this.#tier, `tier ${tier}`);
+    setHidden(this.#tier, tier === 0);
+    setHidden(this.#stuck, group.stick !== address);
     setText(this.#health, state);
     setAttribute(this.#health, "data-health", state);
+    setAttribute(this.#health, "title", check && `last check: ${check.cause}`);
+    // Why an endpoint cannot be used is worth a line of its own.
+    const cause = check !== null && check.result !== "good" ? check.cause : "";
+    setText(this.#cause, cause);
+    setHidden(this.#cause, cause === "");
     setText(this.#weight, String(weight));
     setText(
       this.#connections,

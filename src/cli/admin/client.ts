@@ -6,6 +6,8 @@ import type {
   ConnectionPage,
   ConnectionQuery,
   EndpointView,
+  FaultsView,
+  FaultView,
   ServiceView,
   StatusView,
   UpstreamView,
@@ -14,21 +16,21 @@ import { type Address, formatAddress } from "../../net/address.ts";
 import { AdminError, refusal, unintelligible, unreachable } from "./error.ts";
 import type { AdminTarget } from "./target.ts";
 
-/** Timeout of a response, and of the next event, in milliseconds; `stats` come every second. */
+/** The timeout for a response and for the next event, in milliseconds; `stats` come every second. */
 const TIMEOUT = 10_000;
 
 /** The most connections that the admin interface lists in one answer. */
 export const PAGE_LIMIT = 1000;
 
-/** More than the events of a proxy with very many services, in characters. */
+/** The longest event, in characters: more than a proxy with very many services sends. */
 const MAX_EVENT = 16 * 1024 * 1024;
 
-/** The events that `top` needs beside `stats`. Not those of connections: there may be thousands a second. */
+/** The events that `top` needs besides `stats`. Not those of connections: there may be thousands a second. */
 const EVENT_TYPES: readonly AdminEvent["type"][] = ["endpoint", "reload", "drain"];
 
 /** Every method throws an AdminError if there is no response, or the response is an error. */
 export class AdminClient implements Disposable {
-  /** For messages. */
+  /** The address, for messages. */
   readonly address: string;
   readonly #http: Deno.HttpClient;
   readonly #headers: Readonly<Record<string, string>>;
@@ -76,7 +78,28 @@ export class AdminClient implements Disposable {
     return this.#json("POST", `/api/v1/upstreams/${path}`, { state });
   }
 
-  /** What changed, in words. */
+  /** The types of faults, and whether faults are enabled. */
+  faultTypes(): Promise<FaultsView> {
+    return this.#json("GET", "/api/v1/faults");
+  }
+
+  faults(service: string): Promise<FaultView[]> {
+    return this.#json("GET", faultsPath(service));
+  }
+
+  addFault(service: string, fault: unknown): Promise<FaultView> {
+    return this.#json("POST", faultsPath(service), fault);
+  }
+
+  changeFault(service: string, name: string, changes: unknown): Promise<FaultView> {
+    return this.#json("PATCH", faultsPath(service, name), changes);
+  }
+
+  async removeFault(service: string, name: string): Promise<void> {
+    await this.#json("DELETE", faultsPath(service, name));
+  }
+
+  /** Reloads; returns what has changed, in words. */
   reload(): Promise<{ readonly detail: string }> {
     return this.#json("POST", "/api/v1/reload");
   }
@@ -165,8 +188,13 @@ export class AdminClient implements Disposable {
   }
 }
 
+function faultsPath(service: string, name?: string): string {
+  const path = `/api/v1/services/${encodeURIComponent(service)}/faults`;
+  return name === undefined ? path : `${path}/${encodeURIComponent(name)}`;
+}
+
 /** Connects directly, whatever HTTP_PROXY says. */
-function transportTo(address: Address): Deno.Proxy {
+export function transportTo(address: Address): Deno.Proxy {
   if (address.transport === "unix") return { transport: "unix", path: address.path };
   const { hostname, port } = address;
   return { transport: "tcp", hostname: hostname.includes(":") ? `[${hostname}]` : hostname, port };

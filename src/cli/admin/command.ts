@@ -1,4 +1,4 @@
-/** What a command for a running proxy consists of. Each has a file here, and a line in registry.ts. */
+/** A command for a running proxy. Each has a file here, and a line in registry.ts. */
 
 import { Options } from "../options.ts";
 import { UsageError } from "../usage.ts";
@@ -6,17 +6,17 @@ import type { AdminClient } from "./client.ts";
 import type { AdminCommandName } from "./registry.ts";
 
 export interface AdminCommand<Request = unknown> {
-  /** Whether it only shows something. */
+  /** Whether it only shows something, and changes nothing. */
   readonly kind: "inspect" | "control";
   /** One line for `sluice --help`. */
   readonly summary: string;
-  /** The words that it takes beside options, as `ID ...`; undefined where it takes none. */
+  /** The words that it takes besides options, such as `ID ...`; undefined if it takes none. */
   readonly words?: string;
-  /** What `sluice COMMAND --help` says below the usage line. */
+  /** The text of `sluice COMMAND --help` below the usage line. */
   readonly description: string;
-  /** Beside those that all commands have. */
+  /** Its options besides those of all commands. */
   readonly options: readonly CommandOption[];
-  /** Why it exits with code 1, beside those reasons that all commands have. */
+  /** The reasons for exit code 1, besides those of all commands. */
   readonly failure?: string;
   /** @throws {UsageError} */
   parse(options: Options): Request;
@@ -26,15 +26,15 @@ export interface AdminCommand<Request = unknown> {
 
 export interface CommandOption {
   readonly name: string;
-  /** How help calls its value; undefined where it has none. */
+  /** The name of its value in the help; undefined if it has none. */
   readonly value?: string;
   /** One line, or several. */
   readonly help: string;
 }
 
-/** Where the proxy is, as far as the command line says. */
+/** The address and token of the proxy, as far as the command line has them. */
 export interface AdminFlags {
-  /** As written. */
+  /** As the user has typed it. */
   readonly address: string | undefined;
   /** The file of the proxy's configuration, which has its address and token. */
   readonly config: string | undefined;

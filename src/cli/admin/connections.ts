@@ -2,8 +2,7 @@
 
 import type { ConnectionPage, ConnectionView } from "../../admin/views.ts";
 import { amountOf } from "../../runtime/control/amount.ts";
-import { formatAge } from "../format/age.ts";
-import { formatBytes } from "../format/bytes.ts";
+import { formatAge, formatBytes } from "../format/figures.ts";
 import { type Column, tableLines } from "../format/table.ts";
 import { type AdminClient, PAGE_LIMIT } from "./client.ts";
 import { type AdminCommand, JSON_OPTION, printJson } from "./command.ts";
@@ -17,15 +16,15 @@ interface Request {
 
 const DEFAULT_LIMIT = 100;
 
-const COLUMNS: readonly Column[] = [
-  { title: "ID", align: "right" },
-  { title: "SERVICE", align: "left" },
-  { title: "CLIENT", align: "left" },
-  { title: "ENDPOINT", align: "left" },
-  { title: "AGE", align: "right" },
-  { title: "UPLOAD", align: "right" },
-  { title: "DOWNLOAD", align: "right" },
-  { title: "STATE", align: "left" },
+const COLUMNS: readonly Column<ConnectionView>[] = [
+  { title: "ID", cell: ({ id }) => id, align: "right" },
+  { title: "SERVICE", cell: ({ service }) => service },
+  { title: "CLIENT", cell: ({ client }) => client },
+  { title: "ENDPOINT", cell: ({ endpoint }) => endpoint },
+  { title: "AGE", cell: ({ age_ms }) => formatAge(age_ms), align: "right" },
+  { title: "UPLOAD", cell: ({ bytes }) => formatBytes(bytes.upload), align: "right" },
+  { title: "DOWNLOAD", cell: ({ bytes }) => formatBytes(bytes.download), align: "right" },
+  { title: "STATE", cell: ({ state }) => state },
 ];
 
 export const command: AdminCommand<Request> = {
@@ -49,7 +48,10 @@ export const command: AdminCommand<Request> = {
   },
 };
 
-/** The first `limit` connections. One that moves from page to page between two requests is listed once, or not. */
+/**
+ * The first `limit` connections. A connection that moves between pages while they are requested is listed once, or not
+ * at all.
+ */
 async function listConnections(
   client: AdminClient,
   order: ConnectionOrder,
@@ -66,26 +68,13 @@ async function listConnections(
   }
 }
 
-/** A table of the connections, and how many are not in it. */
+/** A table of connections, and the number of those that it omits. */
 function connectionsText({ total, matching, connections }: ConnectionPage): string {
   if (connections.length === 0) {
     return total === 0 ? "No open connections" : `None of ${amountOf(total, "open connection")} matches`;
   }
-  const lines = tableLines(COLUMNS, connections.map(rowOf));
+  const lines = tableLines(COLUMNS, connections);
   const more = matching - connections.length;
   if (more > 0) lines.push(`... and ${more} more; --limit ${matching} lists all, --filter TEXT fewer`);
   return lines.join("\n");
-}
-
-function rowOf({ id, service, client, endpoint, age_ms, bytes, state }: ConnectionView): string[] {
-  return [
-    String(id),
-    service,
-    client,
-    endpoint ?? "",
-    formatAge(age_ms),
-    formatBytes(bytes.upload),
-    formatBytes(bytes.download),
-    state,
-  ];
 }

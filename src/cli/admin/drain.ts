@@ -1,4 +1,4 @@
-/** `sluice drain`: the same as SIGTERM, from anywhere. */
+/** `sluice drain`: has the same effect as SIGTERM, but works from another machine too. */
 
 import type { AdminCommand } from "./command.ts";
 

@@ -1,4 +1,4 @@
-/** Errors of requests to the admin interface, with what to do about them. */
+/** Errors of requests to the admin interface, with their remedies. */
 
 import { printable, printableLines } from "../format/printable.ts";
 
@@ -50,7 +50,7 @@ export function refusal(
 }
 
 /** The error of the system, which `fetch` wraps in several others. */
-function reasonOf(cause: unknown): string {
+export function reasonOf(cause: unknown): string {
   if (!(cause instanceof Error)) return String(cause);
   const innermost = cause.cause instanceof Error ? cause.cause.message : cause.message;
   const reason = /: ([^:]+)$/.exec(innermost)?.[1] ?? innermost;

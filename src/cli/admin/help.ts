@@ -1,9 +1,9 @@
-/** Help about the commands that talk to a running proxy. */
+/** Help for the commands that talk to a running proxy. */
 
 import type { AdminCommand, CommandOption } from "./command.ts";
 import { ADMIN_COMMANDS, type AdminCommandName, loadAdminCommand } from "./registry.ts";
 
-/** Where help about an option begins, and help about a command. */
+/** The columns at which the help of an option and that of a command begin. */
 const OPTION_COLUMN = 26;
 const SUMMARY_COLUMN = 34;
 
@@ -14,7 +14,7 @@ const WHICH_PROXY = `Which proxy:
 The environment variables SLUICE_ADMIN and SLUICE_TOKEN are used where no option gives an address or a token.
 `;
 
-/** What `sluice COMMAND --help` prints. */
+/** The text that `sluice COMMAND --help` prints. */
 export function commandHelp(
   name: AdminCommandName,
   { words, description, options, failure }: AdminCommand,

@@ -1,14 +1,10 @@
 /** Which connections `top` and `connections` list, and in which order. */
 
-import type { SortKey } from "../../admin/views.ts";
+import type { ConnectionQuery, SortKey } from "../../admin/views.ts";
 import type { Options } from "../options.ts";
 import type { CommandOption } from "./command.ts";
 
-export interface ConnectionOrder {
-  readonly filter: string;
-  readonly sort: SortKey;
-  readonly isDescending: boolean;
-}
+export type ConnectionOrder = Pick<ConnectionQuery, "filter" | "sort" | "isDescending">;
 
 /** In the order in which `top` goes through them. */
 export const SORT_KEYS: readonly SortKey[] = ["bytes", "age", "id", "client", "service", "endpoint"];

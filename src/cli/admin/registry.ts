@@ -9,6 +9,7 @@ export const ADMIN_COMMANDS = {
   connections: () => import("./connections.ts"),
   kill: () => import("./kill.ts"),
   upstream: () => import("./upstream.ts"),
+  fault: () => import("./fault.ts"),
   reload: () => import("./reload.ts"),
   drain: () => import("./drain.ts"),
 };

@@ -1,4 +1,4 @@
-/** `sluice reload`: the same as SIGHUP, from anywhere, with an answer. */
+/** `sluice reload`: has the same effect as SIGHUP, but works from another machine too, and prints the result. */
 
 import { printableLines } from "../format/printable.ts";
 import type { AdminCommand } from "./command.ts";

@@ -1,47 +1,64 @@
 /** `sluice status`: a proxy at one moment. */
 
-import type { ServiceView, StatusView, UpstreamView } from "../../admin/views.ts";
+import type {
+  CertificateView,
+  EndpointView,
+  ServiceView,
+  StatsEvent,
+  StatusView,
+  UpstreamView,
+} from "../../admin/views.ts";
 import { amountOf } from "../../runtime/control/amount.ts";
-import { formatAge } from "../format/age.ts";
-import { formatBytes } from "../format/bytes.ts";
-import { endpointState, openOf } from "../format/figures.ts";
+import { endpointState, formatAge, formatBytes, openOf, waitingFor } from "../format/figures.ts";
 import { printable } from "../format/printable.ts";
 import { type Column, tableLines } from "../format/table.ts";
 import { type AdminCommand, JSON_OPTION, printJson } from "./command.ts";
 
-interface Overview {
-  readonly status: StatusView;
-  readonly services: readonly ServiceView[];
-  readonly upstreams: readonly UpstreamView[];
+type Overview = Pick<StatsEvent, "status" | "services" | "upstreams">;
+
+const SERVICES: readonly Column<ServiceView>[] = [
+  { title: "SERVICE", cell: ({ name }) => name },
+  { title: "STATE", cell: ({ state }) => state },
+  { title: "OPEN", cell: ({ connections: { active, limit } }) => openOf(active, limit), align: "right" },
+  { title: "TOTAL", cell: ({ connections }) => connections.total, align: "right" },
+  { title: "FAILED", cell: ({ connections }) => connections.failed, align: "right" },
+  { title: "REFUSED", cell: ({ connections }) => connections.refused, align: "right" },
+  { title: "UPLOAD", cell: ({ bytes }) => formatBytes(bytes.upload), align: "right" },
+  { title: "DOWNLOAD", cell: ({ bytes }) => formatBytes(bytes.download), align: "right" },
+  { title: "LISTEN", cell: ({ listen }) => listen.join(", ") },
+];
+
+interface EndpointRow {
+  readonly group: UpstreamView;
+  /** Undefined for a group without any. */
+  readonly endpoint: EndpointView | undefined;
+  /** Clients that wait for any endpoint of the group, with its first one. */
+  readonly waiting: number;
 }
 
-const SERVICES: readonly Column[] = [
-  { title: "SERVICE", align: "left" },
-  { title: "STATE", align: "left" },
-  { title: "OPEN", align: "right" },
-  { title: "TOTAL", align: "right" },
-  { title: "FAILED", align: "right" },
-  { title: "REFUSED", align: "right" },
-  { title: "UPLOAD", align: "right" },
-  { title: "DOWNLOAD", align: "right" },
-  { title: "LISTEN", align: "left" },
+const ENDPOINTS: readonly Column<EndpointRow>[] = [
+  { title: "UPSTREAM", cell: ({ group }) => group.name },
+  { title: "ENDPOINT", cell: ({ endpoint }) => endpoint?.address ?? "(none)" },
+  { title: "STATE", cell: ({ group, endpoint }) => endpoint && endpointState(endpoint, group.stick) },
+  { title: "OPEN", cell: ({ endpoint: e }) => e && openOf(e.active, e.max_connections), align: "right" },
+  { title: "CONNECTS", cell: ({ endpoint }) => endpoint?.connects, align: "right" },
+  { title: "FAILURES", cell: ({ endpoint }) => endpoint?.failures, align: "right" },
+  { title: "WEIGHT", cell: ({ endpoint }) => endpoint?.weight, align: "right" },
+  { title: "TIER", cell: ({ endpoint }) => endpoint?.tier, align: "right" },
 ];
 
-const ENDPOINTS: readonly Column[] = [
-  { title: "UPSTREAM", align: "left" },
-  { title: "ENDPOINT", align: "left" },
-  { title: "STATE", align: "left" },
-  { title: "OPEN", align: "right" },
-  { title: "CONNECTS", align: "right" },
-  { title: "FAILURES", align: "right" },
-  { title: "WEIGHT", align: "left" },
-];
+/** Shown while clients wait. */
+const WAITING: Column<EndpointRow> = {
+  title: "WAITING",
+  cell: ({ waiting }) => waiting || "",
+  align: "right",
+};
 
-const CERTIFICATES: readonly Column[] = [
-  { title: "SERVICE", align: "left" },
-  { title: "CERTIFICATE", align: "left" },
-  { title: "EXPIRES", align: "left" },
-  { title: "IN", align: "right" },
+const CERTIFICATES: readonly Column<CertificateView & { service: string; left: number }>[] = [
+  { title: "SERVICE", cell: ({ service }) => service },
+  { title: "CERTIFICATE", cell: ({ subject, names }) => subject || names.join(", ") },
+  { title: "EXPIRES", cell: ({ expires_at }) => expires_at.slice(0, 10) },
+  { title: "IN", cell: ({ left }) => left > 0 ? formatAge(left) : "EXPIRED", align: "right" },
 ];
 
 export const command: AdminCommand<{ json: boolean }> = {
@@ -64,18 +81,31 @@ export const command: AdminCommand<{ json: boolean }> = {
 
 /** `now` in milliseconds since 1970. */
 function statusText({ status, services, upstreams }: Overview, now: number): string {
+  const endpoints = upstreams.flatMap((group) => {
+    const { endpoints } = group;
+    const waiting = waitingFor(group);
+    return (endpoints.length === 0 ? [undefined] : endpoints).map((endpoint, index) => ({
+      group,
+      endpoint,
+      waiting: index === 0 ? waiting : 0,
+    }));
+  });
+  const certificates = services.flatMap(({ name: service, tls }) =>
+    (tls?.certificates ?? []).map((each) => ({ ...each, service, left: Date.parse(each.expires_at) - now }))
+  );
   const parts = [
     programLines(status, now),
-    tableLines(SERVICES, services.map(serviceRow)),
-    tableLines(ENDPOINTS, upstreams.flatMap(endpointRows)),
+    tableLines(SERVICES, services),
+    tableLines(endpoints.some(({ waiting }) => waiting > 0) ? [...ENDPOINTS, WAITING] : ENDPOINTS, endpoints),
+    ...certificates.length > 0 ? [tableLines(CERTIFICATES, certificates)] : [],
   ];
-  const certificates = services.flatMap((service) => certificateRows(service, now));
-  if (certificates.length > 0) parts.push(tableLines(CERTIFICATES, certificates));
   return parts.map((lines) => lines.join("\n")).join("\n\n");
 }
 
 function programLines(status: StatusView, now: number): string[] {
-  const { version, deno, pid, threads, started_at, state, ready, not_ready, connections } = status;
+  const { version, deno, pid, threads, started_at, state, ready, not_ready } = status;
+  const { active, limit } = status.connections;
+  const isOne = active === 1 && limit === null;
   const age = formatAge(now - Date.parse(started_at));
   const readiness = ready
     ? "ready"
@@ -83,47 +113,6 @@ function programLines(status: StatusView, now: number): string[] {
   return [
     `sluice ${printable(version)} (deno ${printable(deno)}), pid ${pid}, ${amountOf(threads, "thread")}, ` +
     `started ${age} ago`,
-    `${state}, ${readiness}, ${openOf(connections.active, connections.limit)} ${
-      connections.active === 1 && connections.limit === null ? "connection" : "connections"
-    } open`,
+    `${state}, ${readiness}, ${openOf(active, limit)} ${isOne ? "connection" : "connections"} open`,
   ];
-}
-
-function serviceRow({ name, state, connections, bytes, listen }: ServiceView): string[] {
-  return [
-    name,
-    state,
-    openOf(connections.active, connections.limit),
-    String(connections.total),
-    String(connections.failed),
-    String(connections.refused),
-    formatBytes(bytes.upload),
-    formatBytes(bytes.download),
-    listen.join(", "),
-  ];
-}
-
-function endpointRows({ name, endpoints }: UpstreamView): string[][] {
-  if (endpoints.length === 0) return [[name, "(none)"]];
-  return endpoints.map((endpoint) => [
-    name,
-    endpoint.address,
-    endpointState(endpoint),
-    openOf(endpoint.active, endpoint.max_connections),
-    String(endpoint.connects),
-    String(endpoint.failures),
-    `${endpoint.weight}${endpoint.backup ? " (backup)" : ""}`,
-  ]);
-}
-
-function certificateRows({ name, tls }: ServiceView, now: number): string[][] {
-  return (tls?.certificates ?? []).map(({ subject, names, expires_at }) => {
-    const left = Date.parse(expires_at) - now;
-    return [
-      name,
-      subject || names.join(", "),
-      expires_at.slice(0, 10),
-      left > 0 ? formatAge(left) : "EXPIRED",
-    ];
-  });
 }

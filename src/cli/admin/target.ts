@@ -2,31 +2,33 @@
 
 import type { Config } from "../../config/config.ts";
 import type { EnvironmentLookup } from "../../config/input/environment.ts";
-import { loadConfigFile } from "../../config/load.ts";
+import { ConfigFile } from "../../config/load.ts";
 import { readFault } from "../../files/file_fault.ts";
 import { readTextFile } from "../../files/read_file.ts";
 import { type Address, isAbstract, parseUpstreamAddress } from "../../net/address.ts";
-import { UsageError } from "../usage.ts";
+import { type Topic, UsageError } from "../usage.ts";
 import type { AdminFlags } from "./command.ts";
 import type { AdminCommandName } from "./registry.ts";
 
 export interface AdminTarget {
   readonly address: Address;
-  /** Undefined if none was found: the proxy may need none. */
+  /** Undefined if there is none; the proxy may need none. */
   readonly token: string | undefined;
 }
 
-/** How long `--token-file <(print-the-token)` may take, in milliseconds: it may ask the user for a passphrase. */
+/**
+ * The time limit for `--token-file <(print-the-token)`, in milliseconds: the command may ask the user for a passphrase.
+ */
 const TOKEN_PIPE_TIMEOUT = 60_000;
 
-/** One word that may be in an HTTP header. */
+/** One word with characters that an HTTP header may contain. */
 const TOKEN = /^[\x21-\x7e]+$/;
 
 /** The address that reaches a listener on all addresses. */
 const LOOPBACK_OF = new Map([["0.0.0.0", "127.0.0.1"], ["::", "::1"]]);
 
 /**
- * From the command line, else from the configuration that it names, else from SLUICE_ADMIN and SLUICE_TOKEN.
+ * Takes both from the command line, else from the configuration that it names, else from SLUICE_ADMIN and SLUICE_TOKEN.
  *
  * @throws {UsageError} when there is no address, or an address or token that cannot be used
  * @throws {ConfigError} when the configuration is wrong
@@ -36,7 +38,8 @@ export async function findAdmin(
   command: AdminCommandName,
   environment: EnvironmentLookup,
 ): Promise<AdminTarget> {
-  const config = flags.config === undefined ? undefined : await loadConfigFile(flags.config, environment);
+  const file = flags.config === undefined ? undefined : new ConfigFile(flags.config, environment);
+  const config = await file?.load();
   const address = addressOf(flags, config, command, environment);
   if (flags.tokenFile !== undefined) return { address, token: await readToken(flags.tokenFile, command) };
   const token = config?.admin?.token ?? environment("SLUICE_TOKEN");
@@ -61,7 +64,12 @@ function addressOf(
   );
 }
 
-function parsedAddress(text: string, source: string, command: AdminCommandName): Address {
+/**
+ * The address in an option of a command.
+ *
+ * @throws {UsageError} when a client cannot connect to it
+ */
+export function parsedAddress(text: string, source: string, command: Topic): Address {
   try {
     return reachable(parseUpstreamAddress(text, { barePort: true }), source, command);
   } catch (cause) {
@@ -88,7 +96,7 @@ function configuredAddress(path: string, config: Config, command: AdminCommandNa
 }
 
 /** A client cannot connect to "all addresses", and Deno's fetch cannot connect to an abstract socket. */
-function reachable(address: Address, source: string, command: AdminCommandName): Address {
+function reachable(address: Address, source: string, command: Topic): Address {
   if (address.transport === "unix") {
     if (!isAbstract(address)) return address;
     throw new UsageError(
@@ -107,7 +115,7 @@ async function readToken(path: string, command: AdminCommandName): Promise<strin
   return checkedToken(text.trim(), `--token-file "${path}"`, command);
 }
 
-/** Messages never have the token. */
+/** Messages never contain the token. */
 function checkedToken(token: string, source: string, command: AdminCommandName): string {
   if (TOKEN.test(token)) return token;
   throw new UsageError(

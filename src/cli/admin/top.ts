@@ -11,14 +11,14 @@ export const command: AdminCommand<{ order: ConnectionOrder }> = {
   kind: "inspect",
   summary: "live view of services, upstreams and connections",
   description: `Shows services, upstreams, connections and their rates in the terminal, updated every second.
-q quits, K closes the selected connection, ? lists all keys.`,
+q quits, K closes the selected connection, f shows faults, ? lists all keys.`,
   options: ORDER_OPTIONS,
   parse: (options) => ({ order: orderOf(options) }),
   async run(client, { order }) {
     if (!hasTerminal()) {
       throw new UsageError("top needs a terminal; in a script use sluice status --json", "top");
     }
-    // An error before the terminal is taken over ends the command; a later one is shown and retried.
+    // An error before `top` takes over the terminal ends the command; after a later one, `top` shows it and retries.
     await client.status();
     await using screen = new TerminalScreen({ colours: !Deno.noColor });
     const session = new TopSession(client, screen, order);

@@ -1,7 +1,7 @@
 /** `sluice upstream`: takes an endpoint out of use, or puts it back. */
 
 import type { EndpointView } from "../../admin/views.ts";
-import { closestOf } from "../../config/input/closest.ts";
+import { hintFor } from "../../config/input/closest.ts";
 import { endpointState } from "../format/figures.ts";
 import { printable } from "../format/printable.ts";
 import { UsageError } from "../usage.ts";
@@ -29,7 +29,7 @@ proxy; health checks go on. sluice status lists groups and endpoints.
   async run(client, { group, endpoint, state, json }) {
     const changed = await client.setEndpoint(group, endpoint, state);
     if (json) return printJson(changed);
-    console.log(`${printable(changed.address)}: ${endpointState(changed)}, ${changed.active} open`);
+    console.log(`${printable(changed.address)}: ${endpointState(changed, null)}, ${changed.active} open`);
   },
 };
 
@@ -42,7 +42,6 @@ function changeOf(words: readonly string[]): Omit<Request, "json"> {
     );
   }
   if (state === "up" || state === "drain" || state === "down") return { group, endpoint, state };
-  const meant = closestOf(state, ["up", "drain", "down"]);
-  const hint = meant === undefined ? "expected up, drain, down" : `did you mean "${meant}"?`;
+  const hint = hintFor(state, ["up", "drain", "down"]);
   throw new UsageError(`Cannot set an endpoint to "${state}": ${hint}`, "upstream");
 }

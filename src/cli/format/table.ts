@@ -2,40 +2,42 @@
 
 import { printable } from "./printable.ts";
 
-export interface Column {
+export interface Column<Row> {
   readonly title: string;
-  /** `right` for numbers. */
-  readonly align: "left" | "right";
+  /** What a row has there. */
+  readonly cell: (row: Row) => string | number | null | undefined;
+  /** For numbers. */
+  readonly align?: "right";
   /** Minimum width, so that columns do not move while figures change. */
   readonly reserve?: number;
-  /** In a narrow table, cells are cut down to so many characters; undefined never cuts. */
+  /** In a narrow table, cells are shortened to at least so many characters; undefined never shortens. */
   readonly least?: number;
-  /** Columns with a number are left out, the highest first, before others are cut below their reserve. */
+  /** Columns with a number are omitted, the highest first, before others are shortened below their reserve. */
   readonly leaveOut?: number;
 }
 
 export interface TableOptions {
-  /** Characters in a line; undefined does not limit it. */
+  /** The width of a line in characters; undefined is no limit. */
   readonly width?: number;
-  /** Spaces between two columns. */
+  /** The number of spaces between two columns. */
   readonly gap?: number;
 }
 
-/** A line of titles, then one line for each row, within the width and without trailing spaces. */
-export function tableLines(
-  columns: readonly Column[],
-  rows: readonly (readonly string[])[],
+/** Returns a line of titles, then one line for each row, within the width and without trailing spaces. */
+export function tableLines<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
   { width = Infinity, gap = 2 }: TableOptions = {},
 ): string[] {
-  const cells = rows.map((row) => row.map(printable));
+  const cells = rows.map((row) => columns.map(({ cell }) => printable(String(cell(row) ?? ""))));
   const fitted = fit(columns.map((column, index) => measured(column, index, cells)), width, gap);
   return [columns.map(({ title }) => title), ...cells].map((row) => {
-    const line = fitted.map(({ index, column, width }) => aligned(row[index] ?? "", width, column.align));
+    const line = fitted.map(({ index, column, width }) => aligned(row[index]!, width, column.align));
     return Array.from(line.join(" ".repeat(gap))).slice(0, width).join("").trimEnd();
   });
 }
 
-/** Cuts in the middle, because both the start of an address and its port matter. */
+/** Shortens in the middle, because both the start of an address and its port matter. */
 export function cut(text: string, width: number): string {
   const characters = Array.from(text);
   if (characters.length <= width) return text;
@@ -46,15 +48,17 @@ export function cut(text: string, width: number): string {
   }`;
 }
 
+type Layout = Omit<Column<never>, "cell">;
+
 interface Measured {
   readonly index: number;
-  readonly column: Column;
+  readonly column: Layout;
   readonly width: number;
 }
 
-function measured(column: Column, index: number, rows: readonly (readonly string[])[]): Measured {
+function measured(column: Layout, index: number, rows: readonly (readonly string[])[]): Measured {
   const least = Math.max(column.reserve ?? 0, lengthOf(column.title));
-  const width = rows.reduce((widest, row) => Math.max(widest, lengthOf(row[index] ?? "")), least);
+  const width = rows.reduce((widest, row) => Math.max(widest, lengthOf(row[index]!)), least);
   return { index, column, width };
 }
 
@@ -73,7 +77,7 @@ function fit(columns: readonly Measured[], width: number, gap: number): readonly
   return columns.map((column, i) => ({ ...column, width: widths[i]! }));
 }
 
-/** Narrows the widest column, but none below its floor, until all fit. */
+/** Narrows the widest column, but none below its minimum, until all fit. */
 function cutDown(widths: number[], floors: readonly number[], room: number): void {
   for (let excess = sum(widths) - room; excess > 0; excess--) {
     const widest = widths.reduce(
@@ -85,17 +89,15 @@ function cutDown(widths: number[], floors: readonly number[], room: number): voi
   }
 }
 
-function aligned(text: string, width: number, align: Column["align"]): string {
+function aligned(text: string, width: number, align: "right" | undefined): string {
   const shown = cut(text, width);
   const blanks = " ".repeat(width - lengthOf(shown));
-  return align === "left" ? shown + blanks : blanks + shown;
+  return align === "right" ? blanks + shown : shown + blanks;
 }
 
 /** In code points. Wide characters count as one: they are rare in addresses and names. */
 function lengthOf(text: string): number {
-  let length = 0;
-  for (const _ of text) length += 1;
-  return length;
+  return Array.from(text).length;
 }
 
 function sum(numbers: readonly number[]): number {

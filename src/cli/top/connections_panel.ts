@@ -2,24 +2,23 @@
 
 import { amountOf } from "../../runtime/control/amount.ts";
 import type { ConnectionView, SortKey } from "../../admin/views.ts";
-import { formatAge } from "../format/age.ts";
-import { formatBytesShort } from "../format/bytes.ts";
+import { formatAge, formatBytesShort } from "../format/figures.ts";
 import { printable } from "../format/printable.ts";
 import { type Column, tableLines } from "../format/table.ts";
 import { type Line, line } from "./line.ts";
 import { formatByteRate } from "./overview_panels.ts";
-import { UNKNOWN_RATES } from "./rates.ts";
+import { type ByteRates, UNKNOWN_RATES } from "./rates.ts";
 import type { TopState } from "./state.ts";
 
-const COLUMNS: readonly Column[] = [
-  { title: "ID", align: "right", reserve: 5 },
-  { title: "SERVICE", align: "left", reserve: 8, least: 6, leaveOut: 1 },
-  { title: "CLIENT", align: "left", reserve: 21, least: 15 },
-  { title: "ENDPOINT", align: "left", reserve: 13, least: 9 },
-  { title: "AGE", align: "right", reserve: 6, leaveOut: 2 },
-  { title: "UP/S", align: "right", reserve: 8 },
-  { title: "DOWN/S", align: "right", reserve: 8 },
-  { title: "BYTES", align: "right", reserve: 8, leaveOut: 3 },
+const COLUMNS: readonly Column<ConnectionView & { rates: ByteRates }>[] = [
+  { title: "ID", cell: ({ id }) => id, align: "right", reserve: 5 },
+  { title: "SERVICE", cell: ({ service }) => service, reserve: 8, least: 6, leaveOut: 1 },
+  { title: "CLIENT", cell: ({ client }) => client, reserve: 21, least: 15 },
+  { title: "ENDPOINT", cell: endpointOrState, reserve: 13, least: 9 },
+  { title: "AGE", cell: ({ age_ms }) => formatAge(age_ms), align: "right", reserve: 6, leaveOut: 2 },
+  { title: "UP/S", cell: ({ rates }) => formatByteRate(rates.upload), align: "right", reserve: 8 },
+  { title: "DOWN/S", cell: ({ rates }) => formatByteRate(rates.download), align: "right", reserve: 8 },
+  { title: "BYTES", cell: bytesBothWays, align: "right", reserve: 8, leaveOut: 3 },
 ];
 
 /** The words for each order. */
@@ -35,7 +34,8 @@ const ORDERS: Record<SortKey, { readonly rising: string; readonly falling: strin
 /** A title, a heading, and at most `limit` connections. */
 export function connectionLines(state: TopState, width: number, limit: number): Line[] {
   const connections = state.reading?.page.connections.slice(0, limit) ?? [];
-  const rows = connections.map((connection) => rowOf(connection, state));
+  const ratesOf = (id: number) => state.traffic.get(id)?.rates ?? UNKNOWN_RATES;
+  const rows = connections.map((connection) => ({ ...connection, rates: ratesOf(connection.id) }));
   const [heading = "", ...lines] = tableLines(COLUMNS, rows, { width: width - 1, gap: 1 });
   return [
     line(titleOf(state, connections.length)),
@@ -53,17 +53,10 @@ function titleOf({ reading, order, offset }: TopState, shown: number): string {
   return `${amountOf(total, "connection")}${filter}${place}, ${sorting}`;
 }
 
-function rowOf(connection: ConnectionView, { traffic }: TopState): string[] {
-  const { id, service, client, state, endpoint, age_ms, bytes } = connection;
-  const { upload, download } = traffic.get(id)?.rates ?? UNKNOWN_RATES;
-  return [
-    String(id),
-    service,
-    client,
-    state === "open" ? endpoint ?? "" : `(${state})`,
-    formatAge(age_ms),
-    formatByteRate(upload),
-    formatByteRate(download),
-    formatBytesShort(bytes.upload + bytes.download),
-  ];
+function endpointOrState({ state, endpoint }: ConnectionView): string | null {
+  return state === "open" ? endpoint : `(${state})`;
+}
+
+function bytesBothWays({ bytes: { upload, download } }: ConnectionView): string {
+  return formatBytesShort(upload + download);
 }

@@ -1,9 +1,9 @@
 /** The whole screen of `sluice top`. Pure: a state and a size in, lines out. */
 
-import { formatAge } from "../format/age.ts";
+import { formatAge, openOf } from "../format/figures.ts";
 import { printable } from "../format/printable.ts";
-import { openOf } from "../format/figures.ts";
 import { connectionLines } from "./connections_panel.ts";
+import { faultLines } from "./faults_panel.ts";
 import { KEYS } from "./keys.ts";
 import { type Line, line } from "./line.ts";
 import { endpointLines, serviceLines } from "./overview_panels.ts";
@@ -15,7 +15,7 @@ export interface Size {
   readonly rows: number;
 }
 
-/** How many lines each part gets. */
+/** The number of lines for each part. */
 interface Layout {
   /** Without headings. */
   readonly services: number;
@@ -25,13 +25,15 @@ interface Layout {
   readonly isAiry: boolean;
 }
 
-/** Lines that are always there: two at the top, one at the bottom, one heading of two tables, two of the third. */
+/** Lines that are always there: two at the top, one at the bottom, the headings of two tables, and two of the third. */
 const FIXED_LINES = 7;
 
 /** From this height on, there are blank lines between the parts. */
 const AIRY_FROM = 24;
 
 const KEY_LINE = "? help  q quit  j/k select  K kill  s sort  r reverse  / filter  p pause";
+const KEY_LINE_WITH_FAULTS = "? help  q quit  j/k select  K kill  s sort  r reverse  / filter  f faults";
+const FAULT_KEY_LINE = "Esc back  q quit  j/k select  a add  Space on/off  x remove  Tab next service";
 
 /** The lines of the screen, cut to its size. */
 export function frame(state: TopState, size: Size): Line[] {
@@ -44,7 +46,7 @@ export function frame(state: TopState, size: Size): Line[] {
   });
 }
 
-/** How many connections fit. */
+/** The number of connections that fit. */
 export function connectionRowsIn(state: TopState, size: Size): number {
   return layoutOf(state, size).connections;
 }
@@ -57,9 +59,20 @@ function bodyLines(state: TopState, size: Size): Line[] {
     noticeLine(state),
     ...serviceLines(state, size.columns, layout.services),
     ...gap,
-    ...endpointLines(state, size.columns, layout.endpoints),
+    ...restLines(state, size.columns, layout, gap),
+  ];
+}
+
+/** What is below the services. */
+function restLines(state: TopState, columns: number, layout: Layout, gap: readonly Line[]): Line[] {
+  const { mode } = state;
+  const { endpoints, connections } = layout;
+  // Those of both tables, with their headings.
+  if ("service" in mode) return faultLines(state, mode, columns, endpoints + connections + 3 + gap.length);
+  return [
+    ...endpointLines(state, columns, endpoints),
     ...gap,
-    ...connectionLines(state, size.columns, layout.connections),
+    ...connectionLines(state, columns, connections),
   ];
 }
 
@@ -99,10 +112,10 @@ function noticeLine({ stats, outage, isPaused, notice }: TopState): Line {
   return line("");
 }
 
-function lastLine({ mode }: TopState): Line {
+function lastLine({ mode, areFaultsEnabled }: TopState): Line {
   switch (mode.kind) {
     case "list":
-      return line(KEY_LINE, "faint");
+      return line(areFaultsEnabled ? KEY_LINE_WITH_FAULTS : KEY_LINE, "faint");
     case "help":
       return line("any key back  q quit", "faint");
     case "filter":
@@ -111,6 +124,12 @@ function lastLine({ mode }: TopState): Line {
       const { id, client, service } = mode.connection;
       return line(`Close connection ${id} (y/n)? ${printable(client)} to ${printable(service)}`, "bad");
     }
+    case "faults":
+      return line(FAULT_KEY_LINE, "faint");
+    case "addFault":
+      return line(`Fault, such as latency,latency=200ms: ${printable(mode.text)}_`);
+    case "removeFault":
+      return line(`Remove ${printable(mode.name)} (y/n)?`, "bad");
   }
 }
 

@@ -1,9 +1,11 @@
-/** What the keys of `sluice top` do. */
+/** The keys of `sluice top`. */
 
 import { isDescendingByDefault, SORT_KEYS } from "../admin/order.ts";
+import { pressInFaults, withFaultsShown } from "./fault_keys.ts";
+import { edited } from "./typing.ts";
 import { selectedConnection, type TopState, withOrder, withSelectionMoved } from "./state.ts";
 
-/** One key press: its name where it has one (`up`, `return`, `escape`, `c`), and the text that it types. */
+/** A key press: its name if it has one (`up`, `return`, `escape`, `c`), and the text that it types. */
 export interface Key {
   readonly name: string | undefined;
   readonly text: string | undefined;
@@ -13,7 +15,11 @@ export interface Key {
 /** A side effect for the session. */
 export type Action =
   | { readonly kind: "quit" }
-  | { readonly kind: "kill"; readonly id: number };
+  | { readonly kind: "kill"; readonly id: number }
+  /** As `text` says, which is typed again if it is refused. */
+  | { readonly kind: "addFault"; readonly service: string; readonly text: string }
+  | { readonly kind: "setFault"; readonly service: string; readonly name: string; readonly enabled: boolean }
+  | { readonly kind: "removeFault"; readonly service: string; readonly name: string };
 
 export interface Pressed {
   readonly state: TopState;
@@ -34,6 +40,7 @@ export const KEYS: readonly (readonly [keys: string, does: string])[] = [
   ["/", "filter, also by SNI, peer and upstream"],
   ["Esc", "remove the filter"],
   ["p", "pause or resume the display, not the proxy"],
+  ["f", "faults of a service, where they are enabled"],
   ["?", "show or leave this help"],
 ];
 
@@ -55,6 +62,7 @@ const LIST_KEYS: Readonly<Record<string, (state: TopState) => TopState>> = {
   "/": (state) => ({ ...state, mode: { kind: "filter", text: state.order.filter } }),
   escape: (state) => withFilter(state, ""),
   p: (state) => ({ ...state, isPaused: !state.isPaused }),
+  f: withFaultsShown,
   "?": (state) => ({ ...state, mode: { kind: "help" } }),
 };
 
@@ -72,6 +80,10 @@ export function press(before: TopState, key: Key): Pressed {
     case "kill":
       if (key.text !== "y") return { state: toList(state) };
       return { state: toList(state), action: { kind: "kill", id: state.mode.connection.id } };
+    case "faults":
+    case "addFault":
+    case "removeFault":
+      return pressInFaults(state, state.mode, key);
   }
 }
 
@@ -84,13 +96,9 @@ function pressInList(state: TopState, key: Key): Pressed {
 }
 
 function pressInFilter(state: TopState, text: string, key: Key): TopState {
-  const typed = (text: string): TopState => ({ ...state, mode: { kind: "filter", text } });
   if (key.name === "escape") return toList(state);
   if (key.name === "return" || key.name === "enter") return toList(withFilter(state, text));
-  if (key.name === "backspace") return typed(Array.from(text).slice(0, -1).join(""));
-  if (key.isControl && key.name === "u") return typed("");
-  if (key.isControl || key.text === undefined || /\p{Cc}/u.test(key.text)) return state;
-  return typed((text + key.text).slice(0, MAX_FILTER));
+  return { ...state, mode: { kind: "filter", text: edited(text, key, MAX_FILTER) } };
 }
 
 function askToKill(state: TopState): TopState {

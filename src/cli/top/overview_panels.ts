@@ -1,67 +1,71 @@
 /** The tables of services and of upstream endpoints. */
 
 import type { EndpointView, ServiceView, UpstreamView } from "../../admin/views.ts";
-import { formatBytesShort } from "../format/bytes.ts";
-import { endpointState, openOf } from "../format/figures.ts";
+import { endpointState, formatBytesShort, openOf, waitingFor } from "../format/figures.ts";
 import { type Column, tableLines } from "../format/table.ts";
 import { type Line, line, type Tone } from "./line.ts";
-import { endpointKey, type Rate, UNKNOWN_RATES } from "./rates.ts";
+import { type ByteRates, endpointKey, type Rate, UNKNOWN_RATES } from "./rates.ts";
 import type { TopState } from "./state.ts";
 
-const SERVICES: readonly Column[] = [
-  { title: "SERVICE", align: "left", reserve: 8, least: 6 },
-  { title: "STATE", align: "left", reserve: 9, leaveOut: 2 },
-  { title: "OPEN", align: "right", reserve: 9 },
-  { title: "NEW/S", align: "right", reserve: 6 },
-  { title: "FAILED", align: "right", reserve: 6 },
-  { title: "REFUSED", align: "right", reserve: 7, leaveOut: 1 },
-  { title: "UP/S", align: "right", reserve: 8 },
-  { title: "DOWN/S", align: "right", reserve: 8 },
+type ServiceRow = ServiceView & ServiceView["connections"] & { rates: ByteRates & { connections: Rate } };
+
+const SERVICES: readonly Column<ServiceRow>[] = [
+  { title: "SERVICE", cell: ({ name }) => name, reserve: 8, least: 6 },
+  { title: "STATE", cell: ({ state }) => state, reserve: 9, leaveOut: 2 },
+  { title: "OPEN", cell: ({ active, limit }) => openOf(active, limit), align: "right", reserve: 9 },
+  { title: "NEW/S", cell: ({ rates }) => formatRate(rates.connections), align: "right", reserve: 6 },
+  { title: "FAILED", cell: ({ failed }) => failed, align: "right", reserve: 6 },
+  { title: "REFUSED", cell: ({ refused }) => refused, align: "right", reserve: 7, leaveOut: 1 },
+  { title: "UP/S", cell: ({ rates }) => formatByteRate(rates.upload), align: "right", reserve: 8 },
+  { title: "DOWN/S", cell: ({ rates }) => formatByteRate(rates.download), align: "right", reserve: 8 },
 ];
 
-const ENDPOINTS: readonly Column[] = [
-  { title: "UPSTREAM", align: "left", reserve: 8, least: 6 },
-  { title: "ENDPOINT", align: "left", reserve: 13, least: 13 },
-  { title: "STATE", align: "left", reserve: 12 },
-  { title: "OPEN", align: "right", reserve: 9 },
-  { title: "NEW/S", align: "right", reserve: 6, leaveOut: 1 },
-  { title: "FAILURES", align: "right", reserve: 8 },
+const ENDPOINTS: readonly Column<NamedEndpoint & { rate: Rate }>[] = [
+  { title: "UPSTREAM", cell: ({ group }) => group, reserve: 8, least: 6 },
+  { title: "ENDPOINT", cell: ({ address }) => address, reserve: 13, least: 13 },
+  { title: "STATE", cell: (row) => endpointState(row, row.stick), reserve: 12 },
+  { title: "TIER", cell: ({ tier }) => tier, align: "right", reserve: 4, leaveOut: 2 },
+  { title: "OPEN", cell: (row) => openOf(row.active, row.max_connections), align: "right", reserve: 9 },
+  { title: "NEW/S", cell: ({ rate }) => formatRate(rate), align: "right", reserve: 6, leaveOut: 1 },
+  { title: "FAILURES", cell: ({ failures }) => failures, align: "right", reserve: 8 },
 ];
 
-/** A heading and at most `limit` services; the busiest ones if there are more. */
-export function serviceLines({ stats, statsRates }: TopState, width: number, limit: number): Line[] {
-  const { shown, hidden } = chosen(stats?.services ?? [], limit, busiestFirst);
-  const rows = shown.map(({ name, state, connections }) => {
-    const rates = statsRates.services.get(name) ?? { ...UNKNOWN_RATES, connections: undefined };
-    return [
-      name,
-      state,
-      openOf(connections.active, connections.limit),
-      formatRate(rates.connections),
-      String(connections.failed),
-      String(connections.refused),
-      formatByteRate(rates.upload),
-      formatByteRate(rates.download),
-    ];
-  });
-  const tones = shown.map(({ state }): Tone => state === "draining" ? "unusual" : "plain");
+/** Shown where a group lets clients wait. */
+const WAITING: Column<NamedEndpoint> = {
+  title: "WAITING",
+  cell: ({ waiting }) => waiting || "",
+  align: "right",
+  reserve: 7,
+  leaveOut: 2,
+};
+
+/** A heading and at most `limit` services: if there are more, that whose faults are shown, and the busiest ones. */
+export function serviceLines({ stats, statsRates, mode }: TopState, width: number, limit: number): Line[] {
+  const isInQuestion = ({ name }: ServiceView) => "service" in mode && mode.service === name;
+  const compare = (a: ServiceView, b: ServiceView) =>
+    Number(isInQuestion(b)) - Number(isInQuestion(a)) || busiestFirst(a, b);
+  const { shown, hidden } = chosen(stats?.services ?? [], limit, compare);
+  const rows = shown.map((service) => ({
+    ...service,
+    ...service.connections,
+    rates: statsRates.services.get(service.name) ?? { ...UNKNOWN_RATES, connections: undefined },
+  }));
+  const tones = shown.map(({ state }): Tone => state === "listening" ? "plain" : "unusual");
   return panel(tableLines(SERVICES, rows, { width, gap: 1 }), tones, hidden);
 }
 
-/** A heading and at most `limit` endpoints; those with problems first if there are more. */
+/** A heading and at most `limit` endpoints: if there are more, those with problems first. */
 export function endpointLines({ stats, statsRates }: TopState, width: number, limit: number): Line[] {
-  const all = (stats?.upstreams ?? []).flatMap(endpointsOf);
+  const upstreams = stats?.upstreams ?? [];
+  const all = upstreams.flatMap(endpointsOf);
   const { shown, hidden } = chosen(all, limit, worstFirst);
-  const rows = shown.map(({ group, endpoint }) => [
-    group,
-    endpoint.address,
-    endpointState(endpoint),
-    openOf(endpoint.active, endpoint.max_connections),
-    formatRate(statsRates.endpoints.get(endpointKey(group, endpoint.address))),
-    String(endpoint.failures),
-  ]);
-  const tones = shown.map(({ endpoint }) => toneOf(endpoint));
-  return panel(tableLines(ENDPOINTS, rows, { width, gap: 1 }), tones, hidden);
+  const rows = shown.map((endpoint) => ({
+    ...endpoint,
+    rate: statsRates.endpoints.get(endpointKey(endpoint.group, endpoint.address)),
+  }));
+  const waits = upstreams.some(({ queue, waiting }) => queue !== null || waiting > 0);
+  const columns = waits ? [...ENDPOINTS, WAITING] : ENDPOINTS;
+  return panel(tableLines(columns, rows, { width, gap: 1 }), shown.map(toneOf), hidden);
 }
 
 /** Bytes a second; a dash while unknown. */
@@ -73,13 +77,20 @@ function formatRate(rate: Rate): string {
   return rate === undefined ? "-" : rate.toFixed(rate < 99.95 ? 1 : 0);
 }
 
-interface NamedEndpoint {
+/** `waiting` is the number of clients that wait for any endpoint of the group, with its first one. */
+type NamedEndpoint = EndpointView & Pick<UpstreamView, "stick"> & {
   readonly group: string;
-  readonly endpoint: EndpointView;
-}
+  readonly waiting: number;
+};
 
-function endpointsOf({ name, endpoints }: UpstreamView): NamedEndpoint[] {
-  return endpoints.map((endpoint) => ({ group: name, endpoint }));
+function endpointsOf(upstream: UpstreamView): NamedEndpoint[] {
+  const waiting = waitingFor(upstream);
+  return upstream.endpoints.map((endpoint, index) => ({
+    ...endpoint,
+    group: upstream.name,
+    stick: upstream.stick,
+    waiting: index === 0 ? waiting : 0,
+  }));
 }
 
 function busiestFirst(a: ServiceView, b: ServiceView): number {
@@ -89,8 +100,8 @@ function busiestFirst(a: ServiceView, b: ServiceView): number {
 const TONES_WORST_FIRST: readonly Tone[] = ["bad", "unusual", "plain"];
 
 function worstFirst(a: NamedEndpoint, b: NamedEndpoint): number {
-  const rank = ({ endpoint }: NamedEndpoint) => TONES_WORST_FIRST.indexOf(toneOf(endpoint));
-  return rank(a) - rank(b) || b.endpoint.active - a.endpoint.active;
+  const rank = (endpoint: EndpointView) => TONES_WORST_FIRST.indexOf(toneOf(endpoint));
+  return rank(a) - rank(b) || b.active - a.active;
 }
 
 function toneOf({ state, admin }: EndpointView): Tone {
@@ -99,7 +110,7 @@ function toneOf({ state, admin }: EndpointView): Tone {
   return admin === "up" ? "plain" : "unusual";
 }
 
-/** All items if they fit; else the first ones, with a line left for the number of the others. */
+/** All items if they fit; else the first ones, and a last line with the number of the others. */
 function chosen<Item>(all: readonly Item[], limit: number, compare: (a: Item, b: Item) => number) {
   if (all.length <= limit) return { shown: all, hidden: 0 };
   const shown = all.toSorted(compare).slice(0, Math.max(0, limit - 1));

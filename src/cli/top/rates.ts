@@ -21,7 +21,7 @@ export interface StatsRates {
   readonly endpoints: ReadonlyMap<string, Rate>;
 }
 
-/** A list of connections, and when it was read, in milliseconds of a monotonic clock. */
+/** A list of connections, with the time at which it was read, in milliseconds of a monotonic clock. */
 export interface Reading {
   readonly page: ConnectionPage;
   readonly at: number;
@@ -73,7 +73,7 @@ export function statsRates(before: StatsEvent | undefined, now: StatsEvent): Sta
 export function nextTraffic(before: TrafficById, { page, at }: Reading): TrafficById {
   return new Map(page.connections.map(({ id, age_ms, bytes }) => {
     const earlier = before.get(id);
-    // A list that was requested soon after the last one, because of a key, gives no new rates.
+    // A list that a key has requested, soon after the last one, gives no new rates.
     if (earlier !== undefined && at - earlier.at < MIN_INTERVAL) return [id, earlier];
     const isNew = age_ms >= MIN_INTERVAL && age_ms <= MAX_NEW_AGE;
     const since = earlier ?? (isNew ? { upload: 0, download: 0, at: at - age_ms } : undefined);

@@ -5,11 +5,20 @@ import { amountOf } from "../../runtime/control/amount.ts";
 import type { AdminEvent } from "../../admin/views.ts";
 import type { ConnectionOrder } from "../admin/order.ts";
 import { type AdminClient, PAGE_LIMIT } from "../admin/client.ts";
+import { parseFault } from "../../config/input/quick.ts";
 import { AdminError } from "../admin/error.ts";
 import { printable } from "../format/printable.ts";
 import { connectionRowsIn, frame, type Size } from "./frame.ts";
-import { type Key, press } from "./keys.ts";
-import { initialState, type TopState, withReading, withRows, withStats } from "./state.ts";
+import { type Action, type Key, press } from "./keys.ts";
+import {
+  initialState,
+  type TopState,
+  withFaults,
+  withFaultsEnabled,
+  withReading,
+  withRows,
+  withStats,
+} from "./state.ts";
 import type { Screen } from "./terminal.ts";
 
 /** How often the size of the terminal is read, in milliseconds. */
@@ -78,12 +87,14 @@ export class TopSession {
   #onEvent(event: AdminEvent): void {
     switch (event.type) {
       case "stats":
+        if (this.#state.stats === undefined || this.#state.outage !== undefined) this.#readFaultTypes();
         this.#update(withStats(this.#state, event));
         if (!this.#state.isPaused) this.#read();
         return;
       case "endpoint":
         return this.#notice(`${event.upstream}: ${event.endpoint} is ${event.state}: ${event.reason}`);
       case "reload":
+        this.#readFaultTypes();
         return this.#notice(`Reload: ${event.detail}`);
       case "drain":
         return this.#notice(`Draining: ${amountOf(event.open, "connection")} open`);
@@ -94,9 +105,68 @@ export class TopSession {
     const before = this.#state;
     const { state, action } = press(before, key);
     this.#update(state);
-    if (action?.kind === "quit") this.quit();
-    if (action?.kind === "kill") void this.#kill(action.id).catch((error) => this.#fail(error));
+    if (action !== undefined) void this.#act(action).catch((error) => this.#fail(error));
     if (state.order !== before.order || state.offset !== before.offset) this.#read();
+  }
+
+  async #act(action: Action): Promise<void> {
+    switch (action.kind) {
+      case "quit":
+        return this.quit();
+      case "kill":
+        return await this.#kill(action.id);
+      case "addFault":
+        return await this.#addFault(action.service, action.text);
+      case "setFault": {
+        const { service, name, enabled } = action;
+        await this.#changeFaults(service, `change ${name}`, async () => {
+          await this.#client.changeFault(service, name, { enabled });
+          return `${name} is ${enabled ? "on" : "off"}`;
+        });
+        return;
+      }
+      case "removeFault": {
+        const { service, name } = action;
+        await this.#changeFaults(service, `remove ${name}`, async () => {
+          await this.#client.removeFault(service, name);
+          return `Removed ${name}`;
+        });
+        return;
+      }
+    }
+  }
+
+  /** Adds what was typed; if it is refused, shows why and lets it be corrected. */
+  async #addFault(service: string, text: string): Promise<void> {
+    const isDone = await this.#changeFaults(service, "add the fault", async () => {
+      const fault = parseFault(text, (message) => {
+        throw new AdminError("bad_fault", message);
+      });
+      const { name } = await this.#client.addFault(service, fault);
+      return `Added ${name}`;
+    });
+    if (isDone || this.#state.mode.kind !== "faults") return;
+    this.#update({ ...this.#state, mode: { kind: "addFault", service, text } });
+  }
+
+  /** Whether it succeeded. @param change Returns what it did, in words. */
+  async #changeFaults(service: string, what: string, change: () => Promise<string>): Promise<boolean> {
+    try {
+      this.#notice(await change());
+      this.#update(withFaults(this.#state, service, await this.#client.faults(service)));
+      return true;
+    } catch (error) {
+      if (!(error instanceof AdminError)) throw error;
+      this.#notice(`Cannot ${what}: ${error.message}`);
+      return false;
+    }
+  }
+
+  #readFaultTypes(): void {
+    void this.#client.faultTypes()
+      .then(({ enabled }) => this.#update(withFaultsEnabled(this.#state, enabled)))
+      // The event stream reports outages; a proxy of an older version has no faults.
+      .catch((error) => error instanceof AdminError || this.#fail(error));
   }
 
   async #kill(id: number): Promise<void> {

@@ -1,17 +1,26 @@
 /** The state of `sluice top`. Every function is pure and returns a new state. */
 
-import type { ConnectionView, StatsEvent } from "../../admin/views.ts";
+import type { ConnectionView, FaultView, StatsEvent } from "../../admin/views.ts";
 import type { ConnectionOrder } from "../admin/order.ts";
 import { nextTraffic, type Reading, type StatsRates, statsRates, type TrafficById } from "./rates.ts";
 
-/** Decides what keys do and what the last line shows. */
+/** Determines the actions of keys and the content of the last line. */
 export type Mode =
   | { readonly kind: "list" }
   | { readonly kind: "help" }
   /** A filter is being typed. */
   | { readonly kind: "filter"; readonly text: string }
-  /** Asks whether to close this connection, whatever moves in the list meanwhile. */
-  | { readonly kind: "kill"; readonly connection: ConnectionView };
+  /** Asks whether to close this connection, even if the list changes meanwhile. */
+  | { readonly kind: "kill"; readonly connection: ConnectionView }
+  | FaultMode;
+
+/** The faults of a service are listed instead of endpoints and connections. */
+export type FaultMode =
+  | { readonly kind: "faults"; readonly service: string; readonly row: number }
+  /** A fault is being typed, as `--fault` takes it. */
+  | { readonly kind: "addFault"; readonly service: string; readonly text: string }
+  /** Asks whether to remove the fault of this name. */
+  | { readonly kind: "removeFault"; readonly service: string; readonly name: string };
 
 /** The connection to the proxy is lost. */
 export interface Outage {
@@ -34,10 +43,11 @@ export interface TopState {
   readonly follows: boolean;
   /** The id of the connection to follow; undefined until the list with it has been read. */
   readonly followed: number | undefined;
-  /** How many connections fit. */
+  /** The number of connections that fit. */
   readonly rows: number;
   readonly mode: Mode;
   readonly isPaused: boolean;
+  readonly areFaultsEnabled: boolean;
   readonly outage: Outage | undefined;
   /** The last event or result, until the next key. */
   readonly notice: string;
@@ -57,6 +67,7 @@ export function initialState(order: ConnectionOrder): TopState {
     rows: 1,
     mode: { kind: "list" },
     isPaused: false,
+    areFaultsEnabled: false,
     outage: undefined,
     notice: "",
   };
@@ -84,7 +95,7 @@ export function withReading(state: TopState, reading: Reading): TopState {
   };
 }
 
-/** The terminal fits so many connections. */
+/** The number of connections that fit has changed. */
 export function withRows(state: TopState, rows: number): TopState {
   return rows === state.rows ? state : { ...state, rows, row: clamp(state.row, rows) };
 }
@@ -92,6 +103,24 @@ export function withRows(state: TopState, rows: number): TopState {
 /** The connection that keys act on. */
 export function selectedConnection({ reading, row }: TopState): ConnectionView | undefined {
   return reading?.page.connections[row];
+}
+
+/** Whether faults are enabled has become known, or changed. */
+export function withFaultsEnabled(state: TopState, areFaultsEnabled: boolean): TopState {
+  const isOver = !areFaultsEnabled && "service" in state.mode;
+  return { ...state, areFaultsEnabled, ...isOver && { mode: { kind: "list" } } };
+}
+
+/** The faults of a service were received after a change. */
+export function withFaults(state: TopState, service: string, faults: readonly FaultView[]): TopState {
+  if (state.stats === undefined) return state;
+  const services = state.stats.services.map((each) => each.name === service ? { ...each, faults } : each);
+  return { ...state, stats: { ...state.stats, services } };
+}
+
+/** In the order in which they act. */
+export function faultsOf({ stats }: TopState, service: string): readonly FaultView[] {
+  return stats?.services.find(({ name }) => name === service)?.faults ?? [];
 }
 
 /** Moves the selection; at the edge, the list scrolls. */

@@ -17,7 +17,7 @@ export interface Screen {
 const ENTER = "\x1b[?1049h\x1b[?25l\x1b[?7l";
 const LEAVE = "\x1b[?7h\x1b[?25h\x1b[?1049l";
 
-/** Terminals that know these show only complete updates; others ignore them. */
+/** Terminals that support these show only complete updates; others ignore them. */
 const BEGIN_UPDATE = "\x1b[?2026h";
 const END_UPDATE = "\x1b[?2026l";
 
@@ -25,10 +25,10 @@ const HOME = "\x1b[H";
 const CLEAR_LINE = "\x1b[2K";
 const CLEAR_BELOW = "\x1b[J";
 
-/** For terminals that do not know their size, such as serial lines. */
+/** The size of a terminal that does not know it, such as a serial line. */
 const STANDARD_SIZE: Size = { columns: 80, rows: 24 };
 
-/** An arrow key begins with Escape; a character that comes later than this is another key. Milliseconds. */
+/** An arrow key begins with Escape; a character that follows later than this is another key. In milliseconds. */
 const ESCAPE_TIMEOUT = 50;
 
 /** Node's own keypress object. */
@@ -67,12 +67,12 @@ export class TerminalScreen implements Screen, AsyncDisposable {
   }
 
   listen(onKey: (key: Key) => void, onEnd: () => void): void {
-    // It uses only this property of an interface; the default is half a second.
+    // Node.js uses only this property of an interface; the default is half a second.
     emitKeypressEvents(this.#bytes, { escapeCodeTimeout: ESCAPE_TIMEOUT } as unknown as Interface);
     this.#bytes.on("keypress", (text: string | undefined, { name, ctrl }: Keypress) => {
       onKey({ name, text, isControl: ctrl });
     });
-    // A read error means that the terminal is gone, which is an end too.
+    // A read error means that the terminal is gone, which is also an end.
     this.#reading = this.#read().catch(() => {}).then(onEnd);
   }
 

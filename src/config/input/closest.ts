@@ -20,35 +20,31 @@ export function closestOf(typed: string, candidates: readonly string[]): string 
   return similar.length === 1 ? similar[0] : undefined;
 }
 
-/** Keys of other programs, and their names here. */
-const SYNONYMS: Readonly<Record<string, readonly string[]>> = {
-  listen: ["bind", "port", "address", "source", "from", "local", "listener"],
-  upstream: [
-    "target",
-    "backend",
-    "server",
-    "servers",
-    "to",
-    "dest",
-    "destination",
-    "forward",
-    "remote",
-    "proxy_pass",
-  ],
-  endpoints: ["servers", "backends", "hosts", "addresses", "nodes", "members"],
-  balance: ["policy", "lb", "lb_policy", "algorithm", "strategy"],
-  services: ["listeners", "proxies", "frontends", "streams", "routers"],
-  upstreams: ["backends", "clusters", "groups", "pools"],
-  cert: ["certificate", "crt", "certificate_file", "cert_file", "ssl_certificate"],
-  key: ["private_key", "key_file", "ssl_certificate_key"],
-  client_ca: ["ca", "ca_file", "cafile"],
-  ca: ["ca_file", "cafile"],
-  certificates: ["certs"],
-  tls: ["ssl"],
-  workers: ["threads", "processes"],
-  connections: ["max_connections", "maxconn"],
-  max_connections: ["maxconn", "max_conns"],
-  sni: ["server_name", "host", "hostname"],
+/** What to write instead of a word: the choice that was probably meant, or `expected` and all choices. */
+export function hintFor(typed: string, choices: readonly string[], expected = "expected"): string {
+  const meant = closestOf(typed, choices);
+  return meant === undefined ? `${expected} ${choices.join(", ")}` : `did you mean "${meant}"?`;
+}
+
+/** Keys of other programs, by their names here. */
+const SYNONYMS: Readonly<Record<string, string>> = {
+  listen: "bind port address source from local listener",
+  upstream: "target backend server servers to dest destination forward remote proxy_pass",
+  endpoints: "servers backends hosts addresses nodes members",
+  balance: "policy lb lb_policy algorithm strategy",
+  services: "listeners proxies frontends streams routers",
+  upstreams: "backends clusters groups pools",
+  cert: "certificate crt certificate_file cert_file ssl_certificate",
+  key: "private_key key_file ssl_certificate_key",
+  client_ca: "ca ca_file cafile",
+  ca: "ca_file cafile",
+  certificates: "certs",
+  tls: "ssl",
+  workers: "threads processes",
+  connections: "max_connections maxconn",
+  max_connections: "maxconn max_conns",
+  queue: "maxqueue timeout_queue queue_timeout",
+  sni: "server_name host hostname",
 };
 
 /**
@@ -59,7 +55,7 @@ export function keysLike(typed: string, known: readonly string[]): string[] {
   if (longer.length > 1) return longer;
   const closest = closestOf(typed, known) ?? longer[0];
   if (closest !== undefined) return [closest];
-  return known.filter((each) => Object.hasOwn(SYNONYMS, each) && SYNONYMS[each]!.includes(typed));
+  return known.filter((each) => Object.hasOwn(SYNONYMS, each) && SYNONYMS[each]!.split(" ").includes(typed));
 }
 
 /** Formats words as a choice: `a, b or c`. */

@@ -1,8 +1,7 @@
 /** Environment variables in the values of a configuration: `${NAME}`, `${NAME:-default}`, `$$` for a `$`. */
 
 import type { Problem } from "../config_error.ts";
-import { formatPath } from "./key_path.ts";
-import { isSecretPath } from "../values/secrets.ts";
+import { formatPath, isSecretPath } from "./key_path.ts";
 import type { Steps } from "./steps.ts";
 
 /** Gives the value of an environment variable, or undefined when it is not set. */
@@ -30,21 +29,16 @@ export const VARIABLE_PATTERN = "\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\\}";
  */
 export function* expandEnvironment(document: unknown, lookup: EnvironmentLookup): Steps<ExpandedDocument> {
   const expansion = new Expansion(lookup);
-  if (!isCollection(document) || Array.isArray(document)) return expansion.of(document);
-  const entries: [string, unknown][] = [];
-  for (const [key, value] of Object.entries(document)) {
-    if (key !== "services" || !Array.isArray(value)) entries.push([key, expansion.expand(value, [key])]);
-    else {
-      const services: unknown[] = [];
-      for (const [index, service] of value.entries()) {
-        services.push(expansion.expand(service, [key, index]));
-        yield;
-      }
-      entries.push([key, services]);
-    }
-  }
   const { sources, problems } = expansion;
-  return { document: Object.fromEntries(entries), sources, problems };
+  const { services } = (document ?? {}) as { services?: unknown };
+  if (!Array.isArray(services)) return { document: expansion.expand(document, []), sources, problems };
+  const expanded: unknown[] = [];
+  for (const [index, service] of services.entries()) {
+    expanded.push(expansion.expand(service, ["services", index]));
+    yield;
+  }
+  const others = expansion.expand({ ...document as object, services: [] }, []);
+  return { document: { ...others as object, services: expanded }, sources, problems };
 }
 
 class Expansion {
@@ -54,10 +48,6 @@ class Expansion {
 
   constructor(lookup: EnvironmentLookup) {
     this.#lookup = lookup;
-  }
-
-  of(document: unknown): ExpandedDocument {
-    return { document: this.expand(document, []), sources: this.sources, problems: this.problems };
   }
 
   expand(value: unknown, path: PropertyKey[]): unknown {

@@ -1,15 +1,29 @@
 /** Turns zod's issues into messages for users. */
 
 import type { z } from "zod";
-import { anyOf, keysLike } from "./closest.ts";
+import { FAULT_TYPES } from "../../faults/registry.ts";
+import { anyOf, closestOf, keysLike } from "./closest.ts";
+import { explainFaultKey } from "../schema/fault_schema.ts";
 import { configKeys } from "../schema/keys.ts";
 import type { Report } from "./report.ts";
-import { toSnakeCase } from "../schema/section.ts";
+import { JITLESS, toSnakeCase } from "../schema/section.ts";
 
 type Issue = z.core.$ZodIssue;
 
+/** Parses the value at a path. Adds what is wrong with it to a report; undefined if anything is. */
+export function parseAt<Schema extends z.ZodType>(
+  path: readonly PropertyKey[],
+  value: unknown,
+  schema: Schema,
+  report: Report,
+): z.output<Schema> | undefined {
+  const { data, error } = schema.safeParse(value, JITLESS);
+  for (const issue of error?.issues ?? []) explainIssue({ ...issue, path: [...path, ...issue.path] }, report);
+  return data;
+}
+
 /** Adds a zod issue to a report. The issue's message says what was expected, as `fields.ts` describes. */
-export function explainIssue(issue: Issue, report: Report): void {
+function explainIssue(issue: Issue, report: Report): void {
   if (issue.code === "unrecognized_keys") {
     for (const key of issue.keys) explainUnknownKey(key, issue, report);
     return;
@@ -54,6 +68,10 @@ function remedyFor(issue: Issue, value: unknown, report: Report): string | undef
     const meant: unknown = issue.params?.["meant"];
     return typeof meant === "string" ? `did you mean "${meant}"?` : undefined;
   }
+  if (issue.code === "invalid_union" && key === "type") {
+    const type = closestOf(String(value), FAULT_TYPES);
+    return type && `did you mean "${type}"?`;
+  }
   const [, word] = typeof value === "string" ? /^([a-z_]+):\S/.exec(value) ?? [] : [];
   if (word !== undefined && configKeys().has(word)) return `a space is missing after "${word}:"`;
   if (issue.code !== "invalid_type" || issue.expected !== "array") return undefined;
@@ -83,6 +101,14 @@ function detailOf(issue: Issue): string | undefined {
 
 function explainUnknownKey(key: string, issue: z.core.$ZodIssueUnrecognizedKeys, report: Report): void {
   const known = issue.message.split(", ");
+  const here = issue.path.findLast((part) => typeof part === "string");
+  const reason = here === "faults"
+    ? explainFaultKey(toSnakeCase(key), report.valueAt([...issue.path, "type"]), known)
+    : undefined;
+  if (reason !== undefined) {
+    report.addKey([...issue.path, key], `Unknown key "${report.spell(key)}": ${reason}`);
+    return;
+  }
   // camelCase and kebab-case are the same words in another style, not typing errors.
   const meant = keysLike(toSnakeCase(key).replaceAll("-", "_"), known);
   const hint = meant.length > 0
@@ -99,10 +125,13 @@ const MAX_PLACES = 3;
 
 /** The mapping where a misplaced key belongs. */
 function placeOf(key: string, { path }: Issue, report: Report): string | undefined {
-  const places = [...configKeys().get(key) ?? []];
-  if (places.length === 0 || places.length > MAX_PLACES) return undefined;
   // If two mappings have the same name and only one has the key, the name alone is ambiguous.
   const here = path.findLast((part) => typeof part === "string") ?? "";
+  // Keys of faults are common words.
+  const places = [...configKeys().get(key) ?? []].filter((place) =>
+    place !== "faults" || here === "services"
+  );
+  if (places.length === 0 || places.length > MAX_PLACES) return undefined;
   if (places.some((place) => place === here)) return undefined;
   return `it is a key of ${
     anyOf(places.map((place) => place === "" ? "the top of the file" : `"${report.spell(place)}"`))

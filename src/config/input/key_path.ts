@@ -17,3 +17,8 @@ export function parsePath(text: string): (string | number)[] {
     return quoted === undefined ? plain! : JSON.parse(quoted);
   });
 }
+
+/** Whether the value at a path is secret wherever it comes from, so that no message may repeat it. */
+export function isSecretPath(path: readonly PropertyKey[]): boolean {
+  return /^(token|hmac_?key)$/i.test(String(path.at(-1)));
+}

@@ -37,12 +37,12 @@ export class Positions {
   readonly #lineStarts: readonly number[];
   readonly #entries = new Map<Token, readonly Item[]>();
   readonly #pairs = new Map<Token, ReadonlyMap<string, Item>>();
-  /** The first duplicate key of a mapping. */
-  #repeated: Token | undefined;
-  /** The first bracket or quote that is not closed. */
-  #withoutEnd: Token | undefined;
+  /** The second of the first two equal keys in a mapping. */
+  repeatedKey: Position | undefined;
+  /** A bracket or quote that is never closed. */
+  withoutEnd: Position | undefined;
   /** The first tab that indents a block. */
-  #tab: Token | undefined;
+  tab: Position | undefined;
 
   constructor(text: string, document: CST.Document | undefined) {
     this.#text = text;
@@ -53,21 +53,6 @@ export class Positions {
       this.#anchor(document.start, document.value);
       this.#visit(document.value);
     }
-  }
-
-  /** The position of the second of two equal keys in a mapping; undefined when there is none. */
-  get repeatedKey(): Position | undefined {
-    return this.#repeated && this.#at(this.#repeated);
-  }
-
-  /** The position of a bracket or quote that is never closed. */
-  get withoutEnd(): Position | undefined {
-    return this.#withoutEnd && this.#at(this.#withoutEnd);
-  }
-
-  /** The position of the first tab used as indentation. */
-  get tab(): Position | undefined {
-    return this.#tab && { ...this.#at(this.#tab), length: 1 };
   }
 
   /** Whether a path exists in the text. */
@@ -105,7 +90,7 @@ export class Positions {
       const dash = item?.start.find(({ type }) => type === "seq-item-ind");
       return item && { key: item.value === undefined ? dash : undefined, value: item.value };
     }
-    const pairs = this.#pairsOf(token);
+    const pairs = this.#pairs.getOrInsertComputed(token, pairsOf);
     const own = pairs.get(key);
     if (own !== undefined) return { key: own.key ?? undefined, value: own.value };
     const merged = pairs.get("<<")?.value;
@@ -121,10 +106,6 @@ export class Positions {
     return this.#entries.getOrInsertComputed(token, entriesOf);
   }
 
-  #pairsOf(token: Token): ReadonlyMap<string, Item> {
-    return this.#pairs.getOrInsertComputed(token, pairsOf);
-  }
-
   #behindAlias(token: Token | undefined): Token | undefined {
     let target = token;
     for (let count = 0; target?.type === "alias" && count < MAX_ALIASES; count++) {
@@ -135,7 +116,7 @@ export class Positions {
   }
 
   #visit(token: Token): void {
-    if (isWithoutEnd(token)) this.#withoutEnd = token; // the innermost: those around it have none either
+    if (isWithoutEnd(token)) this.withoutEnd = this.#at(token); // the innermost: those around it have none either
     if (!("items" in token)) return;
     const keys = new Set<string>();
     for (const item of token.items) {
@@ -147,7 +128,7 @@ export class Positions {
       }
       const name = keyOf(item);
       if (name !== undefined) {
-        if (keys.has(name)) this.#repeated ??= key!;
+        if (keys.has(name)) this.repeatedKey ??= this.#at(key!);
         keys.add(name);
       }
       if (key) this.#anchor(start, key);
@@ -159,11 +140,12 @@ export class Positions {
 
   /** Examines the tokens before a value or key of a block: spaces, line ends, anchors. */
   #lookAtStart(tokens: readonly CST.SourceToken[]): void {
-    this.#tab ??= tokens.find(({ type, source, offset }) => {
+    const tab = tokens.find(({ type, source, offset }) => {
       if (type !== "space" || !source.includes("\t")) return false;
       const lineStart = this.#text.lastIndexOf("\n", offset - 1) + 1;
       return offset === 0 || this.#text.slice(lineStart, offset).trim() === "";
     });
+    if (tab !== undefined) this.tab ??= { ...this.#at(tab), length: 1 };
   }
 
   #anchor(before: readonly CST.SourceToken[], value: Token): void {
@@ -213,13 +195,8 @@ function keyOf({ key }: Item): string | undefined {
 
 function isWithoutEnd(token: Token): boolean {
   if (token.type === "flow-collection") return !token.end.some(({ type }) => /-(map|seq)-end$/.test(type));
-  const quote = token.type === "double-quoted-scalar"
-    ? '"'
-    : token.type === "single-quoted-scalar"
-    ? "'"
-    : undefined;
-  return quote !== undefined && "source" in token &&
-    (token.source.length < 2 || !token.source.endsWith(quote));
+  if (token.type !== "double-quoted-scalar" && token.type !== "single-quoted-scalar") return false;
+  return token.source.length < 2 || !token.source.endsWith(token.type === "double-quoted-scalar" ? '"' : "'");
 }
 
 /** A block scalar begins with its `|`. */

@@ -1,9 +1,8 @@
 /** Collects the problems of one document, in messages that do not reveal the environment. */
 
 import { ConfigError, type Problem } from "../config_error.ts";
-import { formatPath } from "./key_path.ts";
+import { formatPath, isSecretPath } from "./key_path.ts";
 import type { ExpandedDocument } from "./environment.ts";
-import { describeSecret, isSecretPath } from "../values/secrets.ts";
 import { type Spelling, toCamelCase } from "../schema/section.ts";
 
 /** How much of a value a message repeats, in characters. */
@@ -111,4 +110,11 @@ function showValue(value: unknown): string {
   if (value instanceof Uint8Array) return "bytes";
   if (typeof value === "object") return "a mapping";
   return typeof value === "function" ? "a function" : String(value);
+}
+
+/** What a message may say of a secret: its kind and its length. */
+function describeSecret(value: unknown): string {
+  if (value === undefined || value === null) return "nothing";
+  if (typeof value === "number") return "a number (write it in quotes)";
+  return typeof value === "string" ? `a text of ${[...value].length} characters` : "something else";
 }

@@ -3,6 +3,8 @@
  * this thread.
  */
 
+import { setImmediate } from "node:timers";
+
 /** Work that can be interrupted at each `yield`. */
 export type Steps<Result> = Generator<void, Result>;
 
@@ -24,7 +26,7 @@ export async function inTurns<Result>(steps: Steps<Result>): Promise<Result> {
     const step = steps.next();
     if (step.done === true) return step.value;
     if (performance.now() - since < TURN) continue;
-    await new Promise((resolve) => setTimeout(resolve, 0));
+    await new Promise((resolve) => setImmediate(resolve));
     since = performance.now();
   }
 }

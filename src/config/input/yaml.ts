@@ -3,7 +3,31 @@
 import { parse } from "@std/yaml/parse";
 import { resolveAliases, TOO_DEEP } from "./aliases.ts";
 import { ConfigError, type Position, type Problem } from "../config_error.ts";
-import { mistakeNear, remedyNear } from "./yaml_mistakes.ts";
+import { configKeys } from "../schema/keys.ts";
+
+/** How many lines before the parser's position may contain the mistake. */
+const LINES_BEFORE = 2;
+
+/** What may precede the first value of a line. */
+const START = String.raw`^(\s*(?:- +)*)`;
+
+/**
+ * Patterns of lines that are wrong in any context, and their messages. Group 1 is the text before the fault.
+ */
+const IN_A_LINE: readonly (readonly [pattern: RegExp, message: string])[] = [
+  [
+    new RegExp(`${START.slice(0, -1)}(?:[\\w-]+:\\s+)?)[@\`%]`),
+    'a value cannot begin with "@", "`" or "%", write quotes around it; an abstract socket is "unix:@name"',
+  ],
+  [
+    new RegExp(`${START.slice(0, -1)}(?:[\\w-]+:\\s+)?)\\{sni\\}:\\d`),
+    'a value that begins with "{" is written in quotes, "{sni}:443"',
+  ],
+  [
+    new RegExp(`${START.slice(0, -1)}[\\w-]+:\\s+(?!["'[{|>&*!#])[^#]*?):\\s`),
+    'a ":" with a space behind it is in this line twice, write the value in quotes, or one key in each line',
+  ],
+];
 
 /**
  * Parses the text of a configuration file.
@@ -28,20 +52,19 @@ function problemOf(cause: unknown, text: string): Problem {
   const reason = reasonOf(cause);
   const told = positionOf(cause);
   const position = told && inText(told, text);
+  const problem = (why: string) => {
+    return { path: "", message: `Cannot parse YAML: ${why}`, ...position && { position } };
+  };
   if (/duplicated/.test(reason)) {
-    const message = "Cannot parse YAML: this key is already in the mapping";
-    return { path: "", message, fault: "repeated key", ...position && { position } };
+    return { ...problem("this key is already in the mapping"), fault: "repeated key" };
   }
   if (/unexpected end of the stream within/.test(reason)) {
-    const message = "Cannot parse YAML: what begins here has no end, a bracket or quote is missing";
-    return { path: "", message, fault: "without end", ...position && { position } };
+    const why = "what begins here has no end, a bracket or quote is missing";
+    return { ...problem(why), fault: "without end" };
   }
   const mistake = position && mistakeNear(text, position.line);
-  if (mistake !== undefined) {
-    return { path: "", message: `Cannot parse YAML: ${mistake.message}`, position: mistake.position };
-  }
-  const remedy = position === undefined ? "" : remedyNear(reason, text, position.line);
-  return { path: "", message: `Cannot parse YAML: ${reason}${remedy}`, ...position && { position } };
+  if (mistake !== undefined) return { ...problem(mistake.message), position: mistake.position };
+  return problem(reason + (position === undefined ? "" : remedyNear(reason, text, position.line)));
 }
 
 /** The position of an error: in the message of @std/yaml, or in the `mark` of js-yaml. */
@@ -73,4 +96,45 @@ function reasonOf(error: unknown): string {
   return message
     .replace(/(?: at line \d+, column -?\d+| \(\d+:\d+\))[^]*$/, "")
     .replace(/^Cannot [^:]*: /, "");
+}
+
+/** A mistake, and the message that replaces the parser's. */
+type Mistake = Required<Pick<Problem, "message" | "position">>;
+
+/**
+ * Finds one of the usual mistakes near the line (from 1) where a parser stopped: it notices some of them only lines
+ * later. The message repeats only known keys of the text.
+ */
+function mistakeNear(text: string, line: number): Mistake | undefined {
+  const lines = text.split("\n");
+  for (let number = Math.min(line, lines.length); number >= Math.max(1, line - LINES_BEFORE); number--) {
+    const mistake = mistakeIn(lines[number - 1]!, number);
+    if (mistake !== undefined) return mistake;
+  }
+  return undefined;
+}
+
+function mistakeIn(text: string, line: number): Mistake | undefined {
+  const [, indent = "", key = ""] = new RegExp(`${START}([a-z_]+):[^\\s/:]`).exec(text) ?? [];
+  if (key !== "" && configKeys().has(key)) {
+    const position = { line, column: indent.length + 1, length: key.length + 1 };
+    return { message: `a space is missing after "${key}:"`, position };
+  }
+  for (const [pattern, message] of IN_A_LINE) {
+    const before = pattern.exec(text)?.[1];
+    if (before !== undefined) return { message, position: { line, column: before.length + 1, length: 1 } };
+  }
+  return undefined;
+}
+
+/** How to fix an error that a parser reports at a line. */
+function remedyNear(reason: string, text: string, line: number): string {
+  const near = text.split("\n").slice(Math.max(0, line - 2), line).join("\n");
+  if (/\[[\da-f.]*:[\da-f:.]*\]:\d/i.test(near)) return ', write an IPv6 address in quotes: "[::1]:5432"';
+  if (/[^"'$]\{sni\}:\d/.test(near)) return ', write a value that begins with "{" in quotes, "{sni}:443"';
+  if (/[{[,][^"']*\$\{/.test(near)) return ', write a value with "${" in quotes inside { } and [ ]';
+  if (/alias/.test(reason) && /\*(?![\w-])/.test(near)) {
+    return ', write a value that begins with "*" in quotes';
+  }
+  return "";
 }

@@ -1,86 +1,81 @@
 /** Finds what is impossible inside one upstream group. */
 
-import { isDeepStrictEqual } from "node:util";
 import { type Address, addressKey } from "../../net/address.ts";
-import { GROUP_NAME_PATTERN, isIpAddress } from "../values/address_text.ts";
-import { keysAt, type Path } from "./found.ts";
-import type { Report } from "../input/report.ts";
 import type { Steps } from "../input/steps.ts";
-import { endpointsAt, nameAt, upstreamPaths, whyNoAddress } from "./upstream_conflicts.ts";
+import { isGroupName, isIpAddress } from "../values/address_text.ts";
+import { findDiscoveryConflicts } from "./discovery_conflicts.ts";
+import { findHealthCheckConflicts } from "./health_check_conflicts.ts";
+import type { Place } from "./place.ts";
+import { findSharingConflicts } from "./sharing_conflicts.ts";
+import { endpointsAt, type Service } from "./service.ts";
+import { whyNoAddress } from "./upstream_conflicts.ts";
+import { findWaitingConflicts } from "./waiting_conflicts.ts";
 
-/** Settings of a pool that apply only to `mode: reuse`. */
-const REUSE_KEYS = ["quiet", "max_uses"];
-
-/**
- * Reports conflicts in each group of a document: named groups and those in services and routes, one per step.
- */
-export function* findGroupConflicts(services: readonly Path[], report: Report): Steps<void> {
-  const names = keysAt(["upstreams"], report) ?? [];
-  for (const name of names) findBadName(name, report);
-  const inPlace = services.flatMap((service) =>
-    upstreamPaths(service, report).map((path) => ({ path, service, name: nameAt(path, report) }))
-  );
-  const users = Map.groupBy(inPlace, ({ name }) => name);
-  const named = names.map((name) => ({
-    path: ["upstreams", name],
-    users: [...new Set(users.get(name)?.map(({ service }) => service))],
-  }));
-  for (
-    const { path, users } of [...named, ...inPlace.map(({ path, service }) => ({ path, users: [service] }))]
-  ) {
-    if (Array.isArray(report.valueAt(path))) findEndpointConflicts(path, report);
-    if (keysAt(path, report) === undefined) continue;
-    findEndpointConflicts([...path, "endpoints"], report);
-    findWrongAddresses(path, report);
-    findUselessKeys(path, report);
-    findUnclearCheck(path, users, report);
+/** Reports conflicts in each group: named groups and those in services and routes, one per step. */
+export function* findGroupConflicts(upstreams: Place, services: readonly Service[]): Steps<void> {
+  // A mirror uses its group like a service that has neither TLS with upstreams nor PROXY headers.
+  const uses = services.flatMap(({ place, upstreams, mirror, mirrored }) => [
+    ...upstreams.map((use) => ({ ...use, service: place })),
+    ...mirrored.map((use) => ({ ...use, service: mirror })),
+  ]);
+  const users = Map.groupBy(uses, ({ name }) => name);
+  const named = (upstreams.keys ?? []).map((name) => {
+    if (!isGroupName(name)) reportName(name, upstreams);
+    const services = users.get(name)?.map(({ service }) => service);
+    return { group: upstreams.at(name), users: [...new Set(services)] };
+  });
+  const inPlace = uses.filter(({ name }) => name === undefined);
+  for (const { group, users } of [...named, ...inPlace.map((use) => ({ ...use, users: [use.service] }))]) {
+    if (Array.isArray(group.value)) findEndpointConflicts(group);
+    if (group.keys === undefined) continue;
+    findEndpointConflicts(group.at("endpoints"));
+    findDiscoveryConflicts(group);
+    findWrongAddresses(group);
+    findUselessKeys(group);
+    findHealthCheckConflicts(group, users);
+    findWaitingConflicts(group);
     yield;
   }
 }
 
-function findBadName(name: string, report: Report): void {
-  if (new RegExp(GROUP_NAME_PATTERN).test(name)) return;
+function reportName(name: string, { report, path }: Place): void {
   report.addKey(
-    ["upstreams", name],
+    [...path, name],
     `Cannot use the name "${name}" for a group: expected a letter, then letters, digits, "_", "." or "-", ` +
       "at most 64 in all",
   );
 }
 
-function findEndpointConflicts(path: Path, report: Report): void {
-  const first = new Map<string, Path>();
-  for (const { path: address, value } of endpointsAt(path, report)) {
-    const same = first.get(addressKey(value));
-    if (same === undefined) first.set(addressKey(value), address);
-    else {
-      const other = report.spellPath(same);
-      report.add(address, `Cannot use the endpoint ${report.show(address)} twice: ${other} is the same`);
+function findEndpointConflicts(list: Place): void {
+  const first = new Map<string, Place>();
+  for (const { place, value } of endpointsAt(list)) {
+    const same = first.getOrInsert(addressKey(value), place);
+    if (same !== place) place.add(`Cannot use the endpoint ${place.shown} twice: ${same} is the same`);
+  }
+  for (const item of list.items) {
+    const tier = item.at("tier");
+    if (tier.isSet && item.at("backup").is(true)) {
+      tier.add(`Cannot use "${list.report.spell("tier")}" with backup: true, which is tier 1`);
     }
   }
-  const entries = report.valueAt(path);
-  if (!Array.isArray(entries) || entries.length === 0) return;
-  const isBackup = (index: number) =>
-    [true, "true"].includes(report.valueAt([...path, index, "backup"]) as never);
-  if (!entries.every((_, index) => isBackup(index))) return;
-  report.add(path, "Expected at least one endpoint without backup: true");
+  const { items } = list;
+  if (items.length === 0 || !items.every((item) => item.at("backup").is(true))) return;
+  list.add("Expected at least one endpoint without backup: true");
 }
 
 /** Whether an endpoint is a name, and has a port, is up to `discovery`. */
-function findWrongAddresses(group: Path, report: Report): void {
-  const discovery = report.valueAt([...group, "discovery"]);
-  const kind = report.valueAt([...group, "discovery", "dns"]);
-  for (const { path, value } of endpointsAt([...group, "endpoints"], report)) {
-    const shown = report.show(path);
+function findWrongAddresses(group: Place): void {
+  const discovery = group.at("discovery");
+  const kind = discovery.at("dns").value;
+  for (const { place, value } of endpointsAt(group.at("endpoints"))) {
     if (kind === "srv" && !isServiceName(value)) {
-      report.add(
-        path,
-        `Cannot look up ${shown}: SRV records bring the port, expected a name such as "_pg._tcp.db.internal"`,
-      );
+      const expected = 'SRV records bring the port, expected a name such as "_pg._tcp.db.internal"';
+      place.add(`Cannot look up ${place.shown}: ${expected}`);
     } else if (kind === "a" && !isHostAndPort(value)) {
-      report.add(path, `Cannot look up ${shown}: expected a name with a port such as "db.internal:5432"`);
-    } else if (discovery === undefined && isServiceName(value)) {
-      const expected = `Expected an address such as "db.internal:5432", got ${shown}`;
-      report.add(path, report.isSecret(path) ? expected : whyNoAddress(String(report.valueAt(path))));
+      place.add(`Cannot look up ${place.shown}: expected a name with a port such as "db.internal:5432"`);
+    } else if (!discovery.isSet && isServiceName(value)) {
+      const expected = `Expected an address such as "db.internal:5432", got ${place.shown}`;
+      place.add(place.isSecret ? expected : whyNoAddress(String(place.value)));
     }
   }
 }
@@ -93,61 +88,17 @@ function isHostAndPort(address: Address): boolean {
   return address.transport === "tcp" && address.port !== 0 && !isIpAddress(address.hostname);
 }
 
-/** Checks use the settings of the group's services; if these differ, the group must set them itself. */
-function findUnclearCheck(group: Path, users: readonly Path[], report: Report): void {
-  const check = [...group, "health_check"];
-  if (keysAt(check, report) === undefined) return;
-  const chosen = (key: string) => report.valueAt([...check, key]);
-  const askFor = (key: string, choices: string, of: string, isSame: (one: Path, other: Path) => boolean) => {
-    const other = chosen(key) === undefined ? users.find((user) => !isSame(users[0]!, user)) : undefined;
-    if (other === undefined) return;
-    const [one, two] = [users[0]!, other].map((user) => report.spellPath(user));
-    report.addMissing(
-      [...check, key],
-      `expected ${choices}, as ${one} and ${two} differ in ${report.spell(of)}`,
-    );
-  };
-  askFor(
-    "tls",
-    "true or false",
-    "upstream_tls",
-    (one, other) => isDeepStrictEqual(upstreamTlsAt(one, report), upstreamTlsAt(other, report)),
-  );
-  const headerAt = (user: Path) => report.valueAt([...user, "send_proxy_protocol"]);
-  askFor(
-    "proxy_protocol",
-    "none, v1 or v2",
-    "send_proxy_protocol",
-    (one, other) => headerAt(one) === headerAt(other),
-  );
-  if (![true, "true"].includes(chosen("tls") as never)) return;
-  if (users.some((user) => upstreamTlsAt(user, report) !== undefined)) return;
-  report.add(
-    [...check, "tls"],
-    `Cannot check inside TLS: no service that uses the group has "${report.spell("upstream_tls")}"`,
-  );
-}
-
-/** The upstream TLS settings of a service, with defaults filled in. */
-function upstreamTlsAt(service: Path, report: Report): unknown {
-  const path = [...service, "upstream_tls"];
-  if (keysAt(path, report) === undefined) return undefined;
-  const { verify = true, alpn = [], ...others } = report.valueAt(path) as Record<string, unknown>;
-  return { ...others, verify: String(verify), alpn };
-}
-
-function findUselessKeys(group: Path, report: Report): void {
-  const has = (key: string) => report.valueAt([...group, key]) !== undefined;
-  const mode = report.valueAt([...group, "pool", "mode"]) ?? "warm";
-  for (const key of mode === "warm" ? REUSE_KEYS : []) {
-    const path = [...group, "pool", key];
-    if (report.valueAt(path) === undefined) continue;
-    report.add(path, `Cannot use "${report.spell(key)}" with mode warm: only reuse takes connections back`);
+function findUselessKeys(group: Place): void {
+  const { report } = group;
+  const pool = group.at("pool");
+  const isWarm = (pool.at("mode").value ?? "warm") === "warm";
+  for (const key of isWarm ? ["quiet", "max_uses"] : []) {
+    if (!pool.at(key).isSet) continue;
+    pool.at(key).add(`Cannot use "${report.spell(key)}" with mode warm: only reuse takes connections back`);
   }
-  if (report.valueAt([...group, "on_down"]) === "close" && !has("health_check") && !has("passive")) {
-    report.add(
-      [...group, "on_down"],
-      `Cannot close anything: without ${report.spell("health_check")} and passive no endpoint goes down`,
-    );
-  }
+  findSharingConflicts(group);
+  const onDown = group.at("on_down");
+  if (!onDown.is("close") || group.at("health_check").isSet || group.at("passive").isSet) return;
+  const check = report.spell("health_check");
+  onDown.add(`Cannot close anything: without ${check} and passive no endpoint goes down`);
 }

@@ -2,7 +2,10 @@
 
 import { addressKey, formatAddress } from "../../net/address.ts";
 import type { GroupConfig, ServiceConfig } from "../config.ts";
+import { completeDiscovery } from "../schema/discovery_schema.ts";
+import { completeCheck } from "../schema/health_check_schema.ts";
 import { type GroupEntry, loneGroup, type UpstreamEntry } from "../schema/group_schema.ts";
+import type { PathResolver } from "../values/file_path.ts";
 
 /** The groups of a configuration: those with a name first, then the others in the order of their first use. */
 export class Groups {
@@ -10,8 +13,12 @@ export class Groups {
   readonly #named = new Map<string, GroupConfig>();
   readonly #lone = new Map<string, GroupConfig>();
 
-  constructor(upstreams: ReadonlyMap<string, GroupEntry>) {
-    for (const [name, entry] of upstreams) this.#named.set(name, this.#add(name, entry));
+  readonly #pathOf: PathResolver;
+
+  /** @param pathOf Makes the paths of files absolute. */
+  constructor(upstreams: ReadonlyMap<string, GroupEntry>, pathOf: PathResolver) {
+    this.#pathOf = pathOf;
+    for (const [name, entry] of upstreams) this.#named.set(name, this.#add(name, entry, "name"));
   }
 
   /** Every group once. */
@@ -21,7 +28,7 @@ export class Groups {
 
   /** The group of an upstream: the same for the same name or address. `place` names one written in place. */
   groupOf(upstream: UpstreamEntry, place: string): GroupConfig {
-    if (upstream.kind === "group") return this.#add(place, upstream.group);
+    if (upstream.kind === "group") return this.#add(place, upstream.group, "group");
     if (upstream.kind === "name") {
       const group = this.#named.get(upstream.name);
       // Unknown names were reported as problems before.
@@ -31,29 +38,31 @@ export class Groups {
     const { address } = upstream;
     const known = this.#lone.get(addressKey(address));
     if (known !== undefined) return known;
-    const group = this.#add(formatAddress(address), loneGroup(address));
+    const group = this.#add(formatAddress(address), loneGroup(address), "address");
     this.#lone.set(addressKey(address), group);
     return group;
   }
 
-  #add(wanted: string, entry: GroupEntry): GroupConfig {
+  #add(wanted: string, entry: GroupEntry, writtenAs: GroupConfig["writtenAs"]): GroupConfig {
     // A group may be called "db.upstream", which is also what the one in the service "db" is called.
-    const name = untakenName(wanted, this.#all);
-    const group = { name, ...entry };
+    let name = wanted;
+    for (let count = 2; this.#all.has(name); count++) name = `${wanted}#${count}`;
+    const healthCheck = entry.healthCheck && completeCheck(entry.healthCheck);
+    const discovery = entry.discovery && completeDiscovery(entry.discovery, this.#pathOf);
+    const group = { name, writtenAs, ...entry, endpoints: entry.endpoints ?? [], healthCheck, discovery };
     this.#all.set(name, group);
     return group;
   }
 }
 
-/** A unique name: `wanted`, or that with the first free number appended. */
-export function untakenName(wanted: string, taken: { has(name: string): boolean }): string {
-  let name = wanted;
-  for (let count = 2; taken.has(name); count++) name = `${wanted}#${count}`;
-  return name;
+/** Where the connections of a service can go, each group once, its own upstream last; then its mirror. */
+export function groupsOf({ mirror, ...service }: ServiceConfig): GroupConfig[] {
+  return [...new Set([...targetsOf(service), ...mirror === undefined ? [] : [mirror.upstream]])];
 }
 
-/** Where the connections of a service can go, each group once, its own upstream last. */
-export function groupsOf({ routes, upstream }: ServiceConfig): GroupConfig[] {
-  const groups = [...routes.map((route) => route.upstream), ...upstream === undefined ? [] : [upstream]];
-  return [...new Set(groups)];
+/** The same without the mirror. */
+export function targetsOf({ routes, upstream }: Pick<ServiceConfig, "routes" | "upstream">): GroupConfig[] {
+  return [
+    ...new Set([...routes.map((route) => route.upstream), ...upstream === undefined ? [] : [upstream]]),
+  ];
 }

@@ -1,121 +1,129 @@
 /** Finds TLS settings that contradict each other, or the service they belong to. */
 
-import { entriesAt, findAt, keysAt, listenersAt, nodeSettingsAt, type Path, settingAt } from "./found.ts";
-import type { Report } from "../input/report.ts";
+import type { Place } from "./place.ts";
+import type { Service } from "./service.ts";
+import { protocolAt, protocolsIn, speaksFirst } from "./starttls_conflicts.ts";
 
-/** `true` as the file or a variable gives it. */
-const ON: ReadonlySet<unknown> = new Set([true, "true"]);
-
-/** Adds what is wrong with the TLS of one service towards its clients. */
-export function findTlsConflicts(service: Path, report: Report): void {
-  const tls = [...service, "tls"];
-  if (keysAt(tls, report) === undefined) return;
-  findCertificateConflicts(tls, report);
-  const auth = report.valueAt([...tls, "client_auth"]);
-  if ((auth === "require" || auth === "request") && report.valueAt([...tls, "client_ca"]) === undefined) {
-    const missing = report.spellPath([...tls, "client_ca"]);
-    report.add([...tls, "client_auth"], `Cannot check certificates of clients without ${missing}`);
+/** Adds what is wrong with the TLS of one service, and of its routes, towards their clients. */
+export function findTlsConflicts(service: Service): void {
+  const tls = service.place.at("tls");
+  for (const each of [tls, ...service.routes.map((route) => route.at("tls"))]) {
+    if (each.keys !== undefined) findSettingsConflicts(each);
   }
-  findProtocolsNeverSpoken(service, tls, report);
-  findEngineConflicts(service, tls, report);
+  if (service.routesBeforeTls) { for (const route of service.routes) findNoTls(route, tls); }
+  if (tls.keys === undefined) return;
+  if (!service.routesBeforeTls) findProtocolsNeverSpoken(service, tls.at("alpn"));
+  findEngineConflicts(service, tls);
+}
+
+function findSettingsConflicts(tls: Place): void {
+  findCertificateConflicts(tls);
+  const [auth, ca] = [tls.at("client_auth"), tls.at("client_ca")];
+  if ((auth.is("require") || auth.is("request")) && !ca.isSet) {
+    auth.add(`Cannot check certificates of clients without ${ca}`);
+  }
+  const crl = tls.at("crl");
+  if (crl.isSet && !ca.isSet) crl.add(`Cannot look for revoked certificates of clients without ${ca}`);
+  else if (crl.isSet && auth.is("none")) {
+    crl.add(`Cannot be used: with ${auth}: none, no certificate is asked for`);
+  }
+}
+
+/** Clients of a route that is chosen by other first bytes than those before TLS cannot shake hands. */
+function findNoTls(route: Place, tlsOfService: Place): void {
+  const own = route.at("tls");
+  const tls = own.isSet ? own : tlsOfService;
+  if (!tls.isSet || tls.is(false)) return;
+  const [protocol, silent] = [route.at("protocol"), route.at("silent")];
+  const starttls = protocolAt(tls.at("starttls"));
+  const begins = (entry: Place) => entry.is("tls") || starttls !== undefined && entry.is(starttls);
+  const cannot = [
+    ...protocol.isSet && !protocol.entries.some(begins) ? [protocol] : [],
+    ...silent.is(true) && (starttls === undefined || speaksFirst(starttls)) ? [silent] : [],
+  ];
+  const remedy = own.isSet ? `leave ${own} out` : `set ${own} to false`;
+  for (const each of cannot) {
+    each.add(`Cannot take clients that begin without TLS, with ${tls}: ${remedy}`);
+  }
 }
 
 /** There is either a list of certificates, or `cert` and `key`. */
-function findCertificateConflicts(tls: Path, report: Report): void {
-  const list = [...tls, "certificates"];
-  const beside = ["cert", "key"].map((key) => [...tls, key])
-    .filter((path) => report.valueAt(path) !== undefined);
-  if (report.valueAt(list) !== undefined) {
-    for (const path of beside) {
-      report.add(path, `Cannot be set together with ${report.spellPath(list)}: move it there`);
-    }
+function findCertificateConflicts(tls: Place): void {
+  const list = tls.at("certificates");
+  const beside = [tls.at("cert"), tls.at("key")].filter(({ isSet }) => isSet);
+  if (tls.at("acme").isSet) return;
+  if (list.isSet) {
+    for (const place of beside) place.add(`Cannot be set together with ${list}: move it there`);
   } else if (beside.length === 0) {
-    report.add(tls, "Expected cert and key, or certificates with a list of these, got neither");
-  } else findHalfCertificate(tls, report);
+    tls.add("Expected cert and key, certificates with a list of these, or acme, got none");
+  } else findHalfCertificate(tls);
 }
 
 /** A certificate needs its key, and a key its certificate. */
-export function findHalfCertificate(path: Path, report: Report): void {
-  const has = (key: string) => report.valueAt([...path, key]) !== undefined;
-  if (has("cert") === has("key")) return;
-  const [missing, what] = has("cert")
-    ? ["key", "the private key of cert"]
-    : ["cert", "the certificate that key is for"];
-  report.addMissing([...path, missing], `expected the path of a file with ${what}`);
+export function findHalfCertificate(tls: Place): void {
+  const [cert, key] = [tls.at("cert"), tls.at("key")];
+  if (cert.isSet === key.isSet) return;
+  const [missing, what] = cert.isSet
+    ? [key, "the private key of cert"]
+    : [cert, "the certificate that key is for"];
+  missing.addMissing(`expected the path of a file with ${what}`);
 }
 
 /** The handshake picks one of the offered protocols, so a route for any other matches no client. */
-function findProtocolsNeverSpoken(service: Path, tls: Path, report: Report): void {
-  const list = [...tls, "alpn"];
-  const offered = report.valueAt(list) === undefined ? [] : protocolsAt(list, report);
+function findProtocolsNeverSpoken({ place, routes }: Service, list: Place): void {
+  // With starttls: postgres, that is postgresql.
+  if (!list.isSet && place.at("tls", "starttls").isSet) return;
+  const offered = list.isSet ? protocolsIn(list) : [];
   if (offered === undefined) return;
-  const routes = report.valueAt([...service, "routes"]);
-  for (const index of Array.isArray(routes) ? routes.keys() : []) {
-    const path = [...service, "routes", index, "alpn"];
-    const wanted = protocolsAt(path, report);
-    if (wanted === undefined || wanted.length === 0) continue;
-    if (wanted.some((protocol) => offered.includes(protocol))) continue;
-    report.add(
-      path,
-      `Cannot be reached: ${report.spellPath(list)} offers none of these protocols`,
-    );
+  for (const alpn of routes.map((route) => route.at("alpn"))) {
+    const wanted = protocolsIn(alpn);
+    if (!wanted?.length || wanted.some((protocol) => offered.includes(protocol))) continue;
+    alpn.add(`Cannot be reached: ${list} offers none of these protocols`);
   }
-}
-
-/** One protocol or a list of them; undefined when there is none, or when some of it cannot be read. */
-function protocolsAt(path: Path, report: Report): string[] | undefined {
-  const values = entriesAt(path, report).map((entry) => report.valueAt(entry));
-  return values.every((value) => typeof value === "string") ? values : undefined;
 }
 
 /** `seamless` is the former name of `engine`. */
-function findEngineConflicts(service: Path, tls: Path, report: Report): void {
-  const [engine, seamless] = [[...tls, "engine"], [...tls, "seamless"]];
-  const old = report.valueAt(seamless);
-  if (report.valueAt(engine) === "deno") findNeedsOfNode(service, tls, engine, report);
-  if (old === undefined) return;
-  if (report.valueAt(engine) !== undefined) {
-    report.add(
-      seamless,
-      `Cannot be set together with ${report.spellPath(engine)}, its replacement: leave seamless out`,
-    );
+function findEngineConflicts(service: Service, tls: Place): void {
+  const [engine, seamless] = [tls.at("engine"), tls.at("seamless")];
+  if (engine.is("deno")) findNeedsOfNode(service, tls, engine);
+  if (!seamless.isSet) return;
+  if (engine.isSet) {
+    seamless.add(`Cannot be set together with ${engine}, its replacement: leave seamless out`);
     return;
   }
-  const isOff = old === false || old === "false";
-  if (isOff) findNeedsOfNode(service, tls, seamless, report);
-  report.warn(
-    seamless,
-    `Write "engine: ${isOff ? "deno" : "node"}" instead, the next release does not read this key`,
-  );
+  const isOff = seamless.is(false);
+  if (isOff) findNeedsOfNode(service, tls, seamless);
+  const remedy = `Write "engine: ${
+    isOff ? "deno" : "node"
+  }" instead, the next release does not read this key`;
+  seamless.report.warn(seamless.path, remedy);
 }
 
 /**
- * Deno.listenTls has one certificate, no client certificates, no oldest version and no keepalive, listens on TCP alone,
- * reads the first byte itself, and does not report the server name (SNI).
+ * Deno.listenTls has one certificate, no client certificates, no oldest version and no keepalive, listens on TCP alone
+ * and on no descriptor, reads the first byte itself, and does not report the server name (SNI).
  */
-function findNeedsOfNode(service: Path, tls: Path, key: Path, report: Report): void {
-  const has = (path: Path) => report.valueAt(path) !== undefined;
-  const certificates = report.valueAt([...tls, "certificates"]);
-  const routes = report.valueAt([...service, "routes"]);
-  const names = (Array.isArray(routes) ? routes : []).map((_, index) => [...service, "routes", index, "sni"]);
-  const version = findAt([...tls, "min_version"], report, (text) => text);
-  const socket = listenersAt(service, report).find(({ value }) => value[0]?.transport === "unix");
-  const keepalive = settingAt(service, "keepalive", report);
-  const needs: (Path | undefined)[] = [
-    Array.isArray(certificates) && certificates.length > 1 ? [...tls, "certificates", 1] : undefined,
-    has([...tls, "client_ca"]) ? [...tls, "client_ca"] : undefined,
-    version?.value === "1.3" ? version.path : undefined,
-    socket?.path,
-    has([...service, "accept_proxy_protocol"]) ? [...service, "accept_proxy_protocol"] : undefined,
-    ...nodeSettingsAt(service, report),
-    keepalive !== undefined && ON.has(report.valueAt(keepalive)) ? keepalive : undefined,
-    ...names.filter(has).slice(0, 1),
+function findNeedsOfNode(service: Service, tls: Place, key: Place): void {
+  const { place, socket, activated, nodeSettings } = service;
+  const version = tls.at("min_version");
+  const keepalive = service.settingAt("keepalive");
+  const needs = [
+    tls.at("certificates", 1),
+    tls.at("acme"),
+    tls.at("client_ca"),
+    ...version.find(String)?.value === "1.3" ? [version] : [],
+    ...socket === undefined ? [] : [socket],
+    ...activated === undefined ? [] : [activated],
+    place.at("accept_proxy_protocol"),
+    tls.at("starttls"),
+    ...nodeSettings,
+    ...keepalive.is(true) ? [keepalive] : [],
+    ...service.serverNames.slice(0, 1),
+    ...service.routes.map((route) => route.at("tls")).filter(({ isSet }) => isSet).slice(0, 1),
   ];
-  for (const need of needs.filter((path) => path !== undefined)) {
-    report.add(
-      key,
-      `Cannot be ${report.valueAt(key)} with ${report.spellPath(need)}, which needs node:tls: ` +
-        `leave ${String(key.at(-1))} out`,
+  for (const need of needs.filter(({ isSet }) => isSet)) {
+    key.add(
+      `Cannot be ${key.value} with ${need}, which needs node:tls: leave ${String(key.path.at(-1))} out`,
     );
   }
 }

@@ -1,84 +1,46 @@
-/** Finds upstreams that do not exist, or that lead back to their own service. */
+/** Finds upstreams that do not exist, that lead back to their own service, or that its settings do not fit. */
 
-import { type Address, addressKey, parseUpstreamAddress } from "../../net/address.ts";
-import { GROUP_NAME_PATTERN, parseEndpointAddress } from "../values/address_text.ts";
+import { type Address, addressKey, type ListenAddress, parseUpstreamAddress } from "../../net/address.ts";
 import { closestOf } from "../input/closest.ts";
-import { findAt, type Found, keysAt, listenersAt, type Path } from "./found.ts";
-import type { Report } from "../input/report.ts";
+import { isIpAddress } from "../values/address_text.ts";
+import type { Found, Place } from "./place.ts";
+import type { Service, Upstream } from "./service.ts";
+import { findHalfCertificate } from "./tls_conflicts.ts";
 
 const LOOPBACK = new Set(["127.0.0.1", "::1", "localhost"]);
 const ALL_ADDRESSES = new Set(["::", "0.0.0.0"]);
 
-/** Where the upstreams of a service are: its own, and those of its routes. */
-export function upstreamPaths(service: Path, report: Report): Path[] {
-  const routes = report.valueAt([...service, "routes"]);
-  const ofRoutes = Array.isArray(routes) ? routes.map((_, index) => [...service, "routes", index]) : [];
-  return [service, ...ofRoutes].map((path) => [...path, "upstream"]);
-}
-
-/** The addresses of endpoints that could be read, given where the list of them is. */
-export function endpointsAt(path: Path, report: Report): Found<Address>[] {
-  const entries = report.valueAt(path);
-  if (!Array.isArray(entries)) return [];
-  return entries.map((_, index): Path => [...path, index])
-    .map((entry) => keysAt(entry, report) === undefined ? entry : [...entry, "address"])
-    .map((address) => findAt(address, report, parseEndpointAddress))
-    .filter((found) => found !== undefined);
-}
-
-/** Adds what is wrong with the upstreams of one service. */
-export function findUpstreamConflicts(service: Path, report: Report): void {
-  const has = (key: string) => report.valueAt([...service, key]) !== undefined;
-  if (!has("upstream") && !has("routes")) {
-    report.addMissing([...service, "upstream"], 'expected an address such as "db.internal:5432"');
+/** Adds what is wrong with the upstreams of one service, and with its settings for connections to them. */
+export function findUpstreamConflicts({ place, upstreams, mirrored, listeners }: Service): void {
+  const own = place.at("upstream");
+  if (!own.isSet && !place.at("routes").isSet) {
+    own.addMissing('expected an address such as "db.internal:5432"');
   }
-  const listeners = listenersAt(service, report);
-  for (const path of upstreamPaths(service, report)) {
-    const name = nameAt(path, report);
-    if (name !== undefined) findUnknownName(name, path, report);
-    for (const { endpoint, path: where } of leadsTo(path, name, report)) {
-      const listener = listeners.find(({ value }) => value.some((own) => reaches(endpoint.value, own)));
-      if (listener === undefined) continue;
-      const via = where === endpoint.path ? "" : ` (${report.spellPath(endpoint.path)})`;
-      const self = `the service itself listens there (${report.spellPath(listener.path)})`;
-      report.add(where, `Cannot connect to ${report.show(endpoint.path)}${via}: ${self}`);
-    }
+  const all = [...upstreams, ...mirrored];
+  for (const upstream of all) {
+    if (upstream.name !== undefined) findUnknownName(upstream.name, upstream.place);
+    for (const endpoint of upstream.endpoints) findLoop(endpoint, upstream, listeners);
   }
+  const tls = place.at("upstream_tls");
+  if (tls.keys !== undefined) findUpstreamTlsConflicts(tls, upstreams);
+  findUselessSource(place.at("source_address"), all.flatMap(({ endpoints }) => endpoints));
 }
 
-/** The name of a group at a path; undefined for an address. */
-export function nameAt(path: Path, report: Report): string | undefined {
-  const value = report.valueAt(path);
-  return typeof value === "string" && new RegExp(GROUP_NAME_PATTERN).test(value) ? value : undefined;
-}
-
-/** The endpoints of an upstream. Problems of a named group are reported at the upstream: other services may use it correctly. */
-export function leadsTo(path: Path, name: string | undefined, report: Report) {
-  if (name !== undefined) {
-    const endpoints = endpointsAt(["upstreams", name, "endpoints"], report);
-    return endpoints.map((endpoint) => ({ endpoint, path }));
-  }
-  const lone = findAt(path, report, parseUpstreamAddress);
-  const inPlace = Array.isArray(report.valueAt(path)) ? path : [...path, "endpoints"];
-  const endpoints = lone === undefined ? endpointsAt(inPlace, report) : [lone];
-  return endpoints.map((endpoint) => ({ endpoint, path: endpoint.path }));
-}
-
-function findUnknownName(name: string, path: Path, report: Report): void {
-  const isAbsent = report.valueAt(["upstreams"]) === undefined;
-  const names = isAbsent ? [] : keysAt(["upstreams"], report);
+function findUnknownName(name: string, place: Place): void {
+  const groups = place.fromTop("upstreams");
+  const names = groups.isSet ? groups.keys : [];
   // If the groups cannot be read, their names are unknown.
   if (names === undefined || names.includes(name)) return;
-  if (report.isSecret(path)) {
-    report.add(path, `Expected an address or the name of a group, got ${report.show(path)}`);
+  if (place.isSecret) {
+    place.add(`Expected an address or the name of a group, got ${place.shown}`);
   } else if (names.length === 0) {
-    report.add(path, whyNoAddress(name));
+    place.add(whyNoAddress(name));
   } else {
     const closest = closestOf(name, names);
     const hint = closest === undefined
       ? `expected one of ${names.join(", ")}, or an address, which has a port, "${name}:5432"`
       : `did you mean "${closest}"?`;
-    report.add(path, `Unknown group "${name}": ${hint}`);
+    place.add(`Unknown group "${name}": ${hint}`);
   }
 }
 
@@ -92,12 +54,64 @@ export function whyNoAddress(text: string): string {
   }
 }
 
-/** Whether a connection to `upstream` arrives at `listener`: it would connect to itself until descriptors run out. */
-function reaches(upstream: Address, listener: Address): boolean {
-  if (addressKey(upstream) === addressKey(listener)) return true;
-  if (upstream.transport === "unix" || listener.transport === "unix") return false;
-  if (upstream.port !== listener.port) return false;
+/** A service that connects to itself would do so until it has no descriptors left. */
+function findLoop(endpoint: Found<Address>, upstream: Upstream, listeners: Service["listeners"]): void {
+  const listener = listeners.find(({ value }) => value.some((own) => reaches(endpoint.value, own)));
+  if (listener === undefined) return;
+  // Another service may use the same group correctly.
+  const where = upstream.name === undefined ? endpoint.place : upstream.place;
+  const via = where === endpoint.place ? "" : ` (${endpoint.place})`;
+  const self = `the service itself listens there (${listener.place})`;
+  where.add(`Cannot connect to ${endpoint.place.shown}${via}: ${self}`);
+}
+
+/** Whether a connection to `upstream` arrives at `listener`. */
+function reaches(upstream: Address, listener: ListenAddress): boolean {
+  if (upstream.transport === "unix" || listener.transport !== "tcp") {
+    return addressKey(upstream) === addressKey(listener);
+  }
+  const { port, lastPort = port } = upstream;
+  if (listener.port < port || listener.port > lastPort) return false;
   const [to, at] = [upstream.hostname.toLowerCase(), listener.hostname.toLowerCase()];
+  if (to === at) return true;
   if (!LOOPBACK.has(to)) return false;
   return ALL_ADDRESSES.has(at) || LOOPBACK.has(at) && (to === "localhost" || at === "localhost");
+}
+
+function findUpstreamTlsConflicts(tls: Place, upstreams: readonly Upstream[]): void {
+  findHalfCertificate(tls);
+  const [verify, ca, serverName] = [tls.at("verify"), tls.at("ca"), tls.at("server_name")];
+  if (verify.is(false)) {
+    if (ca.isSet) ca.add(`Cannot check certificates against it: ${verify} is false`);
+    return;
+  }
+  const nameless = upstreams.map(namelessPart).find((part) => part !== undefined);
+  if (nameless === undefined || serverName.isSet) return;
+  serverName.addMissing(`expected the name that certificates must be for, which ${nameless} does not tell`);
+}
+
+/** The part of an upstream that has no host name to verify. Names found by DNS prove nothing. */
+function namelessPart({ group, endpoints }: Upstream): string | undefined {
+  const discovery = group.at("discovery");
+  if (discovery.isSet) return String(discovery);
+  return endpoints.find(({ value }) => value.transport === "unix")?.place.shownWithPath;
+}
+
+function findUselessSource(place: Place, endpoints: readonly Found<Address>[]): void {
+  const source = place.value;
+  if (typeof source !== "string" || !isIpAddress(source)) return;
+  if (endpoints.length > 0 && endpoints.every(({ value }) => value.transport === "unix")) {
+    place.add("Cannot connect to unix sockets from an IP address: no upstream is anything else");
+  }
+  const other = endpoints.find(({ value }) => {
+    return value.transport === "tcp" && isIpAddress(value.hostname) &&
+      isIpv6(value.hostname) !== isIpv6(source);
+  });
+  if (other === undefined) return;
+  const family = isIpv6(source) ? "IPv6" : "IPv4";
+  place.add(`Cannot connect to ${other.place.shownWithPath} from an ${family} address`);
+}
+
+function isIpv6(address: string): boolean {
+  return address.includes(":");
 }

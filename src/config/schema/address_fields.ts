@@ -1,6 +1,12 @@
 /** The addresses in a configuration, as zod schemas. */
 
-import { type Address, formatAddress, parseUpstreamAddress, type TcpAddress } from "../../net/address.ts";
+import {
+  type Address,
+  formatAddress,
+  type ListenAddress,
+  parseUpstreamAddress,
+  type TcpAddress,
+} from "../../net/address.ts";
 import { CidrSet, parseCidr } from "../../wire/ip/cidr.ts";
 import {
   formatEndpointAddress,
@@ -25,17 +31,20 @@ import {
   scalar,
   type Scalars,
   scalars,
+  textOf,
   textOrNumber,
   Unexpected,
 } from "../values/scalar.ts";
+import { LIST_FILE, type ListEntry, listFile } from "./list_file.ts";
 
 const UPSTREAM_ADDRESS: JsonSchema = { type: "string", pattern: "^([^\\s/]+:[0-9]+|unix:.+)$" };
+const UPSTREAM_RANGE: JsonSchema = { type: "string", pattern: "^([^\\s/]+:[0-9]+(-[0-9]+)?|unix:.+)$" };
 const EXPECTED_UPSTREAM = 'an address such as "db.internal:5432"';
 
 /** The unspecified addresses, which mean every address of a machine (RFC 4291 section 2.5.2). */
 const UNSPECIFIED = new CidrSet(["0.0.0.0", "::"]);
 
-const ADDRESS_BLOCKS: Scalars<string> = {
+const ADDRESS_BLOCKS = {
   expected: 'an IP address or a block such as "10.1.0.0/16"',
   parse: (value) => {
     if (typeof value !== "string") throw new Unexpected();
@@ -49,9 +58,9 @@ const ADDRESS_BLOCKS: Scalars<string> = {
     return [value];
   },
   json: [{ type: "string", pattern: "^[0-9a-fA-F.:]+(%[^/]+)?(/[0-9]+)?$" }],
-};
+} satisfies Scalars<string>;
 
-/** Where connections go, in one word: an address, or the name of a group. */
+/** Where connections go, in one word: an address, the same with a range of ports, or the name of a group. */
 export function upstreamWord() {
   return scalar<string, UpstreamWord>({
     expected: EXPECTED_UPSTREAM,
@@ -61,7 +70,7 @@ export function upstreamWord() {
       if (word.kind === "address") return formatAddress(word.address);
       throw new Unexpected(); // a group, which is written in another way
     },
-    json: [UPSTREAM_ADDRESS, { type: "string", pattern: GROUP_NAME_PATTERN }],
+    json: [UPSTREAM_RANGE, { type: "string", pattern: GROUP_NAME_PATTERN }],
   });
 }
 
@@ -87,14 +96,14 @@ export function endpointAddress() {
 
 /** Where connections come from: an address, the same with a range of ports, or a list of these. */
 export function listen() {
-  return scalars<string | number, Address>({
+  return scalars<string | number, ListenAddress>({
     expected: 'an address such as "127.0.0.1:5000"',
     each: "address",
     parse: (value) => parseListenRange(String(textOrNumber(value))),
     format: formatListenRanges,
     json: [
       { type: "integer", minimum: 0, maximum: 65535 },
-      { type: "string", pattern: "^(([^\\s/]*:)?[0-9]+(-[0-9]+)?|unix:.+)$" },
+      { type: "string", pattern: "^(([^\\s/]*:)?[0-9]+(-[0-9]+)?|(unix|systemd):.+)$" },
     ],
   });
 }
@@ -106,6 +115,9 @@ export function adminListen() {
     parse: (value) => {
       const text = String(textOrNumber(value));
       const [address, ...others] = parseListenRange(text);
+      if (address?.transport === "systemd") {
+        throw new SyntaxError(`Cannot listen on "${text}": only services take sockets of a service manager`);
+      }
       if (address !== undefined && others.length === 0) return address;
       throw new SyntaxError(`Cannot listen on "${text}": expected one port, got a range of them`);
     },
@@ -149,18 +161,42 @@ export function addressBlocks() {
   return scalars<string, string>({ ...ADDRESS_BLOCKS, each: "address" });
 }
 
-/** The same, or an empty list. */
-export function accessList() {
-  return scalars<string, string>(ADDRESS_BLOCKS);
+/** Blocks of addresses that are not public; true is all of these, false is none. */
+export function privateBlocks() {
+  return scalars<string | boolean, string>({
+    expected: 'true, false or a block of addresses such as "10.0.0.0/8"',
+    parse: (value) => {
+      if (value === true || value === "true") return ["0.0.0.0/0", "::/0"];
+      return value === false || value === "false" ? [] : ADDRESS_BLOCKS.parse(value);
+    },
+    json: [{ type: "boolean" }, { enum: ["true", "false"] }, ...ADDRESS_BLOCKS.json],
+  });
 }
 
-/** The same as {@linkcode addressBlocks}, and `unix` for peers on unix sockets, which have no address. */
+const ADDRESS_LIST: Scalars<ListEntry> = {
+  ...ADDRESS_BLOCKS,
+  mapping: listFile,
+  json: [...ADDRESS_BLOCKS.json, LIST_FILE],
+};
+
+/** The same, and files with addresses and blocks. */
+export function addressList() {
+  return scalars<ListEntry, ListEntry>({ ...ADDRESS_LIST, each: "address" });
+}
+
+/** The same, or an empty list. */
+export function accessList() {
+  return scalars<ListEntry, ListEntry>(ADDRESS_LIST);
+}
+
+/** The same as {@linkcode addressList}, and `unix` for peers on unix sockets, which have no address. */
 export function trustedPeers() {
-  return scalars<string, string>({
+  return scalars<ListEntry, ListEntry>({
+    ...ADDRESS_LIST,
     expected: 'an IP address, a block such as "10.1.0.0/16", or unix',
     each: "address",
     parse: (value) => value === UNIX_PEERS ? [value] : ADDRESS_BLOCKS.parse(value),
-    json: [...ADDRESS_BLOCKS.json, { const: UNIX_PEERS }],
+    json: [...ADDRESS_LIST.json, { const: UNIX_PEERS }],
   });
 }
 
@@ -171,5 +207,38 @@ export function nameServer() {
     parse: (value) => parseNameServer(String(textOrNumber(value))),
     format: formatAddress,
     json: [{ type: "string", pattern: "^(\\[[0-9a-fA-F.:]+\\]|[0-9.]+)(:[0-9]+)?$|^[0-9a-fA-F.:]+$" }],
+  });
+}
+
+/**
+ * The URL of an HTTP API, without a slash at its end.
+ *
+ * @param options `assumed` is the scheme that was meant where there is none, `credentials` what to use instead of a
+ *   password in the URL, and `hasPath` whether the API may be below a path.
+ */
+export function httpUrl(
+  expected: string,
+  { assumed, credentials, hasPath }: {
+    readonly assumed: "http" | "https";
+    readonly credentials: string;
+    readonly hasPath: boolean;
+  },
+) {
+  return scalar<string, string>({
+    expected,
+    parse: (value) => {
+      const text = textOf(value).replace(/\/$/, "");
+      const url = URL.parse(text);
+      if (url === null || !["http:", "https:"].includes(url.protocol)) {
+        const meant = /^[\w.-]+:\d+$/.test(text) ? `${assumed}://${text}` : undefined;
+        throw new Unexpected(undefined, { meant });
+      }
+      if (url.username !== "" || url.password !== "") {
+        throw new SyntaxError(`Cannot use an address with a name or password in it: ${credentials}`);
+      }
+      if (url.search !== "" || url.hash !== "" || !hasPath && url.pathname !== "/") throw new Unexpected();
+      return hasPath ? text : url.origin;
+    },
+    json: [{ type: "string", pattern: hasPath ? "^https?://[^?#@]+$" : "^https?://[^/?#@]+/?$" }],
   });
 }

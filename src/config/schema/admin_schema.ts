@@ -1,10 +1,10 @@
 /** The shape of the admin interface. */
 
 import { isIpAddress } from "../values/address_text.ts";
-import { scalar, scalars, Unexpected } from "../values/scalar.ts";
+import { scalars, textOf } from "../values/scalar.ts";
 import { HOST_NAME_PATTERN, parseHostName } from "../values/server_name.ts";
 import { adminListen } from "./address_fields.ts";
-import { count, unixMode } from "./fields.ts";
+import { count, matching, unixMode } from "./fields.ts";
 import { section } from "./section.ts";
 
 /** Visible ASCII, which a header can contain unchanged (RFC 9110 section 5.5). */
@@ -18,7 +18,9 @@ export const admin = section('a mapping such as "listen: 127.0.0.1:9000"', {
   listen: adminListen().describe(
     "Where it listens: host:port, port (127.0.0.1), :port (all addresses), [v6]:port or unix:/path.",
   ),
-  token: bearerToken().optional().describe(
+  token: matching(TOKEN_PATTERN, "a token of at least 8 printable ASCII characters without spaces", {
+    isSecret: true,
+  }).optional().describe(
     "The token that requests send as Authorization: Bearer, at least 8 characters. Required where other machines " +
       "can reach listen.",
   ),
@@ -30,32 +32,22 @@ export const admin = section('a mapping such as "listen: 127.0.0.1:9000"', {
     "Connections at the same time, event streams included. At the limit, a new connection replaces the one that " +
       "has been idle for longest.",
   ),
+  toxiproxy: adminListen().optional().describe(
+    "Where clients of toxiproxy find its HTTP API, such as 127.0.0.1:8474. It has no token. Left out, nowhere.",
+  ),
   unix_mode: unixMode().optional().describe(
     'Permissions of the unix socket in listen, in octal such as "0660". Left out, the umask decides.',
   ),
 });
-
-/** The token of requests. */
-function bearerToken() {
-  return scalar<string, string>({
-    expected: "a token of at least 8 printable ASCII characters without spaces",
-    parse: (value) => {
-      if (typeof value !== "string" || !new RegExp(TOKEN_PATTERN).test(value)) throw new Unexpected();
-      return value;
-    },
-    isSecret: true,
-    json: [{ type: "string", pattern: TOKEN_PATTERN }],
-  });
-}
 
 /** The name of a host, or a list of these, which may be empty. */
 function hostNames() {
   return scalars<string, string>({
     expected: 'a name such as "proxy.internal"',
     parse: (value) => {
-      if (typeof value !== "string") throw new Unexpected();
-      if (isIpAddress(value)) throw new SyntaxError(`Leave "${value}" out: IP addresses are always accepted`);
-      return [parseHostName(value)];
+      const name = textOf(value);
+      if (!isIpAddress(name)) return [parseHostName(name)];
+      throw new SyntaxError(`Leave "${name}" out: IP addresses are always accepted`);
     },
     json: [{ type: "string", pattern: HOST_NAME_PATTERN }],
   });

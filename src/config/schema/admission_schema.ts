@@ -1,9 +1,11 @@
 /** The shape of what decides which clients may connect, and of their limits. */
 
+import { z } from "zod";
+import { CLIENT_FIRST } from "../../wire/starttls/registry.ts";
+import { ANYTHING, scalar } from "../values/scalar.ts";
 import { trustedPeers } from "./address_fields.ts";
-import { choice, count, duration, size } from "./fields.ts";
-import { bandwidth, rate, timeLimit } from "./limit_fields.ts";
-import { section } from "./section.ts";
+import { bandwidth, choice, count, duration, numberIn, size } from "./fields.ts";
+import { section, shorthand } from "./section.ts";
 
 const MAX_CONNECTIONS = 1_000_000;
 
@@ -16,13 +18,16 @@ const MIN_BANDWIDTH = 1024;
 /** The shortest lifetime, in milliseconds, in which a connection can be of use. */
 const MIN_LIFETIME = 1000;
 
-/** Bytes of a ClientHello to wait for: most have 300 to 1800, and one TLS record is at most 16 KiB. */
+/** The highest rate and burst: a higher one would limit nothing. */
+const MAX_RATE = 1_000_000;
+
+/** Bytes to look at, of a ClientHello above all: most have 300 to 1800, and one TLS record is at most 16 KiB. */
 const MIN_PEEK = 1024;
 const MAX_PEEK = 65_536;
 
 export const acceptProxyProtocol = section('a mapping such as "from: 10.0.0.0/8"', {
   from: trustedPeers().describe(
-    "The load balancers that send the header: addresses, blocks, or unix for peers on the service's unix sockets. " +
+    "The load balancers that send the header: addresses, blocks, files with these, or unix for peers on the service's unix sockets. " +
       "Connections from anywhere else are closed.",
   ),
   timeout: duration(1).prefault("3s").describe("How long the whole header may take."),
@@ -50,7 +55,7 @@ export const limits = section('a mapping such as "connections: 1000"', {
   when_full: choice("refuse", "wait").prefault("refuse").describe(
     "What happens to a new client at the limit of connections: it is closed (refuse), or waits.",
   ),
-  lifetime: timeLimit(MIN_LIFETIME).prefault(0).describe(
+  lifetime: duration(MIN_LIFETIME, true).prefault(0).describe(
     "Closes a connection at this age, even while it is in use. 0 is no limit.",
   ),
 });
@@ -63,9 +68,60 @@ export const processLimits = section('a mapping such as "connections: 10000"', {
 
 export const peek = section('a mapping such as "timeout: 3s"', {
   timeout: duration(1).prefault("3s").describe(
-    "How long to wait for a ClientHello. After that, the client counts as one without TLS.",
+    "How long to wait for what a client sends first. After that, it meets no condition that needs more of it, and " +
+      "counts as one without TLS.",
+  ),
+  starttls: choice(...CLIENT_FIRST).optional().describe(
+    "For clients that ask for TLS inside this protocol: they are told to begin it before their route is chosen, so that " +
+      "its server name can decide. Where it is passed through, the upstream is asked for it then.",
   ),
   max_bytes: size(MIN_PEEK, MAX_PEEK).prefault("16KiB").describe(
-    "The longest ClientHello to wait for, 1KiB to 64KiB.",
+    "How much of what a client sends first to look at, such as the longest ClientHello, 1KiB to 64KiB.",
   ),
 });
+
+/** `rate` is the average per second, `burst` the number allowed at once after a pause. */
+export interface RateConfig {
+  readonly rate: number;
+  readonly burst: number;
+}
+
+/** A rate per second: a number, or a mapping that also has a burst. */
+export function rate() {
+  const mapping = section('a mapping such as "rate: 200"', {
+    rate: perSecond().describe("The average per second. 0.5 is one in two seconds."),
+    burst: count(1, MAX_RATE).optional().describe(
+      "How many are allowed at once after a pause. Left out, the rate, at least 1.",
+    ),
+  }).describe("A rate and a burst.");
+  return z.union([
+    shorthand(perSecond(), (rate) => withBurst({ rate })),
+    z.codec(mapping, ANYTHING as z.ZodType<RateConfig, RateConfig>, {
+      decode: withBurst,
+      encode: (rate) => rate,
+    }),
+  ], { error: 'a number such as 200, or a mapping such as "rate: 200"' });
+}
+
+function withBurst(
+  { rate, burst = Math.ceil(rate) }: { rate: number; burst?: number | undefined },
+): RateConfig {
+  return { rate, burst };
+}
+
+function perSecond() {
+  const expected = `a number above 0 and up to ${MAX_RATE}`;
+  return scalar<number | string, number>({
+    expected,
+    parse: (value) => {
+      const number = numberIn(value, /^\d+(\.\d+)?$/);
+      // YAML can write NaN (`.nan`), which fails every comparison.
+      if (number > 0 && number <= MAX_RATE) return number;
+      throw new RangeError(`Expected ${expected}, got ${number}`);
+    },
+    json: [
+      { type: "number", exclusiveMinimum: 0, maximum: MAX_RATE },
+      { type: "string", pattern: "^[0-9]+(\\.[0-9]+)?$" },
+    ],
+  });
+}

@@ -1,12 +1,16 @@
 /** The shape of a configuration file: its keys, what they mean, and what they are when they are left out. */
 
 import { z } from "zod";
-import { accessList, listen, sourceAddress } from "./address_fields.ts";
+import { accessList, listen, privateBlocks, sourceAddress } from "./address_fields.ts";
 import { admin } from "./admin_schema.ts";
 import { acceptProxyProtocol, limits, peek, processLimits } from "./admission_schema.ts";
-import { choice, duration, flag, keepalive, name, share, size, unixMode, workers } from "./fields.ts";
+import { clientConditions } from "./client_fields.ts";
+import { allowedNames } from "./client_hello_fields.ts";
+import { faultList } from "./fault_schema.ts";
+import { choice, duration, flag, keepalive, name, seed, share, size, unixMode, workers } from "./fields.ts";
 import { filePath } from "../values/file_path.ts";
 import { namedGroups, upstream } from "./group_schema.ts";
+import { mirror } from "./mirror_schema.ts";
 import { route } from "./route_schema.ts";
 import { list, section } from "./section.ts";
 import { tls, upstreamTls } from "./tls_schema.ts";
@@ -30,6 +34,14 @@ export const access = section('a mapping such as "path: access.log"', {
   sample: share().prefault(1).describe(
     "The share of connections to log, 0.1 for one in ten. Connections that failed or were refused are always logged.",
   ),
+  at: list(choice("open", "connected", "closed"), "moments", "moment").prefault(["closed"]).describe(
+    "When a connection leaves a line: when it was accepted (open), when its upstream is connected, and when it ends " +
+      "(closed). Moments that are not in the list have a line only at level debug of log.",
+  ),
+  skip: list(choice("empty", "silent"), "kinds", "kind").optional().describe(
+    "Connections that leave no line, unless they failed: those that the client ended before either side sent a byte " +
+      "(empty), or before the client sent one (silent), as health checks do. Left out, none.",
+  ),
 });
 
 const log = section('a mapping such as "level: info"', {
@@ -39,12 +51,15 @@ const log = section('a mapping such as "level: info"', {
   format: choice("text", "json").prefault("text").describe(
     "text is for people; json is one object per line.",
   ),
-  access: access.prefault({}).describe("The line that each connection leaves when it ends."),
+  access: access.prefault({}).describe("The lines that each connection leaves."),
 });
 
 const shutdown = section('a mapping such as "drain: 30s"', {
   drain: duration().prefault("30s").describe(
     "How long a stop waits for open connections before it closes them. 0 closes them at once.",
+  ),
+  drain_idle: duration().prefault(0).describe(
+    "Meanwhile, closes connections once no byte has come from either side for this long. 0 closes none before the end.",
   ),
   delay: duration().prefault(0).describe(
     "How long a stop still accepts connections before that, while readiness checks already fail, so that load " +
@@ -61,7 +76,8 @@ const reload = section('a mapping such as "watch: true"', {
 /** Keys of `defaults`. A service may have them too, without a default there. */
 const shared = {
   allow: accessList().describe(
-    'Addresses of clients to accept: one, a block such as "10.0.0.0/8", or a list. An empty list accepts all.',
+    'Addresses of clients to accept: one, a block such as "10.0.0.0/8", a mapping such as "file: office.txt", or a list. An ' +
+      "empty list accepts all.",
   ).prefault([]),
   deny: accessList().describe(
     "Addresses of clients to refuse, even if allow has them, written the same way.",
@@ -103,7 +119,8 @@ export const service = section("a mapping with name, listen and upstream", {
   name: name().describe("The name of the service in logs and metrics. No two services have the same."),
   listen: listen().describe(
     "Where clients connect, one address or a list: host:port, port (127.0.0.1), :port (all addresses), " +
-      "[v6]:port or unix:/path. A port may be a range such as 7000-7010. Port 0 takes a free one.",
+      "[v6]:port, unix:/path, or systemd:name for a socket that systemd holds. A port may be a range such as " +
+      "7000-7010. Port 0 takes a free one.",
   ),
   unix_mode: unixMode().optional().describe(
     'Permissions of the unix sockets in listen, in octal such as "0660". Left out, the umask decides.',
@@ -114,15 +131,38 @@ export const service = section("a mapping with name, listen and upstream", {
   ),
   allow,
   deny,
+  allow_clients: section('a mapping such as "client_name: alice"', clientConditions).optional().describe(
+    "Which certificates of clients to accept: all that is said here must apply. Left out, any, and clients without one.",
+  ),
   limits: limits.prefault({}).describe("Limits of the service and of each client."),
-  peek: peek.prefault({}).describe("How to wait for the ClientHello, which routes with sni or alpn need."),
+  peek: peek.prefault({}).describe(
+    "How to wait for what clients send first, where routes need it: for protocol, starts_with, silent, sni and alpn; and " +
+      'for an upstream "{sni}:443".',
+  ),
   tls: tls.optional().describe("TLS with clients. Left out, bytes are relayed as they are, TLS included."),
   routes: list(route, "routes", "route")
     .optional()
     .describe("Upstreams for some clients. The first route whose conditions a client meets decides."),
   upstream: upstream.optional().describe(
     "Where connections go: host:port, [v6]:port or unix:/path, the name of a group, a list of endpoints, or a " +
-      "group written in place. With routes, it is for clients that match none; left out, these are refused.",
+      "group written in place. A range of ports, host:7000-7010, is for as many ports of listen, one for each. " +
+      '"{sni}:443" is the server name that each client asks for in its TLS ClientHello, see allow_names. ' +
+      "With routes, it is for clients that match none; left out, these are refused.",
+  ),
+  allow_names: allowedNames().optional().describe(
+    'With an upstream "{sni}:443": the server names that clients may be sent to: one, a pattern such as "*.example.com", a ' +
+      'file, or a list. "*" is every name: any client can then connect to any host with a public address.',
+  ),
+  allow_private: privateBlocks().prefault(false).describe(
+    'With an upstream "{sni}:443": whether names may lead to addresses that are not public, such as those of this ' +
+      "machine and its networks. true, or blocks of those that may be reached.",
+  ),
+  mirror: mirror.optional().describe(
+    "Copies what clients send to another upstream, whose answers are dropped. It never slows or breaks a connection.",
+  ),
+  filters: list(filePath("filters/upper_case.ts"), "paths of modules", "module").optional().describe(
+    "Modules whose default export makes the filter of a connection, in the order in which bytes pass them. An " +
+      "executable cannot import modules: run sluice with deno. Left out, none.",
   ),
   send_proxy_protocol: choice("v1", "v2").optional().describe(
     "Begins each upstream connection with a PROXY protocol header of this version. Left out, with none.",
@@ -134,6 +174,9 @@ export const service = section("a mapping with name, listen and upstream", {
     "The local address of upstream connections. Left out, the system chooses it.",
   ),
   ...settingsOfService,
+  faults: faultList.optional().describe(
+    "What goes wrong on its connections on purpose, for tests.",
+  ),
 }).meta({
   description: "What to listen on, and where connections go.",
   anyOf: [{ required: ["upstream"] }, { required: ["routes"] }],
@@ -142,6 +185,13 @@ export const service = section("a mapping with name, listen and upstream", {
 const settings = {
   workers: workers().prefault(1).describe(
     "How many threads accept and relay, 1 to 256, each on a core of its own. auto is one for each CPU. A change needs a restart.",
+  ),
+  faults: flag().prefault(false).describe(
+    "Whether faults can be added to services while the program runs. Left out, only if some service has faults here.",
+  ),
+  seed: seed().optional().describe(
+    "What random decisions of faults follow from: the same seed, the same decisions. A number or a text. Left out, that of " +
+      "--seed or SLUICE_SEED, or a random one. A change needs a restart.",
   ),
   log: log.prefault({}).describe("What is logged, and how."),
   shutdown: shutdown.prefault({}).describe("How the program stops."),

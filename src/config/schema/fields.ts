@@ -1,78 +1,108 @@
 /** The kinds of values in a configuration that are not addresses, as zod schemas. */
 
-import { closestOf } from "../input/closest.ts";
+import { anyOf, closestOf } from "../input/closest.ts";
+import { BANDWIDTH_PATTERN, formatBandwidth, parseBandwidth } from "../values/bandwidth.ts";
 import { DURATION_PATTERN, formatDuration, parseDuration } from "../values/duration.ts";
 import { checkPayload, formatPayload, parsePayload, PAYLOAD_PATTERN } from "../values/payload.ts";
-import { type JsonSchema, scalar, type Single, textOrNumber, Unexpected } from "../values/scalar.ts";
+import { type JsonSchema, scalar, type Single, textOf, textOrNumber, Unexpected } from "../values/scalar.ts";
 import { formatSize, parseSize, SIZE_PATTERN } from "../values/size.ts";
 import { formatUnixMode, parseUnixMode, UNIX_MODE_PATTERN } from "../values/unix_mode.ts";
 
 /** How a duration is written. */
-export const DURATION: JsonSchema = { type: "string", pattern: DURATION_PATTERN };
+const DURATION: JsonSchema = { type: "string", pattern: DURATION_PATTERN };
 
 /** How a program's milliseconds are written in a file. */
-export const inMilliseconds = (milliseconds: number) => `${milliseconds}ms`;
+const inMilliseconds = (milliseconds: number) => `${milliseconds}ms`;
 
-/** A duration in milliseconds; `0` is off, unless there is a minimum. */
-export function duration(minimum = 0) {
+/** A duration in milliseconds of at least `minimum`. `0` is off where `orOff` allows it. */
+export function duration(minimum = 0, orOff = minimum === 0) {
+  const expected = `a duration of at least "${formatDuration(minimum)}"${orOff ? ", or 0" : ""}`;
   return scalar<string | number, number>({
-    expected: minimum === 0
-      ? 'a duration such as "5s"'
-      : `a duration of at least "${formatDuration(minimum)}"`,
+    expected: minimum === 0 ? 'a duration such as "5s"' : expected,
     parse: (value) => {
       const milliseconds = parseDuration(textOrNumber(value));
-      if (milliseconds < minimum) throw new Unexpected();
+      if (milliseconds < minimum && !(milliseconds === 0 && orOff)) throw new Unexpected();
       return milliseconds;
     },
-    format: formatDuration,
+    format: (milliseconds) => milliseconds === 0 ? 0 : formatDuration(milliseconds), // unquoted in YAML
     fromNumber: inMilliseconds,
-    json: minimum === 0 ? [DURATION, { const: 0 }] : [DURATION],
+    json: orOff ? [DURATION, { const: 0 }] : [DURATION],
   });
 }
 
-/** A whole number within limits; also as text, which is what a variable gives. */
-export function count(minimum: number, maximum: number) {
+/**
+ * A number, also as text of digits, which is what a variable gives.
+ *
+ * @throws {Unexpected} for anything else.
+ */
+export function numberIn(value: Single, digits = /^\d+$/): number {
+  const number = typeof value === "string" && digits.test(value) ? Number(value) : value;
+  if (typeof number === "number") return number;
+  throw new Unexpected();
+}
+
+/** A whole number within limits. */
+export function count(minimum: number, maximum?: number) {
+  const within = maximum === undefined ? {} : { maximum };
   return scalar<number | string, number>({
-    expected: `a whole number from ${minimum} to ${maximum}`,
+    expected: `a whole number ${maximum === undefined ? "of at least" : "from"} ${minimum}` +
+      (maximum === undefined ? "" : ` to ${maximum}`),
     parse: (value) => {
-      const number = typeof value === "string" && /^\d+$/.test(value) ? Number(value) : value;
-      if (typeof number !== "number" || !Number.isInteger(number)) throw new Unexpected();
-      if (number < minimum || number > maximum) throw new Unexpected();
-      return number;
+      const number = numberIn(value);
+      const isWithin = number >= minimum && number <= (maximum ?? Number.MAX_SAFE_INTEGER);
+      if (Number.isInteger(number) && isWithin) return number;
+      throw new Unexpected();
     },
-    json: [{ type: "integer", minimum, maximum }, { type: "string", pattern: "^[0-9]+$" }],
+    json: [{ type: "integer", minimum, ...within }, { type: "string", pattern: "^[0-9]+$" }],
   });
 }
 
-/** A fraction, above 0 and up to 1. */
-export function share() {
+/** A fraction, above 0 (or from 0 where that is `orNone`) and up to 1; also as text of percent. */
+export function share({ orNone = false } = {}) {
   return scalar<number | string, number>({
-    expected: "a share above 0 and up to 1 such as 0.1",
+    expected: `a share ${orNone ? "from 0" : "above 0 and up"} to 1 such as 0.1 or 10%`,
     parse: (value) => {
-      const number = typeof value === "string" && /^\d*\.?\d+$/.test(value) ? Number(value) : value;
+      const percent = /^(\d*\.?\d+)%$/.exec(String(value))?.[1];
+      const number = percent === undefined ? numberIn(value, /^\d*\.?\d+$/) : Number(percent) / 100;
       // YAML can write NaN (`.nan`), which fails every comparison.
-      if (typeof number === "number" && number > 0 && number <= 1) return number;
+      if ((number > 0 || orNone && number === 0) && number <= 1) return number;
       throw new Unexpected();
     },
     json: [
-      { type: "number", exclusiveMinimum: 0, maximum: 1 },
-      { type: "string", pattern: "^[0-9]*\\.?[0-9]+$" },
+      { type: "number", [orNone ? "minimum" : "exclusiveMinimum"]: 0, maximum: 1 },
+      { type: "string", pattern: "^[0-9]*\\.?[0-9]+%?$" },
     ],
   });
 }
 
-/** A size in bytes within limits. */
-export function size(minimum: number, maximum: number) {
-  const expected = `a size from ${formatSize(minimum)} to ${formatSize(maximum)}`;
+/** A size in bytes, within limits if there are any. */
+export function size(minimum = 0, maximum?: number) {
+  const within = maximum === undefined ? {} : { maximum };
   return scalar<string | number, number>({
-    expected,
+    expected: maximum === undefined
+      ? 'a size such as "64KiB"'
+      : `a size from ${formatSize(minimum)} to ${formatSize(maximum)}`,
     parse: (value) => {
       const bytes = parseSize(textOrNumber(value));
-      if (bytes < minimum || bytes > maximum) throw new Unexpected();
+      if (bytes < minimum || bytes > (maximum ?? Infinity)) throw new Unexpected();
       return bytes;
     },
     format: formatSize,
-    json: [{ type: "string", pattern: SIZE_PATTERN }, { type: "integer", minimum, maximum }],
+    json: [{ type: "string", pattern: SIZE_PATTERN }, { type: "integer", minimum, ...within }],
+  });
+}
+
+/** Bytes a second, or `0` for no limit. */
+export function bandwidth(minimum: number) {
+  return scalar<string | number, number>({
+    expected: `a rate of at least "${formatBandwidth(minimum)}" such as "10MB/s", or 0`,
+    parse: (value) => {
+      const bytesPerSecond = parseBandwidth(textOrNumber(value));
+      if (bytesPerSecond !== 0 && bytesPerSecond < minimum) throw new Unexpected();
+      return bytesPerSecond;
+    },
+    format: formatBandwidth,
+    json: [{ type: "string", pattern: BANDWIDTH_PATTERN }, { const: 0 }, { type: "integer", minimum }],
   });
 }
 
@@ -91,7 +121,6 @@ export function keepalive(minimum: number) {
   return scalar<boolean | string | number, boolean | number>({
     expected,
     parse: (value) => {
-      if (typeof value === "boolean" || value === "true" || value === "false") return parseFlag(value);
       if (!/^\d/.test(String(value))) return parseFlag(value);
       const milliseconds = parseDuration(textOrNumber(value));
       if (milliseconds < minimum) throw new Unexpected();
@@ -105,15 +134,40 @@ export function keepalive(minimum: number) {
 
 /** One of a few words. */
 export function choice<const Word extends string>(...words: Word[]) {
-  const quoted = words.map((word) => `"${word}"`);
   return scalar<Word, Word>({
-    expected: `${quoted.slice(0, -1).join(", ")} or ${quoted.at(-1)}`,
+    expected: anyOf(words.map((word) => `"${word}"`)),
     parse: (value) => {
       const word = words.find((candidate) => candidate === value);
       if (word !== undefined) return word;
       throw new Unexpected(undefined, { meant: closestOf(String(value), words) });
     },
     json: [{ enum: words }],
+  });
+}
+
+/**
+ * A text that a pattern matches, which editors check too.
+ *
+ * @param propose What else may have been meant; it counts if the pattern matches it.
+ */
+export function matching(
+  pattern: string,
+  expected: string,
+  { isSecret = false, propose }: { isSecret?: boolean; propose?: (text: string) => string } = {},
+) {
+  const fits = (text: string) => new RegExp(pattern, "u").test(text);
+  return scalar<string, string>({
+    expected,
+    parse: (value) => {
+      const text = textOf(value);
+      if (fits(text)) return text;
+      const proposal = propose?.(text);
+      throw new Unexpected(undefined, {
+        meant: proposal !== undefined && fits(proposal) ? proposal : undefined,
+      });
+    },
+    isSecret,
+    json: [{ type: "string", pattern }],
   });
 }
 
@@ -127,11 +181,35 @@ export function name() {
       if (typeof value === "string" && isName(value)) return value;
       // A quoted number is a name.
       const proposal = String(value).trim().replace(/[\s\p{C}]+/gu, "-");
-      throw new Unexpected(undefined, {
-        meant: isName(proposal) ? proposal : undefined,
-      });
+      throw new Unexpected(undefined, { meant: isName(proposal) ? proposal : undefined });
     },
     json: [{ type: "string", pattern }],
+  });
+}
+
+const SEED = "a whole number, or a text of 1 to 64 printable characters";
+const SEED_PATTERN = "^\\P{C}{1,64}$";
+
+/**
+ * Reads a seed of random numbers: 42 is the same as "42".
+ *
+ * @throws {Unexpected} for fractions, and for texts that are too long or cannot be printed.
+ */
+export function parseSeed(value: Single): string {
+  const text = String(textOrNumber(value));
+  const isSeed = typeof value === "number"
+    ? Number.isSafeInteger(value)
+    : new RegExp(SEED_PATTERN, "u").test(text);
+  if (isSeed) return text;
+  throw new Unexpected(`expected ${SEED}`);
+}
+
+/** A seed of random numbers, as a zod schema. */
+export function seed() {
+  return scalar<string | number, string>({
+    expected: SEED,
+    parse: parseSeed,
+    json: [{ type: "integer" }, { type: "string", pattern: SEED_PATTERN }],
   });
 }
 
@@ -147,19 +225,24 @@ export function unixMode() {
   });
 }
 
-/** Bytes: text, which YAML lets hold `\r\n`, or hexadecimal digits, or in a program bytes. */
-export function payload() {
+/**
+ * Bytes: text, which YAML lets hold `\r\n`, or hexadecimal digits, or in a program bytes. They may hold a password.
+ *
+ * @param options `orNone` also takes no bytes.
+ */
+export function payload({ isSecret = true, orNone = false } = {}) {
   return scalar<string | Uint8Array, Uint8Array>({
     expected: 'text in quotes such as "PING\\r\\n", or bytes such as "hex:0d0a"',
     parse: (value) => {
+      if (orNone && (value === "" || value instanceof Uint8Array && value.length === 0)) {
+        return new Uint8Array();
+      }
       if (value instanceof Uint8Array) return checkPayload(value);
-      // Unquoted, 0220 and 1e3 are numbers, and what was written is lost.
-      if (typeof value !== "string") throw new Unexpected();
-      return parsePayload(value);
+      return parsePayload(textOf(value)); // unquoted, 0220 and 1e3 are numbers, and what was written is lost
     },
-    format: formatPayload,
-    isSecret: true, // it may hold a password
-    json: [{ type: "string", pattern: PAYLOAD_PATTERN }],
+    format: (bytes) => bytes.length === 0 ? "" : formatPayload(bytes),
+    isSecret,
+    json: [{ type: "string", pattern: PAYLOAD_PATTERN }, ...orNone ? [{ const: "" }] : []],
   });
 }
 

@@ -4,14 +4,16 @@ import { z } from "zod";
 import type { Address } from "../../net/address.ts";
 import { POLICY_NAMES } from "../../upstream/balance/registry.ts";
 import { GROUP_NAME_PATTERN } from "../values/address_text.ts";
-import { endpointAddress, nameServer, upstreamAddress, upstreamWord } from "./address_fields.ts";
-import { choice, count, duration, flag, payload } from "./fields.ts";
+import { endpointAddress, upstreamAddress, upstreamWord } from "./address_fields.ts";
+import { discovery } from "./discovery_schema.ts";
+import { choice, count, duration, flag, share } from "./fields.ts";
+import { healthCheck } from "./health_check_schema.ts";
+import { waiting } from "./waiting_fields.ts";
 import { ANYTHING, codec, setKind } from "../values/scalar.ts";
 import { encode, JITLESS, list, section, type SectionOutput, shorthand } from "./section.ts";
 
-/** The shortest time between two checks or two look-ups, in milliseconds: less is a flood. */
-const MIN_CHECK_INTERVAL = 10;
-const MIN_DISCOVERY_INTERVAL = 100;
+/** The shortest time between two rebalances, in milliseconds: less is a flood. */
+const MIN_REBALANCE_INTERVAL = 100;
 
 const ENDPOINT = "an address or a mapping with address";
 
@@ -22,7 +24,10 @@ const endpointSettings = {
   max_connections: count(0, 1_000_000).prefault(0).describe(
     "Connections to the endpoint at the same time, of all services together. 0 is no limit.",
   ),
-  backup: flag().prefault(false).describe("Use this endpoint only while no other endpoint can be used."),
+  tier: count(0, 9).optional().describe(
+    "Endpoints of the lowest tier that has a usable one get the connections. Left out, 0, or 1 with backup.",
+  ),
+  backup: flag().prefault(false).describe("Use this endpoint only while none of tier 0 can be used: tier 1."),
 };
 
 /** Endpoints whose addresses are of one kind, each as its address alone or a mapping. */
@@ -47,34 +52,12 @@ function plainEndpoint(address: Address) {
 
 const GROUP = "a mapping with endpoints";
 
+/** An endpoint of a group. */
+export type EndpointEntry = z.output<ReturnType<typeof endpointList>>[number];
+
 const retry = section('a mapping such as "attempts: 3"', {
   attempts: count(1, 100).prefault(3).describe("How many endpoints are tried for one client."),
   timeout: duration().prefault("10s").describe("How long all attempts together may take. 0 is no limit."),
-});
-
-const healthCheck = section('a mapping such as "interval: 5s"', {
-  interval: duration(MIN_CHECK_INTERVAL).prefault("5s").describe(
-    "How often each endpoint is checked, give or take 10 %.",
-  ),
-  timeout: duration(1).prefault("2s").describe(
-    "How long one check may take, connecting and answer included.",
-  ),
-  rise: count(1, 100).prefault(2).describe("Good checks in a row that bring an endpoint up."),
-  fall: count(1, 100).prefault(3).describe("Bad checks in a row that take an endpoint down."),
-  send: payload().optional().describe(
-    'What to send once connected: text such as "PING\\r\\n", or bytes such as "hex:0d0a". Left out, nothing.',
-  ),
-  expect: payload().optional().describe(
-    "What the answer must begin with, written the same way. Left out, an open connection is enough.",
-  ),
-  tls: flag().optional().describe(
-    "Whether checks use TLS, with the upstream_tls of the first service that has it. Left out, they do as the " +
-      "services that use the group; required where these differ.",
-  ),
-  proxy_protocol: choice("none", "v1", "v2").optional().describe(
-    "The PROXY header that a check begins with: that of a connection of the proxy itself (LOCAL, or UNKNOWN in v1). " +
-      "Left out, the version of the services that use the group; required where these differ.",
-  ),
 });
 
 const passive = section('a mapping such as "failures: 5"', {
@@ -102,14 +85,23 @@ const pool = section('a mapping such as "max_idle: 8"', {
   ),
 });
 
-const discovery = section('a mapping such as "dns: srv"', {
-  dns: choice("a", "srv").describe(
-    "a: addresses of the endpoints' names, looked up again when their TTL has passed. " +
-      "srv: SRV records of the endpoints' names, which bring ports, priorities and weights.",
-  ),
-  interval: duration(MIN_DISCOVERY_INTERVAL).prefault("10s").describe("How often SRV records are looked up."),
-  server: nameServer().optional().describe(
-    "The name server to ask, an IP address with a port or without one (53). Left out, those of the system.",
+const RECOVER = 'keep, close or a mapping such as "action: close"';
+
+const onRecover = z.union([
+  shorthand(choice("keep", "close"), (action) => ({ action, spread: 0 })),
+  section(RECOVER, {
+    action: choice("keep", "close").describe("keep leaves them open, close ends them."),
+    spread: duration().prefault(0).describe(
+      "How long closing them takes, those that have been idle for longest first. 0 closes them at once.",
+    ),
+  }).describe("What happens to open connections of higher tiers, and how fast."),
+], { error: RECOVER });
+
+const rebalance = section('a mapping such as "share: 5%"', {
+  share: share().prefault("5%").describe("The largest part of an endpoint's connections to close each time."),
+  every: duration(MIN_REBALANCE_INTERVAL).prefault("1m").describe("How often connections are closed."),
+  quiet: duration(1).prefault("2s").describe(
+    "Only connections are closed on which no byte has come from either side for this long.",
   ),
 });
 
@@ -126,19 +118,44 @@ const groupSettings = {
   on_down: choice("keep", "close").prefault("keep").describe(
     "What happens to the open connections of an endpoint that goes down.",
   ),
+  on_recover: onRecover.optional().describe(
+    "What happens to the open connections of higher tiers when an endpoint of a lower tier is usable again. " +
+      "Left out, they stay.",
+  ),
+  stick: choice("none", "endpoint").optional().describe(
+    "endpoint: all new connections go to the endpoint where the last one went, until it fails. Left out, none.",
+  ),
+  slow_start: duration().prefault(0).describe(
+    "How long an endpoint that comes up gets a share of new connections that grows to that of its weight. " +
+      "0 gives it the whole share at once.",
+  ),
+  rebalance: rebalance.optional().describe(
+    "Closes idle connections of endpoints that have more than their share, so that clients connect again. " +
+      "Left out, none.",
+  ),
+  drain_idle: duration().prefault(0).describe(
+    "Closes connections of an endpoint that an operator drains once no byte has come from either side for this long. " +
+      "0 closes none.",
+  ),
+  ...waiting,
   pool: pool.optional().describe("Opens connections before clients need them. Left out, none are."),
   discovery: discovery.optional().describe(
-    "Finds endpoints in DNS. Left out, a name is looked up for each connection.",
+    "Finds endpoints elsewhere: in DNS, a file, Consul or Kubernetes. Left out, a name is looked up for each connection.",
   ),
 };
 
 /** A group with settings of its own. */
 export const group = section(GROUP, {
-  endpoints: endpointList(endpointAddress()).describe(
-    "Where connections go: servers of the same service. With discovery, the names to look up.",
+  endpoints: endpointList(endpointAddress()).optional().describe(
+    "Where connections go: servers of the same service. With discovery by dns, the names to look up; with any other " +
+      "source, left out.",
   ),
   ...groupSettings,
-}).meta({ id: "group", description: "Endpoints that provide the same service." });
+}).meta({
+  anyOf: [{ required: ["endpoints"] }, { required: ["discovery"] }],
+  id: "group",
+  description: "Endpoints that provide the same service.",
+});
 
 /**
  * Groups by name. A name may equal a property of every object, such as "constructor": `z.record` refuses a
@@ -200,7 +217,7 @@ interface GroupInPlace {
 let groupDefaults: SectionOutput<typeof groupSettings> | undefined;
 
 /** A group given by its endpoints alone. */
-function plainGroup(endpoints: GroupEntry["endpoints"]): GroupEntry {
+function plainGroup(endpoints: readonly EndpointEntry[]): GroupEntry {
   groupDefaults ??= section(GROUP, groupSettings).parse({}, { ...JITLESS });
   return { endpoints, ...groupDefaults };
 }

@@ -18,15 +18,21 @@ export interface Way {
 /** Every way to write what a schema describes. */
 export function waysOf(schema: Schema): Way[] {
   const kind = kindOf(schema);
-  if (kind !== undefined) return [kind.entries === undefined ? { kind } : { entries: kind.entries }];
-  const { type, in: input, innerType, options, ...way } = schema._zod.def as Way & {
+  if (kind !== undefined) {
+    const { entries, mapping } = kind;
+    return [entries === undefined ? { kind } : { entries }, ...mapping === undefined ? [] : waysOf(mapping)];
+  }
+  const { type, in: input, innerType, options, getter, ...way } = schema._zod.def as Way & {
     readonly type: string;
     readonly in?: Schema;
     readonly innerType?: Schema;
     readonly options?: readonly Schema[];
+    readonly getter?: () => Schema;
   };
   if (type === "object" || type === "array") return [way];
-  return [input, innerType, ...options ?? []].flatMap((inner) => inner === undefined ? [] : waysOf(inner));
+  return [input, innerType, getter?.(), ...options ?? []].flatMap((inner) =>
+    inner === undefined ? [] : waysOf(inner)
+  );
 }
 
 /**

@@ -76,9 +76,13 @@ function isOff(value: unknown, schema: z.core.SomeType | undefined): boolean {
 
 /** A list with at least one entry. */
 export function list<Entry extends z.ZodType>(entry: Entry, plural: string, singular: string) {
-  const schema = z.array(entry, { error: `a list of ${plural}` }).min(1, {
+  // By default, zod compares the `length` of anything that has one, and throws if that is no number. It takes `when`
+  // here too, although its types do not say so.
+  const least = {
     error: `at least one ${singular}`,
-  });
+    when: ({ value }: { readonly value: unknown }) => Array.isArray(value),
+  };
+  const schema = z.array(entry, { error: `a list of ${plural}` }).min(1, least);
   return schema as unknown as z.ZodType<readonly z.output<Entry>[], readonly z.input<Entry>[]>;
 }
 

@@ -1,9 +1,11 @@
 /** The shape of TLS with clients and with upstreams. */
 
 import { z } from "zod";
+import { STARTTLS_PROTOCOLS, startTlsOf, type StartTlsProtocol } from "../../wire/starttls/registry.ts";
 import { isIpAddress } from "../values/address_text.ts";
-import { scalar, textOrNumber, Unexpected } from "../values/scalar.ts";
+import { scalar, textOf, textOrNumber, Unexpected } from "../values/scalar.ts";
 import { HOST_NAME_PATTERN, parseHostName } from "../values/server_name.ts";
+import { acme, type AcmeConfig, completeAcme } from "./acme_schema.ts";
 import { offeredProtocols } from "./client_hello_fields.ts";
 import { choice, duration, flag } from "./fields.ts";
 import { filePath, type PathResolver } from "../values/file_path.ts";
@@ -19,7 +21,8 @@ const certificate = section("a mapping with cert and key", {
   key: keyFile.describe("A PEM file: the private key of the certificate."),
 }).describe("A certificate and its key.");
 
-export const tls = section('a mapping such as "cert: db.pem" and "key: db.key"', {
+/** What TLS with clients takes, on the service and on a route. */
+const terminating = {
   certificates: list(certificate, "certificates", "certificate").optional()
     .describe(
       "Certificates with their keys. The name that a client asks for decides; the first serves all other clients.",
@@ -28,8 +31,15 @@ export const tls = section('a mapping such as "cert: db.pem" and "key: db.key"',
     "In place of certificates, for one certificate: a PEM file with the certificate, then those of its issuers.",
   ),
   key: keyFile.optional().describe("A PEM file with its private key."),
+  acme: acme.optional().describe(
+    "In place of certificates, to order one from Let's Encrypt or another ACME server, and renew it.",
+  ),
   client_ca: filePath("certs/ca.pem").optional().describe(
     "A PEM file with the authorities that issue certificates of clients.",
+  ),
+  crl: filePath("certs/ca.crl").optional().describe(
+    "A file with the revocation lists of these authorities, PEM or DER. Certificates that they revoke are refused, and " +
+      "all where a list is missing or has expired.",
   ),
   client_auth: choice("require", "request", "none").optional().describe(
     "Certificates of clients: required (require), optional but valid (request), or not asked for (none). " +
@@ -37,9 +47,25 @@ export const tls = section('a mapping such as "cert: db.pem" and "key: db.key"',
   ),
   alpn: offeredProtocols().prefault([]).describe(
     "Protocols offered to clients (ALPN), the preferred ones first. Clients that offer only others are refused. " +
-      "Left out, none are offered.",
+      "Left out, none are offered; with starttls: postgres, postgresql.",
+  ),
+  starttls: choice(...STARTTLS_PROTOCOLS).optional().describe(
+    "For clients that begin in plain text and ask for TLS inside this protocol. Left out, they begin with TLS.",
+  ),
+  required: flag().optional().describe(
+    "With starttls: postgres, false lets in clients that do not ask for TLS. Left out, true.",
   ),
   min_version: tlsVersion().prefault("1.2").describe("The oldest version of TLS that clients may speak."),
+  handshake_timeout: duration(1).prefault("10s").describe("How long the handshake with a client may take."),
+};
+
+const EITHER_CERTIFICATE = {
+  anyOf: [{ required: ["certificates"] }, { required: ["cert", "key"] }, { required: ["acme"] }],
+};
+const EXPECTED_TLS = 'a mapping such as "cert: db.pem" and "key: db.key"';
+
+export const tls = section(EXPECTED_TLS, {
+  ...terminating,
   engine: choice("node", "deno").prefault("node").describe(
     "Which TLS implementation serves clients. node (node:tls): new certificates lose no handshake, and silent clients " +
       "are closed. deno (Deno.listenTls): cheaper handshakes, for one certificate and nothing else of the above but alpn.",
@@ -47,8 +73,28 @@ export const tls = section('a mapping such as "cert: db.pem" and "key: db.key"',
   seamless: flag().optional().describe(
     "The former name of engine: true is node, false is deno. This release is the last that reads it.",
   ).meta({ deprecated: true }),
-  handshake_timeout: duration(1).prefault("10s").describe("How long the handshake with a client may take."),
-}).meta({ anyOf: [{ required: ["certificates"] }, { required: ["cert", "key"] }] });
+}).meta(EITHER_CERTIFICATE);
+
+const settingsOfRoute = section(EXPECTED_TLS, terminating).meta({
+  ...EITHER_CERTIFICATE,
+  description: "TLS with the clients of a route, on node:tls.",
+});
+
+const none = scalar<false | "false", false>({
+  expected: "false",
+  parse: (value) => {
+    if (value === false || value === "false") return false;
+    throw new Unexpected();
+  },
+  format: (value) => {
+    if (value === false) return value;
+    throw new Unexpected();
+  },
+  json: [{ enum: [false, "false"] }],
+});
+
+/** TLS with the clients of a route, on node:tls; or none. */
+export const routeTls = z.union([none, settingsOfRoute], { error: `${EXPECTED_TLS}, or false` });
 
 export const upstreamTls = section('a mapping such as "ca: ca.pem", or {}', {
   ca: filePath("certs/ca.pem").optional().describe(
@@ -66,13 +112,19 @@ export const upstreamTls = section('a mapping such as "ca: ca.pem", or {}', {
     "false accepts any certificate: anyone can pose as the upstream.",
   ),
   alpn: offeredProtocols().prefault([]).describe(
-    "Protocols offered to upstreams (ALPN), the preferred ones first. Left out, none are offered.",
+    "Protocols offered to upstreams (ALPN), the preferred ones first. Left out, none are offered; with " +
+      "starttls: postgres, postgresql.",
+  ),
+  starttls: choice(...STARTTLS_PROTOCOLS).optional().describe(
+    "For upstreams that begin in plain text and are asked for TLS inside this protocol. Left out, they begin with TLS.",
   ),
 });
 
 /** TLS with clients. There is at least one certificate. */
 export interface TlsConfig
-  extends Omit<z.output<typeof tls>, "cert" | "key" | "certificates" | "clientAuth" | "seamless"> {
+  extends Omit<z.output<typeof tls>, "cert" | "key" | "certificates" | "acme" | "clientAuth" | "seamless"> {
+  /** Orders the one certificate; its file is in `certificates`, and may not exist yet. */
+  readonly acme: AcmeConfig | undefined;
   /** Which one a client gets depends on the name it asks for; the first is for all others. */
   readonly certificates: readonly CertificateConfig[];
   readonly clientAuth: "require" | "request" | "none";
@@ -87,22 +139,33 @@ export interface UpstreamTlsConfig extends Omit<z.output<typeof upstreamTls>, "c
 /** PEM files: a certificate with its issuers behind it, and its key. */
 export type CertificateConfig = z.output<typeof certificate>;
 
-/** The settings of a service for TLS with clients, in full. There is a certificate, written in either way. */
-export function completeTls(entry: z.output<typeof tls>, pathOf: PathResolver): TlsConfig {
+/** The settings of a service or route for TLS with clients, in full. There is a certificate, written in either way. */
+export function completeTls(
+  entry: z.output<typeof settingsOfRoute> & Partial<z.output<typeof tls>>,
+  pathOf: PathResolver,
+): TlsConfig {
   const {
     cert,
     key,
+    acme,
     certificates = [{ cert: cert!, key: key! }],
     clientCa,
+    crl,
     clientAuth,
     seamless,
     ...settings
   } = entry;
+  const ordered = acme && completeAcme(acme, pathOf);
   return {
     ...settings,
-    engine: seamless === false ? "deno" : settings.engine,
-    certificates: certificates.map((files) => ({ cert: pathOf(files.cert), key: pathOf(files.key) })),
+    alpn: protocolsOf(settings),
+    engine: seamless === false ? "deno" : settings.engine ?? "node",
+    acme: ordered?.acme,
+    certificates: ordered === undefined
+      ? certificates.map((files) => ({ cert: pathOf(files.cert), key: pathOf(files.key) }))
+      : [{ cert: ordered.file, key: ordered.file }],
     clientCa: clientCa && pathOf(clientCa),
+    crl: crl && pathOf(crl),
     clientAuth: clientAuth ?? (clientCa === undefined ? "none" : "require"),
   };
 }
@@ -114,9 +177,17 @@ export function completeUpstreamTls(
 ): UpstreamTlsConfig {
   return {
     ...settings,
+    alpn: protocolsOf(settings),
     ca: settings.ca && pathOf(settings.ca),
     certificate: cert && key ? { cert: pathOf(cert), key: pathOf(key) } : undefined,
   };
+}
+
+function protocolsOf(
+  { alpn, starttls }: { alpn: readonly string[]; starttls?: StartTlsProtocol | undefined },
+) {
+  const own = starttls && startTlsOf(starttls).alpn;
+  return alpn.length > 0 || own === undefined ? alpn : [own];
 }
 
 /** A version of TLS. Unquoted, it is a number, which here loses no digits. */
@@ -137,13 +208,12 @@ function certificateName() {
   return scalar<string, string>({
     expected: 'a name such as "db.internal", or an IP address',
     parse: (value) => {
-      if (typeof value !== "string") throw new Unexpected();
-      const address = value.replace(/^\[(.*)\]$/, "$1");
-      return isIpAddress(address) ? address : parseHostName(value);
+      const address = textOf(value).replace(/^\[(.*)\]$/, "$1");
+      return isIpAddress(address) ? address : parseHostName(textOf(value));
     },
-    json: [{ type: "string", pattern: HOST_NAME_PATTERN }, {
-      type: "string",
-      pattern: "^\\[?[0-9a-fA-F:.]+\\]?$",
-    }],
+    json: [
+      { type: "string", pattern: HOST_NAME_PATTERN },
+      { type: "string", pattern: "^\\[?[0-9a-fA-F:.]+\\]?$" },
+    ],
   });
 }

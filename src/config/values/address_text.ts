@@ -3,14 +3,20 @@
 import {
   type Address,
   checkHost,
+  CLIENT_SERVER_NAME,
   formatAddress,
   parseUpstreamAddress,
   type TcpAddress,
 } from "../../net/address.ts";
 import { parseCidr } from "../../wire/ip/cidr.ts";
+import { parsePortRange, parseUpstreamRange } from "./port_range.ts";
 
 /** The name of a group: no colon, so that it cannot be an address, and not a number. */
 export const GROUP_NAME_PATTERN = "^[A-Za-z][A-Za-z0-9_.-]{0,63}$";
+
+export function isGroupName(text: unknown): text is string {
+  return typeof text === "string" && new RegExp(GROUP_NAME_PATTERN).test(text);
+}
 
 /** The entry for all peers on unix sockets in a list of addresses. */
 export const UNIX_PEERS = "unix";
@@ -27,13 +33,29 @@ export type UpstreamWord =
   | { readonly kind: "name"; readonly name: string };
 
 /**
- * Parses an address or the name of a group.
+ * Parses where a service or route connects to: an address, which may have a range of ports, or `{sni}:443`.
+ *
+ * @throws {SyntaxError} when it is neither.
+ */
+export function parseLoneUpstream(text: string): Address {
+  const [, port] = /^\{sni\}(?::(.*))?$/i.exec(text) ?? [];
+  if (port === undefined) {
+    if (!/^\{sni\}$/i.test(text)) return parseUpstreamRange(text);
+    throw new SyntaxError(`Cannot parse address "${text}": the port is missing, write "{sni}:443"`);
+  }
+  const { first, last } = parsePortRange(port);
+  if (first === last) return { transport: "tcp", hostname: CLIENT_SERVER_NAME, port: first };
+  throw new SyntaxError(`Cannot parse address "${text}": the server name of a client goes with one port`);
+}
+
+/**
+ * Parses what {@linkcode parseLoneUpstream} does, or the name of a group.
  *
  * @throws {SyntaxError} when it is neither.
  */
 export function parseUpstreamWord(text: string): UpstreamWord {
-  if (new RegExp(GROUP_NAME_PATTERN).test(text)) return { kind: "name", name: text };
-  return { kind: "address", address: parseUpstreamAddress(text) };
+  if (isGroupName(text)) return { kind: "name", name: text };
+  return { kind: "address", address: parseLoneUpstream(text) };
 }
 
 /**

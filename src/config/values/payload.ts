@@ -28,7 +28,7 @@ export function parsePayload(text: string): Uint8Array {
  * @throws {SyntaxError | RangeError} as {@linkcode parsePayload}
  */
 export function checkPayload(bytes: Uint8Array): Uint8Array {
-  if (bytes.length === 0) throw new SyntaxError("Expected at least one byte: leave the key out");
+  if (bytes.length === 0) throw new SyntaxError("Expected at least one byte");
   if (bytes.length > MAX_PAYLOAD) {
     throw new RangeError(`Cannot use ${bytes.length} bytes: expected at most ${MAX_PAYLOAD}`);
   }

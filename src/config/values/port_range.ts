@@ -1,6 +1,15 @@
 /** Ranges of ports as people write them: `5000` or `7000-7010`; to listen on, with a host before them. */
 
-import { type Address, formatAddress, parseListenAddress } from "../../net/address.ts";
+import {
+  type Address,
+  formatAddress,
+  type ListenAddress,
+  parseListenAddress,
+  parseServiceAddress,
+  parseUpstreamAddress,
+  type TcpAddress,
+} from "../../net/address.ts";
+
 /** Inclusive. */
 export interface PortRange {
   readonly first: number;
@@ -8,7 +17,7 @@ export interface PortRange {
 }
 
 /** The most ports of one entry of `listen`: each needs a socket. */
-export const MAX_LISTENERS = 1000;
+const MAX_LISTENERS = 1000;
 
 /** What `parsePortRange` accepts of strings, as a regular expression for a JSON Schema. */
 export const PORT_RANGE_PATTERN = "^[0-9]+(-[0-9]+)?$";
@@ -39,15 +48,15 @@ export function parsePortRange(value: string | number): PortRange {
 }
 
 /**
- * Parses where a service listens: what `parseListenAddress` takes, or the same with a range of ports, which
+ * Parses where a service listens: what `parseServiceAddress` takes, or the same with a range of ports, which
  * becomes an address for each.
  *
  * @throws {SyntaxError} when it is neither.
  * @throws {RangeError} when it has more than 1000 ports.
  */
-export function parseListenRange(text: string): Address[] {
-  const [, host, ports] = /^((?!unix:)(?:.*:)?)(\d+-\d+)$/.exec(text) ?? [];
-  if (host === undefined || ports === undefined) return [parseListenAddress(text)];
+export function parseListenRange(text: string): ListenAddress[] {
+  const [, host, ports] = /^((?!unix:|systemd:)(?:.*:)?)(\d+-\d+)$/.exec(text) ?? [];
+  if (host === undefined || ports === undefined) return [parseServiceAddress(text)];
   const { first, last } = parsePortRange(ports);
   const count = last - first + 1;
   if (count > MAX_LISTENERS) {
@@ -56,32 +65,31 @@ export function parseListenRange(text: string): Address[] {
   return Array.from({ length: count }, (_, index) => parseListenAddress(`${host}${first + index}`));
 }
 
-/** Addresses that differ in their port alone, which goes up by one; `last` is that of the last one. */
-export interface AddressRun {
-  readonly first: Address;
-  readonly last: number;
-}
-
-/** Merges consecutive items into runs of at most `most`. */
-export function runsOf(addresses: readonly Address[], most = Infinity): AddressRun[] {
-  const runs: AddressRun[] = [];
-  for (const address of addresses) {
-    const run = runs.at(-1);
-    const follows = run !== undefined && continues(run, address, most);
-    if (follows) runs[runs.length - 1] = { ...run, last: run.last + 1 };
-    else runs.push({ first: address, last: portOf(address) });
-  }
-  return runs;
-}
-
-/** Formats a run so that {@linkcode parseListenRange} gives it back. */
-export function formatRun({ first, last }: AddressRun): string {
-  return last === portOf(first) ? formatAddress(first) : `${formatAddress(first)}-${last}`;
+/**
+ * Parses where a service or route connects to: what `parseUpstreamAddress` takes, or the same with a range of ports.
+ *
+ * @throws {SyntaxError} when it is neither.
+ */
+export function parseUpstreamRange(text: string): Address {
+  const [, host, ports] = /^((?!unix:).+:)(\d+-\d+)$/.exec(text) ?? [];
+  if (host === undefined || ports === undefined) return parseUpstreamAddress(text);
+  const { first, last } = parsePortRange(ports);
+  return { ...parseUpstreamAddress(`${host}${first}`), lastPort: last } as TcpAddress;
 }
 
 /** Formats addresses so that {@linkcode parseListenRange} gives them back: ports that follow each other are one range. */
-export function formatListenRanges(addresses: readonly Address[]): string[] {
-  return runsOf(addresses, MAX_LISTENERS).map(formatRun);
+export function formatListenRanges(addresses: readonly ListenAddress[]): string[] {
+  const runs: { readonly first: ListenAddress; last: number }[] = [];
+  for (const address of addresses) {
+    const port = address.transport === "tcp" ? address.port : 0;
+    const run = runs.at(-1);
+    if (run !== undefined && continues(run.first, run.last, address)) run.last = port;
+    else runs.push({ first: address, last: port });
+  }
+  return runs.map(({ first, last }) => {
+    const isAlone = first.transport !== "tcp" || first.port === last;
+    return isAlone ? formatAddress(first) : `${formatAddress(first)}-${last}`;
+  });
 }
 
 /** Merges ranges that overlap or touch, in ascending order. */
@@ -100,13 +108,9 @@ export function formatPortRange({ first, last }: PortRange): string {
   return first === last ? String(first) : `${first}-${last}`;
 }
 
-function continues({ first, last }: AddressRun, address: Address, most: number): boolean {
-  if (first.transport === "unix" || address.transport === "unix") return false;
+function continues(first: ListenAddress, last: number, address: ListenAddress): boolean {
+  if (first.transport !== "tcp" || address.transport !== "tcp") return false;
   // Port 0 asks for any free port, so no range begins with it.
-  return first.port > 0 && last - first.port + 1 < most &&
+  return first.port > 0 && last - first.port + 1 < MAX_LISTENERS &&
     address.hostname === first.hostname && address.port === last + 1;
-}
-
-function portOf(address: Address): number {
-  return address.transport === "tcp" ? address.port : 0;
 }

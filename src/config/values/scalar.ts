@@ -44,12 +44,8 @@ export const FROM_ENVIRONMENT: JsonSchema = { type: "string", pattern: VARIABLE_
 
 /** A codec for one value. Editors also accept text with a variable in its place. */
 export function scalar<Input, Output>(kind: Scalar<Output>) {
-  const { expected, parse, format, json } = kind;
-  const schema = codec<Input, Output>(
-    (value, context) => attempt(parse, value, { context, path: [], expected }),
-    format,
-  );
-  z.globalRegistry.add(schema, { anyOf: [...json, FROM_ENVIRONMENT] });
+  const schema = codec<Input, Output>((value, context) => attempt(kind, value, context), kind.format);
+  z.globalRegistry.add(schema, { anyOf: [...kind.json, FROM_ENVIRONMENT] });
   setKind(schema, kind);
   return schema;
 }
@@ -61,10 +57,12 @@ export interface Scalars<Output> extends Pick<Scalar<Output>, "expected" | "json
   readonly format?: (values: readonly Output[]) => readonly unknown[];
   /** Completes "Expected at least one …". Left out, the list may be empty. */
   readonly each?: string;
+  /** What an entry may be that is a mapping. Left out, none is. */
+  readonly mapping?: z.ZodType<Output>;
 }
 
 /** A codec for one value or a list of them. */
-export function scalars<Input, Output>({ expected, parse, format, json, each }: Scalars<Output>) {
+export function scalars<Input, Output>({ expected, parse, format, json, each, mapping }: Scalars<Output>) {
   const entry = [...json, FROM_ENVIRONMENT];
   const minimum = each === undefined ? {} : { minItems: 1 };
   const schema = codec<Input | readonly Input[], readonly Output[]>((value, context) => {
@@ -72,13 +70,15 @@ export function scalars<Input, Output>({ expected, parse, format, json, each }: 
     if (entries.length === 0 && each !== undefined) {
       context.issues.push({ code: "custom", message: `at least one ${each}`, input: value });
     }
-    return entries.flatMap((text, index) => {
+    return entries.flatMap((entry, index) => {
       const path = Array.isArray(value) ? [index] : [];
-      return attempt(parse, text, { context, path, expected });
+      return mapping !== undefined && isMapping(entry)
+        ? parseMapping(mapping, entry, context, path)
+        : attempt({ expected, parse }, entry, context, path);
     });
   }, format);
   z.globalRegistry.add(schema, { anyOf: [...entry, { type: "array", ...minimum, items: { anyOf: entry } }] });
-  setKind(schema, { expected: `${expected}, or a list` });
+  setKind(schema, { expected: `${expected}, or a list`, ...mapping === undefined ? {} : { mapping } });
   return schema;
 }
 
@@ -86,6 +86,8 @@ export function scalars<Input, Output>({ expected, parse, format, json, each }: 
 export interface Kind extends Pick<Scalar<never>, "expected" | "fromNumber" | "isSecret"> {
   /** Of a mapping whose keys are names: its values. */
   readonly entries?: z.core.$ZodType;
+  /** Another way to write it. */
+  readonly mapping?: z.core.$ZodType;
 }
 
 const KINDS = new WeakMap<z.core.$ZodType, Kind>();
@@ -126,37 +128,55 @@ export function codec<Input, Output>(
   });
 }
 
-/** Where `attempt` puts an issue, and what it says was expected. */
-export interface Attempt {
-  readonly context: Issues;
-  readonly path: PropertyKey[];
-  readonly expected: string;
-}
-
 /**
  * Parses a value. If that fails, records an issue with the parser's message (`params.detail`) or proposal
  * (`params.meant`).
  */
-export function attempt<Output>(
-  parse: Scalar<Output>["parse"],
+function attempt<Output>(
+  { expected, parse }: Pick<Scalar<Output>, "expected" | "parse">,
   value: unknown,
-  { context, path, expected }: Attempt,
+  { issues }: Issues,
+  path: PropertyKey[] = [],
 ) {
-  const issue = { code: "custom", message: expected, path, input: value } as const;
   try {
     if (!isSingle(value)) throw new Unexpected();
     return parse(value);
   } catch (error) {
     if (!(error instanceof SyntaxError || error instanceof RangeError)) throw error;
     const params = error instanceof Unexpected ? { meant: error.meant } : { detail: error.message };
-    context.issues.push({ ...issue, params });
+    issues.push({ code: "custom", message: expected, path, input: value, params });
     return z.NEVER;
   }
+}
+
+/** Parses a mapping in place of a value. Its issues are recorded with their paths. */
+function parseMapping<Output>(
+  schema: z.ZodType<Output>,
+  value: object,
+  { issues }: Issues,
+  path: PropertyKey[],
+): Output | never[] {
+  const { data, error } = schema.safeParse(value, { jitless: true });
+  for (const issue of error?.issues ?? []) {
+    issues.push({ ...issue, input: value, path: [...path, ...issue.path] } as z.core.$ZodRawIssue);
+  }
+  return data ?? [];
+}
+
+function isMapping(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value) &&
+    !(value instanceof Uint8Array || value instanceof Date);
 }
 
 function isSingle(value: unknown): value is Single {
   return typeof value === "string" || typeof value === "number" || typeof value === "boolean" ||
     value instanceof Uint8Array;
+}
+
+/** @throws {Unexpected} for anything but text. */
+export function textOf(value: Single): string {
+  if (typeof value !== "string") throw new Unexpected();
+  return value;
 }
 
 /** @throws {Unexpected} for a boolean, and for bytes. */

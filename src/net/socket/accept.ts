@@ -1,5 +1,6 @@
-/** The accept loop: it waits for the next connection only, unless `onConnection` returns a promise. */
+/** The accept loop. It waits for nothing but the next connection, unless `onConnection` returns a promise. */
 
+import type { ListenAddress } from "../address.ts";
 import type { Conn } from "./conn.ts";
 import { abortable } from "../timers/abortable.ts";
 import { sleep } from "../timers/sleep.ts";
@@ -8,64 +9,104 @@ import type { Listener } from "./listen.ts";
 /** First and longest pause after `accept()` has failed, in milliseconds. */
 const FIRST_PAUSE = 5;
 const LONGEST_PAUSE = 1000;
-/** A failing accept is reported this often, in milliseconds. */
+/** The shortest time between two reports of failing accepts, in milliseconds. */
 const REPORT_EVERY = 1000;
 
-export interface AcceptOptions {
-  /** Takes the connection over. Must not throw; nothing else is accepted until what it returns has resolved. */
+/** What a loop calls. */
+export interface AcceptHandler {
+  /**
+   * Takes the connection over. Must not throw. If it returns a promise, the loop accepts nothing until that resolves.
+   */
   readonly onConnection: (conn: Conn) => Promise<void> | void;
-  /** A client disconnected before its address could be read: only the fact that it connected is known. */
+  /** A client disconnected before its address could be read. Nothing else is known about it. */
   readonly onLost?: () => void;
-  /** Called at most once a second while accepting fails, with how often it failed since the last call. */
+  /** Called at most once a second while accepting fails; `failures` counts the failures since the last call. */
   readonly onError: (error: unknown, failures: number) => void;
-  /** Closes the listener at once, and ends the loop. */
+}
+
+export interface AcceptOptions extends AcceptHandler {
+  /** When it aborts, the listener is closed at once and the loop ends. */
   readonly signal: AbortSignal;
-  /** Once it aborts, the listener is closed and the loop ends as soon as no client has come for ACCEPT_IDLE. */
+  /** After it has aborted, the listener is closed and the loop ends once no client has come for ACCEPT_IDLE. */
   readonly draining?: AbortSignal | undefined;
 }
 
 /**
- * Accepts until `signal` aborts, or once `draining` has, until no more clients connect; then closes the listener.
- * Connections accepted by then are still handed over; those in the kernel's queue are reset.
+ * Accepts connections until `signal` aborts, or until `draining` has aborted and no more clients connect. Then it
+ * closes the listener. It still hands over connections accepted by then; the kernel resets those in its queue.
  *
- * A failure, such as running out of descriptors, never ends the loop: it pauses, longer each time, and continues, while
- * new clients wait in the kernel's backlog. They also wait there while `onConnection` makes the loop wait. Neither
- * counts as a time without clients: such a drain ends when the wait does, or by `signal`.
+ * A failure, such as running out of descriptors, never ends the loop: it pauses, longer each time, and continues.
+ * Meanwhile new clients wait in the kernel's backlog, as they do while `onConnection` makes the loop wait. Neither
+ * counts as time without clients: the drain goes on until such a wait is over, or `signal` aborts.
  */
-export async function acceptConnections(listener: Listener, options: AcceptOptions): Promise<void> {
-  const { onConnection, onLost, onError, signal, draining } = options;
-  const end = new AcceptEnd(listener, signal, draining);
-  let pause = 0;
-  let failures = 0;
-  let reportedAt = -Infinity;
-  for (;;) {
-    // A closed listener still has those it accepted before; then it rejects.
-    const wasEnded = end.signal.aborted;
-    end.waiting();
-    try {
-      const conn = await listener.accept();
-      end.busy();
-      const ready = onConnection(conn);
-      pause = 0;
-      if (ready !== undefined && !end.signal.aborted) await abortable(ready, end.signal);
-    } catch (error) {
-      end.busy();
-      if (isLostClient(error)) {
-        onLost?.();
-        continue;
+export function acceptConnections(listener: Listener<ListenAddress>, options: AcceptOptions): Promise<void> {
+  return new AcceptLoop(listener, options).ended;
+}
+
+/** The same, for a handler that may change meanwhile. */
+export class AcceptLoop {
+  /** Resolves when the loop has ended. */
+  readonly ended: Promise<void>;
+  readonly #listener: Listener<ListenAddress>;
+  readonly #end: AcceptEnd;
+  #handler: AcceptHandler;
+  #onReplaced: (() => void) | undefined;
+
+  constructor(listener: Listener<ListenAddress>, options: AcceptOptions) {
+    this.#listener = listener;
+    this.#handler = options;
+    this.#end = new AcceptEnd(listener, options.signal, options.draining);
+    this.ended = this.#run();
+  }
+
+  /** Sets the handler of later connections. The loop no longer waits for a promise of the previous one. */
+  set handler(handler: AcceptHandler) {
+    this.#handler = handler;
+    this.#onReplaced?.();
+  }
+
+  async #run(): Promise<void> {
+    const end = this.#end;
+    let pause = 0;
+    let failures = 0;
+    let reportedAt = -Infinity;
+    for (;;) {
+      // A closed listener first returns the connections that it had accepted; then it rejects.
+      const wasEnded = end.signal.aborted;
+      end.waiting();
+      try {
+        const conn = await this.#listener.accept();
+        end.busy();
+        const ready = this.#handler.onConnection(conn);
+        pause = 0;
+        if (ready !== undefined && !end.signal.aborted) await this.#untilReady(ready);
+      } catch (error) {
+        end.busy();
+        if (isLostClient(error)) {
+          this.#handler.onLost?.();
+          continue;
+        }
+        if (wasEnded) return;
+        if (end.signal.aborted) continue;
+        failures += 1;
+        const now = performance.now();
+        if (now - reportedAt >= REPORT_EVERY) {
+          this.#handler.onError(error, failures);
+          reportedAt = now;
+          failures = 0;
+        }
+        pause = Math.min(Math.max(pause * 2, FIRST_PAUSE), LONGEST_PAUSE);
+        await sleep(pause, end.signal);
       }
-      if (wasEnded) return;
-      if (end.signal.aborted) continue;
-      failures += 1;
-      const now = performance.now();
-      if (now - reportedAt >= REPORT_EVERY) {
-        onError(error, failures);
-        reportedAt = now;
-        failures = 0;
-      }
-      pause = Math.min(Math.max(pause * 2, FIRST_PAUSE), LONGEST_PAUSE);
-      await sleep(pause, end.signal);
     }
+  }
+
+  /** Rejects when the loop has to end. */
+  #untilReady(ready: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#onReplaced = resolve;
+      abortable(ready, this.#end.signal).then(resolve, reject);
+    });
   }
 }
 
@@ -90,19 +131,19 @@ const CHECKS = 5;
 const CHECK_EVERY = ACCEPT_IDLE / CHECKS;
 const LATE = 2 * CHECK_EVERY;
 
-/** Closes the listener of an accept loop when the loop must end. */
+/** Decides when an accept loop must end, and closes its listener then. */
 class AcceptEnd {
-  readonly #listener: Listener;
+  readonly #listener: Listener<ListenAddress>;
   readonly #ended = new AbortController();
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** Checks since the loop began to wait for a client; undefined while it does something else. */
+  /** How many checks there were since the loop began to wait for a client; undefined while it does something else. */
   #quiet: number | undefined;
 
   /**
    * @param atOnce Ends it when it aborts.
    * @param draining Once it aborts, {@linkcode ACCEPT_IDLE} without a client ends it.
    */
-  constructor(listener: Listener, atOnce: AbortSignal, draining: AbortSignal | undefined) {
+  constructor(listener: Listener<ListenAddress>, atOnce: AbortSignal, draining: AbortSignal | undefined) {
     this.#listener = listener;
     const { signal } = this.#ended;
     if (draining?.aborted) this.#checkAgain();

@@ -1,4 +1,4 @@
-/** The one connection type the proxy works with; `deno_conn.ts` and `node_conn.ts` are its adapters. */
+/** The one connection type the proxy works with; `deno_socket.ts` and `node_conn.ts` are its adapters. */
 
 import type { Address } from "../address.ts";
 
@@ -10,49 +10,49 @@ export interface Conn extends Disposable {
    * Rejects when the connection breaks or is closed meanwhile.
    */
   read(buffer: Uint8Array): Promise<number | null>;
-  /** Writes some or all of `bytes` and resolves with how many the kernel took. One write at a time. */
+  /** Writes some or all of `bytes`; resolves with the number that the kernel took. One write at a time. */
   write(bytes: Uint8Array): Promise<number>;
   /** Ends sending (FIN) and leaves reading open: half-close. */
   closeWrite(): Promise<void>;
   /** Closes both ways and frees the descriptor. May be called twice; never throws. */
   close(): void;
   /**
-   * Whether the end is a close_notify before the FIN, as inside TLS. A slow reader may have no buffer space for it
-   * yet: `closeWrite()` waits for that, `close()` for a second at most.
+   * Whether it sends a close_notify before the FIN, as TLS does. A slow reader may have no buffer space for it yet:
+   * `closeWrite()` waits for that, and `close()` does for a second at most.
    */
   readonly sendsCloseNotify?: boolean;
   /** Closes with a RST where the adapter can send one, else as {@linkcode close}. Never throws. */
   reset(): void;
-  /** TCP_NODELAY. Does nothing on a unix socket. */
-  setNoDelay(on: boolean): void;
-  /** SO_KEEPALIVE; a number also sets the idle time before the first probe, in milliseconds. */
-  setKeepAlive(after: true | number): void;
+  /** To be called once. Does nothing on a unix socket. */
+  setOptions(options: SocketOptions): void;
+}
+
+/** Options of a TCP socket. */
+export interface SocketOptions {
+  /** TCP_NODELAY. */
+  readonly nodelay: boolean;
+  /** SO_KEEPALIVE. `true`: with the kernel's own times; a number: milliseconds of silence before the first probe. */
+  readonly keepalive: boolean | number;
 }
 
 /** Which API a TCP leg uses: `deno` (Deno.listen, Deno.connect) or `node` (node:net). */
 export type Adapter = "deno" | "node";
 
 /**
- * `node` for a leg that must send a RST or set a keepalive time, which Deno's own sockets cannot; else `deno`,
- * which is the faster (see tests/bench).
+ * `node` for a leg that must send a RST or set a keepalive time, which Deno's own sockets cannot do; else `deno`, which
+ * is faster (see tests/bench).
  */
-export function adapterFor(options: { reset: "close" | "pass"; keepalive: boolean | number }): Adapter {
-  return options.reset === "pass" || typeof options.keepalive === "number" ? "node" : "deno";
+export function adapterFor({ reset, keepalive, faultsReset }: AdapterNeeds): Adapter {
+  return reset === "pass" || typeof keepalive === "number" || faultsReset ? "node" : "deno";
 }
 
-/** Socket options of a leg. */
-export interface SocketOptions {
-  readonly nodelay: boolean;
-  /** `true`: the kernel's own times; a number: milliseconds of silence before the first probe. */
+interface AdapterNeeds {
+  readonly reset: "close" | "pass";
   readonly keepalive: boolean | number;
+  readonly faultsReset: boolean;
 }
 
-export function applySocketOptions(conn: Conn, { nodelay, keepalive }: SocketOptions): void {
-  if (nodelay) conn.setNoDelay(true);
-  if (keepalive !== false) conn.setKeepAlive(keepalive);
-}
-
-/** Writes all of `bytes`, however many writes that takes. */
+/** Writes all of `bytes`, in as many writes as that takes. */
 export async function writeAll(conn: Conn, bytes: Uint8Array): Promise<void> {
   for (let written = 0; written < bytes.byteLength;) {
     written += await conn.write(written === 0 ? bytes : bytes.subarray(written));
@@ -98,12 +98,8 @@ export abstract class ConnWrapper implements Conn {
     this.inner.reset();
   }
 
-  setNoDelay(on: boolean): void {
-    this.inner.setNoDelay(on);
-  }
-
-  setKeepAlive(after: true | number): void {
-    this.inner.setKeepAlive(after);
+  setOptions(options: SocketOptions): void {
+    this.inner.setOptions(options);
   }
 
   [Symbol.dispose](): void {

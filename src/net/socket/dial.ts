@@ -3,10 +3,10 @@
 import { connect as connectNode } from "node:net";
 import { type Address, isIpLiteral, systemPath, type TcpAddress, type UnixAddress } from "../address.ts";
 import type { Adapter, Conn } from "./conn.ts";
-import { DenoConn } from "./deno_conn.ts";
+import { DenoConn } from "./deno_socket.ts";
 import { ProxyError, proxyErrorOf } from "../errors.ts";
 import { connectFirst } from "./happy_eyeballs.ts";
-import { NameLookup } from "./lookup.ts";
+import { NameLookup, type Names } from "./lookup.ts";
 import { NodeConn } from "./node_conn.ts";
 import { sleep } from "../timers/sleep.ts";
 
@@ -17,24 +17,24 @@ const LONGEST_PAUSE = 100;
 export interface DialOptions {
   readonly adapter: Adapter;
   /**
-   * The local IP address to connect from, which only node:net can set: a TCP connection is on it whatever `adapter`
-   * says. Undefined leaves it to the kernel. Unix sockets have none.
+   * The local IP address to connect from; undefined lets the kernel choose. Only node:net can set it, so a TCP
+   * connection then uses node:net, whatever `adapter` says. Unix sockets ignore it.
    */
   readonly localAddress?: string | undefined;
-  /** Aborting it gives the dial up and throws its reason. */
+  /** When it aborts, the dial ends and throws its reason. */
   readonly signal: AbortSignal;
-  /** Where host names are looked up; unless given, one that all dials share. */
-  readonly names?: NameLookup;
+  /** Looks up host names; by default, one that all dials share. */
+  readonly names?: Names | undefined;
 }
 
-/** Shared, so that all services use the last answer for a name. */
-const NAMES = new NameLookup();
+/** Shared, so that all services use the same last answer for a name. */
+const NAMES: Names = new NameLookup();
 
 /**
- * Connects to `address`. A host name is looked up each time and all its addresses are tried (happy eyeballs); when
- * the lookup fails, those of the last one that went well.
+ * Connects to `address`. Looks a host name up each time and tries all its addresses (happy eyeballs); when the lookup
+ * fails, those of the last successful one.
  *
- * @throws {ProxyError} of side `upstream`, or `proxy` when this machine lacks what it takes; or the reason of `signal`.
+ * @throws {ProxyError} of side `upstream`, or `proxy` when this machine lacks a resource; or the reason of `signal`.
  */
 export function dial(address: Address, options: DialOptions): Promise<Conn> {
   const { signal } = options;
@@ -45,7 +45,7 @@ export function dial(address: Address, options: DialOptions): Promise<Conn> {
     address.transport === "tcp" && options.adapter === "deno" && options.localAddress === undefined &&
     !signal.aborted && isIpLiteral(address.hostname)
   ) {
-    // Most dials take this path, which saves promises: short connections notice each one.
+    // Most dials take this path. It saves promises, each of which slows short connections down.
     return connectDeno(address.hostname, address.port, signal, false).then(notItself, fail);
   }
   return dialAny(address, options).catch(fail);
@@ -73,7 +73,8 @@ async function dialName({ hostname, port }: TcpAddress, options: DialOptions): P
       : await connectFirst(addresses, { connect, signal });
   } catch (cause) {
     // If --allow-net grants the name but not its addresses, only Deno's own lookup can connect.
-    if (signal.aborted || proxyErrorOf(cause, "upstream").code !== "permission_denied") throw cause;
+    if (signal.aborted || names.isBinding === true) throw cause;
+    if (proxyErrorOf(cause, "upstream").code !== "permission_denied") throw cause;
     return await connect(hostname, signal);
   }
 }
@@ -89,7 +90,7 @@ function dialHost(
     : dialDeno(host, port, signal);
 }
 
-/** A connection has both its ends in one address family. */
+/** Both ends of a connection are in the same address family. */
 function isReachable(address: string, from: string | undefined): boolean {
   return from === undefined || address.includes(":") === from.includes(":");
 }
@@ -124,8 +125,8 @@ function notItself(conn: Deno.TcpConn): Conn {
 
 /**
  * The kernel may choose the destination port as the source port if no socket listens there, and TCP then connects the
- * socket to itself (simultaneous open, RFC 9293 section 3.5): a dead local port in the ephemeral range would sometimes
- * look alive.
+ * socket to itself (simultaneous open, RFC 9293 section 3.5): a local port of the ephemeral range on which nothing
+ * listens would sometimes look alive.
  */
 function metItself(): ProxyError {
   return new ProxyError("connection_refused", "upstream");

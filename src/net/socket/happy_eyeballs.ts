@@ -3,24 +3,24 @@
 import { proxyErrorOf } from "../errors.ts";
 import { sleep } from "../timers/sleep.ts";
 
-/** How long an attempt runs before the next one joins it, in milliseconds (RFC 8305 section 5). */
+/** The next attempt begins after this time, in milliseconds (RFC 8305 section 5). */
 const ATTEMPT_DELAY = 250;
 
 export interface RaceOptions<Connected extends Disposable> {
-  /** Connects to one address, and gives up once `signal` aborts. */
+  /** Connects to one address; stops when `signal` aborts. */
   readonly connect: (address: string, signal: AbortSignal) => Promise<Connected>;
-  /** Aborting it ends the race. */
+  /** When it aborts, the race ends. */
   readonly signal: AbortSignal;
   /** Resolves after so many milliseconds, or once `signal` aborts; a timer unless given. */
   readonly wait?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
 }
 
 /**
- * Connects to the addresses in turn, both families alternating. The next attempt begins 250 ms after the one
- * before it, or as soon as one fails; the first to connect wins, and the others are given up or disposed of.
+ * Connects to the addresses in turn, both families alternating. The next attempt begins 250 ms after the one before it,
+ * or as soon as one fails. The first to connect wins; the others are aborted, or disposed of if they connect later.
  *
  * @param addresses IP literals, at least one, in the order of the resolver's preference.
- * @throws What one of the attempts threw, the most informative one; or the reason of `signal`.
+ * @throws The most informative error of all attempts; or the reason of `signal`.
  */
 export function connectFirst<Connected extends Disposable>(
   addresses: readonly string[],
@@ -29,7 +29,7 @@ export function connectFirst<Connected extends Disposable>(
   return new Race(interleaved(addresses), options).run();
 }
 
-/** The addresses with families alternating, beginning with that of the first (RFC 8305 section 4). */
+/** The addresses in an order in which families alternate, beginning with that of the first (RFC 8305 section 4). */
 export function interleaved(addresses: readonly string[]): string[] {
   const first = addresses.filter((address) => isV6(address) === isV6(addresses[0]!));
   const second = addresses.filter((address) => isV6(address) !== isV6(addresses[0]!));
@@ -44,9 +44,9 @@ class Race<Connected extends Disposable> {
   readonly #addresses: readonly string[];
   readonly #options: RaceOptions<Connected>;
   readonly #outcome = Promise.withResolvers<Connected>();
-  /** Gives up all attempts; on the one that has won it has no effect any more. */
+  /** Aborts all attempts; has no effect on the one that has won. */
   readonly #attempts = new AbortController();
-  /** What the attempts failed with, in the order they began. */
+  /** The errors of failed attempts, in the order in which the attempts began. */
   readonly #failures: unknown[] = [];
   #delay = new AbortController();
   #isOver = false;
@@ -101,9 +101,9 @@ class Race<Connected extends Disposable> {
   }
 
   /**
-   * A shortage of descriptors hits every address, so it comes first. What only says that this machine cannot use
-   * an address family comes last: ENETUNREACH, EAFNOSUPPORT (which has no code of its own), and for IPv6 also
-   * EADDRNOTAVAIL, which is what `::1` gives in a container without IPv6.
+   * A shortage of descriptors affects every address, so it comes first. Errors that only mean that this machine cannot
+   * use an address family come last: ENETUNREACH, EAFNOSUPPORT (which has no code of its own), and for IPv6 also
+   * EADDRNOTAVAIL, which a connect to `::1` returns in a container without IPv6.
    */
   #mostTelling(): unknown {
     const codes = this.#failures.map((cause) => proxyErrorOf(cause, "upstream").code);

@@ -3,7 +3,7 @@
  */
 
 import { writeFault } from "../../files/file_fault.ts";
-import { type Address, formatAddress } from "../address.ts";
+import { formatAddress, type ListenAddress } from "../address.ts";
 import type { ErrorCode, ProxyError } from "../errors.ts";
 
 /**
@@ -37,10 +37,8 @@ export class ListenError extends Error {
   }
 
   /** The error for an address that could not be bound because of `error`. */
-  static at(address: Address, error: ProxyError): ListenError {
-    const detail = address.transport === "tcp"
-      ? REMEDIES[error.code] ?? error.message
-      : unixDetail(address.path, error);
+  static at(address: ListenAddress, error: ProxyError): ListenError {
+    const detail = detailOf(address, error);
     return new ListenError(
       `Cannot listen on ${formatAddress(address)}: ${detail}`,
       detail,
@@ -62,6 +60,11 @@ const REMEDIES: Partial<Record<ErrorCode, string>> = {
   name_not_resolved: "the name cannot be resolved (use an IP address)",
   permission_denied: "permission denied (ports below 1024 need root or CAP_NET_BIND_SERVICE)",
 };
+
+function detailOf(address: ListenAddress, error: ProxyError): string {
+  if (address.transport === "unix") return unixDetail(address.path, error);
+  return address.transport === "systemd" ? error.message : REMEDIES[error.code] ?? error.message;
+}
 
 /** Most errors of a unix socket concern its file. */
 function unixDetail(path: string, error: ProxyError): string {

@@ -4,71 +4,112 @@ import { lookup } from "node:dns";
 import { ProxyError, proxyErrorOf } from "../errors.ts";
 import { abortable } from "../timers/abortable.ts";
 
-/** How long a dial waits for the resolver if there is an earlier answer, in milliseconds. */
+/** If there is an earlier answer, a dial waits so long for the resolver, in milliseconds. */
 const PATIENCE = 1000;
-/** Names whose last answer is kept. */
+/** The number of names whose last answer is kept. */
 const CAPACITY = 1000;
+/** The most lookups that wait for others; one more fails at once. */
+const MOST_WAITING = 1024;
 
 /** Finds the addresses of a host, the preferred ones first. */
 export type FindAddresses = (hostname: string) => Promise<readonly string[]>;
+
+/** The dials that wait for a lookup. */
+interface Callers {
+  count: number;
+  /** Gives up the lookup; only while it waits for others, as it cannot be interrupted later. */
+  giveUp?: (() => void) | undefined;
+}
+
+interface Pending {
+  readonly answer: Promise<readonly string[]>;
+  readonly callers: Callers;
+}
+
+/** Looks up names for dials. */
+export interface Names {
+  /** The addresses of a name, the preferred ones first. */
+  addresses(hostname: string, signal: AbortSignal): Promise<readonly string[]>;
+  /** Whether nothing but these addresses may be connected to, not even where Deno grants the name alone. */
+  readonly isBinding?: boolean;
+}
 
 export interface NameLookupOptions {
   /** The system's resolver unless given. */
   readonly find?: FindAddresses;
   /** How many names to remember. */
   readonly capacity?: number;
-  /** Calls back after this many milliseconds, unless the result is called first; a timer by default. */
+  /** How many lookups may run at the same time, while others wait; any number unless given. */
+  readonly most?: number;
+  /**
+   * Runs the callback after this many milliseconds, unless the function that it returns is called first; a timer by
+   * default.
+   */
   readonly after?: (milliseconds: number, callback: () => void) => () => void;
 }
 
 /**
- * Asks for a name each time, but not again while the answer is still to come: the system's resolver cannot be
- * interrupted, and each of its lookups holds one of the 512 threads that files are also read with.
+ * Looks a name up each time, but never twice at the same time: a lookup of the system's resolver cannot be interrupted,
+ * and holds one of the 512 threads that also read files.
  */
-export class NameLookup {
-  readonly #find: FindAddresses;
+export class NameLookup implements Names {
+  readonly #find: (hostname: string, callers: Callers) => Promise<readonly string[]>;
   readonly #capacity: number;
   readonly #after: (milliseconds: number, callback: () => void) => () => void;
   /** The last good answers, the oldest first. */
   readonly #known = new Map<string, readonly string[]>();
-  readonly #pending = new Map<string, Promise<readonly string[]>>();
+  readonly #pending = new Map<string, Pending>();
   #fallbacks = 0;
 
-  constructor({ find = systemAddresses, capacity = CAPACITY, after = timer }: NameLookupOptions = {}) {
-    this.#find = find;
+  constructor({ find = systemAddresses, capacity = CAPACITY, most, after = timer }: NameLookupOptions = {}) {
+    this.#find = most === undefined ? find : limited(find, most);
     this.#capacity = capacity;
     this.#after = after;
   }
 
-  /** How many lookups failed or took too long, and were answered with the last good answer. */
+  /** How many lookups failed or took too long, so that the last good answer was used. */
   get fallbacks(): number {
     return this.#fallbacks;
   }
 
   /**
    * The addresses of `hostname`, each once, the preferred ones first. When the lookup fails, or takes more than a
-   * second, these are the ones it gave the last time it went well.
+   * second, these are the addresses of the last successful lookup.
    *
    * @throws {ProxyError} `name_not_resolved`, or `permission_denied` by Deno; or the reason of `signal`.
    */
   async addresses(hostname: string, signal: AbortSignal): Promise<readonly string[]> {
     signal.throwIfAborted();
-    return await abortable(this.#pending.get(hostname) ?? this.#ask(hostname), signal);
-  }
-
-  #ask(hostname: string): Promise<readonly string[]> {
-    const lastGood = this.#known.get(hostname);
-    const found = this.#lookUp(hostname);
-    const answer = lastGood === undefined ? found : this.#orLastGood(found, lastGood);
-    this.#pending.set(hostname, answer);
-    const forget = () => void this.#pending.delete(hostname);
-    found.then(forget, forget);
-    return answer;
-  }
-
-  async #lookUp(hostname: string): Promise<readonly string[]> {
+    const { answer, callers } = this.#pending.get(hostname) ?? this.#ask(hostname);
+    callers.count += 1;
     try {
-      const addresses = [...new Set(await this.#find(hostname))];
+      return await abortable(answer, signal);
+    } finally {
+      callers.count -= 1;
+      if (callers.count === 0 && callers.giveUp !== undefined) {
+        this.#pending.delete(hostname);
+        callers.giveUp();
+      }
+    }
+  }
+
+  #ask(hostname: string): Pending {
+    const lastGood = this.#known.get(hostname);
+    const callers: Callers = { count: 0 };
+    const found = this.#lookUp(hostname, callers);
+    const answer = lastGood === undefined ? found : this.#orLastGood(found, lastGood, callers);
+    const pending: Pending = { answer, callers };
+    this.#pending.set(hostname, pending);
+    const forget = () => {
+      if (this.#pending.get(hostname) === pending) this.#pending.delete(hostname);
+    };
+    found.then(forget, forget);
+    return pending;
+  }
+
+  async #lookUp(hostname: string, callers: Callers): Promise<readonly string[]> {
+    try {
+      const addresses = [...new Set(await this.#find(hostname, callers))];
       if (addresses.length === 0) throw new Error(`No address found for "${hostname}"`);
       this.#remember(hostname, addresses);
       return addresses;
@@ -79,11 +120,15 @@ export class NameLookup {
     }
   }
 
-  #orLastGood(found: Promise<readonly string[]>, lastGood: readonly string[]): Promise<readonly string[]> {
+  #orLastGood(
+    found: Promise<readonly string[]>,
+    lastGood: readonly string[],
+    callers: Callers,
+  ): Promise<readonly string[]> {
     return new Promise((resolve) => {
       let isWaiting = true;
       const fallBack = () => {
-        if (isWaiting) this.#fallbacks += 1;
+        if (isWaiting && callers.count > 0) this.#fallbacks += 1;
         isWaiting = false;
         resolve(lastGood);
       };
@@ -113,4 +158,43 @@ function systemAddresses(hostname: string): Promise<string[]> {
 function timer(milliseconds: number, callback: () => void): () => void {
   const id = setTimeout(callback, milliseconds);
   return () => clearTimeout(id);
+}
+
+/**
+ * Lets so many lookups run at the same time; others wait for these in turn, as long as somebody wants their answer.
+ */
+function limited(
+  find: FindAddresses,
+  most: number,
+): (hostname: string, callers: Callers) => Promise<readonly string[]> {
+  const waiting = new Set<() => void>();
+  let running = 0;
+  const turn = (callers: Callers) =>
+    new Promise<void>((resolve, reject) => {
+      const end = () => {
+        waiting.delete(begin);
+        callers.giveUp = undefined;
+      };
+      const begin = () => {
+        end();
+        resolve();
+      };
+      callers.giveUp = () => {
+        end();
+        reject(new Error("Nobody waits for the answer"));
+      };
+      waiting.add(begin);
+    });
+  return async (hostname, callers) => {
+    if (running < most) running += 1;
+    else if (waiting.size < MOST_WAITING) await turn(callers);
+    else throw new Error(`${MOST_WAITING} lookups are waiting already`);
+    try {
+      return await find(hostname);
+    } finally {
+      const [next] = waiting;
+      if (next === undefined) running -= 1;
+      else next();
+    }
+  };
 }

@@ -7,12 +7,14 @@
 import type { Socket } from "node:net";
 import { clearImmediate, setImmediate } from "node:timers";
 import type { Address } from "../address.ts";
-import type { Conn } from "./conn.ts";
+import type { Conn, SocketOptions } from "./conn.ts";
 import { ReceiveBuffer } from "./receive_buffer.ts";
-import { unmapped } from "./deno_conn.ts";
+import { unmapped } from "./deno_socket.ts";
 import { EarlyWrites } from "../workarounds/early_half_close.ts";
 
-/** What node:net reads at most at a time, in bytes. As much means that more is there, which it reads right after. */
+/**
+ * The most that node:net reads at once, in bytes. A chunk of this size is followed at once by another if there is more.
+ */
 const FULL_CHUNK = 64 * 1024;
 
 interface PendingRead {
@@ -21,26 +23,31 @@ interface PendingRead {
   readonly reject: (error: Error) => void;
 }
 
+/** A unix socket whose name is not known. */
+const UNNAMED: Address = { transport: "unix", path: "" };
+
 export class NodeConn implements Conn {
   readonly #socket: Socket;
+  readonly #isUnix: boolean;
   readonly localAddress: Address;
   readonly remoteAddress: Address;
-  /** At most a chunk more than the read needs: the socket is paused after it. */
+  /** Holds at most a chunk more than the read needs: then the socket is paused. */
   readonly #received = new ReceiveBuffer();
-  /** Until then more may arrive of what is being read. */
+  /** Runs after all chunks that arrive at once, which one read takes together. */
   #afterChunks: ReturnType<typeof setImmediate> | undefined;
   #ended = false;
   #failure: Error | undefined;
   #reading: PendingRead | undefined;
   /** The peer has sent something. */
   #hasReceived = false;
-  /** Where writes go before the peer has sent anything. */
+  /** Takes the writes before the peer has sent anything. */
   #early: EarlyWrites | undefined;
 
-  constructor(socket: Socket) {
+  constructor(socket: Socket, transport: Address["transport"] = "tcp") {
     this.#socket = socket;
-    this.localAddress = endpoint(socket.localAddress, socket.localPort);
-    this.remoteAddress = endpoint(socket.remoteAddress, socket.remotePort);
+    this.#isUnix = transport === "unix";
+    this.localAddress = this.#isUnix ? UNNAMED : endpoint(socket.localAddress, socket.localPort);
+    this.remoteAddress = this.#isUnix ? UNNAMED : endpoint(socket.remoteAddress, socket.remotePort);
     socket.pause();
     socket.on("data", (chunk: Uint8Array) => {
       this.#hasReceived = true;
@@ -90,16 +97,16 @@ export class NodeConn implements Conn {
   }
 
   reset(): void {
-    if (!this.#socket.destroyed) this.#socket.resetAndDestroy();
+    // Unix sockets have no RST.
+    if (this.#isUnix) this.#socket.destroy();
+    else if (!this.#socket.destroyed) this.#socket.resetAndDestroy();
     this.#early?.close();
   }
 
-  setNoDelay(on: boolean): void {
-    this.#socket.setNoDelay(on);
-  }
-
-  setKeepAlive(after: true | number): void {
-    this.#socket.setKeepAlive(true, after === true ? 0 : after);
+  setOptions({ nodelay, keepalive }: SocketOptions): void {
+    if (this.#isUnix) return;
+    if (nodelay) this.#socket.setNoDelay(true);
+    if (keepalive !== false) this.#socket.setKeepAlive(true, keepalive === true ? 0 : keepalive);
   }
 
   [Symbol.dispose](): void {
@@ -108,6 +115,8 @@ export class NodeConn implements Conn {
 
   /** Where to write this many bytes. */
   #writable(length: number): Socket {
+    // The workaround is for TCP.
+    if (this.#isUnix) return this.#socket;
     if (!this.#hasReceived) return (this.#early ??= new EarlyWrites(this.#socket)).socketFor(length);
     this.#early?.close();
     this.#early = undefined;

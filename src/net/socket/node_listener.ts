@@ -1,12 +1,14 @@
 /** A {@linkcode Listener} over a `node:net` server, whose connections can be reset. */
 
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import { boundAddress, type TcpAddress } from "../address.ts";
+import { type ActivatedAddress, boundAddress, type TcpAddress } from "../address.ts";
 import type { Conn } from "./conn.ts";
+import { ProxyError, proxyErrorOf } from "../errors.ts";
 import type { Listener } from "./listen.ts";
+import { ListenError } from "./listen_error.ts";
 import { NodeConn } from "./node_conn.ts";
 
-/** How long after a shortage of descriptors the server is bound again, in milliseconds: some should be free by then. */
+/** The pause after a shortage of descriptors before the server is bound again, in milliseconds. */
 const REBIND_AFTER = 1000;
 
 export interface NodeListenOptions {
@@ -16,11 +18,18 @@ export interface NodeListenOptions {
   readonly shared: boolean;
 }
 
-export class NodeListener implements Listener {
+/** How to take over a socket that someone else has bound: returns a descriptor of its own, negative if none is left. */
+export type Duplicate = () => Promise<number>;
+
+/** @typeParam Bound That of a socket that someone else has bound, or a TCP address. */
+export class NodeListener<Bound extends TcpAddress | ActivatedAddress = TcpAddress>
+  implements Listener<Bound> {
   readonly #options: NodeListenOptions;
-  /** Connections that were accepted and not yet taken; null is a client that disconnected. */
+  /** Of a socket that someone else has bound. */
+  readonly #duplicate: Duplicate | undefined;
+  /** Connections that were accepted but not yet returned; null is a client that disconnected. */
   readonly #waiting: (Socket | null)[] = [];
-  #address: TcpAddress;
+  #address: Bound;
   #server: Server | undefined;
   #accepting: PromiseWithResolvers<Conn> | undefined;
   #rebinding: ReturnType<typeof setTimeout> | undefined;
@@ -28,9 +37,14 @@ export class NodeListener implements Listener {
   #isUsed = false;
   #closed = false;
 
-  private constructor(address: TcpAddress, options: NodeListenOptions) {
+  private constructor(
+    address: Bound,
+    options: NodeListenOptions,
+    duplicate?: Duplicate,
+  ) {
     this.#address = address;
     this.#options = options;
+    this.#duplicate = duplicate;
   }
 
   /** Binds `address`. Rejects with the error of node:net when it cannot. */
@@ -40,14 +54,37 @@ export class NodeListener implements Listener {
     return listener;
   }
 
-  get address(): TcpAddress {
+  /** Takes over a socket of a service manager. @throws {ListenError} when it is none that listens. */
+  static async adopt(
+    address: ActivatedAddress,
+    { backlog }: Pick<NodeListenOptions, "backlog">,
+    duplicate: Duplicate,
+  ): Promise<NodeListener<ActivatedAddress>> {
+    const listener = new NodeListener(address, { backlog, shared: false }, duplicate);
+    await listener.#listen().catch((cause) => {
+      if (cause instanceof ListenError) throw cause;
+      const { code, message } = proxyErrorOf(cause, "proxy");
+      const isOther = message.includes("EINVAL");
+      const detail = isOther
+        ? "it is not a stream socket that listens (ListenStream= and Accept=no)"
+        : message;
+      throw ListenError.at(address, new ProxyError(code, "proxy", { detail }));
+    });
+    return listener;
+  }
+
+  get keepsQueue(): boolean {
+    return this.#duplicate !== undefined;
+  }
+
+  get address(): Bound {
     return this.#address;
   }
 
   accept(): Promise<Conn> {
     this.#isUsed = true;
     const socket = this.#waiting.shift();
-    if (socket) return Promise.resolve(new NodeConn(socket));
+    if (socket) return Promise.resolve(this.#connOf(socket));
     if (socket === null) return Promise.reject(gone());
     if (this.#closed) return Promise.reject(new Deno.errors.BadResource("Listener has been closed"));
     this.#accepting = Promise.withResolvers<Conn>();
@@ -59,7 +96,7 @@ export class NodeListener implements Listener {
     this.#closed = true;
     clearTimeout(this.#rebinding);
     this.#server?.close();
-    // node:net accepts connections that accept() has not taken.
+    // node:net accepts connections before accept() asks for them.
     const abandoned = this.#isUsed ? [] : this.#waiting.splice(0);
     for (const socket of abandoned) socket?.destroy();
     this.#fail(new Deno.errors.Interrupted("Listener has been closed"));
@@ -87,38 +124,62 @@ export class NodeListener implements Listener {
   }
 
   async #listen(): Promise<void> {
-    const { hostname: host, port } = this.#address;
+    const where = await this.#where(this.#address);
     const { backlog, shared: reusePort } = this.#options;
     const server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, this.#onConnection);
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
-      server.listen({ host, port, backlog, reusePort }, () => {
+      server.listen({ ...where, backlog, reusePort }, () => {
         server.off("error", reject);
         resolve();
       });
     });
     server.on("error", (error) => this.#fail(error));
-    const bound = server.address() as AddressInfo;
-    const actual: TcpAddress = { transport: "tcp", hostname: bound.address, port: bound.port };
-    this.#address = boundAddress(this.#address, actual);
-    // Closed while it was being bound.
+    const asked: TcpAddress | ActivatedAddress = this.#address;
+    if (asked.transport === "tcp") {
+      const bound = server.address() as AddressInfo;
+      const actual: TcpAddress = { transport: "tcp", hostname: bound.address, port: bound.port };
+      this.#address = boundAddress(asked, actual) as Bound;
+    }
+    // It was closed while it was being bound.
     if (this.#closed) server.close();
     this.#server = server;
   }
 
   readonly #onConnection = (socket: Socket): void => {
-    // Reset before it was accepted: its address is lost. Reading it makes other sockets cache theirs.
-    if (socket.remoteAddress === undefined) {
+    // A client that reset before it was accepted has no address. Reading the address also makes other sockets cache
+    // theirs.
+    if (socket.remoteAddress === undefined && !this.#isUnix) {
       socket.on("error", () => {}).destroy();
       if (this.#accepting === undefined) this.#waiting.push(null);
       else this.#fail(gone());
     } else if (this.#accepting === undefined) {
       this.#waiting.push(socket);
     } else {
-      this.#accepting.resolve(new NodeConn(socket));
+      this.#accepting.resolve(this.#connOf(socket));
       this.#accepting = undefined;
     }
   };
+
+  /** Clients of unix sockets have no address. */
+  get #isUnix(): boolean {
+    const address: TcpAddress | ActivatedAddress = this.#address;
+    return address.transport === "systemd" && address.bound === undefined;
+  }
+
+  #connOf(socket: Socket): NodeConn {
+    return new NodeConn(socket, this.#isUnix ? "unix" : "tcp");
+  }
+
+  /** What to listen on, as node:net has it. */
+  async #where(
+    address: TcpAddress | ActivatedAddress,
+  ): Promise<{ fd: number } | { host: string; port: number }> {
+    if (address.transport === "tcp") return { host: address.hostname, port: address.port };
+    const fd = await this.#duplicate!();
+    if (fd < 0) throw ListenError.at(address, new ProxyError("too_many_open_files", "proxy"));
+    return { fd };
+  }
 
   #fail(error: unknown): void {
     this.#accepting?.reject(error);

@@ -2,12 +2,12 @@
 
 import { type Conn, ConnWrapper } from "./conn.ts";
 
-/** What a connection holds to begin with, in bytes: enough for most first words. */
+/** The initial capacity of a connection, in bytes: enough for most first messages. */
 const SMALLEST = 4096;
 
 /**
- * Holds the bytes received and not read yet, and at most one pending read. Readers get the bytes in order, then those
- * of the pending read; after that the connection inside is read directly.
+ * Holds the bytes that were received but not read yet, and at most one pending read. Reads return these bytes in order,
+ * then those of the pending read; later ones go to the connection inside directly.
  */
 export class ReadAheadConn extends ConnWrapper {
   readonly #capacity: number;
@@ -15,29 +15,52 @@ export class ReadAheadConn extends ConnWrapper {
   /** The number of bytes received, and of those already read. */
   #filled = 0;
   #passed = 0;
-  /** The read under way: whether it brought bytes, or the end. */
+  /** The pending read: true if it brought bytes, false at the end. */
   #pending: Promise<boolean> | undefined;
+  #isOver = false;
 
-  /** @param capacity How many bytes to hold at most. */
-  constructor(conn: Conn, capacity: number) {
+  /**
+   * @param capacity How many bytes to hold at most.
+   * @param received Bytes that come first, as if they had been received.
+   */
+  constructor(conn: Conn, capacity: number, received?: Uint8Array) {
     super(conn);
     this.#capacity = capacity;
-    this.#buffer = new Uint8Array(Math.min(SMALLEST, capacity));
+    this.#buffer = received ?? new Uint8Array(Math.min(SMALLEST, capacity));
+    this.#filled = received?.length ?? 0;
   }
 
-  /** Bytes received and not read yet. */
+  /** A connection that holds as many bytes as are asked for: itself, if it can. */
+  static over(conn: Conn, capacity: number): ReadAheadConn {
+    return conn instanceof ReadAheadConn && conn.#capacity >= capacity
+      ? conn
+      : new ReadAheadConn(conn, capacity);
+  }
+
+  /** The bytes that were received but not read yet. */
   get received(): Uint8Array {
     return this.#buffer?.subarray(this.#passed, this.#filled) ?? new Uint8Array(0);
   }
 
-  /** No more bytes can be held. */
+  /** It has ended or broken without a byte. */
+  get broughtNothing(): boolean {
+    return this.#isOver && !this.hasReceived;
+  }
+
+  /** It has brought a byte. */
+  get hasReceived(): boolean {
+    return this.#filled > 0;
+  }
+
+  /** There is no room for more bytes. */
   get isFull(): boolean {
     return this.#buffer === undefined || this.#filled === this.#capacity;
   }
 
   /**
-   * Resolves when more bytes have arrived: `true`, or at the end: `false`. It may be left waiting, and asked again:
-   * there is one read at a time. Rejects when the connection breaks. Must not be called when it is full.
+   * Resolves with `true` when more bytes have arrived, or with `false` at the end. A caller may stop waiting and call
+   * it again later: there is one read at a time. Rejects when the connection breaks. Must not be called when it is
+   * full.
    */
   more(): Promise<boolean> {
     if (this.#pending === undefined) {
@@ -48,7 +71,7 @@ export class ReadAheadConn extends ConnWrapper {
     return this.#pending;
   }
 
-  /** Drops bytes from the front of what arrived. */
+  /** Drops the first `count` of the bytes received. */
   skip(count: number): void {
     this.#passed += count;
   }
@@ -68,8 +91,13 @@ export class ReadAheadConn extends ConnWrapper {
 
   async #readAhead(): Promise<boolean> {
     if (this.#filled === this.#buffer!.length) this.#grow();
-    const count = await this.inner.read(this.#buffer!.subarray(this.#filled));
-    // The end stays, for the next read.
+    let count: number | null = null;
+    try {
+      count = await this.inner.read(this.#buffer!.subarray(this.#filled));
+    } finally {
+      this.#isOver = count === null;
+    }
+    // The pending read stays, so that the next read returns the end too.
     if (count === null) return false;
     this.#pending = undefined;
     this.#filled += count;

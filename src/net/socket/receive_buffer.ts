@@ -1,4 +1,4 @@
-/** Bytes received from a stream of Node.js and not read yet. */
+/** Bytes that a stream of Node.js has received and no read has taken yet. */
 
 import { detachBuffer } from "../workarounds/memory.ts";
 
@@ -15,7 +15,7 @@ export class ReceiveBuffer {
     this.#byteLength += chunk.byteLength;
   }
 
-  /** Copies as many bytes as there are and fit into the buffer; returns their number. */
+  /** Copies as many bytes as fit into the buffer; returns their number. */
   takeInto(buffer: Uint8Array): number {
     const chunks = this.#chunks;
     let taken = 0;

@@ -37,11 +37,13 @@ export class Reservation implements Disposable {
 
 /**
  * Checks whether `address` is free, by a bind without SO_REUSEPORT: a bind with it succeeds even if another program
- * shares the address. For port 0 it chooses a port and holds it until it is released.
+ * shares the address. For port 0, chooses a port and holds it until `release()`.
  *
- * The port is held by a listener that accepts no clients, and the kernel gives it its share of them: they wait, and are
- * reset when it is released. So do not publish the port before. Other ports, which clients may know already, are not
- * held: if another program takes one before a thread does, the bind of the thread fails, unless both share it.
+ * A listener holds the port. It accepts no clients, but the kernel gives it its share of them: they wait, and are reset
+ * when the port is released. So do not publish the port before. And where another thread starts a process meanwhile, a
+ * copy of the listener lives until the process runs: for a port that clients get at once, let the first thread choose
+ * it. Other ports, which clients may know already, are not
+ * held: if another program binds one before a thread does, the bind of the thread fails, unless both share it.
  *
  * @throws {ListenError}
  */

@@ -1,11 +1,13 @@
 /**
- * Binds a unix socket with its final permissions from the start, and never replaces another program's socket.
+ * Binds a unix socket with its final permissions from the start, and replaces another program's socket only
+ * where that is asked for.
  */
 
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { answerWithin } from "../../files/answer_within.ts";
 import { isAbstract, systemPath, type UnixAddress } from "../address.ts";
 import { ProxyError } from "../errors.ts";
+import { DenoListener } from "./deno_socket.ts";
 import { ListenError } from "./listen_error.ts";
 import { sleep } from "../timers/sleep.ts";
 
@@ -13,17 +15,84 @@ import { sleep } from "../timers/sleep.ts";
 const LOCK_EVERY = 10;
 const LOCK_WITHIN = 5000;
 
-/** @param mode Bits of the socket file; undefined leaves them to the umask. */
-export async function bindUnix(address: UnixAddress, mode: number | undefined): Promise<Deno.Listener> {
+/** The longest path of a socket, in bytes, without the NUL after it (unix(7)). */
+const LONGEST_PATH = 107;
+
+/**
+ * @param mode Bits of the socket file; undefined leaves them to the umask.
+ * @param replaces Replaces the socket of a program that still listens: new clients come here, and it drains.
+ */
+export async function bindUnix(
+  address: UnixAddress,
+  mode: number | undefined,
+  replaces = false,
+): Promise<DenoListener> {
   // The kernel removes an abstract name with its last socket, so a conflict always means a live program.
-  if (isAbstract(address)) return open(address);
+  if (isAbstract(address)) return new DenoListener(open(systemPath(address)));
   using _lock = await lockFolder(address);
-  await removeStaleSocket(address);
-  return mode === undefined ? open(address) : openWithMode(address, mode);
+  await removeStaleSocket(address, replaces);
+  return bindBeside(address, mode, replaces) ?? new DenoListener(openWithMode(address.path, mode));
 }
 
-function open(address: UnixAddress): Deno.Listener {
-  return Deno.listen({ transport: "unix", path: systemPath(address) }) as unknown as Deno.Listener;
+/** The listener of a file that had another name when it was bound: Deno would remove only that at the end. */
+class RenamedListener extends DenoListener {
+  readonly #path: string;
+  readonly #inode: number | null;
+
+  constructor(listener: Deno.Listener, address: UnixAddress) {
+    super(listener, address, address);
+    this.#path = address.path;
+    this.#inode = Deno.lstatSync(this.#path).ino;
+  }
+
+  override close(): void {
+    super.close();
+    try {
+      // A program that has taken the path over has another socket there.
+      if (Deno.lstatSync(this.#path).ino === this.#inode) Deno.removeSync(this.#path);
+    } catch {
+      // It was removed already.
+    }
+  }
+}
+
+/**
+ * Binds a file of another name beside `address`, and gives it the right one. Undefined where that cannot be done, as on
+ * file systems without links.
+ */
+function bindBeside(
+  address: UnixAddress,
+  mode: number | undefined,
+  replaces: boolean,
+): DenoListener | undefined {
+  const { path } = address;
+  const temporary = join(dirname(path), `.s${crypto.randomUUID().slice(0, 6)}`);
+  const lengths = [path, temporary].map((each) => new TextEncoder().encode(each).byteLength);
+  if (Deno.build.os === "windows" || Math.max(...lengths) > LONGEST_PATH) return undefined;
+  const listener = openWithMode(temporary, mode);
+  try {
+    // A link fails where a file has appeared since the check, and a rename replaces it.
+    if (replaces) Deno.renameSync(temporary, path);
+    else Deno.linkSync(temporary, path);
+    return new RenamedListener(listener, address);
+  } catch {
+    listener.close();
+    return undefined;
+  } finally {
+    if (!replaces) tryRemove(temporary);
+  }
+}
+
+function tryRemove(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // Deno has removed it with its listener.
+  }
+}
+
+function open(path: string): Deno.Listener {
+  return Deno.listen({ transport: "unix", path }) as unknown as Deno.Listener;
 }
 
 /**
@@ -31,16 +100,17 @@ function open(address: UnixAddress): Deno.Listener {
  * process, so it is only made narrower, for the 30 µs of one call: a file that another thread creates
  * meanwhile gets fewer permissions, never more.
  */
-function openWithMode(address: UnixAddress, mode: number): Deno.Listener {
+function openWithMode(path: string, mode: number | undefined): Deno.Listener {
+  if (mode === undefined) return open(path);
   const before = narrowUmask(mode);
   let listener: Deno.Listener;
   try {
-    listener = open(address);
+    listener = open(path);
   } finally {
     if (before !== undefined) Deno.umask(before);
   }
   try {
-    Deno.chmodSync(address.path, mode);
+    Deno.chmodSync(path, mode);
   } catch (cause) {
     listener.close();
     throw cause;
@@ -92,7 +162,7 @@ function lockedOut(address: UnixAddress, folder: string): ListenError {
  * A socket file that refuses connections is left over from a program that died; other files must not be
  * removed.
  */
-async function removeStaleSocket(address: UnixAddress): Promise<void> {
+async function removeStaleSocket(address: UnixAddress, replaces: boolean): Promise<void> {
   const { path } = address;
   const info = await answerWithin(path, () => Deno.lstat(path)).catch((cause) => {
     if (cause instanceof Deno.errors.NotFound) return undefined;
@@ -103,6 +173,7 @@ async function removeStaleSocket(address: UnixAddress): Promise<void> {
     const detail = "the path exists and is not a socket (remove it or choose another path)";
     throw ListenError.at(address, new ProxyError("address_not_available", "proxy", { detail }));
   }
+  if (replaces) return;
   try {
     (await Deno.connect({ transport: "unix", path })).close();
   } catch (cause) {

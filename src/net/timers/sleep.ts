@@ -1,7 +1,7 @@
 /** The longest delay a timer takes, in milliseconds; a longer one would fire at once. */
 const LONGEST_DELAY = 2 ** 31 - 1;
 
-/** Resolves after `milliseconds`, or as soon as `signal` aborts. */
+/** Resolves after `milliseconds`, at once if they are over already, or as soon as `signal` aborts; with `Infinity`, only then. */
 export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();
@@ -10,7 +10,9 @@ export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> 
       signal.removeEventListener("abort", done);
       resolve();
     };
-    const timer = setTimeout(done, Math.min(milliseconds, LONGEST_DELAY));
+    const timer = milliseconds === Infinity
+      ? undefined
+      : setTimeout(done, Math.min(Math.max(milliseconds, 0), LONGEST_DELAY));
     signal.addEventListener("abort", done, { once: true });
   });
 }

@@ -15,11 +15,13 @@ export class Ticker {
   readonly #interval: number;
   readonly #onTick: (now: number) => boolean;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** Whether a timer is armed. A connection that finds it true has nothing to start. */
+  isTicking = false;
 
   /**
-   * @param timeout What is timed, in milliseconds; Infinity never ticks.
+   * @param timeout The timeout to enforce, in milliseconds; Infinity never ticks.
    * @param ticks How many ticks there are in a timeout; each is between 5 ms and `longest` long.
-   * @param onTick Gets `performance.now()` and returns whether anything is left to time out. Must not throw.
+   * @param onTick Gets `performance.now()`; returns whether anything is left to time out. Must not throw.
    */
   constructor(timeout: number, ticks: number, onTick: (now: number) => boolean, longest = LONGEST) {
     this.#interval = timeout === Infinity ? Infinity : Math.min(Math.max(timeout / ticks, SHORTEST), longest);
@@ -28,19 +30,19 @@ export class Ticker {
 
   /** Ticks while something can time out. */
   start(): void {
-    if (this.#timer === undefined && this.#interval < Infinity) {
-      this.#timer = setTimeout(this.#tick, this.#interval);
-    }
+    if (this.isTicking || this.#interval === Infinity) return;
+    this.isTicking = true;
+    this.#timer = setTimeout(this.#tick, this.#interval);
   }
 
   /** Clears the timer; call it when nothing is left to time out. */
   stop(): void {
     clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.isTicking = false;
   }
 
   readonly #tick = (): void => {
-    this.#timer = undefined;
+    this.isTicking = false;
     if (this.#onTick(performance.now())) this.start();
   };
 }

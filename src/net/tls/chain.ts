@@ -19,6 +19,7 @@ import { DistinguishedName } from "../../wire/certificate/distinguished_name.ts"
 import { NAME_KIND } from "../../wire/certificate/alternative_names.ts";
 import { allows } from "../../wire/certificate/name_constraints.ts";
 import type { Peer } from "../errors.ts";
+import { type Path, Revocations } from "./revocations.ts";
 import { isSignedBy } from "./signature.ts";
 
 /** The purpose of a certificate (RFC 5280 section 4.2.1.12). */
@@ -27,8 +28,8 @@ const PURPOSE: Record<Peer, string> = { client: "1.3.6.1.5.5.7.3.2", upstream: "
 /** The most authorities between a certificate and one that is trusted. */
 const MAX_DEPTH = 6;
 /**
- * The most signatures that are verified for one chain. Each takes 0.4 ms; a chain of two authorities has
- * three. Explaining why a chain was refused must not take more, whatever a client sends.
+ * The most signatures that are verified for one chain. Each takes 0.4 ms; a chain of two authorities has three.
+ * Explaining why a chain was refused must not take longer, whatever a client sends.
  */
 const MAX_SIGNATURES = 8;
 const MAX_TO_EXPLAIN = 2;
@@ -60,16 +61,24 @@ export class ChainVerifier {
   readonly #pems: readonly string[];
   readonly #peer: Peer;
   #authorities: readonly TrustedAuthority[] | undefined;
+  readonly #revocations: Revocations | undefined;
   /** Valid chains by their hash; their signatures stay valid. */
   readonly #good = new Map<string, Validity>();
 
   /**
    * @param authorities The authorities at which a chain must end, as PEM.
    * @param peer The peer that the certificates belong to.
+   * @param lists Of revoked certificates, as DER; undefined does not check for them.
    */
-  constructor(authorities: readonly string[], peer: Peer) {
+  constructor(authorities: readonly string[], peer: Peer, lists?: readonly Uint8Array[]) {
     this.#pems = authorities;
     this.#peer = peer;
+    if (lists !== undefined) this.#revocations = new Revocations(lists, peer);
+  }
+
+  /** Whether it looks for revoked certificates, which node:tls does not. */
+  get checksRevocation(): boolean {
+    return this.#revocations !== undefined;
   }
 
   /**
@@ -77,6 +86,7 @@ export class ChainVerifier {
    *
    * @param chain As DER, the peer's own certificate first; the others may be in any order.
    * @param now As of `Date.now()`.
+   * @throws {ProxyError} `tls_certificate_revoked`
    */
   faultOf(chain: readonly Uint8Array[], now = Date.now()): string | undefined {
     const key = keyOf(chain);
@@ -94,12 +104,7 @@ export class ChainVerifier {
   }
 
   /** @param key The cache key of the chain if it is valid; without a key it is not cached. */
-  #judged(
-    chain: readonly Uint8Array[],
-    now: number,
-    signatures: number,
-    key?: string,
-  ): string | undefined {
+  #judged(chain: readonly Uint8Array[], now: number, signatures: number, key?: string): string | undefined {
     try {
       return this.#judge(chain, { now, signatures, pool: [], fault: undefined }, key);
     } catch (cause) {
@@ -116,9 +121,10 @@ export class ChainVerifier {
     const fault = dateFault(leaf, search.now) ?? (isTrusted ? undefined : versionFault(leaf));
     if (fault !== undefined) return fault;
     search.pool = others.flatMap((raw) => readable(readCertificate, raw));
-    const path = isTrusted ? [leaf] : this.#pathFrom([leaf], search);
+    const path = isTrusted ? { certificates: [leaf] } : this.#pathFrom([leaf], search);
     if (path === undefined) return search.fault;
-    const unfit = isTrusted ? undefined : this.#useFault(leaf);
+    const unfit = (isTrusted ? undefined : this.#useFault(leaf)) ??
+      this.#revocations?.faultOf(path, search.now);
     if (unfit === undefined && key !== undefined) this.#remember(key, path);
     return unfit;
   }
@@ -130,16 +136,15 @@ export class ChainVerifier {
   }
 
   /** The certificates from the peer's own to the one that an authority issued. */
-  #pathFrom(path: readonly Certificate[], search: Search): readonly Certificate[] | undefined {
+  #pathFrom(path: readonly Certificate[], search: Search): Path | undefined {
     const last = path.at(-1)!;
     const isIssuer = ({ subject }: Pick<Certificate, "subject">) => sameBytes(subject, last.issuer);
     for (const authority of this.#trusted.filter(isIssuer)) {
       const { nameConstraints } = authority;
       if (nameConstraints !== undefined && !allows(nameConstraints, namesOf(path[0]!))) {
-        search.fault ??= `its issuer, ${new DistinguishedName(
-          authority.subject,
-        )}, may not issue for its names`;
-      } else if (isSigned(last, authority, search)) return path;
+        const name = new DistinguishedName(authority.subject);
+        search.fault ??= `its issuer, ${name}, may not issue for its names`;
+      } else if (isSigned(last, authority, search)) return { certificates: path, authority };
     }
     for (const issuer of path.length > MAX_DEPTH ? [] : search.pool.filter(isIssuer)) {
       if (path.includes(issuer) || !isSigned(last, issuer, search)) continue;
@@ -152,10 +157,7 @@ export class ChainVerifier {
     search.fault ??= `its issuer, ${new DistinguishedName(last.issuer)}, is not trusted`;
   }
 
-  /**
-   * Why this certificate, which is not a configured authority, cannot be the issuer of the last one of
-   * `path`.
-   */
+  /** Why this certificate, which is not a configured authority, cannot be the issuer of the last one of `path`. */
   #issuerFault(issuer: Certificate, path: readonly Certificate[], now: number): string | undefined {
     const { isAuthority, pathLength = Infinity, signsCertificates, nameConstraints } = issuer.extensions;
     // Self-issued certificates do not count (RFC 5280 section 6.1.4).
@@ -180,11 +182,15 @@ export class ChainVerifier {
     return `its key usage does not allow it as a ${this.#peer === "client" ? "client's" : "server's"}`;
   }
 
-  #remember(key: string, path: readonly Certificate[]): void {
+  #remember(key: string, path: Path): void {
+    const { certificates } = path;
     if (this.#good.size >= MAX_REMEMBERED) this.#good.delete(this.#good.keys().next().value!);
     this.#good.set(key, {
-      notBefore: Math.max(...path.map(({ notBefore }) => notBefore)),
-      notAfter: Math.min(...path.map(({ notAfter }) => notAfter)),
+      notBefore: Math.max(...certificates.map(({ notBefore }) => notBefore)),
+      notAfter: Math.min(
+        ...certificates.map(({ notAfter }) => notAfter),
+        this.#revocations?.expiryFor(path) ?? Infinity,
+      ),
     });
   }
 }

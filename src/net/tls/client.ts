@@ -10,7 +10,6 @@ import {
 import { readCertificate } from "../../wire/certificate/certificate.ts";
 import { ServerIdentity } from "../../wire/certificate/server_identity.ts";
 import type { Conn } from "../socket/conn.ts";
-import type { ProxyError } from "../errors.ts";
 import { ChainVerifier } from "./chain.ts";
 import { TlsConn } from "./tls_conn.ts";
 import type { TlsIdentity } from "./credentials.ts";
@@ -23,24 +22,15 @@ export interface TlsClientOptions {
   readonly authorities: readonly string[] | undefined;
   /** For an upstream that asks for a certificate. */
   readonly credentials: TlsIdentity | undefined;
-  /** `false` accepts whatever certificate. */
+  /** `false` accepts any certificate. */
   readonly verify: boolean;
   /** Protocols offered (RFC 7301), the preferred ones first. */
   readonly alpn: readonly string[];
 }
 
-/** A handshake to start, and the callbacks for its end. */
-interface Handshake {
-  readonly inner: Conn;
-  readonly duplex: ConnDuplex;
-  readonly serverName: string;
-  readonly onSecure: (conn: Conn) => void;
-  readonly onFailure: (error: ProxyError) => void;
-}
-
 /**
- * What upstream connections of one kind have in common. Deno.startTls is not used, although it takes less CPU: it
- * knows no client certificate, verifies always, and trusts public authorities beside those given.
+ * The settings that upstream connections of one kind share. Deno.startTls would take less CPU, but it sends no client
+ * certificate, always verifies, and trusts public authorities in addition to those given.
  */
 export class TlsClient {
   readonly #options: TlsClientOptions;
@@ -59,8 +49,8 @@ export class TlsClient {
   }
 
   /**
-   * Shakes hands with the upstream on `conn`, and takes the connection over: it is closed when that fails. A TLS 1.3
-   * upstream that rejects our certificate reports it later: the first read throws `tls_refused`.
+   * Shakes hands with the upstream on `conn`. Owns the connection: closes it on failure. A TLS 1.3 upstream that
+   * rejects our certificate reports it later: the first read throws `tls_refused`.
    *
    * @param serverName The name or address that the certificate must be for; a name is also sent (SNI).
    * @param signal Its reason is thrown when it aborts before the handshake is done.
@@ -77,7 +67,7 @@ export class TlsClient {
     signal.addEventListener("abort", onAbort);
     try {
       if (signal.aborted) onAbort();
-      else this.#connect({ inner: conn, duplex, serverName, onSecure: outcome.resolve, onFailure: end });
+      else this.#connect(conn, duplex, serverName).then(outcome.resolve, end);
       return await outcome.promise;
     } catch (cause) {
       conn.close();
@@ -87,18 +77,19 @@ export class TlsClient {
     }
   }
 
-  #connect({ inner, duplex, serverName, onSecure, onFailure }: Handshake): void {
+  #connect(inner: Conn, duplex: ConnDuplex, serverName: string): Promise<Conn> {
+    const { promise, resolve, reject } = Promise.withResolvers<Conn>();
     const { alpn } = this.#options;
     let isSecure = false;
     const fail = (cause?: unknown) => {
-      if (!isSecure) onFailure(tlsErrorOf(cause, "upstream"));
+      if (!isSecure) reject(tlsErrorOf(cause, "upstream"));
     };
     const options: ConnectionOptions = {
       socket: duplex,
       secureContext: this.#context,
       // Sent unless it is an address (RFC 6066 section 3).
       host: serverName,
-      // Checked here: node:tls would close before the fault of the certificate could be read.
+      // Checked here, because node:tls would close before the fault of the certificate could be read.
       rejectUnauthorized: false,
       // The check of node:tls parses names from a text in which one name can look like several.
       checkServerIdentity: () => undefined,
@@ -112,9 +103,10 @@ export class TlsClient {
       if (fault !== undefined) fail(certificateRejected("upstream", fault));
       else {
         isSecure = true;
-        onSecure(new TlsConn({ inner, duplex, socket, side: "upstream" }));
+        resolve(new TlsConn({ inner, duplex, socket, side: "upstream" }));
       }
     });
+    return promise;
   }
 
   #certificateFault(socket: TLSSocket, serverName: string): string | undefined {
@@ -133,9 +125,8 @@ export class TlsClient {
   }
 
   /**
-   * If its library cannot parse the certificates of a chain, such as X.509 version 1, Deno 2.9.6 checks only
-   * names and calls the chain authorized. So if authorities are configured, every chain is also validated
-   * here, once.
+   * If its library cannot parse the certificates of a chain, such as X.509 version 1, Deno 2.9.6 checks only names and
+   * calls the chain authorized. So if authorities are configured, every chain is also validated here, once.
    */
   #chainFault(socket: TLSSocket, chain: readonly Uint8Array[]): string | undefined {
     const { authorities } = this.#options;

@@ -38,7 +38,7 @@ export class Credentials implements TlsIdentity {
   readonly subject: string;
   /** When the certificate expires; {@linkcode warnings} report its issuers. */
   readonly expiresAt: Date;
-  /** What is wrong but no reason to refuse, for the log. */
+  /** Faults that are no reason to refuse, for the log. */
   readonly warnings: readonly string[];
   readonly #key: string;
 
@@ -56,13 +56,13 @@ export class Credentials implements TlsIdentity {
     return this.#key;
   }
 
-  /** What other threads can be sent. */
+  /** The form in which it can be sent to other threads. */
   get identity(): TlsIdentity {
     return { cert: this.cert, key: this.#key, names: this.names };
   }
 }
 
-/** Permission bits that let others than the owner read. */
+/** Permission bits that let users other than the owner read. */
 const READABLE_BY_OTHERS = 0o044;
 
 /**
@@ -73,10 +73,25 @@ const READABLE_BY_OTHERS = 0o044;
  * certificate is not valid at that time.
  */
 export async function loadCredentials(files: CredentialFiles, now = new Date()): Promise<Credentials> {
-  const chain = parseCertificates("cert", files.cert, await readPem("cert", files.cert));
+  const texts = { cert: await readPem("cert", files.cert), key: await readPem("key", files.key) };
+  return parseCredentials(files, texts, { now, keyWarnings: await keyFileWarnings(files.key) });
+}
+
+/**
+ * Checks PEM texts as {@linkcode loadCredentials} checks files.
+ *
+ * @param files Where they are from, for errors.
+ * @throws {CredentialsError}
+ */
+export function parseCredentials(
+  files: CredentialFiles,
+  texts: CredentialFiles,
+  { now, keyWarnings = [] }: { readonly now: Date; readonly keyWarnings?: readonly string[] },
+): Credentials {
+  const chain = parseCertificates("cert", files.cert, texts.cert);
   const leaf = chain[0]!;
   const { subject, names, version } = namesOf(files.cert, leaf);
-  const key = parseKey(files.key, await readPem("key", files.key));
+  const key = parseKey(files.key, texts.key);
   checkKey(files, chain, key);
   checkValidity(files.cert, leaf, now);
   return new Credentials({
@@ -87,7 +102,7 @@ export async function loadCredentials(files: CredentialFiles, now = new Date()):
     subject,
     expiresAt: leaf.validToDate,
     warnings: [
-      ...await keyFileWarnings(files.key),
+      ...keyWarnings,
       ...versionWarnings(files.cert, version),
       ...chainWarnings(files.cert, chain, now),
     ],
@@ -97,10 +112,14 @@ export async function loadCredentials(files: CredentialFiles, now = new Date()):
 /**
  * Reads the certificates of the authorities that are trusted, as one PEM each.
  *
+ * @param file Which file it is, for errors.
  * @throws {CredentialsError} when the file cannot be read, or holds none or a broken one.
  */
-export async function loadAuthorities(path: string): Promise<readonly string[]> {
-  return parseCertificates("ca", path, await readPem("ca", path)).map(String);
+export async function loadAuthorities(
+  path: string,
+  file: "ca" | "acme_ca" = "ca",
+): Promise<readonly string[]> {
+  return parseCertificates(file, path, await readPem(file, path)).map(String);
 }
 
 function checkKey({ cert, key: path }: CredentialFiles, chain: X509Certificate[], key: KeyObject): void {
@@ -114,18 +133,13 @@ function checkKey({ cert, key: path }: CredentialFiles, chain: X509Certificate[]
 
 function checkValidity(path: string, certificate: X509Certificate, now: Date): void {
   const { validFromDate, validToDate } = certificate;
-  if (validToDate <= now) {
-    throw new CredentialsError(
-      "cert",
-      `Cannot use "${path}": the certificate expired on ${day(validToDate)} (renew it)`,
-    );
-  }
-  if (validFromDate > now) {
-    const remedy = "check the clock of this machine";
-    throw new CredentialsError(
-      "cert",
-      `Cannot use "${path}": the certificate is valid only from ${validFromDate.toISOString()} (${remedy})`,
-    );
+  const fault = validToDate <= now
+    ? `expired on ${day(validToDate)} (renew it)`
+    : validFromDate > now
+    ? `is valid only from ${validFromDate.toISOString()} (check the clock of this machine)`
+    : undefined;
+  if (fault !== undefined) {
+    throw new CredentialsError("cert", `Cannot use "${path}": the certificate ${fault}`);
   }
 }
 
@@ -139,18 +153,19 @@ async function keyFileWarnings(path: string): Promise<string[]> {
 
 /** Issuers are not refused: chains in use hold old cross-signed roots that clients do without. */
 function chainWarnings(path: string, chain: X509Certificate[], now: Date): string[] {
-  return chain.slice(1).flatMap((issuer, index) => [
-    ...issuer.validToDate <= now
-      ? [
-        `Certificate ${index + 2} in "${path}", ${new DistinguishedName(
-          readHolder(issuer.raw).subject,
-        )}, expired on ${day(issuer.validToDate)}`,
-      ]
-      : [],
-    ...chain[index]!.issuer === issuer.subject
-      ? []
-      : [`Certificate ${index + 2} in "${path}" is not the issuer of the one before it`],
-  ]);
+  return chain.slice(1).flatMap((issuer, index) => {
+    const which = `Certificate ${index + 2} in "${path}"`;
+    return [
+      ...issuer.validToDate > now
+        ? []
+        : [`${which}, ${subjectOf(issuer)}, expired on ${day(issuer.validToDate)}`],
+      ...chain[index]!.issuer === issuer.subject ? [] : [`${which} is not the issuer of the one before it`],
+    ];
+  });
+}
+
+function subjectOf({ raw }: X509Certificate): DistinguishedName {
+  return new DistinguishedName(readHolder(raw).subject);
 }
 
 /** Many TLS libraries, this one included, accept only version 3. */

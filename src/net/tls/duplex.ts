@@ -8,12 +8,15 @@ import { detachBuffer, memoryTricks } from "../workarounds/memory.ts";
 /** The largest read of bulk, in bytes, if the reader of decrypted bytes has room for it; and the largest without. */
 const LARGEST_READ = 1024 * 1024;
 const ALWAYS_READ = 64 * 1024;
-/** The largest piece for node:tls, in bytes: more does not fit into the CPU cache, and its buffers stay as large. */
+/**
+ * The largest piece for node:tls, in bytes. A larger one does not fit into the CPU cache, and the buffers of node:tls
+ * would stay as large.
+ */
 const LARGEST_PIECE = 64 * 1024;
 
 /**
- * Never a net.Socket: over one, node:tls in Deno 2.9.6 shows even a reset as a clean end, and a connection of
- * which bytes were read already cannot be one.
+ * Never a net.Socket: over one, node:tls in Deno 2.9.6 reports even a reset as a clean end, and a net.Socket cannot
+ * take over a connection of which bytes were already read.
  */
 export class ConnDuplex extends Duplex {
   readonly #conn: Conn;
@@ -25,6 +28,8 @@ export class ConnDuplex extends Duplex {
   #space = ALWAYS_READ;
   /** The stream asked for bytes while reads were held. */
   #isAsked = false;
+  /** Whether it has brought a byte. */
+  hasReceived = false;
   /** The buffer is being filled or passed on: the stream may ask for more after any piece of it. */
   #isReading = false;
 
@@ -34,8 +39,8 @@ export class ConnDuplex extends Duplex {
   }
 
   /**
-   * Calls `onOver`, perhaps more than once, when the connection breaks, or, without a cause, when it is closed or ends.
-   * In a handshake, node:tls goes on waiting when the peer is gone.
+   * Calls `onOver` when the connection breaks, or, without a cause, when it is closed or ends; perhaps more than once.
+   * Needed in a handshake, where node:tls keeps waiting after the peer has gone.
    */
   whenOver(onOver: (cause?: Error) => void): void {
     const onEnd = () => onOver();
@@ -45,7 +50,7 @@ export class ConnDuplex extends Duplex {
     this.on("end", () => void setImmediate(onEnd));
   }
 
-  /** Resolves when everything so far was written, or the connection has failed. */
+  /** Resolves when all bytes so far are written, or the connection has failed. */
   async flushed(): Promise<void> {
     while (this.writableLength > 0 && !this.destroyed) await this.#lastWrite;
   }
@@ -58,7 +63,7 @@ export class ConnDuplex extends Duplex {
     this.#isOpen = false;
   }
 
-  /** Continues to read, for a reader with room for so many bytes. */
+  /** Reads again, for a reader with room for so many bytes. */
   release(space: number): void {
     this.#isOpen = true;
     this.#space = Math.max(space, ALWAYS_READ);
@@ -66,8 +71,8 @@ export class ConnDuplex extends Duplex {
   }
 
   /**
-   * Without an error, only after everything is written, or the connection is closed: node:tls destroys its stream as
-   * soon as both sides have finished, and its close_notify may not be written yet.
+   * Without an error, it waits until everything is written or the connection is closed: node:tls destroys its stream as
+   * soon as both sides have finished, when its close_notify may not be written yet.
    */
   override destroy(error?: Error): this {
     if (error !== undefined || this.writableLength === 0) return super.destroy(error);
@@ -93,10 +98,11 @@ export class ConnDuplex extends Duplex {
       if (!this.destroyed) this.push(null);
       return;
     }
+    this.hasReceived = true;
     const bytes = this.#buffer.filled(count);
     if (count <= LARGEST_PIECE) this.push(bytes);
     else this.#pushPieces(bytes);
-    // node:tls copies what it is given at once; only what waits in the queue of the stream is still needed.
+    // node:tls copies each chunk at once; only chunks in the queue of the stream are still needed.
     if (this.readableLength > 0 || !memoryTricks.areOn) this.#buffer.abandoned();
     else this.#buffer.written();
     // Other connections may use a large buffer while this one reads nothing.

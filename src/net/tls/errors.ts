@@ -1,4 +1,4 @@
-/** What went wrong with TLS, from what Deno and node:tls throw. Both run on rustls, and share its wording. */
+/** Translates the TLS errors that Deno and node:tls throw. Both use rustls, and share its wording. */
 
 import { type Peer, ProxyError, proxyErrorOf } from "../errors.ts";
 import { alertIn, ALERTS, isTlsError } from "./faults.ts";
@@ -12,7 +12,7 @@ const CERTIFICATE_FAULTS: [RegExp, string][] = [
   [/extended key usage|InvalidPurpose/, "its key usage does not fit"],
 ];
 
-/** What fails a handshake on this side, or makes no sense here. */
+/** Reasons why this side ends a handshake. */
 const FAILURES: [RegExp, string][] = [
   [/InvalidContentType|corrupt message/, "sent something that is not TLS"],
   [/doesn't support any known protocol/, "has no protocol (ALPN) in common with us"],
@@ -36,9 +36,10 @@ const UNREADABLE = "UNABLE_TO_VERIFY_LEAF_SIGNATURE";
 /**
  * The error of a TLS handshake with the peer on `side`.
  *
- * @param cause Undefined when the peer has gone.
+ * @param cause Undefined when the peer has disconnected.
  * @returns `tls_refused` when the peer sent an alert, `tls_certificate_rejected` when its certificate failed a check
- * (the message says which), `tls_handshake_failed` for what else is wrong with TLS, or what failed below it.
+ * (the message says which), `tls_handshake_failed` for any other fault of TLS, or the code of an error of the
+ * connection below it.
  */
 export function tlsErrorOf(cause: unknown, side: Peer): ProxyError {
   if (cause === undefined) return tlsErrorOf(new Deno.errors.UnexpectedEof("unexpected end of file"), side);

@@ -27,28 +27,25 @@ const OF_CERTIFICATE = /Certificate|UnknownCA|AccessDenied/;
 const FAULTS: [RegExp, string][] = [
   [/TooManyKeyUpdateRequests/, "asked for new keys too often"],
   [/TooManyRenegotiationRequests/, "tried to renegotiate"],
-  // The reply to our no_renegotiation from peers that require renegotiation.
+  // Peers that require renegotiation send this when they get our no_renegotiation.
   [/alert: (HandshakeFailure|NoRenegotiation)/, "ended TLS as after an attempt to renegotiate"],
   [/InvalidContentType|corrupt message/, "sent something that is not TLS"],
   [/cannot decrypt/, "sent what cannot be decrypted"],
 ];
 
-/** Whether TLS failed, rather than the connection under it. */
+/** Whether TLS failed, and not the connection below it. */
 export function isTlsError(cause: unknown): boolean {
   if (!(cause instanceof Error)) return false;
   const { code } = cause as { code?: unknown };
   return cause.name === "InvalidData" || typeof code === "string" && code.startsWith("ERR_SSL_");
 }
 
-/** The name of the alert that a peer sent, as rustls calls it. */
+/** The rustls name of the alert that a peer sent. */
 export function alertIn(message: string): string | undefined {
   return /received fatal alert: (\w+)/.exec(message)?.[1];
 }
 
-/**
- * Why TLS failed after its handshake, as a code and a message. An unknown message of rustls is shown
- * unchanged.
- */
+/** Why TLS failed after its handshake, as a code and a message. An unknown message of rustls is shown unchanged. */
 export function faultAfterHandshake(message: string, side: string): { code: ErrorCode; detail: string } {
   const alert = alertIn(message);
   if (alert !== undefined && OF_CERTIFICATE.test(alert)) {

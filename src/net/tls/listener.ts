@@ -3,7 +3,7 @@
 import { isLostClient } from "../socket/accept.ts";
 import { boundAddress, type TcpAddress } from "../address.ts";
 import { type Conn, ConnWrapper } from "../socket/conn.ts";
-import { addressOf, DenoConn } from "../socket/deno_conn.ts";
+import { addressOf, DenoConn } from "../socket/deno_socket.ts";
 import { proxyErrorOf } from "../errors.ts";
 import { canShare } from "../socket/reserve.ts";
 import { BACKLOG, type Listener } from "../socket/listen.ts";
@@ -34,9 +34,9 @@ export class DenoTlsConn extends ConnWrapper {
   }
 
   /**
-   * Shakes hands with the client; the connection is closed when that fails. Deno 2.9.6 then drops its end, but the
-   * socket of an aborted handshake stays open until the client closes it: there is no way to close a
-   * silent client here, as there is with a TlsServer.
+   * Shakes hands with the client; closes the connection on failure. Deno 2.9.6 then drops its end, but the socket of an
+   * aborted handshake stays open until the client closes it: there is no way to close a silent client here, as there is
+   * with a TlsServer.
    *
    * @param signal Its reason is thrown when it aborts before the handshake is done.
    * @throws {ProxyError} of side `client`; see {@linkcode tlsErrorOf}.
@@ -49,7 +49,7 @@ export class DenoTlsConn extends ConnWrapper {
     };
     const onAbort = () => end(signal.reason);
     try {
-      // Before it is counted: a connection that has already ended must not evict another.
+      // Before it enters `pending`: a connection that has already ended must not evict another.
       signal.throwIfAborted();
       using _pending = pending.enter(end);
       signal.addEventListener("abort", onAbort);
@@ -64,19 +64,22 @@ export class DenoTlsConn extends ConnWrapper {
   }
 }
 
-/** One bound socket, with at most one accept under way. */
+/** One bound socket, with at most one pending accept. */
 interface Bound {
   readonly listener: Deno.TlsListener;
   isAccepting: boolean;
-  /** Set while a retired listener may be about to close. */
+  /** The timer of the next check of a retired listener. */
   look: ReturnType<typeof setTimeout> | undefined;
-  /** Consecutive checks that were too late to be meaningful. */
+  /** How many checks in a row came too late to count. */
   lateLooks: number;
 }
 
-/** A look that comes later than this after the accept it is about, in milliseconds, found the thread busy. */
+/**
+ * A check counts only if it runs within this time, in milliseconds; later, the thread was busy and may have missed
+ * clients.
+ */
 const LATE = 5;
-/** Then a retired listener is closed at last: its clients get the old certificate. */
+/** After so many late checks, the retired listener closes anyway: until then, its clients get the old certificate. */
 const MOST_LATE_LOOKS = 100;
 
 /**
@@ -87,7 +90,7 @@ const MOST_LATE_LOOKS = 100;
  */
 export class TlsListener implements Listener {
   readonly address: TcpAddress;
-  /** Clients not yet taken, and the accept errors of those that disconnected. */
+  /** Clients that accept() has not returned yet, and the accept errors of those that disconnected. */
   readonly #accepted: (DenoTlsConn | Error)[] = [];
   readonly #canShare: boolean;
   /** Undefined while the previous listener is closing. */
@@ -95,7 +98,7 @@ export class TlsListener implements Listener {
   /** The credentials to bind the next listener with. */
   #next: TlsListenOptions | undefined;
   readonly #retired = new Set<Bound>();
-  /** Accepts under way, of all that are or were bound. */
+  /** Pending accepts of all listeners, closed ones included. */
   #accepts = 0;
   #waiting: PromiseWithResolvers<Conn> | undefined;
   #isClosed = false;
@@ -131,7 +134,7 @@ export class TlsListener implements Listener {
     }
   }
 
-  /** Clients from now on get these credentials. Throws, and changes nothing, when they cannot be used. */
+  /** New clients get these credentials. Throws, and changes nothing, when they cannot be used. */
   replace(options: TlsListenOptions): void {
     if (this.#isClosed) return;
     if (!this.#canShare) return this.#replaceAlone(options);
@@ -195,7 +198,7 @@ export class TlsListener implements Listener {
     if (bound.isAccepting) return;
     bound.isAccepting = true;
     this.#accepts += 1;
-    // In Deno 2.9.6 an accept can resolve although the listener was closed before.
+    // In Deno 2.9.6, an accept can resolve after its listener was closed.
     bound.listener.accept().then((conn) => {
       this.#ended(bound);
       this.#deliver(new DenoTlsConn(conn));
@@ -222,7 +225,7 @@ export class TlsListener implements Listener {
       if (!bound.isAccepting) {
         if (this.#waiting !== undefined) this.#acceptFrom(bound);
       } else if (performance.now() - began > LATE && bound.lateLooks < MOST_LATE_LOOKS) {
-        // Clients that came meanwhile have not been seen yet.
+        // There may be clients that the busy thread has not accepted yet.
         bound.lateLooks += 1;
         this.#lookAt(bound);
       } else {

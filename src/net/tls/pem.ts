@@ -3,12 +3,12 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { DerReader } from "../../wire/certificate/der.ts";
 import { readFault } from "../../files/file_fault.ts";
-import { readTextFile } from "../../files/read_file.ts";
+import { readFile } from "../../files/read_file.ts";
 
 /** Which of the files is at fault. */
-export type CredentialFile = "cert" | "key" | "ca";
+export type CredentialFile = "cert" | "key" | "ca" | "crl" | "acme_ca";
 
-/** A file cannot be used. The message names it, the cause and the remedy, and nothing of what is in it. */
+/** A file cannot be used. The message has its path, the cause and the remedy, but never its content. */
 export class CredentialsError extends Error {
   override readonly name = "CredentialsError";
   readonly file: CredentialFile;
@@ -19,9 +19,9 @@ export class CredentialsError extends Error {
   }
 }
 
-/** The smallest RSA modulus that the TLS library takes, in bits. */
+/** The smallest RSA modulus that the TLS library accepts, in bits. */
 const SMALLEST_RSA = 2048;
-/** The curves it takes, as Node.js calls them. */
+/** The curves that it accepts, by their names in Node.js. */
 const CURVES = new Set(["prime256v1", "P-256", "secp384r1", "P-384", "secp521r1", "P-521"]);
 
 /**
@@ -31,8 +31,13 @@ const CURVES = new Set(["prime256v1", "P-256", "secp384r1", "P-384", "secp521r1"
  * @throws {CredentialsError}
  */
 export async function readPem(file: CredentialFile, path: string): Promise<string> {
+  return new TextDecoder().decode(await readBytes(file, path));
+}
+
+/** As {@linkcode readPem}, of a file that may be DER. */
+export async function readBytes(file: CredentialFile, path: string): Promise<Uint8Array> {
   try {
-    return await readTextFile(path);
+    return await readFile(path);
   } catch (cause) {
     const { fault, remedy } = readFault(cause);
     const help = remedy === undefined ? "" : ` (${remedy})`;
@@ -74,28 +79,24 @@ function withoutTrust(certificate: X509Certificate): X509Certificate {
  * @throws {CredentialsError} when there is none or it cannot be used.
  */
 export function parseKey(path: string, pem: string): KeyObject {
+  const refusal = (what: string, why: string) =>
+    new CredentialsError("key", `Cannot ${what} "${path}": ${why}`);
   const [block] = blocksOf(pem, "[A-Z ]*PRIVATE KEY");
   if (block === undefined) {
-    throw new CredentialsError(
-      "key",
-      `Cannot find a private key in "${path}": expected PEM, "-----BEGIN PRIVATE KEY-----"`,
-    );
+    throw refusal("find a private key in", 'expected PEM, "-----BEGIN PRIVATE KEY-----"');
   }
   if (/ENCRYPTED/.test(block)) {
     const remedy = `decrypt it with "openssl pkey -in ${path} -out FILE"`;
-    throw new CredentialsError("key", `Cannot use the key in "${path}": it has a pass phrase (${remedy})`);
+    throw refusal("use the key in", `it has a pass phrase (${remedy})`);
   }
   let key: KeyObject;
   try {
     key = createPrivateKey(block);
   } catch {
-    throw new CredentialsError(
-      "key",
-      `Cannot parse the key in "${path}": it is damaged, or of an unknown kind`,
-    );
+    throw refusal("parse the key in", "it is damaged, or of an unknown kind");
   }
   const fault = kindFault(key);
-  if (fault !== undefined) throw new CredentialsError("key", `Cannot use the key in "${path}": ${fault}`);
+  if (fault !== undefined) throw refusal("use the key in", fault);
   return key;
 }
 
@@ -114,7 +115,8 @@ export function kindFault(key: KeyObject): string | undefined {
   return `keys of kind ${type} are not supported (RSA, EC and Ed25519 are)`;
 }
 
-function blocksOf(pem: string, label: string): string[] {
+/** The blocks with a label, which may be a pattern. */
+export function blocksOf(pem: string, label: string): string[] {
   const block = new RegExp(`-----BEGIN (${label})-----[^]*?-----END \\1-----`, "g");
   return Array.from(pem.matchAll(block), ([text]) => `${text}\n`);
 }

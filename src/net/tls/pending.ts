@@ -1,4 +1,4 @@
-/** TLS handshakes in progress, limited: a flood of silent clients must not keep the others out. */
+/** Limits the TLS handshakes in progress: a flood of silent clients must not keep others out. */
 
 import { ProxyError } from "../errors.ts";
 import { Linked, LinkedList } from "../linked_list.ts";
@@ -15,7 +15,7 @@ class Pending extends Linked<Pending> {
   }
 }
 
-/** A bounded set: each further one ends the oldest. */
+/** A bounded set: when it is full, a new handshake ends the oldest. */
 export class PendingHandshakes {
   readonly #capacity: number;
   /** In the order they began. */
@@ -30,7 +30,9 @@ export class PendingHandshakes {
     return this.#size;
   }
 
-  /** A handshake begins; dispose of the result when it has ended, in any way. `end` is called at most once. */
+  /**
+   * Adds a handshake that begins; dispose of the result when it has ended, in any way. `end` is called at most once.
+   */
   enter(end: EndHandshake): Disposable {
     const oldest = this.#pending.first;
     if (this.#size >= this.#capacity && oldest !== undefined) {
@@ -43,7 +45,7 @@ export class PendingHandshakes {
     return { [Symbol.dispose]: () => this.#leave(pending) };
   }
 
-  /** Without effect when it has left already. */
+  /** Has no effect if it has left already. */
   #leave(pending: Pending): void {
     if (pending.list === undefined) return;
     this.#pending.delete(pending);

@@ -1,7 +1,7 @@
 /** Verifies certificate signatures, with the algorithms that the TLS library accepts. */
 
 import { constants, createPublicKey, type KeyObject, verify } from "node:crypto";
-import type { Certificate } from "../../wire/certificate/certificate.ts";
+import type { Signed } from "../../wire/certificate/certificate.ts";
 import { DER, DerReader } from "../../wire/certificate/der.ts";
 import { kindFault } from "./pem.ts";
 
@@ -31,14 +31,14 @@ const PSS_HASHES: Record<string, string> = {
 };
 
 /**
- * Whether a certificate was signed with the private key of `publicKey`.
+ * Whether a certificate or a revocation list was signed with the private key of `publicKey`.
  *
  * @param publicKey As SubjectPublicKeyInfo.
  * @throws {MalformedError} when the algorithm is malformed.
  */
-export function isSignedBy(certificate: Certificate, publicKey: Uint8Array): boolean {
-  const { signed, signature } = certificate;
-  const scheme = schemeOf(certificate);
+export function isSignedBy(document: Signed, publicKey: Uint8Array): boolean {
+  const { signed, signature } = document;
+  const scheme = schemeOf(document);
   if (scheme === undefined) return false;
   const key = keyOf(publicKey);
   if (key === undefined || key.asymmetricKeyType !== scheme.type || kindFault(key) !== undefined) {
@@ -50,7 +50,7 @@ export function isSignedBy(certificate: Certificate, publicKey: Uint8Array): boo
   return verify(hash, signed, padding === undefined ? key : { key, padding, saltLength }, signature);
 }
 
-function schemeOf({ signatureAlgorithm: { id, raw } }: Certificate): Scheme | undefined {
+function schemeOf({ signatureAlgorithm: { id, raw } }: Signed): Scheme | undefined {
   if (id !== RSA_PSS) return SCHEMES[id];
   const algorithm = new DerReader(raw).inside(DER.sequence);
   algorithm.objectId();

@@ -13,7 +13,7 @@ import { detachEncrypted } from "../workarounds/memory.ts";
 const CLOSE_NOTIFY_TIMEOUT = 1000;
 
 export interface TlsConnOptions {
-  /** What TLS runs over. */
+  /** The connection below TLS. */
   readonly inner: Conn;
   readonly duplex: ConnDuplex;
   /** Made with `allowHalfOpen`. */
@@ -35,7 +35,7 @@ export class TlsConn extends ConnWrapper {
   readonly #socket: TLSSocket;
   readonly #duplex: ConnDuplex;
   readonly #side: Peer;
-  /** Decrypted bytes that were not read yet: those of one or two reads of the duplex, which is held then. */
+  /** Decrypted bytes that were not read yet: those of one or two reads of the duplex, which is then held. */
   readonly #received = new ReceiveBuffer();
   #reading: PendingRead | undefined;
   #hasRead = false;
@@ -47,7 +47,7 @@ export class TlsConn extends ConnWrapper {
   #hasSentEnd = false;
   #isClosed = false;
 
-  /** Takes the socket over as soon as its handshake is done, before it can emit anything more. */
+  /** Takes the socket over right after its handshake, before it can emit another event. */
   constructor({ inner, duplex, socket, side }: TlsConnOptions) {
     super(inner);
     this.#socket = socket;
@@ -55,9 +55,10 @@ export class TlsConn extends ConnWrapper {
     this.#side = side;
     duplex.hold();
     detachEncrypted(socket);
-    // Never paused: that takes longer than to decrypt a record, and holding the duplex does as well.
+    // The socket is never paused: that takes longer than decrypting a record, and holding the duplex has the same
+    // effect.
     socket.on("data", (chunk: Uint8Array) => {
-      // What the duplex has read comes in pieces, one right after the other.
+      // One read of the duplex arrives in several pieces, one right after the other.
       if (this.#received.byteLength === 0) queueMicrotask(this.#onReceived);
       this.#received.push(chunk);
     });
@@ -77,7 +78,7 @@ export class TlsConn extends ConnWrapper {
     return new Promise((resolve, reject) => {
       this.#reading = { buffer, resolve, reject };
       this.#settleRead();
-      // What it holds decrypted comes first, so no more than that waits here.
+      // It first passes on what it has decrypted, so no more than that waits here.
       if (this.#reading !== undefined) this.#duplex.release(buffer.byteLength);
     });
   }
@@ -98,7 +99,9 @@ export class TlsConn extends ConnWrapper {
     return this.#end ??= this.#sendEnd();
   }
 
-  /** Sends close_notify first where that takes no waiting for writes under way; a peer would miss it as truncation. */
+  /**
+   * Sends close_notify first, unless it would have to wait for a pending write. Without it, a peer reports truncation.
+   */
   override close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
@@ -161,8 +164,7 @@ export class TlsConn extends ConnWrapper {
   }
 
   /**
-   * A TLS 1.3 server refuses a client's certificate after the client's handshake is complete, before it sends
-   * any data.
+   * A TLS 1.3 server refuses a client's certificate after the client's handshake is complete, before it sends any data.
    */
   #readError(failure: Error): Error {
     const mayBeRefusal = this.#side === "upstream" && !this.#hasRead && isTlsError(failure);

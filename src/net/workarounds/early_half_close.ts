@@ -18,9 +18,9 @@ import { Socket } from "node:net";
 import process from "node:process";
 
 /**
- * The bytes that the kernel accepts at once on a connection whose peer has read nothing: greetings, a PROXY
- * header and a ClientHello. The smallest send buffer of an established connection has room for twenty
- * segments of 536 bytes with their overhead (`tcp_init_buffer_space` in Linux).
+ * So many bytes the kernel accepts at once on a connection whose peer has read nothing: enough for greetings, a PROXY
+ * header and a ClientHello. The smallest send buffer of an established connection has room for twenty segments of 536
+ * bytes with their overhead (`tcp_init_buffer_space` in Linux).
  */
 const SURE_BYTES = 4096;
 const SURE_WRITES = 8;
@@ -47,7 +47,7 @@ export class EarlyWrites {
   }
 
   /**
-   * Where to write this many bytes.
+   * The socket to write this many bytes to.
    *
    * @throws {Error} with the code EMFILE when no descriptor is left.
    */
@@ -59,7 +59,7 @@ export class EarlyWrites {
     return this.#second = secondOf(this.#socket) ?? this.#socket;
   }
 
-  /** Closes the second descriptor: nothing more is written through it. */
+  /** Closes the second descriptor, which no write needs any more. */
   close(): void {
     if (this.#second !== this.#socket) this.#second?.destroy();
   }

@@ -1,23 +1,22 @@
 /**
- * Frees memory early, relying on undocumented behaviour of Deno: buffers of Node.js are detached once they were read
- * or sent, and node:tls gets bytes in a buffer that is overwritten right after (`../tls/duplex.ts`). Where Deno behaves
+ * Frees memory early, relying on undocumented behaviour of Deno: it detaches buffers of Node.js once they were read or
+ * sent, and node:tls gets bytes in a buffer that is overwritten right after (`../tls/duplex.ts`). Where Deno behaves
  * differently, this would corrupt data in transit.
  */
 import type { TLSSocket } from "node:tls";
 
-/** Turned off by `memory_check.ts` where this version of Deno is not known to treat memory as expected. */
+/** `memory_check.ts` turns them off when this version of Deno is not known to treat memory as expected. */
 export const memoryTricks = { areOn: true };
 
 /** Below this size, garbage collection costs less than detaching, which takes 1.6 us. */
 const WORTHWHILE = 4096;
 
 /**
- * Frees the memory of bytes at once; call it only when no code will read them again. Small arrays, and those
- * that share their buffer, are left alone.
+ * Frees the memory of bytes at once; call it only when no code will read them again. Small arrays, and those that share
+ * their buffer, are left alone.
  *
- * Node.js allocates an ArrayBuffer for every read. Left to the garbage collector, these made it mark the
- * whole heap for every 60 MB relayed. Memory that is freed at once is reused next, while it is still in the
- * CPU cache.
+ * Node.js allocates an ArrayBuffer for every read. Left to the garbage collector, these made it mark the whole heap for
+ * every 60 MB relayed. Memory that is freed at once is reused next, while it is still in the CPU cache.
  */
 export function detachBuffer(bytes: Uint8Array): void {
   const { buffer, byteLength } = bytes;

@@ -21,22 +21,17 @@ const PATIENCE = 5000;
 const IDENTITY = {
   names: [],
   cert: `-----BEGIN CERTIFICATE-----
-MIIBfzCCASWgAwIBAgIUUBQQywU/Mlhagi4aKMVsgmjCckYwCgYIKoZIzj0EAwIw
-FDESMBAGA1UEAwwJc2VsZi10ZXN0MCAXDTI2MTEyOTAwNTM0MloYDzIxMjYxMTA1
-MDA1MzQyWjAUMRIwEAYDVQQDDAlzZWxmLXRlc3QwWTATBgcqhkjOPQIBBggqhkjO
-PQMBBwNCAATDGZSLlV34M6zq0zNsKoPrYt3Lg3RYvuNpJp4VVMklEZVMCLfNEm0+
-4zLWICuQlXct123tX2tF9FrL2osVqxrCo1MwUTAdBgNVHQ4EFgQUWH/0+MFRLKBM
-yablb4TSVy4YIt4wHwYDVR0jBBgwFoAUWH/0+MFRLKBMyablb4TSVy4YIt4wDwYD
-VR0TAQH/BAUwAwEB/zAKBggqhkjOPQQDAgNIADBFAiEA8kwGWPoEcnSsuEB0sswq
-K2gR32R62QnHpVRskkmRlzgCICgGG1yDa4fAJWnBryt0DW/kA7qQitng9BypzJHZ
-CNvh
+MIH0MIGnoAMCAQICAQEwBQYDK2VwMAwxCjAIBgNVBAMMAXgwIBcNMjYxMTI5MTA0
+NjU4WhgPMjEyNjExMDUxMDQ2NThaMAwxCjAIBgNVBAMMAXgwKjAFBgMrZXADIQDz
+K23g9I5k+vUcTVlzLpYZkgpoy4mUOxXgRAsFiPQW+qMsMCowCQYDVR0TBAIwADAd
+BgNVHQ4EFgQU+O+nvcqlfHIPkUvOd34qih3VMDswBQYDK2VwA0EA7FhnsayWjdc2
+NF2+H/6zpa54hwTSZrF6VH7OXGOewcE5FuJZvC5QWUo6e7sarEnPCMP2LtxG024l
+8Bzyh8clAg==
 -----END CERTIFICATE-----
 `,
-  key: `-----BEGIN EC PRIVATE KEY-----
-MHcCAQEEIGzG21FQvljiFswET4HRekWa3X5AtLKTFi7JOApsjheFoAoGCCqGSM49
-AwEHoUQDQgAEwxmUi5Vd+DOs6tMzbCqD62Ldy4N0WL7jaSaeFVTJJRGVTAi3zRJt
-PuMy1iArkJV3Lddt7V9rRfRay9qLFasawg==
------END EC PRIVATE KEY-----
+  key: `-----BEGIN PRIVATE KEY-----
+MC4CAQAwBQYDK2VwBCIEILQnuNuju5leYcI0CuaMQVjiTKe6GZthzB6wbl61F0so
+-----END PRIVATE KEY-----
 `,
 };
 
@@ -105,74 +100,59 @@ async function send(conn: Conn, bytes: Uint8Array): Promise<void> {
 }
 
 async function arrivesOn(conn: Conn, expected: Uint8Array): Promise<boolean> {
-  const buffer = new Uint8Array(2 * PIECE);
-  for (let at = 0; at < expected.byteLength;) {
-    const count = await conn.read(buffer);
+  const arrived = new Uint8Array(expected.byteLength);
+  for (let at = 0; at < arrived.byteLength;) {
+    const count = await conn.read(arrived.subarray(at, at + 2 * PIECE));
     if (count === null) return false;
-    if (Buffer.compare(buffer.subarray(0, count), expected.subarray(at, at + count)) !== 0) return false;
     at += count;
   }
-  return true;
+  return Buffer.compare(arrived, expected) === 0;
 }
 
 const ADDRESS: Address = { transport: "unix", path: "" };
 
 export function memoryPipe(): [Conn, Conn] {
-  const [a, b] = [new MemoryConn(), new MemoryConn()];
-  a.peer = b;
-  b.peer = a;
-  return [a, b];
+  const [one, other] = [new Channel(), new Channel()];
+  return [memoryConn(one, other), memoryConn(other, one)];
 }
 
-class MemoryConn implements Conn {
-  readonly localAddress = ADDRESS;
-  readonly remoteAddress = ADDRESS;
-  peer: MemoryConn | undefined;
-  /** Chunks that the peer has sent and that are not read yet. `null` is its FIN. */
-  readonly #sent: (Uint8Array | null)[] = [];
-  #onSent: (() => void) | undefined;
+function memoryConn(incoming: Channel, outgoing: Channel): Conn {
+  const close = () => {
+    incoming.push(null);
+    outgoing.push(null);
+  };
+  return {
+    localAddress: ADDRESS,
+    remoteAddress: ADDRESS,
+    read: (buffer) => incoming.read(buffer),
+    // A copy, as the kernel makes one; `slice()` of a Buffer makes none.
+    write: (bytes) => Promise.resolve(outgoing.push(new Uint8Array(bytes))).then(() => bytes.byteLength),
+    closeWrite: () => Promise.resolve(outgoing.push(null)),
+    close,
+    reset: close,
+    setOptions() {},
+    [Symbol.dispose]: close,
+  };
+}
+
+class Channel {
+  /** Chunks that are not read yet. `null` is a FIN. */
+  readonly #chunks: (Uint8Array | null)[] = [];
+  #onPush: (() => void) | undefined;
+
+  push(chunk: Uint8Array | null): void {
+    this.#chunks.push(chunk);
+    this.#onPush?.();
+  }
 
   async read(buffer: Uint8Array): Promise<number | null> {
-    while (this.#sent.length === 0) await new Promise<void>((resolve) => this.#onSent = resolve);
-    const next = this.#sent[0]!;
+    while (this.#chunks.length === 0) await new Promise<void>((resolve) => this.#onPush = resolve);
+    const next = this.#chunks[0]!;
     if (next === null) return null;
     const count = Math.min(next.byteLength, buffer.byteLength);
     buffer.set(next.subarray(0, count));
-    if (count < next.byteLength) this.#sent[0] = next.subarray(count);
-    else this.#sent.shift();
+    if (count < next.byteLength) this.#chunks[0] = next.subarray(count);
+    else this.#chunks.shift();
     return count;
-  }
-
-  /** Takes a copy, as the kernel does; `slice()` of a Buffer makes none. */
-  write(bytes: Uint8Array): Promise<number> {
-    this.peer?.arrive(new Uint8Array(bytes));
-    return Promise.resolve(bytes.byteLength);
-  }
-
-  closeWrite(): Promise<void> {
-    this.peer?.arrive(null);
-    return Promise.resolve();
-  }
-
-  close(): void {
-    this.peer?.arrive(null);
-    this.arrive(null);
-  }
-
-  reset(): void {
-    this.close();
-  }
-
-  setNoDelay(): void {}
-
-  setKeepAlive(): void {}
-
-  [Symbol.dispose](): void {
-    this.close();
-  }
-
-  arrive(bytes: Uint8Array | null): void {
-    this.#sent.push(bytes);
-    this.#onSent?.();
   }
 }

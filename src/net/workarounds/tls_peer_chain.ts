@@ -1,10 +1,9 @@
 /**
  * The certificates that a peer has sent, including those from the original handshake of a resumed session.
  *
- * `getPeerX509Certificate()` of Deno 2.9.6 returns at most two of them. `getPeerCertificate(true)` returns
- * all, but parses each authority again, and never returns if two authorities have issued each other's
- * certificate (`completePeerCertificateChainFromCA` in ext/node/polyfills/_tls_wrap.js): so this code asks
- * the underlying handle.
+ * `getPeerX509Certificate()` of Deno 2.9.6 returns at most two of them. `getPeerCertificate(true)` returns all, but
+ * parses each authority again, and never returns if two authorities have issued each other's certificate
+ * (`completePeerCertificateChainFromCA` in ext/node/polyfills/_tls_wrap.js): so this code asks the underlying handle.
  */
 
 import type { TLSSocket } from "node:tls";

@@ -1,6 +1,6 @@
 /**
- * All counters, in one piece of memory for all threads. A new metric is one line here: its column, and its name, labels
- * and help. `/metrics` and docs/metrics.md follow from it; `row.cells` counts it.
+ * All counters, in one piece of memory for all threads. A new metric is one line here: its column, with its name,
+ * labels and help. `/metrics` and docs/metrics.md follow from it; code counts it with `row.cells`.
  */
 
 import {
@@ -32,7 +32,7 @@ const BYTES = {
 /** With the label `service`. */
 export const SERVICE_COLUMNS = {
   accepted: counter({ name: "sluice_connections_total", help: "Connections accepted." }),
-  /** However they ended. */
+  /** All that ended, in any way. */
   ended: counter(),
   bytesFromClient: counter({ ...BYTES, labels: { direction: "upload" } }),
   bytesFromUpstream: counter({ ...BYTES, labels: { direction: "download" } }),
@@ -47,6 +47,26 @@ export const SERVICE_COLUMNS = {
   failed: counterByReason(ERROR_CODES, {
     name: "sluice_connections_failed_total",
     help: "Connections that ended before they reached an upstream.",
+  }),
+  skipped: counter({
+    name: "sluice_access_log_skipped_total",
+    help: "Connections that left no line in the access log because of `log.access.skip`.",
+  }),
+  mirrored: counter({
+    name: "sluice_mirrored_connections_total",
+    help: "Connections that were copied to a mirror.",
+    note: "This and the other metrics of mirrors exist only with `mirror`.",
+    requires: "mirror",
+  }),
+  bytesMirrored: counter({
+    name: "sluice_mirrored_bytes_total",
+    help: "Bytes written to mirrors.",
+    requires: "mirror",
+  }),
+  mirrorsGivenUp: counterByReason(["behind", ...ERROR_CODES], {
+    name: "sluice_mirrors_given_up_total",
+    help: "Copies that were given up, because the mirror was behind or failed.",
+    requires: "mirror",
   }),
   acceptErrors: counter({ name: "sluice_accept_errors_total", help: "Failed attempts to accept." }),
   tlsHandshake: histogram(LATENCY_BOUNDS, {
@@ -93,9 +113,28 @@ export const UPSTREAM_COLUMNS = {
     help: "Pooled connections that ended while they were idle.",
     requires: "pool",
   }),
-  /** Connections put into the pool, and those that left it for any reason. */
+  /** Connections that were put into the pool, and those that left it for any reason. */
   poolShelved: counter(),
   poolUnshelved: counter(),
+  queueWait: histogram(LATENCY_BOUNDS, {
+    name: "sluice_queue_wait_seconds",
+    help: "How long clients waited for a place at an endpoint, whether they got one or not.",
+    note: "This and the other metrics of queues exist only with a `queue`.",
+    requires: "queue",
+  }),
+  queueTimeouts: counter({
+    name: "sluice_queue_timeouts_total",
+    help: "Clients that got no place within the time of the queue.",
+    requires: "queue",
+  }),
+  queueRefused: counter({
+    name: "sluice_queue_refused_total",
+    help: "Clients that found the queue full.",
+    requires: "queue",
+  }),
+  /** Waits for an endpoint that is up: those that began, and those that ended. */
+  heldBegan: counter(),
+  heldEnded: counter(),
 };
 
 /** With the labels `upstream` and `endpoint`. */
@@ -120,7 +159,7 @@ export type ServiceRow = CounterRow<typeof SERVICE_COLUMNS>;
 export type UpstreamRow = CounterRow<typeof UPSTREAM_COLUMNS>;
 export type EndpointRow = CounterRow<typeof ENDPOINT_COLUMNS>;
 
-/** How many of each fit. */
+/** The capacity for each. */
 export interface AccountsSize {
   readonly services: number;
   readonly upstreams: number;
@@ -141,7 +180,7 @@ export class Accounts {
   readonly services: CounterTable<typeof SERVICE_COLUMNS>;
   readonly upstreams: CounterTable<typeof UPSTREAM_COLUMNS>;
   readonly endpoints: CounterTable<typeof ENDPOINT_COLUMNS>;
-  /** Passed to the accounts of other threads. */
+  /** Passed to other threads, which make their accounts with it. */
   readonly memory: SharedArrayBuffer;
 
   /**
@@ -167,16 +206,19 @@ export class Accounts {
   }
 
   /**
-   * Ends the connections of a dead worker, those that waited in pools included; its other counts stay. Its epoch must
-   * have ended.
+   * Counts the connections of a dead worker as ended, including idle ones in pools; its other counts stay. Its epoch
+   * must have ended.
    */
   reclaimWorker(thread: number): void {
     this.services.reclaimWorker(thread, [["ended", "accepted"]]);
-    this.upstreams.reclaimWorker(thread, [["poolUnshelved", "poolShelved"]]);
+    this.upstreams.reclaimWorker(thread, [
+      ["poolUnshelved", "poolShelved"],
+      ["heldEnded", "heldBegan"],
+    ]);
   }
 }
 
-/** The offset of each table, and the bytes of all of them. */
+/** The offset of each table, and the bytes of all tables. */
 function layOut({ services, upstreams, endpoints }: AccountsSize, threads: number) {
   let bytes = 0;
   const place = (columns: Columns, rows: number) => {

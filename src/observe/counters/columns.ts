@@ -11,8 +11,8 @@ export interface Metric {
   readonly note?: string;
   /** Labels with a fixed value; columns with the same name make one family. */
   readonly labels?: Readonly<Record<string, string>>;
-  /** Left out for services without TLS, or upstreams without a pool. */
-  readonly requires?: "tls" | "pool";
+  /** Omitted for services without TLS, or upstreams without a pool or queue. */
+  readonly requires?: "tls" | "pool" | "queue" | "mirror";
 }
 
 /**
@@ -37,32 +37,35 @@ export function totalOf(counts: Counts): number {
 /** A column: `width` adjacent numbers that only grow. */
 export interface Column<Cell, Figures> {
   readonly kind: "counter" | "counterByReason" | "histogram";
-  /** Undefined where the column is an ingredient of other figures only. */
+  /** Undefined if only other figures are computed from the column. */
   readonly metric: Metric | undefined;
   readonly width: number;
   /** The counter of one row, for this thread. */
   cell(slots: Slots): Cell;
-  /** The figures in the numbers that begin at `at`. */
+  /** Reads the figures from the numbers that begin at `at`. */
   read(numbers: Float64Array, at: number): Figures;
   /** The figures of several rows together. */
   sum(figures: readonly Figures[]): Figures;
 }
 
-/** The numbers of a cell, for the one thread that may write them. */
+/** The numbers of a cell; only one thread may write them. */
 export interface Slots {
   readonly numbers: Float64Array;
   readonly at: number;
   readonly claim: Claim;
 }
 
-/** Ends when the row is released or the worker dies: a later count must not count for the next owner. */
+/**
+ * The right to count in a row. It ends when the row is released or the worker dies: a later count must not count for
+ * the next owner.
+ */
 export class Claim {
   readonly #generations: Int32Array;
   readonly #row: number;
   readonly #generation: number;
   readonly #epoch: WorkerEpoch;
 
-  /** @param generations Changes for a row when it is claimed and when it is released. */
+  /** @param generations The number of a row changes when the row is claimed and when it is released. */
   constructor(generations: Int32Array, row: number, epoch: WorkerEpoch) {
     this.#generations = generations;
     this.#row = row;
@@ -197,9 +200,9 @@ export function histogram(bounds: readonly number[], metric?: Metric): Column<Hi
 export interface HistogramFigures {
   /** Inclusive upper bounds of all buckets but the last; ascending. */
   readonly bounds: readonly number[];
-  /** Values in each bucket, not cumulative: one more than there are bounds. */
+  /** Values in each bucket, not cumulative: one bucket more than there are bounds. */
   readonly counts: readonly number[];
-  /** Of all values. */
+  /** The sum of all values. */
   readonly sum: number;
 }
 
@@ -238,7 +241,9 @@ export const DURATION_BOUNDS: readonly number[] = [
   24 * 3600,
 ];
 
-/** Delays of timers, in seconds. Timers count in whole milliseconds, so less than two means nothing. */
+/**
+ * Delays of timers, in seconds. Timers count in whole milliseconds, so a delay below two milliseconds means nothing.
+ */
 export const DELAY_BOUNDS: readonly number[] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
 
 /** The index of the bucket for a value. */

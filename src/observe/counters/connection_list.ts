@@ -1,6 +1,6 @@
 /** The list of open connections: filtered, sorted, and one page of it. */
 
-import type { ConnectionRecord, ConnectionState } from "./connection_record.ts";
+import type { ConnectionRecord, ConnectionState } from "./ledger.ts";
 
 export interface ConnectionQuery {
   /** Text in the service, client, peer, SNI, upstream or endpoint, case-insensitive; empty matches all. */
@@ -35,7 +35,11 @@ export interface ConnectionSnapshot {
   readonly client_subject: string | null;
   readonly upstream: string | null;
   readonly endpoint: string | null;
+  /** Where the upstream connection leads, if the client chose the host. */
+  readonly address: string | null;
   readonly attempts: number;
+  /** The names of the faults that have acted on it. */
+  readonly faults: readonly string[];
   /** ISO 8601. */
   readonly opened_at: string;
   readonly age_ms: number;
@@ -45,7 +49,7 @@ export interface ConnectionSnapshot {
 /** All values of one key are of the same type. */
 type SortValue = number | string;
 
-/** What records are sorted by. */
+/** The value that records are sorted by. */
 const SORT_VALUES: Record<SortKey, (record: ConnectionRecord) => SortValue> = {
   id: ({ id }) => id,
   age: ({ age }) => Math.round(age),
@@ -72,7 +76,7 @@ export function listConnections(
 ): ConnectionPage {
   const { filter, sort, isDescending, offset, limit } = query;
   const matching = filter === "" ? records : records.filter(matcher(filter));
-  // Read once: ages and bytes must not change while they are sorted.
+  // Read once, because ages and bytes must not change during the sort.
   const keyed = matching.map((connection) => ({ connection, value: SORT_VALUES[sort](connection) }));
   keyed.sort(comparer(isDescending));
   return {
@@ -80,7 +84,7 @@ export function listConnections(
     matching: matching.length,
     connections: keyed.slice(offset, offset + limit).map(({ connection, value }) => {
       const snapshot = snapshotOf(connection);
-      // The page must be in the order of the ages that it shows, and ages change while it is made.
+      // Ages have changed in the meantime: the page shows those that it was sorted by.
       return sort === "age" ? { ...snapshot, age_ms: value as number } : snapshot;
     }),
   };
@@ -126,9 +130,10 @@ function comparer(isDescending: boolean): (a: Keyed, b: Keyed) => number {
 
 function matcher(filter: string): (record: ConnectionRecord) => boolean {
   const pattern = new RegExp(RegExp.escape(filter), "iu");
-  return ({ service, client, peer, serverName, upstream, endpoint }) =>
+  return ({ service, client, peer, serverName, upstream, endpoint, address }) =>
     pattern.test(service) || pattern.test(client) || pattern.test(upstream) || pattern.test(endpoint) ||
-    peer !== undefined && pattern.test(peer) || serverName !== undefined && pattern.test(serverName);
+    peer !== undefined && pattern.test(peer) || serverName !== undefined && pattern.test(serverName) ||
+    address !== undefined && pattern.test(address);
 }
 
 function snapshotOf(record: ConnectionRecord): ConnectionSnapshot {
@@ -146,7 +151,9 @@ function snapshotOf(record: ConnectionRecord): ConnectionSnapshot {
     client_subject: record.clientSubject ?? null,
     upstream: record.upstream || null,
     endpoint: record.endpoint || null,
+    address: record.address ?? null,
     attempts,
+    faults: record.faults ?? [],
     opened_at: new Date(record.openedAt).toISOString(),
     age_ms: Math.round(record.age),
     bytes: { upload: record.fromClient.bytes, download: record.fromUpstream.bytes },

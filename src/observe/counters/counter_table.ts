@@ -2,9 +2,9 @@
  * Rows of counters in shared memory. Each thread writes only its own share of the table, so counting needs no locks;
  * readers add up the shares, including those of threads that have ended.
  *
- * Rows are claimed and released as services and endpoints come and go. A claim cannot set the numbers to 0, because only
- * the thread of a share may write it; it records their values, which are subtracted later. A row should be released only
- * when nothing counts in it any more: later counts are lost.
+ * Rows are claimed and released as services and endpoints come and go. A claim cannot set the numbers to 0, because
+ * only the thread of a share may write it. Instead it records their values, and readers subtract them. Release a row
+ * only when nothing counts in it any more: later counts are lost.
  */
 
 import type { WorkerEpoch } from "../../shared/worker_epoch.ts";
@@ -47,7 +47,7 @@ export class CounterTable<C extends Columns> {
   /** Odd while the row is claimed. */
   readonly #generations: Int32Array;
   readonly #epoch: WorkerEpoch;
-  /** Where the search for a free row begins. */
+  /** The row at which the search for a free one begins. */
   #next = 0;
 
   constructor(columns: C, rows: number, { memory, offset, epoch }: TablePlace) {
@@ -81,7 +81,7 @@ export class CounterTable<C extends Columns> {
   }
 
   /**
-   * A row that another thread has claimed, and will release.
+   * A row that another thread has claimed; only that thread releases it.
    *
    * @throws {RangeError} when there is no such row, or it is not claimed.
    */
@@ -103,8 +103,8 @@ export class CounterTable<C extends Columns> {
   }
 
   /**
-   * Counts the ends that a dead worker cannot count: in its share, makes one column equal to another since each claim.
-   * The worker's epoch must have ended.
+   * Counts the ends that a dead worker cannot count: in its share, makes the counts of ends since each claim equal to
+   * those of starts. The worker's epoch must have ended.
    *
    * @param pairs A column that counts ends, and the one that counts starts.
    */
@@ -227,12 +227,12 @@ export function tableBytes(columns: Columns, size: TableSize): number {
   return numbersBytes(columns, size) + wordsBytes(size.rows);
 }
 
-/** Of the numbers: shares, what was in each before, and that of all together. */
+/** Bytes of the numbers: the shares, their values at each claim, and the sum of those. */
 function numbersBytes(columns: Columns, { rows, threads }: TableSize): number {
   return (1 + 2 * threads) * shareLength(columns, rows) * Float64Array.BYTES_PER_ELEMENT;
 }
 
-/** Of one word for each row. */
+/** Bytes of one word for each row. */
 function wordsBytes(rows: number): number {
   return Math.ceil(rows * Int32Array.BYTES_PER_ELEMENT / CACHE_LINE) * CACHE_LINE;
 }

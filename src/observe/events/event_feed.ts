@@ -1,4 +1,4 @@
-/** Publishes what happens in the proxy to its subscribers. */
+/** Publishes events of the proxy to subscribers. */
 
 import type { CloseReason } from "../close_reason.ts";
 import type { ConnectionFacts } from "../log/access_log.ts";
@@ -8,14 +8,16 @@ type OnEvent = (event: ProxyEvent) => void;
 type Subscriber = { readonly onEvent: OnEvent };
 type Identity = Pick<ConnectionFacts, "id" | "service" | "client">;
 
-/** Without subscribers, an event costs a comparison. All subscribers get all events in the same order. */
+/** All subscribers get all events in the same order. */
 export class EventFeed {
   readonly #subscribers = new Set<Subscriber>();
   readonly #onError: (error: unknown) => void;
   readonly #onSubscribed: (isSubscribed: boolean) => void;
-  /** Events that subscribers caused while they were being called. */
+  /** Events that subscribers have caused during a call. */
   readonly #queue: ProxyEvent[] = [];
   #isPublishing = false;
+  /** Connections ask this first: without subscribers, they report nothing. */
+  isSubscribed = false;
 
   /**
    * @param onError Called with what a subscriber threw; that subscriber is removed.
@@ -26,15 +28,11 @@ export class EventFeed {
     this.#onSubscribed = onSubscribed;
   }
 
-  get isSubscribed(): boolean {
-    return this.#subscribers.size > 0;
-  }
-
   /** Calls `onEvent` for every event until the result is disposed of. It must not block. */
   subscribe(onEvent: OnEvent): Disposable {
     const subscriber = { onEvent };
     this.#subscribers.add(subscriber);
-    if (this.#subscribers.size === 1) this.#onSubscribed(true);
+    if (this.#subscribers.size === 1) this.#setSubscribed(true);
     return { [Symbol.dispose]: () => this.#unsubscribe(subscriber) };
   }
 
@@ -49,10 +47,16 @@ export class EventFeed {
   }
 
   /** A connection has reached its upstream. */
-  connected(connection: Identity & Pick<ConnectionFacts, "upstream" | "endpoint">): void {
+  connected(connection: Identity & Pick<ConnectionFacts, "upstream" | "endpoint" | "address">): void {
     if (!this.isSubscribed) return;
-    const { upstream, endpoint } = connection;
-    this.#emit({ type: "connected", ...identityOf(connection), upstream, endpoint });
+    const { upstream, endpoint, address } = connection;
+    const chosen = address === undefined ? {} : { address };
+    this.#emit({ type: "connected", ...identityOf(connection), upstream, endpoint, ...chosen });
+  }
+
+  /** A fault has begun to act on a connection. */
+  faultApplied(connection: Identity, fault: string): void {
+    if (this.isSubscribed) this.#emit({ type: "fault", ...identityOf(connection), fault });
   }
 
   /** A connection has ended, however far it came. */
@@ -68,6 +72,7 @@ export class EventFeed {
       type: "closed",
       ...identity,
       endpoint: connection.endpoint,
+      ...connection.address === undefined ? {} : { address: connection.address },
       reason,
       bytes: { upload: connection.fromClient.bytes, download: connection.fromUpstream.bytes },
       duration_ms: Math.round(connection.age),
@@ -83,14 +88,14 @@ export class EventFeed {
     if (this.isSubscribed) this.#emit({ type: "reload", time: now(), ok, detail });
   }
 
-  /** The proxy is stopping, with so many connections open. */
+  /** The proxy is stopping; `open` connections are open. */
   draining(open: number): void {
     if (this.isSubscribed) this.#emit({ type: "drain", time: now(), open });
   }
 
   #emit(event: ProxyEvent): void {
     this.#queue.push(event);
-    // An event that a subscriber causes follows the current one, for the other subscribers too.
+    // An event that a subscriber causes comes after the current one, for all subscribers.
     if (this.#isPublishing) return;
     this.#isPublishing = true;
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#publish(next);
@@ -110,7 +115,12 @@ export class EventFeed {
   }
 
   #unsubscribe(subscriber: Subscriber): void {
-    if (this.#subscribers.delete(subscriber) && !this.isSubscribed) this.#onSubscribed(false);
+    if (this.#subscribers.delete(subscriber) && this.#subscribers.size === 0) this.#setSubscribed(false);
+  }
+
+  #setSubscribed(isSubscribed: boolean): void {
+    this.isSubscribed = isSubscribed;
+    this.#onSubscribed(isSubscribed);
   }
 }
 

@@ -7,7 +7,7 @@ import type { AccessSink } from "./access_log.ts";
 import { type Fields, jsonLine, type Log, textLine } from "./log.ts";
 import { LineQueue } from "./line_queue.ts";
 
-/** Readable for the group, as logs are by default with logrotate; the umask may remove more. */
+/** Readable for the group, as logrotate creates logs by default; the umask may take permissions away. */
 const MODE = 0o640;
 
 /**
@@ -40,7 +40,7 @@ export interface AccessFileOptions {
   readonly log: Pick<Log, "info" | "error">;
 }
 
-/** Lines have no level and no message: `log.level` does not apply, and the fields say everything. */
+/** Lines have no level and no message, so `log.level` does not apply: their fields say everything. */
 export class AccessFile implements AccessSink {
   readonly #path: string;
   readonly #log: AccessFileOptions["log"];
@@ -100,7 +100,7 @@ export class AccessFile implements AccessSink {
    */
   reopen(): Promise<void> {
     const reopened = this.#reopening.then(() => this.#reopen());
-    // A failure is reported to its caller only; the next attempt is independent of it.
+    // Only the caller gets the error, not the next attempt.
     this.#reopening = reopened.catch(() => {});
     return reopened;
   }

@@ -7,9 +7,9 @@ export interface LineQueueOptions {
   readonly write: WriteBytes;
   /** Makes the line that replaces dropped lines. */
   readonly describeDrops: (dropped: number) => string;
-  /** The writer threw. Called once until {@linkcode onWorking}; the queue retries. */
+  /** The writer threw, and the queue retries. Not called again before {@linkcode onWorking}. */
   readonly onFailing?: (error: unknown) => void;
-  /** The writer works again; `dropped` lines are not reported in a line yet. */
+  /** The writer works again. `dropped` lines were lost, and no line has reported them yet. */
   readonly onWorking?: (dropped: number) => void;
   /** See {@linkcode LineQueue.replaceWriter}, in milliseconds. */
   readonly handoverTimeout?: number;
@@ -19,13 +19,13 @@ export interface LineQueueOptions {
 const MAX_QUEUED = 4 * 1024 * 1024;
 /** Characters joined into one write. */
 const BATCH = 64 * 1024;
-/** How long {@linkcode LineQueue.flush} waits for a writer that takes nothing, in milliseconds. */
+/** {@linkcode LineQueue.flush} waits so long for a writer that accepts nothing, in milliseconds. */
 const FLUSH_DEADLINE = 1000;
 /** Pause before the first retry of a full non-blocking pipe, in milliseconds. */
 const RETRY_FULL_PIPE = 10;
 /** The longest pause between two such retries: the pipe may have no reader for hours. */
 const LONGEST_RETRY_FULL_PIPE = 100;
-/** How long a writer that is being replaced may take to write earlier lines, in milliseconds. */
+/** A writer that is being replaced has so long to write earlier lines, in milliseconds. */
 const HANDOVER_TIMEOUT = 5000;
 /** Pause before a writer that threw is retried, in milliseconds. */
 const RETRY_FAILED = 1000;
@@ -65,7 +65,7 @@ export class LineQueue {
   #writing: Promise<void> | undefined;
   #isFailing = false;
   #isClosed = false;
-  /** Closed, and the time to write queued lines is over: nothing is written or reported any more. */
+  /** The queue is closed, and the time to write queued lines is over: it writes and reports nothing any more. */
   #isOver = false;
   #retry: ReturnType<typeof setTimeout> | undefined;
   /** Fails the current write, which may hang forever. */
@@ -104,9 +104,9 @@ export class LineQueue {
   }
 
   /**
-   * Has lines pushed from now on written by another writer. Resolves when all earlier lines are written and
-   * the old writer is no longer used. An old writer that fails is replaced at once, and one that hangs is
-   * replaced after five seconds; the new one writes its incomplete lines.
+   * Replaces the writer for lines pushed from now on. Resolves when all earlier lines are written and the old writer is
+   * no longer used. If the old writer fails, the new one takes over at once, and if it hangs, after five seconds; the
+   * new writer also writes the lines that the old one did not complete.
    *
    * @param onTakeOver Called in the same turn in which the new writer takes over.
    * @returns false when the queue was closed before.
@@ -128,8 +128,8 @@ export class LineQueue {
   }
 
   /**
-   * Writes queued lines, as {@linkcode flush} does, and stops. Nothing may be pushed afterwards. Resolves with how many
-   * lines could not be written.
+   * Writes queued lines, as {@linkcode flush} does, and stops. Nothing may be pushed afterwards. Resolves with the
+   * number of lines that could not be written.
    */
   async close(): Promise<number> {
     this.#isClosed = true;

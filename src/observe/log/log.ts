@@ -3,7 +3,7 @@
 import { BaseHandler } from "@std/log/base-handler";
 import type { LevelName } from "@std/log/levels";
 import { Logger, type LogRecord } from "@std/log/logger";
-import { LineQueue, type WriteBytes } from "./line_queue.ts";
+import { LineQueue } from "./line_queue.ts";
 
 export type Level = "debug" | "info" | "warn" | "error";
 
@@ -21,6 +21,8 @@ export interface Log {
 
 /** A log that a reload may change. */
 export interface ProgramLog extends Log {
+  /** Lines dropped since the start, because the output was too slow or could not be written. */
+  readonly dropped: number;
   /** Sets level and format of later lines. */
   adjust(options: Pick<LogOptions, "level" | "format">): void;
 }
@@ -30,7 +32,10 @@ export interface LogOptions {
   readonly format: "text" | "json";
   /** ANSI colours in the text format. */
   readonly colors: boolean;
-  readonly write: WriteBytes;
+  /** Where lines go. */
+  readonly output: { write(bytes: Uint8Array): Promise<number> };
+  /** Takes each line as well; it must not block. */
+  readonly exported?: ((level: Level, line: string) => void) | undefined;
 }
 
 const SEVERITY: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 };
@@ -50,18 +55,20 @@ const RESET_COLOR = "\x1b[0m";
 
 /** Makes a log that writes through a bounded queue. */
 export function createLog(options: LogOptions): ProgramLog {
+  const { output, colors, exported } = options;
   let { level, format } = options;
-  const lineOf = (record: LineRecord) =>
-    format === "json" ? formatJson(record) : formatText(record, options.colors);
+  const lineOf = (record: LineRecord) => format === "json" ? formatJson(record) : formatText(record, colors);
   const queue = new LineQueue({
-    write: options.write,
+    write: (bytes) => output.write(bytes),
     describeDrops: (dropped) =>
       lineOf({ levelName: "WARN", datetime: new Date(), msg: "Log lines dropped", args: [{ dropped }] }),
   });
   // The level is checked here, because that of a Logger cannot change.
   const logger = new Logger("sluice", "DEBUG", { handlers: [new QueueHandler("DEBUG", queue, lineOf)] });
   const logAt = (wanted: Level): Log["info"] => (message, fields) => {
-    if (isLogged(wanted, level)) logger[wanted](message, fields);
+    if (!isLogged(wanted, level)) return;
+    logger[wanted](message, fields);
+    exported?.(wanted, format === "json" ? jsonLine({ message, ...fields }) : plainLine(message, fields));
   };
   return {
     debug: logAt("debug"),
@@ -69,12 +76,15 @@ export function createLog(options: LogOptions): ProgramLog {
     warn: logAt("warn"),
     error: logAt("error"),
     enabled: (wanted) => isLogged(wanted, level),
+    get dropped() {
+      return queue.dropped;
+    },
     flush: () => queue.flush(),
     adjust: (adjusted) => void ({ level, format } = adjusted),
   };
 }
 
-/** Discards everything: for library users who want no log. */
+/** A log that discards everything, for library users. */
 export function silentLog(): ProgramLog {
   const nothing = () => {};
   return {
@@ -83,9 +93,15 @@ export function silentLog(): ProgramLog {
     warn: nothing,
     error: nothing,
     enabled: () => false,
+    dropped: 0,
     flush: () => Promise.resolve(),
     adjust: nothing,
   };
+}
+
+/** Without time and level, which an exporter knows. */
+function plainLine(message: string, fields: Fields = {}): string {
+  return `${escapeUnsafe(message)} ${textLine(fields)}`.trimEnd();
 }
 
 type LineRecord = Pick<LogRecord, "levelName" | "datetime" | "msg" | "args">;

@@ -1,6 +1,6 @@
-/** Limits log lines that clients can cause as often as they like. */
+/** Limits log lines that clients can cause at any rate. */
 
-/** Lines for one reason, in all threads together. */
+/** The most lines for one reason in a period, in all threads together. */
 const LINES_A_SECOND = 10;
 /** Milliseconds. */
 const SECOND = 1000;
@@ -8,13 +8,13 @@ const SECOND = 1000;
 interface Usage {
   secondBegan: number;
   lines: number;
-  /** Lines suppressed since the last one that was written. */
+  /** Lines suppressed since the last written one. */
   suppressed: number;
 }
 
 /**
- * Ten lines a second for each reason, so that many lines of one kind do not hide another. With several threads, each
- * gets its share of the ten, but at least one.
+ * Allows ten lines a second for each reason, so that many lines of one kind do not hide another kind. With several
+ * threads, each gets its share of the ten, but at least one.
  */
 export class LogRateLimiter {
   readonly #now: () => number;
@@ -31,9 +31,9 @@ export class LogRateLimiter {
   }
 
   /**
-   * Undefined if the line must be suppressed; else a field for it with how many were suppressed before it.
+   * Undefined if the line must be suppressed; else a field for it with the number of lines suppressed before.
    *
-   * @param reason One of few: each is remembered.
+   * @param reason One of a small set: the limiter remembers each.
    */
   admit(reason: string): { readonly suppressed: number | undefined } | undefined {
     const now = this.#now();

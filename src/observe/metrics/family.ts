@@ -1,8 +1,8 @@
-/** Families of metrics: those of counted columns, and those that are computed when they are read. */
+/** Families of metrics: some are counted in columns, others are computed when they are read. */
 
 import type { Counts, HistogramFigures, Metric } from "../counters/columns.ts";
 import type { Columns, Figures } from "../counters/counter_table.ts";
-import type { Labels, PrometheusText } from "./prometheus.ts";
+import type { FamilyHeader, Labels } from "./prometheus.ts";
 
 /** One family, of services, upstreams, endpoints or the program. */
 export interface Family<Subject> extends Pick<Metric, "name" | "help" | "note"> {
@@ -18,16 +18,16 @@ type Sample = readonly [Labels, number | HistogramFigures];
 export interface Counted<C extends Columns> {
   readonly labels: Labels;
   readonly counted: Figures<C>;
-  /** The features that some metrics require. */
+  /** The features that it has; some metrics require one. */
   readonly features: readonly NonNullable<Metric["requires"]>[];
 }
 
-/** A figure that is read, not counted. */
+/** A metric that is computed when it is read. */
 export interface ReadMetric<Subject> extends Pick<Metric, "name" | "help" | "note"> {
   readonly type: "counter" | "gauge";
-  /** The names of its labels beside those of the subject. */
+  /** The names of its labels in addition to those of the subject. */
   readonly extraLabels?: readonly string[];
-  /** The value, or one for each set of extra labels; undefined leaves the sample out. */
+  /** The value, or one for each set of additional labels; undefined omits the sample. */
   readonly read: (subject: Subject) => number | undefined | readonly (readonly [Labels, number])[];
 }
 
@@ -45,16 +45,15 @@ export function familiesOf<C extends Columns, Subject extends Counted<C>>(
   ];
 }
 
-/** Writes all families of these subjects. */
-export function writeFamilies<Subject>(
-  text: PrometheusText,
+/** A family with its samples. */
+export type FamilySamples = readonly [FamilyHeader, readonly Sample[]];
+
+/** All families with the samples of these subjects. */
+export function samplesOfAll<Subject>(
   families: readonly Family<Subject>[],
   subjects: readonly Subject[],
-): void {
-  for (const family of families) {
-    const samples = subjects.flatMap((subject) => family.samplesOf(subject));
-    text.family(family, samples);
-  }
+): FamilySamples[] {
+  return families.map((family) => [family, subjects.flatMap((subject) => family.samplesOf(subject))]);
 }
 
 function countedFamily<C extends Columns>(

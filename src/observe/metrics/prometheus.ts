@@ -10,7 +10,7 @@ export const PROMETHEUS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8
 
 export type Labels = Readonly<Record<string, string>>;
 
-/** What is written before the samples of a family; counters have names that end in `_total`. */
+/** The header of a family. Names of counters end in `_total`. */
 export interface FamilyHeader {
   readonly name: string;
   readonly type: "counter" | "gauge" | "histogram";
@@ -21,39 +21,45 @@ export interface FamilyHeader {
 export class PrometheusText {
   #text = "";
 
-  /** @param samples No two may have the same labels; those of a histogram have figures for values. */
+  /** @param samples No two may have the same labels. The value of a histogram sample is its figures. */
   family(
     { name, type, help }: FamilyHeader,
     samples: readonly (readonly [Labels, number | HistogramFigures])[],
   ): void {
     if (samples.length === 0) return;
     this.#text += `# HELP ${name} ${escapeHelp(help)}\n# TYPE ${name} ${type}\n`;
-    for (const [labels, value] of samples) {
-      if (typeof value === "number") this.#line(name, labels, value);
-      else this.#histogram(name, labels, value);
-    }
+    for (const [labels, value] of samples) linesOf(name, labels, value, this.#line);
   }
 
   toString(): string {
     return this.#text;
   }
 
-  /** Buckets are cumulative: each includes those below it. */
-  #histogram(name: string, labels: Labels, { bounds, counts, sum }: HistogramFigures): void {
-    let count = 0;
-    for (const [bucket, inBucket] of counts.entries()) {
-      count += inBucket;
-      const le = formatNumber(bounds[bucket] ?? Infinity);
-      this.#line(`${name}_bucket`, { ...labels, le }, count);
-    }
-    this.#line(`${name}_sum`, labels, sum);
-    this.#line(`${name}_count`, labels, count);
-  }
-
-  #line(name: string, labels: Labels, value: number): void {
+  readonly #line: WriteLine = (name, labels, value) => {
     const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escapeLabel(text)}"`);
     this.#text += `${name}${pairs.length === 0 ? "" : `{${pairs.join(",")}}`} ${formatNumber(value)}\n`;
+  };
+}
+
+type WriteLine = (name: string, labels: Labels, value: number) => void;
+
+/** Calls `write` for each line of a sample: one, or those of a histogram, whose buckets include those below them. */
+export function linesOf(
+  name: string,
+  labels: Labels,
+  value: number | HistogramFigures,
+  write: WriteLine,
+): void {
+  if (typeof value === "number") return write(name, labels, value);
+  const { bounds, counts, sum } = value;
+  let count = 0;
+  for (const [bucket, inBucket] of counts.entries()) {
+    count += inBucket;
+    const le = formatNumber(bounds[bucket] ?? Infinity);
+    write(`${name}_bucket`, { ...labels, le }, count);
   }
+  write(`${name}_sum`, labels, sum);
+  write(`${name}_count`, labels, count);
 }
 
 function formatNumber(value: number): string {

@@ -9,12 +9,17 @@ export interface ServiceSnapshot {
   readonly counted: ServiceCounts;
   /** 0 is no limit. */
   readonly connectionLimit: number;
-  /** Those it presents to clients; empty without TLS. */
+  readonly hasMirror: boolean;
+  /** The certificates that it presents to clients; empty without TLS. */
   readonly certificates: readonly CertificateSnapshot[];
+  /** The files with revocation lists of clients' certificates that expire. */
+  readonly crls?: readonly CertificateSnapshot[];
+  /** On how many connections each fault has acted. */
+  readonly faults: readonly { readonly name: string; readonly applied: number }[];
 }
 
 export interface CertificateSnapshot {
-  /** The file, as the configuration names it. */
+  /** The path of the file, as in the configuration. */
   readonly path: string;
   /** Milliseconds since 1970. */
   readonly expiresAt: number;
@@ -42,11 +47,31 @@ export const SERVICE_FAMILIES = familiesOf(["service"], SERVICE_COLUMNS, [
     read: ({ certificates }: Subject): [Labels, number][] =>
       certificates.map(({ path, expiresAt }) => [{ certificate: path }, expiresAt / 1000]),
   },
+  {
+    name: "sluice_tls_crl_expiry_timestamp_seconds",
+    type: "gauge",
+    help: "Expiry of the revocation lists of clients' certificates, Unix seconds.",
+    note: "Absent without `tls.crl`.",
+    extraLabels: ["crl"],
+    read: ({ crls = [] }: Subject): [Labels, number][] =>
+      crls.map(({ path, expiresAt }) => [{ crl: path }, expiresAt / 1000]),
+  },
+  {
+    name: "sluice_faults_applied_total",
+    type: "counter",
+    help: "Connections that a fault has acted on.",
+    extraLabels: ["fault"],
+    read: ({ faults }: Subject): [Labels, number][] =>
+      faults.map(({ name, applied }) => [{ fault: name }, applied]),
+  },
 ]);
 
 type Subject = ReturnType<typeof serviceSubject>;
 
 export function serviceSubject(service: ServiceSnapshot) {
-  const features: readonly "tls"[] = service.certificates.length > 0 ? ["tls"] : [];
+  const features = [
+    ...service.certificates.length > 0 ? ["tls" as const] : [],
+    ...service.hasMirror ? ["mirror" as const] : [],
+  ];
   return { ...service, labels: { service: service.name }, features };
 }

@@ -1,12 +1,15 @@
-/** `sni`: the server name in the client's ClientHello. */
+/** `sni`: matches the server name in the client's ClientHello. */
 
-import { ServerNameSet } from "../../wire/client_hello/server_names.ts";
+import type { ListEntry } from "../../config/config.ts";
 import type { Condition } from "./condition.ts";
 
-export const sni: Condition<readonly string[]> = {
-  readsHello: true,
-  compile(names) {
-    const set = new ServerNameSet(names);
-    return ({ serverName }) => serverName !== undefined && set.has(serverName);
+export const sni: Condition<readonly ListEntry[]> = {
+  reads: "hello",
+  compile(names, lists) {
+    const set = lists.names(names);
+    return ({ serverName, awaitsHello }) => {
+      const isMet = serverName !== undefined && set.has(serverName);
+      return isMet || !awaitsHello ? isMet : undefined;
+    };
   },
 };

@@ -1,11 +1,11 @@
-/** `source_ip`: the address of the client, by itself or in CIDR blocks. */
+/** `source_ip`: matches the client's address, or a CIDR block that contains it. */
 
-import { CidrSet } from "../../wire/ip/cidr.ts";
+import type { ListEntry } from "../../config/config.ts";
 import type { Condition } from "./condition.ts";
 
-export const sourceIp: Condition<readonly string[]> = {
-  compile(blocks) {
-    const set = new CidrSet(blocks);
+export const sourceIp: Condition<readonly ListEntry[]> = {
+  compile(blocks, lists) {
+    const set = lists.addresses(blocks);
     return ({ sourceAddress }) => set.has(sourceAddress);
   },
 };

@@ -1,31 +1,33 @@
-/** `source_port`: all routes at once, as there may be thousands of them, by one binary search. */
+/** `source_port`: finds the matching routes by one binary search, because there may be thousands. */
 
 import type { RouteConfig } from "../../config/config.ts";
 import type { Test } from "./condition.ts";
 
-/** A route to choose from. */
+/** A route with its conditions. */
 export interface Rule {
   readonly route: RouteConfig;
-  /** Its place in the list of routes. */
+  /** Its index in the list of routes. */
   readonly index: number;
-  /** All must be met, beside its source ports. */
+  /** Its conditions other than source ports; the client must meet all of them. */
   readonly conditions: readonly Test[];
+  /** Whether one of these tests what the client sends first. */
+  readonly peeks: boolean;
 }
 
-/** Rules up to the first without a condition: later ones are never reached. */
+/** The rules that a client can reach: those up to the first rule without conditions. */
 export function reachable(rules: readonly Rule[]): readonly Rule[] {
   const last = rules.findIndex(({ conditions }) => conditions.length === 0);
   return last < 0 ? rules : rules.slice(0, last + 1);
 }
 
-/** The rules for each source port, the same for all ports from one boundary to the next. */
+/** The rules for each source port. Between two boundaries, they are the same for all ports. */
 export class PortTable {
-  /** Where each stretch of ports begins, ascending; the rules that apply in it are in the same place below. */
+  /** The first port of each stretch with the same rules, ascending. `#rules` has the rules at the same index. */
   readonly #firsts: number[] = [];
   readonly #rules: (readonly Rule[])[] = [];
 
   constructor(rules: readonly Rule[]) {
-    /** How many ranges of a rule the port is in. */
+    /** By rule: how many of its ranges contain the current port. */
     const open = new Map<Rule, number>();
     for (const [port, boundaries] of Map.groupBy(boundariesOf(rules), (boundary) => boundary.port)) {
       for (const { rule, change } of boundaries) {
@@ -50,7 +52,7 @@ export class PortTable {
   }
 }
 
-/** Where a range of a rule begins, or has ended. */
+/** The first port of a rule's range (`change` 1), or the first port after it (-1). */
 interface Boundary {
   readonly port: number;
   readonly rule: Rule;

@@ -1,7 +1,7 @@
 /** The running proxy as the admin interface sees it. */
 
 import denoJson from "../../../deno.json" with { type: "json" };
-import type { AdminBackend, ReloadOutcome } from "../../admin/backend.ts";
+import type { AdminBackend, FaultBackend, ReloadOutcome } from "../../admin/backend.ts";
 import type {
   ConnectionPage,
   ConnectionQuery,
@@ -12,31 +12,40 @@ import type {
 } from "../../admin/views.ts";
 import { encodeConfig } from "../../config/encode.ts";
 import { groupsOf } from "../../config/rules/groups.ts";
+import type { GroupController } from "../../upstream/group_controller.ts";
 import { formatAddress } from "../../net/address.ts";
 import type { ProxyEvent } from "../../observe/events/events.ts";
-import { renderMetrics } from "../../observe/metrics/metrics.ts";
-import { processFigures } from "../../observe/metrics/process_figures.ts";
-import type { ServiceSnapshot } from "../../observe/metrics/service_metrics.ts";
+import { type ReloadFigures, renderMetrics } from "../../observe/metrics/metrics.ts";
+import type { AcmeFigures } from "../../observe/metrics/acme_metrics.ts";
 import type { EndpointController } from "../../upstream/endpoint_controller.ts";
+import type { FaultController } from "../control/fault_controller.ts";
 import type { ServiceController } from "../control/service_controller.ts";
 import type { Supervisor } from "../control/supervisor.ts";
-import type { TlsFiles } from "../files/tls_files.ts";
-import { poolFigures, upstreamSnapshots } from "../control/upstream_snapshots.ts";
+import { faultView, ProxyFaultBackend } from "./fault_backend.ts";
+import { waitingIn } from "../../observe/metrics/upstream_metrics.ts";
+import { metricsSnapshot } from "../control/metrics_snapshot.ts";
+import { poolFigures, queueFigures } from "../control/upstream_snapshots.ts";
 
 export interface ProxyBackendOptions {
   readonly supervisor: Supervisor;
+  readonly faults: FaultController;
+  /** The certificates that are ordered. */
+  readonly acme: () => readonly AcmeFigures[];
   readonly isStopping: () => boolean;
+  readonly reloadFigures: () => ReloadFigures | undefined;
   readonly reload: () => Promise<ReloadOutcome>;
-  /** Starts to stop. @param drain Milliseconds; undefined is the `shutdown.drain` of the configuration. */
-  readonly stop: (drain: number | undefined) => void;
+  /** Starts to stop, see {@linkcode AdminBackend.drain}. @param drain Milliseconds; undefined is the `shutdown.drain` of the configuration. */
+  readonly stop: (drain: number | undefined, isHandedOver: boolean) => void;
 }
 
 export class ProxyBackend implements AdminBackend {
+  readonly faults: FaultBackend;
   readonly #options: ProxyBackendOptions;
   readonly #startedAt = new Date();
 
   constructor(options: ProxyBackendOptions) {
     this.#options = options;
+    this.faults = new ProxyFaultBackend(options.faults, options.supervisor);
   }
 
   status(): StatusView {
@@ -68,8 +77,12 @@ export class ProxyBackend implements AdminBackend {
     return supervisor.groups.map((group) => ({
       name: group.name,
       balance: group.config.balance,
+      stick: group.stuck ?? null,
       endpoints: group.endpoints.map(endpointView),
       pool: poolFigures(group, supervisor) ?? null,
+      queue: queueFigures(group) ?? null,
+      waiting: waitingIn(group.row.figures()),
+      discovery: discoveryView(group.discovery),
     }));
   }
 
@@ -82,22 +95,12 @@ export class ProxyBackend implements AdminBackend {
   }
 
   metrics(): string {
-    const { supervisor } = this.#options;
-    const { memory, threads, tlsFiles } = supervisor.parts;
-    return renderMetrics({
-      version: denoJson.version,
-      deno: Deno.version.deno,
-      threads: threads.count,
-      process: processFigures(),
-      counted: memory.accounts.program.figures(),
-      connectionLimit: supervisor.config.limits.connections,
-      services: supervisor.services.map((service) => serviceSnapshot(service, tlsFiles)),
-      upstreams: upstreamSnapshots(supervisor),
-    });
+    const { supervisor, reloadFigures, acme } = this.#options;
+    return renderMetrics(metricsSnapshot(supervisor, reloadFigures(), acme()));
   }
 
-  kill(id: number): Promise<boolean> {
-    return this.#options.supervisor.parts.threads.kill(id);
+  kill(id: number, isReset: boolean): Promise<boolean> {
+    return this.#options.supervisor.parts.threads.kill(id, isReset);
   }
 
   setEndpoint(
@@ -114,8 +117,8 @@ export class ProxyBackend implements AdminBackend {
     return threads.all.report().then(() => endpointView(found));
   }
 
-  drain(deadline: number | undefined): void {
-    this.#options.stop(deadline);
+  drain(deadline: number | undefined, isHandedOver: boolean): void {
+    this.#options.stop(deadline, isHandedOver);
   }
 
   reload(): Promise<ReloadOutcome> {
@@ -133,7 +136,7 @@ export class ProxyBackend implements AdminBackend {
     const files = this.#options.supervisor.parts.tlsFiles.of(config.name);
     return {
       name: config.name,
-      state: this.#options.isStopping() ? "draining" : "listening",
+      state: this.#options.isStopping() ? "draining" : service.isDown ? "down" : "listening",
       listen: addresses.map(formatAddress),
       upstreams: groupsOf(config).map((group) => group.name),
       connections: { total: accepted, active, limit: config.limits.connections || null, failed, refused },
@@ -141,41 +144,54 @@ export class ProxyBackend implements AdminBackend {
       refused_by: refusedBy,
       closed_by: closedBy,
       bytes: { upload: figures.bytesFromClient, download: figures.bytesFromUpstream },
-      tls: config.tls === undefined || files === undefined ? null : {
-        certificates: files.certificates.map(({ subject, names, expiresAt }) => ({
+      tls: files === undefined || files.certificates.length === 0 ? null : {
+        certificates: files.certificates.map(({ section, credentials: { subject, names, expiresAt } }) => ({
+          route: section.route ?? null,
           subject,
           names,
           expires_at: expiresAt.toISOString(),
         })),
+        crls: files.revocations.map(({ path, revoked, expiresAt }) => ({
+          file: path,
+          revoked,
+          expires_at: dateOf(expiresAt),
+        })),
       },
+      faults: service.faults.states.map(faultView),
     };
   }
 }
 
-function serviceSnapshot(service: ServiceController, tlsFiles: TlsFiles): ServiceSnapshot {
-  const { config } = service;
-  return {
-    name: service.name,
-    counted: service.counted(),
-    connectionLimit: config.limits.connections,
-    certificates: (tlsFiles.of(config.name)?.certificates ?? []).map(({ expiresAt }, index) => ({
-      path: config.tls!.certificates[index]!.cert,
-      expiresAt: expiresAt.getTime(),
-    })),
-  };
+function dateOf(time: number): string | null {
+  return time === Infinity ? null : new Date(time).toISOString();
 }
 
 function endpointView(endpoint: EndpointController): EndpointView {
-  const { state, admin, weight, tier, active, maxConnections, connects, failures } = endpoint.figures();
+  const { state, admin, weight, tier, active, maxConnections, connects, failures, lastCheck } = endpoint
+    .figures();
   return {
     address: endpoint.key,
     state,
     admin,
     weight,
+    tier,
     backup: tier > 0,
     active,
     max_connections: maxConnections || null,
     connects,
     failures,
+    check: lastCheck === undefined ? null : {
+      result: lastCheck.outcome,
+      cause: lastCheck.cause,
+      duration_ms: Math.round(lastCheck.duration),
+      at: new Date(lastCheck.at).toISOString(),
+    },
   };
+}
+
+function discoveryView(discovery: GroupController["discovery"]): UpstreamView["discovery"] {
+  if (discovery === undefined) return null;
+  const { source, description: from, lastSuccess, failures, error = null } = discovery;
+  const last_success = lastSuccess === undefined ? null : new Date(lastSuccess).toISOString();
+  return { source, from, last_success, failures, error };
 }

@@ -24,8 +24,8 @@ export class AdminListenError extends Error {
   /** The name of the class. */
   override readonly name = "AdminListenError";
 
-  /** An error for `address`, which could not be bound because of `cause`. */
-  constructor(address: Address, cause: ListenError) {
-    super(`Cannot listen on ${formatAddress(address)} (admin.listen): ${cause.detail}`, { cause });
+  /** An error for `address` of the key `key`, which could not be bound because of `cause`. */
+  constructor(address: Address, cause: ListenError, key = "admin.listen") {
+    super(`Cannot listen on ${formatAddress(address)} (${key}): ${cause.detail}`, { cause });
   }
 }

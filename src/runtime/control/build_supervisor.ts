@@ -3,14 +3,19 @@
 import type { Config } from "../../config/config.ts";
 import { EventFeed } from "../../observe/events/event_feed.ts";
 import type { ProgramLog } from "../../observe/log/log.ts";
+import { ActivatedSockets } from "../../net/socket/activation.ts";
+import { ConnectionSpans } from "../../observe/telemetry/connection_spans.ts";
 import { canShare } from "../../net/socket/reserve.ts";
 import { AccessOutput } from "../files/access_output.ts";
 import { HeartbeatMonitor } from "../../shared/heartbeat.ts";
-import { RelayThread, type Reporter } from "../worker/relay_thread.ts";
+import { RelayThread } from "../worker/relay_thread.ts";
+import type { Reporter } from "../worker/reporter.ts";
 import { SharedMemory } from "./shared_memory.ts";
 import { Supervisor } from "./supervisor.ts";
 import type { Report, SupervisorCalls, ThreadStart } from "../worker/thread_calls.ts";
 import { Threads, type ThreadSlot } from "./threads.ts";
+import { DiscoveryFiles } from "../files/discovery_files.ts";
+import { ListFiles } from "../files/list_files.ts";
 import { TlsFiles } from "../files/tls_files.ts";
 import { WorkerSlot } from "../worker/worker_slot.ts";
 
@@ -31,13 +36,15 @@ export interface ProcessEvents {
   readonly onHung: (thread: number) => void;
 }
 
-/** The supervisor of a proxy; nothing listens yet. */
+/** The supervisor of a proxy; nothing listens yet. @param takesOver Another sluice listens on its addresses. */
 export function buildSupervisor(
   config: Config,
   log: ProgramLog,
   { onShortage, onHung }: ProcessEvents = { onShortage() {}, onHung() {} },
+  takesOver = false,
 ): Supervisor {
   const memory = new SharedMemory(config, threadsOf(config));
+  const sockets = new ActivatedSockets();
   const access = new AccessOutput(log);
   const events: EventFeed = new EventFeed(
     (error) =>
@@ -48,7 +55,12 @@ export function buildSupervisor(
     connectionFailed: (group, endpoint, failure) =>
       supervisor.groups.find(({ name }) => name === group)?.connectionFailed(endpoint, failure),
     evictIdle: (group, endpoint) => threads.others(thread).evictIdle(group, endpoint),
+    stickFailed: (group, endpoint, tried, reason) => {
+      supervisor.groups.find(({ name }) => name === group)?.stickFailed(endpoint, tried, reason);
+      return Promise.resolve();
+    },
     freed: (gauge) => threads.others(thread).wake(gauge),
+    duplicate: (address) => Promise.resolve(sockets.duplicate(address)),
     descriptorsShort: onShortage,
   });
   const reports = (batch: readonly Report[]) => {
@@ -81,18 +93,39 @@ export function buildSupervisor(
     ? new Threads([localSlot(memory.startOf(0), { log, accessFile: access, events, supervisor: callsOf(0) })])
     : startWorkers();
   const tlsFiles = new TlsFiles({ log, onChange: (files) => supervisor.setTls(files) });
-  const supervisor: Supervisor = new Supervisor(config, { log, access, events, tlsFiles, memory, threads });
+  const listFiles = new ListFiles({ log, onChange: (contents) => threads.all.setLists(contents) });
+  const parts = {
+    log,
+    access,
+    events,
+    tlsFiles,
+    listFiles,
+    discoveryFiles: new DiscoveryFiles(),
+    memory,
+    threads,
+    sockets,
+    takesOver,
+  };
+  const supervisor: Supervisor = new Supervisor(config, parts);
   return supervisor;
 }
 
 /** The one thread of a proxy without workers: this one, with the supervisor's own log and events. */
 function localSlot(
   start: ThreadStart,
-  reporter: Omit<Reporter, "setLevel" | "setSubscribed" | "flush">,
+  reporter: Omit<Reporter, "spans" | "setLevel" | "setSubscribed" | "flush">,
 ): ThreadSlot {
-  const thread = new RelayThread(start, { ...reporter, setLevel() {}, setSubscribed() {}, flush() {} });
+  const spans = ConnectionSpans.ifActive();
+  const thread = new RelayThread(start, {
+    ...reporter,
+    spans,
+    setLevel() {},
+    setSubscribed() {},
+    flush() {},
+  });
   return {
     thread,
+    restarts: 0,
     prepare: (listeners) => thread.prepare(listeners),
     commit: (_listeners, plan) => thread.commit(plan),
     retire() {},

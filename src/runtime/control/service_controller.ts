@@ -2,12 +2,14 @@
 
 import { isDeepStrictEqual } from "node:util";
 import type { ServiceConfig } from "../../config/config.ts";
-import type { Address } from "../../net/address.ts";
+import type { ListenAddress } from "../../net/address.ts";
 import { AccountsFullError, type ServiceCounts, type ServiceRow } from "../../observe/counters/accounts.ts";
 import { ClientTable } from "../../shared/client_table.ts";
 import type { Gauge } from "../../shared/gauge.ts";
-import { type ServiceFigures, serviceFigures } from "../../observe/counters/ledger.ts";
+import { type ServiceFigures, serviceFigures } from "../../observe/metrics/service_figures.ts";
 import { RateLimit } from "../../shared/rate_limit.ts";
+import { FaultList } from "./fault_list.ts";
+import { haveFilters } from "../files/filter_modules.ts";
 import type { SharedMemory } from "./shared_memory.ts";
 import type { ServicePlan } from "../worker/thread_calls.ts";
 
@@ -23,7 +25,10 @@ export class ServiceController {
   #lost = 0;
   #clients: ClientTable | undefined;
   /** The addresses with real ports, in the order of the configuration. */
-  addresses: readonly Address[] = [];
+  addresses: readonly ListenAddress[] = [];
+  /** A fault keeps it from listening. */
+  isDown = false;
+  readonly faults = new FaultList();
 
   /** @throws {AccountsFullError} when there is no room for another service. */
   constructor(config: ServiceConfig, memory: SharedMemory) {
@@ -57,7 +62,11 @@ export class ServiceController {
 
   /** Without TLS. */
   get plan(): Omit<ServicePlan, "isSame" | "tls" | "upstreamTls"> {
+    const { areEnabled, connections: { memory: connections }, plans } = this.faults;
     return {
+      faults: areEnabled || haveFilters([{ config: this.#config }])
+        ? { connections, faults: plans }
+        : undefined,
       config: this.#config,
       row: this.#row.number,
       gauge: this.#gauge.slot,

@@ -4,8 +4,9 @@ import type { Config } from "../../config/config.ts";
 import { memoryTricks } from "../../net/workarounds/memory.ts";
 import { Accounts, type AccountsSize } from "../../observe/counters/accounts.ts";
 import { GaugeTable } from "../../shared/gauge.ts";
-import { newConnectionNumbers } from "../../observe/counters/connection_record.ts";
-import { Heartbeats } from "../../shared/heartbeat.ts";
+import { newConnectionNumbers } from "../../observe/counters/open_connections.ts";
+import { StuckEndpoints } from "../../shared/stuck_endpoint.ts";
+import { TurnTable } from "../../shared/turns.ts";
 import { WorkerEpoch } from "../../shared/worker_epoch.ts";
 import { TurnCredits } from "../../upstream/balance/smooth_weighted_round_robin.ts";
 import type { ThreadStart } from "../worker/thread_calls.ts";
@@ -23,15 +24,23 @@ export class SharedMemory {
   readonly epoch: WorkerEpoch;
   readonly accounts: Accounts;
   readonly gauges: GaugeTable;
-  readonly heartbeats: Heartbeats;
+  /** Of the queues of groups, by their rows. */
+  readonly turns: TurnTable;
+  /** A word for each thread. */
+  readonly heartbeats: SharedArrayBuffer;
   /** Clients of a service that can be counted. */
   readonly clients = MAX_CLIENTS;
   readonly credits: TurnCredits;
+  readonly stuck: StuckEndpoints;
   readonly #numbers: SharedArrayBuffer;
   readonly #size: AccountsSize;
 
-  constructor({ services, upstreams }: Config, threads: number) {
+  /** What random decisions of faults and filters follow from. */
+  readonly seed: string;
+
+  constructor({ services, upstreams, seed }: Config, threads: number) {
     this.threads = threads;
+    this.seed = seed ?? String(crypto.getRandomValues(new Uint32Array(1))[0]);
     this.#size = {
       services: services.length + MORE_SERVICES,
       upstreams: upstreams.length + MORE_SERVICES,
@@ -39,11 +48,20 @@ export class SharedMemory {
     };
     this.epoch = new WorkerEpoch({ threads });
     this.accounts = new Accounts(this.#size, this.epoch);
+    const { services: ofServices, upstreams: queues } = this.#size;
     // An endpoint has two: its clients, and all that is open there. One is for all services together.
-    this.gauges = new GaugeTable(2 * MAX_ENDPOINTS + this.#size.services + 1, this.epoch);
-    this.heartbeats = new Heartbeats(threads);
+    this.gauges = new GaugeTable(2 * MAX_ENDPOINTS + ofServices + queues + 1, this.epoch);
+    this.turns = new TurnTable(queues, this.epoch);
+    this.heartbeats = new SharedArrayBuffer(threads * Int32Array.BYTES_PER_ELEMENT);
     this.credits = new TurnCredits(MAX_ENDPOINTS);
+    this.stuck = new StuckEndpoints(this.#size.upstreams);
     this.#numbers = newConnectionNumbers(threads);
+  }
+
+  /** Takes a dead worker out of gauges and queues; returns the gauges whose waiters must be woken. */
+  reclaimWaiters(thread: number): number[] {
+    this.turns.reclaimWorker(thread);
+    return this.gauges.reclaimWorker(thread);
   }
 
   /** What a thread starts with. */
@@ -52,10 +70,13 @@ export class SharedMemory {
       epoch: this.epoch.startOf(thread),
       numbers: this.#numbers,
       credits: { endpoints: MAX_ENDPOINTS, memory: this.credits.memory },
+      stuck: { groups: this.#size.upstreams, memory: this.stuck.memory },
       accounts: { size: this.#size, memory: this.accounts.memory },
       gauges: { slots: this.gauges.capacity, memory: this.gauges.memory },
+      turns: this.turns.memory,
       clients: this.clients,
-      heartbeats: this.heartbeats.memory,
+      seed: this.seed,
+      heartbeats: this.heartbeats,
       memoryTricks: memoryTricks.areOn,
     };
   }

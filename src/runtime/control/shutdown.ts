@@ -1,6 +1,7 @@
 /** Stops a proxy: not ready, not accepting, waiting for open connections, closing the rest. */
 
 import { sleep } from "../../net/timers/sleep.ts";
+import { endIdle } from "../../upstream/ending/end_some.ts";
 import { amountOf } from "./amount.ts";
 import type { Supervisor } from "./supervisor.ts";
 
@@ -56,6 +57,8 @@ export interface ShutdownParts {
   readonly endChanges: () => Promise<void>;
   /** Closes the rest of the proxy after its connections. */
   readonly close: () => Promise<void>;
+  /** Called once, with the milliseconds that connections may still take. */
+  readonly onBegin?: (drain: number) => void;
 }
 
 export class Shutdown {
@@ -88,6 +91,8 @@ export class Shutdown {
     if (!this.#hasBegun) {
       this.#hasBegun = true;
       this.#failure = failure;
+      const { shutdown } = this.#supervisor.config;
+      this.#parts.onBegin?.(drain ?? shutdown.delay + shutdown.drain);
       this.#run(drain, cause).then(this.#report.resolve, this.#report.reject);
     } else if (drain !== undefined) this.#cutAfter(drain);
     return this.#report.promise;
@@ -122,6 +127,9 @@ export class Shutdown {
     const open = supervisor.active;
     const hint = open === 0 ? "" : `, waiting for ${amountOf(open, "open connection")}`;
     log.info(`${cause}: no longer accepting${hint}`, { event: "stopping", signal: cause, open });
+    if (shutdown.drainIdle > 0) {
+      void endIdle(threads.all, () => [undefined], shutdown.drainIdle, this.#cut.signal);
+    }
     const drained = threads.all.drained();
     const progress = setInterval(() => this.#logProgress(), PROGRESS_EVERY);
     await this.#untilCut(drained);

@@ -24,19 +24,9 @@ export function onReopenSignal(onReopen: () => void): Disposable {
   return on(REOPEN_SIGNALS, onReopen);
 }
 
-/** Catches SIGHUP and SIGUSR2 until disposed of: either would kill the program during its start. */
-export class EarlySignals implements Disposable {
-  readonly #came = new Set<Deno.Signal>();
-  readonly #listening: Disposable;
-
-  constructor() {
-    this.#listening = on([...RELOAD_SIGNALS, ...REOPEN_SIGNALS], (signal) => this.#came.add(signal));
-  }
-
-  /** Whether this signal has arrived so far. */
-  has(signal: Deno.Signal): boolean {
-    return this.#came.has(signal);
-  }
+/** Collects SIGHUP and SIGUSR2 until disposed of: either would kill the program during its start. */
+export class EarlySignals extends Set<Deno.Signal> implements Disposable {
+  readonly #listening = on([...RELOAD_SIGNALS, ...REOPEN_SIGNALS], (signal) => this.add(signal));
 
   [Symbol.dispose](): void {
     this.#listening[Symbol.dispose]();
@@ -49,9 +39,8 @@ const ONE_SIGNAL = 1000;
 const FORWARDER = "SLUICE_SIGNALS_FROM";
 
 /**
- * Calls `onStop` for every signal that asks the program to stop. A service manager or a terminal signals the
- * whole process group, and the parent process then forwards the same signal: the copy does not count as a
- * second one.
+ * Calls `onStop` for every signal that asks the program to stop. A service manager or a terminal signals the whole
+ * process group, and the parent process then forwards the same signal: the copy does not count as a second one.
  */
 export function onStopRequests(onStop: (signal: Deno.Signal) => void): Disposable {
   if (Deno.env.get(FORWARDER) !== String(Deno.ppid)) return onStopSignals(onStop);

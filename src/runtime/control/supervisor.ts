@@ -1,21 +1,26 @@
 /** The state that all threads share: the configuration, services and groups, and the change to another configuration. */
 
 import { isDeepStrictEqual } from "node:util";
-import { checkLegsOf } from "../../config/rules/check_leg.ts";
+import { areFaultsEnabled } from "../../config/fault.ts";
 import type { Config } from "../../config/config.ts";
-import { type ConfigDiff, diffConfig, type Difference, type DifferenceKind } from "../../config/diff.ts";
+import { type ConfigDiff, diffConfig, namesOf } from "../../config/diff.ts";
+import type { ActivatedSockets } from "../../net/socket/activation.ts";
+import type { ListenAddress } from "../../net/address.ts";
 import type { EventFeed } from "../../observe/events/event_feed.ts";
 import type { Gauge } from "../../shared/gauge.ts";
 import type { ProgramLog } from "../../observe/log/log.ts";
-import type { CheckLegOptions } from "../../upstream/health/check_leg.ts";
 import { GroupController } from "../../upstream/group_controller.ts";
 import type { AccessOutput } from "../files/access_output.ts";
+import { type CheckLegs, checkLegsIn } from "./check_legs.ts";
 import { logUnexpected } from "./guard.ts";
+import { FaultList } from "./fault_list.ts";
 import { ServiceController } from "./service_controller.ts";
 import { type Listening, planListeners } from "./listen_plans.ts";
 import type { ServiceFiles } from "../files/service_files.ts";
 import { SharedMemory } from "./shared_memory.ts";
 import type { ThreadPlan } from "../worker/thread_calls.ts";
+import type { DiscoveryFiles } from "../files/discovery_files.ts";
+import type { ListFiles, LoadedLists } from "../files/list_files.ts";
 import type { LoadedFiles, TlsFiles } from "../files/tls_files.ts";
 import type { Threads } from "./threads.ts";
 
@@ -24,8 +29,19 @@ export interface SupervisorParts {
   readonly access: AccessOutput;
   readonly events: EventFeed;
   readonly tlsFiles: TlsFiles;
+  readonly listFiles: ListFiles;
+  readonly discoveryFiles: DiscoveryFiles;
   readonly memory: SharedMemory;
   readonly threads: Threads;
+  readonly sockets: ActivatedSockets;
+  /** Another sluice still listens on the addresses of the first configuration. */
+  readonly takesOver: boolean;
+}
+
+/** The contents of the files of a configuration. */
+export interface Loaded {
+  readonly tls: LoadedFiles;
+  readonly lists: LoadedLists;
 }
 
 export class Supervisor {
@@ -33,6 +49,7 @@ export class Supervisor {
   /** Counts the connections of all services. */
   readonly #all: Gauge;
   #config: Config;
+  #hasBegun = false;
   #groups = new Map<string, GroupController>();
   #services = new Map<string, ServiceController>();
   /** Removed services that still have listeners or connections. */
@@ -41,7 +58,7 @@ export class Supervisor {
   /** @param config The first one; nothing of it exists before {@linkcode apply}. */
   constructor(config: Config, parts: SupervisorParts) {
     this.parts = parts;
-    this.#config = nothingOf(config);
+    this.#config = { ...config, services: [], upstreams: [] };
     this.#all = parts.memory.gauges.claim()!;
   }
 
@@ -66,43 +83,55 @@ export class Supervisor {
 
   /** Whether a configuration has been applied. */
   get hasBegun(): boolean {
-    return this.#services.size > 0;
+    return this.#hasBegun;
   }
 
   /**
    * Applies a configuration, or fails and leaves everything as it was.
    *
-   * @param files Its certificates and keys.
+   * @param files What its files have.
    * @returns once it is in effect. `closed` resolves when removed listeners are closed; `mistakes` are the errors of
    * threads that cannot apply it.
    * @throws {ListenError} when an address cannot be bound.
    * @throws {AccountsFullError} when there is no room for more services or groups.
    */
-  async apply(next: Config, files: LoadedFiles): Promise<Applied> {
+  async apply(next: Config, { tls: files, lists }: Loaded): Promise<Applied> {
     const diff = diffConfig(this.#config, next);
     using undo = new DisposableStack();
     const legs = checkLegsIn(next, files);
     const added = this.#claim(next, diff, legs, undo);
-    using listening = await planListeners(next, files, this.services);
+    using listening = await planListeners(next, {
+      before: this.services,
+      sockets: this.parts.sockets,
+      takesOver: this.parts.takesOver && !this.#hasBegun,
+      tlsOf: (service) => files.get(service)?.tls,
+      isDown: ({ name, faults }) =>
+        (this.#services.get(name)?.faults ?? new FaultList()).willBeDown(faults, areFaultsEnabled(next)),
+    });
     await listening.bind(this.parts.threads);
     // No await from here to the commit: no thread may see half of it.
     undo.move();
     this.parts.tlsFiles.use(files);
+    this.parts.listFiles.use(lists);
     const { committed, closed } = this.#commit(next, diff, { added, legs, listening });
     const mistakes = await committed;
     for (const mistake of mistakes) logUnexpected(this.parts.log, mistake);
-    await this.parts.tlsFiles.watch();
+    await listening.cutDown(this.parts.threads);
+    await Promise.all([this.parts.tlsFiles.watch(), this.parts.listFiles.watch()]);
     return { closed, mistakes };
   }
 
   /** The plan for all threads. */
   plan(isSame: (service: string) => boolean = () => false): ThreadPlan {
     const { limits, log, services } = this.#config;
-    const { tlsFiles } = this.parts;
+    const { tlsFiles, listFiles } = this.parts;
     return {
-      groups: this.groups.map(({ config, row, records }) => ({
+      lists: listFiles.contents,
+      ownAddresses: this.#ownAddresses,
+      groups: this.groups.map(({ config, row, queue, records }) => ({
         config,
         row: row.number,
+        queue: queue?.slot,
         endpoints: records,
       })),
       services: services.map(({ name }) => ({
@@ -113,7 +142,7 @@ export class Supervisor {
       })),
       listeners: [],
       all: { gauge: this.#all.slot, limit: limits.connections },
-      log: { level: log.level, hasAccessFile: log.access.path !== undefined, sample: log.access.sample },
+      log: { level: log.level, hasAccessFile: log.access.path !== undefined, access: log.access },
     };
   }
 
@@ -126,8 +155,27 @@ export class Supervisor {
     memory.accounts.reclaimWorker(thread);
     const lost = services.map((service, index) => before[index]! - service.figures().active);
     for (const [index, service] of services.entries()) service.reclaimWorker(thread, lost[index]!);
-    for (const gauge of memory.gauges.reclaimWorker(thread)) threads.others(thread).wake(gauge);
+    const queues = this.groups.flatMap(({ queue }) => queue?.slot ?? []);
+    const wanted = [...memory.reclaimWaiters(thread), ...queues];
+    for (const gauge of wanted) threads.others(thread).wake(gauge);
     return lost.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Closes what faults take down, and binds what they no longer do. @throws {ListenError} Nothing has changed then. */
+  async relisten(): Promise<void> {
+    const { threads, tlsFiles, log } = this.parts;
+    using listening = await planListeners(this.#config, {
+      before: this.services,
+      sockets: this.parts.sockets,
+      takesOver: false,
+      tlsOf: (service) => tlsFiles.of(service)?.tls,
+      isDown: ({ name }) => this.#services.get(name)!.faults.isDown,
+    });
+    await listening.bind(threads);
+    listening.record(this.services, log);
+    const mistakes = await threads.commit(listening.plans, this.plan(() => true));
+    for (const mistake of mistakes) logUnexpected(log, mistake);
+    await listening.cutDown(threads);
   }
 
   /** Uses the reloaded certificates of a service; false when a listener keeps the previous one. */
@@ -138,7 +186,8 @@ export class Supervisor {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.groups.map((group) => group.stop()), this.parts.tlsFiles.stop()]);
+    const { tlsFiles, listFiles } = this.parts;
+    await Promise.all([...this.groups.map((group) => group.stop()), tlsFiles.stop(), listFiles.stop()]);
   }
 
   /** Every service with connections in the accounts. */
@@ -146,11 +195,19 @@ export class Supervisor {
     return [...this.#services.values(), ...this.#leaving.keys()];
   }
 
+  get #ownAddresses(): ListenAddress[] {
+    const { admin } = this.#config;
+    const others = [admin?.listen, admin?.toxiproxy].filter((address) => address !== undefined);
+    return [...this.services.flatMap(({ addresses }) => addresses), ...others];
+  }
+
   /** Claims rows and slots for new services and groups. */
   #claim(next: Config, diff: ConfigDiff, legs: CheckLegs, undo: DisposableStack): Added {
     const [addedServices, addedGroups] = [namesOf(diff.services, "added"), namesOf(diff.groups, "added")];
-    const { memory, threads: { all: updates }, events, log } = this.parts;
-    const { accounts, gauges, credits } = memory;
+    const { memory, threads: { all: updates }, events, log, discoveryFiles } = this.parts;
+    const { accounts, gauges, turns, credits, stuck } = memory;
+    const shared = { accounts, gauges, turns, credits, stuck };
+    const parts = { ...shared, events, log, updates, discovery: discoveryFiles.parts };
     for (const [service, { isClosed }] of this.#leaving) {
       if (!isClosed || service.figures().active > 0) continue;
       service.release();
@@ -162,21 +219,18 @@ export class Supervisor {
       ),
       groups: next.upstreams.filter(({ name }) => addedGroups.has(name)).map((config) =>
         undo.adopt(
-          new GroupController(
-            config,
-            { accounts, gauges, credits, events, log, updates },
-            legs.get(config.name),
-          ),
+          new GroupController(config, parts, legs.get(config.name)),
           (group) => void group.stop(),
         )
       ),
     };
   }
 
-  #commit(next: Config, diff: ConfigDiff, { added, legs, listening }: Ready): Committing {
+  #commit(next: Config, diff: ConfigDiff, { added, legs, listening }: Ready) {
     const sameServices = namesOf(diff.services, "same");
-    const isRebuilt = !isDeepStrictEqual(accessOf(this.#config), accessOf(next));
+    const isRebuilt = !isDeepStrictEqual(sharedSettingsOf(this.#config), sharedSettingsOf(next));
     this.#config = next;
+    this.#hasBegun = true;
     const groupsBefore = this.#groups;
     const newGroups = new Map(added.groups.map((group) => [group.name, group]));
     this.#groups = new Map(
@@ -192,9 +246,14 @@ export class Supervisor {
         this.#groups.get(config.name)!.update(config, legs.get(config.name));
       }
     }
-    for (const config of next.services) this.#services.get(config.name)!.config = config;
-    listening.record(this.#services);
+    const areFaultsOn = areFaultsEnabled(next);
+    for (const config of next.services) {
+      const service = this.#services.get(config.name)!;
+      service.config = config;
+      service.faults.configure(config.faults, areFaultsOn);
+    }
     const { log, threads } = this.parts;
+    listening.record(this.services, log);
     const committed = threads.commit(
       listening.plans,
       this.plan((name) => sameServices.has(name) && !isRebuilt),
@@ -221,14 +280,6 @@ export interface Applied {
   readonly mistakes: readonly unknown[];
 }
 
-interface Committing {
-  readonly committed: Promise<readonly unknown[]>;
-  readonly closed: Promise<void>;
-}
-
-/** How the health checks of groups connect, by group name. */
-type CheckLegs = ReadonlyMap<string, CheckLegOptions>;
-
 /** The resources that {@linkcode Supervisor.apply} has claimed and bound for the commit. */
 interface Ready {
   readonly added: Added;
@@ -241,27 +292,8 @@ interface Added {
   readonly groups: readonly GroupController[];
 }
 
-/** For each group with health checks. */
-function checkLegsIn(config: Config, files: LoadedFiles): CheckLegs {
-  const legs = checkLegsOf(config).entries().map(([group, { proxyProtocol, tlsOf }]) => {
-    const material = tlsOf && files.get(tlsOf.name)?.upstreamTls;
-    const tls = tlsOf?.upstreamTls && material &&
-      { service: tlsOf.name, config: tlsOf.upstreamTls, material };
-    return [group, { proxyProtocol, tls }] as const;
-  });
-  return new Map(legs);
-}
-
 /** The settings for which services must be recreated. */
-function accessOf({ log: { access } }: Config): unknown {
-  return { hasFile: access.path !== undefined, sample: access.sample };
-}
-
-/** The same configuration without services and upstreams. */
-function nothingOf(config: Config): Config {
-  return { ...config, services: [], upstreams: [] };
-}
-
-function namesOf(differences: readonly Difference[], kind: DifferenceKind): Set<string> {
-  return new Set(differences.filter((each) => each.kind === kind).map(({ name }) => name));
+function sharedSettingsOf(config: Config): unknown {
+  const { path, sample } = config.log.access;
+  return { hasFile: path !== undefined, sample, areFaultsEnabled: areFaultsEnabled(config) };
 }

@@ -1,19 +1,13 @@
 /** All threads that relay, as one: a call goes to each of them. */
 
-import type { Address } from "../../net/address.ts";
+import type { ListenAddress } from "../../net/address.ts";
 import {
   type ConnectionPage,
   type ConnectionQuery,
   mergeConnectionPages,
   queryOfEachThread,
 } from "../../observe/counters/connection_list.ts";
-import {
-  type BindOutcome,
-  type ListenPlan,
-  THREAD_CALLS,
-  type ThreadCalls,
-  type ThreadPlan,
-} from "../worker/thread_calls.ts";
+import type { BindOutcome, ListenPlan, ThreadCalls, ThreadPlan } from "../worker/thread_calls.ts";
 import { forwarder, invoke } from "../worker/rpc.ts";
 import { ThreadEndedError } from "../worker/worker_thread.ts";
 
@@ -21,6 +15,8 @@ import { ThreadEndedError } from "../worker/worker_thread.ts";
 export interface ThreadSlot {
   /** Undefined while it is being replaced. */
   readonly thread: ThreadCalls | undefined;
+  /** How often it was replaced. */
+  readonly restarts: number;
   /** Binds addresses in its thread; undefined while there is none. */
   prepare(listeners: readonly ListenPlan[]): Promise<BindOutcome> | undefined;
   /**
@@ -43,9 +39,15 @@ export type Broadcast<Calls> = {
 /** {@linkcode Threads} itself does the rest. */
 type Forwarded = Broadcast<Omit<ThreadCalls, "prepare" | "commit">>;
 
+/** Watches the threads until it is disposed of. */
+interface Monitor extends Disposable {
+  /** Whether every thread has had a turn since the previous call. */
+  areAlive(): boolean;
+}
+
 export class Threads {
   readonly #slots: readonly ThreadSlot[];
-  readonly #monitor: Disposable | undefined;
+  readonly #monitor: Monitor | undefined;
   readonly #others: readonly Forwarded[];
   /** Calls to every thread that is there. */
   readonly all: Forwarded;
@@ -54,7 +56,7 @@ export class Threads {
    * @param slots At least one.
    * @param monitor Watches the threads; disposed of when they are terminated.
    */
-  constructor(slots: readonly ThreadSlot[], monitor?: Disposable) {
+  constructor(slots: readonly ThreadSlot[], monitor?: Monitor) {
     this.#slots = slots;
     this.#monitor = monitor;
     this.all = broadcast(slots);
@@ -63,6 +65,16 @@ export class Threads {
 
   get count(): number {
     return this.#slots.length;
+  }
+
+  /** Whether every thread has had a turn since the previous call; the one that calls this has. */
+  areAlive(): boolean {
+    return this.#monitor?.areAlive() ?? true;
+  }
+
+  /** How often threads were replaced. */
+  get restarts(): number {
+    return this.#slots.reduce((sum, { restarts }) => sum + restarts, 0);
   }
 
   /** Calls to every thread that is there but one. */
@@ -79,12 +91,10 @@ export class Threads {
     const died: BindOutcome = {
       refused: { message: "A thread has died and is being restarted; try again", code: "io_error" },
     };
-    // Only the first thread can try sockets in the file system.
-    const needsFirst = plans.some(({ address }) => address.transport === "unix");
+    // Only the first thread can try sockets in the file system, and chooses free ports.
+    const needsFirst = plans.some(({ address }) => address.transport === "unix" || isFree(address));
     if (needsFirst && this.#slots[0]!.thread === undefined) return died;
-    const attempts = await Promise.allSettled(
-      this.#slots.map((slot, index) => slot.prepare(plansOf(index, plans))),
-    );
+    const attempts = await this.#attempts(plans);
     const mistake = attempts.find((each) =>
       each.status === "rejected" && !(each.reason instanceof ThreadEndedError)
     );
@@ -99,14 +109,24 @@ export class Threads {
       return refused;
     }
     // The first thread has them all. While it is being restarted, ports are those of the plans, which are real.
-    const [first] = outcomes as ({ addresses: readonly Address[] } | undefined)[];
+    const [first] = outcomes as ({ addresses: readonly ListenAddress[] } | undefined)[];
     return { addresses: plans.map(({ address }, index) => first?.addresses[index] ?? address) };
   }
 
-  /**
-   * Applies a plan in all threads; resolves with the errors of those that cannot, which are bugs of this
-   * program.
-   */
+  /** The other threads bind the ports that the first one has found to be free. */
+  async #attempts(plans: readonly ListenPlan[]): Promise<PromiseSettledResult<BindOutcome | undefined>[]> {
+    const bind = (slots: readonly ThreadSlot[], known: readonly ListenPlan[]) =>
+      Promise.allSettled(slots.map((slot) => slot.prepare(plansOf(this.#slots.indexOf(slot), known))));
+    if (!plans.some(({ address }) => isFree(address))) return await bind(this.#slots, plans);
+    const first = await bind(this.#slots.slice(0, 1), plans);
+    const [outcome] = first;
+    if (outcome?.status !== "fulfilled" || outcome.value === undefined || "refused" in outcome.value) {
+      return first;
+    }
+    return [...first, ...await bind(this.#slots.slice(1), withPorts(plans, outcome.value.addresses))];
+  }
+
+  /** Applies a plan in all threads; resolves with the errors of those that cannot, which are bugs of this program. */
   async commit(listeners: readonly ListenPlan[], plan: ThreadPlan): Promise<unknown[]> {
     const commits = await Promise.allSettled(this.#slots.map(async (slot, index) => {
       const own = plansOf(index, listeners);
@@ -123,8 +143,8 @@ export class Threads {
   }
 
   /** Ends a connection; false when no thread has it. */
-  async kill(id: number): Promise<boolean> {
-    return (await this.all.kill(id)).includes(true);
+  async kill(id: number, isReset = false): Promise<boolean> {
+    return (await this.all.kill(id, isReset)).includes(true);
   }
 
   /** Replaces no thread from now on. */
@@ -147,10 +167,9 @@ export class Threads {
 
 /** Forwards each call to the threads of `slots` that are there. */
 function broadcast(slots: readonly ThreadSlot[]): Forwarded {
-  return forwarder(THREAD_CALLS, (name, isAnswered) => (...args) => {
+  return forwarder((name, args) => {
     const threads = slots.map(({ thread }) => thread).filter((thread) => thread !== undefined);
-    if (isAnswered) return answersOf(threads.map((thread) => invoke(thread, name, args)));
-    for (const thread of threads) invoke(thread, name, args);
+    return answersOf(threads.map((thread) => invoke(thread, name, args)));
   });
 }
 
@@ -169,5 +188,18 @@ async function answersOf(answers: unknown[]): Promise<unknown[]> {
 
 /** A socket in the file system can be bound once. */
 function plansOf(thread: number, plans: readonly ListenPlan[]): ListenPlan[] {
-  return plans.filter(({ address }) => thread === 0 || address.transport === "tcp");
+  return plans.filter(({ address }) => thread === 0 || address.transport !== "unix");
+}
+
+/** Plans with the ports that the kernel has chosen. @param addresses What is bound, in the same order. */
+export function withPorts(
+  plans: readonly ListenPlan[],
+  addresses: readonly ListenPlan["address"][],
+): ListenPlan[] {
+  return plans.map((plan, index) => isFree(plan.address) ? { ...plan, address: addresses[index]! } : plan);
+}
+
+/** Whether the kernel chooses the port. */
+function isFree(address: ListenPlan["address"]): boolean {
+  return address.transport === "tcp" && address.port === 0;
 }

@@ -1,8 +1,9 @@
 /** Figures of upstream groups, with the pools that services have for them. */
 
 import { groupsOf } from "../../config/rules/groups.ts";
-import type { PoolFigures, UpstreamFigures } from "../../observe/metrics/upstream_figures.ts";
-import type { UpstreamSnapshot } from "../../observe/metrics/upstream_metrics.ts";
+import { countOf } from "../../observe/counters/columns.ts";
+import type { PoolFigures, QueueFigures, UpstreamFigures } from "../../observe/metrics/upstream_figures.ts";
+import { type UpstreamSnapshot, waitingIn } from "../../observe/metrics/upstream_metrics.ts";
 import type { GroupController } from "../../upstream/group_controller.ts";
 import { poolFiguresOf } from "../../upstream/pool/pool.ts";
 import type { Supervisor } from "./supervisor.ts";
@@ -17,8 +18,25 @@ export function upstreamFigures(supervisor: Supervisor): UpstreamFigures[] {
   return supervisor.groups.map((group) => ({
     name: group.name,
     endpoints: group.endpoints.map((endpoint) => endpoint.figures()),
+    stuck: group.stuck,
     pool: poolFigures(group, supervisor),
+    queue: queueFigures(group),
+    waiting: waitingIn(group.row.figures()),
+    discovery: group.discovery,
   }));
+}
+
+/** The clients in a queue; undefined without one. */
+function queuedIn({ config, queue }: GroupController): number | undefined {
+  return config.queue === undefined ? undefined : queue?.value;
+}
+
+/** Undefined without a queue. */
+export function queueFigures(group: GroupController): QueueFigures | undefined {
+  const length = queuedIn(group);
+  if (length === undefined) return undefined;
+  const { queueWait, queueTimeouts: timeouts, queueRefused: refused } = group.row.figures();
+  return { length, waited: countOf(queueWait), timeouts, refused };
 }
 
 export function upstreamSnapshots(supervisor: Supervisor): UpstreamSnapshot[] {
@@ -26,6 +44,14 @@ export function upstreamSnapshots(supervisor: Supervisor): UpstreamSnapshot[] {
     name: group.name,
     counted: group.row.figures(),
     hasPool: poolFigures(group, supervisor) !== undefined,
-    endpoints: group.endpoints.map((endpoint) => ({ ...endpoint.figures(), counted: endpoint.counted() })),
+    queued: queuedIn(group),
+    holds: group.config.onAllDown === "wait",
+    stuck: group.stuck,
+    discovery: group.discovery,
+    endpoints: group.endpoints.map((endpoint) => ({
+      ...endpoint.figures(),
+      counted: endpoint.counted(),
+      checks: endpoint.checks,
+    })),
   }));
 }

@@ -8,9 +8,16 @@ import type { Fields, Log } from "../../observe/log/log.ts";
 export class AccessOutput implements AccessSink {
   readonly #log: Log;
   #file: AccessFile | undefined;
+  /** Lines that earlier files have dropped. */
+  #droppedBefore = 0;
 
   constructor(log: Log) {
     this.#log = log;
+  }
+
+  /** Lines dropped since the start. */
+  get dropped(): number {
+    return this.#droppedBefore + (this.#file?.dropped ?? 0);
   }
 
   enabled(): boolean {
@@ -31,7 +38,7 @@ export class AccessOutput implements AccessSink {
    *
    * @throws {LogFileError} when it cannot be opened.
    */
-  async open({ path, format }: AccessLogConfig): Promise<AccessFile | undefined> {
+  async open({ path, format }: Pick<AccessLogConfig, "path" | "format">): Promise<AccessFile | undefined> {
     return path === undefined ? undefined : await AccessFile.open({ path, format, log: this.#log });
   }
 
@@ -39,7 +46,9 @@ export class AccessOutput implements AccessSink {
   async use(file: AccessFile | undefined): Promise<void> {
     const before = this.#file;
     this.#file = file;
-    await before?.close();
+    if (before === undefined) return;
+    this.#droppedBefore += before.dropped;
+    await before.close();
   }
 
   /** See {@linkcode AccessFile.reopen}. @throws {LogFileError} the old file stays in use then. */

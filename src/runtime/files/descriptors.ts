@@ -9,9 +9,7 @@ const PER_CONNECTION = 2;
 const FOR_THE_REST = 32;
 /** The most descriptors to probe; takes about a second. */
 const MOST_PROBED = 200_000;
-/**
- * The fewest descriptors to probe if connections are limited, for reloads that raise the limit; takes 10 ms.
- */
+/** The fewest descriptors to probe if connections are limited, for reloads that raise the limit; takes 10 ms. */
 const LEAST_PROBED = 1024;
 /** Without limits.connections, the admin interface may use one in this many descriptors. */
 const ADMIN_SHARE = 4;
@@ -39,9 +37,8 @@ export class DescriptorError extends Error {
 }
 
 /**
- * The descriptors that were free at the start. Deno has no call for the limit, and may lack permission to
- * read it in `/proc`, so the only way is to open descriptors until none is left. This is done once, before
- * any client needs one.
+ * The descriptors that were free at the start. Deno has no call for the limit, and may lack permission to read it in
+ * `/proc`, so the only way is to open descriptors until none is left. This is done once, before any client needs one.
  */
 export class DescriptorBudget {
   /** The number free at the start, or a lower bound unless `isAll`. */
@@ -93,8 +90,10 @@ export class DescriptorBudget {
     throw new DescriptorError(
       `Cannot have ${
         amountOf(connections, "connection")
-      } (limits.connections): each takes two descriptors, and there are ` +
-        `enough for ${possible}. Raise the limit ("ulimit -n ${need + FOR_THE_REST}") or lower the key`,
+      } (limits.connections): each takes two descriptors, ` +
+        `and there are enough for ${possible}. Raise the limit ("ulimit -n ${
+          need + FOR_THE_REST
+        }") or lower the key`,
     );
   }
 }

@@ -1,11 +1,11 @@
 /** Checks the folders of files that the proxy writes: a missing one prevents the start. */
 
 import { dirname } from "node:path";
-import type { Config } from "../../config/config.ts";
+import type { Config, TlsConfig } from "../../config/config.ts";
 import type { Problem } from "../../config/config_error.ts";
 import { writeFault } from "../../files/file_fault.ts";
 import { fileInfo } from "../../files/read_file.ts";
-import type { Address } from "../../net/address.ts";
+import type { ListenAddress } from "../../net/address.ts";
 
 /** A file that the proxy writes, and its key in the configuration. */
 interface Written {
@@ -13,23 +13,33 @@ interface Written {
   readonly file: string;
 }
 
-/** Finds files whose folders prevent writing: the access log and unix sockets. */
+/** Finds files whose folders prevent writing: the access log, unix sockets and the folders of ACME. */
 export async function findMissingFolders({ log, admin, services }: Config): Promise<Problem[]> {
   const { path: logFile } = log.access;
   const written = [
     ...logFile === undefined ? [] : [{ path: "log.access.path", file: logFile }],
     ...admin === undefined ? [] : socketsOf([admin.listen], "admin.listen"),
     ...services.flatMap(({ listen }, index) => socketsOf(listen, `services[${index}].listen`)),
+    ...services.flatMap(({ tls, routes }, index) => [
+      ...storageOf(tls, `services[${index}]`),
+      ...routes.flatMap((route, place) => storageOf(route.tls, `services[${index}].routes[${place}]`)),
+    ]),
   ];
   const problems = await Promise.all(written.map(problemOf));
   return problems.filter((problem) => problem !== undefined);
 }
 
-function socketsOf(listen: readonly Address[], path: string): Written[] {
+function socketsOf(listen: readonly ListenAddress[], path: string): Written[] {
   // Abstract sockets (unix:@name) have no folder.
   return listen.filter((address) => address.transport === "unix")
     .filter((address) => !/^[@\0]/.test(address.path))
     .map((address) => ({ path, file: address.path }));
+}
+
+/** It is made at the start, in a folder that must exist. */
+function storageOf(tls: TlsConfig | false | undefined, path: string): Written[] {
+  if (!tls || tls.acme === undefined) return [];
+  return [{ path: `${path}.tls.acme.storage`, file: tls.acme.storage }];
 }
 
 async function problemOf({ path, file }: Written): Promise<Problem | undefined> {

@@ -1,6 +1,7 @@
 /** The log of a process, on stderr. */
 
 import { createLog, type LogOptions, type ProgramLog } from "../../observe/log/log.ts";
+import { logExport } from "../../observe/telemetry/exported_log.ts";
 
 export { LogFileError } from "../../observe/log/access_file.ts";
 
@@ -9,6 +10,7 @@ export function stderrLog(options: Pick<LogOptions, "level" | "format">): Progra
   return createLog({
     ...options,
     colors: Deno.stderr.isTerminal() && !Deno.env.get("NO_COLOR"),
-    write: (bytes) => Deno.stderr.write(bytes),
+    output: Deno.stderr,
+    exported: logExport(),
   });
 }

@@ -1,18 +1,19 @@
 /** Certificates and keys of all services: read at the start, reread when the files change, and checked for expiry. */
 
 import { isDeepStrictEqual } from "node:util";
-import type { Config, TlsConfig } from "../../config/config.ts";
+import type { Config } from "../../config/config.ts";
 import { ConfigError, type Problem } from "../../config/config_error.ts";
 import { formatDuration } from "../../config/values/duration.ts";
-import type { Credentials } from "../../net/tls/credentials.ts";
-import { CredentialsError } from "../../net/tls/pem.ts";
-import { readFault } from "../../files/file_fault.ts";
-import { watchFiles } from "./watch_files.ts";
+import type { CredentialsError } from "../../net/tls/pem.ts";
+import type { RevocationFile } from "../../net/tls/revocation_file.ts";
+import { FileWatch } from "./watch_files.ts";
 import type { Log } from "../../observe/log/log.ts";
 import type { ConfigSource } from "./config_source.ts";
-import { ServiceFiles } from "./service_files.ts";
+import { type ClientSection, filesOf, ServiceFiles } from "./service_files.ts";
 
 const DAY = 86_400_000;
+/** Milliseconds before the expiry of a revocation list in which the same is done: many are good for a week only. */
+const LIST_EXPIRY_WARNING = 2 * DAY;
 /** Milliseconds before the expiry of a certificate in which a warning is logged every day. */
 const EXPIRY_WARNING = 14 * DAY;
 
@@ -33,17 +34,16 @@ export async function loadTls(
 ): Promise<LoadedFiles> {
   const problems: Problem[] = [];
   const loaded = new Map<string, ServiceFiles>();
-  for (const [index, { name, tls, upstreamTls }] of config.services.entries()) {
-    const files = new ServiceFiles({ name, tls, upstreamTls });
-    if (files.paths.length === 0 && tls === undefined && upstreamTls === undefined) continue;
+  for (const [index, service] of config.services.entries()) {
+    const { name } = service;
+    const files = new ServiceFiles(filesOf(service));
+    if (files.isEmpty) continue;
     const same = known.get(name);
     if (same !== undefined && isDeepStrictEqual(same.config, files.config)) {
       loaded.set(name, same);
       continue;
     }
-    await files.read(
-      collecting((key, error) => problems.push(problemWith(`services[${index}]`, key, error, tls))),
-    );
+    await files.read((section, error) => problems.push(problemWith(`services[${index}]`, section, error)));
     loaded.set(name, files);
   }
   if (problems.length === 0) return loaded;
@@ -53,7 +53,7 @@ export async function loadTls(
 
 /** Warnings about usable files. */
 export function warningsAbout(loaded: LoadedFiles, now = Date.now()): string[] {
-  const warnings = loaded.values().flatMap(({ all }) => warningsAboutAll(all, now));
+  const warnings = loaded.values().flatMap((files) => warningsAboutAll(files, now));
   return [...new Set(warnings)];
 }
 
@@ -70,12 +70,11 @@ export class TlsFiles {
   #loaded: LoadedFiles = new Map();
   /** Those whose certificates a listener has not taken. */
   readonly #notInUse = new WeakSet<ServiceFiles>();
-  #watch:
-    | { readonly paths: readonly string[]; readonly stop: AbortController; ended: Promise<void> }
-    | undefined;
+  readonly #watch: FileWatch;
 
   constructor(options: TlsFilesOptions) {
     this.#options = options;
+    this.#watch = new FileWatch({ onChange: async () => void await this.reload() });
     this.#daily = setInterval(() => this.#warnOfExpiry(), DAY);
   }
 
@@ -98,11 +97,8 @@ export class TlsFiles {
   }
 
   /** Rereads the files whenever they change, until {@linkcode stop}. */
-  async watch(): Promise<void> {
-    const paths = pathsOf(this.#loaded);
-    if (isDeepStrictEqual(this.#watch?.paths ?? [], paths)) return;
-    await this.#stopWatch();
-    if (paths.length > 0) await this.#watchOver(paths);
+  watch(): Promise<void> {
+    return this.#watch.over(this.#loaded.values().flatMap(({ paths }) => paths));
   }
 
   of(service: string): ServiceFiles | undefined {
@@ -111,19 +107,20 @@ export class TlsFiles {
 
   async stop(): Promise<void> {
     clearInterval(this.#daily);
-    await this.#stopWatch();
+    await this.#watch.stop();
   }
 
   /** Reads every file again. Returns and logs why certificates stay as they were. */
   async reload(): Promise<string[]> {
     const problems: string[] = [];
     for (const [service, files] of this.#loaded) {
-      const before = fingerprintOf(files);
-      await files.read(collecting((_key, { message }) => {
-        const problem = `${service}: keeping the certificate in use. ${message}`;
+      const [before, listsBefore] = [fingerprintOf(files), digestsOf(files)];
+      await files.read((_section, { file, message }) => {
+        const what = file === "crl" ? "revocation list" : "certificate";
+        const problem = `${service}: keeping the ${what} in use. ${message}`;
         this.#options.log.error(problem, { event: "certificate_rejected", service });
         problems.push(problem);
-      }));
+      });
       // A reload may have replaced the files meanwhile.
       if (this.#loaded.get(service) !== files) continue;
       // Changed authorities are not detected, so the threads always get them.
@@ -132,109 +129,103 @@ export class TlsFiles {
       if (!isInUse) {
         this.#notInUse.add(files);
         problems.push(`${service}: a listener keeps its previous certificate`);
-      } else if (isNew) this.#logNew(service, files.all);
+        continue;
+      }
+      if (isNew) this.#logNew(service, files);
+      for (const file of files.revocations) {
+        if (!listsBefore.has(file.digest)) this.#logNewList(service, file);
+      }
     }
     return problems;
   }
 
-  async #watchOver(paths: readonly string[]): Promise<void> {
-    const stop = new AbortController();
-    const watch = this.#watch = { paths, stop, ended: Promise.resolve() };
-    const { ended } = await watchFiles(paths, {
-      signal: stop.signal,
-      onChange: async () => void await this.reload(),
-      onError: (directory, error) =>
-        this.#options.log.error(`Cannot watch "${directory}" for new certificates, trying again`, {
-          event: "certificate_watch_failed",
-          detail: readFault(error).fault,
-        }),
-    });
-    watch.ended = ended;
-    // Files may have changed before the watch began.
-    await this.reload();
+  #logNewList(service: string, { path, revoked }: RevocationFile): void {
+    const fields = { event: "revocation_list_reloaded", service, file: path, revoked };
+    this.#options.log.info(`${service}: new revocation lists are in use`, fields);
   }
 
-  async #stopWatch(): Promise<void> {
-    const watch = this.#watch;
-    this.#watch = undefined;
-    watch?.stop.abort();
-    await watch?.ended;
-  }
-
-  #logNew(service: string, certificates: readonly Credentials[]): void {
+  #logNew(service: string, files: ServiceFiles): void {
     this.#options.log.info(`${service}: new certificates are in use`, {
       event: "certificate_reloaded",
       service,
-      subjects: certificates.map(({ subject }) => subject).join("; ") || undefined,
+      subjects: files.all.map(({ subject }) => subject).join("; ") || undefined,
     });
     const now = Date.now();
-    for (const warning of warningsAboutAll(certificates, now)) {
+    for (const warning of warningsAboutAll(files, now)) {
       this.#options.log.warn(warning, { event: "certificate_warning", service });
     }
   }
 
   #warnOfExpiry(): void {
     const now = Date.now();
-    for (const [service, { all }] of this.#loaded) {
-      for (const warning of all.flatMap((certificate) => expiryWarning(certificate, now))) {
+    for (const [service, files] of this.#loaded) {
+      for (const warning of expiryWarnings(files, now)) {
         this.#options.log.warn(warning, { event: "certificate_expiring", service });
       }
     }
   }
 }
 
-/** The sections of a service that can name files. */
-type TlsKey = "tls" | "upstream_tls";
-
-/** Finds the key that names the file. A single certificate may be written with or without a list. */
+/** Finds the key that names the file; no section is that for upstreams. A single certificate may be written with or without a list. */
 function problemWith(
   service: string,
-  key: TlsKey,
+  section: ClientSection | undefined,
   { file, message }: CredentialsError,
-  tls: TlsConfig | undefined,
 ): Problem {
-  const path = `${service}.${key}`;
-  if (key === "upstream_tls" || tls === undefined) return { path: `${path}.${file}`, message };
+  if (section === undefined) return { path: `${service}.upstream_tls.${file}`, message };
+  const path = `${service}.${section.key}`;
   if (file === "ca") return { path: `${path}.client_ca`, message };
-  const index = tls.certificates.findIndex((files) => message.includes(`"${files[file]}"`));
+  if (file === "acme_ca") return { path: `${path}.acme.ca`, message };
+  if (file === "crl") return { path: `${path}.crl`, message };
+  const { certificates } = section.config;
+  const index = certificates.findIndex((files) => message.includes(`"${files[file]}"`));
   const listed = `${path}.certificates[${Math.max(0, index)}].${file}`;
-  if (tls.certificates.length > 1) return { path: listed, message };
+  if (certificates.length > 1) return { path: listed, message };
   return { path: `${path}.${file}`, message, otherwise: listed };
 }
 
-/** Passes on the errors of unusable files. */
-function collecting(onProblem: (key: TlsKey, error: CredentialsError) => void) {
-  return async <Loaded>(key: TlsKey, load: () => Promise<Loaded>): Promise<Loaded | undefined> => {
-    try {
-      return await load();
-    } catch (error) {
-      if (!(error instanceof CredentialsError)) throw error;
-      onProblem(key, error);
-      return undefined;
-    }
-  };
+function warningsAboutAll(files: ServiceFiles, now: number): string[] {
+  const { all, revocations } = files;
+  return [
+    ...all.flatMap(({ warnings }) => warnings),
+    ...revocations.flatMap(({ warnings }) => warnings),
+    ...expiryWarnings(files, now),
+  ];
 }
 
-function pathsOf(loaded: LoadedFiles): string[] {
-  return [...new Set(loaded.values().flatMap(({ paths }) => paths))].sort();
+function expiryWarnings({ all, revocations }: ServiceFiles, now: number): string[] {
+  const certificates = all.flatMap(({ subject, expiresAt }) =>
+    expiryWarning(`The certificate for ${subject}`, expiresAt.getTime(), now, EXPIRY_WARNING, "renew it")
+  );
+  const remedy = "publish a new one, or all clients are refused then";
+  const lists = revocations.flatMap(({ path, expiresAt }) =>
+    expiryWarning(`The revocation list in "${path}"`, expiresAt, now, LIST_EXPIRY_WARNING, remedy)
+  );
+  return [...certificates, ...lists];
 }
 
-function warningsAboutAll(certificates: readonly Credentials[], now: number): string[] {
-  return certificates.flatMap((each) => [...each.warnings, ...expiryWarning(each, now)]);
-}
-
-function expiryWarning({ subject, expiresAt }: Credentials, now: number): string[] {
-  const left = expiresAt.getTime() - now;
-  if (left > EXPIRY_WARNING) return [];
-  const day = expiresAt.toISOString().slice(0, "2026-01-01".length);
+function expiryWarning(
+  what: string,
+  expiresAt: number,
+  now: number,
+  within: number,
+  remedy: string,
+): string[] {
+  const left = expiresAt - now;
+  if (left > within) return [];
+  const day = new Date(expiresAt).toISOString().slice(0, "2026-01-01".length);
   return left <= 0
-    ? [`The certificate for ${subject} expired on ${day} (renew it)`]
-    : [`The certificate for ${subject} expires on ${day}, in ${formatDuration(wholeHours(left))} (renew it)`];
+    ? [`${what} expired on ${day} (${remedy})`]
+    : [`${what} expires on ${day}, in ${formatDuration(wholeHours(left))} (${remedy})`];
 }
 
 function wholeHours(milliseconds: number): number {
   const hour = 3_600_000;
   return Math.max(hour, Math.floor(milliseconds / hour) * hour);
+}
+
+function digestsOf({ revocations }: ServiceFiles): ReadonlySet<string> {
+  return new Set(revocations.map(({ digest }) => digest));
 }
 
 /** Changes when a certificate does; authorities do not count. */

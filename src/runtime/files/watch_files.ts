@@ -1,29 +1,39 @@
-/** Detects changed files, however they are replaced. */
+/** Detects changed files, however they are replaced, by looking at them again and again. */
 
-import { basename, dirname } from "node:path";
-import { fileInfo, readFile, realPath } from "../../files/read_file.ts";
+import { isDeepStrictEqual } from "node:util";
+import { fileInfo, readFile } from "../../files/read_file.ts";
 import { sleep } from "../../net/timers/sleep.ts";
 
-/** Milliseconds after the last event of a burst until the files are read. */
-const SETTLED_AFTER = 100;
-/** Milliseconds after the first event until the files are read at the latest: writes may never pause. */
+/** Milliseconds between two looks, and while a file changes, which may be written in pieces. */
+const LOOK_EVERY = 1000;
+const WHILE_CHANGING = 100;
+/** Looks take at most this share of the time. */
+const LARGEST_SHARE = 0.02;
+/** Milliseconds after the first change until the files are read at the latest: writes may never pause. */
 const LONGEST_WAIT = 1000;
-/** Milliseconds until a directory that is missing or cannot be watched is tried again. */
-const RETRY_AFTER = 5000;
+/**
+ * Milliseconds after a change in which the files are read even if they look the same: a second write may be too close
+ * to the first for the clock of the file system, which counts in steps of up to two seconds.
+ */
+const IN_DOUBT = 2500;
 
 export interface WatchOptions {
   /** Called when the contents of a file have changed; never twice at a time. */
   readonly onChange: () => void | Promise<void>;
-  /** A directory cannot be watched. Called once, until it can be watched again. */
-  readonly onError: (directory: string, error: unknown) => void;
   /** Ends the watch. */
   readonly signal: AbortSignal;
+  /** Milliseconds between two looks; a second unless given. */
+  readonly every?: number;
 }
 
 /**
  * Watches files until `signal` aborts, and resolves once it knows their contents: read them after that, and no
- * change is missed. It watches their directories: a rename over a file would end a watch of the file itself, and
- * where Kubernetes mounts a secret, only a symbolic link beside the file is swapped.
+ * change is missed.
+ *
+ * It asks for their size, time and identity, which follows symbolic links: a file that is written, renamed over or
+ * removed is noticed, a swap of the link through which Kubernetes mounts a secret is, and so is a folder that comes and
+ * goes. `Deno.watchFs` would report changes sooner, but opens every file that an event in the folder is about: one pipe
+ * there, and it stops for good and cannot be closed (Deno 2.9.6). It knows nothing of changes on network mounts.
  *
  * @returns `ended` resolves after `signal` has aborted, and rejects when the last `onChange` has.
  */
@@ -31,102 +41,115 @@ export async function watchFiles(
   paths: readonly string[],
   options: WatchOptions,
 ): Promise<{ readonly ended: Promise<void> }> {
-  const directories = [...new Set(paths.map((path) => dirname(path)))];
   const check = new ChangeCheck(paths, options);
   await check.begin();
-  const watches = directories.map((directory) => watchDirectory(directory, check, options));
-  return { ended: Promise.all(watches).then(() => check.settled()) };
+  return { ended: check.run() };
 }
 
-async function watchDirectory(
-  directory: string,
-  check: ChangeCheck,
-  { onError, signal }: WatchOptions,
-): Promise<void> {
-  let isReported = false;
-  while (!signal.aborted) {
-    try {
-      using watcher = Deno.watchFs(directory, { recursive: false });
-      const onAbort = () => watcher.close();
-      signal.addEventListener("abort", onAbort, { once: true });
-      isReported = false;
-      // Files may have changed before the watch began.
-      check.soon();
-      for await (const event of watcher) {
-        if (check.concerns(event)) check.soon();
-        if (event.kind === "remove" && !await exists(directory)) break;
-      }
-      signal.removeEventListener("abort", onAbort);
-    } catch (error) {
-      if (signal.aborted) return;
-      if (!isReported) onError(directory, error);
-      isReported = true;
-    }
-    await sleep(RETRY_AFTER, signal);
+/** A watch over files that a configuration names, which other configurations may replace. */
+export class FileWatch {
+  readonly #options: Omit<WatchOptions, "signal">;
+  #watch:
+    | { readonly paths: readonly string[]; readonly stop: AbortController; ended: Promise<void> }
+    | undefined;
+
+  /** @param options `onChange` is also called when a watch begins: files may have changed before. */
+  constructor(options: Omit<WatchOptions, "signal">) {
+    this.#options = options;
+  }
+
+  /** Watches these files from now on, and no others. */
+  async over(paths: Iterable<string>): Promise<void> {
+    const wanted = [...new Set(paths)].sort();
+    if (isDeepStrictEqual(this.#watch?.paths ?? [], wanted)) return;
+    await this.stop();
+    if (wanted.length === 0) return;
+    const stop = new AbortController();
+    const watch = this.#watch = { paths: wanted, stop, ended: Promise.resolve() };
+    const { ended } = await watchFiles(wanted, { ...this.#options, signal: stop.signal });
+    watch.ended = ended;
+    await this.#options.onChange();
+  }
+
+  async stop(): Promise<void> {
+    const watch = this.#watch;
+    this.#watch = undefined;
+    watch?.stop.abort();
+    await watch?.ended;
   }
 }
 
-/** Compares the contents of the files with the previous ones after a burst of events. */
+/** Compares the files with what they were at the previous look, and their contents if they look different. */
 class ChangeCheck {
   readonly #paths: readonly string[];
   readonly #options: WatchOptions;
-  #known = "";
-  /** Names of the files, and of those that symbolic links lead to. */
-  #names = new Set<string>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  /** When the first unhandled event came. */
+  /** What the files looked like, and a digest of their contents. */
+  #looks = "";
+  #contents = "";
+  /** When the first change came that was not handled yet, and until when looks are in doubt. */
   #since: number | undefined;
-  #running: Promise<void> = Promise.resolve();
+  #doubtUntil = 0;
+  #last: Promise<void> = Promise.resolve();
 
   constructor(paths: readonly string[], options: WatchOptions) {
     this.#paths = paths;
     this.#options = options;
-    options.signal.addEventListener("abort", () => clearTimeout(this.#timer), { once: true });
   }
 
   async begin(): Promise<void> {
-    this.#known = await this.#fingerprint();
+    this.#looks = await this.#each(looksOf);
+    this.#contents = await this.#each(digestOf);
+    this.#doubtUntil = performance.now() + IN_DOUBT;
   }
 
-  /**
-   * Whether an event may concern the files. Writes to other files, such as a log in the same folder, do not.
-   */
-  concerns({ kind, paths }: Deno.FsEvent): boolean {
-    if (kind === "access") return false;
-    // Anything created, removed or renamed may be a symbolic link on the path to them.
-    return kind !== "modify" || paths.some((path) => this.#names.has(basename(path)));
+  async run(): Promise<void> {
+    const { every = LOOK_EVERY, signal } = this.#options;
+    let took = 0;
+    while (!signal.aborted) {
+      const pause = this.#since === undefined ? every : Math.min(every, WHILE_CHANGING);
+      await sleep(Math.max(pause, took / LARGEST_SHARE), signal);
+      if (signal.aborted) break;
+      const began = performance.now();
+      const hasSettled = await this.#look();
+      took = performance.now() - began;
+      if (hasSettled) await this.#compare();
+    }
+    await this.#last;
   }
 
-  /** Each call restarts the delay, so that a file is not read while it is being written, up to a limit. */
-  soon(): void {
-    if (this.#options.signal.aborted) return;
+  /** Whether to read the files. */
+  async #look(): Promise<boolean> {
+    const before = this.#looks;
+    this.#looks = await this.#each(looksOf);
     const now = performance.now();
+    if (this.#looks === before) return this.#since !== undefined || now < this.#doubtUntil;
     this.#since ??= now;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => {
-      this.#since = undefined;
-      const compare = () => this.#compare();
-      this.#running = this.#running.then(compare, compare);
-      // settled() rejects with it too.
-      this.#running.catch(() => {});
-    }, Math.min(SETTLED_AFTER, Math.max(this.#since + LONGEST_WAIT - now, 0)));
-  }
-
-  settled(): Promise<void> {
-    return this.#running;
+    this.#doubtUntil = now + IN_DOUBT;
+    return now - this.#since >= LONGEST_WAIT;
   }
 
   async #compare(): Promise<void> {
-    const now = await this.#fingerprint();
-    if (now === this.#known || this.#options.signal.aborted) return;
-    this.#known = now;
-    await this.#options.onChange();
+    this.#since = undefined;
+    const contents = await this.#each(digestOf);
+    if (contents === this.#contents || this.#options.signal.aborted) return;
+    this.#contents = contents;
+    this.#last = (async () => await this.#options.onChange())();
+    // run() rejects with it if it stays the last.
+    await this.#last.catch(() => {});
   }
 
-  async #fingerprint(): Promise<string> {
-    const real = await Promise.all(this.#paths.map((path) => realPath(path).catch(() => path)));
-    this.#names = new Set([...this.#paths, ...real].map((path) => basename(path)));
-    return (await Promise.all(this.#paths.map(digestOf))).join(" ");
+  async #each(ask: (path: string) => Promise<string>): Promise<string> {
+    return (await Promise.all(this.#paths.map(ask))).join(" ");
+  }
+}
+
+/** What changes when a file is replaced or written; for a file that cannot be found, the name of the error. */
+async function looksOf(path: string): Promise<string> {
+  try {
+    const { dev, ino, size, mtime, ctime } = await fileInfo(path);
+    return [dev, ino, size, mtime?.getTime(), ctime?.getTime()].join();
+  } catch (error) {
+    return (error as Error).name;
   }
 }
 
@@ -138,8 +161,4 @@ async function digestOf(path: string): Promise<string> {
   } catch (error) {
     return (error as Error).name;
   }
-}
-
-async function exists(path: string): Promise<boolean> {
-  return await fileInfo(path).then(() => true, (error) => !(error instanceof Deno.errors.NotFound));
 }

@@ -1,61 +1,57 @@
 /** One thread that relays: its listeners, services and groups, which the supervisor creates and changes. */
 
-import type { GroupConfig, LogLevel } from "../../config/config.ts";
+import type { GroupConfig } from "../../config/config.ts";
 import { emptyPool } from "../../net/buffers.ts";
+import type { FilterFactory } from "../../config/filter.ts";
 import { ListenError } from "../../net/socket/listen_error.ts";
+import { OwnListeners } from "../../net/socket/own_listeners.ts";
 import { type ErrorCode, ProxyError } from "../../net/errors.ts";
-import { AccessLog, type AccessSink } from "../../observe/log/access_log.ts";
+import { AccessLog } from "../../observe/log/access_log.ts";
 import {
   type ConnectionPage,
   type ConnectionQuery,
   listConnections,
 } from "../../observe/counters/connection_list.ts";
-import type { AbortCode } from "../../observe/counters/connection_record.ts";
-import type { EventFeed } from "../../observe/events/event_feed.ts";
-import type { ServiceLedger } from "../../observe/counters/ledger.ts";
-import type { Log } from "../../observe/log/log.ts";
+import type { AbortCode, EndCode } from "../../observe/counters/ledger.ts";
 import { AdmissionControl } from "../../proxy/admission.ts";
+import type { FaultPlan, ServiceFaults } from "../../proxy/faults.ts";
+import { FileLists, type ListContents } from "../../proxy/file_lists.ts";
 import { Listeners } from "../../proxy/listeners.ts";
 import { Service } from "../../proxy/service.ts";
-import { tlsListenOptions, type TlsMaterial, TlsTermination } from "../../proxy/tls_termination.ts";
+import { ServiceTls, type ServiceTlsMaterial, tlsListenOptions } from "../../proxy/tls_termination.ts";
+import {
+  ConnectionEnder,
+  type EndingCandidate,
+  type EndingQuery,
+} from "../../upstream/ending/connection_ender.ts";
 import type { EndpointRecord, EndpointState } from "../../upstream/endpoint.ts";
 import { Group } from "../../upstream/group.ts";
 import { UpstreamTls, type UpstreamTlsMaterial } from "../../upstream/upstream_tls.ts";
+import { haveFilters, importFilters } from "../files/filter_modules.ts";
+import type { Reporter } from "./reporter.ts";
 import { ThreadAccounts } from "./thread_accounts.ts";
+import { ThreadLedgers } from "./thread_ledgers.ts";
 import type {
   BindOutcome,
   GroupPlan,
   ListenPlan,
   ServicePlan,
-  SupervisorCalls,
   ThreadCalls,
   ThreadPlan,
   ThreadStart,
 } from "./thread_calls.ts";
 
-/** Where a thread logs and reports events, and calls the supervisor. */
-export interface Reporter {
-  readonly log: Log;
-  /** Takes closed connections if the access log has a file of its own. */
-  readonly accessFile: AccessSink;
-  readonly events: EventFeed;
-  readonly supervisor: SupervisorCalls;
-  /** The lowest level that is logged. */
-  setLevel(level: LogLevel): void;
-  /** Whether events have a subscriber. */
-  setSubscribed(isSubscribed: boolean): void;
-  /** Sends the reports that wait for a full batch. */
-  flush(): void;
-}
-
 export class RelayThread implements ThreadCalls {
   readonly #reporter: Reporter;
   readonly #accounts: ThreadAccounts;
-  readonly #listeners = new Listeners();
-  readonly #ledgers = new Map<string, ServiceLedger>();
-  /** Ledgers of removed services, until their last connection has ended. */
-  readonly #leavingLedgers = new Set<ServiceLedger>();
+  readonly #ender: ConnectionEnder;
+  readonly #listeners: Listeners;
+  readonly #ledgers = new ThreadLedgers();
   readonly #groups = new Map<string, Group>();
+  readonly #lists = new FileLists();
+  readonly #own = new OwnListeners();
+  /** As with ledgers, one for all services of the same name. */
+  readonly #faults = new Map<string, ServiceFaults>();
   #services = new Map<string, Service>();
   /** Replaced and removed services, until their last connection has ended. */
   readonly #retired = new Set<Service>();
@@ -64,7 +60,9 @@ export class RelayThread implements ThreadCalls {
 
   constructor(start: ThreadStart, reporter: Reporter) {
     this.#reporter = reporter;
+    this.#listeners = new Listeners((address) => reporter.supervisor.duplicate(address));
     this.#accounts = new ThreadAccounts(start, (gauge) => reporter.supervisor.freed(gauge));
+    this.#ender = new ConnectionEnder(this.#accounts.connections);
   }
 
   async prepare(plans: readonly ListenPlan[]): Promise<BindOutcome> {
@@ -80,23 +78,30 @@ export class RelayThread implements ThreadCalls {
     return this.#listeners.discard();
   }
 
-  // deno-lint-ignore require-await -- a throw must reject
   async commit(plan: ThreadPlan): Promise<void> {
     this.#reporter.setLevel(plan.log.level);
     this.#accounts.setLimit(plan.all);
+    // A plan without filters waits for nothing.
+    const filters = haveFilters(plan.services) ? await importFilters(plan.services) : new Map();
     for (const group of plan.groups) this.#setGroup(group);
+    this.#lists.set(plan.lists);
+    this.#own.set(plan.ownAddresses);
     const before = this.#services;
     // New services come first: if one cannot be created, everything stays as it was.
     const services = new Map(plan.services.map((each) => {
       const { name } = each.config;
-      return [name, (each.isSame ? before.get(name) : undefined) ?? this.#makeService(each, plan)];
+      const running = each.isSame ? before.get(name) : undefined;
+      return [name, running ?? this.#makeService(each, filters.get(name) ?? [], plan)];
     }));
     this.#services = services;
+    for (const { config: { name }, faults } of plan.services) void this.setFaults(name, faults?.faults ?? []);
+    for (const name of this.#faults.keys()) if (!services.has(name)) this.#faults.delete(name);
+    this.#lists.keep(plan.lists);
     this.#trimBuffers();
     const closed = this.#listeners.commit(plan.listeners.map((name) => services.get(name)!));
     for (const [name, service] of services) if (before.get(name) !== service) service.start();
     for (const [name, service] of before) if (services.get(name) !== service) this.#retire(service, closed);
-    for (const name of this.#ledgers.keys()) if (!services.has(name)) this.#dropLedger(name, closed);
+    this.#ledgers.keep(services, closed);
     for (const name of this.#groups.keys()) {
       if (!plan.groups.some(({ config }) => config.name === name)) this.#dropGroup(name, closed);
     }
@@ -110,15 +115,31 @@ export class RelayThread implements ThreadCalls {
   // deno-lint-ignore require-await -- a throw must reject
   async setTls(
     name: string,
-    tls: TlsMaterial | undefined,
+    tls: ServiceTlsMaterial | undefined,
     upstreamTls: UpstreamTlsMaterial | undefined,
   ): Promise<boolean> {
     const service = this.#services.get(name);
     if (service === undefined) return true;
     if (upstreamTls !== undefined) service.updateUpstreamTls(upstreamTls);
     if (tls === undefined) return true;
-    service.tls?.update(tls);
-    return this.#listeners.updateTls(service, tlsListenOptions(service.config.tls, tls));
+    service.updateTls(tls);
+    return this.#listeners.updateTls(service, tlsListenOptions(service.config.tls, tls.own));
+  }
+
+  setLists(contents: ListContents): void {
+    this.#lists.set(contents);
+  }
+
+  setFaults(service: string, faults: readonly FaultPlan[]): Promise<void> {
+    this.#faults.get(service)?.set(faults);
+    return Promise.resolve();
+  }
+
+  async cutService(name: string): Promise<void> {
+    await this.#listeners.closeLeaving(name);
+    this.#faults.get(name)?.cut();
+    // Those included that began before the service could have faults.
+    for (const record of this.#accounts.connections.all()) if (record.service === name) record.abort("fault");
   }
 
   setEndpoints(group: string, records: readonly EndpointRecord[]): void {
@@ -134,7 +155,7 @@ export class RelayThread implements ThreadCalls {
   }
 
   evictIdle(group: string, endpoint: number): void {
-    this.#groups.get(group)?.makeRoomFor(endpoint);
+    this.#groups.get(group)?.evictIdleById(endpoint);
   }
 
   setSubscribed(isSubscribed: boolean): void {
@@ -145,10 +166,18 @@ export class RelayThread implements ThreadCalls {
     return Promise.resolve(listConnections(this.#accounts.connections.all(), query));
   }
 
-  kill(id: number): Promise<boolean> {
+  kill(id: number, isReset: boolean): Promise<boolean> {
     const record = this.#accounts.connections.find(id);
-    record?.abort("killed");
+    record?.abort("killed", isReset);
     return Promise.resolve(record !== undefined);
+  }
+
+  endable(query: EndingQuery): Promise<EndingCandidate[]> {
+    return Promise.resolve(this.#ender.find(query));
+  }
+
+  endConnections(ids: readonly number[], code: EndCode, idle: number): Promise<number> {
+    return Promise.resolve(this.#ender.end(ids, code, idle));
   }
 
   async drainListeners(): Promise<void> {
@@ -161,8 +190,8 @@ export class RelayThread implements ThreadCalls {
     await this.#listeners.close();
   }
 
-  async drained(): Promise<void> {
-    await Promise.all(this.#allLedgers.map((ledger) => ledger.drained()));
+  drained(): Promise<void> {
+    return this.#ledgers.drained();
   }
 
   async abortConnections(code: AbortCode): Promise<void> {
@@ -183,24 +212,23 @@ export class RelayThread implements ThreadCalls {
     return this.report();
   }
 
-  get #allLedgers(): ServiceLedger[] {
-    return [...this.#ledgers.values(), ...this.#leavingLedgers];
-  }
-
   #stopAccepting(): void {
     for (const service of [...this.#services.values(), ...this.#retired]) service.stopAccepting();
   }
 
-  #setGroup({ config: whole, row, endpoints }: GroupPlan): void {
+  #setGroup(plan: GroupPlan): void {
+    const { config: whole, row, endpoints } = plan;
     const config = this.#withOwnShare(whole);
     const known = this.#groups.get(config.name);
     const group = known ?? new Group(config, {
       row: this.#accounts.upstreamRow(row),
       accountsOf: (record) => this.#accounts.endpoint(record),
       credits: this.#accounts.credits,
+      stuck: this.#accounts.stuckAt(row),
       owner: this.#reporter.supervisor,
     });
     group.config = config;
+    group.waits.open(this.#accounts.queue(plan));
     group.setEndpoints(endpoints);
     this.#groups.set(config.name, group);
   }
@@ -220,24 +248,28 @@ export class RelayThread implements ThreadCalls {
     void closed.then(() => group.retire());
   }
 
-  #dropLedger(name: string, closed: Promise<void>): void {
-    const ledger = this.#ledgers.get(name)!;
-    this.#ledgers.delete(name);
-    this.#leavingLedgers.add(ledger);
-    void closed.then(() => ledger.drained()).then(() => this.#leavingLedgers.delete(ledger));
-  }
-
-  #makeService(plan: ServicePlan, { all, log }: ThreadPlan): Service {
+  #makeService(plan: ServicePlan, filters: readonly FilterFactory[], { all, log }: ThreadPlan): Service {
     const { config, tls, upstreamTls } = plan;
-    const { accessFile, events } = this.#reporter;
-    const sink = log.hasAccessFile ? accessFile : this.#reporter.log;
+    const { accessFile, events, spans } = this.#reporter;
+    const ledger = this.#ledgers.of(config.name, () => this.#accounts.ledger(plan));
     return new Service(config, {
       groups: this.#groups,
-      admission: new AdmissionControl(config, this.#accounts.admission(plan, all)),
-      ledger: this.#ledgerOf(plan),
-      accessLog: new AccessLog(sink, { sample: log.sample, threads: this.#accounts.threads }),
+      admission: new AdmissionControl(config, this.#accounts.admission(plan, all), this.#lists),
+      ledger,
+      accessLog: new AccessLog({
+        ...log.access,
+        sink: log.hasAccessFile ? accessFile : this.#reporter.log,
+        log: this.#reporter.log,
+        skipped: ledger.row.cells.skipped,
+        threads: this.#accounts.threads,
+      }),
       events,
-      tls: config.tls && new TlsTermination(config.tls, required(tls)),
+      spans,
+      lists: this.#lists,
+      ownListeners: this.#own,
+      filters,
+      faults: plan.faults && this.#faults.getOrInsertComputed(config.name, () => this.#accounts.faults(plan)),
+      tls: new ServiceTls(config, tls),
       upstreamTls: config.upstreamTls && new UpstreamTls(config.upstreamTls, required(upstreamTls)),
       log: this.#reporter.log,
       onShortage: () => {
@@ -252,16 +284,6 @@ export class RelayThread implements ThreadCalls {
     const sizes = [...new Set(this.#services.values().map(({ config }) => config.bufferSize))].sort().join();
     if (sizes !== this.#bufferSizes) emptyPool();
     this.#bufferSizes = sizes;
-  }
-
-  /** One for all services of the same name, before and after a reload, so that each connection stays counted. */
-  #ledgerOf(plan: ServicePlan): ServiceLedger {
-    const { name } = plan.config;
-    const known = this.#ledgers.get(name);
-    if (known !== undefined) return known;
-    const ledger = this.#accounts.ledger(plan);
-    this.#ledgers.set(name, ledger);
-    return ledger;
   }
 
   #retire(service: Service, closed: Promise<void>): void {

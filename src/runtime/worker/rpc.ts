@@ -1,8 +1,9 @@
 /** Typed calls between isolates: an interface on one side, an object that implements it on the other. */
 
-/** Which methods of an interface the other side answers: those that return a promise. */
-export type Answered<Calls> = {
-  readonly [Name in keyof Calls]: Calls[Name] extends (...args: never) => Promise<unknown> ? true : false;
+/** The methods of an interface that the other side does not answer: those that return no promise. */
+export type Posted<Calls> = {
+  readonly [Name in keyof Calls as Calls[Name] extends (...args: never) => Promise<unknown> ? never : Name]:
+    true;
 };
 
 /** A message of either side. */
@@ -13,15 +14,12 @@ export type RpcMessage =
 
 type Method = (...args: unknown[]) => unknown;
 
-/** An object with a method for each of an interface. */
-export function forwarder<Calls>(
-  answered: Readonly<Record<string, boolean>>,
-  methodOf: (name: string, isAnswered: boolean) => Method,
-): Calls {
-  const methods: unknown = Object.fromEntries(
-    Object.entries(answered).map(([name, isAnswered]) => [name, methodOf(name, isAnswered)]),
-  );
-  return methods as Calls;
+/** An object with the methods of an interface, each of which is `call` with its name. */
+export function forwarder<Calls>(call: (name: string, args: unknown[]) => unknown): Calls {
+  const get = (_: object, name: string | symbol) =>
+    // What a promise asks of its value: it is no method of an interface.
+    name === "then" ? undefined : (...args: unknown[]) => call(String(name), args);
+  return new Proxy({}, { get }) as Calls;
 }
 
 /** Calls a method by its name. */
@@ -38,13 +36,11 @@ export class Rpc<Local extends object, Remote extends object> {
   #lastId = 0;
   #ended: Error | undefined;
 
-  /** @param answered The methods of `Remote`. */
-  constructor(answered: Answered<Remote>, send: (message: RpcMessage) => void) {
+  /** @param posted The methods of `Remote` that it does not answer. */
+  constructor(posted: Posted<Remote>, send: (message: RpcMessage) => void) {
     this.#send = send;
-    this.remote = forwarder(
-      answered,
-      (call, isAnswered) => (...args) =>
-        isAnswered ? this.#ask(call, args) : this.#post({ call, args, id: undefined }),
+    this.remote = forwarder((call, args) =>
+      Object.hasOwn(posted, call) ? this.#post({ call, args, id: undefined }) : this.#ask(call, args)
     );
   }
 

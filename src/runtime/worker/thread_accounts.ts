@@ -5,15 +5,19 @@ import { ClientTable } from "../../shared/client_table.ts";
 import { EventLoopDelay } from "../../observe/metrics/event_loop_delay.ts";
 import { GaugeTable } from "../../shared/gauge.ts";
 import { ServiceLedger } from "../../observe/counters/ledger.ts";
-import { OpenConnections } from "../../observe/counters/connection_record.ts";
+import { OpenConnections } from "../../observe/counters/open_connections.ts";
 import { RateLimit } from "../../shared/rate_limit.ts";
 import { Heartbeat } from "../../shared/heartbeat.ts";
+import { type StuckEndpoint, StuckEndpoints } from "../../shared/stuck_endpoint.ts";
+import { TurnTable } from "../../shared/turns.ts";
 import { WakeUps } from "../../shared/wake_ups.ts";
 import { WorkerEpoch } from "../../shared/worker_epoch.ts";
 import { type AdmissionParts, CountLimit } from "../../proxy/admission.ts";
+import { ServiceFaults } from "../../proxy/faults.ts";
 import type { EndpointAccounts, EndpointRecord } from "../../upstream/endpoint.ts";
 import { TurnCredits } from "../../upstream/balance/smooth_weighted_round_robin.ts";
-import type { ServicePlan, ThreadPlan, ThreadStart } from "./thread_calls.ts";
+import type { QueueAccounts } from "../../upstream/waiting/place_queue.ts";
+import type { GroupPlan, ServicePlan, ThreadPlan, ThreadStart } from "./thread_calls.ts";
 
 export class ThreadAccounts implements Disposable {
   readonly connections: OpenConnections;
@@ -22,7 +26,10 @@ export class ThreadAccounts implements Disposable {
   readonly #epoch: WorkerEpoch;
   readonly #maxClients: number;
   readonly #accounts: Accounts;
+  readonly #seed: string;
   readonly #gauges: GaugeTable;
+  readonly #turns: TurnTable;
+  readonly #stuck: StuckEndpoints;
   readonly #limits = new Map<number, CountLimit>();
   readonly #vitals = new DisposableStack();
 
@@ -31,9 +38,12 @@ export class ThreadAccounts implements Disposable {
     const { accounts, gauges, heartbeats, credits, numbers } = start;
     const epoch = this.#epoch = new WorkerEpoch(start.epoch);
     this.#maxClients = start.clients;
+    this.#seed = start.seed;
     this.#accounts = new Accounts(accounts.size, epoch, accounts.memory);
     this.#gauges = new GaugeTable(gauges.slots, epoch, gauges.memory);
+    this.#turns = new TurnTable(accounts.size.upstreams, epoch, start.turns);
     this.connections = new OpenConnections({ thread: epoch.thread, threads: epoch.threads, memory: numbers });
+    this.#stuck = new StuckEndpoints(start.stuck.groups, start.stuck.memory);
     this.credits = new TurnCredits(credits.endpoints, credits.memory);
     this.wakeUps = new WakeUps(onFreed);
     this.#vitals.use(new EventLoopDelay(this.#accounts.program.cells.eventLoopDelay));
@@ -51,8 +61,19 @@ export class ThreadAccounts implements Disposable {
     return Math.floor(whole / threads) + (thread < whole % threads ? 1 : 0);
   }
 
+  /** Where the new clients of a group go, by the group's row. */
+  stuckAt(row: number): StuckEndpoint {
+    return this.#stuck.at(row);
+  }
+
   upstreamRow(row: number): UpstreamRow {
     return this.#accounts.upstreams.at(row);
+  }
+
+  /** The queue of a group. */
+  queue({ row, queue }: GroupPlan): QueueAccounts | undefined {
+    if (queue === undefined) return undefined;
+    return { waiting: this.#gauges.at(queue), turns: this.#turns.at(row), wakeUps: this.wakeUps };
   }
 
   /** Undefined for an endpoint that was just removed: `setEndpoints` is on its way. */
@@ -68,6 +89,10 @@ export class ThreadAccounts implements Disposable {
 
   ledger({ config: { name }, row }: ServicePlan): ServiceLedger {
     return new ServiceLedger(name, { row: this.#accounts.services.at(row), connections: this.connections });
+  }
+
+  faults({ config: { name }, faults }: ServicePlan): ServiceFaults {
+    return new ServiceFaults(name, this.#seed, faults!.connections);
   }
 
   /** @param all The gauge and the limit for the connections of all services. */

@@ -5,7 +5,7 @@ import { guardProcess } from "../control/guard.ts";
 import { RelayThread } from "./relay_thread.ts";
 import { Rpc, type RpcMessage } from "./rpc.ts";
 import {
-  SUPERVISOR_CALLS,
+  POSTED_TO_SUPERVISOR,
   type ThreadCalls,
   type ThreadStart,
   type WorkerSupervisorCalls,
@@ -25,7 +25,7 @@ const scope = self as unknown as WorkerScope;
 
 scope.onmessage = ({ data: start }: MessageEvent<ThreadStart>) => {
   const rpc = new Rpc<ThreadCalls, WorkerSupervisorCalls>(
-    SUPERVISOR_CALLS,
+    POSTED_TO_SUPERVISOR,
     (message) => scope.postMessage(message),
   );
   const reporter = new WorkerReporter(rpc.remote);

@@ -4,7 +4,8 @@ import type { LogLevel } from "../../config/config.ts";
 import type { AccessSink } from "../../observe/log/access_log.ts";
 import { EventFeed } from "../../observe/events/event_feed.ts";
 import { isLogged, type Log } from "../../observe/log/log.ts";
-import type { Reporter } from "./relay_thread.ts";
+import { ConnectionSpans } from "../../observe/telemetry/connection_spans.ts";
+import type { Reporter } from "./reporter.ts";
 import type { Report, WorkerSupervisorCalls } from "./thread_calls.ts";
 
 /** How long a report may wait for a full batch, in milliseconds. */
@@ -19,6 +20,8 @@ export class WorkerReporter implements Reporter {
   readonly log: Log;
   readonly accessFile: AccessSink;
   readonly events: EventFeed;
+  /** Not sent to the supervisor: Deno has one exporter for all threads. */
+  readonly spans = ConnectionSpans.ifActive();
   readonly supervisor: WorkerSupervisorCalls;
   #level: LogLevel = "info";
   #reports: Report[] = [];

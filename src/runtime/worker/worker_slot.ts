@@ -46,6 +46,7 @@ export class WorkerSlot implements ThreadSlot {
   #work: { readonly listeners: readonly ListenPlan[]; readonly plan: ThreadPlan } | undefined;
   #startedAt = performance.now();
   #pause = 0;
+  #restarts = 0;
 
   constructor(number: number, options: WorkerSlotOptions) {
     this.number = number;
@@ -55,6 +56,10 @@ export class WorkerSlot implements ThreadSlot {
 
   get thread(): ThreadCalls | undefined {
     return this.#ready?.calls;
+  }
+
+  get restarts(): number {
+    return this.#restarts;
   }
 
   get #ready(): WorkerThread | undefined {
@@ -167,6 +172,7 @@ export class WorkerSlot implements ThreadSlot {
         break;
       }
       this.#isReady = true;
+      this.#restarts += 1;
       onReplaced(worker.calls);
       log.info(`Thread ${this.number} restarted`, { event: "thread_started", thread: this.number });
     } catch (error) {

@@ -2,7 +2,7 @@
 
 import { Rpc, type RpcMessage } from "./rpc.ts";
 import {
-  THREAD_CALLS,
+  POSTED_TO_THREAD,
   type ThreadCalls,
   type ThreadStart,
   type WorkerSupervisorCalls,
@@ -26,7 +26,7 @@ export class WorkerThread {
       type: "module",
       name: `sluice-${start.epoch.thread}`,
     });
-    this.#rpc = new Rpc(THREAD_CALLS, (message) => worker.postMessage(message));
+    this.#rpc = new Rpc(POSTED_TO_THREAD, (message) => worker.postMessage(message));
     worker.onmessage = ({ data }: MessageEvent<RpcMessage>) => void this.#rpc.receive(data, supervisor);
     worker.onerror = (event) => {
       // An error that is not prevented here ends the whole program.

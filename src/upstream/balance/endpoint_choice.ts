@@ -3,7 +3,7 @@
 import type { Endpoint } from "../endpoint.ts";
 import type { Choice } from "./policy.ts";
 
-/** The required health of an endpoint: a check found it up, no check found it down, or anything. */
+/** The required health of an endpoint: a check has found it up, no check has found it down, or any. */
 export type Trust = "found_up" | "not_down" | "any";
 /** From the most to the least trusted. */
 export const TRUST: readonly Trust[] = ["found_up", "not_down", "any"];
@@ -14,7 +14,7 @@ export interface ClientAddress {
   readonly sourceAddress: string;
 }
 
-/** The input of a policy. One object serves all choices of a group, because each choice is synchronous. */
+/** The input of a policy. A group uses one object for all choices, because each choice is synchronous. */
 export class EndpointChoice implements Choice<Endpoint> {
   endpoints: readonly Endpoint[] = [];
   #client: ClientAddress | undefined;
@@ -23,6 +23,12 @@ export class EndpointChoice implements Choice<Endpoint> {
   #tried: readonly Endpoint[] = [];
   #areChecked = false;
   #trust: Trust = "found_up";
+  readonly #mayUse: (endpoint: Endpoint) => boolean;
+
+  /** @param mayUse Whether an endpoint may be used if all are down. */
+  constructor(mayUse: (endpoint: Endpoint) => boolean = ({ state }) => state.admin === "up") {
+    this.#mayUse = mayUse;
+  }
 
   get client(): string {
     return this.#client!.sourceAddress;
@@ -56,16 +62,16 @@ export class EndpointChoice implements Choice<Endpoint> {
     this.#tried = [...this.#tried, endpoint];
   }
 
-  /** Whether there are endpoints at the requested trust level, so that lower levels must not be used. */
+  /** Whether there are endpoints at the required level of trust, so that lower levels must not be used. */
   hasUsable(endpoints: readonly Endpoint[]): boolean {
-    // An endpoint that was found up but could not be reached does not rule out one that is not yet checked.
+    // If an endpoint was found up but could not be reached, one that was not checked yet may still be used.
     return endpoints.some((endpoint) =>
       this.#isTrusted(endpoint) && (this.#trust !== "found_up" || !this.#tried.includes(endpoint))
     );
   }
 
   #isTrusted(endpoint: Endpoint): boolean {
-    if (this.#trust === "any") return endpoint.state.admin === "up";
+    if (this.#trust === "any") return this.#mayUse(endpoint);
     return endpoint.isUp &&
       !(this.#trust === "found_up" && this.#areChecked && endpoint.state.health === "unknown");
   }

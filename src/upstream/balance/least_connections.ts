@@ -1,4 +1,7 @@
-/** Least connections: the endpoint with the fewest open connections for its weight; ties alternate, by weight. */
+/**
+ * Least connections: chooses the endpoint with the fewest open connections for its weight; equal ones alternate, by
+ * weight.
+ */
 
 import { loadOf, type Policy } from "./policy.ts";
 import { SmoothWeightedRoundRobin, type TurnCredits } from "./smooth_weighted_round_robin.ts";

@@ -1,9 +1,8 @@
 /**
- * Maglev consistent hashing: D. Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer",
- * NSDI 2016, section 3.4. Members fill a table in turns, each in the order given by its key. So each gets its share of
- * the slots, and keeps nearly all of them when another member is added or removed.
- *
- * A table depends only on keys and weights. Any change here makes proxies of different versions disagree.
+ * Maglev consistent hashing: D. Eisenbud et al., "Maglev: A Fast and Reliable Software Network Load Balancer", NSDI
+ * 2016, section 3.4. Members fill a table in turns, each in an order that its key determines. So each gets its share of
+ * the slots, and keeps nearly all of them when another member is added or removed. The table depends only on keys and
+ * weights. Any change here makes proxies of different versions disagree.
  */
 
 export interface Member {
@@ -13,8 +12,8 @@ export interface Member {
 }
 
 /**
- * How many slots there are: a prime, so that every step visits them all. Up to 655 members of equal weight then have
- * shares that differ by 1 % at most. More slots for more members would move every client when they become too many.
+ * The number of slots: a prime, so that every step visits all of them. With up to 655 members of equal weight, shares
+ * differ by 1 % at most. A number that grew with the members would move every client at each growth.
  */
 const SIZE = 65_537;
 const EMPTY = -1;
@@ -23,7 +22,7 @@ const OFFSET_SEED = 0x6f66_6673;
 const STEP_SEED = 0x7374_6570;
 
 export class MaglevTable {
-  /** The index of the member that each slot belongs to. */
+  /** By slot: the index of its member. */
   readonly slots = new Int32Array(SIZE).fill(EMPTY);
 
   /** @param members In any order; at least one. */

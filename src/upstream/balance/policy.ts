@@ -2,12 +2,14 @@
 
 /** An endpoint as a policy sees it. */
 export interface Candidate {
-  /** A small number, unique among the current endpoints, equal in all threads. */
+  /** A small number, unique among the current endpoints and the same in all threads. */
   readonly id: number;
-  /** Identifies the endpoint, equally in all proxies of a fleet: its address. */
+  /** Identifies the endpoint, in the same way in all proxies of a fleet: its address. */
   readonly key: string;
   /** Share of the connections, in proportion to the others' weights; at least 1. */
   readonly weight: number;
+  /** The part of its weight that counts now: 1, or less in a slow start. */
+  readonly part: number;
   /** Open connections. */
   readonly active: number;
 }
@@ -24,7 +26,12 @@ export interface Choice<Endpoint extends Candidate> {
 /** Chooses an allowed endpoint; undefined if there is none. */
 export type Policy = <Endpoint extends Candidate>(choice: Choice<Endpoint>) => Endpoint | undefined;
 
-/** Connections in proportion to the weight. Equal proportions are equal numbers. */
-export function loadOf({ active, weight }: Candidate): number {
-  return active / weight;
+/** The weight that counts now. */
+export function shareOf({ weight, part }: Candidate): number {
+  return weight * part;
+}
+
+/** Connections in proportion to the share. Equal proportions give equal numbers. */
+export function loadOf(candidate: Candidate): number {
+  return candidate.active / shareOf(candidate);
 }

@@ -18,7 +18,7 @@ export type PolicyName = keyof typeof POLICIES;
 
 export const POLICY_NAMES = Object.keys(POLICIES) as PolicyName[];
 
-/** @param credits Those of all threads, for policies in which endpoints take turns. */
+/** @param credits The credits of all threads, for policies in which endpoints take turns. */
 export function policyOf(name: PolicyName, credits: TurnCredits): Policy {
   return POLICIES[name](credits);
 }

@@ -1,7 +1,7 @@
 /** Smooth weighted round robin over all threads: shares do not depend on which thread a client connects to. */
 
 import { SharedLock } from "../../shared/shared_lock.ts";
-import type { Candidate } from "./policy.ts";
+import { type Candidate, shareOf } from "./policy.ts";
 
 /** Credits closer than this are equal, because they are inexact sums of fractions. The earlier endpoint wins. */
 const SAME = 1e-9;
@@ -15,7 +15,7 @@ export class TurnCredits {
   readonly credits: Float64Array;
 
   /**
-   * @param endpoints Numbers of endpoints are less than this.
+   * @param endpoints Numbers of endpoints are below this.
    * @param memory Of another thread.
    */
   constructor(endpoints: number, memory?: SharedArrayBuffer) {
@@ -32,8 +32,8 @@ export class TurnCredits {
 
 export class SmoothWeightedRoundRobin {
   readonly #shared: TurnCredits;
-  /** By index. Read once: other threads change the credits during the choice. */
-  readonly #isAllowed: boolean[] = [];
+  /** By index; 0 is not allowed. Read once: other threads change the credits during the choice. */
+  readonly #shares: number[] = [];
 
   constructor(shared: TurnCredits) {
     this.#shared = shared;
@@ -46,8 +46,8 @@ export class SmoothWeightedRoundRobin {
   ): Endpoint | undefined {
     let total = 0;
     for (let index = 0; index < endpoints.length; index++) {
-      const allowed = this.#isAllowed[index] = isAllowed(endpoints[index]!, index);
-      if (allowed) total += endpoints[index]!.weight;
+      const endpoint = endpoints[index]!;
+      total += this.#shares[index] = isAllowed(endpoint, index) ? shareOf(endpoint) : 0;
     }
     if (total === 0) return undefined;
     const { lock } = this.#shared;
@@ -65,9 +65,10 @@ export class SmoothWeightedRoundRobin {
     let next = -1;
     let most = -Infinity;
     for (let index = 0; index < endpoints.length; index++) {
-      if (!this.#isAllowed[index]) continue;
-      const { id, weight } = endpoints[index]!;
-      const credit = credits[id] = credits[id]! + weight / total;
+      const share = this.#shares[index]!;
+      if (share === 0) continue;
+      const { id } = endpoints[index]!;
+      const credit = credits[id] = credits[id]! + share / total;
       if (credit <= most + SAME) continue;
       most = credit;
       next = index;

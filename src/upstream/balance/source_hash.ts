@@ -3,12 +3,14 @@
 import { hash, MaglevTable } from "./maglev.ts";
 import type { Candidate, Choice, Policy } from "./policy.ts";
 
-/** How many other slots are tried for a client whose endpoint is not allowed. */
+/** The number of other slots to try for a client whose endpoint is not allowed. */
 const ATTEMPTS = 16;
+/** Any number, for a hash that is independent of the table's. */
+const SLOW_START_SEED = 0x736c_6f77;
 
 /**
  * Makes a policy that hashes the client's address. While an endpoint is not allowed, its clients are spread over the
- * others, and all other clients stay where they are.
+ * others, and all other clients stay where they are. In a slow start, its clients come back one after the other.
  */
 export function sourceHash(): Policy {
   const tables = new WeakMap<readonly Candidate[], MaglevTable>();
@@ -19,13 +21,19 @@ export function sourceHash(): Policy {
     if (table === undefined) tables.set(endpoints, table = new MaglevTable(endpoints));
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const endpoint = endpoints[table.find(client, attempt)];
-      if (endpoint !== undefined && choice.isAllowed(endpoint)) return endpoint;
+      if (endpoint === undefined || !choice.isAllowed(endpoint)) continue;
+      if (endpoint.part === 1 || isBack(client, endpoint)) return endpoint;
     }
     return lastResort(choice);
   };
 }
 
-/** If few are allowed: the one with the highest hash for this client, whatever the order of the endpoints. */
+/** Whether a client has come back to an endpoint in a slow start: once, and in all proxies at about the same time. */
+function isBack(client: string, { part }: Candidate): boolean {
+  return hash(client, SLOW_START_SEED) < part * 2 ** 32;
+}
+
+/** Used if few are allowed: chooses the one with the highest hash for this client, whatever the order of endpoints. */
 function lastResort<Endpoint extends Candidate>(choice: Choice<Endpoint>): Endpoint | undefined {
   const seed = hash(choice.client, ATTEMPTS);
   let best: Endpoint | undefined;

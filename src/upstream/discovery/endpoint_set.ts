@@ -1,9 +1,16 @@
 /** A changing set of endpoints. Those that remain keep their connections and their state. */
 
+import type { Log } from "../../observe/log/log.ts";
+
+/** How many endpoints a log line names. */
+const MAX_NAMED = 10;
+
 export interface EndpointChanges<Endpoint> {
   readonly added: readonly Endpoint[];
   readonly updated: readonly Endpoint[];
   readonly removed: readonly Endpoint[];
+  /** How many could not be made. */
+  readonly refused: number;
 }
 
 export interface EndpointSetOptions<Wanted, Endpoint> {
@@ -36,18 +43,51 @@ export class EndpointSet<Wanted, Endpoint> {
     const all = new Map<string | number, Endpoint>();
     const added: Endpoint[] = [];
     const updated: Endpoint[] = [];
+    let refused = 0;
     for (const each of wanted) {
       const identity = identityOf(each);
       const same = removed.get(identity);
       removed.delete(identity);
       const endpoint = same ?? make(each);
-      if (endpoint === undefined) continue;
+      if (endpoint === undefined) {
+        refused++;
+        continue;
+      }
       all.set(identity, endpoint);
       if (same === undefined) added.push(endpoint);
       else if (update(endpoint, each)) updated.push(endpoint);
     }
     this.#all = all;
     this.#list = [...all.values()];
-    return { added, updated, removed: [...removed.values()] };
+    return { added, updated, removed: [...removed.values()], refused };
   }
+}
+
+/** Logs the endpoints that a group has now. */
+export function logChanges<Endpoint extends { readonly key: string }>(
+  log: Log,
+  upstream: string,
+  all: readonly Endpoint[],
+  { added, removed }: Pick<EndpointChanges<Endpoint>, "added" | "removed">,
+): void {
+  const named = all.slice(0, MAX_NAMED).map(({ key }) => key).join(", ") || "none";
+  const more = all.length > MAX_NAMED ? ` and ${all.length - MAX_NAMED} more` : "";
+  log.info(`${upstream}: endpoints changed to ${named}${more}`, {
+    event: "endpoints_changed",
+    upstream,
+    added: added.length,
+    removed: removed.length,
+    endpoints: all.length,
+  });
+}
+
+/** Logs that a group has no places for some of its endpoints. */
+export function logRefused(log: Log, upstream: string, refused: number): void {
+  if (refused === 0) return;
+  const what = refused === 1 ? "1 endpoint" : `${refused} endpoints`;
+  log.error(`${upstream}: ${what} ignored, the accounts are full`, {
+    event: "endpoint_refused",
+    upstream,
+    refused,
+  });
 }

@@ -1,4 +1,4 @@
-/** How the health checks of a group start their connections, with the required credentials. */
+/** How the health checks of a group start their connections, and the credentials for that. */
 
 import { isDeepStrictEqual } from "node:util";
 import type { UpstreamTlsConfig } from "../../config/config.ts";
@@ -34,14 +34,14 @@ export class CheckLeg {
     return this.#options.tls?.service;
   }
 
-  /** Returns this one, with the new certificates, if only these differ; otherwise a new one. */
+  /** Returns this one with the new certificates if nothing else differs, else a new one. */
   updatedTo(options: CheckLegOptions): CheckLeg {
-    if (!isDeepStrictEqual(saidBy(this.#options), saidBy(options))) return new CheckLeg(options);
+    if (!isDeepStrictEqual(settingsOf(this.#options), settingsOf(options))) return new CheckLeg(options);
     if (options.tls !== undefined) this.tls!.update(options.tls.material);
     return this;
   }
 }
 
-function saidBy({ proxyProtocol, tls }: CheckLegOptions): unknown {
+function settingsOf({ proxyProtocol, tls }: CheckLegOptions): unknown {
   return { proxyProtocol, service: tls?.service, tls: tls?.config };
 }

@@ -1,13 +1,13 @@
 /**
  * Passive health: ejects an endpoint that fails real connections, for a while.
  *
- * `failures` failed connections within `window` eject it, as in nginx (`max_fails`, `fail_timeout`), unless it took more
- * than twice as many connections in that time. A success does not reset the count, as it does in HAProxy (`observe
- * layer4`) and Envoy (consecutive failures): an endpoint that accepts and then resets every connection has a success
- * before each failure. But failures must be a large part of all connections: a busy endpoint has a few in every window,
- * and counting only failures would eject it, then the other endpoints.
+ * It ejects an endpoint after `failures` failed connections within `window`, as nginx does (`max_fails`,
+ * `fail_timeout`), unless more than twice as many connections succeeded in that time. A success does not reset the
+ * count, as it does in HAProxy (`observe layer4`) and Envoy (consecutive failures): an endpoint that accepts and then
+ * resets every connection has a success before each failure. But failures must be a large part of all connections: a
+ * busy endpoint has a few in every window, and counting only failures would eject it, then the other endpoints.
  *
- * Without timers: the time is checked with each question and report.
+ * It has no timers: each question and each report checks the time.
  */
 
 import type { PassiveConfig } from "../../config/config.ts";
@@ -25,14 +25,14 @@ export class Ejection {
   readonly #options: PassiveConfig;
   readonly #successes: () => number;
   readonly #now: () => number;
-  /** The latest failures, at most as many as eject: a ring buffer. */
+  /** A ring buffer of the latest failures, at most as many as eject. */
   #ring: Failure[] = [];
   /** The index of the oldest in a full ring. */
   #oldest = 0;
   #until = 0;
 
   /**
-   * @param successes Connections that were made so far, in all threads.
+   * @param successes The number of connections made so far, in all threads.
    * @param now Milliseconds of a monotonic clock, from 0 on.
    */
   constructor(options: PassiveConfig, successes: () => number, now: () => number = () => performance.now()) {
@@ -50,7 +50,7 @@ export class Ejection {
     return this.#until;
   }
 
-  /** A connection failed; true if that ejects the endpoint. While it is ejected, failures do not count. */
+  /** A connection failed; true if that ejects the endpoint. Failures during an ejection do not count. */
   failed(): boolean {
     const now = this.#now();
     if (now < this.#until) return false;
@@ -58,7 +58,7 @@ export class Ejection {
     this.#remember({ at: now, successes });
     if (!this.#isTooMuch(now, successes)) return false;
     this.#until = now + this.#options.eject;
-    // It returns without failures.
+    // After an ejection, it starts without failures.
     this.#ring = [];
     this.#oldest = 0;
     return true;

@@ -1,13 +1,16 @@
 /** Active health checks: connects to an endpoint regularly, to know its state before a client needs it. */
 
 import type { HealthCheckConfig } from "../../config/config.ts";
-import type { Address } from "../../net/address.ts";
-import { type Conn, writeAll } from "../../net/socket/conn.ts";
+import { type Address, formatAddress } from "../../net/address.ts";
+import type { Conn } from "../../net/socket/conn.ts";
 import { dial, type DialOptions } from "../../net/socket/dial.ts";
-import { type ErrorCode, ProxyError, proxyErrorOf } from "../../net/errors.ts";
+import { ProxyError } from "../../net/errors.ts";
 import { sleep } from "../../net/timers/sleep.ts";
 import type { CheckLeg } from "./check_leg.ts";
-import { Hysteresis } from "./hysteresis.ts";
+import { Exchange } from "./exchange.ts";
+import { type HealthState, Hysteresis } from "./hysteresis.ts";
+import { type Conversation, conversationOf } from "./kinds/registry.ts";
+import { bad, type Verdict, verdictOn } from "./verdict.ts";
 
 /** The interval varies by this fraction, so that checks of many proxies do not coincide. */
 const JITTER = 0.1;
@@ -15,88 +18,103 @@ const JITTER = 0.1;
 const LINGER = 1000;
 const LAST_BYTES = 64 * 1024;
 
-export interface CheckResult {
-  /** `skipped`: the proxy had no port or descriptor for the check; the endpoint may be up or down. */
-  readonly outcome: "good" | "bad" | "skipped";
-  /** For people: `connection refused`, `answered "-ERR" instead of "+PONG"`. */
-  readonly cause: string;
+export interface CheckResult extends Verdict {
   /** Milliseconds from the start of the check to its result. */
   readonly duration: number;
 }
 
 export interface HealthWatchOptions {
+  /** Of the endpoint; `check` may have another host or port. */
   readonly address: Address;
-  /** What it sends first; nothing by default. */
+  /** The first bytes of its connections; none by default. */
   readonly leg?: CheckLeg;
   readonly check: HealthCheckConfig;
+  /** Its state by earlier checks; `unknown` by default. */
+  readonly known?: HealthState;
   /** Throws a ProxyError, or the reason of its signal. */
   readonly dial?: (address: Address, options: DialOptions) => Promise<Conn>;
   /** At least 0 and less than 1, as `Math.random`. */
   readonly random?: () => number;
   /** Called with every result. Neither this nor `onChange` may throw. */
   readonly onResult?: (result: CheckResult) => void;
-  /** Called with the first state and every new one; `detail` is the result that decided, `cause` is its cause. */
+  /** Called with the first state and every new one. `detail` is the result that caused it, and `cause` its error. */
   readonly onChange: (state: "up" | "down", cause: string, detail: CheckResult) => void;
   /** Ends the watch. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Checks an endpoint at once and then every `interval` ±10 %, counted from start to start; a check that takes longer
- * delays the next one. Never rejects, and resolves once `signal` has aborted and everything is closed.
+ * Checks an endpoint at once, and then every `interval` ±10 % from start to start, or every `fast_interval` while the
+ * results differ from its state; a longer check delays the next one. Never rejects; resolves when `signal` has aborted
+ * and everything is closed.
  */
 export async function watchHealth(options: HealthWatchOptions): Promise<void> {
   const { random = Math.random, onResult, onChange, signal } = options;
-  const { interval, rise, fall } = options.check;
-  const hysteresis = new Hysteresis(rise, fall);
+  const { interval, fastInterval = interval, rise, fall } = options.check;
+  const { converse } = conversationOf(options.check);
+  const hysteresis = new Hysteresis(rise, fall, options.known);
   while (!signal.aborted) {
-    const next = performance.now() + interval * (1 + JITTER * (2 * random() - 1));
-    await checkOnce(options, (result) => {
+    const started = performance.now();
+    const jitter = 1 + JITTER * (2 * random() - 1);
+    await checkOnce(options, converse, (result) => {
       onResult?.(result);
       if (result.outcome === "skipped") return;
       const changed = hysteresis.observe(result.outcome === "good");
       if (changed !== undefined) onChange(changed, result.cause, result);
     });
-    await sleep(next - performance.now(), signal);
+    const wait = (hysteresis.isChanging ? fastInterval : interval) * jitter;
+    await sleep(started + wait - performance.now(), signal);
   }
 }
 
 async function checkOnce(
   options: HealthWatchOptions,
+  converse: Conversation,
   onResult: (result: CheckResult) => void,
 ): Promise<void> {
   using check = new Check(options);
-  const result = await check.run();
+  const result = await check.run(converse);
   if (!options.signal.aborted) onResult(result);
   await check.leave();
+}
+
+/** Where to check an endpoint. */
+function addressToCheck(endpoint: Address, { address, port }: HealthCheckConfig): Address {
+  if (address === undefined && port === undefined) return endpoint;
+  // Decoding the configuration ensures that an endpoint on a unix socket has both.
+  const own = endpoint.transport === "tcp" ? endpoint : { hostname: "", port: 0 };
+  return { transport: "tcp", hostname: address ?? own.hostname, port: port ?? own.port };
 }
 
 /** One check. */
 class Check implements Disposable {
   readonly #options: HealthWatchOptions;
+  readonly #address: Address;
   readonly #started = performance.now();
   /** Aborts when the time is up or the watch ends. */
   readonly #over = new AbortController();
   #timer: ReturnType<typeof setTimeout>;
   #conn: Conn | undefined;
-  #sending = Promise.resolve();
-  /** The cause of a timeout at the current step. */
+  #exchange: Exchange | undefined;
+  /** The cause of a timeout before there is an exchange. */
   #late = "connect timeout";
 
   constructor(options: HealthWatchOptions) {
     this.#options = options;
+    this.#address = addressToCheck(options.address, options.check);
     const onTimeout = () => this.#stop(new ProxyError("connect_timeout", "upstream"));
     this.#timer = setTimeout(onTimeout, options.check.timeout);
     options.signal.addEventListener("abort", this.#onAbort, { once: true });
   }
 
-  /** Connects, sends, and reads until the answer is known. The result is meaningless once the watch has ended. */
-  async run(): Promise<CheckResult> {
+  /** Connects, and converses until the verdict is known. The result is meaningless once the watch has ended. */
+  async run(converse: Conversation): Promise<CheckResult> {
     let verdict: Verdict;
     try {
-      verdict = await this.#converse();
+      await this.#connect();
+      verdict = await converse(this.#begin());
     } catch (cause) {
-      verdict = this.#over.signal.aborted ? bad(this.#late) : verdictOn(cause);
+      verdict = this.#over.signal.aborted ? bad(this.#exchange?.late ?? this.#late) : verdictOn(cause);
     }
     return { ...verdict, duration: performance.now() - this.#started };
   }
@@ -109,11 +127,12 @@ class Check implements Disposable {
     const conn = this.#conn;
     clearTimeout(this.#timer);
     if (conn !== undefined && !this.#over.signal.aborted) {
-      this.#timer = setTimeout(() => conn.close(), Math.min(LINGER, this.#options.check.interval / 2));
+      const { interval, fastInterval = interval } = this.#options.check;
+      this.#timer = setTimeout(() => conn.close(), Math.min(LINGER, interval / 2, fastInterval / 2));
       await readToEnd(conn);
     }
     conn?.close();
-    await this.#sending.catch(() => {});
+    await this.#exchange?.sent().catch(() => {});
   }
 
   [Symbol.dispose](): void {
@@ -129,51 +148,28 @@ class Check implements Disposable {
     this.#conn?.close();
   }
 
-  async #converse(): Promise<Verdict> {
-    const { address, check, dial: connect = dial } = this.#options;
+  /** Dials, sends the PROXY header and starts TLS. */
+  async #connect(): Promise<void> {
+    const { leg, dial: connect = dial } = this.#options;
     const { signal } = this.#over;
-    this.#conn = await connect(address, { adapter: "deno", signal });
-    // A dial may succeed although it was aborted.
+    this.#conn = await connect(this.#address, { adapter: "deno", signal });
+    // An aborted dial may still succeed.
     signal.throwIfAborted();
-    const conn = await this.#begin(this.#conn);
-    if (check.send !== undefined) {
-      this.#late = `cannot send within ${durationText(check.timeout)}`;
-      this.#sending = writeAll(conn, check.send);
-      // If an answer is expected, reading shows what the endpoint sent before it closed.
-      this.#sending.catch(() => {});
-    }
-    if (check.expect !== undefined) return await this.#answer(conn, check.expect);
-    await this.#sending;
-    return good("connected");
-  }
-
-  /** Sends the PROXY header and starts TLS. */
-  async #begin(conn: Conn): Promise<Conn> {
-    const { address, leg, check } = this.#options;
     if (leg?.header !== undefined) {
-      this.#late = `cannot send within ${durationText(check.timeout)}`;
-      await writeAll(conn, leg.header);
+      const exchange = this.#begin();
+      exchange.send(leg.header);
+      await exchange.sent();
+      this.#exchange = undefined;
     }
-    if (leg?.tls === undefined) return conn;
+    if (leg?.tls === undefined) return;
     this.#late = "TLS handshake timeout";
-    return this.#conn = await leg.tls.startTls(conn, address, this.#over.signal);
+    this.#conn = await leg.tls.startTls(this.#conn, this.#address, signal);
   }
 
-  async #answer(conn: Conn, expected: Uint8Array): Promise<Verdict> {
-    const within = `within ${durationText(this.#options.check.timeout)}`;
-    this.#late = `no answer ${within}`;
-    const buffer = new Uint8Array(Math.max(expected.byteLength, LONGEST_QUOTE + 1));
-    for (let length = 0; length < expected.byteLength;) {
-      const count = await conn.read(buffer.subarray(length));
-      if (count === null && length === 0) return bad("closed before it answered");
-      length += count ?? 0;
-      const answer = buffer.subarray(0, length);
-      if (count === null || !beginAlike(answer, expected)) {
-        return bad(`answered ${quoted(answer)} instead of ${quoted(expected)}`);
-      }
-      this.#late = `answered only ${quoted(answer)} ${within}`;
-    }
-    return good(`answered ${quoted(expected)}`);
+  #begin(): Exchange {
+    const { timeout } = this.#options.check;
+    const authority = this.#address.transport === "unix" ? "localhost" : formatAddress(this.#address);
+    return this.#exchange = new Exchange(this.#conn!, { timeout, authority });
   }
 }
 
@@ -187,65 +183,6 @@ async function readToEnd(conn: Conn): Promise<void> {
       total += count;
     }
   } catch {
-    // Broken, or closed by the timer: nothing is left to wait for.
+    // The connection is broken, or the timer has closed it.
   }
-}
-
-/** Codes of faults of the proxy itself. */
-const OWN_SHORTAGE: ReadonlySet<ErrorCode> = new Set(["address_not_available", "too_many_open_files"]);
-
-type Verdict = Pick<CheckResult, "outcome" | "cause">;
-
-function good(cause: string): Verdict {
-  return { outcome: "good", cause };
-}
-
-function bad(cause: string): Verdict {
-  return { outcome: "bad", cause };
-}
-
-function verdictOn(failure: unknown): Verdict {
-  const error = proxyErrorOf(failure, "upstream");
-  return { outcome: OWN_SHORTAGE.has(error.code) ? "skipped" : "bad", cause: causeOf(error) };
-}
-
-function causeOf(error: ProxyError): string {
-  if (error.code === "io_error") return error.message;
-  if (error.isReset) return "connection reset";
-  return error.reason.replace(/^upstream /, "");
-}
-
-function durationText(milliseconds: number): string {
-  return milliseconds % 1000 === 0 ? `${milliseconds / 1000}s` : `${milliseconds}ms`;
-}
-
-/** Whether the shorter one is the beginning of the other. */
-function beginAlike(one: Uint8Array, other: Uint8Array): boolean {
-  const length = Math.min(one.byteLength, other.byteLength);
-  for (let at = 0; at < length; at++) if (one[at] !== other[at]) return false;
-  return true;
-}
-
-/** In characters. */
-export const LONGEST_QUOTE = 60;
-
-const ESCAPES: Record<string, string> = {
-  "\t": "\\t",
-  "\n": "\\n",
-  "\r": "\\r",
-  '"': '\\"',
-  "\\": "\\\\",
-};
-
-/** Bytes as text in quotes, shortened; bytes that are not printable ASCII are escaped. */
-export function quoted(bytes: Uint8Array): string {
-  let text = "";
-  for (const byte of bytes) {
-    const character = String.fromCharCode(byte);
-    const printed = ESCAPES[character] ??
-      (/[ -~]/.test(character) ? character : `\\x${byte.toString(16).padStart(2, "0")}`);
-    if (text.length + printed.length > LONGEST_QUOTE) return `"${text}…"`;
-    text += printed;
-  }
-  return `"${text}"`;
 }

@@ -1,9 +1,12 @@
-/** Watches a group by health checks of each endpoint, and by DNS. */
+/** Watches a group: health checks of each endpoint, and the source of its endpoints. */
 
 import type { GroupConfig } from "../../config/config.ts";
 import type { Log } from "../../observe/log/log.ts";
 import type { CheckLeg } from "./check_leg.ts";
-import { discover } from "../discovery/discovery.ts";
+import type { DiscoveryState } from "../discovery/discovery_state.ts";
+import { discoverGroup } from "../discovery/group_discovery.ts";
+import type { SourceParts } from "../discovery/source_parts.ts";
+import { conversationOf } from "./kinds/registry.ts";
 import type { EndpointSpec } from "../endpoint.ts";
 import { watchHealth } from "./health_check.ts";
 import type { EndpointController } from "../endpoint_controller.ts";
@@ -15,9 +18,26 @@ export interface MonitorEvents {
   readonly onHealth: (endpoint: EndpointController, state: "up" | "down") => void;
 }
 
+/** What discovery uses, and the state that outlives a monitor. */
+export interface MonitorDiscovery {
+  readonly parts: SourceParts;
+  readonly state: DiscoveryState;
+}
+
+export interface MonitorStart {
+  /**
+   * Earlier checks asked the same: only `rise` or `fall` results in a row change a state that they found. Else the
+   * first result decides.
+   */
+  readonly goesOn: boolean;
+  readonly discovery: MonitorDiscovery;
+}
+
 export class Monitor {
   readonly #config: GroupConfig;
   readonly #leg: CheckLeg;
+  readonly #goesOn: boolean;
+  readonly #discovery: MonitorDiscovery;
   readonly #log: Log;
   readonly #events: MonitorEvents;
   readonly #stopping = new AbortController();
@@ -25,10 +45,18 @@ export class Monitor {
   readonly #tasks = new Set<Promise<void>>();
   #isRunning = false;
 
-  /** @param leg What health checks send first. */
-  constructor(config: GroupConfig, leg: CheckLeg, log: Log, events: MonitorEvents) {
+  /** @param leg How health checks start their connections. */
+  constructor(
+    config: GroupConfig,
+    leg: CheckLeg,
+    { goesOn, discovery }: MonitorStart,
+    log: Log,
+    events: MonitorEvents,
+  ) {
+    this.#discovery = discovery;
     this.#config = config;
     this.#leg = leg;
+    this.#goesOn = goesOn;
     this.#log = log;
     this.#events = events;
   }
@@ -51,11 +79,14 @@ export class Monitor {
     const check = this.#config.healthCheck;
     if (check === undefined || !this.#isRunning) return;
     const stop = new AbortController();
+    const { kind } = conversationOf(check);
     this.#checks.set(endpoint, stop);
     this.#run(watchHealth({
       address: endpoint.address,
       check,
       leg: this.#leg,
+      ...this.#goesOn ? { known: endpoint.health } : {},
+      onResult: (result) => endpoint.checked(kind, result),
       onChange: (state, cause) => this.#onHealth(endpoint, state, cause),
       signal: stop.signal,
     }));
@@ -67,6 +98,8 @@ export class Monitor {
   }
 
   #onHealth(endpoint: EndpointController, state: "up" | "down", cause: string): void {
+    // Checks that ask something else have found the same.
+    if (endpoint.health === state) return;
     const isNews = endpoint.health !== "unknown" || state === "down";
     endpoint.health = state;
     const fields = { event: `endpoint_${state}`, upstream: this.#config.name, endpoint: endpoint.key, cause };
@@ -78,34 +111,12 @@ export class Monitor {
   }
 
   #discover(discovery: NonNullable<GroupConfig["discovery"]>): Promise<void> {
-    const { name: upstream, endpoints } = this.#config;
-    return discover({
-      ...discovery,
-      entries: endpoints.map(({ address, weight, backup }) => {
-        // Checked where the configuration is decoded: only names are looked up.
-        const { hostname, port } = address as Extract<typeof address, { transport: "tcp" }>;
-        return { name: hostname, port, weight, backup };
-      }),
-      onEndpoints: (found) =>
-        this.#events.onEndpoints(found.map(({ address, weight, tier, source }) => ({
-          address,
-          weight,
-          tier,
-          maxConnections: endpoints[source]!.maxConnections,
-        }))),
-      onError: (name, error) =>
-        this.#log.warn(`${upstream}: cannot look up ${name}, going on with what is known`, {
-          event: "discovery_failed",
-          upstream,
-          name,
-          detail: error instanceof Error ? error.message : String(error),
-        }),
-      onRecovered: (name) =>
-        this.#log.info(`${upstream}: ${name} can be looked up again`, {
-          event: "discovery_recovered",
-          upstream,
-          name,
-        }),
+    return discoverGroup({
+      ...this.#discovery,
+      config: this.#config,
+      discovery,
+      log: this.#log,
+      onEndpoints: this.#events.onEndpoints,
       signal: this.#stopping.signal,
     });
   }

@@ -3,8 +3,8 @@
 import { abortable } from "../../net/timers/abortable.ts";
 
 /**
- * Milliseconds that the other endpoints have for their first results once one is up. Without it, all clients
- * in this time would go to the endpoint that answered first, and long connections would stay there.
+ * Once one endpoint is up, the others have so many milliseconds for their first results. Otherwise all clients would at
+ * first go to the endpoint that answered first, and long connections would stay there.
  */
 const GRACE = 100;
 
@@ -22,13 +22,10 @@ export class Settling {
   #isOver = false;
   #grace: ReturnType<typeof setTimeout> | undefined;
   readonly #waiting = new Set<() => void>();
+  /** Whether clients need not wait any more. */
+  isSettled = false;
 
-  /** Whether clients need not wait. */
-  get isSettled(): boolean {
-    return !this.#findings.isPending || this.#isOver;
-  }
-
-  /** Resolves once it {@linkcode isSettled}, or when `signal` aborts. */
+  /** Resolves when {@linkcode isSettled} is true, or when `signal` aborts. */
   async settled(signal: AbortSignal): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#waiting.add(resolve);
@@ -43,6 +40,7 @@ export class Settling {
     else if (!isPending) this.#isOver = true;
     if (hasUsable && isPending && !this.#isOver) this.#grace ??= setTimeout(this.#onOver, GRACE);
     else this.#endGrace();
+    this.isSettled = !isPending || this.#isOver;
     if (!this.isSettled) return;
     for (const resolve of this.#waiting) resolve();
   }

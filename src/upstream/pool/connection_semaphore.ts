@@ -33,12 +33,12 @@ interface Waiter {
 }
 
 /**
- * Bounds the connections of one endpoint. A client has its slot at the endpoint (`Endpoint.enter()`) before it asks, and
- * there are no more slots than permits. If no permit is left, a pool of some thread has one, or a socket is just being
- * closed: waiting is enough.
+ * Limits the connections of one endpoint. A client has a slot at the endpoint (`Endpoint.enter()`) before it asks for a
+ * permit, and there are no more slots than permits. So if no permit is left, a pool of some thread has one, or a socket
+ * is being closed: it is enough to wait.
  */
 export class ConnectionSemaphore {
-  /** What counts from the next one on. */
+  /** The limit for the next permits. */
   limit: number;
   readonly #gauge: Gauge;
   readonly #wakeUps: WakeUps;
@@ -71,11 +71,11 @@ export class ConnectionSemaphore {
   }
 
   /**
-   * The next permit that becomes free or, if that comes first, a connection that `pool` has opened. To be called
-   * when there is none to take.
+   * Resolves with the next permit that becomes free or, if that comes first, a connection that `pool` has opened. Call
+   * it when {@linkcode tryAcquire} has returned undefined.
    *
-   * @param evictIdle Closes one idle connection, in any thread. Called at once, and again whenever another client
-   * got the permit that was freed.
+   * @param evictIdle Closes one idle connection, in any thread. Called at once, and again whenever another client has
+   * got the freed permit.
    * @throws the reason of `signal`.
    */
   acquire(
@@ -111,7 +111,7 @@ export class ConnectionSemaphore {
     return waiter !== undefined;
   }
 
-  /** The endpoint is gone: nothing is counted from now on. */
+  /** The endpoint is removed: counts nothing from now on. */
   retire(): void {
     this.#isRetired = true;
     for (const waiter of [...this.#waiters]) waiter.grant(UNCOUNTED);
@@ -123,7 +123,7 @@ export class ConnectionSemaphore {
     this.#waiting = new DisposableStack();
     this.#waiting.use(this.#gauge.wait());
     this.#waiting.use(this.#wakeUps.watch(this.#gauge.slot, this.#serve));
-    // Another thread may have released one before it could see that a client waits.
+    // Another thread may have released a permit before it could see that a client waits.
     const permit = this.tryAcquire();
     if (permit !== undefined) waiter.grant(permit);
   }

@@ -5,7 +5,7 @@ import { Ticker } from "../../net/timers/ticker.ts";
 import type { Endpoint } from "../endpoint.ts";
 
 export interface Idle {
-  /** Since when it is idle, by `performance.now()`. */
+  /** When it became idle, by `performance.now()`. */
   readonly idleSince: number;
   close(): void;
 }
@@ -15,7 +15,7 @@ export interface ShelfOptions<Conn> {
   readonly maxIdleTime: number;
   /** Count idle connections, and those that were idle for too long. */
   readonly cells: Pick<UpstreamRow["cells"], "poolShelved" | "poolUnshelved" | "poolExpired">;
-  /** A connection was idle for too long; it is closed already. */
+  /** A connection was idle for too long, and is already closed. */
   readonly onExpired: (endpoint: Endpoint, conn: Conn) => void;
 }
 
@@ -47,7 +47,7 @@ export class IdleConnList<Conn extends Idle> {
     this.#ticker.start();
   }
 
-  /** The connection that was idle longest or least, and not for too long. */
+  /** Takes the connection that was idle longest or shortest, but not too long. */
   take(endpoint: Endpoint, which: "oldest" | "newest"): Conn | undefined {
     this.#expire(endpoint);
     const conns = this.#idle.get(endpoint);

@@ -1,4 +1,4 @@
-/** A connection that holds a permit of its endpoint for as long as its socket is open. */
+/** A connection that holds a permit of its endpoint while its socket is open. */
 
 import { type Conn, ConnWrapper } from "../../net/socket/conn.ts";
 import type { Permit } from "./connection_semaphore.ts";
@@ -36,8 +36,8 @@ export class PermittedConn extends ConnWrapper {
   }
 
   /**
-   * Deno closes a socket only when what is under way on it has been given up, which takes until after `close()`:
-   * a client that got the permit at once was often connected before this connection had ended (half of 400 were).
+   * Deno closes a socket only after its pending reads and writes have ended, some time after `close()`. When the permit
+   * was released at once, the next client was often connected before this connection had ended (half of 400 were).
    */
   async #leave(): Promise<void> {
     await Promise.allSettled([this.#reading, this.#writing]);

@@ -7,19 +7,17 @@ import type { Endpoint } from "../endpoint.ts";
 import type { Permit } from "./connection_semaphore.ts";
 
 export interface Pool {
-  /** For one client: an idle connection, else the permit to open one; undefined when there is none left. */
+  /** Takes an idle connection for a client, else a permit to open one; undefined when there is neither. */
   take(endpoint: Endpoint): Promise<Conn | Permit | undefined>;
   /**
-   * Prepares a connection dialled for a client that found no idle one.
+   * Prepares a connection that was dialled for a client without an idle one.
    *
-   * @param isCurrent Whether it matches the current settings; one that does not serves no further client.
+   * @param isCurrent Whether it matches the current settings; if not, it serves no other client.
    */
   adopt(endpoint: Endpoint, conn: Conn, isCurrent: () => boolean): Conn;
   /** Closes all idle connections of this endpoint. */
   drop(endpoint: Endpoint): void;
-  /**
-   * The connection settings have changed: closes all idle connections, and keeps none that is being opened.
-   */
+  /** The connection settings have changed: closes all idle connections, and those that are being opened. */
   renew(): void;
   /** Closes one idle connection; false if there is none. */
   dropOne(endpoint: Endpoint): boolean;

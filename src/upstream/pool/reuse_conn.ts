@@ -4,16 +4,16 @@ import { type Conn, ConnWrapper } from "../../net/socket/conn.ts";
 import { ProxyError } from "../../net/errors.ts";
 import type { Idle } from "./idle_conn_list.ts";
 
-/** Bytes read ahead of the client; they are copied, so that a read can outlive the client it was started for. */
+/** The size of a read, in bytes. It has a buffer of its own, so that it can outlive the client for which it began. */
 const READ_AHEAD = 32 * 1024;
 
 export interface ReuseOptions {
-  /** Milliseconds the upstream must be silent after its last byte. */
+  /** The upstream must be silent for so many milliseconds after its last byte. */
   readonly quiet: number;
   readonly maxUses: number;
   /** The client has ended and the upstream is silent: the connection is free for the next. */
   readonly onFree: (conn: ReuseConn) => void;
-  /** It ended, or the upstream sent something, while it was free. */
+  /** It ended while it was free, or the upstream sent something. */
   readonly onLost: (conn: ReuseConn) => void;
 }
 
@@ -42,13 +42,13 @@ export class ReuseConn implements Idle {
     return this.#uses < this.#options.maxUses;
   }
 
-  /** The connection as its next client sees it. */
+  /** The connection for its next client. */
   use(): Conn {
     this.#uses += 1;
     return this.#user = new Use(this.#conn, this, this.#uses === 1);
   }
 
-  /** The client does not use it any more. The pending read continues: it notices when the upstream closes. */
+  /** The client has finished with it. The pending read continues, and notices when the upstream closes. */
   free(): void {
     this.#user = undefined;
     this.idleSince = performance.now();
@@ -59,7 +59,10 @@ export class ReuseConn implements Idle {
     this.#conn.close();
   }
 
-  /** What has arrived, if anything has: a count of bytes put into `buffer`, or `null` at the end. */
+  /**
+   * Copies the bytes that have arrived to `buffer`; returns their number, `null` at the end, or undefined if nothing
+   * has arrived.
+   */
   takeArrived(buffer: Uint8Array): number | null | undefined {
     if (this.#arrived.length > 0) {
       const bytes = this.#arrived.subarray(0, buffer.length);
@@ -96,7 +99,7 @@ export class ReuseConn implements Idle {
   }
 }
 
-/** One client's use of a connection. Closing it ends the connection, unless it was returned before. */
+/** The use of a connection by one client. Closing it ends the connection, unless it was returned before. */
 class Use extends ConnWrapper {
   readonly #shared: ReuseConn;
   readonly #isFirst: boolean;
@@ -127,8 +130,8 @@ class Use extends ConnWrapper {
   }
 
   /**
-   * The client has finished. If the upstream sent last and stays silent, the connection is returned without a FIN; else
-   * the client keeps it to its end.
+   * The client has finished. If the upstream sent last and stays silent, the connection goes back to the pool without a
+   * FIN; else the client keeps it until the end.
    */
   override async closeWrite(): Promise<void> {
     if (await this.#isQuiet()) {
@@ -152,8 +155,8 @@ class Use extends ConnWrapper {
   }
 
   /**
-   * Passes received bytes, or the end, to the reader. Bytes that arrive before a later client has sent anything were for
-   * the client before, so this client cannot use the connection.
+   * Passes received bytes, or the end, to the reader. If bytes arrive before a later client has sent anything, they
+   * were meant for its predecessor, and the client cannot use the connection.
    */
   onArrival(): void {
     const reader = this.#reader;
@@ -173,7 +176,7 @@ class Use extends ConnWrapper {
     }
   }
 
-  /** The upstream sent last, all of it was passed on, and nothing follows for a while. */
+  /** Whether the upstream sent last, all its bytes were passed on, and it sends nothing more for a while. */
   #isQuiet(): Promise<boolean> {
     const { quiet, mayBeUsedAgain } = this.#shared;
     if (this.#isOver || !mayBeUsedAgain || this.#reader === undefined) return Promise.resolve(false);

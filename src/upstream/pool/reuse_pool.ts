@@ -23,7 +23,7 @@ export class ReusePool implements Pool {
   }
 
   take(endpoint: Endpoint): Promise<Conn | Permit | undefined> {
-    // The newest: surplus ones expire.
+    // Takes the newest, so that surplus ones expire.
     const conn = this.#shelf.take(endpoint, "newest");
     this.#cells[conn === undefined ? "poolMisses" : "poolHits"].add();
     return Promise.resolve(conn?.use() ?? endpoint.permits.tryAcquire());

@@ -3,8 +3,8 @@
 import { type Conn, ConnWrapper } from "../../net/socket/conn.ts";
 
 /**
- * The upstream may have closed it at the moment it was handed out. Until the upstream or the client has sent something,
- * the connection is equivalent to a new one: it is dialled again, once.
+ * The upstream may have closed it when it was handed out. Until the upstream or the client has sent something, a new
+ * connection is equivalent, so it is replaced by one, once.
  */
 export class StaleConnRetry extends ConnWrapper {
   readonly #redial: () => Promise<Conn>;
@@ -48,7 +48,7 @@ export class StaleConnRetry extends ConnWrapper {
     super.reset();
   }
 
-  /** What the pooled connection reads; undefined if it is dead and neither side has noticed. */
+  /** The result of a read from the pooled connection; undefined if that is dead and can still be replaced. */
   async #firstRead(buffer: Uint8Array): Promise<number | null | undefined> {
     try {
       const count = await this.inner.read(buffer);

@@ -5,12 +5,13 @@ import type { Conn } from "../../net/socket/conn.ts";
 import { ReadAheadConn } from "../../net/socket/read_ahead_conn.ts";
 import type { Idle } from "./idle_conn_list.ts";
 
-/** The longest greeting that is held, in bytes. After that, a close of the upstream goes unnoticed. */
+/** The longest greeting that it holds, in bytes. Beyond that, it does not notice when the upstream closes. */
 const GREETING = 64 * 1024;
 
 /**
- * While it is idle, a read is always pending: a close of the upstream is noticed at once, and a greeting (MySQL, SMTP,
- * FTP) is kept. Once handed out, its first reads return what was received so far, then the result of the pending read.
+ * While it is idle, a read is always pending, so that it notices at once when the upstream closes, and keeps a greeting
+ * (MySQL, SMTP, FTP). After it is handed out, its first reads return the bytes received so far, then the result of the
+ * pending read.
  */
 export class WarmConn extends ReadAheadConn implements Idle {
   readonly idleSince = performance.now();
@@ -28,11 +29,11 @@ export class WarmConn extends ReadAheadConn implements Idle {
   }
 
   /**
-   * Gives the connection to its one client; undefined when it has ended. Once a client was greeted, the connection
-   * cannot be exchanged for another any more, so a greeting is not given away before one more look for the end.
+   * Gives the connection to its one client; undefined when it has ended. After a client was greeted, the connection
+   * cannot be replaced by another, so a connection with a greeting is checked for its end once more.
    */
   async handOut(): Promise<Conn | undefined> {
-    if (this.received.length > 0) await lookAround();
+    if (this.received.length > 0) await allProcessed();
     if (this.#isLost) return undefined;
     this.#isWaiting = false;
     return this;
@@ -50,7 +51,7 @@ export class WarmConn extends ReadAheadConn implements Idle {
   }
 }
 
-/** Resolves when everything that the kernel has for any connection so far was processed. */
-async function lookAround(): Promise<void> {
+/** Resolves when everything that the kernel has received so far was processed. */
+async function allProcessed(): Promise<void> {
   for (let turn = 0; turn < 2; turn++) await new Promise((resolve) => setImmediate(resolve));
 }

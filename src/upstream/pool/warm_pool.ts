@@ -9,7 +9,7 @@ import type { Permit } from "./connection_semaphore.ts";
 import type { Pool } from "./pool.ts";
 import { WarmConn } from "./warm_conn.ts";
 
-/** First and longest pause after a connection could not be opened, in milliseconds. */
+/** The first and the longest pause after a connection could not be opened, in milliseconds. */
 const FIRST_PAUSE = 250;
 const LONGEST_PAUSE = 5000;
 
@@ -17,7 +17,7 @@ const LONGEST_PAUSE = 5000;
 interface Supply {
   /** Connections being opened. */
   opening: number;
-  /** When a client last came, and the earliest time to try again after a failure; as `performance.now()`. */
+  /** The time of the last client, and the earliest time for another attempt after a failure; as `performance.now()`. */
   lastClient: number;
   notBefore: number;
   pause: number;
@@ -65,7 +65,7 @@ export class WarmPool implements Pool {
     return conn;
   }
 
-  /** Opens as many connections as are missing, as far as the endpoint has permits left. */
+  /** Opens the missing connections, as far as the endpoint has permits. */
   fill(endpoint: Endpoint): void {
     const supply = this.#supplyOf(endpoint);
     if (this.#stopped || !endpoint.isUp || performance.now() < supply.notBefore) return;
@@ -138,9 +138,9 @@ export class WarmPool implements Pool {
   }
 
   /**
-   * Opens another in place of one that ended unused, if a client has come since that one was opened. Without
-   * clients, the pool runs empty instead of opening and closing forever, which servers may punish:
-   * MySQL blocks a host after `max_connect_errors` connections that ended before a login.
+   * Replaces a connection that ended unused, if a client has come since it was opened. Without clients, the pool
+   * becomes empty instead of opening and closing connections forever. Servers may punish that: MySQL blocks a host
+   * after `max_connect_errors` connections that ended before a login.
    */
   #replace(endpoint: Endpoint, ended: WarmConn): void {
     if (this.#supplyOf(endpoint).lastClient > ended.idleSince) this.fill(endpoint);

@@ -1,6 +1,6 @@
 /** The names that a certificate is for, beside its subject (RFC 5280 section 4.2.1.6). */
 
-import { DER, DerReader, type DerValue } from "./der.ts";
+import { type DerValue, wholeSequence } from "./der.ts";
 
 /** Tags of the kinds of a GeneralName. */
 export const NAME_KIND = { email: 0x81, dns: 0x82, directory: 0xa4, uri: 0x86, ip: 0x87 } as const;
@@ -16,11 +16,7 @@ export interface AlternativeNames {
 
 /** @throws {MalformedError} */
 export function readAlternativeNames(content: Uint8Array): AlternativeNames {
-  const outer = new DerReader(content);
-  const list = outer.inside(DER.sequence);
-  outer.finish();
-  const all: DerValue[] = [];
-  while (!list.isAtEnd) all.push(list.any());
+  const all = wholeSequence(content).all((names) => names.any());
   return {
     dns: all.filter(({ tag }) => tag === NAME_KIND.dns).flatMap(({ content }) => dnsNameOf(content) ?? []),
     ip: all.filter(({ tag, content: { length } }) => tag === NAME_KIND.ip && (length === 4 || length === 16))

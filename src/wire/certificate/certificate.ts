@@ -11,19 +11,7 @@ const ISSUER_UNIQUE_ID = 0x81;
 const SUBJECT_UNIQUE_ID = 0x82;
 const EXTENSIONS = 0xa3;
 
-const EXTENSION = {
-  keyUsage: "2.5.29.15",
-  alternativeNames: "2.5.29.17",
-  basicConstraints: "2.5.29.19",
-  nameConstraints: "2.5.29.30",
-  extendedKeyUsage: "2.5.29.37",
-};
-
-/**
- * CRL distribution points, which are not used here: the only other critical extension that the TLS library
- * accepts.
- */
-const CRL_DISTRIBUTION_POINTS = "2.5.29.31";
+const NAME_CONSTRAINTS = "2.5.29.30";
 
 /** Bits of the key usage, the first one leftmost in its byte. */
 const KEY_CERT_SIGN = 0x04;
@@ -34,15 +22,21 @@ export interface SignatureAlgorithm {
   readonly raw: Uint8Array;
 }
 
-/** Byte arrays are views of the input. */
-export interface Certificate {
-  readonly raw: Uint8Array;
-  /** 1, 2 or 3. */
-  readonly version: number;
-  /** The bytes that the issuer signed. */
+/** What an authority has signed. */
+export interface Signed {
+  /** The bytes that were signed. */
   readonly signed: Uint8Array;
   readonly signatureAlgorithm: SignatureAlgorithm;
   readonly signature: Uint8Array;
+}
+
+/** Byte arrays are views of the input. */
+export interface Certificate extends Signed {
+  readonly raw: Uint8Array;
+  /** 1, 2 or 3. */
+  readonly version: number;
+  /** As {@linkcode serialText} writes it. */
+  readonly serial: string;
   /** As DER: two names are equal if their bytes are. */
   readonly issuer: Uint8Array;
   readonly subject: Uint8Array;
@@ -58,13 +52,13 @@ export interface Extensions {
   /** The certificate claims to be an authority's. */
   readonly isAuthority: boolean;
   /** How many other authorities may be between it and the last certificate of a chain. */
-  readonly pathLength: number | undefined;
+  readonly pathLength?: number;
   /** Whether its key may sign certificates; undefined without a key usage extension. */
-  readonly signsCertificates: boolean | undefined;
+  readonly signsCertificates?: boolean;
   /** Object IDs of its extended key usage; undefined without that extension. */
-  readonly extendedKeyUsage: readonly string[] | undefined;
-  readonly alternativeNames: AlternativeNames | undefined;
-  readonly nameConstraints: NameConstraints | undefined;
+  readonly extendedKeyUsage?: readonly string[];
+  readonly alternativeNames?: AlternativeNames;
+  readonly nameConstraints?: NameConstraints;
   /** Object IDs of other critical extensions. */
   readonly unknownCritical: readonly string[];
 }
@@ -76,13 +70,14 @@ export interface Extensions {
 export function readCertificate(raw: Uint8Array): Certificate {
   const certificate = wholeSequence(raw);
   const signed = certificate.read(DER.sequence);
-  const signatureAlgorithm = readAlgorithm(certificate.read(DER.sequence));
+  const algorithm = certificate.read(DER.sequence);
+  const signatureAlgorithm = { id: new DerReader(algorithm.content).objectId(), raw: algorithm.raw };
   const signature = certificate.bitString();
   certificate.finish();
 
   const fields = new DerReader(signed.content);
   const version = readVersion(fields);
-  fields.read(DER.integer);
+  const serial = serialText(fields.read(DER.integer).content);
   if (!sameBytes(fields.read(DER.sequence).raw, signatureAlgorithm.raw)) {
     throw new MalformedError("the certificate names two signature algorithms");
   }
@@ -93,7 +88,7 @@ export function readCertificate(raw: Uint8Array): Certificate {
   const extensions = readExtensions(fields.optional(EXTENSIONS), version);
   fields.finish();
   // deno-fmt-ignore
-  return { raw, version, signed: signed.raw, signatureAlgorithm, signature, ...namesAndDates, publicKey, extensions };
+  return { raw, version, serial, signed: signed.raw, signatureAlgorithm, signature, ...namesAndDates, publicKey, extensions };
 }
 
 /** The fields that identify a trusted authority; the rest of its certificate is ignored. */
@@ -116,7 +111,7 @@ export function readAuthority(raw: Uint8Array): TrustedAuthority {
   fields.optional(ISSUER_UNIQUE_ID);
   fields.optional(SUBJECT_UNIQUE_ID);
   const extensions = extensionsIn(fields.optional(EXTENSIONS));
-  const constraints = extensions.find(({ id }) => id === EXTENSION.nameConstraints);
+  const constraints = extensions.find(({ id }) => id === NAME_CONSTRAINTS);
   return {
     raw,
     subject,
@@ -137,6 +132,11 @@ export function readHolder(raw: Uint8Array): Holder {
   const fields = wholeSequence(raw).inside(DER.sequence);
   skipToIssuer(fields);
   return readNamesAndDates(fields);
+}
+
+/** A serial number as text: the same for the same number, however many zeros are in front. */
+export function serialText(content: Uint8Array): string {
+  return content.toHex().replace(/^(00)+(?=.)/, "");
 }
 
 /** Skips version, serial number and signature algorithm. */
@@ -162,12 +162,8 @@ function readVersion(fields: DerReader): number {
   return number;
 }
 
-function readAlgorithm({ content, raw }: DerValue): SignatureAlgorithm {
-  return { id: new DerReader(content).objectId(), raw };
-}
-
 /** RFC 5280 section 4.1.2.5: in UTC, to the second. */
-function readTime({ tag, content }: DerValue): number {
+export function readTime({ tag, content }: DerValue): number {
   const text = String.fromCharCode(...content.subarray(0, 16));
   const digits = /^(\d{2})?(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})(\d{2})Z$/.exec(text);
   const isLong = tag === DER.generalizedTime;
@@ -180,28 +176,31 @@ function readTime({ tag, content }: DerValue): number {
   return Date.UTC(since * 100 + year, month - 1, ...clock);
 }
 
-type Mutable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
+/** How extensions are read, by their object IDs. The TLS library accepts no other that is critical. */
+const READERS: Record<string, (content: Uint8Array) => Partial<Extensions>> = {
+  "2.5.29.15": (content) => ({ signsCertificates: readKeyUsage(content) }),
+  "2.5.29.17": (content) => ({ alternativeNames: readAlternativeNames(content) }),
+  "2.5.29.19": readBasicConstraints,
+  [NAME_CONSTRAINTS]: (content) => ({ nameConstraints: readNameConstraints(content) }),
+  // CRL distribution points, which are not used here.
+  "2.5.29.31": () => ({}),
+  "2.5.29.37": (content) => ({ extendedKeyUsage: wholeSequence(content).all((ids) => ids.objectId()) }),
+};
 
 function readExtensions(field: DerValue | undefined, version: number): Extensions {
-  const unknownCritical: string[] = [];
-  // deno-fmt-ignore
-  const found: Mutable<Extensions> = { isAuthority: false, pathLength: undefined, signsCertificates: undefined,
-    extendedKeyUsage: undefined, alternativeNames: undefined, nameConstraints: undefined, unknownCritical };
   if (field !== undefined && version !== 3) {
     throw new MalformedError(`a certificate of version ${version} has extensions`);
   }
-  const seen = new Set<string>();
-  for (const { id, isCritical, content } of extensionsIn(field)) {
-    if (seen.has(id)) throw new MalformedError(`extension ${id} occurs twice`);
-    seen.add(id);
-    if (id === EXTENSION.basicConstraints) readBasicConstraints(content, found);
-    else if (id === EXTENSION.keyUsage) found.signsCertificates = readKeyUsage(content);
-    else if (id === EXTENSION.extendedKeyUsage) found.extendedKeyUsage = readObjectIds(content);
-    else if (id === EXTENSION.alternativeNames) found.alternativeNames = readAlternativeNames(content);
-    else if (id === EXTENSION.nameConstraints) found.nameConstraints = readNameConstraints(content);
-    else if (isCritical && id !== CRL_DISTRIBUTION_POINTS) unknownCritical.push(id);
+  const extensions = extensionsIn(field);
+  const ids = new Set<string>();
+  for (const { id } of extensions) {
+    if (ids.size === ids.add(id).size) throw new MalformedError(`extension ${id} occurs twice`);
   }
-  return found;
+  const unknown = extensions.filter(({ id, isCritical }) => isCritical && READERS[id] === undefined);
+  return Object.assign(
+    { isAuthority: false, unknownCritical: unknown.map(({ id }) => id) },
+    ...extensions.map(({ id, content }) => READERS[id]?.(content)),
+  );
 }
 
 interface Extension {
@@ -210,30 +209,26 @@ interface Extension {
   readonly content: Uint8Array;
 }
 
-function extensionsIn(field: DerValue | undefined): Extension[] {
+/** The extensions in an optional field, which holds a list of them. */
+export function extensionsIn(field: Pick<DerValue, "content"> | undefined): Extension[] {
   if (field === undefined) return [];
-  const list = wholeSequence(field.content);
-  const extensions: Extension[] = [];
-  while (!list.isAtEnd) {
+  return wholeSequence(field.content).all((list) => {
     const extension = list.inside(DER.sequence);
     const id = extension.objectId();
     const flag = extension.optional(DER.boolean);
     const { content } = extension.read(DER.octetString);
     extension.finish();
-    extensions.push({ id, isCritical: flag !== undefined && new DerReader(flag.raw).boolean(), content });
-  }
-  return extensions;
+    return { id, isCritical: flag !== undefined && new DerReader(flag.raw).boolean(), content };
+  });
 }
 
-function readBasicConstraints(content: Uint8Array, found: Mutable<Extensions>): void {
+function readBasicConstraints(content: Uint8Array): Partial<Extensions> {
   const constraints = wholeSequence(content);
-  if (constraints.isAtEnd) return;
-  const next = constraints.any();
-  if (next.tag === DER.boolean) {
-    found.isAuthority = new DerReader(next.raw).boolean();
-    if (!constraints.isAtEnd) found.pathLength = constraints.integer();
-  } else found.pathLength = new DerReader(next.raw).integer();
+  const flag = constraints.optional(DER.boolean);
+  const isAuthority = flag !== undefined && new DerReader(flag.raw).boolean();
+  const pathLength = constraints.isAtEnd ? undefined : constraints.integer();
   constraints.finish();
+  return { isAuthority, ...pathLength === undefined ? {} : { pathLength } };
 }
 
 function readKeyUsage(content: Uint8Array): boolean {
@@ -241,11 +236,4 @@ function readKeyUsage(content: Uint8Array): boolean {
   const bits = reader.read(DER.bitString).content;
   reader.finish();
   return ((bits[1] ?? 0) & KEY_CERT_SIGN) !== 0;
-}
-
-function readObjectIds(content: Uint8Array): string[] {
-  const list = wholeSequence(content);
-  const ids: string[] = [];
-  while (!list.isAtEnd) ids.push(list.objectId());
-  return ids;
 }

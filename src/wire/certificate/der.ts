@@ -105,6 +105,13 @@ export class DerReader {
     return content.subarray(1);
   }
 
+  /** All that is left, each read by `read`. */
+  all<Item>(read: (reader: DerReader) => Item): Item[] {
+    const items: Item[] = [];
+    while (!this.isAtEnd) items.push(read(this));
+    return items;
+  }
+
   finish(): void {
     if (!this.isAtEnd) throw new MalformedError("DER values are left over");
   }

@@ -3,7 +3,7 @@
  * names without escaping: a value with a line feed looks like two attributes.
  */
 
-import { DER, DerReader, type DerValue } from "./der.ts";
+import { DER, type DerReader, type DerValue, wholeSequence } from "./der.ts";
 
 /** The short names of RFC 4514 section 3, and those that OpenSSL adds; other types are shown with their number. */
 const SHORT_NAMES: Record<string, string> = {
@@ -41,12 +41,7 @@ export class DistinguishedName {
    * @throws {MalformedError}
    */
   constructor(der: Uint8Array) {
-    const outer = new DerReader(der);
-    const parts = outer.inside(DER.sequence);
-    outer.finish();
-    const read: Attribute[][] = [];
-    while (!parts.isAtEnd) read.push(attributesOf(parts.inside(DER.set)));
-    this.#parts = read;
+    this.#parts = wholeSequence(der).all((parts) => attributesOf(parts.inside(DER.set)));
   }
 
   /**
@@ -55,6 +50,12 @@ export class DistinguishedName {
    */
   get commonName(): string | undefined {
     return this.#parts.flat().findLast(({ type }) => type === COMMON_NAME)?.value;
+  }
+
+  /** The same if there is only one: where it decides what a client may do, a second one must not. */
+  get onlyCommonName(): string | undefined {
+    const all = this.#parts.flat().filter(({ type }) => type === COMMON_NAME);
+    return all.length === 1 ? all[0]!.value : undefined;
   }
 
   /**
@@ -72,24 +73,20 @@ export function commonNameText(value: string): string {
 }
 
 function attributesOf(set: DerReader): Attribute[] {
-  const attributes: Attribute[] = [];
-  while (!set.isAtEnd) {
+  return set.all(() => {
     const attribute = set.inside(DER.sequence);
     const id = attribute.objectId();
     const value = attribute.any();
     attribute.finish();
-    attributes.push({ type: SHORT_NAMES[id] ?? id, value: stringOf(value), raw: value.raw });
-  }
-  return attributes;
+    return { type: SHORT_NAMES[id] ?? id, value: stringOf(value), raw: value.raw };
+  });
 }
 
 function textOf({ type, value, raw }: Attribute): string {
   return `${type}=${value === undefined ? `#${raw.toHex()}` : escaped(value)}`;
 }
 
-/**
- * Characters that would end a value or mislead: control characters, separators, and formatting characters.
- */
+/** Characters that would end a value or mislead: control characters, separators, and formatting characters. */
 const SPECIAL = /^[ #]|[ ]$|[",+;<>\\\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 function escaped(value: string): string {
@@ -132,10 +129,7 @@ function latin1(bytes: Uint8Array): string {
   return Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
 }
 
-/**
- * Numbers of 2 or 4 bytes each, the most significant byte first; throws if one is truncated or not a
- * character.
- */
+/** Numbers of 2 or 4 bytes each, the most significant byte first; throws if one is truncated or not a character. */
 function codePoints(bytes: Uint8Array, size: 2 | 4): string {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   let text = "";

@@ -24,14 +24,12 @@ export function readNameConstraints(content: Uint8Array): NameConstraints {
 /** Minimum and maximum must be absent (RFC 5280 allows only the defaults). */
 function readSubtrees(field: DerValue | undefined): DerValue[] {
   if (field === undefined) return [];
-  const subtrees = new DerReader(field.content);
-  const names: DerValue[] = [];
-  while (!subtrees.isAtEnd) {
+  return new DerReader(field.content).all((subtrees) => {
     const subtree = subtrees.inside(DER.sequence);
-    names.push(subtree.any());
+    const name = subtree.any();
     subtree.finish();
-  }
-  return names;
+    return name;
+  });
 }
 
 /**
@@ -66,10 +64,7 @@ function standsFor(name: DerValue, constraint: DerValue): boolean {
   return wildcard.startsWith("*.") && isDnsWithin(wanted, wildcard.slice("*.".length));
 }
 
-/**
- * `a.example.com` is within both `example.com` and `.example.com`; `example.com` is not within
- * `.example.com`.
- */
+/** `a.example.com` is within both `example.com` and `.example.com`; `example.com` is not within `.example.com`. */
 function isDnsWithin(name: string, constraint: string): boolean {
   if (constraint === "") return true;
   if (constraint.startsWith(".")) return name.endsWith(constraint);
@@ -93,10 +88,7 @@ function isDirectoryWithin(name: Uint8Array, constraint: Uint8Array): boolean {
 }
 
 function partsOf(name: Uint8Array): Uint8Array[] {
-  const list = wholeSequence(name);
-  const parts: Uint8Array[] = [];
-  while (!list.isAtEnd) parts.push(list.read(DER.set).raw);
-  return parts;
+  return wholeSequence(name).all((parts) => parts.read(DER.set).raw);
 }
 
 function text(content: Uint8Array): string {

@@ -3,7 +3,7 @@
 import type { Certificate } from "./certificate.ts";
 import { sameBytes } from "./der.ts";
 import { commonNameText, DistinguishedName } from "./distinguished_name.ts";
-import { IP_WORDS, isIpv4, readIpAddress } from "../ip/ip_address.ts";
+import { isIpv4, parseIp } from "../ip/ip_address.ts";
 
 /** A wildcard name needs at least this many labels; the wildcard replaces the first. */
 const FEWEST_LABELS = 3;
@@ -23,8 +23,8 @@ export class ServerIdentity {
 
   /** @param host A name or an address. */
   isFor(host: string): boolean {
-    const words = new Uint32Array(IP_WORDS);
-    if (readIpAddress(host, words)) {
+    const words = parseIp(host);
+    if (words !== undefined) {
       const address = bytesOf(words);
       return this.#ip.some((ip) => sameBytes(ip, address));
     }

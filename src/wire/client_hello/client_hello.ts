@@ -6,9 +6,13 @@ import { clientHelloMessage } from "./message.ts";
 export interface ClientHello {
   /** The server name (RFC 6066 section 3): lower case, without a trailing dot. */
   readonly serverName: string | undefined;
-  /** Application protocols by preference (RFC 7301), such as `h2`: a character per byte, as they may be any bytes. */
+  /**
+   * Application protocols by preference (RFC 7301), such as `h2`. They may be any bytes: each byte becomes a character.
+   */
   readonly alpn: readonly string[];
-  /** TLS versions by preference, 0x0303 for 1.2 and 0x0304 for 1.3; only the highest when it speaks no 1.3. */
+  /**
+   * TLS versions by preference, 0x0303 for 1.2 and 0x0304 for 1.3. A client without TLS 1.3 states only its highest.
+   */
   readonly versions: readonly number[];
 }
 
@@ -17,7 +21,7 @@ export type ParsedClientHello =
   | { readonly kind: "need_more" }
   /** Not TLS. */
   | { readonly kind: "not_tls" }
-  /** It began like TLS, but is not a valid ClientHello. */
+  /** It begins like TLS, but is not a valid ClientHello. */
   | { readonly kind: "invalid"; readonly reason: string }
   | { readonly kind: "hello" } & ClientHello;
 
@@ -26,7 +30,7 @@ const ALPN = 16;
 const SUPPORTED_VERSIONS = 43;
 
 const HOST_NAME = 0;
-/** DNS has none longer (RFC 1035 section 2.3.4). */
+/** No name in DNS is longer (RFC 1035 section 2.3.4). */
 const MAX_SERVER_NAME = 255;
 const RANDOM = 32;
 const MAX_SESSION_ID = 32;
@@ -34,8 +38,8 @@ const MAX_SESSION_ID = 32;
 type Mutable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
 
 /**
- * Parses the ClientHello that a connection begins with, given all bytes so far. With Encrypted Client Hello it sees
- * the outer one. What it returns shares nothing with the bytes.
+ * Parses the ClientHello that a connection begins with, given all bytes so far. With Encrypted Client Hello it sees the
+ * outer one. The result shares no memory with `bytes`.
  */
 export function parseClientHello(bytes: Uint8Array): ParsedClientHello {
   try {
@@ -56,7 +60,7 @@ function readHello(message: ByteReader): ClientHello {
   check(ciphers >= 2 && ciphers % 2 === 0, "wrong length of the cipher list");
   check(message.vector(1, "the compression list").remaining > 0, "empty compression list");
   const hello: Mutable<ClientHello> = { serverName: undefined, alpn: [], versions: [legacyVersion] };
-  // Before TLS 1.3 there may be none.
+  // Before TLS 1.3, a ClientHello may have no extensions.
   if (message.remaining > 0) readExtensions(message.vector(2, "the extensions"), hello);
   message.finish();
   return hello;
@@ -116,7 +120,7 @@ function readVersions(extension: ByteReader): number[] {
   return versions.filter((version) => !isGrease(version));
 }
 
-/** Reserved values that clients send so that servers learn to ignore what they do not know (RFC 8701). */
+/** Reserved values, which clients send to make sure that servers ignore unknown ones (RFC 8701). */
 function isGrease(value: number): boolean {
   return (value & 0x0f0f) === 0x0a0a && value >>> 8 === (value & 0xff);
 }

@@ -4,24 +4,24 @@ import { MalformedError } from "../byte_reader.ts";
 
 const HANDSHAKE = 22;
 const CLIENT_HELLO = 1;
-/** What SSL 3 and all versions of TLS have in front of a minor version, which says nothing here. */
+/** The major version of SSL 3 and of every TLS version. The minor version of a record says nothing. */
 const MAJOR_VERSION = 3;
-/** Type, version, length: in bytes. */
+/** Bytes of the type, the version and the length. */
 const RECORD_HEADER = 5;
 const MAX_RECORD = 1 << 14;
-/** Type, length: in bytes. */
+/** Bytes of the type and the length. */
 const MESSAGE_HEADER = 4;
 /** The sizes of the smallest ClientHello and of the largest that its length fields allow, in bytes. */
 const MIN_MESSAGE = 2 + 32 + 1 + 2 + 2 + 1 + 1;
 const MAX_MESSAGE = 2 + 32 + 1 + 32 + 2 + 65_534 + 1 + 255 + 2 + 65_535;
 
 /**
- * The ClientHello that `bytes` begin with, without its header: a view when it is in one record, else a copy.
+ * Returns the ClientHello at the start of `bytes`, without its header: a view if one record holds it, else a copy.
  *
- * @throws {MalformedError} when it begins like a ClientHello and is none.
+ * @throws {MalformedError} when the bytes begin like a ClientHello but are not one.
  */
 export function clientHelloMessage(bytes: Uint8Array): Uint8Array | "need_more" | "not_tls" {
-  /** The header of the message, as far as it is there, as one number. */
+  /** The header of the message as one number, as far as it has arrived. */
   let header = 0;
   let collected = 0;
   for (let at = 0;;) {
@@ -65,13 +65,13 @@ function recordLength(bytes: Uint8Array, at: number): number | "need_more" | "no
   return length;
 }
 
-/** What follows the header of the message in the first record. */
+/** The bytes that follow the header of the message in the first record. */
 function payload(bytes: Uint8Array, length: number): Uint8Array {
   const start = RECORD_HEADER + MESSAGE_HEADER;
   return bytes.subarray(start, start + length);
 }
 
-/** What follows the header of the message in all records. */
+/** The bytes that follow the header of the message in all records. */
 function joined(bytes: Uint8Array, length: number): Uint8Array {
   const message = new Uint8Array(MESSAGE_HEADER + length);
   let at = 0;

@@ -15,7 +15,7 @@ export interface ClientKey {
 const WORDS = new Uint32Array(IP_WORDS);
 
 /**
- * The client that an address belongs to; undefined when it is none, as the empty name of a unix client.
+ * The client that an address belongs to; undefined for any other text, such as the empty address of a unix client.
  *
  * IPv4-mapped addresses are IPv4 (RFC 4291 section 2.5.5.2). In IPv6 a host can have any number of addresses in its
  * network (RFC 4291 section 2.5.1, RFC 8981), so limits go by the network.

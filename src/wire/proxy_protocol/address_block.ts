@@ -1,19 +1,19 @@
 /** The block of addresses in version 2 of the PROXY protocol (proxy-protocol.txt, section 2.2). */
 
 import { ByteReader } from "../byte_reader.ts";
-import { IP_WORDS, isIpv4 } from "../ip/ip_address.ts";
-import { formatIp, ipEndpointsOf } from "./address.ts";
+import { formatIp, IP_WORDS, isIpv4 } from "../ip/ip_address.ts";
+import { ipEndpointsOf } from "./address.ts";
 import type { ProxyAddress, ProxyHeader } from "./header.ts";
 
 export const UNSPEC = 0;
 const INET = 1;
 const INET6 = 2;
 const UNIX = 3;
-/** How long the block is, in bytes, by family; families that are not here do not exist. */
+/** The length of the block by family, in bytes. There are no other families. */
 export const ADDRESS_BLOCK_LENGTH: readonly number[] = [0, 12, 36, 216];
-/** The words of an IPv4-mapped address but for the last one. */
+/** The words of an IPv4-mapped address, except the last one. */
 const MAPPED = [0, 0, 0xffff];
-/** Of a path, in bytes. One that is shorter ends with NUL. */
+/** Bytes of a path. A shorter path ends with NUL. */
 const PATH_LENGTH = 108;
 
 const DECODER = new TextDecoder("utf-8", { ignoreBOM: true });
@@ -38,10 +38,10 @@ export function readAddressBlock(bytes: Uint8Array, family: number): AddressPair
 }
 
 /**
- * The block for a header. An IPv4 and an IPv6 address go as two IPv6 ones, the first mapped; what cannot be in one
- * block, an IP address and a path, as none.
+ * The block for a header. It holds an IPv4 and an IPv6 address as two IPv6 addresses, the first one mapped. An IP
+ * address and a path cannot be in one block, so the block is empty.
  *
- * @throws {RangeError} when a hostname is no IP address, or a port or path is out of range.
+ * @throws {RangeError} when a hostname is not an IP address, or a port or path is out of range.
  */
 export function writeAddressBlock(header: ProxyHeader): AddressBlock {
   const { source, destination } = header;

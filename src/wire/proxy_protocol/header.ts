@@ -13,8 +13,9 @@ export type ProxyAddress =
 
 export interface ProxyHeader extends ProxyTlvs {
   /**
-   * `local`: a connection of the proxy itself, such as a health check; all else in the header is left out. Also the
-   * one to send where there are no IP addresses, as HAProxy resets a connection with `proxy` and none (2.6, version 2).
+   * `local`: a connection of the proxy itself, such as a health check; everything else in the header is omitted. Send
+   * it also for clients without an IP address: HAProxy 2.6 resets a connection whose version 2 header is `proxy`
+   * without addresses.
    */
   readonly command: "local" | "proxy";
   /**
@@ -27,7 +28,7 @@ export interface ProxyHeader extends ProxyTlvs {
 
 /** The fields that only version 2 has, as records of type, length and value (section 2.2, "TLV"). */
 export interface ProxyTlvs {
-  /** The application protocol, such as `h2`: a character per byte, as it may be any bytes (RFC 7301 section 3.1). */
+  /** The application protocol, such as `h2`. It may be any bytes: each becomes a character (RFC 7301 section 3.1). */
   readonly alpn?: string;
   /** The host name that the client asked for: the server name of TLS. */
   readonly authority?: string;
@@ -36,7 +37,7 @@ export interface ProxyTlvs {
   readonly tls?: ProxyTls;
   /** The network namespace. */
   readonly namespace?: string;
-  /** Those of other types, in their order. */
+  /** Records of other types, in their order. */
   readonly others?: readonly ProxyTlv[];
 }
 
@@ -48,10 +49,10 @@ export interface ProxyTls {
   readonly verify: number;
   /** Such as `TLSv1.3`. */
   readonly version?: string;
-  /** Of the subject of the client's certificate. */
+  /** The common name of the client's certificate. */
   readonly commonName?: string;
   readonly cipher?: string;
-  /** How the certificate of the proxy was signed, and the kind of its key. */
+  /** The signature algorithm of the proxy's certificate, and the type of its key. */
   readonly signatureAlgorithm?: string;
   readonly keyAlgorithm?: string;
   readonly others?: readonly ProxyTlv[];

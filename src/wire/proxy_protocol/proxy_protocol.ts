@@ -5,12 +5,12 @@ import type { DecodedProxyHeader, ProxyHeader } from "./header.ts";
 import { decodeLine, encodeLine } from "./v1.ts";
 import { decodeBinary, encodeBinary } from "./v2.ts";
 
-/** What a header of version 2 begins with, and none of version 1. */
+/** The first byte of a version 2 header, which no version 1 header begins with. */
 const BINARY = 0x0d;
 
 /**
- * Decodes the header that a connection begins with, given all bytes so far. It never guesses: the first byte that
- * can be in no header makes it `invalid`. What it returns shares nothing with the bytes.
+ * Decodes the header that a connection begins with, given all bytes so far. It never guesses: the first byte that no
+ * header can have makes it `invalid`. The result shares no memory with `bytes`.
  *
  * An IPv4-mapped IPv6 address comes out as the IPv4 address.
  */
@@ -25,15 +25,11 @@ export function decodeProxyHeader(bytes: Uint8Array): DecodedProxyHeader {
 
 /**
  * Encodes a header. Version 1 has only addresses of one family, IPv4 or IPv6: everything else is sent as
- * UNKNOWN, without addresses. Version 2 with `crc32c` has a checksum. Records that would make it longer than
- * {@linkcode MAX_PROXY_HEADER} are left out, see `writeTlvs`.
+ * UNKNOWN, without addresses. Records that would make it longer than {@linkcode MAX_PROXY_HEADER} are left out, see
+ * `writeTlvs`.
  *
  * @throws {RangeError} when a hostname is not an IP address, or a value is out of its range.
  */
-export function encodeProxyHeader(
-  header: ProxyHeader,
-  version: 1 | 2,
-  options: { crc32c?: boolean } = {},
-): Uint8Array<ArrayBuffer> {
-  return version === 1 ? encodeLine(header) : encodeBinary(header, options.crc32c === true);
+export function encodeProxyHeader(header: ProxyHeader, version: 1 | 2): Uint8Array<ArrayBuffer> {
+  return version === 1 ? encodeLine(header) : encodeBinary(header);
 }

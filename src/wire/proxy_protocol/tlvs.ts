@@ -3,6 +3,7 @@
 import { ByteReader, CutShortError, MalformedError } from "../byte_reader.ts";
 import { crc32c } from "./crc32c.ts";
 import type { ProxyTls, ProxyTlv, ProxyTlvs } from "./header.ts";
+import { concatenate } from "../concatenate.ts";
 
 /** Types of the records. */
 const TLV_TYPE = {
@@ -15,14 +16,14 @@ const TLV_TYPE = {
   namespace: 0x30,
 } as const;
 
-/** Of the records within a TLS record (section 2.2.6). */
-const TLS_TYPE = {
-  version: 0x21,
-  commonName: 0x22,
-  cipher: 0x23,
-  signatureAlgorithm: 0x24,
-  keyAlgorithm: 0x25,
-} as const;
+/** The texts within a TLS record by their types (section 2.2.6), in the order in which they are sent. */
+const TLS_TEXTS = new Map<number, Exclude<keyof ProxyTls, "client" | "verify" | "others">>([
+  [0x21, "version"],
+  [0x22, "commonName"],
+  [0x23, "cipher"],
+  [0x24, "signatureAlgorithm"],
+  [0x25, "keyAlgorithm"],
+]);
 
 /** The fields of a TLS record that are in front of its own records, in bytes: `client` and `verify`. */
 const TLS_FIELDS = 5;
@@ -33,17 +34,17 @@ const MAX_UNIQUE_ID = 128;
 
 /** Types that may occur only once, because it is unclear which of two would count. */
 const SINGLE = Object.values(TLV_TYPE).filter((type) => type !== TLV_TYPE.noop);
-const TLS_SINGLE = Object.values(TLS_TYPE);
+const TLS_SINGLE = [...TLS_TEXTS.keys()];
 
 const ENCODER = new TextEncoder();
 const UTF8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
-/** For names out of certificates, which can be in any encoding: they are for people to read. */
+/** For names from certificates, which can be in any encoding: only people read them. */
 const LENIENT_UTF8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
 type Mutable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
 
 interface Checksum {
-  /** Where it is in the header. */
+  /** Its position in the header. */
   readonly offset: number;
   readonly value: number;
 }
@@ -96,12 +97,9 @@ function readTls(record: ByteReader): ProxyTls {
   const tls: Mutable<ProxyTls> = { client: fields.uint8(), verify: fields.uint32() };
   const others: ProxyTlv[] = [];
   for (const { type, value } of tlvsOf(record, TLS_SINGLE)) {
-    if (type === TLS_TYPE.version) tls.version = readAscii(value);
-    else if (type === TLS_TYPE.commonName) tls.commonName = LENIENT_UTF8.decode(value.rest());
-    else if (type === TLS_TYPE.cipher) tls.cipher = readAscii(value);
-    else if (type === TLS_TYPE.signatureAlgorithm) tls.signatureAlgorithm = readAscii(value);
-    else if (type === TLS_TYPE.keyAlgorithm) tls.keyAlgorithm = readAscii(value);
-    else others.push({ type, value: value.rest().slice() });
+    const name = TLS_TEXTS.get(type);
+    if (name === undefined) others.push({ type, value: value.rest().slice() });
+    else tls[name] = name === "commonName" ? LENIENT_UTF8.decode(value.rest()) : readAscii(value);
   }
   if (others.length > 0) tls.others = others;
   return tls;
@@ -161,32 +159,15 @@ export function writeTlvs(tlvs: ProxyTlvs, space: number): Uint8Array<ArrayBuffe
   );
 }
 
-/** A record whose value, its last four bytes, is to be filled in once the header is complete. */
-export function emptyChecksumTlv(): Uint8Array {
-  return tlv(TLV_TYPE.crc32c, new Uint8Array(CHECKSUM_LENGTH));
-}
-
-export function concatenate(...pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const whole = new Uint8Array(pieces.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    whole.set(piece, at);
-    at += piece.length;
-  }
-  return whole;
-}
-
 function tlsValue(tls: ProxyTls): Uint8Array {
   const fields = new DataView(new ArrayBuffer(TLS_FIELDS));
   fields.setUint8(0, tls.client);
   fields.setUint32(1, tls.verify);
   return concatenate(
     new Uint8Array(fields.buffer),
-    textTlv(TLS_TYPE.version, tls.version, asciiBytes),
-    textTlv(TLS_TYPE.commonName, tls.commonName, utf8Bytes),
-    textTlv(TLS_TYPE.cipher, tls.cipher, asciiBytes),
-    textTlv(TLS_TYPE.signatureAlgorithm, tls.signatureAlgorithm, asciiBytes),
-    textTlv(TLS_TYPE.keyAlgorithm, tls.keyAlgorithm, asciiBytes),
+    ...TLS_TEXTS.entries().map(([type, name]) =>
+      textTlv(type, tls[name], name === "commonName" ? utf8Bytes : asciiBytes)
+    ),
     ...otherTlvs(tls.others),
   );
 }
@@ -199,9 +180,7 @@ function textTlv(type: number, text: string | undefined, encode: (text: string) 
   return tlv(type, text === undefined ? undefined : encode(text));
 }
 
-/**
- * Nothing when there is no value. A value too long for the length field does not fit into a header either.
- */
+/** Writes nothing when there is no value. A value too long for the length field does not fit into a header either. */
 function tlv(type: number, value: Uint8Array | undefined): Uint8Array {
   if (value === undefined) return new Uint8Array(0);
   return concatenate(Uint8Array.of(type, value.length >>> 8, value.length), value);

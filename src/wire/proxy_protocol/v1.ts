@@ -1,8 +1,8 @@
 /** Version 1 of the PROXY protocol: a line of text (proxy-protocol.txt, section 2.1). */
 
 import { MalformedError } from "../byte_reader.ts";
-import { isIpv4 } from "../ip/ip_address.ts";
-import { formatIp, ipEndpointsOf, parseIp } from "./address.ts";
+import { formatIp, isIpv4, parseIp } from "../ip/ip_address.ts";
+import { ipEndpointsOf } from "./address.ts";
 import type { DecodedProxyHeader, ProxyAddress, ProxyHeader } from "./header.ts";
 
 /** The longest line, CR and LF included. */
@@ -12,7 +12,7 @@ const BEGINNINGS = ["PROXY TCP4 ", "PROXY TCP6 ", UNKNOWN];
 /** The shortest line. */
 const MIN_LINE = `${UNKNOWN}\r\n`.length;
 const FIELDS = ["source address", "destination address", "source port", "destination port"];
-/** With one of these, every beginning of an IP address is a whole one. */
+/** Any beginning of an IP address becomes a whole one when at least one of these is appended. */
 const COMPLETIONS = ["", "0", ":", "::", ".0", "0.0", ".0.0", "0.0.0", ".0.0.0", "0.0.0.0"];
 
 /** @throws {MalformedError} when no line begins like this. */
@@ -24,7 +24,7 @@ export function decodeLine(bytes: Uint8Array): DecodedProxyHeader {
   return beginning === UNKNOWN ? decodeUnknown(text) : decodeTcp(text, beginning);
 }
 
-/** A line with addresses, or with UNKNOWN where there are none that it could hold. */
+/** A line with addresses, or with UNKNOWN when there are none that a line can hold. */
 export function encodeLine(header: ProxyHeader): Uint8Array<ArrayBuffer> {
   return new TextEncoder().encode(`${lineOf(header)}\r\n`);
 }
@@ -81,7 +81,7 @@ function needMore(text: string): DecodedProxyHeader {
   return { kind: "need_more", atLeast: Math.max(MIN_LINE, text.length + missing) };
 }
 
-/** An address that the family has; when it is not `isWhole`, also how one may begin. */
+/** An address of the family; unless `isWhole`, also the beginning of one. */
 function isAddress(text: string, isTcp4: boolean, isWhole: boolean): boolean {
   if (text.includes("%")) return false;
   const completions = isWhole ? [""] : COMPLETIONS;
@@ -91,7 +91,7 @@ function isAddress(text: string, isTcp4: boolean, isWhole: boolean): boolean {
   });
 }
 
-/** A port; when it is not `isWhole`, also nothing yet. */
+/** A port; unless `isWhole`, also an empty text. */
 function isPort(text: string, isWhole: boolean): boolean {
   return text === "" ? !isWhole : /^(0|[1-9]\d{0,4})$/.test(text) && Number(text) <= 65535;
 }

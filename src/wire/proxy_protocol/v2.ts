@@ -2,9 +2,9 @@
 
 import { CutShortError, MalformedError } from "../byte_reader.ts";
 import { ADDRESS_BLOCK_LENGTH, readAddressBlock, UNSPEC, writeAddressBlock } from "./address_block.ts";
-import { crc32c } from "./crc32c.ts";
 import { type DecodedProxyHeader, MAX_PROXY_HEADER, type ProxyHeader } from "./header.ts";
-import { concatenate, emptyChecksumTlv, readTlvs, writeTlvs } from "./tlvs.ts";
+import { concatenate } from "../concatenate.ts";
+import { readTlvs, writeTlvs } from "./tlvs.ts";
 
 const SIGNATURE = [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a];
 /** The signature, version and command, family and transport, and the length of all that follows: 16 bytes. */
@@ -19,7 +19,7 @@ interface FixedPart {
   readonly command: number;
   readonly family: number;
   readonly transport: number;
-  /** Of the whole header, in bytes. */
+  /** The length of the whole header, in bytes. */
   readonly length: number;
 }
 
@@ -37,18 +37,14 @@ export function decodeBinary(bytes: Uint8Array): DecodedProxyHeader {
 }
 
 /** Omits records that do not fit. @throws {RangeError} when something in the header cannot be sent. */
-export function encodeBinary(header: ProxyHeader, withChecksum: boolean): Uint8Array<ArrayBuffer> {
+export function encodeBinary(header: ProxyHeader): Uint8Array<ArrayBuffer> {
   if (header.command === "local") return Uint8Array.of(...SIGNATURE, VERSION << 4 | LOCAL, 0, 0, 0);
   const { family, bytes: addresses } = writeAddressBlock(header);
-  const checksum = withChecksum ? emptyChecksumTlv() : new Uint8Array(0);
-  const tlvs = writeTlvs(header, MAX_PROXY_HEADER - FIXED_LENGTH - addresses.length - checksum.length);
-  const length = addresses.length + tlvs.length + checksum.length;
+  const tlvs = writeTlvs(header, MAX_PROXY_HEADER - FIXED_LENGTH - addresses.length);
+  const length = addresses.length + tlvs.length;
   const familyAndTransport = family === UNSPEC ? 0 : family << 4 | STREAM;
   const fixed = Uint8Array.of(...SIGNATURE, VERSION << 4 | PROXY, familyAndTransport, length >>> 8, length);
-  const bytes = concatenate(fixed, addresses, tlvs, checksum);
-  // The sum is defined over a header that has zeros in its place, as it has until here.
-  if (withChecksum) new DataView(bytes.buffer).setUint32(bytes.length - 4, crc32c(bytes));
-  return bytes;
+  return concatenate(fixed, addresses, tlvs);
 }
 
 /** The fixed part of every header; undefined when it is valid so far but incomplete. */

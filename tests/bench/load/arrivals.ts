@@ -1,4 +1,4 @@
-/** Clients that come at set times, however long those before them wait (an open loop), and want one byte each. */
+/** Clients that connect at set times, however long the earlier ones wait (an open loop), and read one byte each. */
 import { pause, within } from "../wait.ts";
 
 const DEADLINE_MS = 5000;
@@ -16,7 +16,7 @@ export async function firstByteTimes(port: number, perSecond: number, count: num
     const early = start + arrival * 1000 / perSecond - performance.now();
     if (early > 0) await pause(early);
     const time = firstByteTime(port);
-    // Failures are looked at when all have come.
+    // This reports failures after all have connected.
     time.catch(() => {});
     times.push(time);
   }

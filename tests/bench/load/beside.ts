@@ -1,4 +1,4 @@
-/** How long small requests take while the same proxy moves as much bulk as it can. */
+/** Measures how long small requests take while the same proxy moves as much bulk as it can. */
 import type { Load } from "./load.ts";
 import { PLAIN_TARGETS } from "../report/names.ts";
 import { writtenBytes } from "../proc.ts";
@@ -14,8 +14,8 @@ const CLIENTS = 4;
 const SENT_BEFORE = 64 * 1024 * 1024;
 
 /**
- * The clients ask in this process and wait for each answer. Senders and receivers of bulk are processes of their own,
- * and faster than any of the proxies: 128 and 256 KiB a system call, and nothing done with it.
+ * The clients run in this process and wait for each answer. Senders and receivers of bulk are processes of their own,
+ * and faster than any of the proxies: they move 128 and 256 KiB per system call and do nothing with the bytes.
  */
 export const beside: Load = {
   name: "beside",
@@ -57,13 +57,13 @@ function sender(processes: Processes, port: number): Started {
   return processes.start("socat (sender)", SOCAT.command, args);
 }
 
-/** Once more has been sent than all buffers on the way could hold. */
+/** Resolves when more has been sent than all buffers on the way could hold. */
 async function flowing({ pid, name, obituary }: Started): Promise<void> {
   const isFlowing = await waitUntil(() => obituary() !== "" || writtenBytes(pid) > SENT_BEFORE, 10_000);
   if (!isFlowing || obituary() !== "") throw new Error(obituary() || `${name} sent too little in 10 s`);
 }
 
-/** Sends a byte and waits for it to come back, over and over; how long each took, in milliseconds. */
+/** Sends a byte and waits for its echo, over and over. Returns how long each took, in milliseconds. */
 async function ask(port: number, until: number): Promise<number[]> {
   using conn = await Deno.connect({ hostname: "127.0.0.1", port });
   conn.setNoDelay(true);

@@ -1,6 +1,6 @@
 /**
- * An upstream whose protocol has the server speak first, as MySQL's and SMTP's do: it greets every client a moment
- * after it accepted it. A script; its argument is the port.
+ * An upstream whose server speaks first, as with MySQL and SMTP: it sends each client a greeting a moment after
+ * accepting it. A script; its argument is the port.
  */
 import { pause } from "../wait.ts";
 
@@ -15,7 +15,7 @@ async function greet(port: number): Promise<never> {
     try {
       void serve(await listener.accept());
     } catch {
-      // A client that was gone before it was accepted ends nothing.
+      // A client that closed before it was accepted does not end the loop.
     }
   }
 }

@@ -1,4 +1,4 @@
-/** How requests, their CPU time and the memory go with the number of connections. */
+/** Measures how requests, their CPU time and the memory depend on the number of connections. */
 import type { Trial } from "./load.ts";
 import type { Growth } from "../options.ts";
 import { CpuClock, memoryKb } from "../proc.ts";
@@ -12,7 +12,7 @@ import { pause, waitUntil } from "../wait.ts";
 const WARM_UP_REQUESTS = 400_000;
 const DEADLINE_MS = 30_000;
 
-/** It only has to outlast the measurement. */
+/** Long enough to outlast the measurement. */
 const MORE_REQUESTS_THAN_EVER = 2_000_000_000;
 
 /** Clients of redis-benchmark: all connected, each asking again as soon as it has its answer. */
@@ -39,7 +39,7 @@ export const growth: Trial = {
   },
 };
 
-/** Requests are counted by redis-server over a time in which all are connected, so that connecting counts for nothing. */
+/** redis-server counts the requests over a time in which all clients are connected, so connecting does not count. */
 async function measureWith(
   connections: Growth,
   processes: Processes,

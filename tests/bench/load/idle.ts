@@ -1,4 +1,4 @@
-/** Memory per idle connection: before the first byte, and after one byte each way. */
+/** Measures memory per idle connection: before the first byte, and after one byte in each direction. */
 import type { Trial } from "./load.ts";
 import { PLAIN_TARGETS } from "../report/names.ts";
 import { memoryKb } from "../proc.ts";
@@ -29,7 +29,8 @@ class Echo implements Disposable {
       try {
         void this.#serve(await this.#listener.accept());
       } catch {
-        // Either closed, or a client that was gone before it was accepted (NotConnected), which ends nothing.
+        // The listener was closed; or a client closed before it was accepted (NotConnected), which does not end the
+        // loop.
       }
     }
   }
@@ -42,7 +43,7 @@ class Echo implements Disposable {
         await conn.write(buffer.subarray(0, n));
       }
     } catch {
-      // A target that resets its upstream is not what is measured here.
+      // A target may reset its upstream; that does not matter here.
     } finally {
       this.open--;
       conn.close();
@@ -59,7 +60,7 @@ class Echo implements Disposable {
 class Crowd implements Disposable {
   readonly #conns: Deno.TcpConn[] = [];
 
-  /** Opens this many, some at a time so that no accept queue overflows. */
+  /** Opens this many, a few at a time so that no accept queue overflows. */
   async open(port: number, count: number): Promise<void> {
     for (let left = count; left > 0; left -= AT_ONCE) {
       const batch = Array.from(
@@ -70,7 +71,7 @@ class Crowd implements Disposable {
     }
   }
 
-  /** One byte there and back on each. */
+  /** Sends one byte and receives one on each. */
   async exchange(): Promise<void> {
     await Promise.all(this.#conns.map(async (conn) => {
       await conn.write(new Uint8Array([42]));
@@ -85,7 +86,7 @@ class Crowd implements Disposable {
   }
 }
 
-/** Measures a fresh process. */
+/** Measures a new process. */
 export const idle: Trial = {
   name: "idle",
   needs: [],
@@ -104,7 +105,7 @@ export const idle: Trial = {
 async function measureIdle(running: Running, echo: Echo, count: number): Promise<Sample> {
   const { pid, port } = running;
   if (pid === null) return {};
-  // A look at a forking server takes a while and its figures are large: the tolerance is per connection.
+  // Reading the memory of a forking server takes a while, and its figures are large: the tolerance is per connection.
   const memory = () =>
     settled(() => Promise.resolve(memoryKb(pid, running.forks)), count / 10, 250, DEADLINE_MS);
   await warmUp(port, echo);
@@ -118,7 +119,7 @@ async function measureIdle(running: Running, echo: Echo, count: number): Promise
   return { idle_kb: (silent - before) / count, used_kb: (used - before) / count };
 }
 
-/** What a first connection loads and compiles is not part of what each one costs. */
+/** What the first connection loads and compiles is no part of the cost of each. */
 async function warmUp(port: number, echo: Echo): Promise<void> {
   {
     using crowd = new Crowd();

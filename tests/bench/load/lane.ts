@@ -8,7 +8,7 @@ import type { Processes } from "../processes.ts";
 import { type Running, TARGET_TABLE } from "../targets/targets.ts";
 import { settled } from "../wait.ts";
 
-/** A target that is far slower than those it is compared with is not waited for longer. */
+/** The longest wait for a target that is far slower than the others. */
 const WARM_UP_DEADLINE_MS = 40_000;
 const WARM_UP_SECONDS = 2;
 /** CPU time that a proxy with nothing to do may take in 50 ms. */
@@ -27,7 +27,7 @@ export class Lane {
     this.#running = running;
   }
 
-  /** Starts a target for this load alone, so that its CPU time tells which load it was. */
+  /** Starts a target for this load alone, so that its CPU time is that of this load. */
   static async start(
     processes: Processes,
     load: Load,
@@ -39,7 +39,9 @@ export class Lane {
     return new Lane(processes, load, target, await TARGET_TABLE[target].start(processes, upstream, tls));
   }
 
-  /** Drives it uncounted: once, and where code is compiled as it runs until so much work is done. */
+  /**
+   * Drives the target without measuring: once, or, where code is compiled as it runs, until it has done so much work.
+   */
   async warmUp(share: number): Promise<void> {
     const { warmUp, drive } = this.load;
     const wanted = TARGET_TABLE[this.target].threadsToWarm * warmUp.work * share;
@@ -51,7 +53,7 @@ export class Lane {
     } while (done < wanted && performance.now() < deadline);
   }
 
-  /** Drives it and takes the proxy's CPU time before and after. */
+  /** Drives the target, and reads the proxy's CPU time before and after. */
   async drive(seconds: number): Promise<Sample> {
     const { pid, forks, port } = this.#running;
     if (pid === null) return (await this.load.drive(this.#processes, port, seconds)).sample;

@@ -1,4 +1,4 @@
-/** How late answers are at a steady rate, well below what any of the proxies can do. */
+/** Measures how late answers are at a steady rate that every proxy here can easily sustain. */
 import type { Load } from "./load.ts";
 import { PLAIN_TARGETS } from "../report/names.ts";
 import type { Figures } from "./open_loop.ts";
@@ -10,7 +10,7 @@ import { ROOT } from "../targets/sluice.ts";
 /** Requests a second. */
 export const STEADY_RATE = 5000;
 
-/** The client is a process of its own: nothing else that the bench does can make it late. */
+/** The client is a process of its own, so nothing else in the bench can delay it. */
 export const latency: Load = {
   name: "latency",
   needs: [REDIS_SERVER, REDIS_BENCHMARK],

@@ -1,10 +1,10 @@
-/** How long a program takes from its launch until it is ready, for one service. */
+/** Measures how long a program with one service takes from its launch until it is ready. */
 import type { Trial } from "./load.ts";
 import { percentile } from "../report/statistics.ts";
 
 /**
- * sluice is ready when it says so, the others when they can be connected to, which is asked every millisecond. The
- * upstream is not needed.
+ * sluice is ready when it prints its ready line, the others when they accept a connection, which this tries every
+ * millisecond. No upstream is needed.
  */
 export const launch: Trial = {
   name: "start",

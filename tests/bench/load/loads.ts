@@ -1,6 +1,6 @@
-/** The loads in plain TCP that are driven by programs made for it. */
+/** The loads in plain TCP that use ready-made load generators. */
 import type { Load } from "./load.ts";
-import { type LoadName, RELAY_TARGETS, THREADED_TARGETS } from "../report/names.ts";
+import { FAULT_TARGETS, type LoadName, RELAY_TARGETS, THREADED_TARGETS } from "../report/names.ts";
 import { smallHttp, startNginx } from "../targets/nginx.ts";
 import { AB, IPERF3, NGINX, REDIS_BENCHMARK, REDIS_SERVER } from "../targets/programs.ts";
 import { benchmark, startRedisServer } from "../targets/redis.ts";
@@ -9,7 +9,9 @@ import type { Processes } from "../processes.ts";
 import { listening } from "../targets/targets.ts";
 import { parseAb, parseIperf } from "../targets/tool_output.ts";
 
-const ALL_TARGETS = [...RELAY_TARGETS, ...THREADED_TARGETS];
+const BULK_TARGETS = [...new Set([...RELAY_TARGETS, ...FAULT_TARGETS])];
+const BULK8_TARGETS = [...RELAY_TARGETS, ...THREADED_TARGETS];
+const ALL_TARGETS = [...BULK_TARGETS, ...THREADED_TARGETS];
 
 /** iperf3: as fast as it goes, from client to server. */
 function iperf(
@@ -34,7 +36,7 @@ function iperf(
       const length = ["-P", String(streams), "-t", String(Math.ceil(seconds))];
       const args = ["-c", "127.0.0.1", "-p", String(port), ...length, "-J"];
       const run = () => processes.run(IPERF3.command, args, seconds * 1000 + 20_000);
-      // Its server takes one client at a time and may still be busy with the last one's farewell.
+      // Its server takes one client at a time, and may still be busy closing the last one.
       const { gbitPerS, gb } = parseIperf(await run().catch(run));
       return { sample: sample(gbitPerS), work: gb };
     },
@@ -45,7 +47,7 @@ function iperf(
 export const bulk: Load = iperf(
   "bulk",
   1,
-  RELAY_TARGETS,
+  BULK_TARGETS,
   (gbit_per_s) => ({ gbit_per_s }),
   (cpu_ms_per_gb) => ({ cpu_ms_per_gb }),
 );
@@ -53,7 +55,7 @@ export const bulk: Load = iperf(
 export const bulk8: Load = iperf(
   "bulk8",
   8,
-  ALL_TARGETS,
+  BULK8_TARGETS,
   (gbit_per_s_8) => ({ gbit_per_s_8 }),
   (cpu_ms_per_gb_8) => ({ cpu_ms_per_gb_8 }),
 );

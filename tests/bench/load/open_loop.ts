@@ -13,13 +13,16 @@ import { within } from "../wait.ts";
 const REQUEST = new TextEncoder().encode("*3\r\n$3\r\nSET\r\n$5\r\nbench\r\n$3\r\nxxx\r\n");
 const ANSWER = new TextEncoder().encode("+OK\r\n");
 
-/** How long answers may be late at the end. */
+/** How long this waits for answers at the end. */
 const DEADLINE_MS = 10_000;
 
-/** A thread's timed wait ends this much late, as measured; what it is early is spent turning the event loop. */
+/**
+ * How late a thread's timed wait ends, as measured. If it ends earlier, the sender turns the event loop until the
+ * request is due.
+ */
 const LEAD_MS = 0.1;
 
-/** What an open loop is to do. */
+/** The requests of an open loop. */
 export interface Plan {
   readonly port: number;
   readonly connections: number;
@@ -38,7 +41,7 @@ export interface Timings {
 /**
  * Sends all requests and waits for all answers.
  *
- * @throws When a connection fails or ends, an answer is none of "+OK", or the last is more than ten seconds late.
+ * @throws When a connection fails or ends, an answer is not "+OK", or the last one is more than ten seconds late.
  */
 export async function openLoop(plan: Plan): Promise<Timings> {
   const { port, connections, count } = plan;
@@ -50,7 +53,7 @@ export async function openLoop(plan: Plan): Promise<Timings> {
   const stepMs = 1000 / plan.perSecond;
   const due = new Int32Array(new SharedArrayBuffer(4)), stop = new Int32Array(new SharedArrayBuffer(4));
   try {
-    // Time to start the thread; what is sent late for its sake belongs to the lead-in.
+    // Time to start the thread; requests that it delays belong to the lead-in.
     const start = performance.now() + 50;
     const latencies = new Float64Array(count);
     const answers = conns.map((conn, first) =>
@@ -58,7 +61,7 @@ export async function openLoop(plan: Plan): Promise<Timings> {
         latencies[request] = performance.now() - start - request * stepMs;
       })
     );
-    // One that fails fails all; the others are left to end with their connections.
+    // One failure fails all; the others end with their connections.
     const allAnswers = Promise.all(answers);
     const order: ClockOrder = { due, stop, start: performance.timeOrigin + start - LEAD_MS, stepMs };
     clock.postMessage(order);
@@ -67,7 +70,7 @@ export async function openLoop(plan: Plan): Promise<Timings> {
     const [delays] = await within(deadline, Promise.all([sending, allAnswers]), "answer to every request");
     return { latencies, delays };
   } finally {
-    // A thread in a timed wait is not ended by terminate() alone; and after a failure sending goes on waiting for it.
+    // terminate() alone does not end a thread in a timed wait; and after a failure, sending still waits for the thread.
     Atomics.store(stop, 0, 1);
     Atomics.notify(due, 0);
     clock.terminate();
@@ -75,7 +78,7 @@ export async function openLoop(plan: Plan): Promise<Timings> {
   }
 }
 
-/** Reads the answers to every `stride`th request from `first` on and tells of each as it comes. */
+/** Reads the answers to every `stride`th request from `first` on, and reports each as it comes. */
 async function readAnswers(
   conn: Deno.TcpConn,
   first: number,
@@ -143,7 +146,7 @@ export interface Figures {
   readonly delayP99: number;
 }
 
-/** What timings come to without the first `leadIn` requests. */
+/** Summarizes the timings, without the first `leadIn` requests. */
 export function figuresOf({ latencies, delays }: Timings, leadIn: number): Figures {
   const counted = latencies.subarray(leadIn);
   return {

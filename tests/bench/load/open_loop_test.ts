@@ -3,14 +3,14 @@ import { figuresOf, openLoop } from "./open_loop.ts";
 
 const REQUEST_BYTES = 33;
 
-/** Answers requests, but none before so many have come over all connections together. */
+/** Answers requests, but none before this many have come on all connections together. */
 class Server implements AsyncDisposable {
   readonly #listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   readonly #silentUntil: number;
   readonly #answer: string;
   readonly #done: Promise<void>;
   #received = 0;
-  /** Per connection, all and those without an answer yet. */
+  /** Per connection: all requests, and those without an answer yet. */
   readonly requests = new Map<Deno.TcpConn, { all: number; owed: number }>();
 
   constructor(silentUntil: number, answer = "+OK\r\n") {
@@ -41,7 +41,7 @@ class Server implements AsyncDisposable {
         if (++this.#received >= this.#silentUntil) await this.#answerAll();
       }
     } catch {
-      // The client closed with answers under way.
+      // The client closed while answers were under way.
     }
   }
 

@@ -1,4 +1,4 @@
-/** What a warm pool is for: clients of an upstream that takes its time to greet need not wait for it. */
+/** Measures the benefit of a warm pool: clients need not wait for the greeting of a slow upstream. */
 import { firstByteTimes } from "./arrivals.ts";
 import type { Load } from "./load.ts";
 import { POOL_TARGETS } from "../report/names.ts";
@@ -9,7 +9,7 @@ import { listening } from "../targets/targets.ts";
 /** Far below what the pool can refill: 8 connections, each ready again 5 ms after its replacement was dialled. */
 export const ARRIVALS_PER_SECOND = 200;
 
-/** Uncounted, before each turn: between turns a pool without clients runs empty. */
+/** Clients before each measurement, without being counted: the pool runs empty while it has no clients. */
 const LEAD_IN = 20;
 
 export const pool: Load = {

@@ -1,6 +1,6 @@
 /** An upstream inside the bench that reads everything and counts it. */
 
-/** Enough that a fast sender needs few reads. */
+/** Large enough that a fast sender takes few reads. */
 const BUFFER_BYTES = 256 * 1024;
 
 export class Sink implements Disposable {
@@ -24,7 +24,8 @@ export class Sink implements Disposable {
       try {
         void this.#drain(await this.#listener.accept());
       } catch {
-        // Either closed, or a client that was gone before it was accepted (NotConnected), which ends nothing.
+        // The listener was closed; or a client closed before it was accepted (NotConnected), which does not end the
+        // loop.
       }
     }
   }
@@ -36,7 +37,7 @@ export class Sink implements Disposable {
       const buffer = new Uint8Array(BUFFER_BYTES);
       for (let n = await conn.read(buffer); n !== null; n = await conn.read(buffer)) this.received += n;
     } catch {
-      // A sender that is ended in the middle may come through as a reset.
+      // When a sender is stopped in the middle, its end may arrive as a reset.
     } finally {
       this.open--;
     }

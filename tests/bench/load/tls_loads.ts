@@ -1,11 +1,11 @@
 /**
- * Loads that end TLS 1.3 at the proxy. The clients:
+ * Loads in TLS 1.3, which the proxy terminates. The clients:
  * - bulk: `openssl s_client`, one process that encrypts zeros, and a sink in the bench that counts what arrives. It
- *   takes little more than half of the CPU time a GB that haproxy takes.
+ * takes little more than half of the CPU time a GB that haproxy takes.
  * - handshakes: two processes of ab with 25 clients each, every request on a connection of its own and without
- *   resumption. A TLS client works about as hard as its server (it checks the signature), so one process could be the
- *   limit; two are not, as long as there are cores for them. `openssl s_time` takes no less.
- * Both report how much of the time the client's processes were on a CPU: at 100 % the client is the limit.
+ * resumption. A TLS client works about as hard as its server (it checks the signature), so one process could be the
+ * limit; two are not, as long as there are cores for them. `openssl s_time` takes no less. Both report how much of the
+ * time the client's processes were on a CPU: at 100 % the client is the limit.
  */
 import type { Load } from "./load.ts";
 import { runAb, startSmallHttp } from "./loads.ts";

@@ -1,5 +1,12 @@
-/** Which figures stand side by side: the tables of the bench. */
-import { POOL_TARGETS, RELAY_TARGETS, type TargetName, THREADED_TARGETS, TLS_TARGETS } from "./names.ts";
+/** The tables of the bench, which put figures side by side. */
+import {
+  FAULT_TARGETS,
+  POOL_TARGETS,
+  RELAY_TARGETS,
+  type TargetName,
+  THREADED_TARGETS,
+  TLS_TARGETS,
+} from "./names.ts";
 import { GROWTH } from "../options.ts";
 import { type Column, GROWTH_COLUMNS, type GrowthFigure } from "./samples.ts";
 
@@ -8,7 +15,7 @@ export interface Comparison {
   readonly title: string;
   readonly targets: readonly TargetName[];
   readonly columns: readonly Column[];
-  /** What the others are compared with. */
+  /** The target that the others are compared with. */
   readonly reference: TargetName;
 }
 
@@ -59,6 +66,20 @@ export const COMPARISONS: readonly Comparison[] = [
       "handshake_client_percent",
     ],
     reference: "haproxy",
+  },
+  {
+    title: "Faults: permitted, and with 1 ms of latency each way",
+    targets: FAULT_TARGETS,
+    columns: [
+      "gbit_per_s",
+      "cpu_ms_per_gb",
+      "requests_per_s",
+      "p50_ms",
+      "cpu_us_per_request",
+      "connections_per_s",
+      "cpu_us_per_connection",
+    ],
+    reference: "sluice",
   },
   {
     title: "Two threads",

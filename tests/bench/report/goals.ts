@@ -1,8 +1,8 @@
-/** What sluice is to reach, and what became of it. */
+/** The goals of sluice, and whether it reaches them. */
 import type { TargetName } from "./names.ts";
 import { type Column, medianOf, ratioOf, type Samples } from "./samples.ts";
 
-/** At least or at most. */
+/** Whether the figure must be at least or at most the limit. */
 type At = "≥" | "≤";
 
 /** A limit for one figure of a target: its ratio to another target, or itself. */
@@ -10,17 +10,17 @@ interface Goal {
   readonly name: string;
   readonly column: Column;
   readonly target: TargetName;
-  /** What it is a ratio to; null = the figure itself counts. */
+  /** The other target of the ratio; null = the figure itself counts. */
   readonly reference: TargetName | null;
   readonly at: At;
   readonly limit: number;
-  /** Better still; null = there is no such aim. */
+  /** A stricter limit to aim for; null = there is none. */
   readonly stretch: number | null;
-  /** Of the limits, the figure's unit or the sign of a ratio. */
+  /** The unit of the limits: that of the figure, or the sign of a ratio. */
   readonly unit: string;
 }
 
-/** A goal and what became of it. */
+/** A goal and its result. */
 export interface Outcome {
   readonly name: string;
   readonly goal: string;
@@ -70,7 +70,7 @@ function ratio(
   };
 }
 
-/** A goal that is a figure not to be exceeded. */
+/** A goal that is the upper limit of a figure. */
 function figure(
   name: string,
   column: Column,
@@ -90,7 +90,7 @@ function figure(
   };
 }
 
-/** Holds the figures against the goals. */
+/** Compares the figures with the goals. */
 export function outcomes(samples: Samples): Outcome[] {
   return GOALS.map((goal) => {
     const { name, column, target, reference } = goal;

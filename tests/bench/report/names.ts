@@ -1,6 +1,6 @@
-/** The names of what is compared, and under which loads. */
+/** The names of the targets and loads, and which loads each target gets. */
 
-/** The loads a target is put under. */
+/** The loads of the bench. */
 export const LOAD_TABLE = {
   bulk: "one stream as fast as it goes (iperf3)",
   bulk8: "eight streams (iperf3 -P 8)",
@@ -19,16 +19,19 @@ export const LOAD_TABLE = {
 export type LoadName = keyof typeof LOAD_TABLE;
 export const LOADS = Object.keys(LOAD_TABLE) as LoadName[];
 
-/** Everything compared. */
+/** All targets. */
 export const TARGETS = [
   "direct",
   "sluice",
   "sluice engine: deno",
   "sluice+pool",
+  "sluice faults: true",
+  "sluice+latency",
   "haproxy",
   "nginx",
   "pingora",
   "toxiproxy",
+  "toxiproxy+latency",
   "socat",
   "node",
   "bare Deno",
@@ -37,7 +40,7 @@ export const TARGETS = [
 ] as const;
 export type TargetName = typeof TARGETS[number];
 
-/** What has one thread and no special setting. */
+/** Targets with one thread and no special setting. */
 export const PLAIN_TARGETS: readonly TargetName[] = [
   "direct",
   "sluice",
@@ -49,14 +52,23 @@ export const PLAIN_TARGETS: readonly TargetName[] = [
   "node",
 ];
 
-/** The same, and what a relay on Deno takes at least. */
+/** The same, and the leanest relay on Deno. */
 export const RELAY_TARGETS: readonly TargetName[] = [...PLAIN_TARGETS, "bare Deno"];
 
-/** What ends TLS. */
+/** Targets that terminate TLS. */
 export const TLS_TARGETS: readonly TargetName[] = ["sluice", "sluice engine: deno", "haproxy", "nginx"];
 
-/** What has two threads. */
+/** Targets with two threads. */
 export const THREADED_TARGETS: readonly TargetName[] = ["sluice 2 threads", "haproxy 2 threads"];
+
+/** Faults: what it costs to permit them, and to have one, here and in toxiproxy. */
+export const FAULT_TARGETS: readonly TargetName[] = [
+  "sluice",
+  "sluice faults: true",
+  "sluice+latency",
+  "toxiproxy",
+  "toxiproxy+latency",
+];
 
 /** sluice with a warm pool and without. */
 export const POOL_TARGETS: readonly TargetName[] = ["direct", "sluice", "sluice+pool"];

@@ -1,10 +1,10 @@
-/** How samples and goals are printed. */
+/** Prints samples and goals. */
 import { type Comparison, COMPARISONS } from "./comparisons.ts";
 import type { Outcome } from "./goals.ts";
 import type { TargetName } from "./names.ts";
 import { type Column, columnInfo, medianOf, ratioOf, type Samples } from "./samples.ts";
 
-/** All that was measured, and nothing else. */
+/** The tables of all that the bench has measured, and of nothing else. */
 export function tables(samples: Samples): string {
   return COMPARISONS.flatMap((each) => {
     const columns = each.columns.filter((column) => isMeasured(samples, each.targets, column));
@@ -37,7 +37,7 @@ function cell(samples: Samples, { reference }: Comparison, target: TargetName, c
   return ratio === null || target === reference ? text : `${text} (${ratio.toFixed(2)}×)`;
 }
 
-/** One line a goal. */
+/** One line for each goal. */
 export function goalLines(goals: readonly Outcome[]): string {
   const rows = goals.map(({ name, goal, stretch, measured, outcome }) => [
     name,

@@ -1,4 +1,4 @@
-/** The results file: enough to judge and repeat a run, nothing that says whose machine it was. */
+/** The results file: enough to judge and repeat a run, and nothing that identifies the owner of the machine. */
 import { basename } from "node:path";
 import type { Findings } from "../bench.ts";
 import { COMPARISONS } from "./comparisons.ts";
@@ -12,7 +12,7 @@ import { PROGRAMS, versionOf } from "../targets/programs.ts";
 import { type Column, medianOf, ratioOf, type Samples } from "./samples.ts";
 import { ROOT } from "../targets/sluice.ts";
 
-/** What stays the same through a run. */
+/** What stays the same during a run. */
 export type Circumstances = Awaited<ReturnType<typeof circumstances>>;
 
 /** Date, machine, versions and settings of a run that starts now. */
@@ -42,7 +42,7 @@ function withoutOut(args: readonly string[]): string[] {
   return args.filter((arg, at) => !arg.startsWith("--out") && args[at - 1] !== "--out");
 }
 
-/** Writes everything there is to know about a run, or about as much of one as there is. */
+/** Writes the settings and figures of a run, also of one that is not complete yet. */
 export async function writeResults(
   path: string,
   circumstances: Circumstances,
@@ -72,7 +72,7 @@ function columnsOf(samples: Samples): Column[] {
   );
 }
 
-/** Per reference the ratios of all that is compared with it. */
+/** For each reference, the ratios of the targets compared with it. */
 function ratios(samples: Samples) {
   const references = new Set(COMPARISONS.map(({ reference }) => reference));
   return Object.fromEntries([...references].map((reference) => {
@@ -105,7 +105,7 @@ function roundedAll(sample: Record<string, number>) {
   return Object.fromEntries(Object.entries(sample).map(([column, value]) => [column, rounded(value)]));
 }
 
-/** Four digits are more than a run on a shared machine can tell. */
+/** Four digits are more precise than a run on a shared machine is. */
 function rounded(value: number | null): number | null {
   return value === null ? null : Number(value.toPrecision(4));
 }
@@ -127,7 +127,7 @@ async function versions(): Promise<Record<string, string | null>> {
   return { sluice: await commit(), deno: Deno.version.deno, ...Object.fromEntries(others) };
 }
 
-/** The commit that was measured; "+" when what runs differs from it. */
+/** The commit that was measured, with a "+" when the files that run differ from it. */
 async function commit(): Promise<string | null> {
   const git = async (...args: string[]) => {
     const { success, stdout } = await new Deno.Command("git", { args: ["-C", ROOT, ...args], stderr: "null" })

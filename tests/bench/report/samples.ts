@@ -1,13 +1,13 @@
-/** What the bench measures, and what the samples of several rounds come to. */
+/** The figures that the bench measures, and the medians of several rounds. */
 import type { TargetName } from "./names.ts";
 import type { Growth } from "../options.ts";
 import { median, medianRatio } from "./statistics.ts";
 
 interface ColumnInfo {
   readonly title: string;
-  /** Digits after the point that mean something. */
+  /** How many digits after the point are significant. */
   readonly digits: number;
-  /** It is about the load generator: to compare it would tell nothing. */
+  /** It is about the load generator, so a comparison means nothing. */
   readonly isOfClient?: boolean;
 }
 
@@ -24,7 +24,7 @@ const FIXED_COLUMNS = {
   steady_p50_ms: { title: "p50 ms at 5000/s", digits: 2 },
   steady_p99_ms: { title: "p99 ms at 5000/s", digits: 2 },
   steady_p999_ms: { title: "p99.9 ms", digits: 2 },
-  /** By how much the client itself was late to send. */
+  /** How late the client itself was to send. */
   steady_late_p99_ms: { title: "client late p99 ms", digits: 2, isOfClient: true },
   steady_cpu_us_per_request: { title: "CPU µs/req", digits: 1 },
   beside_p50_ms: { title: "p50 ms", digits: 1 },
@@ -36,7 +36,7 @@ const FIXED_COLUMNS = {
   used_kb: { title: "KB/conn used", digits: 1 },
   tls_gbit_per_s: { title: "TLS Gbit/s", digits: 1 },
   tls_cpu_ms_per_gb: { title: "CPU ms/GB", digits: 0 },
-  /** CPU time of the load generator; at 100 it would be the limit and not the proxy. */
+  /** CPU time of the load generator, in per cent; at 100 it is the limit, and not the proxy. */
   tls_client_percent: { title: "client %", digits: 0, isOfClient: true },
   handshakes_per_s: { title: "handshakes/s", digits: 0 },
   cpu_us_per_handshake: { title: "CPU µs/handshake", digits: 0 },
@@ -64,10 +64,10 @@ export function columnInfo(column: Column): ColumnInfo {
   return { title: connections, digits: GROWTH_COLUMNS[figure as GrowthFigure].digits };
 }
 
-/** What one run of one load on one target gave. */
+/** The figures of one run of one load on one target. */
 export type Sample = Partial<Record<Column, number>>;
 
-/** Per target one sample a round, with all columns; a run that failed left its columns out. */
+/** For each target one sample per round, with all columns; the columns of a failed run are absent. */
 export type Samples = Map<TargetName, Sample[]>;
 
 /** The median over the rounds; null without a sample. */

@@ -1,4 +1,4 @@
-/** What many figures come to. */
+/** Medians and percentiles. */
 
 /** The middle one, or the mean of the two in the middle; null without any. */
 export function median(values: readonly (number | undefined)[]): number | null {
@@ -22,7 +22,7 @@ export function medianRatio(
 }
 
 /**
- * The smallest value that so many per cent of all do not exceed.
+ * The smallest value that this percentage of all values does not exceed.
  *
  * @throws When there are no values.
  */

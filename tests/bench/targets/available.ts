@@ -1,11 +1,11 @@
-/** What can be run on this machine. */
+/** The targets and loads that this machine can run. */
 import type { Load, Trial } from "../load/load.ts";
 import type { LoadName, TargetName } from "../report/names.ts";
 import { streamModule } from "./nginx.ts";
 import { about, firstMissing, NGINX, type Program } from "./programs.ts";
 import { TARGET_TABLE } from "./targets.ts";
 
-/** The targets that are installed; for the others, how to install them. */
+/** The targets that are installed; remarks tell how to install the others. */
 export async function availableTargets(
   targets: readonly TargetName[],
   remark: (line: string) => void,
@@ -28,7 +28,7 @@ async function build(program: Program, target: TargetName, remark: (line: string
   try {
     await program.build();
   } catch (error) {
-    // Without the tools for it, it is missing like any other.
+    // Without the tools to build it, it counts as not installed.
     if (!(error instanceof Deno.errors.NotFound)) remark(`${target}: ${String(error)}`);
   }
 }

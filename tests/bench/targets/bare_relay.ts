@@ -1,6 +1,6 @@
 /**
- * The leanest relay that can be written for Deno: what it costs is what no proxy on Deno can do without. No limits, no
- * accounts, no timeouts, no log, nobody else has a turn. A script; its arguments are the port and the upstream's.
+ * The leanest relay for Deno: every proxy on Deno costs at least as much. It has no limits, accounts, timeouts or log,
+ * and no fairness between connections. A script; its arguments are its own port and that of the upstream.
  */
 
 const [port, upstream] = Deno.args.map(Number);

@@ -1,4 +1,4 @@
-/** Programs to compare with that no package has: each is built once, into `dist/bench`. */
+/** Builds the programs of the comparison that no package has, each once, into `dist/bench`. */
 
 import { fileURLToPath } from "node:url";
 import { progressOf } from "../../support/program/console.ts";
@@ -12,7 +12,7 @@ const progress = progressOf("bench");
 
 /** @throws {Deno.errors.NotFound} without cargo. */
 export async function buildPingora(): Promise<void> {
-  // Outside the checkout: what cmake leaves behind has names such as compiler_depend.ts.
+  // Outside the checkout, because cmake leaves files with names such as compiler_depend.ts.
   const target = await Deno.makeTempDir({ prefix: "sluice-bench-" });
   try {
     await run("cargo", ["build", "--release", "--locked"], "pingora, which takes some minutes", {

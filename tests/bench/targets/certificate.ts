@@ -1,4 +1,4 @@
-/** The certificate that every proxy here shows: EC P-256, as most new ones are, made for one run. */
+/** The certificate of every proxy here: EC P-256, as most new ones are, made for one run. */
 import { OPENSSL } from "./programs.ts";
 import type { Processes } from "../processes.ts";
 
@@ -6,11 +6,11 @@ import type { Processes } from "../processes.ts";
 export interface Certificate {
   readonly cert: string;
   readonly key: string;
-  /** Both in one, as haproxy wants them. */
+  /** Certificate and key in one file, as haproxy requires. */
   readonly bundle: string;
 }
 
-/** Makes it once for a processes. */
+/** Makes it, once for each {@linkcode Processes}. */
 export async function makeCertificate(processes: Processes): Promise<Certificate> {
   const [cert, key, bundle] = ["cert", "key", "bundle"].map((name) => `${processes.dir}/${name}.pem`) as [
     string,

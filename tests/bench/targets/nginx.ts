@@ -16,7 +16,7 @@ export async function streamModule(): Promise<string | null> {
   }
 }
 
-/** Starts an nginx with one process, in the foreground, keeping all of its files in the processes's directory. */
+/** Starts an nginx with one process, in the foreground, with all of its files in the temporary directory. */
 export async function startNginx(
   processes: Processes,
   name: string,
@@ -30,7 +30,7 @@ export async function startNginx(
     events { worker_connections 16384; }
     ${body}`;
   await Deno.writeTextFile(`${prefix}/nginx.conf`, config);
-  // -e, because before it reads the configuration it opens a log in /var/log.
+  // Without -e it opens a log in /var/log before it reads the configuration.
   return processes.start(name, NGINX.command, ["-p", prefix, "-e", "stderr", "-c", `${prefix}/nginx.conf`]);
 }
 
@@ -47,7 +47,7 @@ export function streamProxy({ port, upstream, certificate }: Place): string {
     proxy_pass 127.0.0.1:${upstream}; proxy_buffer_size 64k; } }`;
 }
 
-/** A server with one small answer, one request a connection. */
+/** A server with one small answer and one request per connection. */
 export function smallHttp(port: number | string): string {
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((each) =>
     `${each}_temp_path tmp_${each};`

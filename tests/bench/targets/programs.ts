@@ -8,7 +8,7 @@ export interface Program {
   readonly install: string;
   readonly versionArgs: readonly string[];
   readonly version: RegExp;
-  /** Makes it, where no package has it; rejects when the tools for that are missing or fail. */
+  /** Builds a program that no package has; rejects when the tools for that are missing or fail. */
   readonly build?: (() => Promise<void>) | undefined;
 }
 
@@ -58,7 +58,7 @@ export const PROGRAMS = [
   OPENSSL,
 ];
 
-/** What a program says about its version, on either output; null when it is not installed. */
+/** What a program prints about its version, on either output; null when it is not installed. */
 export async function about(program: Program): Promise<string | null> {
   try {
     const command = new Deno.Command(program.command, { args: [...program.versionArgs], stdin: "null" });

@@ -4,9 +4,9 @@ import { smallHttp, startNginx, streamModule, streamProxy } from "./nginx.ts";
 import { HAPROXY, NODE, PINGORA, SOCAT, TOXIPROXY } from "./programs.ts";
 import { scriptArgs } from "./script.ts";
 import type { Processes, Started } from "../processes.ts";
-import { freePort } from "../wait.ts";
+import { connectable, freePort, waitUntil } from "../wait.ts";
 
-/** Where a proxy stands, and whether it ends TLS. Ports are numbers, or words where they only stand for some. */
+/** The ports of a proxy and its upstream, and whether it terminates TLS. In the results, words stand for the ports. */
 export interface Place {
   readonly port: number | string;
   readonly upstream: number | string;
@@ -14,12 +14,12 @@ export interface Place {
   readonly certificate: Certificate | null;
 }
 
-/** Starts a proxy at a place. */
+/** Starts a proxy with these ports. */
 export type StartPeer = (processes: Processes, place: Place) => Started | Promise<Started>;
 
 const NODE_SCRIPT = new URL("./node_pipe.mjs", import.meta.url).pathname;
 
-/** haproxy with so many threads. */
+/** haproxy with this many threads. */
 export function haproxy(threads: number): StartPeer {
   return async (processes, place) => {
     const config = `${processes.dir}/haproxy-${place.port}.cfg`;
@@ -30,11 +30,11 @@ export function haproxy(threads: number): StartPeer {
 }
 
 /**
- * bufsize: what nginx has, as its 16384 are meant for HTTP headers; in five rounds it took 10 to 17 % off the CPU time
- * a GB. It takes a buffer only while there is data, so idle connections cost nothing more. (With 1 MiB, which nobody
- * sets, it took 0.48 of that CPU time for one stream and 0.79 for eight: large buffers are what makes bulk fast.) No
- * splicing (`option splice-auto`): it is off unless asked for, and was no better in the same rounds. Without
- * strict-limits it takes the descriptors it gets instead of refusing to start where the limit is low.
+ * bufsize: that of nginx, because the default of 16384 is meant for HTTP headers; in five rounds this reduced the CPU
+ * time per GB by 10 to 17 %. haproxy takes a buffer only while there is data, so idle connections cost nothing more.
+ * (With 1 MiB, an unusual setting, it took 0.48 of that CPU time for one stream and 0.79 for eight: large buffers make
+ * bulk fast.) No splicing (`option splice-auto`): it is off by default, and was no better in the same rounds. With `no
+ * strict-limits` it takes the descriptors it gets instead of refusing to start where the limit is low.
  */
 function haproxyConfig({ port, upstream, certificate }: Place, threads: number): string {
   const tls = certificate === null ? "" : ` ssl crt ${certificate.bundle} ssl-min-ver TLSv1.3`;
@@ -62,8 +62,25 @@ export const nginx: StartPeer = async (processes, place) =>
 export const pingora: StartPeer = (processes, { port, upstream }) =>
   processes.start("pingora", PINGORA.command, [`127.0.0.1:${port}`, `127.0.0.1:${upstream}`, "1"]);
 
-/** toxiproxy with one proxy and no toxic, on one core as the others. */
-export const toxiproxy: StartPeer = async (processes, { port, upstream }) => {
+/** As the API of toxiproxy takes it. */
+export interface Toxic {
+  readonly name: string;
+  readonly type: string;
+  readonly stream: string;
+  readonly attributes: Readonly<Record<string, number>>;
+}
+
+/** toxiproxy with one proxy and these toxics, on one core as the others. */
+export function toxiproxy(toxics: readonly Toxic[]): StartPeer {
+  return (processes, place) => startToxiproxy(processes, place, toxics);
+}
+
+async function startToxiproxy(
+  processes: Processes,
+  { port, upstream }: Place,
+  toxics: readonly Toxic[],
+): Promise<Started> {
+  const api = freePort();
   const config = `${processes.dir}/toxiproxy-${port}.json`;
   const proxy = {
     name: "bench",
@@ -77,12 +94,20 @@ export const toxiproxy: StartPeer = async (processes, { port, upstream }) => {
     "LOG_LEVEL=error",
     TOXIPROXY.command,
     "-port",
-    String(freePort()),
+    String(api),
     "-config",
     config,
   ];
-  return processes.start("toxiproxy", "env", args);
-};
+  const started = processes.start("toxiproxy", "env", args);
+  if (toxics.length > 0) await waitUntil(() => connectable(api), 10_000, 1);
+  for (const toxic of toxics) {
+    const url = `http://127.0.0.1:${api}/proxies/bench/toxics`;
+    const response = await fetch(url, { method: "POST", body: JSON.stringify(toxic) });
+    if (!response.ok) throw new Error(`toxiproxy: ${response.status} ${await response.text()}`);
+    await response.body?.cancel();
+  }
+  return started;
+}
 
 /** socat, which forks a process for each connection. */
 export const socat: StartPeer = (processes, place) =>
@@ -115,6 +140,7 @@ export async function peerSettings(): Promise<Record<string, string>> {
     "nginx as an upstream": smallHttp(place.port),
     pingora: "tests/bench/pingora/src/main.rs, one thread",
     toxiproxy: "GOMAXPROCS=1, no toxics",
+    "toxiproxy+latency": "the same with a latency toxic of 1 ms in each direction",
     socat: `socat ${socatArgs(place).join(" ")}`,
     node: script,
   };

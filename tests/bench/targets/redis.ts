@@ -15,7 +15,7 @@ export async function startRedisServer(processes: Processes): Promise<Running> {
   return await listening(start);
 }
 
-/** So many SET requests with values of 3 bytes, from 50 clients that each wait for their answers. */
+/** Sends this many SET requests with values of 3 bytes, from 50 clients that each wait for their answers. */
 export async function benchmark(
   processes: Processes,
   port: number,
@@ -25,7 +25,7 @@ export async function benchmark(
   return parseRedisCsv(await processes.run(REDIS_BENCHMARK.command, args, 120_000));
 }
 
-/** A server's own figures, over one connection. */
+/** Reads a server's own figures over one connection. */
 export class RedisInfo implements Disposable {
   readonly #conn: Deno.TcpConn;
   readonly #buffer = new Uint8Array(65_536);
@@ -38,7 +38,7 @@ export class RedisInfo implements Disposable {
     return new RedisInfo(await Deno.connect({ hostname: "127.0.0.1", port }));
   }
 
-  /** Clients that are connected, this one among them, and commands since its start. */
+  /** The connected clients, including this one, and the commands since the server's start. */
   async read(): Promise<{ clients: number; commands: number }> {
     await this.#conn.write(new TextEncoder().encode("INFO\r\n"));
     // "$", the length in bytes, a line's end, so many bytes, a line's end.

@@ -1,7 +1,7 @@
-/** Programs of the bench that Deno runs in processes of their own. */
+/** Runs programs of the bench with Deno, in processes of their own. */
 import { ROOT } from "./sluice.ts";
 
-/** How Deno runs one: a file in tests/bench, which may reach this host and nothing else. */
+/** The arguments of Deno for a file in tests/bench, which may connect only to this host. */
 export function scriptArgs(
   file: string,
   args: readonly (string | number)[],

@@ -8,7 +8,7 @@ import { waitUntil } from "../wait.ts";
 /** The repository's directory, with a slash at its end. */
 export const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 
-// What `deno task compile` bakes in, no more.
+// The same permissions that `deno task compile` builds in.
 const PERMISSIONS = ["net", "read", "write", "env", "sys"].map((each) => `--allow-${each}`);
 
 // The first start may have to fetch and compile dependencies.
@@ -32,11 +32,18 @@ export const startSluice: Start = async (processes, upstream, certificate) =>
     ? await start(processes, [`0=127.0.0.1:${upstream}`])
     : await startConfigured(processes, "tls", service(upstream, tls(certificate, "")));
 
-/** The same with Deno.listenTls; it makes a difference only where TLS ends. */
+/** The same with Deno.listenTls; it differs only where sluice terminates TLS. */
 export const startSluiceOnDenoTls: Start = async (processes, upstream, certificate) => {
   const settings = certificate === null ? "" : tls(certificate, ", engine: deno");
   return await startConfigured(processes, "deno_tls", service(upstream, settings));
 };
+
+/** The same with these faults, or where they are only permitted: all legs use node:net. */
+export function startFaultySluice(faults: readonly string[]): Start {
+  const settings = faults.length === 0 ? "" : `, faults: [${faults.join(", ")}]`;
+  return async (processes, upstream) =>
+    await startConfigured(processes, "faults", `faults: true\n${service(upstream, settings)}`);
+}
 
 /** The same with two threads. */
 export const startThreadedSluice: Start = async (processes, upstream) =>
@@ -80,7 +87,7 @@ async function start(processes: Processes, source: string[]): Promise<Running> {
   return { port, pid, forks: false, readyAfterMs, stop: () => started.stop() };
 }
 
-/** Its own pid comes from the line, as SLUICE_BIN may be a wrapper. */
+/** The pid comes from the ready line, as SLUICE_BIN may be a wrapper. */
 function readyLine(started: Started): { pid: number; port: number } {
   const line = started.lines[0];
   if (line === undefined) throw new Error(started.obituary() || "sluice printed no ready line in time");

@@ -1,25 +1,44 @@
-/** What is compared: no proxy at all, sluice in several settings, and others; one thread each unless the name says two. */
+/**
+ * The targets of the comparison: no proxy at all, sluice in several settings, and other proxies. They have one thread
+ * each, except for those with two in their name.
+ */
 import type { Certificate } from "./certificate.ts";
 import type { TargetName } from "../report/names.ts";
-import { bareRelay, haproxy, nginx, nodePipe, pingora, socat, type StartPeer, toxiproxy } from "./proxies.ts";
+import {
+  bareRelay,
+  haproxy,
+  nginx,
+  nodePipe,
+  pingora,
+  socat,
+  type StartPeer,
+  type Toxic,
+  toxiproxy,
+} from "./proxies.ts";
 import { HAPROXY, NGINX, NODE, PINGORA, type Program, SOCAT, TOXIPROXY } from "./programs.ts";
-import { startPooledSluice, startSluice, startSluiceOnDenoTls, startThreadedSluice } from "./sluice.ts";
+import {
+  startFaultySluice,
+  startPooledSluice,
+  startSluice,
+  startSluiceOnDenoTls,
+  startThreadedSluice,
+} from "./sluice.ts";
 import type { Processes, Started } from "../processes.ts";
 import { connectable, freePort, waitUntil } from "../wait.ts";
 
 /** A started target. */
 export interface Running {
   readonly port: number;
-  /** Whose CPU and memory count; null = no proxy in the way. */
+  /** The process whose CPU time and memory count; null = no proxy. */
   readonly pid: number | null;
   /** It forks a process for each connection. */
   readonly forks: boolean;
-  /** From launch until it could be connected to, or said so. */
+  /** From launch until it accepted a connection or printed that it was ready. */
   readonly readyAfterMs: number;
   stop(): Promise<void>;
 }
 
-/** Starts a proxy before an upstream on this loopback port, which ends TLS when there is a certificate. */
+/** Starts a proxy before an upstream on this loopback port; with a certificate, the proxy terminates TLS. */
 export type Start = (
   processes: Processes,
   upstream: number,
@@ -28,20 +47,32 @@ export type Start = (
 
 interface Target {
   readonly needs: readonly Program[];
-  /** Threads whose code is compiled as it runs, so that each takes work until it is at full speed. */
+  /** The number of threads whose code is compiled as it runs; each needs some work until it is at full speed. */
   readonly threadsToWarm: 0 | 1 | 2;
   readonly start: Start;
 }
+
+/** In both directions, and as short as can be, so that the rates of clients that wait say something about the proxy. */
+const LATENCY = "{ type: latency, latency: 1ms, direction: both }";
+const LATENCY_TOXICS: readonly Toxic[] = ["upstream", "downstream"].map((stream) => ({
+  name: `latency_${stream}`,
+  type: "latency",
+  stream,
+  attributes: { latency: 1 },
+}));
 
 export const TARGET_TABLE: Record<TargetName, Target> = {
   direct: { needs: [], threadsToWarm: 0, start: (_stage, upstream) => Promise.resolve(noProxy(upstream)) },
   sluice: { needs: [], threadsToWarm: 1, start: startSluice },
   "sluice engine: deno": { needs: [], threadsToWarm: 1, start: startSluiceOnDenoTls },
   "sluice+pool": { needs: [], threadsToWarm: 1, start: startPooledSluice },
+  "sluice faults: true": { needs: [], threadsToWarm: 1, start: startFaultySluice([]) },
+  "sluice+latency": { needs: [], threadsToWarm: 1, start: startFaultySluice([LATENCY]) },
   haproxy: { needs: [HAPROXY], threadsToWarm: 0, start: peer(haproxy(1)) },
   nginx: { needs: [NGINX], threadsToWarm: 0, start: peer(nginx) },
   pingora: { needs: [PINGORA], threadsToWarm: 0, start: peer(pingora) },
-  toxiproxy: { needs: [TOXIPROXY], threadsToWarm: 0, start: peer(toxiproxy) },
+  toxiproxy: { needs: [TOXIPROXY], threadsToWarm: 0, start: peer(toxiproxy([])) },
+  "toxiproxy+latency": { needs: [TOXIPROXY], threadsToWarm: 0, start: peer(toxiproxy(LATENCY_TOXICS)) },
   socat: { needs: [SOCAT], threadsToWarm: 0, start: peer(socat, true) },
   node: { needs: [NODE], threadsToWarm: 1, start: peer(nodePipe) },
   "bare Deno": { needs: [], threadsToWarm: 1, start: peer(bareRelay) },
@@ -59,8 +90,8 @@ function peer(start: StartPeer, forks = false): Start {
 }
 
 /**
- * Starts a program on a port found for it and waits until it can be reached. Tried three times, as somebody
- * else may have taken the port in between.
+ * Starts a program on a free port and waits until it can be reached. Tries three times, as another program may take the
+ * port in between.
  */
 export async function listening(
   start: (port: number) => Started | Promise<Started>,
@@ -70,7 +101,7 @@ export async function listening(
     const port = freePort();
     const started = await start(port);
     const isReady = () => connectable(port);
-    // Asked every millisecond, as a start-up time may be just a few.
+    // Tries every millisecond, as a start may take only a few.
     await waitUntil(async () => started.obituary() !== "" || await isReady(), 10_000, 1);
     const readyAfterMs = performance.now() - started.launchedAt;
     if (started.obituary() === "" && await isReady()) {

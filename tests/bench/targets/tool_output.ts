@@ -1,6 +1,6 @@
-/** Reads what the tools print. Every function throws when a figure is missing. */
+/** Reads the output of the tools. Every function throws when a figure is missing. */
 
-/** What iperf3 -J says was received. */
+/** The bytes that iperf3 -J reports as received. */
 export function parseIperf(text: string): { gbitPerS: number; gb: number } {
   const { bits_per_second, bytes } = Object(Object(Object(JSON.parse(text)).end).sum_received);
   return { gbitPerS: number(bits_per_second) / 1e9, gb: number(bytes) / 1e9 };
@@ -21,7 +21,7 @@ export function parseRedisCsv(text: string): { rps: number; p50: number; p99: nu
 }
 
 /**
- * What ab says at its end.
+ * The report that ab prints at its end.
  *
  * @throws When requests failed.
  */

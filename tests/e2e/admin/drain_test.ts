@@ -19,7 +19,7 @@ import {
 /** Far below the drain of 30 s, in milliseconds. */
 const AT_ONCE = 10_000;
 
-/** How long a signal may take to end a program, in milliseconds: nothing tells that one was taken that does not. */
+/** The time limit for a signal to end a program, in milliseconds: a signal that does not end it has no other sign. */
 const SIGNAL_TAKEN = 100;
 
 const READY = { status: 200, text: '{"ready":true,"not_ready":[]}\n' };
@@ -35,7 +35,7 @@ const WAYS: Record<string, (sluice: Sluice, admin: Admin) => unknown> = {
 
 for (const [way, drain] of Object.entries(WAYS)) {
   testUnix(
-    `${way}: not ready at once, open connections go on, streams end in order, exit code 0`,
+    `${way} ends readiness at once, keeps open connections, ends streams in order, and exits with code 0`,
     async () => {
       await using server = upstream(echo);
       await using sluice = await start(server.address);
@@ -70,7 +70,7 @@ for (const [way, drain] of Object.entries(WAYS)) {
   );
 }
 
-Deno.test("a drain with no connection open is answered, announced as an event and over at once", async () => {
+Deno.test("a drain without open connections is answered, sends its event, and ends at once", async () => {
   for (let round = 0; round < 5; round++) {
     await using sluice = await start("127.0.0.1:1");
     const admin = new Admin(sluice);
@@ -82,7 +82,7 @@ Deno.test("a drain with no connection open is answered, announced as an event an
   }
 });
 
-Deno.test("the deadline of a drain takes the place of shutdown.drain, also while it goes on", async () => {
+Deno.test("the deadline of a drain replaces shutdown.drain, also during the drain", async () => {
   await using server = upstream(echo);
   for (const orders of [[{ deadline: "1s" }], [undefined, { deadline: 100_000 }, { deadline: "1s" }]]) {
     await using sluice = await start(server.address);
@@ -97,14 +97,14 @@ Deno.test("the deadline of a drain takes the place of shutdown.drain, also while
   }
 });
 
-testUnix("a signal after POST /api/v1/drain lets the drain go on, a second one cuts it", async () => {
+testUnix("a signal after POST /api/v1/drain lets the drain continue, a second one ends it", async () => {
   await using server = upstream(echo);
   await using sluice = await start(server.address);
   const admin = new Admin(sluice);
   using client = await connect(sluice.port());
   await exchange(client);
   await admin.ask("POST", "/api/v1/drain");
-  // As an orchestrator does whose hook has asked for the drain.
+  // Like an orchestrator whose hook has requested the drain.
   sluice.kill("SIGTERM");
   await pause(SIGNAL_TAKEN);
   await exchange(client);
@@ -147,7 +147,7 @@ testUnix("SIGHUP and SIGUSR2 end neither the program nor its connections", async
   assert.equal((await admin.service()).connections.active, 1);
 });
 
-Deno.test("the program is ready once every first health check has ended, well or not", async () => {
+Deno.test("the program is ready when every first health check has ended, successfully or not", async () => {
   const released = Promise.withResolvers<void>();
   await using slow = upstream(async (conn) => {
     await released.promise;

@@ -9,7 +9,7 @@ import { Clients, countsOf, NamedServers, Visits } from "../../support/peers/nam
 import { Sluice, workers } from "../../support/program/program.ts";
 import { connect, endOf } from "../../support/peers/sockets.ts";
 
-Deno.test("an endpoint on drain gets no new clients and keeps its own, until it is up again", async () => {
+Deno.test("an endpoint set to drain gets no new clients and keeps its own, until it is up again", async () => {
   await using fixture = await Fixture.start();
   const { admin, members: [a], port, visits } = fixture;
   using clients = await Clients.connect(port, 4);
@@ -24,7 +24,7 @@ Deno.test("an endpoint on drain gets no new clients and keeps its own, until it 
   await clients.checkAlive();
 });
 
-Deno.test("an endpoint set down loses its clients at once, and gets none until it is up again", async () => {
+Deno.test("an endpoint set to down loses its clients at once, and gets none until it is up again", async () => {
   await using fixture = await Fixture.start();
   const { admin, sluice, members: [a], port, visits } = fixture;
   using events = await admin.events();
@@ -60,7 +60,7 @@ Deno.test("an endpoint set down loses its clients at once, and gets none until i
 });
 
 for (const state of ["down", "drain"] as const) {
-  Deno.test(`clients are refused when every endpoint is on ${state}`, async () => {
+  Deno.test(`clients are refused when every endpoint is set to ${state}`, async () => {
     await using fixture = await Fixture.start();
     const { admin, sluice, members, port, visits } = fixture;
     for (const member of members) await admin.setEndpoint(member.address, state);
@@ -74,7 +74,7 @@ for (const state of ["down", "drain"] as const) {
     assert.deepEqual(members.map(({ clients }) => clients), before);
     const [line] = await sluice.loggedEvents("connection_failed", 1);
     assert.equal(line!.code, "no_endpoint");
-    // Health does not matter to what an operator has said.
+    // What an operator has set applies regardless of health.
     assert.deepEqual(await fixture.adminStates(), [state, state]);
     await admin.setEndpoint(members[1].address, "up");
     assert.deepEqual(countsOf(await visits.make(4)), { b: 4 });

@@ -5,7 +5,7 @@ import { isDeepStrictEqual } from "node:util";
 import { startProxy } from "../../../main.ts";
 import { eventually } from "../../support/eventually.ts";
 import { sendAndReset, TestClient, TestClients } from "../../support/peers/test_client.ts";
-import { NamedServer, whoAnswers } from "../../support/peers/named_server.ts";
+import { answeringServer, NamedServer } from "../../support/peers/named_server.ts";
 import { Sluice } from "../../support/program/program.ts";
 import { connect, echo, endOf, readText, upstream, writeText } from "../../support/peers/sockets.ts";
 
@@ -14,7 +14,8 @@ const onLinux = isLinux ? "" : " (skipped: needs 127.0.0.2 and ::1, which Linux 
 
 for (const reset of ["close", "pass"]) {
   Deno.test({
-    name: `allow and deny decide by address and block, deny wins, with reset: ${reset}${onLinux}`,
+    name:
+      `allow and deny match addresses and blocks, and deny takes precedence, with reset: ${reset}${onLinux}`,
     ignore: !isLinux,
     async fn() {
       await using a = await NamedServer.start("a");
@@ -32,7 +33,7 @@ ${service("denied_again", `allow: 127.0.0.2, deny: 127.0.0.0/8`)}
       const addresses = ["127.0.0.1", "127.0.0.2", "127.0.3.0", "127.0.3.255", "127.0.4.0", "::1"];
       const answers = async (service: number) => {
         const visits = addresses.map((localAddress) =>
-          whoAnswers(sluice.port(service), {
+          answeringServer(sluice.port(service), {
             host: localAddress.includes(":") ? "::1" : "127.0.0.1",
             localAddress,
           })
@@ -103,8 +104,8 @@ services:
       await sendAndReset(sluice.port(0), "EVIL");
       await sendAndReset(sluice.port(1), `${header}EVIL`);
       sluice.kill("SIGCONT");
-      // Those behind them in the queues come in.
-      assert.equal(await whoAnswers(sluice.port(0), { localAddress: "127.0.0.2" }), "a");
+      // The clients behind them in the queues are admitted.
+      assert.equal(await answeringServer(sluice.port(0), { localAddress: "127.0.0.2" }), "a");
       using client = await TestClient.connect(sluice.port(1), { localAddress: "127.0.0.2", header });
       assert.equal(client.name, "a");
       assert.deepEqual(received, ["NAME", "NAME"]);
@@ -122,7 +123,7 @@ Deno.test("a denied client that sends nothing is closed at once, with a FIN", as
   assert.equal(a.clients, 0);
 });
 
-Deno.test("at most ten refusals a second are logged, and the others are counted", async () => {
+Deno.test("the access log has at most ten refusals a second, and counts the others", async () => {
   await using a = await NamedServer.start("a");
   await using sluice = await Sluice.withConfig(`
 log: { format: json }
@@ -143,13 +144,13 @@ services: [{ name: test, listen: 0, upstream: "${a.address}", deny: 127.0.0.0/8 
     const suppressed = lines.map(({ suppressed }) => Number(suppressed ?? 0)).filter((count) => count > 0);
     return suppressed.length === 0 ? 0 : lines.length + suppressed.reduce((sum, count) => sum + count);
   }, (sum) => sum > 0);
-  // Everyone up to the line that says it; those who came since then are not many.
+  // All clients up to that line; only a few came later.
   assert.ok(counted > 100 && counted <= visits, `${counted} of ${visits}`);
   const codes = sluice.events("connection_refused").map(({ code }) => code);
   assert.deepEqual(new Set(codes), new Set(["access_denied"]));
 });
 
-Deno.test("refusals are counted by reason", async () => {
+Deno.test("the metrics count refusals by reason", async () => {
   await using a = await NamedServer.start("a");
   const service = { listen: 0, upstream: a.address };
   await using proxy = await startProxy({

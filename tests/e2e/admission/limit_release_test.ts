@@ -20,7 +20,7 @@ const isLinux = Deno.build.os === "linux";
 const onLinux = isLinux ? "" : " (skipped: needs prlimit, which Linux has)";
 const isWindows = Deno.build.os === "windows";
 
-/** How many connections each service of these tests may have. */
+/** The connection limit of each service of these tests. */
 const LIMIT = 3;
 
 for (const reset of ["close", "pass"]) {
@@ -62,7 +62,7 @@ services:
   Deno.test(`limits.lifetime ends busy and idle connections in time, with reset: ${reset}`, async () => {
     await using server = upstream(async (conn) => {
       await writeText(conn, "N");
-      // Never idle, and not so fast that the machine is busy with it.
+      // Never idle, but not so fast that it keeps the machine busy.
       for (;; await pause(1)) await conn.write(new Uint8Array(1024));
     });
     await using silent = await NamedServer.start("a");
@@ -121,7 +121,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: `more connections than descriptors allow are an error at start that says what to do${onLinux}`,
+  name: `more connections than descriptors allow are an error at start with a remedy${onLinux}`,
   ignore: !isLinux,
   async fn() {
     await using a = await NamedServer.start("a");

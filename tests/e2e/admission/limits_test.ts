@@ -1,9 +1,9 @@
-/** How many may be in at the same time, and how fast they may come. */
+/** Limits of connections at the same time, and of their rate. */
 
 import assert from "node:assert/strict";
 import { eventually, roundTrip } from "../../support/eventually.ts";
 import { TestClient, TestClients } from "../../support/peers/test_client.ts";
-import { countsOf, NamedServer, whoAnswers } from "../../support/peers/named_server.ts";
+import { answeringServer, countsOf, NamedServer } from "../../support/peers/named_server.ts";
 import { Sluice, within, workers } from "../../support/program/program.ts";
 import { readText, upstream, writeText } from "../../support/peers/sockets.ts";
 
@@ -38,7 +38,7 @@ Deno.test("when_full: wait serves all 200 clients, never more at once than the l
   assert.equal(sluice.stderr.includes("refused"), false);
 });
 
-Deno.test("the limit of the process holds over all services, and one service may use all of it", async () => {
+Deno.test("limits.connections of the process applies to all services together, and one service may use all of it", async () => {
   await using a = await NamedServer.start("a");
   const service = (name: string) =>
     `{ name: ${name}, listen: 0, limits: { connections: 8 }, upstream: "${a.address}" }`;
@@ -87,7 +87,7 @@ Deno.test({
     assert.equal(a.clients, 9);
     const [refused] = await sluice.loggedEvents("connection_refused", 1);
     assert.equal(refused!.code, "client_connection_limit");
-    assert.equal(await whoAnswers(sluice.port(), { localAddress: "127.0.0.5" }), "a");
+    assert.equal(await answeringServer(sluice.port(), { localAddress: "127.0.0.5" }), "a");
   },
 });
 
@@ -102,14 +102,14 @@ Deno.test({
       `upstream: "${a.address}" }`,
     ]));
     const visit = (service: number, localAddress = "127.0.0.1") =>
-      whoAnswers(sluice.port(service), { localAddress });
+      answeringServer(sluice.port(service), { localAddress });
     for (const service of [0, 1]) {
       const began = performance.now();
       const names = await Promise.all(Array.from({ length: 20 }, () => visit(service)));
       const refilled = Math.ceil((performance.now() - began) / 500);
       const { a: letIn } = countsOf(names);
       assert.ok(letIn! >= 5 && letIn! <= 5 + refilled, `${letIn} of 20 in ${refilled} half seconds`);
-      // Those who are refused do not put off when it is somebody's turn.
+      // Refused clients do not delay the next admission.
       await within(
         3000,
         "to come in again",
@@ -117,7 +117,7 @@ Deno.test({
       );
     }
     assert.equal(await visit(1, "127.0.0.2"), "a", "another client has a rate of its own");
-    // Of several threads each has its part of ten lines a second, which only one may have use for.
+    // Each of several threads has its share of ten lines a second, and perhaps only one needs it.
     await sluice.loggedEvents("connection_refused", workers === 1 ? 20 : 1);
     for (const code of ["connect_rate", "client_connect_rate"]) await sluice.logged(`"code":"${code}"`);
     const codes = new Set(
@@ -131,13 +131,13 @@ function logged(services: string[], more = ""): string {
   return `log: { format: json }\n${more}\nservices:\n${services.map((each) => `  - ${each}\n`).join("")}`;
 }
 
-/** Clients that are let go together. */
+/** Clients that are released together. */
 class Batch {
   size = 0;
   readonly complete = Promise.withResolvers<void>();
 }
 
-/** An upstream called "a" that keeps its clients until it has so many, then lets all of these go. */
+/** An upstream called "a" that keeps its clients until it has so many, then releases all of them. */
 class Batches implements AsyncDisposable {
   served = 0;
   most = 0;
@@ -167,7 +167,7 @@ class Batches implements AsyncDisposable {
     batch.size += 1;
     if (batch.size === this.#size) {
       this.#batch = new Batch();
-      // If there is one too many, it is seen by then.
+      // By then, one too many would be visible.
       await roundTrip();
       batch.complete.resolve();
     }

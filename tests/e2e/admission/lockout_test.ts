@@ -1,4 +1,4 @@
-/** A client that is refused again and again keeps no other client out. */
+/** A client that is refused repeatedly blocks no other client. */
 
 import assert from "node:assert/strict";
 import { Admin } from "../../support/program/admin.ts";
@@ -95,13 +95,13 @@ Deno.test("a client over its own limit does not wait in the queue", async () => 
   );
   using first = await TestClient.connect(sluice.port());
   assert.equal(first.name, "a");
-  // It used to wait for a place that it could never have used.
+  // An earlier version waited for a place that it could not have used.
   using second = await within(5000, "To be refused", TestClient.connect(sluice.port()));
   assert.equal(second.name, "");
 });
 
 Deno.test({
-  name: `a lower rate for each client starts with the reload, whatever they did before${onLinux}`,
+  name: `a lower rate per client applies from the reload on, whatever clients did before${onLinux}`,
   ignore: !isLinux,
   async fn() {
     await using a = await NamedServer.start("a");
@@ -116,7 +116,7 @@ Deno.test({
     const all = (from: number) => Promise.all(Array.from({ length: 50 }, (_, host) => visit(from + host)));
     assert.deepEqual(countsOf(await all(1)), { a: 50 });
     await fixture.reload(yaml(1));
-    // Those who came before and those who did not, and each of them once.
+    // Clients from before and new ones, each once.
     assert.deepEqual(countsOf([...await all(1), ...await all(101)]), { a: 100 });
   },
 });

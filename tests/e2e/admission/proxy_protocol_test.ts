@@ -1,4 +1,4 @@
-/** Incoming PROXY headers: which peers are believed, what it changes, and what is refused. */
+/** Incoming PROXY headers: trusted peers, the effects of a header, and refused ones. */
 
 import assert from "node:assert/strict";
 import { connect as connectNode } from "node:net";
@@ -13,7 +13,7 @@ import { echoAtEof, echoed } from "../../support/peers/echo_at_eof.ts";
 import { Sluice, within } from "../../support/program/program.ts";
 import { HEADER_V1, HEADERS, WRONG } from "../../support/bytes/proxy_header_cases.ts";
 import * as by from "../../support/bytes/proxy_headers.ts";
-import { assertTold } from "../../support/program/several_threads.ts";
+import { assertInOrder } from "../../support/program/several_threads.ts";
 import {
   connect,
   echo,
@@ -28,7 +28,7 @@ const isLinux = Deno.build.os === "linux";
 const onLinux = isLinux ? "" : " (skipped: needs 127.0.0.2, which Linux has)";
 
 for (const reset of ["close", "pass"]) {
-  Deno.test(`every PROXY header, sent in any pieces, is removed and believed, with reset: ${reset}`, async () => {
+  Deno.test(`every PROXY header, sent in any pieces, is removed and used, with reset: ${reset}`, async () => {
     await using server = upstream(echoAtEof);
     await using sluice = await start(server.address, reset, "10s");
     for (const [what, header, client] of HEADERS) {
@@ -79,7 +79,7 @@ for (const reset of ["close", "pass"]) {
   });
 
   Deno.test(`connections that begin with random bytes end in time, with reset: ${reset}`, async () => {
-    // Whatever is let in after all is closed as well.
+    // Connections that are admitted after all are closed as well.
     await using server = upstream(() => {});
     await using sluice = await start(server.address, reset, "300ms");
     const valid = fc.constantFrom(...HEADERS.map(([, header]) => by.bytesOf(header)));
@@ -96,7 +96,7 @@ for (const reset of ["close", "pass"]) {
         `the beginnings of seed ${seed}`,
         Promise.all(all.map(async (bytes) => {
           using conn = await connect(sluice.port());
-          // It may be refused before it has all.
+          // sluice may refuse it before it has received everything.
           await writeAll(conn, bytes).catch(() => {});
           await endOf(conn);
         })),
@@ -157,7 +157,7 @@ for (const reset of ["close", "pass"]) {
 }
 
 for (const reset of ["close", "pass"]) {
-  Deno.test(`a reset in the middle of a header is the client's, with reset: ${reset}`, async () => {
+  Deno.test(`a reset in the middle of a header counts as the client's, with reset: ${reset}`, async () => {
     await using sluice = await start("127.0.0.1:1", reset, "10s", "admin: { listen: 127.0.0.1:0 }");
     const socket = connectNode({ host: "127.0.0.1", port: sluice.port() });
     await new Promise<void>((resolve, reject) => {
@@ -214,7 +214,7 @@ services:
   const refused = (await sluice.loggedEvents("connection_refused", 5)).map((
     { client, code },
   ) => [client, code]);
-  assertTold(refused, [
+  assertInOrder(refused, [
     ["192.0.2.1:4000", "client_connection_limit"],
     ["[2001:db8::3]:4000", "client_connection_limit"],
     ["192.0.2.66:4000", "access_denied"],
@@ -236,7 +236,7 @@ services:
 `);
 }
 
-Deno.test("the TLVs of a header are logged, routed by and passed on", async () => {
+Deno.test("the TLVs of a header reach the log, the routes and the upstream", async () => {
   await using server = upstream(echoAtEof);
   await using other = upstream(() => {});
   const route = `routes: [{ sni: shop.example.com, upstream: "${server.address}" }]`;
@@ -252,7 +252,7 @@ services:
     by.tlv(0xea, "more");
   const header = by.binaryHeader(by.PROXY, by.TCP4, addresses + tlvs);
   using conn = await connect(sluice.port());
-  // What comes is no ClientHello, and needs none: the TLS has ended before.
+  // The bytes are not a ClientHello, and none is needed: the peer has terminated TLS.
   assert.equal(await echoed(conn, by.bytesOf(header), "ping"), `${header}ping`);
   const [line] = await sluice.loggedEvents("connection_closed", 1);
   const { sni, alpn, tls: version, client_subject, unique_id } = line!;
@@ -265,7 +265,7 @@ services:
   ]);
 });
 
-Deno.test("a name in a header is logged like a subject, and an empty one is not", async () => {
+Deno.test("a name in a header is logged like a subject, unless it is empty", async () => {
   await using server = upstream(echoAtEof);
   await using sluice = await Sluice.withConfig(`
 log: { format: json }

@@ -1,6 +1,6 @@
 /**
- * Bandwidth limits: how exact they are, and what they leave alone. Tests of this folder run one after the other: rates
- * within 5 % are only right where no other test takes the processor.
+ * Bandwidth limits: their precision, and that they affect nothing else. Tests of this folder run one after the other:
+ * rates within 5 % are only right where no other test takes the processor.
  */
 
 import assert from "node:assert/strict";
@@ -25,7 +25,7 @@ const LIMITS = "limits: { upload: 200KB/s, download: 300KB/s }";
 /** Milliseconds. */
 const MEASURED = 5000;
 const BURST = 100;
-/** How much a program may grow that does not keep what its senders would like to send, in bytes. */
+/** The growth limit of a program that does not buffer its senders' bytes, in bytes. */
 const GROWTH = 30_000_000;
 
 Deno.test("upload and download hold within 5 % over 5 s, without bursts or memory, and slow no other service", async () => {
@@ -107,7 +107,7 @@ for (const reset of ["close", "pass"]) {
   });
 }
 
-/** Receives for {@linkcode MEASURED}, noting when how much had come. */
+/** Receives for {@linkcode MEASURED}; records the times and sizes. */
 class Meter {
   readonly #rate: number;
   readonly #readings: { readonly at: number; readonly bytes: number }[] = [];
@@ -154,7 +154,7 @@ async function flood(conn: Deno.Conn): Promise<void> {
   }
 }
 
-/** Sends bytes and gets the same back; in milliseconds. */
+/** Sends bytes and receives the echo; returns the time in milliseconds. */
 async function exchange(port: number, size: number): Promise<number> {
   const began = performance.now();
   using conn = await connect(port);

@@ -6,7 +6,7 @@ import { runSluice, Sluice, sluiceCommand } from "../../support/program/program.
 import { connect, echo, readText, upstream, writeText } from "../../support/peers/sockets.ts";
 
 Deno.test({
-  name: "the program runs with the permissions of the executable and no others (not with SLUICE_BIN)",
+  name: "the program runs with the permissions of the executable alone (not with SLUICE_BIN)",
   ignore: Deno.env.get("SLUICE_BIN") !== undefined,
   fn: () => {
     const permissions = sluiceCommand().filter((part) =>
@@ -27,8 +27,14 @@ for (
   const { args, first } of [
     { args: ["--help"], first: "sluice: a TCP proxy" },
     { args: ["help"], first: "sluice: a TCP proxy" },
-    { args: ["check", "--help"], first: "Usage: sluice check FILE" },
-    { args: ["help", "check"], first: "Usage: sluice check FILE" },
+    {
+      args: ["check", "--help"],
+      first: "Usage: sluice check FILE | sluice check --ready URL [--timeout DURATION]",
+    },
+    {
+      args: ["help", "check"],
+      first: "Usage: sluice check FILE | sluice check --ready URL [--timeout DURATION]",
+    },
     { args: ["demo", "--help"], first: "Usage: sluice demo [--for DURATION]" },
   ]
 ) {
@@ -48,24 +54,53 @@ Deno.test("sluice --version prints the version of deno.json", async () => {
   assert.ok(stdout.startsWith(`sluice ${denoJson.version} (deno `), stdout);
 });
 
+Deno.test("sluice version --json prints the version, the commit, Deno, V8 and the target", async () => {
+  const { code, stdout, stderr } = await runSluice(["version", "--json"]);
+  assert.equal(code, 0, stderr);
+  const { commit, ...others } = JSON.parse(stdout);
+  assert.match(String(commit), /^(null|[0-9a-f]{40}(-dirty)?)$/);
+  const executable = Deno.env.get("SLUICE_BIN") !== undefined;
+  const { deno, v8 } = Deno.version;
+  assert.deepEqual(others, { version: denoJson.version, deno, v8, target: Deno.build.target, executable });
+});
+
+Deno.test("sluice completions and sluice man print what can be installed, and name mistakes", async () => {
+  const [bash, man, unknown, more] = await Promise.all(
+    [["completions", "bash"], ["man"], ["completions", "fich"], ["man", "page"]].map((args) =>
+      runSluice(args)
+    ),
+  );
+  assert.match(bash!.stdout, /\ncomplete -F _sluice sluice\n$/);
+  assert.match(man!.stdout, /^\.TH SLUICE 1 /);
+  assert.deepEqual([bash!.code, man!.code, unknown!.code, more!.code], [0, 0, 2, 2]);
+  assert.equal(
+    unknown!.stderr,
+    'sluice: Unknown shell "fich": did you mean "fish"?\nSee sluice completions --help\n',
+  );
+  assert.equal(
+    more!.stderr,
+    'sluice: Unknown argument "page": sluice man takes none\nSee sluice man --help\n',
+  );
+});
+
 for (
-  const { args, says, help } of [
-    { args: [], says: "Nothing to do: give -c FILE, or listen=upstream", help: "sluice --help" },
-    { args: ["--bogus", "0=1"], says: 'Unknown option "--bogus"', help: "sluice --help" },
+  const { args, message, help } of [
+    { args: [], message: "Nothing to do: give -c FILE, or listen=upstream", help: "sluice --help" },
+    { args: ["--bogus", "0=1"], message: 'Unknown option "--bogus"', help: "sluice --help" },
     {
       args: ["chekc", "a.yaml"],
-      says: 'Unknown argument "chekc": did you mean "check"?',
+      message: 'Unknown argument "chekc": did you mean "check"?',
       help: "sluice --help",
     },
-    { args: ["a.yaml"], says: "to run a configuration: sluice -c a.yaml", help: "sluice --help" },
-    { args: ["-c", "a.yaml", "0=1"], says: 'Cannot use "0=1" together with -c', help: "sluice --help" },
+    { args: ["a.yaml"], message: "to run a configuration: sluice -c a.yaml", help: "sluice --help" },
+    { args: ["-c", "a.yaml", "0=1"], message: 'Cannot use "0=1" together with -c', help: "sluice --help" },
     {
       args: ["--log-level", "loud", "0=1"],
-      says: 'Cannot use "loud" for --log-level',
+      message: 'Cannot use "loud" for --log-level',
       help: "sluice --help",
     },
-    { args: ["check"], says: "No file given: sluice check FILE", help: "sluice check --help" },
-    { args: ["demo", "--for", "soon"], says: 'Cannot use "soon" for --for', help: "sluice demo --help" },
+    { args: ["check"], message: "No file given: sluice check FILE", help: "sluice check --help" },
+    { args: ["demo", "--for", "soon"], message: 'Cannot use "soon" for --for', help: "sluice demo --help" },
   ]
 ) {
   Deno.test(
@@ -73,7 +108,7 @@ for (
     async () => {
       const { code, stdout, stderr } = await runSluice(args);
       assert.ok(stderr.startsWith("sluice: "), stderr);
-      assert.ok(stderr.includes(says), stderr);
+      assert.ok(stderr.includes(message), stderr);
       assert.ok(stderr.endsWith(`\nSee ${help}\n`), stderr);
       assert.equal(stdout, "");
       assert.equal(code, 2);
@@ -109,7 +144,7 @@ Deno.test("flags override the configuration", async () => {
   assert.equal(JSON.parse(await sluice.logged("listening")).event, "listening");
 });
 
-Deno.test("--ready-file has the line of stdout, and replaces what was there in one step", async () => {
+Deno.test("--ready-file gets the line of stdout, and replaces an earlier file in one step", async () => {
   const directory = await Deno.makeTempDir();
   const [path, kept] = [join(directory, "ready.json"), join(directory, "kept.json")];
   await Deno.writeTextFile(path, "an old one");
@@ -150,7 +185,7 @@ Deno.test({
   },
 });
 
-Deno.test("a ready file that cannot be written ends the program with code 1, nothing listens", async () => {
+Deno.test("a ready file that cannot be written ends the program with code 1, and nothing listens", async () => {
   const directory = await Deno.makeTempDir();
   const path = join(directory, "missing", "ready.json");
   const listen = Deno.build.os === "windows" ? "0" : `unix:${join(directory, "test.sock")}`;

@@ -1,4 +1,4 @@
-/** The places of what is wrong with a configuration: on the command line, in a terminal, in a reload. */
+/** The positions of problems in a configuration: on the command line, in a terminal, in a reload. */
 
 import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
@@ -11,7 +11,7 @@ const PROBLEM = 'services[0].upstrem: Unknown key "upstrem": did you mean "upstr
 /** The command of util-linux that runs another one in a terminal. */
 const hasScript = await canRun("script");
 
-Deno.test("check and start name file, line and column", async () => {
+Deno.test("sluice check and the start name file, line and column", async () => {
   await using file = await temporaryFile(BAD);
   for (const args of [["check", file.path], ["-c", file.path], ["status", "-c", file.path]]) {
     const { code, stdout, stderr } = await runSluice(args);
@@ -20,7 +20,7 @@ Deno.test("check and start name file, line and column", async () => {
   }
 });
 
-Deno.test("check and start give the position of a certificate that cannot be read", async () => {
+Deno.test("sluice check and the start give the position of a certificate that cannot be read", async () => {
   await using file = await temporaryFile(
     "services:\n  - { name: a, listen: 127.0.0.1:0, upstream: 'b:1', tls: { cert: none.pem, key: none.key } }\n",
   );
@@ -32,7 +32,7 @@ Deno.test("check and start give the position of a certificate that cannot be rea
 });
 
 Deno.test({
-  name: "check names every missing folder for files to write (needs Unix)",
+  name: "sluice check names every missing folder for files to write (needs Unix)",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await using file = await temporaryFile(`log: { access: { path: nodir/access.log } }

@@ -5,16 +5,21 @@ import { decodeConfig } from "../../../src/config/decode.ts";
 import { assertRefused, EXAMPLE, INVALID, problemsIn, VALID } from "../../support/config_examples.ts";
 import { type Finished, runSluice } from "../../support/program/program.ts";
 
-/** What stands in place of what may be secret. */
+/** The placeholders of secrets. */
 const ENVIRONMENT: Readonly<Record<string, string>> = {
   UPSTREAMS_MEMCACHED_HEALTH_CHECK_SEND: "version\r\n",
   UPSTREAMS_MEMCACHED_HEALTH_CHECK_EXPECT: "VERSION ",
+  UPSTREAMS_PRIMARY_HEALTH_CHECK_HTTP_BODY_CONTAINS: '"state": "running"',
+  UPSTREAMS_MAIL_HEALTH_CHECK_SCRIPT_1_SEND: "EHLO sluice.internal\r\n",
+  UPSTREAMS_MAIL_HEALTH_CHECK_SCRIPT_2_EXPECT_CONTAINS: "250 ",
+  UPSTREAMS_MAIL_HEALTH_CHECK_SCRIPT_3_SEND: "QUIT\r\n",
+  UPSTREAMS_MAIL_HEALTH_CHECK_SCRIPT_4_EXPECT: "221",
 };
 
 /** Programs that run at once: starting one keeps a core busy. */
 const AT_ONCE = 3;
 
-Deno.test("check and -c report every problem of a configuration, with code 2, and start nothing", async () => {
+Deno.test("sluice check and -c report every problem of a configuration, with code 2, and start nothing", async () => {
   const files = ["everything_at_once.yaml", "yaml_repeated_key.yaml", "empty.yaml"].map((name) =>
     join(INVALID, name)
   );
@@ -22,7 +27,7 @@ Deno.test("check and -c report every problem of a configuration, with code 2, an
   for (const [index, result] of results.entries()) await assertRefused(result, files[index >> 1]!);
 });
 
-Deno.test("check prints every setting of config.example.yaml, and what it prints is the same configuration", async () => {
+Deno.test("sluice check prints every setting of config.example.yaml, as a configuration that means the same", async () => {
   const first = await runSluice(["check", EXAMPLE]);
   assert.equal(first.code, 0, first.stderr);
   assert.equal(first.stderr, "");
@@ -45,13 +50,13 @@ Deno.test("check prints every setting of config.example.yaml, and what it prints
   }
 });
 
-Deno.test("check prints threads, shutdown times and when the file is reloaded", async () => {
+Deno.test("sluice check prints threads, shutdown times and when the file is reloaded", async () => {
   const { stdout } = await runSluice(["check", join(VALID, "threads.yaml")]);
   assert.match(stdout, /^workers: auto # one thread for each CPU\n/);
   assert.match(stdout, /^shutdown:\n {2}drain: 1m\n {2}delay: 5s\n\nreload:\n {2}watch: true\n/m);
 });
 
-Deno.test("a missing configuration is named, with code 2", async () => {
+Deno.test("a missing configuration is an error that names it, with code 2", async () => {
   const missing = join(VALID, "no_such_file.yaml");
   for (const result of await runAll([["check", missing], ["-c", missing, "--print-ready"]])) {
     assert.deepEqual(problemsIn(result), [`Cannot read "${missing}": no such file, check the path`]);
@@ -71,7 +76,8 @@ Deno.test("a directory as configuration is an error, with code 2", async () => {
 });
 
 Deno.test({
-  name: "a configuration that may not be read is named, with code 2 (needs Unix, and not root)",
+  name:
+    "a configuration that may not be read is an error that names it, with code 2 (needs Unix, and not root)",
   ignore: Deno.build.os === "windows" || Deno.uid() === 0,
   fn: async () => {
     const file = await Deno.makeTempFile({ suffix: ".yaml" });

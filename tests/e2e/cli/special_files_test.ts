@@ -1,4 +1,4 @@
-/** Pipes and devices where files are named: nothing waits for them, and what cannot be used is said. */
+/** Pipes and devices in place of files: nothing waits for them, and errors name those that cannot be used. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -7,7 +7,7 @@ import { runSluice, Sluice, within } from "../../support/program/program.ts";
 import { connect, echo, endOf, upstream } from "../../support/peers/sockets.ts";
 
 const ignore = Deno.build.os === "windows";
-/** Far more than anything here takes, and less than a wait for a file. */
+/** Much longer than any step here, and shorter than a wait for a file. */
 const SOON = 9_000;
 
 async function folder(): Promise<AsyncDisposable & { readonly path: string; pipe(name: string): string }> {
@@ -54,7 +54,7 @@ Deno.test({
       const count = await within(SOON, "the line", reader.read(buffer));
       assert.match(new TextDecoder().decode(buffer.subarray(0, count!)), /"event":"connection_closed"/);
     }
-    // More than the pipe has room for, and nobody reads: a new file takes over all the same.
+    // More than the pipe has room for, without a reader: a new file takes over all the same.
     const other = join(directory.path, "other.log");
     await Deno.writeTextFile(config, configOf(server.address, other));
     for (let round = 0; round < 300; round++) await converse(sluice.port());
@@ -95,7 +95,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a stop does not wait for a reload that waits for a file, and is logged (needs mkfifo)",
+  name: "a stop cancels a reload that waits for a file, and is logged (needs mkfifo)",
   ignore,
   fn: async () => {
     await using server = upstream(echo);
@@ -106,7 +106,7 @@ Deno.test({
     await Deno.remove(config);
     const pipe = directory.pipe("sluice.yaml");
     sluice.kill("SIGHUP");
-    // Once it reads; and nothing comes.
+    // When it reads, and nothing arrives.
     using _writer = await within(SOON, "a reload", Deno.open(pipe, { write: true }));
     sluice.kill("SIGTERM");
     await within(SOON, "a word of the stop", sluice.loggedEvents("stopping", 1));
@@ -115,7 +115,8 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a configuration from a pipe is read once; a reload reads the rest, and a stop stops (needs mkfifo)",
+  name:
+    "a configuration from a pipe is read once; reloads still read certificates, and a stop works (needs mkfifo)",
   ignore,
   fn: async () => {
     await using server = upstream(echo);
@@ -135,7 +136,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "a path that is not a file is refused by name: configuration, ready file and access log (needs mkfifo)",
+    "a path that is not a file is refused by name, for configuration, ready file and access log (needs mkfifo)",
   ignore,
   fn: async () => {
     await using directory = await folder();

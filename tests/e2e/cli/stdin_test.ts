@@ -7,7 +7,7 @@ import { type Finished, Sluice, sluiceCommand } from "../../support/program/prog
 
 const GOOD = "services: [{ name: a, listen: 127.0.0.1:0, upstream: 'db:1' }]\n";
 
-Deno.test("check - reads standard input", async () => {
+Deno.test("sluice check - reads standard input", async () => {
   const good = await runWithInput(["check", "-"], GOOD);
   assert.equal(good.code, 0);
   assert.equal(good.stderr, "");
@@ -27,7 +27,7 @@ Deno.test("check - reads standard input", async () => {
 });
 
 Deno.test({
-  name: "-c - reads standard input, and a reload reports that it cannot read it again (needs Unix)",
+  name: "sluice -c - reads standard input, and a reload reports that it cannot read it again (needs Unix)",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     const directory = await Deno.makeTempDir();

@@ -5,7 +5,7 @@ import { FakeAdmin } from "../../support/peers/fake_admin.ts";
 import { LineReader } from "../../support/peers/line_reader.ts";
 import { runSluice, sluiceCommand, within } from "../../support/program/program.ts";
 
-Deno.test("sluice top without a terminal says what to use instead", async () => {
+Deno.test("sluice top without a terminal names the command to use instead", async () => {
   await using fake = await FakeAdmin.start();
   const { code, stdout, stderr } = await runSluice(["top", "--admin", fake.address]);
   assert.equal(stdout, "");
@@ -24,7 +24,7 @@ for (
   ] as const
 ) {
   Deno.test({
-    name: `sluice top leaves the terminal as it was after ${way} (needs script of util-linux)`,
+    name: `sluice top restores the terminal after ${way} (needs script of util-linux)`,
     ignore: Deno.build.os !== "linux" || !hasScript,
     fn: async () => {
       await using fake = await FakeAdmin.start();

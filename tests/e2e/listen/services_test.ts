@@ -39,7 +39,7 @@ services:
 });
 
 for (const reset of ["close", "pass"]) {
-  Deno.test(`a list of addresses is listened on and reported in its order, with reset: ${reset}`, async () => {
+  Deno.test(`listen may be a list, which is bound and reported in its order, with reset: ${reset}`, async () => {
     await using server = upstream(echo);
     await using sluice = await Sluice.withConfig(`
 services:
@@ -65,7 +65,8 @@ services:
   });
 
   Deno.test({
-    name: `":0" takes IPv4 and IPv6 clients and logs both as they are, with reset: ${reset} (needs IPv6)`,
+    name:
+      `":0" accepts IPv4 and IPv6 clients and logs both in their own form, with reset: ${reset} (needs IPv6)`,
     ignore: !hasIPv6(),
     fn: async () => {
       await using server = upstream(echo);
@@ -158,7 +159,7 @@ function hasIPv6(): boolean {
   }
 }
 
-Deno.test("an address has one service, however it is written: check says so", async () => {
+Deno.test("sluice check refuses two services with one address in different spellings", async () => {
   for (
     const [one, other] of [
       ["25100", "localhost:25100"],

@@ -60,7 +60,7 @@ testUnix("a socket file that a killed program left is replaced", async (director
   assert.equal(await ping(path), "ping");
 });
 
-testUnix("a socket that another program serves is left alone: code 1", async (directory) => {
+testUnix("a socket that another program serves ends the start with code 1, and stays", async (directory) => {
   const path = join(directory, "test.sock");
   await using server = upstream(echo);
   await using _first = await start(path, server.address);
@@ -71,7 +71,7 @@ testUnix("a socket that another program serves is left alone: code 1", async (di
   assert.equal(await ping(path), "ping");
 });
 
-testUnix("a path that is not a socket is left alone: code 1", async (directory) => {
+testUnix("a path that is not a socket ends the start with code 1, and stays", async (directory) => {
   const path = join(directory, "precious.db");
   await Deno.writeTextFile(path, "years of data");
   const { code, stdout, stderr } = await runSluice([`unix:${path}=127.0.0.1:1`, "--print-ready"]);
@@ -82,7 +82,7 @@ testUnix("a path that is not a socket is left alone: code 1", async (directory) 
   assert.equal(await Deno.readTextFile(path), "years of data");
 });
 
-testUnix("a directory that does not exist is named: code 1", async (directory) => {
+testUnix("a directory that does not exist ends the start with code 1, and is named", async (directory) => {
   const path = join(directory, "missing", "test.sock");
   const { code, stderr } = await runSluice([`unix:${path}=127.0.0.1:1`]);
   assert.ok(stderr.includes(`Cannot listen on unix:${path}: `), stderr);
@@ -90,7 +90,7 @@ testUnix("a directory that does not exist is named: code 1", async (directory) =
   assert.equal(code, 1);
 });
 
-testUnix("an upstream socket that is not there ends the connection and is named", async (directory) => {
+testUnix("an upstream socket that does not exist ends the connection and is named", async (directory) => {
   const missing = join(directory, "missing.sock");
   await using sluice = await Sluice.before(`unix:${missing}`);
   using client = await connect(sluice.port());
@@ -134,7 +134,7 @@ testUnix("a full backlog of an upstream delays its clients, up to connect_timeou
 });
 
 Deno.test({
-  name: "abstract sockets work wherever a unix socket does (needs Linux)",
+  name: "abstract sockets work wherever unix sockets do (needs Linux)",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     const name = (what: string) => `sluice-${what}-${crypto.randomUUID()}`;

@@ -16,7 +16,7 @@ import {
 
 const IS_WINDOWS = Deno.build.os === "windows";
 
-Deno.test("with a path, lines about connections go to that file and all others to stderr", async () => {
+Deno.test("log.access.path gets the lines about connections, and stderr all others", async () => {
   await using server = upstream(echo);
   await using refusing = await refusingAddress();
   for (const format of ["json", "text"]) {
@@ -60,7 +60,7 @@ Deno.test("with a path, lines about connections go to that file and all others t
   }
 });
 
-Deno.test("a connection that a stop closes has its line in the file", async () => {
+Deno.test("the access log has the line of a connection that a stop closes", async () => {
   await using server = upstream(echo);
   await using directory = await temporaryDirectory();
   const path = join(directory.path, "access.log");
@@ -76,7 +76,7 @@ Deno.test("a connection that a stop closes has its line in the file", async () =
 });
 
 Deno.test({
-  name: "rotating the file under traffic neither loses nor repeats a line (needs SIGUSR2)",
+  name: "SIGUSR2 rotates the access log under traffic without losing or repeating a line (needs SIGUSR2)",
   ignore: IS_WINDOWS,
   fn: async () => {
     await using server = upstream(echo);
@@ -114,7 +114,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a full file is reported once, stops no traffic, and a rotation loses nothing (needs Unix)",
+  name: "a full access log is reported once, stops no traffic, and loses nothing in a rotation (needs Unix)",
   ignore: IS_WINDOWS,
   fn: async () => {
     await using server = upstream(echo);
@@ -146,7 +146,7 @@ Deno.test({
   },
 });
 
-Deno.test("a sampled log leaves out orderly ends only, never failures", async () => {
+Deno.test("log.access.sample omits orderly ends only, never failures", async () => {
   await using server = upstream(echo);
   await using refusing = await refusingAddress();
   await using directory = await temporaryDirectory();
@@ -162,7 +162,7 @@ Deno.test("a sampled log leaves out orderly ends only, never failures", async ()
   assert.deepEqual(lines.map((line) => JSON.parse(line).code), Array(5).fill("connection_refused"));
 });
 
-Deno.test("a file that cannot be opened ends the start with its path and what to do", async () => {
+Deno.test("an access log that cannot be opened ends the start with its path and a remedy", async () => {
   await using directory = await temporaryDirectory();
   const path = join(directory.path, "missing", "access.log");
   const file = join(directory.path, "sluice.yaml");

@@ -16,7 +16,7 @@ import {
 
 const ANSI = "\x1b[";
 
-Deno.test("a closed connection is one line of text with everything about it", async () => {
+Deno.test("a closed connection has one line of text with all its facts", async () => {
   await using server = upstream(answerSeven);
   await using sluice = await Sluice.before(server.address);
   const clientPort = await converse(sluice.port());
@@ -31,7 +31,7 @@ Deno.test("a closed connection is one line of text with everything about it", as
   assert.match(line, new RegExp(`^${expected.join(" ")}$`));
 });
 
-Deno.test("a closed connection is one JSON object with the same fields", async () => {
+Deno.test("a closed connection has one JSON object with the same fields", async () => {
   await using server = upstream(answerSeven);
   await using sluice = await Sluice.start([`0=${server.address}`, "--log-format", "json"]);
   const clientPort = await converse(sluice.port());
@@ -60,7 +60,7 @@ Deno.test("a closed connection is one JSON object with the same fields", async (
   assert.deepEqual(times, times.toSorted((one, other) => one - other));
 });
 
-Deno.test("the first side to finish is the one that closed", async () => {
+Deno.test("a closed connection names the side that finished first", async () => {
   await using server = upstream(async (conn) => {
     await writeText(conn, "bye");
     await conn.closeWrite();
@@ -76,7 +76,7 @@ Deno.test("the first side to finish is the one that closed", async () => {
   );
 });
 
-Deno.test("a connection whose upstream refuses is one line with the cause, in text and in json", async () => {
+Deno.test("a connection whose upstream refuses has one line with the cause, in text and in json", async () => {
   await using refusing = await refusingAddress();
   for (const format of ["text", "json"]) {
     await using sluice = await Sluice.start([`0=${refusing.address}`, "--log-format", format]);
@@ -123,13 +123,13 @@ Deno.test("--log-level warn hides closed connections and shows failed ones", asy
   assert.deepEqual(stderr.trimEnd().split("\n").map((line) => line.split(" ")[2]), ["warn"], stderr);
 });
 
-Deno.test("there are no ANSI colours where stderr is not a terminal", async () => {
+Deno.test("stderr has no ANSI colours unless it is a terminal", async () => {
   await using sluice = await Sluice.start(["0=127.0.0.1:1"], { env: { NO_COLOR: "" } });
   assert.ok(!(await sluice.logged("listening")).includes(ANSI));
 });
 
 Deno.test({
-  name: "there are ANSI colours on a terminal, and none with NO_COLOR (needs script of util-linux)",
+  name: "stderr has ANSI colours on a terminal, and none with NO_COLOR (needs script of util-linux)",
   ignore: Deno.build.os !== "linux" || !await exists("/usr/bin/script"),
   fn: async () => {
     const directory = await Deno.makeTempDir();
@@ -165,7 +165,7 @@ async function answerSeven(conn: Deno.Conn): Promise<void> {
   await readAll(conn);
 }
 
-Deno.test("at level debug a connection has a line when it is accepted and one when it is connected", async () => {
+Deno.test("--log-level debug adds a line when a connection is accepted, and one when it is connected", async () => {
   await using server = upstream(echo);
   const config = (level: string) =>
     `log: { level: ${level}, format: json }\nservices: [{ name: test, listen: 0, upstream: "${server.address}" }]`;

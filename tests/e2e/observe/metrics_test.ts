@@ -1,4 +1,4 @@
-/** What the program counts, as its metrics and its API show it. */
+/** The counts of the program in its metrics and its API. */
 
 import assert from "node:assert/strict";
 import { interopTest, run } from "../../support/interop.ts";
@@ -21,7 +21,7 @@ import {
 
 const ADMIN = "admin: { listen: 127.0.0.1:0 }\nlog: { level: error }\n";
 
-Deno.test("counters move while a connection is open, in the metrics and in the API", async () => {
+Deno.test("metrics and API count while a connection is open", async () => {
   await using server = upstream(echo);
   await using sluice = await Sluice.withConfig(
     `${ADMIN}services: [{ name: test, listen: 0, upstream: "${server.address}" }]\n`,
@@ -46,10 +46,10 @@ Deno.test("counters move while a connection is open, in the metrics and in the A
   }
 });
 
-Deno.test("after 600 connections that ended in several ways the sums are exact", async () => {
+Deno.test("metrics are exact after 600 connections that ended in several ways", async () => {
   await using server = upstream(async (conn) => {
     const request = await readAll(conn);
-    // The first bytes say how many are wanted back, or that it shall go without a word.
+    // The first bytes contain the size of the answer, or an order to close without one.
     const wanted = new DataView(request.buffer).getUint32(0);
     await writeAll(conn, new Uint8Array(wanted));
   });
@@ -105,8 +105,8 @@ services:
   assert.deepEqual(await admin.connections(), []);
 });
 
-Deno.test("ten thousand different clients add no series", async () => {
-  const [clients, atOnce] = [10_000, 300];
+Deno.test("metrics have no more series after three thousand different clients", async () => {
+  const [clients, atOnce] = [3_000, 300];
   const [KNOWN, UNKNOWN] = [".known.test", ".test"];
   await using server = upstream(echoAtEof);
   await using sluice = await Sluice.withConfig(`${ADMIN}

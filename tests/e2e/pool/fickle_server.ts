@@ -1,8 +1,8 @@
-/** A server that ends the connections over which nothing has come yet, when the test says so. */
+/** A server whose unused connections the test ends. */
 
 import { createServer, type Server, type Socket } from "node:net";
 
-/** How it ends them: in order, or not. */
+/** Whether it ends them in order. */
 export type End = "fin" | "reset";
 
 export interface FickleServerOptions {
@@ -39,7 +39,7 @@ export class FickleServer implements AsyncDisposable {
     return this.#waiting.size;
   }
 
-  /** Ends all that wait, and says how many that were. */
+  /** Ends all unused connections; returns their number. */
   endWaiting(how: End): number {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
@@ -50,7 +50,9 @@ export class FickleServer implements AsyncDisposable {
     return waiting.length;
   }
 
-  /** Ends everything and comes back where it was, as after a crash; says how many waited. */
+  /**
+   * Ends everything and listens again at the same address, as after a crash; returns the number of unused connections.
+   */
   async restart(how: End): Promise<number> {
     const closed = this.#stopListening();
     const ended = this.endWaiting(how);
@@ -91,7 +93,7 @@ export class FickleServer implements AsyncDisposable {
       socket.write(bytes);
     });
     socket.on("end", () => socket.end());
-    socket.on("error", () => {}); // What matters is seen on the client's side.
+    socket.on("error", () => {}); // Assertions are on the client's side.
     socket.on("close", () => {
       this.#all.delete(socket);
       this.#waiting.delete(socket);

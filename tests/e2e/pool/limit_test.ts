@@ -10,7 +10,7 @@ import { connect, readText, writeText } from "../../support/peers/sockets.ts";
 const LIMIT = 3;
 const ROUNDS = 40;
 
-/** What is not slow on purpose comes within this time, in milliseconds. */
+/** Everything that is not slow on purpose arrives within this time, in milliseconds. */
 const AT_ONCE = 10_000;
 
 for (const reset of ["close", "pass"] as const) {
@@ -31,7 +31,7 @@ for (const reset of ["close", "pass"] as const) {
             const port = proxy.ports[(round + client * (round % 3)) % services]!;
             return within(AT_ONCE, "An exchange", exchange(port, client === round % LIMIT));
           }));
-          // The proxy may see a client leave a moment after the client has left.
+          // The proxy may notice the end of a client a moment later.
           await eventually("all to have left", () => proxy.endpoint.active, (active) => active === 0);
         }
         assert.equal(server.most, LIMIT);
@@ -52,7 +52,7 @@ for (const reset of ["close", "pass"] as const) {
     const clients = [];
     using stack = new DisposableStack();
     for (let client = 0; client < LIMIT; client++) {
-      // Whose pool has been the first to take the places, one of the two services finds none.
+      // One of the two services finds no place, depending on whose pool was the first to take them.
       const conn = stack.use(await connect(proxy.ports[client % 2]!));
       clients.push(conn);
       await writeText(conn, "ping");

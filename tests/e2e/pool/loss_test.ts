@@ -1,4 +1,4 @@
-/** No client is given a connection that is dead or too old, however the upstream behaves. */
+/** No client gets a dead or too old connection, however the upstream behaves. */
 
 import assert from "node:assert/strict";
 import { setTimeout as pause } from "node:timers/promises";
@@ -10,7 +10,7 @@ import { connect, readAll, readText, upstream, writeText } from "../../support/p
 
 const ENDS: readonly End[] = ["fin", "reset"];
 
-/** What is there already comes within this time, in milliseconds. */
+/** Bytes that are already there arrive within this time, in milliseconds. */
 const AT_ONCE = 10_000;
 
 /** Larger than what a pool reads ahead. */
@@ -64,7 +64,7 @@ for (const reset of ["close", "pass"] as const) {
     }
     const { hits, misses } = proxy.pool;
     assert.ok(hits >= 5 && misses >= 5, `${hits} hits and ${misses} misses: not what this is about`);
-    // The proxy may have taken note of a connection a moment after the upstream did.
+    // The proxy may have noticed a connection a moment after the upstream.
     assert.ok(oldest < maxIdleTime + 20, `a client got a connection ${Math.round(oldest)} ms old`);
   });
 
@@ -126,7 +126,7 @@ async function fullPool(proxy: PooledProxy, server: FickleServer, size: number):
   await eventually("a full pool", look, ({ idle, waiting }) => idle === size && waiting === size);
 }
 
-/** A client that speaks at once, and needs the whole answer. */
+/** A client that sends first, and needs the whole answer. */
 async function exchange(port: number, greeting = ""): Promise<void> {
   await within(AT_ONCE, "An exchange", tryExchange(port, greeting));
 }

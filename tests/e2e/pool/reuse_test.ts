@@ -12,13 +12,13 @@ import { connect, endOf, readAll, writeText } from "../../support/peers/sockets.
 
 const MEGABYTE = 1024 * 1024;
 
-/** What is not slow on purpose comes within this time, in milliseconds. */
+/** Everything that is not slow on purpose arrives within this time, in milliseconds. */
 const AT_ONCE = 10_000;
 
 /** How long the upstream must be silent in these tests, in milliseconds. */
 const QUIET = 20;
 
-/** What these tests have of a pool, unless they say otherwise. */
+/** The default settings of the pool in these tests. */
 const REUSE = { mode: "reuse", quiet: QUIET } as const;
 
 for (const reset of ["close", "pass"] as const) {
@@ -39,7 +39,7 @@ for (const reset of ["close", "pass"] as const) {
     for (let round = 0; round < 3; round++) {
       const clients = Array.from({ length: 10 }, async (_, index) => {
         await assertAnswered(proxy.port, "at once", slow);
-        // Others come and go meanwhile.
+        // Others connect and close meanwhile.
         for (let quick = 0; quick < index; quick++) await assertAnswered(proxy.port, "answered");
       });
       await Promise.all(clients);
@@ -54,7 +54,7 @@ for (const reset of ["close", "pass"] as const) {
     for (let round = 1; round <= 30; round++) {
       await assertAnswered(proxy.port, "answered");
       assert.equal(proxy.pool.idle, 1);
-      await server.sayUnasked("late");
+      await server.sendUnsolicited("late");
       // The next client comes at the same moment, or a moment later.
       if (round % 2 === 0) await roundTrip();
       await assertAnswered(proxy.port, "answered");
@@ -70,7 +70,7 @@ for (const reset of ["close", "pass"] as const) {
       await assertAnswered(proxy.port, "answered");
       using client = await connect(proxy.port);
       await proxy.until("the client to have its connection", ({ hits }) => hits === round);
-      await server.sayUnasked("408 idle for too long\r\n");
+      await server.sendUnsolicited("408 idle for too long\r\n");
       await roundTrip();
       const request = makeRequest();
       await writeText(client, request);
@@ -80,7 +80,7 @@ for (const reset of ["close", "pass"] as const) {
     assert.equal(proxy.pool.misses, 20, "each round begins with a connection of its own");
   });
 
-  Deno.test(`a waiting connection that the upstream ends is not used again, with reset: ${reset}`, async () => {
+  Deno.test(`an idle connection that the upstream ends is not used again, with reset: ${reset}`, async () => {
     for (let round = 0; round < 20; round++) {
       await using proxy = await (async () => {
         await using server = new RequestServer();

@@ -1,4 +1,4 @@
-/** What clients get from a warm pool: a connection of their own, and every byte of it. */
+/** Clients of a warm pool get a connection of their own, and every byte of it. */
 
 import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
@@ -17,7 +17,7 @@ import {
 
 const MEGABYTE = 1024 * 1024;
 
-/** What is there already comes within this time, in milliseconds. */
+/** Bytes that are already there arrive within this time, in milliseconds. */
 const AT_ONCE = 10_000;
 
 for (const reset of ["close", "pass"] as const) {

@@ -27,7 +27,7 @@ for (const reset of ["close", "pass"]) {
         const clients = await Promise.all(Array.from({ length: 50 }, () => connect(sluice.port())));
         await Promise.all(clients.map((client) => writeText(client, "ping")));
         await Promise.all(clients.map((client) => readText(client, 4)));
-        // Every other client leaves without a word of its own end.
+        // Every other client leaves without a FIN of its own.
         await Promise.all(clients.map(async (client, index) => {
           if (index % 2 === 0) await client.closeWrite();
           if (index % 2 === 0) await endOf(client);
@@ -105,7 +105,7 @@ async function exchange(port: number): Promise<void> {
 
 async function tryExchange(port: number): Promise<void> {
   const client = await connect(port);
-  // A listener that accepts nothing must not hold the test up.
+  // A listener that accepts nothing must not block the test.
   const patience = setTimeout(() => client.close(), 3000);
   try {
     await writeText(client, "ping");

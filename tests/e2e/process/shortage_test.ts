@@ -1,4 +1,4 @@
-/** What this machine lacks is said as that, also when several addresses were tried: no upstream is to blame. */
+/** Errors name a shortage of this machine, even after several addresses: the upstream is not at fault. */
 
 import assert from "node:assert/strict";
 import { fileURLToPath } from "node:url";
@@ -13,7 +13,7 @@ const FEW_PORTS = [
 ] as const;
 
 Deno.test({
-  name: "a process without descriptors says so, whichever address it tries (needs Linux)",
+  name: "a process without descriptors reports that, whichever address it tries (needs Linux)",
   ignore: !isLinux,
   fn: async () => {
     const [code, side, connected] = await shortage(["prlimit", "--nofile=64"]);
@@ -24,7 +24,7 @@ Deno.test({
 
 Deno.test({
   name:
-    "a machine without ports to connect from says so, once every address was tried (needs unshare and ip)",
+    "a machine without ports to connect from reports that, after it has tried every address (needs unshare and ip)",
   ignore: !isLinux || !await canRestrict(),
   fn: async () => {
     const [code, side, connected] = await shortage(FEW_PORTS);

@@ -14,6 +14,38 @@ import {
 /** Far below the drain of 30 s that these tests prove not to be waited for, in milliseconds. */
 const AT_ONCE = 10_000;
 
+Deno.test("shutdown.drain_idle ends a drain once the last connection is idle", async () => {
+  await using server = upstream(echo);
+  await using sluice = await Sluice.withConfig(`
+log: { format: json }
+shutdown: { drain: 5m, drain_idle: 500ms }
+services: [{ name: test, listen: 0, upstream: "${server.address}" }]
+`);
+  const clients = await Promise.all(Array.from({ length: 4 }, () => connect(sluice.port())));
+  for (const client of clients) {
+    await writeText(client, "ping");
+    assert.equal(await readText(client, 4), "ping");
+  }
+  const [busy, ...idle] = clients;
+  const before = performance.now();
+  sluice.kill("SIGTERM");
+  const ends = Promise.all(idle.map(endOf));
+  let isOver = false;
+  void ends.then(() => isOver = true);
+  while (!isOver) {
+    await writeText(busy!, "ping");
+    assert.equal(await readText(busy!, 4), "ping");
+  }
+  assert.deepEqual(await ends, ["fin", "fin", "fin"]);
+  assert.equal(await endOf(busy!), "fin");
+  assert.equal((await sluice.ended()).code, 0);
+  assert.ok(performance.now() - before < AT_ONCE);
+  const closed = await sluice.loggedEvents("connection_closed", 4);
+  assert.deepEqual([...new Set(closed.map(({ code, level }) => `${code} ${level}`))], ["drain_idle info"]);
+  assert.equal(sluice.events("stopped")[0]!.cut, 0);
+  for (const client of clients) client.close();
+});
+
 for (const signal of ["SIGTERM", "SIGINT"] as const) {
   testSignals(
     `${signal} lets a transfer finish and closes an idle connection after shutdown.drain`,
@@ -79,7 +111,7 @@ services: [{ name: test, listen: 0, upstream: "${server.address}" }]
     },
   );
 
-  testSignals(`a second ${signal} closes what is open at once`, async () => {
+  testSignals(`a second ${signal} closes open connections at once`, async () => {
     await using server = upstream(echo);
     await using sluice = await Sluice.before(server.address);
     using client = await connect(sluice.port());
@@ -94,7 +126,7 @@ services: [{ name: test, listen: 0, upstream: "${server.address}" }]
     assert.match(stderr, / test: closed, shutdown .* code=shutdown\n.* Stopped.* cut=1\n$/);
   });
 
-  testSignals(`${signal} with no connection open ends the program at once`, async () => {
+  testSignals(`${signal} without open connections ends the program at once`, async () => {
     await using server = upstream(echo);
     await using sluice = await Sluice.before(server.address);
     sluice.kill(signal);
@@ -107,7 +139,7 @@ services: [{ name: test, listen: 0, upstream: "${server.address}" }]
   });
 }
 
-testSignals("the last connection to end ends the wait", async () => {
+testSignals("the drain ends with the last connection", async () => {
   await using server = upstream(echo);
   await using sluice = await Sluice.before(server.address);
   using client = await connect(sluice.port());
@@ -121,7 +153,7 @@ testSignals("the last connection to end ends the wait", async () => {
   assert.match(stderr, / test: closed, client closed .*\n.* Stopped .* cut=0\n$/);
 });
 
-testSignals("shutdown.drain 0 closes what is open at once", async () => {
+testSignals("shutdown.drain 0 closes open connections at once", async () => {
   await using server = upstream(echo);
   await using sluice = await Sluice.withConfig(
     `shutdown: { drain: 0 }\nservices: [{ name: test, listen: 0, upstream: "${server.address}" }]\n`,
@@ -134,7 +166,7 @@ testSignals("shutdown.drain 0 closes what is open at once", async () => {
   assert.equal((await within(AT_ONCE, "Stopping", sluice.ended())).code, 0);
 });
 
-testSignals("signals that come in a burst end the program as one does", async () => {
+testSignals("a burst of signals ends the program as one signal does", async () => {
   // A terminal and a wrapper such as npx may each send one. The moment between them is what is tried.
   await using server = upstream(echo);
   for (const pause of [0, 1, 2, 3, 4, 5]) {

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { temporaryDirectory } from "../../support/program/directory.ts";
 import { eventually } from "../../support/eventually.ts";
 import { Sluice, sluiceCommand, within } from "../../support/program/program.ts";
 import { connect, echo, readText, upstream, writeText } from "../../support/peers/sockets.ts";
@@ -42,7 +43,7 @@ test("SIGTERM to the process group drains: the one passed on as well does not co
   assert.deepEqual([code, sluice.events("stopped").map(({ cut }) => cut)], [0, [0]]);
 });
 
-test("SIGUSR2 and SIGHUP to the process group end nothing, and take effect", async () => {
+test("SIGUSR2 and SIGHUP to the process group take effect, and end nothing", async () => {
   await using server = upstream(echo);
   await using directory = await temporaryDirectory();
   const log = join(directory.path, "access.log");
@@ -84,8 +85,3 @@ test("SIGHUP and SIGUSR2 while the program starts do not end it", async () => {
     await stdout.cancel();
   }
 });
-
-async function temporaryDirectory(): Promise<AsyncDisposable & { readonly path: string }> {
-  const path = await Deno.makeTempDir();
-  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
-}

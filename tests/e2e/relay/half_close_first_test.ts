@@ -1,4 +1,4 @@
-/** A side that finishes sending first, perhaps before its first byte, gets all that the other one still has to say. */
+/** A side that finishes sending first, perhaps before its first byte, gets all bytes that the other one still sends. */
 
 import assert from "node:assert/strict";
 import { BULK, BULK_HASH as HASH, hashOf, Sender } from "../../support/peers/bulk_sender.ts";

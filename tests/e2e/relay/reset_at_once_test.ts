@@ -14,7 +14,7 @@ import {
 import { suspend } from "../../support/program/suspend.ts";
 
 const CLIENTS = 100;
-/** What the kernel still knows of such a client is not the same everywhere. */
+/** The facts that the kernel keeps about such a client vary. */
 const onLinux = Deno.build.os === "linux" ? "" : " (needs Linux)";
 
 for (const reset of ["close", "pass"]) {
@@ -50,7 +50,7 @@ services: [{ name: test, listen: "127.0.0.1:0", upstream: "${server.address}", r
       );
       assert.equal(total, CLIENTS);
       assert.equal(await figure(sluice, 'sluice_connections_active{service="test"}'), 0);
-      // They keep no other client out.
+      // They block no other client.
       using client = await connect(sluice.port());
       await writeText(client, "ping");
       assert.equal(await readText(client, 4), "ping");

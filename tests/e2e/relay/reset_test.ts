@@ -10,7 +10,7 @@ import {
   writeText,
 } from "../../support/peers/sockets.ts";
 
-/** What the issue allows from a reset on one side to the end of the other. */
+/** The time limit from a reset on one side to the end of the other. */
 const AT_ONCE = 1000;
 /** Of a group: one failure takes an endpoint out. */
 const EJECT_AT_ONCE = "passive: { failures: 1, window: 1h, eject: 1h }";

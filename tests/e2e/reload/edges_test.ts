@@ -34,7 +34,7 @@ testUnix("a client whose upstream is taken out while it sends its PROXY header i
   client.close();
 });
 
-testUnix("limits.connections alone may change: it holds for services that stay as they are", async () => {
+testUnix("limits.connections may change alone, and applies to unchanged services", async () => {
   await using a = await NamedServer.start("a");
   const yaml = (limit: number) => `limits: { connections: ${limit} }\n${service(`upstream: "${a.address}"`)}`;
   await using fixture = await Reloadable.start(yaml(1));
@@ -113,7 +113,7 @@ testUnix("the mode of a socket file changes, and its connections stay", async ()
 });
 
 testUnix(
-  "connections that began while the access log had a file leave their line when it has none",
+  "connections that began while the access log had a file have a line after it has none",
   async () => {
     await using a = await NamedServer.start("a");
     const directory = await Deno.makeTempDir();
@@ -134,7 +134,7 @@ testUnix(
   },
 );
 
-testUnix("a pool keeps no connection to an endpoint that is gone", async () => {
+testUnix("a pool keeps no connection to a removed endpoint", async () => {
   await using a = await NamedServer.start("a");
   await using b = await NamedServer.start("b");
   const yaml = ({ address }: NamedServer) =>

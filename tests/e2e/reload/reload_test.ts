@@ -24,54 +24,66 @@ function testUnix(name: string, fn: () => Promise<void>): void {
   Deno.test({ name: `${name} (needs SIGHUP)`, ignore: Deno.build.os === "windows", fn });
 }
 
-testUnix("a changed service sends new clients elsewhere; open connections and its port stay", async () => {
-  await using a = await NamedServer.start("a");
-  await using b = await NamedServer.start("b");
-  await using fixture = await Reloadable.start(service("test", a.address));
-  const port = fixture.sluice.port();
-  using old = await connect(port);
-  assert.equal(await nameBehind(old), "a");
-  const line = await fixture.reload(service("test", b.address));
-  assert.match(String(line["message"]), /: 1 service changed \(test\)$/);
-  using fresh = await connect(port);
-  assert.equal(await nameBehind(fresh), "b");
-  await writeText(old, "more");
-  assert.equal(await readText(old, 4), "more");
-  assert.equal(await fixture.portOf("test"), port);
-  const { connections } = await fixture.admin.service();
-  assert.deepEqual([connections.total, connections.active], [2, 2]);
-});
+testUnix(
+  "a changed service sends new clients elsewhere, and keeps open connections and its port",
+  async () => {
+    await using a = await NamedServer.start("a");
+    await using b = await NamedServer.start("b");
+    await using fixture = await Reloadable.start(service("test", a.address));
+    const port = fixture.sluice.port();
+    using old = await connect(port);
+    assert.equal(await nameBehind(old), "a");
+    const line = await fixture.reload(service("test", b.address));
+    assert.match(String(line["message"]), /: 1 service changed \(test\)$/);
+    using fresh = await connect(port);
+    assert.equal(await nameBehind(fresh), "b");
+    await writeText(old, "more");
+    assert.equal(await readText(old, 4), "more");
+    assert.equal(await fixture.portOf("test"), port);
+    const { connections } = await fixture.admin.service();
+    assert.deepEqual([connections.total, connections.active], [2, 2]);
+  },
+);
 
-testUnix("a removed service stops accepting and its connections go on; an added one listens", async () => {
-  await using a = await NamedServer.start("a");
-  await using fixture = await Reloadable.start(service("old", a.address));
-  const port = fixture.sluice.port();
-  using open = await connect(port);
-  assert.equal(await nameBehind(open), "a");
-  await fixture.reload(service("new", a.address));
-  await refused(port);
-  await writeText(open, "more");
-  assert.equal(await readText(open, 4), "more");
-  using fresh = await connect(await fixture.portOf("new"));
-  assert.equal(await nameBehind(fresh), "a");
-  assert.equal((await fixture.admin.status()).connections.active, 2);
-  open.close();
-  fresh.close();
-  await eventually(
-    "no connection",
-    async () => (await fixture.admin.status()).connections.active,
-    (n) => n === 0,
-  );
-  const { code } = await fixture.sluice.stop();
-  assert.equal(code, 0);
-});
+testUnix(
+  "a removed service stops accepting, and its connections continue; an added one listens",
+  async () => {
+    await using a = await NamedServer.start("a");
+    await using fixture = await Reloadable.start(service("old", a.address));
+    const port = fixture.sluice.port();
+    using open = await connect(port);
+    assert.equal(await nameBehind(open), "a");
+    await fixture.reload(service("new", a.address));
+    await refused(port);
+    await writeText(open, "more");
+    assert.equal(await readText(open, 4), "more");
+    using fresh = await connect(await fixture.portOf("new"));
+    assert.equal(await nameBehind(fresh), "a");
+    assert.equal((await fixture.admin.status()).connections.active, 2);
+    open.close();
+    fresh.close();
+    await eventually(
+      "no connection",
+      async () => (await fixture.admin.status()).connections.active,
+      (n) => n === 0,
+    );
+    const { code } = await fixture.sluice.stop();
+    assert.equal(code, 0);
+  },
+);
 
 testUnix("a file with a mistake changes nothing and is reported, in the log and by the API", async () => {
   await using a = await NamedServer.start("a");
   await using b = await NamedServer.start("b");
   await using fixture = await Reloadable.start(service("test", a.address));
   const bad = `${service("test", b.address)}servcies: 1\n`;
+  const good = await fixture.admin.metrics();
+  assert.equal(good.sum("sluice_config_last_reload_successful"), 1);
   const line = await fixture.reload(bad, "reload_refused");
+  const metrics = await fixture.admin.metrics();
+  assert.equal(metrics.sum("sluice_config_last_reload_successful"), 0);
+  const since = "sluice_config_last_reload_success_timestamp_seconds";
+  assert.equal(metrics.sum(since), good.sum(since));
   assert.match(
     String(line["message"]),
     /nothing is changed: .*Unknown key "servcies": did you mean "services"\?/s,
@@ -85,7 +97,7 @@ testUnix("a file with a mistake changes nothing and is reported, in the log and 
   assert.match((await fixture.admin.ask("POST", "/api/v1/reload")).text, /no such file/);
 });
 
-testUnix("an address that is in use changes nothing at all, and is named", async () => {
+testUnix("an address in use changes nothing at all, and is named", async () => {
   await using a = await NamedServer.start("a");
   await using b = await NamedServer.start("b");
   await using taken = upstream(echo);
@@ -159,7 +171,7 @@ services:
   assert.equal(code, 0, stderr);
 });
 
-testUnix("the socket API of a listener can change: connections and new clients go on", async () => {
+testUnix("the socket API of a listener may change, without a lost connection or client", async () => {
   await using a = await NamedServer.start("a");
   await using fixture = await Reloadable.start(service("test", a.address));
   const port = fixture.sluice.port();
@@ -175,7 +187,7 @@ testUnix("the socket API of a listener can change: connections and new clients g
 });
 
 testUnix(
-  "an operator's state of an endpoint and the results of health checks outlive a reload",
+  "a reload keeps the states that operators set, and the results of health checks",
   async () => {
     await using a = await NamedServer.start("a");
     await using b = await NamedServer.start("b");
@@ -194,7 +206,7 @@ services: [{ name: test, listen: "127.0.0.1:0", upstream: group }]
   },
 );
 
-testUnix("limits, log level and the file of the access log change at once", async () => {
+testUnix("a reload changes limits, log level and the file of the access log at once", async () => {
   await using server = upstream(echo);
   const directory = await Deno.makeTempDir();
   const file = (name: string) => join(directory, name);
@@ -232,7 +244,7 @@ testUnix("limits, log level and the file of the access log change at once", asyn
   }
 });
 
-testUnix("keys that need a restart are named, and the values in effect stay", async () => {
+testUnix("a reload names keys that need a restart, and keeps the values in effect", async () => {
   await using server = upstream(echo);
   await using fixture = await Reloadable.start(service("test", server.address));
   const moved = `admin: { listen: "127.0.0.1:0", token: 0123456789abcdef }\n${

@@ -22,7 +22,7 @@ Deno.test({
     await writeText(early, `${HEADER}early`);
     assert.equal(await readText(early, 5), "early");
     await fixture.reload(`services:\n${other}`);
-    // Once more: what was left of the removed service is given to others, if there is nothing left.
+    // Once more: places of the removed service go to others, if it has left none in use.
     await fixture.reload(`${group}services:\n${other.replace(`"${server.address}"`, "group")}`);
     await writeText(late, `${HEADER}late`);
     assert.equal(await readText(late, 4), "late");

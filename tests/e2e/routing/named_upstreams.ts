@@ -1,4 +1,4 @@
-/** Upstreams that show where a connection came to, and what it brought. */
+/** Upstreams that report which of them a connection reached, and its bytes. */
 
 import { Sluice } from "../../support/program/program.ts";
 import { readAll, upstream, writeAll, writeText } from "../../support/peers/sockets.ts";
@@ -6,7 +6,7 @@ import { readAll, upstream, writeAll, writeText } from "../../support/peers/sock
 /** No test waits for it, in milliseconds. */
 export const PEEK_TIMEOUT = 20_000;
 
-/** Upstreams that send back their name, a letter, and all they got. */
+/** Upstreams that send back their name, a letter, and all received bytes. */
 export class Servers implements AsyncDisposable {
   readonly #all = new Map<string, ReturnType<typeof upstream>>();
 

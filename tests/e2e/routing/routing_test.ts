@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { startProxy } from "../../../main.ts";
-import { askName, NamedServer, whoAnswers } from "../../support/peers/named_server.ts";
+import { answeringServer, askName, NamedServer } from "../../support/peers/named_server.ts";
 import { Sluice } from "../../support/program/program.ts";
 import { connect, endOf, freePorts } from "../../support/peers/sockets.ts";
 
 const WINDOWS = Deno.build.os === "windows";
 
 for (const reset of ["close", "pass"]) {
-  Deno.test(`source ports and ranges decide, the first match wins, with reset: ${reset}`, async () => {
+  Deno.test(`source_port matches ports and ranges, and the first match decides, with reset: ${reset}`, async () => {
     await using a = await NamedServer.start("a");
     await using b = await NamedServer.start("b");
     await using c = await NamedServer.start("c");
@@ -24,7 +24,7 @@ services:
       - { source_port: "${ports[2]}-${ports[4]}", upstream: ["${b.address}"] }
     upstream: "${c.address}"
 `);
-    const answers = ports.map((localPort) => whoAnswers(sluice.port(), { localPort }));
+    const answers = ports.map((localPort) => answeringServer(sluice.port(), { localPort }));
     assert.equal((await Promise.all(answers)).join(""), "caaabac");
     assert.match(
       await sluice.logged(`client=127.0.0.1:${ports[4]} `),
@@ -45,8 +45,8 @@ services:
     assert.match(line, / warn {2}test: refused, no route event=connection_refused service=test /);
     assert.match(line, / reason="no route" code=no_route$/);
     assert.doesNotMatch(line, / (upstream|attempts)=/);
-    assert.equal(await whoAnswers(sluice.port(), { localPort: other! }), "");
-    assert.equal(await whoAnswers(sluice.port(), { localPort: ours! }), "a");
+    assert.equal(await answeringServer(sluice.port(), { localPort: other! }), "");
+    assert.equal(await answeringServer(sluice.port(), { localPort: ours! }), "a");
     assert.equal(a.clients, 1);
   });
 }
@@ -60,7 +60,7 @@ Deno.test("refused clients are counted as refused, and not as failed", async () 
   const port = portOf(proxy.services[0]!.listen[0]!);
   using stranger = await connect(port);
   assert.equal(await endOf(stranger), "fin");
-  assert.equal(await whoAnswers(port, { localPort: ours! }), "a");
+  assert.equal(await answeringServer(port, { localPort: ours! }), "a");
   await proxy.stop();
   assert.deepEqual(proxy.figures(), [{
     name: "test",
@@ -79,7 +79,7 @@ Deno.test("refused clients are counted as refused, and not as failed", async () 
 for (const reset of ["close", "pass"]) {
   Deno.test({
     name:
-      `source addresses and blocks of IPv4 and IPv6 decide, with reset: ${reset} (needs ::1 and 127.0.0.2)`,
+      `source_ip matches addresses and blocks of IPv4 and IPv6, with reset: ${reset} (needs ::1 and 127.0.0.2)`,
     ignore: !hasAddress("::1") || !hasAddress("127.0.0.2"),
     fn: async () => {
       await using a = await NamedServer.start("a");
@@ -99,13 +99,13 @@ services:
     upstream: "${c.address}"
 `);
       const port = sluice.port();
-      assert.equal(await whoAnswers(port, { localAddress: "127.0.0.2" }), "a");
-      assert.equal(await whoAnswers(port, { localAddress: "127.0.0.3" }), "c");
-      assert.equal(await whoAnswers(port, { localAddress: "127.0.1.255" }), "a");
-      assert.equal(await whoAnswers(port, { localAddress: "127.0.2.0" }), "c");
-      assert.equal(await whoAnswers(port, { host: "::1", localAddress: "::1" }), "b");
-      assert.equal(await whoAnswers(port, { localAddress: "127.0.0.3", localPort: localPort! }), "b");
-      assert.equal(await whoAnswers(port, { localAddress: "127.0.0.2", localPort: localPort! }), "a");
+      assert.equal(await answeringServer(port, { localAddress: "127.0.0.2" }), "a");
+      assert.equal(await answeringServer(port, { localAddress: "127.0.0.3" }), "c");
+      assert.equal(await answeringServer(port, { localAddress: "127.0.1.255" }), "a");
+      assert.equal(await answeringServer(port, { localAddress: "127.0.2.0" }), "c");
+      assert.equal(await answeringServer(port, { host: "::1", localAddress: "::1" }), "b");
+      assert.equal(await answeringServer(port, { localAddress: "127.0.0.3", localPort: localPort! }), "b");
+      assert.equal(await answeringServer(port, { localAddress: "127.0.0.2", localPort: localPort! }), "a");
       assert.match(
         await sluice.logged("client=[::1]:"),
         new RegExp(` route=1 upstream=\\S+ endpoint=${b.address} `),
@@ -115,7 +115,7 @@ services:
   });
 }
 
-Deno.test("listen_port decides, alone and with other conditions", async () => {
+Deno.test("listen_port matches, alone and with other conditions", async () => {
   await using a = await NamedServer.start("a");
   await using b = await NamedServer.start("b");
   await using c = await NamedServer.start("c");
@@ -129,10 +129,10 @@ services:
       - { listen_port: ${second}, upstream: "${b.address}" }
     upstream: "${c.address}"
 `);
-  assert.equal(await whoAnswers(first!), "c");
-  assert.equal(await whoAnswers(second!), "b");
-  assert.equal(await whoAnswers(second!, { localPort: localPort! }), "a");
-  assert.equal(await whoAnswers(first!, { localPort: localPort! }), "c");
+  assert.equal(await answeringServer(first!), "c");
+  assert.equal(await answeringServer(second!), "b");
+  assert.equal(await answeringServer(second!, { localPort: localPort! }), "a");
+  assert.equal(await answeringServer(first!, { localPort: localPort! }), "c");
   assert.equal(sluice.stderr.includes("refused"), false);
 });
 
@@ -151,13 +151,13 @@ services:
 `);
     const { listen } = sluice.ready.services[0]!;
     assert.deepEqual(listen.slice(0, -1), ports.slice(0, 5).map((port) => `127.0.0.1:${port}`));
-    const answers = listen.map((address) => whoAnswers(portOf(address)));
+    const answers = listen.map((address) => answeringServer(portOf(address)));
     assert.equal((await Promise.all(answers)).join(""), "abbaab");
   });
 }
 
 Deno.test({
-  name: "a client on a unix socket has neither port nor address: only the default takes it",
+  name: "a client on a unix socket, without port and address, gets the default",
   ignore: WINDOWS,
   fn: async () => {
     await using a = await NamedServer.start("a");
@@ -173,7 +173,7 @@ services:
       - { source_ip: [0.0.0.0/0, "::/0"], upstream: "${a.address}" }
     upstream: "${b.address}"
 `);
-    assert.equal(await whoAnswers(sluice.port(0, 1)), "a");
+    assert.equal(await answeringServer(sluice.port(0, 1)), "a");
     using client = await Deno.connect({ transport: "unix", path });
     assert.equal(await askName(client), "b");
     client.close();

@@ -1,4 +1,4 @@
-/** Routes by what a ClientHello says, without a byte of the connection changed. */
+/** Routes by the ClientHello, without changing a byte of the connection. */
 
 import assert from "node:assert/strict";
 import { clientHello } from "../../support/bytes/client_hellos.ts";
@@ -20,7 +20,7 @@ import {
 const SHORT = 300;
 
 for (const reset of ["close", "pass"]) {
-  Deno.test(`names, patterns and protocols decide, the first route that fits, with reset: ${reset}`, async () => {
+  Deno.test(`sni and alpn match names, patterns and protocols, and the first route decides, with reset: ${reset}`, async () => {
     await using servers = new Servers("abcd");
     await using sluice = await servers.before(`
     reset: ${reset}
@@ -141,7 +141,7 @@ services:
   - { name: refused, listen: 0, ${keys} }
 `);
     const began = performance.now();
-    // The last two begin like TLS and are no ClientHello; one leaves without a word.
+    // The last two begin like TLS but are not a ClientHello; one closes without sending anything.
     for (
       const bytes of [
         "GET / HTTP/1.1\r\n\r\n",
@@ -159,9 +159,17 @@ services:
     assert.ok(performance.now() - began < PEEK_TIMEOUT / 4);
     const [line] = await sluice.loggedEvents("connection_refused", 1);
     assert.deepEqual([line!.code, line!.detail], ["no_route", "not TLS"]);
+    using named = await connect(sluice.port(1));
+    assert.equal(await echoed(named, clientHello({ sni: "other.example.com" })), "");
+    const [, second] = await sluice.loggedEvents("connection_refused", 2);
+    assert.deepEqual([second!.code, second!.detail, second!.sni], [
+      "no_route",
+      undefined,
+      "other.example.com",
+    ]);
   });
 
-  Deno.test(`a PROXY header may stand before the ClientHello, and carries the name on, with reset: ${reset}`, async () => {
+  Deno.test(`a PROXY header may precede the ClientHello, and passes the name on, with reset: ${reset}`, async () => {
     await using servers = new Servers("ab");
     await using sluice = await servers.before(`
     reset: ${reset}
@@ -176,7 +184,7 @@ services:
       using conn = await connect(sluice.port());
       assert.equal(await echoed(conn, ...pieces), `b${sent}${latin1(hello)}`);
     }
-    // A name that is not asked for is not looked for: who comes from elsewhere goes on without waiting.
+    // The name is only read if it matters: clients from other addresses do not wait.
     using other = await connect(sluice.port());
     assert.match(await echoed(other, "PROXY TCP4 203.0.113.1 198.51.100.7 4001 443\r\nx"), /^a\r\n.*x$/s);
   });

@@ -13,34 +13,15 @@ import {
   writeText,
 } from "../../support/peers/sockets.ts";
 import { listenersOf } from "../../support/peers/listeners_of.ts";
+import { StartedWorkers } from "../../support/started_workers.ts";
 
 const CLIENTS = 40;
 
-/** The workers that are started while it is there. */
-class Workers implements Disposable {
-  readonly all: Worker[] = [];
-  readonly #original = globalThis.Worker;
-
-  constructor() {
-    const { all } = this;
-    globalThis.Worker = class extends this.#original {
-      constructor(...args: ConstructorParameters<typeof Worker>) {
-        super(...args);
-        all.push(this);
-      }
-    };
-  }
-
-  [Symbol.dispose](): void {
-    globalThis.Worker = this.#original;
-  }
-}
-
 Deno.test({
-  name: "a worker that dies is replaced; the other one's connections go on, and every account is right",
+  name: "a worker that dies is replaced; the other one's connections continue, and every count is right",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
-    using workers = new Workers();
+    using workers = new StartedWorkers();
     await using server = upstream(echo);
     await using proxy = await startProxy({
       workers: 2,
@@ -65,7 +46,7 @@ Deno.test({
       await fill();
       for (let death = 1; death <= 3; death++) {
         await eventually("all clients and nobody else", () => active(proxy), (count) => count === CLIENTS);
-        // As the runtime does when a worker cannot go on.
+        // As the runtime does when a worker cannot continue.
         workers.all.at(-1)!.dispatchEvent(
           new ErrorEvent("error", { message: "on purpose", cancelable: true }),
         );
@@ -95,6 +76,51 @@ Deno.test({
     }
   },
 });
+
+Deno.test({
+  name: "a worker that is replaced has the current faults with their counts, and does not bind what is down",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    using workers = new StartedWorkers();
+    await using server = upstream(echo);
+    await using proxy = await startProxy({
+      workers: 2,
+      services: ["a", "b"].map((name) => ({ name, listen: 0, upstream: server.address })),
+    });
+    const [a, b] = [proxy.service("a"), proxy.service("b")];
+    const faults = a.faults;
+    const replaced = await faults.add({ type: "replace", find: "ping", replacement: "none" });
+    await faults.add({ type: "refuse", times: 2 });
+    assert.equal(await answerOf(a.port), "ConnectionReset");
+    await replaced.update({ replacement: "pong" });
+    await b.down();
+    for (let death = 1; death <= 2; death++) {
+      workers.all[death - 1]!.dispatchEvent(
+        new ErrorEvent("error", { message: "on purpose", cancelable: true }),
+      );
+      await eventually("another worker", () => workers.all.length, (count) => count === 2 + death);
+      await eventually("its listener", () => listenersOf(a.port), (count) => count === 2);
+    }
+    assert.equal(await answerOf(a.port), "ConnectionReset");
+    for (let count = 0; count < 10; count++) assert.equal(await answerOf(a.port), "pong");
+    assert.deepEqual(faults.list().map(({ applied }) => applied), [10, 2]);
+    assert.equal(await listenersOf(b.port), 0);
+    await b.up();
+    assert.equal(await listenersOf(b.port), 2);
+    assert.equal(await answerOf(b.port), "ping");
+  },
+});
+
+/** The upstream's answer through the proxy, or the error of a reset client. */
+async function answerOf(port: number): Promise<string> {
+  try {
+    using client = await connect(port);
+    await writeText(client, "ping");
+    return await readText(client, 4);
+  } catch (error) {
+    return (error as Error).name;
+  }
+}
 
 function active(proxy: RunningProxy): number {
   return proxy.figures()[0]!.active;

@@ -19,7 +19,7 @@ const HELD = 60;
 /** Clients at the same time. */
 const CROWD = 50;
 
-testThreads("every thread gets a share of 200 connections", async (threads) => {
+testThreads("200 connections reach every thread", async (threads) => {
   await using members = await NamedServers.start("a");
   await using sluice = await start(threads, `"${members.all[0]!.address}"`);
   using clients = await Clients.connect(sluice.port(), 200);
@@ -30,7 +30,7 @@ testThreads("every thread gets a share of 200 connections", async (threads) => {
   assert.deepEqual([total, connections.length], [200, 200]);
   for (let thread = 0; thread < threads; thread++) {
     const own = connections.filter((each) => threadOf(each, threads) === thread).length;
-    // The kernel throws dice: less than half a fair share comes once in ten thousand million runs.
+    // The kernel distributes clients at random: less than half a fair share happens once in ten thousand million runs.
     assert.ok(own >= 100 / threads, `${own} of 200 in thread ${thread}`);
   }
   await clients.checkAlive();
@@ -143,7 +143,7 @@ testThreads("connections are listed, sorted and paged as those of one thread", a
   assert.equal(matching, HELD / 2);
 });
 
-testThreads("connections of each thread can be killed, and no others end", async (threads) => {
+testThreads("sluice kill ends connections of each thread, and no others", async (threads) => {
   await using members = await NamedServers.start("a");
   await using sluice = await start(threads, ...members.endpoints);
   const admin = new Admin(sluice);
@@ -170,7 +170,7 @@ testThreads("round_robin and least_connections are as fair over threads as in on
     const admin = new Admin(sluice);
     const held: Clients[] = [];
     using stack = new DisposableStack();
-    // One after the other, so that each finds what those before it have changed.
+    // One after the other, so that each sees the changes of those before it.
     for (let client = 0; client < HELD; client++) {
       held.push(stack.use(await Clients.connect(sluice.port(), 1)));
     }
@@ -211,7 +211,7 @@ function list(admin: Admin, query: string): Promise<ConnectionPage> {
   return admin.view<ConnectionPage>(`connections?${query}`);
 }
 
-/** Has each client do it, so many at the same time. */
+/** Runs the action for each client, so many at the same time. */
 async function crowd(visit: (client: number) => Promise<void>): Promise<void> {
   let next = 0;
   const keepVisiting = async () => {

@@ -1,4 +1,4 @@
-/** Loaded before sluice: its second worker hangs after a while, and it looks for signs of life more often. */
+/** Loaded before sluice: its second worker hangs after a while, and heartbeats are checked more often. */
 
 const OriginalWorker = globalThis.Worker;
 const originalInterval = globalThis.setInterval;
@@ -11,7 +11,7 @@ globalThis.Worker = class extends OriginalWorker {
   }
 };
 
-// Thirty seconds of looks in six.
+// The checks of thirty seconds within six.
 globalThis.setInterval =
   ((callback: () => void, delay?: number) =>
     originalInterval(callback, delay === 1000 ? 200 : delay)) as typeof setInterval;

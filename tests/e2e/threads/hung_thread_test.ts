@@ -8,7 +8,7 @@ import { connect, echo, endOf, upstream } from "../../support/peers/sockets.ts";
 const PRELOAD = fileURLToPath(new URL("./hung_thread_preload.ts", import.meta.url));
 
 Deno.test({
-  name: "a program with a thread that hangs drains the others, says why, and ends with code 1",
+  name: "a program with a hung thread drains the others, logs the reason, and ends with code 1",
   ignore: Deno.build.os !== "linux" || Deno.env.has("SLUICE_BIN"),
   fn: async () => {
     await using server = upstream(echo);

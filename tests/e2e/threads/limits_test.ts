@@ -9,7 +9,7 @@ import { countsOf, NamedServer } from "../../support/peers/named_server.ts";
 import { Sluice, within } from "../../support/program/program.ts";
 import { testThreads, threadOf } from "../../support/program/several_threads.ts";
 
-/** What is not slow on purpose comes within this time, in milliseconds. */
+/** Everything that is not slow on purpose arrives within this time, in milliseconds. */
 const AT_ONCE = 10_000;
 
 /** A released slot is taken within this time, in milliseconds: it takes two messages. */
@@ -83,7 +83,7 @@ services: [{ name: test, listen: 0, upstream: group }]`,
         (active) => active === 0,
       );
     for (let round = 0; round < 40; round++) {
-      // As many as may: what pools of other threads hold gives way to each of them.
+      // As many as allowed: idle connections in pools of other threads are closed for them.
       await Promise.all(
         Array.from(
           { length: limit },

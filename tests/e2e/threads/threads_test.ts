@@ -1,4 +1,4 @@
-/** Every kind of listener with several threads, and what the supervisor says reaches all of them. */
+/** Every kind of listener with several threads, and that the supervisor's messages reach all of them. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -10,11 +10,11 @@ import { Admin } from "../../support/program/admin.ts";
 import { eventually } from "../../support/eventually.ts";
 import { namesIn } from "../../support/program/directory.ts";
 import {
+  answeringServer,
   Clients,
   countsOf,
   type NamedServer,
   NamedServers,
-  whoAnswers,
 } from "../../support/peers/named_server.ts";
 import { Sluice, type StartOptions, within } from "../../support/program/program.ts";
 import { testThreads, threadOf } from "../../support/program/several_threads.ts";
@@ -54,7 +54,7 @@ for (const reset of ["close", "pass"]) {
   );
 }
 
-testThreads("a unix socket is served by one thread, and its file goes with it", async (threads) => {
+testThreads("a unix socket is served by one thread, and its file is removed at the end", async (threads) => {
   await using server = upstream(echo);
   const directory = await Deno.makeTempDir({ dir: "/tmp" });
   await using _directory = { [Symbol.asyncDispose]: () => Deno.remove(directory, { recursive: true }) };
@@ -97,7 +97,7 @@ for (const engine of ["node", "deno"] as const) {
 }
 
 testThreads(
-  "drain and down of an endpoint hold in every thread once the request is answered",
+  "drain and down of an endpoint apply in every thread once the request is answered",
   async (threads) => {
     await using members = await NamedServers.start("ab");
     const [a] = members.all as [NamedServer, NamedServer];
@@ -108,11 +108,11 @@ testThreads(
     for (const state of ["drain", "down"] as const) {
       await admin.setEndpoint(a.address, state);
       if (state === "drain") await held.checkAlive();
-      const names = await Promise.all(Array.from({ length: HELD }, () => whoAnswers(sluice.port())));
+      const names = await Promise.all(Array.from({ length: HELD }, () => answeringServer(sluice.port())));
       assert.deepEqual(countsOf(names), { b: HELD });
       if (state === "down") assert.deepEqual(new Set(await held.ended("a")), new Set(["fin"]));
       await admin.setEndpoint(a.address, "up");
-      const again = await Promise.all(Array.from({ length: HELD }, () => whoAnswers(sluice.port())));
+      const again = await Promise.all(Array.from({ length: HELD }, () => answeringServer(sluice.port())));
       assert.deepEqual(countsOf(again), { a: HELD / 2, b: HELD / 2 });
     }
     held.leave("a");
@@ -141,7 +141,7 @@ testThreads(
     const passive = `passive: { failures: ${2 * threads}, window: 1h, eject: 1h }`;
     await using sluice = await startGroup(members, threads, [passive]);
     await members.all[0]!.goDown();
-    const names = await Promise.all(Array.from({ length: HELD }, () => whoAnswers(sluice.port())));
+    const names = await Promise.all(Array.from({ length: HELD }, () => answeringServer(sluice.port())));
     assert.deepEqual(countsOf(names), { b: HELD });
     await sluice.loggedEvents("endpoint_ejected", 1);
     // Earlier attempts are over: no thread tries it any more.
@@ -150,7 +150,7 @@ testThreads(
     const failures = async () => (await admin.metrics()).sum("sluice_upstream_failures_total");
     const before = await failures();
     assert.ok(before >= 2 * threads, `${before} failures`);
-    for (let client = 0; client < HELD; client++) assert.equal(await whoAnswers(sluice.port()), "b");
+    for (let client = 0; client < HELD; client++) assert.equal(await answeringServer(sluice.port()), "b");
     assert.equal(await failures(), before);
     assert.equal(sluice.events("endpoint_ejected").length, 1);
   },
@@ -208,7 +208,7 @@ testThreads("a second SIGTERM closes open connections in every thread", async (t
   assert.deepEqual(lines.map(({ code }) => code), Array(HELD).fill("shutdown"));
 });
 
-Deno.test("workers: auto is a thread for each CPU where threads can share an address", async () => {
+Deno.test("workers: auto starts a thread for each CPU if threads can share an address", async () => {
   await using members = await NamedServers.start("a");
   for (const options of [{ workers: "auto" }, { workers: 1 }] as const) {
     const keys = options.workers === 1 ? "workers: auto\n" : "";
@@ -218,7 +218,7 @@ Deno.test("workers: auto is a thread for each CPU where threads can share an add
     );
     const expected = Deno.build.os === "linux" ? navigator.hardwareConcurrency : 1;
     assert.equal((await new Admin(sluice).status()).threads, expected);
-    assert.equal(await whoAnswers(sluice.port()), "a");
+    assert.equal(await answeringServer(sluice.port()), "a");
     assert.equal(
       (await within(AT_ONCE, "Stopping", sluice.stop())).code,
       Deno.build.os === "windows" ? 1 : 0,

@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { startProxy } from "../../../main.ts";
 import {
+  answeringServer,
   Clients,
   countsOf,
   type NamedServer,
   NamedServers,
   Visits,
-  whoAnswers,
 } from "../../support/peers/named_server.ts";
 import { Sluice } from "../../support/program/program.ts";
 import { connect, endOf } from "../../support/peers/sockets.ts";
@@ -54,7 +54,7 @@ Deno.test({
     await using second = await Sluice.beforeGroup(group.endpoints.toReversed(), ["balance: source_hash"]);
     const clients = Array.from({ length: 64 }, (_, index) => `127.0.0.${index + 1}`);
     const ask = (sluice: Sluice) =>
-      Promise.all(clients.map((localAddress) => whoAnswers(sluice.port(), { localAddress })));
+      Promise.all(clients.map((localAddress) => answeringServer(sluice.port(), { localAddress })));
     const names = await ask(first);
     assert.deepEqual(Object.keys(countsOf(names)), ["a", "b", "c", "d"]);
     assert.deepEqual(await ask(first), names);
@@ -67,12 +67,12 @@ Deno.test("random_two spreads clients over all endpoints, more evenly than chanc
   await using sluice = await Sluice.beforeGroup(group.endpoints, ["balance: random_two"]);
   using held = await Clients.connect(sluice.port(), 200);
   for (const name of "abcd") {
-    // Dice alone would be off by more in every other run, this policy in one of a hundred million.
+    // Pure chance would deviate by more in every other run, this policy in one of a hundred million.
     assert.ok(Math.abs(held.counts[name]! - 50) <= 8, JSON.stringify(held.counts));
   }
 });
 
-Deno.test("backups take over when no other endpoint can, and for no longer", async () => {
+Deno.test("backups are used only while no other endpoint is usable", async () => {
   await using group = await NamedServers.start("abc");
   const [a, b, c] = group.all as [NamedServer, NamedServer, NamedServer];
   const check = "health_check: { interval: 50ms, rise: 1, fall: 1 }";
@@ -81,7 +81,7 @@ Deno.test("backups take over when no other endpoint can, and for no longer", asy
     [check],
   );
   const ask = async () =>
-    countsOf(await Promise.all(Array.from({ length: 10 }, () => whoAnswers(sluice.port()))));
+    countsOf(await Promise.all(Array.from({ length: 10 }, () => answeringServer(sluice.port()))));
   assert.deepEqual(await ask(), { a: 5, b: 5 });
   await a.goDown();
   await sluice.logged(`"endpoint_down","upstream":"group","endpoint":"${a.address}"`);
@@ -95,7 +95,7 @@ Deno.test("backups take over when no other endpoint can, and for no longer", asy
   assert.deepEqual(sluice.events("group_down"), []);
 });
 
-Deno.test("max_connections holds while 50 clients race, and the excess goes to the others", async () => {
+Deno.test("max_connections holds while 50 clients race, and the other endpoints get the rest", async () => {
   await using group = await NamedServers.start("abc");
   const [a, b, c] = group.all.map(({ address }) => address);
   await using sluice = await Sluice.beforeGroup(
@@ -151,15 +151,40 @@ Deno.test("a program has the same groups and sees their figures", async () => {
   const port = Number(/\d+$/.exec(proxy.services[0]!.listen[0]!)![0]);
   using held = await Clients.connect(port, 3);
   assert.deepEqual(held.counts, { a: 2, b: 1 });
+  const [figures] = proxy.upstreams();
   const common = { state: "up", admin: "up", tier: 0, failures: 0, failuresBy: {} } as const;
-  assert.deepEqual(proxy.upstreams(), [{
+  const [checkOfA, checkOfB] = figures!.endpoints.map(({ lastCheck }) => lastCheck);
+  for (const check of [checkOfA, checkOfB]) {
+    assert.deepEqual([check!.outcome, check!.cause], ["good", 'answered "+PONG"']);
+  }
+  assert.deepEqual(figures, {
     name: "main",
     endpoints: [
-      { ...common, address: a.address, weight: 2, active: 2, maxConnections: 2, connects: 2 },
-      { ...common, address: b.address, weight: 1, active: 1, maxConnections: 0, connects: 1 },
+      {
+        ...common,
+        address: a.address,
+        weight: 2,
+        active: 2,
+        maxConnections: 2,
+        connects: 2,
+        lastCheck: checkOfA,
+      },
+      {
+        ...common,
+        address: b.address,
+        weight: 1,
+        active: 1,
+        maxConnections: 0,
+        connects: 1,
+        lastCheck: checkOfB,
+      },
     ],
     pool: undefined,
-  }]);
+    queue: undefined,
+    stuck: undefined,
+    waiting: 0,
+    discovery: undefined,
+  });
   await b.goDown();
   assert.deepEqual(await held.ended("b"), ["fin"]);
   assert.equal(endpoints()[1]!.state, "down");

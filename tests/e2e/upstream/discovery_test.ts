@@ -1,21 +1,21 @@
-/** Endpoints that come and go in DNS: new connections follow, those that are open stay. */
+/** Endpoints that DNS adds and removes: new connections follow, open ones stay. */
 
 import assert from "node:assert/strict";
 import { type ProxyOptions, type RunningProxy, startProxy } from "../../../main.ts";
 import { DNSMASQ, DnsServer, type Service } from "../../support/servers/dns_server.ts";
 import { interopTest } from "../../support/interop.ts";
 import { eventually } from "../../support/eventually.ts";
-import { askName, NamedServer, whoAnswers } from "../../support/peers/named_server.ts";
+import { answeringServer, askName, NamedServer } from "../../support/peers/named_server.ts";
 import { connect, echo, readText, Upstream, writeText } from "../../support/peers/sockets.ts";
 
 /** How often SRV records are looked up, in milliseconds, and by how much that varies. */
 const INTERVAL = 1000;
 const JITTER = 0.1;
 
-/** What a look-up and a connection may take on a busy machine, in milliseconds. */
+/** The time limit for a lookup and a connection on a busy machine, in milliseconds. */
 const LEEWAY = 700;
 
-/** How long the name server's answers hold, in milliseconds. */
+/** The TTL of the name server's answers, in milliseconds. */
 const TTL = 1000;
 
 type Group = NonNullable<ProxyOptions["upstreams"]>[string];
@@ -30,15 +30,15 @@ interopTest(
     const proxy = await start(stack, dns, "srv", { endpoints: ["_pg._tcp.db.test"] });
     using live = await connect(portOf(proxy));
     assert.equal(await askName(live), "a");
-    assert.equal(await whoAnswers(portOf(proxy)), "a");
+    assert.equal(await answeringServer(portOf(proxy)), "a");
 
     await dns.stop();
     await dns.startAgain({ hosts, ttl: 1, services: [service(b)] });
     const changedAt = performance.now();
-    await eventually("b to answer", () => whoAnswers(portOf(proxy)), (name) => name === "b");
+    await eventually("b to answer", () => answeringServer(portOf(proxy)), (name) => name === "b");
     const took = performance.now() - changedAt;
     assert.ok(took < INTERVAL * (1 + JITTER) + LEEWAY, `it took ${Math.round(took)} ms`);
-    for (let client = 0; client < 5; client++) assert.equal(await whoAnswers(portOf(proxy)), "b");
+    for (let client = 0; client < 5; client++) assert.equal(await answeringServer(portOf(proxy)), "b");
     assert.deepEqual(addressesOf(proxy), [b.address]);
 
     await writeText(live, "still here");
@@ -59,10 +59,10 @@ interopTest(
     });
     const proxy = await start(stack, dns, "srv", { endpoints: ["_pg._tcp.db.test"] });
     const names: string[] = [];
-    for (let client = 0; client < 12; client++) names.push(await whoAnswers(portOf(proxy)));
+    for (let client = 0; client < 12; client++) names.push(await answeringServer(portOf(proxy)));
     assert.equal(names.toSorted().join(""), "aaaaaaaaabbb");
     await Promise.all([a.goDown(), b.goDown()]);
-    assert.equal(await whoAnswers(portOf(proxy)), "s");
+    assert.equal(await answeringServer(portOf(proxy)), "s");
   },
 );
 
@@ -78,7 +78,7 @@ interopTest(
 
     dns.setHosts({ "db.test": ["127.0.0.2"] });
     const changedAt = performance.now();
-    await eventually("b to answer", () => whoAnswers(portOf(proxy)), (name) => name === "b");
+    await eventually("b to answer", () => answeringServer(portOf(proxy)), (name) => name === "b");
     const took = performance.now() - changedAt;
     assert.ok(took < TTL + LEEWAY, `it took ${Math.round(took)} ms`);
     assert.deepEqual(addressesOf(proxy), [`127.0.0.2:${b.port}`]);
@@ -99,11 +99,11 @@ interopTest(
       pool: { maxIdle: 3, maxIdleTime: "10m" },
     });
     await eventually("a full pool", () => a.waiting, (count) => count === 3);
-    assert.equal(await whoAnswers(portOf(proxy)), "a");
+    assert.equal(await answeringServer(portOf(proxy)), "a");
     dns.setHosts({ "db.test": ["127.0.0.2"] });
     await eventually("the pool to be emptied", () => a.waiting, (count) => count === 0);
     await eventually("another full pool", () => b.waiting, (count) => count === 3);
-    assert.equal(await whoAnswers(portOf(proxy)), "b");
+    assert.equal(await answeringServer(portOf(proxy)), "b");
     const { idle, hits, misses } = proxy.upstreams()[0]!.pool!;
     assert.deepEqual({ idle, hits, misses }, { idle: 3, hits: 2, misses: 0 });
   },

@@ -1,9 +1,9 @@
-/** Endpoints that failures of real connections take out for a while. */
+/** Endpoints that are ejected for a while after failures of real connections. */
 
 import assert from "node:assert/strict";
 import { Clients, countsOf, NamedServer, NamedServers, Visits } from "../../support/peers/named_server.ts";
 import { Sluice } from "../../support/program/program.ts";
-import { HEARD_AFTER } from "../../support/program/several_threads.ts";
+import { SYNCED_AFTER } from "../../support/program/several_threads.ts";
 import { connect, endOf, readText, resettableServer } from "../../support/peers/sockets.ts";
 
 for (const reset of ["close", "pass"]) {
@@ -29,7 +29,7 @@ for (const reset of ["close", "pass"]) {
     assert.deepEqual(others, []);
     const lines = await sluice.loggedEvents("connection_closed", 30);
     const retried = lines.filter(({ attempts }) => attempts === 2).length;
-    assert.ok(retried >= 3 && retried <= 3 + HEARD_AFTER, `${retried} of 30 tried it`);
+    assert.ok(retried >= 3 && retried <= 3 + SYNCED_AFTER, `${retried} of 30 tried it`);
     assert.equal(lines.filter(({ attempts }) => attempts === 1).length, 30 - retried);
   });
 
@@ -48,11 +48,11 @@ for (const reset of ["close", "pass"]) {
     const visits = new Visits(sluice.port());
     const [ejected] = await visits.until(sluice.loggedEvents("endpoint_ejected", 1));
     assert.equal(ejected!.endpoint, resetting.address);
-    // The kernel tells whoever comes first of the reset; a write that comes after a read breaks a pipe.
+    // The kernel reports the reset to the first call; a write after a read gets EPIPE.
     assert.match(String(ejected!.code), /^(connection_reset|broken_pipe)$/);
-    await visits.make(HEARD_AFTER);
+    await visits.make(SYNCED_AFTER);
     const before = resets;
-    assert.ok(before >= 3 && before <= 3 + HEARD_AFTER, `${before} resets`);
+    assert.ok(before >= 3 && before <= 3 + SYNCED_AFTER, `${before} resets`);
     assert.deepEqual(countsOf(await visits.make(20)), { a: 20 });
     assert.equal(resets, before);
   });
@@ -85,7 +85,7 @@ Deno.test("an endpoint returns after `eject`, and not before", async () => {
   const visits = new Visits(sluice.port());
   await killed.goDown();
   const [ejected] = await visits.until(sluice.loggedEvents("endpoint_ejected", 1));
-  await visits.make(HEARD_AFTER);
+  await visits.make(SYNCED_AFTER);
   killed.comeBack();
   const line = await visits.until(sluice.logged(`"endpoint":"${killed.address}","attempts"`));
   const out = Date.parse(JSON.parse(line).time) - Date.parse(String(ejected!.time));
@@ -93,7 +93,7 @@ Deno.test("an endpoint returns after `eject`, and not before", async () => {
   assert.equal(visits.names.includes(""), false);
 });
 
-Deno.test("on_down: close ends the connections of an endpoint that clients found failing", async () => {
+Deno.test("on_down: close ends the connections of an ejected endpoint", async () => {
   await using group = await NamedServers.start("ab");
   const passive = "passive: { failures: 1, window: 1h, eject: 1h }";
   await using sluice = await Sluice.beforeGroup(group.endpoints, [passive, "on_down: close"]);

@@ -20,7 +20,7 @@ import {
 const isWindows = Deno.build.os === "windows";
 const isLinux = Deno.build.os === "linux";
 const onLinux = isLinux ? "" : " (skipped: needs 127.0.0.2 and ::1, which Linux has)";
-/** Says nothing: haproxy refuses headers with paths. */
+/** No addresses: haproxy refuses headers with paths. */
 const LOCAL = by.binaryHeader(by.LOCAL, by.UNSPEC);
 const LOOPBACK6 = [0, 0, 0, 0, 0, 0, 0, 1];
 
@@ -108,12 +108,12 @@ for (const reset of ["close", "pass"]) {
     assert.equal(bytes, `PROXY TCP4 127.0.0.1 127.0.0.1 ${own} ${sluice.port(0)}\r\nping`);
   });
 
-  Deno.test(`a warm connection gets its header when it is handed out, each its own, with reset: ${reset}`, async () => {
+  Deno.test(`each warm connection gets a header of its own when it is handed out, with reset: ${reset}`, async () => {
     const received: string[] = [];
     await using server = upstream(async (conn) => {
       const index = received.push("") - 1;
       const buffer = new Uint8Array(100);
-      // A server that speaks first, to see that neither waits for the other.
+      // A server that sends first: neither side may wait for the other.
       await writeText(conn, "hello");
       for (let count = await conn.read(buffer); count !== null; count = await conn.read(buffer)) {
         received[index] += latin1(buffer.subarray(0, count));

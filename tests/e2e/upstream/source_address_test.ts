@@ -1,4 +1,4 @@
-/** `source_address`: where upstream connections come from. */
+/** `source_address`: the local address of upstream connections. */
 
 import assert from "node:assert/strict";
 import { dial } from "../../../src/net/socket/dial.ts";
@@ -7,7 +7,7 @@ import { eventually } from "../../support/eventually.ts";
 import { Sluice } from "../../support/program/program.ts";
 import { connect, echo, readAll, readText, upstream, writeText } from "../../support/peers/sockets.ts";
 
-/** All of 127.0.0.0/8 is this machine's, on Linux; elsewhere 127.0.0.1 only. */
+/** On Linux, this machine has all addresses of 127.0.0.0/8; elsewhere only 127.0.0.1. */
 const ignore = Deno.build.os !== "linux";
 const onLinux = ignore ? " (needs Linux)" : "";
 
@@ -37,7 +37,7 @@ for (const reset of ["close", "pass"] as const) {
   });
 }
 
-Deno.test("connections opened ahead come from source_address too" + onLinux, { ignore }, async () => {
+Deno.test("source_address applies to connections opened ahead, too" + onLinux, { ignore }, async () => {
   const from: string[] = [];
   await using server = upstream(async (conn) => {
     from.push(conn.remoteAddr.hostname);
@@ -55,7 +55,7 @@ Deno.test("connections opened ahead come from source_address too" + onLinux, { i
   assert.deepEqual(new Set(from), new Set(["127.0.0.5"]));
 });
 
-Deno.test("a source address that this machine does not have is named, and not counted as the upstream's failure", async () => {
+Deno.test("source_address that this machine does not have is named, and does not count against the upstream", async () => {
   await using server = upstream(echo);
   // Of a network for documentation (RFC 5737).
   await assert.rejects(dial(addressOf(server.port), { ...OPTIONS, localAddress: "192.0.2.77" }), {
@@ -68,7 +68,7 @@ Deno.test("a source address that this machine does not have is named, and not co
   assert.equal(server.accepted, 0);
 });
 
-Deno.test("of a name's addresses, only those of the family of the source address are tried", async () => {
+Deno.test("source_address limits the addresses of a name to its family", async () => {
   await using server = upstream(echo);
   // The discard prefix (RFC 6666) leads nowhere, and would be tried first.
   const names = new NameLookup({ find: () => Promise.resolve(["100::1", "127.0.0.1"]) });
@@ -84,7 +84,7 @@ Deno.test("of a name's addresses, only those of the family of the source address
   });
 });
 
-Deno.test("an address of the other family cannot be reached from the source address", async () => {
+Deno.test("source_address reaches no address of the other family", async () => {
   for (
     const [hostname, localAddress, family] of [
       ["::1", "127.0.0.1", "IPv4"],
@@ -100,7 +100,7 @@ Deno.test("an address of the other family cannot be reached from the source addr
   }
 });
 
-Deno.test("without a source address the adapter stays the same", async () => {
+Deno.test("source_address, if absent, does not change the adapter", async () => {
   await using server = upstream(echo);
   using conn = await dial(addressOf(server.port), { ...OPTIONS, localAddress: undefined });
   assert.equal(conn.constructor.name, "DenoConn");

@@ -1,4 +1,7 @@
-/** Resets a TCP connection of Deno, which has no SO_LINGER: a socket that is connected to nothing sends RST (connect(2), AF_UNSPEC). */
+/**
+ * Resets a TCP connection of Deno, which has no SO_LINGER: dissolving the association of a socket sends RST
+ * (connect(2), AF_UNSPEC).
+ */
 
 const AF_INET = 2;
 
@@ -8,24 +11,24 @@ const libc = Deno.dlopen("libc.so.6", {
   getpeername: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
 });
 
-/** Descriptors that are looked at. */
+/** The highest descriptor to search. */
 const MOST_DESCRIPTORS = 4096;
 
-/** Breaks the connection; one that is no TCP, or is over, is closed. */
+/** Breaks the connection; closes one that is not TCP, or has ended. */
 export function abort(conn: Deno.Conn): void {
   const fd = descriptorOf(conn);
   if (fd !== undefined) libc.symbols.connect(fd, new Uint8Array(16), 16);
   try {
     conn.close();
   } catch {
-    // Closed already.
+    // It is already closed.
   }
 }
 
-/** Deno does not say: it is found by its addresses. */
+/** Deno does not expose it, so it is found by its addresses. */
 function descriptorOf(conn: Deno.Conn): number | undefined {
   const { localAddr: local, remoteAddr: remote } = conn;
-  // Those of TLS have no transport in Deno 2.9.6.
+  // Addresses of TLS connections have no transport in Deno 2.9.6.
   if (!("hostname" in local && "hostname" in remote)) return undefined;
   for (let fd = 3; fd < MOST_DESCRIPTORS; fd++) {
     if (addressOf("getsockname", fd) !== `${local.hostname}:${local.port}`) continue;

@@ -1,10 +1,12 @@
-/** The upstream of a service: two endpoints, and the connections that come to them. */
+/** The upstream of a service: two endpoints, and the connections that they accept. */
 
 import type { ServiceRow } from "../services.ts";
 import type { Changes } from "./changes.ts";
 import type { End } from "./end.ts";
 import { FrameReader } from "./frames.ts";
 import { readProxyHeader } from "./header.ts";
+import { freePorts, tryClose } from "../../support/peers/sockets.ts";
+import { SSL_REQUEST } from "../wire/samples.ts";
 import { shuttle } from "./shuttle.ts";
 
 export interface ArrivalsOptions {
@@ -16,10 +18,10 @@ export interface ArrivalsOptions {
   readonly changes: Changes;
 }
 
-/** A connection that has come to an endpoint, through its header and TLS. */
+/** A connection that an endpoint has accepted, after its header and TLS. */
 export interface Arrival {
   readonly conn: Deno.Conn;
-  /** The number of the endpoint. */
+  /** The index of the endpoint. */
   readonly endpoint: number;
   /** The client that the PROXY header named. */
   readonly client: string | undefined;
@@ -28,14 +30,14 @@ export interface Arrival {
 interface Endpoint {
   readonly address: string;
   listener: Deno.Listener | undefined;
-  /** As long as an accept is under way, the kernel lets clients in. */
+  /** While an accept is pending, the kernel accepts clients. */
   accepting: Promise<void>;
 }
 
-/** How long a connection to ourselves may take, in milliseconds. */
+/** The time limit for a connection to ourselves, in milliseconds. */
 const FLUSH_PATIENCE = 10_000;
 
-/** How many endpoints a service has. */
+/** The number of endpoints of a service. */
 export const ENDPOINTS = 2;
 
 export class Arrivals {
@@ -44,12 +46,12 @@ export class Arrivals {
   readonly #conns = new Set<Deno.Conn>();
   readonly #waiting: Arrival[] = [];
   readonly #ends = new Map<number, (arrival: Arrival) => End>();
-  /** Where connections came from since {@linkcode flush} has begun. */
+  /** The addresses that connections came from since {@linkcode flush} began. */
   #ports: Set<number> | undefined;
   #inner: Deno.TlsListener | undefined;
-  /** One after the other, or two would be mistaken for each other. */
+  /** One after the other, because two could not be told apart. */
   #securing: Promise<unknown> = Promise.resolve();
-  /** What should never come. */
+  /** Unexpected connections and bytes. */
   wrong: string | undefined;
 
   private constructor(options: ArrivalsOptions) {
@@ -58,11 +60,12 @@ export class Arrivals {
 
   static async listen(options: ArrivalsOptions): Promise<Arrivals> {
     const arrivals = new Arrivals(options);
+    const ports = options.row.listen === "range" ? freePorts(ENDPOINTS) : [];
     for (let index = 0; index < ENDPOINTS; index++) {
       const path = `${options.directory}/${options.name}-${index}.sock`;
       const listener = options.row.upstream === "unix"
         ? Deno.listen({ transport: "unix", path })
-        : Deno.listen({ hostname: "127.0.0.2", port: 0 });
+        : Deno.listen({ hostname: "127.0.0.2", port: ports[index] ?? 0 });
       const address = listener.addr.transport === "unix"
         ? `unix:${path}`
         : `127.0.0.2:${(listener.addr as Deno.NetAddr).port}`;
@@ -72,11 +75,13 @@ export class Arrivals {
     return arrivals;
   }
 
+  /** As a configuration has them: a range is one. */
   get addresses(): string[] {
-    return this.#endpoints.map(({ address }) => address);
+    const all = this.#endpoints.map(({ address }) => address);
+    return this.#options.row.listen === "range" ? [`${all[0]}-${all.at(-1)!.split(":")[1]}`] : all;
   }
 
-  /** The next connection that has come, without a pool: whose it is, the order says. */
+  /** The next accepted connection, without a pool: the order determines its client. */
   take(): Arrival | undefined {
     return this.#waiting.shift();
   }
@@ -85,27 +90,27 @@ export class Arrivals {
     return this.#waiting.length > 0;
   }
 
-  /** With a pool: what makes the end of this connection, once its first frame has come. */
+  /** With a pool: `make` makes the end of this connection when its first frame arrives. */
   expect(id: number, make: (arrival: Arrival) => End): void {
     this.#ends.set(id, make);
   }
 
-  /** Lets go of all that have come and that nobody has taken, those included that the kernel still holds: TCP only. */
+  /** Closes all accepted connections that no client uses, including those in the kernel's queue: TCP only. */
   async flush(): Promise<void> {
     for (const { address, listener } of this.#endpoints) {
       if (listener === undefined) continue;
       const ports = this.#ports = new Set();
-      // What was there before it is accepted before it.
+      // Connections that were queued before it are accepted before it.
       const mark = await Deno.connect({ hostname: "127.0.0.2", port: Number(address.split(":")[1]) });
       const { port } = mark.localAddr;
       await this.#options.changes.until(() => ports.has(port), FLUSH_PATIENCE);
       this.#ports = undefined;
       mark.close();
     }
-    for (const { conn } of this.#waiting.splice(0)) close(conn);
+    for (const { conn } of this.#waiting.splice(0)) tryClose(conn);
   }
 
-  /** Resolves when connections are refused; those that are open go on. */
+  /** Refuses connections, and resolves when that is in effect; open ones continue. */
   async stopListening(index: number): Promise<void> {
     const endpoint = this.#endpoints[index]!;
     endpoint.listener?.close();
@@ -126,7 +131,7 @@ export class Arrivals {
   stop(): void {
     for (const { listener } of this.#endpoints) listener?.close();
     this.#inner?.close();
-    for (const conn of this.#conns) close(conn);
+    for (const conn of this.#conns) tryClose(conn);
   }
 
   async #accept(listener: Deno.Listener, index: number): Promise<void> {
@@ -135,40 +140,41 @@ export class Arrivals {
         const conn = await listener.accept();
         if (conn.remoteAddr.transport === "tcp") this.#ports?.add(conn.remoteAddr.port);
         void this.#receive(conn, index);
-        this.#options.changes.tell();
+        this.#options.changes.notify();
       }
     } catch {
-      // Closed.
+      // The listener is closed.
     }
   }
 
-  /** Until it is known what it is; a warm one may wait for long. */
+  /** Pending until its kind is known; a warm one may wait for long. */
   async #receive(raw: Deno.Conn, endpoint: number): Promise<void> {
     const { row, changes } = this.#options;
     this.#conns.add(raw);
     try {
       const client = row.proxyOut === "none" ? undefined : await readProxyHeader(raw);
+      if (row.tlsOut === "starttls") await consentToTls(raw);
       const conn = row.tlsOut === "none" ? raw : await this.#secure(raw);
       if (conn !== raw) this.#conns.add(conn);
       const arrival = { conn, endpoint, client };
       if (row.pool === "none") {
         this.#waiting.push(arrival);
-        changes.tell();
+        changes.notify();
       } else {
         await this.#readFrames(arrival);
       }
     } catch (error) {
-      close(raw);
+      tryClose(raw);
       if (error instanceof SyntaxError) {
         this.wrong ??= error.message;
-        changes.tell();
+        changes.notify();
       }
     } finally {
       if (row.pool !== "none") this.#conns.delete(raw);
     }
   }
 
-  /** Deno speaks TLS with whom it has accepted itself: it is carried there. */
+  /** Deno speaks TLS only on connections that it has accepted itself, so the bytes are carried to one. */
   async #secure(raw: Deno.Conn): Promise<Deno.TlsConn> {
     const { cert, key } = this.#options.certificate;
     this.#inner ??= Deno.listenTls({
@@ -191,7 +197,7 @@ export class Arrivals {
     return conn;
   }
 
-  /** Each client's bytes to its end; with `reuse`, one after the other. */
+  /** Passes each client's bytes to its end; with `reuse`, one client after the other. */
   async #readFrames(arrival: Arrival): Promise<void> {
     const { row, changes } = this.#options;
     const frames = new FrameReader();
@@ -216,19 +222,25 @@ export class Arrivals {
       }
       last?.end("eof");
     } catch (error) {
-      if (last?.isGone) return;
+      if (last?.isClosed) return;
       last?.end((error as Error).name);
       if (error instanceof Deno.errors.Interrupted || !(error as Error).message.includes("frame")) return;
       this.wrong ??= `${row.pool}: ${(error as Error).message}`;
-      changes.tell();
+      changes.notify();
     }
   }
 }
 
-function close(conn: Deno.Conn): void {
-  try {
-    conn.close();
-  } catch {
-    // Closed already.
+/** In the way of PostgreSQL. */
+async function consentToTls(raw: Deno.Conn): Promise<void> {
+  const request = new Uint8Array(SSL_REQUEST.length);
+  for (let at = 0; at < request.length;) {
+    const count = await raw.read(request.subarray(at));
+    if (count === null) throw new Error("closed before its request for TLS");
+    at += count;
   }
+  if (request.some((byte, at) => byte !== SSL_REQUEST[at])) {
+    throw new SyntaxError(`asked for TLS with ${request.toHex()}`);
+  }
+  await raw.write(Uint8Array.of("S".charCodeAt(0)));
 }

@@ -1,10 +1,10 @@
-/** Waiting for what ends of connections tell: for a condition, and not for a time. */
+/** Waits for a condition, not for a time: the ends of connections notify of changes. */
 
 export class Changes {
   #next = Promise.withResolvers<void>();
 
-  /** Something is different. */
-  tell(): void {
+  /** Notifies that something has changed. */
+  notify(): void {
     this.#next.resolve();
     this.#next = Promise.withResolvers();
   }

@@ -1,26 +1,28 @@
-/** Connecting to a service as its clients do: PROXY header, TLS, and what of them there is. */
+/** Connects to a service in the way of its clients: with a PROXY header and TLS, if it has them. */
 
 import { binaryHeader, bytesOf, ipv4Block, PROXY, TCP4 } from "../../support/bytes/proxy_headers.ts";
+import type { Premises } from "../fixture.ts";
+import { SSL_REQUEST } from "../wire/samples.ts";
 import type { ServiceRow } from "../services.ts";
 import { shuttle } from "./shuttle.ts";
+import { tryClose } from "../../support/peers/sockets.ts";
 
 export interface ClientOptions {
   readonly row: ServiceRow;
-  /** As the ready line has it. */
+  /** Its address, from the ready line. */
   readonly address: string;
-  /** In PEM. */
-  readonly authority: string;
-  /** Makes the address that a PROXY header says different from all others. */
+  readonly premises: Pick<Premises, "authorityText" | "client">;
+  /** Makes the address in a PROXY header unique. */
   readonly number: number;
 }
 
 export interface Client {
   readonly conn: Deno.Conn;
-  /** The address that the access log has; undefined for a unix socket. */
+  /** Its address in the access log; undefined for a unix socket. */
   readonly name: string | undefined;
 }
 
-/** The socket alone. */
+/** Opens the socket alone. */
 export async function dialService(address: string): Promise<Deno.TcpConn | Deno.UnixConn> {
   if (address.startsWith("unix:")) {
     return await Deno.connect({ transport: "unix", path: address.slice("unix:".length) });
@@ -29,22 +31,44 @@ export async function dialService(address: string): Promise<Deno.TcpConn | Deno.
   return await Deno.connect({ hostname: hostname!, port: Number(port) });
 }
 
-/** As far as a client gets without its upstream. */
-export async function connectClient({ row, address, authority, number }: ClientOptions): Promise<Client> {
+/** Connects as far as possible without an upstream. */
+export async function connectClient({ row, address, premises, number }: ClientOptions): Promise<Client> {
+  if (row.tlsIn === "named") return await connectNamed(address, premises);
   const raw = await dialService(address);
   try {
     const said = row.proxyIn === "none" ? undefined : clientAddress(number);
     if (said !== undefined) await writeAll(raw, headerOf(row.proxyIn, said));
     const name = said?.join(":") ?? nameOf(raw);
     if (row.tlsIn === "none") return { conn: raw, name };
-    return { conn: await secure(raw, authority), name };
+    if (row.tlsIn === "starttls") await askForTls(raw);
+    return { conn: await secure(raw, premises.authorityText), name };
   } catch (error) {
-    close(raw);
+    tryClose(raw);
     throw error;
   }
 }
 
-/** Of the documentation's block (RFC 5737), and another port each time. */
+/** With its own certificate, which `Deno.startTls` cannot show. */
+async function connectNamed(
+  address: string,
+  { authorityText, client }: ClientOptions["premises"],
+): Promise<Client> {
+  const [, hostname, port] = /^(.+):(\d+)$/.exec(address)!;
+  const conn = await Deno.connectTls(
+    {
+      hostname: hostname!,
+      port: Number(port),
+      caCerts: [authorityText],
+      cert: await Deno.readTextFile(client.cert),
+      key: await Deno.readTextFile(client.key),
+      [Symbol.for("unstableServerName")]: "fuzz.test",
+    } as Deno.ConnectTlsOptions & Deno.TlsCertifiedKeyPem,
+  );
+  await conn.handshake();
+  return { conn, name: nameOf(conn) };
+}
+
+/** An address of the block for documentation (RFC 5737), with another port each time. */
 function clientAddress(number: number): [string, number] {
   return [`198.51.100.${1 + number % 200}`, 1024 + Math.floor(number / 200) % 60_000];
 }
@@ -58,10 +82,18 @@ function headerOf(version: string, [host, port]: [string, number]): Uint8Array {
 }
 
 function nameOf({ localAddr }: Deno.Conn): string | undefined {
-  return localAddr.transport === "tcp" ? `${localAddr.hostname}:${localAddr.port}` : undefined;
+  // Addresses of TLS connections have no transport in Deno 2.9.6.
+  return "hostname" in localAddr ? `${localAddr.hostname}:${localAddr.port}` : undefined;
 }
 
-/** Deno speaks TLS over TCP alone: a unix socket is carried over. */
+/** The SSLRequest of PostgreSQL, which is answered with an S. */
+async function askForTls(raw: Deno.Conn): Promise<void> {
+  await writeAll(raw, SSL_REQUEST);
+  const answer = new Uint8Array(2);
+  if (await raw.read(answer) !== 1 || answer[0] !== 0x53) throw new Error(`SSLRequest: ${answer}`);
+}
+
+/** Deno speaks TLS only over TCP, so the bytes of a unix socket are carried over. */
 async function secure(raw: Deno.TcpConn | Deno.UnixConn, authority: string): Promise<Deno.TlsConn> {
   const tcp = "setNoDelay" in raw ? raw : await bridged(raw);
   const conn = await Deno.startTls(tcp as Deno.TcpConn, { hostname: "fuzz.test", caCerts: [authority] });
@@ -81,12 +113,4 @@ async function bridged(raw: Deno.Conn): Promise<Deno.TcpConn> {
 
 async function writeAll(conn: Deno.Conn, bytes: Uint8Array): Promise<void> {
   for (let at = 0; at < bytes.byteLength;) at += await conn.write(bytes.subarray(at));
-}
-
-function close(conn: Deno.Conn): void {
-  try {
-    conn.close();
-  } catch {
-    // Closed already.
-  }
 }

@@ -1,4 +1,4 @@
-/** One end of a relayed connection: it sends bytes that are known by their place, and checks those that come. */
+/** One end of a relayed connection: sends bytes that follow from their position, and checks those that it receives. */
 
 import { firstDifference, patternAt } from "../../support/bytes/pattern.ts";
 import { abort } from "./abort.ts";
@@ -7,12 +7,12 @@ import { encodeFrame, FRAME_HEADER, LARGEST_FRAME } from "./frames.ts";
 
 export interface EndOptions {
   readonly changes: Changes;
-  /** Which pattern it sends, and which it is to receive. */
+  /** The patterns to send and to expect. */
   readonly sends: number;
   readonly receives: number;
   /** The connection this belongs to, for frames. */
   readonly id: number;
-  /** What it sends is in frames, which say for whom it is. */
+  /** Whether it sends frames, which name the client of their bytes. */
   readonly isFramed: boolean;
 }
 
@@ -26,20 +26,20 @@ export class End {
   #gate: PromiseWithResolvers<void> | undefined;
   #payload = 0;
   #offset = 0;
-  /** Bytes that it was told to send, and that the kernel has taken; headers of frames are among them. */
-  asked = 0;
+  /** Bytes to send, and those of them that the kernel has taken; both include headers of frames. */
+  queued = 0;
   sent = 0;
-  /** Bytes that have come, and were right. */
+  /** Correct bytes that it has received. */
   received = 0;
-  /** How the other side has ended, once it has. */
+  /** How the other side has ended; undefined before. */
   ending: CloseReason | undefined;
-  /** What broke while it was sending. */
+  /** The error of a write. */
   writeError: string | undefined;
   /** Bytes that arrived and were never sent. */
   wrong: string | undefined;
-  /** It was told to finish sending, to close, or to reset. */
+  /** Whether it was made to finish sending; and to close, or to reset. */
   hasFinished = false;
-  isGone = false;
+  isClosed = false;
 
   constructor(conn: Deno.Conn, options: EndOptions) {
     this.#conn = conn;
@@ -50,7 +50,7 @@ export class End {
     return this.#gate !== undefined;
   }
 
-  /** Reads until the other side ends; not to be called where somebody else reads and calls {@linkcode take}. */
+  /** Reads until the other side ends. Do not call it if other code reads, and calls {@linkcode take}. */
   async read(): Promise<void> {
     const buffer = new Uint8Array(65_536);
     try {
@@ -58,7 +58,7 @@ export class End {
         await this.mayRead();
         const count = await this.#conn.read(buffer);
         if (count === null) break;
-        if (!this.isGone) this.take(buffer.subarray(0, count));
+        if (!this.isClosed) this.take(buffer.subarray(0, count));
       }
       this.end("eof");
     } catch (error) {
@@ -66,32 +66,32 @@ export class End {
     }
   }
 
-  /** Resolves while it is not stalled. */
+  /** Resolves at once unless it is stalled, else when it continues. */
   async mayRead(): Promise<void> {
     while (this.#gate !== undefined) await this.#gate.promise;
   }
 
-  /** Bytes have come. @param header How many more came with them. */
+  /** Takes received bytes. @param header The length of the header before them. */
   take(bytes: Uint8Array, header = 0): void {
     const wrong = firstDifference(bytes, this.#options.receives, this.#offset);
     if (wrong !== undefined) this.wrong ??= `byte ${wrong} is not the one that was sent`;
     this.#offset += bytes.byteLength;
     this.received += bytes.byteLength + header;
-    this.#options.changes.tell();
+    this.#options.changes.notify();
   }
 
   /** The other side has ended. */
   end(how: CloseReason): void {
-    if (this.isGone) return;
+    if (this.isClosed) return;
     this.ending ??= how;
-    this.#options.changes.tell();
+    this.#options.changes.notify();
   }
 
   send(size: number): void {
     const { isFramed, sends, id } = this.#options;
     const from = this.#payload;
     this.#payload += size;
-    this.asked += isFramed ? size + Math.max(1, Math.ceil(size / LARGEST_FRAME)) * FRAME_HEADER : size;
+    this.queued += isFramed ? size + Math.max(1, Math.ceil(size / LARGEST_FRAME)) * FRAME_HEADER : size;
     this.#enqueue(async () => {
       for (let at = 0; at < size || isFramed && at === 0;) {
         const piece = patternAt(sends, from + at, Math.min(LARGEST_FRAME, size - at));
@@ -120,7 +120,7 @@ export class End {
     try {
       this.#conn.close();
     } catch {
-      // Closed already.
+      // It is already closed.
     }
   }
 
@@ -130,25 +130,25 @@ export class End {
   }
 
   #leave(): void {
-    this.isGone = true;
+    this.isClosed = true;
     this.resume();
-    this.#options.changes.tell();
+    this.#options.changes.notify();
   }
 
   #enqueue(write: () => Promise<void>): void {
     this.#writing = this.#writing.then(write).catch((error) => {
-      if (!this.isGone) this.writeError ??= (error as Error).name;
-      this.#options.changes.tell();
+      if (!this.isClosed) this.writeError ??= (error as Error).name;
+      this.#options.changes.notify();
     });
   }
 
   async #write(bytes: Uint8Array): Promise<void> {
     for (let at = 0; at < bytes.byteLength;) {
-      if (this.isGone || this.writeError !== undefined) throw new Error("gone");
+      if (this.isClosed || this.writeError !== undefined) throw new Error("gone");
       const count = await this.#conn.write(bytes.subarray(at));
       at += count;
       this.sent += count;
     }
-    this.#options.changes.tell();
+    this.#options.changes.notify();
   }
 }

@@ -1,8 +1,11 @@
-/** Frames name the client of their bytes: a pooled upstream connection has none until then, or one after another. */
+/**
+ * Frames name the client of their bytes: a pooled upstream connection has no client at first, or serves one after
+ * another.
+ */
 
 const MAGIC = 0x51_75_69_64;
 
-/** In bytes: the magic number, the connection, and the length. */
+/** Bytes of a header: the magic number, the connection, and the length. */
 export const FRAME_HEADER = 12;
 export const LARGEST_FRAME = 65_536;
 
@@ -16,7 +19,7 @@ export function encodeFrame(id: number, payload: Uint8Array): Uint8Array {
   return frame;
 }
 
-/** Takes frames apart, however they are cut. */
+/** Parses frames, however they are split. */
 export class FrameReader {
   readonly #header = new Uint8Array(FRAME_HEADER);
   #filled = 0;
@@ -24,9 +27,9 @@ export class FrameReader {
   #left = 0;
 
   /**
-   * Calls `onPayload` with each piece and, at the first one of a frame, how long its header was.
+   * Calls `onPayload` with each piece and, for the first one of a frame, the length of its header.
    *
-   * @throws {Error} What has come is no frame.
+   * @throws {Error} The bytes are not a frame.
    */
   push(bytes: Uint8Array, onPayload: (id: number, payload: Uint8Array, header: number) => void): void {
     for (let at = 0; at < bytes.byteLength;) {

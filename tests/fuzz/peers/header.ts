@@ -1,10 +1,10 @@
-/** Reads a PROXY header byte by byte, without the code under test and without a byte of what comes after it. */
+/** Reads a PROXY header byte by byte, without the code under test, and reads nothing beyond it. */
 
 const V1_FIRST = 0x50;
 /** The longest of version 1 (specification, section 2.1). */
 const LONGEST_V1 = 107;
 
-/** The client that it names; undefined for none. @throws {SyntaxError} */
+/** Returns the client that it names; undefined for none. @throws {SyntaxError} */
 export async function readProxyHeader(conn: Deno.Conn): Promise<string | undefined> {
   const first = await readExactly(conn, 1);
   return first[0] === V1_FIRST ? await readText(conn) : await readBinary(conn);

@@ -1,11 +1,15 @@
-/** Carries bytes between two connections as they are: for TLS of Deno behind what Deno has no TLS over. */
+/**
+ * Carries bytes unchanged between two connections, so that Deno can speak TLS on a connection on which it otherwise
+ * cannot.
+ */
 
 import { abort } from "./abort.ts";
+import { tryClose } from "../../support/peers/sockets.ts";
 
-/** Resolves when both ways have ended. What ends, finishes, or breaks on one side does so on the other. */
+/** Resolves when both directions have ended. An end, a FIN or a break on one side is passed to the other. */
 export async function shuttle(one: Deno.Conn, other: Deno.Conn): Promise<void> {
   await Promise.all([carry(one, other), carry(other, one)]);
-  for (const conn of [one, other]) close(conn);
+  for (const conn of [one, other]) tryClose(conn);
 }
 
 async function carry(from: Deno.Conn, to: Deno.Conn): Promise<void> {
@@ -18,13 +22,5 @@ async function carry(from: Deno.Conn, to: Deno.Conn): Promise<void> {
   } catch {
     abort(to);
     abort(from);
-  }
-}
-
-function close(conn: Deno.Conn): void {
-  try {
-    conn.close();
-  } catch {
-    // Closed already.
   }
 }

@@ -1,31 +1,47 @@
-/** What the model can do with a service, and how it is written down. */
+/** The steps of the model, and their text form. */
 
 import type { Random } from "../../support/random.ts";
-import type { ServiceRow } from "../services.ts";
+import { BREAKING, KEEPING } from "../faults.ts";
+import { MOST_LINKS, type ServiceRow } from "../services.ts";
 
 export type Side = "client" | "upstream";
 
 export type Command =
-  /** A client comes, and may finish or send before its upstream is there. */
-  | { readonly op: "open"; readonly link: number; readonly early: "nothing" | "finish" | "send" }
-  /** So many clients come and reset at once. */
+  /** A client connects, and may send or finish before its upstream is connected. */
+  | OpenCommand
+  /** So many clients connect and reset at once. */
   | { readonly op: "burst"; readonly count: number }
   | { readonly op: "send"; readonly link: number; readonly side: Side; readonly size: number }
   | { readonly op: SideOp; readonly link: number; readonly side: Side }
-  /** An operator closes it. */
+  /** An operator closes a connection. */
   | { readonly op: "kill"; readonly link: number }
-  /** Waits until all has come that can come. */
+  /** Waits until all bytes have arrived that can arrive. */
   | { readonly op: "settle" }
   | { readonly op: "reload"; readonly change: Change }
-  /** An endpoint is taken out by an operator (down, drain), or refuses connections. */
+  /** An operator disables an endpoint (down, drain), or it refuses connections. */
   | { readonly op: "down"; readonly endpoint: number; readonly how: "down" | "drain" | "refuse" }
-  | { readonly op: "up" };
+  /** Health checks find both endpoints down. */
+  | { readonly op: "sick" }
+  | { readonly op: "up" }
+  /** A fault that keeps all bytes is added; or one is disabled or enabled, or removed. */
+  | { readonly op: "fault"; readonly does: "add" | "change" | "remove"; readonly index: number }
+  /** A fault refuses so many clients. */
+  | { readonly op: "refuse"; readonly count: number }
+  /** A fault takes the service down, and is removed. */
+  | { readonly op: "outage" };
+
+interface OpenCommand {
+  readonly op: "open";
+  readonly link: number;
+  readonly early: "nothing" | "finish" | "send";
+  /** The index of a fault that may end this connection or change its bytes. */
+  readonly doom?: number;
+}
 
 export type SideOp = "stall" | "resume" | "finish" | "close" | "reset";
-export type Change = "nothing" | "timeout" | "buffer" | "weight" | "extra";
+export type Change = "nothing" | "timeout" | "buffer" | "weight" | "extra" | "faults" | "check";
 
-const MOST_LINKS = 3;
-/** In bytes. More than kernels keep for a connection that nobody reads, so that a write has to wait. */
+/** In bytes. More than the kernel buffers for a connection without a reader, so that a write has to wait. */
 const LARGE = [6 * 1024 * 1024, 16 * 1024 * 1024] as const;
 const SMALL = [1, 256 * 1024] as const;
 
@@ -52,7 +68,7 @@ const AFTER_OPEN: readonly Weighted[] = [
     weight: 1,
     make: (_link, _side, random) => ({
       op: "reload",
-      change: random.pick(["nothing", "timeout", "buffer", "weight", "extra"] as const),
+      change: random.pick(["nothing", "timeout", "buffer", "weight", "extra", "faults", "check"] as const),
     }),
   },
   {
@@ -63,7 +79,18 @@ const AFTER_OPEN: readonly Weighted[] = [
       how: random.pick(["down", "drain", "refuse"] as const),
     }),
   },
-  { weight: 1, make: () => ({ op: "up" }) },
+  { weight: 1, make: () => ({ op: "sick" }) },
+  { weight: 2, make: () => ({ op: "up" }) },
+  {
+    weight: 8,
+    make: (_link, _side, random) => ({
+      op: "fault",
+      does: random.pick(["add", "add", "change", "remove"] as const),
+      index: random.integer(0, KEEPING.length - 1),
+    }),
+  },
+  { weight: 0.5, make: (_link, _side, random) => ({ op: "refuse", count: random.pick([1, 3]) }) },
+  { weight: 0.5, make: () => ({ op: "outage" }) },
   { weight: 0.5, make: (_link, _side, random) => ({ op: "burst", count: random.pick([1, 3, 20]) }) },
 ];
 
@@ -71,7 +98,15 @@ const AFTER_OPEN: readonly Weighted[] = [
 export function randomSequence(random: Random, row: ServiceRow): Command[] {
   const commands: Command[] = [];
   let links = 0;
-  const open = (early = earlyOf(random, row)) => commands.push({ op: "open", link: links++, early });
+  const open = (early = earlyOf(random, row)) => {
+    if (canDoom(row) && random.chance(0.3)) {
+      const doom = random.integer(0, BREAKING.length - 1);
+      commands.push({ op: "open", link: links++, early: "nothing", doom });
+    } else commands.push({ op: "open", link: links++, early });
+  };
+  // The first connections go to the second tier, and have to go back.
+  const isAway = row.share === "tiers" && random.chance(0.5);
+  if (isAway) commands.push({ op: "down", endpoint: 0, how: random.pick(["down", "drain"] as const) });
   if (random.chance(0.35)) {
     open("nothing");
     commands.push(...oneWay(random, row));
@@ -84,12 +119,13 @@ export function randomSequence(random: Random, row: ServiceRow): Command[] {
       commands.push(make(random.integer(0, links - 1), side, random, row));
     }
   }
+  if (isAway) commands.splice(random.integer(2, commands.length), 0, { op: "up" });
   return commands.filter((command) => isPossible(command, row));
 }
 
 /**
- * One side has finished, and much comes to it that it does not read at once: chance alone rarely has a write wait on a
- * connection that is half closed.
+ * One side has finished, and receives many bytes that it does not read at once: random steps rarely make a write wait
+ * on a half-closed connection.
  */
 function oneWay(random: Random, row: ServiceRow): Command[] {
   const side = random.pick(["client", "upstream"] as const);
@@ -104,12 +140,26 @@ function oneWay(random: Random, row: ServiceRow): Command[] {
 }
 
 /**
- * With `reuse`, upstreams see no ends of clients. Unix sockets have no resets, and those of an upstream do not tell who
- * came before whom.
+ * With `reuse`, upstreams see no ends of clients. Unix sockets have no resets, and upstreams on them cannot tell the
+ * order of clients.
  */
-function isPossible({ op }: Command, { pool, listen, upstream }: ServiceRow): boolean {
-  if (op === "burst") return listen === "tcp" && upstream === "tcp";
+function isPossible(
+  { op }: Command,
+  { pool, listen, upstream, faults, tlsIn, checks }: ServiceRow,
+): boolean {
+  // The only endpoint of a range would be away.
+  if (op === "down") return listen !== "range";
+  if (op === "sick") return checks !== "none";
+  if (op === "fault" || op === "outage") return faults !== "none";
+  // Deno.listenTls accepts a client after its handshake.
+  if (op === "refuse") return faults !== "none" && tlsIn !== "deno";
+  if (op === "burst") return listen !== "unix" && upstream === "tcp";
   return !(op === "finish" && pool === "reuse");
+}
+
+/** With `reuse`, the next client gets the upstream connection, and would have to know what the fault has left. */
+function canDoom({ faults, pool }: ServiceRow): boolean {
+  return faults !== "none" && pool !== "reuse";
 }
 
 function earlyOf(random: Random, { pool }: ServiceRow): "nothing" | "finish" | "send" {
@@ -125,15 +175,24 @@ function sizeOf(random: Random, { rate }: ServiceRow): number {
 export function commandText(command: Command): string {
   switch (command.op) {
     case "open":
-      return `open ${command.link}${command.early === "nothing" ? "" : ` and ${command.early} at once`}`;
+      return `open ${command.link}${command.early === "nothing" ? "" : ` and ${command.early} at once`}` +
+        (command.doom === undefined ? "" : ` with ${JSON.stringify(BREAKING[command.doom])}`);
     case "burst":
       return `burst of ${command.count} that reset`;
     case "send":
       return `send ${command.link} ${command.side} ${command.size}`;
     case "kill":
       return `kill ${command.link}`;
+    case "fault":
+      return `${command.does} fault ${
+        command.does === "add" ? JSON.stringify(KEEPING[command.index]) : command.index
+      }`;
+    case "refuse":
+      return `refuse ${command.count} by a fault`;
     case "settle":
+    case "sick":
     case "up":
+    case "outage":
       return command.op;
     case "reload":
       return `reload ${command.change}`;
@@ -144,7 +203,7 @@ export function commandText(command: Command): string {
   }
 }
 
-/** Simpler ones that may fail as well. */
+/** Simpler steps that may fail too. */
 export function simpler(command: Command): Command[] {
   switch (command.op) {
     case "send":
@@ -153,7 +212,8 @@ export function simpler(command: Command): Command[] {
     case "open":
       return command.early === "nothing" ? [] : [{ ...command, early: "nothing" }];
     case "burst":
-      return [1, 3].filter((count) => count < command.count).map((count) => ({ op: "burst", count }));
+    case "refuse":
+      return [1, 3].filter((count) => count < command.count).map((count) => ({ op: command.op, count }));
     case "reload":
       return command.change === "nothing" ? [] : [{ op: "reload", change: "nothing" }];
     default:

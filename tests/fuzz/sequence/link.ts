@@ -1,19 +1,19 @@
-/** A relayed connection with both its ends: what was done to it, and so what may come of it. */
+/** A relayed connection with both ends: the steps that concerned it, and so its possible outcomes. */
 
 import type { End } from "../peers/end.ts";
 import type { Side } from "./commands.ts";
 
-/** Something that was done to a connection. */
+/** A step that concerned a connection. */
 export interface Act {
   readonly by: Side | "proxy";
-  readonly kind: "finish" | "close" | "reset" | "killed" | "endpoint_down";
-  /** Whoever did it had already seen the other side's end. */
+  readonly kind: "finish" | "close" | "reset" | "killed" | "endpoint_down" | "failback" | "outage";
+  /** Whether that side had already seen the other side's end. */
   readonly afterOther: boolean;
 }
 
-/** One way: what of its bytes has to arrive. */
+/** One direction: which of its bytes must arrive. */
 interface Flow {
-  /** Some may be lost, as one of the ends broke the connection. */
+  /** Some may be lost, because one of the ends broke the connection. */
   isLossy: boolean;
 }
 
@@ -26,8 +26,10 @@ export class Link {
   readonly #flows: Record<Side, Flow> = { client: { isLossy: false }, upstream: { isLossy: false } };
   upstream: End | undefined;
   endpoint = -1;
-  /** The number that sluice has given it. */
+  /** Its id in sluice. */
   id: number | undefined;
+  /** The type of the fault that may end it or change its bytes. */
+  #doom: string | undefined;
 
   constructor(number: number, client: End, name: string | undefined) {
     this.number = number;
@@ -44,13 +46,13 @@ export class Link {
     return this.#flows[from].isLossy;
   }
 
-  /** Bytes are sent from now on that the other side may answer with a reset, if it is closed. */
+  /** Bytes are sent from now on. If the other side is closed, it may answer them with a reset. */
   sending(from: Side): void {
     const other = this.end(otherOf(from));
-    if (other?.isGone && this.end(from)!.ending === undefined) this.#lose("client", "upstream");
+    if (other?.isClosed && this.end(from)!.ending === undefined) this.#lose("client", "upstream");
   }
 
-  /** This side has finished, closes or resets now. @param loses Whether what it sent may be lost. */
+  /** This side finishes, closes or resets now. @param loses Whether the bytes that it sent may be lost. */
   act(by: Side, kind: "finish" | "close" | "reset", loses: boolean): void {
     this.acts.push({ by, kind, afterOther: this.end(by)?.ending !== undefined });
     if (kind !== "finish") this.#lose(otherOf(by));
@@ -62,22 +64,32 @@ export class Link {
     this.end(side)!.finish();
   }
 
-  actOfProxy(kind: "killed" | "endpoint_down"): void {
+  get doom(): string | undefined {
+    return this.#doom;
+  }
+
+  /** A fault may end it or change its bytes from now on. */
+  set doom(type: string) {
+    this.#doom = type;
+    this.#lose("client", "upstream");
+  }
+
+  actOfProxy(kind: "killed" | "endpoint_down" | "failback" | "outage"): void {
     this.acts.push({ by: "proxy", kind, afterOther: false });
     this.#lose("client", "upstream");
   }
 
-  /** Whether anyone has ended this side's way, so that the other side may see an end. */
+  /** Whether this side's direction was ended, so that the other side may see an end. */
   hasEnded(from: Side): boolean {
     return this.acts.some(({ by, kind }) => by === from || by === "proxy" || kind !== "finish");
   }
 
-  /** It may be over: somebody broke it, or both have finished. */
+  /** Whether it may have ended: one side broke it, or both have finished. */
   get mayBeOver(): boolean {
-    return this.isBroken || new Set(this.acts.map(({ by }) => by)).size === 2;
+    return this.isBroken || this.doom !== undefined || new Set(this.acts.map(({ by }) => by)).size === 2;
   }
 
-  /** Somebody broke it. */
+  /** Whether one side broke it. */
   get isBroken(): boolean {
     return this.acts.some(({ kind }) => kind !== "finish");
   }

@@ -1,36 +1,40 @@
-/** Runs a sequence against a service, and says what was wrong first. */
+/** Runs a sequence against a service, and reports the first fault. */
 
+import { BREAKING, KEEPING } from "../faults.ts";
 import type { Counts } from "../figures.ts";
 import type { End } from "../peers/end.ts";
+import { dialService } from "../peers/clients.ts";
 import type { Target } from "../fixture.ts";
 import { audit } from "./audit.ts";
 import type { Command, Side } from "./commands.ts";
+import { Endpoints, ensureOpen } from "./endpoints.ts";
 import { type Link, otherOf } from "./link.ts";
-import { burst, identify, open } from "./opening.ts";
+import { burst, identify, open, refuse } from "./opening.ts";
 import { Scene } from "./scene.ts";
 import { settle } from "./settling.ts";
 import { Fault } from "./waiting.ts";
 
 export class SequenceRun {
   readonly #scene: Scene;
-  /** What was counted at the beginning. */
+  /** The counters at the beginning. */
   #before!: Counts;
-  #down: { readonly endpoint: number; readonly how: string } | undefined;
+  readonly #endpoints: Endpoints;
 
-  /** @param patience How long anything may take, in milliseconds. */
+  /** @param patience The time limit for any step, in milliseconds. */
   constructor(target: Target, patience: number) {
     this.#scene = new Scene(target, patience);
+    this.#endpoints = new Endpoints(this.#scene);
   }
 
-  /** Resolves with what was wrong first, or with nothing. */
+  /** Resolves with the first fault, or with undefined. */
   async run(commands: readonly Command[]): Promise<string | undefined> {
     const { fixture, name } = this.#scene.target;
     try {
       await this.#scene.waiting.eventually("the service to be at rest", async () => {
         this.#before = (await fixture.figures()).of(name);
         fixture.access.take(name);
-        const { active, failed, closed } = this.#before;
-        return active === 0 && fixture.access.taken(name) === failed + closed;
+        const { active, failed, closed, skipped } = this.#before;
+        return active === 0 && fixture.access.taken(name) === failed + closed - skipped;
       });
       for (const command of commands) await this.#obey(command);
       await this.#end();
@@ -40,14 +44,15 @@ export class SequenceRun {
     } finally {
       for (const { client, upstream } of this.#scene.links) {
         client.close();
-        // With `reuse`, it may serve another client by now.
+        // With `reuse`, it may already serve another client.
         if (this.#scene.target.row.pool !== "reuse") upstream?.close();
       }
-      await this.#up().catch(() => {});
+      await this.#endpoints.up().catch(() => {});
+      await this.#scene.faults.clear().catch(() => {});
     }
   }
 
-  /** True once the service can be used again with nothing left over; false when that is not to be. */
+  /** Resolves with true when the service can be used again without leftovers, or with false if it never can. */
   async comesToRest(): Promise<boolean> {
     const { fixture, name, arrivals } = this.#scene.target;
     if (arrivals.wrong !== undefined) return false;
@@ -65,17 +70,34 @@ export class SequenceRun {
   async #obey(command: Command): Promise<void> {
     switch (command.op) {
       case "open":
-        return await open(this.#scene, command.link, command.early);
+        // It would be refused, or wait.
+        if (!this.#endpoints.areReachable) return;
+        return await open(
+          this.#scene,
+          command.link,
+          command.early,
+          command.doom === undefined ? undefined : BREAKING[command.doom],
+        );
       case "burst":
         return await burst(this.#scene, command.count);
+      case "fault":
+        if (command.does !== "add") return await this.#scene.faults[command.does](command.index);
+        await this.#scene.faults.add(KEEPING[command.index]!);
+        return;
+      case "refuse":
+        return await refuse(this.#scene, command.count);
+      case "outage":
+        return await this.#outage();
       case "settle":
         return await settle(this.#scene);
       case "reload":
         return await this.#reload(command.change);
       case "down":
-        return await this.#takeDown(command.endpoint, command.how);
+        return await this.#endpoints.takeDown(command.endpoint, command.how);
+      case "sick":
+        return await this.#endpoints.sicken();
       case "up":
-        return await this.#up();
+        return await this.#endpoints.up();
       case "kill":
         return await this.#kill(command.link);
       case "send": {
@@ -89,14 +111,14 @@ export class SequenceRun {
     }
   }
 
-  /** An end that can still do something. */
+  /** Finds an end that can still perform steps. */
   #find(number: number, side: Side): [Link, End] | [undefined, undefined] {
     const link = this.#scene.links.find((each) => each.number === number);
     const end = link?.end(side);
-    if (link === undefined || end === undefined || end.isGone) return [undefined, undefined];
-    // Another client may have it.
+    if (link === undefined || end === undefined || end.isClosed) return [undefined, undefined];
+    // Another client may use it.
     const isOther = this.#scene.target.row.pool === "reuse" &&
-      (link.client.isGone || link.client.ending !== undefined);
+      (link.client.isClosed || link.client.ending !== undefined);
     return isOther ? [undefined, undefined] : [link, end];
   }
 
@@ -120,8 +142,8 @@ export class SequenceRun {
       case "reset": {
         if (side === "upstream") {
           this.#scene.mayFail = true;
-          await this.#ensureOpen(link);
-          if (end.isGone) return;
+          await ensureOpen(this.#scene, link);
+          if (end.isClosed) return;
         }
         if (pool === "reuse") {
           if (side === "upstream") await this.#answer(link);
@@ -130,7 +152,7 @@ export class SequenceRun {
           if (op === "close") await settle(this.#scene);
         }
         const other = link.end(otherOf(side))!;
-        const isClean = op === "close" && end.sent === end.asked && other.asked === end.received &&
+        const isClean = op === "close" && end.sent === end.queued && other.queued === end.received &&
           (this.#scene.target.row[side === "client" ? "tlsIn" : "tlsOut"] === "none");
         link.act(side, op, !isClean);
         if (op === "close") end.close();
@@ -139,16 +161,11 @@ export class SequenceRun {
     }
   }
 
-  /** Before it is relayed, a connection to an upstream that breaks is tried again elsewhere. */
-  async #ensureOpen(link: Link): Promise<void> {
-    if (link.client.received > 0 || link.upstream!.received > 0) return;
-    await identify(this.#scene, link, "open");
-  }
-
-  /** A pool tries again where an upstream breaks before it has answered. */
+  /** A pool replaces a connection that breaks before the upstream has answered. */
   async #answer(link: Link): Promise<void> {
     const upstream = link.upstream!;
-    if (link.client.received > 0 || upstream.hasFinished || upstream.isGone || link.isBroken) return;
+    await this.#scene.faults.lift();
+    if (link.client.received > 0 || upstream.hasFinished || upstream.isClosed || link.isBroken) return;
     upstream.send(1);
     link.client.resume();
     await this.#scene.waiting.until(
@@ -159,7 +176,7 @@ export class SequenceRun {
 
   async #kill(number: number): Promise<void> {
     const link = this.#scene.links.find((each) => each.number === number);
-    if (link === undefined || link.client.isGone || link.upstream?.isGone) return;
+    if (link === undefined || link.client.isClosed || link.upstream?.isClosed) return;
     const id = await identify(this.#scene, link, "open");
     if (id === undefined) return;
     link.actOfProxy("killed");
@@ -174,39 +191,30 @@ export class SequenceRun {
       (service) => ({
         version: service.version + (change === "timeout" ? 1 : 0),
         buffer: change === "buffer" ? service.buffer === undefined ? "32KiB" : undefined : service.buffer,
+        faults: change === "faults" ? 1 - service.faults : service.faults,
         weight: change === "weight" ? 3 - service.weight : service.weight,
+        check: change === "check" ? 1 - service.check : service.check,
       }),
       change === "extra",
     );
   }
 
-  async #takeDown(endpoint: number, how: "down" | "drain" | "refuse"): Promise<void> {
-    if (this.#down !== undefined) return;
-    const { fixture, name, arrivals } = this.#scene.target;
-    this.#down = { endpoint, how };
-    if (how === "refuse") {
-      this.#scene.mayFail = true;
-      return await arrivals.stopListening(endpoint);
+  async #outage(): Promise<void> {
+    const { faults, links, target: { addresses } } = this.#scene;
+    this.#scene.mayFail = true;
+    for (const link of links) {
+      if (!link.client.isClosed && !link.upstream!.isClosed) await ensureOpen(this.#scene, link);
     }
-    if (how === "down") {
-      this.#scene.mayFail = true;
-      const own = this.#scene.links.filter((link) => link.endpoint === endpoint);
-      for (const link of own) await this.#ensureOpen(link);
-      for (const link of own) link.actOfProxy("endpoint_down");
+    for (const link of links) link.actOfProxy("outage");
+    await faults.add({ type: "down" });
+    for (const address of addresses) {
+      const refused = await dialService(address).then((conn) => conn.close(), () => true);
+      if (refused !== true) throw new Fault("a service that is down accepts clients");
     }
-    await fixture.setEndpoint(name, arrivals.addresses[endpoint]!, how);
+    await faults.removeLast();
   }
 
-  async #up(): Promise<void> {
-    const { fixture, name, arrivals } = this.#scene.target;
-    if (this.#down === undefined) return;
-    const { endpoint, how } = this.#down;
-    this.#down = undefined;
-    if (how === "refuse") arrivals.listenAgain(endpoint);
-    else await fixture.setEndpoint(name, arrivals.addresses[endpoint]!, "up");
-  }
-
-  /** Everyone reads, everyone finishes, and the books are looked at. */
+  /** Makes all ends read and finish, then checks counters and log. */
   async #end(): Promise<void> {
     for (const { client, upstream } of this.#scene.links) for (const end of [client, upstream]) end?.resume();
     await settle(this.#scene);
@@ -214,7 +222,7 @@ export class SequenceRun {
       for (const link of this.#scene.links) {
         for (const side of ["client", "upstream"] as const) {
           const end = link.end(side);
-          if (end !== undefined && !end.isGone && !end.hasFinished && end.writeError === undefined) {
+          if (end !== undefined && !end.isClosed && !end.hasFinished && end.writeError === undefined) {
             link.finish(side);
           }
         }
@@ -225,7 +233,7 @@ export class SequenceRun {
     for (const link of this.#scene.links) {
       for (const side of ["client", "upstream"] as const) {
         const end = link.end(side);
-        if (end === undefined || end.isGone) continue;
+        if (end === undefined || end.isClosed) continue;
         if (end.ending === undefined || this.#scene.target.row.pool === "reuse") {
           if (this.#scene.target.row.pool === "reuse" && side === "upstream") continue;
           if (side === "upstream") this.#scene.mayFail = true;
@@ -234,6 +242,7 @@ export class SequenceRun {
         }
       }
     }
+    await this.#scene.faults.clear();
     await audit(this.#scene, this.#before);
   }
 }

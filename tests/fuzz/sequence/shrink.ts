@@ -1,11 +1,11 @@
-/** Makes a list that fails as short and as simple as it gets (delta debugging: Zeller and Hildebrandt, 2002). */
+/** Makes a failing list as short and simple as possible (delta debugging: Zeller and Hildebrandt, 2002). */
 
 export interface ShrinkOptions<Item> {
   /** Whether a list still fails. */
   readonly fails: (items: readonly Item[]) => Promise<boolean>;
-  /** Items that could stand in for one, the simplest first. */
+  /** Items that could replace an item, the simplest first. */
   readonly simpler: (item: Item) => Item[];
-  /** False when it is time to stop; what there is by then is the result. */
+  /** False when it is time to stop; then the shortest list so far is the result. */
   readonly goesOn: () => boolean;
 }
 
@@ -23,11 +23,11 @@ export async function shrink<Item>(
       break;
     }
   }
-  // What is simpler may need less.
+  // A simpler list may need fewer items.
   return goesOn() ? await drop(best, fails, goesOn) : best;
 }
 
-/** Leaves out halves, then quarters, down to single items. */
+/** Omits halves, then quarters, down to single items. */
 async function drop<Item>(
   items: readonly Item[],
   fails: (items: readonly Item[]) => Promise<boolean>,

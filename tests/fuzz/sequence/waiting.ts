@@ -1,12 +1,12 @@
-/** Waiting for what must come, and no longer than it may take. */
+/** Waits for expected events, with a time limit. */
 
 import { setTimeout as pause } from "node:timers/promises";
 import type { Target } from "../fixture.ts";
 
-/** What should not have happened. */
+/** An event that should not have happened, or did not happen in time. */
 export class Fault extends Error {}
 
-/** How often what cannot be waited for is looked at, in milliseconds. */
+/** The interval at which conditions without a notification are checked, in milliseconds. */
 const LOOK = 10;
 
 export class Waiting {
@@ -15,8 +15,8 @@ export class Waiting {
   readonly #check: () => void;
 
   /**
-   * @param patience How long anything may take, in milliseconds.
-   * @param check Throws with what is known to be wrong, which says more than that something has not come.
+   * @param patience The time limit for any step, in milliseconds.
+   * @param check Throws if a fault is known, which says more than a timeout.
    */
   constructor(target: Target, patience: number, check: () => void) {
     this.#target = target;
@@ -24,14 +24,17 @@ export class Waiting {
     this.#check = check;
   }
 
-  /** Resolves when ends of connections have told that it `isSo`. @throws {Fault} when that takes too long. */
+  /**
+   * Resolves when ends of connections have notified of a change and it `isSo`. @throws {Fault} when that takes too
+   * long.
+   */
   async until(what: string | (() => string), isSo: () => boolean): Promise<void> {
     const { changes, fixture } = this.#target;
     const isDone = await changes.until(() => isSo() || fixture.alarms.length > 0, this.#patience);
     if (!isDone || fixture.alarms.length > 0) throw this.#fault(what);
   }
 
-  /** The same for what nobody tells, which is looked at again and again. */
+  /** Does the same for conditions without a notification: checks at intervals. */
   async eventually(what: string | (() => string), isSo: () => Promise<boolean>): Promise<void> {
     for (const deadline = performance.now() + this.#patience;;) {
       if (await isSo()) return;

@@ -1,4 +1,4 @@
-/** Loaded before sluice: stages come to the connections of some services, and go, in all threads. */
+/** Loaded before sluice: adds and removes stages on connections of some services, in all threads. */
 
 import "./coming_and_going.ts";
 

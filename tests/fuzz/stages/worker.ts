@@ -1,4 +1,4 @@
-/** A thread that relays, to the connections of which stages come. */
+/** A thread that relays, with stages on its connections. */
 
 import "./coming_and_going.ts";
 import "../../../src/runtime/worker/worker.ts";

@@ -8,19 +8,19 @@ import { clientHello } from "../../support/bytes/client_hellos.ts";
 import { echo, freePorts, readAll, type Upstream, upstream, writeAll } from "../../support/peers/sockets.ts";
 import { WatchedProgram } from "../../support/program/watched_program.ts";
 import type { Premises } from "../fixture.ts";
-import { PROXY_HEADERS, RECORDS } from "./samples.ts";
+import { BEFORE_TLS, NAMED_RECORDS, PROXY_HEADERS, RECORDS } from "./samples.ts";
 
-/** Nobody is given a port there: a listener that a mistake has moved must come back to where it was. */
+/** No socket gets a port of this address by chance: a listener that a mistake has moved must get its port back. */
 const HOST = "127.0.0.4";
-/** How long headers and handshakes may take, in milliseconds. */
+/** The timeout of headers and handshakes, in milliseconds. */
 export const TIMEOUT = 1000;
 export const TOKEN = "fuzz-fuzz-fuzz";
 
-/** What a service reads, and who is served by it. */
+/** A service: samples of the bytes that it reads, and the way in which a valid client begins. */
 export interface Reader {
   readonly name: string;
   readonly samples: readonly Uint8Array[];
-  /** What a client sends before TLS, or before it is relayed. */
+  /** The bytes that a client sends before TLS, or before the relay. */
   readonly begin: Uint8Array;
   readonly isTls: boolean;
 }
@@ -31,10 +31,16 @@ const HEADER = bytesOf(HEADER_V1);
 export const READERS: readonly Reader[] = [
   { name: "header", samples: PROXY_HEADERS, begin: HEADER, isTls: false },
   { name: "hello", samples: RECORDS, begin: clientHello({ sni: "fuzz.test" }), isTls: false },
+  { name: "named", samples: NAMED_RECORDS, begin: clientHello({ sni: "localhost" }), isTls: false },
   { name: "tls", samples: RECORDS, begin: NOTHING, isTls: true },
   { name: "native", samples: RECORDS, begin: NOTHING, isTls: true },
   { name: "both", samples: [...RECORDS, ...PROXY_HEADERS], begin: HEADER, isTls: true },
+  // A valid client begins with TLS at once, as those of PostgreSQL may.
+  { name: "postgres", samples: [...BEFORE_TLS, ...RECORDS], begin: NOTHING, isTls: true },
 ];
+
+/** Services that only peek at the first bytes, and relay them. */
+const PEEKING: readonly string[] = ["hello", "named"];
 
 export class WireFixture implements AsyncDisposable {
   readonly #premises: Premises;
@@ -72,7 +78,7 @@ export class WireFixture implements AsyncDisposable {
     return this.#program.pid;
   }
 
-  /** Where the admin interface is. */
+  /** The address of the admin interface. */
   get adminPort(): number {
     return Number(this.#program.ready.admin!.split(":")[1]);
   }
@@ -84,7 +90,7 @@ export class WireFixture implements AsyncDisposable {
     });
   }
 
-  /** What of the configuration may be wrong: what is before it says where logs go. */
+  /** The part of the configuration that may be wrong; the part before it has the paths of logs. */
   get services(): string {
     const { certificate: { cert, key } } = this.#premises;
     const timeout = `${TIMEOUT}ms`;
@@ -94,15 +100,19 @@ export class WireFixture implements AsyncDisposable {
     const keys = [
       `accept_proxy_protocol: { from: 127.0.0.0/8, timeout: ${timeout} }`,
       `peek: { timeout: ${timeout} }, routes: [{ sni: fuzz.test, upstream: "${this.#upstream.address}" }]`,
+      `peek: { timeout: ${timeout} }, allow_names: localhost, allow_private: "127.0.0.0/8"`,
       `tls: { ${two} }`,
       `tls: { ${tls}, engine: deno }`,
       `accept_proxy_protocol: { from: 127.0.0.0/8, timeout: ${timeout} }, tls: { ${tls}, alpn: [h2, http/1.1] }`,
+      `tls: { ${tls}, starttls: postgres }`,
     ];
-    const entries = READERS.map(({ name }, index) =>
-      `  - { name: ${name}, listen: "${HOST}:${this.#ports[index]}", upstream: "${this.#upstream.address}", ${
-        keys[index]
-      } }\n`
-    );
+    const entries = READERS.map(({ name }, index) => {
+      const { address, port } = this.#upstream;
+      const where = `listen: "${HOST}:${this.#ports[index]}", upstream: "${
+        name === "named" ? `{sni}:${port}` : address
+      }"`;
+      return `  - { name: ${name}, ${where}, ${keys[index]} }\n`;
+    });
     return `services:\n${entries.join("")}`;
   }
 
@@ -112,7 +122,7 @@ export class WireFixture implements AsyncDisposable {
     return await this.admin.ask("POST", "/api/v1/reload");
   }
 
-  /** A client that does all right is served. @throws when it is not. */
+  /** Checks that sluice serves a valid client. @throws when it does not. */
   async serveGoodClient({ name, begin, isTls }: Reader): Promise<void> {
     const raw = await this.connect(name);
     let conn: Deno.Conn = raw;
@@ -125,7 +135,7 @@ export class WireFixture implements AsyncDisposable {
       const sent = new TextEncoder().encode("as it was");
       await writeAll(conn, sent);
       await conn.closeWrite();
-      const expected = name === "hello" ? begin.byteLength + sent.byteLength : sent.byteLength;
+      const expected = PEEKING.includes(name) ? begin.byteLength + sent.byteLength : sent.byteLength;
       const received = await readAll(conn);
       if (received.byteLength !== expected) {
         throw new Error(`${received.byteLength} of ${expected} bytes came back`);
@@ -134,7 +144,7 @@ export class WireFixture implements AsyncDisposable {
       try {
         conn.close();
       } catch {
-        // It broke.
+        // The connection broke.
       }
     }
   }

@@ -1,29 +1,29 @@
-/** Makes bytes wrong, a little: what is wrong altogether is refused at its first byte and tries nothing. */
+/** Makes bytes slightly wrong: parsers refuse random bytes at the first one, which tests nothing. */
 
 import type { Random } from "../../support/random.ts";
 
-/** Bytes at which programs go wrong: ends of ranges, signs, separators. */
+/** Bytes that programs often mishandle: ends of ranges, signs, separators. */
 const TELLING = [0x00, 0x01, 0x7f, 0x80, 0xfe, 0xff, 0x0a, 0x0d, 0x20, 0x16, 0x2f, 0x3a];
-/** In bytes; what grows by being doubled ends there. */
+/** The largest result, in bytes: limits repeated doubling. */
 const LONGEST = 70_000;
 
 type Mutation = (bytes: Uint8Array, random: Random, other: Uint8Array) => Uint8Array;
 
 const MUTATIONS: readonly Mutation[] = [
-  // One bit.
+  // Flips one bit.
   (bytes, random) => replaced(bytes, place(bytes, random), (byte) => byte ^ 1 << random.integer(0, 7)),
-  // One byte.
+  // Replaces one byte.
   (bytes, random) => replaced(bytes, place(bytes, random), () => random.pick(TELLING)),
   (bytes, random) => replaced(bytes, place(bytes, random), () => random.integer(0, 255)),
   (bytes, random) =>
     replaced(bytes, place(bytes, random), (byte) => byte + random.pick([-1, 1, -2, 2, 16]) & 0xff),
-  // Two together, as lengths are.
+  // Replaces two adjacent bytes, such as a length.
   (bytes, random) => {
     const at = place(bytes, random);
     const value = random.pick([0, 1, 0xff, 0x100, 0x7fff, 0x8000, 0xffff]);
     return replaced(replaced(bytes, at, () => value >> 8), at + 1, () => value & 0xff);
   },
-  // Cut off, cut out, doubled, put in.
+  // Truncates, removes, doubles or inserts bytes.
   (bytes, random) => bytes.slice(0, place(bytes, random)),
   (bytes, random) => {
     const [from, to] = range(bytes, random);
@@ -39,12 +39,12 @@ const MUTATIONS: readonly Mutation[] = [
     const inserted = Uint8Array.from({ length: random.size(1, 64) }, () => random.integer(0, 255));
     return joined(bytes.subarray(0, at), inserted, bytes.subarray(at));
   },
-  // The beginning of one and the end of another.
+  // Joins the beginning of one input and the end of another.
   (bytes, random, other) =>
     joined(bytes.subarray(0, place(bytes, random)), other.subarray(place(other, random))),
 ];
 
-/** One to five changes of `bytes`. @param other Something valid, too. */
+/** Makes one to five changes to `bytes`. @param other Another valid input. */
 export function mutate(bytes: Uint8Array, random: Random, other: Uint8Array): Uint8Array {
   let result = bytes;
   for (let left = random.size(1, 5); left >= 1; left--) {
@@ -53,7 +53,7 @@ export function mutate(bytes: Uint8Array, random: Random, other: Uint8Array): Ui
   return result;
 }
 
-/** The same bytes in pieces, as they may come. */
+/** Splits the bytes into pieces, as they may arrive. */
 export function split(bytes: Uint8Array, random: Random): Uint8Array[] {
   const most = random.pick([1, 3, 100, LONGEST]);
   const pieces: Uint8Array[] = [];

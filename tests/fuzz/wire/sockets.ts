@@ -1,4 +1,7 @@
-/** Sends wrong bytes to a running program: it keeps running, ends each connection in time, and serves the next client. */
+/**
+ * Sends wrong bytes to a running program, which must keep running, end each connection in time, and serve the next
+ * client.
+ */
 
 import { setImmediate } from "node:timers";
 import { setTimeout as pause } from "node:timers/promises";
@@ -8,11 +11,11 @@ import { mutate, split } from "./mutation.ts";
 import { REQUESTS } from "./samples.ts";
 import { type Reader, READERS, TIMEOUT, type WireFixture } from "./fixture.ts";
 
-/** Connections at the same time. */
+/** The number of connections at the same time. */
 const BATCH = 24;
-/** How long a connection may take to end beyond its timeout, in milliseconds: the machine may be busy. */
+/** How late a connection may end after its timeout, in milliseconds: the machine may be busy. */
 const LATE = 8000;
-/** How long after its timeout it is looked whether it has not ended because it is relayed, in milliseconds. */
+/** After this time beyond its timeout, checks whether an open connection is relayed, in milliseconds. */
 const EARLY = 200;
 
 export interface Shot {
@@ -23,7 +26,10 @@ export interface Shot {
   readonly finishes: boolean;
 }
 
-/** A batch of connections with wrong bytes, a reload of a wrong configuration, and then clients that are right. @throws with what is wrong. */
+/**
+ * Runs a batch of connections with wrong bytes, a reload of a wrong configuration, then valid clients. @throws with the
+ * fault.
+ */
 export async function fireBatch(fixture: WireFixture, random: Random): Promise<number> {
   const shots = Array.from({ length: BATCH }, () => shotOf(random));
   await Promise.all(shots.map((shot) => fire(fixture, shot)));
@@ -67,7 +73,7 @@ async function fire(fixture: WireFixture, shot: Shot): Promise<void> {
       // A stream of events, or a connection kept for the next request.
       if (isRequest) return;
       const state = await stateOf(fixture, port);
-      // What was right enough is relayed, and waits for more.
+      // Bytes that were valid enough are relayed, and the connection waits for more.
       if (!shot.finishes && (state === undefined || state === "open")) return;
       if (performance.now() - began > TIMEOUT + LATE) {
         throw new Error(`still ${state ?? "there"} after ${(TIMEOUT + LATE) / 1000} s\n${shotText(shot)}`);
@@ -79,7 +85,7 @@ async function fire(fixture: WireFixture, shot: Shot): Promise<void> {
   }
 }
 
-/** Whether it ends within so many milliseconds. */
+/** Whether the connection ends within so many milliseconds. */
 async function isOver(ended: Promise<void>, milliseconds: number): Promise<boolean> {
   const stop = new AbortController();
   const late = pause(milliseconds, false, { signal: stop.signal }).catch(() => true);
@@ -95,7 +101,7 @@ async function stateOf(fixture: WireFixture, port: number): Promise<string | und
   )?.state;
 }
 
-/** Each piece in a turn of its own, so that they do not all come in one read. */
+/** Sends each piece in a turn of its own, so that they do not all arrive in one read. */
 async function send(conn: Deno.TcpConn, { pieces, finishes }: Shot): Promise<void> {
   try {
     for (const piece of pieces) {
@@ -104,7 +110,7 @@ async function send(conn: Deno.TcpConn, { pieces, finishes }: Shot): Promise<voi
     }
     if (finishes) await conn.closeWrite();
   } catch {
-    // It was closed before all was said, which is an end.
+    // It was closed before everything was sent, which is an end.
   }
 }
 
@@ -113,11 +119,11 @@ async function readToEnd(conn: Deno.Conn): Promise<void> {
   try {
     while (await conn.read(buffer) !== null);
   } catch {
-    // A reset is an end, too.
+    // A reset is also an end.
   }
 }
 
-/** What is refused changes nothing; what is not is put right again. */
+/** A refused configuration changes nothing; an accepted one is replaced by the right one. */
 async function reloadWrong(fixture: WireFixture, random: Random): Promise<void> {
   const right = new TextEncoder().encode(fixture.services);
   const wrong = mutate(right, random, right);

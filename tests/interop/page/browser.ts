@@ -7,12 +7,12 @@ import { findProgram, type Needs } from "../../support/interop.ts";
 
 export const CHROMIUM: Needs = { needs: ["chromium"], install: "apt-get install chromium" };
 
-/** What a test expects to go wrong: a server that is away, a token that is wrong. */
-const EXPECTED = /^Failed to load resource: (net::ERR_|the server responded with a status of 401)/;
+/** Errors in the console that tests cause on purpose: a server that is away, a wrong token, a wrong fault. */
+const EXPECTED = /^Failed to load resource: (net::ERR_|the server responded with a status of 40[019])/;
 
 /** Starts Chromium, until the stack is disposed of. */
 export async function startBrowser(stack: AsyncDisposableStack): Promise<Browser> {
-  // Chromium's sandbox does not work for root, who runs tests in containers.
+  // Chromium's sandbox does not work for root, the user of tests in containers.
   const args = Deno.build.os !== "windows" && Deno.uid() === 0 ? ["--no-sandbox"] : [];
   const browser = await launch({ executablePath: findProgram("chromium")!, args });
   stack.defer(() => browser.close());
@@ -61,7 +61,7 @@ export async function waitForText(page: Page, selector: string, pattern: RegExp)
   return texts.find(isWanted)!;
 }
 
-/** Which element has the focus: its id, or its text. */
+/** The id of the element that has the focus, or its label or text. */
 export async function focusedIn(page: Page): Promise<string> {
   return await page.$eval("html", ({ ownerDocument }) => {
     const element = ownerDocument.activeElement;

@@ -1,5 +1,6 @@
-/** The backend of an admin page without a proxy: believable figures that move when the test says so. */
+/** A backend for the admin page, without a proxy: believable figures that change when the test calls tick(). */
 
+import { FakeFaults } from "../../support/peers/fake_faults.ts";
 import type { AdminBackend } from "../../../src/admin/backend.ts";
 import type { ProxyEvent } from "../../../src/observe/events/events.ts";
 import type {
@@ -14,14 +15,15 @@ import type {
 import { FakeSessions } from "./fake_sessions.ts";
 import { SERVICES, UPSTREAMS } from "./fake_profiles.ts";
 
-/** How long it has been running when it is made, in milliseconds. */
+/** The uptime that it begins with, in milliseconds. */
 const UPTIME = 1_123_000_000;
 
 export class FakeBackend implements AdminBackend {
+  readonly faults = new FakeFaults("none");
   state: StatusView["state"] = "running";
   notReady: readonly string[] = [];
   readonly sessions: FakeSessions;
-  /** What was asked for and done. */
+  /** The queries and kills that it has received. */
   readonly queries: ConnectionQuery[] = [];
   readonly killed: number[] = [];
   readonly #startedAt: number;
@@ -31,7 +33,7 @@ export class FakeBackend implements AdminBackend {
   #refused = 0;
   readonly #listeners = new Set<(event: ProxyEvent) => void>();
 
-  /** @param connections How many are open, shared out to the services as in real life. */
+  /** @param connections How many are open, divided among the services as in real life. */
   constructor(connections: number, now = Date.now()) {
     this.#startedAt = now - UPTIME;
     this.sessions = new FakeSessions(connections, now, {
@@ -43,7 +45,7 @@ export class FakeBackend implements AdminBackend {
     }
   }
 
-  /** Lets time pass: bytes flow, connections end, others begin, and a few are not let in. */
+  /** Lets time pass: bytes flow, connections end and begin, and a few are refused. */
   tick(seconds = 1): void {
     this.#refuse();
     for (const [service, { upload, download }] of this.sessions.tick(seconds)) {
@@ -92,6 +94,7 @@ export class FakeBackend implements AdminBackend {
         closed_by,
         bytes,
         tls,
+        faults: [],
       };
     });
   }

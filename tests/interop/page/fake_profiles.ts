@@ -1,19 +1,19 @@
-/** What the proxy of fake_backend.ts is like: an office with databases, caches and mail. */
+/** The services and upstreams of fake_backend.ts: an office with databases, caches and mail. */
 
 import type { EndpointView, ServiceView, UpstreamView } from "../../../src/admin/views.ts";
 
-export interface ServiceSketch extends Omit<ServiceView, "state" | "connections"> {
+export interface ServiceSketch extends Omit<ServiceView, "state" | "connections" | "faults"> {
   readonly limit: number | null;
   readonly failed: number;
   /** Connections that have ended before the page sees anything. */
   readonly closed: number;
-  /** Of all open connections. */
+  /** Its share of all open connections. */
   readonly share: number;
-  /** In a second: bytes both ways, how much of that is upload, and connections that end while others begin. */
+  /** Per second: bytes in both directions, the share of upload in them, and connections that end while others begin. */
   readonly rate: number;
   readonly upload: number;
   readonly churn: number;
-  /** Rates go up and down with it, in milliseconds. */
+  /** How slowly its rates rise and fall: they follow the sine of the time divided by this, in milliseconds. */
   readonly rhythm: number;
 }
 
@@ -78,10 +78,12 @@ export const SERVICES: readonly ServiceSketch[] = [
     bytes: { upload: 9_311_040_112, download: 611_204_118 },
     tls: {
       certificates: [{
+        route: null,
         subject: "CN=mail.example.com",
         names: ["mail.example.com"],
         expires_at: new Date(Date.now() + 11.5 * DAY).toISOString(),
       }],
+      crls: [],
     },
     closed: 50_619,
     share: 0.03,
@@ -114,23 +116,41 @@ export const UPSTREAMS: readonly UpstreamView[] = [
   {
     name: "databases",
     balance: "least_connections",
+    stick: null,
     pool: { idle: 12, hits: 171_330, misses: 12_330, expired: 904, lost: 2 },
+    queue: { length: 14, waited: 2_207, timeouts: 31, refused: 0 },
+    waiting: 0,
+    discovery: null,
     endpoints: [
       endpoint("10.20.1.11:3306", { weight: 2, max_connections: 2500, connects: 91_220 }),
       endpoint("10.20.1.12:3306", { weight: 2, max_connections: 2500, connects: 91_004, failures: 3 }),
-      endpoint("10.20.9.40:3306", { backup: true, max_connections: 500, connects: 12, failures: 1 }),
+      endpoint("10.20.9.40:3306", { tier: 1, backup: true, max_connections: 500, connects: 12, failures: 1 }),
     ],
   },
   {
     name: "sessions",
     balance: "source_hash",
+    stick: null,
     pool: null,
+    queue: null,
+    waiting: 0,
+    discovery: null,
     endpoints: [endpoint("10.20.2.21:6379", { connects: 610_404 })],
   },
   {
     name: "caches",
     balance: "random_two",
+    stick: null,
     pool: null,
+    queue: null,
+    waiting: 0,
+    discovery: {
+      source: "consul",
+      from: "Consul (service caches at http://127.0.0.1:8500)",
+      last_success: "2026-03-01T09:00:00.000Z",
+      failures: 0,
+      error: null,
+    },
     endpoints: [
       endpoint("10.20.2.31:6379", { connects: 210_118 }),
       endpoint("10.20.2.32:6379", { connects: 204_980, failures: 117, state: "ejected" }),
@@ -140,16 +160,34 @@ export const UPSTREAMS: readonly UpstreamView[] = [
   {
     name: "mail",
     balance: "round_robin",
+    stick: null,
     pool: null,
+    queue: null,
+    waiting: 0,
+    discovery: null,
     endpoints: [
       endpoint("mail-a.office.example.com:465", { connects: 50_838 }),
-      endpoint("mail-b.office.example.com:465", { connects: 9_120, failures: 219, state: "down" }),
+      endpoint("mail-b.office.example.com:465", {
+        connects: 9_120,
+        failures: 219,
+        state: "down",
+        check: {
+          result: "bad",
+          cause: 'answered "421 4.3.2 Service not available\\r\\n" instead of "220 "',
+          duration_ms: 12,
+          at: "2026-03-01T09:00:00.000Z",
+        },
+      }),
     ],
   },
   {
     name: "warehouse",
     balance: "round_robin",
+    stick: null,
     pool: null,
+    queue: null,
+    waiting: 0,
+    discovery: null,
     endpoints: [endpoint("unix:/run/warehouse/postgres.sock", { state: "unknown", connects: 41 })],
   },
 ];
@@ -160,11 +198,13 @@ function endpoint(address: string, more: Partial<EndpointView>): EndpointView {
     state: "up",
     admin: "up",
     weight: 1,
+    tier: 0,
     backup: false,
     active: 0,
     max_connections: null,
     connects: 0,
     failures: 0,
+    check: null,
     ...more,
   };
 }

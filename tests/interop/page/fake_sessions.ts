@@ -1,4 +1,4 @@
-/** Its open connections: bytes flow, connections end and others begin when the test says so. */
+/** The open connections of fake_backend.ts: tick() makes bytes flow, and connections end and begin. */
 
 import type { ConnectionQuery, ConnectionView } from "../../../src/admin/views.ts";
 import { SERVICES, type ServiceSketch, UPSTREAMS } from "./fake_profiles.ts";
@@ -7,12 +7,12 @@ interface Session {
   readonly view: ConnectionView;
   readonly sketch: ServiceSketch;
   readonly openedAt: number;
-  /** How much of its service's traffic is its own, compared to others. */
+  /** Its traffic, relative to other connections of its service. */
   readonly eagerness: number;
   bytes: { upload: number; download: number };
 }
 
-/** What begins and ends. */
+/** Receives the connections that begin and end. */
 export interface SessionListener {
   onOpened(connection: ConnectionView): void;
   onClosed(connection: ConnectionView, reason: string): void;
@@ -43,7 +43,7 @@ export class FakeSessions {
     return this.#sessions.size;
   }
 
-  /** Open to an endpoint of a group. */
+  /** The number of connections to an endpoint of a group. */
   activeAt(upstream: string, endpoint: string): number {
     return this.#count(({ view }) => view.upstream === upstream && view.endpoint === endpoint);
   }
@@ -52,7 +52,7 @@ export class FakeSessions {
     return this.#count(({ view }) => view.service === service);
   }
 
-  /** Lets time pass, and returns the bytes of each service meanwhile. */
+  /** Lets time pass, and returns the bytes of each service in that time. */
   tick(seconds: number): Map<string, { upload: number; download: number }> {
     this.#now += seconds * 1000;
     return new Map(SERVICES.map((sketch) => [sketch.name, this.#tickService(sketch, seconds)]));
@@ -131,7 +131,9 @@ export class FakeSessions {
       client_subject: null,
       upstream: group.name,
       endpoint: usable[this.#below(usable.length)]!.address,
+      address: null,
       attempts: 1,
+      faults: [],
       opened_at: new Date(openedAt).toISOString(),
       age_ms: 0,
       bytes: { upload: 0, download: 0 },

@@ -1,4 +1,4 @@
-/** The page of the admin interface before a proxy that is none, in a real browser. */
+/** The page of the admin interface in a real browser, with a fake backend. */
 
 import type { Page } from "puppeteer-core";
 import { pageFiles } from "../../../src/admin/page/page.ts";
@@ -19,7 +19,7 @@ export interface PageFixtureOptions extends View {
   readonly token?: string;
 }
 
-/** Serves the page and opens it; both go when the stack is disposed of. */
+/** Serves the page and opens it; the stack closes both. */
 export async function openPageFixture(
   stack: AsyncDisposableStack,
   options: PageFixtureOptions = {},
@@ -31,8 +31,8 @@ export async function openPageFixture(
 }
 
 /**
- * Scrolls to the connections, which are asked for only in sight. The page must be complete first: what comes above them
- * later would move them out of sight again.
+ * Scrolls to the connections, which the page requests only while they are in sight. The page must be complete first:
+ * whatever appears above them later would move them out of sight again.
  */
 export async function showConnections(page: Page): Promise<void> {
   await waitForText(page, "#state", /^Running$/);

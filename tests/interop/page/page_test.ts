@@ -1,4 +1,4 @@
-/** The page of the admin interface in Chromium: what it shows, and what comes of pressing its buttons. */
+/** The page of the admin interface in Chromium: what it shows, and what its buttons do. */
 
 import assert from "node:assert/strict";
 import { eventually } from "../../support/eventually.ts";

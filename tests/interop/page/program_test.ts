@@ -6,6 +6,7 @@ import { type Ready, Sluice } from "../../support/program/program.ts";
 import { connect, echo, endOf, readText, upstream, writeText } from "../../support/peers/sockets.ts";
 import { CHROMIUM, openPage, textsOf, waitForText } from "./browser.ts";
 import { interopTest } from "../../support/interop.ts";
+import { FakeConsul } from "../../support/servers/fake_consul.ts";
 
 interopTest("page: a connection appears, its bytes move, and Kill closes it", CHROMIUM, async (stack) => {
   const server = stack.use(upstream(echo));
@@ -42,6 +43,64 @@ services: [{ name: echo, listen: 127.0.0.1:0, upstream: "${server.address}" }]
     page,
     "#events .text",
     new RegExp(`^echo #${id} 127\\.0\\.0\\.1:${port} → ${server.address}: `),
+  );
+});
+
+interopTest(
+  "page: the length of a queue, and what a check got instead, are there",
+  CHROMIUM,
+  async (stack) => {
+    const server = stack.use(upstream(async (conn) => {
+      await writeText(conn, "-LOADING\r\n");
+      await echo(conn);
+    }));
+    const sluice = stack.use(
+      await Sluice.withConfig(`
+admin: { listen: 127.0.0.1:0 }
+services:
+  - name: test
+    listen: 127.0.0.1:0
+    upstream:
+      endpoints: [{ address: "${server.address}", max_connections: 1 }]
+      queue: 60s
+      health_check: { script: [{ expect: +PONG }] }
+`),
+    );
+    const page = await openPage(stack, `http://${sluice.ready.admin}/`, { height: 1200 });
+    await waitForText(page, "#upstreams .cause", /^answered "-LOADING\\r\\n" instead of "\+PONG"$/);
+    await waitForText(page, "#upstreams .health", /^down$/);
+    await waitForText(page, "#upstreams .group .minor", / · 0 of 1 usable · 0 in the queue$/);
+    using first = await connect(sluice.port());
+    await readText(first, 10);
+    const waiting = await connect(sluice.port());
+    await waitForText(page, "#upstreams .group .minor", / · 1 in the queue$/);
+    waiting.close();
+    await waitForText(page, "#upstreams .group .minor", / · 0 in the queue$/);
+  },
+);
+
+interopTest("page: where endpoints come from, and why the source fails", CHROMIUM, async (stack) => {
+  const consul = stack.use(new FakeConsul());
+  const sluice = stack.use(
+    await Sluice.withConfig(`
+admin: { listen: 127.0.0.1:0 }
+services:
+  - name: test
+    listen: 127.0.0.1:0
+    upstream: { discovery: { consul: { service: db, address: "${consul.address}" } } }
+`),
+  );
+  const page = await openPage(stack, `http://${sluice.ready.admin}/`, { height: 1200 });
+  const source = ` · from Consul \\(service db at ${consul.address}\\)`;
+  await waitForText(page, "#upstreams .group .minor", new RegExp(`0 of 0 usable${source}$`));
+  consul.set([{ address: "192.0.2.1", port: 5432 }]);
+  await waitForText(page, "#upstreams .group .minor", new RegExp(`1 of 1 usable${source}$`));
+  consul.answer = () => new Response("No cluster leader", { status: 500 });
+  consul.wake();
+  await waitForText(
+    page,
+    "#upstreams .group .minor",
+    new RegExp(`1 of 1 usable${source}, which fails: Consul at .*: status 500: No cluster leader$`),
   );
 });
 

@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { waitForText } from "./browser.ts";
 import { openPageFixture, showConnections } from "./page_fixture.ts";
 
-/** As long as the curves of the page go back, in seconds. */
+/** How far the curves of the page go back, in seconds. */
 const HISTORY = 120;
 
 const NARROW = { width: 400, height: 860 };

@@ -1,4 +1,4 @@
-/** The page of the admin interface in Chromium: its states, its shapes, and what it costs. */
+/** The page of the admin interface in Chromium: its states, its layouts, and how much work it is for the browser. */
 
 import assert from "node:assert/strict";
 import axe from "axe-core";
@@ -114,7 +114,7 @@ interopTest("page: the colour switch overrides the system's, and stays", CHROMIU
 
 interopTest("page: figures that stay the same change nothing in the document", CHROMIUM, async (stack) => {
   const { page, backend } = await openPageFixture(stack, { connections: 5000, height: 2000 });
-  // The rates of a first sample are unknown: only after the next ones nothing changes any more.
+  // The first sample has no rates; the figures stay the same only after the next samples.
   await waitForText(page, "#services .major", /^0 B\/s$/);
   await waitForText(page, "#connection-rows .client", /^10\./);
   await page.evaluate(`

@@ -1,11 +1,19 @@
-/** The alerts that the documentation gives, as Prometheus understands them. */
+/** Prometheus evaluates the alerts of docs/deploy, and parses the expressions of the dashboard. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { Admin } from "../../support/program/admin.ts";
 import { NamedServers } from "../../support/peers/named_server.ts";
 import { Sluice } from "../../support/program/program.ts";
 import { interopTest, run } from "../../support/interop.ts";
+import {
+  expressionsOf,
+  PROMETHEUS_FOLDER,
+  readAlerts,
+  readDashboard,
+  withoutVariables,
+} from "../../support/docs/monitoring.ts";
 
 const PROMTOOL = { needs: ["promtool"], install: "apt-get install prometheus" };
 
@@ -38,11 +46,9 @@ services: [{ name: test, listen: 0, upstream: group }]
 
     const directory = await Deno.makeTempDir();
     stack.defer(() => Deno.remove(directory, { recursive: true }));
-    const docs = await Deno.readTextFile(new URL("../../../docs/metrics.md", import.meta.url));
-    const rules = /```yaml\n(groups:\n[^]*?)```/.exec(docs)![1]!;
-    await Deno.writeTextFile(join(directory, "rules.yaml"), rules);
+    await Deno.copyFile(new URL("alerts.yaml", PROMETHEUS_FOLDER), join(directory, "alerts.yaml"));
     const test = {
-      rule_files: ["rules.yaml"],
+      rule_files: ["alerts.yaml"],
       evaluation_interval: "1m",
       tests: [{
         interval: "1m",
@@ -50,17 +56,45 @@ services: [{ name: test, listen: 0, upstream: group }]
         alert_rule_test: [{
           eval_time: "5m",
           alertname: "SluiceEndpointDown",
-          exp_alerts: [{ exp_labels: { upstream: "group", endpoint: b!.address } }],
+          exp_alerts: [{
+            exp_labels: { instance: "proxy", upstream: "group", endpoint: b!.address, severity: "warning" },
+            exp_annotations: {
+              summary: `${b!.address} of group is down`,
+              description: "Checks or connections of proxy fail. `sluice status` shows the last result.",
+            },
+          }],
         }],
       }],
     };
-    // YAML takes JSON as it is.
+    // JSON is valid YAML.
     await Deno.writeTextFile(join(directory, "test.yaml"), JSON.stringify(test));
-    await run("promtool", ["check", "rules", "rules.yaml"], { cwd: directory });
     await run("promtool", ["test", "rules", "test.yaml"], { cwd: directory });
   },
 );
 
+interopTest("every alert fires when it should, and not otherwise", PROMTOOL, async () => {
+  const cwd = fileURLToPath(PROMETHEUS_FOLDER);
+  const examples = await Deno.readTextFile(join(cwd, "alerts_test.yaml"));
+  for (const { alert } of readAlerts()) assert.match(examples, new RegExp(`alertname: ${alert}$`, "m"));
+  await run("promtool", ["check", "rules", "alerts.yaml"], { cwd });
+  await run("promtool", ["test", "rules", "alerts_test.yaml"], { cwd });
+});
+
+interopTest("Prometheus parses every expression of the dashboard", PROMTOOL, async (stack) => {
+  const rules = expressionsOf(readDashboard()).map(({ expr }, index) => ({
+    record: `panel:${index}`,
+    expr: withoutVariables(expr),
+  }));
+  const directory = await Deno.makeTempDir();
+  stack.defer(() => Deno.remove(directory, { recursive: true }));
+  const file = join(directory, "panels.yaml");
+  await Deno.writeTextFile(file, JSON.stringify({ groups: [{ name: "panels", rules }] }));
+  const { text } = await run("promtool", ["check", "rules", file]);
+  assert.match(text, new RegExp(`${rules.length} rules found`));
+});
+
 function seriesOf(name: string, labels: Readonly<Record<string, string>>): string {
-  return `${name}{${Object.entries(labels).map(([key, value]) => `${key}="${value}"`).join(",")}}`;
+  return `${name}{instance="proxy",${
+    Object.entries(labels).map(([key, value]) => `${key}="${value}"`).join(",")
+  }}`;
 }

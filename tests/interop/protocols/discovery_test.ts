@@ -2,11 +2,14 @@
 
 import assert from "node:assert/strict";
 import { formatAddress } from "../../../src/net/address.ts";
-import { discover, type DiscoverOptions } from "../../../src/upstream/discovery/discovery.ts";
+import { DiscoveryState } from "../../../src/upstream/discovery/discovery_state.ts";
+import { DnsResolver } from "../../../src/upstream/discovery/dns/resolver.ts";
+import { sourceParts } from "../../support/fakes/upstream_parts.ts";
+import { discover, type DiscoverOptions } from "../../../src/upstream/discovery/dns/discover.ts";
 import { DNSMASQ, DnsServer, type Service } from "../../support/servers/dns_server.ts";
 import { interopTest } from "../../support/interop.ts";
 
-/** What is awaited comes within this time, or the test fails. */
+/** The test fails when what it waits for takes longer than this. */
 const DEADLINE_MS = 20_000;
 
 interopTest("DNS: a changed address is used once its TTL has passed", DNSMASQ, async (stack) => {
@@ -42,7 +45,7 @@ interopTest(
     await dns.startAgain({ hosts, ttl: 300, services: [{ ...two, port: 6432 }, { ...three, priority: 10 }] });
     await found.endpoints("0 10.0.0.2:6432 weight 2", "0 10.0.0.3:5433 weight 10");
 
-    // The one record that says that there is no such service.
+    // The record that stands for "no such service".
     await dns.stop();
     await dns.startAgain({ hosts, ttl: 300, services: [service({ target: "" })] });
     const anew = Found.start(stack, dns, { dns: "srv", entries });
@@ -86,20 +89,20 @@ interopTest("DNS: a name may have more addresses than one datagram holds", DNSMA
   await found.endpoints(...addresses.map((address) => `0 ${address}:1 weight 1`).sort());
 });
 
-/** What discovery finds. */
+/** The endpoints that discovery reports. */
 class Found {
   readonly sets: string[][] = [];
   readonly reports: string[] = [];
   #onNews = () => {};
 
-  /** Discovers until the end of the test. */
+  /** Runs discovery until the end of the test. */
   static start(stack: AsyncDisposableStack, dns: DnsServer, options: Partial<DiscoverOptions>): Found {
     const found = new Found();
     const stop = new AbortController();
+    const state = new DiscoveryState();
     const discovering = discover({
       dns: "a",
       interval: 10_000,
-      server: dns.address,
       entries: [],
       onEndpoints: (endpoints) => {
         found.sets.push(
@@ -107,11 +110,17 @@ class Found {
         );
         found.#onNews();
       },
-      onError: (name, error) => found.#report(`${name}: ${(error as Error).message}`),
-      onRecovered: (name) => found.#report(`${name} is back`),
+      onError: (name, error) => {
+        const { message } = error as Error;
+        if (state.failed(name, message)) found.#report(`${name}: ${message}`);
+      },
+      onForgotten: (name) => state.forgotten(name),
+      onAnswer: (name) => {
+        if (state.answered(name)) found.#report(`${name} is back`);
+      },
       signal: stop.signal,
       ...options,
-    });
+    }, { ...sourceParts(), resolver: new DnsResolver(dns.address) });
     stack.defer(async () => {
       stop.abort();
       await discovering;
@@ -123,13 +132,13 @@ class Found {
     return this.sets.at(-1);
   }
 
-  /** Waits until these are the endpoints. */
+  /** Waits until discovery reports exactly these endpoints. */
   async endpoints(...expected: string[]): Promise<void> {
     await this.#until(() => JSON.stringify(this.last) === JSON.stringify(expected));
     assert.deepEqual(this.last, expected);
   }
 
-  /** Waits until one of these is what was reported last. */
+  /** Waits until the last report is one of these. */
   async report(...expected: string[]): Promise<void> {
     await this.#until(() => expected.includes(this.reports.at(-1) ?? ""));
     assert.ok(expected.includes(this.reports.at(-1) ?? ""), `${this.reports}`);
@@ -154,7 +163,7 @@ class Found {
 }
 
 function entry(name: string, port: number, weight = 1) {
-  return { name, port, weight, backup: false };
+  return { name, port, weight, tier: 0 };
 }
 
 function service(service: Partial<Service>): Service {

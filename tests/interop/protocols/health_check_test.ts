@@ -1,4 +1,4 @@
-/** Health checks of servers that take nothing but TLS, or nothing without a PROXY header. */
+/** Health checks of servers that accept only TLS, or only connections with a PROXY header. */
 
 import assert from "node:assert/strict";
 import type { UpstreamView } from "../../../src/admin/views.ts";
@@ -46,6 +46,30 @@ interopTest(
   },
 );
 
+interopTest(
+  "health checks on another host verify that its certificate is for this host",
+  OPENSSL,
+  async (stack) => {
+    const authority = stack.use(await CertificateAuthority.create());
+    const agent = stack.use(
+      await OpensslServer.start(await authority.issue({ name: "localhost" }), ["-www"]),
+    );
+    const of = async (check: string, service: string) => {
+      const sluice = await start(
+        "127.0.0.1:1",
+        `health_check: { interval: 50ms, port: ${agent.port}, http: { path: "/" }, ${check} }`,
+        `upstream_tls: { ca: "${authority.cert}", ${service} }`,
+      );
+      return await stateOf(stack.use(sluice));
+    };
+    assert.equal(await of("tls: true, address: localhost", "alpn: [postgresql], starttls: postgres"), "up");
+    assert.equal(await of("tls: true, address: 127.0.0.1", ""), "down");
+    assert.equal(await of("tls: true", "server_name: localhost"), "up");
+    assert.equal(await of("tls: true, address: localhost", `server_name: ${NAME}`), "down");
+    assert.equal(await of("address: localhost", "server_name: localhost"), "down", "no TLS by default");
+  },
+);
+
 for (const version of ["v1", "v2"]) {
   for (const inside of ["", " inside TLS"]) {
     interopTest(
@@ -66,7 +90,7 @@ for (const version of ["v1", "v2"]) {
           await start(`127.0.0.1:${port}`, HTTP, `send_proxy_protocol: ${version}`, ...tls),
         );
         assert.equal(await stateOf(sluice), "up");
-        // The group may say otherwise, and then it is as it says.
+        // A group can override this.
         for (const said of ["proxy_protocol: none", ...inside === "" ? [] : ["tls: false"]]) {
           const other = stack.use(
             await start(
@@ -92,7 +116,7 @@ services: [{ ${["name: test", "listen: 0", "upstream: group", ...service].join("
 `);
 }
 
-/** What the first check said. */
+/** The result of the first check. */
 async function stateOf(sluice: Sluice): Promise<string> {
   const admin = new Admin(sluice);
   const read = async () => (await admin.view<UpstreamView[]>("upstreams"))[0]!.endpoints[0]!.state;

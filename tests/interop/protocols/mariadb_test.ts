@@ -12,7 +12,7 @@ const MARIADB = {
 };
 const MARIADB_AND_SLAP = { ...MARIADB, needs: [...MARIADB.needs, "mariadb-slap"] };
 
-/** Tables, text that is not ASCII, bytes of every value, an error's warning, many rows and a large one. */
+/** Tables, text that is not ASCII, bytes of every value, a warning for an error, many rows and a large one. */
 const SESSION = `
   CREATE DATABASE interop CHARACTER SET utf8mb4;
   USE interop;
@@ -38,7 +38,7 @@ interopTest("MariaDB: mariadb-slap runs, and no client is lost", MARIADB_AND_SLA
       "--auto-generate-sql",
       "--concurrency=4",
       "--number-of-queries=400",
-      "--detach=20", // a new connection after so many
+      "--detach=20", // queries on a connection, then a new one
     ]);
     assert.match(text, /Number of clients running queries: 4\n/, upstream);
     assert.match(text, /Average number of queries per client: 100\n/, upstream);

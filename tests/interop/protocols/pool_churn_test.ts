@@ -7,11 +7,11 @@ import { PooledProxy } from "../../support/program/pooled_proxy.ts";
 import { MARIADB, MariaDb, session } from "../servers/mariadb.ts";
 import { namespaceTest, NetworkNamespace } from "../servers/network_namespace.ts";
 
-/** How long a connection may wait, in milliseconds; by default it is 5 s, and the hour below is one of 3600 s. */
+/** How long a connection may wait, in milliseconds. The default is 5 s; the hour below is shortened in proportion. */
 const MAX_IDLE_TIME = 10;
 const HOUR = 3600 / 5 * MAX_IDLE_TIME;
 
-/** Clients in that hour: few enough for all that waits to grow old between them. */
+/** Clients in that hour: so few that between two of them all waiting connections expire. */
 const VISITS = 6;
 
 const MAX_IDLE = 8;
@@ -28,7 +28,7 @@ namespaceTest("MariaDB does not block a proxy whose warm pool has few clients", 
     }),
   );
 
-  // Time is what the pool is tried with here: nothing is waited for.
+  // The passing of time is what this tests, so the test pauses and waits for no event.
   for (let visit = 0; visit < VISITS; visit++) {
     await pause(HOUR / VISITS);
     assert.equal(
@@ -41,7 +41,7 @@ namespaceTest("MariaDB does not block a proxy whose warm pool has few clients", 
   assert.equal((await session(proxy.port, "SELECT 'in'")).text, "in\n");
   assert.equal(await blockedErrors(mariadb, proxyHost), "0\n");
 
-  // That MariaDB means it: as many connections without a login from another host block that one.
+  // The limit is in force: as many connections without a login from another host make MariaDB block that host.
   const answers: string[] = [];
   for (let knock = 0; knock < 150; knock++) {
     answers.push(await knockOn({ host: namespace.far, port: mariadb.port, localAddress: otherHost }));
@@ -52,7 +52,7 @@ namespaceTest("MariaDB does not block a proxy whose warm pool has few clients", 
   assert.equal((await session(proxy.port, "SELECT 'still in'")).text, "still in\n");
 });
 
-/** How often a host was turned away. */
+/** How often MariaDB turned a host away. */
 function blockedErrors(mariadb: MariaDb, host: string): Promise<string> {
   return mariadb.direct(
     `SELECT COUNT_HOST_BLOCKED_ERRORS FROM performance_schema.host_cache WHERE IP = '${host}'`,
@@ -63,13 +63,13 @@ function blockedErrors(mariadb: MariaDb, host: string): Promise<string> {
 function knockOn(to: { host: string; port: number; localAddress: string }): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connectNode(to);
-    let heard = "";
+    let answer = "";
     socket.setEncoding("latin1");
     socket.on("data", (text) => {
-      heard += text;
+      answer += text;
       socket.destroy();
     });
     socket.on("error", reject);
-    socket.on("close", () => resolve(heard));
+    socket.on("close", () => resolve(answer));
   });
 }

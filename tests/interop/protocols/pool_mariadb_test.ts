@@ -1,4 +1,4 @@
-/** MariaDB behind a warm pool: it speaks first, and what it says is for one client only. */
+/** MariaDB behind a warm pool: the server speaks first, and its greeting is for one client only. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
@@ -23,7 +23,7 @@ for (const reset of ["close", "pass"] as const) {
       assert.equal(new Set(greetings.map(({ nonce }) => nonce)).size, 20);
       assert.equal(new Set(greetings.map(({ threadId }) => threadId)).size, 20);
       assert.equal(proxy.pool.hits, 20);
-      // And the nonce is the one that the password is checked with.
+      // MariaDB checks the password with this nonce.
       await mariadb.direct("ALTER USER interop@'%' IDENTIFIED BY 'secret'");
       const args = [...to(proxy.port), "--password=secret", "--execute=SELECT 'in'"];
       assert.match((await run("mariadb", args)).text, /in/);
@@ -39,7 +39,7 @@ interopTest("MariaDB: mariadb-slap and sessions run through a warm pool", MARIAD
     "--auto-generate-sql",
     "--concurrency=4",
     "--number-of-queries=400",
-    "--detach=20", // a new connection after so many
+    "--detach=20", // queries on a connection, then a new one
   ]);
   assert.match(text, /Average number of queries per client: 100\n/);
   assert.equal(stderr, "");
@@ -68,11 +68,11 @@ interopTest(
 
 interface Greeting {
   readonly threadId: number;
-  /** The bytes that the client proves with that it knows the password. */
+  /** The random bytes that the client mixes with its password. */
   readonly nonce: string;
 }
 
-/** Connects, and leaves after the greeting: https://mariadb.com/kb/en/connection/#initial-handshake-packet */
+/** Connects, reads the greeting and closes: https://mariadb.com/kb/en/connection/#initial-handshake-packet */
 async function greetingOf(port: number): Promise<Greeting> {
   using client = await connect(port);
   const header = await readBytes(client, 4);

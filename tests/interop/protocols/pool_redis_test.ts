@@ -31,7 +31,7 @@ for (const reset of ["close", "pass"] as const) {
         using afterwards = await RedisClient.connect(proxy.port);
         await assertFresh(afterwards);
       }
-      // What was published while the first subscribed, and after, has reached nobody else.
+      // No other client received what was published during the first client's subscription or after it.
       assert.equal(await meanwhile.call("PING"), "+PONG\r\n");
       assert.equal(proxy.pool.hits, 12);
       assert.equal(proxy.pool.misses, 0);
@@ -85,11 +85,11 @@ interopTest("Redis: redis-benchmark runs through a warm pool", REDIS_AND_TOOLS, 
   assert.ok(Number(/cmdstat_set:calls=(\d+)/.exec(statistics)?.[1]) >= 4000, statistics);
 });
 
-/** A client to whom nothing has happened yet. */
+/** Asserts that the client is in the state of a new connection. */
 async function assertFresh(client: RedisClient): Promise<void> {
   assert.match(await client.call("CLIENT", "INFO"), / db=0 sub=0 psub=0 /);
   assert.equal(await client.call("GET", "key"), NIL);
-  // A subscriber may not say this; and if it were one, the message would come before the answer.
+  // Redis refuses PUBLISH to a subscriber; and a subscriber would receive the message before the answer.
   assert.match(await client.call("PUBLISH", "news", "to whom it may concern"), /^:[01]\r\n$/);
   assert.match(await client.call("CLIENT", "INFO"), / db=0 sub=0 /);
 }

@@ -32,13 +32,17 @@ for (const reset of ["close", "pass"] as const) {
       assert.ok(mail.messages[0]!.text.replaceAll("\r\n", "").includes(attachment.toString("base64")));
       const { hits } = await proxy.holds(3);
       assert.equal(hits, 7);
-      // The server takes a moment to greet, for which it has a timer: later than those for what waits in the pool.
+      // The server greets on a timer. This greeting comes after those of the pool's connections, so no timer is left of
+      // them.
       await hello(mail.port);
     },
   );
 }
 
-/** All that the server says to a client who waits for its greeting, as clients must, and then says it all at once. */
+/**
+ * All that the server sends to a client that waits for the greeting, as clients must, and then sends all its commands
+ * at once.
+ */
 async function hello(port: number): Promise<string> {
   using conn = await connect(port);
   let greeting = "";

@@ -5,7 +5,7 @@ import { Sluice } from "../../support/program/program.ts";
 import { connect, echo, readAll, readText, upstream, writeText } from "../../support/peers/sockets.ts";
 import { HAPROXY, startHaproxy, TELL_ADDRESSES } from "../servers/haproxy.ts";
 import { interopTest, run } from "../../support/interop.ts";
-import { hasStream, NGINX, sendHeader, startNginx, tellHeader } from "../servers/nginx.ts";
+import { echoHeader, hasStream, NGINX, sendHeader, startNginx } from "../servers/nginx.ts";
 
 const VERSIONS = ["v1", "v2"] as const;
 const CHAIN = {
@@ -36,16 +36,16 @@ for (const version of VERSIONS) {
       stack,
       (port) => `\n  bind 127.0.0.1:${port} accept-proxy${TELL_ADDRESSES}`,
     );
-    await checkTold(stack, version, haproxy.port);
+    await checkHeaders(stack, version, haproxy.port);
   });
 
   interopTest(`sluice tells nginx who the client is, with ${version}`, NGINX, async (stack) => {
-    const nginx = await startNginx(stack, tellHeader);
-    await checkTold(stack, version, nginx.port);
+    const nginx = await startNginx(stack, echoHeader);
+    await checkHeaders(stack, version, nginx.port);
   });
 
   interopTest(`haproxy, sluice and nginx in a row, sluice with ${version}`, CHAIN, async (stack) => {
-    const nginx = await startNginx(stack, tellHeader);
+    const nginx = await startNginx(stack, echoHeader);
     const sluice = stack.use(await receiving(`127.0.0.1:${nginx.port}`, version));
     const haproxy = await startHaproxy(
       stack,
@@ -54,8 +54,8 @@ for (const version of VERSIONS) {
   bind 127.0.0.1:${port}
   server sluice 127.0.0.1:${sluice.port()} ${send}`,
     );
-    const { own, told } = await request(await connect(haproxy.port));
-    assert.equal(told, `${own} 127.0.0.1:${haproxy.port}`);
+    const { own, seen } = await request(await connect(haproxy.port));
+    assert.equal(seen, `${own} 127.0.0.1:${haproxy.port}`);
   });
 }
 
@@ -105,7 +105,7 @@ interopTest("curl with --haproxy-protocol is logged with the address that it sen
   assert.deepEqual([client, destination], [`127.0.0.1:${ownPort}`, `127.0.0.1:${sluice.port()}`]);
 });
 
-/** A sluice that believes everyone on this machine. */
+/** A sluice that trusts the PROXY headers of all peers on this machine. */
 function receiving(address: string, send?: string): Promise<Sluice> {
   return Sluice.withConfig(`
 log: { format: json }
@@ -118,7 +118,7 @@ services:
 `);
 }
 
-/** A client of the proxy in front of sluice is whom sluice logs, and the proxy is the peer. */
+/** sluice logs the client of the proxy in front of it as the client, and that proxy as the peer. */
 async function checkLogged(sluice: Sluice, front: number): Promise<void> {
   const conn = await connect(front);
   await writeText(conn, "hello");
@@ -130,8 +130,8 @@ async function checkLogged(sluice: Sluice, front: number): Promise<void> {
   assert.notEqual(line.peer, line.client);
 }
 
-/** The server on this port is told of sluice's clients, whoever says who they are. */
-async function checkTold(stack: AsyncDisposableStack, version: string, port: number): Promise<void> {
+/** The server on this port learns the addresses of sluice's clients, with or without a header from them. */
+async function checkHeaders(stack: AsyncDisposableStack, version: string, port: number): Promise<void> {
   const directory = await Deno.makeTempDir();
   stack.defer(() => Deno.remove(directory, { recursive: true }));
   const service = (name: string, keys: string) =>
@@ -144,26 +144,26 @@ async function checkTold(stack: AsyncDisposableStack, version: string, port: num
 `),
   );
   const plain = await request(await connect(sluice.port(0)));
-  assert.equal(plain.told, `${plain.own} 127.0.0.1:${sluice.port(0)}`);
+  assert.equal(plain.seen, `${plain.own} 127.0.0.1:${sluice.port(0)}`);
   const sixth = await request(await Deno.connect({ hostname: "::1", port: sluice.port(0) }));
-  assert.equal(sixth.told, `::1:${sixth.own.split(":").at(-1)} ::1:${sluice.port(0)}`);
+  assert.equal(sixth.seen, `::1:${sixth.own.split(":").at(-1)} ::1:${sluice.port(0)}`);
   for (
-    const [header, told] of [
+    const [header, seen] of [
       ["PROXY TCP4 192.0.2.1 198.51.100.7 4001 443\r\n", "192.0.2.1:4001 198.51.100.7:443"],
       ["PROXY TCP6 2001:db8::1 2001:db8::2 4001 443\r\n", "2001:db8::1:4001 2001:db8::2:443"],
     ]
-  ) assert.equal((await request(await connect(sluice.port(1)), header)).told, told);
-  // Nothing is known of these clients, and they are served all the same.
+  ) assert.equal((await request(await connect(sluice.port(1)), header)).seen, seen);
+  // The addresses of these clients are unknown; sluice serves them all the same.
   await request(await Deno.connect({ transport: "unix", path: `${directory}/socket` }));
 }
 
-/** What a server answers, in the body; and the address that the client has itself. */
-async function request(conn: Deno.Conn, header = ""): Promise<{ own: string; told: string }> {
+/** The body of a server's answer, and the client's own address. */
+async function request(conn: Deno.Conn, header = ""): Promise<{ own: string; seen: string }> {
   using _conn = conn;
   await writeText(conn, `${header}GET / HTTP/1.0\r\nHost: test\r\n\r\n`);
   const answer = new TextDecoder().decode(await readAll(conn));
-  const [head, told] = answer.split("\r\n\r\n");
+  const [head, seen] = answer.split("\r\n\r\n");
   assert.match(head!, /^HTTP\/1\.[01] 200 /);
   const { localAddr } = conn;
-  return { own: localAddr.transport === "tcp" ? `${localAddr.hostname}:${localAddr.port}` : "", told: told! };
+  return { own: localAddr.transport === "tcp" ? `${localAddr.hostname}:${localAddr.port}` : "", seen: seen! };
 }

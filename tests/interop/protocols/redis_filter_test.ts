@@ -25,7 +25,7 @@ interopTest("Redis: the program in docs/library.md counts its commands, as print
     env: { NO_COLOR: "1" },
   }).output();
   const printed = new TextDecoder().decode(stdout).trimEnd().split("\n");
-  // What the program says of itself in its comments.
+  // The output that the program's comments promise.
   const expected = [...code.matchAll(/console\.log\(.*\/\/ (.*)$/gm)].map(([, text]) => text);
   assert.equal(expected.length, 2);
   assert.deepEqual(printed, expected, new TextDecoder().decode(stderr));

@@ -29,7 +29,7 @@ interopTest("Redis: redis-benchmark runs, and no command fails", REDIS_AND_TOOLS
   using direct = await RedisClient.connect(redis.port);
   const statistics = await direct.call("INFO", "commandstats");
   assert.doesNotMatch(statistics, /(failed|rejected)_calls=[1-9]/);
-  // At least, as each client ends its last pipeline.
+  // A minimum: each client finishes its last pipeline, so there may be more.
   assert.ok(Number(/cmdstat_set:calls=(\d+)/.exec(statistics)?.[1]) >= 2 * requests, statistics);
   assert.ok(Number(/cmdstat_mset:calls=(\d+)/.exec(statistics)?.[1]) >= requests, statistics);
 });
@@ -54,7 +54,7 @@ interopTest("Redis: a subscriber gets what is published directly, in order", RED
   );
 
   const texts = Array.from({ length: 1000 }, (_, index) => `message ${index}`);
-  // One alone, so that it does not ride on the ones behind it, then a burst.
+  // First one command alone, so that no later one can push it along, then a burst.
   assert.equal(await publisher.call("PUBLISH", "news", texts[0]!), ":1\r\n");
   assert.deepEqual(await subscriber.replies(1), [encode(["message", "news", texts[0]!])]);
   const receivers = await publisher.pipeline(texts.slice(1).map((text) => ["PUBLISH", "news", text]));
@@ -71,7 +71,7 @@ interopTest("Redis: a value of 5 MB comes back as it was", REDIS, async (stack) 
   using direct = await RedisClient.connect(redis.port);
   const value = randomBytes(5_000_000).toString("latin1");
   assert.equal(await proxied.call("SET", "large", value), "+OK\r\n");
-  // Not assert.equal: it would print both.
+  // Not assert.equal, which would print both values.
   assert.ok(await direct.call("GET", "large") === bulk(value), "What the proxy delivered to Redis differs");
   assert.ok(await proxied.call("GET", "large") === bulk(value), "What came back through the proxy differs");
 });

@@ -1,4 +1,4 @@
-/** SMTP through the proxy: what a server says about itself, and a message, in the clear and after STARTTLS. */
+/** SMTP through the proxy: a server's answers, and a message, in the clear and after STARTTLS. */
 
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";

@@ -13,8 +13,8 @@ export const TELL_ADDRESSES = `
   http-request return status 200 content-type text/plain lf-string "%[src]:%[src_port] %[dst]:%[dst_port]"`;
 
 /**
- * Starts it in a home of its own on `stack`, with the body of its one proxy, given the port to bind. It may name files,
- * which are put beside it: a name and a text for each.
+ * Starts it in a temporary directory of its own on `stack`. `body` gets the port to bind and returns the configuration
+ * of its one proxy, which may refer to `files` by their names.
  */
 export async function startHaproxy(
   stack: AsyncDisposableStack,
@@ -32,7 +32,7 @@ export async function startHaproxy(
           body(port)
         }\n`,
       );
-      // As a master with a worker it says when it listens.
+      // As a master with a worker (-W), it writes a line when it listens.
       const args = ["-W", "-db", "-f", path];
       return { program: "haproxy", args, port, ready: /Loading success/, stop: "SIGTERM" };
     }),

@@ -2,37 +2,45 @@
 
 import type { Buffer } from "node:buffer";
 import type { AddressInfo } from "node:net";
+import { eventually } from "../../support/eventually.ts";
 import { createTransport } from "npm:nodemailer@10.6.0";
 import { SMTPServer, type SMTPServerDataStream, type SMTPServerSession } from "npm:smtp-server@3.21.6";
 
+import type { KeyPair } from "../../support/certificates.ts";
+
 export interface Message {
-  /** The message as it came, one character per byte. */
+  /** The message as the server received it, one character per byte. */
   readonly text: string;
   /** Whether it came over TLS. */
   readonly secure: boolean;
 }
 
-/** Keeps every message. It offers STARTTLS, with the certificate for tests that the package has. */
+/** Keeps every message. It offers STARTTLS, with the certificate for tests that the package has unless given another. */
 export class MailServer implements AsyncDisposable {
   readonly messages: Message[] = [];
   readonly #server: SMTPServer;
+  /** Connections for which the package waits a moment for a client that talks too soon: a timer that nothing cancels. */
+  #waiting = 0;
 
-  private constructor() {
+  private constructor(tls: { cert: string; key: string } | undefined) {
     this.#server = new SMTPServer({
+      ...tls,
       name: "mail.example",
       authOptional: true,
       size: 10_000_000,
-      disableReverseLookup: true,
+      resolver: { reverse: (_, callback) => this.#waited(callback) }, // which it asks when it has waited
       logger: false,
       onData: (stream, session, done) => {
         this.#keep(stream, session).then(() => done(), done);
       },
     });
-    this.#server.on("error", () => {}); // of one connection: the sender has one too
+    this.#server.on("error", () => {}); // of one connection; the sender gets one too
+    this.#server.server.on("connection", () => this.#waiting++);
   }
 
-  static async start(): Promise<MailServer> {
-    const mail = new MailServer();
+  static async start(tls?: KeyPair): Promise<MailServer> {
+    const read = Deno.readTextFile;
+    const mail = new MailServer(tls && { cert: await read(tls.cert), key: await read(tls.key) });
     await new Promise<void>((resolve) => mail.#server.listen(0, "127.0.0.1", resolve));
     return mail;
   }
@@ -42,7 +50,16 @@ export class MailServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    // While a connection is open, closing would start a timer that outlives the test.
+    const { connections } = this.#server as unknown as { connections: Set<unknown> };
+    const open = () => connections.size + this.#waiting;
+    await eventually("the last client has left", open, (count) => count === 0);
     await new Promise<void>((resolve) => this.#server.close(resolve));
+  }
+
+  #waited(callback: (error: Error | null, names?: string[]) => void): void {
+    this.#waiting--;
+    callback(null, []);
   }
 
   async #keep(stream: SMTPServerDataStream, session: SMTPServerSession): Promise<void> {

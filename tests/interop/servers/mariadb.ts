@@ -11,13 +11,13 @@ export const MARIADB = {
 };
 export const MARIADB_AND_SLAP = { ...MARIADB, needs: [...MARIADB.needs, "mariadb-slap"] };
 
-/** The user who may log in from everywhere, without a password. */
+/** The user that may log in from everywhere, without a password. */
 const USER = "interop";
 
 export interface MariaDbOptions {
   /** More arguments of the server. */
   readonly args?: string[];
-  /** Where it lives; this machine's 127.0.0.1 unless given. Only there does it look at the names of its clients. */
+  /** Where it runs; on this machine's 127.0.0.1 unless given. In a namespace it looks up the names of its clients. */
   readonly namespace?: NetworkNamespace;
 }
 
@@ -87,7 +87,7 @@ export function to(port: number): string[] {
   ];
 }
 
-/** Logs in, runs statements and leaves. Throws when that does not go well. */
+/** Logs in, runs statements and logs out. Throws when any of that fails. */
 export function session(port: number, statements: string): Promise<Output> {
   return run("mariadb", [...to(port), ...PLAIN], { input: statements });
 }

@@ -1,4 +1,4 @@
-/** A network namespace: another host, as far as servers and clients can tell. Linux, and root only. */
+/** A network namespace, which servers and clients see as another host. Needs Linux and root. */
 
 import { randomBytes, randomInt } from "node:crypto";
 import { join } from "node:path";
@@ -21,7 +21,7 @@ export function namespaceTest(
 
 export class NetworkNamespace implements AsyncDisposable {
   readonly name: string;
-  /** Two addresses of this machine, from which it is reached. They are two hosts to it, with names. */
+  /** Two addresses of this machine from which it can be reached. It sees them as two hosts with names. */
   readonly near: readonly [string, string];
   /** Its own address. */
   readonly far: string;
@@ -34,10 +34,10 @@ export class NetworkNamespace implements AsyncDisposable {
     this.#directory = directory;
   }
 
-  /** Makes one on `stack`, with a link to this machine. */
+  /** Makes a namespace on `stack`, with a link to this machine. */
   static async make(stack: AsyncDisposableStack): Promise<NetworkNamespace> {
     const name = `sluice-${randomBytes(4).toString("hex")}`;
-    // Of 198.18.0.0/15, the networks for measurements (RFC 2544), one of eight addresses.
+    // A network of eight addresses from 198.18.0.0/15, the block for measurements (RFC 2544).
     const subnet = `198.${randomInt(18, 20)}.${randomInt(256)}`;
     const directory = await Deno.makeTempDir({ prefix: "sluice-interop-" });
     const namespace = stack.use(new NetworkNamespace(name, subnet, randomInt(32) * 8 + 1, directory));
@@ -56,7 +56,7 @@ export class NetworkNamespace implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // The links go with it.
+    // This deletes its links too.
     await run("ip", ["netns", "delete", this.name]);
     await Deno.remove(this.#directory, { recursive: true });
   }

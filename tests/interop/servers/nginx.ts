@@ -8,7 +8,7 @@ import type { RunningServer } from "../../support/servers/server_process.ts";
 export const NGINX: Needs = { needs: ["nginx"], install: "apt-get install nginx libnginx-mod-stream" };
 
 /** A server that answers every request with the addresses of the PROXY header: client, then server. */
-export function tellHeader(port: number): string {
+export function echoHeader(port: number): string {
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"];
   const addresses = ["", "_server"].map((each) => `$proxy_protocol${each}_addr:$proxy_protocol${each}_port`);
   return `http {
@@ -18,14 +18,14 @@ export function tellHeader(port: number): string {
   }`;
 }
 
-/** A proxy that sends the header, in version 1, which is all nginx can. */
+/** A proxy that sends the header in version 1, the only one that nginx can send. */
 export function sendHeader(port: number, upstream: number): string {
   return `stream {
     server { listen 127.0.0.1:${port}; proxy_pass 127.0.0.1:${upstream}; proxy_protocol on; }
   }`;
 }
 
-/** Whether it can be a proxy of connections: where that is a module, it may not be installed. */
+/** Whether it has the stream proxy, which is a module of its own in some packages. */
 export async function hasStream(): Promise<boolean> {
   return findProgram("nginx") !== undefined && (await streamModule()) !== undefined;
 }
@@ -51,8 +51,8 @@ export async function startNginx(
   );
 }
 
-/** What loads the stream module: nothing where it is built in, undefined where there is none. */
-async function streamModule(): Promise<string | undefined> {
+/** The directive that loads the stream module: "" where the module is built in, undefined where there is none. */
+export async function streamModule(): Promise<string | undefined> {
   const { stderr } = await run("nginx", ["-V"]);
   if (/--with-stream(\s|$)/.test(stderr)) return "";
   const path = `${/--modules-path=(\S+)/.exec(stderr)?.[1]}/ngx_stream_module.so`;

@@ -14,7 +14,7 @@ export class OpensslServer implements AsyncDisposable {
     this.#written = written;
   }
 
-  /** Throws, with what it wrote, when it does not start. */
+  /** @throws When it does not start, with its output. */
   static async start(pair: KeyPair, args: string[]): Promise<OpensslServer> {
     const all = ["s_server", "-accept", "127.0.0.1:0", "-cert", pair.cert, "-key", pair.key, ...args];
     const child = spawn("openssl", all, { input: "" });

@@ -1,4 +1,4 @@
-/** A Redis client that shows the bytes: replies are raw RESP, one character per byte. */
+/** A Redis client that returns replies as raw RESP, one character per byte. */
 
 import { Buffer } from "node:buffer";
 import { connect, readAll, tryClose, writeAll } from "../../support/peers/sockets.ts";
@@ -42,7 +42,7 @@ export class RedisClient implements Disposable {
     return replies;
   }
 
-  /** What comes before the server closes the connection, beyond the replies read. */
+  /** The bytes behind the replies read, up to the end of the connection. */
   async rest(): Promise<string> {
     return this.#received + Buffer.from(await readAll(this.#conn)).toString("latin1");
   }
@@ -89,7 +89,7 @@ export function bulk(value: string): string {
   return `$${value.length}\r\n${value}\r\n`;
 }
 
-/** Several of them: an array, which is also what a command is. */
+/** An array of bulk strings, which is also the form of a command. */
 export function encode(values: readonly string[]): string {
   return `*${values.length}\r\n${values.map(bulk).join("")}`;
 }

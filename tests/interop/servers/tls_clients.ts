@@ -6,7 +6,7 @@ export interface ClientResult {
   readonly code: number;
   /** What the server sent. */
   readonly received: string;
-  /** What openssl says of the connection and its end. */
+  /** What openssl writes about the connection and its end. */
   readonly report: string;
 }
 
@@ -14,8 +14,8 @@ export interface ClientResult {
 const CLIENT_DEADLINE_MS = 20_000;
 
 /**
- * Runs `openssl s_client`: sends `input`, waits until as much came back, or the server has closed, and closes. (At the
- * end of its input it closes at once, whatever is still to come.)
+ * Runs `openssl s_client`: sends `input`, waits until as many bytes have come back or the server has closed, and then
+ * closes. (openssl closes at once at the end of its input, even if more is still to come.)
  */
 export async function openssl(port: number, args: string[], input = ""): Promise<ClientResult> {
   const all = ["s_client", "-connect", `127.0.0.1:${port}`, "-brief", ...args];
@@ -23,7 +23,7 @@ export async function openssl(port: number, args: string[], input = ""): Promise
   const deadline = setTimeout(() => child.kill("SIGKILL"), CLIENT_DEADLINE_MS);
   const report = new Response(child.stderr).text();
   const writer = child.stdin.getWriter();
-  // The server may have closed first, and openssl with it: the report says so.
+  // This fails when the server has closed first, which ends openssl; the report has that.
   const write = writer.write(new TextEncoder().encode(input)).catch(() => {});
   const decoder = new TextDecoder();
   let received = "";
@@ -43,7 +43,7 @@ export async function openssl(port: number, args: string[], input = ""): Promise
   return { code, received, report: await report };
 }
 
-/** What `curl` gets with these arguments; throws unless it ends with 0. */
+/** The output of `curl` with these arguments; throws unless it exits with 0. */
 export async function curl(args: string[]): Promise<string> {
   return (await run("curl", ["--silent", "--show-error", "--max-time", "20", ...args])).text;
 }

@@ -1,4 +1,4 @@
-/** What bulk inside TLS leaves to the garbage collector: nothing, either way. */
+/** Bulk inside TLS leaves nothing to the garbage collector, in either direction. */
 
 import assert from "node:assert/strict";
 import { type Conn, writeAll } from "../../../src/net/socket/conn.ts";
@@ -7,7 +7,7 @@ import { CertificateAuthority, OPENSSL } from "../../support/certificates.ts";
 import { interopTest } from "../../support/interop.ts";
 import { serverOptions, TerminatingServer } from "./terminating_server.ts";
 
-/** What goes through at a time, how often, and how much of it may be in memory at any time, in bytes. */
+/** What is sent at a time, how often, and how many bytes of it may be in memory at any time. */
 const PIECE = new Uint8Array(1024 * 1024);
 const PIECES = 64;
 const IN_MEMORY = 8 * PIECE.length;
@@ -43,7 +43,7 @@ for (
       for (let count = 0; count < PIECES; count++) await writeAllTo(client, PIECE);
       await client.closeWrite();
     }
-    // Ends once the other side is done with it all.
+    // Ends when the other side has sent or received everything.
     const buffer = new Uint8Array(PIECE.length);
     let received = 0;
     for (let count = await client.read(buffer); count !== null; count = await client.read(buffer)) {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Conn, writeAll } from "../../../src/net/socket/conn.ts";
-import { DenoConn } from "../../../src/net/socket/deno_conn.ts";
+import { DenoConn } from "../../../src/net/socket/deno_socket.ts";
 import { ProxyError } from "../../../src/net/errors.ts";
 import { loadAuthorities, loadCredentials } from "../../../src/net/tls/credentials.ts";
 import { TlsClient, type TlsClientOptions } from "../../../src/net/tls/client.ts";
@@ -47,9 +47,9 @@ class Fixture {
     });
   }
 
-  /** A server whose certificate the authority, or another one, has issued. */
+  /** A server with a certificate of this authority or of another one. */
   async server(pair: KeyPair, options: Partial<TlsServerOptions> = {}): Promise<TerminatingServer> {
-    // Expired ones are refused on loading, unless it is another day.
+    // Loading refuses an expired certificate, so this loads it as of a date on which it was valid.
     const certificates = [await loadCredentials(pair, await validDate(pair.cert))];
     const all = await serverOptions(this.authority, [], { certificates, ...options });
     return this.#fixture.use(new TerminatingServer(all));

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type Conn, ConnWrapper, writeAll } from "../../../src/net/socket/conn.ts";
-import { DenoConn } from "../../../src/net/socket/deno_conn.ts";
+import { DenoConn } from "../../../src/net/socket/deno_socket.ts";
 import { PendingHandshakes } from "../../../src/net/tls/pending.ts";
 import { TlsServer } from "../../../src/net/tls/server.ts";
 import { readAll } from "../../support/peers/sockets.ts";
@@ -11,7 +11,7 @@ import { CertificateAuthority, OPENSSL } from "../../support/certificates.ts";
 import { interopTest } from "../../support/interop.ts";
 import { serverOptions } from "./terminating_server.ts";
 
-/** Turns of the event loop that a write takes. */
+/** How many turns of the event loop a write takes. */
 const TURNS = 20;
 
 class SlowConn extends ConnWrapper {

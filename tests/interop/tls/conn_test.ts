@@ -52,7 +52,7 @@ async function start(
   return { authority, server, connect };
 }
 
-/** What the server side of the next connection is, for tests that drive both sides. */
+/** Gives the test the server side of the next connection, so that it can drive both sides. */
 function handOver(): { handle: Handler; terminated: Promise<Terminated>; done: () => void } {
   const arrived = Promise.withResolvers<Terminated>();
   const done = Promise.withResolvers<void>();
@@ -152,7 +152,7 @@ interopTest("a slow reader stops the sender, both ways", OPENSSL, async (stack) 
   for (const [from, to] of [[conn, client], [client, conn]] as const) {
     const sent = { bytes: 0 };
     const filling = fill((bytes) => from.write(bytes), sent);
-    // Stalled: nothing more is taken while this many round trips are made elsewhere.
+    // Stalled means that the write takes nothing more during this many round trips on another connection.
     for (let before = -1; before !== sent.bytes;) {
       before = sent.bytes;
       for (let round = 0; round < 300; round++) await roundTrip(elsewhere);
@@ -190,7 +190,7 @@ interopTest("a handshake that its deadline cuts short is closed", OPENSSL, async
   const { server } = await start(stack, undefined, {}, { signalFor: () => deadline.signal });
   const silent = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
   const begun = await Deno.connect({ hostname: "127.0.0.1", port: server.port });
-  // The beginning of a handshake record that never comes.
+  // The beginning of a handshake record whose rest never comes.
   await begun.write(Uint8Array.of(22, 3, 1, 2, 0, 1));
   const ends = Promise.all([readAll(silent), readAll(begun)].map((end) => end.catch(() => "reset")));
   deadline.abort(late);
@@ -213,7 +213,7 @@ interopTest("the oldest unfinished handshake is closed when there are too many",
   assert.equal((await failureOf(server)).code, "tls_handshakes_full");
   assert.equal((await readAll(silent[0]!)).byteLength, 0);
   assert.equal(pending.size, 3);
-  // One that is done is out of the way, and a good client gets through.
+  // A finished handshake takes no place, and a good client succeeds.
   await writeText(done, "x");
   assert.equal(await done.read(new Uint8Array(1)), 1);
   await connect();

@@ -50,7 +50,7 @@ interopTest(
       listener.replace({ credentials, alpn: [] });
       loop.drain();
     };
-    // Whoever accepts it answers with an alert: this is not TLS.
+    // The bytes are not TLS, so the listener that accepts the connection answers with an alert.
     const outcomes = await connectWhileBusy(loop.port, 50, 3 * ACCEPT_IDLE, beginDrain, "not TLS at all");
     await loop.ended;
     assert.deepEqual(outcomes, Array.from({ length: 50 }, () => "answered"));
@@ -85,7 +85,7 @@ interopTest("Deno.listenTls listeners share an address with reusePort", OPENSSL,
   for (let client = 0; client < 40; client++) assert.equal(await askTls(address.port), "answered");
   assert.equal(one.accepted + two.accepted, 40);
   assert.ok(one.accepted > 4 && two.accepted > 4, `${one.accepted} and ${two.accepted}`);
-  // One drains, and the other has its clients.
+  // One drains, and the other gets its clients.
   one.drain();
   await one.ended;
   for (let client = 0; client < 5; client++) assert.equal(await askTls(address.port), "answered");

@@ -1,4 +1,4 @@
-/** Files of certificates and keys that are wrong, or soon will be: what `sluice check` says of them, and a start. */
+/** Files of certificates and keys that are invalid or about to expire: what `sluice check` and a start report. */
 
 import assert from "node:assert/strict";
 import { decodeOptions } from "../../../src/config/library.ts";
@@ -10,8 +10,12 @@ import { interopTest } from "../../support/interop.ts";
 
 const CONFIGURATION_ERROR = 2;
 
-/** Files, and what is said of them: `CERT` and `KEY` stand for their paths. */
-type Case = [what: string, prepare: (authority: CertificateAuthority) => Promise<KeyPair>, said: RegExp[]];
+/** Files and the messages about them, in which `CERT` and `KEY` stand for their paths. */
+type Case = [
+  what: string,
+  prepare: (authority: CertificateAuthority) => Promise<KeyPair>,
+  messages: RegExp[],
+];
 
 const REFUSED: Case[] = [
   [
@@ -58,7 +62,7 @@ const REFUSED: Case[] = [
   ],
 ];
 
-for (const [what, prepare, said] of REFUSED) {
+for (const [what, prepare, messages] of REFUSED) {
   interopTest(`${what}: an error, and nothing starts`, OPENSSL, async (stack) => {
     const authority = stack.use(await CertificateAuthority.create());
     const files = await prepare(authority);
@@ -67,7 +71,7 @@ for (const [what, prepare, said] of REFUSED) {
       const { code, stdout, stderr } = await runSluice(args);
       assert.equal(code, CONFIGURATION_ERROR);
       assert.equal(stdout, "");
-      for (const pattern of said) assert.match(anonymous(stderr, files), pattern);
+      for (const pattern of messages) assert.match(anonymous(stderr, files), pattern);
       assert.doesNotMatch(stderr, /PRIVATE KEY|\bat \S+\.ts/);
     }
   });
@@ -95,8 +99,8 @@ const DOUBTFUL: Case[] = [
   ],
 ];
 
-for (const [what, prepare, said] of DOUBTFUL) {
-  const count = said.length === 0 ? "nothing is said of it" : "a warning, from check and at the start";
+for (const [what, prepare, messages] of DOUBTFUL) {
+  const count = messages.length === 0 ? "nothing is said of it" : "a warning, from check and at the start";
   interopTest(`${what}: ${count}`, OPENSSL, async (stack) => {
     const authority = stack.use(await CertificateAuthority.create());
     const files = await prepare(authority);
@@ -104,17 +108,17 @@ for (const [what, prepare, said] of DOUBTFUL) {
     const { code, stdout } = await runSluice(["check", path]);
     assert.equal(code, 0);
     const warnings = stdout.split("\n").filter((line) => line.startsWith("# warning: "));
-    assert.equal(warnings.length, said.length, stdout);
-    for (const pattern of said) assert.match(anonymous(warnings.join("\n"), files), pattern);
+    assert.equal(warnings.length, messages.length, stdout);
+    for (const pattern of messages) assert.match(anonymous(warnings.join("\n"), files), pattern);
     assert.match(stdout, /^# ok$/m);
 
     const sluice = stack.use(await Sluice.start(["-c", path]));
     const { code: end } = await sluice.stop();
     assert.equal(end, 0);
     const logged = sluice.events("certificate_warning");
-    assert.equal(logged.length, said.length, sluice.stderr);
+    assert.equal(logged.length, messages.length, sluice.stderr);
     assert.ok(logged.every(({ level }) => level === "warn"));
-    for (const pattern of said) assert.match(anonymous(`${logged[0]!.message}`, files), pattern);
+    for (const pattern of messages) assert.match(anonymous(`${logged[0]!.message}`, files), pattern);
   });
 }
 
@@ -140,7 +144,7 @@ services:
   );
 });
 
-/** Writes a configuration with these files beside them. */
+/** Writes a configuration that uses these files into their directory. */
 async function configFor(authority: CertificateAuthority, { cert, key }: KeyPair): Promise<string> {
   const service =
     `name: test, listen: "127.0.0.1:0", upstream: "127.0.0.1:1", tls: { cert: ${cert}, key: ${key} }`;
@@ -180,7 +184,7 @@ interopTest("a certificate that expires soon is logged once a day", OPENSSL, asy
   }
 });
 
-/** Intervals of so many milliseconds are the test's to call while it runs. */
+/** Returns the callbacks of intervals with this period, which now run only when the test calls them. */
 function holdIntervals(stack: AsyncDisposableStack, period: number): (() => void)[] {
   const held: (() => void)[] = [];
   const real = globalThis.setInterval;

@@ -1,10 +1,10 @@
-/** What is left in memory of handshakes that failed: nothing, however they did. */
+/** A failed handshake leaves nothing in memory, however it failed. */
 
 import assert from "node:assert/strict";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { type Conn, ConnWrapper } from "../../../src/net/socket/conn.ts";
-import { DenoConn } from "../../../src/net/socket/deno_conn.ts";
+import { DenoConn } from "../../../src/net/socket/deno_socket.ts";
 import { PendingHandshakes } from "../../../src/net/tls/pending.ts";
 import { TlsServer } from "../../../src/net/tls/server.ts";
 import { clientHello } from "../../support/bytes/client_hellos.ts";
@@ -15,7 +15,7 @@ import { interopTest } from "../../support/interop.ts";
 import { serverOptions } from "./terminating_server.ts";
 
 const CLIENTS = 20;
-/** The last one or two may still be on a stack. */
+/** A stack frame may still refer to the last one or two. */
 const STILL_THERE = 2;
 
 const WAYS: [what: string, bytes: Uint8Array, isCut: boolean][] = [
@@ -41,7 +41,7 @@ for (const certificates of [1, 2]) {
         for (let count = 0; count < CLIENTS; count++) seen.push(await failed(server, listener, bytes, isCut));
         const collect = garbageCollector();
         const left = async () => {
-          // A timer of the program itself may hold something for a turn.
+          // A timer of the program may keep a reference for one turn of the event loop.
           await roundTrip();
           collect();
           return seen.filter((each) => each.deref() !== undefined).length;
@@ -52,7 +52,7 @@ for (const certificates of [1, 2]) {
   }
 }
 
-/** One failed handshake; all that is left here is a weak reference to its connection. */
+/** Makes one handshake fail, and returns only a weak reference to its connection. */
 async function failed(
   server: TlsServer,
   listener: Deno.TcpListener,
@@ -72,7 +72,7 @@ async function failed(
   return new WeakRef(conn);
 }
 
-/** Nothing in Deno knows it. */
+/** A connection that nothing in Deno refers to. */
 class Watched extends ConnWrapper {}
 
 function garbageCollector(): () => void {

@@ -1,4 +1,4 @@
-/** What a TLS session brings along from the handshake that it began with, and what it must not. */
+/** What a resumed TLS session may keep of the handshake that it began with. */
 
 import assert from "node:assert/strict";
 import { ProxyError } from "../../../src/net/errors.ts";
@@ -13,7 +13,7 @@ import { serverOptions, TerminatingServer } from "./terminating_server.ts";
 const SECOND = 1 / 86_400;
 const VERSIONS = ["-tls1_2", "-tls1_3"];
 
-/** Servers, and the client of one of them with its session. */
+/** Servers, and a client that keeps its session with one of them. */
 class Sessions {
   readonly authority: CertificateAuthority;
   readonly other: CertificateAuthority;
@@ -49,13 +49,13 @@ class Sessions {
     return this.#fixture.use(new TerminatingServer(await this.options(changes, pair)));
   }
 
-  /** Trusts only the other authority with clients. */
+  /** Trusts only the other authority to issue certificates for clients. */
   async others(changes: Partial<TlsServerOptions> = {}): Promise<TerminatingServer> {
     const clientAuthorities = [await Deno.readTextFile(this.other.cert)];
     return await this.server({ clientAuthorities, ...changes });
   }
 
-  /** A client with a certificate, which is let in and leaves with a session. */
+  /** A client with a certificate, which is admitted and keeps its session. */
   async login(server: TerminatingServer, until?: number, args: string[] = []): Promise<void> {
     const alice = await this.authority.issue({
       name: "alice",
@@ -66,7 +66,7 @@ class Sessions {
     assert.equal((await server.outcome() as TlsFacts).clientSubject, "O=Test, CN=alice");
   }
 
-  /** A client that has the session and no certificate. */
+  /** A client with that session and no certificate. */
   async resume(server: TerminatingServer, args: string[] = []): Promise<unknown> {
     await this.#connect(server, ["-sess_in", this.#file, ...args]);
     return await server.outcome();
@@ -90,7 +90,7 @@ for (const version of VERSIONS) {
     const sessions = await Sessions.create(stack, version);
     const first = await sessions.server();
     await sessions.login(first);
-    // Without a certificate: this is a resumed session, and a good one.
+    // The client has shown no certificate this time, so the session was resumed.
     const resumed = await sessions.resume(first) as TlsFacts;
     assert.deepEqual([resumed.clientSubject, resumed.clientName, resumed.isResumed], [
       "O=Test, CN=alice",
@@ -168,7 +168,7 @@ for (const version of VERSIONS) {
       ]);
       assert.ok(none instanceof ProxyError);
       assert.equal(none.code, "tls_handshake_failed");
-      // For another name nothing is resumed, and there is no certificate.
+      // The session does not resume for another name, and this client has no certificate.
       assertRefused(
         await sessions.resume(other, ["-alpn", "h2", "-servername", "b.test"]),
         /^The client sent no /,
@@ -213,7 +213,7 @@ for (const version of VERSIONS) {
     async (stack) => {
       const one = stack.use(await CertificateAuthority.create("One"));
       const tls = () => [`client_ca: "${one.cert}"`];
-      // Sessions are of one thread.
+      // A session resumes only in its own thread.
       const { authority, sluice } = await terminating(stack, { tls, start: { workers: 1 } });
       const alice = await one.issue({ name: "alice", usage: "clientAuth" });
       const file = `${one.directory}/session`;
@@ -223,7 +223,7 @@ for (const version of VERSIONS) {
       const resume = async () =>
         (await openssl(sluice.port(), [...options, "-sess_in", file], "hello")).received;
       assert.equal(await resume(), "hello");
-      // The authority of clients is replaced in its file, which is watched.
+      // sluice watches the file with the authority of clients; this replaces it.
       await Deno.copyFile(authority.cert, one.cert);
       await eventually("the new authority", resume, (received) => received === "");
       const [refused] = await sluice.loggedEvents("connection_refused", 1);

@@ -1,6 +1,6 @@
 /** A server that terminates TLS and hands each connection to the test. */
 
-import { DenoConn } from "../../../src/net/socket/deno_conn.ts";
+import { DenoConn } from "../../../src/net/socket/deno_socket.ts";
 import { type Conn, writeAll } from "../../../src/net/socket/conn.ts";
 import { abortable } from "../../../src/net/timers/abortable.ts";
 import { loadAuthorities, loadCredentials } from "../../../src/net/tls/credentials.ts";
@@ -10,7 +10,7 @@ import type { CertificateAuthority, KeyPair } from "../../support/certificates.t
 
 export type Handler = (terminated: Terminated) => Promise<void>;
 
-/** Options of a {@linkcode TlsServer} with certificates of the authority. */
+/** Options of a {@linkcode TlsServer}, with certificates of this authority. */
 export async function serverOptions(
   authority: CertificateAuthority,
   pairs: readonly KeyPair[],
@@ -52,7 +52,7 @@ export class TerminatingServer implements AsyncDisposable {
     return (this.#listener.addr as Deno.NetAddr).port;
   }
 
-  /** The facts of the next handshake, or what it failed with. */
+  /** The facts of the next handshake, or its error. */
   outcome(): Promise<unknown> {
     if (this.#outcomes.length > 0) return Promise.resolve(this.#outcomes.shift());
     return new Promise((resolve) => void this.#waiting.push(resolve));
@@ -95,7 +95,7 @@ export class TerminatingServer implements AsyncDisposable {
   }
 }
 
-/** Sends back whatever comes, and ends sending when the client has. */
+/** Echoes everything, and finishes sending when the client has. */
 export async function echo({ conn }: Terminated): Promise<void> {
   const buffer = new Uint8Array(16 * 1024);
   for (let count = await conn.read(buffer); count !== null; count = await conn.read(buffer)) {

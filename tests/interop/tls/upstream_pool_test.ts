@@ -1,4 +1,4 @@
-/** Pools whose connections have TLS inside. */
+/** Pools of connections with TLS. */
 
 import assert from "node:assert/strict";
 import { isDeepStrictEqual } from "node:util";
@@ -20,7 +20,7 @@ interopTest(
       await echo(terminated);
     });
     await proxy.holds(2);
-    // In TLS 1.3 the client is done first.
+    // In TLS 1.3 the client finishes the handshake first.
     await eventually("both on the other side too", () => open.length, (count) => count === 2);
     const [first, second] = open.splice(0);
     await first!.closeWrite();
@@ -28,7 +28,7 @@ interopTest(
     second!.reset();
     const pool = await proxy.holds(0);
     assert.equal(pool.lost, 2);
-    // None of them holds a place: the endpoint has two, and both are had again.
+    // Neither holds a place any more: the endpoint has two, and both can be used again.
     using one = await served(proxy.port);
     using two = await served(proxy.port);
     assert.equal(proxy.endpoint.active, 2);
@@ -52,7 +52,7 @@ interopTest("a reuse pool hands a TLS connection from client to client", OPENSSL
   assert.equal(proxy.pool.hits, 4);
 });
 
-/** A proxy before a server that knows its clients, and the files of the proxy, which a test can replace. */
+/** A proxy before a server that requires a client certificate, and the proxy's files, which a test can replace. */
 async function renewable(
   stack: AsyncDisposableStack,
   pool: Parameters<typeof PooledProxy.before>[1],
@@ -87,7 +87,7 @@ interface Renewable {
   readonly stranger: CertificateAuthority;
   readonly ca: string;
   readonly own: KeyPair;
-  /** What the server saw. */
+  /** The connections that the server saw begin and end. */
   readonly log: readonly string[];
 }
 
@@ -96,7 +96,7 @@ interopTest("a warm pool drops connections made with an earlier ca", OPENSSL, as
   await proxy.holds(2);
   await eventually("both on the other side", () => log.length, (count) => count === 2);
   await Deno.copyFile(stranger.cert, ca);
-  // Without any client.
+  // No client is involved.
   await eventually(
     "their end",
     () => log.slice(2),
@@ -136,7 +136,7 @@ interopTest(
     await proxy.holds(1);
     await Deno.copyFile(stranger.cert, ca);
     await proxy.holds(0);
-    // The one in use goes on, and serves nobody after its client.
+    // The connection in use goes on, and closes after its client.
     await writeText(busy, "ping");
     assert.equal(await readText(busy, 4), "ping");
     await busy.closeWrite();
@@ -151,7 +151,7 @@ interopTest("files that are written again as they were drop nothing", OPENSSL, a
   const { proxy, ca, own, authority, log } = await renewable(stack, { maxIdle: 1 });
   await proxy.holds(1);
   for (const path of [ca, own.cert, own.key]) await Deno.writeTextFile(path, await Deno.readTextFile(path));
-  // The change of another file is seen after these.
+  // The watcher reports the change of another file after these.
   const renewed = await authority.issue({ name: "new", usage: "clientAuth" });
   await Deno.copyFile(renewed.key, own.key);
   await Deno.copyFile(renewed.cert, own.cert);
@@ -186,7 +186,7 @@ async function pooled(
   return { proxy: stack.use(proxy) };
 }
 
-/** A client whose bytes came back. */
+/** A client that has received its bytes back. */
 async function served(port: number): Promise<Deno.TcpConn> {
   const conn = await connect(port);
   await writeText(conn, "ping");

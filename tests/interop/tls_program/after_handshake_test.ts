@@ -1,4 +1,4 @@
-/** What fails TLS when the handshake is long done has a reason of its own, the same with both engines. */
+/** TLS that fails long after the handshake has a reason of its own, the same with both engines. */
 
 import assert from "node:assert/strict";
 import { Sluice } from "../../support/program/program.ts";
@@ -13,10 +13,10 @@ const OPENSSL_AND_STDBUF = {
   install: "apt-get install openssl coreutils",
 };
 
-/** More changes of keys in a row, without a byte of data between them, than anybody needs. */
+/** More changes of keys in a row, without a byte of data between them, than any real client makes. */
 const KEY_UPDATES = 60;
 
-/** Commands of openssl, each once it says that it has done the one before. */
+/** Commands typed to openssl, each after openssl has confirmed the one before. */
 const WAYS: [what: string, version: string, commands: string[], done: string, detail: string][] = [
   [
     "asks for new keys without end",
@@ -96,14 +96,16 @@ class Openssl implements AsyncDisposable {
   readonly #keyboard: WritableStreamDefaultWriter<Uint8Array>;
 
   constructor(args: string[]) {
-    // As it writes to a terminal: line by line.
+    // stdbuf makes openssl write line by line, as to a terminal.
     this.#child = spawn("stdbuf", ["-oL", "openssl", ...args], { input: "" });
     this.#keyboard = this.#child.stdin.getWriter();
     this.stdout = new LineReader(this.#child.stdout);
     this.stderr = new LineReader(this.#child.stderr);
   }
 
-  /** Types each command when openssl has said `done` of the one before, as long as nothing has `ended`. */
+  /**
+   * Types each command after openssl has confirmed the one before with a line that begins with `done`, until `ended`.
+   */
   async type(commands: string[], output: LineReader, done: string, ended: Promise<unknown>): Promise<void> {
     let isOver = false;
     const over = ended.finally(() => isOver = true);
@@ -112,7 +114,7 @@ class Openssl implements AsyncDisposable {
       let seen = 0;
       const write = this.#keyboard.write(new TextEncoder().encode(`${command}\n`));
       const isDone = write.then(() => output.find((line) => line.startsWith(done) && seen++ === index));
-      // Once its connection is closed it may end, or write no more, before the line about that is logged.
+      // Once its connection is closed, openssl may end or stop writing before sluice logs the end.
       await Promise.race([isDone.catch(() => over), over]);
     }
   }

@@ -6,21 +6,21 @@ import { parseClientHello } from "../../../src/wire/client_hello/client_hello.ts
 import { inRecords, withoutRecords } from "../../support/bytes/client_hello_bytes.ts";
 import { interopTest, spawn } from "../../support/interop.ts";
 
-interface Said {
+interface HelloValues {
   readonly serverName?: string;
   readonly alpn?: readonly string[];
   /** The only TLS version that the client may use; 1.2 and 1.3 unless given. */
   readonly version?: "1.2" | "1.3";
 }
 
-/** A client's way to say something to a port of 127.0.0.1; it may fail then, as it gets no answer. */
-type Client = (port: number, said: Said) => Promise<unknown>;
+/** Makes a client send its ClientHello to a port of 127.0.0.1. It may fail after that, as it gets no answer. */
+type Client = (port: number, values: HelloValues) => Promise<unknown>;
 
-/** A client that has not ended by then, without a server, is stuck. */
+/** A client that has not ended by then is stuck; no server answers it. */
 const CLIENT_MS = 30_000;
 const NAME = "shop.example.com";
 const VERSIONS = { "1.2": 0x0303, "1.3": 0x0304 };
-const CASES: readonly Said[] = [
+const CASES: readonly HelloValues[] = [
   {},
   { version: "1.2" },
   { version: "1.3" },
@@ -52,9 +52,9 @@ interopTest(
 );
 
 interopTest("ClientHello: curl", { needs: ["curl"], install: "apt-get install curl" }, async (stack) => {
-  // What it says in ALPN follows from the versions of HTTP that it may use.
-  const cases = CASES.map(({ alpn: _, ...said }) => said);
-  await recordAll(stack, cases.map((said) => ({ ...said, alpn: ["http/1.1"] })), curl("--http1.1"));
+  // The ALPN protocols that curl offers follow from the versions of HTTP that it may use.
+  const cases = CASES.map(({ alpn: _, ...values }) => values);
+  await recordAll(stack, cases.map((values) => ({ ...values, alpn: ["http/1.1"] })), curl("--http1.1"));
   await recordAll(stack, cases, curl("--no-alpn"));
 });
 
@@ -63,14 +63,14 @@ interopTest("ClientHello: Node.js", { needs: ["node"], install: "apt-get install
     const options = { host: "127.0.0.1", ...JSON.parse(process.argv[1]) };
     require("tls").connect(options).on("error", () => {}).resume();
   `;
-  await recordAll(stack, CASES, (port, said) => {
-    return runClient("node", ["-e", script, JSON.stringify({ port, ...nodeOptions(said) })]);
+  await recordAll(stack, CASES, (port, values) => {
+    return runClient("node", ["-e", script, JSON.stringify({ port, ...nodeOptions(values) })]);
   });
 });
 
 interopTest("ClientHello: Deno's node:tls", { needs: [], install: "" }, async (stack) => {
-  await recordAll(stack, CASES, async (port, said) => {
-    const socket = connect({ host: "127.0.0.1", port, ...nodeOptions(said) });
+  await recordAll(stack, CASES, async (port, values) => {
+    const socket = connect({ host: "127.0.0.1", port, ...nodeOptions(values) });
     const closed = Promise.withResolvers<void>();
     socket.on("error", () => {}).on("close", () => closed.resolve()).resume();
     await closed.promise;
@@ -89,28 +89,34 @@ interopTest("ClientHello: Deno", { needs: [], install: "" }, async (stack) => {
   });
 });
 
-/** Lets a client say each, and compares that with what is read from the bytes it sends. */
-async function recordAll(stack: AsyncDisposableStack, cases: readonly Said[], client: Client): Promise<void> {
-  for (const said of cases) {
-    const bytes = await record(stack, said, client);
+/** Has a client send a ClientHello with each of these values, and compares them with what the parser reads. */
+async function recordAll(
+  stack: AsyncDisposableStack,
+  cases: readonly HelloValues[],
+  client: Client,
+): Promise<void> {
+  for (const values of cases) {
+    const bytes = await record(stack, values, client);
     const parsed = parseClientHello(bytes);
     assert.ok(parsed.kind === "hello", JSON.stringify(parsed));
     const { kind: _, versions, ...rest } = parsed;
-    assert.deepEqual(rest, { serverName: said.serverName, alpn: said.alpn ?? [] });
+    assert.deepEqual(rest, { serverName: values.serverName, alpn: values.alpn ?? [] });
     // Some clients offer older versions as well by default.
-    const recent = said.version === undefined ? versions.filter((each) => each >= VERSIONS["1.2"]) : versions;
-    const expected = said.version === undefined
+    const recent = values.version === undefined
+      ? versions.filter((each) => each >= VERSIONS["1.2"])
+      : versions;
+    const expected = values.version === undefined
       ? [VERSIONS["1.3"], VERSIONS["1.2"]]
-      : [VERSIONS[said.version]];
-    assert.deepEqual(recent, expected, JSON.stringify(said));
+      : [VERSIONS[values.version]];
+    assert.deepEqual(recent, expected, JSON.stringify(values));
     checkSplits(bytes, parsed);
   }
 }
 
-/** What the client has sent when the ClientHello is there. Then the connection is closed. */
-async function record(stack: AsyncDisposableStack, said: Said, client: Client): Promise<Uint8Array> {
+/** Returns what the client has sent once the ClientHello is complete, and closes the connection. */
+async function record(stack: AsyncDisposableStack, values: HelloValues, client: Client): Promise<Uint8Array> {
   using listener = stack.use(Deno.listen({ hostname: "127.0.0.1", port: 0 }));
-  const ended = client(listener.addr.port, said).catch(() => {});
+  const ended = client(listener.addr.port, values).catch(() => {});
   using conn = await listener.accept();
   let bytes = new Uint8Array(0);
   const buffer = new Uint8Array(4096);
@@ -124,7 +130,10 @@ async function record(stack: AsyncDisposableStack, said: Said, client: Client): 
   return bytes;
 }
 
-/** Cut anywhere it needs more; in other records it says the same; with any byte changed it is still parsed. */
+/**
+ * Asserts that the parser needs more of a ClientHello cut anywhere, reads the same from other record sizes, and throws
+ * for no changed byte.
+ */
 function checkSplits(bytes: Uint8Array, parsed: ReturnType<typeof parseClientHello>): void {
   for (let length = 0; length < bytes.length; length++) {
     assert.equal(parseClientHello(bytes.subarray(0, length)).kind, "need_more", `cut at ${length}`);
@@ -150,7 +159,7 @@ function curl(option: string): Client {
   };
 }
 
-function nodeOptions({ serverName, alpn, version }: Said): Record<string, unknown> {
+function nodeOptions({ serverName, alpn, version }: HelloValues): Record<string, unknown> {
   return {
     ...serverName === undefined ? {} : { servername: serverName },
     ...alpn === undefined ? {} : { ALPNProtocols: alpn },
@@ -158,7 +167,7 @@ function nodeOptions({ serverName, alpn, version }: Said): Record<string, unknow
   };
 }
 
-/** Runs a program to its end, which it finds with an error. */
+/** Runs a program to its end, which is an error. */
 async function runClient(program: string, args: string[]): Promise<void> {
   const child = spawn(program, args);
   const deadline = setTimeout(() => child.kill("SIGKILL"), CLIENT_MS);

@@ -1,4 +1,4 @@
-/** Inside TLS: back-pressure, limits and resets are what they are without it. */
+/** Back-pressure, limits and resets work inside TLS as they do without it. */
 
 import assert from "node:assert/strict";
 import { connect as connectNode, type Socket } from "node:net";
@@ -22,7 +22,7 @@ import { NAME, terminating, tlsClient } from "../../support/program/tls_terminat
 const MEBIBYTE = new Uint8Array(1 << 20);
 /** In MiB: more than the buffers of two sockets hold. */
 const MUCH = 64;
-/** How much a program may grow that keeps nothing of it but what is under way, in bytes. */
+/** How much the memory of a program may grow that keeps only the bytes under way, in bytes. */
 const GROWTH = 30_000_000;
 
 for (const engine of ["node", "deno"] as const) {
@@ -77,7 +77,7 @@ for (const engine of ["node", "deno"] as const) {
     using client = await tlsClient(sluice.port(), authority);
     await writeText(client, "ping");
     assert.equal(await readText(client, 4), "ping");
-    // With close_notify: without it this client says UnexpectedEof.
+    // With close_notify: without it this client fails with UnexpectedEof.
     assert.equal(await endOf(client), "fin");
     const [line] = await sluice.loggedEvents("connection_closed", 1);
     assert.equal(line!.code, "idle_timeout");
@@ -100,7 +100,7 @@ for (const engine of ["node", "deno"] as const) {
     ]);
     const seconds = (performance.now() - began) / 1000;
     assert.equal(back.length, 2 * MEBIBYTE.length);
-    // Two bursts of a tenth of a second are for free.
+    // The limit leaves out two bursts of a tenth of a second.
     assert.ok(seconds > 1.85 && seconds < 2.6, `${seconds} s`);
   });
 }
@@ -120,11 +120,11 @@ interopTest("a client that has finished and reads late gets close_notify", OPENS
     using client = await tlsClient(sluice.port(), authority);
     await writeText(client, `${size}`);
     await client.closeWrite();
-    // Longer than a connection is given to say its last words once it is being closed.
+    // Longer than a connection that is closing may take to send its last bytes.
     await new Promise((resolve) => setTimeout(resolve, 1500));
     assert.equal((await readAll(client)).length, size);
   };
-  // About what two sockets hold: some of these leave no room for close_notify behind them.
+  // About what two sockets hold: some of these sizes leave no room for close_notify.
   await Promise.all(Array.from({ length: 40 }, (_, index) => askLate(2_600_000 + index * 17_000)));
 });
 
@@ -226,14 +226,14 @@ interopTest("a client in the queue can be killed", OPENSSL, async (stack) => {
   const id = Math.max(...waiting.map((each) => each.id));
   await (await fetch(`${api}/${id}`, { method: "DELETE" })).body?.cancel();
   assert.equal(await endOf(second), "fin");
-  // And it is known to be closed, though nobody has left.
+  // The log has the close, though neither side has closed.
   const [line] = await sluice.loggedEvents("connection_failed", 1);
   assert.deepEqual([line!.id, line!.code], [id, "killed"]);
   await writeText(first, "pong");
   assert.equal(await readText(first, 4), "pong");
 });
 
-/** How far a flood has come. */
+/** How much of a flood has been sent. */
 class Progress {
   mebibytes = 0;
 
@@ -244,7 +244,7 @@ class Progress {
     await readAll(conn);
   }
 
-  /** Resolves when nothing more was taken for half a second. */
+  /** Resolves when the receiver has taken nothing for half a second. */
   async stalled(): Promise<void> {
     for (let before = -1; before !== this.mebibytes;) {
       before = this.mebibytes;

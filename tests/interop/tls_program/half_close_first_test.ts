@@ -1,4 +1,4 @@
-/** A side that finishes sending first gets all that the other one still has to say, inside TLS over node:net. */
+/** A side that finishes sending first receives all that the other one still sends, inside TLS over node:net. */
 
 import assert from "node:assert/strict";
 import { BULK_HASH, hashOf, Sender } from "../../support/peers/bulk_sender.ts";

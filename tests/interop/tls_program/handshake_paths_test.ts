@@ -1,4 +1,4 @@
-/** TLS from clients, up to the end of the handshake: every way that it may go wrong, and what is left then. */
+/** TLS from clients, up to the end of the handshake: every way that it can fail, and what stays open then. */
 
 import assert from "node:assert/strict";
 import { connect as connectNode } from "node:net";
@@ -12,7 +12,7 @@ import { NAME, terminating, tlsClient } from "../../support/program/tls_terminat
 import { Path } from "./slow_path.ts";
 
 const HELLO = clientHello({ sni: NAME });
-/** What ends at once, in milliseconds. */
+/** What counts as "at once", in milliseconds. */
 const AT_ONCE = 2000;
 
 for (const engine of ["node", "deno"] as const) {
@@ -40,7 +40,7 @@ for (const engine of ["node", "deno"] as const) {
       ];
       for (let count = 0; count < 70; count++) await ways[count % ways.length]!(sluice.port());
       assert.equal(await descriptorsReach(sluice.pid, before), before);
-      // Nor does any of them hold one of the four places.
+      // None of them holds one of the four places either.
       await Promise.all([1, 2, 3, 4].map(() => ping(sluice.port(), authority)));
     },
   );
@@ -159,7 +159,7 @@ for (const names of [[], [["other.test"]]]) {
       const path = stack.use(new Path(sluice.port(), { stopAfter: 100 }));
       const begun = tlsClient(path.port, authority);
       await path.stopped;
-      // Its first bytes came before others connected, and were looked at before those were served.
+      // This client's first bytes came before the next client connects, so sluice reads them before it serves that one.
       await ping(sluice.port(), authority);
       const next = await authority.issue({ name: "next.test" });
       await Deno.copyFile(next.cert, pair.cert);
@@ -189,7 +189,7 @@ for (const names of [[], [["other.test"]]]) {
   );
 }
 
-/** Shakes hands, and gets back what it sends. */
+/** Completes a handshake, and receives what it sends. */
 async function ping(port: number, authority: CertificateAuthority, hostname = NAME): Promise<void> {
   using client = await tlsClient(port, authority, { hostname });
   await writeText(client, "ping");
@@ -198,7 +198,7 @@ async function ping(port: number, authority: CertificateAuthority, hostname = NA
   await readAll(client);
 }
 
-/** A client that speaks no TLS, until it is closed. */
+/** A client that speaks no TLS, until sluice closes it. */
 async function plain(port: number): Promise<void> {
   using client = await connect(port);
   await writeText(client, "GET / HTTP/1.0\r\n\r\n");

@@ -34,10 +34,10 @@ interopTest(
     const anonymous = headerIn(await echoed(conn, "ping"));
     assert.equal(anonymous.authority, NAME);
     assert.equal(anonymous.alpn, "h2");
-    // There is no certificate that could have been verified.
+    // `verify` is 1 because there is no certificate to verify.
     assert.deepEqual(anonymous.tls, { client: 1, verify: 1, version: "TLSv1.3" });
     const alice = await authority.issue({ name: "alice", usage: "clientAuth" });
-    // More than a header has, so that all of it is back before the client goes.
+    // More bytes than a header has, so that the client has received the whole header before it closes.
     const { received } = await openssl(
       sluice.port(),
       ["-cert", alice.cert, "-key", alice.key, "-servername", NAME, "-tls1_2"],
@@ -90,7 +90,7 @@ for (const version of ["-tls1_2", "-tls1_3"]) {
       const { authority, sluice } = await terminating(stack, {
         tls: (authority) => [`client_ca: "${authority.cert}"`],
         service: ["send_proxy_protocol: v2"],
-        // Sessions are of one thread.
+        // A session resumes only in its own thread.
         start: { workers: 1 },
       });
       const alice = await authority.issue({ name: "alice", usage: "clientAuth" });
@@ -124,14 +124,14 @@ interopTest("a PROXY header from a trusted peer comes before the handshake", OPE
   const line = "PROXY TCP4 192.0.2.7 198.51.100.1 1234 443\r\n";
   await client.closeWrite();
   assert.equal(await readText(client, line.length + 4), `${line}ping`);
-  // TLS without the header is no header.
+  // A client that begins with TLS has sent no header.
   using bare = await connect(sluice.port());
   await writeText(bare, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03");
   const [refused] = await sluice.loggedEvents("connection_refused", 1);
   assert.equal(refused!.code, "proxy_header_invalid");
 });
 
-/** Of what an upstream got. */
+/** The header at the beginning of what an upstream received. */
 function headerIn(text: string): ProxyHeader {
   const decoded = decodeProxyHeader(by.bytesOf(text));
   assert.equal(decoded.kind, "header", latin1(by.bytesOf(text)));

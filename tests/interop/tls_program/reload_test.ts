@@ -1,4 +1,4 @@
-/** TLS of a service, from one configuration to the next. */
+/** A reload changes the TLS settings of a service. */
 
 import assert from "node:assert/strict";
 import { Reloadable } from "../../support/program/reloadable.ts";
@@ -20,21 +20,22 @@ interopTest("reloads add, change and remove TLS, and open connections stay", OPE
     await Reloadable.start(yaml(tls(pair, `, client_ca: "${authority.cert}", client_auth: require`))),
   );
   const port = reloadable.sluice.port();
-  // While the socket of the engine before drains, the kernel may lead a client to it, and resets that when it closes.
+  // While the socket of the previous engine drains, the kernel may give it a client, and resets that client when the
+  // socket closes.
   const onlyOneListens = async () => {
-    if (Deno.build.os !== "linux") return; // elsewhere addresses are not shared, and /proc does not say
+    if (Deno.build.os !== "linux") return; // elsewhere addresses are not shared, and there is no /proc to read
     await eventually("one listener", () => listenersOf(port), (count) => count === 1);
   };
   const extra = `  - { name: extra, listen: "127.0.0.1:0", upstream: "${server.address}" }\n`;
 
-  // No certificate is needed any more, and a service is added in the same step.
+  // Clients need no certificate any more, and the same reload adds a service.
   await reloadable.reload(yaml(tls(pair), extra));
   using first = await tlsClient(port, authority);
   await echoed(first);
   using plainExtra = await connect(await reloadable.portOf("extra"));
   await echoed(plainExtra);
 
-  // Another certificate, by Deno.listenTls, and back.
+  // Another certificate, first with Deno.listenTls, then with the engine of before.
   for (const keys of [", engine: deno", ""]) {
     await reloadable.reload(yaml(tls(other, keys)));
     await onlyOneListens();
@@ -51,13 +52,13 @@ interopTest("reloads add, change and remove TLS, and open connections stay", OPE
   using still = await tlsClient(port, authority);
   await echoed(still);
 
-  // None at all.
+  // No TLS at all.
   await reloadable.reload(yaml(""));
   await onlyOneListens();
   using plain = await connect(port);
   await echoed(plain);
   await echoed(first);
-  // The first one waits for those clients.
+  // The first signal waits for those clients.
   reloadable.sluice.kill("SIGTERM");
   await reloadable.sluice.logged("no longer accepting");
   const { code, stderr } = await reloadable.sluice.stop();

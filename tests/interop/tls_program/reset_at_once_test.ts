@@ -15,7 +15,7 @@ for (const engine of ["node", "deno"] as const) {
     OPENSSL,
     async (stack) => {
       const { sluice } = await terminating(stack, { tls: () => [`engine: ${engine}`] });
-      // The program does not accept meanwhile: the kernel alone answers.
+      // The program accepts nothing meanwhile: only the kernel answers.
       await suspend(sluice);
       for (let count = 0; count < CLIENTS; count++) await connectAndReset(sluice.port());
       sluice.kill("SIGCONT");

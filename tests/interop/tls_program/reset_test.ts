@@ -57,7 +57,7 @@ interopTest("an upstream inside TLS resets after the client's FIN", OPENSSL, asy
   const [cert, key] = await Promise.all([Deno.readTextFile(pair.cert), Deno.readTextFile(pair.key)]);
   const listener = Deno.listenTls({ hostname: "127.0.0.1", port: 0, cert, key });
   const over = Promise.withResolvers<void>();
-  // It reads no further, and so sends no close_notify in answer to ours.
+  // It stops reading, so it sends no close_notify in answer to ours.
   const answer = async (conn: Deno.Conn) => {
     await writeText(conn, await readText(conn, 4));
     await over.promise;
@@ -81,7 +81,7 @@ async function reasonOf(sluice: Sluice): Promise<unknown[]> {
   return [line!.reason, line!.code];
 }
 
-/** A way to `port` that resets one side as soon as that has sent its FIN, which the other side does not get. */
+/** A relay to `port` that resets a side as soon as that side has sent its FIN, and does not pass the FIN on. */
 async function resettingPath(port: number, side: "client" | "server") {
   const sockets = new Set<Socket>();
   const server = createServer({ allowHalfOpen: true }, (client) => {

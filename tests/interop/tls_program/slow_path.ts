@@ -1,13 +1,13 @@
-/** A way to a server on which a client's bytes arrive piecemeal, or stop for a while. */
+/** A relay to a server that passes a client's bytes on in pieces, or stops for a while. */
 
 import { type Upstream, upstream, writeAll } from "../../support/peers/sockets.ts";
 
 export interface PathOptions {
-  /** Goes before what the client sends. */
+  /** Sent before the client's bytes. */
   readonly preface?: Uint8Array;
   /** How many of the first bytes, the preface included, are sent one by one. */
   readonly singly?: number;
-  /** After so many bytes, the preface included, nothing is sent on until {@linkcode Path.open}. */
+  /** After so many bytes, the preface included, the relay passes nothing on until {@linkcode Path.open}. */
   readonly stopAfter?: number;
 }
 
@@ -16,7 +16,7 @@ export class Path implements AsyncDisposable {
   readonly #stopped = Promise.withResolvers<void>();
   readonly #opened = Promise.withResolvers<void>();
 
-  /** @param port Where it leads, on this machine. */
+  /** @param port The server's port on this machine. */
   constructor(port: number, options: PathOptions) {
     this.#server = upstream((client) => this.#forward(client, port, options));
   }
@@ -25,7 +25,7 @@ export class Path implements AsyncDisposable {
     return this.#server.port;
   }
 
-  /** Resolves when the bytes before the stop were sent. */
+  /** Resolves when the relay has sent all bytes before the stop. */
   get stopped(): Promise<void> {
     return this.#stopped.promise;
   }

@@ -1,4 +1,4 @@
-/** Real TLS sessions through routes by SNI and ALPN: the handshake is between the client and the server it meant. */
+/** Real TLS sessions through routes by SNI and ALPN: the client shakes hands with the server it asked for. */
 
 import assert from "node:assert/strict";
 import { Sluice } from "../../support/program/program.ts";
@@ -46,7 +46,7 @@ interopTest("curl is routed by name and by protocol", CURL, async (stack) => {
       ...args,
       `https://${name}:${port}/`,
     ]);
-  // Verified, so each is answered by whom the name belongs to.
+  // curl verifies the certificate, so an answer proves that the right server gave it.
   for (const name of NAMES) assert.match(await get(name, "--http1.1"), /Ciphers supported in s_server/);
   assert.match(await get("shop.example.com", "--no-alpn"), /Ciphers supported in s_server/);
   assert.match(await get("shop.example.com", "--http1.1", "--tlsv1.3"), /Ciphers supported in s_server/);
@@ -89,12 +89,12 @@ services:
   );
   const name = "shop.example.com";
   const to = ["--cacert", authority.cert, "--resolve", `${name}:${sluice.port()}:127.0.0.1`];
-  const told = await curl([...to, "-w", " %{local_port}", `https://${name}:${sluice.port()}/`]);
-  const [port, authorityTold, sni, ownPort] = told.split(" ");
-  assert.deepEqual([port, authorityTold, sni], [ownPort, name, name]);
+  const answer = await curl([...to, "-w", " %{local_port}", `https://${name}:${sluice.port()}/`]);
+  const [port, authorityTlv, sni, ownPort] = answer.split(" ");
+  assert.deepEqual([port, authorityTlv, sni], [ownPort, name, name]);
 });
 
-/** A server for each name behind one sluice, the last one being the default. */
+/** A server for each name behind one sluice; the last one is the default. */
 async function start(stack: AsyncDisposableStack): Promise<Fixture> {
   const authority = stack.use(await CertificateAuthority.create());
   const addresses: string[] = [];

@@ -89,14 +89,14 @@ for (const engine of ["node", "deno"] as const) {
 
   interopTest(`silent clients do not keep others out, with ${how}`, OPENSSL, async (stack) => {
     const { authority, sluice } = await terminating(stack, {
-      tls: () => [`engine: ${engine}`, "handshake_timeout: 2s"],
+      tls: () => [`engine: ${engine}`, "handshake_timeout: 4s"],
     });
     const before = await settledDescriptors(sluice.pid);
     using silent = new DisposableStack();
     const hello = clientHello({ sni: NAME });
     for (let count = 0; count < 500; count++) {
       const conn = silent.use(await connect(sluice.port()));
-      // Some say nothing at all, some stop in the middle.
+      // Half of them send nothing, the others part of a ClientHello.
       if (count % 2 === 1) await writeAll(conn, hello.subarray(0, 50));
     }
     const began = performance.now();
@@ -104,10 +104,10 @@ for (const engine of ["node", "deno"] as const) {
     await writeText(client, "ping");
     assert.equal(await readText(client, 4), "ping");
     const took = performance.now() - began;
-    assert.ok(took < 1000, `${took} ms`);
+    assert.ok(took < 3000, `${took} ms`);
     client.close();
     await sluice.logged("tls_handshake_timeout");
-    // Deno.listenTls keeps the socket of a client that never speaks; see the README.
+    // Deno.listenTls keeps the socket of a client that sends nothing; see the README.
     if (engine === "node") assert.equal(await descriptorsReach(sluice.pid, before), before);
   });
 }
@@ -147,12 +147,12 @@ interopTest("mTLS admits clients with a valid certificate only", OPENSSL, async 
 });
 
 interopTest("the name a client asks for picks its certificate and its route", OPENSSL, async (stack) => {
-  const says = (text: string) => async (conn: Deno.TcpConn) => {
+  const answering = (text: string) => async (conn: Deno.TcpConn) => {
     await writeText(conn, text);
     conn.close();
   };
-  const shop = stack.use(upstream(says("shop")));
-  const protocol = stack.use(upstream(says("h2")));
+  const shop = stack.use(upstream(answering("shop")));
+  const protocol = stack.use(upstream(answering("h2")));
   const { authority, sluice } = await terminating(stack, {
     names: [["shop.test", "*.shop.test"]],
     tls: () => ["alpn: [h2, http/1.1]"],
@@ -160,7 +160,7 @@ interopTest("the name a client asks for picks its certificate and its route", OP
       `routes: [{ sni: [shop.test, "*.shop.test"], upstream: "${shop.address}" }, ` +
       `{ alpn: h2, upstream: "${protocol.address}" }]`,
     ],
-    handle: says("rest"),
+    handle: answering("rest"),
   });
   const ask = async (hostname: string, alpn?: string[]) => {
     using conn = await tlsClient(sluice.port(), authority, {
@@ -215,7 +215,7 @@ interopTest(
   OPENSSL,
   async (stack) => {
     const { sluice } = await terminating(stack, { tls: () => ["engine: deno"] });
-    // With TLS 1.2 it has nothing unread when it dies, so the kernel sends a FIN for it.
+    // With TLS 1.2 the process has nothing unread when it dies, so the kernel sends a FIN for it.
     const args = ["s_client", "-connect", `127.0.0.1:${sluice.port()}`, "-quiet", "-tls1_2"];
     const client = spawn("openssl", args, { input: "" });
     const writer = client.stdin.getWriter();

@@ -1,4 +1,4 @@
-/** Clients that trickle a ClientHello without an end are all gone after `handshake_timeout`. */
+/** Clients that send a ClientHello byte by byte and never finish it are all closed after `handshake_timeout`. */
 
 import assert from "node:assert/strict";
 import { clientHello } from "../../support/bytes/client_hellos.ts";
@@ -8,10 +8,10 @@ import { OPENSSL } from "../../support/certificates.ts";
 import { interopTest } from "../../support/interop.ts";
 import { NAME, terminating } from "../../support/program/tls_termination.ts";
 
-/** As many handshakes as a service has at a time, and those who evict the oldest of them. */
+/** As many handshakes as a service has at a time, and the clients that evict the oldest of them. */
 const FIRST = 1024;
 const MORE = 1000;
-/** Bytes: more than a client gets to send here. */
+/** In bytes: more than a client can send during the test. */
 const PADDING = 16_000;
 
 for (const certificates of [1, 2]) {
@@ -34,7 +34,7 @@ for (const certificates of [1, 2]) {
       over.abort();
       await trickling;
       await Promise.all([sluice.logged("tls_handshakes_full"), sluice.logged("tls_handshake_timeout")]);
-      // Every client still waits.
+      // The clients themselves have closed nothing.
       assert.equal(
         await descriptorsReach(sluice.pid, before),
         before,
@@ -44,7 +44,7 @@ for (const certificates of [1, 2]) {
   );
 }
 
-/** Sends byte after byte to all of them at the same time, so that some arrive in the very moment of an eviction. */
+/** Sends byte after byte on all connections at once, so that some bytes arrive at the moment of an eviction. */
 async function trickle(clients: readonly Deno.TcpConn[], signal: AbortSignal): Promise<void> {
   const hello = clientHello({ sni: NAME, padding: PADDING });
   for (let at = 0; !signal.aborted && at < hello.length - 1; at++) {

@@ -9,7 +9,7 @@ import { OpensslServer } from "../servers/openssl_server.ts";
 
 const NAME = "db.internal.test";
 
-/** `-rev` makes it send back each line turned round. */
+/** `-rev` makes it send each line back reversed. */
 async function before(
   stack: AsyncDisposableStack,
   { request = {}, server: args = [], tls }: {

@@ -1,4 +1,7 @@
-/** Operators, who look at everything, close connections, and take endpoints out; and endpoints that go down by themselves. */
+/**
+ * Simulates operators, who read everything, close connections and take endpoints out, and endpoints that go down by
+ * themselves.
+ */
 
 import type { Admin } from "../../support/program/admin.ts";
 import type { ConnectionPage } from "../../../src/admin/views.ts";
@@ -37,7 +40,7 @@ export class Operators {
     this.#parts = parts;
   }
 
-  /** The next thing that one of them does. */
+  /** Performs one random action. */
   async act(signal: AbortSignal): Promise<void> {
     const { random, admin } = this.#parts;
     const what = random.next();
@@ -48,7 +51,7 @@ export class Operators {
     else await admin.view(random.pick(PAGES));
   }
 
-  /** An endpoint is down for a second, and half of the time so are its connections. */
+  /** Takes an endpoint down for a second; half of the time, resets its connections too. */
   async outage(signal: AbortSignal): Promise<void> {
     const { random, members, incidents } = this.#parts;
     const member = random.pick(members);
@@ -64,7 +67,7 @@ export class Operators {
   async #kill(): Promise<void> {
     const { admin, random, incidents, onWrong } = this.#parts;
     const { connections } = await admin.view<ConnectionPage>("connections?limit=1000");
-    // A unix socket has no address to know its client by.
+    // A client of a unix socket has no address that identifies it.
     const candidates = connections.filter(({ service }) => service !== "socket");
     if (candidates.length === 0) return;
     const { id, client } = random.pick(candidates);
@@ -91,7 +94,7 @@ export class Operators {
     if (status !== 200) onWrong(`POST ${path}: ${status} ${text}`);
   }
 
-  /** Listens to events for a while, as a page in a browser does. */
+  /** Reads events for a while, as the page in a browser does. */
   async #listen(signal: AbortSignal): Promise<void> {
     using _events = await this.#parts.admin.events();
     await sleep(this.#parts.random.integer(500, 4000), signal);

@@ -1,4 +1,4 @@
-/** Reloads: a change each time, now and then several at once, new certificates, or a mistake. */
+/** Reloads: each with a change; now and then several at once, with new certificates, or with a mistake. */
 
 import type { ServiceView } from "../../../src/admin/views.ts";
 import type { Admin } from "../../support/program/admin.ts";
@@ -9,7 +9,7 @@ import type { WatchedProgram } from "../../support/program/watched_program.ts";
 import type { Random } from "../../support/random.ts";
 import { EXTRAS, type Settings } from "./settings.ts";
 
-/** A reload has its effect, and is told, within this time, in milliseconds. */
+/** A reload takes effect and is logged within this time, in milliseconds. */
 const PATIENCE = 10_000;
 
 export interface ReloadsParts {
@@ -18,7 +18,7 @@ export interface ReloadsParts {
   readonly settings: Settings;
   readonly incidents: Incidents;
   readonly authority: CertificateAuthority;
-  /** Which are replaced. */
+  /** The files to replace. */
   readonly certificate: KeyPair;
   /** The configuration file. */
   readonly path: string;
@@ -30,9 +30,9 @@ export class Reloads {
   readonly #parts: ReloadsParts;
   readonly #ends = new Map<string, (now?: number) => void>();
   #addresses = new Map<string, string>();
-  /** How many there were, and how many of them had to be refused. */
+  /** The number of reloads. */
   count = 0;
-  /** Certificates so far, beside the first. */
+  /** The number of certificates issued so far, besides the first. */
   #issued = 0;
   refused = 0;
 
@@ -41,19 +41,19 @@ export class Reloads {
     for (const name of EXTRAS) this.#ends.set(name, parts.incidents.begin("absent", name));
   }
 
-  /** Where a service is that comes and goes; undefined while it is not there. */
+  /** The address of a service that reloads add and remove; undefined while it is removed. */
   addressOf(extra: string): string | undefined {
     return this.#addresses.get(extra);
   }
 
-  /** The next one. Resolves when it has had its effect. */
+  /** Makes the next reload. Resolves when it has taken effect. */
   async next(): Promise<void> {
     const { random, settings } = this.#parts;
     if (random.chance(0.08)) return await this.#makeMistake();
     if (random.chance(0.12)) await this.#replaceCertificate();
     const changes = [settings.change(random)];
     if (random.chance(0.06)) {
-      // As by somebody who saves a file again and again.
+      // Like an editor that saves a file repeatedly.
       for (let more = random.integer(1, 4); more > 0; more--) {
         this.#noteAbsent();
         await this.#write(settings.text());
@@ -65,7 +65,7 @@ export class Reloads {
     await this.#reload(changes.join(", "));
   }
 
-  /** The configuration of the beginning. */
+  /** Restores the initial configuration. */
   async reset(): Promise<void> {
     this.#parts.settings.reset();
     await this.#reload("what was at the beginning");
@@ -108,7 +108,10 @@ export class Reloads {
     await this.#write(settings.text());
   }
 
-  /** Both files in one turn. When sluice reads in between it keeps what it has, and has to notice the rest. */
+  /**
+   * Replaces both files in one turn. If sluice reads them in between, it keeps the old ones, and must notice the second
+   * file.
+   */
   async #replaceCertificate(): Promise<void> {
     const { authority, certificate, incidents } = this.#parts;
     this.#issued += 1;
@@ -123,7 +126,7 @@ export class Reloads {
     await Deno.rename(`${path}.new`, path);
   }
 
-  /** What the configuration in effect has for the service "plain". */
+  /** The settings of the service "plain" in the configuration in effect. */
   async #version(): Promise<string> {
     interface Shown {
       readonly services: readonly { readonly name: string; readonly idle_timeout?: string }[];
@@ -132,7 +135,7 @@ export class Reloads {
     return services.find(({ name }) => name === "plain")?.idle_timeout ?? "";
   }
 
-  /** Before the file says so. */
+  /** Before the file is written. */
   #noteAbsent(): void {
     const { settings, incidents } = this.#parts;
     for (const name of EXTRAS) {
@@ -142,7 +145,7 @@ export class Reloads {
     }
   }
 
-  /** The newest must be in use, at once or soon. */
+  /** The newest certificate must be in use, at once or soon. */
   async #findCertificate(): Promise<void> {
     if (this.#issued === 0) return;
     const { admin, onWrong } = this.#parts;

@@ -3,12 +3,12 @@
 import { formatDuration } from "../../../src/config/values/duration.ts";
 import type { Random } from "../../support/random.ts";
 
-/** What stays the same. */
+/** The settings that stay the same. */
 export interface Premises {
   readonly workers: number;
   readonly certificate: { readonly cert: string; readonly key: string };
   readonly accessLog: string;
-  /** Where the service "socket" listens. */
+  /** The path on which the service "socket" listens. */
   readonly socketPath: string;
   /** The address of an upstream, by its name. */
   readonly upstream: (name: string) => string;
@@ -17,7 +17,7 @@ export interface Premises {
 /** The endpoints of the group. */
 export const MEMBERS = ["a", "b", "c"] as const;
 
-/** Services that are always there, and the upstream of each. */
+/** Services that are always configured, each with an upstream of its own name. */
 export const SERVICES = [
   "plain",
   "tls",
@@ -31,13 +31,13 @@ export const SERVICES = [
   "socket",
   "brief",
 ];
-/** Services that come and go. */
+/** Services that reloads add and remove. */
 export const EXTRAS = ["extra-1", "extra-2", "extra-3"];
-/** How long nothing may be said at the service "brief", in milliseconds; at all others it is minutes. */
+/** The idle timeout of the service "brief", in milliseconds; all others have minutes. */
 export const BRIEF_IDLE = 1500;
 
 interface Values {
-  /** Counts the versions: what `idle_timeout` of the service "plain" has in seconds beyond ten minutes. */
+  /** The version: `idle_timeout` of the service "plain" is ten minutes and so many seconds. */
   version: number;
   level: string;
   balance: string;
@@ -80,7 +80,7 @@ const CHANGES: readonly Change[] = [
   (values, random) => toggle(values.extras, random.pick(EXTRAS)),
 ];
 
-/** Files that must be refused, made of one that is right. */
+/** Makes files that must be refused from a valid one. */
 const MISTAKES: readonly ((text: string) => string)[] = [
   (text) => `${text}servcies: []\n`,
   (text) => text.replace(/cert: [^,]*/, "cert: /no/such/file.pem"),
@@ -107,18 +107,18 @@ export class Settings {
     return this.#values.extras;
   }
 
-  /** Changes something, and says what. */
+  /** Makes a random change; returns its description. */
   change(random: Random): string {
     this.#values.version += 1;
     return random.pick(CHANGES)(this.#values, random);
   }
 
-  /** As at the beginning, but for the version. */
+  /** Restores the initial settings, except the version. */
   reset(): void {
     this.#values = base(this.#values.version + 1);
   }
 
-  /** The file. */
+  /** The text of the file. */
   text(): string {
     const { level, header, bufferSize, nodelay, limit, limitPerClient, watch, extras } = this.#values;
     const { workers, accessLog, certificate: { cert, key }, socketPath, upstream } = this.#premises;
@@ -148,7 +148,7 @@ ${service("brief", `idle_timeout: ${BRIEF_IDLE}ms`)}
 ${[...extras].map((name) => `${entry(name, "127.0.0.1:0", upstream("extra"), [])}\n`).join("")}`;
   }
 
-  /** The file with a mistake. */
+  /** The text of the file, with a mistake. */
   mistaken(random: Random): string {
     return random.pick(MISTAKES)(this.text());
   }

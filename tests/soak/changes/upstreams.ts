@@ -1,21 +1,21 @@
-/** The servers behind sluice: they do what a line asks for, go down for a while, and break what is open. */
+/** The servers behind sluice: they follow the order in each line, go down for a while, and break open connections. */
 
 import { createServer, type Server, type Socket } from "node:net";
 import { decodeOrder, Intake, type Order, RIGHT, sendPattern, WRONG, WrongBytesError } from "../load/talk.ts";
 import { SocketWire, type Wire } from "../load/wire.ts";
 
-/** How the signature of a PROXY header v2 begins, and how v1 does. */
+/** The signature of a PROXY header v2, and the first byte of v1. */
 const V2_SIGNATURE = [0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a];
 const V1_FIRST = 0x50;
 
-/** What has come of what a visit sent: all of it, something else, or not all. */
+/** What an upstream received of a visit: everything, wrong bytes, or not everything. */
 export type Report = "right" | "wrong" | "lost";
 
-/** What upstreams tell the other side of a visit, past the proxy. */
+/** Reports of upstreams to the client side of a visit, which bypass the proxy. */
 export class Reports {
   readonly #waiting = new Map<number, (report: Report) => void>();
 
-  /** What has come of what a visit sends from now on. */
+  /** Resolves with the report about the next bytes of a visit. */
   of(visit: number): Promise<Report> {
     return new Promise((resolve) => this.#waiting.set(visit, resolve));
   }
@@ -24,7 +24,7 @@ export class Reports {
     this.#waiting.delete(visit);
   }
 
-  tell(visit: number, report: Report): void {
+  deliver(visit: number, report: Report): void {
     this.#waiting.get(visit)?.(report);
     this.#waiting.delete(visit);
   }
@@ -32,7 +32,7 @@ export class Reports {
 
 export interface UpstreamOptions {
   readonly name: string;
-  /** Of this machine; one that clients do not come from, so that nobody is given the port while it is down. */
+  /** An address of this machine from which no client connects, so that no socket gets the port while it is down. */
   readonly host: string;
   /** Whether connections begin with a PROXY header. */
   readonly takesHeader?: boolean;
@@ -47,7 +47,7 @@ export class Upstream {
   readonly #sockets = new Set<Socket>();
   #server: Server | undefined;
   #port = 0;
-  /** Bytes that have come, PROXY headers included. */
+  /** Bytes received, including PROXY headers. */
   received = 0;
 
   constructor(options: UpstreamOptions) {
@@ -63,7 +63,7 @@ export class Upstream {
     return this.#sockets.size;
   }
 
-  /** Resolves when it listens, where it did before. */
+  /** Listens again at its old address; resolves when it does. */
   async listen(): Promise<void> {
     const server = createServer({ allowHalfOpen: true }, (socket) => this.#take(socket));
     const listening = Promise.withResolvers<void>();
@@ -74,13 +74,13 @@ export class Upstream {
     this.#port = (server.address() as { port: number }).port;
   }
 
-  /** Refuses connections; those that are open go on. */
+  /** Refuses connections; open ones continue. */
   stopListening(): void {
     this.#server?.close();
     this.#server = undefined;
   }
 
-  /** Resets all that is open. */
+  /** Resets all open connections. */
   strike(): void {
     for (const socket of this.#sockets) socket.resetAndDestroy();
   }
@@ -97,7 +97,7 @@ export class Upstream {
     const wire = new SocketWire(socket);
     const intake = new Intake(wire);
     this.#serve(wire, intake).catch((error) => {
-      // Who breaks a connection and why is for the visit to know.
+      // The visit knows who breaks a connection, and why.
       if (error instanceof WrongBytesError) this.#options.onWrong(`${this.name} upstream: ${error.message}`);
       wire.close();
     }).finally(() => this.received += intake.received);
@@ -113,7 +113,7 @@ export class Upstream {
     await wire.end();
   }
 
-  /** True when that was the last one. */
+  /** Follows one order; true if it was the last one. */
   async #obey({ visit, verb, seed, size }: Order, wire: Wire, intake: Intake): Promise<boolean> {
     switch (verb) {
       case "ASK":
@@ -136,7 +136,7 @@ export class Upstream {
           (isRight) => isRight ? "right" : "wrong",
           () => "lost" as const,
         );
-        this.#options.reports.tell(visit, report);
+        this.#options.reports.deliver(visit, report);
         return true;
       }
       case "BREAK":
@@ -158,7 +158,7 @@ export class Upstream {
   }
 }
 
-/** False when nothing came. @throws {WrongBytesError} when it is no PROXY header. */
+/** Reads a PROXY header; false when no byte came. @throws {WrongBytesError} when it is malformed. */
 async function receiveHeader(intake: Intake): Promise<boolean> {
   let first: number;
   try {

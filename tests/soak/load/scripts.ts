@@ -1,4 +1,4 @@
-/** What clients do: each script is the whole conduct of one kind of client. */
+/** The behaviour of clients: one script for each kind of client. */
 
 import { Buffer } from "node:buffer";
 import { sleep } from "../clock.ts";
@@ -25,33 +25,33 @@ export interface Session {
   readonly random: Random;
   /** Resolves after so many milliseconds, or when the load ends. */
   pause(milliseconds: number): Promise<void>;
-  /** What the upstream says of what it is sent from now on. */
+  /** Resolves with the upstream's report about the next bytes. */
   reported(): Promise<Report>;
 }
 
 export interface Script {
   readonly name: string;
-  /** How often it is played, in comparison with others. */
+  /** How often it runs, in proportion to the others. */
   readonly weight: number;
   readonly services: readonly string[];
-  /** Works on a connection without TLS even where the service wants it. */
+  /** Connects without TLS, even if the service requires it. */
   readonly isRaw?: boolean;
   play(session: Session): Promise<void>;
 }
 
 const WITHOUT = (...names: string[]) => [...SERVICES, ...EXTRAS].filter((name) => !names.includes(name));
-/** Where clients can say what they like, for as long as they like. */
+/** Services without limits on what clients send, and for how long. */
 const ANY = WITHOUT("limited", "brief");
-/** Where the end of what a client says reaches the upstream. */
+/** Services in which a client's FIN reaches the upstream. */
 const TO_THE_END = WITHOUT("limited", "brief", "reuse");
-/** How long an upstream may wait for a client that is about to say something, in milliseconds. */
+/** The time limit for an upstream that waits for a client's next bytes, in milliseconds. */
 const MOMENT = 300;
 /** An upstream has received everything within this time, in milliseconds. */
 const REPORT_AFTER = 10_000;
 
-/** Ends the visit in order: finishes, and waits for the other side to. */
+/** Ends the visit in order: finishes, then waits until the other side has. */
 async function leave({ wire, intake, random }: Session): Promise<void> {
-  // Half of all just go, as many programs do.
+  // Half of the clients just close, as many programs do.
   if (random.chance(0.5)) return;
   await wire.end();
   await intake.end();
@@ -139,7 +139,7 @@ async function finishesLast(session: Session): Promise<void> {
   }
 }
 
-/** The upstream breaks the connection: what comes before is right, and it ends. */
+/** The upstream breaks the connection: the bytes before are right, and the connection ends. */
 async function isBroken(session: Session): Promise<void> {
   const { intake, random, service } = session;
   const size = random.size(2, 300_000);
@@ -157,7 +157,7 @@ async function isBroken(session: Session): Promise<void> {
   throw new WrongBytesError(`All ${size} bytes came, ${intake.received - before}, where half was sent`);
 }
 
-/** Breaks the connection at some moment of another script. */
+/** Breaks the connection at a random moment of another script. */
 async function breaks(session: Session): Promise<void> {
   const { random, wire } = session;
   const { play } = random.pick(
@@ -177,17 +177,17 @@ async function silent(session: Session): Promise<void> {
   await session.pause(MOMENT);
 }
 
-/** Goes without a word. */
+/** Closes without sending anything. */
 async function leavesAtOnce(session: Session): Promise<void> {
   if (session.random.chance(0.3)) await session.pause(session.random.integer(1, 20));
 }
 
-/** Says nothing, or no TLS, or only the beginning of it, where TLS is expected. */
+/** Sends nothing, no TLS, or only the beginning of a handshake, where TLS is expected. */
 async function mute(session: Session): Promise<void> {
   const { random, wire } = session;
   const words = random.pick(["", "GET / HTTP/1.0\r\n\r\n", "\x16\x03\x01\x02\x00\x01\x00"]);
   if (words !== "") await wire.write(Buffer.from(words, "latin1"));
-  // Until it is closed, or as long as it likes.
+  // Stays until it is closed, or for a random time.
   const isPatient = random.chance(0.5);
   const answer = (async () => {
     while (await wire.read() !== null);
@@ -196,7 +196,7 @@ async function mute(session: Session): Promise<void> {
   if (random.chance(0.5)) wire.reset();
 }
 
-/** Comes where few are let in, and stays. */
+/** Connects to the service with a low limit, and stays. */
 async function crowds(session: Session): Promise<void> {
   const { random } = session;
   await ask(session, 100);
@@ -205,14 +205,14 @@ async function crowds(session: Session): Promise<void> {
   await leave(session);
 }
 
-/** Says something, and then nothing until it is closed for that. */
+/** Sends something, then stays silent until the idle timeout. */
 async function fallsSilent(session: Session): Promise<void> {
   const from = performance.now();
   await ask(session, 100);
   try {
     await session.intake.end();
   } catch (error) {
-    // However it is closed.
+    // In whatever way it is closed.
     if (error instanceof WrongBytesError) throw error;
   }
   const after = performance.now() - from;

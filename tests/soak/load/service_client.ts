@@ -1,9 +1,9 @@
-/** Connects to a service as its clients do. */
+/** Connects to a service in the way of its clients. */
 
 import { connect as connectSocket, type Socket } from "node:net";
 import { ConnWire, SocketWire, type Wire } from "./wire.ts";
 
-/** Where a service can be reached. */
+/** How a service can be reached. */
 export interface ServiceTarget {
   readonly service: string;
   /** `127.0.0.1:5000` or `unix:/path`. */
@@ -14,11 +14,11 @@ export interface ServiceTarget {
 
 export interface Entered {
   readonly wire: Wire;
-  /** As sluice calls the client; undefined at a unix socket. */
+  /** The client's address in sluice; undefined on a unix socket. */
   readonly client: string | undefined;
 }
 
-/** Connects, with TLS where the target has it. @param from The address of this machine to come from. */
+/** Connects, with TLS if the target has it. @param from The address of this machine to connect from. */
 export async function enter(target: ServiceTarget, from: string): Promise<Entered> {
   if (target.authority !== undefined) return await enterTls(target, target.authority);
   const { wire, socket } = await enterRaw(target, from);

@@ -1,18 +1,18 @@
 /**
- * What clients and upstreams of the soak say to each other: lines that ask for something, and bytes of a pattern. A
- * line begins with the number of the visit, so that each side knows what the other was about.
+ * The protocol between clients and upstreams of the soak: lines with orders, and bytes of a pattern. A line begins with
+ * the number of the visit, so that each side knows which visit the other means.
  */
 
 import { firstDifference, patternAt } from "../../support/bytes/pattern.ts";
 import type { Wire } from "./wire.ts";
 
 /**
- * What a client asks for:
- * - ASK: so many bytes of a pattern, now;
- * - LATE: the same once the client has finished sending, and the end after them;
- * - TAKE: to receive so many, and to answer with a byte whether they were right;
- * - FIRST: to finish sending at once, and then to receive so many and the end;
- * - BREAK: the first half of so many, and then a reset.
+ * The orders of a client:
+ * - ASK: send so many bytes of a pattern, now;
+ * - LATE: do the same once the client has finished sending, then finish;
+ * - TAKE: receive so many, and answer with a byte that says whether they were right;
+ * - FIRST: finish sending at once, then receive so many and the end;
+ * - BREAK: send half of so many, then reset.
  */
 export const VERBS = ["ASK", "LATE", "TAKE", "FIRST", "BREAK"] as const;
 export type Verb = typeof VERBS[number];
@@ -21,7 +21,7 @@ export interface Order {
   readonly visit: number;
   readonly verb: Verb;
   readonly seed: number;
-  /** In bytes. */
+  /** The number of bytes. */
   readonly size: number;
 }
 
@@ -29,18 +29,18 @@ export interface Order {
 export const RIGHT = 0x2b;
 export const WRONG = 0x2d;
 
-/** A longer line is nothing that was sent here. */
+/** A longer line is malformed: no client sends one. */
 const LONGEST_LINE = 64;
 const NEWLINE = 0x0a;
-/** Bytes that are written in one go. */
+/** The bytes of one write. */
 const PIECE = 65_536;
 
-/** Bytes that are not what was sent, or more of them. */
+/** The bytes differ from those that were sent, or there are too many. */
 export class WrongBytesError extends Error {
   override readonly name = "WrongBytesError";
 }
 
-/** The connection ended before all had come. */
+/** The connection ended before all bytes had arrived. */
 export class LostError extends Error {
   override readonly name = "LostError";
 }
@@ -65,18 +65,18 @@ export async function sendPattern(wire: Wire, seed: number, size: number): Promi
   }
 }
 
-/** Reads from a wire what is expected there. */
+/** Reads the expected bytes from a wire. */
 export class Intake {
   readonly #wire: Wire;
   #rest: Uint8Array = new Uint8Array(0);
-  /** Bytes that have come so far. */
+  /** Bytes received so far. */
   received = 0;
 
   constructor(wire: Wire) {
     this.#wire = wire;
   }
 
-  /** The next line; null when the other side has finished before it. */
+  /** The next line; null when the other side finished before one. */
   async line(): Promise<string | null> {
     let line = "";
     for (;;) {
@@ -95,9 +95,9 @@ export class Intake {
   }
 
   /**
-   * So many bytes of a pattern.
+   * Receives so many bytes of a pattern.
    *
-   * @param pace Called after each piece; what it returns is waited for.
+   * @param pace Called and awaited after each piece.
    * @throws {WrongBytesError}
    * @throws {LostError}
    */
@@ -117,7 +117,7 @@ export class Intake {
     }
   }
 
-  /** So many bytes, whatever they are. */
+  /** Receives so many bytes, with any values. */
   async bytes(count: number): Promise<Uint8Array> {
     const bytes = new Uint8Array(count);
     for (let at = 0; at < count;) {
@@ -131,7 +131,7 @@ export class Intake {
     return bytes;
   }
 
-  /** The end, and nothing before it. @throws {WrongBytesError} */
+  /** Receives the end, and nothing before it. @throws {WrongBytesError} */
   async end(): Promise<void> {
     const chunk = await this.#next();
     if (chunk !== null) throw new WrongBytesError(`${chunk.byteLength} bytes more than there should be`);

@@ -4,7 +4,7 @@ import { Random } from "../../support/random.ts";
 import { decodeOrder, encodeOrder, Intake, LostError, sendPattern, WrongBytesError } from "./talk.ts";
 import type { Wire } from "./wire.ts";
 
-/** A wire that has these chunks to read, and keeps what is written. */
+/** A wire that reads these chunks, and records what is written. */
 class PaperWire implements Wire {
   readonly written: number[] = [];
   readonly #chunks: Uint8Array[];
@@ -64,7 +64,7 @@ Deno.test("a pattern is known at every place, and a byte that is wrong, missing 
   const wrong = bytes.slice();
   wrong[150_000]! ^= 1;
   assert.equal(firstDifference(wrong, 12, 0), 150_000);
-  // What comes where other bytes should be: of another seed, or some places further on.
+  // Bytes that differ from the expected ones: those of another seed, or of a later position.
   assert.notEqual(firstDifference(bytes, 13, 0), undefined);
   assert.notEqual(firstDifference(bytes.subarray(65_536), 12, 0), undefined);
 });

@@ -1,4 +1,4 @@
-/** The load: clients that come at random, each with a script, and a judgement of how it went. */
+/** The load: clients that connect at random, each with a script, and a verdict on each visit. */
 
 import type { AccessLines } from "../verdict/access_lines.ts";
 import { sleep } from "../clock.ts";
@@ -9,25 +9,26 @@ import { type Script, SCRIPTS, type Session } from "./scripts.ts";
 import { Intake, WrongBytesError } from "./talk.ts";
 import type { Reports } from "../changes/upstreams.ts";
 
-/** A visit that takes longer hangs, in milliseconds: three long pauses, and a busy machine. */
+/** A visit that takes longer counts as hung, in milliseconds: three long pauses on a busy machine. */
 const LONGEST = 200_000;
-/** How often clients come, in milliseconds: as many as are due. */
+/** The interval at which the clients that are due connect, in milliseconds. */
 const TICK = 20;
 
 export interface TrafficParts {
-  /** Where a service is; undefined while it is not there. */
+  /** The target of a service; undefined while it is removed. */
   readonly doorOf: (service: string) => ServiceTarget | undefined;
   readonly reports: Reports;
   readonly incidents: Incidents;
   readonly lines: AccessLines;
-  /** Something is wrong. */
+  /** Called with each fault. */
   readonly onWrong: (what: string) => void;
 }
 
-/** What has come of visits. */
+/** The results of visits. */
 export interface Tally {
-  /** Visits that have ended, and those that were lost for a reason, by the reason. */
+  /** Visits that have ended. */
   ended: number;
+  /** Visits that were lost for a known reason, by the reason. */
   excused: Record<string, number>;
   /** Visits that have ended, by script. */
   byScript: Record<string, number>;
@@ -52,7 +53,7 @@ export class Traffic {
     this.#random = random;
   }
 
-  /** Visits that are under way. */
+  /** Visits in progress. */
   get open(): number {
     return this.#open.size;
   }
@@ -63,14 +64,14 @@ export class Traffic {
     let due = 0;
     this.#timer = setInterval(() => {
       const now = performance.now();
-      // After a pause of this process they do not all come at once.
+      // After a pause of this process, clients do not all connect at once.
       due += Math.min(now - at, 5 * TICK) * this.#rate / 1000 * 2 * this.#random.next();
       at = now;
       for (; due >= 1; due--) this.#begin();
     }, TICK);
   }
 
-  /** Nobody comes any more, and who waits goes on at once. Resolves when all have left, or with those who do not. */
+  /** Starts no more visits, and ends all waits. Resolves with the visits that do not end in time. */
   async pause(patience: number): Promise<string[]> {
     clearInterval(this.#timer);
     this.#ending.abort();
@@ -119,7 +120,7 @@ export class Traffic {
 
   async #enter({ isRaw }: Script, target: ServiceTarget, random: Random): Promise<Entered> {
     if (isRaw) return { ...await enterRaw(target), client: undefined };
-    // Only one service looks at the addresses of clients.
+    // Only one service uses the addresses of clients.
     return await enter(
       target,
       target.service === "limited" ? `127.0.0.${random.integer(11, 15)}` : "127.0.0.1",
@@ -140,15 +141,17 @@ export class Traffic {
     };
   }
 
-  async #judge(who: string, loss: Loss, error: unknown): Promise<void> {
+  async #judge(visitor: string, loss: Loss, error: unknown): Promise<void> {
     const { lines, incidents, onWrong } = this.#parts;
     const line = loss.client === undefined
       ? undefined
       : await lines.find(loss.service, loss.client, loss.from);
     const what = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    const said = line === undefined ? "no line in the access log" : JSON.stringify(line);
+    const logged = line === undefined ? "no line in the access log" : JSON.stringify(line);
     const excuse = error instanceof WrongBytesError ? undefined : incidents.excuseFor(loss, line);
-    if (excuse === undefined) return onWrong(`${who} (${loss.client ?? "no address"}): ${what}; ${said}`);
+    if (excuse === undefined) {
+      return onWrong(`${visitor} (${loss.client ?? "no address"}): ${what}; ${logged}`);
+    }
     this.tally.excused[excuse] = (this.tally.excused[excuse] ?? 0) + 1;
   }
 

@@ -1,4 +1,4 @@
-/** One end of a connection, whatever it is made of: TCP and unix sockets, which can be reset, or TLS. */
+/** One end of a connection of any kind: a TCP or unix socket, or TLS. */
 
 import type { Socket } from "node:net";
 
@@ -7,15 +7,15 @@ export interface Wire {
   read(): Promise<Uint8Array | null>;
   /** Resolves when more may be written. Rejects when the connection breaks. */
   write(bytes: Uint8Array): Promise<void>;
-  /** Finishes sending; the other side may go on. */
+  /** Finishes sending; the other side may continue. */
   end(): Promise<void>;
-  /** Breaks it: a reset where that can be had. */
+  /** Breaks the connection, with a reset if it can send one. */
   reset(): void;
-  /** Lets go of it; when all has been said and read, in order. */
+  /** Closes the connection; in order if everything was sent and read. */
   close(): void;
 }
 
-/** More than this is not read ahead, in bytes: a side that does not read makes the other wait. */
+/** The most that is read ahead, in bytes: a side that does not read makes the other wait. */
 const READ_AHEAD = 65_536;
 
 /** A socket of Node.js. */
@@ -93,7 +93,7 @@ export class SocketWire implements Wire {
   }
 }
 
-/** A connection of Deno, as TLS has it. */
+/** A connection of Deno, for TLS. */
 export class ConnWire implements Wire {
   readonly #conn: Deno.Conn;
   readonly #buffer = new Uint8Array(READ_AHEAD);
@@ -125,7 +125,7 @@ export class ConnWire implements Wire {
     try {
       this.#conn.close();
     } catch {
-      // Closed already.
+      // It is already closed.
     }
   }
 }

@@ -1,13 +1,13 @@
-/** The access log of sluice, read while it is written, and rotated now and then. */
+/** Reads the access log of sluice while it is written, and rotates it now and then. */
 
 import { setTimeout as pause } from "node:timers/promises";
 import type { AccessLine } from "../../support/program/access_line.ts";
 
-/** How often there is a look for new lines, in milliseconds. */
+/** The interval at which new lines are read, in milliseconds. */
 const LOOK_EVERY = 100;
-/** A line comes at the latest so long after its connection has ended, in milliseconds. */
+/** A line is written within this time after its connection has ended, in milliseconds. */
 const LATEST = 5000;
-/** Lines are kept this long, in milliseconds: longer than any client is idle. */
+/** Lines are kept for this time, in milliseconds: longer than any client is idle. */
 const KEPT_FOR = 60_000;
 
 interface Kept {
@@ -17,7 +17,7 @@ interface Kept {
 
 export interface AccessLinesOptions {
   readonly path: string;
-  /** Has sluice reopen the file. */
+  /** Makes sluice reopen the file. */
   readonly reopen: () => void;
   readonly onLine: (line: AccessLine) => void;
 }
@@ -46,20 +46,21 @@ export class AccessLines {
     this.#file?.close();
   }
 
-  /** Moves the file away soon, reads it to its end, and goes on with a new one. */
+  /** Moves the file away soon, reads it to its end, and continues with a new one. */
   rotate(): void {
     this.#rotate = true;
   }
 
-  /** Lines of a service so far that have this event. */
+  /** The number of lines of a service with this event so far. */
   count(service: string, event: string): number {
     return this.#counts.get(`${service} ${event}`) ?? 0;
   }
 
   /**
-   * The line of a connection that has ended just now, once it is there; undefined when it does not come.
+   * Waits for the line of a connection that has just ended; undefined when there is none.
    *
-   * @param since Lines seen before, in milliseconds of `performance.now()`, are of who had the address before.
+   * @param since Lines from before, in milliseconds of `performance.now()`, are about an earlier client with the same
+   * address.
    */
   async find(service: string, client: string, since: number): Promise<AccessLine | undefined> {
     for (const deadline = performance.now() + LATEST; performance.now() < deadline;) {
@@ -106,7 +107,7 @@ export class AccessLines {
     const old = `${path}.old`;
     await Deno.rename(path, old);
     reopen();
-    // The last lines go to the old file, as the documentation says: just after the signal.
+    // The last lines still go to the old file, just after the signal, as documented.
     while (!this.#isStopped && await Deno.stat(path).catch(() => null) === null) await this.#lookAgain();
     for (let look = 0; look < 10; look++) await this.#lookAgain();
     this.#file?.close();
@@ -121,7 +122,7 @@ export class AccessLines {
 
   #forget(): void {
     const before = performance.now() - KEPT_FOR;
-    // They are in the order of their coming.
+    // They are in the order of arrival.
     for (const [key, { seenAt }] of this.#kept) {
       if (seenAt > before) break;
       this.#kept.delete(key);

@@ -1,17 +1,17 @@
-/** A curve in text. */
+/** Draws a curve as text. */
 
 import { mean } from "../../support/program/process_samples.ts";
 
 export interface ChartOptions {
   readonly title: string;
-  /** In characters, without the scale. */
+  /** The size in characters, without the scale. */
   readonly width: number;
   readonly height: number;
-  /** What the last of the values is at, in minutes. */
+  /** The time of the last value, in minutes. */
   readonly minutes: number;
 }
 
-/** A column of a character in eighths, from empty to full. */
+/** One character for each eighth of a column, from empty to full. */
 const EIGHTHS = [" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
 
 /** Columns from 0 up, each the mean of its share of the values. */

@@ -1,17 +1,17 @@
-/** Whether the counters of sluice agree with each other, and with what was seen from outside. */
+/** Checks that the counters of sluice agree with each other, and with what clients, upstreams and the log saw. */
 
 import type { Metrics } from "../../support/program/admin.ts";
 
 export interface Seen {
-  /** Services whose counters go on for the whole run. */
+  /** Services that keep their counters for the whole run. */
   readonly services: readonly string[];
   /** Bytes that clients of a service have read. */
   readonly received: (service: string) => number;
-  /** Lines that the access log has of a service with an event. */
+  /** The number of access log lines of a service with an event. */
   readonly lines: (service: string, event: string) => number;
 }
 
-/** What is wrong in the books while nothing is open. */
+/** The inconsistencies while no connection is open. */
 export function auditAtRest(metrics: Metrics, seen: Seen): string[] {
   const wrong: string[] = [];
   const check = (isRight: boolean, what: string) => void (isRight || wrong.push(what));
@@ -36,7 +36,7 @@ export function auditAtRest(metrics: Metrics, seen: Seen): string[] {
       const lines = seen.lines(service, event);
       check(lines === count, `${service}: ${count} times ${event}, ${lines} lines in the access log`);
     }
-    // Of refusals, not all are logged.
+    // Not all refusals are logged.
     const lines = seen.lines(service, "connection_refused");
     check(lines <= refused, `${service}: ${refused} connections refused, ${lines} lines in the access log`);
     const lasted = metrics.families.get("sluice_connection_duration_seconds")?.samples
@@ -50,17 +50,17 @@ export function auditAtRest(metrics: Metrics, seen: Seen): string[] {
   return wrong;
 }
 
-/** Sees that counters never go back, from one look to the next. */
+/** Checks that counters never decrease from one reading to the next. */
 export class Counters {
   readonly #services: readonly string[];
   #before = new Map<string, number>();
 
-  /** @param services Those whose counters go on for the whole run. */
+  /** @param services Those that keep their counters for the whole run. */
   constructor(services: readonly string[]) {
     this.#services = services;
   }
 
-  /** The counters that have gone back. */
+  /** The counters that have decreased. */
   look(metrics: Metrics): string[] {
     const now = new Map<string, number>();
     for (const { type, samples } of metrics.families.values()) {

@@ -1,11 +1,11 @@
-/** Which ends of connections are to be expected here. */
+/** The ends of connections that are expected in a soak. */
 
 import type { AccessLine } from "../../support/program/access_line.ts";
 import { LIMIT_CODES } from "./incidents.ts";
 
-/** At any service. */
+/** Expected at any service. */
 const ANYWHERE = ["killed", "connection_reset", "broken_pipe", "connection_aborted"];
-/** Clients that do no TLS, or fall silent in it. */
+/** Caused by clients that send no TLS, or become silent in the handshake. */
 const TLS = ["tls_handshake_failed", "tls_handshake_timeout", "tls_truncated", "tls_refused"];
 
 const AT: Readonly<Record<string, readonly string[]>> = {
@@ -16,7 +16,7 @@ const AT: Readonly<Record<string, readonly string[]>> = {
   native: TLS,
 };
 
-/** What is strange about the end of a connection, whoever noticed; undefined when nothing is. */
+/** Why the end of a connection is unexpected; undefined when it is expected. */
 export function strangenessOf({ service, code, event }: AccessLine): string | undefined {
   if (code !== undefined && !ANYWHERE.includes(code) && !(AT[service] ?? []).includes(code)) {
     return "Nothing here ends a connection like this";

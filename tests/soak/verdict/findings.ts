@@ -1,16 +1,16 @@
-/** What is wrong. */
+/** The faults that a soak has found. */
 
-/** So many are told in full. */
+/** So many are printed in full. */
 const MOST_TOLD = 30;
 
 export class Findings {
-  readonly #tell: (line: string) => void;
-  #told: string[] = [];
+  readonly #print: (line: string) => void;
+  #printed: string[] = [];
   #count = 0;
 
-  /** @param tell Called with each at once, while there are not too many. */
-  constructor(tell: (line: string) => void) {
-    this.#tell = tell;
+  /** @param tell Called at once with each fault, up to the limit. */
+  constructor(print: (line: string) => void) {
+    this.#print = print;
   }
 
   get count(): number {
@@ -20,13 +20,13 @@ export class Findings {
   add(what: string): void {
     this.#count += 1;
     if (this.#count > MOST_TOLD) return;
-    this.#told.push(what);
-    this.#tell(`WRONG: ${what}`);
+    this.#printed.push(what);
+    this.#print(`WRONG: ${what}`);
   }
 
-  /** A line for each. */
+  /** One line for each fault. */
   get lines(): string[] {
-    const more = this.#count - this.#told.length;
-    return more > 0 ? [...this.#told, `and ${more} more`] : this.#told;
+    const more = this.#count - this.#printed.length;
+    return more > 0 ? [...this.#printed, `and ${more} more`] : this.#printed;
   }
 }

@@ -1,20 +1,20 @@
-/** Whether what sluice takes has stayed level. */
+/** Checks that memory and descriptors have stayed level. */
 
 import { chart } from "./chart.ts";
 import { growth, mean, type Sample } from "../../support/program/process_samples.ts";
 import type { Course } from "../soak.ts";
 
 /**
- * By how much RSS at rest may grow over the second half of the run, by the line that fits best. What is alive is some
- * 10 MB in a worker and 20 MB in the main thread. Under load V8 lets each heap fill to 60 MB and more before it gives
- * memory back, so that curve is a saw, which is only shown; at rest it has given it back, and what is left over is
- * what malloc keeps between two blocks in use. A leak of 1 KB with each connection is 45 MB in the second half of
- * ten minutes at 150 connections a second.
+ * The growth of RSS at rest that is allowed over the second half of the run, by linear regression. Live objects take
+ * some 10 MB in a worker and 20 MB in the main thread. Under load, V8 lets each heap fill to 60 MB and more before it
+ * frees memory, so that curve is a saw, and is only printed. At rest, V8 has freed it; the remainder is memory that
+ * malloc keeps between blocks in use. A leak of 1 KB per connection is 45 MB in the second half of ten minutes at 150
+ * connections a second.
  */
 const RSS_SHARE = 0.15;
 const RSS_LEAST_MB = 25;
 
-/** What has not stayed level. */
+/** The values that have not stayed level. */
 export function unlevel({ atRest }: Course): string[] {
   const wrong: string[] = [];
   const [first] = atRest;
@@ -47,7 +47,7 @@ export function courseText({ underLoad, atRest }: Course): string {
 
 function rssGrowth(samples: readonly Sample[]): { grown: number; allowed: number } {
   const middle = ((samples[0]?.at ?? 0) + (samples.at(-1)?.at ?? 0)) / 2;
-  // In a short run the last two are all there is.
+  // In a short run, the last two are all values.
   const half = samples.filter(({ at }, index) => at >= middle || index >= samples.length - 2);
   const grown = growth(half.map(({ at, rssMb: value }) => ({ at, value })));
   const allowed = Math.max(RSS_LEAST_MB, RSS_SHARE * mean(half.map(({ rssMb }) => rssMb)));

@@ -80,7 +80,7 @@ export const notNames = (...names: Uint8Array[]) =>
   extension(OID.nameConstraints, sequence(der(0xa1, ...names.map((name) => sequence(name)))), true);
 export const unknownExtension = (isCritical: boolean) => extension("1.2.3.4", integer(1), isCritical);
 
-/** How a key signs: the AlgorithmIdentifier, and what node:crypto is told. */
+/** How a key signs: the AlgorithmIdentifier, and the options for node:crypto. */
 interface Scheme {
   readonly algorithm: Uint8Array;
   readonly hash: string | null;
@@ -142,6 +142,8 @@ export interface Contents {
   /** In place of these, as DER. */
   readonly dates?: readonly [Uint8Array, Uint8Array];
   readonly keys?: Keys;
+  /** Its bytes; 1 unless given. */
+  readonly serial?: readonly number[];
 }
 
 /** An issuer: an authority, or a certificate that only claims to be one. */
@@ -151,19 +153,20 @@ export interface Issuer {
   readonly scheme?: Scheme;
 }
 
-/** A certificate as DER, and its owner as one who can issue further ones. */
+/** A certificate as DER, and its owner, which can issue others. */
 export interface Issued extends Issuer {
   readonly raw: Uint8Array;
   readonly pem: string;
 }
 
 export function issue(contents: Contents, issuer?: Issuer): Issued {
-  const { subject, extensions = [], version = 3, from = -1, until = 30, keys = newKeys() } = contents;
+  const { subject, extensions = [], version = 3, from = -1, until = 30, keys = newKeys(), serial = [1] } =
+    contents;
   const name = typeof subject === "string" ? plainName(subject) : subject;
   const { name: by, keys: { privateKey }, scheme = SCHEMES.sha256 } = issuer ?? { name, keys };
   const signed = sequence(
     ...version === 1 ? [] : [der(0xa0, integer(version - 1))],
-    integer(1),
+    der(0x02, Uint8Array.from(serial)),
     scheme.algorithm,
     by,
     sequence(...contents.dates ?? [time(from), time(until)]),
@@ -171,15 +174,60 @@ export function issue(contents: Contents, issuer?: Issuer): Issued {
     new Uint8Array(keys.publicKey.export({ type: "spki", format: "der" })),
     ...extensions.length === 0 ? [] : [der(0xa3, sequence(...extensions))],
   );
-  const { hash, padding } = scheme;
-  const how = padding === undefined
-    ? privateKey
-    : { key: privateKey, padding, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
-  const raw = sequence(signed, scheme.algorithm, bits(new Uint8Array(sign(hash, signed, how))));
+  const raw = signedBy(privateKey, scheme, signed);
   return { raw, pem: pemOf(raw), name, keys };
 }
 
-/** An authority that vouches for itself. */
+function signedBy(
+  privateKey: KeyObject,
+  { algorithm, hash, padding }: Scheme,
+  signed: Uint8Array,
+): Uint8Array {
+  const how = padding === undefined
+    ? privateKey
+    : { key: privateKey, padding, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
+  return sequence(signed, algorithm, bits(new Uint8Array(sign(hash, signed, how))));
+}
+
+export interface ListContents {
+  /** The bytes of serial numbers. */
+  readonly serials?: readonly (readonly number[])[];
+  /** Days from now. */
+  readonly issued?: number;
+  /** Days from now; undefined says nothing. */
+  readonly next?: number | undefined;
+  readonly extensions?: readonly Uint8Array[];
+  /** Of each entry. */
+  readonly entryExtensions?: readonly Uint8Array[];
+}
+
+/** A list of revoked certificates, as DER. */
+export function revocationList(contents: ListContents, issuer: Issuer): Uint8Array {
+  const { serials = [], issued = -1, extensions = [], entryExtensions = [] } = contents;
+  const next = "next" in contents ? contents.next : 7;
+  const { name, keys: { privateKey }, scheme = SCHEMES.sha256 } = issuer;
+  const optional = (list: readonly Uint8Array[]) => list.length === 0 ? [] : [sequence(...list)];
+  const entries = serials.map((serial) =>
+    sequence(der(0x02, Uint8Array.from(serial)), time(-2), ...optional(entryExtensions))
+  );
+  const signed = sequence(
+    integer(1),
+    scheme.algorithm,
+    name,
+    time(issued),
+    ...next === undefined ? [] : [time(next)],
+    ...optional(entries),
+    ...extensions.length === 0 ? [] : [der(0xa0, sequence(...extensions))],
+  );
+  return signedBy(privateKey, scheme, signed);
+}
+
+/** Where a list is published, alone or with a limit of what it is about, given by the tag of its part. */
+export const issuingPoint = (...parts: Uint8Array[]) => extension("2.5.29.28", sequence(...parts), true);
+/** Why a certificate was revoked; never critical. */
+export const reasonCode = (reason: number) => extension("2.5.29.21", der(0x0a, Uint8Array.of(reason)));
+
+/** A self-signed authority. */
 export function authority(name = "Root", contents: Partial<Contents> = {}): Issued {
   return issue({ subject: name, extensions: [authorityFlag()], ...contents });
 }

@@ -1,6 +1,6 @@
-/** ClientHellos as bytes: built field by field, and spread over TLS records in any way. */
+/** ClientHellos as bytes: built field by field, and divided into TLS records in any way. */
 
-/** What stands in a hello; what is left out is as most clients have it. */
+/** The fields of a hello; omitted ones are those of most clients. */
 export interface HelloFields {
   readonly legacyVersion?: number;
   readonly sessionId?: Uint8Array;
@@ -43,7 +43,7 @@ export function inRecords(message: Uint8Array, sizes: readonly number[]): Uint8A
   return concat(...records);
 }
 
-/** What records hold, without their headers. */
+/** The content of records, without their headers. */
 export function withoutRecords(bytes: Uint8Array): Uint8Array {
   const pieces: Uint8Array[] = [];
   for (let at = 0; at < bytes.length;) {

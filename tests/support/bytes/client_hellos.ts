@@ -1,11 +1,11 @@
-/** What TLS clients begin with. */
+/** The first bytes of TLS clients. */
 
 import { concat, helloMessage, inRecords, latin1, number, vector } from "./client_hello_bytes.ts";
 
 const SERVER_NAME = 0;
 const ALPN = 16;
 const PADDING = 21;
-/** Most clients send no longer records in the clear. */
+/** The longest plaintext record of most clients. */
 const RECORD = 16_000;
 
 export interface Hello {
@@ -13,7 +13,7 @@ export interface Hello {
   readonly alpn?: readonly string[];
   /** Bytes of padding. */
   readonly padding?: number;
-  /** Bytes in each TLS record, its header not among them. */
+  /** Bytes in each TLS record, without its header. */
   readonly record?: number;
 }
 

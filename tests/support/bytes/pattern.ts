@@ -3,9 +3,9 @@
 import { Buffer } from "node:buffer";
 import { Random } from "../random.ts";
 
-/** A prime: no size of a buffer divides it, so that a buffer out of place is noticed. */
+/** A prime: it is no multiple of a buffer size, so that a buffer at a wrong position is detected. */
 const PERIOD = 1_000_003;
-/** The longest piece that is looked at in one go. */
+/** The longest piece to compare at once. */
 const PIECE = 65_536;
 
 const BYTES = makeBytes();
@@ -16,7 +16,18 @@ export function patternAt(seed: number, offset: number, length: number): Buffer 
   return BYTES.subarray(start, start + Math.min(length, PIECE));
 }
 
-/** Where `chunk` is not what the stream of `seed` has from `offset` on, counted in the stream; undefined when it is. */
+/** Where some bytes are in the period that all streams run through; undefined when they are not in it. */
+export function positionIn(bytes: Uint8Array): number | undefined {
+  const at = BYTES.indexOf(bytes);
+  return at < 0 ? undefined : at % PERIOD;
+}
+
+/** Like {@linkcode firstDifference}, given a position in the period. */
+export function firstDifferenceFrom(chunk: Uint8Array, position: number): number | undefined {
+  return firstDifference(chunk, 0, position);
+}
+
+/** The position in the stream of `seed` at which `chunk`, from `offset` on, differs; undefined when it does not. */
 export function firstDifference(chunk: Uint8Array, seed: number, offset: number): number | undefined {
   for (let at = 0; at < chunk.byteLength; at += PIECE) {
     const piece = chunk.subarray(at, at + PIECE);

@@ -1,4 +1,4 @@
-/** PROXY headers of every kind, and what is none. */
+/** PROXY headers of every kind, and bytes that are not headers. */
 
 import * as by from "./proxy_headers.ts";
 
@@ -31,7 +31,7 @@ export const HEADERS: readonly (readonly [what: string, header: string, client: 
   ["version 2, LOCAL with addresses", by.binaryHeader(by.LOCAL, by.TCP4, ADDRESSES), undefined],
 ];
 
-/** What is none, and why it is refused. */
+/** Bytes that are not headers, and why they are refused. */
 export const WRONG: readonly (readonly [what: string, bytes: string, code: string])[] = [
   ["another protocol", "GET / HTTP/1.1\r\n", "proxy_header_invalid"],
   ["version 1 of 108 bytes", `PROXY UNKNOWN ${"x".repeat(92)}\r\n`, "proxy_header_invalid"],

@@ -1,4 +1,4 @@
-/** PROXY headers by the bytes of the specification, made without the code under test. */
+/** PROXY headers as the specification defines their bytes, made without the code under test. */
 
 const SIGNATURE = "\r\n\r\n\0\r\nQUIT\n";
 

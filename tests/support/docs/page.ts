@@ -26,7 +26,7 @@ import { fileURLToPath } from "node:url";
 
 export const ROOT = new URL("../../../", import.meta.url);
 
-/** What a directive may say; anything else is a mistake. */
+/** The valid directives; anything else is a mistake. */
 const DIRECTIVES = [
   "file",
   "background",
@@ -48,7 +48,7 @@ export interface Block {
   readonly section: number;
   readonly language: string;
   readonly code: string;
-  /** Of its first line, from 1. */
+  /** The number of its first line, from 1. */
   readonly line: number;
   readonly directives: Directives;
 }
@@ -61,13 +61,15 @@ export interface Page {
   readonly ports: readonly number[];
   /** The anchors of its headings. */
   readonly anchors: ReadonlySet<string>;
-  /** Its text without blocks of code and comments. */
+  /** Its text, without blocks of code and comments. */
   readonly prose: string;
 }
 
-/** README.md and the pages in docs. */
+/** README.md and the pages in docs and docs/deploy. */
 export function readPages(): Page[] {
-  const docs = [...Deno.readDirSync(new URL("docs/", ROOT))].map(({ name }) => `docs/${name}`);
+  const docs = ["docs/", "docs/deploy/"].flatMap((folder) =>
+    [...Deno.readDirSync(new URL(folder, ROOT))].map(({ name }) => `${folder}${name}`)
+  );
   const paths = ["README.md", ...docs.filter((path) => path.endsWith(".md")).sort()];
   return paths.map((path) => parsePage(path, Deno.readTextFileSync(new URL(path, ROOT))));
 }

@@ -17,6 +17,10 @@ export function withReference(markdown: string): string {
 
 interface Mapping {
   readonly path: string;
+  /** Of a mapping whose keys depend on its type: the type that the keys are of. */
+  readonly type?: string;
+  /** Of a mapping whose keys depend on its type: the keys of each type. The mapping's own are those that several have. */
+  readonly types?: ReadonlyMap<string, Shape>;
   readonly shape: Shape;
 }
 
@@ -25,6 +29,8 @@ function reference(): string {
   const mappings: Mapping[] = [];
   const paths = new Map<Shape, string>();
   const visit = (schema: Schema, path: string): void => {
+    const types = typesOf(schema);
+    if (types !== undefined) return visitTypes(types, path);
     for (const { shape, element, entries } of waysOf(schema)) {
       if (element !== undefined) visit(element, `${path}[]`);
       else if (entries !== undefined) visit(entries, `${path}.NAME`);
@@ -38,14 +44,45 @@ function reference(): string {
     mappings.push({ path, shape });
     for (const [key, value] of Object.entries(shape)) visit(value, path === "" ? key : `${path}.${key}`);
   };
+  const visitTypes = (types: ReadonlyMap<string, Shape>, path: string): void => {
+    for (const shape of types.values()) paths.set(shape, path);
+    const shared = sharedOf([...types.values()]);
+    mappings.push({ path, shape: shared, types });
+    for (const [type, shape] of types) {
+      const own = Object.entries(shape).filter(([key]) => key !== "type" && !Object.hasOwn(shared, key));
+      if (own.length > 0) mappings.push({ path, type, shape: Object.fromEntries(own) });
+    }
+  };
   visit(configFile, "");
-  const tables = mappings.map(({ path, shape }) => {
+  const tables = mappings.map(({ path, type, types, shape }) => {
     const rows = Object.entries(shape).filter(([, schema]) => metaOf(schema).deprecated !== true)
-      .map(([key, schema]) => row(key, schema, { path, paths }));
-    const heading = path === "" ? "### The file" : `### \`${path}\``;
+      .map(([key, schema]) => row(key, schema, { path, paths, types }));
+    const heading = path === ""
+      ? "### The file"
+      : `### \`${path}\`${type === undefined ? "" : ` of type \`${type}\``}`;
+    if (types !== undefined) rows.unshift(typeRow(types));
     return `${heading}\n\n${formatTable([["key", "value", "default", "meaning"], ...rows])}`;
   });
   return tables.join("\n");
+}
+
+/** The shapes of a mapping whose keys depend on its `type`, by type. */
+function typesOf(schema: Schema): ReadonlyMap<string, Shape> | undefined {
+  const ways = waysOf(schema);
+  const types = ways.map(({ shape }) => shape?.["type"] && waysOf(shape["type"])[0]?.kind?.expected);
+  if (ways.length < 2 || types.includes(undefined)) return undefined;
+  return new Map(ways.map(({ shape }, index) => [types[index]!, shape!]));
+}
+
+/** The keys that several shapes have and that mean the same in all of them. */
+function sharedOf(shapes: readonly Shape[]): Shape {
+  const keys = shapes.flatMap((shape) => Object.entries(shape));
+  const shared = keys.filter(([key, schema]) => {
+    const same = keys.filter(([other]) => other === key);
+    return same.length > 1 &&
+      same.every(([, other]) => metaOf(other).description === metaOf(schema).description);
+  });
+  return Object.fromEntries(shared);
 }
 
 /** Whether two mappings have the same keys, which mean the same. */
@@ -58,20 +95,29 @@ function isSame(one: Shape, other: Shape): boolean {
 interface Place {
   readonly path: string;
   readonly paths: ReadonlyMap<Shape, string>;
+  readonly types: Mapping["types"];
 }
 
-function row(key: string, schema: Schema, { path, paths }: Place): string[] {
+function typeRow(types: ReadonlyMap<string, Shape>): string[] {
+  const names = [...types.keys()].map((type) => `\`${type}\``);
+  return ["`type`", names.join(", "), "required", "Its other keys depend on it."];
+}
+
+function row(key: string, schema: Schema, { path, paths, types }: Place): string[] {
+  const same = [...types?.values() ?? []].flatMap((shape) => shape[key] ?? []);
+  const defaults = new Set([schema, ...same].map((each) => defaultOf(key, each, path)));
   return [
     `\`${key}\``,
     typeOf(schema, paths),
-    defaultOf(key, schema, path),
+    defaults.size > 1 ? "depends on `type`" : defaultOf(key, schema, path),
     quoted(metaOf(schema).description ?? ""),
   ];
 }
 
-/** What may stand there, with an example. A mapping leads to its table. */
+/** The possible values, with an example. A mapping has a link to its table. */
 function typeOf(schema: Schema, paths: Place["paths"]): string {
   const [way, ...others] = waysOf(schema);
+  if (typesOf(schema) !== undefined) return linkTo("mapping", paths.get(way!.shape!)!);
   if (others.length > 0) {
     return `${quoted(expectedOf(schema))} (${linkTo("keys", paths.get(mappingIn(schema)!)!)})`;
   }
@@ -82,13 +128,14 @@ function typeOf(schema: Schema, paths: Place["paths"]): string {
   return text.startsWith("[") ? text.replace("[mapping]", "[list of mappings]") : `list: ${text}`;
 }
 
-/** What a schema with several ways to write something says of them all. */
+/** The description that a schema with several forms has for all of them, or for the first. */
 function expectedOf(schema: Schema): string {
   const { innerType, error } = schema._zod.def as unknown as Parts;
-  return innerType === undefined ? error!() : expectedOf(innerType);
+  if (innerType !== undefined) return expectedOf(innerType);
+  return error?.() ?? waysOf(schema)[0]!.kind!.expected;
 }
 
-/** The mapping among the ways to write something. */
+/** The mapping among the forms of a value. */
 function mappingIn(schema: Schema): Shape | undefined {
   return waysOf(schema).findLast(({ shape }) => shape !== undefined)?.shape;
 }
@@ -96,7 +143,7 @@ function mappingIn(schema: Schema): Shape | undefined {
 function defaultOf(key: string, schema: Schema, path: string): string {
   const { type, defaultValue } = schema._zod.def as { type: string; defaultValue?: unknown };
   if (type === "prefault") {
-    if (Array.isArray(defaultValue)) return "none";
+    if (Array.isArray(defaultValue) || defaultValue === "") return "none";
     return typeof defaultValue === "object" ? "" : `\`${defaultValue}\``;
   }
   if (type !== "optional") return "required";
@@ -116,7 +163,7 @@ function metaOf(schema: Schema): { description?: string; deprecated?: boolean } 
   return { ...innerType === undefined ? {} : metaOf(innerType), ...own };
 }
 
-/** What is in quotes is code. */
+/** Texts in quotes are code. */
 function quoted(text: string): string {
   return text.replaceAll(/"([^"]+)"/g, "`$1`");
 }

@@ -11,10 +11,10 @@ import { type Block, pathOf } from "./page.ts";
 /** How long a command may take, in milliseconds. */
 const PATIENCE = 60_000;
 
-/** A program that runs on says so when it is ready. */
+/** The line with which a program in the background reports that it is ready. */
 const READY = /listening on |Ctrl-C ends it/;
 
-/** What servers answer, whatever they are sent. */
+/** The answers of servers, whatever clients send. */
 const ANSWERS: Readonly<Record<string, string>> = { redis: "+PONG\r\n" };
 
 /** Folders of the system that a test must not write to. */
@@ -25,7 +25,7 @@ const ENVIRONMENT = { NO_COLOR: "1", SLUICE_ADMIN_TOKEN: "correct-horse-battery"
 export interface SectionParts {
   readonly authority: CertificateAuthority;
   readonly pair: KeyPair;
-  /** A folder with programs that go before those of the PATH. */
+  /** A folder with programs that take precedence over those of the PATH. */
   readonly programs: string;
   readonly ports: ReadonlyMap<number, number>;
 }
@@ -34,7 +34,7 @@ export class Section implements AsyncDisposable {
   readonly #folder: string;
   readonly #parts: SectionParts;
   readonly #running = new AsyncDisposableStack();
-  /** What the commands of the last block printed. */
+  /** The output of the commands of the last block. */
   #printed = "";
 
   private constructor(folder: string, parts: SectionParts) {
@@ -114,7 +114,7 @@ export class Section implements AsyncDisposable {
     return { code: exit, text: out + err };
   }
 
-  /** Starts a program that runs on, in a process group of its own, and waits until it is ready. */
+  /** Starts a program in the background, in a process group of its own, and waits until it is ready. */
   async #start(code: string, directives: Block["directives"]): Promise<void> {
     const child = this.#spawn("setsid", ["--wait", "bash", "-euc", code], directives);
     const out = new LineReader(child.stdout);
@@ -157,7 +157,7 @@ export class Section implements AsyncDisposable {
     });
   }
 
-  /** Runs a program that imports main.ts; what it logs must be what its comments say. Types are checked apart. */
+  /** Runs a program that imports main.ts, and compares its output with its comments. Types are checked separately. */
   async #program({ line }: Block, code: string): Promise<void> {
     const file = join(this.#folder, `line_${line}.ts`);
     await Deno.writeTextFile(file, importing(code));
@@ -169,6 +169,7 @@ export class Section implements AsyncDisposable {
         ...importMap ? ["--import-map", importMap] : [],
         file,
       ],
+      cwd: this.#folder,
       env: ENVIRONMENT,
     }).output();
     const printed = new TextDecoder().decode(stdout);
@@ -213,11 +214,11 @@ function killGroup(pid: number): void {
   try {
     Deno.kill(-pid, "SIGKILL");
   } catch {
-    // All of it has ended.
+    // The whole process group has ended.
   }
 }
 
-/** Writes the programs that stand for an installed sluice, and for a deno that may not reach JSR. */
+/** Writes programs that replace an installed sluice, and a deno that cannot reach JSR. */
 export async function writePrograms(folder: string): Promise<void> {
   const importMap = Deno.env.get("SLUICE_IMPORT_MAP");
   const deno = importMap

@@ -1,4 +1,4 @@
-/** A connection without a socket: the test says what arrives and when, and sees what was done to it. */
+/** A connection without a socket: the test sends bytes to it, and reads its state. */
 
 import type { Address } from "../../../src/net/address.ts";
 import type { Conn } from "../../../src/net/socket/conn.ts";
@@ -67,9 +67,7 @@ export class FakeConn implements Conn {
     this.close();
   }
 
-  setNoDelay(): void {}
-
-  setKeepAlive(): void {}
+  setOptions(): void {}
 
   [Symbol.dispose](): void {
     this.close();

@@ -1,9 +1,9 @@
-/** Time that passes when a test says so. */
+/** A clock that a test moves. */
 
 import { mock } from "node:test";
 import { setImmediate } from "node:timers";
 
-/** Time that passes when the test says so, for timers and for performance.now(). */
+/** A clock that a test moves, for timers and performance.now(). */
 export class FakeTime implements Disposable {
   #now = 0;
 
@@ -12,7 +12,7 @@ export class FakeTime implements Disposable {
     mock.timers.enable({ apis: ["setTimeout"] });
   }
 
-  /** In steps of 10 ms, between which everything runs that can. */
+  /** Moves in steps of 10 ms, between which everything runs that can. */
   async advance(milliseconds: number): Promise<void> {
     for (const end = this.#now + milliseconds; this.#now < end;) {
       await settled();
@@ -22,7 +22,7 @@ export class FakeTime implements Disposable {
     await settled();
   }
 
-  /** Time passes, but the thread is too busy for its timers. */
+  /** Moves the clock without the timers, as in a busy thread. */
   stall(milliseconds: number): void {
     this.#now += milliseconds;
   }

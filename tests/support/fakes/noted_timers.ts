@@ -1,12 +1,12 @@
-/** Timers whose delays are noted. */
+/** Timers whose delays are recorded. */
 
-/** In place of setTimeout(), until disposed of. */
+/** Replaces setTimeout() until it is disposed of. */
 export class NotedTimers implements Disposable {
-  /** In milliseconds, in the order in which they were asked for. */
+  /** In milliseconds, in the order of the calls. */
   readonly delays: number[] = [];
   readonly #setTimeout = globalThis.setTimeout;
 
-  /** @param onTimer What to do with what a timer would call; nothing unless given. */
+  /** @param onTimer Gets the callback of each timer; does nothing by default. */
   constructor(onTimer: (fire: () => void) => void = () => {}) {
     const note = (fire: () => void, delay: number) => {
       this.delays.push(delay);

@@ -7,7 +7,7 @@ type Bytes = TransformStreamDefaultController<Uint8Array>;
 
 export const FAMILY = {
   identity: () => ({}),
-  /** One byte, then the rest. */
+  /** Passes one byte, then the rest. */
   splitter: () => ({
     transform(chunk: Uint8Array, controller: Bytes) {
       controller.enqueue(chunk.subarray(0, 1));
@@ -42,7 +42,7 @@ export const FAMILY = {
       controller.enqueue(chunk);
     },
   }),
-  /** In place: each chunk has a buffer of its own. */
+  /** Changes chunks in place, as each has a buffer of its own. */
   upperCase: () => ({
     transform(chunk: Uint8Array, controller: Bytes) {
       for (const [at, byte] of chunk.entries()) if (byte >= 97 && byte <= 122) chunk[at] = byte - 32;
@@ -55,7 +55,7 @@ export type Kind = keyof typeof FAMILY;
 
 export const KINDS = Object.keys(FAMILY) as Kind[];
 
-/** @param onDispose Called when no byte passes the stage any more. */
+/** @param onDispose Called when no more bytes pass the stage. */
 export function stageOf(kind: Kind, onDispose: () => void = () => {}): StageFactory {
   return () => ({
     name: kind,

@@ -1,4 +1,4 @@
-/** An accept loop over a real listener, and clients that want an answer of it. */
+/** An accept loop over a real listener, and clients that wait for its answer. */
 
 import { acceptConnections } from "../../../src/net/socket/accept.ts";
 import type { TcpAddress } from "../../../src/net/address.ts";
@@ -7,7 +7,7 @@ import type { Listener } from "../../../src/net/socket/listen.ts";
 
 export const ANYWHERE: TcpAddress = { transport: "tcp", hostname: "127.0.0.1", port: 0 };
 
-/** What became of a client. */
+/** The result of a client. */
 export type Outcome = "answered" | "refused" | "lost";
 
 /** Answers each connection with one byte. */
@@ -20,7 +20,7 @@ export class Accepting implements AsyncDisposable {
   readonly #drain = new AbortController();
   readonly #answering: Promise<void>[] = [];
 
-  /** @param admit What the loop has to wait for after a connection. */
+  /** @param admit Returns the promise that the loop waits for after a connection. */
   constructor(listener: Listener, admit: (conn: Conn) => Promise<void> | void = () => {}) {
     this.listener = listener;
     this.ended = acceptConnections(listener, {
@@ -54,7 +54,7 @@ export class Accepting implements AsyncDisposable {
   }
 }
 
-/** Connects and waits for the answer, on what `secure` makes of the connection. */
+/** Connects and waits for the answer, on the connection that `secure` returns. */
 export async function ask(
   port: number,
   secure: (conn: Deno.TcpConn) => Promise<Deno.Conn> | Deno.Conn = (conn) => conn,

@@ -1,14 +1,14 @@
-/** Sends more than the kernel takes for a side that does not read. */
+/** Sends more than the kernel buffers for a side that does not read. */
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { writeAll } from "./sockets.ts";
 
-/** More than loopback takes on both legs of a proxy. */
+/** More than loopback buffers on both legs of a proxy. */
 export const BULK = Uint8Array.from({ length: 32 * 1024 * 1024 + 1 }, (_, at) => (at * 31) ^ (at >> 13));
 export const BULK_HASH = hashOf(BULK);
 
-/** Sends all of it, and its FIN. */
+/** Sends all bytes and the FIN. */
 export class Sender {
   #sent = 0;
 
@@ -19,14 +19,14 @@ export class Sender {
     await conn.closeWrite();
   }
 
-  /** The same, for a caller that looks at how it ended only later. */
+  /** Does the same, for a caller that checks the result later. */
   start(conn: Deno.TcpConn | Deno.TlsConn): Promise<void> {
     const sent = this.send(conn);
     sent.catch(() => {});
     return sent;
   }
 
-  /** Resolves when nothing more of it is taken for the moment, as the other side does not read. */
+  /** Resolves when the kernel takes no more, because the other side does not read. */
   async stalls(): Promise<void> {
     for (let seen = -1; seen !== this.#sent || seen === 0;) {
       seen = this.#sent;

@@ -1,4 +1,4 @@
-/** Clients of a thread that does not get to look at them. */
+/** Clients of a thread that is too busy to accept them. */
 
 import assert from "node:assert/strict";
 import type { Outcome } from "./accept_fixture.ts";
@@ -6,7 +6,7 @@ import type { Outcome } from "./accept_fixture.ts";
 export interface BusyTask {
   readonly port: number;
   readonly clients: number;
-  /** What each of them sends. */
+  /** The bytes that each client sends. */
   readonly greeting: string;
   /** One number, set once all have connected. */
   readonly connected: SharedArrayBuffer;
@@ -35,7 +35,7 @@ export async function connectWhileBusy(
   const began = performance.now();
   const flag = new Int32Array(connected);
   assert.notEqual(Atomics.wait(flag, 0, 0, 30_000), "timed-out");
-  // Nothing wakes it.
+  // Nothing wakes this wait.
   Atomics.wait(flag, 0, 1, Math.max(0, busyFor - (performance.now() - began)));
   return await outcomes;
 }

@@ -1,4 +1,4 @@
-/** Connects clients, says so, and waits for what they are answered. */
+/** Connects clients, reports that, and waits for their answers. */
 
 import type { Outcome } from "./accept_fixture.ts";
 import type { BusyTask } from "./busy_clients.ts";

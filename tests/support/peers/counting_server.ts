@@ -8,7 +8,7 @@ import { connect, echo, endOf, readText, type Upstream, upstream, writeText } fr
 export class CountingServer implements AsyncDisposable {
   readonly #server: Upstream;
   readonly #open = new Set<Deno.TcpConn>();
-  /** The most there were at the same time. */
+  /** The most open connections at the same time. */
   most = 0;
 
   /**
@@ -22,7 +22,7 @@ export class CountingServer implements AsyncDisposable {
     this.#server = upstream(async (conn) => {
       this.#open.add(conn);
       let open = [...this.#open];
-      // Who came meanwhile does not count: some of them may have ended before they were accepted.
+      // Connections that came meanwhile do not count: some may have ended before they were accepted.
       for (let trip = 0; trip < roundTrips && open.length > limit; trip++) {
         await roundTrip();
         open = open.filter((each) => this.#open.has(each));
@@ -41,7 +41,7 @@ export class CountingServer implements AsyncDisposable {
   }
 }
 
-/** One request and answer; a polite client waits for the other side's end. */
+/** Makes one request; a polite client waits for the other side's end. */
 export async function exchange(port: number, isPolite = true): Promise<void> {
   using client = await connect(port);
   await writeText(client, "ping");

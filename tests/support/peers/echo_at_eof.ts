@@ -1,4 +1,4 @@
-/** Upstreams that show their clients what arrived. */
+/** Upstreams that send back what arrived. */
 
 import { readAll, writeAll } from "./sockets.ts";
 

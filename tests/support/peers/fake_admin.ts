@@ -14,17 +14,19 @@ import type {
   UpstreamView,
 } from "../../../src/admin/views.ts";
 import { parseDuration } from "../../../src/config/values/duration.ts";
+import { FakeFaults } from "./fake_faults.ts";
 import { type Address, formatAddress } from "../../../src/net/address.ts";
 
-/** A proxy as made up: two services, two groups, and as many connections as wanted. */
+/** A fictitious proxy: two services, two groups, and any number of connections. */
 export class FakeAdmin implements AdminBackend, AsyncDisposable {
+  readonly faults = new FakeFaults("mysql");
   statusView: StatusView = aStatus();
   serviceViews: ServiceView[] = [aService("mysql"), aService("redis")];
   upstreamViews: UpstreamView[] = [anUpstream("db"), anUpstream("cache")];
   connectionViews: ConnectionView[];
   reloadOutcome: ReloadOutcome = { ok: true, detail: "Reloaded: 1 service changed" };
   /** The commands it got, in order. */
-  readonly told: string[] = [];
+  readonly calls: string[] = [];
   readonly #listeners = new Set<(event: ProxyEvent) => void>();
   #server: ListeningAdmin | undefined;
 
@@ -71,7 +73,9 @@ export class FakeAdmin implements AdminBackend, AsyncDisposable {
   }
 
   services(): ServiceView[] {
-    return this.serviceViews;
+    return this.serviceViews.map((view) => {
+      return view.name === this.faults.service ? { ...view, faults: this.faults.views } : view;
+    });
   }
 
   upstreams(): UpstreamView[] {
@@ -79,7 +83,7 @@ export class FakeAdmin implements AdminBackend, AsyncDisposable {
   }
 
   connections({ filter, sort, isDescending, offset, limit }: ConnectionQuery): Promise<ConnectionPage> {
-    this.told.push(`connections ${isDescending ? "-" : ""}${sort} "${filter}" ${offset} ${limit}`);
+    this.calls.push(`connections ${isDescending ? "-" : ""}${sort} "${filter}" ${offset} ${limit}`);
     const matching = this.connectionViews.filter(({ client, service }) =>
       `${client} ${service}`.includes(filter)
     );
@@ -97,7 +101,7 @@ export class FakeAdmin implements AdminBackend, AsyncDisposable {
   }
 
   async kill(id: number): Promise<boolean> {
-    this.told.push(`kill ${id}`);
+    this.calls.push(`kill ${id}`);
     await pause(0);
     const before = this.connectionViews.length;
     this.connectionViews = this.connectionViews.filter((connection) => connection.id !== id);
@@ -105,18 +109,18 @@ export class FakeAdmin implements AdminBackend, AsyncDisposable {
   }
 
   setEndpoint(group: string, address: string, admin: EndpointView["admin"]): EndpointView | undefined {
-    this.told.push(`endpoint ${group} ${address} ${admin}`);
+    this.calls.push(`endpoint ${group} ${address} ${admin}`);
     const endpoints = this.upstreamViews.find(({ name }) => name === group)?.endpoints ?? [];
     const endpoint = endpoints.find((endpoint) => endpoint.address === address);
     return endpoint && { ...endpoint, admin };
   }
 
   drain(deadline: number | undefined): void {
-    this.told.push(`drain ${deadline}`);
+    this.calls.push(`drain ${deadline}`);
   }
 
   reload(): Promise<ReloadOutcome> {
-    this.told.push("reload");
+    this.calls.push("reload");
     return Promise.resolve(this.reloadOutcome);
   }
 
@@ -161,6 +165,7 @@ export function aService(name: string, changes: Partial<ServiceView> = {}): Serv
     closed_by: {},
     bytes: { upload: 2048, download: 3 * 1024 ** 2 },
     tls: null,
+    faults: [],
     ...changes,
   };
 }
@@ -169,8 +174,12 @@ export function anUpstream(name: string, changes: Partial<UpstreamView> = {}): U
   return {
     name,
     balance: "round_robin",
+    stick: null,
     endpoints: [anEndpoint("10.0.0.1:3306"), anEndpoint("10.0.0.2:3306", { state: "down", failures: 7 })],
     pool: null,
+    queue: null,
+    waiting: 0,
+    discovery: null,
     ...changes,
   };
 }
@@ -181,11 +190,13 @@ export function anEndpoint(address: string, changes: Partial<EndpointView> = {})
     state: "up",
     admin: "up",
     weight: 1,
+    tier: 0,
     backup: false,
     active: 2,
     max_connections: null,
     connects: 60,
     failures: 0,
+    check: null,
     ...changes,
   };
 }
@@ -205,7 +216,9 @@ export function aConnection(id: number, changes: Partial<ConnectionView> = {}): 
     client_subject: null,
     upstream: "db",
     endpoint: "10.0.0.1:3306",
+    address: null,
     attempts: 1,
+    faults: [],
     opened_at: "2025-01-01T00:00:00.000Z",
     age_ms: id * 1000,
     bytes: { upload: 1_000_000 - id * 100, download: 2_000_000 - id * 100 },

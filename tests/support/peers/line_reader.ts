@@ -1,6 +1,6 @@
-/** What the program writes, line by line. */
+/** The output of a program, line by line. */
 
-/** How long a test waits for the program's next line, or for its end, before it fails, in milliseconds. */
+/** The time limit for the program's next line, or its end, in milliseconds. */
 export const PATIENCE = 30_000;
 
 /** Collects lines from a pipe and lets tests wait for one. */

@@ -1,4 +1,4 @@
-/** Upstreams that answer with their names, and clients that ask for them. */
+/** Upstreams that send their names, and clients that request them. */
 
 import { connect as connectNode } from "node:net";
 import { PATIENCE } from "./line_reader.ts";
@@ -16,14 +16,14 @@ import {
 } from "./sockets.ts";
 
 /**
- * One of several upstreams that stand in for each other. It answers NAME with its name, a letter, and echoes from then
- * on; PING is for health checks. It can stop listening and come back on the same port.
+ * One of several equivalent upstreams. It answers NAME with its name, a letter, and echoes from then on; PING is for
+ * health checks. It can stop listening, and listen again on the same port.
  */
 export class NamedServer implements AsyncDisposable {
   readonly name: string;
-  /** What PING is answered, the first, the second and so on. */
+  /** The answers to PING: to the first, the second and so on. */
   answer: (ping: number) => string | Promise<string> = () => "+PONG\r\n";
-  /** How often PING and NAME came so far. */
+  /** The number of PING and NAME requests so far. */
   pings = 0;
   clients = 0;
   readonly #upstreams: Upstream[];
@@ -50,7 +50,7 @@ export class NamedServer implements AsyncDisposable {
     return `127.0.0.1:${this.#port}`;
   }
 
-  /** Resolves when connections are refused, until {@linkcode comeBack}; those that are open stay. */
+  /** Refuses connections until {@linkcode comeBack}, and resolves when that is in effect; open ones stay. */
   async goDown(): Promise<void> {
     await this.#upstreams.at(-1)!.stopListening();
   }
@@ -60,7 +60,7 @@ export class NamedServer implements AsyncDisposable {
     this.#upstreams.push(new Upstream(listener, (conn) => this.#serve(conn)));
   }
 
-  /** Resolves once PING has come so many times in all. */
+  /** Resolves when there were so many PING requests in all. */
   pinged(times: number): Promise<void> {
     const wait = async () => {
       while (this.pings < times) await this.#pinged.promise;
@@ -87,7 +87,7 @@ export class NamedServer implements AsyncDisposable {
   }
 }
 
-/** Upstreams with the letters of a word for names. */
+/** Upstreams named by the letters of a word. */
 export class NamedServers implements AsyncDisposable {
   readonly all: readonly NamedServer[];
 
@@ -109,7 +109,7 @@ export class NamedServers implements AsyncDisposable {
   }
 }
 
-/** Clients that come at once and stay, each with the name of its upstream, which is empty for those turned away. */
+/** Clients that connect at the same time and stay, each with the name of its upstream, empty for refused ones. */
 export class Clients implements Disposable {
   #all: readonly { readonly conn: Deno.TcpConn; readonly name: string }[] = [];
 
@@ -122,18 +122,18 @@ export class Clients implements Disposable {
     return clients;
   }
 
-  /** How many are where. */
+  /** The number of clients at each upstream. */
   get counts(): Record<string, number> {
     return countsOf(this.#all.map(({ name }) => name));
   }
 
-  /** How the connections end of those that are there, once they do. */
+  /** Resolves with the ends of the connections of those at an upstream. */
   ended(name: string): Promise<string[]> {
     const conns = this.#all.filter((client) => client.name === name).map(({ conn }) => conn);
     return within(PATIENCE, `The end of all of ${name}`, Promise.all(conns.map(endOf)));
   }
 
-  /** Closes the connections of those that are there. */
+  /** Closes the connections of those at an upstream. */
   leave(name: string): void {
     for (const client of this.#all) if (client.name === name) client.conn.close();
     this.#all = this.#all.filter((client) => client.name !== name);
@@ -154,9 +154,9 @@ export class Clients implements Disposable {
   }
 }
 
-/** Clients that come one after the other, each asking for the name of its upstream and leaving. */
+/** Clients that connect one after the other, request the name of their upstream and close. */
 export class Visits {
-  /** Of all visits so far; empty for those turned away. */
+  /** The names of all visits so far; empty for refused ones. */
   readonly names: string[] = [];
   readonly #port: number;
 
@@ -164,13 +164,13 @@ export class Visits {
     this.#port = port;
   }
 
-  /** Makes so many more, and gives their names. */
+  /** Makes so many more visits; returns their names. */
   async make(count: number): Promise<string[]> {
-    for (let visit = 0; visit < count; visit++) this.names.push(await whoAnswers(this.#port));
+    for (let visit = 0; visit < count; visit++) this.names.push(await answeringServer(this.#port));
     return this.names.slice(-count);
   }
 
-  /** Makes visits until `done` is. */
+  /** Makes visits until `done` settles. */
   async until<Value>(done: Promise<Value>): Promise<Value> {
     let isDone = false;
     const stop = () => void (isDone = true);
@@ -180,7 +180,7 @@ export class Visits {
   }
 }
 
-/** How often each name occurs, in the order of the alphabet. */
+/** How often each name occurs, in alphabetical order. */
 export function countsOf(names: readonly string[]): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const name of names.toSorted()) counts[name] = (counts[name] ?? 0) + 1;
@@ -197,8 +197,8 @@ export async function askName(conn: Deno.Conn): Promise<string> {
   }
 }
 
-/** Which {@linkcode NamedServer} a client gets to from an address or port of its choice; empty when it is turned away. */
-export function whoAnswers(
+/** The {@linkcode NamedServer} that a client with this address or port reaches; empty when it is refused. */
+export function answeringServer(
   port: number,
   from: { host?: string; localAddress?: string; localPort?: number } = {},
 ): Promise<string> {
@@ -212,7 +212,7 @@ export function whoAnswers(
     });
     socket.on("end", () => socket.destroy());
     socket.on("error", (error: Error & { code?: string }) => {
-      // Closed with our question unread.
+      // It was closed before it read our request.
       if (error.code !== "ECONNRESET" && error.code !== "EPIPE") reject(error);
     });
     socket.on("close", () => resolve(name));

@@ -5,11 +5,11 @@ import { createHash } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { connect, readAll, Upstream, upstream, writeAll, writeText } from "./sockets.ts";
 
-/** What a request asks for, beside an answer of its own. */
+/** The options of a request, besides its own answer. */
 export interface Wish {
   /** Length of the answer in bytes. */
   readonly size?: number;
-  /** How long the server thinks about it, in milliseconds. */
+  /** The delay of the answer, in milliseconds. */
   readonly after?: number;
 }
 
@@ -37,7 +37,7 @@ export class RequestServer implements AsyncDisposable {
     this.#upstream = upstream(async (conn) => {
       this.accepted += 1;
       this.#open.add(conn);
-      // Lest the kernel keep back what is said unasked until the next request acknowledges the last answer.
+      // Otherwise the kernel would hold back unrequested bytes until the next request acknowledges the last answer.
       conn.setNoDelay(true);
       await serve(conn).catch(() => {});
       this.#open.delete(conn);
@@ -50,7 +50,7 @@ export class RequestServer implements AsyncDisposable {
   }
 
   /** Sends unrequested bytes over every connection. */
-  async sayUnasked(text: string): Promise<void> {
+  async sendUnsolicited(text: string): Promise<void> {
     await Promise.all([...this.#open].map((conn) => writeText(conn, text)));
   }
 
@@ -59,7 +59,7 @@ export class RequestServer implements AsyncDisposable {
   }
 }
 
-/** All that a client gets that makes one request and then ends its side, at once or after the whole answer. */
+/** Makes one request and ends its side, at once or after the whole answer; returns everything that it received. */
 export async function ask(port: number, request: string, end: "at once" | "answered"): Promise<Uint8Array> {
   using client = await connect(port);
   await writeText(client, request);

@@ -29,11 +29,11 @@ export class Upstream implements AsyncDisposable {
     return `127.0.0.1:${this.port}`;
   }
 
-  /** Resolves when connections are refused; those that are open stay. */
+  /** Refuses connections, and resolves when that is in effect; open ones stay. */
   async stopListening(): Promise<void> {
     if (this.#isListening) this.#listener.close();
     this.#isListening = false;
-    // As long as an accept is under way, the kernel lets clients in.
+    // While an accept is pending, the kernel accepts clients.
     await this.#loop;
   }
 
@@ -44,23 +44,39 @@ export class Upstream implements AsyncDisposable {
   }
 
   async #accept(handle: (conn: Deno.TcpConn) => Promise<void> | void): Promise<void> {
-    for await (const conn of this.#listener) {
+    for (let conn = await this.#next(); conn !== undefined; conn = await this.#next()) {
+      const accepted = conn;
       this.accepted += 1;
-      this.#conns.add(conn);
+      this.#conns.add(accepted);
       this.#running.push((async () => {
         try {
-          await handle(conn);
+          await handle(accepted);
         } catch {
-          // A test that ends early closes these; what matters is asserted on the client's side.
+          // A test that ends early closes these; assertions are on the client's side.
         }
-        tryClose(conn);
-        this.#conns.delete(conn);
+        tryClose(accepted);
+        this.#conns.delete(accepted);
       })());
+    }
+  }
+
+  /** Undefined once it listens no more. */
+  async #next(): Promise<Deno.TcpConn | undefined> {
+    for (;;) {
+      try {
+        return await this.#listener.accept();
+      } catch (error) {
+        if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) {
+          return undefined;
+        }
+        // It was reset before it was accepted.
+        if (!(error instanceof Deno.errors.NotConnected)) throw error;
+      }
     }
   }
 }
 
-/** Sends back whatever comes, and the FIN after it. */
+/** Echoes everything, and the FIN after it. */
 export async function echo(conn: Deno.Conn): Promise<void> {
   const buffer = new Uint8Array(64 * 1024);
   for (let count = await conn.read(buffer); count !== null; count = await conn.read(buffer)) {
@@ -81,7 +97,7 @@ export async function writeText(conn: Deno.Conn, text: string): Promise<void> {
   await writeAll(conn, new TextEncoder().encode(text));
 }
 
-/** Everything until the peer's FIN. */
+/** Reads everything until the peer's FIN. */
 export async function readAll(conn: Deno.Conn): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
   const buffer = new Uint8Array(64 * 1024);
@@ -97,7 +113,7 @@ export async function readAll(conn: Deno.Conn): Promise<Uint8Array> {
   return all;
 }
 
-/** Exactly `count` bytes as text; throws when the peer ends before. */
+/** Reads exactly `count` bytes as text; throws when the peer ends before. */
 export async function readText(conn: Deno.Conn, count: number): Promise<string> {
   const bytes = new Uint8Array(count);
   for (let filled = 0; filled < count;) {
@@ -108,7 +124,7 @@ export async function readText(conn: Deno.Conn, count: number): Promise<string> 
   return new TextDecoder().decode(bytes);
 }
 
-/** How a connection ends, without keeping what comes before: `fin`, or the name of the error (`ConnectionReset`). */
+/** How a connection ends, `fin` or the name of the error (`ConnectionReset`); discards the bytes before. */
 export async function endOf(conn: Deno.Conn): Promise<string> {
   const buffer = new Uint8Array(64 * 1024);
   try {
@@ -123,7 +139,7 @@ export function tryClose(conn: Deno.Conn): void {
   try {
     conn.close();
   } catch {
-    // Closed already.
+    // It is already closed.
   }
 }
 
@@ -159,7 +175,7 @@ export async function resettableServer(): Promise<{
   };
 }
 
-/** Free ports in a row, below the ephemeral range, so that no other socket takes one meanwhile. */
+/** Consecutive free ports, below the ephemeral range, so that no other socket takes one meanwhile. */
 export function freePorts(count: number): number[] {
   for (;;) {
     const first = 10_000 + Math.floor(Math.random() * 20_000);

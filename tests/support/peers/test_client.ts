@@ -6,17 +6,17 @@ export interface TestClientOptions {
   /** 127.0.0.1 unless given. */
   readonly host?: string;
   readonly localAddress?: string;
-  /** What they send first, such as a PROXY header. */
+  /** Their first bytes, such as a PROXY header. */
   readonly header?: Uint8Array | string;
 }
 
-/** A client that asks a {@linkcode NamedServer} for its name. */
+/** A client that requests the name of a {@linkcode NamedServer}. */
 export class TestClient implements Disposable {
   /** The server that answered; empty for a refused client. */
   readonly name: string;
   /** The local port. */
   readonly port: number;
-  /** Resolves once the connection is over: what `performance.now()` was then. */
+  /** Resolves at the end of the connection, with `performance.now()`. */
   readonly ended: Promise<number>;
   readonly #socket: Socket;
 
@@ -27,7 +27,7 @@ export class TestClient implements Disposable {
     this.#socket = socket;
   }
 
-  /** Resolves with the answer, or when there is none as the connection was closed. */
+  /** Resolves with the answer, or without one when the connection is closed. */
   static async connect(port: number, { header = "", ...from }: TestClientOptions = {}): Promise<TestClient> {
     const socket = connect({ host: "127.0.0.1", port, noDelay: true, ...from });
     const ended = Promise.withResolvers<number>();
@@ -38,7 +38,7 @@ export class TestClient implements Disposable {
     socket.on("data", (bytes) => answered.resolve(bytes.toString("latin1")));
     socket.on("end", () => socket.destroy());
     socket.on("error", (error: Error & { code?: string }) => {
-      // Closed with our question unread, or by ourselves.
+      // It was closed before it read our request, or by ourselves.
       if (error.code !== "ECONNRESET" && error.code !== "EPIPE") failed.reject(error);
     });
     socket.on("close", () => {
@@ -60,7 +60,7 @@ export class TestClient implements Disposable {
   }
 }
 
-/** Connects, sends, and resets the connection, whether anybody has accepted it or not. */
+/** Connects, sends, and resets the connection, whether it was accepted or not. */
 export async function sendAndReset(port: number, bytes: string): Promise<void> {
   const socket = connect({ host: "127.0.0.1", port });
   await new Promise<void>((resolve, reject) => {
@@ -72,7 +72,7 @@ export async function sendAndReset(port: number, bytes: string): Promise<void> {
   await closed;
 }
 
-/** Many of them, all gone in the end. */
+/** Many of them, all closed at the end. */
 export class TestClients implements Disposable {
   readonly #all: TestClient[] = [];
 

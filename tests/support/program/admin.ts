@@ -1,4 +1,4 @@
-/** The admin interface of a running sluice, asked as any program would: a connection for each request. */
+/** Requests to the admin interface of a running sluice, each on a connection of its own. */
 
 import assert from "node:assert/strict";
 import { type IncomingMessage, request } from "node:http";
@@ -42,7 +42,7 @@ export class Admin {
     return { status: response.statusCode!, text };
   }
 
-  /** What a path of the API shows. */
+  /** The value at a path of the API. */
   async view<View>(path: string): Promise<View> {
     const { status, text } = await this.ask("GET", `/api/v1/${path}`);
     assert.equal(status, 200, text);
@@ -62,7 +62,7 @@ export class Admin {
     return (await this.view<ConnectionPage>("connections")).connections;
   }
 
-  /** The only connection there is, once it is relayed. */
+  /** The only connection, once it is relayed. */
   async openConnection(): Promise<ConnectionView> {
     const isOne = (all: readonly ConnectionView[]) => all.length === 1 && all[0]!.state === "open";
     return (await eventually("one open connection", () => this.connections(), isOne))[0]!;
@@ -94,7 +94,7 @@ export class Admin {
   /** A stream of events, without `stats`. */
   async events(): Promise<EventReader> {
     const reader = new EventReader(await this.#send("GET", "/api/v1/events?stats=0"));
-    // Threads learn of the subscription before they answer this.
+    // Threads know of the subscription before they answer this.
     if (workers > 1) await this.connections();
     return reader;
   }
@@ -109,7 +109,7 @@ export class Admin {
   }
 }
 
-/** Metrics as a scraper has them. */
+/** Metrics as a scraper reads them. */
 export class Metrics {
   readonly families: ReadonlyMap<string, Family>;
 

@@ -1,8 +1,8 @@
-/** How the long runs of `deno task` begin and end: bench, soak, fuzz and mutate. */
+/** The start and the end of the long runs of `deno task`: bench, soak, fuzz and mutate. */
 
 import { print } from "./console.ts";
 
-/** A command line that cannot be understood, or asks for what cannot be had here. */
+/** A command line that is invalid, or needs something that this machine lacks. */
 export class UsageError extends Error {}
 
 export interface Command<Options> {
@@ -14,7 +14,7 @@ export interface Command<Options> {
   readonly progress: (line: string) => void;
 }
 
-/** Runs the command and ends the program: code 2 for a command line that cannot be understood. */
+/** Runs the command and ends the program, with code 2 for an invalid command line. */
 export async function runCommand<Options>({ usage, parse, run, progress }: Command<Options>): Promise<never> {
   try {
     const options = parse(Deno.args);
@@ -43,7 +43,7 @@ export function stopOnSignals(progress: (line: string) => void): AbortSignal {
 /** The largest `--seed`. */
 export const LARGEST_SEED = 2 ** 32 - 1;
 
-/** What to draw everything from when no `--seed` is given. */
+/** A random seed, for runs without `--seed`. */
 export function randomSeed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0]!;
 }

@@ -1,11 +1,11 @@
-/** What long runs say while they go on, and what they give in the end. */
+/** The output of long runs: progress and results. */
 
 /** Writes to standard output. */
 export function print(text: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(text));
 }
 
-/** Makes what writes lines to standard error, with the name of the run and how long it has run. */
+/** Makes a function that writes lines to standard error, with the name of the run and the time so far. */
 export function progressOf(name: string): (line: string) => void {
   return (line) => {
     const seconds = Math.floor(performance.now() / 1000);

@@ -1,4 +1,4 @@
-/** What a stream of events of the admin interface brings. */
+/** The events of a stream of the admin interface. */
 
 import assert from "node:assert/strict";
 import type { IncomingMessage } from "node:http";
@@ -7,7 +7,7 @@ import type { AdminEvent } from "../../../src/admin/views.ts";
 import { PATIENCE } from "../peers/line_reader.ts";
 import { within } from "./program.ts";
 
-/** Events of a stream, in the order they came. */
+/** Events of a stream, in the order of arrival. */
 export class EventReader implements Disposable {
   readonly #response: IncomingMessage;
   readonly #seen: AdminEvent[] = [];
@@ -53,7 +53,7 @@ export class EventReader implements Disposable {
         this.#wake();
       }
     } catch {
-      // Broken off: by a test that has seen enough, or noticed by the one that asks for the end.
+      // Aborted by a test that has seen enough; a test that waits for the end notices it.
     }
     this.#isOver = true;
     this.#wake();
@@ -65,7 +65,7 @@ export class EventReader implements Disposable {
   }
 }
 
-/** What an event says, in a few words: its type, and its reason if it has one. */
+/** An event in a few words: its type, and its reason if it has one. */
 export function brief(event: AdminEvent): string {
   return "reason" in event ? `${event.type} ${event.reason}` : event.type;
 }

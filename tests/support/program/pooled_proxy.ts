@@ -1,4 +1,4 @@
-/** A proxy in this process with a connection pool, and what it counts. */
+/** A proxy in this process with a connection pool, and its figures. */
 
 import {
   type EndpointFigures,
@@ -11,10 +11,10 @@ import {
 import { eventually } from "../eventually.ts";
 
 type Group = NonNullable<ProxyOptions["upstreams"]>[string];
-type Endpoint = Group["endpoints"][number];
+type Endpoint = NonNullable<Group["endpoints"]>[number];
 type Service = ProxyOptions["services"][number];
 
-/** A connection waits for longer than any test takes, unless the test says otherwise; in milliseconds. */
+/** The default `max_idle_time`, longer than any test, in milliseconds. */
 const NO_EXPIRY = 600_000;
 
 export class PooledProxy implements AsyncDisposable {
@@ -70,12 +70,12 @@ export class PooledProxy implements AsyncDisposable {
     return this.#proxy.upstreams()[0]!.endpoints[0]!;
   }
 
-  /** Resolves once so many connections wait, and gives all that is counted then. */
+  /** Resolves when so many connections are idle, with the figures at that time. */
   holds(idle: number): Promise<PoolFigures> {
     return this.until(`${idle} waiting connections`, (pool) => pool.idle === idle);
   }
 
-  /** Resolves once the figures are as they should be. */
+  /** Resolves when the figures are as expected. */
   until(what: string, fits: (pool: PoolFigures) => boolean): Promise<PoolFigures> {
     return eventually(what, () => this.pool, fits);
   }

@@ -1,6 +1,6 @@
-/** What sluice takes of its machine, over time, and whether that grows. */
+/** Samples the resources of sluice over time, and computes whether they grow. */
 
-/** One look. */
+/** One sample. */
 export interface Sample {
   /** In seconds since the start. */
   readonly at: number;
@@ -8,7 +8,7 @@ export interface Sample {
   readonly descriptors: number;
 }
 
-/** Looks at a process; undefined when it is gone. */
+/** Samples a process; undefined when it has ended. */
 export async function lookAt(pid: number, at: number): Promise<Sample | undefined> {
   try {
     const status = await Deno.readTextFile(`/proc/${pid}/status`);
@@ -23,7 +23,7 @@ export async function lookAt(pid: number, at: number): Promise<Sample | undefine
   }
 }
 
-/** By how much what is measured grows from the first to the last, by the line that fits best (least squares). */
+/** The growth of the values from the first to the last, by linear regression (least squares). */
 export function growth(points: readonly { readonly at: number; readonly value: number }[]): number {
   const first = points[0];
   const last = points.at(-1);

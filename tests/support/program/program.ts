@@ -10,6 +10,7 @@ export interface Ready {
   readonly pid: number;
   readonly services: readonly { readonly name: string; readonly listen: readonly string[] }[];
   readonly admin?: string;
+  readonly toxiproxy?: string;
 }
 
 /** A line of a log in JSON. */
@@ -22,8 +23,8 @@ export interface Finished {
 }
 
 /**
- * How many threads relay in the programs that these tests start, unless a test says it itself: for a whole run, as
- * SLUICE_TEST_WORKERS says. Only Linux has more than one.
+ * The default number of threads in the programs that these tests start, from SLUICE_TEST_WORKERS. More than one only on
+ * Linux.
  */
 export const workers = Deno.build.os === "linux" ? Number(Deno.env.get("SLUICE_TEST_WORKERS") ?? 1) : 1;
 
@@ -66,7 +67,7 @@ export async function runSluice(
   return { code: output.code, stdout: decoder.decode(output.stdout), stderr: decoder.decode(output.stderr) };
 }
 
-/** Fails when `promise` takes longer than `milliseconds`, where the test would hang with it. */
+/** Fails when `promise` takes longer than `milliseconds`, instead of a test that hangs. */
 export async function within<T>(milliseconds: number, what: string, promise: Promise<T>): Promise<T> {
   const tooLong = Promise.withResolvers<never>();
   const error = new Error(`${what} took longer than ${milliseconds} ms`);
@@ -79,7 +80,7 @@ export async function within<T>(milliseconds: number, what: string, promise: Pro
 }
 
 export interface StartOptions {
-  /** What starts sluice, in place of {@linkcode sluiceCommand}. */
+  /** The command that starts sluice, in place of {@linkcode sluiceCommand}. */
   readonly command?: readonly string[];
   /** Goes before the command, such as `["prlimit", "--nofile=64"]`. */
   readonly wrapper?: readonly string[];
@@ -92,7 +93,7 @@ export interface StartOptions {
 export class Sluice implements AsyncDisposable {
   readonly ready: Ready;
   readonly #child: Deno.ChildProcess;
-  /** It is the first of a process group, all of which ends with it. */
+  /** It leads a process group, which ends with it. */
   readonly #isGroup: boolean;
   readonly #stderr: LineReader;
   readonly #stdout: LineReader;
@@ -175,7 +176,7 @@ services: [{ ${["name: test", "listen: 0", "upstream: group", ...service].join("
     return this.ready.pid;
   }
 
-  /** Where a service listens: the first address of the first service unless given. */
+  /** The address of a service: by default, the first of the first service. */
   address(service = 0, index = 0): string {
     return this.ready.services[service]!.listen[index]!;
   }
@@ -195,13 +196,13 @@ services: [{ ${["name: test", "listen: 0", "upstream: group", ...service].join("
     return this.#stderr.find((line) => line.includes(text));
   }
 
-  /** What was logged of an event so far; needs a log in JSON. */
+  /** The lines of an event so far; needs a log in JSON. */
   events(event: string): LoggedEvent[] {
     const lines = this.stderr.split("\n").slice(0, -1).filter((line) => line.startsWith("{"));
     return lines.map((line) => JSON.parse(line)).filter((fields) => fields.event === event);
   }
 
-  /** The same, once there are so many. */
+  /** Waits until there are so many lines of an event; returns them. */
   async loggedEvents(event: string, count: number): Promise<LoggedEvent[]> {
     let seen = 0;
     await this.#stderr.find((line) => line.includes(`"event":"${event}"`) && ++seen === count);
@@ -224,7 +225,7 @@ services: [{ ${["name: test", "listen: 0", "upstream: group", ...service].join("
     return { code: status.code, stdout: this.#stdout.text, stderr: this.#stderr.text };
   }
 
-  /** Asks it to stop as Ctrl-C would, and resolves when it has. Windows has no such signal: there it is killed. */
+  /** Stops it like Ctrl-C, and resolves when it has ended. On Windows, which has no such signal, kills it. */
   async stop(): Promise<Finished> {
     this.kill(Deno.build.os === "windows" ? "SIGKILL" : "SIGINT");
     return await this.ended();
@@ -235,7 +236,7 @@ services: [{ ${["name: test", "listen: 0", "upstream: group", ...service].join("
       try {
         this.killGroup("SIGKILL");
       } catch {
-        // All of it has ended.
+        // The whole process group has ended.
       }
     } else if (this.#status === undefined) this.#child.kill("SIGKILL");
     await this.ended();

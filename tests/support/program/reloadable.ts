@@ -31,7 +31,7 @@ export class Reloadable implements AsyncDisposable {
     await Deno.rename(`${this.path}.new`, this.path);
   }
 
-  /** Replaces the file and sends SIGHUP; resolves with the line that says what came of it. */
+  /** Replaces the file and sends SIGHUP; resolves with the line about the result. */
   async reload(yaml: string, outcome: "reloaded" | "reload_refused" = "reloaded"): Promise<LoggedEvent> {
     await this.write(yaml);
     const before = this.sluice.events(outcome).length;
@@ -40,7 +40,7 @@ export class Reloadable implements AsyncDisposable {
     return (await this.sluice.loggedEvents(outcome, before + 1)).at(-1)!;
   }
 
-  /** Where a service listens now. */
+  /** The current address of a service. */
   async portOf(service: string): Promise<number> {
     const services = await this.admin.view<{ name: string; listen: string[] }[]>("services");
     return Number(/:(\d+)$/.exec(services.find(({ name }) => name === service)!.listen[0]!)![1]);

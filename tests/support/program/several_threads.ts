@@ -1,12 +1,12 @@
-/** What tests may expect of several threads as of one, and what of one alone. */
+/** Expectations of tests that differ between one thread and several. */
 
 import assert from "node:assert/strict";
 import { workers } from "./program.ts";
 
 /**
- * Throws unless each of so many connections is there once, in the order of their numbers. Of several threads each has
- * numbers of its own (1, 3, 5, … and 2, 4, 6, … of two) and leaves none out; which of them a client comes to is up to
- * the kernel, and nothing orders what they tell.
+ * Throws unless each of so many connections occurs once, in the order of their ids. With several threads, each has ids
+ * of its own (of two: 1, 3, 5, … and 2, 4, 6, …) and omits none; the kernel chooses the thread of a client, and the
+ * threads' reports have no common order.
  */
 export function assertNumbered(ids: readonly number[], connections: number): void {
   assert.equal(ids.length, connections);
@@ -20,27 +20,27 @@ export function assertNumbered(ids: readonly number[], connections: number): voi
 export const FIRST_ID = `[1-${workers}]`;
 
 /**
- * Throws unless this was told of connections, in this order. Of several threads each keeps what it tells for a moment,
- * so that the order is that of the connections only within one of them.
+ * Throws unless these are the expected reports, in this order. With several threads, each delays its reports for a
+ * moment, so that only the reports of one thread are in order.
  */
-export function assertTold(actual: readonly unknown[], expected: readonly unknown[]): void {
+export function assertInOrder(actual: readonly unknown[], expected: readonly unknown[]): void {
   const ordered = (all: readonly unknown[]) =>
     workers === 1 ? all : all.toSorted((one, other) => JSON.stringify(one) < JSON.stringify(other) ? -1 : 1);
   assert.deepEqual(ordered(actual), ordered(expected));
 }
 
 /**
- * Visits, one after the other, after which every thread knows what the supervisor has decided and said: it sends them
- * messages. One thread knows at once.
+ * After so many visits, one after the other, every thread knows the supervisor's decisions, which it gets by message. A
+ * single thread knows them at once.
  */
-export const HEARD_AFTER = workers === 1 ? 0 : 10;
+export const SYNCED_AFTER = workers === 1 ? 0 : 10;
 
 /** Which of so many threads a connection is in, from 0. */
 export function threadOf({ id }: { readonly id: number }, threads: number): number {
   return (id - 1) % threads;
 }
 
-/** A test of what several threads do, with so many of them each time: other systems have one. */
+/** A test with several threads, once for each number of them; other systems than Linux have one. */
 export function testThreads(name: string, fn: (threads: number) => Promise<void>, counts = [2, 4]): void {
   for (const threads of counts) {
     Deno.test({

@@ -1,4 +1,4 @@
-/** Stops a program for a while, on Linux: what comes meanwhile waits in the kernel. */
+/** Suspends a program for a while, on Linux: clients and bytes wait in the kernel meanwhile. */
 
 import { eventually } from "../eventually.ts";
 import type { Sluice } from "./program.ts";
@@ -17,6 +17,6 @@ export async function suspend(sluice: Sluice): Promise<void> {
 async function states(pid: number): Promise<string[]> {
   const threads = (await Array.fromAsync(Deno.readDir(`/proc/${pid}/task`))).map(({ name }) => name);
   const stats = threads.map((thread) => Deno.readTextFile(`/proc/${pid}/task/${thread}/stat`));
-  // Behind the name, which may have anything in it.
+  // After the name, which may have any characters.
   return (await Promise.all(stats)).map((stat) => stat.slice(stat.lastIndexOf(")") + 2)[0]!);
 }

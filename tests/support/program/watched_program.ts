@@ -10,8 +10,6 @@ const ALARMS: ReadonlySet<string> = new Set([
   "access_log_not_reopened",
   "admin_accept_failed",
   "admin_error",
-  "certificate_watch_failed",
-  "configuration_watch_failed",
   "endpoint_refused",
   "event_reader_failed",
   "filter_failed",

@@ -29,6 +29,15 @@ export class Home implements AsyncDisposable {
     return new Home(path, account);
   }
 
+  /** Copies a file here, readable by the account alone. Returns its path. */
+  async copy(from: string, name: string): Promise<string> {
+    const path = `${this.path}/${name}`;
+    await Deno.copyFile(from, path);
+    await Deno.chmod(path, 0o600);
+    if (this.#account) await Deno.chown(path, this.#account.uid, this.#account.gid);
+    return path;
+  }
+
   /** Runs a program here, to its end. */
   run(program: string, args: string[]): Promise<Output> {
     return run(program, args, this.#options());
@@ -62,7 +71,7 @@ export class Home implements AsyncDisposable {
 }
 
 /** The first of these users that exists. */
-async function findAccount(names: string[]): Promise<Account> {
+export async function findAccount(names: string[]): Promise<Account> {
   const users = (await Deno.readTextFile("/etc/passwd")).split("\n").map((line) => line.split(":"));
   for (const name of names) {
     const user = users.find(([each]) => each === name);
@@ -71,7 +80,8 @@ async function findAccount(names: string[]): Promise<Account> {
   throw new Error(`Cannot find a user for the server: none of ${names.join(", ")} exists`);
 }
 
-function freePort(): number {
+/** A port that is free now; another program may take it. */
+export function freePort(): number {
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();

@@ -4,13 +4,13 @@ import { ask, codeOf, type Fixture, fixture, get, order, outcome, recordingLog }
 
 const TOKEN = "correct-horse-battery";
 
-/** What becomes of a GET with these header lines: the status, and the code of the error. */
+/** The result of a GET with these header lines: the status, and the code of the error. */
 async function verdict(admin: Fixture, path: string, ...lines: string[]): Promise<string> {
   const { status, text } = await ask(admin, get(path, ...lines));
   return status < 400 ? String(status) : `${status} ${codeOf(text)}`;
 }
 
-Deno.test("the Host is an IP address, localhost, the name listened on, or one of admin.hosts", async () => {
+Deno.test("checkHost() allows IP addresses, localhost, the name in admin.listen, and those in admin.hosts", async () => {
   await using admin = await fixture({
     listen: { transport: "tcp", hostname: "LocalHost", port: 0 },
     hosts: ["proxy-1.example.com"],
@@ -47,7 +47,7 @@ Deno.test("the Host is an IP address, localhost, the name listened on, or one of
   assert.equal(await verdict(admin, "/healthz"), "400 bad_host");
 });
 
-Deno.test("no Host that is a name gets in unless it is listed", async () => {
+Deno.test("checkHost() refuses every host name that is not listed", async () => {
   await using admin = await fixture();
   const label = fc.stringMatching(/^[a-z]([a-z0-9-]{0,8}[a-z0-9])?$/);
   const name = fc.array(label, { minLength: 1, maxLength: 4 }).map((labels) => labels.join("."));
@@ -62,7 +62,7 @@ Deno.test("no Host that is a name gets in unless it is listed", async () => {
   );
 });
 
-Deno.test("a request from another site's page is refused on every route, whatever it asks for", async () => {
+Deno.test("checkOrigin() refuses requests of other sites' pages on every route", async () => {
   await using admin = await fixture({ hosts: ["admin.example"] });
   const own = `Host: ${admin.host}`;
   const cases: [lines: string[], expected: string][] = [
@@ -70,7 +70,7 @@ Deno.test("a request from another site's page is refused on every route, whateve
     [[own, `Origin: https://${admin.host}`], "200"],
     [[own, `Origin: http://${admin.host}`, "Sec-Fetch-Site: same-origin"], "200"],
     [[own, "Sec-Fetch-Site: none"], "200"],
-    // TLS ended in front of it, where the port is the scheme's own.
+    // Another proxy terminates TLS, and the port is the default of the scheme.
     [["Host: admin.example", "Origin: https://admin.example"], "200"],
     [["Host: admin.example:443", "Origin: https://admin.example"], "200"],
     [["Host: admin.example:443", "Origin: http://admin.example"], "403 foreign_origin"],
@@ -99,7 +99,7 @@ Deno.test("a request from another site's page is refused on every route, whateve
   assert.deepEqual(admin.backend.drains, []);
 });
 
-Deno.test("with a token, the API and the metrics need it; the page and the health of the program do not", async () => {
+Deno.test("createAdminServer() requires the token for the API and the metrics, but not for the page and the health", async () => {
   const { log, lines } = recordingLog();
   await using admin = await fixture({ token: TOKEN, log });
   const own = `Host: ${admin.host}`;

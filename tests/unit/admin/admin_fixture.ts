@@ -1,4 +1,4 @@
-/** An admin interface over a proxy that is none, and requests to it that no client library would send. */
+/** An admin interface over a fake proxy, and requests to it that no client library would send. */
 
 import assert from "node:assert/strict";
 import { parseDuration } from "../../../src/config/values/duration.ts";
@@ -19,7 +19,7 @@ export interface Fixture extends AsyncDisposable {
   readonly url: string;
 }
 
-/** Where a test has not said otherwise: a free port of 127.0.0.1, no token, a page of two files. */
+/** The defaults: a free port of 127.0.0.1, no token, a page of two files. */
 export async function fixture(options: Partial<AdminListenOptions> = {}): Promise<Fixture> {
   const backend = new FakeBackend();
   const page = new Map([
@@ -64,7 +64,7 @@ export async function ask({ server }: Fixture, request: string): Promise<Answer>
   };
 }
 
-/** A GET with these header lines, besides Connection. */
+/** Sends a GET with these header lines, besides Connection. */
 export function get(path: string, ...lines: string[]): string {
   return [`GET ${path} HTTP/1.1`, ...lines, "Connection: close", "", ""].join("\n");
 }
@@ -75,16 +75,17 @@ export async function connectTo(address: ListeningAdmin["address"]): Promise<Den
     : await Deno.connect({ hostname: address.hostname, port: address.port });
 }
 
-/** The code of an error that was answered, after a check of its form. */
+/** The code of an error response, after a check of its form. */
 export function codeOf(text: string): string {
   const body = JSON.parse(text);
   assert.deepEqual(Object.keys(body), ["error"]);
-  assert.deepEqual(Object.keys(body.error), ["code", "message"]);
+  const keys = ["code", "message", ...body.error.code === "bad_fault" ? ["problems"] : []];
+  assert.deepEqual(Object.keys(body.error), keys);
   assert.ok(body.error.message.length > 10, body.error.message);
   return body.error.code;
 }
 
-/** What a request with fetch comes to: its status, the code of its error or "", and its message or text. */
+/** The result of a request with fetch: its status, the code of its error or "", and its message or text. */
 export async function outcome(
   url: string,
   init?: RequestInit,

@@ -1,10 +1,10 @@
 /** Reads docs/api.md: its examples, routes and tables. */
 
 export interface Example {
-  /** The heading it stands under. */
+  /** The heading above it. */
   readonly heading: string;
   readonly method: string;
-  /** With the query. */
+  /** The path with the query. */
   readonly path: string;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | undefined;

@@ -1,4 +1,4 @@
-/** Holds docs/api.md to what the server does. */
+/** Compares docs/api.md with the server. */
 
 import assert from "node:assert/strict";
 import { ERROR_STATUS } from "../../../src/admin/api_error.ts";
@@ -12,7 +12,7 @@ import { CLOSED, FakeBackend, opened } from "./fake_backend.ts";
 
 const DOC = Deno.readTextFileSync(new URL("../../../docs/api.md", import.meta.url));
 
-Deno.test("every example of docs/api.md does what it says", async (t) => {
+Deno.test("docs/api.md has examples that do what they say", async (t) => {
   const examples = readExamples(DOC);
   assert.ok(examples.length >= 15, `only ${examples.length} examples`);
   for (const example of examples) {
@@ -54,7 +54,7 @@ async function run({ heading, method, path, headers, body, answer }: Example): P
   else if (answer.body !== "") assert.equal(text.trimEnd(), answer.body);
 }
 
-/** As much of a stream as the example shows. */
+/** The part of a stream that the example shows. */
 async function readEvents(admin: Fixture, response: Response, length: number): Promise<string> {
   for (const event of [opened(CLOSED.id), CLOSED]) admin.backend.publish(event);
   let text = "";

@@ -1,12 +1,15 @@
-/** A proxy that is none: the test says what it shows, and sees what it was told to do. */
+/** A fake proxy: the test sets its answers, and reads the calls that it got. */
 
-import type { AdminBackend, ReloadOutcome } from "../../../src/admin/backend.ts";
+import { ApiError } from "../../../src/admin/api_error.ts";
+import type { AdminBackend, FaultBackend, ReloadOutcome } from "../../../src/admin/backend.ts";
 import type { ProxyEvent } from "../../../src/observe/events/events.ts";
 import type {
   ConnectionPage,
   ConnectionQuery,
   ConnectionView,
   EndpointView,
+  FaultsView,
+  FaultView,
   ServiceView,
   StatusView,
   UpstreamView,
@@ -26,11 +29,14 @@ const SERVICE: ServiceView = {
   bytes: { upload: 52_311_040, download: 918_552_576 },
   tls: {
     certificates: [{
+      route: null,
       subject: "CN=db.example.com",
       names: ["db.example.com"],
       expires_at: "2026-06-01T00:00:00.000Z",
     }],
+    crls: [{ file: "/etc/sluice/clients.crl", revoked: 12, expires_at: "2026-02-01T00:00:00.000Z" }],
   },
+  faults: [],
 };
 
 const ENDPOINT: EndpointView = {
@@ -38,11 +44,13 @@ const ENDPOINT: EndpointView = {
   state: "up",
   admin: "up",
   weight: 1,
+  tier: 0,
   backup: false,
   active: 1,
   max_connections: 200,
   connects: 1841,
   failures: 2,
+  check: { result: "good", cause: "connected", duration_ms: 1, at: "2026-03-01T09:00:00.000Z" },
 };
 
 const CONNECTION: ConnectionView = {
@@ -58,13 +66,29 @@ const CONNECTION: ConnectionView = {
   client_subject: null,
   upstream: "databases",
   endpoint: "10.0.0.7:3306",
+  address: null,
   attempts: 1,
+  faults: [],
   opened_at: TIME,
   age_ms: 4210,
   bytes: { upload: 2048, download: 96_256 },
 };
 
-/** What a connection leaves when it ends in order. */
+const FAULT: FaultView = {
+  type: "latency",
+  latency: "200ms",
+  jitter: "50ms",
+  distribution: "uniform",
+  buffer: "256MiB",
+  name: "latency_download",
+  enabled: true,
+  direction: "download",
+  first: 2,
+  configured: false,
+  applied: 1,
+};
+
+/** The event of a connection that ends in order. */
 export const CLOSED = {
   type: "closed",
   time: TIME,
@@ -84,22 +108,69 @@ export function opened(id: number): ProxyEvent {
 
 export const RELOADED = "Certificates reread and log files reopened";
 
+/** `mysql` has one fault. */
+class FakeFaults implements FaultBackend {
+  overview(): FaultsView {
+    const latency = {
+      name: "latency",
+      expected: 'a duration such as "5s"',
+      required: true,
+      default: null,
+      choices: null,
+      description: "How long bytes and the end of the direction are delayed.",
+    };
+    const first = {
+      ...latency,
+      name: "first",
+      expected: "a whole number of at least 1",
+      required: false,
+      description: "Only so many connections of the service, counted from when the fault was added.",
+    };
+    const type = { type: "latency", summary: "Delays what passes.", direction: "download" } as const;
+    return {
+      enabled: true,
+      seed: "42",
+      types: [{ ...type, parameters: [latency], triggers: ["first"] }],
+      triggers: [first],
+    };
+  }
+
+  list(service: string): FaultView[] {
+    if (service === "mysql") return [FAULT];
+    throw new ApiError("no_such_service", `There is no service "${service}"`);
+  }
+
+  add(_service: string, fault: unknown): Promise<FaultView> {
+    const { latency } = fault as { latency: string };
+    return Promise.resolve({ ...FAULT, latency, applied: 0 });
+  }
+
+  change(_service: string, name: string, changes: unknown): Promise<FaultView> {
+    return Promise.resolve({ ...FAULT, ...changes as object, name });
+  }
+
+  remove(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
 export class FakeBackend implements AdminBackend {
-  /** Why it is not ready. */
+  readonly faults = new FakeFaults();
+  /** The reasons why it is not ready. */
   notReady: readonly string[] = [];
-  /** What the next reload comes to. */
+  /** The result of the next reload. */
   outcome: ReloadOutcome = { ok: true, detail: RELOADED };
   /** Thrown by everything that shows something. */
   failure: Error | undefined;
-  /** Instead of an answer, when connections are asked for. */
+  /** Thrown instead of the list of connections. */
   pending: Promise<never> | undefined;
   readonly queries: ConnectionQuery[] = [];
   readonly drains: (number | undefined)[] = [];
-  /** How often the status was asked for. */
+  /** How often the status was requested. */
   looks = 0;
   readonly #listeners = new Set<(event: ProxyEvent) => void>();
 
-  /** How many listen to events. */
+  /** The number of subscribers to events. */
   get listeners(): number {
     return this.#listeners.size;
   }
@@ -130,7 +201,9 @@ export class FakeBackend implements AdminBackend {
 
   upstreams(): UpstreamView[] {
     const pool = { idle: 2, hits: 1790, misses: 51, expired: 12, lost: 0 };
-    return [{ name: "databases", balance: "least_connections", endpoints: [ENDPOINT], pool }];
+    const queue = { length: 0, waited: 17, timeouts: 2, refused: 0 };
+    const [name, balance] = ["databases", "least_connections"];
+    return [{ name, balance, stick: null, endpoints: [ENDPOINT], pool, queue, waiting: 0, discovery: null }];
   }
 
   connections(query: ConnectionQuery): Promise<ConnectionPage> {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { ask, codeOf, type Fixture, fixture, order, outcome, recordingLog } from "./admin_fixture.ts";
 import { RELOADED } from "./fake_backend.ts";
 
-Deno.test("the admin interface answers GET and HEAD, with headers that keep browsers in bounds", async () => {
+Deno.test("createAdminServer() answers GET and HEAD, with headers that restrict browsers", async () => {
   await using admin = await fixture();
   for (const path of ["/healthz", "/metrics", "/api/v1/status", "/api/v1/connections", "/", "/page.js"]) {
     const got = await outcome(admin.url + path);
@@ -24,7 +24,7 @@ Deno.test("the admin interface answers GET and HEAD, with headers that keep brow
   assert.equal(page.text, "<!doctype html><title>sluice</title>");
 });
 
-Deno.test("/readyz says why the proxy is not ready", async () => {
+Deno.test("/readyz gives the reasons why the proxy is not ready", async () => {
   await using admin = await fixture();
   assert.deepEqual(await outcome(`${admin.url}/readyz`).then(({ status }) => status), 200);
   admin.backend.notReady = ["draining"];
@@ -33,26 +33,26 @@ Deno.test("/readyz says why the proxy is not ready", async () => {
   assert.deepEqual(JSON.parse(text), { ready: false, not_ready: ["draining"] });
 });
 
-Deno.test("/readyz names groups only with the token, where there is one", async () => {
+Deno.test("/readyz names groups only with the token, if one is configured", async () => {
   const token = "correct-horse-battery";
   const reasons = ["billing-db: no endpoint is known yet", "cache: the first health checks are under way"];
-  const asked = async (admin: Fixture, headers: HeadersInit = {}) => {
+  const reasonsOf = async (admin: Fixture, headers: HeadersInit = {}) => {
     admin.backend.notReady = reasons;
     const { status, text } = await outcome(`${admin.url}/readyz`, { headers });
     assert.equal(status, 503);
     return JSON.parse(text).not_ready;
   };
   await using open = await fixture();
-  assert.deepEqual(await asked(open), reasons);
+  assert.deepEqual(await reasonsOf(open), reasons);
   await using closed = await fixture({ token });
-  assert.deepEqual(await asked(closed), ["upstreams"]);
-  assert.deepEqual(await asked(closed, { authorization: "Bearer wrong-horse-battery" }), ["upstreams"]);
-  assert.deepEqual(await asked(closed, { authorization: `Bearer ${token}` }), reasons);
+  assert.deepEqual(await reasonsOf(closed), ["upstreams"]);
+  assert.deepEqual(await reasonsOf(closed, { authorization: "Bearer wrong-horse-battery" }), ["upstreams"]);
+  assert.deepEqual(await reasonsOf(closed, { authorization: `Bearer ${token}` }), reasons);
   closed.backend.notReady = ["draining"];
   assert.equal((await outcome(`${closed.url}/readyz`)).text, '{"ready":false,"not_ready":["draining"]}\n');
 });
 
-Deno.test("an unknown path gets the near ones, a wrong method those that would do", async () => {
+Deno.test("createAdminServer() suggests paths for an unknown one, and methods for a wrong one", async () => {
   await using admin = await fixture();
   const near = {
     "/api/v1/service": "/api/v1/services",
@@ -82,7 +82,7 @@ Deno.test("an unknown path gets the near ones, a wrong method those that would d
   assert.equal((await outcome(`${admin.url}/api/v1/upstreams/%zz/x`, order("POST"))).status, 404);
 });
 
-Deno.test("queries are read strictly", async () => {
+Deno.test("createAdminServer() refuses unknown, repeated and invalid query parameters", async () => {
   await using admin = await fixture();
   const good: [query: string, read: unknown][] = [
     ["", { filter: "", sort: "id", isDescending: false, offset: 0, limit: 100 }],
@@ -133,7 +133,7 @@ Deno.test("queries are read strictly", async () => {
   assert.equal(admin.backend.listeners, 0);
 });
 
-Deno.test("bodies are JSON objects of at most 64 KiB, and say nothing unknown", async () => {
+Deno.test("createAdminServer() takes bodies of JSON objects up to 64 KiB, without unknown fields", async () => {
   await using admin = await fixture();
   const drain = `${admin.url}/api/v1/drain`;
   const json = { "content-type": "application/json" };
@@ -170,7 +170,7 @@ Deno.test("bodies are JSON objects of at most 64 KiB, and say nothing unknown", 
   assert.deepEqual(admin.backend.drains, [undefined, undefined, 90_000, 250, 0, 0]);
 });
 
-Deno.test("a chunked body ends at 64 KiB too", async () => {
+Deno.test("createAdminServer() limits a chunked body to 64 KiB, too", async () => {
   await using admin = await fixture();
   const head = [
     "POST /api/v1/drain HTTP/1.1",
@@ -189,7 +189,7 @@ Deno.test("a chunked body ends at 64 KiB too", async () => {
   assert.deepEqual(admin.backend.drains, [1000]);
 });
 
-Deno.test("a connection is closed by its number, once", async () => {
+Deno.test("DELETE closes a connection by its id, once", async () => {
   await using admin = await fixture();
   const connections = `${admin.url}/api/v1/connections`;
   assert.deepEqual(JSON.parse((await outcome(`${connections}/1843`, order("DELETE"))).text), { id: 1843 });
@@ -201,7 +201,7 @@ Deno.test("a connection is closed by its number, once", async () => {
   assert.deepEqual([withBody.status, withBody.code], [400, "bad_body"]);
 });
 
-Deno.test("an endpoint is named in the path, percent-encoded where it must be", async () => {
+Deno.test("POST finds the endpoint by the path, percent-encoded where necessary", async () => {
   await using admin = await fixture();
   const upstreams = `${admin.url}/api/v1/upstreams`;
   const calls: unknown[] = [];
@@ -227,7 +227,7 @@ Deno.test("an endpoint is named in the path, percent-encoded where it must be", 
   }
 });
 
-Deno.test("a reload returns what changed, or why it failed", async () => {
+Deno.test("POST /api/v1/reload returns what changed, or why it failed", async () => {
   await using admin = await fixture();
   const reload = () => outcome(`${admin.url}/api/v1/reload`, order("POST"));
   assert.deepEqual(JSON.parse((await reload()).text), { ok: true, detail: RELOADED });
@@ -237,7 +237,7 @@ Deno.test("a reload returns what changed, or why it failed", async () => {
   assert.equal(bad.text, 'mysql: Cannot read "x.pem"');
 });
 
-Deno.test("a failure of the proxy is an answer without details, and a line in the log", async () => {
+Deno.test("createAdminServer() answers a failure of the proxy without details, and logs it", async () => {
   const { log, lines } = recordingLog();
   await using admin = await fixture({ log });
   admin.backend.failure = new Error("secret detail");
@@ -250,7 +250,7 @@ Deno.test("a failure of the proxy is an answer without details, and a line in th
   assert.match(lines[0]!, /^error .*GET \/api\/v1\/status.*secret detail/s);
 });
 
-Deno.test("changes are logged with the client, without the query", async () => {
+Deno.test("createAdminServer() logs changes with the client, without the query", async () => {
   const { log, lines } = recordingLog();
   await using admin = await fixture({ log });
   await outcome(`${admin.url}/api/v1/status`);

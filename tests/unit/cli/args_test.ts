@@ -10,14 +10,17 @@ import { parseQuickForm } from "../../../src/config/input/quick.ts";
 
 const PLAIN: RunFlags = {
   workers: undefined,
+  seed: undefined,
   logLevel: undefined,
   logFormat: undefined,
   readyFile: undefined,
   printReady: false,
+  stopAtEof: false,
+  takeOver: false,
 };
 
-function quick(pairs: string[], flags: Partial<RunFlags> = {}): Parsed {
-  return { kind: "run", source: { kind: "quick", pairs }, flags: { ...PLAIN, ...flags } };
+function quick(pairs: string[], flags: Partial<RunFlags> = {}, faults: string[] = []): Parsed {
+  return { kind: "run", source: { kind: "quick", pairs, faults }, flags: { ...PLAIN, ...flags } };
 }
 
 function file(path: string, flags: Partial<RunFlags> = {}): Parsed {
@@ -27,7 +30,7 @@ function file(path: string, flags: Partial<RunFlags> = {}): Parsed {
 const NOWHERE: AdminFlags = { address: undefined, config: undefined, tokenFile: undefined };
 const LARGEST: ConnectionOrder = { filter: "", sort: "bytes", isDescending: true };
 
-/** A command for a running proxy, with what its file makes of the arguments. */
+/** A command for a running proxy, with the arguments as its file parses them. */
 type Parsed = Exclude<Command, { kind: "admin" }> | { kind: AdminCommandName; admin: AdminFlags };
 
 const COMMANDS: [args: string[], command: Parsed & Record<string, unknown>][] = [
@@ -52,10 +55,20 @@ const COMMANDS: [args: string[], command: Parsed & Record<string, unknown>][] = 
   [["0=1", "--workers", "4"], quick(["0=1"], { workers: 4 })],
   [["--workers=auto", "0=1"], quick(["0=1"], { workers: "auto" })],
   [["-c", "a", "--workers", "256"], file("a", { workers: 256 })],
+  [["0=1", "--seed", "42"], quick(["0=1"], { seed: "42" })],
+  [["-c", "a", "--seed=a b"], file("a", { seed: "a b" })],
+  [["0=1", "--fault", "down"], quick(["0=1"], {}, ["down"])],
+  [["--fault=down", "0=1", "--fault=drip,delay=5ms"], quick(["0=1"], {}, ["down", "drip,delay=5ms"])],
   [["check", "a.yaml"], { kind: "check", path: "a.yaml" }],
   [["check", "5000"], { kind: "check", path: "5000" }],
   [["check", "-c", "a.yaml"], { kind: "check", path: "a.yaml" }],
   [["check", "--config=a.yaml"], { kind: "check", path: "a.yaml" }],
+  [["check", "--ready", "9000"], { kind: "ready", url: "9000", timeout: undefined }],
+  [["check", "--ready=http://a/readyz", "--timeout", "1s"], {
+    kind: "ready",
+    url: "http://a/readyz",
+    timeout: 1000,
+  }],
   [["demo"], { kind: "demo", duration: undefined, flags: PLAIN }],
   [["demo", "--for", "1m30s"], { kind: "demo", duration: 90_000, flags: PLAIN }],
   [["demo", "--log-level=debug"], {
@@ -95,6 +108,42 @@ const COMMANDS: [args: string[], command: Parsed & Record<string, unknown>][] = 
     state: "drain",
     json: false,
   }],
+  [["fault", "list", "db"], {
+    kind: "fault",
+    admin: NOWHERE,
+    action: "list",
+    service: "db",
+    name: "",
+    settings: {},
+    json: false,
+  }],
+  [["fault", "add", "db", "latency", "latency=1s", "client=a", "client=b", "--json"], {
+    kind: "fault",
+    admin: NOWHERE,
+    action: "add",
+    service: "db",
+    name: "latency",
+    settings: { latency: "1s", client: ["a", "b"] },
+    json: true,
+  }],
+  [["fault", "update", "db", "slow", "first=null", "match=a=b"], {
+    kind: "fault",
+    admin: NOWHERE,
+    action: "update",
+    service: "db",
+    name: "slow",
+    settings: { first: null, match: "a=b" },
+    json: false,
+  }],
+  [["fault", "remove", "db", "slow"], {
+    kind: "fault",
+    admin: NOWHERE,
+    action: "remove",
+    service: "db",
+    name: "slow",
+    settings: {},
+    json: false,
+  }],
   [["reload", "--admin=unix:/run/a.sock"], {
     kind: "reload",
     admin: { ...NOWHERE, address: "unix:/run/a.sock" },
@@ -113,13 +162,16 @@ const COMMANDS: [args: string[], command: Parsed & Record<string, unknown>][] = 
   [["--help", "0=1", "--log-level", "loud"], { kind: "help", topic: "sluice" }],
   [["check", "-h"], { kind: "help", topic: "check" }],
   [["demo", "--help"], { kind: "help", topic: "demo" }],
-  [["help", "version"], { kind: "help", topic: "sluice" }],
-  [["-V"], { kind: "version" }],
-  [["-v"], { kind: "version" }],
-  [["version"], { kind: "version" }],
+  [["help", "version"], { kind: "help", topic: "version" }],
+  [["version", "--json"], { kind: "version", args: ["--json"] }],
+  [["completions", "bash"], { kind: "completions", args: ["bash"] }],
+  [["man"], { kind: "man", args: [] }],
+  [["-V"], { kind: "version", args: [] }],
+  [["-v"], { kind: "version", args: [] }],
+  [["version"], { kind: "version", args: [] }],
   [["-c", "-"], file("-")],
   [["check", "-"], { kind: "check", path: "-" }],
-  [["--version"], { kind: "version" }],
+  [["--version"], { kind: "version", args: [] }],
 ];
 
 const MISTAKES: [args: string[], message: string | RegExp, topic: Topic][] = [
@@ -133,10 +185,38 @@ const MISTAKES: [args: string[], message: string | RegExp, topic: Topic][] = [
   [["-c", "a", "--config=b"], "Option --config given more than once", "sluice"],
   [["check", "-c", "a", "-c", "b"], "Option -c given more than once", "check"],
   [["-"], 'Unknown argument "-": to read a configuration from standard input: sluice -c -', "sluice"],
-  [["version", "now"], 'Unknown argument "now": sluice version takes none', "sluice"],
   [["versoin"], 'Unknown argument "versoin": did you mean "version"?', "sluice"],
   [["--config="], "Option --config needs a value", "sluice"],
   [["0=1", "--ready-file"], "Option --ready-file needs a value", "sluice"],
+  [["fault"], "Nothing to do: expected list, add, update, remove", "fault"],
+  [["fault", "lst", "db"], 'Unknown action "lst": did you mean "list"?', "fault"],
+  [["fault", "list"], "No service given: sluice status lists them", "fault"],
+  [["fault", "list", "db", "x"], 'Unknown argument "x": sluice fault list takes none', "fault"],
+  [["fault", "add", "db"], "No type given: sluice fault add db TYPE", "fault"],
+  [["fault", "remove", "db"], "No fault given: sluice fault remove db FAULT", "fault"],
+  [["fault", "remove", "db", "a", "b"], 'Unknown argument "b": sluice fault remove takes none', "fault"],
+  [
+    ["fault", "add", "db", "latency", "5s"],
+    'Cannot parse "5s": expected key=value such as latency=200ms',
+    "fault",
+  ],
+  [["0=1", "--fault"], "Option --fault needs a value", "sluice"],
+  [["0=1", "--fault", "down", "--fault="], "Option --fault needs a value", "sluice"],
+  [
+    ["0=1", "0=2", "--fault=down"],
+    "Cannot use --fault here, it is for LISTEN=UPSTREAM alone: put it into a file, with all services",
+    "sluice",
+  ],
+  [
+    ["-c", "a.yaml", "--fault=down"],
+    "Cannot use --fault here, it is for LISTEN=UPSTREAM alone: put it into a.yaml",
+    "sluice",
+  ],
+  [
+    ["0=1", "--seed", "\t"],
+    'Cannot use "\t" for --seed: expected a whole number, or a text of 1 to 64 printable characters',
+    "sluice",
+  ],
   [["-x", "0=1"], 'Unknown option "-x"', "sluice"],
   [["--bogus", "0=1"], 'Unknown option "--bogus"', "sluice"],
   [["--no-print-ready", "0=1"], 'Unknown option "--no-print-ready": did you mean "--print-ready"?', "sluice"],
@@ -179,11 +259,21 @@ const MISTAKES: [args: string[], message: string | RegExp, topic: Topic][] = [
   [["check", "a", "b"], "One file at a time, got 2", "check"],
   [["check", "-c", "a", "b"], "One file at a time, got 2", "check"],
   [["check", "a", "--print-ready"], 'Unknown option "--print-ready"', "check"],
+  [
+    ["check", "a", "--ready", "9000"],
+    'Cannot use "a" together with --ready, which asks a running proxy',
+    "check",
+  ],
+  [["check", "a", "--timeout", "1s"], "Cannot use --timeout without --ready", "check"],
   [["demo", "5000"], 'Unknown argument "5000": sluice demo takes none', "demo"],
   [["demo", "--for"], "Option --for needs a value", "demo"],
   [["demo", "--for", "3"], /^Cannot use "3" for --for: .* a unit is missing/, "demo"],
   [["demo", "--ready-file", "a"], 'Unknown option "--ready-file"', "demo"],
-  [["help", "me"], /^No help about "me": expected one of check, demo, top, .*, drain$/, "sluice"],
+  [
+    ["help", "me"],
+    /^No help about "me": expected one of check, demo, toxiproxy, toxic, top, .*, drain, version, completions, man$/,
+    "sluice",
+  ],
   [["tpo"], 'Unknown argument "tpo": did you mean "top"?', "sluice"],
   [["conections"], 'Unknown argument "conections": did you mean "connections"?', "sluice"],
   [["0=1", "top"], 'Unknown argument "top": a command comes first: sluice top ...', "sluice"],
@@ -202,7 +292,7 @@ const MISTAKES: [args: string[], message: string | RegExp, topic: Topic][] = [
   [["upstream", "db", "a:1", "up", "b:1"], /^Three words are needed: /, "upstream"],
   [["upstream", "db", "a:1", "off"], 'Cannot set an endpoint to "off": expected up, drain, down', "upstream"],
   [["drain", "--deadline", "10"], /^Cannot use "10" for --deadline: .* a unit is missing/, "drain"],
-  // One dash is for one letter: these must not be taken for anything else.
+  // One dash introduces one letter: these must not mean anything else.
   [["demo", "-for", "3s"], 'Unknown option "-for": did you mean "--for"?', "demo"],
   [["0=1", "-print-ready"], 'Unknown option "-print-ready": did you mean "--print-ready"?', "sluice"],
   [["-version"], 'Unknown option "-version": did you mean "--version"?', "sluice"],

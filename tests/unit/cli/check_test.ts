@@ -12,7 +12,7 @@ Deno.test("check reports every problem of every invalid configuration, with code
 });
 
 Deno.test("check says ok to every valid configuration and to config.example.yaml", async () => {
-  // Certificates are read, too; tests/interop has some.
+  // It also reads certificates; tests/interop has such tests.
   const files = [...yamlFiles(VALID).filter((file) => !file.endsWith("tls.yaml")), EXAMPLE];
   assert.ok(files.length >= 20, `only ${files.length} files`);
   for (const file of files) {
@@ -41,7 +41,7 @@ Deno.test("inColours() shows keys in cyan and comments dim, and leaves values al
   assert.equal(marked(""), "");
 });
 
-/** Runs `sluice check` in this process, with what it prints. */
+/** Runs `sluice check` in this process; returns its output. */
 async function check(file: string): Promise<Finished> {
   let stdout = "";
   let stderr = "";

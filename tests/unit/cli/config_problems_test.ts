@@ -18,7 +18,7 @@ Deno.test("withPictures() shows the line of a problem with a caret under it", ()
   ]);
 });
 
-Deno.test("withPictures() is coloured when asked", () => {
+Deno.test("withPictures() uses colours on request", () => {
   const picture = withPictures(errorAt("a: 1", 1, 4, 1), true);
   assert.ok(picture.includes("\x1b[1m  x.yaml:1:4:\x1b[22m a: No"), JSON.stringify(picture));
   assert.ok(picture.endsWith(" \x1b[31m^\x1b[39m"), JSON.stringify(picture));
@@ -29,7 +29,7 @@ Deno.test("withPictures() shows tabs, and no control characters", () => {
   assert.match(picture, /\n {4}1 \| →a: \ufffd\[2J\n {6}\| {5}\^{4}$/);
 });
 
-Deno.test("withPictures() cuts long lines around the place", () => {
+Deno.test("withPictures() shortens long lines around the position", () => {
   const [, , , text, caret] = withPictures(
     errorAt(`${"x, ".repeat(70)}?${" yz".repeat(70)}`, 1, 211, 1),
     false,
@@ -45,7 +45,7 @@ Deno.test("withPictures() shows no secrets", () => {
   }
 });
 
-Deno.test("withPictures() is the message where there are no places", () => {
+Deno.test("withPictures() returns the message without positions", () => {
   const error = new ConfigError([{ path: "a", message: "No" }, { path: "b", message: "No" }]);
   assert.equal(withPictures(error, true), error.message);
 });

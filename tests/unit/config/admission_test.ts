@@ -43,7 +43,7 @@ Deno.test("decodeConfig() reads everything that decides who may come in", () => 
     whenFull: "wait",
     lifetime: 43_200_000,
   });
-  assert.deepEqual(peek, { timeout: 1_000, maxBytes: 32_768 });
+  assert.deepEqual(peek, { timeout: 1_000, maxBytes: 32_768, starttls: undefined });
 });
 
 Deno.test("decodeConfig() fills in what trust and a look at the ClientHello leave out", () => {
@@ -53,7 +53,7 @@ Deno.test("decodeConfig() fills in what trust and a look at the ClientHello leav
     routes: [{ alpn: "h2", upstream: "a:1" }],
   });
   assert.deepEqual(acceptProxyProtocol, { from: ["10.0.0.1"], timeout: 3_000 });
-  assert.deepEqual(peek, { timeout: 3_000, maxBytes: 1_024 });
+  assert.deepEqual(peek, { timeout: 3_000, maxBytes: 1_024, starttls: undefined });
 });
 
 Deno.test("decodeConfig() takes lists of defaults unless the service has its own, and an empty one is its own", () => {

@@ -1,4 +1,4 @@
-/** Whatever is in a file, or given by a program: a configuration, or problems with places. Nothing else, and soon. */
+/** Any file, and any options of a program, give a configuration or problems with positions, and quickly. */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -7,16 +7,16 @@ import { decodeConfig } from "../../../src/config/decode.ts";
 import { configKeys } from "../../../src/config/schema/keys.ts";
 import { decodeOptions } from "../../../src/config/library.ts";
 import type { ProxyOptions } from "../../../src/config/options.ts";
-import { loadConfigFile } from "../../../src/config/load.ts";
+import { ConfigFile } from "../../../src/config/load.ts";
 
-/** What one text may take, in milliseconds: a hundred times what any does, for machines that have other things to do. */
+/** The time limit for one text, in milliseconds: a hundred times the longest, for busy machines. */
 const SOON = 5000;
 
 const RUNS = Number(Deno.env.get("SLUICE_FUZZ_RUNS") ?? 300);
 
 const KEYS = [...configKeys().keys(), "x-base", "<<", "constructor", "__proto__"];
 
-/** Pieces that configurations are made of, and that break them. */
+/** Parts of configurations, and texts that break them. */
 const PIECES = [
   ...[
     "\n",
@@ -87,7 +87,7 @@ const PIECES = [
 
 const texts = await exampleTexts();
 
-/** A file of the tests with some of it gone, doubled, or replaced. */
+/** A file of the tests with parts removed, doubled, or replaced. */
 const mutated = fc.record({
   text: fc.constantFrom(...texts),
   edits: fc.array(
@@ -109,7 +109,7 @@ const puzzled = fc.array(fc.constantFrom(...PIECES, ...KEYS), { maxLength: 40 })
   pieces.join("")
 );
 
-/** Documents with keys that are known, at places where they may be or not. */
+/** Documents with known keys, at valid and invalid places. */
 const { document } = fc.letrec<{ document: unknown }>((tie) => ({
   document: fc.oneof(
     { depthSize: "medium", withCrossShrink: true },
@@ -130,14 +130,14 @@ const configLike = fc.record({
   admin: document,
 }, { requiredKeys: [] });
 
-Deno.test("loadConfigFile() gives a configuration or problems with places, whatever the text", async () => {
+Deno.test("ConfigFile.load() gives a configuration or problems with places, whatever the text", async () => {
   const path = await Deno.makeTempFile({ suffix: ".yaml" });
   try {
     await fc.assert(
       fc.asyncProperty(fc.oneof(mutated, puzzled, fc.string({ maxLength: 60 })), async (text) => {
         await Deno.writeTextFile(path, text);
         const before = performance.now();
-        await loadConfigFile(path, (name) => name === "A" ? "value" : undefined).catch((error) =>
+        await new ConfigFile(path, (name) => name === "A" ? "value" : undefined).load().catch((error) =>
           checkError(error, text)
         );
         assert.ok(performance.now() - before < SOON, "took too long");
@@ -179,7 +179,7 @@ Deno.test("decodeOptions() gives a configuration or problems, whatever the value
   );
 });
 
-/** @param text The file, in which every problem has its place. */
+/** @param text The file, in which every problem must have its position. */
 function checkError(error: unknown, text?: string): void {
   if (!(error instanceof ConfigError)) throw error;
   assert.ok(error.problems.length > 0);
@@ -194,7 +194,7 @@ function checkError(error: unknown, text?: string): void {
     assert.ok(position.line >= 1 && position.line <= lines.length, `line ${position.line}: ${message}`);
     const { length } = lines[position.line - 1]!;
     assert.ok(position.column >= 1 && position.column <= length + 1, `column ${position.column}: ${message}`);
-    // What is shown has the line in it, or nothing.
+    // An excerpt contains the line, or is empty.
     error.lineOf({ path, message, position });
   }
 }

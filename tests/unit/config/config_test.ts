@@ -3,15 +3,20 @@ import { parse } from "@std/yaml/parse";
 import { Ajv } from "npm:ajv@8.20.0";
 import { ConfigError, formatProblem } from "../../../src/config/config_error.ts";
 import { decodeConfig } from "../../../src/config/decode.ts";
-import { jsonSchemaText } from "../../../src/config/schema/json_schema.ts";
-import { loadConfigFile } from "../../../src/config/load.ts";
+import { jsonSchemaText } from "../../../.github/build/json_schema.ts";
+import { ConfigFile } from "../../../src/config/load.ts";
+import { FAULT_TYPES, kindOf } from "../../../src/faults/registry.ts";
+import { toSnakeCase } from "../../../src/config/schema/section.ts";
 import { type Schema, schemaKeys } from "./schema_keys.ts";
 
 const ROOT = new URL("../../../", import.meta.url);
 const VALID = new URL("tests/config/valid/", ROOT);
+const PARAMETERS = new Set(
+  FAULT_TYPES.flatMap((type) => Object.keys(kindOf(type).parameters).map(toSnakeCase)),
+);
 const INVALID = new URL("tests/config/invalid/", ROOT);
 
-Deno.test("loadConfigFile() accepts every file in tests/config/valid", async () => {
+Deno.test("ConfigFile.load() accepts every file in tests/config/valid", async () => {
   const files = yamlFiles(VALID);
   assert.ok(files.length >= 20, `only ${files.length} files`);
   for (const file of files) {
@@ -20,7 +25,7 @@ Deno.test("loadConfigFile() accepts every file in tests/config/valid", async () 
   }
 });
 
-Deno.test("loadConfigFile() reports exactly what every file in tests/config/invalid expects", async () => {
+Deno.test("ConfigFile.load() reports exactly what every file in tests/config/invalid expects", async () => {
   const files = yamlFiles(INVALID);
   assert.ok(files.length >= 79, `only ${files.length} files`);
   for (const file of files) {
@@ -32,7 +37,7 @@ Deno.test("loadConfigFile() reports exactly what every file in tests/config/inva
     const error = await rejection(load(url));
     assert.deepEqual(error.problems.map(formatProblem).sort(), expected.sort(), file);
     assert.equal(error.file, path(url));
-    // A file without a value has no places in it.
+    // A file without a value has no positions.
     const isEmpty = error.message.includes("The file is empty");
     assert.ok(isEmpty || error.problems.every(({ position }) => position !== undefined), file);
   }
@@ -44,7 +49,7 @@ Deno.test("config.example.yaml loads", async () => {
   assert.ok(config.services.length > 1);
 });
 
-Deno.test("config.example.yaml is right with what it has commented out, too", async () => {
+Deno.test("config.example.yaml is also valid with its commented-out keys", async () => {
   const document = parse(await exampleInFull());
   const variables: Record<string, string> = { SLUICE_ADMIN_TOKEN: "correct-horse" };
   const { log, admin, services } = decodeConfig(document, { environment: (name) => variables[name] });
@@ -61,9 +66,9 @@ Deno.test("config.example.yaml shows the defaults of TLS", async () => {
   const upstreamTls = find("towards-tls")["upstream_tls"] as Record<string, unknown>;
   const decode = (service: object) =>
     decodeConfig({ services: [{ name: "a", listen: 0, upstream: "db:1", ...service }] }).services[0]!;
-  const { certificates, client_ca, alpn } = tls;
+  const { certificates, client_ca, crl, alpn } = tls;
   const { ca, cert, key, server_name } = upstreamTls;
-  assert.deepEqual(decode({ tls }).tls, decode({ tls: { certificates, client_ca, alpn } }).tls);
+  assert.deepEqual(decode({ tls }).tls, decode({ tls: { certificates, client_ca, crl, alpn } }).tls);
   assert.deepEqual(
     decode({ upstream_tls: upstreamTls }).upstreamTls,
     decode({ upstream_tls: { ca, cert, key, server_name } }).upstreamTls,
@@ -73,8 +78,14 @@ Deno.test("config.example.yaml shows the defaults of TLS", async () => {
 Deno.test("config.example.yaml has every key of the schema", async () => {
   const example = parse(await exampleInFull());
   const keys = schemaKeys(JSON.parse(jsonSchemaText()) as Schema).map(({ path }) => path)
-    // What is written in place has the keys of a group, and is shown among these.
-    .filter((path) => !path.slice(0, -1).includes("upstream"));
+    // A group written in place has the keys of a group, and appears among these.
+    .filter((path) => !path.slice(0, -1).includes("upstream"))
+    // The example has them once, in a script.
+    .filter((path) => !["body", "expect"].includes(path.at(-2)!) || path.at(-3) === "script")
+    // docs/testing.md lists the parameters of faults.
+    .filter((path) => path.at(-2) !== "faults" || !PARAMETERS.has(path.at(-1)!))
+    // The lists of `defaults` are empty there.
+    .map((path) => path[0] === "defaults" && path.at(-1) === "file" ? ["services", ...path.slice(1)] : path);
   assert.ok(keys.length > 85, `only ${keys.length} keys`);
   for (const key of keys) assert.ok(hasKey(example, key), `${key.join(".")} is missing`);
 });
@@ -85,7 +96,7 @@ Deno.test("config.example.yaml shows the defaults", async () => {
     unknown
   >;
   const { upstreams: _, admin: _admin, services: _services, ...settings } = example;
-  const sections = ["workers", "log", "shutdown", "reload", "limits", "defaults"];
+  const sections = ["workers", "faults", "log", "shutdown", "reload", "limits", "defaults"];
   assert.deepEqual(Object.keys(settings).toSorted(), sections.toSorted());
   const services = [{ name: "a", listen: 0, upstream: "db:1" }];
   assert.deepEqual(
@@ -118,8 +129,8 @@ Deno.test("schema.json describes every key", () => {
   assert.deepEqual(silent.map(({ path }) => path.join(".")), []);
 });
 
-Deno.test("schema.json accepts what loadConfigFile() accepts", async () => {
-  // Ajv's default export does not know the draft's name; all keywords in use are older than that.
+Deno.test("schema.json accepts what ConfigFile.load() accepts", async () => {
+  // Ajv's default export does not know the draft; all keywords in use are older.
   const { $schema: _, ...schema } = JSON.parse(jsonSchemaText()) as Record<string, unknown>;
   const validate = new Ajv({ allowUnionTypes: true }).compile(schema);
   const files = [
@@ -174,16 +185,16 @@ function yamlFiles(directory: URL): string[] {
   return [...Deno.readDirSync(directory)].map((entry) => entry.name).filter((name) => name.endsWith(".yaml"));
 }
 
-/** With what is commented out: no space is behind its `#`. */
+/** Includes commented-out keys, whose `#` has no space after it. */
 async function exampleInFull(): Promise<string> {
   const text = await Deno.readTextFile(new URL("config.example.yaml", ROOT));
-  const full = text.replace(/^( +)#(?=\S| {2})/gm, "$1");
+  const full = text.replace(/^( *)#(?=\S| {2})/gm, "$1");
   assert.ok(full.includes("\n    tls:\n      certificates:"), "nothing is commented out");
   return full;
 }
 
 function load(url: URL) {
-  return loadConfigFile(path(url), () => undefined);
+  return new ConfigFile(path(url), () => undefined).load();
 }
 
 function path(url: URL): string {

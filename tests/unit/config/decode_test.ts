@@ -12,24 +12,39 @@ const SERVICE = { name: "a", listen: 5000, upstream: "db:5432" };
 Deno.test("decodeConfig() fills in everything that is left out", () => {
   const upstream = {
     name: "db:5432",
+    writtenAs: "address",
     balance: "round_robin",
     endpoints: [{
       address: { transport: "tcp", hostname: "db", port: 5432 },
       weight: 1,
       maxConnections: 0,
+      tier: undefined,
       backup: false,
     }],
     retry: { attempts: 3, timeout: 10_000 },
     healthCheck: undefined,
     passive: undefined,
     onDown: "keep",
+    onRecover: undefined,
+    stick: undefined,
+    slowStart: 0,
+    rebalance: undefined,
+    drainIdle: 0,
+    onAllDown: "try",
+    queue: undefined,
     pool: undefined,
     discovery: undefined,
   };
   assert.deepEqual(decodeConfig({ services: [SERVICE] }), {
     workers: 1,
-    log: { level: "info", format: "text", access: { path: undefined, format: "text", sample: 1 } },
-    shutdown: { drain: 30_000, delay: 0 },
+    faultsEnabled: false,
+    seed: undefined,
+    log: {
+      level: "info",
+      format: "text",
+      access: { path: undefined, format: "text", sample: 1, at: ["closed"], skip: undefined },
+    },
+    shutdown: { drain: 30_000, drainIdle: 0, delay: 0 },
     reload: { watch: false },
     limits: { connections: 0 },
     upstreams: [upstream],
@@ -43,6 +58,9 @@ Deno.test("decodeConfig() fills in everything that is left out", () => {
       sendProxyProtocol: undefined,
       allow: [],
       deny: [],
+      allowClients: undefined,
+      allowNames: undefined,
+      allowPrivate: [],
       limits: {
         connections: 0,
         connectionsPerClient: 0,
@@ -56,9 +74,10 @@ Deno.test("decodeConfig() fills in everything that is left out", () => {
       tls: undefined,
       upstreamTls: undefined,
       sourceAddress: undefined,
-      peek: { timeout: 3_000, maxBytes: 16_384 },
+      peek: { timeout: 3_000, maxBytes: 16_384, starttls: undefined },
       routes: [],
       upstream,
+      mirror: undefined,
       connectTimeout: 5_000,
       idleTimeout: 600_000,
       halfCloseTimeout: 600_000,
@@ -66,6 +85,9 @@ Deno.test("decodeConfig() fills in everything that is left out", () => {
       nodelay: true,
       keepalive: false,
       reset: "close",
+      faults: [],
+      faultsReset: false,
+      filters: [],
     }],
   });
 });
@@ -267,3 +289,9 @@ function knobs(service: ServiceConfig): unknown[] {
   const { connectTimeout, idleTimeout, halfCloseTimeout, bufferSize, nodelay, keepalive, reset } = service;
   return [connectTimeout, idleTimeout, halfCloseTimeout, bufferSize, nodelay, keepalive, reset];
 }
+
+Deno.test("decodeConfig() refuses a mapping with a length where a list belongs", () => {
+  for (const length of [Object.create(null), 3, "3"]) {
+    assert.throws(() => decodeConfig({ services: { length } }), ConfigError);
+  }
+});

@@ -2,14 +2,14 @@ import assert from "node:assert/strict";
 import { parse } from "@std/yaml/parse";
 import type { Config } from "../../../src/config/config.ts";
 import { decodeConfig } from "../../../src/config/decode.ts";
-import { canChangeInPlace, type ConfigDiff, describeDiff, diffConfig } from "../../../src/config/diff.ts";
+import { type ConfigDiff, describeDiff, diffConfig } from "../../../src/config/diff.ts";
 
 const ROOT = new URL("../../../", import.meta.url);
 const VALID = new URL("tests/config/valid/", ROOT);
 
 const GROUP = { endpoints: ["db1:1", "db2:1"] };
 
-/** Two services of which each has a route and an upstream; they share `pg`, and neither uses `idle`. */
+/** Two services, each with a route and an upstream; they share `pg`, and neither uses `idle`. */
 const DOCUMENT = {
   upstreams: { pg: GROUP, idle: GROUP },
   services: [
@@ -18,7 +18,7 @@ const DOCUMENT = {
   ],
 };
 
-/** Settings of a group, and whether a group that is in use can get them. */
+/** Settings of a group, and whether a reload can change them. */
 const GROUP_CHANGES: [settings: object, isInPlace: boolean][] = [
   [{ endpoints: ["db1:1"] }, true],
   [{ endpoints: ["db2:1", "db1:1"] }, true],
@@ -29,6 +29,7 @@ const GROUP_CHANGES: [settings: object, isInPlace: boolean][] = [
   [{ health_check: {} }, true],
   [{ passive: {} }, true],
   [{ passive: {}, on_down: "close" }, true],
+  [{ on_all_down: "wait" }, true],
   [{ retry: { attempts: 2 } }, false],
   [{ retry: { timeout: "9s" } }, false],
   [{ pool: {} }, false],
@@ -36,12 +37,10 @@ const GROUP_CHANGES: [settings: object, isInPlace: boolean][] = [
   [{ balance: "source_hash", pool: {} }, false],
 ];
 
-const IN_PLACE = new Set(["endpoints", "balance", "healthCheck", "passive", "onDown"]);
-
-/** Settings of the process, and where a change of them is told. */
+/** Settings of the process, and the part of the diff that reports a change. */
 const SETTING_CHANGES: [
   settings: object,
-  told: Partial<Pick<ConfigDiff, "needsRestart" | "changedSettings">>,
+  expected: Partial<Pick<ConfigDiff, "needsRestart" | "changedSettings">>,
 ][] = [
   [{ workers: 2 }, { needsRestart: ["workers"] }],
   [{ workers: "auto" }, { needsRestart: ["workers"] }],
@@ -51,10 +50,12 @@ const SETTING_CHANGES: [
   [{ log: { access: { path: "/a" } } }, { changedSettings: ["log"] }],
   [{ log: { access: { format: "json" } } }, { changedSettings: ["log"] }],
   [{ log: { access: { sample: 0.5 } } }, { changedSettings: ["log"] }],
+  [{ log: { access: { skip: ["empty"] } } }, { changedSettings: ["log"] }],
   [{ shutdown: { drain: 0 } }, { changedSettings: ["shutdown"] }],
   [{ shutdown: { delay: "1s" } }, { changedSettings: ["shutdown"] }],
   [{ reload: { watch: true } }, { changedSettings: ["reload"] }],
   [{ limits: { connections: 5 } }, { changedSettings: ["limits.connections"] }],
+  [{ seed: 42 }, { needsRestart: ["seed"] }],
 ];
 
 Deno.test("diffConfig() finds nothing between a configuration and itself, read twice or copied", async () => {
@@ -66,7 +67,7 @@ Deno.test("diffConfig() finds nothing between a configuration and itself, read t
       assert.deepEqual([...kinds], ["same"], name);
       assert.deepEqual(diff.services.map(keyed), config.services.map(keyed), name);
       assert.deepEqual(diff.groups.map(keyed), config.upstreams.map(keyed), name);
-      assert.deepEqual([diff.needsRestart, diff.changedSettings], [[], []], name);
+      assert.deepEqual([diff.faults, diff.needsRestart, diff.changedSettings], [[], [], []], name);
       assert.equal(describeDiff(diff), "nothing changed", name);
     }
   }
@@ -82,17 +83,18 @@ Deno.test("diffConfig() finds whatever single value is different, and where it i
       const [section, index] = path as [keyof Config, number];
       const found = {
         services: changed(diff.services),
+        faults: diff.faults,
         groups: changed(diff.groups),
         settings: diff.needsRestart.length + diff.changedSettings.length,
       };
       if (section === "upstreams") {
         assert.deepEqual(found.groups, [before.upstreams[index]!.name], where);
         assert.equal(found.settings, 0, where);
-        const [from, to] = [before, withChange(before, path)].map(({ upstreams }) => upstreams[index]!);
-        assert.equal(canChangeInPlace(from!, to!), IN_PLACE.has(path[2] as string), where);
       } else if (section === "services") {
-        assert.deepEqual(found, { services: [before.services[index]!.name], groups: [], settings: 0 }, where);
-      } else assert.deepEqual(found, { services: [], groups: [], settings: 1 }, where);
+        const { name } = before.services[index]!;
+        const [services, faults] = path[2] === "faults" ? [[], [name]] : [[name], []];
+        assert.deepEqual(found, { services, faults, groups: [], settings: 0 }, where);
+      } else assert.deepEqual(found, { services: [], faults: [], groups: [], settings: 1 }, where);
     }
   }
 });
@@ -150,7 +152,6 @@ for (const [settings, isInPlace] of GROUP_CHANGES) {
       const kind = isInPlace ? "same" : "changed";
       assert.deepEqual(changed(diff.groups), ["pg"]);
       assert.deepEqual(kinds(diff.services), { a: kind, b: kind });
-      assert.equal(canChangeInPlace(from.upstreams[0]!, to.upstreams[0]!), isInPlace);
     }
   });
 }
@@ -208,15 +209,31 @@ Deno.test("diffConfig() compares what health checks send and expect by its bytes
   assert.equal(differs({ expect: "+" }), true);
 });
 
-for (const [settings, told] of SETTING_CHANGES) {
+for (const [settings, expected] of SETTING_CHANGES) {
   Deno.test(`diffConfig() tells a change to ${JSON.stringify(settings)}`, () => {
     const [before, after] = [decodeConfig(DOCUMENT), decodeConfig({ ...DOCUMENT, ...settings })];
     for (const { services, groups, ...rest } of [diffConfig(before, after), diffConfig(after, before)]) {
-      assert.deepEqual(rest, { needsRestart: [], changedSettings: [], ...told });
+      assert.deepEqual(rest, { faults: [], needsRestart: [], changedSettings: [], ...expected });
       assert.deepEqual([...changed(services), ...changed(groups)], []);
     }
   });
 }
+
+Deno.test("diffConfig() takes a service for the same that has other faults, but not one that can reset since then", () => {
+  const { services: [a, b] } = DOCUMENT;
+  const latency = { type: "latency", latency: "5s" };
+  const of = (...faults: object[]) => decodeConfig({ ...DOCUMENT, services: [{ ...a, faults }, b] });
+  const other = diffConfig(of(latency), of(latency, latency));
+  assert.deepEqual([other.faults, kinds(other.services)], [["a"], { a: "same", b: "same" }]);
+  const order = { ...latency, name: "z" };
+  assert.deepEqual(diffConfig(of(latency, order), of(order, latency)).faults, ["a"]);
+  for (const diff of [diffConfig(of(), of(latency)), diffConfig(of(latency), of())]) {
+    assert.deepEqual([diff.faults, kinds(diff.services)], [["a"], { a: "changed", b: "same" }]);
+  }
+  const enabled = diffConfig(of(latency), decodeConfig({ ...DOCUMENT, faults: true }));
+  assert.deepEqual(enabled.changedSettings, ["faults"]);
+  assert.deepEqual(kinds(enabled.services), { a: "same", b: "changed" });
+});
 
 Deno.test("diffConfig() tells each change of the admin interface", () => {
   const of = (admin: object) => decodeConfig({ ...DOCUMENT, admin: { listen: 9000, ...admin } });
@@ -228,7 +245,7 @@ Deno.test("diffConfig() tells each change of the admin interface", () => {
 
 Deno.test("describeDiff() is a line about services, groups, settings and what needs a restart", () => {
   const of = (diff: Partial<ConfigDiff>) =>
-    describeDiff({ services: [], groups: [], needsRestart: [], changedSettings: [], ...diff });
+    describeDiff({ services: [], faults: [], groups: [], needsRestart: [], changedSettings: [], ...diff });
   const added = { name: "smtp", kind: "added" } as const;
   const same = { name: "web", kind: "same" } as const;
   assert.equal(of({}), "nothing changed");
@@ -248,6 +265,7 @@ Deno.test("describeDiff() is a line about services, groups, settings and what ne
     of({ services: [added], groups: [{ name: "pg", kind: "changed" }], needsRestart: ["workers"] }),
     "1 service added (smtp); 1 group changed (pg); workers needs a restart",
   );
+  assert.equal(of({ faults: ["db", "cache"], changedSettings: ["faults"] }), "faults of db, cache; faults");
   assert.equal(
     of({ groups: [{ name: "pg", kind: "added" }, { name: "idle", kind: "removed" }] }),
     "1 group added (pg), 1 removed (idle)",
@@ -262,13 +280,13 @@ Deno.test("describeDiff() stays short, however much has changed", () => {
   const names = Array.from({ length: 7 }, (_, index) => `s${index}`);
   const of = (count: number) => {
     const services = names.slice(0, count).map((name) => ({ name, kind: "added" }) as const);
-    return describeDiff({ services, groups: [], needsRestart: [], changedSettings: [] });
+    return describeDiff({ services, faults: [], groups: [], needsRestart: [], changedSettings: [] });
   };
   assert.equal(of(5), "5 services added (s0, s1, s2, s3, s4)");
   assert.equal(of(7), "7 services added (s0, s1, s2, s3, s4 and 2 more)");
 });
 
-/** All there are, by their names. */
+/** All settings, by their names. */
 async function documents(): Promise<[name: string, document: unknown][]> {
   const entries = await Array.fromAsync(Deno.readDir(VALID));
   const files = entries.map(({ name }) => name).filter((name) => name.endsWith(".yaml"));
@@ -280,7 +298,7 @@ async function documents(): Promise<[name: string, document: unknown][]> {
       parse(await Deno.readTextFile(new URL(file, VALID))),
     ])),
     ["config.example.yaml", parse(example)],
-    // With what is commented out: no space is behind its `#`.
+    // Includes commented-out keys, whose `#` has no space after it.
     ["all of config.example.yaml", parse(example.replace(/^( +)#(?=\S| {2})/gm, "$1"))],
   ];
 }
@@ -290,7 +308,7 @@ function decode(document: unknown): Config {
   return decodeConfig(document, { environment });
 }
 
-/** A copy without what is undefined, in which no two groups are the same object. */
+/** A copy without undefined values, in which no two groups are the same object. */
 function withoutIdentity(config: Config): Config {
   const copy = (value: unknown): unknown => {
     if (value instanceof Uint8Array) return value.slice();
@@ -304,10 +322,12 @@ function withoutIdentity(config: Config): Config {
 
 type Path = readonly (string | number)[];
 
-/** The paths of single values, undefined ones too, of a list those in its first and its last entry. */
+/** The paths of all values, including undefined ones; of a list, those in its first and its last entry. */
 function leavesOf(value: unknown, path: Path = []): Path[] {
-  // What is in a group counts under `upstreams`.
+  // Keys of a group count under `upstreams`.
   if (path.at(-1) === "upstream" && typeof value === "object") return [];
+  // Nothing but a whole mirror can be in its place.
+  if (path.at(-1) === "mirror" && value === undefined) return [];
   if (typeof value !== "object" || value === null || value instanceof Uint8Array) return [path];
   const keys = Array.isArray(value)
     ? [...value.keys()].filter((index) => index === 0 || index === value.length - 1)

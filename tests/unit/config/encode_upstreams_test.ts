@@ -21,8 +21,20 @@ Deno.test("encodeConfig() writes an address as itself, a group by its name, and 
     endpoints: list.map((address) => ({ address, weight: 1, backup: false })),
     retry: { attempts: 3, timeout: "10s" },
     on_down: "keep",
+    on_all_down: "try",
   };
   assert.deepEqual([services[2]?.routes?.[0]?.upstream, services[2]?.upstream], [inPlace, inPlace]);
+});
+
+Deno.test("encodeConfig() writes a range of ports as itself, also of one port", () => {
+  const { services } = encode({
+    services: [
+      { name: "a", listen: "7000-7010", upstream: "db:8000-8010" },
+      { name: "b", listen: 1, upstream: "db:8000-8000" },
+      { name: "c", listen: 2, upstream: "db:8000" },
+    ],
+  });
+  assert.deepEqual(services.map(({ upstream }) => upstream), ["db:8000-8010", "db:8000-8000", "db:8000"]);
 });
 
 Deno.test("encodeConfig() writes a service in the same way whatever other services there are", () => {
@@ -44,7 +56,7 @@ Deno.test("encodeConfig() keeps a group under its name when that is also the nam
 });
 
 Deno.test("decodeConfig() makes the same groups of an encoding, however they are named and written", () => {
-  // Addresses and services that are called like places, and like groups whose names were taken.
+  // Addresses and services whose names look like keys, or like names of other groups.
   const address = fc.constantFrom(
     ...[
       "db:1",

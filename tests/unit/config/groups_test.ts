@@ -3,6 +3,12 @@ import type { Config, GroupConfig } from "../../../src/config/config.ts";
 import { decodeConfig } from "../../../src/config/decode.ts";
 import { formatAddress } from "../../../src/net/address.ts";
 
+const CONNECTING = {
+  ...{ type: undefined, http: undefined, script: undefined, send: undefined, expect: undefined },
+  ...{ address: undefined, port: undefined, fastInterval: undefined },
+  ...{ tls: undefined, proxyProtocol: undefined },
+};
+
 Deno.test("decodeConfig() reads every setting of a group", () => {
   const { upstreams } = decodeOne({
     pg: {
@@ -25,40 +31,64 @@ Deno.test("decodeConfig() reads every setting of a group", () => {
       },
       passive: { failures: 6, window: "7s", eject: "8s" },
       on_down: "close",
+      on_recover: { action: "close", spread: "9s" },
+      drain_idle: "4s",
+      stick: "none",
+      slow_start: "20s",
+      rebalance: { share: "7.5%", every: "2m" },
+      on_all_down: "wait",
+      queue: "5s",
       pool: { mode: "reuse", max_idle: 9, max_idle_time: "10s", quiet: "11ms", max_uses: 12 },
     },
   }, "pg");
   assert.deepEqual(upstreams, [{
     name: "pg",
+    writtenAs: "name",
     balance: "least_connections",
     endpoints: [
       {
         address: { transport: "tcp", hostname: "10.0.0.5", port: 5432 },
         weight: 1,
         maxConnections: 0,
+        tier: undefined,
         backup: false,
       },
       {
         address: { transport: "tcp", hostname: "10.0.0.6", port: 5432 },
         weight: 2,
         maxConnections: 100,
+        tier: undefined,
         backup: false,
       },
-      { address: { transport: "unix", path: "/run/pg.sock" }, weight: 1, maxConnections: 0, backup: true },
+      {
+        address: { transport: "unix", path: "/run/pg.sock" },
+        weight: 1,
+        maxConnections: 0,
+        tier: undefined,
+        backup: true,
+      },
     ],
     retry: { attempts: 5, timeout: 60_000 },
     healthCheck: {
+      ...CONNECTING,
       interval: 1_000,
       timeout: 2_000,
       rise: 3,
       fall: 4,
       send: new Uint8Array([80, 73, 78, 71, 13, 10]),
-      expect: new Uint8Array([43, 80]),
+      expect: { begins: new Uint8Array([43, 80]), contains: undefined, regex: undefined },
       tls: false,
       proxyProtocol: "v1",
     },
     passive: { failures: 6, window: 7_000, eject: 8_000 },
     onDown: "close",
+    onRecover: { action: "close", spread: 9_000 },
+    stick: "none",
+    slowStart: 20_000,
+    rebalance: { share: 0.075, every: 120_000, quiet: 2_000 },
+    drainIdle: 4_000,
+    onAllDown: "wait",
+    queue: { timeout: 5_000, length: 1000 },
     pool: { mode: "reuse", maxIdle: 9, maxIdleTime: 10_000, quiet: 11, maxUses: 12 },
     discovery: undefined,
   }]);
@@ -70,20 +100,27 @@ Deno.test("decodeConfig() fills in what a group leaves out", () => {
   }, "pg");
   assert.equal(group?.balance, "round_robin");
   assert.equal(group.onDown, "keep");
+  assert.deepEqual([group.onRecover, group.slowStart, group.rebalance, group.drainIdle], [
+    undefined,
+    0,
+    undefined,
+    0,
+  ]);
   assert.deepEqual(group.retry, { attempts: 3, timeout: 10_000 });
   assert.deepEqual(group.healthCheck, {
+    ...CONNECTING,
     interval: 5_000,
     timeout: 2_000,
     rise: 2,
     fall: 3,
-    send: undefined,
-    expect: undefined,
-    tls: undefined,
-    proxyProtocol: undefined,
   });
   assert.deepEqual(group.passive, { failures: 5, window: 10_000, eject: 30_000 });
   assert.deepEqual(group.pool, { mode: "warm", maxIdle: 8, maxIdleTime: 5_000, quiet: 50, maxUses: 1_000 });
-  assert.deepEqual(group.discovery, { dns: "a", interval: 10_000, server: undefined });
+  assert.deepEqual([group.discovery?.dns, group.discovery?.interval, group.discovery?.server], [
+    "a",
+    10_000,
+    undefined,
+  ]);
 });
 
 Deno.test("decodeConfig() reads names without a port for SRV records, and name servers in every form", () => {
@@ -180,6 +217,9 @@ Deno.test("decodeConfig() reads routes with one value or several", () => {
     {
       source_ip: ["::1", "10.1.2.3/8"],
       listen_port: "1-9",
+      protocol: "ssh",
+      starts_with: ["HI", "hex:00"],
+      silent: "false",
       sni: ["A.b.", "*.C"],
       alpn: "h2",
       upstream: "b:1",
@@ -194,24 +234,45 @@ Deno.test("decodeConfig() reads routes with one value or several", () => {
       sourcePort: [{ first: 40000, last: 40000 }, { first: 40002, last: 40004 }],
       sourceIp: ["10.0.0.0/8"],
       listenPort: undefined,
+      protocol: undefined,
+      startsWith: undefined,
+      silent: undefined,
+      clientName: undefined,
+      clientSubject: undefined,
+      clientIssuer: undefined,
       sni: undefined,
       alpn: undefined,
+      tls: undefined,
       upstream: "a:1",
     },
     {
       sourcePort: undefined,
       sourceIp: ["::1", "10.1.2.3/8"],
       listenPort: [{ first: 1, last: 9 }],
+      protocol: ["ssh"],
+      startsWith: [Uint8Array.of(0x48, 0x49), Uint8Array.of(0)],
+      silent: false,
+      clientName: undefined,
+      clientSubject: undefined,
+      clientIssuer: undefined,
       sni: ["a.b", "*.c"],
       alpn: ["h2"],
+      tls: undefined,
       upstream: "b:1",
     },
     {
       sourcePort: undefined,
       sourceIp: undefined,
       listenPort: undefined,
+      protocol: undefined,
+      startsWith: undefined,
+      silent: undefined,
+      clientName: undefined,
+      clientSubject: undefined,
+      clientIssuer: undefined,
       sni: undefined,
       alpn: undefined,
+      tls: undefined,
       upstream: "c:1",
     },
   ]);

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { ConfigError } from "../../../src/config/config_error.ts";
-import { loadConfigFile } from "../../../src/config/load.ts";
+import { ConfigFile } from "../../../src/config/load.ts";
 import { parseYaml } from "../../../src/config/input/yaml.ts";
 
-Deno.test("loadConfigFile() names a missing file and the remedy", async () => {
-  await assert.rejects(loadConfigFile("/does/not/exist.yaml", () => undefined), {
+Deno.test("ConfigFile.load() names a missing file and the remedy", async () => {
+  await assert.rejects(new ConfigFile("/does/not/exist.yaml", () => undefined).load(), {
     name: "ConfigError",
     problems: [{ path: "", message: 'Cannot read "/does/not/exist.yaml": no such file, check the path' }],
     file: "/does/not/exist.yaml",
@@ -12,13 +12,13 @@ Deno.test("loadConfigFile() names a missing file and the remedy", async () => {
 });
 
 Deno.test({
-  name: "loadConfigFile() says that a directory is not a file",
-  // Elsewhere the system reports it in other words.
+  name: "ConfigFile.load() says that a directory is not a file",
+  // Other systems report it in other words.
   ignore: Deno.build.os !== "linux",
   async fn() {
     const directory = await Deno.makeTempDir();
     try {
-      await assert.rejects(loadConfigFile(directory, () => undefined), {
+      await assert.rejects(new ConfigFile(directory, () => undefined).load(), {
         problems: [{ path: "", message: `Cannot read "${directory}": it is a directory, name a file in it` }],
       });
     } finally {
@@ -27,27 +27,27 @@ Deno.test({
   },
 });
 
-Deno.test("loadConfigFile() refuses a file in another encoding", async () => {
+Deno.test("ConfigFile.load() refuses a file in another encoding", async () => {
   await withFile(new Uint8Array([0x6e, 0xe4, 0x3a, 0x20, 0x31]), async (file) => {
     await assert.rejects(
-      loadConfigFile(file, () => undefined),
+      new ConfigFile(file, () => undefined).load(),
       /: it is not UTF-8 text, save it with that encoding$/,
     );
   });
 });
 
-Deno.test("loadConfigFile() expands variables with the lookup it is given", async () => {
+Deno.test("ConfigFile.load() expands variables with the lookup it is given", async () => {
   const text = "services: [{ name: a, listen: 1, upstream: '${HOST}:${PORT:-5432}' }]";
   await withFile(new TextEncoder().encode(text), async (file) => {
-    const config = await loadConfigFile(file, (name) => name === "HOST" ? "db" : undefined);
+    const config = await new ConfigFile(file, (name) => name === "HOST" ? "db" : undefined).load();
     assert.equal(config.services[0]?.upstream?.name, "db:5432");
   });
 });
 
-Deno.test("loadConfigFile() takes a byte order mark and Windows line ends", async () => {
+Deno.test("ConfigFile.load() takes a byte order mark and Windows line ends", async () => {
   const text = "\ufeffservices:\r\n  - name: a\r\n    listen: 1\r\n    upstream: db:1\r\n";
   await withFile(new TextEncoder().encode(text), async (file) => {
-    assert.equal((await loadConfigFile(file, () => undefined)).services.length, 1);
+    assert.equal((await new ConfigFile(file, () => undefined).load()).services.length, 1);
   });
 });
 

@@ -1,4 +1,4 @@
-/** Names that every object has anyway are names like any other. */
+/** Names of properties that every object has are valid names. */
 
 import assert from "node:assert/strict";
 import { ConfigError } from "../../../src/config/config_error.ts";
@@ -6,7 +6,7 @@ import { decodeConfig } from "../../../src/config/decode.ts";
 import { diffConfig } from "../../../src/config/diff.ts";
 import { encodeConfig } from "../../../src/config/encode.ts";
 import { decodeOptions } from "../../../src/config/library.ts";
-import { jsonSchemaText } from "../../../src/config/schema/json_schema.ts";
+import { jsonSchemaText } from "../../../.github/build/json_schema.ts";
 
 const NAMES = Reflect.ownKeys(Object.prototype).filter((name) => typeof name === "string");
 const GROUPS = NAMES.filter((name) => !name.startsWith("_"));

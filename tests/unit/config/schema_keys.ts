@@ -8,17 +8,18 @@ export interface Schema {
   readonly additionalProperties?: Schema | boolean;
   readonly items?: Schema;
   readonly anyOf?: readonly Schema[];
+  readonly oneOf?: readonly Schema[];
   readonly $ref?: string;
   readonly $defs?: Readonly<Record<string, Schema>>;
 }
 
 export interface SchemaKey {
-  /** Entries of a list have the path of their list; a name that may be any is `*`. */
+  /** Entries of a list have the path of their list; any name is `*`. */
   readonly path: readonly string[];
   readonly schema: Schema;
 }
 
-/** All keys but the former names of some. Those of a definition are there once, where it is used first. */
+/** All keys, without deprecated names. Keys of a definition are listed once, at its first use. */
 export function schemaKeys(root: Schema): SchemaKey[] {
   const seen = new Set<string>();
   const walk = (schema: Schema, path: readonly string[]): SchemaKey[] => {
@@ -37,7 +38,7 @@ export function schemaKeys(root: Schema): SchemaKey[] {
       ]),
       ...typeof named === "object" ? walk(named, [...path, "*"]) : [],
       ...schema.items === undefined ? [] : walk(schema.items, path),
-      ...(schema.anyOf ?? []).flatMap((alternative) => walk(alternative, path)),
+      ...(schema.anyOf ?? schema.oneOf ?? []).flatMap((alternative) => walk(alternative, path)),
     ];
   };
   return walk(root, []);

@@ -11,10 +11,14 @@ const PAIR = { cert: "a.pem", key: "a.key" };
 Deno.test("decodeConfig() fills in what tls and upstream_tls leave out", () => {
   const { tls, upstreamTls } = decode({ tls: PAIR, upstream_tls: {} });
   assert.deepEqual(tls, {
+    acme: undefined,
     certificates: [{ cert: resolve("a.pem"), key: resolve("a.key") }],
     clientCa: undefined,
+    crl: undefined,
     clientAuth: "none",
     alpn: [],
+    starttls: undefined,
+    required: undefined,
     minVersion: "1.2",
     engine: "node",
     handshakeTimeout: 10_000,
@@ -25,7 +29,19 @@ Deno.test("decodeConfig() fills in what tls and upstream_tls leave out", () => {
     serverName: undefined,
     verify: true,
     alpn: [],
+    starttls: undefined,
   });
+});
+
+Deno.test("decodeConfig() offers the protocol of PostgreSQL where starttls is postgres, as both sides may insist on it", () => {
+  const alpnOf = (settings: object) => {
+    const { tls, upstreamTls } = decode({ tls: { ...PAIR, ...settings }, upstream_tls: settings });
+    assert.deepEqual(tls?.alpn, upstreamTls?.alpn);
+    return tls?.alpn;
+  };
+  assert.deepEqual(alpnOf({ starttls: "postgres" }), ["postgresql"]);
+  assert.deepEqual(alpnOf({ starttls: "postgres", alpn: ["x", "postgresql"] }), ["x", "postgresql"]);
+  assert.deepEqual(alpnOf({ starttls: "smtp" }), []);
 });
 
 Deno.test("decodeConfig() takes one certificate in either way to write it", () => {
@@ -45,7 +61,7 @@ Deno.test("decodeConfig() takes a version of TLS with and without quotes", () =>
   }
 });
 
-Deno.test("paths are relative to the folder of the configuration's file", () => {
+Deno.test("tls has paths relative to the folder of the configuration file", () => {
   const file = join("conf", "sluice.yaml");
   const tls = { cert: "certs/a.pem", key: "../a.key", client_ca: resolve("/etc/ca.pem") };
   const upstreamTls = { ca: "ca.pem", cert: "me.pem", key: "me.key" };
@@ -66,7 +82,7 @@ Deno.test("paths are relative to the folder of the configuration's file", () => 
   assert.equal(log.access.path, resolve("conf/access.log"));
 });
 
-Deno.test("a key in place of its path is never repeated", () => {
+Deno.test("tls errors never repeat a key that stands in place of its path", () => {
   const key = "-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMGByqGSM49\n-----END PRIVATE KEY-----\n";
   for (const text of [key, key.trim(), key.replaceAll("\n", ""), key.replaceAll("\n", "\r\n")]) {
     const error = rejection({
@@ -81,7 +97,7 @@ Deno.test("a key in place of its path is never repeated", () => {
   }
 });
 
-Deno.test("a server name may be an address, in brackets or not", () => {
+Deno.test("server_name may be an address, with or without brackets", () => {
   const nameOf = (name: string) => decode({ upstream_tls: { server_name: name } }).upstreamTls?.serverName;
   assert.equal(nameOf("DB.Internal."), "db.internal");
   assert.equal(nameOf("10.0.0.5"), "10.0.0.5");
@@ -89,7 +105,7 @@ Deno.test("a server name may be an address, in brackets or not", () => {
   assert.equal(nameOf("[2001:db8::5]"), "2001:db8::5");
 });
 
-Deno.test("a source address is any IP address but those that stand for all", () => {
+Deno.test("source_address may be any IP address except the unspecified ones", () => {
   fc.assert(fc.property(fc.oneof(fc.ipV4(), fc.ipV6()), (address) => {
     const isAny = /^[0.:]+$/.test(address);
     if (isAny) assert.match(rejection({ source_address: address }).message, /it means any address/);
@@ -100,7 +116,7 @@ Deno.test("a source address is any IP address but those that stand for all", () 
   }
 });
 
-Deno.test("engine deno is refused with each thing that Deno.listenTls cannot do, and with nothing else", () => {
+Deno.test("engine deno is refused with each setting that Deno.listenTls lacks, and with no other", () => {
   const needs: Record<string, object> = {
     "listen[1]": { listen: [5000, "unix:/run/a.sock"] },
     accept_proxy_protocol: { accept_proxy_protocol: { from: ["10.0.0.1", "10.0.0.2"] } },
@@ -129,8 +145,8 @@ Deno.test("engine deno is refused with each thing that Deno.listenTls cannot do,
   }));
 });
 
-/** Beside these, some of the settings may not stand together for other reasons. */
-Deno.test("seamless, the former name of engine, is read with a warning, and refused beside it", () => {
+/** Some of the settings exclude each other for other reasons, too. */
+Deno.test("seamless, the deprecated name of engine, gives a warning, and is refused beside it", () => {
   for (const [seamless, engine] of [[true, "node"], [false, "deno"], ["false", "deno"]] as const) {
     const { services, warnings } = decodeConfig({ services: [{ ...SERVICE, tls: { ...PAIR, seamless } }] });
     assert.equal(services[0]?.tls?.engine, engine);

@@ -1,8 +1,8 @@
-/** Typing mistakes, and the messages about them: literally, so that whoever changes a message reads it as a user does. */
+/** Typing mistakes and their messages, word for word, so that a change of a message shows the text that users read. */
 
 import assert from "node:assert/strict";
 import { ConfigError } from "../../../src/config/config_error.ts";
-import { loadConfigFile } from "../../../src/config/load.ts";
+import { ConfigFile } from "../../../src/config/load.ts";
 
 /** A file, and the lines of its error: line, column, path and message. */
 const TYPED: [text: string, ...problems: string[]][] = [
@@ -431,11 +431,11 @@ services:
 ];
 
 for (const [text, ...problems] of TYPED) {
-  Deno.test(`loadConfigFile() says what is meant by ${JSON.stringify(text)}`, async () => {
+  Deno.test(`ConfigFile.load() says what is meant by ${JSON.stringify(text)}`, async () => {
     const path = await Deno.makeTempFile({ suffix: ".yaml" });
     try {
       await Deno.writeTextFile(path, text);
-      await assert.rejects(loadConfigFile(path, () => undefined), (error) => {
+      await assert.rejects(new ConfigFile(path, () => undefined).load(), (error) => {
         assert.ok(error instanceof ConfigError);
         assert.deepEqual(error.lines.map((line) => line.replace(`${path}:`, "")), problems);
         return true;

@@ -1,4 +1,4 @@
-/** Files that a user names: what is read, what is refused, and that nothing waits for ever. */
+/** Files that a user names: which are read, which are refused, and that nothing waits forever. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -57,7 +57,7 @@ Deno.test({
     });
     const again = { message: "an earlier attempt at it has not returned yet" };
     await assert.rejects(readFile(path, { pipeTimeout: 50 }), again);
-    // Lets go of the thread that waits for a writer; until it has returned, nothing else is asked of the path.
+    // Releases the thread that waits for a writer; until it has returned, no other call uses the path.
     (await Deno.open(path, { read: true, write: true })).close();
     const isFree = () => fileInfo(path).then(() => true, () => false);
     await eventually("the path to be free", isFree, (free) => free);
@@ -131,7 +131,7 @@ Deno.test("openForAppend() tells a file that was moved away from one that was no
   for (const file of [first, same, other]) file.close();
 });
 
-Deno.test("what is wrong with a file is said without the system's numbers and calls", () => {
+Deno.test("readFault() and writeFault() omit the system's numbers and calls", () => {
   const readOnly = new Error("Read-only file system (os error 30): remove '/x'");
   assert.deepEqual(writeFault(readOnly, "/x"), { fault: "read-only file system", remedy: undefined });
   assert.deepEqual(readFault(new Error("Input/output error (os error 5)")).fault, "input/output error");

@@ -1,4 +1,4 @@
-/** What takes a signal starts by looking at it: an "abort" event that is over comes to no listener. */
+/** Functions with a signal check it first: a listener that is added later gets no "abort" event. */
 
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
@@ -8,14 +8,14 @@ import { dial } from "../../../src/net/socket/dial.ts";
 import { ProxyError } from "../../../src/net/errors.ts";
 import { connectFirst } from "../../../src/net/socket/happy_eyeballs.ts";
 import { NameLookup } from "../../../src/net/socket/lookup.ts";
-import { peekClientHello, receiveProxyHeader } from "../../../src/net/socket/first_bytes.ts";
+import { clientHelloIn, peek, receiveProxyHeader } from "../../../src/net/socket/first_bytes.ts";
 import { ReadAheadConn } from "../../../src/net/socket/read_ahead_conn.ts";
 import { sleep } from "../../../src/net/timers/sleep.ts";
 import { TlsClient } from "../../../src/net/tls/client.ts";
 import { DenoTlsConn } from "../../../src/net/tls/listener.ts";
 import { PendingHandshakes } from "../../../src/net/tls/pending.ts";
 import { TlsServer, type TlsServerOptions } from "../../../src/net/tls/server.ts";
-import { DnsResolver } from "../../../src/upstream/discovery/resolver.ts";
+import { DnsResolver } from "../../../src/upstream/discovery/dns/resolver.ts";
 import { within } from "../../support/program/program.ts";
 import { FakeConn } from "../../support/fakes/fake_conn.ts";
 
@@ -24,7 +24,7 @@ const OVER = AbortSignal.abort(REASON);
 const never = new Promise<never>(() => {});
 const silent = () => new ReadAheadConn(new FakeConn(), 64);
 
-/** Of two certificates, so that the name is looked at first; none of them is read before a ClientHello has come. */
+/** With two certificates, it reads the name first; it reads neither before a ClientHello has arrived. */
 const OPTIONS: TlsServerOptions = {
   certificates: [{ cert: "", key: "", names: ["a.test"] }, { cert: "", key: "", names: ["b.test"] }],
   clientAuthorities: [],
@@ -49,9 +49,9 @@ for (const [name, begin] of CASES) {
   });
 }
 
-Deno.test("sleep() and peekClientHello() end at once with a signal that has aborted", async () => {
+Deno.test("sleep() and peek() end at once with a signal that has aborted", async () => {
   await sleep(1e9, OVER);
-  assert.equal(await peekClientHello(silent(), OVER), "no ClientHello in time");
+  assert.equal(await peek(silent(), { maxBytes: 10, signal: OVER }, clientHelloIn), "no ClientHello in time");
 });
 
 for (const adapter of ["deno", "node"] as const) {
@@ -74,7 +74,7 @@ for (const adapter of ["deno", "node"] as const) {
   });
 }
 
-Deno.test("a handshake whose time is over closes its connection, and evicts nobody", async () => {
+Deno.test("terminate() with an expired deadline closes the connection, and evicts no other", async () => {
   const pending = new PendingHandshakes(1);
   let evicted = 0;
   using _other = pending.enter(() => void evicted++);
@@ -94,7 +94,7 @@ Deno.test("a handshake whose time is over closes its connection, and evicts nobo
 });
 
 for (const how of ["evicted", "out of time"] as const) {
-  Deno.test(`a client that trickles bytes is closed when it is ${how}, whatever the moment`, async () => {
+  Deno.test(`terminate() closes a client that trickles bytes when it is ${how}, at any moment`, async () => {
     for (let microtasks = 0; microtasks < 20; microtasks++) {
       const server = new TlsServer(OPTIONS, new PendingHandshakes(1));
       const outOfTime = new AbortController();

@@ -111,7 +111,7 @@ Deno.test("parseListenAddress() throws nothing but SyntaxError", () => {
   }));
 });
 
-Deno.test("abstract sockets are written with an @, where there are any", () => {
+Deno.test("faultOfUnixPath() allows abstract sockets with a name, on Linux only", () => {
   assert.equal(faultOfUnixPath("@postgres", "linux"), undefined);
   assert.equal(faultOfUnixPath("@", "linux"), 'the name after "@" is missing');
   assert.equal(
@@ -157,7 +157,7 @@ Deno.test("overlaps() knows what two listeners cannot have at the same time", ()
 });
 
 Deno.test("parseUpstreamAddress() says what is wrong with what people type", () => {
-  const cases: [text: string, says: string][] = [
+  const cases: [text: string, fault: string][] = [
     ["localhost", 'the port is missing, write "localhost:5432"'],
     ["[::1]", 'the port is missing, write "[::1]:5432"'],
     ["5432", 'the host is missing, write "127.0.0.1:5432" for this machine'],
@@ -183,8 +183,8 @@ Deno.test("parseUpstreamAddress() says what is wrong with what people type", () 
     [`${"a".repeat(64)}:1`, "a part of a host's name has at most 63 characters"],
     [`${"a.".repeat(127)}b:1`, "the name of a host has at most 253 characters"],
   ];
-  for (const [text, says] of cases) {
-    const message = `Cannot parse address "${text}": ${says}`;
+  for (const [text, fault] of cases) {
+    const message = `Cannot parse address "${text}": ${fault}`;
     assert.throws(() => parseUpstreamAddress(text), { name: "SyntaxError", message }, text);
   }
 });

@@ -5,14 +5,14 @@ import { RelayBuffer } from "../../../src/net/buffers.ts";
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-Deno.test("a buffer grows while reads fill it, up to the largest it may be", () => {
+Deno.test("RelayBuffer grows while reads fill it, up to its largest size", () => {
   const buffer = new RelayBuffer(MIB);
   const sizes = [1, 2, 3, 4, 5].map(() => fill(buffer));
   assert.deepEqual(sizes, [2 * KIB, 16 * KIB, 128 * KIB, MIB, MIB]);
   buffer.unused();
 });
 
-Deno.test("a read that all but fills a buffer makes it grow, as TLS leaves the last bytes empty", () => {
+Deno.test("RelayBuffer grows after a read that almost fills it, because TLS leaves the last bytes empty", () => {
   const buffer = new RelayBuffer(MIB);
   grow(buffer, 128 * KIB);
   use(buffer, 119 * KIB);
@@ -22,7 +22,7 @@ Deno.test("a read that all but fills a buffer makes it grow, as TLS leaves the l
   buffer.unused();
 });
 
-Deno.test("reads of one length, whatever it is, do not make a buffer grow and shrink in turns", () => {
+Deno.test("RelayBuffer does not alternate between growing and shrinking with reads of one length", () => {
   for (const length of [1919, 1920, 2047, 2048, 15 * KIB, 16 * KIB - 1, 120 * KIB, 127 * KIB]) {
     const buffer = new RelayBuffer(MIB);
     grow(buffer, 128 * KIB);
@@ -37,7 +37,7 @@ Deno.test("reads of one length, whatever it is, do not make a buffer grow and sh
   }
 });
 
-Deno.test("a buffer is no larger than whoever takes it has a use for", () => {
+Deno.test("RelayBuffer is no larger than the caller of take() can use", () => {
   const buffer = new RelayBuffer(MIB);
   grow(buffer, MIB);
   assert.deepEqual([64 * KIB, 256 * KIB, undefined].map((most) => buffer.take(most).byteLength / KIB), [
@@ -49,7 +49,7 @@ Deno.test("a buffer is no larger than whoever takes it has a use for", () => {
   buffer.unused();
 });
 
-Deno.test("a buffer shrinks after four reads in a row that leave most of it empty", () => {
+Deno.test("RelayBuffer shrinks after four reads in a row that leave most of it empty", () => {
   const buffer = new RelayBuffer(128 * KIB);
   grow(buffer, 128 * KIB);
   for (let read = 0; read < 3; read++) use(buffer, 100);
@@ -62,8 +62,8 @@ Deno.test("a buffer shrinks after four reads in a row that leave most of it empt
   buffer.unused();
 });
 
-Deno.test("a buffer that is small at its largest neither shrinks nor grows", () => {
-  // What a rate of 1 kB/s takes in 50 ms: a chunk of 2 KiB would hold up what comes for two seconds.
+Deno.test("RelayBuffer with a small largest size neither shrinks nor grows", () => {
+  // The bytes of 50 ms at 1 kB/s: a chunk of 2 KiB would delay later bytes by two seconds.
   for (const largest of [1, 50, 2 * KIB]) {
     const buffer = new RelayBuffer(largest);
     for (const count of [1, 1, 1, 1, 1, largest, largest]) {
@@ -74,7 +74,7 @@ Deno.test("a buffer that is small at its largest neither shrinks nor grows", () 
   }
 });
 
-Deno.test("a buffer waits for its bytes to be written before it is read into again", () => {
+Deno.test("RelayBuffer waits until its bytes are written before the next read", () => {
   const buffer = new RelayBuffer(MIB);
   let reads = 0;
   const read = () => void reads++;
@@ -101,7 +101,7 @@ Deno.test("a buffer waits for its bytes to be written before it is read into aga
   buffer.unused();
 });
 
-Deno.test("messages of one length are read into the same buffer, with one view", () => {
+Deno.test("RelayBuffer reads messages of one length into the same buffer, with one view", () => {
   const buffer = new RelayBuffer(MIB);
   const message = (length: number) => {
     buffer.take();
@@ -117,7 +117,7 @@ Deno.test("messages of one length are read into the same buffer, with one view",
   buffer.unused();
 });
 
-Deno.test("a buffer that is outgrown goes back to the pool", () => {
+Deno.test("RelayBuffer returns a buffer that it has outgrown to the pool", () => {
   emptyPool();
   const buffer = new RelayBuffer(MIB);
   for (const free of [0, 2, 2 + 16, 2 + 16 + 128, 2 + 16 + 128]) {
@@ -129,7 +129,7 @@ Deno.test("a buffer that is outgrown goes back to the pool", () => {
   emptyPool();
 });
 
-Deno.test("an abandoned buffer and one that is free are not had any more", () => {
+Deno.test("RelayBuffer has no buffer after it was abandoned or is unused", () => {
   emptyPool();
   const buffer = new RelayBuffer(KIB);
   const abandoned = buffer.take();
@@ -145,7 +145,7 @@ Deno.test("an abandoned buffer and one that is free are not had any more", () =>
   emptyPool();
 });
 
-Deno.test("small reads count anew after a full one, and after the buffer has shrunk", () => {
+Deno.test("RelayBuffer counts small reads anew after a full one, and after it has shrunk", () => {
   const buffer = new RelayBuffer(128 * KIB);
   grow(buffer, 128 * KIB);
   const read = (count: number, times: number) => {
@@ -163,7 +163,7 @@ Deno.test("small reads count anew after a full one, and after the buffer has shr
 });
 
 for (const end of ["unused", "abandoned"] as const) {
-  Deno.test(`64 MiB are in large buffers, others get 256 KiB, until some are ${end}`, () => {
+  Deno.test(`RelayBuffer gets up to 64 MiB of large buffers in a thread, then 256 KiB each, until some are ${end}`, () => {
     const large = Array.from({ length: 64 }, () => new RelayBuffer(MIB));
     for (const buffer of large) grow(buffer, MIB);
     const late = new RelayBuffer(16 * MIB);
@@ -179,10 +179,10 @@ for (const end of ["unused", "abandoned"] as const) {
   });
 }
 
-Deno.test("free buffers are kept of a few sizes, and those that are used stay", () => {
+Deno.test("the pool keeps free buffers of a few sizes, those in use first", () => {
   emptyPool();
   const used = new RelayBuffer(100 * KIB);
-  // As TLS asks for what it has room for.
+  // As TLS does, which takes as much as it has room for.
   for (let size = 65 * KIB; size < 565 * KIB; size += KIB) {
     const odd = new RelayBuffer(size);
     grow(odd, size);
@@ -200,7 +200,7 @@ Deno.test("free buffers are kept of a few sizes, and those that are used stay", 
   assert.equal(pooledBytes(), 0);
 });
 
-/** Reads and writes as much as the buffer takes, and says how much that was. */
+/** Reads and writes as much as the buffer takes; returns how much that was. */
 function fill(buffer: RelayBuffer): number {
   const size = buffer.take().byteLength;
   use(buffer, size);
@@ -213,7 +213,7 @@ function use(buffer: RelayBuffer, count: number): void {
   buffer.written();
 }
 
-/** Fills the buffer until it is of `size`, and holds it so. */
+/** Fills the buffer until it has `size` bytes, and keeps it so. */
 function grow(buffer: RelayBuffer, size: number): void {
   for (let fills = 0; buffer.take().byteLength < size; fills++) {
     assert.ok(fills < 10, "it does not grow");

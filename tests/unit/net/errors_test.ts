@@ -10,19 +10,23 @@ import {
 
 const REFUSALS = [
   "access_denied",
+  "address_not_allowed",
   "client_connect_rate",
   "client_connection_limit",
   "client_table_full",
   "connect_rate",
   "connection_limit",
+  "name_not_allowed",
   "no_route",
   "proxy_header_invalid",
   "proxy_header_timeout",
   "proxy_not_trusted",
+  "tls_certificate_missing",
 ];
 const CLIENT_REFUSALS = [
   ...REFUSALS,
   "tls_certificate_rejected",
+  "tls_certificate_revoked",
   "tls_handshake_failed",
   "tls_handshake_timeout",
   "tls_handshakes_full",
@@ -49,7 +53,7 @@ const RETRYABLE = [
   "tls_refused",
 ];
 
-/** How sockets of Deno and Node.js name each failure, and whose it is where an upstream's socket fails. */
+/** The names of each failure in sockets of Deno and Node.js, and the side at fault when an upstream's socket fails. */
 const FAILURES: [names: string[], code: ErrorCode, side: Side][] = [
   [["EADDRINUSE", "AddrInUse"], "address_in_use", "proxy"],
   [["EADDRNOTAVAIL", "AddrNotAvailable"], "address_not_available", "proxy"],
@@ -87,10 +91,15 @@ Deno.test("ProxyError.isReset holds for connections that a peer broke", () => {
 
 Deno.test("isOnPurpose() holds for what an operator or the configuration causes", () => {
   assert.deepEqual(codesWhere(isOnPurpose), [
+    "acme_challenge",
+    "drain_idle",
     "endpoint_down",
+    "failback",
+    "fault",
     "filter_closed",
     "killed",
     "lifetime",
+    "rebalance",
     "shutdown",
   ]);
 });
@@ -164,11 +173,13 @@ Deno.test("docs/logs.md explains each code once", async () => {
   assert.deepEqual(explained.toSorted(), ERROR_CODES.toSorted());
 });
 
-Deno.test("the alert in docs/metrics.md leaves out what is on purpose", async () => {
-  const docs = await Deno.readTextFile(new URL("../../../docs/metrics.md", import.meta.url));
-  const [, reasons] = /connections_failed_total\{reason!~"([a-z_|]+)"/.exec(docs) ?? [];
-  assert.deepEqual(reasons?.split("|").toSorted(), codesWhere(isOnPurpose));
-});
+for (const path of ["prometheus/alerts.yaml", "grafana/sluice.json"]) {
+  Deno.test(`docs/deploy/${path} counts no failures that were caused on purpose`, async () => {
+    const text = await Deno.readTextFile(new URL(`../../../docs/deploy/${path}`, import.meta.url));
+    const [, reasons] = /connections_failed_total\{[^}]*reason!~\\?"([a-z_|]+)\\?"/.exec(text) ?? [];
+    assert.deepEqual(reasons?.split("|").toSorted(), codesWhere(isOnPurpose));
+  });
+}
 
 function codesWhere(holds: (code: ErrorCode) => boolean): ErrorCode[] {
   return ERROR_CODES.filter(holds).toSorted();

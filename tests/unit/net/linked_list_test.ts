@@ -21,7 +21,7 @@ function namesIn(list: LinkedList<Item>): string[] {
   return list.all().map(({ name }) => name);
 }
 
-Deno.test("what leaves a list first, last or from within takes nothing else with it", () => {
+Deno.test("LinkedList.delete() removes the first, the last or an inner item, and no other", () => {
   for (const left of ["a", "b", "c"]) {
     const { list, items } = listOf("a", "b", "c");
     list.delete(items.find(({ name }) => name === left)!);
@@ -33,7 +33,7 @@ Deno.test("what leaves a list first, last or from within takes nothing else with
   }
 });
 
-Deno.test("what has left a list holds nothing of it, and can leave again or enter another one", () => {
+Deno.test("LinkedList.delete() leaves an item without references, which can be deleted again or added to another list", () => {
   const { list, items: [a, b, c] } = listOf("a", "b", "c");
   b![Symbol.dispose]();
   b![Symbol.dispose]();

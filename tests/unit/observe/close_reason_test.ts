@@ -8,7 +8,13 @@ import {
 } from "../../../src/observe/close_reason.ts";
 import { ledgerAlone, openIn } from "./counters/ledger_alone.ts";
 
-type Row = [code: ErrorCode, side: Side, expected: Omit<CloseReason, "kind" | "code" | "detail">];
+type Row = [
+  code: ErrorCode,
+  side: Side,
+  expected: Omit<CloseReason, "kind" | "code" | "detail" | "sentNothing">,
+];
+
+const NO_MORE = { detail: undefined, sentNothing: false };
 
 const ORDERLY = [
   {
@@ -115,14 +121,14 @@ const FAILED: Row[] = [
 
 for (const { end, expected } of ORDERLY) {
   Deno.test(`endOfRelay() of an orderly end is ${expected.key}`, () => {
-    assert.deepEqual(endOfRelay(end), { kind: "closed", ...expected, code: undefined, detail: undefined });
+    assert.deepEqual(endOfRelay(end), { kind: "closed", ...expected, code: undefined, ...NO_MORE });
   });
 }
 
 for (const [code, side, expected] of BROKEN) {
   Deno.test(`endOfRelay() of ${code} by the ${side} is ${expected.key}`, () => {
     const reason = endOfRelay({ kind: "failed", error: new ProxyError(code, side) });
-    assert.deepEqual(reason, { kind: "closed", ...expected, code, detail: undefined });
+    assert.deepEqual(reason, { kind: "closed", ...expected, code, ...NO_MORE });
   });
 }
 
@@ -130,12 +136,12 @@ for (const [kind, rows] of [["refused", REFUSED], ["failed", FAILED]] as const) 
   for (const [code, side, expected] of rows) {
     Deno.test(`endBeforeRelay() of ${code} of the ${side} is ${kind} by the ${expected.endedBy}`, () => {
       const reason = endBeforeRelay(new ProxyError(code, side));
-      assert.deepEqual(reason, { kind, ...expected, code, detail: undefined });
+      assert.deepEqual(reason, { kind, ...expected, code, ...NO_MORE });
     });
   }
 }
 
-Deno.test("a close reason has the detail of an error where that says more than the reason", () => {
+Deno.test("endOfRelay() and endBeforeRelay() keep the detail of an error if it says more than the reason", () => {
   const cause = new Deno.errors.ConnectionRefused("Connection refused (os error 111)");
   assert.equal(endBeforeRelay(proxyErrorOf(cause, "upstream")).detail, "Connection refused (os error 111)");
   const odd = new TypeError("something else");
@@ -153,7 +159,7 @@ Deno.test("CLOSE_REASONS has each reason once", () => {
   assert.equal(new Set(CLOSE_REASONS).size, CLOSE_REASONS.length);
 });
 
-Deno.test("every close reason has a counter, whatever ends a connection", () => {
+Deno.test("ServiceLedger has a counter for every close reason", () => {
   const errors = ERROR_CODES.flatMap((code) =>
     (["client", "upstream", "proxy"] as const).map((side) => new ProxyError(code, side))
   );

@@ -1,6 +1,21 @@
-import type { ConnectionFacts } from "../../../src/observe/log/access_log.ts";
+import { AccessLog, type AccessLogParts, type ConnectionFacts } from "../../../src/observe/log/access_log.ts";
+import { silentLog } from "../../../src/observe/log/log.ts";
 
-/** A connection of which little is known, and what is given. */
+/** An access log with the defaults of the configuration, except for the given parts. */
+export function accessLog(parts: Partial<AccessLogParts> = {}): AccessLog {
+  const log = silentLog();
+  return new AccessLog({
+    at: ["closed"],
+    skip: undefined,
+    sample: 1,
+    sink: log,
+    log,
+    skipped: { add() {} },
+    ...parts,
+  });
+}
+
+/** A connection with few facts, and the given ones. */
 export function connectionFacts(known: Partial<ConnectionFacts> = {}): ConnectionFacts {
   return {
     id: 1,
@@ -17,6 +32,9 @@ export function connectionFacts(known: Partial<ConnectionFacts> = {}): Connectio
     upstream: "",
     endpoint: "",
     attempts: 0,
+    faults: undefined,
+    mirror: undefined,
+    waitTime: undefined,
     connectTime: undefined,
     firstByteFromClient: undefined,
     firstByteFromUpstream: undefined,

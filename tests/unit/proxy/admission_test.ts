@@ -1,4 +1,7 @@
-/** Who is let in, and that who is not takes nothing away from others: on real connections, without sockets. */
+/**
+ * Which clients are admitted, and that refused clients take no capacity from others: with real connections, without
+ * sockets.
+ */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -6,26 +9,27 @@ import { decodeOptions } from "../../../src/config/library.ts";
 import type { ProxyOptions } from "../../../src/config/options.ts";
 import type { Address } from "../../../src/net/address.ts";
 import { ProxyError } from "../../../src/net/errors.ts";
-import { AccessLog } from "../../../src/observe/log/access_log.ts";
+import { accessLog } from "../observe/connection_facts.ts";
 import { Accounts } from "../../../src/observe/counters/accounts.ts";
 import { type ClientLimits, ClientTable } from "../../../src/shared/client_table.ts";
-import { type ConnectionRecord, OpenConnections } from "../../../src/observe/counters/connection_record.ts";
+import { type ConnectionRecord, ServiceLedger } from "../../../src/observe/counters/ledger.ts";
+import { OpenConnections } from "../../../src/observe/counters/open_connections.ts";
 import { EventFeed } from "../../../src/observe/events/event_feed.ts";
 import { type Gauge, GaugeTable } from "../../../src/shared/gauge.ts";
-import { ServiceLedger } from "../../../src/observe/counters/ledger.ts";
 import { silentLog } from "../../../src/observe/log/log.ts";
 import { RateLimit } from "../../../src/shared/rate_limit.ts";
 import { WakeUps } from "../../../src/shared/wake_ups.ts";
 import { Admission, AdmissionControl, CountLimit } from "../../../src/proxy/admission.ts";
 import { Service } from "../../../src/proxy/service.ts";
+import { ServiceTls } from "../../../src/proxy/tls_termination.ts";
 import { clientKeyOf } from "../../../src/wire/ip/client_key.ts";
 import { FakeConn } from "../../support/fakes/fake_conn.ts";
 import { ControlledGroup } from "../../support/fakes/upstream_parts.ts";
 
 const START = Date.UTC(2030, 0, 1);
-/** The clients there are; the last but one is denied, and the last one has no route where there are some. */
+/** The clients. The last but one is denied, and the last one matches no route. */
 const CLIENTS = ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.9.9.9", "10.8.8.8"];
-/** Whose address the PROXY header does not tell. */
+/** Its PROXY header has no address. */
 const UNKNOWN = "unknown";
 /** Larger than any burst here. */
 const MANY = 20;
@@ -33,7 +37,7 @@ const MANY = 20;
 type Limits = NonNullable<ProxyOptions["services"][number]["limits"]>;
 type Outcome = "in" | "waiting" | string;
 
-Deno.test("a refused connection leaves every limit exactly as it was, whatever limits there are", async () => {
+Deno.test("AdmissionControl restores every limit exactly after a refusal, with any limits", async () => {
   const rate = fc.option(
     fc.record({ rate: fc.integer({ min: 1, max: 20 }), burst: fc.integer({ min: 1, max: 4 }) }),
     { nil: undefined },
@@ -63,7 +67,7 @@ Deno.test("a refused connection leaves every limit exactly as it was, whatever l
         else {
           const before = fixture.limits();
           let outcome = await fixture.come(client);
-          // Nobody else comes while somebody waits.
+          // No other client comes while one waits.
           if (outcome === "waiting") outcome = await fixture.leave(-1);
           if (outcome === "in") continue;
           refused.add(outcome);
@@ -89,7 +93,7 @@ Deno.test("a refused connection leaves every limit exactly as it was, whatever l
 
 for (const hasHeader of [false, true]) {
   const how = hasHeader ? "behind a PROXY header" : "by itself";
-  Deno.test(`a client that is refused ${how} again and again does not keep others out`, async () => {
+  Deno.test(`AdmissionControl admits others while a client is repeatedly refused ${how}`, async () => {
     await using fixture = new Fixture({
       hasHeader,
       rate: { rate: 1, burst: 4 },
@@ -110,7 +114,7 @@ for (const hasHeader of [false, true]) {
   });
 }
 
-Deno.test("a client that may not come in does not stand in the way of others who wait", async () => {
+Deno.test("AdmissionControl admits waiting clients while another is refused", async () => {
   await using fixture = new Fixture({ waits: true, own: 2, perClient: 1 });
   const [one, two, three] = CLIENTS;
   assert.equal(await fixture.come(one!), "in");
@@ -119,7 +123,7 @@ Deno.test("a client that may not come in does not stand in the way of others who
   assert.equal(await fixture.come(three!), "waiting");
 });
 
-Deno.test("who waited and then comes too fast gives back its place and its own rate", async () => {
+Deno.test("AdmissionControl releases the slot and the client's rate if a waiting client exceeds the service's rate", async () => {
   await using fixture = new Fixture({
     waits: true,
     own: 1,
@@ -132,28 +136,28 @@ Deno.test("who waited and then comes too fast gives back its place and its own r
   assert.equal(await fixture.leave(0), "connect_rate");
   const { own, all, clients } = fixture.limits();
   assert.deepEqual([own, all], [0, 0]);
-  // One of them is spent.
+  // One of them is used up.
   assert.deepEqual(clients.slice(0, 2), [{ [START]: 1, [START + 1000]: 2 }, {
     [START]: 2,
     [START + 1000]: 2,
   }]);
 });
 
-Deno.test("clients whose PROXY header brings no address, as of unix sockets, are one client", async () => {
+Deno.test("AdmissionControl counts clients without an address in the PROXY header as one", async () => {
   await using fixture = new Fixture({ hasHeader: true, perClient: 1 });
   assert.equal(await fixture.come(UNKNOWN), "in");
   assert.equal(await fixture.come(UNKNOWN), "client_connection_limit");
   assert.equal(await fixture.come(CLIENTS[0]!), "in");
 });
 
-Deno.test("who is let in once is in: being let in again takes nothing", () => {
+Deno.test("Admission takes nothing when an admitted client is admitted again", () => {
   const rate = new RateLimit(undefined, { rate: 1, burst: 2 }, () => START);
   using entry = new Admission(admissionBy({ rate }));
   for (let again = 0; again < 3; again++) entry.spendRate();
   assert.deepEqual([rate.take(), rate.take()], [true, false]);
 });
 
-Deno.test("a client that the table does not take is refused for that, and has nothing to give back", () => {
+Deno.test("AdmissionControl refuses a client that the table has no room for, and releases nothing", () => {
   for (
     const [answer, code] of [
       ["too_many", "client_connection_limit"],
@@ -161,21 +165,21 @@ Deno.test("a client that the table does not take is refused for that, and has no
       ["table_full", "client_table_full"],
     ]
   ) {
-    const told: string[] = [];
+    const calls: string[] = [];
     const clients = {
       enter: () => answer,
-      leave: () => told.push("leave"),
-      refund: () => told.push("refund"),
+      leave: () => calls.push("leave"),
+      refund: () => calls.push("refund"),
     } as unknown as ClientTable;
     {
       using entry = new Admission(admissionBy({ clients }));
       assert.throws(() => entry.countClient({ sourceAddress: "10.0.0.1" }), { code, side: "client" });
     }
-    assert.deepEqual(told, []);
+    assert.deepEqual(calls, []);
   }
 });
 
-/** A service without limits but these. */
+/** A service with only these limits. */
 function admissionBy(limits: { rate?: RateLimit; clients?: ClientTable }): AdmissionControl {
   const config = decodeOptions({ services: [{ name: "test", listen: 0, upstream: "192.0.2.1:1" }] })
     .services[0]!;
@@ -192,7 +196,7 @@ function admissionBy(limits: { rate?: RateLimit; clients?: ClientTable }): Admis
 
 interface FixtureOptions {
   readonly hasHeader?: boolean;
-  /** One for those whose addresses begin with 10.0.0, and none for others. */
+  /** A route for addresses that begin with 10.0.0, and none for others. */
   readonly hasRoutes?: boolean;
   readonly waits?: boolean;
   /** 0 is no limit. */
@@ -203,11 +207,12 @@ interface FixtureOptions {
   readonly clientRate?: { readonly rate: number; readonly burst: number } | undefined;
 }
 
-/** A service whose clients get as far as an upstream that nobody knows yet, and stay there. */
+/** A service whose clients stay in the connect, because no upstream is known yet. */
 class Fixture implements AsyncDisposable {
   now = START;
   readonly #options: FixtureOptions;
-  readonly #group = new ControlledGroup({ endpoints: [] });
+  // Without a timeout, which would end them on a slow machine.
+  readonly #group = new ControlledGroup({ endpoints: [], retry: { attempts: 1, timeout: 0 } });
   readonly #connections = new NotedConnections();
   readonly #outcomes = new Map<ConnectionRecord, string>();
   readonly #own: Gauge;
@@ -216,7 +221,7 @@ class Fixture implements AsyncDisposable {
   readonly #clients: ClientTable;
   readonly #clientLimits: ClientLimits;
   readonly #service: Service;
-  /** Who is in, or waits. */
+  /** The clients that are admitted or wait. */
   #open: ConnectionRecord[] = [];
   #ports = 1024;
 
@@ -247,13 +252,15 @@ class Fixture implements AsyncDisposable {
         row: accounts.services.claim()!,
         connections: this.#connections,
       }),
-      accessLog: Object.assign(new AccessLog(silentLog()), {
+      accessLog: Object.assign(accessLog(), {
         ended: (record: ConnectionRecord, { key }: { key: string }) => void this.#outcomes.set(record, key),
       }),
       events: new EventFeed((error) => {
         throw error;
       }),
-      tls: undefined,
+      filters: [],
+      faults: undefined,
+      tls: new ServiceTls(config, undefined),
       upstreamTls: undefined,
       log: silentLog(),
       onShortage: () => {},
@@ -274,21 +281,21 @@ class Fixture implements AsyncDisposable {
     };
   }
 
-  /** A client comes, and gets as far as it gets. */
+  /** A client connects, and proceeds as far as it can. */
   async come(client: string): Promise<Outcome> {
     const { hasHeader = false, waits = false } = this.#options;
     const conn = new Client(hasHeader ? "192.0.2.7" : client, this.#ports++);
     if (hasHeader) conn.arrive(headerOf(client));
     void this.#service.handle(conn);
     const record = this.#connections.latest!;
-    // How many turns of the event loop a header takes is not fixed. Only where clients may wait, one is all there is.
+    // A header takes a varying number of turns of the event loop. If clients may wait, only one turn runs.
     do await turn(); while (!waits && this.#outcomeOf(record) === "waiting");
     const outcome = this.#outcomeOf(record);
     if (outcome === "in" || outcome === "waiting") this.#open.push(record);
     return outcome;
   }
 
-  /** One of those who are there leaves. Gives what becomes of the last one of those who stay, or of the one who left. */
+  /** One client leaves. Returns the outcome of the last one that stays, or of the one that left. */
   async leave(which: number): Promise<Outcome> {
     const [leaving] = this.#open.splice(which < 0 ? which : which % Math.max(this.#open.length, 1), 1);
     leaving?.abort("killed");
@@ -297,7 +304,7 @@ class Fixture implements AsyncDisposable {
     return which >= 0 && last !== undefined ? this.#outcomeOf(last) : "killed";
   }
 
-  /** All that limits go by: what is open, and how many more may come now and in a second. */
+  /** The state of all limits: the open connections, and how many more may come now and in a second. */
   limits() {
     const later = [this.now, this.now + 1000];
     return {
@@ -323,7 +330,7 @@ class Fixture implements AsyncDisposable {
     return outcome ?? (record.state === "connecting" ? "in" : "waiting");
   }
 
-  /** How many of a client could come in, as far as its own limits go. */
+  /** The number of connections that a client's own limits would still allow. */
   #room(client: string, now: number): number {
     const memory = copyOf(this.#clients.memory);
     const table = new ClientTable(64, this.#clientLimits, { memory, now: () => now });
@@ -334,7 +341,7 @@ class Fixture implements AsyncDisposable {
   }
 }
 
-/** Who is refused at once is gone before anybody could look. */
+/** A client that is refused at once has disconnected before the test could check it. */
 class NotedConnections extends OpenConnections {
   latest: ConnectionRecord | undefined;
 
@@ -370,7 +377,7 @@ function copyOf(shared: SharedArrayBuffer): SharedArrayBuffer {
   return copy;
 }
 
-/** Lets everything that is due happen. */
+/** Runs everything that is due. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }

@@ -1,4 +1,7 @@
-/** Limits of a service, and of all services, in several threads: nobody waits in vain, and nobody in a circle. */
+/**
+ * Limits of a service, and of all services, in several threads: no client waits in vain, and no two wake each other
+ * forever.
+ */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -11,7 +14,7 @@ import { WorkerEpoch } from "../../../src/shared/worker_epoch.ts";
 
 const NEVER = new AbortController().signal;
 
-Deno.test("a place that is left in one thread lets in who waits in another, of the service and of all", async () => {
+Deno.test("AdmissionControl gives a place of the service or of all that one thread frees to a client that waits in another", async () => {
   for (const limits of [{ own: 1, all: 0 }, { own: 0, all: 1 }, { own: 1, all: 1 }]) {
     const { service: [here, there], post, counts } = fixture(limits);
     const place = enter(here!)!;
@@ -26,7 +29,7 @@ Deno.test("a place that is left in one thread lets in who waits in another, of t
   }
 });
 
-Deno.test("a service that is full leaves the places of all to others", () => {
+Deno.test("AdmissionControl of a full service takes no place of all services", () => {
   const { service: [here, there], other: [elsewhere], post, counts } = fixture({ own: 1, all: 2 });
   using _place = enter(here!)!;
   assert.equal(enter(there!), undefined);
@@ -36,7 +39,7 @@ Deno.test("a service that is full leaves the places of all to others", () => {
   assert.equal(post.size, 0);
 });
 
-Deno.test("those who wait for a full service do not wake each other in a circle, whatever is free of all", async () => {
+Deno.test("AdmissionControl does not let clients of a full service wake each other forever", async () => {
   const { service, post, counts } = fixture({ own: 1, all: 5 });
   const place = enter(service[0]!)!;
   const abort = new AbortController();
@@ -50,7 +53,7 @@ Deno.test("those who wait for a full service do not wake each other in a circle,
     await turn();
   }
   assert.equal(post.size, 0, `still under way after ${delivered}`);
-  // From the one thread to the two others, for either limit.
+  // Messages from one thread to the two others, for either limit.
   assert.equal(delivered, 4);
   assert.equal(waiting.filter(({ isOver }) => isOver).length, 1);
   assert.deepEqual(counts(), [1, 1]);
@@ -59,14 +62,14 @@ Deno.test("those who wait for a full service do not wake each other in a circle,
   assert.deepEqual(counts(), [0, 0]);
 });
 
-Deno.test("a place of all that was taken for a moment, and not used after all, is offered to other threads", async () => {
+Deno.test("AdmissionControl offers a place of all services that it took but did not use to other threads", async () => {
   const { late, other: [here, elsewhere], post, gauges: [own, all], counts } = fixture({ own: 1, all: 1 });
   own.enter(1);
   all.enter(1);
   const near = new Waiting(here!);
   const far = new Waiting(elsewhere!);
   await turn();
-  // It is free, and the word of that is still to come.
+  // The place is free, but the message about it has not arrived.
   all.leave();
   assert.equal(enter(late), undefined);
   assert.deepEqual([counts(), post.size], [[1, 0], 2]);
@@ -79,7 +82,7 @@ Deno.test("a place of all that was taken for a moment, and not used after all, i
   assert.deepEqual(counts(), [0, 0]);
 });
 
-Deno.test("who gives up waiting leaves no trace, and is told why", async () => {
+Deno.test("AdmissionControl.waitForSlot() throws the reason of an abort, and leaves no waiter", async () => {
   const { service: [here, there], post, gauges } = fixture({ own: 1, all: 1 });
   const place = enter(here!)!;
   const abort = new AbortController();
@@ -107,7 +110,7 @@ const STEPS: fc.Arbitrary<Step[]> = fc.array(
   { maxLength: 60 },
 );
 
-Deno.test("whatever happens in whatever order, limits hold, and nobody waits while there is a place", async () => {
+Deno.test("AdmissionControl keeps limits, and lets no client wait while there is a place, in any order of events", async () => {
   const limits = fc.record({ own: fc.nat(3), all: fc.nat(3) });
   await fc.assert(fc.asyncProperty(limits, STEPS, async (limit, steps) => {
     const world = fixture(limit);
@@ -151,7 +154,7 @@ Deno.test("whatever happens in whatever order, limits hold, and nobody waits whi
   }));
 });
 
-/** A client who waits for a place, and has it until the end. */
+/** A client that waits for a place, and keeps it until the end. */
 class Waiting {
   readonly admission: AdmissionControl;
   readonly place: Promise<Admission>;
@@ -172,7 +175,7 @@ class Waiting {
   }
 }
 
-/** A place, if there is one now. */
+/** Takes a place, if there is one now. */
 function enter(admission: AdmissionControl): Admission | undefined {
   const entry = new Admission(admission);
   return entry.takeSlot() ? entry : undefined;
@@ -215,7 +218,7 @@ function fixture({ own, all }: Limits) {
   return {
     service,
     other,
-    /** In the first thread: its service has become full since it looked. */
+    /** In the first thread: its service has become full since the check. */
     late: new AdmissionControl(CONFIG, {
       own: new SeenFree(ownGauge, own, wakeUpsOfAll[0]!),
       all: new CountLimit(allGauge, all, wakeUpsOfAll[0]!),
@@ -224,7 +227,7 @@ function fixture({ own, all }: Limits) {
     }),
     post,
     gauges: [ownGauge, allGauge] as const,
-    /** Of the service, and of all. */
+    /** The limits of the service, and of all services. */
     counts: (): [number, number] => [ownGauge.value, allGauge.value],
   };
 }
@@ -238,14 +241,14 @@ const CONFIG: ServiceConfig = decodeOptions({
   }],
 }).services[0]!;
 
-/** Becomes full right after it was seen not to be. */
+/** A limit that becomes full right after the check that it is not. */
 class SeenFree extends CountLimit {
   override get isFull(): boolean {
     return false;
   }
 }
 
-/** Lets everything that is due happen. */
+/** Runs everything that is due. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }

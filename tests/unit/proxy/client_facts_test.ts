@@ -1,4 +1,4 @@
-/** What an upstream is told of a client, out of what a load balancer and TLS have told of it. */
+/** The PROXY header for the upstream, made of the facts from a load balancer's header and from TLS. */
 
 import assert from "node:assert/strict";
 import { ClientFacts } from "../../../src/proxy/client_facts.ts";
@@ -8,13 +8,13 @@ import { FakeConn } from "../../support/fakes/fake_conn.ts";
 import { ENDPOINTS } from "../wire/proxy_protocol/proxy_headers.ts";
 
 for (const length of [4071, MAX_PROXY_HEADER]) {
-  Deno.test(`a received header of ${length} bytes is passed on with TLS beside it`, () => {
+  Deno.test(`ClientFacts passes on a received header of ${length} bytes with TLS added`, () => {
     const value = new Uint8Array(length - encodeProxyHeader(ENDPOINTS, 2).length - 3);
     const received: ProxyHeader = { ...ENDPOINTS, others: [{ type: 0xe0, value }] };
     assert.equal(encodeProxyHeader(received, 2).length, length);
     const facts = new ClientFacts(new FakeConn());
     assert.equal(facts.takeOver(received), true);
-    facts.secured({ version: "TLSv1.3", serverName: "db.test" });
+    facts.secured({ version: "TLSv1.3", serverName: "db.test" }, false);
     const decoded = decodeProxyHeader(facts.toHeader("v2"));
     assert.deepEqual(decoded.kind === "header" && decoded.header, {
       ...ENDPOINTS,

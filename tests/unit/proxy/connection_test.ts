@@ -2,18 +2,21 @@
 
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
+import { decodeFault } from "../../../src/config/fault.ts";
 import { decodeOptions } from "../../../src/config/library.ts";
 import type { ProxyOptions } from "../../../src/config/options.ts";
-import type { Conn } from "../../../src/net/socket/conn.ts";
-import { Deadlines } from "../../../src/net/timers/deadlines.ts";
+import type { Conn, SocketOptions } from "../../../src/net/socket/conn.ts";
+import { Deadlines, IdleClock, LifetimeClock } from "../../../src/net/timers/timeouts.ts";
 import { ProxyError } from "../../../src/net/errors.ts";
-import { IdleClock } from "../../../src/net/timers/idle_clock.ts";
-import { LifetimeClock } from "../../../src/net/timers/lifetime_clock.ts";
 import type { CloseReason } from "../../../src/observe/close_reason.ts";
 import { AdmissionControl, type AdmissionParts } from "../../../src/proxy/admission.ts";
-import { Connection, type ConnectionContext, recordLostClient } from "../../../src/proxy/connection.ts";
+import { Connection } from "../../../src/proxy/connection.ts";
+import { recordLostClient } from "../../../src/observe/log/access_log.ts";
+import type { ConnectionContext } from "../../../src/proxy/connection_context.ts";
+import { ServiceFaults } from "../../../src/proxy/faults.ts";
+import { SharedCounter } from "../../../src/shared/shared_counter.ts";
 import type { Group } from "../../../src/upstream/group.ts";
-import type { Lease } from "../../../src/upstream/endpoint.ts";
+import type { Abortable, Lease } from "../../../src/upstream/endpoint.ts";
 import type { ClientFacts } from "../../../src/proxy/client_facts.ts";
 import { encodeProxyHeader } from "../../../src/wire/proxy_protocol/proxy_protocol.ts";
 import { clientHello } from "../../support/bytes/client_hellos.ts";
@@ -23,7 +26,7 @@ import { latin1 } from "../wire/proxy_protocol/proxy_headers.ts";
 import { BROKEN, RESET, SlowConn } from "../relay/relay_fixture.ts";
 
 type Options = Partial<ProxyOptions["services"][number]>;
-/** Of the service: how fast clients may come. */
+/** The connection rate of the service. */
 type Rate = Pick<NonNullable<AdmissionParts["rate"]>, "take">;
 
 Deno.test("Connection.run() relays, and tells of each step in order", async () => {
@@ -43,7 +46,7 @@ Deno.test("Connection.run() relays, and tells of each step in order", async () =
   await fixture.upstream.arriveAll("pong", "end");
   await ran;
   assert.deepEqual([fixture.upstream.written, fixture.client.written], ["ping", "pong"]);
-  assert.deepEqual(fixture.told, [
+  assert.deepEqual(fixture.log, [
     "opened",
     "accepted line",
     "connected",
@@ -56,10 +59,29 @@ Deno.test("Connection.run() relays, and tells of each step in order", async () =
   assert.deepEqual([accepted, active], [1, 0]);
 });
 
-Deno.test("the client gets nodelay and keepalive, as the service has them", async () => {
+Deno.test("Connection.run() reports no events while there are no subscribers", async () => {
+  const events = {
+    isSubscribed: false,
+    opened: () => assert.fail("opened"),
+    connected: () => assert.fail("connected"),
+    faultApplied: () => assert.fail("fault"),
+    ended: () => assert.fail("ended"),
+  };
+  const fixture = new Fixture({}, { events });
+  const ran = fixture.run();
+  await fixture.dialled();
+  fixture.answer();
+  await setImmediate();
+  fixture.connection.abort("killed");
+  await ran;
+  recordLostClient(fixture.service, "127.0.0.1:5432");
+  assert.deepEqual(fixture.log, ["accepted line", "connected line", "accepted line"]);
+});
+
+Deno.test("Connection sets nodelay and keepalive of the service on the client", async () => {
   const options: [Options, (string | number | boolean)[]][] = [
-    [{}, ["nodelay"]],
-    [{ nodelay: false }, []],
+    [{}, ["nodelay", false]],
+    [{ nodelay: false }, ["delay", false]],
     [{ keepalive: true }, ["nodelay", true]],
     [{ keepalive: "30s" }, ["nodelay", 30_000]],
   ];
@@ -70,15 +92,61 @@ Deno.test("the client gets nodelay and keepalive, as the service has them", asyn
   }
 });
 
+Deno.test("Connection lets faults act before admission, and before it dials", async () => {
+  const faults = faultsOf({ type: "delay_accept", delay: 0 }, { type: "delay_connect", delay: 0 });
+  const fixture = new Fixture({}, { faults });
+  fixture.onRoute = () => fixture.log.push("routed");
+  const ran = fixture.run();
+  await fixture.dialled();
+  assert.deepEqual(fixture.log, [
+    "opened",
+    "accepted line",
+    "fault delay_accept",
+    "routed",
+    "fault delay_connect",
+  ]);
+  assert.deepEqual(fixture.record!.faults, ["delay_accept", "delay_connect"]);
+  fixture.connection.abort("killed");
+  await ran;
+});
+
+Deno.test("Connection of a client that a fault refuses is reset, takes no slot, and has not failed", async () => {
+  const fixture = new Fixture({}, { faults: faultsOf({ type: "refuse" }) });
+  await fixture.run();
+  assert.deepEqual(fixture.log, ["opened", "accepted line", "fault refuse", "ended fault"]);
+  assert.deepEqual([fixture.client.isReset, fixture.inside, fixture.dials], [true, 0, 0]);
+  const { failed, failedBy, active } = fixture.ledger.figures();
+  assert.deepEqual([failed, failedBy, active], [0, { fault: 1 }, 0]);
+});
+
+for (const type of ["delay_accept", "delay_connect"] as const) {
+  Deno.test(`Connection that waits for the fault ${type} has entered, and ends at once when it is killed`, async () => {
+    const fixture = new Fixture({}, { faults: faultsOf({ type, delay: "1h" }) });
+    let hasEntered = false;
+    void fixture.connection.entered().then(() => hasEntered = true);
+    const ran = fixture.run();
+    await setImmediate();
+    assert.deepEqual([hasEntered, fixture.log.at(-1)], [true, `fault ${type}`]);
+    fixture.connection.abort("killed");
+    await ran;
+    assert.deepEqual([fixture.log.at(-1), fixture.dials, fixture.client.isClosed, fixture.inside], [
+      "ended killed",
+      0,
+      true,
+      0,
+    ]);
+  });
+}
+
 for (const code of ["killed", "shutdown"] as const) {
-  Deno.test(`a connection ${code} while it dials ends at once, and frees the place of a late dial`, async () => {
+  Deno.test(`Connection that is ${code} during a dial ends at once, and closes a late upstream connection`, async () => {
     const fixture = new Fixture();
     const ran = fixture.run();
     await fixture.dialled();
     fixture.connection.abort(code);
     fixture.connection.abort("lifetime");
     await ran;
-    assert.deepEqual([fixture.told.at(-1), fixture.client.isClosed, fixture.inside], [
+    assert.deepEqual([fixture.log.at(-1), fixture.client.isClosed, fixture.inside], [
       `ended ${code}`,
       true,
       0,
@@ -90,7 +158,7 @@ for (const code of ["killed", "shutdown"] as const) {
   });
 }
 
-Deno.test("a connection killed while it is relayed closes both sides, with its first reason", async () => {
+Deno.test("Connection that is killed during the relay closes both sides, with its first reason", async () => {
   const fixture = new Fixture();
   const ran = fixture.run();
   await fixture.dialled();
@@ -100,32 +168,32 @@ Deno.test("a connection killed while it is relayed closes both sides, with its f
   fixture.connection.abort("shutdown");
   await ran;
   assert.deepEqual([fixture.client.isClosed, fixture.upstream.isClosed], [true, true]);
-  assert.equal(fixture.told.at(-1), "ended killed");
+  assert.equal(fixture.log.at(-1), "ended killed");
 });
 
-Deno.test("a connection is killed while it waits for a place, its PROXY header, its handshake or ClientHello", async () => {
+Deno.test("Connection can be killed while it waits for a slot, a PROXY header, a handshake or a ClientHello", async () => {
   const cases: [string, Options, Partial<ConnectionContext>][] = [
     ["place", { limits: { connections: 1, whenFull: "wait" } }, {}],
     ["header", { acceptProxyProtocol: { from: ["192.0.2.1"] } }, { readAhead: 4096, headerDeadlines: LONG }],
-    ["handshake", {}, { tls: { terminate: handshake } as unknown as ConnectionContext["tls"] }],
-    ["hello", {}, { readAhead: 4096, needsHello: () => true }],
+    ["handshake", {}, { tls: { terminate: handshake, deadlines: LONG } }],
+    ["hello", {}, { readAhead: 4096, route: () => undefined }],
   ];
   for (const [what, options, parts] of cases) {
     const fixture = new Fixture(options, { ...parts, isFull: what === "place" });
     const ran = fixture.run();
     await setImmediate();
-    assert.equal(fixture.told.length, 2, what);
+    assert.equal(fixture.log.length, 2, what);
     fixture.connection.abort("killed");
     await ran;
-    assert.deepEqual([fixture.told.at(-1), fixture.dials], ["ended killed", 0], what);
+    assert.deepEqual([fixture.log.at(-1), fixture.dials], ["ended killed", 0], what);
   }
 });
 
-Deno.test("what is aborted before it dials or is relayed does neither", async () => {
+Deno.test("Connection that is aborted before its dial or relay does neither", async () => {
   const early = new Fixture();
   early.onRoute = () => early.connection.abort("killed");
   await early.run();
-  assert.deepEqual([early.dials, early.told], [0, ["opened", "accepted line", "ended killed"]]);
+  assert.deepEqual([early.dials, early.log], [0, ["opened", "accepted line", "ended killed"]]);
 
   const late = new Fixture();
   const ran = late.run();
@@ -133,39 +201,39 @@ Deno.test("what is aborted before it dials or is relayed does neither", async ()
   late.answer();
   late.connection.abort("killed");
   await ran;
-  assert.deepEqual(late.told, ["opened", "accepted line", "ended killed"]);
+  assert.deepEqual(late.log, ["opened", "accepted line", "ended killed"]);
   assert.equal(late.leases.disposed, 1);
 });
 
-Deno.test("no relay begins once a connection was aborted, however late", async () => {
+Deno.test("Connection begins no relay after an abort, however late", async () => {
   for (let microtasks = 0; microtasks < 12; microtasks++) {
     const fixture = new Fixture();
     const ran = fixture.run();
     await fixture.dialled();
     fixture.answer();
     for (let passed = 0; passed < microtasks; passed++) await undefined;
-    fixture.told.push("aborted");
+    fixture.log.push("aborted");
     fixture.connection.abort("killed");
     await ran;
     await setImmediate();
-    assert.deepEqual(fixture.told.slice(fixture.told.indexOf("aborted")), ["aborted", "ended killed"]);
+    assert.deepEqual(fixture.log.slice(fixture.log.indexOf("aborted")), ["aborted", "ended killed"]);
     assert.equal(fixture.leases.disposed, 1);
   }
 });
 
-Deno.test("a peer that may not send a PROXY header is closed before anything is read", async () => {
+Deno.test("Connection closes a peer that may not send a PROXY header before it reads", async () => {
   const fixture = new Fixture({ acceptProxyProtocol: { from: ["198.51.100.1"] } }, {
     readAhead: 4096,
     headerDeadlines: LONG,
   });
   await fixture.run();
-  assert.deepEqual([fixture.told.at(-1), fixture.client.reads], ["ended proxy_not_trusted", 0]);
+  assert.deepEqual([fixture.log.at(-1), fixture.client.reads], ["ended proxy_not_trusted", 0]);
 });
 
-Deno.test("where a client goes that sends no ClientHello is decided by why there is none", async () => {
-  // The first byte tells, and may be all that there is room for.
+Deno.test("Connection routes a client without a ClientHello by the reason for that", async () => {
+  // The first byte decides, and there may be room for no more.
   for (const readAhead of [4096, 1]) {
-    const fixture = new Fixture({}, { readAhead, needsHello: () => true });
+    const fixture = new Fixture({}, { readAhead, needsHello: true });
     const ran = fixture.run();
     fixture.client.arrive("GET / HTTP/1.1");
     await fixture.dialled();
@@ -175,21 +243,21 @@ Deno.test("where a client goes that sends no ClientHello is decided by why there
   }
 });
 
-Deno.test("a client that is refused or gone has entered: nobody else waits for it", async () => {
+Deno.test("Connection.entered() resolves for a refused or lost client, so that no other waits for it", async () => {
   const refused = new Fixture({ deny: ["192.0.2.1"] });
   const entered = refused.connection.entered();
   await refused.run();
   await entered;
-  assert.equal(refused.told.at(-1), "ended access_denied");
+  assert.equal(refused.log.at(-1), "ended access_denied");
 
   const full = new Fixture({ limits: { connections: 1 } }, { isFull: true });
   const alsoEntered = full.connection.entered();
   await full.run();
   await alsoEntered;
-  assert.equal(full.told.at(-1), "ended connection_limit");
+  assert.equal(full.log.at(-1), "ended connection_limit");
 });
 
-Deno.test("a client that waits for a place has not entered", async () => {
+Deno.test("Connection.entered() does not resolve while the client waits for a slot", async () => {
   const fixture = new Fixture({ limits: { connections: 1, whenFull: "wait" } }, { isFull: true });
   let hasEntered = false;
   const entered = fixture.connection.entered().then(() => hasEntered = true);
@@ -201,7 +269,7 @@ Deno.test("a client that waits for a place has not entered", async () => {
   await entered;
 });
 
-Deno.test("a client has entered as soon as it has its place", async () => {
+Deno.test("Connection.entered() resolves as soon as the client has its slot", async () => {
   const fixture = new Fixture();
   const entered = fixture.connection.entered();
   const ran = fixture.run();
@@ -211,7 +279,7 @@ Deno.test("a client has entered as soon as it has its place", async () => {
 });
 
 for (const reset of ["close", "pass"] as const) {
-  Deno.test(`a reset before the relay is one for the client with reset: ${reset}`, async () => {
+  Deno.test(`Connection passes a reset before the relay to the client with reset: ${reset}`, async () => {
     for (const [error, isReset] of [[RESET, true], [BROKEN, true], [new Error("no"), false]] as const) {
       const fixture = new Fixture({ reset });
       const ran = fixture.run();
@@ -224,18 +292,18 @@ for (const reset of ["close", "pass"] as const) {
   });
 }
 
-Deno.test("a dial without a descriptor left tells the listeners, other failures do not", async () => {
+Deno.test("Connection calls onShortage() if a dial finds no descriptor, but not for other failures", async () => {
   for (const [code, shortages] of [["too_many_open_files", 1], ["connection_refused", 0]] as const) {
     const fixture = new Fixture();
     const ran = fixture.run();
     await fixture.dialled();
     fixture.refuse(new ProxyError(code, "proxy"));
     await ran;
-    assert.deepEqual([fixture.shortages, fixture.told.at(-1)], [shortages, `ended ${code}`]);
+    assert.deepEqual([fixture.shortages, fixture.log.at(-1)], [shortages, `ended ${code}`]);
   }
 });
 
-Deno.test("a relay that fails tells its lease, one that ends in order does not", async () => {
+Deno.test("Connection reports a failed relay to its lease, but not an orderly one", async () => {
   const fixture = new Fixture();
   const ran = fixture.run();
   await fixture.dialled();
@@ -244,10 +312,10 @@ Deno.test("a relay that fails tells its lease, one that ends in order does not",
   await fixture.upstream.arriveAll(RESET);
   await ran;
   assert.deepEqual(fixture.leases, { failed: 1, disposed: 1 });
-  assert.equal(fixture.told.at(-1), "ended upstream_connection_reset");
+  assert.equal(fixture.log.at(-1), "ended upstream_connection_reset");
 });
 
-Deno.test("an endpoint that goes down ends the relay with its reason", async () => {
+Deno.test("Connection ends the relay with the reason when its endpoint goes down", async () => {
   const fixture = new Fixture();
   const ran = fixture.run();
   await fixture.dialled();
@@ -255,10 +323,10 @@ Deno.test("an endpoint that goes down ends the relay with its reason", async () 
   await setImmediate();
   fixture.goDown(new ProxyError("endpoint_down", "upstream"));
   await ran;
-  assert.equal(fixture.told.at(-1), "ended upstream_endpoint_down");
+  assert.equal(fixture.log.at(-1), "ended upstream_endpoint_down");
 });
 
-Deno.test("a connection lives no longer than its lifetime", async () => {
+Deno.test("Connection lives no longer than its lifetime", async () => {
   using time = new FakeTime();
   const fixture = new Fixture({}, { lifetimes: new LifetimeClock(1000) });
   const ran = fixture.run();
@@ -267,10 +335,10 @@ Deno.test("a connection lives no longer than its lifetime", async () => {
   assert.equal(fixture.client.isClosed, false);
   await time.advance(120);
   await ran;
-  assert.equal(fixture.told.at(-1), "ended lifetime");
+  assert.equal(fixture.log.at(-1), "ended lifetime");
 });
 
-Deno.test("what a PROXY header says of the client is told of the connection", async () => {
+Deno.test("Connection records the facts of a PROXY header", async () => {
   const header = latin1(encodeProxyHeader({
     command: "proxy",
     source: { transport: "tcp", hostname: "198.51.100.7", port: 7 },
@@ -329,9 +397,9 @@ Deno.test("what a PROXY header says of the client is told of the connection", as
   await namelessRan;
 });
 
-Deno.test("the name of a ClientHello is told of the connection, and all of it is relayed", async () => {
+Deno.test("Connection records the name in a ClientHello, and relays all its bytes", async () => {
   const hello = latin1(clientHello({ sni: "db.test", alpn: ["h2", "http/1.1"] }));
-  const fixture = new Fixture({}, { readAhead: 4096, needsHello: () => true });
+  const fixture = new Fixture({}, { readAhead: 4096, needsHello: true });
   const ran = fixture.run();
   fixture.client.arriveBytes(hello);
   await fixture.dialled();
@@ -344,7 +412,7 @@ Deno.test("the name of a ClientHello is told of the connection, and all of it is
   await ran;
 });
 
-Deno.test("a TLS client is read inside TLS from its handshake on, and what was agreed on is told", async () => {
+Deno.test("Connection reads a client inside TLS after the handshake, and records what was negotiated", async () => {
   const inside = new LooseConn();
   const facts = { serverName: "db.test", alpn: "h2", version: "TLSv1.3", clientSubject: "CN=alice" };
   let state: string | undefined;
@@ -352,7 +420,7 @@ Deno.test("a TLS client is read inside TLS from its handshake on, and what was a
     state = fixture.state;
     return Promise.resolve({ conn: inside, facts });
   };
-  const fixture = new Fixture({}, { tls: { terminate } as unknown as ConnectionContext["tls"] });
+  const fixture = new Fixture({}, { tls: { terminate, deadlines: LONG } });
   const ran = fixture.run();
   await fixture.dialled();
   const { serverName, alpn, tlsVersion, clientSubject } = fixture.record!;
@@ -366,6 +434,33 @@ Deno.test("a TLS client is read inside TLS from its handshake on, and what was a
   assert.deepEqual([fixture.upstream.written, inside.isClosed], ["secret", true]);
 });
 
+Deno.test("Connection refuses a client that is routed by one name and shakes hands for another", async () => {
+  const hello = latin1(clientHello({ sni: "a.test" }));
+  for (
+    const [serverName, isRefused] of [["a.test", false], ["A.test.", false], ["b.test", true], [
+      undefined,
+      false,
+    ]] as const
+  ) {
+    const inside = new LooseConn();
+    const facts = serverName === undefined ? {} : { serverName };
+    const tls = { terminate: () => Promise.resolve({ conn: inside, facts }), deadlines: LONG };
+    const fixture = new Fixture({}, { readAhead: 4096, needsHello: true, tlsOfRoute: tls });
+    const ran = fixture.run();
+    fixture.client.arriveBytes(hello);
+    if (isRefused) {
+      await ran;
+      assert.deepEqual([fixture.dials, fixture.log.at(-1)], [0, "ended tls_handshake_failed"]);
+    } else {
+      await fixture.dialled();
+      assert.equal(fixture.record!.serverName, serverName);
+      fixture.connection.abort("killed");
+      await ran;
+    }
+    assert.equal(inside.isClosed, true);
+  }
+});
+
 for (
   const [room, handshakes, left, end] of [[1, 1, 0, "tls_handshake_failed"], [
     0,
@@ -374,16 +469,16 @@ for (
     "connect_rate",
   ]] as const
 ) {
-  Deno.test(`a handshake costs the service its rate, whatever comes of it: ${end}`, async () => {
+  Deno.test(`Connection counts a handshake for the service's rate, whatever its result: ${end}`, async () => {
     let begun = 0;
     const terminate = () => {
       begun += 1;
       return Promise.reject(new ProxyError("tls_handshake_failed", "client"));
     };
     const rate = { left: room as number, take: () => rate.left > 0 && rate.left-- > 0 };
-    const fixture = new Fixture({}, { tls: { terminate } as unknown as ConnectionContext["tls"], rate });
+    const fixture = new Fixture({}, { tls: { terminate, deadlines: LONG }, rate });
     await fixture.run();
-    assert.deepEqual([begun, rate.left, fixture.told.at(-1), fixture.inside], [
+    assert.deepEqual([begun, rate.left, fixture.log.at(-1), fixture.inside], [
       handshakes,
       left,
       `ended ${end}`,
@@ -398,29 +493,25 @@ Deno.test("recordLostClient() counts a client that nobody knows, with its reason
   const { accepted, active, failedBy } = fixture.ledger.figures();
   assert.deepEqual([accepted, active, fixture.record!.client], [1, 0, "unknown"]);
   assert.deepEqual(failedBy, { connection_reset: 1 });
-  assert.deepEqual(fixture.told, ["opened", "ended connection_reset"]);
+  assert.deepEqual(fixture.log, ["opened", "accepted line", "ended connection_reset"]);
 });
 
-/** Far too long to pass, yet a timer that the test runner would find if it were left behind. */
+/** Too long to pass in a test; if the timer were not cleared, the test runner would report it. */
 const LONG = new Deadlines(60_000, () => new Error("never"));
 Deno.test.afterEach(() => LONG.rest());
 
-/** As long as the client's connection is open. */
+/** A handshake that lasts while the client's connection is open. */
 async function handshake(client: Conn): Promise<never> {
   await client.read(new Uint8Array(1));
   throw new Error("read something");
 }
 
-/** Remembers its options, and is read in steps. */
+/** Records its options, and is read in steps. */
 class LooseConn extends SlowConn {
   readonly options: (string | number | boolean)[] = [];
 
-  override setNoDelay(on = true): void {
-    if (on) this.options.push("nodelay");
-  }
-
-  override setKeepAlive(after: true | number = true): void {
-    this.options.push(after);
+  override setOptions({ nodelay, keepalive }: SocketOptions = { nodelay: false, keepalive: false }): void {
+    this.options.push(nodelay ? "nodelay" : "delay", keepalive);
   }
 
   async arriveAll(...what: (string | Error)[]): Promise<void> {
@@ -437,22 +528,35 @@ class LooseConn extends SlowConn {
 }
 
 /** A connection in a service whose dials the test answers. */
+/** The faults of a service without threads. */
+function faultsOf(...faults: object[]): ServiceFaults {
+  const service = new ServiceFaults("db", "7", new SharedCounter().memory);
+  service.set(faults.map((options, version) => ({
+    config: decodeFault(options),
+    id: version,
+    version,
+    addedAt: 0,
+    applied: new SharedCounter().memory,
+  })));
+  return service;
+}
+
 class Fixture {
   readonly client = new LooseConn();
   readonly upstream = new LooseConn();
   readonly ledger = ledgerAlone();
   readonly service: ConnectionContext;
   #connection: Connection | undefined;
-  readonly told: string[] = [];
+  readonly log: string[] = [];
   readonly leases = { failed: 0, disposed: 0 };
   record: Parameters<ConnectionContext["events"]["ended"]>[0] & { state?: string } | undefined;
-  /** What is known when it dials. */
+  /** The facts at the time of the dial. */
   facts: ClientFacts | undefined;
   /** Lifetimes that are watched. */
   lives = 0;
   dials = 0;
   shortages = 0;
-  /** Places taken. */
+  /** Slots taken. */
   inside = 0;
   onRoute = () => {};
   goDown: (error: ProxyError) => void = () => {};
@@ -461,7 +565,13 @@ class Fixture {
 
   constructor(
     options: Options = {},
-    { isFull = false, rate, ...parts }: Partial<ConnectionContext> & { isFull?: boolean; rate?: Rate } = {},
+    { isFull = false, rate, needsHello = false, tlsOfRoute, ...parts }: Partial<ConnectionContext> & {
+      isFull?: boolean;
+      rate?: Rate;
+      /** The route depends on the ClientHello. */
+      needsHello?: boolean;
+      tlsOfRoute?: ConnectionContext["tls"];
+    } = {},
   ) {
     const { services: [config] } = decodeOptions({
       services: [{ name: "test", listen: "127.0.0.1:0", upstream: "127.0.0.1:1", ...options }],
@@ -478,27 +588,32 @@ class Fixture {
       config: config!,
       admission: new AdmissionControl(config!, counts as unknown as AdmissionParts),
       ledger: this.ledger,
-      accessLog: { ended: () => {} },
+      spans: undefined,
+      accessLog: {
+        opened: () => this.log.push("accepted line"),
+        connected: () => this.log.push("connected line"),
+        ended: () => {},
+      },
       events: {
+        isSubscribed: true,
         opened: (record) => {
           this.record = record as NonNullable<Fixture["record"]>;
-          this.told.push("opened");
+          this.log.push("opened");
         },
-        connected: () => this.told.push("connected"),
-        ended: (_record: unknown, { key }: CloseReason) => this.told.push(`ended ${key}`),
+        connected: () => this.log.push("connected"),
+        faultApplied: (_record, fault) => this.log.push(`fault ${fault}`),
+        ended: (_record: unknown, { key }: CloseReason) => this.log.push(`ended ${key}`),
       },
-      debugLines: {
-        accepted: () => this.told.push("accepted line"),
-        connected: () => this.told.push("connected line"),
-      },
+      faults: undefined,
       readAhead: 0,
-      needsHello: () => false,
-      route: () => {
+      longestReadAhead: 4096,
+      route: (facts) => {
+        if (needsHello && facts.awaitsHello) return undefined;
         this.onRoute();
         const group = { name: "group" } as Group;
-        return { connector: { group, connect: () => this.#connect() }, route: 3 };
+        return { connector: { group, connect: () => this.#connect() }, route: 3, tls: tlsOfRoute };
       },
-      headerFor: (facts) => void (this.facts = facts),
+      prefaceFor: (facts) => void (this.facts = facts),
       tls: undefined,
       headerDeadlines: undefined,
       addStages: undefined,
@@ -509,7 +624,6 @@ class Fixture {
           return { [Symbol.dispose]: () => void (this.lives -= 1) };
         },
       },
-      handshakeDeadlines: LONG,
       peekDeadlines: LONG,
       idleClock: new IdleClock(0, 0),
       stopping: new AbortController().signal,
@@ -537,7 +651,7 @@ class Fixture {
   answer(): void {
     this.#dial.resolve({
       conn: this.upstream,
-      whenDown: (abort: (error: ProxyError) => void) => this.goDown = abort,
+      whenDown: (relay: Abortable) => this.goDown = (error) => relay.abort(error),
       failed: () => this.leases.failed += 1,
       [Symbol.dispose]: () => void (this.leases.disposed += 1),
     } as unknown as Lease);
@@ -547,7 +661,7 @@ class Fixture {
     this.#dial.reject(error);
   }
 
-  /** Runs it up to its dial, and ends it. */
+  /** Runs it to its dial, then ends it. */
   async ends(code: "killed"): Promise<void> {
     const ran = this.run();
     await this.dialled();

@@ -1,4 +1,4 @@
-/** Listeners of a thread from one plan to the next, with real sockets, and services that say who they are. */
+/** Listeners of a thread from one plan to the next, with real sockets, and services that send their names. */
 
 import assert from "node:assert/strict";
 import { mock } from "node:test";
@@ -11,7 +11,7 @@ import type { Service } from "../../../src/proxy/service.ts";
 import { connect, endOf, readText } from "../../support/peers/sockets.ts";
 import { ANYWHERE } from "../../support/peers/accept_fixture.ts";
 
-Deno.test("what is prepared is bound, and accepts nobody before it is committed", async () => {
+Deno.test("Listeners.prepare() binds, and accepts no client before commit()", async () => {
   await using fixture = new Fixture();
   const { listeners } = fixture;
   const service = fixture.service("a");
@@ -25,7 +25,7 @@ Deno.test("what is prepared is bound, and accepts nobody before it is committed"
   assert.equal(await refuses(port!), true);
 });
 
-Deno.test("a listener that stays is not bound again: its clients go to the service that is planned now", async () => {
+Deno.test("Listeners.commit() keeps a listener that stays, and gives its clients to the new service", async () => {
   await using fixture = new Fixture();
   const [before, after] = [fixture.service("a"), fixture.service("b")];
   const [port] = await fixture.prepare(planAt(ANYWHERE));
@@ -44,7 +44,19 @@ Deno.test("a listener that stays is not bound again: its clients go to the servi
   assert.deepEqual([before.clients, after.clients], [2, 1]);
 });
 
-Deno.test("when one address is refused nothing stays bound that was not before, and what was goes on", async () => {
+Deno.test("Listeners.prepare() binds free ports last, and returns the addresses in the order of the plans", async () => {
+  await using fixture = new Fixture();
+  const given = await freePort();
+  const listen = mock.method(Deno, "listen");
+  const ports = await fixture.prepare(planAt(ANYWHERE), planAt(addressAt(given)), planAt(ANYWHERE));
+  const asked = listen.mock.calls.map(({ arguments: [options] }) => (options as { port: number }).port);
+  mock.restoreAll();
+  assert.deepEqual(asked, [given, 0, 0]);
+  assert.equal(ports[1], given);
+  assert.equal(new Set(ports).size, 3);
+});
+
+Deno.test("Listeners.prepare() releases all new addresses if one cannot be bound, and keeps the old ones", async () => {
   await using fixture = new Fixture();
   const service = fixture.service("a");
   const [port] = await fixture.prepare(planAt(ANYWHERE));
@@ -58,7 +70,7 @@ Deno.test("when one address is refused nothing stays bound that was not before, 
   assert.equal(await readText(client, 1), "a");
 });
 
-Deno.test("what was prepared in vain is closed", async () => {
+Deno.test("Listeners.discard() closes prepared listeners", async () => {
   await using fixture = new Fixture();
   const service = fixture.service("a");
   const [port] = await fixture.prepare(planAt(ANYWHERE));
@@ -72,7 +84,7 @@ Deno.test("what was prepared in vain is closed", async () => {
   assert.equal(await readText(client, 1), "a");
 });
 
-Deno.test("a listener that is not wanted any more accepts who is on the way, then closes, and the others go on", async () => {
+Deno.test("Listeners.commit() drains a removed listener, then closes it, and keeps the others", async () => {
   await using fixture = new Fixture();
   const [a, b] = [fixture.service("a"), fixture.service("b")];
   const [leaving, staying] = await fixture.prepare(planAt(ANYWHERE), planAt(ANYWHERE));
@@ -99,7 +111,7 @@ Deno.test("a listener that is not wanted any more accepts who is on the way, the
   assert.equal(await readText(other, 1), "b");
 });
 
-Deno.test("whoever waits to come in where nobody is wanted any more holds the listener up, but not its end", async () => {
+Deno.test("Listeners.close() ends the drain of a removed listener whose client waits for a slot", async () => {
   await using fixture = new Fixture();
   const service = fixture.service("a");
   const [port] = await fixture.prepare(planAt(ANYWHERE));
@@ -116,7 +128,7 @@ Deno.test("whoever waits to come in where nobody is wanted any more holds the li
 });
 
 Deno.test({
-  name: "an address can change what it is bound with where listeners share it",
+  name: "Listeners can change the adapter of an address if listeners share it",
   ignore: !canShare(),
   fn: async () => {
     await using fixture = new Fixture();
@@ -136,7 +148,7 @@ Deno.test({
   },
 });
 
-Deno.test("a listener that does TLS itself gets another certificate only when it is another", async () => {
+Deno.test("Listeners replaces a listener that terminates TLS only for another certificate", async () => {
   using scripted = new ScriptedTls();
   await using fixture = new Fixture();
   const { listeners } = fixture;
@@ -177,7 +189,7 @@ Deno.test("Listeners.updateTls() returns false when a listener keeps its certifi
 });
 
 class Fixture implements AsyncDisposable {
-  readonly listeners = new Listeners();
+  readonly listeners = new Listeners(() => Promise.resolve(-1));
   readonly #services: TestClients[] = [];
 
   service(name: string): TestClients {
@@ -202,12 +214,12 @@ class Fixture implements AsyncDisposable {
   }
 }
 
-/** The part of a service that listeners use: tells each client its name. */
+/** The part of a service that listeners use: sends each client its name. */
 class TestClients implements Disposable {
   readonly #name: string;
   readonly #conns: Conn[] = [];
   #held = Promise.withResolvers<void>();
-  /** Nobody else is to be accepted after a client, until it is released. */
+  /** If set, no other client may be accepted after one until it is released. */
   isHeld = false;
 
   constructor(name: string) {
@@ -222,11 +234,11 @@ class TestClients implements Disposable {
     return this as unknown as Service;
   }
 
-  handle(client: Conn): Promise<void> | undefined {
+  readonly handle = (client: Conn): Promise<void> | undefined => {
     this.#conns.push(client);
     writeAll(client, new TextEncoder().encode(this.#name)).catch(() => {/* it is gone */});
     return this.isHeld ? this.#held.promise : undefined;
-  }
+  };
 
   /** Listeners that could not be changed, with the errors. */
   readonly kept: string[] = [];
@@ -248,9 +260,9 @@ class TestClients implements Disposable {
   }
 }
 
-/** Stands for Deno.listenTls: nobody ever comes. */
+/** Replaces Deno.listenTls; no client ever connects. */
 class ScriptedTls implements Disposable {
-  /** The certificates listened with so far. */
+  /** The certificates of all binds so far. */
   readonly bound: string[] = [];
   /** The port for which no descriptor is left. */
   shortOf: number | undefined;
@@ -290,7 +302,7 @@ async function freePort(): Promise<number> {
   return reservation.address.port;
 }
 
-/** Whether nobody listens there. */
+/** Whether no program listens there. */
 async function refuses(port: number): Promise<boolean> {
   try {
     using client = await connect(port);
@@ -302,7 +314,7 @@ async function refuses(port: number): Promise<boolean> {
   }
 }
 
-/** Lets everything that is due happen. */
+/** Runs everything that is due. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }

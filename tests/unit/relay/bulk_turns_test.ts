@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
 import { setTimeout as afterMs } from "node:timers/promises";
 import { BulkTurns } from "../../../src/relay/bulk_turns.ts";
-import { IdleClock } from "../../../src/net/timers/idle_clock.ts";
+import { IdleClock } from "../../../src/net/timers/timeouts.ts";
 import { Relay } from "../../../src/relay/relay.ts";
 import { EndlessConn } from "./endless_conn.ts";
 import { CONNECTION } from "./relay_fixture.ts";
 
-/** For bulk to go on within five seconds. */
+/** The time limit for bulk to continue: five seconds. */
 const LOOKS = 1000;
 /** Longer than any turn, in milliseconds. */
 const LONG = 1000;
 
-Deno.test("streams that never have to wait leave the thread to others", async () => {
+Deno.test("BulkTurns gives other tasks the thread while streams never wait", async () => {
   const source = new EndlessConn();
   const sink = new EndlessConn();
   sink.finishes = true;
@@ -26,7 +26,7 @@ Deno.test("streams that never have to wait leave the thread to others", async ()
     fromUpstream: { bytes: 0, add: () => {} },
     idleClock,
   }).run();
-  // Without turns not even the first of these would fire: microtasks that make microtasks never end.
+  // Without turns, not even the first of these would fire: microtasks that queue microtasks never end.
   for (let timers = 0; timers < 20; timers++) {
     const before = source.reads;
     // A thread that gets no time for longer than a turn may find two timers due, with no read between them.
@@ -37,7 +37,7 @@ Deno.test("streams that never have to wait leave the thread to others", async ()
   assert.deepEqual(await relayed, { kind: "closed", first: "upstream" });
 });
 
-Deno.test("a turn is over after its time; who has to wait goes on after the timer, in order", async () => {
+Deno.test("BulkTurns ends a turn after its time, and continues waiting reads after the timer, in order", async () => {
   const clock = new Clock();
   const turns = new BulkTurns(clock);
   turns.enter();
@@ -61,7 +61,7 @@ Deno.test("a turn is over after its time; who has to wait goes on after the time
   turns.leave();
 });
 
-Deno.test("who has the turn goes on until it has to wait, then the next does", async () => {
+Deno.test("BulkTurns lets the holder continue until it has to wait, then the next one", async () => {
   const clock = new Clock();
   const turns = new BulkTurns(clock);
   turns.enter();
@@ -81,7 +81,7 @@ Deno.test("who has the turn goes on until it has to wait, then the next does", a
   turns.leave();
 });
 
-Deno.test("the last who leaves lets everybody in who waits, and leaves no timer behind", () => {
+Deno.test("BulkTurns releases all waiting reads when the last direction leaves, and leaves no timer", () => {
   const clock = new Clock();
   const turns = new BulkTurns(clock);
   turns.enter();

@@ -1,4 +1,4 @@
-/** Bulk: what runs through streams from a large read on. Time stands still, so no turn of bulk is ever over. */
+/** Bulk runs through streams from the first large read on. Time stands still, so no turn of bulk ends. */
 
 import assert from "node:assert/strict";
 import { mock } from "node:test";
@@ -10,12 +10,12 @@ import { BROKEN, RelayFixture, RESET, SIDES, tally } from "./relay_fixture.ts";
 
 /** With buffers of so many bytes a read that fills one is bulk. */
 const SMALL = 4096;
-/** Makes the buffer grow from 2 KiB, fills it, and is more than it: read in 2048, 4096 and 3856 bytes. */
+/** Makes the buffer grow from 2 KiB, and exceeds it: read in 2048, 4096 and 3856 bytes. */
 const BULK = "0123456789".repeat(1000);
 const KILLED = new ProxyError("killed", "proxy");
 
 for (const [one, other] of SIDES) {
-  Deno.test(`a Direction passes on bulk of the ${one}, then messages again, then FIN`, async () => {
+  Deno.test(`Direction passes on bulk of the ${one}, then messages again, then FIN`, async () => {
     using _still = new FakeTime();
     const [fromClient, fromUpstream] = [tally(), tally()];
     const fixture = new RelayFixture({ bufferSize: SMALL, fromClient, fromUpstream });
@@ -38,7 +38,7 @@ for (const [one, other] of SIDES) {
     assert.equal(fixture[one].isFinished, false, "closing it is its FIN");
   });
 
-  Deno.test(`a Direction writes all of the ${one}'s bytes in as many pieces as it takes`, async () => {
+  Deno.test(`Direction writes all of the ${one}'s bytes in as many pieces as that takes`, async () => {
     using _still = new FakeTime();
     const fixture = new RelayFixture({ bufferSize: SMALL });
     fixture[other].takes = 1000;
@@ -49,7 +49,7 @@ for (const [one, other] of SIDES) {
     assert.equal((await fixture.outcome).kind, "closed");
   });
 
-  Deno.test(`a Direction fails by the ${one} when bulk of it breaks off, and passes on what came before`, async () => {
+  Deno.test(`Direction fails by the ${one} when its bulk breaks off, and passes on the bytes before`, async () => {
     using _still = new FakeTime();
     const fixture = new RelayFixture({ bufferSize: SMALL, reset: "pass" });
     await fixture.arrive(one, BULK, RESET);
@@ -58,7 +58,7 @@ for (const [one, other] of SIDES) {
     assert.deepEqual([fixture[other].written, fixture[other].isReset], [BULK, true]);
   });
 
-  Deno.test(`a Direction fails by the ${other} when it does not take bulk, and its answer gets through`, async () => {
+  Deno.test(`Direction fails by the ${other} when it refuses bulk, and passes on its answer`, async () => {
     using _still = new FakeTime();
     const fixture = new RelayFixture({ bufferSize: SMALL });
     await fixture.arrive(one, BULK);
@@ -70,7 +70,7 @@ for (const [one, other] of SIDES) {
     assert.deepEqual([fixture[one].written, fixture.isClosed], ["answer", true]);
   });
 
-  Deno.test(`a Direction reads no more bulk from the ${one} once the ${other} has failed`, async () => {
+  Deno.test(`Direction reads no more bulk from the ${one} after the ${other} has failed`, async () => {
     using _still = new FakeTime();
     const fixture = new RelayFixture({ bufferSize: SMALL });
     await fixture.arrive(one, BULK);
@@ -85,7 +85,7 @@ for (const [one, other] of SIDES) {
     assert.deepEqual([fixture[other].written, fixture[one].reads], [BULK + "under way", reads]);
   });
 
-  Deno.test(`a Direction takes no bulk that the ${one} sends while it is ended`, async () => {
+  Deno.test(`Direction takes no bulk that the ${one} sends while it is ended`, async () => {
     using _still = new FakeTime();
     const fixture = new RelayFixture({ bufferSize: SMALL });
     await fixture.arrive(one, BULK);
@@ -96,7 +96,7 @@ for (const [one, other] of SIDES) {
   });
 
   for (const bytes of ["message", BULK]) {
-    Deno.test(`a buffer that a failed write of ${bytes.length} bytes may hold is for nobody else, from the ${one}`, async () => {
+    Deno.test(`Direction returns no buffer to the pool that a failed write of ${bytes.length} bytes may hold, from the ${one}`, async () => {
       using _still = new FakeTime();
       emptyPool();
       const fixture = new RelayFixture({ bufferSize: SMALL });
@@ -104,13 +104,13 @@ for (const [one, other] of SIDES) {
       await fixture.arrive(one, bytes);
       await fixture.arrive(other, "end");
       assert.deepEqual(await fixture.failure(), ["broken_pipe", other]);
-      // That of the other direction, in which nothing came.
+      // The buffer of the other direction, which received nothing.
       assert.equal(pooledBytes(), 2048);
       emptyPool();
     });
   }
 
-  Deno.test(`a buffer is for others once nothing more is read into it from the ${one}`, async () => {
+  Deno.test(`Direction returns its buffer to the pool when it reads no more from the ${one}`, async () => {
     using _still = new FakeTime();
     emptyPool();
     const fixture = new RelayFixture({ bufferSize: SMALL });
@@ -123,7 +123,7 @@ for (const [one, other] of SIDES) {
     emptyPool();
   });
 
-  Deno.test(`both buffers are for others once a relay that the ${one} ends is over`, async () => {
+  Deno.test(`Direction has returned its buffer, either way, when a relay that the ${one} ends is over`, async () => {
     using _still = new FakeTime();
     emptyPool();
     const fixture = new RelayFixture({ bufferSize: SMALL });
@@ -136,13 +136,13 @@ for (const [one, other] of SIDES) {
     await bulk.arrive(one, BULK, "end");
     await bulk.arrive(other, RESET);
     await bulk.outcome;
-    // 2 KiB that grew, 4 KiB, and those in which nothing came.
+    // The 2 KiB that grew, 4 KiB, and the buffer that received nothing.
     assert.equal(pooledBytes(), 2048 + SMALL + 2048);
     emptyPool();
   });
 }
 
-Deno.test("a Direction is done with bulk as soon as it is killed, while a write waits", async () => {
+Deno.test("Direction ends bulk at once when it is killed, while a write waits", async () => {
   using _still = new FakeTime();
   const fixture = new RelayFixture({ bufferSize: SMALL });
   fixture.upstream.holds = true;
@@ -154,7 +154,7 @@ Deno.test("a Direction is done with bulk as soon as it is killed, while a write 
   assert.deepEqual(await fixture.failure(), ["killed", "proxy"]);
 });
 
-Deno.test("a Direction whose bulk is over leaves the turns of others as they are", async () => {
+Deno.test("Direction does not change the turns of others after its bulk", async () => {
   using time = new FakeTime();
   const over = new RelayFixture({ bufferSize: SMALL });
   const goesOn = new RelayFixture({ bufferSize: SMALL });
@@ -175,7 +175,7 @@ Deno.test("a Direction whose bulk is over leaves the turns of others as they are
   await goesOn.outcome;
 });
 
-Deno.test("each Direction keeps to its own rate", async () => {
+Deno.test("Direction keeps to its own rate", async () => {
   using time = new FakeTime();
   const fixture = new RelayFixture({ rates: { upload: 10, download: 20 } });
   fixture.client.arrive("0123456789");
@@ -188,7 +188,7 @@ Deno.test("each Direction keeps to its own rate", async () => {
   await fixture.outcome;
 });
 
-Deno.test("a Direction keeps to the lowest rate there is, and to one for messages smaller than its buffer", async () => {
+Deno.test("Direction keeps to the lowest rate, also for messages smaller than its buffer", async () => {
   using time = new FakeTime();
   const slow = new RelayFixture({ rates: { upload: 1, download: 0 } });
   slow.client.arrive("ab");
@@ -208,7 +208,7 @@ Deno.test("a Direction keeps to the lowest rate there is, and to one for message
   await fixture.outcome;
 });
 
-Deno.test("a Direction waits for its rate no longer than its relay lives", async () => {
+Deno.test("Direction waits for its rate no longer than its relay lives", async () => {
   using time = new FakeTime();
   const fixture = new RelayFixture({ rates: { upload: 1, download: 0 } });
   fixture.client.arrive("slow");

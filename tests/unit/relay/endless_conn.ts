@@ -1,11 +1,11 @@
 import type { Address } from "../../../src/net/address.ts";
 import type { Conn } from "../../../src/net/socket/conn.ts";
 
-/** Far more reads than a test takes: one that never leaves the thread to others fails instead of going on for ever. */
+/** Far more reads than a test needs: a direction that never yields the thread fails instead of running forever. */
 const MANY = 10_000_000;
 const ADDRESS: Address = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
 
-/** Always has bytes to read, and takes all that are written, until it `finishes`. */
+/** Always has bytes to read, and takes all writes, until it `finishes`. */
 export class EndlessConn implements Conn {
   readonly localAddress = ADDRESS;
   readonly remoteAddress = ADDRESS;
@@ -27,7 +27,6 @@ export class EndlessConn implements Conn {
 
   close(): void {}
   reset(): void {}
-  setNoDelay(): void {}
-  setKeepAlive(): void {}
+  setOptions(): void {}
   [Symbol.dispose](): void {}
 }

@@ -9,7 +9,7 @@ const ADDRESS: Address = { transport: "tcp", hostname: "127.0.0.1", port: 1 };
 
 export interface RandomConnOptions {
   readonly random: () => number;
-  /** All that its peer sends before it finishes. */
+  /** All bytes that its peer sends before it finishes. */
   readonly bytes: Uint8Array;
   readonly largestRead: number;
   readonly largestWrite: number;
@@ -34,7 +34,7 @@ export class RandomConn implements Conn {
     this.#closed.promise.catch(() => {});
   }
 
-  /** Of all that was written, in lower case. */
+  /** All bytes written, in lower case. */
   get digest(): string {
     return this.#hash.copy().digest("hex");
   }
@@ -64,7 +64,7 @@ export class RandomConn implements Conn {
     this.#isWriting = true;
     try {
       await Promise.race([this.#pause(), this.#closed.promise]);
-      // Looked at only now: nobody may change them meanwhile.
+      // Read only now: no code may change them in the meantime.
       const piece = bytes.subarray(0, this.#upTo(this.#options.largestWrite));
       this.#hash.update(lowerCase(piece));
       this.taken += piece.byteLength;
@@ -89,8 +89,7 @@ export class RandomConn implements Conn {
     this.close();
   }
 
-  setNoDelay(): void {}
-  setKeepAlive(): void {}
+  setOptions(): void {}
 
   [Symbol.dispose](): void {
     this.close();

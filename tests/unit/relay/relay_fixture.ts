@@ -7,11 +7,11 @@ import type { StageConnection, Way } from "../../../src/relay/stages.ts";
 import { throttle } from "../../../src/relay/throttle.ts";
 import { FakeConn } from "../../support/fakes/fake_conn.ts";
 
-/** A connection whose peer takes what is written when the test says so. */
+/** A connection whose writes the test can hold up. */
 export class SlowConn extends FakeConn {
   /** Writes wait until they are released. */
   holds = false;
-  /** How many bytes a write takes at most. */
+  /** The most bytes that a write takes. */
   takes = Infinity;
   /** Writes fail with it. */
   breaks: Error | undefined;
@@ -84,7 +84,7 @@ export class RelayFixture {
     return this.client.isClosed && this.upstream.isClosed;
   }
 
-  /** What arrives of a side has been seen by the relay before the next. */
+  /** The relay has read each step before the next one. */
   async arrive(side: Peer, ...what: (string | Error)[]): Promise<void> {
     for (const each of what) {
       this[side].arrive(each);
@@ -92,7 +92,7 @@ export class RelayFixture {
     }
   }
 
-  /** The code and the side of what it failed with. */
+  /** The code and the side of its error. */
   async failure(): Promise<string[]> {
     const outcome = await this.outcome;
     return outcome.kind === "failed" ? [outcome.error.code, outcome.error.side] : ["did not fail"];
@@ -127,5 +127,5 @@ export function tally() {
 export const RESET = new Deno.errors.ConnectionReset("Connection reset by peer");
 export const BROKEN = new Deno.errors.BrokenPipe("Broken pipe");
 
-/** The other side, as everything that holds for one holds for the other. */
+/** The other side; every rule holds for both. */
 export const SIDES: [Peer, Peer][] = [["client", "upstream"], ["upstream", "client"]];

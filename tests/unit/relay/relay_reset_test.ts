@@ -1,18 +1,18 @@
-/** A reset when the conversation was over is no failure; one that takes something away is. */
+/** A reset after the end of a conversation is no failure; one that loses data is. */
 
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import type { Peer } from "../../../src/net/errors.ts";
-import { IdleClock } from "../../../src/net/timers/idle_clock.ts";
+import { IdleClock } from "../../../src/net/timers/timeouts.ts";
 import { Relay, type RelayOutcome } from "../../../src/relay/relay.ts";
 import { FakeConn } from "../../support/fakes/fake_conn.ts";
 import { CONNECTION } from "./relay_fixture.ts";
 
-/** The largest farewell, and one byte more. */
+/** The largest closing message, and one byte more. */
 const FAREWELL = "x".repeat(100);
 const ANSWER = `${FAREWELL}x`;
 
-/** Who sends what, in order; `end` is a FIN. */
+/** The bytes of each side, in order; `end` is a FIN. */
 type Step = readonly [side: Peer, what: string | "end" | "reset" | "time out"];
 
 const TALK: Step[] = [["client", "question"], ["upstream", "answer"]];
@@ -33,7 +33,7 @@ const OVER: [what: string, steps: Step[], first: Peer][] = [
 ];
 
 for (const [what, steps, first] of OVER) {
-  Deno.test(`a reset after the other side has finished is no failure: ${what}`, async () => {
+  Deno.test(`Relay takes a reset after the other side has finished as no failure: ${what}`, async () => {
     const { outcome } = await relayed([...steps, [other(first), "reset"]]);
     assert.deepEqual(outcome, { kind: "closed", first, thenReset: true });
   });
@@ -57,20 +57,20 @@ const BROKEN: [what: string, steps: Step[], side: Peer][] = [
 ];
 
 for (const [what, steps, side] of BROKEN) {
-  Deno.test(`a reset that may take something away is a failure: ${what}`, async () => {
+  Deno.test(`Relay fails by a reset that may lose data: ${what}`, async () => {
     const { outcome } = await relayed([...steps, [side, "reset"]]);
     assert.ok(outcome.kind === "failed");
     assert.deepEqual([outcome.error.code, outcome.error.side], ["connection_reset", side]);
   });
 }
 
-Deno.test("what is no reset is a failure whoever has finished", async () => {
+Deno.test("Relay fails by an error other than a reset, whichever side has finished", async () => {
   const { outcome } = await relayed([...TALK, ["client", "end"], ["upstream", "time out"]]);
   assert.ok(outcome.kind === "failed");
   assert.equal(outcome.error.code, "timed_out");
 });
 
-Deno.test("a reset is a failure while bytes of the side that resets wait for a slow reader", async () => {
+Deno.test("Relay fails by a reset while bytes of that side wait for a slow reader", async () => {
   const fixture = new Fixture();
   const written = Promise.withResolvers<number>();
   const closed = Promise.withResolvers<void>();
@@ -86,7 +86,7 @@ Deno.test("a reset is a failure while bytes of the side that resets wait for a s
 });
 
 for (const reset of ["close", "pass"] as const) {
-  Deno.test(`a reset after the client has finished is passed on as ever, with reset: ${reset}`, async () => {
+  Deno.test(`Relay passes on a reset after the client has finished, with reset: ${reset}`, async () => {
     const { client } = await relayed([...TALK, ["client", "end"], ["upstream", "reset"]], reset);
     assert.deepEqual([client.isClosed, client.isReset], [true, reset === "pass"]);
   });
@@ -111,7 +111,7 @@ class Fixture {
     }).run();
   }
 
-  /** Each step has been seen by the relay before the next. */
+  /** The relay has read each step before the next one. */
   async play(steps: readonly Step[]): Promise<void> {
     for (const [side, what] of steps) {
       this[side].arrive(errorOf(what) ?? what);

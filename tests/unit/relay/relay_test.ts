@@ -1,4 +1,4 @@
-/** How a relay ends, and what still gets through when it fails. */
+/** How a relay ends, and which bytes it still delivers when it fails. */
 
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
@@ -23,11 +23,11 @@ for (const [one, other] of SIDES) {
     assert.equal(fixture[one].written, "answer");
     assert.deepEqual(await fixture.outcome, { kind: "closed", first: one });
     assert.deepEqual([fixture.client.closes, fixture.upstream.closes, fixture.watched], [1, 1, 0]);
-    // Closing it is its FIN.
+    // Closing it sends its FIN.
     assert.equal(fixture[one].isFinished, false);
   });
 
-  Deno.test(`Relay says more than FIN to the ${one} where closing does not, though it finished first`, async () => {
+  Deno.test(`Relay ends sending to the ${one} with close_notify, although it finished first`, async () => {
     const fixture = new RelayFixture();
     fixture[one].sendsCloseNotify = true;
     await fixture.arrive(one, "end");
@@ -36,7 +36,7 @@ for (const [one, other] of SIDES) {
     assert.equal(fixture[one].isFinished, true);
   });
 
-  Deno.test(`Relay passes on what the ${other} answered before it refused the ${one}'s bytes`, async () => {
+  Deno.test(`Relay passes on the answer of the ${other} from before it refused the ${one}'s bytes`, async () => {
     const fixture = new RelayFixture();
     fixture[other].breaks = BROKEN;
     await fixture.arrive(one, "question");
@@ -116,7 +116,7 @@ for (const [one, other] of SIDES) {
     });
   }
 
-  Deno.test(`Relay resets nobody over a failure of the ${one} that is no reset`, async () => {
+  Deno.test(`Relay resets no side for a failure of the ${one} that is not a reset`, async () => {
     const fixture = new RelayFixture({ reset: "pass" });
     await fixture.arrive(one, new Deno.errors.TimedOut("timed out"));
     assert.deepEqual(await fixture.failure(), ["timed_out", one]);
@@ -155,7 +155,7 @@ Deno.test("Relay.abort() ends the wait for a rate, in both directions", async ()
   }
 });
 
-Deno.test("the first failure of a relay stays its reason", async () => {
+Deno.test("Relay keeps the reason of its first failure", async () => {
   const fixture = new RelayFixture();
   fixture.client.holds = true;
   await fixture.arrive("upstream", "under way");
@@ -166,7 +166,7 @@ Deno.test("the first failure of a relay stays its reason", async () => {
   assert.deepEqual(await fixture.failure(), ["idle_timeout", "proxy"]);
 });
 
-Deno.test("a relay of which nothing is under way closes as soon as its time is over", async () => {
+Deno.test("Relay without pending writes closes as soon as its time is over", async () => {
   const fixture = new RelayFixture();
   await fixture.arrive("client", "question");
   fixture.relay.expire();

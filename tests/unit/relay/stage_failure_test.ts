@@ -1,10 +1,10 @@
-/** Stages that fail, and filters that are none: each ends its connection with `filter_error`, and says why. */
+/** Stages that fail, and invalid filters: each ends its connection with `filter_error` and the reason. */
 
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import type { FilterFactory } from "../../../src/config/filter.ts";
 import { addFilter } from "../../../src/relay/filter.ts";
-import type { StageFactory, Way } from "../../../src/relay/stages.ts";
+import { stageError, type StageFactory, type Way } from "../../../src/relay/stages.ts";
 import { RelayFixture, SIDES } from "./relay_fixture.ts";
 import { stageOf } from "../../support/fakes/stage_family.ts";
 
@@ -16,7 +16,7 @@ const WRONG = new RangeError("wrong");
 for (const [one, other] of SIDES) {
   const way: Way = one === "client" ? "upload" : "download";
 
-  Deno.test(`an error in a stage of the ${one} ends both ways, once what had passed it is delivered`, async () => {
+  Deno.test(`an error in a stage of the ${one} ends both directions, after the bytes that had passed it`, async () => {
     let disposed = 0;
     const fixture = new RelayFixture();
     const dispose = () => disposed += 1;
@@ -35,7 +35,7 @@ for (const [one, other] of SIDES) {
     assert.deepEqual([fixture[one].written, fixture.isClosed, fixture.watched], ["under way", true, 0]);
   });
 
-  Deno.test(`an error in a stage of the ${one} when it is flushed, by FIN or as it leaves`, async () => {
+  Deno.test(`an error in the flush of a stage of the ${one} ends both directions, after FIN or a removal`, async () => {
     for (const how of ["FIN", "leaves"]) {
       const fixture = new RelayFixture();
       const placed = fixture.relay.addStage(way, transforming({ flush: () => Promise.reject(WRONG) }))!;
@@ -49,7 +49,7 @@ for (const [one, other] of SIDES) {
     }
   });
 
-  Deno.test(`chunks of the ${one} that are no Uint8Array are an error`, async () => {
+  Deno.test(`a stage of the ${one} whose chunks are not Uint8Arrays fails`, async () => {
     const fixture = new RelayFixture();
     fixture.relay.addStage(
       way,
@@ -63,7 +63,7 @@ for (const [one, other] of SIDES) {
   });
 }
 
-Deno.test("empty chunks are passed on to stages, and not written", async () => {
+Deno.test("a stage may send empty chunks, which are not written", async () => {
   const fixture = new RelayFixture();
   fixture.relay.addStage(
     "upload",
@@ -92,7 +92,7 @@ Deno.test("a filter may be any pair of streams, such as a CompressionStream", as
   assert.deepEqual(await fixture.failure(), ["filter_error", "proxy"]);
 });
 
-Deno.test("a pair of streams that fails at one side only is an error too", async () => {
+Deno.test("a pair of streams that fails at one side only fails as a stage", async () => {
   const fixture = new RelayFixture();
   addFilter(fixture.relay, () => ({
     upload: {
@@ -131,8 +131,8 @@ const NO_FILTERS: [what: string, factory: unknown, message: RegExp][] = [
 ];
 
 for (const [what, factory, message] of NO_FILTERS) {
-  Deno.test(`no filter: ${what}`, async () => {
-    // The filter is made before the relay runs, or while it does.
+  Deno.test(`an invalid filter ends its connection: ${what}`, async () => {
+    // The filter is added before the relay runs, or while it does.
     const early = new RelayFixture({}, (relay) => addFilter(relay, factory as FilterFactory));
     const late = new RelayFixture();
     addFilter(late.relay, factory as FilterFactory);
@@ -178,3 +178,13 @@ async function causeOf(fixture: RelayFixture): Promise<unknown> {
   assert.deepEqual([outcome.error.code, outcome.error.side], ["filter_error", "proxy"]);
   return outcome.error.cause;
 }
+
+Deno.test("stageError() has the message of an error, or the text of any other value", () => {
+  const errors = [WRONG, "text", undefined].map((cause) => stageError(cause));
+  assert.deepEqual(errors.map(({ message }) => message), [WRONG.message, "text", "undefined"]);
+  assert.deepEqual(errors.map(({ code, side, cause }) => [code, side, cause]), [
+    ["filter_error", "proxy", WRONG],
+    ["filter_error", "proxy", "text"],
+    ["filter_error", "proxy", undefined],
+  ]);
+});

@@ -1,25 +1,35 @@
-/** Whatever stages come and go at whatever times: no byte is lost, and none comes before another. */
+/** Stages are added and removed at random times: no byte is lost or reordered. */
 
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
-import { IdleClock } from "../../../src/net/timers/idle_clock.ts";
-import { seededRandom } from "../../../src/relay/random.ts";
+import { IdleClock } from "../../../src/net/timers/timeouts.ts";
+import { seededRandom } from "../../../src/faults/random.ts";
 import { Relay } from "../../../src/relay/relay.ts";
-import type { PlacedStage, Way } from "../../../src/relay/stages.ts";
+import type { PlacedStage, StageFactory, Way } from "../../../src/relay/stages.ts";
 import { digestOf, RandomConn } from "./random_conn.ts";
 import { CONNECTION, tally } from "./relay_fixture.ts";
+import { randomFaultStage } from "../../support/fakes/lossless_faults.ts";
 import { KINDS, stageOf } from "../../support/fakes/stage_family.ts";
 
-const RUNS = 150;
+const RUNS = { stages: 150, faults: 50 };
 const MOST_BYTES = 300_000;
 /** Small enough that reads fill it and become bulk. */
 const BUFFER_SIZES = [1024, 4096, 65_536];
 
-Deno.test("stages come and go at random, and no byte is lost or reordered", async () => {
-  for (let seed = 1; seed <= RUNS; seed++) await run(seed);
-});
+type MakeStage = (random: () => number, onDispose: () => void) => StageFactory;
 
-async function run(seed: number): Promise<void> {
+const MAKE: Readonly<Record<keyof typeof RUNS, MakeStage>> = {
+  stages: (random, onDispose) => stageOf(KINDS[Math.floor(random() * KINDS.length)]!, onDispose),
+  faults: randomFaultStage,
+};
+
+for (const what of ["stages", "faults"] as const) {
+  Deno.test(`${what} are added and removed at random, and no byte is lost or reordered`, async () => {
+    for (let seed = 1; seed <= RUNS[what]; seed++) await run(seed, MAKE[what]);
+  });
+}
+
+async function run(seed: number, make: MakeStage): Promise<void> {
   const random = seededRandom(seed);
   const upTo = (most: number) => Math.floor(random() * most);
   const conn = () => {
@@ -49,8 +59,8 @@ async function run(seed: number): Promise<void> {
       const way: Way = random() < 0.5 ? "upload" : "download";
       const stage = relay.addStage(way, (context) => {
         stages.made += 1;
-        return stageOf(KINDS[upTo(KINDS.length)]!, () => stages.disposed += 1)(context);
-      });
+        return make(random, () => stages.disposed += 1)(context);
+      }, placed[upTo(2 * placed.length)]);
       // A connection that has just ended takes none.
       if (stage !== undefined) placed.push(stage);
     } else {
@@ -79,9 +89,9 @@ async function run(seed: number): Promise<void> {
     client.bytes.byteLength,
     upstream.bytes.byteLength,
   ], where);
-  // The side that finishes first is told by a FIN of its own; the other one by the close.
+  // The peer of the side that finishes first gets a FIN of its own; the other one gets it by the close.
   assert.ok(client.conn.isFinished !== upstream.conn.isFinished, where);
-  // Changes that waited are over soon after.
+  // Waiting changes end soon after.
   await setImmediate();
   assert.deepEqual(stages, { made: stages.made, disposed: stages.made }, where);
 }

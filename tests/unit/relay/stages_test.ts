@@ -1,4 +1,4 @@
-/** Stages of a relay: what passes them, how they come and go, and what becomes of what they hold. */
+/** Stages of a relay: the bytes that pass them, their addition and removal, and the bytes that they hold back. */
 
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
@@ -19,7 +19,7 @@ const BULK = "7".repeat(10_000);
 for (const [one, other] of SIDES) {
   const way: Way = one === "client" ? "upload" : "download";
 
-  Deno.test(`bytes of the ${one} pass its stages in order, and FIN comes behind what they hold`, async () => {
+  Deno.test(`bytes of the ${one} pass its stages in order, and FIN follows the bytes that they hold`, async () => {
     const fixture = new RelayFixture();
     fixture.relay.addStage(way, marking("a"));
     fixture.relay.addStage(way, marking("b"));
@@ -35,7 +35,24 @@ for (const [one, other] of SIDES) {
     assert.deepEqual(await fixture.outcome, { kind: "closed", first: one });
   });
 
-  Deno.test(`a stage of the ${one} begins at once while nothing comes, and may send first`, async () => {
+  Deno.test(`Relay.addStage() puts a stage of the ${one} before another one`, async () => {
+    const fixture = new RelayFixture();
+    const c = fixture.relay.addStage(way, marking("c"))!;
+    await fixture.arrive(one, "x");
+    const a = fixture.relay.addStage(way, marking("a"), c)!;
+    fixture.relay.addStage(way, marking("b"), c);
+    fixture.relay.addStage(way, marking("d"), undefined);
+    await setImmediate();
+    await fixture.arrive(one, "y");
+    await fixture.relay.removeStage(a);
+    fixture.relay.addStage(way, marking("e"), a);
+    await setImmediate();
+    await fixture.arrive(one, "z");
+    assert.equal(fixture[other].written, "[cx][d[c[b[ay]]]][d[c[b(a)]]][e[d[c[bz]]]]");
+    await end(fixture);
+  });
+
+  Deno.test(`a stage of the ${one} begins at once without bytes, and may send first`, async () => {
     const fixture = new RelayFixture();
     await fixture.arrive(one, "before ");
     fixture.relay.addStage(way, stage({ start: (controller) => controller.enqueue(bytesOf("hello ")) }));
@@ -46,7 +63,7 @@ for (const [one, other] of SIDES) {
     await end(fixture);
   });
 
-  Deno.test(`a stage that comes during a write to the ${other} begins behind it`, async () => {
+  Deno.test(`a stage that is added during a write to the ${other} begins after it`, async () => {
     const fixture = new RelayFixture();
     fixture[other].holds = true;
     await fixture.arrive(one, "first ");
@@ -59,7 +76,7 @@ for (const [one, other] of SIDES) {
     await end(fixture);
   });
 
-  Deno.test(`stages come to bulk of the ${one} and leave it, between two chunks`, async () => {
+  Deno.test(`a stage can be added to bulk of the ${one} and removed, between two chunks`, async () => {
     using _still = new FakeTime();
     const fixture = new RelayFixture({ bufferSize: SMALL });
     await fixture.arrive(one, BULK);
@@ -72,7 +89,7 @@ for (const [one, other] of SIDES) {
     await end(fixture);
   });
 
-  Deno.test(`what a stage of the ${one} holds goes before all that comes after it has left`, async () => {
+  Deno.test(`a stage of the ${one} that is removed first passes on the bytes that it holds`, async () => {
     const fixture = new RelayFixture();
     const [joiner, identity] = [stageOf("joiner"), stageOf("identity")];
     const first = fixture.relay.addStage(way, joiner)!;
@@ -90,7 +107,7 @@ for (const [one, other] of SIDES) {
     await end(fixture);
   });
 
-  Deno.test(`chunks of the ${one} have buffers of their own: a stage may keep them`, async () => {
+  Deno.test(`a stage may keep chunks of the ${one}, which have buffers of their own`, async () => {
     const kept: Uint8Array[] = [];
     const fixture = new RelayFixture();
     fixture.relay.addStage(way, stage({ transform: (chunk) => void kept.push(chunk) }));
@@ -113,7 +130,7 @@ for (const [one, other] of SIDES) {
     await end(fixture);
   });
 
-  Deno.test(`what stages hold of the ${one} is delivered when it resets, then both are closed`, async () => {
+  Deno.test(`stages deliver the bytes that they hold when the ${one} resets, then both sides are closed`, async () => {
     const fixture = new RelayFixture({ reset: "pass" });
     fixture.relay.addStage(way, stageOf("joiner"));
     await fixture.arrive(one, "held", RESET);
@@ -121,7 +138,7 @@ for (const [one, other] of SIDES) {
     assert.deepEqual([fixture[other].written, fixture[other].isReset], ["held", true]);
   });
 
-  Deno.test(`what stages hold of the ${one} is delivered when it idles, though it says nothing`, async () => {
+  Deno.test(`stages deliver the bytes that they hold when the ${one} is idle`, async () => {
     const fixture = new RelayFixture();
     fixture.relay.addStage(way, stageOf("joiner"));
     await fixture.arrive(one, "held");
@@ -131,7 +148,7 @@ for (const [one, other] of SIDES) {
     assert.equal(fixture[other].written, "held");
   });
 
-  Deno.test(`a stage that holds bytes of the ${one} for ever has a second, then both are closed`, async () => {
+  Deno.test(`a stage that holds bytes of the ${one} forever has a second, then both sides are closed`, async () => {
     using time = new FakeTime();
     const fixture = new RelayFixture();
     fixture.relay.addStage(way, stage({ transform: () => new Promise(() => {}) }));
@@ -163,7 +180,7 @@ for (const [one, other] of SIDES) {
     });
   }
 
-  Deno.test(`a ${other} that takes no more ends the stages of the ${one}, and its answer gets through`, async () => {
+  Deno.test(`a ${other} that refuses bytes ends the stages of the ${one}, and its answer is relayed`, async () => {
     const fixture = new RelayFixture();
     fixture.relay.addStage(way, stageOf("identity"));
     fixture[other].breaks = BROKEN;
@@ -202,7 +219,7 @@ for (const [one, other] of SIDES) {
     assert.deepEqual([fixture[one].written, fixture.isClosed], ["answer", true]);
   });
 
-  Deno.test(`a reset of the ${one} whose rest is discarded is a failure, and its FIN is not`, async () => {
+  Deno.test(`a stage that has ended the stream: a reset of the ${one} is a failure, its FIN is not`, async () => {
     for (const [last, kind] of [[RESET, "failed"], ["end", "closed"]] as const) {
       const fixture = new RelayFixture();
       fixture.relay.addStage(way, stage({ start: (controller) => controller.terminate() }));
@@ -214,7 +231,7 @@ for (const [one, other] of SIDES) {
     }
   });
 
-  Deno.test(`a reset of the ${other} after both have said all is no failure behind a stage either`, async () => {
+  Deno.test(`a reset of the ${other} after both have finished is no failure with a stage either`, async () => {
     const fixture = new RelayFixture();
     fixture.relay.addStage("upload", stageOf("identity"));
     fixture.relay.addStage("download", stageOf("identity"));
@@ -226,8 +243,8 @@ for (const [one, other] of SIDES) {
   });
 }
 
-Deno.test("no more is read at once than a stage and the buffer allow", async () => {
-  // On a busy machine the turn of bulk would be over, and the next read come later.
+Deno.test("a stage and the buffer limit the size of a read", async () => {
+  // On a busy machine, the turn of bulk could end, and the next read would come later.
   using _still = new FakeTime();
   const sizes: number[] = [];
   const fixture = new RelayFixture({ bufferSize: SMALL });
@@ -244,7 +261,7 @@ Deno.test("no more is read at once than a stage and the buffer allow", async () 
   await end(fixture);
 });
 
-Deno.test("bytes that leave a stage late are activity", async () => {
+Deno.test("a stage that releases bytes late causes activity", async () => {
   using time = new FakeTime();
   const fixture = new RelayFixture();
   fixture.relay.addStage("upload", throttle(10));
@@ -255,7 +272,7 @@ Deno.test("bytes that leave a stage late are activity", async () => {
   await end(fixture);
 });
 
-Deno.test("a stage that leaves waits for its rate no longer", async () => {
+Deno.test("a stage that is removed stops waiting for its rate", async () => {
   using time = new FakeTime();
   const fixture = new RelayFixture();
   const slow = fixture.relay.addStage("upload", throttle(1))!;
@@ -268,7 +285,7 @@ Deno.test("a stage that leaves waits for its rate no longer", async () => {
   await end(fixture);
 });
 
-Deno.test("a stage may come and go before the first byte, twice, or too late", async () => {
+Deno.test("a stage may be added and removed before the first byte, twice, or too late", async () => {
   const disposed: string[] = [];
   const named = (name: string) => stageOf("upperCase", () => disposed.push(name));
   const fixture = new RelayFixture();
@@ -295,7 +312,7 @@ Deno.test("a stage may come and go before the first byte, twice, or too late", a
   assert.equal(disposed.length, 3);
 });
 
-Deno.test("a stage gets its connection, a clock, and numbers that come again", async () => {
+Deno.test("a stage gets its connection, a clock, and repeatable random numbers", async () => {
   const numbers = [0, 1].map(() => {
     const contexts: StageContext[] = [];
     const fixture = new RelayFixture();
@@ -319,7 +336,24 @@ Deno.test("a stage gets its connection, a clock, and numbers that come again", a
   await setImmediate();
 });
 
-Deno.test("a stage closes its connection once what passed before is delivered", async () => {
+Deno.test("Relay.removeStage() aborts the signal of a stage, also when its direction has ended", async () => {
+  const fixture = new RelayFixture();
+  const signals: AbortSignal[] = [];
+  const add = () =>
+    fixture.relay.addStage("upload", (context) => {
+      signals.push(context.signal);
+      return stageOf("identity")(context);
+    })!;
+  await fixture.relay.removeStage(add());
+  await fixture.arrive("client", "end");
+  const late = add();
+  assert.deepEqual(signals.map(({ aborted }) => aborted), [true, false]);
+  await fixture.relay.removeStage(late);
+  assert.equal(signals[1]!.aborted, true);
+  await end(fixture);
+});
+
+Deno.test("a stage can close its connection, after the bytes that passed before", async () => {
   const fixture = new RelayFixture();
   fixture.relay.addStage("upload", (context) =>
     stage({
@@ -334,7 +368,7 @@ Deno.test("a stage closes its connection once what passed before is delivered", 
   assert.deepEqual([fixture.upstream.written, fixture.upstream.isReset], ["good", false]);
 });
 
-Deno.test("a stage resets both sides at once", async () => {
+Deno.test("a stage can reset both sides at once", async () => {
   const fixture = new RelayFixture();
   let reset = () => {};
   fixture.relay.addStage("upload", (context) => {
@@ -350,7 +384,7 @@ Deno.test("a stage resets both sides at once", async () => {
   assert.equal(fixture.client.closes, closes);
 });
 
-/** Puts a name around each chunk, and says it once more at the end. */
+/** Puts a name around each chunk, and sends it once more at the end. */
 function marking(name: string): StageFactory {
   return stage({
     transform: (chunk, controller) => controller.enqueue(bytesOf(`[${name}${textOf(chunk)}]`)),

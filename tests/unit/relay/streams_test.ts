@@ -14,7 +14,7 @@ import {
   type FlowObserver,
   writableTo,
 } from "../../../src/relay/streams.ts";
-import { FakeTime } from "../../support/fakes/fake_time.ts";
+import { FakeTime, settled } from "../../support/fakes/fake_time.ts";
 import { EndlessConn } from "./endless_conn.ts";
 import { BROKEN, RESET, SlowConn } from "./relay_fixture.ts";
 
@@ -32,7 +32,7 @@ const OBSERVER: FlowObserver = {
 const LONG = 4;
 const CHUNKS = 3000;
 
-Deno.test("at most one read is under way, however long reads and writes take", async () => {
+Deno.test("ConnSource has at most one pending read, however long reads and writes take", async () => {
   for (let readTakes = 1; readTakes < LONG; readTakes++) {
     for (let writeTakes = 0; writeTakes < LONG; writeTakes++) {
       const source = new CountingConn(readTakes);
@@ -56,12 +56,12 @@ Deno.test("at most one read is under way, however long reads and writes take", a
   }
 });
 
-Deno.test("a source gives its first bytes, then what it is asked for, then the end, and tells of each", async () => {
+Deno.test("ConnSource passes on its first bytes, then requested reads, then the end, and reports each", async () => {
   using _still = new FakeTime();
   using fixture = new SourceFixture("first");
   assert.equal(await fixture.read(), "first");
   fixture.buffer.written();
-  assert.deepEqual([fixture.conn.reads, fixture.told], [0, []], "nobody asked for more");
+  assert.deepEqual([fixture.conn.reads, fixture.calls], [0, []], "nobody asked for more");
   for (const text of ["second", "third"]) {
     const read = fixture.read();
     fixture.conn.arrive(text);
@@ -73,11 +73,25 @@ Deno.test("a source gives its first bytes, then what it is asked for, then the e
   assert.deepEqual([fixture.conn.reads, pooledBytes()], [3, 0]);
   fixture.conn.arrive("end");
   assert.equal(await end, undefined);
-  assert.deepEqual(fixture.told, ["activity", "activity", "end of client"]);
+  assert.deepEqual(fixture.calls, ["activity", "activity", "end of client"]);
   assert.equal(pooledBytes(), SIZE, "its buffer is free");
 });
 
-Deno.test("a source does not read before what it gave was written", async () => {
+Deno.test("ConnSource.bytes counts its first bytes and those of each read", async () => {
+  using fixture = new SourceFixture("first");
+  await fixture.read();
+  const counts = [fixture.source.bytes];
+  for (const text of ["second", "third"]) {
+    fixture.buffer.written();
+    const read = fixture.read();
+    fixture.conn.arrive(text);
+    await read;
+    counts.push(fixture.source.bytes);
+  }
+  assert.deepEqual(counts, [5, 11, 16]);
+});
+
+Deno.test("ConnSource does not read before its last chunk was written", async () => {
   using fixture = new SourceFixture("first");
   assert.equal(await fixture.read(), "first");
   const read = fixture.read();
@@ -88,7 +102,24 @@ Deno.test("a source does not read before what it gave was written", async () => 
   assert.equal(await read, "second");
 });
 
-Deno.test("a source ends when its relay has failed, and neither reads nor gives more", async () => {
+Deno.test("ConnSource that is asked twice while it waits for its turn reads once", async () => {
+  using time = new FakeTime();
+  using fixture = new SourceFixture("first");
+  assert.equal(await fixture.read(), "first");
+  fixture.buffer.written();
+  bulkTurns.take(() => {});
+  time.stall(10);
+  const read = fixture.read();
+  await settled();
+  fixture.source.pull();
+  assert.equal(fixture.conn.reads, 0);
+  await time.advance(10);
+  assert.equal(fixture.conn.reads, 1);
+  fixture.conn.arrive("second");
+  assert.equal(await read, "second");
+});
+
+Deno.test("ConnSource ends when its relay has failed, and neither reads nor passes on more", async () => {
   for (const [when, reads] of [["before", 0], ["while", 1]] as const) {
     using fixture = new SourceFixture("first");
     await fixture.read();
@@ -101,21 +132,21 @@ Deno.test("a source ends when its relay has failed, and neither reads nor gives 
     assert.equal(fixture.source.ending, "stopped");
     await setImmediate();
     assert.deepEqual(
-      [fixture.conn.reads, fixture.told, pooledBytes()],
+      [fixture.conn.reads, fixture.calls, pooledBytes()],
       [reads, [], SIZE],
       `${when} it reads`,
     );
   }
 });
 
-Deno.test("a source whose connection breaks tells of it before its stream ends", async () => {
+Deno.test("ConnSource reports a broken connection before its stream ends", async () => {
   using fixture = new SourceFixture("first");
   await fixture.read();
   fixture.buffer.written();
-  const read = fixture.read().then((end) => fixture.told.push(`stream: ${end} ${fixture.source.ending}`));
+  const read = fixture.read().then((end) => fixture.calls.push(`stream: ${end} ${fixture.source.ending}`));
   fixture.conn.arrive(RESET);
   await read;
-  assert.deepEqual(fixture.told, ["connection_reset of client", "stream: undefined stopped"]);
+  assert.deepEqual(fixture.calls, ["connection_reset of client", "stream: undefined stopped"]);
   assert.equal(pooledBytes(), SIZE);
 });
 
@@ -165,7 +196,7 @@ Deno.test("ConnWriter sends a FIN, but where the connection is closed next and h
   });
 });
 
-/** A source that has its reads to itself. */
+/** A source whose reads nothing else handles. */
 function sourceOf(end: FlowEnd, first: number): ConnSource {
   const source: ConnSource = new ConnSource({
     ...end,
@@ -175,16 +206,16 @@ function sourceOf(end: FlowEnd, first: number): ConnSource {
   return source;
 }
 
-/** Of a buffer, in bytes: the smallest there is. */
+/** The size of the smallest buffer, in bytes. */
 const SIZE = 2048;
 const KILLED = new ProxyError("killed", "proxy");
 
-/** A connection with its buffer, which holds the first bytes already; and what its relay is told. */
+/** A connection with its buffer, which already holds the first bytes, and the calls to its relay. */
 class SourceFixture implements FlowObserver, Disposable {
   readonly conn = new SlowConn();
   readonly buffer = new RelayBuffer(SIZE);
   readonly writer: ConnWriter;
-  readonly told: string[] = [];
+  readonly calls: string[] = [];
   failure: ProxyError | undefined;
   closes = false;
   readonly source: ConnSource;
@@ -212,15 +243,15 @@ class SourceFixture implements FlowObserver, Disposable {
   }
 
   onActivity(): void {
-    this.told.push("activity");
+    this.calls.push("activity");
   }
 
   onEnd(side: Peer): void {
-    this.told.push(`end of ${side}`);
+    this.calls.push(`end of ${side}`);
   }
 
   onFailure({ code, side }: ProxyError): void {
-    this.told.push(`${code} of ${side}`);
+    this.calls.push(`${code} of ${side}`);
   }
 
   closesNext(): boolean {
@@ -237,7 +268,7 @@ class SourceFixture implements FlowObserver, Disposable {
 class CountingConn extends EndlessConn {
   chunks = 0;
   written = 0;
-  /** Reads under way at the same time. */
+  /** Pending reads at the same time. */
   most = 0;
   #underWay = 0;
   readonly #takes: number;

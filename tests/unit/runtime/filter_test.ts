@@ -1,4 +1,6 @@
-/** Filters of programs, over real sockets: what they see, and what becomes of their connections when they fail. */
+/**
+ * Filters of programs, over real sockets: the bytes that they see, and the ends of their connections when they fail.
+ */
 
 import assert from "node:assert/strict";
 import type { FilterContext, FilterFactory } from "../../../src/config/filter.ts";
@@ -10,7 +12,7 @@ import { echoed, type Logged, ProxyFixture, roundTrip, type Service } from "./pr
 
 type Bytes = TransformStreamDefaultController<Uint8Array>;
 
-Deno.test("a filter sees its connection, and both ways of it", async () => {
+Deno.test("a filter gets its connection, and the bytes of both directions", async () => {
   const contexts: FilterContext[] = [];
   const passed: string[] = [];
   const noting = (way: string) => ({
@@ -92,7 +94,7 @@ for (const [what, filter] of FAILURES) {
 }
 
 for (const how of ["killed", "idle_timeout", "shutdown"] as const) {
-  Deno.test(`a filter that takes nothing is no obstacle: ${how}`, async () => {
+  Deno.test(`a filter that takes no bytes blocks no other connection: ${how}`, async () => {
     const { promise: holding, resolve } = Promise.withResolvers<number>();
     const stuck: FilterFactory = ({ id }) => ({
       upload: new TransformStream({
@@ -118,7 +120,7 @@ for (const how of ["killed", "idle_timeout", "shutdown"] as const) {
   });
 }
 
-Deno.test("filters need one thread, and are functions; other problems are told with theirs", () => {
+Deno.test("a filter needs one thread, and must be a function; other problems are reported too", () => {
   const service = (filter: unknown) => ({
     name: "a",
     listen: 0,
@@ -148,7 +150,7 @@ Deno.test("filters need one thread, and are functions; other problems are told w
   assert.equal(problems.at(-1)!.message, "Expected a function");
 });
 
-Deno.test("a file cannot have a filter", () => {
+Deno.test("a filter cannot be in a configuration file", () => {
   const file = { services: [{ name: "a", listen: "127.0.0.1:1", upstream: "127.0.0.1:2", filter: "upper" }] };
   const [{ path, message }] = problemsOf(() => decodeConfig(file)) as [{ path: string; message: string }];
   assert.equal(path, "services[0].filter");

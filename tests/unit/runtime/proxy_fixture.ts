@@ -1,4 +1,4 @@
-/** A proxy in this thread without a program around it, whose configuration is the test's. */
+/** A proxy in this thread, without a program around it, with a configuration of the test. */
 
 import assert from "node:assert/strict";
 import type { Config } from "../../../src/config/config.ts";
@@ -26,15 +26,23 @@ export class ProxyFixture implements AsyncDisposable {
   /** An upstream that echoes. */
   readonly upstream: Upstream = upstream(echo);
   readonly logged: Logged[] = [];
-  /** What the file of the configuration holds, or what is wrong with it. */
+  /** The content of the configuration file, or its error. */
   file: Config | Promise<Config>;
   readonly #watches = new Set<{ readonly event: string; resolve(logged: Logged): void }>();
   #hasBegun = false;
 
-  /** @param optionsOf Of the whole, with the address of the upstream. */
-  constructor(optionsOf: (upstream: string) => ProxyOptions) {
+  /**
+   * @param optionsOf Returns the whole configuration, given the address of the upstream.
+   * @param takesOver Whether another sluice still listens on the addresses.
+   */
+  constructor(optionsOf: (upstream: string) => ProxyOptions, takesOver = false) {
     this.file = decodeOptions(optionsOf(this.upstream.address));
-    this.supervisor = buildSupervisor(this.file, { ...this.#log(), adjust() {} });
+    this.supervisor = buildSupervisor(
+      this.file,
+      { ...this.#log(), dropped: 0, adjust() {} },
+      undefined,
+      takesOver,
+    );
     this.descriptors = DescriptorBudget.probe(this.file);
     const source = {
       path: "sluice.yaml",
@@ -48,20 +56,23 @@ export class ProxyFixture implements AsyncDisposable {
     });
   }
 
-  static async start(optionsOf: (upstream: string) => ProxyOptions): Promise<ProxyFixture> {
-    const fixture = new ProxyFixture(optionsOf);
+  static async start(
+    optionsOf: (upstream: string) => ProxyOptions,
+    takesOver = false,
+  ): Promise<ProxyFixture> {
+    const fixture = new ProxyFixture(optionsOf, takesOver);
     await fixture.reloader.begin(await fixture.file);
     fixture.#hasBegun = true;
     return fixture;
   }
 
-  /** Where a service listens. */
+  /** The address of a service. */
   port(service = "test"): number {
     const [address] = this.supervisor.services.find(({ name }) => name === service)!.addresses;
     return (address as TcpAddress).port;
   }
 
-  /** Resolves when that is logged, from now on. */
+  /** Resolves when such a line is logged from now on. */
   next(event: string): Promise<Logged> {
     const { promise, resolve } = Promise.withResolvers<Logged>();
     this.#watches.add({ event, resolve });
@@ -92,7 +103,7 @@ export class ProxyFixture implements AsyncDisposable {
   }
 }
 
-/** A client of an upstream that echoes, once it has been through. */
+/** A client of an echoing upstream, after its first answer. */
 export async function echoed(port: number): Promise<Deno.TcpConn> {
   const client = await connect(port);
   assert.equal(await roundTrip(client), "hello");
@@ -104,7 +115,7 @@ export async function roundTrip(client: Deno.TcpConn): Promise<string> {
   return await readText(client, 5);
 }
 
-/** Lets everything that is due happen. */
+/** Runs everything that is due. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }

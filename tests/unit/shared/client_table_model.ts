@@ -1,12 +1,12 @@
-/** What a table of clients does, said in the plainest way: a map, and a bucket of tokens for each client. */
+/** A model of the table of clients: a map, and a bucket of tokens for each client. */
 
 import type { Admission, ClientLimits } from "../../../src/shared/client_table.ts";
 
-/** Stands for a table so small that a search for a place looks at all of them. */
+/** Models a table so small that a search visits all places. */
 export class ClientTableModel {
   readonly #places: number;
   readonly #limits: ClientLimits;
-  /** Open by thread; tokens in thousandths, which are whole numbers. */
+  /** Open connections by thread; tokens in thousandths, which are whole numbers. */
   readonly #clients = new Map<string, { open: number[]; tokens: number }>();
 
   constructor(places: number, limits: ClientLimits) {

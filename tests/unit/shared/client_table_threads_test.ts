@@ -40,7 +40,7 @@ Deno.test("ClientTable: two threads never pass a limit of two, and lose no count
   const size = 2;
   const threads = 3;
   const table = new ClientTable(size, limits, { epoch: new WorkerEpoch({ thread: threads - 1, threads }) });
-  // One place of each is taken for good, so that again only one thread at a time can be in.
+  // One place of each is taken permanently, so that again only one thread can enter at a time.
   for (const client of clients) table.enter(key(client));
   const entered = new SharedArrayBuffer(clients.length * Int32Array.BYTES_PER_ELEMENT);
   const task = {

@@ -10,15 +10,15 @@ export interface Task {
   readonly size: number;
   readonly threads: number;
   readonly limits: ClientLimits;
-  /** Each has a number in `entered`, which only those whom the table let in count up. */
+  /** Each has a number in `entered`, which only threads that have entered increment. */
   readonly clients: readonly string[];
   readonly entered: SharedArrayBuffer;
   readonly rounds: number;
-  /** One number: how many threads have taken theirs. */
+  /** One number: how many threads have taken their number. */
   readonly taken: SharedArrayBuffer;
 }
 
-/** How often each answer was given. */
+/** The count of each answer. */
 export type Result = Partial<Record<Admission, number>>;
 
 answer((task: Task): Result => {
@@ -36,7 +36,7 @@ answer((task: Task): Result => {
     const answer = table.enter(client);
     answers[answer] = (answers[answer] ?? 0) + 1;
     if (answer !== "ok") continue;
-    // Not atomic, so that counts are lost should two threads be in here at once.
+    // Not atomic, so that counts are lost if two threads are in here at once.
     entered[which] = entered[which]! + 1;
     table.leave(client);
   }

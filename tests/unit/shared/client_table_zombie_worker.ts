@@ -10,7 +10,7 @@ export interface Task {
   readonly epoch: EpochStart;
   readonly limits: ClientLimits;
   readonly clients: readonly string[];
-  /** Numbers: 1 once it may go on, 1 once it has. */
+  /** Numbers: 1 when it may continue, 1 when it has. */
   readonly shared: Int32Array;
 }
 

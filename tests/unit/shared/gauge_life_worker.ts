@@ -1,4 +1,4 @@
-/** A thread that enters and leaves gauges by chance, turn after turn, and holds what it has entered between them. */
+/** A thread that enters and leaves random gauges in each turn, and stays in some between turns. */
 
 import { GaugeTable } from "../../../src/shared/gauge.ts";
 import { type EpochStart, WorkerEpoch } from "../../../src/shared/worker_epoch.ts";
@@ -11,14 +11,14 @@ export interface Start {
   /** How many are in each gauge, of all threads and of this one. */
   readonly inside: Int32Array;
   readonly own: Int32Array;
-  /** 1 during a turn, and 1 when there is to be no other. */
+  /** 1 during a turn; 1 when no other turn must begin. */
   readonly turn: Int32Array;
 }
 
 export interface Report {
-  /** The most that were seen in a gauge. */
+  /** The highest number seen in a gauge. */
   readonly most: number;
-  /** What this thread holds of each. */
+  /** How often this thread is in each gauge. */
   readonly held: readonly number[];
   readonly isLast: boolean;
 }

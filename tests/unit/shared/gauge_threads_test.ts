@@ -35,7 +35,7 @@ Deno.test("Gauge: workers that are terminated at any point and replaced leave th
   const epoch = new WorkerEpoch({ threads: size.threads });
   const table = new GaugeTable(size.slots, epoch);
   const gauges = [claim(table), claim(table), claim(table)];
-  // How many are in each gauge, as those see it who are: all together, and by thread.
+  // The number in each gauge as the members count it: in total, and by thread.
   const inside = Array.from(
     { length: 1 + size.threads },
     () => new Int32Array(new SharedArrayBuffer(size.slots * Int32Array.BYTES_PER_ELEMENT)),
@@ -54,7 +54,7 @@ Deno.test("Gauge: workers that are terminated at any point and replaced leave th
     const thread = round % size.threads;
     await Promise.all(lives.map((life) => life.progress()));
     lives[thread]!.end();
-    // First the observers' number (the dead does nothing more): once it is reclaimed, the others may come in.
+    // First the observers' number (the dead thread changes nothing more): after the reclaim, the others may enter.
     for (const { slot } of gauges) {
       Atomics.sub(inside[0]!, slot, Atomics.exchange(inside[1 + thread]!, slot, 0));
     }
@@ -106,7 +106,7 @@ Deno.test("Gauge: a terminated worker that finishes its turn changes nothing", a
 /** A thread that enters and leaves until it is stopped or terminated. */
 class Life {
   readonly #worker = new Worker(new URL("./gauge_life_worker.ts", import.meta.url), { type: "module" });
-  /** 1 during a turn, and 1 when there is to be no other. */
+  /** 1 during a turn; 1 when no other turn must begin. */
   readonly #turn = new Int32Array(new SharedArrayBuffer(2 * Int32Array.BYTES_PER_ELEMENT));
   #next = Promise.withResolvers<Report>();
 
@@ -122,7 +122,7 @@ class Life {
     this.#worker.postMessage({ ...start, turn: this.#turn } satisfies Start);
   }
 
-  /** Resolves when it has done something more. */
+  /** Resolves when it has made another step. */
   progress(): Promise<Report> {
     return this.#next.promise;
   }
@@ -136,7 +136,7 @@ class Life {
     }
   }
 
-  /** A turn that has begun goes on to its end. */
+  /** A turn that has begun continues to its end. */
   end(): void {
     this.#worker.terminate();
     Atomics.store(this.#turn, 1, 1);

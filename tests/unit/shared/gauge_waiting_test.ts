@@ -15,7 +15,7 @@ Deno.test("Gauge: threads that wait for each other's places miss none", async ()
       keeps: false,
     });
   }
-  // A thread that missed a place would wait for ever: no other one is left to wake it.
+  // A thread that missed a place would wait forever: no other thread is left to wake it.
   await Promise.all([0, 1, 2, 3].map((thread) => threads.sent(thread, "done")));
   assert.equal(gauge.value, 0);
   gauge.enter(0);
@@ -34,7 +34,7 @@ Deno.test("Gauge: waiters get the place of a dead worker when it is reclaimed", 
   threads.end(3);
   epoch.end(3);
   assert.deepEqual(table.reclaimWorker(3), [gauge.slot]);
-  threads.tell();
+  threads.send();
   await Promise.all([0, 1, 2].map((thread) => threads.sent(thread, "done")));
   assert.equal(gauge.value, 0);
   threads.start({ ...start(3), rounds: 5, keeps: true });
@@ -69,7 +69,7 @@ Deno.test("Gauge.wait() leaves no waiter behind when its worker dies between any
   }
 });
 
-/** Threads, whose messages are passed on to all. */
+/** Threads whose messages reach all others. */
 class Threads implements Disposable {
   readonly #workers = new Map<number, Worker>();
   readonly #messages = new Map<string, PromiseWithResolvers<void>>();
@@ -81,15 +81,15 @@ class Threads implements Disposable {
       this.#messages.set(`${thread} ${message}`, Promise.withResolvers());
     }
     worker.onmessage = ({ data }: MessageEvent<Message>) => {
-      if (data === "freed") this.tell();
+      if (data === "freed") this.send();
       else this.#messages.get(`${thread} ${data}`)!.resolve();
     };
     this.#workers.set(thread, worker);
     worker.postMessage(start);
   }
 
-  /** Tells all that a place has become free. */
-  tell(): void {
+  /** Sends all of them that a place has become free. */
+  send(): void {
     for (const worker of this.#workers.values()) worker.postMessage("freed");
   }
 

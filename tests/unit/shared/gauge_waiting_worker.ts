@@ -1,4 +1,4 @@
-/** A thread that takes a place of a gauge again and again, and waits for one where there is none. */
+/** A thread that repeatedly takes a place in a gauge, and waits when there is none. */
 
 import { GaugeTable } from "../../../src/shared/gauge.ts";
 import { type EpochStart, WorkerEpoch } from "../../../src/shared/worker_epoch.ts";
@@ -7,7 +7,7 @@ export interface Start {
   readonly memory: SharedArrayBuffer;
   readonly epoch: EpochStart;
   readonly limit: number;
-  /** How often to take a place; at the last time it is kept with `keeps`. */
+  /** How often to take a place; with `keeps`, it keeps the last one. */
   readonly rounds: number;
   readonly keeps: boolean;
 }

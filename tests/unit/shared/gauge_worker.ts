@@ -12,13 +12,13 @@ export interface Task {
   readonly limit: number;
   /** How often to enter. */
   readonly rounds: number;
-  /** Numbers of all threads: which is the next, how many are in the gauge, how often one entered alone. */
+  /** Numbers of all threads: the next one, how many are in the gauge, how often one entered alone. */
   readonly shared: SharedArrayBuffer;
 }
 
 export interface Result {
   readonly thread: number;
-  /** The highest value of the gauge, and number of those in it, that were seen. */
+  /** The highest value of the gauge, and the highest number of members, that it has seen. */
   readonly highest: number;
   readonly most: number;
 }
@@ -33,7 +33,7 @@ answer((task: Task): Result => {
     if (gauge.enter(task.limit)) {
       most = Math.max(most, Atomics.add(shared, 1, 1) + 1);
       highest = Math.max(highest, gauge.value);
-      // Not atomic, so that counts are lost should two threads be in here at once.
+      // Not atomic, so that counts are lost if two threads are in here at once.
       shared[2] = shared[2]! + 1;
       Atomics.sub(shared, 1, 1);
       gauge.leave();

@@ -7,7 +7,7 @@ interface Task {
   readonly memory: SharedArrayBuffer;
   readonly epoch: EpochStart;
   readonly slot: number;
-  /** Numbers: 1 once it may go on, 1 once it has, and how much it was let do after that. */
+  /** Numbers: 1 when it may continue, 1 when it has, and how many changes it could make after that. */
   readonly shared: Int32Array;
 }
 

@@ -7,7 +7,7 @@ import { answer } from "../../support/threads.ts";
 export interface Task {
   readonly limit: SharedArrayBuffer;
   readonly rate: RateConfig;
-  /** The time, in milliseconds. Whoever is refused lets one pass. */
+  /** The time, in milliseconds. A refused thread advances it by one. */
   readonly clock: SharedArrayBuffer;
   /** How often to be refused before the task is done. */
   readonly refusals: number;

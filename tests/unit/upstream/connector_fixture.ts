@@ -1,11 +1,11 @@
-/** Connectors that dial what the test says. */
+/** Connectors whose dials the test answers. */
 
 import type { GroupConfig } from "../../../src/config/config.ts";
 import type { Conn } from "../../../src/net/socket/conn.ts";
 import type { DialOptions } from "../../../src/net/socket/dial.ts";
 import { Connector } from "../../../src/upstream/connector.ts";
-import type { Group } from "../../../src/upstream/group.ts";
 import type { UpstreamDialerOptions } from "../../../src/upstream/upstream_dialer.ts";
+import type { Group } from "../../../src/upstream/group.ts";
 import { FakeConn } from "../../support/fakes/fake_conn.ts";
 import { ControlledGroup } from "../../support/fakes/upstream_parts.ts";
 
@@ -41,7 +41,7 @@ export function attempts() {
   return { endpoint: "", attempts: 0 };
 }
 
-/** A dial that nobody answers. */
+/** A dial without an answer. */
 export function untilAborted(_address: unknown, { signal }: DialOptions): Promise<Conn> {
   return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
 }
@@ -50,7 +50,7 @@ export function untilAborted(_address: unknown, { signal }: DialOptions): Promis
 export class ConnectorFixture extends ControlledGroup {
   readonly connector: Connector;
   readonly dialled: FakeConn[] = [];
-  /** What comes of a dial, unless it is a new connection. */
+  /** The result of a dial, if it is not a new connection. */
   dial: Dial | undefined;
 
   constructor(config: Partial<GroupConfig> = {}, options: Partial<UpstreamDialerOptions> = {}) {
@@ -62,7 +62,7 @@ export class ConnectorFixture extends ControlledGroup {
     );
   }
 
-  /** The one endpoint there is. */
+  /** The only endpoint. */
   get only() {
     return this.group.endpoints[0]!;
   }

@@ -1,4 +1,4 @@
-/** From a group to a connection by way of a pool. */
+/** The connector with a pool. */
 
 import assert from "node:assert/strict";
 import type { PoolConfig } from "../../../src/config/config.ts";
@@ -198,7 +198,7 @@ Deno.test("Connector opens warm connections within the time of one attempt", asy
   assert.deepEqual(fixture.endpoints[0]!.control.figures().failuresBy, { connect_timeout: 1 });
 });
 
-/** A client that asks, gets its answer and goes. */
+/** A client that sends a request, gets the answer and ends. */
 async function serve(fixture: ConnectorFixture): Promise<void> {
   using lease = await fixture.connector.connect({ sourceAddress: "" }, attempts());
   await converse(lease, fixture.dialled.at(-1)!);

@@ -1,4 +1,4 @@
-/** From a group to a connection: what ends the way, and what it is then said to have ended by. */
+/** The connector: what ends a connect, and the error that it then throws. */
 
 import assert from "node:assert/strict";
 import type { GroupConfig } from "../../../src/config/config.ts";
@@ -48,8 +48,8 @@ Deno.test("Connector reports a full endpoint that was ejected as ejected", async
     code: "no_endpoint",
     message: "every endpoint of group was taken out by an operator",
   });
-  await using nobody = new ControlledGroup({ endpoints: [] });
-  const lost = connectorOf(nobody.group);
+  await using empty = new ControlledGroup({ endpoints: [] });
+  const lost = connectorOf(empty.group);
   const connecting = lost.connect({ sourceAddress: "" }, attempts());
   void lost.stop(SHUTDOWN);
   await assert.rejects(connecting, { code: "no_endpoint", message: "no endpoint of group is known" });
@@ -101,7 +101,7 @@ Deno.test("Connector limits all attempts together to retry.timeout", async () =>
   const connector = connectorOf(fixture.group, async (_address, { signal }) => {
     const began = performance.now();
     if (within.length === 0) {
-      // A good part of the time is gone.
+      // A large part of the time has passed.
       within.push(0);
       await new Promise((resolve) => setTimeout(resolve, 150));
       throw REFUSED;
@@ -213,7 +213,7 @@ Deno.test("Connector clears the timer of a wait for the first results", async ()
   await using fixture = new ConnectorFixture({ endpoints: endpointsAt(2), healthCheck: CHECK });
   const waiting = fixture.connector.connect({ sourceAddress: "" }, attempts());
   for (const each of fixture.endpoints) fixture.found(each, "up");
-  // What is left would be found by the sanitizers.
+  // The sanitizers would report leftovers.
   (await waiting)[Symbol.dispose]();
   assert.equal(fixture.dialled.length, 1);
 });

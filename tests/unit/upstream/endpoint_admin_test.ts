@@ -34,7 +34,7 @@ Deno.test("endpoints that an operator took out are never tried, even if no other
   assert.deepEqual(messages, [
     "group: endpoint 192.0.2.1:1 set to drain",
     "group: endpoint 192.0.2.1:2 set to down",
-    "group: no endpoint is up, clients are disconnected",
+    "group: no endpoint is up, clients are refused",
   ]);
   controller.setAdmin(first!.control, "up");
   assert.equal(messages.at(-1), "group: an endpoint is up again");
@@ -47,7 +47,7 @@ Deno.test("drain keeps open connections, down ends them, and repeating either ch
   const { controller, messages } = fixture;
   const [first] = fixture.endpoints;
   const ended: string[] = [];
-  using _watch = first!.used.whenDown(({ code }) => ended.push(code));
+  using _watch = first!.used.whenDown({ abort: ({ code }) => ended.push(code) });
   controller.setAdmin(first!.control, "drain");
   assert.deepEqual(ended, []);
   controller.setAdmin(first!.control, "down");

@@ -57,6 +57,7 @@ Deno.test("EndpointController reports its state to threads and operators", () =>
     connects: 1,
     failures: 2,
     failuresBy: { connection_refused: 1, timed_out: 1 },
+    lastCheck: undefined,
   });
 });
 

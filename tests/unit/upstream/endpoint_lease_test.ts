@@ -2,29 +2,24 @@ import assert from "node:assert/strict";
 import { ProxyError } from "../../../src/net/errors.ts";
 import { Lease } from "../../../src/upstream/endpoint.ts";
 import { FakeConn } from "../../support/fakes/fake_conn.ts";
-import { FakeTime } from "../../support/fakes/fake_time.ts";
 import { ControlledGroup } from "../../support/fakes/upstream_parts.ts";
 
 const RESET = new ProxyError("connection_reset", "upstream");
 
 Deno.test("Lease counts a connection that its upstream resets at once, without a byte, as failed", async () => {
-  using time = new FakeTime();
   await using fixture = new ControlledGroup();
   const [only] = fixture.endpoints;
-  await time.advance(500);
   const lease = new Lease(fixture.group, only!.used, new FakeConn());
   const failures = () => only!.control.figures().failures;
-  lease.failed(new ProxyError("connection_reset", "client"), 0);
-  lease.failed(new ProxyError("idle_timeout", "upstream"), 0);
-  lease.failed(RESET, 1);
+  lease.failed(new ProxyError("connection_reset", "client"), 0, 0);
+  lease.failed(new ProxyError("idle_timeout", "upstream"), 0, 0);
+  lease.failed(RESET, 1, 0);
   assert.equal(failures(), 0);
-  lease.failed(RESET, 0);
+  lease.failed(RESET, 0, 0);
   assert.equal(failures(), 1);
-  await time.advance(990);
-  lease.failed(RESET, 0);
+  lease.failed(RESET, 0, 999);
   assert.equal(failures(), 2);
-  await time.advance(10);
-  lease.failed(RESET, 0);
+  lease.failed(RESET, 0, 1000);
   assert.equal(failures(), 2, "it worked for a second");
 });
 
@@ -35,15 +30,15 @@ Deno.test("Lease.dispose() closes the connection and releases its permit once", 
   const conn = new FakeConn();
   const lease = new Lease(fixture.group, used, conn);
   assert.equal(lease.conn, conn);
-  const heard: string[] = [];
-  lease.whenDown(({ code }) => heard.push(code));
+  const aborts: string[] = [];
+  lease.whenDown({ abort: ({ code }) => aborts.push(code) });
   fixture.controller.setAdmin(control, "down");
-  assert.deepEqual(heard, ["endpoint_down"]);
+  assert.deepEqual(aborts, ["endpoint_down"]);
   lease[Symbol.dispose]();
   lease[Symbol.dispose]();
   assert.deepEqual([conn.isClosed, used.active], [true, 1]);
   used.abortConnections(RESET);
-  assert.equal(heard.length, 1);
+  assert.equal(aborts.length, 1);
   used.leave();
 });
 

@@ -117,14 +117,14 @@ Deno.test("Endpoint counts connections and failures in its row", () => {
 
 Deno.test("Endpoint ends the connections that still watch it", () => {
   const { endpoint } = endpointWith();
-  const heard: string[] = [];
+  const aborts: string[] = [];
   const [first] = ["first", "second"].map((name) =>
-    endpoint.whenDown(({ code }) => heard.push(`${name} ${code}`))
+    endpoint.whenDown({ abort: ({ code }) => aborts.push(`${name} ${code}`) })
   );
   const down = new ProxyError("endpoint_down", "proxy");
   endpoint.abortConnections(down);
-  assert.deepEqual(heard.splice(0), ["first endpoint_down", "second endpoint_down"]);
+  assert.deepEqual(aborts.splice(0), ["first endpoint_down", "second endpoint_down"]);
   first![Symbol.dispose]();
   endpoint.abortConnections(down);
-  assert.deepEqual(heard, ["second endpoint_down"]);
+  assert.deepEqual(aborts, ["second endpoint_down"]);
 });

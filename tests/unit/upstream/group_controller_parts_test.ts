@@ -1,4 +1,4 @@
-/** What a controller has its monitor, its checks and its accounts do, and when. */
+/** How a controller uses its monitor, its checks and its accounts. */
 
 import assert from "node:assert/strict";
 import { mock } from "node:test";
@@ -106,8 +106,8 @@ Deno.test("GroupController does not log failures that eject nothing", async () =
 
 Deno.test("GroupController is ready once it has endpoints and all of them were checked", async () => {
   const memory = new UpstreamMemory();
-  const nobody = new GroupController(groupConfig({ endpoints: [] }), controllerParts(memory, AUDIENCE));
-  assert.deepEqual(nobody.notReady, ["group: no endpoint is known yet"]);
+  const empty = new GroupController(groupConfig({ endpoints: [] }), controllerParts(memory, AUDIENCE));
+  assert.deepEqual(empty.notReady, ["group: no endpoint is known yet"]);
   const controller = new GroupController(
     groupConfig({ endpoints: endpointsAt(2), healthCheck: CHECK }),
     controllerParts(memory, AUDIENCE),
@@ -119,7 +119,7 @@ Deno.test("GroupController is ready once it has endpoints and all of them were c
   assert.deepEqual(controller.notReady, []);
   controller.row.cells.connectTime.observe(0.5);
   assert.equal(controller.row.figures().connectTime.sum, 0.5);
-  for (const each of [nobody, controller]) await each.stop();
+  for (const each of [empty, controller]) await each.stop();
 });
 
 Deno.test("GroupController puts backups in the second tier, with the configured limits and weights", async () => {
@@ -130,8 +130,10 @@ Deno.test("GroupController puts backups in the second tier, with the configured 
     backup: index === 1,
   }));
   const controller = new GroupController(groupConfig({ endpoints }), controllerParts(memory, AUDIENCE));
-  const told = controller.records.map(({ tier, weight, maxConnections }) => [tier, weight, maxConnections]);
-  assert.deepEqual(told, [[0, 2, 5], [1, 3, 5]]);
+  const published = controller.records.map((
+    { tier, weight, maxConnections },
+  ) => [tier, weight, maxConnections]);
+  assert.deepEqual(published, [[0, 2, 5], [1, 3, 5]]);
   await controller.stop();
 });
 
@@ -145,12 +147,12 @@ Deno.test("GroupController watches added endpoints, drops removed ones, and send
     );
   }
   try {
-    const told: string[] = [];
+    const published: string[] = [];
     const controller = new GroupController(
       groupConfig({ endpoints: endpointsAt(2) }),
       controllerParts(new UpstreamMemory(), {
         ...AUDIENCE,
-        setEndpoints: (_name, records) => told.push(records.map(({ weight }) => weight).join(" ")),
+        setEndpoints: (_name, records) => published.push(records.map(({ weight }) => weight).join(" ")),
       }),
     );
     const [one, two, three] = endpointsAt(3);
@@ -159,7 +161,7 @@ Deno.test("GroupController watches added endpoints, drops removed ones, and send
     controller.update(groupConfig({ endpoints: [{ ...one!, weight: 3 }, two!] }));
     controller.update(groupConfig({ endpoints: [two!, three!] }));
     controller.update(groupConfig({ endpoints: [two!, three!] }));
-    assert.deepEqual(told, ["2 1 1", "3 1", "1 1"]);
+    assert.deepEqual(published, ["2 1 1", "3 1", "1 1"]);
     assert.deepEqual(watched, ["watch 3", "unwatch 3", "watch 3", "unwatch 1"]);
     await controller.stop();
   } finally {
@@ -201,8 +203,8 @@ for (const onDown of ["close", "keep"] as const) {
     const accepting = (async () => {
       for await (const conn of listener) conn.close();
     })();
-    const heard = Promise.withResolvers<void>();
-    const told: [string, boolean][] = [];
+    const recovered = Promise.withResolvers<void>();
+    const published: [string, boolean][] = [];
     const controller = new GroupController(
       groupConfig({
         endpoints: [{ ...endpointsAt(1)[0]!, address }],
@@ -212,36 +214,36 @@ for (const onDown of ["close", "keep"] as const) {
       controllerParts(new UpstreamMemory(), {
         ...AUDIENCE,
         setState: (_name, _id, { health }, abort) => {
-          told.push([health, abort]);
+          published.push([health, abort]);
           if (health === "up") listener.close();
-          else heard.resolve();
+          else recovered.resolve();
         },
       }),
     );
     controller.start();
-    await heard.promise;
+    await recovered.promise;
     await controller.stop();
     await accepting;
-    assert.deepEqual(told, [["up", false], ["down", onDown === "close"]]);
+    assert.deepEqual(published, [["up", false], ["down", onDown === "close"]]);
     await Deno.remove(directory, { recursive: true });
   });
 }
 
 Deno.test("GroupController ends connections at once only for endpoints set down", async () => {
   const passive = { failures: 1, window: 1000, eject: 1e6 };
-  const told: unknown[] = [];
+  const published: unknown[] = [];
   const controller = new GroupController(
     groupConfig({ passive }),
     controllerParts(new UpstreamMemory(), {
       ...AUDIENCE,
-      setState: (_name, _id, { admin, isEjected }, abort) => told.push([admin, isEjected, abort]),
+      setState: (_name, _id, { admin, isEjected }, abort) => published.push([admin, isEjected, abort]),
     }),
   );
   const [only] = controller.endpoints;
   for (const admin of ["drain", "down", "up"] as const) controller.setAdmin(only!, admin);
   controller.connectionFailed(only!.id, { code: "connection_refused", reason: "refused" });
   controller.update(groupConfig());
-  assert.deepEqual(told, [
+  assert.deepEqual(published, [
     ["drain", false, false],
     ["down", false, true],
     ["up", false, false],
@@ -251,7 +253,7 @@ Deno.test("GroupController ends connections at once only for endpoints set down"
   await controller.stop();
 });
 
-/** How many more there are to be claimed. */
+/** The number that can still be claimed. */
 function claims(table: { claim(): unknown }): number {
   let count = 0;
   while (table.claim() !== undefined) count += 1;

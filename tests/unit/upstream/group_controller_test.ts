@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import type { GroupConfig, HealthCheckConfig } from "../../../src/config/config.ts";
-import { parseUpstreamAddress } from "../../../src/net/address.ts";
+import type { GroupConfig } from "../../../src/config/config.ts";
+import { type Address, formatAddress, parseUpstreamAddress } from "../../../src/net/address.ts";
 import { ProxyError } from "../../../src/net/errors.ts";
 import { type Log, silentLog } from "../../../src/observe/log/log.ts";
 import { GroupController } from "../../../src/upstream/group_controller.ts";
 import { readAll, refusingAddress, upstream } from "../../support/peers/sockets.ts";
 import {
+  CHECK,
   ControlledGroup,
   controllerParts,
   endpointsAt,
@@ -16,16 +17,6 @@ import {
 const REFUSED = new ProxyError("connection_refused", "upstream");
 /** At the first failure, for as long as a test lasts. */
 const EJECTING = { failures: 1, window: 1000, eject: 1_000_000 };
-const CHECK: HealthCheckConfig = {
-  interval: 1_000_000,
-  timeout: 1000,
-  rise: 1,
-  fall: 1,
-  send: undefined,
-  expect: undefined,
-  tls: undefined,
-  proxyProtocol: undefined,
-};
 const [FIRST, SECOND, THIRD] = endpointsAt(3) as [Endpoint, Endpoint, Endpoint];
 type Endpoint = GroupConfig["endpoints"][number];
 
@@ -111,7 +102,7 @@ Deno.test("GroupController forgets down states when health checks are removed", 
   });
   const [only] = fixture.endpoints;
   const ended: string[] = [];
-  only!.used.whenDown(({ code }) => ended.push(code));
+  only!.used.whenDown({ abort: ({ code }) => ended.push(code) });
   assert.deepEqual(fixture.controller.notReady, ["group: the first health checks are under way"]);
   fixture.controller.start();
   const { state, reason } = await fixture.nextEvent();
@@ -124,19 +115,6 @@ Deno.test("GroupController forgets down states when health checks are removed", 
   assert.deepEqual([after.state, after.reason, only!.used.isUp], ["unknown", "no longer checked", true]);
   assert.deepEqual([ended.length, fixture.logged()], [1, ["group_up"]]);
   assert.equal(fixture.endpoints[0]!.used, only!.used);
-});
-
-Deno.test("GroupController keeps endpoints down until the new health checks find them up", async () => {
-  await using refusing = await refusingAddress();
-  const address = parseUpstreamAddress(refusing.address);
-  await using fixture = new Fixture({ endpoints: [{ ...FIRST, address }], healthCheck: CHECK });
-  fixture.controller.start();
-  await fixture.nextEvent();
-  const [only] = fixture.endpoints;
-  fixture.update({ healthCheck: { ...CHECK, timeout: 500 } });
-  assert.equal(only!.control.health, "down");
-  const { state } = await fixture.nextEvent();
-  assert.deepEqual([state, only!.used.isUp], ["down", false], "it is checked again at once");
 });
 
 Deno.test("GroupController ends ejections when the passive rules change, in threads too", async () => {
@@ -186,11 +164,11 @@ Deno.test("GroupController ignores failures and ejections of a removed endpoint"
 });
 
 for (const onDown of ["close", "keep"] as const) {
-  Deno.test(`with on_down: ${onDown}, a failure ${onDown === "close" ? "ends" : "leaves"} the open connections of what it takes out`, async () => {
+  Deno.test(`with on_down: ${onDown}, an ejection ${onDown === "close" ? "ends" : "keeps"} the open connections of the endpoint`, async () => {
     await using fixture = new Fixture({ endpoints: [FIRST], passive: EJECTING, onDown });
     const [only] = fixture.endpoints;
     const ended: string[] = [];
-    only!.used.whenDown(({ code }) => ended.push(code));
+    only!.used.whenDown({ abort: ({ code }) => ended.push(code) });
     fixture.group.connectionFailed(only!.used, REFUSED);
     assert.deepEqual(ended, onDown === "close" ? ["endpoint_down"] : []);
   });
@@ -220,10 +198,34 @@ Deno.test("GroupController releases all its rows when it stops, and reports when
   }
   const limited = new GroupController(groupConfig({ endpoints: endpointsAt(9, 1) }), parts);
   assert.equal(limited.endpoints.length, 8);
-  assert.deepEqual(messages, ["group: endpoint ignored, the accounts are full"]);
+  assert.deepEqual(messages, ["group: 1 endpoint ignored, the accounts are full"]);
   const second = new GroupController(groupConfig({ endpoints: [] }), parts);
   assert.throws(() => new GroupController(groupConfig(), parts), { name: "AccountsFullError" });
   for (const controller of [limited, second]) await controller.stop();
+});
+
+Deno.test("GroupController gives the places of endpoints that go to those that come in their stead", async () => {
+  const messages: string[] = [];
+  const log: Log = { ...silentLog(), error: (message) => void messages.push(message) };
+  const sent: number[] = [];
+  const updates = {
+    setEndpoints: (_: string, { length }: readonly unknown[]) => void sent.push(length),
+    setState() {},
+  };
+  const parts = controllerParts(new UpstreamMemory(), updates, log);
+  const controller = new GroupController(groupConfig({ endpoints: endpointsAt(6) }), parts);
+  controller.start();
+  const keys = () => controller.endpoints.map(({ key }) => key);
+  const others = endpointsAt(14).slice(6);
+  controller.update(groupConfig({ endpoints: others }));
+  assert.equal(new Set(keys()).size, 8);
+  assert.deepEqual(keys(), others.map(({ address }) => formatAddress(address as Address)));
+  assert.deepEqual(messages, []);
+  assert.deepEqual(sent, [2, 8]);
+  controller.update(groupConfig({ endpoints: endpointsAt(10) }));
+  assert.equal(controller.endpoints.length, 8);
+  assert.deepEqual(messages, ["group: 2 endpoints ignored, the accounts are full"]);
+  await controller.stop();
 });
 
 Deno.test("GroupController adopts new connection settings for checks, and keeps the health", async () => {
@@ -254,7 +256,7 @@ Deno.test("GroupController adopts new connection settings for checks, and keeps 
   assert.deepEqual(await next(), [""], "what has not changed was not checked again");
 });
 
-/** A group whose controller says what it logs. */
+/** A group with the log of its controller. */
 class Fixture extends ControlledGroup {
   readonly #logged: unknown[];
   readonly #config: Partial<GroupConfig>;
@@ -272,7 +274,7 @@ class Fixture extends ControlledGroup {
     return this.#logged.splice(0);
   }
 
-  /** Changes some keys of the configuration it was made with. */
+  /** Changes some keys of its initial configuration. */
   update(change: Partial<GroupConfig>): void {
     const config = groupConfig({ ...this.#config, ...change });
     this.controller.update(config);

@@ -1,4 +1,4 @@
-/** Groups whose endpoints begin or cease to come from DNS while they are used. */
+/** Groups that start or stop to use DNS for their endpoints while they are used. */
 
 import assert from "node:assert/strict";
 import type { DiscoveryConfig, GroupConfig } from "../../../src/config/config.ts";
@@ -9,6 +9,7 @@ const NAMED: GroupConfig["endpoints"] = [{
   address: { transport: "tcp", hostname: "db.test", port: 5432 },
   weight: 1,
   maxConnections: 0,
+  tier: undefined,
   backup: false,
 }];
 
@@ -70,7 +71,7 @@ async function found({ group }: ControlledGroup): Promise<void> {
   await group.settled(new AbortController().signal);
 }
 
-/** Resolves when an endpoint comes. */
+/** Resolves when an endpoint is added. */
 function newEndpoints({ group }: ControlledGroup): Promise<void> {
   return new Promise((resolve) => {
     const watch = group.watch({

@@ -1,4 +1,4 @@
-/** What is said of a group and its endpoints, in log lines and events. */
+/** Log lines and events about a group and its endpoints. */
 
 import assert from "node:assert/strict";
 import type { GroupConfig } from "../../../src/config/config.ts";
@@ -39,13 +39,13 @@ class Fixture extends ControlledGroup {
     this.#waiting = waiting;
   }
 
-  /** The lines so far. */
-  said(): Line[] {
+  /** Returns the lines so far, and forgets them. */
+  takeLines(): Line[] {
     return this.#lines.splice(0);
   }
 
-  /** The next line that is about this event, and what was said before is forgotten. */
-  async saying(event: string): Promise<Line> {
+  /** The next line with this event; forgets earlier lines. */
+  async nextLine(event: string): Promise<Line> {
     for (;;) {
       const line = this.#lines.shift();
       if (line?.fields?.["event"] === event) return line;
@@ -71,11 +71,11 @@ Deno.test("group log: an operator's change is logged with its effect on the grou
     message: `group: endpoint 192.0.2.1:1 set to ${admin}`,
     fields: { event: "endpoint_set", upstream: "group", endpoint: "192.0.2.1:1", admin },
   });
-  assert.deepEqual(fixture.said(), [
+  assert.deepEqual(fixture.takeLines(), [
     set("drain"),
     {
       level: "error",
-      message: "group: no endpoint is up, clients are disconnected",
+      message: "group: no endpoint is up, clients are refused",
       fields: { event: "group_down", upstream: "group" },
     },
     set("down"),
@@ -99,7 +99,7 @@ Deno.test("group log: an ejection is logged with its reason and duration", async
     passive: { failures: 1, window: 1000, eject: 1e6 },
   });
   fixture.group.connectionFailed(fixture.group.endpoints[0]!, REFUSED);
-  assert.deepEqual(fixture.said(), [{
+  assert.deepEqual(fixture.takeLines(), [{
     level: "warn",
     message: "group: endpoint 192.0.2.1:1 ejected, upstream connection refused",
     fields: {
@@ -120,30 +120,33 @@ Deno.test("group log: an ejection is logged with its reason and duration", async
     "upstream connection refused",
   ]);
   fixture.group.connectionFailed(fixture.group.endpoints[1]!, REFUSED);
-  assert.deepEqual(fixture.said().map(({ message }) => message), [
+  assert.deepEqual(fixture.takeLines().map(({ message }) => message), [
     "group: endpoint 192.0.2.1:2 ejected, upstream connection refused",
     "group: no endpoint is up, panic mode uses them all",
   ]);
   fixture.controller.connectionFailed(-1, { code: "connection_refused", reason: "" });
-  assert.deepEqual(fixture.said(), [], "there is no such endpoint");
+  assert.deepEqual(fixture.takeLines(), [], "there is no such endpoint");
 });
 
 Deno.test("group log: added and removed endpoints are named and counted", async () => {
   await using fixture = new Fixture({ endpoints: endpointsAt(2) });
   fixture.controller.update(groupConfig({ endpoints: endpointsAt(4).slice(1) }));
-  assert.deepEqual(fixture.said(), [{
+  assert.deepEqual(fixture.takeLines(), [{
     level: "info",
     message: "group: endpoints changed to 192.0.2.1:2, 192.0.2.1:3, 192.0.2.1:4",
-    fields: { event: "endpoints_changed", upstream: "group", added: 2, removed: 1 },
+    fields: { event: "endpoints_changed", upstream: "group", added: 2, endpoints: 3, removed: 1 },
   }]);
   fixture.controller.update(
     groupConfig({ endpoints: endpointsAt(4).slice(1).map((each) => ({ ...each, weight: 2 })) }),
   );
-  assert.deepEqual(fixture.said().map(({ fields }) => [fields?.["added"], fields?.["removed"]]), [[0, 0]]);
+  assert.deepEqual(fixture.takeLines().map(({ fields }) => [fields?.["added"], fields?.["removed"]]), [[
+    0,
+    0,
+  ]]);
   fixture.controller.update(
     groupConfig({ endpoints: endpointsAt(4).slice(1).map((each) => ({ ...each, weight: 2 })) }),
   );
-  assert.deepEqual(fixture.said(), []);
+  assert.deepEqual(fixture.takeLines(), []);
 });
 
 Deno.test("group log: checks log down and up, but not that an endpoint is up at first", async () => {
@@ -155,23 +158,23 @@ Deno.test("group log: checks log down and up, but not that an endpoint is up at 
   controller.start();
   const { key } = controller.endpoints[0]!;
   const fields = { upstream: "group", endpoint: key };
-  assert.deepEqual(await fixture.saying("endpoint_down"), {
+  assert.deepEqual(await fixture.nextLine("endpoint_down"), {
     level: "warn",
     message: `group: endpoint ${key} is down, no such socket`,
     fields: { event: "endpoint_down", ...fields, cause: "no such socket" },
   });
-  assert.equal((await fixture.saying("group_down")).level, "error");
+  assert.equal((await fixture.nextLine("group_down")).level, "error");
   assert.deepEqual(controller.notReady, []);
   const listener = Deno.listen(address);
   const accepting = (async () => {
     for await (const conn of listener) conn.close();
   })();
-  assert.deepEqual(await fixture.saying("endpoint_up"), {
+  assert.deepEqual(await fixture.nextLine("endpoint_up"), {
     level: "info",
     message: `group: endpoint ${key} is up, connected`,
     fields: { event: "endpoint_up", ...fields, cause: "connected" },
   });
-  assert.equal((await fixture.saying("group_up")).level, "info");
+  assert.equal((await fixture.nextLine("group_up")).level, "info");
   controller.update(groupConfig({ endpoints: fixture.controller.config.endpoints }));
   listener.close();
   await accepting;
@@ -189,7 +192,7 @@ Deno.test("group log: level debug includes that an endpoint is up at first", asy
   const address = { transport: "tcp", hostname: hostname!, port: Number(port) } as const;
   await using fixture = new Fixture({ endpoints: [{ ...endpointsAt(1)[0]!, address }], healthCheck: OFTEN });
   fixture.controller.start();
-  assert.equal((await fixture.saying("endpoint_up")).level, "debug");
+  assert.equal((await fixture.nextLine("endpoint_up")).level, "debug");
 });
 
 Deno.test("group log: a failing look-up is logged once, and its recovery once", async () => {
@@ -199,7 +202,7 @@ Deno.test("group log: a failing look-up is logged once, and its recovery once", 
     discovery: { dns: "a", interval: 20, server: server.address },
   });
   fixture.controller.start();
-  assert.deepEqual(await fixture.saying("discovery_failed"), {
+  assert.deepEqual(await fixture.nextLine("discovery_failed"), {
     level: "warn",
     message: "group: cannot look up db.test, going on with what is known",
     fields: {
@@ -210,7 +213,7 @@ Deno.test("group log: a failing look-up is logged once, and its recovery once", 
     },
   });
   server.addresses = ["192.0.2.7"];
-  assert.deepEqual(await fixture.saying("discovery_recovered"), {
+  assert.deepEqual(await fixture.nextLine("discovery_recovered"), {
     level: "info",
     message: "group: db.test can be looked up again",
     fields: { event: "discovery_recovered", upstream: "group", name: "db.test" },

@@ -12,7 +12,7 @@ Deno.test("Group reports each time that no endpoint is up, and that one is up ag
   const logged: unknown[] = [];
   const note: Log["info"] = (_message, fields) => void logged.push(fields?.["event"]);
   const log: Log = { ...silentLog(), info: note, warn: note, error: note };
-  await using fixture = new ControlledGroup({ passive: { failures: 1, window: 1000, eject: 20 } }, log);
+  await using fixture = new ControlledGroup({ passive: { failures: 1, window: 1000, eject: 250 } }, log);
   const { group } = fixture;
   const [only] = group.endpoints;
   for (let round = 1; round <= 2; round++) {
@@ -39,7 +39,7 @@ Deno.test("Group uses all endpoints in panic mode, and a second failure ends no 
   fixture.foundDown(only!);
   assert.equal(group.enter({ sourceAddress: "192.0.2.9" }, []), only!.used);
   let aborted = 0;
-  only!.used.whenDown(() => void (aborted += 1));
+  only!.used.whenDown({ abort: () => void (aborted += 1) });
   group.connectionFailed(only!.used, REFUSED);
   assert.deepEqual([only!.control.condition, aborted], ["ejected", 0]);
   only!.used.leave();
@@ -134,7 +134,7 @@ Deno.test("Group gives the other endpoints a moment for their first results once
   assert.deepEqual([group.isSettled, isOver], [true, true]);
   fixture.found(two!, "up");
   fixture.found(three!, "up");
-  // As after a reload that brings another.
+  // As after a reload that adds another one.
   fixture.controller.update(groupConfig({ endpoints: endpointsAt(4), healthCheck: CHECK }));
   assert.equal(group.isSettled, true);
 
@@ -153,7 +153,7 @@ Deno.test("Group gives the other endpoints a moment for their first results once
 });
 
 for (const onDown of ["close", "keep"] as const) {
-  Deno.test(`clients of a down endpoint, who came while none was up, with on_down: ${onDown}`, async () => {
+  Deno.test(`clients of a down endpoint that came while none was up, with on_down: ${onDown}`, async () => {
     await using fixture = new ControlledGroup({ endpoints: endpointsAt(3), healthCheck: CHECK, onDown });
     const { group } = fixture;
     const [one, two, three] = fixture.endpoints;
@@ -161,13 +161,13 @@ for (const onDown of ["close", "keep"] as const) {
     const ended: string[] = [];
     for (const [name, { used }] of [["one", one!], ["two", two!]] as const) {
       assert.equal(group.keeps(used), true);
-      used.whenDown(({ code }) => ended.push(`${name} ${code}`));
+      used.whenDown({ abort: ({ code }) => ended.push(`${name} ${code}`) });
     }
     fixture.controller.setAdmin(three!.control, "drain");
     assert.deepEqual(ended, [], "there is nothing better");
     fixture.found(one!, "up");
     assert.deepEqual(ended, onDown === "close" ? ["two endpoint_down"] : []);
-    // One more whose dial was under way.
+    // One more, whose dial was pending.
     assert.equal(group.keeps(two!.used), onDown === "keep");
     assert.equal(group.keeps(one!.used), true);
   });
@@ -183,7 +183,7 @@ Deno.test("Group closes connections of an ejected endpoint when another returns 
   controller.setAdmin(two!.control, "drain");
   group.connectionFailed(one!.used, REFUSED);
   let ended = 0;
-  one!.used.whenDown(() => ended += 1);
+  one!.used.whenDown({ abort: () => ended += 1 });
   controller.setAdmin(two!.control, "up");
   assert.equal(ended, 0, "on_down is keep");
   group.config = { ...group.config, onDown: "close" };
@@ -210,7 +210,8 @@ Deno.test("Group admits connections to a released endpoint without counting them
   const [only] = group.endpoints;
   assert.equal(group.enter({ sourceAddress: "192.0.2.9" }, []), only);
   assert.equal(group.enter({ sourceAddress: "192.0.2.9" }, []), "full");
-  // As when a service is removed: the thread has yet to hear of it, or has and still lets in who was on the way.
+  // As when a service is removed: the thread does not know it yet, or knows it and still serves clients that are
+  // connecting.
   await fixture.controller.stop();
   only!.leave();
   assert.equal(only!.active, 0);
@@ -245,7 +246,7 @@ Deno.test("Group frees the slots of a released endpoint in any order of leaving"
   assert.ok(others.every((gauge) => gauge !== undefined));
 });
 
-/** Lets everything that is due happen. */
+/** Runs everything that is due. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }

@@ -1,40 +1,50 @@
-/** Several threads that are all this one, and what they say to each other, which arrives when the test says so. */
+/** Several simulated threads in this one. The test delivers the messages between them. */
 
 import type { GroupConfig } from "../../../src/config/config.ts";
 import { WakeUps } from "../../../src/shared/wake_ups.ts";
 import type { Group } from "../../../src/upstream/group.ts";
-import { GroupController, type GroupUpdates } from "../../../src/upstream/group_controller.ts";
-import { controllerParts, groupConfig, UpstreamMemory } from "../../support/fakes/upstream_parts.ts";
+import { GroupController } from "../../../src/upstream/group_controller.ts";
+import {
+  controllerParts,
+  groupConfig,
+  type Updates,
+  UpstreamMemory,
+} from "../../support/fakes/upstream_parts.ts";
 
-/** Messages under way. */
+/** Messages in transit. */
 export class Post {
-  readonly #messages: (() => void)[] = [];
+  readonly #messages: { readonly arrive: () => void; readonly way: unknown }[] = [];
 
   get size(): number {
     return this.#messages.length;
   }
 
-  /** @param arrive What the message does where it is for. */
-  send(arrive: () => void): void {
-    this.#messages.push(arrive);
+  /**
+   * @param arrive The effect of the message at its receiver.
+   * @param way Messages on the same way arrive in order, as those from one thread to another do; by default, any
+   *   message may overtake this one.
+   */
+  send(arrive: () => void, way: unknown = Symbol("any")): void {
+    this.#messages.push({ arrive, way });
   }
 
-  /** Lets one of them arrive, the oldest unless another is meant; false when there is none. */
+  /** Delivers one of them, or an older one on its way; the oldest by default. False when there is none. */
   deliver(which = 0): boolean {
-    const [arrive] = this.#messages.splice(which % Math.max(this.#messages.length, 1), 1);
-    arrive?.();
-    return arrive !== undefined;
+    const { way } = this.#messages[which % Math.max(this.#messages.length, 1)] ?? {};
+    const [message] = this.#messages.splice(this.#messages.findIndex((each) => each.way === way), 1);
+    message?.arrive();
+    return message !== undefined;
   }
 
-  /** Lets all arrive that are under way now; tells how many. */
+  /** Delivers all messages in transit; returns their number. */
   deliverAll(): number {
     const messages = this.#messages.splice(0);
-    for (const arrive of messages) arrive();
+    for (const { arrive } of messages) arrive();
     return messages.length;
   }
 }
 
-/** The word that places are free, from each of so many threads to all others. */
+/** The messages about free places, from each of so many threads to all others. */
 export function wakeUpsOf(threads: number, post: Post): readonly WakeUps[] {
   const all: WakeUps[] = Array.from({ length: threads }, (_, thread) =>
     new WakeUps((slot) => {
@@ -45,39 +55,60 @@ export function wakeUpsOf(threads: number, post: Post): readonly WakeUps[] {
   return all;
 }
 
-/** A group in several threads, with the controller that decides for all. */
+/** A group in several threads, with the controller that decides for all of them. */
 export class GroupThreads implements AsyncDisposable {
   readonly post = new Post();
   readonly memory: UpstreamMemory;
   readonly controller: GroupController;
-  /** That of each thread. */
-  readonly groups: readonly Group[];
+  /** The group in each thread. */
+  readonly groups: Group[];
+  readonly #wakeUps: readonly WakeUps[];
 
   constructor(threads: number, config: Partial<GroupConfig>) {
     const { post } = this;
     this.memory = new UpstreamMemory(threads);
-    const updates: GroupUpdates = {
-      setEndpoints: (_name, records) => this.#tell((group) => group.setEndpoints(records)),
-      setState: (_name, id, state, abort) => this.#tell((group) => group.setState(id, state, abort)),
+    const updates: Updates = {
+      setEndpoints: (_name, records) => this.#send((group) => group.setEndpoints(records)),
+      setState: (_name, id, state, abort) => this.#send((group) => group.setState(id, state, abort)),
     };
     this.controller = new GroupController(groupConfig(config), controllerParts(this.memory, updates));
-    const wakeUps = wakeUpsOf(threads, post);
-    this.groups = wakeUps.map((own, thread) =>
-      this.memory.groupIn(thread, this.controller, {
-        connectionFailed: (_name, id, failure) =>
-          post.send(() => this.controller.connectionFailed(id, failure)),
-        evictIdle: (_name, id) => this.#tell((group) => group.makeRoomFor(id), thread),
-      }, own)
-    );
+    this.#wakeUps = wakeUpsOf(threads, post);
+    this.groups = this.#wakeUps.map((_, thread) => this.#start(thread));
+  }
+
+  /** A thread dies, and another one takes its place. */
+  restart(thread: number): void {
+    this.memory.reclaim(thread);
+    const { queue } = this.controller;
+    if (queue !== undefined) {
+      for (const wakeUps of this.#wakeUps) this.post.send(() => wakeUps.wake(queue.slot));
+    }
+    this.groups[thread] = this.#start(thread);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.controller.stop();
   }
 
-  #tell(say: (group: Group) => void, but?: number): void {
+  #start(thread: number): Group {
+    const { post } = this;
+    return this.memory.groupIn(thread, this.controller, {
+      connectionFailed: (_name, id, failure) =>
+        post.send(() => this.controller.connectionFailed(id, failure)),
+      stickFailed: (_name, id, tried, reason) =>
+        new Promise((resolve) =>
+          post.send(() => {
+            this.controller.stickFailed(id, tried, reason);
+            resolve();
+          })
+        ),
+      evictIdle: (_name, id) => this.#send((group) => group.evictIdleById(id), thread),
+    }, this.#wakeUps[thread]!);
+  }
+
+  #send(update: (group: Group) => void, but?: number): void {
     for (const [thread, group] of this.groups.entries()) {
-      if (thread !== but) this.post.send(() => say(group));
+      if (thread !== but) this.post.send(() => update(group), thread);
     }
   }
 }

@@ -1,4 +1,4 @@
-/** What a group tells those who hold connections to its endpoints, its controller and its accounts. */
+/** The calls of a group to its watchers, its owner and its accounts. */
 
 import assert from "node:assert/strict";
 import { ProxyError } from "../../../src/net/errors.ts";
@@ -9,9 +9,9 @@ import { CHECK, ControlledGroup, endpointsAt, groupConfig } from "../../support/
 
 const REFUSED = new ProxyError("connection_refused", "upstream");
 
-/** Notes what it is told, and has so many idle connections to each endpoint. */
+/** Records its calls, and has so many idle connections to each endpoint. */
 class Watcher {
-  readonly heard: string[] = [];
+  readonly calls: string[] = [];
   #idle: number;
 
   constructor(idle = 0) {
@@ -19,17 +19,17 @@ class Watcher {
   }
 
   added({ key }: Endpoint): void {
-    this.heard.push(`added ${key}`);
+    this.calls.push(`added ${key}`);
   }
 
   unusable({ key }: Endpoint): void {
-    this.heard.push(`unusable ${key}`);
+    this.calls.push(`unusable ${key}`);
   }
 
   evictIdle({ key }: Endpoint): boolean {
     if (this.#idle === 0) return false;
     this.#idle -= 1;
-    this.heard.push(`closed one to ${key}`);
+    this.calls.push(`closed one to ${key}`);
     return true;
   }
 }
@@ -40,22 +40,22 @@ Deno.test("Group watchers receive each addition, down and removal once, until th
   const watcher = new Watcher();
   const watch = group.watch(watcher);
   controller.update(groupConfig({ endpoints: endpointsAt(2) }));
-  assert.deepEqual(watcher.heard.splice(0), ["added 192.0.2.1:2"]);
+  assert.deepEqual(watcher.calls.splice(0), ["added 192.0.2.1:2"]);
   const [, second] = fixture.endpoints;
   fixture.found(second!, "up");
-  assert.deepEqual(watcher.heard, [], "it was up before");
+  assert.deepEqual(watcher.calls, [], "it was up before");
   fixture.foundDown(second!);
-  assert.deepEqual(watcher.heard.splice(0), ["unusable 192.0.2.1:2"]);
+  assert.deepEqual(watcher.calls.splice(0), ["unusable 192.0.2.1:2"]);
   fixture.foundDown(second!);
   fixture.found(second!, "up");
-  assert.deepEqual(watcher.heard, [], "it was down before, and up is no news");
+  assert.deepEqual(watcher.calls, [], "it was down before, and up is no news");
   controller.update(groupConfig({ endpoints: endpointsAt(1) }));
-  assert.deepEqual(watcher.heard.splice(0), ["unusable 192.0.2.1:2"]);
+  assert.deepEqual(watcher.calls.splice(0), ["unusable 192.0.2.1:2"]);
   group.setState(second!.control.id, { ...second!.control.state, health: "down" }, true);
-  assert.deepEqual(watcher.heard, [], "the group does not have it any more");
+  assert.deepEqual(watcher.calls, [], "the group does not have it any more");
   watch[Symbol.dispose]();
   controller.update(groupConfig({ endpoints: endpointsAt(2) }));
-  assert.deepEqual(watcher.heard, []);
+  assert.deepEqual(watcher.calls, []);
 });
 
 Deno.test("Group counts no connections to a removed endpoint", async () => {
@@ -71,14 +71,14 @@ Deno.test("Group counts no connections to a removed endpoint", async () => {
     return place!;
   };
   const places = [takeAll(first!), takeAll(second!)];
-  // Before the controller has given back what counts them.
+  // Before the controller has released the counters.
   group.setEndpoints(fixture.controller.records.slice(0, 1));
   assert.equal(second!.permits.tryAcquire(), UNCOUNTED);
   assert.equal(first!.permits.tryAcquire(), undefined);
-  assert.deepEqual(watcher.heard.splice(0), ["unusable 192.0.2.1:2"]);
+  assert.deepEqual(watcher.calls.splice(0), ["unusable 192.0.2.1:2"]);
   group.retire();
   assert.equal(first!.permits.tryAcquire(), UNCOUNTED);
-  assert.deepEqual(watcher.heard.splice(0), ["unusable 192.0.2.1:1"]);
+  assert.deepEqual(watcher.calls.splice(0), ["unusable 192.0.2.1:1"]);
   for (const place of places) place[Symbol.dispose]();
 });
 
@@ -90,15 +90,15 @@ Deno.test("Group evicts an idle connection in this thread, or else in another", 
   there!.watch(others);
   const [first, second] = here!.endpoints;
   here!.evictIdle(second!);
-  assert.deepEqual([own.heard, threads.post.size], [["closed one to 192.0.2.1:2"], 0]);
+  assert.deepEqual([own.calls, threads.post.size], [["closed one to 192.0.2.1:2"], 0]);
   here!.evictIdle(first!);
-  assert.deepEqual(others.heard, []);
+  assert.deepEqual(others.calls, []);
   assert.equal(threads.post.deliverAll(), 1);
-  assert.deepEqual(others.heard, ["closed one to 192.0.2.1:1"]);
-  there!.makeRoomFor(first!.id);
+  assert.deepEqual(others.calls, ["closed one to 192.0.2.1:1"]);
+  there!.evictIdleById(first!.id);
   assert.equal(threads.post.size, 0, "there is no other way to pass it on");
-  there!.makeRoomFor(-1);
-  assert.equal(others.heard.length, 1);
+  there!.evictIdleById(-1);
+  assert.equal(others.calls.length, 1);
 });
 
 Deno.test("Group counts connections and failures of an endpoint, with their durations", async () => {
@@ -151,8 +151,8 @@ Deno.test("Group reports that its only endpoint was ejected, not that none exist
   await using fixture = new ControlledGroup();
   fixture.controller.setAdmin(fixture.endpoints[0]!.control, "drain");
   assert.equal(fixture.group.enter({ sourceAddress: "" }, []), "taken_out");
-  await using nobody = new ControlledGroup({ endpoints: [] });
-  assert.equal(nobody.group.enter({ sourceAddress: "" }, []), "unknown");
+  await using empty = new ControlledGroup({ endpoints: [] });
+  assert.equal(empty.group.enter({ sourceAddress: "" }, []), "unknown");
 });
 
 Deno.test("Group lets no client wait for first results after it is removed", async () => {

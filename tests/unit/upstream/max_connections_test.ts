@@ -1,4 +1,4 @@
-/** The accounting of `max_connections` with pools: whatever happens, in whatever order. */
+/** The accounting of `max_connections` with pools, under random events in any order. */
 
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers";
@@ -16,13 +16,13 @@ interface Run {
   readonly mode: PoolConfig["mode"];
   readonly limit: number;
   readonly maxIdle: number;
-  /** Services, and in how many threads. */
+  /** The number of services and threads. */
   readonly services: number;
   readonly threads: number;
   readonly steps: readonly Step[];
 }
 
-/** `message`: one of those between the threads arrives. */
+/** `message`: one message between the threads arrives. */
 type Step = readonly [
   what: "come" | "leave" | "finish" | "dialled" | "refused" | "lost" | "message",
   which: number,
@@ -65,14 +65,14 @@ for (const threads of [1, 2]) {
           await world.take(step);
           assert.equal(world.active, world.clients);
         }
-        await world.letEverybodyIn();
+        await world.acceptAll();
       }),
       { numRuns: 1000 },
     );
   });
 }
 
-/** An upstream and services before it, which do what the steps say. */
+/** An upstream and its services, which follow the steps. */
 class World implements AsyncDisposable {
   readonly #group: GroupThreads;
   readonly #limit: number;
@@ -99,12 +99,12 @@ class World implements AsyncDisposable {
     for (const connector of this.#connectors) connector.start();
   }
 
-  /** Clients counted by any thread. */
+  /** Clients that any thread counts. */
   get active(): number {
     return this.#group.controller.endpoints[0]!.figures().active;
   }
 
-  /** Clients that were let in and have not left. */
+  /** Clients that were connected and have not left. */
   get clients(): number {
     return this.#connecting + this.#leases.length;
   }
@@ -135,8 +135,8 @@ class World implements AsyncDisposable {
     await settled();
   }
 
-  /** Dials and messages take no longer than a moment from now on. */
-  async letEverybodyIn(): Promise<void> {
+  /** From now on, dials and messages end at once. */
+  async acceptAll(): Promise<void> {
     let rounds = 0;
     while (this.#dials.length > 0 || this.#group.post.deliverAll() > 0) {
       for (const dial of this.#dials.splice(0)) this.#connected(dial);
@@ -212,7 +212,7 @@ class World implements AsyncDisposable {
   }
 }
 
-/** Whoever holds one can be told from all others. */
+/** Each has a name of its own, so that holders can be told apart. */
 class NumberedConn extends FakeConn {
   override readonly localAddress: Address;
 
@@ -226,7 +226,7 @@ function removed<Item>(items: Item[], which: number): Item | undefined {
   return items.splice(which % Math.max(items.length, 1), 1)[0];
 }
 
-/** Every promise that can settle without the world outside has. */
+/** Resolves when every promise that waits for no I/O has settled. */
 function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,4 +1,4 @@
-/** A name server on a free UDP port that knows one name, whose addresses are the test's. */
+/** A name server on a free UDP port that knows one name, with addresses from the test. */
 
 import { createSocket, type Socket } from "node:dgram";
 import type { TcpAddress } from "../../../src/net/address.ts";
@@ -7,12 +7,12 @@ import type { TcpAddress } from "../../../src/net/address.ts";
 const HEADER = 12;
 const A = 1;
 const IN = 1;
-/** Where the question is, as a name in the answer refers to it. */
+/** The position of the question, to which a name in the answer refers. */
 const SAME_NAME = [0xc0, HEADER];
 
 export class NameServer implements AsyncDisposable {
   readonly #socket: Socket;
-  /** IPv4. All other questions are answered with nothing. */
+  /** The IPv4 addresses. All other questions get an empty answer. */
   addresses: readonly string[] = [];
 
   private constructor(socket: Socket) {
@@ -43,7 +43,7 @@ export class NameServer implements AsyncDisposable {
     const answers = records.flatMap((address) => [
       ...SAME_NAME,
       ...[0, A, 0, IN],
-      // It holds for no time, and has four bytes.
+      // Its TTL is 0, and it has four bytes.
       ...[0, 0, 0, 0],
       ...[0, 4],
       ...address.split(".").map(Number),

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import type { Address } from "../../../src/net/address.ts";
-import type { Conn } from "../../../src/net/socket/conn.ts";
+import type { Conn, SocketOptions } from "../../../src/net/socket/conn.ts";
 import type { DialOptions } from "../../../src/net/socket/dial.ts";
 import { ProxyError } from "../../../src/net/errors.ts";
-import { UpstreamDialer, type UpstreamDialerOptions } from "../../../src/upstream/upstream_dialer.ts";
+import { UpstreamDialer } from "../../../src/upstream/connector.ts";
+import type { UpstreamDialerOptions } from "../../../src/upstream/upstream_dialer.ts";
 import { Permit, UNCOUNTED } from "../../../src/upstream/pool/connection_semaphore.ts";
 import { UpstreamTls } from "../../../src/upstream/upstream_tls.ts";
 import { FakeConn } from "../../support/fakes/fake_conn.ts";
@@ -14,7 +15,14 @@ const NEVER = new AbortController().signal;
 const HEADER = new TextEncoder().encode("PROXY ");
 const REFUSED = new ProxyError("connection_refused", "upstream");
 const LATE = new ProxyError("connect_timeout", "upstream");
-const CONFIG = { ca: undefined, certificate: undefined, serverName: undefined, verify: true, alpn: [] };
+const CONFIG = {
+  ca: undefined,
+  certificate: undefined,
+  serverName: undefined,
+  verify: true,
+  alpn: [],
+  starttls: undefined,
+};
 
 /** Encrypts nothing, and notes which connections it was given. */
 class FakeTls extends UpstreamTls {
@@ -37,12 +45,8 @@ class FakeTls extends UpstreamTls {
 class TracedConn extends FakeConn {
   readonly options: unknown[] = [];
 
-  override setNoDelay(on = true): void {
-    this.options.push(["nodelay", on]);
-  }
-
-  override setKeepAlive(...after: unknown[]): void {
-    this.options.push(["keepalive", ...after]);
+  override setOptions({ nodelay, keepalive }: SocketOptions = { nodelay: false, keepalive: false }): void {
+    this.options.push(["nodelay", nodelay], ["keepalive", keepalive]);
   }
 }
 
@@ -90,6 +94,7 @@ Deno.test("UpstreamDialer dials with the service's settings, and sets socket opt
     adapter: "node",
     localAddress: "192.0.2.7",
     signal,
+    names: undefined,
   }]]);
   assert.deepEqual(fixture.conn.options, [["nodelay", true], ["keepalive", 5000]]);
   assert.deepEqual(fixture.figures(), { connects: 1, failuresBy: {} });
@@ -128,7 +133,7 @@ Deno.test("TLS begins with the connection, or after the header where there is on
     const conn = await fixture.leg.open(fixture.only, UNCOUNTED, NEVER);
     if (hasPreface) {
       assert.deepEqual([conn, tls.secured], [fixture.conn, []]);
-      assert.equal(await fixture.leg.begin(fixture.only, conn, HEADER, NEVER), tls.shaken);
+      assert.equal(await fixture.leg.begin(fixture.only.address, conn, HEADER, NEVER), tls.shaken);
     } else assert.equal(conn, tls.shaken);
     assert.deepEqual(tls.secured, [`port 1, after "${hasPreface ? "PROXY " : ""}"`]);
   }
@@ -151,7 +156,7 @@ Deno.test("UpstreamDialer distinguishes failed and late handshakes from failed d
 
 Deno.test("UpstreamDialer closes a connection whose options cannot be set", async () => {
   await using fixture = new Fixture({ nodelay: true });
-  fixture.conn.setNoDelay = () => {
+  fixture.conn.setOptions = () => {
     throw new Deno.errors.ConnectionReset("reset");
   };
   await assert.rejects(fixture.leg.open(fixture.only, UNCOUNTED, NEVER), { code: "connection_reset" });
@@ -162,14 +167,17 @@ Deno.test("UpstreamDialer closes a connection that takes no header, or on abort"
   await using broken = new Fixture();
   const cause = new Deno.errors.BrokenPipe("broken");
   broken.conn.write = () => Promise.reject(cause);
-  await assert.rejects(broken.leg.begin(broken.only, broken.conn, HEADER, NEVER), {
+  await assert.rejects(broken.leg.begin(broken.only.address, broken.conn, HEADER, NEVER), {
     code: "connection_reset",
     side: "upstream",
     cause,
   });
   assert.equal(broken.conn.isClosed, true);
   await using stopped = new Fixture();
-  await assert.rejects(stopped.leg.begin(stopped.only, stopped.conn, HEADER, AbortSignal.abort(LATE)), LATE);
+  await assert.rejects(
+    stopped.leg.begin(stopped.only.address, stopped.conn, HEADER, AbortSignal.abort(LATE)),
+    LATE,
+  );
   assert.deepEqual([stopped.conn.isClosed, stopped.conn.written], [true, ""]);
   assert.deepEqual(stopped.figures(), { connects: 0, failuresBy: {} });
 });

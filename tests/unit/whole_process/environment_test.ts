@@ -1,4 +1,4 @@
-/** What only holds while no other test runs in the same process: these files run one after the other. */
+/** These files need a process without other tests, and run one after the other. */
 
 import assert from "node:assert/strict";
 import { fixture } from "../admin/admin_fixture.ts";

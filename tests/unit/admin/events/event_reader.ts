@@ -1,4 +1,4 @@
-/** Reads a stream of events of the admin interface, and fills one. */
+/** Reads a stream of events of the admin interface, and makes enough events to fill one. */
 
 import assert from "node:assert/strict";
 import type { Fixture } from "../admin_fixture.ts";
@@ -13,7 +13,7 @@ export interface Message {
 /** Reads the events of a stream one after the other. */
 export class EventReader {
   readonly #reader: ReadableStreamDefaultReader<string>;
-  /** Comments that came by. */
+  /** Comments received so far. */
   comments = 0;
   #text = "";
 
@@ -45,7 +45,7 @@ export class EventReader {
     }
   }
 
-  /** As many events as there are until one `fits`, and this one. */
+  /** The events up to the first that `fits`, including it. */
   async until(fits: (message: Message) => boolean): Promise<Message[]> {
     const messages: Message[] = [];
     for (;;) {
@@ -74,7 +74,7 @@ function messageOf(block: string): Message {
   return { event: data.type, id: id === undefined ? undefined : Number(id), data };
 }
 
-/** Some hundred megabytes of events, with turns in which they could be written. */
+/** Publishes some hundred megabytes of events, with turns in which they could be written. */
 export async function publishMuch(admin: Fixture, count: number): Promise<void> {
   const detail = "x".repeat(20_000);
   for (let published = 0; published < count; published++) {

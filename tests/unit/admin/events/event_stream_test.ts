@@ -9,7 +9,7 @@ import { connectTo, fixture, get, outcome, recordingLog } from "../admin_fixture
 import { EventReader, publishMuch } from "./event_reader.ts";
 import { CLOSED, FakeBackend, opened } from "../fake_backend.ts";
 
-Deno.test("a stream begins with the figures, then brings what happens as it happens, numbered", async () => {
+Deno.test("EventStream begins with the figures, then sends numbered events as they happen", async () => {
   await using admin = await fixture();
   const reader = await EventReader.open(admin);
   const first = await reader.next();
@@ -27,7 +27,7 @@ Deno.test("a stream begins with the figures, then brings what happens as it happ
   await reader.cancel();
 });
 
-Deno.test("a stream sends the figures every second", async () => {
+Deno.test("EventStream sends the figures every second", async () => {
   await using admin = await fixture();
   const reader = await EventReader.open(admin);
   const startedAt = performance.now();
@@ -37,7 +37,7 @@ Deno.test("a stream sends the figures every second", async () => {
   await reader.cancel();
 });
 
-Deno.test("a stream brings only the types asked for, and no figures with stats=0", async () => {
+Deno.test("EventStream sends only the requested types, and no figures with stats=0", async () => {
   await using admin = await fixture();
   const reader = await EventReader.open(admin, "?stats=0&types=closed,drain");
   admin.backend.publish(opened(1));
@@ -50,7 +50,7 @@ Deno.test("a stream brings only the types asked for, and no figures with stats=0
   await reader.cancel();
 });
 
-Deno.test("without readers nothing is counted or written", async () => {
+Deno.test("EventHub collects and writes nothing without readers", async () => {
   await using admin = await fixture();
   assert.equal(admin.backend.listeners, 0);
   const readers = [await EventReader.open(admin), await EventReader.open(admin, "?stats=0")];
@@ -60,14 +60,14 @@ Deno.test("without readers nothing is counted or written", async () => {
   await eventually("the streams to be given up", () => admin.backend.listeners, (count) => count === 0);
 });
 
-Deno.test("HEAD does not open a stream", async () => {
+Deno.test("EventHub opens no stream for HEAD", async () => {
   await using admin = await fixture();
   const { status, headers } = await outcome(`${admin.url}/api/v1/events`, { method: "HEAD" });
   assert.deepEqual([status, headers.get("content-type")], [200, "text/event-stream"]);
   await eventually("the stream to be given up", () => admin.backend.listeners, (count) => count === 0);
 });
 
-Deno.test("the number of streams is limited, and an ended one makes room", async () => {
+Deno.test("EventHub limits the number of streams, and frees the place of one that ends", async () => {
   await using admin = await fixture();
   const readers: EventReader[] = [];
   for (let count = 0; count < MAX_STREAMS; count++) readers.push(await EventReader.open(admin, "?stats=0"));
@@ -86,7 +86,7 @@ Deno.test("the number of streams is limited, and an ended one makes room", async
   for (const reader of readers) await reader.cancel();
 });
 
-Deno.test("closing ends streams after the events that wait in them", async () => {
+Deno.test("EventHub.close() ends streams after their queued events", async () => {
   await using admin = await fixture();
   const reader = await EventReader.open(admin, "?stats=0");
   admin.backend.publish(opened(1));
@@ -99,7 +99,7 @@ Deno.test("closing ends streams after the events that wait in them", async () =>
   assert.equal(admin.backend.listeners, 0);
 });
 
-Deno.test("closing does not wait for a reader that does not read", async () => {
+Deno.test("EventHub.close() does not wait for a reader that does not read", async () => {
   await using admin = await fixture();
   using conn = await connectTo(admin.server.address);
   await writeText(conn, get("/api/v1/events?stats=0", `Host: ${admin.host}`).replaceAll("\n", "\r\n"));
@@ -109,7 +109,7 @@ Deno.test("closing does not wait for a reader that does not read", async () => {
   assert.equal(await endOf(conn), "fin");
 });
 
-Deno.test("a queue keeps the latest events", async () => {
+Deno.test("EventStream keeps the latest events in its queue", async () => {
   const backend = new FakeBackend();
   const hub = new EventHub(backend, silentLog());
   const reader = new EventReader(hub.open({ stats: false, types: undefined }));
@@ -125,7 +125,7 @@ Deno.test("a queue keeps the latest events", async () => {
   assert.equal(await reader.next(), undefined);
 });
 
-Deno.test("figures that were not taken in time give way to newer ones", async () => {
+Deno.test("EventStream replaces queued figures by newer ones", async () => {
   const backend = new FakeBackend();
   const hub = new EventHub(backend, silentLog(), { tick: 2 });
   const body = hub.open({ stats: true, types: undefined });
@@ -137,7 +137,7 @@ Deno.test("figures that were not taken in time give way to newer ones", async ()
   assert.equal(await reader.next(), undefined);
 });
 
-Deno.test("readers share the figures, and a stream without them gets a comment now and then", async () => {
+Deno.test("EventHub collects figures once for all readers, and sends comments to streams without them", async () => {
   const backend = new FakeBackend();
   const hub = new EventHub(backend, silentLog(), { tick: 2 });
   const loud = [1, 2, 3].map(() => new EventReader(hub.open({ stats: true, types: undefined })));
@@ -155,7 +155,7 @@ Deno.test("readers share the figures, and a stream without them gets a comment n
   hub.close();
 });
 
-Deno.test("streams end when the figures cannot be read, and the log says why", async () => {
+Deno.test("EventHub ends streams when it cannot collect figures, and logs the reason", async () => {
   const { log, lines } = recordingLog();
   const backend = new FakeBackend();
   const reader = new EventReader(

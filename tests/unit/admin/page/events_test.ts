@@ -1,4 +1,4 @@
-/** The stream of events as the page reads it, and the words it finds for them. */
+/** The stream of events in the page, and the texts that it shows for them. */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";

@@ -1,9 +1,9 @@
-/** The files of the page: all are served, and nothing else is asked for. */
+/** The files of the page: all are served, and it requests nothing else. */
 
 import assert from "node:assert/strict";
 import { pageFiles } from "../../../../src/admin/page/page.ts";
 
-/** What the scripts and style sheets refer to in their own folder. */
+/** The files in their own folder that scripts and style sheets refer to. */
 const REFERENCE = /(?:from|src=|href=)\s*"(?:\.\/)?([\w.]+\.(?:js|css|svg))"/g;
 
 Deno.test("every file of the page is served, and each is used by another", async () => {

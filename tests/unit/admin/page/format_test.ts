@@ -1,4 +1,4 @@
-/** Numbers, sizes and times as the page writes them. */
+/** Numbers, sizes and times in the page. */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";

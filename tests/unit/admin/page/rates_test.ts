@@ -1,4 +1,4 @@
-/** What the page makes of counts that it gets once a second. */
+/** The rates that the page computes from counts that it gets once a second. */
 
 import assert from "node:assert/strict";
 import type { ServiceView, StatsEvent } from "../../../../src/admin/views.ts";
@@ -6,7 +6,7 @@ import { Rates } from "../../../../src/admin/page/rates.js";
 import { errorsOf, isOrderly } from "../../../../src/admin/page/service_errors.js";
 import { ERROR_CODES, isOnPurpose } from "../../../../src/net/errors.ts";
 
-Deno.test("rates are unknown at first, then counted since the sample before", () => {
+Deno.test("Rates are unknown at first, then computed from the last two samples", () => {
   const rates = new Rates();
   assert.equal(rates.add(stats(0, { upload: 1000 })).all, undefined);
   const { all, services } = rates.add(stats(2, { upload: 5000, download: 200, total: 6 }));
@@ -14,7 +14,7 @@ Deno.test("rates are unknown at first, then counted since the sample before", ()
   assert.deepEqual(services.get("mysql")?.curves.map((values) => values.length), [1, 1, 1]);
 });
 
-Deno.test("rates have a gap where the page had no connection, and forget what is older than two minutes", () => {
+Deno.test("Rates have a gap while the page is disconnected, and forget samples older than two minutes", () => {
   const rates = new Rates();
   rates.add(stats(0, {}));
   rates.add(stats(1, { upload: 10 }));
@@ -26,20 +26,20 @@ Deno.test("rates have a gap where the page had no connection, and forget what is
   assert.deepEqual(curves.map((values) => values.length), [121, 121, 121]);
 });
 
-Deno.test("rates restart when the program was restarted", () => {
+Deno.test("Rates start over after a restart of the program", () => {
   const rates = new Rates();
   rates.add(stats(0, { upload: 1_000_000 }));
   assert.equal(rates.add({ ...stats(1, {}), status: status("2026-03-02T00:00:00.000Z") }).all, undefined);
 });
 
-Deno.test("a sample that is no newer than the one before changes nothing", () => {
+Deno.test("Rates ignore a sample that is not newer than the last one", () => {
   const rates = new Rates();
   rates.add(stats(0, {}));
   assert.equal(rates.add(stats(0, { upload: 5 })).all, undefined);
   assert.equal(rates.add(stats(1, { upload: 7 })).all?.upload, 7);
 });
 
-Deno.test("ends by an operator or by the configuration are not errors", () => {
+Deno.test("errorsOf() omits ends by an operator or by the configuration", () => {
   const service = serviceWith({});
   const codes = ERROR_CODES.filter(isOnPurpose);
   assert.ok(codes.includes("killed") && codes.includes("endpoint_down"), codes.join());
@@ -54,7 +54,7 @@ Deno.test("ends by an operator or by the configuration are not errors", () => {
   for (const code of ERROR_CODES) assert.equal(isOrderly(code), isOnPurpose(code), code);
 });
 
-Deno.test("errors are refused, failed and broken connections, the most frequent first; orderly ends are not", () => {
+Deno.test("errorsOf() lists refused, failed and broken connections, the most frequent first, without orderly ends", () => {
   const service = serviceWith({});
   const found = errorsOf({
     ...service,
@@ -119,5 +119,6 @@ function serviceWith({ total = 0, refused = 0, upload = 0, download = 0 }: Count
     closed_by: {},
     bytes: { upload, download },
     tls: null,
+    faults: [],
   };
 }

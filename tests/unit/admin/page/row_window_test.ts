@@ -1,4 +1,4 @@
-/** Which rows of the table of connections the page asks for. */
+/** The rows of the table of connections that the page requests. */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
@@ -11,7 +11,7 @@ const table = fc.record({
   rows: fc.nat({ max: 30_000 }),
 });
 
-Deno.test("the window has every row in sight, and few others", () => {
+Deno.test("rowWindow() has every visible row, and few others", () => {
   fc.assert(fc.property(table, (table) => {
     const { offset, limit } = rowWindow(table);
     const inSight = Math.ceil(table.height / table.rowHeight) + 1;
@@ -23,7 +23,7 @@ Deno.test("the window has every row in sight, and few others", () => {
   }));
 });
 
-Deno.test("scrolled beyond the end, as when connections have ended, the window has the last rows", () => {
+Deno.test("rowWindow() has the last rows if the view is beyond the end, as when connections have ended", () => {
   fc.assert(fc.property(table, (table) => {
     const { offset, limit } = rowWindow({ ...table, scrollTop: table.rows * table.rowHeight });
     assert.ok(offset + limit >= table.rows);
@@ -31,7 +31,7 @@ Deno.test("scrolled beyond the end, as when connections have ended, the window h
   }));
 });
 
-Deno.test("other rows are needed only when scrolling comes near the end of those that are there", () => {
+Deno.test("isNearItsEnd() is true only near the end of the loaded ones", () => {
   const at = (row: number, rows = 1000) =>
     rowWindow({ scrollTop: row * 20, height: 400, rowHeight: 20, rows });
   assert.equal(isNearItsEnd(at(100), at(100), 1000), false);

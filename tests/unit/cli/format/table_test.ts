@@ -1,19 +1,18 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { formatAge } from "../../../../src/cli/format/age.ts";
-import { formatBytes, formatBytesShort } from "../../../../src/cli/format/bytes.ts";
+import { formatAge, formatBytes, formatBytesShort } from "../../../../src/cli/format/figures.ts";
 import { type Column, cut, tableLines } from "../../../../src/cli/format/table.ts";
 
-const COLUMNS: Column[] = [
-  { title: "ID", align: "right", reserve: 4 },
-  { title: "CLIENT", align: "left", reserve: 9, least: 5 },
-  { title: "STATE", align: "left", leaveOut: 1 },
-  { title: "BYTES", align: "right", leaveOut: 2 },
+const COLUMNS: Column<readonly string[]>[] = [
+  { title: "ID", cell: ([id]) => id, align: "right", reserve: 4 },
+  { title: "CLIENT", cell: ([, client]) => client, reserve: 9, least: 5 },
+  { title: "STATE", cell: ([, , state]) => state, leaveOut: 1 },
+  { title: "BYTES", cell: ([, , , bytes]) => bytes, align: "right", leaveOut: 2 },
 ];
 
 const ROWS = [["1", "10.0.0.1:5000", "open", "12"], ["22", "[::1]:80", "connecting", "1.5 KiB"]];
 
-Deno.test("a table is as wide as its cells, numbers at the right, no blanks at the end of a line", () => {
+Deno.test("tableLines() is as wide as its cells, with numbers at the right and no trailing blanks", () => {
   assert.deepEqual(tableLines(COLUMNS, ROWS), [
     "  ID  CLIENT         STATE         BYTES",
     "   1  10.0.0.1:5000  open             12",
@@ -22,7 +21,7 @@ Deno.test("a table is as wide as its cells, numbers at the right, no blanks at t
   assert.deepEqual(tableLines(COLUMNS.slice(0, 2), [["1", "a"]]), ["  ID  CLIENT", "   1  a"]);
 });
 
-Deno.test("a narrow table cuts cells down to the reserve, leaves columns out, then cuts down to the least", () => {
+Deno.test("tableLines() in little space shortens cells to the reserve, omits columns, then shortens to the minimum", () => {
   assert.deepEqual(tableLines(COLUMNS, ROWS, { width: 36 }), [
     "  ID  CLIENT     STATE         BYTES",
     "   1  10.0…5000  open             12",
@@ -40,7 +39,7 @@ Deno.test("a narrow table cuts cells down to the reserve, leaves columns out, th
   ]);
 });
 
-Deno.test("no line of a table is longer than its width, whatever the cells", () => {
+Deno.test("tableLines() makes no line longer than the width, whatever the cells", () => {
   const cell = fc.string({ unit: "grapheme-composite", maxLength: 30 });
   const rows = fc.array(fc.array(cell, { minLength: 4, maxLength: 4 }), { maxLength: 5 });
   fc.assert(
@@ -60,8 +59,8 @@ Deno.test("no line of a table is longer than its width, whatever the cells", () 
   );
 });
 
-Deno.test("what would control the terminal is shown as a replacement character", () => {
-  const [, line] = tableLines([{ title: "PATH", align: "left" }], [["/run/\x1b[2J\u202egnp.sock\n"]]);
+Deno.test("printable() replaces characters that control a terminal", () => {
+  const [, line] = tableLines([{ title: "PATH", cell: String }], ["/run/\x1b[2J\u202egnp.sock\n"]);
   assert.equal(line, "/run/\ufffd[2J\ufffdgnp.sock\ufffd");
 });
 
@@ -86,13 +85,13 @@ for (
     [5000 * 1024 ** 4, "5000.0 TiB", "5000 TiB"],
   ] as const
 ) {
-  Deno.test(`${bytes} bytes are ${long}, or ${short} where there is little room`, () => {
+  Deno.test(`formatBytes() writes ${bytes} bytes as ${long}, or ${short} in little space`, () => {
     assert.equal(formatBytes(bytes), long);
     assert.equal(formatBytesShort(bytes), short);
   });
 }
 
-Deno.test("a byte count of less than 1000 TiB takes at most eight characters where there is little room", () => {
+Deno.test("formatBytesShort() takes at most eight characters for less than 1000 TiB", () => {
   fc.assert(fc.property(fc.double({ min: 0, max: 999 * 1024 ** 4, noNaN: true }), (bytes) => {
     assert.ok(formatBytesShort(bytes).length <= 8, formatBytesShort(bytes));
   }));
@@ -110,5 +109,6 @@ for (
     [1_051_200_000, "12d04h"],
   ] as const
 ) {
-  Deno.test(`an age of ${milliseconds} ms is ${text}`, () => assert.equal(formatAge(milliseconds), text));
+  Deno.test(`formatAge() writes ${milliseconds} ms as ${text}`, () =>
+    assert.equal(formatAge(milliseconds), text));
 }

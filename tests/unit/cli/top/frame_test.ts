@@ -17,9 +17,9 @@ Deno.test("the screen of top at 80 by 24", () => {
     "mysql    listening     5/100   25.0      4       5  2.0 KiB  2.0 MiB",
     "redis    listening     3/100    0.0      4       5      0 B      0 B",
     "",
-    "UPSTREAM ENDPOINT      STATE             OPEN  NEW/S FAILURES",
-    "db       10.0.0.1:3306 up                   2    0.0        0",
-    "db       10.0.0.2:3306 down                 2    0.0        7",
+    "UPSTREAM ENDPOINT      STATE        TIER      OPEN  NEW/S FAILURES",
+    "db       10.0.0.1:3306 up              0         2    0.0        0",
+    "db       10.0.0.2:3306 down            0         2    0.0        7",
     "",
     "3 connections, most bytes first",
     "    ID SERVICE  CLIENT                ENDPOINT         AGE     UP/S   DOWN/S",
@@ -31,7 +31,7 @@ Deno.test("the screen of top at 80 by 24", () => {
   ]);
 });
 
-Deno.test("the screen of top at 60 by 18 leaves columns out, cuts what is long, and has no blank lines", () => {
+Deno.test("the screen of top at 60 by 18 omits columns, shortens texts, and has no blank lines", () => {
   const state = aState([
     aConnection(1, { client: "[2001:db8:1234:5678:9abc:def0:1234:5678]:65535", service: "postgres-eu" }),
     aConnection(2, { state: "connecting", endpoint: null }),
@@ -54,7 +54,19 @@ Deno.test("the screen of top at 60 by 18 leaves columns out, cuts what is long, 
   ]);
 });
 
-Deno.test("where not all fit, the busiest services and the endpoints with something wrong are shown", () => {
+Deno.test("the screen of top shows how many clients wait for an endpoint, once for each group", () => {
+  const queue = { length: 12, waited: 0, timeouts: 0, refused: 0 };
+  const upstreams = [anUpstream("db", { queue, waiting: 3 }), anUpstream("cache")];
+  const state = { ...aState(), stats: statsAt(0, { services: [], upstreams }) };
+  const waiting = (columns: number) =>
+    textOf(state, { columns, rows: 24 }).filter((text) => /UPSTREAM|10\.0\.0/.test(text)).map((text) =>
+      text.trim().split(/ +/).at(-1)
+    ).slice(0, 5);
+  assert.deepEqual(waiting(100), ["WAITING", "15", "7", "0", "7"]);
+  assert.deepEqual(waiting(60), ["FAILURES", "0", "7", "0", "7"]);
+});
+
+Deno.test("the screen of top shows the busiest services, and endpoints with problems, if not all fit", () => {
   const services = [1, 9, 3, 4, 5, 6, 7, 8].map((active) =>
     aService(`s${active}`, { connections: { total: 0, active, limit: null, failed: 0, refused: 0 } })
   );
@@ -73,17 +85,17 @@ Deno.test("where not all fit, the busiest services and the endpoints with someth
 });
 
 for (
-  const { says, change, row, text } of [
-    { says: "a pause", change: { isPaused: true }, row: 1, text: "PAUSED: p resumes" },
+  const { what, change, row, text } of [
+    { what: "a pause", change: { isPaused: true }, row: 1, text: "PAUSED: p resumes" },
     {
-      says: "an outage",
+      what: "an outage",
       change: { outage: { reason: "connection refused", retryIn: 4 }, isPaused: true },
       row: 1,
       text: "DISCONNECTED (connection refused), retrying in 4 s, figures of 01:00:01 UTC",
     },
-    { says: "what happened", change: { notice: "Closed connection 7" }, row: 1, text: "Closed connection 7" },
+    { what: "what happened", change: { notice: "Closed connection 7" }, row: 1, text: "Closed connection 7" },
     {
-      says: "why the proxy is not ready",
+      what: "why the proxy is not ready",
       change: {
         stats: statsAt(1, { status: aStatus({ ready: false, not_ready: ["draining", "no upstream"] }) }),
       },
@@ -91,31 +103,31 @@ for (
       text: "NOT READY: draining; no upstream",
     },
     {
-      says: "the filter that is typed",
+      what: "the filter that is typed",
       change: { mode: { kind: "filter", text: "10.0.0" } },
       row: 23,
       text: "Filter: 10.0.0_  (Enter: apply, Esc: cancel)",
     },
     {
-      says: "the question before a connection is closed",
+      what: "the question before a connection is closed",
       change: { mode: { kind: "kill", connection: aConnection(7) } },
       row: 23,
       text: "Close connection 7 (y/n)? 192.0.2.7:40007 to mysql",
     },
     {
-      says: "which connections are listed",
+      what: "which connections are listed",
       change: { order: { ...ORDER, filter: "192\x1b", sort: "age" }, offset: 4, reading: undefined },
       row: 10,
       text: "Connections",
     },
-  ] satisfies { says: string; change: Partial<TopState>; row: number; text: string }[]
+  ] satisfies { what: string; change: Partial<TopState>; row: number; text: string }[]
 ) {
-  Deno.test(`the screen of top shows ${says}`, () => {
+  Deno.test(`the screen of top shows ${what}`, () => {
     assert.equal(textOf({ ...aState(), ...change }, STANDARD)[row], text);
   });
 }
 
-Deno.test("the screen of top says how many connections there are, which are shown, and in which order", () => {
+Deno.test("the screen of top shows the number of connections, the range and the order", () => {
   const state = aState();
   const page = { total: 5000, matching: 40, connections: state.reading!.page.connections };
   const order = { filter: "a\x1bb", sort: "age", isDescending: false } as const;
@@ -132,13 +144,13 @@ Deno.test("the help of top names every key within 60 columns", () => {
   assert.equal(lines.at(-1), "any key back  q quit");
 });
 
-Deno.test("top shows something sensible before the first figures", () => {
+Deno.test("the screen of top has a sensible content before the first figures", () => {
   const lines = textOf(initialState(ORDER), STANDARD);
   assert.equal(lines[0], "sluice");
   assert.ok(lines.includes("Connections"));
 });
 
-Deno.test("every screen of top has the terminal's size, whatever that is", () => {
+Deno.test("the screen of top has the terminal's size, whatever it is", () => {
   const state = aState(Array.from({ length: 50 }, (_, index) => aConnection(index)));
   const sizes = fc.record({
     columns: fc.integer({ min: 1, max: 250 }),
@@ -154,7 +166,7 @@ Deno.test("every screen of top has the terminal's size, whatever that is", () =>
   }));
 });
 
-Deno.test("what is selected and what is down can be told from the rest, with and without colours", () => {
+Deno.test("the screen of top marks the selection and down endpoints, with and without colours", () => {
   assert.equal(painted(line("a"), true), "a");
   assert.equal(painted(line("a", "selected"), false), "\x1b[7ma\x1b[0m");
   assert.equal(painted(line("a", "bad"), true), "\x1b[1m\x1b[31ma\x1b[0m");

@@ -5,7 +5,7 @@ import { selectedConnection, type TopState, withReading, withRows } from "../../
 import { aConnection } from "../../../support/peers/fake_admin.ts";
 import { aState, control, key, readingOf } from "./top_fixture.ts";
 
-/** After these keys. */
+/** The state after these keys. */
 function pressed(state: TopState, ...keys: Key[]): TopState {
   return keys.reduce((state, key) => press(state, key).state, state);
 }
@@ -16,32 +16,32 @@ function firstOfMany(): TopState {
   return withReading(withRows(aState(page), 10), readingOf(page, 2000, 100));
 }
 
-Deno.test("q and Ctrl-C quit, Ctrl-C also while a question is open", () => {
+Deno.test("q and Ctrl-C quit, Ctrl-C also during a question", () => {
   assert.deepEqual(press(aState(), key("q")).action, { kind: "quit" });
   for (const name of ["j", "/", "K", "?"]) {
     assert.deepEqual(press(pressed(aState(), key(name)), control("c")).action, { kind: "quit" }, name);
   }
 });
 
-Deno.test("K asks first; only y closes, and the connection that was asked about", () => {
-  const asked = pressed(aState(), key("j"), key("K"));
-  const moved = withReading(asked, readingOf([aConnection(3)], 2000));
+Deno.test("K asks first; only y closes the connection in question", () => {
+  const confirming = pressed(aState(), key("j"), key("K"));
+  const moved = withReading(confirming, readingOf([aConnection(3)], 2000));
   assert.deepEqual(press(moved, key("y")).action, { kind: "kill", id: 2 });
   assert.deepEqual(press(moved, key("y")).state.mode, { kind: "list" });
   for (const name of ["n", "Y", "return", "escape", "q"]) {
-    const { state, action } = press(asked, key(name));
+    const { state, action } = press(confirming, key(name));
     assert.equal(action, undefined, name);
     assert.equal(state.mode.kind, "list");
   }
 });
 
-Deno.test("K does nothing where there is no connection, and k is not K", () => {
+Deno.test("K does nothing without a connection, and k is not K", () => {
   assert.equal(pressed(aState([]), key("K")).mode.kind, "list");
   assert.equal(pressed(aState(), key("k")).mode.kind, "list");
   assert.equal(pressed(aState(), control("k")).mode.kind, "list");
 });
 
-Deno.test("without a choice the selection stays at its place; one that was chosen goes with its connection", () => {
+Deno.test("the selection stays in its row; once the user has moved it, it follows its connection", () => {
   const [first, second, third] = [aConnection(1), aConnection(2), aConnection(3)];
   const state = aState([first, second, third]);
   const reordered = readingOf([third, first, second], 2000);
@@ -53,7 +53,7 @@ Deno.test("without a choice the selection stays at its place; one that was chose
   assert.equal(selectedConnection(gone)?.id, 1, "the next one at that place");
 });
 
-Deno.test("at the edge of the screen the list moves under the selection", () => {
+Deno.test("the selection scrolls the list at the edge of the screen", () => {
   const state = pressed(firstOfMany(), ...Array<Key>(10).fill(key("j")));
   assert.deepEqual([state.offset, state.row], [1, 9]);
   const next = Array.from({ length: 10 }, (_, index) => aConnection(index + 2));
@@ -72,13 +72,13 @@ Deno.test("G and g go to the last and the first connection, page keys by screens
   assert.deepEqual([pressed(firstOfMany(), key("pageup")).offset], [0]);
 });
 
-Deno.test("a list that has become shorter is shown to its end", () => {
+Deno.test("withReading() shows a list that has become shorter to its end", () => {
   const last = pressed(firstOfMany(), key("end"));
   const read = withReading(last, readingOf([], 3000, 35));
   assert.equal(read.offset, 25);
 });
 
-Deno.test("s goes through the orders, amounts from the most down, r turns the order round, both from the top", () => {
+Deno.test("s steps through the orders, amounts with the largest first; r reverses; both return to the top", () => {
   const orders = [];
   let state = { ...aState(), offset: 5 };
   for (let i = 0; i < 6; i++) {
@@ -90,7 +90,7 @@ Deno.test("s goes through the orders, amounts from the most down, r turns the or
   assert.equal(pressed(state, key("r")).order.isDescending, false);
 });
 
-Deno.test("a filter is typed, corrected, and applied with Enter; Escape takes it back", () => {
+Deno.test("a filter is typed, corrected, and applied with Enter; Escape cancels", () => {
   const typed = pressed(aState(), key("/"), key("d"), key("q"), key("backspace"), key("b"));
   assert.deepEqual(typed.mode, { kind: "filter", text: "db" });
   assert.equal(typed.order.filter, "");
@@ -103,20 +103,20 @@ Deno.test("a filter is typed, corrected, and applied with Enter; Escape takes it
   assert.equal(pressed(applied, key("escape")).order.filter, "");
 });
 
-Deno.test("a filter is no longer than the admin interface takes, and has no control characters", () => {
+Deno.test("a filter is no longer than the admin interface accepts, and has no control characters", () => {
   const letters = Array<Key>(300).fill(key("a"));
   const { mode } = pressed(aState(), key("/"), ...letters, key("tab"), { ...key("\t"), text: "\t" });
   assert.deepEqual(mode, { kind: "filter", text: "a".repeat(200) });
 });
 
-Deno.test("p pauses and goes on; any key takes a notice away", () => {
+Deno.test("p pauses and resumes; any key removes a notice", () => {
   const paused = pressed({ ...aState(), notice: "Closed connection 1" }, key("p"));
   assert.equal(paused.isPaused, true);
   assert.equal(paused.notice, "");
   assert.equal(pressed(paused, key("p")).isPaused, false);
 });
 
-Deno.test("no sequence of keys leaves the selection outside of the list", () => {
+Deno.test("no sequence of keys moves the selection out of the list", () => {
   const names = [
     "j",
     "k",

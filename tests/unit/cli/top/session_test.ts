@@ -1,4 +1,4 @@
-/** `sluice top` over a real admin interface and a terminal that is none. */
+/** `sluice top` with a real admin interface and a fake terminal. */
 
 import assert from "node:assert/strict";
 import { AdminClient } from "../../../../src/cli/admin/client.ts";
@@ -14,7 +14,7 @@ import { control, key, ORDER } from "./top_fixture.ts";
 
 const PATIENCE = 20_000;
 
-/** Keeps what is drawn, and lets a test wait for it and press keys. */
+/** Records the screens, and lets a test wait for one and press keys. */
 class FakeScreen implements Screen {
   text = "";
   dimensions: Size = { columns: 80, rows: 24 };
@@ -50,7 +50,7 @@ class FakeScreen implements Screen {
   }
 }
 
-/** Runs `top` while `use` plays with it, presses q, and waits for its end. */
+/** Runs `top` and `use` on it, presses q, and waits for its end. */
 async function withTop(fake: FakeAdmin, use: (screen: FakeScreen) => Promise<void>): Promise<void> {
   const screen = new FakeScreen();
   using client = clientOf(fake);
@@ -67,17 +67,17 @@ function clientOf(fake: FakeAdmin): AdminClient {
   return new AdminClient({ address: parseUpstreamAddress(fake.address), token: undefined });
 }
 
-Deno.test("top shows figures and connections, and asks for as many connections as there is room for", async () => {
+Deno.test("top shows figures and connections, and requests as many connections as fit", async () => {
   await using fake = await FakeAdmin.start({ connections: 5000 });
   await withTop(fake, async (screen) => {
     await screen.shows("3/10000 open");
     await screen.shows(/^5000 connections, 1-9, most bytes first$/m);
     await screen.shows(/^> +1 mysql/m);
   });
-  assert.deepEqual(new Set(fake.told), new Set(['connections -bytes "" 0 9']));
+  assert.deepEqual(new Set(fake.calls), new Set(['connections -bytes "" 0 9']));
 });
 
-Deno.test("a connection is closed from top after y, and the screen says so", async () => {
+Deno.test("top closes a connection after y, and says so", async () => {
   await using fake = await FakeAdmin.start();
   await withTop(fake, async (screen) => {
     await screen.shows(/^> +1 mysql/m);
@@ -88,10 +88,42 @@ Deno.test("a connection is closed from top after y, and the screen says so", asy
     await screen.shows("Closed connection 2");
     await screen.shows(/^2 connections/m);
   });
-  assert.deepEqual(fake.told.filter((order) => order.startsWith("kill")), ["kill 2"]);
+  assert.deepEqual(fake.calls.filter((order) => order.startsWith("kill")), ["kill 2"]);
 });
 
-Deno.test("a connection that ended before it could be closed is shown as ended", async () => {
+Deno.test("top adds, switches and removes faults, and lets a wrong one be corrected", async () => {
+  await using fake = await FakeAdmin.start();
+  fake.faults.isEnabled = true;
+  const type = (screen: FakeScreen, text: string) => {
+    for (const letter of text) screen.press(key(letter));
+    screen.press(key("return"));
+  };
+  await withTop(fake, async (screen) => {
+    await screen.shows("f faults");
+    screen.press(key("f"));
+    await screen.shows("none: a adds one");
+    screen.press(key("a"));
+    type(screen, "latency,latency");
+    await screen.shows('Cannot add the fault: Cannot parse "latency": expected key=value');
+    await screen.shows("such as latency,latency=200ms: latency,latency_");
+    type(screen, "=200ms");
+    await screen.shows("Added latency_download");
+    await screen.shows(/^>latency_download on .* latency=200ms +$/m);
+    screen.press(key(" "));
+    await screen.shows(/^>latency_download off /m);
+    screen.press(key("x"));
+    screen.press(key("y"));
+    await screen.shows("Removed latency_download");
+    await screen.shows("none: a adds one");
+  });
+  assert.deepEqual(fake.faults.calls, [
+    'add mysql {"type":"latency","latency":"200ms"}',
+    'change mysql latency_download {"enabled":false}',
+    "remove mysql latency_download",
+  ]);
+});
+
+Deno.test("top says that a connection had ended before it could close it", async () => {
   await using fake = await FakeAdmin.start();
   await withTop(fake, async (screen) => {
     await screen.shows(/^> +1 mysql/m);
@@ -103,7 +135,7 @@ Deno.test("a connection that ended before it could be closed is shown as ended",
   });
 });
 
-Deno.test("keys that change the order, the filter or the place ask for the list at once", async () => {
+Deno.test("top requests the list at once after keys that change order, filter or position", async () => {
   await using fake = await FakeAdmin.start({ connections: 100 });
   await withTop(fake, async (screen) => {
     await screen.shows(/^> +1 mysql/m);
@@ -116,10 +148,10 @@ Deno.test("keys that change the order, the filter or the place ask for the list 
     for (const name of ["/", "7", "7", "return"]) screen.press(key(name));
     await screen.shows(/^100 connections, 1 with "77"/m);
   });
-  assert.ok(fake.told.includes('connections -age "" 91 9'), fake.told.join("\n"));
+  assert.ok(fake.calls.includes('connections -age "" 91 9'), fake.calls.join("\n"));
 });
 
-Deno.test("events of endpoints, reloads and draining are shown as they happen", async () => {
+Deno.test("top shows events of endpoints, reloads and draining as they happen", async () => {
   await using fake = await FakeAdmin.start();
   const time = "2025-01-01T00:00:00.000Z";
   await withTop(fake, async (screen) => {
@@ -151,7 +183,7 @@ Deno.test("top reports a lost connection, keeps the last figures and reconnects"
   await fake.stop();
 });
 
-Deno.test("top fits a terminal that changes its size", async () => {
+Deno.test("top adapts to a terminal that changes its size", async () => {
   await using fake = await FakeAdmin.start({ connections: 100 });
   await withTop(fake, async (screen) => {
     await screen.shows(/^100 connections, 1-9,/m);
@@ -161,7 +193,7 @@ Deno.test("top fits a terminal that changes its size", async () => {
   });
 });
 
-Deno.test("top ends with Ctrl-C, and when there are no more keys", async () => {
+Deno.test("top ends on Ctrl-C, and when the terminal is closed", async () => {
   await using fake = await FakeAdmin.start();
   const ways = [(screen: FakeScreen) => screen.press(control("c")), (screen: FakeScreen) => screen.end()];
   for (const way of ways) {
@@ -174,7 +206,7 @@ Deno.test("top ends with Ctrl-C, and when there are no more keys", async () => {
   }
 });
 
-Deno.test("a mistake while drawing ends top with its error", async () => {
+Deno.test("top ends with the error of a failed drawing", async () => {
   await using fake = await FakeAdmin.start();
   const screen = new FakeScreen();
   using client = clientOf(fake);

@@ -1,4 +1,4 @@
-/** What the tests of `sluice top` share: a state with figures in it, and the text of its screen. */
+/** Shared by the tests of `sluice top`: a state with figures, and the text of its screen. */
 
 import type { ConnectionView, StatsEvent } from "../../../../src/admin/views.ts";
 import { frame, type Size } from "../../../../src/cli/top/frame.ts";
@@ -25,7 +25,7 @@ export function statsAt(seconds: number, changes: Partial<StatsEvent> = {}): Sta
   };
 }
 
-/** After two readings a second apart; the list is read from its beginning. */
+/** The state after two readings a second apart; the list begins at its first connection. */
 export function aState(
   connections: readonly ConnectionView[] = [1, 2, 3].map((id) => aConnection(id)),
 ): TopState {
@@ -51,7 +51,7 @@ export function textOf(state: TopState, size: Size): string[] {
   return frame(state, size).map(({ text }) => text);
 }
 
-/** A key as the terminal tells it: a letter, or the name of a key that types nothing. */
+/** A key as the terminal reports it: a letter, or the name of a key that types nothing. */
 export function key(name: string): Key {
   const text = Array.from(name).length === 1 ? name : undefined;
   return { name: name.toLowerCase(), text, isControl: false };

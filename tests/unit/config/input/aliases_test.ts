@@ -3,10 +3,10 @@ import { resolveAliases } from "../../../../src/config/input/aliases.ts";
 import { ConfigError, formatProblem } from "../../../../src/config/config_error.ts";
 import { parseYaml } from "../../../../src/config/input/yaml.ts";
 
-/** What a bomb may take; it took 40 s, and 1.9 GB. */
+/** The time limit for an alias bomb, which once took 40 s and 1.9 GB. */
 const SOON = 10_000;
 
-/** `levels` lists of nine aliases of the one before. */
+/** `levels` lists, each with nine aliases of the one before. */
 function bomb(levels: number, entries = 9): string {
   const line = (level: number, entry: string) => `a${level}: &a${level} [${Array(entries).fill(entry)}]\n`;
   const lines = Array.from({ length: levels - 1 }, (_, level) => line(level + 1, `*a${level}`));

@@ -152,6 +152,7 @@ Deno.test("decodeConfig() takes groups and routes from the environment", () => {
     address: { transport: "tcp", hostname: "db2", port: 1 },
     weight: 7,
     maxConnections: 7,
+    tier: undefined,
     backup: true,
   });
   assert.deepEqual(pg.retry, { attempts: 7, timeout: 0 });
@@ -161,8 +162,15 @@ Deno.test("decodeConfig() takes groups and routes from the environment", () => {
     sourcePort: [{ first: 7, last: 7 }],
     sourceIp: ["10.0.0.7"],
     listenPort: undefined,
+    protocol: undefined,
+    startsWith: undefined,
+    silent: undefined,
+    clientName: undefined,
+    clientSubject: undefined,
+    clientIssuer: undefined,
     sni: undefined,
     alpn: undefined,
+    tls: undefined,
     upstream: pg,
   }]);
 });
@@ -250,7 +258,7 @@ Deno.test("decodeConfig() never repeats a value from the environment", () => {
       "${SECRET}",
     ],
   };
-  // The marks keep a generated secret apart from the words of the messages.
+  // The marks separate a generated secret from the words of the messages.
   const secrets = fc.oneof(
     fc.string().map((text) => `§${text}§`),
     fc.constantFrom(

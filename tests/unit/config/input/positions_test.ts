@@ -1,15 +1,15 @@
-/** Where in the text the problems of a configuration are, and what of the text is shown. */
+/** The positions of the problems of a configuration, and the excerpts of the text. */
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ConfigError } from "../../../../src/config/config_error.ts";
-import { maskSecrets } from "../../../../src/config/input/excerpt.ts";
+import { maskSecrets } from "../../../../src/config/config_error.ts";
 import { formatPath, parsePath } from "../../../../src/config/input/key_path.ts";
-import { ConfigFile, loadConfigFile } from "../../../../src/config/load.ts";
+import { ConfigFile } from "../../../../src/config/load.ts";
 import { type Fault, positionsOf } from "../../../../src/config/input/positions.ts";
 import { atOnce } from "../../../../src/config/input/steps.ts";
 
-/** The place that `^` marks, which is not part of the text: `line:column`. */
+/** The position of the mark `^`, which is not part of the text: `line:column`. */
 function marked(text: string): { readonly text: string; readonly place: string } {
   const before = text.slice(0, text.indexOf("^")).split("\n");
   return { text: text.replace("^", ""), place: `${before.length}:${before.at(-1)!.length + 1}` };
@@ -43,7 +43,7 @@ const PLACES: [text: string, path: string, fault?: Fault][] = [
   ["a: 1\r\nb: ^2\r\n", "b"],
   ["{ a: 1, b: ^2 }", "b"],
   ['{"a": {"b": [1, ^2]}}', "a.b[1]"],
-  // What is missing is missing from its parent.
+  // A missing key has the position of its parent.
   ["services:\n  - ^name: a\n    listen: 1\n", "services[0].upstream"],
   ["services:\n  ^tls:\n    cert: a\n", "services.tls.key"],
   ["services: [^{ name: a }]\n", "services[0].upstream"],
@@ -117,12 +117,12 @@ Deno.test("parsePath() reads what formatPath() writes", () => {
   }));
 });
 
-Deno.test("loadConfigFile() names the second of two equal keys", async () => {
+Deno.test("ConfigFile.load() names the second of two equal keys", async () => {
   const error = await problemsOf("services:\n  - name: a\n    listen: 1\n    name: b\n");
   assert.deepEqual(error.lines, ["sluice.yaml:4:5: Cannot parse YAML: this key is already in the mapping"]);
 });
 
-Deno.test("loadConfigFile() gives every problem its place, in the order of the file", async () => {
+Deno.test("ConfigFile.load() gives every problem its place, in the order of the file", async () => {
   const error = await problemsOf(`x: 1
 log: { level: loud }
 services:
@@ -136,7 +136,7 @@ services:
       cert: a.pem
 `);
   assert.deepEqual(error.lines, [
-    'sluice.yaml:1:1: x: Unknown key "x": expected one of workers, log, shutdown, reload, limits, defaults, ' +
+    'sluice.yaml:1:1: x: Unknown key "x": expected one of workers, faults, seed, log, shutdown, reload, limits, defaults, ' +
     "upstreams, admin, services",
     'sluice.yaml:2:15: log.level: Expected "debug", "info", "warn" or "error", got "loud"',
     'sluice.yaml:5:13: services[0].listen: Cannot expand "${SLUICE_UNSET}": the environment variable is not set, ' +
@@ -204,7 +204,7 @@ Deno.test("maskSecrets() shows a line without what may be secret", () => {
 async function problemsOf(text: string): Promise<ConfigError> {
   return await withFile(text, async (path) => {
     try {
-      await loadConfigFile(path, () => undefined);
+      await new ConfigFile(path, () => undefined).load();
     } catch (error) {
       assert.ok(error instanceof ConfigError);
       return new ConfigError(error.problems, { file: "sluice.yaml" });

@@ -14,6 +14,55 @@ Deno.test("parseQuickForm() decodes like a file with the same services", () => {
   assert.deepEqual(parseQuickForm(args), decodeConfig({ services }));
 });
 
+Deno.test("parseQuickForm() gives the service faults as a file has them", () => {
+  const args = [
+    "latency,latency=200ms,jitter=50ms,direction=both,first=2,enabled=false,probability=0.5",
+    "type=bandwidth,rate=64KiB/s,client=10.0.0.1,client=10.1.0.0/16,match=a=b",
+    "down",
+  ];
+  const faults = [
+    {
+      type: "latency",
+      latency: "200ms",
+      jitter: "50ms",
+      direction: "both",
+      first: 2,
+      enabled: false,
+      probability: 0.5,
+    },
+    { type: "bandwidth", rate: "64KiB/s", client: ["10.0.0.1", "10.1.0.0/16"], match: "a=b" },
+    { type: "down" },
+  ];
+  const services = [{ name: "5000", listen: "5000", upstream: "db:1", faults }];
+  assert.deepEqual(parseQuickForm(["5000=db:1"], args), decodeConfig({ services }));
+});
+
+Deno.test("parseQuickForm() names the fault that is wrong, and what with it", () => {
+  const faults = ["latency,latency=5", "latency,jitter", "drip,=1,dely=,client=a", "down,__proto__=5"];
+  const form = "expected key=value such as latency=200ms";
+  assert.throws(() => parseQuickForm(["5000=db:1"], faults), {
+    name: "ConfigError",
+    problems: [
+      { path: "--fault latency,jitter", message: `Cannot parse "jitter": ${form}` },
+      { path: "--fault drip,=1,dely=,client=a", message: `Cannot parse "=1": ${form}` },
+      { path: "--fault drip,=1,dely=,client=a", message: `Cannot parse "dely=": ${form}` },
+      { path: "--fault down,__proto__=5", message: `Cannot parse "__proto__=5": ${form}` },
+      {
+        path: "--fault latency,latency=5",
+        message: 'Cannot parse duration "5": a unit is missing, write "5s" or "5ms"',
+      },
+      {
+        path: "--fault latency,jitter",
+        message: 'Missing key "latency": expected a duration such as "5s"',
+      },
+      {
+        path: "--fault drip,=1,dely=,client=a",
+        message: 'Cannot parse "a": expected an address or block such as 10.0.0.0/8',
+      },
+    ],
+  });
+});
+
 Deno.test("parseQuickForm() takes a port alone for 127.0.0.1", () => {
   assert.deepEqual(addressOf(parseQuickForm(["5000=5432"])), {
     transport: "tcp",

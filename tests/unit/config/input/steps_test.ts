@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { atOnce, inTurns, type Steps } from "../../../../src/config/input/steps.ts";
 
-/** Steps of a millisecond each, and how many were taken. */
+/** Steps of a millisecond each, and their number. */
 class Work {
   taken = 0;
 

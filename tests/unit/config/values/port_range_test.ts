@@ -5,6 +5,7 @@ import {
   mergePortRanges,
   parseListenRange,
   parsePortRange,
+  parseUpstreamRange,
 } from "../../../../src/config/values/port_range.ts";
 import { formatAddress } from "../../../../src/net/address.ts";
 
@@ -16,6 +17,31 @@ Deno.test("parsePortRange() reads ports and ranges", () => {
   assert.deepEqual(parsePortRange("65535"), { first: 65535, last: 65535 });
   assert.deepEqual(parsePortRange("40000-40999"), { first: 40000, last: 40999 });
   assert.deepEqual(parsePortRange("7-7"), { first: 7, last: 7 });
+});
+
+Deno.test("parseUpstreamRange() reads addresses, and those with a range of ports", () => {
+  const db = { transport: "tcp", hostname: "db", port: 1 };
+  assert.deepEqual(parseUpstreamRange("db:1"), db);
+  assert.deepEqual(parseUpstreamRange("db:1-65535"), { ...db, lastPort: 65535 });
+  assert.deepEqual(parseUpstreamRange("db:1-1"), { ...db, lastPort: 1 });
+  for (const text of ["[::1]:7000-7010", "db:1-1", "db:1", "unix:/run/db:1-2"]) {
+    assert.equal(formatAddress(parseUpstreamRange(text)), text);
+  }
+  for (
+    const text of [
+      "db:0-5",
+      "db:5-65536",
+      "db:9-8",
+      "db:1-2-3",
+      "::1:1-2",
+      ":1-2",
+      "1-2",
+      "7000:1-2",
+      "a b:1-2",
+    ]
+  ) {
+    assert.throws(() => parseUpstreamRange(text), { name: "SyntaxError" }, text);
+  }
 });
 
 Deno.test("parsePortRange() refuses what is neither", () => {

@@ -63,7 +63,7 @@ Deno.test("parseServerName() accepts exactly what SERVER_NAME_PATTERN does, addr
   }));
 });
 
-Deno.test("what parseServerName() gives can be matched, and is itself again", () => {
+Deno.test("parseServerName() returns names that can be matched, and parse to themselves", () => {
   const label = fc.stringMatching(/^[A-Za-z0-9_-]{1,8}$/);
   const name = fc.array(label, { minLength: 1, maxLength: 4 }).map((labels) => labels.join("."))
     .filter((text) => !isIpAddress(text));

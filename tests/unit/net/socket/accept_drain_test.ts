@@ -14,7 +14,7 @@ const ADAPTERS: readonly Adapter[] = ["deno", "node"];
 for (const adapter of ADAPTERS) {
   const bound = (): Promise<Listener> => listen(ANYWHERE, { adapter });
 
-  Deno.test(`a drain that nobody comes to ends after the idle time (${adapter})`, async () => {
+  Deno.test(`acceptConnections() ends a drain without clients after the idle time (${adapter})`, async () => {
     await using loop = new Accepting(await bound());
     assert.equal(await ask(loop.port), "answered");
     const began = performance.now();
@@ -26,7 +26,7 @@ for (const adapter of ADAPTERS) {
     assert.deepEqual(loop.errors, []);
   });
 
-  Deno.test(`a burst while a drain begins loses nobody (${adapter})`, async () => {
+  Deno.test(`acceptConnections() loses no client of a burst at the start of a drain (${adapter})`, async () => {
     await using loop = new Accepting(await bound(), () => {
       if (loop.accepted === 20) loop.drain();
     });
@@ -38,14 +38,14 @@ for (const adapter of ADAPTERS) {
     assert.deepEqual(outcomes.filter((outcome) => outcome === "lost"), []);
   });
 
-  Deno.test(`clients that come while a thread that drains is busy are not lost (${adapter})`, async () => {
+  Deno.test(`acceptConnections() loses no client that comes while the draining thread is busy (${adapter})`, async () => {
     await using loop = new Accepting(await bound());
     const outcomes = await connectWhileBusy(loop.port, 50, 3 * ACCEPT_IDLE, () => loop.drain());
     await loop.ended;
     assert.deepEqual(outcomes, Array.from({ length: 50 }, () => "answered"));
   });
 
-  Deno.test(`clients that keep coming keep a drain going until it is stopped (${adapter})`, async () => {
+  Deno.test(`acceptConnections() continues a drain while clients keep coming, until it is stopped (${adapter})`, async () => {
     await using loop = new Accepting(await bound());
     let ended = false;
     loop.ended.then(() => ended = true);
@@ -62,13 +62,13 @@ for (const adapter of ADAPTERS) {
     assert.equal(await ask(loop.port), "refused");
   });
 
-  Deno.test(`a drain lets those in that wait for a place (${adapter})`, async () => {
+  Deno.test(`acceptConnections() admits clients that wait for a place during a drain (${adapter})`, async () => {
     const place = Promise.withResolvers<void>();
     await using loop = new Accepting(await bound(), () => place.promise);
     assert.equal(await ask(loop.port), "answered");
     const second = ask(loop.port);
     loop.drain();
-    // The time in which nobody can be accepted does not count.
+    // Time in which no client can be accepted does not count.
     await sleep(3 * ACCEPT_IDLE, NEVER);
     assert.equal(loop.accepted, 1);
     place.resolve();
@@ -77,7 +77,7 @@ for (const adapter of ADAPTERS) {
     assert.equal(loop.accepted, 2);
   });
 
-  Deno.test(`a drain that waits for a place is stopped at once (${adapter})`, async () => {
+  Deno.test(`acceptConnections() stops a drain that waits for a place at once (${adapter})`, async () => {
     await using loop = new Accepting(await bound(), () => new Promise(() => {}));
     assert.equal(await ask(loop.port), "answered");
     loop.drain();
@@ -87,11 +87,11 @@ for (const adapter of ADAPTERS) {
   });
 }
 
-Deno.test("what node:net had accepted when a drain is stopped is handed over", async () => {
+Deno.test("acceptConnections() hands over connections that node:net had accepted when a drain is stopped", async () => {
   await using loop = new Accepting(await listen(ANYWHERE, { adapter: "node" }), () => new Promise(() => {}));
   assert.equal(await ask(loop.port), "answered");
   const waiting = [ask(loop.port), ask(loop.port)];
-  // It accepts unasked, in the turn in which others are read.
+  // node:net accepts by itself, in the turn in which it reads other sockets.
   await roundTrip();
   assert.equal(loop.accepted, 1);
   loop.drain();
@@ -101,7 +101,7 @@ Deno.test("what node:net had accepted when a drain is stopped is handed over", a
   assert.equal(loop.accepted, 3);
 });
 
-Deno.test("what node:net accepts for nobody is closed with its listener", async () => {
+Deno.test("NodeListener.close() closes connections that node:net has accepted in advance", async () => {
   const listener = await listen(ANYWHERE, { adapter: "node" });
   using conn = await Deno.connect({ hostname: "127.0.0.1", port: (listener.address as TcpAddress).port });
   await roundTrip();

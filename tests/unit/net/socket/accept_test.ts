@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
-import { ACCEPT_IDLE, acceptConnections } from "../../../../src/net/socket/accept.ts";
+import { ACCEPT_IDLE, acceptConnections, AcceptLoop } from "../../../../src/net/socket/accept.ts";
+import type { TcpAddress } from "../../../../src/net/address.ts";
 import type { Conn } from "../../../../src/net/socket/conn.ts";
 import type { Listener } from "../../../../src/net/socket/listen.ts";
 import { ANYWHERE } from "../../../support/peers/accept_fixture.ts";
 
 const SHORTAGE = Object.assign(new Error("Too many open files (os error 24)"), { code: "EMFILE" });
 
-/** Gives out what it is told to, an error as a failure, and then nothing until it is closed. */
+/** Returns the given connections, and errors as failures, then nothing until it is closed. */
 class ScriptedListener implements Listener {
   readonly address = ANYWHERE;
-  /** What an accept that is under way when it is closed comes to. */
+  /** The result of an accept that is pending when it is closed. */
   atClose: Conn | Error = new Deno.errors.Interrupted("closed");
   closed = 0;
   readonly #script: (Conn | Error)[];
@@ -38,7 +39,7 @@ class ScriptedListener implements Listener {
   }
 }
 
-Deno.test("an accept that succeeds although the listener was closed is handed over", async () => {
+Deno.test("acceptConnections() hands over a connection whose accept succeeds after the close", async () => {
   const stopped = new AbortController();
   const listener = new ScriptedListener([conn("early")]);
   listener.atClose = conn("late");
@@ -46,7 +47,7 @@ Deno.test("an accept that succeeds although the listener was closed is handed ov
   const loop = acceptConnections(listener, {
     onConnection: (conn) => {
       taken.push(conn);
-      // The loop has begun its next accept by then.
+      // By then, the loop has begun its next accept.
       if (taken.length === 1) setTimeout(() => stopped.abort());
     },
     onError: (error) => assert.fail(String(error)),
@@ -60,7 +61,7 @@ Deno.test("an accept that succeeds although the listener was closed is handed ov
   assert.equal(listener.closed, 1);
 });
 
-Deno.test("a drain waits longer each time accepting fails, and for as long as it does", async () => {
+Deno.test("acceptConnections() pauses longer after each failure in a drain, for as long as accepting fails", async () => {
   const failures = Array.from({ length: 5 }, () => SHORTAGE);
   const listener = new ScriptedListener([...failures, conn("after")]);
   const reported: [unknown, number][] = [];
@@ -81,7 +82,7 @@ Deno.test("a drain waits longer each time accepting fails, and for as long as it
   assert.equal(listener.closed, 1);
 });
 
-Deno.test("a drain that cannot accept is stopped at once", async () => {
+Deno.test("acceptConnections() stops a drain that cannot accept at once", async () => {
   const stopped = new AbortController();
   const listener = new ScriptedListener(Array.from({ length: 1000 }, () => SHORTAGE));
   await acceptConnections(listener, {
@@ -93,7 +94,7 @@ Deno.test("a drain that cannot accept is stopped at once", async () => {
   assert.equal(listener.closed, 1);
 });
 
-Deno.test("a client that gave up is no failure", async () => {
+Deno.test("acceptConnections() does not count a client that gave up as a failure", async () => {
   const stopped = new AbortController();
   const listener = new ScriptedListener([new Deno.errors.NotConnected("gone"), conn("next")]);
   await acceptConnections(listener, {
@@ -104,7 +105,7 @@ Deno.test("a client that gave up is no failure", async () => {
   assert.equal(listener.closed, 1);
 });
 
-Deno.test("a loop that is told to end before it begins closes its listener", async () => {
+Deno.test("acceptConnections() closes the listener if the signal has already aborted", async () => {
   const listener = new ScriptedListener([]);
   await acceptConnections(listener, {
     onConnection: () => assert.fail("nobody is accepted"),
@@ -113,6 +114,37 @@ Deno.test("a loop that is told to end before it begins closes its listener", asy
     draining: AbortSignal.abort(),
   });
   assert.equal(listener.closed, 1);
+});
+
+Deno.test("AcceptLoop passes later connections to a new handler, and waits for the previous one no longer", async () => {
+  const stopped = new AbortController();
+  const listener = new ScriptedListener([conn("first"), conn("second"), conn("third")]);
+  const taken: string[] = [];
+  const take = (name: string, then: () => Promise<void> | void) => ({
+    onConnection: ({ remoteAddress }: Conn) => {
+      taken.push(`${(remoteAddress as TcpAddress).hostname} ${name}`);
+      return then();
+    },
+    onError: (error: unknown) => assert.fail(String(error)),
+  });
+  const isHeld = Promise.withResolvers<void>();
+  const before = take("before", () => {
+    isHeld.resolve();
+    return new Promise<void>(() => {});
+  });
+  const loop = new AcceptLoop(listener, { ...before, signal: stopped.signal });
+  await isHeld.promise;
+  const ready = Promise.withResolvers<void>();
+  const isNext = Promise.withResolvers<void>();
+  loop.handler = take("after", () => {
+    isNext.resolve();
+    return taken.length === 2 ? ready.promise : stopped.abort();
+  });
+  await isNext.promise;
+  assert.deepEqual(taken, ["first before", "second after"]);
+  ready.resolve();
+  await loop.ended;
+  assert.deepEqual(taken.slice(2), ["third after"]);
 });
 
 function conn(hostname: string): Conn {

@@ -1,11 +1,11 @@
-/** What dials connect from and with, and what they leave behind. */
+/** The source addresses and sockets of dials, and that they leave nothing behind. */
 
 import assert from "node:assert/strict";
 import { getEventListeners, once } from "node:events";
 import { Socket, type TcpSocketConnectOpts } from "node:net";
 import { mock } from "node:test";
 import type { Adapter } from "../../../../src/net/socket/conn.ts";
-import { DenoConn } from "../../../../src/net/socket/deno_conn.ts";
+import { DenoConn } from "../../../../src/net/socket/deno_socket.ts";
 import { dial, type DialOptions } from "../../../../src/net/socket/dial.ts";
 import { ProxyError } from "../../../../src/net/errors.ts";
 import { NameLookup } from "../../../../src/net/socket/lookup.ts";
@@ -14,7 +14,7 @@ import { NotedTimers } from "../../../support/fakes/noted_timers.ts";
 
 const ADAPTERS: Adapter[] = ["deno", "node"];
 const GOING_ON = new AbortController().signal;
-/** All of 127.0.0.0/8 is there to connect from. */
+/** Every address of 127.0.0.0/8 can be connected from. */
 const ignore = Deno.build.os !== "linux";
 
 Deno.test("dial() takes the adapter that it is told, and node:net where it is told what to connect from", {
@@ -29,7 +29,7 @@ Deno.test("dial() takes the adapter that it is told, and node:net where it is to
       ["node", "127.0.0.2", NodeConn],
     ] as const
   ) {
-    // The name has but one address in the family of what it is connected from.
+    // The name has only one address in the family of the source address.
     for (const hostname of ["127.0.0.3", "db.test"]) {
       using conn = await dial(tcp(hostname, listener.addr.port), {
         adapter,
@@ -77,7 +77,7 @@ Deno.test("dial() says that this machine does not have what it is to connect fro
 });
 
 for (const adapter of ADAPTERS) {
-  Deno.test(`a signal that aborts later is nothing to a connection, with the ${adapter} adapter`, async () => {
+  Deno.test(`dial() makes connections that a later abort does not affect, with the ${adapter} adapter`, async () => {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const ending = new AbortController();
     using conn = await dial(tcp("127.0.0.1", listener.addr.port), { adapter, signal: ending.signal });
@@ -86,14 +86,14 @@ for (const adapter of ADAPTERS) {
     ending.abort(new Error("too late"));
     await peer.write(Uint8Array.of(1));
     assert.equal(await conn.read(new Uint8Array(8)), 1);
-    // It goes on sending when its peer has finished.
+    // It continues to send after its peer has finished.
     await peer.closeWrite();
     assert.equal(await conn.read(new Uint8Array(8)), null);
     await conn.write(Uint8Array.of(2));
     assert.equal(await peer.read(new Uint8Array(8)), 1);
   });
 
-  Deno.test(`a dial that fails leaves nothing on its signal, with the ${adapter} adapter`, async () => {
+  Deno.test(`dial() leaves no listener on its signal after a failure, with the ${adapter} adapter`, async () => {
     const { signal } = new AbortController();
     await assert.rejects(dial(tcp("127.0.0.1", closedPort()), { adapter, signal }), {
       code: "connection_refused",
@@ -102,7 +102,7 @@ for (const adapter of ADAPTERS) {
   });
 }
 
-Deno.test("a connection whose two ends are one is refused, as nobody listens there", async () => {
+Deno.test("dial() refuses a connection to itself, because no program listens there", async () => {
   for (
     const [local, remote, isRefused] of [
       [tcp("127.0.0.1", 5), tcp("127.0.0.1", 5), true],
@@ -119,7 +119,7 @@ Deno.test("a connection whose two ends are one is refused, as nobody listens the
   }
 });
 
-Deno.test("a connection of node:net to itself is refused, and closed", { ignore }, async () => {
+Deno.test("dial() refuses a connection of node:net to itself, and closes it", { ignore }, async () => {
   const { connect } = Socket.prototype;
   let closed: Promise<unknown> | undefined;
   // From the very port that it connects to, as the kernel may choose.
@@ -169,6 +169,17 @@ Deno.test("dial() leaves the lookup to Deno only where that may connect to the n
   }
 });
 
+Deno.test("dial() never leaves the lookup to Deno where the addresses that were looked up are binding", async () => {
+  using connects = connecting(() => {
+    throw new Deno.errors.NotCapable("Requires net access");
+  });
+  const names = { addresses: () => Promise.resolve(["127.0.0.1", "127.0.0.2"]), isBinding: true };
+  await assert.rejects(dial(tcp("db.test", 2), { adapter: "deno", names, signal: GOING_ON }), {
+    code: "permission_denied",
+  });
+  assert.deepEqual(connects.options.map(({ hostname }) => hostname), ["127.0.0.1", "127.0.0.2"]);
+});
+
 Deno.test("dial() tries a full backlog again after 2 ms, then after twice as long each time, up to 100 ms", async () => {
   using connects = connecting(() => {
     if (timers.delays.length < 8) throw new Deno.errors.WouldBlock();
@@ -187,7 +198,7 @@ Deno.test("dial() tries a full backlog again after 2 ms, then after twice as lon
 });
 
 Deno.test("dial() says that there is no such socket", async () => {
-  // Should it try again and again, it ends with another code.
+  // If it kept retrying, it would end with another code.
   const signal = AbortSignal.timeout(1000);
   await assert.rejects(dial({ transport: "unix", path: "/missing.sock" }, { adapter: "deno", signal }), {
     name: "ProxyError",

@@ -1,4 +1,4 @@
-/** Unix sockets whose backlog is full: who dials one waits for room, as TCP does. */
+/** Unix sockets with a full backlog: a dial waits for room, as TCP does. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ testUnix("dial() waits for room in a full backlog, and connects once there is so
     signal: new AbortController().signal,
   });
   dialled.then(() => isOver = true, () => isOver = true);
-  // The backlog is as full as before: nobody could have got in.
+  // The backlog is as full as before: no client could have connected.
   await assert.rejects(Deno.connect({ transport: "unix", path }), Deno.errors.WouldBlock);
   assert.equal(isOver, false);
   (await full.listener.accept()).close();
@@ -36,13 +36,13 @@ testUnix(
   },
 );
 
-testUnix("a socket file whose backlog is full belongs to somebody, and is not removed", async (path) => {
+testUnix("listen() keeps a socket file with a full backlog, because a program owns it", async (path) => {
   using _full = await fullBacklog(path);
   await assert.rejects(listen({ transport: "unix", path }, { adapter: "deno" }), { code: "address_in_use" });
   assert.ok((await Deno.lstat(path)).isSocket);
 });
 
-/** A socket at which nobody accepts, with as many connections as it takes. */
+/** A socket without accepts, with as many connections as it takes. */
 async function fullBacklog(path: string) {
   const listener = Deno.listen({ transport: "unix", path }) as unknown as Deno.Listener;
   const stack = new DisposableStack();

@@ -88,7 +88,7 @@ Deno.test("connectFirst() throws the reason of its signal at once, and gives up 
   await assert.rejects(race.result, reason);
   assert.ok(race.isGivenUp("::1"));
   assert.ok(race.isGivenUp("10.0.0.1"));
-  // An attempt that does not listen to its signal is disposed of all the same.
+  // An attempt that ignores its signal is disposed of all the same.
   const late = race.connect("::1");
   await turn();
   assert.ok(late.isDisposed);
@@ -125,7 +125,7 @@ Deno.test("connectFirst() throws the failure that tells most", async () => {
     [{ "::1": noNetwork, "10.0.0.1": refused }, refused, "connection_refused"],
     [{ "::1": notAvailable, "10.0.0.1": refused }, refused, "connection_refused"],
     [{ "::1": noFamily, "10.0.0.1": refused }, refused, "connection_refused"],
-    // Out of ports, which is no matter of the family.
+    // A shortage of ports, which does not depend on the family.
     [{ "10.0.0.1": notAvailable, "10.0.0.2": refused }, notAvailable, "address_not_available"],
     [{ "::1": refused, "10.0.0.1": shortage }, shortage, "too_many_open_files"],
     [{ "::1": shortage, "10.0.0.1": refused }, shortage, "too_many_open_files"],
@@ -187,7 +187,7 @@ for (const adapter of ADAPTERS) {
       const before = socketDescriptors(hung.port);
       const stop = new AbortController();
       const dialled: Promise<Conn> = dial(address, { adapter, names, signal: stop.signal });
-      // An attempt has begun once there is a descriptor more.
+      // An attempt has begun when there is one more descriptor.
       await until(() => socketDescriptors(hung.port) > before);
       const reason = proxyErrorOf(new Deno.errors.TimedOut("deadline"), "upstream");
       stop.abort(reason);
@@ -205,11 +205,11 @@ class FakeConn implements Disposable {
   }
 }
 
-/** A race whose attempts end, and whose delays pass, when the test says so. */
+/** A race in which the test ends attempts and delays. */
 class Race {
   readonly result: Promise<FakeConn>;
   readonly delays: number[] = [];
-  /** What ends the delays. */
+  /** The functions that end the delays. */
   readonly waits: AbortSignal[] = [];
   readonly #attempts = new Map<string, { ended: PromiseWithResolvers<FakeConn>; signal: AbortSignal }>();
   readonly #stop = new AbortController();
@@ -265,12 +265,12 @@ class Race {
   }
 }
 
-/** Everything that can go on by itself has done so afterwards. */
+/** Afterwards, everything that waits for nothing has run. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }
 
-/** Waits, turn by turn, until something is the case; throws when it never is. */
+/** Waits, turn by turn, for a condition; throws if it never becomes true. */
 async function until(isCase: () => boolean): Promise<void> {
   const deadline = performance.now() + 5000;
   while (!isCase()) {

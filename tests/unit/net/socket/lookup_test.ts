@@ -29,16 +29,38 @@ Deno.test("NameLookup asks again for every lookup, and once for those at the sam
   const names = new NameLookup({ find: resolver.find });
   const together = [names.addresses("a", GOING_ON), names.addresses("a", GOING_ON)];
   const other = names.addresses("b", GOING_ON);
-  assert.deepEqual(resolver.asked, ["a", "b"]);
+  assert.deepEqual(resolver.lookups, ["a", "b"]);
   resolver.answer("b", ["10.0.0.2"]);
   resolver.answer("a", ["10.0.0.1"]);
   assert.deepEqual(await Promise.all([...together, other]), [["10.0.0.1"], ["10.0.0.1"], ["10.0.0.2"]]);
 
   const later = names.addresses("a", GOING_ON);
-  assert.deepEqual(resolver.asked, ["a", "b", "a"]);
+  assert.deepEqual(resolver.lookups, ["a", "b", "a"]);
   resolver.answer("a", ["10.0.0.3"]);
   assert.deepEqual(await later, ["10.0.0.3"]);
   assert.equal(names.fallbacks, 0);
+});
+
+Deno.test("NameLookup runs no more lookups at the same time than it may, and the others in turn", async () => {
+  const resolver = new FakeResolver();
+  const names = new NameLookup({ find: resolver.find, most: 2 });
+  const found = ["a", "b", "c", "d", "c"].map((name) => names.addresses(name, GOING_ON));
+  assert.deepEqual(resolver.lookups, ["a", "b"]);
+  resolver.answer("a", ["10.0.0.1"]);
+  await found[0];
+  await turn();
+  assert.deepEqual(resolver.lookups, ["a", "b", "c"]);
+  resolver.fail("b", "ENOTFOUND");
+  await assert.rejects(found[1]!, { code: "name_not_resolved" });
+  await turn();
+  assert.deepEqual(resolver.lookups, ["a", "b", "c", "d"]);
+  resolver.answer("c", ["10.0.0.3"]);
+  resolver.answer("d", ["10.0.0.4"]);
+  assert.deepEqual(await Promise.all(found.slice(2)), [["10.0.0.3"], ["10.0.0.4"], ["10.0.0.3"]]);
+  const later = [names.addresses("e", GOING_ON), names.addresses("f", GOING_ON)];
+  assert.deepEqual(resolver.lookups.slice(4), ["e", "f"]);
+  for (const name of ["e", "f"]) resolver.answer(name, ["10.0.0.5"]);
+  await Promise.all(later);
 });
 
 Deno.test("NameLookup goes by the last good answer when a lookup fails, however it fails", async () => {
@@ -94,18 +116,18 @@ Deno.test("NameLookup waits a second when it has an answer to go by, and does no
   assert.deepEqual(await slow, ["10.0.0.1"]);
   assert.deepEqual(await names.addresses("a", GOING_ON), ["10.0.0.1"]);
   assert.equal(names.fallbacks, 1);
-  assert.deepEqual(resolver.asked, ["a", "a"]);
+  assert.deepEqual(resolver.lookups, ["a", "a"]);
 
-  // What comes in the end is the last good answer from then on.
+  // A late answer is the last good answer from then on.
   resolver.answer("a", ["10.0.0.2"]);
   await turn();
   const failing = names.addresses("a", GOING_ON);
   resolver.fail("a", "ENOTFOUND");
   assert.deepEqual(await failing, ["10.0.0.2"]);
-  assert.deepEqual(resolver.asked, ["a", "a", "a"]);
+  assert.deepEqual(resolver.lookups, ["a", "a", "a"]);
   assert.ok(timer.isStopped, "the wait goes on after the lookup has ended");
 
-  // One that takes too long and then fails counts once.
+  // A lookup that takes too long and then fails counts once.
   assert.equal(names.fallbacks, 2);
   const slowAndFailing = names.addresses("a", GOING_ON);
   timer.runOut();
@@ -137,7 +159,7 @@ Deno.test("NameLookup ends with the signal, and leaves others that wait for the 
   stop.abort(reason);
   await assert.rejects(stopped, reason);
   await assert.rejects(names.addresses("b", stop.signal), reason);
-  assert.deepEqual(resolver.asked, ["a"]);
+  assert.deepEqual(resolver.lookups, ["a"]);
   resolver.answer("a", ["10.0.0.1"]);
   assert.deepEqual(await waiting, ["10.0.0.1"]);
 });
@@ -188,7 +210,7 @@ for (const adapter of ["deno", "node"] satisfies Adapter[]) {
 }
 
 Deno.test("dial() reports a name that does not exist as such", async () => {
-  // Labels have at most 63 bytes, so that no name server is asked (RFC 1035 section 2.3.4).
+  // Labels have at most 63 bytes, so no name server is queried (RFC 1035 section 2.3.4).
   const hostname = `${"x".repeat(64)}.invalid`;
   const dialled = dial({ transport: "tcp", hostname, port: 1 }, {
     adapter: "deno",
@@ -230,13 +252,13 @@ async function runDeno(flags: string[], program: string): Promise<{ code: number
   }
 }
 
-/** Answers when the test says so. */
+/** A resolver whose answers the test gives. */
 class FakeResolver {
-  readonly asked: string[] = [];
+  readonly lookups: string[] = [];
   readonly #pending = new Map<string, PromiseWithResolvers<string[]>>();
 
   readonly find: FindAddresses = (name) => {
-    this.asked.push(name);
+    this.lookups.push(name);
     const answer = Promise.withResolvers<string[]>();
     this.#pending.set(name, answer);
     return answer.promise;
@@ -251,7 +273,7 @@ class FakeResolver {
   }
 }
 
-/** A timer that runs out when the test says so. */
+/** A timer that the test fires. */
 class FakeTimer {
   readonly waits: number[] = [];
   isStopped = false;
@@ -269,7 +291,7 @@ function failure(code: string, name: string): Error {
   return Object.assign(new Error(`getaddrinfo ${code} ${name}`), { code });
 }
 
-/** Everything that can go on by itself has done so afterwards. */
+/** Afterwards, everything that waits for nothing has run. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }

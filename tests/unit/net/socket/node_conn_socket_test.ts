@@ -1,4 +1,4 @@
-/** What NodeConn makes of the events of a socket, and asks of it: over one that the test plays. */
+/** How NodeConn handles the events of a socket, and what it calls: over a socket that the test simulates. */
 
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
@@ -143,10 +143,9 @@ Deno.test("NodeConn.closeWrite() of a connection that was closed resolves", asyn
 
 Deno.test("NodeConn asks its socket for what it is asked for", () => {
   const { conn, socket } = played();
-  conn.setNoDelay(true);
-  conn.setNoDelay(false);
-  conn.setKeepAlive(true);
-  conn.setKeepAlive(30_000);
+  conn.setOptions({ nodelay: true, keepalive: true });
+  conn.setOptions({ nodelay: false, keepalive: 30_000 });
+  conn.setOptions({ nodelay: true, keepalive: false });
   conn.reset();
   conn.reset();
   conn.close();
@@ -154,9 +153,9 @@ Deno.test("NodeConn asks its socket for what it is asked for", () => {
   assert.deepEqual(socket.calls, [
     "pause",
     "setNoDelay true",
-    "setNoDelay false",
     "setKeepAlive true,0",
     "setKeepAlive true,30000",
+    "setNoDelay true",
     "resetAndDestroy",
     "destroy",
     "destroy",
@@ -178,7 +177,7 @@ Deno.test("NodeConn writes what surely finds room through its socket, all else o
     [Array(9).fill(1), true],
   ];
   for (const [writes, fails] of attempts) {
-    // None is left: whoever asks for a second descriptor fails.
+    // No descriptor is left: a request for a second one fails.
     const { conn, socket } = played({ _handle: { fdForIpc: () => -1 } });
     for (const length of writes.slice(0, -1)) await conn.write(new Uint8Array(length));
     const last = conn.write(new Uint8Array(writes.at(-1)!));
@@ -209,7 +208,7 @@ class PlayedSocket extends EventEmitter {
     callback(this.fails);
   }
 
-  /** As in Deno 2.9.6: a socket that was destroyed before calls nothing back. */
+  /** As in Deno 2.9.6, a destroyed socket calls no callback. */
   end(callback: () => void): void {
     this.calls.push("end");
     if (!this.destroyed) callback();

@@ -7,7 +7,7 @@ import { NodeConn } from "../../../../src/net/socket/node_conn.ts";
 /** More than the kernel takes for a peer that does not read. */
 const TOO_MUCH = 32 * 1024 * 1024;
 
-Deno.test("a write that a reset cuts short fails with the reset, not with having been cancelled", async () => {
+Deno.test("NodeConn.write() fails with the reset that interrupts it, not with ECANCELED", async () => {
   const { server, peer, accepted } = await connected();
   peer.pause();
   peer.on("error", () => {});
@@ -25,11 +25,11 @@ Deno.test("a write that a reset cuts short fails with the reset, not with having
 });
 
 for (const room of [2 * 1024, 1024 * 1024]) {
-  Deno.test(`exactly one chunk of 64 KiB, and silence, is read into a buffer of ${room} bytes`, async () => {
+  Deno.test(`NodeConn.read() returns exactly one chunk of 64 KiB before silence, with a buffer of ${room} bytes`, async () => {
     const chunk = Uint8Array.from({ length: 64 * 1024 }, (_, at) => at % 251);
     const { server, peer, accepted } = await connected();
     const conn = new NodeConn(accepted);
-    // All of it is there before anything is read.
+    // All bytes have arrived before the first read.
     await new Promise<void>((resolve) => void peer.write(chunk, () => resolve()));
     const received: number[] = [];
     const buffer = new Uint8Array(room);

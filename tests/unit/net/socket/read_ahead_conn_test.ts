@@ -4,7 +4,7 @@ import { ReadAheadConn } from "../../../../src/net/socket/read_ahead_conn.ts";
 import { FakeConn, readOnce } from "../../../support/fakes/fake_conn.ts";
 import { SlowConn } from "../../relay/relay_fixture.ts";
 
-Deno.test("what was looked at is read again, in order, without what was skipped", async () => {
+Deno.test("ReadAheadConn.read() returns the examined bytes in order, without the skipped ones", async () => {
   const conn = new FakeConn();
   const ahead = new ReadAheadConn(conn, 64);
   conn.arrive("header");
@@ -19,7 +19,7 @@ Deno.test("what was looked at is read again, in order, without what was skipped"
   assert.equal(await readOnce(ahead), "rest");
 });
 
-Deno.test("a look that was left waiting is taken over by the reader", async () => {
+Deno.test("ReadAheadConn.read() takes over a pending more()", async () => {
   const conn = new FakeConn();
   const ahead = new ReadAheadConn(conn, 64);
   const look = ahead.more();
@@ -29,7 +29,7 @@ Deno.test("a look that was left waiting is taken over by the reader", async () =
   assert.equal(await read, "late");
 });
 
-Deno.test("the end is told to the one who looks and to the one who reads", async () => {
+Deno.test("ReadAheadConn reports the end to more() and to read()", async () => {
   const conn = new SlowConn();
   const ahead = new ReadAheadConn(conn, 64);
   conn.arrive("last");
@@ -42,7 +42,7 @@ Deno.test("the end is told to the one who looks and to the one who reads", async
   assert.equal(conn.reads, 2, "it was read up to its end, and no more");
 });
 
-Deno.test("room for what is held is doubled when it is full, up to the capacity", async () => {
+Deno.test("ReadAheadConn doubles its buffer when it is full, up to the capacity", async () => {
   const conn = new FakeConn();
   const ahead = new ReadAheadConn(conn, 9000);
   conn.arrive("x".repeat(10_000));
@@ -54,7 +54,7 @@ Deno.test("room for what is held is doubled when it is full, up to the capacity"
   assert.equal((await readOnce(ahead, 10_000))!.length, 1000);
 });
 
-Deno.test("a connection that breaks says so to both", async () => {
+Deno.test("ReadAheadConn reports a broken connection to more() and to read()", async () => {
   const conn = new FakeConn();
   const ahead = new ReadAheadConn(conn, 64);
   const look = ahead.more();
@@ -63,7 +63,7 @@ Deno.test("a connection that breaks says so to both", async () => {
   await assert.rejects(readOnce(ahead), Deno.errors.ConnectionReset);
 });
 
-Deno.test("no more is held than there is room for", async () => {
+Deno.test("ReadAheadConn holds no more than its capacity", async () => {
   const conn = new FakeConn();
   const ahead = new ReadAheadConn(conn, 4);
   conn.arrive("too much");
@@ -73,17 +73,17 @@ Deno.test("no more is held than there is room for", async () => {
   assert.equal(await readOnce(ahead), "much");
 });
 
-Deno.test("a connection that breaks when nobody looks any more leaves no error behind", async () => {
+Deno.test("ReadAheadConn leaves no unhandled error when the connection breaks after more()", async () => {
   const fake = new FakeConn();
   using conn = new ReadAheadConn(fake, 64);
   void conn.more();
   fake.arrive(new Deno.errors.ConnectionReset("reset"));
-  // A rejection that nobody has handled by then fails the test.
+  // A rejection without a handler would fail the test by then.
   await setImmediate();
   await assert.rejects(conn.read(new Uint8Array(1)), Deno.errors.ConnectionReset);
 });
 
-Deno.test("what is held grows up to its capacity, and later reads go to the connection itself", async () => {
+Deno.test("ReadAheadConn grows up to its capacity, and passes later reads to the connection", async () => {
   const first = "a".repeat(4096);
   const second = "b".repeat(4000);
   const conn = new FakeConn();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { ReceiveBuffer } from "../../../../src/net/socket/receive_buffer.ts";
 
-Deno.test("what arrives in chunks of any size is taken into buffers of any size, in order and once", () => {
+Deno.test("ReceiveBuffer.take() copies chunks of any size to buffers of any size, in order and once", () => {
   const chunk = fc.oneof(
     fc.uint8Array({ minLength: 1, maxLength: 20 }),
     fc.integer({ min: 4096, max: 9000 }).map((length) => Uint8Array.from({ length }, (_, at) => at % 251)),
@@ -30,7 +30,7 @@ Deno.test("what arrives in chunks of any size is taken into buffers of any size,
   }));
 });
 
-Deno.test("the memory of what was taken whole is given back, what is left of a chunk stays", () => {
+Deno.test("ReceiveBuffer.take() frees the memory of whole chunks, and keeps the rest of a chunk", () => {
   const arrived = new ReceiveBuffer();
   const chunks = [new Uint8Array(65_536).fill(1), new Uint8Array(65_536).fill(2)];
   for (const chunk of chunks) arrived.push(chunk);

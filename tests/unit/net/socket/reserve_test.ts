@@ -4,7 +4,7 @@ import { listen } from "../../../../src/net/socket/listen.ts";
 import { canShare, reserve } from "../../../../src/net/socket/reserve.ts";
 import { ANYWHERE } from "../../../support/peers/accept_fixture.ts";
 
-Deno.test("an address is shared where the kernel spreads the clients", () => {
+Deno.test("canShare() is true on Linux, where the kernel distributes clients", () => {
   assert.deepEqual(
     (["linux", "android", "darwin", "windows", "freebsd"] as const).filter((os) => canShare(os)),
     ["linux", "android"],
@@ -12,7 +12,7 @@ Deno.test("an address is shared where the kernel spreads the clients", () => {
   assert.equal(canShare(), canShare(Deno.build.os));
 });
 
-Deno.test("an address is not shared unless all APIs of --unstable-net are there", () => {
+Deno.test("canShare() is false unless all APIs of --unstable-net exist", () => {
   for (const api of ["listenDatagram", "QuicEndpoint"]) {
     const deno = Deno as unknown as Record<string, unknown>;
     const there = Object.getOwnPropertyDescriptor(deno, api)!;
@@ -25,7 +25,11 @@ Deno.test("an address is not shared unless all APIs of --unstable-net are there"
   }
 });
 
-Deno.test({ name: "port 0 is one port, held until it is released", ignore: !canShare(), fn: reservesPort });
+Deno.test({
+  name: "reserve() turns port 0 into one port, and holds it until it is released",
+  ignore: !canShare(),
+  fn: reservesPort,
+});
 
 async function reservesPort(): Promise<void> {
   const reservation = await reserve(ANYWHERE);
@@ -43,18 +47,18 @@ async function reservesPort(): Promise<void> {
   (await listen(address, { adapter: "deno" })).close();
 }
 
-Deno.test("no two reservations of port 0 are of one port", async () => {
+Deno.test("reserve() never gives two reservations of port 0 the same port", async () => {
   using stack = new DisposableStack();
   const ports = new Set<number>();
   for (let count = 0; count < 100; count++) ports.add(stack.use(await reserve(ANYWHERE)).address.port);
   assert.equal(ports.size, 100);
 });
 
-Deno.test("a port that was named is found to be free, and not held", async () => {
+Deno.test("reserve() checks that a given port is free, but does not hold it", async () => {
   const free = await freeAddress();
   using reservation = await reserve(free);
   assert.deepEqual(reservation.address, free);
-  // A client that nobody accepts is refused, and does not wait.
+  // A client is refused, and does not wait in a queue.
   await assert.rejects(
     Deno.connect({ hostname: free.hostname, port: free.port }),
     Deno.errors.ConnectionRefused,
@@ -62,13 +66,13 @@ Deno.test("a port that was named is found to be free, and not held", async () =>
   (await listen(free, { adapter: "deno" })).close();
 });
 
-Deno.test("an address in use is found, whoever has it", async () => {
+Deno.test("reserve() refuses an address in use, whichever program has it", async () => {
   for (const adapter of ["deno", "node"] as const) {
     for (const shared of canShare() ? [false, true] : [false]) {
       const taken = await listen(ANYWHERE, { adapter, shared });
       const address = taken.address as TcpAddress;
       await assert.rejects(reserve(address), inUse(address));
-      // So is one that is part of it.
+      // An address that is part of it is in use, too.
       const everywhere = { ...address, hostname: "0.0.0.0" };
       await assert.rejects(reserve(everywhere), inUse(everywhere));
       taken.close();
@@ -76,7 +80,7 @@ Deno.test("an address in use is found, whoever has it", async () => {
   }
 });
 
-Deno.test("a port is free although connections of its last listener are open", async () => {
+Deno.test("reserve() takes a port although connections of its last listener are open", async () => {
   const last = await listen(ANYWHERE, { adapter: "deno", shared: canShare() });
   const address = last.address as TcpAddress;
   using _client = await Deno.connect({ hostname: address.hostname, port: address.port });
@@ -85,7 +89,7 @@ Deno.test("a port is free although connections of its last listener are open", a
   (await reserve(address)).release();
 });
 
-Deno.test("a host name is reserved as the address it stands for", async () => {
+Deno.test("reserve() resolves a host name to its address", async () => {
   using reservation = await reserve({ transport: "tcp", hostname: "localhost", port: 0 });
   assert.match(reservation.address.hostname, /^(127\.0\.0\.1|::1)$/);
   const unknown = { transport: "tcp", hostname: "no-such-host.invalid", port: 0 } as const;
@@ -101,7 +105,7 @@ Deno.test("a host name is reserved as the address it stands for", async () => {
   });
 });
 
-Deno.test("a bound address has its real port, and keeps the zone that sockets do not tell", () => {
+Deno.test("boundAddress() has the real port, and keeps the zone, which sockets lack", () => {
   const asked = { transport: "tcp", hostname: "fe80::1%eth0", port: 0 } as const;
   const told = { transport: "tcp", hostname: "fe80::1", port: 4321 } as const;
   assert.deepEqual(boundAddress(asked, told), { transport: "tcp", hostname: "fe80::1%eth0", port: 4321 });

@@ -13,7 +13,7 @@ const CLIENTS = 200;
 
 for (const adapter of ADAPTERS) {
   Deno.test({
-    name: `threads that share an address all get clients (${adapter})`,
+    name: `listen() in several threads gives each of them clients (${adapter})`,
     ignore: !canShare(),
     fn: async () => {
       using reservation = await reserve(ANYWHERE);
@@ -36,8 +36,7 @@ for (const adapter of ADAPTERS) {
   });
 
   Deno.test({
-    name:
-      `what one thread has bound for itself nobody shares, and what is shared nobody has alone (${adapter})`,
+    name: `listen() refuses to share an exclusive address, or to take a shared one exclusively (${adapter})`,
     ignore: !canShare(),
     fn: async () => {
       const inUse = { name: "ListenError", code: "address_in_use" };
@@ -56,7 +55,7 @@ for (const adapter of ADAPTERS) {
 }
 
 Deno.test({
-  name: "a node:net listener is shared still after it was bound anew",
+  name: "NodeListener still shares its address after it was bound again",
   ignore: !canShare(),
   fn: async () => {
     const shared = await NodeListener.bind(ANYWHERE, { backlog: 9, shared: true });
@@ -66,14 +65,14 @@ Deno.test({
     await rebind();
     other.close();
     using _client = await connect(shared.address);
-    // It rejects had the address been in use.
+    // It would reject if the address were in use.
     (await accepting).close();
     shared.close();
     await assert.rejects(connect(shared.address), Deno.errors.ConnectionRefused);
   },
 });
 
-/** What `schedule` would have a timer do. */
+/** The callbacks that `schedule` would give to a timer. */
 function timerOf(schedule: () => void): () => unknown {
   const { setTimeout } = globalThis;
   let scheduled: (() => unknown) | undefined;
@@ -95,15 +94,15 @@ class Thread implements Disposable {
 
   static async start(task: ShareTask): Promise<Thread> {
     const thread = new Thread();
-    await thread.#hears("ready");
-    const listening = thread.#hears("listening");
+    await thread.#waitFor("ready");
+    const listening = thread.#waitFor("listening");
     thread.#worker.postMessage(task);
     await listening;
     return thread;
   }
 
   async drain(): Promise<void> {
-    const drained = this.#hears("drained");
+    const drained = this.#waitFor("drained");
     this.#worker.postMessage("drain");
     await drained;
   }
@@ -112,7 +111,7 @@ class Thread implements Disposable {
     this.#worker.terminate();
   }
 
-  #hears(what: string): Promise<void> {
+  #waitFor(what: string): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#worker.onmessage = ({ data }) => data === what ? resolve() : reject(new Error(`It said ${data}`));
     this.#worker.onerror = (event) => {

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { listen, type Listener } from "../../../../src/net/socket/listen.ts";
+import { namesIn } from "../../../support/program/directory.ts";
 import { ListenError } from "../../../../src/net/socket/listen_error.ts";
 
-testUnix("of several who find a stale socket one binds, and its socket stays", async (path) => {
+testUnix("listen() replaces a stale socket in one of several programs, whose socket stays", async (path) => {
   for (let round = 0; round < 10; round++) {
     leaveStaleSocket(path);
     const attempts = await Promise.allSettled(
@@ -25,8 +26,45 @@ testUnix("of several who find a stale socket one binds, and its socket stays", a
   }
 });
 
+testUnix(
+  "listen() with replaces takes the path of a listener, whose clients stay, and whose end changes nothing",
+  async (path) => {
+    const address = { transport: "unix", path } as const;
+    const old = await listen(address, { adapter: "deno" });
+    using early = await Deno.connect(address);
+    await assert.rejects(listen(address, { adapter: "deno" }), { code: "address_in_use" });
+    const next = await listen(address, { adapter: "deno", unixMode: 0o600, replaces: true });
+    try {
+      assert.deepEqual([old.address, next.address], [address, address]);
+      using late = await Deno.connect(address);
+      const [ofEarly, ofLate] = await Promise.all([old.accept(), next.accept()]);
+      assert.deepEqual([ofEarly.localAddress, ofLate.localAddress], [address, address]);
+      await late.write(new Uint8Array(2));
+      assert.equal(await ofLate.read(new Uint8Array(9)), 2);
+      ofEarly.close();
+      assert.equal(await early.read(new Uint8Array(1)), null);
+      ofLate.close();
+      old.close();
+      assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);
+      assert.deepEqual(await namesIn(dirname(path)), [basename(path)]);
+    } finally {
+      old.close();
+      next.close();
+    }
+    await assert.rejects(Deno.lstat(path), Deno.errors.NotFound);
+  },
+);
+
+testUnix("listen() with replaces leaves a file that is no socket", async (path) => {
+  await Deno.writeTextFile(path, "precious");
+  const options = { adapter: "deno", replaces: true } as const;
+  await assert.rejects(listen({ transport: "unix", path }, options), { code: "address_not_available" });
+  assert.equal(await Deno.readTextFile(path), "precious");
+  await Deno.remove(path);
+});
+
 Deno.test({
-  name: "an abstract socket is bound by its name, without a file, once (needs Linux)",
+  name: "listen() binds an abstract socket by its name, without a file, once (needs Linux)",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     const name = `sluice-test-${crypto.randomUUID()}`;
@@ -47,7 +85,7 @@ Deno.test({
   },
 });
 
-/** Closes whoever comes, those included who only looked whether anybody answers. */
+/** Closes every client, including those that only check whether a program listens. */
 async function closeAll(listener: Listener): Promise<void> {
   try {
     for (;;) (await listener.accept()).close();
@@ -56,14 +94,14 @@ async function closeAll(listener: Listener): Promise<void> {
   }
 }
 
-/** As a program leaves it that was killed. */
+/** Like the socket file of a killed program. */
 function leaveStaleSocket(path: string): void {
   const listener = Deno.listen({ transport: "unix", path: `${path}.tmp` });
   Deno.renameSync(`${path}.tmp`, path);
   listener.close();
 }
 
-/** With a path that is free, in a folder of its own. */
+/** Runs the test with a free path, in a folder of its own. */
 function testUnix(name: string, fn: (path: string) => Promise<void>): void {
   Deno.test({
     name: `${name} (needs Unix)`,

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
-import { Deadlines } from "../../../../src/net/timers/deadlines.ts";
+import { Deadlines } from "../../../../src/net/timers/timeouts.ts";
 import { FakeTime } from "../../../support/fakes/fake_time.ts";
 
-/** Never over within a test. */
+/** Longer than any test. */
 const FOR_EVER = 1_000_000;
 
-Deno.test("a deadline passes after its timeout, with the reason", async () => {
+Deno.test("Deadlines pass after their timeout, with the reason", async () => {
   const deadlines = new Deadlines(20, () => "too late");
   const startedAt = performance.now();
   using deadline = deadlines.start();
@@ -15,7 +15,7 @@ Deno.test("a deadline passes after its timeout, with the reason", async () => {
   assert.ok(performance.now() - startedAt >= 19);
 });
 
-Deno.test("deadlines that begin together are one, and live as long as one is needed", () => {
+Deno.test("Deadlines that begin together are one, which lives while one is needed", () => {
   const deadlines = new Deadlines(FOR_EVER, () => "too late");
   const first = deadlines.start();
   const second = deadlines.start();
@@ -30,7 +30,7 @@ Deno.test("deadlines that begin together are one, and live as long as one is nee
   deadlines.rest();
 });
 
-Deno.test("a deadline is joined until the next tick, and each has its timeout and at most a sixteenth more", async () => {
+Deno.test("Deadlines join until the next tick, and each has its timeout and at most a sixteenth more", async () => {
   using time = new FakeTime();
   const deadlines = new Deadlines(3200, () => "too late");
   using first = deadlines.start();
@@ -48,7 +48,7 @@ Deno.test("a deadline is joined until the next tick, and each has its timeout an
   assert.equal(next.signal.aborted, true);
 });
 
-Deno.test("a deadline that joins late, as a tick is late, has its whole timeout", async () => {
+Deno.test("Deadlines that join late, because a tick is late, have their whole timeout", async () => {
   using time = new FakeTime();
   const deadlines = new Deadlines(3200, () => "too late");
   using first = deadlines.start();
@@ -61,7 +61,7 @@ Deno.test("a deadline that joins late, as a tick is late, has its whole timeout"
   assert.equal(joiner.signal.aborted, true);
 });
 
-Deno.test("an unused deadline serves the next that begins before the tick, and does not pass", async () => {
+Deno.test("Deadlines that are unused serve the next that begins before the tick, and do not pass", async () => {
   using time = new FakeTime();
   const deadlines = new Deadlines(3200, () => "too late");
   const first = deadlines.start();
@@ -78,7 +78,28 @@ Deno.test("an unused deadline serves the next that begins before the tick, and d
   assert.deepEqual([signal.aborted, next.signal.aborted, next.signal.reason], [false, true, "stop"]);
 });
 
-Deno.test("a deadline that is not needed after its tick is forgotten once its last user has ended", async () => {
+Deno.test("Deadlines join for a 32nd of the timeout", async () => {
+  using time = new FakeTime();
+  const deadlines = new Deadlines(32_000, () => "too late");
+  using first = deadlines.start();
+  await time.advance(990);
+  using joiner = deadlines.start();
+  assert.equal(joiner.signal, first.signal);
+  await time.advance(10);
+  using next = deadlines.start();
+  assert.notEqual(next.signal, first.signal);
+});
+
+Deno.test("Deadlines that were unused for a moment pass for the next that joins", async () => {
+  using time = new FakeTime();
+  const deadlines = new Deadlines(3200, () => "too late");
+  deadlines.start()[Symbol.dispose]();
+  using joiner = deadlines.start();
+  await time.advance(3300);
+  assert.equal(joiner.signal.reason, "too late");
+});
+
+Deno.test("Deadlines forget one after its tick when its last user has ended", async () => {
   using time = new FakeTime();
   const deadlines = new Deadlines(3200, () => "too late");
   const first = deadlines.start();
@@ -103,7 +124,7 @@ Deno.test("Deadlines.rest() leaves no timer behind, unless a deadline is in use"
   assert.equal(deadline.signal.aborted, true);
 });
 
-Deno.test("a shorter deadline is shared with no other, and ends at the first tick after it", async () => {
+Deno.test("Deadlines share a shorter one with no other, and end it at the first tick after it", async () => {
   using time = new FakeTime();
   const deadlines = new Deadlines(3200, () => "too late");
   using long = deadlines.start();
@@ -119,7 +140,7 @@ Deno.test("a shorter deadline is shared with no other, and ends at the first tic
   assert.deepEqual([short.signal.aborted, ended.signal.aborted, long.signal.aborted], [true, false, false]);
 });
 
-Deno.test("an infinite timeout passes only when aborted", async () => {
+Deno.test("Deadlines with an infinite timeout pass only when aborted", async () => {
   using time = new FakeTime();
   const deadlines = new Deadlines(Infinity, () => "too late");
   using deadline = deadlines.start();
@@ -129,14 +150,14 @@ Deno.test("an infinite timeout passes only when aborted", async () => {
   assert.equal(deadline.signal.reason, "stop");
 });
 
-Deno.test("a longer deadline than the timeout is the timeout", async () => {
+Deno.test("Deadlines limit a longer one to the timeout", async () => {
   const deadlines = new Deadlines(5, () => "too late");
   using deadline = deadlines.start(FOR_EVER);
   await aborted(deadline.signal);
   assert.equal(deadline.signal.reason, "too late");
 });
 
-Deno.test("a timeout longer than a timer takes does not pass at once", async () => {
+Deno.test("Deadlines with a timeout longer than a timer takes do not pass at once", async () => {
   using time = new FakeTime();
   const deadlines = new Deadlines(2 ** 40, () => "too late");
   using deadline = deadlines.start();

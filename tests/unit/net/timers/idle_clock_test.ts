@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { IdleClock } from "../../../../src/net/timers/idle_clock.ts";
+import { IdleClock } from "../../../../src/net/timers/timeouts.ts";
 import { FakeTime } from "../../../support/fakes/fake_time.ts";
 import { NotedTimers } from "../../../support/fakes/noted_timers.ts";
 
@@ -7,7 +7,7 @@ import { NotedTimers } from "../../../support/fakes/noted_timers.ts";
 class Watched {
   activity = 0;
   isHalfClosed = false;
-  /** When it was; undefined while it lives. */
+  /** The time at which it expired; undefined before. */
   expiredAt: number | undefined;
 
   expire(): void {
@@ -15,7 +15,7 @@ class Watched {
   }
 }
 
-Deno.test("a connection expires between one and 1.25 timeouts after its last byte, whenever that came", async () => {
+Deno.test("IdleClock expires a connection between one and 1.25 timeouts after its last byte, whenever that came", async () => {
   using time = new FakeTime();
   const clock = new IdleClock(800, 0);
   for (let silent = 0; silent <= 200; silent += 10) {
@@ -32,12 +32,12 @@ Deno.test("a connection expires between one and 1.25 timeouts after its last byt
     assert.equal(watched.expiredAt, undefined);
     await time.advance(210);
     const after = watched.expiredAt! - last;
-    // No timer is late here: what is left is the time to the look that saw the last byte.
+    // No timer is late here: the difference is the time until the check that saw the last byte.
     assert.ok(after >= 800 && after <= 900, `${after} ms`);
   }
 });
 
-Deno.test("half-closing restarts the clock, with the timeout for that", async () => {
+Deno.test("IdleClock starts over after a half-close, with the timeout for that", async () => {
   using time = new FakeTime();
   const clock = new IdleClock(800, 400);
   const watched = new Watched();
@@ -61,7 +61,7 @@ Deno.test("half-closing restarts the clock, with the timeout for that", async ()
   assert.ok(patient.expiredAt! - since <= 2000);
 });
 
-Deno.test("without a timeout of their own half-closed connections have that of all", async () => {
+Deno.test("IdleClock uses the idle timeout for half-closed connections without their own", async () => {
   using time = new FakeTime();
   const clock = new IdleClock(800, 0);
   const watched = new Watched();
@@ -73,7 +73,7 @@ Deno.test("without a timeout of their own half-closed connections have that of a
   assert.ok(watched.expiredAt !== undefined);
 });
 
-Deno.test("one timeout works without the other, and without both nothing expires", async () => {
+Deno.test("IdleClock works with either timeout alone, and expires nothing without both", async () => {
   using time = new FakeTime();
   const [onlyHalfClosed, never] = [new Watched(), new Watched()];
   using _first = new IdleClock(0, 400).watch(onlyHalfClosed);
@@ -86,7 +86,7 @@ Deno.test("one timeout works without the other, and without both nothing expires
   assert.equal(never.expiredAt, undefined);
 });
 
-Deno.test("who is not watched any more does not expire", async () => {
+Deno.test("IdleClock expires no connection that it does not watch any more", async () => {
   using time = new FakeTime();
   const clock = new IdleClock(80, 0);
   const [gone, stays] = [new Watched(), new Watched()];
@@ -111,7 +111,7 @@ Deno.test("IdleClock.rest() leaves no timer behind, unless something is watched"
   assert.ok(watched.expiredAt !== undefined);
 });
 
-Deno.test("the clock looks eight times in the shorter timeout, from every 5 ms to every 5 s", () => {
+Deno.test("IdleClock checks eight times in the shorter timeout, from every 5 ms to every 5 s", () => {
   const cases: [idleTimeout: number, halfCloseTimeout: number, looks: number[]][] = [
     [800, 0, [100]],
     [8000, 800, [100]],

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { LifetimeClock } from "../../../../src/net/timers/lifetime_clock.ts";
+import { LifetimeClock } from "../../../../src/net/timers/timeouts.ts";
 import { FakeTime } from "../../../support/fakes/fake_time.ts";
 
 Deno.test("LifetimeClock expires connections in the order they began, each after one to 1.0625 lifetimes", async () => {

@@ -12,8 +12,10 @@ Deno.test("Ticker ticks at its interval until a tick finds nothing left, and sta
     return --left > 0;
   });
   ticker.start();
+  assert.equal(ticker.isTicking, true);
   await time.advance(1000);
   assert.deepEqual(ticks, [100, 200, 300]);
+  assert.equal(ticker.isTicking, false);
   ticker.start();
   ticker.start();
   await time.advance(1000);
@@ -39,9 +41,10 @@ Deno.test("Ticker.stop() leaves no timer behind", () => {
   ticker.stop();
   ticker.start();
   ticker.stop();
+  assert.equal(ticker.isTicking, false);
 });
 
-Deno.test("Ticker ticks at least every 5 s, or as often as is said, at most every 5 ms, and never if infinite", () => {
+Deno.test("Ticker ticks at least every 5 s or every `longest`, at most every 5 ms, and never if infinite", () => {
   const cases: [timeout: number, longest: number | undefined, delays: number[]][] = [
     [48, undefined, [6]],
     [16, undefined, [5]],
@@ -54,7 +57,9 @@ Deno.test("Ticker ticks at least every 5 s, or as often as is said, at most ever
   ];
   for (const [timeout, longest, delays] of cases) {
     using timers = new NotedTimers();
-    new Ticker(timeout, 8, () => false, longest).start();
+    const ticker = new Ticker(timeout, 8, () => false, longest);
+    ticker.start();
     assert.deepEqual(timers.delays, delays, `${timeout} ${longest}`);
+    assert.equal(ticker.isTicking, delays.length > 0, `${timeout} ${longest}`);
   }
 });

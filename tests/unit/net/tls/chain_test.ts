@@ -41,7 +41,7 @@ function faultOf(
   return new ChainVerifier(roots.map(({ pem }) => pem), "client").faultOf(chain.map(({ raw }) => raw), now);
 }
 
-Deno.test("what the tests build is a certificate to node:crypto too", () => {
+Deno.test("issue() builds certificates that node:crypto can parse", () => {
   const leaf = new X509Certificate(issue(client, root).raw);
   assert.equal(leaf.subject, "CN=alice");
   assert.equal(leaf.verify(root.keys.publicKey), true);
@@ -103,7 +103,7 @@ Deno.test("ChainVerifier looks at the dates of every certificate that an authori
   );
   const pinned = issue({ ...client, ...past });
   assert.match(faultOf([pinned], [pinned])!, /^it expired on /);
-  // A named authority is trusted as it is, as in full handshakes.
+  // A configured authority is trusted as it is, as in full handshakes.
   assert.equal(faultOf([issue(client, root)], [authority("Root", { ...past, keys: root.keys })]), undefined);
 });
 
@@ -146,7 +146,7 @@ Deno.test("ChainVerifier refuses again what it has refused", () => {
   for (let round = 0; round < 3; round++) {
     assert.equal(verifier.faultOf([unfit]), "its key usage does not allow it as a client's");
   }
-  // Explaining is no approval either.
+  // Explaining does not approve a chain either.
   const stray = [issue(client, root).raw, issue(client, authority()).raw];
   assert.equal(verifier.explain(stray.slice(0, 1)), undefined);
   assert.equal(verifier.faultOf(stray.slice(1)), "its issuer, CN=Root, is not trusted");
@@ -255,7 +255,7 @@ Deno.test("ChainVerifier says what to do about X.509 version 1", () => {
     faultOf([issue(client, middle), middle])!,
     /^its issuer, CN=Middle, is not good: it is of X\.509 version 1/,
   );
-  // An authority may be of version 1: its own certificate is not judged.
+  // An authority may be of version 1: its own certificate is not checked.
   const old = authority("Old", { version: 1, extensions: [] });
   assert.equal(faultOf([issue(client, old)], [old]), undefined);
   assert.equal(faultOf([old], [old]), undefined, "so may one that was named itself");
@@ -334,11 +334,11 @@ Deno.test("explain() says the same of what is bad, and verifies two signatures",
   }
   const middle = below(root);
   assert.equal(explain(issue(client, middle), middle), undefined);
-  // It has seen that the first has not issued it, and that the second has; no more.
+  // It has verified that the first has not issued it, and that the second has; nothing else.
   const leaf = issue(client, middle);
   assert.equal(explain(leaf, below(root), middle), "its issuer, CN=Root, is not trusted");
   assert.equal(faultOf([leaf, below(root), middle]), undefined);
-  // What was explained is not remembered.
+  // An explained chain is not cached.
   const verifier = new ChainVerifier([root.pem], "client");
   const mallory = issue(client, authority()).raw;
   for (let round = 0; round < 2; round++) {
@@ -463,7 +463,7 @@ Deno.test("ChainVerifier takes no failure of its own for an approval", () => {
   assert.throws(() => new ChainVerifier([root.pem], "client").explain(holes), TypeError);
 });
 
-/** Knows how often somebody has gone through it, which takes more than a key to remember it by. */
+/** Counts how often it was iterated, which takes more than a cache key. */
 class Chain extends Array<Uint8Array> {
   judged = 0;
 

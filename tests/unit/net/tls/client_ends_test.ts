@@ -1,4 +1,4 @@
-/** How handshakes with upstreams end, and which upstreams TlsClient takes for what they say. */
+/** The ends of handshakes with upstreams, and which certificates of upstreams TlsClient accepts. */
 
 import assert from "node:assert/strict";
 import { mock } from "node:test";
@@ -13,7 +13,7 @@ import {
   dnsName,
   issue,
 } from "../../../support/bytes/certificate_bytes.ts";
-import { countedSignal } from "./counted_signal.ts";
+import { countedSignal } from "../../../support/fakes/counted_signal.ts";
 import { FakeConn, readOnce } from "../../../support/fakes/fake_conn.ts";
 import { credentialsOf, factsOf, root, session } from "./tls_fixture.ts";
 
@@ -54,7 +54,7 @@ for (const what of ["220 ready\r\n", "end", new Error("reset")]) {
   });
 }
 
-Deno.test("a FIN right behind a handshake ends what the upstream sends, not the connection", async () => {
+Deno.test("TlsClient takes a FIN right after the handshake as the upstream's end, not as that of the connection", async () => {
   const { client, server, wires: [, far] } = await session();
   await far.closeWrite();
   assert.equal(await readOnce(client), null);
@@ -65,15 +65,15 @@ Deno.test("a FIN right behind a handshake ends what the upstream sends, not the 
   server.close();
 });
 
-Deno.test("without authorities of its own a client trusts those of Deno alone", async () => {
+Deno.test("TlsClient without authorities of its own trusts only those of Deno", async () => {
   await assert.rejects(session({ authorities: undefined }), {
     code: "tls_certificate_rejected",
     message: `${NOT_ACCEPTED}its issuer, CN=Root, is not trusted`,
   });
 });
 
-// node:tls looks at nothing when a session is resumed. That it resumes none now is what tls_client_test.ts holds.
-Deno.test("a session that was resumed is not verified by authorities of Deno", async () => {
+// node:tls checks nothing when a session is resumed. tls_client_test.ts asserts that it resumes none now.
+Deno.test("TlsClient does not verify a resumed session with the authorities of Deno", async () => {
   // The types do not have it yet.
   (tls as unknown as { setDefaultCACertificates(pems: string[]): void }).setDefaultCACertificates([root.pem]);
   await factsOf({ authorities: undefined });
@@ -87,8 +87,8 @@ Deno.test("a session that was resumed is not verified by authorities of Deno", a
   }
 });
 
-Deno.test("an upstream that node:tls refuses is refused, also where no fault is found with it", async () => {
-  // An extension twice is too much for node:tls, and does not matter here: the authority was named.
+Deno.test("TlsClient refuses an upstream that node:tls refuses, even if it finds no fault", async () => {
+  // node:tls rejects a repeated extension; here it does not matter, because the authority is configured.
   const odd = authority("Odd", { extensions: [authorityFlag(), authorityFlag()] });
   const leaf = issue({ subject: "a.test", extensions: [alternativeNames(dnsName("a.test"))] }, odd);
   await assert.rejects(
@@ -100,7 +100,7 @@ Deno.test("an upstream that node:tls refuses is refused, also where no fault is 
   );
 });
 
-Deno.test("an upstream passes for nobody when looking at its certificate fails", async () => {
+Deno.test("TlsClient refuses an upstream whose certificate cannot be read", async () => {
   const failing = mock.method(ChainVerifier.prototype, "faultOf", () => {
     throw new Error("out of order");
   });

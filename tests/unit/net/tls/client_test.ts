@@ -1,9 +1,9 @@
-/** What an upstream can show to pass for another one. */
+/** Certificates with which an upstream may pretend to be another one. */
 
 import assert from "node:assert/strict";
 import type { AddressInfo } from "node:net";
 import { connect as connectTls, createServer, type TLSSocket } from "node:tls";
-import { DenoConn } from "../../../../src/net/socket/deno_conn.ts";
+import { DenoConn } from "../../../../src/net/socket/deno_socket.ts";
 import { TlsClient } from "../../../../src/net/tls/client.ts";
 import { connect } from "../../../support/peers/sockets.ts";
 import {
@@ -42,7 +42,7 @@ async function serving(chain: readonly Issued[], use: (port: number) => Promise<
   }
 }
 
-/** What a client says to a server with these certificates: "hello" as the server does, or why not. */
+/** The result of a connect to a server with these certificates: the greeting "hello", or the error. */
 async function outcome(
   chain: readonly Issued[],
   { trusted = [root], host = "db.test", verify = true }: {
@@ -53,7 +53,7 @@ async function outcome(
 ): Promise<string> {
   const authorities = trusted.map(({ pem }) => pem);
   const client = new TlsClient({ authorities, credentials: undefined, verify, alpn: [] });
-  let said = "";
+  let result = "";
   await serving(chain, async (port) => {
     try {
       const conn = await client.startTls(
@@ -62,13 +62,13 @@ async function outcome(
         new AbortController().signal,
       );
       const buffer = new Uint8Array(16);
-      said = new TextDecoder().decode(buffer.subarray(0, await conn.read(buffer) ?? 0));
+      result = new TextDecoder().decode(buffer.subarray(0, await conn.read(buffer) ?? 0));
       conn.close();
     } catch (error) {
-      said = (error as Error).message.replace("The certificate of the upstream is not accepted: ", "");
+      result = (error as Error).message.replace("The certificate of the upstream is not accepted: ", "");
     }
   });
-  return said;
+  return result;
 }
 
 Deno.test("TlsClient accepts whom its authority has issued a certificate with the name", async () => {
@@ -90,7 +90,7 @@ Deno.test("TlsClient verifies signatures whatever the version of the certificate
     await outcome([issue({ subject: "db.test", version: 1 }, mallory)], { verify: false }),
     "hello",
   );
-  // An authority that only says that the right one has issued it.
+  // An authority that only claims that the right one has issued it.
   const forged = issue({ subject: "Middle", version: 1 }, mallory);
   assert.match(
     await outcome([issue({ subject: "x", extensions: [dbName] }, forged), forged]),
@@ -126,7 +126,7 @@ Deno.test("TlsClient comes to an end where authorities have issued each other's 
   );
 });
 
-// The day this fails, TlsClient has to verify chains of resumed sessions against Deno's own authorities too.
+// When this fails, TlsClient must verify chains of resumed sessions against Deno's own authorities too.
 Deno.test("node:tls resumes no session of a client without authorities of its own", async () => {
   const chain = [issue({ subject: "x", extensions: [dbName] }, root)];
   await serving(chain, async (port) => {

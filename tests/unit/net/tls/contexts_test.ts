@@ -1,4 +1,4 @@
-/** Which node:tls server a client gets, and which of them are used again. */
+/** The node:tls server that a client gets, and which servers are reused. */
 
 import assert from "node:assert/strict";
 import type { Server } from "node:tls";
@@ -8,22 +8,22 @@ import { alternativeNames } from "../../../support/bytes/certificate_bytes.ts";
 import { FakeConn } from "../../../support/fakes/fake_conn.ts";
 import { factsOf, identity, serverOptions } from "./tls_fixture.ts";
 
-/** As many as are kept. */
+/** The number that is kept. */
 const KEPT = 256;
 
-Deno.test("a ClientHello is looked at where there are several certificates", () => {
+Deno.test("TlsContexts reads the ClientHello if there are several certificates", () => {
   const [a, b] = [identity("a.test"), identity("b.test")];
   assert.equal(new TlsContexts(serverOptions({ certificates: [a] })).goesByName, false);
   assert.equal(new TlsContexts(serverOptions({ certificates: [a, b] })).goesByName, true);
 });
 
-Deno.test("a client that asks for no name gets the first of several certificates", async () => {
+Deno.test("TlsContexts gives a client without a name the first of several certificates", async () => {
   const address = [alternativeNames(Uint8Array.of(0x87, 4, 127, 0, 0, 1))];
   const certificates = [identity("127.0.0.1", address), identity("b.test")];
   assert.deepEqual(await factsOf({ options: { certificates }, name: "127.0.0.1" }), { version: "TLSv1.3" });
 });
 
-Deno.test("so does one that sends something else than a ClientHello", async () => {
+Deno.test("TlsContexts gives a client without a ClientHello the first certificate", async () => {
   const served = new TlsContexts(serverOptions({ certificates: [identity("a.test"), identity("b.test")] }));
   const conn = new FakeConn();
   conn.arrive("GET / HTTP/1.1\r\n\r\n");
@@ -32,18 +32,18 @@ Deno.test("so does one that sends something else than a ClientHello", async () =
   assert.equal(served.servers, servers);
 });
 
-Deno.test("one protocol is offered as several are", async () => {
+Deno.test("TlsContexts offers a single protocol as it offers several", async () => {
   assert.equal((await factsOf({ options: { alpn: ["h2"] }, alpn: ["h2"] })).alpn, "h2");
 });
 
-Deno.test("a handshake has no time of its own: the signal ends it", () => {
+Deno.test("TlsContexts sets no handshake timeout: the signal ends a handshake", () => {
   const server = new TlsContexts(serverOptions()).servers.take();
-  // What there is in node:tls is only known to itself.
+  // The content of a node:tls server cannot be read.
   const { _handshakeTimeout: timeout } = server as unknown as { _handshakeTimeout: number };
   assert.ok(timeout < 0, `${timeout} ms`);
 });
 
-Deno.test("a server that was given back is used again, and has forgotten who listened to it", () => {
+Deno.test("TlsServerPool reuses a released server, without its listeners", () => {
   const servers = new TlsServerPool([], {});
   const server = servers.take();
   server.on("secureConnection", () => {}).on("tlsClientError", () => {});
@@ -53,7 +53,7 @@ Deno.test("a server that was given back is used again, and has forgotten who lis
   assert.notEqual(servers.take(), server);
 });
 
-Deno.test(`${KEPT} servers are kept, and those above it are not`, () => {
+Deno.test(`TlsServerPool keeps ${KEPT} idle servers, and no more`, () => {
   const servers = new TlsServerPool([], {});
   const taken = Array.from({ length: KEPT + 2 }, () => servers.take());
   for (const server of taken) servers.release(server);

@@ -1,4 +1,4 @@
-/** Certificates with their keys, as files give them, and what is said of those that do not fit. */
+/** Certificates with their keys from files, and the errors about those that do not fit. */
 
 import assert from "node:assert/strict";
 import { generateKeyPairSync, X509Certificate } from "node:crypto";
@@ -31,11 +31,14 @@ interface Files {
   readonly chain?: readonly Issued[];
   readonly keys?: Keys;
   readonly now?: Date;
-  /** Of the key file. */
+  /** The mode of the key file. */
   readonly mode?: number;
 }
 
-/** Loads files with these certificates and this key, the first one's unless given. The paths are told as names. */
+/**
+ * Loads files with these certificates and this key, by default that of the first. Messages have file names instead of
+ * paths.
+ */
 async function loaded({ chain = [leaf], keys = chain[0]!.keys, now, mode = 0o600 }: Files = {}) {
   const folder = await Deno.makeTempDir();
   try {

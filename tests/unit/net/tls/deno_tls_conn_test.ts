@@ -1,9 +1,9 @@
-/** How a handshake of Deno.listenTls ends. */
+/** The end of a handshake of Deno.listenTls. */
 
 import assert from "node:assert/strict";
 import { DenoTlsConn } from "../../../../src/net/tls/listener.ts";
 import { PendingHandshakes } from "../../../../src/net/tls/pending.ts";
-import { countedSignal } from "./counted_signal.ts";
+import { countedSignal } from "../../../support/fakes/counted_signal.ts";
 
 const NEVER = new AbortController().signal;
 
@@ -51,7 +51,7 @@ Deno.test("DenoTlsConn.handshake() that fails says why, and closes", async () =>
   assert.deepEqual([scripted.isClosed, pending.size], [true, 0]);
 });
 
-/** A connection of Deno.listenTls whose handshake ends when the test says so, or when it is closed. */
+/** A connection of Deno.listenTls whose handshake ends when the test ends it, or when it is closed. */
 class Fixture {
   readonly shaking = Promise.withResolvers<Deno.TlsHandshakeInfo>();
   readonly scripted = {

@@ -1,11 +1,11 @@
-/** How the stream that node:tls runs over ends, breaks and closes. */
+/** The end, failure and close of the stream below node:tls. */
 
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import { ConnDuplex } from "../../../../src/net/tls/duplex.ts";
 import { FakeConn } from "../../../support/fakes/fake_conn.ts";
 
-/** Takes what is written when the test says so. */
+/** A connection whose writes the test completes. */
 class SlowConn extends FakeConn {
   readonly #writing: PromiseWithResolvers<void>[] = [];
 
@@ -16,7 +16,7 @@ class SlowConn extends FakeConn {
     return await super.write(bytes);
   }
 
-  /** The oldest write is done, or fails. */
+  /** Completes the oldest write, or fails it. */
   async take(error?: Error): Promise<void> {
     const writing = this.#writing.shift()!;
     if (error === undefined) writing.resolve();
@@ -25,7 +25,7 @@ class SlowConn extends FakeConn {
   }
 }
 
-Deno.test("bytes that wait in a ConnDuplex are not overwritten by those that come then", async () => {
+Deno.test("ConnDuplex does not overwrite queued bytes with later ones", async () => {
   const conn = new FakeConn();
   const duplex = new ConnDuplex(conn);
   for (const text of ["a", "b"]) {
@@ -38,7 +38,7 @@ Deno.test("bytes that wait in a ConnDuplex are not overwritten by those that com
   duplex.destroy();
 });
 
-Deno.test("a ConnDuplex that is held reads no further, and goes on when it is released", async () => {
+Deno.test("ConnDuplex.hold() stops reading, and release() continues", async () => {
   const conn = new FakeConn();
   const duplex = new ConnDuplex(conn);
   const chunks: string[] = [];
@@ -60,7 +60,7 @@ Deno.test("a ConnDuplex that is held reads no further, and goes on when it is re
   duplex.destroy();
 });
 
-Deno.test("a ConnDuplex that nobody asks for bytes reads none", () => {
+Deno.test("ConnDuplex reads nothing until bytes are requested", () => {
   const conn = new FakeConn();
   const duplex = new ConnDuplex(conn);
   duplex.release(100);
@@ -70,7 +70,7 @@ Deno.test("a ConnDuplex that nobody asks for bytes reads none", () => {
   duplex.destroy();
 });
 
-Deno.test("a ConnDuplex whose bytes nobody takes reads no further than into its queue", async () => {
+Deno.test("ConnDuplex reads only into its queue if nothing takes its bytes", async () => {
   const conn = new FakeConn();
   const duplex = new ConnDuplex(conn);
   conn.arrive("x".repeat(1024 * 1024));
@@ -83,28 +83,28 @@ Deno.test("a ConnDuplex whose bytes nobody takes reads no further than into its 
 
 Deno.test("ConnDuplex.whenOver() tells of the end a turn later, and of what breaks", async () => {
   const [ending, breaking, closing] = [new FakeConn(), new FakeConn(), new FakeConn()];
-  const told: [string, Error | undefined][] = [];
+  const calls: [string, Error | undefined][] = [];
   const duplexes = Object.entries({ ending, breaking, closing }).map(([name, conn]) => {
     const duplex = new ConnDuplex(conn);
-    duplex.whenOver((cause) => void told.push([name, cause]));
+    duplex.whenOver((cause) => void calls.push([name, cause]));
     duplex.resume();
     return duplex;
   });
   const cause = new Deno.errors.ConnectionReset("reset");
-  const isAhead = new Promise<number>((resolve) => duplexes[0]!.once("end", () => resolve(told.length)));
+  const isAhead = new Promise<number>((resolve) => duplexes[0]!.once("end", () => resolve(calls.length)));
   ending.arrive("end");
   assert.equal(await isAhead, 0, "what comes with a FIN is heard first");
   await setImmediate();
   await setImmediate();
-  assert.deepEqual(told, [["ending", undefined]]);
+  assert.deepEqual(calls, [["ending", undefined]]);
   breaking.arrive(cause);
   await setImmediate();
-  assert.deepEqual(told[1], ["breaking", cause]);
+  assert.deepEqual(calls[1], ["breaking", cause]);
   assert.equal(breaking.isClosed, true);
-  told.length = 0;
+  calls.length = 0;
   duplexes[2]!.destroy();
   await setImmediate();
-  assert.deepEqual(told, [["closing", undefined]]);
+  assert.deepEqual(calls, [["closing", undefined]]);
   duplexes[0]!.destroy();
 });
 
@@ -165,7 +165,7 @@ Deno.test("ConnDuplex.destroy() closes at once where nothing is to be written, o
   await busy.take(new Error("closed"));
 });
 
-Deno.test("bytes that come when a ConnDuplex is destroyed are dropped", async () => {
+Deno.test("ConnDuplex drops bytes that arrive after it was destroyed", async () => {
   const conn = new FakeConn();
   const duplex = new ConnDuplex(conn);
   const chunks: unknown[] = [];

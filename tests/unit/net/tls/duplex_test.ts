@@ -7,9 +7,9 @@ import { EndlessConn } from "../../relay/endless_conn.ts";
 
 const KIB = 1024;
 
-/** Has as many bytes as anybody asks for, so many reads long. */
+/** Fills every read, for so many reads. */
 class Plenty extends EndlessConn {
-  readonly asked: number[] = [];
+  readonly sizes: number[] = [];
   isOver = false;
   readonly #most: number;
 
@@ -19,13 +19,13 @@ class Plenty extends EndlessConn {
   }
 
   override read(buffer: Uint8Array): Promise<number | null> {
-    this.finishes = this.isOver || this.asked.length === this.#most;
-    if (!this.finishes) this.asked.push(buffer.byteLength);
+    this.finishes = this.isOver || this.sizes.length === this.#most;
+    if (!this.finishes) this.sizes.push(buffer.byteLength);
     return super.read(buffer);
   }
 }
 
-/** Reads it all for somebody who has room for so many bytes: what was asked for, and the pieces that came. */
+/** Reads everything for a reader with room for so many bytes; returns the sizes of reads, and of the pieces. */
 async function readAll(reads: number, room: number | undefined) {
   const conn = new Plenty(reads);
   const duplex = new ConnDuplex(conn);
@@ -34,31 +34,31 @@ async function readAll(reads: number, room: number | undefined) {
   duplex.on("data", (piece: Uint8Array) => void pieces.push(piece.byteLength));
   await new Promise((resolve) => duplex.once("end", resolve));
   duplex.destroy();
-  return { asked: conn.asked, pieces };
+  return { sizes: conn.sizes, pieces };
 }
 
-Deno.test("bulk inside TLS is read in buffers that grow to 1 MiB, and given to node:tls in pieces", async () => {
-  const { asked, pieces } = await readAll(5, 16 * 1024 * KIB);
-  assert.deepEqual(asked, [2, 16, 128, 1024, 1024].map((size) => size * KIB));
+Deno.test("ConnDuplex reads bulk into buffers that grow to 1 MiB, and passes it to node:tls in pieces", async () => {
+  const { sizes, pieces } = await readAll(5, 16 * 1024 * KIB);
+  assert.deepEqual(sizes, [2, 16, 128, 1024, 1024].map((size) => size * KIB));
   assert.deepEqual(pieces.slice(0, 5), [2, 16, 64, 64, 64].map((size) => size * KIB));
   assert.ok(pieces.every((size) => size <= 64 * KIB));
-  assert.equal(pieces.reduce((sum, size) => sum + size, 0), asked.reduce((sum, size) => sum + size, 0));
+  assert.equal(pieces.reduce((sum, size) => sum + size, 0), sizes.reduce((sum, size) => sum + size, 0));
 });
 
 for (
-  const [who, room, most] of [
+  const [reader, room, most] of [
     ["somebody with 256 KiB of room", 256, 256],
     ["somebody with hardly any room, which is a few records", 2, 64],
     ["nobody yet, as in a handshake", undefined, 64],
   ] as const
 ) {
-  Deno.test(`no more than ${most} KiB at a time are read for ${who}`, async () => {
-    const { asked } = await readAll(8, room === undefined ? undefined : room * KIB);
-    assert.equal(Math.max(...asked), most * KIB);
+  Deno.test(`ConnDuplex reads at most ${most} KiB at a time for ${reader}`, async () => {
+    const { sizes } = await readAll(8, room === undefined ? undefined : room * KIB);
+    assert.equal(Math.max(...sizes), most * KIB);
   });
 }
 
-/** How a stream of bulk ends: what is to be done with it, and the event that tells that it has. */
+/** How a stream of bulk ends: the action, and the event of its end. */
 const ENDS: [how: string, end: (conn: Plenty, duplex: ConnDuplex) => Promise<unknown>][] = [
   ["is destroyed while nothing is read", async (_conn, duplex) => {
     duplex.hold();
@@ -76,7 +76,7 @@ const ENDS: [how: string, end: (conn: Plenty, duplex: ConnDuplex) => Promise<unk
 ];
 
 for (const [how, end] of ENDS) {
-  Deno.test(`who ${how} leaves its large buffer to others`, async () => {
+  Deno.test(`ConnDuplex that ${how} leaves its large buffer to others`, async () => {
     const all = 64; // MiB of a thread in large buffers
     for (let count = 0; count < all; count++) {
       const conn = new Plenty(Infinity);
@@ -84,7 +84,7 @@ for (const [how, end] of ENDS) {
       duplex.release(1024 * KIB);
       await new Promise<void>((resolve) => {
         duplex.on("data", () => {
-          if (conn.asked.at(-1) === 1024 * KIB) resolve();
+          if (conn.sizes.at(-1) === 1024 * KIB) resolve();
         });
       });
       await end(conn, duplex);
@@ -101,7 +101,7 @@ for (const [how, end] of ENDS) {
   });
 }
 
-Deno.test("a stream that asks for more while it is given pieces of a read gets them unchanged", async () => {
+Deno.test("ConnDuplex passes pieces unchanged to a stream that requests more meanwhile", async () => {
   const conn = new Numbered(6);
   const duplex = new ConnDuplex(conn);
   duplex.release(1024 * KIB);
@@ -118,7 +118,7 @@ Deno.test("a stream that asks for more while it is given pieces of a read gets t
   duplex.destroy();
   const expected: string[] = [];
   let sum = 0;
-  conn.asked.forEach((size, read) => {
+  conn.sizes.forEach((size, read) => {
     for (let start = 0; start < size; start += 64 * KIB) {
       sum += Math.min(size - start, 64 * KIB);
       expected.push(`${sum}: ${read + 1}`);
@@ -131,7 +131,7 @@ Deno.test("a stream that asks for more while it is given pieces of a read gets t
 class Numbered extends Plenty {
   override read(buffer: Uint8Array): Promise<number | null> {
     const read = super.read(buffer);
-    buffer.fill(this.asked.length);
+    buffer.fill(this.sizes.length);
     return read;
   }
 }

@@ -1,8 +1,11 @@
-/** What a failed handshake is called, and which words say why: of everything that fails one. */
+/** The code and the words of every failure of a handshake. */
 
 import assert from "node:assert/strict";
 import { ProxyError } from "../../../../src/net/errors.ts";
+import { ReadAheadConn } from "../../../../src/net/socket/read_ahead_conn.ts";
 import { certificateRejected, tlsErrorOf } from "../../../../src/net/tls/errors.ts";
+import { acceptTls, requestTls } from "../../../../src/net/tls/starttls.ts";
+import { FakeConn } from "../../../support/fakes/fake_conn.ts";
 
 /** An error of node:tls. */
 function thrown(message: string, code?: string): Error {
@@ -50,7 +53,7 @@ const CASES: readonly [cause: Error, code: string, message: string][] = [
     ["socket hang up", "closed during the handshake"],
     ["Client network socket disconnected before secure TLS connection", "closed during the handshake"],
   ] as const).map(([message, said]): typeof CASES[number] => [
-    // Such as "socket hang up" node:tls says with a code of its own.
+    // node:tls adds a code of its own to messages such as "socket hang up".
     thrown(message, "ECONNRESET"),
     "tls_handshake_failed",
     `The upstream ${said}`,
@@ -62,14 +65,14 @@ const CASES: readonly [cause: Error, code: string, message: string][] = [
 ];
 
 for (const [cause, code, message] of CASES) {
-  Deno.test(`a handshake that fails with "${cause.message}" is ${code}`, () => {
+  Deno.test(`tlsErrorOf() of "${cause.message}" is ${code}`, () => {
     const error = tlsErrorOf(cause, "upstream");
     assert.deepEqual([error.code, error.side, error.message], [code, "upstream", message]);
     assert.equal(error.cause, cause);
   });
 }
 
-Deno.test("a peer that has gone without a word has closed during the handshake", () => {
+Deno.test("tlsErrorOf() without a cause says that the peer closed during the handshake", () => {
   const { code, side, message } = tlsErrorOf(undefined, "client");
   assert.deepEqual([code, side, message], [
     "tls_handshake_failed",
@@ -78,7 +81,7 @@ Deno.test("a peer that has gone without a word has closed during the handshake",
   ]);
 });
 
-Deno.test("what is no error of TLS stays what it is", () => {
+Deno.test("tlsErrorOf() keeps errors that are not of TLS", () => {
   const known = new ProxyError("shutdown", "proxy", { detail: "received fatal alert: UnknownCA" });
   assert.equal(tlsErrorOf(known, "client"), known);
   const odd = tlsErrorOf("just words", "client");
@@ -95,4 +98,36 @@ Deno.test("certificateRejected() says whose certificate it is, and what is wrong
     "The certificate of the client is not accepted: it has expired",
     cause,
   ]);
+});
+
+/** The error of a client or an upstream whose connection fails at a write, after those that succeed. */
+async function failedWrite(
+  hold: (conn: FakeConn) => Promise<unknown>,
+  { code = "EPIPE", sent = "", succeeding = 0 }: { code?: string; sent?: string; succeeding?: number } = {},
+): Promise<ProxyError> {
+  const conn = new FakeConn();
+  const failure = Object.assign(new Error(code), { code });
+  let written = 0;
+  conn.write = (bytes) => ++written > succeeding ? Promise.reject(failure) : Promise.resolve(bytes.length);
+  if (sent !== "") conn.arrive(sent);
+  return await hold(conn).then(() => assert.fail("it did not fail"), (error) => error);
+}
+
+Deno.test("a client that a write finds reset has sent nothing, unless it has sent something", async () => {
+  const { signal } = new AbortController();
+  const options = { name: "mx.test", required: true };
+  const client = (conn: FakeConn) => acceptTls(new ReadAheadConn(conn, 1024), "smtp", options, signal);
+  for (const code of ["EPIPE", "ECONNRESET", "ECONNABORTED"]) {
+    const error = await failedWrite(client, { code });
+    assert.deepEqual([error.isReset, error.side, error.sentNothing], [true, "client", true], code);
+  }
+  const late = await failedWrite(client, { sent: "EHLO a.test\r\n", succeeding: 1 });
+  assert.deepEqual([late.code, late.sentNothing], ["broken_pipe", false]);
+  // A write that fails for another reason says nothing about what the client has sent.
+  const other = await failedWrite(client, { code: "EIO" });
+  assert.deepEqual([other.code, other.sentNothing], ["io_error", false]);
+  const upstream = (conn: FakeConn) =>
+    requestTls(conn, "postgres", (begun) => Promise.resolve(begun), signal);
+  const error = await failedWrite(upstream);
+  assert.deepEqual([error.side, error.sentNothing], ["upstream", false]);
 });

@@ -3,7 +3,7 @@ import { proxyErrorOf } from "../../../../src/net/errors.ts";
 import { tlsErrorOf } from "../../../../src/net/tls/errors.ts";
 import { isTlsError } from "../../../../src/net/tls/faults.ts";
 
-/** As Deno.listenTls and as node:tls throw it. */
+/** The error as Deno.listenTls throws it, and as node:tls does. */
 const ENGINES: [name: string, thrown: (message: string) => Error][] = [
   ["Deno.listenTls", (message) => new Deno.errors.InvalidData(message)],
   ["node:tls", (message) => Object.assign(new Error(message), { code: "ERR_SSL_ERROR" })],

@@ -1,4 +1,4 @@
-/** When a plain TLS listener whose certificate was replaced is closed, turn by turn; and what is bound with what. */
+/** When a plain TLS listener with a replaced certificate closes, turn by turn; and the options of binds. */
 
 import assert from "node:assert/strict";
 import { mock } from "node:test";
@@ -11,11 +11,11 @@ import { ScriptedDeno } from "./scripted_listen_tls.ts";
 const OPTIONS = { credentials: { cert: "", key: "" } as Credentials, alpn: [] };
 const SHARED = { reusePort: true };
 const ALONE = { reusePort: false };
-/** A look that comes later than this, in milliseconds, tells nothing; and so many of these are too many. */
+/** A check later than this, in milliseconds, does not count; and so many of them are too many. */
 const LATE = 5;
 const MOST_LATE_LOOKS = 100;
 
-Deno.test("a replaced listener is closed a turn after a look that comes in time", () => {
+Deno.test("TlsListener closes a replaced listener a turn after a check that is in time", () => {
   using fixture = new Fixture();
   void fixture.listener.accept();
   fixture.listener.replace(OPTIONS);
@@ -26,7 +26,7 @@ Deno.test("a replaced listener is closed a turn after a look that comes in time"
   assert.deepEqual([fixture.deno.closed, fixture.looks, fixture.turns], [[4321], 0, 0]);
 });
 
-Deno.test("a look that comes late is one of a hundred that tell nothing", () => {
+Deno.test("TlsListener ignores up to a hundred late checks", () => {
   using fixture = new Fixture();
   void fixture.listener.accept();
   fixture.listener.replace(OPTIONS);
@@ -40,12 +40,12 @@ Deno.test("a look that comes late is one of a hundred that tell nothing", () => 
   assert.deepEqual(fixture.deno.closed, [4321]);
 });
 
-Deno.test("there is one look at a time, and a later accept that waits for it as well begins none", async () => {
+Deno.test("TlsListener has one check at a time, and starts none for a later accept", async () => {
   using fixture = new Fixture();
   const first = fixture.listener.accept();
   fixture.listener.replace(OPTIONS);
   fixture.listener.replace(OPTIONS);
-  // At each of the two that were replaced.
+  // One at each of the two replaced listeners.
   assert.deepEqual([fixture.looks, fixture.begun], [2, 2]);
   fixture.deno.resolve(fixture.deno.accepts[0]!);
   await first;
@@ -53,7 +53,7 @@ Deno.test("there is one look at a time, and a later accept that waits for it as 
   assert.deepEqual([fixture.looks, fixture.begun], [2, 3], "the first look is put off");
 });
 
-Deno.test("a look finds nothing out while nobody accepts", async () => {
+Deno.test("TlsListener learns nothing from a check without a pending accept", async () => {
   using fixture = new Fixture();
   const first = fixture.listener.accept();
   fixture.listener.replace(OPTIONS);
@@ -65,7 +65,7 @@ Deno.test("a look finds nothing out while nobody accepts", async () => {
   assert.deepEqual([fixture.deno.accepts.length, fixture.looks], [3, 1]);
 });
 
-Deno.test("a replaced listener whose accept failed is asked again by the next look", async () => {
+Deno.test("TlsListener accepts again on a replaced listener at the next check after a failure", async () => {
   using fixture = new Fixture();
   void fixture.listener.accept();
   fixture.listener.replace(OPTIONS);
@@ -74,7 +74,7 @@ Deno.test("a replaced listener whose accept failed is asked again by the next lo
   assert.equal(fixture.deno.accepts.length, 2);
   fixture.look(0);
   assert.deepEqual([fixture.deno.accepts.length, fixture.looks, fixture.turns], [3, 1, 0]);
-  // And so it is where it fails between a look and the turn after it.
+  // The same holds if it fails between a check and the turn after it.
   fixture.look(0);
   fixture.deno.accepts[2]!.reject(new Error("no descriptors"));
   await nextTurn();
@@ -82,7 +82,7 @@ Deno.test("a replaced listener whose accept failed is asked again by the next lo
   assert.deepEqual([fixture.deno.accepts.length, fixture.looks, fixture.deno.closed], [4, 1, []]);
 });
 
-Deno.test("in the turn after a look nobody accepts for nobody", async () => {
+Deno.test("TlsListener does not accept in the turn after a check if no caller waits", async () => {
   using fixture = new Fixture();
   const first = fixture.listener.accept();
   fixture.listener.replace(OPTIONS);
@@ -93,7 +93,7 @@ Deno.test("in the turn after a look nobody accepts for nobody", async () => {
   assert.deepEqual([fixture.deno.accepts.length, fixture.looks, fixture.deno.closed], [2, 0, []]);
 });
 
-Deno.test("a listener that is closed looks at nothing more, and closes nothing twice", async () => {
+Deno.test("TlsListener.close() ends all checks, and closes nothing twice", async () => {
   using fixture = new Fixture();
   void fixture.listener.accept().catch(() => {});
   fixture.listener.replace(OPTIONS);
@@ -105,11 +105,11 @@ Deno.test("a listener that is closed looks at nothing more, and closes nothing t
   fixture.turn();
   assert.deepEqual([fixture.looks, fixture.deno.closed], [0, [4321, 4322, 4323]]);
   fixture.listener.replace(OPTIONS);
-  assert.equal(fixture.deno.asked.length, 3, "nor does it bind anything");
+  assert.equal(fixture.deno.calls.length, 3, "nor does it bind anything");
   await nextTurn();
 });
 
-Deno.test("a replaced listener is not asked again once all are closed", async () => {
+Deno.test("TlsListener does not accept on a replaced listener after close()", async () => {
   using fixture = new Fixture();
   void fixture.listener.accept().catch(() => {});
   fixture.listener.replace(OPTIONS);
@@ -121,7 +121,7 @@ Deno.test("a replaced listener is not asked again once all are closed", async ()
   assert.deepEqual([fixture.deno.accepts.length, fixture.looks], [2, 0]);
 });
 
-Deno.test("a listener that is replaced while nobody accepts begins to accept when somebody does", () => {
+Deno.test("TlsListener that is replaced without a pending accept begins to accept with the next one", () => {
   using fixture = new Fixture();
   fixture.listener.replace(OPTIONS);
   assert.deepEqual([fixture.deno.accepts.length, fixture.looks], [0, 0]);
@@ -129,7 +129,7 @@ Deno.test("a listener that is replaced while nobody accepts begins to accept whe
   assert.deepEqual([fixture.deno.accepts.length, fixture.looks], [2, 1]);
 });
 
-Deno.test("a client that came for nobody is kept for the next accept, and so is one that has gone", async () => {
+Deno.test("TlsListener keeps a client, or the error of one, for the next accept", async () => {
   using fixture = new Fixture();
   const first = fixture.listener.accept();
   fixture.listener.replace(OPTIONS);
@@ -150,7 +150,7 @@ Deno.test("a client that came for nobody is kept for the next accept, and so is 
   assert.equal(fixture.deno.accepts.length, length);
 });
 
-Deno.test("an accept rejects when its client has gone, and the next one goes on", async () => {
+Deno.test("TlsListener.accept() rejects for a client that has disconnected, and the next accept continues", async () => {
   using fixture = new Fixture();
   const first = fixture.listener.accept();
   fixture.deno.accepts[0]!.reject(new Deno.errors.NotConnected("gone"));
@@ -161,7 +161,7 @@ Deno.test("an accept rejects when its client has gone, and the next one goes on"
   assert.equal(fixture.deno.accepts.length, 2);
 });
 
-Deno.test("a closed listener accepts nothing new while accepts are under way", async () => {
+Deno.test("TlsListener accepts nothing new after close() while accepts are pending", async () => {
   using fixture = new Fixture();
   const first = fixture.listener.accept();
   fixture.listener.replace(OPTIONS);
@@ -174,7 +174,7 @@ Deno.test("a closed listener accepts nothing new while accepts are under way", a
   await assert.rejects(second, { name: "Interrupted" });
 });
 
-Deno.test("where no address can be shared, the last of several certificates is bound, once", async () => {
+Deno.test("TlsListener without shared addresses binds the last of several certificates, once", async () => {
   using fixture = new Fixture(ALONE);
   const first = fixture.listener.accept();
   fixture.listener.replace({ ...OPTIONS, alpn: ["a"] });
@@ -183,7 +183,7 @@ Deno.test("where no address can be shared, the last of several certificates is b
   fixture.deno.resolve(fixture.deno.accepts[0]!);
   assert.ok(await first instanceof DenoTlsConn);
   await nextTurn();
-  const bound = fixture.deno.asked.map((
+  const bound = fixture.deno.calls.map((
     { port, alpnProtocols, reusePort },
   ) => [port, alpnProtocols, reusePort]);
   assert.deepEqual(bound, [
@@ -196,10 +196,10 @@ Deno.test("where no address can be shared, the last of several certificates is b
   const second = fixture.listener.accept();
   fixture.deno.resolve(fixture.deno.accepts[1]!);
   assert.ok(await second instanceof DenoTlsConn);
-  assert.equal(fixture.deno.asked.length, 4);
+  assert.equal(fixture.deno.calls.length, 4);
 });
 
-Deno.test("where no address can be shared, nothing is bound for a listener that was closed", async () => {
+Deno.test("TlsListener without shared addresses binds nothing after close()", async () => {
   using fixture = new Fixture(ALONE);
   const first = fixture.listener.accept();
   fixture.listener.replace(OPTIONS);
@@ -207,14 +207,14 @@ Deno.test("where no address can be shared, nothing is bound for a listener that 
   fixture.deno.accepts[0]!.reject(new Deno.errors.Interrupted("closed"));
   await assert.rejects(first, { name: "Interrupted" });
   await nextTurn();
-  assert.equal(fixture.deno.asked.length, 2);
+  assert.equal(fixture.deno.calls.length, 2);
 });
 
-Deno.test("a port is bound plainly first, unless it is any, or shared", () => {
+Deno.test("TlsListener.bind() first binds the port without TLS, unless it is 0 or shared", () => {
   using _deno = new ScriptedDeno();
   const probes: [unknown, boolean][] = [];
-  const listen = mock.method(Deno, "listen", (asked: unknown) => {
-    const probe: [unknown, boolean] = [asked, false];
+  const listen = mock.method(Deno, "listen", (options: unknown) => {
+    const probe: [unknown, boolean] = [options, false];
     probes.push(probe);
     return { close: () => void (probe[1] = true) };
   });
@@ -234,11 +234,11 @@ Deno.test("a port is bound plainly first, unless it is any, or shared", () => {
   }
 });
 
-/** A listener whose looks come when the test says so. */
+/** A listener whose checks the test runs. */
 class Fixture implements Disposable {
   readonly deno = new ScriptedDeno();
   readonly listener: TlsListener;
-  /** How many looks there were to be so far. */
+  /** The number of checks scheduled so far. */
   begun = 0;
   #now = 1000;
   readonly #looks = new Map<number, () => void>();
@@ -258,7 +258,7 @@ class Fixture implements Disposable {
     this.listener = TlsListener.bind(ANYWHERE, OPTIONS, how);
   }
 
-  /** How many are to come. */
+  /** The number of pending checks. */
   get looks(): number {
     return this.#looks.size;
   }
@@ -267,7 +267,7 @@ class Fixture implements Disposable {
     return this.#turns.length;
   }
 
-  /** All looks come, so many milliseconds after they were asked for. */
+  /** Runs all checks, so many milliseconds after they were scheduled. */
   look(after: number): void {
     this.#now += after;
     const callbacks = [...this.#looks.values()];
@@ -275,7 +275,7 @@ class Fixture implements Disposable {
     for (const callback of callbacks) callback();
   }
 
-  /** What is to be done in the turn after a look. */
+  /** Runs the work of the turn after a check. */
   turn(): void {
     const callbacks = this.#turns;
     this.#turns = [];

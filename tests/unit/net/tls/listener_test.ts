@@ -1,4 +1,4 @@
-/** What a plain TLS listener does with clients whose accept succeeds while it is closed, on scripted listeners of Deno. */
+/** How a plain TLS listener treats clients whose accept succeeds while it is closed, on scripted listeners of Deno. */
 
 import assert from "node:assert/strict";
 import { mock } from "node:test";
@@ -11,7 +11,7 @@ import { ScriptedDeno } from "./scripted_listen_tls.ts";
 
 const OPTIONS = { credentials: { cert: "", key: "" } as Credentials, alpn: [] };
 
-Deno.test("clients accepted while a TLS listener is closed are handed out, and then it rejects", async () => {
+Deno.test("TlsListener returns clients accepted during close(), and then rejects", async () => {
   using deno = new ScriptedDeno();
   const listener = TlsListener.bind(ANYWHERE, OPTIONS);
   const first = listener.accept();
@@ -28,7 +28,7 @@ Deno.test("clients accepted while a TLS listener is closed are handed out, and t
   assert.equal(conns.length, 2);
 });
 
-Deno.test("an accept under way ends when the last of Deno's has, once a TLS listener is closed", async () => {
+Deno.test("TlsListener.accept() ends after close() when the last accept of Deno has", async () => {
   using deno = new ScriptedDeno();
   const listener = TlsListener.bind(ANYWHERE, OPTIONS);
   const accepting = listener.accept();
@@ -41,7 +41,7 @@ Deno.test("an accept under way ends when the last of Deno's has, once a TLS list
   await assert.rejects(listener.accept(), { name: "BadResource" });
 });
 
-Deno.test("an accept under way rejects when a TLS listener is closed", async () => {
+Deno.test("TlsListener.close() rejects a pending accept", async () => {
   using deno = new ScriptedDeno();
   const listener = TlsListener.bind(ANYWHERE, OPTIONS);
   const accepting = listener.accept();
@@ -50,12 +50,12 @@ Deno.test("an accept under way rejects when a TLS listener is closed", async () 
   await assert.rejects(accepting, { name: "Interrupted" });
 });
 
-Deno.test("a listener that was replaced is closed when nobody waits in its queue, and its clients are handed out", async () => {
+Deno.test("TlsListener closes a replaced listener with an empty queue, and returns its clients", async () => {
   using deno = new ScriptedDeno();
   const listener = TlsListener.bind(ANYWHERE, OPTIONS, { reusePort: true });
   const first = listener.accept();
   listener.replace(OPTIONS);
-  // Accepts are under way on both, and the client of the old one comes before anybody has looked.
+  // Accepts are pending on both, and the client of the old one comes before the first check.
   assert.equal(deno.accepts.length, 2);
   deno.resolve(deno.accepts[0]!);
   assert.ok(await first instanceof DenoTlsConn);
@@ -75,7 +75,7 @@ Deno.test("a listener that was replaced is closed when nobody waits in its queue
   await settled();
 });
 
-Deno.test("a look at a replaced listener that comes late tells nothing, and there is another one", async () => {
+Deno.test("TlsListener repeats a late check of a replaced listener", async () => {
   using deno = new ScriptedDeno();
   const listener = TlsListener.bind(ANYWHERE, OPTIONS, { reusePort: true });
   const accepting = listener.accept().catch(() => {});
@@ -96,7 +96,7 @@ Deno.test("a look at a replaced listener that comes late tells nothing, and ther
   }
 });
 
-Deno.test("a listener whose accept fails says so, and one that was replaced does not", async () => {
+Deno.test("TlsListener reports a failed accept, except of a replaced listener", async () => {
   using deno = new ScriptedDeno();
   const listener = TlsListener.bind(ANYWHERE, OPTIONS, { reusePort: true });
   const first = listener.accept();
@@ -112,18 +112,18 @@ Deno.test("a listener whose accept fails says so, and one that was replaced does
   await settled();
 });
 
-Deno.test("a TLS listener is bound as it is asked to", () => {
+Deno.test("TlsListener.bind() passes its options on", () => {
   using deno = new ScriptedDeno();
   const { credentials } = OPTIONS;
   TlsListener.bind(ANYWHERE, { credentials, alpn: ["h2"] }, { reusePort: true }).replace(OPTIONS);
   TlsListener.bind(ANYWHERE, OPTIONS, { reusePort: false });
   assert.deepEqual(
-    deno.asked.map(({ port, alpnProtocols, reusePort }) => [port, alpnProtocols, reusePort]),
+    deno.calls.map(({ port, alpnProtocols, reusePort }) => [port, alpnProtocols, reusePort]),
     [[0, ["h2"], true], [4321, undefined, true], [0, undefined, false]],
   );
 });
 
-Deno.test("a TLS listener that cannot be bound says where and why", () => {
+Deno.test("TlsListener.bind() throws an error with the address and the cause", () => {
   using deno = new ScriptedDeno();
   deno.freeAgainAfter = 1;
   const bind = () => TlsListener.bind({ ...ANYWHERE, port: 4321 }, OPTIONS, { shared: true });
@@ -131,12 +131,12 @@ Deno.test("a TLS listener that cannot be bound says where and why", () => {
   assert.equal(bind().address.port, 4321);
 });
 
-Deno.test("where no address can be shared, a TLS listener binds the next certificate when the last accept has ended", async () => {
+Deno.test("TlsListener without shared addresses binds the next certificate when the last accept has ended", async () => {
   using deno = new ScriptedDeno();
   const listener = TlsListener.bind(ANYWHERE, OPTIONS, { reusePort: false });
   const accepting = listener.accept();
   listener.replace(OPTIONS);
-  // The second was for port 0, to see whether the certificate can be used.
+  // The second bind was for port 0, to check whether the certificate can be used.
   assert.deepEqual([deno.closed, deno.accepts.length], [[4322, 4321], 1]);
   deno.accepts[0]!.reject(new Deno.errors.BadResource("closed"));
   await turn();
@@ -147,7 +147,7 @@ Deno.test("where no address can be shared, a TLS listener binds the next certifi
   assert.deepEqual(deno.closed, [4322, 4321, 4323]);
 });
 
-Deno.test("a port that another program took meanwhile is bound by the first accept that can", async () => {
+Deno.test("TlsListener binds a port that another program took meanwhile at the first accept that can", async () => {
   using deno = new ScriptedDeno();
   const listener = TlsListener.bind(ANYWHERE, OPTIONS, { reusePort: false });
   deno.freeAgainAfter = 2;
@@ -161,7 +161,7 @@ Deno.test("a port that another program took meanwhile is bound by the first acce
   await assert.rejects(listener.accept(), { name: "BadResource" });
 });
 
-/** A look at a listener is a timer of no delay, and a turn after it. */
+/** A check of a listener is a timer without a delay, and the turn after it. */
 async function settled(): Promise<void> {
   for (let looks = 0; looks < 3; looks++) {
     await new Promise((resolve) => setTimeout(resolve, 0));

@@ -1,4 +1,4 @@
-/** What is taken out of PEM files, and what is said of those that cannot be used. */
+/** The content that is read from PEM files, and the errors about those that cannot be used. */
 
 import assert from "node:assert/strict";
 import { generateKeyPairSync, type KeyObject, X509Certificate } from "node:crypto";
@@ -18,7 +18,7 @@ const { privateKey } = newKeys();
 const pem = (key: KeyObject, type: "pkcs8" | "sec1" | "pkcs1" = "pkcs8") =>
   key.export({ type, format: "pem" }) as string;
 
-/** What an error says, and of which file. */
+/** The message of an error, and the file that it names. */
 function faultOf(use: () => unknown): [string, string] {
   try {
     use();
@@ -29,13 +29,13 @@ function faultOf(use: () => unknown): [string, string] {
   throw new Error("it was taken");
 }
 
-Deno.test("the certificates of a file are found in their order, whatever is around them", () => {
+Deno.test("parseCertificates() finds the certificates of a file in order, with any text around them", () => {
   const text = `subject: a.test\n${leaf.pem}issuer: root\n${pem(privateKey)}${root.pem}the end`;
   const found = parseCertificates("cert", "a.pem", text);
   assert.deepEqual(found.map(String), [leaf, root].map(({ raw }) => String(new X509Certificate(raw))));
 });
 
-Deno.test("certificates of OpenSSL are found under all their names, without what it adds to them", () => {
+Deno.test("parseCertificates() finds certificates of OpenSSL under all labels, without its additions", () => {
   const [old] = parseCertificates("cert", "a.pem", leaf.pem.replaceAll("CERTIFICATE", "X509 CERTIFICATE"));
   assert.deepEqual(new Uint8Array(old!.raw), leaf.raw);
   const trusted = pemOf(Uint8Array.of(...leaf.raw, 0x30, 0), "TRUSTED CERTIFICATE");
@@ -43,7 +43,7 @@ Deno.test("certificates of OpenSSL are found under all their names, without what
   assert.deepEqual(new Uint8Array(plain!.raw), leaf.raw);
 });
 
-Deno.test("what is no certificate is told apart", () => {
+Deno.test("parseCertificates() names the kind of a file without certificates", () => {
   assert.deepEqual(faultOf(() => parseCertificates("ca", "a.pem", "")), [
     "ca",
     'Cannot find a certificate in "a.pem": expected PEM, "-----BEGIN CERTIFICATE-----"',
@@ -59,7 +59,7 @@ Deno.test("what is no certificate is told apart", () => {
   ]);
 });
 
-Deno.test("a private key is found in each of its forms", () => {
+Deno.test("parseKey() finds a key in each form", () => {
   const rsa = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
   const cases = [[privateKey, "pkcs8"], [privateKey, "sec1"], [rsa, "pkcs8"], [rsa, "pkcs1"]] as const;
   for (const [key, type] of cases) {
@@ -68,7 +68,7 @@ Deno.test("a private key is found in each of its forms", () => {
   assert.equal(pem(parseKey("a.key", pem(rsa) + pem(privateKey))), pem(rsa), "the first of several");
 });
 
-Deno.test("a private key that cannot be used is told apart", () => {
+Deno.test("parseKey() says why a key cannot be used", () => {
   const faults = (text: string) => faultOf(() => parseKey("a.key", text));
   assert.deepEqual(faults(leaf.pem), [
     "key",

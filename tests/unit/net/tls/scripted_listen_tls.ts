@@ -1,14 +1,14 @@
-/** Stands for Deno.listenTls: who comes, and when, is what the test says. */
+/** Replaces Deno.listenTls: the test decides which clients connect, and when. */
 
-/** Until it is disposed of. */
+/** Replaces it until it is disposed of. */
 export class ScriptedDeno implements Disposable {
-  /** Of all listeners, in the order they began. */
+  /** Pending accepts of all listeners, in the order they began. */
   readonly accepts: PromiseWithResolvers<Deno.TlsConn>[] = [];
   /** Ports of the listeners that were closed: 4321, 4322 and so on. */
   readonly closed: number[] = [];
-  /** What was bound with. */
-  readonly asked: (Deno.ListenTlsOptions & Deno.TlsCertifiedKeyPem)[] = [];
-  /** Binds of a port other than 0 that fail as yet. */
+  /** The options of all binds. */
+  readonly calls: (Deno.ListenTlsOptions & Deno.TlsCertifiedKeyPem)[] = [];
+  /** How many more binds of a port other than 0 fail. */
   freeAgainAfter = 0;
   readonly #listenTls = Deno.listenTls;
   #port = 4321;
@@ -16,7 +16,7 @@ export class ScriptedDeno implements Disposable {
   constructor() {
     Deno.listenTls = (options) => {
       const { port } = options;
-      this.asked.push(options);
+      this.calls.push(options);
       if (port !== 0 && this.freeAgainAfter-- > 0) throw new Deno.errors.AddrInUse("in use");
       return this.#listener(this.#port++) as unknown as Deno.TlsListener;
     };

@@ -5,7 +5,7 @@ import { PendingHandshakes } from "../../../../src/net/tls/pending.ts";
 import { TlsServerPool } from "../../../../src/net/tls/contexts.ts";
 import { TlsServer, type TlsServerOptions } from "../../../../src/net/tls/server.ts";
 import { alternativeNames, authority, dnsName, issue } from "../../../support/bytes/certificate_bytes.ts";
-import { countedSignal } from "./counted_signal.ts";
+import { countedSignal } from "../../../support/fakes/counted_signal.ts";
 import { FakeConn, readOnce } from "../../../support/fakes/fake_conn.ts";
 import { session } from "./tls_fixture.ts";
 
@@ -29,12 +29,12 @@ Deno.test("update() changes nothing when nothing has changed", () => {
   assert.equal(server.update(first), true);
 });
 
-Deno.test("without authorities no client can be asked for a certificate", () => {
+Deno.test("TlsServer without authorities cannot request client certificates", () => {
   const none = { ...options("a.test"), clientAuth: "request", clientAuthorities: [] } as const;
   assert.throws(() => new TlsServer(none, new PendingHandshakes(1)), TypeError);
 });
 
-// With one certificate, and with several, where the ClientHello is looked at first.
+// With one certificate, and with several, for which it reads the ClientHello first.
 for (const names of [["a.test"], ["a.test", "b.test"]]) {
   const kind = `${names.length} certificate${names.length === 1 ? "" : "s"}`;
 
@@ -97,7 +97,7 @@ Deno.test("terminate() closes at once when its signal aborts", async () => {
   await assert.rejects(outcome, { message: "enough" });
 });
 
-Deno.test("every node:tls server goes back when its handshake is over, however that ends", async () => {
+Deno.test("TlsServer releases every node:tls server after its handshake, however that ends", async () => {
   using servers = new Servers();
   const { client, server } = await session();
   assert.deepEqual(servers.counts, { taken: 1, givenBack: 1 });
@@ -116,7 +116,7 @@ Deno.test("every node:tls server goes back when its handshake is over, however t
   }
 });
 
-Deno.test("no node:tls server is taken for a client that is ended before its name is known", async () => {
+Deno.test("TlsServer takes no node:tls server for a client that ends before its name is known", async () => {
   using servers = new Servers();
   const conn = new FakeConn();
   const ending = new AbortController();
@@ -127,7 +127,7 @@ Deno.test("no node:tls server is taken for a client that is ended before its nam
   assert.deepEqual(servers.counts, { taken: 0, givenBack: 0 });
 });
 
-Deno.test("a handshake that fails in the moment in which it is ended fails once", async () => {
+Deno.test("TlsServer fails once if a handshake fails while it is ended", async () => {
   for (let microtasks = 0; microtasks < 20; microtasks++) {
     const server = new TlsServer(options("a.test", "b.test"), new PendingHandshakes(1));
     const conn = new FakeConn();
@@ -139,17 +139,17 @@ Deno.test("a handshake that fails in the moment in which it is ended fails once"
     assert.match(await outcome, /^(reset|enough)$/);
     assert.equal(conn.isClosed, true);
   }
-  // Whatever was rejected and not heard would fail this test by now.
+  // An unhandled rejection would have failed this test by now.
   await setImmediate();
 });
 
-Deno.test("the name in a ClientHello is looked for in its first 64 KiB, and the rest is for node:tls", async () => {
+Deno.test("TlsServer looks for the name in the first 64 KiB of a ClientHello, and leaves the rest to node:tls", async () => {
   using servers = new Servers();
   const conn = new FakeConn();
   const ending = new AbortController();
   const server = new TlsServer(options("a.test", "b.test"), new PendingHandshakes(1));
   const outcome = server.terminate(conn, ending.signal);
-  // 64 KiB in records of 16 KiB, which are not yet the whole of it.
+  // 64 KiB in records of 16 KiB, which are not the whole ClientHello yet.
   const record = new Uint8Array(16 * 1024);
   record.set([22, 3, 1, (record.length - 5) >> 8, (record.length - 5) & 0xff]);
   const first = record.slice();
@@ -164,7 +164,7 @@ Deno.test("the name in a ClientHello is looked for in its first 64 KiB, and the 
   await assert.rejects(outcome, { message: "enough" });
 });
 
-Deno.test("a FIN right behind a handshake ends what the client sends, not the connection", async () => {
+Deno.test("TlsServer takes a FIN right after the handshake as the client's end, not as that of the connection", async () => {
   const { client, server, wires: [near] } = await session();
   await near.closeWrite();
   assert.equal(await readOnce(server), null);
@@ -175,12 +175,12 @@ Deno.test("a FIN right behind a handshake ends what the client sends, not the co
   server.close();
 });
 
-/** The node:tls servers that are taken and given back. */
+/** Records the node:tls servers that are taken and released. */
 class Servers implements Disposable {
   readonly #take = mock.method(TlsServerPool.prototype, "take");
   readonly #release = mock.method(TlsServerPool.prototype, "release");
 
-  /** Of those given back, each is one that was taken. */
+  /** Each released server was taken before. */
   get counts() {
     const taken = new Set(this.#take.mock.calls.map(({ result }) => result));
     const givenBack = this.#release.mock.calls.map(({ arguments: [server] }) => server);

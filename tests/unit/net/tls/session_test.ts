@@ -12,14 +12,14 @@ import { clientIdentity, identity, root, session } from "./tls_fixture.ts";
 
 const NEVER = new AbortController().signal;
 
-Deno.test("a session carries bytes both ways, and each way ends on its own", async () => {
+Deno.test("a session carries bytes both ways, and each direction ends by itself", async () => {
   const { client, server, facts } = await session();
   assert.deepEqual(facts, { serverName: "a.test", version: "TLSv1.3" });
   await client.write(bytes("question"));
   assert.equal(await readOnce(server), "question");
   await client.closeWrite();
   assert.equal(await readOnce(server), null);
-  // A FIN ends a handshake under way, not a session.
+  // A FIN ends a handshake in progress, not a session.
   for (let turn = 0; turn < 3; turn++) await setImmediate();
   await server.write(bytes("answer"));
   assert.equal(await readOnce(client), "answer");
@@ -29,19 +29,19 @@ Deno.test("a session carries bytes both ways, and each way ends on its own", asy
   server.close();
 });
 
-for (const who of ["client", "server"] as const) {
-  Deno.test(`bytes and close_notify of a ${who} that closes reach the other side`, async () => {
+for (const peer of ["client", "server"] as const) {
+  Deno.test(`bytes and close_notify of a ${peer} that closes reach the other side`, async () => {
     const ends = await session();
-    const other = who === "client" ? ends.server : ends.client;
-    await ends[who].write(bytes("last words"));
-    ends[who].close();
+    const other = peer === "client" ? ends.server : ends.client;
+    await ends[peer].write(bytes("last words"));
+    ends[peer].close();
     assert.equal(await readOnce(other), "last words");
     assert.equal(await readOnce(other), null);
     other.close();
   });
 }
 
-Deno.test("the certificate is chosen by the name that the client asks for", async () => {
+Deno.test("a session has the certificate for the name that the client asks for", async () => {
   const certificates = [identity("a.test"), identity("b.test")];
   for (const name of ["a.test", "b.test"]) {
     const { client, server, facts } = await session({ options: { certificates }, name });
@@ -55,7 +55,7 @@ Deno.test("the certificate is chosen by the name that the client asks for", asyn
   });
 });
 
-Deno.test("the protocol that both have is agreed on, and none is refused", async () => {
+Deno.test("a session has a protocol that both support, and clients without one are refused", async () => {
   const options = { alpn: ["h2", "http/1.1"] };
   const { client, server, facts } = await session({ options, alpn: ["http/1.1", "x"] });
   assert.equal(facts.alpn, "http/1.1");
@@ -68,7 +68,7 @@ Deno.test("the protocol that both have is agreed on, and none is refused", async
 });
 
 for (const clientAuth of ["require", "request"] as const) {
-  Deno.test(`a client shows whom its certificate is for, with client_auth: ${clientAuth}`, async () => {
+  Deno.test(`a session has the subject of the client's certificate, with client_auth: ${clientAuth}`, async () => {
     const { client, server, facts } = await session({
       options: { clientAuth },
       credentials: clientIdentity("alice"),
@@ -78,7 +78,7 @@ for (const clientAuth of ["require", "request"] as const) {
     server.close();
   });
 
-  Deno.test(`a client with another's certificate is closed, with client_auth: ${clientAuth}`, async () => {
+  Deno.test(`a session refuses a client with a certificate of another authority, with client_auth: ${clientAuth}`, async () => {
     const credentials = clientIdentity("alice", authority("Rogue"));
     await assert.rejects(session({ options: { clientAuth }, credentials }), {
       code: "tls_certificate_rejected",
@@ -87,7 +87,7 @@ for (const clientAuth of ["require", "request"] as const) {
   });
 }
 
-Deno.test("a client without a certificate comes in where none is required, and nowhere else", async () => {
+Deno.test("a session needs a client certificate only if it is required", async () => {
   const { client, server, facts } = await session({ options: { clientAuth: "request" } });
   assert.equal(facts.clientName, undefined);
   client.close();
@@ -98,7 +98,7 @@ Deno.test("a client without a certificate comes in where none is required, and n
   });
 });
 
-Deno.test("new options are for the next handshakes, also where they are others than before", async () => {
+Deno.test("a session uses the options at the time of its handshake", async () => {
   const server = new TlsServer({
     certificates: [identity("a.test")],
     clientAuthorities: [],

@@ -1,4 +1,4 @@
-/** How a connection inside TLS reads, ends, breaks and closes, without a handshake. */
+/** Reads, end, failure and close of a connection inside TLS, without a handshake. */
 
 import assert from "node:assert/strict";
 import { EventEmitter } from "node:events";
@@ -9,7 +9,7 @@ import { TlsConn } from "../../../../src/net/tls/tls_conn.ts";
 import type { ConnDuplex } from "../../../../src/net/tls/duplex.ts";
 import { FakeConn, readOnce } from "../../../support/fakes/fake_conn.ts";
 
-/** What a peer that does not read gets to take its close_notify, in milliseconds. */
+/** The time that a peer has to read close_notify, in milliseconds. */
 const CLOSE_NOTIFY_TIMEOUT = 1000;
 
 Deno.test("TlsConn.read() gives what came, in order and as far as there is room, and then waits for more", async () => {
@@ -251,7 +251,7 @@ Deno.test("TlsConn frees what was encrypted once the next is taken", () => {
   assert.deepEqual(encrypted.map(({ byteLength }) => byteLength), [0, FakeSocket.encrypted]);
 });
 
-/** A connection inside TLS, over a socket and a duplex that do what the test says. */
+/** A connection inside TLS, over a socket and a duplex that the test controls. */
 class Fixture {
   readonly inner = new FakeConn();
   readonly socket = new FakeSocket();
@@ -284,9 +284,9 @@ class FakeSocket extends EventEmitter {
   static readonly encrypted = 8192;
   destroyed = false;
   written = "";
-  /** How often its end was asked for. */
+  /** How often `end()` was called. */
   ends = 0;
-  /** close_notify has gone to the duplex, which node:tls does after it has called back. */
+  /** close_notify has reached the duplex; node:tls passes it on after its callback. */
   hasHandedOver = false;
   readonly _handle = { drainEncOut: () => new Uint8Array(FakeSocket.encrypted) };
   #onTaken: ((error?: Error) => void) | undefined;
@@ -296,7 +296,7 @@ class FakeSocket extends EventEmitter {
     this.#onTaken = callback;
   }
 
-  /** The write under way is done, or failed. */
+  /** Completes the pending write, or fails it. */
   taken(error?: Error): void {
     this.#onTaken!(error);
   }
@@ -337,7 +337,7 @@ class FakeDuplex {
 
 /** In place of setTimeout, until it is disposed of. */
 class Timers implements Disposable {
-  /** Of all timers so far. */
+  /** The delays of all timers so far. */
   readonly delays: number[] = [];
   readonly #set = globalThis.setTimeout;
   readonly #clear = globalThis.clearTimeout;

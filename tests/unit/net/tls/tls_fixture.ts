@@ -1,4 +1,4 @@
-/** Whole TLS sessions in memory, and whom they are between. */
+/** Whole TLS sessions in memory, with the certificates of both sides. */
 
 import assert from "node:assert/strict";
 import type { Conn } from "../../../../src/net/socket/conn.ts";
@@ -17,11 +17,11 @@ import {
   usableFor,
 } from "../../../support/bytes/certificate_bytes.ts";
 
-/** Whom both sides trust. */
+/** The authority that both sides trust. */
 export const root = authority();
 const NEVER = new AbortController().signal;
 
-/** With its key, and what certificates there are between it and an authority. */
+/** With its key, and the certificates between it and an authority. */
 export function credentialsOf({ pem, keys }: Issued, names: string[] = [], ...middle: Issued[]) {
   const key = keys.privateKey.export({ type: "sec1", format: "pem" }) as string;
   return { cert: [pem, ...middle.map((each) => each.pem)].join(""), key, names };
@@ -45,10 +45,10 @@ export interface Session {
   readonly wires: readonly [Conn, Conn];
 }
 
-export interface Asked extends Partial<TlsClientOptions> {
+export interface SessionParameters extends Partial<TlsClientOptions> {
   /** Of the server. */
   readonly options?: Partial<TlsServerOptions>;
-  /** Whom the client asks for. */
+  /** The name that the client asks for. */
   readonly name?: string;
 }
 
@@ -63,8 +63,10 @@ export function serverOptions(options: Partial<TlsServerOptions> = {}): TlsServe
   };
 }
 
-/** Shakes hands; rejects with what the side says that refuses. */
-export async function session({ options = {}, name = "a.test", ...asked }: Asked = {}): Promise<Session> {
+/** Shakes hands; rejects with the error of the side that refuses. */
+export async function session(
+  { options = {}, name = "a.test", ...parameters }: SessionParameters = {},
+): Promise<Session> {
   const pending = new PendingHandshakes(1);
   const server = new TlsServer(serverOptions(options), pending);
   const client = new TlsClient({
@@ -72,7 +74,7 @@ export async function session({ options = {}, name = "a.test", ...asked }: Asked
     credentials: undefined,
     verify: true,
     alpn: [],
-    ...asked,
+    ...parameters,
   });
   const wires = memoryPipe();
   const [shaken, terminated] = await Promise.allSettled([
@@ -85,14 +87,14 @@ export async function session({ options = {}, name = "a.test", ...asked }: Asked
   }
   if (shaken.status === "fulfilled") shaken.value.close();
   if (terminated.status === "fulfilled") terminated.value.conn.close();
-  // The one that refuses says why, the other one that it was hung up on.
+  // The side that refuses has the reason; the other side only sees the connection end.
   const reasons = [shaken, terminated].flatMap((each) => each.status === "rejected" ? [each.reason] : []);
   throw reasons.find(({ message }) => !/closed during the handshake/.test(message)) ?? reasons[0];
 }
 
-/** What is known of the client once the session is there, which is closed then. */
-export async function factsOf(asked: Asked): Promise<TlsFacts> {
-  const { client, server, facts } = await session(asked);
+/** The facts about the client after the handshake; then closes the session. */
+export async function factsOf(parameters: SessionParameters): Promise<TlsFacts> {
+  const { client, server, facts } = await session(parameters);
   client.close();
   server.close();
   return facts;

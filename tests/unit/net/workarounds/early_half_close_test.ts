@@ -9,7 +9,7 @@ import { proxyErrorOf } from "../../../../src/net/errors.ts";
 import { NodeConn } from "../../../../src/net/socket/node_conn.ts";
 import { descriptorsOf, socketsAt } from "../../../support/peers/socket_descriptors.ts";
 
-/** Three times what loopback takes of a peer that does not read. */
+/** Three times the bytes that loopback takes when the peer does not read. */
 const ANSWER = Uint8Array.from({ length: 12 * 1024 * 1024 + 1 }, (_, at) => (at * 31) ^ (at >> 13));
 
 Deno.test("Deno's node:net still fails waiting writes to a peer that ended first: else src/net/workarounds/early_half_close.ts can go", async () => {
@@ -26,7 +26,7 @@ Deno.test("Deno's node:net still fails waiting writes to a peer that ended first
   assert.equal(error?.code, "EPIPE");
 });
 
-/** What the kernel holds is looked up under /proc. */
+/** The bytes in the kernel are read from /proc. */
 const ignore = Deno.build.os !== "linux";
 
 for (const when of ["before the answer", "while a write of the answer waits"]) {
@@ -110,12 +110,12 @@ Deno.test("NodeConn has one descriptor again once it has sent its FIN", { ignore
   await using pair = await connected();
   const before = descriptorsOf(pair.sockets);
   using conn = new NodeConn(pair.accepted);
-  const heard = drained(pair.peer, 64 * 1024);
+  const received = drained(pair.peer, 64 * 1024);
   await writeAll(conn, new Uint8Array(64 * 1024));
   assert.equal(descriptorsOf(pair.sockets), before + 1);
   await conn.closeWrite();
   assert.equal(descriptorsOf(pair.sockets), before);
-  await heard;
+  await received;
 });
 
 Deno.test("NodeConn has one descriptor again once its peer has sent something", { ignore }, async () => {
@@ -124,14 +124,14 @@ Deno.test("NodeConn has one descriptor again once its peer has sent something", 
   const before = descriptorsOf(pair.sockets);
   using conn = new NodeConn(accepted);
   const greeting = new Uint8Array(64 * 1024);
-  const heard = drained(peer, 2 * greeting.byteLength);
+  const received = drained(peer, 2 * greeting.byteLength);
   await writeAll(conn, greeting);
   assert.equal(descriptorsOf(pair.sockets), before + 1);
   peer.write("a");
   assert.equal(await conn.read(new Uint8Array(8)), 1);
   await writeAll(conn, greeting);
   assert.equal(descriptorsOf(pair.sockets), before);
-  await heard;
+  await received;
 });
 
 async function send(conn: NodeConn): Promise<void> {
@@ -141,18 +141,18 @@ async function send(conn: NodeConn): Promise<void> {
   await conn.closeWrite();
 }
 
-/** The peer sends its FIN and no byte, and the connection has read it. */
+/** The peer sends its FIN without a byte, and the connection reads it. */
 async function finish(peer: Socket, conn: NodeConn): Promise<void> {
   peer.end();
   assert.equal(await conn.read(new Uint8Array(8)), null);
 }
 
-/** Resolves when the kernel takes no more of what is written: two looks have seen the same. */
+/** Resolves when the kernel takes no more bytes: two readings are the same. */
 async function waits(socket: Socket): Promise<void> {
   for (let before = -1; before !== await unsent(socket);) before = await unsent(socket);
 }
 
-/** Bytes in the kernel's queue of this side, once this thread has had time to write. */
+/** Bytes in the kernel's queue of this side, after this thread has had time to write. */
 async function unsent(socket: Socket): Promise<number> {
   await new Promise((resolve) => setTimeout(resolve, 20));
   const { localPort, remotePort } = socket;

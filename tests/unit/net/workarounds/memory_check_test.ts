@@ -7,10 +7,10 @@ import { memoryTricks } from "../../../../src/net/workarounds/memory.ts";
 
 type WriteArgs = Parameters<ConnDuplex["_write"]>;
 
-/** As no Deno is called. */
+/** A version that no Deno has. */
 const UNTESTED = "0.0.0";
 
-/** What a later Deno may do without breaking a promise. */
+/** Behaviour that a later Deno may have without breaking a documented promise. */
 const CHANGES: [what: string, change: () => { readonly mock: { restore(): void } }][] = [
   ["takes the bytes it is given a moment later", () => {
     const { push } = ConnDuplex.prototype;

@@ -4,7 +4,7 @@ import { connect, createServer, type Socket } from "node:net";
 import { detachBuffer } from "../../../../src/net/workarounds/memory.ts";
 import { NodeConn } from "../../../../src/net/socket/node_conn.ts";
 
-/** What goes through, what node:net reads at a time, and how much may be in memory at any time, in bytes. */
+/** In bytes: the transfer, the size of a read of node:net, and the most that may be in memory at any time. */
 const BULK = 64 * 1024 * 1024;
 const CHUNK = 64 * 1024;
 const IN_MEMORY = 4 * 1024 * 1024;
@@ -25,14 +25,14 @@ for (
     ["shared memory", new Uint8Array(new SharedArrayBuffer(65_536))],
   ] as const
 ) {
-  Deno.test(`${what} stays as it is`, () => {
+  Deno.test(`detachBuffer() leaves ${what} alone`, () => {
     const { length, buffer } = bytes;
     detachBuffer(bytes);
     assert.deepEqual([bytes.length, bytes.buffer === buffer], [length, true]);
   });
 }
 
-Deno.test("bulk read from a socket of node:net comes many chunks at a time and leaves nothing for the garbage collector", async () => {
+Deno.test("NodeConn reads many chunks at a time in bulk, and leaves nothing to the garbage collector", async () => {
   const bulk = new Uint8Array(BULK);
   const server = createServer((socket) => void socket.end(bulk));
   server.listen(0, "127.0.0.1");

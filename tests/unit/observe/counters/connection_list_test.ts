@@ -13,13 +13,13 @@ import {
   type SortKey,
 } from "../../../../src/observe/counters/connection_list.ts";
 import { type ConnectionRecord, ServiceLedger } from "../../../../src/observe/counters/ledger.ts";
-import { newConnectionNumbers, OpenConnections } from "../../../../src/observe/counters/connection_record.ts";
+import { newConnectionNumbers, OpenConnections } from "../../../../src/observe/counters/open_connections.ts";
 import { Accounts } from "../../../../src/observe/counters/accounts.ts";
 import { UNTOUCHED } from "./ledger_alone.ts";
 
 const ALL: ConnectionQuery = { filter: "", sort: "id", isDescending: false, offset: 0, limit: 1000 };
 
-Deno.test("a connection is shown with the facts known of it", () => {
+Deno.test("listConnections() shows the known facts about a connection", () => {
   const { open, list } = fixture();
   const record = open("db");
   record.fromClient.add(3);
@@ -40,7 +40,9 @@ Deno.test("a connection is shown with the facts known of it", () => {
     client_subject: null,
     upstream: null,
     endpoint: null,
+    address: null,
     attempts: 0,
+    faults: [],
     bytes: { upload: 3, download: 4 },
   });
   assert.equal(opened_at, new Date(record.openedAt).toISOString());
@@ -53,7 +55,8 @@ Deno.test("a connection is shown with the facts known of it", () => {
     tlsVersion: "TLSv1.3",
     clientSubject: "CN=alice",
     upstream: "databases",
-    endpoint: "10.0.0.2:5432",
+    endpoint: "db.example:5432",
+    address: "10.0.0.2:5432",
     attempts: 2,
   });
   const known = list().connections[0]!;
@@ -61,10 +64,13 @@ Deno.test("a connection is shown with the facts known of it", () => {
     [known.state, known.peer, known.sni, known.alpn, known.tls_version, known.client_subject],
     ["open", "10.0.0.1:99", "db.example", "postgresql", "TLSv1.3", "CN=alice"],
   );
-  assert.deepEqual([known.upstream, known.endpoint, known.attempts], ["databases", "10.0.0.2:5432", 2]);
+  assert.deepEqual(
+    [known.upstream, known.endpoint, known.address, known.attempts],
+    ["databases", "db.example:5432", "10.0.0.2:5432", 2],
+  );
 });
 
-Deno.test("the filter looks into each name and address, in any case and as it is written", () => {
+Deno.test("listConnections() filters by each name and address, literally and in any case", () => {
   const { open, list } = fixture();
   const found = (filter: string) => list({ filter }).connections.map(({ id }) => id);
   open("Orders", { client: "192.0.2.1:4000" });
@@ -85,7 +91,7 @@ Deno.test("the filter looks into each name and address, in any case and as it is
   assert.deepEqual({ total, matching }, { total: 5, matching: 1 });
 });
 
-Deno.test("connections are sorted by each key, and equal ones by their numbers", () => {
+Deno.test("listConnections() sorts by each key, and equal connections by their ids", () => {
   const { open, list } = fixture();
   const sorted = (sort: SortKey, isDescending = false) =>
     list({ sort, isDescending }).connections.map(({ id }) => id);
@@ -102,7 +108,7 @@ Deno.test("connections are sorted by each key, and equal ones by their numbers",
   assert.deepEqual(sorted("endpoint", true), [2, 3, 1]);
 });
 
-Deno.test("the oldest has the greatest age", () => {
+Deno.test("listConnections() gives the oldest connection the greatest age", () => {
   const { open, list } = fixture();
   const { now } = performance;
   let at = 0;
@@ -119,7 +125,7 @@ Deno.test("the oldest has the greatest age", () => {
   }
 });
 
-Deno.test("successive pages are the whole list, whatever the query", () => {
+Deno.test("listConnections() gives pages that together are the whole list, for any query", () => {
   const { open, list } = fixture();
   for (let which = 0; which < 40; which++) {
     open(`s${which % 3}`, { client: `192.0.2.${which * 7 % 11}:1` }).fromClient.add(which * 13 % 17);
@@ -145,7 +151,7 @@ Deno.test("successive pages are the whole list, whatever the query", () => {
   }));
 });
 
-Deno.test("merged pages of threads are the page of one thread with all connections", () => {
+Deno.test("mergeConnectionPages() gives the page of one thread with all connections", () => {
   const { now } = performance;
   let at = 0;
   performance.now = () => at;
@@ -182,7 +188,7 @@ Deno.test("merged pages of threads are the page of one thread with all connectio
       at = 1000;
       const pages = threads.map((connections) => {
         const page = listConnections(connections.all(), queryOfEachThread(query));
-        // As it comes out of a message.
+        // A copy, as from a message.
         return structuredClone(page);
       });
       assert.deepEqual(mergeConnectionPages(pages, query), listConnections(records, query));
@@ -192,7 +198,7 @@ Deno.test("merged pages of threads are the page of one thread with all connectio
   }
 });
 
-Deno.test("a page is in order by the ages it shows, though they go on while it is made", () => {
+Deno.test("listConnections() sorts by the ages that it shows, although ages change meanwhile", () => {
   const { open, list } = fixture();
   const { now } = performance;
   let at = 0;
@@ -207,7 +213,7 @@ Deno.test("a page is in order by the ages it shows, though they go on while it i
   }
 });
 
-Deno.test("the list is what the admin interface asks for", () => {
+Deno.test("listConnections() returns the type that the admin interface needs", () => {
   const { open, list } = fixture();
   open("db");
   const query: AdminQuery = ALL;

@@ -11,7 +11,7 @@ const COLUMNS = { hits: counter(), by: counterByReason(["a", "b"]), took: histog
 const SIZE = { services: 2, upstreams: 1, endpoints: 1 };
 const NOTHING = { hits: 0, by: {}, took: { bounds: [1, 10], counts: [0, 0, 0], sum: 0 } };
 
-Deno.test("a row counts in each of its columns", () => {
+Deno.test("CounterTable counts in each column of a row", () => {
   const row = claim(tables(1)[0]!);
   assert.deepEqual(row.figures(), NOTHING);
   row.cells.hits.add();
@@ -22,14 +22,14 @@ Deno.test("a row counts in each of its columns", () => {
   assert.deepEqual(row.figures(), { hits: 42, by: { b: 1 }, took });
 });
 
-Deno.test("a reason that is not in the list is counted as another one", () => {
+Deno.test("CounterTable counts a reason that is not in the list as another one", () => {
   const row = claim(tables(1)[0]!);
   for (const reason of ["a", "never heard of", "__proto__", "other"]) row.cells.by.add(reason);
   assert.deepEqual(row.figures().by, { a: 1, other: 3 });
   assert.throws(() => counterByReason(["a", "a"]), RangeError);
 });
 
-Deno.test("a row is the sum over all threads, read from any thread", () => {
+Deno.test("CounterTable reads the sum of all threads in any thread", () => {
   const [first, second] = tables(2);
   const row = claim(first!);
   const same = second!.at(row.number);
@@ -40,7 +40,7 @@ Deno.test("a row is the sum over all threads, read from any thread", () => {
   assert.deepEqual(same.figures(), row.figures());
 });
 
-Deno.test("the next owner of a row inherits nothing, from no thread", () => {
+Deno.test("CounterTable.claim() gives the next owner of a row no counts of any thread", () => {
   const [first, second] = tables(2, 1);
   const old = claim(first!);
   const oldElsewhere = second!.at(old.number);
@@ -50,19 +50,19 @@ Deno.test("the next owner of a row inherits nothing, from no thread", () => {
   const next = claim(second!);
   assert.equal(next.number, old.number);
   assert.deepEqual(next.figures(), NOTHING);
-  // Whoever still has the old one cannot count for the new one.
+  // Code that still has the old row cannot count for the new one.
   old.cells.hits.add(1);
   oldElsewhere.cells.by.add("a");
   oldElsewhere.cells.took.observe(1);
   assert.deepEqual(next.figures(), NOTHING);
-  // And cannot give it away.
+  // It cannot release the new one either.
   old.release();
   assert.equal(first!.claim(), undefined);
   next.cells.hits.add(2);
   assert.equal(next.figures().hits, 2);
 });
 
-Deno.test("a full table has no row to claim until one is released, and takes the one that was free longest", () => {
+Deno.test("CounterTable.claim() finds no row in a full table until one is released, and takes the one that was free longest", () => {
   const [table] = tables(1, 3);
   const rows = [claim(table!), claim(table!), claim(table!)];
   assert.deepEqual(rows.map(({ number }) => number), [0, 1, 2]);
@@ -72,7 +72,7 @@ Deno.test("a full table has no row to claim until one is released, and takes the
   assert.equal(claim(table!).number, 1);
 });
 
-Deno.test("a row that is not claimed or does not exist cannot be used", () => {
+Deno.test("CounterTable.at() refuses a row that is not claimed or does not exist", () => {
   const [table] = tables(1, 1);
   assert.throws(() => table!.at(0), { message: "Cannot use row 0: it is not claimed" });
   assert.throws(() => table!.at(1), { message: "Cannot use row 1: the table has 1" });
@@ -81,7 +81,7 @@ Deno.test("a row that is not claimed or does not exist cannot be used", () => {
   assert.throws(() => table!.at(0), RangeError);
 });
 
-Deno.test("rows of a table count what plain objects would", () => {
+Deno.test("CounterTable counts what plain objects would", () => {
   const step = fc.record({
     does: fc.constantFrom("claim", "release", "count"),
     which: fc.nat(9),
@@ -113,7 +113,7 @@ Deno.test("rows of a table count what plain objects would", () => {
   );
 });
 
-Deno.test("threads that count at the same time lose nothing", async () => {
+Deno.test("CounterTable loses no count of threads that count at the same time", async () => {
   const threads = 2;
   const rounds = 200_000;
   const accounts = new Accounts(SIZE, new WorkerEpoch({ threads }));
@@ -123,7 +123,7 @@ Deno.test("threads that count at the same time lose nothing", async () => {
   const module = new URL("./counter_table_worker.ts", import.meta.url);
   const took = await inThreads<Task, number>(threads, module, task);
   assert.deepEqual(took.sort(), [0, 1]);
-  // The threads are gone, what they have counted stays.
+  // The threads have ended; their counts stay.
   const figures = row.figures();
   assert.equal(figures.accepted, threads * rounds);
   assert.equal(figures.bytesFromClient, threads * rounds * (rounds + 1) / 2);
@@ -131,7 +131,7 @@ Deno.test("threads that count at the same time lose nothing", async () => {
   assert.equal(countOf(figures.duration), threads * rounds);
 });
 
-Deno.test("the open connections of a thread that ended are closed, and nothing else changes", () => {
+Deno.test("CounterTable.reclaimWorker() closes the open connections of a dead thread, and changes nothing else", () => {
   const { epoch, here, start } = stage(SIZE);
   const there = start();
   const rows = [claim(here.services), claim(here.services)];
@@ -149,7 +149,7 @@ Deno.test("the open connections of a thread that ended are closed, and nothing e
   }
 });
 
-Deno.test("the pooled connections of a thread that ended are gone, and nothing else changes", () => {
+Deno.test("CounterTable.reclaimWorker() removes the pooled connections and waiting clients of a dead thread, and changes nothing else", () => {
   const { epoch, here, start } = stage(SIZE);
   const there = start();
   const row = claim(here.upstreams);
@@ -157,11 +157,18 @@ Deno.test("the pooled connections of a thread that ended are gone, and nothing e
   const { cells } = there.upstreams.at(row.number);
   cells.poolShelved.add(5);
   cells.poolUnshelved.add(3);
+  row.cells.heldBegan.add(2);
+  cells.heldBegan.add(4);
+  cells.heldEnded.add(1);
   for (const cell of [cells.poolHits, cells.poolMisses, cells.poolExpired, cells.poolLost]) cell.add();
   epoch.end(1);
   here.reclaimWorker(1);
-  const { connectTime: _, ...figures } = row.figures();
+  const { connectTime: _, queueWait: _queueWait, ...figures } = row.figures();
   assert.deepEqual(figures, {
+    heldBegan: 6,
+    heldEnded: 4,
+    queueTimeouts: 0,
+    queueRefused: 0,
     poolHits: 1,
     poolMisses: 1,
     poolExpired: 1,
@@ -171,7 +178,7 @@ Deno.test("the pooled connections of a thread that ended are gone, and nothing e
   });
 });
 
-Deno.test("a thread that counts as ended counts nothing any more, and the next of its number does", () => {
+Deno.test("CounterTable ignores counts of a thread whose epoch has ended, and takes those of its replacement", () => {
   const { epoch, here, start } = stage(SIZE);
   const rows = [claim(here.services), claim(here.upstreams), claim(here.endpoints)] as const;
   const cellsOf = (accounts: Accounts) => [
@@ -210,7 +217,7 @@ Deno.test("a thread that counts as ended counts nothing any more, and the next o
   assert.deepEqual(counted(), [4, 1, 4, 1, 4]);
 });
 
-Deno.test("reclaiming a thread leaves the earlier counts of a row alone", () => {
+Deno.test("CounterTable.reclaimWorker() keeps the earlier counts of a row", () => {
   const { epoch, here, start } = stage({ ...SIZE, services: 1 });
   const there = start();
   const old = claim(here.services);
@@ -229,7 +236,7 @@ Deno.test("reclaiming a thread leaves the earlier counts of a row alone", () => 
   assert.deepEqual([next.figures().accepted, next.figures().ended], [4, 4]);
 });
 
-Deno.test("the tables of accounts do not overlap", () => {
+Deno.test("Accounts has tables that do not overlap", () => {
   const size: AccountsSize = { services: 3, upstreams: 2, endpoints: 5 };
   const main = new Accounts(size, new WorkerEpoch({ threads: 3 }));
   const threads = [
@@ -255,7 +262,7 @@ Deno.test("the tables of accounts do not overlap", () => {
   assert.equal(countOf(main.program.figures().eventLoopDelay), 3);
 });
 
-Deno.test("accounts refuse memory of another size", () => {
+Deno.test("Accounts refuses memory of another size", () => {
   const { memory } = new Accounts(SIZE);
   assert.throws(() => new Accounts({ ...SIZE, endpoints: 100 }, new WorkerEpoch(), memory), RangeError);
   assert.throws(() => new Accounts(SIZE, new WorkerEpoch({ threads: 2 }), memory), RangeError);

@@ -10,7 +10,7 @@ export interface Task {
   readonly threads: number;
   readonly row: number;
   readonly rounds: number;
-  /** One number: how many threads have taken theirs. */
+  /** One number: how many threads have taken their number. */
   readonly taken: SharedArrayBuffer;
 }
 

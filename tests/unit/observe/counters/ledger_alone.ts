@@ -1,16 +1,16 @@
-/** Accounts of one service, for tests that have no proxy around them. */
+/** Accounts of one service, for tests without a proxy. */
 
 import { Accounts, type ServiceCounts, type ServiceRow } from "../../../../src/observe/counters/accounts.ts";
-import { type Abortable, OpenConnections } from "../../../../src/observe/counters/connection_record.ts";
 import {
+  type Abortable,
   type ConnectionRecord,
   type LedgerParts,
-  type ServiceFigures,
-  serviceFigures,
   ServiceLedger,
 } from "../../../../src/observe/counters/ledger.ts";
+import { OpenConnections } from "../../../../src/observe/counters/open_connections.ts";
+import { type ServiceFigures, serviceFigures } from "../../../../src/observe/metrics/service_figures.ts";
 
-/** A connection that nobody wants to end. */
+/** A connection that is never aborted. */
 export const UNTOUCHED: Abortable = { abort() {} };
 
 export function ledgerAlone(name = "test"): CountedLedger {
@@ -18,7 +18,7 @@ export function ledgerAlone(name = "test"): CountedLedger {
   return new CountedLedger(name, { row: accounts.services.claim()!, connections: new OpenConnections() });
 }
 
-/** A ledger that can be asked for what it has counted, which a supervisor reads from the row. */
+/** A ledger with its figures, which a supervisor reads from the row. */
 export class CountedLedger extends ServiceLedger {
   readonly #row: ServiceRow;
 

@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { Accounts } from "../../../../src/observe/counters/accounts.ts";
 import { countOf } from "../../../../src/observe/counters/columns.ts";
-import type { ConnectionRecord } from "../../../../src/observe/counters/ledger.ts";
+import { type ConnectionRecord } from "../../../../src/observe/counters/ledger.ts";
+import { newConnectionNumbers, OpenConnections } from "../../../../src/observe/counters/open_connections.ts";
 import { WorkerEpoch } from "../../../../src/shared/worker_epoch.ts";
-import { newConnectionNumbers, OpenConnections } from "../../../../src/observe/counters/connection_record.ts";
 import { CountedLedger, ledgerAlone, openIn } from "./ledger_alone.ts";
 
 const SIZE = { services: 2, upstreams: 0, endpoints: 0 };
 
-Deno.test("figures move while a connection lives, and stay when it is over", () => {
+Deno.test("ServiceLedger.figures() changes while a connection lives, and keeps the counts afterwards", () => {
   const ledger = ledgerAlone("db");
   const record = openIn(ledger);
   record.fromClient.add(100);
@@ -34,7 +34,7 @@ Deno.test("figures move while a connection lives, and stay when it is over", () 
   assert.deepEqual(ledger.figures(), { ...open, active: 0, closedBy: { client_closed: 1 } });
 });
 
-Deno.test("every way to end is counted by its reason, and only relayed connections have a duration", () => {
+Deno.test("ServiceLedger counts every end by its reason, and durations of relayed connections only", () => {
   const ledger = ledgerAlone("db");
   const endings = [
     ["refused", "access_denied"],
@@ -56,7 +56,7 @@ Deno.test("every way to end is counted by its reason, and only relayed connectio
   assert.equal(countOf(ledger.counted().duration), 2);
 });
 
-Deno.test("connections ended on purpose are in failedBy, but not in failed", () => {
+Deno.test("ServiceLedger.figures() has connections ended on purpose in failedBy, but not in failed", () => {
   const ledger = ledgerAlone();
   const keys = [
     "killed",
@@ -83,7 +83,7 @@ Deno.test("connections ended on purpose are in failedBy, but not in failed", () 
   });
 });
 
-Deno.test("services with common accounts count apart, threads of a service together", async () => {
+Deno.test("ServiceLedger counts services separately, and the threads of a service together", async () => {
   const accounts = new Accounts(SIZE, new WorkerEpoch({ threads: 2 }));
   const elsewhere = new Accounts(SIZE, new WorkerEpoch({ thread: 1, threads: 2 }), accounts.memory);
   const rows = [accounts.services.claim()!, accounts.services.claim()!];
@@ -106,7 +106,7 @@ Deno.test("services with common accounts count apart, threads of a service toget
   assert.equal(bElsewhere.counted().acceptErrors, 3);
 });
 
-Deno.test("connections have numbers of their own in every service and thread, and are found by them", () => {
+Deno.test("OpenConnections gives connections of all services and threads unique ids, and finds them by these", () => {
   const threads = inThreads(3);
   const accounts = new Accounts(SIZE);
   const row = accounts.services.claim()!;
@@ -121,18 +121,18 @@ Deno.test("connections have numbers of their own in every service and thread, an
   assert.deepEqual(here!.all(), records.slice(0, 2));
   records[1]![Symbol.dispose]();
   assert.equal(here!.find(4), undefined);
-  assert.equal(here!.size, 1);
+  assert.equal(here!.all().length, 1);
 });
 
-Deno.test("a thread that is started again goes on with the numbers of the one before it", () => {
+Deno.test("OpenConnections of a restarted thread continues the ids of its predecessor", () => {
   const memory = newConnectionNumbers(2);
   const start = (thread: number) => new OpenConnections({ thread, threads: 2, memory });
   const [first, other] = [start(0), start(1)];
-  assert.deepEqual([first.nextId(), first.nextId(), other.nextId()], [1, 3, 2]);
-  assert.deepEqual([start(0).nextId(), other.nextId()], [5, 4]);
+  assert.deepEqual([first.ids.next(), first.ids.next(), other.ids.next()], [1, 3, 2]);
+  assert.deepEqual([start(0).ids.next(), other.ids.next()], [5, 4]);
 });
 
-Deno.test("a service ends its connections, and waits until the last is over", async () => {
+Deno.test("ServiceLedger.drained() waits for the last connection", async () => {
   const ledger = ledgerAlone("db");
   await ledger.drained();
   const aborted: string[] = [];
@@ -154,7 +154,7 @@ Deno.test("a service ends its connections, and waits until the last is over", as
   assert.deepEqual([order, ledger.figures().active], [["first", "second"], 0]);
 });
 
-Deno.test("a connection may end while all are being ended, also in another service", () => {
+Deno.test("OpenConnections.all() lets connections end while all are aborted, also in another service", () => {
   const accounts = new Accounts({ services: 2, upstreams: 0, endpoints: 0 });
   const connections = new OpenConnections();
   const ledgers = ["db", "web"].map((name) =>
@@ -173,7 +173,7 @@ Deno.test("a connection may end while all are being ended, also in another servi
   assert.deepEqual([ended, ...ledgers.map((ledger) => ledger.figures().active)], [4, 0, 0]);
 });
 
-Deno.test("the steps of a connection are timed", () => {
+Deno.test("ConnectionRecord times the steps of a connection", () => {
   const clock = fakeClock();
   try {
     const ledger = ledgerAlone("db");
@@ -188,7 +188,7 @@ Deno.test("the steps of a connection are timed", () => {
     record.state = "open";
     assert.equal(record.connectTime, 300);
     clock.pass(4000);
-    assert.equal(record.age, 4321);
+    assert.deepEqual([record.age, record.stateAge], [4321, 4000]);
     record.ended({ kind: "closed", key: "client_closed" });
     const { tlsHandshake, duration } = ledger.counted();
     assert.deepEqual([countOf(tlsHandshake), tlsHandshake.sum], [1, 0.02]);
@@ -199,7 +199,28 @@ Deno.test("the steps of a connection are timed", () => {
   }
 });
 
-Deno.test("a handshake that fails is not timed, nor is a connection without an upstream", () => {
+Deno.test("ConnectionRecord times waits apart from the connect", () => {
+  const clock = fakeClock();
+  try {
+    using record = openIn(ledgerAlone("db"));
+    for (
+      const [state, time] of [["connecting", 1], ["waiting", 20], ["connecting", 3], ["queued", 400]] as const
+    ) {
+      record.state = state;
+      clock.pass(time);
+    }
+    assert.equal(record.waitTime, 20);
+    record.state = "connecting";
+    clock.pass(5);
+    assert.deepEqual([record.waitTime, record.connectTime], [420, undefined]);
+    record.state = "open";
+    assert.deepEqual([record.waitTime, record.connectTime], [420, 9]);
+  } finally {
+    clock.restore();
+  }
+});
+
+Deno.test("ConnectionRecord times neither a failed handshake nor a connection without an upstream", () => {
   const ledger = ledgerAlone("db");
   const [shaking, connecting] = [openIn(ledger), openIn(ledger)];
   shaking.state = "handshake";
@@ -210,12 +231,12 @@ Deno.test("a handshake that fails is not timed, nor is a connection without an u
 });
 
 for (
-  const { who, before, after, expected } of [
-    { who: "speaks first", before: 0, after: 50, expected: 50 },
-    { who: "is spoken to", before: 5000, after: 50, expected: 50 },
+  const { how, before, after, expected } of [
+    { how: "speaks first", before: 0, after: 50, expected: 50 },
+    { how: "is spoken to", before: 5000, after: 50, expected: 50 },
   ]
 ) {
-  Deno.test(`an upstream that ${who} is timed from when it could first answer`, () => {
+  Deno.test(`an upstream that ${how} is timed from when it could first answer`, () => {
     const clock = fakeClock();
     try {
       const ledger = ledgerAlone("db");
@@ -242,7 +263,7 @@ for (
   });
 }
 
-/** Time passes when it is told to. */
+/** A clock that the test moves. */
 function fakeClock() {
   const { now } = performance;
   const { now: dateNow } = Date;

@@ -15,12 +15,13 @@ const facts = connectionFacts({
   age: 5.6,
 });
 
-Deno.test("a subscriber receives every event as it happens", () => {
+Deno.test("EventFeed calls a subscriber with every event as it happens", () => {
   const feed = feedOf();
   const events: ProxyEvent[] = [];
   using _listening = feed.subscribe((event) => events.push(event));
   feed.opened(facts);
   feed.connected(facts);
+  feed.faultApplied(facts, "latency_download");
   feed.ended(facts, CLOSED);
   feed.ended(facts, endBeforeRelay(new ProxyError("access_denied", "client")));
   feed.ended(
@@ -39,6 +40,7 @@ Deno.test("a subscriber receives every event as it happens", () => {
   assert.deepEqual(events.map(({ time: _, ...rest }) => rest), [
     { type: "opened", ...connection },
     { type: "connected", ...connection, upstream: "db", endpoint: "10.0.0.2:5432" },
+    { type: "fault", ...connection, fault: "latency_download" },
     {
       type: "closed",
       ...connection,
@@ -55,29 +57,29 @@ Deno.test("a subscriber receives every event as it happens", () => {
   ]);
 });
 
-Deno.test("without subscribers nothing is read and no event is built", () => {
+Deno.test("EventFeed reads nothing and builds no event without subscribers", () => {
   const feed = feedOf();
   const untouchable = new Proxy(facts, { get: (_, key) => assert.fail(`It read ${String(key)}`) });
   const ending = new Proxy(CLOSED, { get: (_, key) => assert.fail(`It read ${String(key)}`) });
-  const tell = () => {
+  const publish = () => {
     feed.opened(untouchable);
     feed.connected(untouchable);
     feed.ended(untouchable, ending);
   };
   assert.equal(feed.isSubscribed, false);
-  tell();
+  publish();
   const listening = feed.subscribe(() => {});
   assert.equal(feed.isSubscribed, true);
-  assert.throws(tell, /It read/);
+  assert.throws(publish, /It read/);
   listening[Symbol.dispose]();
   assert.equal(feed.isSubscribed, false);
-  tell();
+  publish();
 });
 
-Deno.test("each subscriber receives events from its subscription to its end", () => {
+Deno.test("EventFeed calls each subscriber from its subscription to its end", () => {
   const feed = feedOf();
-  const heard: Record<string, number[]> = { a: [], b: [] };
-  const listen = (name: string) => feed.subscribe((event) => heard[name]!.push(numberOf(event)));
+  const received: Record<string, number[]> = { a: [], b: [] };
+  const listen = (name: string) => feed.subscribe((event) => received[name]!.push(numberOf(event)));
   const a = listen("a");
   feed.draining(1);
   const b = listen("b");
@@ -87,56 +89,56 @@ Deno.test("each subscriber receives events from its subscription to its end", ()
   feed.draining(3);
   b[Symbol.dispose]();
   feed.draining(4);
-  assert.deepEqual(heard, { a: [1, 2], b: [2, 3] });
+  assert.deepEqual(received, { a: [1, 2], b: [2, 3] });
 });
 
-Deno.test("one function can subscribe twice, and end one of the two", () => {
+Deno.test("EventFeed.subscribe() takes one function twice, and each subscription ends alone", () => {
   const feed = feedOf();
-  const heard: number[] = [];
-  const onEvent = (event: ProxyEvent) => heard.push(numberOf(event));
+  const received: number[] = [];
+  const onEvent = (event: ProxyEvent) => received.push(numberOf(event));
   const first = feed.subscribe(onEvent);
   using _second = feed.subscribe(onEvent);
   feed.draining(1);
   first[Symbol.dispose]();
   feed.draining(2);
-  assert.deepEqual(heard, [1, 1, 2]);
+  assert.deepEqual(received, [1, 1, 2]);
 });
 
-Deno.test("a subscriber that throws is reported once and removed, and others receive the event", () => {
+Deno.test("EventFeed reports a subscriber that throws once and removes it, and calls the others", () => {
   const errors: unknown[] = [];
   const feed = new EventFeed((error) => errors.push(error));
-  const heard: number[] = [];
+  const received: number[] = [];
   const mistake = new Error("a mistake");
   let calls = 0;
   feed.subscribe(() => {
     calls += 1;
     throw mistake;
   });
-  using _listening = feed.subscribe((event) => heard.push(numberOf(event)));
+  using _listening = feed.subscribe((event) => received.push(numberOf(event)));
   feed.draining(1);
   feed.draining(2);
-  assert.deepEqual([heard, calls, errors], [[1, 2], 1, [mistake]]);
+  assert.deepEqual([received, calls, errors], [[1, 2], 1, [mistake]]);
 });
 
-Deno.test("an event that a subscriber causes comes after the current one, for all in the same order", () => {
+Deno.test("EventFeed publishes an event that a subscriber causes after the current one, in the same order for all", () => {
   const feed = feedOf();
-  const heard: Record<string, number[]> = { first: [], last: [] };
+  const received: Record<string, number[]> = { first: [], last: [] };
   using _first = feed.subscribe((event) => {
-    heard.first!.push(numberOf(event));
+    received.first!.push(numberOf(event));
     if (numberOf(event) < 3) feed.draining(numberOf(event) + 1);
   });
-  using _last = feed.subscribe((event) => heard.last!.push(numberOf(event)));
+  using _last = feed.subscribe((event) => received.last!.push(numberOf(event)));
   feed.draining(1);
-  assert.deepEqual(heard, { first: [1, 2, 3], last: [1, 2, 3] });
+  assert.deepEqual(received, { first: [1, 2, 3], last: [1, 2, 3] });
 });
 
-Deno.test("a subscriber can end its own subscription and another one's during an event", () => {
+Deno.test("EventFeed lets a subscriber end its own subscription and another one's during an event", () => {
   const feed = feedOf();
-  const heard: string[] = [];
+  const received: string[] = [];
   const subscriptions: Disposable[] = [];
   const listen = (name: string, onEvent: () => void) =>
     subscriptions.push(feed.subscribe((event) => {
-      heard.push(`${name}${numberOf(event)}`);
+      received.push(`${name}${numberOf(event)}`);
       onEvent();
     }));
   listen("a", () => {
@@ -148,7 +150,7 @@ Deno.test("a subscriber can end its own subscription and another one's during an
   feed.draining(1);
   feed.draining(2);
   subscriptions[2]![Symbol.dispose]();
-  assert.deepEqual(heard, ["a1", "c1", "c2"]);
+  assert.deepEqual(received, ["a1", "c1", "c2"]);
 });
 
 function feedOf(): EventFeed {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { AccessFile } from "../../../../src/observe/log/access_file.ts";
 import { silentLog } from "../../../../src/observe/log/log.ts";
 import { AccessOutput } from "../../../../src/runtime/files/access_output.ts";
-import { heard, linesOf, numberIn, temporaryDirectory } from "./access_file_fixture.ts";
+import { capturedLog, linesOf, numberIn, temporaryDirectory } from "./access_file_fixture.ts";
 
 const IS_WINDOWS = Deno.build.os === "windows";
 const IS_ROOT = Deno.uid() === 0;
@@ -12,13 +12,13 @@ const output = new AccessOutput(silentLog());
 
 Deno.test({
   name:
-    "a full disk is reported once, delays nothing, and no line is lost when there is room again (needs /dev/full)",
+    "AccessFile reports a full disk once, delays nothing, and loses no line when there is room again (needs /dev/full)",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     await using directory = await temporaryDirectory();
     const path = join(directory.path, "access.log");
     await Deno.symlink("/dev/full", path);
-    const { log, lines, next } = heard();
+    const { log, lines, next } = capturedLog();
     const file = await AccessFile.open({ path, format: "json", log });
     const failing = next();
     for (let number = 0; number < 1000; number++) file.info("", { number });
@@ -49,13 +49,13 @@ Deno.test({
 
 Deno.test({
   name:
-    "lines that exceed the queue on a full disk are dropped, counted and reported in the file (needs /dev/full)",
+    "AccessFile drops lines that exceed the queue on a full disk, counts them, and reports them in the file (needs /dev/full)",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     await using directory = await temporaryDirectory();
     const path = join(directory.path, "access.log");
     await Deno.symlink("/dev/full", path);
-    const { log, next } = heard();
+    const { log, next } = capturedLog();
     const file = await AccessFile.open({ path, format: "json", log });
     const failing = next();
     for (let number = 0; number < 100; number++) file.info("", { number, text: "x".repeat(64 * 1024) });
@@ -75,10 +75,10 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a file on a full disk can be closed, which reports the lost lines (needs /dev/full)",
+  name: "AccessFile.close() reports the lost lines of a full disk (needs /dev/full)",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
-    const { log, lines } = heard();
+    const { log, lines } = capturedLog();
     const path = "/dev/full";
     const file = await AccessFile.open({ path, format: "text", log });
     for (let number = 0; number < 3; number++) file.info("", { number });
@@ -103,13 +103,13 @@ const MISTAKES: [what: string, pathIn: (folder: string) => string, message: stri
 
 for (const [what, pathIn, message] of MISTAKES) {
   Deno.test({
-    name: `a file that cannot be opened is an error with the path and what to do: ${what} (needs Unix)`,
+    name: `AccessOutput.open() throws an error with the path and the remedy: ${what} (needs Unix)`,
     ignore: IS_WINDOWS,
     fn: async () => {
       await using directory = await temporaryDirectory();
       await Deno.writeTextFile(join(directory.path, "file"), "");
       const path = pathIn(directory.path);
-      await assert.rejects(output.open({ path, format: "text", sample: 1 }), {
+      await assert.rejects(output.open({ path, format: "text" }), {
         name: "LogFileError",
         message: `Cannot open the access log ${JSON.stringify(path)}: ${message}, or change log.access.path`,
       });
@@ -118,44 +118,45 @@ for (const [what, pathIn, message] of MISTAKES) {
 }
 
 Deno.test({
-  name: "a file that may not be written is an error with the path and what to do (needs Unix, and not root)",
+  name:
+    "AccessFile.open() throws an error with the path and the remedy for a read-only file (needs Unix, and not root)",
   ignore: IS_WINDOWS || IS_ROOT,
   fn: async () => {
     await using directory = await temporaryDirectory();
     const path = join(directory.path, "access.log");
     await Deno.writeTextFile(path, "", { mode: 0o440 });
     await assert.rejects(
-      AccessFile.open({ path, format: "text", log: heard().log }),
+      AccessFile.open({ path, format: "text", log: capturedLog().log }),
       /: permission denied; let the user that runs sluice write it, or change log\.access\.path$/,
     );
   },
 });
 
 Deno.test({
-  name: "where Deno may not write, the error names the flag",
+  name: "AccessFile.open() names the flag if Deno may not write",
   permissions: { read: true, write: false },
   fn: async () => {
     await assert.rejects(
-      AccessFile.open({ path: "/tmp/a.log", format: "text", log: heard().log }),
+      AccessFile.open({ path: "/tmp/a.log", format: "text", log: capturedLog().log }),
       /: not allowed; run with --allow-write=\/tmp\/a\.log, or change log\.access\.path$/,
     );
   },
 });
 
 Deno.test({
-  name: "devices are out of reach with the permission to write alone, and the error says so (needs Unix)",
+  name: "AccessFile.open() says that devices need more than the permission to write (needs Unix)",
   ignore: IS_WINDOWS,
   permissions: { read: true, write: true },
   fn: async () => {
     for (const path of ["/dev/full", "/dev/stdout", "/proc/self/fd/1"]) {
       await assert.rejects(
-        AccessFile.open({ path, format: "text", log: heard().log }),
+        AccessFile.open({ path, format: "text", log: capturedLog().log }),
         /: Deno opens no such files without --allow-all; name one elsewhere, or change log\.access\.path$/,
       );
     }
   },
 });
 
-Deno.test("without a path there is no file, as the lines go where the others go", async () => {
-  assert.equal(await output.open({ path: undefined, format: "json", sample: 1 }), undefined);
+Deno.test("AccessOutput.open() opens no file without a path", async () => {
+  assert.equal(await output.open({ path: undefined, format: "json" }), undefined);
 });

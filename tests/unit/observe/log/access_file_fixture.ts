@@ -1,19 +1,19 @@
-/** What the tests of the access log's file share. */
+/** Shared by the tests of the access log's file. */
 
 import assert from "node:assert/strict";
 import type { Fields } from "../../../../src/observe/log/log.ts";
 
-export type Said = Record<string, unknown>;
+export type LogLine = Record<string, unknown>;
 
-/** A log, what it was told, and the next that it will be told. */
-export function heard() {
-  const lines: Said[] = [];
-  let onNext = (_line: Said) => {};
+/** A log, its lines so far, and the next line. */
+export function capturedLog() {
+  const lines: LogLine[] = [];
+  let onNext = (_line: LogLine) => {};
   const note = (level: string) => (message: string, fields: Fields = {}) => {
     lines.push({ level, message, ...fields });
     onNext(lines.at(-1)!);
   };
-  const next = () => new Promise<Said>((resolve) => onNext = resolve);
+  const next = () => new Promise<LogLine>((resolve) => onNext = resolve);
   return { lines, next, log: { info: note("info"), error: note("error") } };
 }
 
@@ -23,7 +23,7 @@ export async function linesOf(path: string): Promise<string[]> {
   return text.slice(0, -1).split("\n");
 }
 
-/** The `number` that a line has; without one, the line. */
+/** The `number` in a line; without one, the line. */
 export function numberIn(line: string): number | string {
   const [, number] = /number"?[:=](\d+)/.exec(line) ?? [];
   return number === undefined ? line : Number(number);

@@ -2,12 +2,12 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { AccessFile } from "../../../../src/observe/log/access_file.ts";
 import { LogFileError } from "../../../../src/observe/log/access_file.ts";
-import { heard, linesOf, numberIn, temporaryDirectory } from "./access_file_fixture.ts";
+import { capturedLog, linesOf, numberIn, temporaryDirectory } from "./access_file_fixture.ts";
 
-Deno.test("lines of text begin with the time, have neither level nor message nor colours", async () => {
+Deno.test("AccessFile writes lines of text that begin with the time, without level, message and colours", async () => {
   await using directory = await temporaryDirectory();
   const path = join(directory.path, "access.log");
-  const file = await AccessFile.open({ path, format: "text", log: heard().log });
+  const file = await AccessFile.open({ path, format: "text", log: capturedLog().log });
   file.info("a: closed", { event: "connection_closed", sni: "a b\x1b[31m", peer: undefined, bytes: 5 });
   file.warn("a: refused", { event: "connection_refused" });
   await file.close();
@@ -21,10 +21,10 @@ Deno.test("lines of text begin with the time, have neither level nor message nor
   assert.match(lines[1]!, new RegExp(`^${time} event=connection_refused$`));
 });
 
-Deno.test("lines of JSON are one object each, with the time first", async () => {
+Deno.test("AccessFile writes lines of JSON with one object each, the time first", async () => {
   await using directory = await temporaryDirectory();
   const path = join(directory.path, "access.log");
-  const file = await AccessFile.open({ path, format: "json", log: heard().log });
+  const file = await AccessFile.open({ path, format: "json", log: capturedLog().log });
   file.info("a: closed", { event: "connection_closed", sni: "a\u2028b", peer: undefined, bytes: 5 });
   await file.close();
   const [line] = await linesOf(path);
@@ -35,32 +35,32 @@ Deno.test("lines of JSON are one object each, with the time first", async () => 
 });
 
 Deno.test({
-  name: "a file that is created is for the user and the group alone (needs Unix)",
+  name: "AccessFile.open() creates a file for the user and the group alone (needs Unix)",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await using directory = await temporaryDirectory();
     const path = join(directory.path, "access.log");
-    const file = await AccessFile.open({ path, format: "text", log: heard().log });
+    const file = await AccessFile.open({ path, format: "text", log: capturedLog().log });
     await file.close();
     const { mode } = await Deno.stat(path);
     assert.equal((mode! & 0o777).toString(8), (0o640 & ~Deno.umask()).toString(8));
   },
 });
 
-Deno.test("a file that exists is appended to", async () => {
+Deno.test("AccessFile.open() appends to a file that exists", async () => {
   await using directory = await temporaryDirectory();
   const path = join(directory.path, "access.log");
   await Deno.writeTextFile(path, "before\n");
-  const file = await AccessFile.open({ path, format: "text", log: heard().log });
+  const file = await AccessFile.open({ path, format: "text", log: capturedLog().log });
   file.info("", { number: 1 });
   await file.close();
   assert.deepEqual((await linesOf(path)).map(numberIn), ["before", 1]);
 });
 
-Deno.test("rotating under a stream of lines loses none and doubles none, and their order is kept", async () => {
+Deno.test("AccessFile.reopen() loses, doubles and reorders no line of a stream", async () => {
   await using directory = await temporaryDirectory();
   const path = join(directory.path, "access.log");
-  const file = await AccessFile.open({ path, format: "json", log: heard().log });
+  const file = await AccessFile.open({ path, format: "json", log: capturedLog().log });
   let pushed = 0;
   let isStreaming = true;
   const streaming = (async () => {
@@ -79,7 +79,7 @@ Deno.test("rotating under a stream of lines loses none and doubles none, and the
     await Deno.rename(path, `${path}.${round}`);
     const before = pushed;
     await file.reopen();
-    // The old file is complete: nobody writes it any more, and it has all lines from before.
+    // The old file is complete: it has all earlier lines, and nothing writes to it any more.
     const numbers = (await linesOf(`${path}.${round}`)).map(numberIn);
     assert.ok(Number(numbers.at(-1)) >= before - 1, `${numbers.at(-1)} of ${before}`);
     rotated.push(...numbers.map(String));
@@ -93,10 +93,10 @@ Deno.test("rotating under a stream of lines loses none and doubles none, and the
   assert.equal(file.dropped, 0);
 });
 
-Deno.test("several calls of reopen() at once are done one after the other", async () => {
+Deno.test("AccessFile.reopen() does several calls at once one after the other", async () => {
   await using directory = await temporaryDirectory();
   const path = join(directory.path, "access.log");
-  const file = await AccessFile.open({ path, format: "text", log: heard().log });
+  const file = await AccessFile.open({ path, format: "text", log: capturedLog().log });
   file.info("", { number: 1 });
   await Promise.all([file.reopen(), file.reopen(), file.reopen()]);
   file.info("", { number: 2 });
@@ -106,12 +106,12 @@ Deno.test("several calls of reopen() at once are done one after the other", asyn
   assert.deepEqual((await linesOf(path)).map(numberIn), [1, 2]);
 });
 
-Deno.test("reopen() says when the file cannot be opened, and the old one stays in use", async () => {
+Deno.test("AccessFile.reopen() throws when the file cannot be opened, and keeps the old one", async () => {
   await using directory = await temporaryDirectory();
   const [folder, moved] = [join(directory.path, "logs"), join(directory.path, "moved")];
   await Deno.mkdir(folder);
   const path = join(folder, "access.log");
-  const file = await AccessFile.open({ path, format: "text", log: heard().log });
+  const file = await AccessFile.open({ path, format: "text", log: capturedLog().log });
   await Deno.rename(folder, moved);
   await assert.rejects(file.reopen(), (error) => {
     assert.ok(error instanceof LogFileError);

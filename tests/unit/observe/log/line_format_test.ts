@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { escapeUnsafe, jsonLine, textLine } from "../../../../src/observe/log/log.ts";
+import { createLog, escapeUnsafe, jsonLine, textLine } from "../../../../src/observe/log/log.ts";
 
 /** Values that break lines, drive terminals, or look like something else. */
 const NASTY: [value: string, written: string][] = [
@@ -31,13 +31,13 @@ const nasty = fc.oneof(
   fc.string({ unit: "binary" }),
 );
 
-Deno.test("a line of text is key=value, without undefined values", () => {
+Deno.test("textLine() writes key=value, without undefined values", () => {
   const fields = { event: "x", sni: undefined, port: 5, ok: true, ms: 0.5 };
   assert.equal(textLine(fields), "event=x port=5 ok=true ms=0.5");
   assert.equal(textLine({ sni: undefined }), "");
 });
 
-Deno.test("a value of a line of text is in quotes only where it could be mistaken", () => {
+Deno.test("textLine() quotes only ambiguous values", () => {
   const plain = [
     "a",
     "127.0.0.1:80",
@@ -60,14 +60,14 @@ Deno.test("a value of a line of text is in quotes only where it could be mistake
   for (const [value, written] of quoted) assert.equal(textLine({ value }), `value=${written}`);
 });
 
-Deno.test("line breaks, control and invisible characters are escaped, in text and in JSON", () => {
+Deno.test("textLine() and jsonLine() escape line breaks, control and invisible characters", () => {
   for (const [value, written] of NASTY) {
     assert.equal(textLine({ sni: value }), `sni=${written}`);
     assert.equal(jsonLine({ sni: value }), `{"sni":${written}}`);
   }
 });
 
-Deno.test("a line of JSON is one harmless line, and its values are read back as they were", () => {
+Deno.test("jsonLine() writes one harmless line, from which the values can be read back", () => {
   fc.assert(fc.property(nasty, nasty, (sni, subject) => {
     const line = jsonLine({ sni, subject, bytes: 7 });
     assertHarmless(line);
@@ -75,7 +75,7 @@ Deno.test("a line of JSON is one harmless line, and its values are read back as 
   }));
 });
 
-Deno.test("a line of text is one harmless line, and its values are read back as they were", () => {
+Deno.test("textLine() writes one harmless line, from which the values can be read back", () => {
   fc.assert(fc.property(nasty, nasty, (sni, subject) => {
     const line = textLine({ sni, subject, bytes: 7 });
     assertHarmless(line);
@@ -88,7 +88,7 @@ Deno.test("a line of text is one harmless line, and its values are read back as 
   }));
 });
 
-Deno.test("a message is kept except for unsafe characters", () => {
+Deno.test("escapeUnsafe() keeps a message except for unsafe characters", () => {
   assert.equal(escapeUnsafe('db: "closed", a=b ünd 🦕'), 'db: "closed", a=b ünd 🦕');
   assert.equal(escapeUnsafe("a\nb\x1b"), String.raw`a\u000ab\u001b`);
 });
@@ -96,3 +96,26 @@ Deno.test("a message is kept except for unsafe characters", () => {
 function assertHarmless(line: string): void {
   assert.doesNotMatch(line, /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u);
 }
+
+Deno.test("createLog() exports the lines of its level, without time and colours", async () => {
+  const exported: string[][] = [];
+  const log = createLog({
+    level: "info",
+    format: "text",
+    colors: true,
+    output: { write: (bytes) => Promise.resolve(bytes.length) },
+    exported: (level, line) => exported.push([level, line]),
+  });
+  log.debug("Not logged");
+  log.info("Ready", { event: "ready", port: 5 });
+  log.warn("a\nb");
+  log.adjust({ level: "warn", format: "json" });
+  log.info("Not logged");
+  log.error("Broken", { code: "x" });
+  await log.flush();
+  assert.deepEqual(exported, [
+    ["info", "Ready event=ready port=5"],
+    ["warn", String.raw`a\u000ab`],
+    ["error", '{"message":"Broken","code":"x"}'],
+  ]);
+});

@@ -24,7 +24,7 @@ Deno.test("LineQueue writes lines pushed together in one write, and large amount
   assert.equal(sizes.reduce((sum, size) => sum + size), 400 * 1024);
 });
 
-Deno.test("LineQueue goes on where a partial write ended, in the middle of a character too", async () => {
+Deno.test("LineQueue continues after a partial write, even in the middle of a character", async () => {
   const received: number[] = [];
   const queue = new LineQueue({
     write: (bytes) => {
@@ -55,7 +55,7 @@ Deno.test("LineQueue drops lines that do not fit and reports how many, once", as
   assert.equal(lines.at(-1), `${200 - kept} dropped`);
   assert.equal(queue.dropped, 200 - kept);
 
-  // There is room again, and nothing left to say about drops.
+  // There is room again, and no drops are left to report.
   queue.push("after");
   await queue.flush();
   assert.equal(writer.writes.at(-1), "after\n");
@@ -94,7 +94,7 @@ Deno.test("LineQueue.flush() resolves at once when nothing waits", async () => {
 
 Deno.test("LineQueue keeps lines while the writer throws, and reports the failure once and the recovery", async () => {
   const writer = new Writer();
-  const said: string[] = [];
+  const reports: string[] = [];
   let attempts = 0;
   let isBroken = true;
   const queue = new LineQueue({
@@ -103,8 +103,8 @@ Deno.test("LineQueue keeps lines while the writer throws, and reports the failur
       return isBroken ? Promise.reject(new Error(`no ${attempts}`)) : writer.write(bytes);
     },
     describeDrops,
-    onFailing: (error) => said.push((error as Error).message),
-    onWorking: (dropped) => said.push(`works, ${dropped} dropped`),
+    onFailing: (error) => reports.push((error as Error).message),
+    onWorking: (dropped) => reports.push(`works, ${dropped} dropped`),
   });
   queue.push("kept");
   await queue.flush();
@@ -114,11 +114,11 @@ Deno.test("LineQueue keeps lines while the writer throws, and reports the failur
   }
   assert.equal(attempts, 1, "it tries again after a second, not with every line");
   await queue.flush();
-  assert.deepEqual([attempts, said], [2, ["no 1"]]);
+  assert.deepEqual([attempts, reports], [2, ["no 1"]]);
 
   isBroken = false;
   await queue.flush();
-  assert.deepEqual(said, ["no 1", "works, 0 dropped"]);
+  assert.deepEqual(reports, ["no 1", "works, 0 dropped"]);
   const lines = Array.from({ length: 1000 }, (_, number) => `kept too ${number}\n`);
   assert.equal(writer.text, ["kept\n", ...lines].join(""));
 });
@@ -146,7 +146,7 @@ Deno.test("LineQueue retries a writer that threw after a second, unless it is cl
   });
   queue.push("a");
   const pushedAt = performance.now();
-  // The time until the next try alone keeps no program alive: something else has to.
+  // The timer of the next retry does not keep a program alive, so something else has to.
   const alive = setTimeout(() => {}, 60_000);
   await worksAgain;
   clearTimeout(alive);
@@ -176,7 +176,7 @@ Deno.test("LineQueue counts lines that do not fit while the writer throws, and r
   assert.ok(writer.text.endsWith(`\n${queue.dropped} dropped\n`));
 });
 
-Deno.test("LineQueue.replaceWriter() gives the old writer all lines from before and the new one all from after", async () => {
+Deno.test("LineQueue.replaceWriter() gives the old writer all earlier lines and the new one all later lines", async () => {
   const writers = [new Writer()];
   const queue = new LineQueue({ write: writers[0]!.write, describeDrops });
   writers[0]!.block();
@@ -221,7 +221,7 @@ Deno.test("LineQueue.replaceWriter() replaces a writer that fails, and writes a 
     const queue = new LineQueue({
       write: (bytes) => {
         if (left === 0) return Promise.reject(new Error("full"));
-        // Two bytes at a time, as full as it gets.
+        // Two bytes at a time, as from an almost full pipe.
         const part = bytes.subarray(0, Math.min(2, left));
         old += new TextDecoder().decode(part);
         left -= part.byteLength;
@@ -262,7 +262,7 @@ Deno.test("LineQueue.close() returns how many lines were not written whole, incl
   assert.equal(await queue.close(), 0);
 });
 
-/** Keeps what is written, at once or when it is unblocked. */
+/** Records the writes, at once or when it is unblocked. */
 class Writer {
   readonly writes: string[] = [];
   #gate = Promise.resolve();
@@ -289,7 +289,7 @@ class Writer {
   }
 }
 
-Deno.test("a writer whose write hangs is replaced after a time, and no line is lost", async () => {
+Deno.test("LineQueue.replaceWriter() replaces a writer that hangs after a time, and loses no line", async () => {
   const written: string[] = [];
   const called = Promise.withResolvers<void>();
   const failures: unknown[] = [];
@@ -323,7 +323,7 @@ Deno.test("LineQueue.close() ends the wait for a successor of a writer that hang
   assert.equal(await replaced, false);
 });
 
-Deno.test("LineQueue.close() ends the tries of a full pipe, whose file may be closed then", async () => {
+Deno.test("LineQueue.close() ends the retries of a full pipe, so that its file may be closed", async () => {
   const failures: unknown[] = [];
   const queue = new LineQueue({
     write: () => Promise.reject(new Deno.errors.WouldBlock("full")),
@@ -332,6 +332,6 @@ Deno.test("LineQueue.close() ends the tries of a full pipe, whose file may be cl
   });
   queue.push("one");
   assert.equal(await queue.close(), 1);
-  // A next try would be a timer that is left over, which Deno reports.
+  // Another retry would leave a timer, which Deno reports.
   assert.deepEqual(failures, []);
 });

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { EventLoopDelay } from "../../../../src/observe/metrics/event_loop_delay.ts";
 
-Deno.test("an event loop that stands still is late by as long", async () => {
+Deno.test("EventLoopDelay measures how long the event loop was blocked", async () => {
   const { promise, resolve } = Promise.withResolvers<number>();
   using _measured = new EventLoopDelay({ observe: resolve });
-  // Begins before the timer is due, and ends well after.
+  // Blocks the thread from before the timer is due until well after.
   const end = performance.now() + 400;
   while (performance.now() < end);
   // Its timer does not keep the process alive, so this one has to.
@@ -14,7 +14,7 @@ Deno.test("an event loop that stands still is late by as long", async () => {
   assert.ok(delay > 0.25 && delay < 5, `${delay} s`);
 });
 
-Deno.test("it measures again and again until it is disposed of", async () => {
+Deno.test("EventLoopDelay measures repeatedly until it is disposed of", async () => {
   const delays: number[] = [];
   const { promise, resolve } = Promise.withResolvers<void>();
   const alive = setTimeout(resolve, 10_000);
@@ -24,7 +24,7 @@ Deno.test("it measures again and again until it is disposed of", async () => {
       if (delays.length === 3) resolve();
     },
   };
-  // That its timer is gone afterwards is what the sanitizers see.
+  // The sanitizers check that its timer is cleared.
   using _measured = new EventLoopDelay(histogram);
   await promise;
   clearTimeout(alive);

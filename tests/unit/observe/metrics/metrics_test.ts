@@ -5,7 +5,9 @@ import {
   type MetricsSnapshot,
   renderMetrics,
 } from "../../../../src/observe/metrics/metrics.ts";
-import { OpenConnections } from "../../../../src/observe/counters/connection_record.ts";
+import { exportMetrics } from "../../../../src/observe/telemetry/exported_metrics.ts";
+import type { Observe } from "../../../../src/observe/telemetry/telemetry.ts";
+import { OpenConnections } from "../../../../src/observe/counters/open_connections.ts";
 import type { EndpointSnapshot, UpstreamSnapshot } from "../../../../src/observe/metrics/upstream_metrics.ts";
 import { CountedLedger, openIn, UNTOUCHED } from "../counters/ledger_alone.ts";
 import { parsePrometheus, type Sample } from "../../../support/prometheus_parser.ts";
@@ -20,9 +22,17 @@ const UPSTREAM_COUNTS: UpstreamCounts = {
   poolLost: 5,
   poolShelved: 22,
   poolUnshelved: 20,
+  queueWait: { bounds: [1], counts: [3, 4], sum: 9 },
+  queueTimeouts: 6,
+  queueRefused: 7,
+  heldBegan: 9,
+  heldEnded: 8,
 };
 
-Deno.test("metrics show the counts of services", () => {
+/** An endpoint without health checks. */
+const UNCHECKED = { admin: "up", tier: 0, active: 1, checks: new Map(), lastCheck: undefined } as const;
+
+Deno.test("renderMetrics() writes the counts of services", () => {
   const { snapshot, ledgers } = fixture();
   const [web] = ledgers;
   const record = openIn(web);
@@ -61,20 +71,62 @@ Deno.test("metrics show the counts of services", () => {
   assert.deepEqual(of("sluice_build_info"), ["1.2.3 2.9.6 1"]);
   assert.deepEqual(of("process_start_time_seconds"), ["1700000000.5"]);
   assert.deepEqual(of("process_open_fds"), ["23"]);
+  assert.deepEqual(of("process_max_fds"), ["1024"]);
+  assert.deepEqual(of("sluice_thread_restarts_total"), ["1"]);
+  assert.deepEqual(of("sluice_config_last_reload_successful"), ["0"]);
+  assert.deepEqual(of("sluice_config_last_reload_success_timestamp_seconds"), ["1700000001"]);
+  assert.deepEqual(of("sluice_log_lines_dropped_total"), ["program 0", "access 7"]);
 });
 
-Deno.test("metrics show the counts of upstreams", () => {
+Deno.test("renderMetrics() counts health checks by kind and result, of one address together", () => {
   const { snapshot } = fixture();
-  const endpoint = { state: "up", admin: "up", active: 1, counted: { connects: 5, failures: {} } } as const;
+  const lastCheck = { outcome: "bad", cause: "connection refused", duration: 250, at: 0 } as const;
+  const endpoint: EndpointSnapshot = {
+    ...UNCHECKED,
+    address: "10.0.0.1:5432",
+    state: "down",
+    counted: { connects: 0, failures: {} },
+    checks: new Map([["http", { good: 1, bad: 2, skipped: 0 }]]),
+    lastCheck,
+  };
+  const unchecked = { ...endpoint, ...UNCHECKED, address: "10.0.0.2:5432" };
+  const twice = { ...endpoint, checks: new Map([["connect", { good: 0, bad: 0, skipped: 7 }]]) };
+  const metrics = parsePrometheus(renderMetrics(snapshot([{
+    name: "db",
+    hasPool: false,
+    queued: undefined,
+    holds: false,
+    counted: UPSTREAM_COUNTS,
+    endpoints: [endpoint, unchecked, twice],
+  }])));
+  const of = (name: string) => metrics.get(name)?.samples.map(short);
+  assert.deepEqual(of("sluice_health_checks_total"), [
+    "db 10.0.0.1:5432 http good 1",
+    "db 10.0.0.1:5432 http bad 2",
+    "db 10.0.0.1:5432 http skipped 0",
+    "db 10.0.0.1:5432 connect good 0",
+    "db 10.0.0.1:5432 connect bad 0",
+    "db 10.0.0.1:5432 connect skipped 7",
+  ]);
+  assert.deepEqual(of("sluice_health_check_seconds"), ["db 10.0.0.1:5432 0.25"]);
+});
+
+Deno.test("renderMetrics() writes the counts of upstreams", () => {
+  const { snapshot } = fixture();
+  const endpoint = { ...UNCHECKED, state: "up", counted: { connects: 5, failures: {} } } as const;
   const failing: EndpointSnapshot = {
     ...endpoint,
     address: "[::1]:5433",
     state: "ejected",
+    tier: 2,
     counted: { connects: 5, failures: { connection_refused: 2, connect_timeout: 1 } },
   };
   const metrics = parsePrometheus(renderMetrics(snapshot([{
     name: "db",
     hasPool: true,
+    queued: 2,
+    holds: true,
+    stuck: "[::1]:5433",
     counted: UPSTREAM_COUNTS,
     endpoints: [
       { ...endpoint, address: "10.0.0.1:5432" },
@@ -86,6 +138,8 @@ Deno.test("metrics show the counts of upstreams", () => {
   const ofEach = (name: string) => of(name)?.map((sample) => Number(sample.split(" ").at(-1)));
   assert.deepEqual(of("sluice_endpoint_up"), ["db 10.0.0.1:5432 1", "db [::1]:5433 0", "db 10.0.0.2:5432 1"]);
   assert.deepEqual(ofEach("sluice_endpoint_enabled"), [1, 1, 0]);
+  assert.deepEqual(ofEach("sluice_endpoint_tier"), [0, 2, 0]);
+  assert.deepEqual(ofEach("sluice_endpoint_stuck"), [0, 1, 0]);
   assert.deepEqual(ofEach("sluice_endpoint_connections_active"), [1, 1, 1]);
   assert.deepEqual(ofEach("sluice_upstream_connects_total"), [5, 5, 0]);
   assert.deepEqual(of("sluice_upstream_failures_total"), [
@@ -101,29 +155,36 @@ Deno.test("metrics show the counts of upstreams", () => {
     ["db 4"],
     ["db 5"],
   ]);
+  assert.deepEqual(countsOf(metrics.get("sluice_queue_wait_seconds")!.samples), [7]);
+  const waits = ["queue_length", "queue_timeouts_total", "queue_refused_total", "waiting_connections"];
+  assert.deepEqual(waits.map((name) => of(`sluice_${name}`)), [["db 2"], ["db 6"], ["db 7"], ["db 1"]]);
 });
 
-Deno.test("an address that DNS returns twice is one series", () => {
+Deno.test("renderMetrics() writes one series for an address that DNS returns twice", () => {
   const { snapshot } = fixture();
   const endpoint: EndpointSnapshot = {
+    ...UNCHECKED,
     address: "10.0.0.1:5432",
     state: "down",
-    admin: "up",
-    active: 1,
+    tier: 3,
     counted: { connects: 5, failures: { connection_refused: 1, timed_out: 1 } },
   };
   const upstream: UpstreamSnapshot = {
     name: "db",
     hasPool: false,
+    queued: undefined,
+    holds: false,
     counted: UPSTREAM_COUNTS,
     endpoints: [
       endpoint,
-      { ...endpoint, state: "unknown", counted: { connects: 5, failures: { timed_out: 2 } } },
+      { ...endpoint, state: "unknown", tier: 1, counted: { connects: 5, failures: { timed_out: 2 } } },
     ],
   };
   const metrics = parsePrometheus(renderMetrics(snapshot([upstream])));
   const of = (name: string) => metrics.get(name)?.samples.map(short);
   assert.deepEqual(of("sluice_endpoint_up"), ["db 10.0.0.1:5432 1"]);
+  assert.deepEqual(of("sluice_endpoint_tier"), ["db 10.0.0.1:5432 1"]);
+  assert.equal(of("sluice_endpoint_stuck"), undefined);
   assert.deepEqual(of("sluice_upstream_connects_total"), ["db 10.0.0.1:5432 10"]);
   assert.deepEqual(of("sluice_upstream_failures_total"), [
     "db 10.0.0.1:5432 connection_refused 1",
@@ -132,7 +193,7 @@ Deno.test("an address that DNS returns twice is one series", () => {
   assert.equal(of("sluice_pool_hits_total"), undefined);
 });
 
-Deno.test("ten thousand clients with names of their own make no new series", () => {
+Deno.test("renderMetrics() writes no new series for ten thousand clients with their own server names", () => {
   const { snapshot, ledgers } = fixture();
   const visit = (random: () => string) => {
     using record = ledgers[0].open(
@@ -154,7 +215,7 @@ Deno.test("ten thousand clients with names of their own make no new series", () 
   assert.match(after, /^sluice_connections_total\{service="web"\} 10001$/m);
 });
 
-Deno.test("unknown reasons make one series", () => {
+Deno.test("renderMetrics() writes one series for all unknown reasons", () => {
   const { snapshot, ledgers } = fixture();
   for (let client = 0; client < 100; client++) {
     using record = openIn(ledgers[0]);
@@ -164,7 +225,7 @@ Deno.test("unknown reasons make one series", () => {
   assert.deepEqual(failed?.samples.map(short), ["web other 100"]);
 });
 
-Deno.test("without a limit, or where descriptors cannot be counted, there is no series", () => {
+Deno.test("renderMetrics() writes no series without a limit, or if descriptors cannot be counted", () => {
   const { snapshot } = fixture();
   const whole = snapshot();
   const process = { ...whole.process, openDescriptors: undefined };
@@ -174,7 +235,7 @@ Deno.test("without a limit, or where descriptors cannot be counted, there is no 
 });
 
 Deno.test({
-  name: "promtool accepts the metrics (needs promtool)",
+  name: "renderMetrics() writes what promtool accepts (needs promtool)",
   ignore: PROMTOOL === undefined,
   fn: async () => {
     const { snapshot, ledgers } = fixture();
@@ -187,12 +248,13 @@ Deno.test({
     const text = renderMetrics(snapshot([{
       name: 'a "quoted" name',
       hasPool: true,
+      queued: 0,
+      holds: true,
       counted: UPSTREAM_COUNTS,
       endpoints: [{
+        ...UNCHECKED,
         address: "unix:C:\\x",
         state: "up",
-        admin: "up",
-        active: 1,
         counted: { connects: 5, failures: { connection_refused: 1 } },
       }],
     }]));
@@ -202,7 +264,39 @@ Deno.test({
   },
 });
 
-Deno.test("metrics have names of their own, and help that is a sentence", () => {
+Deno.test("exportMetrics() observes what renderMetrics() writes", () => {
+  const { snapshot } = fixture();
+  const kinds: Record<string, string> = {};
+  let observe: Observe | undefined;
+  const create = (kind: string) => (name: string) => {
+    kinds[name] = kind;
+    return { name };
+  };
+  const meter = {
+    createObservableCounter: create("counter"),
+    createObservableGauge: create("gauge"),
+    addBatchObservableCallback: (callback: Observe) => void (observe = callback),
+    removeBatchObservableCallback: (callback: Observe) => {
+      assert.equal(callback, observe);
+      observe = undefined;
+    },
+  };
+  const exported = exportMetrics(snapshot, { meterProvider: { getMeter: () => meter } })!;
+  const observed: unknown[] = [];
+  observe!({
+    observe: (instrument, value, labels) =>
+      observed.push([(instrument as { name: string }).name, labels, value]),
+  });
+  const written = [...parsePrometheus(renderMetrics(snapshot())).values()].flatMap(({ samples }) => samples);
+  assert.ok(written.length > 100);
+  assert.deepEqual(observed, written.map(({ name, labels, value }) => [name, labels, value]));
+  assert.equal(kinds["sluice_connections_active"], "gauge");
+  assert.equal(kinds["sluice_first_byte_seconds_bucket"], "counter");
+  exported[Symbol.dispose]();
+  assert.equal(observe, undefined);
+});
+
+Deno.test("METRIC_FAMILIES has unique names, and a sentence of help for each", () => {
   const families = Object.values(METRIC_FAMILIES).flat();
   assert.ok(families.length >= 25, `only ${families.length} metrics`);
   assert.equal(new Set(families.map(({ name }) => name)).size, families.length);
@@ -212,7 +306,7 @@ Deno.test("metrics have names of their own, and help that is a sentence", () => 
   }
 });
 
-/** Two services, one of them with a limit and TLS, and what metrics are made of. */
+/** The input of metrics: two services, one of them with a limit and TLS. */
 function fixture() {
   const accounts = new Accounts({ services: 2, upstreams: 0, endpoints: 0 });
   const connections = new OpenConnections();
@@ -225,12 +319,43 @@ function fixture() {
     version: "1.2.3",
     deno: "2.9.6",
     threads: 2,
-    process: { cpuSeconds: 1.25, residentBytes: 2 ** 26, startedAt: 1_700_000_000_500, openDescriptors: 23 },
+    threadRestarts: 1,
+    process: {
+      cpuSeconds: 1.25,
+      residentBytes: 2 ** 26,
+      startedAt: 1_700_000_000_500,
+      openDescriptors: 23,
+      maxDescriptors: 1024,
+    },
+    reload: { isGood: false, lastGoodAt: 1_700_000_001_000 },
+    droppedLines: { program: 0, access: 7 },
     counted: accounts.program.figures(),
     connectionLimit: 5000,
+    acme: [
+      { file: "/acme/a.pem", issued: 2, failed: 1, failing: 0, nextAttempt: 1_800_000_000_000 },
+      { file: "/acme/b.pem", issued: 0, failed: 3, failing: 3, nextAttempt: undefined },
+    ],
+    lists: [
+      { kind: "addresses", path: "/etc/blocked.txt", entries: 70_000, isStale: false },
+      { kind: "names", path: "/etc/names.txt", entries: 2, isStale: true },
+    ],
     services: [
-      { name: "web", counted: web.counted(), connectionLimit: 100, certificates },
-      { name: "mail", counted: mail.counted(), connectionLimit: 0, certificates: [] },
+      {
+        name: "web",
+        counted: web.counted(),
+        connectionLimit: 100,
+        hasMirror: true,
+        certificates,
+        faults: [{ name: "slow", applied: 3 }],
+      },
+      {
+        name: "mail",
+        counted: mail.counted(),
+        connectionLimit: 0,
+        hasMirror: false,
+        certificates: [],
+        faults: [],
+      },
     ],
     upstreams,
   });
@@ -241,7 +366,7 @@ function short({ labels, value }: Sample): string {
   return [...Object.values(labels), value].join(" ");
 }
 
-/** How many values each histogram of a family has. */
+/** The number of values in each histogram of a family. */
 function countsOf(samples: readonly Sample[]): number[] {
   return samples.filter(({ name }) => name.endsWith("_count")).map(({ value }) => value);
 }

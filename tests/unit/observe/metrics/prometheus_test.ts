@@ -3,7 +3,7 @@ import fc from "fast-check";
 import { PrometheusText } from "../../../../src/observe/metrics/prometheus.ts";
 import { parsePrometheus } from "../../../support/prometheus_parser.ts";
 
-Deno.test("families are written in the format of Prometheus", () => {
+Deno.test("PrometheusText writes families in the format of Prometheus", () => {
   const text = new PrometheusText();
   text.family({ name: "a_total", type: "counter", help: "All that came." }, [[{}, 3], [
     { of: "x", to: "y" },
@@ -35,7 +35,7 @@ c_seconds_count{of="x"} 5
   );
 });
 
-Deno.test("labels and help are escaped, and nothing else", () => {
+Deno.test("PrometheusText escapes labels and help, and nothing else", () => {
   const text = new PrometheusText();
   text.family({ name: "a", type: "gauge", help: 'A "name",\nor C:\\names' }, [[
     { name: 'C:\\new "x"\n' },
@@ -47,14 +47,14 @@ Deno.test("labels and help are escaped, and nothing else", () => {
   );
 });
 
-Deno.test("a family without samples is left out", () => {
+Deno.test("PrometheusText omits a family without samples", () => {
   const text = new PrometheusText();
   text.family({ name: "a_total", type: "counter", help: "None." }, []);
   text.family({ name: "b", type: "histogram", help: "None." }, []);
   assert.equal(text.toString(), "");
 });
 
-Deno.test("every family is read back as it was written", () => {
+Deno.test("PrometheusText writes every family so that it can be read back", () => {
   const labels = fc.dictionary(fc.constantFrom("a", "b", "c"), fc.string({ unit: "grapheme" }));
   const value = fc.oneof(fc.double(), fc.integer(), fc.constantFrom(Infinity, -Infinity, NaN, 1e21, 1e-7));
   const samples = fc.uniqueArray(fc.tuple(labels, value), {
@@ -73,7 +73,7 @@ Deno.test("every family is read back as it was written", () => {
   }));
 });
 
-Deno.test("the parser of these tests finds what is wrong", () => {
+Deno.test("parsePrometheus() finds mistakes in the format", () => {
   const head = "# HELP a_total A.\n# TYPE a_total counter\n";
   const histogram = "# HELP h H.\n# TYPE h histogram\n";
   const wrong = [

@@ -48,7 +48,7 @@ Deno.test("listenAdmin() answers any Host on a unix socket, and removes the file
   const path = `${directory}/admin.sock`;
   const admin = await fixture({ listen: { transport: "unix", path } });
   assert.deepEqual(admin.server.address, { transport: "unix", path });
-  // Connecting takes the right to write.
+  // Connecting requires permission to write.
   assert.equal((await Deno.stat(path)).mode! & 0o022, 0);
   const answer = await ask(admin, get("/api/v1/status?", "Host: anything.example"));
   assert.equal(answer.status, 200);

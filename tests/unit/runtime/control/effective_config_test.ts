@@ -14,6 +14,7 @@ Deno.test("effectiveConfig() writes all of a small configuration, with the socke
   assert.equal(
     shown({ services: [{ name: "a", listen: 5000, upstream: "db:5432" }] }),
     `workers: 1
+faults: false
 
 log:
   level: info
@@ -21,6 +22,7 @@ log:
   access:
     format: text
     sample: 1
+    at: [closed]
 
 shutdown:
   drain: 30s
@@ -53,6 +55,7 @@ Deno.test("effectiveConfig() notes the socket API of each leg", () => {
       { name: "b", listen: ["[::1]:5001", "unix:/run/b.sock"], upstream: "unix:/run/db.sock", reset: "pass" },
       { name: "c", listen: ":0", upstream: "db:5432", keepalive: "60s" },
       { name: "d", listen: 5002, upstream: "db:5432", source_address: "10.0.0.3" },
+      { name: "e", listen: 5003, upstream: "db:5432", faults: [{ type: "refuse" }] },
     ],
   });
   assert.deepEqual(lines.filter((line) => /^(- .* # |upstream)/.test(line)), [
@@ -64,6 +67,8 @@ Deno.test("effectiveConfig() notes the socket API of each leg", () => {
     '- "[::]:0" # node:net',
     "upstream: db:5432 # node:net",
     "- 127.0.0.1:5002 # Deno.listen",
+    "upstream: db:5432 # node:net",
+    "- 127.0.0.1:5003 # node:net",
     "upstream: db:5432 # node:net",
   ]);
 });
@@ -150,7 +155,7 @@ Deno.test("effectiveConfig() writes groups, how their checks begin, and never wh
     balance: round_robin
     retry:
       attempts: 1
-      timeout: "0"
+      timeout: 0
     health_check:
       # PROXY v2, TLS as a
       interval: 5s
@@ -165,6 +170,7 @@ Deno.test("effectiveConfig() writes groups, how their checks begin, and never wh
       window: 10s
       eject: 30s
     on_down: close
+    on_all_down: try
     pool:
       mode: reuse
       max_idle: 8
@@ -182,7 +188,9 @@ Deno.test("effectiveConfig() writes groups, how their checks begin, and never wh
       attempts: 3
       timeout: 10s
     on_down: keep
+    on_all_down: try
     discovery:
+      # Endpoints come from DNS (SRV records, 10.0.0.2:53).
       dns: srv
       interval: 10s
       server: 10.0.0.2:53
@@ -201,7 +209,11 @@ Deno.test("effectiveConfig() notes the TLS implementation of each leg, and what 
         name: "a",
         listen: [5000, "unix:/run/a.sock"],
         tls,
-        routes: [{ sni: "b.example.com", upstream: ["b:1", "unix:/run/b.sock"] }],
+        routes: [{ sni: "b.example.com", upstream: ["b:1", "unix:/run/b.sock"] }, {
+          source_ip: "10.0.0.0/8",
+          tls: one,
+          upstream: "c:1",
+        }],
         upstream: "c:1",
         upstream_tls: { ca: "/c/up.pem", cert: "/c/me.pem", key: "/c/me.key", server_name: "c.d" },
         source_address: "10.0.0.3",
@@ -221,8 +233,12 @@ Deno.test("effectiveConfig() notes the TLS implementation of each leg, and what 
     names,
     expiresAt: new Date("2030-01-31"),
   });
-  const certificates = [certificate("CN=a", ["a.b", "*.a.b"]), certificate("CN=b", [])];
-  const files = new Map([["a", { certificates, all: [...certificates, certificate("CN=me", [])] }]]);
+  const certificates = [
+    { section: {}, index: 0, credentials: certificate("CN=a", ["a.b", "*.a.b"]) },
+    { section: {}, index: 1, credentials: certificate("CN=b", []) },
+    { section: { route: 1 }, index: 0, credentials: certificate("CN=c", []) },
+  ];
+  const files = new Map([["a", { certificates, upstreamCertificate: certificate("CN=me", []) }]]);
   const notes = effectiveConfig(config, files as unknown as LoadedFiles).split("\n")
     .map((line) => line.trim()).filter((line) => line.includes("#"));
   assert.deepEqual(notes, [
@@ -231,6 +247,8 @@ Deno.test("effectiveConfig() notes the TLS implementation of each leg, and what 
     "- cert: /c/a.pem # for a.b, *.a.b, until 2030-01-31",
     "- cert: /c/b.pem # for CN=b, until 2030-01-31",
     "# node:net, Deno.connect, node:tls",
+    "- cert: /c/a.pem # for CN=c, until 2030-01-31",
+    "upstream: c:1 # node:net, node:tls",
     "upstream: c:1 # node:net, node:tls",
     "cert: /c/me.pem # for CN=me, until 2030-01-31",
     "- 127.0.0.1:5001 # Deno.listenTls",
@@ -256,6 +274,7 @@ Deno.test("effectiveConfig() writes what holds for all services, and never the t
   assert.equal(
     text.slice(0, text.indexOf("\nservices:")),
     `workers: auto # one thread for each CPU
+faults: false
 
 log:
   level: info
@@ -264,6 +283,7 @@ log:
     path: /log/a
     format: text
     sample: 0.1
+    at: [closed]
 
 shutdown:
   drain: 30s
@@ -340,14 +360,12 @@ function linesOf(document: unknown): string[] {
   return shown(document).split("\n").map((line) => line.trim());
 }
 
-/** What a file with the text gives, where the variables in place of secrets are set. */
+/** The configuration of a file with this text, with the variables in place of secrets set. */
 function decodeAgain(config: Config): Config {
   const secrets = new Map<string, string>();
-  encodeConfig(config, {
-    secrets: (text, path) => {
-      secrets.set(path.join("_").replace(/\W+/g, "_").toUpperCase(), text);
-      return text;
-    },
+  encodeConfig(config, (text, path) => {
+    secrets.set(path.join("_").replace(/\W+/g, "_").toUpperCase(), text);
+    return text;
   });
   return decodeConfig(parse(effectiveConfig(config, new Map())), {
     environment: (name) => secrets.get(name),

@@ -1,6 +1,6 @@
 /** A relay thread that does nothing but record its calls. */
 
-import type { Address } from "../../../../src/net/address.ts";
+import type { ListenAddress } from "../../../../src/net/address.ts";
 import type { ConnectionPage } from "../../../../src/observe/counters/connection_list.ts";
 import type {
   BindOutcome,
@@ -40,12 +40,17 @@ export class FakeThread implements ThreadCalls {
 
   discard = () => this.#record("discard");
   setTls = (...args: Parameters<ThreadCalls["setTls"]>) => this.#record("setTls", ...args).then(() => true);
+  setLists = () => void this.#record("setLists");
+  setFaults = (service: string) => this.#record("setFaults", service);
+  cutService = (service: string) => this.#record("cutService", service);
   setEndpoints = (...args: Parameters<ThreadCalls["setEndpoints"]>) =>
     void this.#record("setEndpoints", ...args);
   setState = (...args: Parameters<ThreadCalls["setState"]>) => void this.#record("setState", ...args);
   wake = (gauge: number) => void this.#record("wake", gauge);
   evictIdle = (group: string, endpoint: number) => void this.#record("evictIdle", group, endpoint);
   setSubscribed = (isSubscribed: boolean) => void this.#record("setSubscribed", isSubscribed);
+  endable = () => this.#record("endable").then(() => []);
+  endConnections = () => this.#record("endConnections").then(() => 0);
   unplannedClosed = () => this.#record("unplannedClosed");
   drainListeners = () => this.#record("drainListeners");
   closeListeners = () => this.#record("closeListeners");
@@ -63,6 +68,7 @@ export class FakeThread implements ThreadCalls {
 /** A slot whose thread the test can take away. */
 export class FakeSlot implements ThreadSlot {
   thread: FakeThread | undefined = new FakeThread();
+  restarts = 0;
   /** The work of each `commit`. */
   readonly committed: { readonly listeners: readonly ListenPlan[]; readonly plan: ThreadPlan }[] = [];
   isRetired = false;
@@ -87,6 +93,6 @@ export class FakeSlot implements ThreadSlot {
 }
 
 /** The address as a thread has bound it: port 0 becomes a real one. */
-function withPort(address: Address): Address {
+function withPort(address: ListenAddress): ListenAddress {
   return address.transport === "tcp" && address.port === 0 ? { ...address, port: 40_000 } : address;
 }

@@ -4,7 +4,10 @@ import { mock } from "node:test";
 import { ConfigError } from "../../../../src/config/config_error.ts";
 import { decodeOptions } from "../../../../src/config/library.ts";
 import type { ProxyOptions } from "../../../../src/config/options.ts";
+import { formatAddress } from "../../../../src/net/address.ts";
+import { listen, type Listener } from "../../../../src/net/socket/listen.ts";
 import type { ProxyEvent } from "../../../../src/observe/events/events.ts";
+import type { PreparedAcme } from "../../../../src/runtime/acme/controller.ts";
 import { RelayThread } from "../../../../src/runtime/worker/relay_thread.ts";
 import { Reloader } from "../../../../src/runtime/control/reloader.ts";
 import { temporaryDirectory } from "../../observe/log/access_file_fixture.ts";
@@ -139,15 +142,61 @@ Deno.test("Reloader.stop() cancels a reload whose file never answers, and the re
   assert.deepEqual(await fixture.reloader.reload(), stopped);
 });
 
+Deno.test("Reloader.stop() cancels a reload that prepares ACME, and frees what that prepares too late", async () => {
+  await using fixture = await start();
+  const called = Promise.withResolvers<void>();
+  const held = Promise.withResolvers<PreparedAcme>();
+  mock.method(fixture.reloader.acme, "prepare", () => (called.resolve(), held.promise));
+  const reload = fixture.reloader.reload();
+  await called.promise;
+  await fixture.reloader.stop();
+  assert.deepEqual(await reload, { ok: false, detail: "Nothing is reloaded while the program stops" });
+  const freed = Promise.withResolvers<void>();
+  held.resolve({
+    commit: () => freed.reject(new Error("It is in effect")),
+    [Symbol.asyncDispose]: () => Promise.resolve(freed.resolve()),
+  });
+  await freed.promise;
+});
+
+Deno.test("Reloader of a proxy that takes over shares addresses for ACME at its start alone", async () => {
+  await using directory = await temporaryDirectory();
+  using other = await SharedPort.bind();
+  using late = await SharedPort.bind();
+  const answering = (http: string) => ({
+    ...service("test"),
+    tls: {
+      acme: {
+        names: ["a.example.com"],
+        agreeToTerms: true,
+        storage: join(directory.path, "store"),
+        directory: "https://127.0.0.1:1/directory",
+        http,
+      },
+    },
+  });
+  await using fixture = await ProxyFixture.start(() => ({ services: [answering(other.text)] }), true);
+  assert.ok(fixture.events.includes("acme_listening"));
+  fixture.file = decodeOptions({ services: [answering(late.text)] });
+  const { ok, detail } = await fixture.reloader.reload();
+  assert.equal(ok, false);
+  assert.match(detail, /already in use/);
+});
+
 Deno.test("Reloader.reload() works after a refused one", async () => {
   await using fixture = await start();
+  const begun = fixture.reloader.figures!;
+  assert.ok(begun.isGood);
   fixture.file = Promise.reject(new ConfigError([{ path: "services", message: "No" }], {}));
   const refused = fixture.reloader.reload();
   const good = refused.then(() => {
+    assert.deepEqual(fixture.reloader.figures, { isGood: false, lastGoodAt: begun.lastGoodAt });
     fixture.file = decodeOptions({ services: [service("next")] });
     return fixture.reloader.reload();
   });
   assert.deepEqual([(await refused).ok, (await good).ok], [false, true]);
+  assert.ok(fixture.reloader.figures!.isGood);
+  assert.ok(fixture.reloader.figures!.lastGoodAt >= begun.lastGoodAt);
 });
 
 Deno.test("Reloader.reload() changes the file of the access log, unless the new one cannot be opened", async () => {
@@ -163,7 +212,7 @@ Deno.test("Reloader.reload() changes the file of the access log, unless the new 
     fixture.file = decodeOptions(options(pathOf("missing/two.log"), fixture.upstream.address));
     assert.equal((await fixture.reloader.reload()).ok, false);
     await finished(fixture);
-    // It is opened in vain here, and closed again.
+    // Here it is opened in vain, and closed again.
     const inUse = { ...service("more"), listen: fixture.upstream.address };
     const { services, ...rest } = options(pathOf("unused.log"), fixture.upstream.address);
     fixture.file = decodeOptions({ ...rest, services: [...services, inUse] });
@@ -188,16 +237,38 @@ Deno.test("Reloader.reload() without a file only rereads certificates and reopen
   assert.equal(fixture.supervisor.config, config);
 });
 
+/** An address of another program, which lets others share it. */
+class SharedPort implements Disposable {
+  readonly #listener: Listener;
+
+  private constructor(listener: Listener) {
+    this.#listener = listener;
+  }
+
+  static async bind(): Promise<SharedPort> {
+    const address = { transport: "tcp", hostname: "127.0.0.1", port: 0 } as const;
+    return new SharedPort(await listen(address, { adapter: "deno", shared: true }));
+  }
+
+  get text(): string {
+    return formatAddress(this.#listener.address);
+  }
+
+  [Symbol.dispose](): void {
+    this.#listener.close();
+  }
+}
+
 function start(): Promise<ProxyFixture> {
   return ProxyFixture.start((upstream) => ({ services: [{ name: "test", listen: 0, upstream }] }));
 }
 
-/** One whose upstream is never used. */
+/** A service whose upstream is never used. */
 function service(name: string): ProxyOptions["services"][number] {
   return { name, listen: 0, upstream: "192.0.2.1:1" };
 }
 
-/** A connection that comes and goes. */
+/** A connection that opens and closes. */
 async function finished(fixture: ProxyFixture): Promise<void> {
   using client = await echoed(fixture.port());
   await client.closeWrite();

@@ -98,6 +98,19 @@ Deno.test("ServiceController drops the tables of removed limits, and creates new
   assert.ok(after.clients !== undefined && after.clients !== before.clients);
 });
 
+Deno.test("ServiceController has connections numbered only for faults or a filter", () => {
+  const { memory, keep, configOf } = fixture();
+  const service = keep({});
+  assert.equal(service.plan.faults, undefined);
+  service.faults.configure([], true);
+  const { connections } = service.faults;
+  assert.deepEqual(service.plan.faults, { connections: connections.memory, faults: [] });
+  service.faults.configure([], false);
+  assert.equal(service.plan.faults, undefined);
+  const filtered = new ServiceController({ ...configOf({}), filter: () => undefined }, memory);
+  assert.ok(filtered.plan.faults !== undefined);
+});
+
 Deno.test("ServiceController.reclaimWorker() takes the connections of a dead worker off its clients", () => {
   const { memory, keep } = fixture();
   const service = keep({ connectionsPerClient: 1 });
@@ -119,7 +132,7 @@ Deno.test("ServiceController claims all of its rows and slots or none, and frees
   const { memory, keep } = fixture();
   const { capacity } = memory.gauges;
   const taken = new DisposableStack();
-  // One gauge is left, and rows for many services.
+  // Only one gauge is free, but rows for many services.
   for (let gauge = 0; gauge < capacity - 1; gauge++) {
     taken.adopt(memory.gauges.claim()!, (each) => each.release());
   }

@@ -170,7 +170,7 @@ function start(shutdown: { drain?: number; delay?: number }): Promise<ProxyFixtu
   return ProxyFixture.start((upstream) => ({ shutdown, services: [{ name: "test", listen: 0, upstream }] }));
 }
 
-/** What was logged of the stop. */
+/** The log lines about the stop. */
 function saidIn({ logged }: ProxyFixture): string[] {
   const events = new Set<unknown>(["stopping_soon", "stopping", "draining", "stopped"]);
   return logged.filter(({ event }) => events.has(event)).map(({ message }) => message as string);

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
-import type { Address } from "../../../../src/net/address.ts";
+import { type Address, formatAddress } from "../../../../src/net/address.ts";
 import type { ConnectionPage, ConnectionQuery } from "../../../../src/observe/counters/connection_list.ts";
 import type { BindOutcome, ListenPlan, ThreadPlan } from "../../../../src/runtime/worker/thread_calls.ts";
 import { Threads } from "../../../../src/runtime/control/threads.ts";
 import { ThreadEndedError } from "../../../../src/runtime/worker/worker_thread.ts";
-import { FakeSlot } from "./fake_thread.ts";
+import { FakeSlot, FakeThread } from "./fake_thread.ts";
 
 const TCP: Address = { transport: "tcp", hostname: "127.0.0.1", port: 5000 };
 const UNIX: Address = { transport: "unix", path: "/run/test.sock" };
@@ -37,6 +37,32 @@ Deno.test("Threads.prepare() returns the addresses that threads have bound, whic
   );
   slots[1]!.thread = undefined;
   assert.deepEqual(await threads.prepare([planOf("db", real)]), { addresses: [real] });
+});
+
+Deno.test("Threads.prepare() lets the first thread choose free ports, which the others bind then", async () => {
+  const { slots, threads } = fixture(3);
+  const asked: string[] = [];
+  for (const [index, { thread }] of slots.entries()) {
+    const { prepare } = FakeThread.prototype;
+    thread!.prepare = async (plans) => {
+      asked.push(`${index}: ${plans.map(({ address }) => formatAddress(address)).join()}`);
+      await Promise.resolve();
+      return await prepare.call(thread, plans);
+    };
+  }
+  const plans = [planOf("files", UNIX), planOf("a", { ...TCP, port: 0 }), planOf("b", TCP)];
+  const real = { ...TCP, port: 40_000 };
+  assert.deepEqual(await threads.prepare(plans), { addresses: [UNIX, real, TCP] });
+  assert.deepEqual(asked, [
+    "0: unix:/run/test.sock,127.0.0.1:0,127.0.0.1:5000",
+    "1: 127.0.0.1:40000,127.0.0.1:5000",
+    "2: 127.0.0.1:40000,127.0.0.1:5000",
+  ]);
+  slots[0]!.thread!.prepare = () => Promise.resolve(REFUSED);
+  assert.deepEqual(await threads.prepare(plans), REFUSED);
+  assert.equal(asked.length, 3, "no other thread was asked");
+  slots[0]!.thread = undefined;
+  assert.match(refusalOf(await threads.prepare(plans)), /try again/);
 });
 
 Deno.test("Threads.prepare() discards everything and returns the reason when one thread cannot bind", async () => {
@@ -100,10 +126,10 @@ Deno.test("Threads.commit() returns the errors of threads, and goes on with the 
 
 Deno.test("Threads.connections() returns any page of the connections of all threads", async () => {
   const { slots, threads } = fixture(2);
-  const asked: ConnectionQuery[] = [];
+  const received: ConnectionQuery[] = [];
   for (const [index, ids] of [[1, 3, 5, 7], [2, 4, 6, 8]].entries()) {
     slots[index]!.thread!.connections = (query?: ConnectionQuery) => {
-      asked.push(query!);
+      received.push(query!);
       const connections = ids.slice(query!.offset, query!.offset + query!.limit).map((id) => ({ id }));
       return Promise.resolve({ total: 10, matching: 4, connections } as unknown as ConnectionPage);
     };
@@ -112,12 +138,16 @@ Deno.test("Threads.connections() returns any page of the connections of all thre
   const page = await threads.connections(query);
   assert.deepEqual(page.connections.map(({ id }) => id), [3, 4, 5]);
   assert.deepEqual([page.total, page.matching], [20, 8]);
-  assert.deepEqual(asked.map(({ offset, limit }) => [offset, limit]), [[0, 5], [0, 5]]);
+  assert.deepEqual(received.map(({ offset, limit }) => [offset, limit]), [[0, 5], [0, 5]]);
 });
 
 Deno.test("Threads.retire() retires every slot, and finish() terminates all after their last reports", async () => {
   let watches = 1;
-  const { slots, threads } = fixture(2, { [Symbol.dispose]: () => void (watches -= 1) });
+  const { slots, threads } = fixture(2, {
+    areAlive: () => watches > 1,
+    [Symbol.dispose]: () => void (watches -= 1),
+  });
+  assert.deepEqual([threads.areAlive(), fixture(1).threads.areAlive()], [false, true]);
   threads.retire();
   assert.deepEqual([watches, ...slots.map(({ isRetired }) => isRetired)], [1, true, true]);
   slots[1]!.thread = undefined;
@@ -131,14 +161,16 @@ Deno.test("Threads.retire() retires every slot, and finish() terminates all afte
 });
 
 const PLAN: ThreadPlan = {
+  lists: new Map(),
+  ownAddresses: [],
   groups: [],
   services: [],
   listeners: [],
   all: { gauge: 0, limit: 0 },
-  log: { level: "info", hasAccessFile: false, sample: 1 },
+  log: { level: "info", hasAccessFile: false, access: { at: ["closed"], skip: undefined, sample: 1 } },
 };
 
-function fixture(count: number, watch?: Disposable) {
+function fixture(count: number, watch?: ConstructorParameters<typeof Threads>[1]) {
   const slots = Array.from({ length: count }, () => new FakeSlot());
   return { slots, threads: new Threads(slots, watch) };
 }

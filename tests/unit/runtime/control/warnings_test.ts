@@ -34,12 +34,16 @@ Deno.test("warningsOf() names protocols that upgrade to TLS, for either side", (
   }
 });
 
-Deno.test("warningsOf() says how to start PostgreSQL with TLS, unless the configuration does", () => {
+Deno.test("warningsOf() says how to begin TLS inside a protocol, unless the configuration does", () => {
+  for (const [port, starttls] of [[5432, "postgres"], [587, "smtp"], [143, "imap"]]) {
+    const upstream = `db:${port}`;
+    const remedy = new RegExp(`set "starttls: ${starttls}"`);
+    assert.match(warn({ upstream, tls: TLS })[0]!, remedy);
+    assert.match(warn({ upstream, upstream_tls: {} })[0]!, remedy);
+    assert.deepEqual(warn({ upstream, tls: { ...TLS, starttls }, upstream_tls: { starttls } }), []);
+  }
   const alpn = "postgresql";
-  const upstream = "db:5432";
-  assert.match(warn({ upstream, tls: TLS })[0]!, /version 17 with sslnegotiation=direct.*"alpn: postgresql"/);
-  assert.match(warn({ upstream, upstream_tls: {} })[0]!, /version 17 and later do, with "alpn: postgresql"/);
-  assert.deepEqual(warn({ upstream, tls: { ...TLS, alpn }, upstream_tls: { alpn } }), []);
+  assert.deepEqual(warn({ upstream: "db:5432", tls: { ...TLS, alpn }, upstream_tls: { alpn } }), []);
   assert.equal(warn({ upstream: "db:3306", tls: { ...TLS, alpn } }).length, 1);
 });
 
@@ -106,3 +110,16 @@ Deno.test("warningsOf() says once which block an address with a prefix means", (
 function warn(service: object): string[] {
   return warningsOf(decodeConfig({ services: [{ name: "a", listen: 5000, ...service }] }));
 }
+
+Deno.test("warningsOf() says where the checks of ACME servers cannot come in", () => {
+  const acme = { names: ["a.example.com"], agree_to_terms: true, storage: "acme" };
+  const port = 'a: port 443 of the names must lead to one of its addresses, or acme needs "http"';
+  const allow = 'a: allow must let in the checks of the ACME server, or acme needs "http"';
+  assert.deepEqual(warn({ listen: 8443, allow: "10.0.0.0/8", tls: { acme }, upstream: "db:1" }), [
+    port,
+    allow,
+  ]);
+  assert.deepEqual(warn({ listen: "0.0.0.0:443", tls: { acme }, upstream: "db:1" }), []);
+  const overHttp = { acme: { ...acme, http: "0.0.0.0:80" } };
+  assert.deepEqual(warn({ listen: 8443, allow: "10.0.0.0/8", tls: overHttp, upstream: "db:1" }), []);
+});

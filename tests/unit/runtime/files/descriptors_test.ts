@@ -9,7 +9,7 @@ Deno.test({
     const system = new Descriptors(377);
     const budget = DescriptorBudget.probe({ limits: { connections: 80 }, admin: undefined }, system.open);
     assert.deepEqual([system.opened, system.left], [377, 377]);
-    // Clients have some of them by now, and the rest is theirs, too.
+    // Clients already have some of them, and the rest is reserved for them.
     assert.equal(budget.check(120), true);
     assert.equal(budget.check(172), true);
     assert.equal(budget.check(0), true);
@@ -62,10 +62,11 @@ const ADMIN: AdminConfig = {
   token: undefined,
   hosts: [],
   maxConnections: 64,
+  toxiproxy: undefined,
   unixMode: undefined,
 };
 
-/** A system that has so many. */
+/** A system with so many descriptors. */
 class Descriptors {
   left: number;
   opened = 0;

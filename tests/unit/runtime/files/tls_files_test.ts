@@ -34,9 +34,9 @@ Deno.test("TlsFiles.reload() says that a listener keeps its certificate until th
 class Fixture implements AsyncDisposable {
   readonly files = new FakeFiles();
   readonly logged: string[] = [];
-  /** The certificates that listeners were to use. */
+  /** The certificates that listeners were given. */
   readonly used: string[] = [];
-  /** Whether listeners can use them. */
+  /** Whether listeners accept them. */
   isTaken = true;
   readonly tlsFiles = new TlsFiles({
     log: { ...silentLog(), info: (message) => void this.logged.push(message) },
@@ -57,12 +57,12 @@ class Fixture implements AsyncDisposable {
 
 /** Files whose certificate is always readable. */
 class FakeFiles extends ServiceFiles {
-  /** In the file, and as it was last read. */
+  /** The version in the file, and the version last read. */
   cert = "first";
   #read = "first";
 
   constructor() {
-    super({ name: "shop", tls: undefined, upstreamTls: undefined });
+    super({ name: "shop", tls: undefined, routes: [], upstreamTls: undefined });
   }
 
   override get all(): readonly Credentials[] {

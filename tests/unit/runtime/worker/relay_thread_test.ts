@@ -1,4 +1,4 @@
-/** What a thread keeps over reloads: connections of services that have changed, are gone, or have come back. */
+/** Connections of services that a reload changes, removes or restores in a thread. */
 
 import assert from "node:assert/strict";
 import { decodeOptions } from "../../../../src/config/library.ts";
@@ -48,7 +48,7 @@ Deno.test("RelayThread.commit() serves pending clients of a removed service, and
   const reloaded = fixture.next("reloaded");
   const reloading = reload(fixture, { name: "other", listen: 0, upstream: other });
   await reloaded;
-  // Its listener is closed once no client has come for a while.
+  // Its listener closes when no client has come for a while.
   const clients = await Promise.all([1, 2, 3].map(() => connect(port)));
   await reloading;
   for (const client of clients) {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Answered, invoke, Rpc, type RpcMessage } from "../../../../src/runtime/worker/rpc.ts";
+import { invoke, type Posted, Rpc, type RpcMessage } from "../../../../src/runtime/worker/rpc.ts";
 
 interface Shop {
   buy(what: string, count: number): Promise<number>;
@@ -7,7 +7,7 @@ interface Shop {
   ring(times: number): void;
 }
 
-const SHOP: Answered<Shop> = { buy: true, close: true, ring: false };
+const SHOP: Posted<Shop> = { ring: true };
 
 interface Street {
   shout(word: string): void;
@@ -50,7 +50,7 @@ Deno.test("Rpc sends one message for a call without an answer", () => {
 
 Deno.test("Rpc.receive() rejects with what a call without an answer throws, and sends nothing", async () => {
   const sent: RpcMessage[] = [];
-  const rpc = new Rpc<Shop, Street>({ shout: false }, (message) => sent.push(message));
+  const rpc = new Rpc<Shop, Street>({ shout: true }, (message) => sent.push(message));
   const shop = { ...new Counter([]), ring: () => assert.fail("broken bell") } as unknown as Shop;
   await assert.rejects(rpc.receive({ call: "ring", args: [1], id: undefined }, shop), /broken bell/);
   assert.deepEqual(sent, []);
@@ -73,7 +73,7 @@ Deno.test("Rpc.end() rejects pending and later calls with its error, and sends n
   await assert.rejects(remote.close(), /has ended/);
   remote.ring(1);
   assert.equal(sent.length, count);
-  // An answer that was on its way is for nothing that is pending.
+  // A late answer matches no pending call.
   slow.resolve(1);
   await new Promise((resolve) => setTimeout(resolve));
 });
@@ -124,7 +124,7 @@ function fixture() {
     sent.push(structuredClone(message));
     void server.receive(structuredClone(message), shop);
   });
-  const server: Rpc<Shop, Street> = new Rpc<Shop, Street>({ shout: false }, (message) => {
+  const server: Rpc<Shop, Street> = new Rpc<Shop, Street>({ shout: true }, (message) => {
     void client.receive(structuredClone(message), { shout: (word) => void shouted.push(word) });
   });
   return { client, remote: client.remote, street: server.remote, shop, calls, sent, shouted };

@@ -61,7 +61,7 @@ Deno.test("WorkerReporter sends only lines of the current level and above", asyn
       level,
       format: "text",
       colors: false,
-      write: (bytes) => Promise.resolve(bytes.length),
+      output: { write: (bytes) => Promise.resolve(bytes.length) },
     });
     assert.deepEqual(levels.filter((each) => real.enabled(each)), wanted, "as in the supervisor's own log");
     await real.flush();
@@ -106,8 +106,10 @@ class Fixture implements Disposable {
   readonly sent: (readonly Report[])[] = [];
   readonly reporter = new WorkerReporter({
     connectionFailed() {},
+    stickFailed: () => Promise.resolve(),
     evictIdle() {},
     freed() {},
+    duplicate: () => Promise.resolve(-1),
     descriptorsShort() {},
     reports: (reports) => void this.sent.push(reports),
   });

@@ -39,9 +39,9 @@ Deno.test({
     using client = await greeted(listeners[0]!, "old");
 
     const { thread } = slot;
-    const asked = assert.rejects(thread!.drained(), ThreadEndedError);
+    const rejected = assert.rejects(thread!.drained(), ThreadEndedError);
     slot.restart("killed by the test");
-    await asked;
+    await rejected;
     assert.equal(slot.thread, undefined);
     assert.deepEqual([fixture.reclaimed, fixture.started], [1, [0]]);
     assert.deepEqual(fixture.logged.splice(0), [
@@ -55,9 +55,11 @@ Deno.test({
     fixture.pass(FIRST_PAUSE - 1);
     await turn();
     assert.deepEqual(fixture.started, [0]);
+    assert.equal(slot.restarts, 0);
     const replaced = fixture.replaced();
     fixture.pass(1);
     assert.equal(await replaced, slot.thread);
+    assert.equal(slot.restarts, 1);
     assert.deepEqual([fixture.reclaimed, fixture.started], [2, [0, 1]]);
     assert.deepEqual(fixture.logged, [{ event: "thread_started", thread: 0 }]);
     using _next = await greeted(listeners[0]!, "new");
@@ -138,7 +140,7 @@ Deno.test({
     fixture.pass(FIRST_PAUSE);
     await replaced;
     const committed = slot.commit([second], before);
-    // An endpoint has gone, or a certificate was renewed, while it binds.
+    // While it binds, an endpoint is removed or a certificate is renewed.
     fixture.current = after;
     await committed;
     using _client = await greeted(second, "new");
@@ -271,9 +273,9 @@ Deno.test("WorkerSlot.terminate() reports no death, and rejects pending calls", 
   await using fixture = new Fixture();
   const { slot } = fixture;
   const { thread } = slot;
-  const asked = assert.rejects(thread!.connections(QUERY), ThreadEndedError);
+  const rejected = assert.rejects(thread!.connections(QUERY), ThreadEndedError);
   slot.terminate();
-  await asked;
+  await rejected;
   slot.restart("it has ended");
   fixture.pass(LONGEST_PAUSE);
   await turn();
@@ -289,7 +291,7 @@ class Fixture implements AsyncDisposable {
   /** Workers so far, numbered from 0. */
   readonly started: number[] = [];
   reclaimed = 0;
-  /** The plan as a new worker gets it. */
+  /** The plan for a new worker. */
   current: ThreadPlan = PLAN;
   readonly #memory = new SharedMemory(configTo("192.0.2.1:1"), 1);
   readonly #controllers: GroupController[] = [];
@@ -303,7 +305,15 @@ class Fixture implements AsyncDisposable {
     mock.method(performance, "now", () => this.#now);
     this.slot = new WorkerSlot(0, {
       log: this.#log(),
-      supervisor: { connectionFailed() {}, evictIdle() {}, freed() {}, descriptorsShort() {}, reports() {} },
+      supervisor: {
+        connectionFailed() {},
+        stickFailed: () => Promise.resolve(),
+        evictIdle() {},
+        freed() {},
+        duplicate: () => Promise.resolve(-1),
+        descriptorsShort() {},
+        reports() {},
+      },
       start: () => {
         this.started.push(this.started.length);
         return this.#memory.startOf(0);
@@ -330,7 +340,7 @@ class Fixture implements AsyncDisposable {
     return this.#replaced.promise;
   }
 
-  /** The next death, as it is logged. */
+  /** The log line of the next death. */
   died(): Promise<Logged> {
     return this.#died.promise;
   }
@@ -351,7 +361,12 @@ class Fixture implements AsyncDisposable {
     const kept = new ServiceController(service!, this.#memory);
     return {
       ...PLAN,
-      groups: [{ config: group!, row: controller.row.number, endpoints: controller.records }],
+      groups: [{
+        config: group!,
+        row: controller.row.number,
+        queue: undefined,
+        endpoints: controller.records,
+      }],
       services: [{ ...kept.plan, isSame: false, tls: undefined, upstreamTls: undefined }],
       listeners: ["test"],
       all: { gauge: this.#all.slot, limit: 0 },
@@ -381,11 +396,13 @@ class Fixture implements AsyncDisposable {
 const QUERY: ConnectionQuery = { filter: "", sort: "id", isDescending: false, offset: 0, limit: 1 };
 
 const PLAN: ThreadPlan = {
+  lists: new Map(),
+  ownAddresses: [],
   groups: [],
   services: [],
   listeners: [],
   all: { gauge: 0, limit: 0 },
-  log: { level: "error", hasAccessFile: false, sample: 1 },
+  log: { level: "error", hasAccessFile: false, access: { at: ["closed"], skip: undefined, sample: 1 } },
 };
 
 function configTo(address: string): Config {
@@ -412,7 +429,7 @@ function connectTo({ address }: ListenPlan): Promise<Deno.TcpConn> {
   return Deno.connect({ hostname, port });
 }
 
-/** Runs what is due, whatever the fake clock says. */
+/** Runs everything that is due, regardless of the fake clock. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

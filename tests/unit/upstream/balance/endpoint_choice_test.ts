@@ -61,7 +61,7 @@ Deno.test("EndpointChoice never offers an endpoint again that was full for the c
   assert.deepEqual([choice.isAllowed(one), choice.isAllowed(tried)], [true, true]);
 });
 
-Deno.test("what was tried in vain is a reason against those that are down, and none against the unchecked", () => {
+Deno.test("EndpointChoice uses unchecked endpoints, but not down ones, after a failed attempt", () => {
   const choice = new EndpointChoice();
   const [tried, other] = [endpointIn({ health: "up" }), endpointIn({ health: "down" })];
   choice.begin({ sourceAddress: "" }, [tried], true);

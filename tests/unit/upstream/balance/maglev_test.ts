@@ -121,7 +121,7 @@ Deno.test("sourceHash agrees across differently ordered proxies, however many en
   }
 });
 
-/** Where each client goes. */
+/** The endpoint of each client. */
 function placesOf(
   endpoints: readonly Candidate[],
   isAllowed: Choice<Candidate>["isAllowed"] = () => true,
@@ -141,6 +141,7 @@ function membersOf(weights: readonly number[]): Candidate[] {
     id: index,
     key: `10.0.${index >> 8}.${index & 255}:5432`,
     weight,
+    part: 1,
     active: 0,
   }));
 }

@@ -2,12 +2,13 @@ import assert from "node:assert/strict";
 import type { Candidate } from "../../../../src/upstream/balance/policy.ts";
 import { randomTwo } from "../../../../src/upstream/balance/random_two.ts";
 
-/** Whom it chooses, of candidates by weight and connections, when chance is as given. */
+/** The choice among candidates with these weights and connections, for given random numbers. */
 function chosen(candidates: readonly [weight: number, active: number][], chance: number[], but?: number) {
   const endpoints = candidates.map(([weight, active], id): Candidate => ({
     id,
     key: String(id),
     weight,
+    part: 1,
     active,
   }));
   const policy = randomTwo(() => chance.shift()!);
@@ -16,7 +17,7 @@ function chosen(candidates: readonly [weight: number, active: number][], chance:
 }
 
 Deno.test("randomTwo draws two by weight and takes the one with the lower load", () => {
-  // The first of weight 1 and 3, then the only other one.
+  // The first of the weights 1 and 3, then the only other one.
   assert.equal(chosen([[1, 0], [3, 9]], [0.24, 0]), 0);
   assert.equal(chosen([[1, 9], [3, 0]], [0.24, 0]), 1);
   assert.equal(chosen([[1, 0], [3, 0]], [0.24, 0]), 0);

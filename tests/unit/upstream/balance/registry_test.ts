@@ -6,8 +6,8 @@ for (const name of POLICY_NAMES) {
   Deno.test(`policyOf("${name}") chooses the only endpoint that is allowed, and none where there is none`, () => {
     const policy = policyOf(name, new TurnCredits(2));
     const endpoints = [
-      { id: 0, key: "a", weight: 1, active: 0 },
-      { id: 1, key: "b", weight: 1, active: 5 },
+      { id: 0, key: "a", weight: 1, part: 1, active: 0 },
+      { id: 1, key: "b", weight: 1, part: 1, active: 5 },
     ];
     const [, second] = endpoints;
     const client = "192.0.2.1";

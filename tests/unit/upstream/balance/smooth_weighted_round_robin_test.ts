@@ -6,7 +6,7 @@ import {
 } from "../../../../src/upstream/balance/smooth_weighted_round_robin.ts";
 
 function candidates(...weights: number[]): Candidate[] {
-  return weights.map((weight, id) => ({ id, key: String(id), weight, active: 0 }));
+  return weights.map((weight, id) => ({ id, key: String(id), weight, part: 1, active: 0 }));
 }
 
 function ids(

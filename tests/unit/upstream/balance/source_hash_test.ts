@@ -7,6 +7,7 @@ const endpoints = Array.from({ length: 50 }, (_, id): Candidate => ({
   id,
   key: `192.0.2.${id}:5432`,
   weight: 1,
+  part: 1,
   active: 0,
 }));
 const table = new MaglevTable(endpoints);

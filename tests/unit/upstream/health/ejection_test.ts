@@ -11,7 +11,7 @@ interface Fixture {
   succeed(count?: number): void;
 }
 
-/** An ejection whose time and connections are the test's. */
+/** An ejection whose time and connections the test controls. */
 function ejectionAt(start: number, options = OPTIONS): Fixture {
   const clock = { now: start };
   let successes = 0;
@@ -22,7 +22,7 @@ function ejectionAt(start: number, options = OPTIONS): Fixture {
   };
 }
 
-/** Reports that many failures at once and returns what each answered. */
+/** Reports so many failures at once; returns the result of each. */
 function fail(ejection: Ejection, count: number): boolean[] {
   return Array.from({ length: count }, () => ejection.failed());
 }
@@ -106,7 +106,7 @@ Deno.test("Ejection takes a busy endpoint out once it stops working", () => {
   const { ejection, succeed } = ejectionAt(0);
   ejection.failed();
   succeed(1000);
-  // The first failure was one of many connections; these three are all there are.
+  // The first failure was one of many connections; these three are the only ones.
   assert.deepEqual(fail(ejection, 3), [false, false, true]);
 });
 

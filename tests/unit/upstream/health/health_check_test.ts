@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { mock } from "node:test";
 import fc from "fast-check";
 import type { HealthCheckConfig } from "../../../../src/config/config.ts";
-import { type Address, parseUpstreamAddress } from "../../../../src/net/address.ts";
+import { type Address, formatAddress, parseUpstreamAddress } from "../../../../src/net/address.ts";
 import type { Conn } from "../../../../src/net/socket/conn.ts";
 import type { DialOptions } from "../../../../src/net/socket/dial.ts";
 import { ProxyError } from "../../../../src/net/errors.ts";
@@ -20,20 +20,13 @@ import {
   upstream,
   writeText,
 } from "../../../support/peers/sockets.ts";
+import { CHECK as PLAIN } from "../../../support/fakes/upstream_parts.ts";
 import { FakeTime, settled } from "../../../support/fakes/fake_time.ts";
 
-const CHECK: HealthCheckConfig = {
-  interval: 60_000,
-  timeout: 30_000,
-  rise: 2,
-  fall: 3,
-  send: undefined,
-  expect: undefined,
-  tls: undefined,
-  proxyProtocol: undefined,
-};
+const CHECK: HealthCheckConfig = { ...PLAIN, interval: 60_000, timeout: 30_000, rise: 2, fall: 3 };
 const ADDRESS = parseUpstreamAddress("127.0.0.1:1");
-const PING = { send: bytes("PING\r\n"), expect: bytes("+PONG") };
+const beginning = (text: string) => ({ begins: bytes(text), contains: undefined, regex: undefined });
+const PING = { send: bytes("PING\r\n"), expect: beginning("+PONG") };
 
 Deno.test("watchHealth() takes a connection alone for health when no answer is asked for", async () => {
   await using server = upstream((conn) => endOf(conn).then(() => {}));
@@ -48,11 +41,11 @@ Deno.test("watchHealth() compares a greeting with what is expected", async () =>
     await endOf(conn);
   });
   assert.equal(
-    await firstCause({ address: server.address, expect: bytes("220 ") }),
+    await firstCause({ address: server.address, expect: beginning("220 ") }),
     'good: answered "220 "',
   );
   assert.equal(
-    await firstCause({ address: server.address, expect: bytes("221 ") }),
+    await firstCause({ address: server.address, expect: beginning("221 ") }),
     'bad: answered "220 mail.example ESMTP\\r\\n" instead of "221 "',
   );
 });
@@ -124,19 +117,19 @@ Deno.test("watchHealth() says that the connection was reset", async () => {
 });
 
 Deno.test("watchHealth() closes with a FIN and takes what the endpoint still has to say", async () => {
-  const said = Promise.withResolvers<string>();
+  const ended = Promise.withResolvers<string>();
   await using server = upstream(async (conn) => {
     await writeText(conn, "greeting that nobody asked for");
     const end = await endOf(conn);
-    // Against a connection that was closed over unread bytes, these fail.
+    // On a connection that was closed over unread bytes, these calls fail.
     await writeText(conn, "goodbye");
     await writeText(conn, "goodbye");
     await conn.closeWrite();
-    said.resolve(`${end}, ${await endOf(conn)}`);
+    ended.resolve(`${end}, ${await endOf(conn)}`);
   });
   await using watch = new Watch({ address: server.address });
   assert.equal((await watch.firstResult).outcome, "good");
-  assert.equal(await said.promise, "fin, fin");
+  assert.equal(await ended.promise, "fin, fin");
 });
 
 Deno.test("watchHealth() comes to the same verdict however an answer is split", async () => {
@@ -145,7 +138,7 @@ Deno.test("watchHealth() comes to the same verdict however an answer is split", 
   await fc.assert(fc.asyncProperty(pieces, async ([text, sizes]) => {
     const verdicts = [];
     for (const cuts of [[], sizes, new Array(20).fill(1)]) {
-      const conn = new FakeConn({ says: [...split(text, cuts), null] });
+      const conn = new FakeConn({ sends: [...split(text, cuts), null] });
       verdicts.push((await firstResult({ dial: fakeDial(conn), ...PING })).outcome);
     }
     const expected = text.startsWith("+PONG") ? "good" : "bad";
@@ -154,7 +147,7 @@ Deno.test("watchHealth() comes to the same verdict however an answer is split", 
 });
 
 Deno.test("watchHealth() fails a check as soon as the answer cannot match any more", async () => {
-  const conn = new FakeConn({ says: ["+PI"] });
+  const conn = new FakeConn({ sends: ["+PI"] });
   assert.equal(
     await firstCause({ dial: fakeDial(conn), ...PING }),
     'bad: answered "+PI" instead of "+PONG"',
@@ -163,7 +156,7 @@ Deno.test("watchHealth() fails a check as soon as the answer cannot match any mo
 
 Deno.test("watchHealth() reports what an endpoint said before it broke the connection under the bytes sent", async () => {
   const conn = new FakeConn({
-    says: ["-ERR max clients"],
+    sends: ["-ERR max clients"],
     write: new Deno.errors.BrokenPipe("Broken pipe"),
     isSlow: true,
   });
@@ -176,14 +169,14 @@ Deno.test("watchHealth() reports what an endpoint said before it broke the conne
 Deno.test("watchHealth() quotes a long or binary answer shortened and escaped", async () => {
   const cases: [answer: string, quote: string][] = [
     ["\x16\x03\x01\0\xff\r\n\t\"\\'~", String.raw`"\x16\x03\x01\x00\xff\r\n\t\"\\'~"`],
-    ["x".repeat(60), `"${"x".repeat(60)}"`],
-    ["x".repeat(61), `"${"x".repeat(60)}…"`],
-    ["x".repeat(5000), `"${"x".repeat(60)}…"`],
-    ["x".repeat(58) + "\0\0", `"${"x".repeat(58)}…"`],
+    ["x".repeat(160), `"${"x".repeat(160)}"`],
+    ["x".repeat(161), `"${"x".repeat(160)}…"`],
+    ["x".repeat(5000), `"${"x".repeat(160)}…"`],
+    ["x".repeat(158) + "\0\0", `"${"x".repeat(158)}…"`],
   ];
   for (const [answer, quote] of cases) {
-    const conn = new FakeConn({ says: [answer] });
-    const cause = await firstCause({ dial: fakeDial(conn), expect: bytes("+") });
+    const conn = new FakeConn({ sends: [answer] });
+    const cause = await firstCause({ dial: fakeDial(conn), expect: beginning("+") });
     assert.equal(cause, `bad: answered ${quote} instead of "+"`);
   }
 });
@@ -211,7 +204,7 @@ Deno.test("watchHealth() gives a check its timeout for everything together", asy
       await new Promise((resolve) => setTimeout(resolve, 1500));
       return new FakeConn({});
     },
-    'answered only "+PO" within 2s': fakeDial(new FakeConn({ says: ["+PO"] })),
+    'answered only "+PO" within 2s': fakeDial(new FakeConn({ sends: ["+PO"] })),
   };
   for (const [cause, dial] of Object.entries(dials)) {
     await using watch = new Watch({ dial: dial!, timeout: 2000, ...PING });
@@ -249,13 +242,56 @@ Deno.test("watchHealth() checks at once and then every interval, more or less by
     dial: async () => {
       starts.push(performance.now());
       await new Promise((resolve) => setTimeout(resolve, 500));
-      return new FakeConn({ says: [null] });
+      return new FakeConn({ sends: [null] });
     },
     random: () => randoms.shift() ?? 0.5,
     interval: 10_000,
   });
   await time.advance(50_000);
   assert.deepEqual(starts, [0, 9000, 19_000, 30_000, 39_500, 49_500]);
+});
+
+Deno.test("watchHealth() checks at the fast interval until the state agrees with the results", async () => {
+  using time = new FakeTime();
+  const good = () => Promise.resolve(new FakeConn({ sends: [null] }));
+  const refused = () => Promise.reject(new ProxyError("connection_refused", "upstream"));
+  const ownFault = () => Promise.reject(new ProxyError("too_many_open_files", "proxy"));
+  const checks = [ownFault, good, refused, good, refused, refused, refused, good, good];
+  const starts: number[] = [];
+  await using _watch = new Watch({
+    dial: () => {
+      starts.push(performance.now());
+      return (checks.shift() ?? good)();
+    },
+    random: () => 0.5,
+    interval: 10_000,
+    fastInterval: 1000,
+  });
+  await time.advance(60_000);
+  // Unknown; up; one bad check and a good one; three bad checks; two good ones; then at rest.
+  assert.deepEqual(
+    starts.slice(0, 10),
+    [0, 1, 11, 12, 22, 23, 24, 34, 35, 45].map((second) => second * 1000),
+  );
+});
+
+Deno.test("watchHealth() connects to the host and port of the check", async () => {
+  const addresses = async (check: WatchSettings, address: string) => {
+    const dialled = Promise.withResolvers<Address>();
+    await using _watch = new Watch({
+      ...check,
+      address,
+      dial: (to) => {
+        dialled.resolve(to);
+        return Promise.resolve(new FakeConn({ sends: [null] }));
+      },
+    });
+    return formatAddress(await dialled.promise);
+  };
+  assert.equal(await addresses({ port: 8008 }, "db:5432"), "db:8008");
+  assert.equal(await addresses({ host: "::1" }, "db:5432"), "[::1]:5432");
+  assert.equal(await addresses({ host: "agent", port: 1 }, "unix:/run/db.sock"), "agent:1");
+  assert.equal(await addresses({}, "unix:/run/db.sock"), "unix:/run/db.sock");
 });
 
 Deno.test("watchHealth() never has two checks of an endpoint under way", async () => {
@@ -293,7 +329,7 @@ Deno.test("watchHealth() does not wait longer for an endpoint to close than half
 
 Deno.test("watchHealth() does not listen for long to an endpoint that goes on talking", async () => {
   using time = new FakeTime();
-  const conn = new FakeConn({ says: new Array(20).fill("x".repeat(4096)) });
+  const conn = new FakeConn({ sends: new Array(20).fill("x".repeat(4096)) });
   await using _watch = new Watch({ dial: fakeDial(conn) });
   await time.advance(10);
   assert.ok(conn.isClosed);
@@ -302,7 +338,7 @@ Deno.test("watchHealth() does not listen for long to an endpoint that goes on ta
 
 Deno.test("watchHealth() tells of changes by rise and fall, and counts no check that failed by the proxy's fault", async () => {
   using time = new FakeTime();
-  const good = () => Promise.resolve(new FakeConn({ says: [null] }));
+  const good = () => Promise.resolve(new FakeConn({ sends: [null] }));
   const refused = () => Promise.reject(new ProxyError("connection_refused", "upstream"));
   const ownFault = () => Promise.reject(new ProxyError("too_many_open_files", "proxy"));
   const checks = [
@@ -320,7 +356,7 @@ Deno.test("watchHealth() tells of changes by rise and fall, and counts no check 
 });
 
 Deno.test("watchHealth() sets no timer longer than a timer can be", async () => {
-  const conn = new FakeConn({ says: [null] });
+  const conn = new FakeConn({ sends: [null] });
   const set = mock.method(globalThis, "setTimeout");
   const longest = 2 ** 31 - 1;
   try {
@@ -338,7 +374,7 @@ Deno.test("watchHealth() does nothing when it is over before it begins", async (
   let dials = 0;
   const dial = () => {
     dials += 1;
-    return Promise.resolve(new FakeConn({ says: [null] }));
+    return Promise.resolve(new FakeConn({ sends: [null] }));
   };
   const watch = new Watch({ dial, signal: AbortSignal.abort() });
   await watch.done;
@@ -346,14 +382,14 @@ Deno.test("watchHealth() does nothing when it is over before it begins", async (
   assert.deepEqual(watch.results, []);
 });
 
-// The timers in these are real, so the sanitizers see those that are left.
+// These tests use real timers, so the sanitizers report leftovers.
 Deno.test("watchHealth() ends in every phase of a check and leaves nothing behind", async () => {
   const phases: { phase: string; conn: FakeConn; results: number }[] = [
     { phase: "write", conn: new FakeConn({ write: "blocks", isSlow: true }), results: 0 },
     { phase: "read", conn: new FakeConn({}), results: 0 },
-    { phase: "closeWrite", conn: new FakeConn({ says: ["+PONG"] }), results: 1 },
-    { phase: "last read", conn: new FakeConn({ says: ["+PONG"] }), results: 1 },
-    { phase: "close", conn: new FakeConn({ says: ["+PONG", null] }), results: 1 },
+    { phase: "closeWrite", conn: new FakeConn({ sends: ["+PONG"] }), results: 1 },
+    { phase: "last read", conn: new FakeConn({ sends: ["+PONG"] }), results: 1 },
+    { phase: "close", conn: new FakeConn({ sends: ["+PONG", null] }), results: 1 },
   ];
   for (const { phase, conn, results } of phases) {
     const watch = new Watch({ dial: fakeDial(conn), ...PING });
@@ -369,7 +405,7 @@ Deno.test("watchHealth() ends in every phase of a check and leaves nothing behin
 
 Deno.test("watchHealth() ends when it is told to by the call it makes", async () => {
   for (const phase of ["write", "read", "closeWrite", "last read", "close"]) {
-    const conn = new FakeConn({ says: ["+PONG"] });
+    const conn = new FakeConn({ sends: ["+PONG"] });
     const watch = new Watch({ dial: fakeDial(conn), interval: 20, ...PING });
     conn.onCall = (call) => call === phase && watch.stop();
     await watch.done;
@@ -383,7 +419,7 @@ Deno.test("watchHealth() does not burden its signal with checks that are over", 
   const stop = new AbortController();
   const added = mock.method(stop.signal, "addEventListener");
   const removed = mock.method(stop.signal, "removeEventListener");
-  const dial = () => Promise.resolve(new FakeConn({ says: [null] }));
+  const dial = () => Promise.resolve(new FakeConn({ sends: [null] }));
   const watch = new Watch({ dial, interval: 1000, signal: stop.signal });
   await time.advance(10_000);
   const listening = added.mock.callCount() - removed.mock.callCount();
@@ -427,12 +463,19 @@ Deno.test("watchHealth() ends while a real endpoint is silent", async () => {
 Deno.test("watchHealth() gives a TLS handshake no more time than the whole check has", async () => {
   const closed = Promise.withResolvers<string>();
   await using server = upstream(async (conn) => {
-    // The header, and a ClientHello that nobody answers.
+    // The header, and a ClientHello without an answer.
     assert.equal(await readText(conn, 15), "PROXY UNKNOWN\r\n");
     await conn.read(new Uint8Array(4096));
     closed.resolve(await endOf(conn));
   });
-  const config = { ca: undefined, certificate: undefined, serverName: "db.test", verify: false, alpn: [] };
+  const config = {
+    ca: undefined,
+    certificate: undefined,
+    serverName: "db.test",
+    verify: false,
+    alpn: [],
+    starttls: undefined,
+  };
   const material = { authorities: undefined, credentials: undefined };
   const leg = new CheckLeg({ proxyProtocol: "v1", tls: { service: "test", config, material } });
   assert.equal(
@@ -442,12 +485,13 @@ Deno.test("watchHealth() gives a TLS handshake no more time than the whole check
   await closed.promise;
 });
 
+/** `address` is that of the endpoint, `host` the one to check. */
 type WatchSettings =
-  & Partial<HealthCheckConfig>
+  & Partial<Omit<HealthCheckConfig, "address">>
   & Partial<Omit<HealthWatchOptions, "address" | "check">>
-  & { address?: string };
+  & { address?: string; host?: string };
 
-/** A watch under way, what it told, and its end. */
+/** A running watch, its reports, and its end. */
 class Watch implements AsyncDisposable {
   readonly results: CheckResult[] = [];
   readonly changes: string[] = [];
@@ -455,12 +499,12 @@ class Watch implements AsyncDisposable {
   readonly done: Promise<void>;
   readonly #stop = new AbortController();
 
-  constructor({ address, signal, dial, random, leg, ...check }: WatchSettings) {
+  constructor({ address, host, signal, dial, random, leg, ...check }: WatchSettings) {
     const first = Promise.withResolvers<CheckResult>();
     this.firstResult = first.promise;
     this.done = watchHealth({
       address: address === undefined ? ADDRESS : parseUpstreamAddress(address),
-      check: { ...CHECK, ...check },
+      check: { ...CHECK, ...check, address: host },
       ...dial && { dial },
       ...random && { random },
       ...leg && { leg },
@@ -497,20 +541,20 @@ async function firstCause(settings: WatchSettings): Promise<string> {
 }
 
 interface FakeConnOptions {
-  /** What reads bring, one after another: text, the end, then silence. */
-  readonly says?: readonly (string | null)[];
-  /** What becomes of writes. */
+  /** The results of reads, one after another: text, the end, then silence. */
+  readonly sends?: readonly (string | null)[];
+  /** The result of writes. */
   readonly write?: "blocks" | Error;
-  /** Reads, and the end of a write that is closed, take until all else has run. */
+  /** Reads, and the end of a write after a close, settle only after everything else has run. */
   readonly isSlow?: boolean;
 }
 
-/** A connection that does what a test says and keeps what was called. */
+/** A connection that a test controls, and that records its calls. */
 class FakeConn implements Conn {
   readonly localAddress = ADDRESS;
   readonly remoteAddress = ADDRESS;
   readonly calls: string[] = [];
-  readonly #says: (Uint8Array | null)[];
+  readonly #sends: (Uint8Array | null)[];
   readonly #write: "blocks" | Error | undefined;
   readonly #isSlow: boolean;
   readonly #closed = Promise.withResolvers<never>();
@@ -518,8 +562,8 @@ class FakeConn implements Conn {
   isWriting = false;
   onCall: (name: string) => void = () => {};
 
-  constructor({ says = [], write, isSlow = false }: FakeConnOptions) {
-    this.#says = says.map((each) => each === null ? null : bytes(each));
+  constructor({ sends = [], write, isSlow = false }: FakeConnOptions) {
+    this.#sends = sends.map((each) => each === null ? null : bytes(each));
     this.#write = write;
     this.#isSlow = isSlow;
     this.#closed.promise.catch(() => {});
@@ -528,13 +572,13 @@ class FakeConn implements Conn {
   async read(buffer: Uint8Array): Promise<number | null> {
     this.#called(this.calls.includes("closeWrite") ? "last read" : "read");
     if (this.#isSlow) await settled();
-    const next = this.#says[0];
+    const next = this.#sends[0];
     if (this.isClosed || next === undefined) return await this.#closed.promise;
     if (next === null) return null;
     const count = Math.min(buffer.byteLength, next.byteLength);
     buffer.set(next.subarray(0, count));
-    if (count < next.byteLength) this.#says[0] = next.subarray(count);
-    else this.#says.shift();
+    if (count < next.byteLength) this.#sends[0] = next.subarray(count);
+    else this.#sends.shift();
     return count;
   }
 
@@ -575,8 +619,7 @@ class FakeConn implements Conn {
     this.close();
   }
 
-  setNoDelay(): void {}
-  setKeepAlive(): void {}
+  setOptions(): void {}
 
   [Symbol.dispose](): void {
     this.close();
@@ -592,7 +635,7 @@ function fakeDial(conn: FakeConn): () => Promise<Conn> {
   return () => Promise.resolve(conn);
 }
 
-/** A dial that goes on until it is given up. */
+/** A dial that lasts until it is aborted. */
 function untilAborted(_address: Address, { signal }: DialOptions): Promise<Conn> {
   return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
 }

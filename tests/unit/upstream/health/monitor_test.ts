@@ -7,28 +7,36 @@ import { silentLog } from "../../../../src/observe/log/log.ts";
 import { CheckLeg } from "../../../../src/upstream/health/check_leg.ts";
 import { EndpointController } from "../../../../src/upstream/endpoint_controller.ts";
 import type { EndpointSpec } from "../../../../src/upstream/endpoint.ts";
+import { DiscoveryState } from "../../../../src/upstream/discovery/discovery_state.ts";
 import { Monitor } from "../../../../src/upstream/health/monitor.ts";
 import { UpstreamTls } from "../../../../src/upstream/upstream_tls.ts";
 import { upstream } from "../../../support/peers/sockets.ts";
 import { NameServer } from "../name_server.ts";
-import { CHECK, endpointsAt, groupConfig, UpstreamMemory } from "../../../support/fakes/upstream_parts.ts";
+import {
+  CHECK,
+  endpointsAt,
+  groupConfig,
+  sourceParts,
+  UpstreamMemory,
+} from "../../../support/fakes/upstream_parts.ts";
 
 const OFTEN = { ...CHECK, interval: 20 };
 
-/** A monitor, and what it tells. */
+/** A monitor and its reports. */
 class Fixture extends Monitor {
-  readonly heard: string[] = [];
+  readonly states: string[] = [];
   readonly specs: EndpointSpec[] = [];
   #news = Promise.withResolvers<void>();
 
   constructor(config: Partial<GroupConfig> = {}, leg = new CheckLeg(), log = silentLog()) {
-    super(groupConfig({ healthCheck: OFTEN, ...config }), leg, log, {
+    const discovery = { parts: sourceParts(), state: new DiscoveryState() };
+    super(groupConfig({ healthCheck: OFTEN, ...config }), leg, { goesOn: false, discovery }, log, {
       onEndpoints: (specs) => {
         this.specs.push(...specs);
         this.#news.resolve();
       },
       onHealth: ({ key, health }, state) => {
-        this.heard.push(`${key} ${state} ${health}`);
+        this.states.push(`${key} ${state} ${health}`);
         this.#news.resolve();
       },
     });
@@ -40,7 +48,7 @@ class Fixture extends Monitor {
   }
 }
 
-/** An endpoint at a socket that is not there. */
+/** An endpoint at a socket that does not exist. */
 function absent(): EndpointController {
   return keptAt({ transport: "unix", path: "/nonexistent/socket" });
 }
@@ -65,14 +73,14 @@ Deno.test("Monitor checks nothing before its start, after its stop, or that was 
   left.unwatch(gone);
   left.unwatch(gone);
   for (let round = 0; round < 3; round++) {
-    // Who begins later hears of it first otherwise.
+    // Otherwise, a monitor that began later would get it first.
     const other = new Fixture();
     other.start([absent()]);
     await other.news();
     await other.stop();
-    assert.deepEqual(other.heard, ["unix:/nonexistent/socket down down"]);
+    assert.deepEqual(other.states, ["unix:/nonexistent/socket down down"]);
   }
-  assert.deepEqual([early.heard, late.heard, left.heard], [[], [], []]);
+  assert.deepEqual([early.states, late.states, left.states], [[], [], []]);
   await left.stop();
   await early.stop();
 });
@@ -83,7 +91,7 @@ Deno.test("Monitor without checks and names has nothing to do", async () => {
   const other = new Fixture();
   other.start([absent()]);
   await other.news();
-  assert.deepEqual([idle.heard, idle.specs], [[], []]);
+  assert.deepEqual([idle.states, idle.specs], [[], []]);
   for (const each of [idle, other]) await each.stop();
 });
 
@@ -102,7 +110,14 @@ Deno.test("Monitor starts checks with its CheckLeg, and stop() waits for pending
       new CheckLeg({
         tls: {
           service: "service",
-          config: { ca: undefined, certificate: undefined, serverName: undefined, verify: false, alpn: [] },
+          config: {
+            ca: undefined,
+            certificate: undefined,
+            serverName: undefined,
+            verify: false,
+            alpn: [],
+            starttls: undefined,
+          },
           material: { authorities: undefined, credentials: undefined },
         },
       }),

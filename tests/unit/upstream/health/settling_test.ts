@@ -8,13 +8,13 @@ Deno.test("Settling lets clients wait before the first result, until they abort"
   const settling = new Settling();
   assert.equal(settling.isSettled, false);
   const abort = new AbortController();
-  const heard: string[] = [];
-  const hasty = settling.settled(abort.signal).then(() => heard.push("hasty"));
-  const patient = settling.settled(NEVER).then(() => heard.push("patient"));
+  const done: string[] = [];
+  const hasty = settling.settled(abort.signal).then(() => done.push("hasty"));
+  const patient = settling.settled(NEVER).then(() => done.push("patient"));
   abort.abort(new Error("too late"));
   await hasty;
   await settled();
-  assert.deepEqual(heard, ["hasty"]);
+  assert.deepEqual(done, ["hasty"]);
   settling.update({ hasUsable: false, isPending: false });
   await patient;
   assert.equal(settling.isSettled, true);

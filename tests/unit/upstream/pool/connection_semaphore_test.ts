@@ -90,18 +90,18 @@ Deno.test("ConnectionSemaphore evicts an idle connection again if another client
     ALONE,
   );
   const place = elsewhere.tryAcquire()!;
-  let asked = 0;
-  const waiting = places.acquire(POOL, NEVER, () => void (asked += 1));
-  assert.equal(asked, 1);
-  // Left, and taken again by a client of that thread before word of it arrives here.
+  let evictions = 0;
+  const waiting = places.acquire(POOL, NEVER, () => void (evictions += 1));
+  assert.equal(evictions, 1);
+  // Released, and acquired again by a client of that thread before the message arrives here.
   place[Symbol.dispose]();
   const again = elsewhere.tryAcquire()!;
   wakeUps.wake(gauge.slot);
-  assert.equal(asked, 2);
+  assert.equal(evictions, 2);
   again[Symbol.dispose]();
   wakeUps.wake(gauge.slot);
   (await waiting as Permit)[Symbol.dispose]();
-  assert.deepEqual([asked, gauge.value], [2, 0]);
+  assert.deepEqual([evictions, gauge.value], [2, 0]);
 });
 
 Deno.test("ConnectionSemaphore lets no client wait once the endpoint is removed, before its gauge is released", () => {
@@ -120,7 +120,7 @@ Deno.test("ConnectionSemaphore of a removed endpoint wakes all waiters, and free
   const place = places.tryAcquire()!;
   const waiting = places.acquire(POOL, NEVER);
   places.retire();
-  // As the controller of the endpoint does.
+  // As the endpoint's controller does.
   gauge.release();
   assert.equal(await waiting, UNCOUNTED);
   assert.equal(places.tryAcquire(), UNCOUNTED);
@@ -130,11 +130,11 @@ Deno.test("ConnectionSemaphore of a removed endpoint wakes all waiters, and free
 });
 
 Deno.test("ConnectionSemaphore wakes waiters for permits of other threads", async () => {
-  const { here, there, told } = twoThreads();
+  const { here, there, wakeUps } = twoThreads();
   const place = there.tryAcquire()!;
   assert.equal(there.isWanted, false);
   place[Symbol.dispose]();
-  assert.deepEqual(told, [], "nobody waits");
+  assert.deepEqual(wakeUps, [], "nobody waits");
   for (const round of ["first", "second"]) {
     const taken = there.tryAcquire()!;
     const abort = new AbortController();
@@ -146,17 +146,17 @@ Deno.test("ConnectionSemaphore wakes waiters for permits of other threads", asyn
     assert.equal(there.isWanted, true);
     taken[Symbol.dispose]();
     (await patient as Permit)[Symbol.dispose]();
-    assert.deepEqual([there.isWanted, told.splice(0)], [false, ["there"]], round);
+    assert.deepEqual([there.isWanted, wakeUps.splice(0)], [false, ["there"]], round);
   }
 });
 
 Deno.test("ConnectionSemaphore finds a permit that was released just before the wait began", async () => {
   const { here, there } = twoThreads();
-  let asked = 0;
-  // Nothing tells of it: it is free already.
-  const place = await here.acquire(POOL, NEVER, () => void (asked += 1));
+  let evictions = 0;
+  // No message announces it: it is already free.
+  const place = await here.acquire(POOL, NEVER, () => void (evictions += 1));
   assert.ok(place instanceof Permit);
-  assert.deepEqual([asked, there.tryAcquire(), here.isWanted], [0, undefined, false]);
+  assert.deepEqual([evictions, there.tryAcquire(), here.isWanted], [0, undefined, false]);
   place[Symbol.dispose]();
 });
 
@@ -170,24 +170,24 @@ Deno.test("ConnectionSemaphore refuses no permit after its gauge was released", 
   place[Symbol.dispose]();
 });
 
-/** One place, in two threads that are told of each other's at once. */
+/** One place in two threads, whose messages arrive at once. */
 function twoThreads() {
   const gauges = new GaugeTable(1, new WorkerEpoch({ threads: 2 }));
   const gauge = gauges.claim()!;
-  const told: string[] = [];
+  const wakeUps: string[] = [];
   const hereWakeUps: WakeUps = new WakeUps((slot) => {
-    told.push("here");
+    wakeUps.push("here");
     thereWakeUps.wake(slot);
   });
   const thereWakeUps: WakeUps = new WakeUps((slot) => {
-    told.push("there");
+    wakeUps.push("there");
     hereWakeUps.wake(slot);
   });
   const other = new GaugeTable(1, new WorkerEpoch({ thread: 1, threads: 2 }), gauges.memory).at(gauge.slot);
   return {
     here: new ConnectionSemaphore(1, gauge, hereWakeUps),
     there: new ConnectionSemaphore(1, other, thereWakeUps),
-    told,
+    wakeUps,
   };
 }
 
@@ -208,7 +208,7 @@ Deno.test("ConnectionSemaphore releases a permit once the socket is closed", asy
   }
 });
 
-/** Whose read under way ends some time after `close()`. */
+/** A connection whose pending read ends some time after `close()`. */
 class SlowToClose extends FakeConn {
   closed = (): void => super.close();
 

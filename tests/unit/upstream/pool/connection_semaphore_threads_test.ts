@@ -1,4 +1,4 @@
-/** Permits of an endpoint that several threads use: whoever waits in one gets what is left in another. */
+/** Permits of an endpoint in several threads: a client that waits in one gets the permit that another releases. */
 
 import assert from "node:assert/strict";
 import { GaugeTable } from "../../../../src/shared/gauge.ts";
@@ -105,7 +105,7 @@ Deno.test("ConnectionSemaphore evicts an idle connection of another thread", asy
   const held = new FakeConn();
   dials.shift()!.resolve(held);
   await turn();
-  // It finds the only place taken.
+  // It finds that the only place is taken.
   other!.start();
   assert.equal(dials.length, 0);
   const connecting = other!.connect({ sourceAddress: "192.0.2.9" }, { endpoint: "", attempts: 0 });
@@ -176,7 +176,7 @@ function connectorFor(
   });
 }
 
-/** Lets everything that is due happen. */
+/** Runs everything that is due. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }

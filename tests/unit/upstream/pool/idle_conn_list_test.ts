@@ -106,7 +106,7 @@ Deno.test("IdleConnList hands out no expired connection between two ticks", asyn
   await time.advance(10);
   put(endpoint, "old");
   await time.advance(80_000);
-  // The looks are a second apart.
+  // The checks are a second apart.
   assert.deepEqual([shelf.count(), expired], [1, ["other true"]]);
   const newer = put(endpoint, "newer");
   assert.equal(shelf.take(endpoint, "oldest"), newer);
@@ -123,7 +123,7 @@ Deno.test("IdleConnList without max_idle_time expires nothing", async () => {
 });
 
 Deno.test("IdleConnList leaves no timer behind once it is cleared, or is empty when it looks", async () => {
-  // The sanitizers would find one.
+  // The sanitizers would report a timer.
   const { shelf, put } = shelfOf(1e6);
   const endpoint = endpointAlone();
   assert.equal(shelf.remove(endpoint, put(endpoint, "a")), true);

@@ -4,9 +4,9 @@ import { ReuseConn } from "../../../../src/upstream/pool/reuse_conn.ts";
 import { FakeConn, readOnce } from "../../../support/fakes/fake_conn.ts";
 import { FakeTime, settled } from "../../../support/fakes/fake_time.ts";
 
-/** Long enough to be waited out, short enough to wait for; in milliseconds. */
+/** Short enough to wait for in a test, in milliseconds. */
 const QUIET = 5;
-/** Never over within a test. */
+/** Longer than any test. */
 const FOR_EVER = 1_000_000;
 
 function setUp(quiet = QUIET, maxUses = 10) {
@@ -79,7 +79,7 @@ Deno.test("ReuseConn is not reused before the client has all bytes", async () =>
   const { conn, shared, events } = setUp();
   const client = shared.use();
   await exchange(client, conn);
-  // Nobody reads: the relay is still writing to a slow client.
+  // The relay does not read: it is still writing to a slow client.
   await client.closeWrite();
   assert.deepEqual([events, conn.isFinished], [[], true]);
 });
@@ -183,7 +183,7 @@ Deno.test("ReuseConn.close() during the quiet time does not wait for pending cal
     const read = readOnce(client);
     const finish = client.closeWrite();
     await time.advance(10);
-    // Its read under way goes on for a while, as that of a socket does.
+    // Its pending read continues for a while, as that of a socket does.
     const over = conn.close;
     conn.close = conn.reset = () => {};
     client[end]();

@@ -28,12 +28,12 @@ class Fixture {
     return poolFiguresOf(this.#row);
   }
 
-  /** So many clients at the same time, who get connections of their own and end one after the other. */
+  /** So many clients at the same time, which get connections of their own and end one after the other. */
   async serveTogether(count: number): Promise<void> {
     await this.serve(() => count > 1 ? this.serveTogether(count - 1) : undefined);
   }
 
-  /** A client that asks, gets its answer and goes. */
+  /** A client that sends a request, gets the answer and ends. */
   async serve(onServed: () => unknown = () => {}): Promise<void> {
     const conn = await this.#client();
     await conn.write(new TextEncoder().encode("ask"));

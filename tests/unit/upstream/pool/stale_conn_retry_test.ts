@@ -126,7 +126,7 @@ Deno.test("StaleConnRetry.reset() during the redial closes the new connection", 
   assert.equal(fresh.isClosed, true);
 });
 
-/** Whose read under way ends in this way when it is closed. */
+/** A connection whose pending read ends in this way when it is closed. */
 class EndsItsReads extends FakeConn {
   readonly #end: string | Error;
 

@@ -132,7 +132,7 @@ async function readAhead(conn: Conn, length: number): Promise<string> {
   return text;
 }
 
-/** Every promise that can settle without the world outside has. */
+/** Resolves when every promise that waits for no I/O has settled. */
 async function settled(): Promise<void> {
   for (let turn = 0; turn < 20; turn++) await Promise.resolve();
 }

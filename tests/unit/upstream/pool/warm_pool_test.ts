@@ -204,7 +204,7 @@ Deno.test("WarmPool counts one that ends during hand-out as lost once, and hands
   await using pool = new TestPool();
   pool.fill();
   await pool.opened(2);
-  // Once it has greeted, it is looked at once more.
+  // After its greeting, it is checked once more.
   pool.dialled[0]!.arrive("hello");
   await turn();
   const taken = pool.takeConn();
@@ -272,7 +272,7 @@ class TestPool extends WarmPool implements AsyncDisposable {
     return super.take(endpoint);
   }
 
-  /** For a client who must find one. */
+  /** Takes a connection for a client; there must be one. */
   async takeConn(): Promise<Conn> {
     const found = await this.take();
     assert.ok(found !== undefined && !(found instanceof Permit));
@@ -283,7 +283,7 @@ class TestPool extends WarmPool implements AsyncDisposable {
     super.drop(endpoint);
   }
 
-  /** Resolves once that many connections were dialled and stand in the pool. */
+  /** Resolves when so many connections were dialled and are in the pool. */
   async opened(count: number): Promise<void> {
     while (this.dialled.length < count) await this.#change();
     await turn();
@@ -314,7 +314,7 @@ class TestPool extends WarmPool implements AsyncDisposable {
   }
 }
 
-/** Lets everything that is due happen. */
+/** Runs everything that is due. */
 function turn(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve));
 }

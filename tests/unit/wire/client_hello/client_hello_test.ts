@@ -25,14 +25,14 @@ const RFC_8448 = `16030100c4 010000c00303 cb34ecb1e78163ba1c38c6dacb196a6dffa21a
   002b0003020304 000d0020001e040305030603020308040805080604010501060102010402050206020202
   002d00020101 001c00024001`;
 
-Deno.test("the ClientHello of RFC 8448 is parsed", () => {
+Deno.test("parseClientHello() parses the ClientHello of RFC 8448", () => {
   const bytes = Uint8Array.fromHex(RFC_8448.replace(/\s/g, ""));
   const expected = { kind: "hello", serverName: "server", alpn: [], versions: [0x0304] };
   assert.deepEqual(parseClientHello(bytes), expected);
   assert.deepEqual(parseClientHello(inRecords(bytes.subarray(5), [1])), expected);
 });
 
-Deno.test("names, protocols and versions are read, and what clients make up is left out", () => {
+Deno.test("parseClientHello() reads names, protocols and versions, without reserved values", () => {
   const grease = [0x0a0a, 0x7a7a, 0xfafa];
   const cases: [fields: HelloFields, expected: Partial<ParsedClientHello>][] = [
     [{ extensions: null }, {}],
@@ -41,7 +41,7 @@ Deno.test("names, protocols and versions are read, and what clients make up is l
     [{ extensions: [serverName("Shop.EXAMPLE.com.")] }, { serverName: "shop.example.com" }],
     [{ extensions: [serverName("x")] }, { serverName: "x" }],
     [{ extensions: [serverName("a".repeat(255))] }, { serverName: "a".repeat(255) }],
-    // A type of name that is not defined is passed over.
+    // It skips a name of an undefined type.
     [{ extensions: [[SERVER_NAME, names([7, "\0"], [0, "a.b"], [7, "c"])]] }, { serverName: "a.b" }],
     [{ extensions: [[SERVER_NAME, names([1, "a.b"])]] }, {}],
     [{ extensions: [protocols("h2", "http/1.1")] }, { alpn: ["h2", "http/1.1"] }],
@@ -62,7 +62,7 @@ Deno.test("names, protocols and versions are read, and what clients make up is l
   }
 });
 
-Deno.test("a ClientHello that is against the rules is refused with the reason", () => {
+Deno.test("parseClientHello() refuses an invalid ClientHello with the reason", () => {
   const extension = (type: number, data: Uint8Array): HelloFields => ({ extensions: [[type, data]] });
   const name = (...entries: [number, string][]) => extension(SERVER_NAME, names(...entries));
   const cases: [fields: HelloFields, reason: RegExp][] = [
@@ -106,7 +106,7 @@ Deno.test("a ClientHello that is against the rules is refused with the reason", 
   }
 });
 
-Deno.test("what is not TLS is told by its first wrong byte", () => {
+Deno.test("parseClientHello() recognises bytes that are not TLS at the first wrong one", () => {
   const cases: [right: number[], wrong: number][] = [
     [[], 0x47],
     [[], 0x15],
@@ -122,7 +122,7 @@ Deno.test("what is not TLS is told by its first wrong byte", () => {
   }
 });
 
-Deno.test("records that no ClientHello is in are refused at their first wrong byte", () => {
+Deno.test("parseClientHello() refuses records without a ClientHello at the first wrong byte", () => {
   const cases: [right: number[], wrong: number, reason: RegExp][] = [
     [[0x16, 3, 1], 0x41, /record of more than 16384/],
     [[0x16, 3, 1, 0x40], 1, /record of more than 16384/],
@@ -142,7 +142,7 @@ Deno.test("records that no ClientHello is in are refused at their first wrong by
   }
 });
 
-Deno.test("the longest records and the longest ClientHello are parsed", () => {
+Deno.test("parseClientHello() parses the longest records and the longest ClientHello", () => {
   const data = new Uint8Array(65_535 - 4);
   const fields = { ciphers: new Uint8Array(65_534), compression: new Uint8Array(255) };
   const message = helloMessage({ ...fields, extensions: [[99, data]] });
@@ -151,7 +151,7 @@ Deno.test("the longest records and the longest ClientHello are parsed", () => {
   }
 });
 
-Deno.test("a ClientHello is read the same however it is spread over records, and whatever follows it", () => {
+Deno.test("parseClientHello() gives the same result for any division into records, and any bytes after it", () => {
   fc.assert(
     fc.property(hellos(), recordSizes(), fc.uint8Array(), ({ message, expected }, sizes, payload) => {
       const bytes = inRecords(message, sizes);
@@ -166,7 +166,7 @@ Deno.test("a ClientHello is read the same however it is spread over records, and
   );
 });
 
-Deno.test("a ClientHello that is cut anywhere needs more", () => {
+Deno.test("parseClientHello() needs more for a ClientHello that is cut anywhere", () => {
   fc.assert(
     fc.property(hellos(), recordSizes(), ({ message }, sizes) => {
       const bytes = inRecords(message, sizes);
@@ -178,7 +178,7 @@ Deno.test("a ClientHello that is cut anywhere needs more", () => {
   );
 });
 
-Deno.test("what was parsed keeps nothing of the buffer", () => {
+Deno.test("parseClientHello() returns no view of the buffer", () => {
   fc.assert(fc.property(hellos(), recordSizes(), ({ message, expected }, sizes) => {
     const bytes = inRecords(message, sizes);
     const parsed = parseClientHello(bytes);
@@ -187,7 +187,7 @@ Deno.test("what was parsed keeps nothing of the buffer", () => {
   }));
 });
 
-Deno.test("no bytes make the parser throw, and more of them never change what it said", () => {
+Deno.test("parseClientHello() never throws, and never changes its decision with more bytes", () => {
   const mutated = fc.tuple(hellos(), recordSizes(), fc.nat(), fc.integer({ min: 1, max: 255 }))
     .map(([{ message }, sizes, at, change]) => {
       const bytes = inRecords(message, sizes);
@@ -214,7 +214,7 @@ Deno.test("no bytes make the parser throw, and more of them never change what it
   );
 });
 
-/** A hello with extensions in any order, and what is to be read from it. */
+/** A hello with extensions in any order, and the expected result. */
 function hellos(): fc.Arbitrary<{ message: Uint8Array; expected: ParsedClientHello }> {
   const name = fc.option(fc.domain(), { nil: undefined });
   const protocol = fc.uint8Array({ minLength: 1, maxLength: 12 }).filter((bytes) => bytes.length !== 2);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { ServerNameSet } from "../../../../src/wire/client_hello/server_names.ts";
 
-Deno.test("server names are matched exactly, and by a wildcard for one label", () => {
+Deno.test("ServerNameSet matches names exactly, and by a wildcard for one label", () => {
   const patterns = "shop.example.com *.Shop.Example.com localhost *.internal a_b.c-d";
   const inside =
     "shop.example.com SHOP.example.COM shop.example.com. a.shop.example.com A.SHOP.example.com. " +
@@ -14,7 +14,7 @@ Deno.test("server names are matched exactly, and by a wildcard for one label", (
   assert.ok(!new ServerNameSet([]).has("a"));
 });
 
-Deno.test("what is no server name or wildcard is refused", () => {
+Deno.test("ServerNameSet refuses a text that is neither a name nor a wildcard", () => {
   const wrong = " * *. . a. .a a..b a.*.b *a.b a*.b *.*.b a:443 a/b bücher.example \u212a";
   for (const pattern of [...wrong.split(" "), "a b", "x".repeat(64)]) {
     assert.throws(() => new ServerNameSet(["ok", pattern]), {

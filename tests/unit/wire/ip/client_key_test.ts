@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import fc from "fast-check";
 import { clientKeyOf } from "../../../../src/wire/ip/client_key.ts";
 
-Deno.test("every IPv4 address is a client, however it is written", () => {
+Deno.test("clientKeyOf() takes every IPv4 address as a client, in any spelling", () => {
   assert.deepEqual(clientKeyOf("192.0.2.1"), { family: 4, high: 0, low: 0xc0000201 });
   assert.deepEqual(clientKeyOf("::ffff:192.0.2.1"), clientKeyOf("192.0.2.1"));
   assert.deepEqual(clientKeyOf("0:0:0:0:0:FFFF:C000:201"), clientKeyOf("192.0.2.1"));
@@ -12,7 +12,7 @@ Deno.test("every IPv4 address is a client, however it is written", () => {
   }));
 });
 
-Deno.test("every IPv6 network of 64 bits is a client", () => {
+Deno.test("clientKeyOf() takes every IPv6 network of 64 bits as a client", () => {
   const key = { family: 6, high: 0x20010db8, low: 0x00010002 };
   for (const host of ["::", "::1", ":ffff:ffff:ffff:ffff", ":a:b:c:d", "::192.0.2.1", "::1%eth0"]) {
     assert.deepEqual(clientKeyOf(`2001:db8:1:2${host}`), key, host);
@@ -21,13 +21,13 @@ Deno.test("every IPv6 network of 64 bits is a client", () => {
   assert.deepEqual(clientKeyOf("2001:db9:1:2::1"), { ...key, high: 0x20010db9 });
 });
 
-Deno.test("an IPv6 network is no IPv4 address, whatever its bits", () => {
+Deno.test("clientKeyOf() never takes an IPv6 network as an IPv4 address", () => {
   assert.deepEqual(clientKeyOf("::1"), { family: 6, high: 0, low: 0 });
   assert.deepEqual(clientKeyOf("0.0.0.0"), { family: 4, high: 0, low: 0 });
   assert.deepEqual(clientKeyOf("0:0:c000:201::1"), { family: 6, high: 0, low: 0xc0000201 });
 });
 
-Deno.test("what is no address is no client", () => {
+Deno.test("clientKeyOf() has no client for a text that is not an address", () => {
   for (const text of ["", "localhost", "192.0.2", "192.0.2.256", "2001:db8", "/run/a.sock"]) {
     assert.equal(clientKeyOf(text), undefined, text);
   }

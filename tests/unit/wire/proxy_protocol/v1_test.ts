@@ -41,7 +41,7 @@ Deno.test("version 1: every kind of line is decoded, up to the longest", () => {
 
 Deno.test("version 1: a line is refused at its first wrong byte", () => {
   const long = `PROXY UNKNOWN ${"x".repeat(107)}`;
-  // What is right so far, and the byte that is not.
+  // A valid beginning, and an invalid byte.
   const cases: [right: string, wrong: string][] = [
     ["", "G"],
     ["", "p"],
@@ -95,7 +95,7 @@ Deno.test("version 1: a line is refused at its first wrong byte", () => {
   }
 });
 
-Deno.test("version 1: what needs more can become a header", () => {
+Deno.test("version 1: a text that needs more can become a header", () => {
   const pieces = [
     "PROXY",
     " ",
@@ -151,7 +151,7 @@ Deno.test("version 1: what needs more can become a header", () => {
   assert.ok(completed > 100, `${completed}`);
 });
 
-Deno.test("version 1 has no word for paths, mixed families and connections of the proxy itself", () => {
+Deno.test("version 1: paths, mixed families and connections of the proxy itself are UNKNOWN", () => {
   const unix: ProxyAddress = { transport: "unix", path: "/run/a.sock" };
   const headers: ProxyHeader[] = [
     { command: "local" },
@@ -163,7 +163,7 @@ Deno.test("version 1 has no word for paths, mixed families and connections of th
   for (const header of headers) assert.equal(latin1(encodeProxyHeader(header, 1)), "PROXY UNKNOWN\r\n");
 });
 
-Deno.test("IPv6 addresses are written as RFC 5952 says", () => {
+Deno.test("formatIp() writes IPv6 addresses as in RFC 5952", () => {
   const cases = [
     ["2001:DB8:0:0:0:0:0:1", "2001:db8::1"],
     ["2001:db8:0:1:1:1:1:1", "2001:db8:0:1:1:1:1:1"],

@@ -1,0 +1,118 @@
+/**
+ * Builds the package for Node.js into dist/npm: `deno task npm`. It has the program as one bundled file, that of its
+ * worker threads, what starts them, and types; Deno comes as a package of npm.
+ *
+ * Where JSR cannot be reached, `--check` takes the stand-ins of tests/offline: that package is for tests.
+ */
+
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import ts from "typescript";
+import denoJson from "../../deno.json" with { type: "json" };
+import { PERMISSIONS } from "./permissions.ts";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+/** The name on npm: `sluice` itself belongs to others there. Only this line says it. */
+export const PACKAGE = "@sluice-proxy/sluice";
+
+/** The version of Deno that the tests run with. */
+const DENO_VERSION = Deno.version.deno;
+
+/** What is bundled, and where it goes. */
+const BUNDLES = [
+  ["main.ts", "sluice.js"],
+  ["src/runtime/worker/worker.ts", "worker.js"],
+  ["src/npm/bin.ts", "bin.js"],
+  ["src/npm/start_sluice.ts", "test.js"],
+] as const;
+
+if (import.meta.main) Deno.exit(await main(Deno.args));
+
+async function main(args: readonly string[]): Promise<number> {
+  const importMap = Deno.env.get("SLUICE_IMPORT_MAP") ?? "";
+  const isCheck = args.includes("--check");
+  if (importMap !== "" && !isCheck) {
+    say("error: A package is only built from the real packages of JSR; --check builds one for tests");
+    return 1;
+  }
+  const output = join(ROOT, "dist", isCheck ? "npm-check" : "npm");
+  await Deno.remove(output, { recursive: true }).catch(() => {});
+  await Deno.mkdir(output, { recursive: true });
+  for (const [source, target] of BUNDLES) await bundle(source, join(output, target), importMap);
+  await finish(output);
+  writeTypes(output);
+  await Deno.writeTextFile(join(output, "package.json"), JSON.stringify(manifest(), undefined, 2) + "\n");
+  for (const file of ["LICENSE"]) await Deno.copyFile(join(ROOT, file), join(output, file));
+  await Deno.copyFile(join(ROOT, "docs", "npm.md"), join(output, "README.md"));
+  say(`Built: ${output}`);
+  return 0;
+}
+
+async function bundle(source: string, target: string, importMap: string): Promise<void> {
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["bundle", "--quiet", ...importMap ? ["--import-map", importMap] : [], source, "--output", target],
+    cwd: ROOT,
+    env: { NO_COLOR: "1" },
+  }).output();
+  if (!success) throw new Error(`deno bundle ${source}:\n${new TextDecoder().decode(stderr)}`);
+}
+
+/** What the bundler cannot know. */
+async function finish(output: string): Promise<void> {
+  await edit(join(output, "sluice.js"), (text) => {
+    const worker = 'import.meta.resolve("./worker.ts")';
+    if (text.split(worker).length !== 2) throw new Error(`the bundle does not have ${worker} once`);
+    return text.replace(worker, 'import.meta.resolve("./worker.js")');
+  });
+  const permissions = `const PERMISSIONS = ${JSON.stringify(PERMISSIONS)};\n`;
+  await edit(join(output, "bin.js"), (text) => `#!/usr/bin/env node\n${permissions}${text}`);
+  await edit(join(output, "test.js"), (text) => permissions + text);
+}
+
+async function edit(path: string, change: (text: string) => string): Promise<void> {
+  await Deno.writeTextFile(path, change(await Deno.readTextFile(path)));
+}
+
+/** Declarations of `test.js`, and of all that they mention. */
+function writeTypes(output: string): void {
+  const entry = join(ROOT, "src/npm/start_sluice.ts");
+  const program = ts.createProgram([entry], {
+    target: ts.ScriptTarget.ESNext,
+    module: ts.ModuleKind.NodeNext,
+    lib: ["lib.esnext.d.ts", "lib.dom.d.ts", "lib.dom.iterable.d.ts"],
+    types: [],
+    declaration: true,
+    emitDeclarationOnly: true,
+    allowImportingTsExtensions: true,
+    rewriteRelativeImportExtensions: true,
+    strict: true,
+    stripInternal: true,
+    rootDir: join(ROOT, "src"),
+    outDir: join(output, "types"),
+  });
+  // TypeScript leaves the extensions of imports in declarations as they are.
+  const write = (path: string, text: string) =>
+    ts.sys.writeFile(path, text.replaceAll(/(["'])(\.[^"']+)\.ts\1/g, "$1$2.js$1"));
+  program.emit(undefined, write);
+}
+
+function manifest() {
+  return {
+    name: PACKAGE,
+    version: denoJson.version,
+    description: "A TCP proxy, and faults on demand for tests",
+    license: denoJson.license,
+    type: "module",
+    bin: { sluice: "./bin.js" },
+    exports: { "./test": { types: "./types/npm/start_sluice.d.ts", default: "./test.js" } },
+    files: ["*.js", "types"],
+    engines: { node: ">=20" },
+    dependencies: { deno: DENO_VERSION },
+  };
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}

@@ -1,0 +1,26 @@
+/** The connection is reset. */
+
+import { faultKind } from "../fault.ts";
+
+export const resetPeer = faultKind({
+  summary: "Resets both sides (RST).",
+  parameters: {
+    timeout: {
+      kind: "duration",
+      default: 0,
+      description: "How long after the beginning of the fault the reset comes. Until then, bytes pass.",
+    },
+  },
+  direction: "both",
+  bytes: ({ timeout }, { signal, sleep, reset }) => {
+    const resetUnlessOver = () => signal.aborted || reset();
+    return {
+      start() {
+        // Not by a timer, which a whole answer with its FIN could overtake. The stage is not in its place yet.
+        if (timeout === 0) queueMicrotask(resetUnlessOver);
+        else void sleep(timeout).then(resetUnlessOver);
+      },
+      transform: (chunk, output) => timeout === 0 ? undefined : output.enqueue(chunk),
+    };
+  },
+});

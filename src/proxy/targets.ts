@@ -1,0 +1,133 @@
+/** Where the clients of a service can go: the targets of its routes, and the connectors that these share. */
+
+import type { GroupConfig, ServiceConfig } from "../config/config.ts";
+import { EVERY_NAME } from "../config/schema/client_hello_fields.ts";
+import { isChosenByClient } from "../net/address.ts";
+import { ProxyError } from "../net/errors.ts";
+import { OwnListeners } from "../net/socket/own_listeners.ts";
+import { Connector } from "../upstream/connector.ts";
+import type { Group } from "../upstream/group.ts";
+import { mappingOf, type NameRules } from "../upstream/mapping/mapping.ts";
+import type { UpstreamDialerOptions } from "../upstream/upstream_dialer.ts";
+import type { ClientFacts } from "./client_facts.ts";
+import type { Target } from "./connection_context.ts";
+import { FileLists } from "./file_lists.ts";
+import { compileRoutes, type RouteMatcher } from "./route.ts";
+import type { ServiceTls } from "./tls_termination.ts";
+import { CidrSet } from "../wire/ip/cidr.ts";
+
+export interface TargetParts {
+  /** Every group of the configuration, by name. */
+  readonly groups: ReadonlyMap<string, Group>;
+  readonly lists?: FileLists | undefined;
+  /** Where the program listens; nowhere unless given. */
+  readonly ownListeners?: OwnListeners | undefined;
+  /** TLS of the service and its routes. */
+  readonly tls: ServiceTls;
+  /** How the service connects, whatever the target. */
+  readonly dialing: UpstreamDialerOptions;
+}
+
+/** Whether the name of the client must be known, which it may still send. */
+interface OwnTarget extends Target {
+  readonly awaitsName: boolean;
+}
+
+export class Targets {
+  readonly #parts: TargetParts;
+  readonly #config: ServiceConfig;
+  readonly #routes: RouteMatcher;
+  readonly #connectors = new Map<string, Connector>();
+  /** Those of its routes, in order, and that of clients that match none. */
+  readonly #ofRoutes: readonly OwnTarget[];
+  readonly #otherwise: OwnTarget | undefined;
+  /** The target of every client, if there is nothing to choose. */
+  readonly only: Target | undefined;
+  readonly #nameRules: NameRules;
+
+  constructor(config: ServiceConfig, parts: TargetParts) {
+    this.#config = config;
+    this.#parts = parts;
+    this.#routes = compileRoutes(config.routes, parts.lists);
+    this.#nameRules = nameRulesOf(config, parts);
+    this.#ofRoutes = config.routes.map(({ upstream }, index) => this.#targetOf(upstream, index));
+    this.#otherwise = config.upstream && this.#targetOf(config.upstream);
+    this.only = this.peeks || config.routes.length > 0 ? undefined : this.#otherwise;
+  }
+
+  /** Whether any depends on what clients send first. */
+  get peeks(): boolean {
+    return this.#routes.peeks || [...this.#ofRoutes, this.#otherwise].some((target) => target?.awaitsName);
+  }
+
+  /** The target of a client; undefined when that needs more of its first bytes. @throws {ProxyError} when no route matches. */
+  find(facts: ClientFacts): Target | undefined {
+    const check = this.#parts.tls.answering(facts);
+    if (check !== undefined) return { ...this.#ofRoutes[0]!, tls: check };
+    const match = this.#routes.match(facts);
+    if (match === "need_more") return undefined;
+    const target = match === undefined ? this.#otherwise : this.#ofRoutes[match.index];
+    if (target !== undefined) return target.awaitsName && facts.awaitsHello ? undefined : target;
+    const detail = this.#routes.readsBytes ? facts.beginning : facts.noHello;
+    throw new ProxyError("no_route", "proxy", detail === undefined ? {} : { detail });
+  }
+
+  /** A connector to the group of a mirror: plain, whatever the service does with its clients. */
+  addMirror({ name }: GroupConfig): Connector {
+    const { groups, dialing } = this.#parts;
+    const plain = { ...dialing, tls: undefined, greetedBy: undefined, hasPreface: false };
+    const connector = new Connector(groups.get(name)!, plain);
+    // No group has such a name.
+    this.#connectors.set(`mirror ${name}`, connector);
+    return connector;
+  }
+
+  /** Opens connections ahead, if there are warm pools. */
+  start(): void {
+    for (const connector of this.#connectors.values()) connector.start();
+  }
+
+  /** The files for TLS with upstreams have changed: no earlier connection is handed out. */
+  renew(): void {
+    for (const connector of this.#connectors.values()) connector.renew();
+  }
+
+  /** Closes idle upstream connections, and keeps none from now on. */
+  async retire(): Promise<void> {
+    await Promise.all(this.#connectors.values().map((connector) => connector.retire()));
+  }
+
+  /** Does the same, and aborts dials in progress. */
+  async stop(reason: ProxyError): Promise<void> {
+    await Promise.all(this.#connectors.values().map((connector) => connector.stop(reason)));
+  }
+
+  /** Clears its timers, unless clients are connecting. */
+  restTimers(): void {
+    for (const connector of this.#connectors.values()) connector.restTimers();
+  }
+
+  #targetOf(upstream: GroupConfig, route?: number): OwnTarget {
+    const { groups, dialing, tls: all } = this.#parts;
+    const { name } = upstream;
+    const tls = all.afterRoute(route);
+    const greetedBy = (all.beforeRoute ?? tls)?.starttls;
+    // No connection is for clients of both kinds.
+    const connector = this.#connectors.getOrInsertComputed(`${greetedBy ?? ""} ${name}`, () => {
+      const mapping = mappingOf(upstream, this.#config, this.#nameRules);
+      return new Connector(groups.get(name)!, { ...dialing, greetedBy, mapping });
+    });
+    // With TLS that ends here later, the handshake tells the name.
+    const awaitsName = tls === undefined &&
+      upstream.endpoints.some(({ address }) => isChosenByClient(address));
+    return { connector, route, tls, awaitsName };
+  }
+}
+
+function nameRulesOf(
+  { allowNames = [], allowPrivate }: ServiceConfig,
+  { lists = new FileLists(), ownListeners = new OwnListeners() }: TargetParts,
+): NameRules {
+  const names = allowNames.includes(EVERY_NAME) ? { has: () => true } : lists.names(allowNames);
+  return { names, privates: new CidrSet(allowPrivate), own: ownListeners };
+}

@@ -1,0 +1,123 @@
+/**
+ * The sluice that a new one takes the addresses over from (`--take-over`), asked through its admin interface. Both
+ * listen on the same addresses for a moment, so it is asked over connections from before the new one listens.
+ */
+
+import type { AdminConfig, Config } from "../../config/config.ts";
+import { formatAddress, type ListenAddress } from "../../net/address.ts";
+import { type Conn, writeAll } from "../../net/socket/conn.ts";
+import { dial } from "../../net/socket/dial.ts";
+import { canShare } from "../../net/socket/reserve.ts";
+import { acmeSections } from "../acme/sections.ts";
+
+/** Milliseconds to connect, and to answer. */
+const PATIENCE = 10_000;
+/** More than any answer has, in bytes. */
+const LARGEST_ANSWER = 1024 * 1024;
+
+/** The sluice before cannot be asked, or refuses. Nothing has changed for it. */
+export class TakeOverError extends Error {
+  override readonly name = "TakeOverError";
+}
+
+export class Predecessor {
+  readonly #admin: Pick<AdminConfig, "listen" | "token">;
+  /** Where it may listen. */
+  readonly addresses: readonly ListenAddress[];
+
+  private constructor(admin: Pick<AdminConfig, "listen" | "token">, addresses: readonly ListenAddress[]) {
+    this.#admin = admin;
+    this.addresses = addresses;
+  }
+
+  /** That of a configuration. @throws {TakeOverError} when there can be none. */
+  static of({ admin, services }: Pick<Config, "admin" | "services">): Predecessor {
+    if (admin === undefined) {
+      throw new TakeOverError(
+        "Cannot take over without admin.listen, where the running sluice is asked to drain",
+      );
+    }
+    if (!canShare()) {
+      throw new TakeOverError("Cannot take over: only on Linux can two programs listen on one address");
+    }
+    const ofServices = services.flatMap(({ listen }) => listen);
+    const ofAcme = acmeSections({ services }).map(({ acme }) => acme.http);
+    const others = [...ofAcme, admin.listen, admin.toxiproxy].filter((address) => address !== undefined);
+    return new Predecessor(admin, [...ofServices, ...others]);
+  }
+
+  /** Checks that a sluice answers, and takes the token. Returns its process id. @throws {TakeOverError} */
+  async find(): Promise<number> {
+    using conn = await this.connect();
+    const answer = await this.#ask(conn, "GET", "/api/v1/status", 200);
+    const { pid } = JSON.parse(answer.slice(answer.indexOf("{"), answer.lastIndexOf("}") + 1)) as {
+      pid: number;
+    };
+    return pid;
+  }
+
+  /** @throws {TakeOverError} when no program listens there. */
+  async connect(): Promise<Conn> {
+    const signal = AbortSignal.timeout(PATIENCE);
+    try {
+      return await dial(this.#admin.listen, { adapter: "deno", signal });
+    } catch (cause) {
+      throw this.#failure(
+        `${(cause as Error).message} (without a running sluice, leave --take-over out)`,
+        cause,
+      );
+    }
+  }
+
+  /** Tells it, over a connection of {@linkcode connect}, to accept no more and to drain. @throws {TakeOverError} */
+  async handOver(conn: Conn): Promise<void> {
+    await this.#ask(conn, "POST", "/api/v1/drain", 202, '{"handed_over": true}');
+  }
+
+  async #ask(conn: Conn, method: string, path: string, expected: number, body = ""): Promise<string> {
+    const { token } = this.#admin;
+    const lines = [
+      `${method} ${path} HTTP/1.1`,
+      "Host: localhost",
+      "Connection: close",
+      ...token === undefined ? [] : [`Authorization: Bearer ${token}`],
+      ...body === "" ? [] : ["Content-Type: application/json", `Content-Length: ${body.length}`],
+    ];
+    const late = setTimeout(() => conn.close(), PATIENCE);
+    try {
+      await writeAll(conn, new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n${body}`));
+      const answer = await readAll(conn);
+      const status = /^HTTP\/1\.1 (\d{3})/.exec(answer)?.[1];
+      if (status === String(expected)) return answer;
+      const token = status === "401" ? " (its admin.token is another one)" : "";
+      throw this.#failure(
+        `${method} ${path} was answered with ${status ?? "something else than HTTP"}${token}`,
+      );
+    } catch (cause) {
+      if (cause instanceof TakeOverError) throw cause;
+      throw this.#failure((cause as Error).message, cause);
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
+  #failure(detail: string, cause?: unknown): TakeOverError {
+    const where = formatAddress(this.#admin.listen);
+    return new TakeOverError(
+      `Cannot take over from the sluice whose admin interface is ${where}: ${detail}`,
+      { cause },
+    );
+  }
+}
+
+async function readAll(conn: Conn): Promise<string> {
+  const decoder = new TextDecoder();
+  const buffer = new Uint8Array(16 * 1024);
+  let text = "";
+  while (text.length < LARGEST_ANSWER) {
+    const count = await conn.read(buffer);
+    if (count === null) break;
+    text += decoder.decode(buffer.subarray(0, count), { stream: true });
+  }
+  return text;
+}

@@ -1,0 +1,141 @@
+/** Certificates that sluice orders from Pebble, which refuses one in twenty good nonces. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { CertificateAuthority } from "../../support/certificates.ts";
+import { interopTest, run } from "../../support/interop.ts";
+import { echo, upstream } from "../../support/peers/sockets.ts";
+import { Sluice } from "../../support/program/program.ts";
+import { freePort } from "../../support/servers/server_home.ts";
+import { PEBBLE, Pebble } from "../servers/pebble.ts";
+
+/** A folder with the configuration of a sluice that logs JSON. */
+class Site {
+  readonly folder: string;
+  readonly #echo: string;
+  readonly authority: CertificateAuthority;
+
+  private constructor(folder: string, echoes: string, authority: CertificateAuthority) {
+    this.folder = folder;
+    this.#echo = echoes;
+    this.authority = authority;
+  }
+
+  static async make(stack: AsyncDisposableStack): Promise<Site> {
+    const folder = await Deno.makeTempDir({ prefix: "sluice-acme-" });
+    stack.defer(() => Deno.remove(folder, { recursive: true }));
+    const server = stack.use(upstream(echo));
+    return new Site(folder, server.address, stack.use(await CertificateAuthority.create()));
+  }
+
+  /** Writes a configuration with one service; returns its path. */
+  async write(name: string, listen: number, keys = ""): Promise<string> {
+    const path = join(this.folder, `${name}.yaml`);
+    const service = `{ name: shop, listen: "127.0.0.1:${listen}", upstream: "${this.#echo}"${keys} }`;
+    await Deno.writeTextFile(path, `log: { format: json }\nservices:\n  - ${service}\n`);
+    return path;
+  }
+
+  acme({ directory }: Pebble, names: readonly string[], more = ""): string {
+    return `acme: { names: [${names.join(", ")}], agree_to_terms: true, storage: "${this.folder}/store", ` +
+      `directory: "${directory}", ca: "${this.authority.cert}", email: ops@example.com${more} }`;
+  }
+}
+
+/** What a client says of the certificate that it gets, verified with the authority of Pebble. */
+async function certificateAt(port: number, name: string, pebble: Pebble, folder: string): Promise<string> {
+  const root = join(folder, "root.pem");
+  await Deno.writeTextFile(root, await pebble.root());
+  const { text } = await run("openssl", [
+    "s_client",
+    "-connect",
+    `127.0.0.1:${port}`,
+    "-servername",
+    name,
+    "-verify_return_error",
+    "-verify_hostname",
+    name,
+    "-CAfile",
+    root,
+  ]);
+  assert.match(text, /Verify return code: 0 \(ok\)/);
+  return /-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/.exec(text)![0];
+}
+
+for (const workers of [1, 2]) {
+  interopTest(
+    `sluice orders a certificate over TLS, and another one for more names after a reload (${workers} threads)`,
+    PEBBLE,
+    async (stack) => {
+      const site = await Site.make(stack);
+      const path = await site.write("one", 0);
+      const sluice = stack.use(await Sluice.start(["-c", path], { workers }));
+      const port = sluice.port();
+      const names = ["a.test", "b.test"];
+      const pebble = await Pebble.start(stack, { authority: site.authority, names, tlsPort: port });
+
+      await site.write("one", 0, `, tls: { ${site.acme(pebble, ["a.test"])} }`);
+      sluice.kill("SIGHUP");
+      await sluice.loggedEvents("acme_waiting", 1);
+      await sluice.loggedEvents("acme_issued", 1);
+      await sluice.loggedEvents("certificate_reloaded", 1);
+      const first = await certificateAt(port, "a.test", pebble, site.folder);
+      const checks = sluice.events("connection_closed").filter(({ code }) => code === "acme_challenge");
+      assert.ok(checks.length >= 1);
+
+      await site.write("one", 0, `, tls: { ${site.acme(pebble, names)} }`);
+      sluice.kill("SIGHUP");
+      await sluice.loggedEvents("acme_issued", 2);
+      await sluice.loggedEvents("certificate_reloaded", 2);
+      const second = await certificateAt(port, "b.test", pebble, site.folder);
+      assert.notEqual(second, first);
+      assert.equal((await sluice.stop()).code, 0);
+    },
+  );
+}
+
+interopTest("sluice orders a certificate over HTTP, for a protocol with STARTTLS", PEBBLE, async (stack) => {
+  const site = await Site.make(stack);
+  const httpPort = freePort();
+  const pebble = await Pebble.start(stack, { authority: site.authority, names: ["mail.test"], httpPort });
+  const acme = site.acme(pebble, ["mail.test"], `, http: "127.0.0.1:${httpPort}"`);
+  const sluice = stack.use(
+    await Sluice.start(["-c", await site.write("one", 0, `, tls: { ${acme}, starttls: smtp }`)]),
+  );
+  await sluice.loggedEvents("acme_issued", 1);
+  assert.equal(sluice.events("acme_listening")[0]!["listen"], `127.0.0.1:${httpPort}`);
+  const other = await fetch(`http://127.0.0.1:${httpPort}/.well-known/acme-challenge/none`);
+  assert.equal(other.status, 404);
+  assert.match(await other.text(), /No such check/);
+});
+
+interopTest(
+  "a check reaches another proxy than the one that orders, which shares the folder",
+  PEBBLE,
+  async (stack) => {
+    const site = await Site.make(stack);
+    const answering = stack.use(await Sluice.start(["-c", await site.write("one", 0)]));
+    const port = answering.port();
+    const names = ["a.test"];
+    const pebble = await Pebble.start(stack, { authority: site.authority, names, tlsPort: port });
+    // It cannot get its own certificate, as nothing leads to the first name.
+    await site.write("one", 0, `, tls: { ${site.acme(pebble, ["nowhere.test", "a.test"])} }`);
+    answering.kill("SIGHUP");
+    await answering.loggedEvents("acme_failed", 1);
+
+    const path = await site.write("two", 0, `, tls: { ${site.acme(pebble, names)} }`);
+    const ordering = stack.use(await Sluice.start(["-c", path]));
+    await ordering.loggedEvents("acme_issued", 1);
+    await certificateAt(ordering.port(), "a.test", pebble, site.folder);
+    assert.equal(
+      ordering.events("connection_closed").filter(({ code }) => code === "acme_challenge").length,
+      0,
+    );
+    // From three places each, for both orders.
+    assert.ok(
+      answering.events("connection_closed").filter(({ code }) => code === "acme_challenge").length > 3,
+    );
+    const [failed] = answering.events("acme_failed");
+    assert.match(String(failed!["msg"] ?? failed!["message"]), /nowhere\.test/);
+  },
+);

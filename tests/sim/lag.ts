@@ -1,0 +1,74 @@
+/** What clients of source_hash see while the proxies of a fleet learn of a new endpoint at different times. */
+
+import { sourceHash } from "../../src/upstream/balance/source_hash.ts";
+import { clientOf, endpointsOf, randomFrom, type SimEndpoint, untilNext } from "./fleet.ts";
+
+export interface LagOptions {
+  readonly proxies: number;
+  readonly endpoints: number;
+  /** Seconds in which all proxies learn of the endpoint, each at any moment of them. */
+  readonly lag: number;
+  /** Seconds between two connections of a client, on average. Each goes to any proxy. */
+  readonly pause: number;
+  /** How many clients that move are followed. */
+  readonly movers: number;
+  readonly seed: number;
+}
+
+export interface Lag {
+  readonly lag: number;
+  /** The share of the clients that move which went back to the earlier endpoint at least once. */
+  readonly wentBack: number;
+  /** How often a client that moves changes its endpoint, on average; 1 is the least. */
+  readonly changes: number;
+  /** Seconds until half of the clients that move have used the earlier endpoint for the last time. */
+  readonly settled: number;
+}
+
+export function lagOf(options: LagOptions): Lag {
+  const { proxies, lag, pause, seed } = options;
+  const random = randomFrom(seed);
+  const learned = Array.from({ length: proxies }, () => random() * lag);
+  const lasts: number[] = [];
+  let changes = 0;
+  let wentBack = 0;
+  for (const [before, after] of moversOf(options)) {
+    let current = before;
+    let own = 0;
+    let last = 0;
+    // The first one has to find every proxy knowing.
+    for (let time = 0; time <= lag || current !== after; time += untilNext(random, 1 / pause)) {
+      const knows = time >= learned[Math.floor(random() * proxies)]!;
+      const next = knows ? after : before;
+      if (next !== current) own += 1;
+      if (!knows) last = time;
+      current = next;
+    }
+    changes += own;
+    if (own > 1) wentBack += 1;
+    lasts.push(last);
+  }
+  lasts.sort((a, b) => a - b);
+  return {
+    lag,
+    wentBack: wentBack / lasts.length,
+    changes: changes / lasts.length,
+    settled: lasts[lasts.length >> 1]!,
+  };
+}
+
+/** The endpoints, before and after, of clients that get another one. */
+function moversOf({ endpoints, movers }: LagOptions): [string, string][] {
+  const all = endpointsOf(endpoints + 1);
+  const before = all.slice(0, endpoints);
+  const policy = sourceHash();
+  const chosen = (list: readonly SimEndpoint[], client: string) =>
+    policy({ endpoints: list, client, isAllowed: () => true })!.key;
+  const found: [string, string][] = [];
+  for (let index = 0; found.length < movers; index++) {
+    const client = clientOf(index);
+    const pair: [string, string] = [chosen(before, client), chosen(all, client)];
+    if (pair[0] !== pair[1]) found.push(pair);
+  }
+  return found;
+}
