@@ -1,6 +1,6 @@
 /**
- * Builds the package for Node.js into dist/npm: `deno task npm`. It has the program as one bundled file, that of its
- * worker threads, what starts them, and types; Deno comes as a package of npm.
+ * Builds the package for Node.js into dist/npm: `deno task npm`. It has the program, bundled; what starts it; and types.
+ * Deno comes as a package of npm.
  *
  * Where JSR cannot be reached, `--check` takes the stand-ins of tests/offline: that package is for tests.
  */
@@ -20,10 +20,11 @@ export const PACKAGE = "@sluice-proxy/sluice";
 /** The version of Deno that the tests run with. */
 const DENO_VERSION = Deno.version.deno;
 
-/** What is bundled, and where it goes. */
-const BUNDLES = [
-  ["main.ts", "sluice.js"],
-  ["src/runtime/worker/worker.ts", "worker.js"],
+/** The program, and what its worker threads run. They share chunks, and load those of a command when it is used. */
+const PROGRAM = ["main.ts", "src/runtime/worker/worker.ts"];
+
+/** What runs in Node.js: one file each. */
+const NODE_BUNDLES = [
   ["src/npm/bin.ts", "bin.js"],
   ["src/npm/start_sluice.ts", "test.js"],
 ] as const;
@@ -40,8 +41,12 @@ async function main(args: readonly string[]): Promise<number> {
   const output = join(ROOT, "dist", isCheck ? "npm-check" : "npm");
   await Deno.remove(output, { recursive: true }).catch(() => {});
   await Deno.mkdir(output, { recursive: true });
-  for (const [source, target] of BUNDLES) await bundle(source, join(output, target), importMap);
-  await finish(output);
+  const program = join(output, "program");
+  await bundle(PROGRAM, ["--code-splitting", "--outdir", program], importMap);
+  for (const [source, target] of NODE_BUNDLES) {
+    await bundle([source], ["--output", join(output, target)], importMap);
+  }
+  await finish(output, program);
   writeTypes(output);
   await Deno.writeTextFile(join(output, "package.json"), JSON.stringify(manifest(), undefined, 2) + "\n");
   for (const file of ["LICENSE"]) await Deno.copyFile(join(ROOT, file), join(output, file));
@@ -50,22 +55,28 @@ async function main(args: readonly string[]): Promise<number> {
   return 0;
 }
 
-async function bundle(source: string, target: string, importMap: string): Promise<void> {
+async function bundle(sources: string[], options: string[], importMap: string): Promise<void> {
   const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["bundle", "--quiet", ...importMap ? ["--import-map", importMap] : [], source, "--output", target],
+    args: ["bundle", "--quiet", ...importMap ? ["--import-map", importMap] : [], ...options, ...sources],
     cwd: ROOT,
     env: { NO_COLOR: "1" },
   }).output();
-  if (!success) throw new Error(`deno bundle ${source}:\n${new TextDecoder().decode(stderr)}`);
+  if (!success) throw new Error(`deno bundle ${sources.join(" ")}:\n${new TextDecoder().decode(stderr)}`);
 }
 
 /** What the bundler cannot know. */
-async function finish(output: string): Promise<void> {
-  await edit(join(output, "sluice.js"), (text) => {
-    const worker = 'import.meta.resolve("./worker.ts")';
-    if (text.split(worker).length !== 2) throw new Error(`the bundle does not have ${worker} once`);
-    return text.replace(worker, 'import.meta.resolve("./worker.js")');
-  });
+async function finish(output: string, program: string): Promise<void> {
+  const worker = 'import.meta.resolve("./worker.ts")';
+  const built = 'import.meta.resolve("./src/runtime/worker/worker.js")'; // chunks are at the top
+  let found = 0;
+  for await (const { name, isFile } of Deno.readDir(program)) {
+    if (!isFile) continue;
+    await edit(join(program, name), (text) => {
+      found += text.split(worker).length - 1;
+      return text.replace(worker, built);
+    });
+  }
+  if (found !== 1) throw new Error(`the bundles have ${worker} ${found} times instead of once`);
   const permissions = `const PERMISSIONS = ${JSON.stringify(PERMISSIONS)};\n`;
   await edit(join(output, "bin.js"), (text) => `#!/usr/bin/env node\n${permissions}${text}`);
   await edit(join(output, "test.js"), (text) => permissions + text);
@@ -107,7 +118,7 @@ function manifest() {
     type: "module",
     bin: { sluice: "./bin.js" },
     exports: { "./test": { types: "./types/npm/start_sluice.d.ts", default: "./test.js" } },
-    files: ["*.js", "types"],
+    files: ["*.js", "program", "types"],
     engines: { node: ">=20" },
     dependencies: { deno: DENO_VERSION },
   };

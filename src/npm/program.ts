@@ -15,7 +15,7 @@ export interface Command {
 export function sluiceCommand(args: readonly string[]): Command {
   const require = createRequire(import.meta.url);
   const { runInstall } = require("deno/install_api.cjs") as { runInstall(): string };
-  const bundle = fileURLToPath(new URL("./sluice.js", import.meta.url));
+  const bundle = fileURLToPath(new URL("./program/main.js", import.meta.url));
   const options = ["run", "--quiet", "--no-config", "--no-lock", "--unstable-net", ...PERMISSIONS];
   return { program: runInstall(), args: [...options, bundle, ...args] };
 }

@@ -112,13 +112,14 @@ async function isCached(subcommand: string): Promise<boolean> {
 
 /** Runs deno to its end and returns its exit code. */
 async function runDeno(args: string[], cwd: string, importMap: string): Promise<number> {
-  const { INIT_CWD: _, ...env } = Deno.env.toObject();
+  const { INIT_CWD: _, DENO_JOBS = String(2 * navigator.hardwareConcurrency), ...env } = Deno.env.toObject();
   const child = new Deno.Command(Deno.execPath(), {
     args,
     cwd,
     clearEnv: true, // INIT_CWD is for this process; a `deno task` that the child starts sets its own
     // If a whole process group is signalled, the child gets the signal twice: directly, and from here.
-    env: { ...env, SLUICE_IMPORT_MAP: importMap, SLUICE_SIGNALS_FROM: String(Deno.pid) },
+    // DENO_JOBS: files of tests that run at the same time, which wait as long as they work.
+    env: { ...env, DENO_JOBS, SLUICE_IMPORT_MAP: importMap, SLUICE_SIGNALS_FROM: String(Deno.pid) },
     stdin: "inherit",
     stdout: "inherit",
     stderr: "inherit",

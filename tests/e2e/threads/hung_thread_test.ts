@@ -12,7 +12,7 @@ Deno.test({
   ignore: Deno.build.os !== "linux" || Deno.env.has("SLUICE_BIN"),
   fn: async () => {
     await using server = upstream(echo);
-    const [deno, run, ...rest] = sluiceCommand();
+    const [deno, run, ...rest] = sluiceCommand({ fromSource: true });
     await using sluice = await Sluice.withConfig(
       `log: { format: json }
 shutdown: { drain: 1s }

@@ -125,7 +125,7 @@ interopTest(
   "a new certificate is served by Deno.listenTls without --unstable-net",
   OPENSSL,
   async (stack) => {
-    const start = { command: sluiceCommand(true), workers: 1 };
+    const start = { command: sluiceCommand({ isStable: true }), workers: 1 };
     const { authority, sluice, swap } = await mounted(stack, ["engine: deno"], start);
     using old = await tlsClient(sluice.port(), authority);
     for (let count = 1; count <= 3; count++) {

@@ -25,12 +25,13 @@ def echoed(listen, text):
 def is_reset(listen):
     """Whether the proxy resets a client that only listens: after a reset, shutdown() would say ENOTCONN instead."""
     host, port = listen.split(":")
-    with socket.create_connection((host, int(port)), timeout=20) as client:
-        try:
+    try:
+        # The reset may be there before connect() has returned.
+        with socket.create_connection((host, int(port)), timeout=20) as client:
             client.recv(1)
             return False
-        except ConnectionResetError:
-            return True
+    except ConnectionResetError:
+        return True
 
 
 def main(port, upstream):

@@ -1,5 +1,6 @@
 /** Starts sluice the way a user does: as a program, on port 0, and waits for its ready line. */
 
+import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PERMISSIONS } from "../../../.github/build/permissions.ts";
 import { LineReader, PATIENCE } from "../peers/line_reader.ts";
@@ -29,22 +30,26 @@ export interface Finished {
 export const workers = Deno.build.os === "linux" ? Number(Deno.env.get("SLUICE_TEST_WORKERS") ?? 1) : 1;
 
 /**
- * The command that runs sluice: the built executable of SLUICE_BIN, or `deno run` with exactly its permissions; without
- * `--unstable-net`, which deno.json says, where `isStable`; an executable always has it.
+ * The command that runs sluice: the built executable of SLUICE_BIN, or `deno run` with exactly its permissions, of
+ * SLUICE_MAIN (the bundled program, which starts sooner) or main.ts; without `--unstable-net` where
+ * `isStable`; an executable always has it.
  */
-export function sluiceCommand(isStable = false): [string, ...string[]] {
+export function sluiceCommand(
+  { isStable = false, fromSource = false } = {},
+): [string, ...string[]] {
   const executable = Deno.env.get("SLUICE_BIN");
   if (executable) return [executable];
   const configuration = fileURLToPath(new URL("../../../deno.json", import.meta.url));
   const importMap = Deno.env.get("SLUICE_IMPORT_MAP") || (isStable ? configuration : undefined);
+  const bundle = fromSource ? undefined : Deno.env.get("SLUICE_MAIN");
   return [
     Deno.execPath(),
     "run",
     "--quiet",
-    ...(isStable ? ["--no-config"] : []),
+    isStable ? "--no-config" : "--unstable-net", // deno.json does not apply to files in dist
     ...PERMISSIONS,
     ...(importMap ? ["--import-map", importMap] : []),
-    fileURLToPath(new URL("../../../main.ts", import.meta.url)),
+    bundle ? resolve(bundle) : fileURLToPath(new URL("../../../main.ts", import.meta.url)),
   ];
 }
 

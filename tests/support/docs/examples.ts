@@ -1,56 +1,25 @@
 /** Runs every command, configuration and program of README.md and docs, as they are printed. */
 
-import assert from "node:assert/strict";
-import { join } from "node:path";
-import { CertificateAuthority, OPENSSL } from "../../support/certificates.ts";
-import { type Block, type Page, pathOf, readPages } from "../../support/docs/page.ts";
-import { importing, Section, type SectionParts, writePrograms } from "../../support/docs/section.ts";
-import { findProgram } from "../../support/interop.ts";
-import { runSluice } from "../../support/program/program.ts";
+import { CertificateAuthority, OPENSSL } from "../certificates.ts";
+import { findProgram } from "../interop.ts";
+import { type Block, type Page, readPages } from "./page.ts";
+import { Section, type SectionParts, writePrograms } from "./section.ts";
 
-const PAGES = readPages();
 const RUN = new Set(["sh", "yaml", "ts", "json"]);
 /** Commands are for a shell, and programs in the background are ended by their process group. */
 const ignore = Deno.build.os !== "linux" || OPENSSL.needs.some((name) => findProgram(name) === undefined);
 
-for (const page of PAGES.filter(({ text }) => !/^<!-- page: tested=/m.test(text))) {
-  Deno.test({
-    name: `the examples of ${page.path} work as printed`,
-    ignore,
-    fn: (t) => runPage(page, t),
-  });
-}
-
-Deno.test("the programs in README.md and docs have the right types", async () => {
-  const folder = await Deno.makeTempDir({ prefix: "sluice-docs-" });
-  try {
-    const programs = PAGES.flatMap(({ path, blocks }) =>
-      blocks.filter(({ language }) => language === "ts").map(({ code, line }) => ({
-        file: join(folder, `${path.replaceAll(/\W/g, "_")}_${line}.ts`),
-        code,
-      }))
-    );
-    assert.ok(programs.length >= 4, `only ${programs.length} programs`);
-    for (const { file, code } of programs) await Deno.writeTextFile(file, importing(code));
-    const importMap = Deno.env.get("SLUICE_IMPORT_MAP");
-    const { code, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: [
-        ...["check", "--quiet", "--config", pathOf("deno.json")],
-        ...importMap ? ["--import-map", importMap] : [],
-        ...programs.map(({ file }) => file),
-      ],
-      env: { NO_COLOR: "1" },
-    }).output();
-    assert.equal(code, 0, new TextDecoder().decode(stderr));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
+/** Tests each page of this part, one of `parts`. Test files run beside each other, the tests of one file do not. */
+export function testExamples(part: number, parts: number): void {
+  const pages = readPages().filter(({ text }) => !/^<!-- page: tested=/m.test(text));
+  for (const page of pages.filter((_, index) => index % parts === part)) {
+    Deno.test({
+      name: `the examples of ${page.path} work as printed`,
+      ignore,
+      fn: (t) => runPage(page, t),
+    });
   }
-});
-
-Deno.test("sluice check finds nothing wrong with config.example.yaml", async () => {
-  const { code, stderr } = await runSluice(["check", pathOf("config.example.yaml")]);
-  assert.equal(code, 0, stderr);
-});
+}
 
 async function runPage(page: Page, t: Deno.TestContext): Promise<void> {
   await using stack = new AsyncDisposableStack();
