@@ -91,7 +91,7 @@ class Page {
       this.#showStatus(stats);
       this.#program.update(stats, rates.all);
       this.#services.update(stats.services, rates.services);
-      this.#upstreams.update(stats.upstreams);
+      this.#upstreams.update(stats);
       this.#connections.refresh();
     };
     if (document.hidden) this.#showLatest = show;

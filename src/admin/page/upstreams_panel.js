@@ -2,17 +2,17 @@
 
 import { byId, create, setAttribute, setHidden, setText } from "./element.js";
 import { EndpointSwitch } from "./endpoint_switch.js";
-import { formatCount } from "./format.js";
+import { formatCount, formatDuration } from "./format.js";
 import { KeyedElements } from "./keyed_elements.js";
 
-/** @import { EndpointView, UpstreamView } from "../views.ts" */
+/** @import { DiscoveryView, EndpointView, StatsEvent, UpstreamView } from "../views.ts" */
 /** @import { SetEndpoint } from "./endpoint_switch.js" */
 
 const COLUMNS = 7;
 
 /**
  * A row of the table: a group, or one of its endpoints.
- * @typedef {{ group: UpstreamView, endpoint: EndpointView | undefined }} Item
+ * @typedef {{ group: UpstreamView, endpoint: EndpointView | undefined, now: number }} Item
  */
 
 export class UpstreamsPanel {
@@ -28,11 +28,12 @@ export class UpstreamsPanel {
     );
   }
 
-  /** @param {readonly UpstreamView[]} upstreams */
-  update(upstreams) {
+  /** @param {Pick<StatsEvent, "time" | "upstreams">} stats */
+  update({ time, upstreams }) {
+    const now = Date.parse(time);
     this.#rows.update(upstreams.flatMap((group) => [
-      { group, endpoint: undefined },
-      ...group.endpoints.map((endpoint) => ({ group, endpoint })),
+      { group, endpoint: undefined, now },
+      ...group.endpoints.map((endpoint) => ({ group, endpoint, now })),
     ]));
   }
 }
@@ -40,14 +41,15 @@ export class UpstreamsPanel {
 class GroupRow {
   #name = create("span", { class: "name" });
   #about = create("span", { class: "minor" });
+  #error = create("div", { class: "minor cause" });
   element = create(
     "tr",
     { class: "group" },
-    create("th", { scope: "colgroup", colspan: String(COLUMNS) }, this.#name, this.#about),
+    create("th", { scope: "colgroup", colspan: String(COLUMNS) }, this.#name, this.#about, this.#error),
   );
 
   /** @param {Item} item */
-  update({ group }) {
+  update({ group, now }) {
     const { name, balance, endpoints, pool, queue, waiting, discovery } = group;
     const usable = endpoints.filter((endpoint) => isUsable(endpoint)).length;
     const about = [balance.replaceAll("_", " "), `${usable} of ${endpoints.length} usable`];
@@ -58,12 +60,12 @@ class GroupRow {
     }
     if (queue !== null) about.push(`${formatCount(queue.length)} in the queue`);
     if (waiting > 0) about.push(`${formatCount(waiting)} waiting for an endpoint`);
-    if (discovery !== null) {
-      const state = discovery.error === null ? "" : `, which fails: ${discovery.error}`;
-      about.push(`from ${discovery.from}${state}`);
-    }
+    if (discovery !== null) about.push(`from ${discovery.from}, ${answerOf(discovery, now)}`);
     setText(this.#name, name);
     setText(this.#about, about.join(" · "));
+    // Why endpoints may be those of before is worth a line of its own.
+    setText(this.#error, discovery?.error ?? "");
+    setHidden(this.#error, (discovery?.error ?? null) === null);
     setAttribute(this.element, "data-usable", usable === 0 ? "none" : null);
   }
 }
@@ -129,6 +131,16 @@ class EndpointRow {
     setAttribute(this.element, "data-usable", isUsable(endpoint) ? null : "none");
     this.#switch.update(endpoint);
   }
+}
+
+/**
+ * When a source last answered: `which answered 4.0 s ago`.
+ * @param {DiscoveryView} discovery
+ * @param {number} now in milliseconds since 1970
+ */
+function answerOf({ last_success }, now) {
+  if (last_success === null) return "which has not answered yet";
+  return `which answered ${formatDuration(now - Date.parse(last_success))} ago`;
 }
 
 /** @param {EndpointView} endpoint */

@@ -9,6 +9,7 @@ import type {
   UpstreamView,
 } from "../../admin/views.ts";
 import { amountOf } from "../../runtime/control/amount.ts";
+import { DISCOVERY, discoveryRows } from "../format/discovery_table.ts";
 import { endpointState, formatAge, formatBytes, openOf, waitingFor } from "../format/figures.ts";
 import { printable } from "../format/printable.ts";
 import { type Column, tableLines } from "../format/table.ts";
@@ -64,7 +65,8 @@ const CERTIFICATES: readonly Column<CertificateView & { service: string; left: n
 export const command: AdminCommand<{ json: boolean }> = {
   kind: "inspect",
   summary: "print services, upstreams and certificates",
-  description: "Prints the state of a running proxy: its services, upstreams and certificates.",
+  description:
+    "Prints the state of a running proxy: its services, upstreams, sources of endpoints and certificates.",
   options: [JSON_OPTION],
   parse: (options) => ({ json: options.has("json") }),
   async run(client, { json }) {
@@ -90,6 +92,7 @@ function statusText({ status, services, upstreams }: Overview, now: number): str
       waiting: index === 0 ? waiting : 0,
     }));
   });
+  const discovery = discoveryRows(upstreams, now);
   const certificates = services.flatMap(({ name: service, tls }) =>
     (tls?.certificates ?? []).map((each) => ({ ...each, service, left: Date.parse(each.expires_at) - now }))
   );
@@ -97,6 +100,7 @@ function statusText({ status, services, upstreams }: Overview, now: number): str
     programLines(status, now),
     tableLines(SERVICES, services),
     tableLines(endpoints.some(({ waiting }) => waiting > 0) ? [...ENDPOINTS, WAITING] : ENDPOINTS, endpoints),
+    ...discovery.length > 0 ? [tableLines(DISCOVERY, discovery)] : [],
     ...certificates.length > 0 ? [tableLines(CERTIFICATES, certificates)] : [],
   ];
   return parts.map((lines) => lines.join("\n")).join("\n\n");

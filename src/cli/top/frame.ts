@@ -1,12 +1,13 @@
 /** The whole screen of `sluice top`. Pure: a state and a size in, lines out. */
 
+import { type DiscoveryRow, discoveryRows } from "../format/discovery_table.ts";
 import { formatAge, openOf } from "../format/figures.ts";
 import { printable } from "../format/printable.ts";
 import { connectionLines } from "./connections_panel.ts";
 import { faultLines } from "./faults_panel.ts";
 import { KEYS } from "./keys.ts";
 import { type Line, line } from "./line.ts";
-import { endpointLines, serviceLines } from "./overview_panels.ts";
+import { discoveryLines, endpointLines, serviceLines } from "./overview_panels.ts";
 import type { TopState } from "./state.ts";
 
 /** In characters. */
@@ -20,6 +21,8 @@ interface Layout {
   /** Without headings. */
   readonly services: number;
   readonly endpoints: number;
+  /** 0 is no table at all. */
+  readonly discovery: number;
   readonly connections: number;
   /** Whether there is a blank line between the parts. */
   readonly isAiry: boolean;
@@ -66,25 +69,46 @@ function bodyLines(state: TopState, size: Size): Line[] {
 /** What is below the services. */
 function restLines(state: TopState, columns: number, layout: Layout, gap: readonly Line[]): Line[] {
   const { mode } = state;
-  const { endpoints, connections } = layout;
-  // Those of both tables, with their headings.
-  if ("service" in mode) return faultLines(state, mode, columns, endpoints + connections + 3 + gap.length);
+  const { endpoints, discovery, connections } = layout;
+  const sources = discoveryLines(sourcesOf(state, layout.isAiry), columns, discovery);
+  if ("service" in mode) {
+    // Those of all tables below, with their headings.
+    const taken = discovery === 0 ? 0 : discovery + 1 + gap.length;
+    return faultLines(state, mode, columns, endpoints + taken + connections + 3 + gap.length);
+  }
   return [
     ...endpointLines(state, columns, endpoints),
     ...gap,
+    ...sources,
+    ...sources.length > 0 ? gap : [],
     ...connectionLines(state, columns, connections),
   ];
 }
 
-/** Services and endpoints get as many lines as they need, each up to a third of those available. */
-function layoutOf({ stats }: TopState, { rows }: Size): Layout {
+/**
+ * Services and endpoints get as many lines as they need, each up to a third of those available, and sources of
+ * endpoints up to a sixth. A low screen shows sources only while one fails.
+ */
+function layoutOf(state: TopState, { rows }: Size): Layout {
+  const { stats } = state;
   const isAiry = rows >= AIRY_FROM;
-  const free = Math.max(3, rows - FIXED_LINES - (isAiry ? 2 : 0));
+  const all = Math.max(3, rows - FIXED_LINES - (isAiry ? 2 : 0));
+  // One line might be "... and 3 more".
+  const mostSources = all < 6 ? 0 : Math.max(2, Math.floor(all / 6));
+  const discovery = Math.min(mostSources, sourcesOf(state, isAiry).length);
+  const free = discovery === 0 ? all : all - discovery - (isAiry ? 2 : 1);
   const most = Math.floor(free / 3);
   const endpointCount = (stats?.upstreams ?? []).reduce((sum, { endpoints }) => sum + endpoints.length, 0);
   const services = Math.min(most, stats?.services.length ?? 0);
   const endpoints = Math.min(most, endpointCount);
-  return { services, endpoints, connections: free - services - endpoints, isAiry };
+  return { services, endpoints, discovery, connections: free - services - endpoints, isAiry };
+}
+
+function sourcesOf({ stats }: TopState, isAiry: boolean): DiscoveryRow[] {
+  if (stats === undefined) return [];
+  return discoveryRows(stats.upstreams, Date.parse(stats.time)).filter(({ error }) =>
+    isAiry || error !== null
+  );
 }
 
 function programLine({ stats }: TopState, columns: number): Line {
@@ -147,5 +171,6 @@ function helpLines(): Line[] {
     line("  UP/S, DOWN/S    bytes a second from clients, upstreams"),
     line("  FAILED          since the start: did not reach an upstream"),
     line("  REFUSED         since the start: by access rules or limits"),
+    line("  ANSWERED        when the source of endpoints last answered"),
   ];
 }

@@ -1,6 +1,7 @@
-/** The tables of services and of upstream endpoints. */
+/** The tables of services, of upstream endpoints and of their sources. */
 
 import type { EndpointView, ServiceView, UpstreamView } from "../../admin/views.ts";
+import { type DiscoveryRow, SHORT_DISCOVERY } from "../format/discovery_table.ts";
 import { endpointState, formatBytesShort, openOf, waitingFor } from "../format/figures.ts";
 import { type Column, tableLines } from "../format/table.ts";
 import { type Line, line, type Tone } from "./line.ts";
@@ -68,6 +69,14 @@ export function endpointLines({ stats, statsRates }: TopState, width: number, li
   return panel(tableLines(columns, rows, { width, gap: 1 }), shown.map(toneOf), hidden);
 }
 
+/** A heading and at most `limit` groups whose endpoints come from a source: if there are more, those with errors first. */
+export function discoveryLines(sources: readonly DiscoveryRow[], width: number, limit: number): Line[] {
+  if (limit === 0) return [];
+  const { shown, hidden } = chosen(sources, limit, failingFirst);
+  const tones = shown.map(({ error }): Tone => error === null ? "plain" : "bad");
+  return panel(tableLines(SHORT_DISCOVERY, shown, { width, gap: 1 }), tones, hidden);
+}
+
 /** Bytes a second; a dash while unknown. */
 export function formatByteRate(rate: Rate): string {
   return rate === undefined ? "-" : formatBytesShort(rate);
@@ -95,6 +104,10 @@ function endpointsOf(upstream: UpstreamView): NamedEndpoint[] {
 
 function busiestFirst(a: ServiceView, b: ServiceView): number {
   return b.connections.active - a.connections.active;
+}
+
+function failingFirst(a: DiscoveryRow, b: DiscoveryRow): number {
+  return Number(b.error !== null) - Number(a.error !== null);
 }
 
 const TONES_WORST_FIRST: readonly Tone[] = ["bad", "unusual", "plain"];

@@ -91,16 +91,21 @@ services:
 `),
   );
   const page = await openPage(stack, `http://${sluice.ready.admin}/`, { height: 1200 });
-  const source = ` · from Consul \\(service db at ${consul.address}\\)`;
-  await waitForText(page, "#upstreams .group .minor", new RegExp(`0 of 0 usable${source}$`));
+  const source = ` · from Consul \\(service db at ${consul.address}\\), which`;
+  const about = "#upstreams .group .minor";
+  await waitForText(
+    page,
+    about,
+    new RegExp(`0 of 0 usable${source} (answered .* ago|has not answered yet)$`),
+  );
   consul.set([{ address: "192.0.2.1", port: 5432 }]);
-  await waitForText(page, "#upstreams .group .minor", new RegExp(`1 of 1 usable${source}$`));
+  await waitForText(page, about, new RegExp(`1 of 1 usable${source} answered [\\d.]+ m?s ago$`));
   consul.answer = () => new Response("No cluster leader", { status: 500 });
   consul.wake();
   await waitForText(
     page,
-    "#upstreams .group .minor",
-    new RegExp(`1 of 1 usable${source}, which fails: Consul at .*: status 500: No cluster leader$`),
+    "#upstreams .group .cause",
+    /^Consul at http:\/\/.*: status 500: No cluster leader$/,
   );
 });
 

@@ -8,6 +8,7 @@ import type {
   ConnectionPage,
   ConnectionQuery,
   ConnectionView,
+  DiscoveryView,
   EndpointView,
   ServiceView,
   StatusView,
@@ -180,6 +181,17 @@ export function anUpstream(name: string, changes: Partial<UpstreamView> = {}): U
     queue: null,
     waiting: 0,
     discovery: null,
+    ...changes,
+  };
+}
+
+export function aDiscovery(changes: Partial<DiscoveryView> = {}): DiscoveryView {
+  return {
+    source: "consul",
+    from: "Consul (service db at http://127.0.0.1:8500)",
+    last_success: "2025-01-01T00:59:30.000Z",
+    failures: 0,
+    error: null,
     ...changes,
   };
 }

@@ -1,7 +1,7 @@
 /** The commands that talk to a running proxy, against an admin interface with made up figures. */
 
 import assert from "node:assert/strict";
-import { aService, FakeAdmin } from "../../../support/peers/fake_admin.ts";
+import { aDiscovery, anUpstream, aService, FakeAdmin } from "../../../support/peers/fake_admin.ts";
 import { type Finished, runSluice } from "../../../support/program/program.ts";
 
 /** Runs a command on a fake proxy. */
@@ -40,6 +40,27 @@ Deno.test("sluice status prints certificates and why the program is not ready, a
   assert.match(stdout, /\ndraining, not ready \(draining\), 3\/10000 connections open\n/);
   assert.match(stdout, /\n\ufffd\[2Jmysql +CN=db +2020-05-01 +EXPIRED\n/);
   assert.ok(!stdout.includes("\x1b"));
+});
+
+Deno.test("sluice status prints where endpoints come from, when their source last answered, and why it does not", async () => {
+  await using fake = await FakeAdmin.start();
+  const last_success = new Date(Date.now() - 3 * 86_400_000 - 3_700_000).toISOString();
+  const error = "Consul at http://127.0.0.1:8500: connection\x1b refused";
+  fake.upstreamViews = [
+    anUpstream("db", { discovery: aDiscovery({ last_success, failures: 12, error }) }),
+    anUpstream("plain"),
+    anUpstream("new", {
+      discovery: aDiscovery({ from: "DNS (addresses)", last_success: null }),
+      endpoints: [],
+    }),
+  ];
+  const { stdout } = await ask(fake, "status");
+  assert.deepEqual(stdout.trimEnd().split("\n").slice(-3), [
+    "UPSTREAM  DISCOVERY                                     ANSWERED    FAILURES  ERROR",
+    "db        Consul (service db at http://127.0.0.1:8500)  3d01h ago         12  " +
+    error.replace("\x1b", "\ufffd"),
+    "new       DNS (addresses)                               never              0",
+  ]);
 });
 
 Deno.test("sluice status --json prints the answer of the admin interface", async () => {

@@ -4,7 +4,14 @@ import { connectionRowsIn } from "../../../../src/cli/top/frame.ts";
 import { press } from "../../../../src/cli/top/keys.ts";
 import { line, painted } from "../../../../src/cli/top/line.ts";
 import { initialState, type TopState } from "../../../../src/cli/top/state.ts";
-import { aConnection, anEndpoint, anUpstream, aService, aStatus } from "../../../support/peers/fake_admin.ts";
+import {
+  aConnection,
+  aDiscovery,
+  anEndpoint,
+  anUpstream,
+  aService,
+  aStatus,
+} from "../../../support/peers/fake_admin.ts";
 import { aState, key, ORDER, statsAt, textOf } from "./top_fixture.ts";
 
 const STANDARD = { columns: 80, rows: 24 };
@@ -64,6 +71,40 @@ Deno.test("the screen of top shows how many clients wait for an endpoint, once f
     ).slice(0, 5);
   assert.deepEqual(waiting(100), ["WAITING", "15", "7", "0", "7"]);
   assert.deepEqual(waiting(60), ["FAILURES", "0", "7", "0", "7"]);
+});
+
+Deno.test("the screen of top shows which source of endpoints last answered when, those with errors first", () => {
+  const error = "Consul at http://127.0.0.1:8500: connection refused";
+  const upstreams = [
+    anUpstream("one", { discovery: aDiscovery() }),
+    anUpstream("two", { discovery: aDiscovery({ source: "dns", last_success: null }) }),
+    anUpstream("bad", { discovery: aDiscovery({ failures: 4, error }) }),
+  ];
+  const state = { ...aState(), stats: statsAt(0, { upstreams }) };
+  const tableAt = (columns: number, rows: number) => {
+    const lines = textOf(state, { columns, rows });
+    const first = lines.findIndex((text) => text.includes("DISCOVERY"));
+    return first === -1 ? [] : trimmed(lines.slice(first, first + 4));
+  };
+  assert.deepEqual(tableAt(100, 40), [
+    "UPSTREAM DISCOVERY  ANSWERED   FAILURES ERROR",
+    "one      consul     30s ago           0",
+    "two      dns        never             0",
+    `bad      consul     30s ago           4 ${error}`,
+  ]);
+  assert.deepEqual(tableAt(80, 24), [
+    "UPSTREAM DISCOVERY  ANSWERED   FAILURES ERROR",
+    "bad      consul     30s ago           4 Consul at http://127… connection refused",
+    "... and 2 more",
+    "",
+  ]);
+  assert.deepEqual(tableAt(60, 18).slice(0, 2), [
+    "UPSTREAM DISCOVERY  ANSWERED   ERROR",
+    "bad      consul     30s ago    Consul at http…ection refused",
+  ]);
+  assert.deepEqual(tableAt(60, 12), []);
+  const healthy = { ...state, stats: statsAt(0, { upstreams: upstreams.slice(0, 2) }) };
+  assert.ok(!textOf(healthy, { columns: 80, rows: 18 }).some((text) => text.includes("DISCOVERY")));
 });
 
 Deno.test("the screen of top shows the busiest services, and endpoints with problems, if not all fit", () => {
@@ -151,7 +192,11 @@ Deno.test("the screen of top has a sensible content before the first figures", (
 });
 
 Deno.test("the screen of top has the terminal's size, whatever it is", () => {
-  const state = aState(Array.from({ length: 50 }, (_, index) => aConnection(index)));
+  const filled = aState(Array.from({ length: 50 }, (_, index) => aConnection(index)));
+  const upstreams = ["one", "two", "three"].map((name) =>
+    anUpstream(name, { discovery: aDiscovery({ error: "refused" }) })
+  );
+  const state = { ...filled, stats: statsAt(1, { upstreams }) };
   const sizes = fc.record({
     columns: fc.integer({ min: 1, max: 250 }),
     rows: fc.integer({ min: 1, max: 80 }),
