@@ -461,8 +461,8 @@ export interface RouteOptions {
    */
   readonly silent?: boolean | undefined;
   /**
-   * Server names in the TLS ClientHello: one, a pattern such as "*.example.com", which stands for one label, a file, or
-   * a list. Left out, any, and connections without TLS too.
+   * Server names in the TLS ClientHello: one, a pattern such as "*.example.com", which stands for one label, or
+   * "**.example.com" for one or more, a file, or a list. Left out, any, and connections without TLS too.
    */
   readonly sni?: string | ListFileOptions | readonly (string | ListFileOptions)[] | undefined;
   /**

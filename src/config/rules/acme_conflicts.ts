@@ -1,6 +1,7 @@
 /** Finds settings of ACME that contradict each other, or the service they belong to. */
 
 import { type Address, overlaps, parseListenAddress } from "../../net/address.ts";
+import { ServerNameSet } from "../../wire/client_hello/server_names.ts";
 import { acmeCertificateFile } from "../values/acme_files.ts";
 import { LETS_ENCRYPT } from "../schema/acme_schema.ts";
 import { parseHostName, parseServerName } from "../values/server_name.ts";
@@ -151,8 +152,7 @@ function isByNameAlone(route: Place): boolean {
 /** Undefined where entries are in files, or cannot be read. */
 function covers(sni: Place, name: string): boolean | undefined {
   const patterns = sni.findAll(parseServerName)?.map(({ value }) => value);
-  const parent = name.slice(name.indexOf("."));
-  return patterns?.some((pattern) => pattern === name || pattern === `*${parent}`);
+  return patterns && new ServerNameSet(patterns).has(name);
 }
 
 function namedAt(names: Place): { place: Place; name: string }[] {

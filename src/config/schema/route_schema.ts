@@ -28,7 +28,7 @@ const byteConditions = {
 const helloConditions = {
   sni: serverNameList().optional().describe(
     'Server names in the TLS ClientHello: one, a pattern such as "*.example.com", which stands for one label, ' +
-      "a file, or a list. Left out, any, and connections without TLS too.",
+      'or "**.example.com" for one or more, a file, or a list. Left out, any, and connections without TLS too.',
   ),
   alpn: protocols().optional().describe(
     'Protocols that the TLS ClientHello offers at least one of: "h2", or a list. Left out, any, and connections ' +

@@ -13,11 +13,11 @@ const NAME = `${LABEL}(\\.${LABEL})*`;
 export const HOST_NAME_PATTERN = `^${NAME}\\.?$`;
 
 /** What `parseServerName` accepts, length and addresses aside, as a regular expression for a JSON Schema. */
-export const SERVER_NAME_PATTERN = `^(\\*\\.)?${NAME}\\.?$`;
+export const SERVER_NAME_PATTERN = `^(\\*{1,2}\\.)?${NAME}\\.?$`;
 
 /**
- * Parses a host name, or `*.` and a host name, which matches names with one more label in front. Returns it in
- * lower case and without a trailing dot.
+ * Parses a host name, or `*.` and a host name, which matches names with one more label in front, or `**.` and a host
+ * name, for one or more. Returns it in lower case and without a trailing dot.
  *
  * @throws {SyntaxError} when it is neither; the message says how to write what was probably meant.
  */
@@ -39,7 +39,7 @@ export function parseHostName(text: string): string {
 }
 
 function isServerName(name: string): boolean {
-  return name.length <= MAX_NAME && new RegExp(`^(\\*\\.)?${NAME}$`).test(name) && !isIpAddress(name);
+  return name.length <= MAX_NAME && new RegExp(`^(\\*{1,2}\\.)?${NAME}$`).test(name) && !isIpAddress(name);
 }
 
 function isHostName(name: string): boolean {
@@ -68,7 +68,7 @@ function reasonFor(name: string): string {
   if (withoutPort !== name && isServerName(withoutPort)) return `a name has no port, write "${withoutPort}"`;
   const ascii = asciiFormOf(name);
   if (ascii !== undefined) return `clients send its ASCII form, write "${ascii}"`;
-  if (name.replace(/^\*\./, "").includes("*")) return 'a "*" can only be the whole first label';
+  if (name.replace(/^\*{1,2}\./, "").includes("*")) return 'a "*" can only be the whole first label';
   if (name.length > MAX_NAME) return `expected at most ${MAX_NAME} characters, got ${name.length}`;
   return "expected a name such as shop.example.com or *.example.com";
 }

@@ -15,6 +15,7 @@ Deno.test("parseServerName() gives names in lower case and without the dot at th
     ["Shop.EXAMPLE.com.", "shop.example.com"],
     ["*.example.com", "*.example.com"],
     ["*.Internal.", "*.internal"],
+    ["**.Internal.", "**.internal"],
     ["localhost", "localhost"],
     ["_dmarc.example.com", "_dmarc.example.com"],
     ["xn--bcher-kva.example", "xn--bcher-kva.example"],

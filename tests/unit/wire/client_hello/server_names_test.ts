@@ -14,8 +14,20 @@ Deno.test("ServerNameSet matches names exactly, and by a wildcard for one label"
   assert.ok(!new ServerNameSet([]).has("a"));
 });
 
+Deno.test("ServerNameSet matches names by a wildcard for one label or more", () => {
+  const set = new ServerNameSet(["**.Shop.Example.com", "**.internal", "exact.org", "*.one.org"]);
+  const inside =
+    "a.shop.example.com A.B.SHOP.example.com. a.b.c.d.shop.example.com db.internal a.db.internal exact.org a.one.org";
+  const outside =
+    ". .internal internal shop.example.com example.com xshop.example.com a.shop.example.com.evil " +
+    "a.exact.org a.b.one.org .shop.example.org";
+  for (const name of inside.split(" ")) assert.ok(set.has(name), name);
+  for (const name of outside.split(" ")) assert.ok(!set.has(name), name);
+});
+
 Deno.test("ServerNameSet refuses a text that is neither a name nor a wildcard", () => {
-  const wrong = " * *. . a. .a a..b a.*.b *a.b a*.b *.*.b a:443 a/b bücher.example \u212a";
+  const wrong =
+    " * *. . a. .a a..b ** **. ***.b a.**.b **a.b a.*.b *a.b a*.b *.*.b a:443 a/b bücher.example \u212a";
   for (const pattern of [...wrong.split(" "), "a b", "x".repeat(64)]) {
     assert.throws(() => new ServerNameSet(["ok", pattern]), {
       name: "SyntaxError",
