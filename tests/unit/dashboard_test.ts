@@ -23,12 +23,6 @@ const NOT_SHOWN = new Set([
   "sluice_health_checks_total",
   "sluice_connections_limit",
   "sluice_list_entries",
-  "sluice_discovery_last_success_timestamp_seconds",
-  "sluice_discovery_stale",
-  "sluice_acme_renewals_total",
-  "sluice_acme_failures_total",
-  "sluice_acme_failing",
-  "sluice_acme_next_attempt_timestamp_seconds",
 ]);
 
 Deno.test("alerts ask for metrics and labels that exist", () => {
@@ -80,7 +74,7 @@ Deno.test("the panels of the dashboard fit on its grid, and have ids of their ow
 Deno.test("panels have rows, a description, and the data source that the user chooses", () => {
   const { panels, templating } = DASHBOARD;
   const rows = panels.filter(({ type }) => type === "row").map(({ title }) => title);
-  assert.deepEqual(rows, ["Overview", "Services", "Upstreams", "TLS", "Process"]);
+  assert.deepEqual(rows, ["Overview", "Services", "Upstreams", "Discovery", "TLS", "ACME", "Process"]);
   const source = { type: "prometheus", uid: "${datasource}" };
   for (const { title, datasource, targets, description } of panels.filter(({ type }) => type !== "row")) {
     assert.ok(description, title);

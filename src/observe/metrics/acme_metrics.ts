@@ -12,6 +12,8 @@ export interface AcmeFigures {
   readonly failing: number;
   /** Milliseconds since 1970. */
   readonly nextAttempt: number | undefined;
+  /** Milliseconds since 1970. */
+  readonly lastSuccess: number | undefined;
 }
 
 interface Subject {
@@ -46,19 +48,33 @@ export const ACME_METRICS: readonly ReadMetric<Subject>[] = [
     read: ({ acme }) => each(acme, ({ failing }) => failing),
   },
   {
+    name: "sluice_acme_last_success_timestamp_seconds",
+    type: "gauge",
+    help:
+      "When the certificate was issued to this proxy or to another one that shares the folder, Unix seconds: " +
+      "the start of its validity, which some authorities set to an hour before.",
+    note: "Absent without `tls.acme`, and until there is a certificate.",
+    extraLabels: ["certificate"],
+    read: ({ acme }) => known(acme, ({ lastSuccess }) => lastSuccess),
+  },
+  {
     name: "sluice_acme_next_attempt_timestamp_seconds",
     type: "gauge",
     help: "When the certificate will be ordered or renewed, Unix seconds.",
     note: ABSENT,
     extraLabels: ["certificate"],
-    read: ({ acme }) =>
-      each(
-        acme.filter(({ nextAttempt }) => nextAttempt !== undefined),
-        ({ nextAttempt }) => nextAttempt! / 1000,
-      ),
+    read: ({ acme }) => known(acme, ({ nextAttempt }) => nextAttempt),
   },
 ];
 
 function each(all: readonly AcmeFigures[], value: (figures: AcmeFigures) => number): [Labels, number][] {
   return all.map((figures) => [{ certificate: figures.file }, value(figures)]);
+}
+
+/** Times that are known, in seconds. */
+function known(
+  all: readonly AcmeFigures[],
+  time: (figures: AcmeFigures) => number | undefined,
+): [Labels, number][] {
+  return each(all.filter((figures) => time(figures) !== undefined), (figures) => time(figures)! / 1000);
 }

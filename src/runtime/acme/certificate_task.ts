@@ -52,6 +52,8 @@ export interface CertificateTaskFigures {
   readonly failing: number;
   /** Milliseconds since 1970; undefined before the first look. */
   readonly nextAttempt: number | undefined;
+  /** Since when the certificate is valid, in milliseconds since 1970; undefined without one. */
+  readonly lastSuccess: number | undefined;
 }
 
 /** A certificate that can be used. */
@@ -101,6 +103,7 @@ export class CertificateTask {
       failed: this.#failed,
       failing: this.#failure?.attempts ?? 0,
       nextAttempt: this.#nextAttempt,
+      lastSuccess: this.#known?.notBefore,
     };
   }
 

@@ -32,7 +32,10 @@ class Site {
   async write(name: string, listen: number, keys = ""): Promise<string> {
     const path = join(this.folder, `${name}.yaml`);
     const service = `{ name: shop, listen: "127.0.0.1:${listen}", upstream: "${this.#echo}"${keys} }`;
-    await Deno.writeTextFile(path, `log: { format: json }\nservices:\n  - ${service}\n`);
+    await Deno.writeTextFile(
+      path,
+      `log: { format: json }\nadmin: { listen: 127.0.0.1:0 }\nservices:\n  - ${service}\n`,
+    );
     return path;
   }
 
@@ -89,6 +92,17 @@ for (const workers of [1, 2]) {
       await sluice.loggedEvents("certificate_reloaded", 2);
       const second = await certificateAt(port, "b.test", pebble, site.folder);
       assert.notEqual(second, first);
+      const metrics = await (await fetch(`http://${sluice.ready.admin}/metrics`)).text();
+      const files = (metric: string) =>
+        Array.from(
+          metrics.matchAll(new RegExp(`^${metric}\\{.*certificate="([^"]+)"`, "gm")),
+          ([, file]) => file,
+        );
+      // As the dashboard relates them to each other.
+      const ordered = files("sluice_acme_last_success_timestamp_seconds");
+      assert.equal(ordered.length, 1, metrics);
+      assert.deepEqual(files("sluice_tls_certificate_expiry_timestamp_seconds"), ordered);
+      assert.deepEqual(files("sluice_acme_failing"), ordered);
       assert.equal((await sluice.stop()).code, 0);
     },
   );

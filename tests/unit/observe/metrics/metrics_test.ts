@@ -53,6 +53,11 @@ Deno.test("renderMetrics() writes the counts of services", () => {
   assert.deepEqual(of("sluice_connections_active"), ["web 2", "mail 0"]);
   assert.deepEqual(of("sluice_connections_limit"), ["5000"]);
   assert.deepEqual(of("sluice_service_connections_limit"), ["web 100"]);
+  assert.deepEqual(of("sluice_acme_renewals_total"), ["/acme/a.pem 2", "/acme/b.pem 0"]);
+  assert.deepEqual(of("sluice_acme_failures_total"), ["/acme/a.pem 1", "/acme/b.pem 3"]);
+  assert.deepEqual(of("sluice_acme_failing"), ["/acme/a.pem 0", "/acme/b.pem 3"]);
+  assert.deepEqual(of("sluice_acme_next_attempt_timestamp_seconds"), ["/acme/a.pem 1800000000"]);
+  assert.deepEqual(of("sluice_acme_last_success_timestamp_seconds"), ["/acme/a.pem 1700000000.5"]);
   assert.deepEqual(of("sluice_bytes_total"), [
     "web upload 10",
     "web download 2000",
@@ -332,8 +337,22 @@ function fixture() {
     counted: accounts.program.figures(),
     connectionLimit: 5000,
     acme: [
-      { file: "/acme/a.pem", issued: 2, failed: 1, failing: 0, nextAttempt: 1_800_000_000_000 },
-      { file: "/acme/b.pem", issued: 0, failed: 3, failing: 3, nextAttempt: undefined },
+      {
+        file: "/acme/a.pem",
+        issued: 2,
+        failed: 1,
+        failing: 0,
+        nextAttempt: 1_800_000_000_000,
+        lastSuccess: 1_700_000_000_500,
+      },
+      {
+        file: "/acme/b.pem",
+        issued: 0,
+        failed: 3,
+        failing: 3,
+        nextAttempt: undefined,
+        lastSuccess: undefined,
+      },
     ],
     lists: [
       { kind: "addresses", path: "/etc/blocked.txt", entries: 70_000, isStale: false },

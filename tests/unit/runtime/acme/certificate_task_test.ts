@@ -163,6 +163,10 @@ Deno.test("CertificateTask renews after two thirds of the life, with the same ac
   fixture.issueFor({ from: 58, until: 148 });
   fixture.pass(2 * DAY);
   await holds(() => assert.equal(task.figures.issued, 2));
+  assert.ok(
+    Math.abs(task.figures.lastSuccess! - Date.now() - 58 * DAY) < DAY / 2,
+    "the start of its validity",
+  );
   assert.notEqual(await Deno.readTextFile(fixture.file), first);
   const accounts = fixture.server.requests.filter(({ path }) => path === "/account");
   assert.deepEqual(accounts[0]!.header["jwk"], accounts[1]!.header["jwk"]);
