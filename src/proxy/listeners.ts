@@ -222,7 +222,7 @@ export class Listeners {
     { address, adapter, tls, unixMode, shared, replaces }: BindPlan,
   ): Promise<Listener<ListenAddress>> {
     if (address.transport === "systemd") {
-      return await NodeListener.adopt(address, { backlog: BACKLOG }, () => this.#duplicate(address));
+      return NodeListener.adopt(address, { backlog: BACKLOG }, () => this.#duplicate(address));
     }
     return tls !== undefined && address.transport === "tcp"
       ? TlsListener.bind(address, tls, { shared })

@@ -6,10 +6,12 @@
  * another one can follow, in any thread, and none of the clients in the queue is lost.
  */
 
+import { createServer } from "node:net";
 import process from "node:process";
 import type { ActivatedAddress, TcpAddress } from "../address.ts";
-import { ProxyError } from "../errors.ts";
+import { ProxyError, proxyErrorOf } from "../errors.ts";
 import { unmapped } from "./deno_socket.ts";
+import { BACKLOG } from "./listen.ts";
 import { ListenError } from "./listen_error.ts";
 
 /** The number of the first descriptor (sd_listen_fds(3)). */
@@ -36,6 +38,8 @@ interface Held {
   readonly handle: TcpHandle;
   /** Undefined for a unix socket: Deno does not tell its path. */
   readonly bound: TcpAddress | undefined;
+  /** Why nothing can listen on it; undefined until {@linkcode tryToListen} has tried. */
+  fault?: Promise<ProxyError | undefined>;
 }
 
 export class ActivatedSockets {
@@ -52,16 +56,25 @@ export class ActivatedSockets {
     this.#pid = pid;
   }
 
-  /** The address, with that of its socket if it is TCP. @throws {ListenError} when there is no such socket. */
-  resolve(asked: ActivatedAddress): ActivatedAddress {
-    const { bound } = this.#hold(asked);
+  /**
+   * The address, with that of its socket if it is TCP. Clients that wait in its queue stay there.
+   *
+   * @throws {ListenError} when there is no such socket, or nothing can listen on it.
+   */
+  async resolve(asked: ActivatedAddress): Promise<ActivatedAddress> {
+    const held = this.#hold(asked);
+    // Each try that fails costs a descriptor, so there is one only.
+    const fault = await (held.fault ??= tryToListen(held.handle));
+    if (fault?.code === "too_many_open_files") delete held.fault;
+    if (fault !== undefined) throw ListenError.at(asked, fault);
+    const { bound } = held;
     const { transport, name } = asked;
     return bound === undefined ? { transport, name } : { transport, name, bound };
   }
 
   /** Duplicates the descriptor; negative when none is left. @throws {ListenError} when there is no such socket. */
   duplicate(asked: ActivatedAddress): number {
-    return this.#hold(asked).handle.fdForIpc?.() ?? -1;
+    return duplicateOf(this.#hold(asked).handle);
   }
 
   #hold(asked: ActivatedAddress): Held {
@@ -118,6 +131,34 @@ function open(descriptor: number): Held | undefined {
   if (handle.getsockname(name) !== 0) return { handle, bound: undefined };
   const { address = "", port = 0 } = name;
   return { handle, bound: { transport: "tcp", hostname: unmapped(address), port } };
+}
+
+/** A new descriptor of the socket; negative when there is none. */
+function duplicateOf(handle: TcpHandle): number {
+  return handle.fdForIpc?.() ?? -1;
+}
+
+/**
+ * Listens on a duplicate and closes it before it accepts: a client that was accepted would be lost. Returns what is
+ * wrong with the socket. Deno 2.9.6 does not close the duplicate then.
+ */
+async function tryToListen(handle: TcpHandle): Promise<ProxyError | undefined> {
+  const fd = duplicateOf(handle);
+  if (fd < 0) return new ProxyError("too_many_open_files", "proxy");
+  const server = createServer();
+  try {
+    await new Promise<void>((resolve, reject) => {
+      server.once("error", reject);
+      // node:net accepts in the next turn of the event loop, after this callback.
+      server.listen({ fd, backlog: BACKLOG }, () => server.close(() => resolve()));
+    });
+    return undefined;
+  } catch (cause) {
+    const { code, message } = proxyErrorOf(cause, "proxy");
+    const isOther = message.includes("EINVAL");
+    const detail = isOther ? "it is not a stream socket that listens (ListenStream= and Accept=no)" : message;
+    return new ProxyError(code, "proxy", { detail });
+  }
 }
 
 function unavailable(address: ActivatedAddress, detail: string): ListenError {

@@ -3,9 +3,8 @@
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
 import { type ActivatedAddress, boundAddress, type TcpAddress } from "../address.ts";
 import type { Conn } from "./conn.ts";
-import { ProxyError, proxyErrorOf } from "../errors.ts";
+import { ProxyError } from "../errors.ts";
 import type { Listener } from "./listen.ts";
-import { ListenError } from "./listen_error.ts";
 import { NodeConn } from "./node_conn.ts";
 
 /** The pause after a shortage of descriptors before the server is bound again, in milliseconds. */
@@ -33,6 +32,8 @@ export class NodeListener<Bound extends TcpAddress | ActivatedAddress = TcpAddre
   #server: Server | undefined;
   #accepting: PromiseWithResolvers<Conn> | undefined;
   #rebinding: ReturnType<typeof setTimeout> | undefined;
+  /** Until it listens on a socket that someone else has bound. */
+  #taking: Promise<void> | undefined;
   /** Whether `accept()` was ever called. */
   #isUsed = false;
   #closed = false;
@@ -54,23 +55,16 @@ export class NodeListener<Bound extends TcpAddress | ActivatedAddress = TcpAddre
     return listener;
   }
 
-  /** Takes over a socket of a service manager. @throws {ListenError} when it is none that listens. */
-  static async adopt(
+  /**
+   * A socket of a service manager, which is taken over with the first {@linkcode accept}: node:net accepts as soon as it
+   * listens, and clients that it has accepted are lost if the start of the program or a reload fails after that.
+   */
+  static adopt(
     address: ActivatedAddress,
     { backlog }: Pick<NodeListenOptions, "backlog">,
     duplicate: Duplicate,
-  ): Promise<NodeListener<ActivatedAddress>> {
-    const listener = new NodeListener(address, { backlog, shared: false }, duplicate);
-    await listener.#listen().catch((cause) => {
-      if (cause instanceof ListenError) throw cause;
-      const { code, message } = proxyErrorOf(cause, "proxy");
-      const isOther = message.includes("EINVAL");
-      const detail = isOther
-        ? "it is not a stream socket that listens (ListenStream= and Accept=no)"
-        : message;
-      throw ListenError.at(address, new ProxyError(code, "proxy", { detail }));
-    });
-    return listener;
+  ): NodeListener<ActivatedAddress> {
+    return new NodeListener(address, { backlog, shared: false }, duplicate);
   }
 
   get keepsQueue(): boolean {
@@ -88,6 +82,7 @@ export class NodeListener<Bound extends TcpAddress | ActivatedAddress = TcpAddre
     if (socket === null) return Promise.reject(gone());
     if (this.#closed) return Promise.reject(new Deno.errors.BadResource("Listener has been closed"));
     this.#accepting = Promise.withResolvers<Conn>();
+    if (this.#server === undefined && this.#rebinding === undefined) this.#taking ??= this.#take();
     return this.#accepting.promise;
   }
 
@@ -111,7 +106,14 @@ export class NodeListener<Bound extends TcpAddress | ActivatedAddress = TcpAddre
     this.#rebinding ??= setTimeout(() => this.#rebind(), REBIND_AFTER);
   }
 
+  /** Listens for the first time, on a socket that someone else has bound. */
+  async #take(): Promise<void> {
+    await this.#listen().catch((error) => this.#fail(error));
+    this.#taking = undefined;
+  }
+
   async #rebind(): Promise<void> {
+    await this.#taking;
     this.#server?.close();
     this.#server = undefined;
     try {
@@ -177,7 +179,7 @@ export class NodeListener<Bound extends TcpAddress | ActivatedAddress = TcpAddre
   ): Promise<{ fd: number } | { host: string; port: number }> {
     if (address.transport === "tcp") return { host: address.hostname, port: address.port };
     const fd = await this.#duplicate!();
-    if (fd < 0) throw ListenError.at(address, new ProxyError("too_many_open_files", "proxy"));
+    if (fd < 0) throw new ProxyError("too_many_open_files", "proxy");
     return { fd };
   }
 

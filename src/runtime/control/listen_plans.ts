@@ -52,7 +52,7 @@ export async function planListeners(config: Config, facts: ListenFacts): Promise
       const address = isReserved
         ? held.use(await known.reserve(wanted)).address
         : !isBound && wanted.transport === "systemd"
-        ? facts.sockets.resolve(wanted)
+        ? await facts.sockets.resolve(wanted)
         : wanted;
       if (isDown) {
         down.get(service.name)!.push(address);

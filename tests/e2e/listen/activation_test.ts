@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { findProgram } from "../../support/interop.ts";
 import { connect, echo, readText, upstream, writeText } from "../../support/peers/sockets.ts";
 import { temporaryDirectory } from "../../support/program/directory.ts";
-import { runSluice, Sluice, within } from "../../support/program/program.ts";
+import { runSluice, Sluice, within, workers } from "../../support/program/program.ts";
 import { SocketHolder } from "../../support/program/socket_holder.ts";
 
 const SOON = 20_000;
@@ -67,34 +67,74 @@ test("a reload keeps a socket, closes it and takes it over again; clients wait m
   const server = stack.use(upstream(echo));
   const { path } = stack.use(await temporaryDirectory());
   const holder = stack.use(await SocketHolder.hold(path, "web=tcp"));
-  const file = join(path, "sluice.yaml");
   const own = `{ name: web, listen: "systemd:web", upstream: "${server.address}" }`;
   const other = `{ name: other, listen: 127.0.0.1:0, upstream: "${server.address}" }`;
-  const write = (...services: string[]) => Deno.writeTextFile(file, `services: [${services.join(", ")}]\n`);
-  await write(own);
-  const sluice = stack.use(
-    await Sluice.start(["-c", file, "--log-format", "json"], { wrapper: holder.wrapper }),
-  );
-  const reload = async (count: number) => {
-    sluice.kill("SIGHUP");
-    await within(SOON, "a reload", sluice.loggedEvents("reloaded", count));
-  };
+  const sluice = stack.use(await Reloaded.start(path, holder, workers, own));
   const isServed = async (client: Deno.Conn) => assert.equal(await readText(client as Deno.TcpConn, 1), "a");
   using early = await connect(holder.ports["web"]!);
   await writeText(early, "a");
   await isServed(early);
-  await write(own, other);
-  await reload(1);
+  await sluice.reload("reloaded", 1, own, other);
   await writeText(early, "a");
   await isServed(early);
-  await write(other);
-  await reload(2);
+  await sluice.reload("reloaded", 2, other);
   using waiting = await connect(holder.ports["web"]!);
   await writeText(waiting, "a");
-  await write(other, own);
-  await reload(3);
+  await sluice.reload("reloaded", 3, other, own);
   await isServed(waiting);
 });
+
+for (const workers of [1, 2]) {
+  const name = `with ${workers} ${workers === 1 ? "thread" : "threads"}`;
+
+  test(`a start that fails loses no client that waits, ${name}`, async (stack) => {
+    const server = stack.use(upstream(echo));
+    const { path } = stack.use(await temporaryDirectory());
+    const holder = stack.use(await SocketHolder.hold(path, "web=tcp"));
+    const waiting = await waitingClients(stack, holder.ports["web"]!);
+    const own = `{ name: web, listen: "systemd:web", upstream: "${server.address}" }`;
+    const taken = join(path, "taken.sock");
+    using _other = Deno.listen({ transport: "unix", path: taken });
+    const busy = `{ name: busy, listen: "unix:${taken}", upstream: 127.0.0.1:1 }`;
+    const start = (...services: string[]) =>
+      Sluice.withConfig(listed(services), [], { wrapper: holder.wrapper, workers });
+    await assert.rejects(start(own, busy), /Cannot listen on .*: address already in use/);
+    stack.use(await start(own));
+    for (const client of waiting) assert.equal(await readText(client, 5), "hello");
+  });
+
+  test(`a reload that fails loses no client that waits, ${name}`, async (stack) => {
+    const server = stack.use(upstream(echo));
+    const { path } = stack.use(await temporaryDirectory());
+    const holder = stack.use(await SocketHolder.hold(path, "web=tcp"));
+    const waiting = await waitingClients(stack, holder.ports["web"]!);
+    const own = `{ name: web, listen: "systemd:web", upstream: "${server.address}" }`;
+    const other = `{ name: other, listen: 127.0.0.1:0, upstream: "${server.address}" }`;
+    const taken = join(path, "taken.sock");
+    using _other = Deno.listen({ transport: "unix", path: taken });
+    const busy = `{ name: busy, listen: "unix:${taken}", upstream: 127.0.0.1:1 }`;
+    const sluice = stack.use(await Reloaded.start(path, holder, workers, other));
+    await sluice.reload("reload_refused", 1, other, own, busy);
+    await sluice.reload("reloaded", 1, other, own);
+    for (const client of waiting) assert.equal(await readText(client, 5), "hello");
+  });
+
+  test(`reloads with a socket that cannot listen leave no more descriptors open, ${name}`, async (stack) => {
+    const server = stack.use(upstream(echo));
+    const { path } = stack.use(await temporaryDirectory());
+    const holder = stack.use(await SocketHolder.hold(path, "web=udp"));
+    const own = `{ name: web, listen: "systemd:web", upstream: "${server.address}" }`;
+    const other = `{ name: other, listen: 127.0.0.1:0, upstream: "${server.address}" }`;
+    const sluice = stack.use(await Reloaded.start(path, holder, workers, other));
+    const refused = async (count: number) => {
+      const { message } = await sluice.reload("reload_refused", count, other, own);
+      assert.match(String(message), /: it is not a stream socket that listens \(ListenStream= and/);
+      return await socketsOf(sluice.pid);
+    };
+    const first = await refused(1);
+    for (const count of [2, 3, 4]) assert.equal(await refused(count), first);
+  });
+}
 
 Deno.test("without a service manager, a socket of it ends the start with the remedy", async () => {
   const { code, stderr } = await runSluice(["systemd:web=127.0.0.1:1"]);
@@ -107,4 +147,62 @@ Deno.test("without a service manager, a socket of it ends the start with the rem
 
 async function connectTo(address: { transport: "tcp"; port: number } | { transport: "unix"; path: string }) {
   return await (address.transport === "tcp" ? Deno.connect(address) : Deno.connect(address)) as Deno.TcpConn;
+}
+
+/** Clients in the queue of a socket, which have sent `hello`. */
+async function waitingClients(stack: AsyncDisposableStack, port: number): Promise<Deno.TcpConn[]> {
+  return await Promise.all(Array.from({ length: 20 }, async () => {
+    const client = stack.use(await connect(port));
+    await writeText(client, "hello");
+    return client;
+  }));
+}
+
+/** How many sockets a process has open. */
+async function socketsOf(pid: number): Promise<number> {
+  const folder = `/proc/${pid}/fd`;
+  const entries = await Array.fromAsync(Deno.readDir(folder));
+  const targets = await Promise.all(
+    entries.map(({ name }) => Deno.readLink(join(folder, name)).catch(() => "")),
+  );
+  return targets.filter((target) => target.startsWith("socket:")).length;
+}
+
+/** A sluice with a file of services that changes. */
+class Reloaded implements AsyncDisposable {
+  readonly #file: string;
+  readonly #sluice: Sluice;
+
+  private constructor(file: string, sluice: Sluice) {
+    this.#file = file;
+    this.#sluice = sluice;
+  }
+
+  static async start(folder: string, { wrapper }: SocketHolder, workers: number, ...services: string[]) {
+    const file = join(folder, "sluice.yaml");
+    await Deno.writeTextFile(file, listed(services));
+    return new Reloaded(
+      file,
+      await Sluice.start(["-c", file, "--log-format", "json"], { wrapper, workers }),
+    );
+  }
+
+  get pid(): number {
+    return this.#sluice.pid;
+  }
+
+  /** Returns the line of this `event`, which is the `count`th one, when the reload has ended with it. */
+  async reload(event: string, count: number, ...services: string[]) {
+    await Deno.writeTextFile(this.#file, listed(services));
+    this.#sluice.kill("SIGHUP");
+    return (await within(SOON, "a reload", this.#sluice.loggedEvents(event, count)))[count - 1]!;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#sluice[Symbol.asyncDispose]();
+  }
+}
+
+function listed(services: readonly string[]): string {
+  return `services: [${services.join(", ")}]\n`;
 }

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { LineReader } from "../peers/line_reader.ts";
 
-/** Binds `NAME=tcp` and `NAME=unix:PATH`, prints ports, and sends the descriptors to whoever connects. */
+/** Binds `NAME=tcp`, `NAME=unix:PATH` and `NAME=udp`, prints ports, and sends the descriptors to whoever connects. */
 const HOLDER = `
 import json, os, socket, sys
 control, *specs = sys.argv[1:]
@@ -13,8 +13,10 @@ for spec in specs:
     if kind.startswith("unix:"):
         one = socket.socket(socket.AF_UNIX); one.bind(kind[5:])
     else:
-        one = socket.socket(); one.bind(("127.0.0.1", 0)); ports[name] = one.getsockname()[1]
-    one.listen(4096); held.append((name, one))
+        one = socket.socket(type=socket.SOCK_DGRAM if kind == "udp" else socket.SOCK_STREAM)
+        one.bind(("127.0.0.1", 0)); ports[name] = one.getsockname()[1]
+    if kind != "udp": one.listen(4096)
+    held.append((name, one))
 server = socket.socket(socket.AF_UNIX); server.bind(control); server.listen()
 print(json.dumps(ports), flush=True)
 while True:
