@@ -5,12 +5,11 @@ import { RequestDeadline } from "../request_deadline.ts";
 import { backOff, type SourceParts } from "../source_parts.ts";
 import { apiErrorIn, apiErrorOf, KubernetesApiError } from "./api_error.ts";
 import { type JsonObject, listOf, objectOf, textOf } from "./endpoint_slice.ts";
-import { readWatch, SilentWatchError } from "./watch_lines.ts";
+import { MOST_OBJECTS, ObjectBound } from "./object_bound.ts";
+import { readWatch, SilentWatchError, type WatchLine } from "./watch_lines.ts";
 
 /** The number of objects in one answer to a list. */
 const PAGE = 500;
-/** The most objects of a list. A Service with ten thousand pods has a hundred slices. */
-const MOST_OBJECTS = 10_000;
 /** How long a list may take, and a watch until its answer begins, in milliseconds. */
 const ANSWER_TIMEOUT = 30_000;
 const NO_ANSWER = `The API server did not answer within ${ANSWER_TIMEOUT / 1000} s`;
@@ -51,6 +50,7 @@ export async function listAndWatch(options: ListWatchOptions): Promise<void> {
 
 class ListWatch {
   readonly #options: ListWatchOptions;
+  readonly #bound = new ObjectBound();
   /** The version up to which the copy is complete; undefined if only a list can tell. */
   #version: string | undefined;
   /** Whether it was an event or a bookmark that brought the version. */
@@ -90,6 +90,7 @@ class ListWatch {
         if (next === undefined) {
           this.#version = version;
           this.#hasMoved = false;
+          this.#bound.replace(objects);
           return this.#options.onList(objects);
         }
         query = { limit: String(PAGE), continue: next };
@@ -128,7 +129,7 @@ class ListWatch {
     deadline.clear();
     this.#options.onAnswered();
     try {
-      await readWatch(response.body!, SILENCE, (objects) => this.#take(objects));
+      await readWatch(response.body!, SILENCE, (lines) => this.#take(lines));
     } catch (error) {
       if (!(error instanceof SilentWatchError)) throw error;
       // Nothing has changed, the connection is dead, or the version is not known to a server that was restored from a
@@ -146,14 +147,22 @@ class ListWatch {
     return response;
   }
 
-  #take(objects: readonly unknown[]): void {
+  #take(lines: readonly WatchLine[]): void {
     const events: WatchEvent[] = [];
-    let failure: KubernetesApiError | undefined;
-    for (const each of objects) {
-      const { type, object: value } = objectOf(each);
-      const object = objectOf(value);
+    let failure: unknown;
+    for (const { value, length } of lines) {
+      const { type, object: changed } = objectOf(value);
+      const object = objectOf(changed);
       if (type === "ERROR") {
         failure = apiErrorOf(object, 500);
+        break;
+      }
+      try {
+        this.#count(type, object, length);
+      } catch (error) {
+        // From that version, the watch would bring the same object again: only a list tells when there is room.
+        this.#version = undefined;
+        failure = error;
         break;
       }
       this.#version = textOf(objectOf(object.metadata).resourceVersion) ?? this.#version;
@@ -164,6 +173,12 @@ class ListWatch {
     if (events.length > 0) this.#options.onEvents(events);
     if (failure !== undefined) throw failure;
     this.#options.onAnswered();
+  }
+
+  /** @throws {RangeError} when there is no room for the object */
+  #count(type: unknown, object: JsonObject, length: number): void {
+    if (type === "DELETED") this.#bound.remove(object);
+    else if (type === "ADDED" || type === "MODIFIED") this.#bound.add(object, length);
   }
 
   async #failed(error: unknown): Promise<void> {

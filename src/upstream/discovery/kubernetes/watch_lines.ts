@@ -8,8 +8,14 @@ export class SilentWatchError extends Error {
   override readonly name = "SilentWatchError";
 }
 
+/** One object of the answer, and how many characters it had. */
+export interface WatchLine {
+  readonly value: unknown;
+  readonly length: number;
+}
+
 /**
- * Calls `onObjects` with the objects of each piece of the answer, until its end. What follows the last line feed was
+ * Calls `onLines` with the objects of each piece of the answer, until its end. What follows the last line feed was
  * cut off, and is left out.
  *
  * @param silence How long the server may send nothing, in milliseconds.
@@ -20,7 +26,7 @@ export class SilentWatchError extends Error {
 export async function readWatch(
   body: ReadableStream<Uint8Array>,
   silence: number,
-  onObjects: (objects: readonly unknown[]) => void,
+  onLines: (lines: readonly WatchLine[]) => void,
 ): Promise<void> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
@@ -32,8 +38,8 @@ export async function readWatch(
       const lines = `${rest}${decoder.decode(value, { stream: true })}`.split("\n");
       rest = lines.pop()!;
       if (rest.length > LONGEST_LINE) throw new SyntaxError("The API server sent a line of more than 8 MiB");
-      const objects = lines.filter((line) => line.trim() !== "").map((line) => JSON.parse(line) as unknown);
-      if (objects.length > 0) onObjects(objects);
+      const full = lines.filter((line) => line.trim() !== "");
+      if (full.length > 0) onLines(full.map((line) => ({ value: JSON.parse(line), length: line.length })));
     }
   } finally {
     // Otherwise, the connection stays open. It has failed already if this does.

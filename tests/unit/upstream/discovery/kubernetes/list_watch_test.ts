@@ -260,6 +260,39 @@ Deno.test("listAndWatch() gives up on a list without an end, by its objects and 
   }
 });
 
+Deno.test("listAndWatch() gives up on a watch that adds objects without an end, and lists when there may be room", async () => {
+  const added = (count: number, pad: string, first = 0) =>
+    Array.from({ length: count }, (_, index) => {
+      const name = `o${first + index}`;
+      return { name, type: "ADDED", object: { ...object(name, String(10 + first + index)), pad } };
+    });
+  const large = "x".repeat(1024 * 1024);
+  for (
+    const [fits, tooMany, message] of [
+      [added(9998, ""), added(1, "", 9998), "The watch of the API server adds up to more than 10000 objects"],
+      [added(15, large), added(1, large, 15), "The watch of the API server adds up to more than 16 MiB"],
+    ] as const
+  ) {
+    await using api = new FakeApi(0.5, (api) => {
+      api.list = () => listObject([object("a", "1"), object("b", "2")], "2");
+    });
+    await api.take();
+    for (const event of fits) await api.watch.send(event);
+    assert.equal((await api.take()).length, fits.length);
+    // One of an object that is known, and one after another has gone, take no more room.
+    const [first, second] = fits;
+    await api.watch.send({ ...first, type: "MODIFIED" }, { ...second, type: "DELETED" }, second);
+    assert.deepEqual(await api.take(), ["MODIFIED o0 DELETED o1 ADDED o1"]);
+    await api.watch.send({ ...first, type: "MODIFIED" }, ...tooMany);
+    assert.deepEqual(await api.take(), ["MODIFIED o0", `error: ${message}`]);
+    api.list = () => listObject([object("c", "30000")], "30000");
+    await api.pass(1250);
+    assert.deepEqual(await api.take(), ["list c", "recovered"]);
+    await api.watch.send(...tooMany);
+    assert.deepEqual(await api.take(), [`ADDED ${tooMany[0]!.name}`]);
+  }
+});
+
 Deno.test("listAndWatch() reads a refusal without an end only in part", async () => {
   let sent = 0;
   const endless = () =>
