@@ -9,7 +9,8 @@ import type { AdminState, EndpointRecord, EndpointSpec } from "./endpoint.ts";
 import { identityOf, monitoringOf, questionOf, specsOf } from "./endpoint_specs.ts";
 import type { DiscoveryFigures } from "../observe/metrics/upstream_figures.ts";
 import { DiscoveryState } from "./discovery/discovery_state.ts";
-import { EndpointSet, logChanges, logRefused } from "./discovery/endpoint_set.ts";
+import { EndpointSet, logChanges } from "./discovery/endpoint_set.ts";
+import { RefusedEndpoints } from "./discovery/refused_endpoints.ts";
 import type { ConnectionFailure, ControllerParts } from "./group_parts.ts";
 import { EndpointController } from "./endpoint_controller.ts";
 import { GroupCondition } from "./group_condition.ts";
@@ -25,6 +26,7 @@ export class GroupController {
   queue: Gauge | undefined;
   readonly #parts: ControllerParts;
   readonly #endpoints: EndpointSet<EndpointSpec, EndpointController>;
+  readonly #refused: RefusedEndpoints;
   #config: GroupConfig;
   #leg: CheckLeg;
   #monitor: Monitor;
@@ -58,9 +60,10 @@ export class GroupController {
       make: (spec) => this.#makeEndpoint(spec),
       update: (endpoint, spec) => endpoint.update(spec),
     });
+    this.#refused = new RefusedEndpoints(config.name, parts.log, (specs) => this.#replaceEndpoints(specs));
     this.#monitor = this.#makeMonitor();
-    if (config.discovery !== undefined) return;
-    logRefused(parts.log, config.name, this.#endpoints.replace(specsOf(config)).refused);
+    const specs = config.discovery === undefined ? specsOf(config) : [];
+    this.#refused.set(specs, this.#endpoints.replace(specs).refused);
   }
 
   get config(): GroupConfig {
@@ -107,6 +110,7 @@ export class GroupController {
   /** @param unused Resolves when no thread uses the group any more; then its places in the accounts are freed. */
   async stop(unused?: Promise<void>): Promise<void> {
     this.#endings.stop();
+    this.#refused.stop();
     await Promise.all([this.#monitor.stop(), this.#stopping, unused]);
     this.#stick.stop();
     for (const endpoint of this.endpoints) endpoint.retire();
@@ -228,9 +232,7 @@ export class GroupController {
 
   #makeEndpoint(spec: EndpointSpec): EndpointController | undefined {
     const { gauges, accounts, credits } = this.#parts;
-    const row = accounts.endpoints.claim();
-    const clients = gauges.claim();
-    const open = gauges.claim();
+    const [row, clients, open] = [accounts.endpoints.claim(), gauges.claim(), gauges.claim()];
     if (row !== undefined && clients !== undefined && open !== undefined) {
       credits.reset(row.number);
       return new EndpointController(spec, { row, clients, open }, this.#config.passive);
@@ -242,7 +244,7 @@ export class GroupController {
   #replaceEndpoints(specs: readonly EndpointSpec[]): void {
     const admins = new Map(this.endpoints.map((endpoint) => [endpoint, endpoint.admin]));
     const { added, updated, removed, refused } = this.#endpoints.replace(specs);
-    if (removed.length === 0) logRefused(this.#parts.log, this.name, refused);
+    if (removed.length === 0 || refused === 0) this.#refused.set(specs, refused);
     if (added.length + updated.length + removed.length === 0) return;
     this.#decide("endpoints changed");
     this.#sendEndpoints();

@@ -48,7 +48,8 @@ export class EndpointSet<Wanted, Endpoint> {
       const identity = identityOf(each);
       const same = removed.get(identity);
       removed.delete(identity);
-      const endpoint = same ?? make(each);
+      // Where there is no place for one, there is none for the next.
+      const endpoint = same ?? (refused > 0 ? undefined : make(each));
       if (endpoint === undefined) {
         refused++;
         continue;
@@ -78,16 +79,5 @@ export function logChanges<Endpoint extends { readonly key: string }>(
     added: added.length,
     removed: removed.length,
     endpoints: all.length,
-  });
-}
-
-/** Logs that a group has no places for some of its endpoints. */
-export function logRefused(log: Log, upstream: string, refused: number): void {
-  if (refused === 0) return;
-  const what = refused === 1 ? "1 endpoint" : `${refused} endpoints`;
-  log.error(`${upstream}: ${what} ignored, the accounts are full`, {
-    event: "endpoint_refused",
-    upstream,
-    refused,
   });
 }
