@@ -1,14 +1,16 @@
 /** Keeps the unix sockets of another program until it is certain that this one replaces them. */
 
-import { dirname, join } from "node:path";
 import { answerWithin } from "../../files/answer_within.ts";
 import { isAbstract, type ListenAddress } from "../address.ts";
+import { keptLinkOf } from "./kept_links.ts";
 
 /**
  * Calls `takeOver`, which replaces the socket files of those `addresses` that have one. If it rejects, each path has
  * its earlier file again, so that clients reach the program which still listens there.
  *
  * A second hard link keeps a file meanwhile. A file system or a user that may not make links leaves the file unkept.
+ * When this program is killed meanwhile, the link stays until the other one closes its socket, or until the next start
+ * of one that binds a socket in the folder.
  */
 export async function keepSockets(
   addresses: readonly ListenAddress[],
@@ -19,7 +21,7 @@ export async function keepSockets(
     for (const address of addresses) {
       if (address.transport !== "unix" || isAbstract(address)) continue;
       const { path } = address;
-      const link = join(dirname(path), `.s${crypto.randomUUID()}`);
+      const link = keptLinkOf(path);
       const isKept = await answerWithin(
         path,
         () => Deno.link(path, link),

@@ -8,6 +8,7 @@ import { answerWithin } from "../../files/answer_within.ts";
 import { isAbstract, systemPath, type UnixAddress } from "../address.ts";
 import { ProxyError } from "../errors.ts";
 import { DenoListener } from "./deno_socket.ts";
+import { type FileIdentity, isListening, isSameFile, removeDeadLinks, removeOwnLinks } from "./kept_links.ts";
 import { ListenError } from "./listen_error.ts";
 import { sleep } from "../timers/sleep.ts";
 
@@ -31,28 +32,37 @@ export async function bindUnix(
   if (isAbstract(address)) return new DenoListener(open(systemPath(address)));
   using _lock = await lockFolder(address);
   await removeStaleSocket(address, replaces);
+  await removeDeadLinks(dirname(address.path));
   return bindBeside(address, mode, replaces) ?? new DenoListener(openWithMode(address.path, mode));
 }
 
 /** The listener of a file that had another name when it was bound: Deno would remove only that at the end. */
 class RenamedListener extends DenoListener {
   readonly #path: string;
-  readonly #inode: number | null;
+  readonly #file: FileIdentity;
+  #isClosed = false;
 
   constructor(listener: Deno.Listener, address: UnixAddress) {
     super(listener, address, address);
     this.#path = address.path;
-    this.#inode = Deno.lstatSync(this.#path).ino;
+    this.#file = Deno.lstatSync(this.#path);
   }
 
   override close(): void {
+    // While the socket is open, no other file has its inode.
+    if (!this.#isClosed) this.#removeFiles();
+    this.#isClosed = true;
     super.close();
+  }
+
+  #removeFiles(): void {
     try {
       // A program that has taken the path over has another socket there.
-      if (Deno.lstatSync(this.#path).ino === this.#inode) Deno.removeSync(this.#path);
+      if (isSameFile(Deno.lstatSync(this.#path), this.#file)) Deno.removeSync(this.#path);
     } catch {
       // It was removed already.
     }
+    removeOwnLinks(this.#path, this.#file);
   }
 }
 
@@ -174,12 +184,6 @@ async function removeStaleSocket(address: UnixAddress, replaces: boolean): Promi
     throw ListenError.at(address, new ProxyError("address_not_available", "proxy", { detail }));
   }
   if (replaces) return;
-  try {
-    (await Deno.connect({ transport: "unix", path })).close();
-  } catch (cause) {
-    if (cause instanceof Deno.errors.ConnectionRefused) return await Deno.remove(path);
-    // A program is listening, but its backlog is full.
-    if (!(cause instanceof Deno.errors.WouldBlock)) throw cause;
-  }
+  if (!await isListening(path)) return await Deno.remove(path);
   throw ListenError.at(address, new ProxyError("address_in_use", "proxy"));
 }

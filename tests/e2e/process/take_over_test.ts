@@ -2,9 +2,9 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { connect, echo, readText, upstream, writeText } from "../../support/peers/sockets.ts";
+import { connect, echo, readText, tryClose, upstream, writeText } from "../../support/peers/sockets.ts";
 import { namesIn, temporaryDirectory } from "../../support/program/directory.ts";
-import { runSluice, Sluice, within } from "../../support/program/program.ts";
+import { runSluice, Sluice, sluiceCommand, within } from "../../support/program/program.ts";
 
 const SOON = 20_000;
 
@@ -127,7 +127,98 @@ services: [{ name: unix, listen: "unix:${socket}", upstream: "${server.address}"
   assert.deepEqual(await namesIn(path), ["admin.sock", "db.sock", "ready"]);
 });
 
+test("--take-over that is killed in the middle leaves no file for longer than the old program or the next start", async (stack) => {
+  const server = stack.use(upstream(echo));
+  const { path } = stack.use(await temporaryDirectory());
+  const [socket, admin, other] = ["db.sock", "admin.sock", "other.sock"].map((name) => join(path, name));
+  const configs = stack.use(await temporaryDirectory());
+  const file = join(configs.path, "sluice.yaml");
+  const yaml = (listen: string, more = "") =>
+    `${more}\nservices: [{ name: db, listen: "unix:${listen}", upstream: "${server.address}" }]\n`;
+  const withAdmin = yaml(socket!, `admin: { listen: "unix:${admin}" }`);
+  const links = async () => (await namesIn(path)).filter((name) => /^\.s[0-9a-f-]{36}$/.test(name)).length;
+  for (const end of ["SIGTERM", "SIGKILL"] as const) {
+    const old = stack.use(await Sluice.withConfig(yaml(socket!)));
+    const silent = stack.use(new SilentAdmin(admin!));
+    await Deno.writeTextFile(file, withAdmin);
+    const [command, ...args] = sluiceCommand();
+    const successor = new Deno.Command(command, {
+      args: [...args, "-c", file, "--take-over"],
+      stdin: "null",
+      stderr: "null",
+    }).spawn();
+    await within(SOON, "the hand-over", silent.handOver);
+    successor.kill("SIGKILL");
+    await successor.status;
+    // Both files are those of the dead program, and each has a link to the one before.
+    await assert.rejects(Deno.connect({ transport: "unix", path: socket! }), Deno.errors.ConnectionRefused);
+    assert.equal(await links(), 2);
+    // The links lead to programs that run: another one leaves them.
+    const beside = stack.use(await Sluice.withConfig(yaml(other!)));
+    assert.equal((await beside.stop()).code, 0);
+    assert.equal(await links(), 2);
+    old.kill(end);
+    await within(SOON, "the end", old.ended());
+    // That of the administrator is of a program that runs.
+    assert.equal(await links(), end === "SIGTERM" ? 1 : 2);
+    await silent[Symbol.asyncDispose]();
+    const next = stack.use(await Sluice.withConfig(withAdmin));
+    assert.deepEqual(await namesIn(path), ["admin.sock", "db.sock"]);
+    using client = await Deno.connect({ transport: "unix", path: socket! }) as unknown as Deno.TcpConn;
+    await say(client, "served");
+    client.close();
+    assert.equal((await next.stop()).code, 0);
+    assert.deepEqual(await namesIn(path), []);
+  }
+});
+
 async function say(conn: Deno.TcpConn, text: string): Promise<void> {
   await writeText(conn, text);
   assert.equal(await readText(conn, text.length), text);
+}
+
+/** The admin interface of a sluice that says who it is, and never answers that it hands over. */
+class SilentAdmin implements AsyncDisposable {
+  /** Resolves when it is asked to hand over. */
+  readonly handOver: Promise<void>;
+  readonly #listener: Deno.UnixListener;
+  readonly #conns: Deno.Conn[] = [];
+  readonly #done: Promise<void>;
+  #isClosed = false;
+  readonly #asked = Promise.withResolvers<void>();
+
+  constructor(path: string) {
+    this.handOver = this.#asked.promise;
+    this.#listener = Deno.listen({ transport: "unix", path });
+    this.#done = this.#serve();
+  }
+
+  async #serve(): Promise<void> {
+    for await (const conn of this.#listener) {
+      this.#conns.push(conn);
+      const request = await readHead(conn);
+      if (request.startsWith("POST")) this.#asked.resolve();
+      else if (request !== "") await writeText(conn, 'HTTP/1.1 200 OK\r\n\r\n{"pid": 1}');
+      if (!request.startsWith("POST")) conn.close();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#isClosed) this.#listener.close();
+    this.#isClosed = true;
+    for (const conn of this.#conns) tryClose(conn);
+    await this.#done;
+  }
+}
+
+/** The lines of a request before its body; empty when the client only connects. */
+async function readHead(conn: Deno.Conn): Promise<string> {
+  const bytes = new Uint8Array(1024);
+  let text = "";
+  while (!text.includes("\r\n\r\n")) {
+    const count = await conn.read(bytes);
+    if (count === null) return text;
+    text += new TextDecoder().decode(bytes.subarray(0, count));
+  }
+  return text;
 }
