@@ -113,12 +113,12 @@ Deno.test({
   },
 });
 
-for (const script of ["install.sh", "try_image.sh"]) {
+for (const script of [".github/build/install.sh", ".github/build/try_image.sh", ".ci/run"]) {
   Deno.test({
     name: `shellcheck finds nothing wrong with ${script}`,
     ignore: findProgram("shellcheck") === undefined,
     fn: async () => {
-      const path = fileURLToPath(new URL(`../../.github/build/${script}`, import.meta.url));
+      const path = fileURLToPath(new URL(`../../${script}`, import.meta.url));
       const { code, stdout } = await new Deno.Command("shellcheck", { args: [path] }).output();
       assert.equal(code, 0, new TextDecoder().decode(stdout));
     },
