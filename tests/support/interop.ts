@@ -1,6 +1,6 @@
 /** Tests with real servers: skips those without a program, limits their time, and runs programs. */
 
-import { delimiter, join } from "node:path";
+import { delimiter, isAbsolute, join } from "node:path";
 import type { Account } from "./servers/server_home.ts";
 
 /** A test that takes longer than this is stuck: its programs are ended, and it fails. */
@@ -16,7 +16,7 @@ const LARGEST_REPORT = 4000;
 const MORE_DIRECTORIES = ["/usr/local/sbin", "/usr/sbin", ...postgresDirectories()];
 
 export interface Needs {
-  /** The programs that the test needs. */
+  /** The programs that the test needs, by name or absolute path. */
   readonly needs: readonly string[];
   /** The command that installs them. */
   readonly install: string;
@@ -41,6 +41,7 @@ export function interopTest(
 
 /** The path of a program; undefined when it is not installed. */
 export function findProgram(name: string): string | undefined {
+  if (isAbsolute(name)) return isFile(name) ? name : undefined;
   const directories = (Deno.env.get("PATH") ?? "").split(delimiter).concat(MORE_DIRECTORIES);
   return directories.map((directory) => join(directory, name)).find(isFile);
 }

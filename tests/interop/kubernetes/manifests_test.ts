@@ -1,32 +1,14 @@
-/** The manifests of docs/deploy/kubernetes, as kustomize builds them: what belongs together fits. */
+/** The manifests of docs/deploy/kubernetes and the overlay in docs/deploy/kubernetes.md: what belongs together fits. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { parseAllDocuments } from "yaml";
-import { readPages } from "../../support/docs/page.ts";
-import { interopTest, type Needs, run } from "../../support/interop.ts";
+import { interopTest } from "../../support/interop.ts";
 import { temporaryDirectory } from "../../support/program/directory.ts";
 import { runSluice } from "../../support/program/program.ts";
-
-const KUBECTL: Needs = {
-  needs: ["kubectl"],
-  install: "https://kubernetes.io/docs/tasks/tools/, at least 1.27",
-};
-const ROOT = fileURLToPath(new URL("../../../docs/deploy/kubernetes/", import.meta.url));
-
-// deno-lint-ignore no-explicit-any -- objects of many kinds, of which the tests read a little
-type Manifest = any;
-
-/** The overlay that the page shows, with another namespace. */
-function overlay(): string {
-  const page = readPages().find(({ path }) => path === "docs/deploy/kubernetes.md")!;
-  const { code } = page.blocks.find(({ language }) => language === "yaml")!;
-  return code.replace("namespace: sluice", "namespace: edge");
-}
+import { BASE, build, buildOverlay, KUBECTL, type Manifest } from "./manifests.ts";
 
 interopTest("the Kubernetes base: ports, probes, selectors, rights and times fit", KUBECTL, async () => {
-  const objects = await build(join(ROOT, "base"));
+  const objects = await build(BASE);
   const { spec: deployment } = objects.get("Deployment sluice");
   const { spec: pod, metadata: { labels } } = deployment.template;
   const [container] = pod.containers;
@@ -73,7 +55,7 @@ interopTest(
   "sluice check accepts the configuration of the Kubernetes base, on the ports of its pods",
   KUBECTL,
   async (stack) => {
-    const objects = await build(join(ROOT, "base"));
+    const objects = await build(BASE);
     const folder = stack.use(await temporaryDirectory());
     const file = join(folder.path, "sluice.yaml");
     await Deno.writeTextFile(file, objects.get("ConfigMap sluice").data["sluice.yaml"]);
@@ -89,12 +71,8 @@ interopTest(
 interopTest(
   "an overlay of the Kubernetes base sets namespace, image and configuration, and adds components",
   KUBECTL,
-  async (stack) => {
-    const folder = stack.use(await temporaryDirectory());
-    await Deno.writeTextFile(join(folder.path, "kustomization.yaml"), overlay());
-    await Deno.writeTextFile(join(folder.path, "sluice.yaml"), "services: []\n");
-    await run("cp", ["-r", ROOT, join(folder.path, "kubernetes")]);
-    const objects = await build(folder.path);
+  async () => {
+    const objects = await buildOverlay("edge");
     const deployment = objects.get("Deployment sluice");
     assert.equal(
       deployment.spec.replicas,
@@ -122,10 +100,24 @@ interopTest(
   },
 );
 
-/** The objects that kustomize makes of a folder, by kind and name. */
-async function build(folder: string): Promise<Map<string, Manifest>> {
-  const { text } = await run("kubectl", ["kustomize", folder]);
-  const objects = parseAllDocuments(text).map((document): Manifest => document.toJS());
-  assert.ok(objects.length >= 8, text);
-  return new Map(objects.map((object) => [`${object.kind} ${object.metadata.name}`, object]));
-}
+interopTest(
+  "the Kubernetes component daemonset runs a pod on each node, with the same times",
+  KUBECTL,
+  async () => {
+    const [deployed, daemons] = [
+      await buildOverlay("edge", { components: [] }),
+      await buildOverlay("edge", { components: ["daemonset"] }),
+    ];
+    const { spec: { replicas, strategy, ...expected } } = deployed.get("Deployment sluice");
+    delete expected.template.spec.topologySpreadConstraints;
+    assert.equal(replicas, 2);
+    assert.deepEqual(daemons.get("DaemonSet sluice").spec, { ...expected, updateStrategy: strategy });
+    const others = (objects: Map<string, Manifest>) =>
+      [...objects.keys()].filter((key) => !/^(Deployment|DaemonSet|PodDisruptionBudget) /.test(key));
+    assert.deepEqual(others(daemons), others(deployed));
+    assert.ok(
+      !daemons.has("PodDisruptionBudget sluice"),
+      "its controller cannot count the pods of a DaemonSet",
+    );
+  },
+);

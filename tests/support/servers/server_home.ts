@@ -56,7 +56,7 @@ export class Home implements AsyncDisposable {
       try {
         return await RunningServer.start(command(freePort()), options);
       } catch (error) {
-        if (attempt === ATTEMPTS || !`${error}`.includes("Address already in use")) throw error;
+        if (attempt === ATTEMPTS || !/address already in use/i.test(`${error}`)) throw error;
       }
     }
   }

@@ -1,0 +1,89 @@
+/**
+ * Builds a Kubernetes API server and helm from Go modules, once for all checkouts, and runs the tests that need them:
+ * `deno task kube [FILE...]`. Needs Go, etcd and kubectl. The first time takes several minutes.
+ */
+
+import { delimiter, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const KUBERNETES = "1.36.3";
+const HELM = "3.22.0";
+const TESTS = "tests/interop/kubernetes";
+const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
+
+const MAIN = `package main
+
+import (
+	"os"
+
+	"k8s.io/component-base/cli"
+	"k8s.io/kubernetes/cmd/kube-apiserver/app"
+)
+
+func main() { os.Exit(cli.Run(app.NewAPIServerCommand())) }
+`;
+
+if (import.meta.main) {
+  const tools = join(cacheFolder(), "sluice", `kubernetes-${KUBERNETES}-helm-${HELM}`);
+  await Deno.mkdir(tools, { recursive: true });
+  await unlessThere(join(tools, "kube-apiserver"), buildApiServer);
+  await unlessThere(join(tools, "helm"), buildHelm);
+  const launch = ["run", "--no-config", "-A", "tests/offline/launch.ts", "test", "-A", "--no-check"];
+  const files = Deno.args.length > 0 ? Deno.args : [TESTS];
+  const PATH = `${tools}${delimiter}${Deno.env.get("PATH")}`;
+  const env = { PATH, SLUICE_KUBE_APISERVER: join(tools, "kube-apiserver") };
+  Deno.exitCode = await run(Deno.execPath(), [...launch, ...files], { cwd: ROOT, env });
+}
+
+function cacheFolder(): string {
+  return Deno.env.get("XDG_CACHE_HOME") || join(Deno.env.get("HOME")!, ".cache");
+}
+
+/** Has `build` write a program beside its path first, so that it is never there in part. */
+async function unlessThere(path: string, build: (path: string) => Promise<void>): Promise<void> {
+  if (await Deno.stat(path).then(() => true, () => false)) return;
+  console.error(`Building ${path}`);
+  const folder = await Deno.makeTempDir({ dir: join(path, "..") });
+  try {
+    await build(join(folder, "built"));
+    await Deno.rename(join(folder, "built"), path);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function buildApiServer(path: string): Promise<void> {
+  const cwd = join(path, "..");
+  const module = `module kube\n\ngo 1.26\n\nrequire k8s.io/kubernetes v${KUBERNETES}\n`;
+  await Deno.writeTextFile(join(cwd, "main.go"), MAIN);
+  await Deno.writeTextFile(join(cwd, "go.mod"), module);
+  const { stdout } = await new Deno.Command("go", {
+    args: ["mod", "download", "-json", `k8s.io/kubernetes@v${KUBERNETES}`],
+    cwd,
+    stderr: "inherit",
+  }).output();
+  const { GoMod: file } = JSON.parse(new TextDecoder().decode(stdout));
+  // Its own modules stand there with v0.0.0, for folders of its repository.
+  const own = (await Deno.readTextFile(file)).matchAll(/^\s(k8s\.io\/\S+) v0\.0\.0$/gm);
+  const version = KUBERNETES.replace(/^1/, "v0");
+  const replaced = Array.from(own, ([, name]) => `replace ${name} => ${name} ${version}\n`);
+  await Deno.writeTextFile(join(cwd, "go.mod"), `${module}\n${replaced.join("")}`);
+  await go(["build", "-mod=mod", "-o", path, "."], { cwd });
+}
+
+async function buildHelm(path: string): Promise<void> {
+  const cwd = join(path, "..");
+  await go(["install", `helm.sh/helm/v3/cmd/helm@v${HELM}`], { cwd, env: { GOBIN: cwd } });
+  await Deno.rename(join(cwd, "helm"), path);
+}
+
+async function go(args: string[], options: Deno.CommandOptions): Promise<void> {
+  const code = await run("go", args, options);
+  if (code !== 0) throw new Error(`go ${args.join(" ")} ended with code ${code}`);
+}
+
+async function run(program: string, args: string[], options: Deno.CommandOptions): Promise<number> {
+  const { code } = await new Deno.Command(program, { args, ...options, stdout: "inherit", stderr: "inherit" })
+    .spawn().status;
+  return code;
+}
