@@ -57,16 +57,19 @@ export class Targets {
 
   /** Whether any depends on what clients send first. */
   get peeks(): boolean {
-    return this.#routes.peeks || [...this.#ofRoutes, this.#otherwise].some((target) => target?.awaitsName);
+    return this.#routes.peeks || this.#parts.tls.answersChecks ||
+      [...this.#ofRoutes, this.#otherwise].some((target) => target?.awaitsName);
   }
 
   /** The target of a client; undefined when that needs more of its first bytes. @throws {ProxyError} when no route matches. */
   find(facts: ClientFacts): Target | undefined {
-    const check = this.#parts.tls.answering(facts);
+    const { tls } = this.#parts;
+    const check = tls.answering(facts);
     if (check !== undefined) return { ...this.#ofRoutes[0]!, tls: check };
     const match = this.#routes.match(facts);
     if (match === "need_more") return undefined;
     const target = match === undefined ? this.#otherwise : this.#ofRoutes[match.index];
+    if (tls.awaitsCheck(facts, target)) return undefined;
     if (target !== undefined) return target.awaitsName && facts.awaitsHello ? undefined : target;
     const detail = this.#routes.readsBytes ? facts.beginning : facts.noHello;
     throw new ProxyError("no_route", "proxy", detail === undefined ? {} : { detail });

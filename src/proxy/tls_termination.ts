@@ -60,6 +60,8 @@ export class ServiceTls {
   readonly #routes: readonly (TlsTermination | false | undefined)[];
   readonly #none: Terminator | undefined;
   readonly #asked: Terminator | undefined;
+  /** Those by route that ACME servers check over TLS. */
+  readonly #checked: readonly TlsTermination[];
 
   constructor(config: TlsOfService, material: ServiceTlsMaterial | undefined) {
     const { tls, routes } = config;
@@ -69,6 +71,8 @@ export class ServiceTls {
     );
     this.#none = declinedTls(config);
     this.#asked = askedForTls(config);
+    const all = this.#isByRoute ? [this.#own, ...this.#routes] : [];
+    this.#checked = all.filter((each) => each instanceof TlsTermination).filter(({ isChecked }) => isChecked);
   }
 
   /** For all clients before they are routed; undefined where routes say more about it. */
@@ -88,8 +92,27 @@ export class ServiceTls {
    * PROXY header alone does not make it one: the handshake could be that of any client.
    */
   answering(facts: Pick<ClientFacts, "alpn" | "serverName" | "hasSentHello">): Terminator | undefined {
-    if (!this.#isByRoute || !facts.hasSentHello || !isAcmeCheck(facts)) return undefined;
-    return [this.#own, ...this.#routes].find((each) => each && each.orders(facts.serverName)) || undefined;
+    if (!facts.hasSentHello || !isAcmeCheck(facts)) return undefined;
+    return this.#checked.find((each) => each.orders(facts.serverName));
+  }
+
+  /** Whether clients can turn out to be ACME servers when they have sent their ClientHello, whatever their route is. */
+  get answersChecks(): boolean {
+    return this.#checked.length > 0;
+  }
+
+  /**
+   * Whether a client may be an ACME server, so that its ClientHello must be read before it goes to `target`. Clients of
+   * a route without TLS here need not wait for bytes that may never come, unless a PROXY header says that they begin
+   * with a name that is ordered.
+   */
+  awaitsCheck(
+    { awaitsHello, serverName }: Pick<ClientFacts, "awaitsHello" | "serverName">,
+    target: { readonly tls: Terminator | undefined } | undefined,
+  ): boolean {
+    if (!awaitsHello || !this.answersChecks) return false;
+    if (serverName !== undefined) return this.#checked.some((each) => each.orders(serverName.toLowerCase()));
+    return target === undefined || target.tls instanceof TlsTermination && target.tls.starttls === undefined;
   }
 
   /** New handshakes use these files; open connections stay. */
@@ -138,6 +161,11 @@ export class TlsTermination implements Terminator {
 
   get starttls(): StartTlsProtocol | undefined {
     return this.#config.starttls;
+  }
+
+  /** Whether it orders certificates, and is checked over TLS. */
+  get isChecked(): boolean {
+    return acmeAnswersOf(this.#config) !== undefined;
   }
 
   /** Whether it orders a certificate for this name, and is checked over TLS. */

@@ -10,8 +10,8 @@ import { ENDPOINTS } from "../wire/proxy_protocol/proxy_headers.ts";
 
 const CHECK = "acme-tls/1";
 
-function serviceTls(): ServiceTls {
-  const acme = { names: ["a.test"], storage: "acme" };
+function serviceTls(http?: string): ServiceTls {
+  const acme = { names: ["a.test"], storage: "acme", http };
   const tls = { clientAuth: "none", alpn: [], minVersion: "1.2", handshakeTimeout: 5000, acme };
   const config = { tls, routes: [{ tls: undefined }, { tls: false }], peek: {}, idleTimeout: 0 };
   const own = { certificates: [], clientAuthorities: [], revocationLists: undefined };
@@ -43,4 +43,34 @@ Deno.test("ServiceTls answers checks of ACME by their ClientHello, not by a PROX
   check.takeOver(header);
   check.peeked({ bytes: clientHello({ sni: "a.test", alpn: [CHECK] }), end: undefined });
   assert.notEqual(tls.answering(check), undefined);
+});
+
+Deno.test("ServiceTls waits for the ClientHello of clients that may be ACME servers, and of no others", () => {
+  const tls = serviceTls();
+  const [ending, passing] = [{ tls: tls.afterRoute(0) }, { tls: tls.afterRoute(1) }];
+  const awaits = (serverName: string | undefined, target: typeof ending | undefined) => {
+    const facts = new ClientFacts(new FakeConn());
+    if (serverName !== undefined) facts.takeOver({ ...ENDPOINTS, authority: serverName });
+    const answer = tls.awaitsCheck(facts, target);
+    facts.peeked({ bytes: new Uint8Array(0), end: "late" });
+    assert.equal(tls.awaitsCheck(facts, target), false, "none comes any more");
+    return answer;
+  };
+  for (const target of [ending, passing, undefined]) {
+    assert.equal(awaits("A.test", target), true);
+    assert.equal(awaits("b.test", target), false);
+  }
+  assert.deepEqual([ending, passing, undefined].map((target) => awaits(undefined, target)), [
+    true,
+    false,
+    true,
+  ]);
+
+  const terminated = new ClientFacts(new FakeConn());
+  terminated.takeOver({ ...ENDPOINTS, authority: "a.test", tls: { client: 1, verify: 0 } });
+  assert.equal(tls.awaitsCheck(terminated, ending), false);
+
+  const overHttp = serviceTls("127.0.0.1:80");
+  assert.deepEqual([tls.answersChecks, overHttp.answersChecks], [true, false]);
+  assert.equal(overHttp.awaitsCheck(new ClientFacts(new FakeConn()), ending), false);
 });
