@@ -81,7 +81,7 @@ const SKIPPED: Readonly<Record<string, readonly string[]>> = {
     "needs a container engine and an executable",
   ],
   "docs/deploy/install.md": Array(4).fill("needs a release to download"),
-  "docs/deploy/kubernetes.md": ["needs a cluster", "needs a cluster"],
+  "docs/deploy/kubernetes.md": Array(3).fill("needs a cluster"),
   "docs/deploy/observe.md": ["for Prometheus"],
   "docs/deploy/upgrade.md": ["needs root"],
   "docs/deploy/systemd.md": [
