@@ -32,7 +32,8 @@ export async function bindUnix(
   if (isAbstract(address)) return new DenoListener(open(systemPath(address)));
   using _lock = await lockFolder(address);
   await removeStaleSocket(address, replaces);
-  await removeDeadLinks(dirname(address.path));
+  // In a take-over, there are links to sockets of the other program, which would see that they are tried.
+  if (!replaces) await removeDeadLinks(dirname(address.path));
   return bindBeside(address, mode, replaces) ?? new DenoListener(openWithMode(address.path, mode));
 }
 

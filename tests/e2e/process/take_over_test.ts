@@ -54,6 +54,9 @@ services:
   assert.equal(code, 0, stderr);
   assert.deepEqual(old.events("stopped").map(({ cut }) => cut), [0]);
   assert.equal(sluice.events("taken_over")[0]!["pid"], old.pid);
+  // The new program has not connected to it.
+  assert.deepEqual(old.events("connection_closed").map(({ service }) => service), ["tcp"]);
+  assert.deepEqual(old.events("connection_failed"), []);
   // The socket file of the new program is still there.
   using last = await Deno.connect({ transport: "unix", path: socket }) as unknown as Deno.TcpConn;
   await say(last, "last");
