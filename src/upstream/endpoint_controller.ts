@@ -119,11 +119,11 @@ export class EndpointController {
   failed(onReturn: () => void): boolean {
     const ejection = this.#ejection;
     if (ejection?.failed() !== true) return false;
+    // A timer even if the ejection is already over: its end is reported after its beginning.
     const wait = () => {
+      const left = Math.max(1, ejection.until - performance.now());
       // Timers may be early by a fraction of a millisecond.
-      if (ejection.isEjected) {
-        this.#ejectionTimer = setTimeout(wait, Math.max(1, ejection.until - performance.now()));
-      } else onReturn();
+      this.#ejectionTimer = setTimeout(() => ejection.isEjected ? wait() : onReturn(), left);
     };
     wait();
     return true;

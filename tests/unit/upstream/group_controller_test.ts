@@ -148,6 +148,19 @@ Deno.test("GroupController reports the end of an ejection, and keeps endpoints d
   assert.deepEqual([only!.used.isUp, fixture.logged()], [true, ["endpoint_set", "group_up"]]);
 });
 
+Deno.test("GroupController reports an ejection before its end, even if it is over at once", async () => {
+  await using fixture = new Fixture({
+    endpoints: [FIRST],
+    passive: { ...EJECTING, eject: Number.MIN_VALUE },
+  });
+  fixture.group.connectionFailed(fixture.endpoints[0]!.used, REFUSED);
+  await fixture.nextEvent();
+  assert.deepEqual(fixture.events.map(({ reason }) => reason), [
+    "upstream connection refused",
+    "ejection over",
+  ]);
+});
+
 Deno.test("GroupController ignores failures and ejections of a removed endpoint", async () => {
   await using fixture = new Fixture({ endpoints: [FIRST, SECOND], passive: { ...EJECTING, eject: 1 } });
   const [first] = fixture.endpoints;
