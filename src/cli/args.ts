@@ -1,6 +1,6 @@
 /** Parses command line arguments. Pure: prints nothing, reads nothing. */
 
-import { closestOf } from "../config/input/closest.ts";
+import { closestOf, hintFor } from "../config/input/closest.ts";
 import type { LogFormat, LogLevel, Workers } from "../config/config.ts";
 import { ADMIN_COMMANDS, type AdminCommandName, isAdminCommand } from "./admin/registry.ts";
 import { Options } from "./options.ts";
@@ -92,7 +92,7 @@ function parseRun(args: readonly string[]): Command {
   const stray = words.find((word) => !word.includes("=") || word === "=");
   if (stray !== undefined) {
     const hint = path === undefined || RUN.includes(stray)
-      ? hintFor(stray, words)
+      ? strayHint(stray, words)
       : `-c ${path} is the one file that is run`;
     throw new UsageError(`Unknown argument "${stray}": ${hint}`, "sluice");
   }
@@ -127,7 +127,7 @@ function parseOptions(path: string, options: Options): Command {
 /** Commands of other programs that users may try. */
 const RUN = ["run", "start", "serve", "proxy"];
 
-function hintFor(stray: string, words: readonly string[]): string {
+function strayHint(stray: string, words: readonly string[]): string {
   if (stray === "-") return "to read a configuration from standard input: sluice -c -";
   if (/\.(ya?ml|json)$/.test(stray)) return `to run a configuration: sluice -c ${stray}`;
   if (COMMANDS.some((command) => command === stray)) return `a command comes first: sluice ${stray} ...`;
@@ -201,5 +201,5 @@ function topicOf(word: string | undefined): Topic {
   const topics = COMMANDS.filter((command) => command !== "help");
   const topic = topics.find((command) => command === word);
   if (topic !== undefined) return topic;
-  throw new UsageError(`No help about "${word}": expected one of ${topics.join(", ")}`, "sluice");
+  throw new UsageError(`No help about "${word}": ${hintFor(word, topics, "expected one of")}`, "sluice");
 }

@@ -10,6 +10,7 @@ import { findMissingFolders } from "../runtime/files/folders.ts";
 import { loadLists } from "../runtime/files/list_files.ts";
 import { loadTls, warningsAbout } from "../runtime/files/tls_files.ts";
 import { printable } from "./format/printable.ts";
+import { print } from "./output.ts";
 
 /**
  * Prints all settings in effect as YAML, and below them the warnings and `ok` as comments.
@@ -38,10 +39,12 @@ export async function check(path: string): Promise<void> {
   const lines = effectiveConfig(config, files, lists, endpoints).trimEnd().split("\n").map(printable);
   const colours = Deno.stdout.isTerminal() && !Deno.noColor;
   const [yellow, green, plain] = colours ? ["\x1b[33m", "\x1b[32m", "\x1b[39m"] : ["", "", ""];
-  for (const line of lines) console.log(colours ? inColours(line) : line);
-  console.log("");
-  for (const warning of warnings) console.log(`# ${yellow}warning${plain}: ${printable(warning)}`);
-  console.log(`${green}# ok${plain}`);
+  print([
+    ...lines.map((line) => colours ? inColours(line) : line),
+    "",
+    ...warnings.map((warning) => `# ${yellow}warning${plain}: ${printable(warning)}`),
+    `${green}# ok${plain}`,
+  ].join("\n"));
 }
 
 /** Keys are cyan, comments dim. Text in quotes may look like a comment. */

@@ -5,6 +5,7 @@ import { transportTo } from "./admin/client.ts";
 import { AdminError, reasonOf } from "./admin/error.ts";
 import { parsedAddress } from "./admin/target.ts";
 import { printable } from "./format/printable.ts";
+import { print } from "./output.ts";
 import { UsageError } from "./usage.ts";
 
 /** In milliseconds. */
@@ -41,7 +42,7 @@ export async function checkReady(url: string, timeout = TIMEOUT): Promise<void> 
       signal: late.signal,
     });
     const said = printable((await response.text()).trim().slice(0, LONGEST_ANSWER));
-    if (response.status === 200) return console.log("ready");
+    if (response.status === 200) return print("ready");
     throw new AdminError("not_ready", `Not ready: ${url} answers ${response.status} ${said}`.trimEnd());
   } catch (cause) {
     if (cause instanceof AdminError) throw cause;

@@ -7,6 +7,7 @@ import { stderrLog } from "../runtime/files/process_log.ts";
 import { onStopSignals } from "../runtime/control/signals.ts";
 import type { RunFlags } from "./args.ts";
 import { formatBytes } from "./format/figures.ts";
+import { print, write } from "./output.ts";
 
 /** The time between two updates, in milliseconds: short on a terminal, a second in a file. */
 const REDRAW_EVERY = 250;
@@ -19,8 +20,8 @@ export async function demo(duration: number | undefined, flags: RunFlags): Promi
   const ended = Promise.withResolvers<void>();
   using _signals = onStopSignals(() => ended.resolve());
   await using demo = await startDemo(log);
-  console.log(introduction(demo, duration));
-  const counts = showCounts(demo);
+  print(introduction(demo, duration));
+  const counts = showCounts(demo, ended.resolve);
   const timer = duration === undefined ? undefined : setTimeout(ended.resolve, duration);
   await ended.promise;
   clearTimeout(timer);
@@ -50,14 +51,18 @@ function introduction(demo: Demo, duration: number | undefined): string {
   ].join("\n");
 }
 
-/** Shows the figures: in place on a terminal, else one line per service and second. */
-function showCounts(demo: Demo): { finish(): void } {
+/**
+ * Shows the figures: in place on a terminal, else one line per service and second.
+ *
+ * @param onUnread Called when nothing reads them any more, as with `| head`.
+ */
+function showCounts(demo: Demo, onUnread: () => void): { finish(): void } {
   const inPlace = Deno.stdout.isTerminal();
   let drawn = 0;
   const draw = () => {
     const lines = inPlace ? table(demo.proxy.figures()) : demo.proxy.figures().map(sentence);
     const up = inPlace && drawn > 0 ? `\x1b[${drawn}A` : "";
-    console.log(up + lines.map((line) => inPlace ? `\x1b[2K${line}` : line).join("\n"));
+    if (!write(up + lines.map((line) => inPlace ? `\x1b[2K${line}\n` : `${line}\n`).join(""))) onUnread();
     drawn = lines.length;
   };
   draw();

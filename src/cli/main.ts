@@ -11,6 +11,7 @@ import { type Command, parseCommand } from "./args.ts";
 import { withPictures } from "./config_problems.ts";
 import { helpText } from "./help.ts";
 import { printableLines } from "./format/printable.ts";
+import { complain, OutputError, print } from "./output.ts";
 import { RunError } from "./ready.ts";
 import { run } from "./run.ts";
 import { ToxiproxyRequestError } from "./toxiproxy/client.ts";
@@ -30,6 +31,7 @@ const FAILURES = [
   DescriptorError,
   ListenError,
   LogFileError,
+  OutputError,
   RunError,
   TakeOverError,
   ToxiproxyRequestError,
@@ -66,7 +68,7 @@ async function execute(command: Command, early: EarlySignals): Promise<void> {
     case "demo":
       return await (await import("./demo.ts")).demo(command.duration, command.flags);
     case "help":
-      return console.log((await helpText(command.topic)).trimEnd());
+      return print((await helpText(command.topic)).trimEnd());
     case "version":
       return await (await import("./version.ts")).printVersion(command.args);
     case "completions":
@@ -86,16 +88,16 @@ async function execute(command: Command, early: EarlySignals): Promise<void> {
 function explain(error: unknown): number {
   if (error instanceof UsageError) {
     const help = error.topic === "sluice" ? "sluice --help" : `sluice ${error.topic} --help`;
-    console.error(`sluice: ${printableLines(error.message)}\nSee ${help}`);
+    complain(`sluice: ${printableLines(error.message)}\nSee ${help}`);
     return EXIT_USAGE;
   }
   if (error instanceof ConfigError) {
     const text = Deno.stderr.isTerminal() ? withPictures(error, !Deno.noColor) : error.message;
-    console.error(`sluice: ${text}`);
+    complain(`sluice: ${text}`);
     return EXIT_USAGE;
   }
   if (FAILURES.some((type) => error instanceof type)) {
-    console.error(`sluice: ${printableLines((error as Error).message)}`);
+    complain(`sluice: ${printableLines((error as Error).message)}`);
     return EXIT_FAILED;
   }
   throw error;

@@ -5,6 +5,7 @@ import { writeFault } from "../files/file_fault.ts";
 import { kindOf } from "../files/read_file.ts";
 import type { Proxy } from "../runtime/proxy.ts";
 import type { RunFlags } from "./args.ts";
+import { print } from "./output.ts";
 
 /** The program cannot run, for a reason other than its configuration. */
 export class RunError extends Error {
@@ -16,13 +17,7 @@ export async function announceReady(proxy: Proxy, flags: RunFlags): Promise<void
   const { services, admin, toxiproxy } = proxy;
   const line = JSON.stringify({ event: "ready", pid: Deno.pid, services, admin, toxiproxy });
   if (flags.readyFile !== undefined) await writeAtomically(flags.readyFile, `${line}\n`);
-  // Not with the console, which OTEL_DENO_CONSOLE=replace takes.
-  if (flags.printReady) print(`${line}\n`);
-}
-
-function print(text: string): void {
-  const bytes = new TextEncoder().encode(text);
-  for (let written = 0; written < bytes.length;) written += Deno.stdout.writeSync(bytes.subarray(written));
+  if (flags.printReady) print(line);
 }
 
 /**

@@ -3,6 +3,7 @@
 import denoJson from "../../deno.json" with { type: "json" };
 import { printJson } from "./admin/command.ts";
 import { Options } from "./options.ts";
+import { print } from "./output.ts";
 import { UsageError } from "./usage.ts";
 
 export const VERSION_HELP = `Usage: sluice version [OPTIONS]
@@ -36,7 +37,7 @@ export async function printVersion(args: readonly string[]): Promise<void> {
     { string: [], boolean: ["json", "help"], alias: { h: "help" } },
     "version",
   );
-  if (options.has("help")) return console.log(VERSION_HELP.trimEnd());
+  if (options.has("help")) return print(VERSION_HELP.trimEnd());
   const [word] = options.words;
   if (word !== undefined) {
     throw new UsageError(`Unknown argument "${word}": sluice version takes options only`, "version");
@@ -44,7 +45,7 @@ export async function printVersion(args: readonly string[]): Promise<void> {
   const { version } = denoJson;
   const { deno, v8 } = Deno.version;
   const { target, standalone: executable } = Deno.build;
-  if (!options.has("json")) return console.log(`sluice ${version} (deno ${deno}, ${target})`);
+  if (!options.has("json")) return print(`sluice ${version} (deno ${deno}, ${target})`);
   const all: VersionJson = { version, commit: await commitOf(executable), deno, v8, target, executable };
   printJson(all);
 }

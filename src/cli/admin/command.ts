@@ -1,6 +1,7 @@
 /** A command for a running proxy. Each has a file here, and a line in registry.ts. */
 
 import { Options } from "../options.ts";
+import { print } from "../output.ts";
 import { UsageError } from "../usage.ts";
 import type { AdminClient } from "./client.ts";
 import type { AdminCommandName } from "./registry.ts";
@@ -77,5 +78,5 @@ export function parseAdminCommand<Request>(
 }
 
 export function printJson(value: unknown): void {
-  console.log(JSON.stringify(value, undefined, 2));
+  print(JSON.stringify(value, undefined, 2));
 }

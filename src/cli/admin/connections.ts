@@ -4,6 +4,7 @@ import type { ConnectionPage, ConnectionView } from "../../admin/views.ts";
 import { amountOf } from "../../runtime/control/amount.ts";
 import { formatAge, formatBytes } from "../format/figures.ts";
 import { type Column, tableLines } from "../format/table.ts";
+import { print } from "../output.ts";
 import { type AdminClient, PAGE_LIMIT } from "./client.ts";
 import { type AdminCommand, JSON_OPTION, printJson } from "./command.ts";
 import { type ConnectionOrder, ORDER_OPTIONS, orderOf } from "./order.ts";
@@ -44,7 +45,7 @@ export const command: AdminCommand<Request> = {
   async run(client, { order, limit, json }) {
     const page = await listConnections(client, order, limit);
     if (json) printJson(page);
-    else console.log(connectionsText(page));
+    else print(connectionsText(page));
   },
 };
 

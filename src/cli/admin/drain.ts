@@ -1,6 +1,7 @@
 /** `sluice drain`: has the same effect as SIGTERM, but works from another machine too. */
 
 import type { AdminCommand } from "./command.ts";
+import { print } from "../output.ts";
 
 export const command: AdminCommand<{ deadline: number | undefined }> = {
   kind: "control",
@@ -17,6 +18,6 @@ and exits when its open connections have ended.`,
   parse: (options) => ({ deadline: options.duration("deadline") }),
   async run(client, { deadline }) {
     await client.drain(deadline);
-    console.log("Draining: not ready any more, exits when its connections have ended or the deadline passes");
+    print("Draining: not ready any more, exits when its connections have ended or the deadline passes");
   },
 };

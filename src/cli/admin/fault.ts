@@ -6,6 +6,7 @@ import { parseSettings } from "../../config/input/quick.ts";
 import { faultSettings } from "../format/fault_settings.ts";
 import { printable } from "../format/printable.ts";
 import { type Column, tableLines } from "../format/table.ts";
+import { print } from "../output.ts";
 import { UsageError } from "../usage.ts";
 import type { AdminClient } from "./client.ts";
 import { type AdminCommand, JSON_OPTION, printJson } from "./command.ts";
@@ -38,9 +39,9 @@ fault there.`,
     const { action, json } = request;
     const faults = await carryOut(client, request);
     if (json) return printJson(action === "list" ? faults : faults[0] ?? { name: request.name });
-    if (action === "remove") return console.log(`Removed ${printable(request.name)}`);
-    if (faults.length === 0) return console.log("No faults");
-    console.log(tableLines(COLUMNS, faults).join("\n"));
+    if (action === "remove") return print(`Removed ${printable(request.name)}`);
+    if (faults.length === 0) return print("No faults");
+    print(tableLines(COLUMNS, faults).join("\n"));
   },
 };
 

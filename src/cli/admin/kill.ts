@@ -1,5 +1,6 @@
 /** `sluice kill`: closes connections. */
 
+import { print } from "../output.ts";
 import { UsageError } from "../usage.ts";
 import { type AdminCommand, printJson } from "./command.ts";
 import { AdminError } from "./error.ts";
@@ -18,7 +19,7 @@ export const command: AdminCommand<{ ids: readonly number[]; json: boolean }> = 
     for (const id of ids) {
       const isClosed = await client.kill(id);
       (isClosed ? closed : unknown).push(id);
-      if (isClosed && !json) console.log(`Closed connection ${id}`);
+      if (isClosed && !json) print(`Closed connection ${id}`);
     }
     if (json) printJson({ closed, unknown });
     if (unknown.length === 0) return;

@@ -1,6 +1,7 @@
 /** `sluice reload`: has the same effect as SIGHUP, but works from another machine too, and prints the result. */
 
 import { printableLines } from "../format/printable.ts";
+import { print } from "../output.ts";
 import type { AdminCommand } from "./command.ts";
 
 export const command: AdminCommand<Record<string, never>> = {
@@ -17,6 +18,6 @@ Changes of "workers" and "admin" need a restart. If FILE has a new admin.listen,
   parse: () => ({}),
   async run(client) {
     const { detail } = await client.reload();
-    console.log(printableLines(detail));
+    print(printableLines(detail));
   },
 };

@@ -5,6 +5,7 @@ import { parseAdminCommand } from "./command.ts";
 import { commandHelp } from "./help.ts";
 import { type AdminCommandName, loadAdminCommand } from "./registry.ts";
 import { findAdmin } from "./target.ts";
+import { print } from "../output.ts";
 
 /**
  * Finds the proxy and runs the command.
@@ -16,7 +17,7 @@ import { findAdmin } from "./target.ts";
 export async function runAdminCommand(name: AdminCommandName, args: readonly string[]): Promise<void> {
   const command = await loadAdminCommand(name);
   const parsed = parseAdminCommand(name, command, args);
-  if (parsed.kind === "help") return console.log(commandHelp(name, command).trimEnd());
+  if (parsed.kind === "help") return print(commandHelp(name, command).trimEnd());
   const target = await findAdmin(parsed.admin, name, (variable) => Deno.env.get(variable));
   using client = new AdminClient(target);
   await command.run(client, parsed.request);

@@ -13,6 +13,7 @@ import { DISCOVERY, discoveryRows } from "../format/discovery_table.ts";
 import { endpointState, formatAge, formatBytes, openOf, waitingFor } from "../format/figures.ts";
 import { printable } from "../format/printable.ts";
 import { type Column, tableLines } from "../format/table.ts";
+import { print } from "../output.ts";
 import { type AdminCommand, JSON_OPTION, printJson } from "./command.ts";
 
 type Overview = Pick<StatsEvent, "status" | "services" | "upstreams">;
@@ -77,7 +78,7 @@ export const command: AdminCommand<{ json: boolean }> = {
     ]);
     const overview = { status, services, upstreams };
     if (json) printJson(overview);
-    else console.log(statusText(overview, Date.now()));
+    else print(statusText(overview, Date.now()));
   },
 };
 

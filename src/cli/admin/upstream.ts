@@ -4,6 +4,7 @@ import type { EndpointView } from "../../admin/views.ts";
 import { hintFor } from "../../config/input/closest.ts";
 import { endpointState } from "../format/figures.ts";
 import { printable } from "../format/printable.ts";
+import { print } from "../output.ts";
 import { UsageError } from "../usage.ts";
 import { type AdminCommand, JSON_OPTION, printJson } from "./command.ts";
 
@@ -29,7 +30,7 @@ proxy; health checks go on. sluice status lists groups and endpoints.
   async run(client, { group, endpoint, state, json }) {
     const changed = await client.setEndpoint(group, endpoint, state);
     if (json) return printJson(changed);
-    console.log(`${printable(changed.address)}: ${endpointState(changed, null)}, ${changed.active} open`);
+    print(`${printable(changed.address)}: ${endpointState(changed, null)}, ${changed.active} open`);
   },
 };
 

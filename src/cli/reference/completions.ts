@@ -3,6 +3,7 @@
 import { hintFor } from "../../config/input/closest.ts";
 import { helpText } from "../help.ts";
 import { Options } from "../options.ts";
+import { print } from "../output.ts";
 import { UsageError } from "../usage.ts";
 import { bashCompletions } from "./bash.ts";
 import { type CommandWords, commandWords } from "./command_words.ts";
@@ -18,7 +19,7 @@ const SHELLS: Readonly<Record<string, (commands: readonly CommandWords[]) => str
 /** @throws {UsageError} */
 export async function printCompletions(args: readonly string[]): Promise<void> {
   const options = new Options(args, { string: [], boolean: ["help"], alias: { h: "help" } }, "completions");
-  if (options.has("help")) return console.log((await helpText("completions")).trimEnd());
+  if (options.has("help")) return print((await helpText("completions")).trimEnd());
   const [shell = "", more] = options.words;
   const names = Object.keys(SHELLS);
   if (!Object.hasOwn(SHELLS, shell)) {
@@ -31,5 +32,5 @@ export async function printCompletions(args: readonly string[]): Promise<void> {
   if (more !== undefined) {
     throw new UsageError(`Unknown argument "${more}": one shell at a time`, "completions");
   }
-  console.log(SHELLS[shell]!(await commandWords()).trimEnd());
+  print(SHELLS[shell]!(await commandWords()).trimEnd());
 }

@@ -4,6 +4,7 @@ import denoJson from "../../../deno.json" with { type: "json" };
 import { isAdminCommand } from "../admin/registry.ts";
 import { helpText, TOPICS } from "../help.ts";
 import { Options } from "../options.ts";
+import { print } from "../output.ts";
 import { UsageError } from "../usage.ts";
 import { type HelpBlock, type HelpOption, type HelpPage, parseHelp } from "./help_page.ts";
 
@@ -13,10 +14,10 @@ const SHARED = "Which proxy";
 /** @throws {UsageError} */
 export async function printManPage(args: readonly string[]): Promise<void> {
   const options = new Options(args, { string: [], boolean: ["help"], alias: { h: "help" } }, "man");
-  if (options.has("help")) return console.log((await helpText("man")).trimEnd());
+  if (options.has("help")) return print((await helpText("man")).trimEnd());
   const [word] = options.words;
   if (word !== undefined) throw new UsageError(`Unknown argument "${word}": sluice man takes none`, "man");
-  console.log((await manPage()).trimEnd());
+  print((await manPage()).trimEnd());
 }
 
 /** The source of the page. It has no date, so that it is the same for each build of a version. */

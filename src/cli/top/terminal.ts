@@ -5,6 +5,7 @@ import { PassThrough } from "node:stream";
 import type { Size } from "./frame.ts";
 import type { Key } from "./keys.ts";
 import { type Line, painted } from "./line.ts";
+import { write } from "../output.ts";
 
 export interface Screen {
   size(): Size;
@@ -91,9 +92,4 @@ export class TerminalScreen implements Screen, AsyncDisposable {
       this.#bytes.write(value);
     }
   }
-}
-
-function write(text: string): void {
-  const bytes = new TextEncoder().encode(text);
-  for (let written = 0; written < bytes.length;) written += Deno.stdout.writeSync(bytes.subarray(written));
 }

@@ -6,6 +6,7 @@ import type { EarlySignals } from "../../runtime/control/signals.ts";
 import type { Proxy } from "../../runtime/proxy.ts";
 import { runFlagsOf } from "../args.ts";
 import { Options } from "../options.ts";
+import { print } from "../output.ts";
 import { readJson } from "../read_json.ts";
 import { RunError } from "../ready.ts";
 import { runConfig, withFlags } from "../run.ts";
@@ -53,7 +54,7 @@ export async function serveToxiproxy(args: readonly string[], early: EarlySignal
     boolean: ["proxy-metrics", "runtime-metrics", "print-ready", "stop-at-eof", "help"],
     alias: { h: "help" },
   }, "toxiproxy");
-  if (options.has("help")) return console.log(TOXIPROXY_HELP.trimEnd());
+  if (options.has("help")) return print(TOXIPROXY_HELP.trimEnd());
   const [word] = options.words;
   if (word !== undefined) {
     throw new UsageError(`Unknown argument "${word}": it takes options only`, "toxiproxy");

@@ -2,7 +2,9 @@
 
 import { hintFor } from "../../config/input/closest.ts";
 import { type Column, tableLines } from "../format/table.ts";
+import { printJson } from "../admin/command.ts";
 import { Options } from "../options.ts";
+import { print } from "../output.ts";
 import { UsageError } from "../usage.ts";
 import { type ProxyJson, type ToxicJson, ToxiproxyClient, ToxiproxyRequestError } from "./client.ts";
 
@@ -120,12 +122,12 @@ export async function runToxic(
     },
   }, "toxic");
   if (first === "" || first === "-h" || first === "--help" || options.has("help")) {
-    return console.log(TOXIC_HELP.trimEnd());
+    return print(TOXIC_HELP.trimEnd());
   }
   const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
   if (command === undefined) {
     throw new UsageError(
-      `Unknown command "${first}": expected one of ${Object.keys(COMMANDS).join(", ")}`,
+      `Unknown command "${first}": ${hintFor(first, Object.keys(COMMANDS), "expected one of")}`,
       "toxic",
     );
   }
@@ -136,8 +138,8 @@ export async function runToxic(
 async function list({ client, json }: Request): Promise<void> {
   const proxies = Object.values(await client.request<Record<string, ProxyJson>>("GET", "/proxies"));
   if (json) return printJson(proxies);
-  if (proxies.length === 0) return console.log("No proxies: sluice toxic create makes one");
-  print(PROXY_COLUMNS, proxies.toSorted((a, b) => a.name < b.name ? -1 : 1));
+  if (proxies.length === 0) return print("No proxies: sluice toxic create makes one");
+  printTable(PROXY_COLUMNS, proxies.toSorted((a, b) => a.name < b.name ? -1 : 1));
 }
 
 async function create(request: Request): Promise<void> {
@@ -162,7 +164,7 @@ async function toggle(request: Request): Promise<void> {
 async function remove({ client, options }: Request): Promise<void> {
   const name = nameIn(options);
   await client.request("DELETE", pathOf(name));
-  console.log(`Deleted proxy ${name}`);
+  print(`Deleted proxy ${name}`);
 }
 
 async function add(request: Request): Promise<void> {
@@ -207,7 +209,7 @@ async function update(request: Request): Promise<void> {
 async function removeToxic({ client, options }: Request): Promise<void> {
   const proxy = nameIn(options);
   await client.request("DELETE", toxicPath(proxy, options));
-  console.log(`Removed toxic ${options.string("toxicName")} from proxy ${proxy}`);
+  print(`Removed toxic ${options.string("toxicName")} from proxy ${proxy}`);
 }
 
 async function proxyOf({ client, options }: Request): Promise<ProxyJson> {
@@ -216,14 +218,14 @@ async function proxyOf({ client, options }: Request): Promise<ProxyJson> {
 
 function show(proxy: ProxyJson, { json }: Request): void {
   if (json) return printJson(proxy);
-  console.log(`${proxy.name}: ${proxy.listen} to ${proxy.upstream}, ${stateOf(proxy)}`);
-  if (proxy.toxics.length === 0) return console.log("No toxics: sluice toxic add makes one");
-  print(TOXIC_COLUMNS, proxy.toxics);
+  print(`${proxy.name}: ${proxy.listen} to ${proxy.upstream}, ${stateOf(proxy)}`);
+  if (proxy.toxics.length === 0) return print("No toxics: sluice toxic add makes one");
+  printTable(TOXIC_COLUMNS, proxy.toxics);
 }
 
 function report({ json }: Request, value: unknown, sentence: string): void {
   if (json) printJson(value);
-  else console.log(sentence);
+  else print(sentence);
 }
 
 function describe({ name, type, stream, toxicity, attributes }: ToxicJson): string {
@@ -280,10 +282,6 @@ function attributesIn(options: Options): Record<string, unknown> {
   );
 }
 
-function print<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): void {
-  for (const line of tableLines(columns, rows)) console.log(line);
-}
-
-function printJson(value: unknown): void {
-  console.log(JSON.stringify(value, undefined, 2));
+function printTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): void {
+  print(tableLines(columns, rows).join("\n"));
 }

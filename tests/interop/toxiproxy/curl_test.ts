@@ -115,7 +115,8 @@ Deno.test("sluice toxic has the commands of toxiproxy-cli", async () => {
   assert.equal(await toxic("toggle", "db"), "Proxy db is enabled");
   assert.equal(await toxic("delete", "db"), "Deleted proxy db");
   assert.equal(await toxic("inspect", "db"), "1 sluice: proxy not found");
-  assert.match(await toxic("ad"), /^2 sluice: Unknown command "ad": expected one of list, inspect/);
+  assert.match(await toxic("ad"), /^2 sluice: Unknown command "ad": did you mean "add"\?/);
+  assert.match(await toxic("xyz"), /^2 sluice: Unknown command "xyz": expected one of list, inspect/);
   assert.match(await toxic("create", "db"), /^2 sluice: No upstream given/);
   assert.match(
     await toxic("list", "--host", "127.0.0.1:1"),

@@ -274,6 +274,7 @@ const MISTAKES: [args: string[], message: string | RegExp, topic: Topic][] = [
     /^No help about "me": expected one of check, demo, toxiproxy, toxic, top, .*, drain, version, completions, man$/,
     "sluice",
   ],
+  [["help", "statsu"], 'No help about "statsu": did you mean "status"?', "sluice"],
   [["tpo"], 'Unknown argument "tpo": did you mean "top"?', "sluice"],
   [["conections"], 'Unknown argument "conections": did you mean "connections"?', "sluice"],
   [["0=1", "top"], 'Unknown argument "top": a command comes first: sluice top ...', "sluice"],

@@ -46,19 +46,18 @@ async function check(file: string): Promise<Finished> {
   let stdout = "";
   let stderr = "";
   const original = {
-    log: console.log,
-    error: console.error,
+    write: [Deno.stdout.writeSync, Deno.stderr.writeSync],
     isTerminal: [Deno.stdout.isTerminal, Deno.stderr.isTerminal],
   } as const;
-  console.log = (line: string) => stdout += `${line}\n`;
-  console.error = (line: string) => stderr += `${line}\n`;
+  const decoder = new TextDecoder();
+  Deno.stdout.writeSync = (bytes) => (stdout += decoder.decode(bytes), bytes.length);
+  Deno.stderr.writeSync = (bytes) => (stderr += decoder.decode(bytes), bytes.length);
   Deno.stdout.isTerminal = Deno.stderr.isTerminal = () => false;
   try {
     const code = await main(["check", file], new EarlySignals());
     return { code, stdout, stderr };
   } finally {
-    console.log = original.log;
-    console.error = original.error;
+    [Deno.stdout.writeSync, Deno.stderr.writeSync] = original.write;
     [Deno.stdout.isTerminal, Deno.stderr.isTerminal] = original.isTerminal;
   }
 }

@@ -1,0 +1,64 @@
+/**
+ * What commands print. Not with the console: OTEL_DENO_CONSOLE=replace takes its lines, and where a disk is full it
+ * throws.
+ */
+
+import { writeFault } from "../files/file_fault.ts";
+
+/** Standard output takes no more text, for another reason than that its reader has gone. */
+export class OutputError extends Error {
+  override readonly name = "OutputError";
+}
+
+/** How long to wait for a reader of standard output that another program has made non-blocking, in milliseconds. */
+const RETRY_AFTER = 10;
+
+const encoder = new TextEncoder();
+
+/**
+ * Prints lines on standard output. If its reader has gone, as with `| head -1`, the command goes on: it may have more to
+ * do than to tell.
+ *
+ * @throws {OutputError}
+ */
+export function print(lines: string): void {
+  write(`${lines}\n`);
+}
+
+/**
+ * Writes to standard output; returns whether something reads it.
+ *
+ * @throws {OutputError}
+ */
+export function write(text: string): boolean {
+  try {
+    writeAll(Deno.stdout, text);
+    return true;
+  } catch (cause) {
+    if (cause instanceof Deno.errors.BrokenPipe) return false;
+    throw new OutputError(`Cannot write to standard output: ${writeFault(cause, "/dev/stdout").fault}`, {
+      cause,
+    });
+  }
+}
+
+/** Prints why a command has failed on standard error: if that fails too, its exit code is all there is to tell. */
+export function complain(lines: string): void {
+  try {
+    writeAll(Deno.stderr, `${lines}\n`);
+  } catch {
+    // Nothing is left to tell it to.
+  }
+}
+
+function writeAll(output: Pick<typeof Deno.stdout, "writeSync">, text: string): void {
+  const bytes = encoder.encode(text);
+  for (let written = 0; written < bytes.length;) {
+    try {
+      written += output.writeSync(bytes.subarray(written));
+    } catch (error) {
+      if (!(error instanceof Deno.errors.WouldBlock)) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, RETRY_AFTER);
+    }
+  }
+}
