@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import type { GroupConfig } from "../../../src/config/config.ts";
-import { type Address, formatAddress, parseUpstreamAddress } from "../../../src/net/address.ts";
+import { parseUpstreamAddress } from "../../../src/net/address.ts";
 import { ProxyError } from "../../../src/net/errors.ts";
 import { type Log, silentLog } from "../../../src/observe/log/log.ts";
 import { GroupController } from "../../../src/upstream/group_controller.ts";
-import { FakeTime } from "../../support/fakes/fake_time.ts";
 import { readAll, refusingAddress, upstream } from "../../support/peers/sockets.ts";
 import {
   CHECK,
@@ -216,70 +215,6 @@ Deno.test("GroupController releases all its rows when it stops, and reports when
   const second = new GroupController(groupConfig({ endpoints: [] }), parts);
   assert.throws(() => new GroupController(groupConfig(), parts), { name: "AccountsFullError" });
   for (const controller of [limited, second]) await controller.stop();
-});
-
-Deno.test("GroupController gives the places of endpoints that go to those that come in their stead", async () => {
-  const messages: string[] = [];
-  const log: Log = { ...silentLog(), error: (message) => void messages.push(message) };
-  const sent: number[] = [];
-  const updates = {
-    setEndpoints: (_: string, { length }: readonly unknown[]) => void sent.push(length),
-    setState() {},
-  };
-  const parts = controllerParts(new UpstreamMemory(), updates, log);
-  const controller = new GroupController(groupConfig({ endpoints: endpointsAt(6) }), parts);
-  controller.start();
-  const keys = () => controller.endpoints.map(({ key }) => key);
-  const others = endpointsAt(14).slice(6);
-  controller.update(groupConfig({ endpoints: others }));
-  assert.equal(new Set(keys()).size, 8);
-  assert.deepEqual(keys(), others.map(({ address }) => formatAddress(address as Address)));
-  assert.deepEqual(messages, []);
-  assert.deepEqual(sent, [2, 8]);
-  controller.update(groupConfig({ endpoints: endpointsAt(10) }));
-  assert.equal(controller.endpoints.length, 8);
-  assert.deepEqual(messages, ["group: 2 endpoints ignored, the accounts are full"]);
-  await controller.stop();
-});
-
-Deno.test("GroupController makes an endpoint that was refused once the last connection of a removed one ends", async () => {
-  using time = new FakeTime();
-  const messages: string[] = [];
-  const log: Log = { ...silentLog(), error: (message) => void messages.push(message) };
-  const sent: number[] = [];
-  const updates = {
-    setEndpoints: (_: string, { length }: readonly unknown[]) => void sent.push(length),
-    setState() {},
-  };
-  const memory = new UpstreamMemory();
-  const controller = new GroupController(
-    groupConfig({ endpoints: endpointsAt(8) }),
-    controllerParts(memory, updates, log),
-  );
-  controller.start();
-  const clients = memory.gauges.at(controller.records[0]!.clients);
-  clients.enter(0);
-  controller.update(groupConfig({ endpoints: endpointsAt(9).slice(1) }));
-  const keys = () => controller.endpoints.map(({ key }) => key);
-  assert.equal(keys().length, 7);
-  await time.advance(5000);
-  assert.deepEqual([keys().length, sent, messages], [7, [7], [
-    "group: 1 endpoint ignored, the accounts are full",
-  ]]);
-  clients.leave();
-  await time.advance(1000);
-  assert.equal(keys().at(-1), "192.0.2.1:9");
-  assert.deepEqual([keys().length, sent], [8, [7, 8]]);
-  // A removed one is not tried any more.
-  controller.update(groupConfig({ endpoints: endpointsAt(10).slice(1) }));
-  controller.update(groupConfig({ endpoints: endpointsAt(7) }));
-  await time.advance(5000);
-  assert.equal(keys().length, 7);
-  controller.update(groupConfig({ endpoints: endpointsAt(10) }));
-  await controller.stop();
-  await time.advance(5000);
-  assert.equal(sent.at(-1), 8);
-  assert.equal(messages.length, 3);
 });
 
 Deno.test("GroupController adopts new connection settings for checks, and keeps the health", async () => {
