@@ -27,8 +27,11 @@ export function readFault(cause: unknown): FileFault {
 
 /** Why a file cannot be written, created, replaced or removed. */
 export function writeFault(cause: unknown, path: string): FileFault {
-  if (cause instanceof Deno.errors.NotFound || cause instanceof Deno.errors.NotADirectory) {
+  if (cause instanceof Deno.errors.NotFound) {
     return { fault: "its folder does not exist", remedy: "create the folder" };
+  }
+  if (cause instanceof Deno.errors.NotADirectory) {
+    return { fault: "its path has a file in place of a folder", remedy: "check the path" };
   }
   if (cause instanceof Deno.errors.IsADirectory) {
     return { fault: "it is a folder", remedy: "name a file in it" };
@@ -55,7 +58,7 @@ function otherFault(cause: unknown): FileFault {
 }
 
 /** `Read-only file system (os error 30): remove '/x'`, without the number and the system call. */
-function systemMessage(cause: unknown): string {
+export function systemMessage(cause: unknown): string {
   const message = cause instanceof Error ? cause.message : String(cause);
   const plain = message.replace(/ \(os error \d+\).*$/s, "");
   return plain.charAt(0).toLowerCase() + plain.slice(1);

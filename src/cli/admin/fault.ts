@@ -88,15 +88,17 @@ function requestOf(words: readonly string[]): Omit<Request, "json"> {
       "fault",
     );
   }
+  // As --fault takes it: latency,latency=200ms.
+  const [first = "", ...more] = action === "add" ? name.replace(/^type=/, "").split(",") : [name];
   const takesParts = action === "add" || action === "update";
   const [stray] = action === "list" ? words.slice(2) : takesParts ? [] : parts;
   if (stray !== undefined) {
     throw new UsageError(`Unknown argument "${stray}": sluice fault ${action} takes none`, "fault");
   }
-  const settings = parseSettings(parts, (message) => {
+  const settings = parseSettings([...more, ...parts], (message) => {
     throw new UsageError(message, "fault");
   });
-  return { action, service, name, settings: withoutNull(settings) };
+  return { action, service, name: first, settings: withoutNull(settings) };
 }
 
 /** `null` removes a key. */

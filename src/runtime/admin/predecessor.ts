@@ -4,6 +4,7 @@
  */
 
 import type { AdminConfig, Config } from "../../config/config.ts";
+import { systemMessage } from "../../files/file_fault.ts";
 import { formatAddress, type ListenAddress } from "../../net/address.ts";
 import { type Conn, writeAll } from "../../net/socket/conn.ts";
 import { dial } from "../../net/socket/dial.ts";
@@ -38,7 +39,9 @@ export class Predecessor {
       );
     }
     if (!canShare()) {
-      throw new TakeOverError("Cannot take over: only on Linux can two programs listen on one address");
+      throw new TakeOverError(
+        "Cannot take over: two programs can listen on one address only on Linux, and if Deno was started with --unstable-net",
+      );
     }
     const ofServices = services.flatMap(({ listen }) => listen);
     const ofAcme = acmeSections({ services }).map(({ acme }) => acme.http);
@@ -63,7 +66,7 @@ export class Predecessor {
       return await dial(this.#admin.listen, { adapter: "deno", signal });
     } catch (cause) {
       throw this.#failure(
-        `${(cause as Error).message} (without a running sluice, leave --take-over out)`,
+        `${systemMessage(cause)} (without a running sluice, leave --take-over out)`,
         cause,
       );
     }

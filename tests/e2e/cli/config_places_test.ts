@@ -52,7 +52,7 @@ services:
         `:1:24: log.access.path: Cannot write "${folder}/nodir/access.log": ${why}`,
         `:2:18: admin.listen: Cannot write "/no/dir/admin.sock": ${why}`,
         `:4:24: services[0].listen: Cannot write "/no/dir/a.sock": ${why}`,
-        `:5:24: services[1].listen: Cannot write "/dev/null/b.sock": ${why}`,
+        `:5:24: services[1].listen: Cannot write "/dev/null/b.sock": its path has a file in place of a folder (check the path)`,
         `:5:80: services[1].tls.cert: Cannot read "${folder}/c": no such file (check the path)`,
       ],
     );

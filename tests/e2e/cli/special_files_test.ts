@@ -175,13 +175,12 @@ Deno.test({
     );
     const file = join(directory.path, "file");
     await Deno.writeTextFile(file, "");
-    const unlisted = "its folder does not exist";
     for (
       const [args, message] of [
-        [["-c", config], `Cannot listen on unix:${socket}: ${unlisted} (create the folder)`],
+        [["-c", config], `Cannot listen on unix:${socket}: its folder does not exist (create the folder)`],
         [
           ["5000=127.0.0.1:1", "--ready-file", join(file, "x")],
-          `Cannot write --ready-file "${file}/x": ${unlisted}; create the folder`,
+          `Cannot write --ready-file "${file}/x": its path has a file in place of a folder; check the path`,
         ],
         [
           ["status", "--admin", "1", "--token-file", directory.path],

@@ -86,7 +86,7 @@ services: [{ name: test, listen: 127.0.0.1:0, upstream: "${server.address}" }]
   );
   assert.match(
     await failure(`admin: { listen: "unix:${join(path, "admin.sock")}" }`),
-    /without a running sluice, leave --take-over out/,
+    /admin\.sock: no such file or directory \(without a running sluice, leave --take-over out\)\n$/,
   );
   using client = await connect(running.port());
   await say(client, "unharmed");

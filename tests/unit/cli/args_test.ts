@@ -126,6 +126,15 @@ const COMMANDS: [args: string[], command: Parsed & Record<string, unknown>][] = 
     settings: { latency: "1s", client: ["a", "b"] },
     json: true,
   }],
+  [["fault", "add", "db", "type=latency,latency=1s,direction=both", "client=a"], {
+    kind: "fault",
+    admin: NOWHERE,
+    action: "add",
+    service: "db",
+    name: "latency",
+    settings: { latency: "1s", direction: "both", client: "a" },
+    json: false,
+  }],
   [["fault", "update", "db", "slow", "first=null", "match=a=b"], {
     kind: "fault",
     admin: NOWHERE,

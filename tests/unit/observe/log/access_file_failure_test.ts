@@ -96,7 +96,7 @@ const MISTAKES: [what: string, pathIn: (folder: string) => string, message: stri
   [
     "a file for a folder",
     (folder) => join(folder, "file", "a.log"),
-    "its folder does not exist; create the folder",
+    "its path has a file in place of a folder; check the path",
   ],
   ["a folder for a file", (folder) => folder, "it is a folder; name a file in it"],
 ];
