@@ -43,13 +43,14 @@ const LOG_FORMATS: readonly LogFormat[] = ["text", "json"];
 
 const LOG_STRINGS = ["log-level", "log-format"];
 
-const SELF_PARSED = ["toxiproxy", "toxic", "version", "completions", "man"] as const;
+const SELF_PARSED = ["gateway", "toxiproxy", "toxic", "version", "completions", "man"] as const;
 type SelfParsed = typeof SELF_PARSED[number];
 
 /** In the order of `sluice --help`. */
 export const COMMANDS = [
   "check",
   "demo",
+  "gateway",
   "toxiproxy",
   "toxic",
   ...Object.keys(ADMIN_COMMANDS) as AdminCommandName[],

@@ -11,6 +11,7 @@ Run a proxy:
   sluice -c FILE                  run the services of a YAML file
   sluice check FILE               check a file and list its errors; with --ready URL, whether a proxy is ready
   sluice demo                     see it work, with nothing else installed
+  sluice gateway                  serve the Gateways of a Kubernetes cluster (Gateway API)
   sluice toxiproxy                serve clients of toxiproxy; sluice toxic has the commands of toxiproxy-cli
 `;
 
@@ -111,6 +112,7 @@ const OWN_TOPICS: Readonly<Record<OwnTopic, () => Promise<string> | string>> = {
   sluice: mainHelp,
   check: () => CHECK,
   demo: () => DEMO,
+  gateway: async () => (await import("./gateway/serve.ts")).GATEWAY_HELP,
   toxiproxy: async () => (await import("./toxiproxy/serve.ts")).TOXIPROXY_HELP,
   toxic: async () => (await import("./toxiproxy/toxic.ts")).TOXIC_HELP,
   version: async () => (await import("./version.ts")).VERSION_HELP,

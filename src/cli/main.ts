@@ -58,6 +58,10 @@ async function execute(command: Command, early: EarlySignals): Promise<void> {
     const { serveToxiproxy } = await import("./toxiproxy/serve.ts");
     return await serveToxiproxy(command.args, early);
   }
+  if (command.kind === "gateway") {
+    const { serveGateway } = await import("./gateway/serve.ts");
+    return await serveGateway(command.args, early);
+  }
   // Only a proxy reloads; SIGHUP must end `sluice top` when its terminal is closed.
   early[Symbol.dispose]();
   switch (command.kind) {

@@ -77,7 +77,6 @@ export async function runConfig(config: Config, { flags, early, file, onStarted 
     manager,
     flags.takeOver,
   );
-  await onStarted?.(proxy);
   for (const service of proxy.supervisor.services) if (!service.isDown) logListening(log, service);
   const { admin, toxiproxy } = proxy;
   if (admin !== undefined) {
@@ -90,6 +89,7 @@ export async function runConfig(config: Config, { flags, early, file, onStarted 
   if (areFaultsEnabled(config)) {
     log.info(`Random decisions follow from the seed ${seed}`, { event: "seed", seed });
   }
+  await onStarted?.(proxy);
   listenToSignals(proxy, early);
   if (flags.stopAtEof) void endOfInput().then(() => proxy.stop({ cause: "end of standard input", drain: 0 }));
   await announce(proxy, flags, log);

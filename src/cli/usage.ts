@@ -7,6 +7,7 @@ export type OwnTopic =
   | "sluice"
   | "check"
   | "demo"
+  | "gateway"
   | "toxiproxy"
   | "toxic"
   | "version"

@@ -34,9 +34,6 @@ export type { ConfigSource };
 export { AdminListenError, ListenError };
 export type { StopOptions, StopReport };
 
-/** Milliseconds that other threads have to drain when one hangs: the hung thread still gets clients. */
-const LONGEST_DRAIN_OF_HUNG = 5000;
-
 /**
  * Binds every address of every service, then starts accepting on all of them: all or nothing.
  *
@@ -99,6 +96,8 @@ export class Proxy implements AsyncDisposable {
   readonly #config: Config;
   readonly supervisor: Supervisor;
   readonly faults: FaultController;
+  /** Why clients should not be sent here yet, besides its own reasons: its readiness says so. */
+  readonly notReady = new Set<string>();
   readonly #reloader: Reloader;
   readonly #shutdown: Shutdown;
   readonly #lifecycle: Lifecycle | undefined;
@@ -144,6 +143,11 @@ export class Proxy implements AsyncDisposable {
   /** What random decisions of faults follow from. */
   get seed(): string {
     return this.supervisor.parts.memory.seed;
+  }
+
+  /** Whether it stops, and takes no more changes. */
+  get isStopping(): boolean {
+    return this.#shutdown.hasBegun;
   }
 
   /** Resolves when it has stopped, for whatever cause. */
@@ -232,12 +236,7 @@ export class Proxy implements AsyncDisposable {
 
   /** Stops the program because a thread hangs. */
   onHung(thread: number): void {
-    if (this.#shutdown.hasBegun) return;
-    const failure = `Thread ${thread} does not respond and cannot be ended: restart sluice`;
-    const { parts, config } = this.supervisor;
-    parts.log.error(failure, { event: "thread_hung", thread });
-    const drain = Math.min(config.shutdown.drain, LONGEST_DRAIN_OF_HUNG);
-    void this.#shutdown.begin({ cause: `Thread ${thread} hangs`, drain, failure });
+    this.#shutdown.beginWithHung(thread);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -262,6 +261,7 @@ export class Proxy implements AsyncDisposable {
       faults: this.faults,
       acme: () => this.#reloader.acme.figures,
       isStopping: () => this.#shutdown.hasBegun,
+      notReady: this.notReady,
       reloadFigures: () => this.#reloader.figures,
       reload: () => this.reload(),
       stop: (drain, isHandedOver) => this.#stopByAdmin(drain, isHandedOver),

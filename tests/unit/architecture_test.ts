@@ -41,9 +41,21 @@ const MAY_IMPORT: Record<string, { code: string[]; types?: string[] }> = {
       "admin",
     ],
   },
+  // The Gateway API: a controller for a proxy that is handed to it.
+  gateway: { code: ["net", "observe", "config", "upstream/discovery"] },
   // Runs in Node.js.
   npm: { code: ["runtime/library"], types: ["admin", "observe"] },
-  cli: { code: ["files", "config", "runtime", "net/address.ts"], types: ["observe", "admin"] },
+  cli: {
+    code: [
+      "files",
+      "config",
+      "runtime",
+      "gateway",
+      "net/address.ts",
+      "upstream/discovery/kubernetes/service_account.ts",
+    ],
+    types: ["observe", "admin"],
+  },
   main: {
     code: [
       "cli",

@@ -32,6 +32,8 @@ export interface ProxyBackendOptions {
   /** The certificates that are ordered. */
   readonly acme: () => readonly AcmeFigures[];
   readonly isStopping: () => boolean;
+  /** Reasons of others why it is not ready. */
+  readonly notReady: ReadonlySet<string>;
   readonly reloadFigures: () => ReloadFigures | undefined;
   readonly reload: () => Promise<ReloadOutcome>;
   /** Starts to stop, see {@linkcode AdminBackend.drain}. @param drain Milliseconds; undefined is the `shutdown.drain` of the configuration. */
@@ -54,7 +56,7 @@ export class ProxyBackend implements AdminBackend {
       ? ["draining"]
       : !supervisor.hasBegun
       ? ["starting"]
-      : supervisor.groups.flatMap((group) => group.notReady);
+      : [...this.#options.notReady, ...supervisor.groups.flatMap((group) => group.notReady)];
     return {
       version: denoJson.version,
       deno: Deno.version.deno,

@@ -9,6 +9,8 @@ import type { Supervisor } from "./supervisor.ts";
 const PROGRESS_EVERY = 5000;
 /** Milliseconds that threads have for their pending reports. */
 const REPORT_WITHIN = 1000;
+/** Milliseconds that other threads have to drain when one hangs: the hung thread still gets clients. */
+const LONGEST_DRAIN_OF_HUNG = 5000;
 /** Milliseconds that a short step may take before the program stops without it. */
 const LONGEST_END = 5000;
 
@@ -96,6 +98,16 @@ export class Shutdown {
       this.#run(drain, cause).then(this.#report.resolve, this.#report.reject);
     } else if (drain !== undefined) this.#cutAfter(drain);
     return this.#report.promise;
+  }
+
+  /** Begins because a thread hangs, unless it has begun. */
+  beginWithHung(thread: number): void {
+    if (this.#hasBegun) return;
+    const failure = `Thread ${thread} does not respond and cannot be ended: restart sluice`;
+    const { parts, config } = this.#supervisor;
+    parts.log.error(failure, { event: "thread_hung", thread });
+    const drain = Math.min(config.shutdown.drain, LONGEST_DRAIN_OF_HUNG);
+    void this.begin({ cause: `Thread ${thread} hangs`, drain, failure });
   }
 
   async #run(drain: number | undefined, cause: string): Promise<StopReport> {

@@ -280,7 +280,7 @@ const MISTAKES: [args: string[], message: string | RegExp, topic: Topic][] = [
   [["demo", "--ready-file", "a"], 'Unknown option "--ready-file"', "demo"],
   [
     ["help", "me"],
-    /^No help about "me": expected one of check, demo, toxiproxy, toxic, top, .*, drain, version, completions, man$/,
+    /^No help about "me": expected one of check, demo, gateway, toxiproxy, toxic, top, .*, drain, version, completions, man$/,
     "sluice",
   ],
   [["help", "statsu"], 'No help about "statsu": did you mean "status"?', "sluice"],

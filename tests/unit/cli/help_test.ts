@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { ADMIN_COMMANDS, type AdminCommandName } from "../../../src/cli/admin/registry.ts";
 import { helpText } from "../../../src/cli/help.ts";
 
-const OTHERS = ["check", "demo", "toxiproxy", "toxic"] as const;
+const OTHERS = ["check", "demo", "gateway", "toxiproxy", "toxic"] as const;
 const ABOUT = ["version", "completions", "man"] as const;
 const COMMANDS = Object.keys(ADMIN_COMMANDS) as AdminCommandName[];
 

@@ -30,14 +30,28 @@ export class ApiClient implements Disposable {
    *
    * @throws in words why the server cannot be reached, or a file not be used
    */
-  async get(path: string, query: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Response> {
+  get(path: string, query: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Response> {
+    return this.#fetch(`${path}?${new URLSearchParams(query)}`, new Headers(), { signal });
+  }
+
+  /** Merges `change` into the object at a path (RFC 7396). Token, certificates and errors are as in {@linkcode get}. */
+  patch(path: string, change: unknown, signal: AbortSignal): Promise<Response> {
+    const headers = new Headers({ "content-type": "application/merge-patch+json" });
+    return this.#fetch(path, headers, { method: "PATCH", body: JSON.stringify(change), signal });
+  }
+
+  async #fetch(
+    path: string,
+    headers: Headers,
+    init: RequestInit & { readonly signal: AbortSignal },
+  ): Promise<Response> {
     const { url, tokenFile } = this.#server;
-    const headers = new Headers({ accept: "application/json" });
+    headers.set("accept", "application/json");
     if (tokenFile !== undefined) {
       headers.set("authorization", `Bearer ${await tokenIn(tokenFile, this.#files)}`);
     }
     const client = await this.#client.now();
-    return await client.fetch(`${url}${path}?${new URLSearchParams(query)}`, { headers, signal });
+    return await client.fetch(`${url}${path}`, { ...init, headers });
   }
 
   [Symbol.dispose](): void {

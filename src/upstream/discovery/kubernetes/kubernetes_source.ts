@@ -5,7 +5,7 @@ import type { DiscoverySource, SourceContext } from "../source.ts";
 import type { SourceParts } from "../source_parts.ts";
 import { ApiClient } from "./api_client.ts";
 import { listAndWatch } from "./list_watch.ts";
-import { inClusterServer, SERVICE_ACCOUNT } from "./service_account.ts";
+import { apiServerOf, SERVICE_ACCOUNT } from "./service_account.ts";
 import { ServiceSlices } from "./service_slices.ts";
 
 export const kubernetesSource: DiscoverySource<"kubernetes"> = {
@@ -78,16 +78,10 @@ class ServiceClient implements Disposable {
   }
 
   #makeClient(): ApiClient {
-    const { server, tokenFile, ca } = this.#options;
-    const url = server ?? inClusterServer(this.#env);
-    if (url === undefined) {
+    const server = apiServerOf(this.#options, this.#env);
+    if (server === undefined) {
       throw new Error("the key server is missing, and this program does not run in a pod");
     }
-    const isSecure = url.startsWith("https:");
-    return new ApiClient({
-      url,
-      tokenFile: tokenFile ?? (isSecure ? SERVICE_ACCOUNT.token : undefined),
-      caFile: ca ?? (isSecure ? SERVICE_ACCOUNT.ca : undefined),
-    }, this.#parts);
+    return new ApiClient(server, this.#parts);
   }
 }

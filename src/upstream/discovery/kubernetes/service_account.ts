@@ -1,5 +1,7 @@
 /** What Kubernetes gives a pod: where the API server is, and who the pod is. */
 
+import type { ApiServer } from "./api_client.ts";
+
 /** @see https://kubernetes.io/docs/tasks/run-application/access-api-from-pod/ */
 const DIRECTORY = "/var/run/secrets/kubernetes.io/serviceaccount";
 
@@ -15,4 +17,26 @@ export function inClusterServer(env: (name: string) => string | undefined): stri
   const port = env("KUBERNETES_SERVICE_PORT") ?? "443";
   if (!host) return undefined;
   return `https://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}
+
+/**
+ * How to ask an API server: what the options leave out is that of the pod that this program runs in. Undefined outside
+ * of one.
+ */
+export function apiServerOf(
+  { server, tokenFile, ca }: {
+    readonly server?: string | undefined;
+    readonly tokenFile?: string | undefined;
+    readonly ca?: string | undefined;
+  },
+  env: (name: string) => string | undefined,
+): ApiServer | undefined {
+  const url = server ?? inClusterServer(env);
+  if (url === undefined) return undefined;
+  const isSecure = url.startsWith("https:");
+  return {
+    url: url.replace(/\/$/, ""),
+    tokenFile: tokenFile ?? (isSecure ? SERVICE_ACCOUNT.token : undefined),
+    caFile: ca ?? (isSecure ? SERVICE_ACCOUNT.ca : undefined),
+  };
 }

@@ -1,0 +1,166 @@
+/** `sluice gateway`: a proxy whose services are what the Gateway API of a Kubernetes cluster asks for. */
+
+import type { Config } from "../../config/config.ts";
+import { decodeConfig } from "../../config/decode.ts";
+import { GatewayController } from "../../gateway/controller.ts";
+import { CONTROLLER_NAME } from "../../gateway/names.ts";
+import type { Named } from "../../gateway/resources/meta.ts";
+import { type EarlySignals, onStopSignals } from "../../runtime/control/signals.ts";
+import type { Proxy } from "../../runtime/proxy.ts";
+import { apiServerOf } from "../../upstream/discovery/kubernetes/service_account.ts";
+import { runFlagsOf } from "../args.ts";
+import { Options } from "../options.ts";
+import { RunError } from "../ready.ts";
+import { runConfig, withFlags } from "../run.ts";
+import { UsageError } from "../usage.ts";
+
+export const GATEWAY_HELP = `Usage: sluice gateway [OPTIONS]
+
+Serves the Gateways of a Kubernetes cluster: listens on the ports of their listeners, sends clients where TCPRoutes and
+TLSRoutes say, and writes back what became of each. It needs the Gateway API 1.6; docs/deploy/gateway.md has the rights,
+the manifests and what is supported.
+
+Options:
+      --gateway-class NAME  the GatewayClass whose Gateways it serves: sluice (default). Its controllerName must be
+                          ${CONTROLLER_NAME}
+      --gateway NAMESPACE/NAME
+                          the only Gateway to serve; left out, all of the class, which then share their ports
+      --listen HOST       the IP address to listen on; left out, all addresses
+      --address ADDRESS   an IP address or a name at which clients reach it, for the status; may be repeated
+      --service NAMESPACE/NAME
+                          the Service through which clients reach it: its addresses are in the status
+      --server URL        the API server; left out, that of the cluster that it runs in
+      --token-file FILE   a token for the API server; left out, that of the pod's service account
+      --ca FILE           authorities that the API server's certificate may be from; left out, those of the pod
+      --idle-timeout DURATION
+                          ends connections after this time without a byte: 10m (default); 0 is never
+      --drain DURATION    how long a stop waits for open connections: 30s (default)
+      --admin ADDRESS     where the admin interface listens; left out, there is none. Its token is SLUICE_TOKEN
+      --workers N         threads that relay: 1 (default) to 256, or auto for one per CPU
+      --log-level LEVEL   debug, info (default), warn or error
+      --log-format FORMAT text (default) or json
+      --print-ready       print one line of JSON on stdout once all listeners are served
+      --ready-file PATH   write the same line to PATH
+      --stop-at-eof       stop when standard input ends
+  -h, --help              this text
+
+Exit codes: 0 stopped, 1 could not run, 2 wrong usage.
+`;
+
+/** Of the admin interface until the cluster is known. */
+const NOT_READY = "gateway";
+
+/**
+ * Runs until a signal.
+ *
+ * @throws {UsageError}
+ * @throws {ConfigError} when a value of an option cannot be used
+ * @throws {AdminListenError} when the admin interface cannot be bound
+ * @throws {RunError} when it is stopped before the cluster is known
+ */
+export async function serveGateway(
+  args: readonly string[],
+  early: EarlySignals,
+  env: (name: string) => string | undefined = (name) => Deno.env.get(name),
+): Promise<void> {
+  const options = new Options(args, {
+    string: [
+      ...["gateway-class", "gateway", "listen", "address", "service", "server", "token-file", "ca"],
+      ...["idle-timeout", "drain", "admin", "workers", "log-level", "log-format", "ready-file"],
+    ],
+    boolean: ["print-ready", "stop-at-eof", "help"],
+    alias: { h: "help" },
+  }, "gateway");
+  if (options.has("help")) return console.log(GATEWAY_HELP.trimEnd());
+  const [word] = options.words;
+  if (word !== undefined) {
+    throw new UsageError(`Unknown argument "${word}": it takes options only`, "gateway");
+  }
+  const server = serverOf(options, env);
+  const flags = runFlagsOf(options);
+  const config = withFlags(configOf(options, env), flags);
+  const directory = await Deno.makeTempDir({ prefix: "sluice-gateway-" });
+  await using stack = new AsyncDisposableStack();
+  stack.defer(() => Deno.remove(directory, { recursive: true }));
+  const gateway = {
+    className: options.string("gateway-class") ?? "sluice",
+    gateway: nameIn(options, "gateway"),
+    addresses: options.strings("address"),
+    service: nameIn(options, "service"),
+  };
+  const start = async (proxy: Proxy) => {
+    const { log, discoveryFiles } = proxy.supervisor.parts;
+    const controller = stack.use(
+      new GatewayController({
+        server,
+        gateway,
+        parts: discoveryFiles.parts,
+        log,
+        host: hostOf(options),
+        directory,
+        defaults: { idle_timeout: options.string("idle-timeout") ?? "10m" },
+        change: (name, change) => proxy.changeService(name, change),
+        isStopping: () => proxy.isStopping,
+      }),
+    );
+    await started(controller, proxy);
+  };
+  await runConfig(config, { flags, early, onStarted: start });
+}
+
+/** Waits until all is served. The first process of a container is not ended by a signal that it does not handle. */
+async function started(controller: GatewayController, proxy: Proxy): Promise<void> {
+  let stoppedBy: Deno.Signal | undefined;
+  using _signals = onStopSignals((signal) => {
+    stoppedBy = signal;
+    void controller[Symbol.asyncDispose]();
+  });
+  proxy.notReady.add(NOT_READY);
+  await controller.start();
+  if (stoppedBy !== undefined) {
+    throw new RunError(`Stopped by ${stoppedBy} before the API server told what to serve`);
+  }
+  proxy.notReady.delete(NOT_READY);
+}
+
+function serverOf(options: Options, env: (name: string) => string | undefined) {
+  const [url, tokenFile, ca] = [options.string("server"), options.string("token-file"), options.string("ca")];
+  if (url !== undefined && !/^https?:\/\/[^\s/]+/.test(url)) {
+    throw new UsageError(
+      `Cannot use "${url}" for --server: expected an address such as https://10.0.0.1:6443`,
+      "gateway",
+    );
+  }
+  const server = apiServerOf({ server: url, tokenFile, ca }, env);
+  if (server !== undefined) return server;
+  throw new UsageError("No API server: this program does not run in a pod, give --server URL", "gateway");
+}
+
+function nameIn(options: Options, option: "gateway" | "service"): Named | undefined {
+  const text = options.string(option);
+  if (text === undefined) return undefined;
+  const [, namespace, name] = /^([^/\s]+)\/([^/\s]+)$/.exec(text) ?? [];
+  if (namespace !== undefined && name !== undefined) return { namespace, name };
+  throw new UsageError(`Cannot use "${text}" for --${option}: expected NAMESPACE/NAME`, "gateway");
+}
+
+/** As an address to listen on has it; empty for all addresses. */
+function hostOf(options: Options): string {
+  const host = options.string("listen") ?? "";
+  return host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+}
+
+/** What holds for the whole program. A file has at least one service; this program begins with none. */
+function configOf(options: Options, env: (name: string) => string | undefined): Config {
+  const listen = options.string("admin");
+  const token = env("SLUICE_TOKEN");
+  const drain = options.string("drain");
+  const decoded = decodeConfig({
+    ...listen === undefined ? {} : { admin: { listen, ...token ? { token } : {} } },
+    ...drain === undefined ? {} : { shutdown: { drain } },
+    // Decoded here, so that a wrong value ends the start and not the first change.
+    defaults: { idle_timeout: options.string("idle-timeout") ?? "10m" },
+    services: [{ name: "none", listen: `${hostOf(options)}:1`, upstream: "127.0.0.1:1" }],
+  });
+  return { ...decoded, services: [], upstreams: [] };
+}

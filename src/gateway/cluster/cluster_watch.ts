@@ -1,0 +1,141 @@
+/** Keeps copies of the collections that a translation asks for, each by a list and a watch. */
+
+import type { Log } from "../../observe/log/log.ts";
+import type { ApiClient } from "../../upstream/discovery/kubernetes/api_client.ts";
+import { KubernetesApiError } from "../../upstream/discovery/kubernetes/api_error.ts";
+import type { JsonObject } from "../../upstream/discovery/kubernetes/endpoint_slice.ts";
+import { listAndWatch, type WatchEvent } from "../../upstream/discovery/kubernetes/list_watch.ts";
+import type { SourceParts } from "../../upstream/discovery/source_parts.ts";
+import { metaOf, nameOf } from "../resources/meta.ts";
+import { type Collection, isOptional, keyOf } from "./collection.ts";
+import { type Known, Snapshot } from "./snapshot.ts";
+
+const FORBIDDEN = 403;
+const NOT_FOUND = 404;
+
+export interface ClusterWatchOptions {
+  readonly client: Pick<ApiClient, "get">;
+  readonly parts: Pick<SourceParts, "now" | "wait" | "random">;
+  readonly log: Log;
+  /** Something has changed. */
+  readonly onChange: () => void;
+}
+
+export class ClusterWatch implements AsyncDisposable {
+  readonly #options: ClusterWatchOptions;
+  readonly #watches = new Map<string, CollectionWatch>();
+
+  constructor(options: ClusterWatchOptions) {
+    this.#options = options;
+  }
+
+  /** What is known now. */
+  snapshot(): Snapshot {
+    return new Snapshot((key) => this.#watches.get(key)?.known);
+  }
+
+  /** Whether all that is watched is known, or known to be refused. */
+  get isSettled(): boolean {
+    return this.#watches.values().every(({ known }) => known !== undefined);
+  }
+
+  /** Watches these collections from now on, and no others. */
+  watch(collections: ReadonlyMap<string, Collection>): void {
+    for (const [key, watch] of this.#watches) {
+      if (collections.has(key)) continue;
+      this.#watches.delete(key);
+      void watch[Symbol.asyncDispose]();
+    }
+    for (const [key, collection] of collections) {
+      if (!this.#watches.has(key)) this.#watches.set(key, new CollectionWatch(collection, this.#options));
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const all = [...this.#watches.values()];
+    this.#watches.clear();
+    await Promise.all(all.map((watch) => watch[Symbol.asyncDispose]()));
+  }
+}
+
+class CollectionWatch implements AsyncDisposable {
+  /** Undefined until the API server has answered. */
+  known: Known | undefined;
+  readonly #collection: Collection;
+  readonly #options: ClusterWatchOptions;
+  readonly #objects = new Map<string, JsonObject>();
+  readonly #stop = new AbortController();
+  #isFailing = false;
+  readonly #done: Promise<void>;
+
+  constructor(collection: Collection, options: ClusterWatchOptions) {
+    this.#collection = collection;
+    this.#options = options;
+    const { path, only } = collection;
+    const selector: Record<string, string> = only === undefined
+      ? {}
+      : { fieldSelector: `metadata.name=${only}` };
+    this.#done = listAndWatch({
+      get: (query, signal) => options.client.get(path, { ...selector, ...query }, signal),
+      onList: (objects) => this.#replace(objects),
+      onEvents: (events) => this.#apply(events),
+      onFailed: (error) => this.#failed(error),
+      onAnswered: () => this.#answered(),
+      parts: options.parts,
+      signal: this.#stop.signal,
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(new Error("no longer watched"));
+    await this.#done;
+  }
+
+  #replace(objects: readonly JsonObject[]): void {
+    this.#objects.clear();
+    for (const object of objects) this.#objects.set(nameOf(metaOf(object)), object);
+    this.#changed();
+  }
+
+  #apply(events: readonly WatchEvent[]): void {
+    for (const { type, object } of events) {
+      const name = nameOf(metaOf(object));
+      if (type === "DELETED") this.#objects.delete(name);
+      else this.#objects.set(name, object);
+    }
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.known = { objects: [...this.#objects.values()] };
+    this.#options.onChange();
+  }
+
+  /** What was known stays. Where nothing was, a refusal is an answer too, unless nothing works without it. */
+  #failed(error: unknown): void {
+    const { log, onChange } = this.#options;
+    const message = error instanceof Error ? error.message : String(error);
+    const status = error instanceof KubernetesApiError ? error.status : 0;
+    if (!this.#isFailing) {
+      const kept = this.known === undefined ? "" : ", keeping what is known";
+      const remedy = status === FORBIDDEN ? ` (see the rights in docs/deploy/gateway.md)` : "";
+      log.warn(`Cannot read ${this.#collection.what}${kept}: ${message}${remedy}`, {
+        event: "gateway_api_failed",
+        what: this.#collection.what,
+        error: message,
+      });
+    }
+    this.#isFailing = true;
+    const isAnswer = status === NOT_FOUND || status === FORBIDDEN && isOptional(this.#collection);
+    if (this.known !== undefined || !isAnswer) return;
+    this.known = { objects: [], refusal: message };
+    onChange();
+  }
+
+  #answered(): void {
+    if (!this.#isFailing) return;
+    this.#isFailing = false;
+    const { what } = this.#collection;
+    this.#options.log.info(`${what} can be read again`, { event: "gateway_api_recovered", what });
+  }
+}

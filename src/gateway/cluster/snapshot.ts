@@ -1,0 +1,32 @@
+/** What is known of a cluster at one moment, and what was asked of it. */
+
+import type { JsonObject } from "../../upstream/discovery/kubernetes/endpoint_slice.ts";
+import { type Collection, keyOf } from "./collection.ts";
+
+/** The objects of a collection, or why they cannot be read. */
+export interface Known {
+  /** The same list until it changes. Empty where they cannot be read. */
+  readonly objects: readonly JsonObject[];
+  /** Why the API server refuses them, in words. */
+  readonly refusal?: string | undefined;
+}
+
+const NOTHING: Known = { objects: [] };
+
+/** Notes what is asked, so that it can be watched from then on. */
+export class Snapshot {
+  /** What was asked, by {@linkcode keyOf}. */
+  readonly asked = new Map<string, Collection>();
+  readonly #known: (key: string) => Known | undefined;
+
+  /** @param known Undefined for what is not known yet. */
+  constructor(known: (key: string) => Known | undefined) {
+    this.#known = known;
+  }
+
+  of(collection: Collection): Known {
+    const key = keyOf(collection);
+    this.asked.set(key, collection);
+    return this.#known(key) ?? NOTHING;
+  }
+}

@@ -1,0 +1,127 @@
+/** Where the clients of a route go: the endpoints of its Services, each with its share. */
+
+import { formatAddress } from "../../net/address.ts";
+import {
+  type EndpointSlice,
+  type JsonObject,
+  listOf,
+  objectOf,
+  readSlice,
+  textOf,
+} from "../../upstream/discovery/kubernetes/endpoint_slice.ts";
+import { endpointsOf } from "../../upstream/discovery/kubernetes/slice_endpoints.ts";
+import { servicesIn, slicesIn } from "../cluster/collection.ts";
+import type { Snapshot } from "../cluster/snapshot.ts";
+import { type Condition, isFalse, isTrue } from "../conditions.ts";
+import { labelsOf, metaOf, nameOf } from "../resources/meta.ts";
+import { type Grant, isPermitted } from "../resources/reference.ts";
+import type { Backend, Route } from "../resources/route.ts";
+import { type Share, sharesOf } from "./shares.ts";
+
+/** The endpoints of a route. */
+export interface RouteBackends {
+  readonly endpoints: readonly Share[];
+  /** Whether some clients, or all, are refused: their backend cannot be used. */
+  readonly refuses: boolean;
+  readonly resolvedRefs: Condition;
+}
+
+/** Never connects: nothing is there, and only root could change that. */
+export const REFUSING_ADDRESS = "unix:/nonexistent/no-backend";
+
+/** The addresses of a backend, or why it cannot be used. */
+type Resolved = readonly string[] | Condition;
+
+/** Resolves the backends of a route. A backend that cannot be used keeps its share: these clients are refused. */
+export function resolveBackends(
+  route: Route,
+  grants: readonly Grant[],
+  snapshot: Snapshot,
+): RouteBackends {
+  const resolved = route.backends.map((backend) => resolve(backend, route, grants, snapshot));
+  const problems = resolved.filter((each): each is Condition => !Array.isArray(each));
+  const backends = route.backends.map(({ weight }, index) => {
+    const found = resolved[index]!;
+    return { weight, addresses: Array.isArray(found) && found.length > 0 ? found : [REFUSING_ADDRESS] };
+  });
+  const endpoints = sharesOf(backends);
+  const all = endpoints.length > 0 ? endpoints : [{ address: REFUSING_ADDRESS, weight: 1 }];
+  return {
+    endpoints: all,
+    refuses: all.some(({ address }) => address === REFUSING_ADDRESS),
+    resolvedRefs: problems.length === 0 ? isTrue("ResolvedRefs") : {
+      ...problems[0]!,
+      message: problems.map(({ message }) => message).join("; "),
+    },
+  };
+}
+
+function resolve(
+  { target, port }: Backend,
+  { kind, meta: { namespace } }: Route,
+  grants: readonly Grant[],
+  snapshot: Snapshot,
+): Resolved {
+  const name = nameOf(target);
+  if (target.group !== "" || target.kind !== "Service") {
+    const message = `Cannot connect to a ${target.kind}${
+      target.group && ` of ${target.group}`
+    }: expected a Service`;
+    return unresolved("InvalidKind", message);
+  }
+  if (!isPermitted({ kind, namespace }, target, grants)) {
+    const message =
+      `No ReferenceGrant in ${target.namespace} lets a ${kind} of ${namespace} use the Service ${name}`;
+    return unresolved("RefNotPermitted", message);
+  }
+  const { objects, refusal } = snapshot.of(servicesIn(target.namespace));
+  if (refusal !== undefined) {
+    return unresolved("BackendNotFound", `Cannot read the Service ${name}: ${refusal}`);
+  }
+  const service = objects.find((each) => metaOf(each).name === target.name);
+  if (service === undefined) return unresolved("BackendNotFound", `The Service ${name} does not exist`);
+  const spec = objectOf(service.spec);
+  if (spec.type === "ExternalName") {
+    return unresolved(
+      "UnsupportedProtocol",
+      `The Service ${name} is of type ExternalName, which has no endpoints`,
+    );
+  }
+  const ports = listOf(spec.ports).map(objectOf);
+  const found = ports.filter((each) => each.port === port && port !== undefined);
+  const tcp = found.find(({ protocol }) => (textOf(protocol) ?? "TCP") === "TCP");
+  if (tcp === undefined) {
+    const numbers = ports.map((each) => each.port).join(", ") || "none";
+    return found.length > 0
+      ? unresolved("UnsupportedProtocol", `Port ${port} of the Service ${name} is not for TCP`)
+      : unresolved(
+        "BackendNotFound",
+        `The Service ${name} has no port ${port ?? "(none is named)"}; it has ${numbers}`,
+      );
+  }
+  const slices = slicesOf(snapshot.of(slicesIn(target.namespace)).objects, target.name);
+  const { endpoints } = endpointsOf(slices, { port: textOf(tcp.name) ?? "" });
+  // As kube-proxy does: those that terminate are better than none.
+  const ready = endpoints.filter(({ isDraining }) => !isDraining);
+  return (ready.length > 0 ? ready : endpoints).map(({ address }) => formatAddress(address));
+}
+
+function unresolved(reason: string, message: string): Condition {
+  return isFalse("ResolvedRefs", reason, message);
+}
+
+/** Slices by the name of their Service: thousands may be in a namespace, and few change at a time. */
+const read = new WeakMap<readonly JsonObject[], ReadonlyMap<string, EndpointSlice[]>>();
+
+function slicesOf(objects: readonly JsonObject[], service: string): readonly EndpointSlice[] {
+  const byService = read.getOrInsertComputed(objects, () => {
+    const found = new Map<string, EndpointSlice[]>();
+    for (const object of objects) {
+      const slice = readSlice(object);
+      const name = labelsOf(object).get("kubernetes.io/service-name");
+      if (slice !== undefined && name !== undefined) found.getOrInsertComputed(name, () => []).push(slice);
+    }
+    return found;
+  });
+  return byService.get(service) ?? [];
+}

@@ -1,0 +1,135 @@
+/** One service of sluice for each port that listeners share: its routes, the most specific host name first. */
+
+import { createHash } from "node:crypto";
+import { bySpecificity, covers } from "../hostnames.ts";
+import type { Route } from "../resources/route.ts";
+import type { KeyPair } from "../resources/secret.ts";
+import type { RouteBackends } from "./backends.ts";
+import { REFUSING_ADDRESS } from "./backends.ts";
+import type { ListenerState } from "./listeners.ts";
+import type { Share } from "./shares.ts";
+
+/** What a port does. */
+export interface PortPlan {
+  readonly port: number;
+  /** The first that matches decides. Empty where every client goes to {@linkcode upstream}. */
+  readonly routes: readonly PlannedRoute[];
+  /** Undefined refuses clients that no route matches. */
+  readonly upstream: string | undefined;
+  readonly groups: ReadonlyMap<string, PlannedGroup>;
+}
+
+export interface PlannedRoute {
+  /** Patterns of server names as sluice writes them; undefined is any client that begins with TLS. */
+  readonly sni: readonly string[] | undefined;
+  /** Certificates with which it ends TLS; empty passes TLS through. */
+  readonly pairs: readonly KeyPair[];
+  readonly group: string;
+}
+
+export interface PlannedGroup {
+  readonly endpoints: readonly Share[];
+  /** Whether an endpoint refuses its share: other endpoints must not be tried in its place. */
+  readonly refuses: boolean;
+}
+
+/** The longest name of a group. */
+const LONGEST_NAME = 64;
+const HASH_LENGTH = 8;
+
+/** Plans for all ports that have a client to serve. */
+export function planPorts(
+  listeners: readonly ListenerState[],
+  backends: ReadonlyMap<Route, RouteBackends>,
+): PortPlan[] {
+  const ports = Map.groupBy(listeners.filter(isAccepted), ({ listener }) => listener.port!);
+  return [...ports].flatMap(([port, sharing]) => {
+    const plan = new PortPlanner(port, backends).plan(sharing);
+    return plan === undefined ? [] : [plan];
+  }).sort((a, b) => a.port - b.port);
+}
+
+function isAccepted({ accepted }: ListenerState): boolean {
+  return accepted.status === "True";
+}
+
+class PortPlanner {
+  readonly #port: number;
+  readonly #backends: ReadonlyMap<Route, RouteBackends>;
+  readonly #groups = new Map<string, PlannedGroup>();
+
+  constructor(port: number, backends: ReadonlyMap<Route, RouteBackends>) {
+    this.#port = port;
+    this.#backends = backends;
+  }
+
+  plan(listeners: readonly ListenerState[]): PortPlan | undefined {
+    if (!listeners.some(({ isUsable, attachments }) => isUsable && attachments.length > 0)) return undefined;
+    const [first] = listeners;
+    // No other listener has the port of one for TCP. Of its routes, the oldest gets all clients.
+    if (first!.listener.protocol === "TCP") {
+      const upstream = this.#groupOf(first!.attachments[0]!.route);
+      return { port: this.#port, routes: [], upstream, groups: this.#groups };
+    }
+    const ordered = [...listeners].sort((a, b) => bySpecificity(a.listener.hostname, b.listener.hostname));
+    const routes = ordered.flatMap((state, index) => [
+      ...state.isUsable ? this.#routesOf(state) : [],
+      ...this.#refusalsOf(state, ordered.slice(index + 1)),
+    ]);
+    return { port: this.#port, routes, upstream: undefined, groups: this.#groups };
+  }
+
+  #routesOf({ attachments, pairs }: ListenerState): PlannedRoute[] {
+    const owners = new Map<string | undefined, Route>();
+    for (const { route, hostnames } of attachments) {
+      // The oldest route has precedence where several have the same host name.
+      for (const hostname of hostnames) if (!owners.has(hostname)) owners.set(hostname, route);
+    }
+    const ordered = [...owners].sort(([a], [b]) => bySpecificity(a, b));
+    const routes: PlannedRoute[] = [];
+    for (const [hostname, route] of ordered) {
+      const group = this.#groupOf(route);
+      const last = routes.at(-1);
+      if (hostname !== undefined && last?.group === group && last.sni !== undefined) {
+        routes[routes.length - 1] = { ...last, sni: [...last.sni, patternOf(hostname)] };
+      } else routes.push({ sni: hostname === undefined ? undefined : [patternOf(hostname)], pairs, group });
+    }
+    return routes;
+  }
+
+  /** Clients of a listener must not get to another one, also where none of its routes is for them. */
+  #refusalsOf(
+    { listener: { hostname }, attachments, isUsable }: ListenerState,
+    later: readonly ListenerState[],
+  ) {
+    if (hostname === undefined || !later.some(({ listener }) => covers(listener.hostname, hostname))) {
+      return [];
+    }
+    if (isUsable && attachments.some(({ hostnames }) => hostnames.includes(hostname))) return [];
+    const group = `refused.${this.#port}`;
+    this.#groups.set(group, { endpoints: [{ address: REFUSING_ADDRESS, weight: 1 }], refuses: true });
+    return [{ sni: [patternOf(hostname)], pairs: [], group }];
+  }
+
+  #groupOf(route: Route): string {
+    const name = groupName(route, this.#port);
+    if (!this.#groups.has(name)) {
+      const { endpoints, refuses } = this.#backends.get(route)!;
+      this.#groups.set(name, { endpoints, refuses });
+    }
+    return name;
+  }
+}
+
+/** Such as `tls.prod.db.443`. A long one ends with a hash in place of its end. */
+function groupName({ kind, meta: { namespace, name } }: Route, port: number): string {
+  const whole = `${kind === "TLSRoute" ? "tls" : "tcp"}.${namespace}.${name}.${port}`;
+  if (whole.length <= LONGEST_NAME) return whole;
+  const hash = createHash("sha256").update(whole).digest("hex").slice(0, HASH_LENGTH);
+  return `${whole.slice(0, LONGEST_NAME - HASH_LENGTH - 1)}-${hash}`;
+}
+
+/** A wildcard of the Gateway API stands for one label or more. */
+function patternOf(hostname: string): string {
+  return hostname.startsWith("*.") ? `*${hostname}` : hostname;
+}
