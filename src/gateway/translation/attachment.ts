@@ -2,7 +2,7 @@
 
 import type { Snapshot } from "../cluster/snapshot.ts";
 import { type Condition, isFalse, isTrue } from "../conditions.ts";
-import { covers, intersection } from "../hostnames.ts";
+import { intersection } from "../hostnames.ts";
 import { GATEWAY_GROUP } from "../names.ts";
 import { nameOf } from "../resources/meta.ts";
 import type { Parent, Route } from "../resources/route.ts";
@@ -76,9 +76,5 @@ function attachTo(
 function commonHostnames(route: Route, { hostname, protocol }: Listener): (string | undefined)[] {
   if (protocol === "TCP") return [undefined];
   if (!route.hasHostnames) return [hostname];
-  const common = route.hostnames.flatMap((each) => intersection(hostname, each) ?? []);
-  // One that another one has too says nothing more.
-  return [...new Set(common)].filter((each, _, all) =>
-    !all.some((other) => other !== each && covers(other, each))
-  );
+  return [...new Set(route.hostnames.flatMap((each) => intersection(hostname, each) ?? []))];
 }

@@ -1,0 +1,169 @@
+import assert from "node:assert/strict";
+import { servicesIn } from "../../../../src/gateway/cluster/collection.ts";
+import {
+  gateway,
+  gatewayClass,
+  grant,
+  service,
+  slice,
+  tcpListener,
+  tcpRoute,
+  within,
+} from "../../../support/kubernetes/gateway_objects.ts";
+import { Translated } from "../translated.ts";
+
+type Objects = Record<string, unknown>[];
+
+function routed(
+  backends: Record<string, unknown>[],
+  objects: Objects,
+  refusals: Record<string, string> = {},
+): { ends: string; resolvedRefs: string; message: unknown } {
+  const found = new Translated(
+    [
+      gatewayClass(),
+      gateway("edge", [tcpListener("tcp", 1)]),
+      tcpRoute("db", [{ name: "edge" }], backends),
+      ...objects,
+    ],
+    {},
+    { refusals },
+  );
+  const [parent] = found.status("TCPRoute", "prod/db")!.parents as { conditions: { message: string }[] }[];
+  return {
+    ends: found.port(1)!.join(),
+    resolvedRefs: found.route("TCPRoute", "prod/db")[0]!.split(" ")[1]!,
+    message: parent!.conditions[1]!.message,
+  };
+}
+
+Deno.test("a route goes to the ready pods of its Service, on the port of the pods", () => {
+  const pods = slice("db", ["10.0.0.1:15432", "10.0.0.2:15432"]);
+  const endpoints = pods.endpoints as Record<string, unknown>[];
+  endpoints.push({ addresses: ["10.0.0.3"], conditions: { ready: false } });
+  endpoints.push({ addresses: ["10.0.0.4"], conditions: { ready: false, serving: true, terminating: true } });
+  const { ends, resolvedRefs } = routed([{ name: "db", port: 5432 }], [service("db", 5432), pods]);
+  assert.equal(ends, "all -> 10.0.0.1:15432 10.0.0.2:15432");
+  assert.equal(resolvedRefs, "ResolvedRefs=True");
+});
+
+Deno.test("pods that end are used while there are no others", () => {
+  const ending = { ready: false, serving: true, terminating: true };
+  const pods = {
+    ...slice("db", ["10.0.0.1:15432"]),
+    endpoints: [{ addresses: ["10.0.0.1"], conditions: ending }],
+  };
+  assert.equal(
+    routed([{ name: "db", port: 5432 }], [service("db", 5432), pods]).ends,
+    "all -> 10.0.0.1:15432",
+  );
+});
+
+Deno.test("backends get clients by their weights, whatever the number of their pods", () => {
+  const objects = [
+    service("v1", 80),
+    slice("v1", ["10.0.0.1:80", "10.0.0.2:80"]),
+    service("v2", 80),
+    slice("v2", ["10.0.1.1:80"]),
+    service("v3", 80),
+    slice("v3", ["10.0.2.1:80"]),
+  ];
+  const backends = [
+    { name: "v1", port: 80, weight: 70 },
+    { name: "v2", port: 80, weight: 30 },
+    { name: "v3", port: 80, weight: 0 },
+  ];
+  assert.equal(routed(backends, objects).ends, "all -> 10.0.0.1:80*7 10.0.0.2:80*7 10.0.1.1:80*6");
+});
+
+Deno.test("a backend that cannot be used keeps its share, which is refused", () => {
+  const objects = [service("db", 5432), slice("db", ["10.0.0.1:5432"]), service("empty", 5432)];
+  const cases: [backend: Record<string, unknown>, resolvedRefs: string, message: RegExp][] = [
+    [{ name: "gone", port: 1 }, "False(BackendNotFound)", /The Service prod\/gone does not exist/],
+    [{ name: "db", port: 1 }, "False(BackendNotFound)", /has no port 1; it has 5432/],
+    [{ name: "db" }, "False(BackendNotFound)", /has no port \(none is named\)/],
+    [
+      { name: "db", port: 1, kind: "Pod" },
+      "False(InvalidKind)",
+      /Cannot connect to a Pod: expected a Service/,
+    ],
+    [{ name: "db", port: 5432, group: "example.com" }, "False(InvalidKind)", /a Service of example\.com/],
+    [{ name: "db", port: 5432, namespace: "other" }, "False(RefNotPermitted)", /No ReferenceGrant in other/],
+    [{ name: "empty", port: 5432 }, "True", /^$/],
+  ];
+  for (const [backend, resolvedRefs, message] of cases) {
+    const found = routed([{ name: "db", port: 5432, weight: 1 }, { ...backend, weight: 4 }], objects);
+    assert.equal(found.ends, "all -> 10.0.0.1:5432 refused*4", JSON.stringify(backend));
+    assert.equal(found.resolvedRefs, `ResolvedRefs=${resolvedRefs}`);
+    assert.match(String(found.message), message);
+  }
+});
+
+Deno.test("a backend without a share is refused nothing, and still has to be right", () => {
+  const objects = [service("db", 5432), slice("db", ["10.0.0.1:5432"])];
+  const found = routed([{ name: "db", port: 5432 }, { name: "gone", port: 1, weight: 0 }], objects);
+  assert.equal(found.ends, "all -> 10.0.0.1:5432");
+  assert.equal(found.resolvedRefs, "ResolvedRefs=False(BackendNotFound)");
+});
+
+Deno.test("a route without backends, or with weights of 0 alone, refuses all", () => {
+  const objects = [service("db", 5432), slice("db", ["10.0.0.1:5432"])];
+  assert.equal(routed([], objects).ends, "all -> refused");
+  assert.equal(routed([{ name: "db", port: 5432, weight: 0 }], objects).ends, "all -> refused");
+});
+
+Deno.test("while a share is refused, other endpoints are not tried for it", () => {
+  const document = (backends: Record<string, unknown>[]) =>
+    new Translated([
+      gatewayClass(),
+      gateway("edge", [tcpListener("tcp", 1)]),
+      tcpRoute("db", [{ name: "edge" }], backends),
+      service("db", 5432),
+      slice("db", ["10.0.0.1:5432"]),
+    ]).document(1).upstreams["tcp.prod.db.1"] as Record<string, unknown>;
+  assert.deepEqual(document([{ name: "db", port: 5432 }, { name: "gone", port: 1 }]).retry, { attempts: 1 });
+  assert.equal(document([{ name: "db", port: 5432 }]).retry, undefined);
+});
+
+Deno.test("a Service of another namespace needs a ReferenceGrant for the kind of the route", () => {
+  const objects = [within("data", service("db", 5432)), within("data", slice("db", ["10.0.0.1:5432"]))];
+  const backend = [{ name: "db", namespace: "data", port: 5432 }];
+  const ends = (...grants: Objects) => routed(backend, [...objects, ...grants]).ends;
+  assert.equal(ends(), "all -> refused");
+  assert.equal(ends(grant("data", ["TLSRoute", "prod"], ["Service"])), "all -> refused");
+  assert.equal(ends(grant("data", ["TCPRoute", "prod"], ["Service", "other"])), "all -> refused");
+  assert.equal(ends(grant("data", ["TCPRoute", "prod"], ["Service"])), "all -> 10.0.0.1:5432");
+  assert.equal(ends(grant("data", ["TCPRoute", "prod"], ["Service", "db"])), "all -> 10.0.0.1:5432");
+});
+
+Deno.test("Services that TCP cannot reach are no backends", () => {
+  const udp = service("dns", 53, { ports: [{ name: "dns", port: 53, protocol: "UDP" }] });
+  const external = service("ext", 80, { type: "ExternalName", externalName: "example.com" });
+  const both = service("both", 53, {
+    ports: [{ name: "u", port: 53, protocol: "UDP" }, { name: "main", port: 53, protocol: "TCP" }],
+  });
+  assert.equal(
+    routed([{ name: "dns", port: 53 }], [udp]).resolvedRefs,
+    "ResolvedRefs=False(UnsupportedProtocol)",
+  );
+  assert.equal(
+    routed([{ name: "ext", port: 80 }], [external]).resolvedRefs,
+    "ResolvedRefs=False(UnsupportedProtocol)",
+  );
+  const found = routed([{ name: "both", port: 53 }], [both, slice("both", ["10.0.0.1:53"])]);
+  assert.equal(found.ends, "all -> 10.0.0.1:53");
+});
+
+Deno.test("a route says that the controller may not read its Services", () => {
+  const { path } = servicesIn("prod");
+  const { ends, message } = routed([{ name: "db", port: 1 }], [], { [path]: "services is forbidden" });
+  assert.equal(ends, "all -> refused");
+  assert.equal(message, "Cannot read the Service prod/db: services is forbidden");
+});
+
+Deno.test("the Services of routes for other controllers are not asked for", () => {
+  const objects = [gatewayClass(), tcpRoute("db", [{ name: "foreign" }], [{ name: "db", port: 1 }])];
+  const { translation } = new Translated(objects);
+  assert.equal(translation.routes.length, 1);
+  assert.equal(translation.routes[0]!.backends, undefined);
+});

@@ -1,0 +1,162 @@
+import assert from "node:assert/strict";
+import { decodePort } from "../../../../src/gateway/port_document.ts";
+import {
+  endingListener,
+  gateway,
+  gatewayClass,
+  secret,
+  service,
+  slice,
+  tcpListener,
+  tcpRoute,
+  tlsListener,
+  tlsRoute,
+} from "../../../support/kubernetes/gateway_objects.ts";
+import { alternativeNames, dnsName, issue } from "../../../support/bytes/certificate_bytes.ts";
+import { Translated } from "../translated.ts";
+
+/** Services with a pod each, of the same name: a is at a:1. */
+function pods(...names: string[]) {
+  return names.flatMap((name, index) => [service(name, 443), slice(name, [`10.0.0.${index + 1}:443`])]);
+}
+
+const [A, B, C] = ["10.0.0.1:443", "10.0.0.2:443", "10.0.0.3:443"];
+const to = (name: string) => [{ name, port: 443 }];
+const EDGE = [{ name: "edge" }];
+
+function ports(listeners: Parameters<typeof gateway>[1], ...routes: Record<string, unknown>[]) {
+  return new Translated([gatewayClass(), gateway("edge", listeners), ...pods("a", "b", "c"), ...routes]);
+}
+
+Deno.test("clients of TLS go by the most specific host name, over all routes and listeners", () => {
+  const found = ports(
+    [
+      tlsListener("any", 443),
+      tlsListener("wild", 443, "*.example.com"),
+      tlsListener("exact", 443, "x.example.com"),
+    ],
+    tlsRoute("one", [{ name: "edge", sectionName: "any" }], ["*.com", "shop.org"], to("a")),
+    tlsRoute("two", [{ name: "edge", sectionName: "wild" }], ["*.example.com", "y.example.com"], to("b")),
+    tlsRoute("three", [{ name: "edge", sectionName: "exact" }], ["*.example.com"], to("c")),
+  );
+  assert.deepEqual(found.port(443), [
+    `x.example.com -> ${C}`,
+    `y.example.com,**.example.com -> ${B}`,
+    `shop.org,**.com -> ${A}`,
+  ]);
+});
+
+Deno.test("of routes with the same host name, the oldest gets the clients; of the same age, the first by name", () => {
+  const listener = [tlsListener("tls", 443)];
+  const names = ["x.example.com"];
+  const older = ports(
+    listener,
+    tlsRoute("aaa", EDGE, names, to("a"), 2),
+    tlsRoute("zzz", EDGE, [...names, "z.example.com"], to("b"), 1),
+  );
+  assert.deepEqual(older.port(443), [`x.example.com,z.example.com -> ${B}`]);
+  assert.match(older.listener("prod/edge", "tls"), /^2 /);
+  const same = ports(
+    listener,
+    tlsRoute("zzz", EDGE, names, to("b"), 1),
+    tlsRoute("aaa", EDGE, names, to("a"), 1),
+  );
+  assert.deepEqual(same.port(443), [`x.example.com -> ${A}`]);
+});
+
+Deno.test("of the TCPRoutes of a listener, the oldest gets all clients, and all are accepted", () => {
+  const found = ports(
+    [tcpListener("tcp", 1)],
+    tcpRoute("newer", EDGE, to("a"), 2),
+    tcpRoute("older", EDGE, to("b"), 1),
+  );
+  assert.deepEqual(found.port(1), [`all -> ${B}`]);
+  assert.match(found.listener("prod/edge", "tcp"), /^2 /);
+  assert.match(found.route("TCPRoute", "prod/newer")[0]!, /^Accepted=True /);
+});
+
+Deno.test("clients of a listener do not get to a less specific one", () => {
+  const found = ports(
+    [
+      tlsListener("exact", 443, "x.example.com"),
+      tlsListener("wild", 443, "*.example.com"),
+      tlsListener("any", 443),
+    ],
+    tlsRoute("web", [{ name: "edge", sectionName: "any" }], ["*.com"], to("a")),
+    tlsRoute("one", [{ name: "edge", sectionName: "wild" }], ["y.example.com"], to("b")),
+  );
+  assert.deepEqual(found.port(443), [
+    "x.example.com -> refused",
+    `y.example.com -> ${B}`,
+    "**.example.com -> refused",
+    `**.com -> ${A}`,
+  ]);
+});
+
+Deno.test("a listener that is not valid refuses its clients, and leaves the others alone", () => {
+  const found = ports(
+    [
+      endingListener("end", 443, "x.example.com", { name: "gone" }),
+      tlsListener("any", 443, "*.example.com"),
+    ],
+    tlsRoute("one", [{ name: "edge", sectionName: "end" }], ["x.example.com"], to("a")),
+    tlsRoute("two", [{ name: "edge", sectionName: "any" }], ["*.example.com"], to("b")),
+  );
+  assert.deepEqual(found.port(443), ["x.example.com -> refused", `**.example.com -> ${B}`]);
+});
+
+Deno.test("a port has nothing to listen for while no route is attached to it", () => {
+  assert.equal(ports([tcpListener("tcp", 1), tlsListener("tls", 443)]).port(1), undefined);
+  assert.equal(ports([tcpListener("tcp", 1), tlsListener("tls", 443)]).port(443), undefined);
+});
+
+Deno.test("listeners on a port pass TLS through or end it, each with its certificates", () => {
+  const { pem: cert, keys } = issue({
+    subject: "end",
+    extensions: [alternativeNames(dnsName("end.example.com"))],
+  });
+  const key = String(keys.privateKey.export({ type: "pkcs8", format: "pem" }));
+  const found = ports(
+    [
+      endingListener("end", 8883, "end.example.com", { name: "cert" }),
+      tlsListener("pass", 8883, "pass.example.com"),
+    ],
+    secret("cert", { cert, key }),
+    tlsRoute("one", [{ name: "edge", sectionName: "pass" }], ["pass.example.com"], to("a")),
+    tcpRoute("two", [{ name: "edge", sectionName: "end" }], to("b")),
+  );
+  assert.deepEqual(found.port(8883), [`end.example.com -> ${B} (ends TLS)`, `pass.example.com -> ${A}`]);
+  const [plan] = found.translation.ports;
+  const { service: { routes } } = decodePort(plan!, { host: "10.0.0.9", directory: "/certs", defaults: {} });
+  const [ends, passes] = routes;
+  assert.ok(ends!.tls !== false && ends!.tls !== undefined);
+  assert.match(ends!.tls.certificates[0]!.cert, /^\/certs\/[0-9a-f]{32}\.crt$/);
+  assert.equal(passes!.tls, undefined);
+});
+
+Deno.test("a listener for any host name takes what begins with TLS alone", () => {
+  const found = ports([tlsListener("any", 443)], { ...tlsRoute("web", EDGE, [], to("a")) });
+  assert.deepEqual(found.port(443), [`any -> ${A}`]);
+  assert.equal((found.document(443).services[0]!.routes as { protocol: string }[])[0]!.protocol, "tls");
+});
+
+Deno.test("a listener in IPv6 or IPv4, or on all addresses, is what sluice can decode", () => {
+  const [plan] = ports([tcpListener("tcp", 5432)], tcpRoute("db", EDGE, to("a"))).translation.ports;
+  for (const host of ["", "127.0.0.1", "[::1]"]) {
+    const { service: { name, listen }, groups } = decodePort(plan!, { host, directory: "/c", defaults: {} });
+    assert.equal(name, "port-5432");
+    assert.equal(listen.length, 1);
+    assert.deepEqual(groups.map((group) => group.name), ["tcp.prod.db.5432"]);
+  }
+});
+
+Deno.test("the name of a group fits, and differs where routes differ", () => {
+  const names = ["x".repeat(80), `${"x".repeat(80)}y`];
+  const found = ports(
+    [tlsListener("tls", 443)],
+    ...names.map((name, index) => tlsRoute(name, EDGE, [`${index}.example.com`], to("a"))),
+  );
+  const [plan] = found.translation.ports;
+  assert.equal(plan!.groups.size, 2);
+  for (const name of plan!.groups.keys()) assert.match(name, /^tls\.prod\.x{46}-[0-9a-f]{8}$/);
+});
