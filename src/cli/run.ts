@@ -58,12 +58,17 @@ interface RunParts {
   readonly early: EarlySignals;
   /** Where the configuration is from. */
   readonly file?: ConfigFile | undefined;
+  /** In place of the file. */
+  readonly source?: ConfigSource;
   /** Called once everything listens, before the program says so. */
   readonly onStarted?: (proxy: Proxy) => Promise<void>;
 }
 
 /** Runs a configuration until a signal: see {@linkcode run}. */
-export async function runConfig(config: Config, { flags, early, file, onStarted }: RunParts): Promise<void> {
+export async function runConfig(
+  config: Config,
+  { flags, early, file, source, onStarted }: RunParts,
+): Promise<void> {
   const log = stderrLog(config.log);
   using _guard = guardProcess(log);
   // An error of this function is printed after all lines of the log.
@@ -73,7 +78,7 @@ export async function runConfig(config: Config, { flags, early, file, onStarted 
   await using proxy = await runProxy(
     config,
     log,
-    file && await sourceOf(file, flags, log),
+    source ?? (file && await sourceOf(file, flags, log)),
     manager,
     flags.takeOver,
   );

@@ -26,6 +26,7 @@ export interface StatusWriterOptions {
 
 /** A status that was written. */
 interface Written {
+  readonly uid: string;
   readonly text: string;
   /** The version of the object before. */
   readonly version: string;
@@ -54,9 +55,9 @@ export class StatusWriter {
   }
 
   /** Undefined if it can be written now. */
-  #waitFor({ path, status, resourceVersion }: StatusUpdate): number | undefined {
+  #waitFor({ path, uid, status, resourceVersion }: StatusUpdate): number | undefined {
     const before = this.#written.get(path);
-    if (before === undefined || before.text !== textOf(status)) return undefined;
+    if (before === undefined || before.uid !== uid || before.text !== textOf(status)) return undefined;
     // The watch has not brought the new version yet; when it does, all is compared again.
     if (before.version === resourceVersion) return before.wait;
     const left = before.at + before.wait - this.#options.now();
@@ -64,7 +65,7 @@ export class StatusWriter {
   }
 
   async #patch(
-    { path, status, resourceVersion, what }: StatusUpdate,
+    { path, uid, status, resourceVersion, what }: StatusUpdate,
     signal: AbortSignal,
   ): Promise<number | undefined> {
     const { client, now } = this.#options;
@@ -85,9 +86,9 @@ export class StatusWriter {
     this.#isFailing = false;
     const text = textOf(status);
     const before = this.#written.get(path);
-    const isRepeat = before?.text === text;
-    const wait = isRepeat ? Math.min(before!.wait * 2, LONGEST_REPEAT) : SHORTEST_REPEAT;
-    this.#written.set(path, { text, version: resourceVersion, at: now(), wait });
+    const isRepeat = before?.uid === uid && before.text === text;
+    const wait = isRepeat ? Math.min(before.wait * 2, LONGEST_REPEAT) : SHORTEST_REPEAT;
+    this.#written.set(path, { uid, text, version: resourceVersion, at: now(), wait });
     return undefined;
   }
 

@@ -96,8 +96,8 @@ export class Proxy implements AsyncDisposable {
   readonly #config: Config;
   readonly supervisor: Supervisor;
   readonly faults: FaultController;
-  /** Why clients should not be sent here yet, besides its own reasons: its readiness says so. */
-  readonly notReady = new Set<string>();
+  /** Reasons of others why it is not ready. */
+  readonly notReady: Set<string>;
   readonly #reloader: Reloader;
   readonly #shutdown: Shutdown;
   readonly #lifecycle: Lifecycle | undefined;
@@ -110,6 +110,7 @@ export class Proxy implements AsyncDisposable {
   constructor(config: Config, { supervisor, source, descriptors, lifecycle }: ProxyParts) {
     this.#config = config;
     this.supervisor = supervisor;
+    this.notReady = new Set(source?.awaits);
     this.#lifecycle = lifecycle;
     this.#reloader = new Reloader(supervisor, source, descriptors);
     this.faults = new FaultController(supervisor, this.#reloader);
@@ -234,7 +235,6 @@ export class Proxy implements AsyncDisposable {
     return this.#shutdown.begin(options);
   }
 
-  /** Stops the program because a thread hangs. */
   onHung(thread: number): void {
     this.#shutdown.beginWithHung(thread);
   }

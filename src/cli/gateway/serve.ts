@@ -6,7 +6,7 @@ import { GatewayController } from "../../gateway/controller.ts";
 import { CONTROLLER_NAME } from "../../gateway/names.ts";
 import type { Named } from "../../gateway/resources/meta.ts";
 import { type EarlySignals, onStopSignals } from "../../runtime/control/signals.ts";
-import type { Proxy } from "../../runtime/proxy.ts";
+import type { ConfigSource, Proxy } from "../../runtime/proxy.ts";
 import { apiServerOf } from "../../upstream/discovery/kubernetes/service_account.ts";
 import { runFlagsOf } from "../args.ts";
 import { Options } from "../options.ts";
@@ -47,8 +47,15 @@ Options:
 Exit codes: 0 stopped, 1 could not run, 2 wrong usage.
 `;
 
-/** Of the admin interface until the cluster is known. */
+/** Why it is not ready until the cluster is known. */
 const NOT_READY = "gateway";
+/** SIGHUP rereads certificates and reopens log files alone: changes of the cluster need no signal. */
+const SOURCE: ConfigSource = {
+  path: "the Gateway API",
+  load: undefined,
+  awaits: [NOT_READY],
+  locate: (error) => Promise.resolve(error),
+};
 
 /**
  * Runs until a signal.
@@ -105,7 +112,7 @@ export async function serveGateway(
     );
     await started(controller, proxy);
   };
-  await runConfig(config, { flags, early, onStarted: start });
+  await runConfig(config, { flags, early, source: SOURCE, onStarted: start });
 }
 
 /** Waits until all is served. The first process of a container is not ended by a signal that it does not handle. */
@@ -115,7 +122,6 @@ async function started(controller: GatewayController, proxy: Proxy): Promise<voi
     stoppedBy = signal;
     void controller[Symbol.asyncDispose]();
   });
-  proxy.notReady.add(NOT_READY);
   await controller.start();
   if (stoppedBy !== undefined) {
     throw new RunError(`Stopped by ${stoppedBy} before the API server told what to serve`);
@@ -160,7 +166,7 @@ function configOf(options: Options, env: (name: string) => string | undefined): 
     ...drain === undefined ? {} : { shutdown: { drain } },
     // Decoded here, so that a wrong value ends the start and not the first change.
     defaults: { idle_timeout: options.string("idle-timeout") ?? "10m" },
-    services: [{ name: "none", listen: `${hostOf(options)}:1`, upstream: "127.0.0.1:1" }],
+    services: [{ name: "none", listen: `${hostOf(options)}:1`, upstream: "unix:/nonexistent" }],
   });
   return { ...decoded, services: [], upstreams: [] };
 }

@@ -81,8 +81,9 @@ class PortPlanner {
 
   #routesOf({ attachments, pairs }: ListenerState): PlannedRoute[] {
     const owners = new Map<string | undefined, Route>();
-    for (const { route, hostnames } of attachments) {
-      // The oldest route has precedence where several have the same host name.
+    // A TCPRoute names no host, so a TLSRoute is more specific. Of the same kind, the oldest has precedence.
+    const ranked = attachments.toSorted((a, b) => b.route.kind.localeCompare(a.route.kind));
+    for (const { route, hostnames } of ranked) {
       for (const hostname of hostnames) if (!owners.has(hostname)) owners.set(hostname, route);
     }
     const ordered = [...owners].sort(([a], [b]) => bySpecificity(a, b));

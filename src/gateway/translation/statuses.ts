@@ -1,6 +1,11 @@
 /** The status of the objects of the Gateway API, as they should be stored. */
 
-import { type JsonObject, listOf, objectOf } from "../../upstream/discovery/kubernetes/endpoint_slice.ts";
+import {
+  type JsonObject,
+  listOf,
+  objectOf,
+  textOf,
+} from "../../upstream/discovery/kubernetes/endpoint_slice.ts";
 import { isIpLiteral } from "../../net/address.ts";
 import { statusPath } from "../cluster/collection.ts";
 import { type Condition, isFalse, isNewer, isTrue, mergeConditions } from "../conditions.ts";
@@ -15,6 +20,8 @@ export interface StatusUpdate {
   readonly path: string;
   /** The object, for the log. */
   readonly what: string;
+  /** Another one if an object of this name was deleted, and created anew. */
+  readonly uid: string;
   readonly resourceVersion: string;
   readonly status: JsonObject;
 }
@@ -198,11 +205,12 @@ function updateOf(
   if ([before, ...parents].some(({ conditions }) => isNewer(conditions, meta.generation))) return undefined;
   const changed = Object.entries(wanted).filter(([key, value]) => !isEqual(before[key] ?? [], value));
   if (changed.length === 0) return undefined;
-  const version = objectOf(object.metadata).resourceVersion;
+  const { uid, resourceVersion } = objectOf(object.metadata);
   return {
     path: statusPath(resource, meta),
     what: `${String(object.kind ?? resource)} ${nameOf(meta)}`,
-    resourceVersion: typeof version === "string" ? version : "",
+    uid: textOf(uid) ?? "",
+    resourceVersion: textOf(resourceVersion) ?? "",
     status: Object.fromEntries(changed),
   };
 }

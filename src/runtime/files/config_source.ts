@@ -9,6 +9,8 @@ export interface ConfigSource {
   readonly path: string;
   /** Undefined if it can be read only once, as a pipe. @throws {ConfigError} with every problem. */
   readonly load: (() => Promise<Config>) | undefined;
+  /** Why the proxy is not ready at first: whoever runs it takes that out of its `notReady`. */
+  readonly awaits?: readonly string[];
   /** The same error with the positions of its problems in the file. */
   readonly locate: (error: ConfigError) => Promise<ConfigError>;
 }

@@ -134,6 +134,25 @@ Deno.test("listeners on a port pass TLS through or end it, each with its certifi
   assert.equal(passes!.tls, undefined);
 });
 
+Deno.test("a TLSRoute has precedence over a TCPRoute at a listener that ends TLS, however old they are", () => {
+  const { pem: cert, keys } = issue({
+    subject: "end",
+    extensions: [alternativeNames(dnsName("end.example.com"))],
+  });
+  const key = String(keys.privateKey.export({ type: "pkcs8", format: "pem" }));
+  const found = ports(
+    [endingListener("end", 443, "*.example.com", { name: "cert" })],
+    secret("cert", { cert, key }),
+    tcpRoute("one", EDGE, to("a"), 1),
+    tlsRoute("two", EDGE, ["*.example.com"], to("b"), 2),
+    tlsRoute("three", EDGE, ["x.example.com"], to("c"), 2),
+  );
+  assert.deepEqual(found.port(443), [
+    `x.example.com -> ${C} (ends TLS)`,
+    `**.example.com -> ${B} (ends TLS)`,
+  ]);
+});
+
 Deno.test("a listener for any host name takes what begins with TLS alone", () => {
   const found = ports([tlsListener("any", 443)], { ...tlsRoute("web", EDGE, [], to("a")) });
   assert.deepEqual(found.port(443), [`any -> ${A}`]);
