@@ -144,10 +144,12 @@ function readiness({ isTrusted }: Call, { backend }: RouteOptions): Response {
   return json({ ready, not_ready }, ready ? 200 : 503);
 }
 
-/** `draining` and `starting` stand alone; any other reason begins with the name of a group. */
+/** Reasons that stand alone; any other one begins with the name of a group. */
+const OWN_REASONS = ["draining", "starting", "gateway"];
+
 function reasonOf(reasons: readonly string[]): string {
   const [first] = reasons;
-  return first === "draining" || first === "starting" ? first : "upstreams";
+  return first !== undefined && OWN_REASONS.includes(first) ? first : "upstreams";
 }
 
 function findFault({ service, fault }: Call["params"], faults: AdminBackend["faults"]): FaultView {

@@ -10,6 +10,7 @@ import type { ConfigSource, Proxy } from "../../runtime/proxy.ts";
 import { apiServerOf } from "../../upstream/discovery/kubernetes/service_account.ts";
 import { runFlagsOf } from "../args.ts";
 import { Options } from "../options.ts";
+import { print } from "../output.ts";
 import { RunError } from "../ready.ts";
 import { runConfig, withFlags } from "../run.ts";
 import { UsageError } from "../usage.ts";
@@ -78,7 +79,7 @@ export async function serveGateway(
     boolean: ["print-ready", "stop-at-eof", "help"],
     alias: { h: "help" },
   }, "gateway");
-  if (options.has("help")) return console.log(GATEWAY_HELP.trimEnd());
+  if (options.has("help")) return print(GATEWAY_HELP.trimEnd());
   const [word] = options.words;
   if (word !== undefined) {
     throw new UsageError(`Unknown argument "${word}": it takes options only`, "gateway");

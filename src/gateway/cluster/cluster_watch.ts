@@ -7,7 +7,7 @@ import type { JsonObject } from "../../upstream/discovery/kubernetes/endpoint_sl
 import { listAndWatch, type WatchEvent } from "../../upstream/discovery/kubernetes/list_watch.ts";
 import type { SourceParts } from "../../upstream/discovery/source_parts.ts";
 import { metaOf, nameOf } from "../resources/meta.ts";
-import { type Collection, isOptional, keyOf } from "./collection.ts";
+import { type Collection, isOptional } from "./collection.ts";
 import { type Known, Snapshot } from "./snapshot.ts";
 
 const FORBIDDEN = 403;

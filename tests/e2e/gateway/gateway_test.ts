@@ -17,7 +17,8 @@ import { countsOf, NamedServers } from "../../support/peers/named_server.ts";
 import { readText, writeText } from "../../support/peers/sockets.ts";
 import { temporaryDirectory } from "../../support/program/directory.ts";
 import { runSluice, Sluice } from "../../support/program/program.ts";
-import { certificate, GatewayFixture, pods, tlsServer, to } from "./gateway_fixture.ts";
+import { certificate, tlsServer } from "../../support/peers/tls_server.ts";
+import { GatewayFixture, pods, to } from "./gateway_fixture.ts";
 
 const EDGE = [{ name: "edge" }];
 
@@ -283,14 +284,10 @@ gatewayTest("sluice gateway leaves no certificate behind", async (stack) => {
       env: { TMPDIR: folder.path },
     }),
   );
-  const files = () => [...Deno.readDirSync(folder.path)].map(({ name }) => join(folder.path, name));
-  const [directory] = files();
-  const modes = [...Deno.readDirSync(directory!)].map(({ name }) =>
-    Deno.statSync(join(directory!, name)).mode! & 0o777
-  );
-  assert.deepEqual([Deno.statSync(directory!).mode! & 0o777, ...modes], [0o700, 0o600, 0o600]);
+  const [directory] = filesIn(folder.path);
+  assert.deepEqual([directory!, ...filesIn(directory!)].map(modeOf), [0o700, 0o600, 0o600]);
   assert.equal((await sluice.stop()).code, 0);
-  assert.deepEqual(files(), []);
+  assert.deepEqual(filesIn(folder.path), []);
 });
 
 Deno.test("sluice gateway explains options that it cannot use", async () => {
@@ -311,3 +308,11 @@ Deno.test("sluice gateway explains options that it cannot use", async () => {
     assert.match(stderr, message);
   }
 });
+
+function filesIn(folder: string): string[] {
+  return [...Deno.readDirSync(folder)].map(({ name }) => join(folder, name));
+}
+
+function modeOf(path: string): number {
+  return Deno.statSync(path).mode! & 0o777;
+}

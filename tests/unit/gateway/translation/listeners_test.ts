@@ -12,15 +12,10 @@ import {
   tlsRoute,
   within,
 } from "../../../support/kubernetes/gateway_objects.ts";
-import { alternativeNames, dnsName, issue } from "../../../support/bytes/certificate_bytes.ts";
+import { certificate } from "../../../support/peers/tls_server.ts";
 import { Translated } from "../translated.ts";
 
 const SERVED = "Accepted=True Conflicted=False ResolvedRefs=True Programmed=True";
-
-export function keyPair(name: string) {
-  const { pem, keys } = issue({ subject: name, extensions: [alternativeNames(dnsName(name))] });
-  return { cert: pem, key: String(keys.privateKey.export({ type: "pkcs8", format: "pem" })) };
-}
 
 function translated(listeners: Parameters<typeof gateway>[1], ...objects: Record<string, unknown>[]) {
   return new Translated([gatewayClass(), gateway("edge", listeners), ...objects]);
@@ -31,7 +26,7 @@ Deno.test("translate() accepts listeners for TCP and TLS, and says which routes 
     tcpListener("tcp", 5432),
     tlsListener("pass", 443, "*.example.com"),
     endingListener("end", 443, "end.example.com", { name: "cert" }),
-  ], secret("cert", keyPair("end.example.com")));
+  ], secret("cert", certificate("end.example.com")));
   assert.equal(found.listener("prod/edge", "tcp"), `0 [TCPRoute] ${SERVED}`);
   assert.equal(found.listener("prod/edge", "pass"), `0 [TLSRoute] ${SERVED}`);
   assert.equal(found.listener("prod/edge", "end"), `0 [TLSRoute,TCPRoute] ${SERVED}`);
@@ -104,7 +99,7 @@ Deno.test("translate() lets listeners share a port that have other host names, w
     tlsListener("pass", 8883, "pass.example.com"),
     endingListener("end", 8883, "end.example.com", { name: "cert" }),
     tlsListener("any", 8883),
-  ], secret("cert", keyPair("end.example.com")));
+  ], secret("cert", certificate("end.example.com")));
   for (const name of ["pass", "end", "any"]) {
     assert.ok(found.listener("prod/edge", name).endsWith(SERVED), name);
   }
@@ -127,8 +122,8 @@ Deno.test("translate() refuses the kinds of routes that a listener cannot have, 
 });
 
 Deno.test("translate() needs a Secret with a certificate and its key to end TLS", () => {
-  const good = keyPair("a.example.com");
-  const other = keyPair("a.example.com");
+  const good = certificate("a.example.com");
+  const other = certificate("a.example.com");
   const cases: [name: string, reference: Record<string, unknown>, found: Record<string, unknown>[]][] = [
     ["absent", { name: "absent" }, []],
     ["kind", { name: "cert", kind: "ConfigMap" }, [secret("cert", good)]],
@@ -155,7 +150,7 @@ Deno.test("translate() needs a Secret with a certificate and its key to end TLS"
 });
 
 Deno.test("translate() takes a Secret of another namespace only with a ReferenceGrant", () => {
-  const pair = within("certs", secret("cert", keyPair("a.example.com")));
+  const pair = within("certs", secret("cert", certificate("a.example.com")));
   const listener = endingListener("end", 443, "a.example.com", { name: "cert", namespace: "certs" });
   const conditions = (...grants: Record<string, unknown>[]) =>
     translated([listener], pair, ...grants).listener("prod/edge", "end");
@@ -177,7 +172,7 @@ Deno.test("translate() does not ignore that clients should be asked for certific
       endingListener("end", 443, "a.example.com", { name: "cert" }),
       tlsListener("pass", 444, "a.example.com"),
     ], { tls: { frontend: { default: {} } } }),
-    secret("cert", keyPair("a.example.com")),
+    secret("cert", certificate("a.example.com")),
     tlsRoute("web", [{ name: "edge", sectionName: "end" }], ["a.example.com"], []),
   ]);
   assert.match(

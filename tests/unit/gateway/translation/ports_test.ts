@@ -12,7 +12,7 @@ import {
   tlsListener,
   tlsRoute,
 } from "../../../support/kubernetes/gateway_objects.ts";
-import { alternativeNames, dnsName, issue } from "../../../support/bytes/certificate_bytes.ts";
+import { certificate } from "../../../support/peers/tls_server.ts";
 import { Translated } from "../translated.ts";
 
 /** Services with a pod each, of the same name: a is at a:1. */
@@ -111,17 +111,12 @@ Deno.test("a port has nothing to listen for while no route is attached to it", (
 });
 
 Deno.test("listeners on a port pass TLS through or end it, each with its certificates", () => {
-  const { pem: cert, keys } = issue({
-    subject: "end",
-    extensions: [alternativeNames(dnsName("end.example.com"))],
-  });
-  const key = String(keys.privateKey.export({ type: "pkcs8", format: "pem" }));
   const found = ports(
     [
       endingListener("end", 8883, "end.example.com", { name: "cert" }),
       tlsListener("pass", 8883, "pass.example.com"),
     ],
-    secret("cert", { cert, key }),
+    secret("cert", certificate("end.example.com")),
     tlsRoute("one", [{ name: "edge", sectionName: "pass" }], ["pass.example.com"], to("a")),
     tcpRoute("two", [{ name: "edge", sectionName: "end" }], to("b")),
   );
@@ -135,14 +130,9 @@ Deno.test("listeners on a port pass TLS through or end it, each with its certifi
 });
 
 Deno.test("a TLSRoute has precedence over a TCPRoute at a listener that ends TLS, however old they are", () => {
-  const { pem: cert, keys } = issue({
-    subject: "end",
-    extensions: [alternativeNames(dnsName("end.example.com"))],
-  });
-  const key = String(keys.privateKey.export({ type: "pkcs8", format: "pem" }));
   const found = ports(
     [endingListener("end", 443, "*.example.com", { name: "cert" })],
-    secret("cert", { cert, key }),
+    secret("cert", certificate("end.example.com")),
     tcpRoute("one", EDGE, to("a"), 1),
     tlsRoute("two", EDGE, ["*.example.com"], to("b"), 2),
     tlsRoute("three", EDGE, ["x.example.com"], to("c"), 2),
