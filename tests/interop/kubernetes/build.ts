@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 
 const KUBERNETES = "1.36.3";
 const HELM = "3.22.0";
+const GATEWAY_API = "1.6.3";
 const TESTS = "tests/interop/kubernetes";
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
@@ -28,10 +29,12 @@ if (import.meta.main) {
   await Deno.mkdir(tools, { recursive: true });
   await unlessThere(join(tools, "kube-apiserver"), buildApiServer);
   await unlessThere(join(tools, "helm"), buildHelm);
+  const crds = join(tools, `gateway-api-${GATEWAY_API}`);
+  await unlessThere(crds, takeGatewayApi);
   const launch = ["run", "--no-config", "-A", "tests/offline/launch.ts", "test", "-A", "--no-check"];
   const files = Deno.args.length > 0 ? Deno.args : [TESTS];
   const PATH = `${tools}${delimiter}${Deno.env.get("PATH")}`;
-  const env = { PATH, SLUICE_KUBE_APISERVER: join(tools, "kube-apiserver") };
+  const env = { PATH, SLUICE_KUBE_APISERVER: join(tools, "kube-apiserver"), SLUICE_GATEWAY_CRDS: crds };
   Deno.exitCode = await run(Deno.execPath(), [...launch, ...files], { cwd: ROOT, env });
 }
 
@@ -57,12 +60,7 @@ async function buildApiServer(path: string): Promise<void> {
   const module = `module kube\n\ngo 1.26\n\nrequire k8s.io/kubernetes v${KUBERNETES}\n`;
   await Deno.writeTextFile(join(cwd, "main.go"), MAIN);
   await Deno.writeTextFile(join(cwd, "go.mod"), module);
-  const { stdout } = await new Deno.Command("go", {
-    args: ["mod", "download", "-json", `k8s.io/kubernetes@v${KUBERNETES}`],
-    cwd,
-    stderr: "inherit",
-  }).output();
-  const { GoMod: file } = JSON.parse(new TextDecoder().decode(stdout));
+  const file = await moduleField("k8s.io/kubernetes", KUBERNETES, "GoMod", cwd);
   // Its own modules stand there with v0.0.0, for folders of its repository.
   const own = (await Deno.readTextFile(file)).matchAll(/^\s(k8s\.io\/\S+) v0\.0\.0$/gm);
   const version = KUBERNETES.replace(/^1/, "v0");
@@ -75,6 +73,26 @@ async function buildHelm(path: string): Promise<void> {
   const cwd = join(path, "..");
   await go(["install", `helm.sh/helm/v3/cmd/helm@v${HELM}`], { cwd, env: { GOBIN: cwd } });
   await Deno.rename(join(cwd, "helm"), path);
+}
+
+/** The CustomResourceDefinitions, which are in the module beside its code. */
+async function takeGatewayApi(path: string): Promise<void> {
+  const folder = await moduleField("sigs.k8s.io/gateway-api", GATEWAY_API, "Dir", join(path, ".."));
+  await Deno.mkdir(path);
+  for await (const { name } of Deno.readDir(join(folder, "config/crd/standard"))) {
+    // Modules are read-only, and a copy of Deno's has the mode of the original.
+    await Deno.writeFile(join(path, name), await Deno.readFile(join(folder, "config/crd/standard", name)));
+  }
+}
+
+/** Downloads a module, and says what `go` knows of it. */
+async function moduleField(module: string, version: string, field: string, cwd: string): Promise<string> {
+  const { stdout } = await new Deno.Command("go", {
+    args: ["mod", "download", "-json", `${module}@v${version}`],
+    cwd,
+    stderr: "inherit",
+  }).output();
+  return JSON.parse(new TextDecoder().decode(stdout))[field];
 }
 
 async function go(args: string[], options: Deno.CommandOptions): Promise<void> {

@@ -15,12 +15,24 @@ export function certificate(name: string): CertificateAndKey {
   return { cert: pem, key: String(keys.privateKey.export({ type: "pkcs8", format: "pem" })) };
 }
 
-/** A server for TLS that answers with a letter, and echoes from then on. */
-export function tlsServer(letter: string, pair: CertificateAndKey) {
-  const listener = Deno.listenTls({ hostname: "127.0.0.1", port: 0, ...pair });
+/** A server for TLS that answers with a letter, and waits for the end. */
+export function tlsServer(letter: string, pair: CertificateAndKey, hostname = "127.0.0.1"): LetterServer {
+  return letterServer(letter, Deno.listenTls({ hostname, port: 0, ...pair }));
+}
+
+export interface LetterServer extends AsyncDisposable {
+  readonly letter: string;
+  /** With its port. */
+  readonly address: string;
+}
+
+/** The same on a listener, which it closes. */
+export function letterServer(letter: string, listener: Deno.TcpListener | Deno.TlsListener): LetterServer {
   const serving = serve(listener, letter);
+  const { hostname, port } = listener.addr as Deno.NetAddr;
   return {
-    address: `127.0.0.1:${(listener.addr as Deno.NetAddr).port}`,
+    letter,
+    address: `${hostname}:${port}`,
     async [Symbol.asyncDispose]() {
       listener.close();
       await serving;
@@ -28,7 +40,7 @@ export function tlsServer(letter: string, pair: CertificateAndKey) {
   };
 }
 
-async function serve(listener: Deno.TlsListener, letter: string): Promise<void> {
+async function serve(listener: Deno.TcpListener | Deno.TlsListener, letter: string): Promise<void> {
   const all: Promise<void>[] = [];
   try {
     for (;;) all.push(answer(await listener.accept(), letter));
@@ -38,7 +50,7 @@ async function serve(listener: Deno.TlsListener, letter: string): Promise<void> 
   await Promise.all(all);
 }
 
-async function answer(conn: Deno.TlsConn, letter: string): Promise<void> {
+async function answer(conn: Deno.Conn, letter: string): Promise<void> {
   try {
     await conn.read(new Uint8Array(4));
     await conn.write(new TextEncoder().encode(letter));
