@@ -102,7 +102,8 @@ export class NodeListener<Bound extends TcpAddress | ActivatedAddress = TcpAddre
    * error; a new server on the same address does. Clients that waited in its backlog are lost with it.
    */
   onShortage(): void {
-    if (this.#closed) return;
+    // A socket that was not taken over yet has nothing to bind again, and must not be taken over before accept().
+    if (this.#closed || (this.keepsQueue && !this.#isUsed)) return;
     this.#rebinding ??= setTimeout(() => this.#rebind(), REBIND_AFTER);
   }
 

@@ -88,6 +88,28 @@ test("NodeListener.adopt() tries again when no descriptor was left", async (sock
   listener.close();
 });
 
+test("NodeListener.adopt() takes no socket over after a shortage before the first accept()", async (socket) => {
+  const unused = socket.listener();
+  const used = socket.listener();
+  const accepted = used.accept();
+  using _client = await connectWhenListening(socket);
+  (await accepted).close();
+  unused.onShortage();
+  used.onShortage();
+  // The timer of the first would have ended before.
+  await eventually(
+    "the socket is listened on again",
+    () => Promise.resolve(socket.asked),
+    (asked) => asked > 1,
+  );
+  assert.equal(socket.asked, 2);
+  unused.close();
+  const again = used.accept();
+  using _other = await connectWhenListening(socket);
+  (await again).close();
+  used.close();
+});
+
 test("NodeListener.adopt() closes its descriptor when it was closed before it listens", async (socket) => {
   const { promise, resolve } = Promise.withResolvers<void>();
   socket.ready = promise;
