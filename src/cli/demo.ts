@@ -13,7 +13,11 @@ import { print, write } from "./output.ts";
 const REDRAW_EVERY = 250;
 const PRINT_EVERY = 1000;
 
-/** Runs the demo until Ctrl-C, or for `duration` milliseconds. */
+/**
+ * Runs the demo until Ctrl-C, or for `duration` milliseconds.
+ *
+ * @throws {OutputError} when standard output takes no more text
+ */
 export async function demo(duration: number | undefined, flags: RunFlags): Promise<void> {
   const log = stderrLog({ level: flags.logLevel ?? "warn", format: flags.logFormat ?? "text" });
   using _guard = guardProcess(log);
@@ -21,12 +25,15 @@ export async function demo(duration: number | undefined, flags: RunFlags): Promi
   using _signals = onStopSignals(() => ended.resolve());
   await using demo = await startDemo(log);
   print(introduction(demo, duration));
-  const counts = showCounts(demo, ended.resolve);
+  using counts = showCounts(demo, ended);
   const timer = duration === undefined ? undefined : setTimeout(ended.resolve, duration);
-  await ended.promise;
-  clearTimeout(timer);
-  counts.finish();
-  await log.flush();
+  try {
+    await ended.promise;
+    counts.finish();
+  } finally {
+    clearTimeout(timer);
+    await log.flush();
+  }
 }
 
 function introduction(demo: Demo, duration: number | undefined): string {
@@ -54,23 +61,36 @@ function introduction(demo: Demo, duration: number | undefined): string {
 /**
  * Shows the figures: in place on a terminal, else one line per service and second.
  *
- * @param onUnread Called when nothing reads them any more, as with `| head`.
+ * @param ended Resolved when nothing reads them any more, as with `| head`; rejected when they cannot be written.
  */
-function showCounts(demo: Demo, onUnread: () => void): { finish(): void } {
+function showCounts(
+  demo: Demo,
+  ended: Pick<PromiseWithResolvers<void>, "resolve" | "reject">,
+): Disposable & { finish(): void } {
   const inPlace = Deno.stdout.isTerminal();
   let drawn = 0;
-  const draw = () => {
+  const draw = (): boolean => {
     const lines = inPlace ? table(demo.proxy.figures()) : demo.proxy.figures().map(sentence);
     const up = inPlace && drawn > 0 ? `\x1b[${drawn}A` : "";
-    if (!write(up + lines.map((line) => inPlace ? `\x1b[2K${line}\n` : `${line}\n`).join(""))) onUnread();
     drawn = lines.length;
+    return write(up + lines.map((line) => inPlace ? `\x1b[2K${line}\n` : `${line}\n`).join(""));
   };
-  draw();
-  const timer = setInterval(draw, inPlace ? REDRAW_EVERY : PRINT_EVERY);
+  const update = () => {
+    try {
+      if (!draw()) ended.resolve();
+    } catch (error) {
+      ended.reject(error);
+    }
+  };
+  update();
+  const timer = setInterval(update, inPlace ? REDRAW_EVERY : PRINT_EVERY);
   return {
     finish() {
       clearInterval(timer);
       draw();
+    },
+    [Symbol.dispose]() {
+      clearInterval(timer);
     },
   };
 }

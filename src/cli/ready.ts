@@ -5,19 +5,26 @@ import { writeFault } from "../files/file_fault.ts";
 import { kindOf } from "../files/read_file.ts";
 import type { Proxy } from "../runtime/proxy.ts";
 import type { RunFlags } from "./args.ts";
-import { print } from "./output.ts";
+import { write } from "./output.ts";
 
 /** The program cannot run, for a reason other than its configuration. */
 export class RunError extends Error {
   override readonly name = "RunError";
 }
 
-/** Writes the line where `flags` say, once all listeners are bound. Health checks begin later. */
+/**
+ * Writes the line where `flags` say, once all listeners are bound. Health checks begin later.
+ *
+ * @throws {RunError} when the file cannot be written, or nothing reads standard output
+ * @throws {OutputError} when standard output takes no more text
+ */
 export async function announceReady(proxy: Proxy, flags: RunFlags): Promise<void> {
   const { services, admin, toxiproxy } = proxy;
   const line = JSON.stringify({ event: "ready", pid: Deno.pid, services, admin, toxiproxy });
   if (flags.readyFile !== undefined) await writeAtomically(flags.readyFile, `${line}\n`);
-  if (flags.printReady) print(line);
+  if (flags.printReady && !write(`${line}\n`)) {
+    throw new RunError("Cannot print the ready line: nothing reads standard output");
+  }
 }
 
 /**

@@ -32,7 +32,8 @@ import { announceReady, prepareReadyFile, RunError } from "./ready.ts";
  * @throws {ListenError} when an address cannot be bound
  * @throws {AdminListenError} when the admin interface cannot be bound
  * @throws {LogFileError} when the access log cannot be opened
- * @throws {RunError} when the ready file cannot be written, or the proxy cannot continue
+ * @throws {RunError} when the ready file or line cannot be written, or the proxy cannot continue
+ * @throws {OutputError} when standard output takes no ready line
  */
 export async function run(source: Source, flags: RunFlags, early: EarlySignals): Promise<void> {
   const file = source.kind === "file" ? new ConfigFile(source.path, (name) => Deno.env.get(name)) : undefined;

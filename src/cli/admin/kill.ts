@@ -16,10 +16,11 @@ export const command: AdminCommand<{ ids: readonly number[]; json: boolean }> = 
   async run(client, { ids, json }) {
     const unknown: number[] = [];
     const closed: number[] = [];
-    for (const id of ids) {
-      const isClosed = await client.kill(id);
-      (isClosed ? closed : unknown).push(id);
-      if (isClosed && !json) print(`Closed connection ${id}`);
+    try {
+      for (const id of ids) (await client.kill(id) ? closed : unknown).push(id);
+    } finally {
+      // Not before: where standard output is full, printing throws.
+      if (closed.length > 0 && !json) print(closed.map((id) => `Closed connection ${id}`).join("\n"));
     }
     if (json) printJson({ closed, unknown });
     if (unknown.length === 0) return;

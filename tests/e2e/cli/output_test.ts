@@ -106,6 +106,35 @@ Deno.test("sluice kill closes every connection although nothing reads what it pr
   assert.deepEqual(fake.calls, ["kill 1", "kill 2", "kill 3"]);
 });
 
+Deno.test({
+  name: "sluice kill closes every connection where standard output is full, and says that it is",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    await using fake = await FakeAdmin.start();
+    const args = ["kill", "1", "2", "3", "--admin", fake.address];
+    const { code, stderr } = await runAround(["sh", "-c", 'exec "$@" >/dev/full', "sh"], args);
+    assert.equal(stderr, "sluice: Cannot write to standard output: no space left on device\n");
+    assert.equal(code, 1);
+    assert.deepEqual(fake.calls, ["kill 1", "kill 2", "kill 3"]);
+  },
+});
+
+Deno.test("sluice --print-ready ends when nothing reads standard output", async () => {
+  const [command, ...prefix] = sluiceCommand();
+  await using child = new Deno.Command(command!, {
+    args: [...prefix, "127.0.0.1:0=127.0.0.1:1", "--print-ready"],
+    stdin: "null",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  await child.stdout.cancel();
+  const errors = new LineReader(child.stderr);
+  const { code } = await within(20_000, "the end of the program", child.status);
+  await errors.done;
+  assert.match(errors.text, /^sluice: Cannot print the ready line: nothing reads standard output$/m);
+  assert.equal(code, 1);
+});
+
 Deno.test("sluice demo ends once nothing reads what it prints", async () => {
   const [command, ...prefix] = sluiceCommand();
   await using child = new Deno.Command(command!, {
@@ -122,4 +151,26 @@ Deno.test("sluice demo ends once nothing reads what it prints", async () => {
   await errors.done;
   assert.equal(errors.text, "");
   assert.equal(code, 0);
+});
+
+Deno.test({
+  name: "sluice demo ends when its figures find no place any more, and says why",
+  ignore: Deno.build.os !== "linux",
+  fn: async () => {
+    const folder = await Deno.makeTempDir({ prefix: "sluice-output-" });
+    try {
+      // The introduction fits, and the figures of half a minute do not.
+      const limited = `trap "" XFSZ; ulimit -f 2; file=$1; shift; exec "$@" >"$file"`;
+      const around = ["sh", "-c", limited, "sh", join(folder, "figures")];
+      const { code, stderr } = await within(
+        20_000,
+        "the end of the demo",
+        runAround(around, ["demo", "--for", "30s"]),
+      );
+      assert.equal(stderr, "sluice: Cannot write to standard output: file too large\n");
+      assert.equal(code, 1);
+    } finally {
+      await Deno.remove(folder, { recursive: true });
+    }
+  },
 });

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { connect, echo, readText, tryClose, upstream, writeText } from "../../support/peers/sockets.ts";
+import { LineReader } from "../../support/peers/line_reader.ts";
 import { namesIn, temporaryDirectory } from "../../support/program/directory.ts";
 import { runSluice, Sluice, sluiceCommand, within } from "../../support/program/program.ts";
 
@@ -128,6 +129,39 @@ services: [{ name: unix, listen: "unix:${socket}", upstream: "${server.address}"
   assert.equal((await within(SOON, "the end", old.ended())).code, 0);
   assert.equal(JSON.parse(await Deno.readTextFile(ready!)).pid, next.pid);
   assert.deepEqual(await namesIn(path), ["admin.sock", "db.sock", "ready"]);
+});
+
+test("--take-over goes on where nothing reads its ready line, and logs it", async (stack) => {
+  const server = stack.use(upstream(echo));
+  const { path } = stack.use(await temporaryDirectory());
+  const file = join(path, "sluice.yaml");
+  const yaml = (listen: string, admin: string) => `
+admin: { listen: "${admin}" }
+log: { format: json }
+services: [{ name: test, listen: "${listen}", upstream: "${server.address}" }]
+`;
+  const old = stack.use(await Sluice.withConfig(yaml("127.0.0.1:0", "127.0.0.1:0")));
+  await Deno.writeTextFile(file, yaml(old.address(), old.ready.admin!));
+  const [command, ...args] = sluiceCommand();
+  const next = stack.use(
+    new Deno.Command(command, {
+      args: [...args, "-c", file, "--take-over", "--print-ready"],
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn(),
+  );
+  await next.stdout.cancel();
+  const log = new LineReader(next.stderr);
+  const line = await log.find((each) => each.includes('"ready_not_announced"'));
+  assert.equal(JSON.parse(line).message, "Cannot print the ready line: nothing reads standard output");
+  assert.equal((await within(SOON, "the end", old.ended())).code, 0);
+  using client = await connect(old.port());
+  await say(client, "served");
+  client.close();
+  next.kill("SIGTERM");
+  assert.equal((await within(SOON, "the end", next.status)).code, 0);
+  await log.done;
 });
 
 test("--take-over that is killed in the middle leaves no file for longer than the old program or the next start", async (stack) => {
