@@ -4,6 +4,7 @@ import type { ServiceConfig } from "../config/config.ts";
 import { type Address, formatAddress, hostOf } from "../net/address.ts";
 import { ProxyError } from "../net/errors.ts";
 import type { Conn } from "../net/socket/conn.ts";
+import type { ClientHello } from "../wire/client_hello/client_hello.ts";
 import { clientHelloIn, type FirstBytes, NO_BYTES_YET } from "../net/socket/first_bytes.ts";
 import type { TlsFacts } from "../net/tls/server.ts";
 import { type ClientIdentity, identityByName, identityOf } from "../wire/certificate/client_identity.ts";
@@ -52,6 +53,9 @@ export class ClientFacts implements RouteFacts {
   #identity: ClientIdentity | undefined;
   #first = NO_BYTES_YET;
   #isHelloSeen = false;
+  #isSettled = false;
+  /** The ClientHello that was read before its route is chosen. */
+  hello: ClientHello | undefined;
   /** It has asked for TLS in its protocol, and was told to begin before its route was known. */
   hasAskedForTls = false;
   /** The reason why there is no ClientHello, after an attempt to read one. */
@@ -129,10 +133,22 @@ export class ClientFacts implements RouteFacts {
     if (hello === undefined) return;
     this.#isHelloSeen = true;
     if (typeof hello === "string") this.noHello = hello;
-    else {
-      this.serverName = hello.serverName;
-      this.alpn = hello.alpn;
-    }
+    else this.#greeted(hello);
+  }
+
+  /**
+   * Its route is certain, and a ClientHello is only read to see who sent it: what a PROXY header has told stays, as the
+   * route could become another one.
+   */
+  settle(): void {
+    this.#isSettled = true;
+  }
+
+  #greeted(hello: ClientHello): void {
+    this.hello = hello;
+    const { serverName, alpn } = hello;
+    if (!this.#isSettled || this.serverName === undefined) this.serverName = serverName;
+    if (!this.#isSettled || this.alpn === undefined) this.alpn = alpn;
   }
 
   /** What the client has sent first, in words. */
@@ -155,11 +171,6 @@ export class ClientFacts implements RouteFacts {
     return !this.#isHelloSeen && this.#tls === undefined && !this.isDecrypted;
   }
 
-  /** Whether its server name and ALPN are those of a ClientHello that was read before its route is chosen. */
-  get hasSentHello(): boolean {
-    return this.#isHelloSeen && this.noHello === undefined;
-  }
-
   /**
    * TLS with the client is terminated here.
    *
@@ -167,9 +178,11 @@ export class ClientFacts implements RouteFacts {
    * @throws {ProxyError} when that was by another name: its certificates and authorities would be those of that name.
    */
   secured(tls: TlsFacts, isRouted: boolean): void {
-    const name = tls.serverName?.replace(/\.$/, "").toLowerCase();
-    const isKnown = this.serverName !== undefined || this.hasSentHello;
-    if (isRouted && isKnown && name !== undefined && name !== this.serverName) {
+    const [name, first] = [tls.serverName, this.serverName].map((each) =>
+      each?.replace(/\.$/, "").toLowerCase()
+    );
+    const isKnown = first !== undefined || this.hello !== undefined;
+    if (isRouted && isKnown && name !== undefined && name !== first) {
       const detail = `It asked for ${this.serverName ?? "no name"} first, then for ${name}`;
       throw new ProxyError("tls_handshake_failed", "client", { detail });
     }

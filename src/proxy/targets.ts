@@ -69,8 +69,12 @@ export class Targets {
     const match = this.#routes.match(facts);
     if (match === "need_more") return undefined;
     const target = match === undefined ? this.#otherwise : this.#ofRoutes[match.index];
-    if (tls.awaitsCheck(facts, target)) return undefined;
-    if (target !== undefined) return target.awaitsName && facts.awaitsHello ? undefined : target;
+    if (target?.awaitsName === true && facts.awaitsHello) return undefined;
+    if (tls.awaitsCheck(facts, target)) {
+      facts.settle();
+      return undefined;
+    }
+    if (target !== undefined) return target;
     const detail = this.#routes.readsBytes ? facts.beginning : facts.noHello;
     throw new ProxyError("no_route", "proxy", detail === undefined ? {} : { detail });
   }

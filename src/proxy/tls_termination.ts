@@ -91,9 +91,9 @@ export class ServiceTls {
    * Answers a client that is an ACME server and checks a name, whatever route it would take; undefined for others. A
    * PROXY header alone does not make it one: the handshake could be that of any client.
    */
-  answering(facts: Pick<ClientFacts, "alpn" | "serverName" | "hasSentHello">): Terminator | undefined {
-    if (!facts.hasSentHello || !isAcmeCheck(facts)) return undefined;
-    return this.#checked.find((each) => each.orders(facts.serverName));
+  answering({ hello }: Pick<ClientFacts, "hello">): Terminator | undefined {
+    if (hello === undefined || !isAcmeCheck(hello)) return undefined;
+    return this.#checked.find((each) => each.orders(hello.serverName));
   }
 
   /** Whether clients can turn out to be ACME servers when they have sent their ClientHello, whatever their route is. */

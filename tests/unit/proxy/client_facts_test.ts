@@ -4,8 +4,34 @@ import assert from "node:assert/strict";
 import { ClientFacts } from "../../../src/proxy/client_facts.ts";
 import { decodeProxyHeader, encodeProxyHeader } from "../../../src/wire/proxy_protocol/proxy_protocol.ts";
 import { MAX_PROXY_HEADER, type ProxyHeader } from "../../../src/wire/proxy_protocol/header.ts";
+import { clientHello } from "../../support/bytes/client_hellos.ts";
 import { FakeConn } from "../../support/fakes/fake_conn.ts";
 import { ENDPOINTS } from "../wire/proxy_protocol/proxy_headers.ts";
+
+Deno.test("ClientFacts keeps what a PROXY header has told once its route is certain, and learns the rest", () => {
+  const facts = new ClientFacts(new FakeConn());
+  facts.takeOver({ ...ENDPOINTS, authority: "a.test" });
+  facts.settle();
+  facts.peeked({ bytes: clientHello({ sni: "b.test", alpn: ["h2"] }), end: undefined });
+  assert.deepEqual([facts.serverName, facts.alpn], ["a.test", ["h2"]]);
+  assert.equal(facts.hello?.serverName, "b.test");
+
+  const open = new ClientFacts(new FakeConn());
+  open.takeOver({ ...ENDPOINTS, authority: "a.test" });
+  open.peeked({ bytes: clientHello({ sni: "b.test" }), end: undefined });
+  assert.equal(open.serverName, "b.test");
+});
+
+Deno.test("ClientFacts compares the name of a handshake with that of a PROXY header as DNS does", () => {
+  const securedBy = (serverName: string) => {
+    const facts = new ClientFacts(new FakeConn());
+    facts.takeOver({ ...ENDPOINTS, authority: "A.test" });
+    facts.secured({ version: "TLSv1.3", serverName }, true);
+    return facts.serverName;
+  };
+  assert.equal(securedBy("a.test"), "a.test");
+  assert.throws(() => securedBy("b.test"), { code: "tls_handshake_failed" });
+});
 
 for (const length of [4071, MAX_PROXY_HEADER]) {
   Deno.test(`ClientFacts passes on a received header of ${length} bytes with TLS added`, () => {
