@@ -7,7 +7,7 @@ import type { SourceParts } from "../upstream/discovery/source_parts.ts";
 import { ClusterWatch } from "./cluster/cluster_watch.ts";
 import { PortApplier, type PortApplierOptions } from "./port_applier.ts";
 import { StatusWriter } from "./status_writer.ts";
-import { statusUpdates } from "./translation/statuses.ts";
+import { type StatusUpdate, statusUpdates } from "./translation/statuses.ts";
 import { type GatewayOptions, translate } from "./translation/translate.ts";
 
 /** How long changes are collected before they are applied, in milliseconds: most come several at a time. */
@@ -35,7 +35,11 @@ export class GatewayController implements AsyncDisposable {
   readonly #started = Promise.withResolvers<void>();
   #changed = Promise.withResolvers<void>();
   #running: Promise<void> | undefined;
+  /** What is left to write, and that it is being written. */
+  #unwritten: readonly StatusUpdate[] = [];
+  #writing: Promise<void> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #wakeAt = Infinity;
 
   constructor(options: ControllerOptions) {
     const { server, parts, log } = options;
@@ -60,9 +64,9 @@ export class GatewayController implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new Error("the controller stops"));
-    clearTimeout(this.#timer);
     this.#changed.resolve();
     await this.#running;
+    clearTimeout(this.#timer);
     await this.#cluster[Symbol.asyncDispose]();
     this.#client[Symbol.dispose]();
   }
@@ -72,32 +76,48 @@ export class GatewayController implements AsyncDisposable {
     while (!signal.aborted) {
       await this.#changed.promise;
       await sleep(COLLECT, signal);
-      if (signal.aborted || this.#options.isStopping()) return;
+      if (signal.aborted || this.#options.isStopping()) break;
       this.#changed = Promise.withResolvers();
       clearTimeout(this.#timer);
+      this.#wakeAt = Infinity;
       try {
-        const wait = await this.#reconcile(signal);
-        if (wait !== undefined) this.#wakeAfter(wait);
+        await this.#reconcile();
       } catch (error) {
-        if (signal.aborted || this.#options.isStopping()) return;
+        if (signal.aborted || this.#options.isStopping()) break;
         this.#failed(error);
       }
     }
+    await this.#writing;
   }
 
-  /** Resolves with the milliseconds after which to look again though nothing changes; undefined is never. */
-  async #reconcile(signal: AbortSignal): Promise<number | undefined> {
+  async #reconcile(): Promise<void> {
     const snapshot = this.#cluster.snapshot();
     const translation = translate(snapshot, this.#options.gateway);
     this.#cluster.watch(snapshot.asked);
     // Until all is known, what is served stays.
-    if (!this.#cluster.isSettled) return undefined;
+    if (!this.#cluster.isSettled) return;
     await this.#applier.apply(translation.ports);
     this.#started.resolve();
     const { failures } = this.#applier;
+    if (failures.size > 0) this.#wakeAfter(RETRY);
     const now = `${new Date().toISOString().slice(0, -".000Z".length)}Z`;
-    const wait = await this.#writer.write(statusUpdates(translation, failures, now), signal);
-    return failures.size === 0 ? wait : Math.min(wait ?? RETRY, RETRY);
+    this.#unwritten = statusUpdates(translation, failures, now);
+    if (this.#unwritten.length > 0) this.#writing ??= this.#write().finally(() => this.#writing = undefined);
+  }
+
+  /** Writes the last status of all. Clients do not wait for it: the next change is applied meanwhile. */
+  async #write(): Promise<void> {
+    const { signal } = this.#stop;
+    while (this.#unwritten.length > 0 && !signal.aborted) {
+      const updates = this.#unwritten;
+      this.#unwritten = [];
+      try {
+        const wait = await this.#writer.write(updates, signal, () => this.#unwritten.length > 0);
+        if (wait !== undefined) this.#wakeAfter(wait);
+      } catch (error) {
+        if (!signal.aborted) this.#failed(error);
+      }
+    }
   }
 
   /** A fault of this program must not end what is served. */
@@ -109,7 +129,12 @@ export class GatewayController implements AsyncDisposable {
     this.#wakeAfter(RETRY);
   }
 
+  /** Looks again after so many milliseconds, or before if that was asked for. */
   #wakeAfter(milliseconds: number): void {
+    const at = performance.now() + milliseconds;
+    if (at >= this.#wakeAt) return;
+    clearTimeout(this.#timer);
+    this.#wakeAt = at;
     this.#timer = setTimeout(() => this.#changed.resolve(), milliseconds);
   }
 }

@@ -8,6 +8,8 @@ import type { StatusUpdate } from "./translation/statuses.ts";
 
 /** How long the API server may take to answer, in milliseconds. */
 const ANSWER_TIMEOUT = 30_000;
+/** Requests at the same time. */
+const AT_A_TIME = 8;
 const NOT_FOUND = 404;
 const CONFLICT = 409;
 /**
@@ -44,14 +46,27 @@ export class StatusWriter {
     this.#options = options;
   }
 
-  /** Resolves with the milliseconds after which to try again, undefined if all is written. Rejects only with the reason of `signal`. */
-  async write(updates: readonly StatusUpdate[], signal: AbortSignal): Promise<number | undefined> {
-    const waits: number[] = [];
-    for (const update of updates) {
-      const wait = this.#waitFor(update) ?? await this.#patch(update, signal);
-      if (wait !== undefined) waits.push(wait);
-    }
-    return waits.length === 0 ? undefined : Math.min(...waits);
+  /**
+   * Writes several at a time. Resolves with the milliseconds after which to try again, undefined if all is written. Rejects
+   * only with the reason of `signal`.
+   *
+   * @param isOutdated Whether there are newer updates: the rest of these is left out then.
+   */
+  async write(
+    updates: readonly StatusUpdate[],
+    signal: AbortSignal,
+    isOutdated: () => boolean = () => false,
+  ): Promise<number | undefined> {
+    const left = [...updates];
+    let soonest: number | undefined;
+    const writeSome = async () => {
+      for (let update = left.shift(); update !== undefined && !isOutdated(); update = left.shift()) {
+        const wait = this.#waitFor(update) ?? await this.#patch(update, signal);
+        if (wait !== undefined) soonest = Math.min(wait, soonest ?? wait);
+      }
+    };
+    await Promise.all(Array.from({ length: AT_A_TIME }, writeSome));
+    return soonest;
   }
 
   /** Undefined if it can be written now. */

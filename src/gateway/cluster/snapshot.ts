@@ -1,6 +1,7 @@
 /** What is known of a cluster at one moment, and what was asked of it. */
 
 import type { JsonObject } from "../../upstream/discovery/kubernetes/endpoint_slice.ts";
+import { metaOf } from "../resources/meta.ts";
 import { type Collection, keyOf } from "./collection.ts";
 
 /** The objects of a collection, or why they cannot be read. */
@@ -10,6 +11,9 @@ export interface Known {
   /** Why the API server refuses them, in words. */
   readonly refusal?: string | undefined;
 }
+
+/** Most lists stay from one snapshot to the next. */
+const byName = new WeakMap<readonly JsonObject[], ReadonlyMap<string, JsonObject>>();
 
 const NOTHING: Known = { objects: [] };
 
@@ -28,5 +32,14 @@ export class Snapshot {
     const key = keyOf(collection);
     this.asked.set(key, collection);
     return this.#known(key) ?? NOTHING;
+  }
+
+  /** The object of this name in a collection of one namespace, or of those that are in none. */
+  find(collection: Collection, name: string): JsonObject | undefined {
+    const { objects } = this.of(collection);
+    return byName.getOrInsertComputed(
+      objects,
+      () => new Map(objects.map((object) => [metaOf(object).name, object])),
+    ).get(name);
   }
 }

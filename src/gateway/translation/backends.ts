@@ -13,7 +13,7 @@ import { endpointsOf } from "../../upstream/discovery/kubernetes/slice_endpoints
 import { servicesIn, slicesIn } from "../cluster/collection.ts";
 import type { Snapshot } from "../cluster/snapshot.ts";
 import { type Condition, isFalse, isTrue } from "../conditions.ts";
-import { labelsOf, metaOf, nameOf } from "../resources/meta.ts";
+import { labelsOf, nameOf } from "../resources/meta.ts";
 import { type Grant, isPermitted } from "../resources/reference.ts";
 import type { Backend, Route } from "../resources/route.ts";
 import { type Share, sharesOf } from "./shares.ts";
@@ -74,11 +74,12 @@ function resolve(
       `No ReferenceGrant in ${target.namespace} lets a ${kind} of ${namespace} use the Service ${name}`;
     return unresolved("RefNotPermitted", message);
   }
-  const { objects, refusal } = snapshot.of(servicesIn(target.namespace));
+  const services = servicesIn(target.namespace);
+  const { refusal } = snapshot.of(services);
   if (refusal !== undefined) {
     return unresolved("BackendNotFound", `Cannot read the Service ${name}: ${refusal}`);
   }
-  const service = objects.find((each) => metaOf(each).name === target.name);
+  const service = snapshot.find(services, target.name);
   if (service === undefined) return unresolved("BackendNotFound", `The Service ${name} does not exist`);
   const spec = objectOf(service.spec);
   if (spec.type === "ExternalName") {

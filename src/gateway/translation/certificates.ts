@@ -1,6 +1,6 @@
 /** The certificates of a listener that ends TLS, from the Secrets that it names. */
 
-import { metaOf, nameOf } from "../resources/meta.ts";
+import { nameOf } from "../resources/meta.ts";
 import { secretCalled } from "../cluster/collection.ts";
 import type { Snapshot } from "../cluster/snapshot.ts";
 import { type Condition, isFalse } from "../conditions.ts";
@@ -49,9 +49,10 @@ export function certificatesOf(
 }
 
 function pairIn(target: Reference, snapshot: Snapshot): PairOrProblem {
-  const { objects, refusal } = snapshot.of(secretCalled(target));
+  const collection = secretCalled(target);
+  const { refusal } = snapshot.of(collection);
   if (refusal !== undefined) return refusal;
-  const object = objects.find((each) => metaOf(each).name === target.name);
+  const object = snapshot.find(collection, target.name);
   return object === undefined ? "it does not exist" : readKeyPair(object);
 }
 

@@ -9,7 +9,7 @@ import {
 import { NAMESPACES } from "../cluster/collection.ts";
 import type { Snapshot } from "../cluster/snapshot.ts";
 import type { AllowedNamespaces } from "../resources/gateway.ts";
-import { labelsOf, metaOf } from "../resources/meta.ts";
+import { labelsOf } from "../resources/meta.ts";
 
 /** Whether routes of `namespace` may attach to a listener of a Gateway in the namespace `own`. */
 export function allowsNamespace(
@@ -21,7 +21,7 @@ export function allowsNamespace(
   if (from === "All") return true;
   if (from === "Same") return namespace === own;
   if (from !== "Selector" || selector === undefined) return false;
-  const object = snapshot.of(NAMESPACES).objects.find((each) => metaOf(each).name === namespace);
+  const object = snapshot.find(NAMESPACES, namespace);
   return object !== undefined && selects(selector, labelsOf(object));
 }
 

@@ -111,9 +111,7 @@ function allRoutes(snapshot: Snapshot): Route[] {
 
 function addressesOf(snapshot: Snapshot, { addresses, service }: GatewayOptions) {
   if (service === undefined) return { addresses, awaitsAddress: false };
-  const object = snapshot.of(servicesIn(service.namespace)).objects.find((each) =>
-    metaOf(each).name === service.name
-  );
+  const object = snapshot.find(servicesIn(service.namespace), service.name);
   const found = object === undefined ? [] : serviceAddresses(object);
   const all = [...new Set([...addresses, ...found])];
   return { addresses: all, awaitsAddress: all.length === 0 };

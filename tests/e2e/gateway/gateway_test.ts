@@ -150,6 +150,10 @@ gatewayTest(
     cluster.put(slice("b", [c]));
     await reaches("c");
     await checkKept();
+    // Now that the backend refuses its clients, no other endpoint is tried for them.
+    cluster.put(slice("b", []));
+    await reaches("");
+    await checkKept();
     cluster.remove(route);
     await fixture.closed(5432);
     await cluster.told("Gateway", "edge", /"attachedRoutes":0/);
@@ -265,6 +269,36 @@ gatewayTest(
       () => JSON.stringify(fixture.cluster.status("Gateway", "edge")),
       (text) => !text.includes("PortUnavailable"),
     );
+  },
+);
+
+gatewayTest(
+  "sluice gateway applies changes while the API server has not stored a status yet",
+  async (stack) => {
+    const servers = stack.use(await NamedServers.start("ab"));
+    const [a, b] = servers.all.map(({ address }) => address) as [string, string];
+    const fixture = stack.use(
+      new GatewayFixture(
+        gateway("edge", [tcpListener("db", 5432)]),
+        ...pods("a", a),
+        tcpRoute("db", EDGE, to("a")),
+      ),
+    );
+    const { cluster } = fixture;
+    const gate = Promise.withResolvers<void>();
+    cluster.statusGate = gate.promise;
+    stack.defer(() => gate.resolve());
+    await fixture.start();
+    await eventually(
+      "a request",
+      () => cluster.requests,
+      (all) => all.some((each) => each.startsWith("PATCH")),
+    );
+    cluster.put(slice("a", [b]));
+    await eventually("clients at b", () => fixture.ask(5432), (found) => found === "b");
+    assert.deepEqual(cluster.status("Gateway", "edge"), {});
+    gate.resolve();
+    await cluster.told("Gateway", "edge", /"type":"Programmed"/);
   },
 );
 

@@ -30,6 +30,8 @@ const RESOURCES: Readonly<Record<string, readonly [api: string, resource: string
 export class FakeCluster implements AsyncDisposable {
   /** Refuses all requests, as an API server without its storage. */
   isDown = false;
+  /** Status is stored once this resolves. */
+  statusGate: Promise<void> = Promise.resolve();
   /** The requests so far, such as `GET /api/v1/namespaces`. */
   readonly requests: string[] = [];
   /** The requests that are refused because of missing rights, by their path. */
@@ -126,7 +128,11 @@ export class FakeCluster implements AsyncDisposable {
     this.requests.push(`${request.method} ${pathname}`);
     if (this.isDown) return refusal(503, "etcd cannot be reached");
     if (this.forbidden.has(pathname)) return refusal(403, `${pathname} is forbidden`);
-    if (request.method === "PATCH") return this.#patch(pathname, objectOf(await request.json()));
+    if (request.method === "PATCH") {
+      const change = objectOf(await request.json());
+      await this.statusGate;
+      return this.#patch(pathname, change);
+    }
     const [, only] = /^metadata\.name=(.+)$/.exec(searchParams.get("fieldSelector") ?? "") ?? [];
     const accepts = (object: JsonObject) =>
       pathsOf(object).includes(pathname) && (only === undefined || objectOf(object.metadata).name === only);
