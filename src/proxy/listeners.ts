@@ -107,6 +107,7 @@ class Bound {
     const late = setTimeout(() => void this.close(), LONGEST_DRAIN);
     await this.#loop?.ended;
     clearTimeout(late);
+    await this.listener.closing;
   }
 
   /** Closes at once. Resolves when it is gone: Deno removes a socket file only once its last accept has ended. */
@@ -114,6 +115,7 @@ class Bound {
     this.#closing.abort();
     this.listener.close();
     await this.#loop?.ended;
+    await this.listener.closing;
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Second names of the socket files of a program that another one takes over from, see `keep_sockets.ts`. One that is
- * killed meanwhile leaves them behind.
+ * Hard links that a take-over makes to the socket files of the program it replaces, see `keep_sockets.ts`. If the new
+ * program is killed during the take-over, they stay.
  */
 
 import { dirname, join } from "node:path";
@@ -34,32 +34,40 @@ export async function isListening(path: string): Promise<boolean> {
 }
 
 /**
- * Removes from a folder the links to sockets on which nothing listens any more. Each was made to a socket that listened,
- * and a socket that was closed never listens again; so that of a take-over in progress stays.
+ * Removes from a folder the links to sockets that refuse connections; never rejects. A socket that refuses connections
+ * never listens again, so its link is of no use. The link of a take-over in progress still has a listener, and stays.
  */
 export async function removeDeadLinks(folder: string): Promise<void> {
-  const names = await answerWithin(folder, () => keptNamesIn(folder)).catch(() => []);
-  for (const name of names) {
-    const path = join(folder, name);
-    try {
-      const { isSocket } = await answerWithin(path, () => Deno.lstat(path));
-      if (isSocket === true && !await isListening(path)) await Deno.remove(path);
-    } catch {
-      // It has gone, or belongs to someone else.
-    }
-  }
+  await removeLinks(folder, async (link, { isSocket }) => isSocket === true && !await isListening(link));
 }
 
-/** Removes the links to a socket file that are beside it. @param file Of a socket that is open: no other file is the same. */
-export function removeOwnLinks(path: string, file: FileIdentity): void {
-  const folder = dirname(path);
-  try {
-    for (const { name } of Deno.readDirSync(folder)) {
-      const link = join(folder, name);
-      if (NAME.test(name) && isSameFile(Deno.lstatSync(link), file)) Deno.removeSync(link);
+/**
+ * Removes the links to a socket file that are beside it; never rejects.
+ *
+ * @param file Of a socket that may be closed already: another file can have its inode then, but was made later.
+ */
+export async function removeOwnLinks(
+  path: string,
+  file: FileIdentity & Pick<Deno.FileInfo, "mtime">,
+): Promise<void> {
+  const made = file.mtime?.getTime();
+  await removeLinks(dirname(path), (_, info) => isSameFile(info, file) && info.mtime?.getTime() === made);
+}
+
+/** A file that cannot be examined or removed, as it has gone or belongs to someone else, leaves the others. */
+async function removeLinks(
+  folder: string,
+  isDead: (link: string, info: Deno.FileInfo) => boolean | Promise<boolean>,
+): Promise<void> {
+  const names = await answerWithin(folder, () => keptNamesIn(folder)).catch(() => []);
+  for (const name of names) {
+    const link = join(folder, name);
+    try {
+      const info = await answerWithin(link, () => Deno.lstat(link));
+      if (await isDead(link, info)) await answerWithin(link, () => Deno.remove(link));
+    } catch {
+      // See above.
     }
-  } catch {
-    // The folder cannot be read, or the program that made the link removes it.
   }
 }
 

@@ -24,6 +24,8 @@ export interface Listener<Bound extends ListenAddress = Address> {
    * twice.
    */
   close(): void;
+  /** Resolves once what {@linkcode close} goes on doing afterwards is done; undefined if that is nothing. */
+  readonly closing?: Promise<void> | undefined;
   /** Descriptors ran out: restarts a listener that does not recover by itself. */
   onShortage?(): void;
 }

@@ -8,7 +8,7 @@ import { answerWithin } from "../../files/answer_within.ts";
 import { isAbstract, systemPath, type UnixAddress } from "../address.ts";
 import { ProxyError } from "../errors.ts";
 import { DenoListener } from "./deno_socket.ts";
-import { type FileIdentity, isListening, isSameFile, removeDeadLinks, removeOwnLinks } from "./kept_links.ts";
+import { isListening, isSameFile, removeDeadLinks, removeOwnLinks } from "./kept_links.ts";
 import { ListenError } from "./listen_error.ts";
 import { sleep } from "../timers/sleep.ts";
 
@@ -32,7 +32,7 @@ export async function bindUnix(
   if (isAbstract(address)) return new DenoListener(open(systemPath(address)));
   using _lock = await lockFolder(address);
   await removeStaleSocket(address, replaces);
-  // In a take-over, there are links to sockets of the other program, which would see that they are tried.
+  // Not in a take-over: to try a link is to connect to the other program, which would count a client.
   if (!replaces) await removeDeadLinks(dirname(address.path));
   return bindBeside(address, mode, replaces) ?? new DenoListener(openWithMode(address.path, mode));
 }
@@ -40,8 +40,9 @@ export async function bindUnix(
 /** The listener of a file that had another name when it was bound: Deno would remove only that at the end. */
 class RenamedListener extends DenoListener {
   readonly #path: string;
-  readonly #file: FileIdentity;
+  readonly #file: Deno.FileInfo;
   #isClosed = false;
+  closing: Promise<void> | undefined;
 
   constructor(listener: Deno.Listener, address: UnixAddress) {
     super(listener, address, address);
@@ -59,11 +60,16 @@ class RenamedListener extends DenoListener {
   #removeFiles(): void {
     try {
       // A program that has taken the path over has another socket there.
-      if (isSameFile(Deno.lstatSync(this.#path), this.#file)) Deno.removeSync(this.#path);
+      const found = Deno.lstatSync(this.#path);
+      if (isSameFile(found, this.#file)) {
+        Deno.removeSync(this.#path);
+        // That was its only name: the folder, which may be large, need not be read.
+        if (found.nlink === 1) return;
+      }
     } catch {
       // It was removed already.
     }
-    removeOwnLinks(this.#path, this.#file);
+    this.closing = removeOwnLinks(this.#path, this.#file);
   }
 }
 

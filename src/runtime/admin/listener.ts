@@ -78,6 +78,7 @@ export async function listenFor(
     await service.close();
     ending.abort();
     await accepting;
+    await listener.closing;
   };
   return {
     address: listener.address,

@@ -39,6 +39,7 @@ Deno.test({
     assert.deepEqual(await namesIn(directory.path), ["a.sock", "b.sock"]);
     await keepSockets(addresses, takeOver);
     old.close();
+    await old.closing;
     assert.notEqual(await inode(), before);
     assert.deepEqual(await namesIn(directory.path), ["a.sock", "b.sock"]);
     taken[1]!.close();

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { basename, dirname, join } from "node:path";
+import { keptLinkOf } from "../../../../src/net/socket/kept_links.ts";
 import { listen, type Listener } from "../../../../src/net/socket/listen.ts";
 import { namesIn } from "../../../support/program/directory.ts";
 import { ListenError } from "../../../../src/net/socket/listen_error.ts";
@@ -45,6 +46,7 @@ testUnix(
       assert.equal(await early.read(new Uint8Array(1)), null);
       ofLate.close();
       old.close();
+      await old.closing;
       assert.equal((await Deno.stat(path)).mode! & 0o777, 0o600);
       assert.deepEqual(await namesIn(dirname(path)), [basename(path)]);
     } finally {
@@ -54,6 +56,42 @@ testUnix(
     await assert.rejects(Deno.lstat(path), Deno.errors.NotFound);
   },
 );
+
+testUnix(
+  "close() removes every link to its socket file, and no other file, after it has closed",
+  async (path) => {
+    const address = { transport: "unix", path } as const;
+    const listener = await listen(address, { adapter: "deno" });
+    const other = await listen({ ...address, path: `${path}.other` }, { adapter: "deno" });
+    const linkTo = async (target: string) => {
+      const link = keptLinkOf(path);
+      await Deno.link(target, link);
+      return basename(link);
+    };
+    await linkTo(path);
+    // A directory cannot be removed as a file, and leaves the links.
+    const directory = keptLinkOf(path);
+    await Deno.mkdir(directory);
+    const foreign = await linkTo(`${path}.other`);
+    await linkTo(path);
+    listener.close();
+    const names = () => [...Deno.readDirSync(dirname(path))].map(({ name }) => name).sort();
+    // Its thread does not wait for the folder, which may be large.
+    assert.equal(names().length, 5);
+    await listener.closing;
+    assert.deepEqual(names(), [basename(directory), foreign, `${basename(path)}.other`].sort());
+    other.close();
+    await other.closing;
+    assert.deepEqual(names(), [basename(directory)]);
+  },
+);
+
+testUnix("close() reads no folder where its socket file has no other name", async (path) => {
+  const listener = await listen({ transport: "unix", path }, { adapter: "deno" });
+  listener.close();
+  assert.equal(listener.closing, undefined);
+  await assert.rejects(Deno.lstat(path), Deno.errors.NotFound);
+});
 
 testUnix("listen() with replaces leaves a file that is no socket", async (path) => {
   await Deno.writeTextFile(path, "precious");
