@@ -10,7 +10,7 @@ export class OutputError extends Error {
   override readonly name = "OutputError";
 }
 
-/** How long to wait for a reader of standard output that another program has made non-blocking, in milliseconds. */
+/** The pause before the next try where standard output does not block and is full, in milliseconds. */
 const RETRY_AFTER = 10;
 
 const encoder = new TextEncoder();
@@ -42,7 +42,7 @@ export function write(text: string): boolean {
   }
 }
 
-/** Prints why a command has failed on standard error: if that fails too, its exit code is all there is to tell. */
+/** Prints why a command has failed on standard error: if that fails too, only the exit code tells. */
 export function complain(lines: string): void {
   try {
     writeAll(Deno.stderr, `${lines}\n`);

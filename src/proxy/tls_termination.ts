@@ -103,8 +103,8 @@ export class ServiceTls {
 
   /**
    * Whether a client may be an ACME server, so that its ClientHello must be read before it goes to `target`. Clients of
-   * a route without TLS here need not wait for bytes that may never come, unless a PROXY header says that they begin
-   * with a name that is ordered.
+   * a route without TLS here need not wait for bytes that may never come, unless their PROXY header has the name of an
+   * ordered certificate.
    */
   awaitsCheck(
     { awaitsHello, serverName }: Pick<ClientFacts, "awaitsHello" | "serverName">,

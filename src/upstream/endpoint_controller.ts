@@ -119,7 +119,7 @@ export class EndpointController {
   failed(onReturn: () => void): boolean {
     const ejection = this.#ejection;
     if (ejection?.failed() !== true) return false;
-    // A timer even if the ejection is already over: its end is reported after its beginning.
+    // Always by a timer, so that the end is never reported before the beginning.
     const wait = () => {
       const left = Math.max(1, ejection.until - performance.now());
       // Timers may be early by a fraction of a millisecond.

@@ -139,8 +139,8 @@ function duplicateOf(handle: TcpHandle): number {
 }
 
 /**
- * Listens on a duplicate and closes it before it accepts: a client that was accepted would be lost. Returns what is
- * wrong with the socket. Deno 2.9.6 does not close the duplicate then.
+ * Listens on a duplicate and closes it before it accepts: a client that was accepted would be lost. Returns why
+ * nothing can listen on it; in that case Deno 2.9.6 leaks the duplicate.
  */
 async function tryToListen(handle: TcpHandle): Promise<ProxyError | undefined> {
   const fd = duplicateOf(handle);

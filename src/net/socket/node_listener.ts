@@ -32,7 +32,7 @@ export class NodeListener<Bound extends TcpAddress | ActivatedAddress = TcpAddre
   #server: Server | undefined;
   #accepting: PromiseWithResolvers<Conn> | undefined;
   #rebinding: ReturnType<typeof setTimeout> | undefined;
-  /** Until it listens on a socket that someone else has bound. */
+  /** Pending while it takes over a socket that someone else has bound. */
   #taking: Promise<void> | undefined;
   /** Whether `accept()` was ever called. */
   #isUsed = false;

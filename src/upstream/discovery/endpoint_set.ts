@@ -48,7 +48,7 @@ export class EndpointSet<Wanted, Endpoint> {
       const identity = identityOf(each);
       const same = removed.get(identity);
       removed.delete(identity);
-      // Where there is no place for one, there is none for the next.
+      // After the first refusal the accounts are full: try no more.
       const endpoint = same ?? (refused > 0 ? undefined : make(each));
       if (endpoint === undefined) {
         refused++;

@@ -5,7 +5,7 @@ import type { EndpointSpec } from "../endpoint.ts";
 
 /**
  * How long until the next try, in milliseconds. A removed endpoint keeps its place until its last connection, in any
- * thread, has ended; that costs no message.
+ * thread, has ended. Threads send no message when that happens, so it is polled.
  */
 const RETRY_AFTER = 1000;
 
@@ -23,7 +23,7 @@ export class RefusedEndpoints {
     this.#retry = retry;
   }
 
-  /** Of these endpoints, so many are refused. Logs it if that has changed. */
+  /** `refused` of these endpoints had no place. Logs it if that has changed. */
   set(specs: readonly EndpointSpec[], refused: number): void {
     this.stop();
     if (refused > 0 && refused !== this.#refused) this.#logRefused(refused);

@@ -2,7 +2,7 @@
 
 const PATTERN = /^(\*{1,2}\.)?[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$/i;
 
-/** Server names and wildcards, compiled so that a look-up takes as many steps however many there are. */
+/** Server names and wildcards, compiled so that the time of a look-up does not depend on their number. */
 export class ServerNameSet {
   readonly #patterns = new Set<string>();
   /** Whether there are wildcards for several labels, which take a step for each label of a name. */

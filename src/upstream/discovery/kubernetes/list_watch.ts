@@ -160,7 +160,7 @@ class ListWatch {
       try {
         this.#count(type, object, length);
       } catch (error) {
-        // From that version, the watch would bring the same object again: only a list tells when there is room.
+        // A watch from this version would bring the same object again, so list instead.
         this.#version = undefined;
         failure = error;
         break;

@@ -1,4 +1,4 @@
-/** Bounds what is kept of the objects that an API server has: one that is not what it should be must not take all memory. */
+/** Bounds what is kept of the objects that an API server has: a faulty server must not use up the memory. */
 
 import { LARGEST_BODY } from "../../../net/http_client.ts";
 import { type JsonObject, objectOf, textOf } from "./endpoint_slice.ts";
