@@ -43,17 +43,23 @@ interface Verdict {
   readonly rejection: Condition | undefined;
 }
 
-/** Looks at all listeners of all Gateways: they share one machine. */
+/**
+ * Looks at all listeners of all Gateways: they share one machine.
+ *
+ * @param rejections Of Gateways whose listeners must not be served, whatever these say.
+ */
 export function examineListeners(
   gateways: readonly Gateway[],
+  rejections: ReadonlyMap<Gateway, Condition>,
   grants: readonly Grant[],
   snapshot: Snapshot,
 ): ListenerState[] {
   const all = gateways.flatMap((gateway) => gateway.listeners.map((listener) => ({ gateway, listener })));
   const conflicts = findConflicts(all.map(({ listener }) => listener));
-  return all.map(({ gateway, listener }) =>
-    examine(gateway, listener, conflicts.get(listener), grants, snapshot)
-  );
+  return all.map(({ gateway, listener }) => {
+    const state = examine(gateway, listener, conflicts.get(listener), grants, snapshot);
+    return rejections.has(gateway) ? { ...state, isUsable: false } : state;
+  });
 }
 
 function examine(
@@ -133,7 +139,10 @@ interface Conflict {
   readonly message: string;
 }
 
-/** What listeners on the same port conflict with. None of those in a conflict is served: no rule says which one. */
+/**
+ * What listeners on the same port conflict with. None of those in a conflict is served: which one is the older cannot be
+ * seen within a Gateway, and to serve the wrong one would send clients to others than their own.
+ */
 function findConflicts(listeners: readonly Listener[]): ReadonlyMap<Listener, Conflict> {
   const conflicts = new Map<Listener, Conflict>();
   const stream = listeners.filter(({ port, protocol }) => port !== undefined && protocol !== "UDP");

@@ -33,24 +33,32 @@ export interface PlannedGroup {
   readonly refuses: boolean;
 }
 
+/** Protocols whose clients say which host they want. */
+const NAMED_PROTOCOLS = ["TLS", "HTTPS"];
 /** The longest name of a group. */
 const LONGEST_NAME = 64;
 const HASH_LENGTH = 8;
 
-/** Plans for all ports that have a client to serve. */
+/** Plans for all ports that have a route. */
 export function planPorts(
   listeners: readonly ListenerState[],
   backends: ReadonlyMap<Route, RouteBackends>,
 ): PortPlan[] {
-  const ports = Map.groupBy(listeners.filter(isAccepted), ({ listener }) => listener.port!);
+  const ports = Map.groupBy(listeners.filter(hasClients), ({ listener }) => listener.port!);
   return [...ports].flatMap(([port, sharing]) => {
     const plan = new PortPlanner(port, backends).plan(sharing);
     return plan === undefined ? [] : [plan];
   }).sort((a, b) => a.port - b.port);
 }
 
-function isAccepted({ accepted }: ListenerState): boolean {
-  return accepted.status === "True";
+/**
+ * Whether clients come for a listener. Those of one that is not accepted are refused by their host name: a less specific
+ * listener, which may take routes of other namespaces, must not get them.
+ */
+function hasClients({ accepted, listener }: ListenerState): boolean {
+  if (accepted.status === "True") return true;
+  return NAMED_PROTOCOLS.includes(listener.protocol) && listener.port !== undefined &&
+    !listener.hasWrongHostname;
 }
 
 class PortPlanner {
@@ -64,18 +72,24 @@ class PortPlanner {
   }
 
   plan(listeners: readonly ListenerState[]): PortPlan | undefined {
-    if (!listeners.some(({ isUsable, attachments }) => isUsable && attachments.length > 0)) return undefined;
-    const [first] = listeners;
-    // No other listener has the port of one for TCP. Of its routes, the oldest gets all clients.
-    if (first!.listener.protocol === "TCP") {
-      const upstream = this.#groupOf(first!.attachments[0]!.route);
+    const served = listeners.filter(({ isUsable, attachments }) => isUsable && attachments.length > 0);
+    const [first] = served;
+    if (first === undefined) return undefined;
+    // One for TCP shares its port with no other one that is usable. Of its routes, the oldest gets all clients.
+    if (first.listener.protocol === "TCP") {
+      const upstream = this.#groupOf(first.attachments[0]!.route);
       return { port: this.#port, routes: [], upstream, groups: this.#groups };
     }
-    const ordered = [...listeners].sort((a, b) => bySpecificity(a.listener.hostname, b.listener.hostname));
-    const routes = ordered.flatMap((state, index) => [
-      ...state.isUsable ? this.#routesOf(state) : [],
-      ...this.#refusalsOf(state, ordered.slice(index + 1)),
-    ]);
+    const hostnames = Map.groupBy(listeners, ({ listener: { hostname } }) => hostname);
+    const ordered = [...hostnames.keys()].sort(bySpecificity);
+    const routes = ordered.flatMap((hostname, index) => {
+      // Of several with the same host name, which conflict, none is usable.
+      const state = hostnames.get(hostname)!.find(({ isUsable }) => isUsable);
+      return [
+        ...state === undefined ? [] : this.#routesOf(state),
+        ...this.#refusalsOf(hostname, state, ordered.slice(index + 1)),
+      ];
+    });
     return { port: this.#port, routes, upstream: undefined, groups: this.#groups };
   }
 
@@ -100,13 +114,12 @@ class PortPlanner {
 
   /** Clients of a listener must not get to another one, also where none of its routes is for them. */
   #refusalsOf(
-    { listener: { hostname }, attachments, isUsable }: ListenerState,
-    later: readonly ListenerState[],
-  ) {
-    if (hostname === undefined || !later.some(({ listener }) => covers(listener.hostname, hostname))) {
-      return [];
-    }
-    if (isUsable && attachments.some(({ hostnames }) => hostnames.includes(hostname))) return [];
+    hostname: string | undefined,
+    usable: ListenerState | undefined,
+    later: readonly (string | undefined)[],
+  ): PlannedRoute[] {
+    if (hostname === undefined || !later.some((each) => covers(each, hostname))) return [];
+    if (usable?.attachments.some(({ hostnames }) => hostnames.includes(hostname))) return [];
     const group = `refused.${this.#port}`;
     this.#groups.set(group, { endpoints: [{ address: REFUSING_ADDRESS, weight: 1 }], refuses: true });
     return [{ sni: [patternOf(hostname)], pairs: [], group }];

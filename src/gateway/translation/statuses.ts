@@ -13,6 +13,7 @@ import { CONTROLLER_NAME, GATEWAY_GROUP, SUPPORTED_FEATURES } from "../names.ts"
 import { type Meta, metaOf, nameOf } from "../resources/meta.ts";
 import { readReference } from "../resources/reference.ts";
 import type { ListenerState } from "./listeners.ts";
+import { classRejection } from "./rejection.ts";
 import type { GatewayState, RouteState, Translation } from "./translate.ts";
 
 /** A status to write. */
@@ -55,11 +56,7 @@ export function statusUpdates(
 function classUpdate(object: JsonObject, now: string): StatusUpdate | undefined {
   const meta = metaOf(object);
   const before = objectOf(object.status);
-  const accepted = objectOf(object.spec).parametersRef === undefined ? isTrue("Accepted") : isFalse(
-    "Accepted",
-    "InvalidParameters",
-    "sluice has no parameters for GatewayClasses: remove parametersRef",
-  );
+  const accepted = classRejection(object) ?? isTrue("Accepted");
   return updateOf(object, meta, "gatewayclasses", before, {
     conditions: mergeConditions(before.conditions, [accepted], meta.generation, now),
     supportedFeatures: SUPPORTED_FEATURES.map((name) => ({ name })),
@@ -67,7 +64,7 @@ function classUpdate(object: JsonObject, now: string): StatusUpdate | undefined 
 }
 
 function gatewayUpdate(
-  { gateway, listeners }: GatewayState,
+  { gateway, rejection, listeners }: GatewayState,
   reach: Pick<Translation, "addresses" | "awaitsAddress">,
   failures: PortFailures,
   now: string,
@@ -75,8 +72,10 @@ function gatewayUpdate(
   const { meta, object } = gateway;
   const before = objectOf(object.status);
   const stored = new Map(listOf(before.listeners).map(objectOf).map((each) => [each.name, each]));
-  const conditionsOf = new Map(listeners.map((state) => [state, listenerConditions(state, failures)]));
-  const own = gatewayConditions({ gateway, listeners }, reach, conditionsOf);
+  const conditionsOf = new Map(
+    listeners.map((state) => [state, listenerConditions(state, rejection, failures)]),
+  );
+  const own = gatewayConditions({ gateway, rejection, listeners }, reach, conditionsOf);
   return updateOf(object, meta, "gateways", before, {
     addresses: reach.addresses.map((value) => ({
       type: isIpLiteral(value) ? "IPAddress" : "Hostname",
@@ -97,11 +96,15 @@ function gatewayUpdate(
   });
 }
 
-function listenerConditions(state: ListenerState, failures: PortFailures): Condition[] {
+function listenerConditions(
+  state: ListenerState,
+  rejection: Condition | undefined,
+  failures: PortFailures,
+): Condition[] {
   const { accepted, conflicted, resolvedRefs, isUsable } = state;
   const failure = isUsable ? failures.get(state.listener.port!) : undefined;
   const isUnavailable = failure?.reason === "PortUnavailable";
-  const why = accepted.status === "False" ? accepted.message : resolvedRefs.message;
+  const why = accepted.status === "False" ? accepted.message : rejection?.message ?? resolvedRefs.message;
   return [
     isUnavailable ? isFalse("Accepted", failure.reason, failure.message) : accepted,
     conflicted,
@@ -113,7 +116,7 @@ function listenerConditions(state: ListenerState, failures: PortFailures): Condi
 }
 
 function gatewayConditions(
-  { gateway, listeners }: GatewayState,
+  { gateway, rejection, listeners }: GatewayState,
   { addresses, awaitsAddress }: Pick<Translation, "addresses" | "awaitsAddress">,
   conditionsOf: ReadonlyMap<ListenerState, readonly Condition[]>,
 ): Condition[] {
@@ -122,13 +125,10 @@ function gatewayConditions(
   const rejected = listeners.filter((state) => !has(state, "Accepted"));
   const unresolved = listeners.filter((state) => !has(state, "ResolvedRefs"));
   const names = (states: readonly ListenerState[]) => states.map(({ listener }) => listener.name).join(", ");
-  const unsupported = gateway.addresses.find(({ type }) => type !== "IPAddress" && type !== "Hostname");
   const missing = gateway.addresses.find(({ value }) => value !== undefined && !addresses.includes(value));
   const notValid = `Not accepted: ${names(rejected)}`;
-  const accepted = gateway.hasParameters
-    ? isFalse("Accepted", "InvalidParameters", "sluice has no parameters for Gateways: remove parametersRef")
-    : unsupported !== undefined
-    ? isFalse("Accepted", "UnsupportedAddress", `sluice has no addresses of the type ${unsupported.type}`)
+  const accepted = rejection !== undefined
+    ? rejection
     : rejected.length === listeners.length
     ? isFalse("Accepted", "ListenersNotValid", notValid)
     : rejected.length > 0

@@ -2,6 +2,7 @@
 
 import { CLASSES, GATEWAYS, GRANTS, routesOf, servicesIn } from "../cluster/collection.ts";
 import type { Snapshot } from "../cluster/snapshot.ts";
+import type { Condition } from "../conditions.ts";
 import { CONTROLLER_NAME, ROUTE_KINDS } from "../names.ts";
 import {
   type JsonObject,
@@ -17,6 +18,7 @@ import { attach, type ParentState } from "./attachment.ts";
 import { resolveBackends, type RouteBackends } from "./backends.ts";
 import { examineListeners, type ListenerState } from "./listeners.ts";
 import { planPorts, type PortPlan } from "./ports.ts";
+import { classRejection, gatewayRejection } from "./rejection.ts";
 
 export interface GatewayOptions {
   /** The name of the GatewayClass. */
@@ -35,7 +37,7 @@ export interface Translation {
   readonly classes: readonly JsonObject[];
   readonly gateways: readonly GatewayState[];
   readonly routes: readonly RouteState[];
-  /** Whether another sluice may serve a Gateway, by its name: what it writes into routes must stay. */
+  /** Whether another sluice may serve the Gateway of this name. Its entries in the status of routes are kept. */
   readonly isElsewhere: (gateway: string) => boolean;
   /** Where clients reach all Gateways. */
   readonly addresses: readonly string[];
@@ -45,6 +47,8 @@ export interface Translation {
 
 export interface GatewayState {
   readonly gateway: Gateway;
+  /** Why none of its listeners is served. */
+  readonly rejection: Condition | undefined;
   readonly listeners: readonly ListenerState[];
 }
 
@@ -62,7 +66,12 @@ export function translate(snapshot: Snapshot, options: GatewayOptions): Translat
   );
   const gateways = classes.length === 0 ? [] : servedGateways(snapshot, options);
   const grants = snapshot.of(GRANTS).objects.map(readGrant);
-  const listeners = examineListeners(gateways, grants, snapshot);
+  const ofClass = classes.map(classRejection).find((each) => each !== undefined);
+  const rejections = new Map(gateways.flatMap((gateway) => {
+    const rejection = ofClass ?? gatewayRejection(gateway);
+    return rejection === undefined ? [] : [[gateway, rejection] as const];
+  }));
+  const listeners = examineListeners(gateways, rejections, grants, snapshot);
   const byGateway = Map.groupBy(listeners, ({ gateway }) => nameOf(gateway.meta));
   const known = new Map(gateways.map(({ meta }) => [nameOf(meta), byGateway.get(nameOf(meta)) ?? []]));
   const backends = new Map<Route, RouteBackends>();
@@ -76,7 +85,11 @@ export function translate(snapshot: Snapshot, options: GatewayOptions): Translat
   return {
     ports: planPorts(listeners, backends),
     classes,
-    gateways: gateways.map((gateway) => ({ gateway, listeners: known.get(nameOf(gateway.meta))! })),
+    gateways: gateways.map((gateway) => ({
+      gateway,
+      rejection: rejections.get(gateway),
+      listeners: known.get(nameOf(gateway.meta))!,
+    })),
     routes,
     isElsewhere: elsewhere(snapshot, options, new Set(known.keys())),
     addresses,

@@ -4,6 +4,7 @@ import {
   endingListener,
   gateway,
   gatewayClass,
+  grant,
   secret,
   service,
   slice,
@@ -11,6 +12,7 @@ import {
   tcpRoute,
   tlsListener,
   tlsRoute,
+  within,
 } from "../../../support/kubernetes/gateway_objects.ts";
 import { certificate } from "../../../support/peers/tls_server.ts";
 import { Translated } from "../translated.ts";
@@ -168,4 +170,85 @@ Deno.test("the name of a group fits, and differs where routes differ", () => {
   const [plan] = found.translation.ports;
   assert.equal(plan!.groups.size, 2);
   for (const name of plan!.groups.keys()) assert.match(name, /^tls\.prod\.x{46}-[0-9a-f]{8}$/);
+});
+
+/** The routes of prod and of another namespace, for the name of a bank: the second one is what a wildcard would take. */
+const BANK = [
+  tlsRoute("bank", [{ name: "edge", sectionName: "bank" }], ["bank.example.com"], to("a")),
+  within(
+    "evil",
+    tlsRoute(
+      "steal",
+      [{ name: "edge", namespace: "prod", sectionName: "all" }],
+      ["bank.example.com", "x.example.com"],
+      [{ name: "b", port: 443, namespace: "prod" }],
+    ),
+  ),
+  grant("prod", ["TLSRoute", "evil"], ["Service"]),
+];
+const FOR_ALL = tlsListener("all", 443, "*.example.com", { allowedRoutes: { namespaces: { from: "All" } } });
+
+Deno.test("clients of a listener that is not accepted do not get to a less specific one", () => {
+  const bank = tlsListener("bank", 443, "bank.example.com");
+  const refused = ["bank.example.com -> refused", `bank.example.com,x.example.com -> ${B}`];
+  const conflict = ports([bank, FOR_ALL], ...BANK, gateway("second", [bank]));
+  assert.match(conflict.listener("prod/edge", "bank"), /Accepted=False\(HostnameConflict\)/);
+  assert.deepEqual(conflict.port(443), refused);
+  const mode = ports([{ ...bank, tls: { mode: "Both" } }, FOR_ALL], ...BANK);
+  assert.match(mode.listener("prod/edge", "bank"), /Accepted=False\(UnsupportedValue\)/);
+  assert.deepEqual(mode.port(443), refused);
+  const web = ports([{ ...bank, protocol: "HTTPS" }, FOR_ALL], ...BANK);
+  assert.match(web.listener("prod/edge", "bank"), /Accepted=False\(UnsupportedProtocol\)/);
+  assert.deepEqual(web.port(443), refused);
+  const frontend = new Translated([
+    gatewayClass(),
+    gateway("edge", [endingListener("bank", 443, "bank.example.com", { name: "cert" }), FOR_ALL], {
+      tls: { frontend: { default: {} } },
+    }),
+    ...pods("a", "b"),
+    ...BANK,
+  ]);
+  assert.deepEqual(frontend.port(443), refused);
+});
+
+Deno.test("a listener that sluice cannot serve leaves its host name to one that it can", () => {
+  const web = { name: "web", port: 443, protocol: "HTTPS", hostname: "x.example.com" };
+  const found = ports(
+    [web, tlsListener("tls", 443, "x.example.com"), tlsListener("any", 443)],
+    tlsRoute("one", [{ name: "edge", sectionName: "tls" }], ["x.example.com"], to("a")),
+  );
+  assert.deepEqual(found.port(443), [`x.example.com -> ${A}`]);
+});
+
+Deno.test("nothing is served for a Gateway that is not accepted, and no other one gets its clients", () => {
+  const bank = tlsListener("bank", 443, "bank.example.com");
+  for (
+    const keys of [
+      { infrastructure: { parametersRef: { name: "x" } } },
+      { addresses: [{ type: "NamedAddress", value: "x" }] },
+    ]
+  ) {
+    const found = new Translated([
+      gatewayClass(),
+      gateway("own", [bank, tcpListener("tcp", 1)], keys),
+      gateway("edge", [FOR_ALL]),
+      ...pods("a", "b"),
+      ...BANK,
+      tcpRoute("db", [{ name: "own" }], to("a")),
+    ]);
+    assert.deepEqual(found.port(443), [
+      "bank.example.com -> refused",
+      `bank.example.com,x.example.com -> ${B}`,
+    ]);
+    assert.equal(found.port(1), undefined);
+    assert.match(found.listener("prod/own", "tcp"), /Programmed=False/);
+  }
+  const ofClass = new Translated([
+    gatewayClass("sluice", { parametersRef: { name: "x" } }),
+    gateway("edge", [tcpListener("tcp", 1)]),
+    ...pods("a"),
+    tcpRoute("db", EDGE, to("a")),
+  ]);
+  assert.equal(ofClass.port(1), undefined);
+  assert.match(ofClass.gateway("prod/edge"), /^Accepted=False\(InvalidParameters\) Programmed=False/);
 });
