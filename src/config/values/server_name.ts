@@ -39,7 +39,12 @@ export function parseHostName(text: string): string {
 }
 
 function isServerName(name: string): boolean {
-  return name.length <= MAX_NAME && new RegExp(`^(\\*{1,2}\\.)?${NAME}$`).test(name) && !isIpAddress(name);
+  return lengthOf(name) <= MAX_NAME && new RegExp(`^(\\*{1,2}\\.)?${NAME}$`).test(name) && !isIpAddress(name);
+}
+
+/** Of a pattern, without what stands for further labels. */
+function lengthOf(name: string): number {
+  return name.replace(/^\*{1,2}\./, "").length;
 }
 
 function isHostName(name: string): boolean {
@@ -69,6 +74,6 @@ function reasonFor(name: string): string {
   const ascii = asciiFormOf(name);
   if (ascii !== undefined) return `clients send its ASCII form, write "${ascii}"`;
   if (name.replace(/^\*{1,2}\./, "").includes("*")) return 'a "*" can only be the whole first label';
-  if (name.length > MAX_NAME) return `expected at most ${MAX_NAME} characters, got ${name.length}`;
+  if (lengthOf(name) > MAX_NAME) return `expected at most ${MAX_NAME} characters, got ${lengthOf(name)}`;
   return "expected a name such as shop.example.com or *.example.com";
 }
