@@ -1,6 +1,8 @@
 /** Secrets with a certificate and its key (kubernetes.io/tls). */
 
-import { createHash, createPrivateKey, X509Certificate } from "node:crypto";
+import { createHash } from "node:crypto";
+import { parseCredentials } from "../../net/tls/credentials.ts";
+import { CredentialsError } from "../../net/tls/pem.ts";
 import { type JsonObject, objectOf, textOf } from "../../upstream/discovery/kubernetes/endpoint_slice.ts";
 
 /** A certificate and its key, both in PEM. */
@@ -14,21 +16,27 @@ export interface KeyPair {
 /** What was found in a Secret: its pair, or why it has none, in words without its content. */
 export type PairOrProblem = KeyPair | string;
 
-/** Checking a key takes a millisecond, and most objects stay. */
-const read = new WeakMap<JsonObject, PairOrProblem>();
+/** Checking a key takes a millisecond, and most objects stay. Only good ones, until they expire. */
+const read = new WeakMap<JsonObject, { readonly pair: KeyPair; readonly expiresAt: Date }>();
 
-export function readKeyPair(object: JsonObject): PairOrProblem {
-  return read.getOrInsertComputed(object, () => {
-    const data = objectOf(object.data);
-    const [cert, key] = [textIn(data["tls.crt"]), textIn(data["tls.key"])];
-    if (cert === undefined) return "it has no tls.crt";
-    if (key === undefined) return "it has no tls.key";
-    return problemOf(cert, key) ?? {
-      id: createHash("sha256").update(`${cert}\0${key}`).digest("hex").slice(0, 32),
-      cert,
-      key,
-    };
-  });
+/** @param now When the certificate must be valid. */
+export function readKeyPair(object: JsonObject, now = new Date()): PairOrProblem {
+  const known = read.get(object);
+  if (known !== undefined && known.expiresAt > now) return known.pair;
+  const data = objectOf(object.data);
+  const [cert, key] = [textIn(data["tls.crt"]), textIn(data["tls.key"])];
+  if (cert === undefined) return "it has no tls.crt";
+  if (key === undefined) return "it has no tls.key";
+  try {
+    // As the files will be checked: what is refused there would keep the whole port from being served.
+    const { expiresAt } = parseCredentials({ cert: "tls.crt", key: "tls.key" }, { cert, key }, { now });
+    const id = createHash("sha256").update(`${cert}\0${key}`).digest("hex").slice(0, 32);
+    read.set(object, { pair: { id, cert, key }, expiresAt });
+    return { id, cert, key };
+  } catch (error) {
+    if (error instanceof CredentialsError) return error.message;
+    throw error;
+  }
 }
 
 function textIn(value: unknown): string | undefined {
@@ -37,21 +45,5 @@ function textIn(value: unknown): string | undefined {
     return encoded === undefined ? undefined : new TextDecoder().decode(Uint8Array.fromBase64(encoded));
   } catch {
     return undefined;
-  }
-}
-
-function problemOf(cert: string, key: string): string | undefined {
-  let certificate: X509Certificate;
-  try {
-    certificate = new X509Certificate(cert);
-  } catch {
-    return "its tls.crt is no certificate in PEM";
-  }
-  try {
-    return certificate.checkPrivateKey(createPrivateKey(key))
-      ? undefined
-      : "its tls.key is not that of the certificate";
-  } catch {
-    return "its tls.key is no private key in PEM";
   }
 }

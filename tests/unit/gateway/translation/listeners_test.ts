@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import {
   endingListener,
   gateway,
@@ -12,6 +13,13 @@ import {
   tlsRoute,
   within,
 } from "../../../support/kubernetes/gateway_objects.ts";
+import {
+  alternativeNames,
+  type Contents,
+  dnsName,
+  issue,
+  newKeys,
+} from "../../../support/bytes/certificate_bytes.ts";
 import { certificate } from "../../../support/peers/tls_server.ts";
 import { Translated } from "../translated.ts";
 
@@ -121,6 +129,13 @@ Deno.test("translate() refuses the kinds of routes that a listener cannot have, 
   assert.match(found.gateway("prod/edge"), /ResolvedRefs=False\(ListenersNotResolved\)$/);
 });
 
+/** A certificate and its key, which OpenSSL takes. */
+function pairOf({ keys = newKeys(), ...rest }: Partial<Contents>) {
+  const extensions = [alternativeNames(dnsName("a.example.com"))];
+  const { pem } = issue({ subject: "a.example.com", extensions, keys, ...rest });
+  return { cert: pem, key: String(keys.privateKey.export({ type: "pkcs8", format: "pem" })) };
+}
+
 Deno.test("translate() needs a Secret with a certificate and its key to end TLS", () => {
   const good = certificate("a.example.com");
   const other = certificate("a.example.com");
@@ -130,6 +145,19 @@ Deno.test("translate() needs a Secret with a certificate and its key to end TLS"
     ["no key", { name: "cert" }, [{ ...secret("cert", good), data: { "tls.crt": btoa(good.cert) } }]],
     ["no certificate", { name: "cert" }, [secret("cert", { ...good, cert: "nothing" })]],
     ["wrong key", { name: "cert" }, [secret("cert", { ...good, key: other.key })]],
+    ["short key", { name: "cert" }, [
+      secret("cert", pairOf({ keys: generateKeyPairSync("rsa", { modulusLength: 1024 }) })),
+    ]],
+    ["unknown curve", { name: "cert" }, [
+      secret("cert", pairOf({ keys: newKeys("secp256k1") })),
+    ]],
+    ["damaged issuer", { name: "cert" }, [
+      secret("cert", {
+        ...good,
+        cert: `${good.cert}\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`,
+      }),
+    ]],
+    ["expired", { name: "cert" }, [secret("cert", pairOf({ from: -9, until: -1 }))]],
     ["no base64", { name: "cert" }, [{ ...secret("cert", good), data: { "tls.crt": "%", "tls.key": "%" } }]],
   ];
   for (const [what, reference, objects] of cases) {
@@ -144,6 +172,7 @@ Deno.test("translate() needs a Secret with a certificate and its key to end TLS"
       what,
     );
     assert.ok(found.listener("prod/edge", "pass").endsWith(SERVED), what);
+    assert.match(JSON.stringify(found.status("Gateway", "prod/edge")), /(Secret|ConfigMap)/, what);
     const status = JSON.stringify(found.status("Gateway", "prod/edge"));
     assert.ok(!status.includes(good.key.split("\n")[1]!), "a message has the key");
   }
