@@ -98,10 +98,10 @@ export class GatewayController implements AsyncDisposable {
     if (!this.#cluster.isSettled) return;
     await this.#applier.apply(translation.ports);
     this.#started.resolve();
-    const { failures } = this.#applier;
+    const { failures, faults } = this.#applier;
     if (failures.size > 0) this.#wakeAfter(RETRY);
     const now = `${new Date().toISOString().slice(0, -".000Z".length)}Z`;
-    this.#unwritten = statusUpdates(translation, failures, now);
+    this.#unwritten = statusUpdates(translation, failures, now, faults);
     if (this.#unwritten.length > 0) this.#writing ??= this.#write().finally(() => this.#writing = undefined);
   }
 

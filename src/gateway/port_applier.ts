@@ -4,8 +4,8 @@ import { ConfigError } from "../config/config_error.ts";
 import { ListenError } from "../net/socket/listen_error.ts";
 import { AccountsFullError } from "../observe/counters/accounts.ts";
 import type { Log } from "../observe/log/log.ts";
+import { CredentialFolder, FolderError } from "./credential_folder.ts";
 import {
-  certificateFiles,
   type DecodedPort,
   decodePort,
   documentOf,
@@ -17,42 +17,55 @@ import type { KeyPair } from "./resources/secret.ts";
 import type { PortPlan } from "./translation/ports.ts";
 import type { PortFailure } from "./translation/statuses.ts";
 
-/** Only this user may read keys. */
-const PRIVATE = 0o600;
-
 export interface PortApplierOptions extends DocumentOptions {
   readonly log: Log;
   /** Adds, replaces or removes a service; connections that are open go on. */
   readonly change: (name: string, change: DecodedPort | undefined) => Promise<void>;
 }
 
+/** What a port was made of. */
+interface Served {
+  readonly text: string;
+  readonly pairs: readonly KeyPair[];
+  readonly faults: DecodedPort["faults"];
+}
+
 export class PortApplier {
   readonly #options: PortApplierOptions;
   /** What is served, by port. */
-  readonly #served = new Map<number, { readonly text: string; readonly pairs: readonly KeyPair[] }>();
+  readonly #served = new Map<number, Served>();
   readonly #failures = new Map<number, PortFailure>();
-  readonly #files = new Set<string>();
+  readonly #folder: CredentialFolder;
 
   constructor(options: PortApplierOptions) {
     this.#options = options;
+    this.#folder = new CredentialFolder(options);
   }
 
-  /** Ports that cannot be served. One that was keeps its last good configuration. */
+  /** Ports that cannot be served. A port that was served before keeps its last good configuration. */
   get failures(): ReadonlyMap<number, PortFailure> {
     return this.#failures;
+  }
+
+  /** What is wrong with groups of ports that are served, by their names. */
+  get faults(): ReadonlyMap<string, string> {
+    return new Map([...this.#served.values()].flatMap(({ faults }) => [...faults]));
   }
 
   /** Applies all plans. A port that fails does not keep others back. Rejects once the program stops. */
   async apply(plans: readonly PortPlan[]): Promise<void> {
     const wanted = new Set(plans.map(({ port }) => port));
     for (const port of this.#failures.keys()) if (!wanted.has(port)) this.#failures.delete(port);
-    for (const port of this.#served.keys()) {
-      if (wanted.has(port)) continue;
-      await this.#options.change(serviceName(port), undefined);
-      this.#served.delete(port);
+    try {
+      for (const port of this.#served.keys()) {
+        if (wanted.has(port)) continue;
+        await this.#options.change(serviceName(port), undefined);
+        this.#served.delete(port);
+      }
+      for (const plan of plans) await this.#applyPort(plan);
+    } finally {
+      await this.#folder.keep([...this.#served.values()].flatMap(({ pairs }) => pairs));
     }
-    for (const plan of plans) await this.#applyPort(plan);
-    await this.#removeFiles();
   }
 
   async #applyPort(plan: PortPlan): Promise<void> {
@@ -64,22 +77,32 @@ export class PortApplier {
     }
     const pairs = pairsOf(plan);
     try {
-      for (const pair of pairs) await this.#writeFiles(pair);
-      await this.#options.change(serviceName(port), decodePort(plan, this.#options));
+      for (const pair of pairs) await this.#folder.write(pair);
+      const decoded = decodePort(plan, this.#options);
+      await this.#options.change(serviceName(port), decoded);
+      this.#served.set(port, { text, pairs, faults: decoded.faults });
+      this.#failures.delete(port);
+      for (const [group, fault] of decoded.faults) this.#faulty(port, group, fault);
     } catch (error) {
       this.#failed(port, error);
-      return;
     }
-    this.#served.set(port, { text, pairs });
-    this.#failures.delete(port);
+  }
+
+  #faulty(port: number, group: string, fault: string): void {
+    this.#options.log.warn(`Refusing clients of ${group} on port ${port}: ${fault}`, {
+      event: "gateway_route_failed",
+      port,
+      group,
+      error: fault,
+    });
   }
 
   #failed(port: number, error: unknown): void {
     const reason = error instanceof ListenError ? "PortUnavailable" : "Invalid";
     const isKnown = error instanceof ListenError || error instanceof ConfigError ||
-      error instanceof AccountsFullError;
+      error instanceof AccountsFullError || error instanceof FolderError;
     if (!isKnown) throw error;
-    const message = error instanceof ConfigError ? error.summary : (error as Error).message;
+    const message = error instanceof ConfigError ? error.summary : error.message;
     if (this.#failures.get(port)?.message !== message) {
       this.#options.log.error(`Cannot serve port ${port}: ${message}`, {
         event: "gateway_port_failed",
@@ -88,28 +111,5 @@ export class PortApplier {
       });
     }
     this.#failures.set(port, { reason, message });
-  }
-
-  async #writeFiles(pair: KeyPair): Promise<void> {
-    const { cert, key } = certificateFiles(pair, this.#options.directory);
-    for (const [path, text] of [[cert, pair.cert], [key, pair.key]] as const) {
-      if (this.#files.has(path)) continue;
-      await Deno.writeTextFile(path, text, { mode: PRIVATE });
-      this.#files.add(path);
-    }
-  }
-
-  /** Those that no port uses any more. */
-  async #removeFiles(): Promise<void> {
-    const used = new Set(
-      this.#served.values().flatMap(({ pairs }) => pairs).flatMap((pair) =>
-        Object.values(certificateFiles(pair, this.#options.directory))
-      ),
-    );
-    for (const path of this.#files) {
-      if (used.has(path)) continue;
-      await Deno.remove(path);
-      this.#files.delete(path);
-    }
   }
 }

@@ -1,8 +1,10 @@
 /** The plan of a port, as a configuration of sluice. */
 
+import { ConfigError } from "../config/config_error.ts";
 import { decodeConfig } from "../config/decode.ts";
 import type { GroupConfig, ServiceConfig } from "../config/config.ts";
 import { join } from "node:path";
+import { type GroupFaults, withoutFaults } from "./port_faults.ts";
 import type { KeyPair } from "./resources/secret.ts";
 import type { PlannedRoute, PortPlan } from "./translation/ports.ts";
 
@@ -19,7 +21,12 @@ export interface DocumentOptions {
 export interface DecodedPort {
   readonly service: ServiceConfig;
   readonly groups: readonly GroupConfig[];
+  /** Why groups refuse clients, all or some of them: what sluice cannot decode is left out. */
+  readonly faults: ReadonlyMap<string, string>;
 }
+
+/** After how many attempts a plan is given up: each finds all problems of one kind. */
+const MOST_ATTEMPTS = 8;
 
 /** The name of the service of a port. */
 export function serviceName(port: number): string {
@@ -35,10 +42,25 @@ export function pairsOf({ routes }: PortPlan): KeyPair[] {
   return [...new Map(routes.flatMap(({ pairs }) => pairs).map((pair) => [pair.id, pair])).values()];
 }
 
-/** @throws {ConfigError} when sluice cannot do what the plan says */
+/**
+ * The configuration of a port, in which no route can be at fault for others.
+ *
+ * @throws {ConfigError} when sluice cannot do what the plan says, and no route is at fault
+ */
 export function decodePort(plan: PortPlan, options: DocumentOptions): DecodedPort {
-  const { services, upstreams } = decodeConfig(documentOf(plan, options));
-  return { service: services[0]!, groups: upstreams };
+  const faults: GroupFaults = new Map();
+  let current = plan;
+  for (let attempt = 1;; attempt++) {
+    try {
+      const { services, upstreams } = decodeConfig(documentOf(current, options));
+      return { service: services[0]!, groups: upstreams, faults };
+    } catch (error) {
+      if (!(error instanceof ConfigError) || attempt === MOST_ATTEMPTS) throw error;
+      const next = withoutFaults(current, error.problems, faults);
+      if (next === undefined) throw error;
+      current = next;
+    }
+  }
 }
 
 /** The configuration as a file would have it. */

@@ -31,13 +31,24 @@ export interface PlannedGroup {
   readonly endpoints: readonly Share[];
   /** Whether an endpoint refuses its share: other endpoints must not be tried in its place. */
   readonly refuses: boolean;
+  /** Those whose clients it gets, the oldest first. */
+  readonly routes: readonly Route[];
+}
+
+/** How the name of the group begins whose clients are refused; the port follows. */
+export const REFUSING_GROUP = "refused";
+
+/** A group that refuses all clients. */
+export function refusingGroup(): PlannedGroup {
+  return { endpoints: [{ address: REFUSING_ADDRESS, weight: 1 }], refuses: true, routes: [] };
 }
 
 /** Protocols whose clients say which host they want. */
 const NAMED_PROTOCOLS = ["TLS", "HTTPS"];
 /** The longest name of a group. */
 const LONGEST_NAME = 64;
-const HASH_LENGTH = 8;
+/** 128 bits: nobody finds the name of a route whose group has the same name. */
+const HASH_LENGTH = 32;
 
 /** Plans for all ports that have a route. */
 export function planPorts(
@@ -120,8 +131,8 @@ class PortPlanner {
   ): PlannedRoute[] {
     if (hostname === undefined || !later.some((each) => covers(each, hostname))) return [];
     if (usable?.attachments.some(({ hostnames }) => hostnames.includes(hostname))) return [];
-    const group = `refused.${this.#port}`;
-    this.#groups.set(group, { endpoints: [{ address: REFUSING_ADDRESS, weight: 1 }], refuses: true });
+    const group = `${REFUSING_GROUP}.${this.#port}`;
+    this.#groups.set(group, refusingGroup());
     return [{ sni: [patternOf(hostname)], pairs: [], group }];
   }
 
@@ -129,7 +140,7 @@ class PortPlanner {
     const name = groupName(route, this.#port);
     if (!this.#groups.has(name)) {
       const { endpoints, refuses } = this.#backends.get(route)!;
-      this.#groups.set(name, { endpoints, refuses });
+      this.#groups.set(name, { endpoints, refuses, routes: [route] });
     }
     return name;
   }

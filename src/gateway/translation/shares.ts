@@ -2,7 +2,7 @@
 
 export interface Share {
   readonly address: string;
-  /** From 1 to {@linkcode LARGEST}. */
+  /** From 1 to {@linkcode LARGEST_WEIGHT}. */
   readonly weight: number;
 }
 
@@ -14,7 +14,7 @@ export interface WeightedBackend {
 }
 
 /** The largest weight of an endpoint. */
-const LARGEST = 1000;
+export const LARGEST_WEIGHT = 1000;
 
 /**
  * Divides the weight of each backend among its addresses. The result is exact where whole numbers up to 1000 can say it;
@@ -41,10 +41,10 @@ export function sharesOf(backends: readonly WeightedBackend[]): Share[] {
 function scaled(parts: readonly (readonly [string, number])[]): Share[] {
   const common = parts.reduce((divisor, [, part]) => greatestDivisor(divisor, part), 0);
   const largest = parts.reduce((most, [, part]) => Math.max(most, part), 0);
-  const isExact = Number.isSafeInteger(largest) && largest / common <= LARGEST;
+  const isExact = Number.isSafeInteger(largest) && largest / common <= LARGEST_WEIGHT;
   return parts.map(([address, part]) => ({
     address,
-    weight: isExact ? part / common : Math.max(1, Math.round(part / largest * LARGEST)),
+    weight: isExact ? part / common : Math.max(1, Math.round(part / largest * LARGEST_WEIGHT)),
   }));
 }
 

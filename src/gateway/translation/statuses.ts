@@ -12,6 +12,7 @@ import { type Condition, isFalse, isNewer, isTrue, mergeConditions } from "../co
 import { CONTROLLER_NAME, GATEWAY_GROUP, SUPPORTED_FEATURES } from "../names.ts";
 import { type Meta, metaOf, nameOf } from "../resources/meta.ts";
 import { readReference } from "../resources/reference.ts";
+import type { Route } from "../resources/route.ts";
 import type { ListenerState } from "./listeners.ts";
 import { classRejection } from "./rejection.ts";
 import type { GatewayState, RouteState, Translation } from "./translate.ts";
@@ -39,16 +40,19 @@ export interface PortFailure {
  * The status of all objects for which it is not what is stored.
  *
  * @param now As the API writes times.
+ * @param faults What is wrong with groups, by their names: their routes say so.
  */
 export function statusUpdates(
-  { classes, gateways, routes, isElsewhere, addresses, awaitsAddress }: Translation,
+  { classes, gateways, routes, isElsewhere, addresses, awaitsAddress, ports }: Translation,
   failures: PortFailures,
   now: string,
+  faults: ReadonlyMap<string, string> = new Map(),
 ): StatusUpdate[] {
+  const wrong = faultyRoutes(ports, faults);
   const updates = [
     ...classes.map((object) => classUpdate(object, now)),
     ...gateways.map((state) => gatewayUpdate(state, { addresses, awaitsAddress }, failures, now)),
-    ...routes.map((state) => routeUpdate(state, isElsewhere, now)),
+    ...routes.map((state) => routeUpdate(state, wrong.get(state.route), isElsewhere, now)),
   ];
   return updates.filter((update) => update !== undefined);
 }
@@ -151,15 +155,19 @@ function gatewayConditions(
 
 function routeUpdate(
   { route, parents, backends }: RouteState,
+  fault: string | undefined,
   isElsewhere: Translation["isElsewhere"],
   now: string,
 ): StatusUpdate | undefined {
   const { meta, object, kind } = route;
   const before = objectOf(object.status);
+  const resolvedRefs = fault === undefined
+    ? backends?.resolvedRefs
+    : isFalse("ResolvedRefs", "UnsupportedValue", fault);
   const wanted = new Map(parents.map(({ parent, accepted }) => {
     const { group, kind, namespace, name, sectionName, port } = parent.written;
     const parentRef = defined({ group, kind, namespace, name, sectionName, port });
-    return [keyOf(parentRef), { parentRef, conditions: [accepted, backends!.resolvedRefs] }];
+    return [keyOf(parentRef), { parentRef, conditions: [accepted, resolvedRefs!] }];
   }));
   const complete = ({ parentRef, conditions }: ParentConditions, old: JsonObject): JsonObject => ({
     parentRef,
@@ -178,6 +186,20 @@ function routeUpdate(
   });
   const added = [...wanted.values()].map((own) => complete(own, {}));
   return updateOf(object, meta, kind, before, { parents: [...stored, ...added] });
+}
+
+/** What is wrong with routes that have a group at fault on some port. */
+function faultyRoutes(
+  ports: Translation["ports"],
+  faults: ReadonlyMap<string, string>,
+): ReadonlyMap<Route, string> {
+  const found = new Map<Route, string>();
+  if (faults.size === 0) return found;
+  for (const [name, { routes }] of ports.flatMap(({ groups }) => [...groups])) {
+    const fault = faults.get(name);
+    if (fault !== undefined) { for (const route of routes) found.set(route, fault); }
+  }
+  return found;
 }
 
 interface ParentConditions {

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import { ConfigError } from "../../../src/config/config_error.ts";
 import { ListenError } from "../../../src/net/socket/listen_error.ts";
 import { PortApplier } from "../../../src/gateway/port_applier.ts";
 import type { PortPlan } from "../../../src/gateway/translation/ports.ts";
@@ -6,7 +8,7 @@ import { temporaryDirectory } from "../../support/program/directory.ts";
 import { keptLog } from "./kept_log.ts";
 
 function plan(port: number, address: string, certificate?: string): PortPlan {
-  const groups = new Map([["g", { endpoints: [{ address, weight: 1 }], refuses: false }]]);
+  const groups = new Map([["g", { endpoints: [{ address, weight: 1 }], refuses: false, routes: [] }]]);
   if (certificate === undefined) return { port, routes: [], upstream: "g", groups };
   const pairs = [{ id: certificate, cert: `cert ${certificate}`, key: `key ${certificate}` }];
   return { port, routes: [{ sni: ["a.example.com"], pairs, group: "g" }], upstream: undefined, groups };
@@ -32,7 +34,7 @@ async function fixtureIn(stack: AsyncDisposableStack) {
     },
   });
   const files = async () => (await Array.fromAsync(Deno.readDir(path))).map(({ name }) => name).sort();
-  return { applier, changes: () => changes.splice(0), lines, failing, files };
+  return { applier, changes: () => changes.splice(0), lines, failing, files, path };
 }
 
 Deno.test("PortApplier.apply() changes what differs, and nothing else", async () => {
@@ -64,10 +66,11 @@ Deno.test("PortApplier.apply() serves other ports than one that fails, says once
 
 Deno.test("PortApplier.apply() keeps what a port had while its new plan cannot be used", async () => {
   await using stack = new AsyncDisposableStack();
-  const { applier, changes } = await fixtureIn(stack);
+  const { applier, changes, failing } = await fixtureIn(stack);
   await applier.apply([plan(1, "10.0.0.1:1")]);
   changes();
-  await applier.apply([plan(1, "no address")]);
+  failing.set("port-1", new ConfigError([{ path: "", message: "cannot be used" }]));
+  await applier.apply([plan(1, "10.0.0.2:1")]);
   assert.deepEqual(changes(), []);
   assert.equal(applier.failures.get(1)!.reason, "Invalid");
   await applier.apply([plan(1, "10.0.0.1:1")]);
@@ -102,4 +105,45 @@ Deno.test("PortApplier.apply() rejects with what no configuration explains", asy
   const { applier, failing } = await fixtureIn(stack);
   failing.set("port-1", new Error("the program stops"));
   await assert.rejects(applier.apply([plan(1, "10.0.0.1:1")]), { message: "the program stops" });
+});
+
+Deno.test("PortApplier.apply() serves a port with an endpoint that cannot be used, and says which group it is of", async () => {
+  await using stack = new AsyncDisposableStack();
+  const { applier, changes, lines } = await fixtureIn(stack);
+  for (let round = 0; round < 2; round++) await applier.apply([plan(1, "no address")]);
+  assert.deepEqual(changes(), ["port-1 1"]);
+  assert.equal(applier.failures.size, 0);
+  assert.deepEqual([...applier.faults.keys()], ["g"]);
+  assert.equal(lines.length, 1);
+  assert.match(lines[0]!, /^warn Refusing clients of g on port 1: .*"no address"/);
+  await applier.apply([plan(1, "10.0.0.1:1")]);
+  assert.equal(applier.faults.size, 0);
+});
+
+Deno.test("PortApplier.apply() does without files that somebody has removed", async () => {
+  await using stack = new AsyncDisposableStack();
+  const { applier, changes, files, path } = await fixtureIn(stack);
+  await applier.apply([plan(1, "10.0.0.1:1", "a"), plan(2, "10.0.0.1:1", "b")]);
+  await Deno.remove(join(path, "a.crt"));
+  await Deno.remove(join(path, "b.crt"));
+  changes();
+  await applier.apply([plan(1, "10.0.0.1:1", "c"), plan(2, "10.0.0.2:1", "b")]);
+  assert.deepEqual(changes(), ["port-1 1", "port-2 1"]);
+  assert.deepEqual(await files(), ["b.crt", "b.key", "c.crt", "c.key"]);
+});
+
+Deno.test("PortApplier.apply() fails only the port whose files it cannot write, and removes others all the same", async () => {
+  await using stack = new AsyncDisposableStack();
+  const { applier, changes, files, path } = await fixtureIn(stack);
+  await applier.apply([plan(3, "10.0.0.1:1", "old")]);
+  changes();
+  await Deno.mkdir(join(path, "a.key"));
+  await applier.apply([plan(1, "10.0.0.1:1", "a"), plan(2, "10.0.0.1:1")]);
+  assert.deepEqual(changes(), ["port-3 removed", "port-2 1"]);
+  assert.equal(applier.failures.get(1)!.reason, "Invalid");
+  assert.match(applier.failures.get(1)!.message, /^Cannot write ".*a\.key": /);
+  assert.deepEqual(await files(), []);
+  await applier.apply([plan(1, "10.0.0.1:1", "a"), plan(2, "10.0.0.1:1")]);
+  assert.deepEqual(changes(), ["port-1 1"]);
+  assert.equal(applier.failures.size, 0);
 });

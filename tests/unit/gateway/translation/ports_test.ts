@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
-import { decodePort } from "../../../../src/gateway/port_document.ts";
+import { type DecodedPort, decodePort } from "../../../../src/gateway/port_document.ts";
+import { statusUpdates } from "../../../../src/gateway/translation/statuses.ts";
+import { formatAddress } from "../../../../src/net/address.ts";
 import {
   endingListener,
   gateway,
@@ -169,7 +171,7 @@ Deno.test("the name of a group fits, and differs where routes differ", () => {
   );
   const [plan] = found.translation.ports;
   assert.equal(plan!.groups.size, 2);
-  for (const name of plan!.groups.keys()) assert.match(name, /^tls\.prod\.x{46}-[0-9a-f]{8}$/);
+  for (const name of plan!.groups.keys()) assert.match(name, /^tls\.prod\.x{22}-[0-9a-f]{32}$/);
 });
 
 /** The routes of prod and of another namespace, for the name of a bank: the second one is what a wildcard would take. */
@@ -251,4 +253,87 @@ Deno.test("nothing is served for a Gateway that is not accepted, and no other on
   ]);
   assert.equal(ofClass.port(1), undefined);
   assert.match(ofClass.gateway("prod/edge"), /^Accepted=False\(InvalidParameters\) Programmed=False/);
+});
+
+Deno.test("what sluice cannot decode is a refusal of the route at fault, and says so, while others are served", () => {
+  const found = ports(
+    [tlsListener("tls", 443), tcpListener("tcp", 1)],
+    service("bad", 443),
+    slice("bad", ["010.0.0.1:443", "10.0.0.9:443"]),
+    service("self", 443),
+    slice("self", ["10.0.0.8:443"]),
+    tlsRoute("good", EDGE, ["good.example.com"], to("a")),
+    tlsRoute("bad", EDGE, ["bad.example.com"], to("bad")),
+    tlsRoute("self", EDGE, ["self.example.com"], to("self")),
+    tcpRoute("tcp", EDGE, to("bad")),
+  );
+  const [one, two] = found.translation.ports.map((plan) =>
+    decodePort(plan, { host: "10.0.0.8", directory: "/c", defaults: {} })
+  );
+  const endpoints = (groups: DecodedPort["groups"]) =>
+    Object.fromEntries(groups.map(({ name, endpoints }) => [
+      name,
+      endpoints.map(({ address }) => formatAddress(address)),
+    ]));
+  const refused = "unix:/nonexistent/no-backend";
+  assert.deepEqual(endpoints(one!.groups), { "tcp.prod.tcp.1": ["10.0.0.9:443", refused] });
+  assert.deepEqual(endpoints(two!.groups), {
+    "tls.prod.bad.443": ["10.0.0.9:443", refused],
+    "tls.prod.good.443": [A],
+    "tls.prod.self.443": [refused],
+  });
+  assert.deepEqual([...two!.faults.keys()].sort(), ["tls.prod.bad.443", "tls.prod.self.443"]);
+  assert.match(two!.faults.get("tls.prod.bad.443")!, /010\.0\.0\.1/);
+  assert.match(two!.faults.get("tls.prod.self.443")!, /the service itself listens there/);
+  const conditions = (name: string) => {
+    const all = statusUpdates(found.translation, new Map(), "2027-01-01T00:00:00Z", two!.faults);
+    return JSON.stringify(all.find(({ what }) => what === `TLSRoute prod/${name}`)!.status);
+  };
+  assert.match(conditions("self"), /"type":"ResolvedRefs","status":"False","reason":"UnsupportedValue"/);
+  assert.match(conditions("good"), /"type":"ResolvedRefs","status":"True"/);
+});
+
+Deno.test("a wildcard as long as the API allows is served", () => {
+  const name = `*.${`${"x".repeat(62)}.`.repeat(3)}${"y".repeat(62)}`;
+  assert.equal(name.length, 253);
+  const found = ports([tlsListener("tls", 443)], tlsRoute("long", EDGE, [name], to("a")));
+  const { service, faults } = decodePort(found.translation.ports[0]!, {
+    host: "",
+    directory: "/c",
+    defaults: {},
+  });
+  assert.equal(faults.size, 0);
+  assert.deepEqual(service.routes[0]!.sni, [`*${name}`]);
+});
+
+Deno.test("a server name that sluice cannot decode leaves its route and no other one", () => {
+  const found = ports(
+    [tlsListener("tls", 443)],
+    tlsRoute("one", EDGE, ["x.example.com", "z.example.com"], to("a")),
+    tlsRoute("two", EDGE, ["y.example.com"], to("b")),
+  );
+  const [plan] = found.translation.ports;
+  const routes = plan!.routes.map((route, index) =>
+    index === 0 ? { ...route, sni: ["no name", ...route.sni!.slice(1)] } : route
+  );
+  const { service, faults } = decodePort({ ...plan!, routes }, { host: "", directory: "/c", defaults: {} });
+  assert.deepEqual(service.routes.map(({ sni }) => sni), [["z.example.com"], ["y.example.com"]]);
+  assert.deepEqual([...faults.keys()], [plan!.routes[0]!.group]);
+});
+
+Deno.test("groups of namespaces with long names that begin alike are not the same", () => {
+  // Of the old names, of which 32 bits were a hash, these two were found to be equal.
+  const namespace = (end: string) => `team-${"x".repeat(50)}${end}`;
+  const parent = { name: "edge", namespace: "prod" };
+  const [one, two] = [["a", "r141227"], ["b", "e27538"]].map(([end, name], index) => {
+    const route = tlsRoute(name!, [parent], [`${end}.example.com`], [{ name: "s", port: 443 }], index);
+    const place = namespace(end!);
+    return [route, service("s", 443), slice("s", [`10.0.1.${index}:443`])].map((each) => within(place, each));
+  });
+  const all = { allowedRoutes: { namespaces: { from: "All" } } };
+  const found = ports([tlsListener("tls", 443, undefined, all)], ...one!, ...two!);
+  assert.deepEqual(found.port(443)!.toSorted(), [
+    "a.example.com -> 10.0.1.0:443",
+    "b.example.com -> 10.0.1.1:443",
+  ]);
 });
