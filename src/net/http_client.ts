@@ -38,10 +38,15 @@ function reasonOf(error: unknown): unknown {
 /** The largest answer that is read, in bytes. */
 export const LARGEST_BODY = 16 * 1024 * 1024;
 
+/** An answer is larger than {@linkcode LARGEST_BODY}. */
+export class LargeBodyError extends RangeError {
+  override readonly name = "LargeBodyError";
+}
+
 /**
  * The text of an answer, at most 16 MiB: a server that is not what it should be must not take all memory.
  *
- * @throws {RangeError} when it is larger
+ * @throws {LargeBodyError} when it is larger
  */
 export async function readBody(response: Response): Promise<string> {
   const decoder = new TextDecoder();
@@ -49,7 +54,7 @@ export async function readBody(response: Response): Promise<string> {
   let length = 0;
   for await (const chunk of response.body ?? []) {
     length += chunk.length;
-    if (length > LARGEST_BODY) throw new RangeError("the answer is larger than 16 MiB");
+    if (length > LARGEST_BODY) throw new LargeBodyError("the answer is larger than 16 MiB");
     parts.push(decoder.decode(chunk, { stream: true }));
   }
   return parts.join("") + decoder.decode();

@@ -1,15 +1,17 @@
 /** Keeps a copy of the objects that a list of the Kubernetes API has, by one list and a watch that follows it. */
 
-import { LARGEST_BODY, readBody } from "../../../net/http_client.ts";
+import { LargeBodyError, readBody } from "../../../net/http_client.ts";
 import { RequestDeadline } from "../request_deadline.ts";
 import { backOff, type SourceParts } from "../source_parts.ts";
 import { apiErrorIn, apiErrorOf, KubernetesApiError } from "./api_error.ts";
 import { type JsonObject, listOf, objectOf, textOf } from "./endpoint_slice.ts";
-import { MOST_OBJECTS, ObjectBound } from "./object_bound.ts";
-import { readWatch, SilentWatchError, type WatchLine } from "./watch_lines.ts";
+import { ObjectBound, withoutUnread } from "./object_bound.ts";
+import { readWatch, SilentWatchError } from "./watch_lines.ts";
 
 /** The number of objects in one answer to a list. */
 const PAGE = 500;
+/** By how much that is divided where so many objects are too large for one answer. */
+const PAGE_DIVISOR = 8;
 /** How long a list may take, and a watch until its answer begins, in milliseconds. */
 const ANSWER_TIMEOUT = 30_000;
 const NO_ANSWER = `The API server did not answer within ${ANSWER_TIMEOUT / 1000} s`;
@@ -50,7 +52,7 @@ export async function listAndWatch(options: ListWatchOptions): Promise<void> {
 
 class ListWatch {
   readonly #options: ListWatchOptions;
-  readonly #bound = new ObjectBound();
+  #bound = new ObjectBound();
   /** The version up to which the copy is complete; undefined if only a list can tell. */
   #version: string | undefined;
   /** Whether it was an event or a bookmark that brought the version. */
@@ -76,30 +78,34 @@ class ListWatch {
 
   async #list(): Promise<void> {
     let objects: JsonObject[] = [];
-    let size = 0;
-    let query: Record<string, string> = { limit: String(PAGE) };
+    let bound = new ObjectBound();
+    let limit = PAGE;
+    let query: Record<string, string> = { limit: String(limit) };
     for (;;) {
       try {
-        const { items, version, next, length } = await this.#page(query);
-        size += length;
-        if (size > LARGEST_BODY) throw new RangeError("The list of the API server is larger than 16 MiB");
-        if (objects.length + items.length > MOST_OBJECTS) {
-          throw new RangeError(`The list of the API server has more than ${MOST_OBJECTS} objects`);
+        const { items, version, next } = await this.#page(query);
+        for (const item of items) {
+          bound.add(item, "list");
+          objects.push(item);
         }
-        for (const item of items) objects.push(item);
         if (next === undefined) {
           this.#version = version;
           this.#hasMoved = false;
-          this.#bound.replace(objects);
+          this.#bound = bound;
           return this.#options.onList(objects);
         }
-        query = { limit: String(PAGE), continue: next };
+        query = { limit: String(limit), continue: next };
       } catch (error) {
+        if (error instanceof LargeBodyError && query.limit !== undefined && limit > 1) {
+          limit = Math.ceil(limit / PAGE_DIVISOR);
+          query = { ...query, limit: String(limit) };
+          continue;
+        }
         const isExpired = error instanceof KubernetesApiError && error.isVersionUnusable;
         if (!isExpired || query.continue === undefined) throw error;
         // The version that the pages are of is gone: all in one answer cannot be too late.
         objects = [];
-        size = 0;
+        bound = new ObjectBound();
         query = {};
       }
     }
@@ -112,7 +118,7 @@ class ListWatch {
     const { resourceVersion, continue: next } = objectOf(metadata);
     const version = textOf(resourceVersion);
     if (version === undefined) throw new TypeError("The API server answered with something that is no list");
-    return { items: listOf(items).map(objectOf), version, next: textOf(next), length: text.length };
+    return { items: listOf(items).map(objectOf).map(withoutUnread), version, next: textOf(next) };
   }
 
   async #watch(version: string): Promise<void> {
@@ -147,18 +153,18 @@ class ListWatch {
     return response;
   }
 
-  #take(lines: readonly WatchLine[]): void {
+  #take(lines: readonly unknown[]): void {
     const events: WatchEvent[] = [];
     let failure: unknown;
-    for (const { value, length } of lines) {
-      const { type, object: changed } = objectOf(value);
-      const object = objectOf(changed);
+    for (const line of lines) {
+      const { type, object: changed } = objectOf(line);
+      const object = withoutUnread(objectOf(changed));
       if (type === "ERROR") {
         failure = apiErrorOf(object, 500);
         break;
       }
       try {
-        this.#count(type, object, length);
+        this.#count(type, object);
       } catch (error) {
         // A watch from this version would bring the same object again, so list instead.
         this.#version = undefined;
@@ -176,9 +182,9 @@ class ListWatch {
   }
 
   /** @throws {RangeError} when there is no room for the object */
-  #count(type: unknown, object: JsonObject, length: number): void {
+  #count(type: unknown, object: JsonObject): void {
     if (type === "DELETED") this.#bound.remove(object);
-    else if (type === "ADDED" || type === "MODIFIED") this.#bound.add(object, length);
+    else if (type === "ADDED" || type === "MODIFIED") this.#bound.add(object, "watch");
   }
 
   async #failed(error: unknown): Promise<void> {

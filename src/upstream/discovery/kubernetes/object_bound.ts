@@ -6,48 +6,56 @@ import { type JsonObject, objectOf, textOf } from "./endpoint_slice.ts";
 /** The most objects. A Service with ten thousand pods has a hundred slices. */
 export const MOST_OBJECTS = 10_000;
 
+/** What nothing here reads. Whoever may write an object can make these large, at the cost of all in the same list. */
+const UNREAD = new Set(["annotations", "managedFields", "finalizers", "ownerReferences"]);
+
+/** The object without the metadata that nothing reads. */
+export function withoutUnread(object: JsonObject): JsonObject {
+  const { metadata } = object;
+  if (metadata === undefined) return object;
+  const kept = Object.entries(objectOf(metadata)).filter(([key]) => !UNREAD.has(key));
+  return { ...object, metadata: Object.fromEntries(kept) };
+}
+
 export class ObjectBound {
-  /** The length of each object as JSON, in characters, by its name. */
+  /** The length of each object as JSON, in characters, by its namespace and name. */
   readonly #lengths = new Map<string, number>();
+  #count = 0;
   #total = 0;
 
-  /** These objects of a list, which is in its bounds itself, are all that is kept. */
-  replace(objects: readonly JsonObject[]): void {
-    this.#lengths.clear();
-    this.#total = 0;
-    for (const object of objects) this.#set(object, JSON.stringify(object).length);
-  }
-
   /**
-   * A watch has brought an object, new or changed.
+   * Counts an object, new or changed. In a list, where none is twice, each counts: one that repeats has no end.
    *
-   * @param length Of its JSON, in characters.
+   * @param source What brings it, for the error.
    * @throws {RangeError} when there is no room for it
    */
-  add(object: JsonObject, length: number): void {
-    this.#set(object, length);
-    if (this.#lengths.size > MOST_OBJECTS) {
-      throw new RangeError(`The watch of the API server adds up to more than ${MOST_OBJECTS} objects`);
+  add(object: JsonObject, source: "list" | "watch"): void {
+    const { length } = JSON.stringify(object);
+    const name = nameOf(object);
+    const before = source === "watch" ? this.#lengths.get(name) : undefined;
+    if (before === undefined) this.#count++;
+    this.#total += length - (before ?? 0);
+    this.#lengths.set(name, length);
+    if (this.#count > MOST_OBJECTS) {
+      throw new RangeError(`The ${source} of the API server adds up to more than ${MOST_OBJECTS} objects`);
     }
     if (this.#total > LARGEST_BODY) {
-      throw new RangeError("The watch of the API server adds up to more than 16 MiB");
+      throw new RangeError(`The ${source} of the API server adds up to more than 16 MiB`);
     }
   }
 
   remove(object: JsonObject): void {
     const name = nameOf(object);
-    this.#total -= this.#lengths.get(name) ?? 0;
+    const length = this.#lengths.get(name);
+    if (length === undefined) return;
+    this.#count--;
+    this.#total -= length;
     this.#lengths.delete(name);
-  }
-
-  #set(object: JsonObject, length: number): void {
-    const name = nameOf(object);
-    this.#total += length - (this.#lengths.get(name) ?? 0);
-    this.#lengths.set(name, length);
   }
 }
 
-/** Unique, as all objects are of one namespace. Those without a name count as one; they are not kept. */
+/** Unique in a collection, also one of all namespaces. Those without a name count as one; they are not kept. */
 function nameOf({ metadata }: JsonObject): string {
-  return textOf(objectOf(metadata).name) ?? "";
+  const { namespace, name } = objectOf(metadata);
+  return `${textOf(namespace) ?? ""}/${textOf(name) ?? ""}`;
 }

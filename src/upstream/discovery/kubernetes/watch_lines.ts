@@ -8,12 +8,6 @@ export class SilentWatchError extends Error {
   override readonly name = "SilentWatchError";
 }
 
-/** One object of the answer, and how many characters it had. */
-export interface WatchLine {
-  readonly value: unknown;
-  readonly length: number;
-}
-
 /**
  * Calls `onLines` with the objects of each piece of the answer, until its end. What follows the last line feed was
  * cut off, and is left out.
@@ -26,7 +20,7 @@ export interface WatchLine {
 export async function readWatch(
   body: ReadableStream<Uint8Array>,
   silence: number,
-  onLines: (lines: readonly WatchLine[]) => void,
+  onLines: (lines: readonly unknown[]) => void,
 ): Promise<void> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
@@ -39,7 +33,7 @@ export async function readWatch(
       rest = lines.pop()!;
       if (rest.length > LONGEST_LINE) throw new SyntaxError("The API server sent a line of more than 8 MiB");
       const full = lines.filter((line) => line.trim() !== "");
-      if (full.length > 0) onLines(full.map((line) => ({ value: JSON.parse(line), length: line.length })));
+      if (full.length > 0) onLines(full.map((line) => JSON.parse(line)));
     }
   } finally {
     // Otherwise, the connection stays open. It has failed already if this does.

@@ -8,9 +8,10 @@ Deno.test("listAndWatch() gives up on a list without an end, by its objects and 
     Array.from({ length: count }, (_, index) => ({ ...object(`o${index}`, "1"), pad }));
   for (
     const [items, most, message] of [
-      [many(500, ""), 21, "The list of the API server has more than 10000 objects"],
-      [many(5, "x".repeat(1024 * 1024)), 4, "The list of the API server is larger than 16 MiB"],
-      [many(17, "x".repeat(1024 * 1024)), 1, "the answer is larger than 16 MiB"],
+      [many(500, ""), 21, "The list of the API server adds up to more than 10000 objects"],
+      [many(5, "x".repeat(1024 * 1024)), 4, "The list of the API server adds up to more than 16 MiB"],
+      // It sends as many as it likes, whatever the limit.
+      [many(17, "x".repeat(1024 * 1024)), 4, "the answer is larger than 16 MiB"],
     ] as const
   ) {
     await using api = new FakeApi(0.5, (api) => api.list = () => listObject(items, "7", "more"));
@@ -52,6 +53,54 @@ Deno.test("listAndWatch() gives up on a watch that adds objects without an end, 
     await api.watch.send(...tooMany);
     assert.deepEqual(await api.take(), [`ADDED ${tooMany[0]!.name}`]);
   }
+});
+
+Deno.test("listAndWatch() counts objects of several namespaces each, also those of the same name", async () => {
+  const pad = "x".repeat(1024 * 1024);
+  await using api = new FakeApi();
+  await api.take();
+  for (let index = 0; index < 16; index++) {
+    await api.watch.send({
+      type: "ADDED",
+      object: { metadata: { namespace: `n${index}`, name: "same" }, pad },
+    });
+  }
+  const reports = await api.take();
+  assert.deepEqual(reports.slice(14), [
+    "ADDED same",
+    "error: The watch of the API server adds up to more than 16 MiB",
+  ]);
+});
+
+Deno.test("listAndWatch() neither keeps nor counts metadata that nothing reads", async () => {
+  const pad = "x".repeat(200 * 1024);
+  const fat = (index: number) => ({
+    metadata: {
+      name: `o${index}`,
+      resourceVersion: String(100 + index),
+      annotations: { pad },
+      managedFields: [{ pad }],
+      finalizers: [pad],
+      ownerReferences: [{ pad }],
+    },
+  });
+  const all = Array.from({ length: 100 }, (_, index) => fat(index));
+  await using api = new FakeApi(0.5, (api) => {
+    api.list = ({ limit, continue: next }) => {
+      const end = Number(next ?? 0) + Number(limit);
+      return listObject(all.slice(Number(next ?? 0), end), "1", end < all.length ? String(end) : undefined);
+    };
+  });
+  let reports: string[] = [];
+  for (let turn = 0; turn < 1000 && reports.length === 0; turn++) reports = await api.take();
+  assert.deepEqual(reports, [`list ${all.map(({ metadata }) => metadata.name).join(",")}`]);
+  assert.deepEqual(
+    [...new Set(api.takeQueries().map(({ limit }) => limit))],
+    ["500", "63", "8", undefined],
+    "smaller pages, as 500 of these do not fit",
+  );
+  for (let index = 100; index < 130; index++) await api.watch.send({ type: "ADDED", object: fat(index) });
+  assert.equal((await api.take()).length, 30);
 });
 
 Deno.test("listAndWatch() reads a refusal without an end only in part", async () => {
