@@ -94,7 +94,7 @@ export class GatewayController implements AsyncDisposable {
     const snapshot = this.#cluster.snapshot();
     const translation = translate(snapshot, this.#options.gateway);
     this.#cluster.watch(snapshot.asked);
-    // Until all is known, what is served stays.
+    // Until all is known, or known not to be readable, what is served stays.
     if (!this.#cluster.isSettled) return;
     await this.#applier.apply(translation.ports);
     this.#started.resolve();

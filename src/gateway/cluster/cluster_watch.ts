@@ -12,6 +12,8 @@ import { type Known, Snapshot } from "./snapshot.ts";
 
 const FORBIDDEN = 403;
 const NOT_FOUND = 404;
+/** How long all else waits for the first answer to a list that it can do without, in milliseconds. */
+const PATIENCE = 10_000;
 
 export interface ClusterWatchOptions {
   readonly client: Pick<ApiClient, "get">;
@@ -34,7 +36,7 @@ export class ClusterWatch implements AsyncDisposable {
     return new Snapshot((key) => this.#watches.get(key)?.known);
   }
 
-  /** Whether all that is watched is known, or known to be refused. */
+  /** Whether all that is watched is known, or known not to be readable. */
   get isSettled(): boolean {
     return this.#watches.values().every(({ known }) => known !== undefined);
   }
@@ -59,14 +61,15 @@ export class ClusterWatch implements AsyncDisposable {
 }
 
 class CollectionWatch implements AsyncDisposable {
-  /** Undefined until the API server has answered. */
+  /** Undefined until the API server has answered, or it has been waited for long enough. */
   known: Known | undefined;
   readonly #collection: Collection;
   readonly #options: ClusterWatchOptions;
   readonly #objects = new Map<string, JsonObject>();
   readonly #stop = new AbortController();
   #isFailing = false;
-  readonly #done: Promise<void>;
+  #failure = "the API server has not answered yet";
+  readonly #done: Promise<unknown>;
 
   constructor(collection: Collection, options: ClusterWatchOptions) {
     this.#collection = collection;
@@ -75,8 +78,9 @@ class CollectionWatch implements AsyncDisposable {
     const selector: Record<string, string> = only === undefined
       ? {}
       : { fieldSelector: `metadata.name=${only}` };
-    this.#done = listAndWatch({
+    const watching = listAndWatch({
       get: (query, signal) => options.client.get(path, { ...selector, ...query }, signal),
+      readsLabels: collection.readsLabels,
       onList: (objects) => this.#replace(objects),
       onEvents: (events) => this.#apply(events),
       onFailed: (error) => this.#failed(error),
@@ -84,6 +88,7 @@ class CollectionWatch implements AsyncDisposable {
       parts: options.parts,
       signal: this.#stop.signal,
     });
+    this.#done = isOptional(collection) ? Promise.all([watching, this.#endPatience()]) : watching;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -111,9 +116,9 @@ class CollectionWatch implements AsyncDisposable {
     this.#options.onChange();
   }
 
-  /** What was known stays. Where nothing was, a refusal is an answer too, unless nothing works without it. */
+  /** What was known stays. Where nothing was, a failure that lasts is an answer too, unless nothing works without it. */
   #failed(error: unknown): void {
-    const { log, onChange } = this.#options;
+    const { log } = this.#options;
     const message = error instanceof Error ? error.message : String(error);
     const status = error instanceof KubernetesApiError ? error.status : 0;
     if (!this.#isFailing) {
@@ -126,10 +131,24 @@ class CollectionWatch implements AsyncDisposable {
       });
     }
     this.#isFailing = true;
-    const isAnswer = status === NOT_FOUND || status === FORBIDDEN && isOptional(this.#collection);
-    if (this.known !== undefined || !isAnswer) return;
-    this.known = { objects: [], refusal: message };
-    onChange();
+    this.#failure = message;
+    // What is too large stays so until somebody in that namespace changes it.
+    const isAnswer = status === NOT_FOUND ||
+      (status === FORBIDDEN || error instanceof RangeError) && isOptional(this.#collection);
+    if (isAnswer) this.#refuse(message);
+  }
+
+  async #endPatience(): Promise<void> {
+    const { signal } = this.#stop;
+    await this.#options.parts.wait(PATIENCE, signal);
+    if (!signal.aborted && this.known === undefined) this.#refuse(this.#failure);
+  }
+
+  #refuse(refusal: string): void {
+    const { known } = this;
+    if (known !== undefined && (known.refusal === undefined || known.refusal === refusal)) return;
+    this.known = { objects: [], refusal };
+    this.#options.onChange();
   }
 
   #answered(): void {

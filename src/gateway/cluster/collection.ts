@@ -9,6 +9,8 @@ export interface Collection {
   readonly only: string | undefined;
   /** In words, for the log. */
   readonly what: string;
+  /** Whether labels say something. */
+  readonly readsLabels: boolean;
 }
 
 const GATEWAY_API = `/apis/${GATEWAY_GROUP}/v1`;
@@ -18,7 +20,7 @@ const RESOURCES: Readonly<Record<RouteKind, string>> = { TCPRoute: "tcproutes", 
 export const CLASSES: Collection = all(`${GATEWAY_API}/gatewayclasses`, "GatewayClasses");
 export const GATEWAYS: Collection = all(`${GATEWAY_API}/gateways`, "Gateways");
 export const GRANTS: Collection = all(`${GATEWAY_API}/referencegrants`, "ReferenceGrants");
-export const NAMESPACES: Collection = all("/api/v1/namespaces", "Namespaces");
+export const NAMESPACES: Collection = { ...all("/api/v1/namespaces", "Namespaces"), readsLabels: true };
 
 export function routesOf(kind: RouteKind): Collection {
   return all(`${GATEWAY_API}/${RESOURCES[kind]}`, `${kind}s`);
@@ -30,14 +32,17 @@ export function servicesIn(namespace: string): Collection {
 
 export function slicesIn(namespace: string): Collection {
   const path = `/apis/discovery.k8s.io/v1/namespaces/${encodeURIComponent(namespace)}/endpointslices`;
-  return all(path, `EndpointSlices in ${namespace}`);
+  return { ...all(path, `EndpointSlices in ${namespace}`), readsLabels: true };
 }
 
-export function secretCalled({ namespace, name }: { readonly namespace: string; readonly name: string }) {
+export function secretCalled(
+  { namespace, name }: { readonly namespace: string; readonly name: string },
+): Collection {
   return {
     path: `/api/v1/namespaces/${encodeURIComponent(namespace)}/secrets`,
     only: name,
     what: `Secret ${namespace}/${name}`,
+    readsLabels: false,
   };
 }
 
@@ -62,5 +67,5 @@ export function keyOf({ path, only }: Collection): string {
 }
 
 function all(path: string, what: string): Collection {
-  return { path, only: undefined, what };
+  return { path, only: undefined, what, readsLabels: false };
 }

@@ -31,6 +31,7 @@ export async function watchService(
   using slices = new ServiceSlices(options, parts, events);
   const what = kubernetesSource.describe(options, {});
   await listAndWatch({
+    readsLabels: false,
     get: (query, deadline) => client.get(query, deadline),
     onList: (objects) => slices.replace(objects),
     onEvents: (changes) => slices.apply(changes),

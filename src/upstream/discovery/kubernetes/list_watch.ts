@@ -28,6 +28,8 @@ const LONGEST_WAIT = 30_000;
 export interface ListWatchOptions {
   /** Asks the API for the collection with these parameters. Rejects if it does not answer. */
   readonly get: (query: Readonly<Record<string, string>>, signal: AbortSignal) => Promise<Response>;
+  /** Whether labels are kept, and count against the bound. */
+  readonly readsLabels: boolean;
   /** All objects have been read: replaces those that were known. */
   readonly onList: (objects: readonly JsonObject[]) => void;
   /** Objects have changed, in this order. */
@@ -118,7 +120,8 @@ class ListWatch {
     const { resourceVersion, continue: next } = objectOf(metadata);
     const version = textOf(resourceVersion);
     if (version === undefined) throw new TypeError("The API server answered with something that is no list");
-    return { items: listOf(items).map(objectOf).map(withoutUnread), version, next: textOf(next) };
+    const objects = listOf(items).map((item) => this.#kept(item));
+    return { items: objects, version, next: textOf(next) };
   }
 
   async #watch(version: string): Promise<void> {
@@ -158,7 +161,7 @@ class ListWatch {
     let failure: unknown;
     for (const line of lines) {
       const { type, object: changed } = objectOf(line);
-      const object = withoutUnread(objectOf(changed));
+      const object = this.#kept(changed);
       if (type === "ERROR") {
         failure = apiErrorOf(object, 500);
         break;
@@ -179,6 +182,10 @@ class ListWatch {
     if (events.length > 0) this.#options.onEvents(events);
     if (failure !== undefined) throw failure;
     this.#options.onAnswered();
+  }
+
+  #kept(object: unknown): JsonObject {
+    return withoutUnread(objectOf(object), this.#options.readsLabels);
   }
 
   /** @throws {RangeError} when there is no room for the object */

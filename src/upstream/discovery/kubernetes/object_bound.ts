@@ -6,14 +6,16 @@ import { type JsonObject, objectOf, textOf } from "./endpoint_slice.ts";
 /** The most objects. A Service with ten thousand pods has a hundred slices. */
 export const MOST_OBJECTS = 10_000;
 
-/** What nothing here reads. Whoever may write an object can make these large, at the cost of all in the same list. */
-const UNREAD = new Set(["annotations", "managedFields", "finalizers", "ownerReferences"]);
+/** Metadata that nothing here reads. Whoever may write an object can make these large, at the cost of all in the same list. */
+const UNREAD = ["annotations", "managedFields", "finalizers", "ownerReferences"];
 
 /** The object without the metadata that nothing reads. */
-export function withoutUnread(object: JsonObject): JsonObject {
+export function withoutUnread(object: JsonObject, readsLabels: boolean): JsonObject {
   const { metadata } = object;
   if (metadata === undefined) return object;
-  const kept = Object.entries(objectOf(metadata)).filter(([key]) => !UNREAD.has(key));
+  const kept = Object.entries(objectOf(metadata)).filter(([key]) =>
+    !UNREAD.includes(key) && (readsLabels || key !== "labels")
+  );
   return { ...object, metadata: Object.fromEntries(kept) };
 }
 

@@ -17,7 +17,7 @@ import { keptLog } from "../kept_log.ts";
 /** A watch of an API whose lists a test answers; watches never end. */
 class Fixture implements AsyncDisposable {
   /** What a list answers, by its path. */
-  readonly answers = new Map<string, () => Response | Error>();
+  readonly answers = new Map<string, () => Response | Error | Promise<Response>>();
   readonly queries: string[] = [];
   readonly lines: string[] = [];
   changes = 0;
@@ -55,7 +55,10 @@ class Fixture implements AsyncDisposable {
         signal.addEventListener("abort", () => reject(signal.reason));
       });
     }
-    const answer = this.answers.get(path)?.() ?? list();
+    const aborted = new Promise<never>((_, reject) => {
+      signal.addEventListener("abort", () => reject(signal.reason));
+    });
+    const answer = await Promise.race([this.answers.get(path)?.() ?? list(), aborted]);
     if (answer instanceof Error) throw answer;
     return answer;
   }
@@ -112,6 +115,46 @@ Deno.test("ClusterWatch takes a refusal for an answer where the rest can be serv
       new RegExp(`^warn Cannot read ${collection.what}: refused with ${status}`),
     );
   }
+});
+
+Deno.test("ClusterWatch waits ten seconds for what the rest can be served without", async () => {
+  for (
+    const [answer, why] of [
+      [() => refusal(503), "refused with 503"],
+      [() => new Promise<never>(() => {}), "the API server has not answered yet"],
+    ] as const
+  ) {
+    await using fixture = new Fixture();
+    for (const { path } of [GATEWAYS, servicesIn("evil")]) fixture.answers.set(path, answer);
+    await fixture.use(GATEWAYS, servicesIn("evil"), servicesIn("prod"));
+    await fixture.pass(9_900);
+    const read = () =>
+      [GATEWAYS, servicesIn("evil")].map((each) => fixture.watch.snapshot().of(each).refusal);
+    assert.deepEqual(read(), [undefined, undefined]);
+    await fixture.pass(200);
+    assert.deepEqual(read(), [undefined, why]);
+    assert.ok(!fixture.watch.isSettled, "without Gateways, nothing can be served");
+    await fixture.use(servicesIn("evil"), servicesIn("prod"));
+    assert.ok(fixture.watch.isSettled);
+  }
+});
+
+Deno.test("ClusterWatch does not wait for a list that is too large, and takes it once it is not", async () => {
+  await using fixture = new Fixture();
+  const large = { metadata: { name: "s" }, spec: "x".repeat(1024 * 1024) };
+  const { path } = servicesIn("evil");
+  fixture.answers.set(
+    path,
+    () => Response.json({ metadata: { resourceVersion: "1" }, items: Array(17).fill(large) }),
+  );
+  await fixture.use(servicesIn("evil"), servicesIn("prod"));
+  for (let turn = 0; turn < 1000 && !fixture.watch.isSettled; turn++) await settled();
+  assert.match(fixture.watch.snapshot().of(servicesIn("evil")).refusal!, /larger than 16 MiB/);
+  fixture.answers.set(path, () => list("small"));
+  await fixture.pass(2000);
+  assert.deepEqual(fixture.names(servicesIn("evil")), ["prod/small"]);
+  assert.equal(fixture.watch.snapshot().of(servicesIn("evil")).refusal, undefined);
+  assert.equal(fixture.lines.length, 1, fixture.lines.join("\n"));
 });
 
 Deno.test("ClusterWatch keeps what it knows while the API server does not answer, and says so once", async () => {

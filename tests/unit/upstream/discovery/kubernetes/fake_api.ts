@@ -79,6 +79,7 @@ export class FakeApi implements AsyncDisposable {
   constructor(random = 0.5, setUp: (api: FakeApi) => void = () => {}) {
     setUp(this);
     this.#done = listAndWatch({
+      readsLabels: false,
       get: (query, signal) => this.#get(query, signal),
       onList: (objects) => void this.#seen.push(`list ${objects.map(nameOf).join(",")}`),
       onEvents: (events) => void this.#seen.push(events.map(shown).join(" ")),
