@@ -4,7 +4,7 @@ import { type JsonObject, listOf, objectOf } from "../upstream/discovery/kuberne
 
 export interface Condition {
   readonly type: string;
-  readonly status: "True" | "False";
+  readonly status: "True" | "False" | "Unknown";
   readonly reason: string;
   readonly message: string;
 }
@@ -18,6 +18,10 @@ export function isTrue(type: string, reason = type, message = ""): Condition {
 
 export function isFalse(type: string, reason: string, message: string): Condition {
   return { type, status: "False", reason, message: message.slice(0, LONGEST_MESSAGE) };
+}
+
+export function isUnknown(type: string, reason: string, message: string): Condition {
+  return { type, status: "Unknown", reason, message };
 }
 
 /**

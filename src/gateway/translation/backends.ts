@@ -12,7 +12,7 @@ import {
 import { endpointsOf } from "../../upstream/discovery/kubernetes/slice_endpoints.ts";
 import { servicesIn, slicesIn } from "../cluster/collection.ts";
 import type { Snapshot } from "../cluster/snapshot.ts";
-import { type Condition, isFalse, isTrue } from "../conditions.ts";
+import { type Condition, isFalse, isTrue, isUnknown } from "../conditions.ts";
 import { labelsOf, nameOf } from "../resources/meta.ts";
 import { type Grant, isPermitted } from "../resources/reference.ts";
 import type { Backend, Route } from "../resources/route.ts";
@@ -49,19 +49,27 @@ export function resolveBackends(
   return {
     endpoints: all,
     refuses: all.some(({ address }) => address === REFUSING_ADDRESS),
-    resolvedRefs: problems.length === 0 ? isTrue("ResolvedRefs") : {
-      ...problems[0]!,
-      message: problems.map(({ message }) => message).join("; "),
-    },
+    resolvedRefs: problems.length === 0 ? isTrue("ResolvedRefs") : joined(problems),
   };
 }
 
-function resolve(
-  { target, port }: Backend,
+/**
+ * The backends of a route that no listener accepts: nothing is read for them, as anybody can name a Gateway. What is
+ * wrong with the references themselves is said.
+ */
+export function unreadBackends(route: Route, grants: readonly Grant[]): RouteBackends {
+  const problems = route.backends.flatMap((backend) => problemOf(backend, route, grants) ?? []);
+  const message = "Backends are looked up once a listener accepts the route";
+  const resolvedRefs = problems.length > 0 ? joined(problems) : isUnknown("ResolvedRefs", "Pending", message);
+  return { endpoints: [], refuses: true, resolvedRefs };
+}
+
+/** What is wrong with a reference, whatever it refers to. */
+function problemOf(
+  { target }: Backend,
   { kind, meta: { namespace } }: Route,
   grants: readonly Grant[],
-  snapshot: Snapshot,
-): Resolved {
+): Condition | undefined {
   const name = nameOf(target);
   if (target.group !== "" || target.kind !== "Service") {
     const message = `Cannot connect to a ${target.kind}${
@@ -74,6 +82,14 @@ function resolve(
       `No ReferenceGrant in ${target.namespace} lets a ${kind} of ${namespace} use the Service ${name}`;
     return unresolved("RefNotPermitted", message);
   }
+  return undefined;
+}
+
+function resolve(backend: Backend, route: Route, grants: readonly Grant[], snapshot: Snapshot): Resolved {
+  const problem = problemOf(backend, route, grants);
+  if (problem !== undefined) return problem;
+  const { target, port } = backend;
+  const name = nameOf(target);
   const services = servicesIn(target.namespace);
   const { refusal } = snapshot.of(services);
   if (refusal !== undefined) {
@@ -105,6 +121,10 @@ function resolve(
   // As kube-proxy does: those that terminate are better than none.
   const ready = endpoints.filter(({ isDraining }) => !isDraining);
   return (ready.length > 0 ? ready : endpoints).map(({ address }) => formatAddress(address));
+}
+
+function joined(problems: readonly Condition[]): Condition {
+  return unresolved(problems[0]!.reason, problems.map(({ message }) => message).join("; "));
 }
 
 function unresolved(reason: string, message: string): Condition {

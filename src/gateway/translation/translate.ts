@@ -15,7 +15,7 @@ import { byAge, metaOf, type Named, nameOf } from "../resources/meta.ts";
 import { readGrant } from "../resources/reference.ts";
 import { readRoute, type Route } from "../resources/route.ts";
 import { attach, type ParentState } from "./attachment.ts";
-import { resolveBackends, type RouteBackends } from "./backends.ts";
+import { resolveBackends, type RouteBackends, unreadBackends } from "./backends.ts";
 import { examineListeners, type ListenerState } from "./listeners.ts";
 import { planPorts, type PortPlan } from "./ports.ts";
 import { classRejection, gatewayRejection } from "./rejection.ts";
@@ -78,8 +78,11 @@ export function translate(snapshot: Snapshot, options: GatewayOptions): Translat
   const routes = allRoutes(snapshot).map((route): RouteState => {
     const parents = attach(route, known, snapshot);
     // Of routes for other controllers, nothing is read.
-    if (parents.length > 0) backends.set(route, resolveBackends(route, grants, snapshot));
-    return { route, parents, backends: backends.get(route) };
+    if (parents.length === 0) return { route, parents, backends: undefined };
+    const isAccepted = parents.some(({ accepted }) => accepted.status === "True");
+    const found = isAccepted ? resolveBackends(route, grants, snapshot) : unreadBackends(route, grants);
+    backends.set(route, found);
+    return { route, parents, backends: found };
   });
   const { addresses, awaitsAddress } = addressesOf(snapshot, options);
   return {

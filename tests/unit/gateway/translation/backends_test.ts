@@ -1,16 +1,22 @@
 import assert from "node:assert/strict";
-import { servicesIn } from "../../../../src/gateway/cluster/collection.ts";
+import { keyOf, NAMESPACES, servicesIn, slicesIn } from "../../../../src/gateway/cluster/collection.ts";
+import { Snapshot } from "../../../../src/gateway/cluster/snapshot.ts";
+import { translate } from "../../../../src/gateway/translation/translate.ts";
+import type { JsonObject } from "../../../../src/upstream/discovery/kubernetes/endpoint_slice.ts";
 import {
   gateway,
   gatewayClass,
   grant,
+  namespace,
   service,
   slice,
   tcpListener,
   tcpRoute,
   within,
 } from "../../../support/kubernetes/gateway_objects.ts";
-import { Translated } from "../translated.ts";
+import { collectionOf, snapshotOf, Translated } from "../translated.ts";
+
+const OPTIONS = { className: "sluice", gateway: undefined, addresses: [], service: undefined };
 
 type Objects = Record<string, unknown>[];
 
@@ -154,6 +160,13 @@ Deno.test("Services that TCP cannot reach are no backends", () => {
   assert.equal(found.ends, "all -> 10.0.0.1:53");
 });
 
+Deno.test("what is wrong with many backends is cut to what the API stores", () => {
+  const ports = Array.from({ length: 6000 }, (_, index) => ({ name: `p${index}`, port: index + 1 }));
+  const backends = Array.from({ length: 16 }, () => ({ name: "db", port: 65_535 }));
+  const { message } = routed(backends, [service("db", 1, { ports })]);
+  assert.equal(String(message).length, 32_768);
+});
+
 Deno.test("a route says that the controller may not read its Services", () => {
   const { path } = servicesIn("prod");
   const { ends, message } = routed([{ name: "db", port: 1 }], [], { [path]: "services is forbidden" });
@@ -166,4 +179,53 @@ Deno.test("the Services of routes for other controllers are not asked for", () =
   const { translation } = new Translated(objects);
   assert.equal(translation.routes.length, 1);
   assert.equal(translation.routes[0]!.backends, undefined);
+});
+
+Deno.test("the Services of a route that no listener accepts are not asked for", () => {
+  const objects = (from: string) => [
+    gatewayClass(),
+    gateway("edge", [tcpListener("tcp", 1, { allowedRoutes: { namespaces: { from } } })]),
+    within("evil", tcpRoute("db", [{ name: "edge", namespace: "prod" }], [{ name: "db", port: 1 }])),
+    within("evil", tcpRoute("pod", [{ name: "edge", namespace: "prod" }], [{ name: "db", kind: "Pod" }], 1)),
+  ];
+  const asked = (from: string) => {
+    const snapshot = snapshotOf(objects(from));
+    translate(snapshot, OPTIONS);
+    return [servicesIn("evil"), slicesIn("evil")].filter(({ path }) => snapshot.asked.has(path)).length;
+  };
+  assert.equal(asked("Same"), 0);
+  assert.equal(asked("All"), 1, "no slices of a Service that does not exist");
+  const refused = new Translated(objects("Same"));
+  const not = "Accepted=False(NotAllowedByListeners)";
+  assert.deepEqual(refused.route("TCPRoute", "evil/db"), [`${not} ResolvedRefs=Unknown(Pending)`]);
+  assert.deepEqual(refused.route("TCPRoute", "evil/pod"), [`${not} ResolvedRefs=False(InvalidKind)`]);
+});
+
+Deno.test("a list is read once for all names that are looked up in it", () => {
+  let reads = 0;
+  const counted = (object: JsonObject): JsonObject => ({
+    ...object,
+    get metadata() {
+      reads++;
+      return object.metadata;
+    },
+  });
+  const select = { namespaces: { from: "Selector", selector: { matchLabels: { a: "b" } } } };
+  const services = Array.from({ length: 50 }, (_, index) => service(`s${index}`, 80));
+  const objects = [
+    gatewayClass(),
+    gateway("edge", [tcpListener("own", 1), tcpListener("select", 2, { allowedRoutes: select })]),
+    ...Array.from(
+      { length: 40 },
+      (_, index) => tcpRoute(`r${index}`, [{ name: "edge" }], [{ name: "none", port: 80 }], index),
+    ),
+    ...services,
+    ...Array.from({ length: 50 }, (_, index) => namespace(`n${index}`, {})),
+  ];
+  const lists = Map.groupBy(objects.map(counted), (object) => keyOf(collectionOf(object)));
+  const snapshot = new Snapshot((key) => ({ objects: lists.get(key) ?? [] }));
+  reads = 0;
+  translate(snapshot, OPTIONS);
+  assert.ok(snapshot.asked.has(servicesIn("prod").path) && snapshot.asked.has(NAMESPACES.path));
+  assert.ok(reads >= 100 && reads < 1000, `${reads} reads of 142 objects`);
 });
