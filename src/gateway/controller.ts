@@ -7,11 +7,13 @@ import type { SourceParts } from "../upstream/discovery/source_parts.ts";
 import { ClusterWatch } from "./cluster/cluster_watch.ts";
 import { PortApplier, type PortApplierOptions } from "./port_applier.ts";
 import { StatusWriter } from "./status_writer.ts";
-import { type StatusUpdate, statusUpdates } from "./translation/statuses.ts";
+import { statusPaths, type StatusUpdate, statusUpdates } from "./translation/statuses.ts";
 import { type GatewayOptions, translate } from "./translation/translate.ts";
 
 /** How long changes are collected before they are applied, in milliseconds: most come several at a time. */
 const COLLECT = 50;
+/** The longest of that time: it grows with that of a round, in which the thread that relays may stand still. */
+const LONGEST_COLLECT = 2000;
 /** After how many milliseconds what failed is tried again. */
 const RETRY = 5000;
 
@@ -37,6 +39,7 @@ export class GatewayController implements AsyncDisposable {
   #running: Promise<void> | undefined;
   /** What is left to write, and that it is being written. */
   #unwritten: readonly StatusUpdate[] = [];
+  #paths: ReadonlySet<string> = new Set();
   #writing: Promise<void> | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #wakeAt = Infinity;
@@ -73,19 +76,22 @@ export class GatewayController implements AsyncDisposable {
 
   async #run(): Promise<void> {
     const { signal } = this.#stop;
+    let last = 0;
     while (!signal.aborted) {
       await this.#changed.promise;
-      await sleep(COLLECT, signal);
+      await sleep(Math.min(Math.max(COLLECT, last), LONGEST_COLLECT), signal);
       if (signal.aborted || this.#options.isStopping()) break;
       this.#changed = Promise.withResolvers();
       clearTimeout(this.#timer);
       this.#wakeAt = Infinity;
+      const start = this.#options.parts.now();
       try {
         await this.#reconcile();
       } catch (error) {
         if (signal.aborted || this.#options.isStopping()) break;
         this.#failed(error);
       }
+      last = this.#options.parts.now() - start;
     }
     await this.#writing;
   }
@@ -102,6 +108,7 @@ export class GatewayController implements AsyncDisposable {
     if (failures.size > 0) this.#wakeAfter(RETRY);
     const now = `${new Date().toISOString().slice(0, -".000Z".length)}Z`;
     this.#unwritten = statusUpdates(translation, failures, now, faults);
+    this.#paths = statusPaths(translation);
     if (this.#unwritten.length > 0) this.#writing ??= this.#write().finally(() => this.#writing = undefined);
   }
 
@@ -112,7 +119,11 @@ export class GatewayController implements AsyncDisposable {
       const updates = this.#unwritten;
       this.#unwritten = [];
       try {
-        const wait = await this.#writer.write(updates, signal, () => this.#unwritten.length > 0);
+        const wait = await this.#writer.write(updates, {
+          exists: (path) => this.#paths.has(path),
+          isOutdated: () => this.#unwritten.length > 0,
+          signal,
+        });
         if (wait !== undefined) this.#wakeAfter(wait);
       } catch (error) {
         if (!signal.aborted) this.#failed(error);

@@ -19,8 +19,8 @@ const GENERAL = [401, 403, 429];
  */
 const SHORTEST_REPEAT = 5000;
 const LONGEST_REPEAT = 300_000;
-/** How many are written at a time. */
-const WRITERS = 4;
+/** Requests at the same time. */
+const AT_A_TIME = 8;
 
 export interface StatusWriterOptions {
   readonly client: Pick<ApiClient, "patch">;
@@ -33,8 +33,8 @@ export interface StatusWriterOptions {
 export interface RoundOptions {
   /** Whether there is an object whose status is at this path. Of others, nothing is remembered. */
   readonly exists: (path: string) => boolean;
-  /** Whether another round has newer updates, so that this one need not be finished. */
-  readonly isStale: () => boolean;
+  /** Whether there are newer updates: the rest of these is left out then. */
+  readonly isOutdated: () => boolean;
   readonly signal: AbortSignal;
 }
 
@@ -67,7 +67,7 @@ export class StatusWriter {
    * after which to try again, undefined if all is written. Rejects only with the reason of the signal.
    */
   async write(updates: readonly StatusUpdate[], options: RoundOptions): Promise<number | undefined> {
-    const { exists, isStale, signal } = options;
+    const { exists, isOutdated, signal } = options;
     for (const path of this.#tried.keys()) if (!exists(path)) this.#tried.delete(path);
     for (const path of this.#failing) if (!exists(path)) this.#failing.delete(path);
     const waits: number[] = [];
@@ -80,10 +80,10 @@ export class StatusWriter {
         const wait = this.#waitFor(update) ??
           await this.#patch(update, signal, () => isEnded = true);
         if (wait !== undefined) waits.push(wait);
-        if (isEnded || isStale() || signal.aborted) return;
+        if (isEnded || isOutdated() || signal.aborted) return;
       }
     };
-    await Promise.all(Array.from({ length: WRITERS }, writeAll));
+    await Promise.all(Array.from({ length: AT_A_TIME }, writeAll));
     signal.throwIfAborted();
     return waits.length === 0 ? undefined : Math.min(...waits);
   }

@@ -57,6 +57,15 @@ export function statusUpdates(
   return updates.filter((update) => update !== undefined);
 }
 
+/** The paths of the status of all objects, also where nothing changes. */
+export function statusPaths({ classes, gateways, routes }: Translation): ReadonlySet<string> {
+  return new Set([
+    ...classes.map((object) => statusPath("gatewayclasses", metaOf(object))),
+    ...gateways.map(({ gateway: { meta } }) => statusPath("gateways", meta)),
+    ...routes.map(({ route: { kind, meta } }) => statusPath(kind, meta)),
+  ]);
+}
+
 function classUpdate(object: JsonObject, now: string): StatusUpdate | undefined {
   const meta = metaOf(object);
   const before = objectOf(object.status);

@@ -84,3 +84,15 @@ export function pods(name: string, ...addresses: readonly string[]): JsonObject[
 export function to(...names: readonly string[]) {
   return names.map((name) => ({ name, port: 80 }));
 }
+
+/** A test with a loopback address of its own, which only Linux has without being told. */
+export function gatewayTest(name: string, fn: (stack: AsyncDisposableStack) => Promise<void>): void {
+  Deno.test({
+    name,
+    ignore: Deno.build.os !== "linux",
+    fn: async () => {
+      await using stack = new AsyncDisposableStack();
+      await fn(stack);
+    },
+  });
+}

@@ -18,21 +18,9 @@ import { readText, writeText } from "../../support/peers/sockets.ts";
 import { temporaryDirectory } from "../../support/program/directory.ts";
 import { runSluice, Sluice } from "../../support/program/program.ts";
 import { certificate, tlsServer } from "../../support/peers/tls_server.ts";
-import { GatewayFixture, pods, to } from "./gateway_fixture.ts";
+import { GatewayFixture, gatewayTest, pods, to } from "./gateway_fixture.ts";
 
 const EDGE = [{ name: "edge" }];
-
-/** A test with a loopback address of its own, which only Linux has without being told. */
-function gatewayTest(name: string, fn: (stack: AsyncDisposableStack) => Promise<void>): void {
-  Deno.test({
-    name,
-    ignore: Deno.build.os !== "linux",
-    fn: async () => {
-      await using stack = new AsyncDisposableStack();
-      await fn(stack);
-    },
-  });
-}
 
 gatewayTest(
   "sluice gateway sends clients where TCPRoutes and TLSRoutes say, and writes their status",

@@ -29,7 +29,7 @@ function update(keys: Partial<StatusUpdate> = {}): StatusUpdate {
 }
 
 const { signal } = new AbortController();
-const ROUND: RoundOptions = { exists: () => true, isStale: () => false, signal };
+const ROUND: RoundOptions = { exists: () => true, isOutdated: () => false, signal };
 const ok = () => Response.json({});
 
 Deno.test("StatusWriter.write() merges the status into the version that was seen", async () => {
@@ -96,11 +96,11 @@ Deno.test("StatusWriter.write() ends a round that fails for all, says so once, a
   const unavailable = () => new Response("no", { status: 503 });
   for (const failure of [() => new Error("unreachable"), forbidden, unavailable]) {
     const { writer, requests, lines } = writerWith(failure);
-    const all = updatesOf(12);
+    const all = updatesOf(20);
     assert.equal(await writer.write(all, ROUND), 5000);
-    assert.equal(requests.length, 4, "those that were written at the same time");
+    assert.equal(requests.length, 8, "those that were written at the same time");
     assert.equal(await writer.write(all, ROUND), 5000);
-    assert.deepEqual(pathsOf(requests.slice(4)), ["/4/status", "/5/status", "/6/status", "/7/status"]);
+    assert.deepEqual(pathsOf(requests.slice(8, 10)), ["/8/status", "/9/status"]);
     assert.equal(lines.length, 1);
     assert.match(lines[0]!, /^warn Cannot write the status of TCPRoute 0: /);
   }
@@ -132,16 +132,16 @@ Deno.test("StatusWriter.write() writes several at a time, and leaves the rest to
     answers.push(Promise.withResolvers<Response>());
     return answers.at(-1)!.promise;
   });
-  let isStale = false;
-  const round = writer.write(updatesOf(9), { ...ROUND, isStale: () => isStale });
-  assert.equal(requests.length, 4);
+  let isOutdated = false;
+  const round = writer.write(updatesOf(12), { ...ROUND, isOutdated: () => isOutdated });
+  assert.equal(requests.length, 8);
   answers[0]!.resolve(Response.json({}));
   await settled();
-  assert.equal(requests.length, 5);
-  isStale = true;
+  assert.equal(requests.length, 9);
+  isOutdated = true;
   for (const { resolve } of answers) resolve(Response.json({}));
   assert.equal(await round, undefined);
-  assert.equal(requests.length, 5);
+  assert.equal(requests.length, 9);
 });
 
 Deno.test("StatusWriter.write() remembers nothing of objects that are gone", async () => {
