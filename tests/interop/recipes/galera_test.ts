@@ -59,7 +59,9 @@ class ClusterCheck {
       `printf 'HTTP/1.1 ${status}\\r\\nContent-Type: text/plain\\r\\nConnection: close\\r\\nContent-Length: ${
         text.length + 2
       }\\r\\n\\r\\n${text}\\r\\n'`;
+    // It reads the request: socat drops the answer of a program that ends before all is written to it.
     const script = `#!/bin/sh
+while IFS= read -r line && [ \${#line} -gt 1 ]; do :; done
 if [ -e ${home.path}/$SOCAT_SOCKADDR ]
 then ${answer("200 OK", "Percona XtraDB Cluster Node is synced.")}
 else ${answer("503 Service Unavailable", "Percona XtraDB Cluster Node is not synced.")}
