@@ -6,6 +6,7 @@ import { eventually } from "../../support/eventually.ts";
 import { askName } from "../../support/peers/named_server.ts";
 import { ownAddress } from "../../support/peers/own_address.ts";
 import { askTls } from "../../support/peers/tls_server.ts";
+import { temporaryDirectory } from "../../support/program/directory.ts";
 import { Sluice, type StartOptions } from "../../support/program/program.ts";
 import type { JsonObject } from "../../../src/upstream/discovery/kubernetes/endpoint_slice.ts";
 
@@ -13,6 +14,7 @@ export class GatewayFixture implements AsyncDisposable {
   readonly host = ownAddress();
   readonly cluster: FakeCluster;
   #sluice: Sluice | undefined;
+  #folder: Awaited<ReturnType<typeof temporaryDirectory>> | undefined;
 
   constructor(...objects: readonly JsonObject[]) {
     this.cluster = new FakeCluster([gatewayClass(), ...objects]);
@@ -34,7 +36,12 @@ export class GatewayFixture implements AsyncDisposable {
       "json",
       ...args,
     ];
-    this.#sluice = await Sluice.start(own, options);
+    // Its files outlive a program that is killed.
+    this.#folder = await temporaryDirectory();
+    this.#sluice = await Sluice.start(own, {
+      ...options,
+      env: { TMPDIR: this.#folder.path, ...options.env },
+    });
   }
 
   connect(port: number): Promise<Deno.TcpConn> {
@@ -71,6 +78,7 @@ export class GatewayFixture implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#sluice?.[Symbol.asyncDispose]();
+    await this.#folder?.[Symbol.asyncDispose]();
     await this.cluster[Symbol.asyncDispose]();
   }
 }

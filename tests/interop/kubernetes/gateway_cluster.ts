@@ -84,7 +84,9 @@ export class GatewayCluster {
 
   /** Starts the program, and ends it with `stack`. @param host Where it listens. */
   async serve(stack: AsyncDisposableStack, host = this.host): Promise<Sluice> {
-    return stack.use(await Sluice.start([...this.#args, "--listen", host]));
+    // Its files outlive a program that is killed.
+    const { path: TMPDIR } = stack.use(await temporaryDirectory());
+    return stack.use(await Sluice.start([...this.#args, "--listen", host], { env: { TMPDIR } }));
   }
 
   async apply(...objects: readonly KubeObject[]): Promise<void> {
