@@ -64,10 +64,9 @@ export async function runProxy(
     });
   }
   for (const warning of warningsOf(config)) log.warn(warning, { event: "configuration_warning" });
-  const supervisor = buildSupervisor(config, log, {
-    onShortage: () => proxy.descriptorsShort(),
-    onHung: (thread) => proxy.onHung(thread),
-  }, takesOver);
+  const onShortage = () => proxy.descriptorsShort();
+  const onHung = (thread: number) => proxy.onHung(thread);
+  const supervisor = buildSupervisor(config, log, { onShortage, onHung }, takesOver, source?.room);
   const proxy: Proxy = new Proxy(config, { supervisor, source, descriptors, lifecycle });
   try {
     await (takesOver ? proxy.takeOver() : proxy.start());

@@ -4,6 +4,7 @@ import type { Config } from "../../config/config.ts";
 import { decodeConfig } from "../../config/decode.ts";
 import { GatewayController } from "../../gateway/controller.ts";
 import { CONTROLLER_NAME } from "../../gateway/names.ts";
+import { ROOM } from "../../gateway/translation/room.ts";
 import type { Named } from "../../gateway/resources/meta.ts";
 import { type EarlySignals, onStopSignals } from "../../runtime/control/signals.ts";
 import type { ConfigSource, Proxy } from "../../runtime/proxy.ts";
@@ -55,6 +56,7 @@ const SOURCE: ConfigSource = {
   path: "the Gateway API",
   load: undefined,
   awaits: [NOT_READY],
+  room: ROOM,
   locate: (error) => Promise.resolve(error),
 };
 

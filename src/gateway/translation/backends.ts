@@ -29,6 +29,9 @@ export interface RouteBackends {
 /** Never connects: nothing is there, and only root could change that. */
 export const REFUSING_ADDRESS = "unix:/nonexistent/no-backend";
 
+/** How many ports a message names. */
+const MOST_NAMED = 10;
+
 /** The addresses of a backend, or why it cannot be used. */
 type Resolved = readonly string[] | Condition;
 
@@ -108,7 +111,7 @@ function resolve(backend: Backend, route: Route, grants: readonly Grant[], snaps
   const found = ports.filter((each) => each.port === port && port !== undefined);
   const tcp = found.find(({ protocol }) => (textOf(protocol) ?? "TCP") === "TCP");
   if (tcp === undefined) {
-    const numbers = ports.map((each) => each.port).join(", ") || "none";
+    const numbers = numbersOf(ports);
     return found.length > 0
       ? unresolved("UnsupportedProtocol", `Port ${port} of the Service ${name} is not for TCP`)
       : unresolved(
@@ -125,6 +128,13 @@ function resolve(backend: Backend, route: Route, grants: readonly Grant[], snaps
 
 function joined(problems: readonly Condition[]): Condition {
   return unresolved(problems[0]!.reason, problems.map(({ message }) => message).join("; "));
+}
+
+/** For messages: the numbers of ports, of which a Service may have thousands. */
+function numbersOf(ports: readonly JsonObject[]): string {
+  const more = ports.length - MOST_NAMED;
+  const named = ports.slice(0, MOST_NAMED).map(({ port }) => port).join(", ") || "none";
+  return more > 0 ? `${named} and ${more} more` : named;
 }
 
 function unresolved(reason: string, message: string): Condition {

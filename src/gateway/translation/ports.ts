@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { bySpecificity, covers } from "../hostnames.ts";
+import { byAge } from "../resources/meta.ts";
 import type { Route } from "../resources/route.ts";
 import type { KeyPair } from "../resources/secret.ts";
 import type { RouteBackends } from "./backends.ts";
@@ -76,6 +77,8 @@ class PortPlanner {
   readonly #port: number;
   readonly #backends: ReadonlyMap<Route, RouteBackends>;
   readonly #groups = new Map<string, PlannedGroup>();
+  /** Routes with the same backends, the oldest first. */
+  #sharing: ReadonlyMap<string, readonly Route[]> = new Map();
 
   constructor(port: number, backends: ReadonlyMap<Route, RouteBackends>) {
     this.#port = port;
@@ -86,6 +89,8 @@ class PortPlanner {
     const served = listeners.filter(({ isUsable, attachments }) => isUsable && attachments.length > 0);
     const [first] = served;
     if (first === undefined) return undefined;
+    const attached = new Set(served.flatMap(({ attachments }) => attachments.map(({ route }) => route)));
+    this.#sharing = Map.groupBy([...attached].sort(byAge), backendsKey);
     // One for TCP shares its port with no other one that is usable. Of its routes, the oldest gets all clients.
     if (first.listener.protocol === "TCP") {
       const upstream = this.#groupOf(first.attachments[0]!.route);
@@ -137,13 +142,19 @@ class PortPlanner {
   }
 
   #groupOf(route: Route): string {
-    const name = groupName(route, this.#port);
+    const routes = this.#sharing.get(backendsKey(route))!;
+    const name = groupName(routes[0]!, this.#port);
     if (!this.#groups.has(name)) {
       const { endpoints, refuses } = this.#backends.get(route)!;
-      this.#groups.set(name, { endpoints, refuses, routes: [route] });
+      this.#groups.set(name, { endpoints, refuses, routes });
     }
     return name;
   }
+}
+
+/** The same for routes whose clients go to the same endpoints. A grant is for a kind and a namespace. */
+function backendsKey({ kind, meta: { namespace }, backends }: Route): string {
+  return JSON.stringify([kind, namespace, ...backends]);
 }
 
 /** Such as `tls.prod.db.443`. A long one ends with a hash in place of its end. */

@@ -43,16 +43,19 @@ export interface PortFailure {
  * @param faults What is wrong with groups, by their names: their routes say so.
  */
 export function statusUpdates(
-  { classes, gateways, routes, isElsewhere, addresses, awaitsAddress, ports }: Translation,
+  translation: Translation,
   failures: PortFailures,
   now: string,
   faults: ReadonlyMap<string, string> = new Map(),
 ): StatusUpdate[] {
-  const wrong = faultyRoutes(ports, faults);
+  const { classes, gateways, routes, excess } = translation;
+  const wrong = faultyRoutes(translation.ports, faults);
   const updates = [
     ...classes.map((object) => classUpdate(object, now)),
-    ...gateways.map((state) => gatewayUpdate(state, { addresses, awaitsAddress }, failures, now)),
-    ...routes.map((state) => routeUpdate(state, wrong.get(state.route), isElsewhere, now)),
+    ...gateways.map((state) => gatewayUpdate(state, translation, failures, now)),
+    ...routes.map((state) =>
+      routeUpdate(state, { fault: wrong.get(state.route), excess: excess.get(state.route) }, translation, now)
+    ),
   ];
   return updates.filter((update) => update !== undefined);
 }
@@ -78,7 +81,7 @@ function classUpdate(object: JsonObject, now: string): StatusUpdate | undefined 
 
 function gatewayUpdate(
   { gateway, rejection, listeners }: GatewayState,
-  reach: Pick<Translation, "addresses" | "awaitsAddress">,
+  reach: Pick<Translation, "addresses" | "awaitsAddress" | "excess">,
   failures: PortFailures,
   now: string,
 ): StatusUpdate | undefined {
@@ -98,7 +101,7 @@ function gatewayUpdate(
     listeners: listeners.map((state) => ({
       name: state.listener.name,
       supportedKinds: state.kinds.map((kind) => ({ group: GATEWAY_GROUP, kind })),
-      attachedRoutes: state.attachments.length,
+      attachedRoutes: state.attachments.filter(({ route }) => !reach.excess.has(route)).length,
       conditions: mergeConditions(
         stored.get(state.listener.name)?.conditions,
         conditionsOf.get(state)!,
@@ -164,8 +167,8 @@ function gatewayConditions(
 
 function routeUpdate(
   { route, parents, backends }: RouteState,
-  fault: string | undefined,
-  isElsewhere: Translation["isElsewhere"],
+  { fault, excess }: { readonly fault: string | undefined; readonly excess: string | undefined },
+  { isElsewhere }: Pick<Translation, "isElsewhere">,
   now: string,
 ): StatusUpdate | undefined {
   const { meta, object, kind } = route;
@@ -176,7 +179,7 @@ function routeUpdate(
   const wanted = new Map(parents.map(({ parent, accepted }) => {
     const { group, kind, namespace, name, sectionName, port } = parent.written;
     const parentRef = defined({ group, kind, namespace, name, sectionName, port });
-    return [keyOf(parentRef), { parentRef, conditions: [accepted, resolvedRefs!] }];
+    return [keyOf(parentRef), { parentRef, conditions: [acceptedIn(accepted, excess), resolvedRefs!] }];
   }));
   const complete = ({ parentRef, conditions }: ParentConditions, old: JsonObject): JsonObject => ({
     parentRef,
@@ -195,6 +198,12 @@ function routeUpdate(
   });
   const added = [...wanted.values()].map((own) => complete(own, {}));
   return updateOf(object, meta, kind, before, { parents: [...stored, ...added] });
+}
+
+function acceptedIn(accepted: Condition, excess: string | undefined): Condition {
+  return excess === undefined || accepted.status === "False"
+    ? accepted
+    : isFalse("Accepted", "TooManyRoutes", excess);
 }
 
 /** What is wrong with routes that have a group at fault on some port. */

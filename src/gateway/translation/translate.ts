@@ -19,6 +19,7 @@ import { resolveBackends, type RouteBackends, unreadBackends } from "./backends.
 import { examineListeners, type ListenerState } from "./listeners.ts";
 import { planPorts, type PortPlan } from "./ports.ts";
 import { classRejection, gatewayRejection } from "./rejection.ts";
+import { fitted } from "./room.ts";
 
 export interface GatewayOptions {
   /** The name of the GatewayClass. */
@@ -34,6 +35,8 @@ export interface GatewayOptions {
 /** All that was found out. */
 export interface Translation {
   readonly ports: readonly PortPlan[];
+  /** Routes that sluice has no room for, and why. */
+  readonly excess: ReadonlyMap<Route, string>;
   readonly classes: readonly JsonObject[];
   readonly gateways: readonly GatewayState[];
   readonly routes: readonly RouteState[];
@@ -85,8 +88,10 @@ export function translate(snapshot: Snapshot, options: GatewayOptions): Translat
     return { route, parents, backends: found };
   });
   const { addresses, awaitsAddress } = addressesOf(snapshot, options);
+  const { ports, excess } = fitted(planPorts(listeners, backends));
   return {
-    ports: planPorts(listeners, backends),
+    ports,
+    excess,
     classes,
     gateways: gateways.map((gateway) => ({
       gateway,

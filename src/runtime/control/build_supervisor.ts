@@ -10,7 +10,7 @@ import { AccessOutput } from "../files/access_output.ts";
 import { HeartbeatMonitor } from "../../shared/heartbeat.ts";
 import { RelayThread } from "../worker/relay_thread.ts";
 import type { Reporter } from "../worker/reporter.ts";
-import { SharedMemory } from "./shared_memory.ts";
+import { type Room, SharedMemory } from "./shared_memory.ts";
 import { Supervisor } from "./supervisor.ts";
 import type { Report, SupervisorCalls, ThreadStart } from "../worker/thread_calls.ts";
 import { Threads, type ThreadSlot } from "./threads.ts";
@@ -42,8 +42,9 @@ export function buildSupervisor(
   log: ProgramLog,
   { onShortage, onHung }: ProcessEvents = { onShortage() {}, onHung() {} },
   takesOver = false,
+  room?: Room,
 ): Supervisor {
-  const memory = new SharedMemory(config, threadsOf(config));
+  const memory = new SharedMemory(config, threadsOf(config), room);
   const sockets = new ActivatedSockets();
   const access = new AccessOutput(log);
   const events: EventFeed = new EventFeed(

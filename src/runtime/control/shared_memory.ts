@@ -18,6 +18,16 @@ const MAX_CLIENTS = 65_536;
 /** Services and groups that reloads can add, including removed ones with open connections. */
 const MORE_SERVICES = 1024;
 
+/** Room for what comes later, where a program needs more than is usual. */
+export interface Room {
+  /** Groups, including removed ones with open connections. */
+  readonly groups: number;
+  /** Endpoints of all groups. */
+  readonly endpoints: number;
+}
+
+const USUAL_ROOM: Room = { groups: MORE_SERVICES, endpoints: MAX_ENDPOINTS };
+
 export class SharedMemory {
   readonly threads: number;
   /** The supervisor counts nothing with it, and ends the epochs of dead workers. */
@@ -38,22 +48,22 @@ export class SharedMemory {
   /** What random decisions of faults and filters follow from. */
   readonly seed: string;
 
-  constructor({ services, upstreams, seed }: Config, threads: number) {
+  constructor({ services, upstreams, seed }: Config, threads: number, room = USUAL_ROOM) {
     this.threads = threads;
     this.seed = seed ?? String(crypto.getRandomValues(new Uint32Array(1))[0]);
     this.#size = {
       services: services.length + MORE_SERVICES,
-      upstreams: upstreams.length + MORE_SERVICES,
-      endpoints: MAX_ENDPOINTS,
+      upstreams: upstreams.length + room.groups,
+      endpoints: room.endpoints,
     };
     this.epoch = new WorkerEpoch({ threads });
     this.accounts = new Accounts(this.#size, this.epoch);
     const { services: ofServices, upstreams: queues } = this.#size;
     // An endpoint has two: its clients, and all that is open there. One is for all services together.
-    this.gauges = new GaugeTable(2 * MAX_ENDPOINTS + ofServices + queues + 1, this.epoch);
+    this.gauges = new GaugeTable(2 * room.endpoints + ofServices + queues + 1, this.epoch);
     this.turns = new TurnTable(queues, this.epoch);
     this.heartbeats = new SharedArrayBuffer(threads * Int32Array.BYTES_PER_ELEMENT);
-    this.credits = new TurnCredits(MAX_ENDPOINTS);
+    this.credits = new TurnCredits(room.endpoints);
     this.stuck = new StuckEndpoints(this.#size.upstreams);
     this.#numbers = newConnectionNumbers(threads);
   }
@@ -69,7 +79,7 @@ export class SharedMemory {
     return {
       epoch: this.epoch.startOf(thread),
       numbers: this.#numbers,
-      credits: { endpoints: MAX_ENDPOINTS, memory: this.credits.memory },
+      credits: { endpoints: this.#size.endpoints, memory: this.credits.memory },
       stuck: { groups: this.#size.upstreams, memory: this.stuck.memory },
       accounts: { size: this.#size, memory: this.accounts.memory },
       gauges: { slots: this.gauges.capacity, memory: this.gauges.memory },

@@ -2,6 +2,7 @@
 
 import type { Config } from "../../config/config.ts";
 import type { ConfigError } from "../../config/config_error.ts";
+import type { Room } from "../control/shared_memory.ts";
 import { watchFiles } from "./watch_files.ts";
 
 export interface ConfigSource {
@@ -11,6 +12,8 @@ export interface ConfigSource {
   readonly load: (() => Promise<Config>) | undefined;
   /** Why the proxy is not ready at first: whoever runs it takes that out of its `notReady`. */
   readonly awaits?: readonly string[];
+  /** Room for groups and endpoints that it brings later. */
+  readonly room?: Room;
   /** The same error with the positions of its problems in the file. */
   readonly locate: (error: ConfigError) => Promise<ConfigError>;
 }

@@ -11,6 +11,7 @@ import {
   tcpRoute,
   tlsListener,
   tlsRoute,
+  within,
 } from "../../support/kubernetes/gateway_objects.ts";
 import { eventually } from "../../support/eventually.ts";
 import { countsOf, NamedServers } from "../../support/peers/named_server.ts";
@@ -338,3 +339,55 @@ function filesIn(folder: string): string[] {
 function modeOf(path: string): number {
   return Deno.statSync(path).mode! & 0o777;
 }
+
+gatewayTest(
+  "sluice gateway serves a port with 1100 routes and 4400 pods of another namespace",
+  async (stack) => {
+    const servers = stack.use(await NamedServers.start("a"));
+    const names = Array.from({ length: 1100 }, (_, index) => `s${index}`);
+    const others = names.flatMap((name, index) => [
+      tlsRoute(name, [{ name: "edge", namespace: "prod" }], [`${name}.example.com`], to(name)),
+      ...pods(name, ...[1, 2, 3, 4].map((pod) => `10.${pod}.${index >> 8}.${index & 255}:80`)),
+    ]);
+    const tls = tlsListener("tls", 7443, undefined, { allowedRoutes: { namespaces: { from: "All" } } });
+    const fixture = stack.use(
+      new GatewayFixture(
+        gateway("edge", [tls, tcpListener("tcp", 7500)]),
+        ...others.map((each) => within("evil", each)),
+        tcpRoute("db", [{ name: "edge", sectionName: "tcp" }], to("a"), 9),
+        tlsRoute("shop", [{ name: "edge", sectionName: "tls" }], ["shop.example.com"], to("a"), 9),
+        ...pods("a", servers.all[0]!.address),
+      ),
+    );
+    await fixture.start();
+    assert.equal(await fixture.ask(7500), "a");
+    await fixture.cluster.told("Gateway", "edge", /Programmed/);
+    assert.doesNotMatch(
+      JSON.stringify(fixture.cluster.status("Gateway", "edge")),
+      /"type":"Programmed","status":"False"/,
+    );
+    assert.doesNotMatch(fixture.sluice.stderr, /endpoint_refused|gateway_port_failed/);
+  },
+);
+
+gatewayTest("sluice gateway serves others beside a route whose endpoints it cannot use", async (stack) => {
+  const servers = stack.use(await NamedServers.start("a"));
+  const fixture = stack.use(
+    new GatewayFixture(
+      gateway("edge", [tlsListener("tls", 7443), tcpListener("tcp", 7500)]),
+      tcpRoute("db", [{ name: "edge", sectionName: "tcp" }], to("a")),
+      tlsRoute("bad", [{ name: "edge", sectionName: "tls" }], ["bad.example.com"], to("bad")),
+      tlsRoute("good", [{ name: "edge", sectionName: "tls" }], ["good.example.com"], to("a")),
+      ...pods("a", servers.all[0]!.address),
+      ...pods("bad", "010.0.0.1:80"),
+    ),
+  );
+  await fixture.start();
+  await fixture.cluster.told("TLSRoute", "bad", /UnsupportedValue/);
+  assert.match(JSON.stringify(fixture.cluster.status("TLSRoute", "bad")), /010\.0\.0\.1/);
+  await fixture.cluster.told("Gateway", "edge", /Programmed/);
+  assert.doesNotMatch(
+    JSON.stringify(fixture.cluster.status("Gateway", "edge")),
+    /"type":"Programmed","status":"False"/,
+  );
+});

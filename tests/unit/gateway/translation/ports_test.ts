@@ -167,7 +167,7 @@ Deno.test("the name of a group fits, and differs where routes differ", () => {
   const names = ["x".repeat(80), `${"x".repeat(80)}y`];
   const found = ports(
     [tlsListener("tls", 443)],
-    ...names.map((name, index) => tlsRoute(name, EDGE, [`${index}.example.com`], to("a"))),
+    ...names.map((name, index) => tlsRoute(name, EDGE, [`${index}.example.com`], to(["a", "b"][index]!))),
   );
   const [plan] = found.translation.ports;
   assert.equal(plan!.groups.size, 2);
@@ -336,4 +336,31 @@ Deno.test("groups of namespaces with long names that begin alike are not the sam
     "a.example.com -> 10.0.1.0:443",
     "b.example.com -> 10.0.1.1:443",
   ]);
+});
+
+Deno.test("routes of a namespace with the same backends share a group, which has the name of the oldest", () => {
+  const found = ports(
+    [tlsListener("tls", 443)],
+    tlsRoute("one", EDGE, ["1.example.com"], to("a"), 2),
+    tlsRoute("two", EDGE, ["2.example.com"], to("a"), 1),
+    tlsRoute("three", EDGE, ["3.example.com"], [{ name: "a", port: 443, weight: 2 }, ...to("b")], 3),
+  );
+  const [plan] = found.translation.ports;
+  const names = [...plan!.groups].map(([name, { routes }]) => [name, routes.map(({ meta }) => meta.name)]);
+  assert.deepEqual(names.sort(), [["tls.prod.three.443", ["three"]], ["tls.prod.two.443", ["two", "one"]]]);
+  assert.deepEqual(found.port(443), [
+    `2.example.com,1.example.com -> ${A}`,
+    `3.example.com -> ${A}*2 ${B}`,
+  ]);
+});
+
+Deno.test("a group is of one namespace: others may not have its rights", () => {
+  const target = [{ name: "a", namespace: "prod", port: 443 }];
+  const parent = [{ name: "edge", namespace: "prod" }];
+  const found = ports(
+    [tlsListener("tls", 443, undefined, { allowedRoutes: { namespaces: { from: "All" } } })],
+    tlsRoute("own", parent, ["own.example.com"], target),
+    within("evil", tlsRoute("other", parent, ["other.example.com"], target, 1)),
+  );
+  assert.deepEqual(found.port(443), [`own.example.com -> ${A}`, "other.example.com -> refused"]);
 });
