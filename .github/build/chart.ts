@@ -5,20 +5,15 @@
 
 import { parse, parseAllDocuments, stringify } from "yaml";
 import denoJson from "../../deno.json" with { type: "json" };
+import { ORIGIN, OWN_SECTIONS, readManifest, splitConfig } from "./chart_source.ts";
+import { RESERVE, valuesSchema, valuesText } from "./chart_values.ts";
 import { ManifestTemplate } from "./manifest_template.ts";
 
-const DEPLOY = new URL("../../docs/deploy/", import.meta.url);
-const SOURCE = new URL("kubernetes/", DEPLOY);
-export const CHART = new URL("helm/", DEPLOY);
+export const CHART = new URL("../../docs/deploy/helm/", import.meta.url);
 
-const ORIGIN = "Written by `deno task docs` from docs/deploy/kubernetes.";
 const RELEASE = ".Release.Name";
 const PRE_STOP = ".Values.shutdown.preStopSeconds";
 const DRAIN = ".Values.shutdown.drainSeconds";
-/** The time between the end of the drain and the kill, in seconds. */
-const RESERVE = 10;
-/** Sections of the configuration that have to fit the manifests. */
-const OWN_SECTIONS = ["admin", "reload", "shutdown"];
 
 /** What a template says beyond its manifests. */
 interface Edits {
@@ -44,10 +39,35 @@ const TEMPLATES: Readonly<Record<string, Edits>> = {
 
 const LABELS = `{{- define "sluice.labels" -}}
 app.kubernetes.io/name: sluice
-app.kubernetes.io/instance: {{ ${RELEASE} }}
+app.kubernetes.io/instance: {{ ${RELEASE} | quote }}
 app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end }}
+`;
+
+/**
+ * The text of the user is first: its lines keep their numbers, and what begins a document stays at its beginning. Sections
+ * after it need the first column of the same document.
+ */
+const CONFIG = `{{- define "sluice.config" -}}
+{{- $own := include "sluice.ownConfig" . }}
+{{- $text := printf "%s\\n%s" (.Values.config | trimSuffix "\\n") $own }}
+{{- $config := fromYaml .Values.config }}
+{{- with $config.Error }}
+  {{- fail (printf "config: Helm cannot read it: %s; check the file with sluice check" .) }}
+{{- end }}
+{{- range $section, $_ := fromYaml $own }}
+  {{- if hasKey $config $section }}
+    {{- fail (printf "config: remove %s, which the chart writes" $section) }}
+  {{- end }}
+{{- end }}
+{{- if not (hasKey (fromYaml $text) "${OWN_SECTIONS.at(-1)}") }}
+  {{- fail "config: begin its keys in the first column, in one document, without braces around them or ... at the end: the chart adds ${
+  OWN_SECTIONS.join(", ")
+} after them" }}
+{{- end }}
+{{- $text }}
 {{- end }}
 `;
 
@@ -69,6 +89,7 @@ export function chartFiles(): Map<string, string> {
     ["values.yaml", values],
     ["values.schema.json", `${JSON.stringify(valuesSchema(parse(values)), null, 2)}\n`],
     ["templates/_labels.tpl", `${comment(ORIGIN)}${LABELS}`],
+    ["templates/_config.tpl", `${comment(ORIGIN)}${ownConfig()}\n${CONFIG}`],
     ...Object.entries(TEMPLATES).map(([path, edits]): [string, string] => [
       `templates/${path.slice(path.indexOf("/") + 1)}`,
       templateText(path, edits),
@@ -77,7 +98,7 @@ export function chartFiles(): Map<string, string> {
 }
 
 function templateText(path: string, { condition, edit }: Edits): string {
-  const documents = parseAllDocuments(read(path)).map((document) => {
+  const documents = parseAllDocuments(readManifest(path)).map((document) => {
     const template = new ManifestTemplate(document);
     nameByRelease(template);
     edit?.(template);
@@ -94,7 +115,7 @@ function nameByRelease(template: ManifestTemplate): void {
   template.replaceScalars((key, value, path) => {
     const isName = ["name", "serviceAccountName", "app.kubernetes.io/instance"].includes(key);
     if (!isName || path.includes("containers") || !/^sluice(-metrics)?$/.test(value)) return undefined;
-    return `{{ ${RELEASE} }}${value.slice("sluice".length)}`;
+    return `"{{ ${RELEASE} }}${value.slice("sluice".length)}"`;
   });
   const component = template.remove(["metadata", "labels"])?.["app.kubernetes.io/component"];
   const own = component === undefined ? "" : `\n  app.kubernetes.io/component: ${component}`;
@@ -107,13 +128,21 @@ function nameByRelease(template: ManifestTemplate): void {
 function editAccess(template: ManifestTemplate): void {
   if (template.get(["kind"]) !== "RoleBinding") return;
   // kustomize adds it.
-  template.add(["subjects", 0], () => "namespace: {{ .Release.Namespace }}");
+  template.add(["subjects", 0], () => "namespace: {{ .Release.Namespace | quote }}");
 }
 
 function editConfig(template: ManifestTemplate): void {
-  const [own] = splitConfig();
-  const shown = own.replace(/drain: \d+s/, `drain: {{ ${DRAIN} }}s`);
-  template.setText(["data", "sluice.yaml"], shown, (indent) => `{{- .Values.config | nindent ${indent} }}`);
+  // The indicator is for a text whose first line is indented.
+  template.replace(
+    ["data", "sluice.yaml"],
+    (indent) => `sluice.yaml: |2\n  {{- include "sluice.config" . | nindent ${indent + 2} }}`,
+  );
+}
+
+function ownConfig(): string {
+  const [, own] = splitConfig();
+  const text = own.replace(/drain: \d+s/, `drain: ${integer(DRAIN)}s`);
+  return `{{- define "sluice.ownConfig" -}}\n${text}{{- end }}\n`;
 }
 
 function editPods(template: ManifestTemplate): void {
@@ -121,22 +150,26 @@ function editPods(template: ManifestTemplate): void {
   const container = [...pod, "containers", 0];
   const isDeployment = 'eq .Values.kind "Deployment"';
   template.set(["kind"], "{{ .Values.kind }}");
-  template.set(["spec", "replicas"], "{{ .Values.replicas }}");
+  template.set(["spec", "replicas"], integer(".Values.replicas"));
   template.wrap(["spec", "replicas"], `if and (${isDeployment}) (not .Values.autoscaling.enabled)`);
   template.rename(["spec", "strategy"], `{{ if ${isDeployment} }}strategy{{ else }}updateStrategy{{ end }}`);
   template.set([...pod, "terminationGracePeriodSeconds"], `{{ add ${PRE_STOP} ${DRAIN} ${RESERVE} }}`);
-  template.set([...container, "lifecycle", "preStop", "sleep", "seconds"], `{{ ${PRE_STOP} }}`);
+  template.set([...container, "lifecycle", "preStop", "sleep", "seconds"], integer(PRE_STOP));
+  // API servers before 1.33 refuse a sleep of 0.
+  template.wrap([...container, "lifecycle"], `if ${PRE_STOP}`);
   template.wrap([...pod, "topologySpreadConstraints"], `if ${isDeployment}`);
   const tag = ".Values.image.tag | default .Chart.AppVersion";
   template.replace([...container, "image"], () => `image: "{{ .Values.image.repository }}:{{ ${tag} }}"`);
   const secret = [...container, "env", 0, "valueFrom", "secretKeyRef"];
-  template.set([...secret, "name"], "{{ .Values.adminToken.secret }}");
-  template.set([...secret, "key"], "{{ .Values.adminToken.key }}");
-  template.replace([...container, "ports", 0], () => eachPort("containerPort: {{ .port }}"));
+  template.set([...secret, "name"], "{{ .Values.adminToken.secret | quote }}");
+  template.set([...secret, "key"], "{{ .Values.adminToken.key | quote }}");
+  template.replace([...container, "ports", 0], () => eachPort(`containerPort: ${integer(".port")}`));
   template.replace(
     [...container, "resources"],
     (indent) => `resources:\n  {{- toYaml .Values.resources | nindent ${indent + 2} }}`,
   );
+  template.add([...container, "volumeMounts"], (indent) => withValue(".Values.extraVolumeMounts", indent));
+  template.add([...pod, "volumes"], (indent) => withValue(".Values.extraVolumes", indent));
   template.add(pod, (indent) => withValue(".Values.podSpec", indent));
 }
 
@@ -145,7 +178,10 @@ function editService(template: ManifestTemplate): void {
     const annotations = `annotations:\n  {{- toYaml . | nindent ${indent + 2} }}`;
     return `{{- with .Values.service.annotations }}\n${annotations}\n{{- end }}`;
   });
-  template.replace(["spec", "ports", 0], () => eachPort("port: {{ .port }}\n  targetPort: {{ .name }}"));
+  template.replace(
+    ["spec", "ports", 0],
+    () => eachPort(`port: ${integer(".port")}\n  targetPort: {{ .name | quote }}`),
+  );
   template.add(["spec"], (indent) => withValue(".Values.service.spec", indent));
 }
 
@@ -153,17 +189,17 @@ function editNetworkPolicy(template: ManifestTemplate): void {
   const [clients, metrics] = [["spec", "ingress", 0], ["spec", "ingress", 1]];
   template.replace(
     [...clients!, "ports", 0],
-    () => "{{- range .Values.ports }}\n- protocol: TCP\n  port: {{ .name }}\n{{- end }}",
+    () => "{{- range .Values.ports }}\n- protocol: TCP\n  port: {{ .name | quote }}\n{{- end }}",
   );
   const namespace = ["from", 0, "namespaceSelector", "matchLabels", "kubernetes.io/metadata.name"];
-  template.set([...metrics!, ...namespace], "{{ .Values.networkPolicy.metricsFrom }}");
+  template.set([...metrics!, ...namespace], "{{ .Values.networkPolicy.metricsFrom | quote }}");
 }
 
 function editAutoscaler(template: ManifestTemplate): void {
-  template.set(["spec", "minReplicas"], "{{ .Values.autoscaling.minReplicas }}");
-  template.set(["spec", "maxReplicas"], "{{ .Values.autoscaling.maxReplicas }}");
+  template.set(["spec", "minReplicas"], integer(".Values.autoscaling.minReplicas"));
+  template.set(["spec", "maxReplicas"], integer(".Values.autoscaling.maxReplicas"));
   const target = ["spec", "metrics", 0, "pods", "target", "averageValue"];
-  template.set(target, "{{ .Values.autoscaling.connections | quote }}");
+  template.set(target, "{{ .Values.autoscaling.connections | int64 | quote }}");
   const refusal = '{{ fail "autoscaling.enabled needs kind: Deployment" }}';
   template.replace(
     ["kind"],
@@ -174,126 +210,29 @@ function editAutoscaler(template: ManifestTemplate): void {
 function editMonitor(template: ManifestTemplate): void {
   if (template.get(["kind"]) !== "ServiceMonitor") return;
   const endpoint = ["spec", "endpoints", 0];
-  template.set([...endpoint, "interval"], "{{ .Values.serviceMonitor.interval }}");
-  template.set([...endpoint, "authorization", "credentials", "name"], "{{ .Values.adminToken.secret }}");
-  template.set([...endpoint, "authorization", "credentials", "key"], "{{ .Values.adminToken.key }}");
+  template.set([...endpoint, "interval"], "{{ .Values.serviceMonitor.interval | quote }}");
+  template.set(
+    [...endpoint, "authorization", "credentials", "name"],
+    "{{ .Values.adminToken.secret | quote }}",
+  );
+  template.set([...endpoint, "authorization", "credentials", "key"], "{{ .Values.adminToken.key | quote }}");
 }
 
 function eachPort(keys: string): string {
-  return `{{- range .Values.ports }}\n- name: {{ .name }}\n  ${keys}\n{{- end }}`;
+  return `{{- range .Values.ports }}\n- name: {{ .name | quote }}\n  ${keys}\n{{- end }}`;
+}
+
+/** Numbers of a file are floats to Helm, which it would write as 3e+06. */
+function integer(value: string): string {
+  return `{{ ${value} | int64 }}`;
 }
 
 function withValue(value: string, indent: number): string {
   return `{{- with ${value} }}\n{{- toYaml . | nindent ${indent} }}\n{{- end }}`;
 }
 
-/** The defaults: what the manifests say. */
-function valuesText(): string {
-  const pods = parse(read("base/deployment.yaml")).spec;
-  const [container] = pods.template.spec.containers;
-  const { spec: autoscaler } = parse(read("autoscaling/autoscaler.yaml"));
-  const monitor = parseAllDocuments(read("service-monitor/service-monitor.yaml"))[1]!.toJS();
-  const [own, config] = splitConfig();
-  const ports = container.ports.filter(({ name }: { name: string }) => name !== "admin");
-  const named = ports.map(({ name, containerPort }: Record<string, unknown>) => ({
-    name,
-    port: containerPort,
-  }));
-  return `# ${ORIGIN}
-
-# Deployment, or DaemonSet for one pod on each node.
-kind: Deployment
-# Of a Deployment without autoscaling.
-replicas: ${pods.replicas}
-
-image:
-  repository: ${container.image}
-  # The version of the chart unless set.
-  tag: ""
-
-# The configuration without ${OWN_SECTIONS.join(", ")}, which the chart writes: --set-file config=FILE
-config: |
-${indented(config)}
-# Ports that the configuration listens on, for clients.
-ports:
-${indented(stringify(named))}
-# A Secret that you create, with the token of the admin interface.
-adminToken:
-  secret: sluice-admin
-  key: token
-
-# A pod goes on accepting for preStopSeconds, then waits up to drainSeconds for its connections. The kubelet kills it
-# ${RESERVE} s after that.
-shutdown:
-  preStopSeconds: ${container.lifecycle.preStop.sleep.seconds}
-  drainSeconds: ${/drain: (\d+)s/.exec(own)![1]}
-
-${stringify({ resources: container.resources })}
-service:
-  annotations: {}
-  # More of the Service, such as type: LoadBalancer and externalTrafficPolicy: Local.
-  spec: {}
-
-# More of the pods, such as imagePullSecrets, nodeSelector, tolerations and priorityClassName.
-podSpec: {}
-
-networkPolicy:
-  enabled: true
-  # The namespace whose pods may read metrics.
-  metricsFrom: monitoring
-
-# Needs an adapter that serves sluice_connections_active as a metric of pods.
-autoscaling:
-  enabled: false
-  minReplicas: ${autoscaler.minReplicas}
-  maxReplicas: ${autoscaler.maxReplicas}
-  # Open connections in a pod.
-  connections: ${autoscaler.metrics[0].pods.target.averageValue}
-
-# Needs the CustomResourceDefinitions of the Prometheus Operator.
-serviceMonitor:
-  enabled: false
-  interval: ${monitor.spec.endpoints[0].interval}
-`;
-}
-
-/** The configuration of the base: the sections that the chart writes, and those of the user. */
-function splitConfig(): [own: string, rest: string] {
-  const config: string = parse(read("base/config.yaml")).data["sluice.yaml"];
-  const sections = config.split(/^(?=\S)/m);
-  const at = sections.findLastIndex((section) => OWN_SECTIONS.includes(section.split(":")[0]!));
-  return [sections.slice(0, at + 1).join(""), sections.slice(at + 1).join("")];
-}
-
-/** Wrong types and keys that there are not are errors of helm. Empty mappings take anything. */
-function valuesSchema(value: unknown, key = ""): Record<string, unknown> {
-  if (key === "kind") return { enum: ["Deployment", "DaemonSet"] };
-  if (Array.isArray(value)) return { type: "array", minItems: 1, items: valuesSchema(value[0]) };
-  if (typeof value !== "object" || value === null) {
-    return typeof value === "number" ? { type: "integer", minimum: 0 } : { type: typeof value };
-  }
-  const entries = Object.entries(value);
-  if (entries.length === 0 || key === "resources") return { type: "object" };
-  const properties = Object.fromEntries(entries.map(([name, each]) => [name, valuesSchema(each, name)]));
-  // A mapping that takes anything may be null.
-  const isOpen = ({ type, properties }: Record<string, unknown>) =>
-    type === "object" && properties === undefined;
-  const required = Object.keys(properties).filter((name) => !isOpen(properties[name]!));
-  // Helm adds `global` to the values of a chart in another chart.
-  const known = "kind" in value ? { ...properties, global: { type: "object" } } : properties;
-  return { type: "object", properties: known, required, additionalProperties: false };
-}
-
-function read(path: string): string {
-  return Deno.readTextFileSync(new URL(path, SOURCE));
-}
-
 function comment(text: string): string {
   return `{{- /* ${text} */ -}}\n`;
-}
-
-function indented(text: string): string {
-  return text.replace(/^(?=.)/gm, "  ");
 }
 
 if (import.meta.main) {

@@ -1,6 +1,6 @@
 /** A manifest of which parts become text that Helm fills in. Comments of the manifest stay. */
 
-import { Document, isMap, isScalar, type Pair, Scalar, visit, YAMLMap } from "yaml";
+import { Document, isMap, isScalar, isSeq, type Pair, Scalar, visit, YAMLMap } from "yaml";
 
 export type Path = readonly (string | number)[];
 
@@ -42,11 +42,12 @@ export class ManifestTemplate {
     else this.#replacePair(path, block);
   }
 
-  /** Adds lines at the end of a mapping. */
+  /** Adds lines at the end of a mapping or a list. */
   add(path: Path, block: Block): void {
-    const map = path.length === 0 ? this.#document.contents : this.#document.getIn(path);
-    if (!isMap(map)) throw new Error(`The manifest has no mapping ${path.join(".")}`);
-    map.set(this.#placeBlock(block), null);
+    const node = path.length === 0 ? this.#document.contents : this.#document.getIn(path);
+    if (isMap(node)) node.set(this.#placeBlock(block), null);
+    else if (isSeq(node)) node.add(this.#placeBlock(block));
+    else throw new Error(`The manifest has no mapping or list ${path.join(".")}`);
   }
 
   /** Makes a key with its value depend on a condition: "if .Values.a". */
@@ -55,14 +56,6 @@ export class ManifestTemplate {
     (alone.contents as YAMLMap).items.push(this.#pair(path));
     const text = stringify(alone).trimEnd();
     this.#replacePair(path, () => `{{- ${condition} }}\n${text}\n{{- end }}`);
-  }
-
-  /** Sets a value to text of several lines, with a block at its end. */
-  setText(path: Path, text: string, block: Block): void {
-    const scalar = new Scalar(`${text}${this.#placeBlock(block)}\n`);
-    scalar.type = "BLOCK_LITERAL";
-    this.get(path);
-    this.#document.setIn(path, scalar);
   }
 
   /** Removes a value if there is one, and returns it. */

@@ -32,6 +32,7 @@ spec:
   template.set(["spec", "count"], "{{ .count }}");
   template.wrap(["spec", "count"], "if .few");
   template.replace(["spec", "ports", 0], (indent) => `- name: {{ ${indent} }}\n  port: 1`);
+  template.add(["spec", "ports"], () => "- name: {{ .more }}");
   template.rename(["spec", "ports"], "{{ .key }}");
   template.add(["spec"], () => "last:\n  {{ .last }}");
   assert.equal(
@@ -46,6 +47,7 @@ spec:
     - name: {{ 4 }}
       port: 1
     - name: admin
+    - name: {{ .more }}
   last:
     {{ .last }}
 `,
@@ -58,5 +60,5 @@ Deno.test("ManifestTemplate throws when a manifest no longer has what is replace
   assert.throws(() => template.rename(["spec", "b"], "x"), /no spec\.b/);
   assert.throws(() => template.wrap(["spec", "b"], "if x"), /no spec\.b/);
   assert.throws(() => template.replace(["spec", "b"], () => "x"), /no spec\.b/);
-  assert.throws(() => template.add(["spec", "a"], () => "x"), /no mapping spec\.a/);
+  assert.throws(() => template.add(["spec", "a"], () => "x"), /no mapping or list spec\.a/);
 });
