@@ -8,7 +8,7 @@ export const GATEWAY_GROUP = "gateway.networking.k8s.io";
 export const ROUTE_KINDS = ["TCPRoute", "TLSRoute"] as const;
 export type RouteKind = typeof ROUTE_KINDS[number];
 
-/** What it supports beyond the core of these, as the conformance tests call it. Sorted, as the API asks. */
+/** Features beyond the core, by their names in the conformance tests. Sorted, as the API requires. */
 export const SUPPORTED_FEATURES = [
   "Gateway",
   "GatewayPort8080",

@@ -18,7 +18,7 @@ export interface Reference {
   readonly name: string;
 }
 
-/** A ReferenceGrant, or the part of one: objects of `from` may refer to those of `to` in the namespace of the grant. */
+/** A ReferenceGrant: objects of `from` may refer to those of `to` in the namespace of the grant. */
 export interface Grant {
   readonly namespace: string;
   readonly from: readonly Omit<Reference, "name">[];

@@ -26,7 +26,7 @@ export interface RouteBackends {
   readonly resolvedRefs: Condition;
 }
 
-/** Never connects: nothing is there, and only root could change that. */
+/** A connection to it always fails: nothing is there, and only root can create it. */
 export const REFUSING_ADDRESS = "unix:/nonexistent/no-backend";
 
 /** How many ports a message names. */

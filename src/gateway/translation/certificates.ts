@@ -14,7 +14,7 @@ export interface ListenerCertificates {
   readonly problem: Condition | undefined;
 }
 
-/** All of them, or the first problem: a listener with half of its certificates would serve the wrong ones. */
+/** All of them, or the first problem: with some of them, a listener would answer for other names with a wrong one. */
 export function certificatesOf(
   { certificates }: Listener,
   { meta: { namespace } }: Gateway,

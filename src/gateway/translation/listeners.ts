@@ -13,7 +13,7 @@ import { certificatesOf } from "./certificates.ts";
 /** A route that a listener takes clients for. */
 export interface Attachment {
   readonly route: Route;
-  /** Those that both have; undefined is any, of TLS. */
+  /** Host names that both the route and the listener have; undefined is any client. */
   readonly hostnames: readonly (string | undefined)[];
 }
 
