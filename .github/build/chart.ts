@@ -22,7 +22,7 @@ interface Edits {
   readonly edit?: (template: ManifestTemplate) => void;
 }
 
-/** The manifests by their file; the namespace is what Helm is told. */
+/** The manifests by their file; the namespace is that of `helm --namespace`. */
 const TEMPLATES: Readonly<Record<string, Edits>> = {
   "base/access.yaml": { edit: editAccess },
   "base/config.yaml": { edit: editConfig },

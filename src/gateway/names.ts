@@ -1,4 +1,4 @@
-/** Who this controller is, and what it reads. */
+/** The name of this controller, and the names of the API that it implements. */
 
 /** The `controllerName` of the GatewayClasses that it implements, and of the status that it writes. */
 export const CONTROLLER_NAME = "sluice.dev/gateway";

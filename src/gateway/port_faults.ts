@@ -1,9 +1,9 @@
-/** Takes out of a plan what sluice cannot decode, so that nobody's mistake keeps others on the port from being served. */
+/** Takes out of a plan what sluice cannot decode, so that a mistake in one route does not stop the others on its port. */
 
 import type { Problem } from "../config/config_error.ts";
 import { parsePath } from "../config/input/key_path.ts";
 import { REFUSING_ADDRESS } from "./translation/backends.ts";
-import { type PlannedRoute, type PortPlan, REFUSING_GROUP, refusingGroup } from "./translation/ports.ts";
+import { type PlannedRoute, type PortPlan, refusingGroup, refusingGroupName } from "./translation/ports.ts";
 import { LARGEST_WEIGHT, type Share } from "./translation/shares.ts";
 
 /** What is wrong with groups, by their names. */
@@ -39,7 +39,7 @@ export function withoutFaults(
     const before = faults.get(group);
     faults.set(group, before === undefined ? message : `${before}; ${message}`);
   }
-  const refusal = `${REFUSING_GROUP}.${plan.port}`;
+  const refusal = refusingGroupName(plan.port);
   const groups = new Map(
     [...plan.groups].map(([name, group]) => {
       if (removals.groups.has(name)) return [name, refusingGroup()] as const;

@@ -14,8 +14,8 @@ const CONFLICT = 409;
 /** A refusal with one of these may be about all objects: a token, rights, or too many requests. */
 const GENERAL = [401, 403, 429];
 /**
- * The shortest time until a status is written again that somebody has changed, or that was refused, in milliseconds; it
- * doubles up to the longest. Two controllers that disagree, or a definition that drops a key, must not make a loop.
+ * The shortest time, in milliseconds, before a status is written again that another writer has changed, or that the API
+ * server has refused; it doubles up to the longest. Two controllers that disagree, or a definition that drops a key, must not make a loop.
  */
 const SHORTEST_REPEAT = 5000;
 const LONGEST_REPEAT = 300_000;

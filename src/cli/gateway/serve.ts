@@ -108,7 +108,7 @@ export async function serveGateway(
         log,
         host: hostOf(options),
         directory,
-        defaults: { idle_timeout: options.string("idle-timeout") ?? "10m" },
+        defaults: defaultsOf(options),
         change: (name, change) => proxy.changeService(name, change),
         isStopping: () => proxy.isStopping,
       }),
@@ -159,6 +159,11 @@ function hostOf(options: Options): string {
   return host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
 }
 
+/** The keys that the services of all ports have. */
+function defaultsOf(options: Options) {
+  return { idle_timeout: options.string("idle-timeout") ?? "10m" };
+}
+
 /** What holds for the whole program. A file has at least one service; this program begins with none. */
 function configOf(options: Options, env: (name: string) => string | undefined): Config {
   const listen = options.string("admin");
@@ -168,7 +173,7 @@ function configOf(options: Options, env: (name: string) => string | undefined): 
     ...listen === undefined ? {} : { admin: { listen, ...token ? { token } : {} } },
     ...drain === undefined ? {} : { shutdown: { drain } },
     // Decoded here, so that a wrong value ends the start and not the first change.
-    defaults: { idle_timeout: options.string("idle-timeout") ?? "10m" },
+    defaults: defaultsOf(options),
     services: [{ name: "none", listen: `${hostOf(options)}:1`, upstream: "unix:/nonexistent" }],
   });
   return { ...decoded, services: [], upstreams: [] };

@@ -8,12 +8,13 @@ const MAX_NAME = 253;
 
 const LABEL = "[A-Za-z0-9_-]{1,63}";
 const NAME = `${LABEL}(\\.${LABEL})*`;
+const WILDCARD = "\\*{1,2}\\.";
 
 /** What `parseHostName` accepts, length and addresses aside, as a regular expression for a JSON Schema. */
 export const HOST_NAME_PATTERN = `^${NAME}\\.?$`;
 
 /** What `parseServerName` accepts, length and addresses aside, as a regular expression for a JSON Schema. */
-export const SERVER_NAME_PATTERN = `^(\\*{1,2}\\.)?${NAME}\\.?$`;
+export const SERVER_NAME_PATTERN = `^(${WILDCARD})?${NAME}\\.?$`;
 
 /**
  * Parses a host name, or `*.` and a host name, which matches names with one more label in front, or `**.` and a host
@@ -39,12 +40,13 @@ export function parseHostName(text: string): string {
 }
 
 function isServerName(name: string): boolean {
-  return lengthOf(name) <= MAX_NAME && new RegExp(`^(\\*{1,2}\\.)?${NAME}$`).test(name) && !isIpAddress(name);
+  return withoutWildcard(name).length <= MAX_NAME && new RegExp(`^(${WILDCARD})?${NAME}$`).test(name) &&
+    !isIpAddress(name);
 }
 
-/** Of a pattern, without what stands for further labels. */
-function lengthOf(name: string): number {
-  return name.replace(/^\*{1,2}\./, "").length;
+/** A pattern without its wildcard. */
+function withoutWildcard(name: string): string {
+  return name.replace(new RegExp(`^${WILDCARD}`), "");
 }
 
 function isHostName(name: string): boolean {
@@ -73,7 +75,8 @@ function reasonFor(name: string): string {
   if (withoutPort !== name && isServerName(withoutPort)) return `a name has no port, write "${withoutPort}"`;
   const ascii = asciiFormOf(name);
   if (ascii !== undefined) return `clients send its ASCII form, write "${ascii}"`;
-  if (name.replace(/^\*{1,2}\./, "").includes("*")) return 'a "*" can only be the whole first label';
-  if (lengthOf(name) > MAX_NAME) return `expected at most ${MAX_NAME} characters, got ${lengthOf(name)}`;
+  const rest = withoutWildcard(name);
+  if (rest.includes("*")) return 'a "*" can only be the whole first label';
+  if (rest.length > MAX_NAME) return `expected at most ${MAX_NAME} characters, got ${rest.length}`;
   return "expected a name such as shop.example.com or *.example.com";
 }

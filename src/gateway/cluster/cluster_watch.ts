@@ -132,7 +132,7 @@ class CollectionWatch implements AsyncDisposable {
     }
     this.#isFailing = true;
     this.#failure = message;
-    // What is too large stays so until somebody in that namespace changes it.
+    // A list that is too large stays so until objects in that namespace change.
     const isAnswer = status === NOT_FOUND ||
       (status === FORBIDDEN || error instanceof RangeError) && isOptional(this.#collection);
     if (isAnswer) this.#refuse(message);

@@ -31,8 +31,9 @@ export function readKeyPair(object: JsonObject, now = new Date()): PairOrProblem
     // As the files will be checked: what is refused there would keep the whole port from being served.
     const { expiresAt } = parseCredentials({ cert: "tls.crt", key: "tls.key" }, { cert, key }, { now });
     const id = createHash("sha256").update(`${cert}\0${key}`).digest("hex").slice(0, 32);
-    read.set(object, { pair: { id, cert, key }, expiresAt });
-    return { id, cert, key };
+    const pair = { id, cert, key };
+    read.set(object, { pair, expiresAt });
+    return pair;
   } catch (error) {
     if (error instanceof CredentialsError) return error.message;
     throw error;

@@ -5,7 +5,6 @@ import { type Condition, isFalse, isTrue } from "../conditions.ts";
 import { GATEWAY_GROUP, type RouteKind } from "../names.ts";
 import type { Gateway, Listener } from "../resources/gateway.ts";
 import type { Route } from "../resources/route.ts";
-import { nameOf } from "../resources/meta.ts";
 import type { Grant } from "../resources/reference.ts";
 import type { KeyPair } from "../resources/secret.ts";
 import { certificatesOf } from "./certificates.ts";
@@ -166,9 +165,4 @@ function findConflicts(listeners: readonly Listener[]): ReadonlyMap<Listener, Co
     }
   }
   return conflicts;
-}
-
-/** For messages: the Gateway and the listener. */
-export function describeListener({ gateway, listener }: Pick<ListenerState, "gateway" | "listener">): string {
-  return `${nameOf(gateway.meta)} ${listener.name}`;
 }

@@ -36,8 +36,10 @@ export interface PlannedGroup {
   readonly routes: readonly Route[];
 }
 
-/** How the name of the group begins whose clients are refused; the port follows. */
-export const REFUSING_GROUP = "refused";
+/** The name of the group of a port whose clients are refused. */
+export function refusingGroupName(port: number): string {
+  return `refused.${port}`;
+}
 
 /** A group that refuses all clients. */
 export function refusingGroup(): PlannedGroup {
@@ -48,7 +50,7 @@ export function refusingGroup(): PlannedGroup {
 const NAMED_PROTOCOLS = ["TLS", "HTTPS"];
 /** The longest name of a group. */
 const LONGEST_NAME = 64;
-/** 128 bits: nobody finds the name of a route whose group has the same name. */
+/** 128 bits: names of two groups with the same hash cannot be searched for. */
 const HASH_LENGTH = 32;
 
 /** Plans for all ports that have a route. */
@@ -136,7 +138,7 @@ class PortPlanner {
   ): PlannedRoute[] {
     if (hostname === undefined || !later.some((each) => covers(each, hostname))) return [];
     if (usable?.attachments.some(({ hostnames }) => hostnames.includes(hostname))) return [];
-    const group = `${REFUSING_GROUP}.${this.#port}`;
+    const group = refusingGroupName(this.#port);
     this.#groups.set(group, refusingGroup());
     return [{ sni: [patternOf(hostname)], pairs: [], group }];
   }

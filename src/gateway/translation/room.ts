@@ -2,7 +2,7 @@
 
 import { byAge } from "../resources/meta.ts";
 import type { Route } from "../resources/route.ts";
-import { type PlannedGroup, type PortPlan, REFUSING_GROUP, refusingGroup } from "./ports.ts";
+import { type PlannedGroup, type PortPlan, refusingGroup, refusingGroupName } from "./ports.ts";
 
 /** How many groups and endpoints all ports may have together. */
 const MOST_GROUPS = 2048;
@@ -56,7 +56,7 @@ function without(left: ReadonlySet<string>, plan: PortPlan): PortPlan {
   const { port, routes, upstream } = plan;
   const groups = new Map(plan.groups.entries().filter(([name]) => !left.has(name)));
   if (groups.size === plan.groups.size) return plan;
-  const refusal = `${REFUSING_GROUP}.${port}`;
+  const refusal = refusingGroupName(port);
   groups.set(refusal, refusingGroup());
   return {
     port,

@@ -1,5 +1,6 @@
 /** The status of the objects of the Gateway API, as they should be stored. */
 
+import { isDeepStrictEqual } from "node:util";
 import {
   type JsonObject,
   listOf,
@@ -243,7 +244,9 @@ function updateOf(
     controllerName === CONTROLLER_NAME
   );
   if ([before, ...parents].some(({ conditions }) => isNewer(conditions, meta.generation))) return undefined;
-  const changed = Object.entries(wanted).filter(([key, value]) => !isEqual(before[key] ?? [], value));
+  const changed = Object.entries(wanted).filter(([key, value]) =>
+    !isDeepStrictEqual(before[key] ?? [], value)
+  );
   if (changed.length === 0) return undefined;
   const { uid, resourceVersion } = objectOf(object.metadata);
   return {
@@ -257,16 +260,4 @@ function updateOf(
 
 function defined(object: JsonObject): JsonObject {
   return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined));
-}
-
-/** Compares values of JSON; the order of keys does not matter. */
-function isEqual(a: unknown, b: unknown): boolean {
-  if (Array.isArray(a) && Array.isArray(b)) {
-    return a.length === b.length && a.every((each, index) => isEqual(each, b[index]));
-  }
-  if (typeof a !== "object" || typeof b !== "object" || a === null || b === null) return a === b;
-  if (Array.isArray(a) || Array.isArray(b)) return false;
-  const [keys, others] = [Object.keys(a), Object.keys(b)];
-  const [some, other] = [objectOf(a), objectOf(b)];
-  return keys.length === others.length && keys.every((key) => isEqual(some[key], other[key]));
 }

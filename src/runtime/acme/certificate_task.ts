@@ -15,7 +15,7 @@ import { FileLock } from "./file_lock.ts";
 import { backOff, renewalTime } from "./schedule.ts";
 import type { AcmeStorage, FailureRecord } from "./storage.ts";
 
-/** Milliseconds between looks at the file: another proxy may have renewed it, on a file system that tells nobody. */
+/** Milliseconds between looks at the file: another proxy may have renewed it, on a file system without notifications. */
 const LOOK_EVERY = 60_000;
 /** The same while another proxy orders. */
 const LOOK_WHILE_LOCKED = 2000;

@@ -164,15 +164,7 @@ gatewayTest(
 gatewayTest(
   "sluice gateway serves what it knows while the API server is gone, and catches up",
   async (stack) => {
-    const servers = stack.use(await NamedServers.start("ab"));
-    const [a, b] = servers.all.map(({ address }) => address) as [string, string];
-    const fixture = stack.use(
-      new GatewayFixture(
-        gateway("edge", [tcpListener("db", 5432)]),
-        ...pods("a", a),
-        tcpRoute("db", EDGE, to("a")),
-      ),
-    );
+    const { b, fixture } = await oneRoute(stack);
     const { cluster } = fixture;
     await fixture.start();
     cluster.goDown();
@@ -264,15 +256,7 @@ gatewayTest(
 gatewayTest(
   "sluice gateway applies changes while the API server has not stored a status yet",
   async (stack) => {
-    const servers = stack.use(await NamedServers.start("ab"));
-    const [a, b] = servers.all.map(({ address }) => address) as [string, string];
-    const fixture = stack.use(
-      new GatewayFixture(
-        gateway("edge", [tcpListener("db", 5432)]),
-        ...pods("a", a),
-        tcpRoute("db", EDGE, to("a")),
-      ),
-    );
+    const { b, fixture } = await oneRoute(stack);
     const { cluster } = fixture;
     const gate = Promise.withResolvers<void>();
     cluster.statusGate = gate.promise;
@@ -391,3 +375,17 @@ gatewayTest("sluice gateway serves others beside a route whose endpoints it cann
     /"type":"Programmed","status":"False"/,
   );
 });
+
+/** A route on port 5432 to the server "a", and the address of the server "b". */
+async function oneRoute(stack: AsyncDisposableStack) {
+  const servers = stack.use(await NamedServers.start("ab"));
+  const [a, b] = servers.all.map(({ address }) => address) as [string, string];
+  const fixture = stack.use(
+    new GatewayFixture(
+      gateway("edge", [tcpListener("db", 5432)]),
+      ...pods("a", a),
+      tcpRoute("db", EDGE, to("a")),
+    ),
+  );
+  return { b, fixture };
+}

@@ -25,7 +25,7 @@ export class KubernetesApiError extends Error {
     this.retryAfter = retryAfter;
   }
 
-  /** Whether asking again in the same way has the same answer, until somebody changes something. */
+  /** Whether the same request gets the same answer until something is changed. */
   get isRefusal(): boolean {
     return this.status >= 400 && this.status < 500 && this.status !== TOO_MANY_REQUESTS;
   }

@@ -20,7 +20,7 @@ export const kubernetesSource: DiscoverySource<"kubernetes"> = {
 /**
  * Follows a Service until `signal` aborts.
  *
- * @param env Where the pod is told what the API server's address is.
+ * @param env The environment variables, which have the address of the API server in a pod.
  */
 export async function watchService(
   options: KubernetesEntry,
