@@ -63,12 +63,14 @@ interface RunParts {
   readonly source?: ConfigSource;
   /** Called once everything listens, before the program says so. */
   readonly onStarted?: (proxy: Proxy) => Promise<void>;
+  /** Called after that, where the program is ready later. Handles signals from its first turn on until it is done. */
+  readonly untilReady?: (proxy: Proxy) => Promise<void>;
 }
 
 /** Runs a configuration until a signal: see {@linkcode run}. */
 export async function runConfig(
   config: Config,
-  { flags, early, file, source, onStarted }: RunParts,
+  { flags, early, file, source, onStarted, untilReady }: RunParts,
 ): Promise<void> {
   const log = stderrLog(config.log);
   using _guard = guardProcess(log);
@@ -83,6 +85,7 @@ export async function runConfig(
     manager,
     flags.takeOver,
   );
+  await onStarted?.(proxy);
   for (const service of proxy.supervisor.services) if (!service.isDown) logListening(log, service);
   const { admin, toxiproxy } = proxy;
   if (admin !== undefined) {
@@ -95,7 +98,8 @@ export async function runConfig(
   if (areFaultsEnabled(config)) {
     log.info(`Random decisions follow from the seed ${seed}`, { event: "seed", seed });
   }
-  await onStarted?.(proxy);
+  // No turn may pass between the first line of the log and the handlers of signals.
+  if (untilReady !== undefined) await untilReady(proxy);
   listenToSignals(proxy, early);
   if (flags.stopAtEof) void endOfInput().then(() => proxy.stop({ cause: "end of standard input", drain: 0 }));
   await announce(proxy, flags, log);

@@ -115,7 +115,7 @@ export async function serveGateway(
     );
     await started(controller, proxy);
   };
-  await runConfig(config, { flags, early, source: SOURCE, onStarted: start });
+  await runConfig(config, { flags, early, source: SOURCE, untilReady: start });
 }
 
 /** Waits until all is served. The first process of a container is not ended by a signal that it does not handle. */

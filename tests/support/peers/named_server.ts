@@ -113,6 +113,17 @@ export class NamedServers implements AsyncDisposable {
 export class Clients implements Disposable {
   #all: readonly { readonly conn: Deno.TcpConn; readonly name: string }[] = [];
 
+  /** Connects one after the other, so that each thread counts the clients of the others before it chooses. */
+  static async connectInTurn(port: number, count: number): Promise<Clients> {
+    const clients = new Clients();
+    for (let number = 0; number < count; number++) {
+      const conn = await connect(port);
+      clients.#all = [...clients.#all, { conn, name: await askName(conn) }];
+    }
+    return clients;
+  }
+
+  /** Connects all at once. */
   static async connect(port: number, count: number): Promise<Clients> {
     const clients = new Clients();
     clients.#all = await Promise.all(Array.from({ length: count }, async () => {
