@@ -38,10 +38,8 @@ export class Endpoints {
     if (this.#down !== undefined) return;
     const { checks, row } = this.#scene.target;
     this.#down = { endpoint: -1, how: "sick" };
-    if (row.onDown === "close") {
-      this.#scene.mayFail = true;
-      for (let endpoint = 0; endpoint < ENDPOINTS; endpoint++) await this.#closeBy("endpoint_down", endpoint);
-    }
+    if (row.onDown === "close") this.#scene.mayFail = true;
+    await this.#mayCloseAll();
     checks!.isWell = false;
     await this.#areFound("down");
   }
@@ -53,6 +51,12 @@ export class Endpoints {
       const { endpoints } = groups.find((group) => group.name === `${name}-group`)!;
       return endpoints.every((endpoint) => endpoint.state === state);
     });
+  }
+
+  /** With `on_down: close`, health checks are about to close connections. */
+  async #mayCloseAll(): Promise<void> {
+    if (this.#scene.target.row.onDown !== "close") return;
+    for (let endpoint = 0; endpoint < ENDPOINTS; endpoint++) await this.#closeBy("endpoint_down", endpoint);
   }
 
   /** sluice is about to close the connections of an endpoint. */
@@ -70,6 +74,8 @@ export class Endpoints {
     if (how === "refuse") return arrivals.listenAgain(endpoint);
     if (row.share === "tiers" && endpoint <= 0) await this.#closeBy("failback", 1);
     if (how !== "sick") return await fixture.setEndpoint(name, arrivals.addresses[endpoint]!, "up");
+    // The first endpoint that is found up ends the connections to the other one, which is still down.
+    await this.#mayCloseAll();
     checks!.isWell = true;
     await this.#areFound("up");
   }
