@@ -195,6 +195,15 @@ Deno.test("logs.md has every event, and troubleshooting.md those of problems", (
   assert.deepEqual(events.filter((event) => !NOTHING_WRONG.has(event) && !troubleshooting!.has(event)), []);
 });
 
+Deno.test("logs.md has one row for each event", () => {
+  const { text } = PAGES.find(({ path }) => path === "docs/logs.md")!;
+  const [, section] = /\n## Events\n([^]*?)\n## /.exec(text)!;
+  const rows = [...section!.matchAll(/^\|([^|]*)\|/gm)].slice(1).map(([, cell]) => cell!);
+  const events = rows.flatMap((cell) => [...cell.matchAll(/`(\w+)`/g)].map(([, event]) => event!));
+  assert.ok(events.length >= 60, `only ${events.length} events`);
+  assert.deepEqual(events.filter((event, index) => events.indexOf(event) !== index), []);
+});
+
 Deno.test("logs.md and troubleshooting.md have every code", () => {
   for (const path of ["docs/logs.md", "docs/troubleshooting.md"]) {
     const known = wordsOf(path);
