@@ -164,6 +164,22 @@ Deno.test("no folder of src has more files than the limit", () => {
   assert.deepEqual(full, []);
 });
 
+Deno.test("architecture.md lists every folder of src and which others it may import", () => {
+  const text = Deno.readTextFileSync(new URL("../../docs/architecture.md", import.meta.url));
+  const [, section] = /\n## Rooms\n([^]*?)\n## /.exec(text)!;
+  const rows = [...section!.matchAll(/^\| `(?:src\/)?([\w.]+)` *\|[^|]*\|([^|]*)\|$/gm)];
+  const listed = rows.map(([, folder, cell]) => {
+    const words = [...cell!.matchAll(/`(\w+)[^`]*`/g)].map(([, word]) => word!);
+    const named = words.filter((word) => word in MAY_IMPORT);
+    const others = Object.keys(MAY_IMPORT).filter((name) => !["main", "runtime", ...named].includes(name));
+    return [folder!.replace(".ts", ""), (cell!.includes("everything but") ? others : named).sort()];
+  });
+  const allowed = Object.entries(MAY_IMPORT).map((
+    [folder, { code }],
+  ) => [folder, [...new Set(code.map((path) => path.split("/")[0]!))].sort()]);
+  assert.deepEqual(Object.fromEntries(listed), Object.fromEntries(allowed));
+});
+
 Deno.test("the allowed imports of folders have no cycle", () => {
   const graph = new Map(
     Object.entries(MAY_IMPORT).map((
