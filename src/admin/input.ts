@@ -73,7 +73,7 @@ export function drainOrder(parseDuration: (text: string) => number) {
     deadline: z.union([z.string(), z.int(expected).nonnegative(expected)], expected).transform(
       (value, context) => {
         try {
-          // With a unit, milliseconds meet the same upper limit.
+          // As text with a unit, so that both forms have the same limit.
           return parseDuration(typeof value === "number" ? `${value}ms` : value);
         } catch (error) {
           if (!(error instanceof SyntaxError || error instanceof RangeError)) throw error;

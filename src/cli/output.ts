@@ -16,8 +16,8 @@ const RETRY_AFTER = 10;
 const encoder = new TextEncoder();
 
 /**
- * Prints lines on standard output. If its reader has gone, as with `| head -1`, the command goes on: it may have more to
- * do than to tell.
+ * Prints lines on standard output. If its reader has gone, as with `| head -1`, the command continues, as it may have
+ * more to do than print.
  *
  * @throws {OutputError}
  */
@@ -42,12 +42,12 @@ export function write(text: string): boolean {
   }
 }
 
-/** Prints why a command has failed on standard error: if that fails too, only the exit code tells. */
+/** Prints why a command has failed on standard error: if that fails too, only the exit code says so. */
 export function complain(lines: string): void {
   try {
     writeAll(Deno.stderr, `${lines}\n`);
   } catch {
-    // Nothing is left to tell it to.
+    // There is nowhere left to report it.
   }
 }
 

@@ -92,8 +92,8 @@ function decodeRest(options: unknown, ofFilters: readonly Problem[]): Config {
 const UNKNOWN = z.unknown();
 
 /**
- * Writes the options of a program as a file would have them, so that one schema serves both. Keys without a value are left out; what
- * cannot be written is left for the decoder to refuse.
+ * Writes the options of a program as a file would have them, so that one schema serves both. Keys without a value are
+ * left out; what cannot be written is left for the decoder to refuse.
  */
 export function toDocument(value: unknown, schema: Schema = configFile): unknown {
   const ways = waysOf(schema);

@@ -12,9 +12,9 @@ import { type GatewayOptions, translate } from "./translation/translate.ts";
 
 /** How long changes are collected before they are applied, in milliseconds: most come several at a time. */
 const COLLECT = 50;
-/** The longest of that time: it grows with that of a round, in which the thread that relays may stand still. */
+/** The longest such pause. It grows with the duration of a round, which may block the relaying thread. */
 const LONGEST_COLLECT = 2000;
-/** After how many milliseconds what failed is tried again. */
+/** The pause before another attempt, in milliseconds. */
 const RETRY = 5000;
 
 export interface ControllerOptions extends PortApplierOptions {

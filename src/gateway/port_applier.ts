@@ -24,7 +24,7 @@ export interface PortApplierOptions extends DocumentOptions {
 }
 
 /** What a port was made of. */
-interface Served {
+interface AppliedPort {
   readonly text: string;
   readonly pairs: readonly KeyPair[];
   readonly faults: DecodedPort["faults"];
@@ -32,8 +32,8 @@ interface Served {
 
 export class PortApplier {
   readonly #options: PortApplierOptions;
-  /** What is served, by port. */
-  readonly #served = new Map<number, Served>();
+  /** What was applied last, by port. */
+  readonly #applied = new Map<number, AppliedPort>();
   readonly #failures = new Map<number, PortFailure>();
   readonly #folder: CredentialFolder;
 
@@ -49,7 +49,7 @@ export class PortApplier {
 
   /** What is wrong with groups of ports that are served, by their names. */
   get faults(): ReadonlyMap<string, string> {
-    return new Map([...this.#served.values()].flatMap(({ faults }) => [...faults]));
+    return new Map([...this.#applied.values()].flatMap(({ faults }) => [...faults]));
   }
 
   /** Applies all plans. A port that fails does not keep others back. Rejects once the program stops. */
@@ -57,21 +57,21 @@ export class PortApplier {
     const wanted = new Set(plans.map(({ port }) => port));
     for (const port of this.#failures.keys()) if (!wanted.has(port)) this.#failures.delete(port);
     try {
-      for (const port of this.#served.keys()) {
+      for (const port of this.#applied.keys()) {
         if (wanted.has(port)) continue;
         await this.#options.change(serviceName(port), undefined);
-        this.#served.delete(port);
+        this.#applied.delete(port);
       }
       for (const plan of plans) await this.#applyPort(plan);
     } finally {
-      await this.#folder.keep([...this.#served.values()].flatMap(({ pairs }) => pairs));
+      await this.#folder.keep([...this.#applied.values()].flatMap(({ pairs }) => pairs));
     }
   }
 
   async #applyPort(plan: PortPlan): Promise<void> {
     const { port } = plan;
     const text = JSON.stringify(documentOf(plan, this.#options));
-    if (this.#served.get(port)?.text === text) {
+    if (this.#applied.get(port)?.text === text) {
       this.#failures.delete(port);
       return;
     }
@@ -80,7 +80,7 @@ export class PortApplier {
       for (const pair of pairs) await this.#folder.write(pair);
       const decoded = decodePort(plan, this.#options);
       await this.#options.change(serviceName(port), decoded);
-      this.#served.set(port, { text, pairs, faults: decoded.faults });
+      this.#applied.set(port, { text, pairs, faults: decoded.faults });
       this.#failures.delete(port);
       for (const [group, fault] of decoded.faults) this.#faulty(port, group, fault);
     } catch (error) {

@@ -25,7 +25,7 @@ export interface DecodedPort {
   readonly faults: ReadonlyMap<string, string>;
 }
 
-/** After how many attempts a plan is given up: each finds all problems of one kind. */
+/** The most attempts at a plan: each finds all problems of one kind. */
 const MOST_ATTEMPTS = 8;
 
 /** The name of the service of a port. */

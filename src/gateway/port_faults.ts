@@ -1,4 +1,4 @@
-/** Takes out of a plan what sluice cannot decode, so that a mistake in one route does not stop the others on its port. */
+/** Removes from a plan what sluice cannot decode, so that a mistake in one route does not stop others on its port. */
 
 import type { Problem } from "../config/config_error.ts";
 import { parsePath } from "../config/input/key_path.ts";
@@ -54,7 +54,7 @@ export function withoutFaults(
     const sni = wrong === undefined ? route.sni : route.sni?.filter((_, at) => !wrong.has(at));
     if (sni?.length === 0) return [];
     if (!removals.routes.has(index)) return [{ ...route, sni }];
-    // One that refuses already is wrong in itself.
+    // A route that refuses already is itself the fault: drop it.
     return route.group === refusal ? [] : [{ sni, pairs: [], group: refusal }];
   });
   if (removals.routes.size > 0) groups.set(refusal, refusingGroup());

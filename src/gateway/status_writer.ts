@@ -15,7 +15,8 @@ const CONFLICT = 409;
 const GENERAL = [401, 403, 429];
 /**
  * The shortest time, in milliseconds, before a status is written again that another writer has changed, or that the API
- * server has refused; it doubles up to the longest. Two controllers that disagree, or a definition that drops a key, must not make a loop.
+ * server has refused; it doubles up to the longest. Two controllers that disagree, or a definition that drops a key,
+ * must not make a loop.
  */
 const SHORTEST_REPEAT = 5000;
 const LONGEST_REPEAT = 300_000;

@@ -81,7 +81,7 @@ export class AdmissionControl {
   }
 }
 
-/** What is known of a client that its certificate is about. */
+/** What conditions on certificates test. */
 type Certified = Parameters<Test>[0];
 
 /**

@@ -56,7 +56,7 @@ export class ClientFacts implements RouteFacts {
   #isSettled = false;
   /** The ClientHello that was read before its route is chosen. */
   hello: ClientHello | undefined;
-  /** It has asked for TLS in its protocol, and was told to begin before its route was known. */
+  /** It has asked for TLS in its protocol, and sluice has agreed before its route was known. */
   hasAskedForTls = false;
   /** The reason why there is no ClientHello, after an attempt to read one. */
   noHello: string | undefined;
@@ -113,8 +113,8 @@ export class ClientFacts implements RouteFacts {
   }
 
   /**
-   * Who the client is by its certificate: the one that was verified here, else what the sender of the PROXY header has
-   * verified, of which only the common name is known.
+   * What the client's certificate says: the one that was verified here, else that which the sender of the PROXY header
+   * has verified, of which only the common name is known.
    */
   get identity(): ClientIdentity | undefined {
     if (this.#tls === undefined) return identityIn(this.#received.tls);
@@ -137,8 +137,8 @@ export class ClientFacts implements RouteFacts {
   }
 
   /**
-   * Its route is certain, and a ClientHello is only read to see who sent it: what a PROXY header has told stays, as the
-   * route could become another one.
+   * The route is certain; the ClientHello is read only to recognise an ACME check. Facts from the PROXY header stay,
+   * else the route could change.
    */
   settle(): void {
     this.#isSettled = true;
@@ -209,8 +209,8 @@ export class ClientFacts implements RouteFacts {
   }
 
   /**
-   * The PROXY header for the upstream. Clients without an IP address are announced as the proxy's
-   * own connection (LOCAL), as haproxy does, which resets connections with headers of the unix family.
+   * The PROXY header for the upstream. Clients without an IP address are announced as the proxy's own connection
+   * (LOCAL), because haproxy resets connections with headers of the unix family.
    */
   toHeader(version: "v1" | "v2"): Uint8Array {
     if (this.#source.transport === "unix") {

@@ -16,9 +16,9 @@ import { SharedCounter } from "../shared/shared_counter.ts";
 /** A fault as threads get it. */
 export interface FaultPlan {
   readonly config: FaultConfig;
-  /** Of the service's faults, now and before. */
+  /** Unique among all faults the service ever had. */
   readonly id: number;
-  /** Changes with the fault, which open connections then lose and get again. */
+  /** A changed fault has a new version: open connections then replace its stages. */
   readonly version: number;
   /** How many connections its service had had when it was added. */
   readonly addedAt: number;
@@ -114,7 +114,7 @@ export interface FaultyConnection {
   faultApplied(fault: string): void;
 }
 
-/** A fault that was decided upon for a connection; one that does not act there has no `acting`. */
+/** The decision about one fault; `acting` is undefined if it does not act on this connection. */
 interface Decided {
   readonly fault: ServiceFault;
   readonly acting: ConnectionFault | undefined;

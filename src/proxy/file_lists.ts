@@ -101,7 +101,7 @@ function setOf(entries: ListContent["entries"]): TextSet {
   return new ServerNameSet(entries === "" ? [] : entries.split("\n"));
 }
 
-/** Has what one of several sets has. */
+/** The union of several sets. */
 class AnySet implements TextSet {
   readonly #sets: readonly TextSet[];
 

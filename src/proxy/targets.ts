@@ -28,7 +28,7 @@ export interface TargetParts {
   readonly dialing: UpstreamDialerOptions;
 }
 
-/** Whether the name of the client must be known, which it may still send. */
+/** A target; `awaitsName`: the client's server name must be known first. */
 interface OwnTarget extends Target {
   readonly awaitsName: boolean;
 }
@@ -124,7 +124,7 @@ export class Targets {
       const mapping = mappingOf(upstream, this.#config, this.#nameRules);
       return new Connector(groups.get(name)!, { ...dialing, greetedBy, mapping });
     });
-    // With TLS that ends here later, the handshake tells the name.
+    // With TLS that ends here later, the handshake brings the name.
     const awaitsName = tls === undefined &&
       upstream.endpoints.some(({ address }) => isChosenByClient(address));
     return { connector, route, tls, awaitsName };

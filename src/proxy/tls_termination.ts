@@ -33,7 +33,7 @@ export interface TlsMaterial {
 export interface Secured {
   readonly conn: Conn;
   readonly facts: TlsFacts | undefined;
-  /** It has asked for TLS in its protocol and was told to begin. */
+  /** It has asked for TLS in its protocol, and sluice has agreed. */
   readonly hasAsked?: boolean;
 }
 
@@ -208,8 +208,8 @@ function acceptOptionsOf({ required, acme }: TlsConfig, { certificates }: TlsMat
 }
 
 /**
- * Where only upstreams have TLS, clients may ask for it too, and must be told that there is none here: their request
- * would reach the upstream inside TLS. Undefined for protocols in which the upstream tells them itself.
+ * Where only upstreams have TLS, clients may ask for it too. sluice answers that there is none: their request would
+ * reach the upstream inside TLS. Undefined for protocols in which the upstream itself says so.
  */
 function declinedTls({ upstreamTls, idleTimeout }: TlsOfService): Terminator | undefined {
   const protocol = upstreamTls?.starttls;
@@ -224,8 +224,8 @@ function declinedTls({ upstreamTls, idleTimeout }: TlsOfService): Terminator | u
 }
 
 /**
- * Clients who ask for TLS in their protocol are told to begin it, so that their route can be chosen by its ClientHello.
- * Then it ends here, or it passes through and the upstream is asked too.
+ * Lets clients that ask for TLS in their protocol begin it, so that their route can be chosen by its ClientHello. Then
+ * TLS ends here, or it passes through and sluice asks the upstream too.
  */
 function askedForTls({ peek: { starttls, timeout, maxBytes } }: TlsOfService): Terminator | undefined {
   if (starttls === undefined) return undefined;

@@ -53,7 +53,7 @@ export class Copy {
   push(bytes: Uint8Array): void {
     if (this.#isOver || this.#isComplete) return;
     if (this.#waiting + bytes.byteLength > this.#limit) return this.end("behind");
-    this.#makeRoom(this.#waiting + bytes.byteLength);
+    this.#grow(this.#waiting + bytes.byteLength);
     const ring = this.#ring;
     const at = (this.#start + this.#waiting) % ring.byteLength;
     const untilEnd = Math.min(bytes.byteLength, ring.byteLength - at);
@@ -84,7 +84,7 @@ export class Copy {
     this.#observer.onOver(this.#isDelivered ? undefined : reason);
   }
 
-  #makeRoom(needed: number): void {
+  #grow(needed: number): void {
     const { byteLength } = this.#ring;
     if (needed <= byteLength) return;
     const larger = new Uint8Array(Math.min(this.#limit, Math.max(needed, 2 * byteLength, SMALLEST)));

@@ -38,7 +38,7 @@ export type { StopOptions, StopReport };
  * Binds every address of every service, then starts accepting on all of them: all or nothing.
  *
  * @param source Without it, a reload leaves the configuration as it is.
- * @param lifecycle Is told about reloads and the stop.
+ * @param lifecycle Receives reloads and the stop.
  * @param takesOver From a sluice that runs with the same addresses, and drains then.
  * @throws {ListenError} when an address cannot be bound; nothing listens then. {@linkcode AdminListenError} for that
  * of the admin interface.
@@ -95,7 +95,7 @@ export class Proxy implements AsyncDisposable {
   readonly #config: Config;
   readonly supervisor: Supervisor;
   readonly faults: FaultController;
-  /** Reasons of others why it is not ready. */
+  /** More reasons why it is not ready, from other parts. */
   readonly notReady: Set<string>;
   readonly #reloader: Reloader;
   readonly #shutdown: Shutdown;

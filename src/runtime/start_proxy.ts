@@ -6,7 +6,8 @@ import type { RunningProxy } from "./library/running_proxy.ts";
 
 /**
  * Starts a proxy: of one service, which listens on a free port of 127.0.0.1 unless `listen` says otherwise, or of
- * several `services`. It runs in this thread unless `options.workers` says otherwise. It logs to stderr only if `options.log` is given.
+ * several `services`. It runs in this thread unless `options.workers` says otherwise. It logs to stderr only if
+ * `options.log` is given.
  *
  * @throws {ConfigError} naming every problem of the options, certificates and keys included
  * @throws {ListenError} when an address cannot be bound; nothing listens then. {@linkcode AdminListenError} for that

@@ -10,7 +10,7 @@
  * that fails wait for a wake-up, which a message brings in a later turn of the event loop. A thread that leaves lowers
  * the count first, and then checks for waiters. So either the waiter sees the place, or the thread that leaves sees the
  * waiter. Waiters are counted only in the shares of threads, and a check reads all shares, so that a dead thread leaves
- * no waiter behind, wherever it stopped. A waiter may give up at any time: a wake-up goes to all threads, and all
+ * no waiter behind, wherever it stopped. A waiter may leave at any time: a wake-up goes to all threads, and all
  * waiters try again.
  */
 

@@ -7,7 +7,7 @@
  * supervisor erases what a dead one has published.
  *
  * Call {@linkcode Turns.publish} before the last attempt to get what is waited for: then either that attempt succeeds,
- * or whoever frees it later finds that someone waits.
+ * or the thread that frees it later finds the waiter.
  */
 
 import { WorkerEpoch } from "./worker_epoch.ts";
@@ -43,7 +43,7 @@ export class TurnTable {
     return new Turns(this.#words, slot);
   }
 
-  /** Forgets everyone who waits in a slot, before its next use. */
+  /** Forgets all waiters of a slot, before its next use. */
   clear(slot: number): void {
     for (const first of this.#words.first) Atomics.store(first, slot, NONE);
   }
@@ -91,7 +91,7 @@ export class Turns {
     if (ticket !== undefined && !epoch.isCurrent) Atomics.compareExchange(own, this.#slot, ticket, NONE);
   }
 
-  /** Whether anyone waits, in any thread. */
+  /** Whether any thread has a waiter. */
   get isAwaited(): boolean {
     for (const first of this.#words.first) if (Atomics.load(first, this.#slot) !== NONE) return true;
     return false;

@@ -135,7 +135,7 @@ export class Group {
   /**
    * The endpoint for the next client, which counts there until `endpoint.leave()`. It never chooses an endpoint in
    * `tried`. It chooses one that was not checked yet only while no check has found another up. While none is up, it
-   * uses all (panic mode), unless the configuration says otherwise. Whoever waits for a place goes first.
+   * uses all (panic mode), unless the configuration says otherwise. Clients that wait for a place go first.
    */
   enter(client: ClientAddress, tried: readonly Endpoint[]): Endpoint | Unavailable {
     if (this.waits.queue !== undefined && tried.length === 0 && this.waits.queue.isAwaited) return "full";

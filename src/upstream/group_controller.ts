@@ -284,7 +284,7 @@ export class GroupController {
     this.#updateEndings();
   }
 
-  /** Decides what must be so before threads hear of a change. */
+  /** Updates what threads read from shared memory, before they get the message. */
   #decide(reason: string): void {
     this.#slowStart.update(this.#config, this.endpoints);
     if (this.#isStarted) this.#stick.update(this.#config, this.endpoints, reason);

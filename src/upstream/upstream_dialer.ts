@@ -20,7 +20,10 @@ export interface UpstreamDialerOptions extends SocketOptions {
   readonly tls: UpstreamTls | undefined;
   /** The protocol in which clients were greeted already: they get no second greeting. */
   readonly greetedBy?: TlsConfig["starttls"];
-  /** Every connection begins with a preface, such as a PROXY header, and TLS comes after it (as in HAProxy with `send-proxy ssl`). */
+  /**
+   * Every connection begins with a preface, such as a PROXY header, and TLS comes after it (as in HAProxy with
+   * `send-proxy ssl`).
+   */
   readonly hasPreface: boolean;
   /** Where each client goes, if that depends on the client. */
   readonly mapping?: AddressMapping | undefined;

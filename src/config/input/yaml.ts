@@ -50,8 +50,8 @@ export function parseYaml(text: string, file?: string): unknown {
 function problemOf(cause: unknown, text: string): Problem {
   if (cause instanceof RangeError) return { path: "", message: TOO_DEEP }; // of the call stack
   const reason = reasonOf(cause);
-  const told = positionOf(cause);
-  const position = told && inText(told, text);
+  const reported = positionOf(cause);
+  const position = reported && inText(reported, text);
   const problem = (why: string) => {
     return { path: "", message: `Cannot parse YAML: ${why}`, ...position && { position } };
   };

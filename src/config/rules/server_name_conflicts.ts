@@ -1,4 +1,4 @@
-/** Finds upstreams whose host clients choose by their server name, where that cannot be. */
+/** Finds upstreams whose host clients choose by their server name, where that is impossible. */
 
 import { isChosenByClient } from "../../net/address.ts";
 import { EVERY_NAME } from "../schema/client_hello_fields.ts";
@@ -41,7 +41,7 @@ function findOthersBesideAll(names: Place): void {
   }
 }
 
-/** Clients of a route that is for other beginnings than TLS have no server name. */
+/** Clients of a route for a protocol other than TLS have no server name. */
 function findNameless(route: Place, tlsOfService: Place): void {
   const upstream = route.at("upstream");
   if (typeof upstream.value !== "string" || !/^\{sni\}/i.test(upstream.value)) return;

@@ -63,7 +63,7 @@ function findLateQuiet(rebalance: Place): void {
   );
 }
 
-/** With one endpoint for all new connections, there is nothing to balance, and never two with clients on purpose. */
+/** All new connections go to one endpoint: nothing is balanced. */
 function findUselessWithStick(group: Place): void {
   const { report } = group;
   const stick = `${report.spell("stick")} endpoint`;

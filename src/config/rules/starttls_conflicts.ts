@@ -67,7 +67,7 @@ function findUselessPermission(tls: Place): void {
   }
 }
 
-/** Clients begin in the protocol, and are told to begin TLS before anything else is known of them. */
+/** Clients begin in the protocol, and begin TLS before anything else is known of them. */
 function findPeekConflicts({ place, routes, upstreams }: Service): void {
   const own = place.at("peek", "starttls");
   for (const condition of routes.flatMap((route) => BYTE_CONDITIONS.map((key) => route.at(key)))) {
@@ -109,7 +109,7 @@ function findSharedSessions({ place, routes, upstreams }: Service): void {
   }
 }
 
-/** A name is known once a client has begun TLS, for which it has to be told so, and where there is TLS for clients. */
+/** A server name is known once a client has begun TLS: it must be possible here, and before routes are chosen. */
 function findUnknownNames({ place, routes, serverNames, routesBeforeTls }: Service): void {
   const own = place.at("tls");
   const remedy = `set ${place.at("peek", "starttls")}`;

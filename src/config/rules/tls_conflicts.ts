@@ -29,7 +29,7 @@ function findSettingsConflicts(tls: Place): void {
   }
 }
 
-/** Clients of a route that is chosen by other first bytes than those before TLS cannot shake hands. */
+/** Clients of a route for a protocol other than TLS cannot shake hands. */
 function findNoTls(route: Place, tlsOfService: Place): void {
   const own = route.at("tls");
   const tls = own.isSet ? own : tlsOfService;

@@ -25,7 +25,7 @@ function findUselessQueue(group: Place): void {
   if (limits.some(({ isSet, value }) => isSet && String(value) !== "0")) return;
   const discovery = group.at("discovery");
   const limit = discovery.at("max_connections");
-  // A file may have limits of its own.
+  // A file of endpoints may set limits itself.
   if (discovery.at("file").isSet || limit.isSet && !limit.isZero) return;
   queue.add(
     `Clients can only queue at a limit of connections: set ${

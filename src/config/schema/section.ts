@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { ANYTHING } from "../values/scalar.ts";
 
-/** How keys are spelled in a configuration and in the problems found in it: `idle_timeout` in a file, `idleTimeout` in a program. */
+/** How a configuration and its problems spell keys: `idle_timeout` in a file, `idleTimeout` in a program. */
 export type Spelling = "snake_case" | "camelCase";
 
 /** Spells a key the file's way: `idleTimeout` becomes `idle_timeout`. */

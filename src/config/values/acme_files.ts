@@ -2,7 +2,7 @@
 
 import { join } from "node:path";
 
-/** Which certificate: its first name, and who issues it. */
+/** Identifies a certificate: its first name, and the ACME server that issues it. */
 export interface AcmeCertificateName {
   readonly storage: string;
   readonly directory: string;

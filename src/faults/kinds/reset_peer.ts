@@ -16,7 +16,8 @@ export const resetPeer = faultKind({
     const resetUnlessOver = () => signal.aborted || reset();
     return {
       start() {
-        // Not by a timer, which a whole answer with its FIN could overtake. The stage is not in its place yet.
+        // A timer would be too late: an answer with its FIN could pass first. A microtask, because the stage is not in
+        // place yet.
         if (timeout === 0) queueMicrotask(resetUnlessOver);
         else void sleep(timeout).then(resetUnlessOver);
       },

@@ -12,7 +12,7 @@ import { type Known, Snapshot } from "./snapshot.ts";
 
 const FORBIDDEN = 403;
 const NOT_FOUND = 404;
-/** How long all else waits for the first answer to a list that it can do without, in milliseconds. */
+/** How long an optional list may delay everything else, in milliseconds. */
 const PATIENCE = 10_000;
 
 export interface ClusterWatchOptions {
@@ -116,7 +116,7 @@ class CollectionWatch implements AsyncDisposable {
     this.#options.onChange();
   }
 
-  /** What was known stays. Where nothing was, a failure that lasts is an answer too, unless nothing works without it. */
+  /** Known objects stay. If there are none, a lasting failure counts as an answer for optional collections. */
   #failed(error: unknown): void {
     const { log } = this.#options;
     const message = error instanceof Error ? error.message : String(error);

@@ -57,8 +57,8 @@ export function resolveBackends(
 }
 
 /**
- * The backends of a route that no listener accepts: nothing is read for them, as anybody can name a Gateway. What is
- * wrong with the references themselves is said.
+ * The backends of a route that no listener accepts: nothing is read for them, as any route can name any Gateway. Faults
+ * of the references themselves are reported.
  */
 export function unreadBackends(route: Route, grants: readonly Grant[]): RouteBackends {
   const problems = route.backends.flatMap((backend) => problemOf(backend, route, grants) ?? []);

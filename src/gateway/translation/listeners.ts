@@ -139,8 +139,8 @@ interface Conflict {
 }
 
 /**
- * What listeners on the same port conflict with. None of those in a conflict is served: which one is the older cannot be
- * seen within a Gateway, and to serve the wrong one would send clients to others than their own.
+ * The conflicts of listeners on the same port. No listener in a conflict is served: a Gateway does not say which is
+ * older, and the wrong choice would send clients to another owner.
  */
 function findConflicts(listeners: readonly Listener[]): ReadonlyMap<Listener, Conflict> {
   const conflicts = new Map<Listener, Conflict>();

@@ -8,7 +8,9 @@ import { type PlannedGroup, type PortPlan, refusingGroup, refusingGroupName } fr
 const MOST_GROUPS = 2048;
 const MOST_ENDPOINTS = 8192;
 
-/** What the program is started with. What is removed keeps its place until its last connection ends. */
+/**
+ * What the program allocates: twice the bound, as removed groups keep their place until their last connection ends.
+ */
 export const ROOM = { groups: 2 * MOST_GROUPS, endpoints: 2 * MOST_ENDPOINTS };
 
 export interface Fitted {

@@ -36,7 +36,7 @@ const SOCKET = 0;
 /** A descriptor of the manager. */
 interface Held {
   readonly handle: TcpHandle;
-  /** Undefined for a unix socket: Deno does not tell its path. */
+  /** Undefined for a unix socket: Deno does not have its path. */
   readonly bound: TcpAddress | undefined;
   /** Why nothing can listen on it; undefined until {@linkcode tryToListen} has tried. */
   fault?: Promise<ProxyError | undefined>;

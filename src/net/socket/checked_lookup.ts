@@ -1,4 +1,4 @@
-/** Looks up names that clients choose: only addresses that they may reach are handed out, and these are what is dialled. */
+/** Looks up names that clients choose. It returns only addresses that they may reach, and just these are dialled. */
 
 import type { TcpAddress } from "../address.ts";
 import { ProxyError } from "../errors.ts";
@@ -9,7 +9,7 @@ import type { OwnListeners } from "./own_listeners.ts";
 /** How many of them run at the same time: each takes one of the 512 threads that also read files. */
 const MOST_LOOKUPS = 64;
 
-/** Apart from other names: clients cannot make the last good answers of these be forgotten. */
+/** A cache of its own, so that clients cannot evict answers for configured names. */
 const NAMES_OF_CLIENTS = new NameLookup({ most: MOST_LOOKUPS });
 
 /** Which addresses may be connected to. */

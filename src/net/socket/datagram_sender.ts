@@ -21,13 +21,13 @@ export class DatagramSender implements Disposable {
     if (Deno.build.os !== "linux" || typeof Deno.listenDatagram !== "function") {
       throw new TypeError("Deno has no unix datagram sockets here (Linux and --unstable-net are needed)");
     }
-    // A socket of Deno's must have a name, which no one else needs to know.
+    // Deno requires a name for the socket; the receiver does not need it.
     const own = `\0sluice-${Deno.pid}-${crypto.randomUUID()}`;
     const socket = Deno.listenDatagram({ transport: "unixpacket", path: own });
     return new DatagramSender(socket, { transport: "unixpacket", path: systemPath(address) });
   }
 
-  /** Sends one datagram. Rejects when no one receives there. Waits while the receiver's queue is full. */
+  /** Sends one datagram. Rejects when no socket receives there. Waits while the receiver's queue is full. */
   async send(text: string): Promise<void> {
     await this.#socket.send(new TextEncoder().encode(text), this.#to);
   }

@@ -17,7 +17,7 @@ export class DenoConn implements Conn {
   #undelayed = Infinity;
   #closed = false;
 
-  /** @param local The local address, where Deno does not tell it. */
+  /** @param local The local address, where Deno does not have it. */
   constructor(conn: Deno.TcpConn | Deno.UnixConn, local?: Address) {
     this.#conn = conn;
     this.#local = local;
@@ -87,7 +87,7 @@ export class DenoListener implements Listener {
   readonly #toConn: (conn: Deno.Conn) => Conn;
   #closed = false;
 
-  /** @param local The local address of its connections, where Deno does not tell it. */
+  /** @param local The local address of its connections, where Deno does not have it. */
   constructor(listener: Deno.Listener, address = addressOf(listener.addr), local?: Address) {
     this.#listener = listener;
     this.address = address;

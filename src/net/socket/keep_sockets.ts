@@ -35,7 +35,7 @@ export async function keepSockets(
     for (const { path, link } of kept) tryTo(() => Deno.renameSync(link, path));
     throw cause;
   } finally {
-    // A rename leaves both names where they are links of one file.
+    // rename(2) does nothing if both names are links to the same file.
     for (const { link } of kept) tryTo(() => Deno.removeSync(link));
   }
 }

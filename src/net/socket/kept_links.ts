@@ -8,7 +8,7 @@ import { answerWithin } from "../../files/answer_within.ts";
 
 const NAME = /^\.s[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** What tells a file from all others. */
+/** Distinguishes a file from all others. */
 export type FileIdentity = Pick<Deno.FileInfo, "dev" | "ino">;
 
 export function isSameFile(one: FileIdentity, other: FileIdentity): boolean {
@@ -54,7 +54,7 @@ export async function removeOwnLinks(
   await removeLinks(dirname(path), (_, info) => isSameFile(info, file) && info.mtime?.getTime() === made);
 }
 
-/** A file that cannot be examined or removed, as it has gone or belongs to someone else, leaves the others. */
+/** Skips a file that cannot be examined or removed, because it is gone or belongs to another user. */
 async function removeLinks(
   folder: string,
   isDead: (link: string, info: Deno.FileInfo) => boolean | Promise<boolean>,

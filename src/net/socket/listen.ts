@@ -24,7 +24,7 @@ export interface Listener<Bound extends ListenAddress = Address> {
    * twice.
    */
   close(): void;
-  /** Resolves once what {@linkcode close} goes on doing afterwards is done; undefined if that is nothing. */
+  /** Resolves when the work that {@linkcode close} leaves running has ended; undefined if there is none. */
   readonly closing?: Promise<void> | undefined;
   /** Descriptors ran out: restarts a listener that does not recover by itself. */
   onShortage?(): void;

@@ -17,8 +17,8 @@ export type FindAddresses = (hostname: string) => Promise<readonly string[]>;
 /** The dials that wait for a lookup. */
 interface Callers {
   count: number;
-  /** Gives up the lookup; only while it waits for others, as it cannot be interrupted later. */
-  giveUp?: (() => void) | undefined;
+  /** Cancels the lookup; only while it waits for others, as it cannot be interrupted later. */
+  cancel?: (() => void) | undefined;
 }
 
 interface Pending {
@@ -86,9 +86,9 @@ export class NameLookup implements Names {
       return await abortable(answer, signal);
     } finally {
       callers.count -= 1;
-      if (callers.count === 0 && callers.giveUp !== undefined) {
+      if (callers.count === 0 && callers.cancel !== undefined) {
         this.#pending.delete(hostname);
-        callers.giveUp();
+        callers.cancel();
       }
     }
   }
@@ -173,15 +173,15 @@ function limited(
     new Promise<void>((resolve, reject) => {
       const end = () => {
         waiting.delete(begin);
-        callers.giveUp = undefined;
+        callers.cancel = undefined;
       };
       const begin = () => {
         end();
         resolve();
       };
-      callers.giveUp = () => {
+      callers.cancel = () => {
         end();
-        reject(new Error("Nobody waits for the answer"));
+        reject(new Error("Cancelled before it began"));
       };
       waiting.add(begin);
     });

@@ -17,14 +17,14 @@ export interface NodeListenOptions {
   readonly shared: boolean;
 }
 
-/** How to take over a socket that someone else has bound: returns a descriptor of its own, negative if none is left. */
+/** How to take over a socket that another process has bound: returns a new descriptor of it, negative if none is left. */
 export type Duplicate = () => Promise<number>;
 
-/** @typeParam Bound That of a socket that someone else has bound, or a TCP address. */
+/** @typeParam Bound A TCP address, or that of a socket that another process has bound. */
 export class NodeListener<Bound extends TcpAddress | ActivatedAddress = TcpAddress>
   implements Listener<Bound> {
   readonly #options: NodeListenOptions;
-  /** Of a socket that someone else has bound. */
+  /** Of a socket that another process has bound. */
   readonly #duplicate: Duplicate | undefined;
   /** Connections that were accepted but not yet returned; null is a client that disconnected. */
   readonly #waiting: (Socket | null)[] = [];
@@ -32,7 +32,7 @@ export class NodeListener<Bound extends TcpAddress | ActivatedAddress = TcpAddre
   #server: Server | undefined;
   #accepting: PromiseWithResolvers<Conn> | undefined;
   #rebinding: ReturnType<typeof setTimeout> | undefined;
-  /** Pending while it takes over a socket that someone else has bound. */
+  /** Pending while it takes over a socket that another process has bound. */
   #taking: Promise<void> | undefined;
   /** Whether `accept()` was ever called. */
   #isUsed = false;
@@ -107,7 +107,7 @@ export class NodeListener<Bound extends TcpAddress | ActivatedAddress = TcpAddre
     this.#rebinding ??= setTimeout(() => this.#rebind(), REBIND_AFTER);
   }
 
-  /** Listens for the first time, on a socket that someone else has bound. */
+  /** Listens for the first time, on a socket that another process has bound. */
   async #take(): Promise<void> {
     await this.#listen().catch((error) => this.#fail(error));
     this.#taking = undefined;

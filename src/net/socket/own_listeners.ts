@@ -33,7 +33,7 @@ export class OwnListeners {
   /**
    * The listener that a connection to an IP address would arrive at.
    *
-   * @throws {ProxyError} `permission_denied` when Deno does not tell the addresses of this machine, and they decide.
+   * @throws {ProxyError} `permission_denied` when Deno may not read the addresses of this machine, and they decide.
    */
   at(target: TcpAddress): TcpAddress | undefined {
     return this.#listeners.find((listener) => {

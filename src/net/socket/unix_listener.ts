@@ -37,7 +37,7 @@ export async function bindUnix(
   return bindBeside(address, mode, replaces) ?? new DenoListener(openWithMode(address.path, mode));
 }
 
-/** The listener of a file that had another name when it was bound: Deno would remove only that at the end. */
+/** The listener of a file that was renamed after bind: Deno would remove the old name at close. */
 class RenamedListener extends DenoListener {
   readonly #path: string;
   readonly #file: Deno.FileInfo;
@@ -63,7 +63,7 @@ class RenamedListener extends DenoListener {
       const found = Deno.lstatSync(this.#path);
       if (isSameFile(found, this.#file)) {
         Deno.removeSync(this.#path);
-        // That was its only name: the folder, which may be large, need not be read.
+        // It had no other link, so the folder need not be scanned.
         if (found.nlink === 1) return;
       }
     } catch {

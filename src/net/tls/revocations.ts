@@ -38,8 +38,8 @@ export class Revocations {
   }
 
   /**
-   * Undefined when no certificate of a path is revoked, else why that is not known: a list is missing, or too old to
-   * tell. Both count as revoked, as in OpenSSL: who keeps a new list from a proxy must not gain by it.
+   * Undefined when no certificate of a path is revoked, else why that is not known: a list is missing or has expired.
+   * Both count as revoked, as in OpenSSL: an attacker who keeps a new list from the proxy must not gain by it.
    *
    * @param now As of `Date.now()`.
    * @throws {ProxyError} `tls_certificate_revoked`

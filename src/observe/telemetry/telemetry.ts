@@ -55,7 +55,7 @@ export const SCOPE = "sluice";
  */
 export type Availability = "on" | "off" | "unavailable";
 
-/** Whether what happens is to be exported. Programs without the permission to read `OTEL_DENO` export nothing. */
+/** Whether telemetry is on. Programs without the permission to read `OTEL_DENO` export nothing. */
 export function telemetryAvailability(): Availability {
   if (readEnv("OTEL_DENO") !== "true" || readEnv("OTEL_SDK_DISABLED")?.toLowerCase() === "true") return "off";
   try {
@@ -68,13 +68,13 @@ export function telemetryAvailability(): Availability {
   }
 }
 
-/** Undefined while nothing is exported, or not that. */
+/** Undefined if telemetry, or this part of it, is off. */
 export function activeTelemetry(what: "TRACING" | "METRICS" | "CONSOLE"): Telemetry | undefined {
   if (readEnv(`OTEL_DENO_${what}`) === "false") return undefined;
   return telemetryAvailability() === "on" ? Deno.telemetry : undefined;
 }
 
-/** Undefined also without the permission. */
+/** Undefined also if reading it is not permitted. */
 export function readEnv(variable: string): string | undefined {
   // Without this, Deno may prompt the user for the permission.
   if (Deno.permissions.querySync({ name: "env", variable }).state !== "granted") return undefined;

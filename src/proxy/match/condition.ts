@@ -15,7 +15,7 @@ export interface RouteFacts {
   /** The name in the client's TLS ClientHello, and the protocols that it offers; undefined if unknown. */
   readonly serverName?: string | undefined;
   readonly alpn?: readonly string[] | undefined;
-  /** Who the client is by its verified certificate; undefined without one. */
+  /** What the client's verified certificate says; undefined without one. */
   readonly identity?: ClientIdentity | undefined;
   /** Whether a ClientHello that has not arrived yet may still say these. */
   readonly awaitsHello: boolean;

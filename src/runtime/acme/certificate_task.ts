@@ -113,7 +113,7 @@ export class CertificateTask {
     this.#wake.abort();
   }
 
-  /** Gives up an order in progress. Resolves when nothing is written any more. */
+  /** Cancels an order in progress. Resolves when nothing is written any more. */
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#ended;

@@ -94,7 +94,7 @@ export class AcmeController {
     for (const task of this.#tasks.values()) task.retry();
   }
 
-  /** Gives up orders in progress. */
+  /** Cancels orders in progress. */
   async stop(): Promise<void> {
     const tasks = [...this.#tasks.values()].map((task) => task.stop());
     const answers = [...this.#answers.values()].map((each) => each[Symbol.asyncDispose]());

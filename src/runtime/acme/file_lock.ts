@@ -14,7 +14,7 @@ export const STALE_AFTER = 30_000;
 
 export interface LockOptions {
   readonly path: string;
-  /** For people: who holds it. */
+  /** Names the holder, for people. */
   readonly owner: string;
   /** Milliseconds since 1970. */
   readonly now: () => number;
@@ -35,7 +35,7 @@ export class FileLock {
     this.#options = options;
   }
 
-  /** Who held it when the last attempt to take it failed. */
+  /** The holder, when the last attempt to take it failed. */
   get holder(): string | undefined {
     const owner = this.#seen && parse(this.#seen.content)?.owner;
     return typeof owner === "string" ? owner : undefined;

@@ -32,11 +32,15 @@ export interface ProxyBackendOptions {
   /** The certificates that are ordered. */
   readonly acme: () => readonly AcmeFigures[];
   readonly isStopping: () => boolean;
-  /** Reasons of others why it is not ready. */
+  /** More reasons why it is not ready, from other parts. */
   readonly notReady: ReadonlySet<string>;
   readonly reloadFigures: () => ReloadFigures | undefined;
   readonly reload: () => Promise<ReloadOutcome>;
-  /** Starts to stop, see {@linkcode AdminBackend.drain}. @param drain Milliseconds; undefined is the `shutdown.drain` of the configuration. */
+  /**
+   * Starts to stop, see {@linkcode AdminBackend.drain}.
+   *
+   * @param drain Milliseconds; undefined is the `shutdown.drain` of the configuration.
+   */
   readonly stop: (drain: number | undefined, isHandedOver: boolean) => void;
 }
 

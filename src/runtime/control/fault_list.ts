@@ -8,7 +8,7 @@ import { SharedCounter } from "../../shared/shared_counter.ts";
 
 /** A fault, and how it has done so far. */
 export interface FaultState {
-  /** Of the service's faults, now and before: another one of the same name has another one. */
+  /** Unique among all faults the service ever had. */
   readonly id: number;
   readonly config: FaultConfig;
   /** Whether the configuration has it: a reload brings it back as it is there. */

@@ -28,7 +28,8 @@ export interface ListenFacts {
 
 /**
  * Plans for all addresses of a configuration, without those of services that are down. Ports that it chooses are
- * reserved until the result is disposed of. An address that is bound already is planned as it is; port 0 keeps the port that was found.
+ * reserved until the result is disposed of. An address that is bound already is planned as it is; port 0 keeps the port
+ * that was found.
  *
  * @throws {ListenError} when an address is in use.
  */

@@ -19,7 +19,7 @@ const REST_OF_STOP = 30_000;
 /** Milliseconds that messages may wait at the end for a manager that does not read them. */
 const LONGEST_WAIT_AT_END = 1000;
 
-/** What a service manager can be told about. The states of a program follow each other. */
+/** What a service manager can learn. The states of a program follow each other. */
 export interface Lifecycle {
   /** A reload begins. */
   reloading(): void;
@@ -159,7 +159,10 @@ export class ServiceManager implements Lifecycle, AsyncDisposable {
   }
 }
 
-/** Milliseconds: half of the time after which the manager would end the program, if this one is watched. See sd_watchdog_enabled(3). */
+/**
+ * Milliseconds: half of the time after which the manager would end the program, if this one is watched. See
+ * sd_watchdog_enabled(3).
+ */
 export function watchdogInterval(env: Environment, pid: number): number | undefined {
   const microseconds = Number(env("WATCHDOG_USEC") ?? 0);
   const process = env("WATCHDOG_PID");
@@ -169,7 +172,7 @@ export function watchdogInterval(env: Environment, pid: number): number | undefi
 
 /**
  * A time of CLOCK_MONOTONIC in microseconds that is not before now. The manager takes a message with an earlier time
- * than that of its request for one about an earlier reload. Deno tells no exact time of that clock; the uptime, which
+ * than that of its request for one about an earlier reload. Deno has no exact time of that clock; the uptime, which
  * the kernel rounds up to a second, is never before it.
  */
 function monotonicTime(): number {

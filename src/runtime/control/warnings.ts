@@ -87,8 +87,8 @@ function uncheckedUpstream({ name, upstreamTls }: ServiceConfig): string[] {
 /** As an open proxy, it hides where connections come from. */
 function openToAllNames({ name, allow, allowNames = [] }: ServiceConfig): string[] {
   if (!allowNames.includes("*")) return [];
-  const who = allow.length === 0 ? "any client" : "any client in allow";
-  return [`${name}: ${who} can connect to any host through it (allow_names is "*")`];
+  const clients = allow.length === 0 ? "any client" : "any client in allow";
+  return [`${name}: ${clients} can connect to any host through it (allow_names is "*")`];
 }
 
 /** Where ACME servers check names over TLS (RFC 8737 section 3). */

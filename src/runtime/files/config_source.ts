@@ -10,7 +10,7 @@ export interface ConfigSource {
   readonly path: string;
   /** Undefined if it can be read only once, as a pipe. @throws {ConfigError} with every problem. */
   readonly load: (() => Promise<Config>) | undefined;
-  /** Why the proxy is not ready at first: whoever runs it takes that out of its `notReady`. */
+  /** Why the proxy is not ready at first. The caller of `runProxy` removes it from `notReady`. */
   readonly awaits?: readonly string[];
   /** Room for groups and endpoints that it brings later. */
   readonly room?: Room;

@@ -166,7 +166,10 @@ export class TlsFiles {
   }
 }
 
-/** Finds the key that names the file; no section is that for upstreams. A single certificate may be written with or without a list. */
+/**
+ * Finds the key that names the file; no section is that for upstreams. A single certificate may be written with or
+ * without a list.
+ */
 function problemWith(
   service: string,
   section: ClientSection | undefined,

@@ -30,10 +30,10 @@ export interface WatchOptions {
  * Watches files until `signal` aborts, and resolves once it knows their contents: read them after that, and no
  * change is missed.
  *
- * It asks for their size, time and identity, which follows symbolic links: a file that is written, renamed over or
- * removed is noticed, a swap of the link through which Kubernetes mounts a secret is, and so is a folder that comes and
- * goes. `Deno.watchFs` would report changes sooner, but opens every file that an event in the folder is about: one pipe
- * there, and it stops for good and cannot be closed (Deno 2.9.6). It knows nothing of changes on network mounts.
+ * It polls their size, time and identity through symbolic links, and so notices a file that is written, replaced or
+ * removed, a swapped symbolic link (Kubernetes secrets), and a folder that disappears and returns. `Deno.watchFs` would
+ * report changes sooner, but opens every file that an event in the folder is about: with one pipe there, it hangs for
+ * good and cannot be closed (Deno 2.9.6). It notices no changes on network mounts.
  *
  * @returns `ended` resolves after `signal` has aborted, and rejects when the last `onChange` has.
  */
@@ -134,7 +134,7 @@ class ChangeCheck {
     if (contents === this.#contents || this.#options.signal.aborted) return;
     this.#contents = contents;
     this.#last = (async () => await this.#options.onChange())();
-    // run() rejects with it if it stays the last.
+    // run() reports the error if no later change follows.
     await this.#last.catch(() => {});
   }
 

@@ -1,4 +1,4 @@
-/** The events of a proxy, kept until someone asks for them: a test may ask after the fact. */
+/** The events of a proxy, kept until the program asks for them: a test may ask after the fact. */
 
 import { sleep } from "../../net/timers/sleep.ts";
 import type { EventFeed } from "../../observe/events/event_feed.ts";

@@ -17,7 +17,7 @@ type Method = (...args: unknown[]) => unknown;
 /** An object with the methods of an interface, each of which is `call` with its name. */
 export function forwarder<Calls>(call: (name: string, args: unknown[]) => unknown): Calls {
   const get = (_: object, name: string | symbol) =>
-    // What a promise asks of its value: it is no method of an interface.
+    // `await` asks any value for `then`; it must not become a call.
     name === "then" ? undefined : (...args: unknown[]) => call(String(name), args);
   return new Proxy({}, { get }) as Calls;
 }

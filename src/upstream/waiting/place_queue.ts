@@ -3,8 +3,8 @@
  * served, over all threads: see `shared/turns.ts`.
  *
  * A client that has failed at one endpoint and finds the others full waits outside of the line, and goes before it. It
- * came before all in the line, because no client gets to an endpoint past them. In the line, it would hold up the others
- * while there is only a place that it cannot use.
+ * came before all in the line, because no client gets to an endpoint past them. In the line, it would hold up others
+ * while the only free place is one that it cannot use.
  */
 
 import type { QueueConfig } from "../../config/config.ts";
@@ -31,7 +31,7 @@ export interface QueueAccounts {
 export interface Places {
   readonly name: string;
   readonly row: UpstreamRow;
-  /** Takes a place for a client, whoever waits. */
+  /** Takes a place for a client, even if others wait. */
   takePlace(client: ClientAddress, tried: readonly Endpoint[]): Endpoint | Unavailable;
   /** Whether any endpoint, usable or not, has a place. */
   readonly hasPlace: boolean;
@@ -171,7 +171,7 @@ class Waiter extends Wait<Endpoint | Unavailable> {
 
   override abort(error: ProxyError): void {
     super.abort(error);
-    // Its turn is now another one's, who may have learnt of a free place when it was not.
+    // The next one may have been woken for a free place while it was not its turn yet.
     this.#queue.freed();
   }
 

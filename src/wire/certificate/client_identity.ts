@@ -1,4 +1,4 @@
-/** Who a client is by its certificate, as rules see it. */
+/** The names in the certificate of a client, as rules see them. */
 
 import { MalformedError } from "../byte_reader.ts";
 import { NAME_KIND } from "./alternative_names.ts";
@@ -18,7 +18,7 @@ export interface ClientIdentity {
 }
 
 /** Of a certificate that cannot be read: nothing matches it. */
-const NOBODY: ClientIdentity = {
+const NO_NAMES: ClientIdentity = {
   dns: [],
   emails: [],
   uris: [],
@@ -46,13 +46,13 @@ export function identityOf(raw: Uint8Array): ClientIdentity {
     };
   } catch (cause) {
     if (!(cause instanceof MalformedError)) throw cause;
-    return NOBODY;
+    return NO_NAMES;
   }
 }
 
 /** Of a client whose certificate another proxy has verified, which passes on no more of it. */
 export function identityByName(commonName: string): ClientIdentity {
-  return { ...NOBODY, commonName };
+  return { ...NO_NAMES, commonName };
 }
 
 /** The longest name that can match, in characters: a look-up tries each part of a URI. */

@@ -80,7 +80,9 @@ function isOk(greeting: string): boolean {
   return /^\* OK\b/i.test(greeting);
 }
 
-/** Neither is one `* PREAUTH`: RFC 9051 has no STARTTLS behind it, and the client would not learn of it. */
+/**
+ * `* PREAUTH` is refused too: after it RFC 9051 allows no STARTTLS, and the client would not learn that it is logged in.
+ */
 function noGreeting(text: string): Step {
   if (!text.startsWith("* ")) return { kind: "invalid", reason: NO_IMAP };
   return { kind: "refused", reason: `greeted with ${quoted(bytesOf(text))}` };

@@ -66,10 +66,10 @@ class Server implements Dialogue {
     return CONSENTS;
   }
 
-  /** What comes behind a request, before its answer, is not from someone who waits for TLS (CVE-2021-23214). */
+  /** A client sends nothing between its request and the answer: an attacker inserted such bytes (CVE-2021-23214). */
   #answer(code: number, length: number, received: number): Step {
     const name = code === SSL_REQUEST ? "SSLRequest" : "GSSENCRequest";
-    if (length !== HEAD) return invalid(`sent an ${name} of ${length} bytes`);
+    if (length !== HEAD) return invalid(`sent ${name} with a length of ${length} bytes`);
     if (received > HEAD) return invalid(`sent something in plain text behind its ${name}`);
     const consent = code === SSL_REQUEST ? this.consents() : undefined;
     if (consent !== undefined) return consent;
@@ -107,7 +107,7 @@ function invalid(reason: string): Step {
   return { kind: "invalid", reason };
 }
 
-/** As a server answers whose pg_hba.conf has `hostssl` alone. */
+/** The answer of a server whose pg_hba.conf has `hostssl` alone. */
 const REFUSAL: Step = {
   kind: "refused",
   reason: "did not ask for TLS",

@@ -14,7 +14,7 @@ export interface AcmeAnswers {
   readonly folder: string;
 }
 
-/** Whether a client is an ACME server that checks who has a name: it offers that protocol alone. */
+/** Whether a client is an ACME server that validates a name: it offers that protocol alone. */
 export function isAcmeCheck({ alpn }: { readonly alpn: readonly string[] | undefined }): boolean {
   return alpn?.length === 1 && alpn[0] === ACME_TLS;
 }

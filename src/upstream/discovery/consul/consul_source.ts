@@ -12,9 +12,9 @@ import { tokenIn } from "../token_file.ts";
 import { TrustingClient } from "../trusting_client.ts";
 import { instancesIn } from "./instances.ts";
 
-/** Milliseconds between an answer and the next question: a service that changes all the time must not flood anyone. */
+/** Milliseconds between an answer and the next question: a service that changes all the time must cause no flood. */
 const PAUSE = 100;
-/** The same after an answer that came at once and changed nothing: whoever answers does not wait for changes. */
+/** The same after an answer that came at once and changed nothing: this server does not wait for changes. */
 const LONG_PAUSE = 1000;
 /** Consul adds up to a sixteenth of the wait; this is for the way there and back, in milliseconds. */
 const LEEWAY = 10_000;

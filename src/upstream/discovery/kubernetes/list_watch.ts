@@ -55,7 +55,7 @@ export async function listAndWatch(options: ListWatchOptions): Promise<void> {
 class ListWatch {
   readonly #options: ListWatchOptions;
   #bound = new ObjectBound();
-  /** The version up to which the copy is complete; undefined if only a list can tell. */
+  /** The version up to which the copy is complete; undefined if it takes a new list to be complete. */
   #version: string | undefined;
   /** Whether it was an event or a bookmark that brought the version. */
   #hasMoved = false;
@@ -141,8 +141,8 @@ class ListWatch {
       await readWatch(response.body!, SILENCE, (lines) => this.#take(lines));
     } catch (error) {
       if (!(error instanceof SilentWatchError)) throw error;
-      // Nothing has changed, the connection is dead, or the version is not known to a server that was restored from a
-      // backup: only a list tells.
+      // Nothing has changed, the connection is dead, or a server that was restored from a backup does not know the
+      // version: only a new list shows which.
       this.#version = undefined;
     }
     this.#failures = 0;

@@ -6,7 +6,7 @@ import { type JsonObject, objectOf, textOf } from "./endpoint_slice.ts";
 /** The most objects. A Service with ten thousand pods has a hundred slices. */
 export const MOST_OBJECTS = 10_000;
 
-/** Metadata that nothing here reads. Whoever may write an object can make these large, at the cost of all in the same list. */
+/** Metadata that nothing here reads. In one object it can be so large that the whole list exceeds its bound. */
 const UNREAD = ["annotations", "managedFields", "finalizers", "ownerReferences"];
 
 /** The object without the metadata that nothing reads. */
@@ -26,7 +26,8 @@ export class ObjectBound {
   #total = 0;
 
   /**
-   * Counts an object, new or changed. In a list, where none is twice, each counts: one that repeats has no end.
+   * Counts an object, new or changed. A list has no object twice, so each one counts there: else a server that repeats
+   * objects would never reach the bound.
    *
    * @param source What brings it, for the error.
    * @throws {RangeError} when there is no room for it

@@ -1,4 +1,4 @@
-/** What Kubernetes gives a pod: where the API server is, and who the pod is. */
+/** What Kubernetes gives a pod: the address of the API server, and a token. */
 
 import type { ApiServer } from "./api_client.ts";
 
