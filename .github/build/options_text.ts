@@ -1,5 +1,6 @@
 /** Writes the options of the library as TypeScript: the schema of a file, spelled as programs spell it. */
 
+import { isDeepStrictEqual } from "node:util";
 import { toCamelCase } from "../../src/config/schema/section.ts";
 
 /** The part of JSON Schema that the schema of a configuration uses. */
@@ -84,7 +85,8 @@ class Writer {
     const extended = this.#baseOf(node);
     const inherited = extended?.[1].properties ?? {};
     const own = Object.entries(node.properties ?? {}).filter(([key, value]) =>
-      !Object.hasOwn(inherited, key) || (value.default ?? inherited[key]!.default) !== inherited[key]!.default
+      !Object.hasOwn(inherited, key) ||
+      value.default !== undefined && !isDeepStrictEqual(value.default, inherited[key]!.default)
     );
     const lines = own.map(([key, value]) => {
       const [mark, absent] = required.has(key) ? ["", ""] : ["?", " | undefined"];

@@ -3,6 +3,7 @@
 import type { z } from "zod";
 import { directionOf, faultKeys, triggers } from "../../src/config/schema/fault_schema.ts";
 import { section } from "../../src/config/schema/section.ts";
+import { settingsOfRoute } from "../../src/config/schema/tls_schema.ts";
 import { fileSchema, jsonSchemaText, schemaOf } from "./json_schema.ts";
 import { DURATION_PATTERN } from "../../src/config/values/duration.ts";
 import { PAYLOAD_PATTERN } from "../../src/config/values/payload.ts";
@@ -55,6 +56,7 @@ function libraryTerms(schema: SchemaNode): LibraryTerms {
       defaults: schema.properties!["defaults"]!,
       byte_fault: base("What a fault of bytes can say.", ofBytes),
       connection_fault: base("What a fault of connections can say.", { ...all, ...connections }),
+      route_tls: schemaOf(settingsOfRoute) as SchemaNode,
       any_fault: base("What every fault can say.", all),
     },
     examples: { ProxyOptions: PROXY_EXAMPLE.split("\n"), FaultOptions: FAULT_EXAMPLE.split("\n") },

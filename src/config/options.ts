@@ -482,6 +482,18 @@ export interface RouteOptions {
 /** Where connections go: an address, the name of a group, a list of endpoints, or a group. */
 export type UpstreamOptions = string | readonly (string | EndpointOptions)[] | GroupOptions;
 
+/** TLS with clients. Left out, bytes are relayed as they are, TLS included. */
+export interface TlsOptions extends RouteTlsOptions {
+  /**
+   * Which TLS implementation serves clients. node (node:tls): new certificates lose no handshake, and silent clients
+   * are closed. deno (Deno.listenTls): cheaper handshakes, for one certificate and nothing else of the above but alpn.
+   * Default: `node`.
+   */
+  readonly engine?: "node" | "deno" | undefined;
+  /** The former name of engine: true is node, false is deno. This release is the last that reads it. @deprecated */
+  readonly seamless?: boolean | undefined;
+}
+
 /** TLS with the clients of a route, on node:tls. */
 export interface RouteTlsOptions {
   /** Certificates with their keys. The name that a client asks for decides; the first serves all other clients. */
@@ -517,51 +529,6 @@ export interface RouteTlsOptions {
   readonly minVersion?: "1.2" | "1.3" | 1.2 | 1.3 | undefined;
   /** How long the handshake with a client may take. Default: `10s`. */
   readonly handshakeTimeout?: string | number | undefined;
-}
-
-/** TLS with clients. Left out, bytes are relayed as they are, TLS included. */
-export interface TlsOptions {
-  /** Certificates with their keys. The name that a client asks for decides; the first serves all other clients. */
-  readonly certificates?: readonly CertificateOptions[] | undefined;
-  /** In place of certificates, for one certificate: a PEM file with the certificate, then those of its issuers. */
-  readonly cert?: string | undefined;
-  /** A PEM file with its private key. */
-  readonly key?: string | undefined;
-  /** In place of certificates, to order one from Let's Encrypt or another ACME server, and renew it. */
-  readonly acme?: AcmeOptions | undefined;
-  /** A PEM file with the authorities that issue certificates of clients. */
-  readonly clientCa?: string | undefined;
-  /**
-   * A file with the revocation lists of these authorities, PEM or DER. Certificates that they revoke are refused, and
-   * all where a list is missing or has expired.
-   */
-  readonly crl?: string | undefined;
-  /**
-   * Certificates of clients: required (require), optional but valid (request), or not asked for (none). Left out,
-   * require with client_ca, else none.
-   */
-  readonly clientAuth?: "require" | "request" | "none" | undefined;
-  /**
-   * Protocols offered to clients (ALPN), the preferred ones first. Clients that offer only others are refused. Left
-   * out, none are offered; with starttls: postgres, postgresql. Default: `[]`.
-   */
-  readonly alpn?: string | readonly string[] | undefined;
-  /** For clients that begin in plain text and ask for TLS inside this protocol. Left out, they begin with TLS. */
-  readonly starttls?: "postgres" | "smtp" | "imap" | undefined;
-  /** With starttls: postgres, false lets in clients that do not ask for TLS. Left out, true. */
-  readonly required?: boolean | undefined;
-  /** The oldest version of TLS that clients may speak. Default: `1.2`. */
-  readonly minVersion?: "1.2" | "1.3" | 1.2 | 1.3 | undefined;
-  /** How long the handshake with a client may take. Default: `10s`. */
-  readonly handshakeTimeout?: string | number | undefined;
-  /**
-   * Which TLS implementation serves clients. node (node:tls): new certificates lose no handshake, and silent clients
-   * are closed. deno (Deno.listenTls): cheaper handshakes, for one certificate and nothing else of the above but alpn.
-   * Default: `node`.
-   */
-  readonly engine?: "node" | "deno" | undefined;
-  /** The former name of engine: true is node, false is deno. This release is the last that reads it. @deprecated */
-  readonly seamless?: boolean | undefined;
 }
 
 /** In place of certificates, to order one from Let's Encrypt or another ACME server, and renew it. */

@@ -75,7 +75,7 @@ export const tls = section(EXPECTED_TLS, {
   ).meta({ deprecated: true }),
 }).meta(EITHER_CERTIFICATE);
 
-const settingsOfRoute = section(EXPECTED_TLS, terminating).meta({
+export const settingsOfRoute = section(EXPECTED_TLS, terminating).meta({
   ...EITHER_CERTIFICATE,
   description: "TLS with the clients of a route, on node:tls.",
 });
