@@ -178,9 +178,7 @@ function parseDemo(args: readonly string[]): Command {
   const names = { string: [...LOG_STRINGS, "for"], boolean: ["help"], alias: { h: "help" } };
   const options = new Options(args, names, "demo");
   if (options.has("help")) return { kind: "help", topic: "demo" };
-  if (options.words.length > 0) {
-    throw new UsageError(`Unknown argument "${options.words[0]}": sluice demo takes none`, "demo");
-  }
+  options.refuseWords("sluice demo takes none");
   return { kind: "demo", duration: options.duration("for"), flags: runFlagsOf(options) };
 }
 

@@ -54,6 +54,12 @@ export class Options {
     this.#topic = topic;
   }
 
+  /** @throws {UsageError} with `why` when there are arguments that are not options. */
+  refuseWords(why: string): void {
+    const [word] = this.words;
+    if (word !== undefined) throw this.#wrong(`Unknown argument "${word}": ${why}`);
+  }
+
   has(name: string): boolean {
     return this.#values[name] === true;
   }

@@ -4,7 +4,6 @@ import denoJson from "../../deno.json" with { type: "json" };
 import { printJson } from "./admin/command.ts";
 import { Options } from "./options.ts";
 import { print } from "./output.ts";
-import { UsageError } from "./usage.ts";
 
 export const VERSION_HELP = `Usage: sluice version [OPTIONS]
 
@@ -38,10 +37,7 @@ export async function printVersion(args: readonly string[]): Promise<void> {
     "version",
   );
   if (options.has("help")) return print(VERSION_HELP.trimEnd());
-  const [word] = options.words;
-  if (word !== undefined) {
-    throw new UsageError(`Unknown argument "${word}": sluice version takes options only`, "version");
-  }
+  options.refuseWords("sluice version takes options only");
   const { version } = denoJson;
   const { deno, v8 } = Deno.version;
   const { target, standalone: executable } = Deno.build;

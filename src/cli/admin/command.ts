@@ -2,7 +2,6 @@
 
 import { Options } from "../options.ts";
 import { print } from "../output.ts";
-import { UsageError } from "../usage.ts";
 import type { AdminClient } from "./client.ts";
 import type { AdminCommandName } from "./registry.ts";
 
@@ -66,9 +65,7 @@ export function parseAdminCommand<Request>(
     alias: { c: "config", h: "help" },
   }, name);
   if (options.has("help")) return { kind: "help" };
-  if (command.words === undefined && options.words.length > 0) {
-    throw new UsageError(`Unknown argument "${options.words[0]}": sluice ${name} takes options only`, name);
-  }
+  if (command.words === undefined) options.refuseWords(`sluice ${name} takes options only`);
   const admin = {
     address: options.string("admin"),
     config: options.string("config"),

@@ -82,10 +82,7 @@ export async function serveGateway(
     alias: { h: "help" },
   }, "gateway");
   if (options.has("help")) return print(GATEWAY_HELP.trimEnd());
-  const [word] = options.words;
-  if (word !== undefined) {
-    throw new UsageError(`Unknown argument "${word}": it takes options only`, "gateway");
-  }
+  options.refuseWords("it takes options only");
   const server = serverOf(options, env);
   const flags = runFlagsOf(options);
   const config = withFlags(configOf(options, env), flags);

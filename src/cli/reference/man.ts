@@ -5,7 +5,6 @@ import { isAdminCommand } from "../admin/registry.ts";
 import { helpText, TOPICS } from "../help.ts";
 import { Options } from "../options.ts";
 import { print } from "../output.ts";
-import { UsageError } from "../usage.ts";
 import { type HelpBlock, type HelpOption, type HelpPage, parseHelp } from "./help_page.ts";
 
 /** The heading of the options that say which proxy a command talks to: the same for each, so they are printed once. */
@@ -15,8 +14,7 @@ const SHARED = "Which proxy";
 export async function printManPage(args: readonly string[]): Promise<void> {
   const options = new Options(args, { string: [], boolean: ["help"], alias: { h: "help" } }, "man");
   if (options.has("help")) return print((await helpText("man")).trimEnd());
-  const [word] = options.words;
-  if (word !== undefined) throw new UsageError(`Unknown argument "${word}": sluice man takes none`, "man");
+  options.refuseWords("sluice man takes none");
   print((await manPage()).trimEnd());
 }
 

@@ -55,10 +55,7 @@ export async function serveToxiproxy(args: readonly string[], early: EarlySignal
     alias: { h: "help" },
   }, "toxiproxy");
   if (options.has("help")) return print(TOXIPROXY_HELP.trimEnd());
-  const [word] = options.words;
-  if (word !== undefined) {
-    throw new UsageError(`Unknown argument "${word}": it takes options only`, "toxiproxy");
-  }
+  options.refuseWords("it takes options only");
   const flags = runFlagsOf(options);
   const file = options.string("config");
   const proxies = file === undefined ? undefined : await readJson(file);
