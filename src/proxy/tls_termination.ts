@@ -65,9 +65,9 @@ export class ServiceTls {
 
   constructor(config: TlsOfService, material: ServiceTlsMaterial | undefined) {
     const { tls, routes } = config;
-    this.#own = tls && new TlsTermination(tls, required(material?.own), this.#pending);
+    this.#own = tls && new TlsTermination(tls, requiredMaterial(material?.own), this.#pending);
     this.#routes = routes.map((route, index) =>
-      route.tls && new TlsTermination(route.tls, required(material?.routes[index]), this.#pending)
+      route.tls && new TlsTermination(route.tls, requiredMaterial(material?.routes[index]), this.#pending)
     );
     this.#none = declinedTls(config);
     this.#asked = askedForTls(config);
@@ -117,8 +117,10 @@ export class ServiceTls {
 
   /** New handshakes use these files; open connections stay. */
   update({ own, routes }: ServiceTlsMaterial): void {
-    this.#own?.update(required(own));
-    for (const [index, each] of this.#routes.entries()) if (each) each.update(required(routes[index]));
+    this.#own?.update(requiredMaterial(own));
+    for (const [index, each] of this.#routes.entries()) {
+      if (each) each.update(requiredMaterial(routes[index]));
+    }
   }
 
   restTimers(): void {
@@ -135,7 +137,7 @@ type TlsOfService = Pick<ServiceConfig, "tls" | "upstreamTls" | "idleTimeout" | 
 };
 
 /** TLS must not start without its certificates. */
-function required(material: TlsMaterial | undefined): TlsMaterial {
+export function requiredMaterial<Material>(material: Material | undefined): Material {
   if (material === undefined) throw new TypeError("Certificates are missing in the plan of a thread");
   return material;
 }

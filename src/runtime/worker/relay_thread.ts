@@ -18,7 +18,12 @@ import type { FaultPlan, ServiceFaults } from "../../proxy/faults.ts";
 import { FileLists, type ListContents } from "../../proxy/file_lists.ts";
 import { Listeners } from "../../proxy/listeners.ts";
 import { Service } from "../../proxy/service.ts";
-import { ServiceTls, type ServiceTlsMaterial, tlsListenOptions } from "../../proxy/tls_termination.ts";
+import {
+  requiredMaterial,
+  ServiceTls,
+  type ServiceTlsMaterial,
+  tlsListenOptions,
+} from "../../proxy/tls_termination.ts";
 import {
   ConnectionEnder,
   type EndingCandidate,
@@ -270,7 +275,7 @@ export class RelayThread implements ThreadCalls {
       filters,
       faults: plan.faults && this.#faults.getOrInsertComputed(config.name, () => this.#accounts.faults(plan)),
       tls: new ServiceTls(config, tls),
-      upstreamTls: config.upstreamTls && new UpstreamTls(config.upstreamTls, required(upstreamTls)),
+      upstreamTls: config.upstreamTls && new UpstreamTls(config.upstreamTls, requiredMaterial(upstreamTls)),
       log: this.#reporter.log,
       onShortage: () => {
         this.#listeners.onShortage();
@@ -291,10 +296,4 @@ export class RelayThread implements ThreadCalls {
     if (!this.#services.has(service.config.name)) service.stopAccepting();
     void closed.then(() => service.retire(() => this.#retired.delete(service)));
   }
-}
-
-/** A service with TLS must not start without its certificates. */
-function required<Material>(material: Material | undefined): Material {
-  if (material === undefined) throw new TypeError("Certificates are missing in the plan of a thread");
-  return material;
 }
