@@ -1,6 +1,7 @@
 /** Serves the Gateways of a cluster, and follows every change of it. */
 
 import { sleep } from "../net/timers/sleep.ts";
+import { stackOf } from "../observe/log/error_text.ts";
 import type { Log } from "../observe/log/log.ts";
 import { ApiClient, type ApiServer } from "../upstream/discovery/kubernetes/api_client.ts";
 import type { SourceParts } from "../upstream/discovery/source_parts.ts";
@@ -133,7 +134,7 @@ export class GatewayController implements AsyncDisposable {
 
   /** A fault of this program must not end what is served. */
   #failed(error: unknown): void {
-    const detail = error instanceof Error ? error.stack ?? error.message : String(error);
+    const detail = stackOf(error);
     this.#options.log.error(`Cannot follow the Gateways, keeping what is served: ${detail}`, {
       event: "gateway_failed",
     });

@@ -1,5 +1,6 @@
 /** The files of certificates and keys: sluice reads them as those of any configuration. */
 
+import { messageOf } from "../observe/log/error_text.ts";
 import type { Log } from "../observe/log/log.ts";
 import { certificateFiles } from "./port_document.ts";
 import type { KeyPair } from "./resources/secret.ts";
@@ -37,7 +38,7 @@ export class CredentialFolder {
         await Deno.writeTextFile(path, text, { mode: PRIVATE });
       } catch (cause) {
         await this.#remove(path);
-        const why = cause instanceof Error ? cause.message : String(cause);
+        const why = messageOf(cause);
         throw new FolderError(`Cannot write "${path}": ${why}`, { cause });
       }
     }
@@ -55,7 +56,7 @@ export class CredentialFolder {
       await Deno.remove(path);
     } catch (error) {
       if (error instanceof Deno.errors.NotFound) return;
-      this.#log.warn(`Cannot remove "${path}": ${error instanceof Error ? error.message : String(error)}`, {
+      this.#log.warn(`Cannot remove "${path}": ${messageOf(error)}`, {
         event: "gateway_file_left",
         path,
       });

@@ -1,6 +1,7 @@
 /** Writes the status of objects, and no more often than it changes. */
 
 import { createHash } from "node:crypto";
+import { messageOf } from "../observe/log/error_text.ts";
 import type { Log } from "../observe/log/log.ts";
 import type { ApiClient } from "../upstream/discovery/kubernetes/api_client.ts";
 import { apiErrorIn, KubernetesApiError } from "../upstream/discovery/kubernetes/api_error.ts";
@@ -135,7 +136,7 @@ export class StatusWriter {
 
   #failed(update: StatusUpdate, error: unknown, endRound: () => void): number {
     const { path, what } = update;
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     const isAboutObject = error instanceof KubernetesApiError && error.isRefusal &&
       !GENERAL.includes(error.status);
     const isKnown = this.#failing.has(path) || !isAboutObject && message === this.#lastFailure;

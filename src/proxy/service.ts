@@ -9,6 +9,7 @@ import { type ErrorCode, ProxyError, proxyErrorOf, type Side } from "../net/erro
 import { type AccessLog, recordLostClient } from "../observe/log/access_log.ts";
 import type { EventFeed } from "../observe/events/event_feed.ts";
 import type { ConnectionRecord, ServiceLedger } from "../observe/counters/ledger.ts";
+import { messageOf, stackOf } from "../observe/log/error_text.ts";
 import type { Log } from "../observe/log/log.ts";
 import type { ConnectionSpans } from "../observe/telemetry/connection_spans.ts";
 import type { Group } from "../upstream/group.ts";
@@ -174,7 +175,7 @@ export class Service implements ConnectionContext {
       service,
       listen,
       failures,
-      detail: error instanceof Error ? error.message : String(error),
+      detail: messageOf(error),
     });
   }
 
@@ -185,7 +186,7 @@ export class Service implements ConnectionContext {
       event: "listener_not_changed",
       service,
       listen,
-      detail: error instanceof Error ? error.message : String(error),
+      detail: messageOf(error),
     });
   }
 
@@ -201,7 +202,7 @@ export class Service implements ConnectionContext {
       service,
       id,
       client,
-      detail: cause instanceof Error ? cause.stack ?? cause.message : String(cause),
+      detail: stackOf(cause),
     });
   }
 

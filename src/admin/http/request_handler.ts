@@ -1,5 +1,6 @@
 /** Handles a request: checks its sender, finds its route, and always returns a response. */
 
+import { stackOf } from "../../observe/log/error_text.ts";
 import type { Log } from "../../observe/log/log.ts";
 import type { LogRateLimiter } from "../../observe/log/log_rate_limiter.ts";
 import { checkHost, checkOrigin, TokenCheck } from "../access.ts";
@@ -56,7 +57,7 @@ export class RequestHandler {
       this.#options.log.error("Admin request failed because of a bug; please report it", {
         event: "admin_error",
         request: describe(request),
-        detail: error instanceof Error ? error.stack ?? error.message : String(error),
+        detail: stackOf(error),
         ...extra,
       });
     }

@@ -1,5 +1,6 @@
 /** The HTTP API of toxiproxy 2.12 (https://github.com/Shopify/toxiproxy#http-api): its routes, fields and errors. */
 
+import { messageOf, stackOf } from "../../observe/log/error_text.ts";
 import { type Log, silentLog } from "../../observe/log/log.ts";
 import { type AdminRequest, urlOf } from "../http/request.ts";
 import { type Toxic, type ToxiproxyBackend, ToxiproxyError, type ToxiproxyProxy } from "./backend.ts";
@@ -94,9 +95,9 @@ export class ToxiproxyApi {
     this.#log.error("A request to the toxiproxy API failed", {
       event: "admin_error",
       request: `${method} ${target}`,
-      detail: error instanceof Error ? error.stack ?? error.message : String(error),
+      detail: stackOf(error),
     });
-    return json({ error: error instanceof Error ? error.message : String(error), status: 500 }, 500);
+    return json({ error: messageOf(error), status: 500 }, 500);
   }
 
   #alone(change: () => Promise<Response>): Promise<Response> {

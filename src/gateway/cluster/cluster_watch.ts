@@ -1,5 +1,6 @@
 /** Keeps copies of the collections that a translation asks for, each by a list and a watch. */
 
+import { messageOf } from "../../observe/log/error_text.ts";
 import type { Log } from "../../observe/log/log.ts";
 import type { ApiClient } from "../../upstream/discovery/kubernetes/api_client.ts";
 import { KubernetesApiError } from "../../upstream/discovery/kubernetes/api_error.ts";
@@ -119,7 +120,7 @@ class CollectionWatch implements AsyncDisposable {
   /** Known objects stay. If there are none, a lasting failure counts as an answer for optional collections. */
   #failed(error: unknown): void {
     const { log } = this.#options;
-    const message = error instanceof Error ? error.message : String(error);
+    const message = messageOf(error);
     const status = error instanceof KubernetesApiError ? error.status : 0;
     if (!this.#isFailing) {
       const kept = this.known === undefined ? "" : ", keeping what is known";

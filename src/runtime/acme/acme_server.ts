@@ -7,6 +7,7 @@ import { AcmeTransport, type Fetch } from "../../acme/transport.ts";
 import type { AcmeConfig } from "../../config/config.ts";
 import { readTextFile } from "../../files/read_file.ts";
 import { openHttpClient } from "../../net/http_client.ts";
+import { messageOf } from "../../observe/log/error_text.ts";
 import type { Log } from "../../observe/log/log.ts";
 import type { Clock } from "./certificate_task.ts";
 import type { AcmeStorage } from "./storage.ts";
@@ -94,7 +95,7 @@ export class AcmeServer {
       this.#log.info(`Cannot ask when to renew the certificate for ${this.#acme.names.join(", ")}`, {
         event: "acme_renewal_unknown",
         names: this.#acme.names.join(" "),
-        detail: error instanceof Error ? error.message : String(error),
+        detail: messageOf(error),
       });
     }
     return renewal.window;

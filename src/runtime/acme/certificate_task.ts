@@ -8,6 +8,7 @@ import { formatDuration } from "../../config/values/duration.ts";
 import { writeFault } from "../../files/file_fault.ts";
 import { loadCredentials } from "../../net/tls/credentials.ts";
 import { CredentialsError } from "../../net/tls/pem.ts";
+import { messageOf } from "../../observe/log/error_text.ts";
 import type { Log } from "../../observe/log/log.ts";
 import type { AcmeServer } from "./acme_server.ts";
 import { checkIssued, hasAll, useless } from "./check_issued.ts";
@@ -230,7 +231,7 @@ export class CertificateTask {
     const asked = error instanceof AcmeError ? error.retryAfter ?? 0 : 0;
     const pause = Math.max(backOff(attempts, this.#known, clock.random()), asked);
     this.#nextAttempt = clock.now() + pause;
-    const said = messageOf(error, file);
+    const said = failureText(error, file);
     this.#failure = { attempts, nextAttempt: this.#nextAttempt, error: said, names: acme.names };
     const meanwhile = this.#known === undefined
       ? "Clients are refused"
@@ -269,7 +270,7 @@ export class CertificateTask {
     if (this.#stop.signal.aborted) return 0;
     this.#failed += 1;
     const { acme, file, log } = this.#options;
-    log.error(`Cannot look after the certificate for ${acme.names.join(", ")}: ${messageOf(error, file)}`, {
+    log.error(`Cannot look after the certificate for ${acme.names.join(", ")}: ${failureText(error, file)}`, {
       event: "acme_failed",
       names: acme.names.join(" "),
     });
@@ -282,10 +283,10 @@ function isSameSet(one: readonly string[], other: readonly string[]): boolean {
   return set.size === new Set(other).size && other.every((name) => set.has(name));
 }
 
-function messageOf(error: unknown, file: string): string {
+function failureText(error: unknown, file: string): string {
   if (error instanceof AcmeError) return error.message;
   if (error instanceof Error && error.name in Deno.errors) {
     return `${writeFault(error, file).fault} ("${file}")`;
   }
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

@@ -1,12 +1,13 @@
 /** The last line of defence: a bug in one connection must not end all the others. */
 
+import { stackOf } from "../../observe/log/error_text.ts";
 import type { Log } from "../../observe/log/log.ts";
 
 /** Logs a bug of this program. */
 export function logUnexpected(log: Log, cause: unknown): void {
   log.error("Unexpected error; please report it", {
     event: "unexpected_error",
-    detail: cause instanceof Error ? cause.stack ?? cause.message : String(cause),
+    detail: stackOf(cause),
   });
 }
 

@@ -19,6 +19,7 @@ import { logListening } from "./listen_plans.ts";
 import type { Applied, Supervisor } from "./supervisor.ts";
 import { ServiceChanges, type ServiceWithGroups } from "./service_changes.ts";
 import { warningsOf } from "./warnings.ts";
+import { messageOf } from "../../observe/log/error_text.ts";
 
 /** The errors of a configuration that cannot be used. */
 const REFUSALS = [
@@ -156,7 +157,7 @@ export class Reloader {
       await access.reopen();
       return [];
     } catch (error) {
-      const detail = messageOf(error);
+      const detail = failureText(error);
       log.error("Cannot reopen the access log, keeping the old file", {
         event: "access_log_not_reopened",
         detail,
@@ -203,7 +204,7 @@ export class Reloader {
       return { ok: true, detail };
     } catch (error) {
       if (!REFUSALS.some((type) => error instanceof type)) throw error;
-      const detail = messageOf(error);
+      const detail = failureText(error);
       log.error(`Cannot reload "${source.path}", nothing is changed: ${detail}`, { event: "reload_refused" });
       return { ok: false, detail };
     }
@@ -213,7 +214,7 @@ export class Reloader {
   #incomplete(path: string, mistakes: readonly unknown[]): ReloadOutcome {
     const { log, threads } = this.#supervisor.parts;
     const count = `${mistakes.length} of ${threads.count} threads`;
-    const detail = `${count} cannot apply it: ${messageOf(mistakes[0])}`;
+    const detail = `${count} cannot apply it: ${failureText(mistakes[0])}`;
     log.error(`Reloaded "${path}", but ${detail}`, { event: "reload_incomplete" });
     return { ok: false, detail: `The configuration is in effect, but ${detail}` };
   }
@@ -284,7 +285,7 @@ export class Reloader {
   }
 }
 
-function messageOf(error: unknown): string {
+function failureText(error: unknown): string {
   if (error instanceof ConfigError) return error.summary;
-  return error instanceof Error ? error.message : String(error);
+  return messageOf(error);
 }

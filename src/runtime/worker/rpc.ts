@@ -1,5 +1,7 @@
 /** Typed calls between isolates: an interface on one side, an object that implements it on the other. */
 
+import { messageOf } from "../../observe/log/error_text.ts";
+
 /** The methods of an interface that the other side does not answer: those that return no promise. */
 export type Posted<Calls> = {
   readonly [Name in keyof Calls as Calls[Name] extends (...args: never) => Promise<unknown> ? never : Name]:
@@ -54,7 +56,7 @@ export class Rpc<Local extends object, Remote extends object> {
       if (id !== undefined) this.#post({ answer: id, value });
     } catch (error) {
       if (id === undefined) throw error;
-      this.#post({ failure: id, message: error instanceof Error ? error.message : String(error) });
+      this.#post({ failure: id, message: messageOf(error) });
     }
   }
 

@@ -1,6 +1,7 @@
 /** Runs the source of a group's endpoints: logs and counts how it does, and starts it again when it breaks. */
 
 import type { DiscoveryConfig, GroupConfig } from "../../config/config.ts";
+import { messageOf } from "../../observe/log/error_text.ts";
 import type { Log } from "../../observe/log/log.ts";
 import type { EndpointSpec } from "../endpoint.ts";
 import type { DiscoveryState } from "./discovery_state.ts";
@@ -57,7 +58,7 @@ function eventsOf(source: ChosenSource, options: GroupDiscoveryOptions): SourceE
     forgotten: (what) => signal.aborted || state.forgotten(what),
     failed(what, error) {
       if (signal.aborted) return;
-      const detail = error instanceof Error ? error.message : String(error);
+      const detail = messageOf(error);
       if (!state.failed(what, detail)) return;
       log.warn(`${upstream}: cannot ${source.verb[0]} ${what}, going on with what is known`, {
         event: "discovery_failed",
