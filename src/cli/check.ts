@@ -4,6 +4,7 @@ import { ConfigError } from "../config/config_error.ts";
 import { ConfigFile } from "../config/load.ts";
 import { effectiveConfig } from "../runtime/control/effective_config.ts";
 import { warningsOf } from "../runtime/control/warnings.ts";
+import { refusal } from "../runtime/files/config_source.ts";
 import { withFilterModules } from "../runtime/files/filter_modules.ts";
 import { checkDiscoveryFiles } from "../runtime/files/discovery_files.ts";
 import { findMissingFolders } from "../runtime/files/folders.ts";
@@ -33,7 +34,7 @@ export async function check(path: string): Promise<void> {
   const endpoints = await loaded(checkDiscoveryFiles(config));
   await loaded(withFilterModules(config));
   if (files === undefined || lists === undefined || endpoints === undefined || problems.length > 0) {
-    throw await file.locate(new ConfigError(problems, { file: file.path }));
+    throw await refusal(problems, file);
   }
   const warnings = [...warningsOf(config), ...warningsAbout(files)];
   const lines = effectiveConfig(config, files, lists, endpoints).trimEnd().split("\n").map(printable);

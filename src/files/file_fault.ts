@@ -8,6 +8,11 @@ export interface FileFault {
   readonly remedy: string | undefined;
 }
 
+/** Both in one clause: `no such file (check the path)`. */
+export function withRemedy({ fault, remedy }: FileFault): string {
+  return remedy === undefined ? fault : `${fault} (${remedy})`;
+}
+
 /** Why a file cannot be read. */
 export function readFault(cause: unknown): FileFault {
   if (cause instanceof Deno.errors.NotFound || cause instanceof Deno.errors.NotADirectory) {

@@ -2,7 +2,7 @@
  * The error for an address that cannot be bound. It has its own file so that programs can import it alone.
  */
 
-import { writeFault } from "../../files/file_fault.ts";
+import { withRemedy, writeFault } from "../../files/file_fault.ts";
 import { formatAddress, type ListenAddress } from "../address.ts";
 import type { ErrorCode, ProxyError } from "../errors.ts";
 
@@ -72,6 +72,5 @@ function unixDetail(path: string, error: ProxyError): string {
     return "address already in use (another program answers there; stop it or choose another path)";
   }
   if (error.cause === undefined) return error.message;
-  const { fault, remedy } = writeFault(error.cause, path);
-  return remedy === undefined ? fault : `${fault} (${remedy})`;
+  return withRemedy(writeFault(error.cause, path));
 }

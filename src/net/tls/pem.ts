@@ -2,7 +2,7 @@
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { DerReader } from "../../wire/certificate/der.ts";
-import { readFault } from "../../files/file_fault.ts";
+import { readFault, withRemedy } from "../../files/file_fault.ts";
 import { readFile } from "../../files/read_file.ts";
 
 /** Which of the files is at fault. */
@@ -39,9 +39,7 @@ export async function readBytes(file: CredentialFile, path: string): Promise<Uin
   try {
     return await readFile(path);
   } catch (cause) {
-    const { fault, remedy } = readFault(cause);
-    const help = remedy === undefined ? "" : ` (${remedy})`;
-    throw new CredentialsError(file, `Cannot read "${path}": ${fault}${help}`);
+    throw new CredentialsError(file, `Cannot read "${path}": ${withRemedy(readFault(cause))}`);
   }
 }
 

@@ -3,11 +3,11 @@
 import { isDeepStrictEqual } from "node:util";
 import { sleep } from "../../net/timers/sleep.ts";
 import type { AcmeConfig, Config } from "../../config/config.ts";
-import { ConfigError, type Problem } from "../../config/config_error.ts";
-import { writeFault } from "../../files/file_fault.ts";
+import type { Problem } from "../../config/config_error.ts";
+import { withRemedy, writeFault } from "../../files/file_fault.ts";
 import { type Address, formatAddress } from "../../net/address.ts";
 import type { Log } from "../../observe/log/log.ts";
-import type { ConfigSource } from "../files/config_source.ts";
+import { refusal, type Refused } from "../files/config_source.ts";
 import { AcmeServer, type OpenFetch, openFetch } from "./acme_server.ts";
 import { CertificateTask, type CertificateTaskFigures, type Clock } from "./certificate_task.ts";
 import { HttpAnswers } from "./http_answers.ts";
@@ -56,7 +56,7 @@ export class AcmeController {
    */
   async prepare(
     config: Pick<Config, "services">,
-    source?: Pick<ConfigSource, "path" | "locate">,
+    source?: Refused,
   ): Promise<PreparedAcme> {
     const { log, takesOver } = this.#options;
     const sections = acmeSections(config);
@@ -157,21 +157,18 @@ export class AcmeController {
 
 async function makeFolders(
   sections: readonly AcmeSection[],
-  source: Pick<ConfigSource, "path" | "locate"> | undefined,
+  source: Refused | undefined,
 ): Promise<void> {
   const problems: Problem[] = [];
   for (const { path, acme } of sections) {
     try {
       await new AcmeStorage(acme).prepare();
     } catch (error) {
-      const { fault, remedy } = writeFault(error, acme.storage);
-      const help = remedy === undefined ? "" : ` (${remedy})`;
-      problems.push({ path: `${path}.storage`, message: `Cannot use "${acme.storage}": ${fault}${help}` });
+      const why = withRemedy(writeFault(error, acme.storage));
+      problems.push({ path: `${path}.storage`, message: `Cannot use "${acme.storage}": ${why}` });
     }
   }
-  if (problems.length === 0) return;
-  const error = new ConfigError(problems, { file: source?.path });
-  throw source === undefined ? error : await source.locate(error);
+  if (problems.length > 0) throw await refusal(problems, source);
 }
 
 interface Answering {

@@ -1,7 +1,7 @@
 /** Where a configuration comes from, and the watch that reloads it when its file changes. */
 
 import type { Config } from "../../config/config.ts";
-import type { ConfigError } from "../../config/config_error.ts";
+import { ConfigError, type Problem } from "../../config/config_error.ts";
 import type { Room } from "../control/shared_memory.ts";
 import { watchFiles } from "./watch_files.ts";
 
@@ -16,6 +16,15 @@ export interface ConfigSource {
   readonly room?: Room;
   /** The same error with the positions of its problems in the file. */
   readonly locate: (error: ConfigError) => Promise<ConfigError>;
+}
+
+/** The configuration that an error names. */
+export type Refused = Pick<ConfigSource, "path" | "locate">;
+
+/** The error for problems of a configuration: with their positions, if it has a source. */
+export async function refusal(problems: readonly Problem[], source?: Refused): Promise<ConfigError> {
+  const error = new ConfigError(problems, { file: source?.path });
+  return await source?.locate(error) ?? error;
 }
 
 /** Returns a function that watches the file from then on, or no longer. */

@@ -1,7 +1,7 @@
 /** The files that sources of endpoints read: checked at the start, and read again when they change. */
 
 import type { Config, DiscoveryConfig } from "../../config/config.ts";
-import { ConfigError, type Problem } from "../../config/config_error.ts";
+import type { Problem } from "../../config/config_error.ts";
 import { formatPath } from "../../config/input/key_path.ts";
 import type { DiscoveredEndpoint } from "../../upstream/discovery/source.ts";
 import {
@@ -9,7 +9,7 @@ import {
   type SourceFiles,
   type SourceParts,
 } from "../../upstream/discovery/source_parts.ts";
-import type { ConfigSource } from "./config_source.ts";
+import { type ConfigSource, refusal, type Refused } from "./config_source.ts";
 import { readEndpointFile } from "./endpoint_file.ts";
 import { ListFileError, readListFile } from "./list_file.ts";
 import { watchFiles } from "./watch_files.ts";
@@ -33,7 +33,7 @@ export type EndpointCounts = ReadonlyMap<string, number>;
 export async function checkDiscoveryFiles(
   config: Config,
   known: ReadonlySet<string> = new Set(),
-  source?: Pick<ConfigSource, "path" | "locate">,
+  source?: Refused,
 ): Promise<EndpointCounts> {
   const problems: Problem[] = [];
   const counts = new Map<string, number>();
@@ -47,9 +47,8 @@ export async function checkDiscoveryFiles(
       for (const message of error.problems) problems.push({ path, message });
     }
   }
-  if (problems.length === 0) return counts;
-  const error = new ConfigError(problems, { file: source?.path });
-  throw source === undefined ? error : await source.locate(error);
+  if (problems.length > 0) throw await refusal(problems, source);
+  return counts;
 }
 
 /** Every file that a source of a configuration reads. */

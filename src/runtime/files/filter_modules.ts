@@ -2,17 +2,18 @@
 
 import { pathToFileURL } from "node:url";
 import type { Config, FilterModule, ServiceConfig } from "../../config/config.ts";
-import { ConfigError, type Problem } from "../../config/config_error.ts";
+import type { Problem } from "../../config/config_error.ts";
 import type { FilterFactory } from "../../config/filter.ts";
 import { readFault } from "../../files/file_fault.ts";
-import type { ConfigSource } from "./config_source.ts";
+import { refusal, type Refused } from "./config_source.ts";
+import { messageOf } from "../../observe/log/error_text.ts";
 
 /**
  * The configuration with the versions of its modules, all of which can be imported.
  *
  * @throws {ConfigError} with every one that cannot.
  */
-export async function withFilterModules(config: Config, source?: ConfigSource): Promise<Config> {
+export async function withFilterModules(config: Config, source?: Refused): Promise<Config> {
   if (config.services.every(({ filters }) => filters.length === 0)) return config;
   const problems: Problem[] = [];
   const services = await Promise.all(config.services.map(async (service, index) => {
@@ -26,9 +27,8 @@ export async function withFilterModules(config: Config, source?: ConfigSource): 
     }));
     return { ...service, filters: filters.filter((filter) => filter !== undefined) };
   }));
-  if (problems.length === 0) return { ...config, services };
-  const error = new ConfigError(problems, source === undefined ? {} : { file: source.path });
-  throw await source?.locate(error) ?? error;
+  if (problems.length > 0) throw await refusal(problems, source);
+  return { ...config, services };
 }
 
 type Configured = { readonly config: Pick<ServiceConfig, "name" | "filter" | "filters"> };
@@ -76,7 +76,7 @@ async function versionOf(
 
 /** One line: an error of the compiler shows the line of the module too, and its URL with the version. */
 function importFault(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = messageOf(error);
   const [what = ""] = message.split("\n");
   const [, place] = /\?version=\d+:(\d+:\d+)/.exec(message) ?? [];
   return place === undefined ? what : `${what} (${place})`;

@@ -3,7 +3,7 @@
 import { dirname } from "node:path";
 import type { Config, TlsConfig } from "../../config/config.ts";
 import type { Problem } from "../../config/config_error.ts";
-import { writeFault } from "../../files/file_fault.ts";
+import { withRemedy, writeFault } from "../../files/file_fault.ts";
 import { fileInfo } from "../../files/read_file.ts";
 import type { ListenAddress } from "../../net/address.ts";
 
@@ -49,7 +49,6 @@ async function problemOf({ path, file }: Written): Promise<Problem | undefined> 
     if (!isDirectory) throw new Deno.errors.NotADirectory();
     return undefined;
   } catch (error) {
-    const { fault, remedy } = writeFault(error, folder);
-    return { path, message: `Cannot write "${file}": ${fault}${remedy === undefined ? "" : ` (${remedy})`}` };
+    return { path, message: `Cannot write "${file}": ${withRemedy(writeFault(error, folder))}` };
   }
 }

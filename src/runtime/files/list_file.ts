@@ -1,6 +1,6 @@
 /** Reads a file of addresses or names: one on each line, and comments after a `#`. */
 
-import { readFault } from "../../files/file_fault.ts";
+import { readFault, withRemedy } from "../../files/file_fault.ts";
 import { readFile } from "../../files/read_file.ts";
 import { inTurns, type Steps } from "../../config/input/steps.ts";
 import { parseServerName } from "../../config/values/server_name.ts";
@@ -41,10 +41,7 @@ export async function readListFile(path: string): Promise<Uint8Array<ArrayBuffer
   try {
     return await readFile(path);
   } catch (error) {
-    const { fault, remedy } = readFault(error);
-    throw new ListFileError([
-      `Cannot read "${path}": ${fault}${remedy === undefined ? "" : ` (${remedy})`}`,
-    ]);
+    throw new ListFileError([`Cannot read "${path}": ${withRemedy(readFault(error))}`]);
   }
 }
 

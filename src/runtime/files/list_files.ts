@@ -1,11 +1,11 @@
 /** The files with entries of access lists and routes: read at the start, and again when they change. */
 
 import type { Config, ListEntry } from "../../config/config.ts";
-import { ConfigError, type Problem } from "../../config/config_error.ts";
+import type { Problem } from "../../config/config_error.ts";
 import type { Log } from "../../observe/log/log.ts";
 import type { ListFigures } from "../../observe/metrics/metrics.ts";
 import { type ListContents, listKey, type ListKind } from "../../proxy/file_lists.ts";
-import type { ConfigSource } from "./config_source.ts";
+import { type ConfigSource, refusal, type Refused } from "./config_source.ts";
 import { type ListFileEntries, ListFileError, parseListFile, readListFile } from "./list_file.ts";
 import { FileWatch } from "./watch_files.ts";
 
@@ -28,7 +28,7 @@ export type LoadedLists = ReadonlyMap<string, ListFile>;
 export async function loadLists(
   config: Config,
   known: LoadedLists = new Map(),
-  source?: Pick<ConfigSource, "path" | "locate">,
+  source?: Refused,
 ): Promise<LoadedLists> {
   const problems: Problem[] = [];
   const loaded = new Map<string, ListFile>();
@@ -40,9 +40,8 @@ export async function loadLists(
     if (list.isRead) continue;
     for (const message of await list.read()) problems.push({ ...place, message });
   }
-  if (problems.length === 0) return loaded;
-  const error = new ConfigError(problems, { file: source?.path });
-  throw source === undefined ? error : await source.locate(error);
+  if (problems.length > 0) throw await refusal(problems, source);
+  return loaded;
 }
 
 /** One file, as it was last read. */

@@ -2,13 +2,13 @@
 
 import { isDeepStrictEqual } from "node:util";
 import type { Config } from "../../config/config.ts";
-import { ConfigError, type Problem } from "../../config/config_error.ts";
+import type { Problem } from "../../config/config_error.ts";
 import { formatDuration } from "../../config/values/duration.ts";
 import type { CredentialsError } from "../../net/tls/pem.ts";
 import type { RevocationFile } from "../../net/tls/revocation_file.ts";
 import { FileWatch } from "./watch_files.ts";
 import type { Log } from "../../observe/log/log.ts";
-import type { ConfigSource } from "./config_source.ts";
+import { type ConfigSource, refusal, type Refused } from "./config_source.ts";
 import { type ClientSection, filesOf, ServiceFiles } from "./service_files.ts";
 
 const DAY = 86_400_000;
@@ -30,7 +30,7 @@ export type LoadedFiles = ReadonlyMap<string, ServiceFiles>;
 export async function loadTls(
   config: Config,
   known: LoadedFiles = new Map(),
-  source?: Pick<ConfigSource, "path" | "locate">,
+  source?: Refused,
 ): Promise<LoadedFiles> {
   const problems: Problem[] = [];
   const loaded = new Map<string, ServiceFiles>();
@@ -46,9 +46,8 @@ export async function loadTls(
     await files.read((section, error) => problems.push(problemWith(`services[${index}]`, section, error)));
     loaded.set(name, files);
   }
-  if (problems.length === 0) return loaded;
-  const error = new ConfigError(problems, { file: source?.path });
-  throw source === undefined ? error : await source.locate(error);
+  if (problems.length > 0) throw await refusal(problems, source);
+  return loaded;
 }
 
 /** Warnings about usable files. */
