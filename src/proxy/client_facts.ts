@@ -39,6 +39,8 @@ const NOTHING_SENT = {
 
 const NO_HEADER = new Uint8Array(0);
 
+const NO_TLVS: ProxyTlvs = {};
+
 export class ClientFacts implements RouteFacts {
   /** Its addresses are read only when needed, because Deno's address objects are slow to read. */
   readonly #conn: Conn;
@@ -49,7 +51,7 @@ export class ClientFacts implements RouteFacts {
   alpn: readonly string[] | undefined;
   #tls: TlsFacts | undefined;
   /** The fields of the PROXY header other than addresses. */
-  #received: ProxyTlvs = {};
+  #received: ProxyTlvs = NO_TLVS;
   #identity: ClientIdentity | undefined;
   #first = NO_BYTES_YET;
   #isHelloSeen = false;

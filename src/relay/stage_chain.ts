@@ -2,7 +2,7 @@
 
 import { ProxyError } from "../net/errors.ts";
 import type { PlacedStage } from "./stages.ts";
-import type { StageSink } from "./streams.ts";
+import type { StageSink } from "./sinks.ts";
 
 /** The direction whose stages a chain holds. */
 export interface ChainHost {

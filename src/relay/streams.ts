@@ -59,12 +59,7 @@ const UNQUEUED = { highWaterMark: 0 };
  * Room for one chunk more than a stream ever holds: a direction has only one buffer, so there is never more than one
  * chunk. A queue that never fills saves the promises of back-pressure for every chunk.
  */
-const ROOMY = { highWaterMark: 2 };
-
-/** A stream that writes to the connection of `writer`. */
-export function writableTo(writer: ConnWriter): WritableStream<Uint8Array> {
-  return new WritableStream(writer, ROOMY);
-}
+export const ROOMY = { highWaterMark: 2 };
 
 /** A TransformStream that passes chunks on unchanged and counts their bytes. */
 export function countingStream(count: ByteCount, isRoomy = true): TransformStream<Uint8Array, Uint8Array> {
@@ -219,80 +214,70 @@ export class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
   }
 }
 
-/** Writes to a connection, as the sink of a stream or directly. */
-export class ConnWriter implements UnderlyingSink<Uint8Array> {
-  readonly #end: FlowEnd;
-  #unwritten: Uint8Array | undefined;
-  #onDone: (() => void) | undefined;
-  #onFailed: ((error: ProxyError) => void) | undefined;
+/** Learns what became of the bytes that it gave to a {@linkcode ConnWriter}: one call for each of them. */
+export interface WriteHandlers {
+  /** All bytes are written. */
+  onWritten(): void;
+  fail(error: ProxyError): void;
+}
 
-  constructor(end: FlowEnd) {
-    this.#end = end;
+/** The same for a FIN. */
+export interface FinHandlers {
+  /** The FIN is sent, or is not needed. */
+  onFinished(): void;
+  fail(error: ProxyError): void;
+}
+
+/** Writes to a connection. Its callbacks are methods of the handlers: closures would cost each connection some more. */
+export class ConnWriter {
+  readonly #conn: Conn;
+  readonly #side: Peer;
+  readonly #buffer: RelayBuffer;
+  readonly #observer: FlowObserver;
+  #unwritten: Uint8Array | undefined;
+  #handlers: WriteHandlers | undefined;
+
+  constructor({ conn, side, buffer, observer }: FlowEnd) {
+    this.#conn = conn;
+    this.#side = side;
+    this.#buffer = buffer;
+    this.#observer = observer;
   }
 
-  /** Writes all of `bytes`, in as many writes as that takes. Then calls `onDone`, or on a failure `onFailed`. */
-  send(bytes: Uint8Array, onDone: () => void, onFailed: (error: ProxyError) => void): void {
-    this.#onDone = onDone;
-    this.#onFailed = onFailed;
+  /** Writes all of `bytes`, in as many writes as that takes. One call at a time. */
+  send(bytes: Uint8Array, handlers: WriteHandlers): void {
+    this.#handlers = handlers;
     this.#write(bytes);
   }
 
-  write(chunk: Uint8Array): Promise<void> {
-    return new Promise((resolve, reject) => this.send(chunk, resolve, reject));
-  }
-
   /** Ends sending, unless the whole connection is closed next. */
-  close(): Promise<void> | undefined {
-    const { conn, side, observer } = this.#end;
-    if (conn.sendsCloseNotify !== true && observer.closesNext(side)) return undefined;
-    return conn.closeWrite().catch((cause) => {
-      throw this.#failure(cause);
-    });
+  finish(handlers: FinHandlers): void {
+    const conn = this.#conn;
+    if (conn.sendsCloseNotify !== true && this.#observer.closesNext(this.#side)) return handlers.onFinished();
+    conn.closeWrite().then(
+      () => handlers.onFinished(),
+      (cause) => handlers.fail(this.#failure(cause)),
+    );
   }
 
   #write(bytes: Uint8Array): void {
     this.#unwritten = bytes;
-    this.#end.conn.write(bytes).then(this.#onWritten, this.#onError);
+    this.#conn.write(bytes).then(this.#onWritten, this.#onError);
   }
 
   readonly #onWritten = (count: number): void => {
     const bytes = this.#unwritten!;
     if (count < bytes.byteLength) return this.#write(bytes.subarray(count));
-    this.#end.buffer.written();
-    this.#onDone!();
+    this.#buffer.written();
+    this.#handlers!.onWritten();
   };
 
   readonly #onError = (cause: unknown): void => {
-    this.#onFailed!(this.#failure(cause));
+    this.#handlers!.fail(this.#failure(cause));
   };
 
   #failure(cause: unknown): ProxyError {
-    const { side, buffer } = this.#end;
-    buffer.abandoned();
-    return proxyErrorOf(cause, side);
-  }
-}
-
-/** Writes the output of stages. */
-export class StageSink implements UnderlyingSink<Uint8Array> {
-  readonly stream: WritableStream<Uint8Array> = new WritableStream(this);
-  readonly #writer: ConnWriter;
-  readonly #observer: FlowObserver;
-  /** The bytes so far. */
-  bytes = 0;
-
-  /** @param end Its buffer is not used: each chunk has its own. */
-  constructor(end: FlowEnd) {
-    this.#writer = new ConnWriter(end);
-    this.#observer = end.observer;
-  }
-
-  /** @throws {TypeError} when a stage sends something other than bytes. */
-  async write(chunk: unknown): Promise<void> {
-    if (!(chunk instanceof Uint8Array)) throw new TypeError("The chunks of a filter must be Uint8Arrays");
-    if (chunk.byteLength > 0) await this.#writer.write(chunk);
-    this.bytes += chunk.byteLength;
-    // A stage may release bytes long after the last one was read: that is activity too.
-    this.#observer.onActivity();
+    this.#buffer.abandoned();
+    return proxyErrorOf(cause, this.#side);
   }
 }

@@ -1,10 +1,9 @@
 /** A chain of stages between a feed and a connection without a socket, and the calls to its host. */
 
 import type { ProxyError } from "../../../src/net/errors.ts";
-import { RelayBuffer } from "../../../src/net/buffers.ts";
 import { type ChainHost, StageChain } from "../../../src/relay/stage_chain.ts";
 import { PlacedStage } from "../../../src/relay/stages.ts";
-import { StageSink } from "../../../src/relay/streams.ts";
+import { StageSink } from "../../../src/relay/sinks.ts";
 import { FakeConn } from "../../support/fakes/fake_conn.ts";
 import { settled } from "../../support/fakes/fake_time.ts";
 
@@ -40,7 +39,7 @@ export class ChainFixture implements ChainHost {
   readonly conn = new GatedConn();
   readonly chain = new StageChain(
     this,
-    new StageSink({ conn: this.conn, side: "upstream", buffer: new RelayBuffer(1), observer: OBSERVER }),
+    new StageSink({ conn: this.conn, side: "upstream", observer: OBSERVER }),
   );
   /** How many chunks the feed was asked for. */
   pulls = 0;

@@ -12,8 +12,8 @@ import {
   countingStream,
   type FlowEnd,
   type FlowObserver,
-  writableTo,
 } from "../../../src/relay/streams.ts";
+import { writableTo } from "../../../src/relay/sinks.ts";
 import { FakeTime, settled } from "../../support/fakes/fake_time.ts";
 import { EndlessConn } from "./endless_conn.ts";
 import { BROKEN, RESET, SlowConn } from "./relay_fixture.ts";
@@ -154,20 +154,26 @@ Deno.test("ConnWriter writes everything in as many pieces as it takes, then says
   using fixture = new SourceFixture("0123456789");
   fixture.conn.takes = 4;
   const done: unknown[] = [];
-  fixture.writer.send(fixture.buffer.filled(10), () => done.push("done"), (error) => done.push(error));
+  fixture.writer.send(fixture.buffer.filled(10), {
+    onWritten: () => done.push("done"),
+    fail: (error) => done.push(error),
+  });
   assert.deepEqual([done, fixture.buffer.isBusy], [[], true]);
   await setImmediate();
   assert.deepEqual([fixture.conn.written, fixture.conn.writes], ["0123456789", 3]);
   assert.deepEqual([done, fixture.buffer.isBusy], [["done"], false]);
 });
 
-Deno.test("ConnWriter fails with the side that it writes to, and gives its buffer to nobody", async () => {
+Deno.test("ConnWriter fails with the side that it writes to, and does not reuse its buffer", async () => {
   using fixture = new SourceFixture("0123456789");
   fixture.conn.breaks = BROKEN;
-  await assert.rejects(fixture.writer.write(fixture.buffer.filled(10)), {
-    code: "broken_pipe",
-    side: "upstream",
+  const failed = Promise.withResolvers<ProxyError>();
+  fixture.writer.send(fixture.buffer.filled(10), {
+    onWritten: () => assert.fail("written"),
+    fail: failed.resolve,
   });
+  const { code, side } = await failed.promise;
+  assert.deepEqual({ code, side }, { code: "broken_pipe", side: "upstream" });
   assert.equal(fixture.buffer.isBusy, false);
   fixture.buffer.unused();
   assert.equal(pooledBytes(), 0);
@@ -185,16 +191,20 @@ Deno.test("ConnWriter sends a FIN, but where the connection is closed next and h
     using fixture = new SourceFixture("first");
     fixture.closes = closesNext;
     fixture.conn.sendsCloseNotify = sendsCloseNotify;
-    await fixture.writer.close();
+    await finish(fixture.writer);
     assert.equal(fixture.conn.isFinished, isFinished, `${closesNext} ${sendsCloseNotify}`);
   }
   using fixture = new SourceFixture("first");
   fixture.conn.closeWrite = () => Promise.reject(RESET);
-  await assert.rejects(async () => await fixture.writer.close(), {
+  await assert.rejects(finish(fixture.writer), {
     code: "connection_reset",
     side: "upstream",
   });
 });
+
+function finish(writer: ConnWriter): Promise<void> {
+  return new Promise((onFinished, fail) => writer.finish({ onFinished, fail }));
+}
 
 /** A source whose reads nothing else handles. */
 function sourceOf(end: FlowEnd, first: number): ConnSource {
