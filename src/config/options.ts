@@ -237,9 +237,9 @@ export interface PacketLossFaultOptions extends ByteFaultOptions {
   readonly correlation?: number | string | undefined;
 }
 
-/** Closes the connection once so many bytes have passed. */
+/** Closes the connection once this many bytes have passed. */
 export interface LimitDataFaultOptions extends ByteFaultOptions {
-  /** Closes the connection once so many bytes have passed. */
+  /** Closes the connection once this many bytes have passed. */
   readonly type: "limit_data";
   /** How many bytes pass. With 0, the first one closes the connection. */
   readonly bytes: string | number;
@@ -315,25 +315,25 @@ export interface ByteFaultOptions extends ConnectionFaultOptions {
    * Only connections whose ClientHello asks for one of these names: one, a pattern such as "*.example.com", or a list.
    */
   readonly sni?: string | readonly string[] | undefined;
-  /** Begins once so many bytes have passed in its direction. */
+  /** Begins once this many bytes have passed in its direction. */
   readonly afterBytes?: string | number | undefined;
-  /** Begins so long after the upstream was connected. */
+  /** Begins this long after the upstream was connected. */
   readonly after?: string | number | undefined;
   /** Begins behind these bytes in its direction: text such as "SELECT", or bytes such as "hex:0d0a". */
   readonly match?: string | Uint8Array | undefined;
-  /** Acts so long on a connection. After that, bytes pass again. */
+  /** How long it acts on a connection. After that, bytes pass again. */
   readonly for?: string | number | undefined;
 }
 
 /** What a fault of connections can say. */
 export interface ConnectionFaultOptions extends AnyFaultOptions {
-  /** Only each third connection of the service for 3, each tenth for 10, counted from when the fault was added. */
+  /** Only every nth connection of the service, counted from when the fault was added. */
   readonly every?: number | string | undefined;
-  /** Only so many connections of the service, counted from when the fault was added. */
+  /** Only the first n connections of the service, counted from when the fault was added. */
   readonly first?: number | string | undefined;
   /** The share of connections, 0 to 1. The seed decides which. */
   readonly probability?: number | string | undefined;
-  /** Acts on so many connections at most. */
+  /** Acts on this many connections at most. */
   readonly times?: number | string | undefined;
   /** Only clients with these addresses: one, a block such as "10.1.0.0/16", or a list. */
   readonly client?: string | readonly string[] | undefined;
@@ -486,7 +486,7 @@ export type UpstreamOptions = string | readonly (string | EndpointOptions)[] | G
 export interface TlsOptions extends RouteTlsOptions {
   /**
    * Which TLS implementation serves clients. node (node:tls): new certificates lose no handshake, and silent clients
-   * are closed. deno (Deno.listenTls): cheaper handshakes, for one certificate and nothing else of the above but alpn.
+   * are closed. deno (Deno.listenTls): cheaper handshakes, but of the keys above only one certificate and alpn.
    * Default: `node`.
    */
   readonly engine?: "node" | "deno" | undefined;
@@ -588,8 +588,8 @@ export interface PeekOptions {
    */
   readonly timeout?: string | number | undefined;
   /**
-   * For clients that ask for TLS inside this protocol: they are told to begin it before their route is chosen, so that
-   * its server name can decide. Where it is passed through, the upstream is asked for it then.
+   * For clients that ask for TLS inside this protocol: sluice lets them begin it before it chooses their route, so that
+   * their server name can decide. Where TLS passes through, sluice then asks the upstream for it.
    */
   readonly starttls?: "postgres" | undefined;
   /**
@@ -711,7 +711,7 @@ export interface GroupOptions {
   /** endpoint: all new connections go to the endpoint where the last one went, until it fails. Left out, none. */
   readonly stick?: "none" | "endpoint" | undefined;
   /**
-   * How long an endpoint that comes up gets a share of new connections that grows to that of its weight. 0 gives it the
+   * After an endpoint comes up, its share of new connections grows over this time to that of its weight. 0 gives it the
    * whole share at once.
    */
   readonly slowStart?: string | number | undefined;
@@ -844,7 +844,7 @@ export interface RebalanceOptions {
   readonly share?: number | string | undefined;
   /** How often connections are closed. Default: `1m`. */
   readonly every?: string | number | undefined;
-  /** Only connections are closed on which no byte has come from either side for this long. Default: `2s`. */
+  /** Closes only connections on which no byte has come from either side for this long. Default: `2s`. */
   readonly quiet?: string | number | undefined;
 }
 
@@ -899,8 +899,8 @@ export interface HealthCheckOptions {
    */
   readonly expect?: string | Uint8Array | BodyOptions | undefined;
   /**
-   * Whether checks use TLS, with the upstream_tls of the first service that has it. Left out, they do as the services
-   * that use the group, or not with address or port; required where these services differ.
+   * Whether checks use TLS, with the upstream_tls of the first service that has it. Left out, as the services that use
+   * the group do, but none with address or port; required where these services differ.
    */
   readonly tls?: boolean | undefined;
   /**

@@ -141,7 +141,7 @@ export class GatewayController implements AsyncDisposable {
     this.#wakeAfter(RETRY);
   }
 
-  /** Looks again after so many milliseconds, or before if that was asked for. */
+  /** Looks again after this many milliseconds, or before if that was asked for. */
   #wakeAfter(milliseconds: number): void {
     const at = performance.now() + milliseconds;
     if (at >= this.#wakeAt) return;

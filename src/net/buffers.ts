@@ -11,7 +11,7 @@ const SMALLEST = 2 * 1024;
 const GROWTH = 8;
 /** A read that fills this share of a buffer counts as full: reads of TLS records fall a few bytes short. */
 const FULL = 15 / 16;
-/** A buffer shrinks after so many reads in a row that leave most of it empty: bulk comes in uneven pieces. */
+/** A buffer shrinks after this many reads in a row that leave most of it empty: bulk comes in uneven pieces. */
 const READS_TO_SHRINK = 4;
 /**
  * The one buffer of one direction of one connection: read into, then written from, then read into again. So a slow

@@ -14,7 +14,7 @@ const DROPPED = new Uint8Array(64 * 1024);
 export type GivenUp = "behind" | ProxyError;
 
 export interface CopyObserver {
-  /** So many bytes were written. */
+  /** This many bytes were written. */
   onWritten(count: number): void;
   /** It is over: complete and closed by its peer, or given up. Called once. */
   onOver(reason?: GivenUp): void;

@@ -9,7 +9,7 @@
  * holder is taken for dead only if the system lets the waiting thread run a thousand times and the holder not once.
  */
 
-/** After so many waits for one holding, another thread takes the lock over. */
+/** After this many waits for one holding, another thread takes the lock over. */
 const MAX_WAITS = 1000;
 /** Milliseconds. */
 const WAIT = 1;
@@ -24,7 +24,7 @@ export class SharedLock {
   /**
    * @param words Shared memory. The word of a lock that was never held is 0.
    * @param index The index of the lock's word.
-   * @param maxWaits After so many waits of a millisecond, the holder counts as dead.
+   * @param maxWaits After this many waits of a millisecond, the holder counts as dead.
    */
   constructor(words: Int32Array<SharedArrayBuffer>, index: number, maxWaits = MAX_WAITS) {
     this.#words = words;

@@ -41,7 +41,7 @@ export class GroupController {
 
   /**
    * @param leg How health checks start.
-   * @throws {AccountsFullError} when the accounts are full.
+   * @throws {AccountsFullError} when the table of groups is full.
    */
   constructor(config: GroupConfig, parts: ControllerParts, leg: CheckLegOptions = {}) {
     const row = parts.accounts.upstreams.claim();

@@ -8,7 +8,7 @@ import type { Endpoint } from "./endpoint.ts";
  */
 export type Unavailable = "full" | "down" | "taken_out" | "unknown";
 
-/** A message names so many endpoints. */
+/** A message names this many endpoints. */
 const MOST_NAMED = 4;
 
 /** @param waited How long the client has waited for an endpoint, in milliseconds; 0 if it has not. */

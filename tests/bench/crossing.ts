@@ -30,7 +30,7 @@ export async function crossedFiles(args: readonly string[] = []): Promise<string
   return [...crossed].sort();
 }
 
-/** How often each function of the source ran while so many connections came and went, by file and position. */
+/** How often each function of the source ran while this many connections came and went, by file and position. */
 async function callsOf(connections: number, args: readonly string[]): Promise<Map<string, number>> {
   const coverage = await Deno.makeTempDir({ prefix: "sluice-crossing-" });
   using echo = Deno.listen({ hostname: "127.0.0.1", port: 0 });

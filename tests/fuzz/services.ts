@@ -117,7 +117,7 @@ export interface Place {
 
 /** The settings that reloads change. */
 export interface Reloadable {
-  /** The number of reloads: `idle_timeout` is ten minutes and so many seconds. */
+  /** The number of reloads: `idle_timeout` is ten minutes and this many seconds. */
   readonly version: number;
   readonly buffer: string | undefined;
   readonly weight: number;

@@ -1,6 +1,6 @@
 /** Repeats an action until its signal aborts. */
 
-/** Resolves after so many milliseconds, or when `signal` aborts. */
+/** Resolves after this many milliseconds, or when `signal` aborts. */
 export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {
@@ -27,7 +27,7 @@ export async function every(
   }
 }
 
-/** Whether the condition becomes true within so many milliseconds; checked every 50. */
+/** Whether the condition becomes true within this many milliseconds; checked every 50. */
 export async function becomes(is: () => boolean | Promise<boolean>, within: number): Promise<boolean> {
   const never = new AbortController().signal;
   for (const deadline = performance.now() + within; !await is();) {

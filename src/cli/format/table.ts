@@ -10,7 +10,7 @@ export interface Column<Row> {
   readonly align?: "right";
   /** Minimum width, so that columns do not move while figures change. */
   readonly reserve?: number;
-  /** In a narrow table, cells are shortened to at least so many characters; undefined never shortens. */
+  /** In a narrow table, cells are shortened to at least this many characters; undefined never shortens. */
   readonly least?: number;
   /** Columns with a number are omitted, the highest first, before others are shortened below their reserve. */
   readonly leaveOut?: number;

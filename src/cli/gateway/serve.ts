@@ -124,7 +124,7 @@ async function started(controller: GatewayController, proxy: Proxy): Promise<voi
   });
   await controller.start();
   if (stoppedBy !== undefined) {
-    throw new RunError(`Stopped by ${stoppedBy} before the API server told what to serve`);
+    throw new RunError(`Stopped by ${stoppedBy} before the API server had answered`);
   }
   proxy.notReady.delete(NOT_READY);
 }

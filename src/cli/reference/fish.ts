@@ -14,7 +14,7 @@ function __sluice_command
     test (count $words) -gt 1; and contains -- $words[2] $argv
 end
 
-# Whether so many words without a dash follow the command.
+# Whether this many words without a dash follow the command.
 function __sluice_position
     set -l words (commandline -opc)
     set -l plain (string match -v -- '-*' $words[3..-1])

@@ -72,8 +72,8 @@ export const peek = section('a mapping such as "timeout: 3s"', {
       "counts as one without TLS.",
   ),
   starttls: choice(...CLIENT_FIRST).optional().describe(
-    "For clients that ask for TLS inside this protocol: they are told to begin it before their route is chosen, so that " +
-      "its server name can decide. Where it is passed through, the upstream is asked for it then.",
+    "For clients that ask for TLS inside this protocol: sluice lets them begin it before it chooses their route, so " +
+      "that their server name can decide. Where TLS passes through, sluice then asks the upstream for it.",
   ),
   max_bytes: size(MIN_PEEK, MAX_PEEK).prefault("16KiB").describe(
     "How much of what a client sends first to look at, such as the longest ClientHello, 1KiB to 64KiB.",

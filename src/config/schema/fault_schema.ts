@@ -39,15 +39,15 @@ export const faultKeys = once(() => ({
   /** Which connections a fault acts on. */
   connections: {
     every: count(1).optional().describe(
-      "Only each third connection of the service for 3, each tenth for 10, counted from when the fault was added.",
+      "Only every nth connection of the service, counted from when the fault was added.",
     ),
     first: count(1).optional().describe(
-      "Only so many connections of the service, counted from when the fault was added.",
+      "Only the first n connections of the service, counted from when the fault was added.",
     ),
     probability: share({ orNone: true }).optional().describe(
       "The share of connections, 0 to 1. The seed decides which.",
     ),
-    times: count(1).optional().describe("Acts on so many connections at most."),
+    times: count(1).optional().describe("Acts on this many connections at most."),
     client: addressBlocks().optional().describe(
       'Only clients with these addresses: one, a block such as "10.1.0.0/16", or a list.',
     ),
@@ -60,12 +60,12 @@ export const faultKeys = once(() => ({
   },
   /** From when to when a fault acts on the bytes of a connection. */
   moments: {
-    after_bytes: size().optional().describe("Begins once so many bytes have passed in its direction."),
-    after: duration().optional().describe("Begins so long after the upstream was connected."),
+    after_bytes: size().optional().describe("Begins once this many bytes have passed in its direction."),
+    after: duration().optional().describe("Begins this long after the upstream was connected."),
     match: payload({ isSecret: false }).optional().describe(
       'Begins behind these bytes in its direction: text such as "SELECT", or bytes such as "hex:0d0a".',
     ),
-    for: duration(1).optional().describe("Acts so long on a connection. After that, bytes pass again."),
+    for: duration(1).optional().describe("How long it acts on a connection. After that, bytes pass again."),
   },
 }));
 

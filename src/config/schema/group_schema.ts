@@ -101,7 +101,7 @@ const rebalance = section('a mapping such as "share: 5%"', {
   share: share().prefault("5%").describe("The largest part of an endpoint's connections to close each time."),
   every: duration(MIN_REBALANCE_INTERVAL).prefault("1m").describe("How often connections are closed."),
   quiet: duration(1).prefault("2s").describe(
-    "Only connections are closed on which no byte has come from either side for this long.",
+    "Closes only connections on which no byte has come from either side for this long.",
   ),
 });
 
@@ -126,7 +126,7 @@ const groupSettings = {
     "endpoint: all new connections go to the endpoint where the last one went, until it fails. Left out, none.",
   ),
   slow_start: duration().prefault(0).describe(
-    "How long an endpoint that comes up gets a share of new connections that grows to that of its weight. " +
+    "After an endpoint comes up, its share of new connections grows over this time to that of its weight. " +
       "0 gives it the whole share at once.",
   ),
   rebalance: rebalance.optional().describe(

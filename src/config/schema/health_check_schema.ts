@@ -87,8 +87,8 @@ export const healthCheck = section('a mapping such as "interval: 5s"', {
       "an open connection is enough.",
   ),
   tls: flag().optional().describe(
-    "Whether checks use TLS, with the upstream_tls of the first service that has it. Left out, they do as the " +
-      "services that use the group, or not with address or port; required where these services differ.",
+    "Whether checks use TLS, with the upstream_tls of the first service that has it. Left out, as the services that " +
+      "use the group do, but none with address or port; required where these services differ.",
   ),
   proxy_protocol: choice("none", "v1", "v2").optional().describe(
     "The PROXY header that a check begins with: that of a connection of the proxy itself (LOCAL, or UNKNOWN in v1). " +

@@ -68,7 +68,7 @@ export const tls = section(EXPECTED_TLS, {
   ...terminating,
   engine: choice("node", "deno").prefault("node").describe(
     "Which TLS implementation serves clients. node (node:tls): new certificates lose no handshake, and silent clients " +
-      "are closed. deno (Deno.listenTls): cheaper handshakes, for one certificate and nothing else of the above but alpn.",
+      "are closed. deno (Deno.listenTls): cheaper handshakes, but of the keys above only one certificate and alpn.",
   ),
   seamless: flag().optional().describe(
     "The former name of engine: true is node, false is deno. This release is the last that reads it.",

@@ -3,7 +3,7 @@
 import { faultKind } from "../fault.ts";
 
 export const limitData = faultKind({
-  summary: "Closes the connection once so many bytes have passed.",
+  summary: "Closes the connection once this many bytes have passed.",
   parameters: {
     bytes: { kind: "size", description: "How many bytes pass. With 0, the first one closes the connection." },
   },

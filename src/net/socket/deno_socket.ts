@@ -5,7 +5,7 @@ import type { Conn, SocketOptions } from "./conn.ts";
 import type { Listener } from "./listen.ts";
 
 /**
- * A first write of at most so many bytes needs no TCP_NODELAY. It is a single segment, as every path takes 536 bytes,
+ * A first write of at most this many bytes needs no TCP_NODELAY. It is a single segment, as every path takes 536 bytes,
  * and leaves at once, as no earlier segment is unacknowledged (RFC 1122 section 4.2.3.4).
  */
 const ONE_SEGMENT = 536;
@@ -13,7 +13,7 @@ const ONE_SEGMENT = 536;
 export class DenoConn implements Conn {
   readonly #conn: Deno.TcpConn | Deno.UnixConn;
   readonly #local: Address | undefined;
-  /** The next write may have so many bytes without TCP_NODELAY; a longer one sets it. */
+  /** The next write may have this many bytes without TCP_NODELAY; a longer one sets it. */
   #undelayed = Infinity;
   #closed = false;
 

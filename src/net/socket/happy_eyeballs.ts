@@ -11,7 +11,7 @@ export interface RaceOptions<Connected extends Disposable> {
   readonly connect: (address: string, signal: AbortSignal) => Promise<Connected>;
   /** When it aborts, the race ends. */
   readonly signal: AbortSignal;
-  /** Resolves after so many milliseconds, or once `signal` aborts; a timer unless given. */
+  /** Resolves after this many milliseconds, or once `signal` aborts; a timer unless given. */
   readonly wait?: (milliseconds: number, signal: AbortSignal) => Promise<void>;
 }
 

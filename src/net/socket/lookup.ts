@@ -161,7 +161,7 @@ function timer(milliseconds: number, callback: () => void): () => void {
 }
 
 /**
- * Lets so many lookups run at the same time; others wait for these in turn, as long as a caller wants their answer.
+ * Lets this many lookups run at the same time; others wait for these in turn, as long as a caller wants their answer.
  */
 function limited(
   find: FindAddresses,

@@ -63,7 +63,7 @@ export class ConnDuplex extends Duplex {
     this.#isOpen = false;
   }
 
-  /** Reads again, for a reader with room for so many bytes. */
+  /** Reads again, for a reader with room for this many bytes. */
   release(space: number): void {
     this.#isOpen = true;
     this.#space = Math.max(space, ALWAYS_READ);

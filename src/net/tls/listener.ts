@@ -79,7 +79,7 @@ interface Bound {
  * clients.
  */
 const LATE = 5;
-/** After so many late checks, the retired listener closes anyway: until then, its clients get the old certificate. */
+/** After this many late checks, the retired listener closes anyway: until then, its clients get the old certificate. */
 const MOST_LATE_LOOKS = 100;
 
 /**

@@ -18,7 +18,7 @@ import { Socket } from "node:net";
 import process from "node:process";
 
 /**
- * So many bytes the kernel accepts at once on a connection whose peer has read nothing: enough for greetings, a PROXY
+ * The kernel accepts this many bytes at once on a connection whose peer has read nothing: enough for greetings, a PROXY
  * header and a ClientHello. The smallest send buffer of an established connection has room for twenty segments of 536
  * bytes with their overhead (`tcp_init_buffer_space` in Linux).
  */

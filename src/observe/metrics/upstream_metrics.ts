@@ -75,8 +75,7 @@ export const UPSTREAM_FAMILIES = familiesOf(["upstream"], UPSTREAM_COLUMNS, [
   {
     name: "sluice_discovery_stale",
     type: "gauge",
-    help:
-      "Whether something of the source cannot be used now, and its endpoints are those of before: 1 or 0.",
+    help: "1 while part of the source cannot be used and its last endpoints stay, else 0.",
     extraLabels: ["source"],
     read: (subject: UpstreamSubject) => ofSource(subject, ({ error }) => Number(error !== undefined)),
   },

@@ -45,7 +45,7 @@ export function renewalTime(
 }
 
 /**
- * The pause after so many failures in a row, in milliseconds: twice as long each time.
+ * The pause after this many failures in a row, in milliseconds: twice as long each time.
  *
  * @param life Of the certificate in use, if there is one.
  * @param fraction Chance, from 0 to 1: pauses differ by a fifth either way.

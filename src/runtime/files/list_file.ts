@@ -9,7 +9,7 @@ import { CidrTablesBuilder } from "../../wire/ip/cidr.ts";
 
 /** How many wrong lines are named. */
 const MAX_NAMED = 10;
-/** After so many, the rest of the file is not read: it is probably no list. */
+/** After this many, the rest of the file is not read: it is probably no list. */
 const MAX_WRONG = 1000;
 /** How much of a line a message repeats, in characters. */
 const MAX_REPEATED = 100;

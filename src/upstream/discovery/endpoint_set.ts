@@ -16,7 +16,7 @@ export interface EndpointChanges<Endpoint> {
 export interface EndpointSetOptions<Wanted, Endpoint> {
   /** Endpoints with the same identity are the same endpoint. */
   readonly identityOf: (wanted: Wanted) => string | number;
-  /** Makes an endpoint; undefined if the accounts are full. */
+  /** Makes an endpoint; undefined if the table of all endpoints is full. */
   readonly make: (wanted: Wanted) => Endpoint | undefined;
   /** Updates a remaining endpoint; true if that changed it. */
   readonly update: (endpoint: Endpoint, wanted: Wanted) => boolean;
@@ -48,7 +48,7 @@ export class EndpointSet<Wanted, Endpoint> {
       const identity = identityOf(each);
       const same = removed.get(identity);
       removed.delete(identity);
-      // After the first refusal the accounts are full: try no more.
+      // After the first refusal the table is full: try no more.
       const endpoint = same ?? (refused > 0 ? undefined : make(each));
       if (endpoint === undefined) {
         refused++;

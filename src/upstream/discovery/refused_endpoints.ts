@@ -1,4 +1,4 @@
-/** The endpoints of a group that the accounts have no place for: they come in when one becomes free. */
+/** The endpoints of a group for which the counters have no row left: they come in when one becomes free. */
 
 import type { Log } from "../../observe/log/log.ts";
 import type { EndpointSpec } from "../endpoint.ts";
@@ -38,7 +38,7 @@ export class RefusedEndpoints {
 
   #logRefused(refused: number): void {
     const what = refused === 1 ? "1 endpoint" : `${refused} endpoints`;
-    this.#log.error(`${this.#upstream}: ${what} ignored, the accounts are full`, {
+    this.#log.error(`${this.#upstream}: ${what} ignored, the table of all endpoints is full`, {
       event: "endpoint_refused",
       upstream: this.#upstream,
       refused,

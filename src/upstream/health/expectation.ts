@@ -62,7 +62,7 @@ class Containing implements Expectation {
   }
 }
 
-/** A regular expression sees so many bytes, as its time may grow with their cube. */
+/** A regular expression sees this many bytes, as its time may grow with their cube. */
 const MAX_MATCHED = 2048;
 
 /** Each byte is one character (Latin-1). */

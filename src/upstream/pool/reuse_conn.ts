@@ -8,7 +8,7 @@ import type { Idle } from "./idle_conn_list.ts";
 const READ_AHEAD = 32 * 1024;
 
 export interface ReuseOptions {
-  /** The upstream must be silent for so many milliseconds after its last byte. */
+  /** The upstream must be silent for this many milliseconds after its last byte. */
   readonly quiet: number;
   readonly maxUses: number;
   /** The client has ended and the upstream is silent: the connection is free for the next. */

@@ -83,7 +83,7 @@ export function hkdfLabel(label: string, context: Uint8Array, length: number): U
   );
 }
 
-/** A number of so many bytes. */
+/** A number of this many bytes. */
 export function number(size: 1 | 2 | 3, value: number): Uint8Array<ArrayBuffer> {
   return Uint8Array.from({ length: size }, (_, index) => value >>> (8 * (size - 1 - index)) & 0xff);
 }

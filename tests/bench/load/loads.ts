@@ -102,7 +102,7 @@ export const connections: Load = {
   cost: (cpuMs, work) => ({ cpu_us_per_connection: cpuMs * 1000 / work }),
 };
 
-/** ab with so many clients for so long; it takes whole seconds only. */
+/** ab with this many clients for so long; it takes whole seconds only. */
 export async function runAb(processes: Processes, clients: number, seconds: number, args: string[]) {
   // -t implies -n 50000, so a larger -n has to follow it.
   const length = ["-t", String(Math.ceil(seconds)), "-n", "500000"];

@@ -96,7 +96,7 @@ export const COMPARISONS: readonly Comparison[] = [
     reference: "haproxy 2 threads",
   },
   ...(Object.keys(GROWTH_COLUMNS) as GrowthFigure[]).map((figure): Comparison => ({
-    title: `Growth: ${GROWTH_COLUMNS[figure].title} with so many connections`,
+    title: `Growth: ${GROWTH_COLUMNS[figure].title} with this many connections`,
     targets: GROWTH_TARGETS,
     columns: GROWTH.map((connections) => `${figure}_${connections}` as const),
     reference: "haproxy",

@@ -41,7 +41,7 @@ export class RedisInfo implements Disposable {
   /** The connected clients, including this one, and the commands since the server's start. */
   async read(): Promise<{ clients: number; commands: number }> {
     await this.#conn.write(new TextEncoder().encode("INFO\r\n"));
-    // "$", the length in bytes, a line's end, so many bytes, a line's end.
+    // "$", the length in bytes, a line's end, this many bytes, a line's end.
     let text = "";
     for (let length = Infinity; text.length < length;) {
       const count = await this.#conn.read(this.#buffer);

@@ -137,7 +137,7 @@ class Batch {
   readonly complete = Promise.withResolvers<void>();
 }
 
-/** An upstream called "a" that keeps its clients until it has so many, then releases all of them. */
+/** An upstream called "a" that keeps its clients until it has this many, then releases all of them. */
 class Batches implements AsyncDisposable {
   served = 0;
   most = 0;

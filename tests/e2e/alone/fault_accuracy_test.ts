@@ -15,7 +15,7 @@ import {
 
 const MIB = 1024 * 1024;
 
-/** Connects through a proxy with a fault, to an upstream that sends so many zeros. */
+/** Connects through a proxy with a fault, to an upstream that sends this many zeros. */
 async function through(
   fault: FaultOptions | undefined,
   size: number,

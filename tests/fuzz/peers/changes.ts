@@ -9,7 +9,7 @@ export class Changes {
     this.#next = Promise.withResolvers();
   }
 
-  /** True as soon as `isSo`; false when that takes longer than so many milliseconds. */
+  /** True as soon as `isSo`; false when that takes longer than this many milliseconds. */
   async until(isSo: () => boolean, milliseconds: number): Promise<boolean> {
     const late = Promise.withResolvers<"late">();
     const timer = setTimeout(() => late.resolve("late"), milliseconds);

@@ -3,7 +3,7 @@
 import { firstDifferenceFrom, positionIn } from "../../support/bytes/pattern.ts";
 import { FrameReader } from "./frames.ts";
 
-/** So many bytes of a pattern occur in no other place. */
+/** This many bytes of a pattern occur in no other place. */
 const UNIQUE = 16;
 
 export class Copied {

@@ -9,7 +9,7 @@ export type Side = "client" | "upstream";
 export type Command =
   /** A client connects, and may send or finish before its upstream is connected. */
   | OpenCommand
-  /** So many clients connect and reset at once. */
+  /** This many clients connect and reset at once. */
   | { readonly op: "burst"; readonly count: number }
   | { readonly op: "send"; readonly link: number; readonly side: Side; readonly size: number }
   | { readonly op: SideOp; readonly link: number; readonly side: Side }
@@ -25,7 +25,7 @@ export type Command =
   | { readonly op: "up" }
   /** A fault that keeps all bytes is added; or one is disabled or enabled, or removed. */
   | { readonly op: "fault"; readonly does: "add" | "change" | "remove"; readonly index: number }
-  /** A fault refuses so many clients. */
+  /** A fault refuses this many clients. */
   | { readonly op: "refuse"; readonly count: number }
   /** A fault takes the service down, and is removed. */
   | { readonly op: "outage" };

@@ -95,7 +95,7 @@ export async function burst(scene: Scene, count: number): Promise<void> {
   await arrivals.flush();
 }
 
-/** A fault resets so many clients before they reach an upstream. @throws {Fault} */
+/** A fault resets this many clients before they reach an upstream. @throws {Fault} */
 export async function refuse(scene: Scene, count: number): Promise<void> {
   const { addresses: [address], arrivals } = scene.target;
   await scene.faults.add({ type: "refuse", first: count }, count);

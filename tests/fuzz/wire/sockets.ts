@@ -85,7 +85,7 @@ async function fire(fixture: WireFixture, shot: Shot): Promise<void> {
   }
 }
 
-/** Whether the connection ends within so many milliseconds. */
+/** Whether the connection ends within this many milliseconds. */
 async function isOver(ended: Promise<void>, milliseconds: number): Promise<boolean> {
   const stop = new AbortController();
   const late = pause(milliseconds, false, { signal: stop.signal }).catch(() => true);

@@ -64,7 +64,7 @@ class Load {
     this.#clients = Array.from({ length: CLIENTS }, () => this.#run());
   }
 
-  /** Resolves when so many more connections have been served. */
+  /** Resolves when this many more connections have been served. */
   async served(count: number): Promise<void> {
     const wanted = this.#served + count;
     await within(SOON, `${count} connections`, this.#until(wanted));

@@ -127,7 +127,7 @@ function hostOf(number: number): string {
   return `198.18.${number >> 8}.${number & 255}`;
 }
 
-/** After how many changes the set is this one. @param least After at least so many. */
+/** After how many changes the set is this one. @param least After at least this many. */
 function changesIn(hosts: readonly string[], least: number): number {
   const numbers = hosts.map((host) => {
     const [, , high, low] = host.split(".").map(Number);

@@ -7,7 +7,7 @@ export interface PathOptions {
   readonly preface?: Uint8Array;
   /** How many of the first bytes, the preface included, are sent one by one. */
   readonly singly?: number;
-  /** After so many bytes, the preface included, the relay passes nothing on until {@linkcode Path.open}. */
+  /** After this many bytes, the preface included, the relay passes nothing on until {@linkcode Path.open}. */
   readonly stopAfter?: number;
 }
 

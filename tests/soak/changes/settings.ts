@@ -37,7 +37,7 @@ export const EXTRAS = ["extra-1", "extra-2", "extra-3"];
 export const BRIEF_IDLE = 1500;
 
 interface Values {
-  /** The version: `idle_timeout` of the service "plain" is ten minutes and so many seconds. */
+  /** The version: `idle_timeout` of the service "plain" is ten minutes and this many seconds. */
   version: number;
   level: string;
   balance: string;

@@ -23,7 +23,7 @@ export interface Session {
   readonly wire: Wire;
   readonly intake: Intake;
   readonly random: Random;
-  /** Resolves after so many milliseconds, or when the load ends. */
+  /** Resolves after this many milliseconds, or when the load ends. */
   pause(milliseconds: number): Promise<void>;
   /** Resolves with the upstream's report about the next bytes. */
   reported(): Promise<Report>;

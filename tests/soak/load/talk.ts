@@ -8,11 +8,11 @@ import type { Wire } from "./wire.ts";
 
 /**
  * The orders of a client:
- * - ASK: send so many bytes of a pattern, now;
+ * - ASK: send this many bytes of a pattern, now;
  * - LATE: do the same once the client has finished sending, then finish;
- * - TAKE: receive so many, and answer with a byte that says whether they were right;
- * - FIRST: finish sending at once, then receive so many and the end;
- * - BREAK: send half of so many, then reset.
+ * - TAKE: receive this many, and answer with a byte that says whether they were right;
+ * - FIRST: finish sending at once, then receive this many and the end;
+ * - BREAK: send half of this many, then reset.
  */
 export const VERBS = ["ASK", "LATE", "TAKE", "FIRST", "BREAK"] as const;
 export type Verb = typeof VERBS[number];
@@ -58,7 +58,7 @@ export function decodeOrder(line: string): Order {
   return { visit: Number(visit), verb: verb as Verb, seed: Number(seed), size: Number(size) };
 }
 
-/** Sends so many bytes of a pattern. */
+/** Sends this many bytes of a pattern. */
 export async function sendPattern(wire: Wire, seed: number, size: number): Promise<void> {
   for (let at = 0; at < size; at += PIECE) {
     await wire.write(patternAt(seed, at, Math.min(PIECE, size - at)));
@@ -95,7 +95,7 @@ export class Intake {
   }
 
   /**
-   * Receives so many bytes of a pattern.
+   * Receives this many bytes of a pattern.
    *
    * @param pace Called and awaited after each piece.
    * @throws {WrongBytesError}
@@ -117,7 +117,7 @@ export class Intake {
     }
   }
 
-  /** Receives so many bytes, with any values. */
+  /** Receives this many bytes, with any values. */
   async bytes(count: number): Promise<Uint8Array> {
     const bytes = new Uint8Array(count);
     for (let at = 0; at < count;) {

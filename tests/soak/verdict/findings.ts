@@ -1,6 +1,6 @@
 /** The faults that a soak has found. */
 
-/** So many are printed in full. */
+/** This many are printed in full. */
 const MOST_TOLD = 30;
 
 export class Findings {

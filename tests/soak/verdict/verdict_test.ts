@@ -6,7 +6,7 @@ import { growth, mostFrequent, type Sample } from "../../support/program/process
 import { phases } from "../phases.ts";
 import { courseText, unlevel } from "./verdict.ts";
 
-/** So many samples, one a second. */
+/** This many samples, one a second. */
 function samples(count: number, rssMb: (at: number) => number): Sample[] {
   return Array.from({ length: count }, (_, at) => ({ at, rssMb: rssMb(at), descriptors: 100 }));
 }

@@ -10,7 +10,7 @@ const PIECE = 65_536;
 
 const BYTES = makeBytes();
 
-/** So many bytes of the stream of `seed`, from `offset` on, at most {@linkcode PIECE} of them; not to be written to. */
+/** This many bytes of the stream of `seed`, from `offset` on, at most {@linkcode PIECE} of them; not to be written to. */
 export function patternAt(seed: number, offset: number, length: number): Buffer {
   const start = (seed * 7919 + offset) % PERIOD;
   return BYTES.subarray(start, start + Math.min(length, PIECE));

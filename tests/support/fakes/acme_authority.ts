@@ -20,7 +20,7 @@ const authorityKeyId = sequence(
   der(0x04, sequence(der(0x80, Uint8Array.of(1, 2, 3)))),
 );
 
-/** A certificate for the key of a request, valid from so many days from now until so many. */
+/** A certificate for the key of a request, valid from one number of days from now until another. */
 export function certificateFor(
   csr: Uint8Array,
   names: readonly string[],

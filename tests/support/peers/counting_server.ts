@@ -12,7 +12,7 @@ export class CountingServer implements AsyncDisposable {
   most = 0;
 
   /**
-   * @param limit More than so many are one too many.
+   * @param limit More than this many are one too many.
    * @param roundTrips How long it may take to notice that a connection has ended before another one began. One, where
    * the proxy is in this process. Threads elsewhere end and begin connections while this one is at something else: a
    * second one (0.3 ms) was needed 15 times in 48 runs, though at the system calls of the program, which strace has

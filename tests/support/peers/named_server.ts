@@ -60,7 +60,7 @@ export class NamedServer implements AsyncDisposable {
     this.#upstreams.push(new Upstream(listener, (conn) => this.#serve(conn)));
   }
 
-  /** Resolves when there were so many PING requests in all. */
+  /** Resolves when there were this many PING requests in all. */
   pinged(times: number): Promise<void> {
     const wait = async () => {
       while (this.pings < times) await this.#pinged.promise;
@@ -175,7 +175,7 @@ export class Visits {
     this.#port = port;
   }
 
-  /** Makes so many more visits; returns their names. */
+  /** Makes this many more visits; returns their names. */
   async make(count: number): Promise<string[]> {
     for (let visit = 0; visit < count; visit++) this.names.push(await answeringServer(this.#port));
     return this.names.slice(-count);

@@ -70,7 +70,7 @@ export class PooledProxy implements AsyncDisposable {
     return this.#proxy.upstreams()[0]!.endpoints[0]!;
   }
 
-  /** Resolves when so many connections are idle, with the figures at that time. */
+  /** Resolves when this many connections are idle, with the figures at that time. */
   holds(idle: number): Promise<PoolFigures> {
     return this.until(`${idle} waiting connections`, (pool) => pool.idle === idle);
   }

@@ -207,7 +207,7 @@ services: [{ ${["name: test", "listen: 0", "upstream: group", ...service].join("
     return lines.map((line) => JSON.parse(line)).filter((fields) => fields.event === event);
   }
 
-  /** Waits until there are so many lines of an event; returns them. */
+  /** Waits until there are this many lines of an event; returns them. */
   async loggedEvents(event: string, count: number): Promise<LoggedEvent[]> {
     let seen = 0;
     await this.#stderr.find((line) => line.includes(`"event":"${event}"`) && ++seen === count);

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { workers } from "./program.ts";
 
 /**
- * Throws unless each of so many connections occurs once, in the order of their ids. With several threads, each has ids
+ * Throws unless each of this many connections occurs once, in the order of their ids. With several threads, each has ids
  * of its own (of two: 1, 3, 5, … and 2, 4, 6, …) and omits none; the kernel chooses the thread of a client, and the
  * threads' reports have no common order.
  */
@@ -30,12 +30,12 @@ export function assertInOrder(actual: readonly unknown[], expected: readonly unk
 }
 
 /**
- * After so many visits, one after the other, every thread knows the supervisor's decisions, which it gets by message. A
+ * After this many visits, one after the other, every thread knows the supervisor's decisions, which it gets by message. A
  * single thread knows them at once.
  */
 export const SYNCED_AFTER = workers === 1 ? 0 : 10;
 
-/** Which of so many threads a connection is in, from 0. */
+/** Which of this many threads a connection is in, from 0. */
 export function threadOf({ id }: { readonly id: number }, threads: number): number {
   return (id - 1) % threads;
 }

@@ -124,7 +124,7 @@ class FakeFaults implements FaultBackend {
       name: "first",
       expected: "a whole number of at least 1",
       required: false,
-      description: "Only so many connections of the service, counted from when the fault was added.",
+      description: "Only the first n connections of the service, counted from when the fault was added.",
     };
     const type = { type: "latency", summary: "Delays what passes.", direction: "download" } as const;
     return {

@@ -8,7 +8,7 @@ import { ProxyError } from "../../../src/net/errors.ts";
 import { FakeTime } from "../../support/fakes/fake_time.ts";
 import { BROKEN, RelayFixture, RESET, SIDES, tally } from "./relay_fixture.ts";
 
-/** With buffers of so many bytes a read that fills one is bulk. */
+/** With buffers of this many bytes a read that fills one is bulk. */
 const SMALL = 4096;
 /** Makes the buffer grow from 2 KiB, and exceeds it: read in 2048, 4096 and 3856 bytes. */
 const BULK = "0123456789".repeat(1000);

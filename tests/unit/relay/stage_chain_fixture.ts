@@ -121,7 +121,7 @@ export function pair(
   };
 }
 
-/** Lets so many microtasks run. */
+/** Lets this many microtasks run. */
 export async function microtasks(count: number): Promise<void> {
   for (; count > 0; count--) await Promise.resolve();
 }

@@ -12,7 +12,7 @@ import { stageOf } from "../../support/fakes/stage_family.ts";
 type Bytes = TransformStreamDefaultController<Uint8Array>;
 
 const KILLED = new ProxyError("killed", "proxy");
-/** With buffers of so many bytes a read that fills one is bulk. */
+/** With buffers of this many bytes a read that fills one is bulk. */
 const SMALL = 4096;
 const BULK = "7".repeat(10_000);
 

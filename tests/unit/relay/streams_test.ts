@@ -274,7 +274,7 @@ class SourceFixture implements FlowObserver, Disposable {
   }
 }
 
-/** Reads so many chunks of one byte each, each read and write after so many microtasks. */
+/** Reads this many chunks of one byte each, each read and write after so many microtasks. */
 class CountingConn extends EndlessConn {
   chunks = 0;
   written = 0;

@@ -290,7 +290,7 @@ Deno.test("GaugeTable does what counters and a list of free slots would do (prop
   );
 });
 
-/** The same table in so many threads. */
+/** The same table in this many threads. */
 function tables(threads: number, slots = 1): { epoch: WorkerEpoch; all: GaugeTable[] } {
   const epoch = new WorkerEpoch({ threads });
   const first = new GaugeTable(slots, epoch);

@@ -12,7 +12,7 @@ import {
   UpstreamMemory,
 } from "../../support/fakes/upstream_parts.ts";
 
-/** A group of so many endpoints, of the eight that have a place. */
+/** A group of this many endpoints, of the eight that have a place. */
 function startedGroup(count: number) {
   const messages: string[] = [];
   const log: Log = { ...silentLog(), error: (message) => void messages.push(message) };
@@ -41,7 +41,7 @@ Deno.test("GroupController gives the places of endpoints that go to those that c
   assert.deepEqual(sent, [2, 8]);
   controller.update(groupConfig({ endpoints: endpointsAt(10) }));
   assert.equal(controller.endpoints.length, 8);
-  assert.deepEqual(messages, ["group: 2 endpoints ignored, the accounts are full"]);
+  assert.deepEqual(messages, ["group: 2 endpoints ignored, the table of all endpoints is full"]);
   await controller.stop();
 });
 
@@ -54,7 +54,7 @@ Deno.test("GroupController makes an endpoint that was refused once the last conn
   assert.equal(keys().length, 7);
   await time.advance(5000);
   assert.deepEqual([keys().length, sent, messages], [7, [7], [
-    "group: 1 endpoint ignored, the accounts are full",
+    "group: 1 endpoint ignored, the table of all endpoints is full",
   ]]);
   clients.leave();
   await time.advance(1000);

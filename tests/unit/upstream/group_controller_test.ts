@@ -211,7 +211,7 @@ Deno.test("GroupController releases all its rows when it stops, and reports when
   }
   const limited = new GroupController(groupConfig({ endpoints: endpointsAt(9, 1) }), parts);
   assert.equal(limited.endpoints.length, 8);
-  assert.deepEqual(messages, ["group: 1 endpoint ignored, the accounts are full"]);
+  assert.deepEqual(messages, ["group: 1 endpoint ignored, the table of all endpoints is full"]);
   const second = new GroupController(groupConfig({ endpoints: [] }), parts);
   assert.throws(() => new GroupController(groupConfig(), parts), { name: "AccountsFullError" });
   for (const controller of [limited, second]) await controller.stop();

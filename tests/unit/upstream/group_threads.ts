@@ -44,7 +44,7 @@ export class Post {
   }
 }
 
-/** The messages about free places, from each of so many threads to all others. */
+/** The messages about free places, from each of this many threads to all others. */
 export function wakeUpsOf(threads: number, post: Post): readonly WakeUps[] {
   const all: WakeUps[] = Array.from({ length: threads }, (_, thread) =>
     new WakeUps((slot) => {

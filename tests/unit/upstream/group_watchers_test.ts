@@ -9,7 +9,7 @@ import { CHECK, ControlledGroup, endpointsAt, groupConfig } from "../../support/
 
 const REFUSED = new ProxyError("connection_refused", "upstream");
 
-/** Records its calls, and has so many idle connections to each endpoint. */
+/** Records its calls, and has this many idle connections to each endpoint. */
 class Watcher {
   readonly calls: string[] = [];
   #idle: number;

@@ -3,7 +3,7 @@
 import { createSocket, type Socket } from "node:dgram";
 import type { TcpAddress } from "../../../src/net/address.ts";
 
-/** RFC 1035: a header of so many bytes, the type of an IPv4 address, the class of the internet. */
+/** RFC 1035: a header of this many bytes, the type of an IPv4 address, the class of the internet. */
 const HEADER = 12;
 const A = 1;
 const IN = 1;

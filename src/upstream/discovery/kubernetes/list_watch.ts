@@ -10,7 +10,7 @@ import { readWatch, SilentWatchError } from "./watch_lines.ts";
 
 /** The number of objects in one answer to a list. */
 const PAGE = 500;
-/** By how much that is divided where so many objects are too large for one answer. */
+/** By how much that is divided where this many objects are too large for one answer. */
 const PAGE_DIVISOR = 8;
 /** How long a list may take, and a watch until its answer begins, in milliseconds. */
 const ANSWER_TIMEOUT = 30_000;

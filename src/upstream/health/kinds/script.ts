@@ -6,7 +6,7 @@ import { quoted } from "../../../wire/quoted.ts";
 import { bad, good, type Verdict } from "../verdict.ts";
 import type { CheckKind } from "./registry.ts";
 
-/** From so many steps on, a cause has the number of its step. */
+/** From this many steps on, a cause has the number of its step. */
 const NUMBERED = 3;
 
 export const scriptCheck: CheckKind = ({ script, send, expect }) => {

@@ -74,7 +74,7 @@ async function openStream(sluice: Sluice): Promise<Deno.Conn> {
   return conn;
 }
 
-/** Connects and closes so many clients. */
+/** Connects and closes this many clients. */
 async function visit(port: number, count: number): Promise<void> {
   let left = count;
   const keepVisiting = async () => {
@@ -87,7 +87,7 @@ async function visit(port: number, count: number): Promise<void> {
   await Promise.all(Array.from({ length: AT_ONCE }, keepVisiting));
 }
 
-/** Reads until so many events were received or reported as dropped. */
+/** Reads until this many events were received or reported as dropped. */
 async function readEvents(conn: Deno.Conn, count: number): Promise<AdminEvent[]> {
   const events: AdminEvent[] = [];
   let counted = 0;

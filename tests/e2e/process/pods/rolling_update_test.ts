@@ -25,7 +25,7 @@ Deno.test("a rolling update without a drain loses connections, which its clients
   assert.ok(clients.lost.length > 0);
 });
 
-/** Replaces so many pods, one after the other, as with `maxSurge: 1` and `maxUnavailable: 0`. */
+/** Replaces this many pods, one after the other, as with `maxSurge: 1` and `maxUnavailable: 0`. */
 async function update(times: PodTimes, { replicas, replaced }: { replicas: number; replaced: number }) {
   await using stack = new AsyncDisposableStack();
   const server = stack.use(upstream(echo));

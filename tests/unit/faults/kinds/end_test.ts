@@ -81,7 +81,7 @@ Deno.test("reset_peer that is removed before its timeout resets nothing", async 
   assert.equal(run.resets, 0);
 });
 
-Deno.test("limit_data passes exactly so many bytes, then closes", async () => {
+Deno.test("limit_data passes exactly the given number of bytes, then closes", async () => {
   for (const chunks of [["abcdefgh"], ["abc", "de", "fgh"], ["a", "bcdef"]]) {
     await using run = new FaultRun("limit_data", { bytes: 5 });
     for (const [index, chunk] of chunks.entries()) {
@@ -99,7 +99,7 @@ Deno.test("limit_data of 0 closes at the first byte", async () => {
   assert.deepEqual([run.text, run.closes], ["", 1]);
 });
 
-Deno.test("truncate passes exactly so many bytes, then ends its direction", async () => {
+Deno.test("truncate passes exactly the given number of bytes, then ends its direction", async () => {
   for (const bytes of [0, 5]) {
     await using run = new FaultRun("truncate", { bytes });
     const written = run.write("abcdefgh").catch(() => {});

@@ -16,7 +16,7 @@ const LISTENERS = [tlsListener("tls", 443), tcpListener("tcp", 1)];
 const LEFT_OUT = ["Accepted=False(TooManyRoutes) ResolvedRefs=True"];
 const TAKEN = ["Accepted=True ResolvedRefs=True"];
 
-/** A Service with so many endpoints. */
+/** A Service with this many endpoints. */
 function pods(name: string, count: number) {
   const addresses = Array.from({ length: count }, (_, index) => `10.0.${index >> 8}.${index & 255}:443`);
   return [service(name, 443), slice(name, addresses)];

@@ -137,7 +137,7 @@ Deno.test("NameLookup waits a second when it has an answer to go by, and does no
   assert.equal(names.fallbacks, 3);
 });
 
-Deno.test("NameLookup remembers so many names, those that were answered last", async () => {
+Deno.test("NameLookup remembers a limited number of names, those that were answered last", async () => {
   const down = new Set<string>();
   const find: FindAddresses = (name) =>
     down.has(name) ? Promise.reject(failure("ENOTFOUND", name)) : Promise.resolve([`10.0.0.${name}`]);

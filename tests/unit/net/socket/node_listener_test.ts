@@ -21,7 +21,7 @@ class BoundSocket implements Disposable {
   readonly #handle: Handle;
   /** How often a descriptor was asked for. */
   asked = 0;
-  /** So many times, none is left. */
+  /** This many times, none is left. */
   shortages = 0;
   /** Resolves before a descriptor is given. */
   ready: Promise<void> = Promise.resolve();

@@ -358,7 +358,7 @@ Deno.test("ChainVerifier gives up on a maze of authorities", () => {
   assert.equal(faultOf([leaf, ...maze, ...maze]), "its chain is too long");
 });
 
-/** An authority below another one, and so many more below it, the lowest first. */
+/** An authority below another one, and this many more below it, the lowest first. */
 function lineage(depth: number): Issued[] {
   const chain: Issued[] = [];
   for (let level = 0; level < depth; level++) {
@@ -367,7 +367,7 @@ function lineage(depth: number): Issued[] {
   return chain;
 }
 
-/** So many authorities of one name, of which the last one has issued the leaf. */
+/** This many authorities of one name, of which the last one has issued the leaf. */
 function namesakes(count: number): Issued[] {
   const all = Array.from({ length: count }, () => below(root));
   return [issue(client, all.at(-1)!), ...all];

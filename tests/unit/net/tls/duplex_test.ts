@@ -7,7 +7,7 @@ import { EndlessConn } from "../../relay/endless_conn.ts";
 
 const KIB = 1024;
 
-/** Fills every read, for so many reads. */
+/** Fills every read, for this many reads. */
 class Plenty extends EndlessConn {
   readonly sizes: number[] = [];
   isOver = false;
@@ -25,7 +25,7 @@ class Plenty extends EndlessConn {
   }
 }
 
-/** Reads everything for a reader with room for so many bytes; returns the sizes of reads, and of the pieces. */
+/** Reads everything for a reader with room for this many bytes; returns the sizes of reads, and of the pieces. */
 async function readAll(reads: number, room: number | undefined) {
   const conn = new Plenty(reads);
   const duplex = new ConnDuplex(conn);

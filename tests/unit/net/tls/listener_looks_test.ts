@@ -11,7 +11,7 @@ import { ScriptedDeno } from "./scripted_listen_tls.ts";
 const OPTIONS = { credentials: { cert: "", key: "" } as Credentials, alpn: [] };
 const SHARED = { reusePort: true };
 const ALONE = { reusePort: false };
-/** A check later than this, in milliseconds, does not count; and so many of them are too many. */
+/** A check later than this, in milliseconds, does not count; and this many of them are too many. */
 const LATE = 5;
 const MOST_LATE_LOOKS = 100;
 
@@ -267,7 +267,7 @@ class Fixture implements Disposable {
     return this.#turns.length;
   }
 
-  /** Runs all checks, so many milliseconds after they were scheduled. */
+  /** Runs all checks, this many milliseconds after they were scheduled. */
   look(after: number): void {
     this.#now += after;
     const callbacks = [...this.#looks.values()];

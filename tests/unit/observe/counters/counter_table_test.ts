@@ -275,7 +275,7 @@ function stage(size: AccountsSize) {
   return { epoch, here, start: () => new Accounts(size, new WorkerEpoch(epoch.startOf(1)), here.memory) };
 }
 
-/** The same table in so many threads. */
+/** The same table in this many threads. */
 function tables(threads: number, rows = 2): CounterTable<typeof COLUMNS>[] {
   const memory = new SharedArrayBuffer(tableBytes(COLUMNS, { rows, threads }));
   return Array.from(

@@ -66,7 +66,7 @@ const ADMIN: AdminConfig = {
   unixMode: undefined,
 };
 
-/** A system with so many descriptors. */
+/** A system with this many descriptors. */
 class Descriptors {
   left: number;
   opened = 0;

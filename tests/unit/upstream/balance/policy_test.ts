@@ -210,7 +210,7 @@ Deno.test("random two keeps loads of equal endpoints close together", () => {
   assert.ok(Math.max(...loads) - Math.min(...loads) <= 10, String(loads));
 });
 
-/** Picks and opens so many connections; ends a random one whenever more than `open` are open. */
+/** Picks and opens this many connections; ends a random one whenever more than `open` are open. */
 function pickOften(policy: Policy, endpoints: readonly Endpoint[], random: () => number, open: number): void {
   const connections: Endpoint[] = [];
   for (let pick = 0; pick < PICKS; pick++) {
@@ -228,7 +228,7 @@ function pickOften(policy: Policy, endpoints: readonly Endpoint[], random: () =>
   }
 }
 
-/** After each of so many picks, every endpoint has its share of them, plus or minus `most`. */
+/** After each of this many picks, every endpoint has its share of them, plus or minus `most`. */
 function assertFair(policy: Policy, endpoints: readonly Endpoint[], picks: number, most: number): void {
   const up = endpoints.filter(({ isUp }) => isUp);
   const total = up.reduce((sum, { weight }) => sum + weight, 0);

@@ -7,7 +7,7 @@ const OPTIONS = { failures: 3, window: 1000, eject: 5000 };
 interface Fixture {
   readonly clock: { now: number };
   readonly ejection: Ejection;
-  /** So many connections were made. */
+  /** This many connections were made. */
   succeed(count?: number): void;
 }
 
@@ -22,7 +22,7 @@ function ejectionAt(start: number, options = OPTIONS): Fixture {
   };
 }
 
-/** Reports so many failures at once; returns the result of each. */
+/** Reports this many failures at once; returns the result of each. */
 function fail(ejection: Ejection, count: number): boolean[] {
   return Array.from({ length: count }, () => ejection.failed());
 }

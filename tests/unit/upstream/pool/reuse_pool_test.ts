@@ -28,7 +28,7 @@ class Fixture {
     return poolFiguresOf(this.#row);
   }
 
-  /** So many clients at the same time, which get connections of their own and end one after the other. */
+  /** This many clients at the same time, which get connections of their own and end one after the other. */
   async serveTogether(count: number): Promise<void> {
     await this.serve(() => count > 1 ? this.serveTogether(count - 1) : undefined);
   }

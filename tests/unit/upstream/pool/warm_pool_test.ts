@@ -283,7 +283,7 @@ class TestPool extends WarmPool implements AsyncDisposable {
     super.drop(endpoint);
   }
 
-  /** Resolves when so many connections were dialled and are in the pool. */
+  /** Resolves when this many connections were dialled and are in the pool. */
   async opened(count: number): Promise<void> {
     while (this.dialled.length < count) await this.#change();
     await turn();
