@@ -14,13 +14,13 @@ import type { mirror } from "./schema/mirror_schema.ts";
 import type { route } from "./schema/route_schema.ts";
 import type { TlsConfig, UpstreamTlsConfig } from "./schema/tls_schema.ts";
 
-export type { ExpectationConfig, HttpCheckConfig, StepConfig } from "./schema/health_check_schema.ts";
+export type { ExpectationConfig, HttpCheckConfig } from "./schema/health_check_schema.ts";
 export type { FaultConfig } from "./schema/fault_schema.ts";
 export type { PortRange } from "./values/port_range.ts";
 export type { ListEntry } from "./schema/list_file.ts";
 export type { RateConfig } from "./schema/admission_schema.ts";
 export type { AcmeConfig } from "./schema/acme_schema.ts";
-export type { CertificateConfig, TlsConfig, UpstreamTlsConfig } from "./schema/tls_schema.ts";
+export type { TlsConfig, UpstreamTlsConfig } from "./schema/tls_schema.ts";
 
 export interface Config extends Omit<ConfigFile, "log" | "defaults" | "faults" | "upstreams" | "services"> {
   readonly log: Omit<ConfigFile["log"], "access"> & { readonly access: AccessLogConfig };

@@ -143,7 +143,7 @@ export function requiredMaterial<Material>(material: Material | undefined): Mate
 }
 
 /** TLS with clients that get one of the same certificates. */
-export class TlsTermination implements Terminator {
+class TlsTermination implements Terminator {
   readonly deadlines: Deadlines;
   readonly #config: TlsConfig;
   readonly #pending: PendingHandshakes;

@@ -1,11 +1,13 @@
 /** Checks the layout of the source: which folders may import which, and which may call what. */
 
 import assert from "node:assert/strict";
-import { codeOf, cycleIn, importsOf, readSources, resolved, type Source } from "./source.ts";
+import { codeOf, cycleIn, exportsOf, importsOf, readSources, resolved, ROOT, type Source } from "./source.ts";
 
 const MAX_LINES = 300;
 /** Generated files, of any length. */
 const GENERATED = "src/config/options.ts";
+/** What programs outside import. */
+const ENTRIES = ["main.ts", "src/npm/start_sluice.ts", GENERATED];
 /** A folder with more files than this needs rooms inside. */
 const MAX_FILES = 22;
 const VAGUE_NAMES = ["utils", "helpers", "common", "mod", "index"];
@@ -142,6 +144,27 @@ Deno.test("the check of the layout finds violations", () => {
   );
 });
 
+Deno.test("every export of the source is imported", () => {
+  const sources = readSources();
+  const importers = ["tests", ".github/build"].flatMap((folder) => readSources(`${ROOT}${folder}`));
+  assert.deepEqual(unusedExports(sources, [...sources, ...importers]), []);
+});
+
+Deno.test("the check of exports finds those that nothing imports", () => {
+  const found = (text: string, importer: string) =>
+    unusedExports([{ path: "src/net/a.ts", text }], [{ path: "src/net/b.ts", text: importer }]);
+  const all = "export const a = 1;\nexport async function b() {}\nexport class C {}\nexport type D = 1;\n" +
+    'export { e, type F as G } from "./e.ts";';
+  assert.deepEqual(found(all, "").map((line) => line.split(" ").at(-1)), ["a", "b", "C", "D", "e", "G"]);
+  assert.deepEqual(found(all, 'import { a, b as other, type C, e, type G } from "./a.ts";'), [
+    "src/net/a.ts: nothing imports D",
+  ]);
+  assert.deepEqual(found(all, 'import type { a, b, C, D, e, G } from "./a.ts";'), []);
+  assert.deepEqual(found(all, 'import * as all from "./a.ts";'), []);
+  assert.deepEqual(found(all, 'const { a } = await import("./a.ts");'), []);
+  assert.deepEqual(found("export interface A { a: 1 }\nfunction f(a: A) {}", ""), []);
+});
+
 Deno.test("the list of balancing policies, which config imports, reaches no more than policies and shared state", () => {
   const sources = new Map(readSources().map(({ path, text }) => [path, text]));
   const reached = new Set<string>();
@@ -200,6 +223,21 @@ function violations(sources: readonly Source[]): string[] {
   return cycle === undefined
     ? found
     : [...found, `${cycle[0]}: is in an import cycle: ${cycle.join(" -> ")}`];
+}
+
+function unusedExports(sources: readonly Source[], importers: readonly Source[]): string[] {
+  const imports = importers.flatMap(({ path, text }) =>
+    importsOf(text).map(({ module, names }) => ({ path: resolved(path, module), names }))
+  );
+  const byPath = Map.groupBy(imports, ({ path }) => path);
+  return sources.filter(({ path }) => !ENTRIES.includes(path)).flatMap(({ path, text }) => {
+    const used = byPath.get(path)?.map(({ names }) => names) ?? [];
+    if (used.includes(undefined)) return [];
+    const names = new Set(used.flat());
+    return exportsOf(text).filter((name) => !names.has(name)).map((name) =>
+      `${path}: nothing imports ${name}`
+    );
+  });
 }
 
 function violationsIn({ path, text }: Source): string[] {

@@ -6,7 +6,8 @@
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+/** With a slash at its end. */
+export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 export interface Source {
   /** From the root, with slashes. */
@@ -17,6 +18,8 @@ export interface Source {
 export interface Import {
   readonly module: string;
   readonly typeOnly: boolean;
+  /** What it takes, by the names in the module; undefined for all of it. */
+  readonly names: readonly string[] | undefined;
 }
 
 /** main.ts and everything in src. */
@@ -39,12 +42,24 @@ export function importsOf(text: string): Import[] {
     /^\s*(?:import|export)\b(?<clause>[^"';()]*?)\bfrom\s*["'](?<from>[^"']+)["']|^\s*import\s*["'](?<effect>[^"']+)["']|\bimport\(\s*["'](?<dynamic>[^"']+)["']/gm;
   return [...withoutComments(text).matchAll(pattern)].map(({ groups }) => {
     const { clause = "", from, effect, dynamic } = groups!;
-    const names = /^\s*\{(.*)\}\s*$/s.exec(clause)?.[1]?.split(",").map((name) => name.trim()).filter(
-      Boolean,
-    );
-    const typeOnly = /^\s*type\b/.test(clause) || (names?.every((name) => name.startsWith("type ")) ?? false);
-    return { module: (from ?? effect ?? dynamic)!, typeOnly };
+    const list = /^\s*(?:type\s*)?\{(.*)\}\s*$/s.exec(clause)?.[1];
+    const entries = list?.split(",").map((name) => name.trim()).filter(Boolean);
+    const typeOnly = /^\s*type\b/.test(clause) ||
+      (entries?.every((name) => name.startsWith("type ")) ?? false);
+    const names = entries?.map((entry) => /^(?:type )?(\w+)/.exec(entry)![1]!);
+    return { module: (from ?? effect ?? dynamic)!, typeOnly, names };
   });
+}
+
+/** The names that a source exports, without types that its own text uses too: those of parameters and results. */
+export function exportsOf(text: string): string[] {
+  const code = codeOf(text);
+  const declared = code.matchAll(/^export (?:async )?(?:const|let|function\*?|class) (\w+)/gm);
+  const types = code.matchAll(/^export (?:interface|type) (\w+)/gm)
+    .filter(([, name]) => code.match(new RegExp(`\\b${name}\\b`, "g"))!.length === 1);
+  const lists = code.matchAll(/^export (?:type )?\{([^}]*)\}/gm)
+    .flatMap(([, list]) => list!.matchAll(/(\w+)\s*(?:,|$)/g));
+  return [...declared, ...types, ...lists].map(([, name]) => name!);
 }
 
 /** Templates count as code: telling their texts from their expressions takes more than a pattern. */

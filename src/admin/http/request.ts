@@ -54,7 +54,7 @@ export function shortened(text: string): string {
 }
 
 /** The largest body, in bytes. */
-export const MAX_BODY = 64 * 1024;
+const MAX_BODY = 64 * 1024;
 
 /**
  * The JSON value in a request's body; undefined when it is empty.

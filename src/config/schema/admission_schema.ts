@@ -87,7 +87,7 @@ export interface RateConfig {
 }
 
 /** A rate per second: a number, or a mapping that also has a burst. */
-export function rate() {
+function rate() {
   const mapping = section('a mapping such as "rate: 200"', {
     rate: perSecond().describe("The average per second. 0.5 is one in two seconds."),
     burst: count(1, MAX_RATE).optional().describe(

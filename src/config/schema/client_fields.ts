@@ -5,7 +5,7 @@ import { DistinguishedNameSet } from "../../wire/certificate/distinguished_name_
 import { scalars, textOf } from "../values/scalar.ts";
 
 /** A name in a certificate, a pattern of them, or a list of these. */
-export function clientNames() {
+function clientNames() {
   return scalars<string, string>({
     expected: 'a name such as "alice", "*.devices.example" or "*@example.com"',
     each: "name",
@@ -18,7 +18,7 @@ export function clientNames() {
 }
 
 /** The subject or issuer of a certificate, a pattern of them, or a list of these. */
-export function distinguishedNames() {
+function distinguishedNames() {
   return scalars<string, string>({
     expected: 'a name such as "O=Acme, CN=alice" or "O=Acme, *"',
     each: "name",

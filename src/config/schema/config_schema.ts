@@ -104,7 +104,7 @@ const shared = {
   ).prefault("close"),
 };
 
-export const defaults = section('a mapping such as "idle_timeout: 10m"', shared);
+const defaults = section('a mapping such as "idle_timeout: 10m"', shared);
 
 type Optional<Schemas extends Readonly<Record<string, z.ZodPrefault | z.ZodOptional>>> = {
   [Key in keyof Schemas]: z.ZodOptional<ReturnType<Schemas[Key]["unwrap"]>>;

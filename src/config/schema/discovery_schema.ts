@@ -112,11 +112,6 @@ export function completeDiscovery(entry: DiscoveryEntry, pathOf: PathResolver): 
   };
 }
 
-/** The source of a complete configuration. */
-export function sourceNameOf(discovery: DiscoveryEntry): SourceName {
-  return SOURCE_NAMES.find((name) => discovery[name] !== undefined)!;
-}
-
 /** The name of something in Consul, as it stands in a path or a query. */
 function consulName(example: string) {
   return matching("^[^\\s\\p{C}]{1,255}$", `a name such as "${example}"`);

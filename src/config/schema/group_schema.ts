@@ -145,7 +145,7 @@ const groupSettings = {
 };
 
 /** A group with settings of its own. */
-export const group = section(GROUP, {
+const group = section(GROUP, {
   endpoints: endpointList(endpointAddress()).optional().describe(
     "Where connections go: servers of the same service. With discovery by dns, the names to look up; with any other " +
       "source, left out.",

@@ -98,7 +98,6 @@ export const healthCheck = section('a mapping such as "interval: 5s"', {
 });
 
 export type HttpCheckConfig = z.output<typeof http>;
-export type StepConfig = z.output<typeof step>;
 type HealthCheckEntry = z.output<typeof healthCheck>;
 
 /** Fills in what the `type` of a check stands for. */

@@ -1,6 +1,5 @@
 /** The shape of a route: its conditions, and where it leads. */
 
-import type { z } from "zod";
 import { addressList, ports } from "./address_fields.ts";
 import { clientConditions } from "./client_fields.ts";
 import { protocols, serverNameList } from "./client_hello_fields.ts";
@@ -66,6 +65,3 @@ export const route = section("a mapping with upstream, and conditions such as so
 
 /** Keys of a route that are not conditions. */
 export const OUTCOMES: readonly string[] = ["tls", "upstream"];
-
-/** A route after parsing. */
-export type RouteEntry = z.output<typeof route>;

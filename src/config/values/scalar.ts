@@ -40,7 +40,7 @@ export class Unexpected extends SyntaxError {
 }
 
 /** Text that a variable goes into, whatever the value has to be afterwards. */
-export const FROM_ENVIRONMENT: JsonSchema = { type: "string", pattern: VARIABLE_PATTERN };
+const FROM_ENVIRONMENT: JsonSchema = { type: "string", pattern: VARIABLE_PATTERN };
 
 /** A codec for one value. Editors also accept text with a variable in its place. */
 export function scalar<Input, Output>(kind: Scalar<Output>) {

@@ -26,7 +26,7 @@ export function allowsNamespace(
 }
 
 /** Whether a label selector selects an object with these labels. An empty one selects all. */
-export function selects(selector: JsonObject, labels: ReadonlyMap<string, string>): boolean {
+function selects(selector: JsonObject, labels: ReadonlyMap<string, string>): boolean {
   const { matchLabels, matchExpressions } = selector;
   return Object.entries(objectOf(matchLabels)).every(([key, value]) => labels.get(key) === value) &&
     listOf(matchExpressions).every((each) => isMet(objectOf(each), labels));

@@ -96,7 +96,7 @@ export class Deadlines extends Clock<Deadline> {
   }
 }
 
-export class Deadline extends Linked<Deadline> {
+class Deadline extends Linked<Deadline> {
   readonly #controller = new AbortController();
   /** As `performance.now()`; Infinity while others may join. */
   endsAt: number;

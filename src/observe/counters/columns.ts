@@ -96,7 +96,7 @@ export class Counter {
 }
 
 /** One counter for each of a fixed list of reasons, and one for all others. */
-export class CounterByReason {
+class CounterByReason {
   readonly #slots: Slots;
   readonly #offsets: ReadonlyMap<string, number>;
 
@@ -142,7 +142,7 @@ export function counter(metric?: Metric): Column<Counter, number> {
 }
 
 /** Counts reasons that are not in the list. */
-export const OTHER = "other";
+const OTHER = "other";
 
 export function counterByReason(
   reasons: readonly string[],
@@ -247,7 +247,7 @@ export const DURATION_BOUNDS: readonly number[] = [
 export const DELAY_BOUNDS: readonly number[] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5];
 
 /** The index of the bucket for a value. */
-export function bucketOf(bounds: readonly number[], value: number): number {
+function bucketOf(bounds: readonly number[], value: number): number {
   let bucket = 0;
   // Faster than a binary search: bounds are few, and most values are in the first buckets.
   while (bucket < bounds.length && value > bounds[bucket]!) bucket += 1;

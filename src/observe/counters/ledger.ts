@@ -184,7 +184,7 @@ export class ConnectionRecord extends Linked<ConnectionRecord> {
 }
 
 /** Counts the bytes that one side of a connection has sent. */
-export class ByteTally {
+class ByteTally {
   bytes = 0;
   /** When the first byte was received, by `performance.now()`. */
   firstAt: number | undefined;

@@ -203,7 +203,7 @@ export interface ConnectionFacts {
   readonly age: number;
 }
 
-export function accessFields(connection: ConnectionFacts, closeReason: CloseReason): Fields {
+function accessFields(connection: ConnectionFacts, closeReason: CloseReason): Fields {
   return {
     event: `connection_${closeReason.kind}`,
     service: connection.service,
@@ -240,6 +240,6 @@ export function accessFields(connection: ConnectionFacts, closeReason: CloseReas
 }
 
 /** Rounded to a tenth of a millisecond, because whole ones are too coarse in a local network. */
-export function tenths(milliseconds: number | undefined): number | undefined {
+function tenths(milliseconds: number | undefined): number | undefined {
   return milliseconds === undefined ? undefined : Math.round(milliseconds * 10) / 10;
 }

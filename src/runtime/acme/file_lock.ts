@@ -63,7 +63,7 @@ export class FileLock {
 }
 
 /** A lock of this process. */
-export class HeldLock implements AsyncDisposable {
+class HeldLock implements AsyncDisposable {
   readonly #path: string;
   readonly #owner: string;
   readonly #id = randomUUID();

@@ -20,7 +20,7 @@ import { TlsFiles } from "../files/tls_files.ts";
 import { WorkerSlot } from "../worker/worker_slot.ts";
 
 /** The number of threads of a configuration; one where threads cannot share an address. */
-export function threadsOf({ workers }: Pick<Config, "workers">): number {
+function threadsOf({ workers }: Pick<Config, "workers">): number {
   if (!canShare()) return 1;
   return workers === "auto" ? navigator.hardwareConcurrency : workers;
 }

@@ -45,7 +45,7 @@ export async function loadLists(
 }
 
 /** One file, as it was last read. */
-export class ListFile {
+class ListFile {
   readonly kind: ListKind;
   readonly path: string;
   /** Of the last bytes that could be used. */

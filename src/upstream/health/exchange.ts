@@ -3,7 +3,7 @@
 import { type Conn, writeAll } from "../../net/socket/conn.ts";
 
 /** The most bytes of an answer that a check looks at. */
-export const MAX_ANSWER = 16 * 1024;
+const MAX_ANSWER = 16 * 1024;
 
 export class Exchange {
   /** The cause of a timeout at the current step. */

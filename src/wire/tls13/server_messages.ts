@@ -12,7 +12,7 @@ const SERVER_HELLO = 2;
 const ENCRYPTED_EXTENSIONS = 8;
 const CERTIFICATE = 11;
 const CERTIFICATE_VERIFY = 15;
-export const FINISHED = 20;
+const FINISHED = 20;
 
 /** A type of extension. */
 const ALPN = 16;

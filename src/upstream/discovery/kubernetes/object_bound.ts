@@ -4,7 +4,7 @@ import { LARGEST_BODY } from "../../../net/http_client.ts";
 import { type JsonObject, objectOf, textOf } from "./endpoint_slice.ts";
 
 /** The most objects. A Service with ten thousand pods has a hundred slices. */
-export const MOST_OBJECTS = 10_000;
+const MOST_OBJECTS = 10_000;
 
 /** Metadata that nothing here reads. In one object it can be so large that the whole list exceeds its bound. */
 const UNREAD = ["annotations", "managedFields", "finalizers", "ownerReferences"];
