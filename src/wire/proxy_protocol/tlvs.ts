@@ -1,7 +1,6 @@
 /** The type-length-value records of a PROXY protocol header (proxy-protocol.txt, sections 2.2.1 to 2.2.8). */
 
 import { ByteReader, CutShortError, MalformedError } from "../byte_reader.ts";
-import { crc32c } from "./crc32c.ts";
 import type { ProxyTls, ProxyTlv, ProxyTlvs } from "./header.ts";
 import { concatenate } from "../concatenate.ts";
 
@@ -30,6 +29,8 @@ const TLS_FIELDS = 5;
 
 /** In bytes. */
 const CHECKSUM_LENGTH = 4;
+/** Castagnoli's, its bits in reverse. */
+const CHECKSUM_POLYNOMIAL = 0x82f6_3b78;
 const MAX_UNIQUE_ID = 128;
 
 /** Types that may occur only once, because it is unclear which of two would count. */
@@ -204,4 +205,17 @@ function latin1Bytes(text: string): Uint8Array {
     if (code > 0xff) throw new RangeError("Cannot send a protocol name with other characters than bytes");
     return code;
   });
+}
+
+/**
+ * The CRC32c (RFC 4960 appendix B, RFC 3720 appendix B.4) of all bytes; the four bytes at `zerosAt` count as zeros.
+ * Without a table, because the input is a few hundred bytes.
+ */
+export function crc32c(bytes: Uint8Array, zerosAt = -4): number {
+  let crc = 0xffff_ffff;
+  for (let at = 0; at < bytes.length; at++) {
+    if (at < zerosAt || at >= zerosAt + 4) crc ^= bytes[at]!;
+    for (let bit = 0; bit < 8; bit++) crc = crc >>> 1 ^ (crc & 1 ? CHECKSUM_POLYNOMIAL : 0);
+  }
+  return ~crc >>> 0;
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { setImmediate } from "node:timers/promises";
 import { IdleClock } from "../../../src/net/timers/timeouts.ts";
-import { seededRandom } from "../../../src/faults/random.ts";
+import { seededRandom } from "../../../src/faults/seed.ts";
 import { Relay } from "../../../src/relay/relay.ts";
 import type { PlacedStage, StageFactory, Way } from "../../../src/relay/stages.ts";
 import { digestOf, RandomConn } from "./random_conn.ts";

@@ -1,7 +1,7 @@
 /** Headers of the PROXY protocol for tests: fixed and random ones. */
 
 import fc from "fast-check";
-import { crc32c } from "../../../../src/wire/proxy_protocol/crc32c.ts";
+import { crc32c } from "../../../../src/wire/proxy_protocol/tlvs.ts";
 import { encodeProxyHeader } from "../../../../src/wire/proxy_protocol/proxy_protocol.ts";
 import type { ProxyAddress, ProxyHeader } from "../../../../src/wire/proxy_protocol/header.ts";
 

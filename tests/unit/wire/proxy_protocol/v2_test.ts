@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { decodeProxyHeader, encodeProxyHeader } from "../../../../src/wire/proxy_protocol/proxy_protocol.ts";
-import { crc32c } from "../../../../src/wire/proxy_protocol/crc32c.ts";
+import { crc32c } from "../../../../src/wire/proxy_protocol/tlvs.ts";
 import { MAX_PROXY_HEADER, type ProxyHeader } from "../../../../src/wire/proxy_protocol/header.ts";
 import { bytesOf, ENDPOINTS, fromHex, hex, joined, proxied, tcp, withChecksum } from "./proxy_headers.ts";
 
