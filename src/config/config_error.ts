@@ -1,6 +1,7 @@
 /** The one error that a bad configuration ends in, and the problems it lists. */
 
 import { isSecretPath, parsePath } from "./input/key_path.ts";
+import { amountOf } from "./values/amount.ts";
 
 /**
  * A part of one line of a file.
@@ -139,7 +140,7 @@ function linesOf(problems: readonly Problem[], file: string | undefined): string
     return `${place}${formatProblem(problem)}`;
   });
   const left = problems.length - lines.length;
-  return left === 0 ? lines : [...lines, `and ${left} more ${left === 1 ? "problem" : "problems"}`];
+  return left === 0 ? lines : [...lines, `and ${amountOf(left, "more problem")}`];
 }
 
 /** Control characters in a value must not break the one line per problem, or reach a terminal. */

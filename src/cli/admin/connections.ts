@@ -1,7 +1,7 @@
 /** `sluice connections`: the open connections as a table. */
 
 import type { ConnectionPage, ConnectionView } from "../../admin/views.ts";
-import { amountOf } from "../../runtime/control/amount.ts";
+import { amountOf } from "../../config/values/amount.ts";
 import { formatAge, formatBytes } from "../format/figures.ts";
 import { type Column, tableLines } from "../format/table.ts";
 import { print } from "../output.ts";

@@ -8,7 +8,7 @@ import type {
   StatusView,
   UpstreamView,
 } from "../../admin/views.ts";
-import { amountOf } from "../../runtime/control/amount.ts";
+import { amountOf } from "../../config/values/amount.ts";
 import { DISCOVERY, discoveryRows } from "../format/discovery_table.ts";
 import { endpointState, formatAge, formatBytes, openOf, waitingFor } from "../format/figures.ts";
 import { printable } from "../format/printable.ts";

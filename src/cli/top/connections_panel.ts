@@ -1,6 +1,6 @@
 /** The table of open connections: as many as fit, one of them selected. */
 
-import { amountOf } from "../../runtime/control/amount.ts";
+import { amountOf } from "../../config/values/amount.ts";
 import type { ConnectionView, SortKey } from "../../admin/views.ts";
 import { formatAge, formatBytesShort } from "../format/figures.ts";
 import { printable } from "../format/printable.ts";

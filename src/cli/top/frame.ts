@@ -1,5 +1,6 @@
 /** The whole screen of `sluice top`. Pure: a state and a size in, lines out. */
 
+import { amountOf } from "../../config/values/amount.ts";
 import { type DiscoveryRow, discoveryRows } from "../format/discovery_table.ts";
 import { formatAge, openOf } from "../format/figures.ts";
 import { printable } from "../format/printable.ts";
@@ -116,7 +117,7 @@ function programLine({ stats }: TopState, columns: number): Line {
   const { version, state, started_at, threads, connections } = stats.status;
   const age = formatAge(Date.parse(stats.time) - Date.parse(started_at));
   const short = `sluice ${printable(version)}  ${state}  up ${age}`;
-  const full = `${short}  ${threads} ${threads === 1 ? "thread" : "threads"}`;
+  const full = `${short}  ${amountOf(threads, "thread")}`;
   const open = `${openOf(connections.active, connections.limit)} open`;
   const left = full.length + open.length + 2 <= columns ? full : short;
   return line(left + open.padStart(Math.max(open.length + 2, columns - left.length)), "heading");

@@ -1,7 +1,7 @@
 /** Runs `sluice top`: turns figures and keys into screens. */
 
 import { setTimeout as pause } from "node:timers/promises";
-import { amountOf } from "../../runtime/control/amount.ts";
+import { amountOf } from "../../config/values/amount.ts";
 import type { AdminEvent } from "../../admin/views.ts";
 import type { ConnectionOrder } from "../admin/order.ts";
 import { type AdminClient, PAGE_LIMIT } from "../admin/client.ts";

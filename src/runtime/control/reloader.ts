@@ -11,7 +11,7 @@ import { LogFileError } from "../../observe/log/access_file.ts";
 import type { ReloadFigures } from "../../observe/metrics/metrics.ts";
 import { Acme } from "../acme/acme.ts";
 import { AdminListenError } from "../admin/listen_error.ts";
-import { amountOf } from "./amount.ts";
+import { amountOf } from "../../config/values/amount.ts";
 import { type DescriptorBudget, DescriptorError } from "../files/descriptors.ts";
 import { withFilterModules } from "../files/filter_modules.ts";
 import type { ConfigSource } from "../files/config_source.ts";

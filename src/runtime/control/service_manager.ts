@@ -7,7 +7,7 @@ import { isAbstract, unixAddress } from "../../net/address.ts";
 import { DatagramSender } from "../../net/socket/datagram_sender.ts";
 import { sleep } from "../../net/timers/sleep.ts";
 import type { Log } from "../../observe/log/log.ts";
-import { amountOf } from "./amount.ts";
+import { amountOf } from "../../config/values/amount.ts";
 
 /** Milliseconds between two checks whether the text of the status has changed. */
 const STATUS_EVERY = 5000;

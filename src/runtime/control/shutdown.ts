@@ -2,7 +2,7 @@
 
 import { sleep } from "../../net/timers/sleep.ts";
 import { endIdle } from "../../upstream/ending/end_some.ts";
-import { amountOf } from "./amount.ts";
+import { amountOf } from "../../config/values/amount.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 /** Milliseconds between log lines about the connections that are left. */

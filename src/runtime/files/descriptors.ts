@@ -1,7 +1,7 @@
 /** Whether the process may open enough descriptors for the connections it is configured for. */
 
 import type { Config } from "../../config/config.ts";
-import { amountOf } from "../control/amount.ts";
+import { amountOf } from "../../config/values/amount.ts";
 
 /** Of the client and of the upstream. */
 const PER_CONNECTION = 2;

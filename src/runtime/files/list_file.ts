@@ -3,6 +3,7 @@
 import { readFault, withRemedy } from "../../files/file_fault.ts";
 import { readFile } from "../../files/read_file.ts";
 import { inTurns, type Steps } from "../../config/input/steps.ts";
+import { amountOf } from "../../config/values/amount.ts";
 import { parseServerName } from "../../config/values/server_name.ts";
 import type { ListContent, ListKind } from "../../proxy/file_lists.ts";
 import { CidrTablesBuilder } from "../../wire/ip/cidr.ts";
@@ -107,7 +108,7 @@ function* parseLines(path: string, text: string, add: AddEntry): Steps<number> {
   const more = wrong - problems.length;
   if (more > 0) {
     const atLeast = wrong === MAX_WRONG ? "at least " : "";
-    problems.push(`${path}: and ${atLeast}${more} more wrong ${more === 1 ? "line" : "lines"}`);
+    problems.push(`${path}: and ${atLeast}${amountOf(more, "more wrong line")}`);
   }
   if (problems.length > 0) throw new ListFileError(problems);
   return count;

@@ -10,7 +10,7 @@ import type {
   ThreadStart,
   WorkerSupervisorCalls,
 } from "./thread_calls.ts";
-import { amountOf } from "../control/amount.ts";
+import { amountOf } from "../../config/values/amount.ts";
 import type { ThreadSlot } from "../control/threads.ts";
 import { ThreadEndedError, WorkerThread } from "./worker_thread.ts";
 
