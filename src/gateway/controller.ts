@@ -143,7 +143,7 @@ export class GatewayController implements AsyncDisposable {
 
   /** Looks again after this many milliseconds, or before if that was asked for. */
   #wakeAfter(milliseconds: number): void {
-    const at = performance.now() + milliseconds;
+    const at = this.#options.parts.now() + milliseconds;
     if (at >= this.#wakeAt) return;
     clearTimeout(this.#timer);
     this.#wakeAt = at;

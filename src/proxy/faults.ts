@@ -91,7 +91,8 @@ export class ServiceFaults {
   /** The service is down: ends its connections. */
   cut(): void {
     const down = this.#faults.find(({ kind }) => kind.isDown);
-    if (down !== undefined) { for (const connection of this.#open.all()) connection.cut(down); }
+    if (down === undefined) return;
+    for (const connection of this.#open.all()) connection.cut(down);
   }
 
   /** A connection was accepted. Dispose of the result when it has ended. */

@@ -251,7 +251,9 @@ export class Relay implements DirectionObserver, StageTarget, Watched {
     if (broken === "upstream" && !this.#download.isFinished) client.reset();
     client.close();
     upstream.close();
-    if (this.#leaving !== undefined) { for (const leaving of this.#leaving) leaving.abort(); }
+    if (this.#leaving !== undefined) {
+      for (const leaving of this.#leaving) leaving.abort();
+    }
     this.#upload.abort();
     this.#download.abort();
   }

@@ -10,7 +10,9 @@ export function findTlsConflicts(service: Service): void {
   for (const each of [tls, ...service.routes.map((route) => route.at("tls"))]) {
     if (each.keys !== undefined) findSettingsConflicts(each);
   }
-  if (service.routesBeforeTls) { for (const route of service.routes) findNoTls(route, tls); }
+  if (service.routesBeforeTls) {
+    for (const route of service.routes) findNoTls(route, tls);
+  }
   if (tls.keys === undefined) return;
   if (!service.routesBeforeTls) findProtocolsNeverSpoken(service, tls.at("alpn"));
   findEngineConflicts(service, tls);

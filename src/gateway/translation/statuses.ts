@@ -216,7 +216,8 @@ function faultyRoutes(
   if (faults.size === 0) return found;
   for (const [name, { routes }] of ports.flatMap(({ groups }) => [...groups])) {
     const fault = faults.get(name);
-    if (fault !== undefined) { for (const route of routes) found.set(route, fault); }
+    if (fault === undefined) continue;
+    for (const route of routes) found.set(route, fault);
   }
   return found;
 }
