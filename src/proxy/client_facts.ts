@@ -139,8 +139,8 @@ export class ClientFacts implements RouteFacts {
   }
 
   /**
-   * The route is certain; the ClientHello is read only to recognise an ACME check. Facts from the PROXY header stay,
-   * else the route could change.
+   * The route is certain; the ClientHello is read only to recognise an ACME check, or for faults. Facts from the PROXY
+   * header stay, else the route could change.
    */
   settle(): void {
     this.#isSettled = true;
@@ -171,6 +171,11 @@ export class ClientFacts implements RouteFacts {
   /** Whether the client may still send a ClientHello, or more of it, that says its server name. */
   get awaitsHello(): boolean {
     return !this.#isHelloSeen && this.#tls === undefined && !this.isDecrypted;
+  }
+
+  /** Whether its server name is not known, and a ClientHello may still say it. */
+  get awaitsName(): boolean {
+    return this.serverName === undefined && this.awaitsHello;
   }
 
   /**

@@ -3,7 +3,7 @@
 import type { Conn } from "../net/socket/conn.ts";
 import type { Deadlines } from "../net/timers/timeouts.ts";
 import { type ErrorCode, ProxyError, proxyErrorOf } from "../net/errors.ts";
-import { type FirstBytes, peek, receiveProxyHeader } from "../net/socket/first_bytes.ts";
+import { peek, receiveProxyHeader } from "../net/socket/first_bytes.ts";
 import { ReadAheadConn } from "../net/socket/read_ahead_conn.ts";
 import { Relay, type RelayOutcome } from "../relay/relay.ts";
 import { endBeforeRelay, endOfRelay } from "../observe/close_reason.ts";
@@ -82,10 +82,7 @@ export class Connection implements FaultyConnection, WaitingClient {
         admission.spendRate();
         await this.#secure(tls, false);
       }
-      let target = this.#context.route(facts);
-      if (target === undefined || this.#faults?.needsHello === true && facts.awaitsHello) {
-        target = await this.#peek();
-      }
+      const target = this.#route() ?? await this.#peek();
       admission.spendRate();
       if (target.tls !== undefined) await this.#secure(target.tls, true);
       admission.checkCertificate(facts);
@@ -181,17 +178,20 @@ export class Connection implements FaultyConnection, WaitingClient {
     using deadline = peekDeadlines.start();
     const { signal } = deadline;
     const conn = this.#client = ReadAheadConn.over(this.#client, maxBytes);
-    const target = await peek(conn, { maxBytes, signal }, (first) => this.#routeBy(first));
-    this.#facts.forgetFirst();
+    const facts = this.#facts;
+    const target = await peek(conn, { maxBytes, signal }, (first) => {
+      facts.peeked(first);
+      this.#record.serverName = facts.serverName;
+      return this.#route();
+    });
+    facts.forgetFirst();
     return target;
   }
 
-  /** Undefined if the route, or whether a fault acts, depends on more than these bytes. */
-  #routeBy(first: FirstBytes): Target | undefined {
-    const facts = this.#facts;
-    facts.peeked(first);
-    this.#record.serverName = facts.serverName;
-    return this.#faults?.needsHello === true && facts.awaitsHello ? undefined : this.#context.route(facts);
+  /** Undefined if the route, or whether a fault acts, depends on bytes that have not been looked at. */
+  #route(): Target | undefined {
+    const target = this.#context.route(this.#facts);
+    return target !== undefined && this.#faults?.needsHelloOf(this.#facts) === true ? undefined : target;
   }
 
   /** Rejects at once when the connection is aborted, and closes an upstream connection that completes later. */

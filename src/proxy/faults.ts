@@ -12,6 +12,7 @@ import { Linked, LinkedList } from "../net/linked_list.ts";
 import type { Relay } from "../relay/relay.ts";
 import type { PlacedStage, Way } from "../relay/stages.ts";
 import { SharedCounter } from "../shared/shared_counter.ts";
+import type { ClientFacts } from "./client_facts.ts";
 
 /** A fault as threads get it. */
 export interface FaultPlan {
@@ -148,6 +149,16 @@ export class ConnectionFaults extends Linked<ConnectionFaults> {
   /** What random numbers of the connection follow from. */
   get seed(): readonly (string | number)[] {
     return [this.#service.seed, this.#service.service, this.#number];
+  }
+
+  /**
+   * Whether the ClientHello of a client has to be read to know its name. Its route is known by now, and it must not lead
+   * the client elsewhere.
+   */
+  needsHelloOf(client: Pick<ClientFacts, "awaitsName" | "settle">): boolean {
+    if (!this.needsHello || !client.awaitsName) return false;
+    client.settle();
+    return true;
   }
 
   /** Whether faults may act at a step. */

@@ -16,7 +16,9 @@ import {
   upstream,
   writeText,
 } from "../../support/peers/sockets.ts";
+import { echoAtEof, echoed, latin1 } from "../../support/peers/echo_at_eof.ts";
 import { clientHello } from "../../support/bytes/client_hellos.ts";
+import * as by from "../../support/bytes/proxy_headers.ts";
 
 const isUnix = Deno.build.os !== "windows";
 const withoutOpenssl = OPENSSL.needs.some((name) => findProgram(name) === undefined);
@@ -109,6 +111,33 @@ Deno.test("a fault acts on the server names that it names, though nothing else r
     await client.closeWrite();
     assert.equal(await endOf(client), expected, name);
   }
+});
+
+Deno.test("a fault that names servers changes nothing of a PROXY header, and goes by the name in it", async () => {
+  await using server = upstream(echoAtEof);
+  await using other = upstream(() => {});
+  const service = (name: string, condition: string) => `
+  - { name: ${name}, listen: 0, upstream: "${other.address}",
+      accept_proxy_protocol: { from: 127.0.0.1 }, send_proxy_protocol: v2,
+      routes: [{ ${condition}, upstream: "${server.address}" }],
+      faults: [{ type: noop, name: at_a, sni: a.test }, { type: noop, name: at_b, sni: b.test }] }`;
+  await using sluice = await Sluice.withConfig(
+    `log: { format: json }\nservices:${service("names", "sni: a.test")}${service("protocols", "alpn: h2")}`,
+  );
+  const headerWith = (tlvs: string) =>
+    by.binaryHeader(by.PROXY, by.TCP4, by.ipv4Block("192.0.2.7", "192.0.2.8", [1000, 443]) + tlvs);
+  const hello = latin1(clientHello({ sni: "b.test", alpn: ["http/1.1"] }));
+  const [ofA, ofB, h2] = [by.tlv(2, "a.test"), by.tlv(2, "b.test"), by.tlv(1, "h2")];
+  for (const [index, [received, sent]] of [[ofA, ofA], [h2, h2 + ofB]].entries()) {
+    using client = await connect(sluice.port(index));
+    const bytes = by.bytesOf(headerWith(received!) + hello);
+    assert.equal(await echoed(client, bytes), headerWith(sent!) + hello);
+  }
+  const lines = await sluice.loggedEvents("connection_closed", 2);
+  assert.deepEqual(lines.map(({ route, sni, alpn, faults }) => [route, sni, alpn, faults]), [
+    [0, "a.test", undefined, "at_a"],
+    [0, "b.test", "h2", "at_b"],
+  ]);
 });
 
 Deno.test({
