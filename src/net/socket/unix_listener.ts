@@ -3,12 +3,12 @@
  * where that is asked for.
  */
 
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
 import { answerWithin } from "../../files/answer_within.ts";
 import { isAbstract, systemPath, type UnixAddress } from "../address.ts";
 import { ProxyError } from "../errors.ts";
 import { DenoListener } from "./deno_socket.ts";
-import { isListening, isSameFile, removeDeadLinks, removeOwnLinks } from "./kept_links.ts";
+import { firstNameOf, isListening, isSameFile, removeDeadLinks, removeOwnLinks } from "./kept_links.ts";
 import { ListenError } from "./listen_error.ts";
 import { sleep } from "../timers/sleep.ts";
 
@@ -30,10 +30,10 @@ export async function bindUnix(
 ): Promise<DenoListener> {
   // The kernel removes an abstract name with its last socket, so a conflict always means a live program.
   if (isAbstract(address)) return new DenoListener(open(systemPath(address)));
-  using _lock = await lockFolder(address);
+  using lock = await lockFolder(address);
   await removeStaleSocket(address, replaces);
   // Not in a take-over: to try a link is to connect to the other program, which would count a client.
-  if (!replaces) await removeDeadLinks(dirname(address.path));
+  if (!replaces) await removeDeadLinks(dirname(address.path), lock !== undefined);
   return bindBeside(address, mode, replaces) ?? new DenoListener(openWithMode(address.path, mode));
 }
 
@@ -83,7 +83,7 @@ function bindBeside(
   replaces: boolean,
 ): DenoListener | undefined {
   const { path } = address;
-  const temporary = join(dirname(path), `.s${crypto.randomUUID().slice(0, 6)}`);
+  const temporary = firstNameOf(path);
   const lengths = [path, temporary].map((each) => new TextEncoder().encode(each).byteLength);
   if (Deno.build.os === "windows" || Math.max(...lengths) > LONGEST_PATH) return undefined;
   const listener = openWithMode(temporary, mode);
@@ -146,15 +146,15 @@ function narrowUmask(mode: number): number | undefined {
 /**
  * Only one program at a time checks for a stale socket, removes it and binds its own. Without the lock,
  * another program could bind its socket between check and removal. The lock is on the folder, so it leaves no
- * file behind.
+ * file behind. Undefined where there can be none.
  */
-async function lockFolder(address: UnixAddress): Promise<Disposable> {
+async function lockFolder(address: UnixAddress): Promise<Disposable | undefined> {
   const folder = dirname(address.path);
   // A user without read permission may still bind in it; if it is missing, the bind fails with a clear error.
   const file = await answerWithin(folder, () => Deno.open(folder), (late) => late.close()).catch(() =>
     undefined
   );
-  if (file === undefined) return { [Symbol.dispose]: () => {} };
+  if (file === undefined) return undefined;
   try {
     const { signal } = new AbortController();
     for (let waited = 0; !await file.tryLock(true); waited += LOCK_EVERY) {
@@ -165,7 +165,7 @@ async function lockFolder(address: UnixAddress): Promise<Disposable> {
     file.close();
     if (cause instanceof ListenError) throw cause;
     // Some network file systems have no locks.
-    return { [Symbol.dispose]: () => {} };
+    return undefined;
   }
   return file;
 }

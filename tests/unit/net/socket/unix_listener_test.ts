@@ -86,6 +86,23 @@ testUnix(
   },
 );
 
+testUnix(
+  "listen() removes sockets that programs killed before the rename have left, and no other file",
+  async (path) => {
+    const beside = (name: string) => join(dirname(path), name);
+    const [dead, longName, upperCase] = [".s0a1b2c", ".s0a1b2c3", ".s0A1B2C"].map(beside);
+    for (const left of [dead!, longName!, upperCase!]) leaveStaleSocket(left);
+    await Deno.writeTextFile(beside(".sffffff"), "precious");
+    const alive = await listen({ transport: "unix", path: beside(".s123456") }, { adapter: "deno" });
+    const accepting = closeAll(alive);
+    const listener = await listen({ transport: "unix", path }, { adapter: "deno" });
+    const names = [".s0A1B2C", ".s0a1b2c3", ".s123456", ".sffffff", basename(path)];
+    assert.deepEqual(await namesIn(dirname(path)), names);
+    for (const each of [alive, listener]) each.close();
+    await accepting;
+  },
+);
+
 testUnix("close() reads no folder where its socket file has no other name", async (path) => {
   const listener = await listen({ transport: "unix", path }, { adapter: "deno" });
   listener.close();
