@@ -1,9 +1,13 @@
 /** Checks the layout of the source: which folders may import which, and which may call what. */
 
 import assert from "node:assert/strict";
+import ts from "typescript";
 import { codeOf, cycleIn, exportsOf, importsOf, readSources, resolved, ROOT, type Source } from "./source.ts";
 
 const MAX_LINES = 300;
+const MAX_FUNCTION_LINES = 50;
+/** Functions that are one list, and longer than others. */
+const LISTS = ["src/admin/page/page.ts: pageFiles"];
 /** Generated files, of any length. */
 const GENERATED = "src/config/options.ts";
 /** What programs outside import. */
@@ -144,6 +148,24 @@ Deno.test("the check of the layout finds violations", () => {
   );
 });
 
+Deno.test("no function has more lines than the limit, except lists", () => {
+  assert.deepEqual(readSources().flatMap(longFunctions), LISTS);
+});
+
+Deno.test("the check of the length of functions finds long ones", () => {
+  const found = (text: string) => longFunctions({ path: "src/net/a.ts", text });
+  const lines = (count: number) => "\n  b();".repeat(count);
+  assert.deepEqual(found(`function a() {${lines(MAX_FUNCTION_LINES - 2)}\n}`), []);
+  assert.deepEqual(found(`function a() {${lines(MAX_FUNCTION_LINES - 1)}\n}`), ["src/net/a.ts: a"]);
+  const within = `class A {\n  #b() {\n${lines(MAX_FUNCTION_LINES)}\n}\n  c = () => {${
+    lines(MAX_FUNCTION_LINES)
+  }};\n}`;
+  assert.deepEqual(found(within), ["src/net/a.ts: #b", "src/net/a.ts: c"]);
+  assert.deepEqual(found(`a(() => {${lines(MAX_FUNCTION_LINES)}});`), [
+    "src/net/a.ts: a function without a name",
+  ]);
+});
+
 Deno.test("every export of the source is imported", () => {
   const sources = readSources();
   const importers = ["tests", ".github/build"].flatMap((folder) => readSources(`${ROOT}${folder}`));
@@ -223,6 +245,22 @@ function violations(sources: readonly Source[]): string[] {
   return cycle === undefined
     ? found
     : [...found, `${cycle[0]}: is in an import cycle: ${cycle.join(" -> ")}`];
+}
+
+function longFunctions({ path, text }: Source): string[] {
+  if (text.split("\n").length <= MAX_FUNCTION_LINES) return [];
+  const found: string[] = [];
+  const file = ts.createSourceFile(path, text, ts.ScriptTarget.Latest);
+  const lineAt = (position: number) => file.getLineAndCharacterOfPosition(position).line;
+  const visit = (node: ts.Node, parent: ts.Node) => {
+    if (ts.isFunctionLike(node) && lineAt(node.end) - lineAt(node.getStart(file)) >= MAX_FUNCTION_LINES) {
+      const { name } = node.name === undefined ? parent as ts.NamedDeclaration : node;
+      found.push(`${path}: ${name?.getText(file) ?? "a function without a name"}`);
+    }
+    ts.forEachChild(node, (child) => visit(child, node));
+  };
+  visit(file, file);
+  return found;
 }
 
 function unusedExports(sources: readonly Source[], importers: readonly Source[]): string[] {

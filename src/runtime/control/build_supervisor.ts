@@ -9,10 +9,9 @@ import { canShare } from "../../net/socket/reserve.ts";
 import { AccessOutput } from "../files/access_output.ts";
 import { HeartbeatMonitor } from "../../shared/heartbeat.ts";
 import { RelayThread } from "../worker/relay_thread.ts";
-import type { Reporter } from "../worker/reporter.ts";
 import { type Room, SharedMemory } from "./shared_memory.ts";
-import { Supervisor } from "./supervisor.ts";
-import type { Report, SupervisorCalls, ThreadStart } from "../worker/thread_calls.ts";
+import { Supervisor, type SupervisorParts } from "./supervisor.ts";
+import type { Report, SupervisorCalls } from "../worker/thread_calls.ts";
 import { Threads, type ThreadSlot } from "./threads.ts";
 import { DiscoveryFiles } from "../files/discovery_files.ts";
 import { ListFiles } from "../files/list_files.ts";
@@ -36,34 +35,74 @@ export interface ProcessEvents {
   readonly onHung: (thread: number) => void;
 }
 
+/** What the parts of a proxy share. Threads and supervisor need each other, so they are there once all is built. */
+interface Parts
+  extends Pick<SupervisorParts, "log" | "access" | "events" | "memory" | "sockets" | "threads"> {
+  readonly process: ProcessEvents;
+  readonly supervisor: Supervisor;
+}
+
 /** The supervisor of a proxy; nothing listens yet. @param takesOver Another sluice listens on its addresses. */
 export function buildSupervisor(
   config: Config,
   log: ProgramLog,
-  { onShortage, onHung }: ProcessEvents = { onShortage() {}, onHung() {} },
+  process: ProcessEvents = { onShortage() {}, onHung() {} },
   takesOver = false,
   room?: Room,
 ): Supervisor {
-  const memory = new SharedMemory(config, threadsOf(config), room);
-  const sockets = new ActivatedSockets();
-  const access = new AccessOutput(log);
-  const events: EventFeed = new EventFeed(
-    (error) =>
-      log.error("A reader of events failed", { event: "event_reader_failed", detail: String(error) }),
-    (isSubscribed) => threads.all.setSubscribed(isSubscribed),
-  );
-  const callsOf = (thread: number): SupervisorCalls => ({
-    connectionFailed: (group, endpoint, failure) =>
-      supervisor.groups.find(({ name }) => name === group)?.connectionFailed(endpoint, failure),
-    evictIdle: (group, endpoint) => threads.others(thread).evictIdle(group, endpoint),
+  const parts: Parts = {
+    log,
+    access: new AccessOutput(log),
+    events: new EventFeed(
+      (error) =>
+        log.error("A reader of events failed", { event: "event_reader_failed", detail: String(error) }),
+      (isSubscribed) => threads.all.setSubscribed(isSubscribed),
+    ),
+    memory: new SharedMemory(config, threadsOf(config), room),
+    sockets: new ActivatedSockets(),
+    process,
+    get threads() {
+      return threads;
+    },
+    get supervisor() {
+      return supervisor;
+    },
+  };
+  const { access, events, memory, sockets } = parts;
+  const threads = memory.threads === 1 ? new Threads([localSlot(parts)]) : workerThreads(parts);
+  const supervisor: Supervisor = new Supervisor(config, {
+    log,
+    access,
+    events,
+    memory,
+    sockets,
+    threads,
+    takesOver,
+    tlsFiles: new TlsFiles({ log, onChange: (files) => supervisor.setTls(files) }),
+    listFiles: new ListFiles({ log, onChange: (contents) => threads.all.setLists(contents) }),
+    discoveryFiles: new DiscoveryFiles(),
+  });
+  return supervisor;
+}
+
+/** What a thread asks of the others, of the groups and of the process. */
+function callsOf(thread: number, parts: Parts): SupervisorCalls {
+  const groupOf = (name: string) => parts.supervisor.groups.find((group) => group.name === name);
+  return {
+    connectionFailed: (group, endpoint, failure) => groupOf(group)?.connectionFailed(endpoint, failure),
+    evictIdle: (group, endpoint) => parts.threads.others(thread).evictIdle(group, endpoint),
     stickFailed: (group, endpoint, tried, reason) => {
-      supervisor.groups.find(({ name }) => name === group)?.stickFailed(endpoint, tried, reason);
+      groupOf(group)?.stickFailed(endpoint, tried, reason);
       return Promise.resolve();
     },
-    freed: (gauge) => threads.others(thread).wake(gauge),
-    duplicate: (address) => Promise.resolve(sockets.duplicate(address)),
-    descriptorsShort: onShortage,
-  });
+    freed: (gauge) => parts.threads.others(thread).wake(gauge),
+    duplicate: (address) => Promise.resolve(parts.sockets.duplicate(address)),
+    descriptorsShort: parts.process.onShortage,
+  };
+}
+
+function workerThreads(parts: Parts): Threads {
+  const { log, access, events, memory, process } = parts;
   const reports = (batch: readonly Report[]) => {
     for (const report of batch) {
       if (report.kind === "log") log[report.level](report.message, report.fields);
@@ -71,55 +110,33 @@ export function buildSupervisor(
       else events.forward(report.event);
     }
   };
-  const startWorker = (thread: number) =>
+  const slots = Array.from({ length: memory.threads }, (_, thread) =>
     new WorkerSlot(thread, {
       log,
-      supervisor: { ...callsOf(thread), reports },
+      supervisor: { ...callsOf(thread, parts), reports },
       start: () => memory.startOf(thread),
-      reclaimWorker: () => supervisor.reclaimWorker(thread),
-      refreshed: () => supervisor.plan(),
+      reclaimWorker: () => parts.supervisor.reclaimWorker(thread),
+      refreshed: () => parts.supervisor.plan(),
       onReplaced: (replacement) => replacement.setSubscribed(events.isSubscribed),
-    });
-  const startWorkers = () => {
-    const slots = Array.from({ length: memory.threads }, (_, thread) => startWorker(thread));
-    const onUnresponsive = (thread: number) => {
-      // A replacement would get only some of the clients: the kernel would send the others to the hung thread.
-      threads.retire();
-      slots[thread]!.restart("it does not respond");
-      onHung(thread);
-    };
-    return new Threads(slots, new HeartbeatMonitor(memory.heartbeats, slots, onUnresponsive));
+    }));
+  const onUnresponsive = (thread: number) => {
+    // A replacement would get only some of the clients: the kernel would send the others to the hung thread.
+    parts.threads.retire();
+    slots[thread]!.restart("it does not respond");
+    process.onHung(thread);
   };
-  const threads: Threads = memory.threads === 1
-    ? new Threads([localSlot(memory.startOf(0), { log, accessFile: access, events, supervisor: callsOf(0) })])
-    : startWorkers();
-  const tlsFiles = new TlsFiles({ log, onChange: (files) => supervisor.setTls(files) });
-  const listFiles = new ListFiles({ log, onChange: (contents) => threads.all.setLists(contents) });
-  const parts = {
-    log,
-    access,
-    events,
-    tlsFiles,
-    listFiles,
-    discoveryFiles: new DiscoveryFiles(),
-    memory,
-    threads,
-    sockets,
-    takesOver,
-  };
-  const supervisor: Supervisor = new Supervisor(config, parts);
-  return supervisor;
+  return new Threads(slots, new HeartbeatMonitor(memory.heartbeats, slots, onUnresponsive));
 }
 
 /** The one thread of a proxy without workers: this one, with the supervisor's own log and events. */
-function localSlot(
-  start: ThreadStart,
-  reporter: Omit<Reporter, "spans" | "setLevel" | "setSubscribed" | "flush">,
-): ThreadSlot {
-  const spans = ConnectionSpans.ifActive();
-  const thread = new RelayThread(start, {
-    ...reporter,
-    spans,
+function localSlot(parts: Parts): ThreadSlot {
+  const { log, access: accessFile, events, memory } = parts;
+  const thread = new RelayThread(memory.startOf(0), {
+    log,
+    accessFile,
+    events,
+    supervisor: callsOf(0, parts),
+    spans: ConnectionSpans.ifActive(),
     setLevel() {},
     setSubscribed() {},
     flush() {},

@@ -1,7 +1,7 @@
 /** A configuration as `sluice check` shows it: every setting in effect, with notes on what follows from it. */
 
 import type { Config, GroupConfig, ServiceConfig } from "../../config/config.ts";
-import { encodeConfig } from "../../config/encode.ts";
+import { type ConfigDocument, encodeConfig } from "../../config/encode.ts";
 import { CHECK_TYPES } from "../../config/schema/check_types.ts";
 import { formatPath } from "../../config/input/key_path.ts";
 import { type CheckLegConfig, checkLegsOf } from "../../config/rules/check_leg.ts";
@@ -56,25 +56,7 @@ export function effectiveConfig(
     );
   }
   for (const [index, service] of config.services.entries()) {
-    const { listen, upstream, mirror, routes } = document.services[index]!;
-    const path = ["services", index];
-    notes.addListeners(service, listen as readonly string[], [...path, "listen"]);
-    notes.addOrders(service, path);
-    notes.addCertificates(service, path);
-    if (service.upstream !== undefined) {
-      notes.addUpstream(service, service.upstream, upstream, [...path, "upstream"]);
-    }
-    if (service.mirror !== undefined) {
-      const plain = { ...service, upstreamTls: undefined };
-      notes.addUpstream(plain, service.mirror.upstream, mirror!.upstream, [...path, "mirror", "upstream"]);
-    }
-    for (const [place, route] of service.routes.entries()) {
-      const routePath = [...path, "routes", place, "upstream"];
-      notes.addUpstream(service, route.upstream, routes?.[place]?.upstream, routePath);
-    }
-    if (refusesSome(service)) {
-      notes.add([...path, "routes"], "Clients that meet the conditions of none are refused.");
-    }
+    notes.addService(service, document.services[index]!, ["services", index]);
   }
   return writeYaml(document, { notes, variables });
 }
@@ -97,8 +79,33 @@ class Notes extends Map<string, string> {
     if (text !== "") this.set(formatPath(path), text);
   }
 
+  /** @param written How the configuration has it. */
+  addService(
+    service: ServiceConfig,
+    { listen, upstream, mirror, routes }: ConfigDocument["services"][number],
+    path: Path,
+  ): void {
+    this.#addListeners(service, listen as readonly string[], [...path, "listen"]);
+    this.#addOrders(service, path);
+    this.#addCertificates(service, path);
+    if (service.upstream !== undefined) {
+      this.#addUpstream(service, service.upstream, upstream, [...path, "upstream"]);
+    }
+    if (service.mirror !== undefined) {
+      const plain = { ...service, upstreamTls: undefined };
+      this.#addUpstream(plain, service.mirror.upstream, mirror!.upstream, [...path, "mirror", "upstream"]);
+    }
+    for (const [place, route] of service.routes.entries()) {
+      const routePath = [...path, "routes", place, "upstream"];
+      this.#addUpstream(service, route.upstream, routes?.[place]?.upstream, routePath);
+    }
+    if (refusesSome(service)) {
+      this.add([...path, "routes"], "Clients that meet the conditions of none are refused.");
+    }
+  }
+
   /** Which socket API accepts connections. */
-  addListeners(service: ServiceConfig, listen: readonly string[], path: Path): void {
+  #addListeners(service: ServiceConfig, listen: readonly string[], path: Path): void {
     for (const [index, text] of listen.entries()) {
       const needsNode = text.startsWith("systemd:") ||
         adapterFor(service) === "node" && !text.startsWith("unix:");
@@ -112,7 +119,7 @@ class Notes extends Map<string, string> {
   }
 
   /** Certificates that are ordered once sluice runs. */
-  addOrders({ tls, routes }: ServiceConfig, path: Path): void {
+  #addOrders({ tls, routes }: ServiceConfig, path: Path): void {
     for (const [index, each] of [tls, ...routes.map((route) => route.tls)].entries()) {
       const user = index === 0 ? path : [...path, "routes", index - 1];
       if (each && each.acme !== undefined) {
@@ -121,7 +128,7 @@ class Notes extends Map<string, string> {
     }
   }
 
-  addCertificates({ name, tls, routes, upstreamTls }: ServiceConfig, path: Path): void {
+  #addCertificates({ name, tls, routes, upstreamTls }: ServiceConfig, path: Path): void {
     const files = this.#files.get(name);
     for (const { section: { route }, index, credentials } of files?.certificates ?? []) {
       const user = route === undefined ? path : [...path, "routes", route];
@@ -139,7 +146,7 @@ class Notes extends Map<string, string> {
   }
 
   /** Which socket API connects. @param written How the group is written here: in place, or in a word. */
-  addUpstream(service: ServiceConfig, group: GroupConfig, written: unknown, path: Path): void {
+  #addUpstream(service: ServiceConfig, group: GroupConfig, written: unknown, path: Path): void {
     const transports = group.endpoints.length === 0
       ? ["tcp"] as const
       : group.endpoints.map(({ address }) => address.transport);
