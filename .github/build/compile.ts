@@ -2,7 +2,7 @@
  * Compiles sluice into one executable: `deno task compile [--target TRIPLE] [--output FILE] [--lock FILE]`.
  *
  * With a lock file, of which a release has one, the packages are exactly those in it. deno.json has none, because npm and
- * JSR choose for those who run sluice from a checkout. The commit goes into the executable too, for `sluice version`.
+ * JSR choose in a checkout. The commit goes into the executable too, for `sluice version`.
  *
  * `deno compile` fetches the runtime that it puts the program into from Deno's download host. Where that cannot be
  * reached, `--check` goes through everything else: the deno executable takes the place of the runtime, the

@@ -169,7 +169,7 @@ class Writer {
     return name;
   }
 
-  /** Mappings that their `type` tells apart: a type that is any of them. */
+  /** Mappings that differ by their `type`: a type that is any of them. */
   #union(key: string, node: SchemaNode): string {
     const name = `${singular(pascal(key))}Options`;
     if (!this.#written.has(name)) {

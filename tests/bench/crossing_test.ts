@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { crossedFiles } from "./crossing.ts";
 
 /**
- * How many files someone who follows a connection through the source has to open. Lower this when they become fewer.
+ * The number of files that a reader who follows a connection through the source has to open. Lower this when they become fewer.
  */
 const MOST = 25;
 

@@ -8,7 +8,7 @@ import { renderMetrics } from "../../src/observe/metrics/metrics.ts";
 import { processFigures } from "../../src/observe/metrics/process_figures.ts";
 import { WorkerEpoch } from "../../src/shared/worker_epoch.ts";
 
-/** No one ends the connections of a benchmark. */
+/** The connections of a benchmark are not ended. */
 const UNTOUCHED: Abortable = { abort() {} };
 const SERVICES = 50;
 const accounts = new Accounts(

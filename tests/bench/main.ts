@@ -41,7 +41,7 @@ async function main(options: Options): Promise<number> {
   return options.assert && !all ? 1 : 0;
 }
 
-/** Writes the results so far to their file, so that they are kept when somebody interrupts the bench. */
+/** Writes the results so far to their file, so that they are kept when the bench is interrupted. */
 async function keep(out: string | null, around: Circumstances, findings: Findings): Promise<void> {
   if (out !== null) await writeResults(partial(out), around, findings);
 }

@@ -28,7 +28,7 @@ export const HOLDING: ReadonlySet<string> = new Set(["freeze", "half_open"]);
 
 /**
  * Faults that end or change the connection that they act on. They begin with bytes: a connection without any has reached
- * its upstream, which the fuzzer can tell from others.
+ * its upstream, which the fuzzer can distinguish from others.
  */
 export const BREAKING: readonly FaultBody[] = [
   { type: "reset_peer", after_bytes: 1000 },

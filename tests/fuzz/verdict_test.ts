@@ -56,7 +56,7 @@ Deno.test("lineFault() takes no failure of a side that only finished", () => {
   const link = linkOf({}, {});
   link.act("upstream", "finish", false);
   const line = lineOf({ ended_by: "upstream", code: "broken_pipe", reason: "upstream reset" });
-  assert.match(lineFault(link, line)!, /was ended by nobody/);
+  assert.match(lineFault(link, line)!, /was ended by no side/);
 });
 
 Deno.test("lineFault() counts every byte, unless some may be lost", () => {

@@ -51,8 +51,8 @@ Deno.test("mutantsOf() numbers mutants by their places", () => {
 
 Deno.test("reasonFor() knows a mutant by its file, its line and its change", () => {
   const [mutant] = mutantsOf("src/a.ts", "  f();");
-  const entry = { file: "src/a.ts", code: "f();", reason: "nobody looks" };
-  assert.equal(reasonFor(mutant!, [entry]), "nobody looks");
+  const entry = { file: "src/a.ts", code: "f();", reason: "not observable" };
+  assert.equal(reasonFor(mutant!, [entry]), "not observable");
   assert.equal(reasonFor(mutant!, [{ ...entry, replacement: "g();" }]), undefined);
   assert.equal(reasonFor(mutant!, [{ ...entry, file: "src/b.ts" }]), undefined);
 });

@@ -173,7 +173,7 @@ export class Soak implements AsyncDisposable {
     const isEmpty = async () => (await admin.metrics()).sum("sluice_connections_active") === 0;
     await becomes(isEmpty, REST_PATIENCE);
     const page = await admin.connections();
-    if (page.length > 0) this.#findings.add(`Open though nobody is there: ${JSON.stringify(page)}`);
+    if (page.length > 0) this.#findings.add(`Open without a client: ${JSON.stringify(page)}`);
     const never = new AbortController().signal;
     await sleep(SETTLING, never);
     const metrics = await admin.metrics();

@@ -160,7 +160,7 @@ async function installInto(root: string, deb: string): Promise<void> {
   await dpkg(root, "--install", deb);
 }
 
-/** As the user who runs the tests. Scripts of the package run without chroot, and leave the system alone for DPKG_ROOT. */
+/** As the user that runs the tests. Scripts of the package run without chroot, and leave the system alone for DPKG_ROOT. */
 async function dpkg(root: string, ...args: string[]): Promise<void> {
   const { code, stderr } = await run("dpkg", [
     ...["--root", root, "--force-not-root,script-chrootless,depends,confold,bad-path", "--log=/dev/null"],

@@ -62,7 +62,7 @@ export function exportsOf(text: string): string[] {
   return [...declared, ...types, ...lists].map(([, name]) => name!);
 }
 
-/** Templates count as code: telling their texts from their expressions takes more than a pattern. */
+/** Templates count as code: distinguishing their texts from their expressions takes more than a pattern. */
 const STRING_OR_COMMENT = /"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|\/\/[^\n]*|\/\*[\s\S]*?\*\//g;
 
 function withoutComments(text: string): string {

@@ -125,7 +125,7 @@ Deno.test("parseArgs() negates only what is negatable", () => {
   assert.deepEqual(unknown, ["--no-help"]);
 });
 
-Deno.test("parseArgs() tells of unknown flags as they were written", () => {
+Deno.test("parseArgs() reports unknown flags as they were written", () => {
   const { flags, unknown } = parseCommandLine(["check", "--confg", "--x=1", "-z", "--no-such", "--help"]);
   assert.deepEqual(unknown, ["--confg", "--x=1", "-z", "--no-such"]);
   assert.deepEqual(flags._, ["check"]);
@@ -138,7 +138,7 @@ Deno.test("parseArgs() reads boolean flags with a value", () => {
   assert.equal(parseCommandLine(["--help", "false"]).flags.help, false);
 });
 
-Deno.test("parseArgs() stops early when told", () => {
+Deno.test("parseArgs() stops early on request", () => {
   const flags = parseArgs(["--help", "demo", "--for", "3s", "--no-x", "-c"], {
     boolean: ["help"],
     string: ["_"],
@@ -317,7 +317,7 @@ Deno.test("BaseHandler and Logger refuse a level that does not exist", () => {
   assert.throws(() => new Logger("a", "LOUD" as LevelName), /no level named LOUD/);
 });
 
-Deno.test("BaseHandler is set up and destroyed by whoever owns it", () => {
+Deno.test("BaseHandler is set up and destroyed by its owner", () => {
   const handler = new MemoryHandler("INFO");
   {
     using owned = handler;

@@ -71,7 +71,7 @@ function findUselessPermission(tls: Place): void {
 function findPeekConflicts({ place, routes, upstreams }: Service): void {
   const own = place.at("peek", "starttls");
   for (const condition of routes.flatMap((route) => BYTE_CONDITIONS.map((key) => route.at(key)))) {
-    if (condition.isSet) condition.add(`Cannot tell clients apart: with ${own}, all speak ${own.value}`);
+    if (condition.isSet) condition.add(`Cannot distinguish clients: with ${own}, all speak ${own.value}`);
   }
   const sections = [place, ...routes].map((each) => each.at("tls"));
   for (const tls of sections.filter(({ keys }) => keys !== undefined)) {

@@ -87,7 +87,7 @@ function findUpstreamTlsConflicts(tls: Place, upstreams: readonly Upstream[]): v
   }
   const nameless = upstreams.map(namelessPart).find((part) => part !== undefined);
   if (nameless === undefined || serverName.isSet) return;
-  serverName.addMissing(`expected the name that certificates must be for, which ${nameless} does not tell`);
+  serverName.addMissing(`expected the name that certificates must be for, which ${nameless} does not give`);
 }
 
 /** The part of an upstream that has no host name to verify. Names found by DNS prove nothing. */

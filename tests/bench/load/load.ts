@@ -26,7 +26,7 @@ export interface Load extends Named {
   /** Starts the upstream of the proxies and returns its port. */
   upstream(processes: Processes): Promise<number>;
   drive(processes: Processes, port: number, seconds: number): Promise<Driven>;
-  /** The sample for the proxy's own CPU time per unit of work; empty where it is too little to tell. */
+  /** The sample for the proxy's own CPU time per unit of work; empty where it is too little to measure. */
   cost(cpuMs: number, work: number): Sample;
   /**
    * How much work it takes until a program that is compiled as it runs is at full speed, and how to do that work when

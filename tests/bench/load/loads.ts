@@ -62,7 +62,7 @@ export const bulk8: Load = iperf(
 
 /** redis-benchmark: 50 clients, each waiting for its answer before it asks again. */
 export function requests(): Load {
-  // It takes a number of requests, not a duration; the best rate seen on a port tells how many will do.
+  // It takes a number of requests, not a duration; the best rate seen on a port determines how many will do.
   const rates = new Map<number, number>();
   return {
     name: "requests",

@@ -5,7 +5,7 @@ import { streamModule } from "./nginx.ts";
 import { about, firstMissing, NGINX, type Program } from "./programs.ts";
 import { TARGET_TABLE } from "./targets.ts";
 
-/** The targets that are installed; remarks tell how to install the others. */
+/** The targets that are installed; remarks say how to install the others. */
 export async function availableTargets(
   targets: readonly TargetName[],
   remark: (line: string) => void,

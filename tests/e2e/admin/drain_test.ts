@@ -46,8 +46,8 @@ for (const [way, drain] of Object.entries(WAYS)) {
       assert.deepEqual(await admin.ask("GET", "/readyz"), READY);
 
       await drain(sluice, admin);
-      const told = await events.until(({ type }) => type === "drain");
-      assert.deepEqual(told.at(-1), { type: "drain", time: told.at(-1)!.time, open: 1 });
+      const seen = await events.until(({ type }) => type === "drain");
+      assert.deepEqual(seen.at(-1), { type: "drain", time: seen.at(-1)!.time, open: 1 });
       assert.deepEqual(await admin.ask("GET", "/readyz"), DRAINING);
       assert.equal((await admin.ask("GET", "/healthz")).status, 200);
       assert.deepEqual([(await admin.status()).state, (await admin.service()).state], [

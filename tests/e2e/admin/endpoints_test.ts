@@ -68,8 +68,8 @@ for (const state of ["down", "drain"] as const) {
     using events = await admin.events();
     using client = await connect(port);
     assert.equal(await endOf(client), "fin");
-    const told = await events.until(({ type }) => type === "failed");
-    assert.deepEqual(told.map(brief), ["opened", "failed no_endpoint"]);
+    const seen = await events.until(({ type }) => type === "failed");
+    assert.deepEqual(seen.map(brief), ["opened", "failed no_endpoint"]);
     assert.deepEqual(await visits.make(5), ["", "", "", "", ""]);
     assert.deepEqual(members.map(({ clients }) => clients), before);
     const [line] = await sluice.loggedEvents("connection_failed", 1);

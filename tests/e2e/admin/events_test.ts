@@ -55,7 +55,7 @@ const RELAYED: readonly RelayedCase[] = [
     end: ({ server }) => server.resetAndDestroy(),
     reason: "upstream_connection_reset",
   },
-  { way: "nobody says anything", service: ["idle_timeout: 500ms"], reason: "idle_timeout" },
+  { way: "neither side sends a byte", service: ["idle_timeout: 500ms"], reason: "idle_timeout" },
   {
     way: "the client finishes, and the upstream does nothing more",
     service: ["half_close_timeout: 100ms"],
@@ -80,7 +80,7 @@ const RELAYED: readonly RelayedCase[] = [
     reason: "shutdown",
   },
   {
-    way: "the program is told to stop twice",
+    way: "the program gets two signals to stop",
     end: async ({ sluice }) => {
       sluice.kill("SIGINT");
       await sluice.logged("stopping");

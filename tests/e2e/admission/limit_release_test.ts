@@ -104,7 +104,7 @@ Deno.test({
     const waiting = await Promise.all(Array.from({ length: 5 }, () => connect(sluice.port())));
     const ends = Promise.all(waiting.map(endOf));
     sluice.kill("SIGTERM");
-    await within(2000, "the end of those who wait", ends);
+    await within(2000, "the end of those that wait", ends);
     await writeText(inside, "more");
     assert.equal(await readText(inside, 4), "more");
     inside.close();

@@ -32,7 +32,7 @@ Deno.test("when_full: wait serves all 200 clients, never more at once than the l
     "limits: { connections: 10, when_full: wait }",
   ]);
   using clients = new TestClients();
-  const names = await within(20_000, "everybody's turn", clients.connectMany(sluice.port(), 200));
+  const names = await within(20_000, "the turn of all", clients.connectMany(sluice.port(), 200));
   assert.deepEqual(countsOf(names), { a: 200 });
   assert.deepEqual({ served: batches.served, most: batches.most }, { served: 200, most: 10 });
   assert.equal(sluice.stderr.includes("refused"), false);

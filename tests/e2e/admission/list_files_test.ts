@@ -69,7 +69,7 @@ Deno.test({
     assert.equal(await running.answers(), "--a");
     assert.equal((await admin.metrics()).sum("sluice_list_stale"), 0);
 
-    // Without an entry, it lets nobody in.
+    // Without an entry, it admits no client.
     await running.replace("office.txt", "# closed\n");
     await sluice.loggedEvents("list_reloaded", 2);
     assert.equal(await running.answers(), "---");

@@ -29,7 +29,7 @@ Deno.test("sluice check --ready ends with code 1 and says why, when the proxy is
 });
 
 Deno.test("sluice check --ready ends with code 1 when nothing listens, or nothing answers in time", async () => {
-  // Its backlog accepts the connection; nobody answers.
+  // Its backlog accepts the connection; no program answers.
   using silent = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = silent.addr;
   const late = await ready(String(port), "--timeout", "50ms");

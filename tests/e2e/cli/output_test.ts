@@ -32,7 +32,7 @@ for (const args of PRINTING) {
 }
 
 Deno.test({
-  name: "the exit code of a command tells of a mistake where standard error is full",
+  name: "the exit code of a command shows a mistake where standard error is full",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     const { code } = await runAround(["sh", "-c", 'exec "$@" 2>/dev/full', "sh"], ["chek"]);

@@ -93,7 +93,7 @@ export function to(...names: readonly string[]) {
   return names.map((name) => ({ name, port: 80 }));
 }
 
-/** A test with a loopback address of its own, which only Linux has without being told. */
+/** A test with a loopback address of its own, which only Linux has by default. */
 export function gatewayTest(name: string, fn: (stack: AsyncDisposableStack) => Promise<void>): void {
   Deno.test({
     name,

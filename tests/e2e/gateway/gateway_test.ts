@@ -62,12 +62,12 @@ gatewayTest(
     assert.equal(await fixture.ask(8443), "", "a client without TLS");
 
     const { cluster } = fixture;
-    await cluster.told(
+    await cluster.untilStatus(
       "Gateway",
       "edge",
       /"type":"Programmed".*"192\.0\.2\.1"|"192\.0\.2\.1".*"type":"Programmed"/,
     );
-    await cluster.told(
+    await cluster.untilStatus(
       "TCPRoute",
       "db",
       /"reason":"Accepted","status":"True"|"status":"True","reason":"Accepted"/,
@@ -109,7 +109,7 @@ gatewayTest(
     for (let client = 0; client < 20; client++) names.push(await fixture.ask(5432));
     assert.deepEqual(countsOf(names), { "": 4, a: 10, b: 6 });
     assert.equal(await fixture.ask(5433), "b");
-    await fixture.cluster.told("TCPRoute", "db", /BackendNotFound/);
+    await fixture.cluster.untilStatus("TCPRoute", "db", /BackendNotFound/);
   },
 );
 
@@ -145,7 +145,7 @@ gatewayTest(
     await checkKept();
     cluster.remove(route);
     await fixture.closed(5432);
-    await cluster.told("Gateway", "edge", /"attachedRoutes":0/);
+    await cluster.untilStatus("Gateway", "edge", /"attachedRoutes":0/);
     await checkKept();
     cluster.put(route);
     await reaches("a");
@@ -157,7 +157,7 @@ gatewayTest(
     cluster.remove(edge);
     await fixture.closed(5433);
     await checkKept();
-    await cluster.told("TCPRoute", "db", /"parents":\[\]/);
+    await cluster.untilStatus("TCPRoute", "db", /"parents":\[\]/);
   },
 );
 
@@ -219,7 +219,7 @@ gatewayTest("sluice gateway serves a new certificate as soon as its Secret chang
   await eventually("the new certificate", () => ask(after), (found) => found === "a");
   assert.equal(await ask(before), "");
   fixture.cluster.put(secret("cert", { ...after, key: "broken" }));
-  await fixture.cluster.told("Gateway", "edge", /InvalidCertificateRef/);
+  await fixture.cluster.untilStatus("Gateway", "edge", /InvalidCertificateRef/);
   await fixture.closed(8443);
   const { stderr } = fixture.sluice;
   assert.ok(!stderr.includes("PRIVATE KEY") && !stderr.includes(after.key.split("\n")[1]!));
@@ -240,7 +240,7 @@ gatewayTest(
     try {
       await fixture.start();
       assert.equal(await fixture.ask(5433), "a");
-      await fixture.cluster.told("Gateway", "edge", /PortUnavailable/);
+      await fixture.cluster.untilStatus("Gateway", "edge", /PortUnavailable/);
     } finally {
       taken.close();
     }
@@ -271,7 +271,7 @@ gatewayTest(
     await eventually("clients at b", () => fixture.ask(5432), (found) => found === "b");
     assert.deepEqual(cluster.status("Gateway", "edge"), {});
     gate.resolve();
-    await cluster.told("Gateway", "edge", /"type":"Programmed"/);
+    await cluster.untilStatus("Gateway", "edge", /"type":"Programmed"/);
   },
 );
 
@@ -345,7 +345,7 @@ gatewayTest(
     );
     await fixture.start();
     assert.equal(await fixture.ask(7500), "a");
-    await fixture.cluster.told("Gateway", "edge", /Programmed/);
+    await fixture.cluster.untilStatus("Gateway", "edge", /Programmed/);
     assert.doesNotMatch(
       JSON.stringify(fixture.cluster.status("Gateway", "edge")),
       /"type":"Programmed","status":"False"/,
@@ -367,9 +367,9 @@ gatewayTest("sluice gateway serves others beside a route whose endpoints it cann
     ),
   );
   await fixture.start();
-  await fixture.cluster.told("TLSRoute", "bad", /UnsupportedValue/);
+  await fixture.cluster.untilStatus("TLSRoute", "bad", /UnsupportedValue/);
   assert.match(JSON.stringify(fixture.cluster.status("TLSRoute", "bad")), /010\.0\.0\.1/);
-  await fixture.cluster.told("Gateway", "edge", /Programmed/);
+  await fixture.cluster.untilStatus("Gateway", "edge", /Programmed/);
   assert.doesNotMatch(
     JSON.stringify(fixture.cluster.status("Gateway", "edge")),
     /"type":"Programmed","status":"False"/,

@@ -1,4 +1,4 @@
-/** What a service manager such as systemd is told: the datagrams of sd_notify(3). */
+/** What a service manager such as systemd receives: the datagrams of sd_notify(3). */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ function test(name: string, fn: () => Promise<void>): void {
   Deno.test({ name, ignore: Deno.build.os !== "linux", fn });
 }
 
-test("a service manager is told when the program is ready, reloads, what it does, and that it stops", async () => {
+test("a service manager learns when the program is ready, reloads, what it does, and that it stops", async () => {
   await using server = upstream(echo);
   await using directory = await temporaryDirectory();
   const path = join(directory.path, "notify");

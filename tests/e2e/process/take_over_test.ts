@@ -214,7 +214,7 @@ async function say(conn: Deno.TcpConn, text: string): Promise<void> {
   assert.equal(await readText(conn, text.length), text);
 }
 
-/** The admin interface of a sluice that says who it is, and never answers that it hands over. */
+/** The admin interface of a sluice that answers with its status, and never that it hands over. */
 class SilentAdmin implements AsyncDisposable {
   /** Resolves when it is asked to hand over. */
   readonly handOver: Promise<void>;

@@ -280,7 +280,7 @@ services: [{ name: test, listen: 0, ${keys} }]
 `);
 }
 
-/** A server that tells what each connection brought and how it ended. */
+/** A server that reports what each connection brought and how it ended. */
 function recorder(answer = "") {
   const seen: string[] = [];
   const server: Upstream = upstream(async (conn) => {

@@ -45,7 +45,7 @@ Deno.test({
       };
       await fill();
       for (let death = 1; death <= 3; death++) {
-        await eventually("all clients and nobody else", () => active(proxy), (count) => count === CLIENTS);
+        await eventually("all clients and no others", () => active(proxy), (count) => count === CLIENTS);
         // As the runtime does when a worker cannot continue.
         workers.all.at(-1)!.dispatchEvent(
           new ErrorEvent("error", { message: "on purpose", cancelable: true }),

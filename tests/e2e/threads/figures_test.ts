@@ -91,15 +91,15 @@ services:
   assert.deepEqual(await admin.connections(), []);
 
   await sluice.stop();
-  const told = await events.ended();
+  const seen = await events.ended();
   const ids = (type: string) =>
-    told.flatMap((event) => event.type === type && "id" in event ? [event.id] : []).toSorted(byNumber);
+    seen.flatMap((event) => event.type === type && "id" in event ? [event.id] : []).toSorted(byNumber);
   const all = [...ids("closed"), ...ids("refused"), ...ids("failed")].toSorted(byNumber);
   assert.equal(new Set(all).size, CONNECTIONS + 40);
   assert.deepEqual(ids("opened"), all);
   assert.deepEqual(ids("connected"), ids("closed"));
   assert.deepEqual([ids("closed").length, ids("refused").length], [CONNECTIONS, 20]);
-  assert.equal(told.some(({ type }) => type === "dropped"), false);
+  assert.equal(seen.some(({ type }) => type === "dropped"), false);
 
   const lines = (await Deno.readTextFile(path)).trimEnd().split("\n").map((line) => JSON.parse(line));
   const closed = lines.filter(({ event }) => event === "connection_closed");

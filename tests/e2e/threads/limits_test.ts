@@ -118,7 +118,7 @@ testThreads(
       using inside = await TestClient.connect(sluice.port());
       const others = Array.from({ length: threads }, () => TestClient.connect(sluice.port()));
       const open = await eventually(
-        "somebody to wait",
+        "a client to wait",
         () => admin.connections(),
         ({ length }) => length > 1,
       );
@@ -130,7 +130,7 @@ testThreads(
       if (ofThread.every((each) => threadOf(each, threads) !== mine)) waits.push(performance.now() - began);
       next[Symbol.dispose]();
       const leave = others.map(async (other) => (await other)[Symbol.dispose]());
-      await within(AT_ONCE, "Everybody's turn", Promise.all(leave));
+      await within(AT_ONCE, "The turn of all", Promise.all(leave));
     }
     const median = waits.toSorted((one, other) => one - other)[waits.length >> 1]!;
     assert.ok(median < HANDED_OVER, `${waits.map(Math.round)} ms`);

@@ -39,7 +39,7 @@ Deno.test("with on_all_down: wait, clients of a server that restarts are served 
     client.close();
   }
   assert.ok(failures < 20 + 10 * workers * 5, `${failures} failures`);
-  await eventually("nobody", () => proxy.upstreams()[0]!.waiting, (count) => count === 0);
+  await eventually("no client", () => proxy.upstreams()[0]!.waiting, (count) => count === 0);
 });
 
 Deno.test("with on_all_down: wait, a client that leaves is noticed, and one whose time is over is refused", async () => {

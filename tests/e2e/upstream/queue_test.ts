@@ -50,7 +50,7 @@ testThreads(
       }
       assert.deepEqual(server.order, Array.from(clients.keys()));
       assert.ok(server.most <= LIMIT, `${server.most} at once`);
-      await eventually("nobody", () => open(proxy) + waiting(proxy), (all) => all === 0);
+      await eventually("no client", () => open(proxy) + waiting(proxy), (all) => all === 0);
       const { queue } = proxy.upstreams()[0]!;
       assert.deepEqual(queue, { length: 0, waited: CLIENTS - LIMIT, timeouts: 0, refused: 0 });
     } finally {
@@ -60,7 +60,7 @@ testThreads(
   [2],
 );
 
-testThreads(`of ${CLIENTS} clients at once, nobody is lost, whoever else gives up`, async (threads) => {
+testThreads(`of ${CLIENTS} clients at once, none is lost, also when others leave`, async (threads) => {
   await using server = new Places();
   await using proxy = await start(server, { workers: threads });
   const served = await Promise.all(Array.from({ length: CLIENTS }, async (_, number) => {
@@ -73,7 +73,7 @@ testThreads(`of ${CLIENTS} clients at once, nobody is lost, whoever else gives u
   }));
   assert.equal(served.filter((number) => number !== undefined).length, CLIENTS * 3 / 4);
   assert.ok(server.most <= LIMIT, `${server.most} at once`);
-  await eventually("nobody", () => open(proxy) + waiting(proxy), (all) => all === 0);
+  await eventually("no client", () => open(proxy) + waiting(proxy), (all) => all === 0);
 });
 
 for (const adapter of ["deno", "node"] as const) {
@@ -195,7 +195,7 @@ Deno.test("a lifetime ends the wait too, and services that share an endpoint sha
   assert.equal((await reasonOf(proxy))[0], "lifetime");
 });
 
-Deno.test("a reload that raises the limit serves those that wait, whose state and time the proxy tells", async () => {
+Deno.test("a reload that raises the limit serves those that wait, whose state and time the proxy shows", async () => {
   await using server = new Places();
   const yaml = (limit: number) => `
 upstreams: { group: { endpoints: [{ address: "${server.address}", max_connections: ${limit} }], queue: 20s } }
@@ -236,7 +236,7 @@ services: [{ name: test, listen: 0, upstream: group }]`;
 });
 
 Deno.test({
-  name: "waiting clients of a worker that dies hold up nobody",
+  name: "waiting clients of a worker that dies hold up no others",
   ignore: Deno.build.os !== "linux",
   fn: async () => {
     using started = new StartedWorkers();
@@ -265,7 +265,7 @@ Deno.test({
       const numbers = server.order;
       assert.ok(served.filter((text) => text !== "").length >= left);
       assert.deepEqual(numbers, numbers.toSorted((one, other) => one - other));
-      await eventually("nobody", () => open(proxy) + waiting(proxy), (all) => all === 0);
+      await eventually("no client", () => open(proxy) + waiting(proxy), (all) => all === 0);
     } finally {
       for (const client of clients) tryClose(client);
     }

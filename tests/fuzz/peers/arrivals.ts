@@ -49,7 +49,7 @@ export class Arrivals {
   /** The addresses that connections came from since {@linkcode flush} began. */
   #ports: Set<number> | undefined;
   #inner: Deno.TlsListener | undefined;
-  /** One after the other, because two could not be told apart. */
+  /** One after the other, because two could not be distinguished. */
   #securing: Promise<unknown> = Promise.resolve();
   /** Unexpected connections and bytes. */
   wrong: string | undefined;

@@ -3,7 +3,7 @@
 import { Copied } from "./copied.ts";
 import { tryClose } from "../../support/peers/sockets.ts";
 
-/** Answers, which nobody must get. */
+/** Answers, which no client must get. */
 const ANSWER = new TextEncoder().encode("from a mirror");
 
 export class MirrorServer {

@@ -140,7 +140,7 @@ function oneWay(random: Random, row: ServiceRow): Command[] {
 }
 
 /**
- * With `reuse`, upstreams see no ends of clients. Unix sockets have no resets, and upstreams on them cannot tell the
+ * With `reuse`, upstreams see no ends of clients. Unix sockets have no resets, and upstreams on them cannot distinguish the
  * order of clients.
  */
 function isPossible(

@@ -19,11 +19,11 @@ export function endFault(link: Link, side: Side): string | undefined {
   }
   if (end.isClosed || link.doom !== undefined) return undefined;
   if (end.ending !== undefined && !link.hasEnded(from)) {
-    return `${of} saw ${end.ending}, but nobody has ended it`;
+    return `${of} saw ${end.ending}, but no side has ended it`;
   }
   if (!link.isBroken) {
     if (end.ending !== undefined && end.ending !== "eof") {
-      return `${of} saw ${end.ending}, but nobody has broken it`;
+      return `${of} saw ${end.ending}, but no side has broken it`;
     }
     if (end.writeError !== undefined) return `${of} could not write: ${end.writeError}`;
   }

@@ -71,7 +71,7 @@ export async function open(
       throw new Fault(`the PROXY header to the upstream names ${arrival.client}, the client is ${name}`);
     }
   }
-  // Later, several clients without addresses could not be told apart.
+  // Later, several clients without addresses could not be distinguished.
   if (name === undefined) await identify(scene, link);
 }
 

@@ -18,7 +18,7 @@ export function lineFault(link: Link, line: ConnectionLine): string | undefined 
   }
   const sides = code === undefined ? orderly(link) : breakers(link, code);
   if (!sides.has(endedBy)) {
-    return `connection ${link.number} was ended by ${[...sides].join(" or ") || "nobody"}, ${says}`;
+    return `connection ${link.number} was ended by ${[...sides].join(" or ") || "no side"}, ${says}`;
   }
   return bytesFault(link, line);
 }

@@ -3,7 +3,7 @@
 import type { Random } from "../../support/random.ts";
 
 /** Bytes that programs often mishandle: ends of ranges, signs, separators. */
-const TELLING = [0x00, 0x01, 0x7f, 0x80, 0xfe, 0xff, 0x0a, 0x0d, 0x20, 0x16, 0x2f, 0x3a];
+const EDGE_BYTES = [0x00, 0x01, 0x7f, 0x80, 0xfe, 0xff, 0x0a, 0x0d, 0x20, 0x16, 0x2f, 0x3a];
 /** The largest result, in bytes: limits repeated doubling. */
 const LONGEST = 70_000;
 
@@ -13,7 +13,7 @@ const MUTATIONS: readonly Mutation[] = [
   // Flips one bit.
   (bytes, random) => replaced(bytes, place(bytes, random), (byte) => byte ^ 1 << random.integer(0, 7)),
   // Replaces one byte.
-  (bytes, random) => replaced(bytes, place(bytes, random), () => random.pick(TELLING)),
+  (bytes, random) => replaced(bytes, place(bytes, random), () => random.pick(EDGE_BYTES)),
   (bytes, random) => replaced(bytes, place(bytes, random), () => random.integer(0, 255)),
   (bytes, random) =>
     replaced(bytes, place(bytes, random), (byte) => byte + random.pick([-1, 1, -2, 2, 16]) & 0xff),

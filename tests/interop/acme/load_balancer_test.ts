@@ -1,4 +1,4 @@
-/** A check of an ACME server that comes through a load balancer, which tells the server name in a PROXY header. */
+/** A check of an ACME server that comes through a load balancer, which sends the server name in a PROXY header. */
 
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";

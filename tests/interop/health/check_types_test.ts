@@ -66,7 +66,7 @@ interopTest(
 );
 
 interopTest(
-  "the checks of PostgreSQL tell a primary from a standby, before and after its promotion",
+  "the checks of PostgreSQL distinguish a primary from a standby, before and after its promotion",
   POSTGRES_CLUSTER,
   async (stack) => {
     const primary = await PostgresNode.primary(stack);

@@ -260,7 +260,7 @@ services:
       assert.equal(await portOf(`host=passed.test ${full} channel_binding=require`), `${passed.port}\n`);
     }
     assert.equal(await portOf(`host=ended.test ${full}`), `${ended.port}\n`);
-    // This server has no TLS, and its client was told to begin before that was known.
+    // This server has no TLS, and sluice has already asked the client to begin it.
     assert.match(await portOf(`host=plain.test ${full}`), /connection to server .* failed/);
     const [failed] = await sluice.loggedEvents("connection_failed", 1);
     assert.match(String(failed!.detail), /"N": it offers no TLS here/);
@@ -282,7 +282,7 @@ services:
   - name: test
     listen: 127.0.0.1:0
     peek: { starttls: postgres }
-    routes: [{ sni: nobody.test, upstream: "127.0.0.1:1" }]
+    routes: [{ sni: unused.test, upstream: "127.0.0.1:1" }]
     upstream: "127.0.0.1:${port}"
 `),
     );

@@ -18,7 +18,7 @@ const NGINX_STREAM = await hasStream() ? NGINX : { ...NGINX, needs: ["nginx with
 for (const version of VERSIONS) {
   const send = version === "v1" ? "send-proxy" : "send-proxy-v2";
 
-  interopTest(`haproxy with ${send} tells sluice who the client is`, HAPROXY, async (stack) => {
+  interopTest(`haproxy with ${send} sends sluice the address of the client`, HAPROXY, async (stack) => {
     const server = stack.use(upstream(echo));
     const sluice = stack.use(await receiving(server.address));
     const haproxy = await startHaproxy(
@@ -31,7 +31,7 @@ for (const version of VERSIONS) {
     await checkLogged(sluice, haproxy.port);
   });
 
-  interopTest(`sluice tells haproxy who the client is, with ${version}`, HAPROXY, async (stack) => {
+  interopTest(`sluice sends haproxy the address of the client, with ${version}`, HAPROXY, async (stack) => {
     const haproxy = await startHaproxy(
       stack,
       (port) => `\n  bind 127.0.0.1:${port} accept-proxy${TELL_ADDRESSES}`,
@@ -39,7 +39,7 @@ for (const version of VERSIONS) {
     await checkHeaders(stack, version, haproxy.port);
   });
 
-  interopTest(`sluice tells nginx who the client is, with ${version}`, NGINX, async (stack) => {
+  interopTest(`sluice sends nginx the address of the client, with ${version}`, NGINX, async (stack) => {
     const nginx = await startNginx(stack, echoHeader);
     await checkHeaders(stack, version, nginx.port);
   });
@@ -75,12 +75,16 @@ interopTest("health checks of haproxy arrive as LOCAL, with its own address", HA
   assert.equal(line.peer, undefined);
 });
 
-interopTest("nginx with proxy_protocol on tells sluice who the client is", NGINX_STREAM, async (stack) => {
-  const server = stack.use(upstream(echo));
-  const sluice = stack.use(await receiving(server.address));
-  const nginx = await startNginx(stack, (port) => sendHeader(port, sluice.port()));
-  await checkLogged(sluice, nginx.port);
-});
+interopTest(
+  "nginx with proxy_protocol on sends sluice the address of the client",
+  NGINX_STREAM,
+  async (stack) => {
+    const server = stack.use(upstream(echo));
+    const sluice = stack.use(await receiving(server.address));
+    const nginx = await startNginx(stack, (port) => sendHeader(port, sluice.port()));
+    await checkLogged(sluice, nginx.port);
+  },
+);
 
 interopTest("curl with --haproxy-protocol is logged with the address that it sends", {
   needs: ["curl", "haproxy"],

@@ -31,7 +31,7 @@ interopTest("recipe: backends from DNS, with failover", DNSMASQ, async (stack) =
     const headers = { connection: "close" };
     return await (await fetch(`http://127.0.0.1:${recipe.port()}/`, { headers })).text();
   };
-  /** Who has answered the last six clients, sorted. */
+  /** The servers that answered the last six clients, sorted. */
   const answerers = async () => [...new Set(await Promise.all(Array.from({ length: 6 }, ask)))].sort();
   const until = (...names: string[]) =>
     eventually(`${names}`, answerers, (found) => JSON.stringify(found) === JSON.stringify(names));

@@ -29,7 +29,7 @@ interopTest("recipe: SSH, HTTPS and PostgreSQL on one port", NEEDS, async (stack
   });
   const port = recipe.port();
 
-  // Nobody can log in, but the client has verified and kept the key of the server before it is told so.
+  // No client can log in, but it verifies and keeps the key of the server before it is refused.
   const known = await authority.file("known_hosts", "");
   const options = ["BatchMode=yes", "StrictHostKeyChecking=accept-new", `UserKnownHostsFile=${known}`];
   const ssh = run("ssh", [
@@ -57,7 +57,7 @@ interopTest("recipe: SSH, HTTPS and PostgreSQL on one port", NEEDS, async (stack
   assert.equal((await readAll(stranger)).length, 0);
 });
 
-/** Starts sshd as a user that nobody can log in as. */
+/** Starts sshd as a user for which no login works. */
 async function startSsh(stack: AsyncDisposableStack): Promise<{ port: number; key: string }> {
   const home = stack.use(await Home.make("nobody"));
   await home.run("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", "host"]);

@@ -11,7 +11,7 @@ export interface SshServer {
   login(port: number, command: string): Promise<string>;
 }
 
-/** Starts it for the account that runs it: it can log in nobody else. */
+/** Starts it for the account that runs it: no other account can log in. */
 export async function startSsh(stack: AsyncDisposableStack): Promise<SshServer> {
   // Root would need /run/sshd, and the account needs a shell.
   const home = stack.use(await Home.make("postgres"));

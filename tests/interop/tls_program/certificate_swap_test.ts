@@ -63,8 +63,8 @@ async function isServed(port: number, authority: CertificateAuthority, hostname:
 
 /**
  * What a swap may cost with `engine: deno`: the kernel resets clients that are in the queue of the old listener
- * in the instant it is closed. They were never accepted, so nothing else can happen to them. NotConnected is how
- * Deno.connect tells that the reset came before it had looked at its socket.
+ * in the instant it is closed. They were never accepted, so nothing else can happen to them. Deno.connect
+ * throws NotConnected if the reset came before it had looked at its socket.
  */
 function isLostInQueue(error: unknown): boolean {
   const { BrokenPipe, ConnectionReset, NotConnected } = Deno.errors;

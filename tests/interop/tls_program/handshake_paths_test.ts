@@ -20,7 +20,7 @@ for (const engine of ["node", "deno"] as const) {
   const tls = () => [`engine: ${engine}`];
 
   interopTest(
-    `clients that give up in the handshake leave nothing behind, with ${how}`,
+    `clients that leave in the handshake leave nothing behind, with ${how}`,
     OPENSSL,
     async (stack) => {
       const { authority, sluice } = await terminating(stack, {

@@ -97,7 +97,7 @@ export class Upstream {
     const wire = new SocketWire(socket);
     const intake = new Intake(wire);
     this.#serve(wire, intake).catch((error) => {
-      // The visit knows who breaks a connection, and why.
+      // The visit knows which side breaks a connection, and why.
       if (error instanceof WrongBytesError) this.#options.onWrong(`${this.name} upstream: ${error.message}`);
       wire.close();
     }).finally(() => this.received += intake.received);

@@ -1,14 +1,14 @@
 /** The faults that a soak has found. */
 
 /** This many are printed in full. */
-const MOST_TOLD = 30;
+const MOST_PRINTED = 30;
 
 export class Findings {
   readonly #print: (line: string) => void;
   #printed: string[] = [];
   #count = 0;
 
-  /** @param tell Called at once with each fault, up to the limit. */
+  /** @param print Called at once with each fault, up to the limit. */
   constructor(print: (line: string) => void) {
     this.#print = print;
   }
@@ -19,7 +19,7 @@ export class Findings {
 
   add(what: string): void {
     this.#count += 1;
-    if (this.#count > MOST_TOLD) return;
+    if (this.#count > MOST_PRINTED) return;
     this.#printed.push(what);
     this.#print(`WRONG: ${what}`);
   }

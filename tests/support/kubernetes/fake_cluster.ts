@@ -54,7 +54,7 @@ export class FakeCluster implements AsyncDisposable {
     return `http://127.0.0.1:${this.#server.addr.port}`;
   }
 
-  /** Adds objects, or replaces all but their status, and tells those who watch. */
+  /** Adds objects, or replaces all but their status, and sends the change to all watches. */
   put(...objects: readonly JsonObject[]): void {
     for (const object of objects) {
       const before = this.#objects.get(keyOf(object));
@@ -74,7 +74,7 @@ export class FakeCluster implements AsyncDisposable {
       const known = this.#objects.get(keyOf(object));
       if (known === undefined) throw new Error(`No ${keyOf(object)} to remove`);
       this.#objects.delete(keyOf(object));
-      this.#tell("DELETED", known);
+      this.#notify("DELETED", known);
     }
   }
 
@@ -84,7 +84,7 @@ export class FakeCluster implements AsyncDisposable {
   }
 
   /** Waits until the status of an object, as text, matches. */
-  async told(kind: string, name: string, pattern: RegExp): Promise<void> {
+  async untilStatus(kind: string, name: string, pattern: RegExp): Promise<void> {
     await eventually(
       `${kind} ${name}: ${pattern}`,
       () => JSON.stringify(this.status(kind, name)),
@@ -106,10 +106,10 @@ export class FakeCluster implements AsyncDisposable {
 
   #store(object: JsonObject): void {
     const type = this.#objects.has(keyOf(object)) ? "MODIFIED" : "ADDED";
-    this.#objects.set(keyOf(object), this.#tell(type, object));
+    this.#objects.set(keyOf(object), this.#notify(type, object));
   }
 
-  #tell(type: Event["type"], object: JsonObject): JsonObject {
+  #notify(type: Event["type"], object: JsonObject): JsonObject {
     const version = ++this.#version;
     const changed = {
       ...object,

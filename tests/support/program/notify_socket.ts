@@ -1,4 +1,4 @@
-/** Receives what a service manager such as systemd is told: the datagrams of sd_notify(3). */
+/** Receives the datagrams of sd_notify(3), in place of a service manager such as systemd. */
 
 import { eventually } from "../eventually.ts";
 

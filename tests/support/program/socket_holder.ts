@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { LineReader } from "../peers/line_reader.ts";
 
-/** Binds `NAME=tcp`, `NAME=unix:PATH` and `NAME=udp`, prints ports, and sends the descriptors to whoever connects. */
+/** Binds `NAME=tcp`, `NAME=unix:PATH` and `NAME=udp`, prints ports, and sends the descriptors to each client. */
 const HOLDER = `
 import json, os, socket, sys
 control, *specs = sys.argv[1:]

@@ -31,7 +31,7 @@ export class FakeKubernetes implements AsyncDisposable {
     return `https://127.0.0.1:${this.#server.addr.port}`;
   }
 
-  /** Replaces all pods, and tells those who watch. */
+  /** Replaces all pods, and sends the change to all watches. */
   set(pods: readonly FakePod[]): void {
     this.#version++;
     const gone = this.#pods.filter(({ address }) => !pods.some((pod) => pod.address === address));
@@ -73,7 +73,7 @@ export class FakeKubernetes implements AsyncDisposable {
   }
 
   #watch(since: string | null): Response {
-    // What has changed since then is not kept, so that only a list can tell.
+    // What has changed since then is not kept, so that it takes a new list.
     if (since !== String(this.#version)) return this.#refuse(410, "too old resource version");
     let own: Watch;
     return new Response(

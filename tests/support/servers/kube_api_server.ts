@@ -16,7 +16,7 @@ export const KUBE_API_SERVER: Needs = {
   install: `${findProgram("etcd") ? "" : "apt-get install etcd-server; "}deno task kube`,
 };
 
-/** Of the user who may do everything. */
+/** Of the user that may do everything. */
 const ADMIN_TOKEN = "admin-t0ken";
 
 /** An object of the API. */
@@ -71,7 +71,7 @@ export class KubeApiServer {
     await this.#ready();
   }
 
-  /** Runs kubectl as the user who may do everything. @param input Its standard input: `-f -` */
+  /** Runs kubectl as the user that may do everything. @param input Its standard input: `-f -` */
   async kubectl(args: string[], input?: string): Promise<Output> {
     const access = [`--server=${this.url}`, `--certificate-authority=${this.ca}`, `--token=${ADMIN_TOKEN}`];
     const cache = `--cache-dir=${join(this.#home.path, "kubectl")}`;

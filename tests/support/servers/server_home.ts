@@ -21,7 +21,7 @@ export class Home implements AsyncDisposable {
     this.#account = account;
   }
 
-  /** A new directory. Tests run by root give it to `user`, or else nobody: servers refuse to be run by root. */
+  /** A new directory. Tests run by root give it to `user`, or else the account nobody: servers refuse to be run by root. */
   static async make(user: string): Promise<Home> {
     const account = Deno.uid() === 0 ? await findAccount([user, "nobody"]) : undefined;
     const path = await Deno.makeTempDir({ prefix: "sluice-interop-" });

@@ -66,7 +66,7 @@ Deno.test("createAdminServer() suggests paths for an unknown one, and methods fo
     assert.deepEqual([status, code], [404, "not_found"]);
     assert.equal(text, `Nothing is at ${path}; did you mean ${meant}?`);
   }
-  const far = await outcome(`${admin.url}/what/is/this/that/nobody/ever/asked/for`);
+  const far = await outcome(`${admin.url}/what/is/this/that/no/client/ever/asked/for`);
   assert.match(far.text, /; there are \/healthz, .*\/api\/v1\/connections\/\{id\}, .*, \/$/);
 
   const cases: [path: string, method: string, allow: string][] = [

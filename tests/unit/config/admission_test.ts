@@ -4,7 +4,7 @@ import { decodeConfig } from "../../../src/config/decode.ts";
 
 const SERVICE = { name: "a", listen: 5000, upstream: "db:5432" };
 
-Deno.test("decodeConfig() reads everything that decides who may come in", () => {
+Deno.test("decodeConfig() reads everything that decides which clients are admitted", () => {
   const { limits, services } = decodeConfig({
     limits: { connections: 10_000 },
     services: [{

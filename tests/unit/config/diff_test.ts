@@ -110,7 +110,7 @@ Deno.test("diffConfig() matches services and groups by name, whatever their orde
   assert.deepEqual(new Set(Object.values(kinds(diff.groups))), new Set(["same"]));
 });
 
-Deno.test("diffConfig() tells what is added and removed, the new in their order and then the old", () => {
+Deno.test("diffConfig() reports what is added and removed, the new in their order and then the old", () => {
   const { services: [a, b], upstreams } = DOCUMENT;
   const c = { name: "c", listen: 5002, upstream: "c:1" };
   const before = decodeConfig({ upstreams, services: [a, b] });
@@ -156,7 +156,7 @@ for (const [settings, isInPlace] of GROUP_CHANGES) {
   });
 }
 
-Deno.test("diffConfig() tells a change of a group from one of a group that a service does not lead to", () => {
+Deno.test("diffConfig() distinguishes a change of a group from one of a group that a service does not lead to", () => {
   const upstreams = { pg: GROUP, idle: { ...GROUP, pool: {} } };
   const diff = diffConfig(decodeConfig(DOCUMENT), decodeConfig({ ...DOCUMENT, upstreams }));
   assert.deepEqual(changed(diff.groups), ["idle"]);
@@ -210,7 +210,7 @@ Deno.test("diffConfig() compares what health checks send and expect by its bytes
 });
 
 for (const [settings, expected] of SETTING_CHANGES) {
-  Deno.test(`diffConfig() tells a change to ${JSON.stringify(settings)}`, () => {
+  Deno.test(`diffConfig() reports a change to ${JSON.stringify(settings)}`, () => {
     const [before, after] = [decodeConfig(DOCUMENT), decodeConfig({ ...DOCUMENT, ...settings })];
     for (const { services, groups, ...rest } of [diffConfig(before, after), diffConfig(after, before)]) {
       assert.deepEqual(rest, { faults: [], needsRestart: [], changedSettings: [], ...expected });
@@ -235,7 +235,7 @@ Deno.test("diffConfig() takes a service for the same that has other faults, but 
   assert.deepEqual(kinds(enabled.services), { a: "same", b: "changed" });
 });
 
-Deno.test("diffConfig() tells each change of the admin interface", () => {
+Deno.test("diffConfig() reports each change of the admin interface", () => {
   const of = (admin: object) => decodeConfig({ ...DOCUMENT, admin: { listen: 9000, ...admin } });
   for (const admin of [{ listen: 9001 }, { token: "correct-horse" }, { hosts: ["a.internal"] }]) {
     assert.deepEqual(diffConfig(of({}), of(admin)).needsRestart, ["admin"]);

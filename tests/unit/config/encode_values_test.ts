@@ -22,7 +22,7 @@ Deno.test("formatListenRanges() makes no range that is too long to be read again
   assert.deepEqual(encoded.flatMap(parseListenRange), addresses);
 });
 
-Deno.test("parseListenRange() gives back what formatListenRanges() was given", () => {
+Deno.test("parseListenRange() restores what formatListenRanges() was given", () => {
   const host = fc.constantFrom("127.0.0.1:", "[::1]:", ":");
   const tcp = fc.tuple(host, fc.integer({ min: 0, max: 5 })).map((parts) => parts.join(""));
   const addresses = fc.array(fc.oneof(tcp, fc.constant("unix:/a-1"))).map((texts) =>
@@ -43,7 +43,7 @@ Deno.test("formatPayload() writes legible text as it is, and all else in hexadec
   assert.equal(formatPayload(new TextEncoder().encode("\uFEFFa")), "hex:efbbbf61");
 });
 
-Deno.test("parsePayload() gives back the bytes that formatPayload() was given", () => {
+Deno.test("parsePayload() restores the bytes that formatPayload() was given", () => {
   const pieces = fc.constantFrom("a", "hex:", "6f", "\r\n", "ü", "🙂", "\0", "\uFEFF", "\uFFFD");
   const text = fc.array(pieces, { minLength: 1 }).map((each) => new TextEncoder().encode(each.join("")));
   const bytes = fc.oneof(fc.uint8Array({ minLength: 1, maxLength: 100 }), text);
@@ -52,7 +52,7 @@ Deno.test("parsePayload() gives back the bytes that formatPayload() was given", 
   }));
 });
 
-Deno.test("decodeConfig() gives back every value of a service and a group", () => {
+Deno.test("decodeConfig() restores every value of a service and a group", () => {
   const duration = (min = 0) =>
     fc.integer({ min, max: 2 ** 31 - 1 }).map((milliseconds) => `${milliseconds}ms`);
   const count = (min: number, max = 1000) => fc.integer({ min, max });

@@ -26,7 +26,7 @@ Deno.test("decodeFault() reads numbers of milliseconds and bytes, and fills in d
   });
 });
 
-Deno.test("decodeFault() gives back what encodeFault() writes, for every key of every type", () => {
+Deno.test("decodeFault() restores what encodeFault() writes, for every key of every type", () => {
   for (const document of EVERY_FAULT) {
     assert.deepEqual(encodeFault(decodeFault(document)), document);
     const options = Object.fromEntries(

@@ -138,7 +138,7 @@ Deno.test("decodeOptions() takes groups and routes like a file", () => {
   assert.deepEqual(decodeOptions(options), decodeConfig(document));
 });
 
-Deno.test("decodeOptions() takes who may come in, and how much, like a file", () => {
+Deno.test("decodeOptions() takes access lists and limits like a file", () => {
   const options: ProxyOptions = {
     limits: { connections: 10 },
     defaults: { allow: "10.0.0.0/8", deny: [] },
@@ -182,7 +182,7 @@ Deno.test("decodeOptions() takes who may come in, and how much, like a file", ()
   assert.deepEqual(decodeOptions(options), decodeConfig(document));
 });
 
-Deno.test("decodeOptions() reports conflicts of who may come in in camelCase", () => {
+Deno.test("decodeOptions() reports conflicts of access lists and limits in camelCase", () => {
   const options: ProxyOptions = {
     defaults: { deny: "10.0.0.1" },
     services: [

@@ -65,7 +65,7 @@ Deno.test("decodeOptions() reports conflicts of TLS in camelCase", () => {
       {
         path: "services[0].upstreamTls.serverName",
         message: 'Missing key "serverName": expected the name that certificates must be for, ' +
-          'which "unix:/run/a" (services[0].upstream) does not tell',
+          'which "unix:/run/a" (services[0].upstream) does not give',
       },
     ],
   });

@@ -35,7 +35,7 @@ Deno.test("decodeConfig() takes names of groups and services that every object h
   assert.deepEqual(decodeOptions(documentOf(GROUPS, NAMES)), config);
 });
 
-Deno.test("diffConfig() tells such names apart", () => {
+Deno.test("diffConfig() distinguishes such names", () => {
   const before = decodeConfig(documentOf(["constructor"], ["constructor"]));
   const after = decodeConfig(documentOf(["constructor", "toString"], ["__proto__", "constructor"]));
   const kinds = ({ name, kind }: { name: string; kind: string }) => `${name} ${kind}`;

@@ -47,7 +47,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "readFile() gives up a pipe that nobody writes into (needs mkfifo)",
+  name: "readFile() stops waiting for a pipe without a writer (needs mkfifo)",
   ignore,
   fn: async () => {
     await using directory = await temporaryDirectory();
@@ -75,7 +75,7 @@ Deno.test({
   },
 });
 
-Deno.test("answerWithin() gives up on a call that hangs, and closes what comes late", async () => {
+Deno.test("answerWithin() stops waiting for a call that hangs, and closes what comes late", async () => {
   const call = Promise.withResolvers<string>();
   const late = Promise.withResolvers<string>();
   await assert.rejects(answerWithin("/a", () => call.promise, late.resolve, 10), {
@@ -119,7 +119,7 @@ Deno.test({
   },
 });
 
-Deno.test("openForAppend() tells a file that was moved away from one that was not", async () => {
+Deno.test("openForAppend() distinguishes a file that was moved away from one that was not", async () => {
   await using directory = await temporaryDirectory();
   const path = join(directory.path, "log");
   const first = await openForAppend(path, 0o640);

@@ -78,7 +78,7 @@ Deno.test("PortApplier.apply() keeps what a port had while its new plan cannot b
   assert.equal(applier.failures.size, 0);
 });
 
-Deno.test("PortApplier.apply() forgets the failure of a port that nobody asks for", async () => {
+Deno.test("PortApplier.apply() forgets the failure of a port that no Gateway asks for", async () => {
   await using stack = new AsyncDisposableStack();
   const { applier, failing } = await fixtureIn(stack);
   failing.set("port-1", ListenError.of({ message: "in use", code: "address_in_use" }));
@@ -120,7 +120,7 @@ Deno.test("PortApplier.apply() serves a port with an endpoint that cannot be use
   assert.equal(applier.faults.size, 0);
 });
 
-Deno.test("PortApplier.apply() does without files that somebody has removed", async () => {
+Deno.test("PortApplier.apply() does without files that another program has removed", async () => {
   await using stack = new AsyncDisposableStack();
   const { applier, changes, files, path } = await fixtureIn(stack);
   await applier.apply([plan(1, "10.0.0.1:1", "a"), plan(2, "10.0.0.1:1", "b")]);

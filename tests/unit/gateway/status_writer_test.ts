@@ -47,7 +47,7 @@ Deno.test("StatusWriter.write() waits for the watch, and does not write into a v
   assert.equal(requests.length, 1);
 });
 
-Deno.test("StatusWriter.write() writes what somebody undoes, and less and less often", async () => {
+Deno.test("StatusWriter.write() writes what another writer undoes, and less and less often", async () => {
   const { writer, requests, clock } = writerWith(ok);
   await writer.write([update()], ROUND);
   const waits: (number | undefined)[] = [];

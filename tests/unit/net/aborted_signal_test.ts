@@ -55,7 +55,7 @@ Deno.test("sleep() and peek() end at once with a signal that has aborted", async
 });
 
 for (const adapter of ["deno", "node"] as const) {
-  Deno.test(`dial() over ${adapter} connects to nobody with a signal that has aborted`, async () => {
+  Deno.test(`dial() over ${adapter} connects nowhere with a signal that has aborted`, async () => {
     let accepted = 0;
     const server = createServer(() => void accepted++).listen(0, "127.0.0.1");
     await new Promise((resolve) => server.once("listening", resolve));

@@ -45,7 +45,7 @@ Deno.test("AdmissionControl does not let clients of a full service wake each oth
   const abort = new AbortController();
   const waiting = [0, 1, 2].map((thread) => new Waiting(service[thread]!, abort.signal));
   await turn();
-  assert.equal(post.size, 0, "nobody has left anything");
+  assert.equal(post.size, 0, "no message waits");
   place[Symbol.dispose]();
   let delivered = 0;
   for (let round = 0; round < 10; round++) {
@@ -75,7 +75,7 @@ Deno.test("AdmissionControl offers a place of all services that it took but did 
   assert.deepEqual([counts(), post.size], [[1, 0], 2]);
   post.deliverAll();
   await far.place;
-  assert.equal(near.isOver, false, "in this thread nobody could have had it meanwhile");
+  assert.equal(near.isOver, false, "in this thread no other client could have had it meanwhile");
   await far.end();
   await near.end();
   own.leave();
@@ -98,13 +98,13 @@ Deno.test("AdmissionControl.waitForSlot() throws the reason of an abort, and lea
 });
 
 interface Step {
-  readonly what: "come" | "leave" | "give up" | "message";
+  readonly what: "come" | "leave" | "abort" | "message";
   readonly which: number;
 }
 
 const STEPS: fc.Arbitrary<Step[]> = fc.array(
   fc.record({
-    what: fc.constantFrom("come", "come", "leave", "leave", "give up", "message", "message"),
+    what: fc.constantFrom("come", "come", "leave", "leave", "abort", "message", "message"),
     which: fc.nat(20),
   }),
   { maxLength: 60 },
@@ -143,7 +143,7 @@ Deno.test("AdmissionControl keeps limits, and lets no client wait while there is
       const [own, all] = world.counts();
       const isServiceFull = world.service.includes(client.admission) && limit.own > 0 && own === limit.own;
       const areAllFull = limit.all > 0 && all === limit.all;
-      assert.ok(isServiceFull || areAllFull, "somebody waits in vain");
+      assert.ok(isServiceFull || areAllFull, "a client waits in vain");
     }
     while (clients.length > 0) {
       await clients.pop()!.end();
@@ -167,7 +167,7 @@ class Waiting {
     this.place.then(() => this.isOver = true, () => {});
   }
 
-  /** Leaves the place, or gives up. */
+  /** Leaves the place, or stops waiting. */
   async end(): Promise<void> {
     this.#abort.abort();
     const place = await this.place.catch(() => undefined);

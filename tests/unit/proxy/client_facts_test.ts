@@ -8,7 +8,7 @@ import { clientHello } from "../../support/bytes/client_hellos.ts";
 import { FakeConn } from "../../support/fakes/fake_conn.ts";
 import { ENDPOINTS } from "../wire/proxy_protocol/proxy_headers.ts";
 
-Deno.test("ClientFacts keeps what a PROXY header has told once its route is certain, and learns the rest", () => {
+Deno.test("ClientFacts keeps the facts of a PROXY header once its route is certain, and adds the rest", () => {
   const facts = new ClientFacts(new FakeConn());
   facts.takeOver({ ...ENDPOINTS, authority: "a.test" });
   facts.settle();

@@ -29,7 +29,7 @@ type Options = Partial<ProxyOptions["services"][number]>;
 /** The connection rate of the service. */
 type Rate = Pick<NonNullable<AdmissionParts["rate"]>, "take">;
 
-Deno.test("Connection.run() relays, and tells of each step in order", async () => {
+Deno.test("Connection.run() relays, and reports each step in order", async () => {
   const fixture = new Fixture();
   const ran = fixture.run();
   await fixture.dialled();
@@ -487,7 +487,7 @@ for (
   });
 }
 
-Deno.test("recordLostClient() counts a client that nobody knows, with its reason", () => {
+Deno.test("recordLostClient() counts a client without an address, with its reason", () => {
   const fixture = new Fixture();
   recordLostClient(fixture.service, "127.0.0.1:5432");
   const { accepted, active, failedBy } = fixture.ledger.figures();

@@ -40,7 +40,7 @@ Deno.test("Listeners.commit() keeps a listener that stays, and gives its clients
   using waiting = await connect(port!);
   await fixture.commit(after);
   before.release();
-  assert.equal(await readText(waiting, 1), "b", "who waited was accepted after the change");
+  assert.equal(await readText(waiting, 1), "b", "a client that waited was accepted after the change");
   assert.deepEqual([before.clients, after.clients], [2, 1]);
 });
 

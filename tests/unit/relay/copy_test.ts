@@ -112,7 +112,7 @@ function fixture(limit: number) {
   return { conn: new Peer(), copy, over };
 }
 
-/** Takes as many bytes as it is told to. */
+/** Takes as many bytes as the test says. */
 class Peer extends ConnWrapper {
   readonly written: number[] = [];
   hasEnded = false;

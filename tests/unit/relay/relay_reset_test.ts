@@ -25,7 +25,7 @@ const OVER: [what: string, steps: Step[], first: Peer][] = [
   ],
   ["a server says farewell first", [...TALK, ["client", "end"], ["upstream", FAREWELL]], "client"],
   ["an answer of one byte is one", [["client", "question"], ["upstream", "y"], ["client", "end"]], "client"],
-  ["nobody has said anything", [["client", "end"]], "client"],
+  ["neither side has sent a byte", [["client", "end"]], "client"],
   ["the client only listened", [["upstream", "greeting"], ["client", "end"]], "client"],
   ["a client closes over what it does not read", [...TALK, ["upstream", "end"]], "upstream"],
   ["a client says farewell first", [...TALK, ["upstream", "end"], ["client", FAREWELL]], "upstream"],
@@ -40,8 +40,8 @@ for (const [what, steps, first] of OVER) {
 }
 
 const BROKEN: [what: string, steps: Step[], side: Peer][] = [
-  ["nobody has finished", TALK, "upstream"],
-  ["nobody has finished, and it is the client", TALK, "client"],
+  ["neither side has finished", TALK, "upstream"],
+  ["neither side has finished, and it is the client", TALK, "client"],
   ["the upstream never answered", [["client", "question"], ["client", "end"]], "upstream"],
   [
     "the only answer may be cut",

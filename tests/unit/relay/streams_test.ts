@@ -61,7 +61,7 @@ Deno.test("ConnSource passes on its first bytes, then requested reads, then the 
   using fixture = new SourceFixture("first");
   assert.equal(await fixture.read(), "first");
   fixture.buffer.written();
-  assert.deepEqual([fixture.conn.reads, fixture.calls], [0, []], "nobody asked for more");
+  assert.deepEqual([fixture.conn.reads, fixture.calls], [0, []], "no reader asked for more");
   for (const text of ["second", "third"]) {
     const read = fixture.read();
     fixture.conn.arrive(text);

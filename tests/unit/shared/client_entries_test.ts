@@ -5,7 +5,7 @@ const ONE = { family: 6, high: 0x20010db8, low: 0xffffffff };
 const TWO = { family: 6, high: 0x20010db8, low: 0 };
 const THREE = { family: 4, high: 0x20010db8, low: 0xffffffff };
 
-Deno.test("ClientEntries.find() tells clients apart by every part of their key", () => {
+Deno.test("ClientEntries.find() distinguishes clients by every part of their key", () => {
   const entries = new ClientEntries(2, undefined);
   const keys = [ONE, TWO, THREE, { ...ONE, high: 0 }];
   const places = keys.map((key) => take(entries, key));

@@ -118,7 +118,7 @@ Deno.test("HeartbeatMonitor checks no more once disposed of", () => {
   assert.deepEqual(fixture.slots[0]!.reasons, []);
 });
 
-Deno.test("HeartbeatMonitor.areAlive() tells whether all threads have had a turn since the last call", () => {
+Deno.test("HeartbeatMonitor.areAlive() reports whether all threads have had a turn since the last call", () => {
   using fixture = new Fixture(2);
   let now = Math.ceil(performance.now()); // sums of whole numbers are exact
   const areAlive = (after: number) => fixture.monitor.areAlive(now += after);

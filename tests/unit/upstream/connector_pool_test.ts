@@ -31,7 +31,7 @@ Deno.test("Connector with mode: reuse hands a connection to the next client unti
   assert.deepEqual(
     dialled.map(({ isClosed }) => isClosed),
     [true, true],
-    "opened before, and kept for nobody",
+    "opened before, and not kept",
   );
   await serve(fixture);
   await serve(fixture);

@@ -49,7 +49,7 @@ Deno.test("GroupController keeps state and connections of endpoints that stay ov
   assert.deepEqual(fixture.group.endpoints.map(({ key }) => key), ["192.0.2.1:3", "192.0.2.1:2"]);
   assert.deepEqual(watched, ["added 192.0.2.1:3", "unusable 192.0.2.1:1"]);
   assert.deepEqual(fixture.logged(), ["endpoint_set", "endpoints_changed"]);
-  assert.equal(first!.used.enter(), true, "who is on the way there is let in");
+  assert.equal(first!.used.enter(), true, "a client on its way there is let in");
   assert.equal(first!.used.active, 0, "and counted no more");
   first!.used.leave();
   same!.used.leave();
@@ -165,12 +165,12 @@ Deno.test("GroupController ignores failures and ejections of a removed endpoint"
   const [first] = fixture.endpoints;
   fixture.group.connectionFailed(first!.used, REFUSED);
   fixture.update({ endpoints: [SECOND] });
-  const told = fixture.events.length;
+  const before = fixture.events.length;
   fixture.group.connectionFailed(first!.used, REFUSED);
   // The ejection of the other one ends after that of the first would have.
   fixture.group.connectionFailed(fixture.endpoints[0]!.used, REFUSED);
   await fixture.nextEvent();
-  assert.deepEqual(fixture.events.slice(told).map(({ endpoint }) => endpoint), [
+  assert.deepEqual(fixture.events.slice(before).map(({ endpoint }) => endpoint), [
     "192.0.2.1:2",
     "192.0.2.1:2",
   ]);

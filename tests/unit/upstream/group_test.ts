@@ -142,7 +142,7 @@ Deno.test("Group gives the other endpoints a moment for their first results once
   for (const each of quick.endpoints) quick.found(each, "up");
   assert.equal(quick.group.isSettled, true);
   quick.controller.update(groupConfig({ endpoints: endpointsAt(3), healthCheck: CHECK }));
-  assert.equal(quick.group.isSettled, true, "nobody waits for the one that a reload adds");
+  assert.equal(quick.group.isSettled, true, "no client waits for the one that a reload adds");
   // Had none been up, it could be the only one.
   for (const each of quick.endpoints.slice(0, 2)) quick.found(each, "down");
   assert.equal(quick.group.isSettled, false);
@@ -237,11 +237,11 @@ Deno.test("Group frees the slots of a released endpoint in any order of leaving"
   assert.equal(
     group.enter({ sourceAddress: "192.0.2.9" }, []),
     only,
-    "it is still there for who was on the way",
+    "it is still there for a client on its way",
   );
   only!.leave();
   only!.leave();
-  assert.throws(() => only!.leave(), RangeError, "nobody is left");
+  assert.throws(() => only!.leave(), RangeError, "no client is left");
   const others = Array.from({ length: memory.gauges.capacity }, () => memory.gauges.claim());
   assert.ok(others.every((gauge) => gauge !== undefined));
 });

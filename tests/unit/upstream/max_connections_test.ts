@@ -144,7 +144,7 @@ class World implements AsyncDisposable {
       rounds += 1;
       assert.ok(rounds < 1000, "connections are opened and closed in a circle");
     }
-    assert.equal(this.#connecting, 0, "somebody waits for ever");
+    assert.equal(this.#connecting, 0, "a client waits forever");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -212,7 +212,7 @@ class World implements AsyncDisposable {
   }
 }
 
-/** Each has a name of its own, so that holders can be told apart. */
+/** Each has a name of its own, so that holders can be distinguished. */
 class NumberedConn extends FakeConn {
   override readonly localAddress: Address;
 

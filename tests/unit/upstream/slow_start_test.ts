@@ -55,7 +55,7 @@ Deno.test("SlowStart takes no new check of an endpoint in use for its return", (
   assert.equal(a.warming, undefined);
 });
 
-Deno.test("threads give an endpoint that is back a share that grows, each from when it hears of it", async () => {
+Deno.test("threads give an endpoint that is back a share that grows, each from when the message reaches it", async () => {
   using time = new FakeTime();
   await using group = new GroupThreads(2, { endpoints: endpointsAt(2), slowStart: 10_000 });
   group.controller.start();

@@ -57,14 +57,14 @@ Deno.test("EventHub collects and writes nothing without readers", async () => {
   assert.equal(admin.backend.listeners, 1);
   await readers[0]!.cancel();
   await readers[1]!.cancel();
-  await eventually("the streams to be given up", () => admin.backend.listeners, (count) => count === 0);
+  await eventually("the streams to end", () => admin.backend.listeners, (count) => count === 0);
 });
 
 Deno.test("EventHub opens no stream for HEAD", async () => {
   await using admin = await fixture();
   const { status, headers } = await outcome(`${admin.url}/api/v1/events`, { method: "HEAD" });
   assert.deepEqual([status, headers.get("content-type")], [200, "text/event-stream"]);
-  await eventually("the stream to be given up", () => admin.backend.listeners, (count) => count === 0);
+  await eventually("the stream to end", () => admin.backend.listeners, (count) => count === 0);
 });
 
 Deno.test("EventHub limits the number of streams, and frees the place of one that ends", async () => {
@@ -130,7 +130,7 @@ Deno.test("EventStream replaces queued figures by newer ones", async () => {
   const hub = new EventHub(backend, silentLog(), { tick: 2 });
   const body = hub.open({ stats: true, types: undefined });
   backend.publish(opened(1));
-  await eventually("figures to be told", () => backend.looks, (count) => count >= 5);
+  await eventually("figures to be sent", () => backend.looks, (count) => count >= 5);
   hub.close();
   const reader = new EventReader(body);
   assert.deepEqual([(await reader.next())?.event, (await reader.next())?.event], ["opened", "stats"]);
@@ -144,7 +144,7 @@ Deno.test("EventHub collects figures once for all readers, and sends comments to
   const quiet = new EventReader(hub.open({ stats: false, types: undefined }));
   assert.equal(backend.looks, 3);
   const waiting = quiet.next();
-  await eventually("figures to be told", () => backend.looks, (count) => count >= 40);
+  await eventually("figures to be sent", () => backend.looks, (count) => count >= 40);
   backend.publish(opened(1));
   assert.equal((await waiting)?.event, "opened");
   assert.ok(quiet.comments >= 1 && quiet.comments <= backend.looks / 15, `${quiet.comments} comments`);

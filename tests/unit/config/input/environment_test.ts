@@ -85,7 +85,7 @@ Deno.test("decodeConfig() takes numbers and flags from the environment", () => {
   assert.deepEqual(config, decodeConfig(written));
 });
 
-Deno.test("decodeConfig() takes who may come in, and how much, from the environment", () => {
+Deno.test("decodeConfig() takes access lists and limits from the environment", () => {
   const document = {
     limits: { connections: "${COUNT}" },
     defaults: { allow: "${BLOCK}", deny: ["${BLOCK}", "10.0.0.1"] },

@@ -70,7 +70,7 @@ for (const [text, path, fault] of PLACES) {
   });
 }
 
-Deno.test("Positions.find() tells how long what is there is", () => {
+Deno.test("Positions.find() returns the length of what is there", () => {
   const lengthAt = (text: string, path: string) => atOnce(positionsOf(text)).find(parsePath(path))!.length;
   assert.equal(lengthAt("a: hello world # no\n", "a"), "hello world".length);
   assert.equal(lengthAt('a: "hello\n  world"\n', "a"), '"hello'.length);

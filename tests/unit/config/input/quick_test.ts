@@ -84,7 +84,7 @@ Deno.test("parseQuickForm() takes a range of ports", () => {
   assert.deepEqual(service.listen.map(formatAddress), ["[::]:7000", "[::]:7001", "[::]:7002"]);
 });
 
-Deno.test("parseQuickForm() tells equal names apart", () => {
+Deno.test("parseQuickForm() numbers equal names", () => {
   const { services } = parseQuickForm(["0=a:1", "0=b:2", "0=c:3"]);
   assert.deepEqual(services.map(({ name }) => name), ["0", "0#2", "0#3"]);
 });

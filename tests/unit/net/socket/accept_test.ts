@@ -86,7 +86,7 @@ Deno.test("acceptConnections() stops a drain that cannot accept at once", async 
   const stopped = new AbortController();
   const listener = new ScriptedListener(Array.from({ length: 1000 }, () => SHORTAGE));
   await acceptConnections(listener, {
-    onConnection: () => assert.fail("nobody is accepted"),
+    onConnection: () => assert.fail("no client is accepted"),
     onError: () => stopped.abort(),
     signal: stopped.signal,
     draining: AbortSignal.abort(),
@@ -94,7 +94,7 @@ Deno.test("acceptConnections() stops a drain that cannot accept at once", async 
   assert.equal(listener.closed, 1);
 });
 
-Deno.test("acceptConnections() does not count a client that gave up as a failure", async () => {
+Deno.test("acceptConnections() does not count a client that has left as a failure", async () => {
   const stopped = new AbortController();
   const listener = new ScriptedListener([new Deno.errors.NotConnected("gone"), conn("next")]);
   await acceptConnections(listener, {
@@ -108,7 +108,7 @@ Deno.test("acceptConnections() does not count a client that gave up as a failure
 Deno.test("acceptConnections() closes the listener if the signal has already aborted", async () => {
   const listener = new ScriptedListener([]);
   await acceptConnections(listener, {
-    onConnection: () => assert.fail("nobody is accepted"),
+    onConnection: () => assert.fail("no client is accepted"),
     onError: (error) => assert.fail(String(error)),
     signal: AbortSignal.abort(),
     draining: AbortSignal.abort(),

@@ -17,7 +17,7 @@ const GOING_ON = new AbortController().signal;
 /** Every address of 127.0.0.0/8 can be connected from. */
 const ignore = Deno.build.os !== "linux";
 
-Deno.test("dial() takes the adapter that it is told, and node:net where it is told what to connect from", {
+Deno.test("dial() uses the adapter of its options, and node:net where they have an address to connect from", {
   ignore,
 }, async () => {
   using listener = Deno.listen({ hostname: "127.0.0.3", port: 0 });
@@ -139,7 +139,7 @@ Deno.test("dial() refuses a connection of node:net to itself, and closes it", { 
 });
 
 for (const adapter of ADAPTERS) {
-  Deno.test(`dial() connects to nobody once its signal has aborted in a lookup, with the ${adapter} adapter`, async () => {
+  Deno.test(`dial() connects nowhere once its signal has aborted in a lookup, with the ${adapter} adapter`, async () => {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const ending = new AbortController();
     const tooLate = new ProxyError("connect_timeout", "upstream");

@@ -23,7 +23,7 @@ testUnix("dial() waits for room in a full backlog, and connects once there is so
 });
 
 testUnix(
-  "dial() gives up a full backlog with the reason of its signal, also one that has aborted",
+  "dial() stops trying a full backlog with the reason of its signal, also one that has aborted",
   async (path) => {
     using _full = await fullBacklog(path);
     const tooLate = new ProxyError("connect_timeout", "upstream");

@@ -43,7 +43,7 @@ Deno.test("connectFirst() begins the next attempt after 250 ms, and the first to
   const conn = race.connect("10.0.0.1");
   assert.equal(await race.result, conn);
   assert.equal(conn.isDisposed, false);
-  assert.ok(race.isGivenUp("::1"));
+  assert.ok(race.isCancelled("::1"));
   assert.deepEqual(race.begun, ["::1", "10.0.0.1"]);
 });
 
@@ -58,7 +58,7 @@ Deno.test("connectFirst() begins the next attempt at once when one fails, whiche
   // An attempt that began early may still win.
   const conn = race.connect("::2");
   assert.equal(await race.result, conn);
-  assert.ok(race.isGivenUp("10.0.0.2"));
+  assert.ok(race.isCancelled("10.0.0.2"));
 });
 
 Deno.test("connectFirst() lets attempts take their time once all have begun", async () => {
@@ -80,14 +80,14 @@ Deno.test("connectFirst() disposes of what connects after the race is over", asy
   assert.deepEqual([winner.isDisposed, late.isDisposed], [false, true]);
 });
 
-Deno.test("connectFirst() throws the reason of its signal at once, and gives up every attempt", async () => {
+Deno.test("connectFirst() throws the reason of its signal at once, and cancels every attempt", async () => {
   const race = new Race(["::1", "10.0.0.1", "::2"]);
   await race.passDelay();
   const reason = new Error("too long");
   race.abort(reason);
   await assert.rejects(race.result, reason);
-  assert.ok(race.isGivenUp("::1"));
-  assert.ok(race.isGivenUp("10.0.0.1"));
+  assert.ok(race.isCancelled("::1"));
+  assert.ok(race.isCancelled("10.0.0.1"));
   // An attempt that ignores its signal is disposed of all the same.
   const late = race.connect("::1");
   await turn();
@@ -113,7 +113,7 @@ Deno.test("connectFirst() leaves no listener on its signal and no delay, however
   }
 });
 
-Deno.test("connectFirst() throws the failure that tells most", async () => {
+Deno.test("connectFirst() throws the most informative failure", async () => {
   const refused = new Deno.errors.ConnectionRefused();
   const again = new Deno.errors.ConnectionRefused();
   const noNetwork = new Deno.errors.NetworkUnreachable();
@@ -256,7 +256,7 @@ class Race {
     await turn();
   }
 
-  isGivenUp(address: string): boolean {
+  isCancelled(address: string): boolean {
     return this.#attempts.get(address)!.signal.aborted;
   }
 

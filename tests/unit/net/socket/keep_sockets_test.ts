@@ -6,7 +6,7 @@ import { namesIn, temporaryDirectory } from "../../../support/program/directory.
 
 Deno.test({
   name:
-    "keepSockets() gives a path its socket back when the take-over fails, and not when it succeeds (needs Unix)",
+    "keepSockets() restores the socket of a path when the take-over fails, and not when it succeeds (needs Unix)",
   ignore: Deno.build.os === "windows",
   fn: async () => {
     await using directory = await temporaryDirectory();

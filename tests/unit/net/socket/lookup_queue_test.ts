@@ -5,7 +5,7 @@ import { type FindAddresses, NameLookup } from "../../../../src/net/socket/looku
 
 const GOING_ON = new AbortController().signal;
 
-Deno.test("NameLookup does not look up what nobody waits for any more", async () => {
+Deno.test("NameLookup does not look up a name for which no caller waits any more", async () => {
   const resolver = new FakeResolver();
   const names = new NameLookup({ find: resolver.find, most: 1 });
   const running = names.addresses("a", GOING_ON);

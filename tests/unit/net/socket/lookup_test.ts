@@ -8,7 +8,7 @@ import { type FindAddresses, NameLookup } from "../../../../src/net/socket/looku
 const GOING_ON = new AbortController().signal;
 const NEVER: FindAddresses = () => new Promise(() => {});
 
-Deno.test("isIpLiteral() tells addresses from names", () => {
+Deno.test("isIpLiteral() distinguishes addresses from names", () => {
   for (const address of ["127.0.0.1", "255.255.255.255", "::1", "fe80::1%eth0", "::ffff:10.0.0.1"]) {
     assert.ok(isIpLiteral(address), address);
   }
@@ -164,7 +164,7 @@ Deno.test("NameLookup ends with the signal, and leaves others that wait for the 
   assert.deepEqual(await waiting, ["10.0.0.1"]);
 });
 
-Deno.test("NameLookup asks the system unless told otherwise: /etc/hosts counts", async () => {
+Deno.test("NameLookup asks the system unless given another resolver: /etc/hosts counts", async () => {
   const addresses = await new NameLookup().addresses("localhost", GOING_ON);
   assert.ok(addresses.some((address) => address === "127.0.0.1" || address === "::1"), `${addresses}`);
 });

@@ -16,7 +16,7 @@ Deno.test("NodeConn says the addresses of its socket, IPv4 as IPv4", () => {
   assert.deepEqual(played().conn.remoteAddress, { transport: "tcp", hostname: "", port: 0 });
 });
 
-Deno.test("NodeConn reads from its socket only while somebody reads from it", async () => {
+Deno.test("NodeConn reads from its socket only while a caller reads from it", async () => {
   const { conn, socket } = played();
   assert.deepEqual(socket.calls, ["pause"]);
   const read = conn.read(new Uint8Array(4));
@@ -29,7 +29,7 @@ Deno.test("NodeConn reads from its socket only while somebody reads from it", as
   assert.equal(text(rest.subarray(0, 2)), "ef");
   assert.deepEqual(socket.calls.length, 3, "what is there needs no socket");
   socket.emit("data", new Uint8Array(CHUNK));
-  assert.deepEqual(socket.calls.slice(3), ["pause"], "at once, as nobody reads");
+  assert.deepEqual(socket.calls.slice(3), ["pause"], "at once, as no caller reads");
 });
 
 Deno.test("NodeConn reads chunks that fill what node:net reads at a time together, as far as there is room", async () => {

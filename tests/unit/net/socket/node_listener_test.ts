@@ -1,4 +1,4 @@
-/** Listeners on sockets that someone else has bound. */
+/** Listeners on sockets that another process has bound. */
 
 import assert from "node:assert/strict";
 import process from "node:process";

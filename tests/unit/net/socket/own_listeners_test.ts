@@ -58,7 +58,7 @@ Deno.test("OwnListeners knows the addresses that this machine has", () => {
   for (const { address } of addresses) assert.ok(isOwn(own, address), address);
 });
 
-Deno.test("OwnListeners.at() fails where Deno does not tell the addresses of this machine", () => {
+Deno.test("OwnListeners.at() fails where Deno may not read the addresses of this machine", () => {
   const own = new OwnListeners(() => {
     throw new Deno.errors.NotCapable("Requires sys access");
   });

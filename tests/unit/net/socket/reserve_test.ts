@@ -107,9 +107,9 @@ Deno.test("reserve() resolves a host name to its address", async () => {
 
 Deno.test("boundAddress() has the real port, and keeps the zone, which sockets lack", () => {
   const asked = { transport: "tcp", hostname: "fe80::1%eth0", port: 0 } as const;
-  const told = { transport: "tcp", hostname: "fe80::1", port: 4321 } as const;
-  assert.deepEqual(boundAddress(asked, told), { transport: "tcp", hostname: "fe80::1%eth0", port: 4321 });
-  assert.deepEqual(boundAddress({ ...asked, hostname: "localhost" }, told), told);
+  const reported = { transport: "tcp", hostname: "fe80::1", port: 4321 } as const;
+  assert.deepEqual(boundAddress(asked, reported), { transport: "tcp", hostname: "fe80::1%eth0", port: 4321 });
+  assert.deepEqual(boundAddress({ ...asked, hostname: "localhost" }, reported), reported);
 });
 
 function inUse({ hostname, port }: TcpAddress) {

@@ -172,7 +172,7 @@ Deno.test("ChainVerifier goes by what a certificate may be used for", () => {
   );
 });
 
-Deno.test("ChainVerifier takes nobody for an authority who is none", () => {
+Deno.test("ChainVerifier accepts no issuer that is not an authority", () => {
   const issuerFault = (extensions: Uint8Array[]) => {
     const middle = below(root, { extensions });
     return faultOf([issue(client, middle), middle])?.replace("its issuer, CN=Middle, is not good: ", "");
@@ -347,7 +347,7 @@ Deno.test("explain() says the same of what is bad, and verifies two signatures",
   }
 });
 
-Deno.test("ChainVerifier gives up on a maze of authorities", () => {
+Deno.test("ChainVerifier stops in a maze of authorities", () => {
   const keys = newKeys();
   const maze = Array.from(
     { length: 15 },

@@ -71,7 +71,7 @@ async function outcome(
   return result;
 }
 
-Deno.test("TlsClient accepts whom its authority has issued a certificate with the name", async () => {
+Deno.test("TlsClient accepts a server to which its authority has issued a certificate with the name", async () => {
   assert.equal(await outcome([issue({ subject: "x", extensions: [dbName] }, root)]), "hello");
   const middle = issue({ subject: "Middle", extensions: [authorityFlag()] }, root);
   assert.equal(await outcome([issue({ subject: "x", extensions: [dbName] }, middle), middle]), "hello");

@@ -8,7 +8,7 @@ import { countedSignal } from "../../../support/fakes/counted_signal.ts";
 const NEVER = new AbortController().signal;
 
 for (const [alpnProtocol, facts] of [["h2", { alpn: "h2" }], [null, {}]] as const) {
-  Deno.test(`DenoTlsConn.handshake() tells the protocol agreed on: ${alpnProtocol ?? "none"}`, async () => {
+  Deno.test(`DenoTlsConn.handshake() returns the protocol agreed on: ${alpnProtocol ?? "none"}`, async () => {
     const { conn, shaking, scripted } = new Fixture();
     const counted = countedSignal();
     const pending = new PendingHandshakes(1);

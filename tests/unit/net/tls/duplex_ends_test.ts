@@ -81,7 +81,7 @@ Deno.test("ConnDuplex reads only into its queue if nothing takes its bytes", asy
   duplex.destroy();
 });
 
-Deno.test("ConnDuplex.whenOver() tells of the end a turn later, and of what breaks", async () => {
+Deno.test("ConnDuplex.whenOver() reports the end a turn later, and what breaks", async () => {
   const [ending, breaking, closing] = [new FakeConn(), new FakeConn(), new FakeConn()];
   const calls: [string, Error | undefined][] = [];
   const duplexes = Object.entries({ ending, breaking, closing }).map(([name, conn]) => {

@@ -47,9 +47,9 @@ Deno.test("ConnDuplex reads bulk into buffers that grow to 1 MiB, and passes it 
 
 for (
   const [reader, room, most] of [
-    ["somebody with 256 KiB of room", 256, 256],
-    ["somebody with hardly any room, which is a few records", 2, 64],
-    ["nobody yet, as in a handshake", undefined, 64],
+    ["a reader with 256 KiB of room", 256, 256],
+    ["a reader with hardly any room, which is a few records", 2, 64],
+    ["no reader yet, as in a handshake", undefined, 64],
   ] as const
 ) {
   Deno.test(`ConnDuplex reads at most ${most} KiB at a time for ${reader}`, async () => {

@@ -24,7 +24,7 @@ const AFTER_HANDSHAKE: [message: string, code: string, detail: string][] = [
     "tls_failed",
     "The client sent something that is not TLS",
   ],
-  ["what nobody has thought of yet", "tls_failed", "TLS failed: what nobody has thought of yet"],
+  ["what is in no table", "tls_failed", "TLS failed: what is in no table"],
   [
     "received fatal alert: UnknownCA",
     "tls_refused",

@@ -192,7 +192,7 @@ Deno.test("TlsListener without shared addresses binds the last of several certif
     [0, ["b"], false],
     [4321, ["b"], false],
   ]);
-  assert.equal(fixture.deno.accepts.length, 1, "nobody accepts yet");
+  assert.equal(fixture.deno.accepts.length, 1, "no caller accepts yet");
   const second = fixture.listener.accept();
   fixture.deno.resolve(fixture.deno.accepts[1]!);
   assert.ok(await second instanceof DenoTlsConn);

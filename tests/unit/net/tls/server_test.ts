@@ -74,7 +74,7 @@ for (const names of [["a.test"], ["a.test", "b.test"]]) {
     assert.deepEqual([conn.isClosed, conn.isRead], [true, false]);
   });
 
-  Deno.test(`terminate() leaves nobody listening to its signal, with ${kind}`, async () => {
+  Deno.test(`terminate() leaves no listener on its signal, with ${kind}`, async () => {
     const counted = countedSignal();
     const conn = new FakeConn();
     const outcome = new TlsServer(options(...names), new PendingHandshakes(1)).terminate(

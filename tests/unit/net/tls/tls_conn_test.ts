@@ -14,7 +14,7 @@ const CLOSE_NOTIFY_TIMEOUT = 1000;
 
 Deno.test("TlsConn.read() gives what came, in order and as far as there is room, and then waits for more", async () => {
   const { conn, socket, duplex } = new Fixture();
-  assert.equal(duplex.isOpen, false, "nothing is read for nobody");
+  assert.equal(duplex.isOpen, false, "nothing is read without a reader");
   socket.emit("data", bytes("hello"));
   socket.emit("data", bytes(" world"));
   assert.equal(await readOnce(conn, 3), "hel");
@@ -42,7 +42,7 @@ Deno.test("TlsConn.read() gives bytes, then the end as often as it is asked for,
   assert.equal(await readOnce(conn), null);
 });
 
-Deno.test("TlsConn.read() that waits is told of the end", async () => {
+Deno.test("TlsConn.read() that waits resolves at the end", async () => {
   const { conn, socket, duplex } = new Fixture();
   const read = readOnce(conn);
   socket.emit("end");

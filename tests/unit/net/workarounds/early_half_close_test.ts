@@ -91,7 +91,7 @@ Deno.test("NodeConn.close() leaves no descriptor behind while a write waits", { 
   assert.equal(descriptorsOf(sockets), 0);
 });
 
-Deno.test("NodeConn tells of a reset by a peer that finished sending first, as the doing of that peer", {
+Deno.test("NodeConn reports a reset by a peer that finished sending first, as caused by that peer", {
   ignore,
 }, async () => {
   await using pair = await connected();

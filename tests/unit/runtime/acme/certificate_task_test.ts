@@ -28,7 +28,7 @@ function holds(check: () => unknown): Promise<unknown> {
   return eventually("what must hold", wrong, (error) => error === undefined);
 }
 
-/** A folder, a server, and any number of tasks on a clock that stands still, except that pauses pass at once when told. */
+/** A folder, a server, and any number of tasks on a clock that stands still, except that pauses pass at once on request. */
 class Fixture implements AsyncDisposable {
   readonly folder: string;
   readonly acme: AcmeConfig;

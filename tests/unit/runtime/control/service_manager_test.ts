@@ -32,7 +32,7 @@ Deno.test("ServiceManager sends the states of a program, and what it does", asyn
   ]);
 });
 
-Deno.test("ServiceManager tells a changed status only, also after a refused reload and during a stop", async () => {
+Deno.test("ServiceManager sends a changed status only, also after a refused reload and during a stop", async () => {
   await using fixture = new Fixture();
   const { manager, proxy } = fixture;
   manager.ready(proxy);

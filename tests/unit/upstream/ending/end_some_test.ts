@@ -56,7 +56,7 @@ Deno.test("emptyEndpoints() ends connections evenly over the time, and none that
   assert.deepEqual([late.ended, kept.ended], [undefined, undefined]);
 });
 
-Deno.test("emptyEndpoints() at once also ends those that were connecting, and stops when it is told to", async () => {
+Deno.test("emptyEndpoints() at once also ends those that were connecting, and stops when its signal aborts", async () => {
   using time = new FakeTime();
   const relays = new FakeRelays();
   const first = relays.open("a");

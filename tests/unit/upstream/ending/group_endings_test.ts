@@ -88,7 +88,7 @@ Deno.test("a group closes idle connections of an endpoint while an operator drai
   using fixture = new Fixture([0, 0], { drainIdle: 2000 });
   const [quiet, busy, other] = [fixture.open(0), fixture.open(0), fixture.open(1)];
   await time.advance(10_000);
-  assert.equal(fixture.relays.queries.length, 0, "nobody looks at connections before");
+  assert.equal(fixture.relays.queries.length, 0, "no connection is examined before");
   fixture.set(0, "drain");
   for (let tenth = 0; tenth < 50; tenth++) {
     await time.advance(100);

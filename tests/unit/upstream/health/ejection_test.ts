@@ -117,7 +117,7 @@ Deno.test("Ejection does not end early when a connection that began before succe
   assert.equal(ejection.isEjected, true);
 });
 
-Deno.test("Ejection tells time by performance.now() unless it is given a clock", () => {
+Deno.test("Ejection reads performance.now() unless it is given a clock", () => {
   const ejection = new Ejection({ failures: 1, window: 1000, eject: 60_000 }, () => 0);
   const before = performance.now();
   assert.equal(ejection.failed(), true);

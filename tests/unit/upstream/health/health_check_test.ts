@@ -50,7 +50,7 @@ Deno.test("watchHealth() compares a greeting with what is expected", async () =>
   );
 });
 
-Deno.test("watchHealth() sends what it is told to and compares the answer", async () => {
+Deno.test("watchHealth() sends the configured bytes and compares the answer", async () => {
   const received: string[] = [];
   await using server = upstream(async (conn) => {
     received.push(await readText(conn, 6));
@@ -119,7 +119,7 @@ Deno.test("watchHealth() says that the connection was reset", async () => {
 Deno.test("watchHealth() closes with a FIN and takes what the endpoint still has to say", async () => {
   const ended = Promise.withResolvers<string>();
   await using server = upstream(async (conn) => {
-    await writeText(conn, "greeting that nobody asked for");
+    await writeText(conn, "greeting that the check does not expect");
     const end = await endOf(conn);
     // On a connection that was closed over unread bytes, these calls fail.
     await writeText(conn, "goodbye");
@@ -336,7 +336,7 @@ Deno.test("watchHealth() does not listen for long to an endpoint that goes on ta
   assert.equal(conn.calls.filter((call) => call === "read").length, 16);
 });
 
-Deno.test("watchHealth() tells of changes by rise and fall, and counts no check that failed by the proxy's fault", async () => {
+Deno.test("watchHealth() reports changes by rise and fall, and counts no check that failed by the proxy's fault", async () => {
   using time = new FakeTime();
   const good = () => Promise.resolve(new FakeConn({ sends: [null] }));
   const refused = () => Promise.reject(new ProxyError("connection_refused", "upstream"));
@@ -403,7 +403,7 @@ Deno.test("watchHealth() ends in every phase of a check and leaves nothing behin
   }
 });
 
-Deno.test("watchHealth() ends when it is told to by the call it makes", async () => {
+Deno.test("watchHealth() ends when the call that it makes aborts its signal", async () => {
   for (const phase of ["write", "read", "closeWrite", "last read", "close"]) {
     const conn = new FakeConn({ sends: ["+PONG"] });
     const watch = new Watch({ dial: fakeDial(conn), interval: 20, ...PING });

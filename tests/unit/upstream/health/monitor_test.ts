@@ -128,7 +128,7 @@ Deno.test("Monitor starts checks with its CheckLeg, and stop() waits for pending
     const stopping = monitor.stop().then(() => isStopped = true);
     await new Promise((resolve) => setTimeout(resolve));
     assert.equal(isStopped, false);
-    shaking.reject(new Error("given up"));
+    shaking.reject(new Error("aborted"));
     await stopping;
   } finally {
     mock.restoreAll();

@@ -134,7 +134,7 @@ Deno.test("ConnectionSemaphore wakes waiters for permits of other threads", asyn
   const place = there.tryAcquire()!;
   assert.equal(there.isWanted, false);
   place[Symbol.dispose]();
-  assert.deepEqual(wakeUps, [], "nobody waits");
+  assert.deepEqual(wakeUps, [], "no caller waits");
   for (const round of ["first", "second"]) {
     const taken = there.tryAcquire()!;
     const abort = new AbortController();

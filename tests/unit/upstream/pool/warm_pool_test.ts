@@ -70,7 +70,7 @@ Deno.test("WarmPool closes connections after max_idle_time", async () => {
   await pool.opened(2);
   await pool.closed(2);
   assert.deepEqual(pool.figures(), { idle: 0, hits: 0, misses: 0, expired: 2, lost: 0 });
-  assert.equal(pool.dialled.length, 2, "nobody came, so nothing is opened again");
+  assert.equal(pool.dialled.length, 2, "no client came, so nothing is opened again");
 });
 
 Deno.test("WarmPool takes no more permits than the endpoint has left", async () => {

@@ -64,7 +64,7 @@ Deno.test("Stick follows operators and the list of endpoints, and has none while
 
 Deno.test("Stick moves on when a client cannot connect, once, and to an endpoint that the client has not tried", () => {
   using fixture = new Fixture([0, 0, 0], {});
-  assert.equal(fixture.stick.failed(11, [], "refused"), false, "nobody is to go there");
+  assert.equal(fixture.stick.failed(11, [], "refused"), false, "no client is to go there");
   assert.equal(fixture.stick.failed(10, [], "refused"), true);
   assert.equal(fixture.stick.failed(10, [], "refused"), false, "another client has said so before");
   assert.equal(fixture.at, 11);
@@ -117,7 +117,7 @@ interface FakeEndpoint {
 class Fixture implements Disposable {
   readonly endpoints: readonly FakeEndpoint[];
   readonly stick: Stick;
-  /** How often threads were told of a first choice. */
+  /** How often threads were informed of a first choice. */
   firsts = 0;
   readonly #cells = new StuckEndpoints(2);
   readonly #lines: string[] = [];

@@ -17,7 +17,7 @@ const LEFT = new ProxyError("client_left", "client");
 const PASSIVE = { failures: 1, window: 1000, eject: 1_000_000 };
 
 for (const count of [1, 2]) {
-  Deno.test(`with on_all_down: refuse, a client of ${count} endpoints that are down is refused at once, and told why`, async () => {
+  Deno.test(`with on_all_down: refuse, a client of ${count} endpoints that are down is refused at once, with the reason`, async () => {
     await using fixture = new Fixture({ onAllDown: "refuse", endpoints: endpointsAt(count) });
     for (const endpoint of fixture.endpoints) fixture.foundDown(endpoint);
     await assert.rejects(fixture.connect(), {

@@ -35,7 +35,7 @@ const run = fc.record({
   ),
 });
 
-Deno.test("places go to clients in the order in which they came, over all threads, and nobody is lost", async () => {
+Deno.test("places go to clients in the order in which they came, over all threads, and none is lost", async () => {
   await fc.assert(
     fc.asyncProperty(run, async ({ steps, ...options }) => {
       await using world = new World(options);
@@ -203,7 +203,7 @@ class World implements AsyncDisposable {
     return group.waits.queue!.wait(CLIENT, [], this.#config);
   }
 
-  /** All messages arrive: then nobody waits in the line while an endpoint has a place. */
+  /** All messages arrive: then no client waits in the line while an endpoint has a place. */
   async deliver(): Promise<void> {
     let rounds = 0;
     while (this.group.post.deliverAll() > 0) {
@@ -216,10 +216,10 @@ class World implements AsyncDisposable {
       endpoint.isUp && endpoint.figures().active < this.limit
     );
     const first = this.#waiting.find(({ isRetrying }) => !isRetrying);
-    assert.ok(!hasPlace || first === undefined, "somebody waits beside a free place");
+    assert.ok(!hasPlace || first === undefined, "a client waits beside a free place");
   }
 
-  /** Everybody leaves: until then, everybody who waits has got a place. */
+  /** All clients leave: until then, each that waits has got a place. */
   async end(): Promise<void> {
     for (const endpoint of this.group.controller.endpoints) this.group.controller.setAdmin(endpoint, "up");
     await this.deliver();
@@ -228,7 +228,7 @@ class World implements AsyncDisposable {
       await settled();
       await this.deliver();
     }
-    assert.equal(this.#waiting.length, 0, "somebody waits for ever");
+    assert.equal(this.#waiting.length, 0, "a client waits forever");
     assert.equal(this.group.controller.queue!.value, 0);
   }
 

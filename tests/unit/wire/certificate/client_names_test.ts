@@ -126,7 +126,7 @@ Deno.test("ClientNameSet takes the common name only where there are no alternati
   ) assert.ok(!set.has(withSubject(name)), JSON.stringify(name));
 });
 
-Deno.test("identityOf() of a certificate that cannot be read is nobody's", () => {
+Deno.test("identityOf() of a certificate that cannot be read has no names", () => {
   const set = new ClientNameSet(["alice"]);
   const { raw } = issue({ subject: "alice" }, root);
   assert.ok(set.has(identityOf(raw)));

@@ -39,7 +39,7 @@ const SPECIAL: readonly (readonly [block: string, name: RegExp])[] = [
   ["fe80::/10", /link-local/],
   ["fec0::/10", /site-local/],
   ["ff00::/8", /multicast/],
-  // IPv4-compatible addresses (RFC 4291 section 2.5.5.1), and what nobody has been given.
+  // IPv4-compatible addresses (RFC 4291 section 2.5.5.1), and what IANA has assigned to no use.
   ["::a00:0/104", /reserved/],
   ["4000::/3", /reserved/],
 ];
@@ -80,7 +80,7 @@ function endsOf(block: string): [first: string, last: string] {
   return [formatIp(first), formatIp(last)];
 }
 
-Deno.test("purposeOf() tells the special-purpose addresses of IANA from those of hosts on the Internet", () => {
+Deno.test("purposeOf() distinguishes the special-purpose addresses of IANA from those of hosts on the Internet", () => {
   for (const [block, name] of SPECIAL) {
     for (const address of endsOf(block)) assert.match(purposeOf(address)?.name ?? "none", name, address);
   }

@@ -17,7 +17,7 @@ Deno.test("a client of PostgreSQL that asks for TLS gets it, whether its bytes c
   }
 });
 
-Deno.test("a client that wants GSSAPI first is told no, and may then ask for TLS", () => {
+Deno.test("a client that wants GSSAPI first gets a no, and may then ask for TLS", () => {
   assert.deepEqual(converse(accept(), GSSENC_REQUEST + SSL_REQUEST, 8), { sent: "NS", end: "tls", left: "" });
   assert.deepEqual(converse(accept(false), GSSENC_REQUEST + STARTUP, 8), {
     sent: "N",
@@ -66,7 +66,7 @@ Deno.test("a client without TLS is let in, or refused with an error that it can 
   assert.equal(converse(accept(), STARTUP.slice(0, -1)).end, "need_more");
 });
 
-Deno.test("where there is no TLS for clients, they are told so and go on", () => {
+Deno.test("where there is no TLS for clients, they get a no and go on", () => {
   const decline = (text: string, size = 8) => converse(postgres.decline!(), text, size);
   assert.deepEqual(decline(STARTUP, 1), { sent: "", end: "plain", left: STARTUP });
   assert.deepEqual(decline(GSSENC_REQUEST + SSL_REQUEST + STARTUP), {

@@ -85,7 +85,7 @@ Deno.test("CachedLookup reports each answer and each failure, and keeps the last
 Deno.test("CachedLookup reports nothing after it is stopped", async () => {
   const fixture = new Fixture();
   fixture.abort.abort();
-  await fixture.ask(new Error("given up"));
+  await fixture.ask(new Error("aborted"));
   fixture.now = fixture.known.due;
   await fixture.ask({ value: "late", ttl: undefined });
   assert.deepEqual(fixture.reports, []);

@@ -293,7 +293,7 @@ Deno.test("discover() leaves nothing behind when it ends while a name server is 
     interval: 10_000,
     entries: [entry("db.test", 1)],
     onEndpoints: () => assert.fail("there are none"),
-    onError: () => assert.fail("nobody waits for it any more"),
+    onError: () => assert.fail("no caller waits for it any more"),
     onAnswer: () => assert.fail("there is none"),
     onForgotten: () => assert.fail("it is asked"),
     signal: stop.signal,

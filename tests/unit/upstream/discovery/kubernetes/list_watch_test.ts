@@ -220,7 +220,7 @@ Deno.test("listAndWatch() lists again after a watch that is silent for 90 s", as
   assert.deepEqual(await api.take(), ["list a"]);
 });
 
-Deno.test("listAndWatch() gives up on an answer that does not begin within 30 s", async () => {
+Deno.test("listAndWatch() aborts an answer that does not begin within 30 s", async () => {
   await using api = new FakeApi(0.5, (api) => api.list = () => new Promise(() => {}));
   await api.pass(29_990);
   assert.deepEqual(await api.take(), []);

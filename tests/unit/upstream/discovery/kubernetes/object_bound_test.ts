@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { FakeApi, listObject, object } from "./fake_api.ts";
 
-Deno.test("listAndWatch() gives up on a list without an end, by its objects and by its size", async () => {
+Deno.test("listAndWatch() aborts a list without an end, by its objects and by its size", async () => {
   const many = (count: number, pad: string) =>
     Array.from({ length: count }, (_, index) => ({ ...object(`o${index}`, "1"), pad }));
   for (
@@ -22,7 +22,7 @@ Deno.test("listAndWatch() gives up on a list without an end, by its objects and 
   }
 });
 
-Deno.test("listAndWatch() gives up on a watch that adds objects without an end, and lists when there may be room", async () => {
+Deno.test("listAndWatch() aborts a watch that adds objects without an end, and lists when there may be room", async () => {
   const added = (count: number, pad: string, first = 0) =>
     Array.from({ length: count }, (_, index) => {
       const name = `o${first + index}`;
