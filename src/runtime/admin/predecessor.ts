@@ -25,14 +25,23 @@ export class Predecessor {
   readonly #admin: Pick<AdminConfig, "listen" | "token">;
   /** Where it may listen. */
   readonly addresses: readonly ListenAddress[];
+  /** Milliseconds to connect, and to answer. */
+  readonly #patience: number;
+  /** Its process id, once it has answered. */
+  #pid: number | undefined;
 
-  private constructor(admin: Pick<AdminConfig, "listen" | "token">, addresses: readonly ListenAddress[]) {
+  private constructor(
+    admin: Pick<AdminConfig, "listen" | "token">,
+    addresses: readonly ListenAddress[],
+    patience: number,
+  ) {
     this.#admin = admin;
     this.addresses = addresses;
+    this.#patience = patience;
   }
 
   /** That of a configuration. @throws {TakeOverError} when there can be none. */
-  static of({ admin, services }: Pick<Config, "admin" | "services">): Predecessor {
+  static of({ admin, services }: Pick<Config, "admin" | "services">, patience = PATIENCE): Predecessor {
     if (admin === undefined) {
       throw new TakeOverError(
         "Cannot take over without admin.listen, where the running sluice is asked to drain",
@@ -46,7 +55,7 @@ export class Predecessor {
     const ofServices = services.flatMap(({ listen }) => listen);
     const ofAcme = acmeSections({ services }).map(({ acme }) => acme.http);
     const others = [...ofAcme, admin.listen, admin.toxiproxy].filter((address) => address !== undefined);
-    return new Predecessor(admin, [...ofServices, ...others]);
+    return new Predecessor(admin, [...ofServices, ...others], patience);
   }
 
   /** Checks that a sluice answers, and takes the token. Returns its process id. @throws {TakeOverError} */
@@ -56,15 +65,16 @@ export class Predecessor {
     const { pid } = JSON.parse(answer.slice(answer.indexOf("{"), answer.lastIndexOf("}") + 1)) as {
       pid: number;
     };
-    return pid;
+    return this.#pid = pid;
   }
 
   /** @throws {TakeOverError} when no program listens there. */
   async connect(): Promise<Conn> {
-    const signal = AbortSignal.timeout(PATIENCE);
+    const signal = AbortSignal.timeout(this.#patience);
     try {
       return await dial(this.#admin.listen, { adapter: "deno", signal });
     } catch (cause) {
+      if (signal.aborted) throw this.#hangs("accept a connection", cause);
       throw this.#failure(
         `${systemMessage(cause)} (without a running sluice, leave --take-over out)`,
         cause,
@@ -86,7 +96,11 @@ export class Predecessor {
       ...token === undefined ? [] : [`Authorization: Bearer ${token}`],
       ...body === "" ? [] : ["Content-Type: application/json", `Content-Length: ${body.length}`],
     ];
-    const late = setTimeout(() => conn.close(), PATIENCE);
+    let isLate = false;
+    const late = setTimeout(() => {
+      isLate = true;
+      conn.close();
+    }, this.#patience);
     try {
       await writeAll(conn, new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n${body}`));
       const answer = await readAll(conn);
@@ -98,10 +112,18 @@ export class Predecessor {
       );
     } catch (cause) {
       if (cause instanceof TakeOverError) throw cause;
+      if (isLate) throw this.#hangs(`answer ${method} ${path}`, cause);
       throw this.#failure((cause as Error).message, cause);
     } finally {
       clearTimeout(late);
     }
+  }
+
+  /** @param what It did not do that in time. */
+  #hangs(what: string, cause: unknown): TakeOverError {
+    const who = this.#pid === undefined ? "it" : `its process ${this.#pid}`;
+    const remedy = "if it hangs, end it and start without --take-over";
+    return this.#failure(`${who} did not ${what} within ${this.#patience / 1000} s (${remedy})`, cause);
   }
 
   #failure(detail: string, cause?: unknown): TakeOverError {

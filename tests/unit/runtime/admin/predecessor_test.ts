@@ -1,0 +1,51 @@
+/** What a take-over says of a running program that does not answer. */
+
+import assert from "node:assert/strict";
+import { decodeOptions } from "../../../../src/config/library.ts";
+import { Predecessor } from "../../../../src/runtime/admin/predecessor.ts";
+import { blackHole, readText, upstream, writeText } from "../../../support/peers/sockets.ts";
+
+const ignore = Deno.build.os !== "linux";
+const STATUS = 'HTTP/1.1 200 OK\r\n\r\n{"pid":4711}';
+
+test("a program that does not answer", async () => {
+  await using hung = upstream(async (conn) => {
+    while (await conn.read(new Uint8Array(1024)) !== null);
+  });
+  await assert.rejects(predecessorAt(hung.address).find(), {
+    name: "TakeOverError",
+    message:
+      `Cannot take over from the sluice whose admin interface is ${hung.address}: it did not answer GET ` +
+      "/api/v1/status within 1 s (if it hangs, end it and start without --take-over)",
+  });
+});
+
+test("a program that answers once only, with its process", async () => {
+  await using hangs = upstream(async (conn) => {
+    const asksForStatus = await readText(conn, 4) === "GET ";
+    if (asksForStatus) return await writeText(conn, STATUS);
+    while (await conn.read(new Uint8Array(1024)) !== null);
+  });
+  const predecessor = predecessorAt(hangs.address);
+  assert.equal(await predecessor.find(), 4711);
+  using conn = await predecessor.connect();
+  await assert.rejects(predecessor.handOver(conn), {
+    message: /its process 4711 did not answer POST \/api\/v1\/drain within 1 s \(if it hangs,/,
+  });
+});
+
+test("a program that accepts no connection", async () => {
+  await using full = await blackHole();
+  await assert.rejects(predecessorAt(full.address).find(), {
+    message: new RegExp(`${full.address}: it did not accept a connection within 1 s \\(if it hangs,`),
+  });
+});
+
+function predecessorAt(address: string): Predecessor {
+  const options = { upstream: "127.0.0.1:1", admin: { listen: address, token: "token-of-sixteen-letters" } };
+  return Predecessor.of(decodeOptions(options), 1000);
+}
+
+function test(name: string, fn: () => Promise<void>): void {
+  Deno.test({ name: `Predecessor names ${name} (needs Linux)`, ignore, fn });
+}
