@@ -1,7 +1,7 @@
 /** Where the clients of a service can go: the targets of its routes, and the connectors that these share. */
 
 import type { GroupConfig, ServiceConfig } from "../config/config.ts";
-import { EVERY_NAME } from "../config/schema/client_hello_fields.ts";
+import { EVERY_NAME } from "../config/values/server_name.ts";
 import { isChosenByClient } from "../net/address.ts";
 import { ProxyError } from "../net/errors.ts";
 import { OwnListeners } from "../net/socket/own_listeners.ts";

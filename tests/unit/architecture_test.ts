@@ -188,18 +188,15 @@ Deno.test("the check of exports finds those that nothing imports", () => {
 });
 
 Deno.test("the list of balancing policies, which config imports, reaches no more than policies and shared state", () => {
-  const sources = new Map(readSources().map(({ path, text }) => [path, text]));
-  const reached = new Set<string>();
-  const visit = (path: string) => {
-    if (reached.has(path)) return;
-    reached.add(path);
-    for (const { module, typeOnly } of importsOf(sources.get(path)!)) {
-      if (!typeOnly) visit(resolved(path, module));
-    }
-  };
-  visit("src/upstream/balance/registry.ts");
-  assert.ok(reached.size > 4);
-  assert.deepEqual([...reached].filter((path) => !/^src\/(upstream\/balance|shared)\//.test(path)), []);
+  const reached = reachedFrom("src/upstream/balance/registry.ts");
+  assert.ok(reached.length > 4);
+  assert.deepEqual(reached.filter((path) => !/^src\/(upstream\/balance|shared)\//.test(path)), []);
+});
+
+Deno.test("a worker thread loads no schema: it gets a configuration that is decoded", () => {
+  const reached = reachedFrom("src/runtime/worker/worker.ts");
+  assert.ok(reached.length > 200);
+  assert.deepEqual(reached.filter((path) => path === "zod" || path.startsWith("src/config/schema/")), []);
 });
 
 Deno.test("no folder of src has more files than the limit", () => {
@@ -234,6 +231,21 @@ Deno.test("the allowed imports of folders have no cycle", () => {
   assert.equal(cycleIn(graph), undefined);
   assert.deepEqual(cycleIn(new Map([["a", ["b"]], ["b", ["c"]], ["c", ["b"]]])), ["b", "c", "b"]);
 });
+
+/** A file of src, and the files and packages that it loads. */
+function reachedFrom(start: string): string[] {
+  const sources = new Map(readSources().map(({ path, text }) => [path, text]));
+  const reached = new Set<string>();
+  const visit = (path: string) => {
+    if (reached.has(path)) return;
+    reached.add(path);
+    for (const { module, typeOnly } of importsOf(sources.get(path) ?? "")) {
+      if (!typeOnly) visit(module.startsWith(".") ? resolved(path, module) : module);
+    }
+  };
+  visit(start);
+  return [...reached];
+}
 
 function violations(sources: readonly Source[]): string[] {
   const found = sources.flatMap((source) => violationsIn(source).map((what) => `${source.path}: ${what}`));

@@ -1,7 +1,7 @@
 /** Finds upstreams whose host clients choose by their server name, where that is impossible. */
 
 import { isChosenByClient } from "../../net/address.ts";
-import { EVERY_NAME } from "../schema/client_hello_fields.ts";
+import { EVERY_NAME } from "../values/server_name.ts";
 import type { Place } from "./place.ts";
 import type { Service } from "./service.ts";
 

@@ -1,7 +1,7 @@
 /** What a route can ask of a TLS ClientHello, as zod schemas. */
 
 import { type Scalars, scalars, textOf, Unexpected } from "../values/scalar.ts";
-import { parseServerName, SERVER_NAME_PATTERN } from "../values/server_name.ts";
+import { EVERY_NAME, parseServerName, SERVER_NAME_PATTERN } from "../values/server_name.ts";
 import { LIST_FILE, type ListEntry, listFile } from "./list_file.ts";
 
 /** The longest protocol name, in bytes: its length is sent in one (RFC 7301 section 3.1). */
@@ -27,9 +27,6 @@ export function serverNameList() {
     json: [...SERVER_NAMES.json, LIST_FILE],
   });
 }
-
-/** Stands for every name in {@linkcode allowedNames}. */
-export const EVERY_NAME = "*";
 
 /** Names that clients may be sent to: as {@linkcode serverNameList}, or every name. */
 export function allowedNames() {

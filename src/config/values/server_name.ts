@@ -6,6 +6,9 @@ import { isIpAddress } from "./address_text.ts";
 /** The longest host name there can be, in characters (RFC 1035 section 3.1, less the dot of the root). */
 const MAX_NAME = 253;
 
+/** Stands for every name in `allow_names`. */
+export const EVERY_NAME = "*";
+
 const LABEL = "[A-Za-z0-9_-]{1,63}";
 const NAME = `${LABEL}(\\.${LABEL})*`;
 const WILDCARD = "\\*{1,2}\\.";
