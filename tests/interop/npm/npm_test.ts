@@ -4,21 +4,13 @@
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { findProgram } from "../../support/interop.ts";
 import { LineReader } from "../../support/peers/line_reader.ts";
+import { add, install, installed, VERSIONS } from "./project_packages.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 const PROJECT = fileURLToPath(new URL("project/", import.meta.url));
-const VERSIONS = [20, 22, 24];
-/** What the package `node` would install in a second process of npm. */
-const NODE = `node-${process.platform === "win32" ? "win" : process.platform}-${process.arch}`;
-/** Other packages of the project, among them older and newer versions of Node.js. */
-const PACKAGES = [
-  ...["vitest@4.1.12", "jest@30.2.0", "typescript@5.9.3", "@types/node@24.10.1"],
-  ...VERSIONS.map((version) => `node${version}@npm:${NODE}@${version}`),
-];
 /** Five seconds by default, which is too short for a start beside the other tests. Jest then waits for the proxy forever. */
 const TIMEOUT = "--testTimeout=60000";
 const ignore = findProgram("npm") === undefined;
@@ -29,25 +21,19 @@ Deno.test({
   }`,
   ignore,
   fn: async (t) => {
-    const folder = await Deno.makeTempDir({ prefix: "sluice-npm-" });
+    const folder = installed ?? await Deno.makeTempDir({ prefix: "sluice-npm-" });
     const run = (program: string, ...args: string[]) => runIn(folder, program, args);
     try {
       await runIn(ROOT, Deno.execPath(), ["task", "npm", "--check"]);
       const manifest = JSON.parse(await Deno.readTextFile(join(ROOT, "dist/npm-check/package.json")));
+      // The packages of the project have it too.
+      assert.deepEqual(manifest.dependencies, { deno: Deno.version.deno });
       const packed = await run("npm", "pack", "--silent", join(ROOT, "dist/npm-check"));
       for await (const { name } of Deno.readDir(PROJECT)) {
         await Deno.copyFile(join(PROJECT, name), join(folder, name));
       }
-      await Deno.writeTextFile(join(folder, "package.json"), '{ "type": "module", "private": true }');
-      await run(
-        "npm",
-        "install",
-        "--no-audit",
-        "--no-fund",
-        "--loglevel=error",
-        `./${packed.trim()}`,
-        ...PACKAGES,
-      );
+      if (installed === undefined) await install(folder);
+      await add(folder, [`./${packed.trim()}`]);
       await t.step("its types are right in a project with TypeScript", async () => {
         assert.equal(await run("npx", "tsc", "--project", "."), "");
       });
@@ -73,7 +59,7 @@ Deno.test({
         await t.step(`npx sluice in Node.js ${version}`, () => serves(folder, manifest.name, version));
       }
     } finally {
-      await Deno.remove(folder, { recursive: true });
+      if (installed === undefined) await Deno.remove(folder, { recursive: true });
     }
   },
 });
