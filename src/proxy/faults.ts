@@ -108,7 +108,7 @@ export class ServiceFaults {
 export interface FaultyConnection {
   /** The client's IP address as it is known by now; empty for a unix socket. */
   readonly clientIp: string;
-  /** The name in its ClientHello, if that is known by now. */
+  /** Its server name, if that is known by now: in a PROXY header or its ClientHello. */
   readonly serverName: string | undefined;
   /** Ends it at once. */
   abort(code: "fault", isReset: boolean): void;
