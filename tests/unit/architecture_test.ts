@@ -7,7 +7,7 @@ import { codeOf, cycleIn, exportsOf, importsOf, readSources, resolved, ROOT, typ
 const MAX_LINES = 300;
 const MAX_FUNCTION_LINES = 50;
 /** Functions that are one list, and longer than others. */
-const LISTS = ["src/admin/page/page.ts: pageFiles"];
+const LISTS = ["src/admin/page/events/event_text.js: describeEvent", "src/admin/page/page.ts: pageFiles"];
 /** Generated files, of any length. */
 const GENERATED = "src/config/options.ts";
 /** What programs outside import. */
@@ -88,7 +88,8 @@ const RESERVED: { what: string; pattern: RegExp; only: string[] }[] = [
   { what: "ends the program", pattern: /\bDeno\.exit(Code)?\b/, only: ["main.ts"] },
   { what: "prints", pattern: /\bconsole\b/, only: ["src/cli/", "src/observe/telemetry/exported_log.ts"] },
   { what: "uses Deno", pattern: /\bDeno\b/, only: ["main.ts", ...foldersBut("wire")] },
-  { what: "hides which part of Deno it uses", pattern: /\bDeno\b(?!\.)/, only: [] },
+  // Browsers have none: the page names it in a text.
+  { what: "hides which part of Deno it uses", pattern: /\bDeno\b(?!\.)/, only: ["src/admin/page/"] },
 ];
 
 /** Outside modules that only some files may import. */
@@ -149,7 +150,7 @@ Deno.test("the check of the layout finds violations", () => {
 });
 
 Deno.test("no function has more lines than the limit, except lists", () => {
-  assert.deepEqual(readSources().flatMap(longFunctions), LISTS);
+  assert.deepEqual(readSources().flatMap(longFunctions).sort(), LISTS);
 });
 
 Deno.test("the check of the length of functions finds long ones", () => {

@@ -1,5 +1,5 @@
 /**
- * Reads TypeScript source as far as the check of its layout needs it: import lines, and code without strings and
+ * Reads source as far as the check of its layout needs it: import lines, and code without strings and
  * comments.
  */
 
@@ -27,7 +27,7 @@ export function readSources(directory = join(ROOT, "src")): Source[] {
   const below = [...Deno.readDirSync(directory)].flatMap((entry): Source[] => {
     const path = join(directory, entry.name);
     if (entry.isDirectory) return readSources(path);
-    return entry.name.endsWith(".ts") ? [readSource(path)] : [];
+    return /\.(ts|js|css|html)$/.test(entry.name) ? [readSource(path)] : [];
   });
   return directory === join(ROOT, "src") ? [readSource(join(ROOT, "main.ts")), ...below] : below;
 }

@@ -1,6 +1,6 @@
 /** The line below the header that reports a problem. */
 
-import { byId, setAttribute, setHidden, setText } from "./element.js";
+import { byId, setAttribute, setHidden, setText } from "./parts/element.js";
 
 export class Banner {
   #element = byId("banner", HTMLDivElement);

@@ -1,6 +1,6 @@
 /** One line at the bottom of the window: the result of an action. */
 
-import { byId, setText } from "./element.js";
+import { byId, setText } from "./parts/element.js";
 
 /** The time for which it is shown, in milliseconds. */
 const STAY = 6000;

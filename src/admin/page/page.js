@@ -2,20 +2,20 @@
 
 import { Api, ApiError } from "./api.js";
 import { Banner } from "./banner.js";
-import { ConnectionsPanel } from "./connections_panel.js";
-import { byId, setHidden } from "./element.js";
-import { EventStream } from "./event_stream.js";
-import { EventsPanel } from "./events_panel.js";
-import { Faults } from "./faults.js";
+import { ConnectionsPanel } from "./connections/connections_panel.js";
+import { byId, setHidden } from "./parts/element.js";
+import { EventStream } from "./events/event_stream.js";
+import { EventsPanel } from "./events/events_panel.js";
+import { Faults } from "./faults/faults.js";
 import { watchFilterKeys } from "./filter_keys.js";
-import { formatClock } from "./format.js";
+import { formatClock } from "./parts/format.js";
 import { Notice } from "./notice.js";
 import { ProgramPanel } from "./program_panel.js";
-import { Rates } from "./rates.js";
-import { ServicesPanel } from "./services_panel.js";
+import { Rates } from "./services/rates.js";
+import { ServicesPanel } from "./services/services_panel.js";
 import { SignIn } from "./sign_in.js";
 import { watchTheme } from "./theme.js";
-import { UpstreamsPanel } from "./upstreams_panel.js";
+import { UpstreamsPanel } from "./upstreams/upstreams_panel.js";
 
 /** @import { AdminEvent, EndpointView, StatsEvent } from "../views.ts" */
 

@@ -1,11 +1,11 @@
 /** The program's state and its totals. */
 
-import { byId, create, setAttribute, setText } from "./element.js";
-import { formatBytes, formatCount, formatDuration, formatFrequency, formatRate } from "./format.js";
-import { errorsOf } from "./service_errors.js";
+import { byId, create, setAttribute, setText } from "./parts/element.js";
+import { formatBytes, formatCount, formatDuration, formatFrequency, formatRate } from "./parts/format.js";
+import { errorsOf } from "./services/service_errors.js";
 
 /** @import { StatsEvent, StatusView } from "../views.ts" */
-/** @import { Rate } from "./rates.js" */
+/** @import { Rate } from "./services/rates.js" */
 
 export class ProgramPanel {
   #state = byId("state", HTMLParagraphElement);

@@ -1,6 +1,6 @@
 /** The form that asks for the token. */
 
-import { byId, setHidden, setText } from "./element.js";
+import { byId, setHidden, setText } from "./parts/element.js";
 
 /** The characters that both an HTTP header and the configuration allow. */
 const TOKEN = /^[!-~]+$/;

@@ -1,9 +1,9 @@
 /** The text of each event. */
 
-import { formatAmount, formatBytes, formatDuration, formatReason } from "./format.js";
-import { isOrderly } from "./service_errors.js";
+import { formatAmount, formatBytes, formatDuration, formatReason } from "../parts/format.js";
+import { isOrderly } from "../services/service_errors.js";
 
-/** @import { AdminEvent, StatsEvent } from "../views.ts" */
+/** @import { AdminEvent, StatsEvent } from "../../views.ts" */
 
 /** @typedef {"traffic" | "fault" | "problem" | "program"} EventKind */
 

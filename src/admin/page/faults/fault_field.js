@@ -1,9 +1,9 @@
 /** A key of a fault in a form: label, input, explanation, and what is wrong with its value. */
 
-import { create, setAttribute, setText } from "./element.js";
+import { create, setAttribute, setText } from "../parts/element.js";
 import { textOf, valueOf } from "./fault_keys.js";
 
-/** @import { FaultKeyView } from "../views.ts" */
+/** @import { FaultKeyView } from "../../views.ts" */
 
 let lastId = 0;
 

@@ -1,10 +1,10 @@
 /** The list of events, newest first. */
 
-import { byId, create, setAttribute, setHidden, setText } from "./element.js";
+import { byId, create, setAttribute, setHidden, setText } from "../parts/element.js";
 import { describeEvent } from "./event_text.js";
-import { formatClock, formatCount } from "./format.js";
+import { formatClock, formatCount } from "../parts/format.js";
 
-/** @import { AdminEvent, StatsEvent } from "../views.ts" */
+/** @import { AdminEvent, StatsEvent } from "../../views.ts" */
 /** @import { EventText } from "./event_text.js" */
 
 /** The number of events to keep, and to show in the list. */

@@ -1,16 +1,16 @@
 /** The live table of connections. Only the visible rows are requested and in the document. */
 
-import { isAsked } from "./confirm_button.js";
+import { isAsked } from "../parts/confirm_button.js";
 import { ConnectionRow } from "./connection_row.js";
 import { ConnectionSort } from "./connection_sort.js";
-import { byId, setAttribute, setHidden, setText } from "./element.js";
-import { formatCount } from "./format.js";
-import { KeyedElements } from "./keyed_elements.js";
+import { byId, setAttribute, setHidden, setText } from "../parts/element.js";
+import { formatCount } from "../parts/format.js";
+import { KeyedElements } from "../parts/keyed_elements.js";
 import { isNearItsEnd, rowWindow } from "./row_window.js";
 import { moveBetweenRows } from "./row_keys.js";
 
-/** @import { Api } from "./api.js" */
-/** @import { ConnectionPage, ConnectionView } from "../views.ts" */
+/** @import { Api } from "../api.js" */
+/** @import { ConnectionPage, ConnectionView } from "../../views.ts" */
 
 /** The filter is applied this long after the last key, in milliseconds. */
 const TYPING_PAUSE = 150;

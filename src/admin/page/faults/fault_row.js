@@ -1,11 +1,11 @@
 /** A fault of a service: what it does, on how many connections it has acted, and its buttons. */
 
-import { ConfirmButton } from "./confirm_button.js";
-import { create, setAttribute, setHidden, setText } from "./element.js";
+import { ConfirmButton } from "../parts/confirm_button.js";
+import { create, setAttribute, setHidden, setText } from "../parts/element.js";
 import { describeFault, keysOf } from "./fault_keys.js";
-import { formatAmount } from "./format.js";
+import { formatAmount } from "../parts/format.js";
 
-/** @import { FaultsView, FaultView } from "../views.ts" */
+/** @import { FaultsView, FaultView } from "../../views.ts" */
 
 /**
  * @typedef {object} FaultButtons

@@ -1,16 +1,16 @@
 /** The services with their rates. */
 
-import { byId, create, setAttribute, setText } from "./element.js";
+import { byId, create, setAttribute, setText } from "../parts/element.js";
 import { ErrorList } from "./error_list.js";
-import { ServiceFaults } from "./faults_panel.js";
-import { formatBytes, formatCount, formatFrequency, formatRate } from "./format.js";
-import { KeyedElements } from "./keyed_elements.js";
+import { ServiceFaults } from "../faults/faults_panel.js";
+import { formatBytes, formatCount, formatFrequency, formatRate } from "../parts/format.js";
+import { KeyedElements } from "../parts/keyed_elements.js";
 import { Sparkline } from "./sparkline.js";
 
-/** @import { ServiceView } from "../views.ts" */
+/** @import { ServiceView } from "../../views.ts" */
 /** @import { Curves, Rate } from "./rates.js" */
-/** @import { Faults } from "./faults.js" */
-/** @import { FaultListener } from "./faults_panel.js" */
+/** @import { Faults } from "../faults/faults.js" */
+/** @import { FaultListener } from "../faults/faults_panel.js" */
 
 /** A certificate that expires sooner than this is shown as a warning, in milliseconds. */
 const SOON = 21 * 86_400_000;

@@ -1,10 +1,10 @@
 /** Reads the events of the admin interface while the page is open, and reconnects. */
 
-import { ApiError } from "./api.js";
+import { ApiError } from "../api.js";
 import { dataOfEvents } from "./server_sent_events.js";
 
-/** @import { Api } from "./api.js" */
-/** @import { AdminEvent } from "../views.ts" */
+/** @import { Api } from "../api.js" */
+/** @import { AdminEvent } from "../../views.ts" */
 
 /** The connection is considered dead after this long without data, in milliseconds; figures come every second. */
 const SILENCE = 6000;

@@ -1,10 +1,10 @@
 /** The rates that the page computes from counts that it gets once a second. */
 
 import assert from "node:assert/strict";
-import type { ServiceView, StatsEvent } from "../../../../src/admin/views.ts";
-import { Rates } from "../../../../src/admin/page/rates.js";
-import { errorsOf, isOrderly } from "../../../../src/admin/page/service_errors.js";
-import { ERROR_CODES, isOnPurpose } from "../../../../src/net/errors.ts";
+import type { ServiceView, StatsEvent } from "../../../../../src/admin/views.ts";
+import { Rates } from "../../../../../src/admin/page/services/rates.js";
+import { errorsOf, isOrderly } from "../../../../../src/admin/page/services/service_errors.js";
+import { ERROR_CODES, isOnPurpose } from "../../../../../src/net/errors.ts";
 
 Deno.test("Rates are unknown at first, then computed from the last two samples", () => {
   const rates = new Rates();

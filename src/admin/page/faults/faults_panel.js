@@ -1,11 +1,11 @@
 /** The row below a service with its faults: they are added, switched, changed and removed here. */
 
-import { create, setHidden } from "./element.js";
+import { create, setHidden } from "../parts/element.js";
 import { FaultForm } from "./fault_form.js";
 import { FaultRow } from "./fault_row.js";
-import { KeyedElements } from "./keyed_elements.js";
+import { KeyedElements } from "../parts/keyed_elements.js";
 
-/** @import { FaultView, ServiceView } from "../views.ts" */
+/** @import { FaultView, ServiceView } from "../../views.ts" */
 /** @import { Faults } from "./faults.js" */
 /** @import { Item } from "./fault_row.js" */
 

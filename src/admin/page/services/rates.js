@@ -2,7 +2,7 @@
 
 import { errorsOf } from "./service_errors.js";
 
-/** @import { ServiceView, StatsEvent } from "../views.ts" */
+/** @import { ServiceView, StatsEvent } from "../../views.ts" */
 
 /** How far back the curves go, in seconds. */
 export const HISTORY = 120;

@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { describeEvent } from "../../../../src/admin/page/event_text.js";
-import { dataOfEvents } from "../../../../src/admin/page/server_sent_events.js";
+import { describeEvent } from "../../../../../src/admin/page/events/event_text.js";
+import { dataOfEvents } from "../../../../../src/admin/page/events/server_sent_events.js";
 
 const BEGIN = {
   time: "2026-03-01T10:15:00.000Z",

@@ -1,9 +1,9 @@
 /** The switch for the admin state of an endpoint: up, drain or down. */
 
-import { ConfirmButton } from "./confirm_button.js";
-import { create, setAttribute } from "./element.js";
+import { ConfirmButton } from "../parts/confirm_button.js";
+import { create, setAttribute } from "../parts/element.js";
 
-/** @import { EndpointView } from "../views.ts" */
+/** @import { EndpointView } from "../../views.ts" */
 
 /** @typedef {(group: string, endpoint: string, admin: EndpointView["admin"]) => Promise<EndpointView | undefined>} SetEndpoint */
 

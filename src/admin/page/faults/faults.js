@@ -1,7 +1,7 @@
 /** The faults that services can have, and requests that change those of a service. */
 
-/** @import { Api } from "./api.js" */
-/** @import { FaultsView, FaultView } from "../views.ts" */
+/** @import { Api } from "../api.js" */
+/** @import { FaultsView, FaultView } from "../../views.ts" */
 
 export class Faults {
   #api;

@@ -1,10 +1,10 @@
 /** The errors of a service with their counts; rare ones are folded. */
 
-import { arrange, create, setAttribute, setText } from "./element.js";
-import { formatCount, formatReason } from "./format.js";
+import { arrange, create, setAttribute, setText } from "../parts/element.js";
+import { formatCount, formatReason } from "../parts/format.js";
 import { errorsOf } from "./service_errors.js";
 
-/** @import { ServiceView } from "../views.ts" */
+/** @import { ServiceView } from "../../views.ts" */
 
 /** The number of reasons shown when folded. */
 const SHORT = 2;

@@ -1,6 +1,6 @@
 /** The keys of faults: which ones a type has, and their values as text. */
 
-/** @import { FaultKeyView, FaultsView, FaultView } from "../views.ts" */
+/** @import { FaultKeyView, FaultsView, FaultView } from "../../views.ts" */
 
 /**
  * The keys of a type: those that say what the fault does, and those that say to which connections and when.

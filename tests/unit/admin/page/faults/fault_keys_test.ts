@@ -1,8 +1,8 @@
 /** The keys of faults in the page, and their values. */
 
 import assert from "node:assert/strict";
-import { describeFault, keysOf, textOf, valueOf } from "../../../../src/admin/page/fault_keys.js";
-import { faultTypes } from "../../../../src/config/fault_types.ts";
+import { describeFault, keysOf, textOf, valueOf } from "../../../../../src/admin/page/faults/fault_keys.js";
+import { faultTypes } from "../../../../../src/config/fault_types.ts";
 
 const VIEW = { enabled: true, seed: "1", ...faultTypes() };
 const FAULT = { name: "slow", enabled: true, configured: false, applied: 3 };

@@ -1,11 +1,11 @@
 /** The upstream groups with their endpoints. */
 
-import { byId, create, setAttribute, setHidden, setText } from "./element.js";
+import { byId, create, setAttribute, setHidden, setText } from "../parts/element.js";
 import { EndpointSwitch } from "./endpoint_switch.js";
-import { formatCount, formatDuration } from "./format.js";
-import { KeyedElements } from "./keyed_elements.js";
+import { formatCount, formatDuration } from "../parts/format.js";
+import { KeyedElements } from "../parts/keyed_elements.js";
 
-/** @import { DiscoveryView, EndpointView, StatsEvent, UpstreamView } from "../views.ts" */
+/** @import { DiscoveryView, EndpointView, StatsEvent, UpstreamView } from "../../views.ts" */
 /** @import { SetEndpoint } from "./endpoint_switch.js" */
 
 const COLUMNS = 7;

@@ -1,7 +1,7 @@
 /** The curves of a service's rates, drawn by uPlot. */
 
-import { create, setAttribute } from "./element.js";
-import { formatRate } from "./format.js";
+import { create, setAttribute } from "../parts/element.js";
+import { formatRate } from "../parts/format.js";
 import { HISTORY } from "./rates.js";
 
 /** @import uPlot from "uplot/dist/uPlot.d.ts" */

@@ -1,11 +1,11 @@
 /** The form that adds a fault to a service, or changes one. */
 
-import { ApiError } from "./api.js";
-import { create, setAttribute, setText } from "./element.js";
+import { ApiError } from "../api.js";
+import { create, setAttribute, setText } from "../parts/element.js";
 import { FaultField } from "./fault_field.js";
 import { keysOf, NAME_KEY } from "./fault_keys.js";
 
-/** @import { FaultsView, FaultView } from "../views.ts" */
+/** @import { FaultsView, FaultView } from "../../views.ts" */
 
 export class FaultForm {
   element = create("form", { class: "fault-form", novalidate: "" });

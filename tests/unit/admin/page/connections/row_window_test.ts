@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { isNearItsEnd, rowWindow } from "../../../../src/admin/page/row_window.js";
+import { isNearItsEnd, rowWindow } from "../../../../../src/admin/page/connections/row_window.js";
 
 const table = fc.record({
   scrollTop: fc.nat({ max: 3_000_000 }),

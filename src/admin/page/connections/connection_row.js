@@ -1,10 +1,10 @@
 /** One connection in the table. A row is never reused for another connection. */
 
-import { ConfirmButton } from "./confirm_button.js";
-import { create, setAttribute, setHidden, setText } from "./element.js";
-import { formatAmount, formatBytes, formatDuration, formatRate } from "./format.js";
+import { ConfirmButton } from "../parts/confirm_button.js";
+import { create, setAttribute, setHidden, setText } from "../parts/element.js";
+import { formatAmount, formatBytes, formatDuration, formatRate } from "../parts/format.js";
 
-/** @import { ConnectionView, SortKey } from "../views.ts" */
+/** @import { ConnectionView, SortKey } from "../../views.ts" */
 
 /**
  * The columns before the button, and the keys to sort by.

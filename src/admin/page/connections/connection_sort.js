@@ -1,9 +1,9 @@
 /** Sorts the table of connections: by its column heads, or by a list in narrow windows. */
 
 import { COLUMNS } from "./connection_row.js";
-import { byId, create, setAttribute } from "./element.js";
+import { byId, create, setAttribute } from "../parts/element.js";
 
-/** @import { SortKey } from "../views.ts" */
+/** @import { SortKey } from "../../views.ts" */
 
 /** Keys that begin with the largest value. */
 const LARGEST_FIRST = new Set(["id", "age", "bytes"]);

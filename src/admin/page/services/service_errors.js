@@ -1,6 +1,6 @@
 /** The errors of a service. */
 
-/** @import { ServiceView } from "../views.ts" */
+/** @import { ServiceView } from "../../views.ts" */
 
 /** Ended by an operator or the configuration: `onPurpose` in net/errors.ts. A test compares them. */
 const ON_PURPOSE = new Set([

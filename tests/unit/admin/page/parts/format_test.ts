@@ -8,7 +8,7 @@ import {
   formatDuration,
   formatFrequency,
   formatRate,
-} from "../../../../src/admin/page/format.js";
+} from "../../../../../src/admin/page/parts/format.js";
 
 Deno.test("the page writes bytes in binary units, one digit after the point", () => {
   const cases: [number, string][] = [
