@@ -5,7 +5,7 @@ import { base64url, bindExternalAccount, type ExternalAccount, keyAuthorization,
 import { EcKey } from "./keys.ts";
 import { type AcmeAnswer, AcmeTransport, type Fetch, objectIn } from "./transport.ts";
 
-/** Milliseconds between two looks at what the server is working on, unless it says how long. */
+/** Milliseconds between two polls of an order in progress, unless the server says how long. */
 const LOOK_EVERY = 1000;
 /** The shortest and the longest such pause. */
 const SHORTEST_PAUSE = 250;
@@ -229,7 +229,7 @@ class Ordering {
     return key.challengeCertificate(name, sha256(proof), this.#parts.now()) + key.toPem();
   }
 
-  /** Looks until the server has done its part. @throws {AcmeError} with what it found wrong. */
+  /** Polls until the server has done its part. @throws {AcmeError} with what it found wrong. */
   async #settled<Kind extends Resource>(
     url: string,
     what: string,

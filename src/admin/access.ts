@@ -27,8 +27,8 @@ export function checkHost(headers: Headers, hosts: ReadonlySet<string> | undefin
 }
 
 /**
- * Checks that a request does not come from a page of another site (https://www.w3.org/TR/fetch-metadata/). Programs other
- * than browsers send neither header.
+ * Checks that a request does not come from a page of another site (https://www.w3.org/TR/fetch-metadata/). Programs
+ * other than browsers send neither header.
  *
  * @throws {ApiError} `bad_host`, `foreign_origin`
  */

@@ -51,7 +51,7 @@ export interface GroupConfig extends Omit<GroupEntry, "endpoints" | "discovery">
   readonly endpoints: readonly EndpointEntry[];
   /** Where endpoints are found; undefined when they are those of the configuration. */
   readonly discovery: DiscoveryConfig | undefined;
-  /** As logs and metrics show it. A lone address is called by itself. */
+  /** As logs and metrics show it. A lone address is its own name. */
   readonly name: string;
   /** How a file has it: under a name of its own, in place of its name, or as its only address. */
   readonly writtenAs: UpstreamEntry["kind"];

@@ -25,7 +25,7 @@ export interface ConfigDiff {
 
 type Setting = Exclude<keyof Config, "services" | "upstreams" | "warnings">;
 
-/** What holds for the whole process: the key people know it by, and how a change of it takes effect. */
+/** The settings of the whole process: their keys, and how a change of each takes effect. */
 const SETTINGS: Record<Setting, { readonly key: string; readonly effect: "live" | "restart" }> = {
   workers: { key: "workers", effect: "restart" },
   admin: { key: "admin", effect: "restart" },
@@ -54,7 +54,7 @@ export function diffConfig(before: Config, after: Config): ConfigDiff {
 /** Summarizes it in a line: `1 service added (smtp), 2 changed (db, cache); log`. Has names only, and no values. */
 export function describeDiff(diff: ConfigDiff): string {
   const services = describeDifferences("service", diff.services);
-  // Most groups come and go with a service, which says it all.
+  // Most groups come and go with a service, whose name is enough.
   const groups = services === "" ? diff.groups : diff.groups.filter(({ kind }) => kind === "changed");
   const restart = diff.needsRestart.join(" and ");
   const parts = [
@@ -96,7 +96,9 @@ function isSameService(before: ServiceConfig, after: ServiceConfig): boolean {
   return isEqual(serviceKeys(before), serviceKeys(after));
 }
 
-/** All keys of a service but its faults, which change in place, and of its groups those that its connectors are made of. */
+/**
+ * All keys of a service but its faults, which change in place, and of its groups those that its connectors are made of.
+ */
 function serviceKeys({ faults: _, ...service }: ServiceConfig) {
   return {
     ...service,

@@ -32,11 +32,13 @@ export interface FilterContext {
    * to a second.
    */
   close(): void;
-  /** Resets both sides, with the reason `filter_closed`. With `faults: false` and `reset: "close"`, closes them instead. */
+  /**
+   * Resets both sides, with the reason `filter_closed`. With `faults: false` and `reset: "close"`, closes them instead.
+   */
   reset(): void;
   /**
-   * A number from 0 to below 1, as `Math.random()`, but repeatable: its sequence depends on the `seed` of the proxy, the
-   * service, and the number of the connection there.
+   * A number from 0 to below 1, as `Math.random()`, but repeatable: its sequence depends on the `seed` of the proxy,
+   * the service, and the number of the connection there.
    */
   random(): number;
 }

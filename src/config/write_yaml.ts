@@ -10,7 +10,7 @@ export interface YamlOptions {
   readonly variables: ReadonlySet<string>;
 }
 
-/** Lists of so few characters are written on one line. */
+/** Lists of at most this many characters are written on one line. */
 const SHORT = 60;
 
 /** The text that gives the document when `sluice` reads it. */

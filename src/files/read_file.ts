@@ -9,7 +9,7 @@ const PIECE = 64 * 1024;
 
 export interface ReadOptions {
   /**
-   * A pipe or a device may take so long until its end, in milliseconds, because its writer may still be running. If
+   * A pipe or a device may take this long until its end, in milliseconds, because its writer may still be running. If
    * undefined, only regular files are read.
    */
   readonly pipeTimeout?: number;

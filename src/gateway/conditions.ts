@@ -25,8 +25,8 @@ export function isUnknown(type: string, reason: string, message: string): Condit
 }
 
 /**
- * The conditions as they should be stored: those of other types stay, and the time of each is that of its last change of
- * status.
+ * The conditions as they should be stored: those of other types stay, and the time of each is that of its last change
+ * of status.
  *
  * @param before The stored conditions.
  * @param generation Of the object that they are about.

@@ -52,7 +52,7 @@ export class PortApplier {
     return new Map([...this.#applied.values()].flatMap(({ faults }) => [...faults]));
   }
 
-  /** Applies all plans. A port that fails does not keep others back. Rejects once the program stops. */
+  /** Applies all plans. A port that fails does not hold up others. Rejects once the program stops. */
   async apply(plans: readonly PortPlan[]): Promise<void> {
     const wanted = new Set(plans.map(({ port }) => port));
     for (const port of this.#failures.keys()) if (!wanted.has(port)) this.#failures.delete(port);

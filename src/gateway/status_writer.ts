@@ -74,7 +74,7 @@ export class StatusWriter {
     for (const path of this.#failing) if (!exists(path)) this.#failing.delete(path);
     const waits: number[] = [];
     let isEnded = false;
-    // What failed comes last: it must not keep others from their turn.
+    // Paths that failed come last, so that they do not hold up others.
     const [failed, others] = partition(updates, ({ path }) => this.#failing.has(path));
     const queue = [...others, ...failed].values();
     const writeAll = async () => {

@@ -186,7 +186,7 @@ export function proxyErrorOf(cause: unknown, side: Side): ProxyError {
 function codeOf(error: Error): ErrorCode {
   const code = BY_ERROR.get((error as { code?: unknown }).code) ?? BY_ERROR.get(error.name);
   if (code !== undefined) return code;
-  // getaddrinfo failures are plain errors in Deno, told apart by their text alone (DNS errors have no errno).
+  // getaddrinfo failures are plain errors in Deno, distinguished by their text alone (DNS errors have no errno).
   if (error.message.startsWith("failed to lookup address")) return "name_not_resolved";
   return "io_error";
 }

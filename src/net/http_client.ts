@@ -1,4 +1,4 @@
-/** HTTP requests of the proxy itself, to the servers that tell it about endpoints. */
+/** HTTP requests of the proxy itself, to sources of endpoints. */
 
 export interface HttpClientOptions {
   /** PEM certificates of authorities to trust besides those that Deno trusts. */
@@ -44,7 +44,7 @@ export class LargeBodyError extends RangeError {
 }
 
 /**
- * The text of an answer, at most 16 MiB: a server that is not what it should be must not take all memory.
+ * The text of an answer, at most 16 MiB: a faulty server must not use up the memory.
  *
  * @throws {LargeBodyError} when it is larger
  */

@@ -53,7 +53,7 @@ export class Api {
     const { signal } = this.#ending;
     const response = await fetch(`${this.#url}/events?stats=0`, { headers: this.#headers, signal });
     void this.#receive(response.body!).catch(() => {
-      // Broken off: by close(), or by the end of the program, which its exit shows.
+      // Aborted by close(), or by the end of the program, which its exit shows.
     });
   }
 
@@ -61,7 +61,9 @@ export class Api {
     this.#ending.abort();
   }
 
-  /** Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html), each with one line of data. */
+  /**
+   * Server-sent events (https://html.spec.whatwg.org/multipage/server-sent-events.html), each with one line of data.
+   */
   async #receive(body: ReadableStream<Uint8Array>): Promise<void> {
     const decoder = new TextDecoder();
     const reader = body.getReader();

@@ -1,4 +1,6 @@
-/** Where the parts of the npm package are: Deno, which is a package of npm, and the bundled program beside this file. */
+/**
+ * Where the parts of the npm package are: Deno, which is a package of npm, and the bundled program beside this file.
+ */
 
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";

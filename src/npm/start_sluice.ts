@@ -1,4 +1,6 @@
-/** sluice for the tests of programs that run in Node.js: the proxy is a process of its own, and is driven over its API. */
+/**
+ * sluice for the tests of programs that run in Node.js: the proxy is a process of its own, and is driven over its API.
+ */
 
 import "./node20.ts";
 import { randomUUID } from "node:crypto";

@@ -1,4 +1,4 @@
-/** Watches a client that waits to be connected: its socket is not read meanwhile, and only a read shows that it has left. */
+/** Watches a client that waits to be connected: its socket is not read meanwhile, and only a read shows its end. */
 
 import { ProxyError, proxyErrorOf } from "../net/errors.ts";
 import type { ReadAheadConn } from "../net/socket/read_ahead_conn.ts";

@@ -33,7 +33,7 @@ export class Connection implements FaultyConnection, WaitingClient {
   #abortReason: ProxyError | undefined;
   /**
    * The current step, if closing the client does not end it. An object, as V8 allocates a function literal that is
-   * assigned to a field in the old generation: there it would keep all of the connection until the next full collection.
+   * assigned to a field in the old generation, where it would keep all of the connection until a full collection.
    */
   #step: Abortable | undefined;
 
@@ -96,7 +96,7 @@ export class Connection implements FaultyConnection, WaitingClient {
     }
   }
 
-  /** Ends the connection at once, with a RST on both sides if `isReset`. A pending connect is closed when it completes. */
+  /** Ends the connection at once, with a RST on both sides if `isReset`. A pending connect is closed on completion. */
   abort(code: ErrorCode, isReset = false): void {
     if (this.#abortReason !== undefined) return;
     this.#abortReason = new ProxyError(code, "proxy");

@@ -152,8 +152,8 @@ export class ConnectionFaults extends Linked<ConnectionFaults> {
   }
 
   /**
-   * Whether the ClientHello of a client has to be read to know its name. Its route is known by now, and it must not lead
-   * the client elsewhere.
+   * Whether the ClientHello of a client has to be read to know its name. Its route is known by now, and it must not
+   * lead the client elsewhere.
    */
   needsHelloOf(client: Pick<ClientFacts, "awaitsName" | "settle">): boolean {
     if (!this.needsHello || !client.awaitsName) return false;

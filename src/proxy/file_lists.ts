@@ -1,4 +1,6 @@
-/** The lists of addresses and names whose entries are in files, in one thread: services keep them while entries change. */
+/**
+ * The lists of addresses and names whose entries are in files, in one thread: services keep them while entries change.
+ */
 
 import type { ListEntry } from "../config/config.ts";
 import { ServerNameSet } from "../wire/client_hello/server_names.ts";

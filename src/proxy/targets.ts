@@ -61,7 +61,11 @@ export class Targets {
       [...this.#ofRoutes, this.#otherwise].some((target) => target?.awaitsName);
   }
 
-  /** The target of a client; undefined when that needs more of its first bytes. @throws {ProxyError} when no route matches. */
+  /**
+   * The target of a client; undefined when that needs more of its first bytes.
+   *
+   * @throws {ProxyError} when no route matches.
+   */
   find(facts: ClientFacts): Target | undefined {
     const { tls } = this.#parts;
     const check = tls.answering(facts);

@@ -214,7 +214,7 @@ export class ConnSource implements UnderlyingDefaultSource<Uint8Array> {
   }
 }
 
-/** Learns what became of the bytes that it gave to a {@linkcode ConnWriter}: one call for each of them. */
+/** Receives the results of writes by a {@linkcode ConnWriter}: one call for each. */
 export interface WriteHandlers {
   /** All bytes are written. */
   onWritten(): void;

@@ -44,7 +44,7 @@ type Standing = "fresh" | "usable" | "out";
 
 type Endpoint = Pick<EndpointController, "isUp" | "health" | "warming">;
 
-/** Finds out which endpoints of a group come up. Those that are there at its start are at work at once. */
+/** Finds out which endpoints of a group come up. Those that are there at its start have their whole weight at once. */
 export class SlowStart {
   #standings: ReadonlyMap<Endpoint, Standing> | undefined;
 

@@ -66,7 +66,7 @@ export async function begin(
     : await inTime(requestTls(conn, preface.asksFor, (begun) => Promise.resolve(begun), signal));
 }
 
-/** Begins TLS if the service has it, and takes a greeting off that the client has had. Closes it on failure. */
+/** Begins TLS if the service has it, and removes a greeting that the client has had. Closes it on failure. */
 export async function secure(
   { tls, greetedBy }: Handshake,
   address: Address,

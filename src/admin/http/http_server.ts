@@ -1,6 +1,6 @@
 /**
- * HTTP/1.1 on connections that the caller accepts, parsed by node:http. Deno.serve accepts connections itself and without
- * a limit, waits for requests without a timeout, and stops permanently when descriptors run out.
+ * HTTP/1.1 on connections that the caller accepts, parsed by node:http. Deno.serve accepts connections itself and
+ * without a limit, waits for requests without a timeout, and stops permanently when descriptors run out.
  */
 
 import {
@@ -57,7 +57,9 @@ export class HttpServer {
     });
   }
 
-  /** Serves a connection. At the limit it evicts one without a request; if there is none, closes it and returns false. */
+  /**
+   * Serves a connection. At the limit it evicts one without a request; if there is none, closes it and returns false.
+   */
   serve(conn: AdminConn, client: string): boolean {
     const { maxConnections, now, lookEvery } = this.#options;
     const connection = new HttpConnection(conn, client, now);

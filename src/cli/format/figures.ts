@@ -47,8 +47,8 @@ export function openOf(active: number, limit: number | null): string {
 }
 
 /**
- * The state that checks have found, and the one that an operator has set: `up`, `down`, `up (drain)`; `up, in use` if all
- * new connections go there. @param stick Where they go.
+ * The state that checks have found, and the one that an operator has set: `up`, `down`, `up (drain)`; `up, in use` if
+ * all new connections go there. @param stick Where they go.
  */
 export function endpointState({ address, state, admin }: EndpointView, stick: string | null): string {
   const found = admin === "up" ? state : `${state} (${admin})`;

@@ -69,7 +69,9 @@ export function endpointLines({ stats, statsRates }: TopState, width: number, li
   return panel(tableLines(columns, rows, { width, gap: 1 }), shown.map(toneOf), hidden);
 }
 
-/** A heading and at most `limit` groups whose endpoints come from a source: if there are more, those with errors first. */
+/**
+ * A heading and at most `limit` groups whose endpoints come from a source: if there are more, those with errors first.
+ */
 export function discoveryLines(sources: readonly DiscoveryRow[], width: number, limit: number): Line[] {
   if (limit === 0) return [];
   const { shown, hidden } = chosen(sources, limit, failingFirst);

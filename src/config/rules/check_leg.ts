@@ -34,8 +34,8 @@ function usesOf(service: ServiceConfig): { readonly name: string; readonly servi
 }
 
 /**
- * A setting that the group omits comes from the services that use it, which must agree. On another host or port there is
- * another server: there, a check has neither header nor TLS unless the group sets them.
+ * A setting that the group omits comes from the services that use it, which must agree. On another host or port there
+ * is another server: there, a check has neither header nor TLS unless the group sets them.
  */
 function checkLegOf(
   { healthCheck: check = {} as HealthCheckConfig }: GroupConfig,

@@ -68,7 +68,9 @@ export function section<Shape extends z.core.$ZodLooseShape>(expected: string, s
   });
 }
 
-/** Whether a key means the same when it is left out: it has no value, an empty list, or a 0 that is also its default. */
+/**
+ * Whether a key means the same when it is left out: it has no value, an empty list, or a 0 that is also its default.
+ */
 function isOff(value: unknown, schema: z.core.SomeType | undefined): boolean {
   if (value === 0) return (schema?._zod.def as { defaultValue?: unknown }).defaultValue === 0;
   return value === undefined || Array.isArray(value) && value.length === 0;

@@ -71,7 +71,9 @@ export function parseEndpointAddress(text: string): Address {
   return parseUpstreamAddress(text);
 }
 
-/** Formats an address so that {@linkcode parseEndpointAddress} gives it back. SRV records bring the port where it is 0. */
+/**
+ * Formats an address so that {@linkcode parseEndpointAddress} gives it back. SRV records bring the port where it is 0.
+ */
 export function formatEndpointAddress(address: Address): string {
   return address.transport === "tcp" && address.port === 0 ? address.hostname : formatAddress(address);
 }

@@ -77,7 +77,9 @@ export function parseUpstreamRange(text: string): Address {
   return { ...parseUpstreamAddress(`${host}${first}`), lastPort: last } as TcpAddress;
 }
 
-/** Formats addresses so that {@linkcode parseListenRange} gives them back: ports that follow each other are one range. */
+/**
+ * Formats addresses so that {@linkcode parseListenRange} gives them back: ports that follow each other are one range.
+ */
 export function formatListenRanges(addresses: readonly ListenAddress[]): string[] {
   const runs: { readonly first: ListenAddress; last: number }[] = [];
   for (const address of addresses) {

@@ -1,4 +1,6 @@
-/** Regular expressions of health checks. What they are matched against comes from an endpoint, so they must be quick. */
+/**
+ * Regular expressions of health checks. What they are matched against comes from an endpoint, so they must be quick.
+ */
 
 /**
  * Each repetition multiplies the time by the length of the text: `a*b` takes milliseconds for 2 KiB, `a*a*b` half a

@@ -45,7 +45,9 @@ class Replacing implements ByteFault {
     this.#passHeld(this.#matcher.pending, output);
   }
 
-  /** Passes on the held bytes and those from `from` to `to`; with a negative `to`, it keeps as many of the held bytes. */
+  /**
+   * Passes on the held bytes and those from `from` to `to`; with a negative `to`, it keeps as many of the held bytes.
+   */
   #pass(
     chunk: Uint8Array,
     { held, from, to }: { readonly held: number; readonly from: number; readonly to: number },

@@ -62,7 +62,7 @@ export class ClusterWatch implements AsyncDisposable {
 }
 
 class CollectionWatch implements AsyncDisposable {
-  /** Undefined until the API server has answered, or it has been waited for long enough. */
+  /** Undefined until the API server has answered, or the wait for it is over. */
   known: Known | undefined;
   readonly #collection: Collection;
   readonly #options: ClusterWatchOptions;

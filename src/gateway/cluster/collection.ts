@@ -9,7 +9,7 @@ export interface Collection {
   readonly only: string | undefined;
   /** In words, for the log. */
   readonly what: string;
-  /** Whether labels say something. */
+  /** Whether labels are read. */
   readonly readsLabels: boolean;
 }
 

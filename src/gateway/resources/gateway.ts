@@ -26,12 +26,12 @@ export interface Gateway {
 
 export interface Listener {
   readonly name: string;
-  /** Undefined if it is none. */
+  /** Undefined if it is no port. */
   readonly port: number | undefined;
   readonly protocol: string;
   /** A name or `*.` and a name, in lower case; undefined is any. */
   readonly hostname: string | undefined;
-  /** Whether what it has as a host name is none. */
+  /** Whether its host name is invalid. */
   readonly hasWrongHostname: boolean;
   readonly mode: string;
   readonly certificates: readonly Reference[];

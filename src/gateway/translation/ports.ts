@@ -66,8 +66,8 @@ export function planPorts(
 }
 
 /**
- * Whether clients come for a listener. Those of one that is not accepted are refused by their host name: a less specific
- * listener, which may take routes of other namespaces, must not get them.
+ * Whether clients come for a listener. Those of one that is not accepted are refused by their host name: a less
+ * specific listener, which may take routes of other namespaces, must not get them.
  */
 function hasClients({ accepted, listener }: ListenerState): boolean {
   if (accepted.status === "True") return true;

@@ -17,8 +17,8 @@ export interface WeightedBackend {
 export const LARGEST_WEIGHT = 1000;
 
 /**
- * Divides the weight of each backend among its addresses. The result is exact where whole numbers up to 1000 can say it;
- * beyond that, it is as close as they come, and every backend with a weight keeps a share.
+ * Divides the weight of each backend among its addresses. The result is exact where whole numbers up to 1000 can say
+ * it; beyond that, it is as close as they come, and every backend with a weight keeps a share.
  *
  * @example
  * ```ts

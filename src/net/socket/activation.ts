@@ -120,8 +120,8 @@ export class ActivatedSockets {
 }
 
 /**
- * Undefined when the descriptor is no socket. The handle also holds a unix socket, and is never closed: that would close
- * the descriptor.
+ * Undefined when the descriptor is no socket. The handle also holds a unix socket, and is never closed: that would
+ * close the descriptor.
  */
 function open(descriptor: number): Held | undefined {
   const { TCP } = (process as unknown as { binding(name: string): TcpBinding }).binding("tcp_wrap");

@@ -1,4 +1,4 @@
-/** The first bytes of a connection: a PROXY header, which is consumed, and what is only peeked at, such as a ClientHello. */
+/** The first bytes of a connection: a PROXY header, which is consumed, and those only peeked at, as a ClientHello. */
 
 import { decodeProxyHeader, encodeProxyHeader } from "../../wire/proxy_protocol/proxy_protocol.ts";
 import type { ProxyHeader } from "../../wire/proxy_protocol/header.ts";

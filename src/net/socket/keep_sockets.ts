@@ -9,8 +9,8 @@ import { keptLinkOf } from "./kept_links.ts";
  * its earlier file again, so that clients reach the program which still listens there.
  *
  * A second hard link keeps a file meanwhile. A file system or a user that may not make links leaves the file unkept.
- * When this program is killed meanwhile, the link stays until the other one closes its socket, or until the next start
- * of one that binds a socket in the folder.
+ * If this program is killed meanwhile, the link stays until the other program closes its socket, or until the next
+ * program binds a socket in the folder.
  */
 export async function keepSockets(
   addresses: readonly ListenAddress[],

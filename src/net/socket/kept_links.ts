@@ -27,7 +27,11 @@ export function firstNameOf(path: string): string {
   return join(dirname(path), `.s${crypto.randomUUID().slice(0, 6)}`);
 }
 
-/** Whether a program listens on a socket file: the kernel refuses the connection if none does. @throws what else fails */
+/**
+ * Whether a program listens on a socket file: the kernel refuses the connection if none does.
+ *
+ * @throws what else fails
+ */
 export async function isListening(path: string): Promise<boolean> {
   try {
     (await Deno.connect({ transport: "unix", path })).close();

@@ -4,7 +4,7 @@ import { lookup } from "node:dns";
 import { ProxyError, proxyErrorOf } from "../errors.ts";
 import { abortable } from "../timers/abortable.ts";
 
-/** If there is an earlier answer, a dial waits so long for the resolver, in milliseconds. */
+/** If there is an earlier answer, a dial waits this long for the resolver, in milliseconds. */
 const PATIENCE = 1000;
 /** The number of names whose last answer is kept. */
 const CAPACITY = 1000;

@@ -17,7 +17,9 @@ export interface NodeListenOptions {
   readonly shared: boolean;
 }
 
-/** How to take over a socket that another process has bound: returns a new descriptor of it, negative if none is left. */
+/**
+ * How to take over a socket that another process has bound: returns a new descriptor of it, negative if none is left.
+ */
 export type Duplicate = () => Promise<number>;
 
 /** @typeParam Bound A TCP address, or that of a socket that another process has bound. */
@@ -56,8 +58,8 @@ export class NodeListener<Bound extends TcpAddress | ActivatedAddress = TcpAddre
   }
 
   /**
-   * A socket of a service manager, which is taken over with the first {@linkcode accept}: node:net accepts as soon as it
-   * listens, and clients that it has accepted are lost if the start of the program or a reload fails after that.
+   * A socket of a service manager, which is taken over with the first {@linkcode accept}: node:net accepts as soon as
+   * it listens, and clients that it has accepted are lost if the start of the program or a reload fails after that.
    */
   static adopt(
     address: ActivatedAddress,

@@ -1,7 +1,7 @@
 /** The longest delay a timer takes, in milliseconds; a longer one would fire at once. */
 const LONGEST_DELAY = 2 ** 31 - 1;
 
-/** Resolves after `milliseconds`, at once if that is not positive, or as soon as `signal` aborts (`Infinity`: only then). */
+/** Resolves after `milliseconds`, or as soon as `signal` aborts: at once if not above 0, with `Infinity` only then. */
 export function sleep(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();

@@ -81,8 +81,8 @@ export class TlsContexts {
  * Equal servers that never listen, one for each handshake in progress, because events of a common server would not
  * identify the handshake. They are reused: creating one takes 0.1 to 0.3 ms.
  *
- * One server with an SNICallback for each handshake would be simpler. But in Deno 2.9.6, a handshake that ends before the
- * callback is called is never freed: 30 KB for every port scan and TCP health check.
+ * One server with an SNICallback for each handshake would be simpler. But in Deno 2.9.6, a handshake that ends before
+ * the callback is called is never freed: 30 KB for every port scan and TCP health check.
  */
 export class TlsServerPool {
   readonly names: readonly string[];

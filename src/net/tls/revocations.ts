@@ -66,7 +66,7 @@ export class Revocations {
     return Math.min(...issuers.map((issuer) => this.#listOf(issuer)?.expiresAt ?? Infinity));
   }
 
-  /** Only an issuer that is trusted may be asked for: its signature is verified once. */
+  /** Call it for trusted issuers only. It verifies the signatures of their lists once. */
   #listOf({ subject, publicKey }: Issuer): RevocationList | undefined {
     const key = `${hash("sha256", subject, "base64")} ${hash("sha256", publicKey, "base64")}`;
     if (this.#byIssuer.has(key)) return this.#byIssuer.get(key);

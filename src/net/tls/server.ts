@@ -19,7 +19,9 @@ import { peerChainOf } from "../workarounds/tls_peer_chain.ts";
 /** The longest ClientHello whose name is read, in bytes: node:tls accepts none longer. */
 const MAX_HELLO = 64 * 1024;
 
-/** `require`: a client needs a certificate; `request`: it may have none, but not a bad one; `none`: none is requested. */
+/**
+ * `require`: a client needs a certificate; `request`: it may have none, but not a bad one; `none`: none is requested.
+ */
 export type ClientAuth = "require" | "request" | "none";
 
 export interface TlsServerOptions {
@@ -217,7 +219,7 @@ class ServerHandshake {
   }
 }
 
-/** The certificate of a client, as DER, and whose it is. */
+/** The certificate of a client, as DER, and its subject. */
 interface Verified {
   readonly certificate: Uint8Array;
   readonly subject: DistinguishedName;

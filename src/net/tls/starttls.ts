@@ -31,7 +31,7 @@ export async function acceptTls(
 }
 
 /**
- * Answers a client that asks for TLS first that there is none. Later reads return what it goes on with.
+ * Answers "no" to a client that asks for TLS. Later reads return what it sends after that.
  *
  * @throws {ProxyError} of side `client`, or the reason of `signal`.
  */
@@ -64,7 +64,7 @@ export async function requestTls(
 }
 
 /**
- * Takes off the greeting of an upstream whose client was greeted already. Owns the connection: closes it on failure.
+ * Removes the greeting of an upstream whose client was greeted already. Owns the connection: closes it on failure.
  *
  * @throws {ProxyError} of side `upstream`, or the reason of `signal`.
  */
@@ -80,7 +80,7 @@ export async function skipGreeting(
   return begun;
 }
 
-/** Says and hears what comes before TLS. */
+/** Speaks the protocol until TLS begins. */
 async function hold(
   conn: ReadAheadConn,
   dialogue: Dialogue,

@@ -50,7 +50,9 @@ export class ConnectionRecord extends Linked<ConnectionRecord> {
   peer: string | undefined;
   /** The name that the client asked for in its ClientHello. */
   serverName: string | undefined;
-  /** TLS with the client: the ALPN protocol, the version (`TLSv1.2`, `TLSv1.3`), the subject of the client certificate. */
+  /**
+   * TLS with the client: the ALPN protocol, the version (`TLSv1.2`, `TLSv1.3`), the subject of the client certificate.
+   */
   alpn: string | undefined;
   tlsVersion: string | undefined;
   clientSubject: string | undefined;

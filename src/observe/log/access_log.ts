@@ -1,6 +1,6 @@
 /**
- * The access log: lines about a connection when it is accepted, when its upstream is connected, and when it ends. And the
- * reports of its beginning and end, which go to counters and events too.
+ * The access log: lines about a connection when it is accepted, when its upstream is connected, and when it ends. And
+ * the reports of its beginning and end, which go to counters and events too.
  */
 
 import type { Fields, Log } from "./log.ts";
@@ -16,8 +16,8 @@ import { LogRateLimiter } from "./log_rate_limiter.ts";
 export type AccessSink = Pick<Log, "info" | "warn" | "enabled">;
 
 /**
- * Which lines there are: keys of `log.access`. Written out, as the types of the package for Node.js include this file, and
- * not those of the schema.
+ * Which lines there are: keys of `log.access`. Written out, as the types of the package for Node.js include this file,
+ * and not those of the schema.
  */
 export interface AccessLines {
   readonly at: readonly ("open" | "connected" | "closed")[];
@@ -151,7 +151,9 @@ export function reportEnd(
   if (spans !== undefined) spans.ended(record, reason);
 }
 
-/** `empty`: neither side sent a byte; `silent`: the client sent none. Only if the client ended it, and nothing failed. */
+/**
+ * `empty`: neither side sent a byte; `silent`: the client sent none. Only if the client ended it, and nothing failed.
+ */
 function isSkipped(
   skip: NonNullable<AccessLines["skip"]>,
   { fromClient, fromUpstream }: ConnectionFacts,

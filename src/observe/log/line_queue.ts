@@ -19,13 +19,13 @@ export interface LineQueueOptions {
 const MAX_QUEUED = 4 * 1024 * 1024;
 /** Characters joined into one write. */
 const BATCH = 64 * 1024;
-/** {@linkcode LineQueue.flush} waits so long for a writer that accepts nothing, in milliseconds. */
+/** {@linkcode LineQueue.flush} waits this long for a writer that accepts nothing, in milliseconds. */
 const FLUSH_DEADLINE = 1000;
 /** Pause before the first retry of a full non-blocking pipe, in milliseconds. */
 const RETRY_FULL_PIPE = 10;
 /** The longest pause between two such retries: the pipe may have no reader for hours. */
 const LONGEST_RETRY_FULL_PIPE = 100;
-/** A writer that is being replaced has so long to write earlier lines, in milliseconds. */
+/** A writer that is being replaced has this long to write earlier lines, in milliseconds. */
 const HANDOVER_TIMEOUT = 5000;
 /** Pause before a writer that threw is retried, in milliseconds. */
 const RETRY_FAILED = 1000;

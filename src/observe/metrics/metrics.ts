@@ -48,7 +48,7 @@ export interface ListFigures {
   readonly kind: "addresses" | "names";
   readonly path: string;
   readonly entries: number;
-  /** The file cannot be used, and the entries are those of before. */
+  /** The file cannot be used, and its previous entries stay. */
   readonly isStale: boolean;
 }
 

@@ -163,7 +163,7 @@ export function upstreamSubject(upstream: UpstreamSnapshot) {
 }
 
 /**
- * Merged by address: DNS may list an address twice with different weights, and Prometheus could not tell the two apart.
+ * Merged by address: DNS may list an address twice with different weights, which Prometheus could not distinguish.
  */
 export function endpointSubjects({ name, stuck, endpoints }: UpstreamSnapshot) {
   const features: readonly never[] = [];

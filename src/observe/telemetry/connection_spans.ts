@@ -1,7 +1,7 @@
 /**
- * A span for each connection, made at its end from what was recorded anyway: it costs nothing before. TCP has no place for
- * a trace context, so each span is the root of its trace. Names follow the semantic conventions of OpenTelemetry:
- * https://opentelemetry.io/docs/specs/semconv/registry/attributes/.
+ * A span for each connection, made at its end from what was recorded anyway, so it costs nothing before. TCP has no
+ * place for a trace context, so each span is the root of its trace. Names follow the semantic conventions of
+ * OpenTelemetry: https://opentelemetry.io/docs/specs/semconv/registry/attributes/.
  */
 
 import { isOnPurpose } from "../../net/errors.ts";

@@ -4,9 +4,9 @@ import type { Level } from "../log/log.ts";
 import { activeTelemetry, readEnv } from "./telemetry.ts";
 
 /**
- * What takes lines to be exported; undefined while none are. Deno exports what a program writes to its console, and writes
- * it to stderr too unless `OTEL_DENO_CONSOLE` is `replace`. That would block while stderr is not read, and the log has
- * written the line there already: so only `replace` exports the log.
+ * Takes the lines to export; undefined while none are exported. Deno exports what a program writes to its console, and
+ * writes it to stderr too unless `OTEL_DENO_CONSOLE` is `replace`. That would block while stderr is not read, and the
+ * log has written the line there already: so only `replace` exports the log.
  */
 export function logExport(): ((level: Level, line: string) => void) | undefined {
   if (readEnv("OTEL_DENO_CONSOLE") !== "replace" || activeTelemetry("CONSOLE") === undefined) {

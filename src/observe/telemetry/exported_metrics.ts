@@ -5,9 +5,9 @@ import { METRIC_FAMILIES, type MetricsSnapshot, samplesOf } from "../metrics/met
 import { activeTelemetry, type Instrument, type Observe, SCOPE, type Telemetry } from "./telemetry.ts";
 
 /**
- * Exports them every `OTEL_METRIC_EXPORT_INTERVAL` until the result is disposed of; undefined while nothing is exported.
- * OpenTelemetry has no histogram that is read from elsewhere, so a histogram is three counters, as in Prometheus: with the
- * endings `_bucket`, `_sum` and `_count`.
+ * Exports them every `OTEL_METRIC_EXPORT_INTERVAL` until the result is disposed of; undefined while nothing is
+ * exported. OpenTelemetry has no histogram that is read from elsewhere, so a histogram is three counters, as in
+ * Prometheus: with the endings `_bucket`, `_sum` and `_count`.
  *
  * @param snapshot Reads the values of now.
  */

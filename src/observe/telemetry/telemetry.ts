@@ -3,7 +3,7 @@
  * environment switches it on and configures it, with the standard variables `OTEL_*`.
  */
 
-/** The parts of `Deno.telemetry` that are used; Deno declares them as `any`, as OpenTelemetry's own package has the types. */
+/** The parts of `Deno.telemetry` that are used. Deno declares them as `any`: OpenTelemetry has types of its own. */
 export interface Telemetry {
   readonly tracerProvider: { getTracer(name: string, version?: string): Tracer };
   readonly meterProvider: { getMeter(name: string, version?: string): Meter };
@@ -39,7 +39,7 @@ export interface Meter {
   removeBatchObservableCallback(observe: Observe, instruments: readonly Instrument[]): void;
 }
 
-/** Has no use but to be handed back. */
+/** Opaque: only passed back to Deno. */
 export type Instrument = object;
 
 export type Observe = (result: {
@@ -50,8 +50,8 @@ export type Observe = (result: {
 export const SCOPE = "sluice";
 
 /**
- * `unavailable`: the environment asks for it, but this executable cannot export. Deno decides that when it compiles one:
- * https://github.com/denoland/deno/issues/28839.
+ * `unavailable`: the environment asks for it, but this executable cannot export. Deno decides that when it compiles
+ * one: https://github.com/denoland/deno/issues/28839.
  */
 export type Availability = "on" | "off" | "unavailable";
 

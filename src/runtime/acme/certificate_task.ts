@@ -16,7 +16,7 @@ import { FileLock } from "./file_lock.ts";
 import { backOff, renewalTime } from "./schedule.ts";
 import type { AcmeStorage, FailureRecord } from "./storage.ts";
 
-/** Milliseconds between looks at the file: another proxy may have renewed it, on a file system without notifications. */
+/** Milliseconds between two checks of the file, which another proxy may have renewed. */
 const LOOK_EVERY = 60_000;
 /** The same while another proxy orders. */
 const LOOK_WHILE_LOCKED = 2000;
@@ -51,7 +51,7 @@ export interface CertificateTaskFigures {
   readonly failed: number;
   /** Attempts in a row that failed, of all proxies that share the folder. */
   readonly failing: number;
-  /** Milliseconds since 1970; undefined before the first look. */
+  /** Milliseconds since 1970; undefined before the first check. */
   readonly nextAttempt: number | undefined;
   /** Since when the certificate is valid, in milliseconds since 1970; undefined without one. */
   readonly lastSuccess: number | undefined;

@@ -1,4 +1,6 @@
-/** Answers checks of ACME servers over HTTP (http-01, RFC 8555 section 8.3), from the files of any proxy of the fleet. */
+/**
+ * Answers checks of ACME servers over HTTP (http-01, RFC 8555 section 8.3), from the files of any proxy of the fleet.
+ */
 
 import { HttpServer } from "../../admin/http/http_server.ts";
 import { acmeHttpAnswerFile } from "../../config/values/acme_files.ts";

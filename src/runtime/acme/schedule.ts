@@ -1,4 +1,6 @@
-/** When a certificate is renewed, and when an order that failed is tried again. Times are in milliseconds since 1970. */
+/**
+ * When a certificate is renewed, and when an order that failed is tried again. Times are in milliseconds since 1970.
+ */
 
 import type { RenewalWindow } from "../../acme/renewal_info.ts";
 

@@ -1,4 +1,6 @@
-/** The files of ACME in their folder, which several proxies may share: each is written in one step, for its owner alone. */
+/**
+ * The files of ACME in their folder, which several proxies may share: each is written in one step, for its owner alone.
+ */
 
 import { randomUUID } from "node:crypto";
 import { dirname, join } from "node:path";
@@ -16,7 +18,9 @@ import { readTextFile } from "../../files/read_file.ts";
 
 const FOR_OWNER = 0o600;
 const FOLDER_FOR_OWNER = 0o700;
-/** Pauses in which another proxy finishes writing the key of the account, in milliseconds, and how many there may be. */
+/**
+ * Pauses in which another proxy finishes writing the key of the account, in milliseconds, and how many there may be.
+ */
 const PAUSE = 100;
 const MOST_PAUSES = 50;
 
@@ -126,7 +130,11 @@ export class AcmeStorage implements ChallengeAnswers {
   }
 }
 
-/** Writes beside the file, then renames: a reader sees the old content or the new. @param isKept See {@linkcode write}. */
+/**
+ * Writes beside the file, then renames: a reader sees the old content or the new.
+ *
+ * @param isKept See {@linkcode write}.
+ */
 async function replace(path: string, text: string, isKept = false): Promise<void> {
   const beside = join(dirname(path), `.${randomUUID()}.new`);
   try {

@@ -89,7 +89,9 @@ export async function listenFor(
   };
 }
 
-/** Other programs of the user, such as a sluice that takes over, can bind the address beside this one, if they ask to. */
+/**
+ * Other programs of the user, such as a sluice that takes over, can bind the address beside this one, if they ask to.
+ */
 async function bind(asked: Address, unixMode: number | undefined, takesOver: boolean): Promise<Listener> {
   const shared = asked.transport === "tcp" && canShare();
   if (shared && !takesOver && asked.port > 0) (await reserve(asked)).release();

@@ -82,7 +82,7 @@ export class Predecessor {
     }
   }
 
-  /** Tells it, over a connection of {@linkcode connect}, to accept no more and to drain. @throws {TakeOverError} */
+  /** Asks it, over a connection of {@linkcode connect}, to accept no more and to drain. @throws {TakeOverError} */
   async handOver(conn: Conn): Promise<void> {
     await this.#ask(conn, "POST", "/api/v1/drain", 202, '{"handed_over": true}');
   }

@@ -1,5 +1,5 @@
 /**
- * Tells a service manager, such as systemd, what the program does: the protocol of sd_notify(3), which is datagrams of
+ * Notifies a service manager, such as systemd, of what the program does: the protocol of sd_notify(3), datagrams of
  * `NAME=VALUE` lines to the socket that `NOTIFY_SOCKET` names. Without that variable, none of this runs.
  */
 

@@ -1,4 +1,4 @@
-/** The state that all threads share: the configuration, services and groups, and the change to another configuration. */
+/** The state that all threads share: configuration, services and groups, and the change to another configuration. */
 
 import { isDeepStrictEqual } from "node:util";
 import { areFaultsEnabled } from "../../config/fault.ts";

@@ -13,7 +13,7 @@ const MAX_NAMED = 10;
 /** How much of a value a message repeats, in characters. */
 const MAX_REPEATED = 100;
 
-/** The labels that say something of the targets beside them. Prometheus' own and all others are ignored. */
+/** The labels that apply to the targets beside them. Prometheus' own and all others are ignored. */
 const LABELS = {
   sluice_weight: count(1, 1000),
   sluice_tier: count(0, 9),

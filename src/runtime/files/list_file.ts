@@ -72,7 +72,7 @@ export async function parseListFile(
 /** Takes the entry from `start` to `end`. @throws when it is wrong */
 type AddEntry = (text: string, start: number, end: number) => void;
 
-/** The text of a file, without the mark that some editors begin it with. @throws {ListFileError} when it is not UTF-8. */
+/** The text of a file, without a byte order mark. @throws {ListFileError} when it is not UTF-8. */
 export function decodeText(path: string, bytes: Uint8Array): string {
   try {
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);

@@ -1,13 +1,13 @@
-/** Detects changed files, however they are replaced, by looking at them again and again. */
+/** Detects changed files, however they are replaced, by polling. */
 
 import { isDeepStrictEqual } from "node:util";
 import { fileInfo, readFile } from "../../files/read_file.ts";
 import { sleep } from "../../net/timers/sleep.ts";
 
-/** Milliseconds between two looks, and while a file changes, which may be written in pieces. */
+/** Milliseconds between two polls, and the shorter pause while a file changes, which may be written in pieces. */
 const LOOK_EVERY = 1000;
 const WHILE_CHANGING = 100;
-/** Looks take at most this share of the time. */
+/** Polls take at most this share of the time. */
 const LARGEST_SHARE = 0.02;
 /** Milliseconds after the first change until the files are read at the latest: writes may never pause. */
 const LONGEST_WAIT = 1000;
@@ -22,7 +22,7 @@ export interface WatchOptions {
   readonly onChange: () => void | Promise<void>;
   /** Ends the watch. */
   readonly signal: AbortSignal;
-  /** Milliseconds between two looks; a second unless given. */
+  /** Milliseconds between two polls; a second unless given. */
   readonly every?: number;
 }
 

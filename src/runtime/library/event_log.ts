@@ -52,7 +52,7 @@ export interface EventWait {
 }
 
 /**
- * What a test waited for did not come. The message says what came instead.
+ * The awaited event did not come in time. The message says what came instead.
  *
  * @example
  * ```ts

@@ -111,7 +111,9 @@ export interface RunningProxy extends AsyncDisposable {
   reload(): Promise<ReloadOutcome>;
   /** Reopens the file of the access log after it was renamed; resolves with errors, which are logged. */
   reopenLogs(): Promise<string[]>;
-  /** Stops accepting, waits for open connections, then closes the rest. Another call with `drain` may shorten the wait. */
+  /**
+   * Stops accepting, waits for open connections, then closes the rest. Another call with `drain` may shorten the wait.
+   */
   stop(options?: StopOptions): Promise<StopReport>;
 }
 

@@ -1,4 +1,6 @@
-/** Toxics as faults. The attributes of toxiproxy's own toxics have its units; those of other faults are in ms and bytes. */
+/**
+ * Toxics as faults. The attributes of toxiproxy's own toxics have its units; those of other faults are in ms and bytes.
+ */
 
 import { type Toxic, ToxiproxyError } from "../../admin/toxiproxy/backend.ts";
 import type { FaultConfig } from "../../config/config.ts";

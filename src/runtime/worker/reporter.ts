@@ -1,4 +1,6 @@
-/** Where a thread logs and reports events, and calls the supervisor: a worker over its channel, the main thread at once. */
+/**
+ * Where a thread logs and reports events, and calls the supervisor: a worker over its channel, the main thread at once.
+ */
 
 import type { LogLevel } from "../../config/config.ts";
 import type { EventFeed } from "../../observe/events/event_feed.ts";

@@ -1,4 +1,6 @@
-/** The ledgers of a thread: one for all services of the same name, so that each connection stays counted over a reload. */
+/**
+ * The ledgers of a thread: one for all services of the same name, so that each connection stays counted over a reload.
+ */
 
 import type { ServiceLedger } from "../../observe/counters/ledger.ts";
 

@@ -1,4 +1,4 @@
-/** Runs the source of a group's endpoints: logs and counts how it does, and starts it again when it breaks. */
+/** Runs the source of a group's endpoints: logs and counts its results, and starts it again when it throws. */
 
 import type { DiscoveryConfig, GroupConfig } from "../../config/config.ts";
 import { messageOf } from "../../observe/log/error_text.ts";

@@ -1,4 +1,6 @@
-/** The sources of endpoints. To add one, write its file, and add its keys to `discovery_schema.ts` and its line here. */
+/**
+ * The sources of endpoints. To add one, write its file, and add its keys to `discovery_schema.ts` and its line here.
+ */
 
 import type { DiscoveryConfig } from "../../config/config.ts";
 import type { SourceName } from "../../config/schema/discovery_schema.ts";

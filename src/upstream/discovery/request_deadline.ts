@@ -1,6 +1,6 @@
 /** How long a source waits for an answer. */
 
-/** Aborts after some time unless it is cleared before, or with another signal. Disposing leaves nothing of either behind. */
+/** Aborts after some time unless it is cleared before, or with another signal. Disposing removes timer and listener. */
 export class RequestDeadline implements Disposable {
   readonly #controller = new AbortController();
   readonly #parent: AbortSignal;

@@ -18,7 +18,7 @@ export interface DiscoveredEndpoint {
   readonly drain?: boolean;
 }
 
-/** Receives what a source finds. After the signal has aborted, nothing of it counts any more. */
+/** Receives what a source finds. After the signal has aborted, reports are ignored. */
 export interface SourceEvents {
   /**
    * All endpoints, each address once. An empty list means that there are none, not that they are unknown. Reporting the
@@ -27,7 +27,7 @@ export interface SourceEvents {
   endpoints(endpoints: readonly DiscoveredEndpoint[]): void;
   /** `what` was asked and has answered, whether that changes anything or not. */
   answered(what: string): void;
-  /** `what` could not be asked, or its answer is no good. Call it for each failure: the first in a row is logged. */
+  /** `what` could not be asked, or its answer is unusable. Call it for each failure: the first in a row is logged. */
   failed(what: string, error: unknown): void;
   /** `what` is no longer asked, so that its failure does not matter any more. */
   forgotten(what: string): void;
@@ -46,14 +46,14 @@ export interface SourceContext {
 
 /** A source of endpoints. */
 export interface DiscoverySource<Name extends SourceName> {
-  /** What it does, for log lines: cannot "look up" db.internal, which can be "looked up" again. */
+  /** Its verb in log lines, in both forms: "cannot look up db.internal", "db.internal can be looked up again". */
   readonly verb: readonly [infinitive: string, participle: string];
   /** Where the endpoints come from, in words without secrets: for `sluice check`, the API and the page. */
   describe(options: NonNullable<DiscoveryConfig[Name]>, discovery: DiscoveryConfig): string;
   /**
    * Reports endpoints until the signal aborts, and leaves nothing running. It keeps no last set: the group does, until
-   * the next report. A failure that it can do something about it reports, waits and tries again; one that it throws is
-   * reported for it, and it is started again some seconds later.
+   * the next report. After a failure that may pass, it reports it, waits and tries again. If it throws, its caller
+   * reports that, and starts it again some seconds later.
    */
   run(options: NonNullable<DiscoveryConfig[Name]>, context: SourceContext): Promise<void>;
 }

@@ -13,7 +13,8 @@ export interface SourceFiles {
   endpoints(path: string): Promise<readonly DiscoveredEndpoint[]>;
   /**
    * Calls `onChange` at once, when the contents of a file have changed, however it is replaced, and when a reload asks
-   * for it; never twice at a time. It must not reject. Resolves once the signal has aborted and nothing is running any more.
+   * for it; never twice at a time. `onChange` must not reject. Resolves once the signal has aborted and nothing runs
+   * any more.
    */
   watch(paths: readonly string[], onChange: () => Promise<void>, signal: AbortSignal): Promise<void>;
 }
@@ -45,7 +46,7 @@ export function realSourceParts(files: SourceFiles): SourceParts {
 
 /**
  * How long to wait after failures in a row, in milliseconds: a second after the first, twice as long after each
- * further one, half a minute at most, and that give or take a quarter, so that proxies do not all come back at the
+ * further one, half a minute at most. It varies by a quarter either way, so that proxies do not all come back at the
  * same time.
  *
  * @param failures From 1.

@@ -6,8 +6,8 @@ import type { SourceFiles } from "./source_parts.ts";
 const TOKEN = /^[!-~]{1,4096}$/;
 
 /**
- * The token in a file, without the space around it. Deno repeats a header that it cannot send in its error, and a request
- * without a token may be answered as if there were nothing to see: so what is no token ends here.
+ * The token in a file, without the space around it. An invalid token is refused here: Deno repeats a header that it
+ * cannot send in its error, and a server may answer a request without a token with an empty list.
  *
  * @throws {TypeError} without the content, when a header cannot carry it
  * @throws what says in words why the file cannot be read

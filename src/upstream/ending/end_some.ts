@@ -13,8 +13,8 @@ export interface EndingCalls {
 }
 
 /**
- * Ends up to `query.limit` connections of all threads together, and none any more once `signal` has aborted; returns how
- * many it has ended.
+ * Ends up to `query.limit` connections of all threads together, and none any more once `signal` has aborted; returns
+ * how many it has ended.
  */
 export async function endSome(
   calls: EndingCalls,

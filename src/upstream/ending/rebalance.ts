@@ -54,7 +54,7 @@ export async function rebalance(
     const tier = lowestTierOf(usable);
     return excessOf(usable.filter((endpoint) => endpoint.tier === tier), share);
   };
-  /** @param limit 0 only looks at the connections, so that the next look knows which are idle. */
+  /** @param limit With 0, it only examines the connections, so that the next call knows which are idle. */
   const end = (endpoint: Endpoint, limit: number) => {
     const of = { group, endpoint: endpoint.key };
     return endSome(calls, { of, age: 0, idle: quiet, limit }, "rebalance", signal);

@@ -33,8 +33,8 @@ export class Exchange {
   }
 
   /**
-   * Sends these bytes after all earlier ones; {@linkcode sent} waits for that. If an answer is expected, reading returns
-   * what the endpoint sent before it closed, so an error of a write is not the cause.
+   * Sends these bytes after all earlier ones; {@linkcode sent} waits for that. If an answer is expected, reading
+   * returns what the endpoint sent before it closed, so an error of a write is not the cause.
    */
   send(bytes: Uint8Array): void {
     this.late = `cannot send ${this.within}`;

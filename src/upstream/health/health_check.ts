@@ -14,7 +14,9 @@ import { bad, type Verdict, verdictOn } from "./verdict.ts";
 
 /** The interval varies by this fraction, so that checks of many proxies do not coincide. */
 const JITTER = 0.1;
-/** How long the endpoint may take to close after a check, in milliseconds, and how many bytes it may send until then. */
+/**
+ * How long the endpoint may take to close after a check, in milliseconds, and how many bytes it may send until then.
+ */
 const LINGER = 1000;
 const LAST_BYTES = 64 * 1024;
 

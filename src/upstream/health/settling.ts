@@ -3,8 +3,8 @@
 import { abortable } from "../../net/timers/abortable.ts";
 
 /**
- * Once one endpoint is up, the others have this many milliseconds for their first results. Otherwise all clients would at
- * first go to the endpoint that answered first, and long connections would stay there.
+ * Once one endpoint is up, the others have this many milliseconds for their first results. Otherwise all clients would
+ * at first go to the endpoint that answered first, and long connections would stay there.
  */
 const GRACE = 100;
 

@@ -26,7 +26,7 @@ export interface AddressMapping {
   readonly names?: Names;
 }
 
-/** What a service says of the names that its clients choose. */
+/** The settings of a service for names that its clients choose. */
 export interface NameRules {
   readonly names: { has(name: string): boolean };
   readonly privates: { has(address: string): boolean };

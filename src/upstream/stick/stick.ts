@@ -8,7 +8,9 @@ import { lowestTierOf, usableOf } from "../usable.ts";
 
 type Endpoint = Pick<EndpointController, "id" | "key" | "tier" | "isUp" | "health" | "admin">;
 
-/** How long the first choice waits for other checks once one endpoint is up, and for the first check, in milliseconds. */
+/**
+ * How long the first choice waits for other checks once one endpoint is up, and for the first check, in milliseconds.
+ */
 const GRACE = 100;
 const LONGEST_WAIT = 2000;
 
@@ -36,7 +38,9 @@ export class Stick {
     return this.#stuck?.key;
   }
 
-  /** The configuration, the endpoints, or the state of one of them has changed. Call it before threads hear of it. */
+  /**
+   * The configuration, the endpoints, or the state of one of them has changed. Call it before threads get the message.
+   */
   update(config: GroupConfig, endpoints: readonly Endpoint[], reason: string): void {
     this.#config = config;
     this.#endpoints = endpoints;

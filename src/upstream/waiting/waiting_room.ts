@@ -5,8 +5,8 @@ import type { UpstreamRow } from "../../observe/counters/accounts.ts";
 import { Wait, type WaitingClient } from "./wait.ts";
 
 /**
- * After this many milliseconds one client tries again, and after the same time the next one. So an endpoint that comes up
- * unannounced is found soon, and gets few connections until then, however many clients wait.
+ * After this many milliseconds one client tries again, and after the same time the next one. So an endpoint that comes
+ * up unannounced is found soon, and gets few connections until then, however many clients wait.
  */
 const INTERVAL = 200;
 

@@ -50,7 +50,7 @@ export function identityOf(raw: Uint8Array): ClientIdentity {
   }
 }
 
-/** Of a client whose certificate another proxy has verified, which passes on no more of it. */
+/** Of a client whose certificate another proxy has verified: that passes on only the common name. */
 export function identityByName(commonName: string): ClientIdentity {
   return { ...NO_NAMES, commonName };
 }

@@ -1,4 +1,7 @@
-/** The server names that a rule applies to: exact ones, and wildcards for one label (RFC 6125 section 6.4.3) or for more. */
+/**
+ * The server names that a rule applies to: exact ones, and wildcards for one label (RFC 6125 section 6.4.3) or for
+ * more.
+ */
 
 const PATTERN = /^(\*{1,2}\.)?[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$/i;
 

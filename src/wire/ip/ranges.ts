@@ -89,7 +89,9 @@ function orderOf(table: Uint32Array, width: number, count: number): Uint32Array 
   return order;
 }
 
-/** How often each value of each digit occurs in the first addresses: in one pass, as reading the table takes longest. */
+/**
+ * How often each value of each digit occurs in the first addresses: in one pass, as reading the table takes longest.
+ */
 function countDigits(table: Uint32Array, width: number, count: number): Uint32Array {
   const counts = new Uint32Array(width * DIGITS * VALUES);
   for (let index = 0; index < count; index++) {

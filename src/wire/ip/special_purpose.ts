@@ -52,7 +52,8 @@ const GLOBAL = "0.0.0.0/1 128.0.0.0/2 192.0.0.0/3 2000::/3";
 let entries: readonly Entry[] | undefined;
 
 /**
- * The address that packets to an address go to in the end: that inside 6to4 (RFC 3056) and NAT64 (RFC 6052), or the same.
+ * The address that packets to an address go to in the end: that inside 6to4 (RFC 3056) and NAT64 (RFC 6052), or the
+ * same.
  *
  * @returns its canonical text; undefined if the text is no address.
  * @example Unwrap an address

@@ -1,4 +1,7 @@
-/** PostgreSQL: a startup packet, or a request for TLS, for GSSAPI encryption or to cancel (protocol 3, "Message Formats"). */
+/**
+ * PostgreSQL: a startup packet, or a request for TLS, for GSSAPI encryption or to cancel (protocol 3, "Message
+ * Formats").
+ */
 
 import type { Look, Protocol } from "./look.ts";
 

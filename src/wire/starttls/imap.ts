@@ -80,9 +80,7 @@ function isOk(greeting: string): boolean {
   return /^\* OK\b/i.test(greeting);
 }
 
-/**
- * `* PREAUTH` is refused too: after it RFC 9051 allows no STARTTLS, and the client would not learn that it is logged in.
- */
+/** `* PREAUTH` is refused too: RFC 9051 allows no STARTTLS after it, and the client would not know of its login. */
 function noGreeting(text: string): Step {
   if (!text.startsWith("* ")) return { kind: "invalid", reason: NO_IMAP };
   return { kind: "refused", reason: `greeted with ${quoted(bytesOf(text))}` };

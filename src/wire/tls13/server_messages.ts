@@ -1,4 +1,6 @@
-/** The messages of a server in a handshake of TLS 1.3 without resumption and client certificates (RFC 8446 section 4). */
+/**
+ * The messages of a server in a handshake of TLS 1.3 without resumption and client certificates (RFC 8446 section 4).
+ */
 
 import { concatenate } from "../concatenate.ts";
 import { KEY_SHARE, SUPPORTED_VERSIONS, TLS_1_3 } from "./hello_offer.ts";

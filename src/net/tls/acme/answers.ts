@@ -10,7 +10,7 @@ export const ACME_TLS = "acme-tls/1";
 export interface AcmeAnswers {
   /** The names that certificates are ordered for, in lower case. */
   readonly names: readonly string[];
-  /** The folder with the answers: one PEM file a name, with certificate and key. */
+  /** The folder with the answers: one PEM file for each name, with certificate and key. */
   readonly folder: string;
 }
 

@@ -1,4 +1,4 @@
-/** What the Kubernetes API answers instead of what was asked for. */
+/** Errors that the Kubernetes API answers. */
 
 import { readBody } from "../../../net/http_client.ts";
 import { objectOf, textOf } from "./endpoint_slice.ts";

@@ -12,7 +12,7 @@ export interface EndpointSlice {
 export interface SlicePort {
   /** Empty if it has none. */
   readonly name: string;
-  /** Undefined if the name is all that is known of it. */
+  /** Undefined if the slice has only its name. */
   readonly port: number | undefined;
   readonly protocol: string;
 }

@@ -10,7 +10,7 @@ import { readWatch, SilentWatchError } from "./watch_lines.ts";
 
 /** The number of objects in one answer to a list. */
 const PAGE = 500;
-/** By how much that is divided where this many objects are too large for one answer. */
+/** By how much that number is divided each time the objects are too large for one answer. */
 const PAGE_DIVISOR = 8;
 /** How long a list may take, and a watch until its answer begins, in milliseconds. */
 const ANSWER_TIMEOUT = 30_000;
@@ -105,7 +105,7 @@ class ListWatch {
         }
         const isExpired = error instanceof KubernetesApiError && error.isVersionUnusable;
         if (!isExpired || query.continue === undefined) throw error;
-        // The version that the pages are of is gone: all in one answer cannot be too late.
+        // The server has dropped the version of the pages while they were read: ask for all in one answer.
         objects = [];
         bound = new ObjectBound();
         query = {};
@@ -202,7 +202,7 @@ class ListWatch {
     if (refusal?.isVersionUnusable === true) {
       this.#version = undefined;
       if (this.#hasMoved) {
-        // That happens once after each success. What goes on refusing is a failure.
+        // That happens once after each success. A server that keeps refusing is a failure.
         this.#hasMoved = false;
         await parts.wait(SHORTEST_WATCH, signal);
         return;

@@ -15,8 +15,8 @@ export interface HttpResponse {
 const BODILESS: readonly number[] = [204, 304];
 
 /**
- * The final response; undefined while its status line is not complete, null when this is no HTTP. Interim responses (100,
- * 103) are skipped. A line may end with LF alone, as scripts write it.
+ * The final response; undefined while its status line is not complete, null when this is no HTTP. Interim responses
+ * (100, 103) are skipped. A line may end with LF alone, as scripts write it.
  */
 export function readResponse(bytes: Uint8Array): HttpResponse | undefined | null {
   const text = Buffer.from(bytes.buffer as ArrayBuffer, bytes.byteOffset, bytes.byteLength).toString(
