@@ -53,7 +53,7 @@ export class GroupController {
     this.#stick = new Stick(config, parts.stuck.at(row.number), parts.log, () => this.#sendEndpoints());
     this.#condition = new GroupCondition(config.name, parts.log);
     this.#endings = new GroupEndings(config, parts.log, parts.updates);
-    parts.turns.clear(row.number);
+    parts.tickets.clear(row.number);
     this.#openQueue();
     this.#endpoints = new EndpointSet({
       identityOf,

@@ -5,7 +5,7 @@ import type { EventFeed } from "../observe/events/event_feed.ts";
 import type { Log } from "../observe/log/log.ts";
 import type { GaugeTable } from "../shared/gauge.ts";
 import type { StuckEndpoint, StuckEndpoints } from "../shared/stuck_endpoint.ts";
-import type { TurnTable } from "../shared/turns.ts";
+import type { TicketTable } from "../shared/ticket_queue.ts";
 import type { TurnCredits } from "./balance/smooth_weighted_round_robin.ts";
 import type { SourceParts } from "./discovery/source_parts.ts";
 import type { EndingCalls } from "./ending/end_some.ts";
@@ -55,7 +55,7 @@ export interface GroupUpdates extends EndingCalls {
 
 export interface ControllerParts {
   readonly gauges: GaugeTable;
-  readonly turns: TurnTable;
+  readonly tickets: TicketTable;
   readonly accounts: Accounts;
   readonly credits: TurnCredits;
   readonly stuck: StuckEndpoints;

@@ -6,7 +6,7 @@ import { Accounts, type AccountsSize } from "../../observe/counters/accounts.ts"
 import { GaugeTable } from "../../shared/gauge.ts";
 import { newConnectionNumbers } from "../../observe/counters/open_connections.ts";
 import { StuckEndpoints } from "../../shared/stuck_endpoint.ts";
-import { TurnTable } from "../../shared/turns.ts";
+import { TicketTable } from "../../shared/ticket_queue.ts";
 import { WorkerEpoch } from "../../shared/worker_epoch.ts";
 import { TurnCredits } from "../../upstream/balance/smooth_weighted_round_robin.ts";
 import type { ThreadStart } from "../worker/thread_calls.ts";
@@ -35,7 +35,7 @@ export class SharedMemory {
   readonly accounts: Accounts;
   readonly gauges: GaugeTable;
   /** Of the queues of groups, by their rows. */
-  readonly turns: TurnTable;
+  readonly tickets: TicketTable;
   /** A word for each thread. */
   readonly heartbeats: SharedArrayBuffer;
   /** Clients of a service that can be counted. */
@@ -61,7 +61,7 @@ export class SharedMemory {
     const { services: ofServices, upstreams: queues } = this.#size;
     // An endpoint has two: its clients, and all that is open there. One is for all services together.
     this.gauges = new GaugeTable(2 * room.endpoints + ofServices + queues + 1, this.epoch);
-    this.turns = new TurnTable(queues, this.epoch);
+    this.tickets = new TicketTable(queues, this.epoch);
     this.heartbeats = new SharedArrayBuffer(threads * Int32Array.BYTES_PER_ELEMENT);
     this.credits = new TurnCredits(room.endpoints);
     this.stuck = new StuckEndpoints(this.#size.upstreams);
@@ -70,7 +70,7 @@ export class SharedMemory {
 
   /** Takes a dead worker out of gauges and queues; returns the gauges whose waiters must be woken. */
   reclaimWaiters(thread: number): number[] {
-    this.turns.reclaimWorker(thread);
+    this.tickets.reclaimWorker(thread);
     return this.gauges.reclaimWorker(thread);
   }
 
@@ -83,7 +83,7 @@ export class SharedMemory {
       stuck: { groups: this.#size.upstreams, memory: this.stuck.memory },
       accounts: { size: this.#size, memory: this.accounts.memory },
       gauges: { slots: this.gauges.capacity, memory: this.gauges.memory },
-      turns: this.turns.memory,
+      tickets: this.tickets.memory,
       clients: this.clients,
       seed: this.seed,
       heartbeats: this.heartbeats,

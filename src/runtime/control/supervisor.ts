@@ -205,8 +205,8 @@ export class Supervisor {
   #claim(next: Config, diff: ConfigDiff, legs: CheckLegs, undo: DisposableStack): Added {
     const [addedServices, addedGroups] = [namesOf(diff.services, "added"), namesOf(diff.groups, "added")];
     const { memory, threads: { all: updates }, events, log, discoveryFiles } = this.parts;
-    const { accounts, gauges, turns, credits, stuck } = memory;
-    const shared = { accounts, gauges, turns, credits, stuck };
+    const { accounts, gauges, tickets, credits, stuck } = memory;
+    const shared = { accounts, gauges, tickets, credits, stuck };
     const parts = { ...shared, events, log, updates, discovery: discoveryFiles.parts };
     for (const [service, { isClosed }] of this.#leaving) {
       if (!isClosed || service.figures().active > 0) continue;

@@ -9,7 +9,7 @@ import { OpenConnections } from "../../observe/counters/open_connections.ts";
 import { RateLimit } from "../../shared/rate_limit.ts";
 import { Heartbeat } from "../../shared/heartbeat.ts";
 import { type StuckEndpoint, StuckEndpoints } from "../../shared/stuck_endpoint.ts";
-import { TurnTable } from "../../shared/turns.ts";
+import { TicketTable } from "../../shared/ticket_queue.ts";
 import { WakeUps } from "../../shared/wake_ups.ts";
 import { WorkerEpoch } from "../../shared/worker_epoch.ts";
 import { type AdmissionParts, CountLimit } from "../../proxy/admission.ts";
@@ -28,7 +28,7 @@ export class ThreadAccounts implements Disposable {
   readonly #accounts: Accounts;
   readonly #seed: string;
   readonly #gauges: GaugeTable;
-  readonly #turns: TurnTable;
+  readonly #tickets: TicketTable;
   readonly #stuck: StuckEndpoints;
   readonly #limits = new Map<number, CountLimit>();
   readonly #vitals = new DisposableStack();
@@ -41,7 +41,7 @@ export class ThreadAccounts implements Disposable {
     this.#seed = start.seed;
     this.#accounts = new Accounts(accounts.size, epoch, accounts.memory);
     this.#gauges = new GaugeTable(gauges.slots, epoch, gauges.memory);
-    this.#turns = new TurnTable(accounts.size.upstreams, epoch, start.turns);
+    this.#tickets = new TicketTable(accounts.size.upstreams, epoch, start.tickets);
     this.connections = new OpenConnections({ thread: epoch.thread, threads: epoch.threads, memory: numbers });
     this.#stuck = new StuckEndpoints(start.stuck.groups, start.stuck.memory);
     this.credits = new TurnCredits(credits.endpoints, credits.memory);
@@ -73,7 +73,7 @@ export class ThreadAccounts implements Disposable {
   /** The queue of a group. */
   queue({ row, queue }: GroupPlan): QueueAccounts | undefined {
     if (queue === undefined) return undefined;
-    return { waiting: this.#gauges.at(queue), turns: this.#turns.at(row), wakeUps: this.wakeUps };
+    return { waiting: this.#gauges.at(queue), tickets: this.#tickets.at(row), wakeUps: this.wakeUps };
   }
 
   /** Undefined for an endpoint that was just removed: `setEndpoints` is on its way. */

@@ -29,7 +29,7 @@ export interface ThreadStart {
   readonly stuck: { readonly groups: number; readonly memory: SharedArrayBuffer };
   readonly accounts: { readonly size: AccountsSize; readonly memory: SharedArrayBuffer };
   readonly gauges: { readonly slots: number; readonly memory: SharedArrayBuffer };
-  readonly turns: SharedArrayBuffer;
+  readonly tickets: SharedArrayBuffer;
   /** Clients of a service that can be counted. */
   readonly clients: number;
   readonly heartbeats: SharedArrayBuffer;

@@ -1,6 +1,6 @@
 /**
  * The clients that wait for a place at an endpoint while all are full, as one thread sees them. First come, first
- * served, over all threads: see `shared/turns.ts`.
+ * served, over all threads: see `shared/ticket_queue.ts`.
  *
  * A client that has failed at one endpoint and finds the others full waits outside of the line, and goes before it. It
  * came before all in the line, because no client gets to an endpoint past them. In the line, it would hold up others
@@ -12,7 +12,7 @@ import { ProxyError } from "../../net/errors.ts";
 import { LinkedList } from "../../net/linked_list.ts";
 import type { UpstreamRow } from "../../observe/counters/accounts.ts";
 import type { Gauge } from "../../shared/gauge.ts";
-import type { Turns } from "../../shared/turns.ts";
+import type { TicketQueue } from "../../shared/ticket_queue.ts";
 import type { WakeUps } from "../../shared/wake_ups.ts";
 import type { ClientAddress } from "../balance/endpoint_choice.ts";
 import type { Endpoint } from "../endpoint.ts";
@@ -23,7 +23,7 @@ import { Wait, type WaitingClient } from "./wait.ts";
 export interface QueueAccounts {
   /** Counts the waiting clients of all threads. Its slot is that of the wake-ups. */
   readonly waiting: Gauge;
-  readonly turns: Turns;
+  readonly tickets: TicketQueue;
   readonly wakeUps: WakeUps;
 }
 
@@ -54,7 +54,7 @@ export class PlaceQueue {
 
   /** Whether there is a line, in any thread: then a new client has to join it. */
   get isAwaited(): boolean {
-    return this.#accounts.turns.isAwaited;
+    return this.#accounts.tickets.isAwaited;
   }
 
   /**
@@ -75,7 +75,7 @@ export class PlaceQueue {
       throw full(`every endpoint of ${name} has its max_connections, and the queue is full`);
     }
     const startedAt = performance.now();
-    const waiter = new Waiter(this, client, tried, tried.length === 0 ? this.#accounts.turns.draw() : 0);
+    const waiter = new Waiter(this, client, tried, tried.length === 0 ? this.#accounts.tickets.draw() : 0);
     const onTime = () => {
       cells.queueTimeouts.add();
       waiter.abort(full(`no place at an endpoint of ${name} became free within ${timeout} ms`));
@@ -107,7 +107,9 @@ export class PlaceQueue {
     for (const waiter of this.#retrying.all()) hasServed = this.#serveOne(waiter) || hasServed;
     for (;;) {
       const first = this.#line.first as Waiter | undefined;
-      if (first === undefined || !this.#accounts.turns.isFirst(first.ticket) || !this.#serveOne(first)) break;
+      if (first === undefined || !this.#accounts.tickets.isFirst(first.ticket) || !this.#serveOne(first)) {
+        break;
+      }
       hasServed = true;
     }
     if (hasServed) this.#passOn();
@@ -120,20 +122,20 @@ export class PlaceQueue {
 
   /** A waiter has ended. */
   left(waiter: Waiter, wasFirst: boolean): void {
-    const { turns, waiting } = this.#accounts;
+    const { tickets, waiting } = this.#accounts;
     this.#own -= 1;
     waiting.leave();
-    if (waiter.ticket !== 0 && wasFirst) turns.publish((this.#line.first as Waiter | undefined)?.ticket);
+    if (waiter.ticket !== 0 && wasFirst) tickets.publish((this.#line.first as Waiter | undefined)?.ticket);
     if (this.#own > 0) return;
     this.#watch?.[Symbol.dispose]();
     this.#watch = undefined;
   }
 
   #add(waiter: Waiter): void {
-    const { turns, wakeUps, waiting } = this.#accounts;
+    const { tickets, wakeUps, waiting } = this.#accounts;
     const line = waiter.ticket === 0 ? this.#retrying : this.#line;
     line.add(waiter);
-    if (line.first === waiter && waiter.ticket !== 0) turns.publish(waiter.ticket);
+    if (line.first === waiter && waiter.ticket !== 0) tickets.publish(waiter.ticket);
     this.#own += 1;
     this.#watch ??= wakeUps.watch(waiting.slot, this.serve);
   }

@@ -7,7 +7,7 @@ import type { EndpointEvent } from "../../../src/observe/events/events.ts";
 import { GaugeTable } from "../../../src/shared/gauge.ts";
 import { type Log, silentLog } from "../../../src/observe/log/log.ts";
 import { StuckEndpoints } from "../../../src/shared/stuck_endpoint.ts";
-import { TurnTable } from "../../../src/shared/turns.ts";
+import { TicketTable } from "../../../src/shared/ticket_queue.ts";
 import { WakeUps } from "../../../src/shared/wake_ups.ts";
 import { WorkerEpoch } from "../../../src/shared/worker_epoch.ts";
 import { Endpoint, type EndpointRecord } from "../../../src/upstream/endpoint.ts";
@@ -27,7 +27,7 @@ const GAUGES = 16;
 export class UpstreamMemory {
   readonly accounts: Accounts;
   readonly gauges: GaugeTable;
-  readonly turns: TurnTable;
+  readonly tickets: TicketTable;
   readonly credits = new TurnCredits(8);
   readonly stuck = new StuckEndpoints(ACCOUNTS.upstreams);
   readonly #epoch: WorkerEpoch;
@@ -36,13 +36,13 @@ export class UpstreamMemory {
     this.#epoch = new WorkerEpoch({ threads });
     this.accounts = new Accounts(ACCOUNTS, this.#epoch);
     this.gauges = new GaugeTable(GAUGES, this.#epoch);
-    this.turns = new TurnTable(ACCOUNTS.upstreams, this.#epoch);
+    this.tickets = new TicketTable(ACCOUNTS.upstreams, this.#epoch);
   }
 
   /** A thread has died: takes all that it counted out of the memory. */
   reclaim(thread: number): void {
     this.#epoch.end(thread);
-    for (const table of [this.accounts, this.gauges, this.turns]) table.reclaimWorker(thread);
+    for (const table of [this.accounts, this.gauges, this.tickets]) table.reclaimWorker(thread);
   }
 
   /** The group of one thread, with the settings of the controller. @param wakeUps The thread's wake-ups. */
@@ -67,8 +67,8 @@ export class UpstreamMemory {
       stuck: this.stuck.at(row.number),
       owner,
     });
-    const turns = new TurnTable(ACCOUNTS.upstreams, epoch, this.turns.memory).at(row.number);
-    group.waits.open(queue && { waiting: gauges.at(queue.slot), turns, wakeUps });
+    const tickets = new TicketTable(ACCOUNTS.upstreams, epoch, this.tickets.memory).at(row.number);
+    group.waits.open(queue && { waiting: gauges.at(queue.slot), tickets, wakeUps });
     group.setEndpoints(records);
     return group;
   }
@@ -148,9 +148,9 @@ const NO_ENDINGS: EndingCalls = {
 
 /** @param onEvent Called with events of endpoints. */
 export function controllerParts(
-  { accounts, gauges, turns, credits, stuck }: Pick<
+  { accounts, gauges, tickets, credits, stuck }: Pick<
     UpstreamMemory,
-    "accounts" | "gauges" | "turns" | "credits" | "stuck"
+    "accounts" | "gauges" | "tickets" | "credits" | "stuck"
   >,
   updates: Updates,
   log: Log = silentLog(),
@@ -163,7 +163,7 @@ export function controllerParts(
     if (event.type === "endpoint") onEvent(event);
   });
   return {
-    ...{ accounts, gauges, turns, credits, stuck, events, log },
+    ...{ accounts, gauges, tickets, credits, stuck, events, log },
     updates: { ...NO_ENDINGS, ...updates },
     discovery: sourceParts(),
   };

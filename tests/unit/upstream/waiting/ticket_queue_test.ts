@@ -1,17 +1,18 @@
 import assert from "node:assert/strict";
-import { TurnTable } from "../../../../src/shared/turns.ts";
+import { TicketTable } from "../../../../src/shared/ticket_queue.ts";
 import { WorkerEpoch } from "../../../../src/shared/worker_epoch.ts";
 
 /** The same queue in three threads, and beside it another one. */
 function fixture() {
   const epoch = new WorkerEpoch({ threads: 3 });
-  const table = new TurnTable(2, epoch);
-  const tableOf = (thread: number) => new TurnTable(2, new WorkerEpoch(epoch.startOf(thread)), table.memory);
+  const table = new TicketTable(2, epoch);
+  const tableOf = (thread: number) =>
+    new TicketTable(2, new WorkerEpoch(epoch.startOf(thread)), table.memory);
   const threads = [0, 1, 2].map((thread) => tableOf(thread).at(1));
   return { epoch, table, threads, other: tableOf(0).at(0), again: (thread: number) => tableOf(thread).at(1) };
 }
 
-Deno.test("Turns: the earliest ticket that a thread has published is first", () => {
+Deno.test("TicketQueue: the earliest ticket that a thread has published is first", () => {
   const { threads: [a, b, c], other } = fixture();
   assert.equal(a!.isAwaited, false);
   const [first, second, third] = [b!.draw(), a!.draw(), c!.draw()] as const;
@@ -27,7 +28,7 @@ Deno.test("Turns: the earliest ticket that a thread has published is first", () 
   assert.equal(b!.isAwaited, false);
 });
 
-Deno.test("Turns: tickets stay in order when their count wraps around, and none is 0", () => {
+Deno.test("TicketQueue: tickets stay in order when their count wraps around, and none is 0", () => {
   const { table, threads: [a, b] } = fixture();
   // The count of the second slot.
   new Int32Array(table.memory)[1] = 2 ** 31 - 2;
@@ -40,7 +41,7 @@ Deno.test("Turns: tickets stay in order when their count wraps around, and none 
   assert.deepEqual([a!.draw(), a!.draw()], [-1, 1]);
 });
 
-Deno.test("Turns: a dead worker leaves no ticket, also if it dies while it publishes", () => {
+Deno.test("TicketQueue: a dead worker leaves no ticket, also if it dies while it publishes", () => {
   for (const dies of ["before", "while", "after"]) {
     const { epoch, table, threads: [a, b], again } = fixture();
     const [early, late] = [a!.draw(), b!.draw()];
@@ -71,7 +72,7 @@ Deno.test("Turns: a dead worker leaves no ticket, also if it dies while it publi
   }
 });
 
-Deno.test("Turns: a slot that is used again has no waiters", () => {
+Deno.test("TicketQueue: a slot that is used again has no waiters", () => {
   const { table, threads: [a, b] } = fixture();
   a!.publish(a!.draw());
   b!.publish(b!.draw());

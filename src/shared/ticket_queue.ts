@@ -1,13 +1,13 @@
 /**
- * The order of those that wait in several threads for the same thing: first come, first served.
+ * The queue of those that wait in several threads for the same thing: first come, first served.
  *
  * Each waiter draws a ticket from a count that all threads share. A thread keeps its own waiters in the order of their
  * tickets, and publishes the ticket of the first. So the first of all is the one with the lowest published ticket, and
  * finding that out takes one read for each thread, however many wait. Only a thread writes what it publishes, and the
  * supervisor erases what a dead one has published.
  *
- * Call {@linkcode Turns.publish} before the last attempt to get what is waited for: then either that attempt succeeds,
- * or the thread that frees it later finds the waiter.
+ * Call {@linkcode TicketQueue.publish} before the last attempt to get what is waited for: then either that attempt
+ * succeeds, or the thread that frees it later finds the waiter.
  */
 
 import { WorkerEpoch } from "./worker_epoch.ts";
@@ -15,10 +15,10 @@ import { WorkerEpoch } from "./worker_epoch.ts";
 /** A thread has no waiter. No waiter has this ticket. */
 const NONE = 0;
 
-export class TurnTable {
+export class TicketTable {
   /** For the tables of other threads. */
   readonly memory: SharedArrayBuffer;
-  readonly #words: TurnWords;
+  readonly #words: TicketWords;
 
   /**
    * @param slots The number of queues.
@@ -39,8 +39,8 @@ export class TurnTable {
   }
 
   /** The queue of a slot. */
-  at(slot: number): Turns {
-    return new Turns(this.#words, slot);
+  at(slot: number): TicketQueue {
+    return new TicketQueue(this.#words, slot);
   }
 
   /** Forgets all waiters of a slot, before its next use. */
@@ -55,7 +55,7 @@ export class TurnTable {
   }
 }
 
-interface TurnWords {
+interface TicketWords {
   /** The last ticket that was drawn. */
   readonly drawn: Int32Array<SharedArrayBuffer>;
   /** By thread: the ticket of its first waiter. */
@@ -63,12 +63,12 @@ interface TurnWords {
   readonly epoch: WorkerEpoch;
 }
 
-export class Turns {
-  readonly #words: TurnWords;
+export class TicketQueue {
+  readonly #words: TicketWords;
   readonly #slot: number;
 
-  /** Made by {@linkcode TurnTable}. */
-  constructor(words: TurnWords, slot: number) {
+  /** Made by {@linkcode TicketTable}. */
+  constructor(words: TicketWords, slot: number) {
     this.#words = words;
     this.#slot = slot;
   }
