@@ -44,8 +44,8 @@ type RouteEntry = Omit<Route, "handle"> & { readonly handle: Handler };
 const FAULTS = "/api/v1/services/:service/faults";
 
 const ROUTES: readonly RouteEntry[] = [
-  get("/healthz", "whether the program runs; needs no token", () => json({ status: "ok" }), "everyone"),
-  get("/readyz", "whether it accepts connections; needs no token", readiness, "everyone"),
+  get("/healthz", "whether the program runs; needs no token", () => json({ status: "ok" }), "public"),
+  get("/readyz", "whether it accepts connections; needs no token", readiness, "public"),
   get("/metrics", "Prometheus metrics", (_, { backend }) => text(backend.metrics(), PROMETHEUS_CONTENT_TYPE)),
   view("/api/v1/status", "the state of the program", (backend) => backend.status()),
   view("/api/v1/services", "services and their counters", (backend) => backend.services()),
@@ -100,7 +100,7 @@ export function routesOf(options: RouteOptions): Route[] {
 function pageRoute(path: string, { type, body }: PageFile): Route {
   const content = typeof body === "string" ? body : new Blob([new Uint8Array(body)]);
   const summary = "the web page; needs no token";
-  return { method: "GET", path, access: "everyone", summary, handle: () => text(content, type) };
+  return { method: "GET", path, access: "public", summary, handle: () => text(content, type) };
 }
 
 function text(body: BodyInit, type: string): Response {

@@ -104,7 +104,7 @@ export interface DiscoveryView {
   readonly from: string;
   /** When the source last answered; null before that. */
   readonly last_success: string | null;
-  /** Answers that were missing or of no use, since the start. */
+  /** Missing or unusable answers since the start. */
   readonly failures: number;
   /** What could not be asked the last time, and why; null while everything answers. */
   readonly error: string | null;

@@ -1,4 +1,4 @@
-/** Tells scripts that all listeners are bound: one line of JSON on stdout, in a file, or both. */
+/** Announces to scripts that all listeners are bound: one line of JSON on stdout, in a file, or both. */
 
 import { answerWithin, UnusableFileError } from "../files/answer_within.ts";
 import { writeFault } from "../files/file_fault.ts";

@@ -261,7 +261,7 @@ export interface SlicerFaultOptions extends ByteFaultOptions {
 export interface ResetPeerFaultOptions extends ByteFaultOptions {
   /** Resets both sides (RST). */
   readonly type: "reset_peer";
-  /** How long after the beginning of the fault the reset comes. Until then, bytes pass. */
+  /** The time from the beginning of the fault to the reset. Until then, bytes pass. */
   readonly timeout?: string | number | undefined;
   /** Whose bytes it acts on: the client's (upload), the upstream's (download), or both. Default: `both`. */
   readonly direction?: "upload" | "download" | "both" | undefined;
@@ -271,7 +271,7 @@ export interface ResetPeerFaultOptions extends ByteFaultOptions {
 export interface TimeoutFaultOptions extends ByteFaultOptions {
   /** Swallows all bytes, and closes the connection after a while, or when it stops acting. */
   readonly type: "timeout";
-  /** How long after the beginning of the fault the connection is closed. 0: when the fault stops acting. */
+  /** The time from the beginning of the fault to the close of the connection. 0: when the fault stops acting. */
   readonly timeout: string | number;
 }
 
@@ -396,7 +396,7 @@ export interface UpstreamTlsOptions {
    * the endpoint.
    */
   readonly serverName?: string | undefined;
-  /** false accepts any certificate: anyone can pose as the upstream. Default: `true`. */
+  /** false accepts any certificate: any server can pose as the upstream. Default: `true`. */
   readonly verify?: boolean | undefined;
   /**
    * Protocols offered to upstreams (ALPN), the preferred ones first. Left out, none are offered; with starttls:

@@ -50,7 +50,7 @@ export async function startDemo(log: ProgramLog): Promise<Demo> {
     proxy,
     services: [
       { name: "echo", does: "says back what you say", listen: echoAddress, upstream: echo },
-      { name: "clock", does: "tells the time once a second", listen: clockAddress, upstream: clock },
+      { name: "clock", does: "sends the time once a second", listen: clockAddress, upstream: clock },
     ],
     async [Symbol.asyncDispose]() {
       ending.abort();

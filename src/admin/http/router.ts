@@ -22,7 +22,7 @@ export interface Route {
   /** As in a URLPattern: `/api/v1/connections/:id`. */
   readonly path: string;
   /** Whether a request needs the token, if one is configured. */
-  readonly access: "everyone" | "token";
+  readonly access: "public" | "token";
   /** Its effect or content, for docs/api.md. */
   readonly summary: string;
   handle(call: Call): Response | Promise<Response>;

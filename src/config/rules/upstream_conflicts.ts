@@ -101,7 +101,7 @@ function findUselessSource(place: Place, endpoints: readonly Found<Address>[]): 
   const source = place.value;
   if (typeof source !== "string" || !isIpAddress(source)) return;
   if (endpoints.length > 0 && endpoints.every(({ value }) => value.transport === "unix")) {
-    place.add("Cannot connect to unix sockets from an IP address: no upstream is anything else");
+    place.add("Cannot connect to unix sockets from an IP address: all upstreams are unix sockets");
   }
   const other = endpoints.find(({ value }) => {
     return value.transport === "tcp" && isIpAddress(value.hostname) &&

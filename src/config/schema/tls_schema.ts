@@ -109,7 +109,7 @@ export const upstreamTls = section('a mapping such as "ca: ca.pem", or {}', {
       "host of the endpoint.",
   ),
   verify: flag().prefault(true).describe(
-    "false accepts any certificate: anyone can pose as the upstream.",
+    "false accepts any certificate: any server can pose as the upstream.",
   ),
   alpn: offeredProtocols().prefault([]).describe(
     "Protocols offered to upstreams (ALPN), the preferred ones first. Left out, none are offered; with " +

@@ -8,7 +8,7 @@ export const resetPeer = faultKind({
     timeout: {
       kind: "duration",
       default: 0,
-      description: "How long after the beginning of the fault the reset comes. Until then, bytes pass.",
+      description: "The time from the beginning of the fault to the reset. Until then, bytes pass.",
     },
   },
   direction: "both",

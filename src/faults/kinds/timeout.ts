@@ -8,7 +8,7 @@ export const timeout = faultKind({
     timeout: {
       kind: "duration",
       description:
-        "How long after the beginning of the fault the connection is closed. 0: when the fault stops acting.",
+        "The time from the beginning of the fault to the close of the connection. 0: when the fault stops acting.",
     },
   },
   direction: "download",

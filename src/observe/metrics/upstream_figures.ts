@@ -55,7 +55,7 @@ export interface DiscoveryFigures {
   readonly description: string;
   /** When the source last answered, in milliseconds since 1970; undefined before that. */
   readonly lastSuccess: number | undefined;
-  /** Answers that were missing or of no use, since the start. */
+  /** Missing or unusable answers since the start. */
   readonly failures: number;
   /** What could not be asked the last time, and why; undefined while everything answers. */
   readonly error: string | undefined;

@@ -60,7 +60,7 @@ export const UPSTREAM_FAMILIES = familiesOf(["upstream"], UPSTREAM_COLUMNS, [
     type: "gauge",
     help: "When the source of the group's endpoints last answered, Unix seconds.",
     note:
-      "This and the next three exist only with `discovery`, and this one from the first answer on. `source` is the key of it: `dns`, `file`, ….",
+      "This and the next three exist only with `discovery`; this one only after the first answer. `source` is `dns`, `file`, ….",
     extraLabels: ["source"],
     read: (subject: UpstreamSubject) =>
       ofSource(subject, ({ lastSuccess }) => lastSuccess === undefined ? undefined : lastSuccess / 1000),
@@ -68,7 +68,7 @@ export const UPSTREAM_FAMILIES = familiesOf(["upstream"], UPSTREAM_COLUMNS, [
   {
     name: "sluice_discovery_failures_total",
     type: "counter",
-    help: "Answers of the source that were missing or of no use; the endpoints stay as they are then.",
+    help: "Missing or unusable answers of the source. After one, the endpoints stay as they are.",
     extraLabels: ["source"],
     read: (subject: UpstreamSubject) => ofSource(subject, ({ failures }) => failures),
   },

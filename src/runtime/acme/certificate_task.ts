@@ -270,7 +270,7 @@ export class CertificateTask {
     if (this.#stop.signal.aborted) return 0;
     this.#failed += 1;
     const { acme, file, log } = this.#options;
-    log.error(`Cannot look after the certificate for ${acme.names.join(", ")}: ${failureText(error, file)}`, {
+    log.error(`Cannot manage the certificate for ${acme.names.join(", ")}: ${failureText(error, file)}`, {
       event: "acme_failed",
       names: acme.names.join(" "),
     });

@@ -32,5 +32,5 @@ export function hasAll(names: readonly string[], wanted: readonly string[]): boo
 }
 
 export function useless(fault: string): AcmeError {
-  return new AcmeError(`The certificate that was issued is useless: ${fault}`);
+  return new AcmeError(`The issued certificate cannot be used: ${fault}`);
 }

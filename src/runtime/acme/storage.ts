@@ -122,7 +122,7 @@ export class AcmeStorage implements ChallengeAnswers {
   /** @throws {AcmeError} for what is no token or name, which could lead out of the folder */
   #answerFile(kind: ChallengeType, key: string): string {
     if (kind === "http-01") {
-      if (!TOKEN.test(key)) throw new AcmeError("The server has sent a token that is none");
+      if (!TOKEN.test(key)) throw new AcmeError("The server has sent an invalid token");
       return acmeHttpAnswerFile(this.#storage, key);
     }
     if (!HOST_NAME.test(key)) throw new AcmeError("The server has sent a name that is no host name");

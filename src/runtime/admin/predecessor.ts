@@ -121,9 +121,9 @@ export class Predecessor {
 
   /** @param what It did not do that in time. */
   #hangs(what: string, cause: unknown): TakeOverError {
-    const who = this.#pid === undefined ? "it" : `its process ${this.#pid}`;
+    const other = this.#pid === undefined ? "it" : `its process ${this.#pid}`;
     const remedy = "if it hangs, end it and start without --take-over";
-    return this.#failure(`${who} did not ${what} within ${this.#patience / 1000} s (${remedy})`, cause);
+    return this.#failure(`${other} did not ${what} within ${this.#patience / 1000} s (${remedy})`, cause);
   }
 
   #failure(detail: string, cause?: unknown): TakeOverError {

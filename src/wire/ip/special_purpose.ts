@@ -75,7 +75,7 @@ export function innerAddress(text: string): string | undefined {
  * What an address is for, that inside it in the first place. Undefined for hosts on the Internet.
  *
  * @throws {SyntaxError} when the text is no address.
- * @example Tell public addresses from others
+ * @example Distinguish public addresses from others
  * ```ts
  * import { purposeOf } from "./src/wire/ip/special_purpose.ts";
  *

@@ -1,5 +1,5 @@
 /**
- * Simulates operators, who read everything, close connections and take endpoints out, and endpoints that go down by
+ * Simulates operators that read everything, close connections and take endpoints out, and endpoints that go down by
  * themselves.
  */
 

@@ -63,7 +63,7 @@ class GroupRow {
     if (discovery !== null) about.push(`from ${discovery.from}, ${answerOf(discovery, now)}`);
     setText(this.#name, name);
     setText(this.#about, about.join(" · "));
-    // Why endpoints may be those of before is worth a line of its own.
+    // The error of a source has a line of its own: its endpoints may be out of date.
     setText(this.#error, discovery?.error ?? "");
     setHidden(this.#error, (discovery?.error ?? null) === null);
     setAttribute(this.element, "data-usable", usable === 0 ? "none" : null);
@@ -114,7 +114,7 @@ class EndpointRow {
     setText(this.#health, state);
     setAttribute(this.#health, "data-health", state);
     setAttribute(this.#health, "title", check && `last check: ${check.cause}`);
-    // Why an endpoint cannot be used is worth a line of its own.
+    // The cause of an unusable endpoint has a line of its own.
     const cause = check !== null && check.result !== "good" ? check.cause : "";
     setText(this.#cause, cause);
     setHidden(this.#cause, cause === "");

@@ -260,7 +260,7 @@ Deno.test("CertificateTask does not order again and again when the server issues
   const task = await fixture.begin();
   await holds(() => assert.equal(task.figures.failing, 1));
   fixture.pass(1000);
-  assert.match(fixture.logged.at(-1)!, /is useless: it is for x\.example\.com/);
+  assert.match(fixture.logged.at(-1)!, /cannot be used: it is for x\.example\.com/);
   assert.equal(fixture.server.paths.filter((path) => path === "POST /new-order").length, 1);
 });
 
@@ -282,21 +282,25 @@ Deno.test("CertificateTask lets one of several proxies order, and the others use
 
 for (
   const [what, issue, fault] of [
-    ["is none", () => "<html>maintenance</html>", /is useless: Cannot find a certificate in "https:\/\/acme/],
+    [
+      "is none",
+      () => "<html>maintenance</html>",
+      /cannot be used: Cannot find a certificate in "https:\/\/acme/,
+    ],
     [
       "is for another key",
       () => issueFor({ subject: "a" }).pem,
-      /is useless: .*belongs to another certificate/,
+      /cannot be used: .*belongs to another certificate/,
     ],
     [
       "is for other names",
       (csr: Uint8Array) => certificateFor(csr, ["x.example.com"], { until: 148 }),
-      /is useless: it is for x\.example\.com/,
+      /cannot be used: it is for x\.example\.com/,
     ],
     [
       "has expired",
       (csr: Uint8Array) => certificateFor(csr, ["a.example.com", "b.example.com"], { from: -9, until: -1 }),
-      /is useless: .*expired on/,
+      /cannot be used: .*expired on/,
     ],
   ] as const
 ) {
@@ -341,7 +345,7 @@ Deno.test("CertificateTask pauses longer each time while what is issued is to be
   await loadCredentials({ cert: fixture.file, key: fixture.file });
 });
 
-Deno.test("CertificateTask pauses longer each time while the server issues what is useless", async () => {
+Deno.test("CertificateTask pauses longer each time while the server issues certificates that cannot be used", async () => {
   await using fixture = await Fixture.create({
     certificate: (csr) => certificateFor(csr, ["x.example.com"]),
   });
