@@ -15,9 +15,11 @@ import {
   service,
   type ServiceEntry,
 } from "./schema/config_schema.ts";
+import { group, type GroupEntry, isMapping } from "./schema/group_schema.ts";
 import { completeList } from "./schema/list_file.ts";
+import { route } from "./schema/route_schema.ts";
 import type { Spelling } from "./schema/section.ts";
-import { atOnce, type Steps } from "./input/steps.ts";
+import { atOnce, mapInSteps, type Steps, stepThrough } from "./input/steps.ts";
 import { completeTls, completeUpstreamTls } from "./schema/tls_schema.ts";
 
 export interface DecodeOptions {
@@ -38,8 +40,8 @@ export function decodeConfig(document: unknown, options: DecodeOptions = {}): Co
   return atOnce(decodingSteps(document, options));
 }
 
-/** The same as {@linkcode decodeConfig}, in steps of one service each. */
-export function* decodingSteps(written: unknown, options: DecodeOptions): Steps<Config> {
+/** The same as {@linkcode decodeConfig}, in steps of one service, route or group each. */
+export function* decodingSteps(written: unknown, options: DecodeOptions = {}): Steps<Config> {
   const document = withoutExtensions(written);
   const source = options.environment === undefined
     ? { document, sources: new Map<string, string>(), problems: [] }
@@ -50,10 +52,10 @@ export function* decodingSteps(written: unknown, options: DecodeOptions): Steps<
   report.throwIfAny(options.file);
   const file = parsed!; // with anything wrong, the report has thrown
   const pathOf = pathResolver(options.file);
-  const groups = new Groups(file.upstreams, pathOf);
+  const groups = yield* Groups.of(file.upstreams, pathOf);
   const services: ServiceConfig[] = [];
   for (const service of file.services) {
-    services.push(completeService(service, file, groups, pathOf));
+    services.push(yield* completeService(service, file, groups, pathOf));
     yield;
   }
   const { defaults: _, faults: _f, ...settings } = file;
@@ -75,18 +77,39 @@ function withoutExtensions(document: unknown): unknown {
   return kept.length === entries.length ? document : Object.fromEntries(kept);
 }
 
-/** Validates a whole file as its schema would, one service at a time. What is invalid is missing in the result. */
+/**
+ * Validates a whole file as its schema would, one service, route or group at a time. What is invalid is missing in the
+ * result.
+ */
 function* parseFile(document: unknown, report: Report): Steps<ConfigFile | undefined> {
-  const entries = (document as { services?: unknown } | null)?.services;
+  const { services: entries, upstreams } = (document ?? {}) as { services?: unknown; upstreams?: unknown };
   if (!Array.isArray(entries) || entries.length === 0) return parseAt([], document, configFile, report);
-  const frame = parseAt([], document, configFileFrame, report);
+  const named = isMapping(upstreams) ? Object.entries(upstreams) : [];
+  const rest = named.length === 0 ? document : { ...document as object, upstreams: {} };
+  const frame = parseAt([], rest, configFileFrame, report);
+  const groups = new Map<string, GroupEntry>();
+  yield* stepThrough(named, ([name, entry]) => {
+    const parsed = parseAt(["upstreams", name], entry, group, report);
+    if (parsed !== undefined) groups.set(name, parsed);
+  });
   const services: ServiceEntry[] = [];
   for (const [index, entry] of entries.entries()) {
-    const parsed = parseAt(["services", index], entry, service, report);
+    const parsed = yield* parseService(["services", index], entry, report);
     if (parsed !== undefined) services.push(parsed);
     yield;
   }
-  return frame && { ...frame, services };
+  return frame && { ...frame, upstreams: groups, services };
+}
+
+function* parseService(path: PropertyKey[], entry: unknown, report: Report): Steps<ServiceEntry | undefined> {
+  const { routes: entries } = (entry ?? {}) as { routes?: unknown };
+  if (!Array.isArray(entries) || entries.length === 0) return parseAt(path, entry, service, report);
+  const rest = parseAt(path, { ...entry as object, routes: undefined }, service, report);
+  const routes = yield* mapInSteps(
+    entries,
+    (each, index) => parseAt([...path, "routes", index], each, route, report),
+  );
+  return rest && { ...rest, routes: routes.filter((each) => each !== undefined) };
 }
 
 /** Whether a service can use nothing but Deno's own sockets. Faults that are added later cannot send a RST there. */
@@ -104,12 +127,12 @@ function offersFaults({ faults, admin }: ConfigFile): boolean {
   return faults || admin?.toxiproxy !== undefined;
 }
 
-function completeService(
+function* completeService(
   service: ServiceEntry,
   file: ConfigFile,
   groups: Groups,
   pathOf: PathResolver,
-): ServiceConfig {
+): Steps<ServiceConfig> {
   const { name, acceptProxyProtocol, tls, upstreamTls, routes = [], upstream, mirror } = service;
   const faults = nameFaults(service.faults ?? []);
   const shared = Object.entries(file.defaults).map((
@@ -127,7 +150,7 @@ function completeService(
     halfCloseTimeout: settings.halfCloseTimeout ?? settings.idleTimeout,
     tls: tls && completeTls(tls, pathOf),
     upstreamTls: upstreamTls && completeUpstreamTls(upstreamTls, pathOf),
-    routes: routes.map((route, index) => ({
+    routes: yield* mapInSteps(routes, (route, index) => ({
       ...route,
       sourceIp: route.sourceIp && completeList(route.sourceIp, pathOf),
       sni: route.sni && completeList(route.sni, pathOf),

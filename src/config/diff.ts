@@ -1,6 +1,7 @@
 /** The differences between two configurations, and how each of them takes effect. */
 
-import type { Config, GroupConfig, ServiceConfig } from "./config.ts";
+import type { Config, GroupConfig, RouteConfig, ServiceConfig } from "./config.ts";
+import { atOnce, type Steps } from "./input/steps.ts";
 
 export type DifferenceKind = "added" | "removed" | "changed" | "same";
 
@@ -42,10 +43,15 @@ const SETTINGS: Record<Setting, { readonly key: string; readonly effect: "live" 
  * configuration names, such as certificates, only the names are compared.
  */
 export function diffConfig(before: Config, after: Config): ConfigDiff {
+  return atOnce(diffingSteps(before, after));
+}
+
+/** The same as {@linkcode diffConfig}, in steps of one route or group each. */
+export function* diffingSteps(before: Config, after: Config): Steps<ConfigDiff> {
   return {
-    services: diffByName(before.services, after.services, isSameService),
+    services: yield* diffByName(before.services, after.services, isSameService),
     faults: servicesWithOtherFaults(before.services, after.services),
-    groups: diffByName(before.upstreams, after.upstreams, isEqual),
+    groups: yield* diffByName(before.upstreams, after.upstreams, isSameGroup),
     needsRestart: changedKeys(before, after, "restart"),
     changedSettings: changedKeys(before, after, "live"),
   };
@@ -67,19 +73,20 @@ export function describeDiff(diff: ConfigDiff): string {
   return parts.filter((part) => part !== "").join("; ") || "nothing changed";
 }
 
-function diffByName<Item extends { readonly name: string }>(
+function* diffByName<Item extends { readonly name: string }>(
   before: readonly Item[],
   after: readonly Item[],
-  isSame: (before: Item, after: Item) => boolean,
-): Difference[] {
+  isSame: (before: Item, after: Item) => Steps<boolean>,
+): Steps<Difference[]> {
   const old = new Map(before.map((item) => [item.name, item]));
-  const kept = after.map((item): Difference => {
+  const kept: Difference[] = [];
+  for (const item of after) {
     const { name } = item;
     const counterpart = old.get(name);
     old.delete(name);
-    if (counterpart === undefined) return { name, kind: "added" };
-    return { name, kind: isSame(counterpart, item) ? "same" : "changed" };
-  });
+    if (counterpart === undefined) kept.push({ name, kind: "added" });
+    else kept.push({ name, kind: (yield* isSame(counterpart, item)) ? "same" : "changed" });
+  }
   return [...kept, ...[...old.keys()].map((name): Difference => ({ name, kind: "removed" }))];
 }
 
@@ -92,17 +99,30 @@ function servicesWithOtherFaults(
     .map(({ name }) => name);
 }
 
-function isSameService(before: ServiceConfig, after: ServiceConfig): boolean {
+function* isSameGroup(before: GroupConfig, after: GroupConfig): Steps<boolean> {
+  yield;
+  return isEqual(before, after);
+}
+
+function* isSameService(before: ServiceConfig, after: ServiceConfig): Steps<boolean> {
+  if (before.routes.length !== after.routes.length) return false;
+  for (const [index, route] of before.routes.entries()) {
+    if (!isEqual(routeKeys(route), routeKeys(after.routes[index]!))) return false;
+    yield;
+  }
   return isEqual(serviceKeys(before), serviceKeys(after));
 }
 
+function routeKeys(route: RouteConfig) {
+  return { ...route, upstream: connectorKeys(route.upstream) };
+}
+
 /**
- * All keys of a service but its faults, which change in place, and of its groups those that its connectors are made of.
+ * Keys of a service but its routes and its faults, which change in place; of groups, those that connectors are made of.
  */
-function serviceKeys({ faults: _, ...service }: ServiceConfig) {
+function serviceKeys({ faults: _, routes: _r, ...service }: ServiceConfig) {
   return {
     ...service,
-    routes: service.routes.map((route) => ({ ...route, upstream: connectorKeys(route.upstream) })),
     upstream: service.upstream && connectorKeys(service.upstream),
     mirror: service.mirror && { ...service.mirror, upstream: connectorKeys(service.mirror.upstream) },
   };

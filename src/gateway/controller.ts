@@ -1,5 +1,6 @@
 /** Serves the Gateways of a cluster, and follows every change of it. */
 
+import { inTurns } from "../config/input/steps.ts";
 import { sleep } from "../net/timers/sleep.ts";
 import { stackOf } from "../observe/log/error_text.ts";
 import type { Log } from "../observe/log/log.ts";
@@ -13,7 +14,7 @@ import { type GatewayOptions, translate } from "./translation/translate.ts";
 
 /** How long changes are collected before they are applied, in milliseconds: most come several at a time. */
 const COLLECT = 50;
-/** The longest such pause. It grows with the duration of a round, which may block the relaying thread. */
+/** The longest such pause. It grows with the duration of a round, so that clients get half of the thread at least. */
 const LONGEST_COLLECT = 2000;
 /** The pause before another attempt, in milliseconds. */
 const RETRY = 5000;
@@ -99,16 +100,16 @@ export class GatewayController implements AsyncDisposable {
 
   async #reconcile(): Promise<void> {
     const snapshot = this.#cluster.snapshot();
-    const translation = translate(snapshot, this.#options.gateway);
+    const translation = await inTurns(translate(snapshot, this.#options.gateway));
     this.#cluster.watch(snapshot.asked);
     // Until all is known, or known not to be readable, what is served stays.
-    if (!this.#cluster.isSettled) return;
+    if (!snapshot.isComplete) return;
     await this.#applier.apply(translation.ports);
     this.#started.resolve();
     const { failures, faults } = this.#applier;
     if (failures.size > 0) this.#wakeAfter(RETRY);
     const now = `${new Date().toISOString().slice(0, -".000Z".length)}Z`;
-    this.#unwritten = statusUpdates(translation, failures, now, faults);
+    this.#unwritten = await inTurns(statusUpdates(translation, failures, now, faults));
     this.#paths = statusPaths(translation);
     if (this.#unwritten.length > 0) this.#writing ??= this.#write().finally(() => this.#writing = undefined);
   }

@@ -1,19 +1,14 @@
 /** Brings the services of a running proxy in line with the plans of ports. */
 
 import { ConfigError } from "../config/config_error.ts";
+import { inTurns } from "../config/input/steps.ts";
 import { ListenError } from "../net/socket/listen_error.ts";
 import { AccountsFullError } from "../observe/counters/accounts.ts";
 import type { Log } from "../observe/log/log.ts";
 import { CredentialFolder, FolderError } from "./credential_folder.ts";
-import {
-  type DecodedPort,
-  decodePort,
-  documentOf,
-  type DocumentOptions,
-  pairsOf,
-  serviceName,
-} from "./port_document.ts";
+import { type DecodedPort, decodePort, type DocumentOptions, pairsOf, serviceName } from "./port_document.ts";
 import type { KeyPair } from "./resources/secret.ts";
+import { isSamePlan, type PlannedService, withoutRoutes } from "./same_plan.ts";
 import type { PortPlan } from "./translation/ports.ts";
 import type { PortFailure } from "./translation/statuses.ts";
 
@@ -25,7 +20,7 @@ export interface PortApplierOptions extends DocumentOptions {
 
 /** What a port was made of. */
 interface AppliedPort {
-  readonly text: string;
+  readonly plan: PlannedService;
   readonly pairs: readonly KeyPair[];
   readonly faults: DecodedPort["faults"];
 }
@@ -70,17 +65,17 @@ export class PortApplier {
 
   async #applyPort(plan: PortPlan): Promise<void> {
     const { port } = plan;
-    const text = JSON.stringify(documentOf(plan, this.#options));
-    if (this.#applied.get(port)?.text === text) {
+    const applied = this.#applied.get(port);
+    if (applied !== undefined && await inTurns(isSamePlan(applied.plan, plan))) {
       this.#failures.delete(port);
       return;
     }
     const pairs = pairsOf(plan);
     try {
       for (const pair of pairs) await this.#folder.write(pair);
-      const decoded = decodePort(plan, this.#options);
+      const decoded = await inTurns(decodePort(plan, this.#options));
       await this.#options.change(serviceName(port), decoded);
-      this.#applied.set(port, { text, pairs, faults: decoded.faults });
+      this.#applied.set(port, { plan: withoutRoutes(plan), pairs, faults: decoded.faults });
       this.#failures.delete(port);
       for (const [group, fault] of decoded.faults) this.#faulty(port, group, fault);
     } catch (error) {

@@ -1,7 +1,8 @@
 /** The plan of a port, as a configuration of sluice. */
 
 import { ConfigError } from "../config/config_error.ts";
-import { decodeConfig } from "../config/decode.ts";
+import { decodingSteps } from "../config/decode.ts";
+import { mapInSteps, type Steps } from "../config/input/steps.ts";
 import type { GroupConfig, ServiceConfig } from "../config/config.ts";
 import { join } from "node:path";
 import { type GroupFaults, withoutFaults } from "./port_faults.ts";
@@ -43,16 +44,17 @@ export function pairsOf({ routes }: PortPlan): KeyPair[] {
 }
 
 /**
- * The configuration of a port, in which no route can be at fault for others.
+ * The configuration of a port, in which no route can be at fault for others, in steps of one route or group each.
  *
  * @throws {ConfigError} when sluice cannot do what the plan says, and no route is at fault
  */
-export function decodePort(plan: PortPlan, options: DocumentOptions): DecodedPort {
+export function* decodePort(plan: PortPlan, options: DocumentOptions): Steps<DecodedPort> {
   const faults: GroupFaults = new Map();
   let current = plan;
   for (let attempt = 1;; attempt++) {
     try {
-      const { services, upstreams } = decodeConfig(documentOf(current, options));
+      const document = yield* documentOf(current, options);
+      const { services, upstreams } = yield* decodingSteps(document);
       return { service: services[0]!, groups: upstreams, faults };
     } catch (error) {
       if (!(error instanceof ConfigError) || attempt === MOST_ATTEMPTS) throw error;
@@ -64,14 +66,16 @@ export function decodePort(plan: PortPlan, options: DocumentOptions): DecodedPor
 }
 
 /** The configuration as a file would have it. */
-export function documentOf({ port, routes, upstream, groups }: PortPlan, options: DocumentOptions) {
+export function* documentOf({ port, routes, upstream, groups }: PortPlan, options: DocumentOptions) {
   const service = {
     name: serviceName(port),
     listen: `${options.host}:${port}`,
-    ...routes.length === 0 ? {} : { routes: routes.map((route) => routeDocument(route, options.directory)) },
+    ...routes.length === 0
+      ? {}
+      : { routes: yield* mapInSteps(routes, (route) => routeDocument(route, options.directory)) },
     ...upstream === undefined ? {} : { upstream },
   };
-  const upstreams = [...groups].map(([name, { endpoints, refuses }]) => [name, {
+  const upstreams = yield* mapInSteps(groups, ([name, { endpoints, refuses }]) => [name, {
     endpoints,
     // An endpoint that stands for a backend which cannot be used must refuse its clients, not pass them on.
     ...refuses ? { retry: { attempts: 1 } } : {},

@@ -1,6 +1,7 @@
 /** Finds the route of a client: the first one whose conditions it meets. */
 
 import type { RouteConfig } from "../config/config.ts";
+import { mapInSteps, type Steps } from "../config/input/steps.ts";
 import { FileLists } from "./file_lists.ts";
 import type { RouteFacts } from "./match/condition.ts";
 import { compileConditions, peeks, readsBytes } from "./match/registry.ts";
@@ -20,12 +21,15 @@ export interface RouteMatcher {
 }
 
 /**
- * Prepares routes. There may be thousands of rules for source ports, so these take one binary search.
+ * Prepares routes, one per step. There may be thousands of rules for source ports, so these take one binary search.
  *
  * @throws {SyntaxError} when a source address is invalid.
  */
-export function compileRoutes(routes: readonly RouteConfig[], lists = new FileLists()): RouteMatcher {
-  const rules = routes.map((route, index) => ({
+export function* compileRoutes(
+  routes: readonly RouteConfig[],
+  lists = new FileLists(),
+): Steps<RouteMatcher> {
+  const rules = yield* mapInSteps(routes, (route, index) => ({
     route,
     index,
     conditions: compileConditions(route, lists),

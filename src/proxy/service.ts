@@ -1,6 +1,7 @@
 /** A service: admits clients, routes them, and runs their connections. */
 
-import type { MirrorConfig, ServiceConfig } from "../config/config.ts";
+import type { GroupConfig, MirrorConfig, ServiceConfig } from "../config/config.ts";
+import type { Steps } from "../config/input/steps.ts";
 import type { FilterFactory } from "../config/filter.ts";
 import { type Adapter, adapterFor, type Conn } from "../net/socket/conn.ts";
 import { Deadlines, IdleClock, LifetimeClock } from "../net/timers/timeouts.ts";
@@ -31,6 +32,8 @@ import type { ServiceTls, ServiceTlsMaterial } from "./tls_termination.ts";
 export interface ServiceParts {
   /** Every group of the configuration, by name. */
   readonly groups: ReadonlyMap<string, Group>;
+  /** What groups will have once the service begins; their own, unless given. */
+  readonly configs?: ReadonlyMap<string, GroupConfig>;
   readonly admission: AdmissionControl;
   /** Its accounts. */
   readonly ledger: ServiceLedger;
@@ -78,12 +81,14 @@ export class Service implements ConnectionContext {
   readonly adapter: Adapter;
   readonly #parts: ServiceParts;
   readonly #targets: Targets;
+  /** The target of every client, if there is nothing to choose. */
+  readonly #only: Target | undefined;
   readonly #mirror: Mirror | undefined;
   readonly #stopping = new AbortController();
   #open = 0;
   #onGone: (() => void) | undefined;
 
-  constructor(config: ServiceConfig, parts: ServiceParts) {
+  private constructor(config: ServiceConfig, parts: ServiceParts, targets: Targets) {
     this.config = config;
     this.#parts = parts;
     this.admission = parts.admission;
@@ -101,9 +106,20 @@ export class Service implements ConnectionContext {
     this.tls = parts.tls.beforeRoute;
     this.faults = parts.faults;
     this.adapter = adapterFor(config);
-    const { connectTimeout, nodelay, keepalive, sourceAddress, sendProxyProtocol } = config;
+    this.#targets = targets;
+    this.#only = targets.only;
+    const header = acceptProxyProtocol === undefined ? 0 : MAX_PROXY_HEADER;
+    this.longestReadAhead = header + (this.tls === undefined ? peek.maxBytes : 0);
+    this.readAhead = this.#targets.peeks ? this.longestReadAhead : header;
+    this.#mirror = config.mirror && this.#mirrorOf(config.mirror);
+    this.addStages = stagesOf(config, parts.filters, this.#mirror);
+  }
+
+  /** Makes a service, a route per step. */
+  static *of(config: ServiceConfig, parts: ServiceParts): Steps<Service> {
+    const { connectTimeout, nodelay, keepalive, sourceAddress, sendProxyProtocol, peek } = config;
     const dialing = {
-      adapter: this.adapter,
+      adapter: adapterFor(config),
       connectTimeout,
       nodelay,
       keepalive,
@@ -111,12 +127,7 @@ export class Service implements ConnectionContext {
       tls: parts.upstreamTls,
       hasPreface: sendProxyProtocol !== undefined || peek.starttls !== undefined,
     };
-    this.#targets = new Targets(config, { ...parts, dialing });
-    const header = acceptProxyProtocol === undefined ? 0 : MAX_PROXY_HEADER;
-    this.longestReadAhead = header + (this.tls === undefined ? peek.maxBytes : 0);
-    this.readAhead = this.#targets.peeks ? this.longestReadAhead : header;
-    this.#mirror = config.mirror && this.#mirrorOf(config.mirror);
-    this.addStages = stagesOf(config, parts.filters, this.#mirror);
+    return new Service(config, parts, yield* Targets.of(config, { ...parts, dialing }));
   }
 
   /** Aborts when waiting clients get no slot any more. */
@@ -125,7 +136,7 @@ export class Service implements ConnectionContext {
   }
 
   route(facts: ClientFacts): Target | undefined {
-    return this.#targets.only ?? this.#targets.find(facts);
+    return this.#only ?? this.#targets.find(facts);
   }
 
   /** What an upstream connection for a client begins with. */

@@ -1,6 +1,7 @@
 /** Where the clients of a service can go: the targets of its routes, and the connectors that these share. */
 
 import type { GroupConfig, ServiceConfig } from "../config/config.ts";
+import { type Steps, stepThrough } from "../config/input/steps.ts";
 import { EVERY_NAME } from "../config/values/server_name.ts";
 import { isChosenByClient } from "../net/address.ts";
 import { ProxyError } from "../net/errors.ts";
@@ -19,6 +20,8 @@ import { CidrSet } from "../wire/ip/cidr.ts";
 export interface TargetParts {
   /** Every group of the configuration, by name. */
   readonly groups: ReadonlyMap<string, Group>;
+  /** What groups will have once the service begins; their own, unless given. */
+  readonly configs?: ReadonlyMap<string, GroupConfig> | undefined;
   readonly lists?: FileLists | undefined;
   /** Where the program listens; nowhere unless given. */
   readonly ownListeners?: OwnListeners | undefined;
@@ -39,20 +42,30 @@ export class Targets {
   readonly #routes: RouteMatcher;
   readonly #connectors = new Map<string, Connector>();
   /** Those of its routes, in order, and that of clients that match none. */
-  readonly #ofRoutes: readonly OwnTarget[];
+  readonly #ofRoutes: OwnTarget[] = [];
   readonly #otherwise: OwnTarget | undefined;
-  /** The target of every client, if there is nothing to choose. */
-  readonly only: Target | undefined;
   readonly #nameRules: NameRules;
 
-  constructor(config: ServiceConfig, parts: TargetParts) {
+  private constructor(config: ServiceConfig, parts: TargetParts, routes: RouteMatcher) {
     this.#config = config;
     this.#parts = parts;
-    this.#routes = compileRoutes(config.routes, parts.lists);
+    this.#routes = routes;
     this.#nameRules = nameRulesOf(config, parts);
-    this.#ofRoutes = config.routes.map(({ upstream }, index) => this.#targetOf(upstream, index));
     this.#otherwise = config.upstream && this.#targetOf(config.upstream);
-    this.only = this.peeks || config.routes.length > 0 ? undefined : this.#otherwise;
+  }
+
+  /** Makes them, a route per step. @throws {SyntaxError} when a condition is invalid. */
+  static *of(config: ServiceConfig, parts: TargetParts): Steps<Targets> {
+    const targets = new Targets(config, parts, yield* compileRoutes(config.routes, parts.lists));
+    yield* stepThrough(config.routes, ({ upstream }, index) => {
+      targets.#ofRoutes.push(targets.#targetOf(upstream, index));
+    });
+    return targets;
+  }
+
+  /** The target of every client, if there is nothing to choose. */
+  get only(): Target | undefined {
+    return this.peeks || this.#config.routes.length > 0 ? undefined : this.#otherwise;
   }
 
   /** Whether any depends on what clients send first. */
@@ -87,7 +100,7 @@ export class Targets {
   addMirror({ name }: GroupConfig): Connector {
     const { groups, dialing } = this.#parts;
     const plain = { ...dialing, tls: undefined, greetedBy: undefined, hasPreface: false };
-    const connector = new Connector(groups.get(name)!, plain);
+    const connector = new Connector(groups.get(name)!, plain, this.#configOf(name));
     // No group has such a name.
     this.#connectors.set(`mirror ${name}`, connector);
     return connector;
@@ -118,6 +131,10 @@ export class Targets {
     for (const connector of this.#connectors.values()) connector.restTimers();
   }
 
+  #configOf(group: string): GroupConfig {
+    return this.#parts.configs?.get(group) ?? this.#parts.groups.get(group)!.config;
+  }
+
   #targetOf(upstream: GroupConfig, route?: number): OwnTarget {
     const { groups, dialing, tls: all } = this.#parts;
     const { name } = upstream;
@@ -126,7 +143,7 @@ export class Targets {
     // No connection is for clients of both kinds.
     const connector = this.#connectors.getOrInsertComputed(`${greetedBy ?? ""} ${name}`, () => {
       const mapping = mappingOf(upstream, this.#config, this.#nameRules);
-      return new Connector(groups.get(name)!, { ...dialing, greetedBy, mapping });
+      return new Connector(groups.get(name)!, { ...dialing, greetedBy, mapping }, this.#configOf(name));
     });
     // With TLS that ends here later, the handshake brings the name.
     const awaitsName = tls === undefined &&

@@ -1,6 +1,7 @@
 /** TLS with the clients of a service: certificates and handshakes. */
 
 import type { ServiceConfig, TlsConfig } from "../config/config.ts";
+import { mapInSteps, type Steps } from "../config/input/steps.ts";
 import { acmeChallengeFolder } from "../config/values/acme_files.ts";
 import { ProxyError } from "../net/errors.ts";
 import type { Conn } from "../net/socket/conn.ts";
@@ -55,24 +56,36 @@ export interface ServiceTlsMaterial {
 
 /** TLS with the clients of a service, and of its routes. */
 export class ServiceTls {
-  readonly #pending = new PendingHandshakes(MAX_PENDING);
+  readonly #pending: PendingHandshakes;
   readonly #own: TlsTermination | undefined;
-  readonly #routes: readonly (TlsTermination | false | undefined)[];
+  readonly #routes: PartsByRoute["routes"];
+  readonly #isByRoute: boolean;
   readonly #none: Terminator | undefined;
   readonly #asked: Terminator | undefined;
   /** Those by route that ACME servers check over TLS. */
   readonly #checked: readonly TlsTermination[];
 
-  constructor(config: TlsOfService, material: ServiceTlsMaterial | undefined) {
-    const { tls, routes } = config;
-    this.#own = tls && new TlsTermination(tls, requiredMaterial(material?.own), this.#pending);
-    this.#routes = routes.map((route, index) =>
-      route.tls && new TlsTermination(route.tls, requiredMaterial(material?.routes[index]), this.#pending)
-    );
+  private constructor(config: TlsOfService, own: TlsTermination | undefined, parts: PartsByRoute) {
+    this.#pending = parts.pending;
+    this.#own = own;
+    this.#routes = parts.routes;
+    this.#isByRoute = parts.routes.some((each) => each !== undefined);
     this.#none = declinedTls(config);
     this.#asked = askedForTls(config);
     const all = this.#isByRoute ? [this.#own, ...this.#routes] : [];
     this.#checked = all.filter((each) => each instanceof TlsTermination).filter(({ isChecked }) => isChecked);
+  }
+
+  /** Makes it, a route per step. */
+  static *of(config: TlsOfService, material: ServiceTlsMaterial | undefined): Steps<ServiceTls> {
+    const { tls } = config;
+    const pending = new PendingHandshakes(MAX_PENDING);
+    const own = tls && new TlsTermination(tls, requiredMaterial(material?.own), pending);
+    const routes = yield* mapInSteps(
+      config.routes,
+      ({ tls }, index) => tls && new TlsTermination(tls, requiredMaterial(material?.routes[index]), pending),
+    );
+    return new ServiceTls(config, own, { routes, pending });
   }
 
   /** For all clients before they are routed; undefined where routes say more about it. */
@@ -126,10 +139,11 @@ export class ServiceTls {
   restTimers(): void {
     for (const each of [this.#own, ...this.#routes, this.#none, this.#asked]) if (each) each.deadlines.rest();
   }
+}
 
-  get #isByRoute(): boolean {
-    return this.#routes.some((each) => each !== undefined);
-  }
+interface PartsByRoute {
+  readonly routes: readonly (TlsTermination | false | undefined)[];
+  readonly pending: PendingHandshakes;
 }
 
 type TlsOfService = Pick<ServiceConfig, "tls" | "upstreamTls" | "idleTimeout" | "peek"> & {

@@ -1,5 +1,6 @@
 /** Connects clients to a group: picks an endpoint, dials it, and tries the next one if that fails. */
 
+import type { GroupConfig } from "../config/config.ts";
 import { type Address, formatAddress } from "../net/address.ts";
 import type { Conn } from "../net/socket/conn.ts";
 import { dial } from "../net/socket/dial.ts";
@@ -29,14 +30,18 @@ export class Connector {
   readonly #hasPool: boolean;
   readonly #mapping: AddressMapping | undefined;
 
-  constructor(group: Group, options: UpstreamDialerOptions) {
+  /** @param config What the group has once clients come. */
+  constructor(
+    group: Group,
+    options: UpstreamDialerOptions,
+    { retry, pool }: Pick<GroupConfig, "retry" | "pool"> = group.config,
+  ) {
     this.group = group;
     this.#dialer = new UpstreamDialer(group, options);
-    const { retry, pool } = group.config;
     // One attempt must not take longer than all together.
     const timeout = Math.min(options.connectTimeout || Infinity, retry.timeout || Infinity);
     this.#deadlines = new Deadlines(timeout, connectTimeout);
-    this.#pooled = new PooledDialer(group, this.#dialer, this.#deadlines);
+    this.#pooled = new PooledDialer(group, this.#dialer, this.#deadlines, pool);
     this.#hasPool = pool !== undefined;
     this.#mapping = options.mapping;
   }

@@ -27,7 +27,16 @@ const MAY_IMPORT: Record<string, { code: string[]; types?: string[] }> = {
   acme: { code: ["wire"] },
   relay: { code: ["net", "faults"] },
   observe: { code: ["files", "shared", "net/errors.ts", "net/linked_list.ts"] },
-  config: { code: ["wire", "files", "faults", "net/address.ts", "upstream/balance/registry.ts"] },
+  config: {
+    code: [
+      "wire",
+      "files",
+      "faults",
+      "net/address.ts",
+      "net/timers/pause.ts",
+      "upstream/balance/registry.ts",
+    ],
+  },
   upstream: { code: ["wire/quoted.ts", "net", "shared", "observe"] },
   proxy: { code: ["wire", "shared", "faults", "net", "relay", "observe", "config", "upstream"] },
   admin: { code: ["observe"] },

@@ -25,21 +25,21 @@ export const VARIABLE_PATTERN = "\\$\\{[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\\}";
 /**
  * Expands the variables in all string values of a parsed document; keys stay as they are. As in a shell, the
  * default also replaces a variable that is set but empty. A value stays a string, whatever it expands to, and
- * one that cannot be expanded stays unchanged. Each step handles one service.
+ * one that cannot be expanded stays unchanged. Each step handles one route or group.
  */
 export function* expandEnvironment(document: unknown, lookup: EnvironmentLookup): Steps<ExpandedDocument> {
   const expansion = new Expansion(lookup);
   const { sources, problems } = expansion;
   const { services } = (document ?? {}) as { services?: unknown };
   if (!Array.isArray(services)) return { document: expansion.expand(document, []), sources, problems };
-  const expanded: unknown[] = [];
-  for (const [index, service] of services.entries()) {
-    expanded.push(expansion.expand(service, ["services", index]));
-    yield;
-  }
-  const others = expansion.expand({ ...document as object, services: [] }, []);
+  const expanded = yield* expansion.steps(services, ["services"], ROUTE_DEPTH);
+  const others = yield* expansion.steps({ ...document as object, services: [] }, [], GROUP_DEPTH);
   return { document: { ...others as object, services: expanded }, sources, problems };
 }
+
+/** Where routes are, in `services`, and groups, in the document. */
+const ROUTE_DEPTH = 3;
+const GROUP_DEPTH = 2;
 
 class Expansion {
   readonly sources = new Map<string, string>();
@@ -58,6 +58,26 @@ class Expansion {
       : Object.fromEntries(
         Object.entries(value).map(([key, entry]) => [key, this.expand(entry, [...path, key])]),
       );
+  }
+
+  /** The same in steps: one for each value that is so many mappings and lists deep. */
+  *steps(value: unknown, path: PropertyKey[], depth: number): Steps<unknown> {
+    if (depth === 0 || !isCollection(value)) {
+      yield;
+      return this.expand(value, path);
+    }
+    if (Array.isArray(value)) {
+      const entries: unknown[] = [];
+      for (const [index, entry] of value.entries()) {
+        entries.push(yield* this.steps(entry, [...path, index], depth - 1));
+      }
+      return entries;
+    }
+    const entries: [string, unknown][] = [];
+    for (const [key, entry] of Object.entries(value)) {
+      entries.push([key, yield* this.steps(entry, [...path, key], depth - 1)]);
+    }
+    return Object.fromEntries(entries);
   }
 
   #expandText(text: string, path: PropertyKey[]): string {

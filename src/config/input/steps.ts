@@ -1,15 +1,12 @@
 /**
- * Splits long work into steps, so that a reload of thousands of services does not block the connections of
- * this thread.
+ * Splits long work into steps, so that a reload of thousands of services, routes or groups does not block the
+ * connections of this thread.
  */
 
-import { setImmediate } from "node:timers";
+import { pause, TURN } from "../../net/timers/pause.ts";
 
 /** Work that can be interrupted at each `yield`. */
 export type Steps<Result> = Generator<void, Result>;
-
-/** How long steps run before the event loop handles connections, in milliseconds. */
-const TURN = 2;
 
 /** Runs all steps at once. */
 export function atOnce<Result>(steps: Steps<Result>): Result {
@@ -26,7 +23,29 @@ export async function inTurns<Result>(steps: Steps<Result>): Promise<Result> {
     const step = steps.next();
     if (step.done === true) return step.value;
     if (performance.now() - since < TURN) continue;
-    await new Promise((resolve) => setImmediate(resolve));
+    await pause();
     since = performance.now();
   }
+}
+
+/** Calls `action` with each item, in a step of its own. */
+export function* stepThrough<Item>(
+  items: Iterable<Item>,
+  action: (item: Item, index: number) => void,
+): Steps<void> {
+  let index = 0;
+  for (const item of items) {
+    action(item, index++);
+    yield;
+  }
+}
+
+/** The results of `change` for all items, each in a step of its own. */
+export function* mapInSteps<Item, Result>(
+  items: Iterable<Item>,
+  change: (item: Item, index: number) => Result,
+): Steps<Result[]> {
+  const results: Result[] = [];
+  yield* stepThrough(items, (item, index) => void results.push(change(item, index)));
+  return results;
 }

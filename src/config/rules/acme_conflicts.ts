@@ -2,6 +2,7 @@
 
 import { type Address, overlaps, parseListenAddress } from "../../net/address.ts";
 import { ServerNameSet } from "../../wire/client_hello/server_names.ts";
+import { type Steps, stepThrough } from "../input/steps.ts";
 import { acmeCertificateFile } from "../values/acme_files.ts";
 import { LETS_ENCRYPT } from "../schema/acme_schema.ts";
 import { parseHostName, parseServerName } from "../values/server_name.ts";
@@ -12,33 +13,35 @@ import type { Service } from "./service.ts";
 const MAX_NAMES = 100;
 
 /** Adds what is wrong with the certificates that one service, and its routes, order. */
-export function findAcmeConflicts(service: Service): void {
-  for (const route of service.routes) {
-    const acme = route.at("tls", "acme");
-    if (acme.keys !== undefined) findRouteConflicts(route, acme);
-  }
-  for (const tls of tlsOf(service)) if (tls.at("acme").keys !== undefined) findOwnConflicts(service, tls);
+export function* findAcmeConflicts(service: Service): Steps<void> {
+  yield* stepThrough(service.tls.slice(1), (tls, index) => {
+    const acme = tls.at("acme");
+    if (acme.keys !== undefined) findRouteConflicts(service.routes[index]!, acme);
+  });
+  yield* stepThrough(tlsOf(service), (tls) => {
+    if (tls.at("acme").keys !== undefined) findOwnConflicts(service, tls);
+  });
   const own = service.place.at("tls", "acme");
   if (own.keys !== undefined) findNamesNeverSeen(service, own);
 }
 
 /** Adds where services disagree: about the certificate of the same file, and addresses for checks. */
-export function findAcmeConflictsBetween(services: readonly Service[]): void {
+export function* findAcmeConflictsBetween(services: readonly Service[]): Steps<void> {
   const files = new Map<string, Place>();
   const answering: Found<Address>[] = [];
   for (const service of services) {
-    for (const tls of tlsOf(service)) {
+    yield* stepThrough(tlsOf(service), (tls) => {
       const acme = tls.at("acme");
-      if (acme.keys === undefined) continue;
+      if (acme.keys === undefined) return;
       findTwoMeanings(acme, files);
       const http = acme.at("http").find(parseListenAddress);
       if (http !== undefined) findTakenAddress(http, services, answering);
-    }
+    });
   }
 }
 
-function tlsOf({ place, routes }: Service): Place[] {
-  return [place, ...routes].map((each) => each.at("tls")).filter(({ keys }) => keys !== undefined);
+function tlsOf({ tls }: Service): Place[] {
+  return tls.filter(({ keys }) => keys !== undefined);
 }
 
 function findOwnConflicts(service: Service, tls: Place): void {

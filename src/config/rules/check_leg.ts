@@ -1,7 +1,7 @@
 /** How health checks start their connections: as connections of clients do. */
 
 import type { Config, GroupConfig, HealthCheckConfig, ServiceConfig, UpstreamTlsConfig } from "../config.ts";
-import { targetsOf } from "./groups.ts";
+import { targetsOf } from "../service_groups.ts";
 
 /** What a check sends first. */
 export interface CheckLegConfig {

@@ -1,27 +1,30 @@
 /** Finds conditions on client certificates where clients are never asked for one. */
 
 import { anyOf } from "../input/closest.ts";
+import { type Steps, stepThrough } from "../input/steps.ts";
 import { CLIENT_CONDITIONS } from "../schema/client_fields.ts";
 import type { Place } from "./place.ts";
 import type { Service } from "./service.ts";
 
 /** Adds what is wrong with the rules of one service about certificates of clients. */
-export function findClientConflicts(service: Service): void {
+export function* findClientConflicts(service: Service): Steps<void> {
   const { place, routes, routesBeforeTls } = service;
   const own = place.at("tls");
   const allowed = place.at("allow_clients");
   if (allowed.keys?.length === 0) {
     allowed.add(`Cannot choose clients by nothing: set ${anyOf(CLIENT_CONDITIONS)}, or leave it out`);
   }
-  findUnknown(allowed, [own, ...routes.map((route) => route.at("tls"))], place);
-  for (const route of routes) findUnknown(route, routesBeforeTls ? [] : [own], place);
+  findUnknown(allowed, service.tls, place);
+  yield* stepThrough(routes, (route) => findUnknown(route, routesBeforeTls ? [] : [own], place));
 }
 
 /** @param ends Where TLS ends before the rule applies. */
 function findUnknown(rule: Place, ends: readonly Place[], service: Place): void {
+  const set = CLIENT_CONDITIONS.filter((key) => rule.at(key).isSet);
+  if (set.length === 0) return;
   const isHeader = service.at("accept_proxy_protocol").isSet;
   const terminating = ends.filter(({ keys }) => keys !== undefined);
-  for (const key of CLIENT_CONDITIONS.filter((key) => rule.at(key).isSet)) {
+  for (const key of set) {
     const reason = terminating.length > 0
       ? reasonAgainst(terminating)
       : !isHeader

@@ -34,7 +34,7 @@ const LOOPBACK = new CidrSet(["127.0.0.0/8", "::1"]);
 /**
  * Adds conflicts in a document to a report. It reads the raw document, and only its valid parts, so that it
  * finds these problems even when others prevent the document from being decoded. Each step handles one
- * service.
+ * route, group or setting.
  */
 export function* findConflicts(report: Report): Steps<void> {
   const document = new Place(report);
@@ -42,26 +42,26 @@ export function* findConflicts(report: Report): Steps<void> {
   const listeners: Listeners = new Map();
   const services: Service[] = [];
   for (const place of document.at("services").items.filter(({ keys }) => keys !== undefined)) {
-    const service = new Service(place);
+    const service = yield* Service.at(place);
     findSameName(place.at("name"), names);
     for (const listener of service.listeners) findSameListener(listener, listeners);
     findUselessMode(service);
     findAdmissionConflicts(service);
     findProxyProtocolConflicts(service);
-    findUpstreamConflicts(service);
+    yield* findUpstreamConflicts(service);
     findPortRangeConflicts(service);
-    findServerNameConflicts(service);
-    findRouteConflicts(service);
-    findTlsConflicts(service);
-    findAcmeConflicts(service);
-    findClientConflicts(service);
-    findStartTlsConflicts(service);
+    yield* findServerNameConflicts(service);
+    yield* findRouteConflicts(service);
+    yield* findTlsConflicts(service);
+    yield* findAcmeConflicts(service);
+    yield* findClientConflicts(service);
+    yield* findStartTlsConflicts(service);
     const faultNames = new Map<string, Place>();
     for (const fault of service.faults) findSameName(fault.at("name"), faultNames);
     services.push(service);
     yield;
   }
-  findAcmeConflictsBetween(services);
+  yield* findAcmeConflictsBetween(services);
   yield* findGroupConflicts(document.at("upstreams"), services);
   const admin = document.at("admin");
   for (const key of ["listen", "toxiproxy"]) {

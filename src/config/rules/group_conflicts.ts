@@ -1,7 +1,7 @@
 /** Finds what is impossible inside one upstream group. */
 
 import { type Address, addressKey } from "../../net/address.ts";
-import type { Steps } from "../input/steps.ts";
+import { mapInSteps, type Steps } from "../input/steps.ts";
 import { isGroupName, isIpAddress } from "../values/address_text.ts";
 import { findDiscoveryConflicts } from "./discovery_conflicts.ts";
 import { findHealthCheckConflicts } from "./health_check_conflicts.ts";
@@ -19,7 +19,7 @@ export function* findGroupConflicts(upstreams: Place, services: readonly Service
     ...mirrored.map((use) => ({ ...use, service: mirror })),
   ]);
   const users = Map.groupBy(uses, ({ name }) => name);
-  const named = (upstreams.keys ?? []).map((name) => {
+  const named = yield* mapInSteps(upstreams.keys ?? [], (name) => {
     if (!isGroupName(name)) reportName(name, upstreams);
     const services = users.get(name)?.map(({ service }) => service);
     return { group: upstreams.at(name), users: [...new Set(services)] };
@@ -27,15 +27,18 @@ export function* findGroupConflicts(upstreams: Place, services: readonly Service
   const inPlace = uses.filter(({ name }) => name === undefined);
   for (const { group, users } of [...named, ...inPlace.map((use) => ({ ...use, users: [use.service] }))]) {
     if (Array.isArray(group.value)) findEndpointConflicts(group);
-    if (group.keys === undefined) continue;
-    findEndpointConflicts(group.at("endpoints"));
-    findDiscoveryConflicts(group);
-    findWrongAddresses(group);
-    findUselessKeys(group);
-    findHealthCheckConflicts(group, users);
-    findWaitingConflicts(group);
+    if (group.keys !== undefined) findConflictsIn(group, users);
     yield;
   }
+}
+
+function findConflictsIn(group: Place, users: readonly Place[]): void {
+  findEndpointConflicts(group.at("endpoints"));
+  findDiscoveryConflicts(group);
+  findWrongAddresses(group);
+  findUselessKeys(group);
+  findHealthCheckConflicts(group, users);
+  findWaitingConflicts(group);
 }
 
 function reportName(name: string, { report, path }: Place): void {

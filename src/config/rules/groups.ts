@@ -1,7 +1,8 @@
 /** Turns the upstreams of services into groups. */
 
 import { addressKey, formatAddress } from "../../net/address.ts";
-import type { GroupConfig, ServiceConfig } from "../config.ts";
+import type { GroupConfig } from "../config.ts";
+import { type Steps, stepThrough } from "../input/steps.ts";
 import { completeDiscovery } from "../schema/discovery_schema.ts";
 import { completeCheck } from "../schema/health_check_schema.ts";
 import { type GroupEntry, loneGroup, type UpstreamEntry } from "../schema/group_schema.ts";
@@ -15,10 +16,17 @@ export class Groups {
 
   readonly #pathOf: PathResolver;
 
-  /** @param pathOf Makes the paths of files absolute. */
-  constructor(upstreams: ReadonlyMap<string, GroupEntry>, pathOf: PathResolver) {
+  private constructor(pathOf: PathResolver) {
     this.#pathOf = pathOf;
-    for (const [name, entry] of upstreams) this.#named.set(name, this.#add(name, entry, "name"));
+  }
+
+  /** Those with a name, one per step. @param pathOf Makes the paths of files absolute. */
+  static *of(upstreams: ReadonlyMap<string, GroupEntry>, pathOf: PathResolver): Steps<Groups> {
+    const groups = new Groups(pathOf);
+    yield* stepThrough(upstreams, ([name, entry]) => {
+      groups.#named.set(name, groups.#add(name, entry, "name"));
+    });
+    return groups;
   }
 
   /** Every group once. */
@@ -53,16 +61,4 @@ export class Groups {
     this.#all.set(name, group);
     return group;
   }
-}
-
-/** Where the connections of a service can go, each group once, its own upstream last; then its mirror. */
-export function groupsOf({ mirror, ...service }: ServiceConfig): GroupConfig[] {
-  return [...new Set([...targetsOf(service), ...mirror === undefined ? [] : [mirror.upstream]])];
-}
-
-/** The same without the mirror. */
-export function targetsOf({ routes, upstream }: Pick<ServiceConfig, "routes" | "upstream">): GroupConfig[] {
-  return [
-    ...new Set([...routes.map((route) => route.upstream), ...upstream === undefined ? [] : [upstream]]),
-  ];
 }

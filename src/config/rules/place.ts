@@ -50,6 +50,12 @@ export class Place {
     return isMapping ? Object.keys(value) : undefined;
   }
 
+  /** Whether it is a mapping with this key. */
+  has(key: string): boolean {
+    const { value } = this;
+    return typeof value === "object" && value !== null && !Array.isArray(value) && Object.hasOwn(value, key);
+  }
+
   /** The entries of a list; none of anything else. */
   get items(): Place[] {
     return Array.isArray(this.value) ? this.value.map((_, index) => this.at(index)) : [];

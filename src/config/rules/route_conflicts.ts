@@ -2,6 +2,7 @@
 
 import { CidrSet } from "../../wire/ip/cidr.ts";
 import { anyOf } from "../input/closest.ts";
+import { type Steps, stepThrough } from "../input/steps.ts";
 import { BYTE_CONDITIONS, HELLO_CONDITIONS, OUTCOMES } from "../schema/route_schema.ts";
 import { parsePayload } from "../values/payload.ts";
 import { parseSize } from "../values/size.ts";
@@ -10,24 +11,26 @@ import type { Place } from "./place.ts";
 import type { Service } from "./service.ts";
 
 /** Adds what is wrong with the routes of one service. */
-export function findRouteConflicts(service: Service): void {
+export function* findRouteConflicts(service: Service): Steps<void> {
   findUselessPeek(service);
   findLongBeginnings(service);
   const { place, routes, socket } = service;
   const ports = portsOf(service);
   if (ports !== undefined) {
-    for (const route of routes) findOtherPorts(route.at("listen_port"), ports, place.at("listen"));
+    yield* stepThrough(routes, (route) => findOtherPorts(route.at("listen_port"), ports, place.at("listen")));
   }
   // Clients on a unix socket have neither address nor port, and a PROXY header may announce one.
   const someLackAddress = socket !== undefined || place.at("accept_proxy_protocol").isSet;
-  const catchAll = routes.findIndex((route) => takesAll(route, someLackAddress));
-  const behind = catchAll === -1 ? [] : [...routes.slice(catchAll + 1), place.at("upstream")];
-  for (const target of behind.filter(({ isSet }) => isSet)) {
-    target.add(`Cannot be reached: ${routes[catchAll]} takes every connection`);
-  }
+  let catchAll: Place | undefined;
+  yield* stepThrough([...routes, place.at("upstream")], (target, index) => {
+    if (catchAll !== undefined && target.isSet) {
+      target.add(`Cannot be reached: ${catchAll} takes every connection`);
+    } else if (index < routes.length && takesAll(target, someLackAddress)) catchAll ??= target;
+  });
 }
 
-function findUselessPeek({ place, routes, serverNames, routesBeforeTls }: Service): void {
+function findUselessPeek(service: Service): void {
+  const { place, routes, routesBeforeTls } = service;
   const peek = place.at("peek");
   const list = place.at("routes");
   // A route that cannot be read may have one of them.
@@ -35,7 +38,7 @@ function findUselessPeek({ place, routes, serverNames, routesBeforeTls }: Servic
   const asks = (conditions: readonly string[]) =>
     routes.some(({ keys }) => keys?.some((key) => conditions.includes(key)) ?? true);
   if (asks(BYTE_CONDITIONS)) return;
-  if (!asks(HELLO_CONDITIONS) && serverNames.length === 0) {
+  if (!asks(HELLO_CONDITIONS) && service.serverNames.length === 0) {
     const conditions = anyOf([...BYTE_CONDITIONS, ...HELLO_CONDITIONS]);
     peek.add(`Cannot look at what clients send first: no route asks for ${conditions}`);
   } else if (place.at("tls").isSet && !routesBeforeTls) {

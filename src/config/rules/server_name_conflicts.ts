@@ -1,12 +1,13 @@
 /** Finds upstreams whose host clients choose by their server name, where that is impossible. */
 
 import { isChosenByClient } from "../../net/address.ts";
+import { type Steps, stepThrough } from "../input/steps.ts";
 import { EVERY_NAME } from "../values/server_name.ts";
 import type { Place } from "./place.ts";
 import type { Service } from "./service.ts";
 
 /** Adds what is wrong with the upstreams `{sni}:443` of one service, and with the keys that are for them. */
-export function findServerNameConflicts(service: Service): void {
+export function* findServerNameConflicts(service: Service): Steps<void> {
   const { place, mirrored, chosenByClients } = service;
   const [names, privates] = [place.at("allow_names"), place.at("allow_private")];
   for (const upstream of mirrored) {
@@ -19,13 +20,13 @@ export function findServerNameConflicts(service: Service): void {
       names.addMissing(`${example} (${chosenByClients[0]!.place})`);
     }
     findOthersBesideAll(names);
-    for (const route of service.routes) findNameless(route, place.at("tls"));
+    yield* stepThrough(service.routes, (route) => findNameless(route, place.at("tls")));
     return;
   }
+  const useless = [names, privates].filter((key) => key.isSet && !key.is(false));
   // An upstream that cannot be read may be one.
-  if (![place, ...service.routes].every((user) => isKnown(user.at("upstream")))) return;
-  for (const key of [names, privates].filter(({ isSet }) => isSet)) {
-    if (key.is(false)) continue;
+  if (useless.length === 0 || !service.upstreams.every(({ place }) => isKnown(place))) return;
+  for (const key of useless) {
     key.add('Cannot be used: no upstream of the service is a server name of the client, such as "{sni}:443"');
   }
 }

@@ -3,6 +3,7 @@
 import { type Address, isChosenByClient, type ListenAddress } from "../../net/address.ts";
 import { isGroupName, parseEndpointAddress, parseLoneUpstream } from "../values/address_text.ts";
 import { parseListenRange } from "../values/port_range.ts";
+import { mapInSteps, type Steps } from "../input/steps.ts";
 import type { Found, Place } from "./place.ts";
 
 /** Where connections of a service or route go. */
@@ -26,6 +27,8 @@ export class Service {
   /** The first socket that it takes from a service manager. */
   readonly activated: Place | undefined;
   readonly routes: readonly Place[];
+  /** Its `tls`, and those of its routes. */
+  readonly tls: readonly Place[];
   readonly faults: readonly Place[];
   /** Its own, and those of its routes. */
   readonly upstreams: readonly Upstream[];
@@ -33,8 +36,10 @@ export class Service {
   /** The upstream of its mirror, if it has one. */
   readonly mirrored: readonly Upstream[];
 
-  constructor(place: Place) {
+  private constructor(place: Place, upstreams: readonly Upstream[], tls: readonly Place[]) {
     this.place = place;
+    this.upstreams = upstreams;
+    this.tls = tls;
     const { entries } = place.at("listen");
     this.listeners = entries.map((entry) => entry.find(parseListenRange)).filter((each) =>
       each !== undefined
@@ -44,9 +49,15 @@ export class Service {
     this.activated = this.listeners.find(({ value: [first] }) => first?.transport === "systemd")?.place;
     this.routes = place.at("routes").items;
     this.faults = place.at("faults").items;
-    this.upstreams = [place, ...this.routes].map((user) => upstreamOf(user.at("upstream")));
     this.mirror = place.at("mirror");
     this.mirrored = this.mirror.isSet ? [upstreamOf(this.mirror.at("upstream"))] : [];
+  }
+
+  /** Reads a service, a route per step. */
+  static *at(place: Place): Steps<Service> {
+    const users = [place, ...place.at("routes").items];
+    const upstreams = yield* mapInSteps(users, (user) => upstreamOf(user.at("upstream")));
+    return new Service(place, upstreams, yield* mapInSteps(users, (user) => user.at("tls")));
   }
 
   /** Where a setting is written: in the service or in the defaults. */
@@ -57,7 +68,7 @@ export class Service {
 
   /** Whether routes are chosen before TLS with clients begins: some have TLS of their own, or none. */
   get routesBeforeTls(): boolean {
-    return this.routes.some((route) => route.at("tls").isSet);
+    return this.tls.some(({ isSet }, index) => index > 0 && isSet);
   }
 
   /** What needs a ClientHello with a server name. */

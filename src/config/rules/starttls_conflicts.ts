@@ -1,25 +1,27 @@
 /** Finds `starttls` settings that contradict each other, or what else is known of a service. */
 
 import { STARTTLS_PROTOCOLS, startTlsOf, type StartTlsProtocol } from "../../wire/starttls/registry.ts";
+import { type Steps, stepThrough } from "../input/steps.ts";
 import { BYTE_CONDITIONS } from "../schema/route_schema.ts";
 import type { Place } from "./place.ts";
 import type { Service } from "./service.ts";
 
 /** Adds what is wrong with TLS that begins inside a protocol, on either side of a service. */
-export function findStartTlsConflicts(service: Service): void {
-  const { place, routes } = service;
+export function* findStartTlsConflicts(service: Service): Steps<void> {
+  const { place } = service;
   const toUpstreams = place.at("upstream_tls");
   findMissingProtocol(toUpstreams);
-  for (
-    const tls of [place, ...routes].map((each) => each.at("tls")).filter(({ keys }) => keys !== undefined)
-  ) {
+  yield* stepThrough(service.tls, (tls) => {
+    if (tls.keys === undefined) return;
     findMissingProtocol(tls);
     findOtherProtocol(tls.at("starttls"), toUpstreams.at("starttls"));
     findUselessPermission(tls);
-  }
+  });
+  yield;
   findSharedSessions(service);
-  if (protocolAt(place.at("peek", "starttls")) !== undefined) findPeekConflicts(service);
-  else findUnknownNames(service);
+  yield;
+  if (protocolAt(place.at("peek", "starttls")) !== undefined) yield* findPeekConflicts(service);
+  else yield* findUnknownNames(service);
 }
 
 /** The value of a `starttls`, if it is valid. */
@@ -68,17 +70,18 @@ function findUselessPermission(tls: Place): void {
 }
 
 /** Clients begin in the protocol, and begin TLS before anything else is known of them. */
-function findPeekConflicts({ place, routes, upstreams }: Service): void {
+function* findPeekConflicts({ place, routes, upstreams, tls: sections }: Service): Steps<void> {
   const own = place.at("peek", "starttls");
-  for (const condition of routes.flatMap((route) => BYTE_CONDITIONS.map((key) => route.at(key)))) {
-    if (condition.isSet) condition.add(`Cannot distinguish clients: with ${own}, all speak ${own.value}`);
-  }
-  const sections = [place, ...routes].map((each) => each.at("tls"));
-  for (const tls of sections.filter(({ keys }) => keys !== undefined)) {
+  yield* stepThrough(routes, (route) => {
+    for (const condition of BYTE_CONDITIONS.map((key) => route.at(key))) {
+      if (condition.isSet) condition.add(`Cannot distinguish clients: with ${own}, all speak ${own.value}`);
+    }
+  });
+  yield* stepThrough(sections.filter(({ keys }) => keys !== undefined), (tls) => {
     const inside = tls.at("starttls");
     if (!inside.isSet) inside.addMissing(`expected ${own.value}, as ${own} says so`);
     else if (inside.value !== own.value) inside.add(`Cannot be ${inside.shown}: ${own} is ${own.value}`);
-  }
+  });
   // The service's own upstream comes first, then those of the routes.
   const passing = upstreams.filter((upstream, index) => {
     const tls = index === 0 || !sections[index]!.isSet ? sections[0]! : sections[index]!;
@@ -92,13 +95,14 @@ function findPeekConflicts({ place, routes, upstreams }: Service): void {
 }
 
 /** Their clients log in, and expect a greeting or begin with a message of their own. */
-function findSharedSessions({ place, routes, upstreams }: Service): void {
-  const used = upstreams.map(({ group }) => group.at("pool", "mode")).find((mode) => mode.is("reuse"));
-  if (used === undefined) return;
+function findSharedSessions({ place, upstreams, tls }: Service): void {
+  const reusing = upstreams.find(({ group }) => group.at("pool", "mode").is("reuse"));
+  if (reusing === undefined) return;
+  const used = reusing.group.at("pool", "mode");
   const sections = [
     place.at("peek"),
     place.at("upstream_tls"),
-    ...[place, ...routes].map((each) => each.at("tls")),
+    ...tls,
   ];
   for (const own of sections.map((section) => section.at("starttls"))) {
     const protocol = protocolAt(own);
@@ -110,25 +114,27 @@ function findSharedSessions({ place, routes, upstreams }: Service): void {
 }
 
 /** A server name is known once a client has begun TLS: it must be possible here, and before routes are chosen. */
-function findUnknownNames({ place, routes, serverNames, routesBeforeTls }: Service): void {
+function* findUnknownNames(service: Service): Steps<void> {
+  const { place, routes, routesBeforeTls } = service;
   const own = place.at("tls");
   const remedy = `set ${place.at("peek", "starttls")}`;
   if (routesBeforeTls) {
-    for (const route of routes) {
-      const tls = route.at("tls").isSet ? route.at("tls") : own;
+    yield* stepThrough(routes, (route, index) => {
+      const ofRoute = service.tls[index + 1]!;
+      const tls = ofRoute.isSet ? ofRoute : own;
       const protocol = protocolAt(tls.at("starttls"));
       for (const condition of [route.at("sni"), route.at("alpn")]) {
         if (protocol === undefined || !condition.isSet) continue;
         const how = speaksFirst(protocol) ? remedy : "choose routes by something else";
         condition.add(`Cannot be known before clients ask for TLS (${tls.at("starttls")}): ${how}`);
       }
-    }
+    });
     return;
   }
   const other = place.at("upstream_tls", "starttls");
   const protocol = protocolAt(other);
   if (own.isSet || protocol === undefined || !speaksFirst(protocol)) return;
-  for (const condition of [...serverNames, ...routes.map((route) => route.at("alpn"))]) {
+  for (const condition of [...service.serverNames, ...routes.map((route) => route.at("alpn"))]) {
     if (condition.isSet) condition.add(`Cannot be known: with ${other}, clients get TLS only from ${own}`);
   }
 }

@@ -1,18 +1,17 @@
 /** Finds TLS settings that contradict each other, or the service they belong to. */
 
+import { type Steps, stepThrough } from "../input/steps.ts";
 import type { Place } from "./place.ts";
 import type { Service } from "./service.ts";
 import { protocolAt, protocolsIn, speaksFirst } from "./starttls_conflicts.ts";
 
 /** Adds what is wrong with the TLS of one service, and of its routes, towards their clients. */
-export function findTlsConflicts(service: Service): void {
+export function* findTlsConflicts(service: Service): Steps<void> {
   const tls = service.place.at("tls");
-  for (const each of [tls, ...service.routes.map((route) => route.at("tls"))]) {
+  yield* stepThrough(service.tls, (each) => {
     if (each.keys !== undefined) findSettingsConflicts(each);
-  }
-  if (service.routesBeforeTls) {
-    for (const route of service.routes) findNoTls(route, tls);
-  }
+  });
+  if (service.routesBeforeTls) yield* stepThrough(service.routes, (route) => findNoTls(route, tls));
   if (tls.keys === undefined) return;
   if (!service.routesBeforeTls) findProtocolsNeverSpoken(service, tls.at("alpn"));
   findEngineConflicts(service, tls);
@@ -121,7 +120,7 @@ function findNeedsOfNode(service: Service, tls: Place, key: Place): void {
     ...nodeSettings,
     ...keepalive.is(true) ? [keepalive] : [],
     ...service.serverNames.slice(0, 1),
-    ...service.routes.map((route) => route.at("tls")).filter(({ isSet }) => isSet).slice(0, 1),
+    ...service.tls.slice(1).filter(({ isSet }) => isSet).slice(0, 1),
   ];
   for (const need of needs.filter(({ isSet }) => isSet)) {
     key.add(

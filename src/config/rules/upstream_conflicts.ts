@@ -2,6 +2,7 @@
 
 import { type Address, addressKey, type ListenAddress, parseUpstreamAddress } from "../../net/address.ts";
 import { closestOf } from "../input/closest.ts";
+import { type Steps, stepThrough } from "../input/steps.ts";
 import { isIpAddress } from "../values/address_text.ts";
 import type { Found, Place } from "./place.ts";
 import type { Service, Upstream } from "./service.ts";
@@ -11,23 +12,25 @@ const LOOPBACK = new Set(["127.0.0.1", "::1", "localhost"]);
 const ALL_ADDRESSES = new Set(["::", "0.0.0.0"]);
 
 /** Adds what is wrong with the upstreams of one service, and with its settings for connections to them. */
-export function findUpstreamConflicts({ place, upstreams, mirrored, listeners }: Service): void {
+export function* findUpstreamConflicts({ place, upstreams, mirrored, listeners }: Service): Steps<void> {
   const own = place.at("upstream");
   if (!own.isSet && !place.at("routes").isSet) {
     own.addMissing('expected an address such as "db.internal:5432"');
   }
   const all = [...upstreams, ...mirrored];
-  for (const upstream of all) {
-    if (upstream.name !== undefined) findUnknownName(upstream.name, upstream.place);
+  const groups = place.fromTop("upstreams");
+  yield* stepThrough(all, (upstream) => {
+    if (upstream.name !== undefined) findUnknownName(upstream.name, upstream.place, groups);
     for (const endpoint of upstream.endpoints) findLoop(endpoint, upstream, listeners);
-  }
+  });
   const tls = place.at("upstream_tls");
   if (tls.keys !== undefined) findUpstreamTlsConflicts(tls, upstreams);
   findUselessSource(place.at("source_address"), all.flatMap(({ endpoints }) => endpoints));
 }
 
-function findUnknownName(name: string, place: Place): void {
-  const groups = place.fromTop("upstreams");
+function findUnknownName(name: string, place: Place, groups: Place): void {
+  // Thousands of routes may each have one of thousands of groups.
+  if (groups.has(name)) return;
   const names = groups.isSet ? groups.keys : [];
   // If the groups cannot be read, their names are unknown.
   if (names === undefined || names.includes(name)) return;

@@ -145,7 +145,7 @@ const groupSettings = {
 };
 
 /** A group with settings of its own. */
-const group = section(GROUP, {
+export const group = section(GROUP, {
   endpoints: endpointList(endpointAddress()).optional().describe(
     "Where connections go: servers of the same service. With discovery by dns, the names to look up; with any other " +
       "source, left out.",
@@ -227,7 +227,7 @@ export function loneGroup(address: Address): GroupEntry {
   return plainGroup([plainEndpoint(address)]);
 }
 
-function isMapping(value: unknown): value is object {
+export function isMapping(value: unknown): value is object {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 

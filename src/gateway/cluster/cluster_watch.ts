@@ -37,11 +37,6 @@ export class ClusterWatch implements AsyncDisposable {
     return new Snapshot((key) => this.#watches.get(key)?.known);
   }
 
-  /** Whether all that is watched is known, or known not to be readable. */
-  get isSettled(): boolean {
-    return this.#watches.values().every(({ known }) => known !== undefined);
-  }
-
   /** Watches these collections from now on, and no others. */
   watch(collections: ReadonlyMap<string, Collection>): void {
     for (const [key, watch] of this.#watches) {
@@ -62,11 +57,11 @@ export class ClusterWatch implements AsyncDisposable {
 }
 
 class CollectionWatch implements AsyncDisposable {
-  /** Undefined until the API server has answered, or the wait for it is over. */
-  known: Known | undefined;
+  #known: Known | undefined;
   readonly #collection: Collection;
   readonly #options: ClusterWatchOptions;
-  readonly #objects = new Map<string, JsonObject>();
+  /** Undefined until the API server has answered. */
+  #objects: Map<string, JsonObject> | undefined;
   readonly #stop = new AbortController();
   #isFailing = false;
   #failure = "the API server has not answered yet";
@@ -92,28 +87,35 @@ class CollectionWatch implements AsyncDisposable {
     this.#done = isOptional(collection) ? Promise.all([watching, this.#endPatience()]) : watching;
   }
 
+  /** Undefined until the API server has answered, or the wait for it is over. */
+  get known(): Known | undefined {
+    // Not with each change: thousands may come at once.
+    if (this.#objects !== undefined) this.#known ??= { objects: [...this.#objects.values()] };
+    return this.#known;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(new Error("no longer watched"));
     await this.#done;
   }
 
   #replace(objects: readonly JsonObject[]): void {
-    this.#objects.clear();
-    for (const object of objects) this.#objects.set(nameOf(metaOf(object)), object);
+    this.#objects = new Map(objects.map((object) => [nameOf(metaOf(object)), object]));
     this.#changed();
   }
 
   #apply(events: readonly WatchEvent[]): void {
+    const all = this.#objects ??= new Map();
     for (const { type, object } of events) {
       const name = nameOf(metaOf(object));
-      if (type === "DELETED") this.#objects.delete(name);
-      else this.#objects.set(name, object);
+      if (type === "DELETED") all.delete(name);
+      else all.set(name, object);
     }
     this.#changed();
   }
 
   #changed(): void {
-    this.known = { objects: [...this.#objects.values()] };
+    this.#known = undefined;
     this.#options.onChange();
   }
 
@@ -148,7 +150,8 @@ class CollectionWatch implements AsyncDisposable {
   #refuse(refusal: string): void {
     const { known } = this;
     if (known !== undefined && (known.refusal === undefined || known.refusal === refusal)) return;
-    this.known = { objects: [], refusal };
+    this.#objects = undefined;
+    this.#known = { objects: [], refusal };
     this.#options.onChange();
   }
 

@@ -42,7 +42,14 @@ export interface Backend {
 /** The largest weight that the API allows. */
 const LARGEST_WEIGHT = 1_000_000;
 
+/** Most objects stay from one snapshot to the next. */
+const routes = new WeakMap<JsonObject, Route>();
+
 export function readRoute(kind: RouteKind, object: JsonObject): Route {
+  return routes.getOrInsertComputed(object, () => read(kind, object));
+}
+
+function read(kind: RouteKind, object: JsonObject): Route {
   const meta = metaOf(object);
   const { namespace } = meta;
   const { parentRefs, hostnames, rules } = objectOf(object.spec);

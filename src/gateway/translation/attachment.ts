@@ -66,8 +66,8 @@ function attachTo(
     return isFalse("Accepted", "NoMatchingListenerHostname", message);
   }
   for (const { state: { attachments }, hostnames } of matches) {
-    // A route may name a listener in several ways.
-    if (!attachments.some((each) => each.route === route)) attachments.push({ route, hostnames });
+    // A route may name a listener in several ways, one after the other.
+    if (attachments.at(-1)?.route !== route) attachments.push({ route, hostnames });
   }
   return isTrue("Accepted");
 }

@@ -119,8 +119,8 @@ function resolve(backend: Backend, route: Route, grants: readonly Grant[], snaps
         `The Service ${name} has no port ${port ?? "(none is named)"}; it has ${numbers}`,
       );
   }
-  const slices = slicesOf(snapshot.of(slicesIn(target.namespace)).objects, target.name);
-  const { endpoints } = endpointsOf(slices, { port: textOf(tcp.name) ?? "" });
+  const own = slicesOf(snapshot.of(slicesIn(target.namespace)).objects, target.name);
+  const { endpoints } = endpointsOf(own, { port: textOf(tcp.name) ?? "" });
   // As kube-proxy does: those that terminate are better than none.
   const ready = endpoints.filter(({ isDraining }) => !isDraining);
   return (ready.length > 0 ? ready : endpoints).map(({ address }) => formatAddress(address));
@@ -142,15 +142,26 @@ function unresolved(reason: string, message: string): Condition {
 }
 
 /** Slices by the name of their Service: thousands may be in a namespace, and few change at a time. */
-const read = new WeakMap<readonly JsonObject[], ReadonlyMap<string, EndpointSlice[]>>();
+const byServices = new WeakMap<readonly JsonObject[], ReadonlyMap<string, EndpointSlice[]>>();
+const slices = new WeakMap<JsonObject, NamedSlice>();
+
+interface NamedSlice {
+  readonly slice: EndpointSlice | undefined;
+  readonly service: string | undefined;
+}
+
+function readNamed(object: JsonObject): NamedSlice {
+  return { slice: readSlice(object), service: labelsOf(object).get("kubernetes.io/service-name") };
+}
 
 function slicesOf(objects: readonly JsonObject[], service: string): readonly EndpointSlice[] {
-  const byService = read.getOrInsertComputed(objects, () => {
+  const byService = byServices.getOrInsertComputed(objects, () => {
     const found = new Map<string, EndpointSlice[]>();
     for (const object of objects) {
-      const slice = readSlice(object);
-      const name = labelsOf(object).get("kubernetes.io/service-name");
-      if (slice !== undefined && name !== undefined) found.getOrInsertComputed(name, () => []).push(slice);
+      const { slice, service } = slices.getOrInsertComputed(object, readNamed);
+      if (slice !== undefined && service !== undefined) {
+        found.getOrInsertComputed(service, () => []).push(slice);
+      }
     }
     return found;
   });

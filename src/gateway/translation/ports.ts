@@ -1,6 +1,7 @@
 /** One service of sluice for each port that listeners share: its routes, the most specific host name first. */
 
 import { createHash } from "node:crypto";
+import { type Steps, stepThrough } from "../../config/input/steps.ts";
 import { bySpecificity, covers } from "../hostnames.ts";
 import { byAge } from "../resources/meta.ts";
 import type { Route } from "../resources/route.ts";
@@ -54,15 +55,17 @@ const LONGEST_NAME = 64;
 const HASH_LENGTH = 32;
 
 /** Plans for all ports that have a route. */
-export function planPorts(
+export function* planPorts(
   listeners: readonly ListenerState[],
   backends: ReadonlyMap<Route, RouteBackends>,
-): PortPlan[] {
+): Steps<PortPlan[]> {
   const ports = Map.groupBy(listeners.filter(hasClients), ({ listener }) => listener.port!);
-  return [...ports].flatMap(([port, sharing]) => {
-    const plan = new PortPlanner(port, backends).plan(sharing);
-    return plan === undefined ? [] : [plan];
-  }).sort((a, b) => a.port - b.port);
+  const plans: PortPlan[] = [];
+  for (const [port, sharing] of ports) {
+    const plan = yield* new PortPlanner(port, backends).plan(sharing);
+    if (plan !== undefined) plans.push(plan);
+  }
+  return plans.sort((a, b) => a.port - b.port);
 }
 
 /**
@@ -79,6 +82,7 @@ class PortPlanner {
   readonly #port: number;
   readonly #backends: ReadonlyMap<Route, RouteBackends>;
   readonly #groups = new Map<string, PlannedGroup>();
+  readonly #keys = new Map<Route, string>();
   /** Routes with the same backends, the oldest first. */
   #sharing: ReadonlyMap<string, readonly Route[]> = new Map();
 
@@ -87,12 +91,14 @@ class PortPlanner {
     this.#backends = backends;
   }
 
-  plan(listeners: readonly ListenerState[]): PortPlan | undefined {
+  *plan(listeners: readonly ListenerState[]): Steps<PortPlan | undefined> {
     const served = listeners.filter(({ isUsable, attachments }) => isUsable && attachments.length > 0);
     const [first] = served;
     if (first === undefined) return undefined;
     const attached = new Set(served.flatMap(({ attachments }) => attachments.map(({ route }) => route)));
-    this.#sharing = Map.groupBy([...attached].sort(byAge), backendsKey);
+    yield* stepThrough(attached, (route) => void this.#keys.set(route, backendsKey(route)));
+    this.#sharing = Map.groupBy([...attached].sort(byAge), (route) => this.#keys.get(route)!);
+    yield;
     // One for TCP shares its port with no other one that is usable. Of its routes, the oldest gets all clients.
     if (first.listener.protocol === "TCP") {
       const upstream = this.#groupOf(first.attachments[0]!.route);
@@ -100,34 +106,37 @@ class PortPlanner {
     }
     const hostnames = Map.groupBy(listeners, ({ listener: { hostname } }) => hostname);
     const ordered = [...hostnames.keys()].sort(bySpecificity);
-    const routes = ordered.flatMap((hostname, index) => {
+    const routes: PlannedRoute[] = [];
+    for (const [index, hostname] of ordered.entries()) {
       // Of several with the same host name, which conflict, none is usable.
       const state = hostnames.get(hostname)!.find(({ isUsable }) => isUsable);
-      return [
-        ...state === undefined ? [] : this.#routesOf(state),
-        ...this.#refusalsOf(hostname, state, ordered.slice(index + 1)),
-      ];
-    });
+      if (state !== undefined) yield* this.#addRoutes(routes, state);
+      routes.push(...this.#refusalsOf(hostname, state, ordered.slice(index + 1)));
+      yield;
+    }
     return { port: this.#port, routes, upstream: undefined, groups: this.#groups };
   }
 
-  #routesOf({ attachments, pairs }: ListenerState): PlannedRoute[] {
+  *#addRoutes(routes: PlannedRoute[], { attachments, pairs }: ListenerState): Steps<void> {
     const owners = new Map<string | undefined, Route>();
     // A TCPRoute names no host, so a TLSRoute is more specific. Of the same kind, the oldest has precedence.
     const ranked = attachments.toSorted((a, b) => b.route.kind.localeCompare(a.route.kind));
     for (const { route, hostnames } of ranked) {
       for (const hostname of hostnames) if (!owners.has(hostname)) owners.set(hostname, route);
     }
+    yield;
     const ordered = [...owners].sort(([a], [b]) => bySpecificity(a, b));
-    const routes: PlannedRoute[] = [];
+    let last: { readonly group: string; readonly sni: string[] } | undefined;
     for (const [hostname, route] of ordered) {
       const group = this.#groupOf(route);
-      const last = routes.at(-1);
-      if (hostname !== undefined && last?.group === group && last.sni !== undefined) {
-        routes[routes.length - 1] = { ...last, sni: [...last.sni, patternOf(hostname)] };
-      } else routes.push({ sni: hostname === undefined ? undefined : [patternOf(hostname)], pairs, group });
+      if (hostname === undefined) routes.push({ sni: undefined, pairs, group });
+      else if (last?.group === group) last.sni.push(patternOf(hostname));
+      else {
+        last = { group, sni: [patternOf(hostname)] };
+        routes.push({ ...last, pairs });
+      }
+      yield;
     }
-    return routes;
   }
 
   /** Clients of a listener must not get to another one, also where none of its routes is for them. */
@@ -144,7 +153,7 @@ class PortPlanner {
   }
 
   #groupOf(route: Route): string {
-    const routes = this.#sharing.get(backendsKey(route))!;
+    const routes = this.#sharing.get(this.#keys.get(route)!)!;
     const name = groupName(routes[0]!, this.#port);
     if (!this.#groups.has(name)) {
       const { endpoints, refuses } = this.#backends.get(route)!;

@@ -7,6 +7,7 @@ import {
   objectOf,
   textOf,
 } from "../../upstream/discovery/kubernetes/endpoint_slice.ts";
+import { mapInSteps, type Steps } from "../../config/input/steps.ts";
 import { isIpLiteral } from "../../net/address.ts";
 import { statusPath } from "../cluster/collection.ts";
 import { type Condition, isFalse, isNewer, isTrue, mergeConditions } from "../conditions.ts";
@@ -38,24 +39,31 @@ export interface PortFailure {
 }
 
 /**
- * The status of all objects for which it is not what is stored.
+ * The status of all objects for which it is not what is stored, an object per step.
  *
  * @param now As the API writes times.
  * @param faults What is wrong with groups, by their names: their routes say so.
  */
-export function statusUpdates(
+export function* statusUpdates(
   translation: Translation,
   failures: PortFailures,
   now: string,
   faults: ReadonlyMap<string, string> = new Map(),
-): StatusUpdate[] {
+): Steps<StatusUpdate[]> {
   const { classes, gateways, routes, excess } = translation;
   const wrong = faultyRoutes(translation.ports, faults);
   const updates = [
     ...classes.map((object) => classUpdate(object, now)),
     ...gateways.map((state) => gatewayUpdate(state, translation, failures, now)),
-    ...routes.map((state) =>
-      routeUpdate(state, { fault: wrong.get(state.route), excess: excess.get(state.route) }, translation, now)
+    ...yield* mapInSteps(
+      routes,
+      (state) =>
+        routeUpdate(
+          state,
+          { fault: wrong.get(state.route), excess: excess.get(state.route) },
+          translation,
+          now,
+        ),
     ),
   ];
   return updates.filter((update) => update !== undefined);

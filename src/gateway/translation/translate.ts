@@ -1,5 +1,6 @@
 /** What a cluster asks for, as services of sluice and the status of its objects. */
 
+import { mapInSteps, type Steps, stepThrough } from "../../config/input/steps.ts";
 import { CLASSES, GATEWAYS, GRANTS, routesOf, servicesIn } from "../cluster/collection.ts";
 import type { Snapshot } from "../cluster/snapshot.ts";
 import type { Condition } from "../conditions.ts";
@@ -62,8 +63,8 @@ export interface RouteState {
   readonly backends: RouteBackends | undefined;
 }
 
-/** Translates a cluster. Never throws: what is wrong with an object is in its status. */
-export function translate(snapshot: Snapshot, options: GatewayOptions): Translation {
+/** Translates a cluster, a route per step. Never throws: what is wrong with an object is in its status. */
+export function* translate(snapshot: Snapshot, options: GatewayOptions): Steps<Translation> {
   const classes = snapshot.of(CLASSES).objects.filter((each) =>
     metaOf(each).name === options.className && objectOf(each.spec).controllerName === CONTROLLER_NAME
   );
@@ -78,7 +79,7 @@ export function translate(snapshot: Snapshot, options: GatewayOptions): Translat
   const byGateway = Map.groupBy(listeners, ({ gateway }) => nameOf(gateway.meta));
   const known = new Map(gateways.map(({ meta }) => [nameOf(meta), byGateway.get(nameOf(meta)) ?? []]));
   const backends = new Map<Route, RouteBackends>();
-  const routes = allRoutes(snapshot).map((route): RouteState => {
+  const routes = yield* mapInSteps(yield* allRoutes(snapshot), (route): RouteState => {
     const parents = attach(route, known, snapshot);
     // Of routes for other controllers, nothing is read.
     if (parents.length === 0) return { route, parents, backends: undefined };
@@ -88,7 +89,7 @@ export function translate(snapshot: Snapshot, options: GatewayOptions): Translat
     return { route, parents, backends: found };
   });
   const { addresses, awaitsAddress } = addressesOf(snapshot, options);
-  const { ports, excess } = fitted(planPorts(listeners, backends));
+  const { ports, excess } = fitted(yield* planPorts(listeners, backends));
   return {
     ports,
     excess,
@@ -124,10 +125,13 @@ function servedGateways(snapshot: Snapshot, { className, gateway: only }: Gatewa
   ).sort(byAge);
 }
 
-function allRoutes(snapshot: Snapshot): Route[] {
-  return ROUTE_KINDS.flatMap((kind) =>
-    snapshot.of(routesOf(kind)).objects.map((object) => readRoute(kind, object))
-  ).sort(byAge);
+function* allRoutes(snapshot: Snapshot): Steps<Route[]> {
+  const all: Route[] = [];
+  for (const kind of ROUTE_KINDS) {
+    const { objects } = snapshot.of(routesOf(kind));
+    yield* stepThrough(objects, (object) => void all.push(readRoute(kind, object)));
+  }
+  return all.sort(byAge);
 }
 
 function addressesOf(snapshot: Snapshot, { addresses, service }: GatewayOptions) {

@@ -11,7 +11,7 @@ import type {
   UpstreamView,
 } from "../../admin/views.ts";
 import { encodeConfig } from "../../config/encode.ts";
-import { groupsOf } from "../../config/rules/groups.ts";
+import { groupsOf } from "../../config/service_groups.ts";
 import type { GroupController } from "../../upstream/group_controller.ts";
 import { formatAddress } from "../../net/address.ts";
 import type { ProxyEvent } from "../../observe/events/events.ts";

@@ -5,7 +5,7 @@ import { type ConfigDocument, encodeConfig } from "../../config/encode.ts";
 import { CHECK_TYPES } from "../../config/schema/check_types.ts";
 import { formatPath } from "../../config/input/key_path.ts";
 import { type CheckLegConfig, checkLegsOf } from "../../config/rules/check_leg.ts";
-import { groupsOf } from "../../config/rules/groups.ts";
+import { groupsOf } from "../../config/service_groups.ts";
 import { writeYaml } from "../../config/write_yaml.ts";
 import type { Address } from "../../net/address.ts";
 import { adapterFor } from "../../net/socket/conn.ts";

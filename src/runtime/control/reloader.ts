@@ -3,7 +3,8 @@
 import type { ReloadOutcome } from "../../admin/backend.ts";
 import type { Config } from "../../config/config.ts";
 import { ConfigError } from "../../config/config_error.ts";
-import { type ConfigDiff, describeDiff, diffConfig } from "../../config/diff.ts";
+import { type ConfigDiff, describeDiff, diffingSteps } from "../../config/diff.ts";
+import { inTurns } from "../../config/input/steps.ts";
 import { ListenError } from "../../net/socket/listen_error.ts";
 import { abortable } from "../../net/timers/abortable.ts";
 import { AccountsFullError } from "../../observe/counters/accounts.ts";
@@ -87,7 +88,8 @@ export class Reloader {
     const lists = await listFiles.load(config, this.#source);
     await discoveryFiles.check(config, this.#source);
     const complete = await withFilterModules(config, this.#source);
-    const { mistakes } = await this.#supervisor.apply(complete, { tls: files, lists });
+    const diff = await inTurns(diffingSteps(this.#supervisor.config, complete));
+    const { mistakes } = await this.#supervisor.apply(complete, diff, { tls: files, lists });
     acme.commit();
     if (mistakes.length > 0) throw mistakes[0];
     this.#figures = { isGood: true, lastGoodAt: Date.now() };
@@ -227,7 +229,7 @@ export class Reloader {
     const { access, log, tlsFiles, listFiles, discoveryFiles } = this.#supervisor.parts;
     const before = this.#supervisor.config;
     const complete = await this.#unlessStopped(() => withFilterModules(wanted, this.#source));
-    const diff = diffConfig(before, complete);
+    const diff = await inTurns(diffingSteps(before, complete));
     // These change only with a restart.
     const next = { ...complete, workers: before.workers, admin: before.admin };
     const { connections } = next.limits;
@@ -248,7 +250,7 @@ export class Reloader {
     try {
       // An address that is being closed cannot be bound yet.
       await this.#unlessStopped(() => this.#closed);
-      applied = await this.#supervisor.apply(next, { tls, lists });
+      applied = await this.#supervisor.apply(next, diff, { tls, lists });
     } catch (error) {
       await file?.close();
       throw error;

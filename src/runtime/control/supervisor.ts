@@ -2,8 +2,9 @@
 
 import { isDeepStrictEqual } from "node:util";
 import { areFaultsEnabled } from "../../config/fault.ts";
-import type { Config } from "../../config/config.ts";
-import { type ConfigDiff, diffConfig, namesOf } from "../../config/diff.ts";
+import type { Config, GroupConfig } from "../../config/config.ts";
+import { type ConfigDiff, namesOf } from "../../config/diff.ts";
+import { inTurns, mapInSteps, type Steps, stepThrough } from "../../config/input/steps.ts";
 import type { ActivatedSockets } from "../../net/socket/activation.ts";
 import type { ListenAddress } from "../../net/address.ts";
 import type { EventFeed } from "../../observe/events/event_feed.ts";
@@ -11,6 +12,7 @@ import type { Gauge } from "../../shared/gauge.ts";
 import type { ProgramLog } from "../../observe/log/log.ts";
 import { GroupController } from "../../upstream/group_controller.ts";
 import type { AccessOutput } from "../files/access_output.ts";
+import { changedGroups, inOrder, sharedSettingsOf } from "./changed_parts.ts";
 import { type CheckLegs, checkLegsIn } from "./check_legs.ts";
 import { logUnexpected } from "./guard.ts";
 import { FaultList } from "./fault_list.ts";
@@ -89,17 +91,17 @@ export class Supervisor {
   /**
    * Applies a configuration, or fails and leaves everything as it was.
    *
+   * @param diff Its differences from the one in effect.
    * @param files What its files have.
    * @returns once it is in effect. `closed` resolves when removed listeners are closed; `mistakes` are the errors of
    * threads that cannot apply it.
    * @throws {ListenError} when an address cannot be bound.
    * @throws {AccountsFullError} when there is no room for more services or groups.
    */
-  async apply(next: Config, { tls: files, lists }: Loaded): Promise<Applied> {
-    const diff = diffConfig(this.#config, next);
+  async apply(next: Config, diff: ConfigDiff, { tls: files, lists }: Loaded): Promise<Applied> {
     using undo = new DisposableStack();
     const legs = checkLegsIn(next, files);
-    const added = this.#claim(next, diff, legs, undo);
+    const added = await inTurns(this.#claim(next, diff, legs, undo));
     using listening = await planListeners(next, {
       before: this.services,
       sockets: this.parts.sockets,
@@ -109,11 +111,16 @@ export class Supervisor {
         (this.#services.get(name)?.faults ?? new FaultList()).willBeDown(faults, areFaultsEnabled(next)),
     });
     await listening.bind(this.parts.threads);
-    // No await from here to the commit: no thread may see half of it.
     undo.move();
+    const { alone = [], withService = [] } = changedGroups(next, diff);
+    const update = (config: GroupConfig) =>
+      this.#groups.get(config.name)!.update(config, legs.get(config.name));
+    await inTurns(stepThrough(alone, update));
+    // No await from here to the commit: no thread may see half of it.
     this.parts.tlsFiles.use(files);
     this.parts.listFiles.use(lists);
-    const { committed, closed } = this.#commit(next, diff, { added, legs, listening });
+    const ready = { added, legs, listening, changed: withService };
+    const { committed, closed } = this.#commit(next, diff, ready);
     const mistakes = await committed;
     for (const mistake of mistakes) logUnexpected(this.parts.log, mistake);
     await listening.cutDown(this.parts.threads);
@@ -122,7 +129,10 @@ export class Supervisor {
   }
 
   /** The plan for all threads. */
-  plan(isSame: (service: string) => boolean = () => false): ThreadPlan {
+  plan(
+    isSame: (service: string) => boolean = () => false,
+    isSameGroup: (group: string) => boolean = () => false,
+  ): ThreadPlan {
     const { limits, log, services } = this.#config;
     const { tlsFiles, listFiles } = this.parts;
     return {
@@ -130,6 +140,7 @@ export class Supervisor {
       ownAddresses: this.#ownAddresses,
       groups: this.groups.map(({ config, row, queue, records }) => ({
         config,
+        isSame: isSameGroup(config.name),
         row: row.number,
         queue: queue?.slot,
         endpoints: records,
@@ -173,7 +184,7 @@ export class Supervisor {
     });
     await listening.bind(threads);
     listening.record(this.services, log);
-    const mistakes = await threads.commit(listening.plans, this.plan(() => true));
+    const mistakes = await threads.commit(listening.plans, this.plan(() => true, () => true));
     for (const mistake of mistakes) logUnexpected(log, mistake);
     await listening.cutDown(threads);
   }
@@ -201,8 +212,8 @@ export class Supervisor {
     return [...this.services.flatMap(({ addresses }) => addresses), ...others];
   }
 
-  /** Claims rows and slots for new services and groups. */
-  #claim(next: Config, diff: ConfigDiff, legs: CheckLegs, undo: DisposableStack): Added {
+  /** Claims rows and slots for new services and groups, one per step. */
+  *#claim(next: Config, diff: ConfigDiff, legs: CheckLegs, undo: DisposableStack): Steps<Added> {
     const [addedServices, addedGroups] = [namesOf(diff.services, "added"), namesOf(diff.groups, "added")];
     const { memory, threads: { all: updates }, events, log, discoveryFiles } = this.parts;
     const { accounts, gauges, tickets, credits, stuck } = memory;
@@ -214,38 +225,32 @@ export class Supervisor {
       this.#leaving.delete(service);
     }
     return {
-      services: next.services.filter(({ name }) => addedServices.has(name)).map((config) =>
-        undo.adopt(new ServiceController(config, memory), (service) => service.release())
+      services: yield* mapInSteps(
+        next.services.filter(({ name }) => addedServices.has(name)),
+        (config) => undo.adopt(new ServiceController(config, memory), (service) => service.release()),
       ),
-      groups: next.upstreams.filter(({ name }) => addedGroups.has(name)).map((config) =>
-        undo.adopt(
-          new GroupController(config, parts, legs.get(config.name)),
-          (group) => void group.stop(),
-        )
+      groups: yield* mapInSteps(
+        next.upstreams.filter(({ name }) => addedGroups.has(name)),
+        (config) =>
+          undo.adopt(
+            new GroupController(config, parts, legs.get(config.name)),
+            (group) => void group.stop(),
+          ),
       ),
     };
   }
 
-  #commit(next: Config, diff: ConfigDiff, { added, legs, listening }: Ready) {
+  #commit(next: Config, diff: ConfigDiff, { added, legs, listening, changed }: Ready) {
     const sameServices = namesOf(diff.services, "same");
+    const sameGroups = namesOf(diff.groups, "same");
     const isRebuilt = !isDeepStrictEqual(sharedSettingsOf(this.#config), sharedSettingsOf(next));
     this.#config = next;
     this.#hasBegun = true;
     const groupsBefore = this.#groups;
-    const newGroups = new Map(added.groups.map((group) => [group.name, group]));
-    this.#groups = new Map(
-      next.upstreams.map(({ name }) => [name, newGroups.get(name) ?? groupsBefore.get(name)!]),
-    );
+    this.#groups = inOrder(next.upstreams, added.groups, groupsBefore);
     const servicesBefore = this.#services;
-    const newServices = new Map(added.services.map((service) => [service.name, service]));
-    this.#services = new Map(
-      next.services.map(({ name }) => [name, newServices.get(name) ?? servicesBefore.get(name)!]),
-    );
-    for (const config of next.upstreams) {
-      if (!newGroups.has(config.name)) {
-        this.#groups.get(config.name)!.update(config, legs.get(config.name));
-      }
-    }
+    this.#services = inOrder(next.services, added.services, servicesBefore);
+    for (const config of changed) this.#groups.get(config.name)!.update(config, legs.get(config.name));
     const areFaultsOn = areFaultsEnabled(next);
     for (const config of next.services) {
       const service = this.#services.get(config.name)!;
@@ -256,7 +261,7 @@ export class Supervisor {
     listening.record(this.services, log);
     const committed = threads.commit(
       listening.plans,
-      this.plan((name) => sameServices.has(name) && !isRebuilt),
+      this.plan((name) => sameServices.has(name) && !isRebuilt, (name) => sameGroups.has(name)),
     );
     const closed = committed.then(() => threads.all.unplannedClosed()).then(() => {}).catch((error) =>
       logUnexpected(log, error)
@@ -285,15 +290,11 @@ interface Ready {
   readonly added: Added;
   readonly legs: CheckLegs;
   readonly listening: Listening;
+  /** Groups to change with their services. */
+  readonly changed: readonly GroupConfig[];
 }
 
 interface Added {
   readonly services: readonly ServiceController[];
   readonly groups: readonly GroupController[];
-}
-
-/** The settings for which services must be recreated. */
-function sharedSettingsOf(config: Config): unknown {
-  const { path, sample } = config.log.access;
-  return { hasFile: path !== undefined, sample, areFaultsEnabled: areFaultsEnabled(config) };
 }

@@ -1,6 +1,6 @@
 /** Figures of upstream groups, with the pools that services have for them. */
 
-import { groupsOf } from "../../config/rules/groups.ts";
+import { groupsOf } from "../../config/service_groups.ts";
 import { countOf } from "../../observe/counters/columns.ts";
 import type { PoolFigures, QueueFigures, UpstreamFigures } from "../../observe/metrics/upstream_figures.ts";
 import { type UpstreamSnapshot, waitingIn } from "../../observe/metrics/upstream_metrics.ts";

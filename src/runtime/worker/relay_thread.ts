@@ -1,7 +1,8 @@
 /** One thread that relays: its listeners, services and groups, which the supervisor creates and changes. */
 
-import type { GroupConfig } from "../../config/config.ts";
 import { emptyPool } from "../../net/buffers.ts";
+import { inTurns, type Steps } from "../../config/input/steps.ts";
+import { groupsOf } from "../../config/service_groups.ts";
 import type { FilterFactory } from "../../config/filter.ts";
 import { ListenError } from "../../net/socket/listen_error.ts";
 import { OwnListeners } from "../../net/socket/own_listeners.ts";
@@ -30,15 +31,14 @@ import {
   type EndingQuery,
 } from "../../upstream/ending/connection_ender.ts";
 import type { EndpointRecord, EndpointState } from "../../upstream/endpoint.ts";
-import { Group } from "../../upstream/group.ts";
 import { UpstreamTls, type UpstreamTlsMaterial } from "../../upstream/upstream_tls.ts";
 import { haveFilters, importFilters } from "../files/filter_modules.ts";
 import type { Reporter } from "./reporter.ts";
+import { ThreadGroups } from "./thread_groups.ts";
 import { ThreadAccounts } from "./thread_accounts.ts";
 import { ThreadLedgers } from "./thread_ledgers.ts";
 import type {
   BindOutcome,
-  GroupPlan,
   ListenPlan,
   ServicePlan,
   ThreadCalls,
@@ -52,7 +52,7 @@ export class RelayThread implements ThreadCalls {
   readonly #ender: ConnectionEnder;
   readonly #listeners: Listeners;
   readonly #ledgers = new ThreadLedgers();
-  readonly #groups = new Map<string, Group>();
+  readonly #groups: ThreadGroups;
   readonly #lists = new FileLists();
   readonly #own = new OwnListeners();
   /** As with ledgers, one for all services of the same name. */
@@ -61,16 +61,20 @@ export class RelayThread implements ThreadCalls {
   /** Replaced and removed services, until their last connection has ended. */
   readonly #retired = new Set<Service>();
   #unplannedClosed: Promise<void> = Promise.resolve();
+  /** Resolves when the last plan is in effect, or cannot be. */
+  #committed: Promise<void> = Promise.resolve();
   #bufferSizes = "";
 
   constructor(start: ThreadStart, reporter: Reporter) {
     this.#reporter = reporter;
     this.#listeners = new Listeners((address) => reporter.supervisor.duplicate(address));
     this.#accounts = new ThreadAccounts(start, (gauge) => reporter.supervisor.freed(gauge));
+    this.#groups = new ThreadGroups(this.#accounts, reporter.supervisor);
     this.#ender = new ConnectionEnder(this.#accounts.connections);
   }
 
   async prepare(plans: readonly ListenPlan[]): Promise<BindOutcome> {
+    await this.#committed; // a new worker gets the next plan right behind the first one
     try {
       return { addresses: await this.#listeners.prepare(plans) };
     } catch (error) {
@@ -83,23 +87,29 @@ export class RelayThread implements ThreadCalls {
     return this.#listeners.discard();
   }
 
-  async commit(plan: ThreadPlan): Promise<void> {
+  commit(plan: ThreadPlan): Promise<void> {
+    const committed = this.#commit(plan);
+    this.#committed = committed.catch(() => {});
+    return committed;
+  }
+
+  async #commit(plan: ThreadPlan): Promise<void> {
     this.#reporter.setLevel(plan.log.level);
     this.#accounts.setLimit(plan.all);
     // A plan without filters waits for nothing.
     const filters = haveFilters(plan.services) ? await importFilters(plan.services) : new Map();
-    for (const group of plan.groups) this.#setGroup(group);
     this.#lists.set(plan.lists);
+    this.#groups.plan(plan.groups);
+    // New services come first: if one cannot be created, everything stays as it was.
+    const services = await inTurns(this.#makeServices(plan, filters));
+    // No await from here: no client may see half of it.
+    this.#groups.set();
     this.#own.set(plan.ownAddresses);
     const before = this.#services;
-    // New services come first: if one cannot be created, everything stays as it was.
-    const services = new Map(plan.services.map((each) => {
-      const { name } = each.config;
-      const running = each.isSame ? before.get(name) : undefined;
-      return [name, running ?? this.#makeService(each, filters.get(name) ?? [], plan)];
-    }));
     this.#services = services;
-    for (const { config: { name }, faults } of plan.services) void this.setFaults(name, faults?.faults ?? []);
+    for (const { config: { name }, faults } of plan.services) {
+      this.#faults.get(name)?.set(faults?.faults ?? []);
+    }
     for (const name of this.#faults.keys()) if (!services.has(name)) this.#faults.delete(name);
     this.#lists.keep(plan.lists);
     this.#trimBuffers();
@@ -107,22 +117,21 @@ export class RelayThread implements ThreadCalls {
     for (const [name, service] of services) if (before.get(name) !== service) service.start();
     for (const [name, service] of before) if (services.get(name) !== service) this.#retire(service, closed);
     this.#ledgers.keep(services, closed);
-    for (const name of this.#groups.keys()) {
-      if (!plan.groups.some(({ config }) => config.name === name)) this.#dropGroup(name, closed);
-    }
+    this.#groups.keep(plan.groups, closed);
     this.#unplannedClosed = closed;
   }
 
-  unplannedClosed(): Promise<void> {
-    return this.#unplannedClosed;
+  async unplannedClosed(): Promise<void> {
+    await this.#committed;
+    await this.#unplannedClosed;
   }
 
-  // deno-lint-ignore require-await -- a throw must reject
   async setTls(
     name: string,
     tls: ServiceTlsMaterial | undefined,
     upstreamTls: UpstreamTlsMaterial | undefined,
   ): Promise<boolean> {
+    await this.#committed;
     const service = this.#services.get(name);
     if (service === undefined) return true;
     if (upstreamTls !== undefined) service.updateUpstreamTls(upstreamTls);
@@ -135,12 +144,13 @@ export class RelayThread implements ThreadCalls {
     this.#lists.set(contents);
   }
 
-  setFaults(service: string, faults: readonly FaultPlan[]): Promise<void> {
+  async setFaults(service: string, faults: readonly FaultPlan[]): Promise<void> {
+    await this.#committed;
     this.#faults.get(service)?.set(faults);
-    return Promise.resolve();
   }
 
   async cutService(name: string): Promise<void> {
+    await this.#committed;
     await this.#listeners.closeLeaving(name);
     this.#faults.get(name)?.cut();
     // Those included that began before the service could have faults.
@@ -148,11 +158,11 @@ export class RelayThread implements ThreadCalls {
   }
 
   setEndpoints(group: string, records: readonly EndpointRecord[]): void {
-    this.#groups.get(group)?.setEndpoints(records);
+    this.#groups.find(group)?.setEndpoints(records);
   }
 
   setState(group: string, endpoint: number, state: EndpointState, abort: boolean): void {
-    this.#groups.get(group)?.setState(endpoint, state, abort);
+    this.#groups.find(group)?.setState(endpoint, state, abort);
   }
 
   wake(gauge: number): void {
@@ -160,7 +170,7 @@ export class RelayThread implements ThreadCalls {
   }
 
   evictIdle(group: string, endpoint: number): void {
-    this.#groups.get(group)?.evictIdleById(endpoint);
+    this.#groups.find(group)?.evictIdleById(endpoint);
   }
 
   setSubscribed(isSubscribed: boolean): void {
@@ -186,11 +196,13 @@ export class RelayThread implements ThreadCalls {
   }
 
   async drainListeners(): Promise<void> {
+    await this.#committed;
     this.#stopAccepting();
     await this.#listeners.drain();
   }
 
   async closeListeners(): Promise<void> {
+    await this.#committed;
     this.#stopAccepting();
     await this.#listeners.close();
   }
@@ -213,7 +225,7 @@ export class RelayThread implements ThreadCalls {
   finish(): Promise<void> {
     this.#accounts[Symbol.dispose]();
     for (const service of [...this.#services.values(), ...this.#retired]) service.restTimers();
-    for (const group of this.#groups.values()) group.setEndpoints([]);
+    for (const group of this.#groups.all.values()) group.setEndpoints([]);
     return this.report();
   }
 
@@ -221,44 +233,32 @@ export class RelayThread implements ThreadCalls {
     for (const service of [...this.#services.values(), ...this.#retired]) service.stopAccepting();
   }
 
-  #setGroup(plan: GroupPlan): void {
-    const { config: whole, row, endpoints } = plan;
-    const config = this.#withOwnShare(whole);
-    const known = this.#groups.get(config.name);
-    const group = known ?? new Group(config, {
-      row: this.#accounts.upstreamRow(row),
-      accountsOf: (record) => this.#accounts.endpoint(record),
-      credits: this.#accounts.credits,
-      stuck: this.#accounts.stuckAt(row),
-      owner: this.#reporter.supervisor,
-    });
-    group.config = config;
-    group.waits.open(this.#accounts.queue(plan));
-    group.setEndpoints(endpoints);
-    this.#groups.set(config.name, group);
+  *#makeServices(
+    plan: ThreadPlan,
+    filters: ReadonlyMap<string, readonly FilterFactory[]>,
+  ): Steps<Map<string, Service>> {
+    const changed = plan.services.filter(({ isSame }) => !isSame).map(({ config }) => config);
+    yield* this.#groups.make(new Set(changed.flatMap(groupsOf).map(({ name }) => name)));
+    const services = new Map<string, Service>();
+    for (const each of plan.services) {
+      const { name } = each.config;
+      const running = each.isSame ? this.#services.get(name) : undefined;
+      services.set(name, running ?? (yield* this.#makeService(each, filters.get(name) ?? [], plan)));
+    }
+    return services;
   }
 
-  /** `max_idle` is for all threads together: each keeps its share ready. */
-  #withOwnShare(config: GroupConfig): GroupConfig {
-    const { pool } = config;
-    return pool === undefined
-      ? config
-      : { ...config, pool: { ...pool, maxIdle: this.#accounts.shareOf(pool.maxIdle) } };
-  }
-
-  /** The group stays until the listeners of its services are closed: pending clients are still served. */
-  #dropGroup(name: string, closed: Promise<void>): void {
-    const group = this.#groups.get(name)!;
-    this.#groups.delete(name);
-    void closed.then(() => group.retire());
-  }
-
-  #makeService(plan: ServicePlan, filters: readonly FilterFactory[], { all, log }: ThreadPlan): Service {
+  *#makeService(
+    plan: ServicePlan,
+    filters: readonly FilterFactory[],
+    { all, log }: ThreadPlan,
+  ): Steps<Service> {
     const { config, tls, upstreamTls } = plan;
     const { accessFile, events, spans } = this.#reporter;
     const ledger = this.#ledgers.of(config.name, () => this.#accounts.ledger(plan));
-    return new Service(config, {
-      groups: this.#groups,
+    return yield* Service.of(config, {
+      groups: this.#groups.all,
+      configs: this.#groups.planned,
       admission: new AdmissionControl(config, this.#accounts.admission(plan, all), this.#lists),
       ledger,
       accessLog: new AccessLog({
@@ -274,7 +274,7 @@ export class RelayThread implements ThreadCalls {
       ownListeners: this.#own,
       filters,
       faults: plan.faults && this.#faults.getOrInsertComputed(config.name, () => this.#accounts.faults(plan)),
-      tls: new ServiceTls(config, tls),
+      tls: yield* ServiceTls.of(config, tls),
       upstreamTls: config.upstreamTls && new UpstreamTls(config.upstreamTls, requiredMaterial(upstreamTls)),
       log: this.#reporter.log,
       onShortage: () => {

@@ -61,6 +61,8 @@ export interface ServicePlan {
 
 export interface GroupPlan {
   readonly config: GroupConfig;
+  /** Unchanged: a thread that has the group leaves it as it is. */
+  readonly isSame: boolean;
   readonly row: number;
   /** The gauge of the clients in its queue; undefined if it never had one. */
   readonly queue: number | undefined;

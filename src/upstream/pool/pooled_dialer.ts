@@ -1,5 +1,6 @@
 /** Opens connections that take more than a dial: a permit of their endpoint, a preface, or a pool. */
 
+import type { PoolConfig } from "../../config/config.ts";
 import type { Address } from "../../net/address.ts";
 import type { Conn } from "../../net/socket/conn.ts";
 import type { Deadlines } from "../../net/timers/timeouts.ts";
@@ -23,11 +24,11 @@ export class PooledDialer {
   #watch: Disposable | undefined;
 
   /** @param deadlines The limits of one attempt. */
-  constructor(group: Group, dialer: UpstreamDialer, deadlines: Deadlines) {
+  constructor(group: Group, dialer: UpstreamDialer, deadlines: Deadlines, pool: PoolConfig | undefined) {
     this.#group = group;
     this.#dialer = dialer;
     this.#deadlines = deadlines;
-    const { config: { pool }, row } = group;
+    const { row } = group;
     if (pool?.mode === "reuse") this.#pool = new ReusePool(pool, row);
     else if (pool !== undefined) {
       this.#pool = new WarmPool(pool, (endpoint, permit) => this.#openAhead(endpoint, permit), row);

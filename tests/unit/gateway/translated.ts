@@ -1,5 +1,6 @@
 /** Translates objects that a test gives, and shows the result in short. */
 
+import { atOnce } from "../../../src/config/input/steps.ts";
 import { documentOf } from "../../../src/gateway/port_document.ts";
 import {
   CLASSES,
@@ -73,13 +74,8 @@ export class Translated {
       readonly failures?: PortFailures;
     } = {},
   ) {
-    this.translation = translate(snapshotOf(objects, refusals), {
-      className: "sluice",
-      gateway: undefined,
-      addresses: [],
-      service: undefined,
-      ...options,
-    });
+    const all = { className: "sluice", gateway: undefined, addresses: [], service: undefined, ...options };
+    this.translation = atOnce(translate(snapshotOf(objects, refusals), all));
     this.#failures = failures;
   }
 
@@ -103,12 +99,12 @@ export class Translated {
   /** The configuration of a port. */
   document(port: number) {
     const plan = this.translation.ports.find((each) => each.port === port)!;
-    return documentOf(plan, { host: "", directory: "/certificates", defaults: {} });
+    return atOnce(documentOf(plan, { host: "", directory: "/certificates", defaults: {} }));
   }
 
   /** What would be written into the status of an object; undefined if nothing would. */
   status(kind: string, name: string): JsonObject | undefined {
-    return statusUpdates(this.translation, this.#failures, NOW)
+    return atOnce(statusUpdates(this.translation, this.#failures, NOW))
       .find(({ what }) => what === `${kind} ${name}`)?.status;
   }
 

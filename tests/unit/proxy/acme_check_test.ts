@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import type { ServiceConfig } from "../../../src/config/config.ts";
+import { atOnce } from "../../../src/config/input/steps.ts";
 import { ClientFacts } from "../../../src/proxy/client_facts.ts";
 import { ServiceTls, type ServiceTlsMaterial } from "../../../src/proxy/tls_termination.ts";
 import { clientHello } from "../../support/bytes/client_hellos.ts";
@@ -16,7 +17,7 @@ function serviceTls(http?: string): ServiceTls {
   const config = { tls, routes: [{ tls: undefined }, { tls: false }], peek: {}, idleTimeout: 0 };
   const own = { certificates: [], clientAuthorities: [], revocationLists: undefined };
   const material: ServiceTlsMaterial = { own, routes: [undefined, undefined] };
-  return new ServiceTls(config as unknown as ServiceConfig, material);
+  return atOnce(ServiceTls.of(config as unknown as ServiceConfig, material));
 }
 
 Deno.test("ServiceTls answers checks of ACME by their ClientHello, not by a PROXY header", () => {

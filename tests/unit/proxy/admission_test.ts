@@ -4,6 +4,7 @@
  */
 
 import assert from "node:assert/strict";
+import { atOnce } from "../../../src/config/input/steps.ts";
 import fc from "fast-check";
 import { decodeOptions } from "../../../src/config/library.ts";
 import type { ProxyOptions } from "../../../src/config/options.ts";
@@ -240,7 +241,7 @@ class Fixture implements AsyncDisposable {
       services: [this.#serviceOptions()],
     }).services[0]!;
     const accounts = new Accounts({ services: 1, upstreams: 0, endpoints: 0 });
-    this.#service = new Service(config, {
+    this.#service = atOnce(Service.of(config, {
       groups: new Map([["group", this.#group.group]]),
       admission: new AdmissionControl(config, {
         own: new CountLimit(this.#own, own, wakeUps),
@@ -260,11 +261,11 @@ class Fixture implements AsyncDisposable {
       }),
       filters: [],
       faults: undefined,
-      tls: new ServiceTls(config, undefined),
+      tls: atOnce(ServiceTls.of(config, undefined)),
       upstreamTls: undefined,
       log: silentLog(),
       onShortage: () => {},
-    });
+    }));
   }
 
   #serviceOptions(): ProxyOptions["services"][number] {

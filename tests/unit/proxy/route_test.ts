@@ -2,12 +2,15 @@ import assert from "node:assert/strict";
 import { BlockList } from "node:net";
 import fc from "fast-check";
 import type { GroupConfig, PortRange, RouteConfig } from "../../../src/config/config.ts";
+import { atOnce } from "../../../src/config/input/steps.ts";
 import { type FirstBytes, NO_BYTES_YET } from "../../../src/net/socket/first_bytes.ts";
 import type { RouteFacts } from "../../../src/proxy/match/condition.ts";
 import { compileRoutes, type RouteMatch, type RouteMatcher } from "../../../src/proxy/route.ts";
 import { groupConfig } from "../../support/fakes/upstream_parts.ts";
 
 type Conditions = Partial<Omit<RouteConfig, "upstream">>;
+
+const compiled = (routes: readonly RouteConfig[]) => atOnce(compileRoutes(routes));
 
 const UNIX_CLIENT: RouteFacts = {
   sourceAddress: "",
@@ -32,7 +35,7 @@ Deno.test("RouteMatcher.match() takes the first route whose conditions are all m
     { sourcePort: [port(50_000), port(50_002)] },
   );
   const indexOf = (facts: Partial<RouteFacts>) => {
-    const match = found(compileRoutes(routes), { ...CLIENT, ...facts });
+    const match = found(compiled(routes), { ...CLIENT, ...facts });
     if (match !== undefined) assert.equal(match.route, routes[match.index]);
     return match?.index;
   };
@@ -51,11 +54,11 @@ Deno.test("RouteMatcher.match() takes the first route whose conditions are all m
 });
 
 Deno.test("RouteMatcher.match() takes no route if there are none", () => {
-  assert.equal(compileRoutes([]).match(CLIENT), undefined);
+  assert.equal(compiled([]).match(CLIENT), undefined);
 });
 
 Deno.test("RouteMatcher.match() takes a route without conditions for every client", () => {
-  const matcher = compileRoutes(routesOf({ sourcePort: [port(1)] }, {}, {}));
+  const matcher = compiled(routesOf({ sourcePort: [port(1)] }, {}, {}));
   assert.equal(found(matcher, CLIENT)?.index, 1);
   assert.equal(found(matcher, UNIX_CLIENT)?.index, 1);
   assert.equal(found(matcher, { ...CLIENT, sourcePort: 1 })?.index, 0);
@@ -63,7 +66,7 @@ Deno.test("RouteMatcher.match() takes a route without conditions for every clien
 
 Deno.test("RouteMatcher.match() matches no source address or port of a unix client, and no port of a unix socket", () => {
   const everything: PortRange[] = [{ first: 0, last: 65_535 }];
-  const matcher = compileRoutes(routesOf(
+  const matcher = compiled(routesOf(
     { sourcePort: everything },
     { sourceIp: ["0.0.0.0/0", "::/0"] },
     { listenPort: everything },
@@ -75,19 +78,19 @@ Deno.test("RouteMatcher.match() matches no source address or port of a unix clie
 });
 
 Deno.test("RouteMatcher.match() never takes a route with an empty condition", () => {
-  const matcher = compileRoutes(routesOf({ sourcePort: [] }, { sourceIp: [] }, { listenPort: [] }));
+  const matcher = compiled(routesOf({ sourcePort: [] }, { sourceIp: [] }, { listenPort: [] }));
   assert.equal(matcher.match(CLIENT), undefined);
 });
 
 Deno.test("compileRoutes() refuses an invalid source address", () => {
-  assert.throws(() => compileRoutes(routesOf({ sourceIp: ["ten"] })), {
+  assert.throws(() => compiled(routesOf({ sourceIp: ["ten"] })), {
     name: "SyntaxError",
     message: /^Cannot parse "ten"/,
   });
 });
 
 Deno.test("RouteMatcher.match() waits for no byte that cannot change the route", () => {
-  const matcher = compileRoutes(routesOf(
+  const matcher = compiled(routesOf(
     { sourceIp: ["192.0.2.0/24"], protocol: ["ssh"] },
     { protocol: ["tls", "http"] },
     { sourcePort: [port(1)] },
@@ -128,7 +131,7 @@ Deno.test("RouteMatcher.match() waits for no byte that cannot change the route",
 });
 
 Deno.test("RouteMatcher.match() distinguishes clients that speak first from those that do not", () => {
-  const matcher = compileRoutes(routesOf({ silent: false }, { silent: true }));
+  const matcher = compiled(routesOf({ silent: false }, { silent: true }));
   const at = (text: string, end?: FirstBytes["end"]) => {
     const match = matcher.match({ ...CLIENT, first: { bytes: bytes(text), end } });
     return match === "need_more" ? match : match?.index;
@@ -143,8 +146,7 @@ Deno.test("RouteMatcher.match() distinguishes clients that speak first from thos
 });
 
 Deno.test("RouteMatcher.peeks is true only where a route tests what clients send", () => {
-  const peeks = (conditions: Conditions) =>
-    compileRoutes(routesOf({ listenPort: [port(1)] }, conditions)).peeks;
+  const peeks = (conditions: Conditions) => compiled(routesOf({ listenPort: [port(1)] }, conditions)).peeks;
   assert.deepEqual([peeks({}), peeks({ sourceIp: ["::/0"] })], [false, false]);
   const all: Conditions[] = [{ sni: ["a"] }, { alpn: ["h2"] }, { protocol: ["ssh"] }, {
     startsWith: [bytes("a")],
@@ -183,7 +185,7 @@ Deno.test("RouteMatcher.match() finds the same route as a test of one after the 
       fc.array(client, { maxLength: 30 }),
       (rules, clients) => {
         const routes = routesOf(...rules);
-        const matcher = compileRoutes(routes);
+        const matcher = compiled(routes);
         for (const facts of clients) {
           const expected = routes.findIndex((route) => fits(route, facts));
           assert.equal(found(matcher, facts)?.index ?? -1, expected);

@@ -1,5 +1,7 @@
 /** Reads the answer to a watch: JSON objects, one a line, for as long as the server keeps it open. */
 
+import { pause, TURN } from "../../../net/timers/pause.ts";
+
 /** The longest line, in characters: the API server stores no object of more than 1.5 MiB. */
 const LONGEST_LINE = 8 * 1024 * 1024;
 
@@ -25,15 +27,22 @@ export async function readWatch(
   const reader = body.getReader();
   const decoder = new TextDecoder();
   let rest = "";
+  let worked = 0;
   try {
     for (;;) {
       const { done, value } = await readInTime(reader, silence);
       if (done) return;
+      const since = performance.now();
       const lines = `${rest}${decoder.decode(value, { stream: true })}`.split("\n");
       rest = lines.pop()!;
       if (rest.length > LONGEST_LINE) throw new SyntaxError("The API server sent a line of more than 8 MiB");
       const full = lines.filter((line) => line.trim() !== "");
       if (full.length > 0) onLines(full.map((line) => JSON.parse(line)));
+      worked += performance.now() - since;
+      if (worked < TURN) continue;
+      // Thousands of objects may change at once, and their pieces may all be here.
+      await pause();
+      worked = 0;
     }
   } finally {
     // Otherwise, the connection stays open. It has failed already if this does.

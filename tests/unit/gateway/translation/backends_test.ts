@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { atOnce } from "../../../../src/config/input/steps.ts";
 import { keyOf, NAMESPACES, servicesIn, slicesIn } from "../../../../src/gateway/cluster/collection.ts";
 import { Snapshot } from "../../../../src/gateway/cluster/snapshot.ts";
 import { translate } from "../../../../src/gateway/translation/translate.ts";
@@ -183,7 +184,7 @@ Deno.test("the Services of a route that no listener accepts are not asked for", 
   ];
   const asked = (from: string) => {
     const snapshot = snapshotOf(objects(from));
-    translate(snapshot, OPTIONS);
+    atOnce(translate(snapshot, OPTIONS));
     return [servicesIn("evil"), slicesIn("evil")].filter(({ path }) => snapshot.asked.has(path)).length;
   };
   assert.equal(asked("Same"), 0);
@@ -218,7 +219,7 @@ Deno.test("a list is read once for all names that are looked up in it", () => {
   const lists = Map.groupBy(objects.map(counted), (object) => keyOf(collectionOf(object)));
   const snapshot = new Snapshot((key) => ({ objects: lists.get(key) ?? [] }));
   reads = 0;
-  translate(snapshot, OPTIONS);
+  atOnce(translate(snapshot, OPTIONS));
   assert.ok(snapshot.asked.has(servicesIn("prod").path) && snapshot.asked.has(NAMESPACES.path));
   assert.ok(reads >= 100 && reads < 1000, `${reads} reads of 142 objects`);
 });

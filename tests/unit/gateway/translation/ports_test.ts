@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { atOnce } from "../../../../src/config/input/steps.ts";
 import { type DecodedPort, decodePort } from "../../../../src/gateway/port_document.ts";
 import { statusUpdates } from "../../../../src/gateway/translation/statuses.ts";
 import { formatAddress } from "../../../../src/net/address.ts";
@@ -126,7 +127,9 @@ Deno.test("listeners on a port pass TLS through or end it, each with its certifi
   );
   assert.deepEqual(found.port(8883), [`end.example.com -> ${B} (ends TLS)`, `pass.example.com -> ${A}`]);
   const [plan] = found.translation.ports;
-  const { service: { routes } } = decodePort(plan!, { host: "10.0.0.9", directory: "/certs", defaults: {} });
+  const { service: { routes } } = atOnce(
+    decodePort(plan!, { host: "10.0.0.9", directory: "/certs", defaults: {} }),
+  );
   const [ends, passes] = routes;
   assert.ok(ends!.tls !== false && ends!.tls !== undefined);
   assert.match(ends!.tls.certificates[0]!.cert, /^\/certs\/[0-9a-f]{32}\.crt$/);
@@ -156,7 +159,9 @@ Deno.test("a listener for any host name takes what begins with TLS alone", () =>
 Deno.test("a listener in IPv6 or IPv4, or on all addresses, is what sluice can decode", () => {
   const [plan] = ports([tcpListener("tcp", 5432)], tcpRoute("db", EDGE, to("a"))).translation.ports;
   for (const host of ["", "127.0.0.1", "[::1]"]) {
-    const { service: { name, listen }, groups } = decodePort(plan!, { host, directory: "/c", defaults: {} });
+    const { service: { name, listen }, groups } = atOnce(
+      decodePort(plan!, { host, directory: "/c", defaults: {} }),
+    );
     assert.equal(name, "port-5432");
     assert.equal(listen.length, 1);
     assert.deepEqual(groups.map((group) => group.name), ["tcp.prod.db.5432"]);
@@ -268,7 +273,7 @@ Deno.test("what sluice cannot decode is a refusal of the route at fault, and say
     tcpRoute("tcp", EDGE, to("bad")),
   );
   const [one, two] = found.translation.ports.map((plan) =>
-    decodePort(plan, { host: "10.0.0.8", directory: "/c", defaults: {} })
+    atOnce(decodePort(plan, { host: "10.0.0.8", directory: "/c", defaults: {} }))
   );
   const endpoints = (groups: DecodedPort["groups"]) =>
     Object.fromEntries(groups.map(({ name, endpoints }) => [
@@ -286,7 +291,7 @@ Deno.test("what sluice cannot decode is a refusal of the route at fault, and say
   assert.match(two!.faults.get("tls.prod.bad.443")!, /010\.0\.0\.1/);
   assert.match(two!.faults.get("tls.prod.self.443")!, /the service itself listens there/);
   const conditions = (name: string) => {
-    const all = statusUpdates(found.translation, new Map(), "2027-01-01T00:00:00Z", two!.faults);
+    const all = atOnce(statusUpdates(found.translation, new Map(), "2027-01-01T00:00:00Z", two!.faults));
     return JSON.stringify(all.find(({ what }) => what === `TLSRoute prod/${name}`)!.status);
   };
   assert.match(conditions("self"), /"type":"ResolvedRefs","status":"False","reason":"UnsupportedValue"/);
@@ -297,11 +302,11 @@ Deno.test("a wildcard as long as the API allows is served", () => {
   const name = `*.${`${"x".repeat(62)}.`.repeat(3)}${"y".repeat(62)}`;
   assert.equal(name.length, 253);
   const found = ports([tlsListener("tls", 443)], tlsRoute("long", EDGE, [name], to("a")));
-  const { service, faults } = decodePort(found.translation.ports[0]!, {
+  const { service, faults } = atOnce(decodePort(found.translation.ports[0]!, {
     host: "",
     directory: "/c",
     defaults: {},
-  });
+  }));
   assert.equal(faults.size, 0);
   assert.deepEqual(service.routes[0]!.sni, [`*${name}`]);
 });
@@ -316,7 +321,9 @@ Deno.test("a server name that sluice cannot decode leaves its route and no other
   const routes = plan!.routes.map((route, index) =>
     index === 0 ? { ...route, sni: ["no name", ...route.sni!.slice(1)] } : route
   );
-  const { service, faults } = decodePort({ ...plan!, routes }, { host: "", directory: "/c", defaults: {} });
+  const { service, faults } = atOnce(
+    decodePort({ ...plan!, routes }, { host: "", directory: "/c", defaults: {} }),
+  );
   assert.deepEqual(service.routes.map(({ sni }) => sni), [["z.example.com"], ["y.example.com"]]);
   assert.deepEqual([...faults.keys()], [plan!.routes[0]!.group]);
 });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { atOnce } from "../../../../src/config/input/steps.ts";
 import { statusUpdates } from "../../../../src/gateway/translation/statuses.ts";
 import { type JsonObject, objectOf } from "../../../../src/upstream/discovery/kubernetes/endpoint_slice.ts";
 import {
@@ -32,7 +33,9 @@ function updates(
   objects: readonly JsonObject[],
   ...rest: [Partial<ConstructorParameters<typeof Translated>[1]>?]
 ) {
-  return statusUpdates(new Translated(objects, rest[0]).translation, new Map(), "2027-01-01T00:00:00Z");
+  return atOnce(
+    statusUpdates(new Translated(objects, rest[0]).translation, new Map(), "2027-01-01T00:00:00Z"),
+  );
 }
 
 Deno.test("statusUpdates() is empty once its own result is stored", () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { atOnce } from "../../../../src/config/input/steps.ts";
 import { decodePort } from "../../../../src/gateway/port_document.ts";
 import { statusUpdates } from "../../../../src/gateway/translation/statuses.ts";
 import type { JsonObject } from "../../../../src/upstream/discovery/kubernetes/endpoint_slice.ts";
@@ -75,8 +76,8 @@ Deno.test("translate() never throws, however wrong objects are, and sluice can d
   fc.assert(
     fc.property(fc.array(fc.oneof(good, wrong), { maxLength: 16 }), (objects) => {
       const { translation } = new Translated([gatewayClass(), ...objects]);
-      for (const plan of translation.ports) decodePort(plan, OPTIONS);
-      const updates = statusUpdates(translation, new Map(), NOW);
+      for (const plan of translation.ports) atOnce(decodePort(plan, OPTIONS));
+      const updates = atOnce(statusUpdates(translation, new Map(), NOW));
       assert.doesNotThrow(() => JSON.stringify(updates));
     }),
     { numRuns: 500 },

@@ -362,6 +362,7 @@ class Fixture implements AsyncDisposable {
     return {
       ...PLAN,
       groups: [{
+        isSame: false,
         config: group!,
         row: controller.row.number,
         queue: undefined,
