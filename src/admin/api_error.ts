@@ -19,6 +19,7 @@ export const ERROR_STATUS = {
   method_not_allowed: 405,
   body_timeout: 408,
   fault_exists: 409,
+  too_late: 409,
   body_too_large: 413,
   not_json: 415,
   host_not_allowed: 421,

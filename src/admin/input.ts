@@ -83,6 +83,7 @@ export function drainOrder(parseDuration: (text: string) => number) {
       },
     ).optional(),
     handed_over: z.boolean().optional(),
+    not_after: z.number("expected milliseconds since 1970").optional(),
   });
 }
 

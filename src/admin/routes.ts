@@ -83,7 +83,11 @@ const ROUTES: readonly RouteEntry[] = [
   view("/api/v1/config", "the configuration in effect, without secrets", (backend) => backend.config()),
   change("POST", "/api/v1/reload", "reloads configuration and certificates", reload),
   change("POST", "/api/v1/drain", "stops the program", ({ body }, { backend, parseDuration }) => {
-    const { deadline, handed_over: isHandedOver = false } = readBody(drainOrder(parseDuration), body);
+    const order = readBody(drainOrder(parseDuration), body);
+    const { deadline, handed_over: isHandedOver = false, not_after: notAfter = Infinity } = order;
+    if (Date.now() > notAfter) {
+      throw new ApiError("too_late", "The request is older than its not_after: its sender has given up");
+    }
     backend.drain(deadline, isHandedOver);
     return json({ state: "draining" }, 202);
   }),

@@ -62,10 +62,11 @@ export class Predecessor {
   async find(): Promise<number> {
     using conn = await this.connect();
     const answer = await this.#ask(conn, "GET", "/api/v1/status", 200);
-    const { pid } = JSON.parse(answer.slice(answer.indexOf("{"), answer.lastIndexOf("}") + 1)) as {
-      pid: number;
-    };
-    return this.#pid = pid;
+    const pid = /\{.*"pid": *(\d+)[,}]/s.exec(answer)?.[1];
+    if (pid === undefined) {
+      throw this.#failure("GET /api/v1/status was answered by another program than sluice");
+    }
+    return this.#pid = Number(pid);
   }
 
   /** @throws {TakeOverError} when no program listens there. */
@@ -84,7 +85,10 @@ export class Predecessor {
 
   /** Asks it, over a connection of {@linkcode connect}, to accept no more and to drain. @throws {TakeOverError} */
   async handOver(conn: Conn): Promise<void> {
-    await this.#ask(conn, "POST", "/api/v1/drain", 202, '{"handed_over": true}');
+    // A program that hangs and goes on later must not drain: no other one has its addresses then. The answer has the
+    // other half of the time.
+    const order = { handed_over: true, not_after: Date.now() + this.#patience / 2 };
+    await this.#ask(conn, "POST", "/api/v1/drain", 202, JSON.stringify(order));
   }
 
   async #ask(conn: Conn, method: string, path: string, expected: number, body = ""): Promise<string> {

@@ -147,6 +147,8 @@ Deno.test("createAdminServer() takes bodies of JSON objects up to 64 KiB, withou
     [{ headers: json, body: '{"deadline":-1}' }, 400, "bad_body", /"deadline": expected a duration/],
     [{ headers: json, body: '{"deadline":1.5}' }, 400, "bad_body", /"deadline"/],
     [{ headers: json, body: '{"deadline":1e12}' }, 400, "bad_body", /at most 24d/],
+    [{ headers: json, body: '{"not_after":"1s"}' }, 400, "bad_body", /"not_after": expected milliseconds/],
+    [{ headers: json, body: '{"not_after":1e12}' }, 409, "too_late", /its sender has given up/],
     [{ headers: json, body: `{"x":"${"x".repeat(64 * 1024)}"}` }, 413, "body_too_large", /65536 bytes/],
     [{ headers: form, body: "deadline=10s" }, 415, "not_json", /application\/json/],
     [{ headers: { "content-type": "application/jsonp" }, body: "{}" }, 415, "not_json", /application\/json/],
@@ -159,7 +161,9 @@ Deno.test("createAdminServer() takes bodies of JSON objects up to 64 KiB, withou
   }
   assert.deepEqual(admin.backend.drains, []);
 
-  for (const body of [undefined, {}, { deadline: "1m30s" }, { deadline: 250 }, { deadline: 0 }]) {
+  for (
+    const body of [undefined, {}, { deadline: "1m30s" }, { deadline: 250 }, { deadline: 0, not_after: 1e13 }]
+  ) {
     assert.equal((await outcome(drain, order("POST", body))).status, 202);
   }
   const typed = { "content-type": "Application/JSON; charset=utf-8" };

@@ -34,6 +34,42 @@ test("a program that answers once only, with its process", async () => {
   });
 });
 
+/** When the running program could still act, the new one must not have given up. */
+Deno.test({
+  name: "Predecessor.handOver() asks for a drain within half of the time for its answer (needs Linux)",
+  ignore,
+  fn: async () => {
+    const asked = Promise.withResolvers<string>();
+    await using other = upstream(async (conn) => {
+      const buffer = new Uint8Array(4096);
+      asked.resolve(new TextDecoder().decode(buffer.subarray(0, await conn.read(buffer) ?? 0)));
+      await writeText(conn, "HTTP/1.1 202 Accepted\r\n\r\n");
+    });
+    const predecessor = predecessorAt(other.address);
+    const before = Date.now();
+    using conn = await predecessor.connect();
+    await predecessor.handOver(conn);
+    const after = Date.now();
+    const order = JSON.parse((await asked.promise).split("\r\n\r\n")[1]!);
+    assert.equal(order.handed_over, true);
+    assert.ok(order.not_after >= before + 500 && order.not_after <= after + 500, JSON.stringify(order));
+  },
+});
+
+Deno.test({
+  name: "Predecessor.find() rejects an answer that no sluice gives (needs Linux)",
+  ignore,
+  fn: async () => {
+    for (const body of ["<html></html>", "{}", '{"pid":"4711"}']) {
+      await using other = upstream((conn) => writeText(conn, `HTTP/1.1 200 OK\r\n\r\n${body}`));
+      await assert.rejects(predecessorAt(other.address).find(), {
+        name: "TakeOverError",
+        message: /GET \/api\/v1\/status was answered by another program than sluice$/,
+      }, body);
+    }
+  },
+});
+
 test("a program that accepts no connection", async () => {
   await using full = await blackHole();
   await assert.rejects(predecessorAt(full.address).find(), {
