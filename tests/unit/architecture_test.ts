@@ -1,4 +1,4 @@
-/** Checks the layout of the source: which folders may import which, and which may call what. */
+/** Checks the layout of the source: which folders may import which and call what, sizes, and that all exports are used. */
 
 import assert from "node:assert/strict";
 import ts from "typescript";
