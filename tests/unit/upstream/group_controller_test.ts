@@ -4,6 +4,7 @@ import { parseUpstreamAddress } from "../../../src/net/address.ts";
 import { ProxyError } from "../../../src/net/errors.ts";
 import { type Log, silentLog } from "../../../src/observe/log/log.ts";
 import { GroupController } from "../../../src/upstream/group_controller.ts";
+import { FakeTime } from "../../support/fakes/fake_time.ts";
 import { readAll, refusingAddress, upstream } from "../../support/peers/sockets.ts";
 import {
   CHECK,
@@ -135,12 +136,15 @@ Deno.test("GroupController ends ejections when the passive rules change, in thre
 });
 
 Deno.test("GroupController reports the end of an ejection, and keeps endpoints down that an operator set down", async () => {
+  using time = new FakeTime();
   await using fixture = new Fixture({ endpoints: [FIRST], passive: { ...EJECTING, eject: 20 } });
   const [only] = fixture.endpoints;
   fixture.group.connectionFailed(only!.used, REFUSED);
   fixture.controller.setAdmin(only!.control, "drain");
   assert.deepEqual(fixture.logged(), ["endpoint_ejected", "group_down", "endpoint_set"]);
-  const { state, admin, reason } = await fixture.nextEvent();
+  const ended = fixture.nextEvent();
+  await time.advance(20);
+  const { state, admin, reason } = await ended;
   assert.deepEqual([state, admin, reason], ["unknown", "drain", "ejection over"]);
   assert.deepEqual([only!.used.state.isEjected, only!.used.isUp, fixture.logged()], [false, false, []]);
   fixture.controller.setAdmin(only!.control, "up");
