@@ -54,6 +54,7 @@ const CODES = {
     errors: ["ECONNABORTED", "ConnectionAborted"],
   },
   connection_limit: { reason: "connection limit", refusal: "always" },
+  connection_loop: { reason: "would connect to itself", retryable: true },
   connection_refused: {
     reason: "connection refused",
     retryable: true,

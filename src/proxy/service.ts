@@ -3,9 +3,10 @@
 import type { GroupConfig, MirrorConfig, ServiceConfig } from "../config/config.ts";
 import type { Steps } from "../config/input/steps.ts";
 import type { FilterFactory } from "../config/filter.ts";
+import type { ListenAddress } from "../net/address.ts";
 import { type Adapter, adapterFor, type Conn } from "../net/socket/conn.ts";
 import { Deadlines, IdleClock, LifetimeClock } from "../net/timers/timeouts.ts";
-import type { OwnListeners } from "../net/socket/own_listeners.ts";
+import { OwnListeners } from "../net/socket/own_listeners.ts";
 import { type ErrorCode, ProxyError, proxyErrorOf, type Side } from "../net/errors.ts";
 import { type AccessLog, recordLostClient } from "../observe/log/access_log.ts";
 import type { EventFeed } from "../observe/events/event_feed.ts";
@@ -46,6 +47,8 @@ export interface ServiceParts {
   readonly lists?: FileLists;
   /** Where the program listens. */
   readonly ownListeners?: OwnListeners;
+  /** Where it listens itself. */
+  readonly addresses?: readonly ListenAddress[];
   /** In the order in which bytes pass them. */
   readonly filters: readonly FilterFactory[];
   /** Undefined where connections can have no faults and no filter. */
@@ -118,7 +121,10 @@ export class Service implements ConnectionContext {
   /** Makes a service, a route per step. */
   static *of(config: ServiceConfig, parts: ServiceParts): Steps<Service> {
     const { connectTimeout, nodelay, keepalive, sourceAddress, sendProxyProtocol, peek } = config;
+    const ownListeners = new OwnListeners();
+    ownListeners.set(parts.addresses ?? []);
     const dialing = {
+      ownListeners,
       adapter: adapterFor(config),
       connectTimeout,
       nodelay,

@@ -190,6 +190,12 @@ export class Connector {
   }
 }
 
+/** Connections to itself would go on until no descriptor is left. */
+function loopError(address: Address): ProxyError {
+  const detail = `Cannot connect to ${formatAddress(address)}: the service itself listens there`;
+  return new ProxyError("connection_loop", "proxy", { detail });
+}
+
 function connectTimeout(): ProxyError {
   return new ProxyError("connect_timeout", "upstream");
 }
@@ -220,6 +226,10 @@ export class UpstreamDialer {
     address: Address = endpoint.address,
   ): Promise<Conn> {
     const { adapter, sourceAddress: localAddress, mapping, dial: connect = dial } = this.#options;
+    if (endpoint.isOwn && this.#options.ownListeners?.has(address) === true) {
+      permit[Symbol.dispose]();
+      return Promise.reject(loopError(address));
+    }
     const startedAt = performance.now();
     // Not an async function: each additional promise slows short connections down.
     return connect(address, { adapter, localAddress, signal, names: mapping?.names }).then(

@@ -80,6 +80,8 @@ export class Endpoint implements Candidate {
   readonly permits: ConnectionSemaphore;
   #state: EndpointState;
   #warming: Warming | undefined;
+  /** Whether this program listens at its address: a service there would connect to itself. */
+  isOwn = false;
   /** The clients of its group that wait; undefined outside of a group. */
   waits: GroupWaits | undefined;
   readonly #row: EndpointRow;

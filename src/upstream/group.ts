@@ -4,14 +4,13 @@ import type { GroupConfig } from "../config/config.ts";
 import { ProxyError } from "../net/errors.ts";
 import type { UpstreamRow } from "../observe/counters/accounts.ts";
 import { Endpoint, type EndpointRecord, type EndpointState } from "./endpoint.ts";
-import type { GroupOwner, GroupParts, GroupWatcher } from "./group_parts.ts";
+import type { GroupParts, GroupWatcher } from "./group_parts.ts";
 import { type ClientAddress, EndpointChoice, TRUST, type Trust } from "./balance/endpoint_choice.ts";
 import { EndpointSet } from "./discovery/endpoint_set.ts";
 import type { Policy } from "./balance/policy.ts";
 import { policyOf } from "./balance/registry.ts";
 import { Settling } from "./health/settling.ts";
 import { StuckChoice } from "./stick/stuck_choice.ts";
-import type { TurnCredits } from "./balance/smooth_weighted_round_robin.ts";
 import type { Unavailable } from "./unavailable.ts";
 import { GroupWaits } from "./waiting/group_waits.ts";
 
@@ -22,8 +21,7 @@ export class Group {
   #tiers: readonly (readonly Endpoint[])[] = [];
   /** The endpoint of a group of one. */
   #only: Endpoint | undefined;
-  readonly #credits: TurnCredits;
-  readonly #owner: GroupOwner;
+  readonly #parts: GroupParts;
   readonly #endpoints: EndpointSet<EndpointRecord, Endpoint>;
   readonly #watchers = new Set<GroupWatcher>();
   readonly #choice = new EndpointChoice((endpoint) => this.#mayUse(endpoint));
@@ -33,13 +31,12 @@ export class Group {
   #wasKnown = false;
   readonly #stuck: StuckChoice;
 
-  constructor(config: GroupConfig, { row, accountsOf, credits, stuck, owner }: GroupParts) {
+  constructor(config: GroupConfig, parts: GroupParts) {
+    const { row, accountsOf, credits, stuck, owner } = this.#parts = parts;
     this.#stuck = new StuckChoice(stuck, config.name, owner);
     this.row = row;
     this.#config = config;
     this.#policy = policyOf(config.balance, credits);
-    this.#credits = credits;
-    this.#owner = owner;
     this.#endpoints = new EndpointSet({
       identityOf: ({ id }) => id,
       make: (record) => {
@@ -61,7 +58,7 @@ export class Group {
 
   /** Changes the balancing policy, and how clients wait. */
   set config(config: GroupConfig) {
-    this.#policy = policyOf(config.balance, this.#credits);
+    this.#policy = policyOf(config.balance, this.#parts.credits);
     this.#config = config;
     this.waits.configured();
     this.#stateChanged();
@@ -100,6 +97,7 @@ export class Group {
     this.#tiers = ranks.map((rank) => this.endpoints.filter(({ tier }) => tier === rank));
     this.#only = this.endpoints.length === 1 ? this.endpoints[0] : undefined;
     this.#wasKnown ||= added.length > 0;
+    this.findOwn(added);
     for (const endpoint of added) {
       endpoint.waits = this.waits;
       for (const watcher of this.#watchers) watcher.added(endpoint);
@@ -109,6 +107,11 @@ export class Group {
       endpoint.retire();
     }
     this.#stateChanged();
+  }
+
+  /** Finds endpoints where the program listens: now, so that connections need not. */
+  findOwn(endpoints = this.endpoints): void {
+    for (const each of endpoints) each.isOwn = this.#parts.ownListeners?.has(each.address) === true;
   }
 
   /** The group is removed: serves clients that are connecting to it, but does not count them. */
@@ -181,7 +184,7 @@ export class Group {
 
   /** Closes one idle connection to the endpoint, if there is one. */
   evictIdle(endpoint: Endpoint): void {
-    if (!this.#evictIdleHere(endpoint)) this.#owner.evictIdle(this.name, endpoint.id);
+    if (!this.#evictIdleHere(endpoint)) this.#parts.owner.evictIdle(this.name, endpoint.id);
   }
 
   /** Does the same for a client of another thread. */
@@ -200,7 +203,7 @@ export class Group {
   /** A connection to an endpoint could not be made, or was reset before it carried data. */
   connectionFailed(endpoint: Endpoint, { code, reason }: ProxyError): void {
     endpoint.failed(code);
-    this.#owner.connectionFailed(this.name, endpoint.id, { code, reason });
+    this.#parts.owner.connectionFailed(this.name, endpoint.id, { code, reason });
   }
 
   #choose(): Endpoint | undefined {

@@ -1,5 +1,6 @@
 /** What a group in one thread and its controller are made from, and how they call each other. */
 
+import type { Address } from "../net/address.ts";
 import type { Accounts, UpstreamRow } from "../observe/counters/accounts.ts";
 import type { EventFeed } from "../observe/events/event_feed.ts";
 import type { Log } from "../observe/log/log.ts";
@@ -45,6 +46,8 @@ export interface GroupParts {
   /** Where new clients go, with `stick: endpoint`. */
   readonly stuck: StuckEndpoint;
   readonly owner: GroupOwner;
+  /** Where the program listens. */
+  readonly ownListeners?: { has(address: Address): boolean };
 }
 
 /** Sends what a controller decides to all threads. */

@@ -27,6 +27,8 @@ export interface UpstreamDialerOptions extends SocketOptions {
   readonly hasPreface: boolean;
   /** Where each client goes, if that depends on the client. */
   readonly mapping?: AddressMapping | undefined;
+  /** Where the service itself listens. */
+  readonly ownListeners?: { has(address: Address): boolean };
   /** Connects to an address; that of `net` by default. */
   readonly dial?: typeof dial;
 }

@@ -1,6 +1,13 @@
 /** Where this program listens, in one thread: an upstream there would lead back to it. */
 
-import { hostKey, isIpLiteral, type ListenAddress, overlaps, type TcpAddress } from "../address.ts";
+import {
+  type Address,
+  hostKey,
+  isIpLiteral,
+  type ListenAddress,
+  overlaps,
+  type TcpAddress,
+} from "../address.ts";
 import { ProxyError } from "../errors.ts";
 import { CidrSet } from "../../wire/ip/cidr.ts";
 
@@ -16,7 +23,8 @@ export type FindInterfaces = () => readonly string[];
 
 export class OwnListeners {
   readonly #findInterfaces: FindInterfaces;
-  #listeners: readonly TcpAddress[] = [];
+  /** By port: there may be as many listeners as endpoints that are compared with them. */
+  #listeners = new Map<number, TcpAddress[]>();
   #known = new Set<string>();
   #knownSince = -Infinity;
 
@@ -26,8 +34,9 @@ export class OwnListeners {
 
   /** Replaces the listeners. Unix sockets are none that an IP address leads to. */
   set(addresses: readonly ListenAddress[]): void {
-    this.#listeners = addresses.map((address) => address.transport === "systemd" ? address.bound : address)
+    const all = addresses.map((address) => address.transport === "systemd" ? address.bound : address)
       .filter((address) => address?.transport === "tcp");
+    this.#listeners = Map.groupBy(all, ({ port }) => port);
   }
 
   /**
@@ -36,10 +45,20 @@ export class OwnListeners {
    * @throws {ProxyError} `permission_denied` when Deno may not read the addresses of this machine, and they decide.
    */
   at(target: TcpAddress): TcpAddress | undefined {
-    return this.#listeners.find((listener) => {
+    return this.#listeners.get(target.port)?.find((listener) => {
       if (!overlaps(listener, target)) return false;
       return !EVERY_ADDRESS.has(listener.hostname) || this.#isOfThisMachine(target.hostname);
     });
+  }
+
+  /** Whether a connection to an address would arrive at one of them, as far as that is known without a lookup. */
+  has(address: Address): boolean {
+    if (address.transport !== "tcp" || !isIpLiteral(address.hostname)) return false;
+    try {
+      return this.at(address) !== undefined;
+    } catch {
+      return false;
+    }
   }
 
   #isOfThisMachine(hostname: string): boolean {

@@ -68,6 +68,7 @@ export class ServiceController {
         ? { connections, faults: plans }
         : undefined,
       config: this.#config,
+      addresses: this.addresses,
       row: this.#row.number,
       gauge: this.#gauge.slot,
       rate: this.#rate?.buffer,

@@ -69,7 +69,7 @@ export class RelayThread implements ThreadCalls {
     this.#reporter = reporter;
     this.#listeners = new Listeners((address) => reporter.supervisor.duplicate(address));
     this.#accounts = new ThreadAccounts(start, (gauge) => reporter.supervisor.freed(gauge));
-    this.#groups = new ThreadGroups(this.#accounts, reporter.supervisor);
+    this.#groups = new ThreadGroups(this.#accounts, reporter.supervisor, this.#own);
     this.#ender = new ConnectionEnder(this.#accounts.connections);
   }
 
@@ -103,8 +103,8 @@ export class RelayThread implements ThreadCalls {
     // New services come first: if one cannot be created, everything stays as it was.
     const services = await inTurns(this.#makeServices(plan, filters));
     // No await from here: no client may see half of it.
-    this.#groups.set();
     this.#own.set(plan.ownAddresses);
+    this.#groups.set();
     const before = this.#services;
     this.#services = services;
     for (const { config: { name }, faults } of plan.services) {
@@ -272,6 +272,7 @@ export class RelayThread implements ThreadCalls {
       spans,
       lists: this.#lists,
       ownListeners: this.#own,
+      addresses: plan.addresses,
       filters,
       faults: plan.faults && this.#faults.getOrInsertComputed(config.name, () => this.#accounts.faults(plan)),
       tls: yield* ServiceTls.of(config, tls),

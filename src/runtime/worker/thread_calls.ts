@@ -51,6 +51,8 @@ export interface ServicePlan {
   readonly isSame: boolean;
   readonly row: number;
   readonly gauge: number;
+  /** Where it listens, with real ports. */
+  readonly addresses: readonly ListenAddress[];
   readonly rate: SharedArrayBuffer | undefined;
   readonly clients: SharedArrayBuffer | undefined;
   readonly tls: ServiceTlsMaterial | undefined;

@@ -2,6 +2,7 @@
 
 import type { GroupConfig } from "../../config/config.ts";
 import { type Steps, stepThrough } from "../../config/input/steps.ts";
+import type { OwnListeners } from "../../net/socket/own_listeners.ts";
 import { Group } from "../../upstream/group.ts";
 import type { GroupOwner } from "../../upstream/group_parts.ts";
 import type { ThreadAccounts } from "./thread_accounts.ts";
@@ -10,6 +11,7 @@ import type { GroupPlan } from "./thread_calls.ts";
 export class ThreadGroups {
   readonly #accounts: ThreadAccounts;
   readonly #owner: GroupOwner;
+  readonly #ownListeners: OwnListeners | undefined;
   readonly #all = new Map<string, Group>();
   /** What is left of the plan: new groups, and those that have changed. */
   readonly #left = new Map<string, GroupPlan>();
@@ -18,9 +20,10 @@ export class ThreadGroups {
   /** What groups of the plan will have, by name. */
   readonly planned = new Map<string, GroupConfig>();
 
-  constructor(accounts: ThreadAccounts, owner: GroupOwner) {
+  constructor(accounts: ThreadAccounts, owner: GroupOwner, ownListeners?: OwnListeners) {
     this.#accounts = accounts;
     this.#owner = owner;
+    this.#ownListeners = ownListeners;
   }
 
   get all(): ReadonlyMap<string, Group> {
@@ -46,9 +49,10 @@ export class ThreadGroups {
     });
   }
 
-  /** Changes the rest. */
+  /** Changes the rest. The program may listen elsewhere from now on. */
   set(): void {
     for (const plan of this.#left.values()) this.#set(plan);
+    for (const group of this.#all.values()) group.findOwn();
   }
 
   /** Drops all but these. They stay until the listeners of their services are closed: pending clients are still served. */
@@ -78,6 +82,7 @@ export class ThreadGroups {
       credits: this.#accounts.credits,
       stuck: this.#accounts.stuckAt(row),
       owner: this.#owner,
+      ...this.#ownListeners === undefined ? {} : { ownListeners: this.#ownListeners },
     });
     group.config = config;
     group.waits.open(this.#accounts.queue(plan));

@@ -42,6 +42,28 @@ Deno.test("OwnListeners.at() finds a listener on all addresses by those of this 
   assert.ok(!isOwn(ipv4, "2001:db8::5"));
 });
 
+Deno.test("OwnListeners.has() knows addresses, and nothing of names, sockets and machines that it may not ask", () => {
+  const own = listenersOn(tcp("::", 443));
+  assert.ok(own.has(tcp("10.0.0.5", 443)));
+  for (
+    const other of [
+      tcp("10.0.0.5", 444),
+      tcp("10.0.0.6", 443),
+      tcp("db.internal", 443),
+      tcp("localhost", 443),
+    ]
+  ) {
+    assert.ok(!own.has(other), formatAddress(other));
+  }
+  assert.ok(!own.has({ transport: "unix", path: "/run/a" }));
+  const unasked = new OwnListeners(() => {
+    throw new Deno.errors.NotCapable();
+  });
+  unasked.set([tcp("0.0.0.0", 443)]);
+  assert.ok(!unasked.has(tcp("10.0.0.5", 443)));
+  assert.ok(unasked.has(tcp("127.0.0.1", 443)));
+});
+
 Deno.test("OwnListeners.at() finds sockets of a service manager", () => {
   const own = new OwnListeners();
   const bound = { transport: "tcp", hostname: "127.0.0.1", port: 80 } as const;
