@@ -3,17 +3,18 @@
  * `deno task docs`.
  */
 
-import { parse, parseAllDocuments, stringify } from "yaml";
+import { parse, parseAllDocuments, stringify, type YAMLSeq } from "yaml";
 import denoJson from "../../deno.json" with { type: "json" };
 import { ORIGIN, OWN_SECTIONS, readManifest, splitConfig } from "./chart_source.ts";
 import { RESERVE, valuesSchema, valuesText } from "./chart_values.ts";
-import { ManifestTemplate } from "./manifest_template.ts";
+import { ManifestTemplate, type Path } from "./manifest_template.ts";
 
 export const CHART = new URL("../../docs/deploy/helm/", import.meta.url);
 
 const RELEASE = ".Release.Name";
 const PRE_STOP = ".Values.shutdown.preStopSeconds";
 const DRAIN = ".Values.shutdown.drainSeconds";
+const GATEWAY = "if .Values.gateway.enabled";
 
 /** What a template says beyond its manifests. */
 interface Edits {
@@ -35,7 +36,21 @@ const TEMPLATES: Readonly<Record<string, Edits>> = {
     condition: "if .Values.serviceMonitor.enabled",
     edit: editMonitor,
   },
+  "gateway/access.yaml": { condition: GATEWAY, edit: editGatewayAccess },
+  "gateway/deployment.yaml": { condition: GATEWAY, edit: editGatewayPods },
+  "gateway/service.yaml": { condition: GATEWAY, edit: editGatewayService },
+  "gateway/disruption-budget.yaml": { condition: GATEWAY },
+  "gateway/gateway-class.yaml": {
+    condition: GATEWAY,
+    edit: (template) => template.set(["metadata", "name"], "{{ .Values.gateway.className | quote }}"),
+  },
 };
+
+/** The file of a template: those of the gateway stand beside others of the same name. */
+function fileOf(path: string): string {
+  const [folder, name] = path.split("/") as [string, string];
+  return folder === "gateway" && !name.startsWith(folder) ? `${folder}-${name}` : name;
+}
 
 const LABELS = `{{- define "sluice.labels" -}}
 app.kubernetes.io/name: sluice
@@ -91,7 +106,7 @@ export function chartFiles(): Map<string, string> {
     ["templates/_labels.tpl", `${comment(ORIGIN)}${LABELS}`],
     ["templates/_config.tpl", `${comment(ORIGIN)}${ownConfig()}\n${CONFIG}`],
     ...Object.entries(TEMPLATES).map(([path, edits]): [string, string] => [
-      `templates/${path.slice(path.indexOf("/") + 1)}`,
+      `templates/${fileOf(path)}`,
       templateText(path, edits),
     ]),
   ]);
@@ -114,7 +129,9 @@ function nameByRelease(template: ManifestTemplate): void {
   template.remove(["metadata", "namespace"]);
   template.replaceScalars((key, value, path) => {
     const isName = ["name", "serviceAccountName", "app.kubernetes.io/instance"].includes(key);
-    if (!isName || path.includes("containers") || !/^sluice(-metrics)?$/.test(value)) return undefined;
+    if (!isName || path.includes("containers") || !/^sluice(-metrics|-gateway)?$/.test(value)) {
+      return undefined;
+    }
     return `"{{ ${RELEASE} }}${value.slice("sluice".length)}"`;
   });
   const component = template.remove(["metadata", "labels"])?.["app.kubernetes.io/component"];
@@ -149,38 +166,60 @@ function editPods(template: ManifestTemplate): void {
   const pod = ["spec", "template", "spec"];
   const container = [...pod, "containers", 0];
   const isDeployment = 'eq .Values.kind "Deployment"';
+  editPod(template);
   template.set(["kind"], "{{ .Values.kind }}");
   template.set(["spec", "replicas"], integer(".Values.replicas"));
   template.wrap(["spec", "replicas"], `if and (${isDeployment}) (not .Values.autoscaling.enabled)`);
   template.rename(["spec", "strategy"], `{{ if ${isDeployment} }}strategy{{ else }}updateStrategy{{ end }}`);
-  template.set([...pod, "terminationGracePeriodSeconds"], `{{ add ${PRE_STOP} ${DRAIN} ${RESERVE} }}`);
-  template.set([...container, "lifecycle", "preStop", "sleep", "seconds"], integer(PRE_STOP));
-  // API servers before 1.33 refuse a sleep of 0.
-  template.wrap([...container, "lifecycle"], `if ${PRE_STOP}`);
   template.wrap([...pod, "topologySpreadConstraints"], `if ${isDeployment}`);
-  const tag = ".Values.image.tag | default .Chart.AppVersion";
-  template.replace([...container, "image"], () => `image: "{{ .Values.image.repository }}:{{ ${tag} }}"`);
-  const secret = [...container, "env", 0, "valueFrom", "secretKeyRef"];
-  template.set([...secret, "name"], "{{ .Values.adminToken.secret | quote }}");
-  template.set([...secret, "key"], "{{ .Values.adminToken.key | quote }}");
-  template.replace([...container, "ports", 0], () => eachPort(`containerPort: ${integer(".port")}`));
+  setToken(template, [...container, "env", 0]);
   template.replace(
-    [...container, "resources"],
-    (indent) => `resources:\n  {{- toYaml .Values.resources | nindent ${indent + 2} }}`,
+    [...container, "ports", 0],
+    () => eachPort(".Values.ports", `containerPort: ${integer(".port")}`),
   );
+  setResources(template, ".Values.resources");
   template.add([...container, "volumeMounts"], (indent) => withValue(".Values.extraVolumeMounts", indent));
   template.add([...pod, "volumes"], (indent) => withValue(".Values.extraVolumes", indent));
   template.add(pod, (indent) => withValue(".Values.podSpec", indent));
 }
 
-function editService(template: ManifestTemplate): void {
+/** What the pods of the proxy and of the gateway have in common. */
+function editPod(template: ManifestTemplate): void {
+  const pod = ["spec", "template", "spec"];
+  const container = [...pod, "containers", 0];
+  template.set([...pod, "terminationGracePeriodSeconds"], `{{ add ${PRE_STOP} ${DRAIN} ${RESERVE} }}`);
+  template.set([...container, "lifecycle", "preStop", "sleep", "seconds"], integer(PRE_STOP));
+  // API servers before 1.33 refuse a sleep of 0.
+  template.wrap([...container, "lifecycle"], `if ${PRE_STOP}`);
+  const tag = ".Values.image.tag | default .Chart.AppVersion";
+  template.replace([...container, "image"], () => `image: "{{ .Values.image.repository }}:{{ ${tag} }}"`);
+}
+
+function setToken(template: ManifestTemplate, variable: Path): void {
+  const secret = [...variable, "valueFrom", "secretKeyRef"];
+  template.set([...secret, "name"], "{{ .Values.adminToken.secret | quote }}");
+  template.set([...secret, "key"], "{{ .Values.adminToken.key | quote }}");
+}
+
+function setResources(template: ManifestTemplate, value: string): void {
+  template.replace(
+    ["spec", "template", "spec", "containers", 0, "resources"],
+    (indent) => `resources:\n  {{- toYaml ${value} | nindent ${indent + 2} }}`,
+  );
+}
+
+function addAnnotations(template: ManifestTemplate, value: string): void {
   template.add(["metadata"], (indent) => {
     const annotations = `annotations:\n  {{- toYaml . | nindent ${indent + 2} }}`;
-    return `{{- with .Values.service.annotations }}\n${annotations}\n{{- end }}`;
+    return `{{- with ${value} }}\n${annotations}\n{{- end }}`;
   });
+}
+
+function editService(template: ManifestTemplate): void {
+  addAnnotations(template, ".Values.service.annotations");
   template.replace(
     ["spec", "ports", 0],
-    () => eachPort(`port: ${integer(".port")}\n  targetPort: {{ .name | quote }}`),
+    () => eachPort(".Values.ports", `port: ${integer(".port")}\n  targetPort: {{ .name | quote }}`),
   );
   template.add(["spec"], (indent) => withValue(".Values.service.spec", indent));
 }
@@ -218,8 +257,50 @@ function editMonitor(template: ManifestTemplate): void {
   template.set([...endpoint, "authorization", "credentials", "key"], "{{ .Values.adminToken.key | quote }}");
 }
 
-function eachPort(keys: string): string {
-  return `{{- range .Values.ports }}\n- name: {{ .name | quote }}\n  ${keys}\n{{- end }}`;
+/** Objects without a namespace have that of the release in their names. */
+function editGatewayAccess(template: ManifestTemplate): void {
+  const name = `"{{ .Release.Namespace }}-{{ ${RELEASE} }}-gateway"`;
+  const kind = template.get(["kind"]);
+  if (kind === "ServiceAccount") return;
+  template.set(["metadata", "name"], name);
+  if (kind !== "ClusterRoleBinding") return;
+  template.set(["roleRef", "name"], name);
+  template.set(["subjects", 0, "namespace"], "{{ .Release.Namespace | quote }}");
+}
+
+function editGatewayPods(template: ManifestTemplate): void {
+  editPod(template);
+  const pod = ["spec", "template", "spec"];
+  const container = [...pod, "containers", 0];
+  template.set(["spec", "replicas"], integer(".Values.gateway.replicas"));
+  const args: Readonly<Record<string, string>> = {
+    "--gateway-class": "{{ .Values.gateway.className }}",
+    "--service": `$(NAMESPACE)/{{ ${RELEASE} }}-gateway`,
+    "--drain": `${integer(DRAIN)}s`,
+  };
+  for (const [index, option] of (template.get([...container, "args"]) as YAMLSeq).items.entries()) {
+    const [name] = String(option).split("=") as [string];
+    if (name in args) template.set([...container, "args", index], `"${name}=${args[name]}"`);
+  }
+  setToken(template, [...container, "env", 1]);
+  setResources(template, ".Values.gateway.resources");
+  template.add(pod, (indent) => withValue(".Values.podSpec", indent));
+}
+
+function editGatewayService(template: ManifestTemplate): void {
+  addAnnotations(template, ".Values.gateway.service.annotations");
+  const type = template.remove(["spec", "type"]);
+  template.remove(["spec", "ports", 1]);
+  template.replace(
+    ["spec", "ports", 0],
+    () => eachPort(".Values.gateway.ports", `port: ${integer(".port")}`),
+  );
+  const spec = `merge (deepCopy (.Values.gateway.service.spec | default dict)) (dict "type" "${type}")`;
+  template.add(["spec"], (indent) => `{{- toYaml (${spec}) | nindent ${indent} }}`);
+}
+
+function eachPort(ports: string, keys: string): string {
+  return `{{- range ${ports} }}\n- name: {{ .name | quote }}\n  ${keys}\n{{- end }}`;
 }
 
 /** Numbers of a file are floats to Helm, which it would write as 3e+06. */

@@ -13,6 +13,8 @@ export function valuesText(): string {
   const { spec: autoscaler } = parse(readManifest("autoscaling/autoscaler.yaml"));
   const monitor = parseAllDocuments(readManifest("service-monitor/service-monitor.yaml"))[1]!.toJS();
   const [config, own] = splitConfig();
+  const gateway = parse(readManifest("gateway/deployment.yaml")).spec;
+  const gatewayService = parse(readManifest("gateway/service.yaml")).spec;
   const ports = container.ports.filter(({ name }: { name: string }) => name !== "admin");
   const named = ports.map(({ name, containerPort }: Record<string, unknown>) => ({
     name,
@@ -79,6 +81,22 @@ autoscaling:
 serviceMonitor:
   enabled: false
   interval: ${monitor.spec.endpoints[0].interval}
+
+# sluice gateway, beside the proxy: see docs/deploy/gateway.md. Needs the CustomResourceDefinitions of the Gateway API.
+# Image, adminToken, shutdown and podSpec are those above. With replicas: 0 above, it runs alone.
+gateway:
+  enabled: false
+  # The GatewayClass, which the chart creates.
+  className: sluice
+  replicas: ${gateway.replicas}
+  # The ports of your listeners.
+  ports:
+${indented(indented(stringify(gatewayService.ports)))}${
+    indented(stringify({ resources: gateway.template.spec.containers[0].resources }))
+  }  service:
+    annotations: {}
+    # More of the Service, whose type is ${gatewayService.type} unless set, such as externalTrafficPolicy: Local.
+    spec: {}
 `;
 }
 

@@ -1,7 +1,7 @@
 /** The Helm chart in docs/deploy/helm. tests/interop/kubernetes has the tests with helm. */
 
 import assert from "node:assert/strict";
-import { parseDocument } from "yaml";
+import { parse, parseDocument } from "yaml";
 import { CHART, chartFiles } from "../../.github/build/chart.ts";
 import { ManifestTemplate } from "../../.github/build/manifest_template.ts";
 
@@ -16,6 +16,30 @@ Deno.test("the Helm chart is as `deno task docs` writes it from the manifests", 
     ({ name }) => `templates/${name}`,
   );
   assert.deepEqual(templates.filter((path) => !files.has(path)), [], "delete what has no manifest any more");
+});
+
+Deno.test("the Helm chart has each manifest of the gateway, where it is enabled", () => {
+  const files = chartFiles();
+  const folder = new URL("../kubernetes/gateway/", CHART);
+  const manifests = Array.from(Deno.readDirSync(folder), ({ name }) => name)
+    .filter((name) => !["kustomization.yaml", "namespace.yaml"].includes(name));
+  const expected = manifests.map((name) =>
+    `templates/${name.startsWith("gateway") ? "" : "gateway-"}${name}`
+  );
+  const found = [...files.keys()].filter((path) => path.startsWith("templates/gateway"));
+  assert.deepEqual(found.sort(), expected.sort());
+  for (const path of found) {
+    const [, condition, ...rest] = files.get(path)!.trimEnd().split("\n");
+    assert.equal(condition, "{{- if .Values.gateway.enabled }}", path);
+    assert.equal(rest.at(-1), "{{- end }}", path);
+    // Only the image and the class may be called as the program is.
+    const names = rest.join("\n").matchAll(
+      /^ *(?:- )?(?:name|serviceAccountName|app.kubernetes.io\/instance): (.*)$/gm,
+    );
+    for (const [, name] of names) assert.doesNotMatch(name!, /^"?sluice-/, path);
+  }
+  const { gateway } = parse(files.get("values.yaml")!);
+  assert.equal(gateway.enabled, false);
 });
 
 Deno.test("ManifestTemplate replaces values, keys, items and lines, and keeps comments", () => {

@@ -81,7 +81,7 @@ const SKIPPED: Readonly<Record<string, readonly string[]>> = {
     "needs a container engine and a release",
     "needs a container engine and an executable",
   ],
-  "docs/deploy/gateway.md": Array(2).fill("needs a cluster"),
+  "docs/deploy/gateway.md": Array(3).fill("needs a cluster"),
   "docs/deploy/install.md": Array(4).fill("needs a release to download"),
   "docs/deploy/kubernetes.md": Array(3).fill("needs a cluster"),
   "docs/deploy/observe.md": ["for Prometheus"],

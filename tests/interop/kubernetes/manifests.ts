@@ -15,6 +15,7 @@ export const KUBECTL: Needs = {
 
 export const MANIFESTS = fileURLToPath(new URL("../../../docs/deploy/kubernetes/", import.meta.url));
 export const BASE = join(MANIFESTS, "base");
+export const GATEWAY = join(MANIFESTS, "gateway");
 
 /** An object of many kinds, of which the tests read a little. */
 // deno-lint-ignore no-explicit-any -- as above
