@@ -9,13 +9,14 @@ import { temporaryDirectory } from "../../support/program/directory.ts";
 import { runSluice, Sluice, sluiceCommand } from "../../support/program/program.ts";
 import { readDoc } from "../../support/docs/tables.ts";
 
-/** Their causes are another user than root, a name server or an authority: other tests have them. */
+/** Their causes are another user than root, a name server, an authority or ten seconds: other tests have them. */
 const ELSEWHERE = new Set([
   "Cannot listen on …: permission denied", // tests/unit/net/socket
   'storage: Cannot use "…": permission denied',
   'key: Cannot read "…": permission denied',
   "no A or AAAA record", // tests/e2e/upstream/discovery_test.ts
   "invalid peer certificate",
+  "did not answer … (if it hangs, end it and start without --take-over)", // tests/unit/runtime/admin/predecessor_test.ts
 ]);
 
 /** A file that check refuses, or warns about. */
