@@ -75,7 +75,7 @@ export const UPSTREAM_FAMILIES = familiesOf(["upstream"], UPSTREAM_COLUMNS, [
   {
     name: "sluice_discovery_stale",
     type: "gauge",
-    help: "1 while part of the source cannot be used and its last endpoints stay, else 0.",
+    help: "Whether part of the source cannot be used, and its last endpoints stay: 1 or 0.",
     extraLabels: ["source"],
     read: (subject: UpstreamSubject) => ofSource(subject, ({ error }) => Number(error !== undefined)),
   },
@@ -120,7 +120,7 @@ export const ENDPOINT_FAMILIES = familiesOf(["upstream", "endpoint"], ENDPOINT_C
   {
     name: "sluice_endpoint_stuck",
     type: "gauge",
-    help: "Whether all new connections of the group go to the endpoint, 1 or 0.",
+    help: "Whether all new connections of the group go to the endpoint: 1 or 0.",
     note: "Only for groups with `stick`.",
     read: ({ stuck, labels }: EndpointSubject) =>
       stuck === undefined ? undefined : Number(stuck === labels.endpoint),
