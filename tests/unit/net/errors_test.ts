@@ -37,6 +37,7 @@ const RETRYABLE = [
   "broken_pipe",
   "connect_timeout",
   "connection_aborted",
+  "connection_loop",
   "connection_refused",
   "connection_reset",
   "endpoint_down",
