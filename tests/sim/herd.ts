@@ -7,7 +7,8 @@ import { partAfter } from "../../src/upstream/slow_start.ts";
 import { endpointsOf, randomFrom, type SimEndpoint, untilNext } from "./fleet.ts";
 
 export interface HerdOptions {
-  readonly policy: PolicyName;
+  /** One that does not look at the client. */
+  readonly policy: Exclude<PolicyName, "source_hash">;
   readonly proxies: number;
   readonly endpoints: number;
   /** New connections a second, of all proxies together. */
@@ -52,8 +53,7 @@ export function herdOf(options: HerdOptions): Herd {
     for (const endpoint of ending.get(step) ?? []) endpoint.active -= 1;
     ending.delete(step);
     for (; next < (step + 1) * STEP; next += untilNext(random, rate)) {
-      const client = `client ${Math.floor(random() * 2 ** 32)}`;
-      const endpoint = fleet[Math.floor(random() * proxies)]!.choose(client, next, slowStart);
+      const endpoint = fleet[Math.floor(random() * proxies)]!.choose(next, slowStart);
       endpoint.active += 1;
       const end = Math.max(step + 1, Math.floor((next + untilNext(random, 1 / life)) / STEP));
       if (ending.has(end)) ending.get(end)!.push(endpoint);
@@ -70,28 +70,28 @@ class SimProxy {
   readonly endpoints: readonly SimEndpoint[];
   /** When it finds the first endpoint up again. */
   readonly #back: number;
-  readonly #choose: (client: string, time: number) => SimEndpoint;
+  readonly #choose: (time: number) => SimEndpoint;
 
   /** @param back Seconds until it finds the first endpoint up again. */
-  constructor(count: number, policy: PolicyName, back: number, random: () => number) {
+  constructor(count: number, policy: HerdOptions["policy"], back: number, random: () => number) {
     this.endpoints = endpointsOf(count);
     this.#back = back;
     // The same chance in every run, which the registry does not give.
     const choose = policy === "random_two" ? randomTwo(random) : policyOf(policy, new TurnCredits(count));
     const { endpoints } = this;
     const [first] = endpoints;
-    this.#choose = (client, time) =>
+    this.#choose = (time) =>
       choose({
         endpoints,
-        client,
+        client: "",
         isAllowed: (endpoint) => endpoint !== first || time >= back,
       })!;
   }
 
-  choose(client: string, time: number, slowStart: number): SimEndpoint {
+  choose(time: number, slowStart: number): SimEndpoint {
     const past = time - this.#back;
     const isWarming = slowStart > 0 && past >= 0;
     this.endpoints[0]!.part = isWarming ? partAfter({ past, whole: slowStart }) : 1;
-    return this.#choose(client, time);
+    return this.#choose(time);
   }
 }

@@ -5,15 +5,17 @@ import { clientOf, endpointsOf, randomFrom, type SimEndpoint, untilNext } from "
 
 export interface LagOptions {
   readonly proxies: number;
-  readonly endpoints: number;
   /** Seconds in which all proxies learn of the endpoint, each at any moment of them. */
   readonly lag: number;
   /** Seconds between two connections of a client, on average. Each goes to any proxy. */
   readonly pause: number;
-  /** How many clients that move are followed. */
-  readonly movers: number;
+  /** The clients that move, from {@linkcode moversOf}. */
+  readonly movers: readonly Mover[];
   readonly seed: number;
 }
+
+/** The endpoints of a client, before and after. */
+export type Mover = readonly [before: string, after: string];
 
 export interface Lag {
   readonly lag: number;
@@ -26,13 +28,13 @@ export interface Lag {
 }
 
 export function lagOf(options: LagOptions): Lag {
-  const { proxies, lag, pause, seed } = options;
+  const { proxies, lag, pause, movers, seed } = options;
   const random = randomFrom(seed);
   const learned = Array.from({ length: proxies }, () => random() * lag);
   const lasts: number[] = [];
   let changes = 0;
   let wentBack = 0;
-  for (const [before, after] of moversOf(options)) {
+  for (const [before, after] of movers) {
     let current = before;
     let own = 0;
     let last = 0;
@@ -57,17 +59,17 @@ export function lagOf(options: LagOptions): Lag {
   };
 }
 
-/** The endpoints, before and after, of clients that get another one. */
-function moversOf({ endpoints, movers }: LagOptions): [string, string][] {
+/** The first `count` clients that get another endpoint when one is added to `endpoints` others. */
+export function moversOf(endpoints: number, count: number): Mover[] {
   const all = endpointsOf(endpoints + 1);
   const before = all.slice(0, endpoints);
   const policy = sourceHash();
   const chosen = (list: readonly SimEndpoint[], client: string) =>
     policy({ endpoints: list, client, isAllowed: () => true })!.key;
-  const found: [string, string][] = [];
-  for (let index = 0; found.length < movers; index++) {
+  const found: Mover[] = [];
+  for (let index = 0; found.length < count; index++) {
     const client = clientOf(index);
-    const pair: [string, string] = [chosen(before, client), chosen(all, client)];
+    const pair: Mover = [chosen(before, client), chosen(all, client)];
     if (pair[0] !== pair[1]) found.push(pair);
   }
   return found;

@@ -44,6 +44,18 @@ export function movesOf(count: number, trials: number): Moves {
   };
 }
 
+/** The shares of clients that move when some endpoints are removed in one step, and one after the other. */
+export function removalsOf(count: number, gone: number): { together: number; inTurn: number } {
+  const all = endpointsOf(count);
+  const lists = Array.from({ length: gone + 1 }, (_, removed) => all.slice(removed));
+  const table = new MaglevTable(all);
+  let inTurn = 0;
+  for (let removed = 0; removed < gone; removed++) {
+    inTurn += changed(new MaglevTable(lists[removed]!), lists[removed]!, lists[removed + 1]!);
+  }
+  return { together: changed(table, all, lists[gone]!), inTurn };
+}
+
 /** A client has a slot by its hash, so the share of slots is the share of clients. */
 function changed(table: MaglevTable, before: readonly Member[], after: readonly Member[]): number {
   const next = new MaglevTable(after);

@@ -1,26 +1,27 @@
-/** The tables of docs/deploy/fleet.md. */
+/** The figures of docs/deploy/fleet.md. */
 
 import type { Rows } from "../support/docs/format_table.ts";
-import type { PolicyName } from "../../src/upstream/balance/registry.ts";
-import { type Herd, herdOf } from "./herd.ts";
-import { type Lag, lagOf } from "./lag.ts";
+import { POLICY_NAMES } from "../../src/upstream/balance/registry.ts";
+import { type Herd, herdOf, type HerdOptions } from "./herd.ts";
+import { lagOf, moversOf } from "./lag.ts";
 import { refusedShare } from "./limits.ts";
-import { type Moves, movesOf } from "./moves.ts";
+import { movesOf, removalsOf } from "./moves.ts";
+import { restartOf } from "./restart.ts";
 
 const CLIENTS = 1_000_000;
-export const GROUP_SIZES = [10, 100, 1000, 10_000];
+const GROUP_SIZES = [10, 100, 1000, 10_000];
 const LAGS = [1, 5, 10, 30];
 const LIMITS = [10, 50, 200, 1000];
 const LOADS = [0.5, 0.7, 0.8, 0.9, 1];
-const POLICIES: readonly PolicyName[] = ["round_robin", "random_two", "least_connections"];
+const POLICIES = ["round_robin", "random_two", "least_connections"] as const;
 
-export const SEED = 18;
-/** The fleet of the issue that this answers: 1000 proxies before 10 000 endpoints. */
-const FLEET = { proxies: 1000, endpoints: 10_000, pause: 5, movers: 1000, seed: SEED };
+const SEED = 18;
+const FLEET = { proxies: 1000, pause: 5, seed: SEED };
+const RESTART = { proxies: 1000, endpoints: 20, moments: [1, 5, 20, 100], seed: SEED };
 const HERD = { proxies: 1000, endpoints: 20, rate: 2000, life: 30, interval: 2, follow: 90, seed: SEED };
 
 export interface HerdRun {
-  readonly policy: PolicyName;
+  readonly policy: HerdOptions["policy"];
   /** In seconds. */
   readonly slowStart: number;
   readonly herd: Herd;
@@ -32,7 +33,26 @@ export function simulateHerds(): HerdRun[] {
   );
 }
 
-export function movesRows(moves: readonly Moves[] = GROUP_SIZES.map((size) => movesOf(size, 10))): Rows {
+/** The tables, each with the heading that it follows. */
+export function tablesOf(herds: readonly HerdRun[]): { heading: string; rows: Rows }[] {
+  return [
+    { heading: "## One endpoint comes or goes", rows: movesRows() },
+    { heading: "## Proxies learn of it at different times", rows: lagRows() },
+    { heading: "## Limits", rows: limitRows() },
+    { heading: "## An endpoint is back", rows: herdRows(herds) },
+    { heading: "## All proxies restart", rows: restartRows() },
+  ];
+}
+
+/** What the text says of endpoints that are removed together, and one after the other. */
+export function removalsText(): string {
+  const { together, inTurn } = removalsOf(1000, 10);
+  return `removing ten of 1000 in one step moves ${percent(together)} of the clients, one after the other ${
+    percent(inTurn)
+  }.`;
+}
+
+function movesRows(): Rows {
   return [
     [
       "Endpoints",
@@ -42,7 +62,9 @@ export function movesRows(moves: readonly Moves[] = GROUP_SIZES.map((size) => mo
       "… is down or drains",
       "Largest share",
     ],
-    ...moves.map(({ endpoints, least, removed, added, down, largest }) => [
+    ...GROUP_SIZES.map((size) => movesOf(size, 10)).map((
+      { endpoints, least, removed, added, down, largest },
+    ) => [
       String(endpoints),
       ...[least, removed, added, down].map((share) => String(Math.round(share * CLIENTS))),
       `${largest.toFixed(2)} ×`,
@@ -50,10 +72,11 @@ export function movesRows(moves: readonly Moves[] = GROUP_SIZES.map((size) => mo
   ];
 }
 
-export function lagRows(lags: readonly Lag[] = LAGS.map((lag) => lagOf({ ...FLEET, lag }))): Rows {
+function lagRows(): Rows {
+  const movers = moversOf(10_000, 1000);
   return [
     ["Lag", "Went back at least once", "Changes of endpoint for each", "Half have settled after"],
-    ...lags.map(({ lag, wentBack, changes, settled }) => [
+    ...LAGS.map((lag) => lagOf({ ...FLEET, movers, lag })).map(({ lag, wentBack, changes, settled }) => [
       `${lag} s`,
       percent(wentBack),
       changes.toFixed(2),
@@ -62,7 +85,7 @@ export function lagRows(lags: readonly Lag[] = LAGS.map((lag) => lagOf({ ...FLEE
   ];
 }
 
-export function limitRows(): Rows {
+function limitRows(): Rows {
   return [
     ["Limit of each proxy", ...LOADS.map((load) => `${load * 100} % load`)],
     ...LIMITS.map((limit) => [
@@ -72,13 +95,23 @@ export function limitRows(): Rows {
   ];
 }
 
-export function herdRows(runs: readonly HerdRun[]): Rows {
+function herdRows(runs: readonly HerdRun[]): Rows {
   return [
     ["`balance`", "`slow_start`", "Most in a second", "Second 1", "Second 5", "Second 30"],
     ...runs.map(({ policy, slowStart, herd: { peak, perSecond } }) => [
       `\`${policy}\``,
       slowStart === 0 ? "none" : `${slowStart} s`,
       ...[peak, perSecond[0]!, perSecond[4]!, perSecond[29]!].map((times) => `${times.toFixed(1)} ×`),
+    ]),
+  ];
+}
+
+function restartRows(): Rows {
+  return [
+    ["`balance`", ...RESTART.moments.map((each) => `${each} for each proxy`)],
+    ...POLICY_NAMES.map((policy) => [
+      `\`${policy}\``,
+      ...restartOf({ ...RESTART, policy }).map((times) => `${times.toFixed(1)} ×`),
     ]),
   ];
 }

@@ -1,16 +1,14 @@
 /** Small fleets, whose properties follow from the policies. */
 
 import assert from "node:assert/strict";
-import { readDoc, withTable } from "../support/docs/tables.ts";
 import { herdOf, type HerdOptions } from "./herd.ts";
-import { lagOf, type LagOptions } from "./lag.ts";
+import { lagOf, type LagOptions, moversOf } from "./lag.ts";
 import { refusedShare } from "./limits.ts";
-import { FILE } from "./main.ts";
-import { movesOf } from "./moves.ts";
-import { limitRows, movesRows } from "./page.ts";
+import { movesOf, removalsOf } from "./moves.ts";
 import { pictureOf } from "./picture.ts";
+import { restartOf, type RestartOptions } from "./restart.ts";
 
-const LAG: LagOptions = { proxies: 20, endpoints: 20, lag: 20, pause: 2, movers: 200, seed: 1 };
+const LAG: LagOptions = { proxies: 20, lag: 20, pause: 2, movers: moversOf(20, 200), seed: 1 };
 const HERD: HerdOptions = {
   policy: "random_two",
   proxies: 100,
@@ -30,6 +28,13 @@ Deno.test("movesOf() moves only an endpoint's own clients while it is down, and 
   assert.ok(removed > least && removed < 2 * least, `${removed}`);
   assert.ok(added > 1 / 21 && added < 2 * least, `${added}`);
   assert.ok(largest >= 1 && largest < 1.01, `${largest}`);
+});
+
+Deno.test("removalsOf() moves fewer clients when endpoints are removed together than one after the other", () => {
+  const { together, inTurn } = removalsOf(50, 5);
+  assert.ok(together >= 0.1 && together < inTurn, `${together} and ${inTurn}`);
+  const one = removalsOf(50, 1);
+  assert.equal(one.together, one.inTurn);
 });
 
 Deno.test("lagOf() moves each client once without a lag, and back and forth with one", () => {
@@ -62,6 +67,22 @@ Deno.test("herdOf() shows the herd of least_connections, and that slow_start spr
   for (const { atEnd } of [random, least]) assert.ok(atEnd > 0.6 && atEnd < 1.4, `${atEnd}`);
 });
 
+Deno.test("restartOf() shows that the first turns of all proxies are the same, and that chance has none", () => {
+  const options: RestartOptions = {
+    policy: "round_robin",
+    proxies: 100,
+    endpoints: 10,
+    moments: [0.01, 1, 50],
+    seed: 1,
+  };
+  const [first, one, many] = restartOf(options) as [number, number, number];
+  assert.equal(first, 10, "a single connection is ten times the fair share");
+  assert.ok(one > 5 && many < 1.2, `${one}, then ${many}`);
+  const [, chance] = restartOf({ ...options, policy: "random_two" });
+  assert.ok(chance! < one / 2, `${chance}`);
+  assert.deepEqual(restartOf(options), [first, one, many], "the same in every run");
+});
+
 Deno.test("pictureOf() draws a line for each run", () => {
   const runs = [0, 30].map((slowStart) => ({
     policy: "random_two" as const,
@@ -73,16 +94,4 @@ Deno.test("pictureOf() draws a line for each run", () => {
   assert.equal(picture.match(/<text/g)!.length, picture.match(/<\/text>/g)!.length);
   assert.ok(picture.includes("random_two, slow_start: 30s"));
   assert.ok(!picture.includes("NaN"));
-});
-
-Deno.test("docs/deploy/fleet.md has the figures of the simulation (else run deno task sim)", () => {
-  const page = readDoc(FILE);
-  const limits = { file: FILE, heading: "## Limits", rows: limitRows() };
-  assert.equal(withTable(page, limits), page);
-  // The large groups take too long here.
-  const [, ...rows] = movesRows([10, 100].map((size) => movesOf(size, 10)));
-  for (const row of rows) {
-    const cells = row.map((cell) => cell.replace(/[.*+?]/g, "\\$&")).join(" +\\| ");
-    assert.match(page, new RegExp(`^\\| ${cells} +\\|$`, "m"));
-  }
 });
