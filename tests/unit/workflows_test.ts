@@ -12,6 +12,7 @@ const FOLDER = fileURLToPath(new URL("../../.github/workflows/", import.meta.url
 interface Job {
   readonly permissions?: Readonly<Record<string, string>>;
   readonly needs?: string | readonly string[];
+  readonly "runs-on": string;
   readonly strategy?: { readonly matrix: { readonly include?: readonly { readonly target: string }[] } };
   readonly steps: readonly { readonly uses?: string; readonly run?: string; readonly with?: unknown }[];
 }
@@ -68,6 +69,25 @@ Deno.test("no checkout leaves a token in the tree", () => {
     for (const checkout of checkouts) assert.deepEqual(checkout.with, { "persist-credentials": false }, name);
   }
 });
+
+Deno.test("on Windows, git is set up before a checkout that deno fmt or a build reads", () => {
+  const found = WORKFLOWS.flatMap(({ name, workflow }) =>
+    Object.entries(workflow.jobs).filter(([, job]) => isOnWindows(job)).map(([job, { steps }]) => {
+      const at = (wanted: (step: Job["steps"][number]) => boolean | undefined) => steps.findIndex(wanted);
+      const settings = at(({ run }) => run?.startsWith("git config --global core.autocrlf input"));
+      const checkout = at(({ uses }) => uses?.startsWith("actions/checkout@"));
+      assert.ok(settings >= 0, `${name}, ${job}: no step sets core.autocrlf, so deno fmt --check would fail`);
+      assert.ok(settings < checkout, `${name}, ${job}: core.autocrlf has to be set before the checkout`);
+      return `${name} ${job}`;
+    })
+  );
+  assert.deepEqual(found, ["ci.yml check", "release.yml check", "release.yml build"]);
+});
+
+/** Whether one of the machines of a job is a Windows. */
+function isOnWindows(job: Job): boolean {
+  return JSON.stringify([job["runs-on"], job.strategy?.matrix]).includes("windows");
+}
 
 Deno.test("a release waits for the checks and the unit tests, and is attested with its list of parts", () => {
   const { check, build, publish } = RELEASE.jobs;
