@@ -23,14 +23,19 @@ export interface CloseReason {
   readonly sentNothing: boolean;
 }
 
-/** The keys of relayed connections: few and fixed, because each becomes a series of metrics. */
-export const CLOSE_REASONS: readonly string[] = [
+/** The keys of relayed connections that ended well. The page has them too, in `service_errors.js`. */
+export const ORDERLY_REASONS: readonly string[] = [
   "client_closed",
   "upstream_closed",
   "client_truncated",
   "upstream_truncated",
   "client_reset_after_close",
   "upstream_reset_after_close",
+];
+
+/** The keys of relayed connections: few and fixed, because each becomes a series of metrics. */
+export const CLOSE_REASONS: readonly string[] = [
+  ...ORDERLY_REASONS,
   ...new Set(ERROR_CODES.flatMap((code) => [code, `client_${code}`, `upstream_${code}`])),
 ];
 

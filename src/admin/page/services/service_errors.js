@@ -16,7 +16,7 @@ const ON_PURPOSE = new Set([
   "shutdown",
 ]);
 
-/** How a relayed connection ends when nothing went wrong. */
+/** How a relayed connection ends when nothing went wrong: ORDERLY_REASONS in close_reason.ts. A test compares them. */
 const ORDERLY = new Set([
   "client_closed",
   "upstream_closed",

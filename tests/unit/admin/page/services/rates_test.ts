@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import type { ServiceView, StatsEvent } from "../../../../../src/admin/views.ts";
 import { Rates } from "../../../../../src/admin/page/services/rates.js";
 import { errorsOf, isOrderly } from "../../../../../src/admin/page/services/service_errors.js";
+import { CLOSE_REASONS, ORDERLY_REASONS } from "../../../../../src/observe/close_reason.ts";
 import { ERROR_CODES, isOnPurpose } from "../../../../../src/net/errors.ts";
 
 Deno.test("Rates are unknown at first, then computed from the last two samples", () => {
@@ -52,6 +53,12 @@ Deno.test("errorsOf() omits ends by an operator or by the configuration", () => 
   });
   assert.deepEqual(found.map(({ kind, count }) => [kind, count]), [["failed", 1], ["broken", 1]]);
   for (const code of ERROR_CODES) assert.equal(isOrderly(code), isOnPurpose(code), code);
+});
+
+Deno.test("isOrderly() holds for the endings that sluice counts as orderly or on purpose, and for no other", () => {
+  const onPurpose = ERROR_CODES.filter(isOnPurpose);
+  const orderly = CLOSE_REASONS.filter(isOrderly);
+  assert.deepEqual(new Set(orderly), new Set([...ORDERLY_REASONS, ...onPurpose]));
 });
 
 Deno.test("errorsOf() lists refused, failed and broken connections, the most frequent first, without orderly ends", () => {
