@@ -8,13 +8,9 @@ import { answerWithin } from "../../files/answer_within.ts";
 import { isAbstract, systemPath, type UnixAddress } from "../address.ts";
 import { ProxyError } from "../errors.ts";
 import { DenoListener } from "./deno_socket.ts";
+import { lockFolder } from "./folder_lock.ts";
 import { firstNameOf, isListening, isSameFile, removeDeadLinks, removeOwnLinks } from "./kept_links.ts";
 import { ListenError } from "./listen_error.ts";
-import { sleep } from "../timers/sleep.ts";
-
-/** How often and for how long to retry while another program holds the lock, in milliseconds. */
-const LOCK_EVERY = 10;
-const LOCK_WITHIN = 5000;
 
 /** The longest path of a socket, in bytes, without the NUL after it (unix(7)). */
 const LONGEST_PATH = 107;
@@ -141,38 +137,6 @@ function narrowUmask(mode: number): number | undefined {
   const before = Deno.umask();
   Deno.umask(before | (~mode & 0o777));
   return before;
-}
-
-/**
- * Only one program at a time checks for a stale socket, removes it and binds its own. Without the lock,
- * another program could bind its socket between check and removal. The lock is on the folder, so it leaves no
- * file behind. Undefined where there can be none.
- */
-async function lockFolder(address: UnixAddress): Promise<Disposable | undefined> {
-  const folder = dirname(address.path);
-  // A user without read permission may still bind in it; if it is missing, the bind fails with a clear error.
-  const file = await answerWithin(folder, () => Deno.open(folder), (late) => late.close()).catch(() =>
-    undefined
-  );
-  if (file === undefined) return undefined;
-  try {
-    const { signal } = new AbortController();
-    for (let waited = 0; !await file.tryLock(true); waited += LOCK_EVERY) {
-      if (waited >= LOCK_WITHIN) throw lockedOut(address, folder);
-      await sleep(LOCK_EVERY, signal);
-    }
-  } catch (cause) {
-    file.close();
-    if (cause instanceof ListenError) throw cause;
-    // Some network file systems have no locks.
-    return undefined;
-  }
-  return file;
-}
-
-function lockedOut(address: UnixAddress, folder: string): ListenError {
-  const detail = `another program keeps the folder "${folder}" locked`;
-  return ListenError.at(address, new ProxyError("io_error", "proxy", { detail }));
 }
 
 /**

@@ -1,16 +1,19 @@
-/** Checks the folders of files that the proxy writes: a missing one prevents the start. */
+/** Checks the folders of files that the proxy writes: one that is missing or cannot be used prevents the start. */
 
 import { dirname } from "node:path";
 import type { Config, TlsConfig } from "../../config/config.ts";
 import type { Problem } from "../../config/config_error.ts";
 import { withRemedy, writeFault } from "../../files/file_fault.ts";
 import { fileInfo } from "../../files/read_file.ts";
+import { folderFault } from "../../net/socket/folder_lock.ts";
 import type { ListenAddress } from "../../net/address.ts";
 
 /** A file that the proxy writes, and its key in the configuration. */
 interface Written {
   readonly path: string;
   readonly file: string;
+  /** Sockets need the lock of their folder. */
+  readonly isSocket?: true;
 }
 
 /** Finds files whose folders prevent writing: the access log, unix sockets and the folders of ACME. */
@@ -33,7 +36,7 @@ function socketsOf(listen: readonly ListenAddress[], path: string): Written[] {
   // Abstract sockets (unix:@name) have no folder.
   return listen.filter((address) => address.transport === "unix")
     .filter((address) => !/^[@\0]/.test(address.path))
-    .map((address) => ({ path, file: address.path }));
+    .map((address) => ({ path, file: address.path, isSocket: true }));
 }
 
 /** It is made at the start, in a folder that must exist. */
@@ -42,12 +45,14 @@ function storageOf(tls: TlsConfig | false | undefined, path: string): Written[] 
   return [{ path: `${path}.tls.acme.storage`, file: tls.acme.storage }];
 }
 
-async function problemOf({ path, file }: Written): Promise<Problem | undefined> {
+async function problemOf({ path, file, isSocket }: Written): Promise<Problem | undefined> {
   const folder = dirname(file);
   try {
     const { isDirectory } = await fileInfo(folder);
     if (!isDirectory) throw new Deno.errors.NotADirectory();
-    return undefined;
+    const fault = isSocket ? await folderFault(folder) : undefined;
+    const message = `Cannot listen on unix:${file}: its folder "${folder}" cannot be locked: ${fault}`;
+    return fault === undefined ? undefined : { path, message };
   } catch (error) {
     return { path, message: `Cannot write "${file}": ${withRemedy(writeFault(error, folder))}` };
   }

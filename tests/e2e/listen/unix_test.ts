@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { findProgram } from "../../support/interop.ts";
 import { namesIn } from "../../support/program/directory.ts";
 import { runSluice, Sluice } from "../../support/program/program.ts";
 import {
@@ -90,6 +91,43 @@ testUnix("a directory that does not exist ends the start with code 1, and is nam
   assert.equal(code, 1);
 });
 
+/** Root reads every folder, so for root the program runs without that right. */
+const UNPRIVILEGED = Deno.build.os !== "windows" && Deno.uid() === 0
+  ? ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
+  : [];
+const canDropRights = UNPRIVILEGED.every((name, index) => index > 0 || findProgram(name) !== undefined);
+
+testUnix(
+  `a folder that cannot be read ends the start and the check, and is named${
+    canDropRights ? "" : " (needs setpriv: apt-get install util-linux)"
+  }`,
+  async (directory) => {
+    const [folder, path] = [join(directory, "closed"), join(directory, "closed", "test.sock")];
+    await Deno.mkdir(folder);
+    // A program may bind a socket there.
+    await Deno.chmod(folder, 0o333);
+    const options = { wrapper: UNPRIVILEGED };
+    const { code, stderr } = await runSluice([`unix:${path}=127.0.0.1:1`], options);
+    const message =
+      `Cannot listen on unix:${path}: its folder "${folder}" cannot be locked: permission denied ` +
+      "(let the user that runs sluice read it)\n";
+    assert.ok(stderr.endsWith(message), stderr);
+    assert.equal(code, 1);
+    const file = join(directory, "sluice.yaml");
+    await Deno.writeTextFile(
+      file,
+      `services: [{ name: a, listen: "unix:${path}", upstream: "127.0.0.1:1" }]\n`,
+    );
+    const checked = await runSluice(["check", file], options);
+    assert.ok(checked.stderr.includes(`services[0].listen: ${message}`), checked.stderr);
+    assert.equal(checked.code, 2);
+    await Deno.chmod(folder, 0o711);
+    await using _sluice = await Sluice.start([`unix:${path}=127.0.0.1:1`], options);
+    assert.deepEqual(await namesIn(folder), ["test.sock"]);
+  },
+  !canDropRights,
+);
+
 testUnix("an upstream socket that does not exist ends the connection and is named", async (directory) => {
   const missing = join(directory, "missing.sock");
   await using sluice = await Sluice.before(`unix:${missing}`);
@@ -165,10 +203,10 @@ services: [{ name: test, listen: "unix:@${front}", upstream: "unix:@${back}" }]
 });
 
 /** A test with a directory of its own for socket files. */
-function testUnix(name: string, fn: (directory: string) => Promise<void>): void {
+function testUnix(name: string, fn: (directory: string) => Promise<void>, ignore = false): void {
   Deno.test({
     name: `${name} (needs Unix)`,
-    ignore: Deno.build.os === "windows",
+    ignore: ignore || Deno.build.os === "windows",
     fn: async () => {
       // Not below $TMPDIR, which is long on macOS: a socket path has 103 bytes there.
       const directory = await Deno.makeTempDir({ dir: "/tmp" });

@@ -56,12 +56,12 @@ export function sluiceCommand(
 /** Runs sluice to its end; it is killed after half a minute. */
 export async function runSluice(
   args: string[],
-  options: { env?: Record<string, string> } = {},
+  options: Pick<StartOptions, "env" | "wrapper"> = {},
 ): Promise<Finished> {
-  const [command, ...prefix] = sluiceCommand();
+  const [command, ...prefix] = [...options.wrapper ?? [], ...sluiceCommand()];
   const tooLong = new AbortController();
   const timer = setTimeout(() => tooLong.abort(), PATIENCE);
-  const output = await new Deno.Command(command, {
+  const output = await new Deno.Command(command!, {
     args: [...prefix, ...args],
     stdin: "null",
     env: { NO_COLOR: "1", ...options.env },
