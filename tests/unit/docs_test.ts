@@ -86,12 +86,6 @@ const SKIPPED: Readonly<Record<string, readonly string[]>> = {
   "docs/deploy/kubernetes.md": Array(3).fill("needs a cluster"),
   "docs/deploy/observe.md": ["for Prometheus"],
   "docs/deploy/upgrade.md": ["needs root"],
-  "docs/deploy/systemd.md": [
-    "needs root and a running systemd",
-    "needs a running systemd",
-    "needs root and a running systemd",
-    "a drop-in for a running systemd",
-  ],
   "docs/operating.md": ["wrong on purpose: the next block shows what check says"],
 };
 

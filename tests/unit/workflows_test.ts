@@ -133,7 +133,14 @@ Deno.test({
   },
 });
 
-for (const script of [".github/build/install.sh", ".github/build/try_image.sh", ".ci/run"]) {
+for (
+  const script of [
+    ".github/build/install.sh",
+    ".github/build/try_image.sh",
+    ".ci/run",
+    "tests/interop/systemd/machine.sh",
+  ]
+) {
   Deno.test({
     name: `shellcheck finds nothing wrong with ${script}`,
     ignore: findProgram("shellcheck") === undefined,
