@@ -18,10 +18,10 @@ export interface OptionNames {
 export class Options {
   /** The arguments that are not options, in order. */
   readonly words: readonly string[];
+  readonly topic: Topic;
   readonly #values: Readonly<Record<string, unknown>>;
   /** The options as the user typed them, by name. */
   readonly #typed: ReadonlyMap<string, string>;
-  readonly #topic: Topic;
 
   /** @throws {UsageError} when there is an option with another name. */
   constructor(args: readonly string[], names: OptionNames, topic: Topic) {
@@ -51,7 +51,7 @@ export class Options {
         return typed === undefined ? [] : [[known, typed]];
       }),
     );
-    this.#topic = topic;
+    this.topic = topic;
   }
 
   /** @throws {UsageError} with `why` when there are arguments that are not options. */
@@ -84,7 +84,7 @@ export class Options {
     if (value === undefined) return undefined;
     const choice = choices.find((choice) => choice === value);
     if (choice !== undefined) return choice;
-    throw this.#wrong(`Cannot use "${value}" for ${this.#as(name)}: ${hintFor(value, choices)}`);
+    throw this.unusable(name, hintFor(value, choices));
   }
 
   /** In milliseconds. */
@@ -108,7 +108,7 @@ export class Options {
     if (text === undefined) return undefined;
     const count = Number(text);
     if (/^\d+$/.test(text) && count >= 1 && Number.isSafeInteger(count)) return count;
-    throw this.#wrong(`Cannot use "${text}" for ${this.#as(name)}: expected a whole number, 1 or more`);
+    throw this.unusable(name, "expected a whole number, 1 or more");
   }
 
   /** @param parse Throws an error that explains what is wrong with the text. */
@@ -118,8 +118,13 @@ export class Options {
     try {
       return parse(text);
     } catch (cause) {
-      throw this.#wrong(`Cannot use "${text}" for ${this.#as(name)}: ${(cause as Error).message}`);
+      throw this.unusable(name, (cause as Error).message);
     }
+  }
+
+  /** The error for a value that cannot be used. */
+  unusable(name: string, message: string): UsageError {
+    return this.#wrong(`Cannot use "${this.string(name)}" for ${this.#as(name)}: ${message}`);
   }
 
   /** An option as the user has typed it, or would type it. */
@@ -128,7 +133,7 @@ export class Options {
   }
 
   #wrong(message: string): UsageError {
-    return new UsageError(message, this.#topic);
+    return new UsageError(message, this.topic);
   }
 }
 

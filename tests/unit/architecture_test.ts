@@ -68,6 +68,7 @@ const MAY_IMPORT: Record<string, { code: string[]; types?: string[] }> = {
       "gateway",
       "net/address.ts",
       "upstream/discovery/kubernetes/service_account.ts",
+      "upstream/discovery/token_file.ts",
     ],
     types: ["observe", "admin"],
   },

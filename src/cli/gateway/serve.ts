@@ -1,7 +1,9 @@
 /** `sluice gateway`: a proxy whose services are what the Gateway API of a Kubernetes cluster asks for. */
 
 import type { Config } from "../../config/config.ts";
-import { decodeConfig } from "../../config/decode.ts";
+import { isIpAddress } from "../../config/values/address_text.ts";
+import { readFault, withRemedy } from "../../files/file_fault.ts";
+import { readFile } from "../../files/read_file.ts";
 import { GatewayController } from "../../gateway/controller.ts";
 import { CONTROLLER_NAME } from "../../gateway/names.ts";
 import { ROOM } from "../../gateway/translation/room.ts";
@@ -9,7 +11,9 @@ import type { Named } from "../../gateway/resources/meta.ts";
 import { type EarlySignals, onStopSignals } from "../../runtime/control/signals.ts";
 import type { ConfigSource, Proxy } from "../../runtime/proxy.ts";
 import { apiServerOf } from "../../upstream/discovery/kubernetes/service_account.ts";
+import { tokenIn } from "../../upstream/discovery/token_file.ts";
 import { runFlagsOf } from "../args.ts";
+import { decodeOptionConfig } from "../option_config.ts";
 import { Options } from "../options.ts";
 import { print } from "../output.ts";
 import { RunError } from "../ready.ts";
@@ -63,8 +67,7 @@ const SOURCE: ConfigSource = {
 /**
  * Runs until a signal.
  *
- * @throws {UsageError}
- * @throws {ConfigError} when a value of an option cannot be used
+ * @throws {UsageError} also when a file of an option cannot be read
  * @throws {AdminListenError} when the admin interface cannot be bound
  * @throws {RunError} when it is stopped before the cluster is known
  */
@@ -86,6 +89,7 @@ export async function serveGateway(
   const server = serverOf(options, env);
   const flags = runFlagsOf(options);
   const config = withFlags(configOf(options, env), flags);
+  await checkFiles(server, options);
   const directory = await Deno.makeTempDir({ prefix: "sluice-gateway-" });
   await using stack = new AsyncDisposableStack();
   stack.defer(() => Deno.remove(directory, { recursive: true }));
@@ -132,10 +136,8 @@ async function started(controller: GatewayController, proxy: Proxy): Promise<voi
 function serverOf(options: Options, env: (name: string) => string | undefined) {
   const [url, tokenFile, ca] = [options.string("server"), options.string("token-file"), options.string("ca")];
   if (url !== undefined && !/^https?:\/\/[^\s/]+/.test(url)) {
-    throw new UsageError(
-      `Cannot use "${url}" for --server: expected an address such as https://10.0.0.1:6443`,
-      "gateway",
-    );
+    const message = "expected an address such as https://10.0.0.1:6443";
+    throw options.unusable("server", message);
   }
   const server = apiServerOf({ server: url, tokenFile, ca }, env);
   if (server !== undefined) return server;
@@ -147,13 +149,46 @@ function nameIn(options: Options, option: "gateway" | "service"): Named | undefi
   if (text === undefined) return undefined;
   const [, namespace, name] = /^([^/\s]+)\/([^/\s]+)$/.exec(text) ?? [];
   if (namespace !== undefined && name !== undefined) return { namespace, name };
-  throw new UsageError(`Cannot use "${text}" for --${option}: expected NAMESPACE/NAME`, "gateway");
+  throw options.unusable(option, "expected NAMESPACE/NAME");
+}
+
+/**
+ * Reads the files for the API server. They are read again for each request, but one that is missing at the start would
+ * keep the program from ever being ready.
+ */
+async function checkFiles(server: ReturnType<typeof serverOf>, options: Options): Promise<void> {
+  const unreadable = (option: string, path: string, why: string) => {
+    const isGiven = options.string(option) !== undefined;
+    const what = isGiven ? `--${option} "${path}"` : `"${path}" of the pod's service account`;
+    const remedy = isGiven ? "" : `; outside a pod, or without that account, give --${option} FILE`;
+    return new UsageError(`Cannot read ${what}: ${why}${remedy}`, "gateway");
+  };
+  const read = async (option: string, path: string) => {
+    try {
+      return await readFile(path);
+    } catch (cause) {
+      throw unreadable(option, path, withRemedy(readFault(cause)));
+    }
+  };
+  const { tokenFile, caFile } = server;
+  if (caFile !== undefined) await read("ca", caFile);
+  if (tokenFile === undefined) return;
+  const bytes = await read("token-file", tokenFile);
+  await tokenIn(tokenFile, { read: () => Promise.resolve(bytes) }).catch(() => {
+    throw unreadable("token-file", tokenFile, "expected one word of printable ASCII characters");
+  });
 }
 
 /** As an address to listen on has it; empty for all addresses. */
 function hostOf(options: Options): string {
-  const host = options.string("listen") ?? "";
-  return host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+  const written = options.string("listen") ?? "";
+  const host = /^\[(.*)\]$/.exec(written)?.[1] ?? written;
+  if (host !== "" && !isIpAddress(host)) {
+    const message = "expected an IP address of this machine without a port, such as 127.0.0.1 or ::1; " +
+      "leave it out for all addresses";
+    throw options.unusable("listen", message);
+  }
+  return host.includes(":") ? `[${host}]` : host;
 }
 
 /** The keys that the services of all ports have. */
@@ -166,12 +201,18 @@ function configOf(options: Options, env: (name: string) => string | undefined): 
   const listen = options.string("admin");
   const token = env("SLUICE_TOKEN");
   const drain = options.string("drain");
-  const decoded = decodeConfig({
+  const input = {
     ...listen === undefined ? {} : { admin: { listen, ...token ? { token } : {} } },
     ...drain === undefined ? {} : { shutdown: { drain } },
     // Decoded here, so that a wrong value ends the start and not the first change.
     defaults: defaultsOf(options),
     services: [{ name: "none", listen: `${hostOf(options)}:1`, upstream: "unix:/nonexistent" }],
+  };
+  const decoded = decodeOptionConfig(input, options, {
+    "admin.listen": { option: "admin" },
+    "admin.token": { variable: "SLUICE_TOKEN" },
+    "shutdown.drain": { option: "drain" },
+    "defaults.idle_timeout": { option: "idle-timeout" },
   });
   return { ...decoded, services: [], upstreams: [] };
 }

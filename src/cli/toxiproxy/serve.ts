@@ -1,16 +1,15 @@
 /** `sluice toxiproxy`: a server for clients of toxiproxy, with the options of its own. */
 
 import type { Config } from "../../config/config.ts";
-import { decodeConfig } from "../../config/decode.ts";
 import type { EarlySignals } from "../../runtime/control/signals.ts";
 import type { Proxy } from "../../runtime/proxy.ts";
 import { runFlagsOf } from "../args.ts";
+import { decodeOptionConfig } from "../option_config.ts";
 import { Options } from "../options.ts";
 import { print } from "../output.ts";
 import { readJson } from "../read_json.ts";
 import { RunError } from "../ready.ts";
 import { runConfig, withFlags } from "../run.ts";
-import { UsageError } from "../usage.ts";
 import { ToxiproxyClient, ToxiproxyRequestError } from "./client.ts";
 
 export const TOXIPROXY_HELP = `Usage: sluice toxiproxy [OPTIONS]
@@ -74,15 +73,19 @@ function withTwoDashes(arg: string): string {
 function configOf(options: Options): Config {
   const host = options.string("host") ?? "localhost";
   const port = options.string("port") ?? "8474";
-  if (!/^\d+$/.test(port)) {
-    throw new UsageError(`Cannot use "${port}" for --port: expected a number`, "toxiproxy");
+  if (!/^\d+$/.test(port) || Number(port) > 65535) {
+    throw options.unusable("port", "expected a number from 0 to 65535");
   }
   const bracketed = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
-  const decoded = decodeConfig({
+  const input = {
     faults: true,
     admin: { listen: options.string("admin") ?? "127.0.0.1:0", toxiproxy: `${bracketed}:${port}` },
     // A file has at least one service; this program begins with none.
     services: [{ name: "none", listen: 0, upstream: "127.0.0.1:1" }],
+  };
+  const decoded = decodeOptionConfig(input, options, {
+    "admin.listen": { option: "admin" },
+    "admin.toxiproxy": { option: "host" },
   });
   return { ...decoded, services: [], upstreams: [] };
 }

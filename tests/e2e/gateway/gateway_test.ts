@@ -298,21 +298,33 @@ gatewayTest("sluice gateway leaves no certificate behind", async (stack) => {
 });
 
 Deno.test("sluice gateway explains options that it cannot use", async () => {
+  await using folder = await temporaryDirectory();
+  const empty = join(folder.path, "empty");
+  await Deno.writeTextFile(empty, "\n");
+  const access = ["--server", "http://127.0.0.1:1"];
   const cases: [args: string[], message: RegExp][] = [
     [[], /No API server: this program does not run in a pod, give --server URL/],
     [["--server", "10.0.0.1"], /Cannot use "10\.0\.0\.1" for --server: expected an address such as https:/],
+    [[...access, "--gateway", "edge"], /Cannot use "edge" for --gateway: expected NAMESPACE\/NAME/],
+    [[...access, "--listen", "127.0.0"], /"127\.0\.0" for --listen: expected an IP address .*; leave it out/],
+    [[...access, "--listen", "127.0.0.1:80"], /"127\.0\.0\.1:80" for --listen: .* without a port/],
     [
-      ["--server", "http://127.0.0.1:1", "--gateway", "edge"],
-      /Cannot use "edge" for --gateway: expected NAMESPACE\/NAME/,
+      [...access, "--drain", "45", "--idle-timeout", "soon"],
+      /"soon" for --idle-timeout: Cannot parse [^]*"45" for --drain: .* write "45s"/,
     ],
-    [["--server", "http://127.0.0.1:1", "--listen", "db.internal:1"], /listen/],
-    [["--server", "http://127.0.0.1:1", "--idle-timeout", "soon"], /idle_timeout/],
+    [[...access, "--admin", "9000x"], /Cannot use "9000x" for --admin: .* the port is missing/],
+    [[...access, "--admin", ":9000"], /Cannot use SLUICE_TOKEN as admin\.token: .* set a token or listen on/],
+    [[...access, "--token-file", "absent"], /Cannot read --token-file "absent": no such file \(check the/],
+    [[...access, "--token-file", empty], /Cannot read --token-file ".*empty": expected one word/],
+    [[...access, "--ca", folder.path], /Cannot read --ca ".*": it is a directory \(name a file in it\)/],
+    [["--server", "https://127.0.0.1:1"], /Cannot read ".*\/ca\.crt" of the pod's .*, give --ca FILE/],
     [["edge"], /Unknown argument "edge": it takes options only/],
   ];
   for (const [args, message] of cases) {
     const { code, stderr } = await runSluice(["gateway", ...args]);
     assert.equal(code, 2, stderr);
     assert.match(stderr, message);
+    assert.match(stderr, /\nSee sluice gateway --help\n$/);
   }
 });
 
