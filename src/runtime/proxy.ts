@@ -12,7 +12,7 @@ import type { ServiceFigures } from "../observe/metrics/service_figures.ts";
 import type { ProgramLog } from "../observe/log/log.ts";
 import type { UpstreamFigures } from "../observe/metrics/upstream_figures.ts";
 import { exportMetrics } from "../observe/telemetry/exported_metrics.ts";
-import { telemetryAvailability } from "../observe/telemetry/telemetry.ts";
+import { warnOfTelemetry } from "../observe/telemetry/warnings.ts";
 import { ProxyBackend } from "./admin/backend.ts";
 import { AdminListenError } from "./admin/listen_error.ts";
 import type { ListeningAdmin } from "./admin/listener.ts";
@@ -58,11 +58,7 @@ export async function runProxy(
   descriptors.check(config.limits.connections);
   const harm = await checkMemoryTricks();
   if (harm !== undefined) log.warn(harm, { event: "deno_untested" });
-  if (telemetryAvailability() === "unavailable") {
-    log.warn("OTEL_DENO has no effect: this executable was built without OpenTelemetry", {
-      event: "telemetry_unavailable",
-    });
-  }
+  warnOfTelemetry(log);
   for (const warning of warningsOf(config)) log.warn(warning, { event: "configuration_warning" });
   const onShortage = () => proxy.descriptorsShort();
   const onHung = (thread: number) => proxy.onHung(thread);

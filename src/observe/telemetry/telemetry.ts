@@ -57,7 +57,7 @@ export type Availability = "on" | "off" | "unavailable";
 
 /** Whether telemetry is on. Programs without the permission to read `OTEL_DENO` export nothing. */
 export function telemetryAvailability(): Availability {
-  if (readEnv("OTEL_DENO") !== "true" || readEnv("OTEL_SDK_DISABLED")?.toLowerCase() === "true") return "off";
+  if (!isSet("OTEL_DENO", "true") || isSet("OTEL_SDK_DISABLED", "true")) return "off";
   try {
     // Throws where it is not initialised. A span that does not end is not exported.
     const options = { root: true, kind: 0, startTime: Date.now() } as const;
@@ -70,8 +70,13 @@ export function telemetryAvailability(): Availability {
 
 /** Undefined if telemetry, or this part of it, is off. */
 export function activeTelemetry(what: "TRACING" | "METRICS" | "CONSOLE"): Telemetry | undefined {
-  if (readEnv(`OTEL_DENO_${what}`) === "false") return undefined;
+  if (isSet(`OTEL_DENO_${what}`, "false")) return undefined;
   return telemetryAvailability() === "on" ? Deno.telemetry : undefined;
+}
+
+/** As Deno compares: in upper or lower case. */
+function isSet(variable: string, value: "true" | "false"): boolean {
+  return readEnv(variable)?.toLowerCase() === value;
 }
 
 /** Undefined also if reading it is not permitted. */

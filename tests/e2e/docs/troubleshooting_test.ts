@@ -12,7 +12,6 @@ import { readDoc } from "../../support/docs/tables.ts";
 /** Their causes are another user than root, a name server, an authority or ten seconds: other tests have them. */
 const ELSEWHERE = new Set([
   "Cannot listen on …: permission denied", // tests/unit/net/socket
-  'Cannot listen on unix:…: its folder "…" cannot be locked', // tests/e2e/listen/unix_test.ts
   'storage: Cannot use "…": permission denied',
   'key: Cannot read "…": permission denied',
   "no A or AAAA record", // tests/e2e/upstream/discovery_test.ts

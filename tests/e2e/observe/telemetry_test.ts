@@ -13,7 +13,7 @@ import {
   writeText,
 } from "../../support/peers/sockets.ts";
 import { Admin } from "../../support/program/admin.ts";
-import { Sluice } from "../../support/program/program.ts";
+import { runSluice, Sluice } from "../../support/program/program.ts";
 
 /** Deno decides about OpenTelemetry when it compiles an executable. */
 const ignore = Deno.env.has("SLUICE_BIN");
@@ -122,6 +122,41 @@ Deno.test({
     assert.deepEqual(ofConnections(receiver), []);
   },
 });
+
+Deno.test({
+  name: "variables of OpenTelemetry that Deno does not use are named at the start",
+  ignore,
+  fn: async () => {
+    const env = {
+      OTEL_DENO: "true",
+      OTEL_DENO_METRICS: "false",
+      OTEL_EXPORTER_OTLP_ENDPOINT: "tcp://[::1]:1",
+    };
+    await using sluice = await Sluice.start(["127.0.0.1:0=127.0.0.1:1"], { env });
+    const line = await sluice.logged("OTEL_EXPORTER_OTLP_ENDPOINT=");
+    assert.match(line, /"tcp:\/\/\[::1\]:1" is not a URL of HTTP.* event=telemetry_variable/);
+  },
+});
+
+/** What docs/troubleshooting.md says of these: the program does not get as far as sluice. */
+for (
+  const [variable, value, message] of [
+    ["OTEL_TRACES_SAMPLER", "some", "specifies an unsupported sampler: some"],
+    ["OTEL_EXPORTER_OTLP_PROTOCOL", "http", "specifies an unsupported protocol: http"],
+  ] as const
+) {
+  Deno.test({
+    name: `Deno ends with code 1 because of ${variable}=${value}, in silence with OTEL_DENO_CONSOLE=replace`,
+    ignore,
+    fn: async () => {
+      const env = { OTEL_DENO: "true", [variable]: value };
+      const { code, stderr } = await runSluice(["version"], { env });
+      assert.ok(code === 1 && stderr.includes(`error: Env var ${variable} ${message}`), `${code}: ${stderr}`);
+      const silent = await runSluice(["version"], { env: { ...env, OTEL_DENO_CONSOLE: "replace" } });
+      assert.deepEqual(silent, { code: 1, stdout: "", stderr: "" });
+    },
+  });
+}
 
 function ofConnections({ spans }: OtlpReceiver): OtlpSpan[] {
   return spans.filter(({ name }) => name.startsWith("connection "));

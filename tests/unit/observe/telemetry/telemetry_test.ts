@@ -4,6 +4,7 @@ for (
   const [what, env, permissions, expected] of [
     ["nothing asks for it", {}, ["--allow-env"], "off"],
     ["OTEL_DENO is true", { OTEL_DENO: "true" }, ["--allow-env"], "on"],
+    ["OTEL_DENO is True", { OTEL_DENO: "True" }, ["--allow-env"], "on"],
     ["OTEL_DENO is false", { OTEL_DENO: "false" }, ["--allow-env"], "off"],
     ["OTEL_SDK_DISABLED is true", { OTEL_DENO: "true", OTEL_SDK_DISABLED: "true" }, ["--allow-env"], "off"],
     ["the environment cannot be read", { OTEL_DENO: "true" }, [], "off"],
