@@ -8,6 +8,7 @@ import { type Credentials, loadCredentials } from "../../../src/net/tls/credenti
 import { DenoTlsConn, TlsListener } from "../../../src/net/tls/listener.ts";
 import { PendingHandshakes } from "../../../src/net/tls/pending.ts";
 import { eventually } from "../../support/eventually.ts";
+import { ownAddress } from "../../support/peers/own_address.ts";
 import { readAll, readText, tryClose, writeText } from "../../support/peers/sockets.ts";
 import { CertificateAuthority, OPENSSL } from "../../support/certificates.ts";
 import { interopTest } from "../../support/interop.ts";
@@ -244,7 +245,9 @@ interopTest("a new certificate is served where no address can be shared", OPENSS
     name,
     credentials: await loadCredentials(await authority.issue({ name })),
   })));
-  const listener = TlsListener.bind(ANYWHERE, { ...identities[0]!, alpn: [] }, { reusePort: false });
+  // Between the two listeners, the port is free for whatever asks for one of the same address.
+  const address = { ...ANYWHERE, hostname: ownAddress() };
+  const listener = TlsListener.bind(address, { ...identities[0]!, alpn: [] }, { reusePort: false });
   const { port } = listener.address as TcpAddress;
   const ended = new AbortController();
   const failures: unknown[] = [];
@@ -257,7 +260,7 @@ interopTest("a new certificate is served where no address can be shared", OPENSS
     eventually(`a connection with the certificate of ${hostname}`, async () => {
       let conn: Deno.TcpConn | Deno.TlsConn | undefined;
       try {
-        conn = await Deno.connect({ hostname: "127.0.0.1", port });
+        conn = await Deno.connect({ hostname: address.hostname, port });
         conn = await Deno.startTls(conn, { hostname, caCerts });
         await conn.handshake();
         return conn;
