@@ -6,11 +6,12 @@ import { listen, type Listener } from "./listen.ts";
 /**
  * Whether several listeners can share an address: the kernel distributes clients over all that bind it, which it
  * does on Linux only, and Deno was started with `--unstable-net`. Without that flag it would end the whole
- * process (exit code 70) at the attempt. Only the APIs that the flag enables reveal it. All of them are
- * checked, because another version of Deno may offer a single one without the flag.
+ * process (exit code 70) at the attempt. Only the APIs that the flag enables reveal it. Two of them are
+ * checked, because another version of Deno may offer a single one without the flag; by name, since the value of
+ * QuicEndpoint would load QUIC.
  */
 export function canShare(os: typeof Deno.build.os = Deno.build.os): boolean {
-  const isUnstable = typeof Deno.listenDatagram === "function" && typeof Deno.QuicEndpoint === "function";
+  const isUnstable = "listenDatagram" in Deno && "QuicEndpoint" in Deno;
   return (os === "linux" || os === "android") && isUnstable;
 }
 
