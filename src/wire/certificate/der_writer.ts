@@ -14,7 +14,7 @@ const LARGEST = 0xffff;
  * @example A sequence of the number 5
  * ```ts
  * import assert from "node:assert/strict";
- * import { derInteger, derValue } from "./src/wire/certificate/der_writer.ts";
+ * import { derInteger, derValue } from "./der_writer.ts";
  *
  * assert.equal(derValue(0x30, derInteger(Uint8Array.of(5))).toHex(), "3003020105");
  * ```

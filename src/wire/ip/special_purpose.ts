@@ -58,9 +58,10 @@ let entries: readonly Entry[] | undefined;
  * @returns its canonical text; undefined if the text is no address.
  * @example Unwrap an address
  * ```ts
- * import { innerAddress } from "./src/wire/ip/special_purpose.ts";
+ * import assert from "node:assert/strict";
+ * import { innerAddress } from "./special_purpose.ts";
  *
- * console.log(innerAddress("64:ff9b::7f00:1")); // 127.0.0.1
+ * assert.equal(innerAddress("64:ff9b::7f00:1"), "127.0.0.1");
  * ```
  */
 export function innerAddress(text: string): string | undefined {
@@ -77,7 +78,7 @@ export function innerAddress(text: string): string | undefined {
  * @throws {SyntaxError} when the text is no address.
  * @example Distinguish public addresses from others
  * ```ts
- * import { purposeOf } from "./src/wire/ip/special_purpose.ts";
+ * import { purposeOf } from "./special_purpose.ts";
  *
  * console.log(purposeOf("169.254.169.254")?.name); // a link-local address
  * console.log(purposeOf("1.1.1.1")); // undefined

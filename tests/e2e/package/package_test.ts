@@ -4,6 +4,8 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import denoJson from "../../../deno.json" with { type: "json" };
+import { readPages } from "../../support/docs/page.ts";
+import { importing } from "../../support/docs/section.ts";
 import { JsrRegistry } from "../../support/jsr_registry.ts";
 
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
@@ -37,7 +39,8 @@ Deno.test("main.ts has an example for everything that it exports, and the exampl
   const without = others.filter(({ jsDoc }) => !jsDoc?.tags?.some(({ kind }) => kind === "example"));
   assert.deepEqual(without.map(({ name }) => name), []);
   const files = new Set(others.map(({ file }) => file));
-  await deno(registry, ROOT, ["test", "--doc", "--allow-all", "main.ts", ...files]);
+  // `deno task types` checks their types, with those of all other examples in comments.
+  await deno(registry, ROOT, ["test", "--doc", "--no-check", "--allow-all", "main.ts", ...files]);
 });
 
 const PROGRAM = `
@@ -46,17 +49,28 @@ const figures: ServiceFigures[] = proxy.figures();
 console.log(proxy.services[0]?.listen.length, figures[0]?.name);
 `;
 
-Deno.test("a project imports the checkout by its path, and checks it with the compiler's default options", async () => {
+Deno.test("a project imports the checkout by its path, and has the right types with the compiler's default options", async () => {
   await using registry = new JsrRegistry();
   await using project = await Project.create(ROOT);
-  await project.runs(registry, join(ROOT, "main.ts"), "--check");
+  const pages = readPages().flatMap(({ path, blocks }) =>
+    blocks.filter(({ language }) => language === "ts").map(({ code, line }) => ({
+      name: `${path.replaceAll(/\W/g, "_")}_${line}.ts`,
+      code: importing(code),
+    }))
+  );
+  assert.ok(pages.length >= 4, `only ${pages.length} programs in README.md and docs`);
+  await project.hasRightTypes(registry, [
+    { name: "program.ts", code: programImporting(join(ROOT, "main.ts")) },
+    ...pages,
+  ]);
+  await project.runs(registry, join(ROOT, "main.ts"));
 });
 
 // The types are those of the test above, which takes ten seconds to check them.
 Deno.test("a project links the checkout, and maps its name", async () => {
   await using registry = new JsrRegistry();
   await using project = await Project.create(ROOT);
-  await project.runs(registry, "sluice", "--no-check");
+  await project.runs(registry, "sluice");
 });
 
 Deno.test("a project links a copy of the published files, and uses nothing else of the checkout", async () => {
@@ -69,7 +83,7 @@ Deno.test("a project links a copy of the published files, and uses nothing else 
     }
     await using project = await Project.create(copy);
     // `deno publish` has checked that no file is missing, those with nothing but types too.
-    await project.runs(registry, "sluice", "--no-check");
+    await project.runs(registry, "sluice");
   } finally {
     await Deno.remove(copy, { recursive: true });
   }
@@ -105,17 +119,34 @@ class Project implements AsyncDisposable {
     return new Project(folder);
   }
 
+  /** Checks the types of all programs at once: most of the time goes into those that they import. */
+  async hasRightTypes(
+    registry: JsrRegistry,
+    programs: readonly { name: string; code: string }[],
+  ): Promise<void> {
+    for (const { name, code } of programs) await Deno.writeTextFile(join(this.#folder, name), code);
+    await deno(registry, this.#folder, [
+      "check",
+      "--quiet",
+      "--no-lock",
+      ...programs.map(({ name }) => name),
+    ]);
+  }
+
   /** Runs a program that imports a proxy from `specifier`. */
-  async runs(registry: JsrRegistry, specifier: string, check: "--check" | "--no-check"): Promise<void> {
-    const imports = `import { type ServiceFigures, startProxy } from ${JSON.stringify(specifier)};\n`;
-    await Deno.writeTextFile(join(this.#folder, "program.ts"), imports + PROGRAM);
-    const args = ["run", check, "--no-lock", "--allow-all", "program.ts"];
+  async runs(registry: JsrRegistry, specifier: string): Promise<void> {
+    await Deno.writeTextFile(join(this.#folder, "program.ts"), programImporting(specifier));
+    const args = ["run", "--no-check", "--no-lock", "--allow-all", "program.ts"];
     assert.equal(await deno(registry, this.#folder, args), "1 db\n");
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Deno.remove(this.#folder, { recursive: true });
   }
+}
+
+function programImporting(specifier: string): string {
+  return `import { type ServiceFigures, startProxy } from ${JSON.stringify(specifier)};\n${PROGRAM}`;
 }
 
 /** The paths of all files that would be published, from the root. Slow types are errors; other tests check the types. */

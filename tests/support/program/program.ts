@@ -56,9 +56,9 @@ export function sluiceCommand(
 /** Runs sluice to its end; it is killed after half a minute. */
 export async function runSluice(
   args: string[],
-  options: Pick<StartOptions, "env" | "wrapper"> = {},
+  options: Pick<StartOptions, "command" | "env" | "wrapper"> = {},
 ): Promise<Finished> {
-  const [command, ...prefix] = [...options.wrapper ?? [], ...sluiceCommand()];
+  const [command, ...prefix] = [...options.wrapper ?? [], ...options.command ?? sluiceCommand()];
   const tooLong = new AbortController();
   const timer = setTimeout(() => tooLong.abort(), PATIENCE);
   const output = await new Deno.Command(command!, {

@@ -42,14 +42,18 @@ interface Found {
  *
  * @example
  * ```ts
- * const slice: EndpointSlice = readSlice({
+ * import assert from "node:assert/strict";
+ * import { endpointsOf } from "./slice_endpoints.ts";
+ * import { readSlice } from "./endpoint_slice.ts";
+ *
+ * const slice = readSlice({
  *   metadata: { name: "db-1" },
  *   addressType: "IPv4",
  *   ports: [{ name: "postgres", port: 5432, protocol: "TCP" }],
  *   endpoints: [{ addresses: ["10.0.0.1"], conditions: { ready: true } }],
  * })!;
  * const { endpoints } = endpointsOf([slice], { port: "postgres", zone: undefined });
- * endpoints[0]!.address; // 10.0.0.1:5432
+ * assert.equal(endpoints[0]?.address.hostname, "10.0.0.1");
  * ```
  */
 export function endpointsOf(slices: Iterable<EndpointSlice>, selection: EndpointSelection): ServiceEndpoints {
