@@ -1,6 +1,6 @@
 /** The reference of the configuration in docs/configuration.md: a table for each mapping, from the schema. */
 
-import { z } from "zod";
+import * as z from "zod";
 import { configFile } from "../../../src/config/schema/config_schema.ts";
 import { type Schema, type Shape, waysOf } from "../../../src/config/schema/keys.ts";
 import { formatTable } from "./format_table.ts";
