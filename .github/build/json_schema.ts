@@ -1,6 +1,6 @@
 /** The JSON Schema of a configuration file, which gives editors completion and checks. */
 
-import { z } from "zod";
+import * as z from "zod";
 import { configFile } from "../../src/config/schema/config_schema.ts";
 import { listFile } from "../../src/config/schema/list_file.ts";
 

@@ -1,6 +1,6 @@
 /** Writes what follows from the schema, `schema.json` and `options.ts` of `src/config`: `deno task schema`. */
 
-import type { z } from "zod";
+import type * as z from "zod";
 import { directionOf, faultKeys, triggers } from "../../src/config/schema/fault_schema.ts";
 import { section } from "../../src/config/schema/section.ts";
 import { settingsOfRoute } from "../../src/config/schema/tls_schema.ts";

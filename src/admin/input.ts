@@ -1,6 +1,6 @@
 /** The parameters of requests. Unknown ones are errors: a misspelled parameter must not be ignored. */
 
-import { z } from "zod";
+import * as z from "zod";
 import { ApiError } from "./api_error.ts";
 import type { ProxyEvent } from "../observe/events/events.ts";
 import type { ConnectionQuery, SortKey } from "./views.ts";

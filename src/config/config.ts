@@ -3,7 +3,7 @@
  * each key means is said in `schema/`.
  */
 
-import type { z } from "zod";
+import type * as z from "zod";
 import type { FilterFactory } from "./filter.ts";
 import type { admin } from "./schema/admin_schema.ts";
 import type { access, ConfigFile, ServiceEntry } from "./schema/config_schema.ts";

@@ -1,6 +1,6 @@
 /** The types of faults and their keys as data, for programs that offer them to people. */
 
-import { z } from "zod";
+import * as z from "zod";
 import { FAULT_TYPES, type FaultType, kindOf } from "../faults/registry.ts";
 import { faultShapes, triggers } from "./schema/fault_schema.ts";
 import { type Schema, waysOf } from "./schema/keys.ts";

@@ -1,6 +1,6 @@
 /** The configuration as programs write it: camelCase keys, and numbers for milliseconds. */
 
-import { z } from "zod";
+import * as z from "zod";
 import type { Config } from "./config.ts";
 import { ConfigError, type Problem } from "./config_error.ts";
 import { decodeConfig } from "./decode.ts";

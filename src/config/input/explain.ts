@@ -1,6 +1,6 @@
 /** Turns zod's issues into messages for users. */
 
-import type { z } from "zod";
+import type * as z from "zod";
 import { FAULT_TYPES } from "../../faults/registry.ts";
 import { anyOf, closestOf, keysLike } from "./closest.ts";
 import { explainFaultKey } from "../schema/fault_schema.ts";

@@ -1,6 +1,6 @@
 /** The shape of ACME: certificates that sluice orders itself. */
 
-import type { z } from "zod";
+import type * as z from "zod";
 import { acmeCertificateFile } from "../values/acme_files.ts";
 import { filePath, type PathResolver } from "../values/file_path.ts";
 import { scalar, scalars, textOf, Unexpected } from "../values/scalar.ts";

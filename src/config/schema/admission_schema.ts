@@ -1,6 +1,6 @@
 /** The shape of what decides which clients may connect, and of their limits. */
 
-import { z } from "zod";
+import * as z from "zod";
 import { CLIENT_FIRST } from "../../wire/starttls/registry.ts";
 import { ANYTHING, scalar } from "../values/scalar.ts";
 import { trustedPeers } from "./address_fields.ts";

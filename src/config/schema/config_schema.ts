@@ -1,6 +1,6 @@
 /** The shape of a configuration file: its keys, what they mean, and what they are when they are left out. */
 
-import { z } from "zod";
+import * as z from "zod";
 import { accessList, listen, privateBlocks, sourceAddress } from "./address_fields.ts";
 import { admin } from "./admin_schema.ts";
 import { acceptProxyProtocol, limits, peek, processLimits } from "./admission_schema.ts";

@@ -1,6 +1,6 @@
 /** The shape of discovery: where the endpoints of a group come from when they are not in the configuration. */
 
-import type { z } from "zod";
+import type * as z from "zod";
 import { filePath, type PathResolver } from "../values/file_path.ts";
 import { httpUrl, nameServer } from "./address_fields.ts";
 import { choice, count, duration, flag, matching } from "./fields.ts";

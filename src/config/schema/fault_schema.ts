@@ -1,6 +1,6 @@
 /** The shape of a fault: the parameters of its kind, which connections it acts on, and when. */
 
-import { z } from "zod";
+import * as z from "zod";
 import type { Parameter, Values, Way } from "../../faults/fault.ts";
 import { FAULT_TYPES, type FaultType, kindOf } from "../../faults/registry.ts";
 import type { Trigger } from "../../faults/trigger.ts";

@@ -1,6 +1,6 @@
 /** The shape of an upstream group: its keys, what they mean, and what they are when they are left out. */
 
-import { z } from "zod";
+import * as z from "zod";
 import type { Address } from "../../net/address.ts";
 import { POLICY_NAMES } from "../../upstream/balance/registry.ts";
 import { GROUP_NAME_PATTERN } from "../values/address_text.ts";

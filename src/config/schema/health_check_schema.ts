@@ -1,6 +1,6 @@
 /** The shape of health checks. */
 
-import { z } from "zod";
+import * as z from "zod";
 import { checkHost } from "../../net/address.ts";
 import { isIpAddress } from "../values/address_text.ts";
 import { formatPortRange } from "../values/port_range.ts";

@@ -1,6 +1,6 @@
 /** Walks the schema: which keys there are, where they belong and what their values are. */
 
-import type { z } from "zod";
+import type * as z from "zod";
 import { type Kind, kindOf } from "../values/scalar.ts";
 import { configFile } from "./config_schema.ts";
 

@@ -1,6 +1,6 @@
 /** The shape of `discovery: { kubernetes: … }`. */
 
-import type { z } from "zod";
+import type * as z from "zod";
 import { filePath, type PathResolver } from "../values/file_path.ts";
 import { scalar, textOf, Unexpected } from "../values/scalar.ts";
 import { httpUrl } from "./address_fields.ts";

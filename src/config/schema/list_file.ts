@@ -1,6 +1,6 @@
 /** Entries of a list that are in a file. */
 
-import type { z } from "zod";
+import type * as z from "zod";
 import { filePath, type PathResolver } from "../values/file_path.ts";
 import type { JsonSchema } from "../values/scalar.ts";
 import { section } from "./section.ts";

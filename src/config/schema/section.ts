@@ -1,6 +1,6 @@
 /** A part of the configuration with keys of its own, and the two ways to spell a key. */
 
-import { z } from "zod";
+import * as z from "zod";
 import { ANYTHING } from "../values/scalar.ts";
 
 /** How a configuration and its problems spell keys: `idle_timeout` in a file, `idleTimeout` in a program. */

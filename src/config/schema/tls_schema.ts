@@ -1,6 +1,6 @@
 /** The shape of TLS with clients and with upstreams. */
 
-import { z } from "zod";
+import * as z from "zod";
 import { STARTTLS_PROTOCOLS, startTlsOf, type StartTlsProtocol } from "../../wire/starttls/registry.ts";
 import { isIpAddress } from "../values/address_text.ts";
 import { scalar, textOf, textOrNumber, Unexpected } from "../values/scalar.ts";

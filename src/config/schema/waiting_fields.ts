@@ -1,6 +1,6 @@
 /** The keys of a group that say what happens to clients that no endpoint can take now. */
 
-import { z } from "zod";
+import * as z from "zod";
 import { choice, count, duration } from "./fields.ts";
 import { JITLESS, section, type SectionOutput, shorthand } from "./section.ts";
 

@@ -3,7 +3,7 @@
  * expected (`a duration such as "5s"`); `explain.ts` makes sentences of it and knows which values are secret.
  */
 
-import { z } from "zod";
+import * as z from "zod";
 import { VARIABLE_PATTERN } from "../input/environment.ts";
 
 /** Part of a JSON Schema. */
