@@ -6,7 +6,7 @@ import { SOCAT } from "../targets/programs.ts";
 import { ROOT } from "../targets/sluice.ts";
 import type { Processes, Started } from "../processes.ts";
 import { percentile } from "../report/statistics.ts";
-import { listening } from "../targets/targets.ts";
+import { listening } from "../targets/running.ts";
 import { waitUntil } from "../wait.ts";
 
 const STREAMS = 8;

@@ -6,7 +6,7 @@ import { REDIS_BENCHMARK, REDIS_SERVER } from "../targets/programs.ts";
 import { benchmark, RedisInfo, startRedisServer } from "../targets/redis.ts";
 import type { Sample } from "../report/samples.ts";
 import type { Processes } from "../processes.ts";
-import type { Running } from "../targets/targets.ts";
+import type { Running } from "../targets/running.ts";
 import { pause, waitUntil } from "../wait.ts";
 
 const WARM_UP_REQUESTS = 400_000;

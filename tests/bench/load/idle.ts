@@ -3,7 +3,7 @@ import type { Trial } from "./load.ts";
 import { PLAIN_TARGETS } from "../report/names.ts";
 import { memoryKb } from "../proc.ts";
 import type { Sample } from "../report/samples.ts";
-import type { Running } from "../targets/targets.ts";
+import type { Running } from "../targets/running.ts";
 import { settled, waitUntil, within } from "../wait.ts";
 
 const WARM_UP = 32;

@@ -5,7 +5,8 @@ import type { TargetName } from "../report/names.ts";
 import { CpuClock } from "../proc.ts";
 import type { Sample } from "../report/samples.ts";
 import type { Processes } from "../processes.ts";
-import { type Running, TARGET_TABLE } from "../targets/targets.ts";
+import type { Running } from "../targets/running.ts";
+import { TARGET_TABLE } from "../targets/targets.ts";
 import { settled } from "../wait.ts";
 
 /** The longest wait for a target that is far slower than the others. */

@@ -27,7 +27,9 @@ export const latency: Load = {
   upstream: async (processes) => (await startRedisServer(processes)).port,
   async drive(processes, port, seconds) {
     const count = Math.round(STEADY_RATE * seconds);
-    const args = scriptArgs("open_loop.ts", [port, STEADY_RATE, count], [`--allow-read=${ROOT}tests/bench`]);
+    const args = scriptArgs("load/open_loop.ts", [port, STEADY_RATE, count], [
+      `--allow-read=${ROOT}tests/bench`,
+    ]);
     const { p50, p99, p999, delayP99 }: Figures = JSON.parse(
       await processes.run(Deno.execPath(), args, seconds * 1000 + 30_000),
     );

@@ -4,7 +4,7 @@ import type { Options } from "../options.ts";
 import type { Program } from "../targets/programs.ts";
 import type { Sample } from "../report/samples.ts";
 import type { Processes } from "../processes.ts";
-import type { Start } from "../targets/targets.ts";
+import type { Start } from "../targets/running.ts";
 
 /** One run of a load. */
 export interface Driven {

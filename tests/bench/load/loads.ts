@@ -1,12 +1,18 @@
 /** The loads in plain TCP that use ready-made load generators. */
 import type { Load } from "./load.ts";
-import { FAULT_TARGETS, type LoadName, RELAY_TARGETS, THREADED_TARGETS } from "../report/names.ts";
+import {
+  FAULT_TARGETS,
+  type LoadName,
+  RELAY_TARGETS,
+  SPAN_TARGETS,
+  THREADED_TARGETS,
+} from "../report/names.ts";
 import { smallHttp, startNginx } from "../targets/nginx.ts";
 import { AB, IPERF3, NGINX, REDIS_BENCHMARK, REDIS_SERVER } from "../targets/programs.ts";
 import { benchmark, startRedisServer } from "../targets/redis.ts";
 import type { Sample } from "../report/samples.ts";
 import type { Processes } from "../processes.ts";
-import { listening } from "../targets/targets.ts";
+import { listening } from "../targets/running.ts";
 import { parseAb, parseIperf } from "../targets/tool_output.ts";
 
 const BULK_TARGETS = [...new Set([...RELAY_TARGETS, ...FAULT_TARGETS])];
@@ -91,7 +97,7 @@ export async function startSmallHttp(processes: Processes): Promise<number> {
 export const connections: Load = {
   name: "connections",
   needs: [AB, NGINX],
-  targets: ALL_TARGETS,
+  targets: [...new Set([...ALL_TARGETS, ...SPAN_TARGETS])],
   hasTls: false,
   warmUp: { work: 25_000 },
   upstream: startSmallHttp,

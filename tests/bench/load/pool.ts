@@ -4,7 +4,7 @@ import type { Load } from "./load.ts";
 import { POOL_TARGETS } from "../report/names.ts";
 import { scriptArgs } from "../targets/script.ts";
 import { percentile } from "../report/statistics.ts";
-import { listening } from "../targets/targets.ts";
+import { listening } from "../targets/running.ts";
 
 /** Far below what the pool can refill: 8 connections, each ready again 5 ms after its replacement was dialled. */
 export const ARRIVALS_PER_SECOND = 200;
@@ -20,7 +20,7 @@ export const pool: Load = {
   warmUp: { work: ARRIVALS_PER_SECOND },
   upstream: async (processes) => {
     const start = (port: number) =>
-      processes.start("greeter", Deno.execPath(), scriptArgs("greeter.ts", [port]));
+      processes.start("greeter", Deno.execPath(), scriptArgs("load/greeter.ts", [port]));
     return (await listening(start)).port;
   },
   async drive(_stage, port, seconds) {

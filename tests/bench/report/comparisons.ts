@@ -3,6 +3,7 @@ import {
   FAULT_TARGETS,
   POOL_TARGETS,
   RELAY_TARGETS,
+  SPAN_TARGETS,
   type TargetName,
   THREADED_TARGETS,
   TLS_TARGETS,
@@ -79,6 +80,12 @@ export const COMPARISONS: readonly Comparison[] = [
       "connections_per_s",
       "cpu_us_per_connection",
     ],
+    reference: "sluice",
+  },
+  {
+    title: "A span for each connection over OTLP, and for a tenth",
+    targets: SPAN_TARGETS,
+    columns: ["connections_per_s", "cpu_us_per_connection"],
     reference: "sluice",
   },
   {

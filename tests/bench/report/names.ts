@@ -27,6 +27,8 @@ export const TARGETS = [
   "sluice+pool",
   "sluice faults: true",
   "sluice+latency",
+  "sluice+spans",
+  "sluice+spans 10 %",
   "haproxy",
   "nginx",
   "pingora",
@@ -69,6 +71,9 @@ export const FAULT_TARGETS: readonly TargetName[] = [
   "toxiproxy",
   "toxiproxy+latency",
 ];
+
+/** OpenTelemetry: a span for each connection, and for a tenth of them. */
+export const SPAN_TARGETS: readonly TargetName[] = ["sluice", "sluice+spans", "sluice+spans 10 %"];
 
 /** sluice with a warm pool and without. */
 export const POOL_TARGETS: readonly TargetName[] = ["direct", "sluice", "sluice+pool"];

@@ -124,7 +124,7 @@ export const nodePipe: StartPeer = (processes, { port, upstream }) =>
 
 /** The leanest relay on Deno. */
 export const bareRelay: StartPeer = (processes, { port, upstream }) =>
-  processes.start("bare_relay.ts", Deno.execPath(), scriptArgs("bare_relay.ts", [port, upstream]));
+  processes.start("bare_relay.ts", Deno.execPath(), scriptArgs("targets/bare_relay.ts", [port, upstream]));
 
 /** The configuration of the others, for the results; PORT and UPSTREAM stand for numbers. */
 export async function peerSettings(): Promise<Record<string, string>> {

@@ -1,7 +1,7 @@
 /** redis-server as an upstream, and redis-benchmark as its clients. */
 import { REDIS_BENCHMARK, REDIS_SERVER } from "./programs.ts";
 import type { Processes } from "../processes.ts";
-import { listening, type Running } from "./targets.ts";
+import { listening, type Running } from "./running.ts";
 import { parseRedisCsv, parseRedisInfo } from "./tool_output.ts";
 
 /** Starts a server that keeps nothing on disk and takes 6 000 clients, 4 096 of them at once. */

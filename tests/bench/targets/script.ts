@@ -1,7 +1,7 @@
 /** Runs programs of the bench with Deno, in processes of their own. */
 import { ROOT } from "./sluice.ts";
 
-/** The arguments of Deno for a file in tests/bench, which may connect only to this host. */
+/** The arguments of Deno for a file below tests/bench, which may connect only to this host. */
 export function scriptArgs(
   file: string,
   args: readonly (string | number)[],

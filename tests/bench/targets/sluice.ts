@@ -2,7 +2,8 @@
 import { fileURLToPath } from "node:url";
 import type { Certificate } from "./certificate.ts";
 import type { Processes, Started } from "../processes.ts";
-import type { Running, Start } from "./targets.ts";
+import { scriptArgs } from "./script.ts";
+import { listening, type Running, type Start } from "./running.ts";
 import { waitUntil } from "../wait.ts";
 
 /** The repository's directory, with a slash at its end. */
@@ -45,6 +46,32 @@ export function startFaultySluice(faults: readonly string[]): Start {
     await startConfigured(processes, "faults", `faults: true\n${service(upstream, settings)}`);
 }
 
+/** The same, with a span for this share of connections over OTLP, to a collector that throws them away. */
+export function startTracedSluice(share: number): Start {
+  return async (processes, upstream) => {
+    const { command, args } = sluiceCommand();
+    if (command !== Deno.execPath()) throw new Error("an executable exports no spans: leave SLUICE_BIN out");
+    const collector = await listening((port) =>
+      processes.start("otlp_sink.ts", command, scriptArgs("targets/otlp_sink.ts", [port]))
+    );
+    const environment = {
+      OTEL_DENO: "true",
+      OTEL_DENO_METRICS: "false",
+      OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${collector.port}`,
+      OTEL_TRACES_SAMPLER: "traceidratio",
+      OTEL_TRACES_SAMPLER_ARG: String(share),
+    };
+    const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+    const source = [`0=127.0.0.1:${upstream}`];
+    const sluice = await start(processes, source, { command: "env", args: [...variables, command, ...args] });
+    const stop = async () => {
+      await sluice.stop();
+      await collector.stop();
+    };
+    return { ...sluice, stop };
+  };
+}
+
 /** The same with two threads. */
 export const startThreadedSluice: Start = async (processes, upstream) =>
   await startConfigured(processes, "threads", `workers: 2\n${service(upstream, "")}`);
@@ -77,8 +104,11 @@ async function startConfigured(processes: Processes, name: string, text: string)
   return await start(processes, ["-c", config]);
 }
 
-async function start(processes: Processes, source: string[]): Promise<Running> {
-  const { command, args } = sluiceCommand();
+async function start(
+  processes: Processes,
+  source: string[],
+  { command, args } = sluiceCommand(),
+): Promise<Running> {
   const own = [...source, "--print-ready", "--log-level", "warn"];
   const started = processes.start("sluice", command, [...args, ...own], { readLines: true });
   await waitUntil(() => started.lines.length > 0 || started.obituary() !== "", READY_DEADLINE_MS, 1);
