@@ -93,6 +93,71 @@ Deno.test("panels have rows, a description, and the data source that the user ch
   }
 });
 
+Deno.test("Grafana can tell the queries of a panel apart, and shows legends of labels that they have", () => {
+  for (const { title, type, targets, fieldConfig, panels } of DASHBOARD.panels) {
+    if (type === "row") {
+      assert.deepEqual(panels, [], `${title}: its panels are those below it`);
+      continue;
+    }
+    assert.ok(["stat", "table", "timeseries"].includes(type), `${title} is a ${type}`);
+    assert.ok(type === "table" || fieldConfig?.defaults.unit !== undefined, `${title} has no unit`);
+    const ids = targets!.map(({ refId }) => refId);
+    assert.ok(ids.every((id) => /^[A-Z]$/.test(id)) && new Set(ids).size === ids.length, `${title}: ${ids}`);
+    for (const { expr, legendFormat = "" } of targets!) {
+      const kept = labelsKept(expr);
+      for (const [, label] of legendFormat.matchAll(/\{\{\s*(\w+)\s*\}\}/g)) {
+        assert.ok(kept === undefined || kept.has(label!), `${title}: ${expr} has no ${label} for its legend`);
+        assert.deepEqual(
+          unknownNamesIn(withoutVariables(`${expr} or ${metricsIn(expr)}{${label}=""}`)),
+          [],
+          title,
+        );
+      }
+    }
+  }
+});
+
+Deno.test("variables ask for labels that exist, and conditions take several values of them", () => {
+  const [source, ...queries] = DASHBOARD.templating.list;
+  assert.deepEqual([source!.type, source!.query], ["datasource", "prometheus"]);
+  for (const { name, type, definition, query, datasource } of queries) {
+    assert.equal(type, "query", name);
+    assert.deepEqual(datasource, { type: "prometheus", uid: "${datasource}" }, name);
+    assert.equal(definition, (query as { query: string }).query, name);
+    const [, selector, label] = /^label_values\((.+), (\w+)\)$/.exec(definition!)!;
+    assert.equal(label, name);
+    assert.deepEqual(unknownNamesIn(withoutVariables(`sum by (${label}) (${selector})`)), [], name);
+  }
+  const definitions = queries.map(({ definition }) => definition!);
+  for (const text of [...definitions, ...expressionsOf(DASHBOARD).map(({ expr }) => expr)]) {
+    for (const [match, name] of text.matchAll(/.{0,3}\$(\w+)/g)) {
+      assert.ok(
+        name === "__rate_interval" || match.startsWith('=~"'),
+        `${text}: $${name} may have several values`,
+      );
+    }
+  }
+});
+
+Deno.test("the check of legends finds labels that a query sums away", () => {
+  assert.deepEqual(labelsKept("sum by (service, reason) (rate(a[5m]))"), new Set(["service", "reason"]));
+  assert.deepEqual(labelsKept("sum(a)"), new Set());
+  assert.equal(labelsKept("a > 0"), undefined);
+});
+
+/** The labels that the aggregations of a query keep; undefined if nothing is aggregated. */
+function labelsKept(expr: string): Set<string> | undefined {
+  const aggregations = [...expr.matchAll(/\b(?:sum|min|max|avg|count)(?: by)? ?\(/g)];
+  if (aggregations.length === 0) return undefined;
+  const lists = [...expr.matchAll(/\bby \(([^)]*)\)/g)].flatMap(([, labels]) => labels!.split(/,\s*/));
+  return new Set(lists.filter((label) => label !== "le"));
+}
+
+/** The first metric of a query. */
+function metricsIn(expr: string): string {
+  return /\b(?:sluice|process)_\w+|\bup\b/.exec(expr)![0];
+}
+
 Deno.test("the check of expressions finds metrics and labels that do not exist", () => {
   assert.deepEqual(unknownNamesIn("rate(sluice_conections_total[5m])"), ["sluice_conections_total"]);
   assert.deepEqual(unknownNamesIn('sum by (color) (sluice_threads{upstream="a"})'), ["color", "upstream"]);

@@ -24,8 +24,12 @@ export interface Panel {
   readonly targets?: readonly {
     readonly expr: string;
     readonly refId: string;
+    readonly legendFormat?: string;
     readonly datasource: unknown;
   }[];
+  readonly fieldConfig?: { readonly defaults: { readonly unit?: string } };
+  /** Of a row that is folded: Grafana reads them here. */
+  readonly panels?: readonly Panel[];
 }
 
 export interface Dashboard {
@@ -39,8 +43,11 @@ export interface Dashboard {
 interface Variable {
   readonly name: string;
   readonly type: string;
-  /** What a variable of type `query` asks for. */
+  /** What a variable of type `query` asks for, as its list shows it. */
   readonly definition?: string;
+  /** The same, as Grafana sends it; the type of data source for a variable of type `datasource`. */
+  readonly query: string | { readonly query: string };
+  readonly datasource?: unknown;
 }
 
 export function readAlerts(): AlertRule[] {
