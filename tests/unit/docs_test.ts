@@ -4,9 +4,11 @@ import assert from "node:assert/strict";
 import { dirname, join } from "node:path/posix";
 import { jsonSchemaText } from "../../.github/build/json_schema.ts";
 import { ERROR_CODES } from "../../src/net/errors.ts";
+import { parseCommand } from "../../src/cli/args.ts";
 import { helpText, TOPICS } from "../../src/cli/help.ts";
 import denoJson from "../../deno.json" with { type: "json" };
 import { PURPOSES } from "../support/docs/dependencies.ts";
+import { RUN } from "../support/docs/examples.ts";
 import { type Page, parsePage, readPages, ROOT } from "../support/docs/page.ts";
 import { type Schema, schemaKeys } from "./config/schema_keys.ts";
 import { importsOf, readSources } from "./source.ts";
@@ -14,8 +16,9 @@ import { importsOf, readSources } from "./source.ts";
 const PAGES = readPages();
 const README = PAGES.find(({ path }) => path === "README.md")!;
 
-/** Languages that a block may have; the tests of tests/e2e/docs run the first four. */
-const LANGUAGES = new Set(["js", "sh", "yaml", "ts", "json", "http", "ini", "mermaid", ""]);
+/** Languages that a block may have: those that run, those that another test reads, and pictures. */
+const LANGUAGES = new Set([...RUN, "js", "http", "ini", "mermaid", ""]);
+const PICTURES = new Set(["mermaid", ""]);
 
 /** Events of normal operation. */
 const NOTHING_WRONG: ReadonlySet<string> = new Set([
@@ -74,19 +77,18 @@ const FOREIGN_OPTIONS = [
 
 /** Blocks that cannot run in a test, and why. */
 const SKIPPED: Readonly<Record<string, readonly string[]>> = {
-  "README.md": ["needs a release to download"],
-  "docs/benchmarks.md": ["takes 25 minutes; tests/bench/options_test.ts tests its options"],
+  "README.md": ["it needs a release to download"],
+  "docs/benchmarks.md": ["it takes 25 minutes"],
   "docs/deploy/container.md": [
-    "needs a container engine and a release",
-    "needs a container engine and a release",
-    "needs a container engine and an executable",
+    "it needs a container engine and a release",
+    "it needs a container engine and a release",
+    "it needs a container engine and an executable",
   ],
-  "docs/deploy/gateway.md": Array(3).fill("needs a cluster"),
-  "docs/deploy/install.md": Array(4).fill("needs a release to download"),
-  "docs/deploy/kubernetes.md": Array(3).fill("needs a cluster"),
-  "docs/deploy/observe.md": ["for Prometheus"],
-  "docs/deploy/upgrade.md": ["needs root"],
-  "docs/operating.md": ["wrong on purpose: the next block shows what check says"],
+  "docs/deploy/gateway.md": Array(3).fill("it needs a cluster"),
+  "docs/deploy/install.md": Array(4).fill("it needs a release to download"),
+  "docs/deploy/kubernetes.md": Array(3).fill("it needs a cluster"),
+  "docs/deploy/observe.md": ["it takes six minutes"],
+  "docs/deploy/upgrade.md": ["it needs root"],
 };
 
 Deno.test("README.md fits into 250 lines", () => {
@@ -224,19 +226,37 @@ Deno.test("troubleshooting.md has only messages of the source", () => {
   assert.deepEqual(fragments.filter((fragment) => !source.includes(fragment)), []);
 });
 
-Deno.test("blocks have known languages, and few of them run in no test", async () => {
+Deno.test("every block runs in a test, but those that are listed, of which the page says so", async () => {
   const skipped: Record<string, string[]> = {};
-  for (const { path, blocks } of PAGES) {
-    for (const { language, line, directives: { skip, tested } } of blocks) {
-      assert.ok(LANGUAGES.has(language), `${path}:${line}: ${language}`);
-      if (skip !== undefined) (skipped[path] ??= []).push(skip);
-      if (tested !== undefined) {
-        assert.ok((await readText(tested)).includes(path), `${path}:${line}: ${tested}`);
+  for (const { path, text, blocks } of PAGES) {
+    const testOfPage = /^<!-- page: tested=(\S+) -->$/m.exec(text)?.[1];
+    for (const { language, line, directives: { skip, tested = testOfPage }, code } of blocks) {
+      const place = `${path}:${line}`;
+      assert.ok(LANGUAGES.has(language), `${place}: ${language}`);
+      if (skip !== undefined) {
+        (skipped[path] ??= []).push(skip);
+        const after = text.split("\n")[line + code.split("\n").length];
+        assert.equal(after?.trim(), `_No test runs this: ${skip}._`, `${place}: what readers see of it`);
+        if (language === "sh") checkUnrun(place, code);
+      } else if (tested !== undefined) {
+        assert.ok((await readText(tested)).includes(path), `${place}: ${tested} does not read ${path}`);
+      } else {
+        assert.ok(
+          RUN.has(language) || PICTURES.has(language),
+          `${place}: nothing tests a block of ${language}`,
+        );
       }
     }
   }
   assert.deepEqual(skipped, SKIPPED);
 });
+
+/** Of commands that do not run, at least the options of sluice are right. */
+function checkUnrun(place: string, code: string): void {
+  for (const [, words] of code.replaceAll("\\\n", " ").matchAll(/^\s*(?:\S*\/)?sluice (.*)$/gm)) {
+    assert.doesNotThrow(() => parseCommand(words!.trim().split(/\s+/)), place);
+  }
+}
 
 Deno.test("parsePage() finds blocks with their directives, also inside lists, and refuses unknown ones", () => {
   const text =

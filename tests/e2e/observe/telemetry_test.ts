@@ -13,6 +13,7 @@ import {
   writeText,
 } from "../../support/peers/sockets.ts";
 import { Admin } from "../../support/program/admin.ts";
+import { readPages } from "../../support/docs/page.ts";
 import { runSluice, Sluice } from "../../support/program/program.ts";
 
 /** Deno decides about OpenTelemetry when it compiles an executable. */
@@ -135,6 +136,35 @@ Deno.test({
     await using sluice = await Sluice.start(["127.0.0.1:0=127.0.0.1:1"], { env });
     const line = await sluice.logged("OTEL_EXPORTER_OTLP_ENDPOINT=");
     assert.match(line, /"tcp:\/\/\[::1\]:1" is not a URL of HTTP.* event=telemetry_variable/);
+  },
+});
+
+Deno.test({
+  name: "the variables of docs/deploy/observe.md export a share of the spans, and the log",
+  ignore,
+  fn: async () => {
+    await using receiver = new OtlpReceiver();
+    const { OTEL_METRIC_EXPORT_INTERVAL: _, ...ofReceiver } = receiver.env;
+    const page = readPages().find(({ path }) => path === "docs/deploy/observe.md")!;
+    const [block, ...others] = page.blocks.filter(({ language }) => language === "ini");
+    assert.deepEqual(others, []);
+    const shown = Object.fromEntries(block!.code.trim().split("\n").map((line) => line.split("=")));
+    assert.ok("OTEL_EXPORTER_OTLP_ENDPOINT" in shown && shown.OTEL_TRACES_SAMPLER === "traceidratio");
+    // All of it as printed, but the address of the collector.
+    await using sluice = await Sluice.start(["127.0.0.1:0=127.0.0.1:1"], {
+      env: { ...shown, ...ofReceiver },
+    });
+    for (let count = 0; count < 100; count++) {
+      using client = await connect(sluice.port());
+      await endOf(client);
+    }
+    const { stderr } = await sluice.stop();
+    assert.doesNotMatch(stderr, /telemetry_variable|not recognized/);
+    const spans = ofConnections(receiver).length;
+    // A share of 0.1: the chance of any other number is one in ten thousand.
+    assert.ok(spans > 0 && spans < 35, `${spans} spans of 100 connections`);
+    assert.ok(receiver.lines.some(({ body }) => body.stringValue.includes("event=connection_failed")));
+    assert.equal(receiver.metrics.size, 0);
   },
 });
 

@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { parsePage } from "../../support/docs/page.ts";
 import { findProgram } from "../../support/interop.ts";
 import { LineReader } from "../../support/peers/line_reader.ts";
 import { add, install, installed, VERSIONS } from "./project_packages.ts";
@@ -40,6 +41,10 @@ Deno.test({
       await t.step("in Vitest", async () => {
         assert.match(await run("npx", "vitest", "run", TIMEOUT, "vitest.test.ts"), /2 passed/);
       });
+      await t.step("the test of docs/npm.md, as printed, in Vitest", async () => {
+        await Deno.writeTextFile(join(folder, "docs.test.mjs"), await testOfPage());
+        assert.match(await run("npx", "vitest", "run", TIMEOUT, "docs.test.mjs"), /1 passed/);
+      });
       await t.step("in Jest", async () => {
         const args = [
           "--experimental-vm-modules",
@@ -63,6 +68,27 @@ Deno.test({
     }
   },
 });
+
+/** The test that docs/npm.md prints, with a database that answers, and a client of it that does not wait for long. */
+async function testOfPage(): Promise<string> {
+  const page = parsePage("docs/npm.md", await Deno.readTextFile(join(ROOT, "docs/npm.md")));
+  const [block, ...others] = page.blocks.filter(({ language }) => language === "js");
+  assert.deepEqual(others, []);
+  const code = block!.code.replace('"127.0.0.1:5432"', "`127.0.0.1:${server.address().port}`");
+  assert.notEqual(code, block!.code);
+  return `import { once } from "node:events";
+import net from "node:net";
+const server = net.createServer((socket) => void socket.pipe(socket).on("error", () => {}));
+await once(server.listen(0, "127.0.0.1"), "listening");
+server.unref();
+function queryThrough(port) {
+  const client = net.connect(port, "127.0.0.1", () => client.write("query"));
+  return new Promise((resolve, reject) => {
+    client.once("data", resolve).setTimeout(500, () => reject(new Error("timed out")));
+  }).finally(() => client.destroy());
+}
+${code}`;
+}
 
 /** Waits until the program is ready, and asserts that SIGTERM ends it as it ends sluice itself. */
 async function serves(folder: string, name: string, version: number): Promise<void> {

@@ -5,7 +5,8 @@ import { findProgram } from "../interop.ts";
 import { type Block, type Page, readPages } from "./page.ts";
 import { Section, type SectionParts, writePrograms } from "./section.ts";
 
-const RUN = new Set(["sh", "yaml", "ts", "json"]);
+/** Languages of blocks that run here. Of the others, tests/unit/docs_test.ts asks for another test. */
+export const RUN: ReadonlySet<string> = new Set(["sh", "yaml", "ts", "json"]);
 /** Commands are for a shell, and programs in the background are ended by their process group. */
 const ignore = Deno.build.os !== "linux" || OPENSSL.needs.some((name) => findProgram(name) === undefined);
 

@@ -17,7 +17,8 @@
  * | `setup="…"`     | this command runs before it                                                       |
  * | `frame=service` | these are keys of one service; `frame=file`, keys of a file without `services`    |
  * | `tested=PATH`   | another test runs it                                                              |
- * | `skip="…"`      | it cannot run here, for this reason                                               |
+ * | `by="…"`        | this command checks its file, in place of `sluice check`                          |
+ * | `skip="…"`      | it cannot run here, for this reason, which the next line tells readers            |
  *
  * `<!-- ports: 5000 9000 -->` at the top of a page names the ports that a test replaces by free ones.
  */
@@ -38,6 +39,7 @@ const DIRECTIVES = [
   "setup",
   "frame",
   "tested",
+  "by",
   "skip",
 ] as const;
 

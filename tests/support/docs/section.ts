@@ -52,7 +52,8 @@ export class Section implements AsyncDisposable {
     if (directives.file !== undefined) await Deno.writeTextFile(join(this.#folder, directives.file), code);
     if (directives.skip !== undefined || directives.tested !== undefined) return;
     if (directives.needs !== undefined && findProgram(directives.needs) === undefined) return;
-    if (language === "yaml") await this.#check(block, code);
+    if (directives.by !== undefined) await this.#checkBy(block);
+    else if (language === "yaml") await this.#check(block, code);
     else if (language === "sh") await this.#command(block, code);
     else if (language === "ts") await this.#program(block, code);
     else if (language === "json") { for (const text of documentsIn(code)) JSON.parse(text); }
@@ -82,7 +83,13 @@ export class Section implements AsyncDisposable {
     const file = join(this.#folder, directives.file ?? `line_${line}.yaml`);
     await Deno.writeTextFile(file, framed(code, directives.frame));
     const { code: exit, stderr } = await runSluice(["check", file], { env: ENVIRONMENT });
-    assert.equal(exit, 0, stderr);
+    assert.equal(exit, Number(directives.exit ?? 0), stderr);
+  }
+
+  /** Another program checks a file of its own. */
+  async #checkBy({ directives }: Block): Promise<void> {
+    const { code, text } = await this.#shell(`${directives.by} ${directives.file}`, directives);
+    assert.equal(code, 0, text);
   }
 
   /** Puts a certificate, key or authority where a configuration names one, unless a command has made it. */
