@@ -172,10 +172,15 @@ export function addressKey(address: ListenAddress): string {
  * means all addresses of the port. Host names other than localhost are only compared as text.
  */
 export function overlaps(one: ListenAddress, other: ListenAddress): boolean {
+  return includes(one, other) || includes(other, one);
+}
+
+/** Whether a listener on `one` accepts the clients of `other`: it is equal, in any spelling, or means all of the port. */
+export function includes(one: ListenAddress, other: ListenAddress): boolean {
   if (one.transport !== "tcp" || other.transport !== "tcp") return addressKey(one) === addressKey(other);
   if (one.port !== other.port || one.port === 0) return false;
   const [a, b] = [hostKey(one.hostname), hostKey(other.hostname)];
-  return a === b || covers(a, b) || covers(b, a);
+  return a === b || covers(a, b);
 }
 
 /**

@@ -16,7 +16,7 @@ import { warnOfTelemetry } from "../observe/telemetry/warnings.ts";
 import { ProxyBackend } from "./admin/backend.ts";
 import { AdminListenError } from "./admin/listen_error.ts";
 import type { ListeningAdmin } from "./admin/listener.ts";
-import { Predecessor } from "./admin/predecessor.ts";
+import { logTakeOver, Predecessor } from "./admin/predecessor.ts";
 import { type ConfigSource, configWatch } from "./files/config_source.ts";
 import { DescriptorBudget } from "./files/descriptors.ts";
 import { FaultController } from "./control/fault_controller.ts";
@@ -165,13 +165,14 @@ export class Proxy implements AsyncDisposable {
   async takeOver(): Promise<void> {
     const predecessor = Predecessor.of(this.#config);
     const pid = await predecessor.find();
+    const listeners = await predecessor.listeners();
     await keepSockets(predecessor.addresses, async () => {
       await this.#begin();
       using conn = await predecessor.connect();
       await this.#listenAdmin();
       await predecessor.handOver(conn);
     });
-    this.supervisor.parts.log.info(`Took over from process ${pid}`, { event: "taken_over", pid });
+    logTakeOver(pid, listeners, this.supervisor.services, this.supervisor.parts.log);
   }
 
   /** Cleans up after a failed start. */

@@ -3,22 +3,29 @@
  * listen on the same addresses for a moment, so it is asked over connections from before the new one listens.
  */
 
+import type { ServiceView } from "../../admin/views.ts";
 import type { AdminConfig, Config } from "../../config/config.ts";
 import { systemMessage } from "../../files/file_fault.ts";
-import { formatAddress, type ListenAddress } from "../../net/address.ts";
+import { formatAddress, includes, type ListenAddress, parseServiceAddress } from "../../net/address.ts";
+import { LARGEST_BODY } from "../../net/http_client.ts";
 import { type Conn, writeAll } from "../../net/socket/conn.ts";
 import { dial } from "../../net/socket/dial.ts";
 import { canShare } from "../../net/socket/reserve.ts";
+import type { Log } from "../../observe/log/log.ts";
 import { acmeSections } from "../acme/sections.ts";
 
 /** Milliseconds to connect, and to answer. */
 const PATIENCE = 10_000;
-/** More than any answer has, in bytes. */
-const LARGEST_ANSWER = 1024 * 1024;
 
 /** The sluice before cannot be asked, or refuses. Nothing has changed for it. */
 export class TakeOverError extends Error {
   override readonly name = "TakeOverError";
+}
+
+/** An address on which it accepts clients. */
+export interface EarlierListener {
+  readonly service: string;
+  readonly address: ListenAddress;
 }
 
 export class Predecessor {
@@ -63,10 +70,23 @@ export class Predecessor {
     using conn = await this.connect();
     const answer = await this.#ask(conn, "GET", "/api/v1/status", 200);
     const pid = /\{.*"pid": *(\d+)[,}]/s.exec(answer)?.[1];
-    if (pid === undefined) {
-      throw this.#failure("GET /api/v1/status was answered by another program than sluice");
-    }
+    if (pid === undefined) throw this.#isAnother("GET /api/v1/status");
     return this.#pid = Number(pid);
+  }
+
+  /** Where it accepts clients now. @throws {TakeOverError} */
+  async listeners(): Promise<EarlierListener[]> {
+    const path = "/api/v1/services";
+    using conn = await this.connect();
+    const answer = await this.#ask(conn, "GET", path, 200);
+    try {
+      const services: ServiceView[] = JSON.parse(answer.slice(answer.indexOf("\r\n\r\n")));
+      return services.filter(({ state }) => state === "listening").flatMap(({ name, listen }) =>
+        listen.map((text) => ({ service: name, address: parseServiceAddress(text) }))
+      );
+    } catch (cause) {
+      throw this.#isAnother(`GET ${path}`, cause);
+    }
   }
 
   /** @throws {TakeOverError} when no program listens there. */
@@ -130,6 +150,10 @@ export class Predecessor {
     return this.#failure(`${other} did not ${what} within ${this.#patience / 1000} s (${remedy})`, cause);
   }
 
+  #isAnother(request: string, cause?: unknown): TakeOverError {
+    return this.#failure(`${request} was answered by another program than sluice`, cause);
+  }
+
   #failure(detail: string, cause?: unknown): TakeOverError {
     const where = formatAddress(this.#admin.listen);
     return new TakeOverError(
@@ -139,11 +163,35 @@ export class Predecessor {
   }
 }
 
+/**
+ * Logs a take-over, and the addresses where only the sluice before listened.
+ *
+ * @param services Those of the new one.
+ */
+export function logTakeOver(
+  pid: number,
+  before: readonly EarlierListener[],
+  services: readonly { readonly addresses: readonly ListenAddress[] }[],
+  log: Pick<Log, "info" | "warn">,
+): void {
+  const own = services.flatMap(({ addresses }) => addresses);
+  log.info(`Took over from process ${pid}`, { event: "taken_over", pid });
+  for (const { service, address } of before) {
+    if (own.some((each) => includes(each, address))) continue;
+    const listen = formatAddress(address);
+    log.warn(
+      `Process ${pid} listened on ${listen} for ${service}, and nothing does now: clients there are refused. ` +
+        "To serve them, add the address to listen, and reload",
+      { event: "address_given_up", service, listen, pid },
+    );
+  }
+}
+
 async function readAll(conn: Conn): Promise<string> {
   const decoder = new TextDecoder();
   const buffer = new Uint8Array(16 * 1024);
   let text = "";
-  while (text.length < LARGEST_ANSWER) {
+  while (text.length < LARGEST_BODY) {
     const count = await conn.read(buffer);
     if (count === null) break;
     text += decoder.decode(buffer.subarray(0, count), { stream: true });

@@ -235,7 +235,10 @@ class SilentAdmin implements AsyncDisposable {
       this.#conns.push(conn);
       const request = await readHead(conn);
       if (request.startsWith("POST")) this.#asked.resolve();
-      else if (request !== "") await writeText(conn, 'HTTP/1.1 200 OK\r\n\r\n{"pid": 1}');
+      else if (request !== "") {
+        const body = request.startsWith("GET /api/v1/services ") ? "[]" : '{"pid": 1}';
+        await writeText(conn, `HTTP/1.1 200 OK\r\n\r\n${body}`);
+      }
       if (!request.startsWith("POST")) conn.close();
     }
   }

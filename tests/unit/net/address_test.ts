@@ -4,6 +4,7 @@ import {
   type Address,
   addressKey,
   formatAddress,
+  includes,
   isAbstract,
   overlaps,
   parseListenAddress,
@@ -124,6 +125,28 @@ Deno.test("faultOfUnixPath() allows abstract sockets with a name, on Linux only"
   assert.equal(systemPath({ transport: "unix", path: "@a" }), "\0a");
   assert.ok(isAbstract(unixAddress("\0a")));
   assert.deepEqual(unixAddress("@a"), { transport: "unix", path: "./@a" });
+});
+
+Deno.test("includes() knows whether a listener accepts the clients of another address", () => {
+  const isSo = (one: string, other: string) => includes(parseListenAddress(one), parseListenAddress(other));
+  for (
+    const [one, other] of [
+      ["5000", "LocalHost:5000"],
+      ["0.0.0.0:5000", "10.0.0.1:5000"],
+      [":5000", "0.0.0.0:5000"],
+      [":5000", "[::1]:5000"],
+      ["unix:/run/a.sock", "unix:/run/a.sock"],
+    ] as const
+  ) assert.ok(isSo(one, other), `${one} ${other}`);
+  for (
+    const [one, other] of [
+      ["10.0.0.1:5000", "0.0.0.0:5000"],
+      ["0.0.0.0:5000", ":5000"],
+      ["0.0.0.0:5000", "[::1]:5000"],
+      [":5000", "127.0.0.1:5001"],
+      [":5000", "unix:/run/a.sock"],
+    ] as const
+  ) assert.ok(!isSo(one, other), `${one} ${other}`);
 });
 
 Deno.test("overlaps() knows what two listeners cannot have at the same time", () => {

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { decodeOptions } from "../../../../src/config/library.ts";
+import { formatAddress } from "../../../../src/net/address.ts";
 import { Predecessor } from "../../../../src/runtime/admin/predecessor.ts";
 import { blackHole, readText, upstream, writeText } from "../../../support/peers/sockets.ts";
 
@@ -65,6 +66,39 @@ Deno.test({
       await assert.rejects(predecessorAt(other.address).find(), {
         name: "TakeOverError",
         message: /GET \/api\/v1\/status was answered by another program than sluice$/,
+      }, body);
+    }
+  },
+});
+
+Deno.test({
+  name: "Predecessor.listeners() has the addresses of services that listen (needs Linux)",
+  ignore,
+  fn: async () => {
+    const services = [
+      { name: "a", state: "listening", listen: ["127.0.0.1:5000", "unix:/run/a.sock"] },
+      { name: "b", state: "down", listen: ["127.0.0.1:5001"] },
+      { name: "c", state: "draining", listen: ["127.0.0.1:5002"] },
+    ];
+    const body = JSON.stringify(services);
+    await using other = upstream((conn) => writeText(conn, `HTTP/1.1 200 OK\r\n\r\n${body}`));
+    const listeners = await predecessorAt(other.address).listeners();
+    assert.deepEqual(listeners.map(({ service, address }) => `${service} ${formatAddress(address)}`), [
+      "a 127.0.0.1:5000",
+      "a unix:/run/a.sock",
+    ]);
+  },
+});
+
+Deno.test({
+  name: "Predecessor.listeners() rejects an answer that no sluice gives (needs Linux)",
+  ignore,
+  fn: async () => {
+    for (const body of ["<html></html>", "{}", '[{"state":"listening","listen":["nowhere"]}]']) {
+      await using other = upstream((conn) => writeText(conn, `HTTP/1.1 200 OK\r\n\r\n${body}`));
+      await assert.rejects(predecessorAt(other.address).listeners(), {
+        name: "TakeOverError",
+        message: /GET \/api\/v1\/services was answered by another program than sluice$/,
       }, body);
     }
   },
