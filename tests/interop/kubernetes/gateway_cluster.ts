@@ -48,6 +48,17 @@ export function startTlsPod(letter: string, pair: CertificateAndKey): LetterServ
 const GROUP = "gateway.networking.k8s.io";
 const KINDS = ["gatewayclasses", "gateways", "tcproutes", "tlsroutes", "referencegrants"];
 
+/** Installs the CustomResourceDefinitions of the Gateway API. */
+export async function applyGatewayApi(server: KubeApiServer): Promise<void> {
+  const files = KINDS.flatMap((kind) => ["-f", join(CRDS!, `${GROUP}_${kind}.yaml`)]);
+  await server.kubectl(["apply", "--server-side", ...files]);
+  await server.kubectl([
+    "wait",
+    "--for=condition=established",
+    ...KINDS.map((kind) => `crd/${kind}.${GROUP}`),
+  ]);
+}
+
 export class GatewayCluster {
   readonly server: KubeApiServer;
   readonly host = ownAddress();
@@ -65,13 +76,7 @@ export class GatewayCluster {
   /** Has the rights of the manifests, and no others. */
   static async start(stack: AsyncDisposableStack): Promise<GatewayCluster> {
     const server = await KubeApiServer.start(stack);
-    const files = KINDS.flatMap((kind) => ["-f", join(CRDS!, `${GROUP}_${kind}.yaml`)]);
-    await server.kubectl(["apply", "--server-side", ...files]);
-    await server.kubectl([
-      "wait",
-      "--for=condition=established",
-      ...KINDS.map((kind) => `crd/${kind}.${GROUP}`),
-    ]);
+    await applyGatewayApi(server);
     const manifests = await build(join(MANIFESTS, "gateway"));
     await server.apply(JSON.stringify(manifests.get("Namespace sluice")));
     await server.apply(JSON.stringify({ apiVersion: "v1", kind: "List", items: [...manifests.values()] }));

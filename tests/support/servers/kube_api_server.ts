@@ -78,6 +78,23 @@ export class KubeApiServer {
     return await run("kubectl", [...access, cache, ...args], input === undefined ? {} : { input });
   }
 
+  /** Writes a file for KUBECONFIG, of the user that may do everything, and returns its path. */
+  async kubeconfig(): Promise<string> {
+    const path = join(this.#home.path, "kubeconfig");
+    const one = "cluster";
+    // JSON is valid YAML.
+    const text = JSON.stringify({
+      apiVersion: "v1",
+      kind: "Config",
+      clusters: [{ name: one, cluster: { server: this.url, "certificate-authority": this.ca } }],
+      users: [{ name: one, user: { token: ADMIN_TOKEN } }],
+      contexts: [{ name: one, context: { cluster: one, user: one } }],
+      "current-context": one,
+    });
+    await Deno.writeTextFile(path, text);
+    return path;
+  }
+
   /** Creates or changes objects, given as YAML or JSON. Fields that the API does not know are errors. */
   async apply(manifests: string): Promise<void> {
     await this.kubectl(["apply", "--server-side", "-f", "-"], manifests);
