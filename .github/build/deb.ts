@@ -2,7 +2,7 @@
  * Builds a Debian package around an executable, with dpkg-deb:
  * `deb.ts --executable FILE --architecture amd64|arm64 --maintainer "NAME <ADDRESS>" --output DIRECTORY`.
  *
- * It installs the executable, its man page and completions, the unit for systemd, and /etc/sluice/sluice.yaml, which
+ * It installs the executable, its man page and completions, the units for systemd, and /etc/sluice/sluice.yaml, which
  * dpkg keeps as its administrator changed it. It starts nothing: what to proxy is for the administrator to say.
  */
 
@@ -34,11 +34,14 @@ if [ -z "\${DPKG_ROOT:-}" ] && [ -d /run/systemd/system ]; then
 fi
 `;
 
-/** A service that is removed stops; one that is upgraded goes on with its executable until it is restarted. */
+/**
+ * A service that is removed stops, its socket first, which would start it again; one that is upgraded goes on with its
+ * executable until it is restarted.
+ */
 const BEFORE_REMOVAL = `#!/bin/sh
 set -e
 if [ "$1" = remove ] && [ -z "\${DPKG_ROOT:-}" ] && [ -d /run/systemd/system ]; then
-  systemctl --no-reload disable --now sluice.service || true
+  systemctl --no-reload disable --now sluice.socket sluice.service || true
 fi
 `;
 
@@ -91,8 +94,14 @@ async function writeTree(tree: string, executable: string): Promise<void> {
     await Deno.chmod(file, mode);
   };
   const read = (path: string) => Deno.readTextFile(join(ROOT, path));
-  const [unit, example, license, changelog] = await Promise.all(
-    ["docs/deploy/sluice.service", "config.example.yaml", "LICENSE", "docs/CHANGELOG.md"].map(read),
+  const [unit, socket, example, license, changelog] = await Promise.all(
+    [
+      "docs/deploy/sluice.service",
+      "docs/deploy/sluice.socket",
+      "config.example.yaml",
+      "LICENSE",
+      "docs/CHANGELOG.md",
+    ].map(read),
   );
   const [man, bash, zsh, fish] = await Promise.all(
     [["man"], ...["bash", "zsh", "fish"].map((shell) => ["completions", shell])].map((args) =>
@@ -105,6 +114,7 @@ async function writeTree(tree: string, executable: string): Promise<void> {
   await put("usr/share/zsh/vendor-completions/_sluice", zsh!);
   await put("usr/share/fish/vendor_completions.d/sluice.fish", fish!);
   await put("usr/lib/systemd/system/sluice.service", unit!.replaceAll("/usr/local/bin/", "/usr/bin/"));
+  await put("usr/lib/systemd/system/sluice.socket", socket!);
   await put("etc/sluice/sluice.yaml", CONFIGURATION);
   await put("usr/share/doc/sluice/config.example.yaml", example!);
   await put("usr/share/doc/sluice/copyright", copyrightOf(license!));

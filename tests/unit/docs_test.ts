@@ -85,7 +85,7 @@ const SKIPPED: Readonly<Record<string, readonly string[]>> = {
     "it needs a container engine and an executable",
   ],
   "docs/deploy/gateway.md": Array(2).fill("it needs a cluster"),
-  "docs/deploy/install.md": Array(4).fill("it needs a release to download"),
+  "docs/deploy/install.md": Array(3).fill("it needs a release to download"),
   "docs/deploy/kubernetes.md": ["it needs a cluster"],
   "docs/deploy/observe.md": ["it takes six minutes"],
   "docs/deploy/upgrade.md": ["it needs root"],

@@ -15,6 +15,21 @@ const RUNTIME = { deno: "2.9.6", v8: "15.0.245" };
 /** Stands for the executable: it says what it was asked for. */
 const EXECUTABLE = `#!/bin/sh\necho "$@"\n`;
 
+/** What the package installs. */
+const FILES = [
+  "/etc/sluice/sluice.yaml",
+  "/usr/bin/sluice",
+  "/usr/lib/systemd/system/sluice.service",
+  "/usr/lib/systemd/system/sluice.socket",
+  "/usr/share/bash-completion/completions/sluice",
+  "/usr/share/doc/sluice/changelog.gz",
+  "/usr/share/doc/sluice/config.example.yaml",
+  "/usr/share/doc/sluice/copyright",
+  "/usr/share/fish/vendor_completions.d/sluice.fish",
+  "/usr/share/man/man1/sluice.1.gz",
+  "/usr/share/zsh/vendor-completions/_sluice",
+];
+
 Deno.test({
   name: "buildDeb() makes a package that dpkg installs, keeps a changed configuration, and removes",
   ignore: ["dpkg-deb", "dpkg"].some((name) => findProgram(name) === undefined),
@@ -26,6 +41,7 @@ Deno.test({
       const parts = { executable, maintainer: "A B <a@b.example>", output: folder };
       const deb = await buildDeb({ ...parts, architecture: "amd64" });
       assert.equal(deb, join(folder, `sluice_${version}_amd64.deb`));
+      assert.deepEqual(await filesIn(deb), FILES);
       const root = join(folder, "root");
       await installInto(root, deb);
       const { code, stdout } = await run(join(root, "usr/bin/sluice"), ["a", "b"]);
@@ -33,6 +49,11 @@ Deno.test({
       const unit = await Deno.readTextFile(join(root, "usr/lib/systemd/system/sluice.service"));
       assert.match(unit, /^ExecStart=\/usr\/bin\/sluice -c \/etc\/sluice\/sluice\.yaml$/m);
       assert.doesNotMatch(unit, /usr\/local/);
+      const socket = await Deno.readTextFile(join(root, "usr/lib/systemd/system/sluice.socket"));
+      assert.equal(
+        socket,
+        await Deno.readTextFile(new URL("../../docs/deploy/sluice.socket", import.meta.url)),
+      );
       assert.equal(
         await Deno.readTextFile(join(root, "usr/share/bash-completion/completions/sluice")),
         "completions bash\n",
@@ -151,6 +172,14 @@ Deno.test("a lock file of the build has the packages of deno.json that the progr
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+/** The files of a package, without folders. */
+async function filesIn(deb: string): Promise<string[]> {
+  const { code, stdout, stderr } = await run("dpkg-deb", ["--contents", deb]);
+  assert.equal(code, 0, stderr);
+  const paths = stdout.trimEnd().split("\n").map((line) => line.slice(line.indexOf("./") + 1));
+  return paths.filter((path) => !path.endsWith("/")).sort();
+}
 
 async function installInto(root: string, deb: string): Promise<void> {
   for (const folder of ["updates", "info"]) {

@@ -7,18 +7,18 @@ import { echo, readText, Upstream, writeText } from "../../support/peers/sockets
 import type { Machine } from "./machine.ts";
 
 const DEPLOY = new URL("docs/deploy/", ROOT);
-const PAGE = Deno.readTextFileSync(new URL("systemd.md", DEPLOY));
 /** Where an administrator has put the files, in the machine. */
 const FOLDER = "/root/sluice";
 export const CONFIGURATION = "/etc/sluice/sluice.yaml";
 /** The port of `sluice.socket`, below 1024. */
 export const PORT = 443;
 
-/** The block of systemd.md that has this text. */
-export function printed(text: string): string {
-  const blocks = parsePage("docs/deploy/systemd.md", PAGE).blocks.filter(({ code }) => code.includes(text));
-  if (blocks.length !== 1) throw new Error(`${blocks.length} blocks of systemd.md have "${text}"`);
-  return blocks[0]!.code;
+/** The block with this text, of systemd.md or another page of docs/deploy. */
+export function printed(text: string, page = "systemd.md"): string {
+  const { blocks } = parsePage(page, Deno.readTextFileSync(new URL(page, DEPLOY)));
+  const found = blocks.filter(({ code }) => code.includes(text));
+  if (found.length !== 1) throw new Error(`${found.length} blocks of ${page} have "${text}"`);
+  return found[0]!.code;
 }
 
 /** The text of a file of docs/deploy. */
