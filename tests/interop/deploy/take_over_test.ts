@@ -5,7 +5,7 @@ import { run } from "../../support/interop.ts";
 import { echo, Upstream } from "../../support/peers/sockets.ts";
 import { Sluice, within } from "../../support/program/program.ts";
 import { namespaceTest, NetworkNamespace } from "../servers/network_namespace.ts";
-import { Load } from "./load.ts";
+import { Conversation, Load } from "./load.ts";
 
 const UPGRADES = 10;
 /** Connections between two upgrades. */
@@ -15,7 +15,7 @@ const SOON = 60_000;
 const MIGRATE = "/proc/sys/net/ipv4/tcp_migrate_req";
 
 namespaceTest(
-  "ten upgrades under load lose no connection and refuse none",
+  "ten upgrades under load lose no connection, refuse none and let one that is open go on",
   { needs: [], install: "apt-get install" },
   async (stack) => {
     const namespace = await NetworkNamespace.make(stack);
@@ -30,7 +30,9 @@ services: [{ name: test, listen: "${namespace.far}:${PORT}", upstream: "${near}:
     const start = (...args: string[]) =>
       Sluice.withConfig(yaml, args, { wrapper: ["ip", "netns", "exec", namespace.name] });
     let current = stack.use(await start());
-    const load = new Load({ host: namespace.far, port: PORT });
+    const address = { host: namespace.far, port: PORT };
+    const open = stack.use(await Conversation.open(address));
+    const load = new Load(address);
     const ended = [];
     try {
       for (let upgrade = 0; upgrade < UPGRADES; upgrade++) {
@@ -38,6 +40,10 @@ services: [{ name: test, listen: "${namespace.far}:${PORT}", upstream: "${near}:
         const next = stack.use(await start("--take-over"));
         ended.push(within(SOON, "the end of an old program", current.ended()));
         current = next;
+        if (upgrade > 0) continue;
+        // The first program drains, and relays what it has.
+        await open.goesOn(BETWEEN);
+        await open.end();
       }
       await load.served(BETWEEN);
     } finally {
