@@ -20,6 +20,7 @@ import { PERMISSIONS } from "../../.github/build/permissions.ts";
 import denoJson from "../../deno.json" with { type: "json" };
 import offline from "./import_map.json" with { type: "json" };
 import { Memory } from "./memory.ts";
+import { TestGroups } from "./test_groups.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const CONFIG = resolve(ROOT, "deno.json");
@@ -39,6 +40,10 @@ async function main([subcommand, ...args]: readonly string[]): Promise<number> {
   }
   const importMap = Deno.env.get("SLUICE_IMPORT_MAP") ?? await chooseImportMap(subcommand);
   const flags = ["--config", CONFIG, ...importMap ? ["--import-map", importMap] : []];
+  if (subcommand === "test" && args.includes("--grouped")) {
+    await using groups = await TestGroups.write(args.filter((arg) => arg !== "--grouped"), ROOT);
+    return await runDeno(["test", ...flags, ...groups.args], ROOT, importMap);
+  }
   if (subcommand !== "run") return await runDeno([subcommand, ...flags, ...args], ROOT, importMap);
 
   // The first argument that is no flag is the script. Its path is relative to this directory, those in its arguments to

@@ -96,22 +96,24 @@ Deno.test("an unchanged fault stays as it is when others change", async () => {
 
 Deno.test("a fault that has changed counts once for a connection", async () => {
   const plan = planOf({ ...mark("a"), times: 1 });
-  const { service, relay, client, send } = relayed(plan);
+  const { service, relay, client, send, end } = relayed(plan);
   await send("x");
   service.set([{ ...plan, config: planOf({ ...mark("b"), name: "a", times: 1 }).config, version: 100 }]);
   await send("x");
   assert.deepEqual([relay.upstream.written, client.applied], ["xaxb", ["a"]]);
   assert.equal(new SharedCounter(plan.applied).value, 1);
+  await end();
 });
 
 Deno.test("a fault that was removed and added again counts anew", async () => {
   const [one, two] = [planOf(mark("a")), planOf(mark("a"))];
-  const { service, client, send } = relayed(one!);
+  const { service, client, send, end } = relayed(one!);
   await send("x");
   service.set([two!]);
   await send("x");
   assert.deepEqual(client.applied, ["a", "a"]);
   assert.deepEqual([one!, two!].map(({ applied }) => new SharedCounter(applied).value), [1, 1]);
+  await end();
 });
 
 Deno.test("a fault that resets a relayed connection resets both sides, with the reason `fault`", async () => {
@@ -122,10 +124,8 @@ Deno.test("a fault that resets a relayed connection resets both sides, with the 
 });
 
 Deno.test("a connection that has ended gets no faults", async () => {
-  const { service, relay, client } = relayed();
-  await relay.arrive("client", "end");
-  await relay.arrive("upstream", "end");
-  await relay.outcome;
+  const { service, relay, client, end } = relayed();
+  await end();
   client.faults[Symbol.dispose]();
   service.set([planOf({ type: "reset_peer" })]);
   await settled();
@@ -192,5 +192,10 @@ function relayed(...plans: FaultPlan[]) {
     await setImmediate();
     await relay.arrive("client", text);
   };
-  return { service, client, relay, send };
+  const end = async () => {
+    await relay.arrive("client", "end");
+    await relay.arrive("upstream", "end");
+    await relay.outcome;
+  };
+  return { service, client, relay, send, end };
 }

@@ -86,33 +86,40 @@ const BLOCKS = {
 
 for (const [family, block] of Object.entries(BLOCKS)) {
   Deno.test(`100 000 blocks of ${family} take less than 200 ms of CPU to load, and each look-up less than a microsecond, on an idle machine`, async () => {
-    // Five times as much is allowed here: other tests run at the same time.
+    // A busy machine has slower caches.
     const margin = 5;
     const lines = Array.from({ length: 100_000 }, (_, index) => block(index * 7919));
     const directory = await Deno.makeTempDir({ prefix: "sluice-list-" });
     try {
       await Deno.writeTextFile(join(directory, "l.txt"), lines.join("\n"));
       const bytes = await Deno.readFile(join(directory, "l.txt"));
-      const loading = process.cpuUsage();
+      const loading = cpuOfThread();
       const { entries, count } = await parseListFile("addresses", "l.txt", bytes);
       const set = new CidrSet(entries as CidrTables);
-      const loaded = process.cpuUsage(loading);
+      const milliseconds = cpuOfThread() - loading;
       assert.equal(count, 100_000);
       const inside = lines.slice(0, 500).map((each) => each.split("/")[0]!);
       const addresses = [...inside, ...Array.from({ length: 500 }, (_, index) => `240.0.${index % 256}.9`)];
-      const looking = process.cpuUsage();
+      const looking = cpuOfThread();
       let hits = 0;
       for (let round = 0; round < 200; round++) {
         for (const each of addresses) hits += set.has(each) ? 1 : 0;
       }
-      const looked = process.cpuUsage(looking);
+      const microseconds = (cpuOfThread() - looking) / 200;
       assert.equal(hits, 100_000);
-      const milliseconds = (loaded.user + loaded.system) / 1000;
-      const microseconds = (looked.user + looked.system) / 200_000;
       assert.ok(milliseconds < 200 * margin, `loaded in ${milliseconds} ms of CPU`);
       assert.ok(microseconds < 1 * margin, `looked up in ${microseconds} µs of CPU`);
     } finally {
       await Deno.remove(directory, { recursive: true });
     }
   });
+}
+
+/** The CPU time of this thread, without those of other tests, in milliseconds; elsewhere than on Linux, of the process. */
+function cpuOfThread(): number {
+  if (Deno.build.os === "linux") {
+    return Number(Deno.readTextFileSync("/proc/thread-self/schedstat").split(" ")[0]) / 1e6;
+  }
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
 }
