@@ -1,5 +1,6 @@
 /** Errors as values: what happened (`code`), on which side (`side`), and whether another attempt could help. */
 
+import { permissionFault, withRemedy } from "../files/permission_fault.ts";
 import { faultAfterHandshake, isTlsError } from "./tls/faults.ts";
 
 /** The two ends of a relayed connection. */
@@ -181,7 +182,9 @@ export function proxyErrorOf(cause: unknown, side: Side): ProxyError {
     return new ProxyError(code, side, { cause, detail });
   }
   const code = codeOf(cause);
-  return new ProxyError(code, TRAITS[code].ownFault ? "proxy" : side, { cause, detail: cause.message });
+  const refused = permissionFault(cause);
+  const detail = refused === undefined ? cause.message : withRemedy(refused);
+  return new ProxyError(code, TRAITS[code].ownFault ? "proxy" : side, { cause, detail });
 }
 
 function codeOf(error: Error): ErrorCode {

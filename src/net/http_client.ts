@@ -1,5 +1,7 @@
 /** HTTP requests of the proxy itself, to sources of endpoints. */
 
+import { permissionFault, withRemedy } from "../files/permission_fault.ts";
+
 export interface HttpClientOptions {
   /** PEM certificates of authorities to trust besides those that Deno trusts. */
   readonly ca?: string | undefined;
@@ -29,6 +31,8 @@ export function openHttpClient({ ca, http2 = true }: HttpClientOptions): HttpCli
 
 /** The cause behind "fetch failed", without the request that Deno repeats in it. */
 function reasonOf(error: unknown): unknown {
+  const refused = permissionFault(error);
+  if (refused !== undefined) return new Error(withRemedy(refused), { cause: error });
   const { cause } = error as { cause?: unknown };
   if (!(error instanceof TypeError && cause instanceof Error)) return error;
   const reason = cause.message.replace(/^error sending request .*?client error \([^)]*\): /s, "");

@@ -1,8 +1,10 @@
 /** `sluice gateway`: a proxy whose services are what the Gateway API of a Kubernetes cluster asks for. */
 
+import { tmpdir } from "node:os";
 import type { Config } from "../../config/config.ts";
 import { isIpAddress } from "../../config/values/address_text.ts";
-import { readFault, withRemedy } from "../../files/file_fault.ts";
+import { readFault, writeFault } from "../../files/file_fault.ts";
+import { withRemedy } from "../../files/permission_fault.ts";
 import { readFile } from "../../files/read_file.ts";
 import { GatewayController } from "../../gateway/controller.ts";
 import { CONTROLLER_NAME } from "../../gateway/names.ts";
@@ -64,6 +66,24 @@ const SOURCE: ConfigSource = {
   locate: (error) => Promise.resolve(error),
 };
 
+/** For certificates and keys. @throws {RunError} */
+async function makeFolder(): Promise<string> {
+  let directory: string | undefined;
+  try {
+    directory = await Deno.makeTempDir({ prefix: "sluice-gateway-" });
+    // They are read from there too.
+    await Deno.stat(directory);
+    return directory;
+  } catch (cause) {
+    if (directory !== undefined) await Deno.remove(directory).catch(() => {});
+    const folder = tmpdir();
+    throw new RunError(
+      `Cannot make a folder for certificates in "${folder}": ${withRemedy(writeFault(cause, folder))}`,
+      { cause },
+    );
+  }
+}
+
 /**
  * Runs until a signal.
  *
@@ -90,7 +110,7 @@ export async function serveGateway(
   const flags = runFlagsOf(options);
   const config = withFlags(configOf(options, env), flags);
   await checkFiles(server, options);
-  const directory = await Deno.makeTempDir({ prefix: "sluice-gateway-" });
+  const directory = await makeFolder();
   await using stack = new AsyncDisposableStack();
   stack.defer(() => Deno.remove(directory, { recursive: true }));
   const gateway = {

@@ -8,6 +8,7 @@ import { ProxyError, proxyErrorOf } from "../errors.ts";
 import { connectFirst } from "./happy_eyeballs.ts";
 import { NameLookup, type Names } from "./lookup.ts";
 import { NodeConn } from "./node_conn.ts";
+import { notCapable } from "../net_permission.ts";
 import { sleep } from "../timers/sleep.ts";
 
 /** First and longest pause before a unix socket whose backlog is full is tried again, in milliseconds. */
@@ -172,7 +173,8 @@ function dialNode(
     const onAbort = () => socket.destroy(signal.reason);
     const onError = (error: NodeJS.ErrnoException) => {
       signal.removeEventListener("abort", onAbort);
-      reject(error.syscall === "bind" ? bindError(localAddress, error) : error);
+      if (error.syscall === "bind") reject(bindError(localAddress, error));
+      else reject(isRefusedLookup(error) ? notCapable(`${host}:${port}`) : error);
     };
     signal.addEventListener("abort", onAbort);
     socket.once("error", onError);
@@ -185,6 +187,11 @@ function dialNode(
       } else resolve(new NodeConn(socket));
     });
   });
+}
+
+/** Deno's own lookup for node:net gives this code and no name for a missing permission; that of the system never does. */
+function isRefusedLookup({ syscall, code }: NodeJS.ErrnoException): boolean {
+  return syscall === "getaddrinfo" && code === "EPERM";
 }
 
 /** Deno 2.9.6 reports EINVAL where the kernel returns EADDRNOTAVAIL. Other errors stay as they are. */

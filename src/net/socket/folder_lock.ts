@@ -5,7 +5,8 @@
 
 import { dirname } from "node:path";
 import { answerWithin } from "../../files/answer_within.ts";
-import { readFault, withRemedy } from "../../files/file_fault.ts";
+import { readFault } from "../../files/file_fault.ts";
+import { withRemedy } from "../../files/permission_fault.ts";
 import type { UnixAddress } from "../address.ts";
 import { ProxyError } from "../errors.ts";
 import { sleep } from "../timers/sleep.ts";

@@ -2,7 +2,8 @@
  * The error for an address that cannot be bound. It has its own file so that programs can import it alone.
  */
 
-import { withRemedy, writeFault } from "../../files/file_fault.ts";
+import { writeFault } from "../../files/file_fault.ts";
+import { permissionFault, withRemedy } from "../../files/permission_fault.ts";
 import { formatAddress, type ListenAddress } from "../address.ts";
 import type { ErrorCode, ProxyError } from "../errors.ts";
 
@@ -63,6 +64,7 @@ const REMEDIES: Partial<Record<ErrorCode, string>> = {
 
 function detailOf(address: ListenAddress, error: ProxyError): string {
   if (address.transport === "unix") return unixDetail(address.path, error);
+  if (permissionFault(error.cause) !== undefined) return error.message;
   return address.transport === "systemd" ? error.message : REMEDIES[error.code] ?? error.message;
 }
 

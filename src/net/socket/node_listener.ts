@@ -1,9 +1,10 @@
 /** A {@linkcode Listener} over a `node:net` server, whose connections can be reset. */
 
 import { type AddressInfo, createServer, type Server, type Socket } from "node:net";
-import { type ActivatedAddress, boundAddress, type TcpAddress } from "../address.ts";
+import { type ActivatedAddress, boundAddress, hostKey, type TcpAddress } from "../address.ts";
 import type { Conn } from "./conn.ts";
 import { ProxyError } from "../errors.ts";
+import { requireNetPermission } from "../net_permission.ts";
 import type { Listener } from "./listen.ts";
 import { NodeConn } from "./node_conn.ts";
 
@@ -180,7 +181,13 @@ export class NodeListener<Bound extends TcpAddress | ActivatedAddress = TcpAddre
   async #where(
     address: TcpAddress | ActivatedAddress,
   ): Promise<{ fd: number } | { host: string; port: number }> {
-    if (address.transport === "tcp") return { host: address.hostname, port: address.port };
+    if (address.transport === "tcp") {
+      // Deno 2.9.6 emits no event without it: the error ends the program or, where that is prevented, nothing follows.
+      for (const hostname of new Set([address.hostname, hostKey(address.hostname)])) {
+        requireNetPermission({ hostname, port: address.port });
+      }
+      return { host: address.hostname, port: address.port };
+    }
     const fd = await this.#duplicate!();
     if (fd < 0) throw new ProxyError("too_many_open_files", "proxy");
     return { fd };

@@ -71,7 +71,8 @@ export class OwnListeners {
     try {
       this.#known = new Set(this.#findInterfaces().filter(isIpLiteral).map(hostKey));
     } catch (cause) {
-      const detail = "Cannot distinguish the addresses of this machine from others without --allow-sys";
+      const detail =
+        "Cannot distinguish the addresses of this machine from others (add networkInterfaces to --allow-sys)";
       throw new ProxyError("permission_denied", "proxy", { cause, detail });
     }
     this.#knownSince = performance.now();

@@ -71,7 +71,7 @@ class RenamedListener extends DenoListener {
 
 /**
  * Binds a file of another name beside `address`, and gives it the right one. Undefined where that cannot be done, as on
- * file systems without links.
+ * file systems without links, or may not be done.
  */
 function bindBeside(
   address: UnixAddress,
@@ -82,7 +82,8 @@ function bindBeside(
   const temporary = firstNameOf(path);
   const lengths = [path, temporary].map((each) => new TextEncoder().encode(each).byteLength);
   if (Deno.build.os === "windows" || Math.max(...lengths) > LONGEST_PATH) return undefined;
-  const listener = openWithMode(temporary, mode);
+  const listener = openBeside(address, temporary, mode, replaces);
+  if (listener === undefined) return undefined;
   try {
     // A link fails where a file has appeared since the check, and a rename replaces it.
     if (replaces) Deno.renameSync(temporary, path);
@@ -93,6 +94,24 @@ function bindBeside(
     return undefined;
   } finally {
     if (!replaces) tryRemove(temporary);
+  }
+}
+
+/** Undefined where Deno grants this program the path alone, as in `--allow-net=unix:/run/db.sock`, and no name beside it. */
+function openBeside(
+  address: UnixAddress,
+  temporary: string,
+  mode: number | undefined,
+  replaces: boolean,
+): Deno.Listener | undefined {
+  try {
+    return openWithMode(temporary, mode);
+  } catch (cause) {
+    if (!(cause instanceof Deno.errors.NotCapable)) throw cause;
+    if (!replaces) return undefined;
+    const detail = "not allowed by Deno (taking over a unix socket needs --allow-net without a list, " +
+      "and --allow-write of its folder)";
+    throw ListenError.at(address, new ProxyError("permission_denied", "proxy", { detail }));
   }
 }
 

@@ -2,7 +2,8 @@
 
 import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { DerReader } from "../../wire/certificate/der.ts";
-import { readFault, withRemedy } from "../../files/file_fault.ts";
+import { readFault } from "../../files/file_fault.ts";
+import { withRemedy } from "../../files/permission_fault.ts";
 import { readFile } from "../../files/read_file.ts";
 
 /** Which of the files is at fault. */

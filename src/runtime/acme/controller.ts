@@ -4,7 +4,8 @@ import { isDeepStrictEqual } from "node:util";
 import { sleep } from "../../net/timers/sleep.ts";
 import type { AcmeConfig, Config } from "../../config/config.ts";
 import type { Problem } from "../../config/config_error.ts";
-import { withRemedy, writeFault } from "../../files/file_fault.ts";
+import { writeFault } from "../../files/file_fault.ts";
+import { withRemedy } from "../../files/permission_fault.ts";
 import { type Address, formatAddress } from "../../net/address.ts";
 import type { Log } from "../../observe/log/log.ts";
 import { refusal, type Refused } from "../files/config_source.ts";
@@ -145,7 +146,7 @@ export class AcmeController {
       server: new AcmeServer({ acme, log, clock, open }),
       log,
       clock,
-      owner: `${Deno.hostname()} ${Deno.pid}`,
+      owner: ownName(),
       onChange,
     });
   }
@@ -153,6 +154,12 @@ export class AcmeController {
   #end(ending: Promise<unknown>): void {
     this.#ending = Promise.all([this.#ending, ending]);
   }
+}
+
+/** For people, who may have to find the process: `web-1 4711`. */
+function ownName(): string {
+  const { state } = Deno.permissions.querySync({ name: "sys", kind: "hostname" });
+  return state === "granted" ? `${Deno.hostname()} ${Deno.pid}` : `process ${Deno.pid}`;
 }
 
 async function makeFolders(

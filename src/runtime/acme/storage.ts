@@ -53,13 +53,15 @@ export class AcmeStorage implements ChallengeAnswers {
     this.folder = acmeFolder(options);
   }
 
-  /** Makes the folders. @throws {UnusableFileError} when one does not answer, and what `Deno.mkdir` does */
+  /** Makes the folders. @throws {UnusableFileError} when one does not answer, and what `Deno.mkdir` and `Deno.stat` do */
   async prepare(): Promise<void> {
     for (const folder of [this.#storage, this.folder, acmeChallengeFolder(this.#storage)]) {
       await answerWithin(folder, () => Deno.mkdir(folder, { mode: FOLDER_FOR_OWNER })).catch((error) => {
         if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
       });
     }
+    // What is written there is read too: if that is not allowed, the start fails and not the first order.
+    await answerWithin(this.#storage, () => Deno.stat(this.#storage));
   }
 
   /** The key of the account, made by the first proxy that needs it. */

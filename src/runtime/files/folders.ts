@@ -3,7 +3,8 @@
 import { dirname } from "node:path";
 import type { Config, TlsConfig } from "../../config/config.ts";
 import type { Problem } from "../../config/config_error.ts";
-import { withRemedy, writeFault } from "../../files/file_fault.ts";
+import { writeFault } from "../../files/file_fault.ts";
+import { withRemedy } from "../../files/permission_fault.ts";
 import { fileInfo } from "../../files/read_file.ts";
 import { folderFault } from "../../net/socket/folder_lock.ts";
 import type { ListenAddress } from "../../net/address.ts";

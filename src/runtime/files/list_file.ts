@@ -1,6 +1,7 @@
 /** Reads a file of addresses or names: one on each line, and comments after a `#`. */
 
-import { readFault, withRemedy } from "../../files/file_fault.ts";
+import { readFault } from "../../files/file_fault.ts";
+import { withRemedy } from "../../files/permission_fault.ts";
 import { readFile } from "../../files/read_file.ts";
 import { inTurns, type Steps } from "../../config/input/steps.ts";
 import { amountOf } from "../../config/values/amount.ts";

@@ -6,6 +6,8 @@
 
 import { Resolver as NodeResolver } from "node:dns/promises";
 import { formatAddress, type TcpAddress } from "../../../net/address.ts";
+import { proxyErrorOf } from "../../../net/errors.ts";
+import { requireNetPermission } from "../../../net/net_permission.ts";
 
 /** A query is repeated after 650 ms, and times out 1300 ms later. */
 const QUERY = { timeout: 650, tries: 2 };
@@ -51,7 +53,7 @@ export class DnsResolver implements Resolver {
   }
 
   async addresses(name: string, signal: AbortSignal): Promise<AddressRecords> {
-    using query = new Query(this.#server, signal);
+    using query = this.#query(signal);
     const [v4, v6, alias] = await Promise.allSettled([
       orNone(query.resolver.resolve4(absolute(name), { ttl: true })),
       orNone(query.resolver.resolve6(absolute(name), { ttl: true })),
@@ -73,7 +75,7 @@ export class DnsResolver implements Resolver {
   }
 
   async services(name: string, signal: AbortSignal): Promise<readonly ServiceRecord[]> {
-    using query = new Query(this.#server, signal);
+    using query = this.#query(signal);
     try {
       const records = await orNone(query.resolver.resolveSrv(absolute(name)));
       // The root as target means that the service does not exist; Deno returns it as an empty name.
@@ -84,6 +86,16 @@ export class DnsResolver implements Resolver {
       throw explained(error);
     }
     throw new Error("no SRV record");
+  }
+
+  #query(signal: AbortSignal): Query {
+    try {
+      // Without it, Deno 2.9.6 only gives the code UNKNOWN.
+      if (this.#server !== undefined) requireNetPermission(this.#server);
+      return new Query(this.#server, signal);
+    } catch (error) {
+      throw explained(error);
+    }
   }
 }
 
@@ -126,6 +138,7 @@ async function orNone<Record>(records: Promise<Record[]>): Promise<Record[]> {
 }
 
 function explained(error: unknown): unknown {
+  if (error instanceof Deno.errors.NotCapable) return proxyErrorOf(error, "proxy");
   const explanation = EXPLANATIONS[String(codeOf(error))];
   return explanation === undefined ? error : new Error(explanation, { cause: error });
 }

@@ -138,7 +138,7 @@ Deno.test({
   fn: async () => {
     await assert.rejects(
       AccessFile.open({ path: "/tmp/a.log", format: "text", log: capturedLog().log }),
-      /: not allowed; run with --allow-write=\/tmp\/a\.log, or change log\.access\.path$/,
+      /: not allowed by Deno; add \/tmp\/a\.log to --allow-write, or change log\.access\.path$/,
     );
   },
 });
