@@ -7,6 +7,7 @@ import { isAbstract, unixAddress } from "../../net/address.ts";
 import { DatagramSender } from "../../net/socket/datagram_sender.ts";
 import { sleep } from "../../net/timers/sleep.ts";
 import type { Log } from "../../observe/log/log.ts";
+import { permissionFault, withRemedy } from "../../files/permission_fault.ts";
 import { amountOf } from "../../config/values/amount.ts";
 
 /** Milliseconds between two checks whether the text of the status has changed. */
@@ -58,6 +59,7 @@ export class ServiceManager implements Lifecycle, AsyncDisposable {
   #last: Promise<void> = Promise.resolve();
   #pending = 0;
   #hasFailed = false;
+  #isWithoutTime = false;
 
   constructor(
     sender: Pick<DatagramSender, "send" | typeof Symbol.dispose>,
@@ -107,7 +109,9 @@ export class ServiceManager implements Lifecycle, AsyncDisposable {
 
   reloading(): void {
     if (this.#state !== "ready" || ++this.#reloads > 1) return;
-    this.#send("RELOADING=1", `MONOTONIC_USEC=${monotonicTime()}`, "STATUS=Reloading the configuration");
+    const time = this.#monotonicTime();
+    const lines = time === undefined ? [] : [`MONOTONIC_USEC=${time}`];
+    this.#send("RELOADING=1", ...lines, "STATUS=Reloading the configuration");
   }
 
   reloaded(isRefused: boolean): void {
@@ -147,6 +151,24 @@ export class ServiceManager implements Lifecycle, AsyncDisposable {
     this.#timers.push(timer);
   }
 
+  /**
+   * A time of CLOCK_MONOTONIC in microseconds that is not before now. The manager takes a message with an earlier time
+   * than that of its request for one about an earlier reload. Deno has no exact time of that clock; the uptime, which
+   * the kernel rounds up to a second, is never before it. Undefined where Deno may not read it: then only a manager
+   * that waits for this message (`Type=notify-reload`) misses it.
+   */
+  #monotonicTime(): number | undefined {
+    try {
+      return Deno.osUptime() * SECOND;
+    } catch (error) {
+      if (!this.#isWithoutTime) {
+        warn(this.#log, "Cannot report the time of a reload to the service manager", error);
+      }
+      this.#isWithoutTime = true;
+      return undefined;
+    }
+  }
+
   #send(...lines: string[]): void {
     this.#pending += 1;
     const sent = this.#last.then(() => this.#sender.send(lines.join("\n")));
@@ -170,15 +192,8 @@ export function watchdogInterval(env: Environment, pid: number): number | undefi
   return Math.max(1, Math.floor(microseconds / 2 / MICROSECONDS));
 }
 
-/**
- * A time of CLOCK_MONOTONIC in microseconds that is not before now. The manager takes a message with an earlier time
- * than that of its request for one about an earlier reload. Deno has no exact time of that clock; the uptime, which
- * the kernel rounds up to a second, is never before it.
- */
-function monotonicTime(): number {
-  return Deno.osUptime() * SECOND;
-}
-
 function warn(log: Pick<Log, "warn">, what: string, error: unknown): void {
-  log.warn(`${what}: ${(error as Error).message}`, { event: "service_manager_not_notified" });
+  const refused = permissionFault(error);
+  const why = refused === undefined ? (error as Error).message : withRemedy(refused);
+  log.warn(`${what}: ${why}`, { event: "service_manager_not_notified" });
 }

@@ -32,6 +32,25 @@ Deno.test("ServiceManager sends the states of a program, and what it does", asyn
   ]);
 });
 
+Deno.test({
+  name: "ServiceManager reports reloads without their time where Deno may not read it, and says so once",
+  permissions: { sys: false },
+  fn: async () => {
+    await using fixture = new Fixture();
+    const { manager, proxy } = fixture;
+    manager.ready(proxy);
+    await fixture.sent();
+    for (let reload = 0; reload < 2; reload++) {
+      manager.reloading();
+      manager.reloaded(false);
+      assert.equal((await fixture.sent())[0], "RELOADING=1\nSTATUS=Reloading the configuration");
+    }
+    assert.deepEqual(fixture.warnings, [
+      "Cannot report the time of a reload to the service manager: not allowed by Deno (add osUptime to --allow-sys)",
+    ]);
+  },
+});
+
 Deno.test("ServiceManager sends a changed status only, also after a refused reload and during a stop", async () => {
   await using fixture = new Fixture();
   const { manager, proxy } = fixture;
