@@ -1,32 +1,27 @@
-/** What docs/security.md says about permissions: these are enough, and without any of them the program says so. */
+/** A common set of the permissions in docs/security.md: it is enough, and without any of them the program says so. */
 
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { eventually } from "../../support/eventually.ts";
-import { connect, echo, readText, upstream, writeText } from "../../support/peers/sockets.ts";
-import { type Finished, runSluice, Sluice, sluiceCommand } from "../../support/program/program.ts";
+import { eventually } from "../../../support/eventually.ts";
+import { connect, echo, readText, upstream, writeText } from "../../../support/peers/sockets.ts";
+import {
+  ALWAYS,
+  CANNOT_NARROW,
+  commandWith,
+  documentedFlags,
+  type Flags,
+  together,
+} from "../../../support/program/narrow.ts";
+import { type Finished, runSluice, Sluice } from "../../../support/program/program.ts";
 
-const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
-/** An executable has its permissions inside. */
-const ignore = Deno.env.get("SLUICE_BIN") !== undefined;
-
-/** The permissions of the page, with a folder of its own for what it reads and writes. */
-function permissionsFor(folder: string): string[] {
-  return [
-    "--allow-net=127.0.0.1",
-    `--allow-read=${ROOT},${folder}`,
-    `--allow-write=${folder}`,
-    "--allow-env",
-    "--allow-sys=networkInterfaces",
-  ];
-}
-
-/** The command that runs sluice with other permissions than it has. */
-function commandWith(permissions: readonly string[]): string[] {
-  const command = sluiceCommand().filter((part) => !part.startsWith("--allow-"));
-  command.splice(command.indexOf("run") + 1, 0, ...permissions);
-  return command;
+/** Those of several rows of the page, with a folder of its own for what it reads and writes. */
+function permissionsFor(folder: string): Flags {
+  return together(
+    ALWAYS,
+    new Map([["--allow-net", ["127.0.0.1"]]]),
+    documentedFlags("the configuration, lists", { FOLDER: folder }),
+    documentedFlags("the access log", { FILE: join(folder, "access.log") }),
+  );
 }
 
 /** A folder with a configuration. */
@@ -68,7 +63,7 @@ class Setup implements AsyncDisposable {
 Deno.test({
   name:
     "the permissions of docs/security.md are enough for a connection, a reload, the admin interface and metrics",
-  ignore,
+  ignore: CANNOT_NARROW,
   fn: async () => {
     await using setup = await Setup.create();
     const command = commandWith(permissionsFor(setup.folder));
@@ -94,18 +89,18 @@ Deno.test({
 
 Deno.test({
   name: "without one of its permissions, sluice does not start, and says what it may not do",
-  ignore,
+  ignore: CANNOT_NARROW,
   fn: async () => {
     await using setup = await Setup.create();
     const refusals: [without: string, message: RegExp][] = [
-      ["--allow-net", /Cannot listen on .*permission denied/],
-      ["--allow-read", /Cannot use the configuration/],
-      ["--allow-write", /access\.log/],
+      ["--allow-net", /Cannot listen on .*not allowed by Deno \(add 127\.0\.0\.1:0 to --allow-net\)/],
+      ["--allow-read", /Cannot use the configuration[^]* to --allow-read/],
+      ["--allow-write", /access\.log.* to --allow-write/],
       ["--allow-env", /Requires env access/],
     ];
     await Promise.all(refusals.map(async ([without, message]) => {
-      const permissions = permissionsFor(setup.folder).filter((each) => !each.startsWith(without));
-      const { code, stderr } = await runToEnd([...commandWith(permissions), "-c", setup.file]);
+      const flags = new Map([...permissionsFor(setup.folder)].filter(([flag]) => flag !== without));
+      const { code, stderr } = await runToEnd([...commandWith(flags), "-c", setup.file]);
       assert.notEqual(code, 0, without);
       assert.match(stderr, message, without);
     }));

@@ -1,0 +1,134 @@
+/** Rows of the table in docs/security.md about addresses: each flag is enough, and needed. */
+
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { findProgram } from "../../../support/interop.ts";
+import { answeringServer, NamedServer } from "../../../support/peers/named_server.ts";
+import { echo } from "../../../support/peers/sockets.ts";
+import { documentedFlags, together } from "../../../support/program/narrow.ts";
+import { DNSMASQ, DnsServer } from "../../../support/servers/dns_server.ts";
+import { FakeConsul } from "../../../support/servers/fake_consul.ts";
+import { adding, needs, relays, speak, test } from "./permissions_fixture.ts";
+
+const IS_UNIX = Deno.build.os !== "windows";
+
+for (const more of ["", ", reset: pass"]) {
+  test(`listening${more}`, async (setup) => {
+    const before = documentedFlags("the configuration, lists", {
+      FOLDER: setup.always.get("--allow-read")![0]!,
+    });
+    const attempt = await setup.attempt(setup.service({ more }), {
+      before,
+      tried: setup.relaying,
+      use: relays,
+    });
+    await needs(attempt, { "--allow-net": adding("127.0.0.1:0", "net") });
+  });
+
+  test(`an upstream by IP address${more}`, async (setup) => {
+    const attempt = await setup.attempt(setup.service({ more }), {
+      before: setup.always,
+      tried: setup.upstreamFlags,
+      use: relays,
+    });
+    await needs(attempt, { "--allow-net": adding(setup.server.address, "net") });
+  });
+
+  test(`an upstream by host name${more}`, async (setup) => {
+    const attempt = await setup.attempt(setup.service({ to: `localhost:${setup.server.port}`, more }), {
+      before: setup.always,
+      tried: documentedFlags("an upstream by host name", {
+        NAME: "localhost",
+        PORT: String(setup.server.port),
+      }),
+      use: relays,
+    });
+    await needs(attempt, { "--allow-net": adding(`localhost:${setup.server.port}`, "net") });
+  });
+}
+
+test("an upstream on a unix socket", async (setup) => {
+  const path = join(setup.folder, "db.sock");
+  const server = Deno.listen({ transport: "unix", path });
+  setup.stack.defer(() => server.close());
+  const serve = async () => {
+    using conn = await server.accept();
+    await echo(conn as unknown as Deno.Conn);
+  };
+  // Only a program with all permissions connects.
+  setup.stack.use({ [Symbol.asyncDispose]: () => served });
+  const served = serve();
+  const attempt = await setup.attempt(setup.service({ to: `unix:${path}` }), {
+    before: setup.always,
+    tried: documentedFlags("an upstream on a unix socket", { FILE: path }),
+    use: relays,
+  });
+  await needs(attempt, {
+    "--allow-net": adding(`unix:${path}`, "net"),
+    "--allow-read": adding(path, "read"),
+    "--allow-write": adding(path, "write"),
+  });
+}, !IS_UNIX);
+
+test("a unix socket that sluice listens on", async (setup) => {
+  const path = join(setup.folder, "db.sock");
+  const attempt = await setup.attempt(setup.service({ listen: `unix:${path}` }), {
+    before: setup.relaying,
+    tried: documentedFlags("a unix socket that sluice listens on", { FILE: path, FOLDER: setup.folder }),
+    use: async () => {
+      using client = await Deno.connect({ transport: "unix", path });
+      await speak(client);
+    },
+  });
+  await needs(attempt, {
+    "--allow-net": adding(`unix:${path}`, "net"),
+    "--allow-read": adding(setup.folder, "read"),
+    "--allow-write": adding(path, "write"),
+  });
+}, !IS_UNIX);
+
+test("discovery over DNS", async (setup) => {
+  const dns = await DnsServer.start(setup.stack, { hosts: { "db.test": ["127.0.0.1"] }, ttl: 60 });
+  const server = `127.0.0.1:${dns.address.port}`;
+  const yaml = `upstreams: { db: { endpoints: ["db.test:${setup.server.port}"], discovery: { dns: a, ` +
+    `server: "${server}" } } }\n${setup.service({ to: "db" })}`;
+  const attempt = await setup.attempt(yaml, {
+    before: setup.relaying,
+    tried: documentedFlags("`discovery.dns`", { SERVER: server }),
+    use: relays,
+  });
+  await needs(attempt, {
+    "--allow-net": adding(server, "net"),
+    "--allow-sys": adding("networkInterfaces", "sys"),
+  });
+}, DNSMASQ.needs.some((name) => findProgram(name) === undefined));
+
+test("Consul", async (setup) => {
+  const server = setup.stack.use(await NamedServer.start("a"));
+  const consul = setup.stack.use(new FakeConsul({ token: "s3cret-token" }));
+  const [host, port] = server.address.split(":");
+  consul.set([{ address: host!, port: Number(port) }]);
+  const token = join(setup.folder, "token");
+  await Deno.writeTextFile(token, "s3cret-token\n", { mode: 0o600 });
+  const source = `consul: { service: db, address: "${consul.address}", token_file: "${token}" }`;
+  const address = new URL(consul.address);
+  const attempt = await setup.attempt(
+    `upstreams: { db: { discovery: { ${source} } } }\n${setup.service({ to: "db" })}`,
+    {
+      before: together(
+        setup.always,
+        documentedFlags("an upstream by IP address", { HOST: host!, PORT: port! }),
+      ),
+      tried: documentedFlags("Consul or Kubernetes", {
+        HOST: address.hostname,
+        PORT: address.port,
+        FOLDER: setup.folder,
+      }),
+      use: async (sluice) => assert.equal(await answeringServer(sluice.port()), "a"),
+    },
+  );
+  await needs(attempt, {
+    "--allow-net": adding(address.host, "net"),
+    "--allow-read": adding(token, "read"),
+  });
+});
