@@ -59,6 +59,7 @@ const NOTHING_WRONG: ReadonlySet<string> = new Set([
 /** Options of other programs. */
 const FOREIGN_OPTIONS = [
   "--unstable-net",
+  "--no-prompt",
   "--allow-net",
   "--allow-read",
   "--allow-write",
@@ -80,8 +81,7 @@ const SKIPPED: Readonly<Record<string, readonly string[]>> = {
   "README.md": ["it needs a release to download"],
   "docs/benchmarks.md": ["it takes 25 minutes"],
   "docs/deploy/container.md": [
-    "it needs a container engine and a release",
-    "it needs a container engine and a release",
+    ...Array(3).fill("it needs a container engine and a release"),
     "it needs a container engine and an executable",
   ],
   "docs/deploy/gateway.md": Array(2).fill("it needs a cluster"),
