@@ -3,7 +3,7 @@
 import { delimiter, isAbsolute, join } from "node:path";
 import type { Account } from "./servers/server_home.ts";
 
-/** A test that takes longer than this is stuck: its programs are ended, and it fails. */
+/** A test that takes longer than this is stuck, unless it says otherwise: its programs are ended, and it fails. */
 const TEST_DEADLINE_MS = 120_000;
 
 /** The same limit for a program that should run to its end. */
@@ -30,12 +30,13 @@ export function interopTest(
   name: string,
   { needs, install }: Needs,
   fn: (stack: AsyncDisposableStack) => Promise<void>,
+  { deadline = TEST_DEADLINE_MS }: { readonly deadline?: number } = {},
 ): void {
   const ignore = needs.some((program) => findProgram(program) === undefined);
   Deno.test({
     name: ignore ? `${name} (skipped: ${install})` : name,
     ignore,
-    fn: () => withStack(fn),
+    fn: () => withStack(fn, deadline),
   });
 }
 
@@ -52,6 +53,8 @@ export interface RunOptions {
   /** The user that runs it; the tests' own unless given. */
   readonly account?: Account;
   readonly cwd?: string;
+  /** Variables besides PATH and LC_ALL. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 export interface Output {
@@ -85,7 +88,7 @@ export function spawn(program: string, args: string[], options: RunOptions = {})
   return new Deno.Command(path, {
     args,
     clearEnv: true,
-    env: { PATH: Deno.env.get("PATH") ?? "", LC_ALL: "C" },
+    env: { PATH: Deno.env.get("PATH") ?? "", LC_ALL: "C", ...options.env },
     stdin: options.input === undefined ? "null" : "piped",
     stdout: "piped",
     stderr: "piped",
@@ -94,15 +97,18 @@ export function spawn(program: string, args: string[], options: RunOptions = {})
   }).spawn();
 }
 
-async function withStack(fn: (stack: AsyncDisposableStack) => Promise<void>): Promise<void> {
+async function withStack(
+  fn: (stack: AsyncDisposableStack) => Promise<void>,
+  within: number,
+): Promise<void> {
   const stack = new AsyncDisposableStack();
   // After the servers and the proxy are ended, every wait for them ends.
   let emptied: Promise<void> | undefined;
-  const deadline = setTimeout(() => emptied = stack.disposeAsync(), TEST_DEADLINE_MS);
+  const deadline = setTimeout(() => emptied = stack.disposeAsync(), within);
   try {
     await fn(stack);
   } catch (error) {
-    throw emptied ? new Error(`Not done after ${TEST_DEADLINE_MS / 1000} s`, { cause: error }) : error;
+    throw emptied ? new Error(`Not done after ${within / 1000} s`, { cause: error }) : error;
   } finally {
     clearTimeout(deadline);
     await (emptied ?? stack.disposeAsync());

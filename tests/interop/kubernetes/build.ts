@@ -5,10 +5,13 @@
 
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { findProgram } from "../../support/interop.ts";
 
 const KUBERNETES = "1.36.3";
 const HELM = "3.22.0";
 const GATEWAY_API = "1.6.3";
+/** Goes up when they are built in another way. */
+const RECIPE = 2;
 const TESTS = "tests/interop/kubernetes";
 const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
 
@@ -24,18 +27,35 @@ import (
 func main() { os.Exit(cli.Run(app.NewAPIServerCommand())) }
 `;
 
+/** Tests that lack one of them are skipped, which would make this task succeed without any. */
+const NEEDED = { etcd: "apt-get install etcd-server", kubectl: "https://kubernetes.io/docs/tasks/tools/" };
+
 if (import.meta.main) {
-  const tools = join(cacheFolder(), "sluice", `kubernetes-${KUBERNETES}-helm-${HELM}`);
+  const absent = Object.entries(NEEDED).filter(([program]) => findProgram(program) === undefined);
+  for (const [program, install] of absent) console.error(`Cannot find ${program}: ${install}`);
+  Deno.exitCode = absent.length > 0 ? 1 : await buildAndTest();
+}
+
+/** Returns the exit code of the tests. */
+async function buildAndTest(): Promise<number> {
+  const tools = join(cacheFolder(), "sluice", `kubernetes-${KUBERNETES}-helm-${HELM}-${RECIPE}`);
   await Deno.mkdir(tools, { recursive: true });
   await unlessThere(join(tools, "kube-apiserver"), buildApiServer);
   await unlessThere(join(tools, "helm"), buildHelm);
   const crds = join(tools, `gateway-api-${GATEWAY_API}`);
   await unlessThere(crds, takeGatewayApi);
+  const conformance = join(tools, `gateway-api-conformance-${GATEWAY_API}`);
+  await unlessThere(conformance, buildConformance);
   const launch = ["run", "--no-config", "-A", "tests/offline/launch.ts", "test", "-A", "--no-check"];
   const files = Deno.args.length > 0 ? Deno.args : [TESTS];
   const PATH = `${tools}${delimiter}${Deno.env.get("PATH")}`;
-  const env = { PATH, SLUICE_KUBE_APISERVER: join(tools, "kube-apiserver"), SLUICE_GATEWAY_CRDS: crds };
-  Deno.exitCode = await run(Deno.execPath(), [...launch, ...files], { cwd: ROOT, env });
+  const env = {
+    PATH,
+    SLUICE_KUBE_APISERVER: join(tools, "kube-apiserver"),
+    SLUICE_GATEWAY_CRDS: crds,
+    SLUICE_GATEWAY_CONFORMANCE: conformance,
+  };
+  return await run(Deno.execPath(), [...launch, ...files], { cwd: ROOT, env });
 }
 
 function cacheFolder(): string {
@@ -66,7 +86,9 @@ async function buildApiServer(path: string): Promise<void> {
   const version = KUBERNETES.replace(/^1/, "v0");
   const replaced = Array.from(own, ([, name]) => `replace ${name} => ${name} ${version}\n`);
   await Deno.writeTextFile(join(cwd, "go.mod"), `${module}\n${replaced.join("")}`);
-  await go(["build", "-mod=mod", "-o", path, "."], { cwd });
+  // Charts say which versions they are for.
+  const named = `-X k8s.io/component-base/version.gitVersion=v${KUBERNETES}`;
+  await go(["build", "-mod=mod", `-ldflags=${named}`, "-o", path, "."], { cwd });
 }
 
 async function buildHelm(path: string): Promise<void> {
@@ -83,6 +105,18 @@ async function takeGatewayApi(path: string): Promise<void> {
     // Modules are read-only, and a copy of Deno's has the mode of the original.
     await Deno.writeFile(join(path, name), await Deno.readFile(join(folder, "config/crd/standard", name)));
   }
+}
+
+/** The tests of the Gateway API's conformance suite as a program, and the program that is in the image of its pods. */
+async function buildConformance(path: string): Promise<void> {
+  const cwd = join(path, "..");
+  const suite = "sigs.k8s.io/gateway-api/conformance";
+  // Within its repository, the suite has the API at v0.0.0.
+  const required = [suite, "sigs.k8s.io/gateway-api"].map((module) => `require ${module} v${GATEWAY_API}\n`);
+  await Deno.mkdir(path);
+  await Deno.writeTextFile(join(cwd, "go.mod"), `module conformance\n\ngo 1.26\n\n${required.join("")}`);
+  await go(["build", "-mod=mod", "-o", join(path, "echo-basic"), `${suite}/echo-basic`], { cwd });
+  await go(["test", "-mod=mod", "-c", "-o", join(path, "suite"), suite], { cwd });
 }
 
 /** Downloads a module, and says what `go` knows of it. */

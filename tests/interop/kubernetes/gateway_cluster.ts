@@ -20,7 +20,7 @@ import { build, type Manifest, MANIFESTS } from "./manifests.ts";
 const CRDS = Deno.env.get("SLUICE_GATEWAY_CRDS");
 
 /** An address of this machine: the API server refuses endpoints on loopback addresses. */
-const MACHINE = Deno.networkInterfaces().find(({ family, address }) =>
+export const MACHINE = Deno.networkInterfaces().find(({ family, address }) =>
   family === "IPv4" && !address.startsWith("127.")
 )?.address;
 
@@ -70,7 +70,7 @@ export class GatewayCluster {
     this.server = server;
     this.manifests = manifests;
     const access = ["--server", server.url, "--ca", server.ca, "--token-file", tokenFile];
-    this.#args = ["gateway", ...access, "--address", "192.0.2.1", "--log-format", "json"];
+    this.#args = ["gateway", ...access, "--log-format", "json"];
   }
 
   /** Has the rights of the manifests, and no others. */
@@ -87,11 +87,18 @@ export class GatewayCluster {
     return new GatewayCluster(server, manifests, tokenFile);
   }
 
-  /** Starts the program, and ends it with `stack`. @param host Where it listens. */
-  async serve(stack: AsyncDisposableStack, host = this.host): Promise<Sluice> {
+  /**
+   * Starts the program, and ends it with `stack`.
+   *
+   * @param host Where it listens.
+   * @param address What it writes into the status of Gateways.
+   */
+  async serve(stack: AsyncDisposableStack, host = this.host, address = "192.0.2.1"): Promise<Sluice> {
     // Its files outlive a program that is killed.
     const { path: TMPDIR } = stack.use(await temporaryDirectory());
-    return stack.use(await Sluice.start([...this.#args, "--listen", host], { env: { TMPDIR } }));
+    return stack.use(
+      await Sluice.start([...this.#args, "--listen", host, "--address", address], { env: { TMPDIR } }),
+    );
   }
 
   async apply(...objects: readonly KubeObject[]): Promise<void> {

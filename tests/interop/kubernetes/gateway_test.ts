@@ -4,7 +4,7 @@
  */
 
 import assert from "node:assert/strict";
-import { readPages } from "../../support/docs/page.ts";
+import { blockWith } from "../../support/docs/page.ts";
 import { interopTest } from "../../support/interop.ts";
 import {
   endingListener,
@@ -26,6 +26,7 @@ import { askTls, certificate } from "../../support/peers/tls_server.ts";
 import type { KubeApiServer } from "../../support/servers/kube_api_server.ts";
 import { GATEWAY_API, GatewayCluster, startPod, startTlsPod } from "./gateway_cluster.ts";
 
+const PAGE = "docs/deploy/gateway.md";
 const EDGE = [{ name: "edge" }];
 const to = (name: string) => [{ name, port: 80 }];
 /** What the API server sets itself may not be applied. */
@@ -149,7 +150,7 @@ interopTest("sluice gateway and an API server: TLSRoutes", GATEWAY_API, async (s
   // TLSRouteListenerTerminateSupportedKinds, TLSRouteMixedTerminationSameNamespace: only once it may read the Secret.
   await cluster.listener("edge", "end", "ResolvedRefs=False(InvalidCertificateRef)");
   assert.equal(await ask("tls.example.com", end.cert), "");
-  await cluster.server.apply(roleOf(pageBlock("kind: Role"), "cert"));
+  await cluster.server.apply(roleOf(blockWith(PAGE, "yaml", "kind: Role"), "cert"));
   await cluster.listener("edge", "end", "TLSRoute,TCPRoute", "ResolvedRefs=True", "Programmed=True");
   assert.equal(await ask("tls.example.com", end.cert), "a");
   assert.equal(await ask("abc.example.com", pass.cert), "p");
@@ -161,7 +162,7 @@ interopTest(
   async (stack) => {
     const { cluster } = await startWith(stack, "a");
     const { server, manifests } = cluster;
-    await server.apply(pageBlock("kind: GatewayClass\n", "kind: Gateway"));
+    await server.apply(blockWith(PAGE, "yaml", "kind: Gateway"));
     await cluster.serve(stack);
     await cluster.listener("edge", "postgres", "1", "Programmed=True");
     await cluster.listener("edge", "tls", "1", "Programmed=True");
@@ -216,15 +217,6 @@ interopTest(
     assert.equal((await cluster.get("gateways", "edge")).metadata.resourceVersion, resourceVersion);
   },
 );
-
-/** The block of the page that has this text, and none of the others. */
-function pageBlock(...texts: string[]): string {
-  const { blocks } = readPages().find(({ path }) => path === "docs/deploy/gateway.md")!;
-  const [found] = blocks.filter(({ language, code }) =>
-    language === "yaml" && texts.some((text) => code.includes(text))
-  );
-  return found!.code;
-}
 
 function roleOf(role: string, secret: string): string {
   return role.replace("shop-tls", secret);

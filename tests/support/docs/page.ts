@@ -131,3 +131,11 @@ function anchorOf(heading: string, taken: ReadonlySet<string>): string {
 export function pathOf(path: string): string {
   return fileURLToPath(new URL(path, ROOT));
 }
+
+/** The code of the first block of a page, named as {@linkcode Page.path}, that is in this language and has this text. */
+export function blockWith(page: string, language: string, text: string): string {
+  const blocks = readPages().find(({ path }) => path === page)?.blocks ?? [];
+  const found = blocks.find((block) => block.language === language && block.code.includes(text));
+  if (found === undefined) throw new Error(`${page} has no block of ${language} with "${text}"`);
+  return found.code;
+}

@@ -102,8 +102,16 @@ export class KubeApiServer {
 
   /** Sends a request in less time than kubectl takes to start. Throws unless it succeeds. */
   async request(method: string, path: string, body?: KubeObject): Promise<KubeObject> {
+    const object = await this.find(path, method, body);
+    assert.ok(object !== undefined, `${method} ${path}: 404`);
+    return object;
+  }
+
+  /** The same as {@linkcode request}, and undefined when there is no such object. */
+  async find(path: string, method = "GET", body?: KubeObject): Promise<KubeObject | undefined> {
     const response = await this.#fetch(method, path, body);
     const text = await response.text();
+    if (response.status === 404) return undefined;
     assert.ok(response.ok, `${method} ${path}: ${response.status} ${text}`);
     return JSON.parse(text);
   }
@@ -119,7 +127,10 @@ export class KubeApiServer {
     return fetch(`${this.url}${path}`, {
       client: this.#client,
       method,
-      headers: { authorization: `Bearer ${ADMIN_TOKEN}`, "content-type": "application/json" },
+      headers: {
+        authorization: `Bearer ${ADMIN_TOKEN}`,
+        "content-type": method === "PATCH" ? "application/merge-patch+json" : "application/json",
+      },
       ...body === undefined ? {} : { body: JSON.stringify(body) },
     });
   }

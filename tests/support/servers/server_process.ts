@@ -52,6 +52,16 @@ export class RunningServer implements AsyncDisposable {
     }
   }
 
+  /** Resolves when it has ended. */
+  get ended(): Promise<unknown> {
+    return this.#written;
+  }
+
+  /** What it has written. */
+  get output(): string {
+    return this.#output;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     tryKill(this.#child, this.#stop);
     const deadline = setTimeout(() => tryKill(this.#child, "SIGKILL"), STOP_MS);
