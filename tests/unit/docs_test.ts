@@ -84,9 +84,7 @@ const SKIPPED: Readonly<Record<string, readonly string[]>> = {
     ...Array(3).fill("it needs a container engine and a release"),
     "it needs a container engine and an executable",
   ],
-  "docs/deploy/gateway.md": Array(2).fill("it needs a cluster"),
   "docs/deploy/install.md": Array(3).fill("it needs a release to download"),
-  "docs/deploy/kubernetes.md": ["it needs a cluster"],
   "docs/deploy/observe.md": ["it takes six minutes"],
   "docs/deploy/upgrade.md": ["it needs root"],
 };

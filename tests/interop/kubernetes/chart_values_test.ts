@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
 import { parse } from "yaml";
-import { readPages } from "../../support/docs/page.ts";
+import { blockWith } from "../../support/docs/page.ts";
 import { interopTest } from "../../support/interop.ts";
 import { temporaryDirectory } from "../../support/program/directory.ts";
 import { runSluice } from "../../support/program/program.ts";
@@ -173,9 +173,7 @@ interopTest("a pod of the Helm chart without a time before its end has no hook",
 });
 
 interopTest("a pod of the Helm chart mounts the Secret of docs/deploy/kubernetes.md", HELM, async (stack) => {
-  const page = readPages().find(({ path }) => path === "docs/deploy/kubernetes.md")!;
-  const blocks = page.blocks.filter(({ language }) => language === "yaml").map(({ code }) => code);
-  const values = blocks.find((code) => code.includes("extraVolumes"))!;
+  const values = blockWith("docs/deploy/kubernetes.md", "yaml", "extraVolumes");
   const folder = stack.use(await temporaryDirectory());
   const file = join(folder.path, "values.yaml");
   await Deno.writeTextFile(file, values);

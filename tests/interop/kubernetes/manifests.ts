@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseAllDocuments } from "yaml";
-import { readPages } from "../../support/docs/page.ts";
+import { blockWith } from "../../support/docs/page.ts";
 import { type Needs, run } from "../../support/interop.ts";
 import { temporaryDirectory } from "../../support/program/directory.ts";
 
@@ -41,8 +41,7 @@ export async function buildOverlay(
   { components, config = "services: []\n" }: { components?: readonly string[]; config?: string } = {},
 ): Promise<Map<string, Manifest>> {
   await using folder = await temporaryDirectory();
-  const page = readPages().find(({ path }) => path === "docs/deploy/kubernetes.md")!;
-  const { code } = page.blocks.find(({ language }) => language === "yaml")!;
+  const code = blockWith("docs/deploy/kubernetes.md", "yaml", "kind: Kustomization");
   const named = code.replace("namespace: sluice", `namespace: ${namespace}`);
   const list = components?.map((component) => `kubernetes/${component}`).join(", ");
   const text = list === undefined ? named : named.replace(/^components: \[.*\]/m, `components: [${list}]`);
