@@ -17,24 +17,30 @@ const SYSTEMD: Needs = {
   needs: ["/lib/systemd/systemd", "systemctl", "journalctl", "unshare", "nsenter", "setsid", "pivot_root"],
   install: "apt-get install systemd util-linux",
 };
-/** docs/deploy/systemd.md asks for it. */
+/** The version of systemd that docs/deploy/systemd.md asks for. */
 const OLDEST_VERSION = 250;
 /** What the machine shows of the program, readable by every user: home directories are not. */
 const PLACE = "/opt/sluice";
 const REFUSAL = refusalOfSystem();
+/** NaN without systemd, which is another reason to skip tests. */
+const VERSION = versionOfSystemd();
+
+interface MachineNeeds {
+  /** Programs. */
+  readonly needs?: readonly string[];
+  /** Of systemd, at least. */
+  readonly version?: number;
+}
 
 /** As {@linkcode namespaceTest}, for a test with a machine; its journal goes to the error of a test that fails. */
 export function machineTest(
   name: string,
   fn: (machine: Machine) => Promise<void>,
-  more: readonly string[] = [],
+  { needs: more = [], version = OLDEST_VERSION }: MachineNeeds = {},
 ): void {
-  if (REFUSAL !== undefined) {
-    Deno.test({
-      name: `${name} (skipped: no systemd can run in namespaces here: ${REFUSAL})`,
-      ignore: true,
-      fn() {},
-    });
+  const refusal = REFUSAL ?? (VERSION < version ? `needs systemd ${version}, not ${VERSION}` : undefined);
+  if (refusal !== undefined) {
+    Deno.test({ name: `${name} (skipped: ${refusal})`, ignore: true, fn() {} });
     return;
   }
   namespaceTest(name, { ...SYSTEMD, needs: [...SYSTEMD.needs, ...more] }, async (stack) => {
@@ -134,13 +140,20 @@ function refusalOfSystem(): string | undefined {
       args: ["--mount", "--net", "--pid", "--fork", "--propagation=private", "sh", SCRIPT, "probe", name],
       stdin: "null",
     }).outputSync();
-    if (!success) return new TextDecoder().decode(stderr).trim().replaceAll("\n", "; ");
-    const { stdout } = new Deno.Command("systemctl", { args: ["--version"] }).outputSync();
-    const version = Number(/^systemd (\d+)/.exec(new TextDecoder().decode(stdout))?.[1]);
-    return version < OLDEST_VERSION ? `systemd ${version} is older than ${OLDEST_VERSION}` : undefined;
+    const reason = new TextDecoder().decode(stderr).trim().replaceAll(/\s+/g, " ");
+    return success ? undefined : `no systemd can run in namespaces here: ${reason}`;
   } catch {
     // A program is not there: that is another reason.
     return undefined;
+  }
+}
+
+function versionOfSystemd(): number {
+  try {
+    const { stdout } = new Deno.Command("systemctl", { args: ["--version"] }).outputSync();
+    return Number(/^systemd (\d+)/.exec(new TextDecoder().decode(stdout))?.[1]);
+  } catch {
+    return NaN;
   }
 }
 

@@ -42,7 +42,7 @@ machineTest(
     await machine.run(`test ! -e ${CONFIGURATION}; test -d /var/lib/sluice; test -d /var/log/sluice`);
     assert.equal(await machine.show("sluice.service", "LoadState"), "not-found");
   },
-  ["dpkg-deb", "apt"],
+  { needs: ["dpkg-deb", "apt"] },
 );
 
 /** Builds a package of the program in the machine, and takes the program away from where it was. Returns its path. */

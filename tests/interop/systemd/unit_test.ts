@@ -125,7 +125,20 @@ machineTest("sluice reads a key that only root may read as a credential", async 
   const caCerts = [await Deno.readTextFile(authority.cert)];
   using client = await Deno.connectTls({ hostname: machine.far, port: PORT, caCerts });
   assert.equal(await readText(client, 1), "1");
-}, OPENSSL.needs);
+}, OPENSSL);
+
+machineTest("a reload by Type=notify-reload waits until it is done", async (machine) => {
+  await using first = namedUpstream(machine, "1");
+  await using second = namedUpstream(machine, "2");
+  await install(machine, configurationBefore(machine, first));
+  await dropIn(machine, "Type=notify-reload", "ExecReload=");
+  await machine.run("systemctl restart sluice");
+  for (const [server, name] of [[second, "2"], [first, "1"], [second, "2"]] as const) {
+    await machine.write(CONFIGURATION, configurationBefore(machine, server));
+    await machine.run("systemctl reload sluice");
+    assert.equal(await ask(machine), name);
+  }
+}, { version: 253 });
 
 async function statusBecomes(machine: Machine, text: RegExp): Promise<void> {
   await eventually(
