@@ -14,8 +14,8 @@ export class CredentialsError extends Error {
   override readonly name = "CredentialsError";
   readonly file: CredentialFile;
 
-  constructor(file: CredentialFile, message: string) {
-    super(message);
+  constructor(file: CredentialFile, message: string, options?: ErrorOptions) {
+    super(message, options);
     this.file = file;
   }
 }
@@ -40,7 +40,7 @@ export async function readBytes(file: CredentialFile, path: string): Promise<Uin
   try {
     return await readFile(path);
   } catch (cause) {
-    throw new CredentialsError(file, `Cannot read "${path}": ${withRemedy(readFault(cause))}`);
+    throw new CredentialsError(file, `Cannot read "${path}": ${withRemedy(readFault(cause))}`, { cause });
   }
 }
 

@@ -76,6 +76,7 @@ export class CertificateTask {
   #known: Known | undefined;
   /** Why there is none. */
   #fault = "";
+  #isMissing = false;
   #hasLooked = false;
   #isToldOfLock = false;
   #issued = 0;
@@ -175,14 +176,20 @@ export class CertificateTask {
       if (!(error instanceof CredentialsError)) throw error;
       this.#known = undefined;
       this.#fault = error.message;
+      this.#isMissing = error.cause instanceof Deno.errors.NotFound;
     }
     const isFirst = !this.#hasLooked;
     this.#hasLooked = true;
     if (isFirst && this.#known === undefined) {
-      log.warn(`No certificate for ${acme.names.join(", ")} yet: clients are refused until it is ordered`, {
+      const names = acme.names.join(", ");
+      // At the first start, that there is no file is no fault.
+      const [what, detail] = this.#isMissing
+        ? [`No certificate for ${names} yet`, {}]
+        : [`Cannot use the certificate for ${names}`, { detail: this.#fault }];
+      log.warn(`${what}: clients are refused until an order succeeds`, {
         event: "acme_waiting",
         names: acme.names.join(" "),
-        detail: this.#fault,
+        ...detail,
       });
     }
     if (!isFirst && this.#known !== undefined && this.#known.cert !== before?.cert) await onChange();

@@ -1,69 +1,11 @@
 /** Certificates that sluice orders from Pebble, which refuses one in twenty good nonces. */
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
-import { CertificateAuthority } from "../../support/certificates.ts";
-import { interopTest, run } from "../../support/interop.ts";
-import { echo, upstream } from "../../support/peers/sockets.ts";
+import { interopTest } from "../../support/interop.ts";
 import { Sluice } from "../../support/program/program.ts";
 import { freePort } from "../../support/servers/server_home.ts";
 import { PEBBLE, Pebble } from "../servers/pebble.ts";
-
-/** A folder with the configuration of a sluice that logs JSON. */
-class Site {
-  readonly folder: string;
-  readonly #echo: string;
-  readonly authority: CertificateAuthority;
-
-  private constructor(folder: string, echoes: string, authority: CertificateAuthority) {
-    this.folder = folder;
-    this.#echo = echoes;
-    this.authority = authority;
-  }
-
-  static async make(stack: AsyncDisposableStack): Promise<Site> {
-    const folder = await Deno.makeTempDir({ prefix: "sluice-acme-" });
-    stack.defer(() => Deno.remove(folder, { recursive: true }));
-    const server = stack.use(upstream(echo));
-    return new Site(folder, server.address, stack.use(await CertificateAuthority.create()));
-  }
-
-  /** Writes a configuration with one service; returns its path. */
-  async write(name: string, listen: number, keys = ""): Promise<string> {
-    const path = join(this.folder, `${name}.yaml`);
-    const service = `{ name: shop, listen: "127.0.0.1:${listen}", upstream: "${this.#echo}"${keys} }`;
-    await Deno.writeTextFile(
-      path,
-      `log: { format: json }\nadmin: { listen: 127.0.0.1:0 }\nservices:\n  - ${service}\n`,
-    );
-    return path;
-  }
-
-  acme({ directory }: Pebble, names: readonly string[], more = ""): string {
-    return `acme: { names: [${names.join(", ")}], agree_to_terms: true, storage: "${this.folder}/store", ` +
-      `directory: "${directory}", ca: "${this.authority.cert}", email: ops@example.com${more} }`;
-  }
-}
-
-/** What a client says of the certificate that it gets, verified with the authority of Pebble. */
-async function certificateAt(port: number, name: string, pebble: Pebble, folder: string): Promise<string> {
-  const root = join(folder, "root.pem");
-  await Deno.writeTextFile(root, await pebble.root());
-  const { text } = await run("openssl", [
-    "s_client",
-    "-connect",
-    `127.0.0.1:${port}`,
-    "-servername",
-    name,
-    "-verify_return_error",
-    "-verify_hostname",
-    name,
-    "-CAfile",
-    root,
-  ]);
-  assert.match(text, /Verify return code: 0 \(ok\)/);
-  return /-----BEGIN CERTIFICATE-----[^]*?-----END CERTIFICATE-----/.exec(text)![0];
-}
+import { certificateAt, Site } from "./site.ts";
 
 for (const workers of [1, 2]) {
   interopTest(
@@ -151,5 +93,32 @@ interopTest(
     );
     const [failed] = answering.events("acme_failed");
     assert.match(String(failed!["msg"] ?? failed!["message"]), /nowhere\.test/);
+  },
+);
+
+interopTest(
+  "two processes that share a folder order one certificate, and both serve it",
+  PEBBLE,
+  async (stack) => {
+    const site = await Site.make(stack);
+    const httpPorts = [freePort(), freePort()] as const;
+    // Checks reach the first one, whichever orders.
+    const [httpPort] = httpPorts;
+    const pebble = await Pebble.start(stack, { authority: site.authority, names: ["a.test"], httpPort });
+    const start = async (port: number) => {
+      const acme = site.acme(pebble, ["a.test"], `, http: "127.0.0.1:${port}"`);
+      const path = await site.write(`at-${port}`, 0, `, tls: { ${acme} }`);
+      return stack.use(await Sluice.start(["-c", path]));
+    };
+    const both = await Promise.all(httpPorts.map(start));
+    await Promise.all(both.map((each) => each.loggedEvents("certificate_reloaded", 1)));
+    for (const event of ["acme_ordering", "acme_issued"]) {
+      assert.equal(both.flatMap((each) => each.events(event)).length, 1, event);
+    }
+    const [first, second] = await Promise.all(
+      both.map((each) => certificateAt(each.port(), "a.test", pebble, site.folder)),
+    );
+    assert.equal(first, second);
+    for (const each of both) assert.equal(each.events("acme_failed").length, 0);
   },
 );

@@ -153,6 +153,18 @@ Deno.test("CertificateTask orders a missing certificate, and writes it for its o
   assert.equal(task.figures.failing, 0);
 });
 
+Deno.test("CertificateTask says why a certificate that is there cannot be used, and orders another one", async () => {
+  await using fixture = await Fixture.create();
+  await Deno.mkdir(join(fixture.file, ".."), { recursive: true });
+  await Deno.writeTextFile(fixture.file, "damaged");
+  await fixture.begin();
+  await fixture.issued();
+  assert.match(
+    fixture.logged.join("\n"),
+    /^Cannot use the certificate for a\.example\.com, b\.example\.com: clients are refused until an order succeeds/,
+  );
+});
+
 Deno.test("CertificateTask renews after two thirds of the life, with the same account", async () => {
   await using fixture = await Fixture.create();
   const task = await fixture.begin();
