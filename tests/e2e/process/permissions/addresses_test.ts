@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { findProgram } from "../../../support/interop.ts";
 import { answeringServer, NamedServer } from "../../../support/peers/named_server.ts";
 import { echo } from "../../../support/peers/sockets.ts";
-import { documentedFlags, together } from "../../../support/program/narrow.ts";
+import { complains, documentedFlags, together, works } from "../../../support/program/narrow.ts";
+import { Sluice } from "../../../support/program/program.ts";
 import { DNSMASQ, DnsServer } from "../../../support/servers/dns_server.ts";
 import { FakeConsul } from "../../../support/servers/fake_consul.ts";
 import { adding, needs, relays, speak, test } from "./permissions_fixture.ts";
@@ -85,6 +86,31 @@ test("a unix socket that sluice listens on", async (setup) => {
     "--allow-read": adding(setup.folder, "read"),
     "--allow-write": adding(path, "write"),
   });
+}, !IS_UNIX);
+
+test("a take-over of a unix socket", async (setup) => {
+  const [path, admin] = ["db.sock", "admin.sock"].map((name) => join(setup.folder, name)) as [string, string];
+  const rows = [path, admin].map((file) =>
+    documentedFlags("a unix socket that sluice listens on", { FILE: file, FOLDER: setup.folder })
+  );
+  const yaml = `admin: { listen: "unix:${admin}" }\n${setup.service({ listen: `unix:${path}` })}`;
+  const attempt = await setup.attempt(yaml, {
+    args: ["--take-over"],
+    before: together(setup.relaying, ...rows, new Map([["--allow-write", [setup.folder]]])),
+    tried: new Map([["--allow-net", []]]),
+    use: async () => {
+      using client = await Deno.connect({ transport: "unix", path });
+      await speak(client);
+    },
+  });
+  const first = setup.stack.use(await Sluice.start(attempt.args.slice(0, 2), { workers: 1 }));
+  await complains(attempt, "--allow-net", /taking over a unix socket needs --allow-net without a list/);
+  {
+    using client = await Deno.connect({ transport: "unix", path });
+    await speak(client);
+  }
+  await works(attempt);
+  assert.equal((await first.ended()).code, 0);
 }, !IS_UNIX);
 
 test("discovery over DNS", async (setup) => {
