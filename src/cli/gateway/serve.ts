@@ -226,7 +226,7 @@ function configOf(options: Options, env: (name: string) => string | undefined): 
     ...drain === undefined ? {} : { shutdown: { drain } },
     // Decoded here, so that a wrong value ends the start and not the first change.
     defaults: defaultsOf(options),
-    services: [{ name: "none", listen: `${hostOf(options)}:1`, upstream: "unix:/nonexistent" }],
+    services: [{ name: "none", listen: `${hostOf(options)}:0`, upstream: "unix:/nonexistent" }],
   };
   const decoded = decodeOptionConfig(input, options, {
     "admin.listen": { option: "admin" },

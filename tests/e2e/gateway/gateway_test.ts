@@ -315,6 +315,8 @@ Deno.test("sluice gateway explains options that it cannot use", async () => {
     [[...access, "--admin", "9000x"], /Cannot use "9000x" for --admin: .* the port is missing/],
     [[...access, "--admin", ":9000"], /Cannot use SLUICE_TOKEN as admin\.token: .* set a token or listen on/],
     [[...access, "--token-file", "absent"], /Cannot read --token-file "absent": no such file \(check the/],
+    // The admin interface may have any port.
+    [[...access, "--admin", "127.0.0.1:1", "--token-file", "absent"], /Cannot read --token-file "absent"/],
     [[...access, "--token-file", empty], /Cannot read --token-file ".*empty": expected one word/],
     [[...access, "--ca", folder.path], /Cannot read --ca ".*": it is a directory \(name a file in it\)/],
     [["--server", "https://127.0.0.1:1"], /Cannot read ".*\/ca\.crt" of the pod's .*, give --ca FILE/],
